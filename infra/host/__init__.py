@@ -1,0 +1,1 @@
+"""What this host is: facts, and the probes that collect them."""

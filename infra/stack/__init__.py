@@ -1,0 +1,1 @@
+"""The stack that trains: plan, compose document, rendered file, launch."""

@@ -1,0 +1,1 @@
+"""Train a neural quantum cellular automaton on the machine you have."""

@@ -1,0 +1,82 @@
+"""The command line. A command's module is imported only when the command is called."""
+
+import os
+import signal
+import sys
+from importlib import import_module
+
+import click
+
+from qca.errors import Interrupted, QcaError
+
+# In the order in which a person uses them: name, help in the list, module.
+_COMMANDS = {
+    "doctor": "Examine this host: what would stop the stack, why, and what mends it.",
+    "explain": "Explain one check in full.",
+    "plan": "Show the sizing decision, with a reason for each number.",
+    "render": "Write the file that runs the plan.",
+    "up": "Launch the training, with Docker or without, and follow it.",
+    "status": "Show what is running.",
+    "logs": "Show the logs of what is running.",
+    "down": "Stop and remove what `up` made.",
+    "train": "Train here, in this process: what the container runs.",
+    "estimate": "Predict the peak memory of a training.",
+}
+
+
+class _LazyGroup(click.Group):
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in _COMMANDS:
+            return None
+        return getattr(import_module(f"qca.cli.{cmd_name}"), cmd_name)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="qca")
+def cli() -> None:
+    """Train a neural quantum cellular automaton on the machine you have.
+
+    Start with `qca doctor`, or go straight to `qca up`.
+    """
+
+
+def main() -> None:
+    """Run the command line; every expected error ends in a message and its exit code."""
+    try:
+        cli.main(standalone_mode=False)
+    except click.exceptions.Exit as exit_:
+        code = exit_.exit_code
+    except click.Abort:
+        code = _report("Interrupted.", exit_code=Interrupted.exit_code)
+    except KeyboardInterrupt:
+        code = _report("Interrupted.", exit_code=Interrupted.exit_code)
+    except click.ClickException as error:
+        error.show()
+        code = error.exit_code
+    except QcaError as error:
+        code = _report(error.message, hint=error.hint, exit_code=error.exit_code)
+    except BrokenPipeError:
+        code = _reader_is_gone()
+    else:
+        code = 0
+    sys.exit(code)
+
+
+def _report(message: str, *, exit_code: int, hint: str = "") -> int:
+    click.secho(f"qca: {message}", fg="red", err=True)
+    if hint:
+        click.echo(f"  {hint}", err=True)
+    return exit_code
+
+
+def _reader_is_gone() -> int:
+    """End quietly when stdout's reader left (`qca plan | head`), as other tools do."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 128 + signal.SIGPIPE

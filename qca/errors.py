@@ -1,0 +1,54 @@
+"""What can go wrong because of a person, a file, a daemon or a network.
+
+::
+
+    QcaError                    exit 1: the thing asked for is not so
+    ├── InputError              exit 2: the call or an input file is wrong
+    ├── PlanError               exit 1: no plan can fit
+    ├── LaunchError             exit 1: the stack or the trainer did not come up
+    ├── StoreError              exit 1: the metrics store cannot be used
+    ├── CheckpointError         exit 1: a checkpoint cannot be written or read
+    └── Interrupted             exit 130: Ctrl-C
+
+Every error carries a message that says what is wrong and a hint that says what
+to do next. `qca.cli` prints both and exits; nothing else catches them for show.
+"""
+
+
+class QcaError(Exception):
+    """Base of all errors that are shown to a person without a traceback."""
+
+    exit_code = 1
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+
+class InputError(QcaError):
+    """A wrong call or input file; the message names file, line and key where there are any."""
+
+    exit_code = 2
+
+
+class PlanError(QcaError):
+    """No plan fits the host and the configuration together."""
+
+
+class LaunchError(QcaError):
+    """The stack, a container or the trainer did not come up, or ended badly."""
+
+
+class StoreError(QcaError):
+    """The metrics store cannot be started, reached or written."""
+
+
+class CheckpointError(QcaError):
+    """A checkpoint cannot be written, or the one that is there cannot be continued."""
+
+
+class Interrupted(QcaError):
+    """Ctrl-C; everything was put away before this was raised."""
+
+    exit_code = 130

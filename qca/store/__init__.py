@@ -1,0 +1,1 @@
+"""The metrics store: a Redis-protocol client, and a server for machines without Docker."""

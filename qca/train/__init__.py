@@ -1,0 +1,1 @@
+"""The trainer: an episode and its gradient, the loop, checkpoints and metrics."""
