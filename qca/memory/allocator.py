@@ -1,0 +1,100 @@
+"""What a GPU takes beyond the bytes of the tensors: rounding by the allocator, and cuDNN.
+
+The rules are those of PyTorch's `CUDACachingAllocator` (c10/core/AllocatorConfig.h and
+c10/cuda/CUDACachingAllocator.cpp): a block is a multiple of 512 bytes; blocks up to
+1 MiB share segments of 2 MiB, blocks under 10 MiB share segments of 20 MiB, and a
+larger block has a segment of its own, rounded up to 2 MiB.
+"""
+
+from collections.abc import Iterable, Sequence
+
+from qca.memory.layers import FLOAT, Shape
+from qca.units import MIB
+
+BLOCK = 512
+SMALL, SMALL_SEGMENT = MIB, 2 * MIB
+LARGE, LARGE_SEGMENT = 10 * MIB, 20 * MIB
+SEGMENT_STEP = 2 * MIB
+
+
+def rounding(tensors: Sequence[int], *, states: int, state: int, activations: int) -> int:
+    """Return the bytes that the allocator reserves beyond those of its tensors.
+
+    `tensors` are the elements of each parameter, which stand there four times (weights,
+    gradients, two moments). They and the states are packed as they come; activations
+    come and go, and a quarter of them is taken to lie in holes of the wrong size.
+    """
+    sizes = 4 * [FLOAT * elements for elements in tensors]
+    held = segments(sizes) - sum(sizes)
+    kept = states * (segment_of(state) // blocks_in_segment(state) - state)
+    return held + kept + activations // 4 + 2 * (LARGE_SEGMENT + SMALL_SEGMENT)
+
+
+def block_of(size: int) -> int:
+    """Return the block that holds `size` bytes."""
+    return max(1, -(-size // BLOCK)) * BLOCK
+
+
+def segment_of(size: int) -> int:
+    """Return the segment that is asked of the driver for a block of `size` bytes."""
+    block = block_of(size)
+    if block <= SMALL:
+        return SMALL_SEGMENT
+    if block < LARGE:
+        return LARGE_SEGMENT
+    return -(-block // SEGMENT_STEP) * SEGMENT_STEP
+
+
+def blocks_in_segment(size: int) -> int:
+    """Return how many blocks of `size` bytes one segment holds."""
+    return segment_of(size) // block_of(size)
+
+
+def segments(sizes: Iterable[int]) -> int:
+    """Return the bytes of the segments that hold tensors of these sizes, first fit."""
+    free: dict[int, list[int]] = {SMALL_SEGMENT: [], LARGE_SEGMENT: []}
+    total = 0
+    for size in sizes:
+        block, segment = block_of(size), segment_of(size)
+        if block >= LARGE:
+            total += segment
+            continue
+        holes = free[segment]
+        place = next((at for at, hole in enumerate(holes) if hole >= block), None)
+        if place is None:
+            total += segment
+            holes.append(segment - block)
+        else:
+            holes[place] -= block
+    return total
+
+
+def winograd_workspace(shape: Shape) -> int:
+    """Return the scratch memory of cuDNN's hungriest algorithm but FFT, for the largest layer.
+
+    Non-fused Winograd F(4x4, 3x3) writes its transformed operands to memory: 36 numbers
+    for each 3x3 kernel, and 36 for each 4x4 tile of the input and of the output
+    (Lavin and Gray 2015, arXiv 1509.09308, section 4.3). Derived, not measured on a GPU.
+    """
+    c, field = shape.hidden_channels, 2 * shape.d_state
+    layers = [
+        *_pair(field, c, 0),
+        *_pair(c, 2 * c, 1),
+        *_pair(2 * c, 4 * c, 2),
+        *_pair(4 * c, 8 * c, 2),
+        *_pair(6 * c, 4 * c, 1),
+        *_pair(3 * c, c, 0),
+    ]
+    return max(
+        36 * i * o * FLOAT
+        + 36 * shape.batch_size * _tiles(shape.grid >> halvings) * (i + o) * FLOAT
+        for i, o, halvings in layers
+    )
+
+
+def _pair(i: int, o: int, halvings: int) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
+    return (i, o, halvings), (o, o, halvings)
+
+
+def _tiles(side: int) -> int:
+    return (-(-side // 4)) ** 2

@@ -1,0 +1,137 @@
+"""How much memory a training takes, predicted without torch.
+
+The peak of an episode is the sum of six terms that a person can check one by one:
+
+===========  =================================================================
+parameters   4 bytes for each, float32
+gradients    as large as the parameters
+optimizer    AdamW's two moments, and one step counter for each tensor
+states       the fields that the recompute plan keeps: 8 bytes for each component
+activations  what autograd keeps of the steps whose graph is alive, and what its
+             backward needs beside them, at the worst moment
+workspace    cuDNN's scratch memory and what the allocator rounds up; 0 on a CPU
+===========  =================================================================
+
+Beside them stands `context_bytes`: what a process with torch takes before the first
+tensor, outside of the allocator.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+from qca.config import TrainConfig
+from qca.memory.allocator import rounding, winograd_workspace
+from qca.memory.layers import (
+    FLOAT,
+    Shape,
+    backward_peak,
+    kept_bytes,
+    network,
+    parameter_shapes,
+)
+from qca.units import MIB
+
+Plan = Literal["none", "step"]
+PLANS: tuple[Plan, ...] = ("none", "step")
+"""Fastest first: `none` runs each step forward once, `step` twice."""
+
+COMPLEX = 8  # complex64
+
+CONTEXT_BYTES = {
+    # nvidia.md of the design notes: 300 to 600 MiB since lazy loading; the upper end.
+    "cuda": 600 * MIB,
+    # Resident size after `import torch`, a first AdamW step and a first convolution:
+    # 306 MiB with torch 2.13 on x86-64 Linux (psutil, Process().memory_info().rss);
+    # and 8 MiB of stack that each of a few dozen threads may touch in part.
+    "cpu": 384 * MIB,
+}
+
+
+@dataclass(frozen=True)
+class Breakdown:
+    """Bytes at the moment of the peak."""
+
+    parameters: int
+    gradients: int
+    optimizer: int
+    states: int
+    activations: int
+    workspace: int
+
+    @property
+    def total(self) -> int:
+        """The predicted peak."""
+        return (
+            self.parameters
+            + self.gradients
+            + self.optimizer
+            + self.states
+            + self.activations
+            + self.workspace
+        )
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A predicted peak, and the memory that the process takes beside it."""
+
+    recompute: Plan
+    parameters: int
+    """How many there are, not their bytes."""
+    breakdown: Breakdown
+    context_bytes: int
+
+    @property
+    def predicted_peak_bytes(self) -> int:
+        """What the training's tensors take at most, allocator and workspace included."""
+        return self.breakdown.total
+
+    @property
+    def total_bytes(self) -> int:
+        """Peak and context: what has to fit a budget."""
+        return self.predicted_peak_bytes + self.context_bytes
+
+    def fits(self, budget: int) -> bool:
+        """Say whether peak and context together stay within `budget` bytes."""
+        return self.total_bytes <= budget
+
+
+def parameter_count(d_state: int, hidden_channels: int) -> int:
+    """Return the number of parameters of UNetUnitary; 27,883,292 at 14 and 128."""
+    return sum(parameter_shapes(d_state, hidden_channels))
+
+
+def estimate(
+    train: TrainConfig, *, recompute: Plan, device: Literal["cpu", "cuda"] = "cuda"
+) -> Estimate:
+    """Predict the peak memory of one episode with its optimizer step, in float32."""
+    shape = Shape(train.grid, train.d_state, train.hidden_channels, train.batch_size)
+    tensors = parameter_shapes(train.d_state, train.hidden_channels)
+    weights = FLOAT * sum(tensors)
+    states = state_bytes(shape) * (train.steps + 1)
+    activations = _activations(shape, train.steps if recompute == "none" else 1)
+    workspace = 0
+    if device == "cuda":
+        workspace = winograd_workspace(shape) + rounding(
+            tensors, states=train.steps + 1, state=state_bytes(shape), activations=activations
+        )
+    breakdown = Breakdown(
+        parameters=weights,
+        gradients=weights,
+        optimizer=2 * weights + FLOAT * len(tensors),
+        states=states,
+        activations=activations,
+        workspace=workspace,
+    )
+    return Estimate(recompute, sum(tensors), breakdown, CONTEXT_BYTES[device])
+
+
+def state_bytes(shape: Shape) -> int:
+    """Return the size of one state: complex64, (B, d_state, grid, grid)."""
+    return shape.batch_size * shape.d_state * shape.grid**2 * COMPLEX
+
+
+def _activations(shape: Shape, graphs: int) -> int:
+    nodes, state = network(shape), state_bytes(shape)
+    one = kept_bytes(nodes) + 8 * state
+    return (graphs - 1) * one + max(one + 8 * state, backward_peak(nodes, state) + 8 * state)

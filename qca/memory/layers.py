@@ -1,0 +1,127 @@
+"""The layers of UNetUnitary as sizes: what autograd keeps of one pass, and when it lets go.
+
+This is the layer table of `qca.model.unet` without torch. A forward pass is a list of
+`Node`; autograd walks it from the last to the first, and each node lets go of what it
+kept. All sizes are bytes of float32 unless they say otherwise.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+FLOAT = 4
+INDEX = 8  # max_pool2d keeps the place of each maximum as int64
+
+
+@dataclass(frozen=True)
+class Node:
+    """One differentiable operation of the pass; sizes in bytes."""
+
+    name: str
+    kept: int
+    """Storages that exist only because this node saved them for its backward."""
+    produced: int
+    """The gradient that its backward hands on: as large as its input."""
+    weights: int = 0
+    """The gradient of its weights, which stands beside `.grad` until it is added to it."""
+    held: int = 0
+    """Bytes that stay from this node's backward until the skip connection is used."""
+    released: int = 0
+    """Bytes of a skip connection that are let go after this node's backward."""
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What one pass of the network depends on."""
+
+    grid: int
+    d_state: int
+    hidden_channels: int
+    batch_size: int
+
+    def maps(self, channels: int, halvings: int = 0) -> int:
+        """Bytes of `channels` float32 feature maps after so many max-pools."""
+        return self.batch_size * channels * (self.grid >> halvings) ** 2 * FLOAT
+
+
+def groups(channels: int) -> int:
+    """Return the number of groups of a GroupNorm over `channels`."""
+    count = channels // 8 if channels > 8 else 1
+    return count if channels % count == 0 else 1
+
+
+def parameter_shapes(d_state: int, hidden_channels: int) -> list[int]:
+    """Return the number of elements of each parameter tensor, in state-dict order."""
+    c, field = hidden_channels, 2 * d_state
+    sizes: list[int] = []
+    for i, o in ((field, c), (c, 2 * c), (2 * c, 4 * c), (4 * c, 8 * c)):
+        sizes += _block_parameters(i, o)
+    sizes += [8 * c * 4 * c * 4, 4 * c, *_block_parameters(6 * c, 4 * c)]
+    sizes += [4 * c * 2 * c * 4, 2 * c, *_block_parameters(3 * c, c)]
+    return [*sizes, c * field, field]
+
+
+def _block_parameters(i: int, o: int) -> list[int]:
+    return [9 * i * o, o, o, 9 * o * o, o, o]
+
+
+def network(shape: Shape) -> list[Node]:
+    """Return the nodes of one forward pass of UNetUnitary, first to last."""
+    c, field = shape.hidden_channels, 2 * shape.d_state
+    low, high = shape.maps(6 * c, 1), shape.maps(3 * c)
+    return [
+        *_block(shape, "inc", field, c, 0),
+        _pool(shape, "down1", c, 0, released=high),
+        *_block(shape, "down1", c, 2 * c, 1),
+        _pool(shape, "down2", 2 * c, 1, released=low),
+        *_block(shape, "down2", 2 * c, 4 * c, 2),
+        *_block(shape, "bot", 4 * c, 8 * c, 2),
+        _up(shape, "up1", 8 * c, 4 * c, 2),
+        Node("cat1", kept=0, produced=0, held=low),
+        *_block(shape, "conv_up1", 6 * c, 4 * c, 1),
+        _up(shape, "up2", 4 * c, 2 * c, 1),
+        Node("cat2", kept=0, produced=0, held=high),
+        *_block(shape, "conv_up2", 3 * c, c, 0),
+        Node("outc", shape.maps(c), shape.maps(c), weights=FLOAT * (c * field + field)),
+    ]
+
+
+def _block(shape: Shape, name: str, i: int, o: int, halvings: int) -> Iterator[Node]:
+    """Conv, GroupNorm, ELU, twice: each keeps its input, GroupNorm its statistics too."""
+    out = shape.maps(o, halvings)
+    statistics = 2 * shape.batch_size * groups(o) * FLOAT
+    for number, channels in enumerate((i, o)):
+        into = shape.maps(channels, halvings)
+        yield Node(f"{name}.{3 * number}", into, into, weights=9 * channels * o * FLOAT)
+        yield Node(f"{name}.{3 * number + 1}", out + statistics, out, weights=2 * o * FLOAT)
+        yield Node(f"{name}.{3 * number + 2}", out, out)
+
+
+def _pool(shape: Shape, name: str, channels: int, halvings: int, released: int) -> Node:
+    into = shape.maps(channels, halvings)
+    indices = into // 4 // FLOAT * INDEX
+    return Node(f"{name}.pool", into + indices, into, released=released)
+
+
+def _up(shape: Shape, name: str, i: int, o: int, halvings: int) -> Node:
+    into = shape.maps(i, halvings)
+    return Node(name, into, into, weights=(4 * i * o + o) * FLOAT)
+
+
+def kept_bytes(nodes: list[Node]) -> int:
+    """Return what autograd keeps of one forward pass."""
+    return sum(node.kept for node in nodes)
+
+
+def backward_peak(nodes: list[Node], gradient: int) -> int:
+    """Return the most bytes that are alive at once during the backward of one pass.
+
+    `gradient` is the size of the gradient that arrives at the last node. A node's own
+    backward has its saved tensors, the gradient that arrived, the one that it produces
+    and its weights' gradient alive together.
+    """
+    alive, arrived, peak = kept_bytes(nodes), gradient, 0
+    for node in reversed(nodes):
+        peak = max(peak, alive + arrived + node.produced + node.weights)
+        alive += node.held - node.kept - node.released
+        arrived = node.produced
+    return peak
