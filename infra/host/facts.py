@@ -31,9 +31,6 @@ class Unknown(_Model):
     reason: str
 
 
-Fact = Annotated[Known[T] | Unknown, Field(discriminator="known")]
-
-
 class SystemFacts(_Model):
     """Operating system and kernel."""
 
@@ -264,13 +261,13 @@ class HostFacts(_Model):
     """Everything that checks and plan may know about a host."""
 
     schema_version: Literal[1] = 1
-    system: Fact[SystemFacts]
-    cpu: Fact[CpuFacts]
-    memory: Fact[MemoryFacts]
-    docker: Fact[DockerFacts]
-    compose: Fact[ComposeFacts]
-    docker_compose: Fact[DockerComposeFacts]
-    gpu: Fact[GpuFacts]
-    python: Fact[PythonFacts]
-    listeners: Fact[tuple[Listener, ...]]
-    disks: Fact[tuple[Disk, ...]]
+    system: Known[SystemFacts] | Unknown
+    cpu: Known[CpuFacts] | Unknown
+    memory: Known[MemoryFacts] | Unknown
+    docker: Known[DockerFacts] | Unknown
+    compose: Known[ComposeFacts] | Unknown
+    docker_compose: Known[DockerComposeFacts] | Unknown
+    gpu: Known[GpuFacts] | Unknown
+    python: Known[PythonFacts] | Unknown
+    listeners: Known[tuple[Listener, ...]] | Unknown
+    disks: Known[tuple[Disk, ...]] | Unknown
