@@ -1,1 +1,6 @@
 """The model: UNetUnitary, one step of the automaton, its states, noise and losses."""
+
+from qca.model.evolution import Evolution, Step
+from qca.model.unet import UNetUnitary
+
+__all__ = ["Evolution", "Step", "UNetUnitary"]

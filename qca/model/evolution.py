@@ -1,0 +1,139 @@
+"""One step of the automaton: psi, complex64 of shape (B, d_state, H, W), to the same.
+
+The network's output is read as a complex field h, and a cell is a vector in C^d.
+
+`cartesian` is an Euler step with loss, then each cell is normalised. `unitary` is the
+exponential of the rank-two generator K = h u^H - u h^H with u = psi / |psi|, which keeps
+each cell's norm by itself; damping follows as a channel of its own and is the only thing
+that takes weight away. h depends on psi, so neither map is linear in psi.
+"""
+
+from typing import Literal, NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+Update = Literal["cartesian", "unitary"]
+
+_NORM_FLOOR = 1e-9  # added to a norm before dividing by it
+_WEIGHT_FLOOR = 1e-12  # of |psi|^2 where it divides: a cell that is all but damped away
+_GROUND = 0  # the component that amplitude damping decays to
+
+# Taylor coefficients in theta^2 of cos(theta) and sin(theta)/theta. Below the threshold
+# the first term left out is 0.1^6/12! = 2e-15, exact in float32 and nearly in float64;
+# above it, theta^2 is far enough from zero to divide by it.
+_SERIES_BELOW = 0.1
+_COS_SERIES = (1.0, -1 / 2, 1 / 24, -1 / 720, 1 / 40320, -1 / 3628800)
+_SINC_SERIES = (1.0, -1 / 6, 1 / 120, -1 / 5040, 1 / 362880, -1 / 39916800)
+
+
+class Step(NamedTuple):
+    """What one step gives."""
+
+    psi: Tensor
+    """The next state, complex (B, d_state, H, W)."""
+    weight: Tensor
+    """Each cell's |psi|^2, real (B, H, W), read where it can still move: before the
+    renormalisation (cartesian), after the damping (unitary)."""
+
+
+class Evolution(nn.Module):
+    """One step of the automaton, driven by `model`.
+
+    Args:
+        model: maps float (B, 2 * d_state, H, W) to the same shape.
+        gamma: dissipation a step, 0 to 1.
+        update: "cartesian" or "unitary", see the module's text.
+
+    Calling it gives the next state; `advance` also gives the weight that is left.
+
+    Raises:
+        ValueError: for an unknown update, or gamma outside of 0 to 1.
+
+    """
+
+    def __init__(self, model: nn.Module, gamma: float = 0.0, update: Update = "cartesian") -> None:
+        super().__init__()
+        if update not in ("cartesian", "unitary"):
+            raise ValueError(f"update is {update!r}; it must be 'cartesian' or 'unitary'")
+        if not 0 <= gamma <= 1:
+            raise ValueError(f"gamma is {gamma}; it must be between 0 and 1")
+        self.model = model
+        self.gamma = gamma
+        self.update = update
+
+    def forward(self, psi: Tensor) -> Tensor:
+        """Return the next state."""
+        return self.advance(psi).psi
+
+    def advance(self, psi: Tensor) -> Step:
+        """Return the next state and the weight that each cell has left."""
+        if self.update == "cartesian":
+            return cartesian(psi, self.field(psi), self.gamma)
+        return damp(rotate(psi, self.field(psi)), self.gamma)
+
+    def field(self, psi: Tensor) -> Tensor:
+        """Return the network's output as a complex field h, shaped like psi."""
+        real, imaginary = self.model(torch.cat([psi.real, psi.imag], dim=1)).chunk(2, dim=1)
+        return torch.complex(real, imaginary)
+
+
+def cartesian(psi: Tensor, h: Tensor, gamma: float) -> Step:
+    """Return psi + h * psi - gamma * psi with each cell normalised, and its weight before that."""
+    moved = psi + h * psi - gamma * psi
+    norm = torch.linalg.vector_norm(moved, dim=1, keepdim=True)
+    return Step(moved / (norm + _NORM_FLOOR), norm.squeeze(1).square())
+
+
+def rotate(psi: Tensor, h: Tensor) -> Tensor:
+    """Return exp(h u^H - u h^H) psi with u = psi / |psi|, per cell; every norm stays.
+
+    With h = a u + w, w orthogonal to u, b = Im a and theta^2 = b^2 + |w|^2 it is
+    |psi| exp(ib) [(cos theta + i b sinc theta) u + sinc theta w]. Here h and w carry the
+    factor |psi|, which spares a division where a damped cell has become small.
+    """
+    weight = cell_weight(psi).clamp_min(_WEIGHT_FLOOR)
+    h = weight.sqrt() * h
+    a = (psi.conj() * h).sum(dim=1, keepdim=True) / weight
+    w = h - a * psi
+    b = a.imag
+    cos, sinc = cos_and_sinc(b.square() + cell_weight(w) / weight)
+    return torch.polar(torch.ones_like(b), b) * (torch.complex(cos, b * sinc) * psi + sinc * w)
+
+
+def damp(psi: Tensor, gamma: float) -> Step:
+    """Return psi after amplitude damping, and the weight that is left in each cell.
+
+    The branch without a jump of the amplitude-damping channel (Nielsen and Chuang, 8.3.5,
+    here for d levels): each component but the first keeps sqrt(1 - gamma) of its amplitude.
+    What is lost is the weight before less the weight after; it is not normalised away.
+    """
+    if gamma:
+        kept = torch.full((psi.shape[1], 1, 1), (1 - gamma) ** 0.5, device=psi.device)
+        kept[_GROUND] = 1.0
+        psi = kept * psi
+    return Step(psi, cell_weight(psi).squeeze(1))
+
+
+def cell_weight(psi: Tensor) -> Tensor:
+    """Return |psi|^2 of each cell, real (B, 1, H, W)."""
+    return (psi.real.square() + psi.imag.square()).sum(dim=1, keepdim=True)
+
+
+def cos_and_sinc(theta_squared: Tensor) -> tuple[Tensor, Tensor]:
+    """Return cos(theta) and sin(theta)/theta of theta^2 >= 0; smooth at zero, gradients too."""
+    small = theta_squared < _SERIES_BELOW
+    # Each branch sees only arguments that it can take, so that the branch not chosen
+    # gives a zero gradient and not zero times infinity.
+    near = torch.where(small, theta_squared, 0.0)
+    theta = torch.where(small, 1.0, theta_squared).sqrt()
+    cos = torch.where(small, _horner(_COS_SERIES, near), theta.cos())
+    sinc = torch.where(small, _horner(_SINC_SERIES, near), theta.sin() / theta)
+    return cos, sinc
+
+
+def _horner(coefficients: tuple[float, ...], x: Tensor) -> Tensor:
+    value = torch.full_like(x, coefficients[-1])
+    for coefficient in reversed(coefficients[:-1]):
+        value = value * x + coefficient
+    return value

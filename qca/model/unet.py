@@ -1,0 +1,102 @@
+"""UNetUnitary: the network that looks at the whole grid and says how each cell moves.
+
+The names of the submodules are the names in the state dict; weights of this
+architecture saved elsewhere load key for key.
+"""
+
+import torch
+from torch import Tensor, nn
+
+# The two max-pools halve the grid twice, the two transposed convolutions double it back.
+GRID_MULTIPLE = 4
+
+# So small that an untrained step is nearly the identity: an episode of hundreds of
+# steps then starts as a slow drift, not as chaos.
+_OUTPUT_STD = 1e-5
+
+_CHANNELS_PER_GROUP = 8
+
+
+class ConvBlock(nn.Module):
+    """Two 3x3 convolutions with GroupNorm and ELU: (B, inputs, H, W) -> (B, outputs, H, W)."""
+
+    def __init__(self, inputs: int, outputs: int) -> None:
+        super().__init__()
+        # ELU works in place: its gradient needs only its result, and the next convolution
+        # keeps that anyway. It saves a third of what a step keeps for the backward pass.
+        self.conv_block = nn.Sequential(
+            nn.Conv2d(inputs, outputs, 3, padding=1, bias=False),
+            nn.GroupNorm(_groups(outputs), outputs),
+            nn.ELU(inplace=True),
+            nn.Conv2d(outputs, outputs, 3, padding=1, bias=False),
+            nn.GroupNorm(_groups(outputs), outputs),
+            nn.ELU(inplace=True),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, inputs, H, W) to (B, outputs, H, W)."""
+        return self.conv_block(x)
+
+
+class UNetUnitary(nn.Module):
+    """A U-Net from the state's real and imaginary parts to a field of the same shape.
+
+    Args:
+        d_state: complex components of a cell; the network has 2 * d_state channels
+            at its input and at its output.
+        hidden_channels: channels of the first block; the deepest has eight times as many.
+
+    Example:
+        >>> model = UNetUnitary(d_state=14, hidden_channels=128)
+        >>> sum(p.numel() for p in model.parameters())
+        27883292
+
+    """
+
+    def __init__(self, d_state: int, hidden_channels: int) -> None:
+        super().__init__()
+        c = hidden_channels
+        self.d_state = d_state
+        self.hidden_channels = hidden_channels
+        self.inc = ConvBlock(2 * d_state, c)
+        self.down1 = nn.Sequential(nn.MaxPool2d(2), ConvBlock(c, 2 * c))
+        self.down2 = nn.Sequential(nn.MaxPool2d(2), ConvBlock(2 * c, 4 * c))
+        self.bot = ConvBlock(4 * c, 8 * c)
+        self.up1 = nn.ConvTranspose2d(8 * c, 4 * c, 2, stride=2)
+        self.conv_up1 = ConvBlock(4 * c + 2 * c, 4 * c)
+        self.up2 = nn.ConvTranspose2d(4 * c, 2 * c, 2, stride=2)
+        self.conv_up2 = ConvBlock(2 * c + c, c)
+        self.outc = nn.Conv2d(c, 2 * d_state, 1)
+        nn.init.normal_(self.outc.weight, std=_OUTPUT_STD)
+        nn.init.zeros_(_bias(self.outc))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, 2 * d_state, H, W) to the same shape.
+
+        Raises:
+            ValueError: if H or W is not a multiple of 4.
+
+        """
+        if x.shape[-2] % GRID_MULTIPLE or x.shape[-1] % GRID_MULTIPLE:
+            raise ValueError(
+                f"the grid is {x.shape[-2]}x{x.shape[-1]}; "
+                f"both sides must be multiples of {GRID_MULTIPLE}"
+            )
+        full = self.inc(x)
+        half = self.down1(full)
+        deep = self.bot(self.down2(half))
+        half = self.conv_up1(torch.cat([self.up1(deep), half], dim=1))
+        full = self.conv_up2(torch.cat([self.up2(half), full], dim=1))
+        return self.outc(full)
+
+
+def _groups(channels: int) -> int:
+    if channels <= _CHANNELS_PER_GROUP:
+        return 1
+    groups = channels // _CHANNELS_PER_GROUP
+    return groups if channels % groups == 0 else 1
+
+
+def _bias(layer: nn.Conv2d) -> nn.Parameter:
+    assert layer.bias is not None  # asked for by the constructor's default
+    return layer.bias
