@@ -70,7 +70,10 @@ class Evolution(nn.Module):
         """Return the next state and the weight that each cell has left."""
         if self.update == "cartesian":
             return cartesian(psi, self.field(psi), self.gamma)
-        return damp(rotate(psi, self.field(psi)), self.gamma)
+        if self.gamma == 0:
+            psi = rotate(psi, self.field(psi))
+            return Step(psi, cell_weight(psi).squeeze(1))
+        return damp(rotate_any_norm(psi, self.field(psi)), self.gamma)
 
     def field(self, psi: Tensor) -> Tensor:
         """Return the network's output as a complex field h, shaped like psi."""
@@ -86,19 +89,23 @@ def cartesian(psi: Tensor, h: Tensor, gamma: float) -> Step:
 
 
 def rotate(psi: Tensor, h: Tensor) -> Tensor:
-    """Return exp(h u^H - u h^H) psi with u = psi / |psi|, per cell; every norm stays.
+    """Return exp(h psi^H - psi h^H) psi, per cell, for cells with |psi| = 1.
 
-    With h = a u + w, w orthogonal to u, b = Im a and theta^2 = b^2 + |w|^2 it is
-    |psi| exp(ib) [(cos theta + i b sinc theta) u + sinc theta w]. Here h and w carry the
-    factor |psi|, which spares a division where a damped cell has become small.
+    With h = a psi + w, w orthogonal to psi, b = Im a and theta^2 = b^2 + |w|^2 it is
+    exp(ib) [(cos theta + i b sinc theta) psi + sinc theta w]. Dividing a by |psi|^2 makes
+    a norm that rounding has moved off 1 come back to it instead of drifting away.
     """
-    weight = cell_weight(psi).clamp_min(_WEIGHT_FLOOR)
-    h = weight.sqrt() * h
-    a = (psi.conj() * h).sum(dim=1, keepdim=True) / weight
+    a = (psi.conj() * h).sum(dim=1, keepdim=True) / cell_weight(psi).clamp_min(_WEIGHT_FLOOR)
     w = h - a * psi
     b = a.imag
-    cos, sinc = cos_and_sinc(b.square() + cell_weight(w) / weight)
+    cos, sinc = cos_and_sinc(b.square() + cell_weight(w))
     return torch.polar(torch.ones_like(b), b) * (torch.complex(cos, b * sinc) * psi + sinc * w)
+
+
+def rotate_any_norm(psi: Tensor, h: Tensor) -> Tensor:
+    """Return `rotate` of each cell's direction, with the cell's own norm: for damped cells."""
+    norm = cell_weight(psi).clamp_min(_WEIGHT_FLOOR).sqrt()
+    return norm * rotate(psi / norm, h)
 
 
 def damp(psi: Tensor, gamma: float) -> Step:
@@ -108,10 +115,9 @@ def damp(psi: Tensor, gamma: float) -> Step:
     here for d levels): each component but the first keeps sqrt(1 - gamma) of its amplitude.
     What is lost is the weight before less the weight after; it is not normalised away.
     """
-    if gamma:
-        kept = torch.full((psi.shape[1], 1, 1), (1 - gamma) ** 0.5, device=psi.device)
-        kept[_GROUND] = 1.0
-        psi = kept * psi
+    kept = torch.full((psi.shape[1], 1, 1), (1 - gamma) ** 0.5, device=psi.device)
+    kept[_GROUND] = 1.0
+    psi = kept * psi
     return Step(psi, cell_weight(psi).squeeze(1))
 
 

@@ -68,7 +68,8 @@ class UNetUnitary(nn.Module):
         self.conv_up2 = ConvBlock(2 * c + c, c)
         self.outc = nn.Conv2d(c, 2 * d_state, 1)
         nn.init.normal_(self.outc.weight, std=_OUTPUT_STD)
-        nn.init.zeros_(_bias(self.outc))
+        assert self.outc.bias is not None  # the constructor's default
+        nn.init.zeros_(self.outc.bias)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, 2 * d_state, H, W) to the same shape.
@@ -95,8 +96,3 @@ def _groups(channels: int) -> int:
         return 1
     groups = channels // _CHANNELS_PER_GROUP
     return groups if channels % groups == 0 else 1
-
-
-def _bias(layer: nn.Conv2d) -> nn.Parameter:
-    assert layer.bias is not None  # asked for by the constructor's default
-    return layer.bias
