@@ -1,52 +1,70 @@
-"""The sizing decision: facts and configuration in, every number and its reason out."""
+"""The sizing decision: facts and configuration in, every number and its reason out.
+
+`plan` is pure and never refuses: where something does not fit it says so in the plan
+(`fits`), and the doctor's checks judge it.
+"""
 
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict
 
+from infra.host.facts import ComposePlugin, Engine, HostFacts, Known, NoEngine
+from infra.stack.dragonfly_plan import DragonflyPlan, plan_dragonfly
+from infra.stack.reason import Reason, reason
+from infra.stack.trainer_plan import TrainerPlan, plan_trainer
+from qca.config import Config, StackConfig, TrainConfig
 
-class _Model(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class DragonflyPlan(_Model):
-    """How the store is started."""
-
-    image: str
-    proactor_threads: int
-    maxmemory_bytes: int
-    container_memory_bytes: int
+__all__ = ["DragonflyPlan", "Reason", "StackPlan", "TrainerPlan", "plan"]
 
 
-class TrainerPlan(_Model):
-    """How the training is run, and the memory that it is predicted to take."""
-
-    profile: Literal["cpu", "default", "low-memory"]
-    device: Literal["cpu", "cuda"]
-    gpus: int
-    precision: Literal["fp32"]
-    recompute: Literal["none", "step"]
-    batch_size: int
-    predicted_peak_bytes: int
-    context_bytes: int
-    """Memory outside the allocator: the CUDA context, or the interpreter with torch."""
-    budget_bytes: int
-    fits: bool
-    base_image: str
-    container_memory_bytes: int
-
-
-class Reason(_Model):
-    """Why a number is what it is."""
-
-    for_: str
-    because: str
-
-
-class StackPlan(_Model):
+class StackPlan(BaseModel):
     """Everything that the compose document or a local launch needs to know."""
 
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    schema_version: Literal[1] = 1
+    project: str
     runtime: Literal["compose", "local"]
     dragonfly: DragonflyPlan
+    """Sized always; used by the runtime `compose`. The local runtime has a small Valkey."""
+    store_port: int | None
     trainer: TrainerPlan
+    train: TrainConfig
+    """The training with profile, device and recompute plan resolved."""
     reasons: tuple[Reason, ...]
+
+
+def plan(facts: HostFacts, config: Config) -> StackPlan:
+    """Decide how the training runs on this host."""
+    runtime, why_runtime = _runtime(facts, config.stack)
+    dragonfly, dragonfly_reasons = plan_dragonfly(facts, config.stack)
+    trainer, train, trainer_reasons = plan_trainer(
+        facts,
+        config,
+        runtime=runtime,
+        store_bytes=dragonfly.container_memory_bytes if runtime == "compose" else 0,
+    )
+    return StackPlan(
+        project=config.stack.project,
+        runtime=runtime,
+        dragonfly=dragonfly,
+        store_port=config.stack.store_port,
+        trainer=trainer,
+        train=train,
+        reasons=(reason("runtime", why_runtime), *dragonfly_reasons, *trainer_reasons),
+    )
+
+
+def _runtime(facts: HostFacts, stack: StackConfig) -> tuple[Literal["compose", "local"], str]:
+    if stack.runtime != "auto":
+        return stack.runtime, "given in the configuration"
+    if not isinstance(facts.docker, Known):
+        return "local", f"the Docker Engine could not be examined: {facts.docker.reason}"
+    if isinstance(facts.docker.value, NoEngine):
+        return "local", f"no Docker Engine answers ({facts.docker.value.state})"
+    if not isinstance(facts.compose, Known):
+        return "local", f"Compose could not be examined: {facts.compose.reason}"
+    if not isinstance(facts.compose.value, ComposePlugin):
+        return "local", "`docker compose` (V2) is not installed"
+    engine: Engine = facts.docker.value
+    return "compose", f"Engine {engine.version} and Compose {facts.compose.value.version} answer"

@@ -1,0 +1,156 @@
+"""The Compose document of a plan: a pure function from StackPlan to a dict.
+
+One document for every Compose: no `version` (obsolete since V2.25), no top-level `name`
+and no `gpus` (Compose V1 rejects both), the GPU by `deploy.resources.reservations.devices`.
+Hardened by default: ordinary user, read-only root, no capabilities, limits on all that grows.
+"""
+
+from typing import Any
+
+from infra.stack.plan import StackPlan
+from qca.config import TrainConfig
+from qca.units import exact_size
+
+STORE_PORT = 6379
+STORE_FLAGS = "/run/secrets/store_flags"
+RUNS = "/runs"
+
+# What a person running the file by hand has to provide; the file's header says how.
+USER = "${QCA_UID:?see the head of this file}:${QCA_GID:?see the head of this file}"
+TRAINER_IMAGE = "${QCA_TRAINER_IMAGE:?see the head of this file}"
+STORE_FLAGS_FILE = "${QCA_STORE_FLAGS:?see the head of this file}"
+
+# A finished or stopped trainer has a checkpoint to write: 335 MiB with AdamW's moments,
+# well under a minute on a slow disk.
+TRAINER_STOP_GRACE = "60s"
+STORE_STOP_GRACE = "10s"
+
+# Scratch folders live in memory and count towards the container's limit.
+_SCRATCH = "{}:size=64m,mode=1777"
+
+# Python, torch's worker threads and the health check stay far below; a fork bomb does not.
+PIDS_LIMIT = 512
+
+
+def document(plan: StackPlan) -> dict[str, Any]:
+    """Return the Compose document that runs `plan`."""
+    return {
+        "services": {"store": _store(plan), "trainer": _trainer(plan)},
+        "networks": _networks(plan),
+        "volumes": {"runs": {}},
+        "secrets": {"store_flags": {"file": STORE_FLAGS_FILE}},
+    }
+
+
+def _store(plan: StackPlan) -> dict[str, Any]:
+    dragonfly = plan.dragonfly
+    service: dict[str, Any] = {
+        "image": dragonfly.image,
+        "command": [
+            "dragonfly",
+            "--logtostderr",
+            f"--proactor_threads={dragonfly.proactor_threads}",
+            f"--maxmemory={exact_size(dragonfly.maxmemory_bytes)}",
+            f"--port={STORE_PORT}",
+            "--dbfilename=",
+            "--version_check=false",
+            f"--flagfile={STORE_FLAGS}",
+        ],
+        **_hardened(dragonfly.container_memory_bytes),
+        "tmpfs": [_SCRATCH.format("/tmp"), _SCRATCH.format("/data")],
+        "ulimits": {"memlock": -1},
+        "secrets": ["store_flags"],
+        "networks": list(_networks(plan)),
+        "healthcheck": _store_health(),
+        "restart": "unless-stopped",
+        "stop_grace_period": STORE_STOP_GRACE,
+    }
+    if plan.store_port is not None:
+        service["ports"] = [f"127.0.0.1:{plan.store_port}:{STORE_PORT}"]
+    return service
+
+
+def _store_health() -> dict[str, Any]:
+    # The image's own check looks only at nc's exit status, so that an answer such as NOAUTH
+    # or LOADING counts as healthy. The password goes by the environment of that one command.
+    ask = (
+        f"REDISCLI_AUTH=$$(sed -n 's/^--requirepass=//p' {STORE_FLAGS}) "
+        f"redis-cli -p {STORE_PORT} ping | grep -qx PONG"
+    )
+    return {
+        "test": ["CMD-SHELL", ask],
+        "interval": "2s",
+        "timeout": "5s",
+        "retries": 15,
+        "start_period": "5s",
+    }
+
+
+def _trainer(plan: StackPlan) -> dict[str, Any]:
+    run = f"{RUNS}/{plan.train.run}"
+    service: dict[str, Any] = {
+        "image": TRAINER_IMAGE,
+        "command": [
+            "train",
+            *train_flags(plan.train),
+            "--resume",
+            f"--runs={RUNS}",
+            "--progress=json",
+            f"--store=redis://store:{STORE_PORT}",
+            f"--store-flags={STORE_FLAGS}",
+        ],
+        **_hardened(plan.trainer.container_memory_bytes),
+        "tmpfs": [_SCRATCH.format("/tmp")],
+        "environment": {"HOME": "/tmp"},
+        "volumes": [f"runs:{RUNS}"],
+        "secrets": ["store_flags"],
+        "networks": ["internal"],
+        "depends_on": {"store": {"condition": "service_healthy"}},
+        "healthcheck": {
+            "test": ["CMD", "python", "-m", "qca.train.health", run],
+            "interval": "5s",
+            "timeout": "5s",
+            "retries": 3,
+            "start_period": "120s",
+        },
+        "restart": "on-failure:3",
+        "stop_grace_period": TRAINER_STOP_GRACE,
+    }
+    if plan.trainer.device == "cuda":
+        service["deploy"] = _gpu_reservation(plan.trainer.gpus)
+    return service
+
+
+def train_flags(train: TrainConfig) -> list[str]:
+    """Return the flags of `qca train` that differ from the defaults, so that they stand there."""
+    defaults = TrainConfig()
+    values = train.model_dump(exclude={"budget"})
+    return [
+        f"--{key.replace('_', '-')}={value}"
+        for key, value in values.items()
+        if value != getattr(defaults, key) or key in ("run", "device", "recompute")
+    ]
+
+
+def _hardened(memory_bytes: int) -> dict[str, Any]:
+    return {
+        "user": USER,
+        "read_only": True,
+        "cap_drop": ["ALL"],
+        "security_opt": ["no-new-privileges:true"],
+        "mem_limit": exact_size(memory_bytes),
+        "pids_limit": PIDS_LIMIT,
+        "logging": {"driver": "json-file", "options": {"max-size": "10m", "max-file": "3"}},
+    }
+
+
+def _networks(plan: StackPlan) -> dict[str, Any]:
+    networks: dict[str, Any] = {"internal": {"internal": True}}
+    if plan.store_port is not None:
+        networks["published"] = {}  # a port cannot be published on an internal network
+    return networks
+
+
+def _gpu_reservation(count: int) -> dict[str, Any]:
+    device = {"driver": "nvidia", "count": count, "capabilities": ["gpu"]}
+    return {"resources": {"reservations": {"devices": [device]}}}

@@ -1,0 +1,115 @@
+"""How many threads and how much memory Dragonfly gets on this host."""
+
+import math
+
+from pydantic import BaseModel, ConfigDict
+
+from infra.host.facts import Engine, HostFacts, Known
+from infra.stack.reason import Reason, reason
+from qca.config import StackConfig
+from qca.units import MIB, exact_size, format_size
+
+# Dragonfly exits at start-up under this much for each of its threads: dfly_main.cc,
+# the same constant in every release from v0.1.0 to v1.40.
+BYTES_PER_THREAD = 256 * MIB
+
+# The metrics of one trainer are a few kilobytes a second; four threads are ample.
+DEFAULT_THREADS = 4
+
+# A store beside a training takes at most a quarter of the host.
+HOST_SHARE = 4
+
+# A snapshot raised Dragonfly's resident memory by about a third over maxmemory:
+# https://github.com/dragonflydb/dragonfly/issues/3658
+CONTAINER_HEADROOM = 1.35
+
+
+class DragonflyPlan(BaseModel):
+    """How the store is started."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    image: str
+    proactor_threads: int
+    maxmemory_bytes: int
+    container_memory_bytes: int
+
+
+def plan_dragonfly(
+    facts: HostFacts, config: StackConfig
+) -> tuple[DragonflyPlan, tuple[Reason, ...]]:
+    """Size Dragonfly: what the person gave stands, the rest follows from the host.
+
+    A small host gets fewer threads, never a refusal; whether given numbers hold is for
+    the doctor (QCA301, QCA302) to say.
+    """
+    memory = container_host_memory(facts)
+    threads, why_threads = _threads(facts, config, memory)
+    maxmemory, why_maxmemory = _maxmemory(config, threads, memory)
+    limit = math.ceil(maxmemory * CONTAINER_HEADROOM / MIB) * MIB
+    plan = DragonflyPlan(
+        image=config.store_image,
+        proactor_threads=threads,
+        maxmemory_bytes=maxmemory,
+        container_memory_bytes=limit,
+    )
+    return plan, (
+        reason("dragonfly.proactor_threads", why_threads),
+        reason("dragonfly.maxmemory_bytes", why_maxmemory),
+        reason(
+            "dragonfly.container_memory_bytes",
+            f"{CONTAINER_HEADROOM} times maxmemory: Dragonfly's resident memory can exceed "
+            "maxmemory by a third (Dragonfly issue 3658), and a container over its limit is killed",
+        ),
+    )
+
+
+def container_cpus(facts: HostFacts) -> int | None:
+    """Threads that a container may use: the engine's machine where it tells, else this host."""
+    seen = [facts.cpu.value.usable] if isinstance(facts.cpu, Known) else []
+    if isinstance(facts.docker, Known) and isinstance(facts.docker.value, Engine):
+        seen.append(facts.docker.value.cpus)
+    return min(seen, default=None)
+
+
+def container_host_memory(facts: HostFacts) -> int | None:
+    """Bytes that containers can share: Docker Desktop's virtual machine has less than the host."""
+    seen = [facts.memory.value.usable] if isinstance(facts.memory, Known) else []
+    if isinstance(facts.docker, Known) and isinstance(facts.docker.value, Engine):
+        seen.append(facts.docker.value.memory)
+    return min(seen, default=None)
+
+
+def _threads(facts: HostFacts, config: StackConfig, memory: int | None) -> tuple[int, str]:
+    if config.proactor_threads is not None:
+        return config.proactor_threads, "given in the configuration"
+    cpus = container_cpus(facts)
+    if cpus is None:
+        return 1, "the number of CPUs could not be seen, so the smallest that works"
+    room = config.maxmemory or (memory or 0) // HOST_SHARE
+    affordable = max(1, room // BYTES_PER_THREAD)
+    threads = min(cpus, DEFAULT_THREADS, affordable)
+    because = f"the smaller of {cpus} usable CPUs and {DEFAULT_THREADS}"
+    if threads < min(cpus, DEFAULT_THREADS):
+        what = "maxmemory as given" if config.maxmemory else "a quarter of the host's memory"
+        because += f", cut to what {what} ({format_size(room)}) holds at 256 MiB a thread"
+    return threads, f"{because}; left alone, Dragonfly would start one thread for every CPU it sees"
+
+
+def _maxmemory(config: StackConfig, threads: int, memory: int | None) -> tuple[int, str]:
+    if config.maxmemory is not None:
+        return config.maxmemory, "given in the configuration"
+    needed = threads * BYTES_PER_THREAD
+    because = (
+        f"256 MiB for each of {threads} threads ({exact_size(needed)}), "
+        "under which Dragonfly refuses to start"
+    )
+    if memory is None:
+        because += "; the host's memory could not be seen"
+    elif needed > memory // HOST_SHARE:
+        because += (
+            f"; more than a quarter of the host's {format_size(memory)}, but the least there is"
+        )
+    else:
+        because += f"; under a quarter of the host's {format_size(memory)}"
+    return needed, because

@@ -1,0 +1,172 @@
+"""The trainer image: its build context, its name, and what it will download."""
+
+import hashlib
+import json
+import platform
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from infra.stack.plan import StackPlan
+from infra.stack.process import run_streaming
+from infra.stack.trainer_plan import build_args
+from qca.errors import LaunchError
+from qca.units import format_size
+
+# What Dockerfile.cuda copies, beside the two packages.
+_FILES = ("Dockerfile.cuda", "pyproject.toml", "README.md", "LICENSE")
+_PACKAGES = ("qca", "infra")
+_REPOSITORY = "qca-trainer"
+
+# A registry that is asked for sizes before a download of gigabytes may take this long.
+_MANIFEST_SECONDS = 15.0
+
+# What registries call the machines that Python names like this.
+_ARCHITECTURES = {"x86_64": "amd64", "AMD64": "amd64", "aarch64": "arm64"}
+
+# Layers in the reply of `docker manifest inspect --verbose`, by kind of manifest.
+_MANIFESTS = ("OCIManifest", "SchemaV2Manifest")
+
+
+def make_context(folder: Path, ca_bundle: Path | None) -> None:
+    """Fill `folder` with what the image is built from, whether qca is installed or checked out."""
+    packages = {name: Path(str(files(name))) for name in _PACKAGES}
+    checkout = packages["qca"].parent
+    installed = packages["infra"] / "data" / "image"
+    source = installed if installed.is_dir() else checkout
+    for name in _FILES:
+        shutil.copyfile(source / name, folder / name)
+    for name, package in packages.items():
+        ignore = shutil.ignore_patterns("__pycache__", "image")
+        shutil.copytree(package, folder / name, ignore=ignore)
+    if ca_bundle is not None:
+        shutil.copyfile(ca_bundle, folder / "ca-bundle.crt")
+
+
+def image_name(context: Path, arguments: dict[str, str]) -> str:
+    """Return a name that changes with whatever the image is built from."""
+    digest = hashlib.sha256(json.dumps(arguments, sort_keys=True).encode())
+    for file in sorted(path for path in context.rglob("*") if path.is_file()):
+        if file.name != "ca-bundle.crt":  # needed to build, absent from the image
+            digest.update(file.relative_to(context).as_posix().encode() + b"\0")
+            digest.update(file.read_bytes())
+    return f"{_REPOSITORY}:{digest.hexdigest()[:12]}"
+
+
+def ensure_trainer_image(
+    plan: StackPlan,
+    ca_bundle: Path | None,
+    *,
+    say: Callable[[str], None],
+    tick: Callable[[str], None],
+) -> str:
+    """Build the trainer image unless it is there; return its name.
+
+    Raises:
+        LaunchError: the build failed; the message holds the end of its output.
+
+    """
+    with tempfile.TemporaryDirectory(prefix="qca-image-") as folder:
+        context = Path(folder)
+        _prepare(context, ca_bundle)
+        arguments = build_args(plan.trainer)
+        name = image_name(context, arguments)
+        if not is_here(name):
+            _announce_download(plan.trainer.base_image, say)
+            say(f"Building the trainer image {name} on {plan.trainer.base_image}.")
+            _build(context, name, arguments, tick)
+    return name
+
+
+def ensure_pulled(image: str, *, say: Callable[[str], None], tick: Callable[[str], None]) -> None:
+    """Pull `image` unless it is there.
+
+    Raises:
+        LaunchError: it cannot be pulled; the message holds what docker said.
+
+    """
+    if is_here(image):
+        return
+    _announce_download(image, say)
+    run_streaming(
+        ["docker", "pull", image],
+        tick=tick,
+        hint="Check the name and the network; stack.store_image in qca.toml takes another image.",
+    )
+
+
+def is_here(image: str) -> bool:
+    """Whether the engine has `image`."""
+    return _docker("image", "inspect", image) is not None
+
+
+def _announce_download(image: str, say: Callable[[str], None]) -> None:
+    if not is_here(image):
+        size = _download_size(image)
+        told = "its registry did not tell the size" if size is None else format_size(size)
+        say(f"To download: {image} ({told}).")
+
+
+def _prepare(context: Path, ca_bundle: Path | None) -> None:
+    try:
+        make_context(context, ca_bundle)
+    except OSError as error:
+        raise LaunchError(
+            f"cannot prepare the image build: {error.filename}: {error.strerror}",
+            hint="Check stack.ca_bundle and the free space of the temporary folder.",
+        ) from None
+
+
+def _build(
+    context: Path, name: str, arguments: dict[str, str], tick: Callable[[str], None]
+) -> None:
+    # `docker build` takes BuildKit where the client has it and the classic builder where
+    # not; `docker buildx build` and `docker compose build` need a plugin.
+    flags = [f"--build-arg={key}={value}" for key, value in arguments.items()]
+    file = str(context / "Dockerfile.cuda")
+    run_streaming(
+        ["docker", "build", "-f", file, "-t", name, *flags, str(context)],
+        tick=tick,
+        hint="Behind a proxy that re-signs certificates, set stack.ca_bundle in qca.toml.",
+    )
+
+
+def _download_size(image: str) -> int | None:
+    """Return the bytes of an image's layers as its registry gives them; None if it does not."""
+    text = _docker("manifest", "inspect", "--verbose", image)
+    if text is None:
+        return None
+    try:
+        reply = json.loads(text)
+        manifests = reply if isinstance(reply, list) else [reply]
+        architecture = _ARCHITECTURES.get(platform.machine(), platform.machine())
+        manifest = next(one for one in manifests if _is_for(one, architecture))
+        layers = next(manifest[key]["layers"] for key in _MANIFESTS if key in manifest)
+        return sum(layer["size"] for layer in layers)
+    except (ValueError, KeyError, TypeError, StopIteration):
+        return None
+
+
+def _is_for(manifest: dict[str, Any], architecture: str) -> bool:
+    described = manifest["Descriptor"].get("platform", {})
+    return described.get("architecture", architecture) == architecture
+
+
+def _docker(*arguments: str) -> str | None:
+    """Return what `docker ARGUMENTS` prints; None where it fails or takes too long."""
+    try:
+        done = subprocess.run(
+            ["docker", *arguments],
+            capture_output=True,
+            stdin=subprocess.DEVNULL,
+            text=True,
+            timeout=_MANIFEST_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout if done.returncode == 0 else None

@@ -1,0 +1,169 @@
+"""The state folder, `.qca`: what `qca up` made here, so that `qca down` can remove just that."""
+
+import contextlib
+import fcntl
+import json
+import os
+import signal
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from qca.errors import LaunchError
+from qca.files import write_atomically
+
+STATE_DIR = Path(".qca")
+
+# A trainer that is told to stop finishes the step it is in and writes a checkpoint.
+_STOP_SECONDS = 90.0
+
+
+@dataclass(frozen=True)
+class StateDir:
+    """The files of the state folder."""
+
+    root: Path
+
+    @property
+    def compose_file(self) -> Path:
+        """The rendered Compose file."""
+        return self.root / "compose.yaml"
+
+    @property
+    def env_file(self) -> Path:
+        """What the Compose file needs; Compose reads it by itself, being beside the file."""
+        return self.root / ".env"
+
+    @property
+    def store_flags(self) -> Path:
+        """Dragonfly's flag file with the store's password."""
+        return self.root / "store.flags"
+
+    @property
+    def launch_file(self) -> Path:
+        """Which runtime and run were launched."""
+        return self.root / "launch.json"
+
+    @property
+    def log_dir(self) -> Path:
+        """Logs of the local runtime."""
+        return self.root / "logs"
+
+    @property
+    def lock_file(self) -> Path:
+        """Held by the `qca up` that runs here; holds its process id."""
+        return self.root / "lock"
+
+    def remove(self) -> None:
+        """Remove what `qca up` wrote, and the folder if nothing else is in it."""
+        for log in self.log_dir.glob("*.log"):
+            log.unlink()
+        for file in (
+            self.compose_file,
+            self.env_file,
+            self.store_flags,
+            self.launch_file,
+            self.lock_file,
+        ):
+            file.unlink(missing_ok=True)
+        for folder in (self.log_dir, self.root):
+            with contextlib.suppress(OSError):
+                folder.rmdir()
+
+
+@dataclass(frozen=True)
+class Launch:
+    """What was launched from this folder."""
+
+    runtime: Literal["compose", "local"]
+    project: str
+    run: str
+    runs: str
+    """Folder that holds the run folders (local runtime)."""
+
+
+def write_launch(state: StateDir, launch: Launch) -> None:
+    """Remember what is being launched, before anything is."""
+    write_atomically(state.launch_file, json.dumps(vars(launch), indent=1) + "\n")
+
+
+def read_launch(state: StateDir) -> Launch | None:
+    """Return what was launched from this folder; None if nothing was.
+
+    Raises:
+        LaunchError: the file is there but cannot be understood.
+
+    """
+    try:
+        return Launch(**json.loads(state.launch_file.read_text(encoding="utf-8")))
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError) as error:
+        raise LaunchError(
+            f"{state.launch_file} cannot be read: {error}",
+            hint="`docker compose ls` shows what runs; remove the file to start afresh.",
+        ) from None
+
+
+@contextlib.contextmanager
+def held(state: StateDir) -> Iterator[None]:
+    """Hold the state folder, so that only one `qca up` works on it.
+
+    The kernel frees the lock with the process, however it ends; nothing stale stays.
+
+    Raises:
+        LaunchError: another one holds it; the message says which process.
+
+    """
+    state.root.mkdir(parents=True, exist_ok=True)
+    with state.lock_file.open("a+", encoding="utf-8") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise LaunchError(
+                f"another `qca up` (process {holder(state) or 'unknown'}) works in {state.root}",
+                hint="Follow it with `qca status` and `qca logs -f`, or stop it with `qca down`.",
+            ) from None
+        lock.seek(0)
+        lock.truncate()
+        lock.write(f"{os.getpid()}\n")
+        lock.flush()
+        yield
+
+
+def holder(state: StateDir) -> int | None:
+    """Return the process id of the `qca up` that holds the folder; None if none does."""
+    try:
+        with state.lock_file.open(encoding="utf-8") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return int(lock.read().strip() or 0) or None
+    except (FileNotFoundError, ValueError):
+        pass
+    return None
+
+
+def stop_holder(state: StateDir) -> bool:
+    """Tell the `qca up` that holds the folder to stop, and wait; return whether there was one.
+
+    Raises:
+        LaunchError: it does not end.
+
+    """
+    pid = holder(state)
+    if pid is None:
+        return False
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGTERM)
+    deadline = time.monotonic() + _STOP_SECONDS
+    while holder(state) is not None:
+        if time.monotonic() > deadline:
+            raise LaunchError(
+                f"`qca up` (process {pid}) did not stop within {_STOP_SECONDS:.0f} s",
+                hint=f"kill -KILL {pid}, then `qca down` again.",
+            )
+        time.sleep(0.1)
+    return True

@@ -1,0 +1,187 @@
+"""On what the training runs, and whether it fits there."""
+
+import math
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict
+
+from infra.host.facts import Engine, Gpu, GpuDriver, HostFacts, Known
+from infra.stack.reason import Reason, reason
+from qca.config import Config, TrainConfig, apply_profile
+from qca.memory.plan import Choice, choose
+from qca.units import GIB, MIB, format_size
+
+# Python with wheels of our own choice of torch; a tenth of a CUDA image's size.
+CPU_BASE_IMAGE = "python:3.13-slim"
+# Without it pip takes torch from PyPI, which on Linux means a CUDA build of gigabytes.
+CPU_TORCH_INDEX = "https://download.pytorch.org/whl/cpu"
+# The tag that PyTorch publishes for the torch release in pyproject.toml.
+CUDA_BASE_IMAGE = "pytorch/pytorch:2.13.0-cuda13.0-cudnn9-runtime"
+
+# Issue: the low-memory profile is for GPUs under 4 GiB.
+LOW_MEMORY_GPU = 4 * GIB
+
+# Host memory beside the tensors of the plan: the page cache of checkpoints being written,
+# the serialised copy of a tensor, Python's own heap.
+CONTAINER_HEADROOM = 1.25
+# Host memory of a CUDA process: the CUDA, cuBLAS and cuDNN libraries with torch.
+CUDA_HOST_MEMORY = 4 * GIB
+
+
+class TrainerPlan(BaseModel):
+    """How the training is run, and the memory that it is predicted to take."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    profile: Literal["cpu", "default", "low-memory"]
+    device: Literal["cpu", "cuda"]
+    gpus: int
+    precision: Literal["fp32"]
+    recompute: Literal["none", "step"]
+    batch_size: int
+    predicted_peak_bytes: int
+    context_bytes: int
+    """Memory outside the allocator: the CUDA context, or the interpreter with torch."""
+    budget_bytes: int | None
+    """What the device has to give; None where it could not be seen."""
+    fits: bool | None
+    base_image: str
+    container_memory_bytes: int
+
+
+def plan_trainer(
+    facts: HostFacts, config: Config, *, runtime: str, store_bytes: int
+) -> tuple[TrainerPlan, TrainConfig, tuple[Reason, ...]]:
+    """Choose device, profile and recompute plan; return the resolved training as well.
+
+    `store_bytes` is what the store takes of the host's memory.
+    """
+    gpu = _largest_gpu(facts)
+    device, why_device = _device(facts, config.train, runtime, gpu)
+    profile, why_profile = _profile(config.train, device, gpu)
+    train = apply_profile(config.train, profile)
+    budget, why_budget = _budget(facts, train, device, gpu, store_bytes)
+    choice = choose(train, budget, recompute=train.recompute, device=device)
+    train = train.model_copy(update={"device": device, "recompute": choice.recompute})
+    plan = TrainerPlan(
+        profile=profile,
+        device=device,
+        gpus=1 if device == "cuda" else 0,
+        precision=train.precision,
+        recompute=choice.recompute,
+        batch_size=train.batch_size,
+        predicted_peak_bytes=choice.estimate.predicted_peak_bytes,
+        context_bytes=choice.estimate.context_bytes,
+        budget_bytes=budget,
+        fits=choice.fits,
+        base_image=config.stack.base_image
+        or (CUDA_BASE_IMAGE if device == "cuda" else CPU_BASE_IMAGE),
+        container_memory_bytes=_container_memory(device, choice),
+    )
+    return (
+        plan,
+        train,
+        (
+            reason("trainer.device", why_device),
+            reason("trainer.profile", why_profile),
+            reason("trainer.budget_bytes", why_budget),
+            reason("trainer.recompute", choice.because),
+            reason("trainer.container_memory_bytes", _why_container_memory(device)),
+        ),
+    )
+
+
+def build_args(trainer: TrainerPlan) -> dict[str, str]:
+    """Return the build arguments of Dockerfile.cuda for this plan."""
+    arguments = {"BASE_IMAGE": trainer.base_image}
+    if trainer.base_image == CPU_BASE_IMAGE:
+        arguments["TORCH_INDEX"] = CPU_TORCH_INDEX
+    return arguments
+
+
+def _largest_gpu(facts: HostFacts) -> Gpu | None:
+    if not isinstance(facts.gpu, Known) or not isinstance(facts.gpu.value, GpuDriver):
+        return None
+    return max(facts.gpu.value.gpus, key=lambda gpu: gpu.memory_free, default=None)
+
+
+def containers_see_gpu(facts: HostFacts) -> bool:
+    """Whether the engine can hand an NVIDIA GPU to a container.
+
+    dockerd looks for CDI devices first, then for `nvidia-container-runtime-hook` on its own
+    PATH; a registered runtime is one sign of the toolkit, not a requirement.
+    """
+    if not isinstance(facts.docker, Known) or not isinstance(facts.docker.value, Engine):
+        return False
+    engine = facts.docker.value
+    toolkit = isinstance(facts.gpu, Known) and (
+        isinstance(facts.gpu.value, GpuDriver) and facts.gpu.value.toolkit is not None
+    )
+    cdi = any(device.startswith("nvidia.com/gpu") for device in engine.cdi_devices)
+    return cdi or toolkit or "nvidia" in engine.runtimes
+
+
+def _device(
+    facts: HostFacts, train: TrainConfig, runtime: str, gpu: Gpu | None
+) -> tuple[Literal["cpu", "cuda"], str]:
+    if train.device != "auto":
+        return train.device, "given in the configuration"
+    if gpu is None:
+        return "cpu", _why_no_gpu(facts)
+    if runtime == "compose":
+        if containers_see_gpu(facts):
+            return "cuda", f"{gpu.name}, which the engine can hand to a container"
+        return "cpu", f"{gpu.name} is there, but containers cannot use it: qca explain QCA401"
+    if isinstance(facts.python, Known) and facts.python.value.torch_cuda:
+        return "cuda", f"{gpu.name}, and the installed torch is built for CUDA"
+    return "cpu", f"{gpu.name} is there, but the installed torch cannot use it: qca explain QCA501"
+
+
+def _why_no_gpu(facts: HostFacts) -> str:
+    if not isinstance(facts.gpu, Known):
+        return f"no GPU could be seen: {facts.gpu.reason}"
+    if isinstance(facts.gpu.value, GpuDriver):
+        return "the NVIDIA driver shows no GPU"
+    return f"no usable NVIDIA GPU: {facts.gpu.value.detail}"
+
+
+def _profile(
+    train: TrainConfig, device: str, gpu: Gpu | None
+) -> tuple[Literal["cpu", "default", "low-memory"], str]:
+    if train.profile != "auto":
+        return train.profile, "given in the configuration"
+    if device == "cpu":
+        return "cpu", "no GPU: a small model, so that a first run ends in minutes"
+    if gpu is not None and gpu.memory_total < LOW_MEMORY_GPU:
+        return "low-memory", f"the GPU has {format_size(gpu.memory_total)}, under 4 GiB"
+    return "default", "the GPU has 4 GiB or more, or could not be seen"
+
+
+def _budget(
+    facts: HostFacts, train: TrainConfig, device: str, gpu: Gpu | None, store_bytes: int
+) -> tuple[int | None, str]:
+    if train.budget is not None:
+        return train.budget, "given in the configuration"
+    if device == "cuda":
+        if gpu is None:
+            return None, "the GPU's free memory could not be seen"
+        return gpu.memory_free, f"what {gpu.name} has free of {format_size(gpu.memory_total)}"
+    if not isinstance(facts.memory, Known):
+        return None, "the host's memory could not be seen"
+    memory = facts.memory.value
+    free = max(0, min(memory.available, memory.usable) - store_bytes)
+    return free, f"the host's available memory less {format_size(store_bytes)} for the store"
+
+
+def _container_memory(device: str, choice: Choice) -> int:
+    if device == "cuda":
+        return CUDA_HOST_MEMORY
+    estimate = choice.estimate
+    needed = (estimate.predicted_peak_bytes + estimate.context_bytes) * CONTAINER_HEADROOM
+    return math.ceil(needed / (256 * MIB)) * 256 * MIB
+
+
+def _why_container_memory(device: str) -> str:
+    if device == "cuda":
+        return "the model lives on the GPU; CUDA's libraries and torch take host memory"
+    return f"{CONTAINER_HEADROOM} times the predicted peak with the interpreter, in 256 MiB steps"
