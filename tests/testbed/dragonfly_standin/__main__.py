@@ -1,0 +1,77 @@
+"""`dragonfly` in the stand-in image: looks at the host, applies the rules, becomes Valkey."""
+
+import os
+import sys
+import time
+from pathlib import Path
+
+from . import rules
+
+NAME = "dragonfly-standin"
+VALKEY = "/usr/local/bin/valkey-server"
+CGROUP = Path("/sys/fs/cgroup")
+
+
+def read(path: Path) -> str | None:
+    """The text of a file of the kernel's, or None where this kernel has none."""
+    try:
+        return path.read_text()
+    except OSError:
+        return None
+
+
+def available_bytes() -> int:
+    """The least of the memory that the kernel calls available and the container's limit."""
+    meminfo = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines())
+    found = [int(meminfo["MemAvailable"].split()[0]) * 1024]
+    for name in ("memory.max", "memory/memory.limit_in_bytes"):
+        text = read(CGROUP / name)
+        if text is not None and text.strip() != "max":
+            found.append(int(text))
+    return min(found)
+
+
+def quota_threads() -> int | None:
+    """The container's CPU quota in threads, whichever version of cgroups is mounted."""
+    cpu_max = read(CGROUP / "cpu.max")
+    if cpu_max is not None:
+        return rules.quota_v2(cpu_max)
+    quota, period = (read(CGROUP / "cpu" / f"cpu.cfs_{name}_us") for name in ("quota", "period"))
+    return rules.quota_v1(quota, period) if quota and period else None
+
+
+def log(level: str, text: str) -> None:
+    """One line in the form of Dragonfly's own log."""
+    stamp = time.strftime("%Y%m%d %H:%M:%S")
+    print(f"{level}{stamp} {os.getpid():6} {NAME}] {text}", file=sys.stderr, flush=True)
+
+
+def main() -> int:
+    """Decides like Dragonfly, then hands the process over to Valkey."""
+    log("W", "This stands in for Dragonfly in tests: its start-up rule, then a Valkey server.")
+    try:
+        flags = rules.parse_flags(sys.argv[1:], os.environ, lambda path: Path(path).read_text())
+        host = rules.Host(len(os.sched_getaffinity(0)), available_bytes(), quota_threads())
+        chosen = rules.limits(flags, host)
+        for level, text in rules.memory_log(chosen, host):
+            log(level, text)
+        log("I", f"Running {chosen.threads} io threads")
+        rules.check(chosen)
+    except rules.StartRefusedError as refusal:
+        log("F" if refusal.status == rules.ABORTED else "E", str(refusal))
+        return refusal.status
+    become_valkey(rules.valkey_config(flags, chosen.maxmemory))
+    return 0
+
+
+def become_valkey(config: str) -> None:
+    """Configures it over standard input, so that the password shows in no process list."""
+    memory_file = os.memfd_create("valkey.conf")
+    os.write(memory_file, config.encode())
+    os.lseek(memory_file, 0, os.SEEK_SET)
+    os.dup2(memory_file, 0)
+    os.execv(VALKEY, [NAME, "-"])
+
+
+if __name__ == "__main__":
+    sys.exit(main())
