@@ -68,6 +68,10 @@ class Evolution(nn.Module):
 
     def advance(self, psi: Tensor) -> Step:
         """Return the next state and the weight that each cell has left."""
+        # One entrance to the step: its several uses of psi are then summed before anything
+        # from outside (a loss on this very state) is added, in whichever way an episode
+        # is differentiated. It makes both ways equal to the last bit.
+        psi = psi.view_as(psi)
         if self.update == "cartesian":
             return cartesian(psi, self.field(psi), self.gamma)
         if self.gamma == 0:
@@ -115,7 +119,7 @@ def damp(psi: Tensor, gamma: float) -> Step:
     here for d levels): each component but the first keeps sqrt(1 - gamma) of its amplitude.
     What is lost is the weight before less the weight after; it is not normalised away.
     """
-    kept = torch.full((psi.shape[1], 1, 1), (1 - gamma) ** 0.5, device=psi.device)
+    kept = torch.full_like(psi.real[0, :, :1, :1], (1 - gamma) ** 0.5)  # (d_state, 1, 1)
     kept[_GROUND] = 1.0
     psi = kept * psi
     return Step(psi, cell_weight(psi).squeeze(1))
