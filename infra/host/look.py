@@ -1,0 +1,188 @@
+"""How probes look at the world: within a time limit, and saying why where they cannot see."""
+
+import os
+import selectors
+import signal
+import subprocess
+import threading
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+
+# What a probe reads is a version, a setting or a list of mounts. A program or a file that
+# has more to say than this is not what we took it for.
+MOST_BYTES = 2**20
+
+
+class Unseen(Exception):  # noqa: N818 - an answer of a probe, not a defect
+    """A probe cannot see its subject; the message says what it looked at and what is wrong."""
+
+
+class TookTooLong(Unseen):
+    """What a probe looked at did not answer within the time limit."""
+
+
+@dataclass(frozen=True)
+class Output:
+    """What a program said before it ended."""
+
+    exit_code: int
+    stdout: str
+    stderr: str
+
+    @property
+    def complaint(self) -> str:
+        """The first line that it wrote, errors first: enough to say what went wrong."""
+        lines = [line.strip() for line in f"{self.stderr}\n{self.stdout}".splitlines()]
+        return next((line for line in lines if line), f"exit code {self.exit_code}")
+
+
+class Limit:
+    """The time that all probes of one run have together, and the programs they started.
+
+    Use it as a context: what still runs at the end of it is killed.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self._end = time.monotonic() + seconds
+        self._running: set[subprocess.Popen[bytes]] = set()
+        self._lock = threading.Lock()
+        self._over = False
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        with self._lock:
+            self._over = True
+            for process in self._running:
+                _kill(process)
+
+    def left(self) -> float:
+        """Seconds that are left, never less than a millisecond (0 would mean "no limit")."""
+        return max(0.001, self._end - time.monotonic())
+
+    def run(self, argv: Sequence[str | Path], *, env: dict[str, str] | None = None) -> Output:
+        """Run a program to its end, without input and without a terminal.
+
+        Raises:
+            Unseen: if it cannot be started, writes without end, or takes too long; it is
+                killed then, with every process that it started.
+
+        """
+        process = self._start(argv, env)
+        try:
+            stdout, stderr = self._read(process)
+            code = process.wait(self.left())
+        except subprocess.TimeoutExpired:
+            raise self.too_long(_shown(argv)) from None
+        finally:
+            self._forget(process)
+        return Output(code, stdout.decode(errors="replace"), stderr.decode(errors="replace"))
+
+    def too_long(self, what: str) -> TookTooLong:
+        """Return the error for `what`, which did not answer."""
+        return TookTooLong(f"{what} did not answer within {self.seconds:g} s")
+
+    def _start(self, argv: Sequence[str | Path], env: dict[str, str] | None) -> subprocess.Popen:
+        with self._lock:
+            if self._over:
+                raise self.too_long(_shown(argv))
+            try:
+                # A session of its own: no terminal to ask for a password on, and one
+                # group to kill. Ctrl-C does not reach it; leaving the context does.
+                process = subprocess.Popen(
+                    [str(word) for word in argv],
+                    stdin=subprocess.DEVNULL,
+                    stdout=subprocess.PIPE,
+                    stderr=subprocess.PIPE,
+                    start_new_session=True,
+                    env=env,
+                )
+            except (OSError, ValueError) as error:
+                raise Unseen(f"{_shown(argv)} could not be started: {in_words(error)}") from None
+            self._running.add(process)
+            return process
+
+    def _read(self, process: subprocess.Popen[bytes]) -> tuple[bytes, bytes]:
+        """Read both outputs to their end, but neither for too long nor too much."""
+        assert process.stdout is not None
+        assert process.stderr is not None
+        texts: dict[IO[bytes], bytearray] = {
+            process.stdout: bytearray(),
+            process.stderr: bytearray(),
+        }
+        with selectors.DefaultSelector() as selector:
+            for pipe in texts:
+                selector.register(pipe, selectors.EVENT_READ, texts[pipe])
+            while selector.get_map():
+                ready = selector.select(self.left())
+                if not ready:
+                    raise self.too_long(_shown(process.args))
+                for key, _ in ready:
+                    chunk = os.read(key.fd, 2**16)
+                    key.data.extend(chunk)
+                    if not chunk:
+                        selector.unregister(key.fileobj)
+                    elif len(key.data) > MOST_BYTES:
+                        raise Unseen(f"{_shown(process.args)} wrote without end")
+        return bytes(texts[process.stdout]), bytes(texts[process.stderr])
+
+    def _forget(self, process: subprocess.Popen[bytes]) -> None:
+        with self._lock:
+            self._running.discard(process)
+            if process.returncode is None:
+                _kill(process)
+        for pipe in (process.stdout, process.stderr):
+            if pipe:
+                pipe.close()
+
+
+def _kill(process: subprocess.Popen[bytes]) -> None:
+    """Kill a program that was not waited for yet (so its id is still its own) and its children."""
+    import psutil
+
+    with suppress(psutil.Error):
+        for child in psutil.Process(process.pid).children(recursive=True):
+            with suppress(psutil.Error):
+                child.kill()  # also those that made a session of their own, as `docker` does
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    with suppress(subprocess.TimeoutExpired):
+        process.wait(1)  # SIGKILL is prompt; a process stuck in the kernel is not waited for
+
+
+def read_text(path: Path) -> str:
+    """Read a small text file; undecodable bytes are replaced.
+
+    Raises:
+        Unseen: if it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            return file.read(MOST_BYTES).decode(errors="replace")
+    except (OSError, ValueError) as error:
+        raise Unseen(f"{path} could not be read: {in_words(error)}") from None
+
+
+def in_words(error: BaseException) -> str:
+    """Return what an error says, without Python's decoration where there is none needed."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror
+    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+
+
+def _shown(argv: object) -> str:
+    words = [str(word) for word in argv] if isinstance(argv, list | tuple) else [str(argv)]
+    short = [word if "\n" not in word and len(word) < 80 else "..." for word in words]
+    return f"`{' '.join(short)}`"

@@ -1,0 +1,28 @@
+"""`docker compose`: Compose V2 and later, a plugin of the `docker` program."""
+
+import re
+import shutil
+
+from infra.host.facts import ComposePlugin, NoComposePlugin
+from infra.host.look import Limit, Unseen
+
+# "Docker Compose version v2.40.3"; Debian's build says "2.26.1-4", without the v.
+VERSION = re.compile(r"Docker Compose version v?(\d\S*)")
+
+
+def probe(limit: Limit) -> ComposePlugin | NoComposePlugin:
+    """Ask `docker compose version`.
+
+    Without flags on purpose: where the plugin is missing, a flag makes `docker` complain
+    about the flag. It exits 0 with the daemon down too, so it tells about Compose only.
+    """
+    docker = shutil.which("docker")
+    if docker is None:
+        return NoComposePlugin(detail="there is no `docker` program on PATH")
+    output = limit.run([docker, "compose", "version"])
+    match = VERSION.search(output.stdout)
+    if match:
+        return ComposePlugin(version=match[1], docker_client=docker)
+    if output.exit_code == 0:
+        raise Unseen(f"`{docker} compose version` answered what is no version: {output.complaint}")
+    return NoComposePlugin(detail=output.complaint)

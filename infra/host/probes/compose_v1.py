@@ -1,0 +1,86 @@
+"""Ask the interpreter behind Compose V1 which libraries it would import.
+
+Our own interpreter cannot know: it has another path, another user site, other packages.
+"""
+
+import json
+from collections.abc import Iterator
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from packaging.requirements import InvalidRequirement, Requirement
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from infra.host.facts import Library, LibraryUser
+from infra.host.look import Limit, Unseen
+
+# An interpreter may print more than we asked for (sitecustomize); this marks our line.
+MARK = "qca-libraries: "
+
+
+class Answer(BaseModel):
+    """What the interpreter says about itself."""
+
+    model_config = ConfigDict(frozen=True)
+
+    executable: str
+    python_version: str
+    user_site: str | None
+    virtual_environment: bool
+    externally_managed: bool
+    compose_version: str | None
+    libraries: dict[str, Library]
+    users: tuple[LibraryUser, ...]
+
+
+def ask(script: Path, interpreter: tuple[str, ...], limit: Limit) -> Answer:
+    """Put the question to the interpreter that starts `script`, in this environment.
+
+    Raises:
+        Unseen: if it cannot be started, fails, or answers something else.
+
+    """
+    question = files("infra.host.probes").joinpath("libraries_question.py").read_text("utf-8")
+    output = limit.run([*interpreter, "-c", question, str(script)])
+    line = next((line for line in output.stdout.splitlines() if line.startswith(MARK)), None)
+    who = f"{' '.join(interpreter)}, which runs {script},"
+    if line is None:
+        raise Unseen(f"{who} did not answer about its libraries: {output.complaint}")
+    try:
+        return _answer(json.loads(line.removeprefix(MARK)))
+    except (ValueError, ValidationError, KeyError, TypeError, AttributeError) as error:
+        raise Unseen(f"{who} answered what cannot be understood: {error}") from None
+
+
+def _answer(said: dict[str, Any]) -> Answer:
+    users = said.pop("requirements")
+    found = {name: _library(places) for name, places in said.pop("places").items() if places}
+    python = said["python_version"]
+    return Answer.model_validate(
+        {**said, "libraries": found, "users": tuple(_users(users, python))}
+    )
+
+
+def _library(places: list[dict[str, Any]]) -> Library:
+    """Make the first place the library that is imported, the others what it shadows."""
+    first, *others = (Library.model_validate(place) for place in places)
+    return first.model_copy(update={"shadows": tuple(others)})
+
+
+def _users(said: list[list[str]], python_version: str) -> Iterator[LibraryUser]:
+    """Keep the requirements that hold there: not those of extras or of another Python."""
+    environment = {
+        "extra": "",
+        "python_full_version": python_version,
+        "python_version": ".".join(python_version.split(".")[:2]),
+    }
+    for distribution, version, text in said:
+        try:
+            requirement = Requirement(text)
+            if requirement.marker and not requirement.marker.evaluate(environment):
+                continue
+        except (InvalidRequirement, ValueError):
+            continue
+        wanted = f"{requirement.name}{requirement.specifier}"
+        yield LibraryUser(distribution=distribution, version=version, requirement=wanted)

@@ -1,0 +1,22 @@
+"""Hardware threads, and how many of them this process may use."""
+
+import os
+from pathlib import Path
+
+from infra.host import cgroup
+from infra.host.facts import CpuFacts
+from infra.host.look import Unseen
+
+
+def probe(root: Path = Path("/")) -> CpuFacts:
+    """Return the CPUs of this host, of this process's mask, and of its cgroup."""
+    online = os.cpu_count()
+    if online is None:
+        raise Unseen("the system does not tell how many CPUs it has")
+    return CpuFacts(online=online, affinity=_affinity(online), cgroup_quota=cgroup.cpu_quota(root))
+
+
+def _affinity(online: int) -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return online  # macOS has no affinity masks

@@ -1,0 +1,56 @@
+"""The file systems that the stack writes to."""
+
+import shutil
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal, TypeGuard
+
+from infra.host.facts import Disk, DockerFacts, Engine
+from infra.host.look import Unseen, in_words
+
+# Docker Desktop's engine runs in a virtual machine: its root folder is not a folder here,
+# even where one of that name exists.
+_DESKTOP = "Docker Desktop"
+
+
+def probe(work_dir: Path, docker: Callable[[], DockerFacts]) -> tuple[Disk, ...]:
+    """Return the disks of the work folder, the temporary folder and Docker's root folder.
+
+    `docker` waits for what the Docker probe found; without it Docker's disk is left out.
+    """
+    disks = [_disk("work", work_dir), _disk("temporary", Path(tempfile.gettempdir()))]
+    try:
+        engine = docker()
+    except Unseen:
+        return tuple(disks)  # the fact about Docker says why
+    if _is_here(engine):
+        disks.append(_disk("docker", Path(engine.root_dir)))
+    return tuple(disks)
+
+
+def _is_here(engine: DockerFacts) -> TypeGuard[Engine]:
+    return (
+        isinstance(engine, Engine)
+        and engine.host.startswith("unix://")
+        and _DESKTOP not in engine.operating_system
+        and _exists(engine.root_dir)
+    )
+
+
+def _exists(path: str) -> bool:
+    try:
+        return bool(path) and Path(path).exists()
+    except OSError:  # a folder on the way is not ours to enter
+        return False
+
+
+def _disk(purpose: Literal["work", "docker", "temporary"], path: Path) -> Disk:
+    """Measure the file system that `path` is on, or will be on once it is made."""
+    path = path.absolute()
+    existing = next((folder for folder in (path, *path.parents) if _exists(str(folder))), path)
+    try:
+        usage = shutil.disk_usage(existing)
+    except OSError as error:
+        raise Unseen(f"the free space at {existing} could not be read: {in_words(error)}") from None
+    return Disk(purpose=purpose, path=str(path), total=usage.total, free=usage.free)

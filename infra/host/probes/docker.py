@@ -1,0 +1,178 @@
+"""The Docker Engine, asked through its API; or at which step it could not be reached."""
+
+import errno
+import os
+import shutil
+import socket
+from pathlib import Path
+from typing import Any, Literal
+
+from infra.host.facts import Engine, NoEngine
+from infra.host.look import Limit, in_words
+from infra.host.probes import docker_ssh
+from infra.host.probes.docker_endpoint import DEFAULT_HOST, Endpoint, resolve
+from infra.host.probes.docker_socket import other_sockets, owner_group
+
+_State = Literal["not-running", "no-permission", "bad-host", "no-answer"]
+
+# What connecting to a socket says; anything else is `not-running`.
+_BY_ERRNO: dict[int | None, _State] = {
+    errno.EACCES: "no-permission",
+    errno.EPERM: "no-permission",
+    errno.EPROTOTYPE: "bad-host",  # a socket, but not one to connect to
+}
+
+
+def probe(limit: Limit) -> Engine | NoEngine:
+    """Find the engine as `docker` would, and ask it."""
+    endpoint = resolve(os.environ, Path.home())
+    if isinstance(endpoint, NoEngine):
+        return endpoint
+    if endpoint.scheme == "ssh":
+        return docker_ssh.ask(endpoint, limit)
+    # Connecting first tells the steps apart by their errno, and spares a host without
+    # an engine the import of docker-py.
+    return _connect(endpoint, limit) or _ask(endpoint, limit)
+
+
+def _connect(endpoint: Endpoint, limit: Limit) -> NoEngine | None:
+    """Connect to the engine's socket; return what prevents it."""
+    try:
+        if endpoint.scheme == "unix":
+            with socket.socket(socket.AF_UNIX) as connection:
+                connection.settimeout(limit.left())
+                connection.connect(endpoint.socket)
+        else:
+            socket.create_connection(endpoint.address, timeout=limit.left()).close()
+    except TimeoutError:
+        return _no_answer(endpoint, limit)
+    except (socket.gaierror, UnicodeError) as error:
+        return NoEngine(state="bad-host", host=endpoint.host, detail=in_words(error))
+    except OSError as error:
+        return _unreachable(endpoint, error)
+    return None
+
+
+def _unreachable(endpoint: Endpoint, error: OSError) -> NoEngine:
+    if error.errno is None:  # Python's own: the path is too long for a socket
+        return NoEngine(state="bad-host", host=endpoint.host, detail=str(error))
+    state = _BY_ERRNO.get(error.errno, "not-running")
+    if error.errno == errno.ENOENT and endpoint.host == DEFAULT_HOST and not _installed():
+        return NoEngine(
+            state="not-installed",
+            host=endpoint.host,
+            detail="there is no `docker` program on PATH and no socket",
+            other_sockets=other_sockets(endpoint),
+        )
+    group, member = owner_group(endpoint) if state == "no-permission" else (None, False)
+    return NoEngine(
+        state=state,
+        host=endpoint.host,
+        detail=in_words(error),
+        other_sockets=other_sockets(endpoint),
+        socket_group=group,
+        group_member=member,
+    )
+
+
+def _installed() -> bool:
+    return any(shutil.which(program) for program in ("docker", "dockerd"))
+
+
+def _no_answer(endpoint: Endpoint, limit: Limit) -> NoEngine:
+    detail = str(limit.too_long(f"the Docker daemon at {endpoint.host}"))
+    return NoEngine(state="no-answer", host=endpoint.host, detail=detail)
+
+
+def _ask(endpoint: Endpoint, limit: Limit) -> Engine | NoEngine:
+    import docker
+    import requests
+    from docker import errors
+
+    def failed(state: _State, error: Exception) -> NoEngine:
+        return NoEngine(state=state, host=endpoint.host, detail=str(error))
+
+    try:
+        # Its timeouts are typed as whole seconds, but are handed on to requests as they are.
+        connect: Any = docker.APIClient
+        client = connect(
+            base_url=endpoint.host, version="auto", timeout=limit.left(), tls=_tls(endpoint)
+        )
+        with client:
+            client.timeout = limit.left()
+            version = client.version(api_version=False)
+            client.timeout = limit.left()
+            return engine(endpoint, version, client.info())
+    except errors.TLSParameterError as error:
+        return failed("bad-host", error)
+    except errors.APIError as error:
+        return failed("no-permission" if error.status_code in (401, 403) else "no-answer", error)
+    except (errors.DockerException, requests.RequestException) as error:
+        if _timed_out(error):
+            return _no_answer(endpoint, limit)
+        return failed("bad-host", error)
+    except (ValueError, TypeError, AttributeError) as error:
+        return failed("bad-host", ValueError(f"what answers is no Docker Engine: {error}"))
+
+
+def _tls(endpoint: Endpoint) -> Any:
+    """Return docker-py's TLS settings for the endpoint's certificates."""
+    from docker.tls import TLSConfig
+
+    if endpoint.tls is None:
+        return False
+    ca, certificate, key = (
+        str(endpoint.tls.folder / name) for name in ("ca.pem", "cert.pem", "key.pem")
+    )
+    client = (certificate, key) if Path(certificate).exists() else None
+    return TLSConfig(
+        client_cert=client,
+        ca_cert=ca if Path(ca).exists() else None,
+        verify=endpoint.tls.verify,
+    )
+
+
+def _timed_out(error: BaseException | None) -> bool:
+    """Whether a timeout is at the bottom; docker-py wraps it, by versions, in other errors."""
+    import requests
+
+    while error is not None:
+        if isinstance(error, TimeoutError | requests.Timeout):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def engine(endpoint: Endpoint, version: dict[str, Any], info: dict[str, Any]) -> Engine:
+    """Return the facts in the answers to `/version` and `/info`.
+
+    Older engines, and Podman in Docker's place, leave fields out.
+    """
+    return Engine(
+        host=endpoint.host,
+        context=endpoint.context,
+        version=version.get("Version") or info["ServerVersion"],
+        api_version=version.get("ApiVersion") or "",
+        operating_system=info.get("OperatingSystem") or "",
+        cpus=info["NCPU"],
+        memory=info["MemTotal"],
+        cgroup_version=info.get("CgroupVersion") or "",
+        runtimes=tuple(sorted(info.get("Runtimes") or ())),
+        cdi_devices=tuple(
+            device["ID"]
+            for device in info.get("DiscoveredDevices") or ()
+            if device.get("Source") == "cdi"
+        ),
+        root_dir=info.get("DockerRootDir") or "",
+        security_options=tuple(info.get("SecurityOptions") or ()),
+        driver=info.get("Driver") or "",
+        architecture=info.get("Architecture") or "",
+        os_type=info.get("OSType") or "",
+        default_runtime=info.get("DefaultRuntime") or "",
+        cdi_dirs=tuple(info.get("CDISpecDirs") or ()),
+        limits_memory=bool(info.get("MemoryLimit", True)),
+        limits_cpu=bool(info.get("CpuCfsQuota", True)),
+        components={
+            part["Name"]: part.get("Version") or "" for part in version.get("Components") or ()
+        },
+    )

@@ -1,0 +1,125 @@
+"""Where the Docker Engine is to be found: as the `docker` program decides it.
+
+DOCKER_HOST, then DOCKER_CONTEXT, then `currentContext` in config.json, then the default
+socket (docker/cli cli/command/cli.go `resolveContextName`; an empty variable counts as
+unset, and a config.json that cannot be read is passed over). docker-py reads contexts
+too, from 7.2 on, but looks for them in the working folder where there is no config.json.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from infra.host.facts import NoEngine
+from infra.host.look import Unseen, read_text
+
+DEFAULT_HOST = "unix:///var/run/docker.sock"
+DEFAULT_CONTEXT = "default"
+_PORTS = {False: 2375, True: 2376}  # IANA's for docker, without and with TLS
+_SCHEMES = ("unix", "tcp", "ssh")  # what `docker` accepts outside of Windows
+
+
+@dataclass(frozen=True)
+class Tls:
+    """Certificates as `docker` lays them out: ca.pem, cert.pem, key.pem in one folder."""
+
+    folder: Path
+    verify: bool
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """An address of an engine, checked for its form."""
+
+    host: str
+    context: str
+    tls: Tls | None = None
+
+    @property
+    def scheme(self) -> str:
+        """`unix`, `tcp` or `ssh`."""
+        return self.host.partition("://")[0]
+
+    @property
+    def socket(self) -> str:
+        """Path of the Unix socket."""
+        return self.host.removeprefix("unix://")
+
+    @property
+    def address(self) -> tuple[str, int]:
+        """Host name and port of a TCP address."""
+        parts = urlsplit(self.host)
+        return parts.hostname or "localhost", parts.port or _PORTS[self.tls is not None]
+
+
+def resolve(environment: Mapping[str, str], home: Path) -> Endpoint | NoEngine:
+    """Return the engine's address, or why there is none."""
+    folder = Path(environment.get("DOCKER_CONFIG") or home / ".docker")
+    if host := environment.get("DOCKER_HOST"):
+        return _endpoint(host, DEFAULT_CONTEXT, _tls_of_environment(environment, folder))
+    context = environment.get("DOCKER_CONTEXT") or _current_context(folder)
+    if context == DEFAULT_CONTEXT:
+        return _endpoint(DEFAULT_HOST, context, _tls_of_environment(environment, folder))
+    return _endpoint_of_context(context, folder)
+
+
+def _endpoint(host: str, context: str, tls: Tls | None) -> Endpoint | NoEngine:
+    """Complete the address as `docker` does, and refuse what it refuses."""
+    host = host.strip() if "://" in host else f"tcp://{host.strip()}"
+    scheme, _, place = host.partition("://")
+    if scheme not in _SCHEMES:
+        return _bad_host(host, f"{scheme}:// is not an address that docker knows")
+    if scheme == "unix":
+        return Endpoint(f"unix://{place}" if place else DEFAULT_HOST, context)
+    try:
+        parts = urlsplit(host)
+        _ = parts.port  # reading it is what checks it
+    except ValueError as error:
+        return _bad_host(host, str(error))
+    if scheme == "ssh" and not parts.hostname:
+        return _bad_host(host, "ssh:// needs the name of a host")
+    return Endpoint(host, context, tls if scheme == "tcp" else None)
+
+
+def _bad_host(host: str, detail: str) -> NoEngine:
+    return NoEngine(state="bad-host", host=host, detail=detail)
+
+
+def _tls_of_environment(environment: Mapping[str, str], folder: Path) -> Tls | None:
+    verify = bool(environment.get("DOCKER_TLS_VERIFY"))
+    if not verify and not environment.get("DOCKER_TLS"):
+        return None
+    return Tls(Path(environment.get("DOCKER_CERT_PATH") or folder), verify)
+
+
+def _current_context(folder: Path) -> str:
+    try:
+        config = json.loads(read_text(folder / "config.json"))
+        name = config.get("currentContext")
+    except (Unseen, ValueError, AttributeError, RecursionError):
+        return DEFAULT_CONTEXT
+    return name if isinstance(name, str) and name else DEFAULT_CONTEXT
+
+
+def _endpoint_of_context(context: str, folder: Path) -> Endpoint | NoEngine:
+    # docker/cli cli/context/store names the folders by the SHA-256 of the context's name.
+    digest = hashlib.sha256(context.encode()).hexdigest()
+    try:
+        meta = json.loads(read_text(folder / "contexts" / "meta" / digest / "meta.json"))
+        docker: dict[str, Any] = meta["Endpoints"]["docker"]
+        host, skip_verify = str(docker.get("Host") or ""), bool(docker.get("SkipTLSVerify"))
+    except Unseen as error:
+        return _bad_context(context, f"the context {context!r} is not there: {error}")
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        return _bad_context(context, f"the stored context {context!r} cannot be understood")
+    certificates = folder / "contexts" / "tls" / digest / "docker"
+    tls = Tls(certificates, not skip_verify) if certificates.is_dir() else None
+    return _endpoint(host or DEFAULT_HOST, context, tls)
+
+
+def _bad_context(context: str, detail: str) -> NoEngine:
+    return NoEngine(state="bad-context", host=f"context {context}", detail=detail)

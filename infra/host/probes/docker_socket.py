@@ -1,0 +1,48 @@
+"""What else can be said about the engine's Unix socket: who may use it, and what else is there."""
+
+import grp
+import os
+import pwd
+from pathlib import Path
+
+from infra.host.probes.docker_endpoint import DEFAULT_HOST, Endpoint
+
+# Where engines other than the system's own put their sockets: rootless Docker, Docker
+# Desktop, Colima, Podman. `docker` looks there only if a context or DOCKER_HOST says so.
+_BELOW_RUNTIME_DIR = ("docker.sock", "podman/podman.sock")
+_BELOW_HOME = (
+    ".docker/run/docker.sock",
+    ".docker/desktop/docker.sock",
+    ".colima/default/docker.sock",
+)
+
+
+def other_sockets(endpoint: Endpoint) -> tuple[str, ...]:
+    """Return the addresses of other engines' sockets that are there."""
+    runtime = Path(os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}")
+    paths = [Path(DEFAULT_HOST.removeprefix("unix://"))]
+    paths += [runtime / name for name in _BELOW_RUNTIME_DIR]
+    paths += [Path.home() / name for name in _BELOW_HOME]
+    return tuple(
+        f"unix://{path}" for path in paths if _is_socket(path) and str(path) != endpoint.socket
+    )
+
+
+def _is_socket(path: Path) -> bool:
+    try:
+        return path.is_socket()
+    except OSError:
+        return False
+
+
+def owner_group(endpoint: Endpoint) -> tuple[str | None, bool]:
+    """Return the group that may use the socket, and whether this user is listed in it.
+
+    A user who is listed, and still refused, was added after this login began.
+    """
+    try:
+        group = grp.getgrgid(Path(endpoint.socket).stat().st_gid)
+        user = pwd.getpwuid(os.getuid()).pw_name
+    except (OSError, KeyError):  # a folder on the way is closed, or ids without names
+        return None, False
+    return group.gr_name, user in group.gr_mem

@@ -1,0 +1,58 @@
+"""An engine behind ssh://, asked through the `docker` program, which brings the connection.
+
+It runs without a terminal, so that ssh cannot stop to ask for a password.
+"""
+
+import json
+import os
+import shutil
+from typing import Any, Literal
+
+from infra.host.facts import Engine, NoEngine
+from infra.host.look import Limit, Output, TookTooLong
+from infra.host.probes.docker_endpoint import Endpoint
+
+# What ssh and docker write, and which step it means. The order decides.
+_State = Literal["no-permission", "bad-host", "not-running"]
+
+_STEPS: tuple[tuple[str, _State], ...] = (
+    ("permission denied", "no-permission"),
+    ("host key verification failed", "no-permission"),
+    ("could not resolve hostname", "bad-host"),
+)
+
+
+def ask(endpoint: Endpoint, limit: Limit) -> Engine | NoEngine:
+    """Return the engine's facts, or at which step the connection failed."""
+    from infra.host.probes.docker import engine
+
+    program = shutil.which("docker")
+    if program is None:
+        detail = "an ssh:// address needs the `docker` program, and there is none on PATH"
+        return NoEngine(state="not-installed", host=endpoint.host, detail=detail)
+    env = {**os.environ, "SSH_ASKPASS_REQUIRE": "never"}
+    try:
+        version = limit.run([program, "version", "--format", "{{json .Server}}"], env=env)
+        info = limit.run([program, "info", "--format", "{{json .}}"], env=env)
+    except TookTooLong as error:
+        return NoEngine(state="no-answer", host=endpoint.host, detail=str(error))
+    if version.exit_code or info.exit_code:
+        return _failed(endpoint, version if version.exit_code else info)
+    try:
+        return engine(endpoint, _document(version), _document(info))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        detail = f"the answer of `docker info` cannot be understood: {error}"
+        return NoEngine(state="no-answer", host=endpoint.host, detail=detail)
+
+
+def _document(output: Output) -> dict[str, Any]:
+    document = json.loads(output.stdout)
+    if not isinstance(document, dict):
+        raise ValueError(output.complaint)
+    return document
+
+
+def _failed(endpoint: Endpoint, output: Output) -> NoEngine:
+    said = output.stderr.lower()
+    state: _State = next((state for words, state in _STEPS if words in said), "not-running")
+    return NoEngine(state=state, host=endpoint.host, detail=output.complaint)

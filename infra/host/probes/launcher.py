@@ -1,0 +1,96 @@
+"""How a program is started: a Python script, a shell script, or machine code."""
+
+import re
+import shlex
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from infra.host.look import Unseen, in_words
+
+# The archive at the end of a program that PyInstaller made, as `docker-compose` 1.x was
+# for download (PyInstaller, bootloader/src/pyi_archive.h). A signature may follow it.
+_PYINSTALLER = b"MEI\014\013\012\013\016"
+_TAIL = 2**20
+
+_PYTHON = re.compile(r"(python|pypy)[\d.]*")
+_SHELLS = {"sh", "bash", "dash", "zsh", "ksh", "ash"}
+
+# pip writes this second line where the interpreter's path is too long, or has a space,
+# for a first one: '''exec' "/a path/python3" "$0" "$@"
+_TRAMPOLINE = re.compile(r"""^'''exec' ("?)(?P<python>.+?)\1 "\$0" "\$@"$""", re.MULTILINE)
+
+_PLUGIN_CALL = re.compile(r"^\s*(exec\s+)?(\S*/)?docker\s+compose\b", re.MULTILINE)
+_OTHER_CALL = re.compile(r"docker\s+(?!compose\b)[a-z-]+|docker-compose\s|curl|wget")
+
+
+@dataclass(frozen=True)
+class PythonScript:
+    """A script, and the words that start its interpreter."""
+
+    interpreter: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class ShellScript:
+    """A shell script; whether all that it calls is `docker compose`."""
+
+    calls_plugin: bool
+
+
+@dataclass(frozen=True)
+class Binary:
+    """Machine code; whether PyInstaller made it from Python."""
+
+    pyinstaller: bool
+
+
+def launcher(path: Path) -> PythonScript | ShellScript | Binary:
+    """Return how the program at `path` is started.
+
+    Raises:
+        Unseen: if the file cannot be read, or another kind of script is in it.
+
+    """
+    start, tail = _ends(path)
+    if not start.startswith(b"#!"):
+        return Binary(pyinstaller=_PYINSTALLER in tail)
+    text = start.decode(errors="replace")
+    words = _interpreter(text.splitlines()[0])
+    names = [PurePosixPath(word).name for word in words]
+    if any(_PYTHON.fullmatch(name) for name in names):
+        return PythonScript(words)
+    if not _SHELLS.intersection(names):
+        raise Unseen(f"{path} is a script for {' '.join(words) or 'no interpreter'}")
+    if match := _TRAMPOLINE.search(text):
+        return PythonScript((match["python"],))
+    return ShellScript(bool(_PLUGIN_CALL.search(text)) and not _OTHER_CALL.search(_code(text)))
+
+
+def _ends(path: Path) -> tuple[bytes, bytes]:
+    try:
+        with path.open("rb") as file:
+            start = file.read(2**16)
+            file.seek(max(0, path.stat().st_size - _TAIL))
+            return start, file.read(_TAIL)
+    except OSError as error:
+        raise Unseen(f"{path} could not be read: {in_words(error)}") from None
+
+
+def _interpreter(line: str) -> tuple[str, ...]:
+    """Split a `#!` line as the kernel does: the program, and all the rest as one argument.
+
+    `env -S` splits that argument itself. The words are passed on unchanged, so that
+    options such as Fedora's `-s` (no user site) count.
+    """
+    program, _, argument = line[2:].strip().partition(" ")
+    argument = argument.strip()
+    if PurePosixPath(program).name == "env" and argument.startswith("-S"):
+        try:
+            return (program, *shlex.split(argument.removeprefix("-S")))
+        except ValueError:
+            return (program, argument)
+    return (program, argument) if argument else (program,)
+
+
+def _code(text: str) -> str:
+    return "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("#"))

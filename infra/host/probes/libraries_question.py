@@ -1,0 +1,219 @@
+"""The question that is put to another interpreter: which libraries would you import?
+
+Run as `PYTHON -c THIS_TEXT PATH_OF_DOCKER_COMPOSE`, on any Python from 2.7 on, with only
+its standard library. It imports none of the libraries, and reads no configuration but
+what starting the interpreter reads anyway. It answers with one line of JSON.
+"""
+
+# Python 2.7 has no pathlib, and knows OSError by two names:
+# ruff: noqa: C402, D103, PTH100, PTH110, PTH113, PTH118, PTH120, PTH204, PTH208, UP020, UP024
+import io
+import json
+import os
+import re
+import site
+import sys
+import sysconfig
+import time
+
+# Module to import -> name of the distribution that brings it.
+MODULES = {"docker": "docker", "requests": "requests", "urllib3": "urllib3", "yaml": "PyYAML"}
+
+# Where a module says its own version, for folders without metadata.
+VERSION_FILES = ("_version.py", "__version__.py", "version.py", "__init__.py")
+VERSION = re.compile(
+    r"^(?:__version__|version)\s*(?::[^=\n]*)?=\s*[^'\"\n]*['\"](\d[^'\"]*)['\"]", re.M
+)
+
+
+def search_path():
+    """sys.path as the script has it: its own folder stands where `-c` has the work folder."""
+    flags = sys.flags
+    path = list(sys.path)
+    if not getattr(flags, "isolated", 0) and not getattr(flags, "safe_path", False):
+        path[0] = os.path.dirname(os.path.realpath(sys.argv[1]))
+    return [os.path.abspath(entry) for entry in path]
+
+
+def names_in(folder):
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []
+
+
+def text_of(path):
+    try:
+        with io.open(path, encoding="utf-8", errors="replace") as file:
+            return file.read(2**20)
+    except (OSError, IOError):
+        return ""
+
+
+def plain(name):
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def distributions(folder):
+    """Yield name, version, requirements and time of each distribution recorded in a folder."""
+    for entry in names_in(folder):
+        record = os.path.join(folder, entry)
+        if entry.endswith(".dist-info"):
+            metadata = text_of(os.path.join(record, "METADATA"))
+            requirements = re.findall(r"^Requires-Dist: *(.+?)\r?$", metadata, re.M)
+        elif entry.endswith(".egg-info"):
+            metadata = text_of(os.path.join(record, "PKG-INFO")) or text_of(record)
+            requirements = egg_requirements(text_of(os.path.join(record, "requires.txt")))
+        elif entry == "EGG-INFO":
+            metadata = text_of(os.path.join(record, "PKG-INFO"))
+            requirements = egg_requirements(text_of(os.path.join(record, "requires.txt")))
+        else:
+            continue
+        name = re.search(r"^Name: *(.+?)\r?$", metadata, re.M)
+        version = re.search(r"^Version: *(.+?)\r?$", metadata, re.M)
+        if name and version:
+            yield name.group(1), version.group(1), requirements, installed(record)
+
+
+def egg_requirements(text):
+    """Lines up to the first section: the sections are extras."""
+    lines = [line.strip() for line in text.split("\n[")[0].splitlines()]
+    return [line for line in lines if line and not line.startswith("[")]
+
+
+def installed(record):
+    try:
+        return time.strftime("%Y-%m-%d", time.gmtime(os.path.getmtime(record)))
+    except OSError:
+        return ""
+
+
+def module_folder(folder, module):
+    """Where the module's files are, if this folder of the path has it."""
+    package = os.path.join(folder, module)
+    if os.path.isfile(os.path.join(package, "__init__.py")):
+        return package
+    return None
+
+
+def elsewhere(module):
+    """A module that an import hook brings from a folder outside of the path (editable installs)."""
+    try:
+        from importlib.util import find_spec
+
+        spec = find_spec(module)
+    except (ImportError, AttributeError, ValueError):
+        return None
+    origin = spec.origin if spec else None
+    return os.path.dirname(origin) if origin and os.path.isfile(origin) else None
+
+
+def version_in(package):
+    for name in VERSION_FILES:
+        match = VERSION.search(text_of(os.path.join(package, name)))
+        if match:
+            return match.group(1)
+    return None
+
+
+def places(path, records, module, distribution):
+    """The library in every folder of the path that has it, the one that is imported first."""
+    found = []
+    for folder in path:
+        package = module_folder(folder, module)
+        if package and folder not in [place["location"] for place in found]:
+            found.append(place(folder, package, records.get(folder, []), distribution))
+    package = None if found else elsewhere(module)
+    if package:
+        found.append(place(os.path.dirname(package), package, [], distribution))
+    return [one for one in found if one["version"]]
+
+
+def place(folder, package, records, distribution):
+    mine = [record for record in records if plain(record[0]) == plain(distribution)]
+    # Two records in one folder are left by a broken upgrade: only the module knows then.
+    version = mine[0][1] if len(mine) == 1 else version_in(package)
+    return {
+        "version": version or (mine[0][1] if mine else None),
+        "location": folder,
+        "user_site": is_user_site(folder),
+        "pythonpath": is_on_pythonpath(folder),
+        "installed": mine[0][3] if mine else "",
+    }
+
+
+def user_site():
+    """The user site, if this interpreter looks there."""
+    try:
+        return site.getusersitepackages() if site.ENABLE_USER_SITE else None
+    except AttributeError:  # the `site` of an old virtualenv
+        return None
+
+
+def is_user_site(folder):
+    own = user_site()
+    return bool(own) and os.path.realpath(folder) == os.path.realpath(own)
+
+
+def is_on_pythonpath(folder):
+    if getattr(sys.flags, "ignore_environment", 0):
+        return False
+    given = os.environ.get("PYTHONPATH", "").split(os.pathsep)
+    return os.path.realpath(folder) in [os.path.realpath(entry) for entry in given if entry]
+
+
+def in_virtual_environment():
+    base = getattr(sys, "base_prefix", getattr(sys, "real_prefix", sys.prefix))
+    return base != sys.prefix or hasattr(sys, "real_prefix")
+
+
+def externally_managed():
+    folder = sysconfig.get_path("stdlib")
+    return not in_virtual_environment() and os.path.exists(
+        os.path.join(folder, "EXTERNALLY-MANAGED")
+    )
+
+
+def requirements_of(records, path):
+    """What the distributions that count (the first of each name) require of the libraries."""
+    wanted = [plain(name) for name in MODULES.values()]
+    seen, found = set(), []
+    for folder in path:
+        for name, version, requirements, _ in records.get(folder, []):
+            if plain(name) in seen:
+                continue
+            seen.add(plain(name))
+            for requirement in requirements:
+                match = re.match(r"[A-Za-z0-9._-]+", requirement)
+                if match and plain(match.group()) in wanted:
+                    found.append([name, version, requirement])
+    return found
+
+
+def main():
+    path = search_path()
+    records = dict((folder, list(distributions(folder))) for folder in path)
+    compose = [
+        version
+        for folder in path
+        for name, version, _, _ in records[folder]
+        if plain(name) == "docker-compose"
+    ]
+    answer = {
+        "executable": sys.executable,
+        "python_version": ".".join(str(part) for part in sys.version_info[:3]),
+        "user_site": user_site(),
+        "virtual_environment": in_virtual_environment(),
+        "externally_managed": externally_managed(),
+        "compose_version": compose[0] if compose else None,
+        "places": dict(
+            (distribution, places(path, records, module, distribution))
+            for module, distribution in MODULES.items()
+        ),
+        "requirements": requirements_of(records, path),
+    }
+    sys.stdout.write("\nqca-libraries: " + json.dumps(answer) + "\n")
+
+
+if __name__ == "__main__":
+    main()

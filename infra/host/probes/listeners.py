@@ -1,0 +1,36 @@
+"""TCP ports on which something listens."""
+
+import sys
+
+from infra.host.facts import Listener
+from infra.host.look import Unseen
+
+
+def probe() -> tuple[Listener, ...]:
+    """Return who listens where; the process is named where the system tells."""
+    import psutil
+
+    try:
+        connections = psutil.net_connections(kind="tcp")
+    except psutil.AccessDenied:
+        reason = "macOS tells only root" if sys.platform == "darwin" else "permission denied"
+        raise Unseen(f"the list of listening TCP ports could not be read: {reason}") from None
+    seen = {
+        (connection.laddr.ip, connection.laddr.port, connection.pid)
+        for connection in connections
+        if connection.status == psutil.CONN_LISTEN and connection.laddr
+    }
+    listeners = [
+        Listener(address=address, port=port, pid=pid, process=_name(pid))
+        for address, port, pid in seen
+    ]
+    return tuple(sorted(listeners, key=lambda listener: (listener.port, listener.address)))
+
+
+def _name(pid: int | None) -> str | None:
+    import psutil
+
+    try:
+        return psutil.Process(pid).name() if pid else None
+    except psutil.Error:  # it has ended meanwhile
+        return None

@@ -1,0 +1,19 @@
+"""Host memory, and what the cgroup leaves of it."""
+
+from pathlib import Path
+
+from infra.host import cgroup
+from infra.host.facts import MemoryFacts
+
+
+def probe(root: Path = Path("/")) -> MemoryFacts:
+    """Return the memory of this host and the limit of this process's cgroup."""
+    import psutil
+
+    memory = psutil.virtual_memory()
+    return MemoryFacts(
+        total=memory.total,
+        available=memory.available,
+        cgroup_limit=cgroup.memory_limit(root),
+        swap=psutil.swap_memory().total,
+    )

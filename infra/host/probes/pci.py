@@ -1,0 +1,31 @@
+"""NVIDIA cards on the PCI bus: is there anything that a driver could drive?"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from infra.host.look import Unseen, read_text
+
+# PCI ID repository: vendor 10de is NVIDIA; base class 03 is a display controller.
+_NVIDIA = "0x10de"
+_DISPLAY = "0x03"
+
+
+def nvidia_cards(root: Path = Path("/")) -> tuple[str, ...]:
+    """Return the PCI address and device id of each card, e.g. `0000:01:00.0 10de:1f82`."""
+    return tuple(sorted(_cards(root / "sys/bus/pci/devices")))
+
+
+def _cards(folder: Path) -> Iterator[str]:
+    try:
+        devices = list(folder.iterdir())
+    except OSError:
+        return  # no PCI bus: macOS, WSL2, small boards
+    for device in devices:
+        try:
+            vendor, kind, model = (
+                read_text(device / name).strip() for name in ("vendor", "class", "device")
+            )
+        except Unseen:
+            continue
+        if vendor == _NVIDIA and kind.startswith(_DISPLAY):
+            yield f"{device.name} {vendor[2:]}:{model[2:]}"

