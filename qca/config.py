@@ -34,7 +34,7 @@ Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 class StackConfig(_Section):
@@ -49,6 +49,7 @@ class StackConfig(_Section):
     proactor_threads: Annotated[int, Field(ge=1, le=1024)] | None = None
     """Dragonfly's threads; sized from the host if not given."""
     store_image: str = DRAGONFLY_IMAGE
+    """Image of the store."""
     store_port: Annotated[int, Field(ge=1, le=65535)] | None = None
     """Publish the store on 127.0.0.1 at this port; not published if not given."""
     base_image: str | None = None
@@ -65,32 +66,47 @@ class TrainConfig(_Section):
     profile: Profile = "auto"
     """`auto` takes `cpu` where there is no usable GPU, otherwise by the GPU's memory."""
     device: Device = "auto"
+    """Where the training runs; `auto` takes a usable GPU."""
     seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    """Of weights, initial states and noise."""
 
     grid: Annotated[int, Field(ge=4, le=4096, multiple_of=4)] = 64
     """Cells a side; two max-pools halve it twice, so a multiple of 4."""
     d_state: Annotated[int, Field(ge=1, le=1024)] = 14
+    """Complex components of a cell."""
     hidden_channels: Annotated[int, Field(ge=1, le=4096)] = 128
+    """Channels of the U-Net's first block."""
     steps: Annotated[int, Field(ge=1, le=1_000_000)] = 500
     """Steps of the automaton in an episode (the seed's `qca_steps`)."""
     update: Literal["cartesian", "unitary"] = "cartesian"
+    """How a step moves the state."""
     gamma: Annotated[float, Field(ge=0, le=1)] = 0.01
+    """Dissipation of a step."""
 
     episodes: Annotated[int, Field(ge=1)] = 2000
+    """Optimizer steps; each is one episode."""
     batch_size: Annotated[int, Field(ge=1)] = 1
+    """States that an episode evolves side by side."""
     loss: Literal["evolutionary", "mse_energy", "structure"] = "evolutionary"
+    """What is minimised."""
     max_noise: Annotated[float, Field(ge=0, le=1)] = 0.1
+    """Noise rate at the end of the curriculum."""
     learning_rate: Annotated[float, Field(gt=0)] = 1e-4
+    """Of AdamW."""
     weight_decay: Annotated[float, Field(ge=0)] = 1e-5
+    """Of AdamW."""
 
     precision: Precision = "fp32"
+    """Number format of the model."""
     recompute: Recompute = "auto"
+    """What backward recomputes: `none`, `step`, or `auto`: the fastest that fits the budget."""
     budget: Size | None = None
     """Device memory that the training may use; the GPU's free memory if not given."""
 
     checkpoint_every: Annotated[int, Field(ge=1)] = 50
     """Episodes between two checkpoints; one is always written at the end."""
     keep_checkpoints: Annotated[int, Field(ge=1)] = 3
+    """Newest checkpoints that are kept."""
 
 
 class Config(_Section):
@@ -172,7 +188,9 @@ def _read(path: Path, *, required: bool) -> str:
     except UnicodeDecodeError:
         raise InputError(f"{path}: not UTF-8 text", hint="TOML files are UTF-8.") from None
     except OSError as error:
-        raise InputError(f"{path}: {error.strerror}", hint="Check the file's permissions.") from None
+        raise InputError(
+            f"{path}: {error.strerror}", hint="Check the file's permissions."
+        ) from None
 
 
 def _parse(path: Path, text: str) -> dict[str, Any]:

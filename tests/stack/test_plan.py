@@ -1,0 +1,162 @@
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from infra.stack.plan import plan
+from qca.config import Config, StackConfig, TrainConfig
+from qca.units import GIB, MIB
+from tests.stack.hosts import COMPOSE, NO_ENGINE, NOTHING_KNOWN, engine, gpu, host, python
+
+
+def because(decided, name):
+    return next(reason.because for reason in decided.reasons if reason.for_ == name)
+
+
+@pytest.mark.parametrize(
+    ("cpus", "memory", "threads", "maxmemory"),
+    [
+        pytest.param(16, 16 * GIB, 4, 1 * GIB, id="seed's laptop"),
+        pytest.param(2, 16 * GIB, 2, 512 * MIB, id="two CPUs"),
+        pytest.param(8, 2 * GIB, 2, 512 * MIB, id="a quarter of 2 GiB holds two threads"),
+        pytest.param(8, 1 * GIB, 1, 256 * MIB, id="a quarter of 1 GiB holds one thread"),
+        pytest.param(1, 512 * MIB, 1, 256 * MIB, id="never less than one thread"),
+    ],
+)
+def test_dragonfly_gets_what_the_host_can_hold(cpus, memory, threads, maxmemory):
+    decided = plan(host(cpus=cpus, memory=memory), Config()).dragonfly
+    assert (decided.proactor_threads, decided.maxmemory_bytes) == (threads, maxmemory)
+
+
+@given(cpus=st.integers(1, 512), memory=st.integers(256 * MIB, 4096 * GIB))
+def test_dragonfly_always_starts_and_leaves_room(cpus, memory):
+    decided = plan(host(cpus=cpus, memory=memory), Config()).dragonfly
+    assert 1 <= decided.proactor_threads <= min(cpus, 4)
+    assert decided.maxmemory_bytes >= decided.proactor_threads * 256 * MIB
+    assert decided.maxmemory_bytes <= max(memory // 4, 256 * MIB)
+    assert decided.container_memory_bytes >= 1.35 * decided.maxmemory_bytes
+
+
+@given(maxmemory=st.integers(256 * MIB, 64 * GIB), cpus=st.integers(1, 128))
+def test_threads_follow_a_given_maxmemory(maxmemory, cpus):
+    config = Config(stack=StackConfig(maxmemory=maxmemory))
+    decided = plan(host(cpus=cpus), config).dragonfly
+    assert decided.maxmemory_bytes == maxmemory
+    assert decided.proactor_threads * 256 * MIB <= maxmemory
+
+
+def test_given_numbers_stand_even_if_dragonfly_would_refuse_them():
+    config = Config(stack=StackConfig(maxmemory=2 * GIB, proactor_threads=16))
+    decided = plan(host(), config)
+    assert decided.dragonfly.proactor_threads == 16
+    assert decided.dragonfly.maxmemory_bytes == 2 * GIB
+    assert because(decided, "dragonfly.proactor_threads") == "given in the configuration"
+
+
+def test_docker_desktops_machine_counts_not_the_host():
+    small_vm = host(cpus=16, memory=64 * GIB, docker=engine(cpus=2, memory=2 * GIB))
+    assert plan(small_vm, Config()).dragonfly.proactor_threads == 2
+
+
+def test_an_unknown_host_gets_the_smallest_store_and_is_told_so():
+    decided = plan(NOTHING_KNOWN, Config())
+    assert decided.dragonfly.proactor_threads == 1
+    assert "could not be seen" in because(decided, "dragonfly.proactor_threads")
+    assert decided.trainer.budget_bytes is None
+    assert decided.trainer.fits is None
+
+
+@pytest.mark.parametrize(
+    ("facts", "runtime", "why"),
+    [
+        pytest.param({"docker": engine(), "compose": COMPOSE}, "compose", "answer", id="both"),
+        pytest.param({"docker": engine()}, "local", "Compose", id="no Compose seen"),
+        pytest.param({"docker": NO_ENGINE}, "local", "no Docker Engine answers", id="no engine"),
+        pytest.param({}, "local", "could not be examined", id="engine unknown"),
+    ],
+)
+def test_auto_takes_compose_only_where_engine_and_compose_answer(facts, runtime, why):
+    decided = plan(host(**facts), Config())
+    assert decided.runtime == runtime
+    assert why in because(decided, "runtime")
+
+
+def test_a_given_runtime_stands():
+    config = Config(stack=StackConfig(runtime="compose"))
+    assert plan(host(docker=NO_ENGINE), config).runtime == "compose"
+
+
+SMALL_GPU = gpu(total=3768 * MIB, free=3500 * MIB)
+LARGE_GPU = gpu(total=24 * GIB, free=23 * GIB)
+
+
+@pytest.mark.parametrize(
+    ("facts", "device", "profile"),
+    [
+        pytest.param({}, "cpu", "cpu", id="no GPU"),
+        pytest.param(
+            {"gpu": SMALL_GPU, "python": python(torch_cuda="13.0")}, "cuda", "low-memory", id="4 GB"
+        ),
+        pytest.param(
+            {"gpu": LARGE_GPU, "python": python(torch_cuda="13.0")}, "cuda", "default", id="24 GB"
+        ),
+        pytest.param(
+            {"gpu": LARGE_GPU, "python": python(torch_cuda=None)}, "cpu", "cpu", id="CPU torch"
+        ),
+        pytest.param(
+            {"gpu": LARGE_GPU, "docker": engine(), "compose": COMPOSE},
+            "cpu",
+            "cpu",
+            id="containers cannot use it",
+        ),
+        pytest.param(
+            {
+                "gpu": LARGE_GPU,
+                "docker": engine(cdi=("nvidia.com/gpu=0",)),
+                "compose": COMPOSE,
+            },
+            "cuda",
+            "default",
+            id="containers get it by CDI",
+        ),
+    ],
+)
+def test_device_and_profile_follow_the_gpu_that_the_runtime_can_use(facts, device, profile):
+    decided = plan(host(**facts), Config()).trainer
+    assert (decided.device, decided.profile) == (device, profile)
+
+
+def test_the_seeds_run_fits_the_seeds_gpu_by_recomputing_each_step():
+    facts = host(gpu=SMALL_GPU, python=python(torch_cuda="13.0"))
+    decided = plan(facts, Config())
+    assert decided.train.grid == 64
+    assert decided.train.steps == 500
+    assert decided.trainer.recompute == "step"
+    assert decided.trainer.fits is True
+
+
+def test_a_training_that_cannot_fit_is_planned_and_marked():
+    facts = host(gpu=SMALL_GPU, python=python(torch_cuda="13.0"))
+    config = Config(train=TrainConfig(grid=512, batch_size=64))
+    assert plan(facts, config).trainer.fits is False
+
+
+def test_what_a_person_gave_wins_over_the_profile():
+    decided = plan(host(), Config(train=TrainConfig(profile="cpu", steps=7)))
+    assert decided.train.steps == 7
+    assert decided.train.grid == 16
+
+
+def test_every_sized_number_has_a_reason():
+    decided = plan(host(), Config())
+    told = {reason.for_ for reason in decided.reasons}
+    assert told >= {
+        "runtime",
+        "dragonfly.proactor_threads",
+        "dragonfly.maxmemory_bytes",
+        "dragonfly.container_memory_bytes",
+        "trainer.device",
+        "trainer.profile",
+        "trainer.recompute",
+        "trainer.budget_bytes",
+        "trainer.container_memory_bytes",
+    }
