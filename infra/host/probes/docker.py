@@ -10,6 +10,7 @@ from typing import Any, Literal
 from infra.host.facts import Engine, NoEngine
 from infra.host.look import Limit, in_words
 from infra.host.probes import docker_ssh
+from infra.host.probes.docker_answer import engine
 from infra.host.probes.docker_endpoint import DEFAULT_HOST, Endpoint, resolve
 from infra.host.probes.docker_socket import other_sockets, owner_group
 
@@ -141,38 +142,3 @@ def _timed_out(error: BaseException | None) -> bool:
             return True
         error = error.__cause__ or error.__context__
     return False
-
-
-def engine(endpoint: Endpoint, version: dict[str, Any], info: dict[str, Any]) -> Engine:
-    """Return the facts in the answers to `/version` and `/info`.
-
-    Older engines, and Podman in Docker's place, leave fields out.
-    """
-    return Engine(
-        host=endpoint.host,
-        context=endpoint.context,
-        version=version.get("Version") or info["ServerVersion"],
-        api_version=version.get("ApiVersion") or "",
-        operating_system=info.get("OperatingSystem") or "",
-        cpus=info["NCPU"],
-        memory=info["MemTotal"],
-        cgroup_version=info.get("CgroupVersion") or "",
-        runtimes=tuple(sorted(info.get("Runtimes") or ())),
-        cdi_devices=tuple(
-            device["ID"]
-            for device in info.get("DiscoveredDevices") or ()
-            if device.get("Source") == "cdi"
-        ),
-        root_dir=info.get("DockerRootDir") or "",
-        security_options=tuple(info.get("SecurityOptions") or ()),
-        driver=info.get("Driver") or "",
-        architecture=info.get("Architecture") or "",
-        os_type=info.get("OSType") or "",
-        default_runtime=info.get("DefaultRuntime") or "",
-        cdi_dirs=tuple(info.get("CDISpecDirs") or ()),
-        limits_memory=bool(info.get("MemoryLimit", True)),
-        limits_cpu=bool(info.get("CpuCfsQuota", True)),
-        components={
-            part["Name"]: part.get("Version") or "" for part in version.get("Components") or ()
-        },
-    )

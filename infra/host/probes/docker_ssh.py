@@ -10,12 +10,11 @@ from typing import Any, Literal
 
 from infra.host.facts import Engine, NoEngine
 from infra.host.look import Limit, Output, TookTooLong
+from infra.host.probes.docker_answer import engine
 from infra.host.probes.docker_endpoint import Endpoint
 
-# What ssh and docker write, and which step it means. The order decides.
-_State = Literal["no-permission", "bad-host", "not-running"]
-
-_STEPS: tuple[tuple[str, _State], ...] = (
+# What ssh and docker write, and which step it means. The first that fits decides.
+_STEPS: tuple[tuple[str, Literal["no-permission", "bad-host"]], ...] = (
     ("permission denied", "no-permission"),
     ("host key verification failed", "no-permission"),
     ("could not resolve hostname", "bad-host"),
@@ -24,8 +23,6 @@ _STEPS: tuple[tuple[str, _State], ...] = (
 
 def ask(endpoint: Endpoint, limit: Limit) -> Engine | NoEngine:
     """Return the engine's facts, or at which step the connection failed."""
-    from infra.host.probes.docker import engine
-
     program = shutil.which("docker")
     if program is None:
         detail = "an ssh:// address needs the `docker` program, and there is none on PATH"
@@ -54,5 +51,7 @@ def _document(output: Output) -> dict[str, Any]:
 
 def _failed(endpoint: Endpoint, output: Output) -> NoEngine:
     said = output.stderr.lower()
-    state: _State = next((state for words, state in _STEPS if words in said), "not-running")
-    return NoEngine(state=state, host=endpoint.host, detail=output.complaint)
+    for words, state in _STEPS:
+        if words in said:
+            return NoEngine(state=state, host=endpoint.host, detail=output.complaint)
+    return NoEngine(state="not-running", host=endpoint.host, detail=output.complaint)

@@ -1,0 +1,109 @@
+"""Remove what names a person or a machine from the texts of one record."""
+
+import getpass
+import ipaddress
+import re
+import socket
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Self
+
+# Account names that name no person, and that stand in facts with another meaning.
+_NOBODY = {
+    *("root", "user", "admin", "administrator", "docker", "podman", "compose", "python"),
+    *("linux", "ubuntu", "debian", "nvidia", "cuda", "torch", "redis", "runner", "local"),
+}
+_LOCAL = {"", "localhost", "localhost.localdomain"}
+
+_HOMES = re.compile(r"(?:/home|/Users|/var/home|[A-Za-z]:\\Users)[/\\][^/\\\s:'\"]+")
+_CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
+_REMOTE = re.compile(r"\b(?:tcp|ssh|https?)://(?:user@)?(\[[^\]]*\]|[^/:\s'\"]+)")
+_DEVICE = re.compile(r"\b(?P<kind>GPU|MIG)-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.I)
+_IPV4 = re.compile(r"(?<![\w.-])\d{1,3}(?:\.\d{1,3}){3}(?![\w-]|\.\d)")
+
+# RFC 5737 and RFC 3849: addresses that stand for others in documents.
+_EXAMPLE_V4, _EXAMPLE_V6 = "192.0.2.1", "2001:db8::1"
+
+
+@dataclass(frozen=True)
+class Identity:
+    """What is to be removed: the names of this person and of this machine."""
+
+    home: str
+    users: tuple[str, ...]
+    hosts: tuple[str, ...]
+
+    @classmethod
+    def here(cls) -> Self:
+        """Return the names of who runs this, and where."""
+        home = str(Path.home())
+        host = socket.gethostname()
+        return cls(home, (getpass.getuser(), Path(home).name), (host, host.partition(".")[0]))
+
+
+class Scrubber:
+    """Replaces, in every text of one record, the same name by the same stand-in."""
+
+    def __init__(self, identity: Identity, texts: Iterable[str]) -> None:
+        self._home = identity.home.rstrip("/\\")
+        hosts = {*identity.hosts, *(host for text in texts for host in _remote_hosts(text))}
+        self._names = [
+            *((_word(host), "this-host") for host in _longest_first(hosts) if _tells(host)),
+            *((_word(user), "user") for user in _longest_first(identity.users) if _tells(user)),
+        ]
+        self._devices: dict[str, str] = {}
+
+    def clean(self, text: str) -> str:
+        """Return `text` without what identifies somebody."""
+        text = _CREDENTIALS.sub("user@", text)
+        if self._home:
+            text = re.sub(rf"{re.escape(self._home)}(?![\w.-])", "~", text)
+        text = _HOMES.sub("~", text)
+        text = _DEVICE.sub(self._device, text)
+        for name, stand_in in self._names:
+            text = name.sub(stand_in, text)
+        return _without_address(_IPV4.sub(lambda match: _without_address(match[0]), text))
+
+    def _device(self, match: re.Match[str]) -> str:
+        """Number the devices: their ids are unique in the world, but facts refer to them."""
+        number = len(self._devices) + 1
+        return self._devices.setdefault(match[0].lower(), f"{match['kind'].upper()}-{number}")
+
+
+def _remote_hosts(text: str) -> Iterator[str]:
+    yield from _REMOTE.findall(_CREDENTIALS.sub("user@", text))
+
+
+def _longest_first(names: set[str] | tuple[str, ...]) -> list[str]:
+    return sorted(set(names), key=lambda name: (-len(name), name))
+
+
+def _tells(name: str) -> bool:
+    """Whether a name says something about a person or a machine."""
+    if name.lower() in _NOBODY | _LOCAL or not re.search(r"[^\W\d_]", name):
+        return False
+    return not _is_local_address(name.strip("[]"))
+
+
+def _word(name: str) -> re.Pattern[str]:
+    return re.compile(rf"(?<![^\W_]){re.escape(name)}(?![^\W_])", re.IGNORECASE)
+
+
+def _without_address(text: str) -> str:
+    """Replace a text that is an IP address of one machine."""
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return text
+    if _is_local_address(text):
+        return text
+    return _EXAMPLE_V4 if address.version == 4 else _EXAMPLE_V6
+
+
+def _is_local_address(text: str) -> bool:
+    try:
+        address = ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return address.is_loopback or address.is_unspecified
