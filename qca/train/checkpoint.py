@@ -1,0 +1,156 @@
+"""Checkpoints: everything that a training needs to go on as if it had never stopped.
+
+One safetensors file each, `episode-00000050.safetensors`: the tensors of model and
+optimizer, and in the header's metadata, as JSON, the episode, the schedule, the
+configuration and a checksum over all of it. Reading one runs no code. There is no state
+of a random generator in it: all random numbers come from counters (`model.seeds`).
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from qca.errors import CheckpointError
+from qca.train.files import replacing
+from qca.train.plateau import Plateau
+
+SCHEMA_VERSION = 1
+_NAME = re.compile(r"episode-(\d{8,})\.safetensors")
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A training between two episodes."""
+
+    episode: int
+    """Whole episodes made."""
+    tensors: Mapping[str, Tensor]
+    """`model.*` by the model's state-dict names, `optimizer.*`; on the CPU."""
+    plateau: Plateau
+    config: Mapping[str, Any]
+    """The TrainConfig as JSON values."""
+
+
+def write(folder: Path, checkpoint: Checkpoint, *, keep: int) -> Path:
+    """Write a checkpoint, then remove all but the newest `keep` that it leaves behind it.
+
+    Raises:
+        CheckpointError: if it cannot be written; the ones that are there stay as they are.
+
+    """
+    path = folder / f"episode-{checkpoint.episode:08d}.safetensors"
+    description = {
+        "schema_version": SCHEMA_VERSION,
+        "episode": checkpoint.episode,
+        "plateau": asdict(checkpoint.plateau),
+        "config": dict(checkpoint.config),
+    }
+    text = json.dumps(description, sort_keys=True)
+    header = {"qca": text, "sha256": _digest(text, checkpoint.tensors)}
+    try:
+        with replacing(path) as unfinished:
+            save_file(dict(checkpoint.tensors), unfinished, metadata=header)
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(
+            f"{path}: the checkpoint cannot be written: {error}",
+            hint=f"{_newest(folder)} Make room or fix the permissions, then use --resume.",
+        ) from None
+    _prune(folder, checkpoint.episode, keep)
+    return path
+
+
+def read(path: Path) -> Checkpoint:
+    """Read and verify a checkpoint.
+
+    Raises:
+        CheckpointError: if it is damaged, or of a version that this program does not know.
+
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            header = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        text = header["qca"]
+        if header["sha256"] != _digest(text, tensors):
+            raise _damaged(path, "its checksum does not fit its content")
+        return _parsed(path, json.loads(text), tensors)
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise _damaged(path, str(error)) from None
+
+
+def newest_intact(folder: Path) -> tuple[Checkpoint | None, list[str]]:
+    """Return the newest checkpoint that verifies, and what is wrong with each newer one.
+
+    Raises:
+        CheckpointError: if there are checkpoints and none verifies.
+
+    """
+    damaged: list[str] = []
+    for _, path in reversed(listed(folder)):
+        try:
+            return read(path), damaged
+        except CheckpointError as error:
+            damaged.append(error.message)
+    if damaged:
+        raise CheckpointError(
+            f"{folder}: no checkpoint can be read: {damaged[0]}",
+            hint="Restore one from a copy, or start another run with --run NAME.",
+        )
+    return None, damaged
+
+
+def listed(folder: Path) -> list[tuple[int, Path]]:
+    """Return the checkpoints of a folder with their episodes, oldest first."""
+    named = ((_NAME.fullmatch(path.name), path) for path in folder.glob("*.safetensors"))
+    return sorted((int(match[1]), path) for match, path in named if match)
+
+
+def _parsed(path: Path, description: dict[str, Any], tensors: dict[str, Tensor]) -> Checkpoint:
+    if description["schema_version"] != SCHEMA_VERSION:
+        raise _damaged(path, f"its version {description['schema_version']} is not known here")
+    return Checkpoint(
+        episode=description["episode"],
+        tensors=tensors,
+        plateau=Plateau(**description["plateau"]),
+        config=description["config"],
+    )
+
+
+def _digest(text: str, tensors: Mapping[str, Tensor]) -> str:
+    """Return a SHA-256 over the description and every tensor's name, type, shape and bytes."""
+    digest = hashlib.sha256(text.encode())
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        digest.update(f"\n{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.contiguous().reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()
+
+
+def _prune(folder: Path, episode: int, keep: int) -> None:
+    """Remove old checkpoints; one of a later episode is a damaged one, and not ours to judge."""
+    older = [path for number, path in listed(folder) if number <= episode]
+    for path in older[:-keep]:
+        with suppress(OSError):  # it takes room, and does no harm; the next one tries again
+            path.unlink(missing_ok=True)
+
+
+def _newest(folder: Path) -> str:
+    there = listed(folder)
+    return f"The last good one is {there[-1][1].name}." if there else "There is no earlier one."
+
+
+def _damaged(path: Path, why: str) -> CheckpointError:
+    return CheckpointError(
+        f"{path}: the checkpoint is damaged: {why}",
+        hint="An older one is used if there is one; otherwise restore it from a copy.",
+    )

@@ -1,0 +1,40 @@
+"""The memory that this process has taken at its peak."""
+
+import resource
+import sys
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+
+
+class PeakMemory(NamedTuple):
+    """Bytes at the peak so far."""
+
+    used: int
+    """On CUDA what tensors held; on a CPU the process's resident set."""
+    reserved: int | None
+    """On CUDA what the allocator took from the device; None on a CPU."""
+
+
+def peak_memory(device: torch.device) -> PeakMemory:
+    """Return the peak so far of what `device`'s memory this process holds."""
+    if device.type == "cuda":
+        return PeakMemory(
+            torch.cuda.max_memory_allocated(device), torch.cuda.max_memory_reserved(device)
+        )
+    return PeakMemory(peak_resident_bytes(), None)
+
+
+def peak_resident_bytes() -> int:
+    """Return the peak resident set of this process.
+
+    Linux's own count, VmHWM, begins with the program; `getrusage` would begin with what the
+    parent held when it started this process, which may be far more.
+    """
+    try:
+        status = Path("/proc/self/status").read_text(encoding="ascii")
+        return next(int(line.split()[1]) * 1024 for line in status.splitlines() if "VmHWM" in line)
+    except (OSError, StopIteration):
+        unit = 1 if sys.platform == "darwin" else 1024
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit

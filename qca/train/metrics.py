@@ -1,0 +1,185 @@
+"""What a training reports: events, and one line an episode in `metrics.jsonl`. Needs no torch.
+
+The file is the truth about a run: one JSON object a line, in the order of the episodes,
+each episode once. It is only ever appended to, with one exception: a training that goes
+on from a checkpoint first drops the lines of the episodes that it will make again (the
+file is then replaced, never cut in place).
+"""
+
+import os
+from contextlib import suppress
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, TypeAdapter, ValidationError
+
+from qca.errors import CheckpointError, InputError
+from qca.train.files import replacing, sync
+
+Finish = Literal["complete", "stopped", "already-complete"]
+
+
+class _Event(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class Started(_Event):
+    """The training is about to make its first episode."""
+
+    event: Literal["started"] = "started"
+    run: str
+    device: str
+    parameters: int
+    first_episode: int
+    """1, or the one after the checkpoint that is continued."""
+    episodes: int
+    steps: int
+    grid: int
+    batch_size: int
+    recompute: str
+    predicted_peak_bytes: int | None = None
+    warnings: tuple[str, ...] = ()
+
+
+class EpisodeRecord(_Event):
+    """An episode was made and learned from; this is also a line of `metrics.jsonl`."""
+
+    event: Literal["episode"] = "episode"
+    episode: Annotated[int, Field(ge=1)]
+    loss: FiniteFloat
+    components: dict[str, FiniteFloat]
+    """The loss's terms, each before its factor."""
+    energy: FiniteFloat
+    """E_T / E_0: what the last Euler step, or the damping of the whole episode, has left."""
+    noise_rate: FiniteFloat
+    learning_rate: FiniteFloat
+    gradient_norm: FiniteFloat
+    """Before clipping."""
+    seconds: FiniteFloat
+    steps_per_second: FiniteFloat
+    """Steps of the automaton, forward and backward; a batch counts once."""
+    memory_bytes: int
+    """Peak so far: on CUDA the allocator's allocated bytes, on a CPU the process's resident set."""
+    reserved_bytes: int | None = None
+    """Peak so far of the bytes that CUDA's allocator has reserved; None on a CPU."""
+
+
+class CheckpointWritten(_Event):
+    """A checkpoint is safe on the disk."""
+
+    event: Literal["checkpoint"] = "checkpoint"
+    episode: int
+    """Whole episodes that it contains."""
+    path: str
+
+
+class Finished(_Event):
+    """The training has ended in order."""
+
+    event: Literal["finished"] = "finished"
+    reason: Finish
+    episodes: int
+    """Whole episodes of the run, earlier sessions included."""
+
+
+Event = Started | EpisodeRecord | CheckpointWritten | Finished
+
+_EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="event")])
+
+
+def parse_event(line: str | bytes) -> Event:
+    """Read an event from its JSON, as `event.model_dump_json()` writes it.
+
+    Raises:
+        ValueError: if it is none.
+
+    """
+    return _EVENT.validate_json(line)
+
+
+def read_records(path: Path) -> list[EpisodeRecord]:
+    """Read `metrics.jsonl`; a last line that is not complete yet is left out, no file is empty.
+
+    Raises:
+        InputError: with file and line, for a line that is no record.
+
+    """
+    return [record for record, _ in _read(path)]
+
+
+class MetricsLog:
+    """The file, opened to be appended to.
+
+    On opening, lines after episode `keep` and a last line cut in the middle are dropped.
+
+    Raises:
+        InputError: if a line is no record. CheckpointError: if the file cannot be written.
+
+    """
+
+    def __init__(self, path: Path, *, keep: int) -> None:
+        self.path = path
+        try:
+            self.last_episode = _keep_until(path, keep)
+            self._file = path.open("ab")
+        except OSError as error:
+            raise self._unwritable(error) from None
+
+    def append(self, record: EpisodeRecord) -> None:
+        """Add one line, visible to readers when this returns."""
+        try:
+            self._file.write(record.model_dump_json().encode() + b"\n")
+            self._file.flush()
+        except OSError as error:
+            raise self._unwritable(error) from None
+
+    def sync(self) -> None:
+        """Wait until the lines are on the disk."""
+        try:
+            os.fsync(self._file.fileno())
+        except OSError as error:
+            raise self._unwritable(error) from None
+
+    def close(self) -> None:
+        """Close the file; what could not be written any more has been reported before."""
+        with suppress(OSError):
+            self._file.close()
+
+    def _unwritable(self, error: OSError) -> CheckpointError:
+        return CheckpointError(
+            f"{self.path}: cannot be written: {error.strerror}",
+            hint="Make room or fix the permissions, then continue with --resume.",
+        )
+
+
+def _read(path: Path) -> list[tuple[EpisodeRecord, bytes]]:
+    """Return each record with its line; without a last line that has no newline."""
+    try:
+        lines = path.read_bytes().split(b"\n")[:-1]
+    except FileNotFoundError:
+        return []
+    records: list[tuple[EpisodeRecord, bytes]] = []
+    for number, line in enumerate(lines, start=1):
+        try:
+            record = EpisodeRecord.model_validate_json(line)
+        except ValidationError as error:
+            first = error.errors(include_url=False)[0]
+            where = ".".join(str(part) for part in first["loc"]) or "line"
+            raise InputError(
+                f"{path}:{number}: no metrics record: {where}: {first['msg']}",
+                hint="Only qca writes this file; take the line out, or start another run.",
+            ) from None
+        records.append((record, line))
+    return records
+
+
+def _keep_until(path: Path, episode: int) -> int:
+    """Drop what comes after `episode`; return the last episode that is left, or 0."""
+    kept = {record.episode: line for record, line in _read(path) if record.episode <= episode}
+    content = b"".join(kept[number] + b"\n" for number in sorted(kept))
+    if path.exists() and path.read_bytes() != content:
+        with replacing(path) as unfinished:
+            unfinished.write_bytes(content)
+    elif path.exists():
+        sync(path)
+    return max(kept, default=0)

@@ -1,0 +1,27 @@
+"""The learning rate's schedule: halved when the loss stalls. Needs no torch."""
+
+from dataclasses import dataclass, replace
+
+STALL = 100  # episodes without a better loss before the rate is halved
+_BETTER_BY = 1e-4  # share of the best loss's size that counts as better
+
+
+@dataclass(frozen=True)
+class Plateau:
+    """What the schedule remembers; immutable, so that a checkpoint holds all of it."""
+
+    best: float | None = None
+    stalled: int = 0
+    halvings: int = 0
+
+    def after(self, loss: float) -> "Plateau":
+        """Return the schedule after an episode with this loss."""
+        if self.best is None or loss < self.best - _BETTER_BY * abs(self.best):
+            return replace(self, best=loss, stalled=0)
+        if self.stalled + 1 < STALL:
+            return replace(self, stalled=self.stalled + 1)
+        return replace(self, stalled=0, halvings=self.halvings + 1)
+
+    def rate(self, base: float) -> float:
+        """Return the learning rate that `base` has become."""
+        return base * 0.5**self.halvings
