@@ -32,11 +32,21 @@ start_engine() {
   mkdir -p "$RUN_DIR" "$CACHE/engine"
   own_engine_pid >/dev/null || rm -f "$OWN_PIDFILE"
   # A session of its own: Ctrl-C in the terminal must not stop the engine under the tests.
-  setsid dockerd --data-root "$CACHE/engine" --exec-root "$RUN_DIR/exec" \
+  PATH=$(engine_path) setsid dockerd --data-root "$CACHE/engine" --exec-root "$RUN_DIR/exec" \
     --pidfile "$OWN_PIDFILE" --host unix:///var/run/docker.sock \
     >"$RUN_DIR/dockerd.log" 2>&1 </dev/null &
   wait_for_engine $!
   say "started engine $(docker version --format '{{.Server.Version}}'), its log is $RUN_DIR/dockerd.log"
+}
+
+# The PATH of the daemon: with our runc first where root may not raise resource limits.
+engine_path() {
+  if prlimit --memlock=unlimited true 2>/dev/null; then
+    echo "$PATH"
+  else
+    say "this machine allows no higher resource limits: ulimits of containers are lowered to fit"
+    echo "$HERE/runc_within_limits:$PATH"
+  fi
 }
 
 wait_for_engine() {

@@ -11,12 +11,12 @@ STORE_IMAGE=qca-testbed/store-standin:1
 TINY_IMAGE=qca-testbed/tiny:1
 
 images_up() {
-  build "$ROOT_IMAGE" "$(hash_of "$HERE/images.sh")" make_root
+  build "$ROOT_IMAGE" "$(declare -f make_root | hash_of)" make_root
   local root
   root=$(docker image inspect --format '{{.Id}}' "$ROOT_IMAGE")
-  build "$STORE_IMAGE" "$(hash_of "$HERE"/dragonfly_standin/* <<<"$root")" make_store
-  build "$PYTHON_IMAGE" "$({ echo "$root"; requirements; } | hash_of "$HERE"/image/*)" make_python
-  build "$TINY_IMAGE" "$(hash_of "$HERE/images.sh")" make_tiny
+  build "$STORE_IMAGE" "$({ echo "$root"; declare -f make_store; } | hash_of "$HERE"/dragonfly_standin/*)" make_store
+  build "$PYTHON_IMAGE" "$({ echo "$root"; requirements; declare -f make_python; } | hash_of "$HERE"/image/*)" make_python
+  build "$TINY_IMAGE" "$(declare -f make_tiny | hash_of)" make_tiny
 }
 
 # build IMAGE HASH FUNCTION: FUNCTION is called with IMAGE, HASH and an empty folder.
@@ -35,12 +35,11 @@ build() {
 
 image_hash() { docker image inspect --format "{{index .Config.Labels \"$LABEL\"}}" "$1" 2>/dev/null || true; }
 
-# hash_of FILE...: one hash of the contents of the files and of standard input, if it is piped.
+# hash_of FILE...: one hash of standard input and of the contents of the files.
 hash_of() {
-  local input=/dev/null files=() file
-  [[ ! -p /dev/stdin && ! -f /dev/stdin ]] || input=/dev/stdin
+  local files=() file
   for file; do [[ ! -f $file ]] || files+=("$file"); done
-  cat "${files[@]}" "$input" | sha256sum | cut -d ' ' -f 1
+  cat - "${files[@]}" | sha256sum | cut -d ' ' -f 1
 }
 
 docker_build() { docker build --quiet "$@" >/dev/null; }
@@ -77,7 +76,9 @@ make_store() {
 make_python() {
   cp "$HERE"/image/Dockerfile "$3"
   requirements >"$3/requirements.txt"
-  pip_into "$3/site" --requirement "$3/requirements.txt"
+  # redis asks for async-timeout below Python 3.11.3; Debian 12 has 3.11.2, and pip goes by the
+  # Python that runs it.
+  pip_into "$3/site" --requirement "$3/requirements.txt" async-timeout
   # pip writes the path of its own interpreter into the programs that it installs.
   mv "$3/site/bin" "$3/bin"
   find "$3/bin" -type f -exec sed -i '1s|^#!.*python.*|#!/usr/bin/python3|' {} +
