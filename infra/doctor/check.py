@@ -3,11 +3,14 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
-from infra.host.facts import HostFacts, Unknown
+from infra.doctor.composefile import ComposeFile
+from infra.host.facts import HostFacts, Known, Unknown
 from infra.stack.plan import StackPlan
 from qca.config import Config
+
+T = TypeVar("T")
 
 Category = Literal["docker", "compose", "dragonfly", "gpu", "python", "host", "file"]
 
@@ -32,6 +35,8 @@ class Remedy:
     """Safe for `--fix` to run: reversible, and nothing else depends on what it changes."""
     breaks: str = ""
     """What else the remedy changes or would break; empty if nothing."""
+    undo: tuple[str, ...] = ()
+    """Commands that take it back; `--fix` runs them when the remedy did not help."""
 
 
 @dataclass(frozen=True)
@@ -48,9 +53,20 @@ class Verdict:
 
     severity: Severity
     message: str
+    """The first line says what, the following lines why, with the numbers."""
     evidence: Mapping[str, Any] = field(default_factory=dict)
     remedies: tuple[Remedy, ...] = ()
     location: Location | None = None
+
+
+def ok(message: str, **evidence: Any) -> Verdict:
+    """Say that what was looked at holds."""
+    return Verdict(Severity.OK, message, evidence)
+
+
+def skipped(message: str, **evidence: Any) -> Verdict:
+    """Say that this could not be judged, and why; never passed off as ok."""
+    return Verdict(Severity.SKIPPED, message, evidence)
 
 
 @dataclass(frozen=True)
@@ -75,6 +91,17 @@ class Subject:
     facts: HostFacts
     plan: StackPlan
     config: Config
+    files: tuple[ComposeFile, ...] = ()
+    """Compose files that somebody else wrote, given with `-f`."""
+
+    @property
+    def needs_containers(self) -> bool:
+        """Whether what the person is about to do runs containers."""
+        return self.plan.runtime == "compose" or bool(self.files)
+
+    def stops(self, *, otherwise: Severity = Severity.WARNING) -> Severity:
+        """How grave a fault of Docker or Compose is: it stops containers, not a local run."""
+        return Severity.ERROR if self.needs_containers else otherwise
 
 
 @dataclass(frozen=True)
@@ -94,6 +121,8 @@ class Check:
     """For `qca explain`: what it looks at."""
     why: str
     """For `qca explain`: why it matters, with the rule it applies."""
+    mend: str
+    """For `qca explain`: how to mend it, and what does not."""
     url: str
     """Where the rule comes from."""
     judge: Callable[[Subject], Verdict | Sequence[Verdict]]
@@ -112,10 +141,29 @@ def _findings(check: Check, subject: Subject) -> list[Finding]:
     ]
     if missing:
         return [_named(check, Verdict(Severity.SKIPPED, "Could not look. " + "; ".join(missing)))]
-    verdicts = check.judge(subject)
-    if isinstance(verdicts, Verdict):
-        verdicts = (verdicts,)
-    return [_named(check, verdict) for verdict in verdicts]
+    return [_named(check, verdict) for verdict in _judged(check, subject)]
+
+
+def _judged(check: Check, subject: Subject) -> Sequence[Verdict]:
+    """Judge; a defect of one check must not cost the person the findings of all others."""
+    try:
+        verdicts = check.judge(subject)
+    except Exception as error:
+        message = f"This check itself failed, which is a defect of qca: {error!r}"
+        return [Verdict(Severity.SKIPPED, message)]
+    return [verdicts] if isinstance(verdicts, Verdict) else verdicts
+
+
+def value(fact: Known[T] | Unknown) -> T:
+    """Return a fact that the check listed in `needs`."""
+    if isinstance(fact, Unknown):
+        raise LookupError(f"a fact that `needs` does not list is unknown: {fact.reason}")
+    return fact.value
+
+
+def seen(fact: Known[T] | Unknown) -> T | None:
+    """Return a fact that only adds to a message, or None where it could not be seen."""
+    return fact.value if isinstance(fact, Known) else None
 
 
 def _named(check: Check, verdict: Verdict) -> Finding:

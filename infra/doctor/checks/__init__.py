@@ -1,0 +1,14 @@
+"""The checks, one module for each category, in the order in which they are run and shown."""
+
+from infra.doctor.check import Check
+from infra.doctor.checks import compose, docker, dragonfly, file, gpu, host, python
+
+CHECKS: tuple[Check, ...] = (
+    *docker.CHECKS,
+    *compose.CHECKS,
+    *dragonfly.CHECKS,
+    *gpu.CHECKS,
+    *python.CHECKS,
+    *host.CHECKS,
+    *file.CHECKS,
+)

@@ -1,0 +1,211 @@
+"""Would Dragonfly start, and do its limits fit into one another?"""
+
+import math
+from collections.abc import Iterator
+
+from infra.doctor import dragonfly_rules as rules
+from infra.doctor.check import Check, Remedy, Severity, Subject, Verdict, ok, seen
+from infra.doctor.checks.dragonfly_files import container_limits_of_files, starts_of_files
+from infra.doctor.checks.io_uring import IO_URING
+from infra.doctor.limits import visible_cpus
+from infra.stack.dragonfly_plan import container_host_memory
+from qca.units import MIB, exact_size, format_size
+
+
+def _starts(subject: Subject) -> list[Verdict]:
+    return [_plan_starts(subject), *starts_of_files(subject)]
+
+
+def _plan_starts(subject: Subject) -> Verdict:
+    plan = subject.plan.dragonfly
+    threads, maxmemory = plan.proactor_threads, plan.maxmemory_bytes
+    release = rules.release_of(plan.image)
+    evidence = {
+        "proactor_threads": threads,
+        "maxmemory_bytes": maxmemory,
+        "required_bytes": rules.required(threads),
+    }
+    if not rules.refuses(threads, maxmemory):
+        headline = (
+            f"Dragonfly starts: {threads} threads need {format_size(rules.required(threads))}, "
+            f"maxmemory is {format_size(maxmemory)}."
+        )
+        return ok("\n".join([headline, *_left_alone(subject)]), **evidence)
+    message = (
+        f"Dragonfly would refuse to start: {rules.refusal(threads, release)}\n"
+        f"It wants 256 MiB for each of its {threads} threads; "
+        f"maxmemory is {format_size(maxmemory)}.\n{_two_answers(subject, threads, maxmemory)}"
+    )
+    stops = subject.plan.runtime == "compose"
+    if not stops:
+        message += "\nThe local run that `qca up` would start has no Dragonfly."
+    return Verdict(
+        Severity.ERROR if stops else Severity.WARNING,
+        message,
+        evidence,
+        _remedies(subject, threads, maxmemory),
+    )
+
+
+def _left_alone(subject: Subject) -> Iterator[str]:
+    """Say what Dragonfly would have done without the plan's numbers, where that goes wrong."""
+    cpus = visible_cpus(subject)
+    maxmemory = subject.config.stack.maxmemory
+    memory = seen(subject.facts.memory)
+    if maxmemory is None and memory is not None:
+        maxmemory = rules.default_maxmemory(memory.available, None)
+    if maxmemory is None:
+        return
+    release = rules.release_of(subject.plan.dragonfly.image)
+    if rules.refuses(cpus, maxmemory):
+        yield (
+            f"Left alone it would take {cpus} threads and end: {rules.refusal(cpus, release)} "
+            f"{_two_answers(subject, cpus, maxmemory)}"
+        )
+    else:
+        yield (
+            f"Left alone it would take {cpus} threads, which need "
+            f"{format_size(rules.required(cpus))}, with {format_size(maxmemory)}."
+        )
+
+
+def _two_answers(subject: Subject, threads: int, maxmemory: int) -> str:
+    needed, fewer = rules.required(threads), rules.most_threads(maxmemory)
+    more = f"{format_size(needed)} for {threads} threads ({_held(subject, needed)})"
+    if fewer == 0:
+        return f"One answer: {more}; {format_size(maxmemory)} does not hold a single thread."
+    return (
+        f"Two answers: {more}, or at most {fewer} threads in {format_size(maxmemory)} "
+        f"({_held(subject, maxmemory)})."
+    )
+
+
+def _held(subject: Subject, maxmemory: int) -> str:
+    host = container_host_memory(subject.facts)
+    if host is None:
+        return "the host's memory could not be seen"
+    can = "this host can hold it" if _fits(subject, maxmemory) else "too much for this host"
+    limit = container_limit(maxmemory)
+    trainer = subject.plan.trainer.container_memory_bytes
+    return (
+        f"{can}: {format_size(limit)} with headroom, beside the trainer's {format_size(trainer)}, "
+        f"of {format_size(host)}"
+    )
+
+
+def _fits(subject: Subject, maxmemory: int) -> bool:
+    host = container_host_memory(subject.facts)
+    needed = container_limit(maxmemory) + subject.plan.trainer.container_memory_bytes
+    return host is not None and needed <= host
+
+
+def container_limit(maxmemory: int) -> int:
+    """Return the container limit that leaves Dragonfly room for a snapshot."""
+    return math.ceil(maxmemory * rules.SNAPSHOT_HEADROOM / MIB) * MIB
+
+
+def _remedies(subject: Subject, threads: int, maxmemory: int) -> tuple[Remedy, ...]:
+    needed, fewer = rules.required(threads), rules.most_threads(maxmemory)
+    more = Remedy(
+        f"Give {threads} threads the {format_size(needed)} that they need",
+        (f"QCA_STACK_MAXMEMORY={exact_size(needed)} qca up",),
+        breaks="" if _fits(subject, needed) else "this host cannot hold it beside the trainer",
+    )
+    if fewer == 0:
+        return (more,)
+    less = Remedy(
+        f"Stay within {format_size(maxmemory)} with at most {fewer} threads",
+        (f"QCA_STACK_PROACTOR_THREADS={fewer} qca up",),
+    )
+    return (more, less) if _fits(subject, needed) else (less, more)
+
+
+def _nested(subject: Subject) -> list[Verdict]:
+    return [_plan_nests(subject), *container_limits_of_files(subject)]
+
+
+def _plan_nests(subject: Subject) -> Verdict:
+    plan, trainer = subject.plan.dragonfly, subject.plan.trainer
+    host = container_host_memory(subject.facts)
+    assert host is not None  # `memory` is in needs
+    maxmemory, limit = plan.maxmemory_bytes, plan.container_memory_bytes
+    together = limit + trainer.container_memory_bytes
+    evidence = {
+        "maxmemory_bytes": maxmemory,
+        "container_memory_bytes": limit,
+        "trainer_memory_bytes": trainer.container_memory_bytes,
+        "host_memory_bytes": host,
+    }
+    if subject.plan.runtime == "local":
+        return ok("No container limits to fit: the local run has neither Dragonfly nor containers.")
+    if limit < maxmemory * rules.SNAPSHOT_HEADROOM:
+        message = (
+            f"Dragonfly's container limit of {format_size(limit)} is too close to its maxmemory of "
+            f"{format_size(maxmemory)}.\nA snapshot takes about a third more than maxmemory; the "
+            f"kernel then kills Dragonfly. It needs {format_size(container_limit(maxmemory))}."
+        )
+        return Verdict(Severity.WARNING, message, evidence)
+    if together > host:
+        return _over_host(subject, together, host, evidence)
+    return ok(
+        f"maxmemory {format_size(maxmemory)}, within its container's {format_size(limit)}, and "
+        f"with the trainer's {format_size(trainer.container_memory_bytes)} within the "
+        f"{format_size(host)} that containers have.",
+        **evidence,
+    )
+
+
+def _over_host(subject: Subject, together: int, host: int, evidence: dict[str, int]) -> Verdict:
+    message = (
+        f"The containers may take {format_size(together)}, and there are {format_size(host)}.\n"
+        f"Dragonfly's limit is {format_size(evidence['container_memory_bytes'])}, the trainer's "
+        f"{format_size(evidence['trainer_memory_bytes'])}. They start, but when both fill up the "
+        "kernel kills one of them."
+    )
+    smallest = exact_size(rules.required(1))
+    remedies = [
+        Remedy(
+            "Give Dragonfly the least it runs with",
+            (f"QCA_STACK_PROACTOR_THREADS=1 QCA_STACK_MAXMEMORY={smallest} qca up",),
+        ),
+        Remedy("Train a smaller model", ("qca up --profile cpu",)),
+    ]
+    return Verdict(Severity.WARNING, message, evidence, tuple(remedies))
+
+
+CHECKS = (
+    Check(
+        id="QCA301",
+        category="dragonfly",
+        title="Dragonfly would refuse to start",
+        needs=("cpu",),
+        looks_at="the threads and the maxmemory that Dragonfly would start with: the plan's, and "
+        "those of each Dragonfly service in the files given with -f (`--proactor_threads` and "
+        "`--maxmemory` on the command line or as DFLY_*, the CPU limit, the memory limit, by the "
+        "rules of the release that the image names).",
+        why="Dragonfly exits when maxmemory is under 256 MiB for each of its threads, and left "
+        "alone it takes one thread for every CPU that it sees: 16 threads want 4 GiB. Without "
+        "maxmemory it takes 0.8 of what is available to it. Before v1.38 a CPU limit silently "
+        "overrides --proactor_threads.",
+        mend="Two answers: more memory for those threads, or fewer threads for that memory. The "
+        "plan always states both numbers, so that neither depends on the host.",
+        url="https://github.com/dragonflydb/dragonfly/blob/main/src/server/dfly_main.cc",
+        judge=_starts,
+    ),
+    Check(
+        id="QCA302",
+        category="dragonfly",
+        title="Memory limits do not fit into one another",
+        needs=("memory",),
+        looks_at="maxmemory, Dragonfly's container limit, the trainer's container limit, and the "
+        "memory that containers have (of the host, or of Docker Desktop's virtual machine).",
+        why="Dragonfly's resident memory rises about a third above maxmemory during a snapshot, "
+        "so that the container limit should be at least 1.35 times maxmemory; otherwise the "
+        "kernel kills it when it fills up. The limits together should not exceed the host. It "
+        "starts all the same, so this is a warning.",
+        mend="Lower maxmemory (with fewer threads), or raise the limit.",
+        url="https://github.com/dragonflydb/dragonfly/issues/3658",
+        judge=_nested,
+    ),
+    IO_URING,
+)

@@ -1,0 +1,224 @@
+"""Dragonfly as somebody's compose file starts it: would it start, and is it safe?"""
+
+import shlex
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from infra.doctor import dragonfly_rules as rules
+from infra.doctor.check import (
+    Location,
+    Remedy,
+    Severity,
+    Subject,
+    Verdict,
+    ok,
+    seen,
+    skipped,
+)
+from infra.doctor.composefile import ComposeFile, Text
+from infra.doctor.dragonfly_service import Dragonfly, is_dragonfly, read_dragonfly
+from infra.doctor.limits import cpus_of, number_of, size_of, visible_cpus
+from infra.host.facts import Engine
+from qca.units import exact_size, format_size
+
+
+@dataclass(frozen=True)
+class _Start:
+    """What Dragonfly would start with."""
+
+    threads: rules.Threads
+    maxmemory: int
+    because: str
+
+
+def starts_of_files(subject: Subject) -> Iterator[Verdict]:
+    """Judge QCA301 for every Dragonfly service of the given files."""
+    for file, dragonfly in _dragonflies(subject):
+        yield _placed(_starts(subject, file, dragonfly), file, _decisive(dragonfly))
+
+
+def container_limits_of_files(subject: Subject) -> Iterator[Verdict]:
+    """Judge QCA302 for every Dragonfly service of the given files."""
+    for file, dragonfly in _dragonflies(subject):
+        limit = dragonfly.service.memory_limit
+        line = limit.line if limit else dragonfly.service.line
+        yield _placed(_nests(subject, dragonfly), file, line)
+
+
+def _dragonflies(subject: Subject) -> Iterator[tuple[ComposeFile, Dragonfly]]:
+    for file in subject.files:
+        for service in file.services:
+            if is_dragonfly(service):
+                yield file, read_dragonfly(service)
+
+
+def _starts(subject: Subject, file: ComposeFile, dragonfly: Dragonfly) -> Verdict:
+    name, release = dragonfly.service.name, dragonfly.release
+    if hidden := _hidden(dragonfly):
+        return skipped(f"Whether service {name} starts cannot be told.\n{hidden}")
+    start = _start(subject, dragonfly)
+    if isinstance(start, Verdict):
+        return start
+    count, maxmemory = start.threads.count, start.maxmemory
+    evidence = {
+        "service": name,
+        "proactor_threads": count,
+        "maxmemory_bytes": maxmemory,
+        "required_bytes": rules.required(count),
+        "release": "v" + ".".join(map(str, release)),
+    }
+    how = f"{count} threads ({start.threads.because}), {format_size(maxmemory)} ({start.because})"
+    if not rules.refuses(count, maxmemory):
+        return ok(f"Service {name}: Dragonfly starts with {how}.", **evidence)
+    message = (
+        f"Service {name}: Dragonfly would refuse to start: {rules.refusal(count, release)}\n"
+        f"It wants 256 MiB for each thread, and would have {how}.\n"
+        f"{_answers(count, maxmemory)}"
+    )
+    return Verdict(Severity.ERROR, message, evidence, _remedies(file, dragonfly, count, maxmemory))
+
+
+def _start(subject: Subject, dragonfly: Dragonfly) -> _Start | Verdict:
+    threads = _threads(subject, dragonfly)
+    if isinstance(threads, Verdict):
+        return threads
+    given = dragonfly.flags.get("maxmemory")
+    if given is not None and given.value not in ("", "0"):
+        size = rules.read_size(given.value, dragonfly.release)
+        return _bad_size(dragonfly, given) if size is None else _Start(threads, size, given.raw)
+    memory, limit = seen(subject.facts.memory), size_of(dragonfly.service.memory_limit)
+    if memory is None:
+        return skipped(
+            f"Service {dragonfly.service.name} sets no maxmemory, and the host's memory is unknown."
+        )
+    default = rules.default_maxmemory(memory.available, limit, dragonfly.release)
+    return _Start(threads, default, "no maxmemory given: 0.8 of what is available")
+
+
+def _threads(subject: Subject, dragonfly: Dragonfly) -> rules.Threads | Verdict:
+    service, given = dragonfly.service, dragonfly.flags.get("proactor_threads")
+    if given is not None and not given.value.isdecimal():
+        message = f"Service {service.name}: {given.raw} is not a number; Dragonfly ends at once."
+        return Verdict(Severity.ERROR, message, {"service": service.name, "given": given.value})
+    docker = seen(subject.facts.docker)
+    engine = docker if isinstance(docker, Engine) else None
+    return rules.threads(
+        cpus_of(service.cpuset) or visible_cpus(subject),
+        quota=number_of(service.cpus),
+        flag=int(given.value) if given else None,
+        cgroup_version=engine.cgroup_version if engine else "2",
+        release=dragonfly.release,
+    )
+
+
+def _bad_size(dragonfly: Dragonfly, given: Text) -> Verdict:
+    message = (
+        f"Service {dragonfly.service.name}: Dragonfly cannot read the size {given.value!r} and "
+        "ends at once.\nIt says: Use human-readable format, eg.: 500MB, 1G, 1TB"
+    )
+    return Verdict(
+        Severity.ERROR, message, {"service": dragonfly.service.name, "given": given.value}
+    )
+
+
+def _hidden(dragonfly: Dragonfly) -> str:
+    """Say why the file does not tell what Dragonfly starts with; empty where it does."""
+    if dragonfly.service.shell:
+        return "Its command is a shell, which may change the flags."
+    both = {"maxmemory", "proactor_threads"} <= set(dragonfly.flags)
+    if both:
+        return ""
+    if dragonfly.flagfile is not None:
+        return f"Its flag file {dragonfly.flagfile.value} lies inside the container."
+    if dragonfly.service.elsewhere:
+        keys = " and ".join(f"`{key}`" for key in dragonfly.service.elsewhere)
+        return f"Settings may come by {keys}, which was not read."
+    return ""
+
+
+def _answers(threads: int, maxmemory: int) -> str:
+    more = f"{format_size(rules.required(threads))} for {threads} threads"
+    fewer = rules.most_threads(maxmemory)
+    if fewer == 0:
+        return f"One answer: {more}; {format_size(maxmemory)} does not hold a single thread."
+    return f"Two answers: {more}, or at most {fewer} threads in {format_size(maxmemory)}."
+
+
+def _remedies(
+    file: ComposeFile, dragonfly: Dragonfly, threads: int, maxmemory: int
+) -> tuple[Remedy, ...]:
+    needed, fewer = rules.required(threads), rules.most_threads(maxmemory)
+    remedies = [_set_flag(file, dragonfly, "maxmemory", exact_size(needed))]
+    if fewer:
+        remedies.insert(0, _set_flag(file, dragonfly, "proactor_threads", str(fewer)))
+    return tuple(remedies)
+
+
+def _set_flag(file: ComposeFile, dragonfly: Dragonfly, flag: str, setting: str) -> Remedy:
+    """Change the flag where it is written out on one line; otherwise say what to write."""
+    given = dragonfly.flags.get(flag)
+    written = f"--{flag}={setting}"
+    name = dragonfly.service.name
+    if given is None:
+        return Remedy(f"Add {written} to the command of service {name} in {file.path}")
+    if given.raw != f"--{flag}={given.value}" or not given.value.isalnum():
+        return Remedy(f"Write {written} at {file.path}:{given.line}")
+    change = f"{given.line}s/{given.raw}/{written}/"
+    path = shlex.quote(file.path)
+    return Remedy(
+        f"Write {written} at {file.path}:{given.line}",
+        (f"sed -i.bak {shlex.quote(change)} {path}",),
+        breaks=f"changes that line only; the old file stays as {file.path}.bak",
+        undo=(f"mv {shlex.quote(file.path + '.bak')} {path}",),
+    )
+
+
+def _nests(subject: Subject, dragonfly: Dragonfly) -> Verdict:
+    service = dragonfly.service
+    limit = size_of(service.memory_limit)
+    if limit is None:
+        message = f"Service {service.name} has no memory limit: nothing holds it under maxmemory."
+        return Verdict(Severity.INFO, message, {"service": service.name})
+    if hidden := _hidden(dragonfly):
+        return skipped(f"The limits of service {service.name} cannot be compared.\n{hidden}")
+    start = _start(subject, dragonfly)
+    if isinstance(start, Verdict):
+        return skipped(f"The maxmemory of service {service.name} cannot be told.")
+    evidence = {
+        "service": service.name,
+        "maxmemory_bytes": start.maxmemory,
+        "container_memory_bytes": limit,
+    }
+    if limit < start.maxmemory * rules.SNAPSHOT_HEADROOM:
+        message = (
+            f"Service {service.name}: a container limit of {format_size(limit)} is too close to a "
+            f"maxmemory of {format_size(start.maxmemory)}.\nA snapshot takes about a third more "
+            "than maxmemory; the kernel kills Dragonfly when it fills up. "
+            f"{format_size(start.maxmemory)} want a limit of 1.35 times that."
+        )
+        # Nobody asked for that number: it is Dragonfly's own default share of the limit.
+        own_choice = "maxmemory" not in dragonfly.flags
+        return Verdict(Severity.INFO if own_choice else Severity.WARNING, message, evidence)
+    return ok(
+        f"Service {service.name}: maxmemory {format_size(start.maxmemory)} within "
+        f"{format_size(limit)}.",
+        **evidence,
+    )
+
+
+def _decisive(dragonfly: Dragonfly) -> int:
+    """Return the line to look at: the threads', else the memory's, else the service's."""
+    for flag in ("proactor_threads", "maxmemory"):
+        if flag in dragonfly.flags:
+            return dragonfly.flags[flag].line
+    return dragonfly.service.line
+
+
+def _placed(verdict: Verdict, file: ComposeFile, line: int) -> Verdict:
+    return Verdict(
+        verdict.severity,
+        verdict.message,
+        verdict.evidence,
+        verdict.remedies,
+        Location(file.path, line),
+    )

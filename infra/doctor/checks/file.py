@@ -1,0 +1,283 @@
+"""Compose files that somebody else wrote: would Compose take them as they are meant?"""
+
+from collections.abc import Iterator
+
+from packaging.version import InvalidVersion, Version
+
+from infra.doctor import dragonfly_rules as rules
+from infra.doctor.check import (
+    Check,
+    Location,
+    Severity,
+    Subject,
+    Verdict,
+    ok,
+    seen,
+    skipped,
+    value,
+)
+from infra.doctor.composefile import ComposeFile, Service, Text
+from infra.doctor.dragonfly_service import GONE, Dragonfly, is_dragonfly, read_dragonfly
+from infra.doctor.limits import number_of, visible_cpus
+from infra.host.facts import ComposePlugin, Engine, GpuDriver
+from infra.stack.trainer_plan import containers_see_gpu
+from qca.errors import InputError
+from qca.units import parse_size
+
+# compose 2.25.0 began to call `version:` obsolete, 2.30.0 knows `gpus:`.
+_VERSION_OBSOLETE = Version("2.25.0")
+_GPUS_KNOWN = Version("2.30.0")
+
+
+def _read_whole(subject: Subject) -> Iterator[Verdict]:
+    for file in subject.files:
+        for unread in file.unread:
+            message = (
+                f"{unread.what} refers to another file, which was not read.\n"
+                "What it brings was not judged; give that file with -f of its own."
+            )
+            yield _at(file, unread.line, skipped(message))
+        if file.override:
+            message = (
+                f"Compose merges {file.override} into this file by itself; that was not done here."
+            )
+            yield _at(file, 1, skipped(message))
+        if not file.unread and not file.override:
+            yield _at(file, 1, ok(f"{file.path}: read whole, {len(file.services)} services."))
+    if len(subject.files) > 1:
+        yield skipped(
+            "Each file was judged by itself.\nCompose, given the same files in one call, would "
+            "merge them; what that changes was not judged."
+        )
+
+
+def _variables(subject: Subject) -> Iterator[Verdict]:
+    for file in subject.files:
+        for unset in {(one.variable, one.line): one for one in file.unset}.values():
+            yield _at(file, unset.line, _unset(unset.variable.name, unset.variable.required))
+        if not file.unset:
+            yield _at(file, 1, ok(f"{file.path}: every variable that matters here has a value."))
+
+
+def _unset(name: str, required: str | None) -> Verdict:
+    evidence = {"variable": name}
+    if required is None:
+        message = f"The variable {name} is not set.\nCompose warns and takes it as empty."
+        return Verdict(Severity.WARNING, message, evidence)
+    message = (
+        f"The variable {name} is required and not set: {required or 'the file gives no message'}.\n"
+        "Compose refuses the file. Set it in the environment, or in `.env` beside the file."
+    )
+    return Verdict(Severity.ERROR, message, evidence)
+
+
+def _keys(subject: Subject) -> Iterator[Verdict]:
+    plugin = seen(subject.facts.compose)
+    version = _version(plugin.version) if isinstance(plugin, ComposePlugin) else None
+    for file in subject.files:
+        found = list(_key_faults(file, version))
+        yield from found or [_at(file, 1, ok(f"{file.path}: its keys are those of today."))]
+
+
+def _key_faults(file: ComposeFile, version: Version | None) -> Iterator[Verdict]:
+    if "version" in file.keys and (version is None or version >= _VERSION_OBSOLETE):
+        message = (
+            "`version:` is obsolete and is ignored.\nCompose says so at every start since 2.25; "
+            "the line can go, unless Compose V1 has to read the file."
+        )
+        yield _at(file, file.keys["version"], Verdict(Severity.INFO, message))
+    for service in file.services:
+        if service.gpu and service.gpu.value == "gpus" and version and version < _GPUS_KNOWN:
+            message = (
+                f"Service {service.name}: Compose {version} does not know `gpus:`.\n"
+                "It may start the service without a GPU and say nothing (2.26 does). Write "
+                "deploy.resources.reservations.devices instead, or use Compose 2.30 or newer."
+            )
+            yield _at(file, service.gpu.line, Verdict(Severity.WARNING, message))
+
+
+def _version(text: str) -> Version | None:
+    try:
+        return Version(text.partition("-")[0])  # Debian's says 2.26.1-4
+    except InvalidVersion:
+        return None
+
+
+def _flags(subject: Subject) -> Iterator[Verdict]:
+    for file in subject.files:
+        for service in file.services:
+            if is_dragonfly(service):
+                yield from _flags_of(file, read_dragonfly(service))
+
+
+def _flags_of(file: ComposeFile, dragonfly: Dragonfly) -> Iterator[Verdict]:
+    name, faults = dragonfly.service.name, 0
+    for flag, text in dragonfly.flags.items():
+        gone_in, instead = GONE.get(flag, (None, ""))
+        if flag == "PASSWORD":  # only DFLY_PASSWORD gives this name
+            message = (
+                f"Service {name}: Dragonfly ends at once over DFLY_PASSWORD, which it does not "
+                "know.\nThe name is DFLY_requirepass, though the help of that flag says otherwise."
+            )
+        elif gone_in is not None and dragonfly.release >= gone_in:
+            release = "v" + ".".join(map(str, gone_in[:2]))
+            message = (
+                f"Service {name}: Dragonfly ends at once over the flag {flag}.\n"
+                f"It is gone since {release}" + (f": write {instead}." if instead else ".")
+            )
+        else:
+            continue
+        faults += 1
+        evidence = {"service": name, "flag": flag}
+        yield _at(file, text.line, Verdict(Severity.ERROR, message, evidence))
+    if not faults:
+        line = dragonfly.service.line
+        message = f"Service {name}: no flag that is known to be gone."
+        yield _at(file, line, ok(message, service=name))
+
+
+def _limits(subject: Subject) -> Iterator[Verdict]:
+    for file in subject.files:
+        faults = [
+            _at(file, text.line, Verdict(Severity.ERROR, message, {"service": service.name}))
+            for service in file.services
+            for text, message in _limit_faults(subject, service)
+        ]
+        yield from faults or [
+            _at(file, 1, ok(f"{file.path}: its limits are such as Docker takes."))
+        ]
+
+
+def _limit_faults(subject: Subject, service: Service) -> Iterator[tuple[Text, str]]:
+    memory, cpus = service.memory_limit, service.cpus
+    if memory and _not_a_size(memory):
+        yield memory, f"Service {service.name}: Docker cannot read the size {memory.value!r}."
+    if cpus is None:
+        return
+    number = number_of(cpus)
+    if number is None:
+        if cpus.value not in ("0", "0.0"):
+            yield cpus, f"Service {service.name}: {cpus.value!r} is not a number of CPUs."
+    elif not 0.01 <= number <= visible_cpus(subject):
+        yield (
+            cpus,
+            f"Service {service.name}: {cpus.value} CPUs cannot be given here.\n"
+            f"Docker ends with: Range of CPUs is from 0.01 to {visible_cpus(subject)}.00",
+        )
+
+
+def _not_a_size(text: Text) -> bool:
+    try:
+        parse_size(text.value)
+    except InputError:
+        return True
+    return False
+
+
+def _gpus(subject: Subject) -> Iterator[Verdict]:
+    for file in subject.files:
+        for service in file.services:
+            if service.gpu is not None:
+                yield _at(file, service.gpu.line, _gpu(subject, service, service.gpu))
+
+
+def _gpu(subject: Subject, service: Service, asked: Text) -> Verdict:
+    engine, gpu = value(subject.facts.docker), value(subject.facts.gpu)
+    if not isinstance(engine, Engine) or not engine.host.startswith("unix://"):
+        return skipped(f"Whether service {service.name} gets its GPU cannot be told from here.")
+    has_gpu = isinstance(gpu, GpuDriver) and bool(gpu.gpus)
+    if has_gpu and containers_see_gpu(subject.facts):
+        return ok(f"Service {service.name}: the engine can hand it a GPU.")
+    message = (
+        f"Service {service.name} asks for a GPU ({asked.raw}), which no container gets here "
+        "(QCA401).\nThe engine ends with: could not select device driver "
+        '"nvidia" with capabilities: [[gpu]]'
+    )
+    return Verdict(Severity.ERROR, message, {"service": service.name})
+
+
+def _at(file: ComposeFile, line: int, verdict: Verdict) -> Verdict:
+    return Verdict(
+        verdict.severity,
+        verdict.message,
+        verdict.evidence,
+        verdict.remedies,
+        Location(file.path, line),
+    )
+
+
+CHECKS = (
+    Check(
+        id="QCA701",
+        category="file",
+        title="Part of the compose file was not read",
+        needs=(),
+        looks_at="`include`, `extends`, `env_file`, an override file beside it, several files: "
+        "what Compose would bring in from elsewhere.",
+        why="qca reads the file itself and follows it nowhere. What was not read is not fine "
+        "because of that.",
+        mend="Give each file with -f, or judge what `docker compose config` prints: "
+        "`docker compose config > whole.yaml; qca doctor -f whole.yaml`.",
+        url="https://docs.docker.com/compose/how-tos/multiple-compose-files/",
+        judge=lambda subject: list(_read_whole(subject)),
+    ),
+    Check(
+        id="QCA702",
+        category="file",
+        title="A variable of the compose file has no value",
+        needs=(),
+        looks_at="`$X`, `${X}`, `${X:-default}`, `${X:?message}` and their kin in the keys that "
+        "the doctor reads, with the environment first and then `.env` beside the file.",
+        why="Compose refuses the file over a required one, and takes any other as empty.",
+        mend="Set it in the environment or in `.env`, or give it a default in the file.",
+        url="https://docs.docker.com/reference/compose-file/interpolation/",
+        judge=lambda subject: list(_variables(subject)),
+    ),
+    Check(
+        id="QCA703",
+        category="file",
+        title="A key that this Compose ignores or does not know",
+        needs=(),
+        looks_at="`version:` at the top and `gpus:` of services, by the version of Compose.",
+        why="An ignored key looks like a setting and is none.",
+        mend="Remove `version:`; ask for GPUs by deploy.resources.reservations.devices, which "
+        "every Compose since V1 1.28 knows.",
+        url="https://github.com/docker/compose/releases",
+        judge=lambda subject: list(_keys(subject)),
+    ),
+    Check(
+        id="QCA704",
+        category="file",
+        title="A flag that Dragonfly does not know",
+        needs=(),
+        looks_at="flags on the command line and DFLY_* variables of Dragonfly services, by the "
+        f"release in the image's name (none named: v{rules.NEWEST[0]}.{rules.NEWEST[1]}).",
+        why="Dragonfly ends at once over a flag or a DFLY_* variable that it does not know.",
+        mend="Write the new name, or drop the flag.",
+        url="https://github.com/dragonflydb/dragonfly/releases",
+        judge=lambda subject: list(_flags(subject)),
+    ),
+    Check(
+        id="QCA705",
+        category="file",
+        title="A limit that Docker does not take",
+        needs=("cpu",),
+        looks_at="`mem_limit`, `cpus` and deploy.resources.limits.",
+        why="The engine refuses a container with more CPUs than it has, and Compose a size that "
+        "it cannot read.",
+        mend="Write sizes as 512m or 2g, and no more CPUs than there are.",
+        url="https://docs.docker.com/engine/containers/resource_constraints/",
+        judge=lambda subject: list(_limits(subject)),
+    ),
+    Check(
+        id="QCA706",
+        category="file",
+        title="A service asks for a GPU that it cannot get",
+        needs=("docker", "gpu"),
+        looks_at="`gpus:`, `runtime: nvidia` and reservations with the capability gpu.",
+        why="The engine refuses the container, and leaves it in the state `created`.",
+        mend="Make the GPU usable (QCA401), or leave the service out, say with a profile.",
+        url="https://docs.docker.com/compose/how-tos/gpu-support/",
+        judge=lambda subject: list(_gpus(subject)),
+    ),
+)

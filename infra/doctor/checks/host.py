@@ -1,0 +1,200 @@
+"""Has the host the port, the disk and the memory that the run needs?"""
+
+from collections.abc import Iterator
+
+from infra.doctor.check import (
+    Check,
+    Location,
+    Remedy,
+    Severity,
+    Subject,
+    Verdict,
+    ok,
+    skipped,
+    value,
+)
+from infra.host.facts import Disk, Listener
+from qca.memory.budget import parameter_count
+from qca.units import GIB, MIB, format_size
+
+_ANY_ADDRESS = frozenset({"0.0.0.0", "::", "*", ""})
+
+# Weights and AdamW's two moments, float32.
+_CHECKPOINT_BYTES_PER_PARAMETER = 3 * 4
+# Metrics, logs, and a file system that is not filled to the brim.
+_DISK_SLACK = 200 * MIB
+# Unpacked: python-slim with torch for CPUs took 1.3 GB here; PyTorch's CUDA runtime images
+# are about 8 GB (hub.docker.com/r/pytorch/pytorch lists half of it compressed). While an
+# image is built its newest layer exists twice.
+_IMAGE_BYTES = {"cpu": 3 * GIB, "cuda": 16 * GIB}
+
+
+def _ports(subject: Subject) -> list[Verdict]:
+    listeners = value(subject.facts.listeners)
+    verdicts = []
+    port = subject.plan.store_port
+    if subject.plan.runtime == "compose" and port is not None:
+        verdicts.append(_port(listeners, "127.0.0.1", port, "the store", None))
+    for file in subject.files:
+        for service in file.services:
+            for text in service.ports:
+                address, _, number = text.value.rpartition(":")
+                if number.isdecimal():
+                    where = Location(file.path, text.line)
+                    what = f"service {service.name}"
+                    verdicts.append(_port(listeners, address, int(number), what, where))
+    return verdicts or [ok("The stack publishes no port on this host.")]
+
+
+def _port(
+    listeners: tuple[Listener, ...], address: str, port: int, what: str, where: Location | None
+) -> Verdict:
+    holders = [one for one in listeners if one.port == port and _meet(one.address, address)]
+    if not holders:
+        return Verdict(Severity.OK, f"Port {port} is free for {what}.", location=where)
+    holder = max(holders, key=lambda one: one.pid or 0)
+    evidence = {"port": port, "pid": holder.pid, "process": holder.process}
+    if holder.pid is None or holder.process == "docker-proxy":
+        # It may be this very stack, which is already up: `qca up` twice is harmless.
+        message = (
+            f"Port {port}, which {what} wants, is in use by a container or by another user's "
+            "process.\nIf that is this stack, already running, all is well; otherwise it "
+            "cannot start."
+        )
+        look = Remedy("See which container", (f"docker ps --filter publish={port}",))
+        return Verdict(Severity.WARNING, message, evidence, (look, _another(port)), where)
+    message = (
+        f"Port {port}, which {what} wants, is in use by {holder.process} (pid {holder.pid}).\n"
+        f"It listens on {holder.address or 'every address'}."
+    )
+    end = Remedy(f"End {holder.process}", (f"kill {holder.pid}",), breaks=f"ends {holder.process}")
+    return Verdict(Severity.ERROR, message, evidence, (_another(port), end), where)
+
+
+def _meet(one: str, other: str) -> bool:
+    return one == other or bool({one, other} & _ANY_ADDRESS)
+
+
+def _another(port: int) -> Remedy:
+    other = port + 1 if port < 65535 else port - 1
+    return Remedy(f"Publish on another port, such as {other}", (f"qca up --store-port {other}",))
+
+
+def _disk_space(subject: Subject) -> list[Verdict]:
+    disks = {disk.purpose: disk for disk in value(subject.facts.disks)}
+    if subject.plan.runtime == "local":
+        work = disks.get("work")
+        return [_room(subject, work)] if work else [skipped("The work folder's disk is unknown.")]
+    docker = disks.get("docker")
+    if docker is None:
+        return [skipped("Docker's folder lies where its free space cannot be seen from here.")]
+    return [_room(subject, docker), *_image_room(subject, docker)]
+
+
+def _room(subject: Subject, disk: Disk) -> Verdict:
+    train = subject.plan.train
+    parameters = parameter_count(train.d_state, train.hidden_channels)
+    one = parameters * _CHECKPOINT_BYTES_PER_PARAMETER
+    # One more than are kept: the next is written whole before the oldest goes.
+    needed = one * (train.keep_checkpoints + 1) + _DISK_SLACK
+    evidence = {"path": disk.path, "free": disk.free, "needed": needed, "checkpoint": one}
+    if disk.free >= needed:
+        return ok(f"{disk.path} has {format_size(disk.free)} free for checkpoints.", **evidence)
+    message = (
+        f"{disk.path} has {format_size(disk.free)} free; the run needs {format_size(needed)}.\n"
+        f"A checkpoint takes {format_size(one)}; {train.keep_checkpoints} are kept while the next "
+        "is written."
+    )
+    fewer = Remedy("Keep one checkpoint", ("QCA_TRAIN_KEEP_CHECKPOINTS=1 qca up",))
+    return Verdict(Severity.ERROR, message, evidence, (*_free_docker(subject), fewer))
+
+
+def _image_room(subject: Subject, disk: Disk) -> Iterator[Verdict]:
+    needed = _IMAGE_BYTES[subject.plan.trainer.device]
+    if disk.free < needed:
+        message = (
+            f"{disk.path} has {format_size(disk.free)} free; building the trainer image takes "
+            f"about {format_size(needed)}.\nThat is no matter if the image is already there."
+        )
+        yield Verdict(
+            Severity.WARNING, message, {"free": disk.free, "needed": needed}, _free_docker(subject)
+        )
+
+
+def _free_docker(subject: Subject) -> tuple[Remedy, ...]:
+    if subject.plan.runtime == "local":
+        return ()
+    return (
+        Remedy("See what Docker holds", ("docker system df",)),
+        Remedy(
+            "Remove images that no container uses, and the build cache",
+            ("docker image prune", "docker builder prune"),
+            breaks="such images are pulled or built again when they are wanted",
+        ),
+    )
+
+
+def _memory(subject: Subject) -> Verdict:
+    trainer = subject.plan.trainer
+    if trainer.device != "cpu":
+        return ok("The model lives on the GPU: QCA402 judges its memory.")
+    needed = trainer.predicted_peak_bytes + trainer.context_bytes
+    budget = trainer.budget_bytes
+    if budget is None:
+        return skipped("What the training may use of the host's memory is not known.")
+    evidence = {"needed_bytes": needed, "budget_bytes": budget}
+    if trainer.fits is not False:
+        return ok(f"The training fits: {format_size(needed)} of {format_size(budget)}.", **evidence)
+    message = (
+        f"The training needs {format_size(needed)} and may use {format_size(budget)}.\n"
+        f"{format_size(trainer.predicted_peak_bytes)} predicted peak (recompute "
+        f"{trainer.recompute}), {format_size(trainer.context_bytes)} for Python with torch."
+    )
+    remedies = (
+        Remedy("Train the small model", ("qca up --profile cpu",)),
+        Remedy("See who uses the memory", ("ps -eo pid,rss,comm --sort=-rss | head",)),
+    )
+    return Verdict(Severity.ERROR, message, evidence, remedies)
+
+
+CHECKS = (
+    Check(
+        id="QCA601",
+        category="host",
+        title="A port is in use",
+        needs=("listeners",),
+        looks_at="the ports that the plan publishes (none unless `store_port` is set) and those "
+        "of the files given with -f, against what listens on this host.",
+        why="Two programs cannot listen on one port: the container is made and not started. "
+        "Who holds it is named where the system tells; a container's port is held by "
+        "docker-proxy, and may be this very stack.",
+        mend="Publish on another port, or end what holds it.",
+        url="https://docs.docker.com/engine/network/port-publishing/",
+        judge=_ports,
+    ),
+    Check(
+        id="QCA602",
+        category="host",
+        title="Too little disk space",
+        needs=("disks",),
+        looks_at="the free space where checkpoints go (the work folder, or Docker's folder for "
+        "containers) against what the checkpoints take, and for containers against the image.",
+        why="A checkpoint holds the weights and two moments of AdamW for each, 12 bytes a "
+        "parameter: 319 MiB for the full model; three are kept while a fourth is written.",
+        mend="Free space, keep fewer checkpoints, or work in another folder.",
+        url="https://docs.docker.com/engine/manage-resources/pruning/",
+        judge=_disk_space,
+    ),
+    Check(
+        id="QCA603",
+        category="host",
+        title="The training does not fit the host's memory",
+        needs=("memory",),
+        looks_at="the predicted peak of a training on the CPU and the interpreter beside it, "
+        "against the memory that is available less the store's.",
+        why="The kernel would kill the trainer in the middle of the run.",
+        mend="Train a smaller model (`qca estimate --solve batch`), or free memory.",
+        url="https://docs.docker.com/engine/containers/resource_constraints/#memory",
+        judge=_memory,
+    ),
+)

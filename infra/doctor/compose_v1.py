@@ -1,0 +1,108 @@
+"""Whether Compose V1 can talk to a daemon, from the three libraries it imports.
+
+Measured: docker-compose 1.29.2 on Python 3.11 against Docker Engine 20.10 over its Unix
+socket, 96 combinations (tests/doctor/data/compose_v1_matrix.csv). Three rules explain
+them all, in this order of precedence:
+
+1. docker-py 7 removed `ssl_version`, which Compose V1 passes (docker-py issue 3194).
+2. requests 2.32 picks connections by another method, which docker-py before 7.1 does not
+   override, so that urllib3 meets the made-up scheme `http+docker` (docker-py issue 3256).
+3. urllib3 2 passes `chunked`, which docker-py's Unix connection takes from 6.1.0 on.
+"""
+
+from dataclasses import dataclass
+
+from packaging.version import InvalidVersion, Version
+
+# What makes every one of the three rules hold, with no old urllib3.
+WORKING_PINS = ("docker>=6.1,<7", "requests<2.32")
+
+_PREFIX = "Error while fetching server API version: "
+
+
+@dataclass(frozen=True)
+class Works:
+    """It reaches the daemon."""
+
+
+@dataclass(frozen=True)
+class Breaks:
+    """It ends with `error`."""
+
+    error: str
+    error_class: str
+    because: str
+    culprit: str
+    """The library to look at: docker, requests or urllib3."""
+
+
+@dataclass(frozen=True)
+class NotMeasured:
+    """No rule covers these versions."""
+
+    reason: str
+
+
+Prediction = Works | Breaks | NotMeasured
+
+
+def predict(docker_py: str, requests: str, urllib3: str) -> Prediction:
+    """Return what Compose V1 does with these versions, over a Unix socket."""
+    try:
+        docker, http, pool = (Version(text).release for text in (docker_py, requests, urllib3))
+    except InvalidVersion as error:
+        return NotMeasured(f"{error}")
+    if docker >= (7,):
+        return _ssl_version(docker_py)
+    if (2, 32) <= http < (2, 32, 2):
+        return NotMeasured(
+            f"requests {requests} was not measured; docker-py issue 3256 reports that it "
+            "fails like the later 2.32 releases"
+        )
+    if http >= (2, 32):
+        return _http_docker(docker_py, requests)
+    if docker < (6, 1) and pool >= (2,):
+        return _chunked(docker_py, urllib3)
+    return Works()
+
+
+def pins_to_mend(docker_py: str, requests: str, urllib3: str) -> tuple[str, ...]:
+    """Return the fewest requirements to install so that Compose V1 works."""
+    docker, http = Version(docker_py).release, Version(requests).release
+    pool = Version(urllib3).release
+    pins = []
+    if docker >= (7,) or (docker < (6, 1) and pool >= (2,)):
+        pins.append(WORKING_PINS[0])
+    if http >= (2, 32):
+        pins.append(WORKING_PINS[1])
+    return tuple(pins)
+
+
+def _ssl_version(docker_py: str) -> Breaks:
+    return Breaks(
+        error="kwargs_from_env() got an unexpected keyword argument 'ssl_version'",
+        error_class="TypeError",
+        because=f"Compose V1 passes `ssl_version`, which docker-py {docker_py} no longer takes "
+        "(removed in 7.0.0)",
+        culprit="docker",
+    )
+
+
+def _http_docker(docker_py: str, requests: str) -> Breaks:
+    return Breaks(
+        error=_PREFIX + "Not supported URL scheme http+docker",
+        error_class="docker.errors.DockerException",
+        because=f"requests {requests} (2.32 and newer) no longer asks docker-py {docker_py} for "
+        "the connection, and urllib3, old or new, does not know docker-py's scheme",
+        culprit="requests",
+    )
+
+
+def _chunked(docker_py: str, urllib3: str) -> Breaks:
+    return Breaks(
+        error=_PREFIX + "HTTPConnection.request() got an unexpected keyword argument 'chunked'",
+        error_class="docker.errors.DockerException",
+        because=f"urllib3 {urllib3} passes `chunked`, which docker-py {docker_py} (before 6.1.0) "
+        "does not take",
+        culprit="urllib3",
+    )

@@ -1,0 +1,95 @@
+"""A service of a compose file that runs Dragonfly: recognised, and its settings read."""
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from infra.doctor.composefile import Service, Text
+from infra.doctor.dragonfly_rules import Release, release_of
+
+# Flags of Dragonfly that are true or false and so take no word after them (v1.40).
+_SWITCHES = frozenset(
+    {
+        "admin_nopass",
+        "alsologtostderr",
+        "cache_mode",
+        "force_epoll",
+        "logtostderr",
+        "primary_port_http_enabled",
+        "tls",
+        "version_check",
+    }
+)
+
+# Flags that a release dropped or renamed: (flag, first release without it, what to write).
+# Release notes of v0.17, v1.14, v1.26, v1.30, v1.38 and v1.40.
+GONE: Mapping[str, tuple[Release, str]] = {
+    "http_admin_console": ((0, 17, 0), "primary_port_http_enabled"),
+    "memcache_port": ((1, 14, 0), "memcached_port"),
+    "default_lua_config": ((1, 14, 0), "default_lua_flags"),
+    "use_large_pages": ((1, 14, 0), ""),
+    "multi_eval_mode": ((1, 14, 0), ""),
+    "oom_deny_ratio": ((1, 26, 0), ""),
+    "multi_exec_mode": ((1, 30, 0), ""),
+    "point_in_time_snapshot": ((1, 38, 0), ""),
+    "oom_deny_commands": ((1, 40, 0), ""),
+    "rename_command": ((1, 40, 0), ""),
+}
+
+_PREFIX = "DFLY_"
+
+
+@dataclass(frozen=True)
+class Dragonfly:
+    """How a compose file starts Dragonfly."""
+
+    service: Service
+    release: Release
+    flags: Mapping[str, Text]
+    """By name without dashes; the command line wins over `DFLY_*`, as for Dragonfly."""
+
+    @property
+    def flagfile(self) -> Text | None:
+        """A file of further flags, which lies inside the container."""
+        return self.flags.get("flagfile")
+
+
+def is_dragonfly(service: Service) -> bool:
+    """Whether the service's image or command is Dragonfly's; its name means nothing."""
+    image = service.image.value.partition("@")[0] if service.image else ""
+    path, _, last = image.rpartition("/")
+    name = last.partition(":")[0]
+    if path.endswith("dragonflydb") and name.startswith("dragonfly") and "operator" not in name:
+        return True
+    first = service.command[0].value.rpartition("/")[2] if service.command else ""
+    return name == "dragonfly" or first == "dragonfly"
+
+
+def read_dragonfly(service: Service) -> Dragonfly:
+    """Return the settings that `service` gives to Dragonfly."""
+    release = release_of(service.image.value if service.image else "")
+    by_environment = {
+        name.removeprefix(_PREFIX): text
+        for name, text in service.environment.items()
+        if name.startswith(_PREFIX)
+    }
+    return Dragonfly(service, release, {**by_environment, **dict(_flags(service.command))})
+
+
+def _flags(words: tuple[Text, ...]) -> Iterator[tuple[str, Text]]:
+    """Yield `--flag=value` and `--flag value`; a switch takes no following word."""
+    index = 0
+    while index < len(words):
+        word = words[index]
+        index += 1
+        match = re.fullmatch(r"--?(?P<name>[A-Za-z_][\w-]*)(?:=(?P<value>.*))?", word.value, re.S)
+        if match is None:
+            continue
+        name, value = match["name"].replace("-", "_"), match["value"]
+        if value is None and name not in _SWITCHES and index < len(words):
+            following = words[index]
+            if not following.value.startswith("-"):
+                index += 1
+                yield name, Text(following.value, following.line, f"{word.raw} {following.raw}")
+                continue
+        yield name, Text("true" if value is None else value, word.line, word.raw)

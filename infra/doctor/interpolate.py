@@ -1,0 +1,129 @@
+"""Variables in a compose file, filled in as Compose does, and what was missing.
+
+The forms: `$X`, `${X}`, `${X-default}`, `${X:-default}`, `${X?message}`, `${X:?message}`,
+`${X+other}`, `${X:+other}`; `$$` is a dollar sign. With a colon, empty counts as unset.
+https://docs.docker.com/reference/compose-file/interpolation/
+"""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
+_OPERATOR = re.compile(r":?[-?+]")
+
+# Defaults may hold variables again; nobody nests deeper, and the stack stays small.
+_DEEPEST = 20
+
+
+@dataclass(frozen=True)
+class Missing:
+    """A variable that is not set."""
+
+    name: str
+    required: str | None
+    """The file's own message if it requires the variable; None if Compose takes it as empty."""
+
+
+class BadVariableError(ValueError):
+    """A `$` form that Compose rejects."""
+
+
+def interpolate(text: str, variables: Mapping[str, str]) -> tuple[str, tuple[Missing, ...]]:
+    """Return `text` with its variables filled in, and those that had no value.
+
+    Raises:
+        BadVariableError: for a form that Compose rejects.
+
+    """
+    missing: list[Missing] = []
+    return _filled(text, variables, missing, 0), tuple(missing)
+
+
+def _filled(text: str, variables: Mapping[str, str], missing: list[Missing], depth: int) -> str:
+    if depth > _DEEPEST:
+        raise BadVariableError("variables nested too deeply")
+    parts: list[str] = []
+    at = 0
+    while (dollar := text.find("$", at)) >= 0:
+        parts.append(text[at:dollar])
+        value, at = _variable(text, dollar, variables, missing, depth)
+        parts.append(value)
+    return "".join([*parts, text[at:]])
+
+
+def _variable(
+    text: str, dollar: int, variables: Mapping[str, str], missing: list[Missing], depth: int
+) -> tuple[str, int]:
+    """Return the value of the form that starts at `dollar`, and where the text goes on."""
+    if text.startswith("$$", dollar):
+        return "$", dollar + 2
+    if text.startswith("${", dollar):
+        end = _closing_brace(text, dollar + 2)
+        return _braced(text[dollar + 2 : end], variables, missing, depth), end + 1
+    name = _NAME.match(text, dollar + 1)
+    if name is None:
+        raise BadVariableError(f"a lone $ in {text!r} (write $$ for a dollar sign)")
+    return _plain(name[0], variables, missing), name.end()
+
+
+def _braced(body: str, variables: Mapping[str, str], missing: list[Missing], depth: int) -> str:
+    name = _NAME.match(body)
+    if name is None:
+        raise BadVariableError(f"no variable name in ${{{body}}}")
+    rest = body[name.end() :]
+    if not rest:
+        return _plain(name[0], variables, missing)
+    operator = _OPERATOR.match(rest)
+    if operator is None:
+        raise BadVariableError(f"${{{body}}} is not a form of variable that Compose knows")
+    value = variables.get(name[0])
+    is_set = bool(value) if operator[0].startswith(":") else value is not None
+    argument = rest[operator.end() :]
+    match operator[0][-1]:
+        case "-":
+            return value or "" if is_set else _filled(argument, variables, missing, depth + 1)
+        case "+":
+            return _filled(argument, variables, missing, depth + 1) if is_set else ""
+        case _:
+            if not is_set:
+                missing.append(Missing(name[0], _filled(argument, variables, [], depth + 1)))
+            return value or ""
+
+
+def _plain(name: str, variables: Mapping[str, str], missing: list[Missing]) -> str:
+    if name not in variables:
+        missing.append(Missing(name, None))
+    return variables.get(name, "")
+
+
+def _closing_brace(text: str, start: int) -> int:
+    depth = 1
+    for index in range(start, len(text)):
+        if text.startswith("${", index):
+            depth += 1
+        elif text[index] == "}":
+            depth -= 1
+            if depth == 0:
+                return index
+    raise BadVariableError(f"{text!r} opens a variable with ${{ and does not close it")
+
+
+_ASSIGNMENT = re.compile(r"\s*(?:export\s+)?(?P<name>[A-Za-z_][\w.-]*)\s*[=:]\s*(?P<rest>.*)")
+
+
+def read_dotenv(text: str) -> dict[str, str]:
+    """Return the variables of an `.env` file; a line that is not an assignment is passed over."""
+    values: dict[str, str] = {}
+    for line in text.splitlines():
+        match = None if line.lstrip().startswith("#") else _ASSIGNMENT.fullmatch(line)
+        if match is not None:
+            values[match["name"]] = _unquoted(match["rest"])
+    return values
+
+
+def _unquoted(rest: str) -> str:
+    quoted = re.match(r"(['\"])(?P<value>.*?)(?<!\\)\1", rest)
+    if quoted is not None:
+        return quoted["value"]
+    return re.split(r"(?:^|\s)#", rest, maxsplit=1)[0].strip()

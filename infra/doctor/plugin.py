@@ -1,0 +1,44 @@
+"""Remedies that bring `docker compose`: one file in the user's own plugin folder."""
+
+import shlex
+
+from infra.doctor.check import Remedy
+from infra.host.facts import SystemFacts
+
+_FOLDER = "~/.docker/cli-plugins"
+_FILE = f"{_FOLDER}/docker-compose"
+_RELEASES = "https://github.com/docker/compose/releases/latest/download"
+
+# The machine names of Docker Compose's release files, where uname's differ.
+_MACHINES = {"amd64": "x86_64", "arm64": "aarch64", "armv7l": "armv7", "armv6l": "armv6"}
+
+
+def install_plugin(system: SystemFacts | None) -> Remedy:
+    """Install Compose's newest release for this user, its checksum verified."""
+    if system is None or system.system != "Linux":
+        return Remedy("Install Docker Desktop, which brings it: https://docs.docker.com/desktop/")
+    machine = _MACHINES.get(system.machine, system.machine)
+    name = shlex.quote(f"docker-compose-linux-{machine}")
+    return Remedy(
+        "Install Compose V2 for this user",
+        (
+            f"mkdir -p {_FOLDER}",
+            f"(cd {_FOLDER} && curl -fSL -O {_RELEASES}/{name} -O {_RELEASES}/{name}.sha256 && "
+            f"sha256sum -c {name}.sha256 && chmod +x {name} && mv {name} docker-compose && "
+            f"rm {name}.sha256)",
+            "docker compose version",
+        ),
+        breaks="adds one file to your home folder; remove it to go back",
+        undo=(f"rm -f {_FILE}",),
+    )
+
+
+def link_plugin(path: str) -> Remedy:
+    """Let a modern standalone `docker-compose` serve as the plugin."""
+    return Remedy(
+        "Let it serve as the plugin for this user",
+        (f"mkdir -p {_FOLDER}", f"ln -s {shlex.quote(path)} {_FILE}"),
+        automatic=True,
+        breaks="adds one link to your home folder; remove it to go back",
+        undo=(f"rm {_FILE}",),
+    )

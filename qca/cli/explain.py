@@ -1,0 +1,45 @@
+"""`qca explain`: one check in full."""
+
+import click
+from rich.console import Console
+from rich.padding import Padding
+from rich.text import Text
+
+from infra.doctor.catalogue import UnknownCheckError, find, sections
+from infra.doctor.check import Check
+
+# Longer lines are hard to read, however wide the terminal is.
+_WIDEST = 88
+
+
+@click.command()
+@click.argument("check_id", metavar="ID")
+def explain(check_id: str) -> None:
+    """Explain one check in full: what it looks at, why it matters, how to mend it.
+
+    ID is a check's name such as QCA301, in any case. docs/checks.md lists them all.
+    """
+    _show(look_up(check_id, "'ID'"))
+
+
+def look_up(check_id: str, option: str) -> Check:
+    """Return the check, or raise a usage error that lists the IDs that come near."""
+    try:
+        return find(check_id)
+    except UnknownCheckError as error:
+        near = ", ".join(error.near)
+        hint = f"Did you mean {near}?" if near else "docs/checks.md lists all checks."
+        message = f"there is no check {error.given!r}. {hint}"
+        raise click.BadParameter(message, param_hint=option) from None
+
+
+def _show(check: Check) -> None:
+    console = Console(highlight=False, markup=False, emoji=False)
+    console.width = min(console.width, _WIDEST)
+    console.print(Text(f"{check.id}: {check.title}", style="bold"))
+    console.print(Text(f"category {check.category}", style="dim"))
+    for heading, text in sections(check):
+        console.print()
+        console.print(Text(heading, style="bold"))
+        for paragraph in text.split("\n"):
+            console.print(Padding(Text(paragraph), (0, 0, 0, 2)), soft_wrap=heading == "Source")
