@@ -23,7 +23,7 @@ class _Mount:
     controllers: frozenset[str]
     """Version 1: its controllers; version 2: empty."""
     root: PurePosixPath
-    point: Path
+    point: PurePosixPath
 
 
 def cpu_quota(root: Path = Path("/")) -> float | None:
@@ -112,7 +112,7 @@ def _own_path(text: str, controller: str) -> PurePosixPath | None:
         _, _, rest = line.partition(":")
         names, _, path = rest.partition(":")
         if (controller in names.split(",") if controller else not names) and path.startswith("/"):
-            pure = PurePosixPath(path)
+            pure = _path(path)
             return pure if ".." not in pure.parts else PurePosixPath("/")
     return None
 
@@ -127,12 +127,14 @@ def _mounts(text: str) -> Iterator[_Mount]:
         fields, described = place.split(" "), kind.split(" ")
         if len(fields) < 6 or len(described) < 3 or not fields[4].startswith("/"):
             continue
-        root, point = PurePosixPath(_unescaped(fields[3])), Path(_unescaped(fields[4]))
+        root, point = _path(fields[3]), _path(fields[4])
         if described[0] == "cgroup2":
             yield _Mount(frozenset(), root, point)
         elif described[0] == "cgroup":
             yield _Mount(frozenset(described[2].split(",")), root, point)
 
 
-def _unescaped(path: str) -> str:
-    return re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), path)
+def _path(field: str) -> PurePosixPath:
+    """Return the absolute path in a field; spaces and the like are written as octal numbers."""
+    text = re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), field)
+    return PurePosixPath("/" + text.strip("/"))
