@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2034  # what is set here is used by the scripts that source this file
 # What the scripts of the test bed share. Sourced, never run.
 
 # The cache may be emptied at any time; the next `testbed up` fills it again.

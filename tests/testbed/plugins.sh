@@ -1,4 +1,5 @@
 # shellcheck shell=bash
+# shellcheck disable=SC2034  # DOCKER_CONFIG_CURRENT is for `testbed`, which sources this file
 # Compose V2 (and buildx, which `RUN --mount` in a Dockerfile needs) as plugins of the docker
 # client, in folders of our own that tests name in DOCKER_CONFIG.
 #

@@ -1,0 +1,197 @@
+"""Fixtures for tests that need a real Docker Engine; import them into a conftest.py.
+
+    from tests.testbed.fixtures import *  # noqa: F403
+
+`tests/testbed/testbed up` provides the engine, the Compose plugins and the images. Where they
+are missing, a person's test run skips with the reason; with CI=true it fails, since a test run
+that quietly leaves out its integration tests proves nothing.
+"""
+
+import hashlib
+import os
+import subprocess
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NoReturn
+
+import pytest
+
+__all__ = [
+    "Engine",
+    "Images",
+    "compose_v1",
+    "docker_compose_command",
+    "engine",
+    "engine_environment",
+    "engine_unchanged",
+    "older_engine",
+    "unchanged",
+]
+
+HERE = Path(__file__).parent
+CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "qca-testbed"
+HOW = f"run {HERE / 'testbed'} up"
+
+
+@dataclass(frozen=True)
+class Images:
+    """The names of the local images."""
+
+    python: str
+    """Debian 12 with Python 3.11 and the trainer's dependencies: BASE_IMAGE of Dockerfile.cuda."""
+    store: str
+    """The stand-in for Dragonfly."""
+    tiny: str
+    """Busybox, 2 MB."""
+
+
+@dataclass(frozen=True)
+class Engine:
+    """An engine that answers, and how to call its client with one of the Compose versions."""
+
+    images: Images
+    variables: Mapping[str, str]
+    """What the client needs in its environment, over the test's own."""
+    environment: dict[str, str] = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "environment", {**os.environ, **self.variables})
+
+    @property
+    def host(self) -> str:
+        """Where it listens."""
+        return self.environment.get("DOCKER_HOST", "unix:///var/run/docker.sock")
+
+    def run(
+        self, *arguments: str, check: bool = True, timeout: float = 120
+    ) -> subprocess.CompletedProcess[str]:
+        """Calls `docker ARGUMENTS` and gives back what it printed."""
+        done = subprocess.run(
+            ["docker", *arguments],
+            env=self.environment,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+        )
+        if check and done.returncode != 0:
+            pytest.fail(
+                f"docker {' '.join(arguments)} ended with {done.returncode}:\n{done.stderr}"
+            )
+        return done
+
+    def inventory(self) -> dict[str, set[str]]:
+        """All containers, networks and volumes that there are, by name."""
+        return {
+            "containers": set(self.run("ps", "-a", "--format", "{{.Names}}").stdout.split()),
+            "networks": set(self.run("network", "ls", "--format", "{{.Name}}").stdout.split()),
+            "volumes": set(self.run("volume", "ls", "--format", "{{.Name}}").stdout.split()),
+        }
+
+
+def unavailable(reason: str) -> NoReturn:
+    """Skips on a person's machine, fails in CI."""
+    if os.environ.get("CI", "").lower() in {"1", "true", "yes"}:
+        pytest.fail(f"CI needs the test bed: {reason}", pytrace=False)
+    pytest.skip(reason)
+
+
+def _settings() -> dict[str, str]:
+    """What `testbed up` wrote down; empty where it never ran."""
+    try:
+        lines = (CACHE / "env").read_text().splitlines()
+    except FileNotFoundError:
+        return {}
+    return dict(line.split("=", 1) for line in lines)
+
+
+def find_engine(config_setting: str) -> Engine:
+    """The engine, checked, with the client configuration that this setting names."""
+    settings = _settings()
+    if not settings:
+        unavailable(f"the test bed is not set up: {HOW}")
+    config = settings.get(config_setting, "")
+    images = Images(
+        *(settings[f"QCA_TESTBED_{name}_IMAGE"] for name in ("PYTHON", "STORE", "TINY"))
+    )
+    candidate = Engine(images, {"DOCKER_CONFIG": config} if config else {})
+    try:
+        answer = candidate.run("image", "inspect", *vars(images).values(), check=False, timeout=20)
+    except (FileNotFoundError, subprocess.TimeoutExpired) as error:
+        unavailable(f"no Docker engine: {error}: {HOW}")
+    if answer.returncode != 0:
+        unavailable(f"{answer.stderr.strip()}: {HOW}")
+    return candidate
+
+
+@pytest.fixture(scope="session")
+def engine() -> Engine:
+    """A real engine with the newest Compose V2 that the test bed has."""
+    return find_engine("DOCKER_CONFIG")
+
+
+@pytest.fixture(scope="session")
+def older_engine() -> Engine:
+    """The same engine with the oldest Compose V2 that the project supports."""
+    if not _settings().get("QCA_TESTBED_OLDER_DOCKER_CONFIG"):
+        unavailable(f"the test bed has no second Compose: {HOW}, on Debian without an engine")
+    return find_engine("QCA_TESTBED_OLDER_DOCKER_CONFIG")
+
+
+@pytest.fixture
+def engine_environment(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> Engine:
+    """The engine, with its variables set for code that runs in this very process."""
+    for name, value in engine.variables.items():
+        monkeypatch.setenv(name, value)
+    return engine
+
+
+@contextmanager
+def unchanged(engine: Engine) -> Iterator[None]:
+    """Asserts that what is on the engine is the same afterwards."""
+    before = engine.inventory()
+    yield
+    after = engine.inventory()
+    difference = {
+        kind: {"left behind": sorted(after[kind] - names), "gone": sorted(names - after[kind])}
+        for kind, names in before.items()
+        if names != after[kind]
+    }
+    assert not difference, f"the test changed what is on the engine: {difference}"
+
+
+@pytest.fixture
+def engine_unchanged(engine: Engine) -> Iterator[Engine]:
+    """Fails a test that leaves a container, network or volume behind, or removes another's."""
+    with unchanged(engine):
+        yield engine
+
+
+@pytest.fixture(scope="session")
+def docker_compose_command(engine: Engine) -> str:
+    """For pytest-docker, which gives this to a shell: our Compose, without touching os.environ."""
+    settings = " ".join(f"{name}='{value}'" for name, value in engine.variables.items())
+    return f"env {settings} docker compose"
+
+
+@pytest.fixture(scope="session")
+def compose_v1() -> Callable[..., Path]:
+    """Makes a docker-compose 1.29.2 with the library versions given, and gives back its path.
+
+    compose_v1(docker="6.1.3", requests="2.31.0", urllib3="1.26.20")
+    """
+
+    def make(*, docker: str, requests: str, urllib3: str) -> Path:
+        pins = [f"docker=={docker}", f"requests=={requests}", f"urllib3=={urllib3}"]
+        script = HERE / "compose-v1.sh"
+        key = hashlib.sha256(script.read_bytes() + "".join(pins).encode()).hexdigest()[:16]
+        done = subprocess.run(
+            [script, CACHE / "compose-v1" / key, *pins], capture_output=True, text=True
+        )
+        if done.returncode != 0:
+            unavailable(f"no Compose V1 with {', '.join(pins)}: {done.stderr.strip()}")
+        return Path(done.stdout.strip())
+
+    return make

@@ -1,0 +1,218 @@
+"""The stand-in's rules against the cases read from Dragonfly's sources; no engine needed."""
+
+import pytest
+
+from .dragonfly_standin import rules
+
+GIB = 1024**3
+MIB = 1024**2
+BIG_HOST = rules.Host(affinity=16, available_bytes=64 * GIB)
+
+
+def parse(*arguments, environment=None, files=None):
+    def read_file(path):
+        try:
+            return (files or {})[path]
+        except KeyError:
+            raise FileNotFoundError(path) from None
+
+    return rules.parse_flags(arguments, environment or {}, read_file)
+
+
+@pytest.mark.parametrize(
+    "text", ["4G", "4g", "4GB", "4gb", "4GiB", "4096m", "4096mb", "4294967296"]
+)
+def test_sizes_that_are_four_gibibytes(text):
+    assert rules.parse_size(text) == 4 * GIB
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [("1.25GiB", 1342177280), (".5k", 512), ("0", 0), ("10B", 10), ("1e3", 1000), ("1T", 1024**4)],
+)
+def test_other_sizes(text, value):
+    assert rules.parse_size(text) == value
+
+
+@pytest.mark.parametrize("text", ["", "G", "4Gjunk", "4 Gigs", "4 G", "-1G", "4iB", "4GBB", "lots"])
+def test_malformed_sizes(text):
+    with pytest.raises(ValueError, match=r"^Use human-readable format, eg.: 500MB, 1G, 1TB$"):
+        rules.parse_size(text)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0, "0B"),
+        (1023, "1023B"),
+        (1536, "1.5KiB"),
+        (256 * MIB, "256.00MiB"),
+        (4 * GIB, "4.00GiB"),
+        (1342177280, "1.25GiB"),
+        (72 * 256 * MIB, "18.00GiB"),
+    ],
+)
+def test_sizes_as_they_are_printed(value, text):
+    assert rules.human_size(value) == text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "threads", "maxmemory"),
+    [
+        (["--proactor_threads=16", "--maxmemory=4G"], 16, 4 * GIB),  # equality passes
+        (["--proactor_threads", "8", "--maxmemory", "2G"], 8, 2 * GIB),
+        (["-proactor_threads=1", "-maxmemory=268435456"], 1, 256 * MIB),
+    ],
+)
+def test_starts(arguments, threads, maxmemory):
+    chosen = rules.limits(parse(*arguments), BIG_HOST)
+    rules.check(chosen)
+    assert (chosen.threads, chosen.maxmemory) == (threads, maxmemory)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--maxmemory=2G"], "There are 16 threads, so 4.00GiB are required. Exiting..."),
+        (
+            ["--proactor_threads=10", "--maxmemory=1.5G"],
+            "There are 10 threads, so 2.50GiB are required. Exiting...",
+        ),
+        (
+            ["--proactor_threads=1", "--maxmemory=268435455"],
+            "There are 1 threads, so 256.00MiB are required. Exiting...",
+        ),
+    ],
+)
+def test_refuses_less_than_256_mib_a_thread(arguments, message):
+    with pytest.raises(rules.StartRefusedError) as refusal:
+        rules.check(rules.limits(parse(*arguments), BIG_HOST))
+    assert (str(refusal.value), refusal.value.status) == (message, 1)
+
+
+def test_without_maxmemory_the_rule_is_applied_to_four_fifths_of_what_is_available():
+    host = rules.Host(affinity=16, available_bytes=4 * GIB)
+    chosen = rules.limits({}, host)
+    assert chosen.maxmemory == int(0.8 * 4 * GIB)
+    with pytest.raises(rules.StartRefusedError, match=r"16 threads, so 4\.00GiB"):
+        rules.check(chosen)
+
+
+def test_more_than_the_host_has_is_only_a_warning():
+    host = rules.Host(affinity=4, available_bytes=GIB)
+    chosen = rules.limits(parse("--maxmemory=2G"), host)
+    rules.check(chosen)
+    assert rules.memory_log(chosen, host) == [
+        ("W", "Got memory limit 2.00GiB, however only 1.00GiB was found."),
+        ("I", "Max memory limit is: 2.00GiB"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("flags", "quota", "threads"),
+    [
+        ({}, None, 16),  # the affinity mask
+        ({}, 2, 2),  # the quota before the mask
+        ({"proactor_threads": "3"}, 2, 3),  # v1.38: the flag before the quota
+        ({"proactor_threads": "0"}, 2, 2),  # 0 is "not given"
+    ],
+)
+def test_thread_count(flags, quota, threads):
+    assert rules.thread_count(flags, rules.Host(16, GIB, quota)) == threads
+
+
+@pytest.mark.parametrize(
+    ("cpu_max", "threads"),
+    [("max 100000", None), ("200000 100000", 2), ("50000 100000", 1), ("150000 100000\n", 2)],
+)
+def test_cgroup_v2_quota_is_rounded_up(cpu_max, threads):
+    assert rules.quota_v2(cpu_max) == threads
+
+
+@pytest.mark.parametrize(
+    ("quota", "threads"), [("-1", None), ("200000", 2), ("150000", 1), ("50000\n", None)]
+)
+def test_cgroup_v1_quota_is_cut_off_and_half_a_cpu_is_no_limit(quota, threads):
+    assert rules.quota_v1(quota, "100000\n") == threads
+
+
+def test_booleans_take_no_value_from_the_next_argument():
+    flags = parse("--logtostderr", "--maxmemory", "4G", "--nocache_mode", "--force_epoll=true")
+    assert flags["maxmemory"] == "4G"
+    on = {name for name in flags if rules.is_true(flags, name)}
+    assert on == {"logtostderr", "force_epoll"}
+
+
+def test_the_last_of_two_wins():
+    assert parse("--port=1", "--port=2")["port"] == "2"
+
+
+@pytest.mark.parametrize(
+    ("argument", "message"),
+    [
+        ("--nonsense", "Unknown command line flag 'nonsense'"),
+        ("--nonsense=1", "Unknown command line flag 'nonsense'"),
+        ("--use_large_pages", "Unknown command line flag 'use_large_pages'"),  # gone in v1.14
+        ("--save_schedule=x", "Unknown command line flag 'save_schedule'"),  # snapshot_cron now
+        ("--maxmemory", "Missing the value for the flag 'maxmemory'"),
+        ("--proactor_threads=four", "Illegal value 'four' specified for flag 'proactor_threads'"),
+        ("--maxmemory=4 Gigs", "Use human-readable format, eg.: 500MB, 1G, 1TB"),
+    ],
+)
+def test_flags_that_end_it(argument, message):
+    with pytest.raises(rules.StartRefusedError, match=message) as refusal:
+        parse(argument)
+    assert refusal.value.status == 1
+
+
+def test_environment_gives_flags_and_the_command_line_wins():
+    environment = {"DFLY_maxmemory": "1G", "DFLY_port": "1", "DFLY_DEV_ENV": "x", "HOME": "/"}
+    assert parse("--port=2", environment=environment) == {"maxmemory": "1G", "port": "2"}
+
+
+@pytest.mark.parametrize(
+    ("variable", "message"),
+    [
+        ("DFLY_PASSWORD", "deprecated in favor of DFLY_requirepass"),
+        ("DFLY_MAXMEMORY", "unknown environment variable DFLY_MAXMEMORY"),  # case-sensitive
+        ("DFLY_nonsense", "unknown environment variable DFLY_nonsense"),
+        ("DFLY_maxmemory", "could not parse flag maxmemory"),
+    ],
+)
+def test_environment_that_ends_it(variable, message):
+    with pytest.raises(rules.StartRefusedError, match=message) as refusal:
+        parse(environment={variable: "junk"})
+    assert refusal.value.status == rules.ABORTED
+
+
+def test_flagfile_is_read_where_it_stands():
+    text = "# secret\n\n  --requirepass=a b\n--port=3\n"
+    flags = parse("--port=1", "--flagfile=/run/secrets/x", files={"/run/secrets/x": text})
+    assert flags == {"requirepass": "a b", "port": "3"}
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("requirepass=x", "Unexpected line in the flagfile f: requirepass=x"),
+        ("--requirepass x", "Unknown command line flag 'requirepass x'"),
+        (None, "Can't open flagfile f"),
+    ],
+)
+def test_flagfiles_that_end_it(text, message):
+    with pytest.raises(rules.StartRefusedError, match=message):
+        parse("--flagfile", "f", files={} if text is None else {"f": text})
+
+
+def test_valkey_is_told_the_same_and_writes_nothing():
+    flags = parse("--requirepass", 'a"b\\', "--cache_mode", "--port=7000", "--dir=/data")
+    config = rules.valkey_config(flags, GIB).splitlines()
+    assert {
+        'save ""',
+        "appendonly no",
+        "port 7000",
+        f"maxmemory {GIB}",
+        "maxmemory-policy allkeys-lru",
+        'requirepass "a\\"b\\\\"',
+        'dir "/data"',
+    } <= set(config)
