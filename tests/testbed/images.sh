@@ -22,7 +22,8 @@ images_up() {
 # build IMAGE HASH FUNCTION: FUNCTION is called with IMAGE, HASH and an empty folder.
 build() {
   [[ $(image_hash "$1") != "$2" ]] || return 0
-  local work start=$SECONDS
+  local work old start=$SECONDS
+  old=$(docker image inspect --format '{{.Id}}' "$1" 2>/dev/null || true)
   work=$(work_dir)
   # shellcheck disable=SC2064  # expanded now: $work is gone when the trap runs
   trap "remove_tree '$work'" EXIT
@@ -30,6 +31,8 @@ build() {
   "$3" "$1" "$2" "$work"
   remove_tree "$work"
   trap - EXIT
+  # The one that it replaces goes, unless other images or containers are made from it.
+  [[ -z $old ]] || docker image rm "$old" >/dev/null 2>&1 || true
   say "built $1 in $((SECONDS - start)) s"
 }
 
