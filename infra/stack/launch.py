@@ -3,6 +3,7 @@
 import contextlib
 import os
 import secrets
+import shlex
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import Any
 from python_on_whales import DockerClient
 from python_on_whales.exceptions import DockerException
 
+from infra.stack.document import RUNS
 from infra.stack.image import ensure_pulled, ensure_trainer_image
 from infra.stack.plan import StackPlan
 from infra.stack.render import render_compose
@@ -90,9 +92,16 @@ def follow(project: str, state: StateDir) -> Iterator[str]:
     exit_code = _containers(client)["trainer"].state.exit_code
     if exit_code != 0:
         raise LaunchError(
-            f"the trainer ended with exit code {exit_code}{_memory_limit_note(client)}",
-            hint="`qca logs trainer` shows what it said.",
+            f"the trainer ended with exit code {exit_code}{_memory_limit_note(client)}. "
+            f"Its last words:\n{_tail(client, 'trainer')}",
+            hint="The run's checkpoints are kept in its volume; `qca up` goes on from the last.",
         )
+
+
+def copy_command(plan: StackPlan, state: StateDir) -> str:
+    """Return the command that copies the run folder out of the volume."""
+    source = f"trainer:{RUNS}/{plan.train.run}"
+    return shlex.join(["docker", "compose", "-f", str(state.compose_file), "cp", source, "."])
 
 
 def services(project: str, state: StateDir) -> list[dict[str, Any]]:

@@ -21,6 +21,7 @@ def main() -> int:
 
     # Ctrl-C reaches the whole process group; the parent decides when the store ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with tempfile.TemporaryDirectory(prefix="qca-store-") as folder:
         socket = Path(folder) / "store.sock"
         with ValkeyServer(

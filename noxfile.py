@@ -1,0 +1,80 @@
+"""What a contributor runs: plain `nox` before a push; `nox --list` shows the rest."""
+
+from pathlib import Path
+
+import nox
+
+nox.options.sessions = ["lint", "types", "tests", "build"]
+nox.options.reuse_existing_virtualenvs = True
+nox.needs_version = ">=2025.2"
+
+# Each committed compose file, the recorded host that it is for, and the flags it is made with.
+COMPOSE_FILES = {
+    "compose/cpu.yaml": ["--facts", "tests/hosts/cpu-engine.json"],
+    "compose/gpu.yaml": ["--facts", "tests/hosts/gpu-workstation.json"],
+    "compose/low-memory.yaml": ["--facts", "tests/hosts/small.json"],
+    "compose/seed-laptop.yaml": ["--facts", "tests/hosts/seed-laptop.json"],
+}
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Style, layers, and the committed compose files."""
+    session.install("-e", ".", "ruff>=0.12", "import-linter>=2.3")
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+    session.run("lint-imports")
+    for file, flags in COMPOSE_FILES.items():
+        session.run("qca", "render", "compose", *flags, "--check", "-o", file)
+
+
+@nox.session
+def types(session: nox.Session) -> None:
+    """Static types."""
+    session.install("-e", ".[dev]")
+    session.run("pyright")
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Everything that runs within minutes; integration tests too where an engine answers."""
+    session.install("-e", ".[dev]")
+    session.run("pytest", *session.posargs)
+
+
+@nox.session
+def integration(session: nox.Session) -> None:
+    """The tests that need a Docker Engine; a missing engine is a failure here."""
+    session.install("-e", ".[dev]")
+    session.run("pytest", "tests/integration", *session.posargs, env={"CI": "true"})
+
+
+@nox.session
+def slow(session: nox.Session) -> None:
+    """The tests that take minutes each."""
+    session.install("-e", ".[dev]")
+    session.run("pytest", "-m", "slow", *session.posargs)
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """Build the wheel and try it in a clean environment."""
+    session.install("-e", ".[dev]")
+    session.run("pytest", "tests/test_wheel.py", *session.posargs)
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Print what an episode and the command line cost on this machine."""
+    session.install("-e", ".[dev]")
+    session.run("python", "-m", "benchmarks.cli")
+    session.run("python", "-m", "benchmarks.bptt", "--device", "cpu", *session.posargs)
+
+
+@nox.session
+def render(session: nox.Session) -> None:
+    """Write the committed compose files anew."""
+    session.install("-e", ".")
+    Path("compose").mkdir(exist_ok=True)
+    for file, flags in COMPOSE_FILES.items():
+        session.run("qca", "render", "compose", *flags, "-o", file)

@@ -1,0 +1,132 @@
+"""`qca up`: examine, plan, launch, wait until healthy, follow."""
+
+from collections.abc import Iterable
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import click
+
+from infra.host.facts import HostFacts
+from infra.stack.plan import StackPlan
+from infra.stack.plan import plan as make_plan
+from infra.stack.state import STATE_DIR, Launch, StateDir, held, write_launch
+from qca.cli.hosts import host_facts
+from qca.cli.options import config_options, read_config
+from qca.cli.progress import ProgressView
+from qca.cli.signals import Terminated, terminated_by_sigterm, undisturbed
+from qca.cli.train import RUNS
+from qca.config import Config
+from qca.errors import LaunchError
+from qca.train.metrics import Finished, parse_event
+
+
+@click.command()
+@config_options("stack", "train")
+def up(config_file: Path | None, **flags: Any) -> None:
+    """Launch the training and follow it to its end.
+
+    With a Docker Engine and Compose V2 the trainer and the store run as containers; without
+    them, the same trainer runs here. Ctrl-C stops what was launched, with a checkpoint; the
+    next `qca up` goes on from there.
+    """
+    config = read_config(config_file, flags)
+    state = StateDir(STATE_DIR)
+    with terminated_by_sigterm(), held(state), ProgressView() as view:
+        try:
+            view.say("Examining this host.")
+            facts = host_facts(None)
+            decided = make_plan(facts, config)
+            _refuse_if_blocked(facts, decided, config)
+            _announce(decided, view)
+            write_launch(state, _launch(decided))
+            if decided.runtime == "compose":
+                _run_compose(decided, config, state, view)
+            else:
+                _run_local(decided, state, view)
+        except Terminated:
+            view.say("Stopped.")
+
+
+def _refuse_if_blocked(facts: HostFacts, decided: StackPlan, config: Config) -> None:
+    from infra.doctor.blocking import blocking
+    from infra.doctor.check import Subject, run_checks
+    from infra.doctor.checks import CHECKS
+    from infra.doctor.report import render_text
+
+    findings = blocking(run_checks(CHECKS, Subject(facts, decided, config)))
+    if findings:
+        click.echo(render_text(findings), err=True)
+        raise LaunchError(
+            "the training cannot be launched on this host as it is",
+            hint="`qca doctor` shows the whole examination, `qca explain ID` one check.",
+        )
+
+
+def _announce(decided: StackPlan, view: ProgressView) -> None:
+    because = {reason.for_: reason.because for reason in decided.reasons}
+    if decided.runtime == "local":
+        view.say(f"Without Docker: {because['runtime']}. The store is an embedded Valkey server.")
+    else:
+        view.say(f"With Docker: {because['runtime']}.")
+    if decided.trainer.profile == "cpu" and because["trainer.profile"] != "given in the configuration":
+        view.say("This is the small CPU profile; --profile default trains the whole model.")
+
+
+def _launch(decided: StackPlan) -> Launch:
+    return Launch(
+        runtime=decided.runtime,
+        project=decided.project,
+        run=decided.train.run,
+        runs=str(RUNS.resolve()),
+    )
+
+
+def _run_local(decided: StackPlan, state: StateDir, view: ProgressView) -> None:
+    from infra.stack.local import embedded_store, run_trainer
+
+    with (
+        embedded_store(state) as store_url,
+        closing(run_trainer(decided, state, runs=RUNS, store_url=store_url)) as lines,
+    ):
+        try:
+            _show(lines, view)
+        except (KeyboardInterrupt, Terminated):
+            view.say("Stopping; the trainer writes a checkpoint first.")
+            raise
+    view.say(f"Run folder: {RUNS / decided.train.run}")
+
+
+def _run_compose(decided: StackPlan, config: Config, state: StateDir, view: ProgressView) -> None:
+    from infra.stack import launch
+
+    try:
+        launch.start(
+            decided, state, ca_bundle=config.stack.ca_bundle, say=view.say, tick=view.tick
+        )
+        with closing(launch.follow(decided.project, state)) as lines:
+            _show(lines, view)
+    except BaseException:
+        view.say("Taking the stack down; the trainer writes a checkpoint first.")
+        with undisturbed():
+            launch.stop(decided.project, state, volumes=False)
+            state.remove()
+        raise
+    copy = launch.copy_command(decided, state)
+    view.say(
+        f"The run is in the volume {decided.project}_runs; to copy it here: {copy}\n"
+        "The store still runs; `qca down` removes the stack and keeps the volume."
+    )
+
+
+def _show(lines: Iterable[str], view: ProgressView) -> None:
+    """Show the trainer's events; what is none is a message of its own."""
+    for line in lines:
+        try:
+            event = parse_event(line)
+        except ValueError:
+            view.say(line)
+            continue
+        view.show(event)
+        if isinstance(event, Finished):
+            break
