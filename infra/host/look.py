@@ -176,10 +176,11 @@ def read_text(path: Path) -> str:
 
 
 def in_words(error: BaseException) -> str:
-    """Return what an error says, without Python's decoration where there is none needed."""
+    """Return what an error says, on one line; an operating system's error needs no class name."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
-    return f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    name, text = type(error).__name__, " ".join(str(error).split())
+    return f"{name}: {text}" if text else name
 
 
 def _shown(argv: object) -> str:

@@ -21,6 +21,7 @@ _BY_ERRNO: dict[int | None, _State] = {
     errno.EACCES: "no-permission",
     errno.EPERM: "no-permission",
     errno.EPROTOTYPE: "bad-host",  # a socket, but not one to connect to
+    errno.EAGAIN: "no-answer",  # its queue is full: it has stopped accepting
 }
 
 
@@ -88,14 +89,11 @@ def _no_answer(endpoint: Endpoint, limit: Limit) -> NoEngine:
 def _ask(endpoint: Endpoint, limit: Limit) -> Engine | NoEngine:
     import docker
     import requests
-    from docker import errors
+    from docker.errors import DockerException
 
-    def failed(state: _State, error: Exception) -> NoEngine:
-        return NoEngine(state=state, host=endpoint.host, detail=str(error))
-
+    # Its timeouts are typed as whole seconds, but are handed on to requests as they are.
+    connect: Any = docker.APIClient
     try:
-        # Its timeouts are typed as whole seconds, but are handed on to requests as they are.
-        connect: Any = docker.APIClient
         client = connect(
             base_url=endpoint.host, version="auto", timeout=limit.left(), tls=_tls(endpoint)
         )
@@ -104,16 +102,11 @@ def _ask(endpoint: Endpoint, limit: Limit) -> Engine | NoEngine:
             version = client.version(api_version=False)
             client.timeout = limit.left()
             return engine(endpoint, version, client.info())
-    except errors.TLSParameterError as error:
-        return failed("bad-host", error)
-    except errors.APIError as error:
-        return failed("no-permission" if error.status_code in (401, 403) else "no-answer", error)
-    except (errors.DockerException, requests.RequestException) as error:
-        if _timed_out(error):
-            return _no_answer(endpoint, limit)
-        return failed("bad-host", error)
-    except (ValueError, TypeError, AttributeError) as error:
-        return failed("bad-host", ValueError(f"what answers is no Docker Engine: {error}"))
+    except (DockerException, requests.RequestException) as error:
+        return _refused(endpoint, error, limit)
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
+        detail = f"what answers is no Docker Engine: {in_words(error)}"
+        return NoEngine(state="bad-host", host=endpoint.host, detail=detail)
 
 
 def _tls(endpoint: Endpoint) -> Any:
@@ -133,12 +126,23 @@ def _tls(endpoint: Endpoint) -> Any:
     )
 
 
-def _timed_out(error: BaseException | None) -> bool:
-    """Whether a timeout is at the bottom; docker-py wraps it, by versions, in other errors."""
+def _refused(endpoint: Endpoint, error: Exception, limit: Limit) -> NoEngine:
+    """Judge by the error at the bottom; docker-py wraps it in others of its own."""
     import requests
 
-    while error is not None:
-        if isinstance(error, TimeoutError | requests.Timeout):
-            return True
-        error = error.__cause__ or error.__context__
-    return False
+    state: _State = "bad-host"  # something answers, but not in Docker's way
+    bottom: BaseException | None = error
+    while bottom is not None:
+        if isinstance(bottom, TimeoutError | requests.Timeout):
+            return _no_answer(endpoint, limit)
+        response = getattr(bottom, "response", None)
+        if isinstance(response, requests.Response):
+            state = _state_of_status(response.status_code)
+        bottom = bottom.__cause__ or bottom.__context__
+    return NoEngine(state=state, host=endpoint.host, detail=str(error))
+
+
+def _state_of_status(status: int) -> _State:
+    if status in (401, 403):
+        return "no-permission"
+    return "no-answer" if status >= 500 else "bad-host"
