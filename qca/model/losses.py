@@ -16,7 +16,9 @@ from torch import Tensor
 from qca.model.evolution import Step, Update
 
 _TARGET_SURVIVAL = 0.8  # share of the initial energy that should be left
-_SMALLEST_VARIANCE = 1e-12  # keeps the logarithm finite where all cells are alike
+# Keeps the logarithm and its slope finite where all cells are alike: a standard deviation of
+# 1e-4 is far above rounding (1e-7) and far below that of a random state (about 0.2).
+_SMALLEST_VARIANCE = 1e-8
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,1 @@
+"""Measurements, printed as they come out; nothing here asserts a time."""
