@@ -20,22 +20,20 @@ from dataclasses import dataclass
 from typing import Literal
 
 from qca.config import TrainConfig
-from qca.memory.allocator import rounding, winograd_workspace
-from qca.memory.layers import (
-    FLOAT,
-    Shape,
-    backward_peak,
-    kept_bytes,
-    network,
-    parameter_shapes,
+from qca.memory.activations import (
+    Episode,
+    optimizer_activations,
+    plain_activations,
+    step_activations,
 )
+from qca.memory.allocator import rounding, winograd_workspace
+from qca.memory.fields import state_bytes
+from qca.memory.layers import FLOAT, parameter_shapes
 from qca.units import MIB
 
 Plan = Literal["none", "step"]
 PLANS: tuple[Plan, ...] = ("none", "step")
 """Fastest first: `none` runs each step forward once, `step` twice."""
-
-COMPLEX = 8  # complex64
 
 CONTEXT_BYTES = {
     # nvidia.md of the design notes: 300 to 600 MiB since lazy loading; the upper end.
@@ -105,33 +103,27 @@ def estimate(
     train: TrainConfig, *, recompute: Plan, device: Literal["cpu", "cuda"] = "cuda"
 ) -> Estimate:
     """Predict the peak memory of one episode with its optimizer step, in float32."""
-    shape = Shape(train.grid, train.d_state, train.hidden_channels, train.batch_size)
     tensors = parameter_shapes(train.d_state, train.hidden_channels)
     weights = FLOAT * sum(tensors)
-    states = state_bytes(shape) * (train.steps + 1)
-    activations = _activations(shape, train.steps if recompute == "none" else 1)
+    state = state_bytes(Episode.of(train).shape)
+    activations = _activations(train, recompute, tensors, device)
     workspace = 0
     if device == "cuda":
-        workspace = winograd_workspace(shape) + rounding(
-            tensors, states=train.steps + 1, state=state_bytes(shape), activations=activations
+        workspace = winograd_workspace(Episode.of(train).shape) + rounding(
+            tensors, states=train.steps, state=state, activations=activations
         )
     breakdown = Breakdown(
         parameters=weights,
         gradients=weights,
         optimizer=2 * weights + FLOAT * len(tensors),
-        states=states,
+        states=train.steps * state,
         activations=activations,
         workspace=workspace,
     )
     return Estimate(recompute, sum(tensors), breakdown, CONTEXT_BYTES[device])
 
 
-def state_bytes(shape: Shape) -> int:
-    """Return the size of one state: complex64, (B, d_state, grid, grid)."""
-    return shape.batch_size * shape.d_state * shape.grid**2 * COMPLEX
-
-
-def _activations(shape: Shape, graphs: int) -> int:
-    nodes, state = network(shape), state_bytes(shape)
-    one = kept_bytes(nodes) + 8 * state
-    return (graphs - 1) * one + max(one + 8 * state, backward_peak(nodes, state) + 8 * state)
+def _activations(train: TrainConfig, recompute: Plan, tensors: list[int], device: str) -> int:
+    episode = plain_activations(train) if recompute == "none" else step_activations(train)
+    states_let_go = (train.steps - 1) * state_bytes(Episode.of(train).shape)
+    return max(episode, optimizer_activations(tensors, device=device) - states_let_go)

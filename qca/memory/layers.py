@@ -17,10 +17,10 @@ class Node:
     """One differentiable operation of the pass; sizes in bytes."""
 
     name: str
-    kept: int
-    """Storages that exist only because this node saved them for its backward."""
     produced: int
     """The gradient that its backward hands on: as large as its input."""
+    kept: int = 0
+    """Storages kept for the backward of which this node's is the last to need them."""
     weights: int = 0
     """The gradient of its weights, which stands beside `.grad` until it is added to it."""
     held: int = 0
@@ -74,37 +74,43 @@ def network(shape: Shape) -> list[Node]:
         *_block(shape, "down1", c, 2 * c, 1),
         _pool(shape, "down2", 2 * c, 1, released=low),
         *_block(shape, "down2", 2 * c, 4 * c, 2),
-        *_block(shape, "bot", 4 * c, 8 * c, 2),
+        *_block(shape, "bot", 4 * c, 8 * c, 2, fresh=False),
         _up(shape, "up1", 8 * c, 4 * c, 2),
-        Node("cat1", kept=0, produced=0, held=low),
+        Node("cat1", produced=0, held=low),
         *_block(shape, "conv_up1", 6 * c, 4 * c, 1),
         _up(shape, "up2", 4 * c, 2 * c, 1),
-        Node("cat2", kept=0, produced=0, held=high),
+        Node("cat2", produced=0, held=high),
         *_block(shape, "conv_up2", 3 * c, c, 0),
-        Node("outc", shape.maps(c), shape.maps(c), weights=FLOAT * (c * field + field)),
+        Node("outc", shape.maps(c), weights=FLOAT * (c * field + field)),
     ]
 
 
-def _block(shape: Shape, name: str, i: int, o: int, halvings: int) -> Iterator[Node]:
-    """Conv, GroupNorm, ELU, twice: each keeps its input, GroupNorm its statistics too."""
+def _block(
+    shape: Shape, name: str, i: int, o: int, halvings: int, *, fresh: bool = True
+) -> Iterator[Node]:
+    """Conv, GroupNorm, ELU, twice.
+
+    A convolution keeps its input, GroupNorm its input and statistics. ELU works in
+    place and keeps its result, which is also what the next layer keeps: that storage
+    goes when ELU's own backward is done. An input that is not `fresh` is such a result.
+    """
     out = shape.maps(o, halvings)
     statistics = 2 * shape.batch_size * groups(o) * FLOAT
     for number, channels in enumerate((i, o)):
         into = shape.maps(channels, halvings)
-        yield Node(f"{name}.{3 * number}", into, into, weights=9 * channels * o * FLOAT)
-        yield Node(f"{name}.{3 * number + 1}", out + statistics, out, weights=2 * o * FLOAT)
+        kept = into if fresh and number == 0 else 0
+        yield Node(f"{name}.{3 * number}", into, kept, weights=9 * channels * o * FLOAT)
+        yield Node(f"{name}.{3 * number + 1}", out, out + statistics, weights=2 * o * FLOAT)
         yield Node(f"{name}.{3 * number + 2}", out, out)
 
 
 def _pool(shape: Shape, name: str, channels: int, halvings: int, released: int) -> Node:
     into = shape.maps(channels, halvings)
-    indices = into // 4 // FLOAT * INDEX
-    return Node(f"{name}.pool", into + indices, into, released=released)
+    return Node(f"{name}.pool", into, into // 4 // FLOAT * INDEX, released=released)
 
 
 def _up(shape: Shape, name: str, i: int, o: int, halvings: int) -> Node:
-    into = shape.maps(i, halvings)
-    return Node(name, into, into, weights=(4 * i * o + o) * FLOAT)
+    return Node(name, shape.maps(i, halvings), weights=(4 * i * o + o) * FLOAT)
 
 
 def kept_bytes(nodes: list[Node]) -> int:
@@ -112,16 +118,29 @@ def kept_bytes(nodes: list[Node]) -> int:
     return sum(node.kept for node in nodes)
 
 
-def backward_peak(nodes: list[Node], gradient: int) -> int:
+def backward_peak(
+    nodes: list[Node], gradient: int, *, first: bool = False, sums: bool = False
+) -> int:
     """Return the most bytes that are alive at once during the backward of one pass.
 
     `gradient` is the size of the gradient that arrives at the last node. A node's own
     backward has its saved tensors, the gradient that arrived, the one that it produces
     and its weights' gradient alive together.
+
+    Args:
+        nodes: the pass, first to last.
+        gradient: bytes of the gradient that arrives at the last node.
+        first: the gradients were dropped before; the weights' gradients stay, and those
+            to come are not there yet. The result is counted from all of them being there.
+        sums: one backward goes through several passes, and autograd itself adds up their
+            weights' gradients, with both and the sum alive; it may do so in place.
+
     """
-    alive, arrived, peak = kept_bytes(nodes), gradient, 0
+    missing = sum(node.weights for node in nodes) if first else 0
+    alive, arrived, peak = kept_bytes(nodes) - missing, gradient, 0
     for node in reversed(nodes):
-        peak = max(peak, alive + arrived + node.produced + node.weights)
-        alive += node.held - node.kept - node.released
+        added = 2 * node.weights if sums else node.weights
+        peak = max(peak, alive + arrived + node.produced + added)
+        alive += node.held - node.kept - node.released + (node.weights if first else 0)
         arrived = node.produced
     return peak

@@ -1,0 +1,112 @@
+"""The slow truth about memory: run the real episode on fake tensors and count bytes.
+
+Fake tensors have shapes and storages but no memory, so that an episode of 27 GiB can be
+measured on a laptop. PyTorch's own `MemTracker` refuses a module that is called more
+than once in an iteration, which is all that an automaton does; `LiveBytes` counts
+storages by weak reference instead, whoever made them.
+"""
+
+import weakref
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from qca.config import TrainConfig
+from qca.memory.fields import SMALLEST_NOISE
+from qca.model.evolution import Evolution
+from qca.model.losses import LOSSES
+from qca.model.unet import UNetUnitary
+
+
+class LiveBytes(TorchDispatchMode):
+    """Count the bytes of all storages made while it is on, now and at most.
+
+    A storage counts from the operation that made it until its last tensor is gone,
+    autograd's saved tensors included; a view adds nothing. What a kernel allocates and
+    frees inside of one operation is not seen. Use it inside of a `FakeTensorMode`.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.live = 0
+        self.peak = 0
+        self._sizes: dict[int, tuple[weakref.ref[Any], int]] = {}
+
+    def restart_peak(self) -> None:
+        """Forget the peak so far; what is alive stays counted."""
+        self.peak = self.live
+
+    def __torch_dispatch__(
+        self,
+        func: Any,
+        types: Any,
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        result = func(*args, **(kwargs or {}))
+        for leaf in tree_leaves(result):
+            if isinstance(leaf, torch.Tensor):
+                self._count(leaf.untyped_storage())
+        return result
+
+    def _count(self, storage: torch.UntypedStorage) -> None:
+        key, size = id(storage), storage.nbytes()
+        if key in self._sizes:
+            return
+        self._sizes[key] = (weakref.ref(storage, lambda _: self._forget(key)), size)
+        self.live += size
+        self.peak = max(self.peak, self.live)
+
+    def _forget(self, key: int) -> None:
+        _, size = self._sizes.pop(key)
+        self.live -= size
+
+
+def peak_of_training(
+    train: TrainConfig, episode: Callable[..., Any], *, foreach: bool = False
+) -> int:
+    """Return the most bytes that are alive at once while `train` trains, on fake tensors.
+
+    `episode` is the one to measure, from `qca.train.episode`. One iteration is made, with
+    the optimizer's state there from the beginning, as in all but a training's first.
+    `foreach` is how AdamW works on CUDA.
+    """
+    with FakeTensorMode(), LiveBytes() as live:
+        model = UNetUnitary(train.d_state, train.hidden_channels)
+        evolution = Evolution(model, train.gamma, train.update)
+        optimizer = _running(torch.optim.AdamW(model.parameters(), foreach=foreach))
+        shape = (train.batch_size, train.d_state, train.grid, train.grid)
+        psi = torch.empty(shape, dtype=torch.complex64)
+        disturb = _noise if train.max_noise >= SMALLEST_NOISE else _no_noise
+        loss = LOSSES[train.loss]()
+        live.restart_peak()
+        episode(evolution, psi, steps=train.steps, loss=loss, disturb=disturb)
+        torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
+        optimizer.step()
+    return live.peak
+
+
+def _running(optimizer: torch.optim.AdamW) -> torch.optim.AdamW:
+    """Give it the state that its first step would have made."""
+    for group in optimizer.param_groups:
+        for parameter in group["params"]:
+            optimizer.state[parameter] = {
+                "step": torch.tensor(0.0),
+                "exp_avg": torch.zeros_like(parameter),
+                "exp_avg_sq": torch.zeros_like(parameter),
+            }
+    return optimizer
+
+
+def _noise(psi: Tensor, step: int) -> Tensor:
+    """Disturb as `qca.model.noise.Noise` does, which draws real numbers."""
+    return psi * torch.empty_like(psi)
+
+
+def _no_noise(psi: Tensor, step: int) -> Tensor:
+    return psi
