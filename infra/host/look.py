@@ -36,9 +36,10 @@ class Output:
 
     @property
     def complaint(self) -> str:
-        """The first line that it wrote, errors first: enough to say what went wrong."""
-        lines = [line.strip() for line in f"{self.stderr}\n{self.stdout}".splitlines()]
-        return next((line for line in lines if line), f"exit code {self.exit_code}")
+        """The line that says what went wrong: the first, or the last of a Python traceback."""
+        texts = (text.strip().splitlines() for text in (self.stderr, self.stdout))
+        lines = next((lines for lines in texts if lines), [f"exit code {self.exit_code}"])
+        return lines[-1 if lines[0].startswith("Traceback ") else 0].strip()
 
 
 class Limit:

@@ -121,7 +121,7 @@ def places(path, records, module, distribution):
     found = []
     for folder in path:
         package = module_folder(folder, module)
-        if package and folder not in [place["location"] for place in found]:
+        if package and folder not in [one["location"] for one in found]:
             found.append(place(folder, package, records.get(folder, []), distribution))
     package = None if found else elsewhere(module)
     if package:

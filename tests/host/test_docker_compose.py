@@ -1,0 +1,357 @@
+"""Which libraries Compose V1 would import is asked of its own interpreter, for real."""
+
+import os
+import shutil
+import subprocess
+import sys
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from infra.host.facts import ComposeV1, ComposeV1Bundle, NoDockerCompose, StandaloneCompose
+from infra.host.look import Limit, Output, Unseen
+from infra.host.probes import compose_v1, docker_compose
+from tests.host.interpreter import Interpreter, install, make_interpreter, user_site
+
+V1_SAYS = "docker-compose version 1.29.2, build 5becea4c\ndocker-py version: 5.0.0\n"
+MODERN_SAYS = "Docker Compose version v2.40.3\n"
+
+
+@pytest.fixture(scope="module")
+def shared_interpreter(tmp_path_factory: pytest.TempPathFactory) -> Interpreter:
+    return make_interpreter(tmp_path_factory.mktemp("python") / "usr")
+
+
+@pytest.fixture
+def interpreter(shared_interpreter: Interpreter) -> Interpreter:
+    """The same program for all tests of this module, with empty site-packages for each."""
+    shutil.rmtree(shared_interpreter.site_packages)
+    shared_interpreter.site_packages.mkdir()
+    return shared_interpreter
+
+
+@pytest.fixture
+def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A host on whose PATH only this folder's `bin` can have a docker-compose."""
+    (tmp_path / "bin").mkdir()
+    monkeypatch.setenv("PATH", f"{tmp_path}/bin:/usr/bin:/bin")
+    monkeypatch.setenv("PYTHONUSERBASE", str(tmp_path / "user"))
+    for name in ("PYTHONPATH", "PYTHONNOUSERSITE", "PYTHONHOME"):
+        monkeypatch.delenv(name, raising=False)
+    real = shutil.which
+    monkeypatch.setattr(
+        docker_compose.shutil,
+        "which",
+        lambda name: real(name, path=f"{tmp_path}/bin") if name == "docker-compose" else real(name),
+    )
+    return tmp_path
+
+
+def put(home: Path, text: str | bytes) -> Path:
+    path = home / "bin" / "docker-compose"
+    path.write_bytes(text.encode() if isinstance(text, str) else text)
+    path.chmod(0o755)
+    return path
+
+
+def install_v1(site: Path, docker: str, requests: str, urllib3: str, yaml: str = "6.0") -> None:
+    """As Debian's package does it."""
+    needs = ("docker[ssh]<6,>=5", "requests<3,>=2.20.0", "PyYAML<6,>=3.10", "texttable")
+    install(site, "docker-compose", "1.29.2", needs)
+    install(site, "docker", docker, ("requests!=2.18.0,>=2.14.2", "six; python_version<'3'"))
+    install(site, "requests", requests, ("urllib3<1.27,>=1.21.1", "pysocks; extra == 'socks'"))
+    install(site, "urllib3", urllib3)
+    install(site, "PyYAML", yaml)
+
+
+def v1(interpreter: Interpreter, home: Path, options: str = "") -> ComposeV1:
+    put(home, f"#!{interpreter.executable} {options}\nraise SystemExit('was run')\n")
+    found = docker_compose.probe(Limit(20))
+    assert isinstance(found, ComposeV1)
+    return found
+
+
+def versions(found: ComposeV1) -> dict[str, str]:
+    return {name: library.version for name, library in found.libraries.items()}
+
+
+def test_a_v1_as_the_distribution_installs_it(interpreter: Interpreter, home: Path) -> None:
+    install_v1(interpreter.site_packages, "5.0.3", "2.28.1", "1.26.12")
+    found = v1(interpreter, home)
+    assert found.path == str(home / "bin/docker-compose")
+    assert found.version == "1.29.2"
+    assert found.interpreter == str(interpreter.executable)
+    assert found.python_version == ".".join(map(str, sys.version_info[:3]))
+    assert versions(found) == {
+        "docker": "5.0.3",
+        "requests": "2.28.1",
+        "urllib3": "1.26.12",
+        "PyYAML": "6.0",
+    }
+    for library in found.libraries.values():
+        assert library.location == str(interpreter.site_packages)
+        assert library.installed == datetime.now(UTC).strftime("%Y-%m-%d")
+        assert not library.user_site
+        assert library.shadows == ()
+
+
+def test_the_seeds_evening_a_user_site_shadows_the_distribution(
+    interpreter: Interpreter, home: Path
+) -> None:
+    install_v1(interpreter.site_packages, "5.0.3", "2.28.1", "1.26.12")
+    site = user_site(home / "user")
+    install(site, "requests", "2.32.5", ("urllib3<3,>=1.21.1",))
+    install(site, "urllib3", "2.5.0")
+    install(site, "jupyterlab-server", "2.27.3", ("requests>=2.31", "jinja2>=3"))
+
+    found = v1(interpreter, home)
+
+    assert versions(found)["docker"] == "5.0.3"
+    assert found.user_site == str(site)
+    requests = found.libraries["requests"]
+    assert (requests.version, requests.location, requests.user_site) == ("2.32.5", str(site), True)
+    assert [(one.version, one.user_site) for one in requests.shadows] == [("2.28.1", False)]
+    assert [one.version for one in found.libraries["urllib3"].shadows] == ["1.26.12"]
+    assert {(one.distribution, one.requirement) for one in found.users} == {
+        ("docker-compose", "docker<6,>=5"),
+        ("docker-compose", "requests<3,>=2.20.0"),
+        ("docker-compose", "PyYAML<6,>=3.10"),
+        ("docker", "requests!=2.18.0,>=2.14.2"),
+        ("requests", "urllib3<3,>=1.21.1"),  # of the one that is imported, not of the shadowed
+        ("jupyterlab-server", "requests>=2.31"),
+    }
+
+
+@pytest.mark.parametrize("how", ["environment", "option", "isolated"])
+def test_where_the_user_site_is_switched_off_it_does_not_count(
+    interpreter: Interpreter, home: Path, monkeypatch: pytest.MonkeyPatch, how: str
+) -> None:
+    install_v1(interpreter.site_packages, "5.0.3", "2.28.1", "1.26.12")
+    install(user_site(home / "user"), "requests", "2.32.5")
+    if how == "environment":
+        monkeypatch.setenv("PYTHONNOUSERSITE", "1")
+    found = v1(interpreter, home, {"option": "-s", "isolated": "-I"}.get(how, ""))
+    assert found.libraries["requests"].version == "2.28.1"
+    assert found.user_site is None
+
+
+def test_pythonpath_comes_before_everything(
+    interpreter: Interpreter, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install_v1(interpreter.site_packages, "5.0.3", "2.28.1", "1.26.12")
+    install(home / "extra", "urllib3", "2.8.0")
+    monkeypatch.setenv("PYTHONPATH", str(home / "extra"))
+    urllib3 = v1(interpreter, home).libraries["urllib3"]
+    assert (urllib3.version, urllib3.pythonpath, urllib3.user_site) == ("2.8.0", True, False)
+    assert [one.version for one in urllib3.shadows] == ["1.26.12"]
+    assert v1(interpreter, home, "-E").libraries["urllib3"].version == "1.26.12"
+
+
+def test_the_work_folder_does_not_count_and_the_scripts_folder_does(
+    interpreter: Interpreter, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    install_v1(interpreter.site_packages, "5.0.3", "2.28.1", "1.26.12")
+    install(home / "work", "requests", "9.9.9")
+    monkeypatch.chdir(home / "work")
+    assert v1(interpreter, home).libraries["requests"].version == "2.28.1"
+    install(home / "bin", "requests", "8.8.8")
+    assert v1(interpreter, home).libraries["requests"].version == "8.8.8"
+
+
+def test_a_link_to_the_script_is_followed(interpreter: Interpreter, home: Path) -> None:
+    install_v1(interpreter.site_packages, "5.0.3", "2.28.1", "1.26.12")
+    install(home / "opt", "requests", "8.8.8")
+    script = home / "opt" / "docker-compose"
+    script.write_text(f"#!{interpreter.executable}\n")
+    script.chmod(0o755)
+    (home / "bin/docker-compose").symlink_to(script)
+    found = docker_compose.probe(Limit(20))
+    assert isinstance(found, ComposeV1)
+    assert found.libraries["requests"].version == "8.8.8"
+
+
+def test_a_virtual_environment_of_its_own(home: Path) -> None:
+    environment = home / "venv"
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", environment], check=True)
+    (site,) = environment.glob("lib/python*/site-packages")
+    install_v1(site, "6.1.3", "2.31.0", "2.5.0")
+    install(user_site(home / "user"), "requests", "2.32.5")
+    put(home, f"#!{environment}/bin/python\n")
+    found = docker_compose.probe(Limit(20))
+    assert isinstance(found, ComposeV1)
+    assert found.virtual_environment
+    assert found.user_site is None
+    assert found.interpreter == str(environment / "bin/python")
+    assert versions(found)["requests"] == "2.31.0"
+
+
+def test_env_finds_the_interpreter_as_the_kernel_would(
+    interpreter: Interpreter, home: Path
+) -> None:
+    install_v1(interpreter.site_packages, "5.0.3", "2.28.1", "1.26.12")
+    (home / "bin/python3").symlink_to(interpreter.executable)
+    put(home, "#!/usr/bin/env python3\n")
+    found = docker_compose.probe(Limit(20))
+    assert isinstance(found, ComposeV1)
+    assert versions(found)["docker"] == "5.0.3"
+
+
+def test_a_library_that_is_missing_is_left_out(interpreter: Interpreter, home: Path) -> None:
+    install(interpreter.site_packages, "docker-compose", "1.29.2")
+    install(interpreter.site_packages, "docker", "5.0.3")
+    (interpreter.site_packages / "requests").mkdir()  # a folder, but nothing to import in it
+    assert versions(v1(interpreter, home)) == {"docker": "5.0.3"}
+
+
+def test_debians_records_are_plain_files(interpreter: Interpreter, home: Path) -> None:
+    install_v1(interpreter.site_packages, "5.0.3", "2.28.1", "1.26.12")
+    shutil.rmtree(interpreter.site_packages / "requests-2.28.1.dist-info")
+    install(interpreter.site_packages, "requests", "2.28.1", kind="egg-info")
+    assert versions(v1(interpreter, home))["requests"] == "2.28.1"
+
+
+def test_after_a_broken_upgrade_the_module_knows_its_version(
+    interpreter: Interpreter, home: Path
+) -> None:
+    install_v1(interpreter.site_packages, "5.0.3", "2.28.1", "1.26.12")
+    install(interpreter.site_packages, "requests", "2.32.5")  # the old record stays behind
+    assert versions(v1(interpreter, home))["requests"] == "2.32.5"
+
+
+def test_without_a_record_the_module_knows_its_version(
+    interpreter: Interpreter, home: Path
+) -> None:
+    install_v1(interpreter.site_packages, "5.0.3", "2.28.1", "1.26.12")
+    shutil.rmtree(interpreter.site_packages / "urllib3-1.26.12.dist-info")
+    assert versions(v1(interpreter, home))["urllib3"] == "1.26.12"
+
+
+def test_a_broken_record_hurts_only_itself(interpreter: Interpreter, home: Path) -> None:
+    install_v1(interpreter.site_packages, "5.0.3", "2.28.1", "1.26.12")
+    install(interpreter.site_packages, "odd", "1", ("requests ><= 3", "urllib3 ; nonsense", "!!"))
+    (interpreter.site_packages / "empty.dist-info").mkdir()
+    (interpreter.site_packages / "noise.egg-info").write_bytes(b"\xff\xfe\x00Name")
+    assert len(v1(interpreter, home).libraries) == 4
+
+
+def test_an_interpreter_that_is_externally_managed(interpreter: Interpreter, home: Path) -> None:
+    install_v1(interpreter.site_packages, "5.0.3", "2.28.1", "1.26.12")
+    assert not v1(interpreter, home).externally_managed
+    mark = interpreter.site_packages.parent / "EXTERNALLY-MANAGED"
+    mark.touch()
+    assert v1(interpreter, home).externally_managed
+    mark.unlink()
+
+
+def test_a_chatty_interpreter_is_understood(interpreter: Interpreter, home: Path) -> None:
+    install_v1(interpreter.site_packages, "5.0.3", "2.28.1", "1.26.12")
+    (interpreter.site_packages / "sitecustomize.py").write_text("print('hello', end='')\n")
+    assert len(v1(interpreter, home).libraries) == 4
+
+
+def test_the_version_is_asked_where_no_record_has_it(interpreter: Interpreter, home: Path) -> None:
+    install(interpreter.site_packages, "docker", "5.0.3")
+    put(home, f"#!{interpreter.executable}\nprint({V1_SAYS!r})\n")
+    found = docker_compose.probe(Limit(20))
+    assert isinstance(found, ComposeV1)
+    assert found.version == "1.29.2"
+
+
+UNSEEN = {
+    "its interpreter is gone": ("#!/usr/bin/python3.99\n", "No such file or directory"),
+    "its interpreter hangs": ("#!{home}/python3\n", "did not answer within"),
+    "another tool in Python": ("#!{python}\nprint('podman-compose 1.5')\n", "not Docker's Compose"),
+    "a shim of pyenv": ('#!/usr/bin/env bash\nexec pyenv exec "$0"\n', "was not guessed"),
+    "a script for Perl": ("#!/usr/bin/perl\n", "is a script for"),
+    "no program at all": ("\x7fELF", "Exec format error"),
+}
+
+
+@pytest.mark.parametrize(("text", "reason"), UNSEEN.values(), ids=UNSEEN.keys())
+def test_what_cannot_be_seen_says_why(
+    interpreter: Interpreter, home: Path, text: str, reason: str
+) -> None:
+    (home / "python3").write_text("#!/bin/sh\nexec sleep 30\n")
+    (home / "python3").chmod(0o755)
+    put(home, text.format(home=home, python=interpreter.executable))
+    with pytest.raises(Unseen, match=reason):
+        docker_compose.probe(Limit(0.8))
+
+
+def test_no_docker_compose(home: Path) -> None:
+    assert docker_compose.probe(Limit(5)) == NoDockerCompose()
+
+
+def test_a_wrapper_of_the_plugin_is_what_the_plugin_is(home: Path) -> None:
+    (home / "bin/docker").write_text(f"#!/bin/sh\necho '{MODERN_SAYS}'\n")
+    (home / "bin/docker").chmod(0o755)
+    path = put(home, '#!/bin/sh\nexec docker compose "$@"\n')
+    assert docker_compose.probe(Limit(5)) == StandaloneCompose(path=str(path), version="2.40.3")
+
+
+class _Says(Limit):
+    """Machine code cannot be made up in a test: its words are."""
+
+    def __init__(self, words: str) -> None:
+        super().__init__(5)
+        self.words = words
+
+    def run(self, argv: object, *, env: object = None) -> Output:
+        assert isinstance(argv, list)
+        assert argv[1:] == ["version"]
+        return Output(0, self.words, "")
+
+
+PYINSTALLER = b"\x7fELF..." + b"MEI\014\013\012\013\016" + b"\0" * 80
+
+
+def test_the_self_contained_v1(home: Path) -> None:
+    path = put(home, PYINSTALLER)
+    found = docker_compose.probe(_Says(V1_SAYS))
+    assert found == ComposeV1Bundle(path=str(path), version="1.29.2")
+
+
+def test_v2_under_the_old_name(home: Path) -> None:
+    path = put(home, b"\x7fELF...\xff Go buildinf:...")
+    found = docker_compose.probe(_Says(MODERN_SAYS))
+    assert found == StandaloneCompose(path=str(path), version="2.40.3")
+
+
+@pytest.mark.parametrize("content", [PYINSTALLER, b"\x7fELF..."])
+def test_another_program_under_that_name(home: Path, content: bytes) -> None:
+    put(home, content)
+    with pytest.raises(Unseen, match="not Docker's Compose"):
+        docker_compose.probe(_Says("something 3.0"))
+
+
+def test_the_question_is_quick(interpreter: Interpreter, home: Path) -> None:
+    """Prints its time: nothing is asserted about it but that it is far from the limit."""
+    install_v1(interpreter.site_packages, "5.0.3", "2.28.1", "1.26.12")
+    began = time.perf_counter()
+    v1(interpreter, home)
+    seconds = time.perf_counter() - began
+    print(f"asking the interpreter took {seconds:.3f} s")
+    assert seconds < 5
+
+
+def pythons() -> list[Path]:
+    """Return the interpreters of this machine: the system's, and those of pyenv."""
+    pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
+    found = [Path(sys.executable), Path("/usr/bin/python3"), Path("/usr/bin/python2")]
+    found += sorted(pyenv.glob("versions/*/bin/python"))
+    return [path for path in found if path.exists()]
+
+
+@pytest.mark.parametrize("program", pythons(), ids=str)
+def test_any_python_understands_the_question(
+    program: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From 2.7 on, as far as this machine has them."""
+    for name in ("PYTHONPATH", "PYTHONHOME"):
+        monkeypatch.delenv(name, raising=False)
+    install(tmp_path, "urllib3", "1.26.12")
+    answer = compose_v1.ask(tmp_path / "docker-compose", (str(program),), Limit(20))
+    assert answer.libraries["urllib3"].version == "1.26.12"
+    assert answer.python_version.split(".")[0] in "23"
