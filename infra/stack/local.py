@@ -4,7 +4,7 @@ import contextlib
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import IO
 
@@ -45,7 +45,7 @@ def embedded_store(state: StateDir) -> Iterator[str]:
 
 def run_trainer(
     plan: StackPlan, state: StateDir, *, runs: Path, store_url: str
-) -> Iterator[str]:
+) -> Generator[str, None, None]:
     """Run the trainer; yield the lines that it writes to stdout.
 
     When the caller stops early (Ctrl-C, SIGTERM), the trainer is told to stop, writes its
@@ -89,11 +89,7 @@ def run_trainer(
 
 def log_files(state: StateDir, names: list[str]) -> list[Path]:
     """Return the log files of the named parts, or of all."""
-    return [
-        file
-        for file in sorted(state.log_dir.glob("*.log"))
-        if not names or file.stem in names
-    ]
+    return [file for file in sorted(state.log_dir.glob("*.log")) if not names or file.stem in names]
 
 
 def _log(state: StateDir, name: str) -> IO[str]:

@@ -86,11 +86,11 @@ def doctor(
     """
     _refuse_contradictions(facts_file, record_file, fix, yes, dry_run)
     config = load_config(config_file)
-    read = [read_compose_file(path, os.environ) for path in files]
-    nearby = None if facts_file else _nearby()
     checks = select(only, ignore)
 
     def judge(facts: HostFacts) -> list[Finding]:
+        read = [read_compose_file(path, os.environ) for path in files]
+        nearby = None if facts_file else _nearby()
         return examine(facts, config, files=read, nearby=nearby, checks=checks)
 
     facts = _facts(facts_file, timeout)

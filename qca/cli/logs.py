@@ -23,12 +23,10 @@ def logs(follow: bool, tail: int | None, services: tuple[str, ...]) -> None:
     if launch is None:
         raise LaunchError("nothing was launched from this folder", hint="Start with `qca up`.")
     if launch.runtime == "compose":
-        from infra.stack.launch import logs as compose_logs
+        from infra.stack.containers import client, log_lines
 
-        last = None if tail is None else str(tail)
-        lines = compose_logs(
-            launch.project, state, names=list(services), follow_=follow, tail=last
-        )
+        stack = client(state, launch.project)
+        lines = log_lines(stack, list(services), follow=follow, tail=tail)
     else:
         from infra.stack.local import log_files
 

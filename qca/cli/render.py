@@ -48,7 +48,9 @@ def _compare(file: Path, rendered: str) -> None:
     try:
         found = file.read_text(encoding="utf-8")
     except OSError as error:
-        raise InputError(f"{file}: {error.strerror}", hint="Render it first, without --check.") from None
+        raise InputError(
+            f"{file}: {error.strerror}", hint="Render it first, without --check."
+        ) from None
     if found != rendered:
         lines = difflib.unified_diff(
             found.splitlines(), rendered.splitlines(), str(file), "rendered", lineterm=""

