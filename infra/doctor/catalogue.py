@@ -40,7 +40,7 @@ def find(given: str) -> Check:
 def sections(check: Check) -> tuple[tuple[str, str], ...]:
     """Return what there is to say about a check, as headed paragraphs."""
     return (
-        ("What it looks at", check.looks_at),
+        ("What it looks at", check.looks_at[0].upper() + check.looks_at[1:]),
         ("Why it matters", check.why),
         ("How to mend it", check.mend),
         ("Source", check.url),
@@ -67,7 +67,7 @@ def _chapter(check: Check) -> str:
     parts = [f'\n## <a id="{check.id.lower()}"></a>{check.id}: {check.title}\n']
     for heading, text in sections(check):
         body = f"<{text}>" if heading == "Source" else _wrapped(text)
-        parts.append(f"\n**{heading}.** {body}\n")
+        parts.append(f"\n### {heading}\n\n{body}\n")
     return "".join(parts)
 
 

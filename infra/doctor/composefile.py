@@ -12,7 +12,7 @@ from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
-from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.error import MarkedYAMLError
 
 from infra.doctor.interpolate import BadVariableError, Missing, interpolate, read_dotenv
 from qca.errors import InputError
@@ -142,8 +142,9 @@ def _parsed(path: Path, text: str) -> CommentedMap:
         place = f"{path}:{mark.line + 1}" if mark else f"{path}"
         problem = " ".join((error.problem or "not YAML").split())
         raise InputError(f"{place}: not valid YAML: {problem}", hint=_MEND_FIRST) from None
-    except (YAMLError, ValueError, RecursionError) as error:
-        raise InputError(f"{path}: not valid YAML: {error}", hint=_MEND_FIRST) from None
+    except Exception as error:  # on odd input ruamel ends with TypeError, RecursionError, ...
+        problem = " ".join(str(error).split())
+        raise InputError(f"{path}: not valid YAML: {problem}", hint=_MEND_FIRST) from None
     if not isinstance(document, CommentedMap):
         raise InputError(f"{path}:1: not a compose file: no `services` there", hint=_MEND_FIRST)
     return document
@@ -213,7 +214,7 @@ class _Reader:
             cpuset=self._scalar(service, "cpuset", line),
             gpu=self._gpu(service, line),
             ports=tuple(self._ports(service, line)),
-            profiles=tuple(str(item) for item in _sequence(service.get("profiles"))),
+            profiles=tuple(_plain(item) for item in _sequence(service.get("profiles"))),
             elsewhere=elsewhere,
         )
 
@@ -234,7 +235,7 @@ class _Reader:
                 for word, written in zip(words, raws, strict=True)
             )
         return tuple(
-            Text(self._filled(str(item), spot), spot, str(item))
+            Text(self._filled(_plain(item), spot), spot, _plain(item))
             for index, item in enumerate(_sequence(value))
             if (spot := _item_line(value, index, at))
         )
@@ -246,11 +247,11 @@ class _Reader:
             pairs = [(str(key), value[key], _line(value, key, at)) for key in value]
         else:
             pairs = [
-                (*_assignment(str(item)), _item_line(value, index, at))
+                (*_assignment(_plain(item)), _item_line(value, index, at))
                 for index, item in enumerate(_sequence(value))
             ]
         return {
-            name: Text(self._filled(str(written), spot), spot, str(written))
+            name: Text(self._filled(_plain(written), spot), spot, _plain(written))
             for name, given, spot in pairs
             if (written := self._variables.get(name) if given is None else given) is not None
         }
@@ -262,7 +263,7 @@ class _Reader:
             return Text("runtime", _line(service, "runtime", line), "runtime: nvidia")
         reservations = _inside(service, "deploy", "resources", "reservations")
         for index, device in enumerate(_sequence(reservations.get("devices"))):
-            asked = [str(item) for item in _sequence(_mapping(device).get("capabilities"))]
+            asked = [_plain(item) for item in _sequence(_mapping(device).get("capabilities"))]
             if "gpu" in asked:
                 at = _item_line(reservations["devices"], index, line)
                 return Text("reservation", at, "deploy.resources.reservations.devices")
@@ -273,12 +274,12 @@ class _Reader:
         for index, item in enumerate(_sequence(value)):
             at = _item_line(value, index, _line(service, "ports", line))
             if isinstance(item, CommentedMap):
-                address, port = item.get("host_ip"), item.get("published")
-                published = self._filled(f"{address}:{port}" if address else str(port or ""), at)
+                address, port = (_plain(item.get(key)) for key in ("host_ip", "published"))
+                published = self._filled(f"{address}:{port}" if address else port, at)
             else:  # [ADDRESS:]HOST:CONTAINER[/PROTOCOL]; CONTAINER alone takes any free port
-                published = self._filled(str(item), at).partition("/")[0].rpartition(":")[0]
+                published = self._filled(_plain(item), at).partition("/")[0].rpartition(":")[0]
             if published:
-                yield Text(published, at, str(item))
+                yield Text(published, at, published)
 
     def _scalar(self, mapping: CommentedMap, key: str, line: int) -> Text | None:
         value = mapping.get(key)
@@ -328,6 +329,11 @@ def _item_line(sequence: Any, index: int, otherwise: int) -> int:
 
 def _sequence(value: Any) -> list[Any]:
     return value if isinstance(value, list) else []
+
+
+def _plain(value: Any) -> str:
+    """Return a scalar as text; printing a nest of aliases could take for ever."""
+    return "" if value is None or isinstance(value, dict | list | set) else str(value)
 
 
 def _mapping(value: Any) -> CommentedMap:

@@ -150,11 +150,16 @@ def _remedies(
     needed, fewer = rules.required(threads), rules.most_threads(maxmemory)
     remedies = [_set_flag(file, dragonfly, "maxmemory", exact_size(needed))]
     if fewer:
-        remedies.insert(0, _set_flag(file, dragonfly, "proactor_threads", str(fewer)))
+        # Fewer threads cost a little speed; more memory may be more than the host has.
+        remedies.insert(
+            0, _set_flag(file, dragonfly, "proactor_threads", str(fewer), automatic=True)
+        )
     return tuple(remedies)
 
 
-def _set_flag(file: ComposeFile, dragonfly: Dragonfly, flag: str, setting: str) -> Remedy:
+def _set_flag(
+    file: ComposeFile, dragonfly: Dragonfly, flag: str, setting: str, *, automatic: bool = False
+) -> Remedy:
     """Change the flag where it is written out on one line; otherwise say what to write."""
     given = dragonfly.flags.get(flag)
     written = f"--{flag}={setting}"
@@ -168,6 +173,7 @@ def _set_flag(file: ComposeFile, dragonfly: Dragonfly, flag: str, setting: str) 
     return Remedy(
         f"Write {written} at {file.path}:{given.line}",
         (f"sed -i.bak {shlex.quote(change)} {path}",),
+        automatic=automatic,
         breaks=f"changes that line only; the old file stays as {file.path}.bak",
         undo=(f"mv {shlex.quote(file.path + '.bak')} {path}",),
     )

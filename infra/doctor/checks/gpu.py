@@ -2,7 +2,7 @@
 
 from infra.doctor.check import Check, Remedy, Severity, Subject, Verdict, ok, seen, skipped, value
 from infra.doctor.checks.gpu_cuda import CUDA_CHECKS
-from infra.host.facts import Engine, Gpu, GpuDriver, NoGpuDriver
+from infra.host.facts import Engine, Gpu, GpuDriver, MigDevice, NoGpuDriver
 from qca.units import format_size
 
 ON_THE_CPU = Remedy("Train on the CPU", ("QCA_TRAIN_DEVICE=cpu qca up",))
@@ -23,7 +23,7 @@ _TOOLKIT = Remedy(
 _NO_DRIVER: dict[str, tuple[str, tuple[Remedy, ...]]] = {
     "no-device": ("There is no NVIDIA GPU here.", ()),
     "no-driver": (
-        "There is an NVIDIA GPU, but no NVIDIA driver.",
+        "There is an NVIDIA GPU and no driver for it.",
         (Remedy("See which driver Ubuntu recommends", ("ubuntu-drivers devices",)),),
     ),
     "not-loaded": (
@@ -55,6 +55,11 @@ def _usable(subject: Subject) -> Verdict:
         return _missing(subject, "The NVIDIA driver shows no GPU.", {}, ())
     names = ", ".join(one.name for one in gpu.gpus)
     evidence = {"gpus": [one.name for one in gpu.gpus], "driver_version": gpu.driver_version}
+    hidden = gpu.visible_devices is not None and gpu.visible_devices.strip() in ("", "-1")
+    if subject.plan.runtime == "local" and hidden:
+        message = f"CUDA_VISIBLE_DEVICES={gpu.visible_devices} hides {names} from the training."
+        remedy = Remedy("Show it again, in this shell", ("unset CUDA_VISIBLE_DEVICES",))
+        return _missing(subject, message, evidence, (remedy,))
     if subject.plan.runtime == "local" and not subject.files:
         return ok(f"{names}, driver {gpu.driver_version}; a local run needs no more.", **evidence)
     return _in_containers(subject, gpu, names, evidence)
@@ -126,7 +131,11 @@ def _fits(subject: Subject) -> Verdict:
     if gpu is None:
         return skipped("There is no GPU whose memory could be compared (QCA401).")
     if gpu.mig:
-        return skipped(f"{gpu.name} is in MIG mode; which slice the training gets is not known.")
+        return skipped(
+            f"{gpu.name} is in MIG mode: the training gets one slice, not the GPU.\nThe slices: "
+            + (", ".join(_slice(one) for one in gpu.mig_devices) or "none is set up"),
+            slices=[one.model_dump() for one in gpu.mig_devices],
+        )
     needed = trainer.predicted_peak_bytes + trainer.context_bytes
     evidence = {
         "predicted_peak_bytes": trainer.predicted_peak_bytes,
@@ -154,6 +163,11 @@ def _fits(subject: Subject) -> Verdict:
         f"{gpu.name}.\n{parts}.",
         **evidence,
     )
+
+
+def _slice(device: MigDevice) -> str:
+    free, total = format_size(device.memory_free), format_size(device.memory_total)
+    return f"{device.name} ({free} free of {total})"
 
 
 def _gpu_of(gpu: GpuDriver | NoGpuDriver) -> Gpu | None:

