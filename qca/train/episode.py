@@ -97,11 +97,7 @@ def adjoint_episode(
     seen.clear()
     gradient: Tensor | None = None
     for t in reversed(range(steps)):
-        # The first state is given: nothing asks for its gradient.
-        state = states.pop().requires_grad_(t > 0)
-        step = evolution.advance(disturb(state, t))
-        _pull_back(step, gradient, pulls.pop(t + 1, None))
-        gradient = state.grad
+        gradient = _step_back(evolution, states.pop(), t, disturb, gradient, pulls.pop(t + 1, None))
         between()
     return outcome
 
@@ -144,6 +140,23 @@ def _pulls(loss: Loss, start: Tensor, seen: Mapping[int, Step]) -> tuple[Outcome
     flat = [part for leaf in leaves.values() for part in leaf]
     gradients = iter(torch.autograd.grad(total, flat, allow_unused=True))
     return outcome, {moment: _Pull(next(gradients), next(gradients)) for moment in leaves}
+
+
+def _step_back(
+    evolution: Evolution,
+    state: Tensor,
+    t: int,
+    disturb: Disturb,
+    gradient: Tensor | None,
+    pull: _Pull | None,
+) -> Tensor | None:
+    """Make step t again, go back through it, and return the gradient of the state before it.
+
+    The step's graph is gone when this returns.
+    """
+    state.requires_grad_(t > 0)  # the first state is given: nothing asks for its gradient
+    _pull_back(evolution.advance(disturb(state, t)), gradient, pull)
+    return state.grad
 
 
 def _pull_back(step: Step, gradient: Tensor | None, pull: _Pull | None) -> None:

@@ -73,12 +73,13 @@ def train(
     device = _device(config)
     folder = RunFolder(run_dir)
     with folder.hold(), _memory_errors(config):
-        if folder.is_used() and not resume:
-            raise InputError(
-                f"{run_dir}: this run has been started already",
-                hint="Continue it with --resume, or start another with --run NAME.",
-            )
-        folder.check_config(config)
+        if folder.is_used():
+            if not resume:
+                raise InputError(
+                    f"{run_dir}: this run has been started already",
+                    hint="Continue it with --resume, or start another with --run NAME.",
+                )
+            folder.check_config(config)
         folder.beat()
         found, warnings = checkpoints.newest_intact(folder.checkpoints)
         trainer = Trainer(config, device)

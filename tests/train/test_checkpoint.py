@@ -1,0 +1,150 @@
+import json
+import resource
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors import safe_open
+
+from qca.errors import CheckpointError
+from qca.train import checkpoint as checkpoints
+from qca.train.checkpoint import Checkpoint
+from qca.train.plateau import Plateau
+
+
+def _checkpoint(episode: int, size: int = 3) -> Checkpoint:
+    return Checkpoint(
+        episode=episode,
+        tensors={
+            "model.a": torch.full((size, 2), float(episode)),
+            "model.b": torch.arange(4, dtype=torch.bfloat16),
+            "optimizer.step.a": torch.tensor(1.0),
+        },
+        plateau=Plateau(best=0.125, stalled=7, halvings=1),
+        config={"grid": 8, "seed": 0},
+    )
+
+
+def _write(folder: Path, *episodes: int, keep: int = 9) -> list[Path]:
+    return [checkpoints.write(folder, _checkpoint(e), keep=keep) for e in episodes]
+
+
+def _names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_what_is_read_is_what_was_written(tmp_path):
+    (path,) = _write(tmp_path, 5)
+    found, written = checkpoints.read(path), _checkpoint(5)
+    assert (found.episode, found.plateau, found.config) == (
+        written.episode,
+        written.plateau,
+        written.config,
+    )
+    assert found.tensors.keys() == written.tensors.keys()
+    for name, tensor in written.tensors.items():
+        assert found.tensors[name].dtype == tensor.dtype
+        assert torch.equal(found.tensors[name], tensor)
+
+
+def test_the_file_is_plain_safetensors_with_its_configuration_as_json(tmp_path):
+    (path,) = _write(tmp_path, 5)
+    with safe_open(path, framework="np") as file:
+        metadata = file.metadata()
+    assert json.loads(metadata["qca"])["config"] == {"grid": 8, "seed": 0}
+    assert len(metadata["sha256"]) == 64
+
+
+@pytest.mark.parametrize(("keep", "left"), [(1, [4]), (3, [2, 3, 4]), (9, [1, 2, 3, 4])])
+def test_the_newest_are_kept(tmp_path, keep, left):
+    _write(tmp_path, 1, 2, 3, 4, keep=keep)
+    assert [episode for episode, _ in checkpoints.listed(tmp_path)] == left
+
+
+def _flip_a_byte(path: Path, where: float) -> None:
+    content = bytearray(path.read_bytes())
+    content[int(where * len(content))] ^= 1
+    path.write_bytes(content)
+
+
+DAMAGES = {
+    "empty": lambda path: path.write_bytes(b""),
+    "cut": lambda path: path.write_bytes(path.read_bytes()[:-5]),
+    "cut in the header": lambda path: path.write_bytes(path.read_bytes()[:50]),
+    "not safetensors": lambda path: path.write_bytes(b"PK\3\4" + bytes(1000)),
+    "a byte of a tensor": lambda path: _flip_a_byte(path, 0.99),
+    "the configuration": lambda path: _replace(path, '"grid": 8', '"grid": 9'),
+    "the episode": lambda path: _replace(path, '"episode": 9', '"episode": 7'),
+    "a folder": lambda path: (path.unlink(), path.mkdir()),
+}
+
+
+def _replace(path: Path, old: str, new: str) -> None:
+    """Change the description, which stands in the file as JSON inside of a JSON string."""
+    before, after = (json.dumps(text)[1:-1].encode() for text in (old, new))
+    content = path.read_bytes()
+    assert before in content
+    path.write_bytes(content.replace(before, after))
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES.keys())
+def test_a_damaged_one_is_passed_over_and_named(tmp_path, damage):
+    good, bad = _write(tmp_path, 8, 9)
+    damage(bad)
+    found, damaged = checkpoints.newest_intact(tmp_path)
+    assert found is not None
+    assert found.episode == 8
+    assert len(damaged) == 1
+    assert str(bad) in damaged[0]
+    assert good.exists()
+    assert bad.exists()
+
+
+def test_where_none_is_intact_that_is_an_error_and_all_stay(tmp_path):
+    for path in _write(tmp_path, 1, 2):
+        _flip_a_byte(path, 0.99)
+    with pytest.raises(CheckpointError, match="no checkpoint can be read"):
+        checkpoints.newest_intact(tmp_path)
+    assert len(_names(tmp_path)) == 2
+
+
+def test_where_there_is_none_there_is_none(tmp_path):
+    assert checkpoints.newest_intact(tmp_path) == (None, [])
+
+
+def test_an_intact_one_behind_a_damaged_one_is_never_removed_for_it(tmp_path):
+    """Going on from 8 with a damaged 9 beside it, one is kept: the new one, then the next."""
+    _, bad = _write(tmp_path, 8, 9)
+    _flip_a_byte(bad, 0.99)
+    _write(tmp_path, 8, keep=1)
+    found, _ = checkpoints.newest_intact(tmp_path)
+    assert found is not None
+    assert found.episode == 8
+
+
+@contextmanager
+def no_room_beyond(size: int):
+    """The kernel refuses to let any file grow beyond `size`, as a full disk would."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def test_no_room_leaves_the_last_good_one_and_nothing_half_written(tmp_path):
+    _write(tmp_path, 1)
+    with no_room_beyond(2**16), pytest.raises(CheckpointError) as raised:
+        checkpoints.write(tmp_path, _checkpoint(2, size=2**16), keep=1)
+    assert "cannot be written" in raised.value.message
+    assert "episode-00000001" in raised.value.hint
+    assert _names(tmp_path) == ["episode-00000001.safetensors"]
+    found, _ = checkpoints.newest_intact(tmp_path)
+    assert found is not None
+
+
+def test_a_folder_that_is_gone_is_a_checkpoint_error(tmp_path):
+    with pytest.raises(CheckpointError, match="cannot be written"):
+        _write(tmp_path / "gone", 1)

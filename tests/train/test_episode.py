@@ -1,0 +1,215 @@
+"""The adjoint episode is plain autograd's, number for number, in one step's memory."""
+
+import gc
+import itertools
+import weakref
+
+import pytest
+import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
+
+from qca.model.evolution import Evolution
+from qca.model.losses import LOSSES, Evolutionary
+from qca.model.noise import Noise
+from qca.model.state import initial_state
+from qca.train.episode import Episode, Outcome, adjoint_episode, plain_episode
+from tests.model.lively import lively_evolution
+
+# Gradients smaller than this could agree by being rounding noise.
+NORM_FLOOR = 1e-2
+
+
+def _run(
+    episode: Episode,
+    evolution: Evolution,
+    *,
+    loss: str = "evolutionary",
+    moments: int = 1,
+    rate: float = 0.0,
+    steps: int = 8,
+    grid: int = 8,
+    batch: int = 1,
+) -> tuple[Outcome, dict[str, torch.Tensor]]:
+    psi = initial_state(0, range(batch), d_state=4, grid=grid)
+    evolution.zero_grad()
+    outcome = episode(
+        evolution,
+        psi,
+        steps=steps,
+        loss=LOSSES[loss](moments),
+        disturb=Noise(0, range(batch), rate),
+    )
+    return outcome, {
+        name: p.grad.clone() for name, p in evolution.named_parameters() if p.grad is not None
+    }
+
+
+def _assert_same(evolution: Evolution, **how) -> None:
+    plain, expected = _run(plain_episode, evolution, **how)
+    adjoint, found = _run(adjoint_episode, evolution, **how)
+    assert torch.stack([g.norm() for g in expected.values()]).norm() > NORM_FLOOR
+    assert found.keys() == expected.keys() == dict(evolution.named_parameters()).keys()
+    different = [name for name in found if not torch.equal(found[name], expected[name])]
+    assert different == []
+    assert torch.equal(plain.loss, adjoint.loss)
+    assert plain.terms == adjoint.terms
+    assert torch.equal(plain.energy, adjoint.energy)
+
+
+def _teaches(loss: str, update: str, gamma: float) -> bool:
+    return not (loss == "mse_energy" and update == "unitary" and gamma == 0)
+
+
+@pytest.mark.parametrize(
+    ("loss", "update", "gamma", "rate", "moments"),
+    [
+        case
+        for case in itertools.product(
+            LOSSES, ("cartesian", "unitary"), (0.0, 0.02), (0.0, 0.3), (1, 5)
+        )
+        if _teaches(*case[:3])
+    ],
+)
+def test_gradients_are_plain_autograds_to_the_last_bit(loss, update, gamma, rate, moments):
+    """Several moments too: a step takes its state in at one place, so sums run alike."""
+    evolution = lively_evolution(update, gamma)
+    _assert_same(evolution, loss=loss, moments=moments, rate=rate)
+
+
+@pytest.mark.parametrize("update", ["cartesian", "unitary"])
+@pytest.mark.parametrize(
+    "how",
+    [
+        {"grid": 4},
+        {"grid": 16},
+        {"batch": 3},
+        {"batch": 2, "grid": 12, "rate": 0.2},
+        {"steps": 1},
+        {"steps": 40},
+    ],
+    ids=str,
+)
+def test_and_for_any_grid_batch_and_number_of_steps(update, how):
+    _assert_same(lively_evolution(update, 0.02), moments=3, **how)
+
+
+def test_gradients_are_added_to_what_is_there():
+    evolution = lively_evolution("cartesian", 0.02)
+    _, once = _run(adjoint_episode, evolution)
+    psi = initial_state(0, [0], d_state=4, grid=8)
+    adjoint_episode(evolution, psi, steps=8, loss=Evolutionary(1))
+    for name, parameter in evolution.named_parameters():
+        torch.testing.assert_close(parameter.grad, 2 * once[name])
+
+
+@pytest.mark.parametrize("episode", [plain_episode, adjoint_episode])
+def test_the_state_given_is_left_as_it_was(episode):
+    psi = initial_state(0, [0], d_state=4, grid=8)
+    before = psi.clone()
+    episode(lively_evolution("cartesian"), psi, steps=3, loss=Evolutionary())
+    assert torch.equal(psi, before)
+    assert psi.grad is None
+    assert not psi.requires_grad
+
+
+class _GiveUp(Exception):  # noqa: N818
+    pass
+
+
+@pytest.mark.parametrize("episode", [plain_episode, adjoint_episode])
+def test_it_can_be_given_up_between_any_two_steps_there_and_back(episode):
+    evolution = lively_evolution("cartesian")
+    psi = initial_state(0, [0], d_state=4, grid=8)
+    calls = 0
+
+    def between() -> None:
+        nonlocal calls
+        calls += 1
+        if calls == limit:
+            raise _GiveUp
+
+    limit = 0
+    episode(evolution, psi, steps=5, loss=Evolutionary(), between=between)
+    assert calls == 10
+    for stop_at in range(1, 11):
+        calls, limit = 0, stop_at
+        with pytest.raises(_GiveUp):
+            episode(evolution, psi, steps=5, loss=Evolutionary(), between=between)
+
+
+class _Saved:
+    """Counts the bytes that autograd keeps for its backward pass, now and at most."""
+
+    def __init__(self) -> None:
+        self.live = self.peak = 0
+
+    def keep(self, tensor: torch.Tensor) -> "_Kept":
+        return _Kept(self, tensor)
+
+    @staticmethod
+    def give(kept: "_Kept") -> torch.Tensor:
+        return kept.tensor
+
+
+class _Kept:
+    def __init__(self, saved: _Saved, tensor: torch.Tensor) -> None:
+        self.tensor = tensor
+        self.saved = saved
+        saved.live += tensor.nbytes
+        saved.peak = max(saved.peak, saved.live)
+
+    def __del__(self) -> None:
+        self.saved.live -= self.tensor.nbytes
+
+
+def _peak_saved(episode: Episode, steps: int) -> int:
+    saved = _Saved()
+    with torch.autograd.graph.saved_tensors_hooks(saved.keep, saved.give):
+        _run(episode, lively_evolution("cartesian", 0.02), steps=steps, rate=0.2)
+    return saved.peak
+
+
+def test_only_one_steps_graph_is_alive_however_long_the_episode():
+    one_step = _peak_saved(plain_episode, 1)
+    assert _peak_saved(adjoint_episode, 3) == _peak_saved(adjoint_episode, 12) <= 1.01 * one_step
+    assert _peak_saved(plain_episode, 12) > 11 * one_step  # the count does see a whole graph
+
+
+class _Live(TorchDispatchMode):
+    """Counts the bytes of all storages made while it is on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.live = self.peak = 0
+        self.known: set[int] = set()
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        result = func(*args, **(kwargs or {}))
+        for leaf in tree_leaves(result):
+            if isinstance(leaf, torch.Tensor) and id(leaf.untyped_storage()) not in self.known:
+                storage = leaf.untyped_storage()
+                self.known.add(id(storage))
+                self.live += storage.nbytes()
+                weakref.finalize(storage, self._gone, id(storage), storage.nbytes())
+        self.peak = max(self.peak, self.live)
+        return result
+
+    def _gone(self, key: int, size: int) -> None:
+        self.known.discard(key)
+        self.live -= size
+
+
+def _peak_live(steps: int) -> int:
+    gc.collect()
+    evolution = lively_evolution("cartesian", 0.02)
+    _run(adjoint_episode, evolution, steps=1)  # from here on the gradients are there
+    psi = initial_state(0, [0], d_state=4, grid=8)
+    with _Live() as live:
+        adjoint_episode(evolution, psi, steps=steps, loss=Evolutionary(1))
+    return live.peak
+
+
+def test_a_longer_episode_costs_its_states_and_nothing_else():
+    state = 8 * 4 * 8 * 8  # complex64, d_state 4, grid 8x8
+    assert _peak_live(30) - _peak_live(10) == 20 * state
