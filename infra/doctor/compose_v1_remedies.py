@@ -8,13 +8,12 @@ from packaging.utils import canonicalize_name
 
 from infra.doctor.check import Remedy
 from infra.doctor.compose_v1 import Works, pins_to_mend, predict
-from infra.doctor.plugin import install_plugin
+from infra.doctor.plugin import SEE_QCA201
 from infra.host.facts import (
     ComposeFacts,
     ComposePlugin,
     ComposeV1,
     Library,
-    SystemFacts,
 )
 
 CONSTRAINTS = Path(__file__).parents[1] / "data" / "compose-v1-constraints.txt"
@@ -37,12 +36,10 @@ _IMPORTS = (
 _ENVIRONMENT = "~/.local/share/qca/compose-v1"
 
 
-def remedies_for_v1(
-    compose: ComposeV1, plugin: ComposeFacts | None, system: SystemFacts | None
-) -> tuple[Remedy, ...]:
+def remedies_for_v1(compose: ComposeV1, plugin: ComposeFacts | None) -> tuple[Remedy, ...]:
     """Return the ways out in the order in which to try them."""
     remedies = (
-        _modern(plugin, system),
+        _modern(plugin),
         _as_distributed(compose),
         _own_environment(),
         _downgrade(compose),
@@ -50,13 +47,13 @@ def remedies_for_v1(
     return tuple(remedy for remedy in remedies if remedy is not None)
 
 
-def _modern(plugin: ComposeFacts | None, system: SystemFacts | None) -> Remedy:
+def _modern(plugin: ComposeFacts | None) -> Remedy:
     if isinstance(plugin, ComposePlugin):
         return Remedy(
             f"Use Compose {plugin.version}, which is here: `docker compose`, with a space",
             ("docker compose ps",),
         )
-    return install_plugin(system)
+    return SEE_QCA201
 
 
 def _as_distributed(compose: ComposeV1) -> Remedy | None:

@@ -13,12 +13,17 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent
 
 from infra.doctor.interpolate import BadVariableError, Missing, interpolate, read_dotenv
 from qca.errors import InputError
+from qca.units import KIB
 
 # Compose files are a few kilobytes; a parser that keeps comments is slow on more.
-_LARGEST_FILE = 2**20
+_LARGEST_FILE = 256 * KIB
+
+# Compose's own schema goes about ten levels deep; the parser's time grows with the square.
+_DEEPEST = 50
 
 _NAMES = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
 """The names that Compose looks for, in its order of preference."""
@@ -116,7 +121,7 @@ def _override_of(path: Path) -> str | None:
 def _text(path: Path) -> str:
     try:
         if path.stat().st_size > _LARGEST_FILE:
-            raise InputError(f"{path}: larger than 1 MiB", hint="That is no compose file.")
+            raise InputError(f"{path}: larger than 256 KiB", hint="That is no compose file.")
         return path.read_text(encoding="utf-8")
     except FileNotFoundError:
         raise InputError(f"{path}: no such file", hint="Check the path given to -f.") from None
@@ -136,7 +141,10 @@ def _dotenv(path: Path) -> dict[str, str]:
 
 def _parsed(path: Path, text: str) -> CommentedMap:
     try:
+        _refuse_deep_nesting(path, text)
         document = YAML(typ="rt").load(text)
+    except InputError:
+        raise
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = f"{path}:{mark.line + 1}" if mark else f"{path}"
@@ -148,6 +156,18 @@ def _parsed(path: Path, text: str) -> CommentedMap:
     if not isinstance(document, CommentedMap):
         raise InputError(f"{path}:1: not a compose file: no `services` there", hint=_MEND_FIRST)
     return document
+
+
+def _refuse_deep_nesting(path: Path, text: str) -> None:
+    depth = 0
+    for event in YAML().parse(text):
+        if isinstance(event, CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, CollectionEndEvent):
+            depth -= 1
+        if depth > _DEEPEST:
+            line = event.start_mark.line + 1
+            raise InputError(f"{path}:{line}: nested too deeply", hint=_MEND_FIRST)
 
 
 _MEND_FIRST = "Nothing in the file was judged, and nothing in it was changed."

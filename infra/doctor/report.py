@@ -142,10 +142,10 @@ def _lines(findings: Iterable[Finding]) -> Table:
 
 def _print_block(console: Console, finding: Finding) -> None:
     console.print()
-    head = _signed(finding).append(finding.title, style="bold")
-    if finding.location:
-        head.append(f"  {finding.location.file}:{finding.location.line}")
-    console.print(head, soft_wrap=True)
+    console.print(_signed(finding).append(finding.title, style="bold"))
+    if finding.location:  # never folded, so that a terminal can open it
+        place = f"  {finding.location.file}:{finding.location.line}"
+        console.print(Text(place, style="underline"), soft_wrap=True)
     for paragraph in finding.message.split("\n"):
         console.print(Padding(Text(paragraph), (0, 0, 0, 2)))
     for remedy in finding.remedies:

@@ -232,7 +232,7 @@ def test_compose_v1_remedies_come_least_invasive_first():
 
     commands = [" ; ".join(remedy.commands) for remedy in finding.remedies]
 
-    assert "cli-plugins/docker-compose" in commands[0] or "docker-compose-linux" in commands[0]
+    assert commands[0] == "qca doctor --only QCA201"
     assert "PYTHONNOUSERSITE=1 /usr/bin/docker-compose ps" in commands[1]
     assert "python3 -m venv" in commands[2]
     assert "-m pip install --user" in commands[3]

@@ -5,7 +5,7 @@ import shlex
 from infra.doctor.check import Check, Remedy, Severity, Subject, Verdict, ok, seen, skipped, value
 from infra.doctor.compose_v1 import Breaks, NotMeasured, predict
 from infra.doctor.compose_v1_remedies import remedies_for_v1
-from infra.doctor.plugin import install_plugin, link_plugin
+from infra.doctor.plugin import SEE_QCA201, install_plugin, link_plugin
 from infra.host.facts import (
     ComposePlugin,
     ComposeV1,
@@ -62,7 +62,7 @@ def _old(subject: Subject) -> Verdict:
         Severity.INFO if has_plugin else Severity.WARNING,
         message,
         {"path": compose.path, "version": compose.version},
-        () if has_plugin else (install_plugin(seen(subject.facts.system)),),
+        () if has_plugin else (SEE_QCA201,),
     )
 
 
@@ -122,7 +122,7 @@ def _broken(
         _severity_of_v1(subject),
         message,
         {**evidence, "error": prediction.error, "error_class": prediction.error_class},
-        remedies_for_v1(compose, seen(subject.facts.compose), seen(subject.facts.system)),
+        remedies_for_v1(compose, seen(subject.facts.compose)),
     )
 
 
@@ -136,7 +136,7 @@ def _cannot_import(subject: Subject, compose: ComposeV1, missing: list[str]) -> 
         _severity_of_v1(subject),
         message,
         {**_evidence(compose), "missing": missing},
-        remedies_for_v1(compose, seen(subject.facts.compose), seen(subject.facts.system)),
+        remedies_for_v1(compose, seen(subject.facts.compose)),
     )
 
 

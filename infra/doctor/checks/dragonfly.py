@@ -32,7 +32,7 @@ def _plan_starts(subject: Subject) -> Verdict:
         )
         return ok("\n".join([headline, *_left_alone(subject)]), **evidence)
     message = (
-        f"Dragonfly would refuse to start: {rules.refusal(threads, release)}\n"
+        f"Dragonfly would say: {rules.refusal(threads, release)}\n"
         f"It wants 256 MiB for each of its {threads} threads; "
         f"maxmemory is {format_size(maxmemory)}.\n{_two_answers(subject, threads, maxmemory)}"
     )

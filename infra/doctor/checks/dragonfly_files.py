@@ -71,7 +71,7 @@ def _starts(subject: Subject, file: ComposeFile, dragonfly: Dragonfly) -> Verdic
     if not rules.refuses(count, maxmemory):
         return ok(f"Service {name}: Dragonfly starts with {how}.", **evidence)
     message = (
-        f"Service {name}: Dragonfly would refuse to start: {rules.refusal(count, release)}\n"
+        f"Service {name}: Dragonfly would say: {rules.refusal(count, release)}\n"
         f"It wants 256 MiB for each thread, and would have {how}.\n"
         f"{_answers(count, maxmemory)}"
     )

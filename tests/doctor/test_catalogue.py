@@ -1,0 +1,74 @@
+"""The catalogue is whole, its IDs are stable, and the docs say what it says."""
+
+from pathlib import Path
+
+import pytest
+
+from infra.doctor.catalogue import UnknownCheckError, find, page
+from infra.doctor.checks import CHECKS
+from infra.host.facts import HostFacts
+
+DOCS = Path(__file__).parents[2] / "docs" / "checks.md"
+CENTURIES = {
+    "docker": "1",
+    "compose": "2",
+    "dragonfly": "3",
+    "gpu": "4",
+    "python": "5",
+    "host": "6",
+    "file": "7",
+}
+
+
+def test_the_docs_page_is_what_the_catalogue_writes():
+    command = "python -m infra.doctor.catalogue > docs/checks.md"
+
+    assert DOCS.read_text() == page(), f"out of date; run: {command}"
+
+
+def test_ids_are_unique_and_in_order():
+    ids = [check.id for check in CHECKS]
+
+    assert ids == sorted(set(ids))
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.id)
+def test_a_check_is_complete(check):
+    assert check.id[:4] == f"QCA{CENTURIES[check.category]}"
+    assert check.url.startswith("https://")
+    assert all(len(text) > 10 for text in (check.looks_at, check.why, check.mend))
+    assert not check.title.endswith(".")
+    assert set(check.needs) <= set(HostFacts.model_fields)
+
+
+def test_the_ids_that_others_rely_on_mean_what_was_agreed():
+    titles = {check.id: check.title.lower() for check in CHECKS}
+
+    for check_id, word in {
+        "QCA101": "daemon",
+        "QCA201": "compose v2",
+        "QCA202": "compose v1",
+        "QCA203": "cannot talk to the daemon",
+        "QCA301": "refuse to start",
+        "QCA302": "fit into one another",
+        "QCA401": "gpu for containers",
+        "QCA402": "does not fit the gpu",
+    }.items():
+        assert word in titles[check_id]
+
+
+@pytest.mark.parametrize("given", ["QCA301", "qca301", " Qca301 ", "301"])
+def test_a_check_is_found_by_its_id_in_any_case(given):
+    assert find(given).id == "QCA301"
+
+
+def test_an_unknown_id_lists_what_comes_near():
+    with pytest.raises(UnknownCheckError) as error:
+        find("QCA310")
+
+    assert "QCA301" in error.value.near
+
+
+def test_qca203_says_why_a_docker_host_wrapper_cannot_help():
+    assert "DOCKER_HOST" in find("QCA203").why
+    assert "cannot help" in find("QCA203").why

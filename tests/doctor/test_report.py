@@ -1,0 +1,159 @@
+"""The report: for people at 80 columns, for scripts as one document of a fixed shape."""
+
+import json
+from pathlib import Path
+
+import jsonschema
+import pytest
+
+from infra.doctor.check import Severity
+from infra.doctor.examine import examine
+from infra.doctor.report import render_json, render_text, summary
+from tests.doctor.builders import compose_file, config, host, seeds_laptop
+
+GOLDEN = Path(__file__).parent / "data" / "seeds_laptop.txt"
+SEEDS_STACK = {"runtime": "compose", "maxmemory": "2GiB", "proactor_threads": 16}
+
+_TEXT = {"type": "string", "minLength": 1}
+_SEVERITIES = ["ok", "info", "warning", "error", "skipped"]
+SCHEMA = {
+    "type": "object",
+    "additionalProperties": False,
+    "required": ["schema_version", "host", "summary", "findings"],
+    "properties": {
+        "schema_version": {"const": 1},
+        "host": {"type": "object", "minProperties": 1},
+        "summary": {
+            "type": "object",
+            "additionalProperties": False,
+            "required": _SEVERITIES,
+            "properties": {name: {"type": "integer", "minimum": 0} for name in _SEVERITIES},
+        },
+        "findings": {
+            "type": "array",
+            "items": {
+                "type": "object",
+                "additionalProperties": False,
+                "required": [
+                    *("id", "category", "severity", "title", "message"),
+                    *("evidence", "remedies", "url", "location"),
+                ],
+                "properties": {
+                    "id": {"type": "string", "pattern": "^QCA[1-7][0-9]{2}$"},
+                    "category": {
+                        "enum": ["docker", "compose", "dragonfly", "gpu", "python", "host", "file"]
+                    },
+                    "severity": {"enum": _SEVERITIES},
+                    "title": _TEXT,
+                    "message": _TEXT,
+                    "evidence": {"type": "object"},
+                    "remedies": {
+                        "type": "array",
+                        "items": {
+                            "type": "object",
+                            "required": ["title", "commands", "automatic"],
+                            "properties": {
+                                "title": _TEXT,
+                                "commands": {"type": "array", "items": _TEXT},
+                                "automatic": {"type": "boolean"},
+                                "breaks": {"type": "string"},
+                            },
+                            "additionalProperties": False,
+                        },
+                    },
+                    "url": {"type": "string", "pattern": "^https://"},
+                    "location": {
+                        "oneOf": [
+                            {"type": "null"},
+                            {
+                                "type": "object",
+                                "additionalProperties": False,
+                                "required": ["file", "line"],
+                                "properties": {
+                                    "file": _TEXT,
+                                    "line": {"type": "integer", "minimum": 1},
+                                },
+                            },
+                        ]
+                    },
+                },
+            },
+        },
+    },
+}
+
+
+def test_json_has_the_agreed_shape(tmp_path):
+    file = compose_file(tmp_path, "services:\n  a:\n    image: dragonflydb/dragonfly\n")
+    facts = seeds_laptop()
+    findings = examine(facts, config(SEEDS_STACK), files=[file])
+
+    document = json.loads(render_json(findings, facts))
+
+    jsonschema.validate(document, SCHEMA)
+    assert sum(document["summary"].values()) == len(document["findings"]) == len(findings)
+    assert any(finding["location"] for finding in document["findings"])
+    assert any(finding["remedies"] for finding in document["findings"])
+
+
+def test_json_of_a_host_where_little_can_be_seen():
+    facts = host(docker="hung", gpu="hung", system="hung", python="hung")
+
+    document = json.loads(render_json(examine(facts, config()), facts))
+
+    jsonschema.validate(document, SCHEMA)
+    assert document["host"]["docker"] is None
+    assert document["summary"]["skipped"] >= 4
+
+
+def test_text_of_the_seeds_evening_is_as_agreed():
+    """Golden; after a wanted change, look at the difference and write the file anew."""
+    text = render_text(examine(seeds_laptop(), config(SEEDS_STACK)))
+
+    # The one path that depends on where qca is installed.
+    lines = [
+        line if "compose-v1-constraints" not in line else "      PIP" for line in text.splitlines()
+    ]
+    assert lines == GOLDEN.read_text().splitlines()
+
+
+def test_the_seeds_evening_gets_the_three_findings_with_the_numbers():
+    findings = {f.id: f for f in examine(seeds_laptop(), config(SEEDS_STACK))}
+
+    assert "Not supported URL scheme http+docker" in findings["QCA203"].message
+    assert "There are 16 threads, so 4.00GiB are required" in findings["QCA301"].message
+    for check, severity in {
+        "QCA202": Severity.WARNING,
+        "QCA203": Severity.ERROR,
+        "QCA301": Severity.ERROR,
+    }.items():
+        assert findings[check].severity is severity
+
+
+@pytest.mark.parametrize("width", [40, 80, 132])
+def test_only_commands_run_over_the_edge(width):
+    text = render_text(examine(seeds_laptop(), config(SEEDS_STACK)), width=width)
+
+    for line in text.splitlines():
+        assert len(line) <= width or line.startswith("      ") or "https://" in line
+
+
+def test_plain_text_has_no_escapes_and_coloured_text_has():
+    findings = examine(seeds_laptop(), config())
+
+    assert "\x1b" not in render_text(findings)
+    assert "\x1b[" in render_text(findings, color=True)
+
+
+def test_the_worst_comes_last_and_then_the_count():
+    lines = render_text(examine(seeds_laptop(), config(SEEDS_STACK))).splitlines()
+
+    blocks = [line.split()[0] for line in lines if line.startswith(("info ", "warning ", "error "))]
+    assert blocks == sorted(blocks, key=["info", "warning", "error"].index)
+    assert lines[-1].startswith(f"{summary(examine(seeds_laptop(), config(SEEDS_STACK)))['ok']} ok")
+
+
+def test_what_comes_from_outside_is_printed_as_it_is():
+    odd = host(docker="[bold]not markup[/bold] :smile:")
+
+    assert "[bold]not markup[/bold] :smile:" in render_text(examine(odd, config()), width=200)
