@@ -197,7 +197,9 @@ def _parse(path: Path, text: str) -> dict[str, Any]:
     try:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{path}: {error}", hint="The file is not valid TOML there.") from None
+        line = re.search(r"at line (\d+)", str(error))
+        number = line[1] if line else len(text.splitlines())  # "at end of document"
+        raise InputError(f"{path}:{number}: {error}", hint="It is not valid TOML there.") from None
     for key, value in tables.items():
         if not isinstance(value, dict):
             raise InputError(

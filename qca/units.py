@@ -17,7 +17,7 @@ MIB = 2**20
 GIB = 2**30
 
 _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5, "e": 6}
-_SIZE = re.compile(r"(?P<number>\d+(?:\.\d+)?)(?:(?P<unit>[kmgtpe])i?)?b?", re.IGNORECASE)
+_SIZE = re.compile(r"(?P<number>[0-9]+(?:\.[0-9]+)?)(?:(?P<unit>[kmgtpe])i?)?b?", re.IGNORECASE)
 _LARGEST = 2**63 - 1  # Docker and Dragonfly keep sizes in a signed 64-bit integer
 
 
