@@ -1,0 +1,64 @@
+"""Trainings of a second or two, and what a test wants to know of them."""
+
+import threading
+from pathlib import Path
+
+from qca.config import TrainConfig
+from qca.train import checkpoint as checkpoints
+from qca.train.checkpoint import Checkpoint
+from qca.train.loop import train
+from qca.train.metrics import EpisodeRecord, Event, read_records
+
+SMALL = TrainConfig(
+    device="cpu",
+    grid=8,
+    d_state=2,
+    hidden_channels=4,
+    steps=4,
+    episodes=6,
+    checkpoint_every=2,
+    recompute="step",
+    learning_rate=1e-2,
+    max_noise=1.0,
+)
+
+
+def small(**changes) -> TrainConfig:
+    return SMALL.model_copy(update=changes)
+
+
+class StopAfter:
+    """Is set after it has been looked at so many times, which is once between any two steps."""
+
+    def __init__(self, looks: int) -> None:
+        self.looks = looks
+
+    def is_set(self) -> bool:
+        self.looks -= 1
+        return self.looks < 0
+
+
+def run(config: TrainConfig, folder: Path, *, resume: bool = False, stop=None) -> list[Event]:
+    events: list[Event] = []
+    train(config, folder, resume=resume, stop=stop or threading.Event(), on_event=events.append)
+    return events
+
+
+def kinds(events: list[Event]) -> list[str]:
+    return [event.event for event in events]
+
+
+def newest(folder: Path) -> Checkpoint:
+    found, _ = checkpoints.newest_intact(folder / "checkpoints")
+    assert found is not None
+    return found
+
+
+def learned(folder: Path) -> list[dict]:
+    """Return the records without what a clock or a memory gauge says."""
+    measured = {"seconds", "steps_per_second", "memory_bytes"}
+    return [r.model_dump(exclude=measured) for r in read_records(folder / "metrics.jsonl")]
+
+
+def records(events: list[Event]) -> list[EpisodeRecord]:
+    return [event for event in events if isinstance(event, EpisodeRecord)]

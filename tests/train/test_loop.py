@@ -1,0 +1,320 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from qca.errors import CheckpointError, InputError, LaunchError, PlanError, QcaError
+from qca.model import noise
+from qca.train import checkpoint as checkpoints
+from qca.train import trainer as trainer_module
+from qca.train.folder import CHANGEABLE, RunFolder
+from qca.train.metrics import CheckpointWritten, Finished, Started, read_records
+from qca.train.trainer import Trainer, new_model
+from tests.train.small import StopAfter, kinds, learned, newest, records, run, small
+from tests.train.test_checkpoint import no_room_beyond
+
+
+def _assert_same_training(one: Path, other: Path) -> None:
+    a, b = newest(one), newest(other)
+    assert (a.episode, a.plateau) == (b.episode, b.plateau)
+    assert a.tensors.keys() == b.tensors.keys()
+    assert [name for name in a.tensors if not torch.equal(a.tensors[name], b.tensors[name])] == []
+    assert learned(one) == learned(other)
+
+
+def test_a_training_from_start_to_end(tmp_path):
+    events = run(small(), tmp_path / "run")
+    assert kinds(events) == [
+        "started",
+        *("episode", "episode", "checkpoint") * 3,
+        "finished",
+    ]
+    first, last = events[0], events[-1]
+    assert isinstance(first, Started)
+    assert (first.first_episode, first.episodes, first.warnings) == (1, 6, ())
+    assert first.parameters == sum(p.numel() for p in new_model(small()).parameters())
+    assert last == Finished(reason="complete", episodes=6)
+    assert read_records(tmp_path / "run/metrics.jsonl") == records(events)
+    assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [
+        *("checkpoints", "config.json", "heartbeat", "lock", "metrics.jsonl")
+    ]
+    assert json.loads((tmp_path / "run/config.json").read_text()) == small().model_dump(mode="json")
+
+
+def test_a_record_says_what_was_learned(tmp_path):
+    record = records(run(small(episodes=1), tmp_path))[0]
+    weighed = {"survival": 10, "symmetry": 5, "complexity": 1}
+    total = sum(weighed[name] * value for name, value in record.components.items())
+    assert record.loss == pytest.approx(total, rel=1e-5)
+    assert record.gradient_norm > 0.01
+    assert record.steps_per_second == pytest.approx(4 / record.seconds)
+    assert record.memory_bytes > 100 * 2**20  # torch alone takes more
+    assert record.learning_rate == 1e-2
+
+
+def test_the_loss_goes_down(tmp_path):
+    losses = [r.loss for r in records(run(small(episodes=40, loss="structure"), tmp_path))]
+    assert sum(losses[-5:]) < 0.9 * sum(losses[:5])
+
+
+def test_the_last_episode_has_a_checkpoint_although_it_is_not_due(tmp_path):
+    run(small(episodes=3), tmp_path)
+    assert newest(tmp_path).episode == 3
+
+
+# Looks: one before each episode, and one after each of its 4 steps there and 4 back.
+@pytest.mark.parametrize(
+    ("looks", "whole"), [(0, 0), (3, 0), (9, 1), (14, 1), (26, 2), (33, 3), (47, 5)]
+)
+@pytest.mark.parametrize("recompute", ["none", "step"])
+def test_a_stopped_training_goes_on_as_if_it_had_never_stopped(
+    tmp_path, monkeypatch, looks, whole, recompute
+):
+    monkeypatch.setattr(noise, "CURRICULUM_EPISODES", 3)
+    config = small(recompute=recompute)
+    run(config, tmp_path / "whole")
+    stopped = run(config, tmp_path / "stopped", stop=StopAfter(looks))
+    assert stopped[-1] == Finished(reason="stopped", episodes=whole)
+    assert newest(tmp_path / "stopped").episode == whole
+    events = run(config, tmp_path / "stopped", resume=True)
+    assert isinstance(events[0], Started)
+    assert events[0].first_episode == whole + 1
+    _assert_same_training(tmp_path / "whole", tmp_path / "stopped")
+
+
+def test_no_checkpoint_is_written_twice(tmp_path):
+    events = run(small(), tmp_path, stop=StopAfter(20))
+    written = [e.episode for e in events if isinstance(e, CheckpointWritten)]
+    assert written == [2]
+
+
+def test_lines_after_the_checkpoint_are_made_again(tmp_path):
+    """As after a kill: metrics say 3, the newest checkpoint 2, the last line is cut."""
+    run(small(), tmp_path / "whole")
+    run(small(episodes=3), tmp_path / "killed")
+    (tmp_path / "killed/checkpoints/episode-00000003.safetensors").unlink()
+    with (tmp_path / "killed/metrics.jsonl").open("a") as file:
+        file.write('{"event":"episode","epi')
+    run(small(), tmp_path / "killed", resume=True)
+    _assert_same_training(tmp_path / "whole", tmp_path / "killed")
+
+
+def test_a_killed_training_goes_on_as_if_it_had_never_stopped(tmp_path):
+    config = small(episodes=15, checkpoint_every=1)
+    code = (
+        "import sys, torch, pathlib; torch.set_num_threads(1)\n"
+        "from tests.train.small import run, SMALL\n"
+        "from qca.config import TrainConfig\n"
+        "run(TrainConfig.model_validate_json(sys.argv[1]), pathlib.Path(sys.argv[2]))"
+    )
+    killed = tmp_path / "killed"
+    child = subprocess.Popen([sys.executable, "-c", code, config.model_dump_json(), str(killed)])
+    while len(checkpoints.listed(killed / "checkpoints")) < 3:
+        assert child.poll() is None
+        time.sleep(0.01)
+    child.send_signal(signal.SIGKILL)
+    child.wait()
+    first = run(config, killed, resume=True)[0]
+    assert isinstance(first, Started)
+    assert first.first_episode > 3
+    run(config, tmp_path / "whole")
+    _assert_same_training(tmp_path / "whole", killed)
+    assert not list(killed.rglob("*.unfinished"))
+
+
+def test_a_damaged_checkpoint_is_passed_over_with_a_warning(tmp_path):
+    run(small(), tmp_path / "whole")
+    run(small(episodes=4), tmp_path / "damaged")
+    bad = tmp_path / "damaged/checkpoints/episode-00000004.safetensors"
+    bad.write_bytes(bad.read_bytes()[:-1])
+    first = run(small(), tmp_path / "damaged", resume=True)[0]
+    assert isinstance(first, Started)
+    assert first.first_episode == 3
+    assert "episode-00000004" in first.warnings[0]
+    _assert_same_training(tmp_path / "whole", tmp_path / "damaged")
+
+
+def test_a_complete_run_ends_at_once(tmp_path):
+    run(small(), tmp_path)
+    assert run(small(), tmp_path, resume=True) == [Finished(reason="already-complete", episodes=6)]
+
+
+def test_more_episodes_may_be_asked_of_a_complete_run(tmp_path):
+    run(small(), tmp_path / "whole")
+    run(small(episodes=3), tmp_path / "longer")
+    run(small(), tmp_path / "longer", resume=True)
+    _assert_same_training(tmp_path / "whole", tmp_path / "longer")
+
+
+def test_resume_where_nothing_is_starts(tmp_path):
+    assert run(small(episodes=1), tmp_path / "new", resume=True)[-1] == Finished(
+        reason="complete", episodes=1
+    )
+
+
+def test_a_run_is_not_started_twice(tmp_path):
+    run(small(episodes=1), tmp_path)
+    with pytest.raises(InputError, match="has been started already") as raised:
+        run(small(episodes=1), tmp_path)
+    assert "--resume" in raised.value.hint
+
+
+FIXED = {
+    "seed": 1,
+    "grid": 12,
+    "d_state": 3,
+    "hidden_channels": 8,
+    "steps": 5,
+    "update": "unitary",
+    "gamma": 0.5,
+    "batch_size": 2,
+    "loss": "structure",
+    "max_noise": 0.0,
+}
+
+
+@pytest.mark.parametrize(("key", "value"), FIXED.items())
+def test_another_configuration_is_refused_by_key_and_both_values(tmp_path, key, value):
+    run(small(episodes=1), tmp_path)
+    before = getattr(small(), key)
+    with pytest.raises(InputError, match=f"{key} was {before!r}.*now {value!r}"):
+        run(small(**{key: value}), tmp_path, resume=True)
+
+
+def test_every_key_is_either_fixed_or_changeable():
+    only_value = {"precision"}
+    assert {*FIXED, *CHANGEABLE, *only_value} == {*type(small()).model_fields}
+
+
+def test_a_smaller_learning_rate_may_be_asked_for_and_keeps_its_halvings(tmp_path):
+    run(small(episodes=2), tmp_path)
+    last = records(run(small(episodes=3, learning_rate=1e-3), tmp_path, resume=True))
+    assert [r.learning_rate for r in last] == [1e-3]
+
+
+def test_two_trainers_do_not_share_a_run(tmp_path):
+    with RunFolder(tmp_path).hold(), pytest.raises(LaunchError, match=f"process {os.getpid()} on"):
+        run(small(), tmp_path)
+    (tmp_path / "lock").write_text("process 1 on elsewhere, long gone")
+    assert kinds(run(small(episodes=1), tmp_path))[-1] == "finished"
+
+
+def test_a_loss_that_is_not_finite_ends_the_training_and_saves_nothing_bad(tmp_path, monkeypatch):
+    monkeypatch.setattr(trainer_module, "initial_state", _poisoned_from(3))
+    with pytest.raises(QcaError, match="episode 4: the loss is nan"):
+        run(small(), tmp_path)
+    assert newest(tmp_path).episode == 2
+    assert all(t.isfinite().all() for t in newest(tmp_path).tensors.values())
+    assert [r.episode for r in read_records(tmp_path / "metrics.jsonl")] == [1, 2, 3]
+    monkeypatch.undo()
+    run(small(), tmp_path / "whole")
+    run(small(), tmp_path, resume=True)
+    _assert_same_training(tmp_path / "whole", tmp_path)
+
+
+def _poisoned_from(sample: int):
+    true = trainer_module.initial_state
+
+    def initial_state(seed, samples, **shape):
+        psi = true(seed, samples, **shape)
+        return psi * float("nan") if samples[0] >= sample else psi
+
+    return initial_state
+
+
+def test_no_room_for_a_checkpoint_keeps_the_last_good_one(tmp_path):
+    run(small(episodes=2), tmp_path)
+    with no_room_beyond(2**15), pytest.raises(CheckpointError, match="cannot be written"):
+        run(small(), tmp_path, resume=True)
+    assert newest(tmp_path).episode == 2
+    run(small(), tmp_path, resume=True)
+    assert newest(tmp_path).episode == 6
+
+
+def test_a_run_folder_that_cannot_be_made_is_a_checkpoint_error(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(CheckpointError, match="cannot be written"):
+        run(small(), tmp_path / "file" / "run")
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may write to read-only folders")
+def test_a_read_only_folder_is_a_checkpoint_error(tmp_path):
+    tmp_path.chmod(0o500)
+    with pytest.raises(CheckpointError, match="Permission denied"):
+        run(small(), tmp_path / "run")
+
+
+def test_memory_that_is_refused_is_said_with_what_helps(tmp_path, monkeypatch):
+    def refuse(self, between):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(Trainer, "episode", refuse)
+    with pytest.raises(PlanError, match=r"out of memory.*recompute=step, batch_size=1, grid=8"):
+        run(small(), tmp_path)
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device here")
+def test_cuda_where_there_is_none_is_said_before_anything_is_made(tmp_path):
+    with pytest.raises(LaunchError, match="no usable CUDA device"):
+        run(small(device="cuda"), tmp_path / "run")
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_term_that_cannot_move_is_reported_once_at_the_start(tmp_path):
+    events = run(small(update="unitary", gamma=0.0, episodes=2), tmp_path)
+    assert isinstance(events[0], Started)
+    (warning,) = events[0].warnings
+    assert "survival cannot move" in warning
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+def test_samples_are_numbered_through_the_run(tmp_path, monkeypatch, batch):
+    asked: list[int] = []
+    true = trainer_module.initial_state
+
+    def initial_state(seed, samples, **shape):
+        asked.extend(samples)
+        return true(seed, samples, **shape)
+
+    monkeypatch.setattr(trainer_module, "initial_state", initial_state)
+    run(small(episodes=3, batch_size=batch), tmp_path)
+    assert asked == list(range(3 * batch))
+
+
+def test_weights_are_the_seeds():
+    one, same, other = (new_model(small(seed=seed)).outc.weight for seed in (0, 0, 1))
+    assert torch.equal(one, same)
+    assert not torch.equal(one, other)
+
+
+def test_the_gradient_is_clipped_at_norm_1():
+    trainer = Trainer(small(loss="mse_energy"), torch.device("cpu"))
+    learned = trainer.episode(lambda: None)
+    gradients = [p.grad for p in trainer.model.parameters() if p.grad is not None]
+    assert learned.gradient_norm > 2
+    assert torch.nn.utils.get_total_norm(gradients).item() == pytest.approx(1)
+
+
+def test_a_checkpoint_of_another_architecture_names_the_shape_that_differs(tmp_path):
+    run(small(episodes=1), tmp_path)
+    wider = Trainer(small(hidden_channels=8), torch.device("cpu"))
+    with pytest.raises(CheckpointError, match=r"bot\.conv_block\.0\.weight is \(32, 16, 3, 3\)"):
+        wider.restore(newest(tmp_path))
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
+def test_on_a_gpu_the_same_run_stops_and_goes_on(tmp_path):
+    config = small(device="cuda")
+    run(config, tmp_path, stop=StopAfter(20))
+    events = run(config, tmp_path, resume=True)
+    assert events[-1] == Finished(reason="complete", episodes=6)
+    (*_, last) = records(events)
+    assert last.reserved_bytes is not None
+    assert last.reserved_bytes >= last.memory_bytes > 0
