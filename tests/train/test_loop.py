@@ -287,6 +287,14 @@ def test_samples_are_numbered_through_the_run(tmp_path, monkeypatch, batch):
     assert asked == list(range(3 * batch))
 
 
+def test_noise_comes_with_the_curriculum(tmp_path, monkeypatch):
+    monkeypatch.setattr(noise, "CURRICULUM_EPISODES", 2)
+    noisy = records(run(small(episodes=3), tmp_path / "noisy"))
+    quiet = records(run(small(episodes=3, max_noise=0.0), tmp_path / "quiet"))
+    assert [r.noise_rate for r in noisy] == [0.0, 0.5, 1.0]
+    assert [a.loss == b.loss for a, b in zip(noisy, quiet, strict=True)] == [True, False, False]
+
+
 def test_weights_are_the_seeds():
     one, same, other = (new_model(small(seed=seed)).outc.weight for seed in (0, 0, 1))
     assert torch.equal(one, same)

@@ -23,6 +23,7 @@ def _after(losses: list[float]) -> Plateau:
         ([1.0 - k / 1000 for k in range(300)], 0),
         ([1.0 + k for k in range(STALL + 1)], 1),
         ([-1.0 - k for k in range(300)], 0),  # a loss may be negative
+        ([-1.0] * (STALL + 1), 1),
         ([1.0 - k * 1e-6 for k in range(STALL + 1)], 1),  # too little to count
         ([1.0] * STALL + [0.5] + [0.5] * (STALL - 1), 0),
     ],
