@@ -14,10 +14,15 @@ def test_the_new_content_replaces_the_old(tmp_path):
 def test_nothing_is_changed_or_left_behind_when_writing_fails(tmp_path):
     path = tmp_path / "file"
     write_text(path, "old")
-    with pytest.raises(OSError, match="no room"), replacing(path) as unfinished:
-        unfinished.write_text("ne")
-        assert path.read_text() == "old"
-        raise OSError("no room")
+
+    def fail() -> None:
+        with replacing(path) as unfinished:
+            unfinished.write_text("ne")
+            assert path.read_text() == "old"
+            raise OSError("no room")
+
+    with pytest.raises(OSError, match="no room"):
+        fail()
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
 
