@@ -37,9 +37,11 @@ class Output:
     @property
     def complaint(self) -> str:
         """The line that says what went wrong: the first, or the last of a Python traceback."""
-        texts = (text.strip().splitlines() for text in (self.stderr, self.stdout))
-        lines = next((lines for lines in texts if lines), [f"exit code {self.exit_code}"])
-        return lines[-1 if lines[0].startswith("Traceback ") else 0].strip()
+        lines = [line.strip() for line in f"{self.stderr}\n{self.stdout}".splitlines()]
+        said = [line for line in lines if line and not line.startswith("WARNING: ")]
+        if self.stderr.startswith("Traceback "):
+            said = [line for line in self.stderr.splitlines() if line][-1:]
+        return said[0] if said else f"exit code {self.exit_code}"
 
 
 class Limit:

@@ -74,12 +74,12 @@ def _document(path: Path) -> dict[str, Any]:
     try:
         with path.open("rb") as file:
             text = file.read(MOST_BYTES + 1).decode()
-    except OSError as error:
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: not UTF-8 text", hint="Facts are JSON.") from None
+    except (OSError, ValueError) as error:  # ValueError: no path at all, as with a null byte
         raise InputError(
             f"{path}: {in_words(error)}", hint="Check the path given to --facts."
         ) from None
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: not UTF-8 text", hint="Facts are JSON.") from None
     if len(text) > MOST_BYTES:
         raise InputError(f"{path}: too large for facts", hint="Facts are a few kilobytes of JSON.")
     try:

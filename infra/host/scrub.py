@@ -14,11 +14,12 @@ _NOBODY = {
     *("root", "user", "admin", "administrator", "docker", "podman", "compose", "python"),
     *("linux", "ubuntu", "debian", "nvidia", "cuda", "torch", "redis", "runner", "local"),
 }
-_LOCAL = {"", "localhost", "localhost.localdomain"}
+_THIS, _REMOTE = "this-host", "remote-host"
+_LOCAL = {"", "localhost", "localhost.localdomain", _THIS, _REMOTE}
 
 _HOMES = re.compile(r"(?:/home|/Users|/var/home|[A-Za-z]:\\Users)[/\\][^/\\\s:'\"]+")
 _CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
-_REMOTE = re.compile(r"\b(?:tcp|ssh|https?)://(?:user@)?(\[[^\]]*\]|[^/:\s'\"]+)")
+_ADDRESS = re.compile(r"\b(?:tcp|ssh|https?)://(?:user@)?(\[[^\]]*\]|[^/:\s'\"]+)")
 _DEVICE = re.compile(r"\b(?P<kind>GPU|MIG)-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.I)
 _IPV4 = re.compile(r"(?<![\w.-])\d{1,3}(?:\.\d{1,3}){3}(?![\w-]|\.\d)")
 
@@ -47,16 +48,17 @@ class Scrubber:
 
     def __init__(self, identity: Identity, texts: Iterable[str]) -> None:
         self._home = identity.home.rstrip("/\\")
-        hosts = {*identity.hosts, *(host for text in texts for host in _remote_hosts(text))}
+        remote = {host for text in texts for host in _remote_hosts(text)} - set(identity.hosts)
         self._names = [
-            *((_word(host), "this-host") for host in _longest_first(hosts) if _tells(host)),
-            *((_word(user), "user") for user in _longest_first(identity.users) if _tells(user)),
+            *((_word(host), _THIS) for host in _telling(identity.hosts)),
+            *((_word(host), _REMOTE) for host in _telling(remote)),
+            *((_word(user), "user") for user in _telling(identity.users)),
         ]
         self._devices: dict[str, str] = {}
 
     def clean(self, text: str) -> str:
         """Return `text` without what identifies somebody."""
-        text = _CREDENTIALS.sub("user@", text)
+        text = _CREDENTIALS.sub("user@", text.encode(errors="replace").decode())
         if self._home:
             text = re.sub(rf"{re.escape(self._home)}(?![\w.-])", "~", text)
         text = _HOMES.sub("~", text)
@@ -72,11 +74,12 @@ class Scrubber:
 
 
 def _remote_hosts(text: str) -> Iterator[str]:
-    yield from _REMOTE.findall(_CREDENTIALS.sub("user@", text))
+    yield from _ADDRESS.findall(_CREDENTIALS.sub("user@", text))
 
 
-def _longest_first(names: set[str] | tuple[str, ...]) -> list[str]:
-    return sorted(set(names), key=lambda name: (-len(name), name))
+def _telling(names: Iterable[str]) -> list[str]:
+    """Return the names that tell something, the longest first: others can be parts of it."""
+    return sorted(filter(_tells, set(names)), key=lambda name: (-len(name), name))
 
 
 def _tells(name: str) -> bool:

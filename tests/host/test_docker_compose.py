@@ -228,6 +228,20 @@ def test_without_a_record_the_module_knows_its_version(
     assert versions(v1(interpreter, home))["urllib3"] == "1.26.12"
 
 
+@pytest.mark.parametrize("what", ["a file", "a package"])
+def test_a_module_that_shadows_without_a_version_is_no_verdict(
+    interpreter: Interpreter, home: Path, what: str
+) -> None:
+    install_v1(interpreter.site_packages, "5.0.3", "2.28.1", "1.26.12")
+    if what == "a file":
+        (home / "bin/requests.py").touch()
+    else:
+        (home / "bin/requests").mkdir()
+        (home / "bin/requests/__init__.py").touch()
+    with pytest.raises(Unseen, match="does not say its version"):
+        v1(interpreter, home)
+
+
 def test_a_broken_record_hurts_only_itself(interpreter: Interpreter, home: Path) -> None:
     install_v1(interpreter.site_packages, "5.0.3", "2.28.1", "1.26.12")
     install(interpreter.site_packages, "odd", "1", ("requests ><= 3", "urllib3 ; nonsense", "!!"))

@@ -213,6 +213,12 @@ COMPOSE = {
         "2.40.3",
     ),
     "client 28 without the plugin": ("", "docker: unknown command: docker compose", 1, None),
+    "a warning before it": (
+        "",
+        "WARNING: Error parsing config file (/c): x\ndocker: unknown command: docker compose",
+        1,
+        None,
+    ),
     "client 20.10 without it": ("", "docker: 'compose' is not a docker command.", 1, None),
 }
 
@@ -239,7 +245,7 @@ def test_the_compose_plugin(
             "docker_client": str(tmp_path / "docker"),
         }
     else:
-        assert found.model_dump() == {"found": False, "detail": stderr}
+        assert found.model_dump() == {"found": False, "detail": stderr.splitlines()[-1]}
 
 
 def test_no_docker_program_no_plugin(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

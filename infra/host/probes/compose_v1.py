@@ -64,6 +64,8 @@ def _answer(said: dict[str, Any]) -> Answer:
 
 def _library(places: list[dict[str, Any]]) -> Library:
     """Make the first place the library that is imported, the others what it shadows."""
+    if not places[0]["version"]:
+        raise ValueError(f"the module in {places[0]['location']} does not say its version")
     first, *others = (Library.model_validate(place) for place in places)
     return first.model_copy(update={"shadows": tuple(others)})
 

@@ -88,12 +88,12 @@ def installed(record):
         return ""
 
 
-def module_folder(folder, module):
-    """Where the module's files are, if this folder of the path has it."""
+def module_in(folder, module):
+    """The module's folder, or its file, if this folder of the path has it."""
     package = os.path.join(folder, module)
     if os.path.isfile(os.path.join(package, "__init__.py")):
         return package
-    return None
+    return package + ".py" if os.path.isfile(package + ".py") else None
 
 
 def elsewhere(module):
@@ -120,13 +120,14 @@ def places(path, records, module, distribution):
     """The library in every folder of the path that has it, the one that is imported first."""
     found = []
     for folder in path:
-        package = module_folder(folder, module)
+        package = module_in(folder, module)
         if package and folder not in [one["location"] for one in found]:
             found.append(place(folder, package, records.get(folder, []), distribution))
     package = None if found else elsewhere(module)
     if package:
         found.append(place(os.path.dirname(package), package, [], distribution))
-    return [one for one in found if one["version"]]
+    # Without a version: the first counts all the same, and those that it shadows do not.
+    return found[:1] + [one for one in found[1:] if one["version"]]
 
 
 def place(folder, package, records, distribution):

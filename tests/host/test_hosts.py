@@ -1,0 +1,74 @@
+"""The recorded hosts can be read, say what they are, and name nobody."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+from infra.host.facts import HostFacts, Known
+from infra.host.record import load, record
+from infra.host.scrub import Identity
+
+FOLDER = Path(__file__).parent.parent / "hosts"
+HOSTS = sorted(FOLDER.glob("*.json"))
+NOBODY = Identity(home="", users=(), hosts=())
+
+
+def states() -> set[str]:
+    """Return every state and kind that some host shows."""
+    text = "\n".join(path.read_text() for path in HOSTS)
+    return set(re.findall(r'"(?:state|kind)": "([^"]+)"', text))
+
+
+def test_there_are_hosts() -> None:
+    assert len(HOSTS) >= 30
+    recorded = [path for path in HOSTS if '"about": "Recorded' in path.read_text()]
+    assert len(recorded) >= 12
+
+
+@pytest.mark.parametrize("path", HOSTS, ids=lambda path: path.stem)
+def test_a_host_can_be_read_and_written_again(path: Path) -> None:
+    facts = load(path)
+    assert facts.about.startswith(("Recorded", "Written by hand: "))
+    assert record(facts, NOBODY) == path.read_text()
+
+
+@pytest.mark.parametrize("path", HOSTS, ids=lambda path: path.stem)
+def test_no_home_of_anybody_is_named(path: Path) -> None:
+    assert not re.search(r"/(home|Users)/|/root\b", path.read_text())
+
+
+def test_the_readme_lists_every_host() -> None:
+    listed = re.findall(r"^\| `([^`]+)` \|", (FOLDER / "README.md").read_text(), re.MULTILINE)
+    assert sorted(listed) == sorted(path.stem for path in HOSTS)
+
+
+def test_together_they_show_every_state() -> None:
+    schema = json.dumps(HostFacts.model_json_schema())
+    known = set()
+    for values in re.findall(r'"(?:enum|const)": (\[[^]]*\]|"[^"]*")', schema):
+        parsed = json.loads(values)
+        known |= {parsed} if isinstance(parsed, str) else set(parsed)
+    assert known - {"work", "docker", "temporary"} == states()
+
+
+def test_the_seeds_laptop_has_the_seeds_numbers() -> None:
+    facts = load(FOLDER / "seed-laptop.json")
+    assert isinstance(facts.cpu, Known)
+    assert facts.cpu.value.usable == 16
+    assert isinstance(facts.gpu, Known)
+    assert facts.gpu.value.state == "driver"
+    (gpu,) = facts.gpu.value.gpus
+    assert f"{gpu.memory_total / 2**30:.2f}" == "3.68"
+    assert gpu.memory_free == 11.75 * 2**20
+    assert isinstance(facts.docker_compose, Known)
+    assert facts.docker_compose.value.kind == "v1"
+    libraries = facts.docker_compose.value.libraries
+    assert {name: one.version for name, one in libraries.items()} == {
+        "docker": "5.0.3",
+        "requests": "2.32.5",
+        "urllib3": "2.5.0",
+        "PyYAML": "5.4.1",
+    }
+    assert [name for name, one in libraries.items() if one.user_site] == ["requests", "urllib3"]

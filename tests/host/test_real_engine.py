@@ -1,0 +1,109 @@
+"""The probes against a Docker Engine that really runs."""
+
+import os
+import shutil
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from infra.host.facts import Engine
+from infra.host.look import Limit
+from infra.host.probes import disks, docker
+
+
+@pytest.fixture
+def engine() -> Engine:
+    """The engine of this machine. In CI one has to be there."""
+    found = docker.probe(Limit(20))
+    if isinstance(found, Engine):
+        return found
+    reason = f"no Docker Engine answers at {found.host}: {found.state}, {found.detail}"
+    if os.environ.get("CI") == "true":
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+def told(template: str) -> str:
+    """Ask the `docker` program for the same thing."""
+    docker_program = shutil.which("docker")
+    if docker_program is None:
+        pytest.skip("there is no `docker` program on PATH to compare with")
+    command = [docker_program, "info", "--format", template]
+    return subprocess.run(command, capture_output=True, text=True, timeout=60).stdout.strip()
+
+
+@pytest.mark.parametrize(
+    ("fact", "template"),
+    [
+        ("version", "{{.ServerVersion}}"),
+        ("cpus", "{{.NCPU}}"),
+        ("memory", "{{.MemTotal}}"),
+        ("root_dir", "{{.DockerRootDir}}"),
+        ("cgroup_version", "{{.CgroupVersion}}"),
+        ("driver", "{{.Driver}}"),
+        ("operating_system", "{{.OperatingSystem}}"),
+        ("default_runtime", "{{.DefaultRuntime}}"),
+    ],
+)
+def test_the_facts_are_what_docker_info_says(engine: Engine, fact: str, template: str) -> None:
+    assert str(getattr(engine, fact)) == told(template)
+
+
+def test_its_disk_is_measured_where_it_is_on_this_host(engine: Engine, tmp_path: Path) -> None:
+    found = {disk.purpose: disk for disk in disks.probe(tmp_path, lambda: engine)}
+    here = engine.host.startswith("unix://") and Path(engine.root_dir).exists()
+    assert ("docker" in found) is here
+    if here:
+        assert found["docker"].total == shutil.disk_usage(engine.root_dir).total
+
+
+def test_it_is_found_through_tcp_as_well(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A relay in between stands for a daemon on another machine."""
+    if not engine.host.startswith("unix://"):
+        pytest.skip("the engine is not on a Unix socket")
+    with _Relay(engine.host.removeprefix("unix://")) as port:
+        monkeypatch.setenv("DOCKER_HOST", f"tcp://127.0.0.1:{port}")
+        found = docker.probe(Limit(20))
+    assert isinstance(found, Engine)
+    assert (found.version, found.host) == (engine.version, f"tcp://127.0.0.1:{port}")
+
+
+class _Relay:
+    """Hands every connection on to a Unix socket."""
+
+    def __init__(self, path: str) -> None:
+        self.path = path
+        self.server = socket.create_server(("127.0.0.1", 0))
+
+    def __enter__(self) -> int:
+        import threading
+
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self.server.getsockname()[1]
+
+    def __exit__(self, *_: object) -> None:
+        self.server.close()
+
+    def _accept(self) -> None:
+        import threading
+
+        while True:
+            try:
+                client, _ = self.server.accept()
+            except OSError:
+                return
+            upstream = socket.socket(socket.AF_UNIX)
+            upstream.connect(self.path)
+            for one, other in ((client, upstream), (upstream, client)):
+                threading.Thread(target=self._copy, args=(one, other), daemon=True).start()
+
+    @staticmethod
+    def _copy(source: socket.socket, target: socket.socket) -> None:
+        try:
+            while data := source.recv(65536):
+                target.sendall(data)
+            target.shutdown(socket.SHUT_WR)
+        except OSError:
+            return
