@@ -130,7 +130,12 @@ class Check:
 
 def run_checks(checks: Iterable[Check], subject: Subject) -> list[Finding]:
     """Run every check; one that lacks a fact is reported as skipped, with the reason."""
-    return [finding for check in checks for finding in _findings(check, subject)]
+    return [
+        finding
+        for check in checks
+        if check.category != "file" or subject.files
+        for finding in _findings(check, subject)
+    ]
 
 
 def _findings(check: Check, subject: Subject) -> list[Finding]:

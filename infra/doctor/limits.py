@@ -13,6 +13,15 @@ def visible_cpus(subject: Subject) -> int:
     return docker.cpus if isinstance(docker, Engine) else value(subject.facts.cpu).online
 
 
+def available_memory(subject: Subject) -> int | None:
+    """Bytes that a container without a limit finds; a virtual machine's engine has its own."""
+    memory, docker = seen(subject.facts.memory), seen(subject.facts.docker)
+    found = [memory.available] if memory else []
+    if isinstance(docker, Engine):
+        found.append(docker.memory)
+    return min(found, default=None)
+
+
 def size_of(text: Text | None) -> int | None:
     """Return a Docker size; None where there is none, or none that Docker can read (QCA705)."""
     try:

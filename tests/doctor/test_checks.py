@@ -67,6 +67,11 @@ def _gpu_host(*gpus: Any, **changes: Any) -> HostFacts:
     return host(gpu=driver(*(gpus or (gpu(),)), **changes))
 
 
+def _cdi_host(version: str) -> HostFacts:
+    docker = engine(version=version, cdi_devices=("nvidia.com/gpu=0", "nvidia.com/gpu=all"))
+    return host(gpu=driver(gpu(), toolkit=None), docker=docker)
+
+
 def _listening(process: str | None, pid: int | None, address: str = "127.0.0.1") -> HostFacts:
     return host(listeners=(Listener(address=address, port=6379, pid=pid, process=process),))
 
@@ -144,10 +149,15 @@ CASES = [
     Case("QCA401", _gpu_host(), OK, "dockerd finds"),
     Case("QCA401", _gpu_host(toolkit=None), WARNING, "Toolkit is not installed"),
     Case("QCA401", _gpu_host(toolkit=None), ERROR, "could not select device driver", train=CUDA),
-    Case("QCA401", _gpu_host(toolkit="/usr/bin/nvidia-ctk"), ERROR, "neither its hook", train=CUDA),
+    # Engine 29.2 is the first that takes CDI devices for the driver `nvidia`.
+    Case("QCA401", _cdi_host("29.2.0"), OK, "CDI devices"),
+    Case("QCA401", _cdi_host("28.5.2"), ERROR, "before 29.2", train=CUDA),
+    Case("QCA401", _gpu_host(toolkit="/usr/bin/nvidia-ctk"), ERROR, "not the toolkit's hook",
+         train=CUDA),
+    Case("QCA401", host(gpu=driver(gpu(), toolkit=None), docker=engine(runtimes=("nvidia",))),
+         SKIPPED, "not on this user's PATH"),
     Case("QCA401", host(gpu=driver(gpu(), toolkit=None),
-                        docker=engine(cdi_devices=("nvidia.com/gpu=0",))), OK, "by CDI"),
-    Case("QCA401", host(gpu=driver(gpu(), toolkit=None), docker=engine(runtimes=("nvidia",))), OK),
+                        docker=engine(host="ssh://there", runtimes=("nvidia",))), OK),
     Case("QCA401", host(gpu=driver(gpu(), toolkit=None), docker=engine(host="ssh://there")),
          SKIPPED, "another machine"),
     Case("QCA401", _gpu_host(toolkit=None), OK, "local run", LOCAL),

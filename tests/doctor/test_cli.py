@@ -5,11 +5,13 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import jsonschema
 import pytest
 
 from infra.host.facts import HostFacts
+from qca.cli import main
 from tests.doctor.builders import NO_PLUGIN, host, no_engine, seeds_laptop
 from tests.doctor.test_report import SCHEMA
 
@@ -17,19 +19,28 @@ HEALTHY = host()
 COMPOSE = '[stack]\nruntime = "compose"\n'
 
 
-def qca(folder: Path, *words: object, **variables: str) -> subprocess.CompletedProcess[str]:
-    clean = {key: value for key, value in os.environ.items() if not key.startswith("QCA_")}
-    done = subprocess.run(
-        [sys.executable, "-m", "qca", *map(str, words)],
-        cwd=folder,
-        env={**clean, **variables},
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert "Traceback" not in done.stdout + done.stderr
-    return done
+class Done(NamedTuple):
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def qca(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    """Call the command line in this process, from `main` on, in a folder."""
+
+    def call(folder: Path, *words: object) -> Done:
+        monkeypatch.chdir(folder)
+        monkeypatch.setattr(sys, "argv", ["qca", *map(str, words)])
+        for variable in [name for name in os.environ if name.startswith("QCA_")]:
+            monkeypatch.delenv(variable)
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as exit_:
+            main()
+        out, err = capsys.readouterr()
+        return Done(int(exit_.value.code or 0), str(out), str(err))
+
+    return call
 
 
 @pytest.fixture
@@ -42,7 +53,7 @@ def facts(tmp_path: Path):
     return write
 
 
-def test_a_healthy_host_passes(tmp_path, facts):
+def test_a_healthy_host_passes(qca, tmp_path, facts):
     done = qca(tmp_path, "doctor", "--facts", facts(HEALTHY))
 
     assert (done.returncode, done.stderr) == (0, "")
@@ -50,7 +61,7 @@ def test_a_healthy_host_passes(tmp_path, facts):
     assert "\x1b" not in done.stdout
 
 
-def test_an_error_fails_and_stdout_holds_the_report(tmp_path, facts):
+def test_an_error_fails_and_stdout_holds_the_report(qca, tmp_path, facts):
     (tmp_path / "qca.toml").write_text(COMPOSE)
 
     done = qca(tmp_path, "doctor", "--facts", facts(host(docker=no_engine("not-running"))))
@@ -59,21 +70,21 @@ def test_an_error_fails_and_stdout_holds_the_report(tmp_path, facts):
     assert "sudo systemctl start docker" in done.stdout
 
 
-def test_strict_fails_on_a_warning(tmp_path, facts):
+def test_strict_fails_on_a_warning(qca, tmp_path, facts):
     recorded = facts(host(compose=NO_PLUGIN))
 
     assert qca(tmp_path, "doctor", "--facts", recorded).returncode == 0
     assert qca(tmp_path, "doctor", "--facts", recorded, "--strict").returncode == 1
 
 
-def test_json_is_one_document_and_nothing_else(tmp_path, facts):
+def test_json_is_one_document_and_nothing_else(qca, tmp_path, facts):
     done = qca(tmp_path, "doctor", "--facts", facts(seeds_laptop()), "--format", "json")
 
     jsonschema.validate(json.loads(done.stdout), SCHEMA)
     assert done.stderr == ""
 
 
-def test_only_and_ignore_choose_the_checks(tmp_path, facts):
+def test_only_and_ignore_choose_the_checks(qca, tmp_path, facts):
     recorded = facts(HEALTHY)
     json_ = ("doctor", "--facts", recorded, "--format", "json")
 
@@ -85,7 +96,7 @@ def test_only_and_ignore_choose_the_checks(tmp_path, facts):
 
 
 @pytest.mark.parametrize("option", ["--only", "--ignore"])
-def test_an_unknown_check_is_a_usage_error_that_lists_near_ones(tmp_path, option):
+def test_an_unknown_check_is_a_usage_error_that_lists_near_ones(qca, tmp_path, option):
     done = qca(tmp_path, "doctor", option, "QCA310")
 
     assert (done.returncode, done.stdout) == (2, "")
@@ -109,7 +120,7 @@ def test_an_unknown_check_is_a_usage_error_that_lists_near_ones(tmp_path, option
         ("-f", "none.yml", "--only", "QCA701"),
     ],
 )
-def test_a_wrong_call_ends_with_2_and_a_message(tmp_path, facts, words):
+def test_a_wrong_call_ends_with_2_and_a_message(qca, tmp_path, facts, words):
     facts(HEALTHY)
 
     done = qca(tmp_path, "doctor", *words)
@@ -118,7 +129,7 @@ def test_a_wrong_call_ends_with_2_and_a_message(tmp_path, facts, words):
     assert done.stderr.strip()
 
 
-def test_a_broken_config_is_named_with_line_and_key(tmp_path, facts):
+def test_a_broken_config_is_named_with_line_and_key(qca, tmp_path, facts):
     (tmp_path / "qca.toml").write_text('[stack]\nmaxmemory = "4 Gigs"\n')
 
     done = qca(tmp_path, "doctor", "--facts", facts(HEALTHY))
@@ -127,7 +138,7 @@ def test_a_broken_config_is_named_with_line_and_key(tmp_path, facts):
     assert "qca.toml:2: stack.maxmemory" in done.stderr
 
 
-def test_a_file_that_is_not_yaml_is_named_with_its_line(tmp_path, facts):
+def test_a_file_that_is_not_yaml_is_named_with_its_line(qca, tmp_path, facts):
     (tmp_path / "bad.yml").write_text("services:\n  a: [1\n")
 
     done = qca(tmp_path, "doctor", "--facts", facts(HEALTHY), "-f", "bad.yml")
@@ -136,7 +147,7 @@ def test_a_file_that_is_not_yaml_is_named_with_its_line(tmp_path, facts):
     assert "bad.yml:3" in done.stderr
 
 
-def test_a_finding_about_a_file_carries_file_and_line(tmp_path, facts):
+def test_a_finding_about_a_file_carries_file_and_line(qca, tmp_path, facts):
     text = "services:\n  s:\n    image: dragonflydb/dragonfly\n    command: --maxmemory=1G\n"
     (tmp_path / "stack.yml").write_text(text)
 
@@ -146,7 +157,7 @@ def test_a_finding_about_a_file_carries_file_and_line(tmp_path, facts):
     assert "  stack.yml:4\n" in done.stdout
 
 
-def test_this_host_is_examined_and_recorded_and_replayed(tmp_path):
+def test_this_host_is_examined_and_recorded_and_replayed(qca, tmp_path):
     done = qca(tmp_path, "doctor", "--record", "here.json", "--format", "json")
 
     assert done.returncode in (0, 1)
@@ -160,7 +171,7 @@ def test_this_host_is_examined_and_recorded_and_replayed(tmp_path):
     assert severities[0] == severities[1]
 
 
-def test_a_compose_file_in_the_folder_is_examined_without_failing(tmp_path):
+def test_a_compose_file_in_the_folder_is_examined_without_failing(qca, tmp_path):
     text = "services:\n  s:\n    image: dragonflydb/dragonfly\n    command: --maxmemory=1M\n"
     (tmp_path / "compose.yaml").write_text(text)
 
@@ -170,7 +181,7 @@ def test_a_compose_file_in_the_folder_is_examined_without_failing(tmp_path):
     assert "compose.yaml:4" in done.stdout
 
 
-def test_dry_run_prints_commands_and_changes_nothing(tmp_path):
+def test_dry_run_prints_commands_and_changes_nothing(qca, tmp_path):
     text = (
         "services:\n  s:\n    image: dragonflydb/dragonfly\n    command:\n"
         "      - --maxmemory=1G\n      - --proactor_threads=16\n"
@@ -184,7 +195,7 @@ def test_dry_run_prints_commands_and_changes_nothing(tmp_path):
     assert (tmp_path / "stack.yml").read_text() == text
 
 
-def test_fix_mends_a_file_and_the_examination_then_passes(tmp_path):
+def test_fix_mends_a_file_and_the_examination_then_passes(qca, tmp_path):
     text = (
         "services:\n  s:\n    image: dragonflydb/dragonfly  # ours\n    command:\n"
         "      - --maxmemory=1G\n      - --proactor_threads=16\n"
@@ -198,7 +209,7 @@ def test_fix_mends_a_file_and_the_examination_then_passes(tmp_path):
     assert (tmp_path / "stack.yml").read_text() == text.replace("=16", "=4")
 
 
-def test_explain_shows_the_whole_check(tmp_path):
+def test_explain_shows_the_whole_check(qca, tmp_path):
     done = qca(tmp_path, "explain", "qca203")
 
     assert (done.returncode, done.stderr) == (0, "")
@@ -206,7 +217,7 @@ def test_explain_shows_the_whole_check(tmp_path):
         assert words in done.stdout
 
 
-def test_explain_of_an_unknown_check_lists_near_ones(tmp_path):
+def test_explain_of_an_unknown_check_lists_near_ones(qca, tmp_path):
     done = qca(tmp_path, "explain", "QCA103x")
 
     assert (done.returncode, done.stdout) == (2, "")
@@ -227,3 +238,24 @@ def test_torch_is_never_loaded(tmp_path, words):
     )
 
     assert done.returncode == 0, done.stderr
+
+
+def test_as_a_program_it_ends_with_the_same_codes_and_no_traceback(tmp_path, facts):
+    (tmp_path / "qca.toml").write_text(COMPOSE)
+    broken = facts(host(docker=no_engine("no-answer")))
+
+    for words, code in (
+        (("doctor", "--facts", broken), 1),
+        (("doctor", "-f", "none.yml"), 2),
+        (("explain", "QCA101"), 0),
+    ):
+        done = subprocess.run(
+            [sys.executable, "-m", "qca", *map(str, words)],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == code, done.stderr
+        assert "Traceback" not in done.stdout + done.stderr

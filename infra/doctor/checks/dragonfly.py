@@ -4,10 +4,10 @@ import math
 from collections.abc import Iterator
 
 from infra.doctor import dragonfly_rules as rules
-from infra.doctor.check import Check, Remedy, Severity, Subject, Verdict, ok, seen
+from infra.doctor.check import Check, Remedy, Severity, Subject, Verdict, ok
 from infra.doctor.checks.dragonfly_files import container_limits_of_files, starts_of_files
 from infra.doctor.checks.io_uring import IO_URING
-from infra.doctor.limits import visible_cpus
+from infra.doctor.limits import available_memory, visible_cpus
 from infra.stack.dragonfly_plan import container_host_memory
 from qca.units import MIB, exact_size, format_size
 
@@ -51,9 +51,9 @@ def _left_alone(subject: Subject) -> Iterator[str]:
     """Say what Dragonfly would have done without the plan's numbers, where that goes wrong."""
     cpus = visible_cpus(subject)
     maxmemory = subject.config.stack.maxmemory
-    memory = seen(subject.facts.memory)
-    if maxmemory is None and memory is not None:
-        maxmemory = rules.default_maxmemory(memory.available, None)
+    available = available_memory(subject)
+    if maxmemory is None and available is not None:
+        maxmemory = rules.default_maxmemory(available, None)
     if maxmemory is None:
         return
     release = rules.release_of(subject.plan.dragonfly.image)
@@ -162,14 +162,14 @@ def _over_host(subject: Subject, together: int, host: int, evidence: dict[str, i
         f"{format_size(evidence['trainer_memory_bytes'])}. They start, but when both fill up the "
         "kernel kills one of them."
     )
-    smallest = exact_size(rules.required(1))
-    remedies = [
-        Remedy(
-            "Give Dragonfly the least it runs with",
-            (f"QCA_STACK_PROACTOR_THREADS=1 QCA_STACK_MAXMEMORY={smallest} qca up",),
-        ),
-        Remedy("Train a smaller model", ("qca up --profile cpu",)),
-    ]
+    remedies = []
+    least = rules.required(1)
+    if subject.plan.dragonfly.maxmemory_bytes > least:
+        command = f"QCA_STACK_PROACTOR_THREADS=1 QCA_STACK_MAXMEMORY={exact_size(least)} qca up"
+        remedies.append(Remedy("Give Dragonfly the least it runs with", (command,)))
+    if subject.plan.trainer.profile != "cpu":
+        remedies.append(Remedy("Train the small model", ("qca up --profile cpu",)))
+    remedies.append(Remedy("Train without containers and Dragonfly", ("qca up --runtime local",)))
     return Verdict(Severity.WARNING, message, evidence, tuple(remedies))
 
 

@@ -17,7 +17,7 @@ from infra.doctor.check import (
 )
 from infra.doctor.composefile import ComposeFile, Text
 from infra.doctor.dragonfly_service import Dragonfly, is_dragonfly, read_dragonfly
-from infra.doctor.limits import cpus_of, number_of, size_of, visible_cpus
+from infra.doctor.limits import available_memory, cpus_of, number_of, size_of, visible_cpus
 from infra.host.facts import Engine
 from qca.units import exact_size, format_size
 
@@ -86,12 +86,12 @@ def _start(subject: Subject, dragonfly: Dragonfly) -> _Start | Verdict:
     if given is not None and given.value not in ("", "0"):
         size = rules.read_size(given.value, dragonfly.release)
         return _bad_size(dragonfly, given) if size is None else _Start(threads, size, given.raw)
-    memory, limit = seen(subject.facts.memory), size_of(dragonfly.service.memory_limit)
-    if memory is None:
+    available, limit = available_memory(subject), size_of(dragonfly.service.memory_limit)
+    if available is None:
         return skipped(
             f"Service {dragonfly.service.name} sets no maxmemory, and the host's memory is unknown."
         )
-    default = rules.default_maxmemory(memory.available, limit, dragonfly.release)
+    default = rules.default_maxmemory(available, limit, dragonfly.release)
     return _Start(threads, default, "no maxmemory given: 0.8 of what is available")
 
 

@@ -18,9 +18,9 @@ from infra.doctor.check import (
 )
 from infra.doctor.composefile import ComposeFile, Service, Text
 from infra.doctor.dragonfly_service import GONE, Dragonfly, is_dragonfly, read_dragonfly
+from infra.doctor.gpu_access import GpuAccess, gpu_access, is_elsewhere
 from infra.doctor.limits import number_of, visible_cpus
 from infra.host.facts import ComposePlugin, Engine, GpuDriver
-from infra.stack.trainer_plan import containers_see_gpu
 from qca.errors import InputError
 from qca.units import parse_size
 
@@ -183,14 +183,21 @@ def _gpus(subject: Subject) -> Iterator[Verdict]:
 
 def _gpu(subject: Subject, service: Service, asked: Text) -> Verdict:
     engine, gpu = value(subject.facts.docker), value(subject.facts.gpu)
-    if not isinstance(engine, Engine) or not engine.host.startswith("unix://"):
-        return skipped(f"Whether service {service.name} gets its GPU cannot be told from here.")
-    has_gpu = isinstance(gpu, GpuDriver) and bool(gpu.gpus)
-    if has_gpu and containers_see_gpu(subject.facts):
+    if not isinstance(engine, Engine):
+        return skipped(f"Whether service {service.name} gets its GPU cannot be told: no engine.")
+    if isinstance(gpu, GpuDriver) and gpu.gpus:
+        access = gpu_access(engine, gpu)
+    else:
+        access = GpuAccess(None if is_elsewhere(engine) else False, "this host shows no GPU")
+    if access.usable:
         return ok(f"Service {service.name}: the engine can hand it a GPU.")
+    if access.usable is None:
+        return skipped(
+            f"Whether service {service.name} gets its GPU cannot be told: {access.because}."
+        )
     message = (
-        f"Service {service.name} asks for a GPU ({asked.raw}), which no container gets here "
-        "(QCA401).\nThe engine ends with: could not select device driver "
+        f"Service {service.name} asks for a GPU ({asked.raw}), which no container gets here: "
+        f"{access.because}.\nThe engine ends with: could not select device driver "
         '"nvidia" with capabilities: [[gpu]]'
     )
     return Verdict(Severity.ERROR, message, {"service": service.name})

@@ -2,6 +2,7 @@
 
 from infra.doctor.check import Check, Remedy, Severity, Subject, Verdict, ok, seen, skipped, value
 from infra.doctor.checks.gpu_cuda import CUDA_CHECKS
+from infra.doctor.gpu_access import CDI_FOR_NVIDIA, cdi_devices, gpu_access, version_of
 from infra.host.facts import Engine, Gpu, GpuDriver, MigDevice, NoGpuDriver
 from qca.units import format_size
 
@@ -17,6 +18,15 @@ _TOOLKIT = Remedy(
         "sudo systemctl restart docker",
     ),
     breaks=_RESTARTS_DOCKER,
+)
+
+_DESCRIBE = Remedy(
+    "Describe the GPUs for the engine in a CDI file",
+    (
+        "sudo nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml",
+        "sudo systemctl restart docker",
+    ),
+    breaks=f"the file is to be written anew after each upgrade of the driver; {_RESTARTS_DOCKER}",
 )
 
 # What NVML's failure means, and what mends it.
@@ -89,38 +99,28 @@ def _in_containers(
     engine = seen(subject.facts.docker)
     if not isinstance(engine, Engine):
         return skipped(f"{names} is here; no engine answered that could hand it out.", **evidence)
-    cdi = [device for device in engine.cdi_devices if device.startswith("nvidia.com/gpu")]
-    evidence |= {"toolkit": gpu.toolkit, "cdi": cdi, "runtimes": list(engine.runtimes)}
-    if cdi or "nvidia" in engine.runtimes:
-        how = "by CDI" if cdi else "by the nvidia runtime"
-        return ok(f"Containers can use {names} ({how}), driver {gpu.driver_version}.", **evidence)
-    if not engine.host.startswith("unix://") or "Docker Desktop" in engine.operating_system:
-        return skipped(
-            f"Whether containers can use {names} cannot be told: the engine at {engine.host} "
-            "runs on another machine than this one, if a virtual one.",
-            **evidence,
-        )
-    if gpu.toolkit is not None and gpu.toolkit.endswith("nvidia-container-runtime-hook"):
-        return ok(f"Containers can use {names}: dockerd finds {gpu.toolkit} by itself.", **evidence)
-    return _no_toolkit(subject, gpu, names, evidence)
-
-
-def _no_toolkit(
-    subject: Subject, gpu: GpuDriver, names: str, evidence: dict[str, object]
-) -> Verdict:
-    lacks = (
-        f"{gpu.toolkit} is installed, but neither its hook nor a CDI file is"
-        if gpu.toolkit
-        else "the NVIDIA Container Toolkit is not installed"
-    )
+    evidence |= {
+        "toolkit": gpu.toolkit,
+        "cdi": cdi_devices(engine),
+        "runtimes": list(engine.runtimes),
+    }
+    access = gpu_access(engine, gpu)
+    if access.usable:
+        message = f"Containers can use {names}, driver {gpu.driver_version}: {access.because}."
+        return ok(message, **evidence)
+    if access.usable is None:
+        message = f"Whether containers can use {names} cannot be told.\nThe reason: "
+        return skipped(f"{message}{access.because}.", **evidence)
     message = (
-        f"Containers cannot use {names}: {lacks}.\nA container that asks for it ends with: "
-        'could not select device driver "nvidia" with capabilities: [[gpu]]'
+        f"Containers cannot use {names}: {access.because}.\nA container that asks for it ends "
+        'with: could not select device driver "nvidia" with capabilities: [[gpu]]'
     )
+    by_cdi = gpu.toolkit is not None and version_of(engine) >= CDI_FOR_NVIDIA
+    remedies = (_DESCRIBE, _TOOLKIT) if by_cdi else (_TOOLKIT,)
     if subject.plan.trainer.device == "cuda":
-        return Verdict(Severity.ERROR, message, evidence, (_TOOLKIT, ON_THE_CPU))
+        return Verdict(Severity.ERROR, message, evidence, (*remedies, ON_THE_CPU))
     message += "\nThe training runs on the CPU instead."
-    return Verdict(Severity.WARNING, message, evidence, (_TOOLKIT,))
+    return Verdict(Severity.WARNING, message, evidence, remedies)
 
 
 def _fits(subject: Subject) -> Verdict:
@@ -231,12 +231,13 @@ CHECKS = (
         title="No usable GPU for containers",
         needs=("gpu",),
         looks_at="the layers from the bottom up: a device, a driver whose library and kernel "
-        "module agree, and what lets the engine hand the device to a container: a CDI device "
-        "that it discovered, a registered nvidia runtime, or the toolkit's hook, which dockerd "
-        "finds on its own PATH.",
+        "module agree, and what lets the engine hand the device to a container: the toolkit's "
+        "hook, which dockerd finds on its own PATH, or (from Engine 29.2 on) a CDI device that "
+        "it discovered.",
         why="Without it a container that asks for a GPU is not started. A registered nvidia "
-        "runtime is one way and not required: dockerd tries CDI first, then the hook. On a "
-        "machine without a GPU this is no fault; the training runs on the CPU.",
+        "runtime is not required, and is not enough by itself. Before Engine 29.2 CDI devices "
+        "serve only those who ask for the driver `cdi` (moby pull request 50228). On a machine "
+        "without a GPU this is no fault; the training runs on the CPU.",
         mend="Install what the message names, the driver first; restart the daemon after the "
         "toolkit; reboot after an upgrade of the driver.",
         url="https://docs.nvidia.com/datacenter/cloud-native/container-toolkit/latest/"

@@ -150,11 +150,12 @@ def _memory(subject: Subject) -> Verdict:
         f"{format_size(trainer.predicted_peak_bytes)} predicted peak (recompute "
         f"{trainer.recompute}), {format_size(trainer.context_bytes)} for Python with torch."
     )
-    remedies = (
-        Remedy("Train the small model", ("qca up --profile cpu",)),
-        Remedy("See who uses the memory", ("ps -eo pid,rss,comm --sort=-rss | head",)),
-    )
-    return Verdict(Severity.ERROR, message, evidence, remedies)
+    remedies = [Remedy("See who uses the memory", ("ps -eo pid,rss,comm --sort=-rss | head",))]
+    if trainer.profile != "cpu":
+        remedies.insert(0, Remedy("Train the small model", ("qca up --profile cpu",)))
+    if subject.plan.runtime == "compose":
+        remedies.append(Remedy("Do without Dragonfly's share", ("qca up --runtime local",)))
+    return Verdict(Severity.ERROR, message, evidence, tuple(remedies))
 
 
 CHECKS = (

@@ -1,0 +1,74 @@
+"""Whether an engine can hand an NVIDIA GPU to a container that asks for the driver `nvidia`.
+
+dockerd looks for `nvidia-container-runtime-hook` on its own PATH. From Engine 29.2 on it
+also turns the request into CDI devices, if it has found any; before, CDI files serve only
+those who ask for the driver `cdi`, whatever is in them. A registered nvidia runtime is
+neither required nor enough. https://github.com/moby/moby/pull/50228
+"""
+
+import re
+from dataclasses import dataclass
+
+from infra.host.facts import Engine, GpuDriver
+
+CDI_FOR_NVIDIA = (29, 2)
+_HOOK = "nvidia-container-runtime-hook"
+
+
+@dataclass(frozen=True)
+class GpuAccess:
+    """What an engine can do with the GPUs of this host, and how that is known."""
+
+    usable: bool | None
+    """None where it cannot be told from here."""
+    because: str
+
+
+def gpu_access(engine: Engine, gpu: GpuDriver) -> GpuAccess:
+    """Return whether containers of `engine` can use the GPUs that `gpu` shows."""
+    if cdi_devices(engine) and version_of(engine) >= CDI_FOR_NVIDIA:
+        return GpuAccess(True, "the engine has found CDI devices")
+    has_runtime = "nvidia" in engine.runtimes
+    if is_elsewhere(engine):
+        if has_runtime:
+            return GpuAccess(True, f"the engine at {engine.host} has the nvidia runtime")
+        where = f"the engine at {engine.host} runs on another machine, if a virtual one"
+        return GpuAccess(None, where)
+    if gpu.toolkit and gpu.toolkit.endswith(_HOOK):
+        return GpuAccess(True, f"dockerd finds {gpu.toolkit}")
+    if has_runtime:
+        return GpuAccess(
+            None,
+            "the nvidia runtime is registered, but the toolkit's hook, which the engine needs, "
+            "is not on this user's PATH; it may be on the daemon's",
+        )
+    return GpuAccess(False, _what_is_missing(engine, gpu))
+
+
+def _what_is_missing(engine: Engine, gpu: GpuDriver) -> str:
+    lacks = (
+        f"{gpu.toolkit} is installed, but not the toolkit's hook"
+        if gpu.toolkit
+        else "the NVIDIA Container Toolkit is not installed"
+    )
+    if cdi_devices(engine):
+        return f"{lacks}, and Engine {engine.version} (before 29.2) takes no CDI devices for it"
+    if version_of(engine) >= CDI_FOR_NVIDIA:
+        return f"{lacks}, and the engine has found no CDI device"
+    return lacks
+
+
+def cdi_devices(engine: Engine) -> list[str]:
+    """Return the NVIDIA devices that the engine has discovered."""
+    return [device for device in engine.cdi_devices if device.startswith("nvidia.com/gpu")]
+
+
+def is_elsewhere(engine: Engine) -> bool:
+    """Whether the engine runs on another machine, Docker Desktop's virtual one included."""
+    return not engine.host.startswith("unix://") or "Docker Desktop" in engine.operating_system
+
+
+def version_of(engine: Engine) -> tuple[int, int]:
+    """Return major and minor version; (0, 0) for what is no version."""
+    match = re.match(r"(\d+)\.(\d+)", engine.version)
+    return (int(match[1]), int(match[2])) if match else (0, 0)

@@ -1,0 +1,108 @@
+"""Recorded hosts, and the verdict that each must get: what is not ok, besides information.
+
+`auto` is `qca doctor` as it comes; `compose` is with containers asked for by name.
+E, W and S stand for error, warning and skipped.
+"""
+
+from pathlib import Path
+
+import pytest
+
+from infra.doctor.blocking import blocking
+from infra.doctor.check import Finding, Severity
+from infra.doctor.examine import examine
+from infra.host.record import load
+from tests.doctor.builders import config
+
+HOSTS = Path(__file__).parents[1] / "hosts"
+
+# The trainer of a local run is missing in the Python of hosts that were recorded without it.
+EVERYTHING = {
+    # host: (auto, compose)
+    "all-unknown": (None, None),  # below
+    "bad-context": ("W101", "E101 S602"),
+    "bad-docker-host": ("W101", "E101 S602"),
+    "cgroup-limits": ("W302", "W302"),  # 1 GiB for store and trainer together
+    "cpu-compose-2.26": ("", ""),
+    "cpu-engine": ("", ""),
+    "cpu-no-docker": ("", "E101 E201 S602"),
+    "daemon-dead": ("W101", "E101 S602"),
+    "daemon-hung": ("W101", "E101 S602"),
+    "docker-desktop-mac": ("S601 S602", "S601 S602"),  # the disk is a virtual machine's
+    "docker-desktop-wsl2": ("S602", "S602"),
+    "gpu-mig": ("S402", "S402"),  # which slice the training gets is not known
+    "gpu-no-driver": ("W401", "W401"),
+    "gpu-no-permission": ("W401", "W401"),
+    "gpu-no-toolkit": ("W401", "W401"),
+    "gpu-not-loaded": ("W401", "W401"),
+    "gpu-old-driver": ("E403", "E403"),
+    # The plan may or may not count on the GPU; either way it is not called fine.
+    "gpu-toolkit-not-registered": (None, None),  # below
+    "gpu-version-mismatch": ("W401", "W401"),
+    "gpu-workstation": ("", ""),
+    "h100-no-docker": ("E501", "E101 E201 S401 S602"),
+    "no-compose": ("W201", "E201"),
+    "no-permission": ("W101 E501", "E101 S602"),
+    "podman": ("", ""),
+    "remote-engine": ("S602", "S602"),
+    "rootless": ("W102", "W102"),
+    "seed-laptop": ("W201 W202 W203 W204 E402", "E201 W202 E203 W204 W401"),
+    "seed-laptop-idle": ("W201 W202 W203 W204", "E201 W202 E203 W204 W401"),
+    "server-128-threads": ("", ""),
+    "server-8-gpus": ("", ""),
+    "small-host": ("E603", "E603"),  # 1 GiB: torch beside the store does not fit
+    "v1-broken-requests": ("W201 W202 W203", "E201 W202 E203"),
+    "v1-bundle": ("W201 W202 W204 E501", "E201 W202 W204"),
+    "v1-works": ("W201 W202", "E201 W202"),
+}
+NAMES = sorted(path.stem for path in HOSTS.glob("*.json"))
+
+
+def _verdicts(findings: list[Finding]) -> str:
+    wanted = (Severity.ERROR, Severity.WARNING, Severity.SKIPPED)
+    marks = [f"{f.severity[0].upper()}{f.id[3:]}" for f in findings if f.severity in wanted]
+    return " ".join(marks)
+
+
+@pytest.mark.parametrize("runtime", ["auto", "compose"])
+@pytest.mark.parametrize(
+    "name", [name for name, expected in EVERYTHING.items() if expected[0] is not None]
+)
+def test_a_recorded_host_gets_its_verdict(name, runtime):
+    findings = examine(load(HOSTS / f"{name}.json"), config({"runtime": runtime}))
+
+    assert _verdicts(findings) == EVERYTHING[name][runtime == "compose"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_no_check_is_defective_on_any_host(name):
+    findings = examine(load(HOSTS / f"{name}.json"), config())
+
+    assert not [f for f in findings if "defect of qca" in f.message]
+
+
+def test_where_nothing_can_be_seen_nothing_is_called_ok_and_nothing_blocks():
+    findings = examine(load(HOSTS / "all-unknown.json"), config())
+
+    assert {f.severity for f in findings} == {Severity.SKIPPED}
+    assert blocking(findings) == []
+
+
+def test_a_toolkit_without_its_hook_is_not_called_fine():
+    findings = examine(load(HOSTS / "gpu-toolkit-not-registered.json"), config())
+
+    assert _verdicts(findings) in ("E401", "W401")
+
+
+def test_every_recorded_host_is_in_the_table():
+    assert set(NAMES) == set(EVERYTHING)
+
+
+def test_the_seeds_laptop_with_the_seeds_numbers():
+    stack = {"runtime": "compose", "maxmemory": "2GiB", "proactor_threads": 16}
+
+    findings = examine(load(HOSTS / "seed-laptop.json"), config(stack))
+
+    assert _verdicts(findings) == "E201 W202 E203 W204 E301 W401"
+    (dragonfly,) = [f for f in findings if f.id == "QCA301"]
+    assert "There are 16 threads, so 4.00GiB are required. Exiting..." in dragonfly.message
