@@ -4,9 +4,11 @@ import os
 import signal
 import sys
 from importlib import import_module
+from typing import Any
 
 import click
 
+from qca.cli import colour
 from qca.errors import QcaError
 
 # What shells expect of a program that Ctrl-C ended: 128 + SIGINT.
@@ -40,6 +42,15 @@ class _LazyGroup(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl(list(_COMMANDS.items()))
 
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (BrokenPipeError, SystemExit) as end:
+            # Click and Rich would end with 1, which here is an answer of its own.
+            if isinstance(end, BrokenPipeError) or isinstance(end.__context__, BrokenPipeError):
+                sys.exit(_reader_is_gone())
+            raise
+
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(package_name="qca")
@@ -63,15 +74,13 @@ def main() -> None:
         code = error.exit_code
     except QcaError as error:
         code = _report(error.message, hint=error.hint, exit_code=error.exit_code)
-    except BrokenPipeError:
-        code = _reader_is_gone()
     else:
         code = 0
     sys.exit(code)
 
 
 def _report(message: str, *, exit_code: int, hint: str = "") -> int:
-    click.secho(f"qca: {message}", fg="red", err=True)
+    click.secho(f"qca: {message}", fg="red" if colour.is_wanted() else None, err=True)
     if hint:
         click.echo(f"  {hint}", err=True)
     return exit_code

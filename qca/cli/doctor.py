@@ -14,6 +14,7 @@ from infra.doctor.examine import examine, select
 from infra.doctor.fix import Proposal, apply, proposals
 from infra.doctor.report import render_json, render_text
 from infra.host.facts import HostFacts
+from qca.cli import colour
 from qca.cli.explain import look_up
 from qca.cli.hosts import PROBE_SECONDS
 from qca.cli.options import facts_option, format_option
@@ -140,9 +141,9 @@ def _nearby() -> ComposeFile | None:
 
 
 def _text(findings: Sequence[Finding]) -> str:
-    colour = sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    coloured = sys.stdout.isatty() and colour.is_wanted()
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 80
-    return render_text(findings, width=max(40, width), color=colour)
+    return render_text(findings, width=max(40, width), color=coloured)
 
 
 def _fails(findings: Sequence[Finding], strict: bool) -> bool:
@@ -161,11 +162,18 @@ def _mend(
         return findings
     for proposal in proposed:
         _announce(proposal)
-        if dry_run or not (yes or click.confirm("Apply?", err=True)):
+        if dry_run or not (yes or _agreed()):
             continue
         outcome = apply(proposal, again)
         click.echo(f"  {'helped' if outcome.helped else 'no help'}: {outcome.detail}", err=True)
     return findings if dry_run else again()
+
+
+def _agreed() -> bool:
+    if sys.stdin.isatty():
+        return click.confirm("Apply?", err=True)
+    click.echo("  not applied: there is no terminal to ask on; --yes does not ask", err=True)
+    return False
 
 
 def _announce(proposal: Proposal) -> None:

@@ -1,0 +1,20 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.program import Program, short_folder, write_config
+
+
+@pytest.fixture
+def qca(tmp_path: Path) -> Program:
+    """The program in an empty folder."""
+    return Program(tmp_path)
+
+
+@pytest.fixture
+def trainable(tmp_path: Path) -> Iterator[Program]:
+    """The program in a folder with a tiny training, with a temporary folder of its own."""
+    write_config(tmp_path)
+    with short_folder() as temporary:
+        yield Program(tmp_path, {"TMPDIR": str(temporary)})

