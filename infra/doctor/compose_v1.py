@@ -1,11 +1,11 @@
 """Whether Compose V1 can talk to a daemon, from the three libraries it imports.
 
 Measured: docker-compose 1.29.2 on Python 3.11 against Docker Engine 20.10 over its Unix
-socket, 96 combinations (tests/doctor/data/compose_v1_matrix.csv). Three rules explain
-them all, in this order of precedence:
+socket, 125 combinations (tests/doctor/data). Three rules explain them all, in this order
+of precedence:
 
 1. docker-py 7 removed `ssl_version`, which Compose V1 passes (docker-py issue 3194).
-2. requests 2.32 picks connections by another method, which docker-py before 7.1 does not
+2. requests 2.32.0 picks connections by another method, which docker-py before 7.1 does not
    override, so that urllib3 meets the made-up scheme `http+docker` (docker-py issue 3256).
 3. urllib3 2 passes `chunked`, which docker-py's Unix connection takes from 6.1.0 on.
 """
@@ -54,15 +54,12 @@ def predict(docker_py: str, requests: str, urllib3: str) -> Prediction:
         return NotMeasured(f"{error}")
     if docker >= (7,):
         return _ssl_version(docker_py)
-    if (2, 32) <= http < (2, 32, 2):
-        return NotMeasured(
-            f"requests {requests} was not measured; docker-py issue 3256 reports that it "
-            "fails like the later 2.32 releases"
-        )
     if http >= (2, 32):
         return _http_docker(docker_py, requests)
     if docker < (6, 1) and pool >= (2,):
         return _chunked(docker_py, urllib3)
+    if http < (2, 26):
+        return NotMeasured(f"requests {requests} (before 2.26) works only beside chardet")
     return Works()
 
 

@@ -116,7 +116,7 @@ CASES = [
     Case("QCA203", seeds_laptop(), ERROR, "http+docker", COMPOSE),
     Case("QCA203", _v1(urllib3="2.5.0"), WARNING, "'chunked'"),
     Case("QCA203", _v1(docker="7.1.0"), WARNING, "'ssl_version'"),
-    Case("QCA203", _v1(requests="2.32.1"), SKIPPED, "not measured"),
+    Case("QCA203", _v1(requests="2.25.1"), SKIPPED, "chardet"),
     Case(
         "QCA203", host(docker_compose=ComposeV1Bundle(path="/usr/bin/d", version="1.29.2")), OK
     ),
@@ -180,6 +180,8 @@ CASES = [
     Case("QCA404", _gpu_host(gpu(compute_capability=(12, 1))), OK),
     Case("QCA404", _gpu_host(gpu(compute_capability=(6, 1))), ERROR, "no code for"),
     Case("QCA404", _gpu_host(gpu(compute_capability=(6, 1))), OK, "",
+         {"base_image": "pytorch/pytorch:2.13.0-cuda12.6-cudnn9-runtime"}),
+    Case("QCA404", _gpu_host(gpu(compute_capability=(12, 0))), ERROR, "no code for",
          {"base_image": "pytorch/pytorch:2.13.0-cuda12.6-cudnn9-runtime"}),
     Case("QCA404", _gpu_host(), SKIPPED, "not known", {"base_image": "mine:1"}),
     # This Python.

@@ -1,5 +1,6 @@
 """`qca doctor` and `qca explain` as they are called: payload, messages, exit codes."""
 
+import io
 import json
 import os
 import subprocess
@@ -207,6 +208,21 @@ def test_fix_mends_a_file_and_the_examination_then_passes(qca, tmp_path):
     assert done.returncode == 0
     assert "helped" in done.stderr
     assert (tmp_path / "stack.yml").read_text() == text.replace("=16", "=4")
+
+
+def test_fix_asks_and_without_a_terminal_changes_nothing(qca, tmp_path, monkeypatch):
+    text = (
+        "services:\n  s:\n    image: dragonflydb/dragonfly\n    command:\n"
+        "      - --maxmemory=1G\n      - --proactor_threads=16\n"
+    )
+    (tmp_path / "stack.yml").write_text(text)
+    monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
+
+    done = qca(tmp_path, "doctor", "-f", "stack.yml", "--only", "QCA301", "--fix")
+
+    assert done.returncode == 1
+    assert "--yes" in done.stderr
+    assert (tmp_path / "stack.yml").read_text() == text
 
 
 def test_explain_shows_the_whole_check(qca, tmp_path):

@@ -106,6 +106,12 @@ def test_every_check_of_files_has_a_case_that_trips_it_and_one_that_does_not():
             assert severities - {OK}, check.id
 
 
+def test_without_files_no_check_of_files_says_a_word():
+    blind = host(cpu="dark", docker="dark", gpu="dark")
+
+    assert not [f for f in examine(blind, config()) if f.category == "file"]
+
+
 def test_a_shell_is_not_judged(tmp_path):
     text = HEAD + "    entrypoint: [sh, -c]\n    command: ['exec dragonfly --maxmemory=2G']\n"
 
