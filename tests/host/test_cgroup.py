@@ -101,7 +101,7 @@ CPU_CASES = {
     "a path outside of our namespace falls back to what is mounted": (
         "0::/../../other",
         [V2],
-        {f"{FS}/cpu.max": "70000 100000"},
+        {f"{FS}/cpu.max": "70000 100000", "sys/fs/cpu.max": "1000 100000"},
         0.7,
     ),
     "nonsense in the file is no quota": ("0::/a", [V2], {f"{FS}/a/cpu.max": "many few"}, None),

@@ -60,8 +60,10 @@ def install_v1(site: Path, docker: str, requests: str, urllib3: str, yaml: str =
     """As Debian's package does it."""
     needs = ("docker[ssh]<6,>=5", "requests<3,>=2.20.0", "PyYAML<6,>=3.10", "texttable")
     install(site, "docker-compose", "1.29.2", needs)
-    install(site, "docker", docker, ("requests!=2.18.0,>=2.14.2", "six; python_version<'3'"))
-    install(site, "requests", requests, ("urllib3<1.27,>=1.21.1", "pysocks; extra == 'socks'"))
+    install(
+        site, "docker", docker, ("requests!=2.18.0,>=2.14.2", "urllib3<1.25; python_version<'3'")
+    )
+    install(site, "requests", requests, ("urllib3<1.27,>=1.21.1", "PyYAML; extra == 'x'"))
     install(site, "urllib3", urllib3)
     install(site, "PyYAML", yaml)
 
@@ -212,12 +214,13 @@ def test_debians_records_are_plain_files(interpreter: Interpreter, home: Path) -
     assert versions(v1(interpreter, home))["requests"] == "2.28.1"
 
 
+@pytest.mark.parametrize(("old", "new"), [("2.28.1", "2.32.5"), ("2.32.5", "2.28.1")])
 def test_after_a_broken_upgrade_the_module_knows_its_version(
-    interpreter: Interpreter, home: Path
+    interpreter: Interpreter, home: Path, old: str, new: str
 ) -> None:
-    install_v1(interpreter.site_packages, "5.0.3", "2.28.1", "1.26.12")
-    install(interpreter.site_packages, "requests", "2.32.5")  # the old record stays behind
-    assert versions(v1(interpreter, home))["requests"] == "2.32.5"
+    install_v1(interpreter.site_packages, "5.0.3", old, "1.26.12")
+    install(interpreter.site_packages, "requests", new)  # the old record stays behind
+    assert versions(v1(interpreter, home))["requests"] == new
 
 
 def test_without_a_record_the_module_knows_its_version(

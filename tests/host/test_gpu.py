@@ -134,6 +134,8 @@ PROCESSES = {
     "computes": ([Process(7, 100)], [], [(7, 100)]),
     "draws": ([], [Process(7, 50)], [(7, 50)]),
     "does both, and is one": ([Process(7, 100)], [Process(7, 120)], [(7, 120)]),
+    "does both, and computes with more": ([Process(7, 120)], [Process(7, 100)], [(7, 120)]),
+    "does both, and one is not told": ([Process(7, 120)], [Process(7, None)], [(7, 120)]),
     "two": ([Process(9, 1)], [Process(7, 2)], [(7, 2), (9, 1)]),
     "the driver does not tell how much": ([Process(7, None)], [], [(7, None)]),
     "one query is not supported": (FakeNvml.NVML_ERROR_NOT_SUPPORTED, [Process(7, 50)], [(7, 50)]),

@@ -110,6 +110,13 @@ def test_whoever_records_is_not_named(
     assert load(path).about  # whatever was replaced, it is still a host
 
 
+@pytest.mark.parametrize("user", ["running", "driver", "absent", "work"])
+def test_a_person_whose_name_is_a_word_of_the_format_can_record(tmp_path: Path, user: str) -> None:
+    path = tmp_path / "host.json"
+    path.write_text(record(example(), Identity(home=f"/home/{user}", users=(user,), hosts=())))
+    assert load(path) == example()
+
+
 def test_a_record_of_this_host_can_be_read(tmp_path: Path) -> None:
     from infra.host.collect import collect
 

@@ -9,7 +9,6 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from packaging.requirements import InvalidRequirement, Requirement
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from infra.host.facts import Library, LibraryUser
@@ -72,6 +71,8 @@ def _library(places: list[dict[str, Any]]) -> Library:
 
 def _users(said: list[list[str]], python_version: str) -> Iterator[LibraryUser]:
     """Keep the requirements that hold there: not those of extras or of another Python."""
+    from packaging.requirements import InvalidRequirement, Requirement
+
     environment = {
         "extra": "",
         "python_full_version": python_version,
