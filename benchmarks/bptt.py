@@ -22,7 +22,7 @@ from safetensors.numpy import load_file
 from qca.config import TrainConfig
 from qca.memory.budget import estimate
 from qca.memory.free import free_gpu_memory
-from qca.train.threads import wait_passively
+from qca.train.environment import prepare_environment
 from qca.units import format_size
 
 _PEAK_MEANS = {
@@ -62,7 +62,7 @@ def main(
     except ValidationError as error:
         first = error.errors()[0]
         raise click.BadParameter(f"{first['loc'][0]}: {first['msg']}") from None
-    wait_passively()  # the children inherit it
+    prepare_environment()  # the children inherit it
     request = {
         "repeats": repeats,
         "noise_rate": noise_rate,

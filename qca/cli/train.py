@@ -1,7 +1,6 @@
 """`qca train`: the trainer itself, here in this process."""
 
 import contextlib
-import os
 import signal
 import sys
 import threading
@@ -17,6 +16,7 @@ from qca.cli.progress import ProgressView
 from qca.config import Config, TrainConfig, apply_profile
 from qca.memory.budget import estimate
 from qca.store.client import MetricsSender, connect
+from qca.train.environment import prepare_environment
 from qca.train.metrics import EpisodeRecord, Event
 
 RUNS = Path("runs")
@@ -59,9 +59,7 @@ def train(
     The first Ctrl-C writes a checkpoint and ends with 130, a second one ends at once;
     SIGTERM writes a checkpoint and ends with 0.
     """
-    # Torch's worker threads otherwise spin while they wait, which on a busy machine made a
-    # small model three times slower. Read when torch is loaded, so it comes before.
-    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    prepare_environment()  # before torch is loaded
     chosen = _resolved(read_config(config_file, flags))
     stop = threading.Event()
     with (

@@ -15,7 +15,8 @@ import os
 import socket
 import time
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
+from io import FileIO
 from pathlib import Path
 from typing import Any
 
@@ -68,22 +69,14 @@ class RunFolder:
             CheckpointError: if the folder cannot be made or written.
 
         """
-        try:
-            self.checkpoints.mkdir(parents=True, exist_ok=True)
-            lock = self._lock.open("a+", encoding="utf-8")
-        except OSError as error:
-            raise self._unwritable(error) from None
-        with lock:
+        with ExitStack() as held:
             try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                lock.seek(0)
-                raise self._held(lock.read().strip()) from None
-            lock.truncate(0)
-            lock.write(f"process {os.getpid()} on {socket.gethostname()}\n")
-            lock.flush()
-            for folder in (self.path, self.checkpoints):
-                remove_unfinished(folder)
+                self.checkpoints.mkdir(parents=True, exist_ok=True)
+                self._take(held.enter_context(self._lock.open("a+b", buffering=0)))
+                for folder in (self.path, self.checkpoints):
+                    remove_unfinished(folder)
+            except OSError as error:
+                raise self._unwritable(error) from None
             yield
 
     def is_used(self) -> bool:
@@ -126,6 +119,15 @@ class RunFolder:
         # A full disk is reported where something is lost by it: at a checkpoint.
         with suppress(OSError):
             self.heartbeat.touch()
+
+    def _take(self, lock: FileIO) -> None:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            raise self._held(lock.read().decode(errors="replace").strip()) from None
+        lock.truncate(0)
+        lock.write(f"process {os.getpid()} on {socket.gethostname()}\n".encode())
 
     def _held(self, holder: str) -> LaunchError:
         return LaunchError(

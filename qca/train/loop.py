@@ -13,8 +13,9 @@ from typing import Protocol
 import torch
 
 from qca.config import TrainConfig
-from qca.errors import InputError, LaunchError, PlanError
+from qca.errors import InputError, PlanError
 from qca.train import checkpoint as checkpoints
+from qca.train.device import prepare_device
 from qca.train.folder import RunFolder, check_same
 from qca.train.memory import peak_memory
 from qca.train.metrics import (
@@ -60,7 +61,7 @@ def train(
         stop: looked at between any two steps. Once set, the episode in progress is given
             up, a checkpoint of the whole ones is written, and "stopped" is returned.
         on_event: called with each event, in this thread.
-        predicted_peak_bytes: only reported.
+        predicted_peak_bytes: reported; on CUDA the allocator is held to it.
 
     Raises:
         InputError: the folder is in use for another run or another configuration.
@@ -70,7 +71,7 @@ def train(
         QcaError: the loss or its gradient is not finite.
 
     """
-    device = _device(config)
+    device = prepare_device(config, predicted_peak_bytes)
     folder = RunFolder(run_dir)
     with folder.hold(), _memory_errors(config):
         if folder.is_used():
@@ -208,28 +209,22 @@ def _immovable(trainer: Trainer) -> Iterator[str]:
         )
 
 
-def _device(config: TrainConfig) -> torch.device:
-    there = torch.cuda.is_available()
-    if config.device == "cuda" and not there:
-        raise LaunchError(
-            "torch sees no usable CUDA device",
-            hint="Run `qca doctor`, or train with --device cpu.",
-        )
-    if config.device == "cpu" or not there:
-        return torch.device("cpu")
-    # Convolutions would otherwise round to TF32, which is not what `fp32` promises.
-    torch.backends.cudnn.conv.fp32_precision = "ieee"  # pyright: ignore[reportAttributeAccessIssue]
-    return torch.device("cuda", torch.cuda.current_device())
-
-
 @contextmanager
 def _memory_errors(config: TrainConfig) -> Iterator[None]:
     """Say what a refused allocation means."""
     try:
         yield
-    except (torch.OutOfMemoryError, MemoryError) as error:
+    except (MemoryError, RuntimeError) as error:
+        if not _is_refused_memory(error):
+            raise
         raise PlanError(
             f"out of memory in an episode with recompute={config.recompute}, "
             f"batch_size={config.batch_size}, grid={config.grid}: {error}",
             hint="See `qca estimate`; less is needed with --recompute step or a smaller batch.",
         ) from None
+
+
+def _is_refused_memory(error: Exception) -> bool:
+    """Say whether an allocator refused; on a CPU torch raises a plain RuntimeError for it."""
+    known = isinstance(error, MemoryError | torch.OutOfMemoryError)
+    return known or "DefaultCPUAllocator" in str(error)

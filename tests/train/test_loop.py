@@ -250,9 +250,17 @@ def test_a_read_only_folder_is_a_checkpoint_error(tmp_path):
         run(small(), tmp_path / "run")
 
 
-def test_memory_that_is_refused_is_said_with_what_helps(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    "refusal",
+    [
+        torch.OutOfMemoryError("CUDA out of memory"),
+        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"),
+        MemoryError(),
+    ],
+)
+def test_memory_that_is_refused_is_said_with_what_helps(tmp_path, monkeypatch, refusal):
     def refuse(self, between):
-        raise torch.OutOfMemoryError("CUDA out of memory")
+        raise refusal
 
     monkeypatch.setattr(Trainer, "episode", refuse)
     with pytest.raises(PlanError, match=r"out of memory.*recompute=step, batch_size=1, grid=8"):

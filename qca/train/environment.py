@@ -1,0 +1,29 @@
+"""What torch reads from the environment when it is loaded. Needs no torch, must come before it."""
+
+import os
+
+
+def prepare_environment() -> None:
+    """Set how torch waits and allocates; what the person has set stays."""
+    _wait_passively()
+    _grow_segments()
+
+
+def _wait_passively() -> None:
+    """Let OpenMP's threads sleep between two parallel regions instead of spinning.
+
+    A small automaton makes thousands of short parallel regions a second. Where other work
+    shares the cores, spinning threads keep the ones they wait for from running: measured
+    at 2 threads on 2 cores under a load of 5, an episode of the profile `cpu` took 13 s
+    spinning and 1.1 s sleeping.
+    """
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+
+def _grow_segments() -> None:
+    """Let CUDA's allocator grow its segments instead of leaving holes between them.
+
+    Measured on an H100 with torch 2.11, 50 steps of the whole model in float32: 710 MiB
+    reserved instead of 806, at batch 4 1006 MiB instead of 1216.
+    """
+    os.environ.setdefault("PYTORCH_ALLOC_CONF", "expandable_segments:True")
