@@ -9,7 +9,7 @@ from infra.doctor.blocking import blocking
 from infra.doctor.check import Finding, Severity
 from infra.doctor.checks import CHECKS
 from infra.doctor.examine import examine
-from infra.host.facts import CpuFacts, Listener
+from infra.host.facts import CpuFacts, Listener, SystemFacts
 from tests.doctor.builders import (
     NO_GPU,
     NO_PLUGIN,
@@ -104,6 +104,29 @@ def test_every_check_of_files_has_a_case_that_trips_it_and_one_that_does_not():
             severities = {case[2] for case in CASES if case[0] == check.id}
             assert OK in severities, check.id
             assert severities - {OK}, check.id
+
+
+KERNEL_4 = SystemFacts(
+    system="Linux", release="4.19.0-27-amd64", machine="x86_64", distribution="Debian 10", wsl=False
+)
+NO_IO_URING = KERNEL_4.model_copy(update={"release": "6.12.1", "io_uring_disabled": 2})
+
+
+@pytest.mark.parametrize(
+    ("facts", "rest", "severity", "says"),
+    [
+        (host(docker=engine(version="24.0.7")), "", OK, "nothing is known"),
+        (host(docker=engine(version="25.0.0")), "", INFO, "seccomp"),
+        (host(docker=engine(version="24.0.7"), system=KERNEL_4), "", INFO, "5.10"),
+        (host(docker=engine(version="24.0.7"), system=NO_IO_URING), "", INFO, "io_uring_disabled"),
+        (host(), "    command: --force_epoll\n", OK, "by its own flag"),
+    ],
+)
+def test_who_gets_io_uring(tmp_path, facts, rest, severity, says):
+    finding = _found(tmp_path, "QCA303", HEAD + rest, facts)
+
+    assert finding.severity is severity
+    assert says in finding.message
 
 
 def test_without_files_no_check_of_files_says_a_word():

@@ -33,19 +33,20 @@ class _Start:
 
 def starts_of_files(subject: Subject) -> Iterator[Verdict]:
     """Judge QCA301 for every Dragonfly service of the given files."""
-    for file, dragonfly in _dragonflies(subject):
+    for file, dragonfly in dragonflies(subject):
         yield _placed(_starts(subject, file, dragonfly), file, _decisive(dragonfly))
 
 
 def container_limits_of_files(subject: Subject) -> Iterator[Verdict]:
     """Judge QCA302 for every Dragonfly service of the given files."""
-    for file, dragonfly in _dragonflies(subject):
+    for file, dragonfly in dragonflies(subject):
         limit = dragonfly.service.memory_limit
         line = limit.line if limit else dragonfly.service.line
         yield _placed(_nests(subject, dragonfly), file, line)
 
 
-def _dragonflies(subject: Subject) -> Iterator[tuple[ComposeFile, Dragonfly]]:
+def dragonflies(subject: Subject) -> Iterator[tuple[ComposeFile, Dragonfly]]:
+    """Yield every Dragonfly service of the given files."""
     for file in subject.files:
         for service in file.services:
             if is_dragonfly(service):

@@ -1,37 +1,57 @@
 """Does Dragonfly get io_uring in a container, or fall back to epoll?"""
 
 import re
+from dataclasses import replace
 
-from infra.doctor.check import Check, Severity, Subject, Verdict, ok, value
-from infra.host.facts import NoEngine
+from infra.doctor.check import Check, Location, Severity, Subject, Verdict, ok, value
+from infra.doctor.checks.dragonfly_files import dragonflies
+from infra.doctor.dragonfly_service import Dragonfly
+from infra.doctor.gpu_access import version_of
+from infra.host.facts import Engine
 
 # helio's uring proactor asks for 5.10: older kernels get epoll.
 _KERNEL = (5, 10)
 # Docker's default seccomp profile blocks io_uring since Engine 25.0 (moby #46762).
-_ENGINE_THAT_BLOCKS = 25
+_ENGINE_THAT_BLOCKS = (25, 0)
 
 
 def _io_uring(subject: Subject) -> list[Verdict]:
+    verdicts = []
+    if subject.plan.runtime == "compose":
+        verdicts.append(ok("The stack starts Dragonfly with --force_epoll, which runs anywhere."))
+    reasons = _reasons(subject)
+    for file, dragonfly in dragonflies(subject):
+        verdict = _of_service(dragonfly, reasons)
+        verdicts.append(replace(verdict, location=Location(file.path, dragonfly.service.line)))
+    return verdicts
+
+
+def _reasons(subject: Subject) -> list[str]:
+    """Say what keeps io_uring from a container on this host."""
     docker, system = value(subject.facts.docker), value(subject.facts.system)
-    if isinstance(docker, NoEngine) or subject.plan.runtime == "local":
-        return []
     reasons = []
     kernel = re.match(r"(\d+)\.(\d+)", system.release)
     if kernel and (int(kernel[1]), int(kernel[2])) < _KERNEL:
         reasons.append(f"kernel {system.release} is older than 5.10")
-    engine = re.match(r"\d+", docker.version)
-    if engine and int(engine[0]) >= _ENGINE_THAT_BLOCKS:
-        reasons.append(f"Engine {docker.version}'s seccomp profile blocks io_uring (since 25.0)")
     if system.io_uring_disabled:
         reasons.append(f"kernel.io_uring_disabled is {system.io_uring_disabled}")
+    if isinstance(docker, Engine) and version_of(docker) >= _ENGINE_THAT_BLOCKS:
+        reasons.append(f"Engine {docker.version}'s seccomp profile blocks io_uring (since 25.0)")
+    return reasons
+
+
+def _of_service(dragonfly: Dragonfly, reasons: list[str]) -> Verdict:
+    name = dragonfly.service.name
+    if "force_epoll" in dragonfly.flags:
+        return ok(f"Service {name}: Dragonfly uses epoll by its own flag.")
     if not reasons:
-        return [ok("Nothing is known that keeps io_uring from Dragonfly.")]
+        return ok(f"Service {name}: nothing is known that keeps io_uring from it.")
     message = (
-        f"Dragonfly will use epoll instead of io_uring: {'; '.join(reasons)}.\n"
+        f"Service {name}: Dragonfly will use epoll instead of io_uring: {'; '.join(reasons)}.\n"
         "It says so once in its log and runs, a little slower; there is nothing to mend. "
         "`--force_epoll` keeps it from trying."
     )
-    return [Verdict(Severity.INFO, message, {"reasons": reasons})]
+    return Verdict(Severity.INFO, message, {"service": name, "reasons": reasons})
 
 
 IO_URING = Check(
@@ -39,7 +59,8 @@ IO_URING = Check(
     category="dragonfly",
     title="Dragonfly will use epoll",
     needs=("docker", "system"),
-    looks_at="the kernel's release, its setting io_uring_disabled, and the engine's version.",
+    looks_at="the kernel's release, its setting io_uring_disabled, and the engine's version, for "
+    "Dragonfly services of the files given with -f that do not ask for --force_epoll.",
     why="Dragonfly prefers io_uring, which needs kernel 5.10 and a seccomp profile that allows "
     "it. Docker's default profile blocks it since Engine 25.0. Where its probe fails Dragonfly "
     "falls back to epoll with a warning in its log: slower, no fault.",
