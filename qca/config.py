@@ -124,7 +124,7 @@ PROFILES: Mapping[str, Mapping[str, Any]] = {
         "grid": 16,
         "d_state": 4,
         "hidden_channels": 16,
-        "steps": 50,
+        "steps": 32,
         "episodes": 100,
     },
     # The seed's whole model; only what costs memory is held down.
