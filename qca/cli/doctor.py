@@ -9,7 +9,8 @@ from pathlib import Path
 import click
 
 from infra.doctor.check import Finding, Severity
-from infra.doctor.composefile import ComposeFile, default_file, read_compose_file
+from infra.doctor.compose_yaml import default_file, read_compose_file
+from infra.doctor.composefile import ComposeFile
 from infra.doctor.examine import examine, select
 from infra.doctor.fix import Proposal, apply, proposals
 from infra.doctor.report import render_json, render_text

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from infra.doctor.check import Finding
-from infra.doctor.composefile import ComposeFile, read_compose_file
+from infra.doctor.compose_yaml import read_compose_file
+from infra.doctor.composefile import ComposeFile
 from infra.doctor.examine import examine
 from infra.host.facts import (
     ComposePlugin,

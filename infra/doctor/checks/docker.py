@@ -38,7 +38,7 @@ def _other_engine(address: str) -> Remedy:
 
 
 _LOG_IN_AGAIN = Remedy(
-    "Log in again: this user has joined the group since this session began. Or for one command",
+    "Log in again: this user has joined the group since it last logged in. Or for one command",
     ("sg docker -c 'qca doctor'",),
 )
 
