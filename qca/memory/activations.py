@@ -14,6 +14,7 @@ state and, under `none`, one graph less.
 """
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 from qca.config import TrainConfig
 from qca.memory.fields import (
@@ -129,9 +130,12 @@ def plain_activations(train: TrainConfig) -> int:
 
 
 def optimizer_activations(tensors: list[int], *, device: str) -> int:
-    """Return what AdamW's step holds: square roots of the second moments.
+    """Return what AdamW's step holds beside its state; `tensors` are the parameters' elements.
 
-    torch.optim on CUDA works on all parameters at once (`foreach`), elsewhere on one
-    after the other, with the root and its quotient alive together.
+    Square roots of the second moments: torch.optim works on CUDA on all parameters at
+    once (`foreach`), elsewhere on one after the other, and there the root and its
+    quotient are alive together, beside the quotient of the parameter before.
     """
-    return FLOAT * (sum(tensors) if device == "cuda" else 2 * max(tensors))
+    if device == "cuda":
+        return FLOAT * sum(tensors)
+    return FLOAT * max(before + 2 * this for before, this in pairwise([0, *tensors]))

@@ -17,17 +17,17 @@ LARGE, LARGE_SEGMENT = 10 * MIB, 20 * MIB
 SEGMENT_STEP = 2 * MIB
 
 
-def rounding(tensors: Sequence[int], *, states: int, state: int, activations: int) -> int:
+def rounding(tensors: Sequence[int], *, states: int, state: int, moving: int) -> int:
     """Return the bytes that the allocator reserves beyond those of its tensors.
 
     `tensors` are the elements of each parameter, which stand there four times (weights,
-    gradients, two moments). They and the states are packed as they come; activations
-    come and go, and a quarter of them is taken to lie in holes of the wrong size.
+    gradients, two moments). They and the states are packed as they come; `moving` is what
+    comes and goes, of which a quarter is taken to lie in holes of the wrong size.
     """
     sizes = 4 * [FLOAT * elements for elements in tensors]
     held = segments(sizes) - sum(sizes)
     kept = states * (segment_of(state) // blocks_in_segment(state) - state)
-    return held + kept + activations // 4 + 2 * (LARGE_SEGMENT + SMALL_SEGMENT)
+    return held + kept + moving // 4 + 2 * (LARGE_SEGMENT + SMALL_SEGMENT)
 
 
 def block_of(size: int) -> int:

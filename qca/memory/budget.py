@@ -12,8 +12,8 @@ activations  what autograd keeps of the steps whose graph is alive, and what its
 workspace    cuDNN's scratch memory and what the allocator rounds up; 0 on a CPU
 ===========  =================================================================
 
-Beside them stands `context_bytes`: what a process with torch takes before the first
-tensor, outside of the allocator.
+Beside them stands `context_bytes`: what the process takes outside of torch's tensors. On
+CUDA it is the driver's context; on a CPU the interpreter with torch and its libraries.
 """
 
 from dataclasses import dataclass
@@ -35,14 +35,12 @@ Plan = Literal["none", "step"]
 PLANS: tuple[Plan, ...] = ("none", "step")
 """Fastest first: `none` runs each step forward once, `step` twice."""
 
-CONTEXT_BYTES = {
-    # nvidia.md of the design notes: 300 to 600 MiB since lazy loading; the upper end.
-    "cuda": 600 * MIB,
-    # Resident size after `import torch`, a first AdamW step and a first convolution:
-    # 306 MiB with torch 2.13 on x86-64 Linux (psutil, Process().memory_info().rss);
-    # and 8 MiB of stack that each of a few dozen threads may touch in part.
-    "cpu": 384 * MIB,
-}
+# NVIDIA's context with the kernels that are loaded: about 300 MB since lazy loading (CUDA
+# 11.7), and 300 to 600 MiB are what to reserve on a small card; the upper end.
+CUDA_CONTEXT = 600 * MIB
+# The interpreter with torch 2.13 and its thread pool on x86-64 Linux: 335 MiB at the peak of
+# a training whose tensors take 8 MiB (VmHWM, `tests/memory/test_resident.py`); 5 % on top.
+CPU_CONTEXT = 352 * MIB
 
 
 @dataclass(frozen=True)
@@ -103,15 +101,20 @@ def estimate(
     train: TrainConfig, *, recompute: Plan, device: Literal["cpu", "cuda"] = "cuda"
 ) -> Estimate:
     """Predict the peak memory of one episode with its optimizer step, in float32."""
+    shape = Episode.of(train).shape
     tensors = parameter_shapes(train.d_state, train.hidden_channels)
     weights = FLOAT * sum(tensors)
-    state = state_bytes(Episode.of(train).shape)
-    activations = _activations(train, recompute, tensors, device)
+    state = state_bytes(shape)
+    episode = plain_activations(train) if recompute == "none" else step_activations(train)
+    # AdamW's step comes when the states but the first are free again.
+    optimizer = optimizer_activations(tensors, device=device)
+    activations = max(episode, optimizer - (train.steps - 1) * state)
     workspace = 0
     if device == "cuda":
-        workspace = winograd_workspace(Episode.of(train).shape) + rounding(
-            tensors, states=train.steps, state=state, activations=activations
-        )
+        # Its roots do not fit into the segments that the states leave behind.
+        moving = max(episode, optimizer)
+        workspace = moving - activations + winograd_workspace(shape)
+        workspace += rounding(tensors, states=train.steps, state=state, moving=moving)
     breakdown = Breakdown(
         parameters=weights,
         gradients=weights,
@@ -120,10 +123,17 @@ def estimate(
         activations=activations,
         workspace=workspace,
     )
-    return Estimate(recompute, sum(tensors), breakdown, CONTEXT_BYTES[device])
+    return Estimate(recompute, sum(tensors), breakdown, _context(train, tensors, device))
 
 
-def _activations(train: TrainConfig, recompute: Plan, tensors: list[int], device: str) -> int:
-    episode = plain_activations(train) if recompute == "none" else step_activations(train)
-    states_let_go = (train.steps - 1) * state_bytes(Episode.of(train).shape)
-    return max(episode, optimizer_activations(tensors, device=device) - states_let_go)
+def _context(train: TrainConfig, tensors: list[int], device: str) -> int:
+    """Return what the process takes outside of torch's tensors.
+
+    On a CPU the libraries grow with the work: oneDNN copies a convolution's operands into
+    its own blocked layout, and malloc keeps much of what is given back. One step's
+    activations and twice the largest weight held for all that was tried; see
+    `tests/memory/test_resident.py`.
+    """
+    if device == "cuda":
+        return CUDA_CONTEXT
+    return CPU_CONTEXT + step_activations(train) + 2 * FLOAT * max(tensors)

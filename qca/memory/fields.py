@@ -41,15 +41,15 @@ class Held(NamedTuple):
 UPDATES = {
     ("cartesian", False): Held(Fields(4, 3), Fields(10, 5)),
     ("cartesian", True): Held(Fields(4, 3), Fields(10, 5)),
-    ("unitary", False): Held(Fields(5, 27.25), Fields(10, 32.25)),
-    ("unitary", True): Held(Fields(7, 29.5), Fields(12, 34.5)),
+    ("unitary", False): Held(Fields(4, 39.25), Fields(10, 42.25)),
+    ("unitary", True): Held(Fields(6, 41.5), Fields(11, 46.25)),
 }
 # The same for the first step, whose psi is given: nothing is kept for its gradient.
 FIRST_UPDATES = {
     ("cartesian", False): Held(Fields(3, 3), Fields(9, 5)),
     ("cartesian", True): Held(Fields(3, 3), Fields(9, 5)),
-    ("unitary", False): Held(Fields(4, 22.25), Fields(9, 26.25)),
-    ("unitary", True): Held(Fields(5, 23.5), Fields(10, 26.5)),
+    ("unitary", False): Held(Fields(3, 34.25), Fields(8, 38.25)),
+    ("unitary", True): Held(Fields(4, 35.5), Fields(9, 38.25)),
 }
 
 

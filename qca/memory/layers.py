@@ -26,7 +26,8 @@ class Node:
     held: int = 0
     """Bytes that stay from this node's backward until the skip connection is used."""
     released: int = 0
-    """Bytes of a skip connection that are let go after this node's backward."""
+    """Bytes of a skip connection that are let go after this node's backward: its gradient
+    and the produced one are then replaced by their sum."""
 
 
 @dataclass(frozen=True)
@@ -140,7 +141,8 @@ def backward_peak(
     alive, arrived, peak = kept_bytes(nodes) - missing, gradient, 0
     for node in reversed(nodes):
         added = 2 * node.weights if sums else node.weights
-        peak = max(peak, alive + arrived + node.produced + added)
+        skip_sum = node.produced if node.released else 0
+        peak = max(peak, alive + arrived + node.produced + added + skip_sum)
         alive += node.held - node.kept - node.released + (node.weights if first else 0)
         arrived = node.produced
     return peak

@@ -1,0 +1,143 @@
+"""The closed form: what it is made of, and how it grows."""
+
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qca.config import TrainConfig
+from qca.memory.budget import CPU_CONTEXT, CUDA_CONTEXT, PLANS, Plan, estimate, parameter_count
+from qca.model.unet import UNetUnitary
+from qca.units import MIB
+
+SEED = TrainConfig()  # d_state 14, 128 channels, 64x64, 500 steps
+
+sizes = st.fixed_dictionaries(
+    {
+        "grid": st.integers(1, 32).map(lambda quarter: 4 * quarter),
+        "d_state": st.integers(1, 64),
+        "hidden_channels": st.integers(1, 160),
+        "steps": st.integers(1, 2000),
+        "batch_size": st.integers(1, 16),
+        "update": st.sampled_from(["cartesian", "unitary"]),
+        "loss": st.sampled_from(["evolutionary", "mse_energy", "structure"]),
+        "max_noise": st.sampled_from([0.0, 0.1]),
+    }
+)
+plans = st.sampled_from(PLANS)
+STEP_OF = {"grid": 4, "d_state": 1, "hidden_channels": 1, "steps": 1, "batch_size": 1}
+
+
+def peak(plan: Plan, values: dict[str, Any]) -> int:
+    found = estimate(TrainConfig(**values), recompute=plan, device="cpu")
+    return found.predicted_peak_bytes
+
+
+@pytest.mark.parametrize(
+    ("d_state", "hidden_channels"), [(14, 128), (1, 1), (4, 16), (3, 12), (14, 64)]
+)
+def test_counts_the_parameters_of_the_real_network(d_state: int, hidden_channels: int) -> None:
+    model = UNetUnitary(d_state, hidden_channels)
+    count = sum(parameter.numel() for parameter in model.parameters())
+    assert parameter_count(d_state, hidden_channels) == count
+
+
+def test_the_seeds_network_has_27_883_292_parameters() -> None:
+    assert parameter_count(14, 128) == 27_883_292
+
+
+def test_the_terms_of_the_seeds_run_are_those_that_were_measured() -> None:
+    terms = estimate(SEED, recompute="step", device="cpu").breakdown
+    assert terms.parameters / MIB == pytest.approx(106.4, abs=0.05)
+    assert terms.gradients / MIB == pytest.approx(106.4, abs=0.05)
+    assert terms.optimizer / MIB == pytest.approx(212.7, abs=0.05)
+    assert terms.states / MIB == 500 * 0.4375
+    assert terms.workspace == 0
+
+
+def test_the_seeds_run_needs_gibibytes_by_plain_autograd_and_under_800_mib_by_step() -> None:
+    plain = estimate(SEED, recompute="none", device="cpu").predicted_peak_bytes
+    step = estimate(SEED, recompute="step", device="cpu").predicted_peak_bytes
+    assert plain / MIB == pytest.approx(24_400, rel=0.02)
+    assert 700 < step / MIB < 800
+
+
+@given(sizes, plans, st.sampled_from(["cpu", "cuda"]))
+def test_the_breakdown_adds_up(values: dict[str, Any], plan: Plan, device: Any) -> None:
+    found = estimate(TrainConfig(**values), recompute=plan, device=device)
+    terms = vars(found.breakdown)
+    assert sum(terms.values()) == found.predicted_peak_bytes
+    assert min(terms.values()) >= 0
+    assert (terms["workspace"] == 0) == (device == "cpu")
+
+
+@given(sizes, plans, st.sampled_from(sorted(STEP_OF)))
+def test_more_of_anything_never_needs_less(values: dict[str, Any], plan: Plan, key: str) -> None:
+    more = {**values, key: values[key] + STEP_OF[key]}
+    assert peak(plan, more) >= peak(plan, values)
+
+
+@given(sizes, plans, st.sampled_from(["grid", "steps", "batch_size"]))
+def test_more_never_needs_less_on_a_gpu_in_what_solve_varies(
+    values: dict[str, Any], plan: Plan, key: str
+) -> None:
+    more = TrainConfig(**{**values, key: values[key] + STEP_OF[key]})
+    less = TrainConfig(**values)
+    assert estimate(more, recompute=plan).total_bytes >= estimate(less, recompute=plan).total_bytes
+
+
+@given(sizes, plans)
+def test_the_need_grows_by_the_same_for_every_further_step(
+    values: dict[str, Any], plan: Plan
+) -> None:
+    # From where the loss looks at all of its moments, and the optimizer's own need is passed.
+    steps = 3000
+    first, second, third = (peak(plan, {**values, "steps": steps + more}) for more in (0, 1, 2))
+    if second - first > 0:
+        assert third - second == second - first
+
+
+def test_a_further_step_costs_a_state_under_step_and_a_graph_under_none() -> None:
+    state = 14 * 64 * 64 * 8
+    at = {
+        (plan, steps): estimate(
+            SEED.model_copy(update={"steps": steps}), recompute=plan, device="cpu"
+        ).predicted_peak_bytes
+        for plan in PLANS
+        for steps in (500, 501)
+    }
+    assert at["step", 501] - at["step", 500] == state
+    assert at["none", 501] - at["none", 500] > 100 * state
+
+
+def test_none_and_step_need_the_same_of_weights_gradients_and_optimizer() -> None:
+    none, step = (estimate(SEED, recompute=plan).breakdown for plan in PLANS)
+    assert (none.parameters, none.gradients, none.optimizer) == (
+        step.parameters,
+        step.gradients,
+        step.optimizer,
+    )
+
+
+def test_the_context_stands_beside_the_peak() -> None:
+    found = estimate(SEED, recompute="step", device="cuda")
+    assert found.context_bytes == CUDA_CONTEXT
+    assert found.total_bytes == found.predicted_peak_bytes + CUDA_CONTEXT
+    assert found.fits(found.total_bytes)
+    assert not found.fits(found.total_bytes - 1)
+    assert estimate(SEED, recompute="step", device="cpu").context_bytes > CPU_CONTEXT
+
+
+def test_noise_costs_memory_only_where_it_is_applied() -> None:
+    quiet = peak("none", {"max_noise": 0.0})
+    assert peak("none", {"max_noise": 0.0005}) == quiet
+    assert peak("none", {"max_noise": 0.1}) > quiet
+
+
+@pytest.mark.parametrize("module", ["budget", "plan", "free"])
+def test_needs_no_torch(module: str) -> None:
+    code = f"import sys, qca.memory.{module}; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

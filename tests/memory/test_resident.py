@@ -1,0 +1,65 @@
+"""A real training on this machine's CPU takes no more memory than was predicted."""
+
+import json
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+
+from qca.config import TrainConfig
+from qca.memory.budget import Plan, estimate
+from qca.units import MIB
+
+PROGRAM = """
+import json, sys, torch
+from qca.config import TrainConfig
+from qca.train.memory import peak_resident_bytes
+from qca.train.trainer import Trainer
+
+trainer = Trainer(TrainConfig(**json.loads(sys.argv[1])), torch.device("cpu"))
+for _ in range(2):
+    trainer.episode(lambda: None)
+print(peak_resident_bytes())
+"""
+
+
+def resident(values: dict[str, Any]) -> int:
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM, json.dumps(values)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return int(done.stdout)
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the peak from /proc")
+@pytest.mark.parametrize(
+    ("plan", "values"),
+    [
+        ("step", {"grid": 16, "d_state": 4, "hidden_channels": 16, "steps": 50}),
+        ("none", {"grid": 64, "d_state": 8, "hidden_channels": 32, "steps": 10}),
+        ("step", {"steps": 4}),
+        ("none", {"steps": 4}),
+        (
+            "step",
+            {"grid": 128, "d_state": 16, "hidden_channels": 16, "steps": 6, "batch_size": 4},
+        ),
+    ],
+)
+def test_stays_within_peak_and_context(plan: Plan, values: dict[str, Any]) -> None:
+    train = TrainConfig(**values, recompute=plan)
+    found = estimate(train, recompute=plan, device="cpu")
+    assert 0.75 * found.total_bytes <= resident({**values, "recompute": plan}) <= found.total_bytes
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the peak from /proc")
+def test_more_steps_take_their_states_and_nothing_else() -> None:
+    values = {"grid": 16, "d_state": 4, "hidden_channels": 16, "recompute": "step"}
+    few, many = (resident({**values, "steps": steps}) for steps in (50, 500))
+    states = 450 * 4 * 16 * 16 * 8
+    assert many <= 1.05 * few + states
+    assert few > 100 * MIB  # it was measured
