@@ -9,7 +9,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import IO, Literal
 
 from qca.errors import LaunchError
 from qca.files import write_atomically
@@ -114,11 +114,11 @@ def held(state: StateDir) -> Iterator[None]:
     The kernel frees the lock with the process, however it ends; nothing stale stays.
 
     Raises:
-        LaunchError: another one holds it; the message says which process.
+        LaunchError: another one holds it, and the message says which process; or the folder
+            cannot be written.
 
     """
-    state.root.mkdir(parents=True, exist_ok=True)
-    with state.lock_file.open("a+", encoding="utf-8") as lock:
+    with _opened(state) as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -131,6 +131,17 @@ def held(state: StateDir) -> Iterator[None]:
         lock.write(f"{os.getpid()}\n")
         lock.flush()
         yield
+
+
+def _opened(state: StateDir) -> IO[str]:
+    try:
+        state.root.mkdir(parents=True, exist_ok=True)
+        return state.lock_file.open("a+", encoding="utf-8")
+    except OSError as error:
+        raise LaunchError(
+            f"{error.filename}: {error.strerror}",
+            hint=f"`qca up` keeps what it makes in {state.root}, a folder that it must write to.",
+        ) from None
 
 
 def holder(state: StateDir) -> int | None:

@@ -1,6 +1,7 @@
 """`qca train`: the trainer itself, here in this process."""
 
 import contextlib
+import os
 import signal
 import sys
 import threading
@@ -20,6 +21,8 @@ from qca.train.environment import prepare_environment
 from qca.train.metrics import EpisodeRecord, Event
 
 RUNS = Path("runs")
+
+_STOPPING = b"\nStopping after this step, with a checkpoint; Ctrl-C again stops at once.\n"
 
 
 @click.command()
@@ -113,6 +116,8 @@ def _stopping_on_signals(stop: threading.Event) -> Iterator[threading.Event]:
         interrupted.set()
         stop.set()
         signal.signal(signal.SIGINT, signal.default_int_handler)
+        # Not through Python's streams, which may be in the middle of a write.
+        os.write(2, _STOPPING)
 
     def terminate(_: int, __: FrameType | None) -> None:
         stop.set()
