@@ -1,89 +1,112 @@
 """`qca estimate`: the predicted peak memory of a training, with its breakdown."""
 
 import json
-import sys
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import click
 
-from qca.config import TrainConfig, apply_profile, load_config
-from qca.errors import InputError, QcaError
+from qca.cli.options import Command, format_option, read_config
+from qca.config import TrainConfig, apply_profile
+from qca.errors import PlanError
 from qca.memory.free import free_gpu_memory
 from qca.memory.plan import Choice, Device, Dimension, choose, solve
-from qca.units import format_size, parse_size
+from qca.units import format_size
 
 _SCHEMA_VERSION = 1
 
+# The keys of the [train] table that memory depends on; the others are not worth a flag here.
+_KEYS = (
+    "profile",
+    "device",
+    "grid",
+    "d_state",
+    "hidden_channels",
+    "steps",
+    "batch_size",
+    "update",
+    "gamma",
+    "loss",
+    "max_noise",
+    "precision",
+    "recompute",
+    "budget",
+)
 
-class _SizeType(click.ParamType):
-    name = "size"
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
-        try:
-            return parse_size(value)
-        except InputError as error:
-            self.fail(f"{error.message}. {error.hint}", param, ctx)
+def _train_options(command: Command) -> Command:
+    """Add a flag for each of `_KEYS`; its value is checked with the configuration."""
+    for name in reversed(_KEYS):
+        field = TrainConfig.model_fields[name]
+        default = "" if field.default is None else f"  [default: {field.default}]"
+        text = (field.description or "").replace("`", "") + default
+        flag = f"--{name.replace('_', '-')}"
+        command = click.option(flag, name, metavar=name.upper(), help=text)(command)
+    return command
 
 
 @click.command()
-@click.option("-c", "--config", "file", type=click.Path(path_type=Path), help="[default: qca.toml]")
-@click.option("--grid", type=int, help="Cells a side, a multiple of 4.")
-@click.option("--d-state", type=int, help="Complex components of a cell.")
-@click.option("--hidden-channels", type=int, help="Channels of the network's first block.")
-@click.option("--steps", type=int, help="Steps of the automaton in an episode.")
-@click.option("--batch-size", type=int, help="Samples in an episode.")
-@click.option("--update", type=click.Choice(["cartesian", "unitary"]), help="The step's form.")
-@click.option("--loss", type=click.Choice(["evolutionary", "mse_energy", "structure"]))
-@click.option("--precision", type=click.Choice(["fp32"]), help="Of weights and activations.")
-@click.option("--recompute", type=click.Choice(["none", "step", "auto"]), help="Recompute plan.")
-@click.option("--optimizer", type=click.Choice(["adamw"]), default="adamw", show_default=True)
-@click.option("--budget", type=_SizeType(), help="Memory that it may take, e.g. 3.68GiB.")
+@_train_options
 @click.option(
-    "--device",
-    type=click.Choice(["cuda", "cpu"]),
-    default="cuda",
+    "--optimizer",
+    type=click.Choice(["adamw"]),
+    default="adamw",
     show_default=True,
-    help="Where the training would run.",
+    expose_value=False,
+    help="The optimizer, which keeps two moments of each parameter.",
 )
 @click.option(
     "--solve",
     "dimension",
     type=click.Choice(["batch", "grid", "steps"]),
-    help="Find the largest that fits the budget.",
+    help="Find the largest that fits the budget, all else as given.",
 )
-@click.option("--format", "form", type=click.Choice(["text", "json"]), default="text")
+@click.option(
+    "-c",
+    "--config",
+    "config_file",
+    type=click.Path(path_type=Path),
+    help="Configuration file.  [default: qca.toml if it is there]",
+)
+@format_option
 def estimate(
-    file: Path | None,
-    optimizer: str,
-    device: Device,
-    dimension: Dimension | None,
-    form: str,
-    **train_flags: Any,
+    config_file: Path | None, dimension: Dimension | None, format_: str, **flags: Any
 ) -> None:
     """Predict the peak memory of a training, before it runs; needs no torch.
 
-    Values come from the options, then QCA_TRAIN_... variables, then qca.toml, then the
-    defaults, which are the full configuration whatever this host is.
+    The configuration is read as `qca train` reads it, but not fitted to this host: without
+    a file or a flag it is the full one, on a GPU.
 
-    The budget is --budget; without one it is what the GPU has free now. Where that
-    cannot be seen, budget and fits are unknown (null in JSON) and the exit code is 0.
-    Exit code 1: peak and context together are more than the budget.
+    The budget is --budget; without one, what the GPU has free now. Where that cannot be
+    seen, budget and fits are unknown (null in JSON), and the exit code is 0.
+
+    Exits with 1 if peak and context together are more than the budget.
     """
-    train = load_config(file, flags={"train": train_flags}).train
-    if train.profile != "auto":
-        train = apply_profile(train, train.profile)
+    train = _resolved(read_config(config_file, flags).train)
+    device: Device = "cpu" if train.device == "cpu" else "cuda"
     budget = train.budget
     if budget is None and device == "cuda":
         budget = free_gpu_memory()
     choice, solved = _answer(train, budget, device, dimension)
-    if form == "json":
+    if format_ == "json":
         click.echo(json.dumps(_document(choice, device, solved), indent=2))
     else:
         _show(choice, solved)
     if choice.fits is False:
-        sys.exit(QcaError.exit_code)
+        raise PlanError(
+            "the training does not fit",
+            hint="--solve batch|grid|steps finds the largest that does.",
+        )
+
+
+def _resolved(train: TrainConfig) -> TrainConfig:
+    """Apply the profile, where one is named; the profile `cpu` is for the CPU."""
+    if train.profile == "auto":
+        return train
+    if train.profile == "cpu" and train.device == "auto":
+        train = train.model_copy(update={"device": "cpu"})
+    return apply_profile(train, train.profile)
 
 
 def _answer(

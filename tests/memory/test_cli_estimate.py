@@ -1,0 +1,185 @@
+"""`qca estimate`, called as a person or a script calls it."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from qca.config import TrainConfig
+from qca.memory import free
+from qca.memory.budget import estimate
+from qca.memory.plan import solve
+from qca.units import GIB, parse_size
+
+CARD = "3.68GiB"
+
+
+def run(*words: str, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    kept = {key: value for key, value in os.environ.items() if not key.startswith("QCA_")}
+    return subprocess.run(
+        [sys.executable, "-m", "qca", "estimate", *words],
+        cwd=cwd,
+        env={**kept, **variables},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def document(*words: str, cwd: Path) -> dict[str, Any]:
+    done = run(*words, "--format", "json", cwd=cwd)
+    return json.loads(done.stdout)
+
+
+def test_the_json_is_the_documents_own(tmp_path: Path) -> None:
+    told = document("--budget", CARD, cwd=tmp_path)
+    found = estimate(TrainConfig(), recompute="step")
+    assert told["schema_version"] == 1
+    assert told["parameters"] == 27_883_292
+    assert told["predicted_peak_bytes"] == found.predicted_peak_bytes
+    assert told["breakdown"] == vars(found.breakdown)
+    assert list(told["breakdown"]) == [
+        "parameters",
+        "gradients",
+        "optimizer",
+        "states",
+        "activations",
+        "workspace",
+    ]
+    assert sum(told["breakdown"].values()) == told["predicted_peak_bytes"]
+    assert told["context_bytes"] == found.context_bytes
+    assert told["budget_bytes"] == parse_size(CARD)
+    assert told["fits"] is True
+    assert told["recompute"] == "step"
+
+
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [
+        (["--budget", CARD], 0),
+        (["--budget", CARD, "--recompute", "none"], 1),
+        (["--budget", "100MiB"], 1),
+        (["--budget", "100MiB", "--solve", "batch"], 1),
+        (["--budget", CARD, "--solve", "grid"], 0),
+        (["--budget", "1 Gigs"], 2),
+        (["--grid", "7"], 2),
+        (["--batch-size", "0"], 2),
+        (["--recompute", "often"], 2),
+        (["--precision", "int4"], 2),
+        (["--optimizer", "sgd"], 2),
+        (["--solve", "width", "--budget", CARD], 2),
+        (["--device", "cpu", "--solve", "batch"], 2),
+        (["--no-such-option"], 2),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else str(value),
+)
+def test_the_exit_code_says_whether_it_fits(words: list[str], status: int, tmp_path: Path) -> None:
+    done = run(*words, cwd=tmp_path)
+    assert done.returncode == status
+    assert "Traceback" not in done.stderr
+    assert bool(done.stderr) == (status != 0)
+
+
+def test_a_wrong_value_is_named_by_its_flag(tmp_path: Path) -> None:
+    assert "--grid: Input should be a multiple of 4" in run("--grid", "7", cwd=tmp_path).stderr
+
+
+def test_without_a_budget_and_a_gpu_whether_it_fits_is_unknown(tmp_path: Path) -> None:
+    told = document("--device", "cpu", cwd=tmp_path)
+    assert (told["budget_bytes"], told["fits"]) == (None, None)
+    assert told["breakdown"]["workspace"] == 0
+
+
+def test_solve_gives_the_largest_and_its_estimate(tmp_path: Path) -> None:
+    told = document("--budget", CARD, "--solve", "batch", cwd=tmp_path)
+    found = solve(TrainConfig(), parse_size(CARD), "batch")
+    assert told["solved"] == {"dimension": "batch", "value": found.value}
+    assert told["predicted_peak_bytes"] == found.choice.estimate.predicted_peak_bytes
+
+
+def test_reads_the_file_and_the_profile_and_the_flag_wins(tmp_path: Path) -> None:
+    (tmp_path / "qca.toml").write_text('[train]\nprofile = "cpu"\nsteps = 7\n')
+    told = document("--d-state", "5", cwd=tmp_path)
+    small = TrainConfig(grid=16, d_state=5, hidden_channels=16, steps=7)
+    expected = estimate(small, recompute="step", device="cpu")
+    assert told["device"] == "cpu"
+    assert told["predicted_peak_bytes"] == expected.predicted_peak_bytes
+
+
+def test_the_text_is_plain_where_there_is_no_terminal(tmp_path: Path) -> None:
+    done = run("--budget", CARD, cwd=tmp_path)
+    assert "\x1b" not in done.stdout
+    for word in ("parameters", "activations", "predicted peak", "context", "3.68 GiB", "yes"):
+        assert word in done.stdout
+
+
+def test_a_budget_decides_between_the_plans(tmp_path: Path) -> None:
+    assert document("--budget", "64GiB", cwd=tmp_path)["recompute"] == "none"
+    assert document("--budget", CARD, cwd=tmp_path)["recompute"] == "step"
+
+
+def test_loads_no_torch() -> None:
+    code = (
+        "import sys\n"
+        "from click.testing import CliRunner\n"
+        "from qca.cli.estimate import estimate\n"
+        "result = CliRunner().invoke(estimate, ['--budget', '4G'])\n"
+        "assert result.exit_code == 0, result.output\n"
+        "sys.exit('torch' in sys.modules)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+class FakeNvml:
+    """NVML with these bytes free on each GPU, or one that fails at a call."""
+
+    class NVMLError(Exception):
+        pass
+
+    def __init__(self, *frees: int, fails_at: str = "") -> None:
+        self.frees, self.fails_at, self.open = frees, fails_at, False
+
+    def nvmlInit(self) -> None:  # noqa: N802 (NVML's own name, as those below)
+        self._maybe_fail("init")
+        self.open = True
+
+    def nvmlShutdown(self) -> None:  # noqa: N802
+        self.open = False
+
+    def nvmlDeviceGetCount(self) -> int:  # noqa: N802
+        self._maybe_fail("count")
+        return len(self.frees)
+
+    def nvmlDeviceGetHandleByIndex(self, index: int) -> int:  # noqa: N802
+        return index
+
+    def nvmlDeviceGetMemoryInfo(self, handle: int) -> Any:  # noqa: N802
+        self._maybe_fail("memory")
+        return type("Memory", (), {"free": self.frees[handle]})
+
+    def _maybe_fail(self, at: str) -> None:
+        if at == self.fails_at:
+            raise self.NVMLError
+
+
+@pytest.mark.parametrize(
+    ("nvml", "found"),
+    [
+        (FakeNvml(2 * GIB), 2 * GIB),
+        (FakeNvml(2 * GIB, 3 * GIB), 3 * GIB),
+        (FakeNvml(), None),
+        (FakeNvml(GIB, fails_at="init"), None),
+        (FakeNvml(GIB, fails_at="count"), None),
+        (FakeNvml(GIB, fails_at="memory"), None),
+    ],
+)
+def test_the_budget_is_what_the_emptiest_gpu_has_free(
+    nvml: FakeNvml, found: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pynvml", nvml)  # type: ignore[arg-type]
+    assert free.free_gpu_memory() == found
+    assert not nvml.open
