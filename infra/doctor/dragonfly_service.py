@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from infra.doctor.composefile import Service, Text
-from infra.doctor.dragonfly_rules import Release, release_of
+from infra.stack.dragonfly_rules import Release, release_of
 
 # Flags of Dragonfly that are true or false and so take no word after them (v1.40).
 _SWITCHES = frozenset(

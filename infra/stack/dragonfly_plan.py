@@ -5,23 +5,16 @@ import math
 from pydantic import BaseModel, ConfigDict
 
 from infra.host.facts import Engine, HostFacts, Known
+from infra.stack.dragonfly_rules import BYTES_PER_THREAD, SNAPSHOT_HEADROOM
 from infra.stack.reason import Reason, reason
 from qca.config import StackConfig
 from qca.units import MIB, exact_size, format_size
-
-# Dragonfly exits at start-up under this much for each of its threads: dfly_main.cc,
-# the same constant in every release from v0.1.0 to v1.40.
-BYTES_PER_THREAD = 256 * MIB
 
 # The metrics of one trainer are a few kilobytes a second; four threads are ample.
 DEFAULT_THREADS = 4
 
 # A store beside a training takes at most a quarter of the host.
 HOST_SHARE = 4
-
-# A snapshot raised Dragonfly's resident memory by about a third over maxmemory:
-# https://github.com/dragonflydb/dragonfly/issues/3658
-CONTAINER_HEADROOM = 1.35
 
 
 class DragonflyPlan(BaseModel):
@@ -46,7 +39,7 @@ def plan_dragonfly(
     memory = container_host_memory(facts)
     threads, why_threads = _threads(facts, config, memory)
     maxmemory, why_maxmemory = _maxmemory(config, threads, memory)
-    limit = math.ceil(maxmemory * CONTAINER_HEADROOM / MIB) * MIB
+    limit = math.ceil(maxmemory * SNAPSHOT_HEADROOM / MIB) * MIB
     plan = DragonflyPlan(
         image=config.store_image,
         proactor_threads=threads,
@@ -58,7 +51,7 @@ def plan_dragonfly(
         reason("dragonfly.maxmemory_bytes", why_maxmemory),
         reason(
             "dragonfly.container_memory_bytes",
-            f"{CONTAINER_HEADROOM} times maxmemory: Dragonfly's resident memory can exceed "
+            f"{SNAPSHOT_HEADROOM} times maxmemory: Dragonfly's resident memory can exceed "
             "maxmemory by a third (Dragonfly issue 3658), and a container over its limit is killed",
         ),
     )

@@ -6,6 +6,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from infra.host.facts import Engine, Gpu, GpuDriver, HostFacts, Known
+from infra.host.gpu_access import gpu_access
 from infra.stack.reason import Reason, reason
 from qca.config import Config, TrainConfig, apply_profile
 from qca.memory.plan import Choice, choose
@@ -106,20 +107,18 @@ def _largest_gpu(facts: HostFacts) -> Gpu | None:
     return max(facts.gpu.value.gpus, key=lambda gpu: gpu.memory_free, default=None)
 
 
-def containers_see_gpu(facts: HostFacts) -> bool:
-    """Whether the engine can hand an NVIDIA GPU to a container.
+def containers_get_gpu(facts: HostFacts) -> bool:
+    """Whether to count on the engine handing an NVIDIA GPU to a container.
 
-    dockerd looks for CDI devices first, then for `nvidia-container-runtime-hook` on its own
-    PATH; a registered runtime is one sign of the toolkit, not a requirement.
+    Where it cannot be told from here, a registered nvidia runtime is sign enough to try.
     """
-    if not isinstance(facts.docker, Known) or not isinstance(facts.docker.value, Engine):
+    docker, gpu = facts.docker, facts.gpu
+    if not isinstance(docker, Known) or not isinstance(docker.value, Engine):
         return False
-    engine = facts.docker.value
-    toolkit = isinstance(facts.gpu, Known) and (
-        isinstance(facts.gpu.value, GpuDriver) and facts.gpu.value.toolkit is not None
-    )
-    cdi = any(device.startswith("nvidia.com/gpu") for device in engine.cdi_devices)
-    return cdi or toolkit or "nvidia" in engine.runtimes
+    if not isinstance(gpu, Known) or not isinstance(gpu.value, GpuDriver):
+        return False
+    usable = gpu_access(docker.value, gpu.value).usable
+    return "nvidia" in docker.value.runtimes if usable is None else usable
 
 
 def _device(
@@ -130,7 +129,7 @@ def _device(
     if gpu is None:
         return "cpu", _why_no_gpu(facts)
     if runtime == "compose":
-        if containers_see_gpu(facts):
+        if containers_get_gpu(facts):
             return "cuda", f"{gpu.name}, which the engine can hand to a container"
         return "cpu", f"{gpu.name} is there, but containers cannot use it: qca explain QCA401"
     if isinstance(facts.python, Known) and facts.python.value.torch_cuda:

@@ -64,7 +64,8 @@ def cli() -> None:
 def main() -> None:
     """Run the command line; every expected error ends in a message and its exit code."""
     try:
-        cli.main(standalone_mode=False)
+        # `ctx.exit(n)` comes back as a value, in newer versions of Click; None is a normal end.
+        code = cli.main(standalone_mode=False) or 0
     except click.exceptions.Exit as exit_:
         code = exit_.exit_code
     except (click.Abort, KeyboardInterrupt):
@@ -74,8 +75,6 @@ def main() -> None:
         code = error.exit_code
     except QcaError as error:
         code = _report(error.message, hint=error.hint, exit_code=error.exit_code)
-    else:
-        code = 0
     sys.exit(code)
 
 

@@ -40,7 +40,7 @@ def engine(*, cpus: int = 16, memory: int = 16 * GIB, cdi: tuple[str, ...] = ())
         value=Engine(
             host="unix:///var/run/docker.sock",
             context="default",
-            version="28.5.2",
+            version="29.2.0",
             api_version="1.51",
             operating_system="Debian",
             cpus=cpus,

@@ -3,11 +3,11 @@
 import math
 from collections.abc import Iterator
 
-from infra.doctor import dragonfly_rules as rules
 from infra.doctor.check import Check, Remedy, Severity, Subject, Verdict, ok
 from infra.doctor.checks.dragonfly_files import container_limits_of_files, starts_of_files
 from infra.doctor.checks.io_uring import IO_URING
 from infra.doctor.limits import available_memory, visible_cpus
+from infra.stack import dragonfly_rules as rules
 from infra.stack.dragonfly_plan import container_host_memory
 from qca.units import MIB, exact_size, format_size
 

@@ -4,7 +4,6 @@ import shlex
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from infra.doctor import dragonfly_rules as rules
 from infra.doctor.check import (
     Location,
     Remedy,
@@ -19,6 +18,7 @@ from infra.doctor.composefile import ComposeFile, Text
 from infra.doctor.dragonfly_service import Dragonfly, is_dragonfly, read_dragonfly
 from infra.doctor.limits import available_memory, cpus_of, number_of, size_of, visible_cpus
 from infra.host.facts import Engine
+from infra.stack import dragonfly_rules as rules
 from qca.units import exact_size, format_size
 
 

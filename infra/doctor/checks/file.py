@@ -4,7 +4,6 @@ from collections.abc import Iterator
 
 from packaging.version import InvalidVersion, Version
 
-from infra.doctor import dragonfly_rules as rules
 from infra.doctor.check import (
     Check,
     Location,
@@ -18,9 +17,10 @@ from infra.doctor.check import (
 )
 from infra.doctor.composefile import ComposeFile, Service, Text
 from infra.doctor.dragonfly_service import GONE, Dragonfly, is_dragonfly, read_dragonfly
-from infra.doctor.gpu_access import GpuAccess, gpu_access, is_elsewhere
 from infra.doctor.limits import number_of, visible_cpus
 from infra.host.facts import ComposePlugin, Engine, GpuDriver
+from infra.host.gpu_access import GpuAccess, gpu_access, is_elsewhere
+from infra.stack import dragonfly_rules as rules
 from qca.errors import InputError
 from qca.units import parse_size
 

@@ -2,8 +2,8 @@
 
 from infra.doctor.check import Check, Remedy, Severity, Subject, Verdict, ok, seen, skipped, value
 from infra.doctor.checks.gpu_cuda import CUDA_CHECKS
-from infra.doctor.gpu_access import CDI_FOR_NVIDIA, cdi_devices, gpu_access, version_of
 from infra.host.facts import Engine, Gpu, GpuDriver, MigDevice, NoGpuDriver
+from infra.host.gpu_access import CDI_FOR_NVIDIA, cdi_devices, gpu_access, version_of
 from qca.units import format_size
 
 ON_THE_CPU = Remedy("Train on the CPU", ("QCA_TRAIN_DEVICE=cpu qca up",))

@@ -6,8 +6,8 @@ from dataclasses import replace
 from infra.doctor.check import Check, Location, Severity, Subject, Verdict, ok, value
 from infra.doctor.checks.dragonfly_files import dragonflies
 from infra.doctor.dragonfly_service import Dragonfly
-from infra.doctor.gpu_access import version_of
 from infra.host.facts import Engine
+from infra.host.gpu_access import version_of
 
 # helio's uring proactor asks for 5.10: older kernels get epoll.
 _KERNEL = (5, 10)

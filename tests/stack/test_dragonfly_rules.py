@@ -4,8 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.doctor import dragonfly_rules as rules
-from infra.stack import dragonfly_plan
+from infra.stack import dragonfly_rules as rules
 from qca.units import GIB, MIB, exact_size, parse_size
 
 
@@ -119,8 +118,3 @@ def test_no_text_is_too_odd_for_the_size_reader(text):
     for release in (rules.NEWEST, (1, 35, 0)):
         size = rules.read_size(text, release)
         assert size is None or size >= 0
-
-
-def test_doctor_and_planner_go_by_the_same_numbers():
-    assert rules.BYTES_PER_THREAD == dragonfly_plan.BYTES_PER_THREAD
-    assert rules.SNAPSHOT_HEADROOM == dragonfly_plan.CONTAINER_HEADROOM
