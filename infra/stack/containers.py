@@ -2,6 +2,8 @@
 
 import time
 from collections.abc import Callable, Generator, Iterator
+from datetime import datetime
+from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from python_on_whales import DockerClient
@@ -71,11 +73,16 @@ def services(stack: DockerClient) -> list[dict[str, Any]]:
         {
             "name": name,
             "state": container.state.status,
-            "health": container.state.health.status if container.state.health else None,
+            "health": _health(container.state),
             "exit_code": container.state.exit_code if container.state.status == "exited" else None,
         }
         for name, container in sorted(containers(stack).items())
     ]
+
+
+def _health(state: Any) -> str | None:
+    """Return the health of what runs; of what does not, the engine still has the last one."""
+    return state.health.status if state.health and state.status == "running" else None
 
 
 def last_words(stack: DockerClient, service: str) -> str:
@@ -93,7 +100,9 @@ def log_lines(
 ) -> Iterator[str]:
     """Yield lines of the services' logs, each with the service's name."""
     last = None if tail is None else str(tail)
-    return _stream(stack, services=names, follow=follow, tail=last)
+    return _stream(
+        lambda: stack.compose.logs(services=names, follow=follow, tail=last, stream=True)
+    )
 
 
 def recent_trainer_lines(stack: DockerClient) -> list[str]:
@@ -111,14 +120,8 @@ def trainer_lines(stack: DockerClient) -> Generator[str, None, None]:
     """
     while True:
         trainer = _trainer(stack)
-        yield from _stream(
-            stack,
-            services=["trainer"],
-            follow=True,
-            no_log_prefix=True,
-            since=trainer.state.started_at.isoformat(),
-        )
-        if not _is_coming_back(stack):
+        yield from _lines_since_start(stack, trainer)
+        if not _is_started_again(stack, trainer.state.started_at):
             break
     exit_code = _trainer(stack).state.exit_code
     if exit_code != 0:
@@ -126,6 +129,12 @@ def trainer_lines(stack: DockerClient) -> Generator[str, None, None]:
             f"the trainer ended with exit code {exit_code}.{last_words(stack, 'trainer')}",
             hint="The run's checkpoints are kept in its volume; `qca up` goes on from the last.",
         )
+
+
+def copy_from_trainer(stack: DockerClient, source: str, destination: Path) -> None:
+    """Copy a file out of the trainer's container, which need not run."""
+    trainer = _trainer(stack)
+    asked(lambda: stack.container.copy((trainer.id, source), destination))
 
 
 def _trainer(stack: DockerClient) -> Any:
@@ -138,17 +147,24 @@ def _trainer(stack: DockerClient) -> Any:
     return found
 
 
-def _is_coming_back(stack: DockerClient) -> bool:
-    """Whether the trainer runs on, or is about to be started again by its restart policy."""
-    while (status := _trainer(stack).state.status) == "restarting":
+def _lines_since_start(stack: DockerClient, trainer: Any) -> Iterator[str]:
+    # Not through Compose, which puts lines of its own among them.
+    since = trainer.state.started_at
+    return _stream(lambda: stack.container.logs(trainer.id, follow=True, stream=True, since=since))
+
+
+def _is_started_again(stack: DockerClient, started: datetime) -> bool:
+    """Wait until the trainer has ended, or its restart policy has started it since `started`."""
+    while (state := _trainer(stack).state).status not in ("exited", "dead"):
+        if state.status == "running" and state.started_at != started:
+            return True
         time.sleep(POLL_SECONDS)
-    return status == "running"
+    return False
 
 
-def _stream(stack: DockerClient, **options: Any) -> Iterator[str]:
+def _stream(follow: Callable[[], Any]) -> Iterator[str]:
     try:
-        chunks: Any = stack.compose.logs(stream=True, **options)
-        for _, line in chunks:
+        for _, line in follow():
             yield line.decode(errors="replace").rstrip("\n")
     except DockerException as error:
         raise LaunchError(said(error), hint="`qca status` shows what runs.") from None

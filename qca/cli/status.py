@@ -1,6 +1,8 @@
 """`qca status`: what is running, and how far the training is."""
 
+import contextlib
 import json
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -45,7 +47,22 @@ def _compose(launch: Launch, state: StateDir) -> tuple[list[dict[str, Any]], Epi
 
     stack = client(state, launch.project)
     found = services(stack)
-    return found, _newest(recent_trainer_lines(stack)) if found else None
+    if not any(service["name"] == "trainer" for service in found):
+        return found, None
+    return found, _newest(recent_trainer_lines(stack)) or _newest_of_before(stack, launch.run)
+
+
+def _newest_of_before(stack: Any, run: str) -> EpisodeRecord | None:
+    """Return the newest record of a trainer that has made none since it was started."""
+    from infra.stack.containers import copy_from_trainer
+    from infra.stack.document import RUNS
+
+    with tempfile.TemporaryDirectory(prefix="qca-") as folder:
+        copied = Path(folder) / "metrics.jsonl"
+        with contextlib.suppress(LaunchError):  # there is no such file before the first episode
+            copy_from_trainer(stack, f"{RUNS}/{run}/metrics.jsonl", copied)
+        records = read_records(copied)
+    return records[-1] if records else None
 
 
 def _local(launch: Launch, state: StateDir) -> tuple[list[dict[str, Any]], EpisodeRecord | None]:

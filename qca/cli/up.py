@@ -18,7 +18,7 @@ from qca.cli.signals import Terminated, terminated_by_sigterm, undisturbed
 from qca.cli.train import RUNS
 from qca.config import Config
 from qca.errors import LaunchError
-from qca.train.metrics import Finished, parse_event
+from qca.train.metrics import parse_event
 
 
 @click.command()
@@ -121,7 +121,8 @@ def _run_compose(decided: StackPlan, config: Config, state: StateDir, view: Prog
         with closing(trainer_lines(client(state, decided.project))) as lines:
             _show(lines, view)
     except BaseException:
-        view.say("Taking the stack down; the trainer writes a checkpoint first.")
+        if state.compose_file.exists():
+            view.say("Taking the stack down; the trainer writes a checkpoint first.")
         with undisturbed():
             launch.stop(decided.project, state, volumes=False)
         state.remove()
@@ -142,5 +143,3 @@ def _show(lines: Iterable[str], view: ProgressView) -> None:
             view.say(line)
             continue
         view.show(event)
-        if isinstance(event, Finished):
-            break

@@ -1,0 +1,125 @@
+"""A folder with a tiny training, and what it has on the real engine."""
+
+import itertools
+import json
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.cli.program import ENDLESS, Program, Running, write_config
+from tests.testbed.fixtures import Engine
+
+_numbers = itertools.count(1)
+
+
+@dataclass(frozen=True)
+class Stack:
+    """One Compose project: its folder, its program, its containers."""
+
+    engine: Engine
+    folder: Path
+    project: str
+    qca: Program
+    before: Mapping[str, set[str]]
+    """What was on the engine before it."""
+
+    @property
+    def volume(self) -> str:
+        """The volume that keeps the runs."""
+        return f"{self.project}_runs"
+
+    def up(self, *words: object, check: int | None = 0, **variables: str):
+        """`qca up` with containers, to its end."""
+        return self.qca("up", "--runtime", "compose", *words, check=check, **variables)
+
+    def left(self) -> dict[str, set[str]]:
+        """What is on the engine that was not there before."""
+        now = self.engine.inventory()
+        return {kind: now[kind] - names for kind, names in self.before.items()}
+
+    def inspected(self, service: str) -> dict[str, Any]:
+        """`docker inspect` of a service's container."""
+        return json.loads(self.engine.run("inspect", f"{self.project}-{service}-1").stdout)[0]
+
+    def inside(self, service: str, *command: str) -> str:
+        """What a command prints in a service's container."""
+        return self.engine.run("exec", f"{self.project}-{service}-1", *command).stdout
+
+    def password(self) -> str:
+        """The store's password."""
+        flags = (self.folder / ".qca" / "store.flags").read_text().strip()
+        return flags.removeprefix("--requirepass=")
+
+    def stored(self, run: str = "first") -> list[dict[str, Any]]:
+        """The records in the store's stream, asked for from inside its container."""
+        script = (
+            "REDISCLI_AUTH=$(sed -n 's/^--requirepass=//p' /run/secrets/store_flags) "
+            f"redis-cli --json xrange qca:{run}:metrics - +"
+        )
+        entries = json.loads(self.inside("store", "sh", "-c", script))
+        return [json.loads(fields[1]) for _, fields in entries]
+
+    def in_volume(self, command: str) -> list[str]:
+        """The lines that a shell command prints in the volume."""
+        mount = f"{self.volume}:/runs:ro"
+        run = ("run", "--rm", "--workdir=/runs", "-v", mount, self.engine.images.tiny)
+        return self.engine.run(*run, "sh", "-c", command).stdout.splitlines()
+
+    def saved_episodes(self, run: str = "first") -> list[int]:
+        """The episodes of the checkpoints in the volume."""
+        return [int(name[8:16]) for name in self.in_volume(f"ls {run}/checkpoints")]
+
+    def metrics(self, run: str = "first") -> list[int]:
+        """The episodes in the volume's metrics."""
+        return [json.loads(line)["episode"] for line in self.in_volume(f"cat {run}/metrics.jsonl")]
+
+
+@contextmanager
+def new_stack(
+    engine: Engine, folder: Path, variables: Mapping[str, str], **settings: object
+) -> Iterator[Stack]:
+    """A stack under a name of its own; at the end the engine is as it was."""
+    project = f"qca-test-{os.getpid()}-{next(_numbers)}"
+    folder.mkdir(exist_ok=True)
+    write_config(folder, {"project": project, **settings})
+    program = Program(folder, {**engine.variables, **variables})
+    try:
+        yield Stack(engine, folder, project, program, engine.inventory())
+    finally:
+        remove_project(engine, project)
+
+
+def remove_project(engine: Engine, project: str) -> None:
+    """Removes what carries the project's label, whatever a test left."""
+    label = f"label=com.docker.compose.project={project}"
+    for kind in ("container", "network", "volume"):
+        shown = ["--all"] if kind == "container" else []
+        found = engine.run(kind, "ls", "--quiet", *shown, "--filter", label).stdout.split()
+        if found:
+            force = [] if kind == "network" else ["--force"]
+            engine.run(kind, "rm", *force, *found)
+
+
+class Training:
+    """A stack whose training never ends by itself; started again when a test has ended it."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.stack = stack
+        self._started = ExitStack()
+        self._up: Running | None = None
+
+    def up(self) -> Running:
+        """The `qca up` that runs, with an episode made."""
+        if self._up is None or self._up.process.poll() is not None:
+            self._started.close()
+            words = ("up", "--runtime", "compose", *ENDLESS)
+            self._up = self._started.enter_context(self.stack.qca.running(*words))
+            self._up.until("episode ")
+        return self._up
+
+    def close(self) -> None:
+        """Ends it."""
+        self._started.close()

@@ -1,0 +1,65 @@
+"""From an empty folder to a trained model and back, on the real engine."""
+
+import json
+import subprocess
+
+from tests.cli.program import environment
+
+STATE = {".env", "compose.yaml", "launch.json", "lock", "store.flags"}
+
+
+def test_up_trains_and_down_leaves_the_engine_as_it_was(stack):
+    done = stack.up()
+    assert done.stdout == ""
+    assert "episode 6/6" in done.stderr
+    assert "Done: 6 episodes" in done.stderr
+    assert {path.name for path in (stack.folder / ".qca").iterdir()} == STATE
+    assert stack.metrics() == [1, 2, 3, 4, 5, 6]
+    assert stack.saved_episodes() == [2, 4, 6]
+    assert [record["episode"] for record in stack.stored()] == [1, 2, 3, 4, 5, 6]
+    assert_what_was_printed_copies_the_run(stack, done.stderr)
+    assert_status_tells_the_end(stack)
+
+    again = stack.up()
+    assert "This run is complete: 6 episodes" in again.stderr
+    assert stack.metrics() == [1, 2, 3, 4, 5, 6]
+    assert [record["episode"] for record in stack.stored()] == [1, 2, 3, 4, 5, 6]
+
+    stack.qca("down")
+    assert stack.left() == {"containers": set(), "networks": set(), "volumes": {stack.volume}}
+    assert not (stack.folder / ".qca").exists()
+
+    longer = stack.up("--episodes", "7")
+    assert "episode 7/7" in longer.stderr
+    assert [record["episode"] for record in stack.stored()] == [1, 2, 3, 4, 5, 6, 7]
+
+    stack.qca("down", "--volumes")
+    assert not any(stack.left().values())
+    assert sorted(path.name for path in stack.folder.iterdir()) == ["first", "qca.toml"]
+
+
+def assert_what_was_printed_copies_the_run(stack, said):
+    [command] = [line.split("copy it here: ")[1] for line in said.splitlines() if "copy it" in line]
+    subprocess.run(
+        command,
+        shell=True,
+        cwd=stack.folder,
+        env=environment(**stack.engine.variables),
+        check=True,
+        capture_output=True,
+    )
+    assert (stack.folder / "first" / "metrics.jsonl").read_text().count("\n") == 6
+    assert len(list((stack.folder / "first" / "checkpoints").iterdir())) == 3
+
+
+def assert_status_tells_the_end(stack):
+    status = json.loads(stack.qca("status", "--format", "json").stdout)
+    assert (status["runtime"], status["project"], status["run"]) == (
+        "compose",
+        stack.project,
+        "first",
+    )
+    store, trainer = status["services"]
+    assert store == {"name": "store", "state": "running", "health": "healthy", "exit_code": None}
+    assert (trainer["state"], trainer["exit_code"]) == ("exited", 0)
+    assert status["last_episode"]["episode"] == 6
