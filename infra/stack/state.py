@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import IO, Literal
 
 from qca.errors import LaunchError
-from qca.files import write_atomically
+from qca.files import remove_unfinished, write_atomically
 
 STATE_DIR = Path(".qca")
 
@@ -58,6 +58,7 @@ class StateDir:
 
     def remove(self) -> None:
         """Remove what `qca up` wrote, and the folder if nothing else is in it."""
+        remove_unfinished(self.root)
         for log in self.log_dir.glob("*.log"):
             log.unlink()
         for file in (

@@ -21,7 +21,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from qca.errors import CheckpointError
-from qca.train.files import replacing
+from qca.files import replacing
 from qca.train.plateau import Plateau
 
 SCHEMA_VERSION = 1

@@ -22,7 +22,7 @@ from typing import Any
 
 from qca.config import TrainConfig
 from qca.errors import CheckpointError, InputError, LaunchError
-from qca.train.files import remove_unfinished, write_text
+from qca.files import remove_unfinished, write_atomically
 
 # What a run may be continued with although it was started otherwise: how long and how
 # carefully it goes on, and where it is computed. Everything else says what is computed;
@@ -105,10 +105,7 @@ class RunFolder:
 
     def write_config(self, config: TrainConfig) -> None:
         """Write the configuration that the training goes on with."""
-        try:
-            write_text(self.config, config.model_dump_json(indent=2) + "\n")
-        except OSError as error:
-            raise self._unwritable(error) from None
+        write_atomically(self.config, config.model_dump_json(indent=2) + "\n")
 
     def beat(self) -> None:
         """Say that the training is alive; cheap enough to be called between any two steps."""

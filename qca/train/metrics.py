@@ -14,7 +14,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, TypeAdapter, ValidationError
 
 from qca.errors import CheckpointError, InputError
-from qca.train.files import replacing, sync
+from qca.files import replacing, sync
 
 Finish = Literal["complete", "stopped", "already-complete"]
 
