@@ -9,12 +9,8 @@ from packaging.utils import canonicalize_name
 from infra.doctor.check import Remedy
 from infra.doctor.compose_v1 import Works, pins_to_mend, predict
 from infra.doctor.plugin import SEE_QCA201
-from infra.host.facts import (
-    ComposeFacts,
-    ComposePlugin,
-    ComposeV1,
-    Library,
-)
+from infra.host.facts import ComposeFacts, ComposePlugin, ComposeV1, Library
+from infra.host.probes.docker_compose import OWN_V1
 
 CONSTRAINTS = Path(__file__).parents[1] / "data" / "compose-v1-constraints.txt"
 
@@ -33,7 +29,11 @@ _IMPORTS = (
     "texttable",
     "websocket-client",
 )
-_ENVIRONMENT = "~/.local/share/qca/compose-v1"
+_ENVIRONMENT = f"~/{OWN_V1}"
+
+# `ps` of a project that has nothing, so that it works in any folder. It asks the daemon, as
+# `version` and `config` do not.
+_TRY = "echo 'services: {a: {image: a}}' |"
 
 
 def remedies_for_v1(compose: ComposeV1, plugin: ComposeFacts | None) -> tuple[Remedy, ...]:
@@ -41,7 +41,7 @@ def remedies_for_v1(compose: ComposeV1, plugin: ComposeFacts | None) -> tuple[Re
     remedies = (
         _modern(plugin),
         _as_distributed(compose),
-        _own_environment(),
+        _own_environment(plugin),
         _downgrade(compose),
     )
     return tuple(remedy for remedy in remedies if remedy is not None)
@@ -58,15 +58,17 @@ def _modern(plugin: ComposeFacts | None) -> Remedy:
 
 def _as_distributed(compose: ComposeV1) -> Remedy | None:
     """Leave out what the user installed over V1's own libraries, where V1 works without it."""
+    if compose.user_only:
+        return None  # V1 itself, or something that it needs, would be gone
     beneath = {name: _beneath(library) for name, library in compose.libraries.items()}
     if beneath == dict(compose.libraries):
         return None  # nothing shadows anything
     try:
-        before = [beneath[name] for name in ("docker", "requests", "urllib3")]
+        before = [beneath[name] for name in ("docker", "requests", "urllib3", "PyYAML")]
     except KeyError:
         return None
     versions = [library.version for library in before if library]
-    if len(versions) < len(before) or predict(*versions) != Works():
+    if len(versions) < len(before) or predict(*versions[:3]) != Works():
         return None
     changes = "PYTHONNOUSERSITE=1 " if any(b.user_site for b in compose.libraries.values()) else ""
     if any(library.pythonpath for library in compose.libraries.values()):
@@ -78,13 +80,21 @@ def _as_distributed(compose: ComposeV1) -> Remedy | None:
     )
 
 
+def works(compose: ComposeV1) -> bool:
+    """Whether that Compose V1 can talk to the daemon, by its versions."""
+    names = ("docker", "requests", "urllib3")
+    if not {*names, "PyYAML"} <= set(compose.libraries):
+        return False
+    return predict(*(compose.libraries[name].version for name in names)) == Works()
+
+
 def _beneath(library: Library) -> Library | None:
     """Return what would be imported without the user site and PYTHONPATH."""
     candidates = (library, *library.shadows)
     return next((one for one in candidates if not (one.user_site or one.pythonpath)), None)
 
 
-def _own_environment() -> Remedy:
+def _own_environment(plugin: ComposeFacts | None) -> Remedy:
     pip = f"{_ENVIRONMENT}/bin/pip install"
     return Remedy(
         "Give V1 an environment of its own, with versions that work",
@@ -92,9 +102,11 @@ def _own_environment() -> Remedy:
             f"python3 -m venv {_ENVIRONMENT}",
             f"{pip} -c {shlex.quote(str(CONSTRAINTS))} {shlex.join(_IMPORTS)}",
             f"{pip} --no-deps docker-compose==1.29.2",
-            f"{_ENVIRONMENT}/bin/docker-compose ps",
+            f"{_TRY} {_ENVIRONMENT}/bin/docker-compose -f - ps",
         ),
-        breaks=f"adds the folder {_ENVIRONMENT}; remove it to go back",
+        # Who has Compose V2 needs no second V1, and nothing is downloaded unasked for.
+        automatic=not isinstance(plugin, ComposePlugin),
+        breaks=f"adds the folder {_ENVIRONMENT}, nothing else; remove it to go back",
         undo=(f"rm -rf {_ENVIRONMENT}",),
     )
 

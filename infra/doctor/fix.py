@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from infra.doctor.check import Finding, Remedy, Severity
 
-# Starting a daemon or linking a file takes seconds; nothing automatic downloads.
-_COMMAND_SECONDS = 60
+# Linking a file takes no time, Compose V1 in an environment of its own a download of 2 MB.
+_COMMAND_SECONDS = 300
 
 
 @dataclass(frozen=True)
@@ -16,6 +16,11 @@ class Proposal:
 
     finding: Finding
     remedy: Remedy
+
+    @property
+    def milder(self) -> tuple[Remedy, ...]:
+        """The remedies that come before it: they change less, and nobody can type them for us."""
+        return self.finding.remedies[: self.finding.remedies.index(self.remedy)]
 
 
 @dataclass(frozen=True)
@@ -39,9 +44,13 @@ def proposals(findings: Iterable[Finding]) -> list[Proposal]:
 
 def apply(proposal: Proposal, examine_again: Callable[[], Sequence[Finding]]) -> Outcome:
     """Run a remedy's commands, look again, and undo them if the finding is still there."""
-    error = _run(proposal.remedy.commands)
-    if not error and not _still_there(proposal.finding, examine_again()):
-        return Outcome(proposal, helped=True, detail="the finding is gone")
+    try:
+        error = _run(proposal.remedy.commands)
+        if not error and not _still_there(proposal.finding, examine_again()):
+            return Outcome(proposal, helped=True, detail="the finding is gone")
+    except BaseException:  # Ctrl-C, too, leaves nothing half done
+        _run(proposal.remedy.undo)
+        raise
     detail = error or "the finding is still there"
     undone = _run(proposal.remedy.undo)
     return Outcome(proposal, False, f"{detail}; {undone or 'taken back'}")

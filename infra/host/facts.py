@@ -207,6 +207,10 @@ class ComposeV1(_Model):
     virtual_environment: bool = False
     externally_managed: bool = False
     """Whether `pip install` is refused there (PEP 668: Debian 12 and newer)."""
+    user_only: tuple[Text, ...] = ()
+    """Modules that V1 imports and that only the user site or PYTHONPATH has."""
+    beside: "ComposeV1 | None" = None
+    """The one that `qca doctor --fix` set up in an environment of its own, if it is there."""
 
 
 class ComposeV1Bundle(_Model):

@@ -178,6 +178,10 @@ def _agreed() -> bool:
 
 
 def _announce(proposal: Proposal) -> None:
+    for earlier in proposal.milder:
+        click.echo(f"{proposal.finding.id}, yours to type: {earlier.title}", err=True)
+        for command in earlier.commands:
+            click.echo(f"  {command}", err=True)
     click.echo(f"{proposal.finding.id}: {proposal.remedy.title}", err=True)
     for command in proposal.remedy.commands:
         click.echo(f"  {command}", err=True)

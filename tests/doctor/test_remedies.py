@@ -20,6 +20,7 @@ from infra.host.facts import (
 from qca.units import MIB
 from tests.doctor.builders import (
     NO_PLUGIN,
+    PLUGIN,
     PYTHON,
     compose_file,
     compose_v1,
@@ -250,6 +251,42 @@ def test_the_user_site_is_passed_only_where_what_lies_beneath_works():
         finding = one(host(docker_compose=v1), "QCA203")
         commands = [command for remedy in finding.remedies for command in remedy.commands]
         assert not any("PYTHONNOUSERSITE" in command for command in commands)
+
+
+def test_the_user_site_is_kept_where_v1_itself_lies_there():
+    v1 = _shadowed().model_copy(update={"user_only": ("compose", "texttable")})
+
+    commands = [c for r in one(host(docker_compose=v1), "QCA203").remedies for c in r.commands]
+
+    assert not any("PYTHONNOUSERSITE" in command for command in commands)
+
+
+def test_an_environment_of_its_own_is_automatic_only_where_there_is_no_compose_v2():
+    for compose, expected in ((NO_PLUGIN, True), (PLUGIN, False)):
+        remedies = one(host(compose=compose, docker_compose=_shadowed()), "QCA203").remedies
+        assert any(remedy.automatic for remedy in remedies) is expected
+
+
+def test_the_v1_that_qca_set_up_is_what_one_is_sent_to():
+    good = compose_v1("6.1.3", "2.31.0", "2.5.0", path="/home/me/.local/share/qca/bin/x y")
+    finding = one(
+        host(docker_compose=_shadowed().model_copy(update={"beside": good})),
+        "QCA203",
+        stack=COMPOSE,
+    )
+
+    assert finding.severity == "info"
+    assert "http+docker" in finding.message
+    assert [r.commands for r in finding.remedies] == [("'/home/me/.local/share/qca/bin/x y' ps",)]
+
+
+def test_one_that_qca_set_up_and_that_broke_since_is_set_up_anew():
+    bad = compose_v1("6.1.3", "2.32.5", "2.5.0", path="/home/me/x")
+    v1 = _shadowed().model_copy(update={"beside": bad})
+
+    assert (
+        one(host(compose=NO_PLUGIN, docker_compose=v1), "QCA203", stack=COMPOSE).severity == "error"
+    )
 
 
 def test_a_shadow_from_pythonpath_is_left_out_too():

@@ -126,6 +126,32 @@ def test_the_seeds_evening_a_user_site_shadows_the_distribution(
     }
 
 
+def test_what_only_the_user_site_has_is_named(interpreter: Interpreter, home: Path) -> None:
+    install(interpreter.site_packages, "docker", "5.0.3")
+    install(user_site(home / "user"), "docker-compose", "1.29.2")
+    install(user_site(home / "user"), "docker", "6.1.3")
+
+    assert v1(interpreter, home).user_only == ("compose",)
+
+
+def test_the_v1_that_qca_set_up_is_examined_too(
+    interpreter: Interpreter, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(docker_compose.Path, "home", lambda: home)
+    install_v1(interpreter.site_packages, "5.0.3", "2.28.1", "1.26.12")
+    assert v1(interpreter, home).beside is None
+
+    own = home / docker_compose.OWN_V1 / "bin/docker-compose"
+    own.parent.mkdir(parents=True)
+    own.write_text(f"#!{interpreter.executable}\n")
+    beside = v1(interpreter, home).beside
+    assert beside is not None
+    assert (beside.path, beside.beside) == (str(own), None)
+
+    own.write_bytes(b"no script at all")
+    assert v1(interpreter, home).beside is None
+
+
 @pytest.mark.parametrize("how", ["environment", "option", "isolated"])
 def test_where_the_user_site_is_switched_off_it_does_not_count(
     interpreter: Interpreter, home: Path, monkeypatch: pytest.MonkeyPatch, how: str

@@ -4,7 +4,7 @@ import shlex
 
 from infra.doctor.check import Check, Remedy, Severity, Subject, Verdict, ok, seen, skipped, value
 from infra.doctor.compose_v1 import Breaks, NotMeasured, predict
-from infra.doctor.compose_v1_remedies import remedies_for_v1
+from infra.doctor.compose_v1_remedies import remedies_for_v1, works
 from infra.doctor.plugin import SEE_QCA201, install_plugin, link_plugin
 from infra.host.facts import (
     ComposePlugin,
@@ -118,12 +118,8 @@ def _broken(
     if prediction.culprit == "requests":
         message += " Installing urllib3<2 alone mends nothing."
     message += "\n`docker-compose version` and `config` still succeed; only `ps`, `up`, ... fail."
-    return Verdict(
-        _severity_of_v1(subject),
-        message,
-        {**evidence, "error": prediction.error, "error_class": prediction.error_class},
-        remedies_for_v1(compose, seen(subject.facts.compose)),
-    )
+    evidence |= {"error": prediction.error, "error_class": prediction.error_class}
+    return _of_broken(subject, compose, message, evidence)
 
 
 def _cannot_import(subject: Subject, compose: ComposeV1, missing: list[str]) -> Verdict:
@@ -132,12 +128,20 @@ def _cannot_import(subject: Subject, compose: ComposeV1, missing: list[str]) -> 
         f"`docker-compose` (V1) will fail: its interpreter cannot import {names}.\n"
         f"Looked with {compose.interpreter}, which {compose.path} names."
     )
-    return Verdict(
-        _severity_of_v1(subject),
-        message,
-        {**_evidence(compose), "missing": missing},
-        remedies_for_v1(compose, seen(subject.facts.compose)),
-    )
+    return _of_broken(subject, compose, message, {**_evidence(compose), "missing": missing})
+
+
+def _of_broken(
+    subject: Subject, compose: ComposeV1, message: str, evidence: dict[str, object]
+) -> Verdict:
+    if compose.beside is None or not works(compose.beside):
+        remedies = remedies_for_v1(compose, seen(subject.facts.compose))
+        return Verdict(_severity_of_v1(subject), message, evidence, remedies)
+    path = compose.beside.path
+    message += f"\n{path} is a Compose V1 with libraries of its own, and it works."
+    evidence["beside"] = path
+    use = Remedy("Call that one by its path", (shlex.join([path, "ps"]),))
+    return Verdict(Severity.INFO, message, evidence, (use,))
 
 
 def _severity_of_v1(subject: Subject) -> Severity:

@@ -31,6 +31,7 @@ class Answer(BaseModel):
     compose_version: str | None
     libraries: dict[str, Library]
     users: tuple[LibraryUser, ...]
+    user_only: tuple[str, ...] = ()
 
 
 def ask(script: Path, interpreter: tuple[str, ...], limit: Limit) -> Answer:

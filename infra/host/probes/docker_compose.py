@@ -20,6 +20,10 @@ from infra.host.probes.launcher import Binary, PythonScript, ShellScript, launch
 _V1_VERSION = re.compile(r"docker-compose version (1\.\S+?),")
 
 
+# Where `qca doctor --fix` puts a Compose V1 with libraries of its own, under the home folder.
+OWN_V1 = ".local/share/qca/compose-v1"
+
+
 def probe(limit: Limit) -> DockerComposeFacts:
     """Find `docker-compose` and examine it. Only `docker-compose version` is ever run."""
     found = shutil.which("docker-compose")
@@ -36,6 +40,23 @@ def probe(limit: Limit) -> DockerComposeFacts:
 
 
 def _python(path: Path, interpreter: tuple[str, ...], limit: Limit) -> DockerComposeFacts:
+    found = _v1(path, interpreter, limit)
+    return found.model_copy(update={"beside": _beside(path, limit)})
+
+
+def _beside(path: Path, limit: Limit) -> ComposeV1 | None:
+    """Examine the V1 that qca set up, where `docker-compose` on PATH is another."""
+    own = Path.home() / OWN_V1 / "bin/docker-compose"
+    try:
+        if not own.exists() or own.samefile(path):
+            return None
+        how = launcher(own)
+        return _v1(own, how.interpreter, limit) if isinstance(how, PythonScript) else None
+    except (Unseen, OSError):
+        return None
+
+
+def _v1(path: Path, interpreter: tuple[str, ...], limit: Limit) -> ComposeV1:
     answer = compose_v1.ask(path, interpreter, limit)
     version = answer.compose_version or _v1_version(path, _version(path, limit))
     return ComposeV1(
@@ -48,6 +69,7 @@ def _python(path: Path, interpreter: tuple[str, ...], limit: Limit) -> DockerCom
         user_site=answer.user_site,
         virtual_environment=answer.virtual_environment,
         externally_managed=answer.externally_managed,
+        user_only=answer.user_only,
     )
 
 

@@ -19,6 +19,12 @@ import time
 # Module to import -> name of the distribution that brings it.
 MODULES = {"docker": "docker", "requests": "requests", "urllib3": "urllib3", "yaml": "PyYAML"}
 
+# What docker-compose 1.29.2 imports, itself and what it cannot do without.
+NEEDED = (
+    *("compose", "docker", "dockerpty", "docopt", "dotenv", "distro", "jsonschema", "texttable"),
+    *("websocket", "yaml", "requests", "urllib3", "idna", "certifi"),
+)
+
 # Where a module says its own version, for folders without metadata.
 VERSION_FILES = ("_version.py", "__version__.py", "version.py", "__init__.py")
 VERSION = re.compile(
@@ -163,6 +169,16 @@ def is_on_pythonpath(folder):
     return os.path.realpath(folder) in [os.path.realpath(entry) for entry in given if entry]
 
 
+def only_of_the_user(path):
+    """The needed modules that are gone without the user site and PYTHONPATH."""
+    found = dict((name, [one for one in path if module_in(one, name)]) for name in NEEDED)
+    return [
+        name
+        for name in NEEDED
+        if found[name] and all(is_user_site(one) or is_on_pythonpath(one) for one in found[name])
+    ]
+
+
 def in_virtual_environment():
     base = getattr(sys, "base_prefix", getattr(sys, "real_prefix", sys.prefix))
     return base != sys.prefix or hasattr(sys, "real_prefix")
@@ -212,6 +228,7 @@ def main():
             for module, distribution in MODULES.items()
         ),
         "requirements": requirements_of(records, path),
+        "user_only": only_of_the_user(path),
     }
     sys.stdout.write("\nqca-libraries: " + json.dumps(answer) + "\n")
 
