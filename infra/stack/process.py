@@ -1,5 +1,8 @@
 """Running another program while showing that it lives; never through a shell."""
 
+import contextlib
+import os
+import signal
 import subprocess
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -8,6 +11,10 @@ from qca.errors import LaunchError
 
 # Enough of a failed build's end to see its cause.
 _KEPT_LINES = 15
+
+# A build that is told to stop does so within a second.
+_ASKED_TO_END = 3
+_SECONDS_TO_END = 3.0
 
 
 def run_streaming(command: Sequence[str], *, tick: Callable[[str], None], hint: str) -> None:
@@ -28,6 +35,7 @@ def run_streaming(command: Sequence[str], *, tick: Callable[[str], None], hint: 
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
+            start_new_session=True,  # Ctrl-C comes to us, and we end it
         )
     except OSError as error:
         raise LaunchError(f"cannot run {command[0]}: {error.strerror}", hint=hint) from None
@@ -37,9 +45,21 @@ def run_streaming(command: Sequence[str], *, tick: Callable[[str], None], hint: 
             tick(line.rstrip())
         returncode = process.wait()
     except BaseException:
-        process.terminate()
-        process.wait()
+        _end(process)
         raise
     if returncode != 0:
         said = "\n".join(f"  {line}" for line in last)
         raise LaunchError(f"`{' '.join(command[:2])}` failed and said:\n{said}", hint=hint)
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """Tell the program and its helpers to stop, more than once.
+
+    `docker build` loses a signal that comes while it hands over to its plugin.
+    """
+    for number in (*[signal.SIGTERM] * _ASKED_TO_END, signal.SIGKILL):
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, number)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.communicate(timeout=_SECONDS_TO_END)
+            return

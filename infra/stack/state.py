@@ -131,7 +131,11 @@ def held(state: StateDir) -> Iterator[None]:
         lock.truncate()
         lock.write(f"{os.getpid()}\n")
         lock.flush()
-        yield
+        try:
+            yield
+        finally:
+            if not state.launch_file.exists():
+                state.remove()  # refused before anything was launched
 
 
 def _opened(state: StateDir) -> IO[str]:

@@ -1,0 +1,176 @@
+"""What cannot come up: the reason in words, status 1, and nothing left behind."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.program import Program, environment, eventually, short_folder
+from tests.integration.stack import Stack
+
+TOO_SMALL = {"proactor_threads": "16", "maxmemory": "2GiB"}
+
+
+def assert_nothing_left(stack: Stack) -> None:
+    assert not any(stack.left().values())
+    assert [path.name for path in stack.folder.iterdir()] == ["qca.toml"]
+
+
+# -- Dragonfly's rule, predicted and met -----------------------------------------------------------
+
+
+def test_a_store_that_would_refuse_to_start_is_not_launched(new):
+    stack = new(**TOO_SMALL)
+    done = stack.up(check=1)
+    assert "QCA301" in done.stderr
+    assert "16 threads" in done.stderr
+    assert_nothing_left(stack)
+
+
+def test_a_store_launched_against_that_advice_does_refuse(new):
+    stack = new(**TOO_SMALL)
+    stack.qca("render", "compose", "--runtime", "compose", "-o", "compose.yaml")
+    (stack.folder / "store.flags").write_text("--requirepass=example\n")
+    (stack.folder / "store.flags").chmod(0o644)
+    variables = {
+        "QCA_TRAINER_IMAGE": stack.engine.images.tiny,
+        "QCA_STORE_FLAGS": "./store.flags",
+        "QCA_UID": "999",
+        "QCA_GID": "999",
+    }
+    started = subprocess.run(
+        ["docker", "compose", "-p", stack.project, "up", "-d", "--wait", "store"],
+        cwd=stack.folder,
+        env=environment(**stack.engine.variables, **variables),
+        capture_output=True,
+        text=True,
+    )
+    assert started.returncode != 0
+    assert stack.inspected("store")["State"]["ExitCode"] == 1
+    log = stack.engine.run("logs", f"{stack.project}-store-1").stderr
+    assert "There are 16 threads, so 4.00GiB are required. Exiting..." in log
+
+
+# -- images ----------------------------------------------------------------------------------------
+
+
+def test_an_image_that_cannot_be_pulled_is_named(stack):
+    done = stack.up("--store-image", "127.0.0.1:9/nowhere:1", check=1)
+    assert "127.0.0.1:9/nowhere:1" in done.stderr
+    assert "docker pull" in done.stderr
+    assert "stack.store_image" in done.stderr
+    assert_nothing_left(stack)
+
+
+@pytest.fixture
+def sleepy_base(engine, tmp_path) -> Iterator[str]:
+    """A base image whose Python sleeps, so that a build on it does not end."""
+    name = f"qca-test-sleepy-{os.getpid()}:1"
+    (tmp_path / "Dockerfile").write_text(
+        f"FROM {engine.images.tiny}\n"
+        "RUN printf '#!/bin/sh\\nexec sleep 600\\n' >/bin/python3 && chmod +x /bin/python3\n"
+    )
+    engine.run("build", "-q", "-t", name, str(tmp_path))
+    yield name
+    engine.run("image", "rm", "--force", name)
+
+
+def test_ctrl_c_during_the_image_build_leaves_nothing(stack, sleepy_base):
+    images = stack.engine.run("image", "ls", "-q").stdout
+    with short_folder() as temporary:
+        words = ("up", "--runtime", "compose", "--base-image", sleepy_base)
+        with stack.qca.running(*words, TMPDIR=str(temporary)) as up:
+            up.until("Building the trainer image")
+            # A classic builder shows a container, BuildKit a process that is not the engine's.
+            eventually(lambda: any("build" in one.cmdline() for one in up.family()))
+            assert up.end(signal.SIGINT, seconds=30).returncode == 130
+        assert list(temporary.iterdir()) == []
+    assert_nothing_left(stack)
+    assert stack.engine.run("image", "ls", "-q").stdout == images
+
+
+def test_a_build_that_fails_shows_its_last_words(stack):
+    done = stack.up("--base-image", stack.engine.images.tiny, check=1)
+    assert "python3: not found" in done.stderr
+    assert_nothing_left(stack)
+
+
+# -- the host --------------------------------------------------------------------------------------
+
+
+def test_a_port_in_use_is_reported_with_its_holder(stack):
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+        done = stack.up("--store-port", port, check=1)
+    assert f"Port {port}" in done.stderr
+    assert f"pid {os.getpid()}" in done.stderr
+    assert_nothing_left(stack)
+
+
+@pytest.fixture
+def silent_engine() -> Iterator[str]:
+    """A socket that accepts and never answers."""
+    with short_folder() as folder, socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(folder / "docker.sock"))
+        server.listen()
+        yield f"unix://{folder / 'docker.sock'}"
+
+
+def test_an_engine_that_never_answers_is_not_waited_for(stack, silent_engine):
+    hung = {"DOCKER_HOST": silent_engine}
+    done = stack.up(check=1, timeout=40, **hung)
+    assert "QCA101" in done.stderr
+    assert_nothing_left(stack)
+
+    done = stack.qca("up", timeout=60, **hung)
+    assert "Without Docker" in done.stderr
+    assert "Done: 6 episodes" in done.stderr
+
+    done = stack.qca("doctor", "--runtime", "local", check=None, timeout=40, **hung)
+    assert "does not answer" in done.stdout + done.stderr
+
+
+@pytest.fixture
+def forbidden(stack, engine) -> Iterator[tuple[Program, str]]:
+    """The program as somebody who may not open the socket, and that socket."""
+    with short_folder() as folder, socket.socket(socket.AF_UNIX) as server:
+        path = folder / "docker.sock"
+        server.bind(str(path))
+        server.listen()
+        path.chmod(0o000)
+        # Root may open everything by two capabilities; without them it is anybody.
+        ordinary = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
+        before = ordinary if os.geteuid() == 0 else []
+        if before and shutil.which("setpriv") is None:
+            pytest.skip("no setpriv")
+        yield Program(stack.folder, stack.qca.variables, before), f"unix://{path}"
+
+
+def test_a_socket_that_may_not_be_opened_is_reported_with_the_remedy(stack, forbidden):
+    program, host = forbidden
+    done = program("up", "--runtime", "compose", check=1, DOCKER_HOST=host)
+    assert "QCA101" in done.stderr
+    assert "permission" in done.stderr.lower()
+    assert_nothing_left(stack)
+
+
+def test_without_the_compose_plugin_the_training_runs_locally(stack, tmp_path):
+    empty = tmp_path / "docker-config"
+    empty.mkdir()
+    if has_compose(stack, empty):
+        pytest.skip("this machine has a Compose plugin of its own")
+    done = stack.qca("up", DOCKER_CONFIG=str(empty))
+    assert "Without Docker: `docker compose`" in done.stderr
+    assert "Done: 6 episodes" in done.stderr
+    assert not any(stack.left().values())
+
+
+def has_compose(stack: Stack, config: Path) -> bool:
+    variables = environment(**{**stack.engine.variables, "DOCKER_CONFIG": str(config)})
+    done = subprocess.run(["docker", "compose", "version"], env=variables, capture_output=True)
+    return done.returncode == 0

@@ -1,0 +1,175 @@
+"""While a training runs: what the engine shows of it, what others may do, how it is ended."""
+
+import json
+import signal
+from pathlib import Path
+
+import psutil
+import pytest
+
+from infra.stack.document import PIDS_LIMIT
+from tests.cli.program import Program, eventually
+from tests.integration.stack import Stack, Training
+
+SERVICES = ["store", "trainer"]
+
+
+@pytest.fixture
+def stack(training: Training) -> Stack:
+    """The stack whose training runs."""
+    training.up()
+    return training.stack
+
+
+# -- hardening ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_container_may_do_no_more_than_it_needs(stack, service):
+    found = stack.inspected(service)
+    host = found["HostConfig"]
+    assert found["Config"]["User"].split(":")[0] not in ("", "0", "root")
+    assert host["ReadonlyRootfs"] is True
+    assert host["CapDrop"] == ["ALL"]
+    assert not host["CapAdd"]
+    assert host["Privileged"] is False
+    assert host["SecurityOpt"] == ["no-new-privileges:true"]
+    assert stack.inside(service, "id", "-u").strip() != "0"
+    status = stack.inside(service, "cat", "/proc/1/status")
+    assert "CapEff:\t0000000000000000" in status
+    assert "NoNewPrivs:\t1" in status
+
+
+@pytest.mark.parametrize(("service", "part"), [("store", "dragonfly"), ("trainer", "trainer")])
+def test_what_can_grow_is_limited_to_the_plan(stack, service, part):
+    plan = json.loads(stack.qca("plan", "--runtime", "compose", "--format", "json").stdout)
+    host = stack.inspected(service)["HostConfig"]
+    assert host["Memory"] == plan[part]["container_memory_bytes"]
+    assert host["PidsLimit"] == PIDS_LIMIT
+    assert host["LogConfig"] == {
+        "Type": "json-file",
+        "Config": {"max-size": "10m", "max-file": "3"},
+    }
+    assert all("size=" in options for options in host["Tmpfs"].values())
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_nothing_is_published_and_nothing_gets_out(stack, service):
+    found = stack.inspected(service)
+    assert not any(found["NetworkSettings"]["Ports"].values())
+    [network] = found["NetworkSettings"]["Networks"]
+    described = json.loads(stack.engine.run("network", "inspect", network).stdout)[0]
+    assert described["Internal"] is True
+
+
+def test_the_password_shows_nowhere(stack):
+    password = stack.password()
+    assert len(password) == 64
+    for service in SERVICES:
+        assert password not in json.dumps(stack.inspected(service))
+        assert password not in stack.inside(service, "sh", "-c", "cat /proc/[0-9]*/cmdline")
+        assert password not in stack.inside(service, "env")
+    commands = [" ".join(one.info["cmdline"] or ()) for one in psutil.process_iter(["cmdline"])]
+    assert any("qca train" in command for command in commands)
+    assert not [command for command in commands if password in command]
+    assert password not in stack.qca("logs").stdout
+    assert (stack.folder / ".qca" / "store.flags").stat().st_mode & 0o077 == 0
+
+
+def test_the_store_answers_only_with_the_password(stack):
+    assert "NOAUTH" in stack.inside("store", "redis-cli", "ping")
+
+
+# -- what a person can ask -----------------------------------------------------------------------
+
+
+def test_every_episode_arrives_in_the_store_once_and_in_order(stack):
+    seen = len(stack.stored())
+    stored = eventually(lambda: (found := stack.stored())[seen + 10 :] and found)
+    assert [record["episode"] for record in stored] == list(range(1, len(stored) + 1))
+    assert {"loss", "steps_per_second", "memory_bytes"} <= stored[-1].keys()
+
+
+def test_status_shows_both_healthy_and_how_far_the_training_is(stack):
+    def status():
+        found = json.loads(stack.qca("status", "--format", "json").stdout)
+        healths = [service["health"] for service in found["services"]]
+        return found if healths == ["healthy", "healthy"] else None
+
+    found = eventually(status)
+    assert found["schema_version"] == 1
+    assert found["project"] == stack.project
+    assert [service["name"] for service in found["services"]] == SERVICES
+    assert found["last_episode"]["episode"] >= 1
+    text = stack.qca("status").stdout
+    assert "running" in text
+    assert "loss" in text
+
+
+def test_logs_are_those_of_the_service_asked_for(stack):
+    lines = stack.qca("logs", "trainer", "-n", "2").stdout.splitlines()
+    assert len(lines) == 2
+    assert all(line.startswith("trainer-1") and '"event"' in line for line in lines)
+    assert "stands in for Dragonfly" in stack.qca("logs", "store").stdout
+
+
+def test_progress_goes_to_stderr_as_plain_lines(training):
+    up = training.up()
+    up.until("loss ")
+    assert up.stdout.read_text() == ""
+    assert "\x1b" not in up.said()
+
+
+# -- others --------------------------------------------------------------------------------------
+
+
+def test_a_second_up_in_the_folder_is_refused_and_disturbs_nothing(training, stack):
+    up = training.up()
+    done = stack.up(check=1)
+    assert f"process {up.process.pid}" in done.stderr
+    assert up.process.poll() is None
+    assert stack.inspected("trainer")["State"]["Running"]
+
+
+def test_another_folder_cannot_take_over_the_project(stack, tmp_path):
+    other = Program(tmp_path, stack.qca.variables)
+    (tmp_path / "qca.toml").write_text((stack.folder / "qca.toml").read_text())
+    done = other("up", "--runtime", "compose", check=1)
+    assert f"{stack.folder}/.qca/compose.yaml" in done.stderr
+    assert "--project" in done.stderr
+    assert not (tmp_path / ".qca").exists()
+    assert stack.inspected("trainer")["State"]["Running"]
+
+
+# -- its ends ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("number", "status"), [(signal.SIGINT, 130), (signal.SIGTERM, 0)], ids=["ctrl-c", "sigterm"]
+)
+def test_a_signal_ends_all_with_a_checkpoint_and_the_next_up_goes_on(training, number, status):
+    up, stack = training.up(), training.stack
+    assert up.end(number).returncode == status
+    assert stack.left() == {"containers": set(), "networks": set(), "volumes": {stack.volume}}
+    assert not (stack.folder / ".qca").exists()
+    saved = stack.saved_episodes()[-1]
+    assert saved == stack.metrics()[-1]
+    assert f"episode {saved + 1}/" in training.up().said()
+
+
+def test_down_ends_a_running_up_first(training):
+    up, stack = training.up(), training.stack
+    done = stack.qca("down")
+    assert "stopped" in done.stderr
+    assert up.end().returncode == 0
+    assert stack.left() == {"containers": set(), "networks": set(), "volumes": {stack.volume}}
+
+
+def test_a_killed_up_leaves_a_stack_that_down_removes(training):
+    up, stack = training.up(), training.stack
+    up.process.kill()
+    up.process.wait()
+    assert "running" in stack.qca("status").stdout
+    stack.qca("down", "--volumes")
+    assert not any(stack.left().values())
+    assert not Path(stack.folder / ".qca").exists()
