@@ -39,6 +39,7 @@ def test_the_seeds_state_leaves_an_eighth_of_its_segment_empty() -> None:
         ([MIB, MIB], 2 * MIB),
         ([MIB, MIB, 1], 4 * MIB),
         ([6 * MIB] * 3, 20 * MIB),
+        ([10 * MIB], 10 * MIB),
         ([6 * MIB] * 4, 40 * MIB),
         ([9 * MIB, 9 * MIB, 2 * MIB, 512], 22 * MIB),
         ([36 * MIB, 11 * MIB], 48 * MIB),

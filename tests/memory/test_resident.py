@@ -41,8 +41,8 @@ def resident(values: dict[str, Any]) -> int:
     [
         ("step", {"grid": 16, "d_state": 4, "hidden_channels": 16, "steps": 50}),
         ("none", {"grid": 64, "d_state": 8, "hidden_channels": 32, "steps": 10}),
-        ("step", {"steps": 4}),
-        ("none", {"steps": 4}),
+        ("step", {"steps": 2}),
+        ("none", {"steps": 2}),
         (
             "step",
             {"grid": 128, "d_state": 16, "hidden_channels": 16, "steps": 6, "batch_size": 4},

@@ -15,7 +15,7 @@ from qca.units import MIB
 
 EPISODES = {"none": plain_episode, "step": adjoint_episode}
 AT_MOST = 1.10  # the closed form over the tracker
-SMOKE = 20  # so many of the table by default; all of it in the session `slow`
+SMOKE = 16  # so many of the table by default; all of it in the session `slow`
 
 
 def configurations(count: int) -> list[tuple[Plan, bool, dict[str, Any]]]:
@@ -67,6 +67,14 @@ def test_the_closed_form_is_never_below_and_at_most_a_tenth_above(
     plan: Plan, foreach: bool, values: dict[str, Any]
 ) -> None:
     assert 1 <= ratio(plan, TrainConfig(**values), foreach=foreach) <= AT_MOST
+
+
+@pytest.mark.parametrize("foreach", [False, True], ids=["one", "foreach"])
+def test_few_cells_and_many_weights_make_the_optimizers_step_the_worst_moment(
+    foreach: bool,
+) -> None:
+    train = TrainConfig(grid=4, d_state=1, hidden_channels=64, steps=2)
+    assert ratio("step", train, foreach=foreach) == pytest.approx(1, abs=0.001)
 
 
 @pytest.mark.parametrize("plan", PLANS)
