@@ -12,8 +12,12 @@ nox.needs_version = ">=2025.2"
 COMPOSE_FILES = {
     "compose/cpu.yaml": ["--facts", "tests/hosts/cpu-engine.json"],
     "compose/gpu.yaml": ["--facts", "tests/hosts/gpu-workstation.json"],
-    "compose/low-memory.yaml": ["--facts", "tests/hosts/small-host.json"],
-    "compose/seed-laptop.yaml": ["--facts", "tests/hosts/seed-laptop.json"],
+    "compose/low-memory.yaml": ["--facts", "tests/hosts/cgroup-limits.json"],
+    # As it is once the NVIDIA Container Toolkit is installed there.
+    "compose/seed-laptop.yaml": [
+        *("--facts", "tests/hosts/seed-laptop-idle.json"),
+        *("--device", "cuda"),
+    ],
 }
 
 

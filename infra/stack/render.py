@@ -73,9 +73,9 @@ def _comments(plan: StackPlan, content: Mapping[str, Any]) -> dict[Path, str]:
         _item(command, flags, "--flagfile"): "holds --requirepass, so that neither "
         "`docker inspect` nor `ps` shows it",
         (*store, "mem_limit"): because["dragonfly.container_memory_bytes"],
-        _item(command, flags, "--force_epoll"): "io_uring would need `ulimits: memlock: -1`, which "
-        "rootless and restricted engines refuse, and Docker's own seccomp profile blocks it since "
-        "Engine 25; for a metrics store epoll is fast enough",
+        _item(command, flags, "--force_epoll"): "fast enough for a metrics store; io_uring needs "
+        "`ulimits: memlock: -1`, which rootless and restricted engines refuse, and Docker's own "
+        "seccomp profile blocks it since Engine 25",
         (*store, "healthcheck"): "the image's own check takes NOAUTH and LOADING for healthy",
         (*trainer, "command"): f"device: {because['trainer.device']}. "
         f"Profile {plan.trainer.profile}: {because['trainer.profile']}. "
@@ -115,5 +115,10 @@ def _comment_before(
     if comment is None:
         return
     indent = 2 * len(path)
-    text = "\n".join(textwrap.wrap(comment[0].upper() + comment[1:], _WIDTH - indent))
+    text = "\n".join(_wrap(comment[0].upper() + comment[1:], _WIDTH - indent))
     node.yaml_set_comment_before_after_key(key, before=text, indent=indent)
+
+
+def _wrap(text: str, width: int) -> list[str]:
+    """Return the lines of a text; a name such as `low-memory` stays whole."""
+    return textwrap.wrap(text, width, break_on_hyphens=False, break_long_words=False)

@@ -10,6 +10,7 @@ from infra.stack.plan import plan as make_plan
 from infra.stack.render import render_compose
 from qca.cli.hosts import host_facts
 from qca.cli.options import config_options, facts_option, read_config
+from qca.config import Config
 from qca.errors import InputError, QcaError
 from qca.files import write_atomically
 
@@ -34,7 +35,8 @@ def compose(
     """Write the Compose file of the plan, with the reason for each derived number."""
     if check and output is None:
         raise click.UsageError("--check needs -o FILE, the file to compare with")
-    text = render_compose(make_plan(host_facts(facts_file), read_config(config_file, flags)))
+    config = _for_containers(read_config(config_file, flags))
+    text = render_compose(make_plan(host_facts(facts_file), config))
     if output is None:
         click.echo(text, nl=False)
     elif check:
@@ -42,6 +44,13 @@ def compose(
     else:
         write_atomically(output, text)
         click.echo(f"Wrote {output}.", err=True)
+
+
+def _for_containers(config: Config) -> Config:
+    """Return the configuration for a file that is Compose's, whatever would run on this host."""
+    return config.model_copy(
+        update={"stack": config.stack.model_copy(update={"runtime": "compose"})}
+    )
 
 
 def _compare(file: Path, rendered: str) -> None:

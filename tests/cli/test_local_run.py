@@ -155,7 +155,7 @@ def test_a_long_temporary_folder_does_not_matter(trainable, tmp_path):
     assert not list(folder.glob("qca-*"))
 
 
-# -- qca train ----------------------------------------------------------------------------------
+# -- qca train ------------------------------------------------------------------------------------
 
 
 def test_train_alone_prints_events_for_programs(trainable):
@@ -198,7 +198,7 @@ def test_two_trainers_do_not_share_a_run(trainable):
         assert str(first.process.pid) in done.stderr
 
 
-# -- disks ---------------------------------------------------------------------------------------
+# -- disks ----------------------------------------------------------------------------------------
 
 # What the program sees is gone with it, so nothing has to be unmounted.
 MOUNT = 'mount -t tmpfs -o "$0" none runs && "$@"; status=$?; cp -r runs kept; exit $status'

@@ -21,7 +21,7 @@ def stack(training: Training) -> Stack:
     return training.stack
 
 
-# -- hardening ---------------------------------------------------------------------------------
+# -- hardening ------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("service", SERVICES)
@@ -80,7 +80,7 @@ def test_the_store_answers_only_with_the_password(stack):
     assert "NOAUTH" in stack.inside("store", "redis-cli", "ping")
 
 
-# -- what a person can ask -----------------------------------------------------------------------
+# -- what a person can ask ------------------------------------------------------------------------
 
 
 def test_every_episode_arrives_in_the_store_once_and_in_order(stack):
@@ -120,7 +120,7 @@ def test_progress_goes_to_stderr_as_plain_lines(training):
     assert "\x1b" not in up.said()
 
 
-# -- others --------------------------------------------------------------------------------------
+# -- others ---------------------------------------------------------------------------------------
 
 
 def test_a_second_up_in_the_folder_is_refused_and_disturbs_nothing(training, stack):
@@ -141,7 +141,7 @@ def test_another_folder_cannot_take_over_the_project(stack, tmp_path):
     assert stack.inspected("trainer")["State"]["Running"]
 
 
-# -- its ends ------------------------------------------------------------------------------------
+# -- its ends -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(

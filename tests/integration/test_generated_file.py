@@ -1,0 +1,214 @@
+"""The rendered file, given to every Compose and started without `qca`."""
+
+import shutil
+import socket
+import subprocess
+from pathlib import Path
+
+import pytest
+import redis
+from pytest_docker.plugin import get_docker_services
+
+from infra.stack.image import make_context
+from tests.cli.program import TINY, Program, environment, write_config
+from tests.integration.stack import Stack, remove_project
+from tests.testbed.fixtures import Engine
+
+REPOSITORY = Path(__file__).parents[2]
+COMMITTED = sorted((REPOSITORY / "compose").glob("*.yaml"))
+
+# What the head of the file asks for; any values do for a look at the file.
+REQUIRED = {
+    "QCA_TRAINER_IMAGE": "qca-trainer",
+    "QCA_STORE_FLAGS": "./store.flags",
+    "QCA_UID": "1000",
+    "QCA_GID": "1000",
+}
+
+WORKING_V1 = {"docker": "6.1.3", "requests": "2.31.0", "urllib3": "1.26.20"}
+
+
+def rendered(folder: Path, variables, **table: object) -> Path:
+    """The file of this host's plan."""
+    write_config(folder, table)
+    Program(folder, variables)("render", "compose", "--runtime", "compose", "-o", "compose.yaml")
+    return folder / "compose.yaml"
+
+
+@pytest.fixture(scope="module")
+def file(settings, tmp_path_factory) -> Path:
+    folder = tmp_path_factory.mktemp("rendered")
+    (folder / "store.flags").write_text("--requirepass=example\n")
+    return rendered(folder, settings)
+
+
+def look(engine: Engine, file: Path) -> subprocess.CompletedProcess[str]:
+    """`docker compose config` of this file, in a folder that has nothing else."""
+    return subprocess.run(
+        ["docker", "compose", "-f", file, "config", "--quiet"],
+        cwd=file.parent,
+        env=environment(**engine.variables, **REQUIRED),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.fixture(params=["engine", "older_engine"])
+def any_engine(request: pytest.FixtureRequest) -> Engine:
+    return request.getfixturevalue(request.param)
+
+
+def test_compose_v2_accepts_it_without_a_warning(any_engine, file):
+    done = look(any_engine, file)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("committed", COMMITTED, ids=lambda path: path.stem)
+def test_compose_v2_accepts_the_committed_files_without_a_warning(any_engine, committed):
+    done = look(any_engine, committed)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+def test_there_are_committed_files():
+    names = {path.stem for path in COMMITTED}
+    assert {"cpu", "gpu", "low-memory", "seed-laptop"} <= names
+
+
+@pytest.mark.parametrize("variable", REQUIRED)
+def test_what_is_missing_is_named_with_where_to_look(engine, file, variable):
+    given = {name: value for name, value in REQUIRED.items() if name != variable}
+    done = subprocess.run(
+        ["docker", "compose", "-f", file, "config", "--quiet"],
+        env=environment(**engine.variables, **given),
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode != 0
+    assert variable in done.stderr
+    assert "see the head of this file" in done.stderr
+
+
+def test_compose_v1_accepts_it_too(engine, compose_v1, file):
+    done = subprocess.run(
+        [compose_v1(**WORKING_V1), "-f", file, "config", "--quiet"],
+        env=environment(**engine.variables, **REQUIRED),
+        capture_output=True,
+        text=True,
+    )
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+# -- started by pytest-docker: the store, published on a port of this machine ---------------------
+
+
+@pytest.fixture(scope="module")
+def docker_compose_file(settings, tmp_path_factory, unused_tcp_port: int) -> str:
+    folder = tmp_path_factory.mktemp("published")
+    file = rendered(folder, settings, store_port=unused_tcp_port)
+    flags = folder / "store.flags"
+    flags.write_text("--requirepass=example\n")
+    flags.chmod(0o644)
+    values = {**REQUIRED, "QCA_STORE_FLAGS": str(flags), "QCA_UID": "999", "QCA_GID": "999"}
+    (folder / ".env").write_text("".join(f"{name}={value}\n" for name, value in values.items()))
+    return str(file)
+
+
+@pytest.fixture(scope="module")
+def unused_tcp_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
+@pytest.fixture(scope="module")
+def docker_setup() -> list[str]:
+    return ["up --detach --wait store"]
+
+
+@pytest.fixture(scope="module")
+def docker_services(
+    docker_compose_command,
+    docker_compose_file,
+    docker_compose_project_name,
+    docker_setup,
+    docker_cleanup,
+):
+    """As pytest-docker's own, but for this module only: its containers are gone afterwards."""
+    with get_docker_services(
+        docker_compose_command,
+        docker_compose_file,
+        docker_compose_project_name,
+        docker_setup,
+        docker_cleanup,
+    ) as services:
+        yield services
+
+
+def test_the_store_answers_on_the_published_port(docker_services, unused_tcp_port):
+    port = docker_services.port_for("store", 6379)
+    assert port == unused_tcp_port
+    with redis.Redis(host="127.0.0.1", port=port, password="example") as store:
+        docker_services.wait_until_responsive(30.0, 0.2, lambda: answers(store))
+        assert store.config_get("maxmemory")["maxmemory"] == str(512 * 1024**2)
+    with redis.Redis(host="127.0.0.1", port=port) as stranger, pytest.raises(redis.RedisError):
+        stranger.ping()
+
+
+def answers(store: redis.Redis) -> bool:
+    try:
+        return bool(store.ping())
+    except redis.ConnectionError:
+        return False
+
+
+# -- the commands at its head ---------------------------------------------------------------------
+
+
+def commands(file: Path) -> list[str]:
+    """The shell commands of the file's head: build, password, start."""
+    head = [line[2:] for line in file.read_text().splitlines() if line.startswith("# ")]
+    text = "\n".join(head).replace("\\\n", " ")
+    lines = [" ".join(line.split()) for line in text.splitlines()]
+    build = next(line for line in lines if line.startswith("docker build"))
+    password = next(line for line in lines if line.startswith("(umask"))
+    start = next(line.removeprefix("Then: ") for line in lines if line.startswith("Then: "))
+    return [build, password, start]
+
+
+def test_the_commands_at_its_head_work_as_printed(stack: Stack, settings):
+    file = rendered(stack.folder, settings)
+    build, password, start = commands(file)
+    assert f"--build-arg BASE_IMAGE={stack.engine.images.python} " in build
+    project = start.split("-p ")[1].split()[0]
+    variables = {**REQUIRED, "QCA_UID": "999", "QCA_GID": "999"}
+
+    def shell(command: str, folder: Path) -> str:
+        done = subprocess.run(
+            command,
+            shell=True,
+            cwd=folder,
+            env=environment(**stack.engine.variables, **variables),
+            capture_output=True,
+            text=True,
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    context = checkout(stack.folder / "repository", settings)
+    try:
+        shell(build, context)
+        shell(password, stack.folder)
+        shutil.chown(stack.folder / "store.flags", 999, 999)
+        said = shell(start.replace("THIS_FILE", "compose.yaml"), stack.folder)
+        assert f'"reason":"complete","episodes":{TINY["episodes"]}' in said
+    finally:
+        remove_project(stack.engine, project)
+        stack.engine.run("image", "rm", "--force", "qca-trainer")
+
+
+def checkout(folder: Path, settings) -> Path:
+    """The repository's files, with the CA bundle that this network may need."""
+    folder.mkdir()
+    bundle = settings.get("QCA_STACK_CA_BUNDLE")
+    make_context(folder, Path(bundle) if bundle else None)
+    return folder
