@@ -15,6 +15,7 @@ import click
 from qca.cli.options import config_options, read_config
 from qca.cli.progress import ProgressView
 from qca.config import Config, TrainConfig, apply_profile
+from qca.errors import LaunchError
 from qca.memory.budget import estimate
 from qca.store.client import MetricsSender, connect
 from qca.train.environment import prepare_environment
@@ -70,7 +71,7 @@ def train(
         _shown(progress, stop) as (show, warn),
         _sent(chosen, runs, store_url, store_flags, warn) as send,
     ):
-        from qca.train.loop import train as run
+        run = _trainer()
 
         def on_event(event: Event) -> None:
             show(event)
@@ -87,6 +88,18 @@ def train(
         )
     if interrupted.is_set():
         raise KeyboardInterrupt
+
+
+def _trainer() -> Callable[..., object]:
+    """Return the training loop; torch is loaded here and not before."""
+    try:
+        from qca.train.loop import train as run
+    except ModuleNotFoundError as error:
+        raise LaunchError(
+            f"the trainer needs {error.name}, which is not installed here",
+            hint="pip install 'qca[train]'",
+        ) from None
+    return run
 
 
 def _resolved(config: Config) -> TrainConfig:

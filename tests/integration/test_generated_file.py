@@ -92,7 +92,8 @@ def test_what_is_missing_is_named_with_where_to_look(engine, file, variable):
 def test_compose_v1_accepts_it_too(engine, compose_v1, file):
     done = subprocess.run(
         [compose_v1(**WORKING_V1), "-f", file, "config", "--quiet"],
-        env=environment(**engine.variables, **REQUIRED),
+        # Its libraries complain about one another.
+        env=environment(**engine.variables, **REQUIRED, PYTHONWARNINGS="ignore"),
         capture_output=True,
         text=True,
     )
@@ -148,7 +149,7 @@ def test_the_store_answers_on_the_published_port(docker_services, unused_tcp_por
     port = docker_services.port_for("store", 6379)
     assert port == unused_tcp_port
     with redis.Redis(host="127.0.0.1", port=port, password="example") as store:
-        docker_services.wait_until_responsive(30.0, 0.2, lambda: answers(store))
+        docker_services.wait_until_responsive(lambda: answers(store), timeout=30.0, pause=0.2)
         assert store.config_get("maxmemory")["maxmemory"] == str(512 * 1024**2)
     with redis.Redis(host="127.0.0.1", port=port) as stranger, pytest.raises(redis.RedisError):
         stranger.ping()

