@@ -70,7 +70,8 @@ def test_a_training_stays_within_its_predicted_peak(given):
 
 @pytest.mark.parametrize("loss", sorted(LOSSES))
 @pytest.mark.parametrize("update", ["cartesian", "unitary"])
-def test_the_adjoint_equals_plain_autograd(loss, update):
+def test_the_adjoint_equals_plain_autograd(loss, update, monkeypatch):
+    monkeypatch.setattr(torch.backends.cudnn, "deterministic", True)
     config = TrainConfig(device="cuda", grid=16, d_state=4, hidden_channels=16)
     device = prepare_device(config, None)
     gradients = {}
@@ -79,8 +80,7 @@ def test_the_adjoint_equals_plain_autograd(loss, update):
         model = UNetUnitary(d_state=4, hidden_channels=16).to(device)
         psi = initial_state(0, range(2), d_state=4, grid=16).to(device)
         evolution = Evolution(model, 0.05, update)
-        with torch.backends.cudnn.flags(deterministic=True):
-            episode(evolution, psi, steps=20, loss=LOSSES[loss]())
+        episode(evolution, psi, steps=20, loss=LOSSES[loss]())
         found = [p.grad for p in model.parameters() if p.grad is not None]
         gradients[name] = torch.cat([gradient.flatten() for gradient in found])
     error = (gradients["plain"] - gradients["adjoint"]).norm() / gradients["plain"].norm()
