@@ -48,17 +48,20 @@ def test_a_store_launched_against_that_advice_does_refuse(new):
         "QCA_UID": "999",
         "QCA_GID": "999",
     }
-    started = subprocess.run(
-        ["docker", "compose", "-p", stack.project, "up", "-d", "--wait", "store"],
-        cwd=stack.folder,
-        env=environment(**stack.engine.variables, **variables),
-        capture_output=True,
-        text=True,
-    )
-    assert started.returncode != 0
-    assert stack.inspected("store")["State"]["ExitCode"] == 1
-    log = stack.engine.run("logs", f"{stack.project}-store-1").stderr
-    assert "There are 16 threads, so 4.00GiB are required. Exiting..." in log
+
+    def compose(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["docker", "compose", "-p", stack.project, *words],
+            cwd=stack.folder,
+            env=environment(**stack.engine.variables, **variables),
+            capture_output=True,
+            text=True,
+        )
+
+    assert compose("up", "--detach", "--wait", "store").returncode != 0
+    done = compose("run", "--rm", "--no-TTY", "store")
+    assert done.returncode == 1
+    assert "There are 16 threads, so 4.00GiB are required. Exiting..." in done.stdout + done.stderr
 
 
 # -- images ---------------------------------------------------------------------------------------
