@@ -49,7 +49,7 @@ def environment(**variables: str) -> dict[str, str]:
     return {**kept, **variables}
 
 
-def eventually(condition: Callable[[], T], seconds: float = 60.0) -> T:
+def eventually(condition: Callable[[], T | None], seconds: float = 60.0) -> T:
     """What `condition` gives as soon as that is something; fails after `seconds`."""
     deadline = time.monotonic() + seconds
     while not (found := condition()):

@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -31,9 +32,9 @@ class Stack:
         """The volume that keeps the runs."""
         return f"{self.project}_runs"
 
-    def up(self, *words: object, check: int | None = 0, **variables: str):
+    def up(self, *words: object, **options: Any) -> subprocess.CompletedProcess[str]:
         """`qca up` with containers, to its end."""
-        return self.qca("up", "--runtime", "compose", *words, check=check, **variables)
+        return self.qca("up", "--runtime", "compose", *words, **options)
 
     def left(self) -> dict[str, set[str]]:
         """What is on the engine that was not there before."""
