@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Any, Literal, TypeVar
 
 from infra.doctor.composefile import ComposeFile
+from infra.doctor.edits import Edit
 from infra.host.facts import HostFacts, Known, Unknown
 from infra.stack.plan import StackPlan
 from qca.config import Config
@@ -37,6 +38,8 @@ class Remedy:
     """What else the remedy changes or would break; empty if nothing."""
     undo: tuple[str, ...] = ()
     """Commands that take it back; `--fix` runs them when the remedy did not help."""
+    edits: tuple[Edit, ...] = ()
+    """What the commands change in somebody's file; `--fix` makes these, and not the commands."""
 
 
 @dataclass(frozen=True)

@@ -1,10 +1,12 @@
-"""Read a compose file from disk. Nothing in it is run, and no other file is followed.
+"""Read compose files from disk. Nothing in them is run, and nothing out of their folder is read.
 
-What it refers to (`include`, `extends`, `env_file`) is listed as unread, so that it is
-never taken for fine. The one file beside it that is read is `.env`, as by Compose.
+What they refer to (`include`, `extends`, `env_file`, a flag file) is followed within the
+folder of the first. What was not followed is listed as unread, so that it is never taken
+for fine. `.env` is read as by Compose.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from ruamel.yaml import YAML
@@ -12,7 +14,8 @@ from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent
 
-from infra.doctor.compose_reader import NOT_JUDGED, Reader
+from infra.doctor.compose_merge import merge
+from infra.doctor.compose_reader import NOT_JUDGED, NotFollowedError, Reader
 from infra.doctor.composefile import ComposeFile
 from infra.doctor.interpolate import read_dotenv
 from qca.errors import InputError
@@ -24,6 +27,10 @@ _LARGEST_FILE = 256 * KIB
 # Compose's own schema goes about ten levels deep; the parser's time grows with the square.
 _DEEPEST = 50
 
+# Nobody chains more; a file that includes itself twice over would take for ever.
+_LONGEST_TRAIL = 20
+_MOST_FILES = 60
+
 _NAMES = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
 """The names that Compose looks for, in its order of preference."""
 
@@ -33,6 +40,13 @@ def default_file(folder: Path) -> Path | None:
     return next((folder / name for name in _NAMES if (folder / name).is_file()), None)
 
 
+def default_files(folder: Path) -> tuple[Path, ...]:
+    """Return what Compose would take in `folder`: the file, and the override file beside it."""
+    path = default_file(folder)
+    override = _override_of(path) if path else None
+    return tuple(one for one in (path, override and folder / override) if one)
+
+
 def read_compose_file(path: Path, environment: Mapping[str, str]) -> ComposeFile:
     """Read `path`; variables come from `environment`, then from the `.env` beside the file.
 
@@ -40,11 +54,106 @@ def read_compose_file(path: Path, environment: Mapping[str, str]) -> ComposeFile
         InputError: if it cannot be read, is not YAML, or is no compose file; with the line.
 
     """
-    text = _text(path)
-    variables = {**_dotenv(path.parent / ".env"), **environment}
-    document = _parsed(path, text)
-    reader = Reader(str(path), text.splitlines(), variables, _override_of(path))
-    return reader.file(document)
+    return read_compose_files([path], environment)
+
+
+def read_compose_files(paths: Sequence[Path], environment: Mapping[str, str]) -> ComposeFile:
+    """Read files and merge them as Compose does with several `-f`: the later over the earlier.
+
+    All paths in them are relative to the first one's folder, the project folder.
+
+    Raises:
+        InputError: as `read_compose_file`.
+
+    """
+    project = paths[0].parent
+    beside = _Beside(_Reading(_resolved(project)), project, environment, ())
+    return replace(merge([beside.read(path) for path in paths]), folder=str(project))
+
+
+@dataclass
+class _Reading:
+    """One reading: its root, out of which nothing is followed, and how much was read."""
+
+    root: Path
+    files: int = 0
+
+
+@dataclass(frozen=True)
+class _Beside:
+    """The files beside a compose file. Satisfies `infra.doctor.compose_reader.Folder`."""
+
+    reading: _Reading
+    folder: Path
+    environment: Mapping[str, str]
+    trail: tuple[tuple[str, str], ...]
+    """What led here, file and service, so that a circle ends."""
+    path: Path = Path()
+
+    def read(self, path: Path, only: str | None = None) -> ComposeFile:
+        """Read one file of this folder."""
+        text = _text(path)
+        document = _parsed(path, text)
+        variables = {**_dotenv(self.folder / ".env"), **self.environment}
+        beside = replace(self, path=path)
+        override = None if self.trail else _override_of(path)
+        lines = tuple(text.splitlines())
+        return Reader(str(path), lines, variables, beside, override).file(document, only)
+
+    def lines(self, name: str) -> tuple[str, tuple[str, ...]]:
+        """Return the path and the lines of a file that is named in a compose file."""
+        path = self._inside(name)
+        try:
+            return str(path), tuple(_text(path).splitlines())
+        except InputError as error:
+            raise NotFollowedError(error.message) from None
+
+    def included(self, name: str) -> ComposeFile:
+        """Return a file of `include`; its paths and its `.env` are those of its own folder."""
+        path = self._inside(name)
+        variables = {**_dotenv(self.folder / ".env"), **self.environment}
+        return self._further(path, path.parent, variables, "").read(path)
+
+    def extended(self, name: str, service: str) -> ComposeFile:
+        """Return the service that is extended; its paths are relative to its own file."""
+        path = self._inside(name) if name else self.path
+        folder = path.parent if name else self.folder
+        found = self._further(path, folder, self.environment, service).read(path, service)
+        if not found.services:
+            raise NotFollowedError(f"{path} has no service {service!r}")
+        return found
+
+    def _further(
+        self, path: Path, folder: Path, environment: Mapping[str, str], service: str
+    ) -> "_Beside":
+        step = (str(_resolved(path)), service)
+        self.reading.files += 1
+        if step in self.trail or len(self.trail) >= _LONGEST_TRAIL:
+            raise NotFollowedError("it leads back to itself")
+        if self.reading.files > _MOST_FILES:
+            raise NotFollowedError(f"more than {_MOST_FILES} files")
+        return _Beside(self.reading, folder, environment, (*self.trail, step))
+
+    def _inside(self, name: str) -> Path:
+        """Return the path of a file in the project folder, or say why it is not followed."""
+        if not name:
+            raise NotFollowedError("it names no file")
+        if "://" in name or name.startswith("git@"):
+            raise NotFollowedError(f"{name} lies on another machine", outside=True)
+        path = self.folder / name
+        if not _resolved(path).is_relative_to(self.reading.root):
+            raise NotFollowedError(f"{path} lies out of the folder", outside=True)
+        if not path.is_file():
+            raise NotFollowedError(f"{path} is not there")
+        return path
+
+
+def _resolved(path: Path) -> Path:
+    """Return the path with its links followed; where they run in a circle it is not there."""
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError, ValueError):
+        return Path("/nonexistent")
 
 
 def _override_of(path: Path) -> str | None:

@@ -13,6 +13,7 @@ class Text:
     value: str
     line: int
     raw: str
+    file: str = ""
 
 
 @dataclass(frozen=True)
@@ -21,6 +22,10 @@ class Unread:
 
     what: str
     line: int
+    file: str = ""
+    why: str = ""
+    outside: bool = False
+    """It lies out of the file's folder, or on another machine: Compose would go there."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +34,7 @@ class Unset:
 
     variable: Missing
     line: int
+    file: str = ""
 
 
 @dataclass(frozen=True)
@@ -37,27 +43,43 @@ class Service:
 
     name: str
     line: int
+    file: str = ""
     image: Text | None = None
-    command: tuple[Text, ...] = ()
-    """Arguments, the entrypoint's before the command's."""
-    shell: bool = False
-    """Whether the command is handed to a shell, which may do anything with it."""
+    entrypoint: tuple[Text, ...] = ()
+    arguments: tuple[Text, ...] = ()
     environment: Mapping[str, Text] = field(default_factory=dict)
     memory_limit: Text | None = None
     cpus: Text | None = None
     cpuset: Text | None = None
+    memlock: Text | None = None
+    """The limit of locked memory that it asks for; -1 is none."""
     gpu: Text | None = None
     """The key that asks for a GPU: `gpus`, `runtime` or a reservation."""
     ports: tuple[Text, ...] = ()
     """Published host ports, `ADDRESS:PORT` or `PORT`."""
     profiles: tuple[str, ...] = ()
+    mounts: Mapping[str, str] = field(default_factory=dict)
+    """Paths in the container, and the files or folders of the host that are seen there."""
+    flagfile: tuple[Text, ...] | None = None
+    """The lines of the flag file that its command names, where it lies in the folder."""
     elsewhere: tuple[str, ...] = ()
     """Keys by which settings come from files that were not read."""
+
+    @property
+    def command(self) -> tuple[Text, ...]:
+        """The words that are run, the entrypoint's before the command's."""
+        return self.entrypoint + self.arguments
+
+    @property
+    def shell(self) -> bool:
+        """Whether the command is handed to a shell, which may do anything with it."""
+        words = self.command
+        return bool(words) and words[0].value.rpartition("/")[2] in ("sh", "bash")
 
 
 @dataclass(frozen=True)
 class ComposeFile:
-    """A compose file as read."""
+    """A compose file as read, with those that were merged into it."""
 
     path: str
     services: tuple[Service, ...]
@@ -66,4 +88,14 @@ class ComposeFile:
     unread: tuple[Unread, ...] = ()
     unset: tuple[Unset, ...] = ()
     override: str | None = None
-    """The override file beside it, which Compose merges by itself."""
+    """The override file beside it, which Compose merges where it finds `path` by itself."""
+    sources: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The lines of every file that was read, `path` first."""
+    folder: str = "."
+    """Compose's project folder."""
+    merged_by: str = ""
+    """The Compose whose `config` confirmed the values; empty where they are our own reading."""
+    refused: str = ""
+    """What Compose says where it does not take the file."""
+    not_asked: str = ""
+    """Why Compose was not asked, or gave no answer; empty too where nobody wanted it asked."""

@@ -50,8 +50,8 @@ class Dragonfly:
 
     @property
     def flagfile(self) -> Text | None:
-        """A file of further flags, which lies inside the container."""
-        return self.flags.get("flagfile")
+        """A file of further flags that was not read: it lies inside the container."""
+        return self.flags.get("flagfile") if self.service.flagfile is None else None
 
 
 def is_dragonfly(service: Service) -> bool:
@@ -73,11 +73,18 @@ def read_dragonfly(service: Service) -> Dragonfly:
         for name, text in service.environment.items()
         if name.startswith(_PREFIX)
     }
-    return Dragonfly(service, release, {**by_environment, **dict(_flags(service.command))})
+    return Dragonfly(
+        service, release, {**by_environment, **dict(_flags(service.command, service.flagfile))}
+    )
 
 
-def _flags(words: tuple[Text, ...]) -> Iterator[tuple[str, Text]]:
-    """Yield `--flag=value` and `--flag value`; a switch takes no following word."""
+def _flags(
+    words: tuple[Text, ...], flagfile: tuple[Text, ...] | None = None
+) -> Iterator[tuple[str, Text]]:
+    """Yield `--flag=value` and `--flag value`; a switch takes no following word.
+
+    A flag file counts where it is named: what comes after it wins, as with absl's flags.
+    """
     index = 0
     while index < len(words):
         word = words[index]
@@ -90,6 +97,11 @@ def _flags(words: tuple[Text, ...]) -> Iterator[tuple[str, Text]]:
             following = words[index]
             if not following.value.startswith("-"):
                 index += 1
-                yield name, Text(following.value, following.line, f"{word.raw} {following.raw}")
+                raw = f"{word.raw} {following.raw}"
+                yield name, Text(following.value, following.line, raw, following.file)
+                if name == "flagfile":
+                    yield from _flags(flagfile or ())
                 continue
-        yield name, Text("true" if value is None else value, word.line, word.raw)
+        yield name, Text("true" if value is None else value, word.line, word.raw, word.file)
+        if name == "flagfile":
+            yield from _flags(flagfile or ())

@@ -33,11 +33,16 @@ def examine(
 
 
 def _in_passing(checks: Sequence[Check], subject: Subject) -> list[Finding]:
-    """Judge a file that `qca up` does not use: an error in it is at most a warning."""
+    """Judge a file that `qca up` does not use: an error in it is at most a warning.
+
+    `--fix` leaves it alone.
+    """
     return [
-        replace(finding, severity=Severity.WARNING)
-        if finding.severity is Severity.ERROR
-        else finding
+        replace(
+            finding,
+            severity=Severity.WARNING if finding.severity is Severity.ERROR else finding.severity,
+            remedies=tuple(replace(remedy, automatic=False) for remedy in finding.remedies),
+        )
         for finding in run_checks(checks, subject)
         if finding.location is not None
     ]

@@ -5,6 +5,8 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from infra.doctor.check import Finding, Remedy, Severity
+from infra.doctor.edits import make, restore
+from qca.errors import InputError, QcaError
 
 # Linking a file takes no time, Compose V1 in an environment of its own a download of 2 MB.
 _COMMAND_SECONDS = 300
@@ -44,22 +46,47 @@ def proposals(findings: Iterable[Finding]) -> list[Proposal]:
 
 def apply(proposal: Proposal, examine_again: Callable[[], Sequence[Finding]]) -> Outcome:
     """Run a remedy's commands, look again, and undo them if the finding is still there."""
+    if proposal.remedy.edits:
+        return _edit(proposal, examine_again)
     try:
         error = _run(proposal.remedy.commands)
         if not error and not _still_there(proposal.finding, examine_again()):
-            return Outcome(proposal, helped=True, detail="the finding is gone")
+            return Outcome(proposal, helped=True, detail=_HELPED)
     except BaseException:  # Ctrl-C, too, leaves nothing half done
         _run(proposal.remedy.undo)
         raise
-    detail = error or "the finding is still there"
     undone = _run(proposal.remedy.undo)
-    return Outcome(proposal, False, f"{detail}; {undone or 'taken back'}")
+    return Outcome(proposal, False, f"{error or _NO_HELP}; {undone or _TAKEN_BACK}")
+
+
+_HELPED, _NO_HELP = "the finding is gone", "the finding is still there"
+_TAKEN_BACK = "taken back"
+
+
+def _edit(proposal: Proposal, examine_again: Callable[[], Sequence[Finding]]) -> Outcome:
+    """Change the file; what cannot be read afterwards, or did not help, gets its old text."""
+    try:
+        before = make(proposal.remedy.edits)
+    except QcaError as error:
+        return Outcome(proposal, False, f"{error.message}; nothing was changed")
+    try:
+        if not _still_there(proposal.finding, examine_again()):
+            return Outcome(proposal, helped=True, detail=_HELPED)
+        reason = _NO_HELP
+    except InputError as error:
+        reason = error.message
+    except BaseException:
+        restore(before)
+        raise
+    restore(before)
+    return Outcome(proposal, False, f"{reason}; {_TAKEN_BACK}")
 
 
 def _still_there(finding: Finding, now: Sequence[Finding]) -> bool:
     return any(
         other.id == finding.id
-        and other.location == finding.location
+        and (other.location and other.location.file) == (finding.location and finding.location.file)
+        and other.evidence.get("service") == finding.evidence.get("service")
         and other.severity not in (Severity.OK, Severity.INFO)
         for other in now
     )

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from infra.doctor.check import Finding, Remedy, Severity
+from infra.doctor.edits import diff
 from infra.host.facts import Engine, GpuDriver, HostFacts, Known
 
 SCHEMA_VERSION = 1
@@ -25,6 +26,7 @@ _SIGNS = {
     Severity.ERROR: ("error", "bold red"),
 }
 _SIGN_WIDTH = 8
+_DIFF = {"-": "red", "+": "green"}
 
 # The worst comes last, where the eye rests when the prompt is back.
 _ORDER = (Severity.INFO, Severity.SKIPPED, Severity.WARNING, Severity.ERROR)
@@ -96,6 +98,7 @@ def _remedy(remedy: Remedy) -> dict[str, Any]:
         "commands": list(remedy.commands),
         "automatic": remedy.automatic,
         "breaks": remedy.breaks,
+        "diff": diff(remedy.edits),
     }
 
 
@@ -158,6 +161,8 @@ def _print_remedy(console: Console, remedy: Remedy) -> None:
     console.print(
         Padding(Text(f"- {remedy.title}" + (":" if remedy.commands else "")), (0, 0, 0, 2))
     )
+    for line in diff(remedy.edits).splitlines():
+        console.print(Text(f"      {line}", style=_DIFF.get(line[0], "")), soft_wrap=True)
     for command in remedy.commands:  # never folded: it is there to be copied
         console.print(Text(f"      {command}", style="cyan"), soft_wrap=True)
     if remedy.breaks:

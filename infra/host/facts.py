@@ -120,6 +120,8 @@ class Engine(_Model):
     limits_memory: bool = True
     """Whether it can hold containers to a memory limit (not so without the cgroup controller)."""
     limits_cpu: bool = True
+    most_memlock: Annotated[int, Field(ge=-1, lt=2**63)] | None = None
+    """The most locked memory that a container may ask for, in bytes; -1 any, None unknown."""
     components: dict[str, Text] = {}
     """Names and versions of its parts; Podman in Docker's place says `Podman Engine`."""
 

@@ -19,8 +19,13 @@ from qca.errors import InputError
 
 def record(facts: HostFacts, identity: Identity | None = None) -> str:
     """Return the facts as JSON, without secrets, names of persons and of machines."""
-    scrubber = Scrubber(identity or Identity.here(), _texts(facts))
+    scrubber = scrubber_of(facts, identity)
     return json.dumps(_plain(facts, scrubber.clean), indent=2, ensure_ascii=False) + "\n"
+
+
+def scrubber_of(facts: HostFacts, identity: Identity | None = None) -> Scrubber:
+    """Return what cleans the texts of a record, and any other text about the same host."""
+    return Scrubber(identity or Identity.here(), _texts(facts))
 
 
 def load(path: Path) -> HostFacts:

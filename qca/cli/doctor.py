@@ -4,21 +4,23 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from infra.doctor.check import Finding, Severity
-from infra.doctor.compose_yaml import default_file, read_compose_file
+from infra.doctor.compose_yaml import default_files, read_compose_files
 from infra.doctor.composefile import ComposeFile
+from infra.doctor.edits import diff
 from infra.doctor.examine import examine, select
 from infra.doctor.fix import Proposal, apply, proposals
 from infra.doctor.report import render_json, render_text
-from infra.host.facts import HostFacts
+from infra.host.facts import ComposePlugin, HostFacts, Known
 from qca.cli import colour
 from qca.cli.explain import look_up
 from qca.cli.hosts import PROBE_SECONDS
-from qca.cli.options import facts_option, format_option
+from qca.cli.options import facts_option
 from qca.config import load_config
 from qca.errors import InputError
 from qca.files import write_atomically
@@ -35,8 +37,10 @@ def _checks(_: click.Context, parameter: click.Parameter, given: tuple[str, ...]
     "files",
     multiple=True,
     type=click.Path(path_type=Path),
-    help="Examine a compose file too (repeatable).",
+    help="Examine a compose file too; several are merged as Compose merges them.",
 )
+@click.argument("each", nargs=-1, metavar="[COMPOSE_FILE]...", type=click.Path(path_type=Path))
+@click.option("--files-only", is_flag=True, help="Report on the files only, not on the host.")
 @facts_option
 @click.option(
     "--record",
@@ -65,9 +69,18 @@ def _checks(_: click.Context, parameter: click.Parameter, given: tuple[str, ...]
     type=click.Path(path_type=Path),
     help="Configuration file.  [default: qca.toml if it is there]",
 )
-@format_option
+@click.option(
+    "--format",
+    "format_",
+    type=click.Choice(["text", "json", "markdown", "github"]),
+    default="text",
+    show_default=True,
+    help="Text for people, JSON for scripts, Markdown for a bug report, GitHub annotations.",
+)
 def doctor(
     files: tuple[Path, ...],
+    each: tuple[Path, ...],
+    files_only: bool,
     facts_file: Path | None,
     record_file: Path | None,
     only: set[str],
@@ -82,16 +95,23 @@ def doctor(
 ) -> None:
     """Examine this host: what would stop the stack, why, and what mends it.
 
+    Each COMPOSE_FILE is judged by itself, several -f as one.
+
     Exits with 0 if nothing does, 1 if something does, 2 if the call or a file is wrong.
     """
     _refuse_contradictions(facts_file, record_file, fix, yes, dry_run)
+    if files_only and not (files or each):
+        raise click.UsageError("--files-only needs a compose file.")
     config = load_config(config_file)
     checks = select(only, ignore)
 
     def judge(facts: HostFacts) -> list[Finding]:
-        read = [read_compose_file(path, os.environ) for path in files]
-        nearby = None if facts_file else _nearby()
-        return examine(facts, config, files=read, nearby=nearby, checks=checks)
+        read = [_read(group, facts, ask=not facts_file) for group in groups]
+        nearby = None if facts_file or files_only else _nearby()
+        findings = examine(facts, config, files=read, nearby=nearby, checks=checks)
+        return [one for one in findings if one.location or not files_only]
+
+    groups = ([files] if files else []) + [(path,) for path in each]
 
     facts = _facts(facts_file, timeout)
     if record_file:
@@ -99,7 +119,7 @@ def doctor(
     findings = judge(facts)
     if fix:
         findings = _mend(findings, lambda: judge(_facts(None, timeout)), yes, dry_run)
-    click.echo(render_json(findings, facts) if format_ == "json" else _text(findings), nl=False)
+    click.echo(_rendered(format_, findings, facts), nl=False)
     if _fails(findings, strict):
         sys.exit(1)
 
@@ -124,6 +144,19 @@ def _facts(facts_file: Path | None, timeout: float) -> HostFacts:
     return collect(timeout=timeout, work_dir=Path.cwd())
 
 
+def _read(paths: tuple[Path, ...], facts: HostFacts, *, ask: bool) -> ComposeFile:
+    """Read files that Compose would merge, and have this host's Compose confirm the reading."""
+    file = read_compose_files(paths, os.environ)
+    compose = facts.compose.value if isinstance(facts.compose, Known) else None
+    if not ask:
+        return replace(file, not_asked="the host is a recorded one")
+    if not isinstance(compose, ComposePlugin):
+        return replace(file, not_asked="`docker compose` is not there")
+    from infra.doctor.compose_config import confirm
+
+    return confirm(file, paths, compose, os.environ)
+
+
 def _record(facts: HostFacts, file: Path) -> None:
     from infra.host.record import record
 
@@ -133,12 +166,27 @@ def _record(facts: HostFacts, file: Path) -> None:
 
 def _nearby() -> ComposeFile | None:
     """Read the folder's own compose file, if there is one that can be read."""
-    path = default_file(Path())
+    paths = default_files(Path())
     try:
-        return read_compose_file(path, os.environ) if path else None
+        return read_compose_files(paths, os.environ) if paths else None
     except InputError as error:
         click.echo(f"Not examined: {error.message}", err=True)
         return None
+
+
+def _rendered(format_: str, findings: Sequence[Finding], facts: HostFacts) -> str:
+    match format_:
+        case "json":
+            return render_json(findings, facts)
+        case "markdown":
+            from infra.doctor.markdown import render_markdown
+
+            return render_markdown(findings, facts)
+        case "github":
+            from infra.doctor.github import render_github
+
+            return render_github(findings)
+    return _text(findings)
 
 
 def _text(findings: Sequence[Finding]) -> str:
@@ -183,6 +231,8 @@ def _announce(proposal: Proposal) -> None:
         for command in earlier.commands:
             click.echo(f"  {command}", err=True)
     click.echo(f"{proposal.finding.id}: {proposal.remedy.title}", err=True)
+    for line in diff(proposal.remedy.edits).splitlines():
+        click.echo(f"  {line}", err=True)
     for command in proposal.remedy.commands:
         click.echo(f"  {command}", err=True)
     if proposal.remedy.breaks:

@@ -165,19 +165,23 @@ def test_published_ports(tmp_path):
     ]
 
 
-def test_what_lies_elsewhere_is_listed_and_not_followed(tmp_path):
+def test_what_lies_out_of_the_folder_is_listed_and_not_followed(tmp_path):
     (tmp_path / "other.yml").write_text("services: {secret: {image: x}}\n")
-    text = "include: [other.yml]\n" + HEAD + "    extends: {file: other.yml, service: secret}\n"
+    (tmp_path / "here").mkdir()
+    text = (
+        "include: [../other.yml, 'https://example.org/compose.yml']\n"
+        + HEAD
+        + "    extends: {file: ../other.yml, service: secret}\n    env_file: [/etc/passwd]\n"
+    )
 
-    file = compose_file(tmp_path, text)
+    file = compose_file(tmp_path / "here", text)
 
-    assert [(unread.what, unread.line) for unread in file.unread] == [
-        ("`extends` of service cache", 5),
-        ("`include`", 1),
-    ] or [(unread.what, unread.line) for unread in file.unread] == [
+    assert {(unread.what, unread.line) for unread in file.unread} == {
         ("`include`", 1),
         ("`extends` of service cache", 5),
-    ]
+        ("`env_file` of service cache", 6),
+    }
+    assert all(unread.outside for unread in file.unread)
     assert [service.name for service in file.services] == ["cache"]
 
 

@@ -8,6 +8,7 @@ import pytest
 from infra.doctor.blocking import blocking
 from infra.doctor.check import Finding, Severity
 from infra.doctor.checks import CHECKS
+from infra.doctor.compose_yaml import read_compose_files
 from infra.doctor.examine import examine
 from infra.host.facts import CpuFacts, Listener, SystemFacts
 from tests.doctor.builders import (
@@ -100,7 +101,7 @@ def test_verdict(tmp_path, check, rest, severity, says, line):
 
 def test_every_check_of_files_has_a_case_that_trips_it_and_one_that_does_not():
     for check in CHECKS:
-        if check.category == "file" and check.id != "QCA706":
+        if check.category == "file" and check.id not in ("QCA706", "QCA707"):
             severities = {case[2] for case in CASES if case[0] == check.id}
             assert OK in severities, check.id
             assert severities - {OK}, check.id
@@ -174,14 +175,20 @@ def test_a_version_line_is_no_news_to_an_old_compose(tmp_path):
     assert _found(tmp_path, "QCA703", "version: '3'\n" + HEAD, old).severity is OK
 
 
-def test_several_files_are_said_not_to_have_been_merged(tmp_path):
-    (tmp_path / "a").mkdir()
-    (tmp_path / "b").mkdir()
-    files = [compose_file(tmp_path / name, HEAD) for name in ("a", "b")]
+def test_several_files_are_judged_as_one_and_each_finding_names_its_own(tmp_path):
+    (tmp_path / "a.yml").write_text(HEAD + "    command: --maxmemory=2G --proactor_threads=8\n")
+    (tmp_path / "b.yml").write_text("services: {cache: {command: --maxmemory=1G}}\n")
+    paths = [tmp_path / "a.yml", tmp_path / "b.yml"]
 
-    findings = examine(SIXTEEN, config(), files=files)
+    findings = examine(SIXTEEN, config(), files=[read_compose_files(paths, {})])
 
-    assert any(f.id == "QCA701" and "merge" in f.message for f in findings)
+    (whole,) = [f for f in findings if f.id == "QCA701"]
+    assert whole.severity is OK
+    assert "b.yml" in whole.message
+    (refused,) = [f for f in findings if f.id == "QCA301" and f.location]
+    assert refused.severity is ERROR
+    assert refused.location is not None
+    assert (refused.location.file, refused.location.line) == (str(paths[1]), 1)
 
 
 def test_given_files_want_containers_even_where_the_run_is_local(tmp_path):

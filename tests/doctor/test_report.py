@@ -11,76 +11,11 @@ from infra.doctor.examine import examine, select
 from infra.doctor.report import render_json, render_text, summary
 from tests.doctor.builders import compose_file, config, host, seeds_laptop
 
+DATA = Path(__file__).parents[2] / "infra" / "data"
 GOLDEN = Path(__file__).parent / "data" / "seeds_laptop.txt"
 SEEDS_STACK = {"runtime": "compose", "maxmemory": "2GiB", "proactor_threads": 16}
 
-_TEXT = {"type": "string", "minLength": 1}
-_SEVERITIES = ["ok", "info", "warning", "error", "skipped"]
-SCHEMA = {
-    "type": "object",
-    "additionalProperties": False,
-    "required": ["schema_version", "host", "summary", "findings"],
-    "properties": {
-        "schema_version": {"const": 1},
-        "host": {"type": "object", "minProperties": 1},
-        "summary": {
-            "type": "object",
-            "additionalProperties": False,
-            "required": _SEVERITIES,
-            "properties": {name: {"type": "integer", "minimum": 0} for name in _SEVERITIES},
-        },
-        "findings": {
-            "type": "array",
-            "items": {
-                "type": "object",
-                "additionalProperties": False,
-                "required": [
-                    *("id", "category", "severity", "title", "message"),
-                    *("evidence", "remedies", "url", "location"),
-                ],
-                "properties": {
-                    "id": {"type": "string", "pattern": "^QCA[1-7][0-9]{2}$"},
-                    "category": {
-                        "enum": ["docker", "compose", "dragonfly", "gpu", "python", "host", "file"]
-                    },
-                    "severity": {"enum": _SEVERITIES},
-                    "title": _TEXT,
-                    "message": _TEXT,
-                    "evidence": {"type": "object"},
-                    "remedies": {
-                        "type": "array",
-                        "items": {
-                            "type": "object",
-                            "required": ["title", "commands", "automatic"],
-                            "properties": {
-                                "title": _TEXT,
-                                "commands": {"type": "array", "items": _TEXT},
-                                "automatic": {"type": "boolean"},
-                                "breaks": {"type": "string"},
-                            },
-                            "additionalProperties": False,
-                        },
-                    },
-                    "url": {"type": "string", "pattern": "^https://"},
-                    "location": {
-                        "oneOf": [
-                            {"type": "null"},
-                            {
-                                "type": "object",
-                                "additionalProperties": False,
-                                "required": ["file", "line"],
-                                "properties": {
-                                    "file": _TEXT,
-                                    "line": {"type": "integer", "minimum": 1},
-                                },
-                            },
-                        ]
-                    },
-                },
-            },
-        },
-    },
-}
+SCHEMA = json.loads((DATA / "doctor-schema.json").read_text())
 
 
 def test_json_has_the_agreed_shape(tmp_path):

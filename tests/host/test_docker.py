@@ -28,6 +28,7 @@ def plain_environment(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     for name in ("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_TLS", "DOCKER_TLS_VERIFY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("DOCKER_CONFIG", str(folder / "config"))
+    monkeypatch.setattr(docker, "most_memlock", lambda _: None)  # this machine's own daemon
 
 
 def probe(monkeypatch: pytest.MonkeyPatch, host: str | Path, timeout: float = 10) -> Any:

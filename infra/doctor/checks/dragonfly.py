@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from infra.doctor.check import Check, Remedy, Severity, Subject, Verdict, ok
 from infra.doctor.checks.dragonfly_files import container_limits_of_files, starts_of_files
 from infra.doctor.checks.io_uring import IO_URING
+from infra.doctor.checks.memlock import MEMLOCK
 from infra.doctor.limits import available_memory, visible_cpus
 from infra.stack import dragonfly_rules as rules
 from infra.stack.dragonfly_plan import container_host_memory
@@ -208,4 +209,5 @@ CHECKS = (
         judge=_nested,
     ),
     IO_URING,
+    MEMLOCK,
 )

@@ -1,8 +1,7 @@
 """Dragonfly as somebody's compose file starts it: would it start, and is it safe?"""
 
-import shlex
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from infra.doctor.check import (
     Location,
@@ -14,7 +13,8 @@ from infra.doctor.check import (
     seen,
     skipped,
 )
-from infra.doctor.composefile import ComposeFile, Text
+from infra.doctor.composefile import ComposeFile, Service, Text
+from infra.doctor.dragonfly_edits import set_flag
 from infra.doctor.dragonfly_service import Dragonfly, is_dragonfly, read_dragonfly
 from infra.doctor.limits import available_memory, cpus_of, number_of, size_of, visible_cpus
 from infra.host.facts import Engine
@@ -40,9 +40,8 @@ def starts_of_files(subject: Subject) -> Iterator[Verdict]:
 def container_limits_of_files(subject: Subject) -> Iterator[Verdict]:
     """Judge QCA302 for every Dragonfly service of the given files."""
     for file, dragonfly in dragonflies(subject):
-        limit = dragonfly.service.memory_limit
-        line = limit.line if limit else dragonfly.service.line
-        yield _placed(_nests(subject, dragonfly), file, line)
+        where = dragonfly.service.memory_limit or dragonfly.service
+        yield _placed(_nests(subject, dragonfly), file, where)
 
 
 def dragonflies(subject: Subject) -> Iterator[tuple[ComposeFile, Dragonfly]]:
@@ -149,35 +148,13 @@ def _remedies(
     file: ComposeFile, dragonfly: Dragonfly, threads: int, maxmemory: int
 ) -> tuple[Remedy, ...]:
     needed, fewer = rules.required(threads), rules.most_threads(maxmemory)
-    remedies = [_set_flag(file, dragonfly, "maxmemory", exact_size(needed))]
+    remedies = [set_flag(file, dragonfly, "maxmemory", exact_size(needed))]
     if fewer:
         # Fewer threads cost a little speed; more memory may be more than the host has.
         remedies.insert(
-            0, _set_flag(file, dragonfly, "proactor_threads", str(fewer), automatic=True)
+            0, set_flag(file, dragonfly, "proactor_threads", str(fewer), automatic=True)
         )
     return tuple(remedies)
-
-
-def _set_flag(
-    file: ComposeFile, dragonfly: Dragonfly, flag: str, setting: str, *, automatic: bool = False
-) -> Remedy:
-    """Change the flag where it is written out on one line; otherwise say what to write."""
-    given = dragonfly.flags.get(flag)
-    written = f"--{flag}={setting}"
-    name = dragonfly.service.name
-    if given is None:
-        return Remedy(f"Add {written} to the command of service {name} in {file.path}")
-    if given.raw != f"--{flag}={given.value}" or not given.value.isalnum():
-        return Remedy(f"Write {written} at {file.path}:{given.line}")
-    change = f"{given.line}s/{given.raw}/{written}/"
-    path = shlex.quote(file.path)
-    return Remedy(
-        f"Write {written} at {file.path}:{given.line}",
-        (f"sed -i.bak {shlex.quote(change)} {path}",),
-        automatic=automatic,
-        breaks=f"changes that line only; the old file stays as {file.path}.bak",
-        undo=(f"mv {shlex.quote(file.path + '.bak')} {path}",),
-    )
 
 
 def _nests(subject: Subject, dragonfly: Dragonfly) -> Verdict:
@@ -213,19 +190,13 @@ def _nests(subject: Subject, dragonfly: Dragonfly) -> Verdict:
     )
 
 
-def _decisive(dragonfly: Dragonfly) -> int:
-    """Return the line to look at: the threads', else the memory's, else the service's."""
+def _decisive(dragonfly: Dragonfly) -> Text | Service:
+    """Return the place to look at: the threads', else the memory's, else the service's."""
     for flag in ("proactor_threads", "maxmemory"):
         if flag in dragonfly.flags:
-            return dragonfly.flags[flag].line
-    return dragonfly.service.line
+            return dragonfly.flags[flag]
+    return dragonfly.service
 
 
-def _placed(verdict: Verdict, file: ComposeFile, line: int) -> Verdict:
-    return Verdict(
-        verdict.severity,
-        verdict.message,
-        verdict.evidence,
-        verdict.remedies,
-        Location(file.path, line),
-    )
+def _placed(verdict: Verdict, file: ComposeFile, where: Text | Service) -> Verdict:
+    return replace(verdict, location=Location(where.file or file.path, where.line))

@@ -1,12 +1,14 @@
 """Compose files that somebody else wrote: would Compose take them as they are meant?"""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from packaging.version import InvalidVersion, Version
 
 from infra.doctor.check import (
     Check,
     Location,
+    Remedy,
     Severity,
     Subject,
     Verdict,
@@ -15,7 +17,8 @@ from infra.doctor.check import (
     skipped,
     value,
 )
-from infra.doctor.composefile import ComposeFile, Service, Text
+from infra.doctor.composefile import ComposeFile, Service, Text, Unread, Unset
+from infra.doctor.dragonfly_edits import edit_remedy, replaced
 from infra.doctor.dragonfly_service import GONE, Dragonfly, is_dragonfly, read_dragonfly
 from infra.doctor.limits import number_of, visible_cpus
 from infra.host.facts import ComposePlugin, Engine, GpuDriver
@@ -32,29 +35,25 @@ _GPUS_KNOWN = Version("2.30.0")
 def _read_whole(subject: Subject) -> Iterator[Verdict]:
     for file in subject.files:
         for unread in file.unread:
-            message = (
-                f"{unread.what} refers to another file, which was not read.\n"
-                "What it brings was not judged; give that file with -f of its own."
-            )
-            yield _at(file, unread.line, skipped(message))
+            message = f"{unread.what} was not read: {unread.why}.\nWhat it brings was not judged."
+            yield _at(file, unread, skipped(message))
         if file.override:
             message = (
-                f"Compose merges {file.override} into this file by itself; that was not done here."
+                f"{file.override} was not read.\nCompose, called without -f, merges it into this "
+                f"file; to have both judged, give it as well: -f {file.path} -f ..."
             )
             yield _at(file, 1, skipped(message))
         if not file.unread and not file.override:
-            yield _at(file, 1, ok(f"{file.path}: read whole, {len(file.services)} services."))
-    if len(subject.files) > 1:
-        yield skipped(
-            "Each file was judged by itself.\nCompose, given the same files in one call, would "
-            "merge them; what that changes was not judged."
-        )
+            with_ = "".join(f" with {name}" for name in list(file.sources)[1:])
+            how = f", as {file.merged_by} merges it" if file.merged_by else ""
+            message = f"{file.path}{with_}: read whole, {len(file.services)} services{how}."
+            yield _at(file, 1, ok(message))
 
 
 def _variables(subject: Subject) -> Iterator[Verdict]:
     for file in subject.files:
-        for unset in {(one.variable, one.line): one for one in file.unset}.values():
-            yield _at(file, unset.line, _unset(unset.variable.name, unset.variable.required))
+        for unset in {(one.variable, one.file, one.line): one for one in file.unset}.values():
+            yield _at(file, unset, _unset(unset.variable.name, unset.variable.required))
         if not file.unset:
             yield _at(file, 1, ok(f"{file.path}: every variable that matters here has a value."))
 
@@ -93,7 +92,7 @@ def _key_faults(file: ComposeFile, version: Version | None) -> Iterator[Verdict]
                 "It may start the service without a GPU and say nothing (2.26 does). Write "
                 "deploy.resources.reservations.devices instead, or use Compose 2.30 or newer."
             )
-            yield _at(file, service.gpu.line, Verdict(Severity.WARNING, message))
+            yield _at(file, service.gpu, Verdict(Severity.WARNING, message))
 
 
 def _version(text: str) -> Version | None:
@@ -129,17 +128,25 @@ def _flags_of(file: ComposeFile, dragonfly: Dragonfly) -> Iterator[Verdict]:
             continue
         faults += 1
         evidence = {"service": name, "flag": flag}
-        yield _at(file, text.line, Verdict(Severity.ERROR, message, evidence))
+        remedies = _renamed(file, text, flag, "requirepass" if flag == "PASSWORD" else instead)
+        yield _at(file, text, Verdict(Severity.ERROR, message, evidence, remedies))
     if not faults:
-        line = dragonfly.service.line
         message = f"Service {name}: no flag that is known to be gone."
-        yield _at(file, line, ok(message, service=name))
+        yield _at(file, dragonfly.service, ok(message, service=name))
+
+
+def _renamed(file: ComposeFile, text: Text, flag: str, instead: str) -> tuple[Remedy, ...]:
+    edit = replaced(file, text, flag, instead) if instead else None
+    if edit is None:
+        return ()
+    title = f"Write {instead} for {flag} at {edit.file}:{edit.line}"
+    return (edit_remedy(title, edit, automatic=True),)
 
 
 def _limits(subject: Subject) -> Iterator[Verdict]:
     for file in subject.files:
         faults = [
-            _at(file, text.line, Verdict(Severity.ERROR, message, {"service": service.name}))
+            _at(file, text, Verdict(Severity.ERROR, message, {"service": service.name}))
             for service in file.services
             for text, message in _limit_faults(subject, service)
         ]
@@ -166,6 +173,18 @@ def _limit_faults(subject: Subject, service: Service) -> Iterator[tuple[Text, st
         )
 
 
+def _refused(subject: Subject) -> Iterator[Verdict]:
+    for file in subject.files:
+        if file.refused:
+            message = f"Compose does not take {file.path}.\nIt says: {file.refused}"
+            yield _at(file, 1, Verdict(Severity.ERROR, message))
+        elif file.merged_by:
+            yield _at(file, 1, ok(f"{file.merged_by} takes {file.path}."))
+        elif file.not_asked:
+            message = f"Whether Compose takes {file.path} was not asked: {file.not_asked}."
+            yield _at(file, 1, skipped(message))
+
+
 def _not_a_size(text: Text) -> bool:
     try:
         parse_size(text.value)
@@ -178,7 +197,7 @@ def _gpus(subject: Subject) -> Iterator[Verdict]:
     for file in subject.files:
         for service in file.services:
             if service.gpu is not None:
-                yield _at(file, service.gpu.line, _gpu(subject, service, service.gpu))
+                yield _at(file, service.gpu, _gpu(subject, service, service.gpu))
 
 
 def _gpu(subject: Subject, service: Service, asked: Text) -> Verdict:
@@ -203,14 +222,13 @@ def _gpu(subject: Subject, service: Service, asked: Text) -> Verdict:
     return Verdict(Severity.ERROR, message, {"service": service.name})
 
 
-def _at(file: ComposeFile, line: int, verdict: Verdict) -> Verdict:
-    return Verdict(
-        verdict.severity,
-        verdict.message,
-        verdict.evidence,
-        verdict.remedies,
-        Location(file.path, line),
-    )
+def _at(
+    file: ComposeFile, where: Text | Service | Unread | Unset | int, verdict: Verdict
+) -> Verdict:
+    """Place a verdict on a line of the file, or of one that was merged into it."""
+    if isinstance(where, int):
+        return replace(verdict, location=Location(file.path, where))
+    return replace(verdict, location=Location(where.file or file.path, where.line))
 
 
 CHECKS = (
@@ -219,11 +237,13 @@ CHECKS = (
         category="file",
         title="Part of the compose file was not read",
         needs=(),
-        looks_at="`include`, `extends`, `env_file`, an override file beside it, several files: "
-        "what Compose would bring in from elsewhere.",
-        why="qca reads the file itself and follows it nowhere. What was not read is not fine "
-        "because of that.",
-        mend="Give each file with -f, or judge what `docker compose config` prints: "
+        looks_at="`include`, `extends`, `env_file`, an override file beside it: what Compose "
+        "would bring in from elsewhere. Within the folder they are followed, and several -f are "
+        "merged as Compose merges them; where Compose is there, its own `config` has the last "
+        "word on the values.",
+        why="qca reads nothing out of the first file's folder, and nothing from other machines. "
+        "What was not read is not fine because of that.",
+        mend="Judge what `docker compose config` prints: "
         "`docker compose config > whole.yaml; qca doctor -f whole.yaml`.",
         url="https://docs.docker.com/compose/how-tos/multiple-compose-files/",
         judge=lambda subject: list(_read_whole(subject)),
@@ -286,5 +306,18 @@ CHECKS = (
         mend="Make the GPU usable (QCA401), or leave the service out, say with a profile.",
         url="https://docs.docker.com/compose/how-tos/gpu-support/",
         judge=lambda subject: list(_gpus(subject)),
+    ),
+    Check(
+        id="QCA707",
+        category="file",
+        title="Compose does not take the file",
+        needs=(),
+        looks_at="what `docker compose config` says to the files given with -f. It runs nothing, "
+        "and is not asked where the files lead out of their folder.",
+        why="Compose checks keys and types against its schema, and settings against each other, "
+        "before it starts anything. Its version matters: an older one knows fewer keys.",
+        mend="Mend what Compose names.",
+        url="https://docs.docker.com/reference/cli/docker/compose/config/",
+        judge=lambda subject: list(_refused(subject)),
     ),
 )

@@ -1,12 +1,11 @@
-"""Can the training use a GPU, layer by layer, and does it fit its memory?"""
+"""Can the training use a GPU, layer by layer?"""
 
 from infra.doctor.check import Check, Remedy, Severity, Subject, Verdict, ok, seen, skipped, value
 from infra.doctor.checks.gpu_cuda import CUDA_CHECKS
-from infra.host.facts import Engine, Gpu, GpuDriver, MigDevice, NoGpuDriver
+from infra.doctor.checks.gpu_memory import GPU_MEMORY, ON_THE_CPU
+from infra.host.facts import Engine, GpuDriver, NoGpuDriver
 from infra.host.gpu_access import CDI_FOR_NVIDIA, cdi_devices, gpu_access, version_of
-from qca.units import format_size
 
-ON_THE_CPU = Remedy("Train on the CPU", ("QCA_TRAIN_DEVICE=cpu qca up",))
 _RESTARTS_DOCKER = "restarting Docker stops the running containers, unless live-restore is on"
 
 _TOOLKIT = Remedy(
@@ -123,107 +122,6 @@ def _in_containers(
     return Verdict(Severity.WARNING, message, evidence, remedies)
 
 
-def _fits(subject: Subject) -> Verdict:
-    trainer = subject.plan.trainer
-    if trainer.device != "cuda":
-        return ok("No GPU memory is asked for: the training runs on the CPU.")
-    gpu = _gpu_of(value(subject.facts.gpu))
-    if gpu is None:
-        return skipped("There is no GPU whose memory could be compared (QCA401).")
-    if gpu.mig:
-        return skipped(
-            f"{gpu.name} is in MIG mode: the training gets one slice, not the GPU.\nThe slices: "
-            + (", ".join(_slice(one) for one in gpu.mig_devices) or "none is set up"),
-            slices=[one.model_dump() for one in gpu.mig_devices],
-        )
-    needed = trainer.predicted_peak_bytes + trainer.context_bytes
-    evidence = {
-        "predicted_peak_bytes": trainer.predicted_peak_bytes,
-        "context_bytes": trainer.context_bytes,
-        "memory_free": gpu.memory_free,
-        "memory_total": gpu.memory_total,
-        "budget_bytes": trainer.budget_bytes,
-        "recompute": trainer.recompute,
-    }
-    parts = (
-        f"{format_size(trainer.predicted_peak_bytes)} predicted peak (recompute "
-        f"{trainer.recompute}) and {format_size(trainer.context_bytes)} CUDA context"
-    )
-    if needed > gpu.memory_free:
-        return _too_large(subject, gpu, needed, parts, evidence)
-    if trainer.fits is False:
-        message = (
-            f"The training needs {format_size(needed)}, more than the budget of "
-            f"{format_size(trainer.budget_bytes or 0)} in the configuration.\n{parts}. "
-            f"{gpu.name} itself has {format_size(gpu.memory_free)} free."
-        )
-        return Verdict(Severity.ERROR, message, evidence, _smaller(subject))
-    return ok(
-        f"The training fits: {format_size(needed)} of {format_size(gpu.memory_free)} free on "
-        f"{gpu.name}.\n{parts}.",
-        **evidence,
-    )
-
-
-def _slice(device: MigDevice) -> str:
-    free, total = format_size(device.memory_free), format_size(device.memory_total)
-    return f"{device.name} ({free} free of {total})"
-
-
-def _gpu_of(gpu: GpuDriver | NoGpuDriver) -> Gpu | None:
-    """Return the GPU that the plan takes: the one with most free memory."""
-    if isinstance(gpu, NoGpuDriver):
-        return None
-    return max(gpu.gpus, key=lambda one: one.memory_free, default=None)
-
-
-def _too_large(
-    subject: Subject, gpu: Gpu, needed: int, parts: str, evidence: dict[str, object]
-) -> Verdict:
-    message = (
-        f"The training needs {format_size(needed)}; {gpu.name} has "
-        f"{format_size(gpu.memory_free)} free of {format_size(gpu.memory_total)}.\n{parts}."
-    )
-    remedies = _smaller(subject)
-    if needed <= gpu.memory_total - gpu.memory_reserved and gpu.processes:
-        held = ", ".join(
-            f"{one.name} (pid {one.pid}"
-            + (f", {format_size(one.used)})" if one.used is not None else ")")
-            for one in gpu.processes
-        )
-        message += f"\nIt would fit an empty GPU. Memory is held by: {held}."
-        remedies = (*(_end(one.pid, one.name) for one in gpu.processes), *remedies)
-    evidence |= {"processes": [one.model_dump() for one in gpu.processes]}
-    return Verdict(Severity.ERROR, message, evidence, remedies)
-
-
-def _end(pid: int, name: str) -> Remedy:
-    return Remedy(f"End {name}", (f"kill {pid}",), breaks=f"ends {name} and what it has not saved")
-
-
-def _smaller(subject: Subject) -> tuple[Remedy, ...]:
-    train, remedies = subject.plan.train, []
-    if subject.plan.trainer.recompute == "none":
-        remedies.append(
-            Remedy(
-                "Recompute each step instead of keeping its activations",
-                ("QCA_TRAIN_RECOMPUTE=step qca up",),
-                breaks="every step runs forward twice",
-            )
-        )
-    if train.batch_size > 1:
-        remedies.append(Remedy("Take one sample at a time", ("QCA_TRAIN_BATCH_SIZE=1 qca up",)))
-    half = max(1, train.hidden_channels // 2)
-    remedies.append(
-        Remedy(
-            "Train a model of half the width",
-            (f"QCA_TRAIN_HIDDEN_CHANNELS={half} qca up",),
-            breaks="another model: checkpoints of the wider one do not load",
-        )
-    )
-    return (*remedies, ON_THE_CPU)
-
-
 CHECKS = (
     Check(
         id="QCA401",
@@ -244,19 +142,6 @@ CHECKS = (
         "install-guide.html",
         judge=_usable,
     ),
-    Check(
-        id="QCA402",
-        category="gpu",
-        title="The training does not fit the GPU's free memory",
-        needs=("gpu",),
-        looks_at="the predicted peak of the configured training (`qca estimate` shows its parts) "
-        "and the CUDA context beside it, against what the GPU has free now.",
-        why="PyTorch would end with `CUDA out of memory` minutes into the run. The context (300 "
-        "to 600 MiB since CUDA 11.7) is in none of the allocator's figures.",
-        mend="Recompute activations, take smaller batches, end what holds the memory, or train a "
-        "narrower model. Half precision does not halve it: the cast weights are kept beside.",
-        url="https://docs.pytorch.org/docs/stable/notes/cuda.html#memory-management",
-        judge=_fits,
-    ),
+    GPU_MEMORY,
     *CUDA_CHECKS,
 )

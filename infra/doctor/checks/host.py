@@ -40,7 +40,7 @@ def _ports(subject: Subject) -> list[Verdict]:
             for text in service.ports:
                 address, _, number = text.value.rpartition(":")
                 if number.isdecimal():
-                    where = Location(file.path, text.line)
+                    where = Location(text.file or file.path, text.line)
                     what = f"service {service.name}"
                     verdicts.append(_port(listeners, address, int(number), what, where))
     return verdicts or [ok("The stack publishes no port on this host.")]

@@ -22,7 +22,8 @@ def _io_uring(subject: Subject) -> list[Verdict]:
     reasons = _reasons(subject)
     for file, dragonfly in dragonflies(subject):
         verdict = _of_service(dragonfly, reasons)
-        verdicts.append(replace(verdict, location=Location(file.path, dragonfly.service.line)))
+        place = Location(dragonfly.service.file or file.path, dragonfly.service.line)
+        verdicts.append(replace(verdict, location=place))
     return verdicts
 
 

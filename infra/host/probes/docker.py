@@ -11,6 +11,7 @@ from infra.host.facts import Engine, NoEngine
 from infra.host.look import Limit, in_words
 from infra.host.probes import docker_ssh
 from infra.host.probes.docker_answer import engine
+from infra.host.probes.docker_daemon import most_memlock
 from infra.host.probes.docker_endpoint import DEFAULT_HOST, Endpoint, resolve
 from infra.host.probes.docker_socket import other_sockets, owner_group
 
@@ -101,7 +102,8 @@ def _ask(endpoint: Endpoint, limit: Limit) -> Engine | NoEngine:
             client.timeout = limit.left()
             version = client.version(api_version=False)
             client.timeout = limit.left()
-            return engine(endpoint, version, client.info())
+            found = engine(endpoint, version, client.info())
+            return found.model_copy(update={"most_memlock": most_memlock(found)})
     except (DockerException, requests.RequestException) as error:
         return _refused(endpoint, error, limit)
     except (ValueError, LookupError, TypeError, AttributeError) as error:

@@ -21,9 +21,21 @@ MODULES = {"docker": "docker", "requests": "requests", "urllib3": "urllib3", "ya
 
 # What docker-compose 1.29.2 imports, itself and what it cannot do without.
 NEEDED = (
-    "compose docker dockerpty docopt dotenv distro jsonschema texttable websocket yaml requests "
-    "urllib3 idna certifi"
-).split()
+    "compose",
+    "docker",
+    "dockerpty",
+    "docopt",
+    "dotenv",
+    "distro",
+    "jsonschema",
+    "texttable",
+    "websocket",
+    "yaml",
+    "requests",
+    "urllib3",
+    "idna",
+    "certifi",
+)
 
 # Where a module says its own version, for folders without metadata.
 VERSION_FILES = ("_version.py", "__version__.py", "version.py", "__init__.py")

@@ -1,0 +1,85 @@
+"""Does a service ask for more locked memory than the engine may give?"""
+
+from dataclasses import replace
+
+from infra.doctor.check import (
+    Check,
+    Location,
+    Remedy,
+    Severity,
+    Subject,
+    Verdict,
+    ok,
+    skipped,
+    value,
+)
+from infra.doctor.composefile import ComposeFile, Service, Text
+from infra.doctor.dragonfly_edits import replaced
+from infra.doctor.limits import size_of
+from infra.host.facts import Engine
+from qca.units import format_size
+
+_ANY = -1
+
+
+def _memlock(subject: Subject) -> list[Verdict]:
+    verdicts = []
+    if subject.plan.runtime == "compose":
+        verdicts.append(
+            ok("The stack asks for no locked memory: with --force_epoll it needs none.")
+        )
+    for file in subject.files:
+        for service in file.services:
+            if service.memlock is not None:
+                place = Location(service.memlock.file or file.path, service.memlock.line)
+                verdict = _of_service(subject, file, service, service.memlock)
+                verdicts.append(replace(verdict, location=place))
+    return verdicts
+
+
+def _of_service(subject: Subject, file: ComposeFile, service: Service, asked: Text) -> Verdict:
+    engine = value(subject.facts.docker)
+    if not isinstance(engine, Engine):
+        return skipped(
+            f"Whether service {service.name} gets its memlock cannot be told: no engine."
+        )
+    most = engine.most_memlock
+    wanted = _ANY if asked.value == "-1" else size_of(asked)
+    evidence = {"service": service.name, "asked": asked.value, "most": most}
+    if wanted is None:
+        return skipped(f"Service {service.name}: memlock {asked.value!r} is no size.", **evidence)
+    if most is None:
+        return skipped(
+            f"Whether service {service.name} gets its memlock of {asked.value} cannot be told: "
+            "the daemon's process cannot be seen from here.",
+            **evidence,
+        )
+    if most == _ANY or (wanted not in (_ANY,) and wanted <= most):
+        return ok(f"Service {service.name}: the engine can give a memlock of {asked.value}.")
+    message = (
+        f"Service {service.name} asks for a memlock of {asked.value}; this engine may give "
+        f"{format_size(most)}.\nThe container ends with: error setting rlimit type 8: operation "
+        "not permitted. The daemon lacks CAP_SYS_RESOURCE (rootless, or in a container itself).\n"
+        "Dragonfly needs no locked memory with --force_epoll, nor on kernels from 5.12 on."
+    )
+    edit = replaced(file, asked, asked.raw, str(most))
+    remedy = Remedy("Leave `memlock` out, and give Dragonfly the flag --force_epoll")
+    lower = Remedy(f"Ask for {most}, which it may give", edits=(edit,) if edit else ())
+    return Verdict(Severity.ERROR, message, evidence, (remedy, lower))
+
+
+MEMLOCK = Check(
+    id="QCA304",
+    category="dragonfly",
+    title="More locked memory asked for than the engine may give",
+    needs=("docker",),
+    looks_at="`ulimits: memlock` of the services in the files given with -f, against the "
+    "capabilities and limits of the daemon's process, where that is to be seen on this host.",
+    why="Dragonfly's documentation asks for `memlock: -1`, which io_uring needed before kernel "
+    "5.12. Raising a hard limit takes CAP_SYS_RESOURCE; a rootless daemon, or one in a "
+    "container, lacks it, and then no container with that setting starts at all.",
+    mend="Leave the setting out and let Dragonfly use epoll (`--force_epoll`), as the stack of "
+    "`qca up` does; or raise the daemon's own limit (LimitMEMLOCK= of its service).",
+    url="https://man7.org/linux/man-pages/man2/getrlimit.2.html",
+    judge=_memlock,
+)

@@ -1,0 +1,152 @@
+"""What Compose itself makes of the files: `docker compose config`, beside our own reading.
+
+`config` merges and checks, and runs nothing. It would follow the files anywhere, so it is
+asked only where our own reading found nothing that lies out of their folder. Values are
+Compose's, line numbers are those of our reading.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml.comments import CommentedMap
+
+from infra.doctor.compose_reader import NotFollowedError, Reader
+from infra.doctor.composefile import ComposeFile, Service, Text
+from infra.doctor.interpolate import read_dotenv
+from infra.host.facts import ComposePlugin
+from infra.host.look import Limit, Unseen
+from qca.errors import InputError
+from qca.units import parse_size
+
+# It takes a quarter of a second; a file cannot make it take long.
+_SECONDS = 10
+
+# Shorter ones would mask parts of words.
+_SHORTEST_SECRET = 4
+
+
+def confirm(
+    file: ComposeFile, paths: Iterable[Path], plugin: ComposePlugin, environment: Mapping[str, str]
+) -> ComposeFile:
+    """Return the file with the values that Compose reads in it, or with its refusal.
+
+    Where Compose cannot be asked, our own reading stays.
+    """
+    if any(unread.outside for unread in file.unread):
+        return replace(file, not_asked="it would follow the file out of its folder")
+    names = [word for path in paths for word in ("-f", str(path.absolute()))]
+    folder = ["--project-directory", str(Path(file.folder).absolute())]
+    words = [plugin.docker_client, "compose", *names, *folder, "--profile", "*"]
+    try:
+        with Limit(_SECONDS) as limit:
+            said = limit.run([*words, "config", "--format", "json"], env=dict(environment))
+        if said.exit_code:
+            return replace(file, refused=_without_secrets(said.complaint, file))
+        services = _services(json.loads(said.stdout), file.path)
+    except (Unseen, ValueError, InputError) as error:
+        return replace(file, not_asked=str(error))
+    return _with(file, services, f"Compose {plugin.version}")
+
+
+def _without_secrets(text: str, file: ComposeFile) -> str:
+    """Mask what the `.env` and the files of `env_file` set, should Compose have repeated it."""
+    try:
+        values = set(read_dotenv((Path(file.folder) / ".env").read_text("utf-8")).values())
+    except (OSError, UnicodeDecodeError):
+        values = set()
+    values |= {one.value for service in file.services for one in service.environment.values()}
+    for value in sorted(values, key=len, reverse=True):
+        text = text.replace(value, "***") if len(value) >= _SHORTEST_SECRET else text
+    return text
+
+
+def _services(document: Any, path: str) -> tuple[Service, ...]:
+    return Reader(path, (), {}, _Nowhere()).file(_commented(document)).services
+
+
+class _Nowhere:
+    """Compose's answer refers to no other file."""
+
+    def lines(self, name: str) -> tuple[str, tuple[str, ...]]:
+        raise NotFollowedError(name)
+
+    def included(self, name: str) -> ComposeFile:
+        raise NotFollowedError(name)
+
+    def extended(self, name: str, service: str) -> ComposeFile:
+        raise NotFollowedError(name)
+
+
+def _commented(value: Any) -> Any:
+    """Turn JSON into what the YAML parser gives."""
+    if isinstance(value, dict):
+        return CommentedMap((key, _commented(one)) for key, one in value.items())
+    return [_commented(one) for one in value] if isinstance(value, list) else value
+
+
+def _with(file: ComposeFile, services: tuple[Service, ...], by: str) -> ComposeFile:
+    told = {service.name: service for service in services}
+    read = {service.name for service in file.services}
+    return replace(
+        file,
+        services=tuple(
+            _placed(told[own.name], own) if own.name in told else own for own in file.services
+        )
+        + tuple(service for service in services if service.name not in read),
+        unread=(),
+        merged_by=by,
+    )
+
+
+def _placed(told: Service, own: Service) -> Service:
+    """Return what Compose told of a service, with the places where we read it."""
+
+    def place(text: Text | None, near: Iterable[Text | None]) -> Text | None:
+        if text is None:
+            return None
+        same = (one for one in near if one is not None and _same(one.value, text.value))
+        return next(same, Text(text.value, own.line, text.value, own.file))
+
+    def words(texts: tuple[Text, ...], near: tuple[Text, ...]) -> tuple[Text, ...]:
+        left, found = list(near), []
+        for text in texts:
+            match = place(text, left)
+            assert match is not None
+            if match in left:
+                left.remove(match)
+            found.append(match)
+        return tuple(found)
+
+    named = {name: (own.environment.get(name),) for name in told.environment}
+    environment = {
+        name: place(text, named[name]) or text for name, text in told.environment.items()
+    }
+    return replace(
+        own,
+        image=place(told.image, [own.image]),
+        entrypoint=words(told.entrypoint, own.entrypoint),
+        arguments=words(told.arguments, own.arguments),
+        environment=environment,
+        memory_limit=place(told.memory_limit, [own.memory_limit]),
+        cpus=place(told.cpus, [own.cpus]),
+        cpuset=place(told.cpuset, [own.cpuset]),
+        memlock=place(told.memlock, [own.memlock]),
+        gpu=own.gpu if told.gpu and own.gpu else told.gpu,
+        ports=words(told.ports, own.ports),
+        profiles=told.profiles,
+        mounts={**own.mounts, **told.mounts},
+        elsewhere=(),
+    )
+
+
+def _same(one: str, other: str) -> bool:
+    """Whether two texts mean the same: Compose writes 2g as 2147483648, and 1.50 as 1.5."""
+    if one == other:
+        return True
+    try:
+        return parse_size(one) == parse_size(other)
+    except InputError:
+        return False

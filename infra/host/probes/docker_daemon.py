@@ -1,0 +1,49 @@
+"""The process of the Docker daemon on this host: what it may give to containers."""
+
+import re
+from pathlib import Path
+
+from infra.host.facts import Engine
+from infra.host.look import Unseen, read_text
+
+# capabilities(7): CAP_SYS_RESOURCE, which raising a hard limit takes (getrlimit(2)).
+_SYS_RESOURCE = 1 << 24
+
+ANY = -1
+
+
+def most_memlock(found: Engine, root: Path = Path("/")) -> int | None:
+    """Return the most locked memory that a container may ask for; None where it cannot be seen.
+
+    A rootless daemon has its capabilities in a namespace of its own, where they do not count.
+    """
+    if not found.host.startswith("unix://"):
+        return None
+    daemons = _daemons(root / "proc")
+    if len(daemons) != 1:
+        return None  # none to be seen (a virtual machine's), or not clear which one answers
+    rootless = any("rootless" in option for option in found.security_options)
+    try:
+        status = read_text(daemons[0] / "status")
+        capabilities = re.search(r"^CapEff:\s*([0-9a-f]+)$", status, re.M)
+        if capabilities and not rootless and int(capabilities[1], 16) & _SYS_RESOURCE:
+            return ANY
+        limits = read_text(daemons[0] / "limits")
+    except Unseen:
+        return None
+    hard = re.search(r"^Max locked memory\s+\S+\s+(\S+)", limits, re.M)
+    if hard is None:
+        return None
+    return int(hard[1]) if hard[1].isdecimal() and len(hard[1]) < 19 else ANY
+
+
+def _daemons(proc: Path) -> list[Path]:
+    found = []
+    for folder in proc.glob("[0-9]*"):
+        try:
+            name = read_text(folder / "comm").strip()
+        except Unseen:  # it has ended meanwhile
+            continue
+        if name == "dockerd":
+            found.append(folder)
+    return found

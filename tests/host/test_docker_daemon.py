@@ -1,0 +1,68 @@
+"""What a daemon may give, from its process in /proc."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from infra.host.facts import Engine
+from infra.host.probes.docker_daemon import ANY, most_memlock
+from tests.doctor.builders import engine
+
+ALL_CAPABILITIES, WITHOUT_SYS_RESOURCE = "000001ffffffffff", "000001fffeffffff"
+
+
+def proc(root: Path, capabilities: str, hard: str = "8388608", pid: int = 7) -> Path:
+    folder = root / f"proc/{pid}"
+    folder.mkdir(parents=True)
+    (folder / "comm").write_text("dockerd\n")
+    (folder / "status").write_text(f"Name:\tdockerd\nCapEff:\t{capabilities}\n")
+    (folder / "limits").write_text(
+        f"Max open files            1024         1048576      files     \n"
+        f"Max locked memory         65536        {hard}      bytes     \n"
+    )
+    return root
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "hard", "most"),
+    [
+        (ALL_CAPABILITIES, "8388608", ANY),
+        (WITHOUT_SYS_RESOURCE, "8388608", 8388608),
+        (WITHOUT_SYS_RESOURCE, "unlimited", ANY),
+    ],
+)
+def test_capabilities_and_limits_decide(
+    tmp_path: Path, capabilities: str, hard: str, most: int
+) -> None:
+    assert most_memlock(engine(), proc(tmp_path, capabilities, hard)) == most
+
+
+def test_a_rootless_daemons_capabilities_do_not_count(tmp_path: Path) -> None:
+    rootless = engine(security_options=("name=rootless",))
+    assert most_memlock(rootless, proc(tmp_path, ALL_CAPABILITIES)) == 8388608
+
+
+def test_what_cannot_be_seen_is_not_guessed(tmp_path: Path) -> None:
+    assert most_memlock(engine(), tmp_path) is None
+    assert most_memlock(engine(host="tcp://there:2375"), proc(tmp_path, ALL_CAPABILITIES)) is None
+    two = proc(tmp_path, ALL_CAPABILITIES, pid=8)
+    assert most_memlock(engine(), two) is None
+    (two / "proc/8/comm").unlink()
+    (two / "proc/7/status").write_text("nonsense")
+    (two / "proc/7/limits").write_text("nonsense")
+    assert most_memlock(engine(), two) is None
+
+
+def test_the_kernel_agrees_about_this_very_process() -> None:
+    """The rule that is applied to the daemon, applied to ourselves and tried."""
+    status = Path("/proc/self/status").read_text()
+    capable = int(status.split("CapEff:")[1].split()[0], 16) >> 24 & 1
+    code = "import resource as r; r.setrlimit(r.RLIMIT_MEMLOCK, (-1, -1))"
+    hard = Path("/proc/self/limits").read_text().split("Max locked memory")[1].split()[1]
+    done = subprocess.run(["python3", "-c", code], capture_output=True)
+    assert (done.returncode == 0) is (bool(capable) or hard == "unlimited")
+
+
+def test_an_engine_is_read_as_it_was_recorded() -> None:
+    assert Engine.model_validate(engine().model_dump()).most_memlock is None
