@@ -46,8 +46,8 @@ def confirm(
         if said.exit_code:
             return replace(file, refused=_without_secrets(said.complaint, file))
         services = _services(json.loads(said.stdout), file.path)
-    except (Unseen, ValueError, InputError) as error:
-        return replace(file, not_asked=str(error))
+    except (Unseen, ValueError, RecursionError, InputError) as error:
+        return replace(file, not_asked=f"its answer is not understood: {error}")
     return _with(file, services, f"Compose {plugin.version}")
 
 
@@ -64,6 +64,8 @@ def _without_secrets(text: str, file: ComposeFile) -> str:
 
 
 def _services(document: Any, path: str) -> tuple[Service, ...]:
+    if not isinstance(document, dict):
+        raise ValueError("no JSON object")
     return Reader(path, (), {}, _Nowhere()).file(_commented(document)).services
 
 

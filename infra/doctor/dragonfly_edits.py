@@ -122,11 +122,16 @@ _SPECIAL = r"([\\/.*^$\[\]])"
 
 def _different_words(old: str, new: str) -> tuple[str, str]:
     """Return what differs, with the words that it is in: the rest of the line need not show."""
-    same = _alike(old, new)
-    start = max(old.rfind(sign, 0, same) for sign in " \"',[") + 1
-    rest = min(len(old), len(new)) - same
+    start = _word_start(old, _alike(old, new))
+    rest = min(len(old), len(new)) - start
     end = min(rest, _alike(old[::-1], new[::-1]))
+    if end == len(old) - start:  # words that were put in: name the one before them
+        start = _word_start(old, start - 1)
     return old[start : len(old) - end], new[start : len(new) - end]
+
+
+def _word_start(text: str, at: int) -> int:
+    return max(text.rfind(sign, 0, max(0, at)) for sign in " \"',[") + 1
 
 
 def _alike(one: str, other: str) -> int:

@@ -105,6 +105,8 @@ def _first(error: ValidationError, document: dict[str, Any]) -> str:
     errors = [one for one in error.errors() if _meant(one["loc"], document)]
     first = (errors or error.errors())[0]
     key = ".".join(_keys(first["loc"], document, missing=first["type"] == "missing"))
+    if not key:  # no JSON to pydantic, such as half a pair of surrogates in a text
+        return f"{first['msg']}"
     if first["type"] == "missing":
         return f"key {key} is missing"
     if first["type"] == "extra_forbidden":
@@ -114,6 +116,8 @@ def _first(error: ValidationError, document: dict[str, Any]) -> str:
 
 def _meant(loc: tuple[int | str, ...], document: dict[str, Any]) -> bool:
     """Whether an error is about the alternative, known or unknown, that the file chose."""
+    if not loc:
+        return True
     fact = document.get(str(loc[0]))
     chosen = "Unknown" if isinstance(fact, dict) and fact.get("known") is False else "Known"
     return len(loc) < 2 or not isinstance(loc[1], str) or loc[1].startswith(chosen)

@@ -9,7 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from infra.host.facts import Library, LibraryUser
 from infra.host.look import Limit, Unseen
@@ -49,7 +49,7 @@ def ask(script: Path, interpreter: tuple[str, ...], limit: Limit) -> Answer:
         raise Unseen(f"{who} did not answer about its libraries: {output.complaint}")
     try:
         return _answer(json.loads(line.removeprefix(MARK)))
-    except (ValueError, ValidationError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise Unseen(f"{who} answered what cannot be understood: {error}") from None
 
 

@@ -1,0 +1,70 @@
+"""A check that cannot look says so: every check, every fact that it needs, one by one."""
+
+import pytest
+
+from infra.doctor.check import Check, Severity, Subject, run_checks
+from infra.doctor.checks import CHECKS
+from infra.stack.plan import plan
+from tests.doctor.builders import (
+    compose_file,
+    compose_v1,
+    config,
+    driver,
+    engine,
+    gpu,
+    host,
+)
+
+# A file and a host for which every check has something to say, and with `fact` unknown.
+FILE = (
+    "services:\n  cache:\n    image: dragonflydb/dragonfly\n    command: --maxmemory=${M:-1G}\n"
+    "    mem_limit: 2g\n    cpus: 2\n    gpus: all\n    ports: ['6379:6379']\n"
+    "    ulimits: {memlock: -1}\n"
+)
+BUSY = {
+    "docker": engine(),
+    "docker_compose": compose_v1("5.0.3", "2.32.5", "2.5.0"),
+    "gpu": driver(gpu()),
+}
+NEEDS = [(check, fact) for check in CHECKS for fact in check.needs]
+# These judge what is in the file, and need no fact.
+OF_THE_FILE = {"QCA701", "QCA702", "QCA703", "QCA704", "QCA707"}
+
+
+def _subject(tmp_path, **facts) -> Subject:
+    seen = host(**{**BUSY, **facts})
+    settings = config({"runtime": "compose"}, {"device": "cuda"})
+    return Subject(seen, plan(seen, settings), settings, (compose_file(tmp_path, FILE),))
+
+
+@pytest.mark.parametrize(
+    ("check", "fact"), NEEDS, ids=[f"{check.id}-{fact}" for check, fact in NEEDS]
+)
+def test_a_needed_fact_that_is_unknown_makes_the_check_skipped(tmp_path, check: Check, fact):
+    reason = f"{fact} met a wall"
+
+    findings = run_checks([check], _subject(tmp_path, **{fact: reason}))
+
+    assert [finding.severity for finding in findings] == [Severity.SKIPPED]
+    assert reason in findings[0].message
+    assert findings[0].remedies == ()
+
+
+def test_only_what_is_in_the_file_needs_no_fact():
+    assert {check.id for check in CHECKS if not check.needs} == OF_THE_FILE
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.id)
+def test_a_fact_that_is_not_needed_may_be_unknown(tmp_path, check: Check):
+    """What a check looks at besides its needs only adds to it: no defect, and never a wrong ok."""
+    for fact in host().model_dump():
+        if fact in ("schema_version", "about", *check.needs):
+            continue
+        for finding in run_checks([check], _subject(tmp_path, **{fact: "dark"})):
+            assert "defect of qca" not in finding.message, (fact, finding.message)
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.id)
+def test_with_everything_seen_a_check_does_not_say_that_it_could_not_look(tmp_path, check: Check):
+    for finding in run_checks([check], _subject(tmp_path)):
+        assert "Could not look" not in finding.message

@@ -1,0 +1,226 @@
+"""Mending somebody's file: the line that is meant, that line only, all of it or nothing."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from infra.doctor.check import Finding, Remedy, Severity
+from infra.doctor.compose_yaml import read_compose_file
+from infra.doctor.edits import Edit, diff, make, restore
+from infra.doctor.examine import examine
+from infra.doctor.fix import apply, proposals
+from infra.host.facts import CpuFacts
+from qca.errors import QcaError
+from tests.doctor.builders import config, engine, host
+
+SIXTEEN = host(cpu=CpuFacts(online=16, affinity=16, cgroup_quota=None), docker=engine(cpus=16))
+HEAD = "# the stack\nservices:\n  cache:   # ours\n    image: dragonflydb/dragonfly:v1.40.0\n"
+TAIL = "    restart: always\n\nvolumes:\n  data: {}\n"
+
+# What the command is, and what it becomes: 2 GiB hold 8 threads.
+COMMANDS = {
+    "flag in a string": (
+        "    command: dragonfly --maxmemory=2G --proactor_threads=16  # why not\n",
+        "    command: dragonfly --maxmemory=2G --proactor_threads=8  # why not\n",
+    ),
+    "no flag in a string": (
+        "    command: dragonfly --maxmemory=2G --logtostderr\n",
+        "    command: dragonfly --maxmemory=2G --logtostderr --proactor_threads=8\n",
+    ),
+    "two words in a string": (
+        "    command: --proactor_threads 16 --maxmemory 2G\n",
+        "    command: --proactor_threads 8 --maxmemory 2G\n",
+    ),
+    "folded": (
+        "    command: >\n      --maxmemory=2G\n      --hz=9\n",
+        "    command: >\n      --maxmemory=2G\n      --hz=9 --proactor_threads=8\n",
+    ),
+    "list": (
+        "    command:\n      - --maxmemory=2G  # keep\n      - --proactor_threads=16\n",
+        "    command:\n      - --maxmemory=2G  # keep\n      - --proactor_threads=8\n",
+    ),
+    "list without": (
+        '    command:\n      - "--maxmemory=2G"\n',
+        '    command:\n      - "--maxmemory=2G"\n      - "--proactor_threads=8"\n',
+    ),
+    "list of two words": (
+        "    command:\n      - --proactor_threads\n      - '16'\n      - --maxmemory\n      - 2G\n",
+        "    command:\n      - --proactor_threads\n      - '8'\n      - --maxmemory\n      - 2G\n",
+    ),
+    "list of two words without": (
+        "    command:\n      - --maxmemory\n      - 2G\n",
+        "    command:\n      - --maxmemory\n      - 2G\n      - --proactor_threads=8\n",
+    ),
+    "brackets": (
+        "    command: ['dragonfly', '--maxmemory=2G']\n",
+        "    command: ['dragonfly', '--maxmemory=2G', '--proactor_threads=8']\n",
+    ),
+    "bare brackets": (
+        "    command: [--proactor_threads=16, --maxmemory=2G]\n",
+        "    command: [--proactor_threads=8, --maxmemory=2G]\n",
+    ),
+    "a variable": (
+        "    command: --proactor_threads=${N:-16} --maxmemory=2G\n",
+        "    command: --proactor_threads=8 --maxmemory=2G\n",
+    ),
+    "environment": (
+        "    environment:\n      DFLY_proactor_threads: '16'\n      DFLY_maxmemory: 2G\n",
+        "    environment:\n      DFLY_proactor_threads: '8'\n      DFLY_maxmemory: 2G\n",
+    ),
+    "environment as a list": (
+        "    environment:\n      - DFLY_proactor_threads=16\n      - DFLY_maxmemory=2G\n",
+        "    environment:\n      - DFLY_proactor_threads=8\n      - DFLY_maxmemory=2G\n",
+    ),
+}
+
+
+def _findings(path: Path) -> list[Finding]:
+    found = examine(SIXTEEN, config(), files=[read_compose_file(path, {})])
+    return [f for f in found if f.location and f.id in ("QCA301", "QCA704")]
+
+
+def _mend(path: Path) -> bool:
+    (proposal,) = proposals(_findings(path))
+    return apply(proposal, lambda: _findings(path)).helped
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "docker-compose.yml"
+
+
+@pytest.mark.parametrize(("before", "after"), COMMANDS.values(), ids=COMMANDS)
+@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+def test_the_line_is_changed_and_every_other_byte_stays(file, before, after, ending):
+    file.write_bytes((HEAD + before + TAIL).replace("\n", ending).encode())
+
+    assert _mend(file)
+
+    assert file.read_bytes().decode() == (HEAD + after + TAIL).replace("\n", ending)
+
+
+@pytest.mark.parametrize(("before", "after"), COMMANDS.values(), ids=COMMANDS)
+def test_the_printed_command_does_the_same(file, before, after):
+    file.write_text(HEAD + before + TAIL)
+    (proposal,) = proposals(_findings(file))
+
+    for command in proposal.remedy.commands:
+        subprocess.run(["bash", "-c", command], check=True)
+    assert file.read_text() == HEAD + after + TAIL
+
+    for command in proposal.remedy.undo:
+        subprocess.run(["bash", "-c", command], check=True)
+    assert file.read_text() == HEAD + before + TAIL
+
+
+def test_a_renamed_flag_gets_its_new_name(file):
+    file.write_text(HEAD + "    command: --http_admin_console=false --proactor_threads=1\n")
+
+    assert _mend(file)
+
+    assert "--primary_port_http_enabled=false --proactor_threads=1" in file.read_text()
+
+
+@pytest.mark.parametrize(
+    "rest",
+    [
+        "    command: --proactor_threads=16 --maxmemory=2G --dir=/--proactor_threads=16\n",
+        "    mem_limit: 1g\n",  # no flag to put another one behind
+        "    command: sh -c 'dragonfly --maxmemory=2G'\n",
+    ],
+)
+def test_what_is_not_clear_is_left_to_the_person(file, rest):
+    file.write_text(HEAD + rest)
+
+    assert proposals(_findings(file)) == []
+
+
+def test_a_file_that_changed_meanwhile_is_left_alone(file):
+    file.write_text(HEAD + "    command: --maxmemory=2G\n")
+    (proposal,) = proposals(_findings(file))
+    file.write_text("# new first line\n" + file.read_text())
+    text = file.read_text()
+
+    outcome = apply(proposal, lambda: _findings(file))
+
+    assert not outcome.helped
+    assert "has changed" in outcome.detail
+    assert file.read_text() == text
+
+
+def test_what_does_not_help_is_taken_back(file):
+    file.write_text(HEAD + "    command: --maxmemory=2G\n")
+    findings = _findings(file)
+    (proposal,) = proposals(findings)
+
+    assert not apply(proposal, lambda: findings).helped
+    assert file.read_text() == HEAD + "    command: --maxmemory=2G\n"
+
+
+def test_what_ctrl_c_interrupts_is_taken_back(file):
+    file.write_text(HEAD + "    command: --maxmemory=2G\n")
+    (proposal,) = proposals(_findings(file))
+
+    def interrupted() -> list[Finding]:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        apply(proposal, interrupted)
+    assert file.read_text() == HEAD + "    command: --maxmemory=2G\n"
+
+
+def test_a_link_stays_a_link_and_the_mode_stays(tmp_path):
+    real = tmp_path / "real.yml"
+    real.write_text("one\n")
+    real.chmod(0o640)
+    link = tmp_path / "link.yml"
+    link.symlink_to(real)
+
+    before = make([Edit(str(link), 1, "one", ("two",))])
+
+    assert link.is_symlink()
+    assert real.read_text() == "two\n"
+    assert real.stat().st_mode & 0o777 == 0o640
+    restore(before)
+    assert real.read_text() == "one\n"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link.yml", "real.yml"]
+
+
+def test_nothing_is_written_where_one_of_several_edits_does_not_fit(tmp_path):
+    (tmp_path / "a").write_text("one\n")
+    edits = [Edit(str(tmp_path / "a"), 1, "one", ("two",)), Edit(str(tmp_path / "b"), 1, "x", ())]
+
+    with pytest.raises(QcaError):
+        make(edits)
+    assert (tmp_path / "a").read_text() == "one\n"
+
+
+def test_a_diff_shows_the_line_and_no_password():
+    edit = Edit(
+        "a.yml",
+        7,
+        "command: --requirepass=hunter2 --x=1",
+        ("command: --requirepass=hunter2 --x=2",),
+    )
+
+    assert diff([edit]).splitlines() == [
+        "--- a.yml",
+        "+++ a.yml",
+        "@@ -7 +7 @@",
+        "-command: --requirepass=*** --x=1",
+        "+command: --requirepass=*** --x=2",
+    ]
+
+
+def test_a_file_that_only_lies_in_the_folder_is_never_mended(file):
+    file.write_text(HEAD + "    command: --maxmemory=2G\n")
+
+    findings = examine(SIXTEEN, config(), nearby=read_compose_file(file, {}))
+
+    assert any(f.severity is Severity.WARNING and f.remedies for f in findings)
+    assert proposals(findings) == []
+
+
+def test_a_remedy_without_edits_shows_no_diff():
+    assert diff(Remedy("t").edits) == ""

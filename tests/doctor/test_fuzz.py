@@ -1,0 +1,253 @@
+"""Whatever comes from outside: an answer, or "could not be seen"; never a traceback."""
+
+import contextlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pydantic import TypeAdapter
+
+from infra.doctor.compose_yaml import read_compose_files
+from infra.doctor.composefile import ComposeFile
+from infra.doctor.examine import examine
+from infra.doctor.fix import apply, proposals
+from infra.doctor.github import render_github
+from infra.doctor.interpolate import BadVariableError, interpolate, read_dotenv
+from infra.doctor.markdown import render_markdown
+from infra.doctor.report import render_json, render_text
+from infra.host.facts import ComposeFacts, DockerComposeFacts, HostFacts
+from infra.host.look import Limit, Output, Unseen
+from infra.host.probes import compose, compose_v1, docker_compose
+from infra.host.record import load
+from qca.errors import InputError
+from tests.doctor.builders import config, engine, host
+
+HOSTS = sorted((Path(__file__).parents[1] / "hosts").glob("*.json"))
+
+relaxed = settings(
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+
+scalars = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.integers(-(2**70), 2**70),
+    st.floats(),
+    st.text(max_size=12),
+    st.sampled_from(["\x1b[31m", "\ud800", "\x00", "::error::", "'; true", "v2", "$(x)", "-1"]),
+)
+values = st.recursive(
+    scalars,
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=6), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+
+
+class Answers(Limit):
+    """A limit under which every program says the same."""
+
+    def __init__(self, output: Output) -> None:
+        super().__init__(5)
+        self.output = output
+
+    def run(self, argv: Any, *, env: dict[str, str] | None = None) -> Output:
+        return self.output
+
+
+outputs = st.builds(
+    Output,
+    exit_code=st.integers(-9, 255),
+    stdout=st.one_of(
+        st.text(max_size=60),
+        st.builds("{}{}{}".format, st.sampled_from(_SAID := [
+            "Docker Compose version v", "docker-compose version 1.", "Docker Compose version ",
+        ]), st.text(max_size=20), st.sampled_from(["", ", build x\n"])),
+    ),
+    stderr=st.text(max_size=40),
+)  # fmt: skip
+
+
+@relaxed
+@given(output=outputs)
+def test_what_docker_compose_version_says(output):
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compose.shutil, "which", lambda _: "/usr/bin/docker")
+        with contextlib.suppress(Unseen):
+            TypeAdapter(ComposeFacts).validate_python(compose.probe(Answers(output)).model_dump())
+
+
+@relaxed
+@given(output=outputs, content=st.binary(max_size=40) | st.just(b"\x7fELF MEI\014\013\012\013\016"))
+def test_what_a_program_called_docker_compose_is_and_says(tmp_path, output, content):
+    program = tmp_path / "docker-compose"
+    program.write_bytes(content)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(docker_compose.shutil, "which", lambda _: str(program))
+        with contextlib.suppress(Unseen):
+            found = docker_compose.probe(Answers(output))
+            TypeAdapter(DockerComposeFacts).validate_python(found.model_dump())
+
+
+ANSWER = {
+    "executable": "/usr/bin/python3",
+    "python_version": "3.11.2",
+    "user_site": None,
+    "virtual_environment": False,
+    "externally_managed": False,
+    "compose_version": "1.29.2",
+    "places": {
+        "docker": [{"version": "5.0.3", "location": "/l", "user_site": False, "pythonpath": False,
+                    "installed": ""}],
+    },
+    "requirements": [["a", "1", "docker>=5"]],
+    "user_only": [],
+}  # fmt: skip
+
+
+@relaxed
+@given(
+    change=st.dictionaries(st.sampled_from(sorted(ANSWER)), values, max_size=2), raw=st.booleans()
+)
+def test_what_an_interpreter_answers_about_its_libraries(change, raw):
+    said = {**ANSWER, **change}
+    text = json.dumps(said) if not raw else json.dumps(change)
+    output = Output(0, f"chatter\n{compose_v1.MARK}{text}\n", "")
+    with contextlib.suppress(Unseen):
+        compose_v1.ask(Path("/x/docker-compose"), ("python3",), Answers(output))
+
+
+def test_an_answer_nested_without_end():
+    output = Output(0, compose_v1.MARK + "[" * 200_000, "")
+
+    with pytest.raises(Unseen):
+        compose_v1.ask(Path("/x/docker-compose"), ("python3",), Answers(output))
+
+
+def _places(document: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    inner = document.items() if isinstance(document, dict) else enumerate(document)
+    found = []
+    for key, value in inner:
+        found.append((*at, key))
+        if isinstance(value, dict | list):
+            found += _places(value, (*at, key))
+    return found
+
+
+@relaxed
+@given(data=st.data())
+def test_a_facts_file_with_something_else_in_one_place(tmp_path, data):
+    document = json.loads(data.draw(st.sampled_from(HOSTS)).read_text())
+    place = data.draw(st.sampled_from(_places(document)))
+    inner = document
+    for key in place[:-1]:
+        inner = inner[key]
+    inner[place[-1]] = data.draw(values)
+    path = tmp_path / "host.json"
+    path.write_text(json.dumps(document))
+
+    refused: list[str] = []
+    try:
+        _judge_and_print(load(path))
+    except InputError as error:
+        refused.append(error.message)
+    assert all(str(path) in message for message in refused)
+
+
+def _judge_and_print(facts: HostFacts) -> None:
+    findings = examine(facts, config({"runtime": "compose"}))
+    assert not [f for f in findings if "defect of qca" in f.message]
+    assert "\x1b" not in render_text(findings)
+    render_json(findings, facts).encode()
+    render_markdown(findings, facts).encode()
+    assert all(line.startswith("::") for line in render_github(findings).split("\n") if line)
+
+
+@relaxed
+@given(text=st.text(max_size=80))
+def test_a_facts_file_that_is_any_text(tmp_path, text):
+    path = tmp_path / "host.json"
+    path.write_bytes(text.encode(errors="surrogatepass"))
+    with contextlib.suppress(InputError):
+        load(path)
+
+
+names = st.sampled_from(["cache", "b", "${X}", "x y"])
+texts = st.sampled_from(
+    ["dragonfly", "--maxmemory=2G", "--proactor_threads", "16", "${M:-1G}", "$$", "${", "a.yml",
+     "b.yml", "../a.yml", "DFLY_maxmemory=1G", "memlock", "-1", "6379:6379", "$M", "gpu"]
+)  # fmt: skip
+anything = st.recursive(
+    st.one_of(texts, st.integers(-2, 20), st.none(), st.booleans(), st.floats()),
+    lambda inner: st.lists(inner, max_size=3)
+    | st.dictionaries(
+        st.sampled_from(
+            ["file", "service", "path", "memlock", "hard", "resources", "limits", "memory", "cpus",
+             "reservations", "devices", "capabilities", "source", "target", "published", "type"]
+        ),
+        inner,
+        max_size=3,
+    ),
+    max_leaves=8,
+)  # fmt: skip
+services = st.dictionaries(
+    st.sampled_from(
+        ["image", "command", "entrypoint", "environment", "env_file", "extends", "ports", "cpus",
+         "mem_limit", "cpuset", "deploy", "gpus", "runtime", "ulimits", "volumes", "secrets",
+         "profiles", "label_file"]
+    ),
+    anything,
+    max_size=5,
+)  # fmt: skip
+documents = st.fixed_dictionaries(
+    {"services": st.dictionaries(names, services, max_size=3)},
+    optional={"include": anything, "secrets": anything, "version": anything},
+)
+
+
+def _read_or_refused(paths: list[Path]) -> ComposeFile | None:
+    refused: list[str] = []
+    try:
+        return read_compose_files(paths, {})
+    except InputError as error:
+        refused.append(error.message)
+    assert all(str(paths[0].parent) in message for message in refused)
+    return None
+
+
+@relaxed
+@given(first=documents, second=documents, dotenv=st.text(alphabet="MX=1G\n'\"#$ {}", max_size=30))
+def test_compose_files_that_refer_to_each_other(tmp_path, first, second, dotenv):
+    for name, document in (("a.yml", first), ("b.yml", second)):
+        (tmp_path / name).write_text(json.dumps(document))
+    (tmp_path / ".env").write_text(dotenv)
+    paths = [tmp_path / "a.yml", tmp_path / "b.yml"]
+    file = _read_or_refused(paths)
+    if file is None:
+        return
+    facts = host(docker=engine(cpus=16, most_memlock=2**23))
+    findings = examine(facts, config(), files=[file])
+    assert not [f for f in findings if "defect of qca" in f.message]
+    for proposal in proposals(findings):
+        before = {path: path.read_text() for path in paths}
+        apply(proposal, lambda: findings)  # it never helps, so that all is as before
+        assert {path: path.read_text() for path in paths} == before
+
+
+@relaxed
+@given(text=st.text(alphabet="${}:-?+AX b\n", max_size=40))
+def test_interpolation(text):
+    with contextlib.suppress(BadVariableError):
+        interpolate(text, {"A": "1", "X": ""})
+
+
+@relaxed
+@given(text=st.text(max_size=60))
+def test_dotenv(text):
+    assert all(isinstance(value, str) for value in read_dotenv(text).values())

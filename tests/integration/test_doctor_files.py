@@ -1,0 +1,219 @@
+"""Compose files as people have them: what doctor says of them, and what really happens."""
+
+import json
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from infra.host.look import Limit
+from infra.host.probes import docker
+from tests.testbed.fixtures import Engine
+
+# The seed's own file, as its notes tell of it: 2G for the 16 threads of the laptop, given
+# here by number, since this machine has fewer.
+SEEDS = """\
+# Dragonfly for the experiment
+services:
+  dragonfly:
+    image: {image}        # the store
+    command: >
+      dragonfly
+      --logtostderr
+      --maxmemory=2G
+      --proactor_threads=16
+    mem_limit: 3g
+
+  quiet:
+    image: {tiny}
+    command: ["true"]
+"""
+REFUSAL = "There are 16 threads, so 4.00GiB are required. Exiting..."
+
+
+@pytest.fixture
+def seeds(tmp_path: Path, engine_unchanged: Engine) -> Iterator[Path]:
+    """The seed's file in a folder of its own; whatever it started is removed."""
+    images = engine_unchanged.images
+    folder = tmp_path / f"seeds-{time.time_ns()}"
+    folder.mkdir()
+    file = folder / "docker-compose.yml"
+    file.write_text(SEEDS.format(image=images.store, tiny=images.tiny))
+    yield file
+    engine_unchanged.run("compose", "-f", str(file), "down", "-v", "-t", "1")
+
+
+def _qca(engine: Engine, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "qca", *words],
+        cwd=folder,
+        env=engine.environment,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def _findings(engine: Engine, folder: Path, *words: str) -> list[dict]:
+    done = _qca(engine, folder, "doctor", "--files-only", "--format", "json", *words)
+    assert done.returncode in (0, 1), done.stderr
+    return json.loads(done.stdout)["findings"]
+
+
+def _start(engine: Engine, file: Path) -> tuple[str, int]:
+    """Starts the store, and gives back its log and its exit code; 0 where it keeps running."""
+    engine.run("compose", "-f", str(file), "up", "-d", "dragonfly")
+    (container,) = engine.run("compose", "-f", str(file), "ps", "-aq", "dragonfly").stdout.split()
+    for _ in range(50):
+        state, code = engine.run(
+            "inspect", "-f", "{{.State.Status}} {{.State.ExitCode}}", container
+        ).stdout.split()
+        log = engine.run("logs", container)
+        if state == "exited" or "Ready to accept connections" in log.stdout + log.stderr:
+            return log.stdout + log.stderr, int(code)
+        time.sleep(0.2)
+    pytest.fail(f"it neither runs nor ends: {log}")
+
+
+def test_the_seeds_file_is_refused_as_predicted_mended_and_starts(
+    seeds: Path, engine: Engine
+) -> None:
+    text, folder = seeds.read_text(), seeds.parent
+
+    # Predicted and refused, in the same words.
+    (predicted,) = [f for f in _findings(engine, folder, "-f", seeds.name) if f["id"] == "QCA301"]
+    assert predicted["severity"] == "error"
+    assert REFUSAL in predicted["message"]
+    assert predicted["evidence"]["required_bytes"] == 4 * 2**30
+    assert predicted["location"] == {"file": seeds.name, "line": 9}
+    log, code = _start(engine, seeds)
+    assert code == 1
+    assert REFUSAL in log
+    engine.run("compose", "-f", str(seeds), "down", "-v", "-t", "1")
+
+    # Mended on that line, and only there.
+    done = _qca(engine, folder, "doctor", "-f", seeds.name, "--only", "QCA301", "--fix", "--yes")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "-      --proactor_threads=16\n" in done.stderr
+    assert "+      --proactor_threads=8\n" in done.stderr
+    assert seeds.read_text() == text.replace("threads=16", "threads=8")
+    assert [path.name for path in folder.iterdir()] == [seeds.name]
+
+    # And it starts.
+    severities = {f["severity"] for f in _findings(engine, folder, "-f", seeds.name)}
+    assert severities == {"ok"}
+    log, code = _start(engine, seeds)
+    assert code == 0
+    assert "Running 8 io threads" in log
+    assert "Max memory limit is: 2.00GiB" in log
+
+
+def test_several_files_are_merged_as_compose_merges_them(seeds: Path, engine: Engine) -> None:
+    folder = seeds.parent
+    (folder / "more.yml").write_text(
+        "services:\n  dragonfly:\n    command: dragonfly --maxmemory=4G --proactor_threads=16\n"
+        "    mem_limit: 6g\n"
+    )
+
+    findings = _findings(engine, folder, "-f", seeds.name, "-f", "more.yml")
+    by_id = {finding["id"]: finding for finding in findings}
+
+    assert by_id["QCA301"]["severity"] == "ok"
+    assert by_id["QCA301"]["location"] == {"file": "more.yml", "line": 3}
+    assert by_id["QCA707"]["severity"] == "ok"
+    told = json.loads(
+        engine.run(
+            *("compose", "-f", str(seeds), "-f", str(folder / "more.yml")),
+            *("config", "--format", "json"),
+        ).stdout
+    )["services"]["dragonfly"]
+    assert told["command"] == ["dragonfly", "--maxmemory=4G", "--proactor_threads=16"]
+    assert by_id["QCA302"]["evidence"]["container_memory_bytes"] == int(told["mem_limit"])
+
+
+# What our own reading finds must be what Compose finds, where both can be asked.
+SAME = {
+    "anchors": "x-b: &b {{image: {store}, command: dragonfly --maxmemory=1G}}\n"
+    "services: {{a: *b, c: {{<<: *b, mem_limit: 2g}}}}\n",
+    "env_file": "services: {{a: {{image: {store}, env_file: e.env, environment: {{A: 5}}}}}}\n",
+    "extends": "services:\n  a: {{extends: {{file: other.yml, service: b}}, mem_limit: 2g}}\n",
+    "include": "include: [other.yml]\nservices: {{a: {{image: {store}, cpus: 0.5}}}}\n",
+    "variables": "services:\n  a:\n    image: {store}\n"
+    "    command: dragonfly --maxmemory=${{M:-1G}} --dir=$$HOME --hz=${{H-3}}\n",
+    "quotes": "services:\n  a:\n    image: {store}\n"
+    "    command: dragonfly '--dir=/a b' \"--dbfilename=x y\"\n",
+    "ports": "services: {{a: {{image: {store}, ports: ['127.0.0.1:6400:6379', '6401:6379']}}}}\n",
+    "limits": "services:\n  a:\n    image: {store}\n"
+    "    deploy: {{resources: {{limits: {{memory: 512m, cpus: '0.5'}}}}}}\n",
+}
+
+
+@pytest.mark.parametrize("name", SAME)
+def test_our_own_reading_is_that_of_compose(
+    name: str, tmp_path: Path, engine: Engine, engine_environment: Engine
+) -> None:
+    from infra.doctor.compose_config import confirm
+    from infra.doctor.compose_yaml import read_compose_files
+    from infra.host.facts import ComposePlugin
+    from infra.host.probes import compose
+
+    (tmp_path / "e.env").write_text("DFLY_maxmemory=1G\nDFLY_hz=9\n# no\nQ='quoted' \n")
+    (tmp_path / ".env").write_text("H=7\n")
+    (tmp_path / "other.yml").write_text(
+        f"services: {{b: {{image: {engine.images.store}, command: --maxmemory=3G, cpus: 1}}}}\n"
+    )
+    path = tmp_path / "a.yml"
+    path.write_text(SAME[name].format(store=engine.images.store))
+    with Limit(20) as limit:
+        plugin = compose.probe(limit)
+    assert isinstance(plugin, ComposePlugin)
+
+    own = read_compose_files([path], {})
+    told = confirm(own, [path], plugin, {**engine.environment})
+
+    assert (own.unread, told.refused, told.not_asked) == ((), "", "")
+    assert [service.name for service in told.services] == [s.name for s in own.services]
+    for ours, theirs in zip(own.services, told.services, strict=True):
+        assert [text.value for text in ours.command] == [text.value for text in theirs.command]
+        assert ours.memory_limit == theirs.memory_limit
+        assert ours.cpus == theirs.cpus
+        assert [port.value for port in ours.ports] == [port.value for port in theirs.ports]
+        assert {k: text.value for k, text in ours.environment.items()} == {
+            k: text.value for k, text in theirs.environment.items()
+        }
+
+
+def test_a_file_that_compose_refuses_is_said_to_be_refused(tmp_path: Path, engine: Engine) -> None:
+    (tmp_path / "c.yml").write_text("services: {a: {imag: x}}\n")
+
+    (finding,) = [f for f in _findings(engine, tmp_path, "-f", "c.yml") if f["id"] == "QCA707"]
+
+    assert finding["severity"] == "error"
+    assert "imag" in finding["message"]
+    assert engine.run("compose", "-f", str(tmp_path / "c.yml"), "config", check=False).returncode
+
+
+def test_the_most_memlock_is_what_a_container_really_gets(
+    engine: Engine, engine_environment: Engine
+) -> None:
+    with Limit(20) as limit:
+        found = docker.probe(limit)
+    most = getattr(found, "most_memlock", None)
+    if most is None:
+        pytest.skip("the daemon's process cannot be seen from here")
+
+    tiny = engine.images.tiny
+    done = engine.run(
+        "run", "--rm", "--ulimit", "memlock=-1", tiny, "sh", "-c", "ulimit -l", check=False
+    )
+
+    if most == -1:
+        assert done.stdout.strip() == "unlimited"
+    elif done.returncode == 0:  # the test bed's runc, which lowers it
+        assert int(done.stdout) * 1024 == most
+    else:
+        assert "rlimit type 8" in done.stderr
