@@ -15,7 +15,8 @@ from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent
 
 from infra.doctor.compose_merge import merge
-from infra.doctor.compose_reader import NOT_JUDGED, NotFollowedError, Reader
+from infra.doctor.compose_reader import NotFollowedError, Reader
+from infra.doctor.compose_values import NOT_JUDGED
 from infra.doctor.composefile import ComposeFile
 from infra.doctor.interpolate import read_dotenv
 from qca.errors import InputError

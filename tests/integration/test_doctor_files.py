@@ -68,6 +68,7 @@ def _start(engine: Engine, file: Path) -> tuple[str, int]:
     """Starts the store, and gives back its log and its exit code; 0 where it keeps running."""
     engine.run("compose", "-f", str(file), "up", "-d", "dragonfly")
     (container,) = engine.run("compose", "-f", str(file), "ps", "-aq", "dragonfly").stdout.split()
+    log = engine.run("logs", container)
     for _ in range(50):
         state, code = engine.run(
             "inspect", "-f", "{{.State.Status}} {{.State.ExitCode}}", container
@@ -76,7 +77,7 @@ def _start(engine: Engine, file: Path) -> tuple[str, int]:
         if state == "exited" or "Ready to accept connections" in log.stdout + log.stderr:
             return log.stdout + log.stderr, int(code)
         time.sleep(0.2)
-    pytest.fail(f"it neither runs nor ends: {log}")
+    pytest.fail(f"it neither runs nor ends: {log.stderr}")
 
 
 def test_the_seeds_file_is_refused_as_predicted_mended_and_starts(

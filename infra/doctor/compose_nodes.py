@@ -1,0 +1,49 @@
+"""Small steps through a parsed YAML document: what is there, and on which line."""
+
+from typing import Any
+
+from ruamel.yaml.comments import CommentedMap
+
+
+def assignment(item: str) -> tuple[str, str | None]:
+    """Split `NAME=value`; without a sign there is no value."""
+    name, equals, value = item.partition("=")
+    return name, value if equals else None
+
+
+def line(mapping: CommentedMap, key: Any, otherwise: int = 1) -> int:
+    """Return a key's line; a key that came by a merge (`<<`) has none of its own."""
+    try:
+        return mapping.lc.key(key)[0] + 1
+    except (KeyError, AttributeError, TypeError):
+        return otherwise
+
+
+def item_line(items: Any, index: int, otherwise: int) -> int:
+    """Return the line of a list's item."""
+    try:
+        return items.lc.item(index)[0] + 1
+    except (KeyError, AttributeError, TypeError):
+        return otherwise
+
+
+def sequence(value: Any) -> list[Any]:
+    """Return a list; nothing for what is none."""
+    return value if isinstance(value, list) else []
+
+
+def plain(value: Any) -> str:
+    """Return a scalar as text; printing a nest of aliases could take for ever."""
+    return "" if value is None or isinstance(value, dict | list | set) else str(value)
+
+
+def mapping(value: Any) -> CommentedMap:
+    """Return a mapping; an empty one for what is none."""
+    return value if isinstance(value, CommentedMap) else CommentedMap()
+
+
+def inside(top: CommentedMap, *keys: str) -> CommentedMap:
+    """Return the mapping under keys that lie in one another."""
+    for key in keys:
+        top = mapping(top.get(key))
+    return top

@@ -1,0 +1,152 @@
+"""The values of one compose file: variables filled in, each with its line."""
+
+import shlex
+from collections.abc import Iterator, Mapping
+
+from ruamel.yaml.comments import CommentedMap
+
+from infra.doctor.compose_nodes import (
+    assignment,
+    inside,
+    item_line,
+    mapping,
+    plain,
+    sequence,
+)
+from infra.doctor.compose_nodes import (
+    line as line_of,
+)
+from infra.doctor.composefile import Text, Unset
+from infra.doctor.interpolate import BadVariableError, interpolate
+from qca.errors import InputError
+
+NOT_JUDGED = "Nothing in the file was judged, and nothing in it was changed."
+
+
+class Values:
+    """Reads what stands under a service's keys, and only under those that the doctor knows."""
+
+    def __init__(self, path: str, lines: tuple[str, ...], variables: Mapping[str, str]) -> None:
+        self._path = path
+        self._lines = lines
+        self._variables = variables
+        self._document = CommentedMap()
+        self._unset: list[Unset] = []
+
+    def _words(self, service: CommentedMap, key: str, line: int) -> tuple[Text, ...]:
+        """Return a command's words, written as a list or as one string for a shell's rules."""
+        value = service.get(key)
+        at = line_of(service, key, line)
+        if isinstance(value, str):
+            whole = self._filled(value, at)
+            try:
+                words = shlex.split(whole)
+                raw = shlex.split(value)
+            except ValueError as error:
+                raise self._error(at, f"{key}: {error}") from None
+            raws = raw if len(raw) == len(words) else words
+            return tuple(
+                Text(word, self._find(written, at), written, self._path)
+                for word, written in zip(words, raws, strict=True)
+            )
+        return tuple(
+            Text(self._filled(plain(item), spot), spot, plain(item), self._path)
+            for index, item in enumerate(sequence(value))
+            if (spot := item_line(value, index, at))
+        )
+
+    def _environment(self, service: CommentedMap, line: int) -> dict[str, Text]:
+        value = service.get("environment")
+        at = line_of(service, "environment", line)
+        if isinstance(value, CommentedMap):
+            pairs = [(str(key), value[key], line_of(value, key, at)) for key in value]
+        else:
+            pairs = [
+                (*assignment(plain(item)), item_line(value, index, at))
+                for index, item in enumerate(sequence(value))
+            ]
+        return {
+            name: Text(self._filled(plain(written), spot), spot, plain(written), self._path)
+            for name, given, spot in pairs
+            if (written := self._variables.get(name) if given is None else given) is not None
+        }
+
+    def _gpu(self, service: CommentedMap, line: int) -> Text | None:
+        if service.get("gpus"):
+            return Text("gpus", line_of(service, "gpus", line), "gpus", self._path)
+        if service.get("runtime") == "nvidia":
+            at = line_of(service, "runtime", line)
+            return Text("runtime", at, "runtime: nvidia", self._path)
+        reservations = inside(service, "deploy", "resources", "reservations")
+        for index, device in enumerate(sequence(reservations.get("devices"))):
+            asked = [plain(item) for item in sequence(mapping(device).get("capabilities"))]
+            if "gpu" in asked:
+                at = item_line(reservations["devices"], index, line)
+                where = "deploy.resources.reservations.devices"
+                return Text("reservation", at, where, self._path)
+        return None
+
+    def _ports(self, service: CommentedMap, line: int) -> Iterator[Text]:
+        value = service.get("ports")
+        for index, item in enumerate(sequence(value)):
+            at = item_line(value, index, line_of(service, "ports", line))
+            if isinstance(item, CommentedMap):
+                address, port = (plain(item.get(key)) for key in ("host_ip", "published"))
+                published = self._filled(f"{address}:{port}" if address else port, at)
+            else:  # [ADDRESS:]HOST:CONTAINER[/PROTOCOL]; CONTAINER alone takes any free port
+                published = self._filled(plain(item), at).partition("/")[0].rpartition(":")[0]
+            if published:
+                yield Text(published, at, published, self._path)
+
+    def _memlock(self, service: CommentedMap, line: int) -> Text | None:
+        asked = inside(service, "ulimits").get("memlock")
+        if isinstance(asked, CommentedMap):
+            return self._scalar(asked, "hard", line) or self._scalar(asked, "soft", line)
+        return self._scalar(inside(service, "ulimits"), "memlock", line)
+
+    def _mounts(self, service: CommentedMap, line: int) -> Iterator[tuple[str, str]]:
+        """Yield what of the host is seen where: bind mounts, secrets and configs."""
+        at = line_of(service, "volumes", line)
+        for item in sequence(service.get("volumes")):
+            if isinstance(item, CommentedMap):
+                if item.get("type") == "bind":
+                    source, target = plain(item.get("source")), plain(item.get("target"))
+                    yield self._filled(target, at), self._filled(source, at)
+            else:
+                source, _, rest = self._filled(plain(item), at).partition(":")
+                if source.startswith(("/", ".", "~")):
+                    yield rest.partition(":")[0], source
+        for key, folder in (("secrets", "/run/secrets/"), ("configs", "/")):
+            for item in sequence(service.get(key)):
+                entry = mapping(item)
+                name = plain(entry.get("source") if entry else item)
+                target = plain(entry.get("target")) or name
+                source = plain(inside(self._document, key, name).get("file"))
+                if source:
+                    place = target if target.startswith("/") else folder + target
+                    yield place, self._filled(source, at)
+
+    def _scalar(self, mapping: CommentedMap, key: str, line: int) -> Text | None:
+        value = mapping.get(key)
+        if value is None or isinstance(value, dict | list):
+            return None
+        at = line_of(mapping, key, line)
+        return Text(self._filled(str(value), at), at, str(value), self._path)
+
+    def _filled(self, text: str, line: int) -> str:
+        try:
+            value, missing = interpolate(text, self._variables)
+        except BadVariableError as error:
+            raise self._error(line, str(error)) from None
+        self._unset += [Unset(variable, line, self._path) for variable in missing]
+        return value
+
+    def _find(self, word: str, start: int) -> int:
+        """Return the line of a word of a string that may run over several lines."""
+        for number in range(start, len(self._lines) + 1):
+            if word in self._lines[number - 1]:
+                return number
+        return start
+
+    def _error(self, line: int, problem: str) -> InputError:
+        return InputError(f"{self._path}:{line}: {problem}", hint=NOT_JUDGED)
