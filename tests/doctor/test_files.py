@@ -76,6 +76,8 @@ CASES = [
     ("QCA704", "    command: --oom_deny_commands=get\n", OK, "", 2),  # gone only in v1.40
     ("QCA704", "    environment: {DFLY_PASSWORD: x}\n", ERROR, "DFLY_requirepass", 4),
     ("QCA704", "    environment: {DFLY_requirepass: x}\n", OK, "", 2),
+    ("QCA704", "    command: sh -c 'dragonfly --x=1'\n", SKIPPED, "shell", 2),
+    ("QCA704", "    command: --flagfile=/etc/flags\n", SKIPPED, "inside the container", 2),
     ("QCA705", "    cpus: 32\n", ERROR, "Range of CPUs is from 0.01 to 16.00", 4),
     ("QCA705", "    cpus: 16\n", OK, "", 1),
     ("QCA705", "    cpus: 0\n", OK, "", 1),

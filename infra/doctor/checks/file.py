@@ -17,6 +17,7 @@ from infra.doctor.check import (
     skipped,
     value,
 )
+from infra.doctor.checks.dragonfly_files import hidden_flags
 from infra.doctor.composefile import ComposeFile, Service, Text, Unread, Unset
 from infra.doctor.dragonfly_edits import edit_remedy, replaced
 from infra.doctor.dragonfly_service import GONE, Dragonfly, is_dragonfly, read_dragonfly
@@ -130,7 +131,10 @@ def _flags_of(file: ComposeFile, dragonfly: Dragonfly) -> Iterator[Verdict]:
         evidence = {"service": name, "flag": flag}
         remedies = _renamed(file, text, flag, "requirepass" if flag == "PASSWORD" else instead)
         yield _at(file, text, Verdict(Severity.ERROR, message, evidence, remedies))
-    if not faults:
+    if hidden := hidden_flags(dragonfly):
+        message = f"Not every flag of service {name} can be seen.\n{hidden}"
+        yield _at(file, dragonfly.service, skipped(message, service=name))
+    elif not faults:
         message = f"Service {name}: no flag that is known to be gone."
         yield _at(file, dragonfly.service, ok(message, service=name))
 
