@@ -19,7 +19,7 @@ from qca.errors import LaunchError
 from qca.memory.budget import estimate
 from qca.store.client import MetricsSender, connect
 from qca.train.environment import prepare_environment
-from qca.train.metrics import EpisodeRecord, Event
+from qca.train.metrics import EpisodeRecord, Event, Started
 
 RUNS = Path("runs")
 
@@ -75,7 +75,7 @@ def train(
 
         def on_event(event: Event) -> None:
             show(event)
-            if isinstance(event, EpisodeRecord):
+            if isinstance(event, Started | EpisodeRecord):
                 send()
 
         run(
@@ -182,5 +182,4 @@ def _sent(
     client = connect(store_url, store_flags)
     file = runs / config.run / "metrics.jsonl"
     with MetricsSender(client, config.run, file, warn=warn) as sender:
-        sender.notify()
         yield sender.notify

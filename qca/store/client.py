@@ -79,6 +79,9 @@ def stream_key(run: str) -> str:
 class MetricsSender:
     """Sends a run's metrics to the store in the background; training never waits for it.
 
+    The file is not looked at before the first `notify`: a training that is continued may
+    begin by replacing it.
+
     ::
 
         with MetricsSender(client, "first", metrics_file, warn=say) as sender:
@@ -118,14 +121,15 @@ class MetricsSender:
         self._wake.set()
 
     def _run(self) -> None:
+        reached = True
         while True:
+            # After a fault look again soon, otherwise when there is something to send.
+            self._wake.wait(None if reached else _RETRY_SECONDS)
             self._wake.clear()
             ending = self._ending.is_set()
             reached = self._send_pending()
             if ending:
                 return
-            # After a fault look again soon, otherwise when there is something to send.
-            self._wake.wait(None if reached else _RETRY_SECONDS)
 
     def _send_pending(self) -> bool:
         try:

@@ -7,6 +7,7 @@ import signal
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -32,6 +33,14 @@ def temporary(program: Program) -> list[Path]:
     """What is left of ours; torch keeps a cache there as soon as an optimizer is made."""
     left = Path(program.variables["TMPDIR"]).iterdir()
     return [path for path in left if not path.name.startswith("torchinductor_")]
+
+
+def stored(program: Program, run: str = "first") -> list[int]:
+    """The episodes in the stream of the store that runs."""
+    [socket] = Path(program.variables["TMPDIR"]).glob("qca-store-*/store.sock")
+    with redis.Redis(unix_socket_path=str(socket)) as store:
+        entries: Any = store.xrange(f"qca:{run}:metrics")
+    return [json.loads(fields[b"record"])["episode"] for _, fields in entries]
 
 
 def assert_all_gone(program: Program, family: list[psutil.Process]) -> None:
@@ -72,9 +81,7 @@ def test_up_once_more_is_harmless_and_down_keeps_the_run(trainable):
 
 
 def test_while_it_runs_status_logs_and_the_store_show_it(trainable, training):
-    [socket] = Path(trainable.variables["TMPDIR"]).glob("qca-store-*/store.sock")
-    with redis.Redis(unix_socket_path=str(socket)) as store:
-        eventually(lambda: store.xlen("qca:first:metrics"))
+    assert eventually(lambda: stored(trainable))[0] == 1
     status = json.loads(trainable("status", "--format", "json").stdout)
     assert {one["name"]: one["state"] for one in status["services"]} == {
         "store": "running",
@@ -137,6 +144,24 @@ def test_a_trainer_that_dies_is_reported_with_its_signal(trainable, training):
     assert done.returncode == 1
     assert "SIGKILL" in done.stderr
     assert_all_gone(trainable, family)
+
+
+def test_after_a_killed_trainer_the_store_gets_every_episode(trainable):
+    """The next trainer drops the lines after the last checkpoint before it goes on."""
+    words = (*UP, *ENDLESS, "--checkpoint-every", "1000000")
+    with trainable.running(*words) as up:
+        up.until("episode 1/")
+        eventually(lambda: len(episodes(trainable)) > 50)
+        next(one for one in up.family() if "train" in one.cmdline()).kill()
+        assert up.end().returncode == 1
+    made = len(episodes(trainable))
+    with trainable.running(*words) as up:
+        numbers = eventually(
+            lambda: "episode 1/" in up.said() and (found := stored(trainable))[made:] and found
+        )
+        assert numbers == list(range(1, len(numbers) + 1))
+        assert "Traceback" not in trainable("logs", "trainer").stdout
+        assert up.end(signal.SIGTERM).returncode == 0
 
 
 def test_a_store_that_dies_does_not_stop_the_training(trainable, training):

@@ -6,7 +6,8 @@ import shutil
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Set
 from pathlib import Path
 
 import psutil
@@ -21,8 +22,8 @@ ASLEEP = "86399"
 TOO_SMALL = {"proactor_threads": "16", "maxmemory": "2GiB"}
 
 
-def assert_nothing_left(stack: Stack) -> None:
-    assert not any(stack.left().values())
+def assert_nothing_left(stack: Stack, except_for: Set[str] = frozenset()) -> None:
+    assert set().union(*stack.left().values()) <= except_for
     assert [path.name for path in stack.folder.iterdir()] == ["qca.toml"]
 
 
@@ -106,6 +107,18 @@ def test_ctrl_c_during_the_image_build_leaves_nothing(stack, sleepy_base):
     assert eventually(lambda: not sleepers(), seconds=10)
     assert_nothing_left(stack)
     assert stack.engine.run("image", "ls", "-q").stdout == images
+
+
+@pytest.mark.parametrize("moment", ["Examining this host", "Starting store and trainer"])
+def test_ctrl_c_at_any_other_moment_leaves_nothing(stack, moment):
+    with stack.qca.running("up", "--runtime", "compose") as up:
+        up.until(moment)
+        up.process.send_signal(signal.SIGINT)
+        time.sleep(0.5)
+        if up.process.poll() is None:  # an impatient second one
+            up.process.send_signal(signal.SIGINT)
+        assert up.end().returncode == 130
+    assert_nothing_left(stack, {stack.volume})
 
 
 def test_a_build_that_fails_shows_its_last_words(stack):

@@ -56,7 +56,7 @@ def test_what_can_grow_is_limited_to_the_plan(stack, service, part):
 @pytest.mark.parametrize("service", SERVICES)
 def test_nothing_is_published_and_nothing_gets_out(stack, service):
     found = stack.inspected(service)
-    assert not any(found["NetworkSettings"]["Ports"].values())
+    assert not found["HostConfig"]["PortBindings"]
     [network] = found["NetworkSettings"]["Networks"]
     described = json.loads(stack.engine.run("network", "inspect", network).stdout)[0]
     assert described["Internal"] is True
