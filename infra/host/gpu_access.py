@@ -9,7 +9,7 @@ neither required nor enough. https://github.com/moby/moby/pull/50228
 import re
 from dataclasses import dataclass
 
-from infra.host.facts import Engine, GpuDriver
+from infra.host.facts import Engine, Gpu, GpuDriver
 
 CDI_FOR_NVIDIA = (29, 2)
 _HOOK = "nvidia-container-runtime-hook"
@@ -56,6 +56,17 @@ def _what_is_missing(engine: Engine, gpu: GpuDriver) -> str:
     if version_of(engine) >= CDI_FOR_NVIDIA:
         return f"{lacks}, and the engine has found no CDI device"
     return lacks
+
+
+def gpu_of_the_training(driver: GpuDriver, runtime: str) -> Gpu | None:
+    """Return the GPU that a training gets: the first, unless CUDA_VISIBLE_DEVICES says another.
+
+    A container that asks for `count: 1` is given GPU 0 (moby, daemon/nvidia_linux.go).
+    """
+    gpus = {str(gpu.index): gpu for gpu in driver.gpus} | {gpu.uuid: gpu for gpu in driver.gpus}
+    if runtime == "local" and driver.visible_devices:
+        return gpus.get(driver.visible_devices.partition(",")[0].strip())
+    return min(driver.gpus, key=lambda gpu: gpu.index, default=None)
 
 
 def cdi_devices(engine: Engine) -> list[str]:

@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from infra.host.facts import Engine, Gpu, GpuDriver, HostFacts, Known
-from infra.host.gpu_access import gpu_access
+from infra.host.gpu_access import gpu_access, gpu_of_the_training
 from infra.stack.reason import Reason, reason
 from qca.config import Config, TrainConfig, apply_profile
 from qca.memory.plan import Choice, choose
@@ -58,7 +58,7 @@ def plan_trainer(
 
     `store_bytes` is what the store takes of the host's memory.
     """
-    gpu = _largest_gpu(facts)
+    gpu = _gpu(facts, runtime)
     device, why_device = _device(facts, config.train, runtime, gpu)
     profile, why_profile = _profile(config.train, device, gpu)
     train = apply_profile(config.train, profile)
@@ -101,10 +101,10 @@ def build_args(trainer: TrainerPlan) -> dict[str, str]:
     return arguments
 
 
-def _largest_gpu(facts: HostFacts) -> Gpu | None:
+def _gpu(facts: HostFacts, runtime: str) -> Gpu | None:
     if not isinstance(facts.gpu, Known) or not isinstance(facts.gpu.value, GpuDriver):
         return None
-    return max(facts.gpu.value.gpus, key=lambda gpu: gpu.memory_free, default=None)
+    return gpu_of_the_training(facts.gpu.value, runtime)
 
 
 def containers_get_gpu(facts: HostFacts) -> bool:
@@ -167,6 +167,9 @@ def _budget(
     if device == "cuda":
         if gpu is None:
             return None, "the GPU's free memory could not be seen"
+        if gpu.mig and gpu.mig_devices:
+            least = min(one.memory_free for one in gpu.mig_devices)
+            return least, f"what the fullest slice of {gpu.name} has free: a program gets one slice"
         return gpu.memory_free, f"what {gpu.name} has free of {format_size(gpu.memory_total)}"
     if not isinstance(facts.memory, Known):
         return None, "the host's memory could not be seen"

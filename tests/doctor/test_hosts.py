@@ -31,7 +31,7 @@ EVERYTHING = {
     "daemon-hung": ("W101", "E101 S602"),
     "docker-desktop-mac": ("S601 S602", "S601 S602"),  # the disk is a virtual machine's
     "docker-desktop-wsl2": ("S602", "S602"),
-    "gpu-mig": ("E402", "E402"),  # planned for the whole GPU, and it gets a slice
+    "gpu-mig": ("", ""),  # planned for a slice
     "gpu-no-driver": ("W401", "W401"),
     "gpu-no-permission": ("W401", "W401"),
     "gpu-no-toolkit": ("W401", "W401"),

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from infra.doctor.check import Check, Remedy, Severity, Subject, Verdict, ok, skipped, value
 from infra.doctor.gpu_holders import named, worth_ending
 from infra.host.facts import Gpu, GpuDriver, MigDevice, NoGpuDriver
+from infra.host.gpu_access import gpu_of_the_training
 from qca.units import format_size
 
 ON_THE_CPU = Remedy("Train on the CPU", ("QCA_TRAIN_DEVICE=cpu qca up",))
@@ -23,7 +24,11 @@ def _fits(subject: Subject) -> Verdict:
     if subject.plan.trainer.device != "cuda":
         return ok("No GPU memory is asked for: the training runs on the CPU.")
     driver = value(subject.facts.gpu)
-    gpu = None if isinstance(driver, NoGpuDriver) else gpu_of_the_training(subject, driver)
+    gpu = (
+        None
+        if isinstance(driver, NoGpuDriver)
+        else gpu_of_the_training(driver, subject.plan.runtime)
+    )
     if gpu is None:
         return skipped("There is no GPU whose memory could be compared (QCA401).")
     if gpu.mig:
@@ -44,17 +49,6 @@ def _fits(subject: Subject) -> Verdict:
         f"{gpu.name}.\n{need.parts}.",
         **evidence,
     )
-
-
-def gpu_of_the_training(subject: Subject, driver: GpuDriver) -> Gpu | None:
-    """Return the GPU that the training gets: the first, unless CUDA_VISIBLE_DEVICES says another.
-
-    A container that asks for `count: 1` is given GPU 0 (moby, daemon/nvidia_linux.go).
-    """
-    gpus = {str(gpu.index): gpu for gpu in driver.gpus} | {gpu.uuid: gpu for gpu in driver.gpus}
-    if subject.plan.runtime == "local" and driver.visible_devices:
-        return gpus.get(driver.visible_devices.partition(",")[0].strip())
-    return min(driver.gpus, key=lambda gpu: gpu.index, default=None)
 
 
 def _need(subject: Subject) -> _Need:
