@@ -2,7 +2,8 @@
 
 Each command runs as a process of its own, in turn with what one would type instead and with a
 bare Python start, which is the floor of anything written in Python. `qca up` is a whole tiny
-training without Docker: its time is mostly the loading of torch. Figures are printed as measured on this machine.
+training without Docker: its time is mostly the loading of torch. Figures are printed as
+measured on this machine.
 """
 
 import json
