@@ -141,6 +141,7 @@ class Program:
                     stdout=stdout,
                     stderr=stderr,
                     start_new_session=True,
+                    preexec_fn=_hear_ctrl_c,
                 )
             try:
                 yield Running(process, out, err)
@@ -149,6 +150,11 @@ class Program:
 
     def _command(self, words: Sequence[object]) -> list[str]:
         return [*self.before, str(QCA), *map(str, words)]
+
+
+def _hear_ctrl_c() -> None:
+    """Tests that run in the background of a shell have inherited that SIGINT is ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:
