@@ -12,9 +12,9 @@ NO_ENVIRONMENT: dict[str, str] = {}
 
 def load(text=None, tmp_path=None, environment=NO_ENVIRONMENT, **tables):
     file = None
-    if text is not None:
+    if tmp_path is not None:
         file = tmp_path / "qca.toml"
-        file.write_text(text)
+        file.write_text(text or "")
     return load_config(file, environment=environment, flags=tables)
 
 
