@@ -9,7 +9,7 @@ from infra.host.probes.launcher import Binary, PythonScript, ShellScript, launch
 
 PIP_LONG = "#!/bin/sh\n'''exec' \"/a b/bin/python3\" \"$0\" \"$@\"\n' '''\nimport sys\n"
 PIP_LONG_PLAIN = "#!/bin/sh\n'''exec' /very/long/bin/python3.11 \"$0\" \"$@\"\n' '''\n"
-PYENV = '#!/usr/bin/env bash\nset -e\nexec "/root/.pyenv/libexec/pyenv" exec "$program" "$@"\n'
+PYENV = '#!/usr/bin/env bash\nset -e\nexec "/home/ana/.pyenv/libexec/pyenv" exec "$program" "$@"\n'
 IN_A_CONTAINER = '#!/bin/sh\nexec docker run --rm docker/compose:1.29.2 "$@"\n'
 
 KINDS = {
