@@ -8,8 +8,6 @@ import math
 import re
 from dataclasses import dataclass
 
-from packaging.version import InvalidVersion, Version
-
 from qca.units import KIB, MIB
 
 # dfly_main.cc: the same constant in every release compared; equality passes.
@@ -53,12 +51,8 @@ class Threads:
 def release_of(image: str) -> Release:
     """Return the release that an image's tag names; the newest known where it names none."""
     tag = image.partition("@")[0].rpartition("/")[2].partition(":")[2]
-    match = re.match(r"v?(\d+\.\d+\.\d+)", tag)
-    try:
-        major, minor, micro = Version(match[1]).release if match else NEWEST
-    except InvalidVersion:  # pragma: no cover - the pattern admits only versions
-        return NEWEST
-    return major, minor, micro
+    match = re.match(r"v?(\d+)\.(\d+)\.(\d+)", tag)
+    return (int(match[1]), int(match[2]), int(match[3])) if match else NEWEST
 
 
 def threads(
