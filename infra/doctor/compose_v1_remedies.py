@@ -6,6 +6,7 @@ from pathlib import Path
 from packaging.requirements import InvalidRequirement, Requirement
 from packaging.utils import canonicalize_name
 
+from infra.doctor import shell
 from infra.doctor.check import Remedy
 from infra.doctor.compose_v1 import Works, pins_to_mend, predict
 from infra.doctor.plugin import SEE_QCA201
@@ -76,7 +77,7 @@ def _as_distributed(compose: ComposeV1) -> Remedy | None:
     return Remedy(
         f"Run V1 with the libraries it came with (docker-py {versions[0]}, requests {versions[1]}, "
         f"urllib3 {versions[2]}), past those that were installed over them",
-        (f"{changes}{shlex.quote(compose.path)} ps",),
+        (f"{changes}{shell.path(compose.path)} ps",),
     )
 
 
@@ -119,7 +120,7 @@ def _downgrade(compose: ComposeV1) -> Remedy | None:
     except KeyError:
         return None
     pins = pins_to_mend(docker, requests, urllib3)
-    interpreter = shlex.quote(compose.interpreter)
+    interpreter = shell.path(compose.interpreter)
     # In a virtual environment there is no user site; Debian 12 and newer refuse pip (PEP 668).
     where = "" if compose.virtual_environment else "--user "
     where += "--break-system-packages " if compose.externally_managed else ""

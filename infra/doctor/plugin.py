@@ -2,6 +2,7 @@
 
 import shlex
 
+from infra.doctor import shell
 from infra.doctor.check import Remedy
 from infra.host.facts import SystemFacts
 
@@ -36,11 +37,19 @@ def link_plugin(path: str) -> Remedy:
     """Let a modern standalone `docker-compose` serve as the plugin."""
     return Remedy(
         "Let it serve as the plugin for this user",
-        (f"mkdir -p {_FOLDER}", f"ln -s {shlex.quote(path)} {_FILE}"),
+        (f"mkdir -p {_FOLDER}", f"ln -s {shell.path(path)} {_FILE}"),
         automatic=True,
         breaks="adds one link to your home folder; remove it to go back",
         undo=(f"rm {_FILE}",),
     )
 
+
+# The snap's `docker` cannot see ~/.docker; it brings the plugin itself since 2022
+# (https://github.com/canonical/docker-snap/pull/70).
+REFRESH_SNAP = Remedy(
+    "Take a newer Docker snap, which brings it",
+    ("sudo snap refresh docker",),
+    breaks="restarts the daemon, and with it the containers",
+)
 
 SEE_QCA201 = Remedy("Use Compose V2; how to install it", ("qca doctor --only QCA201",))

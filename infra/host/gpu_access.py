@@ -10,6 +10,7 @@ import re
 from dataclasses import dataclass
 
 from infra.host.facts import Engine, Gpu, GpuDriver
+from infra.host.snap import is_from_snap
 
 CDI_FOR_NVIDIA = (29, 2)
 _HOOK = "nvidia-container-runtime-hook"
@@ -26,6 +27,8 @@ class GpuAccess:
 
 def gpu_access(engine: Engine, gpu: GpuDriver) -> GpuAccess:
     """Return whether containers of `engine` can use the GPUs that `gpu` shows."""
+    if is_from_snap(engine):
+        return _in_the_snap(engine, gpu)
     if cdi_devices(engine) and version_of(engine) >= CDI_FOR_NVIDIA:
         return GpuAccess(True, "the engine has found CDI devices")
     has_runtime = "nvidia" in engine.runtimes
@@ -43,6 +46,18 @@ def gpu_access(engine: Engine, gpu: GpuDriver) -> GpuAccess:
             "is not on this user's PATH; it may be on the daemon's",
         )
     return GpuAccess(False, _what_is_missing(engine, gpu))
+
+
+def _in_the_snap(engine: Engine, gpu: GpuDriver) -> GpuAccess:
+    """The snap brings a toolkit of its own, sets it up where it finds a driver, and sees no other.
+
+    https://github.com/canonical/docker-snap#nvidia-support and its issue 357
+    """
+    if "nvidia" not in engine.runtimes:
+        return GpuAccess(False, "the Docker snap has not set up its NVIDIA toolkit")
+    if gpu.toolkit and version_of(engine) >= CDI_FOR_NVIDIA:
+        return GpuAccess(False, f"the Docker snap's toolkit clashes with this host's {gpu.toolkit}")
+    return GpuAccess(None, "the Docker snap has a toolkit of its own, which cannot be seen here")
 
 
 def _what_is_missing(engine: Engine, gpu: GpuDriver) -> str:

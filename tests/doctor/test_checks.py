@@ -8,6 +8,7 @@ from infra.doctor.check import Check, Severity, run_checks
 from infra.doctor.checks import CHECKS
 from infra.doctor.examine import examine
 from infra.host.facts import (
+    ComposePlugin,
     ComposeV1Bundle,
     CpuFacts,
     HostFacts,
@@ -70,6 +71,17 @@ def _listening(process: str | None, pid: int | None, address: str = "127.0.0.1")
     return host(listeners=(Listener(address=address, port=6379, pid=pid, process=process),))
 
 
+SNAP_CLIENT = ComposePlugin(version="2.35.1", docker_client="/snap/bin/docker")
+
+
+def _snap(folder: str = "/home/USER/qca", **changes: Any) -> HostFacts:
+    root = {"root_dir": "/var/snap/docker/common/var-lib-docker", "version": "28.1.1"}
+    confined = {"security_options": ("name=apparmor", "name=seccomp,profile=builtin")}
+    disks = (disk("work").model_copy(update={"path": folder}), disk("docker"))
+    docker = engine(**{**root, **confined, **changes})
+    return host(docker=docker, compose=SNAP_CLIENT, disks=disks if folder else disks[1:])
+
+
 CASES = [
     # The engine. Without one, a local run is chosen by itself, and nothing is an error.
     Case("QCA101", host(), OK, "28.5.2 answers"),
@@ -89,11 +101,24 @@ CASES = [
     Case("QCA103", host(docker=engine(os_type="windows")), ERROR, "Linux containers"),
     Case("QCA103", host(docker=engine(components={"Podman Engine": "5.4.0"})), INFO, "Podman"),
     Case("QCA103", host(docker="hung"), SKIPPED),
+    Case("QCA104", host(), OK, "not from a snap"),
+    Case("QCA104", _snap(), ERROR, "no-new-privileges", COMPOSE),
+    Case("QCA104", _snap(), WARNING, "no-new-privileges", LOCAL),
+    Case("QCA104", _snap(version="29.3.1"), WARNING, "may have been mended", COMPOSE),
+    Case("QCA104", _snap(security_options=()), OK, "nothing of that stops", COMPOSE),
+    Case("QCA104", _snap("/srv/qca", security_options=()), ERROR, "/srv/qca", COMPOSE),
+    Case("QCA104", _snap("/home/USER/.qca", security_options=()), ERROR, "hidden ones", COMPOSE),
+    Case("QCA104", _snap("/root", security_options=()), OK, "nothing of that stops", COMPOSE),
+    Case("QCA104", _snap("", security_options=()), SKIPPED, "not known", COMPOSE),
+    Case("QCA104", host(compose=SNAP_CLIENT), ERROR, "/work", COMPOSE),
+    Case("QCA104", host(docker=no_engine("not-running")), OK),
+    Case("QCA104", host(docker="hung"), SKIPPED, "hung"),
     # Compose.
     Case("QCA201", host(), OK, "2.40.3"),
     Case("QCA201", host(compose=NO_PLUGIN), WARNING, "trains on this machine"),
     Case("QCA201", host(compose=NO_PLUGIN), ERROR, "not there", COMPOSE),
     Case("QCA201", host(compose=NO_PLUGIN, docker=no_engine("not-installed")), INFO),
+    Case("QCA201", host(compose=NO_PLUGIN, docker=_snap().docker.value), ERROR, "", COMPOSE),
     Case("QCA201", host(compose="hung"), SKIPPED, "hung"),
     Case("QCA202", host(), OK, "no Compose V1"),
     Case("QCA202", _v1(), INFO, "1.29.2"),
@@ -156,6 +181,13 @@ CASES = [
          SKIPPED, "another machine"),
     Case("QCA401", _gpu_host(toolkit=None), OK, "local run", LOCAL),
     Case("QCA401", host(gpu=driver()), INFO, "shows no GPU"),
+    # The snap sees nothing of the host's toolkit, and has its own.
+    Case("QCA401", _snap().model_copy(update={"gpu": _gpu_host().gpu}), ERROR,
+         "has not set up its", COMPOSE, CUDA),
+    Case("QCA401", _snap(runtimes=("nvidia",)).model_copy(update={"gpu": _gpu_host().gpu}),
+         SKIPPED, "toolkit of its own"),
+    Case("QCA401", _snap(runtimes=("nvidia",), version="29.3.1").model_copy(
+        update={"gpu": _gpu_host().gpu}), ERROR, "clashes with this host's", COMPOSE, CUDA),
     Case("QCA401", host(gpu="NVML hung"), SKIPPED, "NVML hung"),
     Case("QCA402", host(), OK, "on the CPU"),
     Case("QCA402", _gpu_host(), OK, "fits"),

@@ -37,6 +37,9 @@ EVERYTHING = {
     "gpu-no-toolkit": ("W401", "W401"),
     "gpu-not-loaded": ("W401", "W401"),
     "gpu-old-driver": ("E403", "E403"),
+    "engine-26": ("", ""),
+    # V1 starts there and cannot recreate; without V2 a local run is planned.
+    "engine-26-v1": ("W201 W202 W204", "E201 W202 W204"),
     # The plan may or may not count on the GPU; either way it is not called fine.
     "gpu-toolkit-not-registered": (None, None),  # below
     "gpu-version-mismatch": ("W401", "W401"),
@@ -52,6 +55,8 @@ EVERYTHING = {
     "server-128-threads": ("", ""),
     "server-8-gpus": ("", ""),
     "small-host": ("E603", "E603"),  # 1 GiB: torch beside the store does not fit
+    # Confined by AppArmor: the stack's containers, which have no-new-privileges, do not start.
+    "snap-docker": ("E104", "E104"),
     "v1-broken-requests": ("W201 W202 W203", "E201 W202 E203"),
     "v1-bundle": ("W201 W202 W204 E501", "E201 W202 W204"),
     "v1-works": ("W201 W202", "E201 W202"),

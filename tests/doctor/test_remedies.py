@@ -1,5 +1,6 @@
 """Every command that is printed runs when it is pasted into bash, and does what it says."""
 
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from infra.host.facts import (
     NoGpuDriver,
     StandaloneCompose,
 )
+from infra.host.record import load
 from qca.units import MIB
 from tests.doctor.builders import (
     NO_PLUGIN,
@@ -40,6 +42,7 @@ from tests.doctor.builders import (
 ENGINES = ("not-installed", "not-running", "no-permission", "bad-host", "bad-context", "no-answer")
 DRIVERS = ("no-device", "no-driver", "not-loaded", "no-permission", "version-mismatch")
 COMPOSE = {"runtime": "compose"}
+HOSTS = sorted((Path(__file__).parents[1] / "hosts").glob("*.json"))
 
 
 def _shadowed() -> Any:
@@ -107,6 +110,8 @@ def _trouble() -> list[tuple[HostFacts, dict[str, Any], dict[str, Any]]]:
             {},
         ),
         (host(disks=(disk("docker", MIB), disk("work", MIB))), {}, {}),
+        *((load(path), COMPOSE, {"device": "cuda"}) for path in HOSTS),
+        *((load(path), {"runtime": "local"}, {"device": "cuda"}) for path in HOSTS),
     ]
 
 
@@ -123,9 +128,9 @@ COMMANDS = sorted({command for commands in REMEDIES for command in commands})
 
 # Shell built-ins need no stand-in; everything else is replaced by a program that notes its words.
 STAND_INS = [
-    *("apt-get", "curl", "docker", "docker-compose", "journalctl", "kill", "mv", "python3"),
-    *("my python", "pip", "qca", "sg", "sha256sum", "sudo", "ubuntu-drivers", "usermod", "ln"),
-    *("mkdir", "chmod", "rm", "ls", "ps", "head", "sh"),
+    *("apt-get", "chmod", "curl", "docker", "docker-compose", "head", "journalctl", "kill", "ln"),
+    *("ls", "mkdir", "mv", "my python", "pip", "ps", "python", "python3", "qca", "rm", "sg", "sh"),
+    *("sha256sum", "sudo", "ubuntu-drivers", "usermod"),
 ]
 
 # Programs that are named by their full path, and the stand-ins for them.
@@ -161,13 +166,20 @@ def _stand_in(place: Path, body: str = ":") -> None:
     place.chmod(0o755)
 
 
+def _by_name(match: re.Match[str]) -> str:
+    """Name a program of a recorded host's home folder; qca's own are there by their paths."""
+    return match[0] if "share/qca" in match[0] else match[1]
+
+
 def _paste(machine: Path, command: str) -> tuple[subprocess.CompletedProcess[str], str]:
     notes = machine / "notes"
     notes.write_text("")
+    command = re.sub(r"(?:~|/opt/torch|/usr/local)/\S*bin/(python3?|docker-compose)\b", _by_name, command)
     for path, name in BY_PATH.items():
         command = command.replace(path, name)
     done = subprocess.run(
-        ["/bin/bash", "--noprofile", "--norc", "-c", command],
+        # Bash's own `kill` would not ask the PATH, and end a process of this machine.
+        ["/bin/bash", "--noprofile", "--norc", "-c", f"enable -n kill\n{command}"],
         cwd=machine / "empty",
         env={
             "PATH": str(machine / "bin"),
@@ -210,6 +222,7 @@ def test_odd_paths_are_quoted():
     assert any("'/opt/a b/docker-compose'" in command for command in COMMANDS)
     assert any("'unix:///run/a b.sock'" in command for command in COMMANDS)
     assert any("'/opt/my qca/bin/python'" in command for command in COMMANDS)
+    assert not any("'~" in command for command in COMMANDS)  # bash would not fill it in
 
 
 def test_what_is_automatic_can_be_taken_back_and_needs_no_root():

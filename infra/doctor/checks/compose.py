@@ -1,11 +1,10 @@
 """Which Compose is here, and does the old one still work?"""
 
-import shlex
-
+from infra.doctor import shell
 from infra.doctor.check import Check, Remedy, Severity, Subject, Verdict, ok, seen, skipped, value
 from infra.doctor.compose_v1 import Breaks, NotMeasured, predict
 from infra.doctor.compose_v1_remedies import remedies_for_v1, works
-from infra.doctor.plugin import SEE_QCA201, install_plugin, link_plugin
+from infra.doctor.plugin import REFRESH_SNAP, SEE_QCA201, install_plugin, link_plugin
 from infra.host.facts import (
     ComposePlugin,
     ComposeV1,
@@ -14,6 +13,7 @@ from infra.host.facts import (
     NoEngine,
     StandaloneCompose,
 )
+from infra.host.snap import is_from_snap
 
 
 def _plugin(subject: Subject) -> Verdict:
@@ -34,6 +34,8 @@ def _plugin(subject: Subject) -> Verdict:
     if isinstance(other, StandaloneCompose):
         message += f"\n{other.path} is Compose {other.version}: it can serve as the plugin as is."
         remedies = (link_plugin(other.path),)
+    elif isinstance(docker, Engine) and is_from_snap(docker):
+        remedies = (REFRESH_SNAP,)
     else:
         remedies = (install_plugin(seen(subject.facts.system)),)
     return Verdict(severity, message, {"detail": compose.detail}, remedies)
@@ -140,7 +142,7 @@ def _of_broken(
     path = compose.beside.path
     message += f"\n{path} is a Compose V1 with libraries of its own, and it works."
     evidence["beside"] = path
-    use = Remedy("Call that one by its path", (shlex.join([path, "ps"]),))
+    use = Remedy("Call that one by its path", (f"{shell.path(path)} ps",))
     return Verdict(Severity.INFO, message, evidence, (use,))
 
 
@@ -182,7 +184,7 @@ def _recreates(subject: Subject) -> list[Verdict]:
     )
     remedy = Remedy(
         "Use Compose V2, or remove the containers before each start with V1",
-        (shlex.join([compose.path, "down"]), shlex.join([compose.path, "up", "-d"])),
+        (f"{shell.path(compose.path)} down", f"{shell.path(compose.path)} up -d"),
         breaks="the containers (not their volumes) are removed and made again",
     )
     return [Verdict(Severity.WARNING, message, {"engine": docker.version}, (remedy,))]

@@ -2,8 +2,10 @@
 
 import shlex
 
-from infra.doctor.check import Check, Remedy, Severity, Subject, Verdict, ok, value
-from infra.host.facts import Engine, NoEngine
+from infra.doctor.check import Check, Remedy, Severity, Subject, Verdict, ok, seen, value
+from infra.doctor.checks.docker_snap import DOCKER_SNAP
+from infra.host.facts import ComposePlugin, Engine, NoEngine
+from infra.host.snap import is_client_from_snap
 
 LOCALLY = Remedy("Train without Docker, as a process on this machine", ("qca up --runtime local",))
 
@@ -19,6 +21,9 @@ def _reachable(subject: Subject) -> Verdict:
             api_version=docker.api_version,
         )
     what, remedies = _UNREACHABLE[docker.state]
+    plugin = seen(subject.facts.compose)
+    if isinstance(plugin, ComposePlugin) and is_client_from_snap(plugin):
+        remedies = _OF_THE_SNAP.get(docker.state, remedies)
     if docker.state == "no-permission" and docker.group_member:
         remedies = (_LOG_IN_AGAIN,)
     remedies = (*remedies, *(_other_engine(address) for address in docker.other_sockets))
@@ -94,6 +99,28 @@ _UNREACHABLE: dict[str, tuple[str, tuple[Remedy, ...]]] = {
             Remedy("Restart it", ("sudo systemctl restart docker",), breaks=_RESTARTS),
             Remedy("Wait longer for it", ("qca doctor --timeout 60",)),
         ),
+    ),
+}
+
+# The snap's daemon is a service of snapd, and its socket root's until there is such a group.
+_OF_THE_SNAP: dict[str, tuple[Remedy, ...]] = {
+    "not-running": (Remedy("Start it", ("sudo snap start docker",)),),
+    "no-permission": (
+        Remedy(
+            "Make the group that may, join it, and log in again",
+            (
+                "sudo addgroup --system docker",
+                'sudo adduser "$USER" docker',
+                "sudo snap disable docker",
+                "sudo snap enable docker",
+            ),
+            breaks=f"members of that group can become root on this machine; {_RESTARTS}",
+        ),
+    ),
+    "no-answer": (
+        Remedy("See what it says", ("sudo snap logs docker -n 50",)),
+        Remedy("Restart it", ("sudo snap restart docker",), breaks=_RESTARTS),
+        Remedy("Wait longer for it", ("qca doctor --timeout 60",)),
     ),
 }
 
@@ -184,4 +211,5 @@ CHECKS = (
         url="https://docs.docker.com/desktop/setup/install/windows-install/",
         judge=_kind,
     ),
+    DOCKER_SNAP,
 )

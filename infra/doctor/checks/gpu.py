@@ -5,6 +5,7 @@ from infra.doctor.checks.gpu_cuda import CUDA_CHECKS
 from infra.doctor.checks.gpu_memory import GPU_MEMORY, ON_THE_CPU
 from infra.host.facts import Engine, GpuDriver, NoGpuDriver
 from infra.host.gpu_access import CDI_FOR_NVIDIA, cdi_devices, gpu_access, version_of
+from infra.host.snap import is_from_snap
 
 _RESTARTS_DOCKER = "restarting Docker stops the running containers, unless live-restore is on"
 
@@ -26,6 +27,21 @@ _DESCRIBE = Remedy(
         "sudo systemctl restart docker",
     ),
     breaks=f"the file is to be written anew after each upgrade of the driver; {_RESTARTS_DOCKER}",
+)
+
+_SET_UP_THE_SNAP = Remedy(
+    "Let the snap find the driver again; it sets up its toolkit when it starts",
+    ("sudo snap set docker nvidia-support.disabled=false", "sudo snap restart docker"),
+    breaks=_RESTARTS_DOCKER,
+)
+_LEAVE_IT_TO_THE_SNAP = Remedy(
+    "Remove this host's toolkit, since the snap has its own, and reboot",
+    (
+        "sudo apt-get remove nvidia-container-toolkit nvidia-container-toolkit-base "
+        "libnvidia-container-tools libnvidia-container1",
+        "sudo reboot",
+    ),
+    breaks="ends everything that runs on this machine; other engines here lose their GPU",
 )
 
 # What NVML's failure means, and what mends it.
@@ -116,6 +132,8 @@ def _in_containers(
     )
     by_cdi = gpu.toolkit is not None and version_of(engine) >= CDI_FOR_NVIDIA
     remedies = (_DESCRIBE, _TOOLKIT) if by_cdi else (_TOOLKIT,)
+    if is_from_snap(engine):
+        remedies = (_LEAVE_IT_TO_THE_SNAP,) if "nvidia" in engine.runtimes else (_SET_UP_THE_SNAP,)
     if subject.plan.trainer.device == "cuda":
         return Verdict(Severity.ERROR, message, evidence, (*remedies, ON_THE_CPU))
     message += "\nThe training runs on the CPU instead."

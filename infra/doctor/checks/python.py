@@ -4,6 +4,7 @@ import shlex
 
 from packaging.requirements import Requirement
 
+from infra.doctor import shell
 from infra.doctor.check import Check, Remedy, Severity, Subject, Verdict, ok, seen, value
 from infra.host.facts import GpuDriver, PythonFacts
 
@@ -47,7 +48,7 @@ def _can_train(subject: Subject) -> Verdict:
 
 
 def _install(python: PythonFacts, missing: list[str]) -> Remedy:
-    pip = f"{shlex.quote(python.executable)} -m pip install {shlex.join(missing)}"
+    pip = f"{shell.path(python.executable)} -m pip install {shlex.join(missing)}"
     if not python.externally_managed:
         return Remedy("Install them (torch is large)", (pip,), breaks=_PIP_BREAKS)
     return Remedy(
@@ -75,7 +76,7 @@ def _torch_sees_gpu(subject: Subject) -> list[Verdict]:
     remedy = Remedy(
         "Install the CUDA build (several gigabytes)",
         (
-            f"{shlex.quote(python.executable)} -m pip install --force-reinstall "
+            f"{shell.path(python.executable)} -m pip install --force-reinstall "
             "'torch~=2.13.0' --index-url https://download.pytorch.org/whl/cu130",
         ),
         breaks="replaces torch and what it depends on in that environment",

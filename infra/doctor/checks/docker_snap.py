@@ -1,0 +1,86 @@
+"""Docker from a snap: would it start the stack's hardened containers, and see their files?"""
+
+from collections.abc import Iterator
+
+from infra.doctor.check import Check, Remedy, Severity, Subject, Verdict, ok, seen, skipped, value
+from infra.host.facts import ComposePlugin, Disk, Engine
+from infra.host.gpu_access import version_of
+from infra.host.snap import is_client_from_snap, is_from_snap, is_seen
+
+_LOCALLY = Remedy("Train without Docker, as a process on this machine", ("qca up --runtime local",))
+_PACKAGES = Remedy(
+    "Replace the snap by Docker's own packages",
+    (
+        "sudo snap remove docker",
+        "curl -fsSL https://get.docker.com -o get-docker.sh",
+        "sudo sh get-docker.sh",
+    ),
+    breaks="the snap's containers, images and volumes go with it, into a snapshot of snapd",
+)
+
+# The snap's patch of 2026-09-28 that mends it (patches/engine/0007) is for moby's module v2,
+# which Engine 29 was the first to be built from.
+_MAY_BE_MENDED = (29, 0)
+
+
+def _confined(subject: Subject) -> list[Verdict]:
+    engine, plugin = value(subject.facts.docker), value(subject.facts.compose)
+    from_snap = isinstance(engine, Engine) and is_from_snap(engine)
+    client = isinstance(plugin, ComposePlugin) and is_client_from_snap(plugin)
+    if not isinstance(engine, Engine) or not (from_snap or client):
+        return [ok("Docker is not from a snap.")]
+    faults = list(_privileges(subject, engine) if from_snap else ()) + list(_folder(subject))
+    message = f"Docker {engine.version} is from a snap, and nothing of that stops the stack."
+    return faults or [ok(message)]
+
+
+def _privileges(subject: Subject, engine: Engine) -> Iterator[Verdict]:
+    evidence = {"version": engine.version, "security_options": list(engine.security_options)}
+    if not any("apparmor" in option for option in engine.security_options):
+        return  # unconfined: nothing refuses the change of profile
+    message = (
+        "The snap's Docker starts no container that has no-new-privileges, which the stack's "
+        "have.\nAppArmor refuses the step from the snap's profile to the container's; such a "
+        "container ends with: exec ...: operation not permitted"
+    )
+    remedies = (_PACKAGES, _LOCALLY)
+    if version_of(engine) < _MAY_BE_MENDED:
+        yield Verdict(subject.stops(), message, evidence, remedies)
+        return
+    message += "\nRevisions of the snap after September 2026 may have been mended."
+    yield Verdict(Severity.WARNING, message, evidence, remedies)
+
+
+def _folder(subject: Subject) -> Iterator[Verdict]:
+    disks = seen(subject.facts.disks)
+    work = next((disk for disk in disks or () if disk.purpose == "work"), None)
+    if work is None:
+        yield skipped("Whether the snap's Docker sees this folder is not known.")
+    elif not is_seen(work.path):
+        yield Verdict(subject.stops(), _unseen(work), {"path": work.path}, (_MOVE, _PACKAGES))
+
+
+def _unseen(work: Disk) -> str:
+    return (
+        f"The snap's Docker does not see {work.path}.\nIt is confined to the files of a home "
+        "folder, hidden ones left out: Compose says of any file elsewhere that it is not there, "
+        "and a bind mount from elsewhere is empty."
+    )
+
+
+_MOVE = Remedy("Work in a folder of your home", ("mkdir -p ~/qca && cd ~/qca && qca up",))
+
+DOCKER_SNAP = Check(
+    id="QCA104",
+    category="docker",
+    title="Docker from a snap is confined",
+    needs=("docker", "compose"),
+    looks_at="whether the engine or the `docker` program is the snap's (its folder "
+    "/var/snap/docker, its path /snap), whether AppArmor confines it, and the work folder.",
+    why="A confined daemon cannot start a container with `no-new-privileges` (Launchpad bug "
+    "1908448), which every container of the stack has, and reads only what lies in a home "
+    "folder and is not hidden: no /tmp, no /srv, no ~/.cache.",
+    mend="Use Docker's own packages, or train without containers. Work in your home folder.",
+    url="https://github.com/canonical/docker-snap#usage",
+    judge=_confined,
+)
