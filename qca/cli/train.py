@@ -18,6 +18,7 @@ from qca.config import Config, TrainConfig, apply_profile
 from qca.errors import LaunchError
 from qca.memory.budget import estimate
 from qca.store.client import MetricsSender, connect
+from qca.train import journal, tensorboard
 from qca.train.environment import prepare_environment
 from qca.train.metrics import EpisodeRecord, Event, Started
 
@@ -70,11 +71,15 @@ def train(
         _stopping_on_signals(stop) as interrupted,
         _shown(progress, stop) as (show, warn),
         _sent(chosen, runs, store_url, store_flags, warn) as send,
+        tensorboard.listening(runs / chosen.run / tensorboard.FOLDER_NAME, warn=warn) as scalars,
+        journal.keeping(runs / chosen.run / journal.FILE_NAME, warn=warn) as note,
     ):
         run = _trainer()
 
         def on_event(event: Event) -> None:
             show(event)
+            note(event)
+            scalars(event)
             if isinstance(event, Started | EpisodeRecord):
                 send()
 
