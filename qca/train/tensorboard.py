@@ -15,6 +15,7 @@ import struct
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from importlib import import_module
 from io import FileIO
 from pathlib import Path
 from typing import Any
@@ -143,20 +144,21 @@ def _framed(data: bytes) -> bytes:
 
 
 def _message(**fields: Any) -> Any:
-    from tensorboardX.proto.event_pb2 import Event as Message
-
-    return Message(wall_time=time.time(), **fields)
+    return _format("event").Event(wall_time=time.time(), **fields)
 
 
 def _summary(record: EpisodeRecord) -> Any:
-    from tensorboardX.proto.summary_pb2 import Summary
-
-    values = [Summary.Value(tag=tag, simple_value=v) for tag, v in scalars(record).items()]
-    return Summary(value=values)
+    summary = _format("summary").Summary
+    values = [summary.Value(tag=tag, simple_value=v) for tag, v in scalars(record).items()]
+    return summary(value=values)
 
 
 def _restart(first_episode: int) -> Any:
     """Return the message at which a reader drops what it has of this step and later ones."""
-    from tensorboardX.proto.event_pb2 import SessionLog
+    session = _format("event").SessionLog
+    return _message(step=first_episode, session_log=session(status=session.START))
 
-    return _message(step=first_episode, session_log=SessionLog(status=SessionLog.START))
+
+def _format(name: str) -> Any:
+    """Return a module of messages; what is in it is made when it is loaded."""
+    return import_module(f"tensorboardX.proto.{name}_pb2")

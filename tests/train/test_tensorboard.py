@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import time
+from io import FileIO
 from pathlib import Path
 
 import pytest
@@ -91,7 +92,7 @@ def test_a_folder_that_cannot_be_made_is_said_and_stops_nothing(tmp_path):
 def test_a_disk_that_fills_up_is_said_once_and_stops_nothing():
     """/dev/full takes an open and refuses each write."""
     said: list[str] = []
-    writer = Writer(Path("/dev/full").open("wb", buffering=0), said.append)
+    writer = Writer(FileIO("/dev/full", "w"), said.append)
     for episode in (1, 2, 3):
         writer.write(record(episode))
     writer.close()
