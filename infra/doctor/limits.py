@@ -17,7 +17,7 @@ def available_memory(subject: Subject) -> int | None:
     """Bytes that a container without a limit finds; a virtual machine's engine has its own."""
     memory, docker = seen(subject.facts.memory), seen(subject.facts.docker)
     found = [memory.available] if memory else []
-    if isinstance(docker, Engine):
+    if isinstance(docker, Engine) and docker.memory:  # 0 where it could not see it
         found.append(docker.memory)
     return min(found, default=None)
 

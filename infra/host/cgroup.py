@@ -1,6 +1,8 @@
 """This process's own control groups, versions 1 and 2, from the process up to the root.
 
-A limit set on any ancestor counts, so every folder on the way up is read. Sources:
+A limit set on any ancestor counts, so every folder on the way up is read. A file that is not
+there sets no limit; one that cannot be read, or holds what the kernel never writes, is
+`Unseen`: what it would have said is not known. Sources:
 the kernel's admin-guide/cgroup-v1 and cgroup-v2, cgroup_namespaces(7), proc_pid_mountinfo(5).
 """
 
@@ -9,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from infra.host.look import Unseen, read_text
+from infra.host.look import NotThereError, Unseen, read_text
 
 # Without a limit, version 1 shows the largest number of whole pages that fits a signed
 # 64-bit number: it depends on the page size, and no machine has half of that.
@@ -41,23 +43,34 @@ def memory_limit(root: Path = Path("/")) -> int | None:
 
 
 def _quota_v1(folder: Path) -> float | None:
-    quota, period = _number(folder / "cpu.cfs_quota_us"), _number(folder / "cpu.cfs_period_us")
-    return quota / period if quota and period else None
+    quota = _number(folder / "cpu.cfs_quota_us", none="-1")
+    if quota is None:
+        return None
+    return _cpus(quota, _number(folder / "cpu.cfs_period_us"), folder / "cpu.cfs_quota_us")
 
 
 def _quota_v2(folder: Path) -> float | None:
     """Read `cpu.max`: "max 100000" or "150000 100000"."""
-    words = _text(folder / "cpu.max").split()
-    if len(words) != 2 or not all(word.isdecimal() for word in words):
+    text = _text(folder / "cpu.max")
+    if text is None or re.fullmatch(r"max \d+\s*", text):
         return None
-    quota, period = map(int, words)
-    return quota / period if quota and period else None
+    words = re.fullmatch(r"(\d{1,19}) (\d{1,19})\s*", text, re.ASCII)
+    if words is None:
+        raise _nonsense(folder / "cpu.max", text)
+    return _cpus(int(words[1]), int(words[2]), folder / "cpu.max")
+
+
+def _cpus(quota: int, period: int | None, path: Path) -> float:
+    if not quota or not period:
+        raise _nonsense(path, f"{quota} of {period}")
+    return quota / period
 
 
 def _limits_v1(folder: Path) -> Iterator[int | None]:
     """Yield the group's limit, and that of its ancestors, also those that we cannot see."""
-    yield _below_sentinel(_number(folder / "memory.limit_in_bytes"))
-    inherited = re.search(r"^hierarchical_memory_limit (\d+)$", _text(folder / "memory.stat"), re.M)
+    yield _below_sentinel(_number(folder / "memory.limit_in_bytes", none="-1"))
+    stat = _text(folder / "memory.stat") or ""
+    inherited = re.search(r"^hierarchical_memory_limit (\d{1,19})$", stat, re.M | re.ASCII)
     if inherited:
         yield _below_sentinel(int(inherited[1]))
 
@@ -66,17 +79,25 @@ def _below_sentinel(limit: int | None) -> int | None:
     return limit if limit is not None and limit < _V1_UNLIMITED else None
 
 
-def _number(path: Path) -> int | None:
-    """Return a positive number; None for "max", -1, nonsense and a file that is not there."""
-    text = _text(path).strip()
-    return int(text) if text.isascii() and text.isdecimal() and len(text) < 20 else None
+def _number(path: Path, none: str = "max") -> int | None:
+    """Return the number in a file; None for `none`, and for a file that is not there."""
+    text = _text(path)
+    if text is None or text.strip() == none:
+        return None
+    if not re.fullmatch(r"\d{1,19}\s*", text, re.ASCII):
+        raise _nonsense(path, text)
+    return int(text)
 
 
-def _text(path: Path) -> str:
+def _text(path: Path) -> str | None:
     try:
         return read_text(path)
-    except Unseen:
-        return ""
+    except NotThereError:
+        return None
+
+
+def _nonsense(path: Path, text: str) -> Unseen:
+    return Unseen(f"{path} says {text.strip()[:40]!r}, which is no limit")
 
 
 def _folders(root: Path, controller: str) -> list[Path]:
@@ -84,10 +105,10 @@ def _folders(root: Path, controller: str) -> list[Path]:
 
     `controller` is one of version 1, or empty for version 2's single hierarchy.
     """
-    path = _own_path(_text(root / "proc/self/cgroup"), controller)
+    path = _own_path(_text(root / "proc/self/cgroup") or "", controller)
     mounts = [
         mount
-        for mount in _mounts(_text(root / "proc/self/mountinfo"))
+        for mount in _mounts(_text(root / "proc/self/mountinfo") or "")
         if (controller in mount.controllers if controller else not mount.controllers)
     ]
     if path is None or not mounts:
@@ -108,9 +129,11 @@ def _own_path(text: str, controller: str) -> PurePosixPath | None:
 
     Seen from another cgroup namespace a path can begin with "/..": it is not mounted here.
     """
-    for line in text.splitlines():
-        _, _, rest = line.partition(":")
+    for line in text.split("\n"):
+        number, _, rest = line.partition(":")
         names, _, path = rest.partition(":")
+        if line and not (number.isdecimal() and path.startswith("/")):
+            raise Unseen(f"/proc/self/cgroup says {line[:40]!r}, which names no group")
         if (controller in names.split(",") if controller else not names) and path.startswith("/"):
             pure = _path(path)
             return pure if ".." not in pure.parts else PurePosixPath("/")

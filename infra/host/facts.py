@@ -117,9 +117,10 @@ class Engine(_Model):
     default_runtime: Text = ""
     cdi_dirs: tuple[Text, ...] = ()
     """Where it looks for CDI files; empty where CDI is off, or too old to tell."""
-    limits_memory: bool = True
-    """Whether it can hold containers to a memory limit (not so without the cgroup controller)."""
-    limits_cpu: bool = True
+    limits_memory: bool | None = None
+    """Whether it can hold containers to a memory limit (not so without the cgroup controller);
+    None where it does not tell."""
+    limits_cpu: bool | None = None
     most_memlock: Annotated[int, Field(ge=-1, lt=2**63)] | None = None
     """The most locked memory that a container may ask for, in bytes; -1 any, None unknown."""
     components: dict[str, Text] = {}

@@ -22,6 +22,10 @@ class Unseen(Exception):  # noqa: N818 - an answer of a probe, not a defect
     """A probe cannot see its subject; the message says what it looked at and what is wrong."""
 
 
+class NotThereError(Unseen):
+    """There is no such file: that is an answer where the file is optional."""
+
+
 class TookTooLong(Unseen):
     """What a probe looked at did not answer within the time limit."""
 
@@ -169,11 +173,14 @@ def read_text(path: Path) -> str:
     """Read a small text file; undecodable bytes are replaced.
 
     Raises:
+        NotThereError: if there is no such file.
         Unseen: if it cannot be read.
     """
     try:
         with path.open("rb") as file:
             return file.read(MOST_BYTES).decode(errors="replace")
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise NotThereError(f"{path} could not be read: {in_words(error)}") from None
     except (OSError, ValueError) as error:
         raise Unseen(f"{path} could not be read: {in_words(error)}") from None
 

@@ -69,7 +69,7 @@ def container_host_memory(facts: HostFacts) -> int | None:
     """Bytes that containers can share: Docker Desktop's virtual machine has less than the host."""
     seen = [facts.memory.value.usable] if isinstance(facts.memory, Known) else []
     if isinstance(facts.docker, Known) and isinstance(facts.docker.value, Engine):
-        seen.append(facts.docker.value.memory)
+        seen += [facts.docker.value.memory] if facts.docker.value.memory else []  # 0: not seen
     return min(seen, default=None)
 
 

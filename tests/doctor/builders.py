@@ -48,6 +48,8 @@ ENGINE = Engine(
     root_dir="/var/lib/docker",
     security_options=("name=seccomp,profile=builtin", "name=cgroupns"),
     driver="overlay2",
+    limits_memory=True,
+    limits_cpu=True,
 )
 
 PLUGIN = ComposePlugin(version="2.40.3", docker_client="/usr/bin/docker")

@@ -174,7 +174,9 @@ def _by_name(match: re.Match[str]) -> str:
 def _paste(machine: Path, command: str) -> tuple[subprocess.CompletedProcess[str], str]:
     notes = machine / "notes"
     notes.write_text("")
-    command = re.sub(r"(?:~|/opt/torch|/usr/local)/\S*bin/(python3?|docker-compose)\b", _by_name, command)
+    command = re.sub(
+        r"(?:~|/opt/torch|/usr/local)/\S*bin/(python3?|docker-compose)\b", _by_name, command
+    )
     for path, name in BY_PATH.items():
         command = command.replace(path, name)
     done = subprocess.run(

@@ -96,10 +96,10 @@ BROKEN = {
     "an answer that cannot be": (
         {"/version": VERSION, "/info": {**INFO, "NCPU": -1}},
         "bad-host",
-        "cpus",
+        "NCPU",
     ),
     "a daemon from before our API": (
-        {"/version": {"Version": "1.9", "ApiVersion": "1.21"}},
+        {"/version": {"Version": "1.9", "ApiVersion": "1.21"}, "/info": INFO},
         "bad-host",
         "no longer supported",
     ),

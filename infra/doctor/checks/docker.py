@@ -2,10 +2,13 @@
 
 import shlex
 
-from infra.doctor.check import Check, Remedy, Severity, Subject, Verdict, ok, seen, value
+from infra.doctor.check import Check, Remedy, Severity, Subject, Verdict, ok, seen, skipped, value
 from infra.doctor.checks.docker_snap import DOCKER_SNAP
 from infra.host.facts import ComposePlugin, Engine, NoEngine
 from infra.host.snap import is_client_from_snap
+
+# Nobody needs DOCKER_HOST to be sent there.
+DEFAULT_HOST = "unix:///var/run/docker.sock"
 
 LOCALLY = Remedy("Train without Docker, as a process on this machine", ("qca up --runtime local",))
 
@@ -21,6 +24,8 @@ def _reachable(subject: Subject) -> Verdict:
             api_version=docker.api_version,
         )
     what, remedies = _UNREACHABLE[docker.state]
+    if docker.state == "bad-host" and docker.host == DEFAULT_HOST:
+        what, remedies = "What answers at Docker's socket is no Docker Engine.", (_WHO_LISTENS,)
     plugin = seen(subject.facts.compose)
     if isinstance(plugin, ComposePlugin) and is_client_from_snap(plugin):
         remedies = _OF_THE_SNAP.get(docker.state, remedies)
@@ -41,6 +46,8 @@ def _other_engine(address: str) -> Remedy:
     command = f"export DOCKER_HOST={shlex.quote(address)}"
     return Remedy("Use the other engine whose socket is here, in this shell", (command,))
 
+
+_WHO_LISTENS = Remedy("See which program it is", ("sudo ss -xlp src /var/run/docker.sock",))
 
 _LOG_IN_AGAIN = Remedy(
     "Log in again: this user has joined the group since it last logged in. Or for one command",
@@ -130,11 +137,12 @@ def _keeps_limits(subject: Subject) -> list[Verdict]:
     if isinstance(docker, NoEngine):
         return []
     evidence = {"limits_memory": docker.limits_memory, "limits_cpu": docker.limits_cpu}
-    lacking = [
-        name
-        for name, limits in (("memory", docker.limits_memory), ("CPU", docker.limits_cpu))
-        if not limits
-    ]
+    limits = (("memory", docker.limits_memory), ("CPU", docker.limits_cpu))
+    lacking = [name for name, keeps in limits if keeps is False]
+    untold = [name for name, keeps in limits if keeps is None]
+    if untold and not lacking:
+        message = f"The engine does not tell whether it can limit {' and '.join(untold)}."
+        return [skipped(message, **evidence)]
     if not lacking:
         return [ok("The engine can limit a container's memory and CPUs.", **evidence)]
     rootless = any("rootless" in option for option in docker.security_options)
@@ -154,6 +162,8 @@ def _kind(subject: Subject) -> list[Verdict]:
     if isinstance(docker, NoEngine):
         return []
     evidence = {"operating_system": docker.operating_system, "os_type": docker.os_type}
+    if not docker.os_type:
+        return [skipped("The engine does not tell what kind of containers it runs.", **evidence)]
     if docker.os_type != "linux":
         message = (
             f"The engine runs {docker.os_type} containers; the stack's images are Linux ones.\n"

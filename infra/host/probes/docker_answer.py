@@ -1,41 +1,78 @@
 """What an engine's answers to `/version` and `/info` say, whichever way they were had."""
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, TypeVar
 
 from infra.host.facts import Engine
 from infra.host.probes.docker_endpoint import Endpoint
+
+T = TypeVar("T")
+
+# Engine 1.12 of 2016; newer clients, Compose V2 among them, speak to no older one.
+_OLDEST_API = (1, 24)
 
 
 def engine(endpoint: Endpoint, version: dict[str, Any], info: dict[str, Any]) -> Engine:
     """Return the facts in the two answers.
 
     Older engines, and Podman in Docker's place, leave fields out.
+
+    Raises:
+        ValueError, TypeError or LookupError: if these are not an engine's answers.
+
     """
+    api = _of(version, "ApiVersion", str) or ""
+    if _too_old(api):
+        raise ValueError(f"its API {api} is no longer supported")
     return Engine(
         host=endpoint.host,
         context=endpoint.context,
-        version=version.get("Version") or info["ServerVersion"],
-        api_version=version.get("ApiVersion") or "",
-        operating_system=info.get("OperatingSystem") or "",
-        cpus=info["NCPU"],
-        memory=info["MemTotal"],
-        cgroup_version=info.get("CgroupVersion") or "",
-        runtimes=tuple(sorted(info.get("Runtimes") or ())),
+        version=_of(version, "Version", str) or info["ServerVersion"],
+        api_version=api,
+        operating_system=_of(info, "OperatingSystem", str) or "",
+        cpus=_number(info, "NCPU", least=1),
+        memory=_number(info, "MemTotal", least=0),  # 0 where it cannot see it
+        cgroup_version=_of(info, "CgroupVersion", str) or "",
+        runtimes=tuple(sorted(_of(info, "Runtimes", dict) or ())),
         cdi_devices=tuple(
             device["ID"]
-            for device in info.get("DiscoveredDevices") or ()
+            for device in _of(info, "DiscoveredDevices", list) or ()
             if device.get("Source") == "cdi"
         ),
-        root_dir=info.get("DockerRootDir") or "",
-        security_options=tuple(info.get("SecurityOptions") or ()),
-        driver=info.get("Driver") or "",
-        architecture=info.get("Architecture") or "",
-        os_type=info.get("OSType") or "",
-        default_runtime=info.get("DefaultRuntime") or "",
-        cdi_dirs=tuple(info.get("CDISpecDirs") or ()),
-        limits_memory=bool(info.get("MemoryLimit", True)),
-        limits_cpu=bool(info.get("CpuCfsQuota", True)),
+        root_dir=_of(info, "DockerRootDir", str) or "",
+        security_options=tuple(_of(info, "SecurityOptions", list) or ()),
+        driver=_of(info, "Driver", str) or "",
+        architecture=_of(info, "Architecture", str) or "",
+        os_type=_of(info, "OSType", str) or "",
+        default_runtime=_of(info, "DefaultRuntime", str) or "",
+        cdi_dirs=tuple(_of(info, "CDISpecDirs", list) or ()),
+        limits_memory=_of(info, "MemoryLimit", bool),
+        limits_cpu=_of(info, "CpuCfsQuota", bool),
         components={
-            part["Name"]: part.get("Version") or "" for part in version.get("Components") or ()
+            part["Name"]: part.get("Version") or ""
+            for part in _of(version, "Components", list) or ()
         },
     )
+
+
+def _of(answer: Mapping[str, Any], key: str, kind: type[T]) -> T | None:
+    """Return a field that may be left out; what is of another kind is not taken for it."""
+    found: Any = answer.get(key)
+    is_it = isinstance(found, kind) and (kind is bool or not isinstance(found, bool))
+    if found is not None and not is_it:
+        raise TypeError(f"{key} is {type(found).__name__}")
+    return found
+
+
+def _number(answer: Mapping[str, Any], key: str, *, least: int) -> int:
+    found = _of(answer, key, int)
+    if found is None or found < least:
+        raise ValueError(f"{key} is {found}")
+    return found
+
+
+def _too_old(api: str) -> bool:
+    numbers = api.split(".")
+    if len(numbers) != 2 or not all(one.isdecimal() for one in numbers):
+        return False
+    return (int(numbers[0][:9]), int(numbers[1][:9])) < _OLDEST_API

@@ -34,7 +34,9 @@ def most_memlock(found: Engine, root: Path = Path("/")) -> int | None:
     hard = re.search(r"^Max locked memory\s+\S+\s+(\S+)", limits, re.M)
     if hard is None:
         return None
-    return int(hard[1]) if hard[1].isdecimal() and len(hard[1]) < 19 else ANY
+    if hard[1] == "unlimited":
+        return ANY
+    return int(hard[1]) if re.fullmatch(r"\d{1,18}", hard[1], re.ASCII) else None
 
 
 def _daemons(proc: Path) -> list[Path]:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from infra.host import cgroup
 from infra.host.facts import MemoryFacts
+from infra.host.look import Unseen
 
 
 def probe(root: Path = Path("/")) -> MemoryFacts:
@@ -11,6 +12,9 @@ def probe(root: Path = Path("/")) -> MemoryFacts:
     import psutil
 
     memory = psutil.virtual_memory()
+    if not 0 <= memory.available <= memory.total or not memory.total:
+        said = f"{memory.available} bytes available of {memory.total}"
+        raise Unseen(f"the system's account of its memory makes no sense: {said}")
     return MemoryFacts(
         total=memory.total,
         available=memory.available,

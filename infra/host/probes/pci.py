@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from infra.host.look import Unseen, read_text
+from infra.host.look import Unseen, in_words, read_text
 
 # PCI ID repository: vendor 10de is NVIDIA; base class 03 is a display controller.
 _NVIDIA = "0x10de"
@@ -18,8 +18,10 @@ def nvidia_cards(root: Path = Path("/")) -> tuple[str, ...]:
 def _cards(folder: Path) -> Iterator[str]:
     try:
         devices = list(folder.iterdir())
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return  # no PCI bus: macOS, WSL2, small boards
+    except OSError as error:
+        raise Unseen(f"{folder} could not be read: {in_words(error)}") from None
     for device in devices:
         try:
             vendor, kind, model = (

@@ -5,7 +5,7 @@ import shlex
 from pathlib import Path
 
 from infra.host.facts import SystemFacts
-from infra.host.look import Unseen, read_text
+from infra.host.look import NotThereError, Unseen, read_text
 
 # Left by Docker and by Podman in the containers they start.
 _CONTAINER_MARKS = (".dockerenv", "run/.containerenv")
@@ -53,7 +53,11 @@ def _product(system: str) -> str:
 
 def _io_uring_disabled(root: Path) -> int | None:
     """Return the kernel's setting (Linux 6.6 and newer have it)."""
+    path = root / "proc/sys/kernel/io_uring_disabled"
     try:
-        return int(read_text(root / "proc/sys/kernel/io_uring_disabled"))
-    except (Unseen, ValueError):
+        text = read_text(path).strip()
+    except NotThereError:
         return None
+    if text not in ("0", "1", "2"):
+        raise Unseen(f"{path} says {text[:20]!r}, which is none of its values")
+    return int(text)

@@ -1,0 +1,112 @@
+"""A question to the Docker Engine's API, with an end in time and in size.
+
+HTTP/1.0 on a plain socket: the answer ends where the connection does. A client library would
+do the same, without a limit to the size, and its import takes longer than the answer.
+"""
+
+import json
+import socket
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from infra.host.look import MOST_BYTES, Limit
+from infra.host.probes.docker_endpoint import Endpoint, Tls
+
+
+class RefusedError(Exception):
+    """The daemon answered that it will not; with the status and its words."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+def connect(endpoint: Endpoint, limit: Limit) -> socket.socket:
+    """Connect to the engine's socket or port.
+
+    Raises:
+        OSError: if that fails; its number tells the reasons apart.
+
+    """
+    if endpoint.scheme != "unix":
+        return socket.create_connection(endpoint.address, timeout=limit.left())
+    connection = socket.socket(socket.AF_UNIX)
+    try:
+        connection.settimeout(limit.left())
+        connection.connect(endpoint.socket)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def get(connection: socket.socket, endpoint: Endpoint, path: str, limit: Limit) -> dict[str, Any]:
+    """Ask for `path` on a fresh connection, and close it.
+
+    Raises:
+        RefusedError: if the daemon answers with an error.
+        OSError: if the connection breaks; TimeoutError if the answer takes too long.
+        ValueError: if what answers is no Docker Engine.
+
+    """
+    with closing(connection):
+        stream = _secured(connection, endpoint) if endpoint.tls else connection
+        with closing(stream):
+            prefix = "" if endpoint.scheme == "unix" else urlsplit(endpoint.host).path.rstrip("/")
+            head = (
+                f"GET {prefix}{path} HTTP/1.0\r\nHost: docker\r\nAccept: application/json\r\n\r\n"
+            )
+            stream.settimeout(limit.left())
+            stream.sendall(head.encode())
+            return _document(_read(stream, limit))
+
+
+def _read(stream: socket.socket, limit: Limit) -> bytes:
+    """Read to the end, which one who sends drop by drop does not put off."""
+    answer = bytearray()
+    while len(answer) <= MOST_BYTES:
+        stream.settimeout(limit.left())
+        part = stream.recv(2**16)
+        if not part:
+            return bytes(answer)
+        answer += part
+    raise ValueError("an answer without end")
+
+
+def _document(answer: bytes) -> dict[str, Any]:
+    head, _, body = answer.partition(b"\r\n\r\n")
+    words = head.split(b"\r\n", 1)[0].split(b" ", 2)
+    if not words[0].startswith(b"HTTP/") or len(words) < 2 or not words[1].isdigit():
+        raise ValueError("no HTTP")
+    status = int(words[1][:3])
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        document = None
+    if status != 200:
+        said = document.get("message") if isinstance(document, dict) else None
+        raise RefusedError(status, f"{said}" if said else f"HTTP status {status}")
+    if not isinstance(document, dict):
+        raise ValueError("no JSON object")
+    return document
+
+
+def _secured(connection: socket.socket, endpoint: Endpoint) -> socket.socket:
+    import ssl
+
+    assert endpoint.tls is not None
+    context = ssl.create_default_context(cafile=_file(endpoint.tls, "ca.pem"))
+    if not endpoint.tls.verify:
+        context.check_hostname = False
+        context.verify_mode = ssl.CERT_NONE
+    certificate = _file(endpoint.tls, "cert.pem")
+    if certificate:
+        context.load_cert_chain(certificate, _file(endpoint.tls, "key.pem"))
+    return context.wrap_socket(connection, server_hostname=endpoint.address[0])
+
+
+def _file(tls: Tls, name: str) -> str | None:
+    path: Path = tls.folder / name
+    return str(path) if path.exists() else None
