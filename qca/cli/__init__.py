@@ -26,6 +26,7 @@ _COMMANDS = {
     "down": "Stop and remove what `up` made.",
     "train": "Train here, in this process: what the container runs.",
     "estimate": "Predict the peak memory of a training.",
+    "report": "Write one HTML page about a run.",
 }
 
 

@@ -1,0 +1,59 @@
+"""`qca report`: one self-contained HTML page about a run."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import click
+
+from qca.cli.hosts import host_facts
+from qca.cli.options import facts_option
+from qca.config import load_config
+from qca.errors import LaunchError
+from qca.files import write_atomically
+
+
+@click.command()
+@click.argument("run")
+@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write here.  [default: report.html in the run folder]")
+@click.option(
+    "--runs",
+    type=click.Path(path_type=Path),
+    default=Path("runs"),
+    show_default=True,
+    help="Folder of the run folders.",
+)
+@click.option(
+    "-c",
+    "--config",
+    "config_file",
+    type=click.Path(path_type=Path),
+    help="Configuration file, for its [stack] table.  [default: qca.toml if it is there]",
+)
+@facts_option
+def report(
+    run: str, output: Path | None, runs: Path, config_file: Path | None, facts_file: Path | None
+) -> None:
+    """Write one self-contained HTML page about RUN, a name or the path of a run folder.
+
+    The page has the run's curves, its memory against the plan, pictures of the state, the plan
+    with its reasons, and what qca doctor says of this host. It loads nothing from a network,
+    and names of persons and machines are taken out of it.
+    """
+    try:
+        from qca.report.host import look_at
+        from qca.report.page import render_page
+        from qca.report.run import find_run, read_run
+    except ModuleNotFoundError as error:
+        raise LaunchError(
+            f"the report needs {error.name}, which is not installed here",
+            hint="pip install 'qca[report]'",
+        ) from None
+    folder = find_run(run, runs)
+    found = read_run(folder)
+    config = load_config(config_file)
+    if facts_file is None:
+        click.echo("Examining this host.", err=True)
+    host = look_at(host_facts(facts_file), config, found.config)
+    page = folder / "report.html" if output is None else output
+    write_atomically(page, render_page(found, host, datetime.now(UTC)))
+    click.echo(f"Wrote {page}.", err=True)

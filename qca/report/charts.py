@@ -1,0 +1,206 @@
+"""Curves as inline SVG.
+
+Colours are the page's own: each stands in the drawing as a near-black of its own, which is
+replaced by a CSS variable, so that the page's light and dark dress fit the drawings too.
+"""
+
+import io
+import logging
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Literal
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.backends.backend_svg import FigureCanvasSVG
+from matplotlib.figure import Figure
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from numpy.typing import NDArray
+
+Colour = Literal["ink", "muted", "rule", "a", "b", "c", "d", "e", "f"]
+_STAND_INS: dict[Colour, str] = {
+    name: f"#0000{number:02x}"
+    for number, name in enumerate(("ink", "muted", "rule", "a", "b", "c", "d", "e", "f"), 1)
+}
+SERIES: tuple[Colour, ...] = ("a", "b", "c", "d", "e", "f")
+
+# The column of a phone, and a third of the page on a desktop, are about as wide: drawn at this
+# size the letters are of the page's size at both. In CSS pixels.
+SMALL = (400, 240)
+WIDE = (1120, 300)
+
+# More points than this no screen shows; they would only make the page heavy.
+_POINTS = 700
+
+_LOOK = {
+    "svg.fonttype": "none",
+    "svg.hashsalt": "qca",  # the same run gives the same bytes
+    "font.size": 11.5,
+    "axes.linewidth": 0.8,
+    "xtick.major.size": 0,
+    "ytick.major.size": 0,
+    "ytick.minor.size": 0,
+}
+
+# The first drawing on a machine looks for fonts, and says so.
+logging.getLogger("matplotlib").setLevel(logging.ERROR)
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A line of a chart; `y` over `x`."""
+
+    label: str
+    x: Sequence[float]
+    y: Sequence[float]
+    colour: Colour = "a"
+    smooth: bool = False
+    """Draw the values pale, and their running median over them."""
+
+
+@dataclass(frozen=True)
+class Level:
+    """A horizontal line that the curves are to be compared with."""
+
+    label: str
+    y: float
+    colour: Colour = "ink"
+
+
+def draw(
+    name: str,
+    curves: Sequence[Curve],
+    *,
+    size: tuple[int, int] = SMALL,
+    levels: Sequence[Level] = (),
+    marks: Sequence[float] = (),
+    log: bool = False,
+    from_zero: bool = False,
+    unit: str = "",
+) -> str:
+    """Return the chart as an `<svg>` element.
+
+    Args:
+        name: makes the element's inner ids its own on the page.
+        curves: what is drawn; one of a single value is drawn as a dot.
+        size: width and height in CSS pixels.
+        levels: lines to compare with.
+        marks: values of x at which something happened.
+        log: a logarithmic scale, where all values are positive.
+        from_zero: whether the scale begins at zero.
+        unit: "bytes" for sizes, otherwise what stands after the numbers.
+
+    """
+    with mpl.rc_context(_LOOK):
+        figure = Figure(figsize=(size[0] / 72, size[1] / 72), dpi=72, layout="constrained")
+        figure.get_layout_engine().set(w_pad=0.02, h_pad=0.04)  # type: ignore[union-attr]
+        axes = figure.add_subplot()
+        for curve in curves:
+            _draw_curve(axes, curve)
+        for level in levels:
+            axes.axhline(level.y, color=_STAND_INS[level.colour], linewidth=1.2, linestyle=(0, (5, 3)))
+        for mark in marks:
+            axes.axvline(mark, color=_STAND_INS["muted"], linewidth=0.9, linestyle=(0, (1, 3)))
+        _scale(axes, curves, log=log, from_zero=from_zero, unit=unit, wide=size[0] > SMALL[0])
+        return _svg(figure, name, size)
+
+
+def positive(*curves: Sequence[float]) -> bool:
+    """Say whether a logarithmic scale can show these values, and shows more than a linear one."""
+    values = [value for curve in curves for value in curve]
+    return bool(values) and min(values) > 0 and max(values) / min(values) > 20
+
+
+def _draw_curve(axes: Axes, curve: Curve) -> None:
+    colour = _STAND_INS[curve.colour]
+    x, y = np.asarray(curve.x, float), np.asarray(curve.y, float)
+    if len(x) == 1:
+        axes.plot(x, y, color=colour, marker="o", markersize=5, linestyle="none")
+        return
+    window = len(x) // 25
+    smooth = curve.smooth and window >= 3
+    axes.plot(
+        *_thinned(x, y),
+        color=colour,
+        linewidth=0.8 if smooth else 1.7,
+        alpha=0.38 if smooth else 1.0,
+        solid_joinstyle="round",
+    )
+    if smooth:
+        axes.plot(*_thinned(x, _running_median(y, window)), color=colour, linewidth=2.2)
+
+
+def _thinned(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[NDArray, NDArray]:
+    """Return so many points that all peaks stay: of each stretch the lowest and the highest."""
+    if len(x) <= _POINTS:
+        return x, y
+    edges = np.linspace(0, len(x), _POINTS // 2 + 1).astype(int)
+    kept = [0, len(x) - 1]
+    for low, high in pairwise(edges):
+        kept += [low + int(np.argmin(y[low:high])), low + int(np.argmax(y[low:high]))]
+    chosen = np.unique(kept)
+    return x[chosen], y[chosen]
+
+
+def _running_median(y: NDArray[np.float64], window: int) -> NDArray[np.float64]:
+    half = window // 2
+    padded = np.pad(y, half, mode="edge")
+    windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * half + 1)
+    return np.median(windows, axis=1)
+
+
+def _scale(
+    axes: Axes, curves: Sequence[Curve], *, log: bool, from_zero: bool, unit: str, wide: bool
+) -> None:
+    values = [value for curve in curves for value in curve.y]
+    if log and values and min(values) > 0:
+        axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(numticks=6))
+        axes.yaxis.set_minor_formatter(NullFormatter())
+        if max(values) / min(values) < 100:  # powers of ten alone would be one label or two
+            axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=8))
+    else:
+        axes.yaxis.set_major_locator(MaxNLocator(5))
+        if from_zero:
+            axes.set_ylim(bottom=0)
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _tick(value, unit)))
+    axes.xaxis.set_major_locator(MaxNLocator(8 if wide else 5, integer=True))
+    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    axes.margins(x=0.015)
+    axes.set_xlabel("episode", color=_STAND_INS["muted"], loc="right")
+    axes.grid(axis="y", color=_STAND_INS["rule"], linewidth=0.8)
+    axes.set_axisbelow(True)
+    axes.tick_params(colors=_STAND_INS["muted"], which="both")
+    axes.spines[["top", "right", "left"]].set_visible(False)
+    axes.spines["bottom"].set_color(_STAND_INS["muted"])
+
+
+def _tick(value: float, unit: str) -> str:
+    if unit == "bytes":
+        for power, name in ((30, "GiB"), (20, "MiB"), (10, "KiB")):
+            if abs(value) >= 2**power:
+                return f"{value / 2**power:.4g} {name}"
+        return f"{value:.0f} B" if value else "0"
+    if value and abs(value) < 1e-3:
+        exponent = math.floor(math.log10(abs(value)))
+        return f"{value / 10**exponent:.3g}e{exponent}{unit}"
+    return f"{value:,.4g}{unit}".replace("-", "\N{MINUS SIGN}")
+
+
+def _svg(figure: Figure, name: str, size: tuple[int, int]) -> str:
+    out = io.StringIO()
+    FigureCanvasSVG(figure).print_svg(out, metadata={"Date": None, "Creator": None})
+    text = out.getvalue()
+    body = text[text.index("<svg") :]
+    body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
+    body = body[body.index(">") + 1 :]
+    body = re.sub(r'(id="|url\(#|href="#)', rf"\g<1>{name}-", body)
+    body = re.sub(r"font: ([\d.]+)px[^;\"]*", r"font-size: \1px", body)
+    for colour, stand_in in _STAND_INS.items():
+        body = body.replace(stand_in, f"var(--{colour})")
+    head = f'<svg viewBox="0 0 {size[0]} {size[1]}" aria-hidden="true" focusable="false">'
+    return head + re.sub(r"\s*\n\s*", "\n", body)
