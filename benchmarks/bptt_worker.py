@@ -8,18 +8,21 @@ import statistics
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors.torch import save_file
+from torch import Tensor, nn
 
 from qca.config import TrainConfig
 from qca.model.evolution import Evolution
-from qca.model.losses import LOSSES
-from qca.model.noise import Noise
+from qca.model.noise import CURRICULUM_EPISODES, Noise
 from qca.model.state import initial_state
-from qca.train.episode import adjoint_episode, plain_episode
+from qca.train.device import prepare_device
+from qca.train.episode import Between, Outcome, plain_episode
 from qca.train.memory import peak_memory, peak_resident_bytes
-from qca.train.trainer import new_model
+from qca.train.precision import HALF
+from qca.train.trainer import NotLearned, Trainer
 
 
 def main() -> None:
@@ -29,38 +32,28 @@ def main() -> None:
         torch.set_num_threads(request["threads"])
     if request["deterministic"]:
         torch.use_deterministic_algorithms(True)
-    # Strict float32 on both sides: no TF32 in convolutions or products.
-    torch.backends.fp32_precision = "ieee"  # pyright: ignore[reportAttributeAccessIssue]
     config = TrainConfig.model_validate(request["config"])
-    print(json.dumps(measure(config, request["repeats"], request["noise_rate"], request["save"])))
+    print(json.dumps(measure(config, request)))
 
 
-def measure(config: TrainConfig, repeats: int, noise_rate: float, save: str) -> dict[str, object]:
-    """Return times and peak of `repeats` episodes; the first episode's gradient goes to `save`.
+def measure(config: TrainConfig, request: dict[str, Any]) -> dict[str, Any]:
+    """Return times and peak of some episodes; the first one's gradient goes to a file.
 
     The first episode is not timed: it warms up what is warmed up once.
     """
-    device = torch.device(config.device)
     baseline = peak_resident_bytes()
-    evolution = Evolution(new_model(config).to(device), config.gamma, config.update)
-    optimizer = torch.optim.AdamW(evolution.parameters(), lr=config.learning_rate)
-    run = plain_episode if config.recompute == "none" else adjoint_episode
-    samples = range(config.batch_size)
-    psi = initial_state(config.seed, samples, d_state=config.d_state, grid=config.grid).to(device)
+    device = prepare_device(config, request["limit_bytes"])
+    trainer = (_Autocast if request["naive"] else Trainer)(config, device)
+    trainer.episodes = CURRICULUM_EPISODES  # from here on the noise is `max_noise`
     seconds: list[float] = []
-    for repeat in range(repeats + 1):
+    skipped = 0
+    for repeat in range(request["repeats"] + 1):
         begun = _now(device)
-        optimizer.zero_grad(set_to_none=True)
-        run(
-            evolution,
-            psi,
-            steps=config.steps,
-            loss=LOSSES[config.loss](),
-            disturb=Noise(config.seed, samples, noise_rate),
-        )
+        outcome = trainer.gradients(lambda: None)
         if repeat == 0:
-            _save_gradient(evolution, Path(save))
-        optimizer.step()
+            _save_gradient(trainer, Path(request["save"]))
+            loss = outcome.loss.item()
+        skipped += isinstance(trainer.learn(outcome), NotLearned)
         if repeat > 0:
             seconds.append(_now(device) - begun)
     memory = peak_memory(device)
@@ -70,16 +63,60 @@ def measure(config: TrainConfig, repeats: int, noise_rate: float, save: str) -> 
         "peak_bytes": memory.reserved or memory.used - baseline,
         "allocated_bytes": memory.used if memory.reserved else None,
         "reserved_bytes": memory.reserved,
+        "outside_bytes": _outside(device),
         "baseline_bytes": None if memory.reserved else baseline,
+        "loss": loss,
+        "skipped": skipped,
+        "eager_because": trainer.eager_because,
         "torch": torch.__version__,
         "threads": torch.get_num_threads(),
         "device_name": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
     }
 
 
-def _save_gradient(evolution: Evolution, path: Path) -> None:
-    named = evolution.model.named_parameters()
-    save_file({name: p.grad.cpu() for name, p in named if p.grad is not None}, path)
+class _Autocast(Trainer):
+    """What one would write instead: one autograd graph, torch's autocast for 16 bits."""
+
+    def gradients(self, between: Between) -> Outcome:
+        config, samples = self.config, self._samples()
+        psi = initial_state(config.seed, samples, d_state=config.d_state, grid=config.grid)
+        model = _Cast(self.model, HALF.get(config.precision), self.device.type)
+        self.model.zero_grad(set_to_none=True)
+        return plain_episode(
+            Evolution(model, config.gamma, config.update),
+            psi.to(self.device),
+            steps=config.steps,
+            loss=self.loss,
+            noise=Noise(config.seed, samples, config.max_noise).factor,
+            between=between,
+            scale=self._scale,
+        )
+
+
+class _Cast(nn.Module):
+    def __init__(self, model: nn.Module, dtype: torch.dtype | None, device: str) -> None:
+        super().__init__()
+        self.model, self.dtype, self.device = model, dtype, device
+
+    def forward(self, x: Tensor) -> Tensor:
+        if self.dtype is None:
+            return self.model(x)
+        with torch.autocast(self.device, self.dtype):
+            return self.model(x).float()
+
+
+def _save_gradient(trainer: Trainer, path: Path) -> None:
+    scale = trainer.loss_scale.factor if trainer.config.precision == "fp16" else 1.0
+    named = trainer.model.named_parameters()
+    save_file({name: p.grad.cpu() / scale for name, p in named if p.grad is not None}, path)
+
+
+def _outside(device: torch.device) -> int | None:
+    """Return what the process takes of the GPU beside its allocator; alone on the GPU only."""
+    if device.type != "cuda":
+        return None
+    free, total = torch.cuda.mem_get_info(device)
+    return total - free - torch.cuda.memory_reserved(device)
 
 
 def _now(device: torch.device) -> float:

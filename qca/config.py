@@ -26,8 +26,12 @@ DRAGONFLY_IMAGE = "docker.dragonflydb.io/dragonflydb/dragonfly:v1.40.0"
 Runtime = Literal["auto", "compose", "local"]
 Device = Literal["auto", "cpu", "cuda"]
 Profile = Literal["auto", "cpu", "default", "low-memory"]
-Precision = Literal["fp32"]
-Recompute = Literal["auto", "none", "step"]
+ResolvedPrecision = Literal["fp32", "tf32", "bf16", "fp16"]
+Precision = Literal["auto", ResolvedPrecision]
+ResolvedRecompute = Literal["none", "step", "two-level", "host"]
+Recompute = Literal["auto", ResolvedRecompute]
+ResolvedOptimizerState = Literal["device", "host"]
+OptimizerState = Literal["auto", ResolvedOptimizerState]
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 """A project or run name: what Compose accepts as a project name, and safe in a path."""
@@ -96,10 +100,14 @@ class TrainConfig(_Section):
     weight_decay: Annotated[float, Field(ge=0)] = 1e-5
     """Of AdamW."""
 
-    precision: Precision = "fp32"
-    """Number format of the model."""
+    precision: Precision = "auto"
+    """Numbers of the network: strict `fp32`, `tf32` (a GPU's products in 19 bits), `bf16`, `fp16`;
+    `auto` is fp32, or a 16-bit format where only that fits the budget."""
     recompute: Recompute = "auto"
-    """What backward recomputes: `none`, `step`, or `auto`: the fastest that fits the budget."""
+    """What backward recomputes: `none`, `step`, `two-level`, `host`, or `auto`: the fastest that
+    fits the budget."""
+    optimizer_state: OptimizerState = "auto"
+    """Where AdamW's moments live: `device`, `host`, or `auto`: on the device where they fit."""
     budget: Size | None = None
     """Device memory that the training may use; the GPU's free memory if not given."""
 

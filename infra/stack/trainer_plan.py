@@ -8,7 +8,15 @@ from pydantic import BaseModel, ConfigDict
 from infra.host.facts import Engine, Gpu, GpuDriver, HostFacts, Known
 from infra.host.gpu_access import gpu_access, gpu_of_the_training
 from infra.stack.reason import Reason, reason
-from qca.config import Config, TrainConfig, apply_profile
+from qca.config import (
+    Config,
+    ResolvedOptimizerState,
+    ResolvedPrecision,
+    ResolvedRecompute,
+    TrainConfig,
+    apply_profile,
+)
+from qca.memory.budget import host_bytes
 from qca.memory.plan import Choice, choose
 from qca.units import GIB, MIB, format_size
 
@@ -38,8 +46,9 @@ class TrainerPlan(BaseModel):
     profile: Literal["cpu", "default", "low-memory"]
     device: Literal["cpu", "cuda"]
     gpus: int
-    precision: Literal["fp32"]
-    recompute: Literal["none", "step"]
+    precision: ResolvedPrecision
+    recompute: ResolvedRecompute
+    optimizer_state: ResolvedOptimizerState
     batch_size: int
     predicted_peak_bytes: int
     context_bytes: int
@@ -63,14 +72,15 @@ def plan_trainer(
     profile, why_profile = _profile(config.train, device, gpu)
     train = apply_profile(config.train, profile)
     budget, why_budget = _budget(facts, train, device, gpu, store_bytes)
-    choice = choose(train, budget, recompute=train.recompute, device=device)
-    train = train.model_copy(update={"device": device, "recompute": choice.recompute})
+    choice = choose(train, budget, device=device, half=_half(gpu) if device == "cuda" else None)
+    train = choice.train.model_copy(update={"device": device})
     plan = TrainerPlan(
         profile=profile,
         device=device,
         gpus=1 if device == "cuda" else 0,
-        precision=train.precision,
+        precision=choice.precision,
         recompute=choice.recompute,
+        optimizer_state=choice.optimizer_state,
         batch_size=train.batch_size,
         predicted_peak_bytes=choice.estimate.predicted_peak_bytes,
         context_bytes=choice.estimate.context_bytes,
@@ -178,12 +188,25 @@ def _budget(
     return free, f"the host's available memory less {format_size(store_bytes)} for the store"
 
 
+def _half(gpu: Gpu | None) -> Literal["bf16", "fp16"] | None:
+    """Return the 16-bit format that the GPU computes in by itself."""
+    capability = gpu.compute_capability if gpu else None
+    if capability is None:
+        return None
+    # bfloat16 came with Ampere, 8.0; float16 arithmetic with 5.3 (CUDA C Programming Guide,
+    # "Arithmetic Instructions").
+    if capability >= (8, 0):
+        return "bf16"
+    return "fp16" if capability >= (5, 3) else None
+
+
 def _container_memory(device: str, choice: Choice) -> int:
     estimate = choice.estimate
     needed = float(estimate.predicted_peak_bytes + estimate.context_bytes)
     if device == "cuda":
-        checkpoint = estimate.breakdown.parameters + estimate.breakdown.optimizer
+        checkpoint = 3 * 4 * estimate.parameters  # the weights and their two moments, float32
         needed = CUDA_RESIDENT + 2 * checkpoint  # its tensors on the host, and their bytes
+        needed += host_bytes(choice.train, choice.recompute)
     return math.ceil(needed * CONTAINER_HEADROOM / (256 * MIB)) * 256 * MIB
 
 

@@ -31,6 +31,7 @@ _KEYS = (
     "max_noise",
     "precision",
     "recompute",
+    "optimizer_state",
     "budget",
 )
 
@@ -113,10 +114,10 @@ def _answer(
     train: TrainConfig, budget: int | None, device: Device, dimension: Dimension | None
 ) -> tuple[Choice, dict[str, Any] | None]:
     if dimension is None:
-        return choose(train, budget, recompute=train.recompute, device=device), None
+        return choose(train, budget, device=device), None
     if budget is None:
         raise click.UsageError(f"--solve {dimension} needs a --budget; no free GPU memory is seen.")
-    found = solve(train, budget, dimension, recompute=train.recompute, device=device)
+    found = solve(train, budget, dimension, device=device)
     return found.choice, {"dimension": dimension, "value": found.value}
 
 
@@ -132,6 +133,8 @@ def _document(choice: Choice, device: Device, solved: dict[str, Any] | None) -> 
         "fits": choice.fits,
         "device": device,
         "recompute": choice.recompute,
+        "precision": choice.precision,
+        "optimizer_state": choice.optimizer_state,
         "because": choice.because,
         **({"solved": solved} if solved else {}),
     }

@@ -5,7 +5,16 @@ import time
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from qca.train.metrics import CheckpointWritten, EpisodeRecord, Event, Finished, Started
+from qca.train.metrics import (
+    CheckpointWritten,
+    EpisodeRecord,
+    Event,
+    Finished,
+    Noted,
+    PlanChanged,
+    Skipped,
+    Started,
+)
 from qca.units import format_size
 
 # In a log file a line every few seconds is enough to see that it goes on.
@@ -67,6 +76,15 @@ class ProgressView:
                 self._episode(event)
             case Finished():
                 self.say(_ENDINGS[event.reason].format(event.episodes))
+            case Skipped():
+                self.say(f"Episode {event.episode} is skipped: {event.because}.")
+            case PlanChanged():
+                self.say(
+                    f"Out of memory; episode {event.episode} is made again with recompute "
+                    f"{event.recompute}, optimizer state on {event.optimizer_state}."
+                )
+            case Noted():
+                self.say(f"Note: {event.message}.")
             case CheckpointWritten():
                 pass  # the run folder is named at the end; a line each would hide the rest
 
@@ -80,7 +98,8 @@ class ProgressView:
         self.say(
             f"Training {event.run}: {event.parameters:,} parameters, "
             f"{event.grid}x{event.grid} cells, {event.steps} steps an episode, "
-            f"on {event.device}, recompute {event.recompute}{peak}."
+            f"on {event.device}{_processes(event)}, {event.precision}, "
+            f"recompute {event.recompute}{peak}."
         )
         for warning in event.warnings:
             self.say(f"Note: {warning}")
@@ -100,3 +119,7 @@ class ProgressView:
         if not self._console.is_terminal and (last or now - self._last_line >= _LINE_SECONDS):
             self._last_line = now
             self.say(f"episode {record.episode}/{self._episodes}  {numbers}")
+
+
+def _processes(event: Started) -> str:
+    return "" if event.processes == 1 else f" in {event.processes} processes"

@@ -50,6 +50,11 @@ _STOPPING = b"\nStopping after this step, with a checkpoint; Ctrl-C again stops 
     type=click.Path(path_type=Path),
     help="Dragonfly's flag file, which holds the store's password.",
 )
+@click.option(
+    "--init",
+    type=click.Path(path_type=Path),
+    help="Weights to begin with: safetensors, or saved with torch.save (no code in it is run).",
+)
 def train(
     config_file: Path | None,
     resume: bool,
@@ -57,6 +62,7 @@ def train(
     progress: str,
     store_url: str | None,
     store_flags: Path | None,
+    init: Path | None,
     **flags: Any,
 ) -> None:
     """Train here, in this process: what the container runs.
@@ -89,6 +95,7 @@ def train(
             resume=resume,
             stop=stop,
             on_event=on_event,
+            init=init,
             predicted_peak_bytes=_predicted_peak(chosen),
         )
     if interrupted.is_set():
@@ -110,7 +117,8 @@ def _trainer() -> Callable[..., object]:
 def _resolved(config: Config) -> TrainConfig:
     """Return the training with nothing left to `auto`; looks at the host only if needed."""
     given = config.train
-    if "auto" not in (given.profile, given.device, given.recompute):
+    autos = (given.profile, given.device, given.recompute, given.precision, given.optimizer_state)
+    if "auto" not in autos:
         return apply_profile(given, given.profile)
     from infra.stack.plan import plan
     from qca.cli.hosts import host_facts

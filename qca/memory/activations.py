@@ -5,18 +5,20 @@ The worst moment is one of a few, all of them on the way back through the last t
 - in the backward of a step's update, when its network's pass is still all there;
 - inside of the network's own backward, where the deepest layers add their weights'
   gradients, as large as the weights, to those that are there;
-- in the backward of the loss;
-- in the optimizer's step, when the episode's own memory is free again.
+- in the backward of the loss.
+
+(AdamW's step comes when the episode's own memory is free again, and works in place.)
 
 The last step's backward is the first of the episode: the gradients, dropped before it,
 are made as it goes. The step before it adds to gradients that are all there, with one
 state and, under `none`, one graph less.
 """
 
+import math
 from dataclasses import dataclass
-from itertools import pairwise
+from typing import NamedTuple
 
-from qca.config import TrainConfig
+from qca.config import ResolvedRecompute, TrainConfig
 from qca.memory.fields import (
     FIRST_UPDATES,
     LOSSES,
@@ -27,7 +29,7 @@ from qca.memory.fields import (
     Judged,
     state_bytes,
 )
-from qca.memory.layers import FLOAT, Node, Shape, backward_peak, kept_bytes, network
+from qca.memory.layers import FLOAT, HALF, Node, Shape, backward_peak, kept_bytes, network
 
 
 @dataclass(frozen=True)
@@ -45,7 +47,8 @@ class Episode:
     @classmethod
     def of(cls, train: TrainConfig) -> "Episode":
         """Read them from the configuration; noise counts if it will ever be applied."""
-        shape = Shape(train.grid, train.d_state, train.hidden_channels, train.batch_size)
+        element = HALF if train.precision in ("bf16", "fp16") else FLOAT
+        shape = Shape(train.grid, train.d_state, train.hidden_channels, train.batch_size, element)
         return cls(
             steps=train.steps,
             shape=shape,
@@ -91,7 +94,7 @@ class Episode:
         """
         given = step == 1  # its psi asks for no gradient
         peak = (self.first_update if given else self.update).peak
-        missing = sum(node.weights for node in self.nodes) if first else 0
+        missing = sum(node.gradient for node in self.nodes) if first else 0
         in_update = kept_bytes(self.nodes) + peak.bytes(self.shape) - missing
         # Held through the network's backward: the new state, the gradient that arrived at
         # it, and psi's from the update; the gradient of h goes into the network.
@@ -103,20 +106,49 @@ class Episode:
         return max(in_update, in_network) + factor
 
 
-def step_activations(train: TrainConfig) -> int:
-    """Return them for the plan `step`: one step's graph at a time."""
-    episode = Episode.of(train)
-    peak = episode.backward(train.steps, first=True)
+class Kept(NamedTuple):
+    """How many states a recompute plan has alive, the one in work included."""
+
+    at_last: int
+    """In the backward of the last step, the first that is made."""
+    at_most_later: int
+    """In the backward of those before it."""
+
+
+def kept_states(steps: int, plan: ResolvedRecompute, *, device: str) -> Kept:
+    """Return them for an episode of `steps` steps; see `qca.train.states`."""
+    if plan == "two-level":
+        interval = math.isqrt(steps - 1) + 1
+        segments = -(-steps // interval)
+        last = steps - (segments - 1) * interval
+        made_again = segments - 1 + interval - 1 if segments > 1 else 0
+        return Kept(segments + last - 1, max(segments + last - 2, made_again))
+    if plan == "host":
+        # On a CPU the host's memory is the device's: the buffer, and the copy in work.
+        return Kept(1, 1) if device == "cuda" else Kept(steps + 1, steps + 1)
+    return Kept(steps, steps - 1)
+
+
+def adjoint_need(
+    train: TrainConfig, plan: ResolvedRecompute, *, device: str
+) -> tuple[int, int]:
+    """Return states and activations of the plans that keep one step's graph at a time."""
+    episode, kept = Episode.of(train), kept_states(train.steps, plan, device=device)
+    state = state_bytes(episode.shape)
+    # Captured graphs add to gradients that are always there.
+    first = device == "cpu"
+    peak = kept.at_last * state + episode.backward(train.steps, first=first)
     if train.steps > 1:
-        peak = max(peak, episode.backward(train.steps - 1, first=False))
-    disturbed = episode.fields(episode.noise)
-    return episode.pulls + disturbed + peak
+        later = episode.backward(train.steps - 1, first=False)
+        peak = max(peak, kept.at_most_later * state + later)
+    states = max(kept) * state
+    return states, peak - states + episode.pulls + episode.fields(episode.noise)
 
 
 def plain_activations(train: TrainConfig) -> int:
     """Return them for the plan `none`: the graphs of all steps."""
     episode, steps = Episode.of(train), train.steps
-    missing = sum(node.weights for node in episode.nodes)
+    missing = sum(node.gradient for node in episode.nodes)
     # The last state; and with noise the first and those that the loss looks at, undisturbed.
     ends = episode.fields(1 + episode.noise * episode.moments)
     in_loss = episode.graphs(steps) - missing + episode.loss.peak(episode.moments, episode.shape)
@@ -127,15 +159,3 @@ def plain_activations(train: TrainConfig) -> int:
         earlier = episode.graphs(steps - 2)
         peak = max(peak, earlier + pulls + episode.backward(steps - 1, first=False, sums=True))
     return ends + max(in_loss, peak)
-
-
-def optimizer_activations(tensors: list[int], *, device: str) -> int:
-    """Return what AdamW's step holds beside its state; `tensors` are the parameters' elements.
-
-    Square roots of the second moments: torch.optim works on CUDA on all parameters at
-    once (`foreach`), elsewhere on one after the other, and there the root and its
-    quotient are alive together, beside the quotient of the parameter before.
-    """
-    if device == "cuda":
-        return FLOAT * sum(tensors)
-    return FLOAT * max(before + 2 * this for before, this in pairwise([0, *tensors]))

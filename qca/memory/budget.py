@@ -3,9 +3,11 @@
 The peak of an episode is the sum of six terms that a person can check one by one:
 
 ===========  =================================================================
-parameters   4 bytes for each, float32
-gradients    as large as the parameters
-optimizer    AdamW's two moments, and one step counter for each tensor
+parameters   4 bytes for each, float32; under bf16 and fp16 2 more, for the copy
+             that computes
+gradients    4 bytes for each parameter, float32
+optimizer    AdamW's two moments, and one step counter for each tensor; nothing where
+             they are kept in host memory
 states       the fields that the recompute plan keeps: 8 bytes for each component
 activations  what autograd keeps of the steps whose graph is alive, and what its
              backward needs beside them, at the worst moment
@@ -19,21 +21,18 @@ CUDA it is the driver's context; on a CPU the interpreter with torch and its lib
 from dataclasses import dataclass
 from typing import Literal
 
-from qca.config import TrainConfig
-from qca.memory.activations import (
-    Episode,
-    optimizer_activations,
-    plain_activations,
-    step_activations,
-)
+from qca.config import ResolvedRecompute, TrainConfig
+from qca.memory.activations import Episode, adjoint_need, plain_activations
 from qca.memory.allocator import rounding, winograd_workspace
-from qca.memory.fields import state_bytes
-from qca.memory.layers import FLOAT, parameter_shapes
+from qca.memory.fields import Fields, state_bytes
+from qca.memory.layers import FLOAT, HALF, parameter_shapes
 from qca.units import MIB
 
-Plan = Literal["none", "step"]
-PLANS: tuple[Plan, ...] = ("none", "step")
-"""Fastest first: `none` runs each step forward once, `step` twice."""
+HALF_PRECISIONS = ("bf16", "fp16")
+
+# What a captured step and its adjoint keep for ever, beside their pool: the state that goes
+# in, the one that comes out, the gradients of both, and a weight for each of the two.
+GRAPH_BUFFERS = Fields(4, 2)
 
 # NVIDIA's context with the kernels that are loaded: 621 MiB at the first tensor, 641 after a
 # training (NVML's free memory before and after, less what the allocator holds; H100, driver
@@ -72,7 +71,7 @@ class Breakdown:
 class Estimate:
     """A predicted peak, and the memory that the process takes beside it."""
 
-    recompute: Plan
+    recompute: ResolvedRecompute
     parameters: int
     """How many there are, not their bytes."""
     breakdown: Breakdown
@@ -99,32 +98,60 @@ def parameter_count(d_state: int, hidden_channels: int) -> int:
 
 
 def estimate(
-    train: TrainConfig, *, recompute: Plan, device: Literal["cpu", "cuda"] = "cuda"
+    train: TrainConfig,
+    *,
+    recompute: ResolvedRecompute,
+    device: Literal["cpu", "cuda"] = "cuda",
 ) -> Estimate:
-    """Predict the peak memory of one episode with its optimizer step, in float32."""
-    shape = Episode.of(train).shape
-    tensors = parameter_shapes(train.d_state, train.hidden_channels)
-    weights = FLOAT * sum(tensors)
+    """Predict the peak memory of one episode with its optimizer step.
+
+    An `auto` that is left in `train` means fp32, and the optimizer's state on the device.
+    """
+    episode = Episode.of(train)
+    shape, tensors = episode.shape, parameter_shapes(train.d_state, train.hidden_channels)
+    count = sum(tensors)
+    half = HALF * count if train.precision in HALF_PRECISIONS else 0
     state = state_bytes(shape)
-    episode = plain_activations(train) if recompute == "none" else step_activations(train)
-    # AdamW's step comes when the states but the first are free again.
-    optimizer = optimizer_activations(tensors, device=device)
-    activations = max(episode, optimizer - (train.steps - 1) * state)
+    if recompute == "none":
+        states, activations = train.steps * state, plain_activations(train)
+    else:
+        states, activations = adjoint_need(train, recompute, device=device)
     workspace = 0
     if device == "cuda":
-        # Its roots do not fit into the segments that the states leave behind.
-        moving = max(episode, optimizer)
+        moving = activations
+        if recompute != "none":
+            moving += GRAPH_BUFFERS.bytes(shape)
         workspace = moving - activations + winograd_workspace(shape)
-        workspace += rounding(tensors, states=train.steps, state=state, moving=moving)
+        workspace += rounding(tensors, states=states // state, state=state, moving=moving)
     breakdown = Breakdown(
-        parameters=weights,
-        gradients=weights,
-        optimizer=2 * weights + FLOAT * len(tensors),
-        states=train.steps * state,
+        parameters=FLOAT * count + half,
+        gradients=FLOAT * count,
+        optimizer=_optimizer(train, tensors, device),
+        states=states,
         activations=activations,
         workspace=workspace,
     )
-    return Estimate(recompute, sum(tensors), breakdown, _context(train, tensors, device))
+    return Estimate(recompute, count, breakdown, _context(train, tensors, device))
+
+
+def host_bytes(train: TrainConfig, recompute: ResolvedRecompute) -> int:
+    """Return what a training on a GPU keeps in the host's memory by plan."""
+    states = 0
+    if recompute == "host":
+        # torch's allocator of pinned memory rounds up to a power of two
+        # (aten/src/ATen/core/CachingHostAllocator.h).
+        states = 1 << (train.steps * state_bytes(Episode.of(train).shape) - 1).bit_length()
+    weights = FLOAT * parameter_count(train.d_state, train.hidden_channels)
+    return states + (4 * weights if train.optimizer_state == "host" else 0)
+
+
+def _optimizer(train: TrainConfig, tensors: list[int], device: str) -> int:
+    moments = 2 * FLOAT * sum(tensors) + FLOAT * len(tensors)
+    if train.optimizer_state != "host":
+        return moments
+    # In host memory it works on copies of weights and gradients. On a CPU that is the same
+    # memory: nothing is won.
+    return 0 if device == "cuda" else moments + 2 * FLOAT * sum(tensors)
 
 
 def _context(train: TrainConfig, tensors: list[int], device: str) -> int:
@@ -137,4 +164,5 @@ def _context(train: TrainConfig, tensors: list[int], device: str) -> int:
     """
     if device == "cuda":
         return CUDA_CONTEXT
-    return CPU_CONTEXT + step_activations(train) + 2 * FLOAT * max(tensors)
+    _, activations = adjoint_need(train, "step", device="cpu")
+    return CPU_CONTEXT + activations + 2 * FLOAT * max(tensors)

@@ -9,7 +9,7 @@ each say everything. They were counted with `qca.memory.measure.LiveBytes` aroun
 
 from typing import NamedTuple
 
-from qca.memory.layers import Shape
+from qca.memory.layers import FLOAT, Shape
 
 COMPLEX = 8  # complex64
 MOMENTS = 10  # the moments of an episode that a loss looks at: qca.model.losses.Loss.moments
@@ -24,7 +24,7 @@ class Fields(NamedTuple):
 
     def bytes(self, shape: Shape) -> int:
         """Return the size for a batch."""
-        return round(self.states * state_bytes(shape) + self.cells * shape.maps(1))
+        return round(self.states * state_bytes(shape) + self.cells * shape.numbers(1) * FLOAT)
 
 
 class Held(NamedTuple):

@@ -1,4 +1,9 @@
-"""What the GPU has free now, asked of NVML: no torch, no CUDA context."""
+"""What the GPUs have free now, and who holds the rest, asked of NVML: no torch, no CUDA context."""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+_T = TypeVar("_T")
 
 
 def free_gpu_memory() -> int | None:
@@ -6,6 +11,31 @@ def free_gpu_memory() -> int | None:
 
     Memory that the driver reserves for itself is not in the figure.
     """
+    return _ask(
+        lambda nvml, devices: max(
+            (int(nvml.nvmlDeviceGetMemoryInfo(one).free) for one in devices), default=None
+        )
+    )
+
+
+def gpu_memory_holders() -> list[tuple[int, int]]:
+    """Return the processes that compute on the GPUs with their bytes, the largest first.
+
+    Empty where NVML cannot tell; in a container it does not see processes outside.
+    """
+
+    def holders(nvml: Any, devices: list[Any]) -> list[tuple[int, int]]:
+        return [
+            (int(process.pid), int(process.usedGpuMemory or 0))
+            for device in devices
+            for process in nvml.nvmlDeviceGetComputeRunningProcesses(device)
+        ]
+
+    return sorted(_ask(holders) or [], key=lambda one: -one[1])
+
+
+def _ask(question: Callable[[Any, list[Any]], _T]) -> _T | None:
+    """Put a question to the library and its devices; None for whatever it refuses."""
     import pynvml  # loads the driver's library: only for a command that needs it
 
     try:
@@ -14,8 +44,7 @@ def free_gpu_memory() -> int | None:
         return None
     try:
         indices = range(pynvml.nvmlDeviceGetCount())
-        devices = [pynvml.nvmlDeviceGetHandleByIndex(index) for index in indices]
-        return max((int(pynvml.nvmlDeviceGetMemoryInfo(one).free) for one in devices), default=None)
+        return question(pynvml, [pynvml.nvmlDeviceGetHandleByIndex(index) for index in indices])
     except pynvml.NVMLError:
         return None
     finally:

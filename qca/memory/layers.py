@@ -2,13 +2,14 @@
 
 This is the layer table of `qca.model.unet` without torch. A forward pass is a list of
 `Node`; autograd walks it from the last to the first, and each node lets go of what it
-kept. All sizes are bytes of float32 unless they say otherwise.
+kept. All sizes are bytes, of the network's own number format unless they say otherwise.
 """
 
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 FLOAT = 4
+HALF = 2
 INDEX = 8  # max_pool2d keeps the place of each maximum as int64
 
 
@@ -23,6 +24,8 @@ class Node:
     """Storages kept for the backward of which this node's is the last to need them."""
     weights: int = 0
     """The gradient of its weights, which stands beside `.grad` until it is added to it."""
+    gradient: int = 0
+    """The bytes of its weights in `.grad`: float32, whatever the network computes in."""
     held: int = 0
     """Bytes that stay from this node's backward until the skip connection is used."""
     released: int = 0
@@ -38,10 +41,16 @@ class Shape:
     d_state: int
     hidden_channels: int
     batch_size: int
+    element: int = FLOAT
+    """Bytes of a number in the network: its activations, and its weights' gradients as they come."""
 
     def maps(self, channels: int, halvings: int = 0) -> int:
-        """Bytes of `channels` float32 feature maps after so many max-pools."""
-        return self.batch_size * channels * (self.grid >> halvings) ** 2 * FLOAT
+        """Bytes of `channels` feature maps after so many max-pools."""
+        return self.numbers(channels, halvings) * self.element
+
+    def numbers(self, channels: int, halvings: int = 0) -> int:
+        """Return how many numbers `channels` feature maps hold after so many max-pools."""
+        return self.batch_size * channels * (self.grid >> halvings) ** 2
 
 
 def groups(channels: int) -> int:
@@ -82,7 +91,7 @@ def network(shape: Shape) -> list[Node]:
         _up(shape, "up2", 4 * c, 2 * c, 1),
         Node("cat2", produced=0, held=high),
         *_block(shape, "conv_up2", 3 * c, c, 0),
-        Node("outc", shape.maps(c), weights=FLOAT * (c * field + field)),
+        Node("outc", shape.maps(c), **_weights(shape, c * field + field)),
     ]
 
 
@@ -100,18 +109,23 @@ def _block(
     for number, channels in enumerate((i, o)):
         into = shape.maps(channels, halvings)
         kept = into if fresh and number == 0 else 0
-        yield Node(f"{name}.{3 * number}", into, kept, weights=9 * channels * o * FLOAT)
-        yield Node(f"{name}.{3 * number + 1}", out, out + statistics, weights=2 * o * FLOAT)
+        yield Node(f"{name}.{3 * number}", into, kept, **_weights(shape, 9 * channels * o))
+        yield Node(f"{name}.{3 * number + 1}", out, out + statistics, **_weights(shape, 2 * o))
         yield Node(f"{name}.{3 * number + 2}", out, out)
 
 
 def _pool(shape: Shape, name: str, channels: int, halvings: int, released: int) -> Node:
     into = shape.maps(channels, halvings)
-    return Node(f"{name}.pool", into, into // 4 // FLOAT * INDEX, released=released)
+    indices = shape.numbers(channels, halvings + 1) * INDEX
+    return Node(f"{name}.pool", into, indices, released=released)
 
 
 def _up(shape: Shape, name: str, i: int, o: int, halvings: int) -> Node:
-    return Node(name, shape.maps(i, halvings), weights=(4 * i * o + o) * FLOAT)
+    return Node(name, shape.maps(i, halvings), **_weights(shape, 4 * i * o + o))
+
+
+def _weights(shape: Shape, count: int) -> dict[str, int]:
+    return {"weights": count * shape.element, "gradient": count * FLOAT}
 
 
 def kept_bytes(nodes: list[Node]) -> int:
@@ -137,12 +151,14 @@ def backward_peak(
             weights' gradients, with both and the sum alive; it may do so in place.
 
     """
-    missing = sum(node.weights for node in nodes) if first else 0
+    missing = sum(node.gradient for node in nodes) if first else 0
     alive, arrived, peak = kept_bytes(nodes) - missing, gradient, 0
     for node in reversed(nodes):
         added = 2 * node.weights if sums else node.weights
+        if first and node.weights != node.gradient:
+            added += node.gradient  # made of the one in half precision, with both alive
         skip_sum = node.produced if node.released else 0
         peak = max(peak, alive + arrived + node.produced + added + skip_sum)
-        alive += node.held - node.kept - node.released + (node.weights if first else 0)
+        alive += node.held - node.kept - node.released + (node.gradient if first else 0)
         arrived = node.produced
     return peak

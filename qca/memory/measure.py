@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
@@ -68,24 +68,29 @@ class LiveBytes(TorchDispatchMode):
 
 
 def peak_of_training(
-    train: TrainConfig, episode: Callable[..., Any], *, foreach: bool = False
+    train: TrainConfig,
+    episode: Callable[..., Any],
+    *,
+    compute: Callable[[UNetUnitary], nn.Module] = lambda model: model,
+    **how: Any,
 ) -> int:
     """Return the most bytes that are alive at once while `train` trains, on fake tensors.
 
-    `episode` is the one to measure, from `qca.train.episode`. One iteration is made, with
-    the optimizer's state there from the beginning, as in all but a training's first.
-    `foreach` is how AdamW works on CUDA.
+    `episode` is the one to measure, from `qca.train.episode`, called with `how` as well;
+    `compute` makes of the model what computes, for example a copy in half precision. One
+    iteration is made, with the optimizer's state there from the beginning, as in all but a
+    training's first.
     """
     with FakeTensorMode(), LiveBytes() as live:
         model = UNetUnitary(train.d_state, train.hidden_channels)
-        evolution = Evolution(model, train.gamma, train.update)
-        optimizer = _running(torch.optim.AdamW(model.parameters(), foreach=foreach))
+        evolution = Evolution(compute(model), train.gamma, train.update)
+        optimizer = _running(torch.optim.AdamW(model.parameters(), fused=True))
         shape = (train.batch_size, train.d_state, train.grid, train.grid)
         psi = torch.empty(shape, dtype=torch.complex64)
-        disturb = _noise if train.max_noise >= SMALLEST_NOISE else _no_noise
+        noise = _noise if train.max_noise >= SMALLEST_NOISE else _no_noise
         loss = LOSSES[train.loss]()
         live.restart_peak()
-        episode(evolution, psi, steps=train.steps, loss=loss, disturb=disturb)
+        episode(evolution, psi, steps=train.steps, loss=loss, noise=noise, **how)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
     return live.peak
@@ -104,9 +109,9 @@ def _running(optimizer: torch.optim.AdamW) -> torch.optim.AdamW:
 
 
 def _noise(psi: Tensor, step: int) -> Tensor:
-    """Disturb as `qca.model.noise.Noise` does, which draws real numbers."""
-    return psi * torch.empty_like(psi)
+    """Return a factor as `qca.model.noise.Noise` does, which draws real numbers."""
+    return torch.empty_like(psi)
 
 
-def _no_noise(psi: Tensor, step: int) -> Tensor:
-    return psi
+def _no_noise(psi: Tensor, step: int) -> None:
+    pass

@@ -1,23 +1,38 @@
 """Choose how an episode is recomputed, or how large a training may be, for a budget."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from qca.config import Recompute, TrainConfig
-from qca.errors import PlanError
-from qca.memory.budget import PLANS, Estimate, Plan, estimate
+from qca.config import (
+    ResolvedOptimizerState,
+    ResolvedPrecision,
+    ResolvedRecompute,
+    TrainConfig,
+)
+from qca.errors import InputError, PlanError
+from qca.memory.budget import HALF_PRECISIONS, Estimate, estimate
 from qca.units import format_size
 
 Device = Literal["cpu", "cuda"]
 Dimension = Literal["batch", "grid", "steps"]
 
+# In the order of preference, and of need but for `none`.
+PLANS: dict[Device, tuple[ResolvedRecompute, ...]] = {
+    "cpu": ("none", "step", "two-level"),
+    "cuda": ("none", "step", "two-level", "host"),
+}
+
 
 @dataclass(frozen=True)
 class Choice:
-    """A recompute plan for a budget, with the sentence that says why."""
+    """How to run a training within a budget, with the sentence that says why."""
 
-    recompute: Plan
+    train: TrainConfig
+    """With precision, recompute and optimizer_state resolved."""
+    recompute: ResolvedRecompute
+    precision: ResolvedPrecision
+    optimizer_state: ResolvedOptimizerState
     estimate: Estimate
     budget_bytes: int | None
     fits: bool | None
@@ -25,29 +40,117 @@ class Choice:
     because: str
 
 
+class _Candidate(NamedTuple):
+    recompute: ResolvedRecompute
+    precision: ResolvedPrecision
+    optimizer_state: ResolvedOptimizerState
+    estimate: Estimate
+
+
 def choose(
     train: TrainConfig,
     budget: int | None,
     *,
-    recompute: Recompute = "auto",
     device: Device = "cuda",
+    half: Literal["bf16", "fp16"] | None = None,
 ) -> Choice:
-    """Return the plan to run `train` with: the given one, or the fastest that fits `budget`.
+    """Return how to run `train`: as it says, and where it says `auto`, the first that fits.
 
-    Where nothing fits, it is the plan that needs least, with `fits` False; where the
-    budget is unknown, `auto` takes that plan too.
+    float32 with the optimizer on the device comes first, with more and more recomputation;
+    then the optimizer's state goes to host memory; last comes `half`, the 16-bit format that
+    the card has, if any. The batch and the model stay as they are.
+
+    Where nothing fits, it is the candidate that needs least, with `fits` False.
+
+    Raises:
+        InputError: for a combination that would not train well.
+
     """
-    plans: tuple[Plan, ...] = PLANS if recompute == "auto" else (recompute,)
-    estimates = [estimate(train, recompute=plan, device=device) for plan in plans]
-    least = min(estimates, key=lambda one: one.total_bytes)
+    _check(train)
+    candidates = list(_candidates(train, device, half))
     if budget is None:
-        why = f"the budget is unknown; {_need(least)}"
-        return Choice(least.recompute, least, None, None, why)
-    for found in estimates:
-        if found.fits(budget):
-            return Choice(found.recompute, found, budget, True, _why(found, budget, estimates))
+        found = next((one for one in candidates if one.recompute == "step"), candidates[0])
+        why = f"the budget is unknown; {_need(found)}"
+        return _choice(train, found, None, None, why)
+    for found in candidates:
+        if found.estimate.fits(budget):
+            return _choice(train, found, budget, True, _why(found, budget, candidates))
+    least = min(candidates, key=lambda one: one.estimate.total_bytes)
     why = f"{_need(least)}, more than the budget of {format_size(budget)}"
-    return Choice(least.recompute, least, budget, False, why)
+    return _choice(train, least, budget, False, why)
+
+
+def next_cheaper(train: TrainConfig, *, device: Device) -> tuple[TrainConfig, Estimate] | None:
+    """Return the same training under the plan that needs a little less; None if none does.
+
+    The precision stays: another would change what is computed.
+    """
+    recompute = "none" if train.recompute == "auto" else train.recompute
+    now = estimate(train, recompute=recompute, device=device).total_bytes
+    free = train.model_copy(update={"recompute": "auto", "optimizer_state": "auto"})
+    cheaper = [
+        one for one in _candidates(free, device, None) if one.estimate.total_bytes < now
+    ]
+    if not cheaper:
+        return None
+    found = max(cheaper, key=lambda one: one.estimate.total_bytes)
+    return _resolved(train, found), found.estimate
+
+
+def _check(train: TrainConfig) -> None:
+    if train.precision in HALF_PRECISIONS and train.recompute == "none":
+        raise InputError(
+            f"precision {train.precision} with recompute none would add up the gradients of "
+            f"{train.steps} steps in 16 bits",
+            hint="Use --recompute step, which adds them up in float32.",
+        )
+
+
+def _candidates(
+    train: TrainConfig, device: Device, half: Literal["bf16", "fp16"] | None
+) -> Iterator[_Candidate]:
+    """Yield every way to run `train`, in the order of preference."""
+    precisions: tuple[ResolvedPrecision, ...] = ("fp32", half) if half else ("fp32",)
+    if train.precision != "auto":
+        precisions = (train.precision,)
+    places: tuple[ResolvedOptimizerState, ...] = ("device", "host")
+    if train.optimizer_state != "auto":
+        places = (train.optimizer_state,)
+    elif device == "cpu":
+        places = ("device",)
+    plans = PLANS[device] if train.recompute == "auto" else (train.recompute,)
+    for precision in precisions:
+        for place in places:
+            for plan in plans:
+                if plan == "none" and precision in HALF_PRECISIONS:
+                    continue
+                chosen = {"precision": precision, "optimizer_state": place}
+                needs = estimate(train.model_copy(update=chosen), recompute=plan, device=device)
+                yield _Candidate(plan, precision, place, needs)
+
+
+def _choice(
+    train: TrainConfig, found: _Candidate, budget: int | None, fits: bool | None, because: str
+) -> Choice:
+    return Choice(
+        train=_resolved(train, found),
+        recompute=found.recompute,
+        precision=found.precision,
+        optimizer_state=found.optimizer_state,
+        estimate=found.estimate,
+        budget_bytes=budget,
+        fits=fits,
+        because=because,
+    )
+
+
+def _resolved(train: TrainConfig, found: _Candidate) -> TrainConfig:
+    chosen = {
+        "recompute": found.recompute,
+        "precision": found.precision,
+        "optimizer_state": found.optimizer_state,
+    }
+    return train.model_copy(update=chosen)
 
 
 class Solution(NamedTuple):
@@ -63,7 +166,6 @@ def solve(
     budget: int,
     dimension: Dimension,
     *,
-    recompute: Recompute = "auto",
     device: Device = "cuda",
 ) -> Solution:
     """Return the largest value of one dimension of `train` that fits `budget` bytes.
@@ -79,7 +181,7 @@ def solve(
 
     def at(count: int) -> Choice:
         resized = train.model_copy(update={field: count * unit})
-        return choose(resized, budget, recompute=recompute, device=device)
+        return choose(resized, budget, device=device)
 
     if not (smallest := at(1)).fits:
         raise PlanError(
@@ -108,15 +210,25 @@ def _largest(holds: Callable[[int], bool], limit: int) -> int:
     return low
 
 
-def _need(found: Estimate) -> str:
-    peak, context = format_size(found.predicted_peak_bytes), format_size(found.context_bytes)
-    return f"recompute plan `{found.recompute}` needs {peak} and {context} of context"
+def _need(found: _Candidate) -> str:
+    needs = found.estimate
+    peak, context = format_size(needs.predicted_peak_bytes), format_size(needs.context_bytes)
+    return f"{_how(found)} needs {peak} and {context} of context"
 
 
-def _why(found: Estimate, budget: int, estimates: list[Estimate]) -> str:
-    faster = estimates[: estimates.index(found)]
-    lacking = "".join(
-        f"; the faster `{one.recompute}` would need {format_size(one.total_bytes)}"
-        for one in faster
-    )
+def _how(found: _Candidate) -> str:
+    moments = ", AdamW's moments in host memory," if found.optimizer_state == "host" else ""
+    precision = f" in {found.precision}" if found.precision != "fp32" else ""
+    return f"recompute plan `{found.recompute}`{precision}{moments}"
+
+
+def _why(found: _Candidate, budget: int, candidates: list[_Candidate]) -> str:
+    tried = candidates[: candidates.index(found)]
+    lacking = ""
+    if tried:
+        least = min(tried, key=lambda one: one.estimate.total_bytes)
+        lacking = (
+            f"; what is preferred to it would need {format_size(least.estimate.total_bytes)} "
+            f"or more ({_how(least)})"
+        )
     return f"{_need(found)}, within the budget of {format_size(budget)}{lacking}"

@@ -26,7 +26,7 @@ def noise_rate(max_noise: float, episodes_done: int) -> float:
 
 @dataclass(frozen=True)
 class Noise:
-    """The noise of one episode: call it with a state and the step that is about to be made.
+    """The noise of one episode: a state before a step is multiplied with its `factor`.
 
     Phase flip: each cell, with probability `rate`, gets an independent random phase per
     component. Bit flip: with probability 0.2 a step also negates each cell with
@@ -40,11 +40,21 @@ class Noise:
 
     def __call__(self, psi: Tensor, step: int) -> Tensor:
         """Return psi, complex (B, d_state, H, W), disturbed as it is before step `step`."""
+        factor = self.factor(psi, step)
+        return psi if factor is None else psi * factor
+
+    def factor(self, psi: Tensor, step: int) -> Tensor | None:
+        """Return what a state like psi is multiplied with before step `step`; None for no noise."""
         if self.rate < _SMALLEST_RATE:
-            return psi
+            return None
         shape = (psi.shape[1], psi.shape[2], psi.shape[3])
-        factors = np.stack([self._factor(sample, step, shape) for sample in self.samples])
-        return psi * torch.from_numpy(factors).to(psi.device)
+        drawn = np.stack([self._factor(sample, step, shape) for sample in self.samples])
+        factor = torch.from_numpy(drawn)
+        if psi.device.type == "cuda":
+            # From pinned memory the copy waits for nothing: the host draws the next step's
+            # noise while the device still works.
+            return factor.pin_memory().to(psi.device, non_blocking=True)
+        return factor
 
     def _factor(self, sample: int, step: int, shape: tuple[int, int, int]) -> np.ndarray:
         """Return what one sample's state is multiplied with: unit complex (d_state, H, W)."""

@@ -4,6 +4,7 @@ import torch
 
 from qca.config import TrainConfig
 from qca.errors import LaunchError
+from qca.train.ranks import local_rank
 
 
 def prepare_device(config: TrainConfig, predicted_peak_bytes: int | None) -> torch.device:
@@ -15,7 +16,7 @@ def prepare_device(config: TrainConfig, predicted_peak_bytes: int | None) -> tor
     convolution; held to 2 GiB it was as fast (measured on an H100, torch 2.11).
 
     Raises:
-        LaunchError: the device is not there.
+        LaunchError: the device is not there, or has no such precision.
 
     """
     there = torch.cuda.is_available()
@@ -25,10 +26,22 @@ def prepare_device(config: TrainConfig, predicted_peak_bytes: int | None) -> tor
             hint="Run `qca doctor`, or train with --device cpu.",
         )
     if config.device == "cpu" or not there:
+        if config.precision == "tf32":
+            raise LaunchError(
+                "a CPU has no tf32", hint="Use --precision fp32, or a GPU of Ampere or later."
+            )
         return torch.device("cpu")
-    device = torch.device("cuda", torch.cuda.current_device())
-    # Convolutions would otherwise round to TF32, which is not what `fp32` promises.
-    torch.backends.cudnn.conv.fp32_precision = "ieee"  # pyright: ignore[reportAttributeAccessIssue]
+    if local_rank() >= torch.cuda.device_count():
+        raise LaunchError(
+            f"process {local_rank()} has no GPU: torch sees {torch.cuda.device_count()}",
+            hint="Start at most one process for each GPU.",
+        )
+    torch.cuda.set_device(local_rank())
+    device = torch.device("cuda", local_rank())
+    # Without it convolutions round to TF32 on their own, which is not what `fp32` promises.
+    products = "tf32" if config.precision == "tf32" else "ieee"
+    torch.backends.cudnn.conv.fp32_precision = products  # pyright: ignore[reportAttributeAccessIssue]
+    torch.backends.cuda.matmul.fp32_precision = products  # pyright: ignore[reportAttributeAccessIssue]
     if predicted_peak_bytes is not None:
         total = torch.cuda.get_device_properties(device).total_memory
         torch.cuda.set_per_process_memory_fraction(min(1.0, predicted_peak_bytes / total), device)

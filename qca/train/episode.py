@@ -1,9 +1,10 @@
 """An episode and its gradient: many steps from a state, a loss, and back through all of them.
 
 `plain_episode` leaves it to autograd, which keeps what every step needs. `adjoint_episode`
-keeps only the states: back through time it makes one step again at a time, with gradients,
-and passes the state's gradient on to the step before. At any moment one step's graph is
-alive. Both add the same numbers in the same order.
+keeps only states, as many as its recompute plan says (see `states`): back through time it
+makes one step again at a time, with gradients, and passes the state's gradient on to the
+step before. At any moment one step's graph is alive. Both add the same numbers in the same
+order.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,9 +15,12 @@ from torch import Tensor
 
 from qca.model.evolution import Evolution, Step, cell_weight
 from qca.model.losses import Loss, energy
+from qca.train.machine import EagerSteps, Pull, Steps
+from qca.train.states import OnDevice, States
 
-Disturb = Callable[[Tensor, int], Tensor]
-"""What happens to a state before step number t, for example `Noise`; the same when asked again."""
+NoiseFactor = Callable[[Tensor, int], Tensor | None]
+"""What a state is multiplied with before step number t, for example `Noise.factor`; the same
+when asked again. None is no noise."""
 
 Between = Callable[[], None]
 """Called between two steps, on the way back too; may raise to give the episode up."""
@@ -32,7 +36,7 @@ class Outcome(NamedTuple):
 
 
 class Episode(Protocol):
-    """Both kinds of episode are called like this."""
+    """Both kinds of episode can be called like this."""
 
     def __call__(
         self,
@@ -41,15 +45,19 @@ class Episode(Protocol):
         *,
         steps: int,
         loss: Loss,
-        disturb: Disturb = ...,
+        noise: NoiseFactor = ...,
         between: Between = ...,
+        scale: float = ...,
     ) -> Outcome:
-        """Run from `psi`, complex (B, d_state, H, W); add to each parameter's `.grad`."""
+        """Run from `psi`, complex (B, d_state, H, W); add to each parameter's `.grad`.
+
+        The gradients are those of the loss times `scale`; the outcome is not scaled.
+        """
         ...
 
 
-def _undisturbed(psi: Tensor, step: int) -> Tensor:
-    return psi
+def no_noise(psi: Tensor, step: int) -> None:
+    """Return the factor of a step without noise."""
 
 
 def _nothing() -> None:
@@ -62,14 +70,16 @@ def plain_episode(
     *,
     steps: int,
     loss: Loss,
-    disturb: Disturb = _undisturbed,
+    noise: NoiseFactor = no_noise,
     between: Between = _nothing,
+    scale: float = 1.0,
 ) -> Outcome:
     """Run an episode with one autograd graph over all its steps."""
     start, moments = _energy_of(psi), loss.looks_at(steps)
     seen: dict[int, Step] = {}
     for t in range(steps):
-        step = evolution.advance(disturb(psi, t))
+        factor = noise(psi, t)
+        step = evolution.advance(psi if factor is None else psi * factor)
         psi = step.psi
         if psi.requires_grad:
             psi.register_hook(lambda gradient: between())
@@ -77,7 +87,7 @@ def plain_episode(
             seen[t + 1] = step
         between()
     total, outcome = _judge(loss, start, [seen[moment] for moment in moments])
-    total.backward()
+    (total if scale == 1 else total * scale).backward()
     return outcome
 
 
@@ -87,89 +97,87 @@ def adjoint_episode(
     *,
     steps: int,
     loss: Loss,
-    disturb: Disturb = _undisturbed,
+    noise: NoiseFactor = no_noise,
     between: Between = _nothing,
+    scale: float = 1.0,
+    states: States | None = None,
+    machine: Steps | None = None,
 ) -> Outcome:
-    """Run an episode that keeps its states, and one step's graph at a time on the way back."""
-    start, moments = _energy_of(psi), loss.looks_at(steps)
-    states, seen = _walk(evolution, psi, steps, frozenset(moments), disturb, between)
-    outcome, pulls = _pulls(loss, start, seen)
-    seen.clear()
-    gradient: Tensor | None = None
-    for t in reversed(range(steps)):
-        gradient = _step_back(evolution, states.pop(), t, disturb, gradient, pulls.pop(t + 1, None))
+    """Run an episode that keeps states, and one step's graph at a time on the way back.
+
+    Args:
+        evolution: the step.
+        psi: the state before the first step.
+        steps: how many to make.
+        loss: what is differentiated.
+        noise: see `NoiseFactor`.
+        between: see `Between`.
+        scale: factor of the gradients.
+        states: where the states are kept; on the device if not given.
+        machine: how a step is made and differentiated; eagerly if not given.
+
+    """
+    states = states or OnDevice()
+    machine = machine or EagerSteps(evolution)
+    start, moments = _energy_of(psi), frozenset(loss.looks_at(steps))
+
+    def ahead(psi: Tensor, t: int) -> Tensor:
+        again = machine.ahead(psi, noise(psi, t)).psi
         between()
+        return again
+
+    try:
+        seen = _walk(machine, psi, steps, moments, noise, between, states)
+        outcome, pulls = _pulls(loss, start, seen, scale)
+        seen.clear()
+        gradient: Tensor | None = None
+        for t in reversed(range(steps)):
+            state = states.take(t, ahead)
+            pull = pulls.pop(t + 1, Pull(None, None))
+            if gradient is not None:
+                pull = Pull(gradient if pull.psi is None else gradient + pull.psi, pull.weight)
+            # The first state is given: nothing asks for its gradient.
+            gradient = machine.back(state, noise(state, t), pull, wanted=t > 0)
+            between()
+    finally:
+        states.clear()
     return outcome
 
 
-@torch.no_grad()
 def _walk(
-    evolution: Evolution,
+    machine: Steps,
     psi: Tensor,
     steps: int,
     moments: frozenset[int],
-    disturb: Disturb,
+    noise: NoiseFactor,
     between: Between,
-) -> tuple[list[Tensor], dict[int, Step]]:
-    """Return the state before each step, and the steps that the loss looks at."""
-    states: list[Tensor] = []
+    states: States,
+) -> dict[int, Step]:
+    """Keep the states, and return the steps that the loss looks at."""
     seen: dict[int, Step] = {}
     for t in range(steps):
-        states.append(psi.detach())
-        step = evolution.advance(disturb(psi, t))
+        states.keep(t, psi.detach())
+        step = machine.ahead(psi, noise(psi, t))
         psi = step.psi
         if t + 1 in moments:
             seen[t + 1] = step
         between()
-    return states, seen
+    return seen
 
 
-class _Pull(NamedTuple):
-    """The loss's own gradient at one moment; None where it does not look."""
-
-    psi: Tensor | None
-    weight: Tensor | None
-
-
-def _pulls(loss: Loss, start: Tensor, seen: Mapping[int, Step]) -> tuple[Outcome, dict[int, _Pull]]:
+def _pulls(
+    loss: Loss, start: Tensor, seen: Mapping[int, Step], scale: float
+) -> tuple[Outcome, dict[int, Pull]]:
+    """Return the loss's own gradient at each moment that it looks at."""
     leaves = {
         moment: Step(*(part.detach().requires_grad_() for part in step))
         for moment, step in seen.items()
     }
     total, outcome = _judge(loss, start, list(leaves.values()))
+    total = total if scale == 1 else total * scale
     flat = [part for leaf in leaves.values() for part in leaf]
     gradients = iter(torch.autograd.grad(total, flat, allow_unused=True))
-    return outcome, {moment: _Pull(next(gradients), next(gradients)) for moment in leaves}
-
-
-def _step_back(
-    evolution: Evolution,
-    state: Tensor,
-    t: int,
-    disturb: Disturb,
-    gradient: Tensor | None,
-    pull: _Pull | None,
-) -> Tensor | None:
-    """Make step t again, go back through it, and return the gradient of the state before it.
-
-    The step's graph is gone when this returns.
-    """
-    state.requires_grad_(t > 0)  # the first state is given: nothing asks for its gradient
-    _pull_back(evolution.advance(disturb(state, t)), gradient, pull)
-    return state.grad
-
-
-def _pull_back(step: Step, gradient: Tensor | None, pull: _Pull | None) -> None:
-    """Go back through one step's graph, from the later steps' gradient and the loss's own."""
-    pull = pull or _Pull(None, None)
-    if gradient is not None and pull.psi is not None:
-        gradient = gradient + pull.psi
-    elif gradient is None:
-        gradient = pull.psi
-    roots = [(step.psi, gradient), (step.weight, pull.weight)]
-    given = [(root, pulled) for root, pulled in roots if pulled is not None]
-    if given:
-        torch.autograd.backward([root for root, _ in given], [pulled for _, pulled in given])
+    return outcome, {moment: Pull(next(gradients), next(gradients)) for moment in leaves}
 
 
 def _judge(loss: Loss, start: Tensor, seen: list[Step]) -> tuple[Tensor, Outcome]:

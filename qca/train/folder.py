@@ -4,6 +4,7 @@
 
     runs/RUN/config.json     the TrainConfig
              metrics.jsonl   one line an episode, see `metrics`
+             events.jsonl    what else happened, see `journal`
              checkpoints/    see `checkpoint`
              lock            held while a trainer works here
              heartbeat       touched every few seconds, see `health`
@@ -33,6 +34,7 @@ CHANGEABLE = frozenset(
         "profile",  # only a source of other values
         "device",
         "recompute",
+        "optimizer_state",
         "budget",
         "episodes",
         "checkpoint_every",

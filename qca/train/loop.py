@@ -6,18 +6,22 @@ event, and leaves a folder from which it can go on as if it had never stopped.
 
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Literal, Protocol
 
 import torch
 
 from qca.config import TrainConfig
 from qca.errors import InputError, PlanError
+from qca.memory.plan import next_cheaper
 from qca.train import checkpoint as checkpoints
+from qca.train.checkpoint import Checkpoint, read_weights
 from qca.train.device import prepare_device
+from qca.train.episode import Outcome
 from qca.train.folder import RunFolder, check_same
-from qca.train.memory import peak_memory
+from qca.train.memory import is_refused_memory, memory_holders, peak_memory
 from qca.train.metrics import (
     CheckpointWritten,
     EpisodeRecord,
@@ -25,9 +29,18 @@ from qca.train.metrics import (
     Finish,
     Finished,
     MetricsLog,
+    Noted,
+    PlanChanged,
+    Skipped,
     Started,
 )
-from qca.train.trainer import Learned, Trainer
+from qca.train.ranks import joined
+from qca.train.trainer import Learned, NotLearned, Trainer
+from qca.units import format_size
+
+# A plan that was refused is followed by cheaper ones, but not for ever: whoever takes the
+# card's memory from under a training three times will do so again.
+PLANS_TRIED_AFTER_A_REFUSAL = 3
 
 
 class Stop(Protocol):
@@ -48,6 +61,7 @@ def train(
     resume: bool,
     stop: Stop,
     on_event: OnEvent,
+    init: Path | None = None,
     predicted_peak_bytes: int | None = None,
 ) -> Finish:
     """Train in `run_dir`, report each event, and return why it ended.
@@ -60,68 +74,116 @@ def train(
             Without it, a folder that already holds a training is refused.
         stop: looked at between any two steps. Once set, the episode in progress is given
             up, a checkpoint of the whole ones is written, and "stopped" is returned.
+            Several processes look between two episodes.
         on_event: called with each event, in this thread.
+        init: weights to begin with, a safetensors file; a run that goes on has its own.
         predicted_peak_bytes: reported; on CUDA the allocator is held to it.
 
     Raises:
         InputError: the folder is in use for another run or another configuration.
         LaunchError: another trainer holds the folder, or there is no such device.
-        PlanError: the device has not enough memory.
+        PlanError: the device has not enough memory, under cheaper plans neither.
         CheckpointError: something cannot be written or read back.
-        QcaError: the loss or its gradient is not finite.
+        QcaError: the loss or its gradient is not finite, several episodes in a row.
 
     """
     device = prepare_device(config, predicted_peak_bytes)
-    folder = RunFolder(run_dir)
-    with folder.hold(), _memory_errors(config):
-        if folder.is_used():
-            if not resume:
-                raise InputError(
-                    f"{run_dir}: this run has been started already",
-                    hint="Continue it with --resume, or start another with --run NAME.",
-                )
-            folder.check_config(config)
-        folder.beat()
-        found, warnings = checkpoints.newest_intact(folder.checkpoints)
-        trainer = Trainer(config, device)
-        if found is not None:
-            check_same(config, found.config, folder.checkpoints)
-            trainer.restore(found)
-        folder.write_config(config)
-        with closing(MetricsLog(folder.metrics, keep=trainer.episodes)) as metrics:
-            loop = _Loop(trainer, folder, metrics, stop, on_event, saved=found is not None)
-            return loop.run(warnings, predicted_peak_bytes)
+    with joined(device) as ranks:
+        if ranks.rank > 0:
+            trainer = Trainer(config, device, ranks)
+            return _Loop(trainer, None, stop, predicted_peak_bytes).follow()
+        folder = RunFolder(run_dir)
+        with folder.hold():
+            found, warnings = _begin(folder, config, init, resume=resume)
+            trainer = Trainer(config, device, ranks)
+            if found is not None:
+                check_same(config, found.config, folder.checkpoints)
+                trainer.restore(found)
+            elif init is not None:
+                trainer.load_weights(read_weights(init))
+            folder.write_config(config)
+            with closing(MetricsLog(folder.metrics, keep=trainer.episodes)) as metrics:
+                journal = _Journal(folder, metrics, on_event)
+                loop = _Loop(trainer, journal, stop, predicted_peak_bytes)
+                loop.saved_episode = None if found is None else trainer.episodes
+                return loop.lead(warnings)
+
+
+def _begin(
+    folder: RunFolder, config: TrainConfig, init: Path | None, *, resume: bool
+) -> tuple[Checkpoint | None, list[str]]:
+    """Return the checkpoint to go on from, if there is one, and what is wrong with newer ones."""
+    if folder.is_used():
+        if not resume:
+            raise InputError(
+                f"{folder.path}: this run has been started already",
+                hint="Continue it with --resume, or start another with --run NAME.",
+            )
+        folder.check_config(config)
+    folder.beat()
+    found, warnings = checkpoints.newest_intact(folder.checkpoints)
+    if found is not None and init is not None:
+        warnings = [*warnings, f"{init} is not read again: the run goes on from its checkpoint"]
+    return found, warnings
 
 
 class _GivenUp(Exception):  # noqa: N818 - a way out, no error
     """Raised between two steps of an episode when the training should stop."""
 
 
+@dataclass(frozen=True)
+class _Journal:
+    """Where the first rank writes what happens; the others write nothing."""
+
+    folder: RunFolder
+    metrics: MetricsLog
+    on_event: OnEvent
+
+    def tell(self, event: Event) -> None:
+        """Report an event; an episode is safe in the metrics before that."""
+        if isinstance(event, EpisodeRecord):
+            self.metrics.append(event)
+        self.on_event(event)
+
+
 class _Loop:
     def __init__(
         self,
         trainer: Trainer,
-        folder: RunFolder,
-        metrics: MetricsLog,
+        journal: _Journal | None,
         stop: Stop,
-        on_event: OnEvent,
-        *,
-        saved: bool,
+        predicted_peak_bytes: int | None,
     ) -> None:
         self.trainer = trainer
-        self.folder = folder
-        self.metrics = metrics
+        self.ranks = trainer.ranks
+        self.journal = journal
         self.stop = stop
-        self.on_event = on_event
-        self.saved_episode = trainer.episodes if saved else None
+        self.predicted_peak_bytes = predicted_peak_bytes
+        self.saved_episode: int | None = None
+        self.noted_eager = False
+        self.plans_left = PLANS_TRIED_AFTER_A_REFUSAL
 
-    def run(self, warnings: list[str], predicted_peak_bytes: int | None) -> Finish:
+    def lead(self, warnings: list[str]) -> Finish:
+        """Train as the first rank, which all others follow."""
+        assert self.journal is not None
+        if self.ranks.size > 1:
+            self.ranks.share(self.trainer.checkpoint())
         if self.trainer.episodes >= self.trainer.config.episodes:
             return self._finish("already-complete")
-        self.on_event(self._started(warnings, predicted_peak_bytes))
+        self.journal.tell(self._started(self.journal, warnings))
+        return self._train()
+
+    def follow(self) -> Finish:
+        """Train as another rank: from what the first one has, and with it."""
+        self.trainer.restore(self.ranks.share(self.trainer.checkpoint()))
+        return self._train()
+
+    def _train(self) -> Finish:
         try:
             while self.trainer.episodes < self.trainer.config.episodes:
                 self._between()
+                if self.ranks.size > 1 and self._asked_to_stop():
+                    raise _GivenUp
                 self._episode()
         except _GivenUp:
             self._save()
@@ -129,44 +191,105 @@ class _Loop:
         self._save()
         return self._finish("complete")
 
+    def _asked_to_stop(self) -> bool:
+        return self.ranks.any(self.stop.is_set(), self.trainer.device)
+
     def _episode(self) -> None:
         begun = time.perf_counter()
-        learned = self.trainer.episode(self._between)
-        record = self._record(learned, time.perf_counter() - begun)
-        self.metrics.append(record)
-        self.on_event(record)
+        outcome = self._gradients()
+        if outcome is None:
+            return
+        learned = self.trainer.learn(outcome)
+        if self.journal is not None:
+            self._note_eager(self.journal)
+            self.journal.tell(self._told(learned, time.perf_counter() - begun))
         if self.trainer.episodes % self.trainer.config.checkpoint_every == 0:
             self._save()
 
+    def _gradients(self) -> Outcome | None:
+        """Make an episode; None where memory was refused and another plan is ready now."""
+        outcome, refused = None, None
+        try:
+            outcome = self.trainer.gradients(self._between)
+        except (MemoryError, RuntimeError) as error:
+            if not is_refused_memory(error):
+                raise
+            refused = str(error)
+        # Not in the except block, whose traceback holds the refused episode's tensors.
+        if self.ranks.any(refused is not None, self.trainer.device):
+            self._need_less(refused or "another process was refused memory")
+            return None
+        return outcome
+
+    def _note_eager(self, journal: _Journal) -> None:
+        """Say once, if it is so, that CUDA graphs cannot be used here."""
+        because = self.trainer.eager_because
+        if because is not None and not self.noted_eager:
+            self.noted_eager = True
+            message = f"CUDA graphs cannot be used here ({because}): steps are made one by one"
+            journal.tell(Noted(message=message))
+
+    def _need_less(self, refused: str) -> None:
+        """Go over to the next cheaper plan, or say that there is none."""
+        trainer, config = self.trainer, self.trainer.config
+        cheaper = next_cheaper(config, device=_kind(trainer.device)) if self.plans_left else None
+        if cheaper is None:
+            raise PlanError(
+                f"out of memory in an episode with recompute={config.recompute}, "
+                f"optimizer_state={config.optimizer_state}, batch_size={config.batch_size}, "
+                f"grid={config.grid}: {refused}{_predicted(self.predicted_peak_bytes)}"
+                f"{memory_holders(trainer.device)}",
+                hint="Nothing of earlier episodes is lost. Free memory, or see `qca estimate`: "
+                "less is needed with a smaller batch.",
+            )
+        self.plans_left -= 1
+        config, needs = cheaper
+        self.predicted_peak_bytes = needs.predicted_peak_bytes
+        self.trainer = _laid_out_anew(trainer, config)
+        if self.journal is not None:
+            self.journal.folder.write_config(config)
+            changed = PlanChanged(
+                episode=trainer.episodes + 1,
+                because=refused,
+                recompute=config.recompute,
+                optimizer_state=config.optimizer_state,
+                predicted_peak_bytes=needs.predicted_peak_bytes,
+            )
+            self.journal.tell(changed)
+
     def _between(self) -> None:
-        self.folder.beat()
-        if self.stop.is_set():
+        if self.journal is not None:
+            self.journal.folder.beat()
+        # Several processes stop together, between two episodes: one that stopped alone would
+        # leave the others waiting for its gradients.
+        if self.ranks.size == 1 and self.stop.is_set():
             raise _GivenUp
 
     def _save(self) -> None:
         """Write a checkpoint, unless there is one of this very episode."""
         episode = self.trainer.episodes
-        if self.saved_episode == episode:
+        if self.journal is None or self.saved_episode == episode:
             return
-        self.metrics.sync()  # the lines of a checkpoint's episodes are safe before it is
+        self.journal.metrics.sync()  # the lines of a checkpoint's episodes are safe before it is
         path = checkpoints.write(
-            self.folder.checkpoints,
+            self.journal.folder.checkpoints,
             self.trainer.checkpoint(),
             keep=self.trainer.config.keep_checkpoints,
         )
         self.saved_episode = episode
-        self.on_event(CheckpointWritten(episode=episode, path=str(path)))
+        self.journal.tell(CheckpointWritten(episode=episode, path=str(path)))
 
     def _finish(self, reason: Finish) -> Finish:
-        self.on_event(Finished(reason=reason, episodes=self.trainer.episodes))
+        if self.journal is not None:
+            self.journal.tell(Finished(reason=reason, episodes=self.trainer.episodes))
         return reason
 
-    def _started(self, warnings: list[str], predicted_peak_bytes: int | None) -> Started:
+    def _started(self, journal: _Journal, warnings: list[str]) -> Started:
         config, trainer = self.trainer.config, self.trainer
-        if self.metrics.last_episode < trainer.episodes:
+        if journal.metrics.last_episode + trainer.skipped < trainer.episodes:
             warnings = [
                 *warnings,
-                f"metrics.jsonl ends at episode {self.metrics.last_episode}, "
+                f"metrics.jsonl ends at episode {journal.metrics.last_episode}, "
                 f"the checkpoint at {trainer.episodes}: the lines between are lost",
             ]
         return Started(
@@ -179,14 +302,24 @@ class _Loop:
             grid=config.grid,
             batch_size=config.batch_size,
             recompute=config.recompute,
-            predicted_peak_bytes=predicted_peak_bytes,
+            precision=config.precision,
+            optimizer_state=config.optimizer_state,
+            processes=self.ranks.size,
+            predicted_peak_bytes=self.predicted_peak_bytes,
             warnings=(*warnings, *_immovable(trainer)),
         )
 
-    def _record(self, learned: Learned, seconds: float) -> EpisodeRecord:
-        memory = peak_memory(self.trainer.device)
+    def _told(self, learned: Learned | NotLearned, seconds: float) -> EpisodeRecord | Skipped:
+        trainer = self.trainer
+        if isinstance(learned, NotLearned):
+            return Skipped(
+                episode=trainer.episodes,
+                because=learned.because,
+                loss_scale=trainer.loss_scale.factor,
+            )
+        memory = peak_memory(trainer.device)
         return EpisodeRecord(
-            episode=self.trainer.episodes,
+            episode=trainer.episodes,
             loss=learned.loss,
             components=learned.components,
             energy=learned.energy,
@@ -194,10 +327,20 @@ class _Loop:
             learning_rate=learned.learning_rate,
             gradient_norm=learned.gradient_norm,
             seconds=seconds,
-            steps_per_second=self.trainer.config.steps / seconds,
+            steps_per_second=trainer.config.steps / seconds,
             memory_bytes=memory.used,
             reserved_bytes=memory.reserved,
+            skipped=trainer.skipped,
         )
+
+
+def _laid_out_anew(trainer: Trainer, config: TrainConfig) -> Trainer:
+    """Return the same training under another plan; the old one's memory is free again."""
+    saved, device, ranks = trainer.checkpoint(), trainer.device, trainer.ranks
+    trainer.release()
+    again = Trainer(config, device, ranks)
+    again.restore(saved)
+    return again
 
 
 def _immovable(trainer: Trainer) -> Iterator[str]:
@@ -209,22 +352,9 @@ def _immovable(trainer: Trainer) -> Iterator[str]:
         )
 
 
-@contextmanager
-def _memory_errors(config: TrainConfig) -> Iterator[None]:
-    """Say what a refused allocation means."""
-    try:
-        yield
-    except (MemoryError, RuntimeError) as error:
-        if not _is_refused_memory(error):
-            raise
-        raise PlanError(
-            f"out of memory in an episode with recompute={config.recompute}, "
-            f"batch_size={config.batch_size}, grid={config.grid}: {error}",
-            hint="See `qca estimate`; less is needed with --recompute step or a smaller batch.",
-        ) from None
+def _kind(device: torch.device) -> Literal["cpu", "cuda"]:
+    return "cuda" if device.type == "cuda" else "cpu"
 
 
-def _is_refused_memory(error: Exception) -> bool:
-    """Say whether an allocator refused; on a CPU torch raises a plain RuntimeError for it."""
-    known = isinstance(error, MemoryError | torch.OutOfMemoryError)
-    return known or "DefaultCPUAllocator" in str(error)
+def _predicted(peak: int | None) -> str:
+    return "" if peak is None else f"; predicted was a peak of {format_size(peak)}"

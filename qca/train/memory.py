@@ -1,4 +1,4 @@
-"""The memory that this process has taken at its peak."""
+"""The memory that this process has taken at its peak, and whose it is when it is refused."""
 
 import resource
 import sys
@@ -6,6 +6,9 @@ from pathlib import Path
 from typing import NamedTuple
 
 import torch
+
+from qca.memory.free import gpu_memory_holders
+from qca.units import format_size
 
 
 class PeakMemory(NamedTuple):
@@ -38,3 +41,20 @@ def peak_resident_bytes() -> int:
     except (OSError, StopIteration):
         unit = 1 if sys.platform == "darwin" else 1024
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
+
+
+def is_refused_memory(error: Exception) -> bool:
+    """Say whether an allocator refused; on a CPU torch raises a plain RuntimeError for it."""
+    known = isinstance(error, MemoryError | torch.OutOfMemoryError)
+    return known or "DefaultCPUAllocator" in str(error)
+
+
+def memory_holders(device: torch.device) -> str:
+    """Return a phrase that names who holds the GPU's memory; empty where it cannot be told."""
+    if device.type != "cuda":
+        return ""
+    held = gpu_memory_holders()
+    if not held:
+        return ""
+    named = (f"process {pid} {format_size(size)}" for pid, size in held)
+    return f"; the GPU's memory is held by {', '.join(named)}"

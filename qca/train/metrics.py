@@ -37,6 +37,10 @@ class Started(_Event):
     grid: int
     batch_size: int
     recompute: str
+    precision: str = "fp32"
+    optimizer_state: str = "device"
+    processes: int = 1
+    """How many train together; each has a batch of its own."""
     predicted_peak_bytes: int | None = None
     warnings: tuple[str, ...] = ()
 
@@ -62,6 +66,38 @@ class EpisodeRecord(_Event):
     """Peak so far: on CUDA the allocator's allocated bytes, on a CPU the process's resident set."""
     reserved_bytes: int | None = None
     """Peak so far of the bytes that CUDA's allocator has reserved; None on a CPU."""
+    skipped: int = 0
+    """Episodes of the run so far from which nothing was learned."""
+
+
+class Skipped(_Event):
+    """An episode gave a number that is not finite: nothing was learned from it."""
+
+    event: Literal["skipped"] = "skipped"
+    episode: int
+    because: str
+    loss_scale: FiniteFloat
+    """The factor of the loss from now on; it moves under float16 alone."""
+
+
+class PlanChanged(_Event):
+    """The device refused memory: the episode is made again in a way that needs less."""
+
+    event: Literal["plan-changed"] = "plan-changed"
+    episode: int
+    because: str
+    """What the allocator said, with its numbers."""
+    recompute: str
+    """The plan from now on."""
+    optimizer_state: str
+    predicted_peak_bytes: int
+
+
+class Noted(_Event):
+    """Something that a person should know; the training goes on."""
+
+    event: Literal["noted"] = "noted"
+    message: str
 
 
 class CheckpointWritten(_Event):
@@ -82,7 +118,7 @@ class Finished(_Event):
     """Whole episodes of the run, earlier sessions included."""
 
 
-Event = Started | EpisodeRecord | CheckpointWritten | Finished
+Event = Started | EpisodeRecord | Skipped | PlanChanged | Noted | CheckpointWritten | Finished
 
 _EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="event")])
 
@@ -123,7 +159,7 @@ class MetricsLog:
             self.last_episode = _keep_until(path, keep)
             self._file = path.open("ab")
         except OSError as error:
-            raise self._unwritable(error) from None
+            raise _unwritable(path, error) from None
 
     def append(self, record: EpisodeRecord) -> None:
         """Add one line, visible to readers when this returns."""
@@ -131,25 +167,26 @@ class MetricsLog:
             self._file.write(record.model_dump_json().encode() + b"\n")
             self._file.flush()
         except OSError as error:
-            raise self._unwritable(error) from None
+            raise _unwritable(self.path, error) from None
 
     def sync(self) -> None:
         """Wait until the lines are on the disk."""
         try:
             os.fsync(self._file.fileno())
         except OSError as error:
-            raise self._unwritable(error) from None
+            raise _unwritable(self.path, error) from None
 
     def close(self) -> None:
         """Close the file; what could not be written any more has been reported before."""
         with suppress(OSError):
             self._file.close()
 
-    def _unwritable(self, error: OSError) -> CheckpointError:
-        return CheckpointError(
-            f"{self.path}: cannot be written: {error.strerror}",
-            hint="Make room or fix the permissions, then continue with --resume.",
-        )
+
+def _unwritable(path: Path, error: OSError) -> CheckpointError:
+    return CheckpointError(
+        f"{path}: cannot be written: {error.strerror}",
+        hint="Make room or fix the permissions, then continue with --resume.",
+    )
 
 
 def _read(path: Path) -> list[tuple[EpisodeRecord, bytes]]:

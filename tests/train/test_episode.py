@@ -38,7 +38,7 @@ def _run(
         psi,
         steps=steps,
         loss=LOSSES[loss](moments),
-        disturb=Noise(0, range(batch), rate),
+        noise=Noise(0, range(batch), rate).factor,
     )
     return outcome, {
         name: p.grad.clone() for name, p in evolution.named_parameters() if p.grad is not None

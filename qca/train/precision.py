@@ -1,0 +1,79 @@
+"""Half precision that is safe: what is computed in 16 bits, what stays in 32, and when to skip.
+
+The network's weights and activations are in 16 bits for the length of an episode. In 32
+bits stay: the weights that are learned, their gradients (each step's share is added to
+them as soon as it is there: a sum over 500 steps in bfloat16, with its 8 bits, would stop
+growing), AdamW's moments, the state between two steps, and its norm.
+
+float16 reaches down to 6e-8 only, so the loss is scaled up and the gradients down again
+(Micikevicius and others 2018, arXiv 1710.03740, section 3.2).
+"""
+
+from dataclasses import dataclass
+from functools import partial
+
+import torch
+from torch import Tensor, nn
+
+from qca.config import ResolvedPrecision
+from qca.model.unet import UNetUnitary
+
+HALF: dict[ResolvedPrecision, torch.dtype] = {"bf16": torch.bfloat16, "fp16": torch.float16}
+
+# As torch.amp.GradScaler begins and backs off. It grows after 2000 steps without overflow;
+# here one optimizer step is a whole episode, and a run has about 2000 of them.
+_FIRST_SCALE, _BACK_OFF, _GROWTH, _GROWS_AFTER = 2.0**16, 0.5, 2.0, 100
+_LARGEST_SCALE = 2.0**24
+
+
+class HalfModel(nn.Module):
+    """A copy of a model in 16 bits that hands its gradients on to the original's.
+
+    Maps float32 to float32, as the original does. Call `refresh` when the original's
+    weights have changed.
+    """
+
+    def __init__(self, original: UNetUnitary, dtype: torch.dtype) -> None:
+        super().__init__()
+        self._dtype = dtype
+        self._learned = list(original.parameters())
+        self.copy = UNetUnitary(original.d_state, original.hidden_channels)
+        for parameter, learned in zip(self.copy.parameters(), self._learned, strict=True):
+            parameter.data = learned.detach().to(dtype)
+            parameter.register_post_accumulate_grad_hook(partial(_hand_on, learned))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map what the original maps."""
+        return self.copy(x.to(self._dtype)).float()
+
+    @torch.no_grad()
+    def refresh(self) -> None:
+        """Take over the original's weights."""
+        for parameter, learned in zip(self.copy.parameters(), self._learned, strict=True):
+            parameter.copy_(learned)
+
+
+def _hand_on(learned: Tensor, parameter: Tensor) -> None:
+    assert parameter.grad is not None
+    if learned.grad is None:
+        learned.grad = parameter.grad.float()
+    else:
+        learned.grad.add_(parameter.grad)
+    parameter.grad = None
+
+
+@dataclass(frozen=True)
+class LossScale:
+    """The factor of the loss under float16, and how it follows what happens."""
+
+    factor: float = _FIRST_SCALE
+    clean: int = 0
+    """Episodes without overflow since it last changed."""
+
+    def after(self, finite: bool) -> "LossScale":
+        """Return the scale for the next episode."""
+        if not finite:
+            return LossScale(max(1.0, self.factor * _BACK_OFF))
+        if self.clean + 1 < _GROWS_AFTER:
+            return LossScale(self.factor, self.clean + 1)
+        return LossScale(min(_LARGEST_SCALE, self.factor * _GROWTH))
