@@ -2,8 +2,11 @@
 
 `python -m benchmarks.bptt --device cpu --grid 16 --d-state 4 --hidden-channels 16 --steps 50`
 
-Both sides run the same model, states, noise and loss in strict float32, each in a process
-of its own, and an episode is what a training does: forward, backward, AdamW's step.
+Both sides train the same model from the same states with the same noise and loss, at the
+same precision (plain autograd by torch's autocast), each in a process of its own, one
+after the other. An episode is what a training does: forward, backward, AdamW's step. Under
+another precision than fp32 the project's episode is made in fp32 as well, to print how far
+its loss and gradient have drifted.
 """
 
 import json
@@ -20,15 +23,18 @@ from pydantic import ValidationError
 from safetensors.numpy import load_file
 
 from qca.config import TrainConfig
+from qca.errors import InputError
 from qca.memory.budget import estimate
 from qca.memory.free import free_gpu_memory
 from qca.train.environment import prepare_environment
-from qca.units import format_size
+from qca.units import format_size, parse_size
 
 _PEAK_MEANS = {
     "cpu": "peak resident set of the process, less its peak before the model was made",
     "cuda": "peak of the bytes that the allocator reserved (torch max_memory_reserved)",
 }
+_PRECISIONS = ["fp32", "tf32", "bf16", "fp16"]
+_RECOMPUTE = ["step", "two-level", "host"]
 
 
 @click.command()
@@ -41,33 +47,44 @@ _PEAK_MEANS = {
 @click.option("--loss", default="evolutionary")
 @click.option("--update", type=click.Choice(["cartesian", "unitary"]), default="cartesian")
 @click.option("--gamma", type=float, default=0.01)
-@click.option("--noise-rate", type=float, default=0.0)
+@click.option("--max-noise", "--noise-rate", type=float, default=0.0)
+@click.option("--precision", type=click.Choice(_PRECISIONS), default="fp32")
+@click.option("--recompute", type=click.Choice(_RECOMPUTE), default="step")
+@click.option("--optimizer-state", type=click.Choice(["device", "host"]), default="device")
 @click.option("--compare", type=click.Choice(["naive", "none"]), default="naive")
 @click.option("--repeats", type=click.IntRange(min=1), default=3)
 @click.option("--threads", type=int, default=0, help="Of torch; 0 leaves them as they are.")
 @click.option("--deterministic", is_flag=True, help="Only deterministic kernels (CUDA).")
+@click.option(
+    "--limit",
+    help="Hold the project's allocator to so much of the GPU; as `qca train` does, to the "
+    "predicted peak if not given.",
+)
 @click.option("--format", "output", type=click.Choice(["text", "json"]), default="text")
 def main(
     compare: str,
     repeats: int,
-    noise_rate: float,
     threads: int,
     deterministic: bool,
+    limit: str | None,
     output: str,
     **settings: Any,
 ) -> None:
     """Measure an episode's time, peak memory and gradient against plain autograd's."""
     try:
         config = TrainConfig.model_validate(settings)
+        limit_bytes = None if limit is None else parse_size(limit)
     except ValidationError as error:
         first = error.errors()[0]
         raise click.BadParameter(f"{first['loc'][0]}: {first['msg']}") from None
+    except InputError as error:
+        raise click.BadParameter(f"--limit: {error}") from None
     prepare_environment()  # the children inherit it
     request = {
         "repeats": repeats,
-        "noise_rate": noise_rate,
         "threads": threads,
         "deterministic": deterministic,
+        "limit_bytes": _predicted(config) if limit_bytes is None else limit_bytes,
     }
     with tempfile.TemporaryDirectory(prefix="qca-bptt-") as folder:
         result = run(config, request, compare == "naive", Path(folder))
@@ -77,23 +94,29 @@ def main(
 def run(
     config: TrainConfig, request: dict[str, Any], compare: bool, folder: Path
 ) -> dict[str, Any]:
-    """Measure both sides and return everything that is printed."""
+    """Measure all sides and return everything that is printed."""
     result: dict[str, Any] = {
         "schema_version": 1,
         "config": config.model_dump(mode="json"),
         **request,
         "peak_means": _PEAK_MEANS[config.device],
-        "project": _measure(config, "step", request, folder),
+        "predicted_peak_bytes": _predicted(config),
+        "project": _measure("project", config, request, folder),
         "naive": None,
         "gradient_relative_error": None,
         "ratios": None,
+        "drift": None,
     }
+    if config.precision != "fp32":
+        result["drift"] = _drift(config, request, folder, result["project"])
     if not compare:
         return result
-    result["naive"] = naive = _does_not_fit(config) or _measure(config, "none", request, folder)
+    plain = config.model_copy(update={"recompute": "none", "optimizer_state": "device"})
+    unheld = {**request, "limit_bytes": None}
+    result["naive"] = naive = _does_not_fit(plain) or _measure("naive", plain, unheld, folder)
     if "peak_bytes" in naive:
         project = result["project"]
-        result["gradient_relative_error"] = _relative_error(folder)
+        result["gradient_relative_error"] = _relative_error(folder, "project", "naive")
         result["ratios"] = {
             "time": project["seconds_per_episode"] / naive["seconds_per_episode"],
             "memory": project["peak_bytes"] / naive["peak_bytes"],
@@ -103,16 +126,20 @@ def run(
 
 def as_text(result: dict[str, Any]) -> str:
     """Return the result for people."""
-    config = result["config"]
+    config, project = result["config"], result["project"]
     lines = [
-        f"{config['device']} ({result['project']['device_name']}), "
-        f"torch {result['project']['torch']}, {result['project']['threads']} threads; "
+        f"{config['device']} ({project['device_name']}), "
+        f"torch {project['torch']}, {project['threads']} threads; "
         f"grid {config['grid']}, d_state {config['d_state']}, "
         f"hidden_channels {config['hidden_channels']}, {config['steps']} steps, "
-        f"batch {config['batch_size']}, {config['loss']}, {config['update']}",
+        f"batch {config['batch_size']}, {config['loss']}, {config['update']}, "
+        f"{config['precision']}",
         f"peak: {result['peak_means']}",
-        _side("project (one step's graph)", result["project"]),
+        _side(f"project ({config['recompute']})", project)
+        + f", predicted {format_size(result['predicted_peak_bytes'])}",
     ]
+    if project["eager_because"]:
+        lines.append(f"without CUDA graphs: {project['eager_because']}")
     if result["naive"]:
         lines.append(_side("plain autograd", result["naive"]))
     if result["ratios"]:
@@ -121,6 +148,12 @@ def as_text(result: dict[str, Any]) -> str:
             f"largest relative error of a parameter's gradient: "
             f"{result['gradient_relative_error']:.2g}",
         ]
+    if drift := result["drift"]:
+        lines.append(
+            f"drift from fp32: loss {project['loss']:.6g} instead of {drift['loss']:.6g}; the "
+            f"whole gradient is off by {drift['gradient_relative_error']:.2g} of its norm "
+            f"(cosine {drift['gradient_cosine']:.4f}); {project['skipped']} episodes skipped"
+        )
     return "\n".join(lines)
 
 
@@ -135,11 +168,15 @@ def _side(name: str, side: dict[str, Any]) -> str:
 
 
 def _measure(
-    config: TrainConfig, recompute: str, request: dict[str, Any], folder: Path
+    side: str, config: TrainConfig, request: dict[str, Any], folder: Path
 ) -> dict[str, Any]:
-    """Run one side in its own process."""
-    chosen = config.model_copy(update={"recompute": recompute}).model_dump(mode="json")
-    asked = {**request, "config": chosen, "save": str(_gradient(folder, recompute))}
+    """Run one side in its own process; its gradient is then in the folder."""
+    asked = {
+        **request,
+        "naive": side == "naive",
+        "config": config.model_dump(mode="json"),
+        "save": str(_gradient(folder, side)),
+    }
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.bptt_worker"],
         input=json.dumps(asked),
@@ -148,10 +185,33 @@ def _measure(
     )
     if done.returncode:
         raise click.ClickException(
-            f"the side with recompute={recompute} ended with {done.returncode}"
+            f"the side {side} ended with {done.returncode}"
             + (" (killed: out of memory?)" if done.returncode == -9 else "")
         )
     return json.loads(done.stdout)
+
+
+def _drift(
+    config: TrainConfig, request: dict[str, Any], folder: Path, project: dict[str, Any]
+) -> dict[str, float]:
+    exact = config.model_copy(update={"precision": "fp32"})
+    once = {**request, "repeats": 1, "limit_bytes": _predicted(exact)}
+    loss = _measure("fp32", exact, once, folder)["loss"]
+    found, expected = _whole(folder, "project"), _whole(folder, "fp32")
+    norms = float(np.linalg.norm(found) * np.linalg.norm(expected))
+    return {
+        "loss": loss,
+        "loss_difference": project["loss"] - loss,
+        "gradient_relative_error": _error(found, expected),
+        "gradient_cosine": float(found @ expected) / norms,
+    }
+
+
+def _predicted(config: TrainConfig) -> int:
+    device = "cuda" if config.device == "cuda" else "cpu"
+    assert config.recompute != "auto"
+    found = estimate(config, recompute=config.recompute, device=device)
+    return found.predicted_peak_bytes
 
 
 def _does_not_fit(config: TrainConfig) -> dict[str, Any] | None:
@@ -164,20 +224,24 @@ def _does_not_fit(config: TrainConfig) -> dict[str, Any] | None:
     return {"fits": False, "needs_bytes": needs, "available_bytes": available}
 
 
-def _relative_error(folder: Path) -> float:
-    """Return the largest |project - plain| / |plain| over the parameters' gradients."""
-    project = load_file(_gradient(folder, "step"))
-    plain = load_file(_gradient(folder, "none"))
-    return max(_error(project[name], plain[name]) for name in plain)
+def _relative_error(folder: Path, side: str, other: str) -> float:
+    """Return the largest |side - other| / |other| over the parameters' gradients."""
+    found, expected = load_file(_gradient(folder, side)), load_file(_gradient(folder, other))
+    return max(_error(found[name], expected[name]) for name in expected)
 
 
-def _error(project: np.ndarray, plain: np.ndarray) -> float:
-    difference = float(np.linalg.norm(project.astype(np.float64) - plain))
-    return difference / float(np.linalg.norm(plain)) if difference else 0.0
+def _whole(folder: Path, side: str) -> np.ndarray:
+    gradients = load_file(_gradient(folder, side))
+    return np.concatenate([gradients[name].ravel() for name in sorted(gradients)]).astype(float)
 
 
-def _gradient(folder: Path, recompute: str) -> Path:
-    return folder / f"{recompute}.safetensors"
+def _error(found: np.ndarray, expected: np.ndarray) -> float:
+    difference = float(np.linalg.norm(found.astype(np.float64) - expected))
+    return difference / float(np.linalg.norm(expected)) if difference else 0.0
+
+
+def _gradient(folder: Path, side: str) -> Path:
+    return folder / f"{side}.safetensors"
 
 
 if __name__ == "__main__":

@@ -104,8 +104,8 @@ class TrainConfig(_Section):
     """Numbers of the network: strict `fp32`, `tf32` (a GPU's products in 19 bits), `bf16`, `fp16`;
     `auto` is fp32, or a 16-bit format where only that fits the budget."""
     recompute: Recompute = "auto"
-    """What backward recomputes: `none`, `step`, `two-level`, `host`, or `auto`: the fastest that
-    fits the budget."""
+    """What backward recomputes: `none`, `step`, `two-level`, `host`, or `auto`: the first of these
+    that fits the budget."""
     optimizer_state: OptimizerState = "auto"
     """Where AdamW's moments live: `device`, `host`, or `auto`: on the device where they fit."""
     budget: Size | None = None
@@ -135,8 +135,8 @@ PROFILES: Mapping[str, Mapping[str, Any]] = {
         "steps": 32,
         "episodes": 100,
     },
-    # The seed's whole model; only what costs memory is held down.
-    "low-memory": {"batch_size": 1, "recompute": "step"},
+    # The seed's whole model, one state at a time; how it is run, the free memory decides.
+    "low-memory": {"batch_size": 1},
 }
 
 

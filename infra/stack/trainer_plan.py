@@ -16,7 +16,7 @@ from qca.config import (
     TrainConfig,
     apply_profile,
 )
-from qca.memory.budget import host_bytes
+from qca.memory.budget import parameter_count
 from qca.memory.plan import Choice, choose
 from qca.units import GIB, MIB, format_size
 
@@ -72,7 +72,13 @@ def plan_trainer(
     profile, why_profile = _profile(config.train, device, gpu)
     train = apply_profile(config.train, profile)
     budget, why_budget = _budget(facts, train, device, gpu, store_bytes)
-    choice = choose(train, budget, device=device, half=_half(gpu) if device == "cuda" else None)
+    choice = choose(
+        train,
+        budget,
+        device=device,
+        half=_half(gpu) if device == "cuda" else None,
+        host_budget=_host_budget(facts, config.train, store_bytes),
+    )
     train = choice.train.model_copy(update={"device": device})
     plan = TrainerPlan(
         profile=profile,
@@ -204,14 +210,30 @@ def _container_memory(device: str, choice: Choice) -> int:
     estimate = choice.estimate
     needed = float(estimate.predicted_peak_bytes + estimate.context_bytes)
     if device == "cuda":
-        checkpoint = 3 * 4 * estimate.parameters  # the weights and their two moments, float32
-        needed = CUDA_RESIDENT + 2 * checkpoint  # its tensors on the host, and their bytes
-        needed += host_bytes(choice.train, choice.recompute)
+        needed = _beside_a_gpu(estimate.parameters) + choice.host_bytes
     return math.ceil(needed * CONTAINER_HEADROOM / (256 * MIB)) * 256 * MIB
+
+
+def _host_budget(facts: HostFacts, train: TrainConfig, store_bytes: int) -> int | None:
+    """Return what a GPU's training may keep in the host's memory; None where none was seen."""
+    if not isinstance(facts.memory, Known):
+        return None
+    beside = _beside_a_gpu(parameter_count(train.d_state, train.hidden_channels))
+    free = min(facts.memory.value.available, facts.memory.value.usable) - store_bytes
+    return max(0, int(free / CONTAINER_HEADROOM - beside))
+
+
+def _beside_a_gpu(parameters: int) -> int:
+    """Return what the trainer takes of the host's memory while it computes on a GPU."""
+    checkpoint = 3 * 4 * parameters  # the weights and their two moments, float32
+    return CUDA_RESIDENT + 2 * checkpoint  # its tensors on the host, and their bytes
 
 
 def _why_container_memory(device: str) -> str:
     if device == "cuda":
-        what = "the model lives on the GPU: what torch with CUDA's libraries takes of the host"
+        what = (
+            "the model lives on the GPU: what torch with CUDA's libraries takes of the host, "
+            "what the plan keeps there"
+        )
         return f"{what}, and a checkpoint twice while it is written, {CONTAINER_HEADROOM} times"
     return f"{CONTAINER_HEADROOM} times the predicted peak with the interpreter, in 256 MiB steps"

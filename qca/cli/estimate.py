@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+import psutil
 
 from qca.cli.options import Command, format_option, read_config
 from qca.config import TrainConfig, apply_profile
@@ -82,6 +83,8 @@ def estimate(
     The budget is --budget; without one, what the GPU has free now. Where that cannot be
     seen, budget and fits are unknown (null in JSON), and the exit code is 0.
 
+    What --solve finds may keep in host memory what this machine has available now.
+
     Exits with 1 if peak and context together are more than the budget.
     """
     train = _resolved(read_config(config_file, flags).train)
@@ -117,7 +120,9 @@ def _answer(
         return choose(train, budget, device=device), None
     if budget is None:
         raise click.UsageError(f"--solve {dimension} needs a --budget; no free GPU memory is seen.")
-    found = solve(train, budget, dimension, device=device)
+    # Without a bound, states in host memory would let an episode be as long as one likes.
+    host = psutil.virtual_memory().available
+    found = solve(train, budget, dimension, device=device, host_budget=host)
     return found.choice, {"dimension": dimension, "value": found.value}
 
 
@@ -135,6 +140,7 @@ def _document(choice: Choice, device: Device, solved: dict[str, Any] | None) -> 
         "recompute": choice.recompute,
         "precision": choice.precision,
         "optimizer_state": choice.optimizer_state,
+        "host_bytes": choice.host_bytes,
         "because": choice.because,
         **({"solved": solved} if solved else {}),
     }

@@ -66,12 +66,8 @@ class Episode:
 
     @property
     def pulls(self) -> int:
-        """The loss's gradients at its moments, less the one that the step is given.
-
-        A loss on the last energy alone hands back none: there the gradient that a step
-        is given is as large as the state that was let go before it.
-        """
-        return self.fields(self.moments * self.loss.pulls - 1)
+        """The loss's gradients at its moments, less the one that the step is given."""
+        return self.fields(max(0, self.moments * self.loss.pulls - 1))
 
     def fields(self, states: float, cells: float = 0) -> int:
         """Return the bytes of so many states and so many float32 fields."""
@@ -102,8 +98,7 @@ class Episode:
         in_network = held + backward_peak(
             self.nodes, state_bytes(self.shape), first=first, sums=sums
         )
-        factor = self.fields(self.noise and not given)
-        return max(in_update, in_network) + factor
+        return max(in_update, in_network) + self.fields(self.noise)
 
 
 class Kept(NamedTuple):
@@ -113,6 +108,8 @@ class Kept(NamedTuple):
     """In the backward of the last step, the first that is made."""
     at_most_later: int
     """In the backward of those before it."""
+    at_loss: int
+    """Beside those that the loss looks at."""
 
 
 def kept_states(steps: int, plan: ResolvedRecompute, *, device: str) -> Kept:
@@ -122,27 +119,33 @@ def kept_states(steps: int, plan: ResolvedRecompute, *, device: str) -> Kept:
         segments = -(-steps // interval)
         last = steps - (segments - 1) * interval
         made_again = segments - 1 + interval - 1 if segments > 1 else 0
-        return Kept(segments + last - 1, max(segments + last - 2, made_again))
+        at_last = segments + last - 1
+        return Kept(at_last, max(at_last - 1, made_again), at_last)
     if plan == "host":
-        # On a CPU the host's memory is the device's: the buffer, and the copy in work.
-        return Kept(1, 1) if device == "cuda" else Kept(steps + 1, steps + 1)
-    return Kept(steps, steps - 1)
+        # The first state, which the caller holds, and the copy in work; on a CPU the host's
+        # memory is the device's.
+        count = 2 if device == "cuda" else steps + 2
+        return Kept(count, count, count - 1)
+    return Kept(steps, steps - 1, steps)
 
 
-def adjoint_need(
-    train: TrainConfig, plan: ResolvedRecompute, *, device: str
-) -> tuple[int, int]:
+def adjoint_need(train: TrainConfig, plan: ResolvedRecompute, *, device: str) -> tuple[int, int]:
     """Return states and activations of the plans that keep one step's graph at a time."""
     episode, kept = Episode.of(train), kept_states(train.steps, plan, device=device)
     state = state_bytes(episode.shape)
     # Captured graphs add to gradients that are always there.
     first = device == "cpu"
-    peak = kept.at_last * state + episode.backward(train.steps, first=first)
+    peak = kept.at_last * state + episode.backward(train.steps, first=first) + episode.pulls
     if train.steps > 1:
-        later = episode.backward(train.steps - 1, first=False)
+        later = episode.backward(train.steps - 1, first=False) + episode.pulls
         peak = max(peak, kept.at_most_later * state + later)
+    # The states that the loss looks at are all among those that `step` keeps, but the last.
+    seen = episode.fields(1 if plan == "step" else episode.moments, episode.moments)
+    missing = sum(node.gradient for node in episode.nodes) if first else 0
+    in_loss = seen + episode.loss.peak(episode.moments, episode.shape) - missing
+    peak = max(peak, kept.at_loss * state + in_loss)
     states = max(kept) * state
-    return states, peak - states + episode.pulls + episode.fields(episode.noise)
+    return states, peak - states + episode.fields(episode.noise)
 
 
 def plain_activations(train: TrainConfig) -> int:
@@ -152,8 +155,8 @@ def plain_activations(train: TrainConfig) -> int:
     # The last state; and with noise the first and those that the loss looks at, undisturbed.
     ends = episode.fields(1 + episode.noise * episode.moments)
     in_loss = episode.graphs(steps) - missing + episode.loss.peak(episode.moments, episode.shape)
-    # The state that the last step made is in `ends` and in `backward`.
-    pulls = episode.pulls - state_bytes(episode.shape)
+    # The state that the last step made is in `ends` and in `backward`, if the loss looks at it.
+    pulls = episode.pulls - min(1, episode.loss.pulls) * state_bytes(episode.shape)
     peak = episode.graphs(steps - 1) + pulls + episode.backward(steps, first=True)
     if steps > 1:
         earlier = episode.graphs(steps - 2)

@@ -42,7 +42,7 @@ class Shape:
     hidden_channels: int
     batch_size: int
     element: int = FLOAT
-    """Bytes of a number in the network: its activations, and its weights' gradients as they come."""
+    """Bytes of a number in the network: an activation, or a weight's gradient as it comes."""
 
     def maps(self, channels: int, halvings: int = 0) -> int:
         """Bytes of `channels` feature maps after so many max-pools."""

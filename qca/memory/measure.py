@@ -8,7 +8,7 @@ storages by weak reference instead, whoever made them.
 
 import weakref
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor, nn
@@ -71,29 +71,46 @@ def peak_of_training(
     train: TrainConfig,
     episode: Callable[..., Any],
     *,
+    device: Literal["cpu", "cuda"] = "cpu",
     compute: Callable[[UNetUnitary], nn.Module] = lambda model: model,
-    **how: Any,
+    states: Callable[[Tensor], Any] | None = None,
 ) -> int:
     """Return the most bytes that are alive at once while `train` trains, on fake tensors.
 
-    `episode` is the one to measure, from `qca.train.episode`, called with `how` as well;
-    `compute` makes of the model what computes, for example a copy in half precision. One
-    iteration is made, with the optimizer's state there from the beginning, as in all but a
-    training's first.
+    One iteration is made, with the optimizer's state there from the beginning, as in all but
+    a training's first. Fake tensors are on no device; for "cuda" host memory is not counted,
+    and where states are kept, the gradients stay where they are, as a captured graph needs it.
+
+    Args:
+        train: the sizes.
+        episode: the one to measure, from `qca.train.episode`.
+        device: whose memory is counted.
+        compute: makes of the model what computes, for example a copy in half precision.
+        states: makes of a state that is like all others where the states are kept.
+
     """
+    how: dict[str, Any] = {}
+    shape = (train.batch_size, train.d_state, train.grid, train.grid)
     with FakeTensorMode(), LiveBytes() as live:
+        if states is not None:
+            like = torch.empty(shape, dtype=torch.complex64)
+            how["states"] = states(like)
+            del like
+        beside = live.live if device == "cuda" else 0
         model = UNetUnitary(train.d_state, train.hidden_channels)
         evolution = Evolution(compute(model), train.gamma, train.update)
         optimizer = _running(torch.optim.AdamW(model.parameters(), fused=True))
-        shape = (train.batch_size, train.d_state, train.grid, train.grid)
         psi = torch.empty(shape, dtype=torch.complex64)
         noise = _noise if train.max_noise >= SMALLEST_NOISE else _no_noise
         loss = LOSSES[train.loss]()
+        if device == "cuda" and states is not None:
+            for parameter in model.parameters():
+                parameter.grad = torch.zeros_like(parameter)
         live.restart_peak()
         episode(evolution, psi, steps=train.steps, loss=loss, noise=noise, **how)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
-    return live.peak
+    return live.peak - beside
 
 
 def _running(optimizer: torch.optim.AdamW) -> torch.optim.AdamW:

@@ -11,7 +11,7 @@ from qca.config import (
     TrainConfig,
 )
 from qca.errors import InputError, PlanError
-from qca.memory.budget import HALF_PRECISIONS, Estimate, estimate
+from qca.memory.budget import HALF_PRECISIONS, Estimate, estimate, host_bytes
 from qca.units import format_size
 
 Device = Literal["cpu", "cuda"]
@@ -34,6 +34,8 @@ class Choice:
     precision: ResolvedPrecision
     optimizer_state: ResolvedOptimizerState
     estimate: Estimate
+    host_bytes: int
+    """What a GPU's training keeps in the host's memory by plan, beside all else."""
     budget_bytes: int | None
     fits: bool | None
     """None where the budget is unknown."""
@@ -45,6 +47,7 @@ class _Candidate(NamedTuple):
     precision: ResolvedPrecision
     optimizer_state: ResolvedOptimizerState
     estimate: Estimate
+    host_bytes: int
 
 
 def choose(
@@ -53,12 +56,14 @@ def choose(
     *,
     device: Device = "cuda",
     half: Literal["bf16", "fp16"] | None = None,
+    host_budget: int | None = None,
 ) -> Choice:
     """Return how to run `train`: as it says, and where it says `auto`, the first that fits.
 
     float32 with the optimizer on the device comes first, with more and more recomputation;
     then the optimizer's state goes to host memory; last comes `half`, the 16-bit format that
-    the card has, if any. The batch and the model stay as they are.
+    the card has, if any. The batch and the model stay as they are. What a plan moves to the
+    host has to fit `host_budget`, where that is known.
 
     Where nothing fits, it is the candidate that needs least, with `fits` False.
 
@@ -72,29 +77,32 @@ def choose(
         found = next((one for one in candidates if one.recompute == "step"), candidates[0])
         why = f"the budget is unknown; {_need(found)}"
         return _choice(train, found, None, None, why)
+    room = host_budget if host_budget is not None else max(one.host_bytes for one in candidates)
     for found in candidates:
-        if found.estimate.fits(budget):
+        if found.estimate.fits(budget) and found.host_bytes <= room:
             return _choice(train, found, budget, True, _why(found, budget, candidates))
-    least = min(candidates, key=lambda one: one.estimate.total_bytes)
+    within = [one for one in candidates if one.host_bytes <= room]
+    if not within:
+        least = candidates[0]
+        why = f"{_need(least)}, more than the {format_size(room)} that the host has for it"
+        return _choice(train, least, budget, False, why)
+    least = min(within, key=lambda one: one.estimate.total_bytes)
     why = f"{_need(least)}, more than the budget of {format_size(budget)}"
     return _choice(train, least, budget, False, why)
 
 
 def next_cheaper(train: TrainConfig, *, device: Device) -> tuple[TrainConfig, Estimate] | None:
-    """Return the same training under the plan that needs a little less; None if none does.
+    """Return the same training under the next plan that needs less; None if none does.
 
-    The precision stays: another would change what is computed.
+    The order is that of `choose`. The precision stays: another would change what is computed.
     """
     recompute = "none" if train.recompute == "auto" else train.recompute
     now = estimate(train, recompute=recompute, device=device).total_bytes
     free = train.model_copy(update={"recompute": "auto", "optimizer_state": "auto"})
-    cheaper = [
-        one for one in _candidates(free, device, None) if one.estimate.total_bytes < now
-    ]
-    if not cheaper:
-        return None
-    found = max(cheaper, key=lambda one: one.estimate.total_bytes)
-    return _resolved(train, found), found.estimate
+    for found in _candidates(free, device, None):
+        if found.estimate.total_bytes < now:
+            return _resolved(train, found), found.estimate
+    return None
 
 
 def _check(train: TrainConfig) -> None:
@@ -125,8 +133,10 @@ def _candidates(
                 if plan == "none" and precision in HALF_PRECISIONS:
                     continue
                 chosen = {"precision": precision, "optimizer_state": place}
-                needs = estimate(train.model_copy(update=chosen), recompute=plan, device=device)
-                yield _Candidate(plan, precision, place, needs)
+                resolved = train.model_copy(update=chosen)
+                needs = estimate(resolved, recompute=plan, device=device)
+                there = host_bytes(resolved, plan) if device == "cuda" else 0
+                yield _Candidate(plan, precision, place, needs, there)
 
 
 def _choice(
@@ -138,6 +148,7 @@ def _choice(
         precision=found.precision,
         optimizer_state=found.optimizer_state,
         estimate=found.estimate,
+        host_bytes=found.host_bytes,
         budget_bytes=budget,
         fits=fits,
         because=because,
@@ -167,6 +178,7 @@ def solve(
     dimension: Dimension,
     *,
     device: Device = "cuda",
+    host_budget: int | None = None,
 ) -> Solution:
     """Return the largest value of one dimension of `train` that fits `budget` bytes.
 
@@ -181,7 +193,7 @@ def solve(
 
     def at(count: int) -> Choice:
         resized = train.model_copy(update={field: count * unit})
-        return choose(resized, budget, device=device)
+        return choose(resized, budget, device=device, host_budget=host_budget)
 
     if not (smallest := at(1)).fits:
         raise PlanError(
@@ -213,7 +225,8 @@ def _largest(holds: Callable[[int], bool], limit: int) -> int:
 def _need(found: _Candidate) -> str:
     needs = found.estimate
     peak, context = format_size(needs.predicted_peak_bytes), format_size(needs.context_bytes)
-    return f"{_how(found)} needs {peak} and {context} of context"
+    host = f", and {format_size(found.host_bytes)} of the host" if found.host_bytes else ""
+    return f"{_how(found)} needs {peak} and {context} of context{host}"
 
 
 def _how(found: _Candidate) -> str:

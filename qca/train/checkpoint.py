@@ -12,7 +12,7 @@ import pickle
 import re
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,7 @@ class Checkpoint:
     plateau: Plateau
     config: Mapping[str, Any]
     """The TrainConfig as JSON values."""
-    loss_scale: LossScale = LossScale()
+    loss_scale: LossScale = field(default_factory=LossScale)
     skipped: int = 0
     """Episodes of these from which nothing was learned."""
 

@@ -135,7 +135,9 @@ def adjoint_episode(
             state = states.take(t, ahead)
             pull = pulls.pop(t + 1, Pull(None, None))
             if gradient is not None:
-                pull = Pull(gradient if pull.psi is None else gradient + pull.psi, pull.weight)
+                # Under its old name, so that the one before is not held through the backward.
+                gradient = gradient if pull.psi is None else gradient + pull.psi
+                pull = Pull(gradient, pull.weight)
             # The first state is given: nothing asks for its gradient.
             gradient = machine.back(state, noise(state, t), pull, wanted=t > 0)
             between()

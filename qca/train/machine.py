@@ -58,9 +58,10 @@ class EagerSteps:
         """Make the step again and go back through it."""
         psi = psi.detach().requires_grad_(wanted)
         step = self._evolution.advance(psi if factor is None else psi * factor)
-        given = [(root, pulled) for root, pulled in zip(step, pull, strict=True) if pulled is not None]
+        given = [pair for pair in zip(step, pull, strict=True) if pair[1] is not None]
         if given:
-            torch.autograd.backward([root for root, _ in given], [pulled for _, pulled in given])
+            roots, pulled = zip(*given, strict=True)
+            torch.autograd.backward(roots, pulled)
         return psi.grad
 
 

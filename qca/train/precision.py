@@ -39,7 +39,7 @@ class HalfModel(nn.Module):
         self._learned = list(original.parameters())
         self.copy = UNetUnitary(original.d_state, original.hidden_channels)
         for parameter, learned in zip(self.copy.parameters(), self._learned, strict=True):
-            parameter.data = learned.detach().to(dtype)
+            parameter.data = learned.detach().to(dtype)  # keeps the device and the layout
             parameter.register_post_accumulate_grad_hook(partial(_hand_on, learned))
 
     def forward(self, x: Tensor) -> Tensor:

@@ -8,11 +8,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qca.config import TrainConfig
-from qca.memory.budget import CPU_CONTEXT, CUDA_CONTEXT, PLANS, Plan, estimate, parameter_count
+from qca.config import ResolvedRecompute, TrainConfig
+from qca.memory.budget import (
+    CPU_CONTEXT,
+    CUDA_CONTEXT,
+    estimate,
+    host_bytes,
+    parameter_count,
+)
 from qca.model.unet import UNetUnitary
 from qca.units import MIB
 
+Plan = ResolvedRecompute
+PLANS: list[Plan] = ["none", "step", "two-level", "host"]
 SEED = TrainConfig()  # d_state 14, 128 channels, 64x64, 500 steps
 
 sizes = st.fixed_dictionaries(
@@ -25,6 +33,8 @@ sizes = st.fixed_dictionaries(
         "update": st.sampled_from(["cartesian", "unitary"]),
         "loss": st.sampled_from(["evolutionary", "mse_energy", "structure"]),
         "max_noise": st.sampled_from([0.0, 0.1]),
+        "precision": st.sampled_from(["fp32", "tf32", "bf16", "fp16"]),
+        "optimizer_state": st.sampled_from(["device", "host"]),
     }
 )
 plans = st.sampled_from(PLANS)
@@ -89,7 +99,7 @@ def test_more_never_needs_less_on_a_gpu_in_what_solve_varies(
     assert estimate(more, recompute=plan).total_bytes >= estimate(less, recompute=plan).total_bytes
 
 
-@given(sizes, plans)
+@given(sizes, st.sampled_from(["none", "step", "host"]))
 def test_the_need_grows_by_the_same_for_every_further_step(
     values: dict[str, Any], plan: Plan
 ) -> None:
@@ -109,17 +119,47 @@ def test_a_further_step_costs_a_state_under_step_and_a_graph_under_none() -> Non
         for plan in PLANS
         for steps in (500, 501)
     }
-    assert at["step", 501] - at["step", 500] == state
+    assert at["step", 501] - at["step", 500] == at["host", 501] - at["host", 500] == state
+    assert at["two-level", 501] - at["two-level", 500] <= state
     assert at["none", 501] - at["none", 500] > 100 * state
 
 
-def test_none_and_step_need_the_same_of_weights_gradients_and_optimizer() -> None:
-    none, step = (estimate(SEED, recompute=plan).breakdown for plan in PLANS)
-    assert (none.parameters, none.gradients, none.optimizer) == (
-        step.parameters,
-        step.gradients,
-        step.optimizer,
+def test_all_plans_need_the_same_of_weights_gradients_and_optimizer() -> None:
+    found = [estimate(SEED, recompute=plan).breakdown for plan in PLANS]
+    assert len({(one.parameters, one.gradients, one.optimizer) for one in found}) == 1
+
+
+def test_each_plan_needs_less_than_the_one_before_it() -> None:
+    needs = [estimate(SEED, recompute=plan).predicted_peak_bytes for plan in PLANS]
+    assert needs == sorted(needs, reverse=True)
+
+
+def test_two_level_keeps_about_twice_the_root_of_the_steps_and_host_two() -> None:
+    state = 14 * 64 * 64 * 8
+    kept = {plan: estimate(SEED, recompute=plan).breakdown.states // state for plan in PLANS}
+    assert kept == {"none": 500, "step": 500, "two-level": 43, "host": 2}
+
+
+def test_half_precision_adds_a_copy_of_the_weights_and_halves_what_a_step_keeps() -> None:
+    full, half = (
+        estimate(SEED.model_copy(update={"precision": precision}), recompute="step").breakdown
+        for precision in ("fp32", "bf16")
     )
+    assert half.parameters == 1.5 * full.parameters
+    assert (half.gradients, half.optimizer) == (full.gradients, full.optimizer)
+    assert half.activations < 0.8 * full.activations
+
+
+def test_moments_in_host_memory_cost_a_gpu_nothing_and_are_counted_for_the_host() -> None:
+    there = SEED.model_copy(update={"optimizer_state": "host"})
+    assert estimate(there, recompute="step").breakdown.optimizer == 0
+    weights = 4 * 27_883_292
+    assert host_bytes(there, "step") == 4 * weights  # two moments, and copies to work on
+    assert host_bytes(SEED, "step") == 0
+
+
+def test_states_in_host_memory_are_pinned_in_a_power_of_two() -> None:
+    assert host_bytes(SEED, "host") == 2**28  # 500 states of 0.4375 MiB are 218.75 MiB
 
 
 def test_the_context_stands_beside_the_peak() -> None:
