@@ -38,9 +38,18 @@ class StopAfter:
         return self.looks < 0
 
 
-def run(config: TrainConfig, folder: Path, *, resume: bool = False, stop=None) -> list[Event]:
+def run(
+    config: TrainConfig, folder: Path, *, resume: bool = False, stop=None, init: Path | None = None
+) -> list[Event]:
     events: list[Event] = []
-    train(config, folder, resume=resume, stop=stop or threading.Event(), on_event=events.append)
+    train(
+        config,
+        folder,
+        resume=resume,
+        stop=stop or threading.Event(),
+        on_event=events.append,
+        init=init,
+    )
     return events
 
 

@@ -9,13 +9,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from qca.errors import CheckpointError, InputError, LaunchError, PlanError, QcaError
+from qca.errors import CheckpointError, InputError, LaunchError, QcaError
 from qca.model import noise
 from qca.train import checkpoint as checkpoints
 from qca.train import trainer as trainer_module
 from qca.train.folder import CHANGEABLE, RunFolder
 from qca.train.metrics import CheckpointWritten, Finished, Started, read_records
-from qca.train.trainer import Trainer, new_model
+from qca.train.trainer import Learned, Trainer, new_model
 from tests.train.small import StopAfter, kinds, learned, newest, records, run, small
 from tests.train.test_checkpoint import no_room_beyond
 
@@ -176,6 +176,7 @@ FIXED = {
     "batch_size": 2,
     "loss": "structure",
     "max_noise": 0.0,
+    "precision": "bf16",
 }
 
 
@@ -188,8 +189,7 @@ def test_another_configuration_is_refused_by_key_and_both_values(tmp_path, key, 
 
 
 def test_every_key_is_either_fixed_or_changeable():
-    only_value = {"precision"}
-    assert {*FIXED, *CHANGEABLE, *only_value} == {*type(small()).model_fields}
+    assert {*FIXED, *CHANGEABLE} == {*type(small()).model_fields}
 
 
 def test_a_smaller_learning_rate_may_be_asked_for_and_keeps_its_halvings(tmp_path):
@@ -205,17 +205,15 @@ def test_two_trainers_do_not_share_a_run(tmp_path):
     assert kinds(run(small(episodes=1), tmp_path))[-1] == "finished"
 
 
-def test_a_loss_that_is_not_finite_ends_the_training_and_saves_nothing_bad(tmp_path, monkeypatch):
+def test_three_episodes_in_a_row_that_are_not_finite_end_the_training_and_save_nothing_bad(
+    tmp_path, monkeypatch
+):
     monkeypatch.setattr(trainer_module, "initial_state", _poisoned_from(3))
-    with pytest.raises(QcaError, match="episode 4: the loss is nan"):
-        run(small(), tmp_path)
-    assert newest(tmp_path).episode == 2
+    with pytest.raises(QcaError, match="episode 6: the loss is nan, as in the 2 episodes before"):
+        run(small(episodes=9), tmp_path)
+    assert newest(tmp_path).episode == 4
     assert all(t.isfinite().all() for t in newest(tmp_path).tensors.values())
     assert [r.episode for r in read_records(tmp_path / "metrics.jsonl")] == [1, 2, 3]
-    monkeypatch.undo()
-    run(small(), tmp_path / "whole")
-    run(small(), tmp_path, resume=True)
-    _assert_same_training(tmp_path / "whole", tmp_path)
 
 
 def _poisoned_from(sample: int):
@@ -248,23 +246,6 @@ def test_a_read_only_folder_is_a_checkpoint_error(tmp_path):
     tmp_path.chmod(0o500)
     with pytest.raises(CheckpointError, match="Permission denied"):
         run(small(), tmp_path / "run")
-
-
-@pytest.mark.parametrize(
-    "refusal",
-    [
-        torch.OutOfMemoryError("CUDA out of memory"),
-        RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"),
-        MemoryError(),
-    ],
-)
-def test_memory_that_is_refused_is_said_with_what_helps(tmp_path, monkeypatch, refusal):
-    def refuse(self, between):
-        raise refusal
-
-    monkeypatch.setattr(Trainer, "episode", refuse)
-    with pytest.raises(PlanError, match=r"out of memory.*recompute=step, batch_size=1, grid=8"):
-        run(small(), tmp_path)
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="there is a CUDA device here")
@@ -312,6 +293,7 @@ def test_weights_are_the_seeds():
 def test_the_gradient_is_clipped_at_norm_1():
     trainer = Trainer(small(loss="mse_energy"), torch.device("cpu"))
     learned = trainer.episode(lambda: None)
+    assert isinstance(learned, Learned)
     gradients = [p.grad for p in trainer.model.parameters() if p.grad is not None]
     assert learned.gradient_norm > 2
     assert torch.nn.utils.get_total_norm(gradients).item() == pytest.approx(1)

@@ -1,0 +1,121 @@
+"""Out of memory is not the end: the same episode again under a cheaper plan."""
+
+import pytest
+import torch
+
+from qca.errors import PlanError
+from qca.memory.budget import estimate
+from qca.train import loop
+from qca.train import memory as memory_module
+from qca.train.metrics import PlanChanged
+from qca.train.trainer import Trainer
+from tests.train.small import kinds, learned, newest, run, small
+
+REFUSALS = {
+    "CUDA": torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB."),
+    "torch on a CPU": RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory"),
+    "Python": MemoryError(),
+}
+
+
+@pytest.fixture
+def refusing(monkeypatch):
+    """Returns a function that makes the allocator refuse under the given plans."""
+    true = Trainer.gradients
+
+    def refuse(plans: set[str], episode: int = 3, refusal: Exception = REFUSALS["CUDA"]) -> None:
+        def gradients(self, between):
+            if self.config.recompute in plans and self.episodes + 1 == episode:
+                # As a real one: half-way, with gradients of some steps there already.
+                true(self, between)
+                raise refusal
+            return true(self, between)
+
+        monkeypatch.setattr(Trainer, "gradients", gradients)
+
+    return refuse
+
+
+# The small model's optimizer would need more than the states: on a CPU only the plans differ.
+LONG = {"steps": 40, "episodes": 4, "checkpoint_every": 100}
+
+
+@pytest.mark.parametrize("refusal", REFUSALS.values(), ids=REFUSALS.keys())
+def test_the_episode_is_made_again_under_the_next_plan_and_the_run_goes_on(
+    tmp_path, refusing, refusal
+):
+    config = small(recompute="none", **LONG)
+    run(config, tmp_path / "whole")
+    refusing({"none"}, refusal=refusal)
+    events = run(config, tmp_path / "refused")
+    assert kinds(events) == [
+        *("started", "episode", "episode", "plan-changed", "episode", "episode"),
+        *("checkpoint", "finished"),
+    ]
+    (changed,) = [event for event in events if isinstance(event, PlanChanged)]
+    assert (changed.episode, changed.recompute) == (3, "step")
+    step = config.model_copy(update={"recompute": "step"})
+    found = estimate(step, recompute="step", device="cpu")
+    assert changed.predicted_peak_bytes == found.predicted_peak_bytes
+    # `none` and `step` agree to the last bit, so nothing tells the two runs apart.
+    assert learned(tmp_path / "whole") == learned(tmp_path / "refused")
+    one, other = newest(tmp_path / "whole"), newest(tmp_path / "refused")
+    assert all(torch.equal(one.tensors[name], other.tensors[name]) for name in one.tensors)
+
+
+def test_it_goes_on_with_the_plan_that_worked_when_it_is_continued(tmp_path, refusing):
+    config = small(recompute="none", **LONG)
+    refusing({"none"})
+    run(config, tmp_path)
+    assert '"recompute": "step"' in (tmp_path / "config.json").read_text()
+
+
+def test_where_no_plan_is_cheaper_it_ends_with_the_numbers_and_the_holder(
+    tmp_path, refusing, monkeypatch
+):
+    refusing({"none", "step", "two-level"})
+    monkeypatch.setattr(
+        loop, "memory_holders", lambda device: "; the GPU's memory is held by process 7 2 GiB"
+    )
+    with pytest.raises(PlanError) as raised:
+        run(small(recompute="none", **LONG), tmp_path)
+    for said in (
+        "out of memory in an episode with recompute=two-level, optimizer_state=device, batch_size=1",
+        "Tried to allocate 20.00 MiB",
+        "predicted was a peak of",
+        "held by process 7 2 GiB",
+    ):
+        assert said in raised.value.message
+    assert "smaller batch" in raised.value.hint
+    assert [r["episode"] for r in learned(tmp_path)] == [1, 2]
+
+
+def test_after_three_other_plans_it_is_enough(tmp_path, refusing, monkeypatch):
+    """As on a GPU, which has more plans than three."""
+    monkeypatch.setattr(loop, "_kind", lambda device: "cuda")
+    refusing({"none", "step", "two-level", "host"})
+    with pytest.raises(PlanError, match="recompute=host"):
+        run(small(recompute="none", **LONG), tmp_path)
+
+
+def test_any_other_error_is_not_taken_for_it(tmp_path, refusing):
+    refusing({"none"}, refusal=RuntimeError("CUDA error: an illegal memory access"))
+    with pytest.raises(RuntimeError, match="illegal memory access"):
+        run(small(recompute="none", **LONG), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("held", "said"),
+    [
+        ([], ""),
+        ([(7, 2**31)], "; the GPU's memory is held by process 7 2 GiB"),
+        (
+            [(7, 2**31), (8, 2**20)],
+            "; the GPU's memory is held by process 7 2 GiB, process 8 1 MiB",
+        ),
+    ],
+)
+def test_the_holders_are_named_with_what_they_hold(held, said, monkeypatch):
+    monkeypatch.setattr(memory_module, "gpu_memory_holders", lambda: held)
+    assert memory_module.memory_holders(torch.device("cuda", 0)) == said
+    assert memory_module.memory_holders(torch.device("cpu")) == ""
