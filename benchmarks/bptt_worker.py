@@ -51,6 +51,11 @@ def measure(config: TrainConfig, request: dict[str, Any]) -> dict[str, Any]:
         begun = _now(device)
         outcome = trainer.gradients(lambda: None)
         if repeat == 0:
+            # Under float16 the first loss scales are too large; the first gradient is compared.
+            while config.precision == "fp16" and not _is_finite(trainer):
+                skipped += 1
+                trainer.loss_scale = trainer.loss_scale.after(False)
+                outcome = trainer.gradients(lambda: None)
             _save_gradient(trainer, Path(request["save"]))
             loss = outcome.loss.item()
         skipped += isinstance(trainer.learn(outcome), NotLearned)
@@ -103,6 +108,11 @@ class _Cast(nn.Module):
             return self.model(x)
         with torch.autocast(self.device, self.dtype):
             return self.model(x).float()
+
+
+def _is_finite(trainer: Trainer) -> bool:
+    found = [p.grad for p in trainer.model.parameters() if p.grad is not None]
+    return bool(torch.nn.utils.get_total_norm(found).isfinite())
 
 
 def _save_gradient(trainer: Trainer, path: Path) -> None:

@@ -37,6 +37,10 @@ Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 """A project or run name: what Compose accepts as a project name, and safe in a path."""
 
 
+Endpoint = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+:[0-9]{1,5}$")]
+"""HOST:PORT."""
+
+
 class _Section(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
@@ -56,6 +60,12 @@ class StackConfig(_Section):
     """Image of the store."""
     store_port: Annotated[int, Field(ge=1, le=65535)] | None = None
     """Publish the store on 127.0.0.1 at this port; not published if not given."""
+    gpus: Annotated[int, Field(ge=1, le=1024)] | Literal["all"] = 1
+    """GPUs of this machine that train together, each with a batch of its own; or `all`."""
+    nnodes: Annotated[int, Field(ge=1, le=1024)] = 1
+    """Machines that train together; start the same on each."""
+    rdzv_endpoint: Endpoint | None = None
+    """HOST:PORT of one of these machines, where they meet; the others have to reach it."""
     base_image: str | None = None
     """Base of the trainer image; a CPU or a CUDA base by the plan if not given."""
     ca_bundle: Path | None = None

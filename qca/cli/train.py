@@ -12,6 +12,7 @@ from typing import Any
 
 import click
 
+from infra.stack.document import train_flags
 from qca.cli.options import config_options, read_config
 from qca.cli.progress import ProgressView
 from qca.config import Config, TrainConfig, apply_profile
@@ -20,6 +21,8 @@ from qca.memory.budget import estimate
 from qca.store.client import MetricsSender, connect
 from qca.train import journal, tensorboard
 from qca.train.environment import prepare_environment
+from qca.train.folder import RunFolder
+from qca.train.launched import Processes, follow_parent, is_launched, is_restarted, leads
 from qca.train.metrics import EpisodeRecord, Event, Started
 
 RUNS = Path("runs")
@@ -51,6 +54,23 @@ _STOPPING = b"\nStopping after this step, with a checkpoint; Ctrl-C again stops 
     help="Dragonfly's flag file, which holds the store's password.",
 )
 @click.option(
+    "--processes",
+    type=click.IntRange(min=1, max=1024),
+    default=1,
+    show_default=True,
+    help="Processes of this machine, one for each GPU, each with a batch of its own.",
+)
+@click.option(
+    "--nnodes",
+    type=click.IntRange(min=1, max=1024),
+    default=1,
+    show_default=True,
+    help="Machines that train together; start the same on each.",
+)
+@click.option(
+    "--rdzv-endpoint", metavar="HOST:PORT", help="One of these machines, where they meet."
+)
+@click.option(
     "--init",
     type=click.Path(path_type=Path),
     help="Weights to begin with: safetensors, or saved with torch.save (no code in it is run).",
@@ -63,16 +83,44 @@ def train(
     store_url: str | None,
     store_flags: Path | None,
     init: Path | None,
+    processes: int,
+    nnodes: int,
+    rdzv_endpoint: str | None,
     **flags: Any,
 ) -> None:
     """Train here, in this process: what the container runs.
 
     The first Ctrl-C writes a checkpoint and ends with 130, a second one ends at once;
     SIGTERM writes a checkpoint and ends with 0.
+
+    With --processes or --nnodes, torch's elastic launcher starts and watches that many
+    trainers; where one is lost, all go on from the last checkpoint. Several machines need one
+    folder --runs that all of them see.
     """
+    if nnodes > 1 and rdzv_endpoint is None:
+        raise click.UsageError("--nnodes needs --rdzv-endpoint HOST:PORT, where the machines meet")
     prepare_environment()  # before torch is loaded
     chosen = _resolved(read_config(config_file, flags))
     stop = threading.Event()
+    if (processes > 1 or nnodes > 1) and not is_launched():
+        together = Processes(processes, nnodes, rdzv_endpoint, name=chosen.run)
+        words = _words(chosen, runs, progress, store_url, store_flags, init, resume=resume)
+        _launch(chosen, runs, together, words, stop, resume=resume)
+        return
+    if is_launched():
+        follow_parent(stop)
+        resume = resume or is_restarted()
+    if not leads():
+        with _stopping_on_signals(stop):
+            _trainer()(
+                chosen,
+                runs / chosen.run,
+                resume=resume,
+                stop=stop,
+                on_event=lambda event: None,
+                predicted_peak_bytes=_predicted_peak(chosen),
+            )
+        return
     with (
         _stopping_on_signals(stop) as interrupted,
         _shown(progress, stop) as (show, warn),
@@ -100,6 +148,47 @@ def train(
         )
     if interrupted.is_set():
         raise KeyboardInterrupt
+
+
+def _launch(
+    chosen: TrainConfig,
+    runs: Path,
+    together: Processes,
+    words: list[str],
+    stop: threading.Event,
+    *,
+    resume: bool,
+) -> None:
+    """Let the launcher run `qca train` in each process, until all have ended."""
+    RunFolder(runs / chosen.run).check_start(chosen, resume=resume)  # once, not in each
+    _trainer()  # says so if it is not installed
+    from qca.train.processes import run_processes
+
+    with _stopping_on_signals(stop) as interrupted:
+        run_processes(words, together, stop, cuda=chosen.device == "cuda")
+    if interrupted.is_set():
+        raise KeyboardInterrupt
+
+
+def _words(
+    chosen: TrainConfig,
+    runs: Path,
+    progress: str,
+    store_url: str | None,
+    store_flags: Path | None,
+    init: Path | None,
+    *,
+    resume: bool,
+) -> list[str]:
+    """Return the command line of each process; nothing in it is left to `auto`."""
+    options = {"store": store_url, "store-flags": store_flags, "init": init}
+    return [
+        *train_flags(chosen),
+        f"--runs={runs}",
+        f"--progress={progress}",
+        *(f"--{name}={value}" for name, value in options.items() if value is not None),
+        *(["--resume"] if resume else []),
+    ]
 
 
 def _trainer() -> Callable[..., object]:

@@ -7,6 +7,16 @@ from qca.errors import LaunchError
 from qca.train.ranks import local_rank
 
 
+def require_gpus(count: int) -> None:
+    """Raise LaunchError if torch sees fewer GPUs than that."""
+    seen = torch.cuda.device_count()
+    if seen < count:
+        raise LaunchError(
+            f"{count} processes need as many GPUs; torch sees {seen}",
+            hint="Start at most one process for each GPU.",
+        )
+
+
 def prepare_device(config: TrainConfig, predicted_peak_bytes: int | None) -> torch.device:
     """Return the device of `config`; "auto" means CUDA where torch sees one.
 
@@ -31,11 +41,7 @@ def prepare_device(config: TrainConfig, predicted_peak_bytes: int | None) -> tor
                 "a CPU has no tf32", hint="Use --precision fp32, or a GPU of Ampere or later."
             )
         return torch.device("cpu")
-    if local_rank() >= torch.cuda.device_count():
-        raise LaunchError(
-            f"process {local_rank()} has no GPU: torch sees {torch.cuda.device_count()}",
-            hint="Start at most one process for each GPU.",
-        )
+    require_gpus(local_rank() + 1)
     torch.cuda.set_device(local_rank())
     device = torch.device("cuda", local_rank())
     # Without it convolutions round to TF32 on their own, which is not what `fp32` promises.

@@ -87,6 +87,22 @@ class RunFolder:
             self.metrics.exists() and self.metrics.stat().st_size > 0
         )
 
+    def check_start(self, config: TrainConfig, *, resume: bool) -> None:
+        """Refuse to start here a run that has been started, or another than it is.
+
+        Raises:
+            InputError: with what to do.
+
+        """
+        if not self.is_used():
+            return
+        if not resume:
+            raise InputError(
+                f"{self.path}: this run has been started already",
+                hint="Continue it with --resume, or start another with --run NAME.",
+            )
+        self.check_config(config)
+
     def check_config(self, config: TrainConfig) -> None:
         """Refuse to go on with another configuration than the folder's.
 

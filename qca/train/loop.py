@@ -14,7 +14,7 @@ from typing import Literal, Protocol
 import torch
 
 from qca.config import TrainConfig
-from qca.errors import InputError, PlanError
+from qca.errors import PlanError
 from qca.memory.plan import next_cheaper
 from qca.train import checkpoint as checkpoints
 from qca.train.checkpoint import Checkpoint, read_weights
@@ -113,13 +113,7 @@ def _begin(
     folder: RunFolder, config: TrainConfig, init: Path | None, *, resume: bool
 ) -> tuple[Checkpoint | None, list[str]]:
     """Return the checkpoint to go on from, if there is one, and what is wrong with newer ones."""
-    if folder.is_used():
-        if not resume:
-            raise InputError(
-                f"{folder.path}: this run has been started already",
-                hint="Continue it with --resume, or start another with --run NAME.",
-            )
-        folder.check_config(config)
+    folder.check_start(config, resume=resume)
     folder.beat()
     found, warnings = checkpoints.newest_intact(folder.checkpoints)
     if found is not None and init is not None:

@@ -15,6 +15,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from qca.errors import LaunchError
+
 # How long one process waits for another: as long as a whole episode may take on a slow CPU.
 _PATIENCE = timedelta(hours=2)
 
@@ -34,24 +36,41 @@ class Ranks:
         if self.size == 1:
             return said
         flag = torch.tensor(float(said), device=device)
-        dist.all_reduce(flag, dist.ReduceOp.MAX)
-        return bool(flag.item())
+        with _talking():
+            dist.all_reduce(flag, dist.ReduceOp.MAX)
+            return bool(flag.item())
 
     def average(self, tensors: Iterable[Tensor]) -> None:
         """Replace each tensor by its mean over the ranks."""
         if self.size == 1:
             return
-        for tensor in tensors:
-            dist.all_reduce(tensor)  # gloo has no average of its own
-            tensor.div_(self.size)
+        with _talking():
+            for tensor in tensors:
+                dist.all_reduce(tensor)  # gloo has no average of its own
+                tensor.div_(self.size)
 
     def share(self, value: _T) -> _T:
         """Return the first rank's value on every rank; a tree of plain values and CPU tensors."""
         if self.size == 1:
             return value
         box: list[_T] = [value]
-        dist.broadcast_object_list(box, src=0)
+        with _talking():
+            dist.broadcast_object_list(box, src=0)
         return box[0]
+
+
+@contextmanager
+def _talking() -> Iterator[None]:
+    """Turn what a backend says when another process is gone into an error without traceback."""
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        raise
+    except RuntimeError as error:
+        raise LaunchError(
+            f"another process of this training does not answer: {str(error).splitlines()[0]}",
+            hint="All go on from the last checkpoint when they are started again with --resume.",
+        ) from None
 
 
 def local_rank() -> int:
@@ -66,10 +85,11 @@ def joined(device: torch.device) -> Iterator[Ranks]:
     if size == 1:
         yield Ranks()
         return
-    if device.type == "cuda":
-        dist.init_process_group("nccl", timeout=_PATIENCE, device_id=device)
-    else:
-        dist.init_process_group("gloo", timeout=_PATIENCE)
+    with _talking():
+        if device.type == "cuda":
+            dist.init_process_group("nccl", timeout=_PATIENCE, device_id=device)
+        else:
+            dist.init_process_group("gloo", timeout=_PATIENCE)
     try:
         yield Ranks(dist.get_rank(), size)
     finally:

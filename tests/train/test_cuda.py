@@ -2,17 +2,21 @@
 
 import subprocess
 import sys
+import threading
 
 import pytest
 import torch
 
 from qca.config import TrainConfig
 from qca.memory.budget import estimate
-from qca.model import Evolution, UNetUnitary
 from qca.model.losses import LOSSES
-from qca.model.state import initial_state
+from qca.model.noise import CURRICULUM_EPISODES
+from qca.train import trainer as trainer_module
 from qca.train.device import prepare_device
-from qca.train.episode import adjoint_episode, plain_episode
+from qca.train.loop import train
+from qca.train.metrics import Event, Finished, PlanChanged
+from qca.train.trainer import Trainer
+from tests.train.small import StopAfter, records, run, small
 
 pytestmark = [
     pytest.mark.cuda,
@@ -33,6 +37,7 @@ config = TrainConfig.model_validate_json(sys.argv[1])
 found = estimate(config, recompute=config.recompute, device="cuda")
 held = found.predicted_peak_bytes if sys.argv[2] == "held" else None
 trainer = Trainer(config, prepare_device(config, held))
+trainer.episodes = 2000  # from here on there is noise
 for _ in range(2):
     trainer.episode(lambda: None)
 print(torch.cuda.max_memory_reserved())
@@ -46,7 +51,14 @@ CONFIGS = [
     pytest.param({"steps": 10, "grid": 256}, id="256x256 cells"),
     pytest.param({"steps": 20, "hidden_channels": 256}, id="twice the channels"),
     pytest.param({"grid": 16, "d_state": 4, "hidden_channels": 16}, id="small model"),
+    pytest.param({"steps": 50, "recompute": "two-level"}, id="two-level"),
+    pytest.param({"steps": 50, "recompute": "host"}, id="host"),
+    pytest.param({"steps": 20, "optimizer_state": "host"}, id="moments on the host"),
+    pytest.param({"steps": 20, "precision": "tf32"}, id="tf32"),
+    pytest.param({"steps": 20, "precision": "bf16", "batch_size": 4}, id="bf16"),
+    pytest.param({"steps": 20, "precision": "fp16", "recompute": "host"}, id="fp16"),
 ]
+SMALL = {"grid": 16, "d_state": 4, "hidden_channels": 16, "steps": 20, "batch_size": 2}
 
 
 def reserved(config: TrainConfig, how: str) -> int:
@@ -68,20 +80,84 @@ def test_a_training_stays_within_its_predicted_peak(given):
     assert reserved(config, "held") <= predicted
 
 
+def gradient(config: TrainConfig) -> torch.Tensor:
+    trainer = Trainer(config, prepare_device(config, None))
+    trainer.episodes = CURRICULUM_EPISODES  # with noise
+    trainer.gradients(lambda: None)
+    assert trainer.eager_because is None
+    found = [p.grad.flatten() for p in trainer.model.parameters() if p.grad is not None]
+    return torch.cat(found)
+
+
 @pytest.mark.parametrize("loss", sorted(LOSSES))
 @pytest.mark.parametrize("update", ["cartesian", "unitary"])
-def test_the_adjoint_equals_plain_autograd(loss, update, monkeypatch):
+@pytest.mark.parametrize("recompute", ["step", "two-level", "host"])
+def test_the_adjoint_as_cuda_graphs_equals_plain_autograd(loss, update, recompute, monkeypatch):
     monkeypatch.setattr(torch.backends.cudnn, "deterministic", True)
-    config = TrainConfig(device="cuda", grid=16, d_state=4, hidden_channels=16)
-    device = prepare_device(config, None)
-    gradients = {}
-    for name, episode in (("plain", plain_episode), ("adjoint", adjoint_episode)):
-        torch.manual_seed(0)
-        model = UNetUnitary(d_state=4, hidden_channels=16).to(device)
-        psi = initial_state(0, range(2), d_state=4, grid=16).to(device)
-        evolution = Evolution(model, 0.05, update)
-        episode(evolution, psi, steps=20, loss=LOSSES[loss]())
-        found = [p.grad for p in model.parameters() if p.grad is not None]
-        gradients[name] = torch.cat([gradient.flatten() for gradient in found])
-    error = (gradients["plain"] - gradients["adjoint"]).norm() / gradients["plain"].norm()
-    assert error.item() <= 1e-5
+    config = TrainConfig(
+        device="cuda", precision="fp32", loss=loss, update=update, gamma=0.05, **SMALL
+    )
+    plain = gradient(config.model_copy(update={"recompute": "none"}))
+    found = gradient(config.model_copy(update={"recompute": recompute}))
+    assert plain.norm() > 1e-4
+    assert ((found - plain).norm() / plain.norm()).item() <= 1e-5
+
+
+def test_where_no_graph_can_be_captured_steps_are_made_one_by_one(monkeypatch):
+    config = TrainConfig(device="cuda", precision="fp32", recompute="step", **SMALL)
+    expected = gradient(config)
+
+    def refuse(*_):
+        raise RuntimeError("operation not permitted when stream is capturing\nmore")
+
+    monkeypatch.setattr(trainer_module, "GraphedSteps", refuse)
+    trainer = Trainer(config, prepare_device(config, None))
+    trainer.episodes = CURRICULUM_EPISODES
+    trainer.gradients(lambda: None)
+    assert trainer.eager_because == "operation not permitted when stream is capturing"
+    found = [p.grad.flatten() for p in trainer.model.parameters() if p.grad is not None]
+    torch.testing.assert_close(torch.cat(found), expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("recompute", ["step", "two-level", "host"])
+def test_inside_an_episode_the_host_waits_for_nothing(recompute):
+    config = TrainConfig(device="cuda", precision="fp32", recompute=recompute, **SMALL)
+    trainer = Trainer(config, prepare_device(config, None))
+    trainer.episodes = CURRICULUM_EPISODES
+    trainer.episode(lambda: None)  # captures
+    try:
+        trainer.gradients(lambda: torch.cuda.set_sync_debug_mode("error"))
+    finally:
+        torch.cuda.set_sync_debug_mode("default")
+
+
+@pytest.mark.parametrize("precision", ["fp32", "tf32", "bf16", "fp16"])
+@pytest.mark.parametrize("moments", ["device", "host"])
+def test_a_training_stops_and_goes_on(tmp_path, precision, moments):
+    config = small(device="cuda", precision=precision, optimizer_state=moments)
+    run(config, tmp_path, stop=StopAfter(20))
+    events = run(config, tmp_path, resume=True)
+    assert events[-1] == Finished(reason="complete", episodes=6)
+    last = records(events)[-1]
+    assert last.reserved_bytes is not None
+    assert last.reserved_bytes >= last.memory_bytes > 0
+
+
+def test_memory_that_is_refused_is_given_back_and_a_cheaper_plan_goes_on(tmp_path):
+    """The allocator is held to what `host` needs, as if something else had grown on the card."""
+    given = {"hidden_channels": 16, "batch_size": 8, "steps": 400, "episodes": 2}
+    config = TrainConfig(device="cuda", precision="fp32", recompute="step", **given)
+    allowed = estimate(config, recompute="host", device="cuda").predicted_peak_bytes
+    events: list[Event] = []
+    train(
+        config,
+        tmp_path,
+        resume=False,
+        stop=threading.Event(),
+        on_event=events.append,
+        predicted_peak_bytes=allowed,
+    )
+    changed = [event for event in events if isinstance(event, PlanChanged)]
+    assert [event.recompute for event in changed][-1] in ("two-level", "host")
+    assert "CUDA out of memory" in changed[0].because
+    assert events[-1] == Finished(reason="complete", episodes=2)

@@ -304,15 +304,3 @@ def test_a_checkpoint_of_another_architecture_names_the_shape_that_differs(tmp_p
     wider = Trainer(small(hidden_channels=8), torch.device("cpu"))
     with pytest.raises(CheckpointError, match=r"bot\.conv_block\.0\.weight is \(32, 16, 3, 3\)"):
         wider.restore(newest(tmp_path))
-
-
-@pytest.mark.cuda
-@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
-def test_on_a_gpu_the_same_run_stops_and_goes_on(tmp_path):
-    config = small(device="cuda")
-    run(config, tmp_path, stop=StopAfter(20))
-    events = run(config, tmp_path, resume=True)
-    assert events[-1] == Finished(reason="complete", episodes=6)
-    (*_, last) = records(events)
-    assert last.reserved_bytes is not None
-    assert last.reserved_bytes >= last.memory_bytes > 0

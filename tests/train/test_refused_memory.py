@@ -80,7 +80,7 @@ def test_where_no_plan_is_cheaper_it_ends_with_the_numbers_and_the_holder(
     with pytest.raises(PlanError) as raised:
         run(small(recompute="none", **LONG), tmp_path)
     for said in (
-        "out of memory in an episode with recompute=two-level, optimizer_state=device, batch_size=1",
+        "out of memory in an episode with recompute=two-level, optimizer_state=device",
         "Tried to allocate 20.00 MiB",
         "predicted was a peak of",
         "held by process 7 2 GiB",

@@ -1,0 +1,171 @@
+"""Two processes train one model: gloo on this CPU, started as a person starts them."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+import pytest
+import torch
+
+from qca.train.metrics import EpisodeRecord, read_records
+from tests.train.small import newest
+
+FLAGS = {
+    "device": "cpu",
+    "profile": "default",
+    "precision": "fp32",
+    "optimizer-state": "device",
+    "recompute": "step",
+    "grid": 8,
+    "d-state": 2,
+    "hidden-channels": 4,
+    "steps": 4,
+    "learning-rate": 1e-2,
+    "max-noise": 1.0,
+    "checkpoint-every": 5,
+    "progress": "json",
+}
+SECONDS = 240  # two starts of torch and a rendezvous, on a machine with other work
+
+
+def start(folder: Path, *words: str, episodes: int, **flags) -> subprocess.Popen[bytes]:
+    given = {**FLAGS, "runs": folder, "episodes": episodes, **flags}
+    return subprocess.Popen(
+        [sys.executable, "-m", "qca", "train", *words, *(f"--{k}={v}" for k, v in given.items())],
+        stdout=subprocess.DEVNULL,
+        stderr=(folder.parent / f"{folder.name}.log").open("wb"),
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        start_new_session=True,
+    )
+
+
+def said(folder: Path) -> str:
+    return (folder.parent / f"{folder.name}.log").read_text()
+
+
+def records(folder: Path) -> list[EpisodeRecord]:
+    return read_records(folder / "first/metrics.jsonl")
+
+
+def until(true: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
+    end = time.monotonic() + SECONDS
+    while not true():
+        assert process.poll() is None
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def workers(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    return psutil.Process(process.pid).children()
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory) -> Path:
+    """A run of two processes from start to end."""
+    folder = tmp_path_factory.mktemp("two") / "runs"
+    process = start(folder, "--processes=2", episodes=40)
+    assert process.wait(SECONDS) == 0, said(folder)
+    return folder
+
+
+def test_two_processes_learn_what_one_learns_from_the_combined_batch(undisturbed, tmp_path):
+    process = start(tmp_path / "runs", "--batch-size=2", episodes=40)
+    assert process.wait(SECONDS) == 0
+    one, two = records(tmp_path / "runs"), records(undisturbed)
+    assert [r.episode for r in two] == list(range(1, 41))
+    # The same samples; sums over the batch run in another order.
+    for a, b in zip(one[:10], two[:10], strict=True):
+        assert b.loss == pytest.approx(a.loss, rel=1e-5)
+        assert b.gradient_norm == pytest.approx(a.gradient_norm, rel=1e-3)
+    saved = newest(tmp_path / "runs/first").tensors, newest(undisturbed / "first").tensors
+    for name, tensor in saved[0].items():
+        torch.testing.assert_close(saved[1][name], tensor, rtol=0.02, atol=1e-3)
+
+
+def test_where_one_is_lost_all_go_on_from_the_last_checkpoint_by_themselves(undisturbed, tmp_path):
+    folder = tmp_path / "runs"
+    process = start(folder, "--processes=2", episodes=40)
+    until(lambda: len(records(folder)) > 7, process)
+    workers(process)[-1].kill()
+    assert process.wait(SECONDS) == 0, said(folder)
+    assert [r.loss for r in records(folder)] == [r.loss for r in records(undisturbed)]
+    one, other = newest(folder / "first").tensors, newest(undisturbed / "first").tensors
+    assert all(torch.equal(one[name], other[name]) for name in one)
+
+
+@pytest.mark.parametrize(
+    ("number", "status"),
+    [(signal.SIGTERM, 0), pytest.param(signal.SIGINT, 130, marks=pytest.mark.slow)],
+)
+def test_told_to_stop_they_end_together_with_a_checkpoint(tmp_path, number, status):
+    folder = tmp_path / "runs"
+    process = start(folder, "--processes=2", episodes=10**6)
+    until(lambda: len(records(folder)) > 2, process)
+    process.send_signal(number)
+    assert process.wait(SECONDS) == status, said(folder)
+    assert newest(folder / "first").episode == records(folder)[-1].episode
+    assert "Traceback" not in said(folder)
+
+
+@pytest.mark.slow
+def test_they_do_not_outlive_the_launcher(tmp_path):
+    folder = tmp_path / "runs"
+    process = start(folder, "--processes=2", episodes=10**6)
+    until(lambda: len(records(folder)) > 2, process)
+    left = workers(process)
+    process.kill()
+    gone, alive = psutil.wait_procs(left, SECONDS)
+    assert not alive
+    assert len(gone) == 2
+
+
+@pytest.mark.slow
+def test_two_machines_meet_at_an_endpoint(tmp_path):
+    """As two machines would that see one folder; here they share more than that."""
+    folder, where = tmp_path / "runs", f"--rdzv-endpoint=127.0.0.1:{free_port()}"
+    nodes = [start(folder, "--nnodes=2", where, episodes=10, **FLAGS) for _ in range(2)]
+    assert [node.wait(SECONDS) for node in nodes] == [0, 0], said(folder)
+    assert [r.episode for r in records(folder)] == list(range(1, 11))
+
+
+def free_port() -> int:
+    import socket
+
+    with socket.socket() as one:
+        one.bind(("127.0.0.1", 0))
+        return one.getsockname()[1]
+
+
+def test_a_run_that_has_been_started_is_refused_once_and_not_by_each(undisturbed):
+    process = start(undisturbed, "--processes=2", episodes=40)
+    assert process.wait(SECONDS) == 2
+    assert said(undisturbed).count("has been started already") == 1
+
+
+@pytest.mark.slow
+def test_what_fails_in_each_process_fails_with_its_own_message(tmp_path):
+    folder = tmp_path / "runs"
+    (tmp_path / "weights").write_text("none")
+    process = start(folder, "--processes=2", f"--init={tmp_path / 'weights'}", episodes=3)
+    assert process.wait(SECONDS) == 1
+    assert "no weights can be read" in said(folder)
+    assert "after 3 new starts" in said(folder)
+    assert "Traceback" not in said(folder)
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--nnodes=2"], "--nnodes needs --rdzv-endpoint"),
+        (["--processes=0"], "--processes"),
+    ],
+)
+def test_a_wrong_call_is_a_usage_error(tmp_path, words, message):
+    process = start(tmp_path / "runs", *words, episodes=1)
+    assert process.wait(SECONDS) == 2
+    assert message in said(tmp_path / "runs")
