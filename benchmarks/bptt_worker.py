@@ -118,7 +118,8 @@ def _is_finite(trainer: Trainer) -> bool:
 def _save_gradient(trainer: Trainer, path: Path) -> None:
     scale = trainer.loss_scale.factor if trainer.config.precision == "fp16" else 1.0
     named = trainer.model.named_parameters()
-    save_file({name: p.grad.cpu() / scale for name, p in named if p.grad is not None}, path)
+    found = {name: p.grad.cpu() / scale for name, p in named if p.grad is not None}
+    save_file({name: gradient.contiguous() for name, gradient in found.items()}, path)
 
 
 def _outside(device: torch.device) -> int | None:

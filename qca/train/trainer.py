@@ -261,7 +261,7 @@ class Trainer:
 
     def _clear_gradients(self) -> None:
         # A captured graph adds to the gradients where they are.
-        self.model.zero_grad(set_to_none=not isinstance(self._machine, GraphedSteps))
+        self.model.zero_grad(set_to_none=isinstance(self._machine, EagerSteps))
 
     def _numbers(self, outcome: Outcome, norm: Tensor) -> Learned:
         """Return the episode's numbers, averaged over the ranks, with one look at the device."""
