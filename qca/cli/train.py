@@ -17,10 +17,11 @@ from qca.cli.progress import ProgressView
 from qca.config import Config, TrainConfig, apply_profile
 from qca.errors import LaunchError
 from qca.memory.budget import estimate
-from qca.store.client import MetricsSender, connect
+from qca.store.client import connect
+from qca.store.sender import MetricsSender
 from qca.train import journal, tensorboard
 from qca.train.environment import prepare_environment
-from qca.train.metrics import EpisodeRecord, Event, Started
+from qca.train.metrics import EpisodeRecord, Event, Finished, Started
 
 RUNS = Path("runs")
 
@@ -86,7 +87,7 @@ def train(
             show(event)
             note(event)
             scalars(event)
-            if isinstance(event, Started | EpisodeRecord):
+            if isinstance(event, Started | EpisodeRecord | Finished):
                 send()
 
         run(
