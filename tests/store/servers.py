@@ -82,24 +82,38 @@ def answering(answer: Callable[[socket.socket], None]) -> Iterator[str]:
             listener.shutdown(socket.SHUT_RDWR)
 
 
-def slowly_to(server: Path, seconds: float) -> Callable[[socket.socket], None]:
-    """Passes everything on to the server at that socket; each answer comes later than it came."""
+def passing_on_to(
+    server: Path,
+    *,
+    delay: float = 0,
+    after: tuple[int, Callable[[], object]] = (0, lambda: None),
+) -> Callable[[socket.socket], None]:
+    """Passes everything on to and from the server at that socket.
+
+    Each answer comes later by `delay` seconds. `after` so many bytes of one request something
+    is done, and then the rest is passed on.
+    """
 
     def answer(connection: socket.socket) -> None:
         with socket.socket(socket.AF_UNIX) as behind:
             behind.connect(os.fspath(server))
-            threading.Thread(target=_pass_on, args=(connection, behind), daemon=True).start()
+            threading.Thread(target=ask, args=(connection, behind), daemon=True).start()
             while data := behind.recv(65536):
-                time.sleep(seconds)
+                time.sleep(delay)
                 connection.sendall(data)
 
+    def ask(connection: socket.socket, behind: socket.socket) -> None:
+        size, act = after
+        with contextlib.suppress(OSError):
+            while data := connection.recv(65536):
+                if len(data) > size > 0:
+                    behind.sendall(data[:size])
+                    time.sleep(0.1)  # for the server to read it
+                    act()
+                    data = data[size:]
+                behind.sendall(data)
+
     return answer
-
-
-def _pass_on(source: socket.socket, sink: socket.socket) -> None:
-    with contextlib.suppress(OSError):
-        while data := source.recv(65536):
-            sink.sendall(data)
 
 
 def eventually(condition: Callable[[], T], seconds: float = 20.0) -> T:

@@ -3,7 +3,6 @@
 import json
 import re
 import socket
-import threading
 import time
 from collections.abc import Callable
 from contextlib import contextmanager, suppress
@@ -15,7 +14,7 @@ import redis
 from qca.store import sender as sender_module
 from qca.store.client import connect
 from qca.store.sender import MetricsSender
-from tests.store.servers import Valkey, answering, eventually, slowly_to
+from tests.store.servers import Valkey, answering, eventually, passing_on_to
 
 KEY = "qca:first:metrics"
 
@@ -290,37 +289,24 @@ def test_a_store_that_stays_in_trouble_does_not_hold_up_the_end(
 
 
 def test_of_a_batch_that_a_full_store_refuses_no_later_part_is_taken(valkey, metrics, sending):
-    """Room comes and goes in the middle of batches: another client writes and deletes."""
-    metrics.write(*range(1, 400))
-    used = valkey.client.info("memory")["used_memory"]
-    valkey.client.config_set("maxmemory", used + 60_000)
-    over = threading.Event()
+    """Room is made when the store has refused the first lines and not seen the others."""
+    _full(valkey)
 
-    def others() -> None:
-        client = connect(valkey.url)
-        while not over.is_set():
-            with suppress(redis.OutOfMemoryError):
-                client.set("x", b"x" * 50_000)
-            client.delete("x")
-
-    other = threading.Thread(target=others)
-    other.start()
-    with sending(valkey.url) as sender:
-        for episode in range(400, 430):
-            metrics.write(episode)
-            sender.notify()
-            time.sleep(0.02)
-            lines = valkey.lines()
-            assert lines == metrics.lines()[: len(lines)]
+    def make_room() -> None:
         valkey.client.config_set("maxmemory", 0)
+        valkey.client.config_resetstat()
+
+    metrics.write(*range(1, 400))  # 20 kB
+    with answering(passing_on_to(valkey.socket, after=(5_000, make_room))) as url, sending(url):
         eventually(lambda: valkey.lines() == metrics.lines())
-        over.set()
-        other.join()
+    commands = valkey.client.info("commandstats")
+    assert commands["cmdstat_xadd"]["calls"] == 399
+    assert commands["cmdstat_xadd"]["rejected_calls"] == 0
 
 
 def test_a_slow_store_gets_everything(valkey, metrics, sending, said):
     metrics.write(1)
-    with answering(slowly_to(valkey.socket, 0.2)) as url, sending(url) as sender:
+    with answering(passing_on_to(valkey.socket, delay=0.2)) as url, sending(url) as sender:
         for episode in range(2, 40):
             metrics.write(episode)
             sender.notify()
