@@ -1,0 +1,100 @@
+"""Containers of a running training are killed, stopped, paused and cut off from outside."""
+
+import json
+import time
+from collections.abc import Callable
+
+import pytest
+
+from tests.cli.program import ENDLESS, Running, eventually
+from tests.integration.stack import Stack
+
+slow = pytest.mark.slow
+
+
+def kill_process(stack: Stack, service: str) -> None:
+    """As the kernel does where memory ends; what `docker kill` ends is not started again."""
+    pid = str(stack.inspected(service)["State"]["Pid"])
+    stack.engine.run("run", "--rm", "--pid=host", stack.engine.images.tiny, "kill", "-9", pid)
+
+
+def the_trainer_dies(stack: Stack, up: Running) -> None:
+    """Its restart policy starts it again."""
+    starts = up.said().count("Training first")
+    kill_process(stack, "trainer")
+    eventually(lambda: up.said().count("Training first") > starts)
+
+
+def the_store_dies(stack: Stack, up: Running) -> None:
+    """Its restart policy starts it again, empty."""
+    kill_process(stack, "store")
+    goes_on(stack)
+
+
+def the_store_is_stopped(stack: Stack, up: Running) -> None:
+    container = f"{stack.project}-store-1"
+    stack.engine.run("stop", container)
+    goes_on(stack)
+    stack.engine.run("start", container)
+
+
+def the_store_is_frozen(stack: Stack, up: Running) -> None:
+    container = f"{stack.project}-store-1"
+    stack.engine.run("pause", container)
+    time.sleep(3)  # longer than the trainer waits for an answer
+    goes_on(stack)
+    stack.engine.run("unpause", container)
+
+
+def the_network_is_cut(stack: Stack, up: Running) -> None:
+    ends = (f"{stack.project}_internal", f"{stack.project}-trainer-1")
+    stack.engine.run("network", "disconnect", *ends)
+    time.sleep(3)
+    goes_on(stack)
+    stack.engine.run("network", "connect", *ends)
+
+
+def goes_on(stack: Stack) -> None:
+    """The training makes episodes meanwhile."""
+    made = stack.metrics()[-1]
+    eventually(lambda: stack.metrics()[-1] > made + 2)
+
+
+Blow = Callable[[Stack, Running], None]
+
+SOME: list[Blow] = [the_trainer_dies, the_store_dies, the_network_is_cut]
+MORE: list[Blow] = [the_store_is_stopped, the_store_is_frozen, the_network_is_cut, the_store_dies]
+
+
+@pytest.mark.parametrize("blows", [SOME, pytest.param([*SOME, *MORE, *SOME], marks=slow)], ids=len)
+@pytest.mark.parametrize(
+    ("end", "status"), [("stop", 0), pytest.param("kill", 1, marks=slow)], ids=["stop", "kill"]
+)
+def test_what_is_done_to_the_containers_costs_no_episode(stack, blows, end, status):
+    with stack.qca.running("up", "--runtime", "compose", *ENDLESS) as up:
+        up.until("episode ")
+        for blow in blows:
+            blow(stack, up)
+        stack.engine.run(end, f"{stack.project}-trainer-1")
+        assert up.end().returncode == status
+    episodes = stack.metrics()[-1] + 2
+
+    stack.up("--episodes", episodes)
+    assert_the_store_has(stack, "first")
+    stack.up("--run", "calm", "--episodes", episodes)
+    assert learned(stack, "first") == learned(stack, "calm")
+    assert stack.metrics("first") == list(range(1, episodes + 1))
+
+
+def assert_the_store_has(stack: Stack, run: str) -> None:
+    assert stack.stored(run) == [json.loads(line) for line in metrics(stack, run)]
+
+
+def metrics(stack: Stack, run: str) -> list[str]:
+    return stack.in_volume(f"cat {run}/metrics.jsonl")
+
+
+def learned(stack: Stack, run: str) -> list[dict[str, object]]:
+    measured = {"seconds", "steps_per_second", "memory_bytes", "reserved_bytes"}
+    records = [json.loads(line) for line in metrics(stack, run)]
+    return [{key: r[key] for key in r if key not in measured} for r in records]
