@@ -61,6 +61,14 @@ def slow(session: nox.Session) -> None:
 
 
 @nox.session
+def chaos(session: nox.Session) -> None:
+    """Everything that kills, freezes and starves a training, at many random moments."""
+    session.install("-e", ".[dev]")
+    tests = ("tests/chaos", "tests/integration/test_chaos.py")
+    session.run("pytest", *tests, "-m", "slow or not slow", *session.posargs)
+
+
+@nox.session
 def build(session: nox.Session) -> None:
     """Build the wheel and try it in a clean environment."""
     session.install("-e", ".[dev]")

@@ -32,17 +32,14 @@ class Trainer:
         self.run = folder / "runs" / run
         self._log = folder / f"{run}.log"
         self._log.touch()
-        self._said_before = len(self.said())
+        self._log_begins = self._log.stat().st_size
         argv = ["qca", "train", f"--run={run}", *TINY, f"--episodes={episodes}", *words]
         self._process = _FORKS.Process(target=_train, args=(folder, [*argv, "--resume"], self._log))
         self._process.start()
 
     def until_it_trains(self) -> None:
         """Wait until it has made an episode and says so."""
-        self._until(lambda: "episode " in self.said()[self._said_before :])
-
-    def until_it_has_made(self, episode: int) -> None:
-        self._until(lambda: self.made() >= episode)
+        self._until(lambda: "episode " in self.said())
 
     def kill(self) -> None:
         """As `kill -9`, or the kernel where memory ends."""
@@ -56,11 +53,12 @@ class Trainer:
             assert self._process.pid is not None
             os.kill(self._process.pid, number)
         self._process.join(120)
+        assert "Traceback" not in self.said()
         return self._process.exitcode
 
     def said(self) -> str:
-        """What all trainers of this run have written to stderr."""
-        return self._log.read_text()
+        """What it has written to stderr; a log is shared by all trainers of a run."""
+        return self._log.read_bytes()[self._log_begins :].decode()
 
     def made(self) -> int:
         """The last episode in the file of metrics, 0 before the first."""
