@@ -3,6 +3,7 @@
 import json
 import time
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -67,34 +68,48 @@ MORE: list[Blow] = [the_store_is_stopped, the_store_is_frozen, the_network_is_cu
 
 
 @pytest.mark.parametrize("blows", [SOME, pytest.param([*SOME, *MORE, *SOME], marks=slow)], ids=len)
-@pytest.mark.parametrize(
-    ("end", "status"), [("stop", 0), pytest.param("kill", 1, marks=slow)], ids=["stop", "kill"]
-)
-def test_what_is_done_to_the_containers_costs_no_episode(stack, blows, end, status):
+def test_what_is_done_to_the_containers_costs_no_episode(stack, blows):
     with stack.qca.running("up", "--runtime", "compose", *ENDLESS) as up:
         up.until("episode ")
         for blow in blows:
             blow(stack, up)
-        stack.engine.run(end, f"{stack.project}-trainer-1")
-        assert up.end().returncode == status
-    episodes = stack.metrics()[-1] + 2
-
-    stack.up("--episodes", episodes)
-    assert_the_store_has(stack, "first")
-    stack.up("--run", "calm", "--episodes", episodes)
-    assert learned(stack, "first") == learned(stack, "calm")
-    assert stack.metrics("first") == list(range(1, episodes + 1))
+        stack.engine.run("stop", f"{stack.project}-trainer-1")
+        assert up.end().returncode == 0
+    assert stack.saved_episodes()[-1] == stack.metrics()[-1]
+    assert_nothing_was_lost(stack)
 
 
-def assert_the_store_has(stack: Stack, run: str) -> None:
-    assert stack.stored(run) == [json.loads(line) for line in metrics(stack, run)]
+@slow
+@pytest.mark.parametrize("service", ["trainer", "store"])
+def test_after_a_killed_container_the_next_up_goes_on(stack, service):
+    """What `docker kill` ends, the engine does not start again."""
+    with stack.qca.running("up", "--runtime", "compose", *ENDLESS) as up:
+        up.until("episode ")
+        goes_on(stack)
+        stack.engine.run("kill", f"{stack.project}-{service}-1")
+        if service == "store":
+            goes_on(stack)
+            stack.engine.run("kill", f"{stack.project}-trainer-1")
+        done = up.end()
+        assert done.returncode == 1
+        assert "`qca up` goes on from the last" in done.stderr
+    stack.up("--episodes", stack.metrics()[-1] + 2)
+    assert_nothing_was_lost(stack)
 
 
-def metrics(stack: Stack, run: str) -> list[str]:
-    return stack.in_volume(f"cat {run}/metrics.jsonl")
+def assert_nothing_was_lost(stack: Stack) -> None:
+    """Each episode is there once, in the store too, with the numbers of an undisturbed run."""
+    ours = records(stack, "first")
+    assert [record["episode"] for record in ours] == list(range(1, len(ours) + 1))
+    assert stack.stored() == ours
+    stack.up("--run", "calm", "--episodes", len(ours))
+    assert learned(ours) == learned(records(stack, "calm"))
 
 
-def learned(stack: Stack, run: str) -> list[dict[str, object]]:
+def records(stack: Stack, run: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in stack.in_volume(f"cat {run}/metrics.jsonl")]
+
+
+def learned(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
     measured = {"seconds", "steps_per_second", "memory_bytes", "reserved_bytes"}
-    records = [json.loads(line) for line in metrics(stack, run)]
-    return [{key: r[key] for key in r if key not in measured} for r in records]
+    return [{key: value for key, value in r.items() if key not in measured} for r in found]
