@@ -10,18 +10,16 @@ import re
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import torch
 
-from tests.chaos.trainer import Trainer
+from tests.chaos.trainer import ENDLESS, Trainer
 from tests.store.servers import Valkey
 from tests.store.test_sender import TROUBLES
 from tests.train.small import learned, newest
-
-Undisturbed = Callable[[int], Path]
 
 slow = pytest.mark.slow
 
@@ -29,12 +27,11 @@ slow = pytest.mark.slow
 ROUND = 100
 
 
-def start(folder: Path, store: Valkey | None = None, **options: int) -> Trainer:
-    words = () if store is None else (f"--store={store.url}",)
-    return Trainer(folder, *words, **options)
+def start(folder: Path, store: Valkey, *, episodes: int = ENDLESS) -> Trainer:
+    return Trainer(folder, f"--store={store.url}", episodes=episodes)
 
 
-def finish(trainer: Trainer, folder: Path, store: Valkey | None = None) -> int:
+def finish(trainer: Trainer, folder: Path, store: Valkey) -> int:
     """Stop an endless trainer and let another end the run; return how many episodes it has."""
     trainer.until_it_trains()
     assert trainer.end(signal.SIGTERM) == 0
@@ -44,7 +41,7 @@ def finish(trainer: Trainer, folder: Path, store: Valkey | None = None) -> int:
     return episodes
 
 
-def assert_nothing_was_lost(run: Path, calm: Path, store: Valkey | None = None) -> None:
+def assert_nothing_was_lost(run: Path, calm: Path, store: Valkey) -> None:
     """Each episode is there once and in order, with the numbers of a run that nothing disturbed."""
     assert learned(run) == learned(calm)
     ended, expected = newest(run), newest(calm)
@@ -52,8 +49,7 @@ def assert_nothing_was_lost(run: Path, calm: Path, store: Valkey | None = None) 
     assert ended.tensors.keys() == expected.tensors.keys()
     assert all(torch.equal(t, ended.tensors[name]) for name, t in expected.tensors.items())
     assert not list(run.rglob("*unfinished"))
-    if store is not None:
-        assert store.lines() == (run / "metrics.jsonl").read_bytes().splitlines()
+    assert store.lines() == (run / "metrics.jsonl").read_bytes().splitlines()
 
 
 def wait_for_a_moment(chance: random.Random, trainer: Trainer) -> None:
