@@ -67,6 +67,7 @@ SOME: list[Blow] = [the_trainer_dies, the_store_dies, the_network_is_cut]
 MORE: list[Blow] = [the_store_is_stopped, the_store_is_frozen, the_network_is_cut, the_store_dies]
 
 
+@pytest.mark.timeout(900)
 @pytest.mark.parametrize("blows", [SOME, pytest.param([*SOME, *MORE, *SOME], marks=slow)], ids=len)
 def test_what_is_done_to_the_containers_costs_no_episode(stack, blows):
     with stack.qca.running("up", "--runtime", "compose", *ENDLESS) as up:

@@ -1,4 +1,5 @@
 import json
+import re
 import resource
 from contextlib import contextmanager
 from dataclasses import replace
@@ -55,6 +56,16 @@ def test_the_file_is_plain_safetensors_with_its_configuration_as_json(tmp_path):
         metadata = file.metadata()
     assert json.loads(metadata["qca"])["config"] == {"grid": 8, "seed": 0}
     assert len(metadata["sha256"]) == 64
+
+
+def test_the_documentation_reads_one_without_this_program(tmp_path, monkeypatch, capsys):
+    page = (Path(__file__).parents[2] / "docs" / "durability.md").read_text()
+    [code] = re.findall(r"<!-- read-a-checkpoint -->\n```python\n(.*?)```", page, re.DOTALL)
+    weight = {"model.outc.weight": torch.ones(2)}
+    checkpoints.write(tmp_path, replace(_checkpoint(50, loss=0.5), tensors=weight), keep=1)
+    monkeypatch.chdir(tmp_path)
+    exec(code)
+    assert capsys.readouterr().out == "50 0.5 8\n"
 
 
 @pytest.mark.parametrize(("keep", "left"), [(1, [4]), (3, [2, 3, 4]), (9, [1, 2, 3, 4])])
