@@ -275,17 +275,28 @@ def test_a_store_in_trouble_gets_everything_once_it_is_well(
 
 
 @pytest.mark.parametrize("trouble", TROUBLES, ids=lambda trouble: trouble.__name__)
-def test_a_store_that_stays_in_trouble_does_not_hold_up_the_end(
+def test_what_a_store_in_trouble_did_not_get_is_said_at_the_end(
     valkey, metrics, sending, said, trouble
 ):
     mend = trouble(valkey)
     metrics.write(1)
     with sending(valkey.url):
         eventually(lambda: said)
-        begun = time.monotonic()
-    assert time.monotonic() - begun < sender_module.TIMEOUT_SECONDS * 2 + 1
     assert said[-1] == f"the store did not get every metric; all of them are in {metrics.file}"
     mend()
+
+
+def test_a_store_that_never_answers_does_not_hold_up_the_end_for_ever(
+    valkey, metrics, sending, monkeypatch
+):
+    """Were the sender waited for, this would last until the server goes on: never."""
+    monkeypatch.setattr(sender_module, "TIMEOUT_SECONDS", 0.1)
+    client = connect(valkey.url)
+    client.connection_pool.connection_kwargs["socket_timeout"] = None
+    monkeypatch.setattr("tests.store.test_sender.connect", lambda _: client)
+    metrics.write(1)
+    with valkey.frozen(), sending(valkey.url):
+        pass
 
 
 def test_of_a_batch_that_a_full_store_refuses_no_later_part_is_taken(valkey, metrics, sending):
@@ -358,18 +369,23 @@ def test_a_store_that_is_away_is_not_asked_at_every_episode(metrics, said, monke
     """However short the episodes are: asking costs time that the training needs."""
     asked = []
     monkeypatch.setattr(sender_module._Stream, "fill", lambda self: asked.append(1) or 1 / 0)
+    begun = time.monotonic()
     with MetricsSender(connect("unix:///nowhere"), "first", metrics.file, warn=said.append) as s:
         for _ in range(500):
             s.notify()
             time.sleep(0.001)
-    assert len(asked) <= 3
+    elapsed = time.monotonic() - begun
+    assert len(asked) <= elapsed / sender_module._RETRY_SECONDS + 2
 
 
 def test_a_healthy_store_is_not_written_to_at_every_episode_either(valkey, metrics, said):
+    begun = time.monotonic()
     with MetricsSender(connect(valkey.url), "first", metrics.file, warn=said.append) as sender:
         for episode in range(1, 301):
             metrics.write(episode)
             sender.notify()
             time.sleep(0.001)
+    elapsed = time.monotonic() - begun
     assert valkey.lines() == metrics.lines()
-    assert valkey.client.info("commandstats")["cmdstat_exec"]["calls"] < 30
+    sent = valkey.client.info("commandstats")["cmdstat_exec"]["calls"]
+    assert sent <= elapsed / sender_module._PACE_SECONDS + 3  # the question, the first, the last
