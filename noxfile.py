@@ -77,9 +77,10 @@ def build(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Print what an episode and the command line cost on this machine."""
+    """Print what an episode, a store and the command line cost on this machine."""
     session.install("-e", ".[dev]")
     session.run("python", "-m", "benchmarks.cli")
+    session.run("python", "-m", "benchmarks.store")
     session.run("python", "-m", "benchmarks.bptt", "--device", "cpu", *session.posargs)
 
 
