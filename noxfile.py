@@ -61,6 +61,14 @@ def slow(session: nox.Session) -> None:
 
 
 @nox.session
+def chaos(session: nox.Session) -> None:
+    """Everything that kills, freezes and starves a training, at many random moments."""
+    session.install("-e", ".[dev]")
+    tests = ("tests/chaos", "tests/integration/test_chaos.py")
+    session.run("pytest", *tests, "-m", "slow or not slow", *session.posargs)
+
+
+@nox.session
 def build(session: nox.Session) -> None:
     """Build the wheel and try it in a clean environment."""
     session.install("-e", ".[dev]")
@@ -69,9 +77,10 @@ def build(session: nox.Session) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Print what an episode and the command line cost on this machine."""
+    """Print what an episode, a store and the command line cost on this machine."""
     session.install("-e", ".[dev]")
     session.run("python", "-m", "benchmarks.cli")
+    session.run("python", "-m", "benchmarks.store")
     session.run("python", "-m", "benchmarks.bptt", "--device", "cpu", *session.posargs)
 
 

@@ -124,7 +124,7 @@ class TrainConfig(_Section):
     checkpoint_every: Annotated[int, Field(ge=1)] = 50
     """Episodes between two checkpoints; one is always written at the end."""
     keep_checkpoints: Annotated[int, Field(ge=1)] = 3
-    """Newest checkpoints that are kept."""
+    """Newest checkpoints that are kept, beside the best one."""
 
 
 class Config(_Section):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from qca.errors import LaunchError
 
-_UNFINISHED = ".unfinished"
+_UNFINISHED = ".qca-unfinished"  # nobody else names a file so
 
 
 @contextmanager

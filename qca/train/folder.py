@@ -119,6 +119,11 @@ class RunFolder:
                 f"{self.config}: cannot be read: {error}",
                 hint="Start another run with --run, or restore the file.",
             ) from None
+        if not isinstance(saved, dict):
+            raise InputError(
+                f"{self.config}: no configuration: not a JSON object",
+                hint="Start another run with --run, or restore the file.",
+            )
         check_same(config, saved, self.config)
 
     def write_config(self, config: TrainConfig) -> None:
@@ -158,7 +163,13 @@ class RunFolder:
 
 
 def check_same(config: TrainConfig, saved: Mapping[str, Any], source: Path) -> None:
-    """Raise InputError for the first key that may not change and did."""
+    """Raise InputError for the first key that may not change and did, or that is not known."""
+    unknown = sorted(saved.keys() - TrainConfig.model_fields.keys())
+    if unknown:
+        raise InputError(
+            f"{source}: unknown key {unknown[0]!r}: this run is of another version of qca",
+            hint="Go on with the version that started it, or start another run with --run NAME.",
+        )
     given = config.model_dump(mode="json")
     defaults = TrainConfig().model_dump(mode="json")  # for keys younger than the run
     for key, value in given.items():

@@ -7,7 +7,7 @@ event, and leaves a folder from which it can go on as if it had never stopped.
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, Protocol
 
@@ -264,14 +264,15 @@ class _Loop:
         episode = self.trainer.episodes
         if self.journal is None or self.saved_episode == episode:
             return
-        self.journal.metrics.sync()  # the lines of a checkpoint's episodes are safe before it is
-        path = checkpoints.write(
-            self.journal.folder.checkpoints,
-            self.trainer.checkpoint(),
-            keep=self.trainer.config.keep_checkpoints,
-        )
+        metrics, folder = self.journal.metrics, self.journal.folder.checkpoints
+        metrics.sync()  # the lines of a checkpoint's episodes are safe before it is
+        saved = replace(self.trainer.checkpoint(), loss=metrics.recent_loss())
+        path = checkpoints.write(folder, saved, keep=self.trainer.config.keep_checkpoints)
         self.saved_episode = episode
-        self.journal.tell(CheckpointWritten(episode=episode, path=str(path)))
+        best = checkpoints.best_episode(folder)
+        self.journal.tell(
+            CheckpointWritten(episode=episode, path=str(path), loss=saved.loss, best_episode=best)
+        )
 
     def _finish(self, reason: Finish) -> Finish:
         if self.journal is not None:
@@ -280,11 +281,12 @@ class _Loop:
 
     def _started(self, journal: _Journal, warnings: list[str]) -> Started:
         config, trainer = self.trainer.config, self.trainer
-        if journal.metrics.last_episode + trainer.skipped < trainer.episodes:
+        if journal.metrics.count + trainer.skipped < trainer.episodes:
             warnings = [
                 *warnings,
-                f"metrics.jsonl ends at episode {journal.metrics.last_episode}, "
-                f"the checkpoint at {trainer.episodes}: the lines between are lost",
+                f"metrics.jsonl has lines of {journal.metrics.count} episodes up to the "
+                f"checkpoint, which learned from {trainer.episodes - trainer.skipped}: the "
+                "others are lost",
             ]
         return Started(
             run=config.run,

@@ -281,3 +281,26 @@ def test_the_configuration_of_a_run_does_not_change_unnoticed(trainable):
     trainable("train")
     done = trainable("train", "--resume", "--grid", "12", check=2)
     assert "grid was 8" in done.stderr
+
+
+@pytest.mark.parametrize("mode", [0o500, 0o000])
+def test_a_run_folder_of_another_user_is_refused_and_left_as_it_is(trainable, mode):
+    """Root may write everywhere by a capability; without it root is anybody."""
+    if os.geteuid() == 0 and shutil.which("setpriv") is None:
+        pytest.skip("no setpriv")
+    ordinary = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
+    other = Program(trainable.folder, trainable.variables, ordinary if os.geteuid() == 0 else [])
+    trainable("train")
+    run = trainable.folder / "runs" / "first"
+    before = sorted(run.rglob("*"))
+    for path in (*reversed(before), run):
+        path.chmod(mode)
+    try:
+        done = other("train", "--resume", "--episodes", "7", check=1)
+    finally:
+        for path in (run, *before):
+            path.chmod(0o700)
+    assert "runs/first" in done.stderr
+    assert "Permission denied" in done.stderr
+    assert sorted(run.rglob("*")) == before
+    assert episodes(trainable) == [1, 2, 3, 4, 5, 6]

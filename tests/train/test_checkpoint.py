@@ -1,19 +1,23 @@
 import json
+import re
 import resource
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors import safe_open
+from safetensors.torch import save
 
 from qca.errors import CheckpointError
+from qca.files import remove_unfinished
 from qca.train import checkpoint as checkpoints
 from qca.train.checkpoint import Checkpoint
 from qca.train.plateau import Plateau
 
 
-def _checkpoint(episode: int, size: int = 3) -> Checkpoint:
+def _checkpoint(episode: int, size: int = 3, loss: float | None = None) -> Checkpoint:
     return Checkpoint(
         episode=episode,
         tensors={
@@ -23,6 +27,8 @@ def _checkpoint(episode: int, size: int = 3) -> Checkpoint:
         },
         plateau=Plateau(best=0.125, stalled=7, halvings=1),
         config={"grid": 8, "seed": 0},
+        skipped=2,
+        loss=loss,
     )
 
 
@@ -35,13 +41,9 @@ def _names(folder: Path) -> list[str]:
 
 
 def test_what_is_read_is_what_was_written(tmp_path):
-    (path,) = _write(tmp_path, 5)
-    found, written = checkpoints.read(path), _checkpoint(5)
-    assert (found.episode, found.plateau, found.config) == (
-        written.episode,
-        written.plateau,
-        written.config,
-    )
+    written = _checkpoint(5, loss=0.75)
+    found = checkpoints.read(checkpoints.write(tmp_path, written, keep=9))
+    assert replace(found, tensors={}) == replace(written, tensors={})
     assert found.tensors.keys() == written.tensors.keys()
     for name, tensor in written.tensors.items():
         assert found.tensors[name].dtype == tensor.dtype
@@ -56,10 +58,63 @@ def test_the_file_is_plain_safetensors_with_its_configuration_as_json(tmp_path):
     assert len(metadata["sha256"]) == 64
 
 
+def test_the_documentation_reads_one_without_this_program(tmp_path, monkeypatch, capsys):
+    page = (Path(__file__).parents[2] / "docs" / "durability.md").read_text()
+    [code] = re.findall(r"<!-- read-a-checkpoint -->\n```python\n(.*?)```", page, re.DOTALL)
+    weight = {"model.outc.weight": torch.ones(2)}
+    checkpoints.write(tmp_path, replace(_checkpoint(50, loss=0.5), tensors=weight), keep=1)
+    monkeypatch.chdir(tmp_path)
+    exec(code)
+    assert capsys.readouterr().out == "50 0.5 8\n"
+
+
 @pytest.mark.parametrize(("keep", "left"), [(1, [4]), (3, [2, 3, 4]), (9, [1, 2, 3, 4])])
 def test_the_newest_are_kept(tmp_path, keep, left):
     _write(tmp_path, 1, 2, 3, 4, keep=keep)
     assert [episode for episode, _ in checkpoints.listed(tmp_path)] == left
+
+
+@pytest.mark.parametrize(
+    ("losses", "best", "left"),
+    [
+        ([1.0, 9.0, 8.0, 7.0], 1, [1, 3, 4]),
+        ([9.0, 1.0, 8.0, 7.0], 2, [2, 3, 4]),
+        ([9.0, 8.0, 1.0, 7.0], 3, [3, 4]),
+        ([9.0, 8.0, 7.0, 1.0], 4, [3, 4]),
+        ([1.0, 1.0, 8.0, 7.0], 2, [2, 3, 4]),  # of equal ones the newest
+        ([-1.0, 0.0, 8.0, 7.0], 1, [1, 3, 4]),
+        ([None, 9.0, None, 7.0], 4, [3, 4]),
+        ([None, None, None, None], None, [3, 4]),
+    ],
+)
+def test_the_best_is_kept_beside_the_newest(tmp_path, losses, best, left):
+    for episode, loss in enumerate(losses, start=1):
+        checkpoints.write(tmp_path, _checkpoint(episode, loss=loss), keep=2)
+    assert checkpoints.best_episode(tmp_path) == best
+    assert [episode for episode, _ in checkpoints.listed(tmp_path)] == left
+
+
+def test_what_is_not_ours_in_the_folder_stays(tmp_path):
+    """Files of other names, of names like ours, and one of our name with other content."""
+    foreign = {
+        "notes.txt": b"mine",
+        "model.safetensors": save({"weight": torch.ones(2)}),
+        "episode-1.safetensors": b"",
+        "episode-00000001.safetensors.bak": b"",
+        "episode-00000004.safetensors": save({"weight": torch.ones(2)}),
+        "thesis.unfinished": b"mine",
+    }
+    for name, content in foreign.items():
+        (tmp_path / name).write_bytes(content)
+    (tmp_path / "old").mkdir()
+    remove_unfinished(tmp_path)
+    _write(tmp_path, 1, 2, 3, keep=1)
+    assert _names(tmp_path) == sorted([*foreign, "episode-00000003.safetensors", "old"])
+    assert {name: (tmp_path / name).read_bytes() for name in foreign} == foreign
+    found, passed_over = checkpoints.newest_intact(tmp_path)
+    assert found is not None
+    assert found.episode == 3
+    assert len(passed_over) == 1
 
 
 def _flip_a_byte(path: Path, where: float) -> None:
@@ -99,6 +154,30 @@ def test_a_damaged_one_is_passed_over_and_named(tmp_path, damage):
     assert str(bad) in damaged[0]
     assert good.exists()
     assert bad.exists()
+
+
+def test_any_changed_byte_is_noticed(tmp_path):
+    """But for padding, which holds nothing: what is read then is what was written."""
+    (path,) = _write(tmp_path, 8)
+    content, written = path.read_bytes(), _checkpoint(8)
+    for where in range(0, len(content), 3):
+        path.write_bytes(content[:where] + bytes([content[where] ^ 0x10]) + content[where + 1 :])
+        try:
+            found = checkpoints.read(path)
+        except CheckpointError:
+            continue
+        assert replace(found, tensors={}) == replace(written, tensors={})
+        assert all(torch.equal(found.tensors[n], t) for n, t in written.tensors.items())
+
+
+def test_one_of_another_version_is_not_passed_over(tmp_path, monkeypatch):
+    """Going on from an older one would end in writing over it."""
+    _write(tmp_path, 8)
+    monkeypatch.setattr(checkpoints, "SCHEMA_VERSION", 2)
+    _write(tmp_path, 9)
+    monkeypatch.undo()
+    with pytest.raises(CheckpointError, match=r"version 2 of the format.*reads 1"):
+        checkpoints.newest_intact(tmp_path)
 
 
 def test_where_none_is_intact_that_is_an_error_and_all_stay(tmp_path):

@@ -14,6 +14,7 @@ from qca.model import noise
 from qca.train import checkpoint as checkpoints
 from qca.train import trainer as trainer_module
 from qca.train.folder import CHANGEABLE, RunFolder
+from qca.train.loop import _Loop
 from qca.train.metrics import CheckpointWritten, Finished, Started, read_records
 from qca.train.trainer import Learned, Trainer, new_model
 from tests.train.small import StopAfter, kinds, learned, newest, records, run, small
@@ -125,7 +126,7 @@ def test_a_killed_training_goes_on_as_if_it_had_never_stopped(tmp_path):
     assert first.first_episode > 3
     run(config, tmp_path / "whole")
     _assert_same_training(tmp_path / "whole", killed)
-    assert not list(killed.rglob("*.unfinished"))
+    assert not list(killed.rglob("*unfinished"))
 
 
 def test_a_damaged_checkpoint_is_passed_over_with_a_warning(tmp_path):
@@ -186,6 +187,47 @@ def test_another_configuration_is_refused_by_key_and_both_values(tmp_path, key, 
     before = getattr(small(), key)
     with pytest.raises(InputError, match=f"{key} was {before!r}.*now {value!r}"):
         run(small(**{key: value}), tmp_path, resume=True)
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ("[]", "not a JSON object"),
+        ("{", "cannot be read"),
+        ('{"grid": 8, "magic": 1}', "unknown key 'magic'.*another version"),
+    ],
+)
+def test_a_configuration_that_is_not_understood_is_refused(tmp_path, content, said):
+    run(small(episodes=1), tmp_path)
+    (tmp_path / "config.json").write_text(content)
+    with pytest.raises(InputError, match=rf"config\.json: .*{said}"):
+        run(small(), tmp_path, resume=True)
+    assert (tmp_path / "config.json").read_text() == content
+
+
+def test_the_best_checkpoint_is_named_and_outlives_newer_ones(tmp_path, monkeypatch):
+    losses = iter([3.0, 1.0, 1.0, 9.0, 9.0, 9.0, 9.0])
+    told = _Loop._told
+    monkeypatch.setattr(
+        _Loop, "_told", lambda *its: told(*its).model_copy(update={"loss": next(losses)})
+    )
+    config = small(episodes=7, checkpoint_every=1, keep_checkpoints=2)
+    events = run(config, tmp_path)
+    written = [event for event in events if isinstance(event, CheckpointWritten)]
+    assert [event.best_episode for event in written] == [1, 2, 3, 3, 3, 3, 3]
+    assert [event.loss for event in written[:3]] == [3.0, 2.0, pytest.approx(5 / 3)]
+    assert [n for n, _ in checkpoints.listed(tmp_path / "checkpoints")] == [3, 6, 7]
+
+
+def test_lines_that_are_lost_are_said(tmp_path):
+    run(small(episodes=4), tmp_path)
+    lines = (tmp_path / "metrics.jsonl").read_text().splitlines(keepends=True)
+    (tmp_path / "metrics.jsonl").write_text("".join(lines[:1] + lines[2:]))
+    started = run(small(), tmp_path, resume=True)[0]
+    assert isinstance(started, Started)
+    [warning] = started.warnings
+    assert "lines of 3 episodes" in warning
+    assert [r.episode for r in read_records(tmp_path / "metrics.jsonl")] == [1, 3, 4, 5, 6]
 
 
 def test_every_key_is_either_fixed_or_changeable():

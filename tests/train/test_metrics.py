@@ -77,6 +77,34 @@ def test_a_last_line_cut_in_the_middle_is_repaired(tmp_path, cut):
     assert _episodes(path) == [1, 2, 3]
 
 
+@pytest.mark.parametrize(
+    ("episodes", "mean"),
+    [([], None), ([4], 0.5 / 4), ([1, 2], 0.375), ([1, *[2] * 10], 0.25), ([*[1] * 9, 2], 0.475)],
+)
+@pytest.mark.parametrize("opened_again", [False, True])
+def test_the_recent_loss_is_the_mean_of_ten(tmp_path, episodes, mean, opened_again):
+    """Losses are 0.5 / n here."""
+    path = tmp_path / "metrics.jsonl"
+    log = MetricsLog(path, keep=0)
+    for number, episode in enumerate(episodes, start=1):
+        log.append(record(number, loss=0.5 / episode))
+    if opened_again:
+        log.append(record(len(episodes) + 1, loss=99.0))  # not in the checkpoint
+        log.close()
+        log = MetricsLog(path, keep=len(episodes))
+    assert log.count == len(episodes)
+    assert log.recent_loss() == (None if mean is None else pytest.approx(mean))
+
+
+def test_lines_that_are_there_twice_are_kept_once(tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    lines = [record(n).model_dump_json() + "\n" for n in (1, 2, 1, 2, 3)]
+    path.write_text("".join(lines))
+    log = MetricsLog(path, keep=9)
+    assert (log.count, log.last_episode) == (3, 3)
+    assert _episodes(path) == [1, 2, 3]
+
+
 def test_an_untouched_file_is_not_rewritten(tmp_path):
     path = tmp_path / "metrics.jsonl"
     _write(path, 1, 2)

@@ -95,15 +95,15 @@ def _room(subject: Subject, disk: Disk) -> Verdict:
     train = subject.plan.train
     parameters = parameter_count(train.d_state, train.hidden_channels)
     one = parameters * _CHECKPOINT_BYTES_PER_PARAMETER
-    # One more than are kept: the next is written whole before the oldest goes.
-    needed = one * (train.keep_checkpoints + 1) + _DISK_SLACK
+    # The newest and the best are kept, and the next is written whole before the oldest goes.
+    needed = one * (train.keep_checkpoints + 2) + _DISK_SLACK
     evidence = {"path": disk.path, "free": disk.free, "needed": needed, "checkpoint": one}
     if disk.free >= needed:
         return ok(f"{disk.path} has {format_size(disk.free)} free for checkpoints.", **evidence)
     message = (
         f"{disk.path} has {format_size(disk.free)} free; the run needs {format_size(needed)}.\n"
-        f"A checkpoint takes {format_size(one)}; {train.keep_checkpoints} are kept while the next "
-        "is written."
+        f"A checkpoint takes {format_size(one)}; the newest {train.keep_checkpoints} and "
+        "the best are kept while the next is written."
     )
     fewer = Remedy("Keep one checkpoint", ("QCA_TRAIN_KEEP_CHECKPOINTS=1 qca up",))
     return Verdict(Severity.ERROR, message, evidence, (*_free_docker(subject), fewer))
@@ -181,7 +181,8 @@ CHECKS = (
         looks_at="the free space where checkpoints go (the work folder, or Docker's folder for "
         "containers) against what the checkpoints take, and for containers against the image.",
         why="A checkpoint holds the weights and two moments of AdamW for each, 12 bytes a "
-        "parameter: 319 MiB for the full model; three are kept while a fourth is written.",
+        "parameter: 319 MiB for the full model; the newest three and the best are kept while the "
+        "next is written.",
         mend="Free space, keep fewer checkpoints, or work in another folder.",
         url="https://docs.docker.com/engine/manage-resources/pruning/",
         judge=_disk_space,

@@ -1,0 +1,43 @@
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.chaos.trainer import Trainer
+from tests.cli.program import short_folder
+from tests.store.servers import Valkey
+
+
+@pytest.fixture
+def store() -> Iterator[Valkey]:
+    """A store that comes back empty after each end."""
+    with short_folder() as folder:
+        server = Valkey(folder)
+        server.start()
+        yield server
+        server.kill()
+
+
+@pytest.fixture
+def lasting_store() -> Iterator[Valkey]:
+    """A store that comes back with what it had, as far as that had reached its disk."""
+    with short_folder() as folder:
+        server = Valkey(folder, appendonly="yes")
+        server.start()
+        yield server
+        server.kill()
+
+
+@pytest.fixture(scope="session")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], Path]:
+    """The folder of the same training of so many episodes, to which nothing happened."""
+    made: dict[int, Path] = {}
+
+    def run(episodes: int) -> Path:
+        if episodes not in made:
+            trainer = Trainer(tmp_path_factory.mktemp("calm"), episodes=episodes)
+            assert trainer.end() == 0, trainer.said()
+            made[episodes] = trainer.run
+        return made[episodes]
+
+    return run

@@ -1,0 +1,19 @@
+"""docs/durability.md: each row names its tests, and they are there."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PAGE = (ROOT / "docs" / "durability.md").read_text()
+TABLE = PAGE.split("## Checkpoints")[0]
+ROWS = [line for line in TABLE.splitlines() if line.startswith("| ")][2:]
+
+
+@pytest.mark.parametrize("row", ROWS, ids=lambda row: row.split("|")[1].strip()[:40])
+def test_each_row_is_shown_by_tests(row):
+    *_, shown_by, _ = row.split("|")
+    assert "`" in shown_by
+    for file, name in re.findall(r"`(tests/\S+)::(\w+)`", row):
+        assert f"\ndef {name}(" in (ROOT / file).read_text()

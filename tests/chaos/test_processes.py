@@ -1,0 +1,156 @@
+"""Trainer and store are killed, frozen and starved; what comes of it is what would have come.
+
+A part runs by default, the whole by `nox -s chaos`. The moments are drawn from a seed, but what
+they meet depends on the machine's speed, and that is meant: the next run meets something else.
+"""
+
+import contextlib
+import random
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.chaos.trainer import ENDLESS, Trainer
+from tests.store.servers import Valkey
+from tests.store.test_sender import TROUBLES
+from tests.train.small import learned, newest
+
+slow = pytest.mark.slow
+
+# Runs end at a multiple of this, so that tests share the runs that theirs are compared with.
+ROUND = 100
+
+
+def start(folder: Path, store: Valkey, *, episodes: int = ENDLESS) -> Trainer:
+    return Trainer(folder, f"--store={store.url}", episodes=episodes)
+
+
+def finish(trainer: Trainer, folder: Path, store: Valkey) -> int:
+    """Stop an endless trainer and let another end the run; return how many episodes it has."""
+    trainer.until_it_trains()
+    assert trainer.end(signal.SIGTERM) == 0
+    episodes = (trainer.made() // ROUND + 1) * ROUND
+    last = start(folder, store, episodes=episodes)
+    assert last.end() == 0, last.said()
+    return episodes
+
+
+def assert_nothing_was_lost(run: Path, calm: Path, store: Valkey) -> None:
+    """Each episode is there once and in order, with the numbers of a run that nothing disturbed."""
+    assert learned(run) == learned(calm)
+    ended, expected = newest(run), newest(calm)
+    assert ended.episode == expected.episode
+    assert ended.tensors.keys() == expected.tensors.keys()
+    assert all(torch.equal(t, ended.tensors[name]) for name, t in expected.tensors.items())
+    assert not list(run.rglob("*unfinished"))
+    assert store.lines() == (run / "metrics.jsonl").read_bytes().splitlines()
+
+
+def wait_for_a_moment(chance: random.Random, trainer: Trainer) -> None:
+    """One of three is while the trainer starts, the others are while it makes episodes."""
+    if chance.random() < 2 / 3:
+        trainer.until_it_trains()
+    time.sleep(chance.uniform(0, 0.4))
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize(
+    ("trainers", "stores"),
+    [
+        (8, 4),
+        pytest.param(50, 0, marks=slow),
+        pytest.param(0, 20, marks=slow),
+        pytest.param(50, 20, marks=slow),
+    ],
+)
+@pytest.mark.parametrize("kind", ["store", pytest.param("lasting_store", marks=slow)])
+def test_trainer_and_store_are_killed_at_random_moments(
+    request, tmp_path, undisturbed, kind, trainers, stores
+):
+    store = request.getfixturevalue(kind)
+    blows = [*["trainer"] * trainers, *["store"] * stores]
+    chance = random.Random(f"{kind} {trainers} {stores}")
+    chance.shuffle(blows)
+    trainer = start(tmp_path, store)
+    for blow in blows:
+        wait_for_a_moment(chance, trainer)
+        if blow == "trainer":
+            trainer.kill()
+            trainer = start(tmp_path, store)
+        else:
+            store.kill()
+            time.sleep(chance.uniform(0, 0.4))
+            store.start()
+    episodes = finish(trainer, tmp_path, store)
+    assert_nothing_was_lost(trainer.run, undisturbed(episodes), store)
+
+
+@pytest.mark.parametrize(
+    ("trouble", "seconds"),
+    # Longer than the trainer waits for an answer, and the ten seconds of the long run.
+    [("_frozen", 2.5), *(pytest.param(name.__name__, 10, marks=slow) for name in TROUBLES)],
+)
+def test_a_store_in_trouble_does_not_hold_up_the_training(
+    tmp_path, store, undisturbed, trouble, seconds
+):
+    bring = next(one for one in TROUBLES if one.__name__ == trouble)
+    trainer = start(tmp_path, store)
+    trainer.until_it_trains()
+    mend = bring(store)
+    before = trainer.made()
+    time.sleep(seconds)
+    assert trainer.made() > before + 5
+    mend()
+    episodes = finish(trainer, tmp_path, store)
+    assert "the store takes no metrics" in trainer.said()
+    assert "the store takes metrics again, and has all of them" in trainer.said()
+    assert_nothing_was_lost(trainer.run, undisturbed(episodes), store)
+
+
+@contextlib.contextmanager
+def small_disk(folder: Path) -> Iterator[None]:
+    """A disk of a few checkpoints' size at `folder`."""
+    folder.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "none", str(folder)]
+    try:
+        done = subprocess.run(mount, capture_output=True, text=True)
+    except FileNotFoundError:
+        pytest.skip("no mount here")
+    if done.returncode != 0:
+        pytest.skip(f"this machine mounts nothing for us: {done.stderr.strip()}")
+    try:
+        yield
+    finally:
+        subprocess.run(["umount", str(folder)], check=True)
+
+
+def fill(folder: Path) -> Path:
+    """Take all the room that is left; return the file that holds it."""
+    ballast = folder / "ballast"
+    with ballast.open("ab", buffering=0) as file, contextlib.suppress(OSError):
+        while True:
+            file.write(bytes(1024))
+    return ballast
+
+
+@pytest.mark.parametrize("times", [1, pytest.param(10, marks=slow)])
+def test_a_disk_that_fills_up_costs_no_episode(tmp_path, store, undisturbed, times):
+    chance = random.Random(times)
+    with small_disk(tmp_path / "runs"):
+        for _ in range(times):
+            trainer = start(tmp_path, store)
+            wait_for_a_moment(chance, trainer)
+            ballast = fill(tmp_path / "runs")
+            assert trainer.end() == 1
+            assert "No space left on device" in trainer.said()
+            assert re.search("Make room|free space", trainer.said())
+            ballast.unlink()
+        trainer = start(tmp_path, store)
+        episodes = finish(trainer, tmp_path, store)
+        assert_nothing_was_lost(trainer.run, undisturbed(episodes), store)

@@ -1,0 +1,87 @@
+"""`qca train` in processes of their own, started often and ended in every way."""
+
+import json
+import os
+import signal
+import sys
+import time
+from collections.abc import Callable
+from multiprocessing import get_context
+from pathlib import Path
+
+# A new interpreter takes seconds to load torch; a fork of one that has loaded it does not.
+# The fork server itself never computes: it has no threads that a fork would lose.
+_FORKS = get_context("forkserver")
+_FORKS.set_forkserver_preload(["qca.cli.train", "qca.train.loop", "torch._dynamo", __name__])
+
+# Episodes of milliseconds, a checkpoint at every third.
+TINY = (
+    *("--profile=cpu", "--device=cpu", "--precision=fp32", "--optimizer-state=device"),
+    *("--recompute=step", "--grid=4", "--d-state=2", "--hidden-channels=2", "--steps=2"),
+    *("--learning-rate=0.01", "--checkpoint-every=3"),
+)
+ENDLESS = 10**6
+
+
+class Trainer:
+    """One process that trains `run` in a folder, and goes on where the last one ended."""
+
+    def __init__(
+        self, folder: Path, *words: str, episodes: int = ENDLESS, run: str = "first"
+    ) -> None:
+        self.run = folder / "runs" / run
+        self._log = folder / f"{run}.log"
+        self._log.touch()
+        self._log_begins = self._log.stat().st_size
+        argv = ["qca", "train", f"--run={run}", *TINY, f"--episodes={episodes}", *words]
+        self._process = _FORKS.Process(target=_train, args=(folder, [*argv, "--resume"], self._log))
+        self._process.start()
+
+    def until_it_trains(self) -> None:
+        """Wait until it has made an episode and says so."""
+        self._until(lambda: "episode " in self.said())
+
+    def kill(self) -> None:
+        """As `kill -9`, or the kernel where memory ends."""
+        assert self._process.is_alive(), f"it had ended: {self.said()}"
+        self._process.kill()
+        self._process.join()
+
+    def end(self, number: signal.Signals | None = None) -> int | None:
+        """Wait for the end, after a signal if one is given; return the exit status."""
+        if number is not None:
+            assert self._process.pid is not None
+            os.kill(self._process.pid, number)
+        self._process.join(120)
+        assert "Traceback" not in self.said()
+        return self._process.exitcode
+
+    def said(self) -> str:
+        """What it has written to stderr; a log is shared by all trainers of a run."""
+        return self._log.read_bytes()[self._log_begins :].decode()
+
+    def made(self) -> int:
+        """The last episode in the file of metrics, 0 before the first."""
+        try:
+            *lines, _ = (self.run / "metrics.jsonl").read_bytes().split(b"\n")
+        except FileNotFoundError:
+            return 0
+        return json.loads(lines[-1])["episode"] if lines else 0
+
+    def _until(self, condition: Callable[[], bool]) -> None:
+        while not condition():
+            assert self._process.is_alive(), f"it has ended: {self.said()}"
+            time.sleep(0.005)
+
+
+def _train(folder: Path, argv: list[str], log: Path) -> None:
+    import torch
+
+    from qca.cli import main
+
+    torch.set_num_threads(1)
+    os.chdir(folder)
+    sys.argv = argv
+    with log.open("a") as stderr:
+        os.dup2(stderr.fileno(), 2)
+    main()

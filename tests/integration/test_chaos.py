@@ -1,0 +1,116 @@
+"""Containers of a running training are killed, stopped, paused and cut off from outside."""
+
+import json
+import time
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from tests.cli.program import ENDLESS, Running, eventually
+from tests.integration.stack import Stack
+
+slow = pytest.mark.slow
+
+
+def kill_process(stack: Stack, service: str) -> None:
+    """As the kernel does where memory ends; what `docker kill` ends is not started again."""
+    pid = str(stack.inspected(service)["State"]["Pid"])
+    stack.engine.run("run", "--rm", "--pid=host", stack.engine.images.tiny, "kill", "-9", pid)
+
+
+def the_trainer_dies(stack: Stack, up: Running) -> None:
+    """Its restart policy starts it again."""
+    starts = up.said().count("Training first")
+    kill_process(stack, "trainer")
+    eventually(lambda: up.said().count("Training first") > starts)
+
+
+def the_store_dies(stack: Stack, up: Running) -> None:
+    """Its restart policy starts it again, empty."""
+    kill_process(stack, "store")
+    goes_on(stack)
+
+
+def the_store_is_stopped(stack: Stack, up: Running) -> None:
+    container = f"{stack.project}-store-1"
+    stack.engine.run("stop", container)
+    goes_on(stack)
+    stack.engine.run("start", container)
+
+
+def the_store_is_frozen(stack: Stack, up: Running) -> None:
+    container = f"{stack.project}-store-1"
+    stack.engine.run("pause", container)
+    time.sleep(3)  # longer than the trainer waits for an answer
+    goes_on(stack)
+    stack.engine.run("unpause", container)
+
+
+def the_network_is_cut(stack: Stack, up: Running) -> None:
+    ends = (f"{stack.project}_internal", f"{stack.project}-trainer-1")
+    stack.engine.run("network", "disconnect", *ends)
+    time.sleep(3)
+    goes_on(stack)
+    stack.engine.run("network", "connect", *ends)
+
+
+def goes_on(stack: Stack) -> None:
+    """The training makes episodes meanwhile."""
+    made = stack.metrics()[-1]
+    eventually(lambda: stack.metrics()[-1] > made + 2)
+
+
+Blow = Callable[[Stack, Running], None]
+
+SOME: list[Blow] = [the_trainer_dies, the_store_dies, the_network_is_cut]
+MORE: list[Blow] = [the_store_is_stopped, the_store_is_frozen, the_network_is_cut, the_store_dies]
+
+
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("blows", [SOME, pytest.param([*SOME, *MORE, *SOME], marks=slow)], ids=len)
+def test_what_is_done_to_the_containers_costs_no_episode(stack, blows):
+    with stack.qca.running("up", "--runtime", "compose", *ENDLESS) as up:
+        up.until("episode ")
+        for blow in blows:
+            blow(stack, up)
+        stack.engine.run("stop", f"{stack.project}-trainer-1")
+        assert up.end().returncode == 0
+    assert stack.saved_episodes()[-1] == stack.metrics()[-1]
+    assert_nothing_was_lost(stack)
+
+
+@slow
+@pytest.mark.parametrize("service", ["trainer", "store"])
+def test_after_a_killed_container_the_next_up_goes_on(stack, service):
+    """What `docker kill` ends, the engine does not start again."""
+    with stack.qca.running("up", "--runtime", "compose", *ENDLESS) as up:
+        up.until("episode ")
+        goes_on(stack)
+        stack.engine.run("kill", f"{stack.project}-{service}-1")
+        if service == "store":
+            goes_on(stack)
+            stack.engine.run("kill", f"{stack.project}-trainer-1")
+        done = up.end()
+        assert done.returncode == 1
+        assert "`qca up` goes on from the last" in done.stderr
+    stack.up("--episodes", stack.metrics()[-1] + 2)
+    assert_nothing_was_lost(stack)
+
+
+def assert_nothing_was_lost(stack: Stack) -> None:
+    """Each episode is there once, in the store too, with the numbers of an undisturbed run."""
+    ours = records(stack, "first")
+    assert [record["episode"] for record in ours] == list(range(1, len(ours) + 1))
+    assert stack.stored() == ours
+    stack.up("--run", "calm", "--episodes", len(ours))
+    assert learned(ours) == learned(records(stack, "calm"))
+
+
+def records(stack: Stack, run: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in stack.in_volume(f"cat {run}/metrics.jsonl")]
+
+
+def learned(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    measured = {"seconds", "steps_per_second", "memory_bytes", "reserved_bytes"}
+    return [{key: value for key, value in r.items() if key not in measured} for r in found]

@@ -1,0 +1,15 @@
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.store.servers import Valkey
+
+
+@pytest.fixture
+def valkey(tmp_path: Path) -> Iterator[Valkey]:
+    """A real Valkey server on a Unix socket."""
+    server = Valkey(tmp_path / "valkey")
+    server.start()
+    yield server
+    server.kill()

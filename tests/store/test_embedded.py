@@ -1,0 +1,52 @@
+import subprocess
+import sys
+from collections.abc import Iterator
+
+import psutil
+import pytest
+import redis
+
+from qca.store.client import connect
+from tests.store.servers import eventually
+
+
+@pytest.fixture
+def embedded() -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-m", "qca.store.embedded"]
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        yield process
+
+
+def _ready(process: subprocess.Popen[str]) -> str:
+    assert process.stdout is not None
+    word, socket = process.stdout.readline().split()
+    assert word == "ready"
+    return f"unix://{socket}"
+
+
+def _answers(url: str) -> bool:
+    try:
+        return bool(connect(url).ping())
+    except redis.ConnectionError:
+        return False
+
+
+def test_it_ends_with_its_standard_input(embedded):
+    url = _ready(embedded)
+    assert _answers(url)
+    embedded.communicate()
+    assert embedded.returncode == 0
+    with pytest.raises(redis.ConnectionError, match="No such file"):
+        connect(url).ping()
+
+
+def test_a_server_that_is_killed_is_started_again_in_the_same_place(embedded):
+    url = _ready(embedded)
+    for _ in range(2):
+        [server] = psutil.Process(embedded.pid).children()
+        server.kill()
+        eventually(lambda killed=server: not killed.is_running() and _answers(url))
+    embedded.communicate()
+    assert embedded.returncode == 0
