@@ -14,7 +14,12 @@ from qca.files import write_atomically
 
 @click.command()
 @click.argument("run")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write here.  [default: report.html in the run folder]")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="Write here.  [default: report.html in the run folder]",
+)
 @click.option(
     "--runs",
     type=click.Path(path_type=Path),

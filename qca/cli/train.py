@@ -18,7 +18,7 @@ from qca.config import Config, TrainConfig, apply_profile
 from qca.errors import LaunchError
 from qca.memory.budget import estimate
 from qca.store.client import MetricsSender, connect
-from qca.train import journal, tensorboard
+from qca.train import journal, portrait, tensorboard
 from qca.train.environment import prepare_environment
 from qca.train.metrics import EpisodeRecord, Event, Started
 
@@ -72,13 +72,15 @@ def train(
     """
     prepare_environment()  # before torch is loaded
     chosen = _resolved(read_config(config_file, flags))
+    folder = runs / chosen.run
     stop = threading.Event()
     with (
         _stopping_on_signals(stop) as interrupted,
         _shown(progress, stop) as (show, warn),
         _sent(chosen, runs, store_url, store_flags, warn) as send,
-        tensorboard.listening(runs / chosen.run / tensorboard.FOLDER_NAME, warn=warn) as scalars,
-        journal.keeping(runs / chosen.run / journal.FILE_NAME, warn=warn) as note,
+        tensorboard.listening(folder / tensorboard.FOLDER_NAME, warn=warn) as scalars,
+        journal.keeping(folder / journal.FILE_NAME, warn=warn) as note,
+        portrait.at_the_end(chosen, folder, stop=stop, warn=warn) as watch_for_the_end,
     ):
         run = _trainer()
 
@@ -86,12 +88,13 @@ def train(
             show(event)
             note(event)
             scalars(event)
+            watch_for_the_end(event)
             if isinstance(event, Started | EpisodeRecord):
                 send()
 
         run(
             chosen,
-            runs / chosen.run,
+            folder,
             resume=resume,
             stop=stop,
             on_event=on_event,
