@@ -6,12 +6,11 @@ replaced by a CSS variable, so that the page's light and dark dress fit the draw
 
 import io
 import logging
-import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal
 
 import matplotlib as mpl
 import numpy as np
@@ -42,7 +41,7 @@ _SMOOTH_PART = 25
 # More points than this no screen shows; they would only make the page heavy.
 _POINTS = 700
 
-_LOOK = {
+_LOOK: dict[Any, Any] = {
     "svg.fonttype": "none",  # letters stay text, in the page's font
     "figure.facecolor": "none",
     "axes.facecolor": "none",
@@ -131,7 +130,7 @@ def draw(
 
 def positive(*curves: Sequence[float]) -> bool:
     """Say whether a logarithmic scale can show these values, and shows more than a linear one."""
-    values = [value for curve in curves for value in curve if not math.isnan(value)]
+    values = [value for curve in curves for value in curve]
     return bool(values) and min(values) > 0 and max(values) / min(values) > 20
 
 
@@ -190,7 +189,7 @@ def _running_median(y: NDArray[np.float64], window: int) -> NDArray[np.float64]:
 
 
 def _scale_values(axes: Axes, curves: Sequence[Curve], *, log: bool, from_zero: bool) -> None:
-    values = [value for curve in curves for value in curve.y if not math.isnan(value)]
+    values = [value for curve in curves for value in curve.y]
     if log and values and min(values) > 0:
         axes.set_yscale("log")
         # Powers of ten alone would be one label or two.

@@ -25,8 +25,6 @@ from qca.train.metrics import EpisodeRecord
 # The trainer clips gradients to this norm: `qca.train.trainer`, which would load torch.
 GRADIENT_NORM_LIMIT = 1.0
 
-_NAN = float("nan")
-
 
 @dataclass(frozen=True)
 class Legend:
@@ -113,15 +111,9 @@ def _loss(run: Run) -> Chart:
 
 
 def _components(records: Sequence[EpisodeRecord]) -> Chart:
-    names = list(records[-1].components)
     curves = [
-        Curve(
-            name,
-            *series(records, lambda record, name=name: record.components.get(name, _NAN)),
-            colour=SERIES[number % len(SERIES)],
-            smooth=True,
-        )
-        for number, name in enumerate(names)
+        _component(records, name, SERIES[number % len(SERIES)])
+        for number, name in enumerate(records[-1].components)
     ]
     said = "; ".join(f"{curve.label} {curve.y[0]:.3g} to {curve.y[-1]:.3g}" for curve in curves)
     log = positive(*(curve.y for curve in curves))
@@ -140,6 +132,12 @@ def _components(records: Sequence[EpisodeRecord]) -> Chart:
             log=log,
         ),
     )
+
+
+def _component(records: Sequence[EpisodeRecord], name: str, colour: Colour) -> Curve:
+    having = [record for record in records if name in record.components]
+    x, y = series(having, lambda record: record.components[name])
+    return Curve(name, x, y, colour=colour, smooth=True)
 
 
 def _gradient(records: Sequence[EpisodeRecord]) -> Chart:

@@ -14,7 +14,7 @@ _ENDINGS = {
 }
 
 # Of these many come in a row; they are told as one, with the rest behind it.
-_GATHERED = {"checkpoint": "checkpoints", "skipped": "skipped episodes"}
+_GATHERED = {"checkpoint": "checkpoints", "skipped": "episodes skipped"}
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ def entries(events: Sequence[Mapping[str, Any]]) -> Iterator[Entry]:
     for kind, group in groupby(events, key=lambda event: event["event"]):
         told = tuple(_entry(event) for event in group)
         if kind in _GATHERED and len(told) > 1:
-            title = f"{len(told)} {_GATHERED[kind]}, up to {_small(told[-1].title)}"
+            title = f"{len(told)} {_GATHERED[kind]}, the last: {_small(told[-1].title)}"
             yield Entry(told[-1].time, title, inner=told)
         else:
             yield from told

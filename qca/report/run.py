@@ -53,14 +53,21 @@ class Run:
     def done(self) -> int:
         """Episodes made, the skipped ones too; what comes after the last checkpoint may be lost."""
         learned = self.records[-1].episode if self.records else 0
-        return max([learned, *self.skipped, *self._finished()])
+        last = self.events[-1] if self.events else {}
+        finished = last.get("episodes") if last.get("event") == "finished" else 0
+        return max(learned, *self.skipped, 0, finished if isinstance(finished, int) else 0)
 
     @cached_property
     def skipped(self) -> list[int]:
-        """Episodes from which nothing was learned."""
-        learned = {record.episode for record in self.records}
-        said = (event.get("episode") for event in self.events if event["event"] == "skipped")
-        return sorted({n for n in said if isinstance(n, int)} - learned)
+        """Episodes from which nothing was learned; those that were made again are not of them."""
+        found: set[int] = set()
+        for event in self.events:
+            match event:
+                case {"event": "skipped", "episode": int(episode)}:
+                    found.add(episode)
+                case {"event": "started", "first_episode": int(first)}:
+                    found = {episode for episode in found if episode < first}
+        return sorted(found)
 
     @cached_property
     def continued(self) -> list[int]:
@@ -82,11 +89,6 @@ class Run:
     @cached_property
     def _started(self) -> list[dict[str, Any]]:
         return [event for event in self.events if event["event"] == "started"]
-
-    def _finished(self) -> Iterator[int]:
-        for event in self.events:
-            if event["event"] == "finished" and isinstance(event.get("episodes"), int):
-                yield event["episodes"]
 
 
 def find_run(name: str, runs: Path) -> Path:
