@@ -49,7 +49,7 @@ def pages(host: Host, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str
     folder = tmp_path_factory.mktemp("runs")
     runs = {
         "complete": complete_run(folder / "complete"),
-        "eventful": eventful_run(folder / "anameaslongasanamemaybewithnospaceandnohyphenanywhereinitatall"),
+        "eventful": eventful_run(folder / ("longname" * 7)),
         "not begun": write_run(folder / "new", []),
     }
     for path in runs.values():
