@@ -1,9 +1,8 @@
 """What a run folder says; what is missing is named, what is damaged is refused."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
@@ -29,13 +28,11 @@ class Run:
     records: Sequence[EpisodeRecord]
     events: Sequence[dict[str, Any]]
     """Of the journal, oldest first; empty for a run that is older than the journal."""
-    checkpoints: Sequence[tuple[str, datetime]]
-    """Name and time of those that are kept, oldest first."""
+    checkpoints: Sequence[str]
+    """Names of those that are kept, oldest first."""
     snapshots: Snapshots | None
     is_held: bool
     """Whether a trainer works on it, on this host."""
-    last_written: datetime | None
-    """When an episode was last written down."""
 
     @cached_property
     def status(self) -> Status:
@@ -79,6 +76,12 @@ class Run:
     def started(self) -> str | None:
         """When the run's first session began, as the journal has it."""
         return str(self._started[0]["time"]) if self._started else None
+
+    @property
+    def ended(self) -> str | None:
+        """When its last session has ended in order."""
+        last = self.events[-1] if self.events else {}
+        return str(last["time"]) if last.get("event") == "finished" else None
 
     @property
     def device(self) -> str:
@@ -127,23 +130,20 @@ def read_run(path: Path) -> Run:
 
 def _read(folder: RunFolder) -> Run:
     config = _config(folder.config)
-    checkpoints = list(_checkpoints(folder.checkpoints))
+    checkpoints = sorted(path.name for path in folder.checkpoints.glob("episode-*.safetensors"))
     if checkpoints and not folder.metrics.exists():
         raise InputError(
-            f"{folder.metrics}: not there, though the run has checkpoints up to "
-            f"{checkpoints[-1][0]}",
+            f"{folder.metrics}: not there, though the run has checkpoints up to {checkpoints[-1]}",
             hint="Copy the whole run folder, or restore the file.",
         )
-    records = read_records(folder.metrics)
     return Run(
         name=config.run,
         config=config,
-        records=records,
+        records=read_records(folder.metrics),
         events=journal.read(folder.path / journal.FILE_NAME),
         checkpoints=checkpoints,
         snapshots=snapshots.read(folder.path / snapshots.FILE_NAME),
         is_held=folder.is_held(),
-        last_written=_time_of(folder.metrics) if records else None,
     )
 
 
@@ -161,15 +161,3 @@ def _config(path: Path) -> TrainConfig:
         raise InputError(
             f"{path}: cannot be read: {error}", hint="Restore the file from a copy."
         ) from None
-
-
-def _checkpoints(folder: Path) -> Iterator[tuple[str, datetime]]:
-    for file in sorted(folder.glob("episode-*.safetensors")):
-        try:
-            yield file.name, _time_of(file)
-        except FileNotFoundError:  # a running trainer removes the oldest
-            continue
-
-
-def _time_of(file: Path) -> datetime:
-    return datetime.fromtimestamp(file.stat().st_mtime, UTC)

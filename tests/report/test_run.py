@@ -84,13 +84,15 @@ def test_what_was_skipped_after_the_checkpoint_that_is_continued_is_made_again(t
     assert run.done == 3
 
 
-def test_checkpoints_are_listed_with_their_times(tmp_path):
+def test_checkpoints_are_listed_oldest_first(tmp_path):
     folder = complete_run(tmp_path / "run")
     (folder / "checkpoints").mkdir()
     for name in ("episode-00000006.safetensors", "episode-00000004.safetensors", "notes.txt"):
         (folder / "checkpoints" / name).touch()
-    names = [name for name, _ in read_run(folder).checkpoints]
-    assert names == ["episode-00000004.safetensors", "episode-00000006.safetensors"]
+    assert read_run(folder).checkpoints == [
+        "episode-00000004.safetensors",
+        "episode-00000006.safetensors",
+    ]
 
 
 # -- what is refused ------------------------------------------------------------------------------
