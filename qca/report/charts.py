@@ -183,7 +183,7 @@ def _thinned(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[NDArray, N
 
 def _running_median(y: NDArray[np.float64], window: int) -> NDArray[np.float64]:
     half = window // 2
-    padded = np.pad(y, half, mode="edge")
+    padded = np.pad(y, half, mode="reflect")
     windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * half + 1)
     return np.median(windows, axis=1)
 

@@ -56,6 +56,8 @@ def take(config: TrainConfig, run_dir: Path, *, stop: Flag) -> None:
         LaunchError: a trainer writes to the run.
 
     """
+    import gc
+
     import torch
 
     from qca.model.evolution import Evolution
@@ -64,6 +66,7 @@ def take(config: TrainConfig, run_dir: Path, *, stop: Flag) -> None:
     from qca.train.folder import RunFolder
     from qca.train.trainer import new_model
 
+    gc.collect()  # a training's graphs hold on to each other, and to a device's memory
     folder = RunFolder(run_dir)
     with folder.hold(), torch.inference_mode():
         found, _ = newest_intact(folder.checkpoints)

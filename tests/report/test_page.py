@@ -45,7 +45,7 @@ class Page(HTMLParser):
 
     def handle_starttag(self, tag, attrs):
         given = dict(attrs)
-        self.ids += [given["id"]] if "id" in given else []
+        self.ids += [value for key, value in attrs if key == "id" and value]
         links = [given.get(key) for key in ("src", "href", "xlink:href")]
         self.loads += [link for link in links if link and not link.startswith(("#", "data:"))]
         if tag not in VOID:
