@@ -22,8 +22,8 @@ from qca.report.standing import Expected, Standing, last_lines, newest_records, 
 from qca.train.health import unhealthy_because
 from qca.train.metrics import EpisodeRecord
 
-# Two looks a second would not show more, and each asks Docker for the containers.
-_SECONDS_BETWEEN_LOOKS = 1.0
+# A look at containers starts Docker's client twice, which a CPU that trains would feel.
+_SECONDS_BETWEEN_LOOKS = {"local": 1.0, "compose": 3.0}
 
 # A trainer's container in one of these states trains, or is about to.
 _ALIVE = ("created", "running", "restarting", "paused")
@@ -79,7 +79,7 @@ def _watch(state: StateDir, seen: _Seen, console: Console) -> None:
     """Show what is seen until the training is over, or somebody has taken it down."""
     with Live(_shown(seen), console=console, auto_refresh=False) as live:
         while seen.running:
-            time.sleep(_SECONDS_BETWEEN_LOOKS)
+            time.sleep(_SECONDS_BETWEEN_LOOKS[seen.launch.runtime])
             again = _look(state)
             if again is None:
                 return

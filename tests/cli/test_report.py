@@ -4,7 +4,10 @@ import json
 
 import pytest
 
+from tests.report.conftest import HOSTS
 from tests.report.runs import complete_run
+
+HOST = HOSTS / "cpu-engine.json"
 
 
 def test_from_a_training_to_its_page(trainable):
@@ -21,15 +24,14 @@ def test_from_a_training_to_its_page(trainable):
 
 @pytest.fixture
 def made(qca):
-    """The program in a folder with a run and a recorded host."""
+    """The program in a folder with a run."""
     complete_run(qca.folder / "runs" / "first")
-    qca("doctor", "--record", "host.json", check=None)
     return qca
 
 
 def test_the_page_of_a_run_that_lies_elsewhere(made):
     (made.folder / "runs" / "first").rename(made.folder / "copied")
-    made("report", "copied", "--facts", "host.json", "-o", "pages/one.html")
+    made("report", "copied", "--facts", HOST, "-o", "pages/one.html")
     assert (made.folder / "pages" / "one.html").exists()
     assert not (made.folder / "copied" / "report.html").exists()
 
@@ -45,5 +47,5 @@ def test_a_run_of_another_version_is_named_with_its_key(made):
 
 def test_a_page_that_cannot_be_written_is_reported(made):
     (made.folder / "file").touch()
-    done = made("report", "first", "--facts", "host.json", "-o", "file/page.html", check=1)
+    done = made("report", "first", "--facts", HOST, "-o", "file/page.html", check=1)
     assert "file/page.html" in done.stderr

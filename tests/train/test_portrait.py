@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from qca.config import TrainConfig
+from qca.memory.budget import estimate
 from qca.model.evolution import Evolution
 from qca.model.state import initial_state
 from qca.train import portrait, snapshots
@@ -105,3 +107,16 @@ def test_a_device_that_refuses_memory_is_said_and_fails_nothing(tmp_path, monkey
 )
 def test_the_moments_are_the_start_the_end_and_some_between(steps, expected):
     assert moments(steps) == expected
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
+def test_on_a_gpu_it_needs_no_more_than_the_training_was_held_to(tmp_path):
+    config = TrainConfig(device="cuda", steps=20, episodes=2, precision="fp32", recompute="step")
+    peak = estimate(config, recompute="step", device="cuda").predicted_peak_bytes
+    warned: list[str] = []
+    stop = threading.Event()
+    with at_the_end(config, tmp_path, stop=stop, warn=warned.append) as watch:
+        train(config, tmp_path, resume=False, stop=stop, on_event=watch, predicted_peak_bytes=peak)
+    assert warned == []
+    assert states_of(tmp_path) is not None
