@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import click
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.live import Live
 
 from infra.stack.state import STATE_DIR, Launch, StateDir, holder, read_launch
@@ -72,23 +72,23 @@ def status(format_: str, watch: bool) -> None:
         with contextlib.suppress(Terminated), terminated_by_sigterm():
             _watch(state, seen, console)
     else:
-        console.print(_shown(seen))
+        console.print(_shown(seen, console))
 
 
 def _watch(state: StateDir, seen: _Seen, console: Console) -> None:
     """Show what is seen until the training is over, or somebody has taken it down."""
-    with Live(_shown(seen), console=console, auto_refresh=False) as live:
+    with Live(_shown(seen, console), console=console, auto_refresh=False) as live:
         while seen.running:
             time.sleep(_SECONDS_BETWEEN_LOOKS[seen.launch.runtime])
             again = _look(state)
             if again is None:
                 return
             seen = again
-            live.update(_shown(seen), refresh=True)
+            live.update(_shown(seen, console), refresh=True)
 
 
-def _shown(seen: _Seen) -> Any:
-    return view(seen.launch, seen.services, seen.standing)
+def _shown(seen: _Seen, console: Console) -> RenderableType:
+    return view(seen.launch, seen.services, seen.standing, bar=console.is_terminal)
 
 
 def _look(state: StateDir) -> _Seen | None:

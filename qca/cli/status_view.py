@@ -16,9 +16,9 @@ _BAR_WIDTH = 30
 
 
 def view(
-    launch: Launch, services: Sequence[dict[str, Any]], found: Standing | None
+    launch: Launch, services: Sequence[dict[str, Any]], found: Standing | None, *, bar: bool
 ) -> RenderableType:
-    """Return the services, and below them how far the training is."""
+    """Return the services, and below them how far the training is; with a bar on a terminal."""
     table = Table("service", "state", "health", box=None, pad_edge=False, header_style="bold")
     for service in services:
         state, exit_code = service["state"], service["exit_code"]
@@ -26,16 +26,16 @@ def view(
         table.add_row(service["name"], shown, service["health"] or "")
     title = f"run {launch.run}, runtime {launch.runtime}, project {launch.project}"
     parts = [Text(title), Text(), table if services else Text("no services yet"), Text()]
-    return Group(*parts, Text("no episode yet") if found is None else _progress(found))
+    return Group(*parts, Text("no episode yet") if found is None else _progress(found, bar))
 
 
-def _progress(found: Standing) -> Table:
+def _progress(found: Standing, bar: bool) -> Table:
     newest = found.newest
     grid = Table.grid(padding=(0, 2))
     grid.add_row("episode", _episode(newest.episode, found.episodes))
-    if found.episodes:
-        bar = ProgressBar(total=found.episodes, completed=newest.episode, width=_BAR_WIDTH)
-        grid.add_row("", bar)
+    if bar and found.episodes:
+        total, made = found.episodes, newest.episode
+        grid.add_row("", ProgressBar(total=total, completed=made, width=_BAR_WIDTH))
     grid.add_row("loss", f"{newest.loss:.4g}")
     speed = f"{newest.steps_per_second:.3g} steps/s, {newest.seconds:.3g} s an episode"
     grid.add_row("speed", speed)
@@ -46,7 +46,9 @@ def _progress(found: Standing) -> Table:
 
 
 def _episode(episode: int, episodes: int | None) -> str:
-    return f"{episode:,}" if episodes is None else f"{episode:,} of {episodes:,}"
+    if episodes is None:
+        return f"{episode:,}"
+    return f"{episode:,} of {episodes:,} ({episode / episodes:.0%})"
 
 
 def _memory(memory: Memory) -> str:
