@@ -142,7 +142,7 @@ def _read(folder: RunFolder) -> Run:
         records=read_records(folder.metrics),
         events=journal.read(folder.path / journal.FILE_NAME),
         checkpoints=checkpoints,
-        snapshots=snapshots.read(folder.path / snapshots.FILE_NAME),
+        snapshots=snapshots.read(folder.states),
         is_held=folder.is_held(),
     )
 

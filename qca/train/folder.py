@@ -56,6 +56,7 @@ class RunFolder:
         self.path = path
         self.config = path / "config.json"
         self.metrics = path / "metrics.jsonl"
+        self.states = path / "states.safetensors"
         self.checkpoints = path / "checkpoints"
         self.heartbeat = path / "heartbeat"
         self._lock = path / "lock"

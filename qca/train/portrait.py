@@ -12,7 +12,7 @@ from threading import Event as Flag
 
 from qca.config import TrainConfig
 from qca.errors import QcaError
-from qca.train import snapshots
+from qca.train.folder import RunFolder
 from qca.train.metrics import Event, Finished
 
 # As many pictures as stand beside each other on a page.
@@ -32,7 +32,7 @@ def at_the_end(
     def on_event(event: Event) -> None:
         nonlocal wanted
         if isinstance(event, Finished):
-            there = (run_dir / snapshots.FILE_NAME).exists()
+            there = RunFolder(run_dir).states.exists()
             wanted = event.reason == "complete" or (
                 event.reason == "already-complete" and not there
             )
@@ -62,8 +62,8 @@ def take(config: TrainConfig, run_dir: Path, *, stop: Flag) -> None:
 
     from qca.model.evolution import Evolution
     from qca.model.state import initial_state
+    from qca.train import snapshots
     from qca.train.checkpoint import newest_intact
-    from qca.train.folder import RunFolder
     from qca.train.trainer import new_model
 
     gc.collect()  # a training's graphs hold on to each other, and to a device's memory
@@ -93,7 +93,7 @@ def take(config: TrainConfig, run_dir: Path, *, stop: Flag) -> None:
             psi = evolution(psi)
             if step in wanted:
                 seen[step] = psi
-        snapshots.write(run_dir / snapshots.FILE_NAME, seen, episode=found.episode)
+        snapshots.write(folder.states, seen, episode=found.episode)
 
 
 def moments(steps: int) -> list[int]:

@@ -16,6 +16,8 @@ from qca.train.portrait import at_the_end, moments
 from qca.train.trainer import new_model
 from tests.train.small import StopAfter, newest, small
 
+STATES = "states.safetensors"
+
 
 def trained(folder, *, stop=None, resume=False, **changes) -> list[str]:
     """Train, and return what was warned of."""
@@ -27,7 +29,7 @@ def trained(folder, *, stop=None, resume=False, **changes) -> list[str]:
 
 
 def states_of(folder) -> snapshots.Snapshots | None:
-    return snapshots.read(folder / snapshots.FILE_NAME)
+    return snapshots.read(folder / STATES)
 
 
 def test_a_complete_training_leaves_one_evolution_of_its_model(tmp_path):
@@ -56,7 +58,7 @@ def test_a_training_that_is_stopped_leaves_none(tmp_path):
 
 def test_a_run_that_was_complete_before_gets_them_once(tmp_path):
     trained(tmp_path)
-    file = tmp_path / snapshots.FILE_NAME
+    file = tmp_path / STATES
     file.unlink()
     trained(tmp_path, resume=True)
     made = file.stat()
@@ -74,7 +76,7 @@ def test_a_longer_training_replaces_them(tmp_path):
 
 def test_it_is_given_up_when_it_should_stop(tmp_path):
     trained(tmp_path)
-    (tmp_path / snapshots.FILE_NAME).unlink()
+    (tmp_path / STATES).unlink()
     stop = threading.Event()
     stop.set()
     portrait.take(small(), tmp_path, stop=stop)
@@ -82,7 +84,7 @@ def test_it_is_given_up_when_it_should_stop(tmp_path):
 
 
 def test_a_disk_that_refuses_them_is_said_and_fails_nothing(tmp_path):
-    (tmp_path / snapshots.FILE_NAME).mkdir()
+    (tmp_path / STATES).mkdir()
     [said] = trained(tmp_path)
     assert said.startswith("no pictures of the state")
     assert newest(tmp_path).episode == small().episodes
