@@ -1,9 +1,12 @@
 """Looking at a training while it runs, without Docker: status, logs, report."""
 
+import fcntl
 import json
+import os
 import re
 import signal
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -136,6 +139,31 @@ def test_what_an_older_version_did_not_note_is_unknown(over):
         "budget_bytes": None,
     }
     assert (found["episodes"], found["eta_seconds"]) == (None, None)
+
+
+def test_logs_that_begin_later_are_followed_and_lines_are_shown_whole(over):
+    state = over.folder / ".qca"
+    (state / "logs").mkdir()
+    with (state / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # as a `qca up` does that runs
+        print(os.getpid(), file=lock, flush=True)
+        with over.running("logs", "-f") as logs:
+            begin(state / "logs" / "store.log", "ready\n", logs, "store  | ready")
+            trainer = begin(state / "logs" / "trainer.log", "one\ntw", logs, "trainer  | one")
+            with trainer.open("a") as log:
+                log.write("o\n")
+            eventually(lambda: "two" in logs.stdout.read_text())
+            begin(trainer, "new\n", logs, "trainer  | new")
+            fcntl.flock(lock, fcntl.LOCK_UN)
+            shown = logs.end().stdout.splitlines()
+    assert shown == ["store  | ready", "trainer  | one", "trainer  | two", "trainer  | new"]
+
+
+def begin(file: Path, text: str, logs: Running, shown: str) -> Path:
+    """Writes a log from its beginning, and waits until it is shown."""
+    file.write_text(text)
+    eventually(lambda: shown in logs.stdout.read_text())
+    return file
 
 
 def logged(logs: Running) -> list[int]:

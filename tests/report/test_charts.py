@@ -39,11 +39,10 @@ def test_a_level_is_within_the_scale():
 
 def test_of_many_points_the_peaks_stay():
     values = [1.0] * 10_000
-    values[5_000], values[7_001] = 9.0, 0.2
+    values[5_001], values[7_003] = 9.0, 0.2
     [line] = heights(draw("m", [Curve("a", range(10_000), values)], quantity="x"))
     assert len(line) < 1_500
-    lowest, highest = max(line), min(line)  # downwards, as SVG counts
-    assert lowest - highest == pytest.approx(0.909 * 200, rel=0.2)
+    assert len(set(line)) == 3
 
 
 def test_where_there_are_enough_values_their_median_is_drawn_over_them():
