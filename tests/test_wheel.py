@@ -59,6 +59,8 @@ def test_it_holds_the_two_packages_and_what_they_read(wheel):
     assert tops == TOP_LEVEL
     assert {
         "qca/py.typed",
+        "qca/report/page.css",
+        "qca/report/page.html.j2",
         "infra/py.typed",
         "infra/data/compose-spec.json",
         "infra/data/image/Dockerfile.cuda",
@@ -110,6 +112,12 @@ def test_what_needs_torch_says_how_to_get_it(clean, tmp_path, words, remedy):
     done = run(clean, tmp_path, "qca", *words.split(), "--episodes", "1", "--profile", "cpu")
     assert done.returncode == 1, done.stderr
     assert remedy in done.stderr
+
+
+def test_the_report_says_what_it_needs(clean, tmp_path):
+    done = run(clean, tmp_path, "qca", "report", "first")
+    assert done.returncode == 1
+    assert "pip install 'qca[report]'" in done.stderr
 
 
 def test_the_image_can_be_built_from_it(clean, tmp_path):

@@ -4,7 +4,7 @@ import contextlib
 import signal
 import subprocess
 import sys
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
@@ -72,13 +72,13 @@ def run_trainer(
             text=True,
             start_new_session=True,  # Ctrl-C comes to `qca up`, which passes it on in order
         )
-    with process:
-        try:
-            yield from (line.rstrip("\n") for line in process.stdout or ())
-        finally:
-            if process.poll() is None:
-                process.send_signal(signal.SIGTERM)
-                _wait_through_ctrl_c(process)
+        with process:
+            try:
+                yield from _noted(process.stdout or (), log)
+            finally:
+                if process.poll() is None:
+                    process.send_signal(signal.SIGTERM)
+                    _wait_through_ctrl_c(process)
     if process.returncode != 0:
         raise LaunchError(
             f"the trainer ended with {_how(process.returncode)}. Its last words:\n"
@@ -90,6 +90,15 @@ def run_trainer(
 def log_files(state: StateDir, names: list[str]) -> list[Path]:
     """Return the log files of the named parts, or of all."""
     return [file for file in sorted(state.log_dir.glob("*.log")) if not names or file.stem in names]
+
+
+def _noted(lines: Iterable[str], log: IO[str]) -> Iterator[str]:
+    """Yield the lines, each written to the log as well: it holds what a container's would."""
+    for line in lines:
+        with contextlib.suppress(OSError):  # a full disk is the trainer's to report
+            log.write(line)
+            log.flush()
+        yield line.rstrip("\n")
 
 
 def _log(state: StateDir, name: str) -> IO[str]:
@@ -133,5 +142,7 @@ def _how(returncode: int) -> str:
 
 
 def _last_lines(file: Path, count: int = 10) -> str:
-    lines = file.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    """Return the end of a log, without the events, which have been shown as they came."""
+    said = file.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    lines = [line for line in said if not line.startswith('{"event":')]
     return "\n".join(f"  {line}" for line in lines[-count:]) or "  (nothing)"

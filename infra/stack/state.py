@@ -11,6 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Literal
 
+from pydantic import TypeAdapter, ValidationError
+
 from qca.errors import LaunchError
 from qca.files import remove_unfinished, write_atomically
 
@@ -83,6 +85,15 @@ class Launch:
     run: str
     runs: str
     """Folder that holds the run folders (local runtime)."""
+    episodes: int | None = None
+    device: str | None = None
+    predicted_peak_bytes: int | None = None
+    context_bytes: int | None = None
+    budget_bytes: int | None = None
+    """These are as planned, to compare with; None in a file of an older version."""
+
+
+_LAUNCH = TypeAdapter(Launch)
 
 
 def write_launch(state: StateDir, launch: Launch) -> None:
@@ -98,14 +109,22 @@ def read_launch(state: StateDir) -> Launch | None:
 
     """
     try:
-        return Launch(**json.loads(state.launch_file.read_text(encoding="utf-8")))
+        return _LAUNCH.validate_json(state.launch_file.read_bytes())
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, TypeError) as error:
-        raise LaunchError(
-            f"{state.launch_file} cannot be read: {error}",
-            hint="`docker compose ls` shows what runs; remove the file to start afresh.",
-        ) from None
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "file"
+        raise _unreadable(state, f"{where}: {first['msg']}") from None
+    except OSError as error:
+        raise _unreadable(state, str(error.strerror)) from None
+
+
+def _unreadable(state: StateDir, why: str) -> LaunchError:
+    return LaunchError(
+        f"{state.launch_file} cannot be read: {why}",
+        hint="`docker compose ls` shows what runs; remove the file to start afresh.",
+    )
 
 
 @contextlib.contextmanager

@@ -28,28 +28,39 @@ def logs(follow: bool, tail: int | None, services: tuple[str, ...]) -> None:
         stack = client(state, launch.project)
         lines = log_lines(stack, list(services), follow=follow, tail=tail)
     else:
-        from infra.stack.local import log_files
-
-        lines = _file_lines(log_files(state, list(services)), state, follow=follow, tail=tail)
+        lines = _file_lines(state, list(services), follow=follow, tail=tail)
     for line in lines:
         click.echo(line)
 
 
 def _file_lines(
-    files: list[Path], state: StateDir, *, follow: bool, tail: int | None
+    state: StateDir, services: list[str], *, follow: bool, tail: int | None
 ) -> Iterator[str]:
-    offsets = dict.fromkeys(files, 0)
-    first = True
+    """Yield the logs' lines, each with its part's name; followed, until `qca up` has ended."""
+    from infra.stack.local import log_files
+
+    offsets: dict[Path, int] = {}
     while True:
         running = holder(state) is not None
-        for file in files:
-            with file.open(encoding="utf-8", errors="replace") as log:
-                log.seek(offsets[file])
-                lines = log.read().splitlines()
-                offsets[file] = log.tell()
-            shown = lines[len(lines) - tail :] if first and tail is not None else lines
+        for file in log_files(state, services):
+            first = file not in offsets
+            whole, offsets[file] = _whole_lines(file, offsets.get(file, 0))
+            shown = whole[len(whole) - tail :] if first and tail is not None else whole
             yield from (f"{file.stem}  | {line}" for line in shown)
-        first = False
         if not (follow and running):
             return
         time.sleep(_POLL_SECONDS)
+
+
+def _whole_lines(file: Path, offset: int) -> tuple[list[str], int]:
+    """Return the lines from `offset` bytes on, and the offset of what is still being written."""
+    try:
+        with file.open("rb") as log:
+            if log.seek(0, 2) < offset:  # another `qca up` has begun it anew
+                offset = 0
+            log.seek(offset)
+            new = log.read()
+    except FileNotFoundError:  # `qca down` has removed it
+        return [], 0
+    end = new.rfind(b"\n") + 1
+    return new[:end].decode(errors="replace").splitlines(), offset + end

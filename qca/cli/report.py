@@ -14,7 +14,12 @@ from qca.files import write_atomically
 
 @click.command()
 @click.argument("run")
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write here.  [default: report.html in the run folder]")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    help="Write here.  [default: report.html in the run folder]",
+)
 @click.option(
     "--runs",
     type=click.Path(path_type=Path),
@@ -33,11 +38,12 @@ from qca.files import write_atomically
 def report(
     run: str, output: Path | None, runs: Path, config_file: Path | None, facts_file: Path | None
 ) -> None:
-    """Write one self-contained HTML page about RUN, a name or the path of a run folder.
+    """Write one self-contained HTML page about a run.
 
-    The page has the run's curves, its memory against the plan, pictures of the state, the plan
-    with its reasons, and what qca doctor says of this host. It loads nothing from a network,
-    and names of persons and machines are taken out of it.
+    RUN is its name, or the path of its folder. The page has the run's curves, its memory
+    against the plan, pictures of the state, the plan with its reasons, and what qca doctor says
+    of this host. It loads nothing from a network, and names of persons and machines are taken
+    out of it.
     """
     try:
         from qca.report.host import look_at
@@ -49,8 +55,7 @@ def report(
             hint="pip install 'qca[report]'",
         ) from None
     folder = find_run(run, runs)
-    found = read_run(folder)
-    config = load_config(config_file)
+    found, config = read_run(folder), load_config(config_file)
     if facts_file is None:
         click.echo("Examining this host.", err=True)
     host = look_at(host_facts(facts_file), config, found.config)

@@ -20,7 +20,7 @@ from qca.errors import LaunchError
 from qca.memory.budget import estimate
 from qca.store.client import connect
 from qca.store.sender import MetricsSender
-from qca.train import journal, tensorboard
+from qca.train import journal, portrait, tensorboard
 from qca.train.environment import prepare_environment
 from qca.train.folder import RunFolder
 from qca.train.launched import Processes, follow_parent, is_launched, is_restarted, leads
@@ -102,6 +102,7 @@ def train(
         raise click.UsageError("--nnodes needs --rdzv-endpoint HOST:PORT, where the machines meet")
     prepare_environment()  # before torch is loaded
     chosen = _resolved(read_config(config_file, flags))
+    folder = runs / chosen.run
     stop = threading.Event()
     if (processes > 1 or nnodes > 1) and not is_launched():
         together = Processes(processes, nnodes, rdzv_endpoint, name=chosen.run)
@@ -126,8 +127,9 @@ def train(
         _stopping_on_signals(stop) as interrupted,
         _shown(progress, stop) as (show, warn),
         _sent(chosen, runs, store_url, store_flags, warn) as send,
-        tensorboard.listening(runs / chosen.run / tensorboard.FOLDER_NAME, warn=warn) as scalars,
-        journal.keeping(runs / chosen.run / journal.FILE_NAME, warn=warn) as note,
+        tensorboard.listening(folder / tensorboard.FOLDER_NAME, warn=warn) as scalars,
+        journal.keeping(folder / journal.FILE_NAME, warn=warn) as note,
+        portrait.at_the_end(chosen, folder, stop=stop, warn=warn) as watch_for_the_end,
     ):
         run = _trainer()
 
@@ -135,12 +137,13 @@ def train(
             show(event)
             note(event)
             scalars(event)
+            watch_for_the_end(event)
             if isinstance(event, Started | EpisodeRecord | Finished):
                 send()
 
         run(
             chosen,
-            runs / chosen.run,
+            folder,
             resume=resume,
             stop=stop,
             on_event=on_event,

@@ -94,6 +94,11 @@ def _launch(decided: StackPlan) -> Launch:
         project=decided.project,
         run=decided.train.run,
         runs=str(RUNS.resolve()),
+        episodes=decided.train.episodes,
+        device=decided.trainer.device,
+        predicted_peak_bytes=decided.trainer.predicted_peak_bytes,
+        context_bytes=decided.trainer.context_bytes,
+        budget_bytes=decided.trainer.budget_bytes,
     )
 
 

@@ -1,1 +1,4 @@
-"""One self-contained HTML page about a run. Needs the extra `report`, and no torch."""
+"""What a run tells: how far it is (`standing`), and one self-contained HTML page about it.
+
+The page needs the extra `report`; nothing here needs torch.
+"""

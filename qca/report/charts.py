@@ -6,25 +6,26 @@ replaced by a CSS variable, so that the page's light and dark dress fit the draw
 
 import io
 import logging
-import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import Literal
+from typing import Any, Literal
 
 import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
-from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
-Colour = Literal["ink", "muted", "rule", "a", "b", "c", "d", "e", "f"]
+Colour = Literal["ink", "muted", "rule", "warn", "a", "b", "c", "d", "e", "f"]
 _STAND_INS: dict[Colour, str] = {
     name: f"#0000{number:02x}"
-    for number, name in enumerate(("ink", "muted", "rule", "a", "b", "c", "d", "e", "f"), 1)
+    for number, name in enumerate(
+        ("ink", "muted", "rule", "warn", "a", "b", "c", "d", "e", "f"), start=1
+    )
 }
 SERIES: tuple[Colour, ...] = ("a", "b", "c", "d", "e", "f")
 
@@ -33,18 +34,28 @@ SERIES: tuple[Colour, ...] = ("a", "b", "c", "d", "e", "f")
 SMALL = (400, 240)
 WIDE = (1120, 300)
 
+# From so many values on, the running median of a 25th of them is drawn over them.
+SMOOTH_FROM = 75
+_SMOOTH_PART = 25
+
 # More points than this no screen shows; they would only make the page heavy.
 _POINTS = 700
 
-_LOOK = {
-    "svg.fonttype": "none",
+_LOOK: dict[Any, Any] = {
+    "svg.fonttype": "none",  # letters stay text, in the page's font
+    "figure.facecolor": "none",
+    "axes.facecolor": "none",
     "svg.hashsalt": "qca",  # the same run gives the same bytes
-    "font.size": 11.5,
+    "font.size": 12.5,
     "axes.linewidth": 0.8,
     "xtick.major.size": 0,
     "ytick.major.size": 0,
     "ytick.minor.size": 0,
 }
+
+# Between two labels of a scale; people count in these.
+_STEPS = (1, 2, 5, 10)
+_UNITS = ((40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB"))
 
 # The first drawing on a machine looks for fonts, and says so.
 logging.getLogger("matplotlib").setLevel(logging.ERROR)
@@ -75,26 +86,30 @@ def draw(
     name: str,
     curves: Sequence[Curve],
     *,
+    quantity: str,
     size: tuple[int, int] = SMALL,
     levels: Sequence[Level] = (),
-    marks: Sequence[float] = (),
+    lines: Sequence[float] = (),
+    ticks: Sequence[float] = (),
     log: bool = False,
     from_zero: bool = False,
-    unit: str = "",
 ) -> str:
     """Return the chart as an `<svg>` element.
 
     Args:
         name: makes the element's inner ids its own on the page.
-        curves: what is drawn; one of a single value is drawn as a dot.
+        curves: what is drawn, over the episodes; one of a single value is drawn as a dot.
+        quantity: what the vertical axis counts; "bytes" are shown in MiB or another unit.
         size: width and height in CSS pixels.
-        levels: lines to compare with.
-        marks: values of x at which something happened.
-        log: a logarithmic scale, where all values are positive.
+        levels: values to compare with.
+        lines: places between episodes at which something happened, as dotted lines.
+        ticks: episodes of which there is no value, as strokes at the foot.
+        log: a logarithmic scale, if all values are positive.
         from_zero: whether the scale begins at zero.
-        unit: "bytes" for sizes, otherwise what stands after the numbers.
 
     """
+    if quantity == "bytes":
+        quantity, curves, levels = _in_unit(curves, levels)
     with mpl.rc_context(_LOOK):
         figure = Figure(figsize=(size[0] / 72, size[1] / 72), dpi=72, layout="constrained")
         figure.get_layout_engine().set(w_pad=0.02, h_pad=0.04)  # type: ignore[union-attr]
@@ -102,10 +117,14 @@ def draw(
         for curve in curves:
             _draw_curve(axes, curve)
         for level in levels:
-            axes.axhline(level.y, color=_STAND_INS[level.colour], linewidth=1.2, linestyle=(0, (5, 3)))
-        for mark in marks:
-            axes.axvline(mark, color=_STAND_INS["muted"], linewidth=0.9, linestyle=(0, (1, 3)))
-        _scale(axes, curves, log=log, from_zero=from_zero, unit=unit, wide=size[0] > SMALL[0])
+            colour = _STAND_INS[level.colour]
+            axes.axhline(level.y, color=colour, linewidth=1.3, linestyle=(0, (5, 3)))
+        for line in lines:
+            axes.axvline(line, color=_STAND_INS["muted"], linewidth=1, linestyle=(0, (1, 2)))
+        for tick in ticks:
+            axes.axvline(tick, ymax=0.06, color=_STAND_INS["warn"], linewidth=1.6)
+        _scale_values(axes, curves, log=log, from_zero=from_zero)
+        _dress(axes, quantity, episodes=9 if size[0] > SMALL[0] else 5)
         return _svg(figure, name, size)
 
 
@@ -115,14 +134,28 @@ def positive(*curves: Sequence[float]) -> bool:
     return bool(values) and min(values) > 0 and max(values) / min(values) > 20
 
 
+def _in_unit(
+    curves: Sequence[Curve], levels: Sequence[Level]
+) -> tuple[str, list[Curve], list[Level]]:
+    """Return bytes in the unit of the largest, so that the scale has round numbers."""
+    largest = max([*(max(curve.y) for curve in curves), *(level.y for level in levels)])
+    factor, unit = next(
+        ((2**power, unit) for power, unit in _UNITS if largest >= 2**power), (1, "bytes")
+    )
+    return (
+        unit,
+        [replace(curve, y=[value / factor for value in curve.y]) for curve in curves],
+        [replace(level, y=level.y / factor) for level in levels],
+    )
+
+
 def _draw_curve(axes: Axes, curve: Curve) -> None:
     colour = _STAND_INS[curve.colour]
     x, y = np.asarray(curve.x, float), np.asarray(curve.y, float)
     if len(x) == 1:
         axes.plot(x, y, color=colour, marker="o", markersize=5, linestyle="none")
         return
-    window = len(x) // 25
-    smooth = curve.smooth and window >= 3
+    smooth = curve.smooth and len(x) >= SMOOTH_FROM
     axes.plot(
         *_thinned(x, y),
         color=colour,
@@ -131,7 +164,9 @@ def _draw_curve(axes: Axes, curve: Curve) -> None:
         solid_joinstyle="round",
     )
     if smooth:
-        axes.plot(*_thinned(x, _running_median(y, window)), color=colour, linewidth=2.2)
+        axes.plot(
+            *_thinned(x, _running_median(y, len(x) // _SMOOTH_PART)), color=colour, linewidth=2.2
+        )
 
 
 def _thinned(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[NDArray, NDArray]:
@@ -148,30 +183,32 @@ def _thinned(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[NDArray, N
 
 def _running_median(y: NDArray[np.float64], window: int) -> NDArray[np.float64]:
     half = window // 2
-    padded = np.pad(y, half, mode="edge")
+    padded = np.pad(y, half, mode="reflect")
     windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * half + 1)
     return np.median(windows, axis=1)
 
 
-def _scale(
-    axes: Axes, curves: Sequence[Curve], *, log: bool, from_zero: bool, unit: str, wide: bool
-) -> None:
+def _scale_values(axes: Axes, curves: Sequence[Curve], *, log: bool, from_zero: bool) -> None:
     values = [value for curve in curves for value in curve.y]
     if log and values and min(values) > 0:
         axes.set_yscale("log")
-        axes.yaxis.set_major_locator(LogLocator(numticks=6))
-        axes.yaxis.set_minor_formatter(NullFormatter())
-        if max(values) / min(values) < 100:  # powers of ten alone would be one label or two
-            axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=8))
+        # Powers of ten alone would be one label or two.
+        subs = (1.0, 2.0, 5.0) if max(values) / min(values) < 100 else (1.0,)
+        axes.yaxis.set_major_locator(LogLocator(subs=subs, numticks=7))
+        axes.yaxis.set_minor_locator(NullLocator())
     else:
-        axes.yaxis.set_major_locator(MaxNLocator(5))
+        axes.yaxis.set_major_locator(MaxNLocator(5, steps=_STEPS))
         if from_zero:
-            axes.set_ylim(bottom=0)
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _tick(value, unit)))
-    axes.xaxis.set_major_locator(MaxNLocator(8 if wide else 5, integer=True))
+            axes.set_ylim(bottom=0, top=None if any(values) else 1)
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _number(value)))
+
+
+def _dress(axes: Axes, quantity: str, *, episodes: int) -> None:
+    axes.xaxis.set_major_locator(MaxNLocator(episodes, steps=_STEPS, integer=True))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     axes.margins(x=0.015)
     axes.set_xlabel("episode", color=_STAND_INS["muted"], loc="right")
+    axes.set_title(quantity, loc="left", fontsize=12.5, color=_STAND_INS["muted"])
     axes.grid(axis="y", color=_STAND_INS["rule"], linewidth=0.8)
     axes.set_axisbelow(True)
     axes.tick_params(colors=_STAND_INS["muted"], which="both")
@@ -179,16 +216,12 @@ def _scale(
     axes.spines["bottom"].set_color(_STAND_INS["muted"])
 
 
-def _tick(value: float, unit: str) -> str:
-    if unit == "bytes":
-        for power, name in ((30, "GiB"), (20, "MiB"), (10, "KiB")):
-            if abs(value) >= 2**power:
-                return f"{value / 2**power:.4g} {name}"
-        return f"{value:.0f} B" if value else "0"
-    if value and abs(value) < 1e-3:
-        exponent = math.floor(math.log10(abs(value)))
-        return f"{value / 10**exponent:.3g}e{exponent}{unit}"
-    return f"{value:,.4g}{unit}".replace("-", "\N{MINUS SIGN}")
+def _number(value: float) -> str:
+    """Return a number of a scale, short: 0.002, 12,000, 5e-5."""
+    if value and not 1e-3 <= abs(value) < 1e6:
+        mantissa, exponent = f"{value:.3e}".split("e")
+        return f"{float(mantissa):g}e{int(exponent)}".replace("-", "\N{MINUS SIGN}")
+    return f"{value:,.6g}".replace("-", "\N{MINUS SIGN}")
 
 
 def _svg(figure: Figure, name: str, size: tuple[int, int]) -> str:

@@ -12,8 +12,9 @@ from infra.stack.plan import StackPlan, plan
 from qca.config import Config, TrainConfig
 from qca.units import format_size
 
-# What a run's configuration holds resolved, and what a plan decides anew.
-_DECIDED = ("profile", "device", "recompute", "budget")
+# What a run's configuration holds resolved, and a plan decides anew. The rest says what is
+# computed, or was given.
+_DECIDED = ("profile", "device", "recompute", "optimizer_state")
 
 
 @dataclass(frozen=True)

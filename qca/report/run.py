@@ -1,9 +1,9 @@
-"""What a run folder says, read leniently: what is missing is named, what is wrong is refused."""
+"""What a run folder says; what is missing is named, what is damaged is refused."""
 
 import json
-import time
+from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
@@ -13,14 +13,10 @@ from qca.config import TrainConfig
 from qca.errors import InputError
 from qca.train import journal, snapshots
 from qca.train.folder import RunFolder
-from qca.train.health import unhealthy_because
 from qca.train.metrics import EpisodeRecord, read_records
 from qca.train.snapshots import Snapshots
 
 Status = Literal["complete", "running", "stopped", "interrupted", "not begun"]
-
-# Files that a report reads, by their names in the run folder.
-FILES = ("config.json", "metrics.jsonl", journal.FILE_NAME, snapshots.FILE_NAME)
 
 
 @dataclass(frozen=True)
@@ -29,15 +25,73 @@ class Run:
 
     name: str
     config: TrainConfig
-    records: list[EpisodeRecord]
-    events: list[dict[str, Any]]
+    records: Sequence[EpisodeRecord]
+    events: Sequence[dict[str, Any]]
     """Of the journal, oldest first; empty for a run that is older than the journal."""
-    checkpoints: list[tuple[str, datetime]]
-    """Name and time of those that are kept, oldest first."""
+    checkpoints: Sequence[str]
+    """Names of those that are kept, oldest first."""
     snapshots: Snapshots | None
-    status: Status
-    last_written: datetime | None
-    """When an episode was last written down."""
+    is_held: bool
+    """Whether a trainer works on it, on this host."""
+
+    @cached_property
+    def status(self) -> Status:
+        """How the run stands; interrupted is what has ended without a word."""
+        if self.done >= self.config.episodes:
+            return "complete"
+        if self.is_held:
+            return "running"
+        if not self.records and not self.events:
+            return "not begun"
+        ended = self.events and self.events[-1]["event"] == "finished"
+        return "stopped" if ended else "interrupted"
+
+    @cached_property
+    def done(self) -> int:
+        """Episodes made, the skipped ones too; what comes after the last checkpoint may be lost."""
+        learned = self.records[-1].episode if self.records else 0
+        last = self.events[-1] if self.events else {}
+        finished = last.get("episodes") if last.get("event") == "finished" else 0
+        return max(learned, *self.skipped, 0, finished if isinstance(finished, int) else 0)
+
+    @cached_property
+    def skipped(self) -> list[int]:
+        """Episodes from which nothing was learned; those that were made again are not of them."""
+        found: set[int] = set()
+        for event in self.events:
+            match event:
+                case {"event": "skipped", "episode": int(episode)}:
+                    found.add(episode)
+                case {"event": "started", "first_episode": int(first)}:
+                    found = {episode for episode in found if episode < first}
+        return sorted(found)
+
+    @cached_property
+    def continued(self) -> list[int]:
+        """The episodes with which a later session went on."""
+        firsts = [event.get("first_episode") for event in self._started]
+        return [number for number in firsts if isinstance(number, int) and number > 1]
+
+    @property
+    def started(self) -> str | None:
+        """When the run's first session began, as the journal has it."""
+        return str(self._started[0]["time"]) if self._started else None
+
+    @property
+    def ended(self) -> str | None:
+        """When its last session has ended in order."""
+        last = self.events[-1] if self.events else {}
+        return str(last["time"]) if last.get("event") == "finished" else None
+
+    @property
+    def device(self) -> str:
+        """Where it is computed, as the last session has said."""
+        said = self._started[-1].get("device") if self._started else None
+        return str(said or self.config.device)
+
+    @cached_property
+    def _started(self) -> list[dict[str, Any]]:
+        return [event for event in self.events if event["event"] == "started"]
 
 
 def find_run(name: str, runs: Path) -> Path:
@@ -62,25 +116,34 @@ def read_run(path: Path) -> Run:
     """Read a run folder.
 
     Raises:
-        InputError: a file in it is damaged or of another version; says which, and where.
+        InputError: a file in it is missing, damaged or of another version; says which, and where.
 
     """
-    folder = RunFolder(path)
+    try:
+        return _read(RunFolder(path))
+    except OSError as error:
+        raise InputError(
+            f"{error.filename or path}: cannot be read: {error.strerror}",
+            hint="Check the permissions of the run folder.",
+        ) from None
+
+
+def _read(folder: RunFolder) -> Run:
     config = _config(folder.config)
-    records = read_records(folder.metrics)
-    events = journal.read(path / journal.FILE_NAME)
+    checkpoints = sorted(path.name for path in folder.checkpoints.glob("episode-*.safetensors"))
+    if checkpoints and not folder.metrics.exists():
+        raise InputError(
+            f"{folder.metrics}: not there, though the run has checkpoints up to {checkpoints[-1]}",
+            hint="Copy the whole run folder, or restore the file.",
+        )
     return Run(
         name=config.run,
         config=config,
-        records=records,
-        events=events,
-        checkpoints=[
-            (file.name, _time_of(file))
-            for file in sorted(folder.checkpoints.glob("episode-*.safetensors"))
-        ],
-        snapshots=snapshots.read(path / snapshots.FILE_NAME),
-        status=_status(path, config, records, events),
-        last_written=_time_of(folder.metrics) if records else None,
+        records=read_records(folder.metrics),
+        events=journal.read(folder.path / journal.FILE_NAME),
+        checkpoints=checkpoints,
+        snapshots=snapshots.read(folder.states),
+        is_held=folder.is_held(),
     )
 
 
@@ -98,19 +161,3 @@ def _config(path: Path) -> TrainConfig:
         raise InputError(
             f"{path}: cannot be read: {error}", hint="Restore the file from a copy."
         ) from None
-
-
-def _status(
-    path: Path, config: TrainConfig, records: list[EpisodeRecord], events: list[dict[str, Any]]
-) -> Status:
-    if records and records[-1].episode >= config.episodes:
-        return "complete"
-    if events and events[-1]["event"] == "finished":
-        return "stopped"
-    if unhealthy_because(path, time.time()) is None:
-        return "running"
-    return "interrupted" if records else "not begun"
-
-
-def _time_of(file: Path) -> datetime:
-    return datetime.fromtimestamp(file.stat().st_mtime, UTC)

@@ -5,6 +5,8 @@
     runs/RUN/config.json     the TrainConfig
              metrics.jsonl   one line an episode, see `metrics`
              events.jsonl    what else happened, see `journal`
+             states.safetensors  one evolution of the trained model, see `portrait`
+             tensorboard/    see `tensorboard`
              checkpoints/    see `checkpoint`
              lock            held while a trainer works here
              heartbeat       touched every few seconds, see `health`
@@ -54,6 +56,7 @@ class RunFolder:
         self.path = path
         self.config = path / "config.json"
         self.metrics = path / "metrics.jsonl"
+        self.states = path / "states.safetensors"
         self.checkpoints = path / "checkpoints"
         self.heartbeat = path / "heartbeat"
         self._lock = path / "lock"
@@ -80,6 +83,17 @@ class RunFolder:
             except OSError as error:
                 raise self._unwritable(error) from None
             yield
+
+    def is_held(self) -> bool:
+        """Say whether a trainer works here; one on another host is not seen."""
+        try:
+            with self._lock.open("rb") as lock:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        return False
 
     def is_used(self) -> bool:
         """Say whether a training has already left something here."""

@@ -66,5 +66,7 @@ def _parsed(line: str) -> dict[str, Any] | None:
         event = json.loads(line)
     except ValueError:
         return None
-    whole = isinstance(event, dict) and {"time", "event"} <= event.keys()
+    if not isinstance(event, dict):
+        return None
+    whole = all(isinstance(event.get(key), str) for key in ("time", "event"))
     return event if whole else None

@@ -19,8 +19,6 @@ from qca.files import replacing
 if TYPE_CHECKING:
     from torch import Tensor
 
-FILE_NAME = "states.safetensors"
-
 _FORMAT = "qca-states-1"
 
 

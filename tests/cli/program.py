@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import pty
 import shutil
 import signal
 import subprocess
@@ -175,3 +176,36 @@ def short_folder() -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder)
+
+
+@contextlib.contextmanager
+def on_terminal(
+    program: Program, *words: object
+) -> Iterator[tuple[subprocess.Popen[bytes], Callable[[], str]]]:
+    """Runs it on a terminal of its own; gives the process, and what it has shown so far."""
+    ours, theirs = pty.openpty()
+    os.set_blocking(ours, False)
+    process = subprocess.Popen(
+        [QCA, *map(str, words)],
+        cwd=program.folder,
+        env=environment(**{**program.variables, "TERM": "xterm-256color"}),
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+        preexec_fn=_hear_ctrl_c,
+    )
+    os.close(theirs)
+    shown = bytearray()
+
+    def read() -> str:
+        with contextlib.suppress(OSError):  # nothing more for now, or nobody at the other end
+            while block := os.read(ours, 65536):
+                shown.extend(block)
+        return shown.decode(errors="replace")
+
+    try:
+        yield process, read
+    finally:
+        _end(process)
+        os.close(ours)

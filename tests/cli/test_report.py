@@ -1,0 +1,51 @@
+"""`qca report` from a training to its page, and what can be wrong."""
+
+import json
+
+import pytest
+
+from tests.report.conftest import HOSTS
+from tests.report.runs import complete_run
+
+HOST = HOSTS / "cpu-engine.json"
+
+
+def test_from_a_training_to_its_page(trainable):
+    trainable("train")
+    done = trainable("report", "first")
+    assert done.stdout == ""
+    assert "Wrote runs/first/report.html." in done.stderr
+    page = (trainable.folder / "runs" / "first" / "report.html").read_text()
+    assert ">complete</span>" in page
+    assert "6 of 6 episodes" in page
+    assert "One evolution of 5 steps" in page
+    assert page.count('src="data:image/png') == 6 * 2 + 2
+
+
+@pytest.fixture
+def made(qca):
+    """The program in a folder with a run."""
+    complete_run(qca.folder / "runs" / "first")
+    return qca
+
+
+def test_the_page_of_a_run_that_lies_elsewhere(made):
+    (made.folder / "runs" / "first").rename(made.folder / "copied")
+    made("report", "copied", "--facts", HOST, "-o", "pages/one.html")
+    assert (made.folder / "pages" / "one.html").exists()
+    assert not (made.folder / "copied" / "report.html").exists()
+
+
+def test_a_run_of_another_version_is_named_with_its_key(made):
+    file = made.folder / "runs" / "first" / "config.json"
+    file.write_text(json.dumps({**json.loads(file.read_text()), "flux": 1}))
+    done = made("report", "first", check=2)
+    assert "runs/first/config.json: flux" in done.stderr
+    assert "another version" in done.stderr
+    assert not (made.folder / "runs" / "first" / "report.html").exists()
+
+
+def test_a_page_that_cannot_be_written_is_reported(made):
+    (made.folder / "file").touch()
+    done = made("report", "first", "--facts", HOST, "-o", "file/page.html", check=1)
+    assert "file/page.html" in done.stderr

@@ -1,0 +1,173 @@
+"""Looking at a training while it runs, without Docker: status, logs, report."""
+
+import fcntl
+import json
+import os
+import re
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.program import (
+    ENDLESS,
+    Program,
+    Running,
+    eventually,
+    on_terminal,
+    short_folder,
+    write_config,
+)
+from tests.report.runs import record, write_run
+
+UP = ("up", "--runtime", "local")
+HIDE, SHOW = "\x1b[?25l", "\x1b[?25h"  # a terminal's cursor
+
+
+@pytest.fixture(scope="module")
+def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
+    """The program in a folder whose training never ends."""
+    folder = tmp_path_factory.mktemp("watched")
+    write_config(folder)
+    with short_folder() as temporary:
+        program = Program(folder, {"TMPDIR": str(temporary)})
+        with program.running(*UP, *ENDLESS) as up:
+            up.until("episode 1/")
+            yield program
+
+
+def episodes_in(text: str) -> list[int]:
+    """The episodes that the text names, as `status` does."""
+    return [int(number.replace(",", "")) for number in re.findall(r"([\d,]+) of 1,000,000", text)]
+
+
+def test_status_says_how_far_it_is_and_what_is_left(watched):
+    found = json.loads(watched("status", "--format", "json").stdout)
+    assert {one["name"]: (one["state"], one["health"]) for one in found["services"]} == {
+        "store": ("running", None),
+        "trainer": ("running", "healthy"),
+    }
+    assert found["episodes"] == 1_000_000
+    assert 1 <= found["last_episode"]["episode"] < 1_000_000
+    assert found["eta_seconds"] > 60
+    memory = found["memory"]
+    assert 2**20 < memory["used_bytes"] < memory["budget_bytes"]
+    assert memory["predicted_bytes"] > 2**20
+
+
+def test_a_person_reads_the_same(watched):
+    text = watched("status").stdout
+    assert "run first, runtime local, project qca" in text
+    assert re.search(r"trainer +running +healthy", text)
+    assert episodes_in(text)
+    for words in ("loss", "steps/s", "of the budget of", "predicted", "left", "about"):
+        assert words in text
+
+
+def test_watching_redraws_until_ctrl_c_and_leaves_the_terminal_as_it_was(watched):
+    with on_terminal(watched, "status", "--watch") as (process, shown):
+        eventually(lambda: len(set(episodes_in(shown()))) >= 3)
+        process.send_signal(signal.SIGINT)
+        assert process.wait(30) == 130
+        text = shown()
+    assert "Traceback" not in text
+    assert HIDE in text
+    assert text.rfind(SHOW) > text.rfind(HIDE)
+
+
+def test_sigterm_ends_the_watching_with_0(watched):
+    with on_terminal(watched, "status", "--watch") as (process, shown):
+        eventually(lambda: episodes_in(shown()))
+        process.terminate()
+        assert process.wait(30) == 0
+        text = shown()
+    assert text.rfind(SHOW) > text.rfind(HIDE)
+
+
+def test_logs_follow_the_trainer(watched):
+    with watched.running("logs", "-f", "--tail", "2", "trainer") as logs:
+        eventually(lambda: len(logged(logs)) > 20)
+        numbers = logged(logs)
+        assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
+        assert logs.end(signal.SIGINT).returncode == 130
+
+
+def test_a_report_of_it_says_that_it_runs(watched):
+    watched("report", "first", "-o", "page.html")
+    page = (watched.folder / "page.html").read_text()
+    assert "The training still runs" in page
+
+
+def test_when_the_training_ends_watching_and_following_end_with_0(trainable):
+    with trainable.running(*UP, "--episodes", "1000") as up:
+        up.until("episode 1/")
+        with (
+            trainable.running("status", "--watch") as status,
+            trainable.running("logs", "-f") as logs,
+        ):
+            eventually(lambda: len(logged(logs)) > 1)
+            up.end(signal.SIGTERM)
+            assert status.end().returncode == 0
+            assert logs.end().returncode == 0
+            assert re.search(r"trainer +stopped", status.stdout.read_text())
+            assert logged(logs)
+
+
+@pytest.fixture
+def over(qca) -> Program:
+    """The program in a folder whose training has ended, launched by an older version of it."""
+    write_run(qca.folder / "runs" / "first", map(record, range(1, 7)))
+    launch = {"runtime": "local", "project": "qca", "run": "first", "runs": "runs"}
+    (qca.folder / ".qca").mkdir()
+    (qca.folder / ".qca" / "launch.json").write_text(json.dumps(launch))
+    return qca
+
+
+def test_watching_what_is_over_shows_it_once(over):
+    text = over("status", "--watch").stdout
+    assert len(re.findall(r"^episode +6 *$", text, re.M)) == 1
+    assert "left" not in text
+
+
+def test_what_an_older_version_did_not_note_is_unknown(over):
+    found = json.loads(over("status", "--format", "json").stdout)
+    assert found["last_episode"]["episode"] == 6
+    assert found["memory"] == {
+        "used_bytes": 300 * 2**20,
+        "predicted_bytes": None,
+        "budget_bytes": None,
+    }
+    assert (found["episodes"], found["eta_seconds"]) == (None, None)
+
+
+def test_logs_that_begin_later_are_followed_and_lines_are_shown_whole(over):
+    state = over.folder / ".qca"
+    (state / "logs").mkdir()
+    with (state / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # as a `qca up` does that runs
+        print(os.getpid(), file=lock, flush=True)
+        with over.running("logs", "-f") as logs:
+            begin(state / "logs" / "store.log", "ready\n", logs, "store  | ready")
+            trainer = begin(state / "logs" / "trainer.log", "one\ntw", logs, "trainer  | one")
+            with trainer.open("a") as log:
+                log.write("o\n")
+            eventually(lambda: "two" in logs.stdout.read_text())
+            begin(trainer, "new\n", logs, "trainer  | new")
+            fcntl.flock(lock, fcntl.LOCK_UN)
+            shown = logs.end().stdout.splitlines()
+    assert shown == ["store  | ready", "trainer  | one", "trainer  | two", "trainer  | new"]
+
+
+def begin(file: Path, text: str, logs: Running, shown: str) -> Path:
+    """Writes a log from its beginning, and waits until it is shown."""
+    file.write_text(text)
+    eventually(lambda: shown in logs.stdout.read_text())
+    return file
+
+
+def logged(logs: Running) -> list[int]:
+    """The episodes in the lines that `qca logs` has shown."""
+    lines = logs.stdout.read_text().splitlines()
+    events = [json.loads(line.partition("|")[2]) for line in lines if '"event":"' in line]
+    return [one["episode"] for one in events if one["event"] == "episode"]

@@ -1,0 +1,116 @@
+"""Run folders as a trainer leaves them, written without one."""
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import save_file
+
+from qca.config import TrainConfig
+from qca.train.metrics import EpisodeRecord
+
+CONFIG = TrainConfig(
+    profile="cpu",
+    device="cpu",
+    grid=8,
+    d_state=3,
+    hidden_channels=4,
+    steps=5,
+    episodes=6,
+    recompute="none",
+    precision="fp32",
+    optimizer_state="device",
+)
+
+TIME = "2026-02-03T04:05:06+00:00"
+
+
+def record(episode: int, **changes: Any) -> EpisodeRecord:
+    """What one episode gave; the loss falls."""
+    fields = {
+        "episode": episode,
+        "loss": 4.0 / episode,
+        "components": {"survival": 0.4 / episode, "symmetry": 0.01, "complexity": 2.0},
+        "energy": 0.9,
+        "noise_rate": 0.001 * episode,
+        "learning_rate": 1e-4,
+        "gradient_norm": 3.0,
+        "seconds": 0.5,
+        "steps_per_second": 10.0,
+        "memory_bytes": 300 * 2**20,
+    }
+    return EpisodeRecord.model_validate({**fields, **changes})
+
+
+def event(kind: str, **fields: Any) -> dict[str, Any]:
+    return {"time": TIME, "event": kind, **fields}
+
+
+def started(first: int = 1) -> dict[str, Any]:
+    return event("started", first_episode=first, device="cpu", recompute="none", precision="fp32")
+
+
+def finished(episodes: int, reason: str = "complete") -> dict[str, Any]:
+    return event("finished", episodes=episodes, reason=reason)
+
+
+def write_run(
+    folder: Path,
+    records: Iterable[EpisodeRecord],
+    *,
+    events: Sequence[dict[str, Any]] = (),
+    **config: Any,
+) -> Path:
+    """Write a run's configuration, metrics and journal; return its folder."""
+    folder.mkdir(parents=True, exist_ok=True)
+    chosen = CONFIG.model_copy(update={"run": folder.name, **config})
+    (folder / "config.json").write_text(chosen.model_dump_json())
+    lines = "".join(one.model_dump_json() + "\n" for one in records)
+    (folder / "metrics.jsonl").write_text(lines)
+    if events:
+        (folder / "events.jsonl").write_text("".join(json.dumps(one) + "\n" for one in events))
+    return folder
+
+
+def complete_run(folder: Path, **config: Any) -> Path:
+    """Write a run of six episodes that went as it should, pictures included."""
+    write_run(folder, map(record, range(1, 7)), events=[started(), finished(6)], **config)
+    write_states(folder, {0: field(), 3: field(1), 5: field(2)})
+    return folder
+
+
+def eventful_run(folder: Path) -> Path:
+    """Write a longer run: killed, continued, some episodes skipped, memory refused once."""
+    skipped = (40, 41, 130)
+    events = [
+        started(),
+        *(event("checkpoint", episode=n, path="x") for n in (50, 100)),
+        *(event("skipped", episode=n, because="the loss is nan") for n in skipped[:2]),
+        started(first=101),
+        event("skipped", episode=skipped[2], because="the loss is nan"),
+        event("plan-changed", episode=120, because="out of memory", recompute="step"),
+        event("noted", message="CUDA graphs cannot be used here"),
+        event("something-younger", answer=42),
+        finished(160, "stopped"),
+    ]
+    made = (record(n) for n in range(1, 161) if n not in skipped)
+    write_run(folder, made, events=events, episodes=200)
+    return folder
+
+
+def field(seed: int = 0, cells: int = 8) -> NDArray[np.complex64]:
+    """Cells of three components, each cell normalised."""
+    parts = np.random.default_rng(seed).standard_normal((2, 3, cells, cells))
+    psi = parts[0] + 1j * parts[1]
+    return (psi / np.linalg.norm(psi, axis=0)).astype(np.complex64)
+
+
+def write_states(folder: Path, states: dict[int, NDArray[np.complex64]], episode: int = 6) -> None:
+    parts = {
+        str(step): np.stack([psi.real, psi.imag]).astype(np.float32) for step, psi in states.items()
+    }
+    header = {"format": "qca-states-1", "episode": str(episode)}
+    save_file(parts, folder / "states.safetensors", metadata=header)

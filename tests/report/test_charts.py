@@ -1,0 +1,85 @@
+"""The drawings: what is on them, and in which units."""
+
+import re
+
+import pytest
+
+from qca.report.charts import Curve, Level, draw, positive
+
+
+def texts(svg: str) -> list[str]:
+    return [text.replace("\N{MINUS SIGN}", "-") for text in re.findall(r"<text[^>]*>(.*?)<", svg)]
+
+
+def heights(svg: str) -> list[list[float]]:
+    """The vertical places of the points of each curve."""
+    paths = re.findall(r'<path d="([^"]*)"[^>]*?stroke: var\(--a\)', svg, re.DOTALL)
+    return [[float(y) for y in re.findall(r"[ML] [\d.]+ ([\d.]+)", path)] for path in paths]
+
+
+@pytest.mark.parametrize(
+    ("top", "unit", "labels"),
+    [
+        (300 * 2**20, "MiB", ["0", "100", "200", "300"]),
+        (3 * 2**30, "GiB", ["0", "1", "2", "3"]),
+        (800, "bytes", ["0", "200", "400", "600", "800"]),
+    ],
+)
+def test_bytes_are_counted_in_the_unit_of_the_largest(top, unit, labels):
+    svg = draw("m", [Curve("used", [1, 2], [0, top])], quantity="bytes", from_zero=True)
+    shown = texts(svg)
+    assert unit in shown
+    assert shown[shown.index("episode") + 1 :][: len(labels)] == labels
+
+
+def test_a_level_is_within_the_scale():
+    svg = draw("m", [Curve("a", [1, 2], [1, 2])], quantity="x", levels=[Level("most", 40.0)])
+    assert "40" in texts(svg)
+
+
+def test_of_many_points_the_peaks_stay():
+    values = [1.0] * 10_000
+    values[5_001], values[7_003] = 9.0, 0.2
+    [line] = heights(draw("m", [Curve("a", range(10_000), values)], quantity="x"))
+    assert len(line) < 1_500
+    assert len(set(line)) == 3
+
+
+def test_where_there_are_enough_values_their_median_is_drawn_over_them():
+    values = [1.0 if n % 10 else 9.0 for n in range(200)]
+    pale, strong = heights(draw("m", [Curve("a", range(200), values, smooth=True)], quantity="x"))
+    assert len(set(pale)) == 2
+    assert len(set(strong)) == 1
+
+
+def test_one_value_is_a_dot():
+    svg = draw("m", [Curve("a", [1], [4.0])], quantity="x")
+    assert "<use" in svg
+
+
+@pytest.mark.parametrize(
+    ("values", "fits"),
+    [([1, 100], True), ([1, 2], False), ([0, 100], False), ([-1, 100], False), ([], False)],
+)
+def test_a_logarithmic_scale_is_for_positive_values_of_several_sizes(values, fits):
+    assert positive(values) is fits
+
+
+@pytest.mark.parametrize(
+    ("values", "label"),
+    [
+        ([0, 12_000], "10,000"),
+        ([0, 0.0002], "1e-4"),
+        ([0, 2e7], "1e7"),
+        ([-0.5, 0.5], "-0.5"),
+        ([0, 0.3], "0.1"),
+    ],
+)
+def test_numbers_of_a_scale_are_short(values, label):
+    assert label in texts(draw("m", [Curve("a", [1, 2], values)], quantity="x"))
+
+
+def test_colours_are_the_pages_and_ids_its_own():
+    svg = draw("one", [Curve("a", [1, 2], [1, 2])], quantity="x")
+    assert not re.findall(r"#0000\d\d", svg)
+    assert all(name.startswith("one-") for name in re.findall(r'id="([^"]+)"', svg))

@@ -1,0 +1,103 @@
+"""What docs/watching.md shows is so, and every command on it is run."""
+
+import json
+import re
+import shlex
+import socket
+import subprocess
+import sys
+import time
+import tomllib
+import urllib.request
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner
+from ruamel.yaml import YAML
+
+from qca.cli import cli
+from qca.train.tensorboard import open_writer
+from tests.cli.program import Program, eventually
+from tests.report.runs import complete_run, record
+
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE = (DOCS / "watching.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"^```{language}\n(.*?)^```", PAGE, re.M | re.S)
+
+
+COMMANDS = [line for block in blocks("sh") for line in block.splitlines()]
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The folder that one is in; a training was launched from it, and is over."""
+    complete_run(tmp_path / "runs" / "first")
+    (tmp_path / ".qca" / "logs").mkdir(parents=True)
+    (tmp_path / ".qca" / "logs" / "trainer.log").write_text('{"event":"finished"}\n')
+    launch = {"runtime": "local", "project": "qca", "run": "first", "runs": "runs"}
+    (tmp_path / ".qca" / "launch.json").write_text(json.dumps(launch))
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def test_every_command_of_qca_runs(folder):
+    run = [shlex.split(line)[1:] for line in COMMANDS if line.startswith("qca ")]
+    assert len(run) == len(COMMANDS) - 1 == 9
+    for words in run:
+        done = CliRunner().invoke(cli, words)
+        assert done.exit_code in ((0, 1) if words[0] == "doctor" else (0,)), (words, done.output)
+        assert done.output
+    for page in ("runs/first/report.html", "first.html"):
+        assert (folder / page).read_text().startswith("<!DOCTYPE html>")
+
+
+@pytest.mark.slow
+def test_tensorboard_shows_the_run(tmp_path):
+    [command] = [line for line in COMMANDS if not line.startswith("qca ")]
+    writer = open_writer(tmp_path / "runs" / "first" / "tensorboard", 1)
+    writer.write(record(1))
+    writer.close()
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    program, *words = shlex.split(command)
+    module = [sys.executable, "-m", f"{program}.main"]  # what the program `tensorboard` calls
+    process = subprocess.Popen([*module, *words, "--port", str(port)], cwd=tmp_path)
+    try:
+        url = f"http://127.0.0.1:{port}/data/runs"
+        assert eventually(lambda: _json(url)) == ["first/tensorboard"]
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def _json(url: str) -> object:
+    try:
+        with urllib.request.urlopen(url, timeout=5) as answer:
+            return json.load(answer)
+    except OSError:
+        time.sleep(0.2)
+        return None
+
+
+def test_the_store_is_published_where_the_scraper_looks(tmp_path):
+    [settings] = blocks("toml")
+    [scraper] = blocks("yaml")
+    (tmp_path / "qca.toml").write_text(settings)
+    facts = Path(__file__).parents[1] / "hosts" / "cpu-engine.json"
+    rendered = Program(tmp_path)("render", "compose", "--facts", facts).stdout
+    port = tomllib.loads(settings)["stack"]["store_port"]
+    [job] = YAML(typ="safe").load(scraper)["scrape_configs"]
+    assert job["static_configs"] == [{"targets": [f"127.0.0.1:{port}"]}]
+    [published] = YAML(typ="safe").load(rendered)["services"]["store"]["ports"]
+    assert published == f"127.0.0.1:{port}:6379"
+
+
+def test_the_image_is_there_and_small():
+    [name] = re.findall(r"!\[.*?\]\((.*?)\)", PAGE)
+    image = (DOCS / name).read_bytes()
+    assert image.startswith(b"\x89PNG")
+    assert len(image) < 300 * 1024

@@ -1,0 +1,235 @@
+"""What the page says; how it looks is `test_browser`'s."""
+
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+
+import pytest
+
+from infra.doctor.check import Severity
+from qca.report import curves
+from qca.report.entries import entries
+from qca.report.page import render_page
+from qca.report.run import read_run
+from qca.report.words import count, duration, moment, prose
+from qca.train.trainer import GRADIENT_NORM_LIMIT
+from tests.report.conftest import NOW, recorded
+from tests.report.runs import (
+    complete_run,
+    event,
+    eventful_run,
+    finished,
+    record,
+    started,
+    write_run,
+)
+
+VOID = {"meta", "link", "img", "br"}
+INLINE = {"code"}
+
+
+class Page(HTMLParser):
+    """The page as a reader of HTML sees it; fails on a tag that is not closed where it was."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.text = ""
+        self.open: list[str] = []
+        self.ids: list[str] = []
+        self.loads: list[str] = []
+        self.feed(text)
+        self.close()
+        assert self.open == []
+        self.text = " ".join(self.text.split())
+
+    def handle_starttag(self, tag, attrs):
+        given = dict(attrs)
+        self.ids += [value for key, value in attrs if key == "id" and value]
+        links = [given.get(key) for key in ("src", "href", "xlink:href")]
+        self.loads += [link for link in links if link and not link.startswith(("#", "data:"))]
+        if tag not in VOID:
+            self.open.append(tag)
+        if tag not in INLINE:
+            self.text += " "
+
+    def handle_startendtag(self, tag, attrs):
+        if tag not in VOID:
+            self.handle_starttag(tag, attrs)
+            self.open.pop()
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        if not {"style", "svg"} & set(self.open):
+            self.text += data
+
+
+@pytest.fixture(scope="module")
+def render(host):
+    return lambda folder: render_page(read_run(folder), host, NOW)
+
+
+@pytest.fixture(scope="module")
+def complete(render, tmp_path_factory) -> str:
+    return render(complete_run(tmp_path_factory.mktemp("runs") / "first"))
+
+
+@pytest.fixture(scope="module")
+def eventful(render, tmp_path_factory) -> str:
+    return render(eventful_run(tmp_path_factory.mktemp("runs") / "long"))
+
+
+def test_a_complete_run(complete):
+    shown = Page(complete)
+    for words in (
+        "first complete",
+        "6 of 6 episodes",
+        "From 4 in episode 1 to 0.6667 in episode 6; the best is 0.6667 in episode 6.",
+        "survival 0.4 to 0.0667; symmetry 0.01 to 0.01; complexity 2 to 2",
+        "clipped to 1 in 6 of 6 episodes",
+        "Median 10 steps a second",
+        "at the end 300 MiB",
+        "of the predicted",
+        "One evolution of 5 steps",
+        "Started 3 Feb 2026, 04:05:06 UTC. Ended 3 Feb 2026, 04:05:06 UTC.",
+    ):
+        assert words in shown.text
+    assert "not finished" not in shown.text
+
+
+@pytest.mark.parametrize(
+    ("episodes", "events", "words"),
+    [
+        (4, [started(), finished(4, "stopped")], "not finished: it was stopped"),
+        (4, [started()], "not finished: it ended without a word"),
+        (0, [], "has not made an episode yet"),
+    ],
+)
+def test_a_run_that_is_not_finished_says_so(render, tmp_path, episodes, events, words):
+    made = map(record, range(1, episodes + 1))
+    shown = Page(render(write_run(tmp_path / "first", made, events=events)))
+    assert words in shown.text
+    assert f"{episodes} of 6 episodes" in shown.text
+    assert "no pictures of the state" in shown.text
+
+
+def test_what_happened_on_the_way_is_told(eventful):
+    shown = Page(eventful)
+    for words in (
+        "The run was continued 1 time.",
+        "3 episodes gave a number that is not finite",
+        "2 checkpoints, the last: checkpoint of episode 100",
+        "2 episodes skipped, the last: episode 41 skipped",
+        "Episode 130 skipped the loss is nan",
+        "Episode 120 made again with recompute step",
+        "CUDA graphs cannot be used here",
+        "Something younger answer 42",
+        "Stopped, with a checkpoint 160 episodes",
+    ):
+        assert words in shown.text
+
+
+def test_the_findings_and_the_plan_with_its_reasons(complete, host):
+    shown = Page(complete)
+    for finding in host.findings:
+        assert finding.id in shown.text
+    worst = next(one for one in host.findings if one.severity is Severity.ERROR)
+    assert worst.title.replace("`", "") in shown.text
+    assert all(command in shown.text for command in worst.remedies[0].commands)
+    for reason in host.plan.reasons:
+        assert host.clean(reason.because).replace("`", "") in shown.text
+    assert host.plan.trainer.device in shown.text
+
+
+def test_what_could_not_be_seen_is_never_told_as_well(tmp_path):
+    unknown = recorded("all-unknown")
+    skipped = [one for one in unknown.findings if one.severity is Severity.SKIPPED]
+    shown = Page(render_page(read_run(write_run(tmp_path / "run", [])), unknown, NOW))
+    assert f"Could not be seen: {len(skipped)}" in shown.text
+    assert "Budget what the device had free unknown" in shown.text
+
+
+def test_it_loads_nothing_and_runs_nothing(complete, eventful):
+    for text in (complete, eventful):
+        assert Page(text).loads == []
+        assert "<script" not in text
+        assert "url(http" not in text
+        assert "default-src 'none'" in text
+
+
+def test_every_id_is_there_once(eventful):
+    ids = Page(eventful).ids
+    assert sorted(ids) == sorted(set(ids))
+
+
+def test_letters_of_the_charts_are_text(complete):
+    assert len(re.findall(r"<text[^>]*>episode</text>", complete)) == 9
+
+
+def test_the_same_run_gives_the_same_page(render, complete, tmp_path):
+    assert render(complete_run(tmp_path / "first")) == complete
+
+
+def test_what_a_file_says_is_text_and_names_no_person(render, tmp_path):
+    evil = "<script>alert(1)</script>"
+    home = "/home/erika/.cache is full"
+    events = [started(), event("noted", message=evil + home), event(evil, answer=evil)]
+    made = [record(n, components={evil: 1.0}) for n in (1, 2)]
+    text = render(write_run(tmp_path / "run", made, events=events))
+    assert evil not in text
+    assert Page(text).text.count(evil) >= 4
+    assert "is full" in text
+    assert "erika" not in text
+
+
+@pytest.mark.parametrize(
+    "records",
+    [
+        [record(1)],
+        [record(n, loss=0, components={}, memory_bytes=0, steps_per_second=0) for n in (1, 2)],
+        [record(1, loss=-3.0, seconds=1e9), record(2, loss=1e300, reserved_bytes=5)],
+        [record(10**9, loss=1e-300), record(10**9 + 1, loss=1e-12, components={"new": 1.0})],
+        [record(n) for n in range(1, 2000)],
+    ],
+    ids=["one", "zero", "huge", "tiny", "many"],
+)
+def test_no_numbers_break_it(render, tmp_path, records):
+    shown = Page(render(write_run(tmp_path / "run", records)))
+    assert "From" in shown.text
+    assert "nan" not in shown.text.split()
+
+
+def test_the_limit_of_the_clipping_is_the_trainers():
+    assert curves.GRADIENT_NORM_LIMIT == GRADIENT_NORM_LIMIT
+
+
+def test_checkpoints_in_a_row_are_one_entry_with_the_others_behind_it():
+    [gathered] = entries([event("checkpoint", episode=n, path="x") for n in (50, 100, 150)])
+    assert gathered.title == "3 checkpoints, the last: checkpoint of episode 150"
+    assert gathered.inner[0].title == "Checkpoint of episode 50"
+
+
+@pytest.mark.parametrize(
+    ("said", "shown"),
+    [
+        (duration(0.41), "0.41 s"),
+        (duration(99), "99 s"),
+        (duration(600), "10 min"),
+        (duration(7200), "2.0 h"),
+        (count(1, "episode"), "1 episode"),
+        (count(1200, "episode"), "1,200 episodes"),
+        (moment("2026-02-03T04:05:06+01:00"), "3 Feb 2026, 03:05:06 UTC"),
+        (moment("yesterday"), "yesterday"),
+        (prose("run `qca plan` <now>"), "run <code>qca plan</code> &lt;now&gt;"),
+        (prose("a lone ` stays"), "a lone ` stays"),
+    ],
+)
+def test_words(said, shown):
+    assert said == shown
+
+
+def test_a_report_needs_no_torch():
+    probe = "import sys, qca.report.page; assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", probe], check=True)
