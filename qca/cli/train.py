@@ -1,19 +1,17 @@
 """`qca train`: the trainer itself, here in this process."""
 
 import contextlib
-import os
-import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import click
 
 from qca.cli.options import config_options, read_config
 from qca.cli.progress import ProgressView
+from qca.cli.signals import stopping
 from qca.config import Config, TrainConfig, apply_profile
 from qca.errors import LaunchError
 from qca.memory.budget import estimate
@@ -23,8 +21,6 @@ from qca.train.environment import prepare_environment
 from qca.train.metrics import EpisodeRecord, Event, Started
 
 RUNS = Path("runs")
-
-_STOPPING = b"\nStopping after this step, with a checkpoint; Ctrl-C again stops at once.\n"
 
 
 @click.command()
@@ -74,7 +70,7 @@ def train(
     chosen = _resolved(read_config(config_file, flags))
     stop = threading.Event()
     with (
-        _stopping_on_signals(stop) as interrupted,
+        stopping(stop) as interrupted,
         _shown(progress, stop) as (show, warn),
         _sent(chosen, runs, store_url, store_flags, warn) as send,
         tensorboard.listening(runs / chosen.run / tensorboard.FOLDER_NAME, warn=warn) as scalars,
@@ -131,32 +127,6 @@ def _predicted_peak(train: TrainConfig) -> int | None:
     if train.device == "auto" or train.recompute == "auto":
         return None  # not reached: both are resolved before a training starts
     return estimate(train, recompute=train.recompute, device=train.device).predicted_peak_bytes
-
-
-@contextlib.contextmanager
-def _stopping_on_signals(stop: threading.Event) -> Iterator[threading.Event]:
-    """Set `stop` on SIGINT and SIGTERM; yield an event that tells whether it was SIGINT."""
-    interrupted = threading.Event()
-
-    def interrupt(_: int, __: FrameType | None) -> None:
-        interrupted.set()
-        stop.set()
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        # Not through Python's streams, which may be in the middle of a write.
-        os.write(2, _STOPPING)
-
-    def terminate(_: int, __: FrameType | None) -> None:
-        stop.set()
-
-    before = {
-        signal.SIGINT: signal.signal(signal.SIGINT, interrupt),
-        signal.SIGTERM: signal.signal(signal.SIGTERM, terminate),
-    }
-    try:
-        yield interrupted
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @contextlib.contextmanager
