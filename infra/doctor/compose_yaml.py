@@ -15,10 +15,10 @@ from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent
 
 from infra.doctor.compose_merge import merge
-from infra.doctor.compose_reader import NotFollowedError, Reader
+from infra.doctor.compose_reader import Include, NotFollowedError, Reader
 from infra.doctor.compose_values import NOT_JUDGED
 from infra.doctor.composefile import ComposeFile
-from infra.doctor.interpolate import read_dotenv
+from infra.doctor.dotenv import read_dotenv
 from qca.errors import InputError
 from qca.units import KIB
 
@@ -68,7 +68,8 @@ def read_compose_files(paths: Sequence[Path], environment: Mapping[str, str]) ->
 
     """
     project = paths[0].parent
-    beside = _Beside(_Reading(_resolved(project)), project, environment, ())
+    variables = _beneath(environment, _dotenv(project / ".env"))
+    beside = _Beside(_Reading(_resolved(project)), project, variables, ())
     return replace(merge([beside.read(path) for path in paths]), folder=str(project))
 
 
@@ -87,6 +88,7 @@ class _Beside:
     reading: _Reading
     folder: Path
     environment: Mapping[str, str]
+    """The variables, those of an `.env` beneath those of the environment."""
     trail: tuple[tuple[str, str], ...]
     """What led here, file and service, so that a circle ends."""
     path: Path = Path()
@@ -95,11 +97,10 @@ class _Beside:
         """Read one file of this folder."""
         text = _text(path)
         document = _parsed(path, text)
-        variables = {**_dotenv(self.folder / ".env"), **self.environment}
         beside = replace(self, path=path)
         override = None if self.trail else _override_of(path)
         lines = tuple(text.splitlines())
-        return Reader(str(path), lines, variables, beside, override).file(document, only)
+        return Reader(str(path), lines, self.environment, beside, override).file(document, only)
 
     def lines(self, name: str) -> tuple[str, tuple[str, ...]]:
         """Return the path and the lines of a file that is named in a compose file."""
@@ -109,11 +110,20 @@ class _Beside:
         except InputError as error:
             raise NotFollowedError(error.message) from None
 
-    def included(self, name: str) -> ComposeFile:
-        """Return a file of `include`; its paths and its `.env` are those of its own folder."""
-        path = self._inside(name)
-        variables = {**_dotenv(self.folder / ".env"), **self.environment}
-        return self._further(path, path.parent, variables, "").read(path)
+    def included(self, include: Include) -> ComposeFile:
+        """Return files of `include`; their paths and their `.env` are those of their folder."""
+        if not include.paths:
+            raise NotFollowedError("it names no file")
+        paths = [self._inside(name) for name in include.paths]
+        folder = paths[0].parent
+        if include.project_directory:
+            folder = self._within(include.project_directory)
+        dotenv = "\n".join("\n".join(self.lines(name)[1]) for name in include.env_files)
+        if not include.env_files:
+            dotenv = _dotenv(folder / ".env")
+        variables = _beneath(self.environment, dotenv)
+        found = [self._further(path, folder, variables, "").read(path) for path in paths]
+        return merge(found)
 
     def extended(self, name: str, service: str) -> ComposeFile:
         """Return the service that is extended; its paths are relative to its own file."""
@@ -141,11 +151,15 @@ class _Beside:
             raise NotFollowedError("it names no file")
         if "://" in name or name.startswith("git@"):
             raise NotFollowedError(f"{name} lies on another machine", outside=True)
+        path = self._within(name)
+        if not path.is_file():
+            raise NotFollowedError(f"{path} is not there")
+        return path
+
+    def _within(self, name: str) -> Path:
         path = self.folder / name
         if not _resolved(path).is_relative_to(self.reading.root):
             raise NotFollowedError(f"{path} lies out of the folder", outside=True)
-        if not path.is_file():
-            raise NotFollowedError(f"{path} is not there")
         return path
 
 
@@ -179,11 +193,17 @@ def _text(path: Path) -> str:
         raise InputError(f"{path}: {reason}", hint="Check the path and its permissions.") from None
 
 
-def _dotenv(path: Path) -> dict[str, str]:
+def _dotenv(path: Path) -> str:
+    """Return the text of an `.env`; none where it is not there or cannot be read."""
     try:
-        return read_dotenv(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError):
-        return {}
+        return _text(path)
+    except InputError:
+        return ""
+
+
+def _beneath(variables: Mapping[str, str], dotenv: str) -> dict[str, str]:
+    """Return the variables with those of an `.env` that are not among them."""
+    return {**read_dotenv(dotenv, variables), **variables}
 
 
 def _parsed(path: Path, text: str) -> CommentedMap:
