@@ -1,11 +1,11 @@
 """A check is data plus one pure function; the runner turns unknowns into "skipped"."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Literal, TypeVar
 
-from infra.doctor.composefile import ComposeFile
+from infra.doctor.composefile import ComposeFile, Service, Text, Unread, Unset
 from infra.doctor.edits import Edit
 from infra.host.facts import HostFacts, Known, Unknown
 from infra.stack.plan import StackPlan
@@ -70,6 +70,15 @@ def ok(message: str, **evidence: Any) -> Verdict:
 def skipped(message: str, **evidence: Any) -> Verdict:
     """Say that this could not be judged, and why; never passed off as ok."""
     return Verdict(Severity.SKIPPED, message, evidence)
+
+
+def located(
+    verdict: Verdict, file: ComposeFile, where: Text | Service | Unread | Unset | int
+) -> Verdict:
+    """Place a verdict on a line of the file, or of one that was merged into it."""
+    if isinstance(where, int):
+        return replace(verdict, location=Location(file.path, where))
+    return replace(verdict, location=Location(where.file or file.path, where.line))
 
 
 @dataclass(frozen=True)

@@ -1,14 +1,14 @@
 """Dragonfly as somebody's compose file starts it: would it start, and is it safe?"""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from infra.doctor.check import (
-    Location,
     Remedy,
     Severity,
     Subject,
     Verdict,
+    located,
     ok,
     seen,
     skipped,
@@ -34,14 +34,14 @@ class _Start:
 def starts_of_files(subject: Subject) -> Iterator[Verdict]:
     """Judge QCA301 for every Dragonfly service of the given files."""
     for file, dragonfly in dragonflies(subject):
-        yield _placed(_starts(subject, file, dragonfly), file, _decisive(dragonfly))
+        yield located(_starts(subject, file, dragonfly), file, _decisive(dragonfly))
 
 
 def container_limits_of_files(subject: Subject) -> Iterator[Verdict]:
     """Judge QCA302 for every Dragonfly service of the given files."""
     for file, dragonfly in dragonflies(subject):
         where = dragonfly.service.memory_limit or dragonfly.service
-        yield _placed(_nests(subject, dragonfly), file, where)
+        yield located(_nests(subject, dragonfly), file, where)
 
 
 def dragonflies(subject: Subject) -> Iterator[tuple[ComposeFile, Dragonfly]]:
@@ -199,7 +199,3 @@ def _decisive(dragonfly: Dragonfly) -> Text | Service:
         if flag in dragonfly.flags:
             return dragonfly.flags[flag]
     return dragonfly.service
-
-
-def _placed(verdict: Verdict, file: ComposeFile, where: Text | Service) -> Verdict:
-    return replace(verdict, location=Location(where.file or file.path, where.line))
