@@ -15,6 +15,7 @@ from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent
 
 from infra.doctor.compose_merge import merge
+from infra.doctor.compose_names import override_of
 from infra.doctor.compose_reader import Include, NotFollowedError, Reader
 from infra.doctor.compose_values import NOT_JUDGED
 from infra.doctor.composefile import ComposeFile
@@ -31,21 +32,6 @@ _DEEPEST = 50
 # Nobody chains more; a file that includes itself twice over would take for ever.
 _LONGEST_TRAIL = 20
 _MOST_FILES = 60
-
-_NAMES = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
-"""The names that Compose looks for, in its order of preference."""
-
-
-def default_file(folder: Path) -> Path | None:
-    """Return the compose file that Compose would take in `folder`."""
-    return next((folder / name for name in _NAMES if (folder / name).is_file()), None)
-
-
-def default_files(folder: Path) -> tuple[Path, ...]:
-    """Return what Compose would take in `folder`: the file, and the override file beside it."""
-    path = default_file(folder)
-    override = _override_of(path) if path else None
-    return tuple(one for one in (path, override and folder / override) if one)
 
 
 def read_compose_file(path: Path, environment: Mapping[str, str]) -> ComposeFile:
@@ -98,7 +84,7 @@ class _Beside:
         text = _text(path)
         document = _parsed(path, text)
         beside = replace(self, path=path)
-        override = None if self.trail else _override_of(path)
+        override = None if self.trail else override_of(path)
         lines = tuple(text.splitlines())
         return Reader(str(path), lines, self.environment, beside, override).file(document, only)
 
@@ -169,14 +155,6 @@ def _resolved(path: Path) -> Path:
         return path.resolve()
     except (OSError, RuntimeError, ValueError):
         return Path("/nonexistent")
-
-
-def _override_of(path: Path) -> str | None:
-    """Return the override file that Compose would add when it finds `path` by itself."""
-    if path.name not in _NAMES:
-        return None
-    names = (f"{path.stem}.override{suffix}" for suffix in (".yaml", ".yml"))
-    return next((name for name in names if (path.parent / name).is_file()), None)
 
 
 def _text(path: Path) -> str:

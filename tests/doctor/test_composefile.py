@@ -7,7 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from infra.doctor.compose_yaml import default_file, read_compose_file
+from infra.doctor.compose_names import default_file
+from infra.doctor.compose_yaml import read_compose_file
 from infra.doctor.dragonfly_service import is_dragonfly, read_dragonfly
 from qca.errors import InputError
 from tests.doctor.builders import compose_file

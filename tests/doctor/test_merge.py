@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.doctor.compose_yaml import default_files, read_compose_file, read_compose_files
+from infra.doctor.compose_names import default_files
+from infra.doctor.compose_yaml import read_compose_file, read_compose_files
 from infra.doctor.composefile import ComposeFile, Service
 from infra.doctor.dragonfly_service import read_dragonfly
 
