@@ -15,7 +15,7 @@ from infra.doctor.check import (
     skipped,
 )
 from infra.doctor.composefile import ComposeFile
-from infra.host.facts import ComposePlugin
+from infra.host.facts import ComposePlugin, Unknown
 
 # compose 2.25.0 began to call `version:` obsolete, 2.30.0 knows `gpus:`.
 _VERSION_OBSOLETE = Version("2.25.0")
@@ -44,7 +44,10 @@ def _variables(subject: Subject) -> Iterator[Verdict]:
     for file in subject.files:
         for unset in {(one.variable, one.file, one.line): one for one in file.unset}.values():
             yield located(_unset(unset.variable.name, unset.variable.required), file, unset)
-        if not file.unset:
+        if not file.unset and file.unread:
+            message = f"{file.path}: {file.unread[0].what} was not read, nor the variables there."
+            yield located(skipped(message), file, file.unread[0])
+        elif not file.unset:
             yield located(
                 ok(f"{file.path}: every variable that matters here has a value."), file, 1
             )
@@ -63,10 +66,10 @@ def _unset(name: str, required: str | None) -> Verdict:
 
 
 def _keys(subject: Subject) -> Iterator[Verdict]:
-    plugin = seen(subject.facts.compose)
+    plugin, dark = seen(subject.facts.compose), isinstance(subject.facts.compose, Unknown)
     version = _version(plugin.version) if isinstance(plugin, ComposePlugin) else None
     for file in subject.files:
-        found = list(_key_faults(file, version))
+        found = [*_key_faults(file, version), *(_untold_gpus(file) if dark else ())]
         yield from found or [located(ok(f"{file.path}: its keys are those of today."), file, 1)]
 
 
@@ -85,6 +88,16 @@ def _key_faults(file: ComposeFile, version: Version | None) -> Iterator[Verdict]
                 "deploy.resources.reservations.devices instead, or use Compose 2.30 or newer."
             )
             yield located(Verdict(Severity.WARNING, message), file, service.gpu)
+
+
+def _untold_gpus(file: ComposeFile) -> Iterator[Verdict]:
+    for service in file.services:
+        if service.gpu and service.gpu.value == "gpus":
+            message = (
+                f"Service {service.name}: whether this Compose knows `gpus:` cannot be told.\n"
+                "Compose 2.30 and newer do; which one is here could not be seen."
+            )
+            yield located(skipped(message, service=service.name), file, service.gpu)
 
 
 def _version(text: str) -> Version | None:
