@@ -8,6 +8,7 @@ for fine. `.env` is read as by Compose.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
@@ -28,6 +29,10 @@ _LARGEST_FILE = 256 * KIB
 
 # Compose's own schema goes about ten levels deep; the parser's time grows with the square.
 _DEEPEST = 50
+
+# More than a file of that size can hold without aliases; Compose, which writes each one out,
+# would take gigabytes for an alias bomb.
+_MOST_VALUES = 100_000
 
 # Nobody chains more; a file that includes itself twice over would take for ever.
 _LONGEST_TRAIL = 20
@@ -188,6 +193,8 @@ def _parsed(path: Path, text: str) -> CommentedMap:
     try:
         _refuse_deep_nesting(path, text)
         document = YAML(typ="rt").load(text)
+        if _values(document, {}) > _MOST_VALUES:
+            raise InputError(f"{path}: its aliases stand for too many values", hint=NOT_JUDGED)
     except InputError:
         raise
     except MarkedYAMLError as error:
@@ -201,6 +208,17 @@ def _parsed(path: Path, text: str) -> CommentedMap:
     if not isinstance(document, CommentedMap):
         raise InputError(f"{path}:1: not a compose file: no `services` there", hint=NOT_JUDGED)
     return document
+
+
+def _values(node: Any, known: dict[int, int]) -> int:
+    """Return how many values there are once every alias is written out."""
+    if not isinstance(node, dict | list):
+        return 1
+    if id(node) not in known:
+        known[id(node)] = 0  # an alias to what it stands in has no end; Compose says so itself
+        within = node.values() if isinstance(node, dict) else node
+        known[id(node)] = 1 + sum(_values(one, known) for one in within)
+    return known[id(node)]
 
 
 def _refuse_deep_nesting(path: Path, text: str) -> None:

@@ -88,6 +88,7 @@ CASES = [
     ("QCA705", "    cpus: many\n", ERROR, "not a number", 4),
     ("QCA705", "    mem_limit: 4 Gigs\n", ERROR, "4 Gigs", 4),
     ("QCA706", "    gpus: all\n", ERROR, "could not select device driver", 4),
+    ("QCA706", "    runtime: nvidia\n", ERROR, "invalid runtime name: nvidia", 4),
 ]  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from infra.doctor.dragonfly_service import Dragonfly, is_dragonfly, read_dragonf
 from infra.doctor.limits import available_memory, cpus_of, number_of, size_of, visible_cpus
 from infra.host.facts import Engine
 from infra.stack import dragonfly_rules as rules
-from qca.units import exact_size, format_size
+from qca.units import counted, exact_size, format_size
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,10 @@ def _starts(subject: Subject, file: ComposeFile, dragonfly: Dragonfly) -> Verdic
         "required_bytes": rules.required(count),
         "release": "v" + ".".join(map(str, release)),
     }
-    how = f"{count} threads ({start.threads.because}), {format_size(maxmemory)} ({start.because})"
+    how = (
+        f"{counted(count, 'thread')} ({start.threads.because}), "
+        f"{format_size(maxmemory)} ({start.because})"
+    )
     if not rules.refuses(count, maxmemory):
         return ok(f"Service {name}: Dragonfly starts with {how}.", **evidence)
     message = (
@@ -140,11 +143,13 @@ def hidden_flags(dragonfly: Dragonfly) -> str:
 
 
 def _answers(threads: int, maxmemory: int) -> str:
-    more = f"{format_size(rules.required(threads))} for {threads} threads"
+    more = f"{format_size(rules.required(threads))} for {counted(threads, 'thread')}"
     fewer = rules.most_threads(maxmemory)
     if fewer == 0:
         return f"One answer: {more}; {format_size(maxmemory)} does not hold a single thread."
-    return f"Two answers: {more}, or at most {fewer} threads in {format_size(maxmemory)}."
+    return (
+        f"Two answers: {more}, or at most {counted(fewer, 'thread')} in {format_size(maxmemory)}."
+    )
 
 
 def _remedies(

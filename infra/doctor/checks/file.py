@@ -16,6 +16,7 @@ from infra.doctor.check import (
 )
 from infra.doctor.composefile import ComposeFile
 from infra.host.facts import ComposePlugin, Unknown
+from qca.units import counted
 
 # compose 2.25.0 began to call `version:` obsolete, 2.30.0 knows `gpus:`.
 _VERSION_OBSOLETE = Version("2.25.0")
@@ -36,7 +37,8 @@ def _read_whole(subject: Subject) -> Iterator[Verdict]:
         if not file.unread and not file.override:
             with_ = "".join(f" with {name}" for name in list(file.sources)[1:])
             how = f", as {file.merged_by} merges it" if file.merged_by else ""
-            message = f"{file.path}{with_}: read whole, {len(file.services)} services{how}."
+            services = counted(len(file.services), "service")
+            message = f"{file.path}{with_}: read whole, {services}{how}."
             yield located(ok(message), file, 1)
 
 

@@ -24,6 +24,11 @@ from infra.stack import dragonfly_rules as rules
 from qca.errors import InputError
 from qca.units import parse_size
 
+# What the engine says to a GPU that it cannot give; the runtime's words are those of Engine 26,
+# 20.10 says "Unknown runtime specified nvidia".
+_NO_DRIVER = 'could not select device driver "nvidia" with capabilities: [[gpu]]'
+_REFUSALS = {"runtime": "unknown or invalid runtime name: nvidia"}
+
 
 def _flags(subject: Subject) -> Iterator[Verdict]:
     for file in subject.files:
@@ -130,8 +135,7 @@ def _gpu(subject: Subject, service: Service, asked: Text) -> Verdict:
         )
     message = (
         f"Service {service.name} asks for a GPU ({asked.raw}), which no container gets here: "
-        f"{access.because}.\nThe engine ends with: could not select device driver "
-        '"nvidia" with capabilities: [[gpu]]'
+        f"{access.because}.\nThe engine ends with: {_REFUSALS.get(asked.value, _NO_DRIVER)}"
     )
     return Verdict(Severity.ERROR, message, {"service": service.name})
 
