@@ -95,6 +95,12 @@ class Finding:
     url: str
     location: Location | None
 
+    @property
+    def headline(self) -> str:
+        """The fault by its name; where there is none, what the message begins with."""
+        faulty = self.severity in (Severity.WARNING, Severity.ERROR)
+        return self.title if faulty else self.message.split("\n")[0]
+
 
 @dataclass(frozen=True)
 class Subject:

@@ -18,9 +18,10 @@ from infra.doctor.dotenv import assignments
 class NotFollowedError(Exception):
     """A file that the compose file refers to was not read; the message says why."""
 
-    def __init__(self, why: str, *, outside: bool = False) -> None:
+    def __init__(self, why: str, *, outside: bool = False, missing: bool = False) -> None:
         super().__init__(why)
         self.outside = outside
+        self.missing = missing
 
 
 @dataclass(frozen=True)
@@ -198,6 +199,8 @@ class Reader(Values):
                 if "format" in entry:
                     raise NotFollowedError("its format is not Compose's own")
             except NotFollowedError as error:
+                if error.missing and entry.get("required") is False:
+                    continue
                 self._not_read(f"`env_file` of service {name}", at, error)
                 unread = ("env_file",)
                 continue

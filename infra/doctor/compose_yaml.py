@@ -144,7 +144,7 @@ class _Beside:
             raise NotFollowedError(f"{name} lies on another machine", outside=True)
         path = self._within(name)
         if not path.is_file():
-            raise NotFollowedError(f"{path} is not there")
+            raise NotFollowedError(f"{path} is not there", missing=True)
         return path
 
     def _within(self, name: str) -> Path:

@@ -137,21 +137,18 @@ def _lines(findings: Iterable[Finding]) -> Table:
     for finding in findings:
         sign, style = _SIGNS[finding.severity]
         good = finding.severity is Severity.OK
-        text = finding.message if good else _headline(finding)
+        text = finding.message if good else finding.headline
         if finding.location and not good:
             text += f" ({finding.location.file}:{finding.location.line})"
         table.add_row("", Text(sign, style=style), Text(finding.id, style="dim"), Text(text))
     return table
 
 
-def _headline(finding: Finding) -> str:
-    """Return the fault by its name, or what the message begins with: a title names a fault."""
-    return finding.title if finding.severity in _FAULTS else finding.message.split("\n")[0]
-
-
 def _print_block(console: Console, finding: Finding) -> None:
+    if finding.message == finding.headline and not finding.remedies:
+        return  # its line above says it all
     console.print()
-    console.print(_signed(finding).append(_headline(finding), style="bold"))
+    console.print(_signed(finding).append(finding.headline, style="bold"))
     if finding.location:  # never folded, so that a terminal can open it
         place = f"  {finding.location.file}:{finding.location.line}"
         console.print(Text(place, style="underline"), soft_wrap=True)

@@ -151,6 +151,18 @@ def test_a_gpu_is_asked_for_in_three_ways(tmp_path, keys, asked):
     assert (gpu.value if gpu else None) == asked
 
 
+def test_a_range_of_ports_is_each_of_them(tmp_path):
+    ports = _dragonfly(tmp_path, "    ports: ['127.0.0.1:8000-8002:1-3']\n").service.ports
+
+    assert [port.value for port in ports] == [f"127.0.0.1:800{n}" for n in range(3)]
+
+
+def test_true_is_what_compose_hands_on(tmp_path):
+    service = _dragonfly(tmp_path, "    environment: {DFLY_cache_mode: True}\n").service
+
+    assert service.environment["DFLY_cache_mode"].value == "true"
+
+
 def test_published_ports(tmp_path):
     rest = (
         "    ports:\n      - '6379:6379'\n      - 127.0.0.1:6380:6379/tcp\n      - '6379'\n"

@@ -142,7 +142,7 @@ def test_verdict_on_a_host(tmp_path, check, facts, rest, severity, says):
 
 
 ASKED = [
-    ({"refused": "services.cache Additional property x is not allowed"}, ERROR, "property x"),
+    ({"refused": "services.cache additional properties 'x' not allowed"}, ERROR, "properties 'x'"),
     ({"merged_by": "Compose 2.40.3"}, OK, "Compose 2.40.3 takes"),
     ({"not_asked": "`docker compose` is not there"}, SKIPPED, "is not there"),
 ]
@@ -155,6 +155,8 @@ def test_what_compose_said_is_told(tmp_path, answer, severity, says):
     (finding,) = [f for f in examine(host(), config(), files=[file]) if f.id == "QCA707"]
 
     assert finding.severity is severity
+    assert finding.location
+    assert finding.location.line == (2 if severity is ERROR else 1)
     assert says in finding.message
 
 

@@ -140,6 +140,18 @@ def test_environment_wins_over_env_file_and_the_later_file_over_the_earlier(tmp_
     assert _flags(_read(tmp_path)) == {"hz": "3", "maxmemory": "1G", "dir": "/b"}
 
 
+def test_an_env_file_that_need_not_be_there(tmp_path):
+    _files(
+        tmp_path,
+        a_yml=f"services:\n  cache:\n{CACHE}"
+        "    env_file: [{path: none.env, required: false}, {path: one.env, required: false}]\n",
+        one_env="DFLY_hz=1\n",
+    )
+
+    assert _flags(_read(tmp_path)) == {"hz": "1"}
+    assert _read(tmp_path).unread == ()
+
+
 @pytest.mark.parametrize(
     ("keys", "top"),
     [

@@ -1,5 +1,6 @@
 """Compose files that somebody else wrote: would Compose take them as they are meant?"""
 
+import re
 from collections.abc import Iterator
 
 from packaging.version import InvalidVersion, Version
@@ -14,7 +15,7 @@ from infra.doctor.check import (
     seen,
     skipped,
 )
-from infra.doctor.composefile import ComposeFile
+from infra.doctor.composefile import ComposeFile, Service
 from infra.host.facts import ComposePlugin, Unknown
 from qca.units import counted
 
@@ -92,6 +93,13 @@ def _key_faults(file: ComposeFile, version: Version | None) -> Iterator[Verdict]
             yield located(Verdict(Severity.WARNING, message), file, service.gpu)
 
 
+def _named(file: ComposeFile) -> Service | int:
+    """Return the service that Compose's refusal names; it knows no lines."""
+    words = re.findall(r"services\.([\w.-]+)", file.refused)
+    starts = {word.split(".")[0] for word in words}
+    return next((one for one in file.services if one.name in starts), 1)
+
+
 def _untold_gpus(file: ComposeFile) -> Iterator[Verdict]:
     for service in file.services:
         if service.gpu and service.gpu.value == "gpus":
@@ -113,7 +121,7 @@ def _refused(subject: Subject) -> Iterator[Verdict]:
     for file in subject.files:
         if file.refused:
             message = f"Compose does not take {file.path}.\nIt says: {file.refused}"
-            yield located(Verdict(Severity.ERROR, message), file, 1)
+            yield located(Verdict(Severity.ERROR, message), file, _named(file))
         elif file.merged_by:
             yield located(ok(f"{file.merged_by} takes {file.path}."), file, 1)
         elif file.not_asked:
