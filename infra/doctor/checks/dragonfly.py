@@ -69,7 +69,7 @@ def _left_alone(subject: Subject) -> Iterator[str]:
     else:
         yield (
             f"Left alone it would take {counted(cpus, 'thread')} with "
-            f"{format_size(maxmemory)}, of {format_size(rules.required(cpus))} at least."
+            f"{format_size(maxmemory)}; {format_size(rules.required(cpus))} would do."
         )
 
 
