@@ -1,40 +1,62 @@
 """What the command line costs to start: `python -m benchmarks.cli [--repeats N] [--format json]`.
 
 Each command runs as a process of its own, in turn with what one would type instead and with a
-bare Python start, which is the floor of anything written in Python. `qca up` is a whole tiny
-training without Docker: its time is mostly the loading of torch. Figures are printed as
-measured on this machine.
+bare Python start, which is the floor of anything written in Python. `qca doctor` is also run
+against a Docker daemon that takes the connection and never answers, with a limit of 2 seconds.
+`qca up` is a whole tiny training without Docker: its time is mostly the loading of torch.
+Figures are printed as measured on this machine.
 """
 
 import json
+import os
 import shutil
+import socket
 import statistics
 import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
 
 import click
 
 _QCA = [sys.executable, "-m", "qca"]
 _TINY_RUN = ["--episodes=1", "--steps=2", "--grid=8", "--hidden-channels=8", "--profile=cpu"]
+_HUNG = "qca doctor --timeout 2, hung daemon"
 _COMMANDS = {
     "python -c pass": [sys.executable, "-c", "pass"],
     "qca --help": [*_QCA, "--help"],
     "docker info": ["docker", "info"],
     "docker compose version": ["docker", "compose", "version"],
     "qca doctor": [*_QCA, "doctor"],
+    _HUNG: [*_QCA, "doctor", "--timeout", "2"],
     "qca plan": [*_QCA, "plan"],
     "python -c 'import torch'": [sys.executable, "-c", "import torch"],
     "qca up (1 tiny episode)": [*_QCA, "up", "--runtime=local", *_TINY_RUN],
 }
 
 
-def seconds(command: list[str]) -> float:
+@contextmanager
+def hung_daemon() -> Iterator[str]:
+    """Yield the DOCKER_HOST of a daemon that takes connections and never answers."""
+    with (
+        tempfile.TemporaryDirectory(prefix="qca-bench-") as folder,
+        socket.socket(socket.AF_UNIX) as daemon,
+    ):
+        path = Path(folder) / "docker.sock"
+        daemon.bind(str(path))
+        daemon.listen()
+        yield f"unix://{path}"
+
+
+def seconds(command: list[str], docker_host: str | None = None) -> float:
     """Run `command` in an empty folder and return how long it took."""
+    env = {**os.environ, **({"DOCKER_HOST": docker_host} if docker_host else {})}
     with tempfile.TemporaryDirectory(prefix="qca-bench-") as folder:
         begun = time.perf_counter()
-        done = subprocess.run(command, cwd=folder, capture_output=True, check=False)
+        done = subprocess.run(command, cwd=folder, capture_output=True, check=False, env=env)
         elapsed = time.perf_counter() - begun
     # 1: `doctor` found something, or docker has no daemon or plugin here; it took its time.
     if done.returncode not in (0, 1):
@@ -49,16 +71,17 @@ def main(repeats: int, format_: str) -> None:
     """Time the commands, all of them once in each round."""
     commands = {name: argv for name, argv in _COMMANDS.items() if shutil.which(argv[0])}
     times: dict[str, list[float]] = {name: [] for name in commands}
-    for _ in range(repeats):
-        for name, command in commands.items():
-            times[name].append(seconds(command))
+    with hung_daemon() as hung:
+        for _ in range(repeats):
+            for name, command in commands.items():
+                times[name].append(seconds(command, hung if name == _HUNG else None))
     medians = {name: round(statistics.median(found), 3) for name, found in times.items()}
     if format_ == "json":
         click.echo(json.dumps({"schema_version": 1, "repeats": repeats, "seconds": medians}))
         return
     for name, median in medians.items():
         found = times[name]
-        click.echo(f"{name:26} {median:7.3f} s   ({min(found):.3f} to {max(found):.3f})")
+        click.echo(f"{name:36} {median:7.3f} s   ({min(found):.3f} to {max(found):.3f})")
 
 
 if __name__ == "__main__":

@@ -65,6 +65,11 @@ def exact_size(size: int) -> str:
     return str(size)
 
 
+def counted(number: int, noun: str) -> str:
+    """Return a count with its noun, ``1 thread`` or ``16 threads``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
 def _not_a_size(text: object) -> InputError:
     return InputError(
         f"{str(text)!r} is not a size",

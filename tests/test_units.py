@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qca.errors import InputError
-from qca.units import GIB, exact_size, format_size, parse_size
+from qca.units import GIB, counted, exact_size, format_size, parse_size
 
 
 @pytest.mark.parametrize(
@@ -51,3 +51,7 @@ def test_a_size_for_people_is_right_to_its_last_digit(size):
 )
 def test_sizes_for_people(size, text):
     assert format_size(size) == text
+
+
+def test_one_of_something_is_not_in_the_plural():
+    assert [counted(n, "CPU") for n in (0, 1, 2)] == ["0 CPUs", "1 CPU", "2 CPUs"]

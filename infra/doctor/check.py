@@ -1,11 +1,11 @@
 """A check is data plus one pure function; the runner turns unknowns into "skipped"."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Literal, TypeVar
 
-from infra.doctor.composefile import ComposeFile
+from infra.doctor.composefile import ComposeFile, Service, Text, Unread, Unset
 from infra.doctor.edits import Edit
 from infra.host.facts import HostFacts, Known, Unknown
 from infra.stack.plan import StackPlan
@@ -72,6 +72,15 @@ def skipped(message: str, **evidence: Any) -> Verdict:
     return Verdict(Severity.SKIPPED, message, evidence)
 
 
+def located(
+    verdict: Verdict, file: ComposeFile, where: Text | Service | Unread | Unset | int
+) -> Verdict:
+    """Place a verdict on a line of the file, or of one that was merged into it."""
+    if isinstance(where, int):
+        return replace(verdict, location=Location(file.path, where))
+    return replace(verdict, location=Location(where.file or file.path, where.line))
+
+
 @dataclass(frozen=True)
 class Finding:
     """A verdict with the name of the check that gave it: what people and scripts see."""
@@ -85,6 +94,12 @@ class Finding:
     remedies: tuple[Remedy, ...]
     url: str
     location: Location | None
+
+    @property
+    def headline(self) -> str:
+        """The fault by its name; where there is none, what the message begins with."""
+        faulty = self.severity in (Severity.WARNING, Severity.ERROR)
+        return self.title if faulty else self.message.split("\n")[0]
 
 
 @dataclass(frozen=True)

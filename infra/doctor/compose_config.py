@@ -13,9 +13,9 @@ from typing import Any
 
 from ruamel.yaml.comments import CommentedMap
 
-from infra.doctor.compose_reader import NotFollowedError, Reader
+from infra.doctor.compose_reader import Include, NotFollowedError, Reader
 from infra.doctor.composefile import ComposeFile, Service, Text
-from infra.doctor.interpolate import read_dotenv
+from infra.doctor.dotenv import read_dotenv
 from infra.host.facts import ComposePlugin
 from infra.host.look import Limit, Unseen
 from qca.errors import InputError
@@ -75,8 +75,8 @@ class _Nowhere:
     def lines(self, name: str) -> tuple[str, tuple[str, ...]]:
         raise NotFollowedError(name)
 
-    def included(self, name: str) -> ComposeFile:
-        raise NotFollowedError(name)
+    def included(self, include: Include) -> ComposeFile:
+        raise NotFollowedError(*include.paths)
 
     def extended(self, name: str, service: str) -> ComposeFile:
         raise NotFollowedError(name)

@@ -34,7 +34,9 @@ def sequence(value: Any) -> list[Any]:
 
 def plain(value: Any) -> str:
     """Return a scalar as text; printing a nest of aliases could take for ever."""
-    return "" if value is None or isinstance(value, dict | list | set) else str(value)
+    if value is None or isinstance(value, dict | list | set):
+        return ""
+    return str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def mapping(value: Any) -> CommentedMap:

@@ -1,7 +1,7 @@
 """Walk a parsed compose file, and take from it what the doctor judges."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Protocol
 
@@ -12,15 +12,27 @@ from infra.doctor.compose_nodes import inside, item_line, mapping, plain, sequen
 from infra.doctor.compose_nodes import line as line_of
 from infra.doctor.compose_values import Values
 from infra.doctor.composefile import ComposeFile, Service, Text, Unread
-from infra.doctor.interpolate import read_dotenv
+from infra.doctor.dotenv import assignments
 
 
 class NotFollowedError(Exception):
     """A file that the compose file refers to was not read; the message says why."""
 
-    def __init__(self, why: str, *, outside: bool = False) -> None:
+    def __init__(self, why: str, *, outside: bool = False, missing: bool = False) -> None:
         super().__init__(why)
         self.outside = outside
+        self.missing = missing
+
+
+@dataclass(frozen=True)
+class Include:
+    """One entry of `include`: files that are merged, and what they are read with."""
+
+    paths: tuple[str, ...]
+    project_directory: str = ""
+    """What paths in them are relative to; empty for the folder of the first."""
+    env_files: tuple[str, ...] = ()
+    """Read in place of the `.env` of that folder."""
 
 
 class Folder(Protocol):
@@ -30,8 +42,8 @@ class Folder(Protocol):
         """Return the path and the lines of a file."""
         ...
 
-    def included(self, name: str) -> ComposeFile:
-        """Return another compose file, whose paths are relative to its own folder."""
+    def included(self, include: "Include") -> ComposeFile:
+        """Return what one entry of `include` brings, its files merged."""
         ...
 
     def extended(self, name: str, service: str) -> "ComposeFile":
@@ -92,19 +104,23 @@ class Reader(Values):
         value = self._document.get("include")
         for index, item in enumerate(sequence(value)):
             at = item_line(value, index, line)
-            names = item
-            if isinstance(item, CommentedMap):
-                names = item.get("path")
-                if set(item) - {"path"}:
-                    names = None  # an `env_file` or a folder of its own, wherever they lie
-            names = [names] if isinstance(names, str) else sequence(names)
-            if not names:
-                self._not_read("`include`", at, NotFollowedError("it has settings", outside=True))
-            for name in names:
-                try:
-                    yield self._folder.included(self._filled(plain(name), at))
-                except NotFollowedError as error:
-                    self._not_read("`include`", at, error)
+            try:
+                yield self._folder.included(self._include(item, at))
+            except NotFollowedError as error:
+                self._not_read("`include`", at, error)
+
+    def _include(self, item: Any, line: int) -> Include:
+        entry = mapping(item) or {"path": item}
+        if unknown := set(entry) - {"path", "project_directory", "env_file"}:
+            raise NotFollowedError(f"it has {min(map(str, unknown))!r}", outside=True)
+
+        def texts(key: str) -> tuple[str, ...]:
+            value = entry.get(key)
+            items = sequence(value) if isinstance(value, list) else [value]
+            return tuple(self._filled(plain(one), line) for one in items if plain(one))
+
+        folder = self._filled(plain(entry.get("project_directory")), line)
+        return Include(texts("path"), folder, texts("env_file"))
 
     def _not_read(self, what: str, line: int, error: NotFollowedError) -> None:
         self._unread.append(Unread(what, line, self._path, str(error), error.outside))
@@ -183,13 +199,14 @@ class Reader(Values):
                 if "format" in entry:
                     raise NotFollowedError("its format is not Compose's own")
             except NotFollowedError as error:
+                if error.missing and entry.get("required") is False:
+                    continue
                 self._not_read(f"`env_file` of service {name}", at, error)
                 unread = ("env_file",)
                 continue
             self._sources[path] = lines
-            for number, text in enumerate(lines, 1):
-                for key, given in read_dotenv(text).items():
-                    found[key] = Text(given, number, given, path)
+            for key, given, number in assignments("\n".join(lines), self._variables):
+                found[key] = Text(given, number, given, path)
         return found, unread
 
     def _look_at_label_files(self, name: str, service: CommentedMap, line: int) -> None:

@@ -20,6 +20,8 @@ from infra.doctor.composefile import Text, Unset
 from infra.doctor.interpolate import BadVariableError, interpolate
 from qca.errors import InputError
 
+_PORTS = 2**16
+
 NOT_JUDGED = "Nothing in the file was judged, and nothing in it was changed."
 
 
@@ -95,8 +97,8 @@ class Values:
                 published = self._filled(f"{address}:{port}" if address else port, at)
             else:  # [ADDRESS:]HOST:CONTAINER[/PROTOCOL]; CONTAINER alone takes any free port
                 published = self._filled(plain(item), at).partition("/")[0].rpartition(":")[0]
-            if published:
-                yield Text(published, at, published, self._path)
+            for one in _ports_of(published):
+                yield Text(one, at, one, self._path)
 
     def _memlock(self, service: CommentedMap, line: int) -> Text | None:
         asked = inside(service, "ulimits").get("memlock")
@@ -150,3 +152,12 @@ class Values:
 
     def _error(self, line: int, problem: str) -> InputError:
         return InputError(f"{self._path}:{line}: {problem}", hint=NOT_JUDGED)
+
+
+def _ports_of(published: str) -> list[str]:
+    """Return each port of `[ADDRESS:]PORT` or `[ADDRESS:]FIRST-LAST`; none of an empty text."""
+    address, colon, ports = published.rpartition(":")
+    first, dash, last = ports.partition("-")
+    if not (dash and first.isdecimal() and last.isdecimal() and int(last) < _PORTS):
+        return [published] if published else []
+    return [f"{address}{colon}{port}" for port in range(int(first), int(last) + 1)]

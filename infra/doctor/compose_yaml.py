@@ -8,6 +8,7 @@ for fine. `.env` is read as by Compose.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
@@ -15,10 +16,11 @@ from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent
 
 from infra.doctor.compose_merge import merge
-from infra.doctor.compose_reader import NotFollowedError, Reader
+from infra.doctor.compose_names import override_of
+from infra.doctor.compose_reader import Include, NotFollowedError, Reader
 from infra.doctor.compose_values import NOT_JUDGED
 from infra.doctor.composefile import ComposeFile
-from infra.doctor.interpolate import read_dotenv
+from infra.doctor.dotenv import read_dotenv
 from qca.errors import InputError
 from qca.units import KIB
 
@@ -28,24 +30,13 @@ _LARGEST_FILE = 256 * KIB
 # Compose's own schema goes about ten levels deep; the parser's time grows with the square.
 _DEEPEST = 50
 
+# More than a file of that size can hold without aliases; Compose, which writes each one out,
+# would take gigabytes for an alias bomb.
+_MOST_VALUES = 100_000
+
 # Nobody chains more; a file that includes itself twice over would take for ever.
 _LONGEST_TRAIL = 20
 _MOST_FILES = 60
-
-_NAMES = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
-"""The names that Compose looks for, in its order of preference."""
-
-
-def default_file(folder: Path) -> Path | None:
-    """Return the compose file that Compose would take in `folder`."""
-    return next((folder / name for name in _NAMES if (folder / name).is_file()), None)
-
-
-def default_files(folder: Path) -> tuple[Path, ...]:
-    """Return what Compose would take in `folder`: the file, and the override file beside it."""
-    path = default_file(folder)
-    override = _override_of(path) if path else None
-    return tuple(one for one in (path, override and folder / override) if one)
 
 
 def read_compose_file(path: Path, environment: Mapping[str, str]) -> ComposeFile:
@@ -68,7 +59,8 @@ def read_compose_files(paths: Sequence[Path], environment: Mapping[str, str]) ->
 
     """
     project = paths[0].parent
-    beside = _Beside(_Reading(_resolved(project)), project, environment, ())
+    variables = _beneath(environment, _dotenv(project / ".env"))
+    beside = _Beside(_Reading(_resolved(project)), project, variables, ())
     return replace(merge([beside.read(path) for path in paths]), folder=str(project))
 
 
@@ -87,6 +79,7 @@ class _Beside:
     reading: _Reading
     folder: Path
     environment: Mapping[str, str]
+    """The variables, those of an `.env` beneath those of the environment."""
     trail: tuple[tuple[str, str], ...]
     """What led here, file and service, so that a circle ends."""
     path: Path = Path()
@@ -95,11 +88,10 @@ class _Beside:
         """Read one file of this folder."""
         text = _text(path)
         document = _parsed(path, text)
-        variables = {**_dotenv(self.folder / ".env"), **self.environment}
         beside = replace(self, path=path)
-        override = None if self.trail else _override_of(path)
+        override = None if self.trail else override_of(path)
         lines = tuple(text.splitlines())
-        return Reader(str(path), lines, variables, beside, override).file(document, only)
+        return Reader(str(path), lines, self.environment, beside, override).file(document, only)
 
     def lines(self, name: str) -> tuple[str, tuple[str, ...]]:
         """Return the path and the lines of a file that is named in a compose file."""
@@ -109,11 +101,20 @@ class _Beside:
         except InputError as error:
             raise NotFollowedError(error.message) from None
 
-    def included(self, name: str) -> ComposeFile:
-        """Return a file of `include`; its paths and its `.env` are those of its own folder."""
-        path = self._inside(name)
-        variables = {**_dotenv(self.folder / ".env"), **self.environment}
-        return self._further(path, path.parent, variables, "").read(path)
+    def included(self, include: Include) -> ComposeFile:
+        """Return files of `include`; their paths and their `.env` are those of their folder."""
+        if not include.paths:
+            raise NotFollowedError("it names no file")
+        paths = [self._inside(name) for name in include.paths]
+        folder = paths[0].parent
+        if include.project_directory:
+            folder = self._within(include.project_directory)
+        dotenv = "\n".join("\n".join(self.lines(name)[1]) for name in include.env_files)
+        if not include.env_files:
+            dotenv = _dotenv(folder / ".env")
+        variables = _beneath(self.environment, dotenv)
+        found = [self._further(path, folder, variables, "").read(path) for path in paths]
+        return merge(found)
 
     def extended(self, name: str, service: str) -> ComposeFile:
         """Return the service that is extended; its paths are relative to its own file."""
@@ -141,11 +142,15 @@ class _Beside:
             raise NotFollowedError("it names no file")
         if "://" in name or name.startswith("git@"):
             raise NotFollowedError(f"{name} lies on another machine", outside=True)
+        path = self._within(name)
+        if not path.is_file():
+            raise NotFollowedError(f"{path} is not there", missing=True)
+        return path
+
+    def _within(self, name: str) -> Path:
         path = self.folder / name
         if not _resolved(path).is_relative_to(self.reading.root):
             raise NotFollowedError(f"{path} lies out of the folder", outside=True)
-        if not path.is_file():
-            raise NotFollowedError(f"{path} is not there")
         return path
 
 
@@ -155,14 +160,6 @@ def _resolved(path: Path) -> Path:
         return path.resolve()
     except (OSError, RuntimeError, ValueError):
         return Path("/nonexistent")
-
-
-def _override_of(path: Path) -> str | None:
-    """Return the override file that Compose would add when it finds `path` by itself."""
-    if path.name not in _NAMES:
-        return None
-    names = (f"{path.stem}.override{suffix}" for suffix in (".yaml", ".yml"))
-    return next((name for name in names if (path.parent / name).is_file()), None)
 
 
 def _text(path: Path) -> str:
@@ -179,17 +176,25 @@ def _text(path: Path) -> str:
         raise InputError(f"{path}: {reason}", hint="Check the path and its permissions.") from None
 
 
-def _dotenv(path: Path) -> dict[str, str]:
+def _dotenv(path: Path) -> str:
+    """Return the text of an `.env`; none where it is not there or cannot be read."""
     try:
-        return read_dotenv(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError):
-        return {}
+        return _text(path)
+    except InputError:
+        return ""
+
+
+def _beneath(variables: Mapping[str, str], dotenv: str) -> dict[str, str]:
+    """Return the variables with those of an `.env` that are not among them."""
+    return {**read_dotenv(dotenv, variables), **variables}
 
 
 def _parsed(path: Path, text: str) -> CommentedMap:
     try:
         _refuse_deep_nesting(path, text)
         document = YAML(typ="rt").load(text)
+        if _values(document, {}) > _MOST_VALUES:
+            raise InputError(f"{path}: its aliases stand for too many values", hint=NOT_JUDGED)
     except InputError:
         raise
     except MarkedYAMLError as error:
@@ -203,6 +208,17 @@ def _parsed(path: Path, text: str) -> CommentedMap:
     if not isinstance(document, CommentedMap):
         raise InputError(f"{path}:1: not a compose file: no `services` there", hint=NOT_JUDGED)
     return document
+
+
+def _values(node: Any, known: dict[int, int]) -> int:
+    """Return how many values there are once every alias is written out."""
+    if not isinstance(node, dict | list):
+        return 1
+    if id(node) not in known:
+        known[id(node)] = 0  # an alias to what it stands in has no end; Compose says so itself
+        within = node.values() if isinstance(node, dict) else node
+        known[id(node)] = 1 + sum(_values(one, known) for one in within)
+    return known[id(node)]
 
 
 def _refuse_deep_nesting(path: Path, text: str) -> None:

@@ -23,7 +23,7 @@ def render_github(findings: Iterable[Finding]) -> str:
 def _command(finding: Finding) -> str:
     place = finding.location
     properties = {"file": place.file, "line": str(place.line)} if place else {}
-    properties["title"] = f"{finding.id} {finding.title}"
+    properties["title"] = f"{finding.id} {finding.headline}"
     listed = ",".join(f"{key}={_property(value)}" for key, value in properties.items())
     return f"::{_LEVELS[finding.severity]} {listed}::{_data(_words(finding))}\n"
 

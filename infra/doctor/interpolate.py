@@ -107,23 +107,3 @@ def _closing_brace(text: str, start: int) -> int:
             if depth == 0:
                 return index
     raise BadVariableError(f"{text!r} opens a variable with ${{ and does not close it")
-
-
-_ASSIGNMENT = re.compile(r"\s*(?:export\s+)?(?P<name>[A-Za-z_][\w.-]*)\s*[=:]\s*(?P<rest>.*)")
-
-
-def read_dotenv(text: str) -> dict[str, str]:
-    """Return the variables of an `.env` file; a line that is not an assignment is passed over."""
-    values: dict[str, str] = {}
-    for line in text.splitlines():
-        match = None if line.lstrip().startswith("#") else _ASSIGNMENT.fullmatch(line)
-        if match is not None:
-            values[match["name"]] = _unquoted(match["rest"])
-    return values
-
-
-def _unquoted(rest: str) -> str:
-    quoted = re.match(r"(['\"])(?P<value>.*?)(?<!\\)\1", rest)
-    if quoted is not None:
-        return quoted["value"]
-    return re.split(r"(?:^|\s)#", rest, maxsplit=1)[0].strip()

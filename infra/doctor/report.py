@@ -29,6 +29,7 @@ _SIGN_WIDTH = 8
 _DIFF = {"-": "red", "+": "green"}
 
 # The worst comes last, where the eye rests when the prompt is back.
+_FAULTS = (Severity.WARNING, Severity.ERROR)
 _ORDER = (Severity.INFO, Severity.SKIPPED, Severity.WARNING, Severity.ERROR)
 
 
@@ -136,7 +137,7 @@ def _lines(findings: Iterable[Finding]) -> Table:
     for finding in findings:
         sign, style = _SIGNS[finding.severity]
         good = finding.severity is Severity.OK
-        text = finding.message if good else finding.title
+        text = finding.message if good else finding.headline
         if finding.location and not good:
             text += f" ({finding.location.file}:{finding.location.line})"
         table.add_row("", Text(sign, style=style), Text(finding.id, style="dim"), Text(text))
@@ -144,16 +145,19 @@ def _lines(findings: Iterable[Finding]) -> Table:
 
 
 def _print_block(console: Console, finding: Finding) -> None:
+    if finding.message == finding.headline and not finding.remedies:
+        return  # its line above says it all
     console.print()
-    console.print(_signed(finding).append(finding.title, style="bold"))
+    console.print(_signed(finding).append(finding.headline, style="bold"))
     if finding.location:  # never folded, so that a terminal can open it
         place = f"  {finding.location.file}:{finding.location.line}"
         console.print(Text(place, style="underline"), soft_wrap=True)
-    for paragraph in finding.message.split("\n"):
+    paragraphs = finding.message.split("\n")
+    for paragraph in paragraphs if finding.severity in _FAULTS else paragraphs[1:]:
         console.print(Padding(Text(paragraph), (0, 0, 0, 2)))
     for remedy in finding.remedies:
         _print_remedy(console, remedy)
-    if finding.severity in (Severity.WARNING, Severity.ERROR):
+    if finding.severity in _FAULTS:
         console.print(Padding(Text(f"more: qca explain {finding.id}", style="dim"), (0, 0, 0, 2)))
 
 

@@ -1,8 +1,9 @@
 """Examine this host: all probes side by side, none of which can stop the others."""
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, wait
+from contextlib import contextmanager
 from pathlib import Path
 from typing import cast
 
@@ -45,6 +46,16 @@ def collect(*, timeout: float, work_dir: Path) -> HostFacts:
 
     Never raises: what could not be seen is an `Unknown` that says why.
     """
+    with looking(timeout=timeout, work_dir=work_dir) as facts:
+        return facts()
+
+
+@contextmanager
+def looking(*, timeout: float, work_dir: Path) -> Iterator[Callable[[], HostFacts]]:
+    """Start every probe, and yield what waits for them, as `collect` does.
+
+    What they need is mostly other programs' time: there is time for something else meanwhile.
+    """
     found: dict[str, Future[object]] = {}
 
     def engine() -> DockerFacts:
@@ -64,21 +75,24 @@ def collect(*, timeout: float, work_dir: Path) -> HostFacts:
             "disks": lambda: disks.probe(work_dir, engine),
         }
         found.update({name: Future() for name in probes})
-        return HostFacts.model_validate(run_all(probes, found, limit))
+        start_all(probes, found)
+        yield lambda: HostFacts.model_validate(wait_for_all(found, limit))
 
 
-def run_all(
-    probes: Mapping[str, Callable[[], object]],
-    found: Mapping[str, Future[object]],
-    limit: Limit,
-) -> dict[str, Known | Unknown]:
+def start_all(
+    probes: Mapping[str, Callable[[], object]], found: Mapping[str, Future[object]]
+) -> None:
     """Run every probe in a thread of its own; put what it returns into its place in `found`."""
     for name, probe in probes.items():
         # A daemon thread: one that hangs is left behind, and does not keep qca from ending.
         threading.Thread(
             target=_fill, args=(found[name], probe), name=f"probe-{name}", daemon=True
         ).start()
-    return {name: _fact(name, found[name], limit) for name in probes}
+
+
+def wait_for_all(found: Mapping[str, Future[object]], limit: Limit) -> dict[str, Known | Unknown]:
+    """Return what each probe saw, or why it saw nothing."""
+    return {name: _fact(name, place, limit) for name, place in found.items()}
 
 
 def _fill(place: Future[object], probe: Callable[[], object]) -> None:

@@ -8,7 +8,7 @@ from infra.host.facts import Engine, HostFacts, Known
 from infra.stack.dragonfly_rules import BYTES_PER_THREAD, SNAPSHOT_HEADROOM
 from infra.stack.reason import Reason, reason
 from qca.config import StackConfig
-from qca.units import MIB, exact_size, format_size
+from qca.units import MIB, counted, exact_size, format_size
 
 # The metrics of one trainer are a few kilobytes a second; four threads are ample.
 DEFAULT_THREADS = 4
@@ -82,7 +82,7 @@ def _threads(facts: HostFacts, config: StackConfig, memory: int | None) -> tuple
     room = config.maxmemory or (memory or 0) // HOST_SHARE
     affordable = max(1, room // BYTES_PER_THREAD)
     threads = min(cpus, DEFAULT_THREADS, affordable)
-    because = f"the smaller of {cpus} usable CPUs and {DEFAULT_THREADS}"
+    because = f"the smaller of {counted(cpus, 'usable CPU')} and {DEFAULT_THREADS}"
     if threads < min(cpus, DEFAULT_THREADS):
         what = "maxmemory as given" if config.maxmemory else "a quarter of the host's memory"
         because += f", cut to what {what} ({format_size(room)}) holds at 256 MiB a thread"
@@ -94,7 +94,7 @@ def _maxmemory(config: StackConfig, threads: int, memory: int | None) -> tuple[i
         return config.maxmemory, "given in the configuration"
     needed = threads * BYTES_PER_THREAD
     because = (
-        f"256 MiB for each of {threads} threads ({exact_size(needed)}), "
+        f"256 MiB for each of {counted(threads, 'thread')} ({exact_size(needed)}), "
         "under which Dragonfly refuses to start"
     )
     if memory is None:

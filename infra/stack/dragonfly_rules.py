@@ -74,7 +74,8 @@ def threads(
     if by_quota:
         beaten = f", which overrides --proactor_threads={flag} before v1.38" if flag else ""
         return Threads(by_quota, f"the CPU limit of {quota:g}{beaten}")
-    return Threads(cpus, f"one for each of the {cpus} CPUs that it sees")
+    seen = "the only CPU" if cpus == 1 else f"each of the {cpus} CPUs"
+    return Threads(cpus, f"one for {seen} that it sees")
 
 
 def _threads_of_quota(quota: float | None, cgroup_version: str) -> int:

@@ -3,16 +3,15 @@
 import os
 import signal
 import sys
+from contextlib import suppress
 from importlib import import_module
-from typing import Any
+from typing import Any, NoReturn
 
 import click
 
 from qca.cli import colour
+from qca.cli.signals import EXIT_INTERRUPTED, end_interrupted
 from qca.errors import QcaError
-
-# What shells expect of a program that Ctrl-C ended: 128 + SIGINT.
-EXIT_INTERRUPTED = 128 + signal.SIGINT
 
 # In the order in which a person uses them: name, help in the list, module.
 _COMMANDS = {
@@ -65,18 +64,38 @@ def cli() -> None:
 def main() -> None:
     """Run the command line; every expected error ends in a message and its exit code."""
     try:
+        code = _run()
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            # There is nobody left to catch a KeyboardInterrupt.
+            signal.signal(signal.SIGINT, end_interrupted)
+    except KeyboardInterrupt:
+        _end_after_ctrl_c()
+    sys.exit(code)
+
+
+def _run() -> int:
+    try:
         # `ctx.exit(n)` comes back as a value, in newer versions of Click; None is a normal end.
         code = cli.main(standalone_mode=False) or 0
     except click.exceptions.Exit as exit_:
         code = exit_.exit_code
-    except (click.Abort, KeyboardInterrupt):
-        code = _report("interrupted", exit_code=EXIT_INTERRUPTED)
+    except click.Abort:  # Click's word for it
+        raise KeyboardInterrupt from None
     except click.ClickException as error:
         error.show()
         code = error.exit_code
     except QcaError as error:
         code = _report(error.message, hint=error.hint, exit_code=error.exit_code)
-    sys.exit(code)
+    return code
+
+
+def _end_after_ctrl_c() -> NoReturn:
+    """Say so and end, without Python's own shutdown: a further Ctrl-C would be heard there."""
+    with suppress(KeyboardInterrupt, OSError):
+        _report("interrupted", exit_code=EXIT_INTERRUPTED)
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    end_interrupted()
 
 
 def _report(message: str, *, exit_code: int, hint: str = "") -> int:

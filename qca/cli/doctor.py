@@ -1,32 +1,28 @@
 """`qca doctor`: what would stop the stack, why, and what mends it."""
 
-import os
-import shutil
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from infra.doctor.check import Finding, Severity
-from infra.doctor.compose_yaml import default_files, read_compose_files
-from infra.doctor.composefile import ComposeFile
-from infra.doctor.edits import diff
-from infra.doctor.examine import examine, select
-from infra.doctor.fix import Proposal, apply, proposals
-from infra.doctor.report import render_json, render_text
-from infra.host.facts import ComposePlugin, HostFacts, Known
-from qca.cli import colour
-from qca.cli.explain import look_up
+from infra.host.facts import HostFacts
 from qca.cli.hosts import PROBE_SECONDS
 from qca.cli.options import facts_option
 from qca.config import load_config
-from qca.errors import InputError
 from qca.files import write_atomically
+
+if TYPE_CHECKING:
+    from infra.doctor.check import Finding
 
 
 def _checks(_: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> set[str]:
+    if not given:
+        return set()
+    from qca.cli.explain import look_up
+
     return {look_up(one, parameter.opts[0]).id for one in given}
 
 
@@ -102,25 +98,29 @@ def doctor(
     _refuse_contradictions(facts_file, record_file, fix, yes, dry_run)
     if files_only and not (files or each):
         raise click.UsageError("--files-only needs a compose file.")
-    config = load_config(config_file)
-    checks = select(only, ignore)
-
-    def judge(facts: HostFacts) -> list[Finding]:
-        read = [_read(group, facts, ask=not facts_file) for group in groups]
-        nearby = None if facts_file or files_only else _nearby()
-        findings = examine(facts, config, files=read, nearby=nearby, checks=checks)
-        return [one for one in findings if one.location or not files_only]
-
     groups = ([files] if files else []) + [(path,) for path in each]
+    with _looking(facts_file, timeout) as look:
+        # Loading what judges takes about as long as the host takes to answer.
+        from infra.doctor.examine import examine, select
+        from qca.cli import examination
 
-    facts = _facts(facts_file, timeout)
+        config = load_config(config_file)
+        checks = select(only, ignore)
+
+        def judge(facts: HostFacts) -> "list[Finding]":
+            read = [examination.read(group, facts, ask=not facts_file) for group in groups]
+            nearby = None if facts_file or files_only else examination.nearby()
+            findings = examine(facts, config, files=read, nearby=nearby, checks=checks)
+            return [one for one in findings if one.location or not files_only]
+
+        facts = look()
     if record_file:
         _record(facts, record_file)
     findings = judge(facts)
     if fix:
-        findings = _mend(findings, lambda: judge(_facts(None, timeout)), yes, dry_run)
-    click.echo(_rendered(format_, findings, facts), nl=False)
-    if _fails(findings, strict):
+        findings = examination.mend(findings, lambda: judge(_again(timeout)), yes, dry_run)
+    click.echo(examination.rendered(format_, findings, facts), nl=False)
+    if examination.fails(findings, strict):
         sys.exit(1)
 
 
@@ -134,27 +134,23 @@ def _refuse_contradictions(
         raise click.UsageError(f"{'--yes' if yes else '--dry-run'} goes with --fix.")
 
 
-def _facts(facts_file: Path | None, timeout: float) -> HostFacts:
+@contextmanager
+def _looking(facts_file: Path | None, timeout: float) -> Iterator[Callable[[], HostFacts]]:
+    """Begin to look at this host, or read a recorded one; yield what gives the facts."""
     if facts_file is not None:
         from infra.host.record import load
 
-        return load(facts_file)
-    from infra.host.collect import collect
+        yield lambda: load(facts_file)
+        return
+    from infra.host.collect import looking
 
-    return collect(timeout=timeout, work_dir=Path.cwd())
+    with looking(timeout=timeout, work_dir=Path.cwd()) as facts:
+        yield facts
 
 
-def _read(paths: tuple[Path, ...], facts: HostFacts, *, ask: bool) -> ComposeFile:
-    """Read files that Compose would merge, and have this host's Compose confirm the reading."""
-    file = read_compose_files(paths, os.environ)
-    compose = facts.compose.value if isinstance(facts.compose, Known) else None
-    if not ask:
-        return replace(file, not_asked="the host is a recorded one")
-    if not isinstance(compose, ComposePlugin):
-        return replace(file, not_asked="`docker compose` is not there")
-    from infra.doctor.compose_config import confirm
-
-    return confirm(file, paths, compose, os.environ)
+def _again(timeout: float) -> HostFacts:
+    with _looking(None, timeout) as look:
+        return look()
 
 
 def _record(facts: HostFacts, file: Path) -> None:
@@ -162,78 +158,3 @@ def _record(facts: HostFacts, file: Path) -> None:
 
     write_atomically(file, record(facts))
     click.echo(f"Wrote this host's facts to {file}; replay: qca doctor --facts {file}", err=True)
-
-
-def _nearby() -> ComposeFile | None:
-    """Read the folder's own compose file, if there is one that can be read."""
-    paths = default_files(Path())
-    try:
-        return read_compose_files(paths, os.environ) if paths else None
-    except InputError as error:
-        click.echo(f"Not examined: {error.message}", err=True)
-        return None
-
-
-def _rendered(format_: str, findings: Sequence[Finding], facts: HostFacts) -> str:
-    match format_:
-        case "json":
-            return render_json(findings, facts)
-        case "markdown":
-            from infra.doctor.markdown import render_markdown
-
-            return render_markdown(findings, facts)
-        case "github":
-            from infra.doctor.github import render_github
-
-            return render_github(findings)
-    return _text(findings)
-
-
-def _text(findings: Sequence[Finding]) -> str:
-    coloured = sys.stdout.isatty() and colour.is_wanted()
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 80
-    return render_text(findings, width=max(40, width), color=coloured)
-
-
-def _fails(findings: Sequence[Finding], strict: bool) -> bool:
-    bad = {Severity.ERROR, Severity.WARNING} if strict else {Severity.ERROR}
-    return any(finding.severity in bad for finding in findings)
-
-
-def _mend(
-    findings: list[Finding], again: Callable[[], list[Finding]], yes: bool, dry_run: bool
-) -> list[Finding]:
-    proposed = proposals(findings)
-    if not proposed:
-        click.echo(
-            "Nothing here is safe to mend by itself; the remedies below are yours.", err=True
-        )
-        return findings
-    for proposal in proposed:
-        _announce(proposal)
-        if dry_run or not (yes or _agreed()):
-            continue
-        outcome = apply(proposal, again)
-        click.echo(f"  {'helped' if outcome.helped else 'no help'}: {outcome.detail}", err=True)
-    return findings if dry_run else again()
-
-
-def _agreed() -> bool:
-    if sys.stdin.isatty():
-        return click.confirm("Apply?", err=True)
-    click.echo("  not applied: there is no terminal to ask on; --yes does not ask", err=True)
-    return False
-
-
-def _announce(proposal: Proposal) -> None:
-    for earlier in proposal.milder:
-        click.echo(f"{proposal.finding.id}, yours to type: {earlier.title}", err=True)
-        for command in earlier.commands:
-            click.echo(f"  {command}", err=True)
-    click.echo(f"{proposal.finding.id}: {proposal.remedy.title}", err=True)
-    for line in diff(proposal.remedy.edits).splitlines():
-        click.echo(f"  {line}", err=True)
-    for command in proposal.remedy.commands:
-        click.echo(f"  {command}", err=True)
-    if proposal.remedy.breaks:
-        click.echo(f"  ({proposal.remedy.breaks})", err=True)

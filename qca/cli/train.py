@@ -1,13 +1,10 @@
 """`qca train`: the trainer itself, here in this process."""
 
 import contextlib
-import os
-import signal
 import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import FrameType
 from typing import Any
 
 import click
@@ -15,6 +12,7 @@ import click
 from infra.stack.document import train_flags
 from qca.cli.options import config_options, read_config
 from qca.cli.progress import ProgressView
+from qca.cli.signals import stopping
 from qca.config import Config, TrainConfig, apply_profile
 from qca.errors import LaunchError
 from qca.memory.budget import estimate
@@ -27,8 +25,6 @@ from qca.train.launched import Processes, follow_parent, is_launched, is_restart
 from qca.train.metrics import EpisodeRecord, Event, Finished, Started
 
 RUNS = Path("runs")
-
-_STOPPING = b"\nStopping after this step, with a checkpoint; Ctrl-C again stops at once.\n"
 
 
 @click.command()
@@ -124,7 +120,7 @@ def train(
             )
         return
     with (
-        _stopping_on_signals(stop) as interrupted,
+        stopping(stop) as interrupted,
         _shown(progress, stop) as (show, warn),
         _sent(chosen, runs, store_url, store_flags, warn) as send,
         tensorboard.listening(folder / tensorboard.FOLDER_NAME, warn=warn) as scalars,
@@ -224,32 +220,6 @@ def _predicted_peak(train: TrainConfig) -> int | None:
     if train.device == "auto" or train.recompute == "auto":
         return None  # not reached: both are resolved before a training starts
     return estimate(train, recompute=train.recompute, device=train.device).predicted_peak_bytes
-
-
-@contextlib.contextmanager
-def _stopping_on_signals(stop: threading.Event) -> Iterator[threading.Event]:
-    """Set `stop` on SIGINT and SIGTERM; yield an event that tells whether it was SIGINT."""
-    interrupted = threading.Event()
-
-    def interrupt(_: int, __: FrameType | None) -> None:
-        interrupted.set()
-        stop.set()
-        signal.signal(signal.SIGINT, signal.default_int_handler)
-        # Not through Python's streams, which may be in the middle of a write.
-        os.write(2, _STOPPING)
-
-    def terminate(_: int, __: FrameType | None) -> None:
-        stop.set()
-
-    before = {
-        signal.SIGINT: signal.signal(signal.SIGINT, interrupt),
-        signal.SIGTERM: signal.signal(signal.SIGTERM, terminate),
-    }
-    try:
-        yield interrupted
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
 
 
 @contextlib.contextmanager

@@ -97,3 +97,30 @@ def test_help_loads_nothing_heavy():
 def test_a_base_install_is_enough(words, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert not loaded(*words) & TORCH
+
+
+def test_where_there_is_no_compose_file_no_yaml_parser_is_loaded(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert "ruamel" not in loaded("doctor")
+
+
+def test_the_doctor_looks_while_the_checks_are_loaded(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    probe = (
+        "import sys, infra.host.collect as collect\n"
+        "start = collect.start_all\n"
+        "def started(*given):\n"
+        "    print('infra.doctor.checks' in sys.modules, file=sys.stderr)\n"
+        "    start(*given)\n"
+        "collect.start_all = started\n"
+        "from qca.cli import main\n"
+        "main()\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", probe, "doctor"],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stderr.splitlines()[0] == "False"

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -36,8 +37,10 @@ def qca(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
         for variable in [name for name in os.environ if name.startswith("QCA_")]:
             monkeypatch.delenv(variable)
         capsys.readouterr()
+        ctrl_c = signal.getsignal(signal.SIGINT)  # which is pytest's again after this
         with pytest.raises(SystemExit) as exit_:
             main()
+        signal.signal(signal.SIGINT, ctrl_c)
         out, err = capsys.readouterr()
         return Done(int(exit_.value.code or 0), str(out), str(err))
 

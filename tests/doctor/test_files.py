@@ -1,16 +1,18 @@
 """Somebody else's compose file against a host: what would not start, on which line."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from infra.doctor.blocking import blocking
-from infra.doctor.check import Finding, Severity
+from infra.doctor.check import Check, Finding, Severity
 from infra.doctor.checks import CHECKS
 from infra.doctor.compose_yaml import read_compose_files
 from infra.doctor.examine import examine
 from infra.host.facts import CpuFacts, Listener, SystemFacts
+from qca.units import MIB
 from tests.doctor.builders import (
     NO_GPU,
     NO_PLUGIN,
@@ -21,6 +23,7 @@ from tests.doctor.builders import (
     engine,
     gpu,
     host,
+    no_engine,
 )
 
 OK, INFO, WARNING = Severity.OK, Severity.INFO, Severity.WARNING
@@ -70,6 +73,7 @@ CASES = [
     ("QCA702", "    command: --maxmemory=${M}\n", WARNING, "takes it as empty", 4),
     ("QCA702", "    command: --maxmemory=${M:?say how much}\n", ERROR, "say how much", 4),
     ("QCA702", "    command: --maxmemory=${M:-2G}\n", OK, "", 1),
+    ("QCA702", "    env_file: secrets.env\n", SKIPPED, "nor the variables there", 4),
     ("QCA703", "version: '3'\n", INFO, "obsolete", 4),
     ("QCA703", "    gpus: all\n", OK, "", 1),
     ("QCA704", "    command: --http_admin_console=true\n", ERROR, "primary_port_http_enabled", 4),
@@ -84,6 +88,7 @@ CASES = [
     ("QCA705", "    cpus: many\n", ERROR, "not a number", 4),
     ("QCA705", "    mem_limit: 4 Gigs\n", ERROR, "4 Gigs", 4),
     ("QCA706", "    gpus: all\n", ERROR, "could not select device driver", 4),
+    ("QCA706", "    runtime: nvidia\n", ERROR, "invalid runtime name: nvidia", 4),
 ]  # fmt: skip
 
 
@@ -101,35 +106,75 @@ def test_verdict(tmp_path, check, rest, severity, says, line):
     assert finding.location.file.endswith("docker-compose.yml")
 
 
-def test_every_check_of_files_has_a_case_that_trips_it_and_one_that_does_not():
-    for check in CHECKS:
-        if check.category == "file" and check.id not in ("QCA706", "QCA707"):
-            severities = {case[2] for case in CASES if case[0] == check.id}
-            assert OK in severities, check.id
-            assert severities - {OK}, check.id
-
-
 KERNEL_4 = SystemFacts(
     system="Linux", release="4.19.0-27-amd64", machine="x86_64", distribution="Debian 10", wsl=False
 )
 NO_IO_URING = KERNEL_4.model_copy(update={"release": "6.12.1", "io_uring_disabled": 2})
 
 
-@pytest.mark.parametrize(
-    ("facts", "rest", "severity", "says"),
-    [
-        (host(docker=engine(version="24.0.7")), "", OK, "nothing is known"),
-        (host(docker=engine(version="25.0.0")), "", INFO, "seccomp"),
-        (host(docker=engine(version="24.0.7"), system=KERNEL_4), "", INFO, "5.10"),
-        (host(docker=engine(version="24.0.7"), system=NO_IO_URING), "", INFO, "io_uring_disabled"),
-        (host(), "    command: --force_epoll\n", OK, "by its own flag"),
-    ],
-)
-def test_who_gets_io_uring(tmp_path, facts, rest, severity, says):
-    finding = _found(tmp_path, "QCA303", HEAD + rest, facts)
+GPUS = "    gpus: all\n"
+LOCKED = "    ulimits: {memlock: -1}\n"
+OLD_COMPOSE = PLUGIN.model_copy(update={"version": "2.26.1-4"})
+
+ON_A_HOST = [
+    ("QCA303", host(docker=engine(version="24.0.7")), "", OK, "nothing is known"),
+    ("QCA303", host(docker=engine(version="25.0.0")), "", INFO, "seccomp"),
+    ("QCA303", host(docker=engine(version="24.0.7"), system=KERNEL_4), "", INFO, "5.10"),
+    ("QCA303", host(docker=engine(version="24.0.7"), system=NO_IO_URING), "", INFO,
+     "io_uring_disabled"),
+    ("QCA303", host(), "    command: --force_epoll\n", OK, "by its own flag"),
+    ("QCA304", host(docker=engine(most_memlock=-1)), LOCKED, OK, ""),
+    ("QCA304", host(docker=engine(most_memlock=8 * MIB)), LOCKED, ERROR, "8 MiB"),
+    ("QCA703", host(gpu=driver(gpu()), compose=OLD_COMPOSE), GPUS, WARNING, "2.26"),
+    ("QCA703", host(compose="hung"), GPUS, SKIPPED, "could not be seen"),
+    ("QCA706", host(gpu=driver(gpu())), GPUS, OK, "can hand it"),
+    ("QCA706", host(gpu=driver(gpu()), docker=no_engine("not-running")), GPUS, SKIPPED,
+     "no engine"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("check", "facts", "rest", "severity", "says"), ON_A_HOST)
+def test_verdict_on_a_host(tmp_path, check, facts, rest, severity, says):
+    finding = _found(tmp_path, check, HEAD + rest, facts)
+
+    assert finding.severity is severity, finding.message
+    assert says in finding.message
+
+
+ASKED = [
+    ({"refused": "services.cache additional properties 'x' not allowed"}, ERROR, "properties 'x'"),
+    ({"merged_by": "Compose 2.40.3"}, OK, "Compose 2.40.3 takes"),
+    ({"not_asked": "`docker compose` is not there"}, SKIPPED, "is not there"),
+]
+
+
+@pytest.mark.parametrize(("answer", "severity", "says"), ASKED)
+def test_what_compose_said_is_told(tmp_path, answer, severity, says):
+    file = replace(compose_file(tmp_path, HEAD), **answer)
+
+    (finding,) = [f for f in examine(host(), config(), files=[file]) if f.id == "QCA707"]
 
     assert finding.severity is severity
+    assert finding.location
+    assert finding.location.line == (2 if severity is ERROR else 1)
     assert says in finding.message
+
+
+@pytest.mark.parametrize(
+    "check",
+    [check for check in CHECKS if check.category == "file" or check.id in ("QCA303", "QCA304")],
+    ids=lambda check: check.id,
+)
+def test_every_check_of_files_has_its_three_cases(check: Check):
+    """Where it needs a fact of the host, test_blind.py takes that away."""
+    severities = {case[2] for case in CASES if case[0] == check.id}
+    severities |= {case[3] for case in ON_A_HOST if case[0] == check.id}
+    severities |= {case[1] for case in ASKED if check.id == "QCA707"}
+
+    assert OK in severities, "no file that is well"
+    trips = {SKIPPED} if check.id == "QCA701" else {INFO, WARNING, ERROR}  # it says "not read"
+    assert severities & trips, "no file that trips it"
+    assert check.needs or SKIPPED in severities, "no file where it cannot see"
 
 
 def test_without_files_no_check_of_files_says_a_word():
@@ -147,12 +192,6 @@ def test_a_shell_is_not_judged(tmp_path):
     assert "shell" in finding.message
 
 
-def test_a_gpu_service_on_a_host_that_has_one(tmp_path):
-    facts = host(gpu=driver(gpu()))
-
-    assert _found(tmp_path, "QCA706", HEAD + "    gpus: all\n", facts).severity is OK
-
-
 @pytest.mark.parametrize("fact", ["docker", "gpu"])
 def test_a_gpu_service_where_nothing_can_be_seen(tmp_path, fact):
     file = compose_file(tmp_path, HEAD + "    gpus: all\n")
@@ -160,15 +199,6 @@ def test_a_gpu_service_where_nothing_can_be_seen(tmp_path, fact):
     findings = examine(host(**{fact: "hung"}), config(), files=[file])
 
     assert [f.severity for f in findings if f.id == "QCA706"] == [SKIPPED]
-
-
-def test_an_old_compose_drops_gpus_silently(tmp_path):
-    old = host(gpu=driver(gpu()), compose=PLUGIN.model_copy(update={"version": "2.26.1-4"}))
-
-    finding = _found(tmp_path, "QCA703", HEAD + "    gpus: all\n", old)
-
-    assert finding.severity is WARNING
-    assert "2.26" in finding.message
 
 
 def test_a_version_line_is_no_news_to_an_old_compose(tmp_path):

@@ -12,10 +12,11 @@ from pydantic import TypeAdapter
 
 from infra.doctor.compose_yaml import read_compose_files
 from infra.doctor.composefile import ComposeFile
+from infra.doctor.dotenv import read_dotenv
 from infra.doctor.examine import examine
 from infra.doctor.fix import apply, proposals
 from infra.doctor.github import render_github
-from infra.doctor.interpolate import BadVariableError, interpolate, read_dotenv
+from infra.doctor.interpolate import BadVariableError, interpolate
 from infra.doctor.markdown import render_markdown
 from infra.doctor.report import render_json, render_text
 from infra.host.facts import ComposeFacts, DockerComposeFacts, HostFacts

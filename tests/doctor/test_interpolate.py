@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.doctor.interpolate import BadVariableError, Missing, interpolate, read_dotenv
+from infra.doctor.dotenv import assignments, read_dotenv
+from infra.doctor.interpolate import BadVariableError, Missing, interpolate
 
 VARIABLES = {"SET": "yes", "EMPTY": ""}
 
@@ -76,6 +77,37 @@ def test_dotenv():
         "F": "",
         "G": "spaced",
     }
+
+
+@pytest.mark.parametrize(
+    ("line", "value"),
+    [
+        ("A=$SET", "yes"),
+        ("A='$SET'", "$SET"),
+        ('A="a\\nb ${UNSET:-c}" # comment', "a\nb c"),
+        ('A="esc\\$SET \\"q\\" \\\\"', 'esc$SET "q" \\'),
+        ('A="two\nlines"', "two\nlines"),
+        ("A=pa$$w", "pa$w"),
+        ("A=a#b", "a#b"),
+        ("A: colon", "colon"),
+        ("SET", "yes"),
+        ("B=1\nA=$B", "1"),
+        ("SET=no\nA=$SET", "yes"),
+    ],
+)
+def test_a_dotenv_value_is_the_one_that_compose_reads(line, value):
+    """Each as `docker compose config` 2.40 gives it for a service's `env_file`."""
+    assert list(read_dotenv(line, VARIABLES).values())[-1] == value
+
+
+def test_a_dotenv_has_lines():
+    found = list(assignments("\nA='x\ny'\n# no\nB=1\n"))
+
+    assert found == [("A", "x\ny", 2), ("B", "1", 5)]
+
+
+def test_a_dotenv_ends_at_a_quote_that_nothing_closes():
+    assert read_dotenv("A=1\nB='x\nC=1\n") == {"A": "1"}
 
 
 @given(st.text(max_size=200))

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.doctor.compose_yaml import default_files, read_compose_file, read_compose_files
+from infra.doctor.compose_names import default_files
+from infra.doctor.compose_yaml import read_compose_file, read_compose_files
 from infra.doctor.composefile import ComposeFile, Service
 from infra.doctor.dragonfly_service import read_dragonfly
 
@@ -89,6 +90,44 @@ def test_an_included_file_brings_its_services_and_its_own_dotenv(tmp_path, item)
     assert _flags(_read(tmp_path, M="6G")) == {"maxmemory": "6G"}
 
 
+def test_an_include_with_settings_of_its_own_is_read_with_them(tmp_path):
+    """Its files are one; paths in them are relative to its folder, its files replace `.env`."""
+    _files(
+        tmp_path,
+        a_yml="include:\n  - path: [lib/b.yml, lib/c.yml]\n    project_directory: other\n"
+        "    env_file: [one.env, lib/two.env]\n",
+        lib__b_yml=f"services:\n  cache:\n{CACHE}    command: --maxmemory=$M --hz=$H --dir=$D\n"
+        "    env_file: own.env\n",
+        lib__c_yml="services: {cache: {mem_limit: $L}}\n",
+        one_env="M=1G\nH=1\nL=3g\n",
+        lib__two_env="M=2G\nH=2\n",
+        other__own_env="DFLY_proactor_threads=3\n",
+    )
+    for folder, text in {"": "M=5G\n", "lib": "D=/lib\n", "other": "D=/other\n"}.items():
+        (tmp_path / folder / ".env").write_text(text)
+
+    file = _read(tmp_path)
+    cache = _cache(file)
+
+    assert _flags(file) == {"maxmemory": "5G", "hz": "2", "dir": "", "proactor_threads": "3"}
+    assert cache.memory_limit
+    assert cache.memory_limit.value == "3g"
+    assert cache.memory_limit.file == str(tmp_path / "lib/c.yml")
+    assert file.unread == ()
+
+
+def test_an_extended_file_has_the_variables_of_the_project(tmp_path):
+    _files(
+        tmp_path,
+        a_yml="services: {cache: {extends: {file: lib/b.yml, service: base}}}\n",
+        lib__b_yml=f"services:\n  base:\n{CACHE}    command: --maxmemory=$M --hz=${{H:-3}}\n",
+    )
+    (tmp_path / ".env").write_text("M=5G\n")
+    (tmp_path / "lib/.env").write_text("M=6G\nH=6\n")
+
+    assert _flags(_read(tmp_path)) == {"maxmemory": "5G", "hz": "3"}
+
+
 def test_environment_wins_over_env_file_and_the_later_file_over_the_earlier(tmp_path):
     _files(
         tmp_path,
@@ -99,6 +138,18 @@ def test_environment_wins_over_env_file_and_the_later_file_over_the_earlier(tmp_
     )
 
     assert _flags(_read(tmp_path)) == {"hz": "3", "maxmemory": "1G", "dir": "/b"}
+
+
+def test_an_env_file_that_need_not_be_there(tmp_path):
+    _files(
+        tmp_path,
+        a_yml=f"services:\n  cache:\n{CACHE}"
+        "    env_file: [{path: none.env, required: false}, {path: one.env, required: false}]\n",
+        one_env="DFLY_hz=1\n",
+    )
+
+    assert _flags(_read(tmp_path)) == {"hz": "1"}
+    assert _read(tmp_path).unread == ()
 
 
 @pytest.mark.parametrize(
@@ -169,11 +220,15 @@ def test_a_flag_file_out_of_the_folder_stays_unread(tmp_path):
         ("services: {cache: {image: x, env_file: ../x.env}}\n", "out of the folder"),
         ("services: {cache: {image: x, label_file: /etc/hostname}}\n", "out of the folder"),
         ("services: {cache: {image: x, ports: !reset []}}\n", "only Compose"),
+        ("include: [{path: a.yml, project_directory: ..}]\n", "out of the folder"),
+        ("include: [{path: [], env_file: .env}]\n", "names no file"),
+        ("include: [{path: a.yml, tomorrow: 1}]\n", "tomorrow"),
+        ("include: [{path: b.yml, env_file: /etc/hosts}]\n", "out of the folder"),
         ("include: ['git@example.org:x.git']\nservices: {cache: {image: x}}\n", "another machine"),
     ],
 )
 def test_what_cannot_be_followed_says_why(tmp_path, text, what):
-    _files(tmp_path, a_yml=text)
+    _files(tmp_path, a_yml=text, b_yml="services: {}\n")
 
     (unread,) = _read(tmp_path).unread[-1:]
 

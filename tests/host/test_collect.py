@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from infra.host import collect as module
-from infra.host.collect import collect, run_all
+from infra.host.collect import collect, start_all, wait_for_all
 from infra.host.facts import CpuFacts, HostFacts, Known, Unknown
 from infra.host.look import Limit, Unseen
 from infra.host.probes import cpu, gpu, listeners
@@ -21,7 +21,9 @@ PROBES = set(HostFacts.model_fields) - {"schema_version", "about"}
 
 def run(probe: Callable[[], object], *, timeout: float = 5) -> Known | Unknown:
     """Run one probe in the place of the CPU's."""
-    return run_all({"cpu": probe}, {"cpu": Future()}, Limit(timeout))["cpu"]
+    limit, found = Limit(timeout), {"cpu": Future[object]()}
+    start_all({"cpu": probe}, found)
+    return wait_for_all(found, limit)["cpu"]
 
 
 def failing(error: BaseException) -> Callable[[], object]:

@@ -23,7 +23,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from infra.host import cgroup
-from infra.host.collect import run_all
+from infra.host.collect import start_all, wait_for_all
 from infra.host.facts import Engine, Known, NoEngine, Unknown
 from infra.host.look import MOST_BYTES, Limit, Output, Unseen
 from infra.host.probes import cpu, docker, docker_ssh, gpu, memory, pci, system
@@ -64,7 +64,9 @@ def host(files: dict[str, bytes]) -> Iterator[Path]:
 def seen(probe: Callable[[], Any]) -> Known | Unknown:
     """What `collect` makes of a probe."""
     with Limit(5) as limit:
-        return run_all({"cpu": probe}, {"cpu": Future()}, limit)["cpu"]
+        found = {"cpu": Future[object]()}
+        start_all({"cpu": probe}, found)
+        return wait_for_all(found, limit)["cpu"]
 
 
 OWN = b"4:cpu,cpuacct:/a\n5:memory:/a\n0::/a\n"

@@ -1,7 +1,16 @@
 """The checks, one module for each category, in the order in which they are run and shown."""
 
 from infra.doctor.check import Check
-from infra.doctor.checks import compose, docker, dragonfly, file, gpu, host, python
+from infra.doctor.checks import (
+    compose,
+    docker,
+    dragonfly,
+    file,
+    file_services,
+    gpu,
+    host,
+    python,
+)
 
 CHECKS: tuple[Check, ...] = (
     *docker.CHECKS,
@@ -10,5 +19,5 @@ CHECKS: tuple[Check, ...] = (
     *gpu.CHECKS,
     *python.CHECKS,
     *host.CHECKS,
-    *file.CHECKS,
+    *sorted((*file.CHECKS, *file_services.CHECKS), key=lambda check: check.id),
 )

@@ -10,7 +10,7 @@ from infra.doctor.checks.memlock import MEMLOCK
 from infra.doctor.limits import available_memory, visible_cpus
 from infra.stack import dragonfly_rules as rules
 from infra.stack.dragonfly_plan import container_host_memory
-from qca.units import MIB, exact_size, format_size
+from qca.units import MIB, counted, exact_size, format_size
 
 
 def _starts(subject: Subject) -> list[Verdict]:
@@ -27,14 +27,16 @@ def _plan_starts(subject: Subject) -> Verdict:
         "required_bytes": rules.required(threads),
     }
     if not rules.refuses(threads, maxmemory):
+        need = "needs" if threads == 1 else "need"
         headline = (
-            f"Dragonfly starts: {threads} threads need {format_size(rules.required(threads))}, "
+            f"Dragonfly starts: {counted(threads, 'thread')} {need} "
+            f"{format_size(rules.required(threads))}, "
             f"maxmemory is {format_size(maxmemory)}."
         )
         return ok("\n".join([headline, *_left_alone(subject)]), **evidence)
     message = (
         f"Dragonfly would say: {rules.refusal(threads, release)}\n"
-        f"It wants 256 MiB for each of its {threads} threads; "
+        f"It wants 256 MiB for each of its {counted(threads, 'thread')}; "
         f"maxmemory is {format_size(maxmemory)}.\n{_two_answers(subject, threads, maxmemory)}"
     )
     stops = subject.plan.runtime == "compose"
@@ -60,23 +62,24 @@ def _left_alone(subject: Subject) -> Iterator[str]:
     release = rules.release_of(subject.plan.dragonfly.image)
     if rules.refuses(cpus, maxmemory):
         yield (
-            f"Left alone it would take {cpus} threads and end: {rules.refusal(cpus, release)} "
+            f"Left alone it would take {counted(cpus, 'thread')} and end: "
+            f"{rules.refusal(cpus, release)} "
             f"{_two_answers(subject, cpus, maxmemory)}"
         )
     else:
         yield (
-            f"Left alone it would take {cpus} threads, which need "
-            f"{format_size(rules.required(cpus))}, with {format_size(maxmemory)}."
+            f"Left alone it would take {counted(cpus, 'thread')} with "
+            f"{format_size(maxmemory)}; {format_size(rules.required(cpus))} would do."
         )
 
 
 def _two_answers(subject: Subject, threads: int, maxmemory: int) -> str:
     needed, fewer = rules.required(threads), rules.most_threads(maxmemory)
-    more = f"{format_size(needed)} for {threads} threads ({_held(subject, needed)})"
+    more = f"{format_size(needed)} for {counted(threads, 'thread')} ({_held(subject, needed)})"
     if fewer == 0:
         return f"One answer: {more}; {format_size(maxmemory)} does not hold a single thread."
     return (
-        f"Two answers: {more}, or at most {fewer} threads in {format_size(maxmemory)} "
+        f"Two answers: {more}, or at most {counted(fewer, 'thread')} in {format_size(maxmemory)} "
         f"({_held(subject, maxmemory)})."
     )
 
@@ -108,14 +111,14 @@ def container_limit(maxmemory: int) -> int:
 def _remedies(subject: Subject, threads: int, maxmemory: int) -> tuple[Remedy, ...]:
     needed, fewer = rules.required(threads), rules.most_threads(maxmemory)
     more = Remedy(
-        f"Give {threads} threads the {format_size(needed)} that they need",
+        f"Give {counted(threads, 'thread')} the necessary {format_size(needed)}",
         (f"QCA_STACK_MAXMEMORY={exact_size(needed)} qca up",),
         breaks="" if _fits(subject, needed) else "this host cannot hold it beside the trainer",
     )
     if fewer == 0:
         return (more,)
     less = Remedy(
-        f"Stay within {format_size(maxmemory)} with at most {fewer} threads",
+        f"Stay within {format_size(maxmemory)} with at most {counted(fewer, 'thread')}",
         (f"QCA_STACK_PROACTOR_THREADS={fewer} qca up",),
     )
     return (more, less) if _fits(subject, needed) else (less, more)

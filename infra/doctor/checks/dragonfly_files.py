@@ -1,14 +1,14 @@
 """Dragonfly as somebody's compose file starts it: would it start, and is it safe?"""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from infra.doctor.check import (
-    Location,
     Remedy,
     Severity,
     Subject,
     Verdict,
+    located,
     ok,
     seen,
     skipped,
@@ -19,7 +19,7 @@ from infra.doctor.dragonfly_service import Dragonfly, is_dragonfly, read_dragonf
 from infra.doctor.limits import available_memory, cpus_of, number_of, size_of, visible_cpus
 from infra.host.facts import Engine
 from infra.stack import dragonfly_rules as rules
-from qca.units import exact_size, format_size
+from qca.units import counted, exact_size, format_size
 
 
 @dataclass(frozen=True)
@@ -34,14 +34,14 @@ class _Start:
 def starts_of_files(subject: Subject) -> Iterator[Verdict]:
     """Judge QCA301 for every Dragonfly service of the given files."""
     for file, dragonfly in dragonflies(subject):
-        yield _placed(_starts(subject, file, dragonfly), file, _decisive(dragonfly))
+        yield located(_starts(subject, file, dragonfly), file, _decisive(dragonfly))
 
 
 def container_limits_of_files(subject: Subject) -> Iterator[Verdict]:
     """Judge QCA302 for every Dragonfly service of the given files."""
     for file, dragonfly in dragonflies(subject):
         where = dragonfly.service.memory_limit or dragonfly.service
-        yield _placed(_nests(subject, dragonfly), file, where)
+        yield located(_nests(subject, dragonfly), file, where)
 
 
 def dragonflies(subject: Subject) -> Iterator[tuple[ComposeFile, Dragonfly]]:
@@ -67,7 +67,10 @@ def _starts(subject: Subject, file: ComposeFile, dragonfly: Dragonfly) -> Verdic
         "required_bytes": rules.required(count),
         "release": "v" + ".".join(map(str, release)),
     }
-    how = f"{count} threads ({start.threads.because}), {format_size(maxmemory)} ({start.because})"
+    how = (
+        f"{counted(count, 'thread')} ({start.threads.because}), "
+        f"{format_size(maxmemory)} ({start.because})"
+    )
     if not rules.refuses(count, maxmemory):
         return ok(f"Service {name}: Dragonfly starts with {how}.", **evidence)
     message = (
@@ -140,11 +143,13 @@ def hidden_flags(dragonfly: Dragonfly) -> str:
 
 
 def _answers(threads: int, maxmemory: int) -> str:
-    more = f"{format_size(rules.required(threads))} for {threads} threads"
+    more = f"{format_size(rules.required(threads))} for {counted(threads, 'thread')}"
     fewer = rules.most_threads(maxmemory)
     if fewer == 0:
         return f"One answer: {more}; {format_size(maxmemory)} does not hold a single thread."
-    return f"Two answers: {more}, or at most {fewer} threads in {format_size(maxmemory)}."
+    return (
+        f"Two answers: {more}, or at most {counted(fewer, 'thread')} in {format_size(maxmemory)}."
+    )
 
 
 def _remedies(
@@ -199,7 +204,3 @@ def _decisive(dragonfly: Dragonfly) -> Text | Service:
         if flag in dragonfly.flags:
             return dragonfly.flags[flag]
     return dragonfly.service
-
-
-def _placed(verdict: Verdict, file: ComposeFile, where: Text | Service) -> Verdict:
-    return replace(verdict, location=Location(where.file or file.path, where.line))

@@ -1,0 +1,26 @@
+"""The names by which Compose finds its files; nothing is read, and no YAML parser is loaded."""
+
+from pathlib import Path
+
+_NAMES = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
+"""The names that Compose looks for, in its order of preference."""
+
+
+def default_file(folder: Path) -> Path | None:
+    """Return the compose file that Compose would take in `folder`."""
+    return next((folder / name for name in _NAMES if (folder / name).is_file()), None)
+
+
+def default_files(folder: Path) -> tuple[Path, ...]:
+    """Return what Compose would take in `folder`: the file, and the override file beside it."""
+    path = default_file(folder)
+    override = override_of(path) if path else None
+    return tuple(one for one in (path, override and folder / override) if one)
+
+
+def override_of(path: Path) -> str | None:
+    """Return the override file that Compose would add when it finds `path` by itself."""
+    if path.name not in _NAMES:
+        return None
+    names = (f"{path.stem}.override{suffix}" for suffix in (".yaml", ".yml"))
+    return next((name for name in names if (path.parent / name).is_file()), None)

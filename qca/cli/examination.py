@@ -1,0 +1,117 @@
+"""What `qca doctor` does with a host's facts: judge, show and mend."""
+
+import os
+import shutil
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from infra.doctor.check import Finding, Severity
+from infra.doctor.compose_names import default_files
+from infra.doctor.composefile import ComposeFile
+from infra.doctor.edits import diff
+from infra.doctor.fix import Proposal, apply, proposals
+from infra.doctor.report import render_json, render_text
+from infra.host.facts import ComposePlugin, HostFacts, Known
+from qca.cli import colour
+from qca.errors import InputError
+
+
+def read(paths: tuple[Path, ...], facts: HostFacts, *, ask: bool) -> ComposeFile:
+    """Read files that Compose would merge, and have this host's Compose confirm the reading."""
+    from infra.doctor.compose_yaml import read_compose_files
+
+    file = read_compose_files(paths, os.environ)
+    compose = facts.compose.value if isinstance(facts.compose, Known) else None
+    if not ask:
+        return replace(file, not_asked="the host is a recorded one")
+    if not isinstance(compose, ComposePlugin):
+        return replace(file, not_asked="`docker compose` is not there")
+    from infra.doctor.compose_config import confirm
+
+    return confirm(file, paths, compose, os.environ)
+
+
+def nearby() -> ComposeFile | None:
+    """Read the folder's own compose file, if there is one that can be read."""
+    paths = default_files(Path())
+    if not paths:
+        return None
+    from infra.doctor.compose_yaml import read_compose_files
+
+    try:
+        return read_compose_files(paths, os.environ)
+    except InputError as error:
+        click.echo(f"Not examined: {error.message}", err=True)
+        return None
+
+
+def rendered(format_: str, findings: Sequence[Finding], facts: HostFacts) -> str:
+    """Return the report in one of the formats of `--format`."""
+    match format_:
+        case "json":
+            return render_json(findings, facts)
+        case "markdown":
+            from infra.doctor.markdown import render_markdown
+
+            return render_markdown(findings, facts)
+        case "github":
+            from infra.doctor.github import render_github
+
+            return render_github(findings)
+    return _text(findings)
+
+
+def _text(findings: Sequence[Finding]) -> str:
+    coloured = sys.stdout.isatty() and colour.is_wanted()
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 80
+    return render_text(findings, width=max(40, width), color=coloured)
+
+
+def fails(findings: Sequence[Finding], strict: bool) -> bool:
+    """Say whether something was found that makes the exit status 1."""
+    bad = {Severity.ERROR, Severity.WARNING} if strict else {Severity.ERROR}
+    return any(finding.severity in bad for finding in findings)
+
+
+def mend(
+    findings: list[Finding], again: Callable[[], list[Finding]], yes: bool, dry_run: bool
+) -> list[Finding]:
+    """Apply what is safe, each after asking, and return what is found then."""
+    proposed = proposals(findings)
+    if not proposed:
+        click.echo(
+            "Nothing here is safe to mend by itself; the remedies below are yours.", err=True
+        )
+        return findings
+    for proposal in proposed:
+        _announce(proposal)
+        if dry_run or not (yes or _agreed()):
+            continue
+        outcome = apply(proposal, again)
+        click.echo(f"  {'helped' if outcome.helped else 'no help'}: {outcome.detail}", err=True)
+    return findings if dry_run else again()
+
+
+def _agreed() -> bool:
+    if sys.stdin.isatty():
+        return click.confirm("Apply?", err=True)
+    click.echo("  not applied: there is no terminal to ask on; --yes does not ask", err=True)
+    return False
+
+
+def _announce(proposal: Proposal) -> None:
+    for earlier in proposal.milder:
+        click.echo(f"{proposal.finding.id}, yours to type: {earlier.title}", err=True)
+        for command in earlier.commands:
+            click.echo(f"  {command}", err=True)
+    click.echo(f"{proposal.finding.id}: {proposal.remedy.title}", err=True)
+    for line in diff(proposal.remedy.edits).splitlines():
+        click.echo(f"  {line}", err=True)
+    for command in proposal.remedy.commands:
+        click.echo(f"  {command}", err=True)
+    if proposal.remedy.breaks:
+        click.echo(f"  ({proposal.remedy.breaks})", err=True)

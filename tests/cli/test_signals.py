@@ -1,0 +1,104 @@
+"""Ctrl-C and SIGTERM, at moments at which a KeyboardInterrupt would come out as a traceback."""
+
+import subprocess
+import sys
+import textwrap
+
+import pytest
+
+from tests.cli.program import environment
+
+INTERRUPTED = 130
+
+PRELUDE = """
+import atexit, hashlib, os, signal, threading
+import qca.cli
+from qca.cli import signals
+
+def press(number=signal.SIGINT):
+    os.kill(os.getpid(), number)
+
+signal.signal(signal.SIGINT, signal.default_int_handler)
+stop = threading.Event()
+"""
+
+
+def run(script: str) -> subprocess.CompletedProcess[str]:
+    done = subprocess.run(
+        [sys.executable, "-c", PRELUDE + textwrap.dedent(script)],
+        env=environment(),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr
+    assert "Exception" not in done.stderr
+    return done
+
+
+def test_a_second_ctrl_c_ends_a_training_in_the_middle_of_c_code():
+    """One call of C code that takes minutes, as the way back through a whole episode does."""
+    done = run("""
+        with signals.stopping(stop):
+            press()
+            stop.wait()
+            threading.Timer(0.2, press).start()
+            hashlib.pbkdf2_hmac("sha256", b"", b"", 2**31 - 1)
+    """)
+    assert done.returncode == INTERRUPTED
+    assert "Ctrl-C again stops at once" in done.stderr
+
+
+def test_a_second_ctrl_c_is_heard_where_python_swallows_exceptions():
+    done = run("""
+        class Swallows:
+            def __del__(self):
+                press()
+                stop.wait(30)
+                press()
+                threading.Event().wait(30)
+
+        with signals.stopping(stop):
+            Swallows()
+        os._exit(0)
+    """)
+    assert done.returncode == INTERRUPTED
+
+
+def test_a_second_ctrl_c_is_heard_after_the_training():
+    done = run("""
+        with signals.stopping(stop) as interrupted:
+            press()
+            stop.wait()
+        press()
+        threading.Event().wait(30)
+    """)
+    assert done.returncode == INTERRUPTED
+
+
+def test_sigterm_is_no_interruption_and_leaves_the_handlers_as_they_were():
+    done = run("""
+        before = [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)]
+        with signals.stopping(stop) as interrupted:
+            press(signal.SIGTERM)
+            stop.wait()
+        after = [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)]
+        print(interrupted.is_set(), before == after, signal.set_wakeup_fd(-1))
+    """)
+    assert done.stdout.split() == ["False", "True", "-1"]
+
+
+@pytest.mark.parametrize("command", ["press()", "None"], ids=["interrupted", "done"])
+def test_ctrl_c_while_python_shuts_down(command):
+    """It tells of an exception in an exit function, and of one in a thread's join."""
+    done = run(f"""
+        def pressed_again():
+            press()
+            threading.Event().wait(30)
+
+        atexit.register(pressed_again)
+        qca.cli.cli.main = lambda **_: {command}
+        qca.cli.main()
+    """)
+    assert done.returncode == INTERRUPTED
