@@ -19,7 +19,8 @@ def store_comments(plan: StackPlan, path: Path, command: Sequence[str]) -> dict[
         "--dbfilename": "no snapshots: the run folder holds every metric, and an empty store is "
         "filled again (empty turns them off: Dragonfly pull request 1117)",
         "--version_check": "no daily call home",
-        "--flagfile": "holds --requirepass, so that neither `docker inspect` nor `ps` shows it",
+        "--flagfile": "holds --requirepass, which no command line and no look at the container "
+        "then shows",
     }
     return {item(path, command, flag): text for flag, text in said.items()}
 

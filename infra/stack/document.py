@@ -22,8 +22,8 @@ STORE_FLAGS_FILE = "${QCA_STORE_FLAGS:?see the head of this file}"
 
 # A finished or stopped trainer has a checkpoint to write: 335 MiB with AdamW's moments,
 # well under a minute on a slow disk.
-TRAINER_STOP_GRACE = "60s"
-STORE_STOP_GRACE = "10s"
+TRAINER_STOP_SECONDS = 60
+STORE_STOP_SECONDS = 10
 
 # Scratch folders live in memory and count towards the container's limit.
 _SCRATCH = "{}:size=64m,mode=1777"
@@ -53,7 +53,7 @@ def _store(plan: StackPlan) -> dict[str, Any]:
         "networks": list(_networks(plan)),
         "healthcheck": _store_health(dragonfly.image),
         "restart": "unless-stopped",
-        "stop_grace_period": STORE_STOP_GRACE,
+        "stop_grace_period": f"{STORE_STOP_SECONDS}s",
     }
     if plan.store_port is not None:
         service["ports"] = [f"127.0.0.1:{plan.store_port}:{STORE_PORT}"]
@@ -121,7 +121,7 @@ def _trainer(plan: StackPlan) -> dict[str, Any]:
             "start_period": "120s",
         },
         "restart": "on-failure:3",
-        "stop_grace_period": TRAINER_STOP_GRACE,
+        "stop_grace_period": f"{TRAINER_STOP_SECONDS}s",
     }
     if plan.trainer.device == "cuda":
         service["deploy"] = _gpu_reservation(plan.trainer.gpus)
