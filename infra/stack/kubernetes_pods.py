@@ -139,7 +139,8 @@ def _torchrun(plan: StackPlan, names: Names, nodes: int) -> list[str]:
 
 def _train(plan: StackPlan, names: Names) -> list[str]:
     store = f"redis://{names.store}:{STORE_PORT}"
-    return ["-m", "qca", *trainer_command(plan, store, _FLAGS_FILE)]
+    # After `--` torchrun does not look for options of its own: `--run` could be one.
+    return ["-m", "--", "qca", *trainer_command(plan, store, _FLAGS_FILE)]
 
 
 def _trainer_resources(plan: StackPlan) -> Object:
