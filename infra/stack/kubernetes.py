@@ -16,13 +16,19 @@ import re
 from typing import Any
 
 from infra.stack.document import STORE_PORT
-from infra.stack.kubernetes_pods import RESTARTS, Names, store_pod, trainer_pod
+from infra.stack.kubernetes_pods import Names, store_pod, trainer_pod
 from infra.stack.plan import StackPlan
 from qca.errors import InputError
 from qca.memory.budget import parameter_count
 from qca.units import GIB
 
 Object = dict[str, Any]
+
+# As often is a container started again under Compose (`restart: on-failure:3`).
+RESTARTS = 3
+# Kubernetes' own default, backoffLimit: a node that is drained takes the others' pods with it,
+# and those count.
+RESTARTS_TOGETHER = 6
 
 # A pod's host name, PROJECT-trainer-999, is one label of a DNS name: 63 characters (RFC 1035).
 _LONGEST_PROJECT = 63 - len("-trainer-999")
@@ -110,7 +116,7 @@ def _trainer(plan: StackPlan, names: Names, nodes: int, image: str) -> Object:
         "completionMode": "Indexed",
         "completions": nodes,
         "parallelism": nodes,
-        "backoffLimitPerIndex": RESTARTS,
+        "backoffLimitPerIndex": RESTARTS if nodes == 1 else RESTARTS_TOGETHER,
         "maxFailedIndexes": 0,
         "podFailurePolicy": {
             "rules": [

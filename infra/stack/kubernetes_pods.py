@@ -24,9 +24,6 @@ _FLAGS_FILE = f"{SECRET_FOLDER}/{SECRET_KEY}"
 # torch.distributed.elastic.rendezvous.c10d_rendezvous_backend: DEFAULT_PORT.
 RENDEZVOUS_PORT = 29400
 
-# As often is a container started again under Compose (`restart: on-failure:3`).
-RESTARTS = 3
-
 # Nodes that a cluster adds for the Job have to start and pull an image of gigabytes.
 JOIN_SECONDS = 1800
 
@@ -132,7 +129,6 @@ def _torchrun(plan: StackPlan, names: Names, nodes: int) -> list[str]:
         f"--rdzv-endpoint={first_pod}:{RENDEZVOUS_PORT}",
         f"--rdzv-id={plan.train.run}",
         *([f"--rdzv-conf=join_timeout={JOIN_SECONDS}"] if nodes > 1 else []),
-        f"--max-restarts={RESTARTS if nodes > 1 else 0}",
         f"--shutdown-timeout={TRAINER_STOP_SECONDS - 5}",
     ]
 

@@ -139,8 +139,7 @@ def _about_trainer(one: Mapping[str, Any], plan: StackPlan, nodes: int) -> Comme
     comments: Comments = {
         **_about_pod(),
         ("spec", "completions"): _how_many(plan, nodes),
-        ("spec", "backoffLimitPerIndex"): "a finished training exits with 0 and is not started "
-        "again; one that failed goes on from its last checkpoint, as under Compose",
+        ("spec", "backoffLimitPerIndex"): _how_often(nodes),
         ("spec", "podFailurePolicy"): "a pod that was evicted, preempted or drained does not count",
         (*_POD, "terminationGracePeriodSeconds"): "SIGTERM writes a checkpoint first; torchrun "
         "then exits with 1, so that the pod counts as interrupted and not as finished",
@@ -171,3 +170,13 @@ def _how_many(plan: StackPlan, nodes: int) -> str:
         return "one node; `--nodes N` for more"
     samples = plan.train.batch_size * nodes * max(1, plan.trainer.gpus)
     return f"{nodes} nodes, each with samples of its own: {samples} in an episode, for all together"
+
+
+def _how_often(nodes: int) -> str:
+    ends = "a finished training exits with 0 and is not started again; "
+    if nodes == 1:
+        return f"{ends}one that failed goes on from its last checkpoint, as under Compose"
+    return (
+        f"{ends}when one pod fails or is drained, all end and go on together from the last "
+        "checkpoint, and that counts for the others"
+    )

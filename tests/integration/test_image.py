@@ -1,12 +1,11 @@
 """The trainer image, built from Dockerfile.cuda as `qca up` builds it."""
 
 import json
-import tempfile
-from pathlib import Path
 
 import pytest
 
 from infra.stack.image import image_name, make_context
+from tests.integration.stack import trainer_image
 from tests.testbed.fixtures import Engine
 
 BUNDLE = "ca-bundle.crt"
@@ -14,21 +13,7 @@ BUNDLE = "ca-bundle.crt"
 
 @pytest.fixture(scope="module")
 def image(engine: Engine, settings: dict[str, str]) -> str:
-    """The name that `qca up` gives it; built only if no other test has."""
-    arguments = {"BASE_IMAGE": settings["QCA_STACK_BASE_IMAGE"]}
-    bundle = settings.get("QCA_STACK_CA_BUNDLE")
-    with tempfile.TemporaryDirectory() as folder:
-        make_context(Path(folder), Path(bundle) if bundle else None)
-        name = image_name(Path(folder), arguments)
-        if engine.run("image", "inspect", name, check=False).returncode != 0:
-            build(engine, folder, name, arguments)
-    return name
-
-
-def build(engine: Engine, folder: str, name: str, arguments: dict[str, str]) -> None:
-    given = [f"--build-arg={key}={value}" for key, value in arguments.items()]
-    file = f"{folder}/Dockerfile.cuda"
-    engine.run("build", "-q", "-f", file, "-t", name, *given, folder, timeout=280)
+    return trainer_image(engine, settings)
 
 
 def inside(engine: Engine, image: str, *command: str, entrypoint: str = "sh") -> str:

@@ -235,7 +235,8 @@ def test_nobody_calls_a_node_dead_that_waits_for_the_others():
 def test_a_finished_pod_is_a_success_and_a_drained_one_no_failure():
     spec = one("several nodes", "Job", "trainer")["spec"]
     assert spec["template"]["spec"]["restartPolicy"] == "Never"
-    assert (spec["backoffLimitPerIndex"], spec["maxFailedIndexes"]) == (3, 0)
+    assert (spec["backoffLimitPerIndex"], spec["maxFailedIndexes"]) == (6, 0)
+    assert one("gpu", "Job", "trainer")["spec"]["backoffLimitPerIndex"] == 3
     [rule] = spec["podFailurePolicy"]["rules"]
     assert rule["action"] == "Ignore"
     assert [one["type"] for one in rule["onPodConditions"]] == ["DisruptionTarget"]
