@@ -5,6 +5,7 @@ import fcntl
 import json
 import os
 import signal
+import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -57,7 +58,21 @@ class StateDir:
         return self.root / "lock"
 
     def remove(self) -> None:
-        """Remove what `qca up` wrote, and the folder if nothing else is in it."""
+        """Remove what `qca up` wrote, and the folder if nothing else is in it.
+
+        Raises:
+            LaunchError: it belongs to somebody else.
+
+        """
+        try:
+            self._remove()
+        except PermissionError as error:
+            raise LaunchError(
+                f"{error.filename}: {error.strerror}",
+                hint="Whoever started it there has to take it down.",
+            ) from None
+
+    def _remove(self) -> None:
         remove_unfinished(self.root)
         for log in self.log_dir.glob("*.log"):
             log.unlink()
@@ -138,6 +153,40 @@ def held(state: StateDir) -> Iterator[None]:
                 state.remove()  # refused before anything was launched
 
 
+@contextlib.contextmanager
+def claimed(project: str) -> Iterator[None]:
+    """Hold a project's name, so that two folders cannot launch it in the same moment.
+
+    Once its containers are there, their labels say whose it is (`launch.prepare`); this covers
+    the time before, between the `qca up`s of one user.
+
+    Raises:
+        LaunchError: another `qca up` holds it.
+
+    """
+    path = Path(tempfile.gettempdir()) / f"qca-{os.getuid()}-{project}.lock"
+    try:
+        # Not through a link that somebody else put there.
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    except OSError as error:
+        raise LaunchError(
+            f"{path}: {error.strerror}", hint="It is a lock; remove what stands in its place."
+        ) from None
+    with os.fdopen(descriptor, "r+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            who = lock.read().strip() or "unknown"
+            raise LaunchError(
+                f"another `qca up` ({who}) launches the project {project!r}",
+                hint="Give this one another name: --project NAME, or [stack] project in qca.toml.",
+            ) from None
+        lock.truncate()
+        lock.write(f"process {os.getpid()} in {Path.cwd()}")
+        lock.flush()
+        yield
+
+
 def _opened(state: StateDir) -> IO[str]:
     try:
         state.root.mkdir(parents=True, exist_ok=True)
@@ -157,7 +206,7 @@ def holder(state: StateDir) -> int | None:
                 fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
                 return int(lock.read().strip() or 0) or None
-    except (FileNotFoundError, ValueError):
+    except (OSError, ValueError):
         pass
     return None
 
@@ -172,8 +221,14 @@ def stop_holder(state: StateDir) -> bool:
     pid = holder(state)
     if pid is None:
         return False
-    with contextlib.suppress(ProcessLookupError):
+    try:
         os.kill(pid, signal.SIGTERM)
+    except ProcessLookupError:
+        pass
+    except PermissionError:
+        raise LaunchError(
+            f"`qca up` (process {pid}) is another user's", hint="Only they can stop it."
+        ) from None
     deadline = time.monotonic() + _STOP_SECONDS
     while holder(state) is not None:
         if time.monotonic() > deadline:
