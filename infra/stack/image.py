@@ -22,7 +22,7 @@ _FILES = ("Dockerfile.cuda", "pyproject.toml", "README.md", "LICENSE")
 _PACKAGES = ("qca", "infra")
 _REPOSITORY = "qca-trainer"
 # Whose image it is: a project's next one takes its place.
-_PROJECT_LABEL = "qca.project"
+PROJECT_LABEL = "qca.project"
 
 # A registry that is asked for sizes before a download of gigabytes may take this long.
 _MANIFEST_SECONDS = 15.0
@@ -81,7 +81,7 @@ def ensure_trainer_image(
             _announce_download(plan.trainer.base_image, say)
             say(f"Building the trainer image {name} on {plan.trainer.base_image}.")
             _build(context, name, arguments, plan.project, tick)
-            _remove_older(name, plan.project)
+            remove_older(name, plan.project)
     return name
 
 
@@ -150,7 +150,7 @@ def _build(
     # `docker build` takes BuildKit where the client has it and the classic builder where
     # not; `docker buildx build` and `docker compose build` need a plugin.
     flags = [f"--build-arg={key}={value}" for key, value in arguments.items()]
-    flags.append(f"--label={_PROJECT_LABEL}={project}")
+    flags.append(f"--label={PROJECT_LABEL}={project}")
     file = str(context / "Dockerfile.cuda")
     run_streaming(
         ["docker", "build", "-f", file, "-t", name, *flags, str(context)],
@@ -159,12 +159,12 @@ def _build(
     )
 
 
-def _remove_older(name: str, project: str) -> None:
+def remove_older(name: str, project: str) -> None:
     """Remove the images that this project was built as before; each change makes a new one.
 
     Without force: an image that a container still has is left where it is.
     """
-    mine = ("--filter", f"label={_PROJECT_LABEL}={project}", "--filter", f"reference={_REPOSITORY}")
+    mine = ("--filter", f"label={PROJECT_LABEL}={project}", "--filter", f"reference={_REPOSITORY}")
     listed = _docker("image", "ls", "--format", "{{.Repository}}:{{.Tag}}", *mine)
     for older in set((listed or "").split()) - {name}:
         _docker("image", "rm", older)
