@@ -79,7 +79,8 @@ def store_command(plan: StackPlan, flags_file: str) -> list[str]:
 
 def is_distroless(image: str) -> bool:
     """Whether it is Dragonfly's image without a shell (from v1.38, by its tag)."""
-    return "distroless" in image.partition("@")[0].rpartition(":")[2]
+    _, _, name = image.partition("@")[0].rpartition("/")
+    return "distroless" in name.partition(":")[2]
 
 
 def _store_health(image: str) -> dict[str, Any]:
