@@ -77,7 +77,7 @@ def kubernetes(
     trainer_image: str,
     **flags: Any,
 ) -> None:
-    """Write the Kubernetes objects of the plan, with the reason for each derived number.
+    """Write the Kubernetes objects of the plan, each number with its reason.
 
     The plan is for the machine that is examined: give --facts a file that `qca doctor
     --record` wrote on a node. Kubernetes itself is not asked for anything. The head of the
