@@ -29,7 +29,8 @@ class _Registry(BaseHTTPRequestHandler):
 
     def do_PATCH(self) -> None:
         self.stored[self.path] = self.stored.get(self.path, b"") + self._body()
-        self._answer(202, location=self.path)
+        received = len(self.stored[self.path])
+        self._answer(202, location=self.path, received=f"0-{received - 1}")
 
     def do_PUT(self) -> None:
         upload = self.path.partition("?")[0]
@@ -49,14 +50,20 @@ class _Registry(BaseHTTPRequestHandler):
         return body
 
     def _answer(
-        self, status: int, *, digest: str = "", location: str = "", length: int = 0
+        self,
+        status: int,
+        *,
+        digest: str = "",
+        location: str = "",
+        received: str = "",
+        length: int = 0,
     ) -> None:
         self.send_response(status)
         self.send_header("Content-Length", str(length))
-        if digest:
-            self.send_header("Docker-Content-Digest", digest)
-        if location:
-            self.send_header("Location", location)
+        headers = {"Docker-Content-Digest": digest, "Location": location, "Range": received}
+        for name, value in headers.items():
+            if value:
+                self.send_header(name, value)
         self.end_headers()
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - http.server's name
