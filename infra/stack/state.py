@@ -5,7 +5,6 @@ import fcntl
 import json
 import os
 import signal
-import tempfile
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -151,40 +150,6 @@ def held(state: StateDir) -> Iterator[None]:
         finally:
             if not state.launch_file.exists():
                 state.remove()  # refused before anything was launched
-
-
-@contextlib.contextmanager
-def claimed(project: str) -> Iterator[None]:
-    """Hold a project's name, so that two folders cannot launch it in the same moment.
-
-    Once its containers are there, their labels say whose it is (`launch.prepare`); this covers
-    the time before, between the `qca up`s of one user.
-
-    Raises:
-        LaunchError: another `qca up` holds it.
-
-    """
-    path = Path(tempfile.gettempdir()) / f"qca-{os.getuid()}-{project}.lock"
-    try:
-        # Not through a link that somebody else put there.
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
-    except OSError as error:
-        raise LaunchError(
-            f"{path}: {error.strerror}", hint="It is a lock; remove what stands in its place."
-        ) from None
-    with os.fdopen(descriptor, "r+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            who = lock.read().strip() or "unknown"
-            raise LaunchError(
-                f"another `qca up` ({who}) launches the project {project!r}",
-                hint="Give this one another name: --project NAME, or [stack] project in qca.toml.",
-            ) from None
-        lock.truncate()
-        lock.write(f"process {os.getpid()} in {Path.cwd()}")
-        lock.flush()
-        yield
 
 
 def _opened(state: StateDir) -> IO[str]:

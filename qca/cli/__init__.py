@@ -70,6 +70,7 @@ def main() -> None:
     except click.exceptions.Exit as exit_:
         code = exit_.exit_code
     except (click.Abort, KeyboardInterrupt):
+        signal.signal(signal.SIGINT, signal.SIG_IGN)  # a second one would kill what is at its end
         code = _report("interrupted", exit_code=EXIT_INTERRUPTED)
     except click.ClickException as error:
         error.show()

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from infra.host.facts import HostFacts
+from infra.stack.claim import claimed
 from infra.stack.plan import StackPlan
 from infra.stack.plan import plan as make_plan
 from infra.stack.state import (
     STATE_DIR,
     Launch,
     StateDir,
-    claimed,
     held,
     read_launch,
     write_launch,
