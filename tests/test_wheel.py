@@ -95,6 +95,7 @@ def test_doctor_examines_a_host_from_any_folder(clean, tmp_path):
     [
         ("plan", "dragonfly.maxmemory_bytes"),
         ("render compose", "--proactor_threads="),
+        ("render kubernetes", "torch.distributed.run"),
         ("estimate --device cpu", "MiB"),
         ("explain QCA301", "256 MiB"),
     ],

@@ -16,6 +16,9 @@ T = TypeVar("T")
 
 POLL_SECONDS = 0.5
 
+# A sentence or two of a health check's output, which can be 4096 bytes.
+_CHECK_CHARACTERS = 300
+
 Condition = Literal["healthy", "waiting", "done", "failed"]
 
 
@@ -91,8 +94,18 @@ def last_words(stack: DockerClient, service: str) -> str:
     found = containers(stack).get(service)
     killed = found is not None and found.state.oom_killed
     note = " It was killed: it went over its memory limit." if killed else ""
+    note += _failed_check(found)
     lines = "\n".join(f"  {line}" for line in str(text).strip().splitlines())
     return f"{note} Its last words:\n{lines or '  (none)'}"
+
+
+def _failed_check(container: Any) -> str:
+    """Return what a failing health check said; an image may lack what the check runs."""
+    health = container.state.health if container is not None else None
+    if health is None or not health.log or health.log[-1].exit_code == 0:
+        return ""
+    output = " ".join((health.log[-1].output or "").split())
+    return f" Its health check said: {output[:_CHECK_CHARACTERS] or 'nothing'}."
 
 
 def log_lines(

@@ -22,8 +22,8 @@ STORE_FLAGS_FILE = "${QCA_STORE_FLAGS:?see the head of this file}"
 
 # A finished or stopped trainer has a checkpoint to write: 335 MiB with AdamW's moments,
 # well under a minute on a slow disk.
-TRAINER_STOP_GRACE = "60s"
-STORE_STOP_GRACE = "10s"
+TRAINER_STOP_SECONDS = 60
+STORE_STOP_SECONDS = 10
 
 # Scratch folders live in memory and count towards the container's limit.
 _SCRATCH = "{}:size=64m,mode=1777"
@@ -46,39 +46,55 @@ def _store(plan: StackPlan) -> dict[str, Any]:
     dragonfly = plan.dragonfly
     service: dict[str, Any] = {
         "image": dragonfly.image,
-        "command": [
-            "dragonfly",
-            "--logtostderr",
-            f"--proactor_threads={dragonfly.proactor_threads}",
-            f"--maxmemory={exact_size(dragonfly.maxmemory_bytes)}",
-            f"--port={STORE_PORT}",
-            "--force_epoll",
-            "--dbfilename=",
-            "--version_check=false",
-            f"--flagfile={STORE_FLAGS}",
-        ],
+        "command": store_command(plan, STORE_FLAGS),
         **_hardened(dragonfly.container_memory_bytes),
         "tmpfs": [_SCRATCH.format("/tmp"), _SCRATCH.format("/data")],
         "secrets": ["store_flags"],
         "networks": list(_networks(plan)),
-        "healthcheck": _store_health(),
+        "healthcheck": _store_health(dragonfly.image),
         "restart": "unless-stopped",
-        "stop_grace_period": STORE_STOP_GRACE,
+        "stop_grace_period": f"{STORE_STOP_SECONDS}s",
     }
     if plan.store_port is not None:
         service["ports"] = [f"127.0.0.1:{plan.store_port}:{STORE_PORT}"]
     return service
 
 
-def _store_health() -> dict[str, Any]:
+def store_command(plan: StackPlan, flags_file: str) -> list[str]:
+    """Return what the store's container is given to run; its password is in `flags_file`."""
+    dragonfly = plan.dragonfly
+    return [
+        # The distroless image's entrypoint is the program itself, the other's runs its arguments.
+        *([] if is_distroless(dragonfly.image) else ["dragonfly"]),
+        "--logtostderr",
+        f"--proactor_threads={dragonfly.proactor_threads}",
+        f"--maxmemory={exact_size(dragonfly.maxmemory_bytes)}",
+        f"--port={STORE_PORT}",
+        "--force_epoll",
+        "--dbfilename=",
+        "--version_check=false",
+        f"--flagfile={flags_file}",
+    ]
+
+
+def is_distroless(image: str) -> bool:
+    """Whether it is Dragonfly's image without a shell (from v1.38, by its tag)."""
+    _, _, name = image.partition("@")[0].rpartition("/")
+    return "distroless" in name.partition(":")[2]
+
+
+def _store_health(image: str) -> dict[str, Any]:
     # The image's own check looks only at nc's exit status, so that an answer such as NOAUTH
     # or LOADING counts as healthy. The password goes by the environment of that one command.
     ask = (
         f"REDISCLI_AUTH=$$(sed -n 's/^--requirepass=//p' {STORE_FLAGS}) "
         f"redis-cli -p {STORE_PORT} ping | grep -qx PONG"
     )
+    test = ["CMD-SHELL", ask]
+    if is_distroless(image):  # it has this program and no shell
+        test = ["CMD", "/usr/local/bin/httpcheck", f"http://localhost:{STORE_PORT}/healthz"]
     return {
-        "test": ["CMD-SHELL", ask],
+        "test": test,
         "interval": "2s",
         "timeout": "5s",
         "retries": 15,
@@ -90,15 +106,7 @@ def _trainer(plan: StackPlan) -> dict[str, Any]:
     run = f"{RUNS}/{plan.train.run}"
     service: dict[str, Any] = {
         "image": TRAINER_IMAGE,
-        "command": [
-            "train",
-            *train_flags(plan.train),
-            "--resume",
-            f"--runs={RUNS}",
-            "--progress=json",
-            f"--store=redis://store:{STORE_PORT}",
-            f"--store-flags={STORE_FLAGS}",
-        ],
+        "command": trainer_command(plan, f"redis://store:{STORE_PORT}", STORE_FLAGS),
         **_hardened(plan.trainer.container_memory_bytes),
         "tmpfs": [_SCRATCH.format("/tmp")],
         "environment": {"HOME": "/tmp"},
@@ -114,11 +122,24 @@ def _trainer(plan: StackPlan) -> dict[str, Any]:
             "start_period": "120s",
         },
         "restart": "on-failure:3",
-        "stop_grace_period": TRAINER_STOP_GRACE,
+        "stop_grace_period": f"{TRAINER_STOP_SECONDS}s",
     }
     if plan.trainer.device == "cuda":
         service["deploy"] = _gpu_reservation(plan.trainer.gpus)
     return service
+
+
+def trainer_command(plan: StackPlan, store_url: str, flags_file: str) -> list[str]:
+    """Return the words after `qca` that train in a container."""
+    return [
+        "train",
+        *train_flags(plan.train),
+        "--resume",
+        f"--runs={RUNS}",
+        "--progress=json",
+        f"--store={store_url}",
+        f"--store-flags={flags_file}",
+    ]
 
 
 def train_flags(train: TrainConfig) -> list[str]:

@@ -21,6 +21,8 @@ from qca.units import format_size
 _FILES = ("Dockerfile.cuda", "pyproject.toml", "README.md", "LICENSE")
 _PACKAGES = ("qca", "infra")
 _REPOSITORY = "qca-trainer"
+# Whose image it is: a project's next one takes its place.
+PROJECT_LABEL = "qca.project"
 
 # A registry that is asked for sizes before a download of gigabytes may take this long.
 _MANIFEST_SECONDS = 15.0
@@ -78,7 +80,8 @@ def ensure_trainer_image(
         if not is_here(name):
             _announce_download(plan.trainer.base_image, say)
             say(f"Building the trainer image {name} on {plan.trainer.base_image}.")
-            _build(context, name, arguments, tick)
+            _build(context, name, arguments, plan.project, tick)
+            remove_older(name, plan.project)
     return name
 
 
@@ -97,6 +100,22 @@ def ensure_pulled(image: str, *, say: Callable[[str], None], tick: Callable[[str
         tick=tick,
         hint="Check the name and the network; stack.store_image in qca.toml takes another image.",
     )
+
+
+def pinned(image: str) -> str:
+    """Return `image` with the digest under which its registry has it, where the engine knows that.
+
+    An engine knows the digest of what it pulled or pushed, and none of what was built or
+    loaded here; then the name stays as it is.
+    """
+    if "@" in image:
+        return image
+    text = _docker("image", "inspect", "--format", "{{json .RepoDigests}}", image)
+    last = image.rpartition("/")[2]
+    repository = image.removesuffix(f":{last.partition(':')[2]}") if ":" in last else image
+    digests = [one.partition("@") for one in json.loads(text or "null") or ()]
+    known = [digest for name, _, digest in digests if name == repository]
+    return f"{image}@{known[0]}" if known else image
 
 
 def is_here(image: str) -> bool:
@@ -122,17 +141,33 @@ def _prepare(context: Path, ca_bundle: Path | None) -> None:
 
 
 def _build(
-    context: Path, name: str, arguments: dict[str, str], tick: Callable[[str], None]
+    context: Path,
+    name: str,
+    arguments: dict[str, str],
+    project: str,
+    tick: Callable[[str], None],
 ) -> None:
     # `docker build` takes BuildKit where the client has it and the classic builder where
     # not; `docker buildx build` and `docker compose build` need a plugin.
     flags = [f"--build-arg={key}={value}" for key, value in arguments.items()]
+    flags.append(f"--label={PROJECT_LABEL}={project}")
     file = str(context / "Dockerfile.cuda")
     run_streaming(
         ["docker", "build", "-f", file, "-t", name, *flags, str(context)],
         tick=tick,
         hint="Behind a proxy that re-signs certificates, set stack.ca_bundle in qca.toml.",
     )
+
+
+def remove_older(name: str, project: str) -> None:
+    """Remove the images that this project was built as before; each change makes a new one.
+
+    Without force: an image that a container still has is left where it is.
+    """
+    mine = ("--filter", f"label={PROJECT_LABEL}={project}", "--filter", f"reference={_REPOSITORY}")
+    listed = _docker("image", "ls", "--format", "{{.Repository}}:{{.Tag}}", *mine)
+    for older in set((listed or "").split()) - {name}:
+        _docker("image", "rm", older)
 
 
 def _download_size(image: str) -> int | None:

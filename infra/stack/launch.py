@@ -1,11 +1,10 @@
 """Run the stack through `docker compose`: start it, wait until it is healthy, take it down."""
 
 import contextlib
-import os
-import secrets
 import shlex
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from python_on_whales import DockerClient
@@ -21,40 +20,58 @@ from infra.stack.containers import (
     said,
 )
 from infra.stack.document import RUNS
-from infra.stack.image import ensure_pulled, ensure_trainer_image
+from infra.stack.image import ensure_pulled, ensure_trainer_image, pinned
 from infra.stack.plan import StackPlan
 from infra.stack.render import render_compose
+from infra.stack.secret import check_secret, container_user, ensure_secret
 from infra.stack.state import StateDir
-from qca.errors import InputError, LaunchError
+from qca.errors import LaunchError
 from qca.files import write_atomically
-
-# Dragonfly's own user in its image; root must not run the containers itself.
-DRAGONFLY_UID = 999
 
 # Importing torch from a cold disk takes a minute on a laptop; a first step of the real
 # configuration on two cores takes seconds more.
 _HEALTHY_SECONDS = 300.0
 
 
-def start(
+@dataclass(frozen=True)
+class Images:
+    """What the containers are started from."""
+
+    store: str
+    trainer: str
+
+
+def prepare(
     plan: StackPlan,
     state: StateDir,
     *,
     ca_bundle: Path | None,
     say: Callable[[str], None],
     tick: Callable[[str], None],
-) -> None:
-    """Write the stack's files, get its images and start it; return when it is healthy.
+) -> Images:
+    """Refuse what cannot be started and get the images; a stack that runs goes on untouched.
 
     Raises:
-        InputError: the state folder holds a password file that others can read.
-        LaunchError: the stack did not come up; the message says which part and what it said.
+        InputError: the state folder holds a password file that is of no use, or that others read.
+        LaunchError: the project is another folder's, or an image cannot be had.
 
     """
     refuse_foreign_project(plan.project, state)
+    check_secret(state.store_flags)
     ensure_pulled(plan.dragonfly.image, say=say, tick=tick)
-    image = ensure_trainer_image(plan, ca_bundle, say=say, tick=tick)
-    write_files(plan, state, trainer_image=image)
+    trainer = ensure_trainer_image(plan, ca_bundle, say=say, tick=tick)
+    refuse_foreign_project(plan.project, state)  # a build takes minutes
+    return Images(store=pinned(plan.dragonfly.image), trainer=trainer)
+
+
+def start(plan: StackPlan, state: StateDir, images: Images, *, say: Callable[[str], None]) -> None:
+    """Write the stack's files and start it; return when it is healthy.
+
+    Raises:
+        LaunchError: the stack did not come up; the message says which part and what it said.
+
+    """
+    write_files(plan, state, images)
     say(f"Starting store and trainer as project {plan.project}.")
     stack = client(state, plan.project)
     try:
@@ -64,14 +81,17 @@ def start(
     _wait_until_healthy(stack, plan.project)
 
 
-def write_files(plan: StackPlan, state: StateDir, *, trainer_image: str) -> None:
+def write_files(plan: StackPlan, state: StateDir, images: Images) -> None:
     """Write the Compose file and what it needs, so that `docker compose` alone can run it."""
-    uid, gid = _container_user()
-    _ensure_store_flags(state.store_flags, uid, gid)
-    write_atomically(state.compose_file, render_compose(plan))
+    uid, gid = container_user()
+    ensure_secret(state.store_flags)
+    pinned_plan = plan.model_copy(
+        update={"dragonfly": plan.dragonfly.model_copy(update={"image": images.store})}
+    )
+    write_atomically(state.compose_file, render_compose(pinned_plan))
     variables = {
         "COMPOSE_PROJECT_NAME": plan.project,
-        "QCA_TRAINER_IMAGE": trainer_image,
+        "QCA_TRAINER_IMAGE": images.trainer,
         "QCA_STORE_FLAGS": str(state.store_flags.resolve()),
         "QCA_UID": str(uid),
         "QCA_GID": str(gid),
@@ -116,27 +136,6 @@ def refuse_foreign_project(project: str, state: StateDir) -> None:
                 f"the project name {project!r} is taken by the stack of {other}",
                 hint="Give this one another name: --project NAME, or [stack] project in qca.toml.",
             )
-
-
-def _container_user() -> tuple[int, int]:
-    """Return as whom the containers run: the person, or Dragonfly's user for root."""
-    if os.getuid() == 0:
-        return DRAGONFLY_UID, DRAGONFLY_UID
-    return os.getuid(), os.getgid()
-
-
-def _ensure_store_flags(path: Path, uid: int, gid: int) -> None:
-    # Compose mounts a file secret with the host's owner and mode (compose issue 9648), so
-    # the file must belong to the user in the containers.
-    if not path.exists():
-        write_atomically(path, f"--requirepass={secrets.token_hex(32)}\n", mode=0o400)
-        if os.getuid() == 0:
-            os.chown(path, uid, gid)
-    elif path.stat().st_mode & 0o077:
-        raise InputError(
-            f"{path}: others can read the store's password",
-            hint=f"chmod 600 {path}, or remove it: a new one is made.",
-        )
 
 
 def _wait_until_healthy(stack: DockerClient, project: str) -> None:

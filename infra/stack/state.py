@@ -59,7 +59,21 @@ class StateDir:
         return self.root / "lock"
 
     def remove(self) -> None:
-        """Remove what `qca up` wrote, and the folder if nothing else is in it."""
+        """Remove what `qca up` wrote, and the folder if nothing else is in it.
+
+        Raises:
+            LaunchError: it belongs to somebody else.
+
+        """
+        try:
+            self._remove()
+        except PermissionError as error:
+            raise LaunchError(
+                f"{error.filename}: {error.strerror}",
+                hint="Whoever started it there has to take it down.",
+            ) from None
+
+    def _remove(self) -> None:
         remove_unfinished(self.root)
         for log in self.log_dir.glob("*.log"):
             log.unlink()
@@ -176,7 +190,7 @@ def holder(state: StateDir) -> int | None:
                 fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
                 return int(lock.read().strip() or 0) or None
-    except (FileNotFoundError, ValueError):
+    except (OSError, ValueError):
         pass
     return None
 
@@ -191,8 +205,14 @@ def stop_holder(state: StateDir) -> bool:
     pid = holder(state)
     if pid is None:
         return False
-    with contextlib.suppress(ProcessLookupError):
+    try:
         os.kill(pid, signal.SIGTERM)
+    except ProcessLookupError:
+        pass
+    except PermissionError:
+        raise LaunchError(
+            f"`qca up` (process {pid}) is another user's", hint="Only they can stop it."
+        ) from None
     deadline = time.monotonic() + _STOP_SECONDS
     while holder(state) is not None:
         if time.monotonic() > deadline:

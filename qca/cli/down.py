@@ -19,6 +19,10 @@ def down(volumes: bool) -> None:
         from infra.stack.launch import stop
 
         stop(launch.project, state, volumes=volumes)
-        kept = "" if volumes else f" The volume {launch.project}_runs is kept."
+        kept = (
+            " The images are kept."
+            if volumes
+            else (f" The volume {launch.project}_runs is kept, and so are the images.")
+        )
         click.echo(f"Removed the stack {launch.project}.{kept}", err=True)
     state.remove()

@@ -1,15 +1,16 @@
 """`qca render`: the file that runs the plan."""
 
 import difflib
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import click
 
+from infra.stack.plan import StackPlan
 from infra.stack.plan import plan as make_plan
-from infra.stack.render import render_compose
 from qca.cli.hosts import host_facts
-from qca.cli.options import config_options, facts_option, read_config
+from qca.cli.options import Command, config_options, facts_option, read_config
 from qca.config import Config
 from qca.errors import InputError, QcaError
 from qca.files import write_atomically
@@ -20,11 +21,24 @@ def render() -> None:
     """Write the file that runs the plan."""
 
 
+def _file_options(command: Command) -> Command:
+    """Add what both kinds of file have: whose plan, which file, write or compare."""
+    for option in (
+        click.option(
+            "--check", is_flag=True, help="Only compare with OUTPUT; exit 1 if it differs."
+        ),
+        click.option(
+            "-o", "--output", type=click.Path(path_type=Path), help="Write here, not to stdout."
+        ),
+        facts_option,
+        config_options("stack", "train"),
+    ):
+        command = option(command)
+    return command
+
+
 @render.command()
-@config_options("stack", "train")
-@facts_option
-@click.option("-o", "--output", type=click.Path(path_type=Path), help="Write here, not to stdout.")
-@click.option("--check", is_flag=True, help="Only compare with OUTPUT; exit 1 if it differs.")
+@_file_options
 def compose(
     config_file: Path | None,
     facts_file: Path | None,
@@ -33,10 +47,59 @@ def compose(
     **flags: Any,
 ) -> None:
     """Write the Compose file of the plan, with the reason for each derived number."""
+    from infra.stack.render import render_compose
+
+    _refuse_check_of_nothing(output, check)
+    _put(render_compose(_plan(config_file, facts_file, flags)), output, check=check)
+
+
+@render.command()
+@click.option(
+    "--nodes",
+    type=click.IntRange(min=1, max=999),
+    default=1,
+    show_default=True,
+    help="Machines that train one model together, each with a pod.",
+)
+@click.option(
+    "--trainer-image",
+    default=f"qca-trainer:{version('qca')}",
+    show_default=True,
+    help="Where the nodes pull the trainer image from, e.g. REGISTRY/qca-trainer:1.",
+)
+@_file_options
+def kubernetes(
+    config_file: Path | None,
+    facts_file: Path | None,
+    output: Path | None,
+    check: bool,
+    nodes: int,
+    trainer_image: str,
+    **flags: Any,
+) -> None:
+    """Write the Kubernetes objects of the plan, each number with its reason.
+
+    The plan is for the machine that is examined: give --facts a file that `qca doctor
+    --record` wrote on a node. Kubernetes itself is not asked for anything. The head of the
+    file says how to apply it.
+    """
+    from infra.stack.render_kubernetes import render_kubernetes
+
+    _refuse_check_of_nothing(output, check)
+    plan = _plan(config_file, facts_file, flags)
+    _put(render_kubernetes(plan, nodes=nodes, trainer_image=trainer_image), output, check=check)
+
+
+def _refuse_check_of_nothing(output: Path | None, check: bool) -> None:
     if check and output is None:
         raise click.UsageError("--check needs -o FILE, the file to compare with")
-    config = _for_containers(read_config(config_file, flags))
-    text = render_compose(make_plan(host_facts(facts_file), config))
+
+
+def _plan(config_file: Path | None, facts_file: Path | None, flags: dict[str, Any]) -> StackPlan:
+    return make_plan(host_facts(facts_file), _for_containers(read_config(config_file, flags)))
+
+
+def _put(text: str, output: Path | None, *, check: bool) -> None:
     if output is None:
         click.echo(text, nl=False)
     elif check:
@@ -47,7 +110,7 @@ def compose(
 
 
 def _for_containers(config: Config) -> Config:
-    """Return the configuration for a file that is Compose's, whatever would run on this host."""
+    """Return the configuration for containers, whatever would run on this host."""
     return config.model_copy(
         update={"stack": config.stack.model_copy(update={"runtime": "compose"})}
     )

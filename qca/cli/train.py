@@ -137,7 +137,7 @@ def train(
             if isinstance(event, Started | EpisodeRecord | Finished):
                 send()
 
-        run(
+        finish = run(
             chosen,
             folder,
             resume=resume,
@@ -148,6 +148,12 @@ def train(
         )
     if interrupted.is_set():
         raise KeyboardInterrupt
+    if finish == "stopped" and not stop.is_set():
+        # 0 would tell torchrun, and a cluster, that this training is finished.
+        raise LaunchError(
+            "another process of this training was told to stop; a checkpoint is written",
+            hint="Started again with --resume, all of them go on from there.",
+        )
 
 
 def _launch(

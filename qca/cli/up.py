@@ -3,14 +3,22 @@
 from collections.abc import Iterable
 from contextlib import closing
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from infra.host.facts import HostFacts
+from infra.stack.claim import claimed
 from infra.stack.plan import StackPlan
 from infra.stack.plan import plan as make_plan
-from infra.stack.state import STATE_DIR, Launch, StateDir, held, read_launch, write_launch
+from infra.stack.state import (
+    STATE_DIR,
+    Launch,
+    StateDir,
+    held,
+    read_launch,
+    write_launch,
+)
 from qca.cli.hosts import host_facts
 from qca.cli.options import config_options, read_config
 from qca.cli.progress import ProgressView
@@ -19,6 +27,9 @@ from qca.cli.train import RUNS
 from qca.config import Config
 from qca.errors import LaunchError
 from qca.train.metrics import parse_event
+
+if TYPE_CHECKING:
+    from infra.stack.launch import Images
 
 
 @click.command()
@@ -40,7 +51,6 @@ def up(config_file: Path | None, **flags: Any) -> None:
             _refuse_if_blocked(facts, config)
             _refuse_beside_another(decided, state)
             _announce(decided, view)
-            write_launch(state, _launch(decided))
             if decided.runtime == "compose":
                 _run_compose(decided, config, state, view)
             else:
@@ -105,6 +115,7 @@ def _launch(decided: StackPlan) -> Launch:
 def _run_local(decided: StackPlan, state: StateDir, view: ProgressView) -> None:
     from infra.stack.local import embedded_store, run_trainer
 
+    write_launch(state, _launch(decided))
     with (
         embedded_store(state) as store_url,
         closing(run_trainer(decided, state, runs=RUNS, store_url=store_url)) as lines,
@@ -119,10 +130,30 @@ def _run_local(decided: StackPlan, state: StateDir, view: ProgressView) -> None:
 
 def _run_compose(decided: StackPlan, config: Config, state: StateDir, view: ProgressView) -> None:
     from infra.stack import launch
+
+    with claimed(decided.project):
+        # Until this is done, an earlier stack of this folder goes on as it was.
+        images = launch.prepare(
+            decided, state, ca_bundle=config.stack.ca_bundle, say=view.say, tick=view.tick
+        )
+        write_launch(state, _launch(decided))
+        _start_and_follow(decided, images, state, view)
+    copy = launch.copy_command(decided, state)
+    view.say(
+        f"The run is in the volume {decided.project}_runs; to copy it here: {copy}\n"
+        "The store still runs; `qca down` removes the stack and keeps the volume."
+    )
+
+
+def _start_and_follow(
+    decided: StackPlan, images: "Images", state: StateDir, view: ProgressView
+) -> None:
+    """Run the stack to the training's end; take it down if that does not come."""
+    from infra.stack import launch
     from infra.stack.containers import client, trainer_lines
 
     try:
-        launch.start(decided, state, ca_bundle=config.stack.ca_bundle, say=view.say, tick=view.tick)
+        launch.start(decided, state, images, say=view.say)
         with closing(trainer_lines(client(state, decided.project))) as lines:
             _show(lines, view)
     except BaseException:
@@ -132,11 +163,6 @@ def _run_compose(decided: StackPlan, config: Config, state: StateDir, view: Prog
             launch.stop(decided.project, state, volumes=False)
         state.remove()
         raise
-    copy = launch.copy_command(decided, state)
-    view.say(
-        f"The run is in the volume {decided.project}_runs; to copy it here: {copy}\n"
-        "The store still runs; `qca down` removes the stack and keeps the volume."
-    )
 
 
 def _show(lines: Iterable[str], view: ProgressView) -> None:

@@ -60,7 +60,7 @@ def test_the_list_has_the_commands_in_the_order_of_their_use(qca):
     assert [name for name in listed if name in COMMANDS] == COMMANDS
 
 
-@pytest.mark.parametrize("command", [*COMMANDS, "render compose"])
+@pytest.mark.parametrize("command", [*COMMANDS, "render compose", "render kubernetes"])
 def test_every_command_has_a_help_with_a_sentence(qca, command):
     text = qca(*command.split(), "--help").stdout
     assert text.startswith(f"Usage: qca {command} ")
@@ -89,10 +89,11 @@ def test_help_loads_nothing_heavy():
         ("explain", "QCA301"),
         ("plan",),
         ("render", "compose"),
+        ("render", "kubernetes"),
         ("estimate", "--device", "cpu"),
         ("status",),
     ],
-    ids=lambda words: words[0],
+    ids=lambda words: " ".join(words),
 )
 def test_a_base_install_is_enough(words, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -4,12 +4,14 @@ import itertools
 import json
 import os
 import subprocess
+import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from infra.stack.image import image_name, make_context
 from tests.cli.program import ENDLESS, Program, Running, write_config
 from tests.testbed.fixtures import Engine
 
@@ -91,6 +93,20 @@ def new_stack(
         yield Stack(engine, folder, project, program, engine.inventory())
     finally:
         remove_project(engine, project)
+
+
+def trainer_image(engine: Engine, settings: Mapping[str, str]) -> str:
+    """The image that `qca up` would build, under its name; built only if it is not there."""
+    arguments = {"BASE_IMAGE": settings["QCA_STACK_BASE_IMAGE"]}
+    bundle = settings.get("QCA_STACK_CA_BUNDLE")
+    with tempfile.TemporaryDirectory() as folder:
+        make_context(Path(folder), Path(bundle) if bundle else None)
+        name = image_name(Path(folder), arguments)
+        if engine.run("image", "inspect", name, check=False).returncode != 0:
+            given = [f"--build-arg={key}={value}" for key, value in arguments.items()]
+            file = f"{folder}/Dockerfile.cuda"
+            engine.run("build", "-q", "-f", file, "-t", name, *given, folder, timeout=280)
+    return name
 
 
 def remove_project(engine: Engine, project: str) -> None:

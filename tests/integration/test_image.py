@@ -1,12 +1,12 @@
 """The trainer image, built from Dockerfile.cuda as `qca up` builds it."""
 
 import json
-import tempfile
-from pathlib import Path
+import os
 
 import pytest
 
-from infra.stack.image import image_name, make_context
+from infra.stack.image import PROJECT_LABEL, image_name, make_context, remove_older
+from tests.integration.stack import trainer_image
 from tests.testbed.fixtures import Engine
 
 BUNDLE = "ca-bundle.crt"
@@ -14,21 +14,7 @@ BUNDLE = "ca-bundle.crt"
 
 @pytest.fixture(scope="module")
 def image(engine: Engine, settings: dict[str, str]) -> str:
-    """The name that `qca up` gives it; built only if no other test has."""
-    arguments = {"BASE_IMAGE": settings["QCA_STACK_BASE_IMAGE"]}
-    bundle = settings.get("QCA_STACK_CA_BUNDLE")
-    with tempfile.TemporaryDirectory() as folder:
-        make_context(Path(folder), Path(bundle) if bundle else None)
-        name = image_name(Path(folder), arguments)
-        if engine.run("image", "inspect", name, check=False).returncode != 0:
-            build(engine, folder, name, arguments)
-    return name
-
-
-def build(engine: Engine, folder: str, name: str, arguments: dict[str, str]) -> None:
-    given = [f"--build-arg={key}={value}" for key, value in arguments.items()]
-    file = f"{folder}/Dockerfile.cuda"
-    engine.run("build", "-q", "-f", file, "-t", name, *given, folder, timeout=280)
+    return trainer_image(engine, settings)
 
 
 def inside(engine: Engine, image: str, *command: str, entrypoint: str = "sh") -> str:
@@ -95,3 +81,21 @@ def test_the_source_alone_changes_the_name(tmp_path):
     assert image_name(tmp_path, {"BASE_IMAGE": "alpine"}) != name
     (tmp_path / "qca" / "units.py").write_text("")
     assert image_name(tmp_path, arguments) != name
+
+
+def test_a_projects_next_image_takes_the_place_of_its_last(engine, engine_environment, tmp_path):
+    """Of its own alone, and not while a container has it."""
+    names = {}
+    for name, project in [("old", "a"), ("used", "a"), ("new", "a"), ("others", "b")]:
+        names[name] = f"qca-trainer:test-{os.getpid()}-{name}"
+        (tmp_path / "Dockerfile").write_text(f"FROM {engine.images.tiny}\nLABEL which={name}\n")
+        label = f"{PROJECT_LABEL}=test-{os.getpid()}-{project}"
+        engine.run("build", "-q", "-t", names[name], f"--label={label}", str(tmp_path))
+    container = engine.run("create", names["used"], "true").stdout.strip()
+    try:
+        remove_older(names["new"], f"test-{os.getpid()}-a")
+        left = engine.run("image", "ls", "--format", "{{.Repository}}:{{.Tag}}").stdout.split()
+        assert set(left) & set(names.values()) == {names[one] for one in ("used", "new", "others")}
+    finally:
+        engine.run("rm", container)
+        engine.run("image", "rm", *(names[one] for one in ("used", "new", "others")))

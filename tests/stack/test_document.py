@@ -73,3 +73,20 @@ def test_only_a_cuda_trainer_reserves_a_gpu():
     assert deploy["resources"]["reservations"]["devices"] == [
         {"driver": "nvidia", "count": 1, "capabilities": ["gpu"]}
     ]
+
+
+@pytest.mark.parametrize(
+    ("image", "first_word", "check"),
+    [
+        ("docker.dragonflydb.io/dragonflydb/dragonfly:v1.40.0", "dragonfly", "CMD-SHELL"),
+        ("ghcr.io/dragonflydb/dragonfly:v1.40.0-distroless", "--logtostderr", "CMD"),
+        ("ghcr.io/dragonflydb/dragonfly:v1.40.0-distroless@sha256:abc", "--logtostderr", "CMD"),
+        ("distroless.example.com:5000/dragonfly:v1.40.0", "dragonfly", "CMD-SHELL"),
+        ("distroless/dragonfly", "dragonfly", "CMD-SHELL"),
+    ],
+)
+def test_an_image_without_a_shell_is_started_and_asked_without_one(image, first_word, check):
+    decided = plan(host(), Config(stack=StackConfig(store_image=image)))
+    store = document(decided)["services"]["store"]
+    assert store["command"][0] == first_word
+    assert store["healthcheck"]["test"][0] == check

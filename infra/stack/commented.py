@@ -1,0 +1,65 @@
+"""YAML for people: what a program wrote, with a reason above the lines that have one."""
+
+import io
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+
+_WIDTH = 92
+
+Path = tuple[str | int, ...]
+"""Where a value stands in a document: keys and indices from the top."""
+
+
+def commented_yaml(content: Mapping[str, Any], comments: Mapping[Path, str]) -> str:
+    """Return `content` as YAML, each comment above the key or item at its path."""
+    yaml = YAML()
+    yaml.width = 4096  # a folded string is the same string, but nobody can search for it
+    yaml.indent(mapping=2, sequence=4, offset=2)
+    out = io.StringIO()
+    yaml.dump(_commented(content, comments, ()), out)
+    return out.getvalue()
+
+
+def head_comment(text: str) -> str:
+    """Return `text` as the comment at the head of a file."""
+    return "".join(f"# {line}".rstrip() + "\n" for line in text.splitlines())
+
+
+def item(path: Path, items: Sequence[str], prefix: str) -> Path:
+    """Return the path of the first of `items`, the list at `path`, that begins with `prefix`."""
+    return (*path, next(i for i, one in enumerate(items) if one.startswith(prefix)))
+
+
+def _commented(node: Any, comments: Mapping[Path, str], path: Path) -> Any:
+    if isinstance(node, dict):
+        mapping = CommentedMap()
+        for key, value in node.items():
+            mapping[key] = _commented(value, comments, (*path, key))
+        for key in node:
+            _comment_before(mapping, key, comments.get((*path, key)), path)
+        return mapping
+    if isinstance(node, list):
+        sequence = CommentedSeq([_commented(v, comments, (*path, i)) for i, v in enumerate(node)])
+        for index in range(len(node)):
+            _comment_before(sequence, index, comments.get((*path, index)), path)
+        return sequence
+    return node
+
+
+def _comment_before(
+    node: CommentedMap | CommentedSeq, key: str | int, comment: str | None, path: Path
+) -> None:
+    if comment is None:
+        return
+    indent = 2 * len(path)
+    text = "\n".join(_wrap(comment[0].upper() + comment[1:], _WIDTH - indent))
+    node.yaml_set_comment_before_after_key(key, before=text, indent=indent)
+
+
+def _wrap(text: str, width: int) -> list[str]:
+    """Return the lines of a text; a name such as `low-memory` stays whole."""
+    return textwrap.wrap(text, width, break_on_hyphens=False, break_long_words=False)

@@ -1,0 +1,170 @@
+"""The objects of a plan on a Kubernetes cluster: a pure function from StackPlan to dicts.
+
+::
+
+    StatefulSet, Service   store     Dragonfly, for the trainer alone
+    Job, Service           trainer   one pod a node, joined by torchrun
+    PersistentVolumeClaim  runs      checkpoints and metrics; outlives the Job
+    NetworkPolicy          store, trainer
+
+Standard objects only, for the releases that Kubernetes supports (1.35 to 1.37). The store's
+password is in a Secret that the file names and does not hold: a file is applied, copied and
+committed, and a password would go with it.
+"""
+
+import re
+from typing import Any
+
+from infra.stack.document import STORE_PORT
+from infra.stack.kubernetes_pods import Names, store_pod, trainer_pod
+from infra.stack.plan import StackPlan
+from qca.errors import InputError
+from qca.memory.budget import parameter_count
+from qca.units import GIB
+
+Object = dict[str, Any]
+
+# As often is a container started again under Compose (`restart: on-failure:3`).
+RESTARTS = 3
+# Kubernetes' own default, backoffLimit: a node that is drained takes the others' pods with it,
+# and those count.
+RESTARTS_TOGETHER = 6
+
+# A pod's host name, PROJECT-trainer-999, is one label of a DNS name: 63 characters (RFC 1035).
+_LONGEST_PROJECT = 63 - len("-trainer-999")
+
+_DNS_PORT = 53
+
+
+def kubernetes_objects(plan: StackPlan, *, nodes: int, trainer_image: str) -> list[Object]:
+    """Return the objects that run `plan` on `nodes` nodes, in the order to create them.
+
+    Raises:
+        InputError: the project's name cannot be the name of such objects.
+
+    """
+    names = Names(_checked(plan.project))
+    return [
+        _runs(plan, names, nodes),
+        _service(names, "store", {"port": STORE_PORT, "targetPort": "redis", "name": "redis"}),
+        _store(plan, names),
+        _store_policy(names),
+        _service(names, "trainer"),
+        _trainer_policy(names),
+        _trainer(plan, names, nodes, trainer_image),
+    ]
+
+
+def runs_bytes(plan: StackPlan) -> int:
+    """Return what the run folder can grow to, in whole GiB.
+
+    The newest checkpoints, the best one and one that is being written, each with weights and
+    two moments in float32; 1 GiB for metrics, events and pictures.
+    """
+    train = plan.train
+    checkpoint = 3 * 4 * parameter_count(train.d_state, train.hidden_channels)
+    needed = (train.keep_checkpoints + 2) * checkpoint + GIB
+    return -(-needed // GIB) * GIB
+
+
+def _checked(project: str) -> str:
+    # The name of a Service, before its suffix: a label of RFC 1035.
+    if re.fullmatch(r"[a-z][a-z0-9-]*", project) and len(project) <= _LONGEST_PROJECT:
+        return project
+    raise InputError(
+        f"stack.project: {project!r} cannot name objects in Kubernetes",
+        hint=f"Letters, digits and -, a letter first, at most {_LONGEST_PROJECT}: --project NAME.",
+    )
+
+
+def _object(api: str, kind: str, name: str, labels: Object, spec: Object) -> Object:
+    metadata = {"name": name, "labels": labels}
+    return {"apiVersion": api, "kind": kind, "metadata": metadata, "spec": spec}
+
+
+def _runs(plan: StackPlan, names: Names, nodes: int) -> Object:
+    spec = {
+        "accessModes": ["ReadWriteOnce" if nodes == 1 else "ReadWriteMany"],
+        "resources": {"requests": {"storage": f"{runs_bytes(plan) // GIB}Gi"}},
+    }
+    return _object("v1", "PersistentVolumeClaim", names.runs, names.labels("trainer"), spec)
+
+
+def _service(names: Names, component: str, port: Object | None = None) -> Object:
+    spec: Object = {"clusterIP": "None", "selector": names.labels(component)}
+    if port is not None:
+        spec["ports"] = [port]
+    else:
+        spec["publishNotReadyAddresses"] = True
+    return _object("v1", "Service", names.of(component), names.labels(component), spec)
+
+
+def _store(plan: StackPlan, names: Names) -> Object:
+    labels = names.labels("store")
+    spec = {
+        "serviceName": names.store,
+        "replicas": 1,
+        "selector": {"matchLabels": labels},
+        "template": {"metadata": {"labels": labels}, "spec": store_pod(plan, names)},
+    }
+    return _object("apps/v1", "StatefulSet", names.store, labels, spec)
+
+
+def _trainer(plan: StackPlan, names: Names, nodes: int, image: str) -> Object:
+    labels = names.labels("trainer")
+    spec = {
+        "completionMode": "Indexed",
+        "completions": nodes,
+        "parallelism": nodes,
+        "backoffLimitPerIndex": RESTARTS if nodes == 1 else RESTARTS_TOGETHER,
+        "maxFailedIndexes": 0,
+        "podFailurePolicy": {
+            "rules": [
+                {
+                    "action": "Ignore",
+                    "onPodConditions": [{"type": "DisruptionTarget", "status": "True"}],
+                }
+            ]
+        },
+        "podReplacementPolicy": "Failed",
+        "template": {
+            "metadata": {"labels": labels},
+            "spec": trainer_pod(plan, names, nodes, image),
+        },
+    }
+    return _object("batch/v1", "Job", names.trainer, labels, spec)
+
+
+def _store_policy(names: Names) -> Object:
+    labels = names.labels("store")
+    spec = {
+        "podSelector": {"matchLabels": labels},
+        "policyTypes": ["Ingress", "Egress"],
+        "ingress": [
+            {
+                "from": [{"podSelector": {"matchLabels": names.labels("trainer")}}],
+                "ports": [{"protocol": "TCP", "port": STORE_PORT}],
+            }
+        ],
+        "egress": [],
+    }
+    return _object("networking.k8s.io/v1", "NetworkPolicy", names.store, labels, spec)
+
+
+def _trainer_policy(names: Names) -> Object:
+    labels = names.labels("trainer")
+    trainers = [{"podSelector": {"matchLabels": labels}}]
+    spec = {
+        "podSelector": {"matchLabels": labels},
+        "policyTypes": ["Ingress", "Egress"],
+        "ingress": [{"from": trainers}],
+        "egress": [
+            {"to": trainers},
+            {
+                "to": [{"podSelector": {"matchLabels": names.labels("store")}}],
+                "ports": [{"protocol": "TCP", "port": STORE_PORT}],
+            },
+            {"ports": [{"protocol": kind, "port": _DNS_PORT} for kind in ("UDP", "TCP")]},
+        ],
+    }
+    return _object("networking.k8s.io/v1", "NetworkPolicy", names.trainer, labels, spec)

@@ -1,0 +1,214 @@
+"""The pods of store and trainer, as the Pod Security Standard "restricted" wants them."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from infra.stack.document import (
+    RUNS,
+    STORE_PORT,
+    STORE_STOP_SECONDS,
+    TRAINER_STOP_SECONDS,
+    store_command,
+    trainer_command,
+)
+from infra.stack.plan import StackPlan
+from qca.units import MIB
+
+# The user of Dockerfile.cuda. Dragonfly's image runs as any; neither needs to be of its own.
+USER = 10001
+
+SECRET_FOLDER = "/run/secrets/qca"
+SECRET_KEY = "store.flags"
+_FLAGS_FILE = f"{SECRET_FOLDER}/{SECRET_KEY}"
+
+# torch.distributed.elastic.rendezvous.c10d_rendezvous_backend: DEFAULT_PORT.
+RENDEZVOUS_PORT = 29400
+
+# Nodes that a cluster adds for the Job have to start and pull an image of gigabytes.
+JOIN_SECONDS = 1800
+
+# Importing torch from a cold disk, and a first step; what `qca up` waits.
+_START_SECONDS = 300
+_PROBE_EVERY = 15
+# Beyond the minute after which `qca.train.health` calls a training dead.
+_DEAD_SECONDS = 120
+
+# As Compose's tmpfs: in memory, counted towards the container's limit.
+_SCRATCH = {"medium": "Memory", "sizeLimit": "64Mi"}
+
+Object = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Names:
+    """What the objects of a project are called."""
+
+    project: str
+
+    def of(self, component: str) -> str:
+        """Return the name of a component's objects."""
+        return f"{self.project}-{component}"
+
+    @property
+    def store(self) -> str:
+        """The store's objects, and the Secret with its password."""
+        return self.of("store")
+
+    @property
+    def trainer(self) -> str:
+        """The trainer's objects."""
+        return self.of("trainer")
+
+    @property
+    def runs(self) -> str:
+        """The claim of the volume with the run folders."""
+        return self.of("runs")
+
+    def labels(self, component: str) -> dict[str, str]:
+        """Return the labels of a component's objects, by which they also find each other."""
+        return {
+            "app.kubernetes.io/name": "qca",
+            "app.kubernetes.io/instance": self.project,
+            "app.kubernetes.io/component": component,
+        }
+
+
+def store_pod(plan: StackPlan, names: Names) -> Object:
+    """Return the spec of the store's pod."""
+    dragonfly = plan.dragonfly
+    memory = _mebibytes(dragonfly.container_memory_bytes)
+    answers = {"httpGet": {"path": "/healthz", "port": "redis"}, "timeoutSeconds": 5}
+    container = {
+        "name": "store",
+        "image": dragonfly.image,
+        "args": store_command(plan, _FLAGS_FILE),
+        "ports": [{"name": "redis", "containerPort": STORE_PORT}],
+        "securityContext": _contained(),
+        "resources": {
+            "requests": {"cpu": "100m", "memory": memory},
+            "limits": {"cpu": str(dragonfly.proactor_threads), "memory": memory},
+        },
+        "startupProbe": {**answers, "periodSeconds": 2, "failureThreshold": 30},
+        "livenessProbe": {**answers, "periodSeconds": 10, "failureThreshold": 6},
+        "readinessProbe": {**answers, "periodSeconds": 5},
+        "volumeMounts": [_mount("tmp", "/tmp"), _mount("data", "/data"), _secret_mount()],
+    }
+    volumes = [_scratch("tmp"), _scratch("data"), _secret_volume(names)]
+    return _pod(container, volumes, STORE_STOP_SECONDS)
+
+
+def trainer_pod(plan: StackPlan, names: Names, nodes: int, image: str) -> Object:
+    """Return the spec of a node's trainer pod; it ends with the training and is never restarted."""
+    container = {
+        "name": "trainer",
+        "image": image,
+        "command": [*_torchrun(plan, names, nodes), *_train(plan, names)],
+        "env": [{"name": "HOME", "value": "/tmp"}],
+        "securityContext": _contained(),
+        "resources": _trainer_resources(plan),
+        **_trainer_probes(plan, nodes),
+        "volumeMounts": [_mount("tmp", "/tmp"), _mount("runs", RUNS), _secret_mount()],
+    }
+    claim = {"name": "runs", "persistentVolumeClaim": {"claimName": names.runs}}
+    pod = _pod(container, [_scratch("tmp"), claim, _secret_volume(names)], TRAINER_STOP_SECONDS)
+    pod |= {"restartPolicy": "Never", "subdomain": names.trainer}
+    if plan.trainer.device == "cuda":
+        pod["tolerations"] = [{"key": "nvidia.com/gpu", "operator": "Exists"}]
+    if nodes > 1:
+        pod["topologySpreadConstraints"] = [_one_a_machine(names)]
+    return pod
+
+
+def _torchrun(plan: StackPlan, names: Names, nodes: int) -> list[str]:
+    first_pod = f"{names.trainer}-0.{names.trainer}"
+    return [
+        *("python", "-m", "torch.distributed.run"),
+        f"--nnodes={nodes}",
+        f"--nproc-per-node={max(1, plan.trainer.gpus)}",
+        "--rdzv-backend=c10d",
+        f"--rdzv-endpoint={first_pod}:{RENDEZVOUS_PORT}",
+        f"--rdzv-id={plan.train.run}",
+        *([f"--rdzv-conf=join_timeout={JOIN_SECONDS}"] if nodes > 1 else []),
+        f"--shutdown-timeout={TRAINER_STOP_SECONDS - 5}",
+    ]
+
+
+def _train(plan: StackPlan, names: Names) -> list[str]:
+    store = f"redis://{names.store}:{STORE_PORT}"
+    # After `--` torchrun does not look for options of its own: `--run` could be one.
+    return ["-m", "--", "qca", *trainer_command(plan, store, _FLAGS_FILE)]
+
+
+def _trainer_resources(plan: StackPlan) -> Object:
+    memory = _mebibytes(plan.trainer.container_memory_bytes)
+    limits = {"memory": memory}
+    if plan.trainer.device == "cuda":
+        limits["nvidia.com/gpu"] = str(plan.trainer.gpus)
+    return {"requests": {"cpu": "1", "memory": memory}, "limits": limits}
+
+
+def _trainer_probes(plan: StackPlan, nodes: int) -> Object:
+    look = ["python", "-m", "qca.train.health", f"{RUNS}/{plan.train.run}"]
+    alive = {"exec": {"command": look}, "timeoutSeconds": 10, "periodSeconds": _PROBE_EVERY}
+    wait = JOIN_SECONDS if nodes > 1 else 0
+    return {
+        "startupProbe": {**alive, "failureThreshold": (_START_SECONDS + wait) // _PROBE_EVERY},
+        "livenessProbe": {**alive, "failureThreshold": (_DEAD_SECONDS + wait) // _PROBE_EVERY},
+        "readinessProbe": alive,
+    }
+
+
+def _pod(container: Object, volumes: list[Object], stop_seconds: int) -> Object:
+    return {
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "securityContext": {
+            "runAsNonRoot": True,
+            "runAsUser": USER,
+            "runAsGroup": USER,
+            "fsGroup": USER,
+            "fsGroupChangePolicy": "OnRootMismatch",
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+        "terminationGracePeriodSeconds": stop_seconds,
+        "containers": [container],
+        "volumes": volumes,
+    }
+
+
+def _contained() -> Object:
+    return {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+
+
+def _one_a_machine(names: Names) -> Object:
+    return {
+        "maxSkew": 1,
+        "topologyKey": "kubernetes.io/hostname",
+        "whenUnsatisfiable": "ScheduleAnyway",
+        "labelSelector": {"matchLabels": names.labels("trainer")},
+    }
+
+
+def _scratch(name: str) -> Object:
+    return {"name": name, "emptyDir": dict(_SCRATCH)}
+
+
+def _mount(name: str, path: str) -> Object:
+    return {"name": name, "mountPath": path}
+
+
+def _secret_volume(names: Names) -> Object:
+    return {"name": "flags", "secret": {"secretName": names.store, "defaultMode": 0o440}}
+
+
+def _secret_mount() -> Object:
+    return {"name": "flags", "mountPath": SECRET_FOLDER, "readOnly": True}
+
+
+def _mebibytes(size: int) -> str:
+    """Return a size as Kubernetes writes it, where M is a million and Mi is meant."""
+    return f"{-(-size // MIB)}Mi"

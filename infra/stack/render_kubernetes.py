@@ -1,0 +1,182 @@
+"""Kubernetes objects as YAML for people: how to apply them, and the reason for each number."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from infra.stack.commented import Path, commented_yaml, head_comment
+from infra.stack.comments import store_comments, trainer_comment
+from infra.stack.document import STORE_PORT
+from infra.stack.kubernetes import kubernetes_objects
+from infra.stack.kubernetes_pods import JOIN_SECONDS, SECRET_KEY
+from infra.stack.plan import StackPlan
+from infra.stack.trainer_plan import build_args
+
+_HEADER = """\
+Written by `qca render kubernetes`; change the plan (qca.toml), not this file.
+
+It needs two things on the cluster:
+1. The trainer image, built from the repository, where the nodes can pull it:
+     docker build -f Dockerfile.cuda -t {image} \\
+{build_args}       .
+     {deliver}
+2. A Secret with a generated password for the store; no command line shows it, nor does this file:
+     openssl rand -hex 32 | sed 's/^/--requirepass=/' | \\
+       kubectl create secret generic {project}-store --from-file={key}=/dev/stdin
+Then: kubectl apply -f THIS_FILE
+      kubectl logs -f job/{project}-trainer
+{port}A Job cannot be changed: before another training, `kubectl delete job {project}-trainer`.
+The runs are kept in the volume claim {project}-runs.
+"""
+
+_PORT = """\
+The store, on 127.0.0.1:{port} of your machine while this runs:
+      kubectl port-forward service/{project}-store {port}:{store_port}
+"""
+
+# An image without a registry in its name is the nodes' own.
+_LOAD = """\
+kind load docker-image {image}
+   (that is kind's way to give it to the nodes; minikube and k3s have theirs. For a registry,
+   render with --trainer-image REGISTRY/NAME:TAG and `docker push` that.)"""
+
+_CONTAINER: Path = ("spec", "template", "spec", "containers", 0)
+_POD: Path = ("spec", "template", "spec")
+
+Comments = dict[Path, str]
+
+
+def render_kubernetes(plan: StackPlan, *, nodes: int, trainer_image: str) -> str:
+    """Return the commented YAML of the objects that run `plan` on `nodes` nodes.
+
+    Raises:
+        InputError: the project's name cannot be the name of such objects.
+
+    """
+    objects = kubernetes_objects(plan, nodes=nodes, trainer_image=trainer_image)
+    documents = [commented_yaml(one, _comments(one, plan, nodes)) for one in objects]
+    return "---\n".join([f"{_head(plan, trainer_image)}\n{documents[0]}", *documents[1:]])
+
+
+def _head(plan: StackPlan, image: str) -> str:
+    arguments = build_args(plan.trainer).items()
+    port = ""
+    if plan.store_port is not None:
+        port = _PORT.format(port=plan.store_port, store_port=STORE_PORT, project=plan.project)
+    tag = image.partition("@")[0]
+    text = _HEADER.format(
+        image=tag,
+        deliver=f"docker push {tag}" if "/" in tag else _LOAD.format(image=tag),
+        build_args="".join(f"       --build-arg {key}={value} \\\n" for key, value in arguments),
+        project=plan.project,
+        key=SECRET_KEY,
+        port=port,
+    )
+    return head_comment(text)
+
+
+def _comments(one: Mapping[str, Any], plan: StackPlan, nodes: int) -> Comments:
+    component = one["metadata"]["labels"]["app.kubernetes.io/component"]
+    match one["kind"], component:
+        case "PersistentVolumeClaim", _:
+            return _about_runs(plan, nodes)
+        case "StatefulSet", _:
+            return _about_store(one, plan)
+        case "Job", _:
+            return _about_trainer(one, plan, nodes)
+        case "Service", "trainer":
+            return {
+                ("spec", "publishNotReadyAddresses"): "the pods have to find one another before "
+                "they are ready"
+            }
+        case "NetworkPolicy", "store":
+            return {
+                ("spec", "ingress"): "the trainer alone; the node's own probes and `kubectl "
+                "port-forward` come from the node, which no policy keeps out",
+                ("spec", "egress"): "no way out",
+            }
+        case "NetworkPolicy", "trainer":
+            return {
+                ("spec", "ingress", 0): "NCCL and gloo open ports as they need them",
+                ("spec", "egress", 2): "names, wherever the cluster's DNS runs; nothing else "
+                "leaves the namespace",
+            }
+    return {}
+
+
+def _about_runs(plan: StackPlan, nodes: int) -> Comments:
+    train = plan.train
+    comments: Comments = {
+        ("spec", "resources"): f"the {train.keep_checkpoints} newest checkpoints, the best and one "
+        "that is being written, each with the weights and their two moments; 1 GiB for metrics",
+    }
+    if nodes > 1:
+        comments["spec", "accessModes"] = (
+            "one folder for all pods: the first one writes it, all of them resume from it and "
+            "look there whether the training is alive. Needs a storage class that can do this"
+        )
+    return comments
+
+
+def _about_store(one: Mapping[str, Any], plan: StackPlan) -> Comments:
+    because = {reason.for_: reason.because for reason in plan.reasons}
+    args = one["spec"]["template"]["spec"]["containers"][0]["args"]
+    resources = (*_CONTAINER, "resources")
+    return {
+        **_about_pod(),
+        **store_comments(plan, (*_CONTAINER, "args"), args),
+        (*resources, "limits", "memory"): because["dragonfly.container_memory_bytes"],
+        (*resources, "limits", "cpu"): "as many as threads: before v1.38 Dragonfly starts a "
+        "thread for each CPU of this limit, whatever its flags say (Dragonfly issue 4251)",
+        (*resources, "requests", "cpu"): "one trainer's metrics are a few kilobytes a second",
+        (*_CONTAINER, "startupProbe"): "/healthz answers 200 only to be used, and asks for no "
+        "password",
+    }
+
+
+def _about_trainer(one: Mapping[str, Any], plan: StackPlan, nodes: int) -> Comments:
+    because = {reason.for_: reason.because for reason in plan.reasons}
+    resources = (*_CONTAINER, "resources")
+    comments: Comments = {
+        **_about_pod(),
+        ("spec", "completions"): _how_many(plan, nodes),
+        ("spec", "backoffLimitPerIndex"): _how_often(nodes),
+        ("spec", "podFailurePolicy"): "a pod that was evicted, preempted or drained does not count",
+        (*_POD, "terminationGracePeriodSeconds"): "SIGTERM writes a checkpoint first; torchrun "
+        "then exits with 1, so that the pod counts as interrupted and not as finished",
+        (*_CONTAINER, "command"): trainer_comment(plan),
+        (*resources, "limits", "memory"): because["trainer.container_memory_bytes"],
+        (*resources, "requests", "cpu"): "no limit: torch starts a thread for each CPU of the "
+        "machine, and a limit would make them wait for one another",
+    }
+    if nodes > 1:
+        comments[(*_CONTAINER, "startupProbe")] = (
+            f"{JOIN_SECONDS // 60} minutes for all nodes to join, here and when one is replaced"
+        )
+    return comments
+
+
+def _about_pod() -> Comments:
+    return {
+        (*_POD, "enableServiceLinks"): "no variables named after Services: Dragonfly refuses "
+        "to start when it does not know a DFLY_*, and qca reads QCA_*",
+        (*_POD, "volumes", 2): "0440, for the pod's group alone, which is fsGroup",
+        (*_POD, "securityContext"): "with the container's own: the Pod Security Standard "
+        '"restricted"',
+    }
+
+
+def _how_many(plan: StackPlan, nodes: int) -> str:
+    if nodes == 1:
+        return "one node; `--nodes N` for more"
+    samples = plan.train.batch_size * nodes * max(1, plan.trainer.gpus)
+    return f"{nodes} nodes, each with samples of its own: {samples} in an episode, for all together"
+
+
+def _how_often(nodes: int) -> str:
+    ends = "a finished training exits with 0 and is not started again; "
+    if nodes == 1:
+        return f"{ends}one that failed goes on from its last checkpoint, as under Compose"
+    return (
+        f"{ends}when one pod fails or is drained, all end and go on together from the last "
+        "checkpoint, and that counts for the others"
+    )

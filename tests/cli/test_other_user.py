@@ -1,0 +1,61 @@
+"""A run folder or a state folder that belongs to somebody else: said plainly, and left as it is."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.program import Program, short_folder, write_config
+
+SOMEBODY = 54321
+
+TRAIN = ("train", "--profile=cpu", "--device=cpu", "--recompute=step", "--resume")
+
+
+@pytest.fixture
+def program() -> Iterator[Program]:
+    """The program as an ordinary user, in a folder of that user's own."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can make somebody else's files")
+    # To read the interpreter and the checkout, which may lie in root's home; not to write there.
+    read = [f"--{which}-caps=-all,+dac_read_search" for which in ("inh", "ambient")]
+    become = ["setpriv", f"--reuid={SOMEBODY}", f"--regid={SOMEBODY}", "--clear-groups", *read]
+    with short_folder() as folder:
+        write_config(folder)
+        os.chown(folder, SOMEBODY, SOMEBODY)
+        yield Program(folder, {"HOME": str(folder)}, become)
+
+
+def roots(folder: Path) -> Path:
+    """A folder of root's with a file in it."""
+    folder.mkdir(parents=True)
+    (folder / "metrics.jsonl").write_text("")
+    return folder
+
+
+def files(folder: Path) -> dict[Path, tuple[int, float]]:
+    return {path: (path.stat().st_size, path.stat().st_mtime) for path in folder.rglob("*")}
+
+
+@pytest.mark.parametrize("command", [TRAIN, ("up", "--runtime", "local")], ids=["train", "up"])
+def test_a_run_folder_of_another_user_is_named_and_left_as_it_is(program, command):
+    run = roots(program.folder / "runs" / "first")
+    before = files(run)
+    done = program(*command, check=1)
+    assert "runs/first" in done.stderr
+    assert "Permission denied" in done.stderr
+    assert "elsewhere" in done.stderr  # what to do
+    assert files(run) == before
+
+
+@pytest.mark.parametrize("command", ["up", "down"])
+def test_a_state_folder_of_another_user_is_named_and_left_as_it_is(program, command):
+    state = program.folder / ".qca"
+    state.mkdir()
+    (state / "lock").write_text("")
+    (state / "compose.yaml").write_text("")
+    done = program(command, check=1)
+    assert ".qca/" in done.stderr
+    assert "Permission denied" in done.stderr
+    assert {path.name for path in state.iterdir()} == {"lock", "compose.yaml"}

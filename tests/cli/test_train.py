@@ -1,0 +1,35 @@
+"""How `qca train` ends, as what started it sees it."""
+
+import pytest
+
+from qca.cli import train as command
+from qca.cli.train import train
+from qca.errors import LaunchError
+
+WORDS = ("--profile=cpu", "--device=cpu", "--recompute=step", "--precision=fp32")
+
+
+def run_that_returns(finish: str, monkeypatch, *, told_to_stop: bool = False) -> None:
+    """Call `qca train` with a training that ends like this, told to by a signal or not."""
+
+    def trained(*_: object, stop, **__: object) -> str:
+        if told_to_stop:
+            stop.set()
+        return finish
+
+    monkeypatch.setattr(command, "_trainer", lambda: trained)
+    train.main([*WORDS, "--optimizer-state=device"], standalone_mode=False)
+
+
+@pytest.mark.parametrize(
+    ("finish", "told"), [("complete", False), ("already-complete", False), ("stopped", True)]
+)
+def test_an_end_that_was_asked_for_is_a_success(finish, told, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    run_that_returns(finish, monkeypatch, told_to_stop=told)
+
+
+def test_one_that_stopped_because_another_did_is_not_finished(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(LaunchError, match="another process"):
+        run_that_returns("stopped", monkeypatch)

@@ -1,0 +1,232 @@
+"""What the engine says of the running containers: no more rights than they need, no password.
+
+Started by root and by an ordinary user, since the password's file, and with it the user in the
+containers, is another one then.
+"""
+
+import json
+import os
+import shutil
+import socket
+import stat
+import subprocess
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+
+from infra.stack.document import PIDS_LIMIT
+from infra.stack.secret import DRAGONFLY_UID
+from tests.cli.program import ENDLESS, Program, environment, short_folder
+from tests.integration.stack import Stack, new_stack
+from tests.testbed.fixtures import Engine
+
+SERVICES = ["store", "trainer"]
+
+# Nobody's, on any machine.
+ORDINARY = 54321
+
+
+@dataclass(frozen=True)
+class Started:
+    """A stack that trains, and by whom."""
+
+    stack: Stack
+    uid: int
+    """The user in the containers, whom the password's file belongs to."""
+    port: int | None
+    """Where the store is published."""
+
+    def inspected(self, service: str) -> dict[str, Any]:
+        return self.stack.inspected(service)
+
+
+@pytest.fixture(scope="module", params=["root", "an ordinary user"])
+def started(
+    request: pytest.FixtureRequest, engine: Engine, settings: dict[str, str]
+) -> Iterator[Started]:
+    with short_folder() as folder, new_stack(engine, folder, settings) as stack:
+        uid, port, words = DRAGONFLY_UID, None, []
+        if request.param == "an ordinary user":
+            stack = as_ordinary(stack)
+            uid, port = ORDINARY, free_port()
+            words = ["--store-port", str(port)]
+        elif os.geteuid() != 0:
+            pytest.skip("not root")
+        with stack.qca.running("up", "--runtime", "compose", *ENDLESS, *words) as up:
+            up.until("episode ")
+            yield Started(stack, uid, port)
+        stack.qca("down", "--volumes")
+
+
+def as_ordinary(stack: Stack) -> Stack:
+    """The same stack in the hands of a user who may use the engine, and no more."""
+    if os.geteuid() != 0:
+        pytest.skip("only root can become somebody else")
+    group = Path("/var/run/docker.sock").stat().st_gid
+    become = [f"--reuid={ORDINARY}", f"--regid={ORDINARY}", f"--groups={group}"]
+    # To read the interpreter and the checkout, which may lie in root's home; not to write there.
+    read = [f"--{which}-caps=-all,+dac_read_search" for which in ("inh", "ambient")]
+    before = ["setpriv", *become, *read]
+    config = stack.folder / "docker-config"
+    given = stack.engine.variables.get("DOCKER_CONFIG")
+    if given:
+        shutil.copytree(given, config)
+    for path in (stack.folder, *stack.folder.rglob("*")):
+        os.chown(path, ORDINARY, ORDINARY)
+    variables = {"HOME": str(stack.folder), "DOCKER_CONFIG": str(config)} if given else {}
+    program = Program(stack.folder, {**stack.qca.variables, **variables}, before)
+    return Stack(stack.engine, stack.folder, stack.project, program, stack.before)
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]
+
+
+# -- rights ---------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_container_may_do_no_more_than_it_needs(started, service):
+    found = started.inspected(service)
+    host = found["HostConfig"]
+    assert found["Config"]["User"] == f"{started.uid}:{started.uid}"
+    assert host["ReadonlyRootfs"] is True
+    assert host["CapDrop"] == ["ALL"]
+    assert not host["CapAdd"]
+    assert host["Privileged"] is False
+    assert host["SecurityOpt"] == ["no-new-privileges:true"]
+    assert not host["Devices"]
+    assert (host["PidMode"], host["UsernsMode"], host["UTSMode"]) == ("", "", "")
+    assert host["IpcMode"] == "private"
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_and_can_do_no_more(started, service):
+    inside = started.stack.inside
+    assert inside(service, "id", "-u").strip() == str(started.uid)
+    status = inside(service, "cat", "/proc/1/status")
+    assert "CapEff:\t0000000000000000" in status
+    assert "NoNewPrivs:\t1" in status
+    assert "Seccomp:\t2" in status  # the engine's own profile
+    written = inside(service, "sh", "-c", "touch /etc/mine 2>&1; touch /usr/bin/mine 2>&1; true")
+    assert written.count("Read-only file system") == 2
+
+
+@pytest.mark.parametrize(("service", "part"), [("store", "dragonfly"), ("trainer", "trainer")])
+def test_what_can_grow_is_limited_to_the_plan(started, service, part):
+    words = ("plan", "--runtime", "compose", "--format", "json")
+    plan = json.loads(started.stack.qca(*words).stdout)
+    host = started.inspected(service)["HostConfig"]
+    assert host["Memory"] == plan[part]["container_memory_bytes"]
+    assert host["PidsLimit"] == PIDS_LIMIT
+    assert host["LogConfig"] == {
+        "Type": "json-file",
+        "Config": {"max-size": "10m", "max-file": "3"},
+    }
+
+
+@pytest.mark.parametrize(
+    ("service", "scratch", "mounts"),
+    [
+        ("store", {"/tmp", "/data"}, {"/run/secrets/store_flags": False}),
+        ("trainer", {"/tmp"}, {"/run/secrets/store_flags": False, "/runs": True}),
+    ],
+)
+def test_the_few_places_to_write_to_are_named(started, service, scratch, mounts):
+    found = started.inspected(service)
+    tmpfs = found["HostConfig"]["Tmpfs"]
+    assert set(tmpfs) == scratch
+    assert all("size=64m" in options for options in tmpfs.values())
+    assert {mount["Destination"]: mount["RW"] for mount in found["Mounts"]} == mounts
+
+
+# -- life and death -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("service", "restart", "grace"),
+    [("store", ("unless-stopped", 0), 10), ("trainer", ("on-failure", 3), 60)],
+)
+def test_it_is_started_again_and_stopped_as_it_needs(started, service, restart, grace):
+    found = started.inspected(service)
+    policy = found["HostConfig"]["RestartPolicy"]
+    assert (policy["Name"], policy["MaximumRetryCount"]) == restart
+    assert found["Config"]["StopTimeout"] == grace
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_its_image_has_a_version_and_its_health_is_asked_for(started, service):
+    config = started.inspected(service)["Config"]
+    name, _, tag = config["Image"].rpartition(":")
+    assert name
+    assert tag not in ("", "latest")
+    assert config["Healthcheck"]["Test"]
+
+
+# -- network --------------------------------------------------------------------------------------
+
+
+def test_the_trainer_has_no_way_out(started):
+    [network] = started.inspected("trainer")["NetworkSettings"]["Networks"]
+    described = json.loads(started.stack.engine.run("network", "inspect", network).stdout)[0]
+    assert described["Internal"] is True
+    assert not started.inspected("trainer")["HostConfig"]["PortBindings"]
+
+
+def test_the_store_is_published_on_this_machine_alone_and_only_if_asked_for(started):
+    bindings = started.inspected("store")["HostConfig"]["PortBindings"]
+    if started.port is None:
+        assert not bindings
+        assert len(started.inspected("store")["NetworkSettings"]["Networks"]) == 1
+    else:
+        assert bindings == {"6379/tcp": [{"HostIp": "127.0.0.1", "HostPort": str(started.port)}]}
+
+
+# -- the password ---------------------------------------------------------------------------------
+
+
+def test_its_file_is_for_the_user_in_the_containers_alone(started):
+    file = (started.stack.folder / ".qca" / "store.flags").stat()
+    assert (file.st_uid, stat.S_IMODE(file.st_mode)) == (started.uid, 0o400)
+    for service in SERVICES:
+        seen = started.stack.inside(service, "stat", "-c", "%u %a", "/run/secrets/store_flags")
+        assert seen.split() == [str(started.uid), "400"]
+
+
+def test_it_shows_nowhere(started):
+    stack, password = started.stack, started.stack.password()
+    assert len(password) == 64
+    for service in SERVICES:
+        image = started.inspected(service)["Image"]
+        assert password not in json.dumps(started.inspected(service))
+        assert password not in stack.engine.run("image", "inspect", image).stdout
+        assert password not in stack.engine.run("history", "--no-trunc", image).stdout
+        assert password not in stack.inside(service, "sh", "-c", "cat /proc/[0-9]*/cmdline")
+        assert password not in stack.inside(service, "env")
+    commands = [" ".join(one.info["cmdline"] or ()) for one in psutil.process_iter(["cmdline"])]
+    assert any("qca train" in command for command in commands)
+    assert not [command for command in commands if password in command]
+    assert password not in stack.qca("logs").stdout
+    for name in ("compose.yaml", ".env", "launch.json"):
+        assert password not in (stack.folder / ".qca" / name).read_text()
+
+
+def test_compose_does_not_print_it_either(started):
+    done = subprocess.run(
+        ["docker", "compose", "-f", started.stack.folder / ".qca" / "compose.yaml", "config"],
+        env=environment(**started.stack.engine.variables),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert "store_flags" in done.stdout
+    assert started.stack.password() not in done.stdout
+
+
+def test_the_store_answers_only_with_it(started):
+    assert "NOAUTH" in started.stack.inside("store", "redis-cli", "ping")

@@ -1,0 +1,73 @@
+"""A second `qca up` in a folder whose stack is there: what fails before its start changes none."""
+
+import json
+from collections.abc import Iterator
+
+import pytest
+
+from tests.integration.registry import registry
+from tests.integration.stack import Stack, new_stack
+
+
+@pytest.fixture(scope="module")
+def stack(engine, settings, tmp_path_factory) -> Iterator[Stack]:
+    """A stack whose training is complete and whose store runs; its image is pinned by digest."""
+    folder = tmp_path_factory.mktemp("second")
+    with registry() as host:
+        store = f"{host}/mirror/dragonfly:v1.40.0"
+        engine.run("tag", engine.images.store, store)
+        try:
+            engine.run("push", store)  # from now on the engine knows its digest there
+            with new_stack(engine, folder, settings, store_image=store) as stack:
+                stack.up()
+                yield stack
+        finally:
+            engine.run("rmi", store)
+
+
+def looks(stack: Stack) -> tuple[object, ...]:
+    """What there is of the stack: its store's start, and the files of its state folder."""
+    state = stack.inspected("store")["State"]
+    files = {path.name: path.read_bytes() for path in (stack.folder / ".qca").iterdir()}
+    files.pop("lock")
+    return state["StartedAt"], state["Health"]["Status"], files
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (("--store-image", "127.0.0.1:9/nowhere:1"), "docker pull"),
+        (("--base-image", "qca-testbed/tiny:1"), "python3: not found"),
+        (("--maxmemory", "256MiB", "--proactor-threads", "2"), "QCA301"),
+    ],
+    ids=["no image", "no build", "no plan"],
+)
+def test_what_cannot_start_leaves_the_earlier_stack_as_it_was(stack, words, said):
+    before = looks(stack)
+    done = stack.up("--run", "another", *words, check=1)
+    assert said in done.stderr
+    assert looks(stack) == before
+    assert json.loads(stack.qca("status", "--format", "json").stdout)["run"] == "first"
+
+
+def test_a_password_that_others_can_read_is_not_used(stack):
+    file = stack.folder / ".qca" / "store.flags"
+    before = looks(stack)
+    file.chmod(0o444)
+    try:
+        done = stack.up(check=2)
+    finally:
+        file.chmod(0o400)
+    assert f"{file.relative_to(stack.folder)}: others can read" in done.stderr
+    assert "qca down" in done.stderr
+    assert looks(stack) == before
+
+
+def test_the_store_is_pinned_by_the_digest_that_the_engine_knows(stack):
+    image = stack.inspected("store")["Config"]["Image"]
+    name, _, digest = image.partition("@")
+    assert name.endswith("/mirror/dragonfly:v1.40.0")
+    known = stack.engine.run("image", "inspect", "--format={{json .RepoDigests}}", name).stdout
+    assert f"{name.rpartition(':')[0]}@{digest}" in json.loads(known)
+    # The trainer's image is built here: no registry has a digest for it, its name is a hash.
+    assert "@" not in stack.inspected("trainer")["Config"]["Image"]

@@ -1,0 +1,37 @@
+"""What is told of a container that did not come up."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from infra.stack import containers
+
+
+def container(log: list[tuple[int, str]] | None, *, oom: bool = False) -> SimpleNamespace:
+    results = [SimpleNamespace(exit_code=code, output=output) for code, output in log or ()]
+    health = None if log is None else SimpleNamespace(log=results)
+    return SimpleNamespace(state=SimpleNamespace(health=health, oom_killed=oom))
+
+
+@pytest.mark.parametrize(
+    ("found", "told"),
+    [
+        (container(None), ""),
+        (container([]), ""),
+        (container([(1, "early"), (0, "PONG")]), ""),
+        (
+            container([(127, "sh: 1:\nredis-cli: not found\n")]),
+            "said: sh: 1: redis-cli: not found.",
+        ),
+        (container([(1, "")]), "said: nothing."),
+        (container([(1, "x" * 4096)]), f"said: {'x' * 300}."),
+        (container(None, oom=True), "over its memory limit"),
+    ],
+)
+def test_a_failing_check_and_a_lack_of_memory_are_said(found, told, monkeypatch):
+    monkeypatch.setattr(containers, "containers", lambda _: {"store": found})
+    stack = SimpleNamespace(compose=SimpleNamespace(logs=lambda **_: "bye\n"))
+    words = containers.last_words(stack, "store")  # type: ignore[arg-type]
+    assert told in words
+    assert ("Its health check" in words) is ("said" in told)
+    assert words.endswith("Its last words:\n  bye")

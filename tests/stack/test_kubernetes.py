@@ -1,0 +1,353 @@
+"""The objects for a cluster: valid, hardened, fitting together, and with the plan's numbers."""
+
+import re
+import shlex
+import subprocess
+
+import kubernetes_validate
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from ruamel.yaml import YAML
+
+from infra.stack.kubernetes import kubernetes_objects, runs_bytes
+from infra.stack.plan import plan
+from infra.stack.render_kubernetes import render_kubernetes
+from qca.config import Config, StackConfig, TrainConfig
+from qca.errors import InputError
+from qca.store.client import read_password
+from qca.units import GIB, MIB
+from tests.stack.hosts import COMPOSE, engine, gpu, host
+
+# https://kubernetes.io/releases/: in support in November 2026.
+RELEASES = ["1.35", "1.36", "1.37"]
+
+CPU_HOST = host(docker=engine(), compose=COMPOSE)
+GPU_HOST = host(
+    gpu=gpu(total=24 * GIB, free=23 * GIB),
+    docker=engine(cdi=("nvidia.com/gpu=0",)),
+    compose=COMPOSE,
+)
+DISTROLESS = "ghcr.io/dragonflydb/dragonfly:v1.40.0-distroless"
+PLANS = {
+    "cpu": (plan(CPU_HOST, Config()), 1),
+    "gpu": (plan(GPU_HOST, Config()), 1),
+    "several nodes": (plan(GPU_HOST, Config(train=TrainConfig(batch_size=2))), 4),
+    "store port": (plan(CPU_HOST, Config(stack=StackConfig(store_port=6380))), 1),
+    "distroless": (plan(CPU_HOST, Config(stack=StackConfig(store_image=DISTROLESS))), 1),
+}
+IMAGE = "registry.example.com/qca-trainer:1"
+
+
+def objects(name: str) -> list[dict]:
+    decided, nodes = PLANS[name]
+    return kubernetes_objects(decided, nodes=nodes, trainer_image=IMAGE)
+
+
+def text(name: str) -> str:
+    decided, nodes = PLANS[name]
+    return render_kubernetes(decided, nodes=nodes, trainer_image=IMAGE)
+
+
+def one(name: str, kind: str, component: str) -> dict:
+    """The object of that kind and component."""
+    [found] = [
+        found
+        for found in objects(name)
+        if found["kind"] == kind and found["metadata"]["name"] == f"qca-{component}"
+    ]
+    return found
+
+
+def pod(name: str, component: str) -> dict:
+    kind = {"store": "StatefulSet", "trainer": "Job"}[component]
+    return one(name, kind, component)["spec"]["template"]["spec"]
+
+
+def container(name: str, component: str) -> dict:
+    [found] = pod(name, component)["containers"]
+    return found
+
+
+PODS = [(name, component) for name in PLANS for component in ("store", "trainer")]
+
+
+# -- valid ----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("release", RELEASES)
+@pytest.mark.parametrize("name", PLANS)
+def test_every_object_is_valid_by_the_published_schema(name, release):
+    for found in objects(name):
+        kubernetes_validate.validate(found, release, strict=True)
+
+
+def test_a_key_that_no_schema_has_would_be_noticed():
+    wrong = one("cpu", "Job", "trainer")
+    wrong["spec"]["template"]["spec"]["containers"][0]["restartPolice"] = "Never"
+    with pytest.raises(kubernetes_validate.ValidationError):
+        kubernetes_validate.validate(wrong, RELEASES[0], strict=True)
+
+
+@pytest.mark.parametrize(
+    "project", ["a_b", "-a", "1st", "A", "a" * 52, "a.b"], ids=lambda name: name[:5]
+)
+def test_a_project_that_cannot_name_objects_is_refused(project):
+    decided = PLANS["cpu"][0].model_copy(update={"project": project})
+    with pytest.raises(InputError, match=r"stack\.project"):
+        kubernetes_objects(decided, nodes=1, trainer_image=IMAGE)
+
+
+@given(st.from_regex(r"[a-z][a-z0-9-]{0,50}", fullmatch=True), st.integers(1, 999))
+def test_every_name_is_a_label_that_dns_takes(project, nodes):
+    decided = PLANS["cpu"][0].model_copy(update={"project": project})
+    made = kubernetes_objects(decided, nodes=nodes, trainer_image=IMAGE)
+    names = [found["metadata"]["name"] for found in made]
+    last_pod = f"{project}-trainer-{nodes - 1}"
+    for label in [*names, last_pod]:
+        assert re.fullmatch(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?", label)
+
+
+# -- hardened: https://kubernetes.io/docs/concepts/security/pod-security-standards/, restricted ---
+
+
+@pytest.mark.parametrize(("name", "component"), PODS)
+def test_a_pod_is_restricted(name, component):
+    found, inside = pod(name, component), container(name, component)
+    assert found["securityContext"]["runAsNonRoot"] is True
+    assert found["securityContext"]["runAsUser"] > 0
+    assert found["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert inside["securityContext"] == {
+        "allowPrivilegeEscalation": False,
+        "readOnlyRootFilesystem": True,
+        "capabilities": {"drop": ["ALL"]},
+    }
+    assert not found.keys() & {"hostNetwork", "hostPID", "hostIPC"}
+    kinds = {next(key for key in volume if key != "name") for volume in found["volumes"]}
+    assert kinds <= {"emptyDir", "secret", "persistentVolumeClaim"}
+    assert all("hostPort" not in port for port in inside.get("ports", []))
+
+
+@pytest.mark.parametrize(("name", "component"), PODS)
+def test_a_pod_knows_nothing_of_the_cluster(name, component):
+    assert pod(name, component)["automountServiceAccountToken"] is False
+    # A Service called dfly-... would give Dragonfly a DFLY_ variable that it dies of.
+    assert pod(name, component)["enableServiceLinks"] is False
+
+
+@pytest.mark.parametrize(("name", "component"), PODS)
+def test_what_can_grow_is_limited(name, component):
+    resources = container(name, component)["resources"]
+    assert resources["limits"]["memory"] == resources["requests"]["memory"]
+    scratch = [
+        volume["emptyDir"] for volume in pod(name, component)["volumes"] if "emptyDir" in volume
+    ]
+    assert all(volume["sizeLimit"] for volume in scratch)
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_no_password_is_in_it(name):
+    assert all(found["kind"] != "Secret" for found in objects(name))
+    assert "requirepass" not in str(objects(name))
+    assert "DFLY_" not in str(objects(name))
+
+
+# -- fitting together -----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("name", "component"), PODS)
+def test_what_a_pod_mounts_is_there(name, component):
+    volumes = {volume["name"]: volume for volume in pod(name, component)["volumes"]}
+    assert {m["name"] for m in container(name, component)["volumeMounts"]} == set(volumes)
+    assert volumes["flags"]["secret"]["secretName"] == "qca-store"
+    if component == "trainer":
+        claim = volumes["runs"]["persistentVolumeClaim"]["claimName"]
+        assert one(name, "PersistentVolumeClaim", "runs")["metadata"]["name"] == claim
+
+
+@pytest.mark.parametrize("component", ["store", "trainer"])
+def test_services_and_policies_select_the_pods_of_their_component(component):
+    kind = {"store": "StatefulSet", "trainer": "Job"}[component]
+    labels = one("cpu", kind, component)["spec"]["template"]["metadata"]["labels"]
+    assert one("cpu", "Service", component)["spec"]["selector"] == labels
+    policy = one("cpu", "NetworkPolicy", component)["spec"]
+    assert policy["podSelector"] == {"matchLabels": labels}
+    assert policy["policyTypes"] == ["Ingress", "Egress"]
+
+
+def test_only_the_trainer_reaches_the_store_and_only_there():
+    [rule] = one("cpu", "NetworkPolicy", "store")["spec"]["ingress"]
+    [peer] = rule["from"]
+    assert peer["podSelector"]["matchLabels"]["app.kubernetes.io/component"] == "trainer"
+    assert rule["ports"] == [{"protocol": "TCP", "port": 6379}]
+    assert one("cpu", "NetworkPolicy", "store")["spec"]["egress"] == []
+    assert one("cpu", "Service", "store")["spec"]["ports"][0]["port"] == 6379
+    assert "--store=redis://qca-store:6379" in container("cpu", "trainer")["command"]
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_the_trainers_meet_at_the_first_pod(name):
+    nodes = PLANS[name][1]
+    job = one(name, "Job", "trainer")
+    assert (job["spec"]["completionMode"], job["spec"]["completions"]) == ("Indexed", nodes)
+    assert job["spec"]["parallelism"] == nodes
+    assert pod(name, "trainer")["subdomain"] == one(name, "Service", "trainer")["metadata"]["name"]
+    command = container(name, "trainer")["command"]
+    assert "--rdzv-endpoint=qca-trainer-0.qca-trainer:29400" in command
+    assert f"--nnodes={nodes}" in command
+    service = one(name, "Service", "trainer")["spec"]
+    assert (service["clusterIP"], service["publishNotReadyAddresses"]) == ("None", True)
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_torchrun_reads_the_command_as_it_is_meant(name):
+    from torch.distributed.run import parse_args
+
+    command = container(name, "trainer")["command"]
+    assert command[:3] == ["python", "-m", "torch.distributed.run"]
+    read = parse_args(command[3:])
+    assert (read.module, read.training_script, read.training_script_args[0]) == (
+        *(True, "qca"),
+        "train",
+    )
+    # SIGTERM has to reach the trainer, and its checkpoint the disk, before the pod is killed.
+    assert 0 < read.shutdown_timeout < pod(name, "trainer")["terminationGracePeriodSeconds"]
+
+
+def test_several_nodes_share_one_run_folder():
+    modes = {
+        name: one(name, "PersistentVolumeClaim", "runs")["spec"]["accessModes"] for name in PLANS
+    }
+    assert modes["several nodes"] == ["ReadWriteMany"]
+    assert modes["gpu"] == ["ReadWriteOnce"]
+
+
+def test_nobody_calls_a_node_dead_that_waits_for_the_others():
+    for probe in ("startupProbe", "livenessProbe"):
+        found = container("several nodes", "trainer")[probe]
+        assert found["periodSeconds"] * found["failureThreshold"] > 1800
+        alone = container("gpu", "trainer")[probe]
+        assert alone["failureThreshold"] < found["failureThreshold"]
+    command = container("several nodes", "trainer")["command"]
+    assert "--rdzv-conf=join_timeout=1800" in command
+
+
+def test_a_finished_pod_is_a_success_and_a_drained_one_no_failure():
+    spec = one("several nodes", "Job", "trainer")["spec"]
+    assert spec["template"]["spec"]["restartPolicy"] == "Never"
+    assert (spec["backoffLimitPerIndex"], spec["maxFailedIndexes"]) == (6, 0)
+    assert one("gpu", "Job", "trainer")["spec"]["backoffLimitPerIndex"] == 3
+    [rule] = spec["podFailurePolicy"]["rules"]
+    assert rule["action"] == "Ignore"
+    assert [one["type"] for one in rule["onPodConditions"]] == ["DisruptionTarget"]
+
+
+def test_a_store_without_a_shell_is_asked_without_one():
+    assert container("distroless", "store")["args"][0] == "--logtostderr"
+    assert container("cpu", "store")["args"][0] == "dragonfly"
+    for name in ("cpu", "distroless"):
+        assert container(name, "store")["readinessProbe"]["httpGet"]["path"] == "/healthz"
+
+
+# -- the plan's numbers ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_memory_is_the_plans(name):
+    decided, _ = PLANS[name]
+    limits = {c: container(name, c)["resources"]["limits"]["memory"] for c in ("store", "trainer")}
+    assert limits["store"] == f"{decided.dragonfly.container_memory_bytes // MIB}Mi"
+    assert limits["trainer"] == f"{decided.trainer.container_memory_bytes // MIB}Mi"
+    assert (
+        f"--maxmemory={decided.dragonfly.maxmemory_bytes // GIB}G"
+        in container(name, "store")["args"]
+    )
+
+
+def test_only_a_cuda_trainer_asks_for_a_gpu():
+    assert container("gpu", "trainer")["resources"]["limits"]["nvidia.com/gpu"] == "1"
+    assert "nvidia.com/gpu" not in str(objects("cpu"))
+
+
+def test_the_claim_holds_every_checkpoint_that_is_kept():
+    decided, _ = PLANS["gpu"]
+    checkpoint = 27_883_292 * 4 * 3
+    assert runs_bytes(decided) >= (decided.train.keep_checkpoints + 2) * checkpoint + GIB
+    storage = one("gpu", "PersistentVolumeClaim", "runs")["spec"]["resources"]["requests"][
+        "storage"
+    ]
+    assert storage == f"{runs_bytes(decided) // GIB}Gi"
+
+
+# -- the file -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_the_yaml_says_exactly_what_the_objects_say(name):
+    assert list(YAML(typ="safe").load_all(text(name))) == objects(name)
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_every_number_of_the_plan_has_its_reason_above_it(name):
+    decided, _ = PLANS[name]
+    said = " ".join(text(name).replace("#", " ").split()).lower()
+    for reason in decided.reasons:
+        if reason.for_ not in ("runtime", "trainer.budget_bytes"):
+            assert reason.because.lower() in said, reason.for_
+
+
+def test_lines_are_short_enough_to_read():
+    for name in PLANS:
+        comments = [line for line in text(name).splitlines() if line.lstrip().startswith("#")]
+        assert max(map(len, comments)) <= 110
+
+
+def test_several_nodes_are_told_how_many_samples_an_episode_has():
+    assert "4 nodes, each with samples of its own: 8 in an episode" in text("several nodes")
+
+
+def test_the_store_is_reached_by_a_forwarded_port_where_one_is_asked_for():
+    assert "kubectl port-forward service/qca-store 6380:6379" in text("store port")
+    assert "port-forward service" not in text("cpu")
+
+
+@pytest.mark.parametrize(
+    ("image", "told"),
+    [
+        ("registry.example.com/qca-trainer:1", "docker push registry.example.com/qca-trainer:1"),
+        (
+            "registry.example.com/qca-trainer:1@sha256:abc",
+            "docker push registry.example.com/qca-trainer:1",
+        ),
+        ("qca-trainer:0.1.0", "kind load docker-image qca-trainer:0.1.0"),
+    ],
+)
+def test_the_head_says_how_the_image_gets_to_the_nodes(image, told):
+    decided, nodes = PLANS["cpu"]
+    lines = render_kubernetes(decided, nodes=nodes, trainer_image=image).splitlines()
+    assert f"#      {told}" in lines
+    assert f"          image: {image}" in lines
+
+
+# -- the command at its head ----------------------------------------------------------------------
+
+# Stands for a cluster: keeps what it was called with and what it was given to read.
+FAKE_KUBECTL = """#!/bin/sh
+echo "$@" > called
+for word; do case $word in --from-file=*) cat "${word#--from-file=*=}" > "${word%=*}";; esac; done
+"""
+
+
+def test_the_password_is_generated_and_shows_on_no_command_line(tmp_path, monkeypatch):
+    kubectl = tmp_path / "kubectl"
+    kubectl.write_text(FAKE_KUBECTL)
+    kubectl.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
+    head = "\n".join(line[2:] for line in text("cpu").splitlines() if line.startswith("# "))
+    [command] = re.findall(r"openssl .*\\\n.*", head)
+    subprocess.run(command, shell=True, check=True, cwd=tmp_path)
+    password = read_password(tmp_path / "--from-file=store.flags")
+    assert len(password) == 64
+    called = shlex.split((tmp_path / "called").read_text())
+    assert called[:4] == ["create", "secret", "generic", "qca-store"]
+    assert password not in (tmp_path / "called").read_text()

@@ -1,0 +1,73 @@
+"""The store's password file: who may read it, and what is refused."""
+
+import os
+import stat
+
+import pytest
+
+from infra.stack import secret
+from infra.stack.secret import DRAGONFLY_UID, check_secret, container_user, ensure_secret
+from qca.errors import InputError
+from qca.store.client import read_password
+
+
+@pytest.fixture(params=["root", "an ordinary user"])
+def starter(request, monkeypatch) -> int:
+    """Who starts the stack; back comes as whom the containers then run."""
+    if request.param == "root":
+        if os.geteuid() != 0:
+            pytest.skip("only root can give a file away")
+        return DRAGONFLY_UID
+    if os.geteuid() != 0:
+        return os.getuid()
+    # The same process, but the calls that ask who it is say somebody else.
+    monkeypatch.setattr(secret.os, "getuid", lambda: 12345)
+    monkeypatch.setattr(secret.os, "getgid", lambda: 54321)
+    return 12345
+
+
+def test_it_is_for_the_user_in_the_containers_alone(starter, tmp_path):
+    path = tmp_path / "store.flags"
+    ensure_secret(path)
+    if starter == 12345:
+        os.chown(path, 12345, 54321)  # which that user's own process would have made so
+    found = path.stat()
+    assert stat.S_IMODE(found.st_mode) == 0o400
+    assert found.st_uid == container_user()[0] == starter
+    check_secret(path)
+    assert len(read_password(path)) == 64
+
+
+def test_one_that_is_there_is_kept(tmp_path):
+    path = tmp_path / "store.flags"
+    ensure_secret(path)
+    before = read_password(path)
+    ensure_secret(path)
+    assert read_password(path) == before
+
+
+def test_none_is_fine(tmp_path):
+    check_secret(tmp_path / "store.flags")
+
+
+@pytest.mark.parametrize("mode", [0o440, 0o404, 0o644, 0o420])
+def test_one_that_others_may_touch_is_refused(mode, tmp_path):
+    path = tmp_path / "store.flags"
+    ensure_secret(path)
+    path.chmod(mode)
+    with pytest.raises(InputError, match="others can read"):
+        ensure_secret(path)
+
+
+def test_one_that_the_containers_cannot_read_is_refused(tmp_path, monkeypatch):
+    path = tmp_path / "store.flags"
+    ensure_secret(path)
+    monkeypatch.setattr(secret, "container_user", lambda: (4711, 4711))
+    with pytest.raises(InputError, match="the containers run as user 4711"):
+        check_secret(path)
+
+
+def test_what_is_no_file_is_refused(tmp_path):
+    (tmp_path / "store.flags").symlink_to("/etc/hostname")
+    with pytest.raises(InputError, match="no plain file"):
+        check_secret(tmp_path / "store.flags")
