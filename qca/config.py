@@ -183,9 +183,15 @@ def load_config(
             hint="The tables are [stack] and [train].",
         )
     try:
-        return Config.model_validate(values)
+        config = Config.model_validate(values)
     except ValidationError as error:
         raise _invalid(error, path, text, environment, flags or {}) from None
+    if config.stack.nnodes > 1 and config.stack.rdzv_endpoint is None:
+        raise InputError(
+            f"nnodes is {config.stack.nnodes}, and it is not said where the machines meet",
+            hint="Give --rdzv-endpoint HOST:PORT, the same on all of them.",
+        )
+    return config
 
 
 def apply_profile(train: TrainConfig, profile: str) -> TrainConfig:

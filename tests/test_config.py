@@ -110,3 +110,19 @@ def test_the_documentation_lists_every_key_with_its_default(model):
     for key, field in model.model_fields.items():
         default = "" if field.default is None else f"`{field.default}` "
         assert re.search(rf"^\| `{key}` \| {re.escape(default)}\| ", page, re.MULTILINE), key
+
+
+def test_several_machines_need_a_place_to_meet(tmp_path):
+    with pytest.raises(InputError, match="nnodes is 2, and it is not said where"):
+        load_config(flags={"stack": {"nnodes": "2"}}, environment={})
+    together = {"nnodes": "2", "rdzv_endpoint": "one.example:29400", "gpus": "all"}
+    found = load_config(flags={"stack": together}, environment={}).stack
+    assert (found.nnodes, found.rdzv_endpoint, found.gpus) == (2, "one.example:29400", "all")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("rdzv_endpoint", "host"), ("gpus", "0"), ("gpus", "many"), ("nnodes", "0")]
+)
+def test_what_is_no_number_of_gpus_or_no_endpoint_is_refused_by_its_flag(key, value):
+    with pytest.raises(InputError, match=f"--{key.replace('_', '-')}: "):
+        load_config(flags={"stack": {key: value}}, environment={})

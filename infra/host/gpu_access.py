@@ -8,6 +8,8 @@ neither required nor enough. https://github.com/moby/moby/pull/50228
 
 import re
 from dataclasses import dataclass
+from itertools import takewhile
+from typing import Literal
 
 from infra.host.facts import Engine, Gpu, GpuDriver
 from infra.host.snap import is_from_snap
@@ -74,14 +76,24 @@ def _what_is_missing(engine: Engine, gpu: GpuDriver) -> str:
 
 
 def gpu_of_the_training(driver: GpuDriver, runtime: str) -> Gpu | None:
-    """Return the GPU that a training gets: the first, unless CUDA_VISIBLE_DEVICES says another.
+    """Return the GPU that a training gets: the first, unless CUDA_VISIBLE_DEVICES says another."""
+    return next(iter(gpus_of_the_training(driver, runtime, 1)), None)
 
-    A container that asks for `count: 1` is given GPU 0 (moby, daemon/nvidia_linux.go).
+
+def gpus_of_the_training(
+    driver: GpuDriver, runtime: str, wanted: int | Literal["all"]
+) -> list[Gpu]:
+    """Return the GPUs that a training gets which asks for so many; fewer, if there are fewer.
+
+    A container that asks for `count: N` is given the first N (moby, daemon/nvidia_linux.go).
     """
     gpus = {str(gpu.index): gpu for gpu in driver.gpus} | {gpu.uuid: gpu for gpu in driver.gpus}
+    found = sorted(driver.gpus, key=lambda gpu: gpu.index)
     if runtime == "local" and driver.visible_devices:
-        return gpus.get(driver.visible_devices.partition(",")[0].strip())
-    return min(driver.gpus, key=lambda gpu: gpu.index, default=None)
+        named = (gpus.get(name.strip()) for name in driver.visible_devices.split(","))
+        # CUDA sees those before the first name that it does not know.
+        found = list(takewhile(lambda gpu: gpu is not None, named))
+    return found if wanted == "all" else found[:wanted]
 
 
 def cdi_devices(engine: Engine) -> list[str]:

@@ -7,7 +7,7 @@ Hardened by default: ordinary user, read-only root, no capabilities, limits on a
 
 from typing import Any
 
-from infra.stack.plan import StackPlan
+from infra.stack.plan import StackPlan, TrainerPlan
 from qca.config import TrainConfig
 from qca.units import exact_size
 
@@ -30,6 +30,10 @@ _SCRATCH = "{}:size=64m,mode=1777"
 
 # Python, torch's worker threads and the health check stay far below; a fork bomb does not.
 PIDS_LIMIT = 512
+
+# NCCL's buffers between the GPUs of one machine; Docker's own 64 MiB are too few
+# (NCCL user guide, "Troubleshooting", "Sharing Data").
+SHARED_MEMORY = "1g"
 
 
 def document(plan: StackPlan) -> dict[str, Any]:
@@ -55,8 +59,8 @@ def _store(plan: StackPlan) -> dict[str, Any]:
         "restart": "unless-stopped",
         "stop_grace_period": f"{STORE_STOP_SECONDS}s",
     }
-    if plan.store_port is not None:
-        service["ports"] = [f"127.0.0.1:{plan.store_port}:{STORE_PORT}"]
+    if (port := _published_port(plan)) is not None:
+        service["ports"] = [f"127.0.0.1:{port}:{STORE_PORT}"]
     return service
 
 
@@ -106,13 +110,16 @@ def _trainer(plan: StackPlan) -> dict[str, Any]:
     run = f"{RUNS}/{plan.train.run}"
     service: dict[str, Any] = {
         "image": TRAINER_IMAGE,
-        "command": trainer_command(plan, f"redis://store:{STORE_PORT}", STORE_FLAGS),
+        "command": [
+            *trainer_command(plan, _store_url(plan), STORE_FLAGS),
+            *together_flags(plan.trainer),
+        ],
         **_hardened(plan.trainer.container_memory_bytes),
         "tmpfs": [_SCRATCH.format("/tmp")],
         "environment": {"HOME": "/tmp"},
         "volumes": [f"runs:{RUNS}"],
         "secrets": ["store_flags"],
-        "networks": ["internal"],
+        **_trainer_network(plan),
         "depends_on": {"store": {"condition": "service_healthy"}},
         "healthcheck": {
             "test": ["CMD", "python", "-m", "qca.train.health", run],
@@ -126,7 +133,25 @@ def _trainer(plan: StackPlan) -> dict[str, Any]:
     }
     if plan.trainer.device == "cuda":
         service["deploy"] = _gpu_reservation(plan.trainer.gpus)
+    if plan.trainer.gpus > 1:
+        service["shm_size"] = SHARED_MEMORY
     return service
+
+
+def _trainer_network(plan: StackPlan) -> dict[str, Any]:
+    # Trainers of several machines talk through ports that are chosen as they start.
+    return {"network_mode": "host"} if plan.trainer.nnodes > 1 else {"networks": ["internal"]}
+
+
+def _store_url(plan: StackPlan) -> str:
+    if plan.trainer.nnodes > 1:
+        return f"redis://127.0.0.1:{_published_port(plan)}"
+    return f"redis://store:{STORE_PORT}"
+
+
+def _published_port(plan: StackPlan) -> int | None:
+    """Return the store's port on 127.0.0.1; a trainer in the host's network needs one."""
+    return plan.store_port or (STORE_PORT if plan.trainer.nnodes > 1 else None)
 
 
 def trainer_command(plan: StackPlan, store_url: str, flags_file: str) -> list[str]:
@@ -140,6 +165,14 @@ def trainer_command(plan: StackPlan, store_url: str, flags_file: str) -> list[st
         f"--store={store_url}",
         f"--store-flags={flags_file}",
     ]
+
+
+def together_flags(trainer: TrainerPlan) -> list[str]:
+    """Return the flags of `qca train` for several GPUs and machines; none for one of each."""
+    flags = [f"--processes={trainer.gpus}"] if trainer.gpus > 1 else []
+    if trainer.nnodes > 1:
+        flags += [f"--nnodes={trainer.nnodes}", f"--rdzv-endpoint={trainer.rdzv_endpoint}"]
+    return flags
 
 
 def train_flags(train: TrainConfig) -> list[str]:
@@ -167,7 +200,7 @@ def _hardened(memory_bytes: int) -> dict[str, Any]:
 
 def _networks(plan: StackPlan) -> dict[str, Any]:
     networks: dict[str, Any] = {"internal": {"internal": True}}
-    if plan.store_port is not None:
+    if _published_port(plan) is not None:
         networks["published"] = {}  # a port cannot be published on an internal network
     return networks
 

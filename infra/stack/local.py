@@ -8,7 +8,7 @@ from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
-from infra.stack.document import train_flags
+from infra.stack.document import together_flags, train_flags
 from infra.stack.plan import StackPlan
 from infra.stack.state import StateDir
 from qca.errors import LaunchError
@@ -58,6 +58,7 @@ def run_trainer(
     command = [
         *(sys.executable, "-m", "qca", "train"),
         *train_flags(plan.train),
+        *together_flags(plan.trainer),
         "--resume",
         f"--runs={runs}",
         "--progress=json",

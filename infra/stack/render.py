@@ -48,6 +48,9 @@ def _comments(plan: StackPlan, content: Mapping[str, Any]) -> dict[Path, str]:
         (*store, "healthcheck"): "the image's own check takes NOAUTH and LOADING for healthy",
         (*trainer, "command"): trainer_comment(plan),
         (*trainer, "mem_limit"): because["trainer.container_memory_bytes"],
+        (*trainer, "shm_size"): "NCCL's buffers between the GPUs; Docker's own 64 MiB are too few",
+        (*trainer, "network_mode"): "the trainers of several machines talk through ports that are "
+        "chosen as they start; hence the store's port on 127.0.0.1",
         (*trainer, "restart"): "a finished training exits with 0 and is not started again",
         (*trainer, "stop_grace_period"): "SIGTERM writes a checkpoint first",
         ("networks", "internal"): "no way out: neither the store nor the trainer needs one",

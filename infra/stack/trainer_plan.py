@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict
 
 from infra.host.facts import Engine, Gpu, GpuDriver, HostFacts, Known
-from infra.host.gpu_access import gpu_access, gpu_of_the_training
+from infra.host.gpu_access import gpu_access, gpus_of_the_training
 from infra.stack.reason import Reason, reason
 from qca.config import (
     Config,
@@ -46,6 +46,11 @@ class TrainerPlan(BaseModel):
     profile: Literal["cpu", "default", "low-memory"]
     device: Literal["cpu", "cuda"]
     gpus: int
+    """GPUs of this machine, with a process each; 0 on a CPU."""
+    nnodes: int
+    """Machines that train together."""
+    rdzv_endpoint: str | None
+    """HOST:PORT where they meet."""
     precision: ResolvedPrecision
     recompute: ResolvedRecompute
     optimizer_state: ResolvedOptimizerState
@@ -67,7 +72,9 @@ def plan_trainer(
 
     `store_bytes` is what the store takes of the host's memory.
     """
-    gpu = _gpu(facts, runtime)
+    gpus = _gpus(facts, runtime, config.stack.gpus)
+    # Each gets the same plan: it has to fit the fullest.
+    gpu = min(gpus, key=lambda one: one.memory_free, default=None)
     device, why_device = _device(facts, config.train, runtime, gpu)
     profile, why_profile = _profile(config.train, device, gpu)
     train = apply_profile(config.train, profile)
@@ -83,7 +90,9 @@ def plan_trainer(
     plan = TrainerPlan(
         profile=profile,
         device=device,
-        gpus=1 if device == "cuda" else 0,
+        gpus=_gpu_count(config.stack.gpus, gpus) if device == "cuda" else 0,
+        nnodes=config.stack.nnodes,
+        rdzv_endpoint=config.stack.rdzv_endpoint,
         precision=choice.precision,
         recompute=choice.recompute,
         optimizer_state=choice.optimizer_state,
@@ -101,6 +110,7 @@ def plan_trainer(
         train,
         (
             reason("trainer.device", why_device),
+            *_why_gpus(config.stack.gpus, gpus, device),
             reason("trainer.profile", why_profile),
             reason("trainer.budget_bytes", why_budget),
             reason("trainer.recompute", choice.because),
@@ -117,10 +127,23 @@ def build_args(trainer: TrainerPlan) -> dict[str, str]:
     return arguments
 
 
-def _gpu(facts: HostFacts, runtime: str) -> Gpu | None:
+def _gpus(facts: HostFacts, runtime: str, wanted: int | Literal["all"]) -> list[Gpu]:
     if not isinstance(facts.gpu, Known) or not isinstance(facts.gpu.value, GpuDriver):
-        return None
-    return gpu_of_the_training(facts.gpu.value, runtime)
+        return []
+    return gpus_of_the_training(facts.gpu.value, runtime, wanted)
+
+
+def _gpu_count(wanted: int | Literal["all"], seen: list[Gpu]) -> int:
+    """Return what was asked for, also where fewer were seen: the launch then says so."""
+    return max(1, len(seen)) if wanted == "all" else wanted
+
+
+def _why_gpus(wanted: int | Literal["all"], seen: list[Gpu], device: str) -> tuple[Reason, ...]:
+    if device == "cpu" or wanted == 1:
+        return ()
+    least = f"{format_size(min(gpu.memory_free for gpu in seen))} free" if seen else "none is seen"
+    why = f"{wanted} asked for, {len(seen)} seen; the fullest of them has {least}"
+    return (reason("trainer.gpus", why),)
 
 
 def containers_get_gpu(facts: HostFacts) -> bool:

@@ -109,7 +109,7 @@ def train(
         follow_parent(stop)
         resume = resume or is_restarted()
     if not leads():
-        with _stopping_on_signals(stop):
+        with stopping(stop):
             _trainer()(
                 chosen,
                 runs / chosen.run,
@@ -170,7 +170,7 @@ def _launch(
     _trainer()  # says so if it is not installed
     from qca.train.processes import run_processes
 
-    with _stopping_on_signals(stop) as interrupted:
+    with stopping(stop) as interrupted:
         run_processes(words, together, stop, cuda=chosen.device == "cuda")
     if interrupted.is_set():
         raise KeyboardInterrupt

@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from infra.stack.document import PIDS_LIMIT
 from tests.cli.program import Program, eventually, on_terminal
 from tests.integration.stack import Stack, Training
 

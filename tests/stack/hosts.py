@@ -55,6 +55,16 @@ def engine(*, cpus: int = 16, memory: int = 16 * GIB, cdi: tuple[str, ...] = ())
     )
 
 
+def gpus(*frees: int, visible: str | None = None) -> Known:
+    """A driver that shows GPUs of 24 GiB with so much free each."""
+    one = gpu(total=24 * GIB, free=24 * GIB).value
+    shown = tuple(
+        one.gpus[0].model_copy(update={"index": n, "uuid": f"GPU-{n}", "memory_free": free})
+        for n, free in enumerate(frees)
+    )
+    return Known(value=one.model_copy(update={"gpus": shown, "visible_devices": visible}))
+
+
 def gpu(*, total: int, free: int) -> Known:
     card = Gpu(
         index=0,

@@ -8,7 +8,7 @@ from infra.stack.document import document
 from infra.stack.plan import plan
 from qca.config import Config, StackConfig
 from qca.units import GIB
-from tests.stack.hosts import COMPOSE, engine, gpu, host
+from tests.stack.hosts import COMPOSE, engine, gpu, gpus, host
 
 SCHEMA = json.loads((files("infra") / "data" / "compose-spec.json").read_text())
 
@@ -17,10 +17,17 @@ GPU_HOST = host(
     docker=engine(cdi=("nvidia.com/gpu=0",)),
     compose=COMPOSE,
 )
+SEVERAL = host(
+    gpu=gpus(20 * GIB, 10 * GIB), docker=engine(cdi=("nvidia.com/gpu=0",)), compose=COMPOSE
+)
 PLANS = {
     "cpu": plan(host(docker=engine(), compose=COMPOSE), Config()),
     "gpu": plan(GPU_HOST, Config()),
     "published": plan(host(), Config(stack=StackConfig(store_port=6379))),
+    "several gpus": plan(SEVERAL, Config(stack=StackConfig(gpus="all"))),
+    "two machines": plan(
+        SEVERAL, Config(stack=StackConfig(gpus=2, nnodes=2, rdzv_endpoint="one:29400"))
+    ),
 }
 
 
@@ -90,3 +97,27 @@ def test_an_image_without_a_shell_is_started_and_asked_without_one(image, first_
     store = document(decided)["services"]["store"]
     assert store["command"][0] == first_word
     assert store["healthcheck"]["test"][0] == check
+
+
+def test_several_gpus_are_reserved_and_get_a_process_each():
+    trainer = document(PLANS["several gpus"])["services"]["trainer"]
+    (device,) = trainer["deploy"]["resources"]["reservations"]["devices"]
+    assert device["count"] == 2
+    assert "--processes=2" in trainer["command"]
+    assert trainer["shm_size"] == "1g"
+
+
+def test_one_gpu_needs_no_launcher():
+    trainer = document(PLANS["gpu"])["services"]["trainer"]
+    assert not [word for word in trainer["command"] if word.startswith("--processes")]
+    assert "shm_size" not in trainer
+
+
+def test_trainers_of_two_machines_reach_each_other_and_their_own_store():
+    services = document(PLANS["two machines"])["services"]
+    trainer = services["trainer"]
+    assert trainer["network_mode"] == "host"
+    assert "networks" not in trainer
+    assert trainer["command"][-3:] == ["--processes=2", "--nnodes=2", "--rdzv-endpoint=one:29400"]
+    assert "--store=redis://127.0.0.1:6379" in trainer["command"]
+    assert services["store"]["ports"] == ["127.0.0.1:6379:6379"]

@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from infra.stack.plan import plan
 from qca.config import Config, StackConfig, TrainConfig
 from qca.units import GIB, MIB
-from tests.stack.hosts import COMPOSE, NO_ENGINE, NOTHING_KNOWN, engine, gpu, host, python
+from tests.stack.hosts import COMPOSE, NO_ENGINE, NOTHING_KNOWN, engine, gpu, gpus, host, python
 
 
 def because(decided, name):
@@ -160,3 +160,57 @@ def test_every_sized_number_has_a_reason():
         "trainer.budget_bytes",
         "trainer.container_memory_bytes",
     }
+
+
+def _with_gpus(*frees, visible=None, runtime="compose", **stack):
+    seen = gpus(*frees, visible=visible)
+    facts = host(
+        gpu=seen,
+        docker=engine(cdi=("nvidia.com/gpu=0",)),
+        compose=COMPOSE,
+        python=python(torch_cuda="13.0"),
+    )
+    return plan(facts, Config(stack=StackConfig(runtime=runtime, **stack)))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "count", "budget"),
+    [(1, 1, 20 * GIB), (2, 2, 10 * GIB), (3, 3, 10 * GIB), ("all", 3, 10 * GIB), (4, 4, 10 * GIB)],
+)
+def test_several_gpus_get_one_plan_that_fits_the_fullest_of_them(wanted, count, budget):
+    decided = _with_gpus(20 * GIB, 10 * GIB, 23 * GIB, gpus=wanted)
+    assert (decided.trainer.gpus, decided.trainer.budget_bytes) == (count, budget)
+
+
+@pytest.mark.parametrize(
+    ("visible", "budget"), [("2,0", 20 * GIB), ("GPU-2", 23 * GIB), ("1,7,0", 10 * GIB)]
+)
+def test_without_docker_the_visible_gpus_are_those_that_count(visible, budget):
+    decided = _with_gpus(20 * GIB, 10 * GIB, 23 * GIB, visible=visible, runtime="local", gpus="all")
+    assert decided.trainer.budget_bytes == budget
+
+
+def test_more_gpus_than_are_seen_are_said():
+    decided = _with_gpus(20 * GIB, gpus=2)
+    assert because(decided, "trainer.gpus") == (
+        "2 asked for, 1 seen; the fullest of them has 20 GiB free"
+    )
+
+
+def test_a_cpu_has_no_gpus_to_count():
+    decided = plan(host(), Config(stack=StackConfig(gpus="all")))
+    assert decided.trainer.gpus == 0
+
+
+def test_what_goes_to_the_hosts_memory_has_to_fit_there():
+    """20,000 states of 448 KiB each: 16 GiB of pinned memory."""
+    config = Config(
+        stack=StackConfig(runtime="local"), train=TrainConfig(steps=20000, recompute="host")
+    )
+    small, large = (
+        plan(host(gpu=LARGE_GPU, python=python(torch_cuda="13.0"), memory=memory), config)
+        for memory in (16 * GIB, 64 * GIB)
+    )
+    assert (small.trainer.fits, large.trainer.fits) == (False, True)
+    assert "that the host has for it" in because(small, "trainer.recompute")
+    assert large.trainer.container_memory_bytes > 16 * GIB
