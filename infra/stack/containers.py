@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 from python_on_whales import DockerClient
-from python_on_whales.exceptions import DockerException
+from python_on_whales.exceptions import DockerException, NoSuchContainer
 
 from infra.stack.state import StateDir
 from qca.errors import LaunchError
@@ -18,6 +18,10 @@ POLL_SECONDS = 0.5
 
 # A sentence or two of a health check's output, which can be 4096 bytes.
 _CHECK_CHARACTERS = 300
+
+# `docker compose down` removes a stack's few containers one after the other; each can spoil
+# a look once.
+_LOOKS = 5
 
 Condition = Literal["healthy", "waiting", "done", "failed"]
 
@@ -53,10 +57,26 @@ def said(error: DockerException) -> str:
 
 def containers(stack: DockerClient) -> dict[str, Any]:
     """Return the stack's containers by service, stopped ones too."""
+    return _looked_at(lambda: _containers(stack))
+
+
+def _containers(stack: DockerClient) -> dict[str, Any]:
     return {
         (container.config.labels or {})["com.docker.compose.service"]: container
-        for container in asked(lambda: stack.compose.ps(all=True))
+        for container in stack.compose.ps(all=True)
     }
+
+
+def _looked_at(look: Callable[[], T]) -> T:
+    """Return what is seen; looks again where a container went away while it was looked at."""
+    for _ in range(_LOOKS - 1):
+        try:
+            return look()
+        except NoSuchContainer:
+            continue
+        except DockerException:
+            break
+    return asked(look)
 
 
 def condition(container: Any) -> Condition:
@@ -72,14 +92,15 @@ def condition(container: Any) -> Condition:
 
 def services(stack: DockerClient) -> list[dict[str, Any]]:
     """Return name, state, health and exit code of each of the stack's containers."""
+    states = _looked_at(lambda: {name: one.state for name, one in _containers(stack).items()})
     return [
         {
             "name": name,
-            "state": container.state.status,
-            "health": _health(container.state),
-            "exit_code": container.state.exit_code if container.state.status == "exited" else None,
+            "state": state.status,
+            "health": _health(state),
+            "exit_code": state.exit_code if state.status == "exited" else None,
         }
-        for name, container in sorted(containers(stack).items())
+        for name, state in sorted(states.items())
     ]
 
 
