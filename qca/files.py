@@ -2,12 +2,13 @@
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from qca.errors import LaunchError
 
 _UNFINISHED = ".qca-unfinished"  # nobody else names a file so
+_being_written: set[Path] = set()
 
 
 @contextmanager
@@ -18,6 +19,7 @@ def replacing(path: Path) -> Iterator[Path]:
     is as it was and the temporary file is gone.
     """
     unfinished = path.with_name(path.name + _UNFINISHED)
+    _being_written.add(unfinished)
     try:
         yield unfinished
         sync(unfinished)
@@ -25,6 +27,14 @@ def replacing(path: Path) -> Iterator[Path]:
         sync(path.parent)
     finally:
         unfinished.unlink(missing_ok=True)
+        _being_written.discard(unfinished)
+
+
+def drop_unfinished() -> None:
+    """Remove what this process is writing: for one that ends without unwinding its blocks."""
+    for path in tuple(_being_written):
+        with suppress(OSError):
+            path.unlink(missing_ok=True)
 
 
 def sync(path: Path) -> None:

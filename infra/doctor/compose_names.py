@@ -1,5 +1,7 @@
 """The names by which Compose finds its files; nothing is read, and no YAML parser is loaded."""
 
+import os
+from collections.abc import Mapping
 from pathlib import Path
 
 _NAMES = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
@@ -11,8 +13,16 @@ def default_file(folder: Path) -> Path | None:
     return next((folder / name for name in _NAMES if (folder / name).is_file()), None)
 
 
-def default_files(folder: Path) -> tuple[Path, ...]:
-    """Return what Compose would take in `folder`: the file, and the override file beside it."""
+def default_files(folder: Path, variables: Mapping[str, str] | None = None) -> tuple[Path, ...]:
+    """Return what Compose would take in `folder`: the file, and the override file beside it.
+
+    COMPOSE_FILE among the `variables` names others, apart by COMPOSE_PATH_SEPARATOR.
+    https://docs.docker.com/compose/how-tos/environment-variables/envvars/
+    """
+    variables = variables or {}
+    if named := variables.get("COMPOSE_FILE"):
+        apart = variables.get("COMPOSE_PATH_SEPARATOR") or os.pathsep
+        return tuple(folder / name for name in named.split(apart) if name)
     path = default_file(folder)
     override = override_of(path) if path else None
     return tuple(one for one in (path, override and folder / override) if one)

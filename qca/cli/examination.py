@@ -12,6 +12,7 @@ import click
 from infra.doctor.check import Finding, Severity
 from infra.doctor.compose_names import default_files
 from infra.doctor.composefile import ComposeFile
+from infra.doctor.dotenv import read_dotenv
 from infra.doctor.edits import diff
 from infra.doctor.fix import Proposal, apply, proposals
 from infra.doctor.report import render_json, render_text
@@ -37,8 +38,11 @@ def read(paths: tuple[Path, ...], facts: HostFacts, *, ask: bool) -> ComposeFile
 
 def nearby() -> ComposeFile | None:
     """Read the folder's own compose file, if there is one that can be read."""
-    paths = default_files(Path())
+    paths = default_files(Path(), _variables())
     if not paths:
+        return None
+    if not all(path.resolve().is_relative_to(Path.cwd()) for path in paths):
+        click.echo("Not examined: COMPOSE_FILE leads out of this folder; give it with -f", err=True)
         return None
     from infra.doctor.compose_yaml import read_compose_files
 
@@ -47,6 +51,13 @@ def nearby() -> ComposeFile | None:
     except InputError as error:
         click.echo(f"Not examined: {error.message}", err=True)
         return None
+
+
+def _variables() -> dict[str, str]:
+    try:
+        return {**read_dotenv(Path(".env").read_text("utf-8")), **os.environ}
+    except (OSError, UnicodeDecodeError):
+        return dict(os.environ)
 
 
 def rendered(format_: str, findings: Sequence[Finding], facts: HostFacts) -> str:

@@ -8,6 +8,8 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import NoReturn
 
+from qca.files import drop_unfinished
+
 # What shells expect of a program that Ctrl-C ended: 128 + SIGINT.
 EXIT_INTERRUPTED = 128 + signal.SIGINT
 
@@ -99,7 +101,8 @@ def _listen(told: int, stop: threading.Event, interrupted: threading.Event) -> N
 
 
 def end_interrupted(*_: object) -> NoReturn:
-    """End this process now with 130, unwinding nothing and calling nothing that is left to do."""
+    """End this process now with 130, unwinding nothing; no file is left half-written."""
+    drop_unfinished()
     if os.isatty(2):
         with suppress(OSError):
             os.write(2, _SHOW_CURSOR)

@@ -193,7 +193,7 @@ class Trainer:
         for parameter in self.model.parameters():
             parameter.grad = None
         self.optimizer.state.clear()
-        self.model = self.evolution = None  # type: ignore[assignment]
+        del self.model, self.evolution
         self._weights.clear()
         self.optimizer.param_groups.clear()
         gc.collect()  # an exception's traceback makes cycles

@@ -77,6 +77,22 @@ def test_a_second_ctrl_c_is_heard_after_the_training():
     assert done.returncode == INTERRUPTED
 
 
+def test_a_second_ctrl_c_leaves_no_half_of_a_file(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    done = run("""
+        from pathlib import Path
+        from qca.files import replacing
+        with signals.stopping(stop), replacing(Path("checkpoint")) as unfinished:
+            unfinished.write_text("half of it")
+            press()
+            stop.wait()
+            press()
+            threading.Event().wait(30)
+    """)
+    assert done.returncode == INTERRUPTED
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_sigterm_is_no_interruption_and_leaves_the_handlers_as_they_were():
     done = run("""
         before = [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)]

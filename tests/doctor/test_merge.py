@@ -265,3 +265,13 @@ def test_the_override_file_belongs_to_the_folders_own(tmp_path):
 
     assert names == ["compose.yaml", "compose.override.yml"]
     assert default_files(tmp_path / "none") == ()
+
+
+def test_compose_file_names_others():
+    named = {"COMPOSE_FILE": "a.yml,b.yml", "COMPOSE_PATH_SEPARATOR": ","}
+
+    assert default_files(Path("x"), named) == (Path("x/a.yml"), Path("x/b.yml"))
+    assert default_files(Path("x"), {"COMPOSE_FILE": "a.yml:b.yml"}) == (
+        Path("x/a.yml"),
+        Path("x/b.yml"),
+    )

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 import threading
+from typing import Any
 
 import pytest
 import torch
@@ -58,7 +59,7 @@ CONFIGS = [
     pytest.param({"steps": 20, "precision": "bf16", "batch_size": 4}, id="bf16"),
     pytest.param({"steps": 20, "precision": "fp16", "recompute": "host"}, id="fp16"),
 ]
-SMALL = {"grid": 16, "d_state": 4, "hidden_channels": 16, "steps": 20, "batch_size": 2}
+SMALL: dict[str, Any] = {"grid": 16, "d_state": 4, "hidden_channels": 16, "steps": 20, "batch_size": 2}
 
 
 def reserved(config: TrainConfig, how: str) -> int:
