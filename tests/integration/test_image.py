@@ -2,10 +2,19 @@
 
 import json
 import os
+import re
 
 import pytest
 
-from infra.stack.image import PROJECT_LABEL, image_name, make_context, remove_older
+from infra.stack.image import (
+    PROJECT_LABEL,
+    image_name,
+    is_here,
+    make_context,
+    pinned,
+    remove_older,
+)
+from tests.integration.registry import registry
 from tests.integration.stack import trainer_image
 from tests.testbed.fixtures import Engine
 
@@ -99,3 +108,20 @@ def test_a_projects_next_image_takes_the_place_of_its_last(engine, engine_enviro
     finally:
         engine.run("rm", container)
         engine.run("image", "rm", *(names[one] for one in ("used", "new", "others")))
+
+
+def test_an_image_is_pinned_by_the_digest_that_the_engine_knows(engine, engine_environment):
+    """That is, once it has met a registry; afterwards it is found under it without one."""
+    with registry() as host:
+        name = f"{host}/mirror/tiny:v1"
+        engine.run("tag", engine.images.tiny, name)
+        try:
+            assert pinned(name) == name
+            engine.run("push", name)
+            found = pinned(name)
+            assert re.fullmatch(rf"{re.escape(name)}@sha256:[0-9a-f]{{64}}", found)
+            assert pinned(found) == found
+            assert is_here(found)
+        finally:
+            engine.run("rmi", name)
+    assert pinned(engine.images.tiny) == engine.images.tiny  # built here: no registry has it
