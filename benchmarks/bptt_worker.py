@@ -4,6 +4,7 @@ Makes episodes as a training does, AdamW's step included, and prints one JSON ob
 """
 
 import json
+import math
 import statistics
 import sys
 import time
@@ -46,7 +47,7 @@ def measure(config: TrainConfig, request: dict[str, Any]) -> dict[str, Any]:
     trainer = (_Autocast if request["naive"] else Trainer)(config, device)
     trainer.episodes = CURRICULUM_EPISODES  # from here on the noise is `max_noise`
     seconds: list[float] = []
-    skipped = 0
+    skipped, loss = 0, math.nan
     for repeat in range(request["repeats"] + 1):
         begun = _now(device)
         outcome = trainer.gradients(lambda: None)

@@ -90,9 +90,9 @@ def gpus_of_the_training(
     gpus = {str(gpu.index): gpu for gpu in driver.gpus} | {gpu.uuid: gpu for gpu in driver.gpus}
     found = sorted(driver.gpus, key=lambda gpu: gpu.index)
     if runtime == "local" and driver.visible_devices:
-        named = (gpus.get(name.strip()) for name in driver.visible_devices.split(","))
+        names = (name.strip() for name in driver.visible_devices.split(","))
         # CUDA sees those before the first name that it does not know.
-        found = list(takewhile(lambda gpu: gpu is not None, named))
+        found = [gpus[name] for name in takewhile(gpus.__contains__, names)]
     return found if wanted == "all" else found[:wanted]
 
 

@@ -231,7 +231,7 @@ def _half(gpu: Gpu | None) -> Literal["bf16", "fp16"] | None:
 
 def _container_memory(device: str, choice: Choice) -> int:
     estimate = choice.estimate
-    needed = float(estimate.predicted_peak_bytes + estimate.context_bytes)
+    needed = estimate.predicted_peak_bytes + estimate.context_bytes
     if device == "cuda":
         needed = _beside_a_gpu(estimate.parameters) + choice.host_bytes
     return math.ceil(needed * CONTAINER_HEADROOM / (256 * MIB)) * 256 * MIB
@@ -249,7 +249,7 @@ def _host_budget(facts: HostFacts, train: TrainConfig, store_bytes: int) -> int 
 def _beside_a_gpu(parameters: int) -> int:
     """Return what the trainer takes of the host's memory while it computes on a GPU."""
     checkpoint = 3 * 4 * parameters  # the weights and their two moments, float32
-    return CUDA_RESIDENT + 2 * checkpoint  # its tensors on the host, and their bytes
+    return int(CUDA_RESIDENT) + 2 * checkpoint  # its tensors on the host, and their bytes
 
 
 def _why_container_memory(device: str) -> str:

@@ -15,10 +15,9 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from qca.config import ResolvedPrecision
 from qca.model.unet import UNetUnitary
 
-HALF: dict[ResolvedPrecision, torch.dtype] = {"bf16": torch.bfloat16, "fp16": torch.float16}
+HALF: dict[str, torch.dtype] = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
 # As torch.amp.GradScaler begins and backs off. It grows after 2000 steps without overflow;
 # here one optimizer step is a whole episode, and a run has about 2000 of them.

@@ -73,8 +73,9 @@ class Trainer:
         self.plateau = Plateau()
         self.loss_scale = LossScale()
         self.loss = LOSSES[config.loss]()
-        self.model = new_model(config).to(device, memory_format=_layout(config, device))
-        half = HALF.get(config.precision)  # type: ignore[call-overload]
+        self.model = new_model(config).to(device)
+        self.model.to(memory_format=_layout(config, device))
+        half = HALF.get(config.precision)
         self._half = HalfModel(self.model, half) if half else None
         self.evolution = Evolution(self._half or self.model, config.gamma, config.update)
         self._host = None

@@ -73,7 +73,7 @@ def states(plan: Plan, steps: int) -> Callable[[Tensor], States] | None:
 
 
 def compute(train: TrainConfig) -> Callable[[UNetUnitary], nn.Module]:
-    half = HALF.get(train.precision)  # type: ignore[call-overload]
+    half = HALF.get(train.precision)
     return (lambda model: HalfModel(model, half)) if half else (lambda model: model)
 
 

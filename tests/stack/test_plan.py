@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.stack.plan import plan
-from qca.config import Config, StackConfig, TrainConfig
+from qca.config import Config, Runtime, StackConfig, TrainConfig
 from qca.units import GIB, MIB
 from tests.stack.hosts import COMPOSE, NO_ENGINE, NOTHING_KNOWN, engine, gpu, gpus, host, python
 
@@ -162,7 +162,7 @@ def test_every_sized_number_has_a_reason():
     }
 
 
-def _with_gpus(*frees, visible=None, runtime="compose", **stack):
+def _with_gpus(*frees, visible=None, runtime: Runtime = "compose", **stack):
     seen = gpus(*frees, visible=visible)
     facts = host(
         gpu=seen,

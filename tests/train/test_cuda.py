@@ -59,7 +59,13 @@ CONFIGS = [
     pytest.param({"steps": 20, "precision": "bf16", "batch_size": 4}, id="bf16"),
     pytest.param({"steps": 20, "precision": "fp16", "recompute": "host"}, id="fp16"),
 ]
-SMALL: dict[str, Any] = {"grid": 16, "d_state": 4, "hidden_channels": 16, "steps": 20, "batch_size": 2}
+SMALL: dict[str, Any] = {
+    "grid": 16,
+    "d_state": 4,
+    "hidden_channels": 16,
+    "steps": 20,
+    "batch_size": 2,
+}
 
 
 def reserved(config: TrainConfig, how: str) -> int:
@@ -146,8 +152,9 @@ def test_a_training_stops_and_goes_on(tmp_path, precision, moments):
 
 def test_memory_that_is_refused_is_given_back_and_a_cheaper_plan_goes_on(tmp_path):
     """The allocator is held to what `host` needs, as if something else had grown on the card."""
-    given = {"hidden_channels": 16, "batch_size": 8, "steps": 400, "episodes": 2}
-    config = TrainConfig(device="cuda", precision="fp32", recompute="step", **given)
+    many = TrainConfig(hidden_channels=16, batch_size=8, steps=400, episodes=2)
+    how = {"device": "cuda", "precision": "fp32", "recompute": "step"}
+    config = many.model_copy(update=how)
     allowed = estimate(config, recompute="host", device="cuda").predicted_peak_bytes
     events: list[Event] = []
     train(
