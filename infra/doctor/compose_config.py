@@ -15,7 +15,6 @@ from ruamel.yaml.comments import CommentedMap
 
 from infra.doctor.compose_reader import Include, NotFollowedError, Reader
 from infra.doctor.composefile import ComposeFile, Service, Text
-from infra.doctor.dotenv import read_dotenv
 from infra.host.facts import ComposePlugin
 from infra.host.look import Limit, Unseen
 from qca.errors import InputError
@@ -52,11 +51,8 @@ def confirm(
 
 
 def _without_secrets(text: str, file: ComposeFile) -> str:
-    """Mask what the `.env` and the files of `env_file` set, should Compose have repeated it."""
-    try:
-        values = set(read_dotenv((Path(file.folder) / ".env").read_text("utf-8")).values())
-    except (OSError, UnicodeDecodeError):
-        values = set()
+    """Mask what `.env` files and those of `env_file` set, should Compose have repeated it."""
+    values = set(file.hidden)
     values |= {one.value for service in file.services for one in service.environment.values()}
     for value in sorted(values, key=len, reverse=True):
         text = text.replace(value, "***") if len(value) >= _SHORTEST_SECRET else text

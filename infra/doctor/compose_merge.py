@@ -49,6 +49,7 @@ def _merge_two(base: ComposeFile, over: ComposeFile) -> ComposeFile:
         unread=base.unread + over.unread,
         unset=base.unset + over.unset,
         override=None,
+        hidden=base.hidden | over.hidden,
         sources={**base.sources, **over.sources},
     )
 

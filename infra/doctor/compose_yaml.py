@@ -59,9 +59,12 @@ def read_compose_files(paths: Sequence[Path], environment: Mapping[str, str]) ->
 
     """
     project = paths[0].parent
-    variables = _beneath(environment, _dotenv(project / ".env"))
+    dotenv = _dotenv(project / ".env")
+    variables = _beneath(environment, dotenv)
     beside = _Beside(_Reading(_resolved(project)), project, variables, ())
-    return replace(merge([beside.read(path) for path in paths]), folder=str(project))
+    found = merge([beside.read(path) for path in paths])
+    hidden = found.hidden | _values_of(dotenv, environment)
+    return replace(found, folder=str(project), hidden=hidden)
 
 
 @dataclass
@@ -114,7 +117,8 @@ class _Beside:
             dotenv = _dotenv(folder / ".env")
         variables = _beneath(self.environment, dotenv)
         found = [self._further(path, folder, variables, "").read(path) for path in paths]
-        return merge(found)
+        merged = merge(found)
+        return replace(merged, hidden=merged.hidden | _values_of(dotenv, self.environment))
 
     def extended(self, name: str, service: str) -> ComposeFile:
         """Return the service that is extended; its paths are relative to its own file."""
@@ -187,6 +191,10 @@ def _dotenv(path: Path) -> str:
 def _beneath(variables: Mapping[str, str], dotenv: str) -> dict[str, str]:
     """Return the variables with those of an `.env` that are not among them."""
     return {**read_dotenv(dotenv, variables), **variables}
+
+
+def _values_of(dotenv: str, variables: Mapping[str, str]) -> frozenset[str]:
+    return frozenset(read_dotenv(dotenv, variables).values())
 
 
 def _parsed(path: Path, text: str) -> CommentedMap:

@@ -91,6 +91,8 @@ class ComposeFile:
     """The override file beside it, which Compose merges where it finds `path` by itself."""
     sources: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """The lines of every file that was read, `path` first."""
+    hidden: frozenset[str] = frozenset()
+    """Values from `.env` files and those of `include`, which nobody is shown."""
     folder: str = "."
     """Compose's project folder."""
     merged_by: str = ""

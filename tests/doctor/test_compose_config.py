@@ -100,6 +100,17 @@ def test_a_refusal_is_an_error_in_composes_own_words_without_secrets(folder):
     assert "services.cache.cpus: invalid '***'" in finding.message
 
 
+def test_what_an_include_reads_is_masked_too(folder):
+    """With its variables filled in, as Compose would have repeated it."""
+    (folder / "a.yml").write_text("include: [{path: b.yml, env_file: more.env}]\n" + TEXT)
+    (folder / "b.yml").write_text("services: {}\n")
+    (folder / "more.env").write_text("BASE=hunter\nSECRET=$BASE-and-more\n")
+
+    file = _confirmed(folder, "", 1, "invalid 'hunter-and-more'")
+
+    assert "invalid '***'" in _finding(file, "QCA707").message
+
+
 @pytest.mark.parametrize("says", ["", "no JSON", "[]", "{}", '{"services": 3}', "[" * 100000])
 def test_an_answer_that_is_none_leaves_our_own_reading(folder, says):
     file = _confirmed(folder, says)
