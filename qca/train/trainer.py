@@ -74,7 +74,8 @@ class Trainer:
         self.loss_scale = LossScale()
         self.loss = LOSSES[config.loss]()
         self.model = new_model(config).to(device)
-        self.model.to(memory_format=_layout(config, device))
+        layout = _layout(config, device)
+        self.model.to(memory_format=layout)  # pyright: ignore[reportCallIssue] # torch's stub
         half = HALF.get(config.precision)
         self._half = HalfModel(self.model, half) if half else None
         self.evolution = Evolution(self._half or self.model, config.gamma, config.update)

@@ -1,5 +1,6 @@
 """Two processes train one model: gloo on this CPU, started as a person starts them."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -33,15 +34,33 @@ FLAGS = {
 SECONDS = 240  # two starts of torch and a rendezvous, on a machine with other work
 
 
+STARTED: list[subprocess.Popen[bytes]] = []
+
+
+@pytest.fixture(autouse=True)
+def nothing_left():
+    """A test that fails leaves no training behind."""
+    yield
+    while STARTED:
+        process = STARTED.pop()
+        with contextlib.suppress(psutil.NoSuchProcess):
+            for child in psutil.Process(process.pid).children(recursive=True):
+                child.kill()
+        process.kill()
+        process.wait()
+
+
 def start(folder: Path, *words: str, episodes: int, **flags) -> subprocess.Popen[bytes]:
     given = {**FLAGS, "runs": folder, "episodes": episodes, **flags}
-    return subprocess.Popen(
+    process = subprocess.Popen(
         [sys.executable, "-m", "qca", "train", *words, *(f"--{k}={v}" for k, v in given.items())],
         stdout=subprocess.DEVNULL,
         stderr=(folder.parent / f"{folder.name}.log").open("wb"),
         env={**os.environ, "OMP_NUM_THREADS": "1"},
         start_new_session=True,
     )
+    STARTED.append(process)
+    return process
 
 
 def said(folder: Path) -> str:
