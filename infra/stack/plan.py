@@ -13,6 +13,7 @@ from infra.stack.dragonfly_plan import DragonflyPlan, plan_dragonfly
 from infra.stack.reason import Reason, reason
 from infra.stack.trainer_plan import TrainerPlan, plan_trainer
 from qca.config import Config, StackConfig, TrainConfig
+from qca.errors import PlanError
 
 __all__ = ["DragonflyPlan", "Reason", "StackPlan", "TrainerPlan", "plan"]
 
@@ -53,6 +54,19 @@ def plan(facts: HostFacts, config: Config) -> StackPlan:
         train=train,
         reasons=(reason("runtime", why_runtime), *dragonfly_reasons, *trainer_reasons),
     )
+
+
+def refuse_what_does_not_fit(decided: StackPlan) -> None:
+    """Raise PlanError for a training that fits the device's memory under no plan.
+
+    Started all the same, it would take a CPU's whole machine down before anything refuses.
+    """
+    if decided.trainer.fits is False:
+        because = next(one.because for one in decided.reasons if one.for_ == "trainer.recompute")
+        raise PlanError(
+            f"the training does not fit: {because}",
+            hint="`qca estimate --solve batch|grid|steps` finds the largest that does.",
+        )
 
 
 def _runtime(facts: HostFacts, stack: StackConfig) -> tuple[Literal["compose", "local"], str]:

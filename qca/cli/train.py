@@ -215,11 +215,13 @@ def _resolved(config: Config) -> TrainConfig:
     autos = (given.profile, given.device, given.recompute, given.precision, given.optimizer_state)
     if "auto" not in autos:
         return apply_profile(given, given.profile)
-    from infra.stack.plan import plan
+    from infra.stack.plan import plan, refuse_what_does_not_fit
     from qca.cli.hosts import host_facts
 
     stack = config.stack.model_copy(update={"runtime": "local"})
-    return plan(host_facts(None), config.model_copy(update={"stack": stack})).train
+    decided = plan(host_facts(None), config.model_copy(update={"stack": stack}))
+    refuse_what_does_not_fit(decided)
+    return decided.train
 
 
 def _predicted_peak(train: TrainConfig) -> int | None:

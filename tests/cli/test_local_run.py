@@ -304,3 +304,12 @@ def test_a_run_folder_of_another_user_is_refused_and_left_as_it_is(trainable, mo
     assert "Permission denied" in done.stderr
     assert sorted(run.rglob("*")) == before
     assert episodes(trainable) == [1, 2, 3, 4, 5, 6]
+
+
+def test_what_fits_no_plan_is_refused_before_anything_is_made(qca):
+    too_large = ("--device", "cpu", "--profile", "default", "--batch-size", "100000")
+    done = qca("train", *too_large, check=1)
+    assert "the training does not fit: recompute plan `two-level` needs" in done.stderr
+    assert "more than the budget of" in done.stderr
+    assert not (qca.folder / "runs").exists()
+    assert "QCA603" in qca("up", "--runtime", "local", *too_large, check=1).stderr
