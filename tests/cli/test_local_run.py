@@ -211,7 +211,8 @@ def test_the_second_ctrl_c_stops_at_once(trainable):
         train.process.send_signal(signal.SIGINT)
         train.until("Ctrl-C again stops at once")
         assert train.end(signal.SIGINT).returncode == 130
-    assert checkpoints(trainable) == []
+    # Of the beginning, where the first one came before the first step; never of that step.
+    assert checkpoints(trainable) in ([], [0])
 
 
 def test_two_trainers_do_not_share_a_run(trainable):

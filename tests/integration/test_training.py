@@ -92,7 +92,7 @@ def test_another_folder_cannot_take_over_the_project(stack, tmp_path):
     other = Program(tmp_path, stack.qca.variables)
     (tmp_path / "qca.toml").write_text((stack.folder / "qca.toml").read_text())
     done = other("up", "--runtime", "compose", check=1)
-    assert f"{stack.folder}/.qca/compose.yaml" in done.stderr
+    assert str(stack.folder) in done.stderr
     assert "--project" in done.stderr
     assert not (tmp_path / ".qca").exists()
     assert stack.inspected("trainer")["State"]["Running"]
