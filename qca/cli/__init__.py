@@ -91,6 +91,7 @@ def _run() -> int:
 
 def _end_after_ctrl_c() -> NoReturn:
     """Say so and end, without Python's own shutdown: a further Ctrl-C would be heard there."""
+    signal.signal(signal.SIGINT, end_interrupted)  # an impatient second one raises no more
     with suppress(KeyboardInterrupt, OSError):
         _report("interrupted", exit_code=EXIT_INTERRUPTED)
         if sys.stdout is not None:
