@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
+from infra.host.fact import checked
 from infra.host.facts import Gpu, GpuDriver, GpuProcess, MigDevice, NoGpuDriver
 from infra.host.look import Unseen
 from infra.host.probes import pci
@@ -27,7 +28,7 @@ def probe(root: Path = Path("/"), nvml: Any = None) -> GpuDriver | NoGpuDriver:
     except nvml.NVMLError as error:
         return _no_driver(nvml, error, pci.nvidia_cards(root))
     try:
-        return _driver(nvml, root)
+        return checked(_driver(nvml, root))
     except nvml.NVMLError as error:
         raise Unseen(f"the NVIDIA driver answered with an error: {error}") from None
     finally:
