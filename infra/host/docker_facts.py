@@ -3,12 +3,11 @@
 from dataclasses import field
 from typing import Annotated, Literal
 
-from annotated_types import Ge, Lt
+from infra.host.fact import Count, Size
+from qca.checked import Allowed, frozen
 
-from infra.host.fact import Count, Size, Tagged, fact
 
-
-@fact
+@frozen
 class Engine:
     """A Docker Engine that answered."""
 
@@ -40,13 +39,13 @@ class Engine:
     """Whether it can hold containers to a memory limit (not so without the cgroup controller);
     None where it does not tell."""
     limits_cpu: bool | None = None
-    most_memlock: Annotated[int, Ge(-1), Lt(2**63)] | None = None
+    most_memlock: Annotated[int, Allowed(ge=-1, lt=2**63)] | None = None
     """The most locked memory that a container may ask for, in bytes; -1 any, None unknown."""
     components: dict[str, str] = field(default_factory=dict)
     """Names and versions of its parts; Podman in Docker's place says `Podman Engine`."""
 
 
-@fact
+@frozen
 class NoEngine:
     """No Docker Engine could be used, and at which step it failed."""
 
@@ -65,10 +64,10 @@ class NoEngine:
     """Whether this user is already listed in that group: then a new login is missing."""
 
 
-DockerFacts = Annotated[Engine | NoEngine, Tagged("state")]
+DockerFacts = Annotated[Engine | NoEngine, Allowed(discriminator="state")]
 
 
-@fact
+@frozen
 class ComposePlugin:
     """`docker compose` (V2 or later) answered."""
 
@@ -79,7 +78,7 @@ class ComposePlugin:
     """Path of the `docker` program that has the plugin."""
 
 
-@fact
+@frozen
 class NoComposePlugin:
     """`docker compose` is not there."""
 
@@ -87,10 +86,10 @@ class NoComposePlugin:
     detail: str
 
 
-ComposeFacts = Annotated[ComposePlugin | NoComposePlugin, Tagged("found")]
+ComposeFacts = Annotated[ComposePlugin | NoComposePlugin, Allowed(discriminator="found")]
 
 
-@fact
+@frozen
 class Library:
     """A distribution as an interpreter would import it."""
 
@@ -107,7 +106,7 @@ class Library:
     """Other versions further down the path: imported if this one were not there."""
 
 
-@fact
+@frozen
 class LibraryUser:
     """A distribution that requires one of the libraries; a change can break it."""
 
@@ -117,7 +116,7 @@ class LibraryUser:
     """As its metadata says it, e.g. `requests>=2.31`."""
 
 
-@fact
+@frozen
 class ComposeV1:
     """`docker-compose` on PATH is Compose V1, run by a Python interpreter."""
 
@@ -141,7 +140,7 @@ class ComposeV1:
     """The one that `qca doctor --fix` set up in an environment of its own, if it is there."""
 
 
-@fact
+@frozen
 class ComposeV1Bundle:
     """`docker-compose` on PATH is the self-contained V1 binary, with libraries of its own."""
 
@@ -150,7 +149,7 @@ class ComposeV1Bundle:
     version: str
 
 
-@fact
+@frozen
 class StandaloneCompose:
     """`docker-compose` on PATH is V2 or later under the old name."""
 
@@ -159,7 +158,7 @@ class StandaloneCompose:
     version: str
 
 
-@fact
+@frozen
 class NoDockerCompose:
     """There is no `docker-compose` on PATH."""
 
@@ -167,5 +166,5 @@ class NoDockerCompose:
 
 
 DockerComposeFacts = Annotated[
-    ComposeV1 | ComposeV1Bundle | StandaloneCompose | NoDockerCompose, Tagged("kind")
+    ComposeV1 | ComposeV1Bundle | StandaloneCompose | NoDockerCompose, Allowed(discriminator="kind")
 ]

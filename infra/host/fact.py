@@ -1,44 +1,22 @@
 """What every fact is made of: `Known`, or `Unknown` with a reason.
 
-Facts are plain frozen dataclasses. The annotations say what is checked, by pydantic, of those
-that another hand fills in: a recorded host, an interpreter, a driver. What our own probes read
-needs no check, and a healthy host answers sooner than pydantic has built its validators.
+Facts are plain frozen dataclasses. Their annotations say what is checked of those that another
+hand fills in: a recorded host, an interpreter, a driver. What our own probes read needs none.
 """
 
 import dataclasses
-from dataclasses import dataclass
-from typing import Annotated, Any, Generic, Literal, TypeVar, dataclass_transform
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from annotated_types import Ge, Lt
+from qca.checked import Allowed, frozen
 
 T = TypeVar("T")
 
-Count = Annotated[int, Ge(0)]
-Size = Annotated[int, Ge(0), Lt(2**63)]
+Count = Annotated[int, Allowed(ge=0)]
+Size = Annotated[int, Allowed(ge=0, lt=2**63)]
 """Bytes; kernels, Docker and NVML keep them in 63 or 64 bits."""
 
 
-@dataclass_transform(frozen_default=True, kw_only_default=True)
-def fact(cls: type[T]) -> type[T]:
-    """Make a class a part of what is known of a host: frozen, and with no field but its own."""
-    cls.__pydantic_config__ = {"extra": "forbid", "allow_inf_nan": False}  # type: ignore[attr-defined]
-    return dataclass(frozen=True, kw_only=True)(cls)
-
-
-class Tagged:
-    """In the annotation of a union: which of its members a document means, its `key` tells."""
-
-    def __init__(self, key: str) -> None:
-        self.key = key
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
-        """Leave it to pydantic, once it is loaded."""
-        from pydantic import Discriminator
-
-        return Discriminator(self.key).__get_pydantic_core_schema__(source, handler)
-
-
-@fact
+@frozen
 class Known(Generic[T]):
     """A fact that was seen."""
 
@@ -46,24 +24,12 @@ class Known(Generic[T]):
     value: T
 
 
-@fact
+@frozen
 class Unknown:
     """A fact that could not be seen, and why."""
 
     known: Literal[False] = False
     reason: str
-
-
-def checked(found: T) -> T:
-    """Return what another program filled in, if it is what the annotations say.
-
-    Raises:
-        ValueError: with every part that is not.
-
-    """
-    from pydantic import TypeAdapter
-
-    return TypeAdapter(type(found)).validate_python(dataclasses.asdict(found))  # type: ignore[call-overload]
 
 
 def printable(value: T) -> T:

@@ -8,8 +8,6 @@ They are frozen and survive JSON, so that a recorded host can be judged elsewher
 import math
 from typing import Annotated, Literal
 
-from annotated_types import Ge, Gt, Le
-
 from infra.host.docker_facts import (
     ComposeFacts,
     ComposePlugin,
@@ -25,7 +23,7 @@ from infra.host.docker_facts import (
     NoEngine,
     StandaloneCompose,
 )
-from infra.host.fact import Count, Known, Size, Unknown, fact
+from infra.host.fact import Count, Known, Size, Unknown
 from infra.host.gpu_facts import (
     Gpu,
     GpuDriver,
@@ -34,6 +32,7 @@ from infra.host.gpu_facts import (
     MigDevice,
     NoGpuDriver,
 )
+from qca.checked import Allowed, frozen
 
 __all__ = [
     "ComposeFacts",
@@ -67,7 +66,7 @@ __all__ = [
 ]
 
 
-@fact
+@frozen
 class SystemFacts:
     """Operating system and kernel."""
 
@@ -84,14 +83,14 @@ class SystemFacts:
     """`kernel.io_uring_disabled`: 0 allowed, 1 for privileged, 2 for nobody; None before 6.6."""
 
 
-@fact
+@frozen
 class CpuFacts:
     """Hardware threads, and how many of them this process may use."""
 
-    online: Annotated[int, Ge(1)]
-    affinity: Annotated[int, Ge(1)]
+    online: Annotated[int, Allowed(ge=1)]
+    affinity: Annotated[int, Allowed(ge=1)]
     """CPUs in this process's affinity mask; a cpuset narrows it too."""
-    cgroup_quota: Annotated[float, Gt(0)] | None
+    cgroup_quota: Annotated[float, Allowed(gt=0)] | None
     """CPUs' worth of time that the cgroup grants; None without a quota."""
 
     @property
@@ -101,7 +100,7 @@ class CpuFacts:
         return max(1, min(self.affinity, quota))
 
 
-@fact
+@frozen
 class MemoryFacts:
     """Host memory in bytes."""
 
@@ -118,7 +117,7 @@ class MemoryFacts:
         return min(self.total, self.cgroup_limit or self.total)
 
 
-@fact
+@frozen
 class PythonFacts:
     """The Python environment that qca itself runs in."""
 
@@ -133,18 +132,18 @@ class PythonFacts:
     """Whether `pip install` is refused here (PEP 668: Debian 12 and newer)."""
 
 
-@fact
+@frozen
 class Listener:
     """A TCP port on which something on this host listens."""
 
     address: str
-    port: Annotated[int, Ge(0), Le(65535)]
+    port: Annotated[int, Allowed(ge=0, le=65535)]
     pid: Count | None
     """None where the system does not tell us (another user's process)."""
     process: str | None
 
 
-@fact
+@frozen
 class Disk:
     """A file system that the stack writes to. Sizes in bytes."""
 
@@ -154,7 +153,7 @@ class Disk:
     free: Size
 
 
-@fact
+@frozen
 class HostFacts:
     """Everything that checks and plan may know about a host."""
 

@@ -2,10 +2,11 @@
 
 from typing import Annotated, Literal
 
-from infra.host.fact import Count, Size, Tagged, fact
+from infra.host.fact import Count, Size
+from qca.checked import Allowed, frozen
 
 
-@fact
+@frozen
 class GpuProcess:
     """A process that holds GPU memory."""
 
@@ -15,7 +16,7 @@ class GpuProcess:
     """Bytes; None where the driver does not tell (containers, Windows)."""
 
 
-@fact
+@frozen
 class MigDevice:
     """A slice of a GPU in MIG mode; programs use slices, not the GPU. Sizes in bytes."""
 
@@ -25,7 +26,7 @@ class MigDevice:
     memory_free: Size
 
 
-@fact
+@frozen
 class Gpu:
     """One GPU as NVML shows it. Sizes in bytes."""
 
@@ -44,7 +45,7 @@ class Gpu:
     """A GPU without memory of its own: the figures are the host's."""
 
 
-@fact
+@frozen
 class GpuDriver:
     """An NVIDIA driver that answered, and its GPUs (there may be none)."""
 
@@ -61,7 +62,7 @@ class GpuDriver:
     """`CUDA_VISIBLE_DEVICES` where qca runs; None if it is not set."""
 
 
-@fact
+@frozen
 class NoGpuDriver:
     """No NVIDIA driver answered, and at which layer it failed."""
 
@@ -71,4 +72,4 @@ class NoGpuDriver:
     """NVIDIA cards on the PCI bus: address and device id, e.g. `0000:01:00.0 10de:1f82`."""
 
 
-GpuFacts = Annotated[GpuDriver | NoGpuDriver, Tagged("state")]
+GpuFacts = Annotated[GpuDriver | NoGpuDriver, Allowed(discriminator="state")]

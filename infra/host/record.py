@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, get_origin
 from infra.host.facts import HostFacts
 from infra.host.look import MOST_BYTES, in_words
 from infra.host.scrub import Identity, Scrubber
+from qca.checked import is_unknown_key
 from qca.errors import InputError
 
 if TYPE_CHECKING:
@@ -113,7 +114,7 @@ def _first(error: "ValidationError", document: dict[str, Any]) -> str:
         return f"{first['msg']}"
     if first["type"] == "missing":
         return f"key {key} is missing"
-    if first["type"] == "unexpected_keyword_argument":
+    if is_unknown_key(first):
         return f"unknown key {key}"
     return f"{key}: {first['msg'][:1].lower()}{first['msg'][1:]}"
 

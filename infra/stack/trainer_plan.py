@@ -84,7 +84,7 @@ def plan_trainer(
         half=_half(gpu) if device == "cuda" else None,
         host_budget=_host_budget(facts, config.train, store_bytes),
     )
-    train = choice.train.model_copy(update={"device": device})
+    train = choice.train.changed(device=device)
     plan = TrainerPlan(
         profile=profile,
         device=device,

@@ -3,7 +3,7 @@
 import gc
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import torch
 from torch import Tensor
@@ -148,7 +148,7 @@ class Trainer:
             plateau=self.plateau,
             loss_scale=self.loss_scale,
             skipped=self.skipped,
-            config=self.config.model_dump(mode="json"),
+            config=asdict(self.config),
         )
 
     def restore(self, checkpoint: Checkpoint) -> None:

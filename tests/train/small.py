@@ -24,7 +24,7 @@ SMALL = TrainConfig(
 
 
 def small(**changes) -> TrainConfig:
-    return SMALL.model_copy(update=changes)
+    return SMALL.changed(**changes)
 
 
 class StopAfter:

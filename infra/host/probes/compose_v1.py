@@ -12,6 +12,7 @@ from typing import Any
 
 from infra.host.facts import Library, LibraryUser
 from infra.host.look import Limit, Unseen
+from qca.checked import checked
 
 # An interpreter may print more than we asked for (sitecustomize); this marks our line.
 MARK = "qca-libraries: "
@@ -52,14 +53,10 @@ def ask(script: Path, interpreter: tuple[str, ...], limit: Limit) -> Answer:
 
 
 def _answer(said: dict[str, Any]) -> Answer:
-    from pydantic import TypeAdapter
-
     users = said.pop("requirements")
     found = {name: _library(places) for name, places in said.pop("places").items() if places}
     python = said["python_version"]
-    return TypeAdapter(Answer).validate_python(
-        {**said, "libraries": found, "users": tuple(_users(users, python))}
-    )
+    return checked(Answer, {**said, "libraries": found, "users": tuple(_users(users, python))})
 
 
 def _library(places: list[dict[str, Any]]) -> dict[str, Any]:
