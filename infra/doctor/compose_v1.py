@@ -12,8 +12,6 @@ of precedence:
 
 from dataclasses import dataclass
 
-from packaging.version import InvalidVersion, Version
-
 # What makes every one of the three rules hold, with no old urllib3.
 WORKING_PINS = ("docker>=6.1,<7", "requests<2.32")
 
@@ -48,6 +46,8 @@ Prediction = Works | Breaks | NotMeasured
 
 def predict(docker_py: str, requests: str, urllib3: str) -> Prediction:
     """Return what Compose V1 does with these versions, over a Unix socket."""
+    from packaging.version import InvalidVersion, Version  # few hosts still have a V1
+
     try:
         docker, http, pool = (Version(text).release for text in (docker_py, requests, urllib3))
     except InvalidVersion as error:
@@ -65,6 +65,8 @@ def predict(docker_py: str, requests: str, urllib3: str) -> Prediction:
 
 def pins_to_mend(docker_py: str, requests: str, urllib3: str) -> tuple[str, ...]:
     """Return the fewest requirements to install so that Compose V1 works."""
+    from packaging.version import Version
+
     docker, http = Version(docker_py).release, Version(requests).release
     pool = Version(urllib3).release
     pins = []

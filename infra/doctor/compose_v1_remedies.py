@@ -3,9 +3,6 @@
 import shlex
 from pathlib import Path
 
-from packaging.requirements import InvalidRequirement, Requirement
-from packaging.utils import canonicalize_name
-
 from infra.doctor import shell
 from infra.doctor.check import Remedy
 from infra.doctor.compose_v1 import Works, pins_to_mend, predict
@@ -153,6 +150,9 @@ def _broken_by(compose: ComposeV1, pins: tuple[str, ...]) -> str:
 
 
 def _holds(requirement: str, coming: dict[str, str]) -> bool:
+    from packaging.requirements import InvalidRequirement, Requirement
+    from packaging.utils import canonicalize_name
+
     try:
         wanted = Requirement(requirement)
     except InvalidRequirement:

@@ -1,12 +1,15 @@
 """Every check: a host that trips it, one that does not, one where it cannot see."""
 
+import tomllib
 from dataclasses import fields, replace
+from pathlib import Path
 from typing import Any, NamedTuple
 
 import pytest
 
 from infra.doctor.check import Check, Severity, run_checks
 from infra.doctor.checks import CHECKS
+from infra.doctor.checks.python import TRAIN_REQUIREMENTS
 from infra.doctor.examine import examine
 from infra.host.facts import (
     ComposePlugin,
@@ -402,3 +405,11 @@ def test_compose_v2_is_offered_by_the_name_it_has():
     first = one(host(docker_compose=v1, compose=PLUGIN), "QCA203").remedies[0]
 
     assert first.commands == ("docker compose ps",)
+
+
+def test_what_a_local_run_needs_is_what_the_extra_installs():
+    project = tomllib.loads((Path(__file__).parents[2] / "pyproject.toml").read_text())
+    extra = set(project["project"]["optional-dependencies"]["train"])
+    needed = {f"{name}{wanted}" for name, wanted in TRAIN_REQUIREMENTS.items()}
+    assert extra - needed == {"tensorboardX>=2.6.2"}  # without it a run has no TensorBoard files
+    assert needed <= extra

