@@ -17,7 +17,7 @@ from qca.config import TrainConfig
 from qca.errors import PlanError
 from qca.memory.plan import next_cheaper
 from qca.train import checkpoint as checkpoints
-from qca.train.checkpoint import Checkpoint, read_weights
+from qca.train.checkpoint import Checkpoint
 from qca.train.device import prepare_device
 from qca.train.episode import Outcome
 from qca.train.folder import RunFolder, check_same
@@ -36,6 +36,7 @@ from qca.train.metrics import (
 )
 from qca.train.ranks import joined
 from qca.train.trainer import Learned, NotLearned, Trainer
+from qca.train.weights import read_weights
 from qca.units import format_size
 
 # A plan that was refused is followed by cheaper ones, but not for ever: whoever takes the
