@@ -57,14 +57,7 @@ class Run:
     @cached_property
     def skipped(self) -> list[int]:
         """Episodes from which nothing was learned; those that were made again are not of them."""
-        found: set[int] = set()
-        for event in self.events:
-            match event:
-                case {"event": "skipped", "episode": int(episode)}:
-                    found.add(episode)
-                case {"event": "started", "first_episode": int(first)}:
-                    found = {episode for episode in found if episode < first}
-        return sorted(found)
+        return journal.skipped_episodes(self.events)
 
     @cached_property
     def continued(self) -> list[int]:
@@ -140,7 +133,7 @@ def _read(folder: RunFolder) -> Run:
         name=config.run,
         config=config,
         records=read_records(folder.metrics),
-        events=journal.read(folder.path / journal.FILE_NAME),
+        events=journal.read(folder.events),
         checkpoints=checkpoints,
         snapshots=snapshots.read(folder.states),
         is_held=folder.is_held(),

@@ -47,6 +47,9 @@ class Checkpoint:
     """Episodes of these from which nothing was learned."""
     loss: float | None = None
     """Mean of the newest episodes' losses; None if it is not known."""
+    processes: int | None = None
+    """How many trained together, on all machines, each with a batch of `config`'s batch_size;
+    None if it is not known."""
 
 
 def write(folder: Path, checkpoint: Checkpoint, *, keep: int) -> Path:
@@ -64,6 +67,7 @@ def write(folder: Path, checkpoint: Checkpoint, *, keep: int) -> Path:
         "loss_scale": asdict(checkpoint.loss_scale),
         "skipped": checkpoint.skipped,
         "loss": checkpoint.loss,
+        "processes": checkpoint.processes,
         "config": dict(checkpoint.config),
     }
     text = json.dumps(description, sort_keys=True)
@@ -153,10 +157,11 @@ def _parsed(path: Path, description: dict[str, Any], tensors: dict[str, Tensor])
         episode=description["episode"],
         tensors=tensors,
         plateau=Plateau(**description["plateau"]),
-        # Checkpoints of the first release have none of these.
+        # Older checkpoints have none of these.
         loss_scale=LossScale(**description.get("loss_scale", {})),
         skipped=description.get("skipped", 0),
         loss=description.get("loss"),
+        processes=description.get("processes"),
         config=description["config"],
     )
 
