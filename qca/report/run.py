@@ -1,6 +1,7 @@
 """What a run folder says; what is missing is named, what is damaged is refused."""
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -15,6 +16,9 @@ from qca.train import journal, snapshots
 from qca.train.folder import RunFolder
 from qca.train.metrics import EpisodeRecord, read_records
 from qca.train.snapshots import Snapshots
+
+# As `qca.train.checkpoint` names them, which would load torch.
+_EPISODE = re.compile(r"episode-(\d{8,})\.safetensors")
 
 Status = Literal["complete", "running", "stopped", "interrupted", "not begun"]
 
@@ -64,6 +68,12 @@ class Run:
         """The episodes with which a later session went on."""
         firsts = [event.get("first_episode") for event in self._started]
         return [number for number in firsts if isinstance(number, int) and number > 1]
+
+    @property
+    def last_checkpoint(self) -> int | None:
+        """The episode of the newest checkpoint that is kept; None where there is none."""
+        named = (_EPISODE.fullmatch(name) for name in self.checkpoints)
+        return max((int(match[1]) for match in named if match), default=None)
 
     @property
     def started(self) -> str | None:
