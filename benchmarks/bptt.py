@@ -13,6 +13,7 @@ import json
 import subprocess
 import sys
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -72,7 +73,7 @@ def main(
 ) -> None:
     """Measure an episode's time, peak memory and gradient against plain autograd's."""
     try:
-        config = TrainConfig.model_validate(settings)
+        config = TrainConfig(**settings)
         limit_bytes = None if limit is None else parse_size(limit)
     except ValidationError as error:
         first = error.errors()[0]
@@ -97,7 +98,7 @@ def run(
     """Measure all sides and return everything that is printed."""
     result: dict[str, Any] = {
         "schema_version": 1,
-        "config": config.model_dump(mode="json"),
+        "config": asdict(config),
         **request,
         "peak_means": _PEAK_MEANS[config.device],
         "predicted_peak_bytes": _predicted(config),
@@ -111,7 +112,7 @@ def run(
         result["drift"] = _drift(config, request, folder, result["project"])
     if not compare:
         return result
-    plain = config.model_copy(update={"recompute": "none", "optimizer_state": "device"})
+    plain = config.changed(recompute="none", optimizer_state="device")
     unheld = {**request, "limit_bytes": None}
     result["naive"] = naive = _does_not_fit(plain) or _measure("naive", plain, unheld, folder)
     if "peak_bytes" in naive:
@@ -174,7 +175,7 @@ def _measure(
     asked = {
         **request,
         "naive": side == "naive",
-        "config": config.model_dump(mode="json"),
+        "config": asdict(config),
         "save": str(_gradient(folder, side)),
     }
     done = subprocess.run(
@@ -194,7 +195,7 @@ def _measure(
 def _drift(
     config: TrainConfig, request: dict[str, Any], folder: Path, project: dict[str, Any]
 ) -> dict[str, float]:
-    exact = config.model_copy(update={"precision": "fp32"})
+    exact = config.changed(precision="fp32")
     once = {**request, "repeats": 1, "limit_bytes": _predicted(exact)}
     loss = _measure("fp32", exact, once, folder)["loss"]
     found, expected = _whole(folder, "project"), _whole(folder, "fp32")

@@ -33,7 +33,7 @@ def main() -> None:
         torch.set_num_threads(request["threads"])
     if request["deterministic"]:
         torch.use_deterministic_algorithms(True)
-    config = TrainConfig.model_validate(request["config"])
+    config = TrainConfig(**request["config"])
     print(json.dumps(measure(config, request)))
 
 

@@ -1,23 +1,20 @@
-"""The configuration: what a person may set, where it is read from, what it defaults to.
+"""The configuration: what a person may set, and what it defaults to.
 
-One file, `qca.toml`, with two tables, `[stack]` and `[train]`. A value is taken from
-the first place that has it: a command-line flag, the environment (`QCA_TRAIN_GRID`,
-`QCA_STACK_RUNTIME`), the file, the profile, the default.
+Two tables, `[stack]` and `[train]`, which `qca.config_sources` reads from where a person
+writes them. A value that the person gives wins over the profile's, and that over the default.
 """
 
-import os
-import re
-import tomllib
+import ast
+import inspect
 from collections.abc import Mapping
+from copy import copy
+from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self, TypeVar, dataclass_transform
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
-from qca.errors import InputError
+from qca.checked import Allowed, checked, frozen
 from qca.units import Size
-
-CONFIG_FILE = Path("qca.toml")
 
 # The newest release whose sources were read for the doctor's rules; v1.38.0 is the first
 # in which --proactor_threads wins over a cgroup CPU quota (dragonfly issue 4251).
@@ -33,19 +30,64 @@ Recompute = Literal["auto", ResolvedRecompute]
 ResolvedOptimizerState = Literal["device", "host"]
 OptimizerState = Literal["auto", ResolvedOptimizerState]
 
-Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+Name = Annotated[str, Allowed(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 """A project or run name: what Compose accepts as a project name, and safe in a path."""
 
 
-Endpoint = Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]+:[0-9]{1,5}$")]
+Endpoint = Annotated[str, Allowed(pattern=r"^[A-Za-z0-9._-]+:[0-9]{1,5}$")]
 """HOST:PORT."""
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+T = TypeVar("T")
 
 
-class StackConfig(_Section):
+class _Table:
+    """What the tables of the configuration have in common."""
+
+    given: frozenset[str]
+    """The keys that were given; a profile leaves them alone."""
+
+    def changed(self, **values: Any) -> Self:
+        """Return the same with other values, which count as given; they are not checked."""
+        other = copy(self)
+        vars(other).update(values, given=self.given | values.keys())
+        return other
+
+
+@dataclass_transform(frozen_default=True, kw_only_default=True)
+def _checking(cls: type[T]) -> type[T]:
+    """Make a class a frozen dataclass that checks what it is given, and remembers its keys.
+
+    A table of defaults alone needs no check.
+    """
+    table = frozen(cls)
+    fill: Any = table.__init__
+
+    def __init__(self: object, /, **values: Any) -> None:  # noqa: N807 - its name in a class
+        found = checked(table, values) if values else None
+        fill(self, **{key: getattr(found, key) for key in values})
+        vars(self)["given"] = frozenset(values)
+
+    table.__init__ = __init__  # type: ignore[method-assign, assignment]
+    return table
+
+
+def meanings(table: type) -> dict[str, str]:
+    """Return what each key of a table means: the docstring that stands under it.
+
+    Read from the source, since Python keeps no docstring of a field; only a help text asks.
+    """
+    (section,) = ast.parse(inspect.getsource(table)).body
+    assert isinstance(section, ast.ClassDef)
+    return {
+        ast.unparse(field.target): " ".join(ast.literal_eval(text.value).split())
+        for field, text in pairwise(section.body)
+        if isinstance(field, ast.AnnAssign) and isinstance(text, ast.Expr)
+    }
+
+
+@_checking
+class StackConfig(_Table):
     """The `[stack]` table: how and where the training is launched."""
 
     project: Name = "qca"
@@ -54,15 +96,15 @@ class StackConfig(_Section):
     """`compose`, `local`, or `auto`: compose where an engine and Compose V2 answer."""
     maxmemory: Size | None = None
     """Dragonfly's memory, e.g. `2GiB`; sized from the host if not given."""
-    proactor_threads: Annotated[int, Field(ge=1, le=1024)] | None = None
+    proactor_threads: Annotated[int, Allowed(ge=1, le=1024)] | None = None
     """Dragonfly's threads; sized from the host if not given."""
     store_image: str = DRAGONFLY_IMAGE
     """Image of the store."""
-    store_port: Annotated[int, Field(ge=1, le=65535)] | None = None
+    store_port: Annotated[int, Allowed(ge=1, le=65535)] | None = None
     """Publish the store on 127.0.0.1 at this port; not published if not given."""
-    gpus: Annotated[int, Field(ge=1, le=1024)] | Literal["all"] = 1
+    gpus: Annotated[int, Allowed(ge=1, le=1024)] | Literal["all"] = 1
     """GPUs of this machine that train together, each with a batch of its own; or `all`."""
-    nnodes: Annotated[int, Field(ge=1, le=1024)] = 1
+    nnodes: Annotated[int, Allowed(ge=1, le=1024)] = 1
     """Machines that train together; start the same on each."""
     rdzv_endpoint: Endpoint | None = None
     """HOST:PORT of one of these machines, where they meet; the others have to reach it."""
@@ -72,7 +114,8 @@ class StackConfig(_Section):
     """A CA bundle that pip needs inside the image build (company networks)."""
 
 
-class TrainConfig(_Section):
+@_checking
+class TrainConfig(_Table):
     """The `[train]` table: what is trained. The defaults are the seed's run."""
 
     run: Name = "first"
@@ -81,33 +124,33 @@ class TrainConfig(_Section):
     """`auto` takes `cpu` where there is no usable GPU, otherwise by the GPU's memory."""
     device: Device = "auto"
     """Where the training runs; `auto` takes a usable GPU."""
-    seed: Annotated[int, Field(ge=0, lt=2**63)] = 0
+    seed: Annotated[int, Allowed(ge=0, lt=2**63)] = 0
     """Of weights, initial states and noise."""
 
-    grid: Annotated[int, Field(ge=4, le=4096, multiple_of=4)] = 64
+    grid: Annotated[int, Allowed(ge=4, le=4096, multiple_of=4)] = 64
     """Cells a side; two max-pools halve it twice, so a multiple of 4."""
-    d_state: Annotated[int, Field(ge=1, le=1024)] = 14
+    d_state: Annotated[int, Allowed(ge=1, le=1024)] = 14
     """Complex components of a cell."""
-    hidden_channels: Annotated[int, Field(ge=1, le=4096)] = 128
+    hidden_channels: Annotated[int, Allowed(ge=1, le=4096)] = 128
     """Channels of the U-Net's first block."""
-    steps: Annotated[int, Field(ge=1, le=1_000_000)] = 500
+    steps: Annotated[int, Allowed(ge=1, le=1_000_000)] = 500
     """Steps of the automaton in an episode (the seed's `qca_steps`)."""
     update: Literal["cartesian", "unitary"] = "cartesian"
     """How a step moves the state."""
-    gamma: Annotated[float, Field(ge=0, le=1)] = 0.01
+    gamma: Annotated[float, Allowed(ge=0, le=1)] = 0.01
     """Dissipation of a step."""
 
-    episodes: Annotated[int, Field(ge=1)] = 2000
+    episodes: Annotated[int, Allowed(ge=1)] = 2000
     """Optimizer steps; each is one episode."""
-    batch_size: Annotated[int, Field(ge=1)] = 1
+    batch_size: Annotated[int, Allowed(ge=1)] = 1
     """States that an episode evolves side by side."""
     loss: Literal["evolutionary", "mse_energy", "structure"] = "evolutionary"
     """What is minimised."""
-    max_noise: Annotated[float, Field(ge=0, le=1)] = 0.1
+    max_noise: Annotated[float, Allowed(ge=0, le=1)] = 0.1
     """Noise rate at the end of the curriculum."""
-    learning_rate: Annotated[float, Field(gt=0)] = 1e-4
+    learning_rate: Annotated[float, Allowed(gt=0)] = 1e-4
     """Of AdamW."""
-    weight_decay: Annotated[float, Field(ge=0)] = 1e-5
+    weight_decay: Annotated[float, Allowed(ge=0)] = 1e-5
     """Of AdamW."""
 
     precision: Precision = "auto"
@@ -121,17 +164,18 @@ class TrainConfig(_Section):
     budget: Size | None = None
     """Device memory that the training may use; the GPU's free memory if not given."""
 
-    checkpoint_every: Annotated[int, Field(ge=1)] = 50
+    checkpoint_every: Annotated[int, Allowed(ge=1)] = 50
     """Episodes between two checkpoints; one is always written at the end."""
-    keep_checkpoints: Annotated[int, Field(ge=1)] = 3
+    keep_checkpoints: Annotated[int, Allowed(ge=1)] = 3
     """Newest checkpoints that are kept, beside the best one."""
 
 
-class Config(_Section):
+@dataclass(frozen=True)
+class Config:
     """The whole configuration."""
 
-    stack: StackConfig = StackConfig()
-    train: TrainConfig = TrainConfig()
+    stack: StackConfig = field(default_factory=StackConfig)
+    train: TrainConfig = field(default_factory=TrainConfig)
 
 
 # What a profile sets; a value that the person gives wins over it.
@@ -150,145 +194,7 @@ PROFILES: Mapping[str, Mapping[str, Any]] = {
 }
 
 
-def load_config(
-    file: Path | None = None,
-    *,
-    environment: Mapping[str, str] = os.environ,
-    flags: Mapping[str, Mapping[str, Any]] | None = None,
-) -> Config:
-    """Read the configuration from `file` (default: `qca.toml` if it is there).
-
-    `flags` maps a table to the values given on the command line; None values are
-    left out. The profile itself is not applied here: `auto` needs the host.
-
-    Raises:
-        InputError: with file, line and key, or with the variable's name.
-
-    """
-    path = file or CONFIG_FILE
-    text = _read(path, required=file is not None)
-    tables = _parse(path, text)
-    values: dict[str, dict[str, Any]] = {}
-    for table, model in (("stack", StackConfig), ("train", TrainConfig)):
-        values[table] = {
-            **tables.get(table, {}),
-            **_from_environment(table, model, environment),
-            **_given((flags or {}).get(table, {})),
-        }
-    unknown = set(tables) - set(values)
-    if unknown:
-        key = min(unknown)
-        raise InputError(
-            f"{_place(path, text, (key,))}: unknown table or key {key!r}",
-            hint="The tables are [stack] and [train].",
-        )
-    try:
-        config = Config.model_validate(values)
-    except ValidationError as error:
-        raise _invalid(error, path, text, environment, flags or {}) from None
-    if config.stack.nnodes > 1 and config.stack.rdzv_endpoint is None:
-        raise InputError(
-            f"nnodes is {config.stack.nnodes}, and it is not said where the machines meet",
-            hint="Give --rdzv-endpoint HOST:PORT, the same on all of them.",
-        )
-    return config
-
-
 def apply_profile(train: TrainConfig, profile: str) -> TrainConfig:
     """Return `train` with what `profile` sets, except where the person set a value."""
-    chosen = {
-        key: value for key, value in PROFILES[profile].items() if key not in train.model_fields_set
-    }
-    return train.model_copy(update={**chosen, "profile": profile})
-
-
-def _read(path: Path, *, required: bool) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        if required:
-            raise InputError(f"{path}: no such file", hint="Check the path given to -c.") from None
-        return ""
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: not UTF-8 text", hint="TOML files are UTF-8.") from None
-    except OSError as error:
-        raise InputError(
-            f"{path}: {error.strerror}", hint="Check the file's permissions."
-        ) from None
-
-
-def _parse(path: Path, text: str) -> dict[str, Any]:
-    try:
-        tables = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        line = re.search(r"at line (\d+)", str(error))
-        number = line[1] if line else len(text.splitlines())  # "at end of document"
-        raise InputError(f"{path}:{number}: {error}", hint="It is not valid TOML there.") from None
-    for key, value in tables.items():
-        if not isinstance(value, dict):
-            raise InputError(
-                f"{_place(path, text, (key,))}: key {key!r} stands outside of a table",
-                hint="Put it under [stack] or [train].",
-            )
-    return tables
-
-
-def _from_environment(
-    table: str, model: type[BaseModel], environment: Mapping[str, str]
-) -> dict[str, str]:
-    return {
-        field: environment[name]
-        for field in model.model_fields
-        if (name := _variable(table, field)) in environment
-    }
-
-
-def _variable(table: str, field: str) -> str:
-    return f"QCA_{table}_{field}".upper()
-
-
-def _given(flags: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in flags.items() if value is not None}
-
-
-def _invalid(
-    error: ValidationError,
-    path: Path,
-    text: str,
-    environment: Mapping[str, str],
-    flags: Mapping[str, Mapping[str, Any]],
-) -> InputError:
-    first = error.errors(include_url=False)[0]
-    location = tuple(str(part) for part in first["loc"][:2])
-    message = first["msg"].removeprefix("Value error, ")
-    if first["type"] == "extra_forbidden":
-        message = "unknown key"
-    if len(location) < 2:
-        return InputError(f"{path}: {message}", hint="Run `qca plan` to see the values in use.")
-    table, key = location
-    given = "" if first["type"] == "extra_forbidden" else f" (given: {first['input']!r})"
-    if key in _given(flags.get(table, {})):
-        place = f"--{key.replace('_', '-')}"
-    elif _variable(table, key) in environment:
-        place = _variable(table, key)
-    else:
-        place = f"{_place(path, text, location)}: {table}.{key}"
-    return InputError(
-        f"{place}: {message}{given}",
-        hint="docs/configuration.md lists every key with its meaning and default.",
-    )
-
-
-def _place(path: Path, text: str, keys: tuple[str, ...]) -> str:
-    """Return `file:line` of a key; tomllib keeps no positions, so the text is searched."""
-    table = keys[0] if len(keys) == 2 else ""
-    current = ""
-    for number, line in enumerate(text.splitlines(), start=1):
-        header = re.match(r"\s*\[+\s*([\w.-]+)\s*\]+", line)
-        if header:
-            current = header[1]
-        if header and header[1] == keys[-1] and len(keys) == 1:
-            return f"{path}:{number}"
-        if current == table and re.match(rf"\s*[\"']?{re.escape(keys[-1])}[\"']?\s*=", line):
-            return f"{path}:{number}"
-    return str(path)
+    chosen = {key: value for key, value in PROFILES[profile].items() if key not in train.given}
+    return train.changed(**chosen, profile=profile)

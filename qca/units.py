@@ -6,9 +6,7 @@ Units are binary throughout (1G = 1GB = 1GiB = 2**30), as both Docker (go-units
 
 import re
 from decimal import ROUND_HALF_EVEN, Decimal
-from typing import Annotated
-
-from pydantic import BeforeValidator
+from typing import Annotated, Any
 
 from qca.errors import InputError
 
@@ -87,5 +85,14 @@ def _size_value(value: object) -> object:
         raise ValueError(f"{error.message}. {error.hint}") from error
 
 
-Size = Annotated[int, BeforeValidator(_size_value)]
-"""A pydantic field type: reads a size as a person writes it, holds bytes."""
+class _AsWritten:
+    """In an annotation: reads a size as a person writes it."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        from pydantic import BeforeValidator
+
+        return handler.generate_schema(Annotated[source, BeforeValidator(_size_value)])
+
+
+Size = Annotated[int, _AsWritten()]
+"""The type of a configured size: it is written `2GiB`, and holds bytes."""

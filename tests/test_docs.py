@@ -19,7 +19,7 @@ import pytest
 
 from infra.doctor.checks import CHECKS
 from qca.cli import cli
-from qca.config import load_config
+from qca.config_sources import load_config
 from qca.memory.budget import estimate
 from qca.units import format_size, parse_size
 from tests.cli.program import QCA, environment, short_folder, write_config

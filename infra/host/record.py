@@ -6,15 +6,18 @@ be pasted into a bug report.
 
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Any, Literal, get_origin
-
-from pydantic import BaseModel, ValidationError
+from typing import TYPE_CHECKING, Any, Literal, get_origin
 
 from infra.host.facts import HostFacts
 from infra.host.look import MOST_BYTES, in_words
 from infra.host.scrub import Identity, Scrubber
+from qca.checked import is_unknown_key
 from qca.errors import InputError
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
 
 
 def record(facts: HostFacts, identity: Identity | None = None) -> str:
@@ -42,8 +45,10 @@ def load(path: Path) -> HostFacts:
             f"{path}: schema_version: {version!r} is not a version that this qca reads",
             hint="It reads version 1; use the qca that recorded the file, or record it again.",
         )
+    from pydantic import TypeAdapter, ValidationError
+
     try:
-        return HostFacts.model_validate_json(json.dumps(document), strict=True)
+        return TypeAdapter(HostFacts).validate_json(json.dumps(document), strict=True)
     except ValidationError as error:
         raise InputError(
             f"{path}: {_first(error, document)}",
@@ -52,15 +57,15 @@ def load(path: Path) -> HostFacts:
 
 
 def _plain(value: Any, clean: Callable[[str], str]) -> Any:
-    """Turn facts into what JSON knows. Words that the models fix are left as they are."""
-    if isinstance(value, BaseModel):
+    """Turn facts into what JSON knows. Words that their classes fix are left as they are."""
+    if is_dataclass(value):
         return {
-            name: (
-                getattr(value, name)
-                if get_origin(field.annotation) is Literal
-                else _plain(getattr(value, name), clean)
+            field.name: (
+                getattr(value, field.name)
+                if get_origin(field.type) is Literal
+                else _plain(getattr(value, field.name), clean)
             )
-            for name, field in type(value).model_fields.items()
+            for field in fields(value)
         }
     if isinstance(value, dict):
         return {key: _plain(one, clean) for key, one in value.items()}
@@ -100,7 +105,7 @@ def _document(path: Path) -> dict[str, Any]:
     return document
 
 
-def _first(error: ValidationError, document: dict[str, Any]) -> str:
+def _first(error: "ValidationError", document: dict[str, Any]) -> str:
     """Say the first thing that is wrong, with the key as it stands in the file."""
     errors = [one for one in error.errors() if _meant(one["loc"], document)]
     first = (errors or error.errors())[0]
@@ -109,7 +114,7 @@ def _first(error: ValidationError, document: dict[str, Any]) -> str:
         return f"{first['msg']}"
     if first["type"] == "missing":
         return f"key {key} is missing"
-    if first["type"] == "extra_forbidden":
+    if is_unknown_key(first):
         return f"unknown key {key}"
     return f"{key}: {first['msg'][:1].lower()}{first['msg'][1:]}"
 

@@ -5,6 +5,7 @@ and no `gpus` (Compose V1 rejects both), the GPU by `deploy.resources.reservatio
 Hardened by default: ordinary user, read-only root, no capabilities, limits on all that grows.
 """
 
+from dataclasses import asdict
 from typing import Any
 
 from infra.stack.plan import StackPlan, TrainerPlan
@@ -178,7 +179,7 @@ def together_flags(trainer: TrainerPlan) -> list[str]:
 def train_flags(train: TrainConfig) -> list[str]:
     """Return the flags of `qca train` that differ from the defaults, so that they stand there."""
     defaults = TrainConfig()
-    values = train.model_dump(exclude={"budget"})
+    values = {key: value for key, value in asdict(train).items() if key != "budget"}
     return [
         f"--{key.replace('_', '-')}={value}"
         for key, value in values.items()

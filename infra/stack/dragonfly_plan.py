@@ -1,12 +1,11 @@
 """How many threads and how much memory Dragonfly gets on this host."""
 
 import math
-
-from pydantic import BaseModel, ConfigDict
+from dataclasses import dataclass
 
 from infra.host.facts import Engine, HostFacts, Known
 from infra.stack.dragonfly_rules import BYTES_PER_THREAD, SNAPSHOT_HEADROOM
-from infra.stack.reason import Reason, reason
+from infra.stack.reason import Reason
 from qca.config import StackConfig
 from qca.units import MIB, counted, exact_size, format_size
 
@@ -17,10 +16,9 @@ DEFAULT_THREADS = 4
 HOST_SHARE = 4
 
 
-class DragonflyPlan(BaseModel):
+@dataclass(frozen=True)
+class DragonflyPlan:
     """How the store is started."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     image: str
     proactor_threads: int
@@ -47,9 +45,9 @@ def plan_dragonfly(
         container_memory_bytes=limit,
     )
     return plan, (
-        reason("dragonfly.proactor_threads", why_threads),
-        reason("dragonfly.maxmemory_bytes", why_maxmemory),
-        reason(
+        Reason("dragonfly.proactor_threads", why_threads),
+        Reason("dragonfly.maxmemory_bytes", why_maxmemory),
+        Reason(
             "dragonfly.container_memory_bytes",
             f"{SNAPSHOT_HEADROOM} times maxmemory: Dragonfly's resident memory can exceed "
             "maxmemory by a third (Dragonfly issue 3658), and a container over its limit is killed",

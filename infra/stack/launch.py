@@ -4,7 +4,7 @@ import contextlib
 import shlex
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from python_on_whales import DockerClient
@@ -85,9 +85,7 @@ def write_files(plan: StackPlan, state: StateDir, images: Images) -> None:
     """Write the Compose file and what it needs, so that `docker compose` alone can run it."""
     uid, gid = container_user()
     ensure_secret(state.store_flags)
-    pinned_plan = plan.model_copy(
-        update={"dragonfly": plan.dragonfly.model_copy(update={"image": images.store})}
-    )
+    pinned_plan = replace(plan, dragonfly=replace(plan.dragonfly, image=images.store))
     write_atomically(state.compose_file, render_compose(pinned_plan))
     variables = {
         "COMPOSE_PROJECT_NAME": plan.project,

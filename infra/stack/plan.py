@@ -4,13 +4,12 @@
 (`fits`), and the doctor's checks judge it.
 """
 
+from dataclasses import dataclass
 from typing import Literal
-
-from pydantic import BaseModel, ConfigDict
 
 from infra.host.facts import ComposePlugin, Engine, HostFacts, Known, NoEngine
 from infra.stack.dragonfly_plan import DragonflyPlan, plan_dragonfly
-from infra.stack.reason import Reason, reason
+from infra.stack.reason import Reason
 from infra.stack.trainer_plan import TrainerPlan, plan_trainer
 from qca.config import Config, StackConfig, TrainConfig
 from qca.errors import PlanError
@@ -18,10 +17,9 @@ from qca.errors import PlanError
 __all__ = ["DragonflyPlan", "Reason", "StackPlan", "TrainerPlan", "plan"]
 
 
-class StackPlan(BaseModel):
+@dataclass(frozen=True, kw_only=True)
+class StackPlan:
     """Everything that the compose document or a local launch needs to know."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     schema_version: Literal[1] = 1
     project: str
@@ -52,7 +50,7 @@ def plan(facts: HostFacts, config: Config) -> StackPlan:
         store_port=config.stack.store_port,
         trainer=trainer,
         train=train,
-        reasons=(reason("runtime", why_runtime), *dragonfly_reasons, *trainer_reasons),
+        reasons=(Reason("runtime", why_runtime), *dragonfly_reasons, *trainer_reasons),
     )
 
 

@@ -1,18 +1,12 @@
 """Why a number is what it is: every sized number carries one of these."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from dataclasses import dataclass
 
 
-class Reason(BaseModel):
+@dataclass(frozen=True)
+class Reason:
     """The sentence behind one number of the plan."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", populate_by_name=True)
-
-    for_: str = Field(alias="for")
+    for_: str
     """Path of the number in the plan, e.g. `dragonfly.maxmemory_bytes`."""
     because: str
-
-
-def reason(for_: str, because: str) -> Reason:
-    """Make a Reason; `for` is a keyword in Python."""
-    return Reason.model_validate({"for": for_, "because": because})

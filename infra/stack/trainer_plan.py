@@ -1,13 +1,12 @@
 """On what the training runs, and whether it fits there."""
 
 import math
+from dataclasses import dataclass
 from typing import Literal
-
-from pydantic import BaseModel, ConfigDict
 
 from infra.host.facts import Engine, Gpu, GpuDriver, HostFacts, Known
 from infra.host.gpu_access import gpu_access, gpus_of_the_training
-from infra.stack.reason import Reason, reason
+from infra.stack.reason import Reason
 from qca.config import (
     Config,
     ResolvedOptimizerState,
@@ -38,10 +37,9 @@ CONTAINER_HEADROOM = 1.25
 CUDA_RESIDENT = 1.6 * GIB
 
 
-class TrainerPlan(BaseModel):
+@dataclass(frozen=True)
+class TrainerPlan:
     """How the training is run, and the memory that it is predicted to take."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
     profile: Literal["cpu", "default", "low-memory"]
     device: Literal["cpu", "cuda"]
@@ -86,7 +84,7 @@ def plan_trainer(
         half=_half(gpu) if device == "cuda" else None,
         host_budget=_host_budget(facts, config.train, store_bytes),
     )
-    train = choice.train.model_copy(update={"device": device})
+    train = choice.train.changed(device=device)
     plan = TrainerPlan(
         profile=profile,
         device=device,
@@ -109,12 +107,12 @@ def plan_trainer(
         plan,
         train,
         (
-            reason("trainer.device", why_device),
+            Reason("trainer.device", why_device),
             *_why_gpus(config.stack.gpus, gpus, device),
-            reason("trainer.profile", why_profile),
-            reason("trainer.budget_bytes", why_budget),
-            reason("trainer.recompute", choice.because),
-            reason("trainer.container_memory_bytes", _why_container_memory(device)),
+            Reason("trainer.profile", why_profile),
+            Reason("trainer.budget_bytes", why_budget),
+            Reason("trainer.recompute", choice.because),
+            Reason("trainer.container_memory_bytes", _why_container_memory(device)),
         ),
     )
 
@@ -143,7 +141,7 @@ def _why_gpus(wanted: int | Literal["all"], seen: list[Gpu], device: str) -> tup
         return ()
     least = f"{format_size(min(gpu.memory_free for gpu in seen))} free" if seen else "none is seen"
     why = f"{wanted} asked for, {len(seen)} seen; the fullest of them has {least}"
-    return (reason("trainer.gpus", why),)
+    return (Reason("trainer.gpus", why),)
 
 
 def containers_get_gpu(facts: HostFacts) -> bool:

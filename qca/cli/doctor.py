@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from infra.host.facts import HostFacts
 from qca.cli.hosts import PROBE_SECONDS
-from qca.cli.options import facts_option
-from qca.config import load_config
+from qca.cli.options import config_option, facts_option
 from qca.files import write_atomically
 
 if TYPE_CHECKING:
     from infra.doctor.check import Finding
+    from infra.host.facts import HostFacts
 
 
 def _checks(_: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> set[str]:
@@ -58,13 +57,7 @@ def _checks(_: click.Context, parameter: click.Parameter, given: tuple[str, ...]
     metavar="SECONDS",
     help="Limit for the slowest probe.",
 )
-@click.option(
-    "-c",
-    "--config",
-    "config_file",
-    type=click.Path(path_type=Path),
-    help="Configuration file.  [default: qca.toml if it is there]",
-)
+@config_option
 @click.option(
     "--format",
     "format_",
@@ -103,11 +96,12 @@ def doctor(
         # Loading what judges takes about as long as the host takes to answer.
         from infra.doctor.examine import examine, select
         from qca.cli import examination
+        from qca.config_sources import load_config
 
         config = load_config(config_file)
         checks = select(only, ignore)
 
-        def judge(facts: HostFacts) -> "list[Finding]":
+        def judge(facts: "HostFacts") -> "list[Finding]":
             read = [examination.read(group, facts, ask=not facts_file) for group in groups]
             nearby = None if facts_file or files_only else examination.nearby()
             findings = examine(facts, config, files=read, nearby=nearby, checks=checks)
@@ -135,7 +129,7 @@ def _refuse_contradictions(
 
 
 @contextmanager
-def _looking(facts_file: Path | None, timeout: float) -> Iterator[Callable[[], HostFacts]]:
+def _looking(facts_file: Path | None, timeout: float) -> Iterator["Callable[[], HostFacts]"]:
     """Begin to look at this host, or read a recorded one; yield what gives the facts."""
     if facts_file is not None:
         from infra.host.record import load
@@ -148,12 +142,12 @@ def _looking(facts_file: Path | None, timeout: float) -> Iterator[Callable[[], H
         yield facts
 
 
-def _again(timeout: float) -> HostFacts:
+def _again(timeout: float) -> "HostFacts":
     with _looking(None, timeout) as look:
         return look()
 
 
-def _record(facts: HostFacts, file: Path) -> None:
+def _record(facts: "HostFacts", file: Path) -> None:
     from infra.host.record import record
 
     write_atomically(file, record(facts))

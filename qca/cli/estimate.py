@@ -8,7 +8,7 @@ from typing import Any
 import click
 import psutil
 
-from qca.cli.options import Command, format_option, read_config
+from qca.cli.options import Command, config_flag, config_option, format_option, read_config
 from qca.config import TrainConfig, apply_profile
 from qca.errors import PlanError
 from qca.memory.free import free_gpu_memory
@@ -41,11 +41,7 @@ _KEYS = (
 def _train_options(command: Command) -> Command:
     """Add a flag for each of `_KEYS`; its value is checked with the configuration."""
     for name in reversed(_KEYS):
-        field = TrainConfig.model_fields[name]
-        default = "" if field.default is None else f"  [default: {field.default}]"
-        text = (field.description or "").replace("`", "") + default
-        flag = f"--{name.replace('_', '-')}"
-        command = click.option(flag, name, metavar=name.upper(), help=text)(command)
+        command = config_flag("train", name)(command)
     return command
 
 
@@ -65,13 +61,7 @@ def _train_options(command: Command) -> Command:
     type=click.Choice(["batch", "grid", "steps"]),
     help="Find the largest that fits the budget, all else as given.",
 )
-@click.option(
-    "-c",
-    "--config",
-    "config_file",
-    type=click.Path(path_type=Path),
-    help="Configuration file.  [default: qca.toml if it is there]",
-)
+@config_option
 @format_option
 def estimate(
     config_file: Path | None, dimension: Dimension | None, format_: str, **flags: Any
@@ -115,7 +105,7 @@ def _resolved(train: TrainConfig) -> TrainConfig:
     if train.profile == "auto":
         return train
     if train.profile == "cpu" and train.device == "auto":
-        train = train.model_copy(update={"device": "cpu"})
+        train = train.changed(device="cpu")
     return apply_profile(train, train.profile)
 
 

@@ -1,16 +1,39 @@
 """Options that several commands share. Values are checked by qca.config, not by Click."""
 
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from qca.config import Config, StackConfig, TrainConfig, load_config
+if TYPE_CHECKING:
+    from qca.config import Config, StackConfig, TrainConfig
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
-_TABLES = {"stack": StackConfig, "train": TrainConfig}
+
+class _Flag(click.Option):
+    """The flag of one configuration key. Its help is put together when somebody asks for it."""
+
+    def __init__(self, *args: Any, table: str, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.table = table
+
+    def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
+        from qca.config import meanings
+
+        model, key = _tables()[self.table], str(self.name)
+        default = getattr(model(), key)
+        self.help = meanings(model)[key].replace("`", "")
+        self.help += "" if default is None else f"  [default: {default}]"
+        return super().get_help_record(ctx)
+
+
+def config_flag(table: str, key: str) -> Callable[[Command], Command]:
+    """Add the flag of one key of a configuration table; its value is checked with the others."""
+    flag = f"--{key.replace('_', '-')}"
+    return click.option(flag, key, cls=_Flag, table=table, metavar=key.upper())
 
 
 def config_options(*tables: str) -> Callable[[Command], Command]:
@@ -18,29 +41,37 @@ def config_options(*tables: str) -> Callable[[Command], Command]:
 
     def add(command: Command) -> Command:
         for table in reversed(tables):
-            for name, field in reversed(_TABLES[table].model_fields.items()):
-                flag = f"--{name.replace('_', '-')}"
-                default = "" if field.default is None else f"  [default: {field.default}]"
-                text = (field.description or "").replace("`", "") + default
-                command = click.option(flag, name, metavar=name.upper(), help=text)(command)
-        return click.option(
-            "-c",
-            "--config",
-            "config_file",
-            type=click.Path(path_type=Path),
-            help="Configuration file.  [default: qca.toml if it is there]",
-        )(command)
+            for key in reversed(fields(_tables()[table])):
+                command = config_flag(table, key.name)(command)
+        return config_option(command)
 
     return add
 
 
-def read_config(config_file: Path | None, flags: dict[str, Any]) -> Config:
+config_option = click.option(
+    "-c",
+    "--config",
+    "config_file",
+    type=click.Path(path_type=Path),
+    help="Configuration file.  [default: qca.toml if it is there]",
+)
+
+
+def read_config(config_file: Path | None, flags: dict[str, Any]) -> "Config":
     """Read the configuration with the flags of `config_options` on top."""
+    from qca.config_sources import load_config
+
     by_table = {
-        table: {name: flags[name] for name in model.model_fields if name in flags}
-        for table, model in _TABLES.items()
+        table: {key.name: flags[key.name] for key in fields(model) if key.name in flags}
+        for table, model in _tables().items()
     }
     return load_config(config_file, flags=by_table)
+
+
+def _tables() -> "dict[str, type[StackConfig] | type[TrainConfig]]":
+    from qca.config import StackConfig, TrainConfig  # pydantic is slow to load
+
+    return {"stack": StackConfig, "train": TrainConfig}
 
 
 facts_option = click.option(

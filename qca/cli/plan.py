@@ -1,5 +1,7 @@
 """`qca plan`: the sizing decision with a reason for each number."""
 
+import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +31,7 @@ def plan(config_file: Path | None, facts_file: Path | None, format_: str, **flag
     config = read_config(config_file, flags)
     decided = make_plan(host_facts(facts_file), config)
     if format_ == "json":
-        click.echo(decided.model_dump_json(indent=2, by_alias=True))
+        click.echo(json.dumps(_document(decided), indent=2, ensure_ascii=False))
     else:
         Console().print(_table(decided))
     if decided.trainer.fits is False:
@@ -37,6 +39,14 @@ def plan(config_file: Path | None, facts_file: Path | None, format_: str, **flag
             "the training does not fit",
             hint="`qca estimate --solve batch|grid|steps` finds the largest that does.",
         )
+
+
+def _document(decided: StackPlan) -> dict[str, Any]:
+    return {
+        **asdict(decided),
+        "train": asdict(decided.train),
+        "reasons": [{"for": one.for_, "because": one.because} for one in decided.reasons],
+    }
 
 
 def _table(decided: StackPlan) -> Table:

@@ -1,6 +1,7 @@
 """`qca render`: the file that runs the plan."""
 
 import difflib
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -111,9 +112,7 @@ def _put(text: str, output: Path | None, *, check: bool) -> None:
 
 def _for_containers(config: Config) -> Config:
     """Return the configuration for containers, whatever would run on this host."""
-    return config.model_copy(
-        update={"stack": config.stack.model_copy(update={"runtime": "compose"})}
-    )
+    return replace(config, stack=config.stack.changed(runtime="compose"))
 
 
 def _compare(file: Path, rendered: str) -> None:

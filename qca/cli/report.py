@@ -7,7 +7,7 @@ import click
 
 from qca.cli.hosts import host_facts
 from qca.cli.options import facts_option
-from qca.config import load_config
+from qca.config_sources import load_config
 from qca.errors import LaunchError
 from qca.files import write_atomically
 

@@ -4,6 +4,7 @@ import contextlib
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -218,8 +219,8 @@ def _resolved(config: Config) -> TrainConfig:
     from infra.stack.plan import plan, refuse_what_does_not_fit
     from qca.cli.hosts import host_facts
 
-    stack = config.stack.model_copy(update={"runtime": "local"})
-    decided = plan(host_facts(None), config.model_copy(update={"stack": stack}))
+    stack = config.stack.changed(runtime="local")
+    decided = plan(host_facts(None), replace(config, stack=stack))
     refuse_what_does_not_fit(decided)
     return decided.train
 

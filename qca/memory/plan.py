@@ -98,7 +98,7 @@ def next_cheaper(train: TrainConfig, *, device: Device) -> tuple[TrainConfig, Es
     """
     recompute = "none" if train.recompute == "auto" else train.recompute
     now = estimate(train, recompute=recompute, device=device).total_bytes
-    free = train.model_copy(update={"recompute": "auto", "optimizer_state": "auto"})
+    free = train.changed(recompute="auto", optimizer_state="auto")
     for found in _candidates(free, device, None):
         if found.estimate.total_bytes < now:
             return _resolved(train, found), found.estimate
@@ -133,7 +133,7 @@ def _candidates(
                 if plan == "none" and precision in HALF_PRECISIONS:
                     continue
                 chosen = {"precision": precision, "optimizer_state": place}
-                resolved = train.model_copy(update=chosen)
+                resolved = train.changed(**chosen)
                 needs = estimate(resolved, recompute=plan, device=device)
                 there = host_bytes(resolved, plan) if device == "cuda" else 0
                 yield _Candidate(plan, precision, place, needs, there)
@@ -161,7 +161,7 @@ def _resolved(train: TrainConfig, found: _Candidate) -> TrainConfig:
         "precision": found.precision,
         "optimizer_state": found.optimizer_state,
     }
-    return train.model_copy(update=chosen)
+    return train.changed(**chosen)
 
 
 class Solution(NamedTuple):
@@ -192,7 +192,7 @@ def solve(
     field, unit, largest = _DIMENSIONS[dimension]
 
     def at(count: int) -> Choice:
-        resized = train.model_copy(update={field: count * unit})
+        resized = train.changed(**{field: count * unit})
         return choose(resized, budget, device=device, host_budget=host_budget)
 
     if not (smallest := at(1)).fits:

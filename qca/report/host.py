@@ -1,7 +1,7 @@
 """What the host on which the page is made says: the doctor's findings, and the plan of today."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 
 from infra.doctor.check import Finding
 from infra.doctor.examine import examine
@@ -31,12 +31,12 @@ class Host:
 
 def look_at(facts: HostFacts, config: Config, train: TrainConfig) -> Host:
     """Judge the host for the run's training, with `[stack]` as configured."""
-    open_ = TrainConfig.model_validate(
-        {key: value for key, value in train.model_dump().items() if key not in _DECIDED}
+    open_ = TrainConfig(
+        **{key: value for key, value in asdict(train).items() if key not in _DECIDED}
     )
     return Host(
-        findings=examine(facts, config.model_copy(update={"train": train})),
-        plan=plan(facts, config.model_copy(update={"train": open_})),
+        findings=examine(facts, replace(config, train=train)),
+        plan=plan(facts, replace(config, train=open_)),
         summary=_summary(facts),
         clean=scrubber_of(facts).clean,
     )

@@ -1,7 +1,7 @@
 """The page: what is said, in which order; how it looks is in `page.html.j2` and `page.css`."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from importlib import metadata
 from importlib.resources import files
@@ -86,7 +86,7 @@ def render_page(run: Run, host: Host, now: datetime) -> str:
         findings={severity.value: _of(host.findings, severity) for severity in Severity},
         told=[finding for severity in _TOLD for finding in _of(host.findings, severity)],
         entries=list(entries(run.events)),
-        settings=run.config.model_dump(mode="json"),
+        settings=asdict(run.config),
     )
 
 

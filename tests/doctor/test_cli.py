@@ -13,6 +13,7 @@ import jsonschema
 import pytest
 
 from infra.host.facts import HostFacts
+from infra.host.record import record
 from qca.cli import main
 from tests.doctor.builders import NO_PLUGIN, host, no_engine, seeds_laptop
 from tests.doctor.test_report import SCHEMA
@@ -51,7 +52,7 @@ def qca(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
 def facts(tmp_path: Path):
     def write(recorded: HostFacts) -> Path:
         path = tmp_path / "host.json"
-        path.write_text(recorded.model_dump_json())
+        path.write_text(record(recorded))
         return path
 
     return write

@@ -95,7 +95,7 @@ CASES = [
 @pytest.mark.parametrize(("check", "rest", "severity", "says", "line"), CASES)
 def test_verdict(tmp_path, check, rest, severity, says, line):
     listening = Listener(address="0.0.0.0", port=6379, pid=812, process="redis-server")
-    facts = SIXTEEN.model_copy(update={"listeners": host(listeners=(listening,)).listeners})
+    facts = replace(SIXTEEN, listeners=host(listeners=(listening,)).listeners)
 
     finding = _found(tmp_path, check, HEAD + rest, facts)
 
@@ -109,12 +109,12 @@ def test_verdict(tmp_path, check, rest, severity, says, line):
 KERNEL_4 = SystemFacts(
     system="Linux", release="4.19.0-27-amd64", machine="x86_64", distribution="Debian 10", wsl=False
 )
-NO_IO_URING = KERNEL_4.model_copy(update={"release": "6.12.1", "io_uring_disabled": 2})
+NO_IO_URING = replace(KERNEL_4, release="6.12.1", io_uring_disabled=2)
 
 
 GPUS = "    gpus: all\n"
 LOCKED = "    ulimits: {memlock: -1}\n"
-OLD_COMPOSE = PLUGIN.model_copy(update={"version": "2.26.1-4"})
+OLD_COMPOSE = replace(PLUGIN, version="2.26.1-4")
 
 ON_A_HOST = [
     ("QCA303", host(docker=engine(version="24.0.7")), "", OK, "nothing is known"),
@@ -202,7 +202,7 @@ def test_a_gpu_service_where_nothing_can_be_seen(tmp_path, fact):
 
 
 def test_a_version_line_is_no_news_to_an_old_compose(tmp_path):
-    old = host(compose=PLUGIN.model_copy(update={"version": "2.24.0"}))
+    old = host(compose=replace(PLUGIN, version="2.24.0"))
 
     assert _found(tmp_path, "QCA703", "version: '3'\n" + HEAD, old).severity is OK
 

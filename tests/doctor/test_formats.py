@@ -3,6 +3,7 @@
 import json
 import re
 import shlex
+from dataclasses import replace
 from pathlib import Path
 
 import jsonschema
@@ -14,7 +15,7 @@ from infra.doctor.check import Finding, Location, Severity, Verdict
 from infra.doctor.examine import examine
 from infra.doctor.github import render_github
 from infra.doctor.markdown import render_markdown
-from infra.host.record import load
+from infra.host.record import load, record
 from qca.cli import cli
 from tests.doctor.builders import compose_file, config, engine, host, no_engine, seeds_laptop
 from tests.doctor.test_report import SCHEMA, SEEDS_STACK
@@ -65,9 +66,9 @@ def test_markdown_is_one_block_that_replays_the_host(tmp_path):
 
 def test_markdown_names_nobody_and_cannot_be_left(tmp_path):
     home = str(Path.home())
-    facts = host(docker=no_engine("bad-host").model_copy(
-        update={"host": "tcp://user:hunter2@machine.example:2375", "detail": f"{home}/x ````` <b>"}
-    ))  # fmt: skip
+    refused = no_engine("bad-host")
+    address = "tcp://user:hunter2@machine.example:2375"
+    facts = host(docker=replace(refused, host=address, detail=f"{home}/x ````` <b>"))
 
     text = render_markdown(examine(facts, config()), facts)
 
@@ -81,7 +82,7 @@ def test_markdown_names_nobody_and_cannot_be_left(tmp_path):
 def test_the_published_schema_is_a_schema_and_holds(tmp_path):
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
     (tmp_path / "c.yml").write_text(BAD)
-    (tmp_path / "h.json").write_text(host(docker=engine(cpus=16)).model_dump_json())
+    (tmp_path / "h.json").write_text(record(host(docker=engine(cpus=16))))
 
     words = ["doctor", "--facts", str(tmp_path / "h.json"), "-f", str(tmp_path / "c.yml")]
     done = CliRunner().invoke(cli, [*words, "--format", "json"])
@@ -132,7 +133,7 @@ def test_files_by_themselves_and_files_as_one(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     (tmp_path / "a.yml").write_text(GOOD)
     (tmp_path / "b.yml").write_text("services: {cache: {command: --maxmemory=1M}}\n")
-    (tmp_path / "h.json").write_text(host(docker=engine(cpus=16)).model_dump_json())
+    (tmp_path / "h.json").write_text(record(host(docker=engine(cpus=16))))
     words = ["doctor", "--facts", "h.json", "--files-only", "--only", "QCA301"]
 
     assert CliRunner().invoke(cli, [*words, "a.yml", "b.yml"]).exit_code == 0

@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -81,7 +82,7 @@ def test_what_docker_compose_version_says(output):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(compose.shutil, "which", lambda _: "/usr/bin/docker")
         with contextlib.suppress(Unseen):
-            TypeAdapter(ComposeFacts).validate_python(compose.probe(Answers(output)).model_dump())
+            TypeAdapter(ComposeFacts).validate_python(asdict(compose.probe(Answers(output))))
 
 
 @relaxed
@@ -93,7 +94,7 @@ def test_what_a_program_called_docker_compose_is_and_says(tmp_path, output, cont
         patch.setattr(docker_compose.shutil, "which", lambda _: str(program))
         with contextlib.suppress(Unseen):
             found = docker_compose.probe(Answers(output))
-            TypeAdapter(DockerComposeFacts).validate_python(found.model_dump())
+            TypeAdapter(DockerComposeFacts).validate_python(asdict(found))
 
 
 ANSWER = {

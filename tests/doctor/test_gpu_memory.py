@@ -1,5 +1,7 @@
 """QCA402 beyond one plain GPU: who holds the memory, slices, several GPUs."""
 
+from dataclasses import replace
+
 import pytest
 
 from infra.doctor.check import Finding, Severity
@@ -96,7 +98,7 @@ def test_a_container_gets_the_first_gpu_and_that_one_is_judged():
     assert finding.severity is Severity.ERROR
     assert finding.evidence["gpu"] == 0
     assert "CUDA_VISIBLE_DEVICES=1 qca up --runtime local" in _commands(finding)
-    assert _judged(empty.model_copy(update={"index": 0}), full).severity is Severity.OK
+    assert _judged(replace(empty, index=0), full).severity is Severity.OK
 
 
 @pytest.mark.parametrize("visible", ["1", "1,0", "GPU-1"])

@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +66,7 @@ def _shadowed() -> Any:
 
 def _trouble() -> list[tuple[HostFacts, dict[str, Any], dict[str, Any]]]:
     """Hosts that between them call for every remedy there is."""
-    odd = PYTHON.model_copy(update={"executable": "/opt/my qca/bin/python", "distributions": {}})
+    odd = replace(PYTHON, executable="/opt/my qca/bin/python", distributions={})
     return [
         *((host(docker=no_engine(state)), COMPOSE, {}) for state in ENGINES),
         *((host(gpu=NoGpuDriver(state=s, detail="x")), {}, {"device": "cuda"}) for s in DRIVERS),
@@ -95,7 +96,7 @@ def _trouble() -> list[tuple[HostFacts, dict[str, Any], dict[str, Any]]]:
         (host(python=odd, gpu=driver(gpu())), {"runtime": "local"}, {}),
         (host(gpu=driver(gpu())), {"runtime": "local"}, {"device": "cuda"}),
         (
-            host(python=odd.model_copy(update={"externally_managed": True})),
+            host(python=replace(odd, externally_managed=True)),
             {"runtime": "local"},
             {},
         ),
@@ -269,7 +270,7 @@ def test_the_user_site_is_passed_only_where_what_lies_beneath_works():
 
 
 def test_the_user_site_is_kept_where_v1_itself_lies_there():
-    v1 = _shadowed().model_copy(update={"user_only": ("compose", "texttable")})
+    v1 = replace(_shadowed(), user_only=("compose", "texttable"))
 
     commands = [c for r in one(host(docker_compose=v1), "QCA203").remedies for c in r.commands]
 
@@ -285,7 +286,7 @@ def test_an_environment_of_its_own_is_automatic_only_where_there_is_no_compose_v
 def test_the_v1_that_qca_set_up_is_what_one_is_sent_to():
     good = compose_v1("6.1.3", "2.31.0", "2.5.0", path="/home/me/.local/share/qca/bin/x y")
     finding = one(
-        host(docker_compose=_shadowed().model_copy(update={"beside": good})),
+        host(docker_compose=replace(_shadowed(), beside=good)),
         "QCA203",
         stack=COMPOSE,
     )
@@ -297,7 +298,7 @@ def test_the_v1_that_qca_set_up_is_what_one_is_sent_to():
 
 def test_one_that_qca_set_up_and_that_broke_since_is_set_up_anew():
     bad = compose_v1("6.1.3", "2.32.5", "2.5.0", path="/home/me/x")
-    v1 = _shadowed().model_copy(update={"beside": bad})
+    v1 = replace(_shadowed(), beside=bad)
 
     assert (
         one(host(compose=NO_PLUGIN, docker_compose=v1), "QCA203", stack=COMPOSE).severity == "error"

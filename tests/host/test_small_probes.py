@@ -3,6 +3,7 @@
 import os
 import socket
 import sys
+from dataclasses import asdict
 from pathlib import Path
 
 import psutil
@@ -166,7 +167,7 @@ def engine(root: Path, **changes: str) -> Engine:
         "driver": "overlay2",
         "root_dir": str(root),
     }
-    return Engine.model_validate({**values, **changes})
+    return Engine(**{**values, **changes})
 
 
 @pytest.mark.parametrize(
@@ -239,13 +240,13 @@ def test_the_compose_plugin(
     (tmp_path / "err").write_text(stderr)
     found = compose.probe(Limit(5))
     if version:
-        assert found.model_dump() == {
+        assert asdict(found) == {
             "found": True,
             "version": version,
             "docker_client": str(tmp_path / "docker"),
         }
     else:
-        assert found.model_dump() == {"found": False, "detail": stderr.splitlines()[-1]}
+        assert asdict(found) == {"found": False, "detail": stderr.splitlines()[-1]}
 
 
 def test_no_docker_program_no_plugin(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 import json
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -70,7 +71,7 @@ def test_what_is_predicted_is_what_happens(
     monkeypatch.setenv("PATH", str(script.parent), prepend=":")
     with Limit(30) as limit:
         facts = docker_compose.probe(limit)
-    finding = one(host().model_copy(update={"docker_compose": Known(value=facts)}), "QCA203")
+    finding = one(replace(host(), docker_compose=Known(value=facts)), "QCA203")
 
     assert (done.returncode == 0) is (error == ""), done.stderr
     assert (finding.severity == "ok") is (error == "")

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -66,8 +67,8 @@ def write_run(
 ) -> Path:
     """Write a run's configuration, metrics and journal; return its folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    chosen = CONFIG.model_copy(update={"run": folder.name, **config})
-    (folder / "config.json").write_text(chosen.model_dump_json())
+    chosen = CONFIG.changed(run=folder.name, **config)
+    (folder / "config.json").write_text(json.dumps(asdict(chosen)))
     lines = "".join(one.model_dump_json() + "\n" for one in records)
     (folder / "metrics.jsonl").write_text(lines)
     if events:

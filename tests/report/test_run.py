@@ -130,7 +130,7 @@ def _metrics_folder(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("spoil", "says"),
     [
-        (_other_version, r"config\.json: flux: Extra inputs"),
+        (_other_version, r"config\.json: flux: unknown key"),
         (_cut_config, r"config\.json: cannot be read"),
         (_no_metrics, r"metrics\.jsonl: not there, though the run has checkpoints"),
         (_foreign_line, r"metrics\.jsonl:7: no metrics record"),

@@ -1,5 +1,7 @@
 """Small hosts for tests: only what a plan looks at, the rest unknown."""
 
+from dataclasses import replace
+
 from infra.host.facts import (
     ComposePlugin,
     CpuFacts,
@@ -59,10 +61,10 @@ def gpus(*frees: int, visible: str | None = None) -> Known:
     """A driver that shows GPUs of 24 GiB with so much free each."""
     one = gpu(total=24 * GIB, free=24 * GIB).value
     shown = tuple(
-        one.gpus[0].model_copy(update={"index": n, "uuid": f"GPU-{n}", "memory_free": free})
+        replace(one.gpus[0], index=n, uuid=f"GPU-{n}", memory_free=free)
         for n, free in enumerate(frees)
     )
-    return Known(value=one.model_copy(update={"gpus": shown, "visible_devices": visible}))
+    return Known(value=replace(one, gpus=shown, visible_devices=visible))
 
 
 def gpu(*, total: int, free: int) -> Known:
@@ -97,10 +99,9 @@ def python(*, torch_cuda: str | None) -> Known:
 
 def host(*, cpus: int = 16, memory: int = 16 * GIB, **facts: Known) -> HostFacts:
     """Return a host with that many CPUs and bytes, all of them usable and free."""
-    return NOTHING_KNOWN.model_copy(
-        update={
-            "cpu": Known(value=CpuFacts(online=cpus, affinity=cpus, cgroup_quota=None)),
-            "memory": Known(value=MemoryFacts(total=memory, available=memory, cgroup_limit=None)),
-            **facts,
-        }
+    return replace(
+        NOTHING_KNOWN,
+        cpu=Known(value=CpuFacts(online=cpus, affinity=cpus, cgroup_quota=None)),
+        memory=Known(value=MemoryFacts(total=memory, available=memory, cgroup_limit=None)),
+        **facts,
     )

@@ -3,6 +3,7 @@
 import re
 import shlex
 import subprocess
+from dataclasses import replace
 
 import kubernetes_validate
 import pytest
@@ -93,14 +94,14 @@ def test_a_key_that_no_schema_has_would_be_noticed():
     "project", ["a_b", "-a", "1st", "A", "a" * 52, "a.b"], ids=lambda name: name[:5]
 )
 def test_a_project_that_cannot_name_objects_is_refused(project):
-    decided = PLANS["cpu"][0].model_copy(update={"project": project})
+    decided = replace(PLANS["cpu"][0], project=project)
     with pytest.raises(InputError, match=r"stack\.project"):
         kubernetes_objects(decided, nodes=1, trainer_image=IMAGE)
 
 
 @given(st.from_regex(r"[a-z][a-z0-9-]{0,50}", fullmatch=True), st.integers(1, 999))
 def test_every_name_is_a_label_that_dns_takes(project, nodes):
-    decided = PLANS["cpu"][0].model_copy(update={"project": project})
+    decided = replace(PLANS["cpu"][0], project=project)
     made = kubernetes_objects(decided, nodes=nodes, trainer_image=IMAGE)
     names = [found["metadata"]["name"] for found in made]
     last_pod = f"{project}-trainer-{nodes - 1}"

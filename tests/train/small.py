@@ -27,7 +27,7 @@ SMALL = TrainConfig(
 
 
 def small(**changes) -> TrainConfig:
-    return SMALL.model_copy(update=changes)
+    return SMALL.changed(**changes)
 
 
 def other_weights(**changes) -> dict[str, torch.Tensor]:

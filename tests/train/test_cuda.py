@@ -1,8 +1,10 @@
 """What only a real GPU can show; each test says so where there is none."""
 
+import json
 import subprocess
 import sys
 import threading
+from dataclasses import asdict
 from typing import Any
 
 import pytest
@@ -26,7 +28,7 @@ pytestmark = [
 
 # A process of its own for each, since the allocator's peak and its cap are the process's.
 TRAIN = """
-import sys
+import json, sys
 from qca.train.environment import prepare_environment
 prepare_environment()
 import torch
@@ -34,7 +36,7 @@ from qca.config import TrainConfig
 from qca.memory.budget import estimate
 from qca.train.device import prepare_device
 from qca.train.trainer import Trainer
-config = TrainConfig.model_validate_json(sys.argv[1])
+config = TrainConfig(**json.loads(sys.argv[1]))
 found = estimate(config, recompute=config.recompute, device="cuda")
 held = found.predicted_peak_bytes if sys.argv[2] == "held" else None
 trainer = Trainer(config, prepare_device(config, held))
@@ -70,7 +72,7 @@ SMALL: dict[str, Any] = {
 
 def reserved(config: TrainConfig, how: str) -> int:
     done = subprocess.run(
-        [sys.executable, "-c", TRAIN, config.model_dump_json(), how],
+        [sys.executable, "-c", TRAIN, json.dumps(asdict(config)), how],
         capture_output=True,
         text=True,
         check=False,
@@ -104,8 +106,8 @@ def test_the_adjoint_as_cuda_graphs_equals_plain_autograd(loss, update, recomput
     config = TrainConfig(
         device="cuda", precision="fp32", loss=loss, update=update, gamma=0.05, **SMALL
     )
-    plain = gradient(config.model_copy(update={"recompute": "none"}))
-    found = gradient(config.model_copy(update={"recompute": recompute}))
+    plain = gradient(config.changed(recompute="none"))
+    found = gradient(config.changed(recompute=recompute))
     assert plain.norm() > 1e-4
     assert ((found - plain).norm() / plain.norm()).item() <= 1e-5
 
@@ -154,7 +156,7 @@ def test_memory_that_is_refused_is_given_back_and_a_cheaper_plan_goes_on(tmp_pat
     """The allocator is held to what `host` needs, as if something else had grown on the card."""
     many = TrainConfig(hidden_channels=16, batch_size=8, steps=400, episodes=2)
     how = {"device": "cuda", "precision": "fp32", "recompute": "step"}
-    config = many.model_copy(update=how)
+    config = many.changed(**how)
     allowed = estimate(config, recompute="host", device="cuda").predicted_peak_bytes
     events: list[Event] = []
     train(

@@ -1,5 +1,7 @@
 """Which Compose is here, and does the old one still work?"""
 
+from dataclasses import asdict
+
 from infra.doctor import shell
 from infra.doctor.check import Check, Remedy, Severity, Subject, Verdict, ok, seen, skipped, value
 from infra.doctor.compose_v1 import Breaks, NotMeasured, predict
@@ -158,7 +160,7 @@ def _evidence(compose: ComposeV1) -> dict[str, object]:
         "path": compose.path,
         "version": compose.version,
         "interpreter": compose.interpreter,
-        "libraries": {name: lib.model_dump() for name, lib in compose.libraries.items()},
+        "libraries": {name: asdict(lib) for name, lib in compose.libraries.items()},
     }
 
 

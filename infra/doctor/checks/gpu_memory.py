@@ -1,7 +1,7 @@
 """Does the training fit the memory of the GPU, or of the slice of one, that it gets?"""
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 
 from infra.doctor.check import Check, Remedy, Severity, Subject, Verdict, ok, skipped, value
 from infra.doctor.gpu_holders import named, worth_ending
@@ -93,7 +93,7 @@ def _too_large(subject: Subject, gpu: Gpu, need: _Need, evidence: dict[str, obje
         message += f" Memory is held by: {holders}." if holders else ""
         ends = worth_ending(gpu.processes, need.bytes - gpu.memory_free)
         remedies = (*ends, *remedies)
-    evidence |= {"processes": [one.model_dump() for one in gpu.processes]}
+    evidence |= {"processes": [asdict(one) for one in gpu.processes]}
     return Verdict(Severity.ERROR, message, evidence, remedies)
 
 
@@ -118,7 +118,7 @@ def _slices(subject: Subject, gpu: Gpu) -> Verdict:
     need = _need(subject)
     alike = Counter(_described(one) for one in gpu.mig_devices)
     listed = ", ".join(f"{count} x {text}" if count > 1 else text for text, count in alike.items())
-    evidence = {**_evidence(subject), "slices": [one.model_dump() for one in gpu.mig_devices]}
+    evidence = {**_evidence(subject), "slices": [asdict(one) for one in gpu.mig_devices]}
     if not gpu.mig_devices:
         message = (
             f"{gpu.name} is in MIG mode and has no slice: no program can use it.\n"

@@ -5,23 +5,22 @@ Our own interpreter cannot know: it has another path, another user site, other p
 
 import json
 from collections.abc import Iterator
+from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
 from infra.host.facts import Library, LibraryUser
 from infra.host.look import Limit, Unseen
+from qca.checked import checked
 
 # An interpreter may print more than we asked for (sitecustomize); this marks our line.
 MARK = "qca-libraries: "
 
 
-class Answer(BaseModel):
+@dataclass(frozen=True)
+class Answer:
     """What the interpreter says about itself."""
-
-    model_config = ConfigDict(frozen=True)
 
     executable: str
     python_version: str
@@ -57,17 +56,15 @@ def _answer(said: dict[str, Any]) -> Answer:
     users = said.pop("requirements")
     found = {name: _library(places) for name, places in said.pop("places").items() if places}
     python = said["python_version"]
-    return Answer.model_validate(
-        {**said, "libraries": found, "users": tuple(_users(users, python))}
-    )
+    return checked(Answer, {**said, "libraries": found, "users": tuple(_users(users, python))})
 
 
-def _library(places: list[dict[str, Any]]) -> Library:
+def _library(places: list[dict[str, Any]]) -> dict[str, Any]:
     """Make the first place the library that is imported, the others what it shadows."""
     if not places[0]["version"]:
         raise ValueError(f"the module in {places[0]['location']} does not say its version")
-    first, *others = (Library.model_validate(place) for place in places)
-    return first.model_copy(update={"shadows": tuple(others)})
+    first, *others = places
+    return {**first, "shadows": tuple(others)}
 
 
 def _users(said: list[list[str]], python_version: str) -> Iterator[LibraryUser]:

@@ -4,6 +4,7 @@ import errno
 import os
 import shutil
 import socket
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -49,7 +50,7 @@ def _ask(endpoint: Endpoint, limit: Limit) -> Engine | NoEngine:
         version = docker_api.get(connection, endpoint, "/version", limit)
         again = docker_api.connect(endpoint, limit)
         found = engine(endpoint, version, docker_api.get(again, endpoint, "/info", limit))
-        return found.model_copy(update={"most_memlock": most_memlock(found)})
+        return replace(found, most_memlock=most_memlock(found))
     except TimeoutError:
         return _no_answer(endpoint, limit)
     except docker_api.RefusedError as error:

@@ -22,34 +22,35 @@ def engine(endpoint: Endpoint, version: dict[str, Any], info: dict[str, Any]) ->
 
     """
     api = _of(version, "ApiVersion", str) or ""
+    server = _of(info, "ServerVersion", str)
     if _too_old(api):
         raise ValueError(f"its API {api} is no longer supported")
     return Engine(
         host=endpoint.host,
         context=endpoint.context,
-        version=_of(version, "Version", str) or info["ServerVersion"],
+        version=_text(_of(version, "Version", str) or server),
         api_version=api,
         operating_system=_of(info, "OperatingSystem", str) or "",
         cpus=_number(info, "NCPU", least=1),
         memory=_number(info, "MemTotal", least=0),  # 0 where it cannot see it
         cgroup_version=_of(info, "CgroupVersion", str) or "",
-        runtimes=tuple(sorted(_of(info, "Runtimes", dict) or ())),
+        runtimes=tuple(sorted(_of(info, "Runtimes", dict) or {})),
         cdi_devices=tuple(
-            device["ID"]
+            _text(device["ID"])
             for device in _of(info, "DiscoveredDevices", list) or ()
             if device.get("Source") == "cdi"
         ),
         root_dir=_of(info, "DockerRootDir", str) or "",
-        security_options=tuple(_of(info, "SecurityOptions", list) or ()),
+        security_options=tuple(map(_text, _of(info, "SecurityOptions", list) or ())),
         driver=_of(info, "Driver", str) or "",
         architecture=_of(info, "Architecture", str) or "",
         os_type=_of(info, "OSType", str) or "",
         default_runtime=_of(info, "DefaultRuntime", str) or "",
-        cdi_dirs=tuple(_of(info, "CDISpecDirs", list) or ()),
+        cdi_dirs=tuple(map(_text, _of(info, "CDISpecDirs", list) or ())),
         limits_memory=_of(info, "MemoryLimit", bool),
         limits_cpu=_of(info, "CpuCfsQuota", bool),
         components={
-            part["Name"]: part.get("Version") or ""
+            _text(part["Name"]): _text(part.get("Version") or "")
             for part in _of(version, "Components", list) or ()
         },
     )
@@ -64,9 +65,15 @@ def _of(answer: Mapping[str, Any], key: str, kind: type[T]) -> T | None:
     return found
 
 
+def _text(found: Any) -> str:
+    if not isinstance(found, str):
+        raise TypeError(f"{found!r:.40} is no text")
+    return found
+
+
 def _number(answer: Mapping[str, Any], key: str, *, least: int) -> int:
     found = _of(answer, key, int)
-    if found is None or found < least:
+    if found is None or not least <= found < 2**63:  # what Go's int64 holds
         raise ValueError(f"{key} is {found}")
     return found
 

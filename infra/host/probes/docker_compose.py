@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 from infra.host.facts import (
@@ -41,7 +42,7 @@ def probe(limit: Limit) -> DockerComposeFacts:
 
 def _python(path: Path, interpreter: tuple[str, ...], limit: Limit) -> DockerComposeFacts:
     found = _v1(path, interpreter, limit)
-    return found.model_copy(update={"beside": _beside(path, limit)})
+    return replace(found, beside=_beside(path, limit))
 
 
 def _beside(path: Path, limit: Limit) -> ComposeV1 | None:

@@ -4,12 +4,14 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
 from infra.host.facts import Gpu, GpuDriver, GpuProcess, MigDevice, NoGpuDriver
 from infra.host.look import Unseen
 from infra.host.probes import pci
+from qca.checked import checked
 
 # The first is what dockerd itself looks for in its PATH; the second writes CDI files.
 _TOOLKIT = ("nvidia-container-runtime-hook", "nvidia-ctk")
@@ -27,7 +29,7 @@ def probe(root: Path = Path("/"), nvml: Any = None) -> GpuDriver | NoGpuDriver:
     except nvml.NVMLError as error:
         return _no_driver(nvml, error, pci.nvidia_cards(root))
     try:
-        return _driver(nvml, root)
+        return checked(GpuDriver, asdict(_driver(nvml, root)))
     except nvml.NVMLError as error:
         raise Unseen(f"the NVIDIA driver answered with an error: {error}") from None
     finally:
