@@ -130,7 +130,7 @@ def test_every_command_runs_and_prints_what_the_page_says(page, place):
 @pytest.mark.slow
 def test_every_command_of_two_machines_runs(place):
     run("two-machines", place)
-    assert (place / "runs" / "pair" / "metrics.jsonl").read_text().count("\n") == 4
+    assert (place / "runs" / "pair" / "metrics.jsonl").read_text().count("\n") == 6
 
 
 @pytest.mark.slow

@@ -108,7 +108,7 @@ def plan_trainer(
         train,
         (
             Reason("trainer.device", why_device),
-            *_why_gpus(config.stack.gpus, gpus, device),
+            *_why_gpus(facts, config.stack.gpus, gpus, device),
             Reason("trainer.profile", why_profile),
             Reason("trainer.budget_bytes", why_budget),
             Reason("trainer.recompute", choice.because),
@@ -132,15 +132,24 @@ def _gpus(facts: HostFacts, runtime: str, wanted: int | Literal["all"]) -> list[
 
 
 def _gpu_count(wanted: int | Literal["all"], seen: list[Gpu]) -> int:
-    """Return what was asked for, also where fewer were seen: the launch then says so."""
+    """Return what was asked for, also where fewer were seen: that is QCA405's to judge."""
     return max(1, len(seen)) if wanted == "all" else wanted
 
 
-def _why_gpus(wanted: int | Literal["all"], seen: list[Gpu], device: str) -> tuple[Reason, ...]:
+def _why_gpus(
+    facts: HostFacts, wanted: int | Literal["all"], seen: list[Gpu], device: str
+) -> tuple[Reason, ...]:
     if device == "cpu" or wanted == 1:
         return ()
-    least = f"{format_size(min(gpu.memory_free for gpu in seen))} free" if seen else "none is seen"
-    why = f"{wanted} asked for, {len(seen)} seen; the fullest of them has {least}"
+    if not isinstance(facts.gpu, Known):
+        why = f"{wanted} asked for; how many there are could not be seen"
+        return (Reason("trainer.gpus", why),)
+    why = f"{wanted} asked for, {len(seen) or 'none'} seen"
+    if wanted != "all" and len(seen) < wanted:
+        why += ", too few: qca explain QCA405"
+    if seen:
+        least = min(gpu.memory_free for gpu in seen)
+        why += f"; the fullest of them has {format_size(least)} free"
     return (Reason("trainer.gpus", why),)
 
 

@@ -12,6 +12,7 @@ from qca.cli.options import Command, config_flag, config_option, format_option, 
 from qca.config import TrainConfig, apply_profile
 from qca.errors import PlanError
 from qca.memory.free import free_gpu_memory
+from qca.memory.moments import why_in_host_memory
 from qca.memory.plan import Choice, Device, Dimension, choose, solve
 from qca.units import format_size
 
@@ -82,11 +83,16 @@ def estimate(
     budget = train.budget
     if budget is None and device == "cuda":
         budget = free_gpu_memory()
-    choice, solved = _answer(train, budget, device, dimension)
+    # Without a bound, states in host memory would let an episode be as long as one likes.
+    host = psutil.virtual_memory().available if dimension else None
+    choice, solved = _answer(train, budget, device, dimension, host)
     if format_ == "json":
         click.echo(json.dumps(_document(choice, device, solved), indent=2))
     else:
         _show(choice, solved)
+        moved = why_in_host_memory(train, choice, device=device, host_budget=host)
+        if moved is not None:
+            click.echo(moved)
     if choice.fits is False:
         raise PlanError(
             "the training does not fit",
@@ -104,14 +110,16 @@ def _resolved(train: TrainConfig) -> TrainConfig:
 
 
 def _answer(
-    train: TrainConfig, budget: int | None, device: Device, dimension: Dimension | None
+    train: TrainConfig,
+    budget: int | None,
+    device: Device,
+    dimension: Dimension | None,
+    host: int | None,
 ) -> tuple[Choice, dict[str, Any] | None]:
     if dimension is None:
         return choose(train, budget, device=device), None
     if budget is None:
         raise click.UsageError(f"--solve {dimension} needs a --budget; no free GPU memory is seen.")
-    # Without a bound, states in host memory would let an episode be as long as one likes.
-    host = psutil.virtual_memory().available
     found = solve(train, budget, dimension, device=device, host_budget=host)
     return found.choice, {"dimension": dimension, "value": found.value}
 

@@ -9,12 +9,14 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from infra.stack.plan import StackPlan
+from infra.stack.plan import StackPlan, TrainerPlan
 from infra.stack.plan import plan as make_plan
 from qca.cli.hosts import host_facts
 from qca.cli.options import config_options, facts_option, format_option, read_config
 from qca.errors import PlanError
 from qca.units import format_size
+
+_COMBINED = "combined batch"
 
 
 @click.command()
@@ -50,6 +52,7 @@ def _document(decided: StackPlan) -> dict[str, Any]:
 def _table(decided: StackPlan) -> Table:
     table = Table("what", "value", "because", box=None, pad_edge=False, header_style="bold")
     because = {reason.for_: reason.because for reason in decided.reasons}
+    because[_COMBINED] = _why_combined(decided.trainer)
     for name, value in _rows(decided):
         table.add_row(name, value, because.get(name, ""))
     return table
@@ -64,6 +67,7 @@ def _rows(decided: StackPlan) -> list[tuple[str, str]]:
         ("dragonfly.maxmemory_bytes", format_size(dragonfly.maxmemory_bytes)),
         ("dragonfly.container_memory_bytes", format_size(dragonfly.container_memory_bytes)),
         ("trainer.device", trainer.device),
+        *_together(trainer),
         ("trainer.profile", trainer.profile),
         ("trainer.precision", trainer.precision),
         ("trainer.recompute", trainer.recompute),
@@ -73,3 +77,25 @@ def _rows(decided: StackPlan) -> list[tuple[str, str]]:
         ("trainer.budget_bytes", budget),
         ("trainer.container_memory_bytes", format_size(trainer.container_memory_bytes)),
     ]
+
+
+def _together(trainer: TrainerPlan) -> list[tuple[str, str]]:
+    """Return what differs from one GPU on one machine."""
+    gpus, nnodes = trainer.gpus > 1, trainer.nnodes > 1
+    return [
+        *([("trainer.gpus", str(trainer.gpus))] if gpus else []),
+        *([("trainer.nnodes", str(trainer.nnodes))] if nnodes else []),
+        *([("trainer.rdzv_endpoint", str(trainer.rdzv_endpoint))] if nnodes else []),
+        *([(_COMBINED, str(_processes(trainer) * trainer.batch_size))] if gpus or nnodes else []),
+    ]
+
+
+def _processes(trainer: TrainerPlan) -> int:
+    return max(1, trainer.gpus) * trainer.nnodes
+
+
+def _why_combined(trainer: TrainerPlan) -> str:
+    return (
+        f"samples an episode: {_processes(trainer)} processes, each with batch_size "
+        f"{trainer.batch_size}"
+    )

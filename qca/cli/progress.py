@@ -15,6 +15,7 @@ from qca.train.metrics import (
     Skipped,
     Started,
 )
+from qca.train.resumed import made_again
 from qca.units import format_size
 
 # In a log file a line every few seconds is enough to see that it goes on.
@@ -101,6 +102,8 @@ class ProgressView:
             f"on {event.device}{_processes(event)}, {event.precision}, "
             f"recompute {event.recompute}{peak}."
         )
+        if event.made_again_until is not None:
+            self.say(f"Note: {made_again(event.first_episode, event.made_again_until)}.")
         for warning in event.warnings:
             self.say(f"Note: {warning}")
         self._task = self._progress.add_task(

@@ -125,7 +125,7 @@ def train(
         _shown(progress, stop) as (show, warn),
         _sent(chosen, runs, store_url, store_flags, warn) as send,
         tensorboard.listening(folder / tensorboard.FOLDER_NAME, warn=warn) as scalars,
-        journal.keeping(folder / journal.FILE_NAME, warn=warn) as note,
+        journal.keeping(RunFolder(folder).events, warn=warn) as note,
         portrait.at_the_end(chosen, folder, stop=stop, warn=warn) as watch_for_the_end,
     ):
         run = _trainer()

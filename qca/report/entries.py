@@ -1,11 +1,13 @@
 """The run's journal in words."""
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
 from qca.report.words import count, spaced
+from qca.train.resumed import made_again
 
 _ENDINGS = {
     "complete": "Complete",
@@ -30,7 +32,7 @@ class Entry:
 
 def entries(events: Sequence[Mapping[str, Any]]) -> Iterator[Entry]:
     """Yield what happened, in order."""
-    for kind, group in groupby(events, key=lambda event: event["event"]):
+    for kind, group in groupby(_marked(events), key=lambda event: event["event"]):
         told = tuple(_entry(event) for event in group)
         if kind in _GATHERED and len(told) > 1:
             title = f"{len(told)} {_GATHERED[kind]}, the last: {_small(told[-1].title)}"
@@ -39,19 +41,38 @@ def entries(events: Sequence[Mapping[str, Any]]) -> Iterator[Entry]:
             yield from told
 
 
+def _marked(events: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+    """Return the events, those marked that tell of an episode which was made again later."""
+    marked: list[Mapping[str, Any]] = []
+    later = math.inf  # the first episode of all sessions after the event
+    for event in reversed(events):
+        again = {}
+        match event:
+            case {"event": "started", "first_episode": int(first)}:
+                later = min(first, later)
+            case {"event": "skipped", "episode": int(episode)} if episode >= later:
+                again = {"made_again": True}
+        marked.append({**event, **again})
+    return marked[::-1]
+
+
 def _entry(event: Mapping[str, Any]) -> Entry:
     """Say an event in words; also one of a kind that is younger than this."""
     time = str(event["time"])
     match event:
         case {"event": "started", "first_episode": int(first), "device": str(device)}:
             title = "Started" if first == 1 else f"Continued with episode {first:,}"
-            how = f"On {device}, {event.get('precision', 'fp32')}, recompute "
+            together = f" in {n} processes" if (n := event.get("processes", 1)) != 1 else ""
+            how = f"On {device}{together}, {event.get('precision', 'fp32')}, recompute "
             said = [how + str(event.get("recompute", "unknown")), *(event.get("warnings") or ())]
+            if isinstance(until := event.get("made_again_until"), int):
+                said.insert(1, made_again(first, until))
             return Entry(time, title, ". ".join(map(str, said)))
         case {"event": "checkpoint", "episode": int(episode)}:
             return Entry(time, f"Checkpoint of episode {episode:,}")
         case {"event": "skipped", "episode": int(episode), "because": because}:
-            return Entry(time, f"Episode {episode:,} skipped", str(because))
+            later = ", and made again later" if event.get("made_again") else ""
+            return Entry(time, f"Episode {episode:,} skipped{later}", str(because))
         case {"event": "plan-changed", "episode": int(episode), "recompute": recompute}:
             return Entry(
                 time,

@@ -16,6 +16,7 @@ from qca.report.curves import learning, speed
 from qca.report.entries import entries
 from qca.report.host import Host
 from qca.report.memory import comparable, measured, memory, predicted_need, within_budget
+from qca.report.missing import why_no_pictures
 from qca.report.pictures import gallery
 from qca.report.run import Run, Status
 from qca.report.words import count, duration, moment, prose, spaced
@@ -78,6 +79,7 @@ def render_page(run: Run, host: Host, now: datetime) -> str:
         budget_source=_budget_source(run, host),
         rows=_rows(run.records),
         gallery=gallery(run.snapshots) if run.snapshots else None,
+        no_pictures=why_no_pictures(run),
         need=need,
         decisions=_decisions(run, host, need),
         reasons=[(spaced(reason.for_), reason.because) for reason in host.plan.reasons],

@@ -1,6 +1,7 @@
 """What a run folder says; what is missing is named, what is damaged is refused."""
 
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -16,6 +17,9 @@ from qca.train import journal, snapshots
 from qca.train.folder import RunFolder
 from qca.train.metrics import EpisodeRecord, read_records
 from qca.train.snapshots import Snapshots
+
+# As `qca.train.checkpoint` names them, which would load torch.
+_EPISODE = re.compile(r"episode-(\d{8,})\.safetensors")
 
 Status = Literal["complete", "running", "stopped", "interrupted", "not begun"]
 
@@ -58,20 +62,19 @@ class Run:
     @cached_property
     def skipped(self) -> list[int]:
         """Episodes from which nothing was learned; those that were made again are not of them."""
-        found: set[int] = set()
-        for event in self.events:
-            match event:
-                case {"event": "skipped", "episode": int(episode)}:
-                    found.add(episode)
-                case {"event": "started", "first_episode": int(first)}:
-                    found = {episode for episode in found if episode < first}
-        return sorted(found)
+        return journal.skipped_episodes(self.events)
 
     @cached_property
     def continued(self) -> list[int]:
         """The episodes with which a later session went on."""
         firsts = [event.get("first_episode") for event in self._started]
         return [number for number in firsts if isinstance(number, int) and number > 1]
+
+    @property
+    def last_checkpoint(self) -> int | None:
+        """The episode of the newest checkpoint that is kept; None where there is none."""
+        named = (_EPISODE.fullmatch(name) for name in self.checkpoints)
+        return max((int(match[1]) for match in named if match), default=None)
 
     @property
     def started(self) -> str | None:
@@ -141,7 +144,7 @@ def _read(folder: RunFolder) -> Run:
         name=config.run,
         config=config,
         records=read_records(folder.metrics),
-        events=journal.read(folder.path / journal.FILE_NAME),
+        events=journal.read(folder.events),
         checkpoints=checkpoints,
         snapshots=snapshots.read(folder.states),
         is_held=folder.is_held(),

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-from qca.train.metrics import EpisodeRecord, parse_event
+from qca.train.metrics import EpisodeRecord, Started, parse_event
 
 # The newest episodes tell how long the next ones take.
 _RECENT = 20
@@ -61,7 +61,10 @@ def standing(
 
 
 def newest_records(lines: Sequence[str]) -> list[EpisodeRecord]:
-    """Return the last episodes among lines that a trainer has written; what is none is left out."""
+    """Return the last episodes among lines that a trainer has written; what is none is left out.
+
+    An episode that the trainer, started again, makes again is not told of by its first making.
+    """
     found: list[EpisodeRecord] = []
     for line in lines:
         try:
@@ -70,6 +73,8 @@ def newest_records(lines: Sequence[str]) -> list[EpisodeRecord]:
             continue
         if isinstance(event, EpisodeRecord):
             found.append(event)
+        elif isinstance(event, Started):
+            found = [record for record in found if record.episode < event.first_episode]
     return found[-_RECENT:]
 
 

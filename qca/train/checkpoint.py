@@ -10,7 +10,6 @@ Kept are the newest few and the best: the one whose newest episodes had the lowe
 
 import hashlib
 import json
-import pickle
 import re
 from collections.abc import Mapping
 from contextlib import suppress
@@ -20,16 +19,15 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
-from qca.errors import CheckpointError, InputError
+from qca.errors import CheckpointError
 from qca.files import replacing
 from qca.train.plateau import Plateau
 from qca.train.precision import LossScale
 
 SCHEMA_VERSION = 1
-_FIRST = "inc.conv_block.0.weight"  # a name that every checkpoint of this model has
 _NAME = re.compile(r"episode-(\d{8,})\.safetensors")
 
 
@@ -49,6 +47,9 @@ class Checkpoint:
     """Episodes of these from which nothing was learned."""
     loss: float | None = None
     """Mean of the newest episodes' losses; None if it is not known."""
+    processes: int | None = None
+    """How many trained together, on all machines, each with a batch of `config`'s batch_size;
+    None if it is not known."""
 
 
 def write(folder: Path, checkpoint: Checkpoint, *, keep: int) -> Path:
@@ -66,6 +67,7 @@ def write(folder: Path, checkpoint: Checkpoint, *, keep: int) -> Path:
         "loss_scale": asdict(checkpoint.loss_scale),
         "skipped": checkpoint.skipped,
         "loss": checkpoint.loss,
+        "processes": checkpoint.processes,
         "config": dict(checkpoint.config),
     }
     text = json.dumps(description, sort_keys=True)
@@ -99,40 +101,6 @@ def read(path: Path) -> Checkpoint:
         return _parsed(path, json.loads(text), tensors)
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise _damaged(path, str(error)) from None
-
-
-def read_weights(path: Path) -> dict[str, Tensor]:
-    """Read the weights of a model by their state-dict names, from whoever wrote them.
-
-    A safetensors file or one of `torch.save`, which is read with `weights_only`: no code in
-    it is run. The names may stand under a key of their own and have a prefix in front.
-
-    Raises:
-        InputError: if there is no such file, or no weights of this model in it.
-
-    """
-    try:
-        found = _tensors(path)
-    except FileNotFoundError:
-        raise InputError(f"{path}: no such file", hint="Check the path given to --init.") from None
-    except (OSError, SafetensorError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        first = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise InputError(
-            f"{path}: no weights can be read from it: {first}",
-            hint="--init takes a safetensors file, or weights saved with torch.save; code in a "
-            "file is never run.",
-        ) from None
-    prefix = next((name.removesuffix(_FIRST) for name in found if name.endswith(_FIRST)), None)
-    if prefix is None:
-        raise InputError(
-            f"{path}: no weights of this model: nothing in it is named {_FIRST}",
-            hint="docs/model.md lists the names.",
-        )
-    return {
-        name.removeprefix(prefix): value.float()
-        for name, value in found.items()
-        if name.startswith(prefix)
-    }
 
 
 def best_episode(folder: Path) -> int | None:
@@ -177,21 +145,6 @@ def listed(folder: Path) -> list[tuple[int, Path]]:
     return sorted((int(match[1]), path) for match, path in named if match)
 
 
-def _tensors(path: Path) -> dict[str, Tensor]:
-    """Return the named tensors of a file, those of a nested mapping if its names are below."""
-    with path.open("rb") as file:
-        zipped_or_pickled = file.read(2) in (b"PK", b"\x80\x02")
-    if not zipped_or_pickled:
-        return load_file(path)
-    content = torch.load(path, map_location="cpu", weights_only=True)
-    below = content.values() if isinstance(content, Mapping) else ()
-    mappings = [one for one in (content, *below) if isinstance(one, Mapping)]
-    for one in mappings:
-        if any(isinstance(name, str) and name.endswith(_FIRST) for name in one):
-            return {name: value for name, value in one.items() if isinstance(value, Tensor)}
-    return {}
-
-
 def _parsed(path: Path, description: dict[str, Any], tensors: dict[str, Tensor]) -> Checkpoint:
     version = description["schema_version"]
     if version != SCHEMA_VERSION:
@@ -204,10 +157,11 @@ def _parsed(path: Path, description: dict[str, Any], tensors: dict[str, Tensor])
         episode=description["episode"],
         tensors=tensors,
         plateau=Plateau(**description["plateau"]),
-        # Checkpoints of the first release have none of these.
+        # Older checkpoints have none of these.
         loss_scale=LossScale(**description.get("loss_scale", {})),
         skipped=description.get("skipped", 0),
         loss=description.get("loss"),
+        processes=description.get("processes"),
         config=description["config"],
     )
 

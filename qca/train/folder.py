@@ -27,6 +27,7 @@ from typing import Any
 from qca.config import TrainConfig
 from qca.errors import CheckpointError, InputError, LaunchError
 from qca.files import remove_unfinished, write_atomically
+from qca.train import journal
 
 # What a run may be continued with although it was started otherwise: how long and how
 # carefully it goes on, and where it is computed. Everything else says what is computed;
@@ -57,6 +58,7 @@ class RunFolder:
         self.path = path
         self.config = path / "config.json"
         self.metrics = path / "metrics.jsonl"
+        self.events = path / journal.FILE_NAME
         self.states = path / "states.safetensors"
         self.checkpoints = path / "checkpoints"
         self.heartbeat = path / "heartbeat"

@@ -3,10 +3,14 @@
 One JSON object a line, the event with the time at which it was reported; appended to by every
 session of the run, read by `qca report`. Episodes are in `metrics.jsonl` and not here. What
 cannot be written is said once and never stops a training.
+
+Nothing is ever taken out: it is a history. Where a session goes on from a checkpoint, what was
+told before of the episodes after it has happened, and counts no more; its line `started` says
+so, with `first_episode` and `made_again_until`.
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -45,6 +49,18 @@ def read(path: Path) -> list[dict[str, Any]]:
     except FileNotFoundError:
         return []
     return [event for line in lines if (event := _parsed(line)) is not None]
+
+
+def skipped_episodes(events: Iterable[Mapping[str, Any]]) -> list[int]:
+    """Return the episodes from which nothing was learned, without those that were made again."""
+    found: set[int] = set()
+    for event in events:
+        match event:
+            case {"event": "skipped", "episode": int(episode)}:
+                found.add(episode)
+            case {"event": "started", "first_episode": int(first)}:
+                found = {episode for episode in found if episode < first}
+    return sorted(found)
 
 
 def _fields(event: BaseModel) -> dict[str, Any]:

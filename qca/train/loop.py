@@ -5,7 +5,7 @@ event, and leaves a folder from which it can go on as if it had never stopped.
 """
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,10 +17,12 @@ from qca.config import TrainConfig
 from qca.errors import PlanError
 from qca.memory.plan import next_cheaper
 from qca.train import checkpoint as checkpoints
-from qca.train.checkpoint import Checkpoint, read_weights
+from qca.train.checkpoint import Checkpoint
 from qca.train.device import prepare_device
 from qca.train.episode import Outcome
 from qca.train.folder import RunFolder, check_same
+from qca.train.journal import read as read_events
+from qca.train.journal import skipped_episodes
 from qca.train.memory import is_refused_memory, memory_holders, peak_memory
 from qca.train.metrics import (
     CheckpointWritten,
@@ -35,7 +37,9 @@ from qca.train.metrics import (
     Started,
 )
 from qca.train.ranks import joined
+from qca.train.resumed import lost_lines, made_again_until, other_batch
 from qca.train.trainer import Learned, NotLearned, Trainer
+from qca.train.weights import read_weights
 from qca.units import format_size
 
 # A plan that was refused is followed by cheaper ones, but not for ever: whoever takes the
@@ -105,8 +109,12 @@ def train(
             with closing(MetricsLog(folder.metrics, keep=trainer.episodes)) as metrics:
                 journal = _Journal(folder, metrics, on_event)
                 loop = _Loop(trainer, journal, stop, predicted_peak_bytes)
-                loop.saved_episode = None if found is None else trainer.episodes
-                return loop.lead(warnings)
+                if found is None:
+                    return loop.lead(warnings, [])
+                loop.saved_episode = trainer.episodes
+                return loop.lead(
+                    warnings, other_batch(found.processes, ranks.size, config.batch_size)
+                )
 
 
 def _begin(
@@ -139,6 +147,14 @@ class _Journal:
             self.metrics.append(event)
         self.on_event(event)
 
+    def made_again_until(self, episode: int) -> int | None:
+        """Return up to which episode had been made what now begins after `episode`."""
+        try:
+            events = read_events(self.folder.events)
+        except OSError:  # it is a history, and never needed to go on
+            events = []
+        return made_again_until(episode, self.metrics.last_found, skipped_episodes(events))
+
 
 class _Loop:
     def __init__(
@@ -157,7 +173,7 @@ class _Loop:
         self.noted_eager = False
         self.plans_left = PLANS_TRIED_AFTER_A_REFUSAL
 
-    def lead(self, warnings: list[str]) -> Finish:
+    def lead(self, warnings: Sequence[str], notes: Sequence[str]) -> Finish:
         """Train as the first rank, which all others follow."""
         assert self.journal is not None
         if self.ranks.size > 1:
@@ -165,6 +181,8 @@ class _Loop:
         if self.trainer.episodes >= self.trainer.config.episodes:
             return self._finish("already-complete")
         self.journal.tell(self._started(self.journal, warnings))
+        for message in notes:
+            self.journal.tell(Noted(message=message))
         return self._train()
 
     def follow(self) -> Finish:
@@ -279,20 +297,15 @@ class _Loop:
             self.journal.tell(Finished(reason=reason, episodes=self.trainer.episodes))
         return reason
 
-    def _started(self, journal: _Journal, warnings: list[str]) -> Started:
+    def _started(self, journal: _Journal, warnings: Sequence[str]) -> Started:
         config, trainer = self.trainer.config, self.trainer
-        if journal.metrics.count + trainer.skipped < trainer.episodes:
-            warnings = [
-                *warnings,
-                f"metrics.jsonl has lines of {journal.metrics.count} episodes up to the "
-                f"checkpoint, which learned from {trainer.episodes - trainer.skipped}: the "
-                "others are lost",
-            ]
+        lost = lost_lines(journal.metrics.count, trainer.episodes - trainer.skipped)
         return Started(
             run=config.run,
             device=str(trainer.device),
             parameters=sum(p.numel() for p in trainer.model.parameters()),
             first_episode=trainer.episodes + 1,
+            made_again_until=journal.made_again_until(trainer.episodes),
             episodes=config.episodes,
             steps=config.steps,
             grid=config.grid,
@@ -302,7 +315,7 @@ class _Loop:
             optimizer_state=config.optimizer_state,
             processes=self.ranks.size,
             predicted_peak_bytes=self.predicted_peak_bytes,
-            warnings=(*warnings, *_immovable(trainer)),
+            warnings=(*warnings, *lost, *_immovable(trainer)),
         )
 
     def _told(self, learned: Learned | NotLearned, seconds: float) -> EpisodeRecord | Skipped:

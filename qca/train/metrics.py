@@ -38,6 +38,9 @@ class Started(_Event):
     parameters: int
     first_episode: int
     """1, or the one after the checkpoint that is continued."""
+    made_again_until: int | None = None
+    """The last episode that had been made after that checkpoint, and is made again from
+    `first_episode` on; what was told of these before counts no more. None where there is none."""
     episodes: int
     steps: int
     grid: int
@@ -156,7 +159,8 @@ def read_records(path: Path) -> list[EpisodeRecord]:
 class MetricsLog:
     """The file, opened to be appended to.
 
-    On opening, lines after episode `keep` and a last line cut in the middle are dropped.
+    On opening, lines after episode `keep` and a last line cut in the middle are dropped;
+    `last_found` is the last episode that was there before.
 
     Raises:
         InputError: if a line is no record. CheckpointError: if the file cannot be written.
@@ -166,7 +170,7 @@ class MetricsLog:
     def __init__(self, path: Path, *, keep: int) -> None:
         self.path = path
         try:
-            records = _keep_until(path, keep)
+            records, self.last_found = _keep_until(path, keep)
             self._file = path.open("ab")
         except OSError as error:
             raise _unwritable(path, error) from None
@@ -229,8 +233,11 @@ def _read(path: Path) -> list[tuple[EpisodeRecord, bytes]]:
     return records
 
 
-def _keep_until(path: Path, episode: int) -> Sequence[EpisodeRecord]:
-    """Drop what comes after `episode`; return what is left, each episode once and in order."""
+def _keep_until(path: Path, episode: int) -> tuple[Sequence[EpisodeRecord], int]:
+    """Drop what comes after `episode`; return what is left, and the last episode that was there.
+
+    What is left has each episode once, in order.
+    """
     found = {record.episode: (record, line) for record, line in _read(path)}
     kept = [found[number] for number in sorted(found) if number <= episode]
     content = b"".join(line + b"\n" for _, line in kept)
@@ -239,4 +246,4 @@ def _keep_until(path: Path, episode: int) -> Sequence[EpisodeRecord]:
             unfinished.write_bytes(content)
     elif path.exists():
         sync(path)
-    return [record for record, _ in kept]
+    return [record for record, _ in kept], max(found, default=0)

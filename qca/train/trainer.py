@@ -148,6 +148,7 @@ class Trainer:
             plateau=self.plateau,
             loss_scale=self.loss_scale,
             skipped=self.skipped,
+            processes=self.ranks.size,
             config=asdict(self.config),
         )
 

@@ -1,9 +1,12 @@
 """`qca report` from a training to its page, and what can be wrong."""
 
 import json
+import re
+import signal
 
 import pytest
 
+from tests.cli.program import ENDLESS
 from tests.report.conftest import HOSTS
 from tests.report.runs import complete_run
 
@@ -20,6 +23,23 @@ def test_from_a_training_to_its_page(trainable):
     assert "6 of 6 episodes" in page
     assert "One evolution of 5 steps" in page
     assert page.count('src="data:image/png') == 6 * 2 + 2
+
+
+def test_a_stopped_run_gets_its_pictures_as_its_page_says(trainable):
+    page = trainable.folder / "runs" / "first" / "report.html"
+    with trainable.running("train", *ENDLESS) as train:
+        train.until("episode 1/")
+        train.end(signal.SIGTERM)
+    trainable("report", "first")
+    [episodes] = re.findall(r"With <code>--episodes (\d+)</code> added", page.read_text())
+    trainable("train", "--resume", "--episodes", episodes)
+    trainable("report", "first")
+    assert f"by the model as it was after episode {int(episodes):,}." in page.read_text()
+
+    more = int(episodes) + 1
+    trainable("train", "--resume", "--episodes", more)
+    trainable("report", "first")
+    assert f"{more:,} of {more:,} episodes" in page.read_text()
 
 
 @pytest.fixture

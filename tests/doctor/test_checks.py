@@ -48,6 +48,8 @@ ERROR, SKIPPED = Severity.ERROR, Severity.SKIPPED
 COMPOSE: dict[str, Any] = {"runtime": "compose"}
 LOCAL: dict[str, Any] = {"runtime": "local"}
 CUDA: dict[str, Any] = {"device": "cuda"}
+TWO_GPUS: dict[str, Any] = {"gpus": 2}
+GPU_1 = gpu(index=1, uuid="GPU-1")
 
 
 class Case(NamedTuple):
@@ -220,6 +222,25 @@ CASES = [
     Case("QCA404", _gpu_host(gpu(compute_capability=(12, 0))), ERROR, "no code for",
          {"base_image": "pytorch/pytorch:2.13.0-cuda12.6-cudnn9-runtime"}),
     Case("QCA404", _gpu_host(), SKIPPED, "not known", {"base_image": "mine:1"}),
+    # As many GPUs as are asked for? Of one, QCA401 judges.
+    Case("QCA405", _gpu_host(gpu(), GPU_1), OK, "2 GPUs are asked for, and 2 are here", TWO_GPUS),
+    Case("QCA405", _gpu_host(), ERROR, "2 GPUs are asked for, and the training could use 1 here",
+         TWO_GPUS),
+    Case("QCA405", host(), ERROR, "could use 0 here.\nno NVIDIA card", TWO_GPUS),
+    Case("QCA405", host(gpu=driver()), ERROR, "could use 0", TWO_GPUS, CUDA),
+    Case("QCA405", _gpu_host(gpu(), GPU_1, visible_devices="1"), ERROR,
+         "The driver shows 2; CUDA_VISIBLE_DEVICES=1 leaves 1", {**LOCAL, **TWO_GPUS}),
+    Case("QCA405", _gpu_host(gpu(), GPU_1, visible_devices=""), ERROR,
+         "CUDA_VISIBLE_DEVICES= leaves 0", {**LOCAL, **TWO_GPUS}),
+    Case("QCA405", _gpu_host(gpu(), GPU_1, visible_devices="1,0"), OK, "", {**LOCAL, **TWO_GPUS}),
+    # What the shell hides from a local run, an engine hands out all the same.
+    Case("QCA405", _gpu_host(gpu(), GPU_1, visible_devices="1"), OK, "", {**COMPOSE, **TWO_GPUS}),
+    Case("QCA405", host(gpu=driver(gpu()), docker=engine(host="ssh://there")), SKIPPED,
+         "runs on another machine", {**COMPOSE, **TWO_GPUS}),
+    Case("QCA405", host(gpu=driver(gpu()), docker=no_engine("not-running")), SKIPPED,
+         "no engine answered", {**COMPOSE, **TWO_GPUS}),
+    Case("QCA405", _gpu_host(gpu(mig=True), GPU_1), SKIPPED, "MIG mode", TWO_GPUS),
+    Case("QCA405", host(gpu="NVML hung"), SKIPPED, "NVML hung", TWO_GPUS),
     # This Python.
     Case("QCA501", host(), OK, "container brings its own"),
     Case("QCA501", host(), OK, "torch 2.13.0", LOCAL),
@@ -359,6 +380,31 @@ def test_over_tcp_the_unix_socket_faults_are_not_predicted():
     assert one(host(docker=remote, docker_compose=broken), "QCA203").severity is SKIPPED
     docker_py_7 = compose_v1("7.1.0", "2.31.0", "2.5.0")
     assert one(host(docker=remote, docker_compose=docker_py_7), "QCA203").severity is WARNING
+
+
+@pytest.mark.parametrize("stack", [{}, {"gpus": 1}, {"gpus": "all"}])
+@pytest.mark.parametrize("facts", [host(), _gpu_host()])
+def test_where_one_gpu_or_all_are_asked_for_there_is_nothing_to_count(facts, stack):
+    assert judge(facts, "QCA405", stack=stack) == []
+
+
+def test_a_training_on_the_cpu_asks_for_no_gpus():
+    assert judge(_gpu_host(), "QCA405", stack=TWO_GPUS, train={"device": "cpu"}) == []
+
+
+@pytest.mark.parametrize(
+    ("facts", "stack", "first"),
+    [
+        (_gpu_host(), {}, "QCA_STACK_GPUS=all qca up"),
+        (host(), {}, "QCA_TRAIN_DEVICE=cpu qca up"),
+        (_gpu_host(gpu(), GPU_1, visible_devices="0"), LOCAL, "unset CUDA_VISIBLE_DEVICES"),
+        (_gpu_host(visible_devices="-1"), LOCAL, "QCA_TRAIN_DEVICE=cpu qca up"),
+    ],
+)
+def test_of_too_few_gpus_the_next_step_is_named(facts, stack, first):
+    finding = one(facts, "QCA405", stack={**stack, **TWO_GPUS})
+
+    assert finding.remedies[0].commands == (first,)
 
 
 def test_hidden_gpus_are_no_gpus_for_a_local_run():

@@ -93,6 +93,7 @@ def _trouble() -> list[tuple[HostFacts, dict[str, Any], dict[str, Any]]]:
         ),
         (host(gpu=driver(gpu(compute_capability=(6, 1)), driver_version="500.1")), {}, {}),
         (host(gpu=driver(gpu(), visible_devices="")), {"runtime": "local"}, {"device": "cuda"}),
+        (host(gpu=driver(gpu())), {"gpus": 2}, {}),
         (host(python=odd, gpu=driver(gpu())), {"runtime": "local"}, {}),
         (host(gpu=driver(gpu())), {"runtime": "local"}, {"device": "cuda"}),
         (

@@ -13,7 +13,7 @@ from qca.config import TrainConfig
 from qca.memory import free
 from qca.memory.budget import estimate
 from qca.memory.plan import solve
-from qca.units import GIB, parse_size
+from qca.units import GIB, format_size, parse_size
 
 CARD = "3.68GiB"
 
@@ -115,6 +115,55 @@ def test_the_text_is_plain_where_there_is_no_terminal(tmp_path: Path) -> None:
     assert "\x1b" not in done.stdout
     for word in ("parameters", "activations", "predicted peak", "context", "3.68 GiB", "yes"):
         assert word in done.stdout
+
+
+MOVED = "AdamW's moments were moved to host memory"
+BESIDE = "and 736 MiB of context"
+PLAIN_SIZES = f"plan `none` needs 29.86 GiB {BESIDE}"
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "said"),
+    [
+        (["--recompute", "none", "--budget", "30.5GiB"], 0, PLAIN_SIZES),
+        (["--recompute", "none", "--budget", "24GiB"], 1, PLAIN_SIZES),
+        (
+            ["--budget", "1.3GiB"],
+            0,
+            f"plan `host` needs 723.59 MiB {BESIDE}, and 256 MiB of the host",
+        ),
+        (["--recompute", "none", "--budget", "30.6GiB"], 0, None),
+        (["--recompute", "none", "--budget", "24GiB", "--optimizer-state", "host"], 1, None),
+        (["--recompute", "none", "--budget", "24GiB", "--optimizer-state", "device"], 1, None),
+        (["--recompute", "none", "--device", "cpu", "--budget", "24GiB"], 1, None),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_moments_that_were_moved_are_told_with_the_reason_and_the_flag_against_it(
+    words: list[str], status: int, said: str | None, tmp_path: Path
+) -> None:
+    done = run(*words, cwd=tmp_path)
+    assert done.returncode == status
+    if said is None:
+        assert MOVED not in done.stdout
+        return
+    budget = format_size(parse_size(words[words.index("--budget") + 1]))
+    assert (
+        f"{MOVED}: with them on the device, recompute {said}, more than the budget of {budget}. "
+        "--optimizer-state device keeps them there.\n"
+    ) in done.stdout
+
+
+def test_moments_that_a_larger_batch_needs_moved_are_told(tmp_path: Path) -> None:
+    """Of the batch that was found, not of the one that was given."""
+    done = run("--recompute", "step", "--budget", CARD, "--solve", "batch", cwd=tmp_path)
+    found = solve(TrainConfig(recompute="step"), parse_size(CARD), "batch")
+    kept = found.choice.train.changed(optimizer_state="device")
+    peak = estimate(kept, recompute="step").predicted_peak_bytes
+    assert found.choice.optimizer_state == "host"
+    assert f"{MOVED}: with them on the device, recompute plan `step` needs {format_size(peak)}" in (
+        done.stdout
+    )
 
 
 def test_a_budget_decides_between_the_plans(tmp_path: Path) -> None:

@@ -131,6 +131,39 @@ def test_what_happened_on_the_way_is_told(eventful):
         assert words in shown.text
 
 
+def test_how_many_processes_made_a_run_is_told():
+    [together] = entries([started() | {"processes": 2}])
+    assert together.text == "On cpu in 2 processes, fp32, recompute none"
+
+
+def test_what_was_made_again_is_told_as_such():
+    skip = {"because": "the loss is nan"}
+    told = list(
+        entries(
+            [
+                started(),
+                event("skipped", episode=2, **skip),
+                event("checkpoint", episode=3, path="x"),
+                event("skipped", episode=4, **skip),
+                started(first=4) | {"made_again_until": 5, "warnings": ["a warning"]},
+                event("skipped", episode=4, **skip),
+            ]
+        )
+    )
+    assert [entry.title for entry in told] == [
+        "Started",
+        "Episode 2 skipped",
+        "Checkpoint of episode 3",
+        "Episode 4 skipped, and made again later",
+        "Continued with episode 4",
+        "Episode 4 skipped",
+    ]
+    assert told[4].text == (
+        "On cpu, fp32, recompute none. Episodes 4 to 5 had been made after the last intact "
+        "checkpoint and are made again. a warning"
+    )
+
+
 def test_the_findings_and_the_plan_with_its_reasons(complete, host):
     shown = Page(complete)
     for finding in host.findings:

@@ -3,6 +3,7 @@
 import pytest
 
 from qca.report.standing import Expected, last_lines, newest_records, standing
+from qca.train.metrics import Started
 from tests.report.runs import record
 
 GIB = 2**30
@@ -63,6 +64,18 @@ def test_the_memory_is_all_that_the_process_has_on_its_device(expected, measured
 def test_lines_that_are_no_episode_are_left_out():
     lines = ["Traceback", record(1).model_dump_json(), '{"event":"noted","message":"x"}', "{", ""]
     assert newest_records(lines) == [record(1)]
+
+
+def test_an_episode_that_is_made_again_counts_once():
+    """As in the log of a container whose trainer was killed and started again."""
+    first = Started(
+        **{"run": "first", "device": "cpu", "parameters": 1, "first_episode": 3, "episodes": 9},
+        **{"steps": 1, "grid": 8, "batch_size": 1, "recompute": "step"},
+    ).model_dump_json()
+    before = [record(n).model_dump_json() for n in range(1, 6)]
+    assert [r.episode for r in newest_records([*before, first])] == [1, 2]
+    again = record(3, loss=9).model_dump_json()
+    assert [r.loss for r in newest_records([*before, first, again])] == [4, 2, 9]
 
 
 def test_of_a_long_file_the_end_is_read(tmp_path):

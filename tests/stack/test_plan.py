@@ -190,10 +190,31 @@ def test_without_docker_the_visible_gpus_are_those_that_count(visible, budget):
     assert decided.trainer.budget_bytes == budget
 
 
-def test_more_gpus_than_are_seen_are_said():
-    decided = _with_gpus(20 * GIB, gpus=2)
-    assert because(decided, "trainer.gpus") == (
-        "2 asked for, 1 seen; the fullest of them has 20 GiB free"
+@pytest.mark.parametrize(
+    ("frees", "wanted", "why"),
+    [
+        ((20, 10), 2, "2 asked for, 2 seen; the fullest of them has 10 GiB free"),
+        ((20, 10), "all", "all asked for, 2 seen; the fullest of them has 10 GiB free"),
+        (
+            (20, 10),
+            4,
+            "4 asked for, 2 seen, too few: qca explain QCA405; the fullest of them has 10 GiB free",
+        ),
+        ((), 4, "4 asked for, none seen, too few: qca explain QCA405"),
+        ((), "all", "all asked for, none seen"),
+    ],
+)
+def test_how_many_gpus_were_asked_for_and_seen_is_said(frees, wanted, why):
+    facts = host(gpu=gpus(*(free * GIB for free in frees)))
+    config = Config(stack=StackConfig(gpus=wanted), train=TrainConfig(device="cuda"))
+    decided = plan(facts, config)
+    assert because(decided, "trainer.gpus") == why
+
+
+def test_gpus_that_cannot_be_seen_are_not_called_too_few():
+    config = Config(stack=StackConfig(gpus=4), train=TrainConfig(device="cuda"))
+    assert because(plan(NOTHING_KNOWN, config), "trainer.gpus") == (
+        "4 asked for; how many there are could not be seen"
     )
 
 

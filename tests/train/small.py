@@ -3,11 +3,14 @@
 import threading
 from pathlib import Path
 
+import torch
+
 from qca.config import TrainConfig
 from qca.train import checkpoint as checkpoints
 from qca.train.checkpoint import Checkpoint
 from qca.train.loop import train
 from qca.train.metrics import EpisodeRecord, Event, read_records
+from qca.train.trainer import new_model
 
 SMALL = TrainConfig(
     device="cpu",
@@ -25,6 +28,11 @@ SMALL = TrainConfig(
 
 def small(**changes) -> TrainConfig:
     return SMALL.changed(**changes)
+
+
+def other_weights(**changes) -> dict[str, torch.Tensor]:
+    """Return weights that are not those with which a small run begins."""
+    return new_model(small(seed=7, **changes)).state_dict()
 
 
 class StopAfter:

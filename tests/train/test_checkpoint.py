@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 from safetensors import safe_open
-from safetensors.torch import save
+from safetensors.torch import save, save_file
 
 from qca.errors import CheckpointError
 from qca.files import remove_unfinished
@@ -29,6 +29,7 @@ def _checkpoint(episode: int, size: int = 3, loss: float | None = None) -> Check
         config={"grid": 8, "seed": 0},
         skipped=2,
         loss=loss,
+        processes=3,
     )
 
 
@@ -48,6 +49,20 @@ def test_what_is_read_is_what_was_written(tmp_path):
     for name, tensor in written.tensors.items():
         assert found.tensors[name].dtype == tensor.dtype
         assert torch.equal(found.tensors[name], tensor)
+
+
+def test_one_of_before_a_key_is_read_without_it(tmp_path):
+    """Those of the first release say nothing of these."""
+    path = checkpoints.write(tmp_path, _checkpoint(5, loss=0.75), keep=9)
+    with safe_open(path, framework="pt") as file:
+        about = json.loads(file.metadata()["qca"])
+    for key in ("loss_scale", "skipped", "loss", "processes"):
+        del about[key]
+    tensors, text = _checkpoint(5).tensors, json.dumps(about)
+    checksum = checkpoints._digest(text, tensors)
+    save_file(dict(tensors), path, metadata={"qca": text, "sha256": checksum})
+    found = checkpoints.read(path)
+    assert (found.episode, found.skipped, found.loss, found.processes) == (5, 0, None, None)
 
 
 def test_the_file_is_plain_safetensors_with_its_configuration_as_json(tmp_path):

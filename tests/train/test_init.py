@@ -8,51 +8,8 @@ import torch
 from safetensors.torch import save_file
 
 from qca.errors import CheckpointError, InputError
-from qca.train.checkpoint import read_weights
 from qca.train.metrics import Started
-from qca.train.trainer import new_model
-from tests.train.small import newest, run, small
-
-
-def _weights(**changes) -> dict[str, torch.Tensor]:
-    return new_model(small(seed=7, **changes)).state_dict()
-
-
-WRITERS = {
-    "safetensors": save_file,
-    "torch.save": torch.save,
-    "below a key": lambda weights, path: torch.save({"epoch": 3, "model": weights}, path),
-    "with a prefix": lambda weights, path: torch.save(
-        {f"module.unet.{name}": value for name, value in weights.items()}, path
-    ),
-    "beside other tensors": lambda weights, path: save_file(
-        {**{f"model.{name}": w for name, w in weights.items()}, "step": torch.ones(1)}, path
-    ),
-    "in 16 bits": lambda weights, path: save_file(
-        {name: value.bfloat16().float().bfloat16() for name, value in weights.items()}, path
-    ),
-    "torch's old format": lambda weights, path: torch.save(
-        weights, path, _use_new_zipfile_serialization=False
-    ),
-}
-
-
-@pytest.mark.parametrize("write", WRITERS.values(), ids=WRITERS.keys())
-def test_weights_are_read_from_whatever_holds_them(tmp_path, write):
-    expected = _weights()
-    write(expected, tmp_path / "file")
-    found = read_weights(tmp_path / "file")
-    assert found.keys() == expected.keys()
-    for name, value in expected.items():
-        assert found[name].dtype == torch.float32
-        torch.testing.assert_close(found[name], value, rtol=0.01, atol=1e-6)
-
-
-def test_our_own_checkpoints_are_among_them(tmp_path):
-    run(small(episodes=1), tmp_path / "run")
-    (path,) = (tmp_path / "run/checkpoints").iterdir()
-    found, saved = read_weights(path), newest(tmp_path / "run").tensors
-    assert all(torch.equal(value, saved[f"model.{name}"]) for name, value in found.items())
+from tests.train.small import newest, other_weights, run, small
 
 
 def _start(folder: Path, init: Path, **how):
@@ -60,16 +17,16 @@ def _start(folder: Path, init: Path, **how):
 
 
 def test_a_training_begins_with_them(tmp_path):
-    save_file(_weights(), tmp_path / "file")
+    save_file(other_weights(), tmp_path / "file")
     run(small(episodes=1, learning_rate=1e-9), tmp_path / "run", init=tmp_path / "file")
-    for name, value in _weights().items():
+    for name, value in other_weights().items():
         torch.testing.assert_close(newest(tmp_path / "run").tensors[f"model.{name}"], value)
 
 
 def test_a_run_that_goes_on_keeps_its_own_and_says_so(tmp_path):
     run(small(episodes=1), tmp_path / "run")
     before = newest(tmp_path / "run")
-    save_file(_weights(), tmp_path / "file")
+    save_file(other_weights(), tmp_path / "file")
     first = run(small(episodes=2), tmp_path / "run", init=tmp_path / "file", resume=True)[0]
     assert isinstance(first, Started)
     assert "is not read again" in first.warnings[0]
@@ -87,11 +44,11 @@ BAD = {
     "empty": (lambda path: path.touch(), "no weights can be read"),
     "text": (lambda path: path.write_text("weights"), "no weights can be read"),
     "cut": (
-        lambda path: (save_file(_weights(), path), path.write_bytes(path.read_bytes()[:-9])),
+        lambda path: (save_file(other_weights(), path), path.write_bytes(path.read_bytes()[:-9])),
         "no weights can be read",
     ),
     "a cut archive": (
-        lambda path: (torch.save(_weights(), path), path.write_bytes(path.read_bytes()[:-99])),
+        lambda path: (torch.save(other_weights(), path), path.write_bytes(path.read_bytes()[:-99])),
         "no weights can be read",
     ),
     "code": (lambda path: path.write_bytes(pickle.dumps(_Evil())), "no weights can be read"),
@@ -117,20 +74,23 @@ def test_what_holds_no_weights_is_refused_before_anything_is_made(
         _start(tmp_path / "run", tmp_path / "file")
     assert not Path("touched").exists()
     assert not (tmp_path / "run/config.json").exists()
-    save_file(_weights(), tmp_path / "good")
+    save_file(other_weights(), tmp_path / "good")
     _start(tmp_path / "run", tmp_path / "good")  # what was refused is not in the way
 
 
 @pytest.mark.parametrize(
     ("weights", "said"),
     [
-        (_weights(hidden_channels=8), r"bot\.conv_block\.0\.weight is \(64, 32, 3, 3\), here"),
+        (other_weights(hidden_channels=8), r"bot\.conv_block\.0\.weight is \(64, 32, 3, 3\), here"),
         (
-            {name: value for name, value in _weights().items() if name != "outc.bias"},
+            {name: value for name, value in other_weights().items() if name != "outc.bias"},
             r"outc\.bias is missing, here \(4,\)",
         ),
-        (_weights() | {"outc.bias": torch.full((4,), float("nan"))}, r"a NaN .* in outc\.bias"),
-        (_weights() | {"outc.bias": torch.full((4,), -torch.inf)}, r"infinity in outc\.bias"),
+        (
+            other_weights() | {"outc.bias": torch.full((4,), float("nan"))},
+            r"a NaN .* in outc\.bias",
+        ),
+        (other_weights() | {"outc.bias": torch.full((4,), -torch.inf)}, r"infinity in outc\.bias"),
     ],
 )
 def test_weights_that_do_not_fit_are_refused_by_name(tmp_path, weights, said):

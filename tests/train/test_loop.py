@@ -107,6 +107,18 @@ def test_lines_after_the_checkpoint_are_made_again(tmp_path):
     _assert_same_training(tmp_path / "whole", tmp_path / "killed")
 
 
+@pytest.mark.parametrize(("made", "until"), [(2, None), (3, 3), (5, 5)])
+def test_which_episodes_are_made_again_is_said(tmp_path, made, until):
+    """The newest checkpoint that is left is of episode 2."""
+    run(small(episodes=made), tmp_path)
+    for episode, path in checkpoints.listed(tmp_path / "checkpoints"):
+        if episode > 2:
+            path.unlink()
+    started = run(small(), tmp_path, resume=True)[0]
+    assert isinstance(started, Started)
+    assert (started.first_episode, started.made_again_until) == (3, until)
+
+
 def test_a_killed_training_goes_on_as_if_it_had_never_stopped(tmp_path):
     config = small(episodes=15, checkpoint_every=1)
     code = (

@@ -13,6 +13,7 @@ import psutil
 import pytest
 import torch
 
+from qca.train import journal
 from qca.train.metrics import EpisodeRecord, read_records
 from tests.train.small import newest
 
@@ -69,6 +70,11 @@ def said(folder: Path) -> str:
 
 def records(folder: Path) -> list[EpisodeRecord]:
     return read_records(folder / "first/metrics.jsonl")
+
+
+def noted(folder: Path) -> list[str]:
+    events = journal.read(folder / "first/events.jsonl")
+    return [event["message"] for event in events if event["event"] == "noted"]
 
 
 def until(true: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
@@ -129,6 +135,23 @@ def test_told_to_stop_they_end_together_with_a_checkpoint(tmp_path, number, stat
     assert process.wait(SECONDS) == status, said(folder)
     assert newest(folder / "first").episode == records(folder)[-1].episode
     assert "Traceback" not in said(folder)
+
+
+def test_going_on_with_another_number_says_once_how_large_the_batch_is_now(tmp_path):
+    folder = tmp_path / "runs"
+    how = {"batch-size": 3, "progress": "auto"}
+    assert start(folder, "--processes=2", episodes=3, **how).wait(SECONDS) == 0, said(folder)
+    assert "combined batch" not in said(folder)
+    assert newest(folder / "first").processes == 2
+
+    message = (
+        "the combined batch was 6 and is now 3: 2 processes trained together up to the "
+        "checkpoint, now 1 process, with batch_size=3 each"
+    )
+    assert start(folder, "--resume", episodes=4, **how).wait(SECONDS) == 0, said(folder)
+    assert said(folder).count(f"Note: {message}.") == 1
+    assert noted(folder) == [message]
+    assert newest(folder / "first").processes == 1  # so that it is not said again
 
 
 @pytest.mark.slow

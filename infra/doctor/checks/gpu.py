@@ -1,6 +1,7 @@
 """Can the training use a GPU, layer by layer?"""
 
 from infra.doctor.check import Check, Remedy, Severity, Subject, Verdict, ok, seen, skipped, value
+from infra.doctor.checks.gpu_count import GPU_COUNT
 from infra.doctor.checks.gpu_cuda import CUDA_CHECKS
 from infra.doctor.checks.gpu_memory import GPU_MEMORY, ON_THE_CPU
 from infra.host.facts import Engine, GpuDriver, NoGpuDriver
@@ -162,4 +163,5 @@ CHECKS = (
     ),
     GPU_MEMORY,
     *CUDA_CHECKS,
+    GPU_COUNT,
 )

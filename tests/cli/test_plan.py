@@ -1,0 +1,76 @@
+"""What `qca plan` shows of a recorded server."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+SERVER = Path(__file__).parents[1] / "hosts" / "server-8-gpus.json"
+TOGETHER = ("trainer.gpus", "trainer.nnodes", "trainer.rdzv_endpoint", "combined batch")
+TWO_MACHINES = ("--nnodes", 2, "--rdzv-endpoint", "gpu1:29400")
+
+
+def rows(text: str) -> dict[str, str]:
+    """The value and its reason by the name of the row."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    value = lines[0].index("value")
+    return {line[:value].strip(): line[value:].strip() for line in lines[1:]}
+
+
+@pytest.mark.parametrize(
+    ("flags", "shown"),
+    [
+        ((), {}),
+        (("--gpus", 1), {}),
+        (
+            ("--gpus", "all"),
+            {
+                "trainer.gpus": "8 all asked for, 8 seen; ",
+                "combined batch": "8 samples an episode: 8 processes, each with batch_size 1",
+            },
+        ),
+        (
+            TWO_MACHINES,
+            {
+                "trainer.nnodes": "2",
+                "trainer.rdzv_endpoint": "gpu1:29400",
+                "combined batch": "2 samples an episode: 2 processes, ",
+            },
+        ),
+        (
+            ("--gpus", 4, "--batch-size", 3, *TWO_MACHINES),
+            {
+                "trainer.gpus": "4 4 asked for, 4 seen; ",
+                "trainer.nnodes": "2",
+                "trainer.rdzv_endpoint": "gpu1:29400",
+                "combined batch": "24 samples an episode: 8 processes, each with batch_size 3",
+            },
+        ),
+        (
+            ("--device", "cpu", "--profile", "cpu", *TWO_MACHINES),
+            {
+                "trainer.nnodes": "2",
+                "trainer.rdzv_endpoint": "gpu1:29400",
+                "combined batch": "2 samples an episode: 2 processes, ",
+            },
+        ),
+    ],
+)
+def test_what_differs_from_one_gpu_on_one_machine_is_shown(qca, flags, shown):
+    done = qca("plan", "--facts", SERVER, *flags, COLUMNS="200")
+    found = {
+        name: " ".join(text.split()) for name, text in rows(done.stdout).items() if name in TOGETHER
+    }
+    assert found.keys() == shown.keys()
+    assert all(found[name].startswith(text) for name, text in shown.items()), found
+
+
+def test_the_json_has_the_same_keys_however_many_there_are(qca):
+    one, many = (
+        json.loads(qca("plan", "--facts", SERVER, "--format", "json", *flags).stdout)
+        for flags in ((), ("--gpus", 4, *TWO_MACHINES))
+    )
+    assert one.keys() == many.keys()
+    assert one["trainer"].keys() == many["trainer"].keys()
+    told = [many["trainer"][key] for key in ("gpus", "nnodes", "rdzv_endpoint", "batch_size")]
+    assert told == [4, 2, "gpu1:29400", 1]
