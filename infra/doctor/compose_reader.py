@@ -11,7 +11,7 @@ from infra.doctor.compose_merge import merge, overlay
 from infra.doctor.compose_nodes import inside, item_line, mapping, plain, sequence
 from infra.doctor.compose_nodes import line as line_of
 from infra.doctor.compose_values import Values
-from infra.doctor.composefile import ComposeFile, Service, Text, Unread
+from infra.doctor.composefile import ComposeFile, Place, Service, Text, Unread
 from infra.doctor.dotenv import assignments
 
 
@@ -232,9 +232,16 @@ class Reader(Values):
                 path, lines = self._folder.lines(source + rest)
             except NotFollowedError:
                 continue
+            self._sources[path] = lines
             return tuple(
-                Text(text.strip(), number, text.strip(), path)
+                _flag_line(text, number, path)
                 for number, text in enumerate(lines, 1)
                 if text.strip().startswith("-")
             )
         return None
+
+
+def _flag_line(text: str, number: int, path: str) -> Text:
+    flag = text.strip()
+    start = text.index(flag)
+    return Text(flag, number, flag, path, Place("line", start, start + len(flag)))

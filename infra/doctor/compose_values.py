@@ -2,20 +2,26 @@
 
 import shlex
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from ruamel.yaml.comments import CommentedMap
+from ruamel.yaml.scalarstring import FoldedScalarString, LiteralScalarString
 
 from infra.doctor.compose_nodes import (
     assignment,
+    in_brackets,
     inside,
+    item_column,
     item_line,
     mapping,
     plain,
     sequence,
+    value_spot,
 )
 from infra.doctor.compose_nodes import (
     line as line_of,
 )
+from infra.doctor.compose_words import Written, item_of_list, words_of_text
 from infra.doctor.composefile import Text, Unset
 from infra.doctor.interpolate import BadVariableError, interpolate
 from qca.errors import InputError
@@ -40,22 +46,42 @@ class Values:
         value = service.get(key)
         at = line_of(service, key, line)
         if isinstance(value, str):
-            whole = self._filled(value, at)
-            try:
-                words = shlex.split(whole)
-                raw = shlex.split(value)
-            except ValueError as error:
-                raise self._error(at, f"{key}: {error}") from None
-            raws = raw if len(raw) == len(words) else words
-            return tuple(
-                Text(word, self._find(written, at), written, self._path)
-                for word, written in zip(words, raws, strict=True)
-            )
-        return tuple(
-            Text(self._filled(plain(item), spot), spot, plain(item), self._path)
-            for index, item in enumerate(sequence(value))
-            if (spot := item_line(value, index, at))
-        )
+            return self._split(value, key, at, value_spot(service, key))
+        return tuple(self._item(value, index, at) for index in range(len(sequence(value))))
+
+    def _split(
+        self, value: str, key: str, line: int, spot: tuple[int, int] | None
+    ) -> tuple[Text, ...]:
+        try:
+            words = shlex.split(self._filled(value, line))
+        except ValueError as error:
+            raise self._error(line, f"{key}: {error}") from None
+        block = isinstance(value, FoldedScalarString | LiteralScalarString)
+        written = words_of_text(value, self._lines, *spot, block=block) if spot else ()
+        found = tuple(text for one in written for text in self._texts(one))
+        if [text.value for text in found] == words:
+            return found
+        return tuple(Text(word, line, word, self._path) for word in words)
+
+    def _texts(self, written: Written) -> Iterator[Text]:
+        """Yield what becomes of a word: one, or by a variable in it none or several."""
+        try:
+            words = shlex.split(interpolate(written.text, self._variables)[0])
+            raw = shlex.split(written.text)
+        except ValueError:
+            return
+        for word in words:
+            if len(words) == len(raw) == 1:
+                yield Text(word, written.line, raw[0], self._path, written.place)
+            else:
+                yield Text(word, written.line, word, self._path)
+
+    def _item(self, items: Any, index: int, line: int) -> Text:
+        raw, at = plain(items[index]), item_line(items, index, line)
+        column, place = item_column(items, index), None
+        if column is not None:
+            place = item_of_list(raw, self._lines, at, column, brackets=in_brackets(items))
+        return Text(self._filled(raw, at), at, raw, self._path, place)
 
     def _environment(self, service: CommentedMap, line: int) -> dict[str, Text]:
         value = service.get("environment")
@@ -142,13 +168,6 @@ class Values:
             raise self._error(line, str(error)) from None
         self._unset += [Unset(variable, line, self._path) for variable in missing]
         return value
-
-    def _find(self, word: str, start: int) -> int:
-        """Return the line of a word of a string that may run over several lines."""
-        for number in range(start, len(self._lines) + 1):
-            if word in self._lines[number - 1]:
-                return number
-        return start
 
     def _error(self, line: int, problem: str) -> InputError:
         return InputError(f"{self._path}:{line}: {problem}", hint=NOT_JUDGED)

@@ -2,8 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 from infra.doctor.interpolate import Missing
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where on its line a word is written, its quotes included."""
+
+    kind: Literal["item", "in brackets", "word", "line"]
+    """An item of a list on lines or in brackets, a word of a string, a line of a flag file."""
+    start: int
+    end: int
 
 
 @dataclass(frozen=True)
@@ -14,6 +25,8 @@ class Text:
     line: int
     raw: str
     file: str = ""
+    place: Place | None = None
+    """Where on that line it is, for the words of a command; None where that is not clear."""
 
 
 @dataclass(frozen=True)
