@@ -28,6 +28,9 @@ from qca.errors import InputError
 
 _PORTS = 2**16
 
+# Keys of a service that hold one value.
+_SINGLE = ("image", "mem_limit", "cpus", "cpuset", "runtime")
+
 NOT_JUDGED = "Nothing in the file was judged, and nothing in it was changed."
 
 
@@ -99,12 +102,20 @@ class Values:
             if (written := self._variables.get(name) if given is None else given) is not None
         }
 
-    def _gpu(self, service: CommentedMap, line: int) -> Text | None:
+    def _settings(self, service: CommentedMap, line: int) -> dict[str, Text]:
+        """Return the single values by the paths of their keys."""
+        limits = inside(service, "deploy", "resources", "limits")
+        found = {key: self._scalar(service, key, line) for key in _SINGLE}
+        for key in ("memory", "cpus"):
+            found[f"deploy.resources.limits.{key}"] = self._scalar(limits, key, line)
+        found["deploy.resources.reservations.devices"] = self._reservation(service, line)
+        found["ulimits.memlock"] = self._memlock(service, line)
         if service.get("gpus"):
-            return Text("gpus", line_of(service, "gpus", line), "gpus", self._path)
-        if service.get("runtime") == "nvidia":
-            at = line_of(service, "runtime", line)
-            return Text("runtime", at, "runtime: nvidia", self._path)
+            at = line_of(service, "gpus", line)
+            found["gpus"] = Text("gpus", at, "gpus", self._path)
+        return {key: text for key, text in found.items() if text is not None}
+
+    def _reservation(self, service: CommentedMap, line: int) -> Text | None:
         reservations = inside(service, "deploy", "resources", "reservations")
         for index, device in enumerate(sequence(reservations.get("devices"))):
             asked = [plain(item) for item in sequence(mapping(device).get("capabilities"))]
@@ -132,27 +143,37 @@ class Values:
             return self._scalar(asked, "hard", line) or self._scalar(asked, "soft", line)
         return self._scalar(inside(service, "ulimits"), "memlock", line)
 
-    def _mounts(self, service: CommentedMap, line: int) -> Iterator[tuple[str, str]]:
-        """Yield what of the host is seen where: bind mounts, secrets and configs."""
+    def _mounts(self, service: CommentedMap, line: int) -> dict[str, dict[str, str]]:
+        """Return what of the host is seen where: bind mounts, secrets and configs."""
         at = line_of(service, "volumes", line)
+        return {
+            "volumes": dict(self._binds(service, at)),
+            "secrets": dict(self._files(service, "secrets", "/run/secrets/", at)),
+            "configs": dict(self._files(service, "configs", "/", at)),
+        }
+
+    def _binds(self, service: CommentedMap, line: int) -> Iterator[tuple[str, str]]:
         for item in sequence(service.get("volumes")):
             if isinstance(item, CommentedMap):
                 if item.get("type") == "bind":
                     source, target = plain(item.get("source")), plain(item.get("target"))
-                    yield self._filled(target, at), self._filled(source, at)
+                    yield self._filled(target, line), self._filled(source, line)
             else:
-                source, _, rest = self._filled(plain(item), at).partition(":")
+                source, _, rest = self._filled(plain(item), line).partition(":")
                 if source.startswith(("/", ".", "~")):
                     yield rest.partition(":")[0], source
-        for key, folder in (("secrets", "/run/secrets/"), ("configs", "/")):
-            for item in sequence(service.get(key)):
-                entry = mapping(item)
-                name = plain(entry.get("source") if entry else item)
-                target = plain(entry.get("target")) or name
-                source = plain(inside(self._document, key, name).get("file"))
-                if source:
-                    place = target if target.startswith("/") else folder + target
-                    yield place, self._filled(source, at)
+
+    def _files(
+        self, service: CommentedMap, key: str, folder: str, line: int
+    ) -> Iterator[tuple[str, str]]:
+        for item in sequence(service.get(key)):
+            entry = mapping(item)
+            name = plain(entry.get("source") if entry else item)
+            target = plain(entry.get("target")) or name
+            source = plain(inside(self._document, key, name).get("file"))
+            if source:
+                place = target if target.startswith("/") else folder + target
+                yield place, self._filled(source, line)
 
     def _scalar(self, mapping: CommentedMap, key: str, line: int) -> Text | None:
         value = mapping.get(key)
