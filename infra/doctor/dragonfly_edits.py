@@ -120,27 +120,32 @@ def _sed(edit: Edit) -> str:
     """Return what makes sed do the same to that line."""
     if edit.new[0] == edit.old:
         return f"{edit.line}a\\{edit.new[1]}"
-    old, new = _different_words(edit.old, edit.new[0])
+    old, new, which = _different_words(edit.old, edit.new[0])
     pattern, text = re.sub(_SPECIAL, r"\\\1", old), re.sub(r"([\\/&])", r"\\\1", new)
-    return f"{edit.line}s/{pattern}/{text}/"
+    return f"{edit.line}s/{pattern}/{text}/{which if which > 1 else ''}"
 
 
 _SPECIAL = r"([\\/.*^$\[\]])"
 
 
-def _different_words(old: str, new: str) -> tuple[str, str]:
-    """Return what differs, with the words that it is in: the rest of the line need not show.
+def _different_words(old: str, new: str) -> tuple[str, str, int]:
+    """Return what differs, with the words that it is in, and which of its like it is.
 
-    And with those before it, as long as sed would find the same further left.
+    The rest of the line need not show.
     """
     start = _word_start(old, _alike(old, new))
     rest = min(len(old), len(new)) - start
     end = min(rest, _alike(old[::-1], new[::-1]))
     if end == len(old) - start:  # words that were put in: name the one before them
         start = _word_start(old, start - 1)
-    while old.index(old[start : len(old) - end]) < start:
+    while start not in (found := _places(old[start : len(old) - end], old)):
         start = _word_start(old, start - 1)
-    return old[start : len(old) - end], new[start : len(new) - end]
+    return old[start : len(old) - end], new[start : len(new) - end], found.index(start) + 1
+
+
+def _places(part: str, text: str) -> list[int]:
+    """Return where sed finds a part, one behind the other."""
+    return [match.start() for match in re.finditer(re.escape(part), text)]
 
 
 def _word_start(text: str, at: int) -> int:
