@@ -13,8 +13,9 @@ from typing import Any
 
 from ruamel.yaml.comments import CommentedMap
 
-from infra.doctor.compose_reader import Include, NotFollowedError, Reader
-from infra.doctor.composefile import ComposeFile, Service, Text
+from infra.doctor.compose_folder import Include, NotFollowedError
+from infra.doctor.compose_reader import Reader
+from infra.doctor.composefile import BY_CHANCE, ComposeFile, Service, Text
 from infra.host.facts import ComposePlugin
 from infra.host.look import Limit, Unseen
 from qca.errors import InputError
@@ -94,7 +95,7 @@ def _with(file: ComposeFile, services: tuple[Service, ...], by: str) -> ComposeF
             _placed(told[own.name], own) if own.name in told else own for own in file.services
         )
         + tuple(service for service in services if service.name not in read),
-        unread=(),
+        unread=tuple(one for one in file.unread if one.by_chance),
         merged_by=by,
     )
 
@@ -118,25 +119,20 @@ def _placed(told: Service, own: Service) -> Service:
             found.append(match)
         return tuple(found)
 
-    named = {name: (own.environment.get(name),) for name in told.environment}
-    environment = {
-        name: place(text, named[name]) or text for name, text in told.environment.items()
-    }
+    def values(texts: Mapping[str, Text], near: Mapping[str, Text]) -> dict[str, Text]:
+        return {key: place(text, [near.get(key)]) or text for key, text in texts.items()}
+
     return replace(
         own,
-        image=place(told.image, [own.image]),
+        settings=values(told.settings, own.settings),
         entrypoint=words(told.entrypoint, own.entrypoint),
         arguments=words(told.arguments, own.arguments),
-        environment=environment,
-        memory_limit=place(told.memory_limit, [own.memory_limit]),
-        cpus=place(told.cpus, [own.cpus]),
-        cpuset=place(told.cpuset, [own.cpuset]),
-        memlock=place(told.memlock, [own.memlock]),
-        gpu=own.gpu if told.gpu and own.gpu else told.gpu,
+        variables=values(told.variables, own.environment),
+        from_files={},
         ports=words(told.ports, own.ports),
         profiles=told.profiles,
-        mounts={**own.mounts, **told.mounts},
-        elsewhere=(),
+        mounts=told.mounts,
+        elsewhere=tuple(key for key in own.elsewhere if key == BY_CHANCE),
     )
 
 

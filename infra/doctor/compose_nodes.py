@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ruamel.yaml.comments import CommentedMap
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 
 def assignment(item: str) -> tuple[str, str | None]:
@@ -25,6 +25,28 @@ def item_line(items: Any, index: int, otherwise: int) -> int:
         return items.lc.item(index)[0] + 1
     except (KeyError, AttributeError, TypeError):
         return otherwise
+
+
+def item_column(items: Any, index: int) -> int | None:
+    """Return the column of a list's item; None where the parser kept none."""
+    try:
+        return items.lc.item(index)[1]
+    except (KeyError, AttributeError, TypeError):
+        return None
+
+
+def in_brackets(items: Any) -> bool:
+    """Whether a list is written as `[one, other]`."""
+    return isinstance(items, CommentedSeq) and bool(items.fa.flow_style())
+
+
+def value_spot(mapping: CommentedMap, key: Any) -> tuple[int, int] | None:
+    """Return line and column of a key's value; None for a key that came by a merge (`<<`)."""
+    try:
+        line, column = mapping.lc.value(key)
+    except (KeyError, AttributeError, TypeError):
+        return None
+    return line + 1, column
 
 
 def sequence(value: Any) -> list[Any]:

@@ -1,54 +1,19 @@
 """Walk a parsed compose file, and take from it what the doctor judges."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
-from typing import Any, Protocol
+from typing import Any, Literal
 
 from ruamel.yaml.comments import CommentedMap
 
+from infra.doctor.compose_folder import Folder, Include, NotFollowedError
 from infra.doctor.compose_merge import merge, overlay
 from infra.doctor.compose_nodes import inside, item_line, mapping, plain, sequence
 from infra.doctor.compose_nodes import line as line_of
 from infra.doctor.compose_values import Values
-from infra.doctor.composefile import ComposeFile, Service, Text, Unread
+from infra.doctor.composefile import BY_CHANCE, ComposeFile, Place, Service, Text, Unread
 from infra.doctor.dotenv import assignments
-
-
-class NotFollowedError(Exception):
-    """A file that the compose file refers to was not read; the message says why."""
-
-    def __init__(self, why: str, *, outside: bool = False, missing: bool = False) -> None:
-        super().__init__(why)
-        self.outside = outside
-        self.missing = missing
-
-
-@dataclass(frozen=True)
-class Include:
-    """One entry of `include`: files that are merged, and what they are read with."""
-
-    paths: tuple[str, ...]
-    project_directory: str = ""
-    """What paths in them are relative to; empty for the folder of the first."""
-    env_files: tuple[str, ...] = ()
-    """Read in place of the `.env` of that folder."""
-
-
-class Folder(Protocol):
-    """How a reader gets at the files beside the one that it reads. All raise NotFollowedError."""
-
-    def lines(self, name: str) -> tuple[str, tuple[str, ...]]:
-        """Return the path and the lines of a file."""
-        ...
-
-    def included(self, include: "Include") -> ComposeFile:
-        """Return what one entry of `include` brings, its files merged."""
-        ...
-
-    def extended(self, name: str, service: str) -> "ComposeFile":
-        """Return that file with this one service, itself extended by what it extends."""
-        ...
 
 
 class Reader(Values):
@@ -65,21 +30,27 @@ class Reader(Values):
         super().__init__(path, lines, variables)
         self._override = override
         self._folder = folder
+        self._cleared: tuple[str, ...] = ()
+        self._only: str | None = None
         self._unread: list[Unread] = []
         self._sources: dict[str, tuple[str, ...]] = {path: lines}
 
-    def file(self, document: CommentedMap, only: str | None = None) -> ComposeFile:
+    def file(
+        self, document: CommentedMap, only: str | None = None, cleared: tuple[str, ...] = ()
+    ) -> ComposeFile:
         """Return what the whole document asks for, or `only` one service of it.
+
+        `cleared` are the keys that its merge tags clear below it.
 
         Raises:
             InputError: where it is no compose file, with the line.
 
         """
-        self._document = document
+        self._document, self._cleared, self._only = document, cleared, only
         keys = {str(key): line_of(document, key) for key in document}
-        self._note_tags()
         services = document.get("services")
-        if services is None and "include" not in document:
+        left = "include" in document or not {"include", "services"}.isdisjoint(cleared)
+        if services is None and not left:
             raise self._error(1, "not a compose file: no `services` there")
         own = tuple(self._services(services, keys.get("services", 1), only))
         brought = [] if only else list(self._included(keys.get("include", 1)))
@@ -87,25 +58,21 @@ class Reader(Values):
             path=self._path,
             services=own,
             keys=keys,
-            unread=tuple(self._unread),
+            unread=tuple(dict.fromkeys(self._unread)),
             unset=tuple(self._unset),
+            cleared=cleared,
             override=self._override,
             sources=self._sources,
         )
         return replace(merge([found, *brought]), override=self._override)
-
-    def _note_tags(self) -> None:
-        """`!reset` and `!override` change how files are merged, which only Compose does here."""
-        for number, line in enumerate(self._lines, 1):
-            if "!reset" in line.partition("#")[0] or "!override" in line.partition("#")[0]:
-                self._not_read("a merge tag", number, NotFollowedError("only Compose merges it"))
 
     def _included(self, line: int) -> Iterator[ComposeFile]:
         value = self._document.get("include")
         for index, item in enumerate(sequence(value)):
             at = item_line(value, index, line)
             try:
-                yield self._folder.included(self._include(item, at))
+                brought = self._folder.included(self._include(item, at))
+                yield replace(brought, cleared=())  # it is merged in, and cleared by itself
             except NotFollowedError as error:
                 self._not_read("`include`", at, error)
 
@@ -122,8 +89,8 @@ class Reader(Values):
         folder = self._filled(plain(entry.get("project_directory")), line)
         return Include(texts("path"), folder, texts("env_file"))
 
-    def _not_read(self, what: str, line: int, error: NotFollowedError) -> None:
-        self._unread.append(Unread(what, line, self._path, str(error), error.outside))
+    def _not_read(self, what: str, line: int, error: NotFollowedError, **more: Any) -> None:
+        self._unread.append(Unread(what, line, self._path, str(error), error.outside, **more))
 
     def _services(self, services: Any, line: int, only: str | None) -> Iterator[Service]:
         if services is None:
@@ -143,27 +110,34 @@ class Reader(Values):
         return replace(own, flagfile=self._flagfile(own))
 
     def _of_itself(self, name: str, service: CommentedMap, line: int) -> Service:
-        limits = inside(service, "deploy", "resources", "limits")
         by_file, unread = self._env_files(name, service, line)
         return Service(
             name=name,
             line=line,
             file=self._path,
-            image=self._scalar(service, "image", line),
+            settings=self._settings(service, line),
             entrypoint=self._words(service, "entrypoint", line),
             arguments=self._words(service, "command", line),
-            environment={**by_file, **self._environment(service, line)},
-            memory_limit=self._scalar(limits, "memory", line)
-            or self._scalar(service, "mem_limit", line),
-            cpus=self._scalar(limits, "cpus", line) or self._scalar(service, "cpus", line),
-            cpuset=self._scalar(service, "cpuset", line),
-            memlock=self._memlock(service, line),
-            gpu=self._gpu(service, line),
+            variables=self._environment(service, line),
+            environment_is=self._form(service),
+            from_files=by_file,
             ports=tuple(self._ports(service, line)),
             profiles=tuple(plain(item) for item in sequence(service.get("profiles"))),
-            mounts=dict(self._mounts(service, line)),
+            mounts=self._mounts(service, line),
             elsewhere=unread,
+            cleared=tuple(self._cleared_by(name, service)),
         )
+
+    def _form(self, service: CommentedMap) -> Literal["", "mapping", "list"]:
+        if "environment" not in service:
+            return ""
+        return "list" if isinstance(service["environment"], list) else "mapping"
+
+    def _cleared_by(self, name: str, service: CommentedMap) -> Iterator[str]:
+        """Yield the keys that a service clears; an empty command replaces one, too."""
+        yield from (key for key in ("command", "entrypoint") if key in service)
+        within = f"services.{name}."
+        yield from (key.removeprefix(within) for key in self._cleared if key.startswith(within))
 
     def _extended(self, name: str, service: CommentedMap, line: int, own: Service) -> Service:
         """Lay the service over the one that it extends, in this file or another of the folder."""
@@ -180,7 +154,29 @@ class Reader(Values):
         self._unread += found.unread
         self._unset += found.unset
         self._sources |= found.sources
+        if not file and self._goes_by_chance(other):
+            self._not_read(f"`extends` of service {name}", at, _by_chance(other), by_chance=True)
+            own = replace(own, elsewhere=(*own.elsewhere, BY_CHANCE))
+        elif self._only is None and self._goes_by_chance(name) and self._is_extended_here(name):
+            own = replace(own, elsewhere=(*own.elsewhere, BY_CHANCE))
         return overlay(found.services[0], own)
+
+    def _goes_by_chance(self, name: str) -> bool:
+        """Whether it is by chance that Compose 2.40 heeds a service's tags.
+
+        If it comes to the service from one of the file that extends it, it forgets the tags on
+        the way to what the service extends itself.
+        """
+        within = f"services.{name}."
+        tagged = any(key.startswith(within) for key in self._cleared)
+        return tagged and "extends" in inside(self._document, "services", name)
+
+    def _is_extended_here(self, name: str) -> bool:
+        asked = [mapping(one).get("extends") for one in inside(self._document, "services").values()]
+        return any(
+            plain(mapping(one).get("service") or one) == name and "file" not in mapping(one)
+            for one in asked
+        )
 
     def _env_files(
         self, name: str, service: CommentedMap, line: int
@@ -201,7 +197,8 @@ class Reader(Values):
             except NotFollowedError as error:
                 if error.missing and entry.get("required") is False:
                     continue
-                self._not_read(f"`env_file` of service {name}", at, error)
+                key = f"services.{name}.env_file"
+                self._not_read(f"`env_file` of service {name}", at, error, key=key)
                 unread = ("env_file",)
                 continue
             self._sources[path] = lines
@@ -216,14 +213,15 @@ class Reader(Values):
             try:
                 self._folder.lines(self._filled(plain(item), at))
             except NotFollowedError as error:
-                self._not_read(f"`label_file` of service {name}", at, error)
+                key = f"services.{name}.label_file"
+                self._not_read(f"`label_file` of service {name}", at, error, key=key)
 
     def _flagfile(self, service: Service) -> tuple[Text, ...] | None:
         """Return the lines of Dragonfly's `--flagfile`, if it is mounted from this folder."""
         words = [word.value for word in service.command]
         pairs = [tuple(word.split("=", 1)) for word in words] + list(pairwise(words))
         named = [pair[1] for pair in pairs if pair[0].lstrip("-") == "flagfile" and len(pair) == 2]
-        for place, source in service.mounts.items():
+        for place, source in [one for key in service.mounts.values() for one in key.items()]:
             top = place.rstrip("/")
             if not named or not (named[-1] + "/").startswith(top + "/"):
                 continue
@@ -232,9 +230,23 @@ class Reader(Values):
                 path, lines = self._folder.lines(source + rest)
             except NotFollowedError:
                 continue
+            self._sources[path] = lines
             return tuple(
-                Text(text.strip(), number, text.strip(), path)
+                _flag_line(text, number, path)
                 for number, text in enumerate(lines, 1)
                 if text.strip().startswith("-")
             )
         return None
+
+
+def _by_chance(name: str) -> NotFollowedError:
+    return NotFollowedError(
+        f"service {name}, which it extends, has `!reset` or `!override` and extends another "
+        "itself, and Compose 2.40 heeds those tags or forgets them by chance"
+    )
+
+
+def _flag_line(text: str, number: int, path: str) -> Text:
+    flag = text.strip()
+    start = text.index(flag)
+    return Text(flag, number, flag, path, Place("line", start, start + len(flag)))

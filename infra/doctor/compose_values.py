@@ -2,25 +2,34 @@
 
 import shlex
 from collections.abc import Iterator, Mapping
+from typing import Any
 
 from ruamel.yaml.comments import CommentedMap
+from ruamel.yaml.scalarstring import FoldedScalarString, LiteralScalarString
 
 from infra.doctor.compose_nodes import (
     assignment,
+    in_brackets,
     inside,
+    item_column,
     item_line,
     mapping,
     plain,
     sequence,
+    value_spot,
 )
 from infra.doctor.compose_nodes import (
     line as line_of,
 )
+from infra.doctor.compose_words import Written, item_of_list, words_of_text
 from infra.doctor.composefile import Text, Unset
 from infra.doctor.interpolate import BadVariableError, interpolate
 from qca.errors import InputError
 
 _PORTS = 2**16
+
+# Keys of a service that hold one value.
+_SINGLE = ("image", "mem_limit", "cpus", "cpuset", "runtime")
 
 NOT_JUDGED = "Nothing in the file was judged, and nothing in it was changed."
 
@@ -40,22 +49,42 @@ class Values:
         value = service.get(key)
         at = line_of(service, key, line)
         if isinstance(value, str):
-            whole = self._filled(value, at)
-            try:
-                words = shlex.split(whole)
-                raw = shlex.split(value)
-            except ValueError as error:
-                raise self._error(at, f"{key}: {error}") from None
-            raws = raw if len(raw) == len(words) else words
-            return tuple(
-                Text(word, self._find(written, at), written, self._path)
-                for word, written in zip(words, raws, strict=True)
-            )
-        return tuple(
-            Text(self._filled(plain(item), spot), spot, plain(item), self._path)
-            for index, item in enumerate(sequence(value))
-            if (spot := item_line(value, index, at))
-        )
+            return self._split(value, key, at, value_spot(service, key))
+        return tuple(self._item(value, index, at) for index in range(len(sequence(value))))
+
+    def _split(
+        self, value: str, key: str, line: int, spot: tuple[int, int] | None
+    ) -> tuple[Text, ...]:
+        try:
+            words = shlex.split(self._filled(value, line))
+        except ValueError as error:
+            raise self._error(line, f"{key}: {error}") from None
+        block = isinstance(value, FoldedScalarString | LiteralScalarString)
+        written = words_of_text(value, self._lines, *spot, block=block) if spot else ()
+        found = tuple(text for one in written for text in self._texts(one))
+        if [text.value for text in found] == words:
+            return found
+        return tuple(Text(word, line, word, self._path) for word in words)
+
+    def _texts(self, written: Written) -> Iterator[Text]:
+        """Yield what becomes of a word: one, or by a variable in it none or several."""
+        try:
+            words = shlex.split(interpolate(written.text, self._variables)[0])
+            raw = shlex.split(written.text)
+        except ValueError:
+            return
+        for word in words:
+            if len(words) == len(raw) == 1:
+                yield Text(word, written.line, raw[0], self._path, written.place)
+            else:
+                yield Text(word, written.line, word, self._path)
+
+    def _item(self, items: Any, index: int, line: int) -> Text:
+        raw, at = plain(items[index]), item_line(items, index, line)
+        column, place = item_column(items, index), None
+        if column is not None:
+            place = item_of_list(raw, self._lines, at, column, brackets=in_brackets(items))
+        return Text(self._filled(raw, at), at, raw, self._path, place)
 
     def _environment(self, service: CommentedMap, line: int) -> dict[str, Text]:
         value = service.get("environment")
@@ -73,12 +102,20 @@ class Values:
             if (written := self._variables.get(name) if given is None else given) is not None
         }
 
-    def _gpu(self, service: CommentedMap, line: int) -> Text | None:
+    def _settings(self, service: CommentedMap, line: int) -> dict[str, Text]:
+        """Return the single values by the paths of their keys."""
+        limits = inside(service, "deploy", "resources", "limits")
+        found = {key: self._scalar(service, key, line) for key in _SINGLE}
+        for key in ("memory", "cpus"):
+            found[f"deploy.resources.limits.{key}"] = self._scalar(limits, key, line)
+        found["deploy.resources.reservations.devices"] = self._reservation(service, line)
+        found["ulimits.memlock"] = self._memlock(service, line)
         if service.get("gpus"):
-            return Text("gpus", line_of(service, "gpus", line), "gpus", self._path)
-        if service.get("runtime") == "nvidia":
-            at = line_of(service, "runtime", line)
-            return Text("runtime", at, "runtime: nvidia", self._path)
+            at = line_of(service, "gpus", line)
+            found["gpus"] = Text("gpus", at, "gpus", self._path)
+        return {key: text for key, text in found.items() if text is not None}
+
+    def _reservation(self, service: CommentedMap, line: int) -> Text | None:
         reservations = inside(service, "deploy", "resources", "reservations")
         for index, device in enumerate(sequence(reservations.get("devices"))):
             asked = [plain(item) for item in sequence(mapping(device).get("capabilities"))]
@@ -106,27 +143,37 @@ class Values:
             return self._scalar(asked, "hard", line) or self._scalar(asked, "soft", line)
         return self._scalar(inside(service, "ulimits"), "memlock", line)
 
-    def _mounts(self, service: CommentedMap, line: int) -> Iterator[tuple[str, str]]:
-        """Yield what of the host is seen where: bind mounts, secrets and configs."""
+    def _mounts(self, service: CommentedMap, line: int) -> dict[str, dict[str, str]]:
+        """Return what of the host is seen where: bind mounts, secrets and configs."""
         at = line_of(service, "volumes", line)
+        return {
+            "volumes": dict(self._binds(service, at)),
+            "secrets": dict(self._files(service, "secrets", "/run/secrets/", at)),
+            "configs": dict(self._files(service, "configs", "/", at)),
+        }
+
+    def _binds(self, service: CommentedMap, line: int) -> Iterator[tuple[str, str]]:
         for item in sequence(service.get("volumes")):
             if isinstance(item, CommentedMap):
                 if item.get("type") == "bind":
                     source, target = plain(item.get("source")), plain(item.get("target"))
-                    yield self._filled(target, at), self._filled(source, at)
+                    yield self._filled(target, line), self._filled(source, line)
             else:
-                source, _, rest = self._filled(plain(item), at).partition(":")
+                source, _, rest = self._filled(plain(item), line).partition(":")
                 if source.startswith(("/", ".", "~")):
                     yield rest.partition(":")[0], source
-        for key, folder in (("secrets", "/run/secrets/"), ("configs", "/")):
-            for item in sequence(service.get(key)):
-                entry = mapping(item)
-                name = plain(entry.get("source") if entry else item)
-                target = plain(entry.get("target")) or name
-                source = plain(inside(self._document, key, name).get("file"))
-                if source:
-                    place = target if target.startswith("/") else folder + target
-                    yield place, self._filled(source, at)
+
+    def _files(
+        self, service: CommentedMap, key: str, folder: str, line: int
+    ) -> Iterator[tuple[str, str]]:
+        for item in sequence(service.get(key)):
+            entry = mapping(item)
+            name = plain(entry.get("source") if entry else item)
+            target = plain(entry.get("target")) or name
+            source = plain(inside(self._document, key, name).get("file"))
+            if source:
+                place = target if target.startswith("/") else folder + target
+                yield place, self._filled(source, line)
 
     def _scalar(self, mapping: CommentedMap, key: str, line: int) -> Text | None:
         value = mapping.get(key)
@@ -142,13 +189,6 @@ class Values:
             raise self._error(line, str(error)) from None
         self._unset += [Unset(variable, line, self._path) for variable in missing]
         return value
-
-    def _find(self, word: str, start: int) -> int:
-        """Return the line of a word of a string that may run over several lines."""
-        for number in range(start, len(self._lines) + 1):
-            if word in self._lines[number - 1]:
-                return number
-        return start
 
     def _error(self, line: int, problem: str) -> InputError:
         return InputError(f"{self._path}:{line}: {problem}", hint=NOT_JUDGED)

@@ -8,16 +8,17 @@ for fine. `.env` is read as by Compose.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent
 
+from infra.doctor.compose_folder import Include, NotFollowedError
 from infra.doctor.compose_merge import merge
 from infra.doctor.compose_names import override_of
-from infra.doctor.compose_reader import Include, NotFollowedError, Reader
+from infra.doctor.compose_reader import Reader
+from infra.doctor.compose_tags import TooManyValuesError, load
 from infra.doctor.compose_values import NOT_JUDGED
 from infra.doctor.composefile import ComposeFile
 from infra.doctor.dotenv import read_dotenv
@@ -29,10 +30,6 @@ _LARGEST_FILE = 256 * KIB
 
 # Compose's own schema goes about ten levels deep; the parser's time grows with the square.
 _DEEPEST = 50
-
-# More than a file of that size can hold without aliases; Compose, which writes each one out,
-# would take gigabytes for an alias bomb.
-_MOST_VALUES = 100_000
 
 # Nobody chains more; a file that includes itself twice over would take for ever.
 _LONGEST_TRAIL = 20
@@ -77,7 +74,7 @@ class _Reading:
 
 @dataclass(frozen=True)
 class _Beside:
-    """The files beside a compose file. Satisfies `infra.doctor.compose_reader.Folder`."""
+    """The files beside a compose file. Satisfies `infra.doctor.compose_folder.Folder`."""
 
     reading: _Reading
     folder: Path
@@ -90,11 +87,12 @@ class _Beside:
     def read(self, path: Path, only: str | None = None) -> ComposeFile:
         """Read one file of this folder."""
         text = _text(path)
-        document = _parsed(path, text)
+        document, cleared = _parsed(path, text)
         beside = replace(self, path=path)
         override = None if self.trail else override_of(path)
         lines = tuple(text.splitlines())
-        return Reader(str(path), lines, self.environment, beside, override).file(document, only)
+        reader = Reader(str(path), lines, self.environment, beside, override)
+        return reader.file(document, only, cleared)
 
     def lines(self, name: str) -> tuple[str, tuple[str, ...]]:
         """Return the path and the lines of a file that is named in a compose file."""
@@ -197,14 +195,16 @@ def _values_of(dotenv: str, variables: Mapping[str, str]) -> frozenset[str]:
     return frozenset(read_dotenv(dotenv, variables).values())
 
 
-def _parsed(path: Path, text: str) -> CommentedMap:
+def _parsed(path: Path, text: str) -> tuple[CommentedMap, tuple[str, ...]]:
+    """Return the document, and the keys that its merge tags clear."""
     try:
         _refuse_deep_nesting(path, text)
-        document = YAML(typ="rt").load(text)
-        if _values(document, {}) > _MOST_VALUES:
-            raise InputError(f"{path}: its aliases stand for too many values", hint=NOT_JUDGED)
+        document, cleared = load(text)
     except InputError:
         raise
+    except TooManyValuesError:
+        problem = "its aliases stand for too many values"
+        raise InputError(f"{path}: {problem}", hint=NOT_JUDGED) from None
     except MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         place = f"{path}:{mark.line + 1}" if mark else f"{path}"
@@ -215,18 +215,7 @@ def _parsed(path: Path, text: str) -> CommentedMap:
         raise InputError(f"{path}: not valid YAML: {problem}", hint=NOT_JUDGED) from None
     if not isinstance(document, CommentedMap):
         raise InputError(f"{path}:1: not a compose file: no `services` there", hint=NOT_JUDGED)
-    return document
-
-
-def _values(node: Any, known: dict[int, int]) -> int:
-    """Return how many values there are once every alias is written out."""
-    if not isinstance(node, dict | list):
-        return 1
-    if id(node) not in known:
-        known[id(node)] = 0  # an alias to what it stands in has no end; Compose says so itself
-        within = node.values() if isinstance(node, dict) else node
-        known[id(node)] = 1 + sum(_values(one, known) for one in within)
-    return known[id(node)]
+    return document, cleared
 
 
 def _refuse_deep_nesting(path: Path, text: str) -> None:

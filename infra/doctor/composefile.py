@@ -1,9 +1,23 @@
 """What a compose file that somebody else wrote asks for, with line numbers."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from infra.doctor.interpolate import Missing
+
+# A key of `Service.elsewhere`: what a merge tag takes away is not certain.
+BY_CHANCE = "!reset"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where on its line a word is written, its quotes included."""
+
+    kind: Literal["item", "in brackets", "word", "line"]
+    """An item of a list on lines or in brackets, a word of a string, a line of a flag file."""
+    start: int
+    end: int
 
 
 @dataclass(frozen=True)
@@ -14,6 +28,8 @@ class Text:
     line: int
     raw: str
     file: str = ""
+    place: Place | None = None
+    """Where on that line it is, for the words of a command; None where that is not clear."""
 
 
 @dataclass(frozen=True)
@@ -26,6 +42,10 @@ class Unread:
     why: str = ""
     outside: bool = False
     """It lies out of the file's folder, or on another machine: Compose would go there."""
+    key: str = ""
+    """The key that brings it, where a later file can take that away: `services.a.env_file`."""
+    by_chance: bool = False
+    """Compose itself reads it one way or the other; asking it once tells nothing."""
 
 
 @dataclass(frozen=True)
@@ -44,26 +64,68 @@ class Service:
     name: str
     line: int
     file: str = ""
-    image: Text | None = None
+    settings: Mapping[str, Text] = field(default_factory=dict)
+    """Single values by the path of their key, as `deploy.resources.limits.cpus`."""
     entrypoint: tuple[Text, ...] = ()
     arguments: tuple[Text, ...] = ()
-    environment: Mapping[str, Text] = field(default_factory=dict)
-    memory_limit: Text | None = None
-    cpus: Text | None = None
-    cpuset: Text | None = None
-    memlock: Text | None = None
-    """The limit of locked memory that it asks for; -1 is none."""
-    gpu: Text | None = None
-    """The key that asks for a GPU: `gpus`, `runtime` or a reservation."""
+    variables: Mapping[str, Text] = field(default_factory=dict)
+    """What `environment` sets."""
+    environment_is: Literal["", "mapping", "list"] = ""
+    """How `environment` is written. Compose makes one list of two, whatever they were."""
+    from_files: Mapping[str, Text] = field(default_factory=dict)
+    """What the files of `env_file` set, beneath `environment`."""
     ports: tuple[Text, ...] = ()
     """Published host ports, `ADDRESS:PORT` or `PORT`."""
     profiles: tuple[str, ...] = ()
-    mounts: Mapping[str, str] = field(default_factory=dict)
-    """Paths in the container, and the files or folders of the host that are seen there."""
+    mounts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """By `volumes`, `secrets` and `configs`: paths in the container, and what of the host is
+    seen there."""
     flagfile: tuple[Text, ...] | None = None
     """The lines of the flag file that its command names, where it lies in the folder."""
     elsewhere: tuple[str, ...] = ()
     """Keys by which settings come from files that were not read."""
+    cleared: tuple[str, ...] = ()
+    """Keys that it takes away from what it is laid over: by a tag, or by what replaces them."""
+
+    @property
+    def image(self) -> Text | None:
+        """The image's name."""
+        return self.settings.get("image")
+
+    @property
+    def memory_limit(self) -> Text | None:
+        """The container's memory limit, in whichever of the two places it is."""
+        limits = "deploy.resources.limits.memory"
+        return self.settings.get(limits) or self.settings.get("mem_limit")
+
+    @property
+    def cpus(self) -> Text | None:
+        """The limit of CPUs, in whichever of the two places it is."""
+        return self.settings.get("deploy.resources.limits.cpus") or self.settings.get("cpus")
+
+    @property
+    def cpuset(self) -> Text | None:
+        """The CPUs by their numbers."""
+        return self.settings.get("cpuset")
+
+    @property
+    def memlock(self) -> Text | None:
+        """The limit of locked memory that it asks for; -1 is none."""
+        return self.settings.get("ulimits.memlock")
+
+    @property
+    def gpu(self) -> Text | None:
+        """The key that asks for a GPU: `gpus`, `runtime` or a reservation."""
+        runtime = self.settings.get("runtime")
+        if "gpus" not in self.settings and runtime and runtime.value == "nvidia":
+            return replace(runtime, value="runtime", raw=f"runtime: {runtime.value}")
+        devices = "deploy.resources.reservations.devices"
+        return self.settings.get("gpus") or self.settings.get(devices)
+
+    @property
+    def environment(self) -> Mapping[str, Text]:
+        """The container's variables."""
+        return {**self.from_files, **self.variables}
 
     @property
     def command(self) -> tuple[Text, ...]:
@@ -87,6 +149,8 @@ class ComposeFile:
     """Top-level keys and their lines."""
     unread: tuple[Unread, ...] = ()
     unset: tuple[Unset, ...] = ()
+    cleared: tuple[str, ...] = ()
+    """Keys that its merge tags take away from the files that it is laid over."""
     override: str | None = None
     """The override file beside it, which Compose merges where it finds `path` by itself."""
     sources: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

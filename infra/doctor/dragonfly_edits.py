@@ -5,11 +5,10 @@ import shlex
 
 from infra.doctor.check import Remedy
 from infra.doctor.composefile import ComposeFile, Text
-from infra.doctor.dragonfly_service import Dragonfly
+from infra.doctor.dragonfly_service import Dragonfly, Flag
 from infra.doctor.edits import Edit
 
-# `- word`, `- "word"`: an item of a list that is written on lines of its own.
-_ITEM = r"(?P<head>\s*-\s+(?P<quote>['\"]?)){raw}(?P<tail>(?P=quote)\s*(?:\s#.*)?)"
+_QUOTES = ("'", '"')
 
 
 def set_flag(
@@ -52,82 +51,101 @@ def _line(file: ComposeFile, at: Text) -> str | None:
     return lines[at.line - 1] if 0 < at.line <= len(lines) else None
 
 
-def _change(file: ComposeFile, flag: str, given: Text, setting: str) -> Edit | None:
-    if not given.raw.startswith("-"):  # the value of DFLY_<flag>
-        return _matched(
-            file,
-            given,
-            rf"(?P<head>.*\bDFLY_{flag}['\"]?\s*[:=]\s*['\"]?){{raw}}(?P<tail>.*)",
-            setting,
-        )
-    dashes = given.raw[: len(given.raw) - len(given.raw.lstrip("-"))]
-    for sign in ("=", " "):
-        if given.raw.startswith(f"{dashes}{flag}{sign}"):
-            edit = replaced(file, given, given.raw, f"{dashes}{flag}{sign}{setting}")
-            if edit is not None:
-                return edit
-    value = given.raw.partition(" ")[2]
-    return _matched(file, Text(value, given.line, value, given.file), _ITEM, setting)
+def _change(file: ComposeFile, flag: str, given: Flag, setting: str) -> Edit | None:
+    if not given.words:
+        return _variable(file, f"DFLY_{flag}", given, setting)
+    *name, last = given.words
+    return _rewritten(file, last, setting if name else f"{last.raw.partition('=')[0]}={setting}")
 
 
-def _matched(file: ComposeFile, at: Text, pattern: str, new: str) -> Edit | None:
-    """Write `new` for the raw text of `at`, where its whole line has this form."""
-    line = _line(file, at)
-    match = re.fullmatch(pattern.format(raw=re.escape(at.raw)), line or "") if at.raw else None
-    if line is None or match is None:
+def _variable(file: ComposeFile, name: str, given: Text, new: str) -> Edit | None:
+    """Write the value of an environment variable, in a mapping or as `NAME=value`."""
+    line = _line(file, given)
+    before, raw = rf".*\b{name}['\"]?\s*[:=]\s*['\"]?", re.escape(given.raw)
+    match = re.fullmatch(rf"(?P<head>{before}){raw}(?P<tail>.*)", line or "")
+    if line is None or match is None or not raw:
         return None
-    return Edit(at.file, at.line, line, (f"{match['head']}{new}{match['tail']}",))
+    return Edit(given.file, given.line, line, (f"{match['head']}{new}{match['tail']}",))
+
+
+def _rewritten(file: ComposeFile, at: Text, new: str) -> Edit | None:
+    """Write `new` in the place of a word of the command, in the same quotes."""
+    line, place = _line(file, at), at.place
+    if line is None or place is None:
+        return None
+    quote = _quote(line[place.start : place.end], at.raw)
+    if place.kind != "word" and new.isdecimal():
+        quote = quote or '"'  # Compose takes no numbers for words
+    new_line = f"{line[: place.start]}{quote}{new}{quote}{line[place.end :]}"
+    return Edit(at.file, at.line, line, (new_line,))
 
 
 def _addition(file: ComposeFile, dragonfly: Dragonfly, written: str) -> Edit | None:
     """Put a flag behind the last one that the command or its flag file gives."""
-    given = [text for text in dragonfly.flags.values() if text.raw.startswith("-")]
-    for at in reversed(given):
-        line = _line(file, at)
-        if line is None:
-            continue
-        for raw in (at.raw, at.raw.partition(" ")[2]):
-            item = re.fullmatch(_ITEM.format(raw=re.escape(raw)), line) if raw else None
-            if item:
-                quote = item["quote"]
-                return Edit(at.file, at.line, line, (line, f"{item['head']}{written}{quote}"))
-        if line.count(at.raw) == 1:
-            return Edit(at.file, at.line, line, (_beside(line, at.raw, written),))
+    for flag in reversed(list(dragonfly.flags.values())):
+        if flag.complete and (edit := _behind(file, flag.words[-1], written)) is not None:
+            return edit
     return None
 
 
-def _beside(line: str, raw: str, written: str) -> str:
-    """Add a word behind `raw`, in a `[list, in, brackets]` or in a command of one string."""
-    start = line.index(raw)
-    quote = line[start - 1 : start] if line[start - 1 : start] in ("'", '"') else ""
-    behind = line[start + len(raw) :]
-    in_brackets = "[" in line[:start]
-    if in_brackets and behind.startswith(quote):
-        end = start + len(raw) + len(quote)
-        return f"{line[:end]}, {quote}{written}{quote}{line[end:]}"
-    return f"{line[: start + len(raw)]} {written}{behind}"
+def _behind(file: ComposeFile, at: Text, written: str) -> Edit | None:
+    """Put a word behind one of the command: on the line, or on the next as an item of its own."""
+    line, place = _line(file, at), at.place
+    if line is None or place is None:
+        return None
+    end, quote = place.end, _quote(line[place.start : place.end], at.raw)
+    quoted = f"{quote}{written}{quote}"
+    new: tuple[str, ...]
+    match place.kind:
+        case "word":
+            new = (f"{line[:end]} {written}{line[end:]}",)
+        case "in brackets":
+            new = (f"{line[:end]}, {quoted}{line[end:]}",)
+        case _:
+            new = (line, f"{_head(line)}{quoted}")
+    return Edit(at.file, at.line, line, new)
+
+
+def _head(line: str) -> str:
+    """Return what stands before an item of a list on lines of its own, or before a flag."""
+    return line[: len(line) - len(re.sub(r"\s*(?:-\s+)?", "", line, count=1))]
+
+
+def _quote(piece: str, raw: str) -> str:
+    """Return the quotes around a word, where they are all that is written besides it."""
+    return next((quote for quote in _QUOTES if piece == f"{quote}{raw}{quote}"), "")
 
 
 def _sed(edit: Edit) -> str:
     """Return what makes sed do the same to that line."""
     if edit.new[0] == edit.old:
         return f"{edit.line}a\\{edit.new[1]}"
-    old, new = _different_words(edit.old, edit.new[0])
+    old, new, which = _different_words(edit.old, edit.new[0])
     pattern, text = re.sub(_SPECIAL, r"\\\1", old), re.sub(r"([\\/&])", r"\\\1", new)
-    return f"{edit.line}s/{pattern}/{text}/"
+    return f"{edit.line}s/{pattern}/{text}/{which if which > 1 else ''}"
 
 
 _SPECIAL = r"([\\/.*^$\[\]])"
 
 
-def _different_words(old: str, new: str) -> tuple[str, str]:
-    """Return what differs, with the words that it is in: the rest of the line need not show."""
+def _different_words(old: str, new: str) -> tuple[str, str, int]:
+    """Return what differs, with the words that it is in, and which of its like it is.
+
+    The rest of the line need not show.
+    """
     start = _word_start(old, _alike(old, new))
     rest = min(len(old), len(new)) - start
     end = min(rest, _alike(old[::-1], new[::-1]))
     if end == len(old) - start:  # words that were put in: name the one before them
         start = _word_start(old, start - 1)
-    return old[start : len(old) - end], new[start : len(new) - end]
+    while start not in (found := _places(old[start : len(old) - end], old)):
+        start = _word_start(old, start - 1)
+    return old[start : len(old) - end], new[start : len(new) - end], found.index(start) + 1
+
+
+def _places(part: str, text: str) -> list[int]:
+    """Return where sed finds a part, one behind the other."""
+    return [match.start() for match in re.finditer(re.escape(part), text)]
 
 
 def _word_start(text: str, at: int) -> int:

@@ -40,16 +40,30 @@ _PREFIX = "DFLY_"
 
 
 @dataclass(frozen=True)
+class Flag(Text):
+    """A flag's value, and the words of the command that give it."""
+
+    words: tuple[Text, ...] = ()
+    """`--flag=value`, or `--flag` and `value`; none where `DFLY_<flag>` gives it."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether the word behind it is not its value."""
+        name = self.words[0].raw.lstrip("-").replace("-", "_") if self.words else ""
+        return len(self.words) > 1 or "=" in name or name in _SWITCHES
+
+
+@dataclass(frozen=True)
 class Dragonfly:
     """How a compose file starts Dragonfly."""
 
     service: Service
     release: Release
-    flags: Mapping[str, Text]
-    """By name without dashes; the command line wins over `DFLY_*`, as for Dragonfly."""
+    flags: Mapping[str, Flag]
+    """By name without dashes, in their order; the command line wins over `DFLY_*`."""
 
     @property
-    def flagfile(self) -> Text | None:
+    def flagfile(self) -> Flag | None:
         """A file of further flags that was not read: it lies inside the container."""
         return self.flags.get("flagfile") if self.service.flagfile is None else None
 
@@ -68,19 +82,20 @@ def is_dragonfly(service: Service) -> bool:
 def read_dragonfly(service: Service) -> Dragonfly:
     """Return the settings that `service` gives to Dragonfly."""
     release = release_of(service.image.value if service.image else "")
-    by_environment = {
-        name.removeprefix(_PREFIX): text
+    flags = {
+        name.removeprefix(_PREFIX): Flag(text.value, text.line, text.raw, text.file)
         for name, text in service.environment.items()
         if name.startswith(_PREFIX)
     }
-    return Dragonfly(
-        service, release, {**by_environment, **dict(_flags(service.command, service.flagfile))}
-    )
+    for name, flag in _flags(service.command, service.flagfile):
+        flags.pop(name, None)  # it counts where it was given last
+        flags[name] = flag
+    return Dragonfly(service, release, flags)
 
 
 def _flags(
     words: tuple[Text, ...], flagfile: tuple[Text, ...] | None = None
-) -> Iterator[tuple[str, Text]]:
+) -> Iterator[tuple[str, Flag]]:
     """Yield `--flag=value` and `--flag value`; a switch takes no following word.
 
     A flag file counts where it is named: what comes after it wins, as with absl's flags.
@@ -97,11 +112,16 @@ def _flags(
             following = words[index]
             if not following.value.startswith("-"):
                 index += 1
-                raw = f"{word.raw} {following.raw}"
-                yield name, Text(following.value, following.line, raw, following.file)
+                yield name, _flag(following.value, word, following)
                 if name == "flagfile":
                     yield from _flags(flagfile or ())
                 continue
-        yield name, Text("true" if value is None else value, word.line, word.raw, word.file)
+        yield name, _flag("true" if value is None else value, word)
         if name == "flagfile":
             yield from _flags(flagfile or ())
+
+
+def _flag(value: str, *words: Text) -> Flag:
+    """Place a flag where its value is written."""
+    raw, last = " ".join(word.raw for word in words), words[-1]
+    return Flag(value, last.line, raw, last.file, last.place, words)

@@ -129,3 +129,16 @@ def test_it_is_not_asked_about_a_file_that_leads_out_of_its_folder(folder):
     assert _finding(file, "QCA707").severity is Severity.SKIPPED
     assert "out of its folder" in _finding(file, "QCA707").message
     assert _finding(file, "QCA701").severity is Severity.SKIPPED
+
+
+def test_what_compose_does_by_chance_stays_uncertain_though_it_answered(folder):
+    (folder / "a.yml").write_text(
+        "services:\n  cache: {extends: base, image: dragonflydb/dragonfly}\n"
+        "  base: {extends: last, cpus: !reset null}\n  last: {image: x, cpus: 9}\n"
+    )
+
+    file = _confirmed(folder, {"services": {"cache": {"image": "dragonflydb/dragonfly"}}})
+
+    assert _finding(file, "QCA707").severity is Severity.OK
+    assert _finding(file, "QCA701").severity is Severity.SKIPPED
+    assert _finding(file, "QCA301").severity is Severity.SKIPPED

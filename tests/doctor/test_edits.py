@@ -44,6 +44,12 @@ COMMANDS = {
         '    command:\n      - "--maxmemory=2G"\n',
         '    command:\n      - "--maxmemory=2G"\n      - "--proactor_threads=8"\n',
     ),
+    "list of two words in quotes": (
+        '    command:\n      - "--proactor_threads"\n      # all\n      - "16"  # now\n'
+        '      - "--maxmemory"\n      - "2G"\n',
+        '    command:\n      - "--proactor_threads"\n      # all\n      - "8"  # now\n'
+        '      - "--maxmemory"\n      - "2G"\n',
+    ),
     "list of two words": (
         "    command:\n      - --proactor_threads\n      - '16'\n      - --maxmemory\n      - 2G\n",
         "    command:\n      - --proactor_threads\n      - '8'\n      - --maxmemory\n      - 2G\n",
@@ -55,6 +61,36 @@ COMMANDS = {
     "brackets": (
         "    command: ['dragonfly', '--maxmemory=2G']\n",
         "    command: ['dragonfly', '--maxmemory=2G', '--proactor_threads=8']\n",
+    ),
+    "brackets of two words": (
+        '    command: ["dragonfly", "--maxmemory", "2G", "--proactor_threads", "16"]  # why\n',
+        '    command: ["dragonfly", "--maxmemory", "2G", "--proactor_threads", "8"]  # why\n',
+    ),
+    "brackets of two words without": (
+        '    command: ["dragonfly", "--maxmemory", "2G"]\n',
+        '    command: ["dragonfly", "--maxmemory", "2G", "--proactor_threads=8"]\n',
+    ),
+    "brackets on several lines": (
+        '    command: [\n      "--proactor_threads",\n      "16",  # all\n'
+        '      "--maxmemory", "2G",\n    ]\n',
+        '    command: [\n      "--proactor_threads",\n      "8",  # all\n'
+        '      "--maxmemory", "2G",\n    ]\n',
+    ),
+    "the same word twice": (
+        '    command: ["--dbfilename", "16", "--proactor_threads", "16", "--maxmemory=2G"]\n',
+        '    command: ["--dbfilename", "16", "--proactor_threads", "8", "--maxmemory=2G"]\n',
+    ),
+    "the same word twice in a string": (
+        "    command: --proactor_threads=16 --maxmemory=2G --dir=/--proactor_threads=16\n",
+        "    command: --proactor_threads=8 --maxmemory=2G --dir=/--proactor_threads=16\n",
+    ),
+    "the same word on two lines": (
+        "    command: >\n      --hz=16\n      --proactor_threads\n      16 --maxmemory=2G\n",
+        "    command: >\n      --hz=16\n      --proactor_threads\n      8 --maxmemory=2G\n",
+    ),
+    "quotes of the shell": (
+        "    command: --maxmemory \"2G\" --proactor_threads '16'\n",
+        "    command: --maxmemory \"2G\" --proactor_threads '8'\n",
     ),
     "bare brackets": (
         "    command: [--proactor_threads=16, --maxmemory=2G]\n",
@@ -114,18 +150,25 @@ def test_the_printed_command_does_the_same(file, before, after):
     assert file.read_text() == HEAD + before + TAIL
 
 
-def test_a_renamed_flag_gets_its_new_name(file):
-    file.write_text(HEAD + "    command: --http_admin_console=false --proactor_threads=1\n")
+@pytest.mark.parametrize(
+    "command",
+    [
+        "--http_admin_console=false --proactor_threads=1\n",
+        "\n      - --http_admin_console\n      - 'false'\n      - --proactor_threads=1\n",
+    ],
+)
+def test_a_renamed_flag_gets_its_new_name(file, command):
+    file.write_text(HEAD + "    command: " + command)
 
     assert _mend(file)
 
-    assert "--primary_port_http_enabled=false --proactor_threads=1" in file.read_text()
+    renamed = command.replace("http_admin_console", "primary_port_http_enabled")
+    assert file.read_text() == HEAD + "    command: " + renamed
 
 
 @pytest.mark.parametrize(
     "rest",
     [
-        "    command: --proactor_threads=16 --maxmemory=2G --dir=/--proactor_threads=16\n",
         "    mem_limit: 1g\n",  # no flag to put another one behind
         "    command: sh -c 'dragonfly --maxmemory=2G'\n",
     ],

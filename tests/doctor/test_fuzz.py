@@ -1,7 +1,9 @@
 """Whatever comes from outside: an answer, or "could not be seen"; never a traceback."""
 
 import contextlib
+import itertools
 import json
+import re
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -223,11 +225,25 @@ def _read_or_refused(paths: list[Path]) -> ComposeFile | None:
     return None
 
 
+tags = st.lists(st.sampled_from(["", "", "!reset ", "!override ", "!x "]), min_size=1, max_size=5)
+
+
+def _tagged(document: Any, tags: list[str]) -> str:
+    """Write a document, with these tags in turn before the values of its mappings."""
+    turn = itertools.cycle(tags)
+    return re.sub(r'": ', lambda match: match[0] + next(turn), json.dumps(document))
+
+
 @relaxed
-@given(first=documents, second=documents, dotenv=st.text(alphabet="MX=1G\n'\"#$ {}", max_size=30))
-def test_compose_files_that_refer_to_each_other(tmp_path, first, second, dotenv):
+@given(
+    first=documents,
+    second=documents,
+    tags=tags,
+    dotenv=st.text(alphabet="MX=1G\n'\"#$ {}", max_size=30),
+)
+def test_compose_files_that_refer_to_each_other(tmp_path, first, second, tags, dotenv):
     for name, document in (("a.yml", first), ("b.yml", second)):
-        (tmp_path / name).write_text(json.dumps(document))
+        (tmp_path / name).write_text(_tagged(document, tags))
     (tmp_path / ".env").write_text(dotenv)
     paths = [tmp_path / "a.yml", tmp_path / "b.yml"]
     file = _read_or_refused(paths)

@@ -219,7 +219,6 @@ def test_a_flag_file_out_of_the_folder_stays_unread(tmp_path):
         ("services: {cache: {image: x, env_file: none.env}}\n", "not there"),
         ("services: {cache: {image: x, env_file: ../x.env}}\n", "out of the folder"),
         ("services: {cache: {image: x, label_file: /etc/hostname}}\n", "out of the folder"),
-        ("services: {cache: {image: x, ports: !reset []}}\n", "only Compose"),
         ("include: [{path: a.yml, project_directory: ..}]\n", "out of the folder"),
         ("include: [{path: [], env_file: .env}]\n", "names no file"),
         ("include: [{path: a.yml, tomorrow: 1}]\n", "tomorrow"),

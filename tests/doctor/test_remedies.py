@@ -1,8 +1,11 @@
 """Every command that is printed runs when it is pasted into bash, and does what it says."""
 
 import re
+import shlex
+import shutil
 import subprocess
-from dataclasses import replace
+from collections.abc import Iterator
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -10,130 +13,53 @@ import pytest
 
 from infra.doctor.check import Finding, Remedy
 from infra.doctor.compose_v1_remedies import CONSTRAINTS
+from infra.doctor.edits import make
 from infra.doctor.examine import examine
-from infra.host.facts import (
-    HostFacts,
-    Library,
-    LibraryUser,
-    Listener,
-    NoGpuDriver,
-    StandaloneCompose,
-)
-from infra.host.record import load
-from qca.units import MIB
+from infra.host.facts import Library
+from qca.cli import cli
+from qca.config import Config
+from qca.config_sources import load_config
 from tests.doctor.builders import (
     NO_PLUGIN,
     PLUGIN,
-    PYTHON,
     compose_file,
     compose_v1,
     config,
-    disk,
-    driver,
     engine,
-    gpu,
     host,
-    no_engine,
     one,
-    process,
-    seeds_laptop,
     user_installed,
 )
+from tests.doctor.troubled import COMPOSE, FINDINGS, FOUND, Trouble, shadowed, write
 
-ENGINES = ("not-installed", "not-running", "no-permission", "bad-host", "bad-context", "no-answer")
-DRIVERS = ("no-device", "no-driver", "not-loaded", "no-permission", "version-mismatch")
-COMPOSE = {"runtime": "compose"}
-HOSTS = sorted((Path(__file__).parents[1] / "hosts").glob("*.json"))
-
-
-def _shadowed() -> Any:
-    v1 = compose_v1(
-        "5.0.3",
-        "2.28.1",
-        "1.26.12",
-        users=(
-            LibraryUser(
-                distribution="jupyterlab-server", version="2.27", requirement="requests>=2.32"
-            ),
-            LibraryUser(distribution="other", version="1.0", requirement="requests>=2.31"),
-        ),
-        user_site="/home/USER/.local/lib/python3.11/site-packages",
-    )
-    v1.libraries["requests"] = user_installed("2.32.5", over="2.28.1")
-    v1.libraries["urllib3"] = user_installed("2.5.0", over="1.26.12")
-    return v1
-
-
-def _trouble() -> list[tuple[HostFacts, dict[str, Any], dict[str, Any]]]:
-    """Hosts that between them call for every remedy there is."""
-    odd = replace(PYTHON, executable="/opt/my qca/bin/python", distributions={})
-    return [
-        *((host(docker=no_engine(state)), COMPOSE, {}) for state in ENGINES),
-        *((host(gpu=NoGpuDriver(state=s, detail="x")), {}, {"device": "cuda"}) for s in DRIVERS),
-        (host(docker=no_engine("no-permission", group_member=True)), COMPOSE, {}),
-        (host(docker=no_engine("not-running", other_sockets=("unix:///run/a b.sock",))), {}, {}),
-        (host(compose=NO_PLUGIN), COMPOSE, {}),
-        (
-            host(
-                compose=NO_PLUGIN,
-                docker_compose=StandaloneCompose(path="/opt/a b/docker-compose", version="5.0.0"),
-            ),
-            COMPOSE,
-            {},
-        ),
-        (seeds_laptop(), {**COMPOSE, "maxmemory": "2GiB", "proactor_threads": 16}, {}),
-        (host(compose=NO_PLUGIN, docker_compose=_shadowed()), COMPOSE, {}),
-        (host(docker_compose=compose_v1("7.1.0", "2.32.5", "2.5.0")), {}, {}),
-        (host(), {"maxmemory": "15GiB"}, {}),
-        (host(gpu=driver(gpu(), toolkit=None)), {}, {"device": "cuda"}),
-        (
-            host(gpu=driver(gpu(memory_free=MIB, processes=(process("a; b"),)))),
-            {},
-            {"device": "cuda", "recompute": "none", "batch_size": 4},
-        ),
-        (host(gpu=driver(gpu(compute_capability=(6, 1)), driver_version="500.1")), {}, {}),
-        (host(gpu=driver(gpu(), visible_devices="")), {"runtime": "local"}, {"device": "cuda"}),
-        (host(gpu=driver(gpu())), {"gpus": 2}, {}),
-        (host(python=odd, gpu=driver(gpu())), {"runtime": "local"}, {}),
-        (host(gpu=driver(gpu())), {"runtime": "local"}, {"device": "cuda"}),
-        (
-            host(python=replace(odd, externally_managed=True)),
-            {"runtime": "local"},
-            {},
-        ),
-        (
-            host(listeners=(Listener(address="::", port=6379, pid=8, process="redis server"),)),
-            {"store_port": 6379},
-            {},
-        ),
-        (
-            host(listeners=(Listener(address="::", port=6379, pid=None, process=None),)),
-            {"store_port": 6379},
-            {},
-        ),
-        (host(disks=(disk("docker", MIB), disk("work", MIB))), {}, {}),
-        *((load(path), COMPOSE, {"device": "cuda"}) for path in HOSTS),
-        *((load(path), {"runtime": "local"}, {"device": "cuda"}) for path in HOSTS),
-    ]
-
-
-FINDINGS: list[Finding] = [
-    finding
-    for facts, stack, train in _trouble()
-    for finding in examine(facts, config(stack, train))
-    if finding.remedies
-]
 REMEDIES: dict[tuple[str, ...], Remedy] = {
     remedy.commands: remedy for finding in FINDINGS for remedy in finding.remedies
 }
-COMMANDS = sorted({command for commands in REMEDIES for command in commands})
+COMMANDS = sorted(
+    {
+        command
+        for remedy in REMEDIES.values()
+        for command in (*remedy.commands, *remedy.undo)
+        if not remedy.edits
+    }
+)
+EDITS = [
+    (trouble, remedy)
+    for trouble, found in FOUND
+    for finding in found
+    for remedy in finding.remedies
+    if remedy.edits
+]
 
 # Shell built-ins need no stand-in; everything else is replaced by a program that notes its words.
 STAND_INS = [
     *("apt-get", "chmod", "curl", "docker", "docker-compose", "head", "journalctl", "kill", "ln"),
-    *("ls", "mkdir", "mv", "my python", "pip", "ps", "python", "python3", "qca", "rm", "sg", "sh"),
-    *("sha256sum", "sudo", "ubuntu-drivers", "usermod"),
+    *("ls", "my python", "pip", "ps", "python", "python3", "qca", "rm", "sg", "sh", "sha256sum"),
+    *("sudo", "ubuntu-drivers", "usermod"),
 ]
+
+# These only touch what is named to them, which here is in the test's own folder.
+REAL = ["env", "mkdir", "mv", "sed"]
 
 # Programs that are named by their full path, and the stand-ins for them.
 BY_PATH = {
@@ -150,7 +76,8 @@ def machine(tmp_path: Path) -> Path:
     """A home folder and a PATH on which no command does anything but note its arguments."""
     programs = tmp_path / "bin"
     programs.mkdir()
-    _stand_in(programs / "env", body='exec /usr/bin/env "$@"')
+    for name in REAL:
+        _stand_in(programs / name, body=f'exec {shutil.which(name)} "$@"')
     for name in STAND_INS:
         _stand_in(programs / name)
     plugins = tmp_path / "home" / ".docker" / "cli-plugins"
@@ -200,7 +127,8 @@ def _paste(machine: Path, command: str) -> tuple[subprocess.CompletedProcess[str
 
 
 def test_there_are_commands_to_try():
-    assert len(COMMANDS) > 40
+    assert len(COMMANDS) > 70
+    assert len(EDITS) > 8
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -211,6 +139,61 @@ def test_a_command_runs_as_it_is_printed(machine: Path, command: str):
     assert done.stderr == ""
     # A redirection by a forgotten quote (`pip install requests<2.32`) leaves a file or fails.
     assert list((machine / "empty").iterdir()) == []
+
+
+@pytest.mark.parametrize(("trouble", "remedy"), EDITS, ids=range(len(EDITS)))
+def test_an_edit_is_made_in_bash_as_by_fix_and_taken_back(
+    machine: Path, trouble: Trouble, remedy: Remedy, monkeypatch: pytest.MonkeyPatch
+):
+    folder = machine / "empty"
+    monkeypatch.chdir(folder)
+    write(trouble, folder)
+    make(remedy.edits)
+    made = _texts(folder)
+    write(trouble, folder)
+    before = _texts(folder)
+
+    for command in remedy.commands:
+        done, _ = _paste(machine, command)
+        assert (done.returncode, done.stderr) == (0, "")
+    after = _texts(folder)
+    assert {name: after[name] for name in before} == made
+    assert set(after) - set(before) == {f"{edit.file}.bak" for edit in remedy.edits}
+
+    for command in remedy.undo:
+        done, _ = _paste(machine, command)
+        assert (done.returncode, done.stderr) == (0, "")
+    assert _texts(folder) == before
+
+
+def _texts(folder: Path) -> dict[str, str]:
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    return {path.relative_to(folder).as_posix(): path.read_text() for path in files}
+
+
+@pytest.mark.parametrize(
+    "command", [one for one in COMMANDS if re.match(r"(\w+=\S* )*qca ", one.split("&& ")[-1])]
+)
+def test_what_qca_is_told_it_understands(command: str):
+    """The stand-in takes any words; the program itself does not."""
+    words = shlex.split(command.split("&& ")[-1])
+    given = dict(word.split("=", 1) for word in takewhile(lambda word: word != "qca", words))
+    name, *rest = words[len(given) + 1 :]
+
+    whole = cli.make_context("qca", [name])
+    found = cli.get_command(whole, name)
+    assert found is not None
+    found.make_context(name, rest, parent=whole)
+
+    load_config(environment=given)
+    known = {f"QCA_{table}_{key}".upper() for table, key in _settings()}
+    assert {variable for variable in given if variable.startswith("QCA_")} <= known
+
+
+def _settings() -> Iterator[tuple[str, str]]:
+    defaults = Config()
+    for table in ("stack", "train"):
+        yield from ((table, key) for key in vars(getattr(defaults, table)))
 
 
 def test_requirements_reach_pip_in_one_piece(machine: Path):
@@ -246,7 +229,7 @@ def test_what_needs_root_says_so_by_sudo():
 
 
 def test_compose_v1_remedies_come_least_invasive_first():
-    finding = one(host(compose=NO_PLUGIN, docker_compose=_shadowed()), "QCA203", stack=COMPOSE)
+    finding = one(host(compose=NO_PLUGIN, docker_compose=shadowed()), "QCA203", stack=COMPOSE)
 
     commands = [" ; ".join(remedy.commands) for remedy in finding.remedies]
 
@@ -259,9 +242,9 @@ def test_compose_v1_remedies_come_least_invasive_first():
 
 def test_the_user_site_is_passed_only_where_what_lies_beneath_works():
     nothing_shadowed = compose_v1("5.0.3", "2.32.5", "2.5.0")
-    also_broken = _shadowed()
+    also_broken = shadowed()
     also_broken.libraries["requests"] = user_installed("2.32.5", over="2.32.3")
-    only_copy = _shadowed()
+    only_copy = shadowed()
     only_copy.libraries["requests"] = user_installed("2.32.5")
 
     for v1 in (nothing_shadowed, also_broken, only_copy):
@@ -271,7 +254,7 @@ def test_the_user_site_is_passed_only_where_what_lies_beneath_works():
 
 
 def test_the_user_site_is_kept_where_v1_itself_lies_there():
-    v1 = replace(_shadowed(), user_only=("compose", "texttable"))
+    v1 = shadowed(user_only=("compose", "texttable"))
 
     commands = [c for r in one(host(docker_compose=v1), "QCA203").remedies for c in r.commands]
 
@@ -280,14 +263,14 @@ def test_the_user_site_is_kept_where_v1_itself_lies_there():
 
 def test_an_environment_of_its_own_is_automatic_only_where_there_is_no_compose_v2():
     for compose, expected in ((NO_PLUGIN, True), (PLUGIN, False)):
-        remedies = one(host(compose=compose, docker_compose=_shadowed()), "QCA203").remedies
+        remedies = one(host(compose=compose, docker_compose=shadowed()), "QCA203").remedies
         assert any(remedy.automatic for remedy in remedies) is expected
 
 
 def test_the_v1_that_qca_set_up_is_what_one_is_sent_to():
     good = compose_v1("6.1.3", "2.31.0", "2.5.0", path="/home/me/.local/share/qca/bin/x y")
     finding = one(
-        host(docker_compose=replace(_shadowed(), beside=good)),
+        host(docker_compose=shadowed(beside=good)),
         "QCA203",
         stack=COMPOSE,
     )
@@ -299,7 +282,7 @@ def test_the_v1_that_qca_set_up_is_what_one_is_sent_to():
 
 def test_one_that_qca_set_up_and_that_broke_since_is_set_up_anew():
     bad = compose_v1("6.1.3", "2.32.5", "2.5.0", path="/home/me/x")
-    v1 = replace(_shadowed(), beside=bad)
+    v1 = shadowed(beside=bad)
 
     assert (
         one(host(compose=NO_PLUGIN, docker_compose=v1), "QCA203", stack=COMPOSE).severity == "error"
@@ -322,7 +305,7 @@ def test_a_shadow_from_pythonpath_is_left_out_too():
 
 
 def test_a_downgrade_names_what_it_would_break_and_only_that():
-    finding = one(host(docker_compose=_shadowed()), "QCA203")
+    finding = one(host(docker_compose=shadowed()), "QCA203")
 
     downgrade = finding.remedies[-1]
 

@@ -113,6 +113,36 @@ def test_the_seeds_file_is_refused_as_predicted_mended_and_starts(
     assert "Max memory limit is: 2.00GiB" in log
 
 
+# Two items of a list, in each of its forms; a number that was a variable must stay a text.
+IN_TWO = {
+    "on lines": "\n      - dragonfly\n      - '--maxmemory'\n      - \"2G\"  # ours\n"
+    "      - --proactor_threads\n      - ${N:-16}\n",
+    "in brackets": ' ["dragonfly", "--maxmemory", "2G", "--proactor_threads", "16"]\n',
+    "in brackets on lines": ' [dragonfly,\n      --maxmemory,\n      2G, --hz, "16",\n'
+    '      --proactor_threads, "16"]\n',
+}
+
+
+@pytest.mark.parametrize("form", IN_TWO)
+def test_a_flag_in_two_items_is_mended_so_that_compose_takes_it(
+    form: str, tmp_path: Path, engine: Engine
+) -> None:
+    file = tmp_path / "two.yml"
+    file.write_text(
+        f"services:\n  a:\n    image: {engine.images.store}\n    command:{IN_TWO[form]}"
+    )
+
+    done = _qca(engine, tmp_path, "doctor", "-f", file.name, "--only", "QCA301", "--fix", "--yes")
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    told = engine.run("compose", "-f", str(file), "config", "--format", "json").stdout
+    words = json.loads(told)["services"]["a"]["command"]
+    assert words[words.index("--proactor_threads") + 1] == "8"
+    assert words[words.index("--maxmemory") + 1] == "2G"
+    starts = [f for f in _findings(engine, tmp_path, "-f", file.name) if f["id"] == "QCA301"]
+    assert [finding["severity"] for finding in starts] == ["ok"]
+
+
 def test_several_files_are_merged_as_compose_merges_them(seeds: Path, engine: Engine) -> None:
     folder = seeds.parent
     (folder / "more.yml").write_text(

@@ -138,7 +138,7 @@ def hidden_flags(dragonfly: Dragonfly) -> str:
         return f"Its flag file {dragonfly.flagfile.value} lies inside the container."
     if dragonfly.service.elsewhere:
         keys = " and ".join(f"`{key}`" for key in dragonfly.service.elsewhere)
-        return f"Settings may come by {keys}, which was not read."
+        return f"Settings may depend on {keys}, which was not read."
     return ""
 
 

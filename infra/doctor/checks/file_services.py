@@ -16,7 +16,7 @@ from infra.doctor.check import (
 from infra.doctor.checks.dragonfly_files import hidden_flags
 from infra.doctor.composefile import ComposeFile, Service, Text
 from infra.doctor.dragonfly_edits import edit_remedy, replaced
-from infra.doctor.dragonfly_service import GONE, Dragonfly, is_dragonfly, read_dragonfly
+from infra.doctor.dragonfly_service import GONE, Dragonfly, Flag, is_dragonfly, read_dragonfly
 from infra.doctor.limits import number_of, visible_cpus
 from infra.host.facts import Engine, GpuDriver
 from infra.host.gpu_access import GpuAccess, gpu_access, is_elsewhere
@@ -66,8 +66,9 @@ def _flags_of(file: ComposeFile, dragonfly: Dragonfly) -> Iterator[Verdict]:
         yield located(ok(message, service=name), file, dragonfly.service)
 
 
-def _renamed(file: ComposeFile, text: Text, flag: str, instead: str) -> tuple[Remedy, ...]:
-    edit = replaced(file, text, flag, instead) if instead else None
+def _renamed(file: ComposeFile, given: Flag, flag: str, instead: str) -> tuple[Remedy, ...]:
+    name = given.words[0] if given.words else given
+    edit = replaced(file, name, flag, instead) if instead else None
     if edit is None:
         return ()
     title = f"Write {instead} for {flag} at {edit.file}:{edit.line}"

@@ -62,21 +62,24 @@ def _port(
             "cannot start."
         )
         look = Remedy("See which container", (f"docker ps --filter publish={port}",))
-        return Verdict(Severity.WARNING, message, evidence, (look, _another(port)), where)
+        return Verdict(Severity.WARNING, message, evidence, (look, _another(port, where)), where)
     message = (
         f"Port {port}, which {what} wants, is in use by {holder.process} (pid {holder.pid}).\n"
         f"It listens on {holder.address or 'every address'}."
     )
     end = Remedy(f"End {holder.process}", (f"kill {holder.pid}",), breaks=f"ends {holder.process}")
-    return Verdict(Severity.ERROR, message, evidence, (_another(port), end), where)
+    return Verdict(Severity.ERROR, message, evidence, (_another(port, where), end), where)
 
 
 def _meet(one: str, other: str) -> bool:
     return one == other or bool({one, other} & _ANY_ADDRESS)
 
 
-def _another(port: int) -> Remedy:
+def _another(port: int, where: Location | None) -> Remedy:
     other = port + 1 if port < 65535 else port - 1
+    if where is not None:
+        title = f"Publish on another port, such as {other}, at {where.file}:{where.line}"
+        return Remedy(title)
     return Remedy(f"Publish on another port, such as {other}", (f"qca up --store-port {other}",))
 
 

@@ -14,7 +14,7 @@ from infra.doctor.check import (
     value,
 )
 from infra.doctor.composefile import ComposeFile, Service, Text
-from infra.doctor.dragonfly_edits import replaced
+from infra.doctor.dragonfly_edits import edit_remedy, replaced
 from infra.doctor.limits import size_of
 from infra.host.facts import Engine
 from qca.units import format_size
@@ -64,8 +64,9 @@ def _of_service(subject: Subject, file: ComposeFile, service: Service, asked: Te
     )
     edit = replaced(file, asked, asked.raw, str(most))
     remedy = Remedy("Leave `memlock` out, and give Dragonfly the flag --force_epoll")
-    lower = Remedy(f"Ask for {most}, which it may give", edits=(edit,) if edit else ())
-    return Verdict(Severity.ERROR, message, evidence, (remedy, lower))
+    lower = f"Ask for {most}, which it may give"
+    other = edit_remedy(lower, edit, automatic=False) if edit else Remedy(lower)
+    return Verdict(Severity.ERROR, message, evidence, (remedy, other))
 
 
 MEMLOCK = Check(

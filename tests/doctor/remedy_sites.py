@@ -1,0 +1,143 @@
+"""Where the source makes remedies with commands, and which of those places a run comes by.
+
+A place is a call of `Remedy` with commands, or of a function that returns remedies: two calls
+of one function may print two commands. It is come by when a remedy made there is in a finding.
+
+    python -m tests.doctor.remedy_sites
+
+examines the hosts and files of `troubled` and prints, as JSON, the places come by and the
+remedies. It is a process of its own, so that remedies which are made when their module is
+imported are seen as well.
+"""
+
+import ast
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+SOURCE = Path(__file__).parents[2] / "infra"
+
+
+@dataclass(frozen=True, order=True)
+class Site:
+    """The beginning of a call."""
+
+    file: str
+    line: int
+    column: int
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}"
+
+
+def sites(trees: dict[str, ast.Module]) -> set[Site]:
+    """Return every place that makes a remedy with commands."""
+    makers = {name for tree in trees.values() for name in _makers(tree) if name[0] != "_"}
+    return {
+        Site(file, node.lineno, node.col_offset)
+        for file, tree in trees.items()
+        for node in _calls_in(tree, makers | _makers(tree))
+    }
+
+
+def _makers(tree: ast.Module) -> set[str]:
+    """Return the names of a module's functions that return remedies."""
+    return {
+        node.name
+        for node in ast.walk(tree)
+        if isinstance(node, ast.FunctionDef)
+        and node.returns
+        and any(_name(part) == "Remedy" for part in ast.walk(node.returns))
+    }
+
+
+def _calls_in(tree: ast.Module, makers: set[str]) -> Iterator[ast.Call]:
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Call):
+            name = _name(node.func)
+            if name in makers or (name == "Remedy" and _has_commands(node)):
+                yield node
+
+
+def loose_ends(trees: dict[str, ast.Module]) -> list[str]:
+    """Return where remedies are made, or get commands, in ways that `sites` does not see."""
+    return sorted(f"{file}:{line}" for file, tree in trees.items() for line in _loose(tree))
+
+
+def _loose(tree: ast.Module) -> Iterator[int]:
+    seen = {id(part) for node in ast.walk(tree) for part in _harmless(node)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Name | ast.Attribute):
+            if _name(node) == "Remedy" and id(node) not in seen:
+                yield node.lineno
+        elif isinstance(node, ast.alias):
+            yield from [node.lineno] if node.name == "Remedy" and node.asname else []
+        elif isinstance(node, ast.Call) and _name(node.func) != "Remedy":
+            yield from (node.lineno for one in node.keywords if one.arg == "commands")
+
+
+def _harmless(node: ast.AST) -> Iterator[ast.AST]:
+    """Yield what is called, and what is a type's name."""
+    if isinstance(node, ast.Call):
+        yield node.func
+    for field in ("returns", "annotation"):
+        if (within := getattr(node, field, None)) is not None:
+            yield from ast.walk(within)
+
+
+def _has_commands(call: ast.Call) -> bool:
+    unpacked = any(isinstance(one, ast.Starred) for one in call.args)
+    named = any(keyword.arg in ("commands", None) for keyword in call.keywords)
+    return len(call.args) > 1 or unpacked or named
+
+
+def _name(node: ast.AST) -> str:
+    return getattr(node, "id", "") or getattr(node, "attr", "")
+
+
+def source() -> dict[str, ast.Module]:
+    """Return the parsed modules by their paths."""
+    return {
+        path.relative_to(SOURCE.parent).as_posix(): ast.parse(path.read_text())
+        for path in sorted(SOURCE.rglob("*.py"))
+    }
+
+
+def _record() -> dict[str, Any]:
+    from infra.doctor.check import Remedy
+
+    made: dict[int, tuple[Remedy, set[Site]]] = {}  # with the remedy, so that no id comes twice
+    original = Remedy.__init__
+
+    def recording(self: Remedy, *arguments: Any, **named: Any) -> None:
+        original(self, *arguments, **named)
+        made[id(self)] = (self, set(_under_way(sys._getframe(1))))
+
+    Remedy.__init__ = recording
+    from tests.doctor.troubled import FINDINGS
+
+    remedies = [one for finding in FINDINGS for one in finding.remedies if one.commands]
+    come_by = {site for one in remedies for site in made[id(one)][1]}
+    return {
+        "sites": sorted([site.file, site.line, site.column] for site in come_by),
+        "commands": sorted({command for one in remedies for command in one.commands}),
+    }
+
+
+def _under_way(frame: FrameType | None) -> Iterator[Site]:
+    """Yield the calls of the source that are under way."""
+    while frame is not None:
+        path = Path(frame.f_code.co_filename)
+        if path.is_relative_to(SOURCE):
+            at = next(islice(frame.f_code.co_positions(), frame.f_lasti // 2, None))
+            yield Site(path.relative_to(SOURCE.parent).as_posix(), at[0] or 0, at[2] or 0)
+        frame = frame.f_back
+
+
+if __name__ == "__main__":
+    json.dump(_record(), sys.stdout)

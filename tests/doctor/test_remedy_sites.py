@@ -1,0 +1,100 @@
+"""No remedy is printed whose commands no test has run.
+
+Where this fails, a new remedy needs a host or a file in `troubled` that calls for it.
+"""
+
+import ast
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.doctor.remedy_sites import Site, loose_ends, sites, source
+from tests.doctor.test_remedies import COMMANDS, EDITS
+
+
+@pytest.fixture(scope="module")
+def recorded() -> dict:
+    done = subprocess.run(
+        [sys.executable, "-m", "tests.doctor.remedy_sites"],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    return json.loads(done.stdout)
+
+
+def test_every_place_that_makes_a_remedy_with_commands_is_come_by(recorded):
+    come_by = {Site(*place) for place in recorded["sites"]}
+
+    assert [str(site) for site in sorted(sites(source()) - come_by)] == []
+
+
+def test_what_they_print_is_what_is_run(recorded):
+    run = {*COMMANDS, *(command for _, remedy in EDITS for command in remedy.commands)}
+
+    assert set(recorded["commands"]) <= run
+
+
+def test_remedies_are_made_in_no_other_way():
+    assert loose_ends(source()) == []
+
+
+def _parsed(text: str) -> dict[str, ast.Module]:
+    return {"a.py": ast.parse(text)}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Remedy('t', ('ls',))",
+        "check.Remedy('t', commands=('ls',))",
+        "Remedy(*both)",
+        "Remedy(**all)",
+        "X = {'a': [Remedy('t', ('ls',))]}",
+        "def f():\n    return lambda: Remedy('t', ('ls',))",
+        "def _end(pid) -> Remedy | None: ...\nends = [_end(pid) for pid in pids]",
+        "def ends() -> tuple[Remedy, ...]: ...\nx = (*ends(),)",
+    ],
+)
+def test_a_place_is_a_call_that_makes_one(text):
+    assert len(sites(_parsed(text))) == 1
+
+
+@pytest.mark.parametrize(
+    "text", ["Remedy('t')", "Remedy('t', breaks='x')", "def f() -> Remedy: ..."]
+)
+def test_words_alone_are_no_place(text):
+    assert sites(_parsed(text)) == set()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "make = Remedy",
+        "make = partial(check.Remedy, 't')",
+        "map(Remedy, titles)",
+        "from infra.doctor.check import Remedy as R",
+        "replace(remedy, commands=('ls',))",
+    ],
+)
+def test_another_way_to_make_one_is_found(text):
+    assert loose_ends(_parsed(text)) == ["a.py:1"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Remedy('t', commands=('ls',))",
+        "def f(x: Remedy) -> dict[str, Remedy]: ...",
+        "x: tuple[Remedy, ...] = ()",
+        "from infra.doctor.check import Remedy",
+        "class Remedy: ...",
+    ],
+)
+def test_types_and_plain_calls_are_no_other_way(text):
+    assert loose_ends(_parsed(text)) == []

@@ -1,0 +1,230 @@
+"""Hosts and compose files that between them call for every remedy there is.
+
+`test_remedies` runs what is printed for them; `test_remedy_sites` proves that no place in the
+source that makes a remedy is left out.
+"""
+
+import contextlib
+import tempfile
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from infra.doctor.check import Finding
+from infra.doctor.compose_yaml import read_compose_files
+from infra.doctor.examine import examine
+from infra.host.facts import (
+    ComposePlugin,
+    ComposeV1,
+    Disk,
+    HostFacts,
+    LibraryUser,
+    Listener,
+    MemoryFacts,
+    MigDevice,
+    NoGpuDriver,
+    PythonFacts,
+    StandaloneCompose,
+)
+from infra.host.record import load
+from qca.units import GIB, MIB
+from tests.doctor.builders import (
+    NO_PLUGIN,
+    compose_v1,
+    config,
+    disk,
+    driver,
+    engine,
+    gpu,
+    host,
+    no_engine,
+    process,
+    seeds_laptop,
+    user_installed,
+)
+
+ENGINES = ("not-installed", "not-running", "no-permission", "bad-host", "bad-context", "no-answer")
+DRIVERS = ("no-device", "no-driver", "not-loaded", "no-permission", "version-mismatch")
+HOSTS = sorted((Path(__file__).parents[1] / "hosts").glob("*.json"))
+COMPOSE, LOCAL, CUDA = {"runtime": "compose"}, {"runtime": "local"}, {"device": "cuda"}
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """A host, what is wanted of it, and a project's compose files, the first of them first."""
+
+    host: HostFacts
+    stack: Mapping[str, Any] = field(default_factory=dict)
+    train: Mapping[str, Any] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict)
+
+
+def shadowed(**changes: Any) -> ComposeV1:
+    """Debian's Compose V1, with newer libraries of the user's over those that it came with."""
+    v1 = compose_v1(
+        "5.0.3",
+        "2.28.1",
+        "1.26.12",
+        users=(
+            LibraryUser(
+                distribution="jupyterlab-server", version="2.27", requirement="requests>=2.32"
+            ),
+            LibraryUser(distribution="other", version="1.0", requirement="requests>=2.31"),
+        ),
+        user_site="/home/USER/.local/lib/python3.11/site-packages",
+        **changes,
+    )
+    v1.libraries["requests"] = user_installed("2.32.5", over="2.28.1")
+    v1.libraries["urllib3"] = user_installed("2.5.0", over="1.26.12")
+    return v1
+
+
+def _python(**changes: Any) -> PythonFacts:
+    """An interpreter in a folder with a space, without a single distribution."""
+    values: dict[str, Any] = {
+        "version": "3.13.1",
+        "executable": "/opt/my qca/bin/python",
+        "distributions": {},
+        "torch_cuda": None,
+    }
+    return PythonFacts(**{**values, **changes})
+
+
+def _listening(pid: int | None, name: str | None) -> HostFacts:
+    listener = Listener(address="::", port=6379, pid=pid, process=name)
+    return host(listeners=(listener,))
+
+
+SNAP_CLIENT = ComposePlugin(version="2.35.1", docker_client="/snap/bin/docker")
+
+
+def _snap(folder: str = "/home/USER/qca", **facts: Any) -> HostFacts:
+    """Docker from a snap, worked with in a folder; `docker` among the facts changes the engine."""
+    docker = {
+        "root_dir": "/var/snap/docker/common/var-lib-docker",
+        "version": "28.1.1",
+        "security_options": ("name=apparmor", "name=seccomp,profile=builtin"),
+        **facts.pop("docker", {}),
+    }
+    work = Disk(purpose="work", path=folder, total=200 * GIB, free=100 * GIB)
+    given = {"compose": SNAP_CLIENT, "disks": (work, disk("docker")), **facts}
+    return host(docker=engine(**docker), **given)
+
+
+def _docker() -> Iterator[Trouble]:
+    for state in ENGINES:
+        yield Trouble(host(docker=no_engine(state)), COMPOSE)
+    yield Trouble(host(docker=no_engine("no-permission", group_member=True)), COMPOSE)
+    yield Trouble(host(docker=no_engine("not-running", other_sockets=("unix:///run/a b.sock",))))
+    for state in ("not-running", "no-permission", "no-answer"):
+        yield Trouble(host(docker=no_engine(state), compose=SNAP_CLIENT), COMPOSE)
+    yield Trouble(_snap(), COMPOSE)
+    yield Trouble(_snap("/srv/qca"), COMPOSE)
+    yield Trouble(_snap(compose=NO_PLUGIN), COMPOSE)
+
+
+def _compose() -> Iterator[Trouble]:
+    standalone = StandaloneCompose(path="/opt/a b/docker-compose", version="5.0.0")
+    yield Trouble(host(compose=NO_PLUGIN), COMPOSE)
+    yield Trouble(host(compose=NO_PLUGIN, docker_compose=standalone), COMPOSE)
+    yield Trouble(host(compose=NO_PLUGIN, docker_compose=shadowed()), COMPOSE)
+    yield Trouble(host(docker_compose=compose_v1("7.1.0", "2.32.5", "2.5.0")))
+    own = "~/.local/share/qca/compose-v1/bin/docker-compose"
+    beside = compose_v1("6.1.3", "2.31.0", "2.5.0", path=own)
+    yield Trouble(host(docker_compose=shadowed(beside=beside)))
+
+
+def _dragonfly() -> Iterator[Trouble]:
+    yield Trouble(seeds_laptop(), {**COMPOSE, "maxmemory": "2GiB", "proactor_threads": 16})
+    yield Trouble(host(), {"maxmemory": "15GiB"})
+
+
+def _slice(free: int, uuid: str = "MIG-1") -> MigDevice:
+    return MigDevice(name="1g.10gb", uuid=uuid, memory_total=10 * GIB, memory_free=free)
+
+
+def _gpu() -> Iterator[Trouble]:
+    for state in DRIVERS:
+        yield Trouble(host(gpu=NoGpuDriver(state=state, detail="x")), train=CUDA)
+    yield Trouble(host(gpu=driver(gpu(), toolkit=None)), train=CUDA)
+    full = gpu(memory_free=MIB, processes=(process("a; b"),))
+    large = {**CUDA, "recompute": "none", "batch_size": 4}
+    yield Trouble(host(gpu=driver(full)), train=large)
+    yield Trouble(host(gpu=driver(gpu(compute_capability=(6, 1)), driver_version="500.1")))
+    yield Trouble(host(gpu=driver(gpu(), visible_devices="")), LOCAL, CUDA)
+    yield Trouble(host(gpu=driver(gpu())), train={**CUDA, "budget": "1GiB"})
+    yield Trouble(host(gpu=driver(gpu(memory_free=MIB), gpu(index=1, uuid="GPU-1"))), train=CUDA)
+    for slices in ((), (_slice(MIB),), (_slice(MIB), _slice(9 * GIB, "MIG-2/7/0"))):
+        sliced = gpu(mig=True, mig_devices=slices)
+        yield Trouble(host(gpu=driver(sliced)), train={**CUDA, "budget": None})
+    alone = driver(gpu(), toolkit="/usr/bin/nvidia-ctk")
+    yield Trouble(host(gpu=alone, docker=engine(version="29.3.0")), train=CUDA)
+    yield Trouble(_snap(gpu=driver(gpu())), train=CUDA)
+    set_up = {"runtimes": ("nvidia",), "version": "29.3.1"}
+    yield Trouble(_snap(gpu=driver(gpu()), docker=set_up), train=CUDA)
+
+
+def _machine() -> Iterator[Trouble]:
+    yield Trouble(host(python=_python(), gpu=driver(gpu())), LOCAL)
+    yield Trouble(host(python=_python(externally_managed=True)), LOCAL)
+    yield Trouble(host(gpu=driver(gpu())), LOCAL, CUDA)
+    yield Trouble(_listening(8, "redis server"), {"store_port": 6379})
+    yield Trouble(_listening(None, None), {"store_port": 6379})
+    yield Trouble(host(disks=(disk("docker", MIB), disk("work", MIB))))
+    small = MemoryFacts(total=2 * GIB, available=GIB, cgroup_limit=None)
+    yield Trouble(host(memory=small), COMPOSE, {"device": "cpu", "profile": "default"})
+
+
+def _files() -> Iterator[Trouble]:
+    """Files whose names bash would take for several words, or worse."""
+    head = "services:\n  cache:\n    image: dragonflydb/dragonfly\n"
+    limited = host(docker=engine(cpus=16, most_memlock=8 * MIB))
+    for keys in (
+        "    command: ['--maxmemory', '2G', '--proactor_threads', '16']\n",
+        "    command:\n      - --maxmemory=2G\n      - --dir=/$$HOME\n",
+        "    command: --http_admin_console=false --proactor_threads=1\n",
+        "    environment: {DFLY_PASSWORD: hunter2, DFLY_proactor_threads: 1}\n",
+        "    command: --maxmemory=${MAX:-2G} --proactor_threads=16\n",
+        "    ulimits: {memlock: -1}\n    ports: ['6379:6379']\n",
+    ):
+        yield Trouble(limited, files={"my stack/it's $(a) file; rm.yml": head + keys})
+
+
+def _recorded() -> Iterator[Trouble]:
+    for path in HOSTS:
+        yield Trouble(load(path), COMPOSE, CUDA)
+        yield Trouble(load(path), LOCAL, CUDA)
+
+
+TROUBLE = [
+    *_docker(),
+    *_compose(),
+    *_dragonfly(),
+    *_gpu(),
+    *_machine(),
+    *_files(),
+    *_recorded(),
+]
+
+
+def write(trouble: Trouble, folder: Path) -> None:
+    """Write the files into a folder."""
+    for name, text in trouble.files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text)
+
+
+def findings(trouble: Trouble) -> list[Finding]:
+    """Examine it in a folder that is gone afterwards; the files have names without it."""
+    stack, train = dict(trouble.stack), dict(trouble.train)
+    if not trouble.files:
+        return examine(trouble.host, config(stack, train))
+    with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
+        write(trouble, Path())
+        file = read_compose_files([Path(next(iter(trouble.files)))], {})
+        return examine(trouble.host, config(stack, train), files=[file])
+
+
+FOUND = [(trouble, findings(trouble)) for trouble in TROUBLE]
+FINDINGS = [finding for _, found in FOUND for finding in found if finding.remedies]

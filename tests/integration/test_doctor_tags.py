@@ -1,0 +1,51 @@
+"""What Compose makes of `!reset` and `!override`, asked again of both versions."""
+
+from pathlib import Path
+
+import pytest
+
+from infra.doctor.compose_config import confirm
+from infra.doctor.compose_yaml import read_compose_files
+from infra.host.facts import ComposePlugin
+from infra.host.look import Limit
+from infra.host.probes import compose
+from tests.doctor.merge_cases import CASES, as_read, ask, recorded, written
+from tests.testbed.fixtures import Engine
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_compose_still_says_what_was_recorded(
+    name: str, tmp_path: Path, engine: Engine, older_engine: Engine
+) -> None:
+    newest = ask(tmp_path, name, engine.environment)
+    oldest = ask(tmp_path, name, older_engine.environment)
+
+    assert newest == recorded()[name]
+    assert oldest == newest
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "cpus is reset",
+        "from one place to the other",
+        "env_file is overridden",
+        "volumes are overridden",
+        "over what is included",
+        "all services are overridden",
+    ],
+)
+def test_composes_answer_and_our_places_go_together(
+    name: str, tmp_path: Path, engine: Engine, engine_environment: Engine
+) -> None:
+    paths = written(tmp_path, name)
+    with Limit(20) as limit:
+        plugin = compose.probe(limit)
+    assert isinstance(plugin, ComposePlugin)
+
+    own = read_compose_files(paths, {})
+    told = confirm(own, paths, plugin, engine.environment)
+
+    assert told.merged_by
+    assert as_read(told) == as_read(own) == recorded()[name]
+    assert [one.settings for one in told.services] == [one.settings for one in own.services]
