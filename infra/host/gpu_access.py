@@ -75,25 +75,30 @@ def _what_is_missing(engine: Engine, gpu: GpuDriver) -> str:
     return lacks
 
 
-def gpu_of_the_training(driver: GpuDriver, runtime: str) -> Gpu | None:
-    """Return the GPU that a training gets: the first, unless CUDA_VISIBLE_DEVICES says another."""
-    return next(iter(gpus_of_the_training(driver, runtime, 1)), None)
-
-
 def gpus_of_the_training(
     driver: GpuDriver, runtime: str, wanted: int | Literal["all"]
 ) -> list[Gpu]:
     """Return the GPUs that a training gets which asks for so many; fewer, if there are fewer.
 
-    A container that asks for `count: N` is given the first N (moby, daemon/nvidia_linux.go).
+    A container that asks for `count: N` is given the first N (moby, daemon/nvidia_linux.go); a
+    process, those that CUDA_VISIBLE_DEVICES names, all of them where it is not set, none where it
+    is empty. https://docs.nvidia.com/cuda/cuda-c-programming-guide/#cuda-environment-variables
     """
-    gpus = {str(gpu.index): gpu for gpu in driver.gpus} | {gpu.uuid: gpu for gpu in driver.gpus}
     found = sorted(driver.gpus, key=lambda gpu: gpu.index)
-    if runtime == "local" and driver.visible_devices:
-        names = (name.strip() for name in driver.visible_devices.split(","))
+    if runtime == "local" and driver.visible_devices is not None:
+        named = (_named(driver, name.strip()) for name in driver.visible_devices.split(","))
         # CUDA sees those before the first name that it does not know.
-        found = [gpus[name] for name in takewhile(gpus.__contains__, names)]
+        found = [gpu for gpu in takewhile(lambda gpu: gpu is not None, named) if gpu]
     return found if wanted == "all" else found[:wanted]
+
+
+def _named(driver: GpuDriver, name: str) -> Gpu | None:
+    """Return the GPU that CUDA takes a name for: an index, or a UUID or its unique beginning."""
+    for gpu in driver.gpus:
+        if name == str(gpu.index) or name in (one.uuid for one in gpu.mig_devices):
+            return gpu
+    alike = [gpu for gpu in driver.gpus if name and gpu.uuid.startswith(name)]
+    return alike[0] if len(alike) == 1 else None
 
 
 def cdi_devices(engine: Engine) -> list[str]:

@@ -187,7 +187,8 @@ def _why_no_gpu(facts: HostFacts) -> str:
     if not isinstance(facts.gpu, Known):
         return f"no GPU could be seen: {facts.gpu.reason}"
     if isinstance(facts.gpu.value, GpuDriver):
-        return "the NVIDIA driver shows no GPU"
+        hidden = f"CUDA_VISIBLE_DEVICES={facts.gpu.value.visible_devices} hides every GPU"
+        return hidden if facts.gpu.value.gpus else "the NVIDIA driver shows no GPU"
     return f"no usable NVIDIA GPU: {facts.gpu.value.detail}"
 
 

@@ -3,16 +3,12 @@
 import json
 import os
 import signal
-import sys
 import time
 from collections.abc import Callable
-from multiprocessing import get_context
 from pathlib import Path
 
-# A new interpreter takes seconds to load torch; a fork of one that has loaded it does not.
-# The fork server itself never computes: it has no threads that a fork would lose.
-_FORKS = get_context("forkserver")
-_FORKS.set_forkserver_preload(["qca.cli.train", "qca.train.loop", "torch._dynamo", __name__])
+from tests.cli.forks import FORKS, run_here
+from tests.cli.program import environment
 
 # Episodes of milliseconds, a checkpoint at every third.
 TINY = (
@@ -34,7 +30,8 @@ class Trainer:
         self._log.touch()
         self._log_begins = self._log.stat().st_size
         argv = ["qca", "train", f"--run={run}", *TINY, f"--episodes={episodes}", *words]
-        self._process = _FORKS.Process(target=_train, args=(folder, [*argv, "--resume"], self._log))
+        given = (folder, [*argv, "--resume"], environment(), Path(os.devnull), self._log)
+        self._process = FORKS.Process(target=run_here, args=given)
         self._process.start()
 
     def until_it_trains(self) -> None:
@@ -72,16 +69,3 @@ class Trainer:
         while not condition():
             assert self._process.is_alive(), f"it has ended: {self.said()}"
             time.sleep(0.005)
-
-
-def _train(folder: Path, argv: list[str], log: Path) -> None:
-    import torch
-
-    from qca.cli import main
-
-    torch.set_num_threads(1)
-    os.chdir(folder)
-    sys.argv = argv
-    with log.open("a") as stderr:
-        os.dup2(stderr.fileno(), 2)
-    main()

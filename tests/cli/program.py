@@ -1,6 +1,7 @@
 """The `qca` program, called as a person or a script calls it: words in, text and status out."""
 
 import contextlib
+import json
 import os
 import pty
 import shutil
@@ -113,20 +114,25 @@ class Program:
         self, *words: object, check: int | None = 0, timeout: float = 120.0, **variables: str
     ) -> subprocess.CompletedProcess[str]:
         """Runs it to its end, which must be the status `check`, and never a traceback."""
-        done = subprocess.run(
+        done = self._run(words, {**self.variables, **variables}, timeout)
+        assert "Traceback" not in done.stdout + done.stderr, done.stdout + done.stderr
+        if check is not None:
+            assert done.returncode == check, done.stdout + done.stderr
+        return done
+
+    def _run(
+        self, words: Sequence[object], variables: Mapping[str, str], timeout: float
+    ) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
             self._command(words),
             cwd=self.folder,
-            env=environment(**{**self.variables, **variables}),
+            env=environment(**variables),
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
             timeout=timeout,
             check=False,
         )
-        assert "Traceback" not in done.stdout + done.stderr, done.stdout + done.stderr
-        if check is not None:
-            assert done.returncode == check, done.stdout + done.stderr
-        return done
 
     @contextlib.contextmanager
     def running(self, *words: object, **variables: str) -> Iterator[Running]:
@@ -151,6 +157,40 @@ class Program:
 
     def _command(self, words: Sequence[object]) -> list[str]:
         return [*self.before, str(QCA), *map(str, words)]
+
+
+def episodes(program: Program, run: str = "first") -> list[int]:
+    """The episodes in the metrics of a run without Docker."""
+    lines = (program.folder / "runs" / run / "metrics.jsonl").read_text().splitlines()
+    return [json.loads(line)["episode"] for line in lines]
+
+
+def checkpoints(program: Program, run: str = "first") -> list[int]:
+    """The episodes of its checkpoints."""
+    files = (program.folder / "runs" / run / "checkpoints").iterdir()
+    return sorted(int(file.stem.removeprefix("episode-")) for file in files)
+
+
+class Endless:
+    """A training that never ends by itself; started again once a test has ended it."""
+
+    def __init__(self, program: Program, *words: object) -> None:
+        self.program = program
+        self._words = (*words, *ENDLESS)
+        self._started = contextlib.ExitStack()
+        self._runs: Running | None = None
+
+    def up(self) -> Running:
+        """The process that trains, with an episode made."""
+        if self._runs is None or self._runs.process.poll() is not None:
+            self._started.close()
+            self._runs = self._started.enter_context(self.program.running(*self._words))
+            self._runs.until("episode ")
+        return self._runs
+
+    def close(self) -> None:
+        """Ends it."""
+        self._started.close()
 
 
 def _hear_ctrl_c() -> None:

@@ -5,36 +5,21 @@ import json
 import os
 import re
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from tests.cli.program import (
-    ENDLESS,
-    Program,
-    Running,
-    eventually,
-    on_terminal,
-    short_folder,
-    write_config,
-)
+from tests.cli.program import Endless, Program, Running, eventually, on_terminal
 from tests.report.runs import record, write_run
 
-UP = ("up", "--runtime", "local")
 HIDE, SHOW = "\x1b[?25l", "\x1b[?25h"  # a terminal's cursor
 
 
-@pytest.fixture(scope="module")
-def watched(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Program]:
-    """The program in a folder whose training never ends."""
-    folder = tmp_path_factory.mktemp("watched")
-    write_config(folder)
-    with short_folder() as temporary:
-        program = Program(folder, {"TMPDIR": str(temporary)})
-        with program.running(*UP, *ENDLESS) as up:
-            up.until("episode 1/")
-            yield program
+@pytest.fixture
+def watched(endless: Endless) -> Program:
+    """The program in a folder whose training runs."""
+    endless.up()
+    return endless.program
 
 
 def episodes_in(text: str) -> list[int]:
@@ -99,19 +84,14 @@ def test_a_report_of_it_says_that_it_runs(watched):
     assert "The training still runs" in page
 
 
-def test_when_the_training_ends_watching_and_following_end_with_0(trainable):
-    with trainable.running(*UP, "--episodes", "1000") as up:
-        up.until("episode 1/")
-        with (
-            trainable.running("status", "--watch") as status,
-            trainable.running("logs", "-f") as logs,
-        ):
-            eventually(lambda: len(logged(logs)) > 1)
-            up.end(signal.SIGTERM)
-            assert status.end().returncode == 0
-            assert logs.end().returncode == 0
-            assert re.search(r"trainer +stopped", status.stdout.read_text())
-            assert logged(logs)
+def test_when_the_training_ends_watching_and_following_end_with_0(endless, watched):
+    with watched.running("status", "--watch") as status, watched.running("logs", "-f") as logs:
+        eventually(lambda: len(logged(logs)) > 1)
+        endless.up().end(signal.SIGTERM)
+        assert status.end().returncode == 0
+        assert logs.end().returncode == 0
+        assert re.search(r"trainer +stopped", status.stdout.read_text())
+        assert logged(logs)
 
 
 @pytest.fixture

@@ -101,7 +101,7 @@ def test_a_container_gets_the_first_gpu_and_that_one_is_judged():
     assert _judged(replace(empty, index=0), full).severity is Severity.OK
 
 
-@pytest.mark.parametrize("visible", ["1", "1,0", "GPU-1"])
+@pytest.mark.parametrize("visible", ["1", "1,0", "GPU-1", "GPU-1,"])
 def test_a_local_run_gets_the_one_that_is_made_visible(visible):
     full, empty = gpu(memory_free=MIB), gpu(index=1, uuid="GPU-1", memory_free=3600 * MIB)
 
@@ -109,3 +109,25 @@ def test_a_local_run_gets_the_one_that_is_made_visible(visible):
 
     assert finding.severity is Severity.OK
     assert finding.evidence["gpu"] == 1
+
+
+def test_each_of_several_gpus_has_to_have_the_room():
+    roomy, full = gpu(memory_free=3600 * MIB), gpu(index=1, uuid="GPU-1", memory_free=MIB)
+    third = replace(roomy, index=2, uuid="GPU-2")
+    two = {"gpus": 2}
+
+    finding = _judged(roomy, full, third, stack=two)
+
+    assert finding.severity is Severity.ERROR
+    assert finding.evidence["gpu"] == 1
+    assert "CUDA_VISIBLE_DEVICES=0,2 qca up --runtime local" in _commands(finding)
+    assert not any("CUDA_VISIBLE" in one for one in _commands(_judged(roomy, full, stack=two)))
+    assert _judged(roomy, replace(third, index=1), stack=two).severity is Severity.OK
+
+
+def test_of_all_gpus_those_with_the_room_are_offered():
+    roomy, full = gpu(memory_free=3600 * MIB), gpu(index=1, uuid="GPU-1", memory_free=MIB)
+
+    finding = _judged(roomy, full, stack={"gpus": "all"})
+
+    assert "CUDA_VISIBLE_DEVICES=0 qca up --runtime local" in _commands(finding)

@@ -158,6 +158,10 @@ def _gpu() -> Iterator[Trouble]:
     for slices in ((), (_slice(MIB),), (_slice(MIB), _slice(9 * GIB, "MIG-2/7/0"))):
         sliced = gpu(mig=True, mig_devices=slices)
         yield Trouble(host(gpu=driver(sliced)), train={**CUDA, "budget": None})
+    two = {"gpus": 2}
+    yield Trouble(host(gpu=driver(gpu())), two, CUDA)
+    both = (gpu(), gpu(index=1, uuid="GPU-1"))
+    yield Trouble(host(gpu=driver(*both, visible_devices="1")), {**LOCAL, **two}, CUDA)
     alone = driver(gpu(), toolkit="/usr/bin/nvidia-ctk")
     yield Trouble(host(gpu=alone, docker=engine(version="29.3.0")), train=CUDA)
     yield Trouble(_snap(gpu=driver(gpu())), train=CUDA)

@@ -264,6 +264,7 @@ def _http(body: Any) -> bytes:
 
 @relaxed
 @given(change=changes, without=dropped)
+@example(change={"ServerVersion": []}, without=set())
 def test_an_engine_that_answers_with_something_else_in_a_field(
     change: dict[str, Any], without: set[str]
 ) -> None:
@@ -272,8 +273,10 @@ def test_an_engine_that_answers_with_something_else_in_a_field(
     with answering() as (path, answers):
         answers[:] = [_http(said), _http(said)]
         found = _asked(path)
+    unread = "ServerVersion" if said.get("Version") else ""  # it says the same once more
     wrong = [name for name, value in said.items()
-             if value is not None and type(value) is not KINDS.get(name)]  # fmt: skip
+             if name != unread and value is not None
+             and type(value) is not KINDS.get(name)]  # fmt: skip
     if wrong:
         assert isinstance(found, NoEngine), wrong
     if isinstance(found, Engine):

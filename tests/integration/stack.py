@@ -6,13 +6,13 @@ import os
 import subprocess
 import tempfile
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from infra.stack.image import image_name, make_context
-from tests.cli.program import ENDLESS, Program, Running, write_config
+from tests.cli.program import Endless, Program, write_config
 from tests.testbed.fixtures import Engine
 
 _numbers = itertools.count(1)
@@ -120,23 +120,9 @@ def remove_project(engine: Engine, project: str) -> None:
             engine.run(kind, "rm", *force, *found)
 
 
-class Training:
+class Training(Endless):
     """A stack whose training never ends by itself; started again when a test has ended it."""
 
     def __init__(self, stack: Stack) -> None:
+        super().__init__(stack.qca, "up", "--runtime", "compose")
         self.stack = stack
-        self._started = ExitStack()
-        self._up: Running | None = None
-
-    def up(self) -> Running:
-        """The `qca up` that runs, with an episode made."""
-        if self._up is None or self._up.process.poll() is not None:
-            self._started.close()
-            words = ("up", "--runtime", "compose", *ENDLESS)
-            self._up = self._started.enter_context(self.stack.qca.running(*words))
-            self._up.until("episode ")
-        return self._up
-
-    def close(self) -> None:
-        """Ends it."""
-        self._started.close()

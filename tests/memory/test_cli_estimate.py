@@ -1,7 +1,6 @@
 """`qca estimate`, called as a person or a script calls it."""
 
 import json
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -14,20 +13,13 @@ from qca.memory import free
 from qca.memory.budget import estimate
 from qca.memory.plan import solve
 from qca.units import GIB, format_size, parse_size
+from tests.cli.forks import Forked
 
 CARD = "3.68GiB"
 
 
 def run(*words: str, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
-    kept = {key: value for key, value in os.environ.items() if not key.startswith("QCA_")}
-    return subprocess.run(
-        [sys.executable, "-m", "qca", "estimate", *words],
-        cwd=cwd,
-        env={**kept, **variables},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
+    return Forked(cwd, variables)("estimate", *words, check=None)
 
 
 def document(*words: str, cwd: Path) -> dict[str, Any]:

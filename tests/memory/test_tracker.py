@@ -114,8 +114,9 @@ def test_an_episode_of_one_step_is_not_underrated(plan: Plan, loss: Any) -> None
 @pytest.mark.parametrize("plan", PLANS)
 def test_the_peak_grows_by_the_same_for_every_further_step(plan: Plan) -> None:
     """So that few steps in the table speak for many; `two-level` grows with their root."""
-    # From 16 to 25 to 36: whole segments, the root grows by one.
-    lengths = (16, 25, 36) if plan == "two-level" else (16, 20, 24)
+    # From 16 to 25 to 36: whole segments, the root grows by one. In less than a dozen steps the
+    # peak lies elsewhere.
+    lengths = (16, 25, 36) if plan == "two-level" else (12, 14, 16)
     trains = [TrainConfig(grid=16, d_state=8, hidden_channels=4, steps=n) for n in lengths]
     first, second, third = (peak(plan, train) for train in trains)
     assert third - second == second - first > 0
@@ -125,7 +126,7 @@ def test_the_peak_grows_by_the_same_for_every_further_step(plan: Plan) -> None:
     ("plan", "update", "steps", "mib"),
     [
         ("step", "cartesian", 8, 498.2),
-        ("step", "unitary", 8, 498.2),
+        pytest.param("step", "unitary", 8, 498.2, marks=pytest.mark.slow),  # as the one before
         ("none", "cartesian", 8, 815.1),
     ],
 )
@@ -158,11 +159,11 @@ def test_the_seeds_whole_episode_stays_under_what_was_promised(plan: Plan, limit
     assert 1 <= predicted(plan, train, "cuda") / found <= AT_MOST
 
 
-@pytest.mark.parametrize(("device", "states"), [("cpu", 10), ("cuda", 0)])
+@pytest.mark.parametrize(("device", "states"), [("cpu", 3), ("cuda", 0)])
 def test_host_memory_counts_where_it_is_the_devices(device: Device, states: int) -> None:
     few, many = (
         peak("host", TrainConfig(grid=8, d_state=2, hidden_channels=2, steps=n), device)
-        for n in (12, 22)
+        for n in (12, 15)
     )
     assert many - few == states * 8 * 2 * 8 * 8
 

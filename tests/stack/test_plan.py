@@ -190,6 +190,14 @@ def test_without_docker_the_visible_gpus_are_those_that_count(visible, budget):
     assert decided.trainer.budget_bytes == budget
 
 
+@pytest.mark.parametrize("visible", ["", "-1"])
+def test_gpus_that_are_all_hidden_are_not_trained_on(visible):
+    decided = _with_gpus(20 * GIB, visible=visible, runtime="local")
+    assert decided.trainer.device == "cpu"
+    why = f"CUDA_VISIBLE_DEVICES={visible} hides every GPU"
+    assert because(decided, "trainer.device") == why
+
+
 @pytest.mark.parametrize(
     ("frees", "wanted", "why"),
     [

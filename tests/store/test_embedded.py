@@ -1,3 +1,4 @@
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -10,12 +11,19 @@ from qca.store.client import connect
 from tests.store.servers import eventually
 
 
+def start(**variables: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", "qca.store.embedded"],
+        env={**os.environ, **variables},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+
+
 @pytest.fixture
 def embedded() -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-m", "qca.store.embedded"]
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
+    with start() as process:
         yield process
 
 
@@ -50,3 +58,13 @@ def test_a_server_that_is_killed_is_started_again_in_the_same_place(embedded):
         eventually(lambda killed=server: not killed.is_running() and _answers(url))
     embedded.communicate()
     assert embedded.returncode == 0
+
+
+def test_a_long_temporary_folder_does_not_matter(tmp_path):
+    folder = tmp_path / ("x" * 100)  # a Unix socket's path has 107 characters
+    folder.mkdir()
+    with start(TMPDIR=str(folder)) as process:
+        assert _answers(_ready(process))
+        assert not list(folder.iterdir())
+        process.communicate()
+    assert process.returncode == 0

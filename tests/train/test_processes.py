@@ -15,6 +15,7 @@ import torch
 
 from qca.train import journal
 from qca.train.metrics import EpisodeRecord, read_records
+from tests.cli.forks import Forked
 from tests.train.small import newest
 
 FLAGS = {
@@ -51,10 +52,14 @@ def nothing_left():
         process.wait()
 
 
-def start(folder: Path, *words: str, episodes: int, **flags) -> subprocess.Popen[bytes]:
+def command(folder: Path, *words: str, episodes: int, **flags) -> list[str]:
     given = {**FLAGS, "runs": folder, "episodes": episodes, **flags}
+    return ["train", *words, *(f"--{k}={v}" for k, v in given.items())]
+
+
+def start(folder: Path, *words: str, episodes: int, **flags) -> subprocess.Popen[bytes]:
     process = subprocess.Popen(
-        [sys.executable, "-m", "qca", "train", *words, *(f"--{k}={v}" for k, v in given.items())],
+        [sys.executable, "-m", "qca", *command(folder, *words, episodes=episodes, **flags)],
         stdout=subprocess.DEVNULL,
         stderr=(folder.parent / f"{folder.name}.log").open("wb"),
         env={**os.environ, "OMP_NUM_THREADS": "1"},
@@ -99,8 +104,7 @@ def undisturbed(tmp_path_factory) -> Path:
 
 
 def test_two_processes_learn_what_one_learns_from_the_combined_batch(undisturbed, tmp_path):
-    process = start(tmp_path / "runs", "--batch-size=2", episodes=40)
-    assert process.wait(SECONDS) == 0
+    Forked(tmp_path)(*command(tmp_path / "runs", "--batch-size=2", episodes=40), timeout=SECONDS)
     one, two = records(tmp_path / "runs"), records(undisturbed)
     assert [r.episode for r in two] == list(range(1, 41))
     # The same samples; sums over the batch run in another order.

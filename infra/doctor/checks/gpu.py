@@ -5,7 +5,13 @@ from infra.doctor.checks.gpu_count import GPU_COUNT
 from infra.doctor.checks.gpu_cuda import CUDA_CHECKS
 from infra.doctor.checks.gpu_memory import GPU_MEMORY, ON_THE_CPU
 from infra.host.facts import Engine, GpuDriver, NoGpuDriver
-from infra.host.gpu_access import CDI_FOR_NVIDIA, cdi_devices, gpu_access, version_of
+from infra.host.gpu_access import (
+    CDI_FOR_NVIDIA,
+    cdi_devices,
+    gpu_access,
+    gpus_of_the_training,
+    version_of,
+)
 from infra.host.snap import is_from_snap
 
 _RESTARTS_DOCKER = "restarting Docker stops the running containers, unless live-restore is on"
@@ -81,8 +87,7 @@ def _usable(subject: Subject) -> Verdict:
         return _missing(subject, "The NVIDIA driver shows no GPU.", {}, ())
     names = ", ".join(one.name for one in gpu.gpus)
     evidence = {"gpus": [one.name for one in gpu.gpus], "driver_version": gpu.driver_version}
-    hidden = gpu.visible_devices is not None and gpu.visible_devices.strip() in ("", "-1")
-    if subject.plan.runtime == "local" and hidden:
+    if subject.plan.runtime == "local" and not gpus_of_the_training(gpu, "local", "all"):
         message = f"CUDA_VISIBLE_DEVICES={gpu.visible_devices} hides {names} from the training."
         remedy = Remedy("Show it again, in this shell", ("unset CUDA_VISIBLE_DEVICES",))
         return _missing(subject, message, evidence, (remedy,))

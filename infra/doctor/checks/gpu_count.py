@@ -1,14 +1,14 @@
 """Has this host as many GPUs as the training asks for?"""
 
 from infra.doctor.check import Check, Remedy, Severity, Subject, Verdict, ok, seen, skipped, value
-from infra.doctor.checks.gpu_memory import ON_THE_CPU
+from infra.doctor.checks.gpu_memory import ON_THE_CPU, SMALLER_BATCH
 from infra.host.facts import Engine, GpuDriver, NoGpuDriver
 from infra.host.gpu_access import gpus_of_the_training, is_elsewhere
 
 _ALL = Remedy(
     "Train with those that there are",
     ("QCA_STACK_GPUS=all qca up",),
-    breaks="the combined batch is smaller: batch_size for each GPU",
+    breaks=SMALLER_BATCH,
 )
 _SHOW = Remedy("Show all GPUs to the training, in this shell", ("unset CUDA_VISIBLE_DEVICES",))
 
@@ -21,7 +21,11 @@ def _count(subject: Subject) -> list[Verdict]:
     unsure = _why_unsure(subject, gpu)
     if unsure:
         return [skipped(f"Whether there are {wanted} GPUs cannot be told: {unsure}.")]
-    usable = 0 if isinstance(gpu, NoGpuDriver) else _usable(gpu, subject.plan.runtime)
+    usable = (
+        0
+        if isinstance(gpu, NoGpuDriver)
+        else len(gpus_of_the_training(gpu, subject.plan.runtime, "all"))
+    )
     if usable < wanted:
         return [_too_few(subject, gpu, wanted, usable)]
     message = f"{wanted} GPUs are asked for, and {usable} are here."
@@ -39,13 +43,6 @@ def _why_unsure(subject: Subject, gpu: GpuDriver | NoGpuDriver) -> str:
     if isinstance(gpu, GpuDriver) and any(one.mig for one in gpu.gpus):
         return "a program gets one slice of a GPU in MIG mode, and no second one"
     return ""
-
-
-def _usable(gpu: GpuDriver, runtime: str) -> int:
-    hidden = gpu.visible_devices is not None and not gpu.visible_devices.strip()
-    if runtime == "local" and hidden:
-        return 0
-    return len(gpus_of_the_training(gpu, runtime, "all"))
 
 
 def _too_few(subject: Subject, gpu: GpuDriver | NoGpuDriver, wanted: int, usable: int) -> Verdict:

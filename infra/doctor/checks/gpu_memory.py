@@ -6,10 +6,11 @@ from dataclasses import asdict, dataclass
 from infra.doctor.check import Check, Remedy, Severity, Subject, Verdict, ok, skipped, value
 from infra.doctor.gpu_holders import named, worth_ending
 from infra.host.facts import Gpu, GpuDriver, MigDevice, NoGpuDriver
-from infra.host.gpu_access import gpu_of_the_training
+from infra.host.gpu_access import gpus_of_the_training
 from qca.units import format_size
 
 ON_THE_CPU = Remedy("Train on the CPU", ("QCA_TRAIN_DEVICE=cpu qca up",))
+SMALLER_BATCH = "the combined batch is smaller: batch_size for each GPU"
 
 
 @dataclass(frozen=True)
@@ -23,12 +24,7 @@ class _Need:
 def _fits(subject: Subject) -> Verdict:
     if subject.plan.trainer.device != "cuda":
         return ok("No GPU memory is asked for: the training runs on the CPU.")
-    driver = value(subject.facts.gpu)
-    gpu = (
-        None
-        if isinstance(driver, NoGpuDriver)
-        else gpu_of_the_training(driver, subject.plan.runtime)
-    )
+    gpu = _fullest(subject)
     if gpu is None:
         return skipped("There is no GPU whose memory could be compared (QCA401).")
     if gpu.mig:
@@ -49,6 +45,15 @@ def _fits(subject: Subject) -> Verdict:
         f"{gpu.name}.\n{need.parts}.",
         **evidence,
     )
+
+
+def _fullest(subject: Subject) -> Gpu | None:
+    """Return the GPU that has to have the room: each of several gets the same training."""
+    driver = value(subject.facts.gpu)
+    if isinstance(driver, NoGpuDriver):
+        return None
+    gpus = gpus_of_the_training(driver, subject.plan.runtime, subject.config.stack.gpus)
+    return min(gpus, key=lambda gpu: gpu.memory_free, default=None)
 
 
 def _need(subject: Subject) -> _Need:
@@ -86,7 +91,7 @@ def _too_large(subject: Subject, gpu: Gpu, need: _Need, evidence: dict[str, obje
         f"The training needs {format_size(need.bytes)}; {gpu.name} has "
         f"{format_size(gpu.memory_free)} free of {format_size(gpu.memory_total)}.\n{need.parts}."
     )
-    remedies = (*_roomier(subject, gpu, need), *_smaller(subject))
+    remedies = (*_roomier(subject, need), *_smaller(subject))
     if need.bytes <= gpu.memory_total - gpu.memory_reserved and gpu.processes:
         holders = named(gpu.processes)
         message += "\nIt would fit an empty GPU."
@@ -97,19 +102,26 @@ def _too_large(subject: Subject, gpu: Gpu, need: _Need, evidence: dict[str, obje
     return Verdict(Severity.ERROR, message, evidence, remedies)
 
 
-def _roomier(subject: Subject, gpu: Gpu, need: _Need) -> tuple[Remedy, ...]:
-    """Offer another GPU of this host that has the room."""
+def _roomier(subject: Subject, need: _Need) -> tuple[Remedy, ...]:
+    """Offer as many other GPUs of this host as are asked for, if so many have the room."""
     driver = value(subject.facts.gpu)
-    others = driver.gpus if isinstance(driver, GpuDriver) else ()
-    fitting = [one for one in others if one.memory_free >= need.bytes and not one.mig]
-    return tuple(
+    gpus = driver.gpus if isinstance(driver, GpuDriver) else ()
+    fitting = [one for one in gpus if one.memory_free >= need.bytes and not one.mig]
+    fitting.sort(key=lambda one: -one.memory_free)
+    wanted = subject.config.stack.gpus
+    taken = fitting if wanted == "all" else fitting[:wanted]
+    if not taken or (wanted != "all" and len(taken) < wanted):
+        return ()
+    each = ", ".join(
+        f"GPU {one.index} ({one.name}, {format_size(one.memory_free)} free)" for one in taken
+    )
+    names = ",".join(str(one.index) for one in taken)
+    return (
         Remedy(
-            f"Take GPU {one.index} ({one.name}), which has {format_size(one.memory_free)} free, "
-            "in a run without containers",
-            (f"CUDA_VISIBLE_DEVICES={one.index} qca up --runtime local",),
-        )
-        for one in sorted(fitting, key=lambda one: -one.memory_free)[:1]
-        if one.index != gpu.index
+            f"Take {each}, in a run without containers",
+            (f"CUDA_VISIBLE_DEVICES={names} qca up --runtime local",),
+            breaks=SMALLER_BATCH if wanted == "all" else "",
+        ),
     )
 
 

@@ -1,0 +1,65 @@
+"""Forks of a Python that has loaded the program: what it does, without what its start takes.
+
+That it starts, and what it loads for that, is shown by the tests that run the program itself.
+"""
+
+import os
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from multiprocessing import get_context
+from pathlib import Path
+
+from tests.cli.program import Program, environment
+
+# A new interpreter takes seconds to load torch; a fork of one that has loaded it does not.
+# The fork server itself never computes: it has no threads that a fork would lose.
+FORKS = get_context("forkserver")
+FORKS.set_forkserver_preload(
+    [
+        *(f"qca.cli.{command}" for command in ("doctor", "plan", "render", "up", "estimate")),
+        *("qca.cli.report", "qca.cli.train", "qca.train.loop", "torch._dynamo"),
+        *("pytest", __name__),
+    ]
+)
+
+
+@dataclass
+class Forked(Program):
+    """The program; called to its end it is such a fork, and beside a test a process as ever."""
+
+    def _run(
+        self, words: Sequence[object], variables: Mapping[str, str], timeout: float
+    ) -> subprocess.CompletedProcess[str]:
+        assert not self.before
+        argv = ["qca", *map(str, words)]
+        with tempfile.TemporaryDirectory(prefix="qca-test-") as name:
+            out, err = Path(name, "stdout"), Path(name, "stderr")
+            given = (self.folder, argv, environment(**variables), out, err)
+            process = FORKS.Process(target=run_here, args=given)
+            process.start()
+            process.join(timeout)
+            if process.exitcode is None:
+                process.kill()
+                raise subprocess.TimeoutExpired(argv, timeout)
+            return subprocess.CompletedProcess(
+                argv, process.exitcode, out.read_text(), err.read_text()
+            )
+
+
+def run_here(
+    folder: Path, argv: list[str], variables: Mapping[str, str], out: Path, err: Path
+) -> None:
+    """Be the program in this very process, with its output in these files."""
+    os.chdir(folder)
+    os.environ.clear()
+    os.environ.update(variables)
+    for file, number in ((out, 1), (err, 2)):
+        with file.open("ab") as stream:
+            os.dup2(stream.fileno(), number)
+    sys.argv = argv
+    from qca.cli import main
+
+    main()

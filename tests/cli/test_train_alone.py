@@ -1,0 +1,95 @@
+"""`qca train` alone: what it prints, how it is ended, and what it does not go on with."""
+
+import json
+import os
+import shutil
+import signal
+
+import pytest
+
+from tests.cli.conftest import trainable_in
+from tests.cli.forks import Forked
+from tests.cli.program import ENDLESS, Program, checkpoints, episodes
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory):
+    """The program in a folder with a whole run, and what it printed."""
+    with trainable_in(tmp_path_factory.mktemp("whole"), Forked) as program:
+        yield program, program("train", "--progress", "json")
+
+
+@pytest.fixture
+def trained(whole, tmp_path) -> Program:
+    """The program in a folder with a copy of that run."""
+    program, _ = whole
+    shutil.copytree(program.folder, tmp_path, dirs_exist_ok=True)
+    return Forked(tmp_path, program.variables)
+
+
+def test_it_prints_events_for_programs(whole):
+    _, done = whole
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    kinds = [event["event"] for event in events]
+    assert (kinds[0], kinds[-1]) == ("started", "finished")
+    assert [e["episode"] for e in events if e["event"] == "episode"] == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_run_is_not_started_over(trained):
+    done = trained("train", check=2)
+    assert "--resume" in done.stderr
+
+
+def test_the_configuration_of_a_run_does_not_change_unnoticed(trained):
+    done = trained("train", "--resume", "--grid", "12", check=2)
+    assert "grid was 8" in done.stderr
+
+
+@pytest.mark.parametrize("mode", [0o500, 0o000])
+def test_a_run_folder_of_another_user_is_refused_and_left_as_it_is(trained, mode):
+    """Root may write everywhere by a capability; without it root is anybody."""
+    if os.geteuid() == 0 and shutil.which("setpriv") is None:
+        pytest.skip("no setpriv")
+    ordinary = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
+    other = Program(trained.folder, trained.variables, ordinary if os.geteuid() == 0 else [])
+    run = trained.folder / "runs" / "first"
+    before = sorted(run.rglob("*"))
+    for path in (*reversed(before), run):
+        path.chmod(mode)
+    try:
+        done = other("train", "--resume", "--episodes", "7", check=1)
+    finally:
+        for path in (run, *before):
+            path.chmod(0o700)
+    assert "runs/first" in done.stderr
+    assert "Permission denied" in done.stderr
+    assert sorted(run.rglob("*")) == before
+    assert episodes(trained) == [1, 2, 3, 4, 5, 6]
+
+
+def test_the_first_ctrl_c_writes_a_checkpoint(trainable):
+    with trainable.running("train", *ENDLESS) as train:
+        train.until("episode 1/")
+        assert train.end(signal.SIGINT).returncode == 130
+    assert checkpoints(trainable)[-1] == episodes(trainable)[-1]
+
+
+def test_the_second_ctrl_c_stops_at_once(trainable):
+    """The step in progress takes seconds, and the first Ctrl-C would wait for its end."""
+    slow = ("--grid", "256", "--hidden-channels", "32", "--steps", "1", "--batch-size", "4")
+    with trainable.running("train", *ENDLESS, *slow) as train:
+        train.until("Training first")
+        train.process.send_signal(signal.SIGINT)
+        train.until("Ctrl-C again stops at once")
+        assert train.end(signal.SIGINT).returncode == 130
+    # Of the beginning, where the first one came before the first step; never of that step.
+    assert checkpoints(trainable) in ([], [0])
+
+
+def test_what_fits_no_plan_is_refused_before_anything_is_made(qca):
+    too_large = ("--device", "cpu", "--profile", "default", "--batch-size", "100000")
+    done = qca("train", *too_large, check=1)
+    assert "the training does not fit: recompute plan `two-level` needs" in done.stderr
+    assert "more than the budget of" in done.stderr
+    assert not (qca.folder / "runs").exists()
+    assert "QCA603" in qca("up", "--runtime", "local", *too_large, check=1).stderr

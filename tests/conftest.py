@@ -1,0 +1,39 @@
+"""How the tests run side by side: `pytest -n auto`, a worker for each processor."""
+
+import os
+
+import pytest
+
+# A trainer of these tests computes tensors so small that a second thread only waits for the
+# first, the more so beside other tests. In containers it has the threads that it always has.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# Each worker takes some hundred MB for torch, and as much for each trainer that it starts.
+MOST_WORKERS = 4
+
+# There is one engine, and tests look at all that is on it: they run on one worker, in their
+# order.
+ON_THE_ENGINE = {"engine", "older_engine"}
+
+
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
+    """So many does `-n auto` start."""
+    allowed = getattr(os, "sched_getaffinity", None)
+    processors = len(allowed(0)) if allowed else os.cpu_count() or 1
+    return min(processors, MOST_WORKERS)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep together what shares something that is there once, or that takes long to make."""
+    for item in items:
+        if group := _group(item):
+            item.add_marker(pytest.mark.xdist_group(group))
+
+
+def _group(item: pytest.Item) -> str | None:
+    if not isinstance(item, pytest.Function):
+        return None
+    if ON_THE_ENGINE.intersection(item.fixturenames):
+        return "engine"
+    made = item._fixtureinfo.name2fixturedefs.values()
+    return item.nodeid.split("::")[0] if any(one[-1].scope == "module" for one in made) else None
