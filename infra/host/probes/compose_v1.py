@@ -4,7 +4,7 @@ Our own interpreter cannot know: it has another path, another user site, other p
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -12,7 +12,7 @@ from typing import Any
 
 from infra.host.facts import Library, LibraryUser
 from infra.host.look import Limit, Unseen
-from qca.checked import checked
+from infra.host.probes.answers import optional, required, text, texts
 
 # An interpreter may print more than we asked for (sitecustomize); this marks our line.
 MARK = "qca-libraries: "
@@ -52,19 +52,39 @@ def ask(script: Path, interpreter: tuple[str, ...], limit: Limit) -> Answer:
         raise Unseen(f"{who} answered what cannot be understood: {error}") from None
 
 
-def _answer(said: dict[str, Any]) -> Answer:
-    users = said.pop("requirements")
-    found = {name: _library(places) for name, places in said.pop("places").items() if places}
-    python = said["python_version"]
-    return checked(Answer, {**said, "libraries": found, "users": tuple(_users(users, python))})
+def _answer(said: Mapping[str, Any]) -> Answer:
+    python = required(said, "python_version", str)
+    places = required(said, "places", dict)
+    return Answer(
+        executable=required(said, "executable", str),
+        python_version=python,
+        user_site=optional(said, "user_site", str),
+        virtual_environment=required(said, "virtual_environment", bool),
+        externally_managed=required(said, "externally_managed", bool),
+        compose_version=optional(said, "compose_version", str),
+        libraries={name: _imported(found) for name, found in places.items() if found},
+        users=tuple(_users(required(said, "requirements", list), python)),
+        user_only=texts(required(said, "user_only", list)),
+    )
 
 
-def _library(places: list[dict[str, Any]]) -> dict[str, Any]:
-    """Make the first place the library that is imported, the others what it shadows."""
-    if not places[0]["version"]:
-        raise ValueError(f"the module in {places[0]['location']} does not say its version")
+def _imported(places: Sequence[Mapping[str, Any]]) -> Library:
+    """Return the library in the first place, with the others, which it shadows."""
     first, *others = places
-    return {**first, "shadows": tuple(others)}
+    if not first["version"]:
+        raise ValueError(f"the module in {first['location']} does not say its version")
+    return _library(first, shadows=tuple(_library(one) for one in others))
+
+
+def _library(place: Mapping[str, Any], *, shadows: tuple[Library, ...] = ()) -> Library:
+    return Library(
+        version=required(place, "version", str),
+        location=required(place, "location", str),
+        user_site=required(place, "user_site", bool),
+        pythonpath=required(place, "pythonpath", bool),
+        installed=required(place, "installed", str),
+        shadows=shadows,
+    )
 
 
 def _users(said: list[list[str]], python_version: str) -> Iterator[LibraryUser]:
@@ -76,12 +96,14 @@ def _users(said: list[list[str]], python_version: str) -> Iterator[LibraryUser]:
         "python_full_version": python_version,
         "python_version": ".".join(python_version.split(".")[:2]),
     }
-    for distribution, version, text in said:
+    for distribution, version, required_text in said:
         try:
-            requirement = Requirement(text)
+            requirement = Requirement(required_text)
             if requirement.marker and not requirement.marker.evaluate(environment):
                 continue
         except (InvalidRequirement, ValueError):
             continue
         wanted = f"{requirement.name}{requirement.specifier}"
-        yield LibraryUser(distribution=distribution, version=version, requirement=wanted)
+        yield LibraryUser(
+            distribution=text(distribution), version=text(version), requirement=wanted
+        )

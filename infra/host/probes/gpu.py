@@ -4,14 +4,13 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import suppress
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Literal
 
 from infra.host.facts import Gpu, GpuDriver, GpuProcess, MigDevice, NoGpuDriver
 from infra.host.look import Unseen
 from infra.host.probes import pci
-from qca.checked import checked
+from infra.host.probes.answers import text, whole
 
 # The first is what dockerd itself looks for in its PATH; the second writes CDI files.
 _TOOLKIT = ("nvidia-container-runtime-hook", "nvidia-ctk")
@@ -29,9 +28,11 @@ def probe(root: Path = Path("/"), nvml: Any = None) -> GpuDriver | NoGpuDriver:
     except nvml.NVMLError as error:
         return _no_driver(nvml, error, pci.nvidia_cards(root))
     try:
-        return checked(GpuDriver, asdict(_driver(nvml, root)))
+        return _driver(nvml, root)
     except nvml.NVMLError as error:
         raise Unseen(f"the NVIDIA driver answered with an error: {error}") from None
+    except (TypeError, ValueError) as error:
+        raise Unseen(f"the NVIDIA driver answered what cannot be: {error}") from None
     finally:
         with suppress(nvml.NVMLError):
             nvml.nvmlShutdown()
@@ -73,15 +74,16 @@ def _driver(nvml: Any, root: Path) -> GpuDriver:
 def _gpu(nvml: Any, index: int) -> Gpu:
     handle = nvml.nvmlDeviceGetHandleByIndex(index)
     mig = _mig(nvml, handle)
+    major, minor = nvml.nvmlDeviceGetCudaComputeCapability(handle)
     memory = _memory(nvml, handle)
     return Gpu(
         index=index,
-        name=nvml.nvmlDeviceGetName(handle),
-        uuid=nvml.nvmlDeviceGetUUID(handle),
+        name=text(nvml.nvmlDeviceGetName(handle)),
+        uuid=text(nvml.nvmlDeviceGetUUID(handle)),
         memory_total=memory[0],
         memory_free=memory[1],
         memory_reserved=memory[2],
-        compute_capability=tuple(nvml.nvmlDeviceGetCudaComputeCapability(handle)),
+        compute_capability=(whole(major, "a capability"), whole(minor, "a capability")),
         mig=mig,
         processes=tuple(_processes(nvml, handle)),
         shares_host_memory=memory[3],
@@ -97,7 +99,7 @@ def _memory(nvml: Any, handle: Any) -> tuple[int, int, int, bool]:
     """
     with suppress(nvml.NVMLError):
         memory = nvml.nvmlDeviceGetMemoryInfo(handle, version=nvml.nvmlMemory_v2)
-        return memory.total, memory.free, memory.reserved, False
+        return _size(memory.total), _size(memory.free), _size(memory.reserved), False
     try:
         memory = nvml.nvmlDeviceGetMemoryInfo(handle)
     except nvml.NVMLError as error:
@@ -107,7 +109,11 @@ def _memory(nvml: Any, handle: Any) -> tuple[int, int, int, bool]:
 
         host = psutil.virtual_memory()
         return host.total, host.available, 0, True
-    return memory.total, memory.free, 0, False
+    return _size(memory.total), _size(memory.free), 0, False
+
+
+def _size(found: Any) -> int:
+    return whole(found, "a size of memory")
 
 
 def _mig(nvml: Any, handle: Any) -> bool:
@@ -126,8 +132,8 @@ def _mig_devices(nvml: Any, handle: Any) -> Iterator[MigDevice]:
             continue
         total, free, _, _ = _memory(nvml, device)
         yield MigDevice(
-            name=nvml.nvmlDeviceGetName(device),
-            uuid=nvml.nvmlDeviceGetUUID(device),
+            name=text(nvml.nvmlDeviceGetName(device)),
+            uuid=text(nvml.nvmlDeviceGetUUID(device)),
             memory_total=total,
             memory_free=free,
         )
@@ -143,8 +149,8 @@ def _processes(nvml: Any, handle: Any) -> Iterator[GpuProcess]:
     for query in queries:
         with suppress(nvml.NVMLError):  # not supported in MIG mode and on some laptops
             for process in query(handle):
-                used = process.usedGpuMemory
-                seen[process.pid] = max(seen.get(process.pid) or 0, used or 0) or None
+                used = _size(process.usedGpuMemory or 0)
+                seen[process.pid] = max(seen.get(process.pid) or 0, used) or None
     for pid, used in sorted(seen.items()):
         yield GpuProcess(pid=pid, name=_process_name(nvml, pid), used=used)
 
