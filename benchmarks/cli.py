@@ -3,6 +3,9 @@
 Each command runs as a process of its own, in turn with what one would type instead and with a
 bare Python start, which is the floor of anything written in Python. `qca doctor` is also run
 against a Docker daemon that takes the connection and never answers, with a limit of 2 seconds.
+Beside it stand the doctor's probes one at a time, with nothing else to do: the slowest of them is
+the floor of a doctor that looks at everything side by side, and their sum what it would cost one
+after the other.
 `qca up` is a whole tiny training without Docker: its time is mostly the loading of torch.
 Figures are printed as measured on this machine.
 """
@@ -17,14 +20,20 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import click
 
+from infra.host.collect import all_probes
+from infra.host.look import Limit, Unseen
+from infra.host.probes import docker
+
 _QCA = [sys.executable, "-m", "qca"]
 _TINY_RUN = ["--episodes=1", "--steps=2", "--grid=8", "--hidden-channels=8", "--profile=cpu"]
 _HUNG = "qca doctor --timeout 2, hung daemon"
+_SLOWEST = "the doctor's slowest probe, alone"
+_IN_TURN = "the doctor's probes in turn"
 _COMMANDS = {
     "python -c pass": [sys.executable, "-c", "pass"],
     "qca --help": [*_QCA, "--help"],
@@ -54,6 +63,8 @@ def hung_daemon() -> Iterator[str]:
 def seconds(command: list[str], docker_host: str | None = None) -> float:
     """Run `command` in an empty folder and return how long it took."""
     env = {**os.environ, **({"DOCKER_HOST": docker_host} if docker_host else {})}
+    # An installed program has its bytecode beside it; here the first run writes it.
+    env.pop("PYTHONDONTWRITEBYTECODE", None)
     with tempfile.TemporaryDirectory(prefix="qca-bench-") as folder:
         begun = time.perf_counter()
         done = subprocess.run(command, cwd=folder, capture_output=True, check=False, env=env)
@@ -64,17 +75,35 @@ def seconds(command: list[str], docker_host: str | None = None) -> float:
     return elapsed
 
 
+def probe_seconds() -> dict[str, float]:
+    """Return how long each of the doctor's probes takes alone, its libraries loaded."""
+    took: dict[str, float] = {}
+    with Limit(60) as limit:
+        seen = docker.probe(limit)
+        probes = all_probes(limit, Path.cwd(), lambda: seen)
+        for _ in range(2):  # the first time loads what the probe needs
+            for name, probe in probes.items():
+                begun = time.perf_counter()
+                with suppress(Unseen):
+                    probe()
+                took[name] = time.perf_counter() - begun
+    return took
+
+
 @click.command()
 @click.option("--repeats", type=click.IntRange(min=1), default=5, show_default=True)
 @click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text")
 def main(repeats: int, format_: str) -> None:
     """Time the commands, all of them once in each round."""
     commands = {name: argv for name, argv in _COMMANDS.items() if shutil.which(argv[0])}
-    times: dict[str, list[float]] = {name: [] for name in commands}
+    times: dict[str, list[float]] = {name: [] for name in (*commands, _SLOWEST, _IN_TURN)}
     with hung_daemon() as hung:
         for _ in range(repeats):
             for name, command in commands.items():
                 times[name].append(seconds(command, hung if name == _HUNG else None))
+            alone = probe_seconds()
+            times[_SLOWEST].append(max(alone.values()))
+            times[_IN_TURN].append(sum(alone.values()))
     medians = {name: round(statistics.median(found), 3) for name, found in times.items()}
     if format_ == "json":
         click.echo(json.dumps({"schema_version": 1, "repeats": repeats, "seconds": medians}))

@@ -13,7 +13,7 @@ MOST_WORKERS = 4
 
 # There is one engine, and tests look at all that is on it: they run on one worker, in their
 # order.
-ON_THE_ENGINE = {"engine", "older_engine"}
+ON_THE_ENGINE = {"engine", "older_engine", "any_engine"}
 
 
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
@@ -23,6 +23,7 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int:
     return min(processors, MOST_WORKERS)
 
 
+@pytest.hookimpl(tryfirst=True)  # before xdist writes the groups into the names
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep together what shares something that is there once, or that takes long to make."""
     for item in items:

@@ -63,21 +63,28 @@ def looking(*, timeout: float, work_dir: Path) -> Iterator[Callable[[], HostFact
         return cast(DockerFacts, _seen("docker", found["docker"], limit, limit.left()))
 
     with Limit(timeout) as limit:
-        probes: dict[str, Callable[[], object]] = {
-            "docker": lambda: docker.probe(limit),  # the slowest first
-            "compose": lambda: compose.probe(limit),
-            "docker_compose": lambda: docker_compose.probe(limit),
-            "gpu": gpu.probe,
-            "listeners": listeners.probe,
-            "system": system.probe,
-            "cpu": cpu.probe,
-            "memory": memory.probe,
-            "python": python.probe,
-            "disks": lambda: disks.probe(work_dir, engine),
-        }
+        probes = all_probes(limit, work_dir, engine)
         found.update({name: Future() for name in probes})
         start_all(probes, found)
         yield lambda: printable(HostFacts(**wait_for_all(found, limit)))
+
+
+def all_probes(
+    limit: Limit, work_dir: Path, engine: Callable[[], DockerFacts]
+) -> dict[str, Callable[[], object]]:
+    """Return what looks at each fact, the slowest first; `engine` returns what was seen of it."""
+    return {
+        "docker": lambda: docker.probe(limit),
+        "compose": lambda: compose.probe(limit),
+        "docker_compose": lambda: docker_compose.probe(limit),
+        "gpu": gpu.probe,
+        "listeners": listeners.probe,
+        "system": system.probe,
+        "cpu": cpu.probe,
+        "memory": memory.probe,
+        "python": python.probe,
+        "disks": lambda: disks.probe(work_dir, engine),
+    }
 
 
 def start_all(

@@ -72,6 +72,7 @@ def stopping(stop: threading.Event) -> Iterator[threading.Event]:
     fd_before = signal.set_wakeup_fd(tell)
     # Only to take the place of what would otherwise raise, or end the process.
     before = {number: signal.signal(number, _heard) for number in (signal.SIGINT, signal.SIGTERM)}
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, before)  # see qca.train.launched
     try:
         yield interrupted
     finally:

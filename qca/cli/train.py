@@ -22,7 +22,14 @@ from qca.store.sender import MetricsSender
 from qca.train import journal, portrait, tensorboard
 from qca.train.environment import prepare_environment
 from qca.train.folder import RunFolder
-from qca.train.launched import Processes, follow_parent, is_launched, is_restarted, leads
+from qca.train.launched import (
+    Processes,
+    ending_in_order,
+    follow_parent,
+    is_launched,
+    is_restarted,
+    leads,
+)
 from qca.train.metrics import EpisodeRecord, Event, Finished, Started
 
 RUNS = Path("runs")
@@ -109,21 +116,42 @@ def train(
     if is_launched():
         follow_parent(stop)
         resume = resume or is_restarted()
-    if not leads():
-        with stopping(stop):
-            _trainer()(
-                chosen,
-                runs / chosen.run,
-                resume=resume,
-                stop=stop,
-                on_event=lambda event: None,
-                predicted_peak_bytes=_predicted_peak(chosen),
-            )
-        return
+    with ending_in_order() if is_launched() else contextlib.nullcontext():
+        if leads():
+            _lead(chosen, folder, progress, store_url, store_flags, init, stop, resume=resume)
+        else:
+            _take_part(chosen, folder, stop, resume=resume)
+
+
+def _take_part(chosen: TrainConfig, folder: Path, stop: threading.Event, *, resume: bool) -> None:
+    """Train with the first process, which alone writes and reports."""
+    with stopping(stop):
+        _trainer()(
+            chosen,
+            folder,
+            resume=resume,
+            stop=stop,
+            on_event=lambda event: None,
+            predicted_peak_bytes=_predicted_peak(chosen),
+        )
+
+
+def _lead(
+    chosen: TrainConfig,
+    folder: Path,
+    progress: str,
+    store_url: str | None,
+    store_flags: Path | None,
+    init: Path | None,
+    stop: threading.Event,
+    *,
+    resume: bool,
+) -> None:
+    """Train as the first process, or the only one: show, keep and send what happens."""
     with (
         stopping(stop) as interrupted,
         _shown(progress, stop) as (show, warn),
-        _sent(chosen, runs, store_url, store_flags, warn) as send,
+        _sent(chosen, folder, store_url, store_flags, warn) as send,
         tensorboard.listening(folder / tensorboard.FOLDER_NAME, warn=warn) as scalars,
         journal.keeping(RunFolder(folder).events, warn=warn) as note,
         portrait.at_the_end(chosen, folder, stop=stop, warn=warn) as watch_for_the_end,
@@ -255,7 +283,7 @@ def _shown(
 @contextlib.contextmanager
 def _sent(
     config: TrainConfig,
-    runs: Path,
+    folder: Path,
     store_url: str | None,
     store_flags: Path | None,
     warn: Callable[[str], None],
@@ -265,6 +293,6 @@ def _sent(
         yield lambda: None
         return
     client = connect(store_url, store_flags)
-    file = runs / config.run / "metrics.jsonl"
+    file = RunFolder(folder).metrics
     with MetricsSender(client, config.run, file, warn=warn) as sender:
         yield sender.notify

@@ -1,8 +1,11 @@
 """What a process knows of the launcher that has started it. Needs no torch."""
 
 import os
+import signal
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 _LOOK_EVERY = 0.5  # seconds
@@ -39,6 +42,30 @@ def leads() -> bool:
 def is_restarted() -> bool:
     """Say whether the launcher starts the processes anew after one was lost."""
     return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
+
+
+def block_sigterm() -> None:
+    """Let the processes that this thread starts begin with SIGTERM blocked.
+
+    It waits until they have a handler for it: the default one would end them with a code that
+    makes the launcher start them anew.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+
+
+@contextmanager
+def ending_in_order() -> Iterator[None]:
+    """In a process that a launcher has started: never end of SIGTERM itself.
+
+    Whoever unblocks it handles it; once that is over, this process is ending as it was told.
+    """
+    # Not SIG_IGN, which would forget one that waits.
+    signal.signal(signal.SIGTERM, lambda *_: None)
+    try:
+        yield
+    finally:
+        # Python's own shutdown would give a handler up for the default.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 def follow_parent(stop: threading.Event) -> None:

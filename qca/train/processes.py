@@ -18,7 +18,7 @@ from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from qca.errors import LaunchError
 from qca.train.device import require_gpus
-from qca.train.launched import Processes
+from qca.train.launched import Processes, block_sigterm
 
 MAX_RESTARTS = 3
 
@@ -49,6 +49,7 @@ def run_processes(
     ended: list[BaseException | None] = []
 
     def run() -> None:
+        block_sigterm()
         try:
             _launch(arguments, processes)
         except BaseException as error:  # told below, in the caller's thread

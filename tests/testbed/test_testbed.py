@@ -33,6 +33,11 @@ def inside(engine: Engine, service: str, *command: str) -> str:
     return engine.run("exec", f"testbed{os.getpid()}-{service}-1", *command).stdout
 
 
+def test_all_that_asks_for_it_is_on_one_worker(any_engine, request):
+    side_by_side = "PYTEST_XDIST_WORKER" in os.environ
+    assert request.node.nodeid.endswith("@engine") == side_by_side
+
+
 @pytest.mark.usefixtures("engine_unchanged")
 def test_the_store_runs_hardened_as_any_user(stack):
     for service, maxmemory in [("as-dragonfly", 512), ("as-somebody", 512)]:

@@ -141,6 +141,15 @@ def test_told_to_stop_they_end_together_with_a_checkpoint(tmp_path, number, stat
     assert "Traceback" not in said(folder)
 
 
+def test_told_to_stop_before_they_can_hear_it_they_end_as_soon_as_they_can(tmp_path):
+    folder = tmp_path / "runs"
+    process = start(folder, "--processes=2", episodes=10**6)
+    until(lambda: len(workers(process)) == 2, process)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(SECONDS) == 0, said(folder)
+    assert "exitcode" not in said(folder)
+
+
 def test_going_on_with_another_number_says_once_how_large_the_batch_is_now(tmp_path):
     folder = tmp_path / "runs"
     how = {"batch-size": 3, "progress": "auto"}
