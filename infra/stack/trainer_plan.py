@@ -35,6 +35,8 @@ CONTAINER_HEADROOM = 1.25
 # Peak resident memory of a CUDA training, whatever its size: 1.45 to 1.58 GiB on an H100
 # with torch 2.11 (VmHWM); the CUDA libraries and their kernels, loaded as they are needed.
 CUDA_RESIDENT = 1.6 * GIB
+# The launcher that starts a process for each of several GPUs: 540 MiB, measured as the above.
+LAUNCHER_RESIDENT = 0.55 * GIB
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,7 @@ def plan_trainer(
     # Each gets the same plan: it has to fit the fullest.
     gpu = min(gpus, key=lambda one: one.memory_free, default=None)
     device, why_device = _device(facts, config.train, runtime, gpu)
+    processes = _gpu_count(config.stack.gpus, gpus) if device == "cuda" else 1
     profile, why_profile = _profile(config.train, device, gpu)
     train = apply_profile(config.train, profile)
     budget, why_budget = _budget(facts, train, device, gpu, store_bytes)
@@ -82,13 +85,14 @@ def plan_trainer(
         budget,
         device=device,
         half=_half(gpu) if device == "cuda" else None,
-        host_budget=_host_budget(facts, config.train, store_bytes),
+        host_budget=_host_budget(facts, config.train, store_bytes, processes),
+        together=processes > 1 or config.stack.nnodes > 1,
     )
     train = choice.train.changed(device=device)
     plan = TrainerPlan(
         profile=profile,
         device=device,
-        gpus=_gpu_count(config.stack.gpus, gpus) if device == "cuda" else 0,
+        gpus=processes if device == "cuda" else 0,
         nnodes=config.stack.nnodes,
         rdzv_endpoint=config.stack.rdzv_endpoint,
         precision=choice.precision,
@@ -101,7 +105,7 @@ def plan_trainer(
         fits=choice.fits,
         base_image=config.stack.base_image
         or (CUDA_BASE_IMAGE if device == "cuda" else CPU_BASE_IMAGE),
-        container_memory_bytes=_container_memory(device, choice),
+        container_memory_bytes=_container_memory(device, choice, processes),
     )
     return (
         plan,
@@ -112,7 +116,7 @@ def plan_trainer(
             Reason("trainer.profile", why_profile),
             Reason("trainer.budget_bytes", why_budget),
             Reason("trainer.recompute", choice.because),
-            Reason("trainer.container_memory_bytes", _why_container_memory(device)),
+            Reason("trainer.container_memory_bytes", _why_container_memory(device, processes)),
         ),
     )
 
@@ -237,21 +241,29 @@ def _half(gpu: Gpu | None) -> Literal["bf16", "fp16"] | None:
     return "fp16" if capability >= (5, 3) else None
 
 
-def _container_memory(device: str, choice: Choice) -> int:
+def _container_memory(device: str, choice: Choice, processes: int) -> int:
     estimate = choice.estimate
     needed = estimate.predicted_peak_bytes + estimate.context_bytes
     if device == "cuda":
-        needed = _beside_a_gpu(estimate.parameters) + choice.host_bytes
+        each = _beside_a_gpu(estimate.parameters) + choice.host_bytes
+        needed = processes * each + _launcher(processes)
     return math.ceil(needed * CONTAINER_HEADROOM / (256 * MIB)) * 256 * MIB
 
 
-def _host_budget(facts: HostFacts, train: TrainConfig, store_bytes: int) -> int | None:
-    """Return what a GPU's training may keep in the host's memory; None where none was seen."""
+def _host_budget(
+    facts: HostFacts, train: TrainConfig, store_bytes: int, processes: int
+) -> int | None:
+    """Return what each GPU's training may keep in the host's memory; None where none was seen."""
     if not isinstance(facts.memory, Known):
         return None
     beside = _beside_a_gpu(parameter_count(train.d_state, train.hidden_channels))
     free = min(facts.memory.value.available, facts.memory.value.usable) - store_bytes
-    return max(0, int(free / CONTAINER_HEADROOM - beside))
+    each = (free / CONTAINER_HEADROOM - _launcher(processes)) / processes
+    return max(0, int(each - beside))
+
+
+def _launcher(processes: int) -> int:
+    return int(LAUNCHER_RESIDENT) if processes > 1 else 0
 
 
 def _beside_a_gpu(parameters: int) -> int:
@@ -260,11 +272,12 @@ def _beside_a_gpu(parameters: int) -> int:
     return int(CUDA_RESIDENT) + 2 * checkpoint  # its tensors on the host, and their bytes
 
 
-def _why_container_memory(device: str) -> str:
+def _why_container_memory(device: str, processes: int) -> str:
     if device == "cuda":
         what = (
             "the model lives on the GPU: what torch with CUDA's libraries takes of the host, "
             "what the plan keeps there"
         )
-        return f"{what}, and a checkpoint twice while it is written, {CONTAINER_HEADROOM} times"
+        why = f"{what}, and a checkpoint twice while it is written, {CONTAINER_HEADROOM} times"
+        return f"{why}; for {processes} processes and their launcher" if processes > 1 else why
     return f"{CONTAINER_HEADROOM} times the predicted peak with the interpreter, in 256 MiB steps"

@@ -105,7 +105,7 @@ def train(
     if nnodes > 1 and rdzv_endpoint is None:
         raise click.UsageError("--nnodes needs --rdzv-endpoint HOST:PORT, where the machines meet")
     prepare_environment()  # before torch is loaded
-    chosen = _resolved(read_config(config_file, flags))
+    chosen = _resolved(read_config(config_file, flags), processes, nnodes)
     folder = runs / chosen.run
     stop = threading.Event()
     if (processes > 1 or nnodes > 1) and not is_launched():
@@ -238,7 +238,7 @@ def _trainer() -> Callable[..., object]:
     return run
 
 
-def _resolved(config: Config) -> TrainConfig:
+def _resolved(config: Config, processes: int, nnodes: int) -> TrainConfig:
     """Return the training with nothing left to `auto`; looks at the host only if needed."""
     given = config.train
     autos = (given.profile, given.device, given.recompute, given.precision, given.optimizer_state)
@@ -247,7 +247,7 @@ def _resolved(config: Config) -> TrainConfig:
     from infra.stack.plan import plan, refuse_what_does_not_fit
     from qca.cli.hosts import host_facts
 
-    stack = config.stack.changed(runtime="local")
+    stack = config.stack.changed(runtime="local", gpus=processes, nnodes=nnodes)
     decided = plan(host_facts(None), replace(config, stack=stack))
     refuse_what_does_not_fit(decided)
     return decided.train

@@ -39,6 +39,10 @@ GRAPH_BUFFERS = Fields(4, 2)
 # the allocator holds; H100, driver 580, torch 2.11). Smaller cards hold fewer
 # multiprocessors' stacks, hence less.
 CUDA_CONTEXT = 736 * MIB
+# What NCCL takes beside it where several GPUs train together, held to four blocks as
+# `qca.train.environment` does: 368 MiB on each of two H100 joined by NVLink (driver 580, NCCL
+# 2.28, torch 2.11; `tests/train/test_cuda_processes.py` holds it to that). 5 % on top.
+NCCL_CONTEXT = 388 * MIB
 # The interpreter with torch 2.13 and its thread pool on x86-64 Linux: 335 MiB at the peak of
 # a training whose tensors take 8 MiB (VmHWM, `tests/memory/test_resident.py`); by `qca up`, with
 # TensorBoard's format and the sender to the store, 375. 5 % on top.
@@ -104,10 +108,12 @@ def estimate(
     *,
     recompute: ResolvedRecompute,
     device: Literal["cpu", "cuda"] = "cuda",
+    together: bool = False,
 ) -> Estimate:
-    """Predict the peak memory of one episode with its optimizer step.
+    """Predict the peak memory of one episode with its optimizer step, in each process.
 
     An `auto` that is left in `train` means fp32, and the optimizer's state on the device.
+    `together` says that several processes train one model.
     """
     episode = Episode.of(train)
     shape, tensors = episode.shape, parameter_shapes(train.d_state, train.hidden_channels)
@@ -133,7 +139,10 @@ def estimate(
         activations=activations,
         workspace=workspace,
     )
-    return Estimate(recompute, count, breakdown, _context(train, tensors, device))
+    context = _context(train, tensors, device)
+    if together and device == "cuda":
+        context += NCCL_CONTEXT
+    return Estimate(recompute, count, breakdown, context)
 
 
 def host_bytes(train: TrainConfig, recompute: ResolvedRecompute) -> int:

@@ -57,13 +57,15 @@ def choose(
     device: Device = "cuda",
     half: Literal["bf16", "fp16"] | None = None,
     host_budget: int | None = None,
+    together: bool = False,
 ) -> Choice:
     """Return how to run `train`: as it says, and where it says `auto`, the first that fits.
 
     float32 with the optimizer on the device comes first, with more and more recomputation;
     then the optimizer's state goes to host memory; last comes `half`, the 16-bit format that
     the card has, if any. The batch and the model stay as they are. What a plan moves to the
-    host has to fit `host_budget`, where that is known.
+    host has to fit `host_budget`, where that is known. Budgets and needs are those of one
+    process, also where several train `together`.
 
     Where nothing fits, it is the candidate that needs least, with `fits` False.
 
@@ -72,7 +74,7 @@ def choose(
 
     """
     _check(train)
-    candidates = list(_candidates(train, device, half))
+    candidates = list(_candidates(train, device, half, together=together))
     if budget is None:
         found = next((one for one in candidates if one.recompute == "step"), candidates[0])
         why = f"the budget is unknown; {_need(found)}"
@@ -115,7 +117,11 @@ def _check(train: TrainConfig) -> None:
 
 
 def _candidates(
-    train: TrainConfig, device: Device, half: Literal["bf16", "fp16"] | None
+    train: TrainConfig,
+    device: Device,
+    half: Literal["bf16", "fp16"] | None,
+    *,
+    together: bool = False,
 ) -> Iterator[_Candidate]:
     """Yield every way to run `train`, in the order of preference."""
     precisions: tuple[ResolvedPrecision, ...] = ("fp32", half) if half else ("fp32",)
@@ -134,7 +140,7 @@ def _candidates(
                     continue
                 chosen = {"precision": precision, "optimizer_state": place}
                 resolved = train.changed(**chosen)
-                needs = estimate(resolved, recompute=plan, device=device)
+                needs = estimate(resolved, recompute=plan, device=device, together=together)
                 there = host_bytes(resolved, plan) if device == "cuda" else 0
                 yield _Candidate(plan, precision, place, needs, there)
 

@@ -7,6 +7,7 @@ def prepare_environment() -> None:
     """Set how torch waits and allocates; what the person has set stays."""
     _wait_passively()
     _grow_segments()
+    _talk_in_few_blocks()
 
 
 def _wait_passively() -> None:
@@ -27,3 +28,13 @@ def _grow_segments() -> None:
     reserved instead of 806, at batch 4 1006 MiB instead of 1216.
     """
     os.environ.setdefault("PYTORCH_ALLOC_CONF", "expandable_segments:True")
+
+
+def _talk_in_few_blocks() -> None:
+    """Let NCCL use four of a GPU's multiprocessors at most, and memory for as many.
+
+    There is one all-reduce of the gradients an episode. Measured on two H100 joined by NVLink
+    (NCCL 2.28, torch 2.11), whole model of 20 steps: each GPU holds 368 MiB more than one that
+    trains alone instead of 776, and an episode takes 0.153 s instead of 0.156.
+    """
+    os.environ.setdefault("NCCL_MAX_CTAS", "4")

@@ -19,7 +19,7 @@ from qca.errors import LaunchError
 
 # How long one process waits for another: as long as a whole episode may take on a slow CPU.
 _PATIENCE = timedelta(hours=2)
-
+_CPU = torch.device("cpu")
 
 _T = TypeVar("_T")
 
@@ -55,7 +55,7 @@ class Ranks:
             return value
         box: list[_T] = [value]
         with _talking():
-            dist.broadcast_object_list(box, src=0)
+            dist.broadcast_object_list(box, src=0, device=_CPU)
         return box[0]
 
 
@@ -87,7 +87,8 @@ def joined(device: torch.device) -> Iterator[Ranks]:
         return
     with _talking():
         if device.type == "cuda":
-            dist.init_process_group("nccl", timeout=_PATIENCE, device_id=device)
+            # gloo for what is shared, which would otherwise take its size on every GPU.
+            dist.init_process_group("cpu:gloo,cuda:nccl", timeout=_PATIENCE, device_id=device)
         else:
             dist.init_process_group("gloo", timeout=_PATIENCE)
     try:

@@ -12,6 +12,7 @@ from qca.config import ResolvedRecompute, TrainConfig
 from qca.memory.budget import (
     CPU_CONTEXT,
     CUDA_CONTEXT,
+    NCCL_CONTEXT,
     estimate,
     host_bytes,
     parameter_count,
@@ -169,6 +170,15 @@ def test_the_context_stands_beside_the_peak() -> None:
     assert found.fits(found.total_bytes)
     assert not found.fits(found.total_bytes - 1)
     assert estimate(SEED, recompute="step", device="cpu").context_bytes > CPU_CONTEXT
+
+
+def test_gpus_that_train_together_need_nccls_memory_as_well() -> None:
+    alone = estimate(SEED, recompute="step", device="cuda")
+    each = estimate(SEED, recompute="step", device="cuda", together=True)
+    assert each.predicted_peak_bytes == alone.predicted_peak_bytes
+    assert each.context_bytes == CUDA_CONTEXT + NCCL_CONTEXT
+    on_a_cpu = estimate(SEED, recompute="step", device="cpu", together=True)
+    assert on_a_cpu == estimate(SEED, recompute="step", device="cpu")
 
 
 def test_noise_costs_memory_only_where_it_is_applied() -> None:

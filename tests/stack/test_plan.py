@@ -4,6 +4,7 @@ from hypothesis import strategies as st
 
 from infra.stack.plan import plan
 from qca.config import Config, Runtime, StackConfig, TrainConfig
+from qca.memory.budget import CUDA_CONTEXT, NCCL_CONTEXT
 from qca.units import GIB, MIB
 from tests.stack.hosts import COMPOSE, NO_ENGINE, NOTHING_KNOWN, engine, gpu, gpus, host, python
 
@@ -243,3 +244,32 @@ def test_what_goes_to_the_hosts_memory_has_to_fit_there():
     assert (small.trainer.fits, large.trainer.fits) == (False, True)
     assert "that the host has for it" in because(small, "trainer.recompute")
     assert large.trainer.container_memory_bytes > 16 * GIB
+
+
+def test_each_process_needs_its_own_of_the_hosts_memory():
+    def needed(gpus: int) -> int:
+        return _with_gpus(*[20 * GIB] * 4, gpus=gpus).trainer.container_memory_bytes
+
+    each = 1.6 * GIB + 2 * 3 * 4 * 27_883_292  # torch with CUDA, and a checkpoint twice
+    assert needed(1) >= each
+    assert needed(4) >= 4 * each
+    why = because(_with_gpus(20 * GIB, 20 * GIB, gpus=2), "trainer.container_memory_bytes")
+    assert why.endswith("for 2 processes and their launcher")
+
+
+def test_what_goes_to_the_hosts_memory_has_to_fit_there_for_each_process():
+    """20,000 states of 448 KiB each: 16 GiB of pinned memory for each GPU."""
+    train = TrainConfig(steps=20000, recompute="host")
+
+    def fits(wanted: int) -> bool | None:
+        facts = host(gpu=gpus(*[20 * GIB] * 3), python=python(torch_cuda="13.0"), memory=64 * GIB)
+        config = Config(stack=StackConfig(runtime="local", gpus=wanted), train=train)
+        return plan(facts, config).trainer.fits
+
+    assert (fits(1), fits(2), fits(3)) == (True, True, False)
+
+
+@pytest.mark.parametrize(("stack", "nccl"), [({}, 0), ({"gpus": 2}, NCCL_CONTEXT)])
+def test_gpus_that_train_together_leave_room_for_nccl(stack, nccl):
+    decided = _with_gpus(20 * GIB, 20 * GIB, **stack)
+    assert decided.trainer.context_bytes == CUDA_CONTEXT + nccl

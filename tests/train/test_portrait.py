@@ -6,8 +6,6 @@ import numpy as np
 import pytest
 import torch
 
-from qca.config import TrainConfig
-from qca.memory.budget import estimate
 from qca.model.evolution import Evolution
 from qca.model.state import initial_state
 from qca.train import portrait, snapshots
@@ -15,6 +13,7 @@ from qca.train.loop import train
 from qca.train.portrait import at_the_end, moments
 from qca.train.trainer import new_model
 from tests.train.small import StopAfter, newest, small
+from tests.train.together import SECONDS, WHOLE, said, start
 
 STATES = "states.safetensors"
 
@@ -113,12 +112,10 @@ def test_the_moments_are_the_start_the_end_and_some_between(steps, expected):
 
 @pytest.mark.cuda
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
-def test_on_a_gpu_it_needs_no_more_than_the_training_was_held_to(tmp_path):
-    config = TrainConfig(device="cuda", steps=20, episodes=2, precision="fp32", recompute="step")
-    peak = estimate(config, recompute="step", device="cuda").predicted_peak_bytes
-    warned: list[str] = []
-    stop = threading.Event()
-    with at_the_end(config, tmp_path, stop=stop, warn=warned.append) as watch:
-        train(config, tmp_path, resume=False, stop=stop, on_event=watch, predicted_peak_bytes=peak)
-    assert warned == []
-    assert states_of(tmp_path) is not None
+def test_on_a_gpu_it_needs_no_more_than_the_training_is_held_to(tmp_path):
+    """In a process of its own, whose allocator is set up as a training's is."""
+    folder = tmp_path / "runs"
+    flags = {"device": "cuda", **WHOLE, "steps": 20}
+    assert start(folder, episodes=2, **flags).wait(SECONDS) == 0, said(folder)
+    assert states_of(folder / "first") is not None
+    assert "pictures" not in said(folder)

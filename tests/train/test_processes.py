@@ -1,97 +1,25 @@
 """Two processes train one model: gloo on this CPU, started as a person starts them."""
 
-import contextlib
-import os
 import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 import psutil
 import pytest
 import torch
 
-from qca.train import journal
-from qca.train.metrics import EpisodeRecord, read_records
 from tests.cli.forks import Forked
 from tests.train.small import newest
-
-FLAGS = {
-    "device": "cpu",
-    "profile": "default",
-    "precision": "fp32",
-    "optimizer-state": "device",
-    "recompute": "step",
-    "grid": 8,
-    "d-state": 2,
-    "hidden-channels": 4,
-    "steps": 4,
-    "learning-rate": 1e-2,
-    "max-noise": 1.0,
-    "checkpoint-every": 5,
-    "progress": "json",
-}
-SECONDS = 240  # two starts of torch and a rendezvous, on a machine with other work
-
-
-STARTED: list[subprocess.Popen[bytes]] = []
-
-
-@pytest.fixture(autouse=True)
-def nothing_left():
-    """A test that fails leaves no training behind."""
-    yield
-    while STARTED:
-        process = STARTED.pop()
-        with contextlib.suppress(psutil.NoSuchProcess):
-            for child in psutil.Process(process.pid).children(recursive=True):
-                child.kill()
-        process.kill()
-        process.wait()
-
-
-def command(folder: Path, *words: str, episodes: int, **flags) -> list[str]:
-    given = {**FLAGS, "runs": folder, "episodes": episodes, **flags}
-    return ["train", *words, *(f"--{k}={v}" for k, v in given.items())]
-
-
-def start(folder: Path, *words: str, episodes: int, **flags) -> subprocess.Popen[bytes]:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "qca", *command(folder, *words, episodes=episodes, **flags)],
-        stdout=subprocess.DEVNULL,
-        stderr=(folder.parent / f"{folder.name}.log").open("wb"),
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-        start_new_session=True,
-    )
-    STARTED.append(process)
-    return process
-
-
-def said(folder: Path) -> str:
-    return (folder.parent / f"{folder.name}.log").read_text()
-
-
-def records(folder: Path) -> list[EpisodeRecord]:
-    return read_records(folder / "first/metrics.jsonl")
-
-
-def noted(folder: Path) -> list[str]:
-    events = journal.read(folder / "first/events.jsonl")
-    return [event["message"] for event in events if event["event"] == "noted"]
-
-
-def until(true: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
-    end = time.monotonic() + SECONDS
-    while not true():
-        assert process.poll() is None
-        assert time.monotonic() < end
-        time.sleep(0.02)
-
-
-def workers(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
-    return psutil.Process(process.pid).children()
+from tests.train.together import (
+    FLAGS,
+    SECONDS,
+    command,
+    noted,
+    records,
+    said,
+    start,
+    until,
+    workers,
+)
 
 
 @pytest.fixture(scope="module")

@@ -1,0 +1,107 @@
+"""Several processes that train one model, started as a person starts them."""
+
+import contextlib
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import psutil
+
+from qca.train import journal
+from qca.train.metrics import EpisodeRecord, read_records
+
+FLAGS = {
+    "device": "cpu",
+    "profile": "default",
+    "precision": "fp32",
+    "optimizer-state": "device",
+    "recompute": "step",
+    "grid": 8,
+    "d-state": 2,
+    "hidden-channels": 4,
+    "steps": 4,
+    "learning-rate": 1e-2,
+    "max-noise": 1.0,
+    "checkpoint-every": 5,
+    "progress": "json",
+}
+# The seed's model.
+WHOLE = {"grid": 64, "d-state": 14, "hidden-channels": 128}
+SECONDS = 240  # two starts of torch and a rendezvous, on a machine with other work
+
+
+STARTED: list[subprocess.Popen[bytes]] = []
+
+
+def end_all() -> None:
+    """End what still runs of it: after a test that failed."""
+    while STARTED:
+        process = STARTED.pop()
+        with contextlib.suppress(psutil.NoSuchProcess):
+            for child in psutil.Process(process.pid).children(recursive=True):
+                child.kill()
+        process.kill()
+        process.wait()
+
+
+def command(folder: Path, *words: str, episodes: int, **flags) -> list[str]:
+    given = {**FLAGS, "runs": folder, "episodes": episodes, **flags}
+    return ["train", *words, *(f"--{k}={v}" for k, v in given.items())]
+
+
+def start(folder: Path, *words: str, episodes: int, **flags) -> subprocess.Popen[bytes]:
+    process = subprocess.Popen(
+        [sys.executable, "-m", "qca", *command(folder, *words, episodes=episodes, **flags)],
+        stdout=subprocess.DEVNULL,
+        stderr=(folder.parent / f"{folder.name}.log").open("wb"),
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+        start_new_session=True,
+    )
+    STARTED.append(process)
+    return process
+
+
+def said(folder: Path) -> str:
+    return (folder.parent / f"{folder.name}.log").read_text()
+
+
+def records(folder: Path) -> list[EpisodeRecord]:
+    return read_records(folder / "first/metrics.jsonl")
+
+
+def noted(folder: Path) -> list[str]:
+    events = journal.read(folder / "first/events.jsonl")
+    return [event["message"] for event in events if event["event"] == "noted"]
+
+
+def until(true: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
+    end = time.monotonic() + SECONDS
+    while not true():
+        assert process.poll() is None
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def workers(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
+    return psutil.Process(process.pid).children()
+
+
+def memory_held(processes: list[psutil.Process]) -> list[int]:
+    """Return what each holds of its GPU's memory, in bytes, as the driver counts."""
+    import pynvml
+
+    pids = {process.pid for process in processes}
+    pynvml.nvmlInit()
+    try:
+        gpus = [pynvml.nvmlDeviceGetHandleByIndex(n) for n in range(pynvml.nvmlDeviceGetCount())]
+        return [
+            one.usedGpuMemory
+            for gpu in gpus
+            for one in pynvml.nvmlDeviceGetComputeRunningProcesses(gpu)
+            if one.pid in pids
+        ]
+    finally:
+        pynvml.nvmlShutdown()
