@@ -30,7 +30,8 @@ def predicted_need(run: Run) -> Estimate | None:
     config = run.config
     if config.recompute == "auto" or config.device == "auto":
         return None
-    return estimate(config, recompute=config.recompute, device=config.device)
+    together = run.processes > 1
+    return estimate(config, recompute=config.recompute, device=config.device, together=together)
 
 
 def measured(records: Sequence[EpisodeRecord]) -> int:

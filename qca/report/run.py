@@ -71,6 +71,12 @@ class Run:
         return [number for number in firsts if isinstance(number, int) and number > 1]
 
     @property
+    def processes(self) -> int:
+        """How many trained together in the last session; 1 where that is not said."""
+        found = self._started[-1].get("processes") if self._started else None
+        return found if isinstance(found, int) else 1
+
+    @property
     def last_checkpoint(self) -> int | None:
         """The episode of the newest checkpoint that is kept; None where there is none."""
         named = (_EPISODE.fullmatch(name) for name in self.checkpoints)

@@ -1,0 +1,28 @@
+"""What is predicted for a run, beside which its memory is shown."""
+
+from qca.memory.budget import NCCL_CONTEXT
+from qca.report.memory import predicted_need
+from qca.report.run import Run, read_run
+from tests.report.runs import record, started, write_run
+
+
+def context(run: Run) -> int:
+    need = predicted_need(run)
+    assert need is not None
+    return need.context_bytes
+
+
+def test_gpus_that_train_together_are_predicted_nccls_memory_too(tmp_path):
+    cuda = {"device": "cuda", "recompute": "step"}
+    alone = read_run(write_run(tmp_path / "one", [record(1)], events=[started()], **cuda))
+    last = {**started(2), "processes": 2}
+    both = read_run(write_run(tmp_path / "two", [record(1)], events=[started(), last], **cuda))
+
+    assert (alone.processes, both.processes) == (1, 2)
+    assert context(both) == context(alone) + NCCL_CONTEXT
+
+
+def test_nothing_is_predicted_while_the_plan_is_not_decided(tmp_path):
+    run = read_run(write_run(tmp_path / "one", [record(1)], recompute="auto"))
+
+    assert predicted_need(run) is None
