@@ -1,7 +1,7 @@
 """Plain data whose annotations say what is allowed, and pydantic that checks it.
 
 pydantic takes longer to load than a healthy host takes to be judged, so it is loaded when there
-is something to check: what a person configured, a file, another program's answer.
+is something to check: what a person configured, or a file.
 """
 
 from collections.abc import Mapping

@@ -14,6 +14,9 @@ _WORD = re.compile(
 # The tag and the anchor that may stand before a value.
 _PROPERTIES = re.compile(r"(?:[!&][^\s,\[\]{}]*\s+)*")
 
+# What may stand between two words of a string: blanks, YAML's quotes, an escaped end of line.
+_BETWEEN = re.compile(r"""(?:[ \t"']|\\[nrt]?)*""")
+
 
 @dataclass(frozen=True)
 class Written:
@@ -65,8 +68,12 @@ def _behind_properties(lines: Sequence[str], line: int, column: int) -> int:
 
 
 def _next(word: str, lines: Sequence[str], line: int, column: int) -> tuple[int, int] | None:
+    """Return where the word is, if nothing else is written before it."""
     for number in range(line, len(lines) + 1):
-        at = lines[number - 1].find(word, column if number == line else 0)
-        if at >= 0:
+        text, start = lines[number - 1], column if number == line else 0
+        at = text.find(word, start)
+        if at >= 0 and _BETWEEN.fullmatch(text, start, at):
             return number, at
+        if not _BETWEEN.fullmatch(text, start):
+            return None
     return None

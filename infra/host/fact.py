@@ -1,7 +1,7 @@
 """What every fact is made of: `Known`, or `Unknown` with a reason.
 
-Facts are plain frozen dataclasses. Their annotations say what is checked of those that another
-hand fills in: a recorded host, an interpreter, a driver. What our own probes read needs none.
+Facts are plain frozen dataclasses. Their annotations say what is checked of a recorded host;
+the probes check by hand what a driver or another program answers them (`probes.answers`).
 """
 
 import dataclasses

@@ -57,7 +57,8 @@ class TrainerPlan:
     batch_size: int
     predicted_peak_bytes: int
     context_bytes: int
-    """Memory outside the allocator: the CUDA context, or the interpreter with torch."""
+    """Memory outside the allocator: the CUDA context, with NCCL where several train together; or
+    the interpreter with torch."""
     budget_bytes: int | None
     """What the device has to give; None where it could not be seen."""
     fits: bool | None

@@ -69,7 +69,7 @@ def read_config(config_file: Path | None, flags: dict[str, Any]) -> "Config":
 
 
 def _tables() -> "dict[str, type[StackConfig] | type[TrainConfig]]":
-    from qca.config import StackConfig, TrainConfig  # pydantic is slow to load
+    from qca.config import StackConfig, TrainConfig  # not before the doctor's probes have begun
 
     return {"stack": StackConfig, "train": TrainConfig}
 

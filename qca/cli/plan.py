@@ -44,7 +44,6 @@ def plan(config_file: Path | None, facts_file: Path | None, format_: str, **flag
 def _document(decided: StackPlan) -> dict[str, Any]:
     return {
         **asdict(decided),
-        "train": asdict(decided.train),
         "reasons": [{"for": one.for_, "because": one.because} for one in decided.reasons],
     }
 

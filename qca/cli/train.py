@@ -196,10 +196,10 @@ def _launch(
 ) -> None:
     """Let the launcher run `qca train` in each process, until all have ended."""
     RunFolder(runs / chosen.run).check_start(chosen, resume=resume)  # once, not in each
-    _trainer()  # says so if it is not installed
-    from qca.train.processes import run_processes
-
     with stopping(stop) as interrupted:
+        _trainer()  # says so if it is not installed
+        from qca.train.processes import run_processes
+
         run_processes(words, together, stop, cuda=chosen.device == "cuda")
     if interrupted.is_set():
         raise KeyboardInterrupt

@@ -15,7 +15,8 @@ workspace    cuDNN's scratch memory and what the allocator rounds up; 0 on a CPU
 ===========  =================================================================
 
 Beside them stands `context_bytes`: what the process takes outside of torch's tensors. On
-CUDA it is the driver's context; on a CPU the interpreter with torch and its libraries.
+CUDA it is the driver's context, and NCCL where several GPUs train together; on a CPU the
+interpreter with torch and its libraries.
 """
 
 from dataclasses import dataclass

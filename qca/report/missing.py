@@ -6,6 +6,9 @@ from qca.report.words import count
 _NONE = "There are no pictures of the state"
 _WHEN = "a training makes them when it is complete, since they take part of an episode's time"
 
+# `qca up` resumes by itself; without the flag `qca train` refuses a run that has been started.
+_RESUMED = "(`qca train` with `--resume`)"
+
 
 def why_no_pictures(run: Run) -> str:
     """Return a few sentences for the page; commands stand between backquotes."""
@@ -13,8 +16,8 @@ def why_no_pictures(run: Run) -> str:
         case "complete":
             return (
                 f"{_NONE}, although the run is complete: the trainer was stopped while it made "
-                "them, or could not and said why. The command that started the run, called again, "
-                "makes them and trains no further."
+                "them, or could not and said why. The command that started the run, called again "
+                f"{_RESUMED}, makes them and trains no further."
             )
         case "running" | "not begun":
             return f"{_NONE} yet: {_WHEN}."
@@ -28,7 +31,7 @@ def _how_far(run: Run) -> str:
 
 def _what_gets_them(run: Run) -> str:
     """Say how to finish; and how to have them now, which takes no training but a checkpoint."""
-    finish = "The command that started it goes on to its end and makes them."
+    finish = f"The command that started it {_RESUMED} goes on to its end and makes them."
     if not run.last_checkpoint:
         return finish
     return (

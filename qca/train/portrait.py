@@ -1,6 +1,6 @@
 """One evolution with the trained model, looked at at a few moments: `states.safetensors`.
 
-Made when a training is complete, and never before: it costs about a quarter of an episode and
+Made when a training is complete, and never before: it costs up to a third of an episode and
 memory of its own, and a training that runs, or is told to stop, has neither to spare. What
 cannot be made is said and fails nothing; the training itself is safe by then.
 """

@@ -1,12 +1,18 @@
 """How `qca train` ends, as what started it sees it."""
 
+import os
+import signal
+
 import pytest
 
 from qca.cli import train as command
+from qca.cli.signals import terminated_by_sigterm
 from qca.cli.train import train
 from qca.errors import LaunchError
+from qca.train import processes
 
 WORDS = ("--profile=cpu", "--device=cpu", "--recompute=step", "--precision=fp32")
+SECONDS = 10
 
 
 def run_that_returns(finish: str, monkeypatch, *, told_to_stop: bool = False) -> None:
@@ -33,3 +39,18 @@ def test_one_that_stopped_because_another_did_is_not_finished(monkeypatch, tmp_p
     monkeypatch.chdir(tmp_path)
     with pytest.raises(LaunchError, match="another process"):
         run_that_returns("stopped", monkeypatch)
+
+
+def test_a_launcher_that_is_told_to_stop_while_torch_is_loaded_ends_in_order(monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    told = []
+    monkeypatch.setattr(command, "_trainer", lambda: os.kill(os.getpid(), signal.SIGTERM))
+    monkeypatch.setattr(
+        processes, "run_processes", lambda *given, **_: told.append(given[2].wait(SECONDS))
+    )
+
+    words = [*WORDS, "--optimizer-state=device", "--processes=2"]
+    with terminated_by_sigterm():
+        train.main(words, standalone_mode=False)
+
+    assert told == [True]

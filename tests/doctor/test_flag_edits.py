@@ -175,6 +175,7 @@ def test_an_item_of_a_list_is_written_so_that_compose_takes_it(tmp_path, before,
     "command",
     [
         '"--dir \\"/a b\\" --hz 1"',  # YAML's quotes around the shell's
+        '"--dir=\\"/a\\" --hz 1"\n  other:\n    command: --dir="/a" --hz 1',
         ">\n      --dir '/a\n      b' --hz 1",
         "--hz ${BOTH}",  # two words by one variable
     ],

@@ -73,11 +73,13 @@ class FakeNvml:
         init_error: int | None = None,
         lost: bool = False,
         names: dict[int, str] | None = None,
+        version: str | bytes = "570.211.01",
     ) -> None:
         self.devices = devices
         self.init_error = init_error
         self.lost = lost
         self.names = names or {}
+        self.version = version
         self.open = 0
 
     def nvmlInit(self) -> None:  # noqa: N802
@@ -125,7 +127,7 @@ class FakeNvml:
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
         return {
-            "nvmlSystemGetDriverVersion": lambda: "570.211.01",
+            "nvmlSystemGetDriverVersion": lambda: self.version,
             "nvmlSystemGetCudaDriverVersion_v2": lambda: 12080,
             "nvmlDeviceGetCount": lambda: len(self.devices),
             "nvmlDeviceGetName": lambda device: device.name,

@@ -112,6 +112,23 @@ def test_memory_that_cannot_be_read_is_no_verdict() -> None:
         gpu.probe(Path("/nowhere"), FakeNvml(Device(memory=FakeNvml.NVML_ERROR_NO_PERMISSION)))
 
 
+@pytest.mark.parametrize(
+    "nvml",
+    [
+        FakeNvml(Device(name=b"A100")),  # type: ignore[arg-type]
+        FakeNvml(Device(capability=(-1, 0))),
+        FakeNvml(Device(memory=Memory(2**63, 0))),
+        FakeNvml(Device(computing=[Process(7, 1)]), names={7: b"python"}),  # type: ignore[dict-item]
+        FakeNvml(version=b"570.211.01"),
+    ],
+    ids=["a name", "a capability", "a size", "a process's name", "the driver's version"],
+)
+def test_an_answer_of_another_kind_is_no_verdict(nvml: FakeNvml) -> None:
+    with pytest.raises(Unseen, match="answered what cannot be"):
+        gpu.probe(Path("/nowhere"), nvml)
+    assert nvml.open == 0
+
+
 def test_several_gpus_keep_their_order() -> None:
     found = probe(FakeNvml(Device(name="A"), Device(name="B"), Device(name="C")))
     assert [(one.index, one.name) for one in found.gpus] == [(0, "A"), (1, "B"), (2, "C")]

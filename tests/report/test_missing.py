@@ -11,7 +11,9 @@ from tests.report.runs import event, finished, record, started, write_run
 KILLED = [started()]
 STOPPED = [started(), finished(4, "stopped")]
 DIVERGED = [started(), event("skipped", episode=5, because="the loss is nan")]
-GOES_ON = "The command that started it goes on to its end and makes them."
+GOES_ON = (
+    "The command that started it (`qca train` with `--resume`) goes on to its end and makes them."
+)
 
 
 def why(folder, episodes: int, events, *checkpoints: int) -> str:
@@ -46,7 +48,7 @@ def test_of_a_run_that_is_not_finished_it_says_how_to_get_them(
 def test_of_a_complete_run_it_says_that_the_same_command_makes_them(tmp_path):
     said = why(tmp_path / "run", 6, [started(), finished(6)], 6)
     assert "although the run is complete" in said
-    assert "called again, makes them and trains no further" in said
+    assert "called again (`qca train` with `--resume`), makes them and trains no further" in said
 
 
 def test_of_a_run_that_has_not_begun_it_says_when_they_come(tmp_path):

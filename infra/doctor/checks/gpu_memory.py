@@ -58,10 +58,11 @@ def _fullest(subject: Subject) -> Gpu | None:
 
 def _need(subject: Subject) -> _Need:
     trainer = subject.plan.trainer
+    nccl = " and NCCL" if trainer.gpus > 1 or trainer.nnodes > 1 else ""
     return _Need(
         trainer.predicted_peak_bytes + trainer.context_bytes,
         f"{format_size(trainer.predicted_peak_bytes)} predicted peak (recompute "
-        f"{trainer.recompute}) and {format_size(trainer.context_bytes)} CUDA context",
+        f"{trainer.recompute}) and {format_size(trainer.context_bytes)} CUDA context{nccl}",
     )
 
 

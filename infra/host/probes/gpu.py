@@ -62,7 +62,7 @@ def _no_driver(nvml: Any, error: Any, cards: tuple[str, ...]) -> NoGpuDriver:
 def _driver(nvml: Any, root: Path) -> GpuDriver:
     cuda = nvml.nvmlSystemGetCudaDriverVersion_v2()
     return GpuDriver(
-        driver_version=nvml.nvmlSystemGetDriverVersion(),
+        driver_version=text(nvml.nvmlSystemGetDriverVersion()),
         cuda_version=(cuda // 1000, cuda % 1000 // 10),  # 12040 is 12.4
         gpus=tuple(_gpu(nvml, index) for index in range(nvml.nvmlDeviceGetCount())),
         toolkit=next((path for name in _TOOLKIT if (path := shutil.which(name))), None),
@@ -157,7 +157,7 @@ def _processes(nvml: Any, handle: Any) -> Iterator[GpuProcess]:
 
 def _process_name(nvml: Any, pid: int) -> str:
     try:
-        return nvml.nvmlSystemGetProcessName(pid)
+        return text(nvml.nvmlSystemGetProcessName(pid))
     except (nvml.NVMLError, UnicodeDecodeError):  # outside of this container, or just ended
         return ""
 
