@@ -210,7 +210,10 @@ def _parsed(path: Path, text: str) -> tuple[CommentedMap, tuple[str, ...]]:
         place = f"{path}:{mark.line + 1}" if mark else f"{path}"
         problem = " ".join((error.problem or "not YAML").split())
         raise InputError(f"{place}: not valid YAML: {problem}", hint=NOT_JUDGED) from None
-    except Exception as error:  # on odd input ruamel ends with TypeError, RecursionError, ...
+    except RecursionError:
+        problem = "its aliases are nested too deep"
+        raise InputError(f"{path}: {problem}", hint=NOT_JUDGED) from None
+    except Exception as error:  # on odd input ruamel ends with TypeError, AttributeError, ...
         problem = " ".join(str(error).split())
         raise InputError(f"{path}: not valid YAML: {problem}", hint=NOT_JUDGED) from None
     if not isinstance(document, CommentedMap):

@@ -86,9 +86,12 @@ def gpus_of_the_training(
     """
     found = sorted(driver.gpus, key=lambda gpu: gpu.index)
     if runtime == "local" and driver.visible_devices is not None:
-        named = (_named(driver, name.strip()) for name in driver.visible_devices.split(","))
-        # CUDA sees those before the first name that it does not know.
-        found = [gpu for gpu in takewhile(lambda gpu: gpu is not None, named) if gpu]
+        names = [name.strip() for name in driver.visible_devices.split(",")]
+        # CUDA sees those before the first name that it does not know; none, if one of these
+        # stands there twice (so torch.cuda's _parse_visible_devices counts, too).
+        known = list(takewhile(lambda name: _named(driver, name), names))
+        found = [gpu for name in dict.fromkeys(known) if (gpu := _named(driver, name))]
+        found = found if len(found) == len(known) else []
     return found if wanted == "all" else found[:wanted]
 
 

@@ -86,7 +86,7 @@ def plan_trainer(
         budget,
         device=device,
         half=_half(gpu) if device == "cuda" else None,
-        host_budget=_host_budget(facts, config.train, store_bytes, processes),
+        host_budget=_host_budget(facts, train, store_bytes, processes),
         together=processes > 1 or config.stack.nnodes > 1,
     )
     train = choice.train.changed(device=device)

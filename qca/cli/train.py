@@ -248,9 +248,15 @@ def _resolved(config: Config, processes: int, nnodes: int) -> TrainConfig:
     from qca.cli.hosts import host_facts
 
     stack = config.stack.changed(runtime="local", gpus=processes, nnodes=nnodes)
-    decided = plan(host_facts(None), replace(config, stack=stack))
+    facts = host_facts(None)
+    decided = plan(facts, replace(config, stack=stack))
+    whole = decided.trainer.budget_bytes
+    if decided.trainer.device == "cpu" and processes > 1 and whole and given.budget is None:
+        # GPUs are there once for each process; the host's memory is there once for all.
+        share = given.changed(budget=whole // processes)
+        decided = plan(facts, replace(config, stack=stack, train=share))
     refuse_what_does_not_fit(decided)
-    return decided.train
+    return decided.train.changed(budget=given.budget)
 
 
 def _predicted_peak(train: TrainConfig) -> int | None:

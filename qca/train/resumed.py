@@ -20,7 +20,8 @@ def made_again(first: int, until: int) -> str:
     """Return the sentence for a person; `until` is what `made_again_until` returned."""
     what = f"Episode {first:,} had" if first == until else f"Episodes {first:,} to {until:,} had"
     each = "is" if first == until else "are"
-    return f"{what} been made after the last intact checkpoint and {each} made again"
+    since = "before the first checkpoint" if first == 1 else "after the last intact checkpoint"
+    return f"{what} been made {since} and {each} made again"
 
 
 def lost_lines(lines: int, learned: int) -> list[str]:

@@ -93,3 +93,11 @@ def test_what_fits_no_plan_is_refused_before_anything_is_made(qca):
     assert "more than the budget of" in done.stderr
     assert not (qca.folder / "runs").exists()
     assert "QCA603" in qca("up", "--runtime", "local", *too_large, check=1).stderr
+
+
+def test_several_processes_on_a_cpu_share_the_hosts_memory(qca):
+    """Each of a thousand would have some MiB of it; a process that has loaded torch holds more."""
+    whole = ("--device", "cpu", "--profile", "default", "--episodes", "1")
+    done = qca("train", *whole, "--processes", "1000", check=1)
+    assert "the training does not fit" in done.stderr
+    assert not (qca.folder / "runs").exists()

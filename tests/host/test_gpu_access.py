@@ -29,6 +29,8 @@ GPUS = (
         ("GPU-aa", []),  # of two GPUs: CUDA takes neither
         ("MIG-9c", [2]),
         ("0,", [0]),
+        ("0,1,0", []),
+        ("0,7,0", [0]),
     ],
 )
 def test_a_process_gets_those_that_it_is_shown(visible, got):

@@ -26,6 +26,7 @@ def test_up_to_which_episode_is_made_again(episode, last_line, skipped, until):
 @pytest.mark.parametrize(
     ("first", "until", "said"),
     [
+        (1, 2, "Episodes 1 to 2 had been made before the first checkpoint and are made again"),
         (5, 5, "Episode 5 had been made after the last intact checkpoint and is made again"),
         (
             999,

@@ -37,7 +37,7 @@ def ask(endpoint: Endpoint, limit: Limit) -> Engine | NoEngine:
         return _failed(endpoint, version if version.exit_code else info)
     try:
         return engine(endpoint, _document(version), _document(info))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError) as error:
         detail = f"the answer of `docker info` cannot be understood: {error}"
         return NoEngine(state="no-answer", host=endpoint.host, detail=detail)
 
