@@ -29,7 +29,17 @@ from qca.errors import InputError
 _PORTS = 2**16
 
 # Keys of a service that hold one value.
-_SINGLE = ("image", "mem_limit", "cpus", "cpuset", "runtime")
+_SINGLE = (
+    "image",
+    "mem_limit",
+    "mem_reservation",
+    "memswap_limit",
+    "cpus",
+    "cpu_quota",
+    "cpu_period",
+    "cpuset",
+    "runtime",
+)
 
 NOT_JUDGED = "Nothing in the file was judged, and nothing in it was changed."
 
@@ -108,6 +118,8 @@ class Values:
         found = {key: self._scalar(service, key, line) for key in _SINGLE}
         for key in ("memory", "cpus"):
             found[f"deploy.resources.limits.{key}"] = self._scalar(limits, key, line)
+        reserved = inside(service, "deploy", "resources", "reservations")
+        found["deploy.resources.reservations.memory"] = self._scalar(reserved, "memory", line)
         found["deploy.resources.reservations.devices"] = self._reservation(service, line)
         found["ulimits.memlock"] = self._memlock(service, line)
         if service.get("gpus"):

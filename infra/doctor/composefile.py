@@ -99,6 +99,17 @@ class Service:
         return self.settings.get(limits) or self.settings.get("mem_limit")
 
     @property
+    def memory_reservation(self) -> Text | None:
+        """The memory that is kept for the container, in whichever of the two places it is."""
+        reserved = "deploy.resources.reservations.memory"
+        return self.settings.get(reserved) or self.settings.get("mem_reservation")
+
+    @property
+    def memory_and_swap(self) -> Text | None:
+        """The limit of memory and swap together; -1 is none."""
+        return self.settings.get("memswap_limit")
+
+    @property
     def cpus(self) -> Text | None:
         """The limit of CPUs, in whichever of the two places it is."""
         return self.settings.get("deploy.resources.limits.cpus") or self.settings.get("cpus")

@@ -16,7 +16,7 @@ from infra.doctor.check import (
 from infra.doctor.composefile import ComposeFile, Service, Text
 from infra.doctor.dragonfly_edits import set_flag
 from infra.doctor.dragonfly_service import Dragonfly, is_dragonfly, read_dragonfly
-from infra.doctor.limits import available_memory, cpus_of, number_of, size_of, visible_cpus
+from infra.doctor.limits import available_memory, cpu_numbers, quota_of, size_of, visible_cpus
 from infra.host.facts import Engine
 from infra.stack import dragonfly_rules as rules
 from qca.units import counted, exact_size, format_size
@@ -101,13 +101,16 @@ def _start(subject: Subject, dragonfly: Dragonfly) -> _Start | Verdict:
 def _threads(subject: Subject, dragonfly: Dragonfly) -> rules.Threads | Verdict:
     service, given = dragonfly.service, dragonfly.flags.get("proactor_threads")
     if given is not None and not given.value.isdecimal():
-        message = f"Service {service.name}: {given.raw} is not a number; Dragonfly ends at once."
+        message = (
+            f"Service {service.name}: proactor_threads {given.value!r} is not a number; "
+            "Dragonfly ends at once."
+        )
         return Verdict(Severity.ERROR, message, {"service": service.name, "given": given.value})
     docker = seen(subject.facts.docker)
     engine = docker if isinstance(docker, Engine) else None
     return rules.threads(
-        cpus_of(service.cpuset) or visible_cpus(subject),
-        quota=number_of(service.cpus),
+        len(cpu_numbers(service.cpuset) or ()) or visible_cpus(subject),
+        quota=quota_of(service),
         flag=int(given.value) if given else None,
         cgroup_version=engine.cgroup_version if engine else "2",
         release=dragonfly.release,

@@ -17,12 +17,9 @@ from infra.doctor.checks.dragonfly_files import hidden_flags
 from infra.doctor.composefile import ComposeFile, Service, Text
 from infra.doctor.dragonfly_edits import edit_remedy, replaced
 from infra.doctor.dragonfly_service import GONE, Dragonfly, Flag, is_dragonfly, read_dragonfly
-from infra.doctor.limits import number_of, visible_cpus
 from infra.host.facts import Engine, GpuDriver
 from infra.host.gpu_access import GpuAccess, gpu_access, is_elsewhere
 from infra.stack import dragonfly_rules as rules
-from qca.errors import InputError
-from qca.units import parse_size
 
 # What the engine says to a GPU that it cannot give; the runtime's words are those of Engine 26,
 # 20.10 says "Unknown runtime specified nvidia".
@@ -75,44 +72,6 @@ def _renamed(file: ComposeFile, given: Flag, flag: str, instead: str) -> tuple[R
     return (edit_remedy(title, edit, automatic=True),)
 
 
-def _limits(subject: Subject) -> Iterator[Verdict]:
-    for file in subject.files:
-        faults = [
-            located(Verdict(Severity.ERROR, message, {"service": service.name}), file, text)
-            for service in file.services
-            for text, message in _limit_faults(subject, service)
-        ]
-        yield from faults or [
-            located(ok(f"{file.path}: its limits are such as Docker takes."), file, 1)
-        ]
-
-
-def _limit_faults(subject: Subject, service: Service) -> Iterator[tuple[Text, str]]:
-    memory, cpus = service.memory_limit, service.cpus
-    if memory and _not_a_size(memory):
-        yield memory, f"Service {service.name}: Docker cannot read the size {memory.value!r}."
-    if cpus is None:
-        return
-    number = number_of(cpus)
-    if number is None:
-        if cpus.value not in ("0", "0.0"):
-            yield cpus, f"Service {service.name}: {cpus.value!r} is not a number of CPUs."
-    elif not 0.01 <= number <= visible_cpus(subject):
-        yield (
-            cpus,
-            f"Service {service.name}: {cpus.value} CPUs cannot be given here.\n"
-            f"Docker ends with: Range of CPUs is from 0.01 to {visible_cpus(subject)}.00",
-        )
-
-
-def _not_a_size(text: Text) -> bool:
-    try:
-        parse_size(text.value)
-    except InputError:
-        return True
-    return False
-
-
 def _gpus(subject: Subject) -> Iterator[Verdict]:
     for file in subject.files:
         for service in file.services:
@@ -153,18 +112,6 @@ CHECKS = (
         mend="Write the new name, or drop the flag.",
         url="https://github.com/dragonflydb/dragonfly/releases",
         judge=lambda subject: list(_flags(subject)),
-    ),
-    Check(
-        id="QCA705",
-        category="file",
-        title="A limit that Docker does not take",
-        needs=("cpu",),
-        looks_at="`mem_limit`, `cpus` and deploy.resources.limits.",
-        why="The engine refuses a container with more CPUs than it has, and Compose a size that "
-        "it cannot read.",
-        mend="Write sizes as 512m or 2g, and no more CPUs than there are.",
-        url="https://docs.docker.com/engine/containers/resource_constraints/",
-        judge=lambda subject: list(_limits(subject)),
     ),
     Check(
         id="QCA706",
