@@ -143,12 +143,6 @@ class Service:
         """The words that are run, the entrypoint's before the command's."""
         return self.entrypoint + self.arguments
 
-    @property
-    def shell(self) -> bool:
-        """Whether the command is handed to a shell, which may do anything with it."""
-        words = self.command
-        return bool(words) and words[0].value.rpartition("/")[2] in ("sh", "bash")
-
 
 @dataclass(frozen=True)
 class ComposeFile:

@@ -38,6 +38,10 @@ GONE: Mapping[str, tuple[Release, str]] = {
 
 _PREFIX = "DFLY_"
 
+# Programs that hand on what follows them as it is: the image's own, and what people put before.
+_HANDS_ON = frozenset({"dumb-init", "entrypoint.sh", "env", "exec", "tini"})
+_SHELLS = frozenset({"ash", "bash", "busybox", "dash", "ksh", "sh", "zsh"})
+
 
 @dataclass(frozen=True)
 class Flag(Text):
@@ -67,6 +71,14 @@ class Dragonfly:
         """A file of further flags that was not read: it lies inside the container."""
         return self.flags.get("flagfile") if self.service.flagfile is None else None
 
+    @property
+    def other_program(self) -> str:
+        """What is started in place of Dragonfly, and may start that as it likes."""
+        program = _program(self.service)
+        if program in _SHELLS:
+            return "a shell"
+        return "" if program in ("", "dragonfly") else program
+
 
 def is_dragonfly(service: Service) -> bool:
     """Whether the service's image or command is Dragonfly's; its name means nothing."""
@@ -75,8 +87,21 @@ def is_dragonfly(service: Service) -> bool:
     name = last.partition(":")[0]
     if path.endswith("dragonflydb") and name.startswith("dragonfly") and "operator" not in name:
         return True
-    first = service.command[0].value.rpartition("/")[2] if service.command else ""
-    return name == "dragonfly" or first == "dragonfly"
+    return name == "dragonfly" or _program(service) == "dragonfly"
+
+
+def _program(service: Service) -> str:
+    """Return the program that the command starts; empty where it leaves that to the image."""
+    handed_on = False
+    for word in service.command:
+        name = word.value.rpartition("/")[2]
+        if name in _HANDS_ON:
+            handed_on = True
+        elif not word.value.startswith("-"):
+            return name
+        elif not handed_on or len(word.value) > len("-x"):
+            break
+    return ""
 
 
 def read_dragonfly(service: Service) -> Dragonfly:

@@ -209,13 +209,39 @@ def test_without_files_no_check_of_files_says_a_word():
     assert not [f for f in examine(blind, config()) if f.category == "file"]
 
 
-def test_a_shell_is_not_judged(tmp_path):
-    text = HEAD + "    entrypoint: [sh, -c]\n    command: ['exec dragonfly --maxmemory=2G']\n"
+OTHERS = [
+    ("    entrypoint: [sh, -c]\n    command: ['exec dragonfly --maxmemory=2G']\n", "a shell"),
+    ("    entrypoint: [/bin/dash, -c, 'exec dragonfly --maxmemory=2G']\n", "a shell"),
+    ("    entrypoint: [/usr/bin/env, bash, -c, 'exec dragonfly --maxmemory=2G']\n", "a shell"),
+    ("    command: [tini, --, sh, -c, 'exec dragonfly --maxmemory=2G']\n", "a shell"),
+    ("    command: taskset -c 0 dragonfly --maxmemory=2G --proactor_threads=16\n", "taskset"),
+    ("    command: env DFLY_hz=1 dragonfly --maxmemory=2G\n", "DFLY_hz=1"),
+    ("    entrypoint: /start.sh\n    command: [--maxmemory=2G]\n", "start.sh"),
+]
 
-    finding = _found(tmp_path, "QCA301", text)
+
+@pytest.mark.parametrize(("command", "program"), OTHERS)
+def test_what_another_program_starts_is_not_judged(tmp_path, command, program):
+    finding = _found(tmp_path, "QCA301", HEAD + command)
 
     assert finding.severity is SKIPPED
-    assert "shell" in finding.message
+    assert f"starts {program}, which may change" in finding.message
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "    entrypoint: tini -- dragonfly\n    command: --maxmemory=2G\n",
+        "    command: [/usr/bin/tini, -s, --, entrypoint.sh, dragonfly, --maxmemory=2G]\n",
+        "    command: env dragonfly --maxmemory 2G\n",
+    ],
+)
+@pytest.mark.parametrize("image", ["dragonflydb/dragonfly", "registry.example.org:5000/kv:1"])
+def test_what_hands_on_its_words_is_looked_through(tmp_path, command, image):
+    finding = _found(tmp_path, "QCA301", f"services:\n  cache:\n    image: {image}\n{command}")
+
+    assert finding.severity is ERROR
+    assert "There are 16 threads" in finding.message
 
 
 @pytest.mark.parametrize("fact", ["docker", "gpu"])

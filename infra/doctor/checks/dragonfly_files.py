@@ -130,13 +130,13 @@ def _bad_size(dragonfly: Dragonfly, given: Text) -> Verdict:
 def _hidden(dragonfly: Dragonfly) -> str:
     """Say why the file does not tell what Dragonfly starts with; empty where it does."""
     both = {"maxmemory", "proactor_threads"} <= set(dragonfly.flags)
-    return "" if both and not dragonfly.service.shell else hidden_flags(dragonfly)
+    return "" if both and not dragonfly.other_program else hidden_flags(dragonfly)
 
 
 def hidden_flags(dragonfly: Dragonfly) -> str:
     """Say why there may be flags that the file does not show; empty where there are none."""
-    if dragonfly.service.shell:
-        return "Its command is a shell, which may change the flags."
+    if dragonfly.other_program:
+        return f"Its command starts {dragonfly.other_program}, which may change the flags."
     if dragonfly.flagfile is not None:
         return f"Its flag file {dragonfly.flagfile.value} lies inside the container."
     if dragonfly.service.elsewhere:
