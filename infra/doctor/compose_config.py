@@ -61,13 +61,16 @@ def _without_secrets(text: str, file: ComposeFile) -> str:
 
 
 def _services(document: Any, path: str) -> tuple[Service, ...]:
-    if not isinstance(document, dict):
-        raise ValueError("no JSON object")
+    if not isinstance(document, dict) or "services" not in document:
+        raise ValueError("no JSON object with services")
     return Reader(path, (), {}, _Nowhere()).file(_commented(document)).services
 
 
 class _Nowhere:
     """Compose's answer refers to no other file."""
+
+    def place(self, name: str) -> str:
+        return name
 
     def lines(self, name: str) -> tuple[str, tuple[str, ...]]:
         raise NotFollowedError(name)

@@ -6,6 +6,7 @@ file is laid over. An alias is a node that is come by again: what was dropped is
 https://docs.docker.com/reference/compose-file/merge/ and compose-go's loader/reset.go
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -24,12 +25,12 @@ class TooManyValuesError(Exception):
     """A document's aliases stand for more values than anybody writes."""
 
 
-def load(text: str) -> tuple[Any, tuple[str, ...]]:
-    """Return the document without merge tags, and the keys that they clear: `services.a.cpus`."""
+def load(text: str) -> Iterator[tuple[Any, tuple[str, ...]]]:
+    """Yield each document without merge tags, and the keys that they clear: `services.a.cpus`."""
     yaml = YAML(typ="rt")
     yaml.Constructor = _Untagged
-    document = yaml.load(text)
-    return document, tuple(getattr(yaml.constructor, "cleared", ()))
+    for document in yaml.load_all(text):
+        yield document, tuple(getattr(yaml.constructor, "cleared", ()))
 
 
 class _Untagged(RoundTripConstructor):

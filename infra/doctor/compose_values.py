@@ -7,6 +7,7 @@ from typing import Any
 from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.scalarstring import FoldedScalarString, LiteralScalarString
 
+from infra.doctor.compose_folder import Folder
 from infra.doctor.compose_nodes import (
     assignment,
     in_brackets,
@@ -41,14 +42,18 @@ _SINGLE = (
     "runtime",
 )
 
+NO_SERVICES = "not a compose file: no `services` there"
 NOT_JUDGED = "Nothing in the file was judged, and nothing in it was changed."
 
 
 class Values:
     """Reads what stands under a service's keys, and only under those that the doctor knows."""
 
-    def __init__(self, path: str, lines: tuple[str, ...], variables: Mapping[str, str]) -> None:
+    def __init__(
+        self, path: str, lines: tuple[str, ...], variables: Mapping[str, str], folder: Folder
+    ) -> None:
         self._path = path
+        self._folder = folder
         self._lines = lines
         self._variables = variables
         self._document = CommentedMap()
@@ -156,12 +161,12 @@ class Values:
         return self._scalar(inside(service, "ulimits"), "memlock", line)
 
     def _mounts(self, service: CommentedMap, line: int) -> dict[str, dict[str, str]]:
-        """Return what of the host is seen where: bind mounts, secrets and configs."""
+        """Return what is seen where: bind mounts by path, secrets and configs by name."""
         at = line_of(service, "volumes", line)
         return {
             "volumes": dict(self._binds(service, at)),
-            "secrets": dict(self._files(service, "secrets", "/run/secrets/", at)),
-            "configs": dict(self._files(service, "configs", "/", at)),
+            "secrets": dict(self._names(service, "secrets", "/run/secrets/")),
+            "configs": dict(self._names(service, "configs", "/")),
         }
 
     def _binds(self, service: CommentedMap, line: int) -> Iterator[tuple[str, str]]:
@@ -169,23 +174,18 @@ class Values:
             if isinstance(item, CommentedMap):
                 if item.get("type") == "bind":
                     source, target = plain(item.get("source")), plain(item.get("target"))
-                    yield self._filled(target, line), self._filled(source, line)
+                    yield self._filled(target, line), self._folder.place(self._filled(source, line))
             else:
                 source, _, rest = self._filled(plain(item), line).partition(":")
                 if source.startswith(("/", ".", "~")):
-                    yield rest.partition(":")[0], source
+                    yield rest.partition(":")[0], self._folder.place(source)
 
-    def _files(
-        self, service: CommentedMap, key: str, folder: str, line: int
-    ) -> Iterator[tuple[str, str]]:
+    def _names(self, service: CommentedMap, key: str, folder: str) -> Iterator[tuple[str, str]]:
         for item in sequence(service.get(key)):
             entry = mapping(item)
             name = plain(entry.get("source") if entry else item)
             target = plain(entry.get("target")) or name
-            source = plain(inside(self._document, key, name).get("file"))
-            if source:
-                place = target if target.startswith("/") else folder + target
-                yield place, self._filled(source, line)
+            yield target if target.startswith("/") else folder + target, name
 
     def _scalar(self, mapping: CommentedMap, key: str, line: int) -> Text | None:
         value = mapping.get(key)

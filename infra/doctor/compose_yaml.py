@@ -14,12 +14,13 @@ from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent
 
+from infra.doctor.compose_flag_file import with_flag_files
 from infra.doctor.compose_folder import Include, NotFollowedError
 from infra.doctor.compose_merge import merge
 from infra.doctor.compose_names import override_of
 from infra.doctor.compose_reader import Reader
 from infra.doctor.compose_tags import TooManyValuesError, load
-from infra.doctor.compose_values import NOT_JUDGED
+from infra.doctor.compose_values import NO_SERVICES, NOT_JUDGED
 from infra.doctor.composefile import ComposeFile
 from infra.doctor.dotenv import read_dotenv
 from qca.errors import InputError
@@ -59,7 +60,9 @@ def read_compose_files(paths: Sequence[Path], environment: Mapping[str, str]) ->
     dotenv = _dotenv(project / ".env")
     variables = _beneath(environment, dotenv)
     beside = _Beside(_Reading(_resolved(project)), project, variables, ())
-    found = merge([beside.read(path) for path in paths])
+    found = with_flag_files(merge([beside.read(path) for path in paths]), beside)
+    if {"include", "services"}.isdisjoint({*found.keys, *found.cleared}):
+        raise InputError(f"{paths[0]}:1: {NO_SERVICES}", hint=NOT_JUDGED)
     hidden = found.hidden | _values_of(dotenv, environment)
     return replace(found, folder=str(project), hidden=hidden)
 
@@ -83,16 +86,27 @@ class _Beside:
     trail: tuple[tuple[str, str], ...]
     """What led here, file and service, so that a circle ends."""
     path: Path = Path()
+    document: int = 0
+    """Which document of that file is read: `extends` without a file stays within it."""
 
-    def read(self, path: Path, only: str | None = None) -> ComposeFile:
-        """Read one file of this folder."""
+    def read(self, path: Path, only: str | None = None, within: int | None = None) -> ComposeFile:
+        """Read one file of this folder, its documents merged, or `within` one of them."""
         text = _text(path)
-        document, cleared = _parsed(path, text)
-        beside = replace(self, path=path)
-        override = None if self.trail else override_of(path)
         lines = tuple(text.splitlines())
-        reader = Reader(str(path), lines, self.environment, beside, override)
-        return reader.file(document, only, cleared)
+        override = None if self.trail else override_of(path)
+        found = [ComposeFile(str(path), (), {}, override=override, sources={str(path): lines})]
+        for index, (document, cleared) in enumerate(_parsed(path, text)):
+            if within in (None, index):
+                beside = replace(self, path=path, document=index)
+                reader = Reader(str(path), lines, self.environment, beside)
+                found.append(reader.file(document, only, cleared))
+        merged = merge(found)
+        cleared = tuple(key for file in found for key in file.cleared)
+        return replace(merged, override=override, cleared=cleared)
+
+    def place(self, name: str) -> str:
+        """Return the path of what a compose file names, be it there or not."""
+        return str(self.folder / name)
 
     def lines(self, name: str) -> tuple[str, tuple[str, ...]]:
         """Return the path and the lines of a file that is named in a compose file."""
@@ -122,7 +136,8 @@ class _Beside:
         """Return the service that is extended; its paths are relative to its own file."""
         path = self._inside(name) if name else self.path
         folder = path.parent if name else self.folder
-        found = self._further(path, folder, self.environment, service).read(path, service)
+        within = None if name else self.document
+        found = self._further(path, folder, self.environment, service).read(path, service, within)
         if not found.services:
             raise NotFollowedError(f"{path} has no service {service!r}")
         return found
@@ -195,11 +210,11 @@ def _values_of(dotenv: str, variables: Mapping[str, str]) -> frozenset[str]:
     return frozenset(read_dotenv(dotenv, variables).values())
 
 
-def _parsed(path: Path, text: str) -> tuple[CommentedMap, tuple[str, ...]]:
-    """Return the document, and the keys that its merge tags clear."""
+def _parsed(path: Path, text: str) -> list[tuple[CommentedMap, tuple[str, ...]]]:
+    """Return the documents, each with the keys that its merge tags clear."""
     try:
         _refuse_deep_nesting(path, text)
-        document, cleared = load(text)
+        documents = list(load(text))
     except InputError:
         raise
     except TooManyValuesError:
@@ -213,9 +228,12 @@ def _parsed(path: Path, text: str) -> tuple[CommentedMap, tuple[str, ...]]:
     except Exception as error:  # on odd input ruamel ends with TypeError, RecursionError, ...
         problem = " ".join(str(error).split())
         raise InputError(f"{path}: not valid YAML: {problem}", hint=NOT_JUDGED) from None
-    if not isinstance(document, CommentedMap):
-        raise InputError(f"{path}:1: not a compose file: no `services` there", hint=NOT_JUDGED)
-    return document, cleared
+    for document, _ in documents:
+        if not isinstance(document, CommentedMap):
+            problem = "more than one document, and not each is a mapping"
+            problem = f"not a compose file: {problem}" if len(documents) > 1 else NO_SERVICES
+            raise InputError(f"{path}:1: {problem}", hint=NOT_JUDGED)
+    return documents
 
 
 def _refuse_deep_nesting(path: Path, text: str) -> None:

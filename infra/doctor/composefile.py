@@ -78,8 +78,8 @@ class Service:
     """Published host ports, `ADDRESS:PORT` or `PORT`."""
     profiles: tuple[str, ...] = ()
     mounts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    """By `volumes`, `secrets` and `configs`: paths in the container, and what of the host is
-    seen there."""
+    """By `volumes`, `secrets` and `configs`: paths in the container, and what is seen there, the
+    path of a bind mount or the name of a secret or config."""
     flagfile: tuple[Text, ...] | None = None
     """The lines of the flag file that its command names, where it lies in the folder."""
     elsewhere: tuple[str, ...] = ()
@@ -160,6 +160,8 @@ class ComposeFile:
     """The override file beside it, which Compose merges where it finds `path` by itself."""
     sources: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """The lines of every file that was read, `path` first."""
+    files: Mapping[str, str] = field(default_factory=dict)
+    """The paths of top-level secrets and configs: `secrets.a.file`."""
     hidden: frozenset[str] = frozenset()
     """Values from `.env` files and those of `include`, which nobody is shown."""
     folder: str = "."

@@ -197,6 +197,45 @@ def test_a_flag_file_that_is_a_secret(tmp_path):
     assert _flags(_read(tmp_path))["maxmemory"] == "2G"
 
 
+FLAGGED = f"services:\n  cache:\n{CACHE}    command: --flagfile=/run/secrets/f\n    secrets: [f]\n"
+
+
+@pytest.mark.parametrize(
+    ("first", "later", "maxmemory"),
+    [
+        (FLAGGED, "secrets: {f: {file: ./f}}\n", "1G"),
+        (FLAGGED + "secrets: {f: {file: ./g}}\n", "secrets: {f: {file: f}}\n", "1G"),
+        ("secrets: {f: {file: ./f}}\n", FLAGGED, "1G"),
+        (
+            f"services:\n  cache:\n{CACHE}    command: --flagfile=/f\n    volumes: ['./f:/f']\n",
+            "services: {cache: {volumes: ['./g:/f']}}\n",
+            "2G",
+        ),
+        (
+            f"services:\n  cache:\n{CACHE}    volumes: ['./f:/f']\n",
+            "services: {cache: {command: --flagfile=/f}}\n",
+            "1G",
+        ),
+        (
+            f"services:\n  cache:\n{CACHE}    command: --flagfile=/x/f\n    volumes: ['.:/x']\n",
+            "services: {cache: {volumes: ['./g:/x/f']}}\n",
+            "2G",
+        ),
+        (FLAGGED + "secrets: {f: {file: ./g}}\n", "secrets: {f: !reset null}\n", None),
+        (FLAGGED + "secrets: {f: {environment: F}}\n", "x-a: 1\n", None),
+        (
+            f"services:\n  cache:\n{CACHE}    command: --flagfile=/x/f\n    volumes: ['.:/x']\n",
+            "services: {cache: {volumes: ['/etc/hostname:/x/f']}}\n",
+            None,
+        ),
+    ],
+)
+def test_a_flag_file_is_looked_for_in_what_is_merged(tmp_path, first, later, maxmemory):
+    _files(tmp_path, a_yml=first, b_yml=later, f="--maxmemory=1G\n", g="--maxmemory=2G\n")
+
+    assert _flags(_read(tmp_path, "a.yml", "b.yml")).get("maxmemory") == maxmemory
+
+
 def test_a_flag_file_out_of_the_folder_stays_unread(tmp_path):
     _files(
         tmp_path,
