@@ -123,7 +123,10 @@ def _placed(told: Service, own: Service) -> Service:
         return tuple(found)
 
     def values(texts: Mapping[str, Text], near: Mapping[str, Text]) -> dict[str, Text]:
-        return {key: place(text, [near.get(key)]) or text for key, text in texts.items()}
+        def value(text: Text, there: Text | None) -> Text:
+            return replace(there, value=text.value) if there else place(text, ()) or text
+
+        return {key: value(text, near.get(key)) for key, text in texts.items()}
 
     return replace(
         own,

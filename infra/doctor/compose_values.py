@@ -7,6 +7,7 @@ from typing import Any
 from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.scalarstring import FoldedScalarString, LiteralScalarString
 
+from infra.doctor.compose_devices import DeviceRequest, as_text
 from infra.doctor.compose_folder import Folder
 from infra.doctor.compose_nodes import (
     assignment,
@@ -125,22 +126,34 @@ class Values:
             found[f"deploy.resources.limits.{key}"] = self._scalar(limits, key, line)
         reserved = inside(service, "deploy", "resources", "reservations")
         found["deploy.resources.reservations.memory"] = self._scalar(reserved, "memory", line)
-        found["deploy.resources.reservations.devices"] = self._reservation(service, line)
         found["ulimits.memlock"] = self._memlock(service, line)
-        if service.get("gpus"):
-            at = line_of(service, "gpus", line)
-            found["gpus"] = Text("gpus", at, "gpus", self._path)
+        found.update(self._devices(service, line))
         return {key: text for key, text in found.items() if text is not None}
 
-    def _reservation(self, service: CommentedMap, line: int) -> Text | None:
+    def _devices(self, service: CommentedMap, line: int) -> Iterator[tuple[str, Text]]:
+        """Yield the keys that ask for devices, each with what it asks for."""
+        if asked := service.get("gpus"):
+            at = line_of(service, "gpus", line)
+            requests = [self._device(item, "gpu", at) for item in sequence(asked)]
+            whole = as_text(requests or [DeviceRequest(capabilities=("gpu",), count="all")])
+            yield "gpus", Text(whole, at, "gpus", self._path)
         reservations = inside(service, "deploy", "resources", "reservations")
-        for index, device in enumerate(sequence(reservations.get("devices"))):
-            asked = [plain(item) for item in sequence(mapping(device).get("capabilities"))]
-            if "gpu" in asked:
-                at = item_line(reservations["devices"], index, line)
-                where = "deploy.resources.reservations.devices"
-                return Text("reservation", at, where, self._path)
-        return None
+        if devices := sequence(reservations.get("devices")):
+            at = item_line(reservations["devices"], 0, line)
+            where = "deploy.resources.reservations.devices"
+            requests = [self._device(item, "", at) for item in devices]
+            yield where, Text(as_text(requests), at, where, self._path)
+
+    def _device(self, item: Any, capability: str, line: int) -> DeviceRequest:
+        entry = mapping(item)
+
+        def texts(key: str) -> tuple[str, ...]:
+            return tuple(self._filled(plain(one), line) for one in sequence(entry.get(key)))
+
+        driver, count = (self._filled(plain(entry.get(key)), line) for key in ("driver", "count"))
+        implied = (capability,) if capability else ()
+        count = "all" if count == "-1" else count  # so Compose writes it
+        return DeviceRequest(driver, texts("capabilities") or implied, count, texts("device_ids"))
 
     def _ports(self, service: CommentedMap, line: int) -> Iterator[Text]:
         value = service.get("ports")

@@ -1,7 +1,7 @@
 """What a compose file that somebody else wrote asks for, with line numbers."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
 
 from infra.doctor.interpolate import Missing
@@ -125,13 +125,16 @@ class Service:
         return self.settings.get("ulimits.memlock")
 
     @property
-    def gpu(self) -> Text | None:
-        """The key that asks for a GPU: `gpus`, `runtime` or a reservation."""
-        runtime = self.settings.get("runtime")
-        if "gpus" not in self.settings and runtime and runtime.value == "nvidia":
-            return replace(runtime, value="runtime", raw=f"runtime: {runtime.value}")
-        devices = "deploy.resources.reservations.devices"
-        return self.settings.get("gpus") or self.settings.get(devices)
+    def runtime(self) -> Text | None:
+        """The program that runs the container, where it is not the engine's own choice."""
+        found = self.settings.get("runtime")
+        return found if found and found.value else None
+
+    @property
+    def devices(self) -> Mapping[str, Text]:
+        """The keys that ask the engine for devices, with their `DeviceRequest`s as text."""
+        keys = ("gpus", "deploy.resources.reservations.devices")
+        return {key: self.settings[key] for key in keys if key in self.settings}
 
     @property
     def environment(self) -> Mapping[str, Text]:

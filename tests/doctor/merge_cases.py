@@ -312,7 +312,7 @@ def _read(service: Service) -> dict[str, Any]:
         memory=memory and parse_size(memory.value),
         cpus=cpus and float(cpus.value),
         memlock=memlock and int(memlock.value),
-        gpu=service.gpu is not None,
+        gpu=_value(service.runtime) == "nvidia" or bool(service.devices),
         ports=[port.value for port in service.ports],
         profiles=list(service.profiles),
         volumes={place: Path(source).name for place, source in volumes.items()},

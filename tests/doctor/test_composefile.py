@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from infra.doctor.compose_devices import DeviceRequest, from_text
 from infra.doctor.compose_names import default_file
 from infra.doctor.compose_yaml import read_compose_file
 from infra.doctor.dragonfly_service import is_dragonfly, read_dragonfly
@@ -135,20 +136,26 @@ def test_limits_in_both_places(tmp_path, limits):
 @pytest.mark.parametrize(
     ("keys", "asked"),
     [
-        ("    gpus: all\n", "gpus"),
-        ("    runtime: nvidia\n", "runtime"),
+        ("gpus: all", {"gpus": [DeviceRequest("", ("gpu",), "all")]}),
+        ("gpus: [{count: 2}]", {"gpus": [DeviceRequest("", ("gpu",), "2")]}),
+        ("gpus: []", {}),
+        ("runtime: nvidia", {}),
         (
-            "    deploy:\n      resources:\n        reservations:\n          devices:\n"
-            "            - driver: nvidia\n              capabilities: [gpu]\n",
-            "reservation",
+            "deploy: {resources: {reservations: {devices: [{driver: nvidia, count: -1,"
+            " capabilities: [gpu]}, {device_ids: ['0'], capabilities: [utility]}]}}}",
+            {
+                "deploy.resources.reservations.devices": [
+                    DeviceRequest("nvidia", ("gpu",), "all"),
+                    DeviceRequest("", ("utility",), "", ("0",)),
+                ]
+            },
         ),
-        ("    runtime: runc\n", None),
     ],
 )
-def test_a_gpu_is_asked_for_in_three_ways(tmp_path, keys, asked):
-    gpu = _dragonfly(tmp_path, keys).service.gpu
+def test_devices_are_asked_for_under_two_keys(tmp_path, keys, asked):
+    service = _dragonfly(tmp_path, f"    {keys}\n").service
 
-    assert (gpu.value if gpu else None) == asked
+    assert {key: list(from_text(text.value)) for key, text in service.devices.items()} == asked
 
 
 def test_a_range_of_ports_is_each_of_them(tmp_path):

@@ -1,4 +1,4 @@
-"""Services of compose files that somebody else wrote: can they have what they ask for?"""
+"""Dragonfly's flags in compose files that somebody else wrote: does it know them?"""
 
 from collections.abc import Iterator
 
@@ -11,20 +11,12 @@ from infra.doctor.check import (
     located,
     ok,
     skipped,
-    value,
 )
 from infra.doctor.checks.dragonfly_files import hidden_flags
-from infra.doctor.composefile import ComposeFile, Service, Text
+from infra.doctor.composefile import ComposeFile
 from infra.doctor.dragonfly_edits import edit_remedy, replaced
 from infra.doctor.dragonfly_service import GONE, Dragonfly, Flag, is_dragonfly, read_dragonfly
-from infra.host.facts import Engine, GpuDriver
-from infra.host.gpu_access import GpuAccess, gpu_access, is_elsewhere
 from infra.stack import dragonfly_rules as rules
-
-# What the engine says to a GPU that it cannot give; the runtime's words are those of Engine 26,
-# 20.10 says "Unknown runtime specified nvidia".
-_NO_DRIVER = 'could not select device driver "nvidia" with capabilities: [[gpu]]'
-_REFUSALS = {"runtime": "unknown or invalid runtime name: nvidia"}
 
 
 def _flags(subject: Subject) -> Iterator[Verdict]:
@@ -72,34 +64,6 @@ def _renamed(file: ComposeFile, given: Flag, flag: str, instead: str) -> tuple[R
     return (edit_remedy(title, edit, automatic=True),)
 
 
-def _gpus(subject: Subject) -> Iterator[Verdict]:
-    for file in subject.files:
-        for service in file.services:
-            if service.gpu is not None:
-                yield located(_gpu(subject, service, service.gpu), file, service.gpu)
-
-
-def _gpu(subject: Subject, service: Service, asked: Text) -> Verdict:
-    engine, gpu = value(subject.facts.docker), value(subject.facts.gpu)
-    if not isinstance(engine, Engine):
-        return skipped(f"Whether service {service.name} gets its GPU cannot be told: no engine.")
-    if isinstance(gpu, GpuDriver) and gpu.gpus:
-        access = gpu_access(engine, gpu)
-    else:
-        access = GpuAccess(None if is_elsewhere(engine) else False, "this host shows no GPU")
-    if access.usable:
-        return ok(f"Service {service.name}: the engine can hand it a GPU.")
-    if access.usable is None:
-        return skipped(
-            f"Whether service {service.name} gets its GPU cannot be told: {access.because}."
-        )
-    message = (
-        f"Service {service.name} asks for a GPU ({asked.raw}), which no container gets here: "
-        f"{access.because}.\nThe engine ends with: {_REFUSALS.get(asked.value, _NO_DRIVER)}"
-    )
-    return Verdict(Severity.ERROR, message, {"service": service.name})
-
-
 CHECKS = (
     Check(
         id="QCA704",
@@ -112,16 +76,5 @@ CHECKS = (
         mend="Write the new name, or drop the flag.",
         url="https://github.com/dragonflydb/dragonfly/releases",
         judge=lambda subject: list(_flags(subject)),
-    ),
-    Check(
-        id="QCA706",
-        category="file",
-        title="A service asks for a GPU that it cannot get",
-        needs=("docker", "gpu"),
-        looks_at="`gpus:`, `runtime: nvidia` and reservations with the capability gpu.",
-        why="The engine refuses the container, and leaves it in the state `created`.",
-        mend="Make the GPU usable (QCA401), or leave the service out, say with a profile.",
-        url="https://docs.docker.com/compose/how-tos/gpu-support/",
-        judge=lambda subject: list(_gpus(subject)),
     ),
 )
