@@ -213,3 +213,22 @@ def test_a_flag_file_has_one_flag_on_a_line(tmp_path, ending):
     assert flags.read_text() == f"# ours\n  --maxmemory=4G\n  --proactor_threads=8{ending}"
     restore(before)
     assert flags.read_text() == f"# ours\n  --maxmemory=4G{ending}"
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+@pytest.mark.parametrize("last", ["", "    restart: always\n"])
+def test_the_command_that_is_printed_keeps_the_ends_of_the_lines(tmp_path, ending, last):
+    path = tmp_path / "docker-compose.yml"
+    text = f"{HEAD}    command:\n      - dragonfly\n      - --maxmemory=2G  # a&b\\c\n{last}"
+    path.write_bytes(text.replace("\n", ending).encode())
+
+    remedy = _remedy(path, "proactor_threads", "8")
+    before = make(remedy.edits)
+    changed = path.read_bytes()
+    restore(before)
+    for command in remedy.commands:
+        subprocess.run(["bash", "-c", command], check=True)
+
+    assert path.read_bytes() == changed
+    assert changed.count(ending.encode()) == text.count("\n") + 1
+    assert changed.replace(ending.encode(), b"").count(b"\r") == 0
