@@ -126,7 +126,9 @@ class Values:
             found[f"deploy.resources.limits.{key}"] = self._scalar(limits, key, line)
         reserved = inside(service, "deploy", "resources", "reservations")
         found["deploy.resources.reservations.memory"] = self._scalar(reserved, "memory", line)
-        found["ulimits.memlock"] = self._memlock(service, line)
+        for name in inside(service, "ulimits"):
+            hard, soft = self._ulimit(service, name, line)
+            found[f"ulimits.{name}"], found[f"ulimits.{name}.soft"] = hard, soft
         found.update(self._devices(service, line))
         return {key: text for key, text in found.items() if text is not None}
 
@@ -167,11 +169,16 @@ class Values:
             for one in _ports_of(published):
                 yield Text(one, at, one, self._path)
 
-    def _memlock(self, service: CommentedMap, line: int) -> Text | None:
-        asked = inside(service, "ulimits").get("memlock")
+    def _ulimit(
+        self, service: CommentedMap, name: Any, line: int
+    ) -> tuple[Text | None, Text | None]:
+        """Return the hard limit and the soft one."""
+        asked = inside(service, "ulimits").get(name)
         if isinstance(asked, CommentedMap):
-            return self._scalar(asked, "hard", line) or self._scalar(asked, "soft", line)
-        return self._scalar(inside(service, "ulimits"), "memlock", line)
+            hard, soft = (self._scalar(asked, key, line) for key in ("hard", "soft"))
+            return hard or soft, soft or hard
+        both = self._scalar(inside(service, "ulimits"), name, line)
+        return both, both
 
     def _mounts(self, service: CommentedMap, line: int) -> dict[str, dict[str, str]]:
         """Return what is seen where: bind mounts by path, secrets and configs by name."""
@@ -200,7 +207,7 @@ class Values:
             target = plain(entry.get("target")) or name
             yield target if target.startswith("/") else folder + target, name
 
-    def _scalar(self, mapping: CommentedMap, key: str, line: int) -> Text | None:
+    def _scalar(self, mapping: CommentedMap, key: Any, line: int) -> Text | None:
         value = mapping.get(key)
         if value is None or isinstance(value, dict | list):
             return None

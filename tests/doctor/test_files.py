@@ -113,6 +113,10 @@ CASES = [
     ("QCA705", "    cpuset: '16'\n", WARNING, "there may be no CPU 16", 4),
     ("QCA705", "    cpuset: 0, 1\n", ERROR, "Invalid value 0, 1", 4),
     ("QCA705", "    cpuset: 3-1\n", ERROR, "Invalid value 3-1", 4),
+    ("QCA705", "    ulimits: {memlock: {soft: -1, hard: 65536}}\n", ERROR,
+     "ulimits.memlock.soft, -1, is more than the hard limit, 65536", 4),
+    ("QCA705", "    ulimits: {nofile: {soft: 20, hard: 10}}\n", ERROR, "more than the hard", 4),
+    ("QCA705", "    ulimits: {nofile: {soft: 9, hard: 10}, memlock: -1}\n", OK, "", 1),
     ("QCA706", "    gpus: all\n", ERROR, "could not select device driver", 4),
     ("QCA706", "    runtime: nvidia\n", ERROR, "invalid runtime name: nvidia", 4),
 ]  # fmt: skip

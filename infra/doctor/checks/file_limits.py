@@ -1,5 +1,6 @@
 """Limits of services in compose files that somebody else wrote: does Docker take them?"""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -56,6 +57,7 @@ def _faults(subject: Subject, service: Service) -> Iterator[_Fault]:
     yield from _memory(service)
     yield from _cpus(subject, service)
     yield from _quota(service)
+    yield from _ulimits(service)
     if service.cpuset and service.cpuset.value:
         yield from _cpuset(subject, service.cpuset)
 
@@ -114,6 +116,24 @@ def _quota(service: Service) -> Iterator[_Fault]:
         yield _Fault(period, _ends(f"cpu_period {period.value} are microseconds", why))
 
 
+def _ulimits(service: Service) -> Iterator[_Fault]:
+    for key, soft in service.settings.items():
+        hard = service.settings.get(key.removesuffix(".soft"))
+        if not key.startswith("ulimits.") or not key.endswith(".soft") or hard is None:
+            continue
+        low, high = (_bound(text) for text in (soft, hard))
+        if low is not None and high is not None and low > high:
+            what = f"{key}, {soft.value}, is more than the hard limit, {hard.value}"
+            yield _Fault(soft, f"{what}.\nThe container ends with: error setting rlimit")
+
+
+def _bound(text: Text) -> float | None:
+    """Return a limit as a number; -1 is none."""
+    if text.value == "-1":
+        return math.inf
+    return int(text.value) if text.value.isdecimal() else None
+
+
 def _cpuset(subject: Subject, cpuset: Text) -> Iterator[_Fault]:
     numbers, there = cpu_numbers(cpuset), visible_cpus(subject)
     if numbers is None:
@@ -144,7 +164,7 @@ LIMITS = Check(
     title="A limit that Docker does not take",
     needs=("cpu",),
     looks_at="`mem_limit`, `mem_reservation`, `memswap_limit`, `cpus`, `cpu_quota`, `cpu_period`, "
-    "`cpuset`, and the limits and the reservation of memory under deploy.resources.",
+    "`cpuset`, `ulimits`, and the limits and the reservation of memory under deploy.resources.",
     why="The engine refuses a container with more CPUs than it has, with CPUs that are not there, "
     "with less than 6 MiB, or with limits that contradict each other; Compose, a size that it "
     "cannot read.",
