@@ -12,6 +12,7 @@ from typing import Any
 from ruamel.yaml import YAML
 from ruamel.yaml.constructor import RoundTripConstructor
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.scanner import RoundTripScanner
 
 _RESET, _OVERRIDE = "!reset", "!override"
 _YAMLS_OWN = "tag:yaml.org,2002:"
@@ -27,10 +28,25 @@ class TooManyValuesError(Exception):
 
 def load(text: str) -> Iterator[tuple[Any, tuple[str, ...]]]:
     """Yield each document without merge tags, and the keys that they clear: `services.a.cpus`."""
-    yaml = YAML(typ="rt")
+    yaml = parser()
     yaml.Constructor = _Untagged
     for document in yaml.load_all(text):
         yield document, tuple(getattr(yaml.constructor, "cleared", ()))
+
+
+def parser() -> YAML:
+    """Return a YAML parser that takes tabs where Compose takes them."""
+    yaml = YAML(typ="rt")
+    yaml.Scanner = _Scanner
+    return yaml
+
+
+class _Scanner(RoundTripScanner):
+    def scan_to_next_token(self) -> Any:
+        """Pass over tabs behind what stands on the line already, as libyaml and Go's parser do."""
+        while not self.allow_simple_key and self.reader.peek() in " \t":
+            self.reader.forward()
+        return super().scan_to_next_token()
 
 
 class _Untagged(RoundTripConstructor):

@@ -5,11 +5,12 @@ folder of the first. What was not followed is listed as unread, so that it is ne
 for fine. `.env` is read as by Compose.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
-from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent
@@ -19,7 +20,7 @@ from infra.doctor.compose_folder import Include, NotFollowedError
 from infra.doctor.compose_merge import merge
 from infra.doctor.compose_names import override_of
 from infra.doctor.compose_reader import Reader
-from infra.doctor.compose_tags import TooManyValuesError, load
+from infra.doctor.compose_tags import TooManyValuesError, load, parser
 from infra.doctor.compose_values import NO_SERVICES, NOT_JUDGED
 from infra.doctor.composefile import ComposeFile
 from infra.doctor.dotenv import read_dotenv
@@ -58,7 +59,8 @@ def read_compose_files(paths: Sequence[Path], environment: Mapping[str, str]) ->
     """
     project = paths[0].parent
     dotenv = _dotenv(project / ".env")
-    variables = _beneath(environment, dotenv)
+    own = {"COMPOSE_PROJECT_NAME": _project_name(project)}
+    variables = {**own, **_beneath(environment, dotenv)}
     beside = _Beside(_Reading(_resolved(project)), project, variables, ())
     found = with_flag_files(merge([beside.read(path) for path in paths]), beside)
     if {"include", "services"}.isdisjoint({*found.keys, *found.cleared}):
@@ -112,7 +114,7 @@ class _Beside:
         """Return the path and the lines of a file that is named in a compose file."""
         path = self._inside(name)
         try:
-            return str(path), tuple(_text(path).splitlines())
+            return str(path), tuple(_text(path, errors="replace").splitlines())
         except InputError as error:
             raise NotFollowedError(error.message) from None
 
@@ -179,26 +181,32 @@ def _resolved(path: Path) -> Path:
         return Path("/nonexistent")
 
 
-def _text(path: Path) -> str:
+def _text(path: Path, errors: Literal["strict", "replace"] = "strict") -> str:
     try:
         if path.stat().st_size > _LARGEST_FILE:
             raise InputError(f"{path}: larger than 256 KiB", hint="That is no compose file.")
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8", errors=errors)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file", hint="Check the path given to -f.") from None
     except UnicodeDecodeError:
-        raise InputError(f"{path}: not UTF-8 text", hint="Compose files are UTF-8.") from None
+        hint = "Save it as UTF-8. Compose takes UTF-16, too, which qca does not."
+        raise InputError(f"{path}: not UTF-8 text", hint=hint) from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise InputError(f"{path}: {reason}", hint="Check the path and its permissions.") from None
 
 
 def _dotenv(path: Path) -> str:
-    """Return the text of an `.env`; none where it is not there or cannot be read."""
+    """Return the text of an `.env`, in whatever encoding; none where it cannot be read."""
     try:
-        return _text(path)
+        return _text(path, errors="replace")
     except InputError:
         return ""
+
+
+def _project_name(folder: Path) -> str:
+    """Return the name that Compose makes of the folder's, and sets as a variable."""
+    return re.sub(r"[^a-z0-9_-]", "", _resolved(folder).name.lower()).lstrip("_-")
 
 
 def _beneath(variables: Mapping[str, str], dotenv: str) -> dict[str, str]:
@@ -238,7 +246,7 @@ def _parsed(path: Path, text: str) -> list[tuple[CommentedMap, tuple[str, ...]]]
 
 def _refuse_deep_nesting(path: Path, text: str) -> None:
     depth = 0
-    for event in YAML().parse(text):
+    for event in parser().parse(text):
         if isinstance(event, CollectionStartEvent):
             depth += 1
         elif isinstance(event, CollectionEndEvent):

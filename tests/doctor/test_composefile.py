@@ -230,7 +230,8 @@ def test_an_override_file_beside_it_is_seen(tmp_path):
         ("---\n# nothing\n---\nservices: {}\n", ":1"),
         ("services: {}\n---\nservices:\n  a: text\n", ":4"),
         ("x-a: 1\n---\ncache: {image: x}\n", ":1"),
-        ("services: \t{}\n", ":1"),
+        ("services:\n\ta: {image: x}\n", ":2"),
+        ("services:\n  a:\n    ports:\n    -\t'1:1'\n", ":4"),
         ("services:\n  ? [a, [b]]\n  : {image: x}\n", ""),
     ],
 )
@@ -240,6 +241,40 @@ def test_what_is_no_compose_file_is_refused_with_its_line(tmp_path, text, place)
 
     assert f"docker-compose.yml{place}" in error.value.message
     assert "\n" not in error.value.message
+
+
+def test_tabs_behind_a_key_and_at_the_end_of_a_line_are_no_fault(tmp_path):
+    """Compose takes them: they separate, and indent nothing."""
+    text = "services:\t# all\n  a:\t\n    image:\tx\t\n    command: >\n      --hz=1\t--dir=x\n"
+
+    (service,) = compose_file(tmp_path, text).services
+
+    assert service.image
+    assert (service.image.value, service.image.line) == ("x", 3)
+    assert [word.value for word in service.arguments] == ["--hz=1", "--dir=x"]
+
+
+def test_a_project_name_is_set_by_compose(tmp_path):
+    file = compose_file(tmp_path, "services: {a: {image: '${COMPOSE_PROJECT_NAME}/x'}}\n")
+
+    assert file.unset == ()
+    (service,) = file.services
+    assert service.image
+    assert service.image.value != "/x"
+
+
+@pytest.mark.parametrize("head", [b"\xef\xbb\xbf", b"A=caf\xe9\n"])
+def test_an_env_file_with_a_byte_order_mark_or_in_another_encoding(tmp_path, head):
+    for name in (".env", "x.env"):
+        (tmp_path / name).write_bytes(head + b"M=1g\r\n")
+
+    file = compose_file(tmp_path, "services: {a: {image: x, mem_limit: $M, env_file: x.env}}\n")
+
+    assert file.unset == ()
+    (service,) = file.services
+    assert service.memory_limit
+    assert service.memory_limit.value == "1g"
+    assert service.environment["M"].value == "1g"
 
 
 def test_files_that_cannot_be_read(tmp_path):
