@@ -14,8 +14,9 @@ BY_CHANCE = "!reset"
 class Place:
     """Where on its line a word is written, its quotes included."""
 
-    kind: Literal["item", "in brackets", "word", "line"]
-    """An item of a list on lines or in brackets, a word of a string, a line of a flag file."""
+    kind: Literal["item", "in brackets", "word", "line", "apart"]
+    """An item of a list on lines or in brackets, a word of a string, a line of a flag file; or
+    apart from the list, which has an alias of it."""
     start: int
     end: int
 

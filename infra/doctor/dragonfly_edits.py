@@ -101,6 +101,8 @@ def _behind(file: ComposeFile, at: Text, written: str) -> Edit | None:
             new = (f"{line[:end]} {written}{line[end:]}",)
         case "in brackets":
             new = (f"{line[:end]}, {quoted}{line[end:]}",)
+        case "apart":
+            return None
         case _:
             new = (line, f"{_head(line)}{quoted}")
     return Edit(at.file, at.line, line, new)
