@@ -54,6 +54,12 @@ def dragonflies(subject: Subject) -> Iterator[tuple[ComposeFile, Dragonfly]]:
 
 def _starts(subject: Subject, file: ComposeFile, dragonfly: Dragonfly) -> Verdict:
     name, release = dragonfly.service.name, dragonfly.release
+    if dragonfly.is_one_word:
+        message = (
+            f"Service {name}: no program has the name {dragonfly.other_program!r}.\n"
+            "Give each word of the command an item of its own, or write it as one string."
+        )
+        return Verdict(Severity.ERROR, message, {"service": name})
     if hidden := _hidden(dragonfly):
         return skipped(f"Whether service {name} starts cannot be told.\n{hidden}")
     start = _start(subject, dragonfly)
@@ -72,6 +78,9 @@ def _starts(subject: Subject, file: ComposeFile, dragonfly: Dragonfly) -> Verdic
         f"{format_size(maxmemory)} ({start.because})"
     )
     if not rules.refuses(count, maxmemory):
+        if flags := dragonfly.ends_over:
+            message = f"Service {name}: {how} would do, but it ends over {flags[0]!r} (QCA704)."
+            return Verdict(Severity.INFO, message, evidence)
         return ok(f"Service {name}: Dragonfly starts with {how}.", **evidence)
     message = (
         f"Service {name}: Dragonfly would say: {rules.refusal(count, release)}\n"
@@ -86,9 +95,12 @@ def _start(subject: Subject, dragonfly: Dragonfly) -> _Start | Verdict:
     if isinstance(threads, Verdict):
         return threads
     given = dragonfly.flags.get("maxmemory")
-    if given is not None and given.value not in ("", "0"):
+    if given is not None:
         size = rules.read_size(given.value, dragonfly.release)
-        return _bad_size(dragonfly, given) if size is None else _Start(threads, size, given.raw)
+        if size is None:
+            return _bad_size(dragonfly, given)
+        if size:
+            return _Start(threads, size, given.raw)
     available, limit = available_memory(subject), size_of(dragonfly.service.memory_limit)
     if available is None:
         return skipped(

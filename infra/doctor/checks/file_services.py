@@ -29,23 +29,29 @@ def _flags(subject: Subject) -> Iterator[Verdict]:
 def _flags_of(file: ComposeFile, dragonfly: Dragonfly) -> Iterator[Verdict]:
     name, faults = dragonfly.service.name, 0
     for flag, text in dragonfly.flags.items():
-        gone_in, instead = GONE.get(flag, (None, ""))
-        if flag == "PASSWORD":  # only DFLY_PASSWORD gives this name
+        instead = dragonfly.instead_of(flag)
+        if instead is None:
+            continue
+        if flag == "PASSWORD":
             message = (
                 f"Service {name}: Dragonfly ends at once over DFLY_PASSWORD, which it does not "
                 "know.\nThe name is DFLY_requirepass, though the help of that flag says otherwise."
             )
-        elif gone_in is not None and dragonfly.release >= gone_in:
-            release = "v" + ".".join(map(str, gone_in[:2]))
+        elif flag in GONE:
+            release = "v" + ".".join(map(str, GONE[flag][0][:2]))
             message = (
                 f"Service {name}: Dragonfly ends at once over the flag {flag}.\n"
                 f"It is gone since {release}" + (f": write {instead}." if instead else ".")
             )
         else:
-            continue
+            message = (
+                f"Service {name}: Dragonfly ends at once over the flag {flag!r}.\n"
+                f"It says: Unknown command line flag. Write {instead}."
+                + (" A value is an item of its own, or behind a =." if " " in flag else "")
+            )
         faults += 1
         evidence = {"service": name, "flag": flag}
-        remedies = _renamed(file, text, flag, "requirepass" if flag == "PASSWORD" else instead)
+        remedies = _renamed(file, text, flag, instead)
         yield located(Verdict(Severity.ERROR, message, evidence, remedies), file, text)
     if hidden := hidden_flags(dragonfly):
         message = f"Not every flag of service {name} can be seen.\n{hidden}"
