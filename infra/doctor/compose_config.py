@@ -100,6 +100,7 @@ def _with(file: ComposeFile, services: tuple[Service, ...], by: str) -> ComposeF
         + tuple(service for service in services if service.name not in read),
         unread=tuple(one for one in file.unread if one.by_chance),
         merged_by=by,
+        refused="",
     )
 
 

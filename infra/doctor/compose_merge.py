@@ -88,6 +88,7 @@ def _merge_two(base: ComposeFile, over: ComposeFile) -> ComposeFile:
         + over.unread,
         unset=base.unset + over.unset,
         override=None,
+        refused=base.refused or over.refused,
         hidden=base.hidden | over.hidden,
         files={
             **{key: path for key, path in base.files.items() if not _is_cleared(key, over.cleared)},

@@ -52,12 +52,14 @@ class Reader(Values):
             raise self._error(1, NO_SERVICES)
         own = tuple(self._services(services, keys.get("services", 1), only))
         brought = [] if only else list(self._included(keys.get("include", 1)))
+        included = {service.name: service for file in brought for service in file.services}
         found = ComposeFile(
             path=self._path,
             services=own,
             keys=keys,
             unread=tuple(dict.fromkeys(self._unread)),
             unset=tuple(self._unset),
+            refused=_conflict(own, included),
             cleared=cleared,
             files=dict(self._files()),
             sources=self._sources,
@@ -226,6 +228,24 @@ class Reader(Values):
             except NotFollowedError as error:
                 key = f"services.{name}.label_file"
                 self._not_read(f"`label_file` of service {name}", at, error, key=key)
+
+
+def _conflict(own: tuple[Service, ...], included: Mapping[str, Service]) -> str:
+    """Return what Compose says where a service is included and defined otherwise, too."""
+    for service in own:
+        other = included.get(service.name)
+        if other is not None and _asked_for(other) != _asked_for(service):
+            return f"services.{service.name} conflicts with imported resource"
+    return ""
+
+
+def _asked_for(service: Service) -> tuple[Any, ...]:
+    return (
+        {key: text.value for key, text in service.settings.items()},
+        [text.value for text in service.command],
+        {name: text.value for name, text in service.environment.items()},
+        {text.value for text in service.ports},
+    )
 
 
 def _by_chance(name: str) -> NotFollowedError:

@@ -77,6 +77,19 @@ def test_a_service_extends_one_of_another_file_which_extends_one_beside_it(tmp_p
     assert (cache.line, cache.file) == (2, str(tmp_path / "a.yml"))
 
 
+@pytest.mark.parametrize(
+    ("more", "refused"),
+    [("", ""), ("    mem_limit: 1g\n", "services.cache conflicts with imported resource")],
+)
+def test_a_service_is_not_both_included_and_defined_otherwise(tmp_path, more, refused):
+    own = f"services:\n  cache:\n{CACHE}    cpus: 2\n"
+    _files(tmp_path, a_yml=f"include: [b.yml]\n{own}", b_yml=own + more, c_yml="x-a: 1\n")
+
+    file = _read(tmp_path, "a.yml", "c.yml")
+
+    assert file.refused == refused
+
+
 @pytest.mark.parametrize("item", ["lib/b.yml", "{path: lib/b.yml}", "{path: [lib/b.yml]}"])
 def test_an_included_file_brings_its_services_and_its_own_dotenv(tmp_path, item):
     _files(
