@@ -161,6 +161,8 @@ class Values:
         value = service.get("ports")
         for index, item in enumerate(sequence(value)):
             at = item_line(value, index, line_of(service, "ports", line))
+            if _protocol(item) not in ("", "tcp"):
+                continue  # whoever listens by TCP has another port
             if isinstance(item, CommentedMap):
                 address, port = (plain(item.get(key)) for key in ("host_ip", "published"))
                 published = self._filled(f"{address}:{port}" if address else port, at)
@@ -224,6 +226,12 @@ class Values:
 
     def _error(self, line: int, problem: str) -> InputError:
         return InputError(f"{self._path}:{line}: {problem}", hint=NOT_JUDGED)
+
+
+def _protocol(port: Any) -> str:
+    if isinstance(port, CommentedMap):
+        return plain(port.get("protocol"))
+    return plain(port).partition("/")[2]
 
 
 def _ports_of(published: str) -> list[str]:

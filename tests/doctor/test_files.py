@@ -36,11 +36,10 @@ HEAD = "services:\n  cache:\n    image: dragonflydb/dragonfly:v1.30.0\n"
 def _found(folder: Path, check: str, text: str, facts: Any = SIXTEEN, **variables: str) -> Finding:
     """The finding of `check` about the file that matters most."""
     file = compose_file(folder, text, **variables)
-    about_it = [
-        finding
-        for finding in examine(facts, config(), files=[file])
-        if finding.id == check and finding.location
-    ]
+    findings = examine(facts, config(), files=[file])
+    about_it = [one for one in findings if one.id == check and one.location]
+    if not about_it:  # it says nothing, and so nothing against the file
+        return Finding(check, "file", OK, "", "", {}, (), "", None)
     return max(about_it, key=lambda f: [OK, INFO, SKIPPED, WARNING, ERROR].index(f.severity))
 
 
@@ -79,6 +78,10 @@ CASES = [
     ("QCA302", "    mem_limit: 3g\n", INFO, "too close", 4),
     ("QCA601", "    ports: ['6379:6379']\n", ERROR, "redis-server (pid 812)", 4),
     ("QCA601", "    ports: ['6380:6379']\n", OK, "free", 4),
+    ("QCA601", "    ports: ['6379:6379/tcp']\n", ERROR, "redis-server", 4),
+    ("QCA601", "    ports: ['6379:6379/udp', '6380:1']\n", OK, "6380 is free", 4),
+    ("QCA601", "    ports: [{target: 6379, published: 6379, protocol: udp}, '6380:1']\n", OK,
+     "6380 is free", 4),
     ("QCA701", "", OK, "read whole", 1),
     ("QCA701", "    extends: {file: o.yml, service: x}\n", SKIPPED, "not read", 4),
     ("QCA701", "    env_file: secrets.env\n", SKIPPED, "`env_file`", 4),
@@ -153,7 +156,14 @@ KERNEL_4 = SystemFacts(
 NO_IO_URING = replace(KERNEL_4, release="6.12.1", io_uring_disabled=2)
 
 
+def _asking(how: str, capabilities: str = "gpu") -> str:
+    device = f"{{{how}, capabilities: [{capabilities}]}}"
+    return f"    deploy: {{resources: {{reservations: {{devices: [{device}]}}}}}}\n"
+
+
 GPUS = "    gpus: all\n"
+CDI = _asking("driver: cdi, device_ids: ['nvidia.com/gpu=all']")
+WITH_RUNTIME = engine(runtimes=("runc", "nvidia"))
 LOCKED = "    ulimits: {memlock: -1}\n"
 OLD_COMPOSE = replace(PLUGIN, version="2.26.1-4")
 
@@ -169,6 +179,28 @@ ON_A_HOST = [
     ("QCA703", host(gpu=driver(gpu()), compose=OLD_COMPOSE), GPUS, WARNING, "2.26"),
     ("QCA703", host(compose="hung"), GPUS, SKIPPED, "could not be seen"),
     ("QCA706", host(gpu=driver(gpu())), GPUS, OK, "can hand it"),
+    ("QCA706", host(gpu=driver(gpu())), _asking("driver: nvidia, count: 1"), OK, "can hand it"),
+    ("QCA706", host(gpu=driver(gpu())), _asking("driver: nvidia", "compute, utility"), OK, ""),
+    ("QCA706", host(gpu=driver(gpu())), _asking("driver: nvidia", ""), OK, ""),
+    ("QCA706", host(gpu=driver(gpu())), _asking("driver: nvidia, count: 2"), ERROR,
+     "GPU 1 (deploy.resources.reservations.devices), counted from 0; this host has 1"),
+    ("QCA706", host(gpu=driver(gpu())), _asking("device_ids: ['3']"), ERROR, "3: unknown device"),
+    ("QCA706", host(gpu=driver(gpu())), _asking("device_ids: ['0', GPU-7]"), OK, ""),
+    ("QCA706", host(gpu=driver(gpu())), "    gpus: [{count: 2}]\n", ERROR, "unknown device"),
+    ("QCA706", host(gpu=driver(gpu())), "    gpus: []\n    runtime: runc\n", OK, ""),
+    ("QCA706", host(gpu=driver(gpu())), _asking("count: 1", "gpu, tpu"), ERROR, "[[gpu tpu]]"),
+    ("QCA706", host(gpu=driver(gpu())), _asking("count: 1", "amd"), SKIPPED, "not NVIDIA's"),
+    ("QCA706", host(), _asking("count: 1", "nvidia"), ERROR, 'driver "" with capabilities'),
+    ("QCA706", host(), _asking("driver: nvidia", "utility"), ERROR, "[[utility]]"),
+    ("QCA706", host(docker=engine(version="24.0.7")), CDI, ERROR, 'device driver "cdi"'),
+    ("QCA706", host(docker=engine(version="25.0.0")), CDI, SKIPPED, "does not say"),
+    ("QCA706", host(), CDI, ERROR, "unresolvable CDI devices nvidia.com/gpu=all"),
+    ("QCA706", host(docker=engine(cdi_devices=("nvidia.com/gpu=all",))), CDI, OK, "has found"),
+    ("QCA706", host(gpu=driver(gpu())), "    runtime: nvidia\n", ERROR, "name: nvidia"),
+    ("QCA706", host(), "    runtime: runsc\n", ERROR, "invalid runtime name: runsc"),
+    ("QCA706", host(), "    runtime: io.containerd.runsc.v1\n", OK, ""),
+    ("QCA706", host(gpu=driver(gpu()), docker=WITH_RUNTIME), "    runtime: nvidia\n", OK, ""),
+    ("QCA706", host(docker=WITH_RUNTIME), "    runtime: nvidia\n", SKIPPED, "shows no GPU"),
     ("QCA706", host(gpu=driver(gpu()), docker=no_engine("not-running")), GPUS, SKIPPED,
      "no engine"),
 ]  # fmt: skip
