@@ -19,7 +19,8 @@ _MOST_CPUS = 8192  # as in the engine's own parser
 def visible_cpus(subject: Subject) -> int:
     """CPUs that a container without a limit sees; our own affinity does not pass to it."""
     docker = seen(subject.facts.docker)
-    return docker.cpus if isinstance(docker, Engine) else value(subject.facts.cpu).online
+    told = docker.cpus if isinstance(docker, Engine) else 0  # 0 where it could not see them
+    return told or value(subject.facts.cpu).online
 
 
 def available_memory(subject: Subject) -> int | None:

@@ -355,3 +355,10 @@ def test_a_file_without_dragonfly_and_gpu_is_in_order(tmp_path):
     findings = examine(host(gpu=NO_GPU), config(), files=[file])
 
     assert not [f for f in findings if f.severity in (WARNING, ERROR, SKIPPED)]
+
+
+def test_an_engine_that_could_not_see_its_cpus_is_judged_by_the_hosts(tmp_path):
+    blind = host(docker=engine(cpus=0))
+
+    assert _found(tmp_path, "QCA705", HEAD + "    cpus: 8\n", blind).severity is OK
+    assert _found(tmp_path, "QCA705", HEAD + "    cpus: 9\n", blind).severity is ERROR
