@@ -125,7 +125,9 @@ def _placed(told: Service, own: Service) -> Service:
 
     def values(texts: Mapping[str, Text], near: Mapping[str, Text]) -> dict[str, Text]:
         def value(text: Text, there: Text | None) -> Text:
-            return replace(there, value=text.value) if there else place(text, ()) or text
+            if there is None:
+                return place(text, ()) or text
+            return there if _same(there.value, text.value) else replace(there, value=text.value)
 
         return {key: value(text, near.get(key)) for key, text in texts.items()}
 
