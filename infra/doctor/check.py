@@ -96,6 +96,13 @@ class Finding:
     location: Location | None
 
     @property
+    def subject(self) -> tuple[str, str, str, str]:
+        """What it is about, wherever that stands: the check, the file, the service, the flag."""
+        file = self.location.file if self.location else ""
+        service, flag = (str(self.evidence.get(key, "")) for key in ("service", "flag"))
+        return self.id, file, service, flag
+
+    @property
     def headline(self) -> str:
         """The fault by its name; where there is none, what the message begins with."""
         faulty = self.severity in (Severity.WARNING, Severity.ERROR)

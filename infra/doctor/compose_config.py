@@ -61,13 +61,16 @@ def _without_secrets(text: str, file: ComposeFile) -> str:
 
 
 def _services(document: Any, path: str) -> tuple[Service, ...]:
-    if not isinstance(document, dict):
-        raise ValueError("no JSON object")
+    if not isinstance(document, dict) or "services" not in document:
+        raise ValueError("no JSON object with services")
     return Reader(path, (), {}, _Nowhere()).file(_commented(document)).services
 
 
 class _Nowhere:
     """Compose's answer refers to no other file."""
+
+    def place(self, name: str) -> str:
+        return name
 
     def lines(self, name: str) -> tuple[str, tuple[str, ...]]:
         raise NotFollowedError(name)
@@ -97,6 +100,7 @@ def _with(file: ComposeFile, services: tuple[Service, ...], by: str) -> ComposeF
         + tuple(service for service in services if service.name not in read),
         unread=tuple(one for one in file.unread if one.by_chance),
         merged_by=by,
+        refused="",
     )
 
 
@@ -120,7 +124,12 @@ def _placed(told: Service, own: Service) -> Service:
         return tuple(found)
 
     def values(texts: Mapping[str, Text], near: Mapping[str, Text]) -> dict[str, Text]:
-        return {key: place(text, [near.get(key)]) or text for key, text in texts.items()}
+        def value(text: Text, there: Text | None) -> Text:
+            if there is None:
+                return place(text, ()) or text
+            return there if _same(there.value, text.value) else replace(there, value=text.value)
+
+        return {key: value(text, near.get(key)) for key, text in texts.items()}
 
     return replace(
         own,

@@ -29,6 +29,10 @@ class Include:
 class Folder(Protocol):
     """How a reader gets at the files beside the one that it reads. All raise NotFollowedError."""
 
+    def place(self, name: str) -> str:
+        """Return the path of what a compose file names, be it there or not."""
+        ...
+
     def lines(self, name: str) -> tuple[str, tuple[str, ...]]:
         """Return the path and the lines of a file."""
         ...

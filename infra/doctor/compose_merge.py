@@ -12,9 +12,6 @@ from typing import Any
 
 from infra.doctor.composefile import ComposeFile, Service
 
-# What the flag file is found by.
-_OF_FLAGFILE = ("command", "entrypoint", "volumes", "secrets", "configs")
-
 
 def overlay(base: Service, over: Service) -> Service:
     """Return `base` with what `over` sets; the name and the place are those of `over`."""
@@ -31,7 +28,6 @@ def overlay(base: Service, over: Service) -> Service:
         ports=tuple({port.value: port for port in base.ports + over.ports}.values()),
         profiles=tuple(dict.fromkeys(base.profiles + over.profiles)),
         mounts=_by_key(base.mounts, over.mounts),
-        flagfile=over.flagfile if over.arguments else base.flagfile,
         elsewhere=tuple(dict.fromkeys(base.elsewhere + over.elsewhere)),
     )
 
@@ -62,7 +58,6 @@ def _without(service: Service, cleared: Sequence[str]) -> Service:
         ports=service.ports if stays("ports") else (),
         profiles=service.profiles if stays("profiles") else (),
         mounts={key: places for key, places in service.mounts.items() if stays(key)},
-        flagfile=service.flagfile if all(map(stays, _OF_FLAGFILE)) else None,
         elsewhere=tuple(key for key in service.elsewhere if key != "env_file" or stays(key)),
     )
 
@@ -93,11 +88,17 @@ def _merge_two(base: ComposeFile, over: ComposeFile) -> ComposeFile:
         + over.unread,
         unset=base.unset + over.unset,
         override=None,
+        refused=base.refused or over.refused,
         hidden=base.hidden | over.hidden,
+        files={
+            **{key: path for key, path in base.files.items() if not _is_cleared(key, over.cleared)},
+            **over.files,
+        },
         sources={**base.sources, **over.sources},
     )
 
 
 def _in_place(base: Service, over: Service) -> Service:
     """Lay a later file's service over the first's, which stays the place to look at."""
-    return replace(overlay(base, over), line=base.line, file=base.file)
+    cleared = tuple(dict.fromkeys(base.cleared + over.cleared))
+    return replace(overlay(base, over), line=base.line, file=base.file, cleared=cleared)

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
-from itertools import pairwise
 from typing import Any, Literal
 
 from ruamel.yaml.comments import CommentedMap
@@ -11,9 +10,12 @@ from infra.doctor.compose_folder import Folder, Include, NotFollowedError
 from infra.doctor.compose_merge import merge, overlay
 from infra.doctor.compose_nodes import inside, item_line, mapping, plain, sequence
 from infra.doctor.compose_nodes import line as line_of
-from infra.doctor.compose_values import Values
-from infra.doctor.composefile import BY_CHANCE, ComposeFile, Place, Service, Text, Unread
+from infra.doctor.compose_values import NO_SERVICES, Values
+from infra.doctor.composefile import BY_CHANCE, ComposeFile, Service, Text, Unread
 from infra.doctor.dotenv import assignments
+
+# What may stand in a file that has no services of its own.
+_OTHER_KEYS = ("configs", "models", "name", "networks", "secrets", "version", "volumes")
 
 
 class Reader(Values):
@@ -25,11 +27,8 @@ class Reader(Values):
         lines: tuple[str, ...],
         variables: Mapping[str, str],
         folder: Folder,
-        override: str | None = None,
     ) -> None:
-        super().__init__(path, lines, variables)
-        self._override = override
-        self._folder = folder
+        super().__init__(path, lines, variables, folder)
         self._cleared: tuple[str, ...] = ()
         self._only: str | None = None
         self._unread: list[Unread] = []
@@ -49,22 +48,37 @@ class Reader(Values):
         self._document, self._cleared, self._only = document, cleared, only
         keys = {str(key): line_of(document, key) for key in document}
         services = document.get("services")
-        left = "include" in document or not {"include", "services"}.isdisjoint(cleared)
-        if services is None and not left:
-            raise self._error(1, "not a compose file: no `services` there")
+        if self._is_none(document, cleared):
+            raise self._error(1, NO_SERVICES)
         own = tuple(self._services(services, keys.get("services", 1), only))
         brought = [] if only else list(self._included(keys.get("include", 1)))
+        included = {service.name: service for file in brought for service in file.services}
         found = ComposeFile(
             path=self._path,
             services=own,
             keys=keys,
             unread=tuple(dict.fromkeys(self._unread)),
             unset=tuple(self._unset),
+            refused=_conflict(own, included),
             cleared=cleared,
-            override=self._override,
+            files=dict(self._files()),
             sources=self._sources,
         )
-        return replace(merge([found, *brought]), override=self._override)
+        return merge([found, *brought])
+
+    def _is_none(self, document: CommentedMap, cleared: tuple[str, ...]) -> bool:
+        """Whether it is no compose file; one without services may go with another that has some."""
+        if {"include", "services"}.isdisjoint({*document, *cleared}):
+            return any(str(key) not in _OTHER_KEYS and str(key)[:2] != "x-" for key in document)
+        return document.get("services", "") is None and "services" not in cleared
+
+    def _files(self) -> Iterator[tuple[str, str]]:
+        """Yield the files that top-level secrets and configs are."""
+        for key in ("secrets", "configs"):
+            for name, entry in inside(self._document, key).items():
+                if file := plain(mapping(entry).get("file")):
+                    at = line_of(inside(self._document, key), name)
+                    yield f"{key}.{name}.file", self._folder.place(self._filled(file, at))
 
     def _included(self, line: int) -> Iterator[ComposeFile]:
         value = self._document.get("include")
@@ -106,8 +120,7 @@ class Reader(Values):
             yield self._service(str(name), service, at)
 
     def _service(self, name: str, service: CommentedMap, line: int) -> Service:
-        own = self._extended(name, service, line, self._of_itself(name, service, line))
-        return replace(own, flagfile=self._flagfile(own))
+        return self._extended(name, service, line, self._of_itself(name, service, line))
 
     def _of_itself(self, name: str, service: CommentedMap, line: int) -> Service:
         by_file, unread = self._env_files(name, service, line)
@@ -216,27 +229,23 @@ class Reader(Values):
                 key = f"services.{name}.label_file"
                 self._not_read(f"`label_file` of service {name}", at, error, key=key)
 
-    def _flagfile(self, service: Service) -> tuple[Text, ...] | None:
-        """Return the lines of Dragonfly's `--flagfile`, if it is mounted from this folder."""
-        words = [word.value for word in service.command]
-        pairs = [tuple(word.split("=", 1)) for word in words] + list(pairwise(words))
-        named = [pair[1] for pair in pairs if pair[0].lstrip("-") == "flagfile" and len(pair) == 2]
-        for place, source in [one for key in service.mounts.values() for one in key.items()]:
-            top = place.rstrip("/")
-            if not named or not (named[-1] + "/").startswith(top + "/"):
-                continue
-            rest = named[-1].removeprefix(top)
-            try:
-                path, lines = self._folder.lines(source + rest)
-            except NotFollowedError:
-                continue
-            self._sources[path] = lines
-            return tuple(
-                _flag_line(text, number, path)
-                for number, text in enumerate(lines, 1)
-                if text.strip().startswith("-")
-            )
-        return None
+
+def _conflict(own: tuple[Service, ...], included: Mapping[str, Service]) -> str:
+    """Return what Compose says where a service is included and defined otherwise, too."""
+    for service in own:
+        other = included.get(service.name)
+        if other is not None and _asked_for(other) != _asked_for(service):
+            return f"services.{service.name} conflicts with imported resource"
+    return ""
+
+
+def _asked_for(service: Service) -> tuple[Any, ...]:
+    return (
+        {key: text.value for key, text in service.settings.items()},
+        [text.value for text in service.command],
+        {name: text.value for name, text in service.environment.items()},
+        {text.value for text in service.ports},
+    )
 
 
 def _by_chance(name: str) -> NotFollowedError:
@@ -244,9 +253,3 @@ def _by_chance(name: str) -> NotFollowedError:
         f"service {name}, which it extends, has `!reset` or `!override` and extends another "
         "itself, and Compose 2.40 heeds those tags or forgets them by chance"
     )
-
-
-def _flag_line(text: str, number: int, path: str) -> Text:
-    flag = text.strip()
-    start = text.index(flag)
-    return Text(flag, number, flag, path, Place("line", start, start + len(flag)))

@@ -6,11 +6,13 @@ file is laid over. An alias is a node that is come by again: what was dropped is
 https://docs.docker.com/reference/compose-file/merge/ and compose-go's loader/reset.go
 """
 
+from collections.abc import Iterator
 from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.constructor import RoundTripConstructor
 from ruamel.yaml.nodes import MappingNode, Node, ScalarNode, SequenceNode
+from ruamel.yaml.scanner import RoundTripScanner
 
 _RESET, _OVERRIDE = "!reset", "!override"
 _YAMLS_OWN = "tag:yaml.org,2002:"
@@ -24,12 +26,27 @@ class TooManyValuesError(Exception):
     """A document's aliases stand for more values than anybody writes."""
 
 
-def load(text: str) -> tuple[Any, tuple[str, ...]]:
-    """Return the document without merge tags, and the keys that they clear: `services.a.cpus`."""
-    yaml = YAML(typ="rt")
+def load(text: str) -> Iterator[tuple[Any, tuple[str, ...]]]:
+    """Yield each document without merge tags, and the keys that they clear: `services.a.cpus`."""
+    yaml = parser()
     yaml.Constructor = _Untagged
-    document = yaml.load(text)
-    return document, tuple(getattr(yaml.constructor, "cleared", ()))
+    for document in yaml.load_all(text):
+        yield document, tuple(getattr(yaml.constructor, "cleared", ()))
+
+
+def parser() -> YAML:
+    """Return a YAML parser that takes tabs where Compose takes them."""
+    yaml = YAML(typ="rt")
+    yaml.Scanner = _Scanner
+    return yaml
+
+
+class _Scanner(RoundTripScanner):
+    def scan_to_next_token(self) -> Any:
+        """Pass over tabs behind what stands on the line already, as libyaml and Go's parser do."""
+        while not self.allow_simple_key and self.reader.peek() in " \t":
+            self.reader.forward()
+        return super().scan_to_next_token()
 
 
 class _Untagged(RoundTripConstructor):

@@ -7,6 +7,8 @@ from typing import Any
 from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.scalarstring import FoldedScalarString, LiteralScalarString
 
+from infra.doctor.compose_devices import DeviceRequest, as_text
+from infra.doctor.compose_folder import Folder
 from infra.doctor.compose_nodes import (
     assignment,
     in_brackets,
@@ -29,16 +31,30 @@ from qca.errors import InputError
 _PORTS = 2**16
 
 # Keys of a service that hold one value.
-_SINGLE = ("image", "mem_limit", "cpus", "cpuset", "runtime")
+_SINGLE = (
+    "image",
+    "mem_limit",
+    "mem_reservation",
+    "memswap_limit",
+    "cpus",
+    "cpu_quota",
+    "cpu_period",
+    "cpuset",
+    "runtime",
+)
 
+NO_SERVICES = "not a compose file: no `services` there"
 NOT_JUDGED = "Nothing in the file was judged, and nothing in it was changed."
 
 
 class Values:
     """Reads what stands under a service's keys, and only under those that the doctor knows."""
 
-    def __init__(self, path: str, lines: tuple[str, ...], variables: Mapping[str, str]) -> None:
+    def __init__(
+        self, path: str, lines: tuple[str, ...], variables: Mapping[str, str], folder: Folder
+    ) -> None:
         self._path = path
+        self._folder = folder
         self._lines = lines
         self._variables = variables
         self._document = CommentedMap()
@@ -108,27 +124,45 @@ class Values:
         found = {key: self._scalar(service, key, line) for key in _SINGLE}
         for key in ("memory", "cpus"):
             found[f"deploy.resources.limits.{key}"] = self._scalar(limits, key, line)
-        found["deploy.resources.reservations.devices"] = self._reservation(service, line)
-        found["ulimits.memlock"] = self._memlock(service, line)
-        if service.get("gpus"):
-            at = line_of(service, "gpus", line)
-            found["gpus"] = Text("gpus", at, "gpus", self._path)
+        reserved = inside(service, "deploy", "resources", "reservations")
+        found["deploy.resources.reservations.memory"] = self._scalar(reserved, "memory", line)
+        for name in inside(service, "ulimits"):
+            hard, soft = self._ulimit(service, name, line)
+            found[f"ulimits.{name}"], found[f"ulimits.{name}.soft"] = hard, soft
+        found.update(self._devices(service, line))
         return {key: text for key, text in found.items() if text is not None}
 
-    def _reservation(self, service: CommentedMap, line: int) -> Text | None:
+    def _devices(self, service: CommentedMap, line: int) -> Iterator[tuple[str, Text]]:
+        """Yield the keys that ask for devices, each with what it asks for."""
+        if asked := service.get("gpus"):
+            at = line_of(service, "gpus", line)
+            requests = [self._device(item, "gpu", at) for item in sequence(asked)]
+            whole = as_text(requests or [DeviceRequest(capabilities=("gpu",), count="all")])
+            yield "gpus", Text(whole, at, "gpus", self._path)
         reservations = inside(service, "deploy", "resources", "reservations")
-        for index, device in enumerate(sequence(reservations.get("devices"))):
-            asked = [plain(item) for item in sequence(mapping(device).get("capabilities"))]
-            if "gpu" in asked:
-                at = item_line(reservations["devices"], index, line)
-                where = "deploy.resources.reservations.devices"
-                return Text("reservation", at, where, self._path)
-        return None
+        if devices := sequence(reservations.get("devices")):
+            at = item_line(reservations["devices"], 0, line)
+            where = "deploy.resources.reservations.devices"
+            requests = [self._device(item, "", at) for item in devices]
+            yield where, Text(as_text(requests), at, where, self._path)
+
+    def _device(self, item: Any, capability: str, line: int) -> DeviceRequest:
+        entry = mapping(item)
+
+        def texts(key: str) -> tuple[str, ...]:
+            return tuple(self._filled(plain(one), line) for one in sequence(entry.get(key)))
+
+        driver, count = (self._filled(plain(entry.get(key)), line) for key in ("driver", "count"))
+        implied = (capability,) if capability else ()
+        count = "all" if count == "-1" else count  # so Compose writes it
+        return DeviceRequest(driver, texts("capabilities") or implied, count, texts("device_ids"))
 
     def _ports(self, service: CommentedMap, line: int) -> Iterator[Text]:
         value = service.get("ports")
         for index, item in enumerate(sequence(value)):
             at = item_line(value, index, line_of(service, "ports", line))
+            if _protocol(item) not in ("", "tcp"):
+                continue  # whoever listens by TCP has another port
             if isinstance(item, CommentedMap):
                 address, port = (plain(item.get(key)) for key in ("host_ip", "published"))
                 published = self._filled(f"{address}:{port}" if address else port, at)
@@ -137,19 +171,24 @@ class Values:
             for one in _ports_of(published):
                 yield Text(one, at, one, self._path)
 
-    def _memlock(self, service: CommentedMap, line: int) -> Text | None:
-        asked = inside(service, "ulimits").get("memlock")
+    def _ulimit(
+        self, service: CommentedMap, name: Any, line: int
+    ) -> tuple[Text | None, Text | None]:
+        """Return the hard limit and the soft one."""
+        asked = inside(service, "ulimits").get(name)
         if isinstance(asked, CommentedMap):
-            return self._scalar(asked, "hard", line) or self._scalar(asked, "soft", line)
-        return self._scalar(inside(service, "ulimits"), "memlock", line)
+            hard, soft = (self._scalar(asked, key, line) for key in ("hard", "soft"))
+            return hard or soft, soft or hard
+        both = self._scalar(inside(service, "ulimits"), name, line)
+        return both, both
 
     def _mounts(self, service: CommentedMap, line: int) -> dict[str, dict[str, str]]:
-        """Return what of the host is seen where: bind mounts, secrets and configs."""
+        """Return what is seen where: bind mounts by path, secrets and configs by name."""
         at = line_of(service, "volumes", line)
         return {
             "volumes": dict(self._binds(service, at)),
-            "secrets": dict(self._files(service, "secrets", "/run/secrets/", at)),
-            "configs": dict(self._files(service, "configs", "/", at)),
+            "secrets": dict(self._names(service, "secrets", "/run/secrets/")),
+            "configs": dict(self._names(service, "configs", "/")),
         }
 
     def _binds(self, service: CommentedMap, line: int) -> Iterator[tuple[str, str]]:
@@ -157,25 +196,20 @@ class Values:
             if isinstance(item, CommentedMap):
                 if item.get("type") == "bind":
                     source, target = plain(item.get("source")), plain(item.get("target"))
-                    yield self._filled(target, line), self._filled(source, line)
+                    yield self._filled(target, line), self._folder.place(self._filled(source, line))
             else:
                 source, _, rest = self._filled(plain(item), line).partition(":")
                 if source.startswith(("/", ".", "~")):
-                    yield rest.partition(":")[0], source
+                    yield rest.partition(":")[0], self._folder.place(source)
 
-    def _files(
-        self, service: CommentedMap, key: str, folder: str, line: int
-    ) -> Iterator[tuple[str, str]]:
+    def _names(self, service: CommentedMap, key: str, folder: str) -> Iterator[tuple[str, str]]:
         for item in sequence(service.get(key)):
             entry = mapping(item)
             name = plain(entry.get("source") if entry else item)
             target = plain(entry.get("target")) or name
-            source = plain(inside(self._document, key, name).get("file"))
-            if source:
-                place = target if target.startswith("/") else folder + target
-                yield place, self._filled(source, line)
+            yield target if target.startswith("/") else folder + target, name
 
-    def _scalar(self, mapping: CommentedMap, key: str, line: int) -> Text | None:
+    def _scalar(self, mapping: CommentedMap, key: Any, line: int) -> Text | None:
         value = mapping.get(key)
         if value is None or isinstance(value, dict | list):
             return None
@@ -192,6 +226,12 @@ class Values:
 
     def _error(self, line: int, problem: str) -> InputError:
         return InputError(f"{self._path}:{line}: {problem}", hint=NOT_JUDGED)
+
+
+def _protocol(port: Any) -> str:
+    if isinstance(port, CommentedMap):
+        return plain(port.get("protocol"))
+    return plain(port).partition("/")[2]
 
 
 def _ports_of(published: str) -> list[str]:

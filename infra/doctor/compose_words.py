@@ -59,7 +59,11 @@ def item_of_list(
     piece = f"{quote}{raw}{quote}" if quote in ("'", '"') else raw
     if not raw or not lines[line - 1].startswith(piece, start):
         return None
-    return Place("in brackets" if brackets else "item", start, start + len(piece))
+    before = lines[line - 1][:column].rstrip()
+    if before.endswith(("[", ",")) if brackets else before.endswith("-"):
+        return Place("in brackets" if brackets else "item", start, start + len(piece))
+    inside = brackets and not before
+    return Place("in brackets" if inside else "apart", start, start + len(piece))
 
 
 def _behind_properties(lines: Sequence[str], line: int, column: int) -> int:

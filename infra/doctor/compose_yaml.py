@@ -5,21 +5,23 @@ folder of the first. What was not followed is listed as unread, so that it is ne
 for fine. `.env` is read as by Compose.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Literal
 
-from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent
 
+from infra.doctor.compose_flag_file import with_flag_files
 from infra.doctor.compose_folder import Include, NotFollowedError
 from infra.doctor.compose_merge import merge
 from infra.doctor.compose_names import override_of
 from infra.doctor.compose_reader import Reader
-from infra.doctor.compose_tags import TooManyValuesError, load
-from infra.doctor.compose_values import NOT_JUDGED
+from infra.doctor.compose_tags import TooManyValuesError, load, parser
+from infra.doctor.compose_values import NO_SERVICES, NOT_JUDGED
 from infra.doctor.composefile import ComposeFile
 from infra.doctor.dotenv import read_dotenv
 from qca.errors import InputError
@@ -57,9 +59,12 @@ def read_compose_files(paths: Sequence[Path], environment: Mapping[str, str]) ->
     """
     project = paths[0].parent
     dotenv = _dotenv(project / ".env")
-    variables = _beneath(environment, dotenv)
+    own = {"COMPOSE_PROJECT_NAME": _project_name(project)}
+    variables = {**own, **_beneath(environment, dotenv)}
     beside = _Beside(_Reading(_resolved(project)), project, variables, ())
-    found = merge([beside.read(path) for path in paths])
+    found = with_flag_files(merge([beside.read(path) for path in paths]), beside)
+    if {"include", "services"}.isdisjoint({*found.keys, *found.cleared}):
+        raise InputError(f"{paths[0]}:1: {NO_SERVICES}", hint=NOT_JUDGED)
     hidden = found.hidden | _values_of(dotenv, environment)
     return replace(found, folder=str(project), hidden=hidden)
 
@@ -83,22 +88,33 @@ class _Beside:
     trail: tuple[tuple[str, str], ...]
     """What led here, file and service, so that a circle ends."""
     path: Path = Path()
+    document: int = 0
+    """Which document of that file is read: `extends` without a file stays within it."""
 
-    def read(self, path: Path, only: str | None = None) -> ComposeFile:
-        """Read one file of this folder."""
+    def read(self, path: Path, only: str | None = None, within: int | None = None) -> ComposeFile:
+        """Read one file of this folder, its documents merged, or `within` one of them."""
         text = _text(path)
-        document, cleared = _parsed(path, text)
-        beside = replace(self, path=path)
-        override = None if self.trail else override_of(path)
         lines = tuple(text.splitlines())
-        reader = Reader(str(path), lines, self.environment, beside, override)
-        return reader.file(document, only, cleared)
+        override = None if self.trail else override_of(path)
+        found = [ComposeFile(str(path), (), {}, override=override, sources={str(path): lines})]
+        for index, (document, cleared) in enumerate(_parsed(path, text)):
+            if within in (None, index):
+                beside = replace(self, path=path, document=index)
+                reader = Reader(str(path), lines, self.environment, beside)
+                found.append(reader.file(document, only, cleared))
+        merged = merge(found)
+        cleared = tuple(key for file in found for key in file.cleared)
+        return replace(merged, override=override, cleared=cleared)
+
+    def place(self, name: str) -> str:
+        """Return the path of what a compose file names, be it there or not."""
+        return str(self.folder / name)
 
     def lines(self, name: str) -> tuple[str, tuple[str, ...]]:
         """Return the path and the lines of a file that is named in a compose file."""
         path = self._inside(name)
         try:
-            return str(path), tuple(_text(path).splitlines())
+            return str(path), tuple(_text(path, errors="replace").splitlines())
         except InputError as error:
             raise NotFollowedError(error.message) from None
 
@@ -122,7 +138,8 @@ class _Beside:
         """Return the service that is extended; its paths are relative to its own file."""
         path = self._inside(name) if name else self.path
         folder = path.parent if name else self.folder
-        found = self._further(path, folder, self.environment, service).read(path, service)
+        within = None if name else self.document
+        found = self._further(path, folder, self.environment, service).read(path, service, within)
         if not found.services:
             raise NotFollowedError(f"{path} has no service {service!r}")
         return found
@@ -164,26 +181,32 @@ def _resolved(path: Path) -> Path:
         return Path("/nonexistent")
 
 
-def _text(path: Path) -> str:
+def _text(path: Path, errors: Literal["strict", "replace"] = "strict") -> str:
     try:
         if path.stat().st_size > _LARGEST_FILE:
             raise InputError(f"{path}: larger than 256 KiB", hint="That is no compose file.")
-        return path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8", errors=errors)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file", hint="Check the path given to -f.") from None
     except UnicodeDecodeError:
-        raise InputError(f"{path}: not UTF-8 text", hint="Compose files are UTF-8.") from None
+        hint = "Save it as UTF-8. Compose takes UTF-16, too, which qca does not."
+        raise InputError(f"{path}: not UTF-8 text", hint=hint) from None
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or error
         raise InputError(f"{path}: {reason}", hint="Check the path and its permissions.") from None
 
 
 def _dotenv(path: Path) -> str:
-    """Return the text of an `.env`; none where it is not there or cannot be read."""
+    """Return the text of an `.env`, in whatever encoding; none where it cannot be read."""
     try:
-        return _text(path)
+        return _text(path, errors="replace")
     except InputError:
         return ""
+
+
+def _project_name(folder: Path) -> str:
+    """Return the name that Compose makes of the folder's, and sets as a variable."""
+    return re.sub(r"[^a-z0-9_-]", "", _resolved(folder).name.lower()).lstrip("_-")
 
 
 def _beneath(variables: Mapping[str, str], dotenv: str) -> dict[str, str]:
@@ -195,11 +218,11 @@ def _values_of(dotenv: str, variables: Mapping[str, str]) -> frozenset[str]:
     return frozenset(read_dotenv(dotenv, variables).values())
 
 
-def _parsed(path: Path, text: str) -> tuple[CommentedMap, tuple[str, ...]]:
-    """Return the document, and the keys that its merge tags clear."""
+def _parsed(path: Path, text: str) -> list[tuple[CommentedMap, tuple[str, ...]]]:
+    """Return the documents, each with the keys that its merge tags clear."""
     try:
         _refuse_deep_nesting(path, text)
-        document, cleared = load(text)
+        documents = list(load(text))
     except InputError:
         raise
     except TooManyValuesError:
@@ -216,14 +239,17 @@ def _parsed(path: Path, text: str) -> tuple[CommentedMap, tuple[str, ...]]:
     except Exception as error:  # on odd input ruamel ends with TypeError, AttributeError, ...
         problem = " ".join(str(error).split())
         raise InputError(f"{path}: not valid YAML: {problem}", hint=NOT_JUDGED) from None
-    if not isinstance(document, CommentedMap):
-        raise InputError(f"{path}:1: not a compose file: no `services` there", hint=NOT_JUDGED)
-    return document, cleared
+    for document, _ in documents:
+        if not isinstance(document, CommentedMap):
+            problem = "more than one document, and not each is a mapping"
+            problem = f"not a compose file: {problem}" if len(documents) > 1 else NO_SERVICES
+            raise InputError(f"{path}:1: {problem}", hint=NOT_JUDGED)
+    return documents
 
 
 def _refuse_deep_nesting(path: Path, text: str) -> None:
     depth = 0
-    for event in YAML().parse(text):
+    for event in parser().parse(text):
         if isinstance(event, CollectionStartEvent):
             depth += 1
         elif isinstance(event, CollectionEndEvent):

@@ -1,7 +1,7 @@
 """What a compose file that somebody else wrote asks for, with line numbers."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
 
 from infra.doctor.interpolate import Missing
@@ -14,8 +14,9 @@ BY_CHANCE = "!reset"
 class Place:
     """Where on its line a word is written, its quotes included."""
 
-    kind: Literal["item", "in brackets", "word", "line"]
-    """An item of a list on lines or in brackets, a word of a string, a line of a flag file."""
+    kind: Literal["item", "in brackets", "word", "line", "apart"]
+    """An item of a list on lines or in brackets, a word of a string, a line of a flag file; or
+    apart from the list, which has an alias of it."""
     start: int
     end: int
 
@@ -78,8 +79,8 @@ class Service:
     """Published host ports, `ADDRESS:PORT` or `PORT`."""
     profiles: tuple[str, ...] = ()
     mounts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    """By `volumes`, `secrets` and `configs`: paths in the container, and what of the host is
-    seen there."""
+    """By `volumes`, `secrets` and `configs`: paths in the container, and what is seen there, the
+    path of a bind mount or the name of a secret or config."""
     flagfile: tuple[Text, ...] | None = None
     """The lines of the flag file that its command names, where it lies in the folder."""
     elsewhere: tuple[str, ...] = ()
@@ -99,6 +100,17 @@ class Service:
         return self.settings.get(limits) or self.settings.get("mem_limit")
 
     @property
+    def memory_reservation(self) -> Text | None:
+        """The memory that is kept for the container, in whichever of the two places it is."""
+        reserved = "deploy.resources.reservations.memory"
+        return self.settings.get(reserved) or self.settings.get("mem_reservation")
+
+    @property
+    def memory_and_swap(self) -> Text | None:
+        """The limit of memory and swap together; -1 is none."""
+        return self.settings.get("memswap_limit")
+
+    @property
     def cpus(self) -> Text | None:
         """The limit of CPUs, in whichever of the two places it is."""
         return self.settings.get("deploy.resources.limits.cpus") or self.settings.get("cpus")
@@ -114,13 +126,16 @@ class Service:
         return self.settings.get("ulimits.memlock")
 
     @property
-    def gpu(self) -> Text | None:
-        """The key that asks for a GPU: `gpus`, `runtime` or a reservation."""
-        runtime = self.settings.get("runtime")
-        if "gpus" not in self.settings and runtime and runtime.value == "nvidia":
-            return replace(runtime, value="runtime", raw=f"runtime: {runtime.value}")
-        devices = "deploy.resources.reservations.devices"
-        return self.settings.get("gpus") or self.settings.get(devices)
+    def runtime(self) -> Text | None:
+        """The program that runs the container, where it is not the engine's own choice."""
+        found = self.settings.get("runtime")
+        return found if found and found.value else None
+
+    @property
+    def devices(self) -> Mapping[str, Text]:
+        """The keys that ask the engine for devices, with their `DeviceRequest`s as text."""
+        keys = ("gpus", "deploy.resources.reservations.devices")
+        return {key: self.settings[key] for key in keys if key in self.settings}
 
     @property
     def environment(self) -> Mapping[str, Text]:
@@ -131,12 +146,6 @@ class Service:
     def command(self) -> tuple[Text, ...]:
         """The words that are run, the entrypoint's before the command's."""
         return self.entrypoint + self.arguments
-
-    @property
-    def shell(self) -> bool:
-        """Whether the command is handed to a shell, which may do anything with it."""
-        words = self.command
-        return bool(words) and words[0].value.rpartition("/")[2] in ("sh", "bash")
 
 
 @dataclass(frozen=True)
@@ -155,6 +164,8 @@ class ComposeFile:
     """The override file beside it, which Compose merges where it finds `path` by itself."""
     sources: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """The lines of every file that was read, `path` first."""
+    files: Mapping[str, str] = field(default_factory=dict)
+    """The paths of top-level secrets and configs: `secrets.a.file`."""
     hidden: frozenset[str] = frozenset()
     """Values from `.env` files and those of `include`, which nobody is shown."""
     folder: str = "."

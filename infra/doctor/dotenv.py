@@ -30,6 +30,7 @@ def assignments(
     value may run over several lines.
     https://docs.docker.com/compose/how-tos/environment-variables/variable-interpolation/
     """
+    text = text.removeprefix("\ufeff")
     known = dict(variables or {})
     at, line = 0, 1
     while at < len(text):

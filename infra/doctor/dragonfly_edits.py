@@ -101,6 +101,8 @@ def _behind(file: ComposeFile, at: Text, written: str) -> Edit | None:
             new = (f"{line[:end]} {written}{line[end:]}",)
         case "in brackets":
             new = (f"{line[:end]}, {quoted}{line[end:]}",)
+        case "apart":
+            return None
         case _:
             new = (line, f"{_head(line)}{quoted}")
     return Edit(at.file, at.line, line, new)
@@ -118,11 +120,15 @@ def _quote(piece: str, raw: str) -> str:
 
 def _sed(edit: Edit) -> str:
     """Return what makes sed do the same to that line."""
-    if edit.new[0] == edit.old:
-        return f"{edit.line}a\\{edit.new[1]}"
+    if edit.new[0] == edit.old:  # both lines end as the one did, with CR LF or without CR
+        return rf"{edit.line}s/\(\r*\)$/\1\n{_escaped(edit.new[1])}\1/"
     old, new, which = _different_words(edit.old, edit.new[0])
-    pattern, text = re.sub(_SPECIAL, r"\\\1", old), re.sub(r"([\\/&])", r"\\\1", new)
+    pattern, text = re.sub(_SPECIAL, r"\\\1", old), _escaped(new)
     return f"{edit.line}s/{pattern}/{text}/{which if which > 1 else ''}"
+
+
+def _escaped(text: str) -> str:
+    return re.sub(r"([\\/&])", r"\\\1", text)
 
 
 _SPECIAL = r"([\\/.*^$\[\]])"
@@ -149,7 +155,7 @@ def _places(part: str, text: str) -> list[int]:
 
 
 def _word_start(text: str, at: int) -> int:
-    return max(text.rfind(sign, 0, max(0, at)) for sign in " \"',[") + 1
+    return max(text.rfind(sign, 0, max(0, at)) for sign in " \"',[\ufeff") + 1
 
 
 def _alike(one: str, other: str) -> int:

@@ -38,6 +38,13 @@ GONE: Mapping[str, tuple[Release, str]] = {
 
 _PREFIX = "DFLY_"
 
+# Variables with that prefix that are none of a flag, and yet taken.
+_NO_FLAGS = frozenset({"DEV_ENV"})
+
+# Programs that hand on what follows them as it is: the image's own, and what people put before.
+_HANDS_ON = frozenset({"dumb-init", "entrypoint.sh", "env", "exec", "tini"})
+_SHELLS = frozenset({"ash", "bash", "busybox", "dash", "ksh", "sh", "zsh"})
+
 
 @dataclass(frozen=True)
 class Flag(Text):
@@ -49,7 +56,7 @@ class Flag(Text):
     @property
     def complete(self) -> bool:
         """Whether the word behind it is not its value."""
-        name = self.words[0].raw.lstrip("-").replace("-", "_") if self.words else ""
+        name = self.words[0].raw.lstrip("-") if self.words else ""
         return len(self.words) > 1 or "=" in name or name in _SWITCHES
 
 
@@ -67,6 +74,31 @@ class Dragonfly:
         """A file of further flags that was not read: it lies inside the container."""
         return self.flags.get("flagfile") if self.service.flagfile is None else None
 
+    @property
+    def other_program(self) -> str:
+        """What is started in place of Dragonfly, and may start that as it likes."""
+        program = _program(self.service)
+        if program in _SHELLS:
+            return "a shell"
+        return "" if program in ("", "dragonfly") else program
+
+    @property
+    def is_one_word(self) -> bool:
+        """Whether a whole command was written as one item of a list."""
+        return " " in _program(self.service)
+
+    @property
+    def ends_over(self) -> tuple[str, ...]:
+        """The flags over which it ends at once, gone or misspelt, as far as is known."""
+        return tuple(flag for flag in self.flags if self.instead_of(flag) is not None)
+
+    def instead_of(self, flag: str) -> str | None:
+        """Return what to write for a flag that this release does not know, empty for nothing."""
+        gone_in, instead = GONE.get(flag, (None, ""))
+        if flag == "PASSWORD":  # only DFLY_PASSWORD gives this name
+            return "requirepass"
+        return instead if gone_in is not None and self.release >= gone_in else misspelt(flag)
+
 
 def is_dragonfly(service: Service) -> bool:
     """Whether the service's image or command is Dragonfly's; its name means nothing."""
@@ -75,8 +107,25 @@ def is_dragonfly(service: Service) -> bool:
     name = last.partition(":")[0]
     if path.endswith("dragonflydb") and name.startswith("dragonfly") and "operator" not in name:
         return True
-    first = service.command[0].value.rpartition("/")[2] if service.command else ""
-    return name == "dragonfly" or first == "dragonfly"
+    return name == "dragonfly" or _program(service) == "dragonfly"
+
+
+def _program(service: Service) -> str:
+    """Return the program that the command starts; empty where it leaves that to the image."""
+    words = _handed_on(service)
+    first = words[0].value if words else "-"
+    return "" if first.startswith("-") else first.rpartition("/")[2]
+
+
+def _handed_on(service: Service) -> tuple[Text, ...]:
+    """Return the words behind the programs that only hand on, and behind their options."""
+    start = 0
+    for word in service.command:
+        option = start > 0 and word.value.startswith("-") and len(word.value) <= len("-x")
+        if not option and word.value.rpartition("/")[2] not in _HANDS_ON:
+            break
+        start += 1
+    return service.command[start:]
 
 
 def read_dragonfly(service: Service) -> Dragonfly:
@@ -87,7 +136,7 @@ def read_dragonfly(service: Service) -> Dragonfly:
         for name, text in service.environment.items()
         if name.startswith(_PREFIX)
     }
-    for name, flag in _flags(service.command, service.flagfile):
+    for name, flag in _flags(_handed_on(service), service.flagfile):
         flags.pop(name, None)  # it counts where it was given last
         flags[name] = flag
     return Dragonfly(service, release, flags)
@@ -104,10 +153,12 @@ def _flags(
     while index < len(words):
         word = words[index]
         index += 1
-        match = re.fullmatch(r"--?(?P<name>[A-Za-z_][\w-]*)(?:=(?P<value>.*))?", word.value, re.S)
+        if word.value == "--":
+            return  # what follows is no flag
+        match = re.fullmatch(r"--?(?P<name>[A-Za-z_][^=]*)(?:=(?P<value>.*))?", word.value, re.S)
         if match is None:
             continue
-        name, value = match["name"].replace("-", "_"), match["value"]
+        name, value = match["name"], match["value"]
         if value is None and name not in _SWITCHES and index < len(words):
             following = words[index]
             if not following.value.startswith("-"):
@@ -119,6 +170,17 @@ def _flags(
         yield name, _flag("true" if value is None else value, word)
         if name == "flagfile":
             yield from _flags(flagfile or ())
+
+
+def misspelt(flag: str) -> str | None:
+    """Return what is meant by a name that no flag has, for none has such signs; else None.
+
+    Names are taken as they are: https://abseil.io/docs/cpp/guides/flags
+    """
+    if flag in _NO_FLAGS or re.fullmatch(r"[a-z_][a-z0-9_]*", flag):
+        return None
+    name, blank, value = flag.partition(" ")
+    return name.lower().replace("-", "_") + ("=" if blank else "") + value.strip()
 
 
 def _flag(value: str, *words: Text) -> Flag:

@@ -44,10 +44,17 @@ def proposals(findings: Iterable[Finding]) -> list[Proposal]:
     ]
 
 
-def apply(proposal: Proposal, examine_again: Callable[[], Sequence[Finding]]) -> Outcome:
-    """Run a remedy's commands, look again, and undo them if the finding is still there."""
+def apply(
+    proposal: Proposal,
+    examine_again: Callable[[], Sequence[Finding]],
+    before: Sequence[Finding] | None = None,
+) -> Outcome:
+    """Run a remedy's commands, look again, and undo them if the finding is still there.
+
+    An edit must bring no error that was not among those `before`, either.
+    """
     if proposal.remedy.edits:
-        return _edit(proposal, examine_again)
+        return _edit(proposal, examine_again, before)
     try:
         error = _run(proposal.remedy.commands)
         if not error and not _still_there(proposal.finding, examine_again()):
@@ -63,16 +70,22 @@ _HELPED, _NO_HELP = "the finding is gone", "the finding is still there"
 _TAKEN_BACK = "taken back"
 
 
-def _edit(proposal: Proposal, examine_again: Callable[[], Sequence[Finding]]) -> Outcome:
+def _edit(
+    proposal: Proposal,
+    examine_again: Callable[[], Sequence[Finding]],
+    known: Sequence[Finding] | None,
+) -> Outcome:
     """Change the file; what cannot be read afterwards, or did not help, gets its old text."""
     try:
         before = make(proposal.remedy.edits)
     except QcaError as error:
         return Outcome(proposal, False, f"{error.message}; nothing was changed")
     try:
-        if not _still_there(proposal.finding, examine_again()):
+        now = examine_again()
+        new = _new_error(known, now) if known is not None else None
+        if not new and not _still_there(proposal.finding, now):
             return Outcome(proposal, helped=True, detail=_HELPED)
-        reason = _NO_HELP
+        reason = f"it brings {new.id}: {' '.join(new.message.split())}" if new else _NO_HELP
     except InputError as error:
         reason = error.message
     except BaseException:
@@ -82,12 +95,15 @@ def _edit(proposal: Proposal, examine_again: Callable[[], Sequence[Finding]]) ->
     return Outcome(proposal, False, f"{reason}; {_TAKEN_BACK}")
 
 
+def _new_error(known: Sequence[Finding], now: Sequence[Finding]) -> Finding | None:
+    subjects = {one.subject for one in known if one.severity is Severity.ERROR}
+    errors = (one for one in now if one.severity is Severity.ERROR)
+    return next((one for one in errors if one.subject not in subjects), None)
+
+
 def _still_there(finding: Finding, now: Sequence[Finding]) -> bool:
     return any(
-        other.id == finding.id
-        and (other.location and other.location.file) == (finding.location and finding.location.file)
-        and other.evidence.get("service") == finding.evidence.get("service")
-        and other.severity not in (Severity.OK, Severity.INFO)
+        other.subject == finding.subject and other.severity not in (Severity.OK, Severity.INFO)
         for other in now
     )
 

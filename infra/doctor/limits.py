@@ -1,16 +1,26 @@
 """Limits as a compose file writes them, and what a container sees without one."""
 
+import math
+import re
+
 from infra.doctor.check import Subject, seen, value
-from infra.doctor.composefile import Text
+from infra.doctor.composefile import Service, Text
 from infra.host.facts import Engine
 from qca.errors import InputError
 from qca.units import parse_size
+
+# What `cpu_quota` is a share of, in microseconds, where there is no `cpu_period`.
+_PERIOD = 100_000
+
+_CPUSET = re.compile(r"\d{1,5}(-\d{1,5})?(,\d{1,5}(-\d{1,5})?)*", re.ASCII)
+_MOST_CPUS = 8192  # as in the engine's own parser
 
 
 def visible_cpus(subject: Subject) -> int:
     """CPUs that a container without a limit sees; our own affinity does not pass to it."""
     docker = seen(subject.facts.docker)
-    return docker.cpus if isinstance(docker, Engine) else value(subject.facts.cpu).online
+    told = docker.cpus if isinstance(docker, Engine) else 0  # 0 where it could not see them
+    return told or value(subject.facts.cpu).online
 
 
 def available_memory(subject: Subject) -> int | None:
@@ -33,19 +43,26 @@ def size_of(text: Text | None) -> int | None:
 def number_of(text: Text | None) -> float | None:
     """Return a number of CPUs; None where there is none (0 is none), or no number (QCA705)."""
     try:
-        return float(text.value) or None if text else None
+        number = float(text.value) if text else 0
     except ValueError:
         return None
+    return number if number and math.isfinite(number) else None
 
 
-def cpus_of(cpuset: Text | None) -> int | None:
-    """Return how many CPUs `0-3,8` names; None where there is no such list."""
-    try:
-        return sum(_span(part) for part in cpuset.value.split(",")) if cpuset else None
-    except ValueError:
+def quota_of(service: Service) -> float | None:
+    """Return how many CPUs a service may use, by `cpus` or by a quota; None for no limit."""
+    quota, period = (number_of(service.settings.get(f"cpu_{key}")) for key in ("quota", "period"))
+    if quota is not None and quota > 0:
+        return quota / (period or _PERIOD)
+    return number_of(service.cpus)
+
+
+def cpu_numbers(cpuset: Text | None) -> frozenset[int] | None:
+    """Return the CPUs that `0-3,8` names; None where there is no such list."""
+    if cpuset is None or not _CPUSET.fullmatch(cpuset.value):
         return None
-
-
-def _span(part: str) -> int:
-    first, dash, last = part.partition("-")
-    return (int(last) if dash else int(first)) - int(first) + 1
+    spans = [part.partition("-") for part in cpuset.value.split(",")]
+    ranges = [(int(first), int(last) if dash else int(first)) for first, dash, last in spans]
+    if any(first > last for first, last in ranges) or any(last > _MOST_CPUS for _, last in ranges):
+        return None
+    return frozenset(number for first, last in ranges for number in range(first, last + 1))

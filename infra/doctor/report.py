@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from itertools import groupby
@@ -25,6 +26,7 @@ _SIGNS = {
     Severity.WARNING: ("warning", "yellow"),
     Severity.ERROR: ("error", "bold red"),
 }
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _SIGN_WIDTH = 8
 _DIFF = {"-": "red", "+": "green"}
 
@@ -118,7 +120,7 @@ def render_text(findings: Sequence[Finding], *, width: int = 80, color: bool = F
         legacy_windows=False,
     )
     for category, group in groupby(findings, key=lambda finding: finding.category):
-        console.print(Text(category, style="bold"))
+        console.print(_text(category, style="bold"))
         console.print(_lines(group))
     for severity in _ORDER:
         for finding in findings:
@@ -127,6 +129,15 @@ def render_text(findings: Sequence[Finding], *, width: int = 80, color: bool = F
     console.print()
     console.print(_closing(findings))
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
+
+
+def _text(text: str, style: str = "") -> Text:
+    return Text(visible(text), style=style)
+
+
+def visible(text: str) -> str:
+    """Write control characters as such: a terminal would obey those of a file or a program."""
+    return _CONTROLS.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
 
 
 def _lines(findings: Iterable[Finding]) -> Table:
@@ -140,7 +151,7 @@ def _lines(findings: Iterable[Finding]) -> Table:
         text = finding.message if good else finding.headline
         if finding.location and not good:
             text += f" ({finding.location.file}:{finding.location.line})"
-        table.add_row("", Text(sign, style=style), Text(finding.id, style="dim"), Text(text))
+        table.add_row("", Text(sign, style=style), Text(finding.id, style="dim"), _text(text))
     return table
 
 
@@ -148,13 +159,13 @@ def _print_block(console: Console, finding: Finding) -> None:
     if finding.message == finding.headline and not finding.remedies:
         return  # its line above says it all
     console.print()
-    console.print(_signed(finding).append(finding.headline, style="bold"))
+    console.print(_signed(finding).append(visible(finding.headline), style="bold"))
     if finding.location:  # never folded, so that a terminal can open it
         place = f"  {finding.location.file}:{finding.location.line}"
-        console.print(Text(place, style="underline"), soft_wrap=True)
+        console.print(_text(place, style="underline"), soft_wrap=True)
     paragraphs = finding.message.split("\n")
     for paragraph in paragraphs if finding.severity in _FAULTS else paragraphs[1:]:
-        console.print(Padding(Text(paragraph), (0, 0, 0, 2)))
+        console.print(Padding(_text(paragraph), (0, 0, 0, 2)))
     for remedy in finding.remedies:
         _print_remedy(console, remedy)
     if finding.severity in _FAULTS:
@@ -163,14 +174,14 @@ def _print_block(console: Console, finding: Finding) -> None:
 
 def _print_remedy(console: Console, remedy: Remedy) -> None:
     console.print(
-        Padding(Text(f"- {remedy.title}" + (":" if remedy.commands else "")), (0, 0, 0, 2))
+        Padding(_text(f"- {remedy.title}" + (":" if remedy.commands else "")), (0, 0, 0, 2))
     )
     for line in diff(remedy.edits).splitlines():
-        console.print(Text(f"      {line}", style=_DIFF.get(line[0], "")), soft_wrap=True)
+        console.print(_text(f"      {line}", style=_DIFF.get(line[0], "")), soft_wrap=True)
     for command in remedy.commands:  # never folded: it is there to be copied
-        console.print(Text(f"      {command}", style="cyan"), soft_wrap=True)
+        console.print(_text(f"      {command}", style="cyan"), soft_wrap=True)
     if remedy.breaks:
-        console.print(Padding(Text(f"({remedy.breaks})", style="dim"), (0, 0, 0, 4)))
+        console.print(Padding(_text(f"({remedy.breaks})", style="dim"), (0, 0, 0, 4)))
 
 
 def _signed(finding: Finding) -> Text:

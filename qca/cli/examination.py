@@ -15,7 +15,7 @@ from infra.doctor.composefile import ComposeFile
 from infra.doctor.dotenv import read_dotenv
 from infra.doctor.edits import diff
 from infra.doctor.fix import Proposal, apply, proposals
-from infra.doctor.report import render_json, render_text
+from infra.doctor.report import render_json, render_text, visible
 from infra.host.facts import ComposePlugin, HostFacts, Known
 from qca.cli import colour
 from qca.errors import InputError
@@ -92,19 +92,22 @@ def mend(
     findings: list[Finding], again: Callable[[], list[Finding]], yes: bool, dry_run: bool
 ) -> list[Finding]:
     """Apply what is safe, each after asking, and return what is found then."""
-    proposed = proposals(findings)
-    if not proposed:
+    if not proposals(findings):
         click.echo(
             "Nothing here is safe to mend by itself; the remedies below are yours.", err=True
         )
         return findings
-    for proposal in proposed:
+    tried: set[object] = set()
+    while todo := [one for one in proposals(findings) if one.finding.subject not in tried]:
+        proposal = todo[0]
+        tried.add(proposal.finding.subject)
         _announce(proposal)
         if dry_run or not (yes or _agreed()):
             continue
-        outcome = apply(proposal, again)
-        click.echo(f"  {'helped' if outcome.helped else 'no help'}: {outcome.detail}", err=True)
-    return findings if dry_run else again()
+        outcome = apply(proposal, again, findings)
+        _say(f"  {'helped' if outcome.helped else 'no help'}: {outcome.detail}")
+        findings = again()  # lines may have moved
+    return findings
 
 
 def _agreed() -> bool:
@@ -116,13 +119,17 @@ def _agreed() -> bool:
 
 def _announce(proposal: Proposal) -> None:
     for earlier in proposal.milder:
-        click.echo(f"{proposal.finding.id}, yours to type: {earlier.title}", err=True)
+        _say(f"{proposal.finding.id}, yours to type: {earlier.title}")
         for command in earlier.commands:
-            click.echo(f"  {command}", err=True)
-    click.echo(f"{proposal.finding.id}: {proposal.remedy.title}", err=True)
+            _say(f"  {command}")
+    _say(f"{proposal.finding.id}: {proposal.remedy.title}")
     for line in diff(proposal.remedy.edits).splitlines():
-        click.echo(f"  {line}", err=True)
+        _say(f"  {line}")
     for command in proposal.remedy.commands:
-        click.echo(f"  {command}", err=True)
+        _say(f"  {command}")
     if proposal.remedy.breaks:
-        click.echo(f"  ({proposal.remedy.breaks})", err=True)
+        _say(f"  ({proposal.remedy.breaks})")
+
+
+def _say(line: str) -> None:
+    click.echo(visible(line), err=True)

@@ -25,6 +25,7 @@ _BESIDE = {
     "  mid: {extends: base, cpus: !reset null, ports: !reset []}\n"
     "  listed: {image: x, environment: [A=1, B=2]}\n"
     "  tagged: {image: x, cpus: !reset 2, ports: !override ['1:1']}\n",
+    "none.yml": "volumes: {data: {}}\n",
     "more.yml": "services: {base: {cpus: !reset null, ports: !override ['9:9']}}\n",
 }
 _PLAIN = (
@@ -200,6 +201,27 @@ CASES: dict[str, tuple[str, ...]] = {
     ),
     "include itself is reset": ("include: [other.yml]\nservices: {z: {image: z}}\n",
                                 "include: !reset []\n"),
+    # Several documents in one file, and files without services.
+    "two documents": (_PLAIN + "---\n" + _only("cpus: 3\ncommand: [three]\nports: ['3:3']"),),
+    "two documents with tags": (
+        _PLAIN + "---\n" + _only("cpus: !reset null\nports: !override ['3:3']"),
+    ),
+    "two documents over a file": (
+        _PLAIN,
+        _only("command: []\ncpus: !reset null") + "---\n" + _only("mem_limit: 3g"),
+    ),
+    "a document that ends": (_PLAIN + "...\n# the end\n",),
+    "extends within its document": (
+        _PLAIN + "---\n" + "services: {b: {extends: c, cpus: 1}, c: {image: y, cpus: 4}}\n",
+    ),
+    "extends a service of its file in two documents": (
+        _PLAIN + "---\n" + _only("cpus: 3"),
+        "services: {b: {extends: {file: 0.yml, service: a}}}\n",
+    ),
+    "a later file without services": (_PLAIN, "volumes: {data: {}}\nx-a: 1\n"),
+    "a later file with nothing": (_PLAIN, "# nothing yet\n"),
+    "a first file without services": ("networks: {n: {}}\n", _PLAIN),
+    "what is included has no services": ("include: [none.yml]\n" + _PLAIN,),
     # Anchors: what was dropped where it was first read is gone wherever it is read again.
     "an alias of a tagged value": (
         _PLAIN,
@@ -290,7 +312,7 @@ def _read(service: Service) -> dict[str, Any]:
         memory=memory and parse_size(memory.value),
         cpus=cpus and float(cpus.value),
         memlock=memlock and int(memlock.value),
-        gpu=service.gpu is not None,
+        gpu=_value(service.runtime) == "nvidia" or bool(service.devices),
         ports=[port.value for port in service.ports],
         profiles=list(service.profiles),
         volumes={place: Path(source).name for place, source in volumes.items()},

@@ -200,6 +200,20 @@ def test_dry_run_prints_commands_and_changes_nothing(qca, tmp_path):
     assert (tmp_path / "stack.yml").read_text() == text
 
 
+def test_fix_mends_every_service_of_a_file_though_lines_move(qca, tmp_path):
+    stack = tmp_path / "stack.yml"
+    service = "    image: dragonflydb/dragonfly\n    command:\n      - --maxmemory=256M\n"
+    service += "      - --http_admin_console=true\n      - --memcache_port=1\n    cpus: 2\n"
+    stack.write_text(f"services:\n  a:\n{service}  b:\n{service}")
+    only = ("--only", "QCA301", "--only", "QCA704")
+
+    done = qca(tmp_path, "doctor", "-f", "stack.yml", *only, "--fix", "--yes")
+
+    assert done.returncode == 0, done.stdout
+    assert done.stderr.count("helped: the finding is gone") == 6
+    assert stack.read_text().count("      - --proactor_threads=1\n") == 2
+
+
 def test_fix_mends_a_file_and_the_examination_then_passes(qca, tmp_path):
     text = (
         "services:\n  s:\n    image: dragonflydb/dragonfly  # ours\n    command:\n"

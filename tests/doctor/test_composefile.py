@@ -7,6 +7,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from infra.doctor.compose_devices import DeviceRequest, from_text
 from infra.doctor.compose_names import default_file
 from infra.doctor.compose_yaml import read_compose_file
 from infra.doctor.dragonfly_service import is_dragonfly, read_dragonfly
@@ -135,20 +136,26 @@ def test_limits_in_both_places(tmp_path, limits):
 @pytest.mark.parametrize(
     ("keys", "asked"),
     [
-        ("    gpus: all\n", "gpus"),
-        ("    runtime: nvidia\n", "runtime"),
+        ("gpus: all", {"gpus": [DeviceRequest("", ("gpu",), "all")]}),
+        ("gpus: [{count: 2}]", {"gpus": [DeviceRequest("", ("gpu",), "2")]}),
+        ("gpus: []", {}),
+        ("runtime: nvidia", {}),
         (
-            "    deploy:\n      resources:\n        reservations:\n          devices:\n"
-            "            - driver: nvidia\n              capabilities: [gpu]\n",
-            "reservation",
+            "deploy: {resources: {reservations: {devices: [{driver: nvidia, count: -1,"
+            " capabilities: [gpu]}, {device_ids: ['0'], capabilities: [utility]}]}}}",
+            {
+                "deploy.resources.reservations.devices": [
+                    DeviceRequest("nvidia", ("gpu",), "all"),
+                    DeviceRequest("", ("utility",), "", ("0",)),
+                ]
+            },
         ),
-        ("    runtime: runc\n", None),
     ],
 )
-def test_a_gpu_is_asked_for_in_three_ways(tmp_path, keys, asked):
-    gpu = _dragonfly(tmp_path, keys).service.gpu
+def test_devices_are_asked_for_under_two_keys(tmp_path, keys, asked):
+    service = _dragonfly(tmp_path, f"    {keys}\n").service
 
-    assert (gpu.value if gpu else None) == asked
+    assert {key: list(from_text(text.value)) for key, text in service.devices.items()} == asked
 
 
 def test_a_range_of_ports_is_each_of_them(tmp_path):
@@ -218,7 +225,13 @@ def test_an_override_file_beside_it_is_seen(tmp_path):
         ("services:\n  a:\n    image: ${X\n", ":3"),
         ("services:\n  a:\n    image: x\n    command: 'open \"quote'\n", ":4"),
         ("", ":1"),
-        ("services: \t{}\n", ":1"),
+        ("services:\n", ":1"),
+        ("services: {}\nvolumes:\n---\n", ":1"),
+        ("---\n# nothing\n---\nservices: {}\n", ":1"),
+        ("services: {}\n---\nservices:\n  a: text\n", ":4"),
+        ("x-a: 1\n---\ncache: {image: x}\n", ":1"),
+        ("services:\n\ta: {image: x}\n", ":2"),
+        ("services:\n  a:\n    ports:\n    -\t'1:1'\n", ":4"),
         ("services:\n  ? [a, [b]]\n  : {image: x}\n", ""),
     ],
 )
@@ -228,6 +241,40 @@ def test_what_is_no_compose_file_is_refused_with_its_line(tmp_path, text, place)
 
     assert f"docker-compose.yml{place}" in error.value.message
     assert "\n" not in error.value.message
+
+
+def test_tabs_behind_a_key_and_at_the_end_of_a_line_are_no_fault(tmp_path):
+    """Compose takes them: they separate, and indent nothing."""
+    text = "services:\t# all\n  a:\t\n    image:\tx\t\n    command: >\n      --hz=1\t--dir=x\n"
+
+    (service,) = compose_file(tmp_path, text).services
+
+    assert service.image
+    assert (service.image.value, service.image.line) == ("x", 3)
+    assert [word.value for word in service.arguments] == ["--hz=1", "--dir=x"]
+
+
+def test_a_project_name_is_set_by_compose(tmp_path):
+    file = compose_file(tmp_path, "services: {a: {image: '${COMPOSE_PROJECT_NAME}/x'}}\n")
+
+    assert file.unset == ()
+    (service,) = file.services
+    assert service.image
+    assert service.image.value != "/x"
+
+
+@pytest.mark.parametrize("head", [b"\xef\xbb\xbf", b"A=caf\xe9\n"])
+def test_an_env_file_with_a_byte_order_mark_or_in_another_encoding(tmp_path, head):
+    for name in (".env", "x.env"):
+        (tmp_path / name).write_bytes(head + b"M=1g\r\n")
+
+    file = compose_file(tmp_path, "services: {a: {image: x, mem_limit: $M, env_file: x.env}}\n")
+
+    assert file.unset == ()
+    (service,) = file.services
+    assert service.memory_limit
+    assert service.memory_limit.value == "1g"
+    assert service.environment["M"].value == "1g"
 
 
 def test_files_that_cannot_be_read(tmp_path):

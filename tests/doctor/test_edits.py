@@ -1,6 +1,7 @@
 """Mending somebody's file: the line that is meant, that line only, all of it or nothing."""
 
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -267,3 +268,17 @@ def test_a_file_that_only_lies_in_the_folder_is_never_mended(file):
 
 def test_a_remedy_without_edits_shows_no_diff():
     assert diff(Remedy("t").edits) == ""
+
+
+def test_an_edit_that_brings_another_error_is_taken_back(file):
+    text = f"{HEAD}    command: --maxmemory=2G\n{TAIL}"
+    file.write_text(text)
+    before = _findings(file)
+    (proposal,) = proposals(before)
+    refused = replace(before[0], id="QCA707", severity=Severity.ERROR, message="Compose\nsays no")
+
+    outcome = apply(proposal, lambda: [refused], before)
+
+    assert not outcome.helped
+    assert "it brings QCA707: Compose says no; taken back" in outcome.detail
+    assert file.read_text() == text

@@ -36,11 +36,10 @@ HEAD = "services:\n  cache:\n    image: dragonflydb/dragonfly:v1.30.0\n"
 def _found(folder: Path, check: str, text: str, facts: Any = SIXTEEN, **variables: str) -> Finding:
     """The finding of `check` about the file that matters most."""
     file = compose_file(folder, text, **variables)
-    about_it = [
-        finding
-        for finding in examine(facts, config(), files=[file])
-        if finding.id == check and finding.location
-    ]
+    findings = examine(facts, config(), files=[file])
+    about_it = [one for one in findings if one.id == check and one.location]
+    if not about_it:  # it says nothing, and so nothing against the file
+        return Finding(check, "file", OK, "", "", {}, (), "", None)
     return max(about_it, key=lambda f: [OK, INFO, SKIPPED, WARNING, ERROR].index(f.severity))
 
 
@@ -53,20 +52,36 @@ CASES = [
     ("QCA301", "    mem_limit: 1g\n", ERROR, "0.8 of what is available", 2),
     ("QCA301", "    mem_limit: 1g\n    cpus: 2\n", OK, "2 threads", 2),
     ("QCA301", "    mem_limit: 1g\n    cpuset: 0-1\n", OK, "2 threads", 2),
+    ("QCA301", "    mem_limit: 1g\n    cpuset: 0-1,1,0\n", OK, "2 threads", 2),
+    ("QCA301", "    mem_limit: 1g\n    cpu_quota: 200000\n", OK, "2 threads", 2),
+    ("QCA301", "    mem_limit: 1g\n    cpu_quota: 200000\n    cpu_period: 50000\n", ERROR,
+     "4 threads", 2),
+    ("QCA301", "    command: --maxmemory=4G\n    cpu_quota: -1\n", OK, "16 threads", 4),
     # v1.30 lets a CPU quota override the flag (issue 4251).
     ("QCA301", "    command: --maxmemory=1G --proactor_threads=2\n    cpus: 8\n", ERROR,
      "overrides", 4),
     ("QCA301", "    command: --maxmemory='4 Gigs'\n", ERROR, "Use human-readable format", 4),
     ("QCA301", "    command: --proactor_threads=four\n", ERROR, "not a number", 4),
+    ("QCA301", "    environment: [DFLY_proactor_threads=]\n", ERROR, "'' is not a number", 4),
     ("QCA301", "    command: sh -c 'dragonfly --maxmemory=2G'\n", SKIPPED, "shell", 2),
     ("QCA301", "    command: --flagfile=/etc/flags\n", SKIPPED, "inside the container", 2),
     ("QCA301", "    extends: {file: o.yml, service: x}\n", SKIPPED, "`extends`", 2),
+    ("QCA301", "    command: --maxmemory=${M}\n    mem_limit: 9g\n", ERROR, "read the size ''", 4),
+    ("QCA301", "    environment: {DFLY_maxmemory: ''}\n", ERROR, "read the size ''", 4),
+    ("QCA301", "    command: --maxmemory=0g\n    mem_limit: 1g\n", ERROR, "0.8 of what", 4),
+    ("QCA301", "    command: dragonfly --maxmemory=4G -- --proactor_threads=99\n", OK, "16 thr", 4),
+    ("QCA301", "    command:\n      - dragonfly --maxmemory=4G\n", ERROR, "no program has the", 2),
+    ("QCA301", "    command: --maxmemory=4G --http_admin_console\n", INFO, "(QCA704)", 4),
     ("QCA302", "    command: --maxmemory=2G\n    mem_limit: 2g\n", WARNING, "too close", 5),
     ("QCA302", "    command: --maxmemory=2G\n    mem_limit: 3g\n", OK, "within", 5),
     ("QCA302", "    command: --maxmemory=2G\n", INFO, "no memory limit", 2),
     ("QCA302", "    mem_limit: 3g\n", INFO, "too close", 4),
     ("QCA601", "    ports: ['6379:6379']\n", ERROR, "redis-server (pid 812)", 4),
     ("QCA601", "    ports: ['6380:6379']\n", OK, "free", 4),
+    ("QCA601", "    ports: ['6379:6379/tcp']\n", ERROR, "redis-server", 4),
+    ("QCA601", "    ports: ['6379:6379/udp', '6380:1']\n", OK, "6380 is free", 4),
+    ("QCA601", "    ports: [{target: 6379, published: 6379, protocol: udp}, '6380:1']\n", OK,
+     "6380 is free", 4),
     ("QCA701", "", OK, "read whole", 1),
     ("QCA701", "    extends: {file: o.yml, service: x}\n", SKIPPED, "not read", 4),
     ("QCA701", "    env_file: secrets.env\n", SKIPPED, "`env_file`", 4),
@@ -78,6 +93,11 @@ CASES = [
     ("QCA703", "    gpus: all\n", OK, "", 1),
     ("QCA704", "    command: --http_admin_console=true\n", ERROR, "primary_port_http_enabled", 4),
     ("QCA704", "    command: --oom_deny_commands=get\n", OK, "", 2),  # gone only in v1.40
+    ("QCA704", "    command:\n      - --hz=1\n      - --proactor_threads 2\n", ERROR,
+     "'proactor_threads 2'.\nIt says: Unknown command line flag. Write proactor_threads=2", 6),
+    ("QCA704", "    command: --proactor-threads=2\n", ERROR, "Write proactor_threads.", 4),
+    ("QCA704", "    environment: {DFLY_MAXMEMORY: 2G}\n", ERROR, "Write maxmemory.", 4),
+    ("QCA704", "    environment: {DFLY_DEV_ENV: 1, dfly_x: 1}\n", OK, "", 2),
     ("QCA704", "    environment: {DFLY_PASSWORD: x}\n", ERROR, "DFLY_requirepass", 4),
     ("QCA704", "    environment: {DFLY_requirepass: x}\n", OK, "", 2),
     ("QCA704", "    command: sh -c 'dragonfly --x=1'\n", SKIPPED, "shell", 2),
@@ -87,6 +107,30 @@ CASES = [
     ("QCA705", "    cpus: 0\n", OK, "", 1),
     ("QCA705", "    cpus: many\n", ERROR, "not a number", 4),
     ("QCA705", "    mem_limit: 4 Gigs\n", ERROR, "4 Gigs", 4),
+    ("QCA705", "    cpus: inf\n", ERROR, "not a number", 4),
+    ("QCA705", "    mem_limit: 512\n", ERROR, "Minimum memory limit allowed is 6MB", 4),
+    ("QCA705", "    mem_reservation: 1m\n", ERROR, "Minimum memory reservation allowed", 4),
+    ("QCA705", "    mem_limit: 1g\n    mem_reservation: 2g\n", ERROR, "less than memory reserv", 5),
+    ("QCA705", "    mem_limit: 1g\n    deploy: {resources: {reservations: {memory: 2g}}}\n", ERROR,
+     "less than memory reserv", 5),
+    ("QCA705", "    mem_limit: 2g\n    memswap_limit: 1g\n", WARNING, "larger than memory", 5),
+    ("QCA705", "    mem_limit: 2g\n    memswap_limit: 2g\n", OK, "", 1),
+    ("QCA705", "    mem_limit: 2g\n    memswap_limit: -1\n", OK, "", 1),
+    ("QCA705", "    memswap_limit: 1g\n", ERROR, "always set the Memory limit", 4),
+    ("QCA705", "    cpus: 2\n    cpu_quota: 100000\n", ERROR, "Nano CPUs and CPU Quota", 5),
+    ("QCA705", "    cpu_quota: 500\n", ERROR, "less than 1ms", 4),
+    ("QCA705", "    cpu_quota: -1\n    cpu_period: 100000\n", OK, "", 1),
+    ("QCA705", "    cpu_period: 500\n", ERROR, "larger than 1s", 4),
+    ("QCA705", "    cpuset: 0-15\n", OK, "", 1),
+    ("QCA705", "    cpuset: ''\n", OK, "", 1),
+    ("QCA705", "    cpuset: 0-16\n", ERROR, "requested 0-16", 4),
+    ("QCA705", "    cpuset: '16'\n", WARNING, "there may be no CPU 16", 4),
+    ("QCA705", "    cpuset: 0, 1\n", ERROR, "Invalid value 0, 1", 4),
+    ("QCA705", "    cpuset: 3-1\n", ERROR, "Invalid value 3-1", 4),
+    ("QCA705", "    ulimits: {memlock: {soft: -1, hard: 65536}}\n", ERROR,
+     "ulimits.memlock.soft, -1, is more than the hard limit, 65536", 4),
+    ("QCA705", "    ulimits: {nofile: {soft: 20, hard: 10}}\n", ERROR, "more than the hard", 4),
+    ("QCA705", "    ulimits: {nofile: {soft: 9, hard: 10}, memlock: -1}\n", OK, "", 1),
     ("QCA706", "    gpus: all\n", ERROR, "could not select device driver", 4),
     ("QCA706", "    runtime: nvidia\n", ERROR, "invalid runtime name: nvidia", 4),
 ]  # fmt: skip
@@ -112,7 +156,14 @@ KERNEL_4 = SystemFacts(
 NO_IO_URING = replace(KERNEL_4, release="6.12.1", io_uring_disabled=2)
 
 
+def _asking(how: str, capabilities: str = "gpu") -> str:
+    device = f"{{{how}, capabilities: [{capabilities}]}}"
+    return f"    deploy: {{resources: {{reservations: {{devices: [{device}]}}}}}}\n"
+
+
 GPUS = "    gpus: all\n"
+CDI = _asking("driver: cdi, device_ids: ['nvidia.com/gpu=all']")
+WITH_RUNTIME = engine(runtimes=("runc", "nvidia"))
 LOCKED = "    ulimits: {memlock: -1}\n"
 OLD_COMPOSE = replace(PLUGIN, version="2.26.1-4")
 
@@ -128,6 +179,28 @@ ON_A_HOST = [
     ("QCA703", host(gpu=driver(gpu()), compose=OLD_COMPOSE), GPUS, WARNING, "2.26"),
     ("QCA703", host(compose="hung"), GPUS, SKIPPED, "could not be seen"),
     ("QCA706", host(gpu=driver(gpu())), GPUS, OK, "can hand it"),
+    ("QCA706", host(gpu=driver(gpu())), _asking("driver: nvidia, count: 1"), OK, "can hand it"),
+    ("QCA706", host(gpu=driver(gpu())), _asking("driver: nvidia", "compute, utility"), OK, ""),
+    ("QCA706", host(gpu=driver(gpu())), _asking("driver: nvidia", ""), OK, ""),
+    ("QCA706", host(gpu=driver(gpu())), _asking("driver: nvidia, count: 2"), ERROR,
+     "GPU 1 (deploy.resources.reservations.devices), counted from 0; this host has 1"),
+    ("QCA706", host(gpu=driver(gpu())), _asking("device_ids: ['3']"), ERROR, "3: unknown device"),
+    ("QCA706", host(gpu=driver(gpu())), _asking("device_ids: ['0', GPU-7]"), OK, ""),
+    ("QCA706", host(gpu=driver(gpu())), "    gpus: [{count: 2}]\n", ERROR, "unknown device"),
+    ("QCA706", host(gpu=driver(gpu())), "    gpus: []\n    runtime: runc\n", OK, ""),
+    ("QCA706", host(gpu=driver(gpu())), _asking("count: 1", "gpu, tpu"), ERROR, "[[gpu tpu]]"),
+    ("QCA706", host(gpu=driver(gpu())), _asking("count: 1", "amd"), SKIPPED, "not NVIDIA's"),
+    ("QCA706", host(), _asking("count: 1", "nvidia"), ERROR, 'driver "" with capabilities'),
+    ("QCA706", host(), _asking("driver: nvidia", "utility"), ERROR, "[[utility]]"),
+    ("QCA706", host(docker=engine(version="24.0.7")), CDI, ERROR, 'device driver "cdi"'),
+    ("QCA706", host(docker=engine(version="25.0.0")), CDI, SKIPPED, "does not say"),
+    ("QCA706", host(), CDI, ERROR, "unresolvable CDI devices nvidia.com/gpu=all"),
+    ("QCA706", host(docker=engine(cdi_devices=("nvidia.com/gpu=all",))), CDI, OK, "has found"),
+    ("QCA706", host(gpu=driver(gpu())), "    runtime: nvidia\n", ERROR, "name: nvidia"),
+    ("QCA706", host(), "    runtime: runsc\n", ERROR, "invalid runtime name: runsc"),
+    ("QCA706", host(), "    runtime: io.containerd.runsc.v1\n", OK, ""),
+    ("QCA706", host(gpu=driver(gpu()), docker=WITH_RUNTIME), "    runtime: nvidia\n", OK, ""),
+    ("QCA706", host(docker=WITH_RUNTIME), "    runtime: nvidia\n", SKIPPED, "shows no GPU"),
     ("QCA706", host(gpu=driver(gpu()), docker=no_engine("not-running")), GPUS, SKIPPED,
      "no engine"),
 ]  # fmt: skip
@@ -183,13 +256,39 @@ def test_without_files_no_check_of_files_says_a_word():
     assert not [f for f in examine(blind, config()) if f.category == "file"]
 
 
-def test_a_shell_is_not_judged(tmp_path):
-    text = HEAD + "    entrypoint: [sh, -c]\n    command: ['exec dragonfly --maxmemory=2G']\n"
+OTHERS = [
+    ("    entrypoint: [sh, -c]\n    command: ['exec dragonfly --maxmemory=2G']\n", "a shell"),
+    ("    entrypoint: [/bin/dash, -c, 'exec dragonfly --maxmemory=2G']\n", "a shell"),
+    ("    entrypoint: [/usr/bin/env, bash, -c, 'exec dragonfly --maxmemory=2G']\n", "a shell"),
+    ("    command: [tini, --, sh, -c, 'exec dragonfly --maxmemory=2G']\n", "a shell"),
+    ("    command: taskset -c 0 dragonfly --maxmemory=2G --proactor_threads=16\n", "taskset"),
+    ("    command: env DFLY_hz=1 dragonfly --maxmemory=2G\n", "DFLY_hz=1"),
+    ("    entrypoint: /start.sh\n    command: [--maxmemory=2G]\n", "start.sh"),
+]
 
-    finding = _found(tmp_path, "QCA301", text)
+
+@pytest.mark.parametrize(("command", "program"), OTHERS)
+def test_what_another_program_starts_is_not_judged(tmp_path, command, program):
+    finding = _found(tmp_path, "QCA301", HEAD + command)
 
     assert finding.severity is SKIPPED
-    assert "shell" in finding.message
+    assert f"starts {program}, which may change" in finding.message
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "    entrypoint: tini -- dragonfly\n    command: --maxmemory=2G\n",
+        "    command: [/usr/bin/tini, -s, --, entrypoint.sh, dragonfly, --maxmemory=2G]\n",
+        "    command: env dragonfly --maxmemory 2G\n",
+    ],
+)
+@pytest.mark.parametrize("image", ["dragonflydb/dragonfly", "registry.example.org:5000/kv:1"])
+def test_what_hands_on_its_words_is_looked_through(tmp_path, command, image):
+    finding = _found(tmp_path, "QCA301", f"services:\n  cache:\n    image: {image}\n{command}")
+
+    assert finding.severity is ERROR
+    assert "There are 16 threads" in finding.message
 
 
 @pytest.mark.parametrize("fact", ["docker", "gpu"])
@@ -256,3 +355,10 @@ def test_a_file_without_dragonfly_and_gpu_is_in_order(tmp_path):
     findings = examine(host(gpu=NO_GPU), config(), files=[file])
 
     assert not [f for f in findings if f.severity in (WARNING, ERROR, SKIPPED)]
+
+
+def test_an_engine_that_could_not_see_its_cpus_is_judged_by_the_hosts(tmp_path):
+    blind = host(docker=engine(cpus=0))
+
+    assert _found(tmp_path, "QCA705", HEAD + "    cpus: 8\n", blind).severity is OK
+    assert _found(tmp_path, "QCA705", HEAD + "    cpus: 9\n", blind).severity is ERROR

@@ -31,14 +31,14 @@ class Written:
 
 # Values that stand there more than once, and those that only become a value by a variable.
 values = st.sampled_from(["2G", "16", "2", "/data", "${M:-2G}", "a.b*c"])
-names = st.sampled_from(["maxmemory", "proactor_threads", "proactor-threads", "hz", "dir"])
+names = st.sampled_from(["maxmemory", "proactor_threads", "hz", "dir"])
 
 
 @st.composite
 def commands(draw: st.DrawFn) -> Written:
     """A command of flags in one word or two, in a list, in brackets, or in a string."""
     words: list[str] = draw(st.sampled_from([[], ["dragonfly"]]))
-    given = draw(st.lists(names, min_size=1, unique_by=lambda name: name.replace("-", "_")))
+    given = draw(st.lists(names, min_size=1, unique=True))
     for name in given:
         value = draw(values)
         pair = [f"--{name}", value]
@@ -102,7 +102,7 @@ def _expected(words: list[str], flag: str, setting: str) -> list[str]:
     """The words with the flag's value changed, or with the flag behind the last whole one."""
     for at, word in enumerate(words):
         name, equals, _ = word.lstrip("-").partition("=")
-        if word.startswith("-") and name.replace("-", "_") == flag:
+        if word.startswith("-") and name == flag:
             changed = [f"--{name}={setting}"] if equals else [word, setting]
             return [*words[:at], *changed, *words[at + len(changed) :]]
     end = len(words) - (words[-1] == "--takes_a_word")
@@ -214,3 +214,39 @@ def test_a_flag_file_has_one_flag_on_a_line(tmp_path, ending):
     assert flags.read_text() == f"# ours\n  --maxmemory=4G\n  --proactor_threads=8{ending}"
     restore(before)
     assert flags.read_text() == f"# ours\n  --maxmemory=4G{ending}"
+
+
+@pytest.mark.parametrize("ending", ["\n", "\r\n"])
+@pytest.mark.parametrize("last", ["", "    restart: always\n"])
+def test_the_command_that_is_printed_keeps_the_ends_of_the_lines(tmp_path, ending, last):
+    path = tmp_path / "docker-compose.yml"
+    text = f"{HEAD}    command:\n      - dragonfly\n      - --maxmemory=2G  # a&b\\c\n{last}"
+    path.write_bytes(text.replace("\n", ending).encode())
+
+    remedy = _remedy(path, "proactor_threads", "8")
+    before = make(remedy.edits)
+    changed = path.read_bytes()
+    restore(before)
+    for command in remedy.commands:
+        subprocess.run(["bash", "-c", command], check=True)
+
+    assert path.read_bytes() == changed
+    assert changed.count(ending.encode()) == text.count("\n") + 1
+    assert changed.replace(ending.encode(), b"").count(b"\r") == 0
+
+
+APART = [
+    "x-m: &m --maxmemory=2G\nservices:\n  a:\n    image: dragonfly\n    command:\n      - *m\n",
+    "x-m: &m --maxmemory=2G\nservices:\n  a:\n    image: dragonfly\n    command: [*m]\n",
+    "x-m:\n  - &m --maxmemory=2G\nservices:\n  a:\n    image: dragonfly\n    command: [*m]\n",
+]
+
+
+@pytest.mark.parametrize("text", APART)
+def test_nothing_is_put_behind_an_alias_where_its_anchor_stands(tmp_path, text):
+    path = tmp_path / "docker-compose.yml"
+    path.write_text(text)
+
+    assert _remedy(path, "proactor_threads", "8").edits == ()
+    make(_remedy(path, "maxmemory", "4G").edits)
+    assert path.read_text() == text.replace("2G", "4G")

@@ -77,6 +77,19 @@ def test_a_service_extends_one_of_another_file_which_extends_one_beside_it(tmp_p
     assert (cache.line, cache.file) == (2, str(tmp_path / "a.yml"))
 
 
+@pytest.mark.parametrize(
+    ("more", "refused"),
+    [("", ""), ("    mem_limit: 1g\n", "services.cache conflicts with imported resource")],
+)
+def test_a_service_is_not_both_included_and_defined_otherwise(tmp_path, more, refused):
+    own = f"services:\n  cache:\n{CACHE}    cpus: 2\n"
+    _files(tmp_path, a_yml=f"include: [b.yml]\n{own}", b_yml=own + more, c_yml="x-a: 1\n")
+
+    file = _read(tmp_path, "a.yml", "c.yml")
+
+    assert file.refused == refused
+
+
 @pytest.mark.parametrize("item", ["lib/b.yml", "{path: lib/b.yml}", "{path: [lib/b.yml]}"])
 def test_an_included_file_brings_its_services_and_its_own_dotenv(tmp_path, item):
     _files(
@@ -195,6 +208,45 @@ def test_a_flag_file_that_is_a_secret(tmp_path):
     )
 
     assert _flags(_read(tmp_path))["maxmemory"] == "2G"
+
+
+FLAGGED = f"services:\n  cache:\n{CACHE}    command: --flagfile=/run/secrets/f\n    secrets: [f]\n"
+
+
+@pytest.mark.parametrize(
+    ("first", "later", "maxmemory"),
+    [
+        (FLAGGED, "secrets: {f: {file: ./f}}\n", "1G"),
+        (FLAGGED + "secrets: {f: {file: ./g}}\n", "secrets: {f: {file: f}}\n", "1G"),
+        ("secrets: {f: {file: ./f}}\n", FLAGGED, "1G"),
+        (
+            f"services:\n  cache:\n{CACHE}    command: --flagfile=/f\n    volumes: ['./f:/f']\n",
+            "services: {cache: {volumes: ['./g:/f']}}\n",
+            "2G",
+        ),
+        (
+            f"services:\n  cache:\n{CACHE}    volumes: ['./f:/f']\n",
+            "services: {cache: {command: --flagfile=/f}}\n",
+            "1G",
+        ),
+        (
+            f"services:\n  cache:\n{CACHE}    command: --flagfile=/x/f\n    volumes: ['.:/x']\n",
+            "services: {cache: {volumes: ['./g:/x/f']}}\n",
+            "2G",
+        ),
+        (FLAGGED + "secrets: {f: {file: ./g}}\n", "secrets: {f: !reset null}\n", None),
+        (FLAGGED + "secrets: {f: {environment: F}}\n", "x-a: 1\n", None),
+        (
+            f"services:\n  cache:\n{CACHE}    command: --flagfile=/x/f\n    volumes: ['.:/x']\n",
+            "services: {cache: {volumes: ['/etc/hostname:/x/f']}}\n",
+            None,
+        ),
+    ],
+)
+def test_a_flag_file_is_looked_for_in_what_is_merged(tmp_path, first, later, maxmemory):
+    _files(tmp_path, a_yml=first, b_yml=later, f="--maxmemory=1G\n", g="--maxmemory=2G\n")
+
+    assert _flags(_read(tmp_path, "a.yml", "b.yml")).get("maxmemory") == maxmemory
 
 
 def test_a_flag_file_out_of_the_folder_stays_unread(tmp_path):

@@ -95,3 +95,16 @@ def test_what_comes_from_outside_is_printed_as_it_is():
     odd = host(docker="[bold]not markup[/bold] :smile:")
 
     assert "[bold]not markup[/bold] :smile:" in render_text(examine(odd, config()), width=200)
+
+
+@pytest.mark.parametrize("color", [True, False])
+def test_what_comes_from_outside_gives_a_terminal_no_orders(tmp_path, color):
+    odd = host(docker="\x1b]0;title\x07 \x9b31m")
+    text = 'services: {a: {image: dragonfly, command: ["--maxmemory=\\e[31m2", "--dir=x"]}}\n'
+
+    findings = examine(odd, config(), files=[compose_file(tmp_path, text)])
+
+    shown = render_text(findings, width=200, color=color)
+    assert "\\x1b]0;title\\x07 \\x9b31m" in shown
+    assert "'\\x1b[31m2'" in shown
+    assert "\x1b[31m2" not in shown

@@ -248,3 +248,42 @@ def test_the_most_memlock_is_what_a_container_really_gets(
         assert int(done.stdout) * 1024 == most
     else:
         assert "rlimit type 8" in done.stderr
+
+
+# Keys of a service, and what both say of it: nothing, or the beginning of the engine's words.
+LIMITS = {
+    "mem_limit: 512": "Minimum memory limit allowed is 6MB",
+    "mem_limit: 1g\n    mem_reservation: 2g": "Minimum memory limit can not be less",
+    "memswap_limit: 1g": "You should always set the Memory limit",
+    "cpus: 1\n    cpu_quota: 100000": "Conflicting options: Nano CPUs and CPU Quota",
+    "cpu_quota: 500": "CPU cfs quota can not be less than 1ms",
+    "cpu_period: 500": "CPU cfs period can not be less than 1ms",
+    "cpuset: 0-8191": "Requested CPUs are not available - requested 0-8191",
+    "cpuset: 0, 1": "Invalid value 0, 1 for cpuset cpus",
+    "ulimits: {nofile: {soft: 20, hard: 10}}": "error setting rlimit",
+    "runtime: nosuch": "nosuch",
+    "deploy: {resources: {reservations: {devices: [{capabilities: [tpu]}]}}}": "[[tpu]]",
+    "mem_limit: 64m\n    mem_reservation: 32m\n    memswap_limit: -1": "",
+    "cpu_quota: 50000\n    cpu_period: 100000\n    cpuset: '0,0'": "",
+    "ulimits: {nofile: {soft: 512, hard: 1024}}\n    runtime: runc": "",
+}
+
+
+@pytest.mark.parametrize(("keys", "says"), LIMITS.items(), ids=LIMITS)
+def test_what_the_engine_refuses_is_an_error(
+    keys: str, says: str, tmp_path: Path, engine_unchanged: Engine
+) -> None:
+    engine, folder = engine_unchanged, tmp_path / f"limits-{time.time_ns()}"
+    folder.mkdir()
+    file = folder / "c.yml"
+    file.write_text(f"services:\n  a:\n    image: {engine.images.tiny}\n    {keys}\n")
+
+    messages = [f["message"] for f in _findings(engine, folder, "-f", file.name)
+                if f["severity"] not in ("ok", "info")]  # fmt: skip
+    up = engine.run("compose", "-f", str(file), "up", "--no-start", check=False)
+    started = engine.run("compose", "-f", str(file), "start", check=False)
+    engine.run("compose", "-f", str(file), "down", "-v", "-t", "1")
+
+    assert [says in message for message in messages] == ([True] if says else [])
+    assert says in up.stderr + started.stderr
+    assert bool(up.returncode or started.returncode) == bool(says)

@@ -6,6 +6,8 @@ from infra.doctor.checks import (
     docker,
     dragonfly,
     file,
+    file_gpus,
+    file_limits,
     file_services,
     gpu,
     host,
@@ -19,5 +21,8 @@ CHECKS: tuple[Check, ...] = (
     *gpu.CHECKS,
     *python.CHECKS,
     *host.CHECKS,
-    *sorted((*file.CHECKS, *file_services.CHECKS), key=lambda check: check.id),
+    *sorted(
+        (*file.CHECKS, *file_services.CHECKS, file_limits.LIMITS, file_gpus.GPUS),
+        key=lambda check: check.id,
+    ),
 )

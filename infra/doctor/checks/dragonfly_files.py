@@ -16,7 +16,7 @@ from infra.doctor.check import (
 from infra.doctor.composefile import ComposeFile, Service, Text
 from infra.doctor.dragonfly_edits import set_flag
 from infra.doctor.dragonfly_service import Dragonfly, is_dragonfly, read_dragonfly
-from infra.doctor.limits import available_memory, cpus_of, number_of, size_of, visible_cpus
+from infra.doctor.limits import available_memory, cpu_numbers, quota_of, size_of, visible_cpus
 from infra.host.facts import Engine
 from infra.stack import dragonfly_rules as rules
 from qca.units import counted, exact_size, format_size
@@ -54,6 +54,12 @@ def dragonflies(subject: Subject) -> Iterator[tuple[ComposeFile, Dragonfly]]:
 
 def _starts(subject: Subject, file: ComposeFile, dragonfly: Dragonfly) -> Verdict:
     name, release = dragonfly.service.name, dragonfly.release
+    if dragonfly.is_one_word:
+        message = (
+            f"Service {name}: no program has the name {dragonfly.other_program!r}.\n"
+            "Give each word of the command an item of its own, or write it as one string."
+        )
+        return Verdict(Severity.ERROR, message, {"service": name})
     if hidden := _hidden(dragonfly):
         return skipped(f"Whether service {name} starts cannot be told.\n{hidden}")
     start = _start(subject, dragonfly)
@@ -72,6 +78,9 @@ def _starts(subject: Subject, file: ComposeFile, dragonfly: Dragonfly) -> Verdic
         f"{format_size(maxmemory)} ({start.because})"
     )
     if not rules.refuses(count, maxmemory):
+        if flags := dragonfly.ends_over:
+            message = f"Service {name}: {how} would do, but it ends over {flags[0]!r} (QCA704)."
+            return Verdict(Severity.INFO, message, evidence)
         return ok(f"Service {name}: Dragonfly starts with {how}.", **evidence)
     message = (
         f"Service {name}: Dragonfly would say: {rules.refusal(count, release)}\n"
@@ -86,9 +95,12 @@ def _start(subject: Subject, dragonfly: Dragonfly) -> _Start | Verdict:
     if isinstance(threads, Verdict):
         return threads
     given = dragonfly.flags.get("maxmemory")
-    if given is not None and given.value not in ("", "0"):
+    if given is not None:
         size = rules.read_size(given.value, dragonfly.release)
-        return _bad_size(dragonfly, given) if size is None else _Start(threads, size, given.raw)
+        if size is None:
+            return _bad_size(dragonfly, given)
+        if size:
+            return _Start(threads, size, given.raw)
     available, limit = available_memory(subject), size_of(dragonfly.service.memory_limit)
     if available is None:
         return skipped(
@@ -101,13 +113,16 @@ def _start(subject: Subject, dragonfly: Dragonfly) -> _Start | Verdict:
 def _threads(subject: Subject, dragonfly: Dragonfly) -> rules.Threads | Verdict:
     service, given = dragonfly.service, dragonfly.flags.get("proactor_threads")
     if given is not None and not given.value.isdecimal():
-        message = f"Service {service.name}: {given.raw} is not a number; Dragonfly ends at once."
+        message = (
+            f"Service {service.name}: proactor_threads {given.value!r} is not a number; "
+            "Dragonfly ends at once."
+        )
         return Verdict(Severity.ERROR, message, {"service": service.name, "given": given.value})
     docker = seen(subject.facts.docker)
     engine = docker if isinstance(docker, Engine) else None
     return rules.threads(
-        cpus_of(service.cpuset) or visible_cpus(subject),
-        quota=number_of(service.cpus),
+        len(cpu_numbers(service.cpuset) or ()) or visible_cpus(subject),
+        quota=quota_of(service),
         flag=int(given.value) if given else None,
         cgroup_version=engine.cgroup_version if engine else "2",
         release=dragonfly.release,
@@ -127,13 +142,13 @@ def _bad_size(dragonfly: Dragonfly, given: Text) -> Verdict:
 def _hidden(dragonfly: Dragonfly) -> str:
     """Say why the file does not tell what Dragonfly starts with; empty where it does."""
     both = {"maxmemory", "proactor_threads"} <= set(dragonfly.flags)
-    return "" if both and not dragonfly.service.shell else hidden_flags(dragonfly)
+    return "" if both and not dragonfly.other_program else hidden_flags(dragonfly)
 
 
 def hidden_flags(dragonfly: Dragonfly) -> str:
     """Say why there may be flags that the file does not show; empty where there are none."""
-    if dragonfly.service.shell:
-        return "Its command is a shell, which may change the flags."
+    if dragonfly.other_program:
+        return f"Its command starts {dragonfly.other_program}, which may change the flags."
     if dragonfly.flagfile is not None:
         return f"Its flag file {dragonfly.flagfile.value} lies inside the container."
     if dragonfly.service.elsewhere:

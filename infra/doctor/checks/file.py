@@ -82,14 +82,14 @@ def _key_faults(file: ComposeFile, version: tuple[int, ...] | None) -> Iterator[
         )
         yield located(Verdict(Severity.INFO, message), file, file.keys["version"])
     for service in file.services:
-        if service.gpu and service.gpu.value == "gpus" and version and version < _GPUS_KNOWN:
+        if (gpus := service.settings.get("gpus")) and version and version < _GPUS_KNOWN:
             this = ".".join(map(str, version))
             message = (
                 f"Service {service.name}: Compose {this} does not know `gpus:`.\n"
                 "It may start the service without a GPU and say nothing (2.26 does). Write "
                 "deploy.resources.reservations.devices instead, or use Compose 2.30 or newer."
             )
-            yield located(Verdict(Severity.WARNING, message), file, service.gpu)
+            yield located(Verdict(Severity.WARNING, message), file, gpus)
 
 
 def _named(file: ComposeFile) -> Service | int:
@@ -101,12 +101,12 @@ def _named(file: ComposeFile) -> Service | int:
 
 def _untold_gpus(file: ComposeFile) -> Iterator[Verdict]:
     for service in file.services:
-        if service.gpu and service.gpu.value == "gpus":
+        if gpus := service.settings.get("gpus"):
             message = (
                 f"Service {service.name}: whether this Compose knows `gpus:` cannot be told.\n"
                 "Compose 2.30 and newer do; which one is here could not be seen."
             )
-            yield located(skipped(message, service=service.name), file, service.gpu)
+            yield located(skipped(message, service=service.name), file, gpus)
 
 
 def _release(text: str) -> tuple[int, ...] | None:

@@ -1,4 +1,4 @@
-"""Services of compose files that somebody else wrote: can they have what they ask for?"""
+"""Dragonfly's flags in compose files that somebody else wrote: does it know them?"""
 
 from collections.abc import Iterator
 
@@ -11,23 +11,12 @@ from infra.doctor.check import (
     located,
     ok,
     skipped,
-    value,
 )
 from infra.doctor.checks.dragonfly_files import hidden_flags
-from infra.doctor.composefile import ComposeFile, Service, Text
+from infra.doctor.composefile import ComposeFile
 from infra.doctor.dragonfly_edits import edit_remedy, replaced
 from infra.doctor.dragonfly_service import GONE, Dragonfly, Flag, is_dragonfly, read_dragonfly
-from infra.doctor.limits import number_of, visible_cpus
-from infra.host.facts import Engine, GpuDriver
-from infra.host.gpu_access import GpuAccess, gpu_access, is_elsewhere
 from infra.stack import dragonfly_rules as rules
-from qca.errors import InputError
-from qca.units import parse_size
-
-# What the engine says to a GPU that it cannot give; the runtime's words are those of Engine 26,
-# 20.10 says "Unknown runtime specified nvidia".
-_NO_DRIVER = 'could not select device driver "nvidia" with capabilities: [[gpu]]'
-_REFUSALS = {"runtime": "unknown or invalid runtime name: nvidia"}
 
 
 def _flags(subject: Subject) -> Iterator[Verdict]:
@@ -40,23 +29,29 @@ def _flags(subject: Subject) -> Iterator[Verdict]:
 def _flags_of(file: ComposeFile, dragonfly: Dragonfly) -> Iterator[Verdict]:
     name, faults = dragonfly.service.name, 0
     for flag, text in dragonfly.flags.items():
-        gone_in, instead = GONE.get(flag, (None, ""))
-        if flag == "PASSWORD":  # only DFLY_PASSWORD gives this name
+        instead = dragonfly.instead_of(flag)
+        if instead is None:
+            continue
+        if flag == "PASSWORD":
             message = (
                 f"Service {name}: Dragonfly ends at once over DFLY_PASSWORD, which it does not "
                 "know.\nThe name is DFLY_requirepass, though the help of that flag says otherwise."
             )
-        elif gone_in is not None and dragonfly.release >= gone_in:
-            release = "v" + ".".join(map(str, gone_in[:2]))
+        elif flag in GONE:
+            release = "v" + ".".join(map(str, GONE[flag][0][:2]))
             message = (
                 f"Service {name}: Dragonfly ends at once over the flag {flag}.\n"
                 f"It is gone since {release}" + (f": write {instead}." if instead else ".")
             )
         else:
-            continue
+            message = (
+                f"Service {name}: Dragonfly ends at once over the flag {flag!r}.\n"
+                f"It says: Unknown command line flag. Write {instead}."
+                + (" A value is an item of its own, or behind a =." if " " in flag else "")
+            )
         faults += 1
         evidence = {"service": name, "flag": flag}
-        remedies = _renamed(file, text, flag, "requirepass" if flag == "PASSWORD" else instead)
+        remedies = _renamed(file, text, flag, instead)
         yield located(Verdict(Severity.ERROR, message, evidence, remedies), file, text)
     if hidden := hidden_flags(dragonfly):
         message = f"Not every flag of service {name} can be seen.\n{hidden}"
@@ -75,72 +70,6 @@ def _renamed(file: ComposeFile, given: Flag, flag: str, instead: str) -> tuple[R
     return (edit_remedy(title, edit, automatic=True),)
 
 
-def _limits(subject: Subject) -> Iterator[Verdict]:
-    for file in subject.files:
-        faults = [
-            located(Verdict(Severity.ERROR, message, {"service": service.name}), file, text)
-            for service in file.services
-            for text, message in _limit_faults(subject, service)
-        ]
-        yield from faults or [
-            located(ok(f"{file.path}: its limits are such as Docker takes."), file, 1)
-        ]
-
-
-def _limit_faults(subject: Subject, service: Service) -> Iterator[tuple[Text, str]]:
-    memory, cpus = service.memory_limit, service.cpus
-    if memory and _not_a_size(memory):
-        yield memory, f"Service {service.name}: Docker cannot read the size {memory.value!r}."
-    if cpus is None:
-        return
-    number = number_of(cpus)
-    if number is None:
-        if cpus.value not in ("0", "0.0"):
-            yield cpus, f"Service {service.name}: {cpus.value!r} is not a number of CPUs."
-    elif not 0.01 <= number <= visible_cpus(subject):
-        yield (
-            cpus,
-            f"Service {service.name}: {cpus.value} CPUs cannot be given here.\n"
-            f"Docker ends with: Range of CPUs is from 0.01 to {visible_cpus(subject)}.00",
-        )
-
-
-def _not_a_size(text: Text) -> bool:
-    try:
-        parse_size(text.value)
-    except InputError:
-        return True
-    return False
-
-
-def _gpus(subject: Subject) -> Iterator[Verdict]:
-    for file in subject.files:
-        for service in file.services:
-            if service.gpu is not None:
-                yield located(_gpu(subject, service, service.gpu), file, service.gpu)
-
-
-def _gpu(subject: Subject, service: Service, asked: Text) -> Verdict:
-    engine, gpu = value(subject.facts.docker), value(subject.facts.gpu)
-    if not isinstance(engine, Engine):
-        return skipped(f"Whether service {service.name} gets its GPU cannot be told: no engine.")
-    if isinstance(gpu, GpuDriver) and gpu.gpus:
-        access = gpu_access(engine, gpu)
-    else:
-        access = GpuAccess(None if is_elsewhere(engine) else False, "this host shows no GPU")
-    if access.usable:
-        return ok(f"Service {service.name}: the engine can hand it a GPU.")
-    if access.usable is None:
-        return skipped(
-            f"Whether service {service.name} gets its GPU cannot be told: {access.because}."
-        )
-    message = (
-        f"Service {service.name} asks for a GPU ({asked.raw}), which no container gets here: "
-        f"{access.because}.\nThe engine ends with: {_REFUSALS.get(asked.value, _NO_DRIVER)}"
-    )
-    return Verdict(Severity.ERROR, message, {"service": service.name})
-
-
 CHECKS = (
     Check(
         id="QCA704",
@@ -153,28 +82,5 @@ CHECKS = (
         mend="Write the new name, or drop the flag.",
         url="https://github.com/dragonflydb/dragonfly/releases",
         judge=lambda subject: list(_flags(subject)),
-    ),
-    Check(
-        id="QCA705",
-        category="file",
-        title="A limit that Docker does not take",
-        needs=("cpu",),
-        looks_at="`mem_limit`, `cpus` and deploy.resources.limits.",
-        why="The engine refuses a container with more CPUs than it has, and Compose a size that "
-        "it cannot read.",
-        mend="Write sizes as 512m or 2g, and no more CPUs than there are.",
-        url="https://docs.docker.com/engine/containers/resource_constraints/",
-        judge=lambda subject: list(_limits(subject)),
-    ),
-    Check(
-        id="QCA706",
-        category="file",
-        title="A service asks for a GPU that it cannot get",
-        needs=("docker", "gpu"),
-        looks_at="`gpus:`, `runtime: nvidia` and reservations with the capability gpu.",
-        why="The engine refuses the container, and leaves it in the state `created`.",
-        mend="Make the GPU usable (QCA401), or leave the service out, say with a profile.",
-        url="https://docs.docker.com/compose/how-tos/gpu-support/",
-        judge=lambda subject: list(_gpus(subject)),
     ),
 )

@@ -1,0 +1,47 @@
+"""What a service asks of the engine's device drivers: `gpus`, or reservations of devices."""
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+
+# What the engine's driver for NVIDIA takes (moby, daemon/nvidia_linux.go).
+_NVIDIA = frozenset(
+    {"compat32", "compute", "display", "gpu", "graphics", "nvidia", "utility", "video"}
+)
+
+
+@dataclass(frozen=True)
+class DeviceRequest:
+    """One entry of the list."""
+
+    driver: str = ""
+    capabilities: tuple[str, ...] = ()
+    count: str = ""
+    """A number or `all`; empty where it is not given."""
+    ids: tuple[str, ...] = ()
+
+    @property
+    def for_nvidia(self) -> bool:
+        """Whether the engine hands it to its driver for NVIDIA, if it has that."""
+        return self.driver in ("", "nvidia") and _NVIDIA.issuperset(self.capabilities)
+
+    @property
+    def refusal(self) -> str:
+        """What the engine says where it has no driver for it."""
+        return (
+            f'could not select device driver "{self.driver}" with capabilities: '
+            f"[[{' '.join(self.capabilities)}]]"
+        )
+
+
+def as_text(requests: Iterable[DeviceRequest]) -> str:
+    """Return requests as a value of a key."""
+    return json.dumps([asdict(request) for request in requests])
+
+
+def from_text(text: str) -> tuple[DeviceRequest, ...]:
+    """Return the requests of such a value."""
+    return tuple(
+        DeviceRequest(one["driver"], tuple(one["capabilities"]), one["count"], tuple(one["ids"]))
+        for one in json.loads(text)
+    )
