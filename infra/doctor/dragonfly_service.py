@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from infra.doctor.composefile import Service, Text
+from infra.doctor.dragonfly_flags import GONE, is_heard_of, misspelt
 from infra.stack.dragonfly_rules import Release, release_of
 
 # Flags of Dragonfly that are true or false and so take no word after them (v1.40).
@@ -21,25 +22,7 @@ _SWITCHES = frozenset(
     }
 )
 
-# Flags that a release dropped or renamed: (flag, first release without it, what to write).
-# Release notes of v0.17, v1.14, v1.26, v1.30, v1.38 and v1.40.
-GONE: Mapping[str, tuple[Release, str]] = {
-    "http_admin_console": ((0, 17, 0), "primary_port_http_enabled"),
-    "memcache_port": ((1, 14, 0), "memcached_port"),
-    "default_lua_config": ((1, 14, 0), "default_lua_flags"),
-    "use_large_pages": ((1, 14, 0), ""),
-    "multi_eval_mode": ((1, 14, 0), ""),
-    "oom_deny_ratio": ((1, 26, 0), ""),
-    "multi_exec_mode": ((1, 30, 0), ""),
-    "point_in_time_snapshot": ((1, 38, 0), ""),
-    "oom_deny_commands": ((1, 40, 0), ""),
-    "rename_command": ((1, 40, 0), ""),
-}
-
 _PREFIX = "DFLY_"
-
-# Variables with that prefix that are none of a flag, and yet taken.
-_NO_FLAGS = frozenset({"DEV_ENV"})
 
 # Programs that hand on what follows them as it is: the image's own, and what people put before.
 _HANDS_ON = frozenset({"dumb-init", "entrypoint.sh", "env", "exec", "tini"})
@@ -91,6 +74,14 @@ class Dragonfly:
     def ends_over(self) -> tuple[str, ...]:
         """The flags over which it ends at once, gone or misspelt, as far as is known."""
         return tuple(flag for flag in self.flags if self.instead_of(flag) is not None)
+
+    @property
+    def unheard_of(self) -> tuple[str, ...]:
+        """The flags of which it cannot be told whether the release knows them."""
+        if self.other_program:
+            return ()  # whose the flags are cannot be told either
+        untold = (flag for flag in self.flags if self.instead_of(flag) is None)
+        return tuple(flag for flag in untold if not is_heard_of(flag))
 
     def instead_of(self, flag: str) -> str | None:
         """Return what to write for a flag that this release does not know, empty for nothing."""
@@ -170,17 +161,6 @@ def _flags(
         yield name, _flag("true" if value is None else value, word)
         if name == "flagfile":
             yield from _flags(flagfile or ())
-
-
-def misspelt(flag: str) -> str | None:
-    """Return what is meant by a name that no flag has, for none has such signs; else None.
-
-    Names are taken as they are: https://abseil.io/docs/cpp/guides/flags
-    """
-    if flag in _NO_FLAGS or re.fullmatch(r"[a-z_][a-z0-9_]*", flag):
-        return None
-    name, blank, value = flag.partition(" ")
-    return name.lower().replace("-", "_") + ("=" if blank else "") + value.strip()
 
 
 def _flag(value: str, *words: Text) -> Flag:

@@ -77,10 +77,15 @@ def _starts(subject: Subject, file: ComposeFile, dragonfly: Dragonfly) -> Verdic
         f"{counted(count, 'thread')} ({start.threads.because}), "
         f"{format_size(maxmemory)} ({start.because})"
     )
+    if release > rules.NEWEST:
+        how += f", by the rules of v{rules.NEWEST[0]}.{rules.NEWEST[1]}, the newest that is known"
     if not rules.refuses(count, maxmemory):
         if flags := dragonfly.ends_over:
             message = f"Service {name}: {how} would do, but it ends over {flags[0]!r} (QCA704)."
             return Verdict(Severity.INFO, message, evidence)
+        if flags := dragonfly.unheard_of:
+            why = f"whether it knows the flag {flags[0]} cannot be told (QCA704)"
+            return skipped(f"Service {name}: {how} would do, but {why}.", **evidence)
         return ok(f"Service {name}: Dragonfly starts with {how}.", **evidence)
     message = (
         f"Service {name}: Dragonfly would say: {rules.refusal(count, release)}\n"

@@ -15,7 +15,8 @@ from infra.doctor.check import (
 from infra.doctor.checks.dragonfly_files import hidden_flags
 from infra.doctor.composefile import ComposeFile
 from infra.doctor.dragonfly_edits import edit_remedy, replaced
-from infra.doctor.dragonfly_service import GONE, Dragonfly, Flag, is_dragonfly, read_dragonfly
+from infra.doctor.dragonfly_flags import GONE, alike
+from infra.doctor.dragonfly_service import Dragonfly, Flag, is_dragonfly, read_dragonfly
 from infra.stack import dragonfly_rules as rules
 
 
@@ -53,12 +54,25 @@ def _flags_of(file: ComposeFile, dragonfly: Dragonfly) -> Iterator[Verdict]:
         evidence = {"service": name, "flag": flag}
         remedies = _renamed(file, text, flag, instead)
         yield located(Verdict(Severity.ERROR, message, evidence, remedies), file, text)
+    for flag in dragonfly.unheard_of:
+        yield located(_unheard_of(dragonfly, flag), file, dragonfly.flags[flag])
     if hidden := hidden_flags(dragonfly):
         message = f"Not every flag of service {name} can be seen.\n{hidden}"
         yield located(skipped(message, service=name), file, dragonfly.service)
-    elif not faults:
-        message = f"Service {name}: no flag that is known to be gone."
+    elif not faults and not dragonfly.unheard_of:
+        message = f"Service {name}: Dragonfly is known to have each of its flags."
         yield located(ok(message, service=name), file, dragonfly.service)
+
+
+def _unheard_of(dragonfly: Dragonfly, flag: str) -> Verdict:
+    name, near = dragonfly.service.name, alike(flag)
+    message = (
+        f"Service {name}: whether Dragonfly knows the flag {flag} cannot be told; "
+        f"v{rules.NEWEST[0]}.{rules.NEWEST[1]} and older are not known to have it.\n"
+        "It ends at once over a flag that it does not know."
+        + (f" Is {near} meant?" if near else " `dragonfly --helpfull` lists those it has.")
+    )
+    return skipped(message, service=name, flag=flag)
 
 
 def _renamed(file: ComposeFile, given: Flag, flag: str, instead: str) -> tuple[Remedy, ...]:
