@@ -27,6 +27,13 @@ GONE: Mapping[str, tuple[Release, str]] = {
 # Variables with the prefix DFLY_ that are none of a flag, and yet taken.
 _NO_FLAGS = frozenset({"DEV_ENV"})
 
+# Flags whose value is a whole number (their ABSL_FLAG says int32_t, uint32_t or uint16_t). Of the
+# threads QCA301 judges.
+_NUMBERS = frozenset(
+    {"admin_port", "dbnum", "hz", "maxclients", "memcached_port", "num_shards", "port"}
+)
+_PORTS = range(-1, 2**16)  # -1 is any that is free (dfly_main.cc)
+
 _NAMES = Path(__file__).parents[1] / "data" / "dragonfly-flags.txt"
 
 
@@ -56,3 +63,11 @@ def misspelt(flag: str) -> str | None:
         return None
     name, blank, value = flag.partition(" ")
     return name.lower().replace("-", "_") + ("=" if blank else "") + value.strip()
+
+
+def is_illegal(flag: str, value: str) -> bool:
+    """Whether a value is known to be none that the flag can have."""
+    if flag not in _NUMBERS:
+        return False
+    number = re.fullmatch(r"\s*[-+]?\d{1,10}\s*", value, re.ASCII)
+    return number is None or (flag.endswith("port") and int(number[0]) not in _PORTS)

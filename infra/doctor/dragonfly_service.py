@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from infra.doctor.composefile import Service, Text
-from infra.doctor.dragonfly_flags import GONE, is_heard_of, misspelt
+from infra.doctor.dragonfly_flags import GONE, is_heard_of, is_illegal, misspelt
 from infra.stack.dragonfly_rules import Release, release_of
 
 # Flags of Dragonfly that are true or false and so take no word after them (v1.40).
@@ -72,8 +72,16 @@ class Dragonfly:
 
     @property
     def ends_over(self) -> tuple[str, ...]:
-        """The flags over which it ends at once, gone or misspelt, as far as is known."""
-        return tuple(flag for flag in self.flags if self.instead_of(flag) is not None)
+        """The flags over which it ends at once: gone, misspelt or with a value that cannot be."""
+        gone = [flag for flag in self.flags if self.instead_of(flag) is not None]
+        return (*gone, *self.illegal)
+
+    @property
+    def illegal(self) -> tuple[str, ...]:
+        """The flags with a value that they cannot have, as far as is known."""
+        if self.other_program:
+            return ()
+        return tuple(flag for flag, text in self.flags.items() if is_illegal(flag, text.value))
 
     @property
     def unheard_of(self) -> tuple[str, ...]:

@@ -28,7 +28,23 @@ def _flags(subject: Subject) -> Iterator[Verdict]:
 
 
 def _flags_of(file: ComposeFile, dragonfly: Dragonfly) -> Iterator[Verdict]:
-    name, faults = dragonfly.service.name, 0
+    name = dragonfly.service.name
+    found = [*_unknown(file, dragonfly), *_illegal(file, dragonfly)]
+    found += [
+        located(_unheard_of(dragonfly, flag), file, dragonfly.flags[flag])
+        for flag in dragonfly.unheard_of
+    ]
+    yield from found
+    if hidden := hidden_flags(dragonfly):
+        message = f"Not every flag of service {name} can be seen.\n{hidden}"
+        yield located(skipped(message, service=name), file, dragonfly.service)
+    elif not found:
+        message = f"Service {name}: Dragonfly is known to have each of its flags."
+        yield located(ok(message, service=name), file, dragonfly.service)
+
+
+def _unknown(file: ComposeFile, dragonfly: Dragonfly) -> Iterator[Verdict]:
+    name = dragonfly.service.name
     for flag, text in dragonfly.flags.items():
         instead = dragonfly.instead_of(flag)
         if instead is None:
@@ -50,18 +66,22 @@ def _flags_of(file: ComposeFile, dragonfly: Dragonfly) -> Iterator[Verdict]:
                 f"It says: Unknown command line flag. Write {instead}."
                 + (" A value is an item of its own, or behind a =." if " " in flag else "")
             )
-        faults += 1
         evidence = {"service": name, "flag": flag}
         remedies = _renamed(file, text, flag, instead)
         yield located(Verdict(Severity.ERROR, message, evidence, remedies), file, text)
-    for flag in dragonfly.unheard_of:
-        yield located(_unheard_of(dragonfly, flag), file, dragonfly.flags[flag])
-    if hidden := hidden_flags(dragonfly):
-        message = f"Not every flag of service {name} can be seen.\n{hidden}"
-        yield located(skipped(message, service=name), file, dragonfly.service)
-    elif not faults and not dragonfly.unheard_of:
-        message = f"Service {name}: Dragonfly is known to have each of its flags."
-        yield located(ok(message, service=name), file, dragonfly.service)
+
+
+def _illegal(file: ComposeFile, dragonfly: Dragonfly) -> Iterator[Verdict]:
+    name = dragonfly.service.name
+    for flag in dragonfly.illegal:
+        text = dragonfly.flags[flag]
+        message = (
+            f"Service {name}: Dragonfly ends at once over {flag}={text.value}.\n"
+            "The flag's value is a whole number"
+            + (", of a port one up to 65535." if flag.endswith("port") else ".")
+        )
+        evidence = {"service": name, "flag": flag}
+        yield located(Verdict(Severity.ERROR, message, evidence), file, text)
 
 
 def _unheard_of(dragonfly: Dragonfly, flag: str) -> Verdict:
@@ -92,7 +112,8 @@ CHECKS = (
         needs=(),
         looks_at="flags on the command line and DFLY_* variables of Dragonfly services, by the "
         f"release in the image's name (none named: v{rules.NEWEST[0]}.{rules.NEWEST[1]}).",
-        why="Dragonfly ends at once over a flag or a DFLY_* variable that it does not know.",
+        why="Dragonfly ends at once over a flag or a DFLY_* variable that it does not know, and "
+        "over a value that the flag cannot have.",
         mend="Write the new name, or drop the flag.",
         url="https://github.com/dragonflydb/dragonfly/releases",
         judge=lambda subject: list(_flags(subject)),
