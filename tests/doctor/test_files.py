@@ -373,3 +373,26 @@ def test_an_engine_that_could_not_see_its_cpus_is_judged_by_the_hosts(tmp_path):
 
     assert _found(tmp_path, "QCA705", HEAD + "    cpus: 8\n", blind).severity is OK
     assert _found(tmp_path, "QCA705", HEAD + "    cpus: 9\n", blind).severity is ERROR
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "clashes"),
+    [
+        ("ports: ['7000:1']", "ports: ['7000:2']", True),
+        ("ports: ['127.0.0.1:7000:1']", "ports: ['7000:2']", True),
+        ("ports: ['127.0.0.1:7000:1']", "ports: ['127.0.0.2:7000:1']", False),
+        ("ports: ['7000:1']", "ports: ['7000:2/udp']", False),
+        ("ports: ['7000:1']", "ports: ['7001:1']", False),
+        ("ports: ['7000:1']", "{ports: ['7000:1'], profiles: [b]}", True),
+        ("{ports: ['7000:1'], profiles: [a]}", "{ports: ['7000:1'], profiles: [b]}", False),
+        ("{ports: ['7000:1'], profiles: [a]}", "{ports: ['7000:1'], profiles: [b, a]}", True),
+    ],
+)
+def test_a_port_that_two_services_want(tmp_path, first, second, clashes):
+    keys = [one if one.startswith("{") else f"{{{one}}}" for one in (first, second)]
+    text = f"services:\n  a: {keys[0]}\n  b: {keys[1]}\n"
+
+    finding = _found(tmp_path, "QCA601", text)
+
+    assert (finding.severity is ERROR) == clashes
+    assert ("service a wants too" in finding.message) == clashes

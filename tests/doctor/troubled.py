@@ -191,6 +191,7 @@ def _files() -> Iterator[Trouble]:
         "    environment: {DFLY_PASSWORD: hunter2, DFLY_proactor_threads: 1}\n",
         "    command: --maxmemory=${MAX:-2G} --proactor_threads=16\n",
         "    ulimits: {memlock: -1}\n    ports: ['6379:6379']\n",
+        "    ports: ['7000:1']\n  other: {image: redis, ports: ['7000:1']}\n",
     ):
         yield Trouble(limited, files={"my stack/it's $(a) file; rm.yml": head + keys})
 

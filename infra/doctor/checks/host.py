@@ -1,6 +1,7 @@
 """Has the host the port, the disk and the memory that the run needs?"""
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 from infra.doctor.check import (
     Check,
@@ -13,6 +14,7 @@ from infra.doctor.check import (
     skipped,
     value,
 )
+from infra.doctor.composefile import ComposeFile, Service
 from infra.host.facts import Disk, Listener
 from qca.memory.budget import parameter_count
 from qca.units import GIB, MIB, format_size
@@ -36,14 +38,54 @@ def _ports(subject: Subject) -> list[Verdict]:
     if subject.plan.runtime == "compose" and port is not None:
         verdicts.append(_port(listeners, "127.0.0.1", port, "the store", None))
     for file in subject.files:
-        for service in file.services:
-            for text in service.ports:
-                address, _, number = text.value.rpartition(":")
-                if number.isdecimal():
-                    where = Location(text.file or file.path, text.line)
-                    what = f"service {service.name}"
-                    verdicts.append(_port(listeners, address, int(number), what, where))
+        earlier: list[_Published] = []
+        for one in _published(file):
+            rival = next((other for other in earlier if _clash(one, other)), None)
+            earlier.append(one)
+            if rival is not None:
+                verdicts.append(_twice(one, rival))
+                continue
+            what = f"service {one.service.name}"
+            verdicts.append(_port(listeners, one.address, one.port, what, one.where))
     return verdicts or [ok("The stack publishes no port on this host.")]
+
+
+@dataclass(frozen=True)
+class _Published:
+    """A port of this host that a service asks for."""
+
+    service: Service
+    address: str
+    port: int
+    where: Location
+
+
+def _published(file: ComposeFile) -> Iterator[_Published]:
+    for service in file.services:
+        for text in service.ports:
+            address, _, number = text.value.rpartition(":")
+            if number.isdecimal():
+                where = Location(text.file or file.path, text.line)
+                yield _Published(service, address, int(number), where)
+
+
+def _clash(one: _Published, other: _Published) -> bool:
+    """Whether two services that start together ask for one port."""
+    if one.service.name == other.service.name or one.port != other.port:
+        return False
+    profiles = set(one.service.profiles), set(other.service.profiles)
+    together = not all(profiles) or bool(profiles[0] & profiles[1])
+    return together and _meet(one.address, other.address)
+
+
+def _twice(one: _Published, rival: _Published) -> Verdict:
+    message = (
+        f"Port {one.port}, which service {one.service.name} wants, service {rival.service.name} "
+        "wants too.\nThe one that starts second does not: the port is allocated, or in use."
+    )
+    evidence = {"port": one.port, "services": [rival.service.name, one.service.name]}
+    remedy = _another(one.port, one.where)
+    return Verdict(Severity.ERROR, message, evidence, (remedy,), one.where)
 
 
 def _port(
@@ -168,7 +210,7 @@ CHECKS = (
         title="A port is in use",
         needs=("listeners",),
         looks_at="the ports that the plan publishes (none unless `store_port` is set) and those "
-        "of the files given with -f, against what listens on this host.",
+        "of the files given with -f, against what listens on this host and against each other.",
         why="Two programs cannot listen on one port: the container is made and not started. "
         "Who holds it is named where the system tells; a container's port is held by "
         "docker-proxy, and may be this very stack.",
