@@ -84,7 +84,7 @@ def _twice(one: _Published, rival: _Published) -> Verdict:
         "wants too.\nThe one that starts second does not: the port is allocated, or in use."
     )
     evidence = {"port": one.port, "services": [rival.service.name, one.service.name]}
-    remedy = _another(one.port, one.where)
+    remedy = Remedy(_another_at(one.port, one.where))
     return Verdict(Severity.ERROR, message, evidence, (remedy,), one.where)
 
 
@@ -118,11 +118,18 @@ def _meet(one: str, other: str) -> bool:
 
 
 def _another(port: int, where: Location | None) -> Remedy:
-    other = port + 1 if port < 65535 else port - 1
     if where is not None:
-        title = f"Publish on another port, such as {other}, at {where.file}:{where.line}"
-        return Remedy(title)
+        return Remedy(_another_at(port, where))
+    other = _beside(port)
     return Remedy(f"Publish on another port, such as {other}", (f"qca up --store-port {other}",))
+
+
+def _another_at(port: int, where: Location) -> str:
+    return f"Publish on another port, such as {_beside(port)}, at {where.file}:{where.line}"
+
+
+def _beside(port: int) -> int:
+    return port + 1 if port < 65535 else port - 1
 
 
 def _disk_space(subject: Subject) -> list[Verdict]:
