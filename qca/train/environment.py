@@ -1,13 +1,14 @@
-"""What torch reads from the environment when it is loaded. Needs no torch, must come before it."""
+"""What torch and the C library read from the environment. Needs no torch, must come before it."""
 
 import os
 
 
 def prepare_environment() -> None:
-    """Set how torch waits and allocates; what the person has set stays."""
+    """Set how they wait and allocate; what the person has set stays."""
     _wait_passively()
     _grow_segments()
     _talk_in_few_blocks()
+    _ask_for_names_briefly()
 
 
 def _wait_passively() -> None:
@@ -38,3 +39,12 @@ def _talk_in_few_blocks() -> None:
     trains alone instead of 776, and an episode takes 0.153 s instead of 0.156.
     """
     os.environ.setdefault("NCCL_MAX_CTAS", "4")
+
+
+def _ask_for_names_briefly() -> None:
+    """Let the C library give a name up after two seconds instead of ten (resolv.conf(5)).
+
+    A store that starts anew has no name meanwhile. Measured on Engine 20.10: of a name that is not
+    there, a container in a network without a way out hears after 10 s, and with this after 2.
+    """
+    os.environ.setdefault("RES_OPTIONS", "timeout:1 attempts:2")
