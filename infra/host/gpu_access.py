@@ -7,6 +7,7 @@ neither required nor enough. https://github.com/moby/moby/pull/50228
 """
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from itertools import takewhile
 from typing import Literal
@@ -93,6 +94,11 @@ def gpus_of_the_training(
         found = [gpu for name in dict.fromkeys(known) if (gpu := _named(driver, name))]
         found = found if len(found) == len(known) else []
     return found if wanted == "all" else found[:wanted]
+
+
+def fullest(gpus: Iterable[Gpu]) -> Gpu | None:
+    """Return the GPU that has to have the room: each of several gets the same training."""
+    return min(gpus, key=lambda gpu: gpu.memory_free, default=None)
 
 
 def _named(driver: GpuDriver, name: str) -> Gpu | None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from infra.host.facts import Engine, Gpu, GpuDriver, HostFacts, Known
-from infra.host.gpu_access import gpu_access, gpus_of_the_training
+from infra.host.gpu_access import fullest, gpu_access, gpus_of_the_training
 from infra.stack.reason import Reason
 from qca.config import (
     Config,
@@ -74,8 +74,7 @@ def plan_trainer(
     `store_bytes` is what the store takes of the host's memory.
     """
     gpus = _gpus(facts, runtime, config.stack.gpus)
-    # Each gets the same plan: it has to fit the fullest.
-    gpu = min(gpus, key=lambda one: one.memory_free, default=None)
+    gpu = fullest(gpus)
     device, why_device = _device(facts, config.train, runtime, gpu)
     processes = _gpu_count(config.stack.gpus, gpus) if device == "cuda" else 1
     profile, why_profile = _profile(config.train, device, gpu)

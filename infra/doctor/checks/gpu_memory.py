@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from infra.doctor.check import Check, Remedy, Severity, Subject, Verdict, ok, skipped, value
 from infra.doctor.gpu_holders import named, worth_ending
 from infra.host.facts import Gpu, GpuDriver, MigDevice, NoGpuDriver
-from infra.host.gpu_access import gpus_of_the_training
+from infra.host.gpu_access import fullest, gpus_of_the_training
 from qca.units import format_size
 
 ON_THE_CPU = Remedy("Train on the CPU", ("QCA_TRAIN_DEVICE=cpu qca up",))
@@ -48,12 +48,10 @@ def _fits(subject: Subject) -> Verdict:
 
 
 def _fullest(subject: Subject) -> Gpu | None:
-    """Return the GPU that has to have the room: each of several gets the same training."""
     driver = value(subject.facts.gpu)
     if isinstance(driver, NoGpuDriver):
         return None
-    gpus = gpus_of_the_training(driver, subject.plan.runtime, subject.config.stack.gpus)
-    return min(gpus, key=lambda gpu: gpu.memory_free, default=None)
+    return fullest(gpus_of_the_training(driver, subject.plan.runtime, subject.config.stack.gpus))
 
 
 def _need(subject: Subject) -> _Need:
