@@ -97,6 +97,13 @@ def mend(
             "Nothing here is safe to mend by itself; the remedies below are yours.", err=True
         )
         return findings
+    latest = findings
+
+    def look() -> list[Finding]:
+        nonlocal latest
+        latest = again()
+        return latest
+
     tried: set[object] = set()
     while todo := [one for one in proposals(findings) if one.finding.subject not in tried]:
         proposal = todo[0]
@@ -104,9 +111,9 @@ def mend(
         _announce(proposal)
         if dry_run or not (yes or _agreed()):
             continue
-        outcome = apply(proposal, again, findings)
+        outcome = apply(proposal, look, findings)
         _say(f"  {'helped' if outcome.helped else 'no help'}: {outcome.detail}")
-        findings = again()  # lines may have moved
+        findings = latest if outcome.helped else again()  # lines may have moved
     return findings
 
 
