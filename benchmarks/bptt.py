@@ -23,12 +23,12 @@ import psutil
 from pydantic import ValidationError
 from safetensors.numpy import load_file
 
-from qca.config import TrainConfig
-from qca.errors import InputError
+from qca.core.config import TrainConfig
+from qca.core.errors import InputError
+from qca.core.units import format_size, parse_size
 from qca.memory.budget import estimate
-from qca.memory.free import free_gpu_memory
-from qca.train.environment import prepare_environment
-from qca.units import format_size, parse_size
+from qca.memory.nvml import free_gpu_memory
+from qca.train.distributed.torch_env import prepare_environment
 
 _PEAK_MEANS = {
     "cpu": "peak resident set of the process, less its peak before the model was made",

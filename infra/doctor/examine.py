@@ -3,12 +3,12 @@
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
+from infra.compose_file.model import ComposeFile
 from infra.doctor.check import Check, Finding, Severity, Subject, run_checks
 from infra.doctor.checks import CHECKS
-from infra.doctor.composefile import ComposeFile
-from infra.host.facts import HostFacts
+from infra.host.facts.host import HostFacts
 from infra.stack.plan import plan
-from qca.config import Config
+from qca.core.config import Config
 
 
 def examine(

@@ -4,9 +4,9 @@ import subprocess
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
+from infra.compose_file.line_edits import make, restore
 from infra.doctor.check import Finding, Remedy, Severity
-from infra.doctor.edits import make, restore
-from qca.errors import InputError, QcaError
+from qca.core.errors import InputError, QcaError
 
 # Linking a file takes no time, Compose V1 in an environment of its own a download of 2 MB.
 _COMMAND_SECONDS = 300

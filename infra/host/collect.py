@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
-from infra.host.fact import printable
-from infra.host.facts import DockerFacts, HostFacts, Known, Unknown
-from infra.host.look import Limit, Unseen, in_words
+from infra.host.deadline import Limit, Unseen, in_words
+from infra.host.facts.host import DockerFacts, HostFacts, Known, Unknown
+from infra.host.facts.known import printable
 from infra.host.probes import (
     compose,
     cpu,

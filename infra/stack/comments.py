@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from infra.stack.commented import Path, item
+from infra.stack.commented_yaml import Path, item
 from infra.stack.plan import StackPlan
-from qca.units import format_size
+from qca.core.units import format_size
 
 
 def store_comments(plan: StackPlan, path: Path, command: Sequence[str]) -> dict[Path, str]:

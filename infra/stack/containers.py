@@ -10,7 +10,7 @@ from python_on_whales import DockerClient
 from python_on_whales.exceptions import DockerException, NoSuchContainer
 
 from infra.stack.state import StateDir
-from qca.errors import LaunchError
+from qca.core.errors import LaunchError
 
 T = TypeVar("T")
 

@@ -3,11 +3,11 @@
 import math
 from dataclasses import dataclass
 
-from infra.host.facts import Engine, HostFacts, Known
-from infra.stack.dragonfly_rules import BYTES_PER_THREAD, SNAPSHOT_HEADROOM
+from infra.dragonfly.startup_rules import BYTES_PER_THREAD, SNAPSHOT_HEADROOM
+from infra.host.facts.host import Engine, HostFacts, Known
 from infra.stack.reason import Reason
-from qca.config import StackConfig
-from qca.units import MIB, counted, exact_size, format_size
+from qca.core.config import StackConfig
+from qca.core.units import MIB, counted, exact_size, format_size
 
 # The metrics of one trainer are a few kilobytes a second; four threads are ample.
 DEFAULT_THREADS = 4

@@ -14,8 +14,8 @@ from typing import Any
 from infra.stack.plan import StackPlan
 from infra.stack.process import run_streaming
 from infra.stack.trainer_plan import build_args
-from qca.errors import LaunchError
-from qca.units import format_size
+from qca.core.errors import LaunchError
+from qca.core.units import format_size
 
 # What Dockerfile.cuda copies, beside the two packages.
 _FILES = ("Dockerfile.cuda", "pyproject.toml", "README.md", "LICENSE")

@@ -15,12 +15,12 @@ committed, and a password would go with it.
 import re
 from typing import Any
 
-from infra.stack.document import STORE_PORT
+from infra.stack.compose_document import STORE_PORT
 from infra.stack.kubernetes_pods import Names, store_pod, trainer_pod
 from infra.stack.plan import StackPlan
-from qca.errors import InputError
+from qca.core.errors import InputError
+from qca.core.units import GIB
 from qca.memory.budget import parameter_count
-from qca.units import GIB
 
 Object = dict[str, Any]
 

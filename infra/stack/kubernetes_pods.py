@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Any
 
-from infra.stack.document import (
+from infra.stack.compose_document import (
     RUNS,
     STORE_PORT,
     STORE_STOP_SECONDS,
@@ -12,7 +12,7 @@ from infra.stack.document import (
     trainer_command,
 )
 from infra.stack.plan import StackPlan
-from qca.units import MIB
+from qca.core.units import MIB
 
 # The user of Dockerfile.cuda. Dragonfly's image runs as any; neither needs to be of its own.
 USER = 10001
@@ -30,7 +30,7 @@ JOIN_SECONDS = 1800
 # Importing torch from a cold disk, and a first step; what `qca up` waits.
 _START_SECONDS = 300
 _PROBE_EVERY = 15
-# Beyond the minute after which `qca.train.health` calls a training dead.
+# Beyond the minute after which `qca.runs.health` calls a training dead.
 _DEAD_SECONDS = 120
 
 # As Compose's tmpfs: in memory, counted towards the container's limit.
@@ -148,7 +148,7 @@ def _trainer_resources(plan: StackPlan) -> Object:
 
 
 def _trainer_probes(plan: StackPlan, nodes: int) -> Object:
-    look = ["python", "-m", "qca.train.health", f"{RUNS}/{plan.train.run}"]
+    look = ["python", "-m", "qca.runs.health", f"{RUNS}/{plan.train.run}"]
     alive = {"exec": {"command": look}, "timeoutSeconds": 10, "periodSeconds": _PROBE_EVERY}
     wait = JOIN_SECONDS if nodes > 1 else 0
     return {

@@ -10,6 +10,7 @@ from pathlib import Path
 from python_on_whales import DockerClient
 from python_on_whales.exceptions import DockerException
 
+from infra.stack.compose_document import RUNS
 from infra.stack.containers import (
     POLL_SECONDS,
     asked,
@@ -19,14 +20,13 @@ from infra.stack.containers import (
     last_words,
     said,
 )
-from infra.stack.document import RUNS
 from infra.stack.image import ensure_pulled, ensure_trainer_image, pinned
 from infra.stack.plan import StackPlan
-from infra.stack.render import render_compose
+from infra.stack.render_compose import render_compose
 from infra.stack.secret import check_secret, container_user, ensure_secret
 from infra.stack.state import StateDir
-from qca.errors import LaunchError
-from qca.files import write_atomically
+from qca.core.atomic_files import write_atomically
+from qca.core.errors import LaunchError
 
 # Importing torch from a cold disk takes a minute on a laptop; a first step of the real
 # configuration on two cores takes seconds more.

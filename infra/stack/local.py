@@ -8,10 +8,10 @@ from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
-from infra.stack.document import together_flags, train_flags
+from infra.stack.compose_document import together_flags, train_flags
 from infra.stack.plan import StackPlan
 from infra.stack.state import StateDir
-from qca.errors import LaunchError
+from qca.core.errors import LaunchError
 
 # The store answers within a tenth of a second; a busy machine gets much longer.
 _STORE_SECONDS = 15.0

@@ -7,12 +7,12 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from infra.host.facts import ComposePlugin, Engine, HostFacts, Known, NoEngine
+from infra.host.facts.host import ComposePlugin, Engine, HostFacts, Known, NoEngine
 from infra.stack.dragonfly_plan import DragonflyPlan, plan_dragonfly
 from infra.stack.reason import Reason
 from infra.stack.trainer_plan import TrainerPlan, plan_trainer
-from qca.config import Config, StackConfig, TrainConfig
-from qca.errors import PlanError
+from qca.core.config import Config, StackConfig, TrainConfig
+from qca.core.errors import PlanError
 
 __all__ = ["DragonflyPlan", "Reason", "StackPlan", "TrainerPlan", "plan"]
 

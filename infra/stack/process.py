@@ -7,7 +7,7 @@ import subprocess
 from collections import deque
 from collections.abc import Callable, Sequence
 
-from qca.errors import LaunchError
+from qca.core.errors import LaunchError
 
 # Enough of a failed build's end to see its cause.
 _KEPT_LINES = 15

@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from infra.stack.commented import Path, commented_yaml, head_comment
+from infra.stack.commented_yaml import Path, commented_yaml, head_comment
 from infra.stack.comments import store_comments, trainer_comment
-from infra.stack.document import STORE_PORT
+from infra.stack.compose_document import STORE_PORT
 from infra.stack.kubernetes import kubernetes_objects
 from infra.stack.kubernetes_pods import JOIN_SECONDS, SECRET_KEY
 from infra.stack.plan import StackPlan

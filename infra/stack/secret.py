@@ -10,8 +10,8 @@ import secrets
 import stat
 from pathlib import Path
 
-from qca.errors import InputError
-from qca.files import write_atomically
+from qca.core.atomic_files import write_atomically
+from qca.core.errors import InputError
 
 # The user `dfly` of Dragonfly's image (tools/packaging/Dockerfile.ubuntu-prod).
 DRAGONFLY_UID = 999

@@ -13,8 +13,8 @@ from typing import IO, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
-from qca.errors import LaunchError
-from qca.files import remove_unfinished, write_atomically
+from qca.core.atomic_files import remove_unfinished, write_atomically
+from qca.core.errors import LaunchError
 
 STATE_DIR = Path(".qca")
 

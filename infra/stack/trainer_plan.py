@@ -4,10 +4,10 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from infra.host.facts import Engine, Gpu, GpuDriver, HostFacts, Known
-from infra.host.gpu_access import fullest, gpu_access, gpus_of_the_training
+from infra.host.container_gpu import fullest, gpu_access, gpus_of_the_training
+from infra.host.facts.host import Engine, Gpu, GpuDriver, HostFacts, Known
 from infra.stack.reason import Reason
-from qca.config import (
+from qca.core.config import (
     Config,
     ResolvedOptimizerState,
     ResolvedPrecision,
@@ -15,9 +15,9 @@ from qca.config import (
     TrainConfig,
     apply_profile,
 )
+from qca.core.units import GIB, MIB, format_size
 from qca.memory.budget import parameter_count
-from qca.memory.plan import Choice, choose
-from qca.units import GIB, MIB, format_size
+from qca.memory.choose import Choice, choose
 
 # Python with wheels of our own choice of torch; a tenth of a CUDA image's size.
 CPU_BASE_IMAGE = "python:3.13-slim"

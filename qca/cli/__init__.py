@@ -9,9 +9,9 @@ from typing import Any, NoReturn
 
 import click
 
-from qca.cli import colour
+from qca.cli import color
 from qca.cli.signals import EXIT_INTERRUPTED, end_interrupted
-from qca.errors import QcaError
+from qca.core.errors import QcaError
 
 # In the order in which a person uses them: name, help in the list, module.
 _COMMANDS = {
@@ -100,7 +100,7 @@ def _end_after_ctrl_c() -> NoReturn:
 
 
 def _report(message: str, *, exit_code: int, hint: str = "") -> int:
-    click.secho(f"qca: {message}", fg="red" if colour.is_wanted() else None, err=True)
+    click.secho(f"qca: {message}", fg="red" if color.is_wanted() else None, err=True)
     if hint:
         click.echo(f"  {hint}", err=True)
     return exit_code

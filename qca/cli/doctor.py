@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from qca.cli.hosts import PROBE_SECONDS
+from qca.cli.host_facts import PROBE_SECONDS
 from qca.cli.options import config_option, facts_option
-from qca.files import write_atomically
+from qca.core.atomic_files import write_atomically
 
 if TYPE_CHECKING:
     from infra.doctor.check import Finding
-    from infra.host.facts import HostFacts
+    from infra.host.facts.host import HostFacts
 
 
 def _checks(_: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> set[str]:
@@ -95,15 +95,15 @@ def doctor(
     with _looking(facts_file, timeout) as look:
         # Loading what judges takes about as long as the host takes to answer.
         from infra.doctor.examine import examine, select
-        from qca.cli import examination
-        from qca.config_sources import load_config
+        from qca.cli import doctor_run
+        from qca.core.config_loader import load_config
 
         config = load_config(config_file)
         checks = select(only, ignore)
 
         def judge(facts: "HostFacts") -> "list[Finding]":
-            read = [examination.read(group, facts, ask=not facts_file) for group in groups]
-            nearby = None if facts_file or files_only else examination.nearby()
+            read = [doctor_run.read(group, facts, ask=not facts_file) for group in groups]
+            nearby = None if facts_file or files_only else doctor_run.nearby()
             findings = examine(facts, config, files=read, nearby=nearby, checks=checks)
             return [one for one in findings if one.location or not files_only]
 
@@ -112,9 +112,9 @@ def doctor(
         _record(facts, record_file)
     findings = judge(facts)
     if fix:
-        findings = examination.mend(findings, lambda: judge(_again(timeout)), yes, dry_run)
-    click.echo(examination.rendered(format_, findings, facts), nl=False)
-    if examination.fails(findings, strict):
+        findings = doctor_run.mend(findings, lambda: judge(_again(timeout)), yes, dry_run)
+    click.echo(doctor_run.rendered(format_, findings, facts), nl=False)
+    if doctor_run.fails(findings, strict):
         sys.exit(1)
 
 
@@ -132,7 +132,7 @@ def _refuse_contradictions(
 def _looking(facts_file: Path | None, timeout: float) -> Iterator["Callable[[], HostFacts]"]:
     """Begin to look at this host, or read a recorded one; yield what gives the facts."""
     if facts_file is not None:
-        from infra.host.record import load
+        from infra.host.recording import load
 
         yield lambda: load(facts_file)
         return
@@ -148,7 +148,7 @@ def _again(timeout: float) -> "HostFacts":
 
 
 def _record(facts: "HostFacts", file: Path) -> None:
-    from infra.host.record import record
+    from infra.host.recording import record
 
     write_atomically(file, record(facts))
     click.echo(f"Wrote this host's facts to {file}; replay: qca doctor --facts {file}", err=True)

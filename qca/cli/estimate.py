@@ -9,12 +9,12 @@ import click
 import psutil
 
 from qca.cli.options import Command, config_flag, config_option, format_option, read_config
-from qca.config import TrainConfig, apply_profile
-from qca.errors import PlanError
-from qca.memory.free import free_gpu_memory
-from qca.memory.moments import why_in_host_memory
-from qca.memory.plan import Choice, Device, Dimension, choose, solve
-from qca.units import format_size
+from qca.core.config import TrainConfig, apply_profile
+from qca.core.errors import PlanError
+from qca.core.units import format_size
+from qca.memory.choose import Choice, Device, Dimension, choose, solve
+from qca.memory.nvml import free_gpu_memory
+from qca.memory.optimizer_placement import why_in_host_memory
 
 _SCHEMA_VERSION = 1
 

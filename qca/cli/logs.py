@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from infra.stack.state import STATE_DIR, StateDir, holder, read_launch
-from qca.errors import LaunchError
+from qca.core.errors import LaunchError
 
 _POLL_SECONDS = 0.2
 

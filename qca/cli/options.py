@@ -1,4 +1,4 @@
-"""Options that several commands share. Values are checked by qca.config, not by Click."""
+"""Options that several commands share. Values are checked by qca.core.config, not by Click."""
 
 from collections.abc import Callable
 from dataclasses import fields
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from qca.config import Config, StackConfig, TrainConfig
+    from qca.core.config import Config, StackConfig, TrainConfig
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -21,7 +21,7 @@ class _Flag(click.Option):
         self.table = table
 
     def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
-        from qca.config import meanings
+        from qca.core.config import meanings
 
         model, key = _tables()[self.table], str(self.name)
         default = getattr(model(), key)
@@ -59,7 +59,7 @@ config_option = click.option(
 
 def read_config(config_file: Path | None, flags: dict[str, Any]) -> "Config":
     """Read the configuration with the flags of `config_options` on top."""
-    from qca.config_sources import load_config
+    from qca.core.config_loader import load_config
 
     by_table = {
         table: {key.name: flags[key.name] for key in fields(model) if key.name in flags}
@@ -69,7 +69,10 @@ def read_config(config_file: Path | None, flags: dict[str, Any]) -> "Config":
 
 
 def _tables() -> "dict[str, type[StackConfig] | type[TrainConfig]]":
-    from qca.config import StackConfig, TrainConfig  # not before the doctor's probes have begun
+    from qca.core.config import (  # not before the doctor's probes have begun
+        StackConfig,
+        TrainConfig,
+    )
 
     return {"stack": StackConfig, "train": TrainConfig}
 

@@ -11,10 +11,10 @@ from rich.table import Table
 
 from infra.stack.plan import StackPlan, TrainerPlan
 from infra.stack.plan import plan as make_plan
-from qca.cli.hosts import host_facts
+from qca.cli.host_facts import host_facts
 from qca.cli.options import config_options, facts_option, format_option, read_config
-from qca.errors import PlanError
-from qca.units import format_size
+from qca.core.errors import PlanError
+from qca.core.units import format_size
 
 _COMBINED = "combined batch"
 

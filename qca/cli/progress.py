@@ -5,7 +5,8 @@ import time
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
-from qca.train.metrics import (
+from qca.core.units import format_size
+from qca.runs.events import (
     CheckpointWritten,
     EpisodeRecord,
     Event,
@@ -15,8 +16,7 @@ from qca.train.metrics import (
     Skipped,
     Started,
 )
-from qca.train.resumed import made_again
-from qca.units import format_size
+from qca.runs.resume_messages import made_again
 
 # In a log file a line every few seconds is enough to see that it goes on.
 _LINE_SECONDS = 5.0

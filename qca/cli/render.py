@@ -10,11 +10,11 @@ import click
 
 from infra.stack.plan import StackPlan
 from infra.stack.plan import plan as make_plan
-from qca.cli.hosts import host_facts
+from qca.cli.host_facts import host_facts
 from qca.cli.options import Command, config_options, facts_option, read_config
-from qca.config import Config
-from qca.errors import InputError, QcaError
-from qca.files import write_atomically
+from qca.core.atomic_files import write_atomically
+from qca.core.config import Config
+from qca.core.errors import InputError, QcaError
 
 
 @click.group()
@@ -48,7 +48,7 @@ def compose(
     **flags: Any,
 ) -> None:
     """Write the Compose file of the plan, with the reason for each derived number."""
-    from infra.stack.render import render_compose
+    from infra.stack.render_compose import render_compose
 
     _refuse_check_of_nothing(output, check)
     _put(render_compose(_plan(config_file, facts_file, flags)), output, check=check)

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import click
 
-from qca.cli.hosts import host_facts
+from qca.cli.host_facts import host_facts
 from qca.cli.options import facts_option
-from qca.config_sources import load_config
-from qca.errors import LaunchError
-from qca.files import write_atomically
+from qca.core.atomic_files import write_atomically
+from qca.core.config_loader import load_config
+from qca.core.errors import LaunchError
 
 
 @click.command()
@@ -48,7 +48,7 @@ def report(
     try:
         from qca.report.host import look_at
         from qca.report.page import render_page
-        from qca.report.run import find_run, read_run
+        from qca.runs.run import find_run, read_run
     except ModuleNotFoundError as error:
         raise LaunchError(
             f"the report needs {error.name}, which is not installed here",

@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import NoReturn
 
-from qca.files import drop_unfinished
+from qca.core.atomic_files import drop_unfinished
 
 # What shells expect of a program that Ctrl-C ended: 128 + SIGINT.
 EXIT_INTERRUPTED = 128 + signal.SIGINT
@@ -72,7 +72,7 @@ def stopping(stop: threading.Event) -> Iterator[threading.Event]:
     fd_before = signal.set_wakeup_fd(tell)
     # Only to take the place of what would otherwise raise, or end the process.
     before = {number: signal.signal(number, _heard) for number in (signal.SIGINT, signal.SIGTERM)}
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, before)  # see qca.train.launched
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, before)  # see qca.train.distributed.launcher_env
     try:
         yield interrupted
     finally:

@@ -17,10 +17,10 @@ from infra.stack.state import STATE_DIR, Launch, StateDir, holder, read_launch
 from qca.cli.options import format_option
 from qca.cli.signals import Terminated, terminated_by_sigterm
 from qca.cli.status_view import view
-from qca.errors import LaunchError
-from qca.report.standing import Expected, Standing, last_lines, newest_records, standing
-from qca.train.health import unhealthy_because
-from qca.train.metrics import EpisodeRecord
+from qca.core.errors import LaunchError
+from qca.runs.events import EpisodeRecord
+from qca.runs.health import unhealthy_because
+from qca.runs.progress import Expected, Standing, last_lines, newest_records, standing
 
 # A look at containers starts Docker's client twice, which a CPU that trains would feel.
 _SECONDS_BETWEEN_LOOKS = {"local": 1.0, "compose": 3.0}
@@ -118,8 +118,8 @@ def _compose(launch: Launch, state: StateDir) -> _Seen:
 
 def _of_before(stack: Any, run: str) -> list[EpisodeRecord]:
     """Return the newest records of a trainer that has made none since it was started."""
+    from infra.stack.compose_document import RUNS
     from infra.stack.containers import copy_from_trainer
-    from infra.stack.document import RUNS
 
     with tempfile.TemporaryDirectory(prefix="qca-") as folder:
         copied = Path(folder) / "metrics.jsonl"

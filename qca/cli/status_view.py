@@ -9,8 +9,8 @@ from rich.table import Table
 from rich.text import Text
 
 from infra.stack.state import Launch
-from qca.report.standing import Memory, Standing
-from qca.units import format_size
+from qca.core.units import format_size
+from qca.runs.progress import Memory, Standing
 
 _BAR_WIDTH = 30
 

@@ -10,19 +10,20 @@ from typing import Any
 
 import click
 
-from infra.stack.document import train_flags
+from infra.stack.compose_document import train_flags
 from qca.cli.options import config_options, read_config
 from qca.cli.progress import ProgressView
 from qca.cli.signals import stopping
-from qca.config import Config, TrainConfig, apply_profile
-from qca.errors import LaunchError
+from qca.core.config import Config, TrainConfig, apply_profile
+from qca.core.errors import LaunchError
 from qca.memory.budget import estimate
+from qca.runs import journal, tensorboard
+from qca.runs.events import EpisodeRecord, Event, Finished, Started
+from qca.runs.run_folder import RunFolder
 from qca.store.client import connect
 from qca.store.sender import MetricsSender
-from qca.train import journal, portrait, tensorboard
-from qca.train.environment import prepare_environment
-from qca.train.folder import RunFolder
-from qca.train.launched import (
+from qca.train import sample_rollout
+from qca.train.distributed.launcher_env import (
     Processes,
     ending_in_order,
     follow_parent,
@@ -30,7 +31,7 @@ from qca.train.launched import (
     is_restarted,
     leads,
 )
-from qca.train.metrics import EpisodeRecord, Event, Finished, Started
+from qca.train.distributed.torch_env import prepare_environment
 
 RUNS = Path("runs")
 
@@ -154,7 +155,7 @@ def _lead(
         _sent(chosen, folder, store_url, store_flags, warn) as send,
         tensorboard.listening(folder / tensorboard.FOLDER_NAME, warn=warn) as scalars,
         journal.keeping(RunFolder(folder).events, warn=warn) as note,
-        portrait.at_the_end(chosen, folder, stop=stop, warn=warn) as watch_for_the_end,
+        sample_rollout.at_the_end(chosen, folder, stop=stop, warn=warn) as watch_for_the_end,
     ):
         run = _trainer()
 
@@ -198,7 +199,7 @@ def _launch(
     RunFolder(runs / chosen.run).check_start(chosen, resume=resume)  # once, not in each
     with stopping(stop) as interrupted:
         _trainer()  # says so if it is not installed
-        from qca.train.processes import run_processes
+        from qca.train.distributed.elastic import run_processes
 
         run_processes(words, together, stop, cuda=chosen.device == "cuda")
     if interrupted.is_set():
@@ -245,7 +246,7 @@ def _resolved(config: Config, processes: int, nnodes: int) -> TrainConfig:
     if "auto" not in autos:
         return apply_profile(given, given.profile)
     from infra.stack.plan import plan, refuse_what_does_not_fit
-    from qca.cli.hosts import host_facts
+    from qca.cli.host_facts import host_facts
 
     stack = config.stack.changed(runtime="local", gpus=processes, nnodes=nnodes)
     facts = host_facts(None)

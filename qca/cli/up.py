@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from infra.host.facts import HostFacts
-from infra.stack.claim import claimed
+from infra.host.facts.host import HostFacts
 from infra.stack.plan import StackPlan
 from infra.stack.plan import plan as make_plan
+from infra.stack.project_lock import claimed
 from infra.stack.state import (
     STATE_DIR,
     Launch,
@@ -19,14 +19,14 @@ from infra.stack.state import (
     read_launch,
     write_launch,
 )
-from qca.cli.hosts import host_facts
+from qca.cli.host_facts import host_facts
 from qca.cli.options import config_options, read_config
 from qca.cli.progress import ProgressView
 from qca.cli.signals import Terminated, terminated_by_sigterm, undisturbed
 from qca.cli.train import RUNS
-from qca.config import Config
-from qca.errors import LaunchError
-from qca.train.metrics import parse_event
+from qca.core.config import Config
+from qca.core.errors import LaunchError
+from qca.runs.events import parse_event
 
 if TYPE_CHECKING:
     from infra.stack.launch import Images
@@ -62,7 +62,7 @@ def up(config_file: Path | None, **flags: Any) -> None:
 def _refuse_if_blocked(facts: HostFacts, config: Config) -> None:
     from infra.doctor.blocking import blocking
     from infra.doctor.examine import examine
-    from infra.doctor.report import render_text
+    from infra.doctor.formats.text import render_text
 
     findings = blocking(examine(facts, config))
     if findings:

@@ -18,8 +18,9 @@ import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from qca.config import ResolvedRecompute, TrainConfig
-from qca.memory.fields import (
+from qca.core.config import ResolvedRecompute, TrainConfig
+from qca.memory.layers import FLOAT, HALF, Node, Shape, backward_peak, kept_bytes, network
+from qca.memory.state_tensors import (
     FIRST_UPDATES,
     LOSSES,
     SMALLEST_NOISE,
@@ -29,7 +30,6 @@ from qca.memory.fields import (
     Judged,
     state_bytes,
 )
-from qca.memory.layers import FLOAT, HALF, Node, Shape, backward_peak, kept_bytes, network
 
 
 @dataclass(frozen=True)
@@ -113,7 +113,7 @@ class Kept(NamedTuple):
 
 
 def kept_states(steps: int, plan: ResolvedRecompute, *, device: str) -> Kept:
-    """Return them for an episode of `steps` steps; see `qca.train.states`."""
+    """Return them for an episode of `steps` steps; see `qca.train.state_store`."""
     if plan == "two-level":
         interval = math.isqrt(steps - 1) + 1
         segments = -(-steps // interval)

@@ -8,8 +8,8 @@ larger block has a segment of its own, rounded up to 2 MiB.
 
 from collections.abc import Iterable, Sequence
 
+from qca.core.units import MIB
 from qca.memory.layers import FLOAT, Shape
-from qca.units import MIB
 
 BLOCK = 512
 SMALL, SMALL_SEGMENT = MIB, 2 * MIB

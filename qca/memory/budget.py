@@ -22,12 +22,12 @@ interpreter with torch and its libraries.
 from dataclasses import dataclass
 from typing import Literal
 
-from qca.config import ResolvedRecompute, TrainConfig
+from qca.core.config import ResolvedRecompute, TrainConfig
+from qca.core.units import MIB
 from qca.memory.activations import Episode, adjoint_need, plain_activations
 from qca.memory.allocator import rounding, winograd_workspace
-from qca.memory.fields import Fields, state_bytes
 from qca.memory.layers import FLOAT, HALF, parameter_shapes
-from qca.units import MIB
+from qca.memory.state_tensors import Fields, state_bytes
 
 HALF_PRECISIONS = ("bf16", "fp16")
 
@@ -41,7 +41,7 @@ GRAPH_BUFFERS = Fields(4, 2)
 # multiprocessors' stacks, hence less.
 CUDA_CONTEXT = 736 * MIB
 # What NCCL takes beside it where several GPUs train together, held to four blocks as
-# `qca.train.environment` does: 368 MiB on each of two H100 joined by NVLink (driver 580, NCCL
+# `qca.train.distributed.torch_env` does: 368 MiB on each of two H100 joined by NVLink (driver 580, NCCL
 # 2.28, torch 2.11; `tests/train/test_cuda_processes.py` holds it to that). 5 % on top.
 NCCL_CONTEXT = 388 * MIB
 # The interpreter with torch 2.13 and its thread pool on x86-64 Linux: 335 MiB at the peak of

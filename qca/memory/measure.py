@@ -16,8 +16,8 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
-from qca.config import TrainConfig
-from qca.memory.fields import SMALLEST_NOISE
+from qca.core.config import TrainConfig
+from qca.memory.state_tensors import SMALLEST_NOISE
 from qca.model.evolution import Evolution
 from qca.model.losses import LOSSES
 from qca.model.unet import UNetUnitary

@@ -18,9 +18,9 @@ from qca.report.charts import (
     draw,
     positive,
 )
-from qca.report.run import Run
-from qca.report.words import count
-from qca.train.metrics import EpisodeRecord
+from qca.report.formatting import count
+from qca.runs.events import EpisodeRecord
+from qca.runs.run import Run
 
 # The trainer clips gradients to this norm: `qca.train.trainer`, which would load torch.
 GRADIENT_NORM_LIMIT = 1.0

@@ -5,12 +5,12 @@ from dataclasses import asdict, dataclass, replace
 
 from infra.doctor.check import Finding
 from infra.doctor.examine import examine
-from infra.doctor.report import host_summary
-from infra.host.facts import HostFacts
-from infra.host.record import scrubber_of
+from infra.doctor.formats.text import host_summary
+from infra.host.facts.host import HostFacts
+from infra.host.recording import scrubber_of
 from infra.stack.plan import StackPlan, plan
-from qca.config import Config, TrainConfig
-from qca.units import format_size
+from qca.core.config import Config, TrainConfig
+from qca.core.units import format_size
 
 # What a run's configuration holds resolved, and a plan decides anew. The rest says what is
 # computed, or was given.

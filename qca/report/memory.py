@@ -5,12 +5,12 @@ from dataclasses import dataclass
 
 from markupsafe import Markup
 
+from qca.core.units import format_size
 from qca.memory.budget import Estimate, estimate
 from qca.report.charts import Curve, Level, draw
 from qca.report.curves import Chart, Legend, series
-from qca.report.run import Run
-from qca.train.metrics import EpisodeRecord
-from qca.units import format_size
+from qca.runs.events import EpisodeRecord
+from qca.runs.run import Run
 
 
 @dataclass(frozen=True)

@@ -11,17 +11,17 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from infra.doctor.check import Finding, Severity
+from qca.core.units import format_size
 from qca.memory.budget import Estimate, parameter_count
 from qca.report.curves import learning, speed
-from qca.report.entries import entries
+from qca.report.formatting import count, duration, moment, prose, spaced
 from qca.report.host import Host
 from qca.report.memory import comparable, measured, memory, predicted_need, within_budget
-from qca.report.missing import why_no_pictures
+from qca.report.no_pictures import why_no_pictures
 from qca.report.pictures import gallery
-from qca.report.run import Run, Status
-from qca.report.words import count, duration, moment, prose, spaced
-from qca.train.metrics import EpisodeRecord
-from qca.units import format_size
+from qca.report.timeline import entries
+from qca.runs.events import EpisodeRecord
+from qca.runs.run import Run, Status
 
 # Rows of the table of episodes: as many as one reads.
 _ROWS = 16

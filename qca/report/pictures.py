@@ -9,7 +9,7 @@ from matplotlib import colormaps
 from matplotlib.image import imsave
 from numpy.typing import NDArray
 
-from qca.train.snapshots import Snapshots
+from qca.runs.snapshots import Snapshots
 
 DENSITY_COLOURS = "magma"
 PHASE_COLOURS = "twilight"  # its ends meet, as a phase's do

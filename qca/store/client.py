@@ -6,7 +6,7 @@ import redis
 from redis.backoff import NoBackoff
 from redis.retry import Retry
 
-from qca.errors import InputError
+from qca.core.errors import InputError
 
 # A store on the same machine answers within a millisecond.
 TIMEOUT_SECONDS = 2.0

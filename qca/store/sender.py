@@ -13,9 +13,9 @@ from typing import Any
 
 import redis
 
-from qca.errors import StoreError
+from qca.core.errors import StoreError
+from qca.runs.metrics_spool import Spool
 from qca.store.client import TIMEOUT_SECONDS, stream_key
-from qca.store.spool import Spool
 
 # Nobody scrolls through more. Measured in Valkey: 40 MiB, at 400 bytes an episode.
 STREAM_LENGTH = 100_000

@@ -22,8 +22,8 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from qca.errors import CheckpointError
-from qca.files import replacing
+from qca.core.atomic_files import replacing
+from qca.core.errors import CheckpointError
 from qca.train.plateau import Plateau
 from qca.train.precision import LossScale
 

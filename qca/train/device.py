@@ -2,9 +2,9 @@
 
 import torch
 
-from qca.config import TrainConfig
-from qca.errors import LaunchError
-from qca.train.ranks import local_rank
+from qca.core.config import TrainConfig
+from qca.core.errors import LaunchError
+from qca.train.distributed.ranks import local_rank
 
 
 def require_gpus(count: int) -> None:

@@ -15,8 +15,8 @@ from torch import Tensor
 
 from qca.model.evolution import Evolution, Step, cell_weight
 from qca.model.losses import Loss, energy
-from qca.train.machine import EagerSteps, Pull, Steps
-from qca.train.states import OnDevice, States
+from qca.train.state_store import OnDevice, States
+from qca.train.step_runner import EagerSteps, Pull, Steps
 
 NoiseFactor = Callable[[Tensor, int], Tensor | None]
 """What a state is multiplied with before step number t, for example `Noise.factor`; the same

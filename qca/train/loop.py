@@ -13,18 +13,11 @@ from typing import Literal, Protocol
 
 import torch
 
-from qca.config import TrainConfig
-from qca.errors import PlanError
-from qca.memory.plan import next_cheaper
-from qca.train import checkpoint as checkpoints
-from qca.train.checkpoint import Checkpoint
-from qca.train.device import prepare_device
-from qca.train.episode import Outcome
-from qca.train.folder import RunFolder, check_same
-from qca.train.journal import read as read_events
-from qca.train.journal import skipped_episodes
-from qca.train.memory import is_refused_memory, memory_holders, peak_memory
-from qca.train.metrics import (
+from qca.core.config import TrainConfig
+from qca.core.errors import PlanError
+from qca.core.units import format_size
+from qca.memory.choose import next_cheaper
+from qca.runs.events import (
     CheckpointWritten,
     EpisodeRecord,
     Event,
@@ -36,11 +29,18 @@ from qca.train.metrics import (
     Skipped,
     Started,
 )
-from qca.train.ranks import joined
-from qca.train.resumed import lost_lines, made_again_until, other_batch
+from qca.runs.journal import read as read_events
+from qca.runs.journal import skipped_episodes
+from qca.runs.resume_messages import lost_lines, made_again_until, other_batch
+from qca.runs.run_folder import RunFolder, check_same
+from qca.train import checkpoint as checkpoints
+from qca.train.checkpoint import Checkpoint
+from qca.train.device import prepare_device
+from qca.train.distributed.ranks import joined
+from qca.train.episode import Outcome
+from qca.train.memory import is_refused_memory, memory_holders, peak_memory
 from qca.train.trainer import Learned, NotLearned, Trainer
 from qca.train.weights import read_weights
-from qca.units import format_size
 
 # A plan that was refused is followed by cheaper ones, but not for ever: whoever takes the
 # card's memory from under a training three times will do so again.

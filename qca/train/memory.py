@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 import torch
 
-from qca.memory.free import gpu_memory_holders
-from qca.units import format_size
+from qca.core.units import format_size
+from qca.memory.nvml import gpu_memory_holders
 
 
 class PeakMemory(NamedTuple):

@@ -8,8 +8,8 @@ from dataclasses import asdict, dataclass
 import torch
 from torch import Tensor
 
-from qca.config import TrainConfig
-from qca.errors import CheckpointError, QcaError
+from qca.core.config import TrainConfig
+from qca.core.errors import CheckpointError, QcaError
 from qca.model.evolution import Evolution
 from qca.model.losses import LOSSES
 from qca.model.noise import Noise, noise_rate
@@ -17,13 +17,13 @@ from qca.model.seeds import Purpose, stream
 from qca.model.state import initial_state
 from qca.model.unet import UNetUnitary
 from qca.train.checkpoint import Checkpoint
+from qca.train.distributed.ranks import Ranks
 from qca.train.episode import Between, NoiseFactor, Outcome, adjoint_episode, plain_episode
-from qca.train.machine import EagerSteps, GraphedSteps, Steps
 from qca.train.offload import HostCopy
 from qca.train.plateau import Plateau
 from qca.train.precision import HALF, HalfModel, LossScale
-from qca.train.ranks import Ranks
-from qca.train.states import EveryKth, InHost, OnDevice, States, host_buffer
+from qca.train.state_store import EveryKth, InHost, OnDevice, States, host_buffer
+from qca.train.step_runner import EagerSteps, GraphedSteps, Steps
 
 GRADIENT_NORM_LIMIT = 1.0
 # So many episodes in a row that are not finite are no accident any more. Under float16 the

@@ -9,7 +9,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from qca.errors import InputError
+from qca.core.errors import InputError
 
 _FIRST = "inc.conv_block.0.weight"  # a name that every checkpoint of this model has
 

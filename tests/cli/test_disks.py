@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from qca.train.metrics import read_records
+from qca.runs.events import read_records
 from tests.cli.program import ENDLESS, Program
 from tests.train.small import newest
 

@@ -81,7 +81,7 @@ def test_a_second_ctrl_c_leaves_no_half_of_a_file(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     done = run("""
         from pathlib import Path
-        from qca.files import replacing
+        from qca.core.atomic_files import replacing
         with signals.stopping(stop), replacing(Path("checkpoint")) as unfinished:
             unfinished.write_text("half of it")
             press()

@@ -8,8 +8,8 @@ import pytest
 from qca.cli import train as command
 from qca.cli.signals import terminated_by_sigterm
 from qca.cli.train import train
-from qca.errors import LaunchError
-from qca.train import processes
+from qca.core.errors import LaunchError
+from qca.train.distributed import elastic
 
 WORDS = ("--profile=cpu", "--device=cpu", "--recompute=step", "--precision=fp32")
 SECONDS = 10
@@ -46,7 +46,7 @@ def test_a_launcher_that_is_told_to_stop_while_torch_is_loaded_ends_in_order(mon
     told = []
     monkeypatch.setattr(command, "_trainer", lambda: os.kill(os.getpid(), signal.SIGTERM))
     monkeypatch.setattr(
-        processes, "run_processes", lambda *given, **_: told.append(given[2].wait(SECONDS))
+        elastic, "run_processes", lambda *given, **_: told.append(given[2].wait(SECONDS))
     )
 
     words = [*WORDS, "--optimizer-state=device", "--processes=2"]

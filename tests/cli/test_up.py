@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner
 
-from infra.host.record import load
+from infra.host.recording import load
 from infra.stack import launch, local
 from qca.cli import cli
 from qca.cli import up as command
-from qca.errors import LaunchError
+from qca.core.errors import LaunchError
 
 SERVER = Path(__file__).parents[1] / "hosts" / "server-8-gpus.json"
 

@@ -5,11 +5,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from infra.compose_file.load import read_compose_file
+from infra.compose_file.model import ComposeFile
 from infra.doctor.check import Finding
-from infra.doctor.compose_yaml import read_compose_file
-from infra.doctor.composefile import ComposeFile
 from infra.doctor.examine import examine
-from infra.host.facts import (
+from infra.host.facts.host import (
     ComposePlugin,
     ComposeV1,
     CpuFacts,
@@ -30,8 +30,8 @@ from infra.host.facts import (
     SystemFacts,
     Unknown,
 )
-from qca.config import Config, StackConfig, TrainConfig
-from qca.units import GIB, MIB
+from qca.core.config import Config, StackConfig, TrainConfig
+from qca.core.units import GIB, MIB
 
 SOCKET = "unix:///var/run/docker.sock"
 

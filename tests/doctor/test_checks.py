@@ -11,7 +11,7 @@ from infra.doctor.check import Check, Severity, run_checks
 from infra.doctor.checks import CHECKS
 from infra.doctor.checks.python import TRAIN_REQUIREMENTS
 from infra.doctor.examine import examine
-from infra.host.facts import (
+from infra.host.facts.host import (
     ComposePlugin,
     ComposeV1Bundle,
     CpuFacts,
@@ -22,7 +22,7 @@ from infra.host.facts import (
     StandaloneCompose,
     Unknown,
 )
-from qca.units import GIB, MIB
+from qca.core.units import GIB, MIB
 from tests.doctor.builders import (
     NO_PLUGIN,
     PLUGIN,

@@ -6,13 +6,13 @@ from pathlib import Path
 
 import pytest
 
+from infra.compose_file.line_edits import Edit, diff, make, restore
+from infra.compose_file.load import read_compose_file
 from infra.doctor.check import Finding, Remedy, Severity
-from infra.doctor.compose_yaml import read_compose_file
-from infra.doctor.edits import Edit, diff, make, restore
 from infra.doctor.examine import examine
 from infra.doctor.fix import apply, proposals
-from infra.host.facts import CpuFacts
-from qca.errors import QcaError
+from infra.host.facts.host import CpuFacts
+from qca.core.errors import QcaError
 from tests.doctor.builders import config, engine, host
 
 SIXTEEN = host(cpu=CpuFacts(online=16, affinity=16, cgroup_quota=None), docker=engine(cpus=16))

@@ -6,13 +6,13 @@ from typing import Any
 
 import pytest
 
+from infra.compose_file.load import read_compose_files
 from infra.doctor.blocking import blocking
 from infra.doctor.check import Check, Finding, Severity
 from infra.doctor.checks import CHECKS
-from infra.doctor.compose_yaml import read_compose_files
 from infra.doctor.examine import examine
-from infra.host.facts import CpuFacts, Listener, SystemFacts
-from qca.units import MIB
+from infra.host.facts.host import CpuFacts, Listener, SystemFacts
+from qca.core.units import MIB
 from tests.doctor.builders import (
     NO_GPU,
     NO_PLUGIN,

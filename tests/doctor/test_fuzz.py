@@ -13,20 +13,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from infra.doctor.compose_yaml import read_compose_files
-from infra.doctor.composefile import ComposeFile
-from infra.doctor.dotenv import read_dotenv
+from infra.compose_file.dotenv import read_dotenv
+from infra.compose_file.interpolation import BadVariableError, interpolate
+from infra.compose_file.load import read_compose_files
+from infra.compose_file.model import ComposeFile
 from infra.doctor.examine import examine
 from infra.doctor.fix import apply, proposals
-from infra.doctor.github import render_github
-from infra.doctor.interpolate import BadVariableError, interpolate
-from infra.doctor.markdown import render_markdown
-from infra.doctor.report import render_json, render_text
-from infra.host.facts import ComposeFacts, DockerComposeFacts, HostFacts
-from infra.host.look import Limit, Output, Unseen
+from infra.doctor.formats.github import render_github
+from infra.doctor.formats.markdown import render_markdown
+from infra.doctor.formats.text import render_json, render_text
+from infra.host.deadline import Limit, Output, Unseen
+from infra.host.facts.host import ComposeFacts, DockerComposeFacts, HostFacts
 from infra.host.probes import compose, compose_v1, docker_compose
-from infra.host.record import load
-from qca.errors import InputError
+from infra.host.recording import load
+from qca.core.errors import InputError
 from tests.doctor.builders import config, engine, host
 
 HOSTS = sorted((Path(__file__).parents[1] / "hosts").glob("*.json"))

@@ -5,9 +5,9 @@ from dataclasses import replace
 import pytest
 
 from infra.doctor.check import Finding, Severity
-from infra.doctor.gpu_holders import worth_ending
-from infra.host.facts import Gpu, MigDevice
-from qca.units import GIB, MIB
+from infra.doctor.remedies.gpu_processes import worth_ending
+from infra.host.facts.host import Gpu, MigDevice
+from qca.core.units import GIB, MIB
 from tests.doctor.builders import driver, gpu, host, one, process
 
 CUDA = {"device": "cuda"}

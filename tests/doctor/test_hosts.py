@@ -11,7 +11,7 @@ import pytest
 from infra.doctor.blocking import blocking
 from infra.doctor.check import Finding, Severity
 from infra.doctor.examine import examine
-from infra.host.record import load
+from infra.host.recording import load
 from tests.doctor.builders import config
 
 HOSTS = Path(__file__).parents[1] / "hosts"

@@ -11,14 +11,14 @@ from typing import Any
 
 import pytest
 
+from infra.compose_file.line_edits import make
 from infra.doctor.check import Finding, Remedy
-from infra.doctor.compose_v1_remedies import CONSTRAINTS
-from infra.doctor.edits import make
 from infra.doctor.examine import examine
-from infra.host.facts import Library
+from infra.doctor.remedies.compose_v1 import CONSTRAINTS
+from infra.host.facts.host import Library
 from qca.cli import cli
-from qca.config import Config
-from qca.config_sources import load_config
+from qca.core.config import Config
+from qca.core.config_loader import load_config
 from tests.doctor.builders import (
     NO_PLUGIN,
     PLUGIN,

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from infra.compose_file.load import read_compose_files
 from infra.doctor.check import Finding
-from infra.doctor.compose_yaml import read_compose_files
 from infra.doctor.examine import examine
-from infra.host.facts import (
+from infra.host.facts.host import (
     ComposePlugin,
     ComposeV1,
     Disk,
@@ -27,8 +27,8 @@ from infra.host.facts import (
     PythonFacts,
     StandaloneCompose,
 )
-from infra.host.record import load
-from qca.units import GIB, MIB
+from infra.host.recording import load
+from qca.core.units import GIB, MIB
 from tests.doctor.builders import (
     NO_PLUGIN,
     compose_v1,

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.host import cgroup
-from infra.host.look import Unseen
+from infra.host.deadline import Unseen
+from infra.host.probes import cgroup
 
 GIB = 2**30
 UNLIMITED_V1 = str(2**63 - 4096)  # the kernel's "no limit" with pages of 4 KiB

@@ -13,8 +13,8 @@ import pytest
 
 from infra.host import collect as module
 from infra.host.collect import collect, start_all, wait_for_all
-from infra.host.facts import CpuFacts, HostFacts, Known, Unknown
-from infra.host.look import Limit, Unseen
+from infra.host.deadline import Limit, Unseen
+from infra.host.facts.host import CpuFacts, HostFacts, Known, Unknown
 from infra.host.probes import cpu, gpu, listeners
 
 PROBES = {field.name for field in fields(HostFacts)} - {"schema_version", "about"}

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from infra.host.facts import Engine, NoEngine
-from infra.host.look import Limit
+from infra.host.deadline import Limit
+from infra.host.facts.host import Engine, NoEngine
 from infra.host.probes import docker, docker_socket
 from tests.host.fake_engine import INFO, VERSION, engine_at
 

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.host.facts import ComposeV1, ComposeV1Bundle, NoDockerCompose, StandaloneCompose
-from infra.host.look import Limit, Output, Unseen
+from infra.host.deadline import Limit, Output, Unseen
+from infra.host.facts.host import ComposeV1, ComposeV1Bundle, NoDockerCompose, StandaloneCompose
 from infra.host.probes import compose_v1, docker_compose
 from tests.host.interpreter import Interpreter, install, make_interpreter, user_site
 

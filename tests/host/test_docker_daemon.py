@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from pydantic import TypeAdapter
 
-from infra.host.facts import Engine
+from infra.host.facts.host import Engine
 from infra.host.probes.docker_daemon import ANY, most_memlock
 from tests.doctor.builders import engine
 

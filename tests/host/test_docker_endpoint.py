@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.host.facts import NoEngine
+from infra.host.facts.host import NoEngine
 from infra.host.probes.docker_endpoint import Endpoint, Tls, resolve
 
 DEFAULT = "unix:///var/run/docker.sock"

@@ -22,11 +22,10 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from infra.host import cgroup
 from infra.host.collect import start_all, wait_for_all
-from infra.host.facts import Engine, Known, NoEngine, Unknown
-from infra.host.look import MOST_BYTES, Limit, Output, Unseen
-from infra.host.probes import cpu, docker, docker_ssh, gpu, memory, pci, system
+from infra.host.deadline import MOST_BYTES, Limit, Output, Unseen
+from infra.host.facts.host import Engine, Known, NoEngine, Unknown
+from infra.host.probes import cgroup, cpu, docker, docker_ssh, gpu, memory, pci, system
 from infra.host.probes.docker_answer import engine
 from infra.host.probes.docker_daemon import most_memlock
 from infra.host.probes.docker_endpoint import Endpoint

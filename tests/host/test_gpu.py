@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.host.facts import GpuDriver, GpuProcess, NoGpuDriver
-from infra.host.look import Unseen
+from infra.host.deadline import Unseen
+from infra.host.facts.host import GpuDriver, GpuProcess, NoGpuDriver
 from infra.host.probes import gpu
 from tests.host.fake_nvml import MIB, Device, FakeNvml, Memory, NVMLError, Process
 

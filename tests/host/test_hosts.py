@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 from pydantic import TypeAdapter
 
-from infra.host.facts import HostFacts, Known
-from infra.host.record import load, record
-from infra.host.scrub import Identity
+from infra.host.anonymize import Identity
+from infra.host.facts.host import HostFacts, Known
+from infra.host.recording import load, record
 
 FOLDER = Path(__file__).parent.parent / "hosts"
 HOSTS = sorted(FOLDER.glob("*.json"))

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.host.look import Unseen
+from infra.host.deadline import Unseen
 from infra.host.probes.launcher import Binary, PythonScript, ShellScript, launcher
 
 PIP_LONG = "#!/bin/sh\n'''exec' \"/a b/bin/python3\" \"$0\" \"$@\"\n' '''\nimport sys\n"

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.host.facts import Engine
-from infra.host.look import Limit
+from infra.host.deadline import Limit
+from infra.host.facts.host import Engine
 from infra.host.probes import disks, docker
 
 

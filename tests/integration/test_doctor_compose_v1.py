@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.host.facts import Known
-from infra.host.look import Limit
+from infra.host.deadline import Limit
+from infra.host.facts.host import Known
 from infra.host.probes import docker_compose
 from tests.doctor.builders import host, one
 from tests.integration.interpreter import Machine, make_machine, qca

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.host.look import Limit
+from infra.host.deadline import Limit
 from infra.host.probes import docker
 from tests.testbed.fixtures import Engine
 
@@ -187,9 +187,9 @@ SAME = {
 def test_our_own_reading_is_that_of_compose(
     name: str, tmp_path: Path, engine: Engine, engine_environment: Engine
 ) -> None:
-    from infra.doctor.compose_config import confirm
-    from infra.doctor.compose_yaml import read_compose_files
-    from infra.host.facts import ComposePlugin
+    from infra.compose_file.load import read_compose_files
+    from infra.compose_file.resolved_by_compose import confirm
+    from infra.host.facts.host import ComposePlugin
     from infra.host.probes import compose
 
     (tmp_path / "e.env").write_text("DFLY_maxmemory=1G\nDFLY_hz=9\n# no\nQ='quoted' \n")

@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from infra.doctor.compose_config import confirm
-from infra.doctor.compose_yaml import read_compose_files
-from infra.host.facts import ComposePlugin
-from infra.host.look import Limit
+from infra.compose_file.load import read_compose_files
+from infra.compose_file.resolved_by_compose import confirm
+from infra.host.deadline import Limit
+from infra.host.facts.host import ComposePlugin
 from infra.host.probes import compose
-from tests.doctor.merge_cases import CASES, as_read, ask, recorded, written
+from tests.compose_file.merge_cases import CASES, as_read, ask, recorded, written
 from tests.testbed.fixtures import Engine
 
 

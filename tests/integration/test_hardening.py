@@ -18,7 +18,7 @@ from typing import Any
 import psutil
 import pytest
 
-from infra.stack.document import PIDS_LIMIT
+from infra.stack.compose_document import PIDS_LIMIT
 from infra.stack.secret import DRAGONFLY_UID
 from tests.cli.program import ENDLESS, Program, environment, short_folder
 from tests.integration.stack import Stack, new_stack

@@ -42,7 +42,7 @@ def test_it_runs_as_an_ordinary_user(engine, image, config):
 
 def test_it_looks_after_its_own_health(config):
     check = config["Healthcheck"]
-    assert check["Test"][:4] == ["CMD", "python", "-m", "qca.train.health"]
+    assert check["Test"][:4] == ["CMD", "python", "-m", "qca.runs.health"]
     assert min(check["Interval"], check["Timeout"], check["StartPeriod"], check["Retries"]) > 0
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
+from qca.core.units import KIB, MIB
 from qca.memory.allocator import block_of, blocks_in_segment, segment_of, segments
-from qca.units import KIB, MIB
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qca.config import ResolvedRecompute, TrainConfig
+from qca.core.config import ResolvedRecompute, TrainConfig
+from qca.core.units import MIB
 from qca.memory.budget import (
     CPU_CONTEXT,
     CUDA_CONTEXT,
@@ -18,7 +19,6 @@ from qca.memory.budget import (
     parameter_count,
 )
 from qca.model.unet import UNetUnitary
-from qca.units import MIB
 
 Plan = ResolvedRecompute
 PLANS: list[Plan] = ["none", "step", "two-level", "host"]

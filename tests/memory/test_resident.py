@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from qca.config import ResolvedRecompute, TrainConfig
+from qca.core.config import ResolvedRecompute, TrainConfig
+from qca.core.units import MIB
 from qca.memory.budget import estimate
-from qca.units import MIB
 
 PROGRAM = """
 import json, sys, torch
-from qca.config import ResolvedRecompute, TrainConfig
+from qca.core.config import ResolvedRecompute, TrainConfig
 from qca.train.memory import peak_resident_bytes
 from qca.train.trainer import Trainer
 

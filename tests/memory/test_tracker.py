@@ -9,14 +9,14 @@ import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from qca.config import ResolvedRecompute, TrainConfig
+from qca.core.config import ResolvedRecompute, TrainConfig
+from qca.core.units import MIB
 from qca.memory.budget import estimate
 from qca.memory.measure import LiveBytes, peak_of_training
 from qca.model.unet import UNetUnitary
 from qca.train.episode import adjoint_episode, plain_episode
 from qca.train.precision import HALF, HalfModel
-from qca.train.states import EveryKth, InHost, OnDevice, States, host_buffer
-from qca.units import MIB
+from qca.train.state_store import EveryKth, InHost, OnDevice, States, host_buffer
 
 AT_MOST = 1.10  # the closed form over the tracker
 SMOKE = 20  # so many of the table by default; all of it in the session `slow`

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.host.record import load
-from qca.config import Config
+from infra.host.recording import load
+from qca.core.config import Config
 from qca.report.host import Host, look_at
 from tests.report.runs import CONFIG
 

@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
-from qca.config import TrainConfig
-from qca.train.metrics import EpisodeRecord
+from qca.core.config import TrainConfig
+from qca.runs.events import EpisodeRecord
 
 CONFIG = TrainConfig(
     profile="cpu",

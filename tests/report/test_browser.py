@@ -13,7 +13,7 @@ from selenium.webdriver.chrome.service import Service
 
 from qca.report.host import Host
 from qca.report.page import render_page
-from qca.report.run import read_run
+from qca.runs.run import read_run
 from tests.report.conftest import NOW
 from tests.report.runs import complete_run, eventful_run, write_run
 

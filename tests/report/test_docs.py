@@ -16,7 +16,7 @@ from click.testing import CliRunner
 from ruamel.yaml import YAML
 
 from qca.cli import cli
-from qca.train.tensorboard import open_writer
+from qca.runs.tensorboard import open_writer
 from tests.cli.program import Program, eventually
 from tests.report.runs import complete_run, record
 

@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from infra.host.record import load
-from qca.config import Config, TrainConfig
+from infra.host.recording import load
+from qca.core.config import Config, TrainConfig
 from qca.report.host import look_at
 from tests.report.conftest import HOSTS, recorded
 

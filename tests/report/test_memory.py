@@ -2,7 +2,7 @@
 
 from qca.memory.budget import NCCL_CONTEXT
 from qca.report.memory import predicted_need
-from qca.report.run import Run, read_run
+from qca.runs.run import Run, read_run
 from tests.report.runs import record, started, write_run
 
 

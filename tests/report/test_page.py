@@ -9,10 +9,10 @@ import pytest
 
 from infra.doctor.check import Severity
 from qca.report import curves
-from qca.report.entries import entries
+from qca.report.formatting import count, duration, moment, prose
 from qca.report.page import render_page
-from qca.report.run import read_run
-from qca.report.words import count, duration, moment, prose
+from qca.report.timeline import entries
+from qca.runs.run import read_run
 from qca.train.trainer import GRADIENT_NORM_LIMIT
 from tests.report.conftest import NOW, recorded
 from tests.report.runs import (

@@ -10,7 +10,7 @@ from matplotlib import colormaps
 from matplotlib.image import imread
 
 from qca.report.pictures import DENSITY_COLOURS, PHASE_COLOURS, Gallery, gallery
-from qca.train.snapshots import Snapshots
+from qca.runs.snapshots import Snapshots
 from tests.report.runs import field
 
 

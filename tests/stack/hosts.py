@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from infra.host.facts import (
+from infra.host.facts.host import (
     ComposePlugin,
     CpuFacts,
     Engine,
@@ -15,7 +15,7 @@ from infra.host.facts import (
     PythonFacts,
     Unknown,
 )
-from qca.units import GIB
+from qca.core.units import GIB
 
 NOT_SEEN = Unknown(reason="not looked at")
 NOTHING_KNOWN = HostFacts(

@@ -14,10 +14,10 @@ from ruamel.yaml import YAML
 from infra.stack.kubernetes import kubernetes_objects, runs_bytes
 from infra.stack.plan import plan
 from infra.stack.render_kubernetes import render_kubernetes
-from qca.config import Config, StackConfig, TrainConfig
-from qca.errors import InputError
+from qca.core.config import Config, StackConfig, TrainConfig
+from qca.core.errors import InputError
+from qca.core.units import GIB, MIB
 from qca.store.client import read_password
-from qca.units import GIB, MIB
 from tests.stack.hosts import COMPOSE, engine, gpu, host
 
 # https://kubernetes.io/releases/: in support in November 2026.

@@ -9,7 +9,7 @@ from infra.stack.launch import Images, write_files
 from infra.stack.plan import plan
 from infra.stack.secret import container_user
 from infra.stack.state import StateDir
-from qca.config import Config
+from qca.core.config import Config
 from tests.stack.hosts import COMPOSE, engine, host
 
 IMAGES = Images(store="example.com/dragonfly:v1.40.0@sha256:abc", trainer="qca-trainer:123")

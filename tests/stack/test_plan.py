@@ -3,9 +3,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.stack.plan import plan
-from qca.config import Config, Runtime, StackConfig, TrainConfig
+from qca.core.config import Config, Runtime, StackConfig, TrainConfig
+from qca.core.units import GIB, MIB
 from qca.memory.budget import CUDA_CONTEXT, NCCL_CONTEXT
-from qca.units import GIB, MIB
 from tests.stack.hosts import COMPOSE, NO_ENGINE, NOTHING_KNOWN, engine, gpu, gpus, host, python
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from infra.stack import secret
 from infra.stack.secret import DRAGONFLY_UID, check_secret, container_user, ensure_secret
-from qca.errors import InputError
+from qca.core.errors import InputError
 from qca.store.client import read_password
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from infra.stack import state as module
 from infra.stack.state import StateDir, held, holder, stop_holder
-from qca.errors import LaunchError
+from qca.core.errors import LaunchError
 
 
 def test_a_folder_is_held_by_one_and_freed_with_it(tmp_path):

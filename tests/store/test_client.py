@@ -1,6 +1,6 @@
 import pytest
 
-from qca.errors import InputError
+from qca.core.errors import InputError
 from qca.store.client import connect, read_password
 
 

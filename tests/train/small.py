@@ -5,11 +5,11 @@ from pathlib import Path
 
 import torch
 
-from qca.config import TrainConfig
+from qca.core.config import TrainConfig
+from qca.runs.events import EpisodeRecord, Event, read_records
 from qca.train import checkpoint as checkpoints
 from qca.train.checkpoint import Checkpoint
 from qca.train.loop import train
-from qca.train.metrics import EpisodeRecord, Event, read_records
 from qca.train.trainer import new_model
 
 SMALL = TrainConfig(

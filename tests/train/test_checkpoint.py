@@ -10,8 +10,8 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save, save_file
 
-from qca.errors import CheckpointError
-from qca.files import remove_unfinished
+from qca.core.atomic_files import remove_unfinished
+from qca.core.errors import CheckpointError
 from qca.train import checkpoint as checkpoints
 from qca.train.checkpoint import Checkpoint
 from qca.train.plateau import Plateau

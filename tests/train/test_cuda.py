@@ -10,14 +10,14 @@ from typing import Any
 import pytest
 import torch
 
-from qca.config import TrainConfig
+from qca.core.config import TrainConfig
 from qca.memory.budget import estimate
 from qca.model.losses import LOSSES
 from qca.model.noise import CURRICULUM_EPISODES
+from qca.runs.events import Event, Finished, PlanChanged
 from qca.train import trainer as trainer_module
 from qca.train.device import prepare_device
 from qca.train.loop import train
-from qca.train.metrics import Event, Finished, PlanChanged
 from qca.train.trainer import Trainer
 from tests.train.small import StopAfter, records, run, small
 
@@ -29,10 +29,10 @@ pytestmark = [
 # A process of its own for each, since the allocator's peak and its cap are the process's.
 TRAIN = """
 import json, sys
-from qca.train.environment import prepare_environment
+from qca.train.distributed.torch_env import prepare_environment
 prepare_environment()
 import torch
-from qca.config import TrainConfig
+from qca.core.config import TrainConfig
 from qca.memory.budget import estimate
 from qca.train.device import prepare_device
 from qca.train.trainer import Trainer

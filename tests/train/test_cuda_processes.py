@@ -5,7 +5,7 @@ import signal
 import pytest
 import torch
 
-from qca.config import TrainConfig
+from qca.core.config import TrainConfig
 from qca.memory.budget import estimate
 from tests.train.small import newest
 from tests.train.together import SECONDS, WHOLE, memory_held, records, said, start, until, workers

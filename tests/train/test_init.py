@@ -7,8 +7,8 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from qca.errors import CheckpointError, InputError
-from qca.train.metrics import Started
+from qca.core.errors import CheckpointError, InputError
+from qca.runs.events import Started
 from tests.train.small import newest, other_weights, run, small
 
 

@@ -10,13 +10,13 @@ from pathlib import Path
 import pytest
 import torch
 
-from qca.errors import CheckpointError, InputError, LaunchError, QcaError
+from qca.core.errors import CheckpointError, InputError, LaunchError, QcaError
 from qca.model import noise
+from qca.runs.events import CheckpointWritten, Finished, Started, read_records
+from qca.runs.run_folder import CHANGEABLE, RunFolder
 from qca.train import checkpoint as checkpoints
 from qca.train import trainer as trainer_module
-from qca.train.folder import CHANGEABLE, RunFolder
 from qca.train.loop import _Loop
-from qca.train.metrics import CheckpointWritten, Finished, Started, read_records
 from qca.train.trainer import Learned, Trainer, new_model
 from tests.train.small import StopAfter, kinds, learned, newest, records, run, small
 from tests.train.test_checkpoint import no_room_beyond
@@ -124,7 +124,7 @@ def test_a_killed_training_goes_on_as_if_it_had_never_stopped(tmp_path):
     code = (
         "import json, sys, torch, pathlib; torch.set_num_threads(1)\n"
         "from tests.train.small import run, SMALL\n"
-        "from qca.config import TrainConfig\n"
+        "from qca.core.config import TrainConfig\n"
         "run(TrainConfig(**json.loads(sys.argv[1])), pathlib.Path(sys.argv[2]))"
     )
     killed = tmp_path / "killed"

@@ -5,8 +5,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from qca.runs.events import PlanChanged, Skipped, read_records
 from qca.train import trainer as trainer_module
-from qca.train.metrics import PlanChanged, Skipped, read_records
 from qca.train.precision import HALF, HalfModel, LossScale
 from qca.train.trainer import Learned, NotLearned, Trainer
 from tests.model.lively import lively_model

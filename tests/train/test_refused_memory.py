@@ -3,11 +3,11 @@
 import pytest
 import torch
 
-from qca.errors import PlanError
+from qca.core.errors import PlanError
 from qca.memory.budget import estimate
+from qca.runs.events import PlanChanged
 from qca.train import loop
 from qca.train import memory as memory_module
-from qca.train.metrics import PlanChanged
 from qca.train.trainer import Trainer
 from tests.train.small import kinds, learned, newest, run, small
 

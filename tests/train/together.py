@@ -10,8 +10,8 @@ from pathlib import Path
 
 import psutil
 
-from qca.train import journal
-from qca.train.metrics import EpisodeRecord, read_records
+from qca.runs import journal
+from qca.runs.events import EpisodeRecord, read_records
 
 FLAGS = {
     "device": "cpu",

@@ -2,12 +2,17 @@
 
 from dataclasses import asdict
 
-from infra.doctor import shell
 from infra.doctor.check import Check, Remedy, Severity, Subject, Verdict, ok, seen, skipped, value
-from infra.doctor.compose_v1 import Breaks, NotMeasured, predict
-from infra.doctor.compose_v1_remedies import remedies_for_v1, works
-from infra.doctor.plugin import REFRESH_SNAP, SEE_QCA201, install_plugin, link_plugin
-from infra.host.facts import (
+from infra.doctor.compose_v1_compatibility import Breaks, NotMeasured, predict
+from infra.doctor.remedies import quoting
+from infra.doctor.remedies.compose_plugin import (
+    REFRESH_SNAP,
+    SEE_QCA201,
+    install_plugin,
+    link_plugin,
+)
+from infra.doctor.remedies.compose_v1 import remedies_for_v1, works
+from infra.host.facts.host import (
     ComposePlugin,
     ComposeV1,
     ComposeV1Bundle,
@@ -144,7 +149,7 @@ def _of_broken(
     path = compose.beside.path
     message += f"\n{path} is a Compose V1 with libraries of its own, and it works."
     evidence["beside"] = path
-    use = Remedy("Call that one by its path", (f"{shell.path(path)} ps",))
+    use = Remedy("Call that one by its path", (f"{quoting.path(path)} ps",))
     return Verdict(Severity.INFO, message, evidence, (use,))
 
 
@@ -186,7 +191,7 @@ def _recreates(subject: Subject) -> list[Verdict]:
     )
     remedy = Remedy(
         "Use Compose V2, or remove the containers before each start with V1",
-        (f"{shell.path(compose.path)} down", f"{shell.path(compose.path)} up -d"),
+        (f"{quoting.path(compose.path)} down", f"{quoting.path(compose.path)} up -d"),
         breaks="the containers (not their volumes) are removed and made again",
     )
     return [Verdict(Severity.WARNING, message, {"engine": docker.version}, (remedy,))]

@@ -4,7 +4,7 @@ import shlex
 
 from infra.doctor.check import Check, Remedy, Severity, Subject, Verdict, ok, seen, skipped, value
 from infra.doctor.checks.docker_snap import DOCKER_SNAP
-from infra.host.facts import ComposePlugin, Engine, NoEngine
+from infra.host.facts.host import ComposePlugin, Engine, NoEngine
 from infra.host.snap import is_client_from_snap
 
 # Nobody needs DOCKER_HOST to be sent there.

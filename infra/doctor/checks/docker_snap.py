@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from infra.doctor.check import Check, Remedy, Severity, Subject, Verdict, ok, seen, skipped, value
-from infra.host.facts import ComposePlugin, Disk, Engine
-from infra.host.gpu_access import version_of
+from infra.host.container_gpu import version_of
+from infra.host.facts.host import ComposePlugin, Disk, Engine
 from infra.host.snap import is_client_from_snap, is_from_snap, is_seen
 
 _LOCALLY = Remedy("Train without Docker, as a process on this machine", ("qca up --runtime local",))

@@ -7,10 +7,10 @@ from infra.doctor.check import Check, Remedy, Severity, Subject, Verdict, ok
 from infra.doctor.checks.dragonfly_files import container_limits_of_files, starts_of_files
 from infra.doctor.checks.io_uring import IO_URING
 from infra.doctor.checks.memlock import MEMLOCK
-from infra.doctor.limits import available_memory, visible_cpus
-from infra.stack import dragonfly_rules as rules
+from infra.doctor.container_limits import available_memory, visible_cpus
+from infra.dragonfly import startup_rules as rules
 from infra.stack.dragonfly_plan import container_host_memory
-from qca.units import MIB, counted, exact_size, format_size
+from qca.core.units import MIB, counted, exact_size, format_size
 
 
 def _starts(subject: Subject) -> list[Verdict]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from infra.compose_file.model import ComposeFile, Service, Text
 from infra.doctor.check import (
     Remedy,
     Severity,
@@ -13,13 +14,18 @@ from infra.doctor.check import (
     seen,
     skipped,
 )
-from infra.doctor.composefile import ComposeFile, Service, Text
-from infra.doctor.dragonfly_edits import set_flag
-from infra.doctor.dragonfly_service import Dragonfly, is_dragonfly, read_dragonfly
-from infra.doctor.limits import available_memory, cpu_numbers, quota_of, size_of, visible_cpus
-from infra.host.facts import Engine
-from infra.stack import dragonfly_rules as rules
-from qca.units import counted, exact_size, format_size
+from infra.doctor.container_limits import (
+    available_memory,
+    cpu_numbers,
+    quota_of,
+    size_of,
+    visible_cpus,
+)
+from infra.doctor.remedies.set_flag import set_flag
+from infra.dragonfly import startup_rules as rules
+from infra.dragonfly.service import Dragonfly, is_dragonfly, read_dragonfly
+from infra.host.facts.host import Engine
+from qca.core.units import counted, exact_size, format_size
 
 
 @dataclass(frozen=True)

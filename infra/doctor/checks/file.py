@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 
+from infra.compose_file.model import ComposeFile, Service
 from infra.doctor.check import (
     Check,
     Severity,
@@ -13,9 +14,8 @@ from infra.doctor.check import (
     seen,
     skipped,
 )
-from infra.doctor.composefile import ComposeFile, Service
-from infra.host.facts import ComposePlugin, Unknown
-from qca.units import counted
+from infra.host.facts.host import ComposePlugin, Unknown
+from qca.core.units import counted
 
 # compose 2.25.0 began to call `version:` obsolete, 2.30.0 knows `gpus:`.
 _VERSION_OBSOLETE = (2, 25)

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator
 
+from infra.compose_file.devices import DeviceRequest, from_text
+from infra.compose_file.model import Service
 from infra.doctor.check import Check, Severity, Subject, Verdict, located, ok, skipped, value
-from infra.doctor.compose_devices import DeviceRequest, from_text
-from infra.doctor.composefile import Service
-from infra.host.facts import Engine, GpuDriver
-from infra.host.gpu_access import GpuAccess, gpu_access, is_elsewhere, version_of
+from infra.host.container_gpu import GpuAccess, gpu_access, is_elsewhere, version_of
+from infra.host.facts.host import Engine, GpuDriver
 
 # containerd finds a runtime by such a name itself; the engine need not have it registered.
 _OF_CONTAINERD = "io.containerd."

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from infra.compose_file.model import Service, Text
 from infra.doctor.check import (
     Check,
     Severity,
@@ -12,10 +13,9 @@ from infra.doctor.check import (
     located,
     ok,
 )
-from infra.doctor.composefile import Service, Text
-from infra.doctor.limits import cpu_numbers, number_of, size_of, visible_cpus
-from qca.errors import InputError
-from qca.units import MIB, counted, parse_size
+from infra.doctor.container_limits import cpu_numbers, number_of, size_of, visible_cpus
+from qca.core.errors import InputError
+from qca.core.units import MIB, counted, parse_size
 
 # What the engine itself demands: moby, daemon/daemon_unix.go, verifyPlatformContainerResources
 # and verifyCgroupCPUs; the same from 20.10 on.

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from infra.compose_file.model import ComposeFile
 from infra.doctor.check import (
     Check,
     Remedy,
@@ -13,11 +14,10 @@ from infra.doctor.check import (
     skipped,
 )
 from infra.doctor.checks.dragonfly_files import hidden_flags
-from infra.doctor.composefile import ComposeFile
-from infra.doctor.dragonfly_edits import edit_remedy, replaced
-from infra.doctor.dragonfly_flags import GONE, alike
-from infra.doctor.dragonfly_service import Dragonfly, Flag, is_dragonfly, read_dragonfly
-from infra.stack import dragonfly_rules as rules
+from infra.doctor.remedies.set_flag import edit_remedy, replaced
+from infra.dragonfly import startup_rules as rules
+from infra.dragonfly.flags import GONE, alike
+from infra.dragonfly.service import Dragonfly, Flag, is_dragonfly, read_dragonfly
 
 
 def _flags(subject: Subject) -> Iterator[Verdict]:

@@ -4,14 +4,14 @@ from infra.doctor.check import Check, Remedy, Severity, Subject, Verdict, ok, se
 from infra.doctor.checks.gpu_count import GPU_COUNT
 from infra.doctor.checks.gpu_cuda import CUDA_CHECKS
 from infra.doctor.checks.gpu_memory import GPU_MEMORY, ON_THE_CPU
-from infra.host.facts import Engine, GpuDriver, NoGpuDriver
-from infra.host.gpu_access import (
+from infra.host.container_gpu import (
     CDI_FOR_NVIDIA,
     cdi_devices,
     gpu_access,
     gpus_of_the_training,
     version_of,
 )
+from infra.host.facts.host import Engine, GpuDriver, NoGpuDriver
 from infra.host.snap import is_from_snap
 
 _RESTARTS_DOCKER = "restarting Docker stops the running containers, unless live-restore is on"

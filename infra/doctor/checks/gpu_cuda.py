@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 
 from infra.doctor.check import Check, Remedy, Severity, Subject, Verdict, ok, seen, skipped, value
-from infra.host.facts import Gpu, NoGpuDriver
+from infra.host.facts.host import Gpu, NoGpuDriver
 
 # Minor-version compatibility: the oldest driver for any CUDA of that major version.
 # https://docs.nvidia.com/deploy/cuda-compatibility/minor-version-compatibility.html

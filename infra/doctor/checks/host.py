@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from infra.compose_file.model import ComposeFile, Service
 from infra.doctor.check import (
     Check,
     Location,
@@ -14,10 +15,9 @@ from infra.doctor.check import (
     skipped,
     value,
 )
-from infra.doctor.composefile import ComposeFile, Service
-from infra.host.facts import Disk, Listener
+from infra.host.facts.host import Disk, Listener
+from qca.core.units import GIB, MIB, format_size
 from qca.memory.budget import parameter_count
-from qca.units import GIB, MIB, format_size
 
 _ANY_ADDRESS = frozenset({"0.0.0.0", "::", "*", ""})
 

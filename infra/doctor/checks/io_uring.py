@@ -5,9 +5,9 @@ from dataclasses import replace
 
 from infra.doctor.check import Check, Location, Severity, Subject, Verdict, ok, value
 from infra.doctor.checks.dragonfly_files import dragonflies
-from infra.doctor.dragonfly_service import Dragonfly
-from infra.host.facts import Engine
-from infra.host.gpu_access import version_of
+from infra.dragonfly.service import Dragonfly
+from infra.host.container_gpu import version_of
+from infra.host.facts.host import Engine
 
 # helio's uring proactor asks for 5.10: older kernels get epoll.
 _KERNEL = (5, 10)

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from infra.compose_file.model import ComposeFile, Service, Text
 from infra.doctor.check import (
     Check,
     Location,
@@ -13,11 +14,10 @@ from infra.doctor.check import (
     skipped,
     value,
 )
-from infra.doctor.composefile import ComposeFile, Service, Text
-from infra.doctor.dragonfly_edits import edit_remedy, replaced
-from infra.doctor.limits import size_of
-from infra.host.facts import Engine
-from qca.units import format_size
+from infra.doctor.container_limits import size_of
+from infra.doctor.remedies.set_flag import edit_remedy, replaced
+from infra.host.facts.host import Engine
+from qca.core.units import format_size
 
 _ANY = -1
 

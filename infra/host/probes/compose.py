@@ -3,8 +3,8 @@
 import re
 import shutil
 
-from infra.host.facts import ComposePlugin, NoComposePlugin
-from infra.host.look import Limit, Unseen
+from infra.host.deadline import Limit, Unseen
+from infra.host.facts.host import ComposePlugin, NoComposePlugin
 
 # "Docker Compose version v2.40.3"; Debian's build says "2.26.1-4", without the v.
 VERSION = re.compile(r"Docker Compose version v?(\d\S*)")

@@ -10,8 +10,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from infra.host.facts import Library, LibraryUser
-from infra.host.look import Limit, Unseen
+from infra.host.deadline import Limit, Unseen
+from infra.host.facts.host import Library, LibraryUser
 from infra.host.probes.answers import optional, required, text, texts
 
 # An interpreter may print more than we asked for (sitecustomize); this marks our line.

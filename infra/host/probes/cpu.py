@@ -3,9 +3,9 @@
 import os
 from pathlib import Path
 
-from infra.host import cgroup
-from infra.host.facts import CpuFacts
-from infra.host.look import Unseen
+from infra.host.deadline import Unseen
+from infra.host.facts.host import CpuFacts
+from infra.host.probes import cgroup
 
 
 def probe(root: Path = Path("/")) -> CpuFacts:

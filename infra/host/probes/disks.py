@@ -6,8 +6,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, TypeGuard
 
-from infra.host.facts import Disk, DockerFacts, Engine
-from infra.host.look import Unseen, in_words
+from infra.host.deadline import Unseen, in_words
+from infra.host.facts.host import Disk, DockerFacts, Engine
 
 # Docker Desktop's engine runs in a virtual machine: its root folder is not a folder here,
 # even where one of that name exists.

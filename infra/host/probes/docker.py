@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from infra.host.facts import Engine, NoEngine
-from infra.host.look import Limit, in_words
+from infra.host.deadline import Limit, in_words
+from infra.host.facts.host import Engine, NoEngine
 from infra.host.probes import docker_api, docker_ssh
 from infra.host.probes.docker_answer import engine
 from infra.host.probes.docker_daemon import most_memlock

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from infra.host.facts import Engine
+from infra.host.facts.host import Engine
 from infra.host.probes.answers import optional, text, texts, whole
 from infra.host.probes.docker_endpoint import Endpoint
 

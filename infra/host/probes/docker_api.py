@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from infra.host.look import MOST_BYTES, Limit
+from infra.host.deadline import MOST_BYTES, Limit
 from infra.host.probes.docker_endpoint import Endpoint, Tls
 
 

@@ -5,14 +5,14 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-from infra.host.facts import (
+from infra.host.deadline import Limit, Output, Unseen
+from infra.host.facts.host import (
     ComposeV1,
     ComposeV1Bundle,
     DockerComposeFacts,
     NoDockerCompose,
     StandaloneCompose,
 )
-from infra.host.look import Limit, Output, Unseen
 from infra.host.probes import compose_v1
 from infra.host.probes.compose import VERSION
 from infra.host.probes.launcher import Binary, PythonScript, ShellScript, launcher

@@ -3,8 +3,8 @@
 import re
 from pathlib import Path
 
-from infra.host.facts import Engine
-from infra.host.look import Unseen, read_text
+from infra.host.deadline import Unseen, read_text
+from infra.host.facts.host import Engine
 
 # capabilities(7): CAP_SYS_RESOURCE, which raising a hard limit takes (getrlimit(2)).
 _SYS_RESOURCE = 1 << 24

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from infra.host.facts import NoEngine
-from infra.host.look import Unseen, read_text
+from infra.host.deadline import Unseen, read_text
+from infra.host.facts.host import NoEngine
 
 DEFAULT_HOST = "unix:///var/run/docker.sock"
 DEFAULT_CONTEXT = "default"

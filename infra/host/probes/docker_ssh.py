@@ -8,8 +8,8 @@ import os
 import shutil
 from typing import Any, Literal
 
-from infra.host.facts import Engine, NoEngine
-from infra.host.look import Limit, Output, TookTooLong
+from infra.host.deadline import Limit, Output, TookTooLong
+from infra.host.facts.host import Engine, NoEngine
 from infra.host.probes.docker_answer import engine
 from infra.host.probes.docker_endpoint import Endpoint
 

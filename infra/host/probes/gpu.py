@@ -7,8 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
-from infra.host.facts import Gpu, GpuDriver, GpuProcess, MigDevice, NoGpuDriver
-from infra.host.look import Unseen
+from infra.host.deadline import Unseen
+from infra.host.facts.host import Gpu, GpuDriver, GpuProcess, MigDevice, NoGpuDriver
 from infra.host.probes import pci
 from infra.host.probes.answers import text, whole
 

@@ -5,7 +5,7 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from infra.host.look import Unseen, in_words
+from infra.host.deadline import Unseen, in_words
 
 # The archive at the end of a program that PyInstaller made, as `docker-compose` 1.x was
 # for download (PyInstaller, bootloader/src/pyi_archive.h). A signature may follow it.

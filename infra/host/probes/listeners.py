@@ -2,8 +2,8 @@
 
 import sys
 
-from infra.host.facts import Listener
-from infra.host.look import Unseen
+from infra.host.deadline import Unseen
+from infra.host.facts.host import Listener
 
 
 def probe() -> tuple[Listener, ...]:

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from infra.host import cgroup
-from infra.host.facts import MemoryFacts
-from infra.host.look import Unseen
+from infra.host.deadline import Unseen
+from infra.host.facts.host import MemoryFacts
+from infra.host.probes import cgroup
 
 
 def probe(root: Path = Path("/")) -> MemoryFacts:

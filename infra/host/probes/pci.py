@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from infra.host.look import Unseen, in_words, read_text
+from infra.host.deadline import Unseen, in_words, read_text
 
 # PCI ID repository: vendor 10de is NVIDIA; base class 03 is a display controller.
 _NVIDIA = "0x10de"

@@ -7,8 +7,8 @@ from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
-from infra.host.facts import PythonFacts
-from infra.host.look import Unseen, read_text
+from infra.host.deadline import Unseen, read_text
+from infra.host.facts.host import PythonFacts
 
 # What the trainer, the store and the launcher are made of.
 _DISTRIBUTIONS = (

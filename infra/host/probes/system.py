@@ -4,8 +4,8 @@ import platform
 import shlex
 from pathlib import Path
 
-from infra.host.facts import SystemFacts
-from infra.host.look import NotThereError, Unseen, read_text
+from infra.host.deadline import NotThereError, Unseen, read_text
+from infra.host.facts.host import SystemFacts
 
 # Left by Docker and by Podman in the containers they start.
 _CONTAINER_MARKS = (".dockerenv", "run/.containerenv")

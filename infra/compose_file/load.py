@@ -1,0 +1,259 @@
+"""Read compose files from disk. Nothing in them is run, and nothing out of their folder is read.
+
+What they refer to (`include`, `extends`, `env_file`, a flag file) is followed within the
+folder of the first. What was not followed is listed as unread, so that it is never taken
+for fine. `.env` is read as by Compose.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal
+
+from ruamel.yaml.comments import CommentedMap
+from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent
+
+from infra.compose_file.default_files import override_of
+from infra.compose_file.dotenv import read_dotenv
+from infra.compose_file.merge import merge
+from infra.compose_file.merge_tags import TooManyValuesError, load, parser
+from infra.compose_file.model import ComposeFile
+from infra.compose_file.references import Include, NotFollowedError
+from infra.compose_file.services import Reader
+from infra.compose_file.values import NO_SERVICES, NOT_JUDGED
+from infra.dragonfly.flag_file import with_flag_files
+from qca.core.errors import InputError
+from qca.core.units import KIB
+
+# Compose files are a few kilobytes; a parser that keeps comments is slow on more.
+_LARGEST_FILE = 256 * KIB
+
+# Compose's own schema goes about ten levels deep; the parser's time grows with the square.
+_DEEPEST = 50
+
+# Nobody chains more; a file that includes itself twice over would take for ever.
+_LONGEST_TRAIL = 20
+_MOST_FILES = 60
+
+
+def read_compose_file(path: Path, environment: Mapping[str, str]) -> ComposeFile:
+    """Read `path`; variables come from `environment`, then from the `.env` beside the file.
+
+    Raises:
+        InputError: if it cannot be read, is not YAML, or is no compose file; with the line.
+
+    """
+    return read_compose_files([path], environment)
+
+
+def read_compose_files(paths: Sequence[Path], environment: Mapping[str, str]) -> ComposeFile:
+    """Read files and merge them as Compose does with several `-f`: the later over the earlier.
+
+    All paths in them are relative to the first one's folder, the project folder.
+
+    Raises:
+        InputError: as `read_compose_file`.
+
+    """
+    project = paths[0].parent
+    dotenv = _dotenv(project / ".env")
+    own = {"COMPOSE_PROJECT_NAME": _project_name(project)}
+    variables = {**own, **_beneath(environment, dotenv)}
+    beside = _Beside(_Reading(_resolved(project)), project, variables, ())
+    found = with_flag_files(merge([beside.read(path) for path in paths]), beside)
+    if {"include", "services"}.isdisjoint({*found.keys, *found.cleared}):
+        raise InputError(f"{paths[0]}:1: {NO_SERVICES}", hint=NOT_JUDGED)
+    hidden = found.hidden | _values_of(dotenv, environment)
+    return replace(found, folder=str(project), hidden=hidden)
+
+
+@dataclass
+class _Reading:
+    """One reading: its root, out of which nothing is followed, and how much was read."""
+
+    root: Path
+    files: int = 0
+
+
+@dataclass(frozen=True)
+class _Beside:
+    """The files beside a compose file. Satisfies `infra.compose_file.references.Folder`."""
+
+    reading: _Reading
+    folder: Path
+    environment: Mapping[str, str]
+    """The variables, those of an `.env` beneath those of the environment."""
+    trail: tuple[tuple[str, str], ...]
+    """What led here, file and service, so that a circle ends."""
+    path: Path = Path()
+    document: int = 0
+    """Which document of that file is read: `extends` without a file stays within it."""
+
+    def read(self, path: Path, only: str | None = None, within: int | None = None) -> ComposeFile:
+        """Read one file of this folder, its documents merged, or `within` one of them."""
+        text = _text(path)
+        lines = tuple(text.splitlines())
+        override = None if self.trail else override_of(path)
+        found = [ComposeFile(str(path), (), {}, override=override, sources={str(path): lines})]
+        for index, (document, cleared) in enumerate(_parsed(path, text)):
+            if within in (None, index):
+                beside = replace(self, path=path, document=index)
+                reader = Reader(str(path), lines, self.environment, beside)
+                found.append(reader.file(document, only, cleared))
+        merged = merge(found)
+        cleared = tuple(key for file in found for key in file.cleared)
+        return replace(merged, override=override, cleared=cleared)
+
+    def place(self, name: str) -> str:
+        """Return the path of what a compose file names, be it there or not."""
+        return str(self.folder / name)
+
+    def lines(self, name: str) -> tuple[str, tuple[str, ...]]:
+        """Return the path and the lines of a file that is named in a compose file."""
+        path = self._inside(name)
+        try:
+            return str(path), tuple(_text(path, errors="replace").splitlines())
+        except InputError as error:
+            raise NotFollowedError(error.message) from None
+
+    def included(self, include: Include) -> ComposeFile:
+        """Return files of `include`; their paths and their `.env` are those of their folder."""
+        if not include.paths:
+            raise NotFollowedError("it names no file")
+        paths = [self._inside(name) for name in include.paths]
+        folder = paths[0].parent
+        if include.project_directory:
+            folder = self._within(include.project_directory)
+        dotenv = "\n".join("\n".join(self.lines(name)[1]) for name in include.env_files)
+        if not include.env_files:
+            dotenv = _dotenv(folder / ".env")
+        variables = _beneath(self.environment, dotenv)
+        found = [self._further(path, folder, variables, "").read(path) for path in paths]
+        merged = merge(found)
+        return replace(merged, hidden=merged.hidden | _values_of(dotenv, self.environment))
+
+    def extended(self, name: str, service: str) -> ComposeFile:
+        """Return the service that is extended; its paths are relative to its own file."""
+        path = self._inside(name) if name else self.path
+        folder = path.parent if name else self.folder
+        within = None if name else self.document
+        found = self._further(path, folder, self.environment, service).read(path, service, within)
+        if not found.services:
+            raise NotFollowedError(f"{path} has no service {service!r}")
+        return found
+
+    def _further(
+        self, path: Path, folder: Path, environment: Mapping[str, str], service: str
+    ) -> "_Beside":
+        step = (str(_resolved(path)), service)
+        self.reading.files += 1
+        if step in self.trail or len(self.trail) >= _LONGEST_TRAIL:
+            raise NotFollowedError("it leads back to itself")
+        if self.reading.files > _MOST_FILES:
+            raise NotFollowedError(f"more than {_MOST_FILES} files")
+        return _Beside(self.reading, folder, environment, (*self.trail, step))
+
+    def _inside(self, name: str) -> Path:
+        """Return the path of a file in the project folder, or say why it is not followed."""
+        if not name:
+            raise NotFollowedError("it names no file")
+        if "://" in name or name.startswith("git@"):
+            raise NotFollowedError(f"{name} lies on another machine", outside=True)
+        path = self._within(name)
+        if not path.is_file():
+            raise NotFollowedError(f"{path} is not there", missing=True)
+        return path
+
+    def _within(self, name: str) -> Path:
+        path = self.folder / name
+        if not _resolved(path).is_relative_to(self.reading.root):
+            raise NotFollowedError(f"{path} lies out of the folder", outside=True)
+        return path
+
+
+def _resolved(path: Path) -> Path:
+    """Return the path with its links followed; where they run in a circle it is not there."""
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError, ValueError):
+        return Path("/nonexistent")
+
+
+def _text(path: Path, errors: Literal["strict", "replace"] = "strict") -> str:
+    try:
+        if path.stat().st_size > _LARGEST_FILE:
+            raise InputError(f"{path}: larger than 256 KiB", hint="That is no compose file.")
+        return path.read_text(encoding="utf-8", errors=errors)
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file", hint="Check the path given to -f.") from None
+    except UnicodeDecodeError:
+        hint = "Save it as UTF-8. Compose takes UTF-16, too, which qca does not."
+        raise InputError(f"{path}: not UTF-8 text", hint=hint) from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{path}: {reason}", hint="Check the path and its permissions.") from None
+
+
+def _dotenv(path: Path) -> str:
+    """Return the text of an `.env`, in whatever encoding; none where it cannot be read."""
+    try:
+        return _text(path, errors="replace")
+    except InputError:
+        return ""
+
+
+def _project_name(folder: Path) -> str:
+    """Return the name that Compose makes of the folder's, and sets as a variable."""
+    return re.sub(r"[^a-z0-9_-]", "", _resolved(folder).name.lower()).lstrip("_-")
+
+
+def _beneath(variables: Mapping[str, str], dotenv: str) -> dict[str, str]:
+    """Return the variables with those of an `.env` that are not among them."""
+    return {**read_dotenv(dotenv, variables), **variables}
+
+
+def _values_of(dotenv: str, variables: Mapping[str, str]) -> frozenset[str]:
+    return frozenset(read_dotenv(dotenv, variables).values())
+
+
+def _parsed(path: Path, text: str) -> list[tuple[CommentedMap, tuple[str, ...]]]:
+    """Return the documents, each with the keys that its merge tags clear."""
+    try:
+        _refuse_deep_nesting(path, text)
+        documents = list(load(text))
+    except InputError:
+        raise
+    except TooManyValuesError:
+        problem = "its aliases stand for too many values"
+        raise InputError(f"{path}: {problem}", hint=NOT_JUDGED) from None
+    except MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        place = f"{path}:{mark.line + 1}" if mark else f"{path}"
+        problem = " ".join((error.problem or "not YAML").split())
+        raise InputError(f"{place}: not valid YAML: {problem}", hint=NOT_JUDGED) from None
+    except RecursionError:
+        problem = "its aliases are nested too deep"
+        raise InputError(f"{path}: {problem}", hint=NOT_JUDGED) from None
+    except Exception as error:  # on odd input ruamel ends with TypeError, AttributeError, ...
+        problem = " ".join(str(error).split())
+        raise InputError(f"{path}: not valid YAML: {problem}", hint=NOT_JUDGED) from None
+    for document, _ in documents:
+        if not isinstance(document, CommentedMap):
+            problem = "more than one document, and not each is a mapping"
+            problem = f"not a compose file: {problem}" if len(documents) > 1 else NO_SERVICES
+            raise InputError(f"{path}:1: {problem}", hint=NOT_JUDGED)
+    return documents
+
+
+def _refuse_deep_nesting(path: Path, text: str) -> None:
+    depth = 0
+    for event in parser().parse(text):
+        if isinstance(event, CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, CollectionEndEvent):
+            depth -= 1
+        if depth > _DEEPEST:
+            line = event.start_mark.line + 1
+            raise InputError(f"{path}:{line}: nested too deeply", hint=NOT_JUDGED)

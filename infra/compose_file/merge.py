@@ -1,0 +1,104 @@
+"""Lay one service, or one compose file, over another, as Compose does.
+
+What is single is replaced, mappings are merged key by key, lists are joined; before that goes
+what `!reset` and `!override` clear, and what no list is joined with (`command`, `entrypoint`).
+https://docs.docker.com/reference/compose-file/merge/
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from functools import reduce
+from typing import Any
+
+from infra.compose_file.model import ComposeFile, Service
+
+
+def overlay(base: Service, over: Service) -> Service:
+    """Return `base` with what `over` sets; the name and the place are those of `over`."""
+    base = _without(base, over.cleared)
+    both = base.environment_is and over.environment_is
+    return replace(
+        over,
+        settings={**base.settings, **over.settings},
+        entrypoint=over.entrypoint or base.entrypoint,
+        arguments=over.arguments or base.arguments,
+        variables={**base.variables, **over.variables},
+        environment_is="list" if both else base.environment_is or over.environment_is,
+        from_files={**base.from_files, **over.from_files},
+        ports=tuple({port.value: port for port in base.ports + over.ports}.values()),
+        profiles=tuple(dict.fromkeys(base.profiles + over.profiles)),
+        mounts=_by_key(base.mounts, over.mounts),
+        elsewhere=tuple(dict.fromkeys(base.elsewhere + over.elsewhere)),
+    )
+
+
+def _by_key(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, dict[str, str]]:
+    return {key: {**base.get(key, {}), **over.get(key, {})} for key in {**base, **over}}
+
+
+def _without(service: Service, cleared: Sequence[str]) -> Service:
+    """Return the service without the keys that are cleared, and all that lies under them."""
+
+    def stays(key: str) -> bool:
+        return not _is_cleared(key, cleared)
+
+    environment_is = service.environment_is if stays("environment") else ""
+    return replace(
+        service,
+        settings={key: text for key, text in service.settings.items() if stays(key)},
+        entrypoint=service.entrypoint if stays("entrypoint") else (),
+        arguments=service.arguments if stays("command") else (),
+        variables={
+            name: text
+            for name, text in service.variables.items()
+            if stays("environment") and (environment_is == "list" or stays(f"environment.{name}"))
+        },
+        environment_is=environment_is,
+        from_files=service.from_files if stays("env_file") else {},
+        ports=service.ports if stays("ports") else (),
+        profiles=service.profiles if stays("profiles") else (),
+        mounts={key: places for key, places in service.mounts.items() if stays(key)},
+        elsewhere=tuple(key for key in service.elsewhere if key != "env_file" or stays(key)),
+    )
+
+
+def _is_cleared(key: str, cleared: Sequence[str]) -> bool:
+    return any(key == one or key.startswith(f"{one}.") for one in cleared if one)
+
+
+def merge(files: Sequence[ComposeFile]) -> ComposeFile:
+    """Return what Compose makes of `-f ONE -f OTHER ...`."""
+    return reduce(_merge_two, files)
+
+
+def _merge_two(base: ComposeFile, over: ComposeFile) -> ComposeFile:
+    services = {
+        service.name: service
+        for service in base.services
+        if not _is_cleared(f"services.{service.name}", over.cleared)
+    }
+    for service in over.services:
+        below = services.get(service.name)
+        services[service.name] = service if below is None else _in_place(below, service)
+    return replace(
+        base,
+        services=tuple(services.values()),
+        keys={**over.keys, **base.keys},
+        unread=tuple(one for one in base.unread if not _is_cleared(one.key, over.cleared))
+        + over.unread,
+        unset=base.unset + over.unset,
+        override=None,
+        refused=base.refused or over.refused,
+        hidden=base.hidden | over.hidden,
+        files={
+            **{key: path for key, path in base.files.items() if not _is_cleared(key, over.cleared)},
+            **over.files,
+        },
+        sources={**base.sources, **over.sources},
+    )
+
+
+def _in_place(base: Service, over: Service) -> Service:
+    """Lay a later file's service over the first's, which stays the place to look at."""
+    cleared = tuple(dict.fromkeys(base.cleared + over.cleared))
+    return replace(overlay(base, over), line=base.line, file=base.file, cleared=cleared)

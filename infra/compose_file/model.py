@@ -1,0 +1,178 @@
+"""What a compose file that somebody else wrote asks for, with line numbers."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+from infra.compose_file.interpolation import Missing
+
+# A key of `Service.elsewhere`: what a merge tag takes away is not certain.
+BY_CHANCE = "!reset"
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where on its line a word is written, its quotes included."""
+
+    kind: Literal["item", "in brackets", "word", "line", "apart"]
+    """An item of a list on lines or in brackets, a word of a string, a line of a flag file; or
+    apart from the list, which has an alias of it."""
+    start: int
+    end: int
+
+
+@dataclass(frozen=True)
+class Text:
+    """A value as written, its variables filled in, and the line it stands on."""
+
+    value: str
+    line: int
+    raw: str
+    file: str = ""
+    place: Place | None = None
+    """Where on that line it is, for the words of a command; None where that is not clear."""
+
+
+@dataclass(frozen=True)
+class Unread:
+    """Something that the file refers to and that was not looked into."""
+
+    what: str
+    line: int
+    file: str = ""
+    why: str = ""
+    outside: bool = False
+    """It lies out of the file's folder, or on another machine: Compose would go there."""
+    key: str = ""
+    """The key that brings it, where a later file can take that away: `services.a.env_file`."""
+    by_chance: bool = False
+    """Compose itself reads it one way or the other; asking it once tells nothing."""
+
+
+@dataclass(frozen=True)
+class Unset:
+    """A variable without a value, and where it is used."""
+
+    variable: Missing
+    line: int
+    file: str = ""
+
+
+@dataclass(frozen=True)
+class Service:
+    """What one service asks for, as far as the doctor judges it."""
+
+    name: str
+    line: int
+    file: str = ""
+    settings: Mapping[str, Text] = field(default_factory=dict)
+    """Single values by the path of their key, as `deploy.resources.limits.cpus`."""
+    entrypoint: tuple[Text, ...] = ()
+    arguments: tuple[Text, ...] = ()
+    variables: Mapping[str, Text] = field(default_factory=dict)
+    """What `environment` sets."""
+    environment_is: Literal["", "mapping", "list"] = ""
+    """How `environment` is written. Compose makes one list of two, whatever they were."""
+    from_files: Mapping[str, Text] = field(default_factory=dict)
+    """What the files of `env_file` set, beneath `environment`."""
+    ports: tuple[Text, ...] = ()
+    """Published host ports, `ADDRESS:PORT` or `PORT`."""
+    profiles: tuple[str, ...] = ()
+    mounts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    """By `volumes`, `secrets` and `configs`: paths in the container, and what is seen there, the
+    path of a bind mount or the name of a secret or config."""
+    flagfile: tuple[Text, ...] | None = None
+    """The lines of the flag file that its command names, where it lies in the folder."""
+    elsewhere: tuple[str, ...] = ()
+    """Keys by which settings come from files that were not read."""
+    cleared: tuple[str, ...] = ()
+    """Keys that it takes away from what it is laid over: by a tag, or by what replaces them."""
+
+    @property
+    def image(self) -> Text | None:
+        """The image's name."""
+        return self.settings.get("image")
+
+    @property
+    def memory_limit(self) -> Text | None:
+        """The container's memory limit, in whichever of the two places it is."""
+        limits = "deploy.resources.limits.memory"
+        return self.settings.get(limits) or self.settings.get("mem_limit")
+
+    @property
+    def memory_reservation(self) -> Text | None:
+        """The memory that is kept for the container, in whichever of the two places it is."""
+        reserved = "deploy.resources.reservations.memory"
+        return self.settings.get(reserved) or self.settings.get("mem_reservation")
+
+    @property
+    def memory_and_swap(self) -> Text | None:
+        """The limit of memory and swap together; -1 is none."""
+        return self.settings.get("memswap_limit")
+
+    @property
+    def cpus(self) -> Text | None:
+        """The limit of CPUs, in whichever of the two places it is."""
+        return self.settings.get("deploy.resources.limits.cpus") or self.settings.get("cpus")
+
+    @property
+    def cpuset(self) -> Text | None:
+        """The CPUs by their numbers."""
+        return self.settings.get("cpuset")
+
+    @property
+    def memlock(self) -> Text | None:
+        """The limit of locked memory that it asks for; -1 is none."""
+        return self.settings.get("ulimits.memlock")
+
+    @property
+    def runtime(self) -> Text | None:
+        """The program that runs the container, where it is not the engine's own choice."""
+        found = self.settings.get("runtime")
+        return found if found and found.value else None
+
+    @property
+    def devices(self) -> Mapping[str, Text]:
+        """The keys that ask the engine for devices, with their `DeviceRequest`s as text."""
+        keys = ("gpus", "deploy.resources.reservations.devices")
+        return {key: self.settings[key] for key in keys if key in self.settings}
+
+    @property
+    def environment(self) -> Mapping[str, Text]:
+        """The container's variables."""
+        return {**self.from_files, **self.variables}
+
+    @property
+    def command(self) -> tuple[Text, ...]:
+        """The words that are run, the entrypoint's before the command's."""
+        return self.entrypoint + self.arguments
+
+
+@dataclass(frozen=True)
+class ComposeFile:
+    """A compose file as read, with those that were merged into it."""
+
+    path: str
+    services: tuple[Service, ...]
+    keys: Mapping[str, int]
+    """Top-level keys and their lines."""
+    unread: tuple[Unread, ...] = ()
+    unset: tuple[Unset, ...] = ()
+    cleared: tuple[str, ...] = ()
+    """Keys that its merge tags take away from the files that it is laid over."""
+    override: str | None = None
+    """The override file beside it, which Compose merges where it finds `path` by itself."""
+    sources: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The lines of every file that was read, `path` first."""
+    files: Mapping[str, str] = field(default_factory=dict)
+    """The paths of top-level secrets and configs: `secrets.a.file`."""
+    hidden: frozenset[str] = frozenset()
+    """Values from `.env` files and those of `include`, which nobody is shown."""
+    folder: str = "."
+    """Compose's project folder."""
+    merged_by: str = ""
+    """The Compose whose `config` confirmed the values; empty where they are our own reading."""
+    refused: str = ""
+    """What Compose says where it does not take the file."""
+    not_asked: str = ""
+    """Why Compose was not asked, or gave no answer; empty too where nobody wanted it asked."""

@@ -1,0 +1,83 @@
+"""Where the words of a command are written, so that one of them can be written anew."""
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from infra.compose_file.model import Place
+
+# A word as a shell splits it off, its quotes included; `${X:-a b}` is one.
+_WORD = re.compile(
+    r"""(?:\$\{[^{}'"]*\}|[^ \t\r\n'"\\]|\\.|'[^']*'|"(?:[^"\\]|\\.)*")+""", re.DOTALL
+)
+
+# The tag and the anchor that may stand before a value.
+_PROPERTIES = re.compile(r"(?:[!&][^\s,\[\]{}]*\s+)*")
+
+# What may stand between two words of a string: blanks, YAML's quotes, an escaped end of line.
+_BETWEEN = re.compile(r"""(?:[ \t"']|\\[nrt]?)*""")
+
+
+@dataclass(frozen=True)
+class Written:
+    """A word as it is written in a string, and where."""
+
+    text: str
+    line: int
+    place: Place | None
+    """None where it is not clear; the line is then the nearest that is."""
+
+
+def words_of_text(
+    text: str, lines: Sequence[str], line: int, column: int, *, block: bool
+) -> Iterator[Written]:
+    """Yield the words of one string, which may run over several lines.
+
+    `line` and `column` are where the string begins; a `block` has its text below that line.
+    Each word is looked for behind the one before it: the same word may stand there twice.
+    """
+    line, column = (line + 1, 0) if block else (line, _behind_properties(lines, line, column))
+    lost = False
+    for word in _WORD.findall(text):
+        found = None if lost else _next(word, lines, line, column)
+        if found is None:  # escaped, or folded in its midst: what follows is not clear either
+            lost = True
+            yield Written(word, line, None)
+        else:
+            line, column = found[0], found[1] + len(word)
+            yield Written(word, line, Place("word", found[1], column))
+
+
+def item_of_list(
+    raw: str, lines: Sequence[str], line: int, column: int, *, brackets: bool
+) -> Place | None:
+    """Return where an item of a list is, if it is written there as it is read."""
+    if not 0 < line <= len(lines):
+        return None
+    start = _behind_properties(lines, line, column)
+    quote = lines[line - 1][start : start + 1]
+    piece = f"{quote}{raw}{quote}" if quote in ("'", '"') else raw
+    if not raw or not lines[line - 1].startswith(piece, start):
+        return None
+    before = lines[line - 1][:column].rstrip()
+    if before.endswith(("[", ",")) if brackets else before.endswith("-"):
+        return Place("in brackets" if brackets else "item", start, start + len(piece))
+    inside = brackets and not before
+    return Place("in brackets" if inside else "apart", start, start + len(piece))
+
+
+def _behind_properties(lines: Sequence[str], line: int, column: int) -> int:
+    match = _PROPERTIES.match(lines[line - 1], column) if 0 < line <= len(lines) else None
+    return match.end() if match else column
+
+
+def _next(word: str, lines: Sequence[str], line: int, column: int) -> tuple[int, int] | None:
+    """Return where the word is, if nothing else is written before it."""
+    for number in range(line, len(lines) + 1):
+        text, start = lines[number - 1], column if number == line else 0
+        at = text.find(word, start)
+        if at >= 0 and _BETWEEN.fullmatch(text, start, at):
+            return number, at
+        if not _BETWEEN.fullmatch(text, start):
+            return None
+    return None

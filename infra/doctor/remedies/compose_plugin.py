@@ -1,0 +1,55 @@
+"""Remedies that bring `docker compose`: one file in the user's own plugin folder."""
+
+import shlex
+
+from infra.doctor.check import Remedy
+from infra.doctor.remedies import quoting
+from infra.host.facts.host import SystemFacts
+
+_FOLDER = "~/.docker/cli-plugins"
+_FILE = f"{_FOLDER}/docker-compose"
+_RELEASES = "https://github.com/docker/compose/releases/latest/download"
+
+# The machine names of Docker Compose's release files, where uname's differ.
+_MACHINES = {"amd64": "x86_64", "arm64": "aarch64", "armv7l": "armv7", "armv6l": "armv6"}
+
+
+def install_plugin(system: SystemFacts | None) -> Remedy:
+    """Install Compose's newest release for this user, as Docker's own manual does by hand."""
+    if system is None or system.system != "Linux":
+        return Remedy("Install Docker Desktop, which brings it: https://docs.docker.com/desktop/")
+    machine = _MACHINES.get(system.machine, system.machine)
+    url = shlex.quote(f"{_RELEASES}/docker-compose-linux-{machine}")
+    return Remedy(
+        "Install Compose V2 for this user",
+        (
+            f"mkdir -p {_FOLDER}",
+            f"curl -fSL -o {_FILE} {url}",
+            f"chmod +x {_FILE}",
+            "docker compose version",
+        ),
+        breaks="adds one file to your home folder; remove it to go back",
+        undo=(f"rm -f {_FILE}",),
+    )
+
+
+def link_plugin(path: str) -> Remedy:
+    """Let a modern standalone `docker-compose` serve as the plugin."""
+    return Remedy(
+        "Let it serve as the plugin for this user",
+        (f"mkdir -p {_FOLDER}", f"ln -s {quoting.path(path)} {_FILE}"),
+        automatic=True,
+        breaks="adds one link to your home folder; remove it to go back",
+        undo=(f"rm {_FILE}",),
+    )
+
+
+# The snap's `docker` cannot see ~/.docker; it brings the plugin itself since 2022
+# (https://github.com/canonical/docker-snap/pull/70).
+REFRESH_SNAP = Remedy(
+    "Take a newer Docker snap, which brings it",
+    ("sudo snap refresh docker",),
+    breaks="restarts the daemon, and with it the containers",
+)
+
+SEE_QCA201 = Remedy("Use Compose V2; how to install it", ("qca doctor --only QCA201",))

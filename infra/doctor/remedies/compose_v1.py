@@ -1,0 +1,161 @@
+"""What to do about a Compose V1 that fails, the least invasive first."""
+
+import shlex
+from pathlib import Path
+
+from infra.doctor.check import Remedy
+from infra.doctor.compose_v1_compatibility import Works, pins_to_mend, predict
+from infra.doctor.remedies import quoting
+from infra.doctor.remedies.compose_plugin import SEE_QCA201
+from infra.host.facts.host import ComposeFacts, ComposePlugin, ComposeV1, Library
+from infra.host.probes.docker_compose import OWN_V1
+
+CONSTRAINTS = Path(__file__).parents[1] / "data" / "compose-v1-constraints.txt"
+
+# What docker-compose 1.29.2 imports; it is installed with --no-deps because it insists on
+# PyYAML<6, whose source no longer builds (PyYAML issue 724).
+_IMPORTS = (
+    "setuptools<81",
+    "docker",
+    "requests",
+    "PyYAML",
+    "distro",
+    "docopt",
+    "dockerpty",
+    "jsonschema",
+    "python-dotenv",
+    "texttable",
+    "websocket-client",
+)
+_ENVIRONMENT = f"~/{OWN_V1}"
+
+# `ps` of a project that has nothing, so that it works in any folder. It asks the daemon, as
+# `version` and `config` do not.
+_TRY = "echo 'services: {a: {image: a}}' |"
+
+
+def remedies_for_v1(compose: ComposeV1, plugin: ComposeFacts | None) -> tuple[Remedy, ...]:
+    """Return the ways out in the order in which to try them."""
+    remedies = (
+        _modern(plugin),
+        _as_distributed(compose),
+        _own_environment(plugin),
+        _downgrade(compose),
+    )
+    return tuple(remedy for remedy in remedies if remedy is not None)
+
+
+def _modern(plugin: ComposeFacts | None) -> Remedy:
+    if isinstance(plugin, ComposePlugin):
+        return Remedy(
+            f"Use Compose {plugin.version}, which is here: `docker compose`, with a space",
+            ("docker compose ps",),
+        )
+    return SEE_QCA201
+
+
+def _as_distributed(compose: ComposeV1) -> Remedy | None:
+    """Leave out what the user installed over V1's own libraries, where V1 works without it."""
+    if compose.user_only:
+        return None  # V1 itself, or something that it needs, would be gone
+    beneath = {name: _beneath(library) for name, library in compose.libraries.items()}
+    if beneath == dict(compose.libraries):
+        return None  # nothing shadows anything
+    try:
+        before = [beneath[name] for name in ("docker", "requests", "urllib3", "PyYAML")]
+    except KeyError:
+        return None
+    versions = [library.version for library in before if library]
+    if len(versions) < len(before) or predict(*versions[:3]) != Works():
+        return None
+    changes = "PYTHONNOUSERSITE=1 " if any(b.user_site for b in compose.libraries.values()) else ""
+    if any(library.pythonpath for library in compose.libraries.values()):
+        changes = f"env -u PYTHONPATH {changes}"
+    return Remedy(
+        f"Run V1 with the libraries it came with (docker-py {versions[0]}, requests {versions[1]}, "
+        f"urllib3 {versions[2]}), past those that were installed over them",
+        (f"{changes}{quoting.path(compose.path)} ps",),
+    )
+
+
+def works(compose: ComposeV1) -> bool:
+    """Whether that Compose V1 can talk to the daemon, by its versions."""
+    names = ("docker", "requests", "urllib3")
+    if not {*names, "PyYAML"} <= set(compose.libraries):
+        return False
+    return predict(*(compose.libraries[name].version for name in names)) == Works()
+
+
+def _beneath(library: Library) -> Library | None:
+    """Return what would be imported without the user site and PYTHONPATH."""
+    candidates = (library, *library.shadows)
+    return next((one for one in candidates if not (one.user_site or one.pythonpath)), None)
+
+
+def _own_environment(plugin: ComposeFacts | None) -> Remedy:
+    pip = f"{_ENVIRONMENT}/bin/pip install"
+    return Remedy(
+        "Give V1 an environment of its own, with versions that work",
+        (
+            f"python3 -m venv {_ENVIRONMENT}",
+            f"{pip} -c {shlex.quote(str(CONSTRAINTS))} {shlex.join(_IMPORTS)}",
+            f"{pip} --no-deps docker-compose==1.29.2",
+            f"{_TRY} {_ENVIRONMENT}/bin/docker-compose -f - ps",
+        ),
+        # Who has Compose V2 needs no second V1, and nothing is downloaded unasked for.
+        automatic=not isinstance(plugin, ComposePlugin),
+        breaks=f"adds the folder {_ENVIRONMENT}, nothing else; remove it to go back",
+        undo=(f"rm -rf {_ENVIRONMENT}",),
+    )
+
+
+def _downgrade(compose: ComposeV1) -> Remedy | None:
+    try:
+        docker, requests, urllib3 = (
+            compose.libraries[name].version for name in ("docker", "requests", "urllib3")
+        )
+    except KeyError:
+        return None
+    pins = pins_to_mend(docker, requests, urllib3)
+    interpreter = quoting.path(compose.interpreter)
+    # In a virtual environment there is no user site; Debian 12 and newer refuse pip (PEP 668).
+    where = "" if compose.virtual_environment else "--user "
+    where += "--break-system-packages " if compose.externally_managed else ""
+    return Remedy(
+        f"Last: change the libraries of {compose.interpreter} in place",
+        (
+            f"{interpreter} -m pip install {where}{shlex.join(pins)}",
+            f"{interpreter} -m pip check",
+        ),
+        breaks=_broken_by(compose, pins),
+    )
+
+
+# The newest release that each pin admits, hence the one that pip takes.
+_NEWEST_ADMITTED = {"docker>=6.1,<7": ("docker", "6.1.3"), "requests<2.32": ("requests", "2.31.0")}
+
+
+def _broken_by(compose: ComposeV1, pins: tuple[str, ...]) -> str:
+    """Name the distributions of that interpreter whose requirements would no longer hold."""
+    coming = dict(_NEWEST_ADMITTED[pin] for pin in pins)
+    broken = [
+        f"{user.distribution} {user.version} (wants {user.requirement})"
+        for user in compose.users
+        if not _holds(user.requirement, coming)
+    ]
+    every = "every other program of that interpreter gets these versions too"
+    if broken:
+        return f"{every}; these would miss what they require: {', '.join(broken)}"
+    return f"{every}; no installed distribution states a requirement against them"
+
+
+def _holds(requirement: str, coming: dict[str, str]) -> bool:
+    from packaging.requirements import InvalidRequirement, Requirement
+    from packaging.utils import canonicalize_name
+
+    try:
+        wanted = Requirement(requirement)
+    except InvalidRequirement:
+        return True
+    version = coming.get(canonicalize_name(wanted.name))
+    return version is None or wanted.specifier.contains(version, prereleases=True)

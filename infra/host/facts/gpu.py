@@ -1,0 +1,75 @@
+"""Facts about NVIDIA GPUs: as NVML shows them, or the layer at which that failed."""
+
+from typing import Annotated, Literal
+
+from infra.host.facts.known import Count, Size
+from qca.core.validation import Allowed, frozen
+
+
+@frozen
+class GpuProcess:
+    """A process that holds GPU memory."""
+
+    pid: Count
+    name: str
+    used: Size | None
+    """Bytes; None where the driver does not tell (containers, Windows)."""
+
+
+@frozen
+class MigDevice:
+    """A slice of a GPU in MIG mode; programs use slices, not the GPU. Sizes in bytes."""
+
+    name: str
+    uuid: str
+    memory_total: Size
+    memory_free: Size
+
+
+@frozen
+class Gpu:
+    """One GPU as NVML shows it. Sizes in bytes."""
+
+    index: Count
+    name: str
+    uuid: str
+    memory_total: Size
+    memory_free: Size
+    memory_reserved: Size
+    """Held back by the driver; 0 where only NVML's first memory query is there."""
+    compute_capability: tuple[int, int]
+    mig: bool
+    processes: tuple[GpuProcess, ...]
+    mig_devices: tuple[MigDevice, ...] = ()
+    shares_host_memory: bool = False
+    """A GPU without memory of its own: the figures are the host's."""
+
+
+@frozen
+class GpuDriver:
+    """An NVIDIA driver that answered, and its GPUs (there may be none)."""
+
+    state: Literal["driver"] = "driver"
+    driver_version: str
+    cuda_version: tuple[int, int]
+    """Newest CUDA that the driver supports."""
+    gpus: tuple[Gpu, ...]
+    toolkit: str | None
+    """Path of `nvidia-container-runtime-hook` or `nvidia-ctk` on PATH; None if neither is."""
+    cdi_files: tuple[str, ...] = ()
+    """CDI files for NVIDIA devices on this host."""
+    visible_devices: str | None = None
+    """`CUDA_VISIBLE_DEVICES` where qca runs; None if it is not set."""
+
+
+@frozen
+class NoGpuDriver:
+    """No NVIDIA driver answered, and at which layer it failed."""
+
+    state: Literal["no-device", "no-driver", "not-loaded", "no-permission", "version-mismatch"]
+    detail: str
+    cards: tuple[str, ...] = ()
+    """NVIDIA cards on the PCI bus: address and device id, e.g. `0000:01:00.0 10de:1f82`."""
+
+
+GpuFacts = Annotated[GpuDriver | NoGpuDriver, Allowed(discriminator="state")]

@@ -1,0 +1,140 @@
+"""Write a host's facts to be judged elsewhere, and read them back.
+
+What names a person or a machine is removed on the way out: a recorded host is made to
+be pasted into a bug report.
+"""
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import fields, is_dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, get_origin
+
+from infra.host.anonymize import Identity, Scrubber
+from infra.host.deadline import MOST_BYTES, in_words
+from infra.host.facts.host import HostFacts
+from qca.core.errors import InputError
+from qca.core.validation import is_unknown_key
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+
+
+def record(facts: HostFacts, identity: Identity | None = None) -> str:
+    """Return the facts as JSON, without secrets, names of persons and of machines."""
+    scrubber = scrubber_of(facts, identity)
+    return json.dumps(_plain(facts, scrubber.clean), indent=2, ensure_ascii=False) + "\n"
+
+
+def scrubber_of(facts: HostFacts, identity: Identity | None = None) -> Scrubber:
+    """Return what cleans the texts of a record, and any other text about the same host."""
+    return Scrubber(identity or Identity.here(), _texts(facts))
+
+
+def load(path: Path) -> HostFacts:
+    """Read facts that `record` wrote, or that were written by hand.
+
+    Raises:
+        InputError: with the file, and the line or key that is wrong.
+
+    """
+    document = _document(path)
+    version = document.get("schema_version", 1)
+    if version != 1 or isinstance(version, bool):
+        raise InputError(
+            f"{path}: schema_version: {version!r} is not a version that this qca reads",
+            hint="It reads version 1; use the qca that recorded the file, or record it again.",
+        )
+    from pydantic import TypeAdapter, ValidationError
+
+    try:
+        return TypeAdapter(HostFacts).validate_json(json.dumps(document), strict=True)
+    except ValidationError as error:
+        raise InputError(
+            f"{path}: {_first(error, document)}",
+            hint="Record the host again with `qca doctor --record FILE`, or mend the key.",
+        ) from None
+
+
+def _plain(value: Any, clean: Callable[[str], str]) -> Any:
+    """Turn facts into what JSON knows. Words that their classes fix are left as they are."""
+    if is_dataclass(value):
+        return {
+            field.name: (
+                getattr(value, field.name)
+                if get_origin(field.type) is Literal
+                else _plain(getattr(value, field.name), clean)
+            )
+            for field in fields(value)
+        }
+    if isinstance(value, dict):
+        return {key: _plain(one, clean) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one, clean) for one in value]
+    return clean(value) if isinstance(value, str) else value
+
+
+def _texts(facts: HostFacts) -> list[str]:
+    texts: list[str] = []
+    _plain(facts, lambda text: texts.append(text) or text)
+    return texts
+
+
+def _document(path: Path) -> dict[str, Any]:
+    try:
+        with path.open("rb") as file:
+            text = file.read(MOST_BYTES + 1).decode()
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: not UTF-8 text", hint="Facts are JSON.") from None
+    except (OSError, ValueError) as error:  # ValueError: no path at all, as with a null byte
+        raise InputError(
+            f"{path}: {in_words(error)}", hint="Check the path given to --facts."
+        ) from None
+    if len(text) > MOST_BYTES:
+        raise InputError(f"{path}: too large for facts", hint="Facts are a few kilobytes of JSON.")
+    try:
+        document = json.loads(text)
+    except json.JSONDecodeError as error:
+        raise InputError(
+            f"{path}, line {error.lineno}: {error.msg}", hint="The file is not valid JSON there."
+        ) from None
+    except (ValueError, RecursionError) as error:  # a number or a nesting without end
+        raise InputError(f"{path}: {in_words(error)}", hint="Facts are JSON.") from None
+    if not isinstance(document, dict):
+        raise InputError(f"{path}: not a JSON object", hint="See `qca doctor --record FILE`.")
+    return document
+
+
+def _first(error: "ValidationError", document: dict[str, Any]) -> str:
+    """Say the first thing that is wrong, with the key as it stands in the file."""
+    errors = [one for one in error.errors() if _meant(one["loc"], document)]
+    first = (errors or error.errors())[0]
+    key = ".".join(_keys(first["loc"], document, missing=first["type"] == "missing"))
+    if not key:  # no JSON to pydantic, such as half a pair of surrogates in a text
+        return f"{first['msg']}"
+    if first["type"] == "missing":
+        return f"key {key} is missing"
+    if is_unknown_key(first):
+        return f"unknown key {key}"
+    return f"{key}: {first['msg'][:1].lower()}{first['msg'][1:]}"
+
+
+def _meant(loc: tuple[int | str, ...], document: dict[str, Any]) -> bool:
+    """Whether an error is about the alternative, known or unknown, that the file chose."""
+    if not loc:
+        return True
+    fact = document.get(str(loc[0]))
+    chosen = "Unknown" if isinstance(fact, dict) and fact.get("known") is False else "Known"
+    return len(loc) < 2 or not isinstance(loc[1], str) or loc[1].startswith(chosen)
+
+
+def _keys(loc: tuple[int | str, ...], value: Any, *, missing: bool) -> Iterator[str]:
+    """Yield the keys of a location, without the names of the alternatives that pydantic tried."""
+    for step, part in enumerate(loc):
+        last_missing = missing and step == len(loc) - 1
+        if isinstance(value, dict) and (part in value or last_missing):
+            yield str(part)
+            value = value.get(part)
+        elif isinstance(value, list) and isinstance(part, int) and part < len(value):
+            yield str(part)
+            value = value[part]

@@ -1,0 +1,211 @@
+"""The Compose document of a plan: a pure function from StackPlan to a dict.
+
+One document for every Compose: no `version` (obsolete since V2.25), no top-level `name`
+and no `gpus` (Compose V1 rejects both), the GPU by `deploy.resources.reservations.devices`.
+Hardened by default: ordinary user, read-only root, no capabilities, limits on all that grows.
+"""
+
+from dataclasses import asdict
+from typing import Any
+
+from infra.stack.plan import StackPlan, TrainerPlan
+from qca.core.config import TrainConfig
+from qca.core.units import exact_size
+
+STORE_PORT = 6379
+STORE_FLAGS = "/run/secrets/store_flags"
+RUNS = "/runs"
+
+# What a person running the file by hand has to provide; the file's header says how.
+USER = "${QCA_UID:?see the head of this file}:${QCA_GID:?see the head of this file}"
+TRAINER_IMAGE = "${QCA_TRAINER_IMAGE:?see the head of this file}"
+STORE_FLAGS_FILE = "${QCA_STORE_FLAGS:?see the head of this file}"
+
+# A finished or stopped trainer has a checkpoint to write: 335 MiB with AdamW's moments,
+# well under a minute on a slow disk.
+TRAINER_STOP_SECONDS = 60
+STORE_STOP_SECONDS = 10
+
+# Scratch folders live in memory and count towards the container's limit.
+_SCRATCH = "{}:size=64m,mode=1777"
+
+# Python, torch's worker threads and the health check stay far below; a fork bomb does not.
+PIDS_LIMIT = 512
+
+# NCCL's buffers between the GPUs of one machine; Docker's own 64 MiB are too few
+# (NCCL user guide, "Troubleshooting", "Sharing Data").
+SHARED_MEMORY = "1g"
+
+
+def document(plan: StackPlan) -> dict[str, Any]:
+    """Return the Compose document that runs `plan`."""
+    return {
+        "services": {"store": _store(plan), "trainer": _trainer(plan)},
+        "networks": _networks(plan),
+        "volumes": {"runs": {}},
+        "secrets": {"store_flags": {"file": STORE_FLAGS_FILE}},
+    }
+
+
+def _store(plan: StackPlan) -> dict[str, Any]:
+    dragonfly = plan.dragonfly
+    service: dict[str, Any] = {
+        "image": dragonfly.image,
+        "command": store_command(plan, STORE_FLAGS),
+        **_hardened(dragonfly.container_memory_bytes),
+        "tmpfs": [_SCRATCH.format("/tmp"), _SCRATCH.format("/data")],
+        "secrets": ["store_flags"],
+        "networks": list(_networks(plan)),
+        "healthcheck": _store_health(dragonfly.image),
+        "restart": "unless-stopped",
+        "stop_grace_period": f"{STORE_STOP_SECONDS}s",
+    }
+    if (port := _published_port(plan)) is not None:
+        service["ports"] = [f"127.0.0.1:{port}:{STORE_PORT}"]
+    return service
+
+
+def store_command(plan: StackPlan, flags_file: str) -> list[str]:
+    """Return what the store's container is given to run; its password is in `flags_file`."""
+    dragonfly = plan.dragonfly
+    return [
+        # The distroless image's entrypoint is the program itself, the other's runs its arguments.
+        *([] if is_distroless(dragonfly.image) else ["dragonfly"]),
+        "--logtostderr",
+        f"--proactor_threads={dragonfly.proactor_threads}",
+        f"--maxmemory={exact_size(dragonfly.maxmemory_bytes)}",
+        f"--port={STORE_PORT}",
+        "--force_epoll",
+        "--dbfilename=",
+        "--version_check=false",
+        f"--flagfile={flags_file}",
+    ]
+
+
+def is_distroless(image: str) -> bool:
+    """Whether it is Dragonfly's image without a shell (from v1.38, by its tag)."""
+    _, _, name = image.partition("@")[0].rpartition("/")
+    return "distroless" in name.partition(":")[2]
+
+
+def _store_health(image: str) -> dict[str, Any]:
+    # The image's own check looks only at nc's exit status, so that an answer such as NOAUTH
+    # or LOADING counts as healthy. The password goes by the environment of that one command.
+    ask = (
+        f"REDISCLI_AUTH=$$(sed -n 's/^--requirepass=//p' {STORE_FLAGS}) "
+        f"redis-cli -p {STORE_PORT} ping | grep -qx PONG"
+    )
+    test = ["CMD-SHELL", ask]
+    if is_distroless(image):  # it has this program and no shell
+        test = ["CMD", "/usr/local/bin/httpcheck", f"http://localhost:{STORE_PORT}/healthz"]
+    return {
+        "test": test,
+        "interval": "2s",
+        "timeout": "5s",
+        "retries": 15,
+        "start_period": "5s",
+    }
+
+
+def _trainer(plan: StackPlan) -> dict[str, Any]:
+    run = f"{RUNS}/{plan.train.run}"
+    service: dict[str, Any] = {
+        "image": TRAINER_IMAGE,
+        "command": [
+            *trainer_command(plan, _store_url(plan), STORE_FLAGS),
+            *together_flags(plan.trainer),
+        ],
+        **_hardened(plan.trainer.container_memory_bytes),
+        "tmpfs": [_SCRATCH.format("/tmp")],
+        "environment": {"HOME": "/tmp"},
+        "volumes": [f"runs:{RUNS}"],
+        "secrets": ["store_flags"],
+        **_trainer_network(plan),
+        "depends_on": {"store": {"condition": "service_healthy"}},
+        "healthcheck": {
+            "test": ["CMD", "python", "-m", "qca.runs.health", run],
+            "interval": "5s",
+            "timeout": "5s",
+            "retries": 3,
+            "start_period": "120s",
+        },
+        "restart": "on-failure:3",
+        "stop_grace_period": f"{TRAINER_STOP_SECONDS}s",
+    }
+    if plan.trainer.device == "cuda":
+        service["deploy"] = _gpu_reservation(plan.trainer.gpus)
+    if plan.trainer.gpus > 1:
+        service["shm_size"] = SHARED_MEMORY
+    return service
+
+
+def _trainer_network(plan: StackPlan) -> dict[str, Any]:
+    # Trainers of several machines talk through ports that are chosen as they start.
+    return {"network_mode": "host"} if plan.trainer.nnodes > 1 else {"networks": ["internal"]}
+
+
+def _store_url(plan: StackPlan) -> str:
+    if plan.trainer.nnodes > 1:
+        return f"redis://127.0.0.1:{_published_port(plan)}"
+    return f"redis://store:{STORE_PORT}"
+
+
+def _published_port(plan: StackPlan) -> int | None:
+    """Return the store's port on 127.0.0.1; a trainer in the host's network needs one."""
+    return plan.store_port or (STORE_PORT if plan.trainer.nnodes > 1 else None)
+
+
+def trainer_command(plan: StackPlan, store_url: str, flags_file: str) -> list[str]:
+    """Return the words after `qca` that train in a container."""
+    return [
+        "train",
+        *train_flags(plan.train),
+        "--resume",
+        f"--runs={RUNS}",
+        "--progress=json",
+        f"--store={store_url}",
+        f"--store-flags={flags_file}",
+    ]
+
+
+def together_flags(trainer: TrainerPlan) -> list[str]:
+    """Return the flags of `qca train` for several GPUs and machines; none for one of each."""
+    flags = [f"--processes={trainer.gpus}"] if trainer.gpus > 1 else []
+    if trainer.nnodes > 1:
+        flags += [f"--nnodes={trainer.nnodes}", f"--rdzv-endpoint={trainer.rdzv_endpoint}"]
+    return flags
+
+
+def train_flags(train: TrainConfig) -> list[str]:
+    """Return the flags of `qca train` that differ from the defaults, so that they stand there."""
+    defaults = TrainConfig()
+    values = {key: value for key, value in asdict(train).items() if key != "budget"}
+    return [
+        f"--{key.replace('_', '-')}={value}"
+        for key, value in values.items()
+        if value != getattr(defaults, key) or key in ("run", "device", "recompute")
+    ]
+
+
+def _hardened(memory_bytes: int) -> dict[str, Any]:
+    return {
+        "user": USER,
+        "read_only": True,
+        "cap_drop": ["ALL"],
+        "security_opt": ["no-new-privileges:true"],
+        "mem_limit": exact_size(memory_bytes),
+        "pids_limit": PIDS_LIMIT,
+        "logging": {"driver": "json-file", "options": {"max-size": "10m", "max-file": "3"}},
+    }
+
+
+def _networks(plan: StackPlan) -> dict[str, Any]:
+    networks: dict[str, Any] = {"internal": {"internal": True}}
+    if _published_port(plan) is not None:
+        networks["published"] = {}  # a port cannot be published on an internal network
+    return networks
+
+
+def _gpu_reservation(count: int) -> dict[str, Any]:
+    device = {"driver": "nvidia", "count": count, "capabilities": ["gpu"]}
+    return {"resources": {"reservations": {"devices": [device]}}}

@@ -1,0 +1,58 @@
+"""A Compose document as YAML for people: the reason for each number stands above it."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from infra.stack.commented_yaml import Path, commented_yaml, head_comment
+from infra.stack.comments import store_comments, trainer_comment
+from infra.stack.compose_document import document
+from infra.stack.plan import StackPlan
+from infra.stack.trainer_plan import build_args
+
+_HEADER = """\
+Written by `qca render compose`; change the plan (qca.toml), not this file.
+
+It needs three things of yours, given as variables or in an `.env` file beside this one:
+  QCA_TRAINER_IMAGE  the trainer image, built from the repository:
+                     docker build -f Dockerfile.cuda -t qca-trainer \\
+{build_args}                       .
+  QCA_STORE_FLAGS    a file with the store's password, which no command line shows:
+                     (umask 077; echo "--requirepass=$(openssl rand -hex 32)" > store.flags)
+  QCA_UID, QCA_GID   the owner of that file, as whom both containers run: `id -u`, `id -g`.
+                     As root, take 999 for both and: chown 999:999 store.flags
+Then: docker compose -p {project} -f THIS_FILE up -d --wait store && \\
+      docker compose -p {project} -f THIS_FILE up trainer
+"""
+
+
+def render_compose(plan: StackPlan) -> str:
+    """Return the commented YAML of `plan`'s Compose document."""
+    content = document(plan)
+    header = _HEADER.format(build_args=_build_args(plan), project=plan.project)
+    return f"{head_comment(header)}\n{commented_yaml(content, _comments(plan, content))}"
+
+
+def _build_args(plan: StackPlan) -> str:
+    arguments = build_args(plan.trainer).items()
+    return "".join(f"{'':23}--build-arg {key}={value} \\\n" for key, value in arguments)
+
+
+def _comments(plan: StackPlan, content: Mapping[str, Any]) -> dict[Path, str]:
+    """Return what to say above which place of the document."""
+    because = {reason.for_: reason.because for reason in plan.reasons}
+    store: Path = ("services", "store")
+    trainer: Path = ("services", "trainer")
+    return {
+        **store_comments(plan, (*store, "command"), content["services"]["store"]["command"]),
+        (*store, "mem_limit"): because["dragonfly.container_memory_bytes"],
+        (*store, "healthcheck"): "the image's own check takes NOAUTH and LOADING for healthy",
+        (*trainer, "command"): trainer_comment(plan),
+        (*trainer, "mem_limit"): because["trainer.container_memory_bytes"],
+        (*trainer, "shm_size"): "NCCL's buffers between the GPUs; Docker's own 64 MiB are too few",
+        (*trainer, "network_mode"): "the trainers of several machines talk through ports that are "
+        "chosen as they start; hence the store's port on 127.0.0.1",
+        (*trainer, "restart"): "a finished training exits with 0 and is not started again",
+        (*trainer, "stop_grace_period"): "SIGTERM writes a checkpoint first",
+        ("networks", "internal"): "no way out: neither the store nor the trainer needs one",
+        ("volumes", "runs"): "checkpoints and metrics; outlives the containers",
+    }

@@ -1,0 +1,173 @@
+"""Where the configuration is read from: flags, the environment, the file.
+
+A value is taken from the first place that has it: a command-line flag, the environment
+(`QCA_TRAIN_GRID`, `QCA_STACK_RUNTIME`), the file `qca.toml`.
+"""
+
+import os
+import re
+import tomllib
+from collections.abc import Callable, Mapping
+from dataclasses import fields
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from qca.core.config import Config, StackConfig, TrainConfig
+from qca.core.errors import InputError
+from qca.core.validation import is_unknown_key
+
+if TYPE_CHECKING:
+    from pydantic import ValidationError
+
+T = TypeVar("T")
+
+CONFIG_FILE = Path("qca.toml")
+
+
+def load_config(
+    file: Path | None = None,
+    *,
+    environment: Mapping[str, str] = os.environ,
+    flags: Mapping[str, Mapping[str, Any]] | None = None,
+) -> Config:
+    """Read the configuration from `file` (default: `qca.toml` if it is there).
+
+    `flags` maps a table to the values given on the command line; None values are
+    left out. The profile itself is not applied here: `auto` needs the host.
+
+    Raises:
+        InputError: with file, line and key, or with the variable's name.
+
+    """
+    path = file or CONFIG_FILE
+    text = _read(path, required=file is not None)
+    tables = _parse(path, text)
+    values: dict[str, dict[str, Any]] = {}
+    for table, model in (("stack", StackConfig), ("train", TrainConfig)):
+        values[table] = {
+            **tables.get(table, {}),
+            **_from_environment(table, model, environment),
+            **_given((flags or {}).get(table, {})),
+        }
+    unknown = set(tables) - set(values)
+    if unknown:
+        key = min(unknown)
+        raise InputError(
+            f"{_place(path, text, (key,))}: unknown table or key {key!r}",
+            hint="The tables are [stack] and [train].",
+        )
+    invalid = partial(_invalid, path=path, text=text, environment=environment, flags=flags or {})
+    config = Config(
+        _filled(StackConfig, "stack", values["stack"], invalid),
+        _filled(TrainConfig, "train", values["train"], invalid),
+    )
+    if config.stack.nnodes > 1 and config.stack.rdzv_endpoint is None:
+        raise InputError(
+            f"nnodes is {config.stack.nnodes}, and it is not said where the machines meet",
+            hint="Give --rdzv-endpoint HOST:PORT, the same on all of them.",
+        )
+    return config
+
+
+def _filled(
+    table: type[T],
+    name: str,
+    values: Mapping[str, Any],
+    invalid: Callable[[str, "ValidationError"], InputError],
+) -> T:
+    if not values:
+        return table()
+    from pydantic import ValidationError
+
+    try:
+        return table(**values)
+    except ValidationError as error:
+        raise invalid(name, error) from None
+
+
+def _read(path: Path, *, required: bool) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        if required:
+            raise InputError(f"{path}: no such file", hint="Check the path given to -c.") from None
+        return ""
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: not UTF-8 text", hint="TOML files are UTF-8.") from None
+    except OSError as error:
+        raise InputError(
+            f"{path}: {error.strerror}", hint="Check the file's permissions."
+        ) from None
+
+
+def _parse(path: Path, text: str) -> dict[str, Any]:
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        line = re.search(r"at line (\d+)", str(error))
+        number = line[1] if line else len(text.splitlines())  # "at end of document"
+        raise InputError(f"{path}:{number}: {error}", hint="It is not valid TOML there.") from None
+    for key, value in tables.items():
+        if not isinstance(value, dict):
+            raise InputError(
+                f"{_place(path, text, (key,))}: key {key!r} stands outside of a table",
+                hint="Put it under [stack] or [train].",
+            )
+    return tables
+
+
+def _from_environment(table: str, model: type, environment: Mapping[str, str]) -> dict[str, str]:
+    return {
+        field.name: environment[name]
+        for field in fields(model)
+        if (name := _variable(table, field.name)) in environment
+    }
+
+
+def _variable(table: str, field: str) -> str:
+    return f"QCA_{table}_{field}".upper()
+
+
+def _given(flags: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in flags.items() if value is not None}
+
+
+def _invalid(
+    table: str,
+    error: "ValidationError",
+    *,
+    path: Path,
+    text: str,
+    environment: Mapping[str, str],
+    flags: Mapping[str, Mapping[str, Any]],
+) -> InputError:
+    first = error.errors(include_url=False)[0]
+    key, unknown = str(first["loc"][0]), is_unknown_key(first)
+    message = "unknown key" if unknown else first["msg"].removeprefix("Value error, ")
+    given = "" if unknown else f" (given: {first['input']!r})"
+    if key in _given(flags.get(table, {})):
+        place = f"--{key.replace('_', '-')}"
+    elif _variable(table, key) in environment:
+        place = _variable(table, key)
+    else:
+        place = f"{_place(path, text, (table, key))}: {table}.{key}"
+    return InputError(
+        f"{place}: {message}{given}",
+        hint="docs/configuration.md lists every key with its meaning and default.",
+    )
+
+
+def _place(path: Path, text: str, keys: tuple[str, ...]) -> str:
+    """Return `file:line` of a key; tomllib keeps no positions, so the text is searched."""
+    table = keys[0] if len(keys) == 2 else ""
+    current = ""
+    for number, line in enumerate(text.splitlines(), start=1):
+        header = re.match(r"\s*\[+\s*([\w.-]+)\s*\]+", line)
+        if header:
+            current = header[1]
+        if header and header[1] == keys[-1] and len(keys) == 1:
+            return f"{path}:{number}"
+        if current == table and re.match(rf"\s*[\"']?{re.escape(keys[-1])}[\"']?\s*=", line):
+            return f"{path}:{number}"
+    return str(path)

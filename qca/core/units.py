@@ -1,0 +1,98 @@
+"""Sizes in bytes: read as people, Docker and Dragonfly write them, and print them.
+
+Units are binary throughout (1G = 1GB = 1GiB = 2**30), as both Docker (go-units
+`RAMInBytes`) and Dragonfly (helio `strings/human_readable.cc`) read them.
+"""
+
+import re
+from decimal import ROUND_HALF_EVEN, Decimal
+from typing import Annotated, Any
+
+from qca.core.errors import InputError
+
+KIB = 2**10
+MIB = 2**20
+GIB = 2**30
+
+_POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5, "e": 6}
+_SIZE = re.compile(r"(?P<number>[0-9]+(?:\.[0-9]+)?)(?:(?P<unit>[kmgtpe])i?)?b?", re.IGNORECASE)
+_LARGEST = 2**63 - 1  # Docker and Dragonfly keep sizes in a signed 64-bit integer
+
+
+def parse_size(text: str | int) -> int:
+    """Return the number of bytes that `text` means, the same everywhere in qca.
+
+    Accepts a bare number (bytes), decimals, and K, M, G, T, P, E with an optional
+    `i` and `B` in any case: ``4G``, ``4gb``, ``4GiB``, ``4096m``, ``1.25GiB``.
+
+    Raises:
+        InputError: for anything else, with the accepted forms as hint.
+
+    """
+    if isinstance(text, bool) or not isinstance(text, str | int):
+        raise _not_a_size(text)
+    match = _SIZE.fullmatch(str(text).strip())
+    if match is None:
+        raise _not_a_size(text)
+    size = Decimal(match["number"]) * 1024 ** _POWERS[(match["unit"] or "").lower()]
+    if size > _LARGEST:
+        raise InputError(
+            f"{str(text)!r} is more than {format_size(_LARGEST)}",
+            hint="A size must fit into a signed 64-bit number of bytes.",
+        )
+    return int(size.to_integral_value(ROUND_HALF_EVEN))
+
+
+def format_size(size: int) -> str:
+    """Return `size` bytes for people: ``512 B``, ``1.25 GiB``, ``256 MiB``."""
+    if abs(size) < KIB:
+        return f"{size} B"
+    value = float(size)
+    for unit in ("KiB", "MiB", "GiB", "TiB", "PiB"):
+        value /= 1024
+        if abs(value) < 1024:
+            return f"{value:.2f}".rstrip("0").rstrip(".") + f" {unit}"
+    return f"{value / 1024:.2f}".rstrip("0").rstrip(".") + " EiB"
+
+
+def exact_size(size: int) -> str:
+    """Return the shortest text that Docker and Dragonfly both read as exactly `size` bytes."""
+    for power, letter in ((3, "G"), (2, "M"), (1, "K")):
+        if size and size % 1024**power == 0:
+            return f"{size // 1024**power}{letter}"
+    return str(size)
+
+
+def counted(number: int, noun: str) -> str:
+    """Return a count with its noun, ``1 thread`` or ``16 threads``."""
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
+
+def _not_a_size(text: object) -> InputError:
+    return InputError(
+        f"{str(text)!r} is not a size",
+        hint="Write a number with an optional unit, for example 4G, 4GiB, 4096m or 4294967296.",
+    )
+
+
+def _size_value(value: object) -> object:
+    """Let pydantic report a wrong size as its own ValueError, with the key it stands at."""
+    if not isinstance(value, str | int):
+        return value
+    try:
+        return parse_size(value)
+    except InputError as error:
+        raise ValueError(f"{error.message}. {error.hint}") from error
+
+
+class _AsWritten:
+    """In an annotation: reads a size as a person writes it."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        from pydantic import BeforeValidator
+
+        return handler.generate_schema(Annotated[source, BeforeValidator(_size_value)])
+
+
+Size = Annotated[int, _AsWritten()]
+"""The type of a configured size: it is written `2GiB`, and holds bytes."""

@@ -1,0 +1,40 @@
+"""Is the training alive? `python -m qca.runs.health RUN_DIR` for a container's HEALTHCHECK.
+
+Exit 0 while the run's heartbeat is fresh, otherwise 1 with a sentence. Needs no torch.
+"""
+
+import sys
+import time
+from pathlib import Path
+
+# A heartbeat comes between any two steps, at most every two seconds. What takes longest
+# without one: a step of a large model on a slow CPU, or a checkpoint to a slow disk.
+STALE_AFTER = 60.0
+
+
+def unhealthy_because(run: Path, now: float) -> str | None:
+    """Return why the run in `run` is not healthy at `now` (seconds since the epoch), or None."""
+    try:
+        age = now - (run / "heartbeat").stat().st_mtime
+    except FileNotFoundError:
+        return f"no training has started in {run}"
+    except OSError as error:
+        return f"{run}: {error.strerror}"
+    if age > STALE_AFTER:
+        return f"the training in {run} was last alive {age:.0f} s ago"
+    return None
+
+
+def main(arguments: list[str]) -> int:
+    """Return the exit code."""
+    if len(arguments) != 1:
+        print("usage: python -m qca.runs.health RUN_DIR", file=sys.stderr)
+        return 2
+    reason = unhealthy_because(Path(arguments[0]), time.time())
+    if reason is not None:
+        print(reason)
+    return 0 if reason is None else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

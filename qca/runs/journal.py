@@ -1,0 +1,88 @@
+"""The run's journal, `runs/RUN/events.jsonl`: what happened when, beside the episodes.
+
+One JSON object a line, the event with the time at which it was reported; appended to by every
+session of the run, read by `qca report`. Episodes are in `metrics.jsonl` and not here. What
+cannot be written is said once and never stops a training.
+
+Nothing is ever taken out: it is a history. Where a session goes on from a checkpoint, what was
+told before of the episodes after it has happened, and counts no more; its line `started` says
+so, with `first_episode` and `made_again_until`.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+from qca.runs.events import EpisodeRecord
+
+FILE_NAME = "events.jsonl"
+
+
+@contextmanager
+def keeping(path: Path, *, warn: Callable[[str], None]) -> Iterator[Callable[[BaseModel], None]]:
+    """Yield a listener that appends each event but the episodes; the run folder must be there."""
+    gave_up = False
+
+    def on_event(event: BaseModel) -> None:
+        nonlocal gave_up
+        if gave_up or isinstance(event, EpisodeRecord):
+            return
+        line = {"time": datetime.now(UTC).isoformat(timespec="seconds"), **_fields(event)}
+        try:
+            _append(path, json.dumps(line))
+        except OSError as error:
+            gave_up = True
+            warn(f"{path}: no more events are noted: {error.strerror}")
+
+    yield on_event
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    """Return the events, oldest first; what is no event (a line cut by a crash) is left out."""
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except FileNotFoundError:
+        return []
+    return [event for line in lines if (event := _parsed(line)) is not None]
+
+
+def skipped_episodes(events: Iterable[Mapping[str, Any]]) -> list[int]:
+    """Return the episodes from which nothing was learned, without those that were made again."""
+    found: set[int] = set()
+    for event in events:
+        match event:
+            case {"event": "skipped", "episode": int(episode)}:
+                found.add(episode)
+            case {"event": "started", "first_episode": int(first)}:
+                found = {episode for episode in found if episode < first}
+    return sorted(found)
+
+
+def _fields(event: BaseModel) -> dict[str, Any]:
+    return event.model_dump(mode="json", exclude_none=True)
+
+
+def _append(path: Path, line: str) -> None:
+    """Append a line; a line that a crash has cut is ended first, so that only that one is lost."""
+    with path.open("a+b") as file:
+        if file.tell() > 0:
+            file.seek(-1, 2)
+            if file.read(1) != b"\n":
+                line = "\n" + line
+        file.write(line.encode() + b"\n")
+
+
+def _parsed(line: str) -> dict[str, Any] | None:
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return None
+    if not isinstance(event, dict):
+        return None
+    whole = all(isinstance(event.get(key), str) for key in ("time", "event"))
+    return event if whole else None

@@ -1,0 +1,99 @@
+"""How far a training is: what `qca status` says of it. Needs neither torch nor numpy."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from statistics import median
+
+from qca.runs.events import EpisodeRecord, Started, parse_event
+
+# The newest episodes tell how long the next ones take.
+_RECENT = 20
+
+# Of a metrics file; far more than so many lines of a few hundred bytes.
+_TAIL_BYTES = 64 * 1024
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What was decided when the training was launched; None is unknown."""
+
+    episodes: int | None = None
+    device: str | None = None
+    predicted_peak_bytes: int | None = None
+    context_bytes: int | None = None
+    budget_bytes: int | None = None
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Bytes of the trainer's process on its device, what lies outside of the tensors included."""
+
+    used_bytes: int
+    """At the peak so far."""
+    predicted_bytes: int | None
+    budget_bytes: int | None
+
+
+@dataclass(frozen=True)
+class Standing:
+    """How far a training is."""
+
+    newest: EpisodeRecord
+    episodes: int | None
+    """How many there are to be."""
+    eta_seconds: float | None
+    """How long the rest will take; None where nothing runs, or the rest is not known."""
+    memory: Memory
+
+
+def standing(
+    records: Sequence[EpisodeRecord], expected: Expected, *, running: bool
+) -> Standing | None:
+    """Judge the newest records, oldest first; None where there is none."""
+    if not records:
+        return None
+    newest, eta = records[-1], None
+    if running and expected.episodes is not None:
+        left = max(0, expected.episodes - newest.episode)
+        eta = left * median(record.seconds for record in records[-_RECENT:])
+    return Standing(newest, expected.episodes, eta, _memory(newest, expected))
+
+
+def newest_records(lines: Sequence[str]) -> list[EpisodeRecord]:
+    """Return the last episodes among lines that a trainer has written; what is none is left out.
+
+    An episode that the trainer, started again, makes again is not told of by its first making.
+    """
+    found: list[EpisodeRecord] = []
+    for line in lines:
+        try:
+            event = parse_event(line)
+        except ValueError:
+            continue
+        if isinstance(event, EpisodeRecord):
+            found.append(event)
+        elif isinstance(event, Started):
+            found = [record for record in found if record.episode < event.first_episode]
+    return found[-_RECENT:]
+
+
+def last_lines(path: Path) -> list[str]:
+    """Return the last whole lines of a metrics file, however long it is; none where it is not."""
+    try:
+        with path.open("rb") as file:
+            size = file.seek(0, 2)
+            file.seek(max(0, size - _TAIL_BYTES))
+            tail = file.read()
+    except FileNotFoundError:
+        return []
+    return tail.decode(errors="replace").split("\n")[:-1]
+
+
+def _memory(newest: EpisodeRecord, expected: Expected) -> Memory:
+    used, outside = newest.reserved_bytes or newest.memory_bytes, expected.context_bytes
+    if expected.device == "cuda":  # a resident set has everything in it, an allocator its own
+        used += outside or 0
+    peak = expected.predicted_peak_bytes
+    predicted = None if peak is None or outside is None else peak + outside
+    return Memory(used, predicted, expected.budget_bytes)

@@ -1,0 +1,198 @@
+"""The run folder: its layout, its lock, and the configuration that it belongs to. No torch.
+
+::
+
+    runs/RUN/config.json     the TrainConfig
+             metrics.jsonl   one line an episode, see `metrics`
+             events.jsonl    what else happened, see `journal`
+             states.safetensors  one evolution of the trained model, see `portrait`
+             tensorboard/    see `tensorboard`
+             checkpoints/    see `checkpoint`
+             lock            held while a trainer works here
+             heartbeat       touched every few seconds, see `health`
+"""
+
+import fcntl
+import json
+import os
+import socket
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import asdict
+from io import FileIO
+from pathlib import Path
+from typing import Any
+
+from qca.core.atomic_files import remove_unfinished, write_atomically
+from qca.core.config import TrainConfig
+from qca.core.errors import CheckpointError, InputError, LaunchError
+from qca.runs import journal
+
+# What a run may be continued with although it was started otherwise: how long and how
+# carefully it goes on, and where it is computed. Everything else says what is computed;
+# to change it half-way would make a run that no configuration describes.
+CHANGEABLE = frozenset(
+    {
+        "run",  # the folder's name says it
+        "profile",  # only a source of other values
+        "device",
+        "recompute",
+        "optimizer_state",
+        "budget",
+        "episodes",
+        "checkpoint_every",
+        "keep_checkpoints",
+        "learning_rate",  # the halvings so far are kept
+        "weight_decay",
+    }
+)
+
+_BEAT_EVERY = 2.0  # seconds; `health` allows many times that
+
+
+class RunFolder:
+    """Paths of a run's files, and what is asked of the folder as a whole."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.config = path / "config.json"
+        self.metrics = path / "metrics.jsonl"
+        self.events = path / journal.FILE_NAME
+        self.states = path / "states.safetensors"
+        self.checkpoints = path / "checkpoints"
+        self.heartbeat = path / "heartbeat"
+        self._lock = path / "lock"
+        self._last_beat = -_BEAT_EVERY
+
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        """Make the folder and hold its lock.
+
+        The lock is the kernel's (flock): it ends with the process, however that ends, and a
+        `lock` file that nobody holds means nothing.
+
+        Raises:
+            LaunchError: if another trainer holds it, with who.
+            CheckpointError: if the folder cannot be made or written.
+
+        """
+        with ExitStack() as held:
+            try:
+                self.checkpoints.mkdir(parents=True, exist_ok=True)
+                self._take(held.enter_context(self._lock.open("a+b", buffering=0)))
+                for folder in (self.path, self.checkpoints):
+                    remove_unfinished(folder)
+            except OSError as error:
+                raise self._unwritable(error) from None
+            yield
+
+    def is_held(self) -> bool:
+        """Say whether a trainer works here; one on another host is not seen."""
+        try:
+            with self._lock.open("rb") as lock:
+                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        return False
+
+    def is_used(self) -> bool:
+        """Say whether a training has already left something here."""
+        return any(self.checkpoints.glob("*")) or (
+            self.metrics.exists() and self.metrics.stat().st_size > 0
+        )
+
+    def check_start(self, config: TrainConfig, *, resume: bool) -> None:
+        """Refuse to start here a run that has been started, or another than it is.
+
+        Raises:
+            InputError: with what to do.
+
+        """
+        if not self.is_used():
+            return
+        if not resume:
+            raise InputError(
+                f"{self.path}: this run has been started already",
+                hint="Continue it with --resume, or start another with --run NAME.",
+            )
+        self.check_config(config)
+
+    def check_config(self, config: TrainConfig) -> None:
+        """Refuse to go on with another configuration than the folder's.
+
+        Raises:
+            InputError: with the key and both values, or if `config.json` cannot be read.
+
+        """
+        try:
+            saved = json.loads(self.config.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return
+        except (OSError, ValueError) as error:
+            raise InputError(
+                f"{self.config}: cannot be read: {error}",
+                hint="Start another run with --run, or restore the file.",
+            ) from None
+        if not isinstance(saved, dict):
+            raise InputError(
+                f"{self.config}: no configuration: not a JSON object",
+                hint="Start another run with --run, or restore the file.",
+            )
+        check_same(config, saved, self.config)
+
+    def write_config(self, config: TrainConfig) -> None:
+        """Write the configuration that the training goes on with."""
+        write_atomically(self.config, json.dumps(asdict(config), indent=2) + "\n")
+
+    def beat(self) -> None:
+        """Say that the training is alive; cheap enough to be called between any two steps."""
+        now = time.monotonic()
+        if now - self._last_beat < _BEAT_EVERY:
+            return
+        self._last_beat = now
+        # A full disk is reported where something is lost by it: at a checkpoint.
+        with suppress(OSError):
+            self.heartbeat.touch()
+
+    def _take(self, lock: FileIO) -> None:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            lock.seek(0)
+            raise self._held(lock.read().decode(errors="replace").strip()) from None
+        lock.truncate(0)
+        lock.write(f"process {os.getpid()} on {socket.gethostname()}\n".encode())
+
+    def _held(self, holder: str) -> LaunchError:
+        return LaunchError(
+            f"{self.path}: another trainer is writing to this run ({holder or 'unknown'})",
+            hint="Wait for it, stop it, or start another run with --run NAME.",
+        )
+
+    def _unwritable(self, error: OSError) -> CheckpointError:
+        return CheckpointError(
+            f"{error.filename or self.path}: cannot be written: {error.strerror}",
+            hint="Make room or fix the permissions, or put the run elsewhere.",
+        )
+
+
+def check_same(config: TrainConfig, saved: Mapping[str, Any], source: Path) -> None:
+    """Raise InputError for the first key that may not change and did, or that is not known."""
+    unknown = sorted(saved.keys() - asdict(config).keys())
+    if unknown:
+        raise InputError(
+            f"{source}: unknown key {unknown[0]!r}: this run is of another version of qca",
+            hint="Go on with the version that started it, or start another run with --run NAME.",
+        )
+    given = asdict(config)
+    defaults = asdict(TrainConfig())  # for keys younger than the run
+    for key, value in given.items():
+        before = saved.get(key, defaults[key])
+        if key not in CHANGEABLE and before != value:
+            raise InputError(
+                f"{source}: {key} was {before!r} when this run was started and is now {value!r}",
+                hint=f"Set {key} back to {before!r}, or start another run with --run NAME.",
+            )

@@ -1,0 +1,93 @@
+"""Pictures' raw material: the state at a few moments of an episode, `states.safetensors`.
+
+One safetensors file a run, replaced whole each time: for each moment a tensor, real and
+imaginary part, float32 (2, d_state, H, W), under the number of steps made as its name; the
+episode is in the metadata. The report reads it with numpy alone; only `write` meets torch.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qca.core.atomic_files import replacing
+from qca.core.errors import CheckpointError, InputError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+_FORMAT = "qca-states-1"
+
+
+@dataclass(frozen=True)
+class Snapshots:
+    """The states of one episode's first sample."""
+
+    episode: int
+    """Whole episodes that had been made when the states were taken."""
+    states: Mapping[int, NDArray[np.complex64]]
+    """By the number of steps made, rising: complex (d_state, H, W)."""
+
+
+def write(path: Path, states: Mapping[int, "Tensor"], *, episode: int) -> None:
+    """Write sample 0 of each state, complex (B, d_state, H, W), under its moment.
+
+    Raises:
+        CheckpointError: the file cannot be written; the one that is there stays.
+
+    """
+    # Not `safetensors.numpy`: the states come from torch, perhaps from a GPU.
+    import torch
+    from safetensors import SafetensorError
+    from safetensors.torch import save_file
+
+    parts = {
+        str(moment): torch.view_as_real(psi[0].detach().cpu().to(torch.complex64))
+        .movedim(-1, 0)
+        .contiguous()
+        for moment, psi in states.items()
+    }
+    header = {"format": _FORMAT, "episode": str(episode)}
+    try:
+        with replacing(path) as unfinished:
+            save_file(parts, unfinished, metadata=header)
+    except (OSError, SafetensorError) as error:
+        raise CheckpointError(
+            f"{path}: the states cannot be written: {error}",
+            hint="Make room or fix the permissions.",
+        ) from None
+
+
+def read(path: Path) -> Snapshots | None:
+    """Read the states; None where there is no file.
+
+    Raises:
+        InputError: the file is damaged, or is not one of these.
+
+    """
+    from safetensors import SafetensorError, safe_open
+
+    if not path.exists():
+        return None
+    try:
+        with safe_open(path, framework="np") as file:
+            header = file.metadata() or {}
+            if header.get("format") != _FORMAT:
+                raise ValueError(f"its format is {header.get('format')!r}, not {_FORMAT!r}")
+            found = {int(name): file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        states = {moment: _complex(found[moment]) for moment in sorted(found)}
+        return Snapshots(episode=int(header["episode"]), states=states)
+    except (OSError, SafetensorError, KeyError, ValueError) as error:
+        raise InputError(
+            f"{path}: no states of a run: {error}",
+            hint="Remove it; a training writes a new one with its next checkpoint.",
+        ) from None
+
+
+def _complex(parts: NDArray[np.float32]) -> NDArray[np.complex64]:
+    if parts.dtype != np.float32 or parts.ndim != 4 or parts.shape[0] != 2:
+        raise ValueError(f"a tensor is {parts.dtype} {parts.shape}, not float32 (2, d, H, W)")
+    return parts[0] + np.complex64(1j) * parts[1]

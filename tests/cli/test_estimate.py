@@ -1,0 +1,225 @@
+"""`qca estimate`, called as a person or a script calls it."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from qca.core.config import TrainConfig
+from qca.core.units import GIB, format_size, parse_size
+from qca.memory.budget import estimate
+from qca.memory.choose import solve
+from tests.cli.forks import Forked
+
+CARD = "3.68GiB"
+
+
+def run(*words: str, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+    return Forked(cwd, variables)("estimate", *words, check=None)
+
+
+def document(*words: str, cwd: Path) -> dict[str, Any]:
+    done = run(*words, "--format", "json", cwd=cwd)
+    return json.loads(done.stdout)
+
+
+def test_the_json_is_the_documents_own(tmp_path: Path) -> None:
+    told = document("--budget", CARD, cwd=tmp_path)
+    found = estimate(TrainConfig(), recompute="step")
+    assert told["schema_version"] == 1
+    assert told["parameters"] == 27_883_292
+    assert told["predicted_peak_bytes"] == found.predicted_peak_bytes
+    assert told["breakdown"] == vars(found.breakdown)
+    assert list(told["breakdown"]) == [
+        "parameters",
+        "gradients",
+        "optimizer",
+        "states",
+        "activations",
+        "workspace",
+    ]
+    assert sum(told["breakdown"].values()) == told["predicted_peak_bytes"]
+    assert told["context_bytes"] == found.context_bytes
+    assert told["budget_bytes"] == parse_size(CARD)
+    assert told["fits"] is True
+    assert told["recompute"] == "step"
+
+
+@pytest.mark.parametrize(
+    ("words", "status"),
+    [
+        (["--budget", CARD], 0),
+        (["--budget", CARD, "--recompute", "none"], 1),
+        (["--budget", "100MiB"], 1),
+        (["--budget", "100MiB", "--solve", "batch"], 1),
+        (["--budget", CARD, "--solve", "grid"], 0),
+        (["--budget", "1 Gigs"], 2),
+        (["--grid", "7"], 2),
+        (["--batch-size", "0"], 2),
+        (["--recompute", "often"], 2),
+        (["--precision", "int4"], 2),
+        (["--optimizer", "sgd"], 2),
+        (["--solve", "width", "--budget", CARD], 2),
+        (["--device", "cpu", "--solve", "batch"], 2),
+        (["--no-such-option"], 2),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else str(value),
+)
+def test_the_exit_code_says_whether_it_fits(words: list[str], status: int, tmp_path: Path) -> None:
+    done = run(*words, cwd=tmp_path)
+    assert done.returncode == status
+    assert "Traceback" not in done.stderr
+    assert bool(done.stderr) == (status != 0)
+
+
+def test_a_wrong_value_is_named_by_its_flag(tmp_path: Path) -> None:
+    assert "--grid: Input should be a multiple of 4" in run("--grid", "7", cwd=tmp_path).stderr
+
+
+def test_without_a_budget_and_a_gpu_whether_it_fits_is_unknown(tmp_path: Path) -> None:
+    told = document("--device", "cpu", cwd=tmp_path)
+    assert (told["budget_bytes"], told["fits"]) == (None, None)
+    assert told["breakdown"]["workspace"] == 0
+
+
+def test_solve_gives_the_largest_and_its_estimate(tmp_path: Path) -> None:
+    told = document("--budget", CARD, "--solve", "batch", cwd=tmp_path)
+    found = solve(TrainConfig(), parse_size(CARD), "batch")
+    assert told["solved"] == {"dimension": "batch", "value": found.value}
+    assert told["predicted_peak_bytes"] == found.choice.estimate.predicted_peak_bytes
+
+
+def test_reads_the_file_and_the_profile_and_the_flag_wins(tmp_path: Path) -> None:
+    (tmp_path / "qca.toml").write_text('[train]\nprofile = "cpu"\nsteps = 7\n')
+    told = document("--d-state", "5", cwd=tmp_path)
+    small = TrainConfig(grid=16, d_state=5, hidden_channels=16, steps=7)
+    expected = estimate(small, recompute="step", device="cpu")
+    assert told["device"] == "cpu"
+    assert told["predicted_peak_bytes"] == expected.predicted_peak_bytes
+
+
+def test_the_text_is_plain_where_there_is_no_terminal(tmp_path: Path) -> None:
+    done = run("--budget", CARD, cwd=tmp_path)
+    assert "\x1b" not in done.stdout
+    for word in ("parameters", "activations", "predicted peak", "context", "3.68 GiB", "yes"):
+        assert word in done.stdout
+
+
+MOVED = "AdamW's moments were moved to host memory"
+BESIDE = "and 736 MiB of context"
+PLAIN_SIZES = f"plan `none` needs 29.86 GiB {BESIDE}"
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "said"),
+    [
+        (["--recompute", "none", "--budget", "30.5GiB"], 0, PLAIN_SIZES),
+        (["--recompute", "none", "--budget", "24GiB"], 1, PLAIN_SIZES),
+        (
+            ["--budget", "1.3GiB"],
+            0,
+            f"plan `host` needs 723.59 MiB {BESIDE}, and 256 MiB of the host",
+        ),
+        (["--recompute", "none", "--budget", "30.6GiB"], 0, None),
+        (["--recompute", "none", "--budget", "24GiB", "--optimizer-state", "host"], 1, None),
+        (["--recompute", "none", "--budget", "24GiB", "--optimizer-state", "device"], 1, None),
+        (["--recompute", "none", "--device", "cpu", "--budget", "24GiB"], 1, None),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_moments_that_were_moved_are_told_with_the_reason_and_the_flag_against_it(
+    words: list[str], status: int, said: str | None, tmp_path: Path
+) -> None:
+    done = run(*words, cwd=tmp_path)
+    assert done.returncode == status
+    if said is None:
+        assert MOVED not in done.stdout
+        return
+    budget = format_size(parse_size(words[words.index("--budget") + 1]))
+    assert (
+        f"{MOVED}: with them on the device, recompute {said}, more than the budget of {budget}. "
+        "--optimizer-state device keeps them there.\n"
+    ) in done.stdout
+
+
+def test_moments_that_a_larger_batch_needs_moved_are_told(tmp_path: Path) -> None:
+    """Of the batch that was found, not of the one that was given."""
+    done = run("--recompute", "step", "--budget", CARD, "--solve", "batch", cwd=tmp_path)
+    found = solve(TrainConfig(recompute="step"), parse_size(CARD), "batch")
+    kept = found.choice.train.changed(optimizer_state="device")
+    peak = estimate(kept, recompute="step").predicted_peak_bytes
+    assert found.choice.optimizer_state == "host"
+    assert f"{MOVED}: with them on the device, recompute plan `step` needs {format_size(peak)}" in (
+        done.stdout
+    )
+
+
+def test_a_budget_decides_between_the_plans(tmp_path: Path) -> None:
+    assert document("--budget", "64GiB", cwd=tmp_path)["recompute"] == "none"
+    assert document("--budget", CARD, cwd=tmp_path)["recompute"] == "step"
+
+
+def test_loads_no_torch() -> None:
+    code = (
+        "import sys\n"
+        "from click.testing import CliRunner\n"
+        "from qca.cli.estimate import estimate\n"
+        "result = CliRunner().invoke(estimate, ['--budget', '4G'])\n"
+        "assert result.exit_code == 0, result.output\n"
+        "sys.exit('torch' in sys.modules)\n"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+class FakeNvml:
+    """NVML with these bytes free on each GPU, or one that fails at a call."""
+
+    class NVMLError(Exception):
+        pass
+
+    def __init__(self, *frees: int, fails_at: str = "") -> None:
+        self.frees, self.fails_at, self.open = frees, fails_at, False
+
+    def nvmlInit(self) -> None:  # noqa: N802 (NVML's own name, as those below)
+        self._maybe_fail("init")
+        self.open = True
+
+    def nvmlShutdown(self) -> None:  # noqa: N802
+        self.open = False
+
+    def nvmlDeviceGetCount(self) -> int:  # noqa: N802
+        self._maybe_fail("count")
+        return len(self.frees)
+
+    def nvmlDeviceGetHandleByIndex(self, index: int) -> int:  # noqa: N802
+        return index
+
+    def nvmlDeviceGetMemoryInfo(self, handle: int) -> Any:  # noqa: N802
+        self._maybe_fail("memory")
+        return type("Memory", (), {"free": self.frees[handle]})
+
+    def _maybe_fail(self, at: str) -> None:
+        if at == self.fails_at:
+            raise self.NVMLError
+
+
+@pytest.mark.parametrize(
+    ("nvml", "found"),
+    [
+        (FakeNvml(2 * GIB), 2 * GIB),
+        (FakeNvml(2 * GIB, 3 * GIB), 3 * GIB),
+        (FakeNvml(), None),
+        (FakeNvml(GIB, fails_at="init"), None),
+        (FakeNvml(GIB, fails_at="count"), None),
+        (FakeNvml(GIB, fails_at="memory"), None),
+    ],
+)
+def test_the_budget_is_what_the_emptiest_gpu_has_free(
+    nvml: FakeNvml, found: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pynvml", nvml)  # type: ignore[arg-type]
+    assert nvml.free_gpu_memory() == found
+    assert not nvml.open

@@ -1,0 +1,115 @@
+"""Variables are filled in as Compose fills them in."""
+
+import contextlib
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from infra.compose_file.dotenv import assignments, read_dotenv
+from infra.compose_file.interpolation import BadVariableError, Missing, interpolate
+
+VARIABLES = {"SET": "yes", "EMPTY": ""}
+
+
+@pytest.mark.parametrize(
+    ("text", "filled"),
+    [
+        ("plain", "plain"),
+        ("$SET/x", "yes/x"),
+        ("a${SET}b", "ayesb"),
+        ("$$SET", "$SET"),
+        ("${UNSET:-1250mb}", "1250mb"),
+        ("${UNSET-1250mb}", "1250mb"),
+        ("${EMPTY:-default}", "default"),
+        ("${EMPTY-default}", ""),
+        ("${SET:-default}", "yes"),
+        ("${SET:+other}", "other"),
+        ("${EMPTY:+other}", ""),
+        ("${EMPTY+other}", "other"),
+        ("${UNSET+other}", ""),
+        ("${UNSET:-${SET}}", "yes"),
+        ("${UNSET:-${ALSO:-deep}}!", "deep!"),
+        ("${SET:?needed}", "yes"),
+        ("${UNSET:-a-b:c}", "a-b:c"),
+    ],
+)
+def test_forms(text, filled):
+    assert interpolate(text, VARIABLES) == (filled, ())
+
+
+def test_what_has_no_value_is_reported():
+    assert interpolate("$UNSET", VARIABLES) == ("", (Missing("UNSET", None),))
+    assert interpolate("${U:?say $SET}", VARIABLES) == ("", (Missing("U", "say yes"),))
+    assert interpolate("${EMPTY:?needed}", VARIABLES)[1] == (Missing("EMPTY", "needed"),)
+    assert interpolate("${EMPTY?needed}", VARIABLES)[1] == ()
+
+
+@pytest.mark.parametrize("text", ["${", "${}", "$", "a $ b", "${1X}", "${X!y}", "${X", "$1"])
+def test_forms_that_compose_rejects(text):
+    with pytest.raises(BadVariableError):
+        interpolate(text, VARIABLES)
+
+
+@given(st.text(alphabet="${}:-?+AB ", max_size=40))
+def test_no_text_does_worse_than_being_rejected(text):
+    with contextlib.suppress(BadVariableError):
+        interpolate(text, VARIABLES)
+
+
+def test_deep_nesting_is_rejected_and_not_followed():
+    with pytest.raises(BadVariableError):
+        interpolate("${A:-" * 5000 + "}" * 5000, {})
+
+
+def test_dotenv():
+    text = (
+        "# a comment\nA=1\nexport B=two words\nC='quoted # not a comment'\n"
+        'D="double"\nE=value # comment\nF=\nnonsense\n  G = spaced \n'
+    )
+
+    assert read_dotenv(text) == {
+        "A": "1",
+        "B": "two words",
+        "C": "quoted # not a comment",
+        "D": "double",
+        "E": "value",
+        "F": "",
+        "G": "spaced",
+    }
+
+
+@pytest.mark.parametrize(
+    ("line", "value"),
+    [
+        ("A=$SET", "yes"),
+        ("A='$SET'", "$SET"),
+        ('A="a\\nb ${UNSET:-c}" # comment', "a\nb c"),
+        ('A="esc\\$SET \\"q\\" \\\\"', 'esc$SET "q" \\'),
+        ('A="two\nlines"', "two\nlines"),
+        ("A=pa$$w", "pa$w"),
+        ("A=a#b", "a#b"),
+        ("A: colon", "colon"),
+        ("SET", "yes"),
+        ("B=1\nA=$B", "1"),
+        ("SET=no\nA=$SET", "yes"),
+    ],
+)
+def test_a_dotenv_value_is_the_one_that_compose_reads(line, value):
+    """Each as `docker compose config` 2.40 gives it for a service's `env_file`."""
+    assert list(read_dotenv(line, VARIABLES).values())[-1] == value
+
+
+def test_a_dotenv_has_lines():
+    found = list(assignments("\nA='x\ny'\n# no\nB=1\n"))
+
+    assert found == [("A", "x\ny", 2), ("B", "1", 5)]
+
+
+def test_a_dotenv_ends_at_a_quote_that_nothing_closes():
+    assert read_dotenv("A=1\nB='x\nC=1\n") == {"A": "1"}
+
+
+@given(st.text(max_size=200))
+def test_no_dotenv_is_too_odd(text):
+    read_dotenv(text)

@@ -1,0 +1,144 @@
+"""What Compose itself says has the last word on values; lines stay those of the files."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.compose_file.load import read_compose_files
+from infra.compose_file.model import ComposeFile
+from infra.compose_file.resolved_by_compose import confirm
+from infra.doctor.check import Finding, Severity
+from infra.doctor.examine import examine
+from infra.host.facts.host import ComposePlugin
+from tests.doctor.builders import config, host
+
+TEXT = (
+    "services:\n  cache:\n    image: dragonflydb/dragonfly\n    command: --maxmemory=2G --hz=$H\n"
+    "    mem_limit: 3g\n    cpus: 1.50\n    environment: {A: a, TOKEN: $SECRET}\n"
+)
+TOLD = {
+    "services": {
+        "cache": {
+            "image": "dragonflydb/dragonfly",
+            "command": ["--maxmemory=2G", "--hz=7"],
+            "mem_limit": "3221225472",
+            "cpus": 1.5,
+            "environment": {"A": "a", "B": "of Compose"},
+            "ports": [{"target": 6379, "published": "6379", "protocol": "tcp"}],
+        },
+        "more": {"image": "x"},
+    }
+}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "a.yml").write_text(TEXT)
+    return tmp_path
+
+
+def _docker(folder: Path, says: str, code: int = 0, complains: str = "") -> ComposePlugin:
+    """A `docker` that notes how it was called, and answers as told."""
+    (folder / "says").write_text(says)
+    (folder / "complains").write_text(complains)
+    program = folder / "docker"
+    program.write_text(
+        f'#!/bin/sh\necho "$@" > {folder}/called\ncat {folder}/says\n'
+        f"cat {folder}/complains >&2\nexit {code}\n"
+    )
+    program.chmod(0o755)
+    return ComposePlugin(version="2.40.3", docker_client=str(program))
+
+
+def _confirmed(folder: Path, says: Any, code: int = 0, complains: str = "") -> ComposeFile:
+    paths = [folder / "a.yml"]
+    plugin = _docker(folder, says if isinstance(says, str) else json.dumps(says), code, complains)
+    return confirm(read_compose_files(paths, {}), paths, plugin, {"PATH": "/usr/bin:/bin"})
+
+
+def _finding(file: ComposeFile, check: str) -> Finding:
+    return next(f for f in examine(host(), config(), files=[file]) if f.id == check and f.location)
+
+
+def test_values_are_composes_and_places_are_ours(folder):
+    file = _confirmed(folder, TOLD)
+
+    cache, more = file.services
+    assert [text.value for text in cache.command] == ["--maxmemory=2G", "--hz=7"]
+    assert [text.line for text in cache.command] == [4, 2]  # the second is found nowhere
+    assert cache.memory_limit
+    assert (cache.memory_limit.raw, cache.memory_limit.line) == ("3g", 5)
+    assert cache.cpus
+    assert (cache.cpus.raw, cache.cpus.line) == ("1.5", 6)
+    assert {name: text.value for name, text in cache.environment.items()} == {
+        "A": "a",
+        "B": "of Compose",
+    }
+    assert more.name == "more"
+    assert _finding(file, "QCA707").severity is Severity.OK
+    assert "as Compose 2.40.3 merges it" in _finding(file, "QCA701").message
+
+
+def test_it_is_asked_for_the_files_and_for_nothing_else(folder):
+    _confirmed(folder, TOLD)
+
+    assert (folder / "called").read_text().split() == [
+        *("compose", "-f", str(folder / "a.yml"), "--project-directory", str(folder)),
+        *("--profile", "*", "config", "--format", "json"),
+    ]
+
+
+def test_a_refusal_is_an_error_in_composes_own_words_without_secrets(folder):
+    (folder / ".env").write_text("SECRET=hunter2hunter2\n")
+
+    file = _confirmed(folder, "", 1, "services.cache.cpus: invalid 'hunter2hunter2'")
+    finding = _finding(file, "QCA707")
+
+    assert finding.severity is Severity.ERROR
+    assert "services.cache.cpus: invalid '***'" in finding.message
+
+
+def test_what_an_include_reads_is_masked_too(folder):
+    """With its variables filled in, as Compose would have repeated it."""
+    (folder / "a.yml").write_text("include: [{path: b.yml, env_file: more.env}]\n" + TEXT)
+    (folder / "b.yml").write_text("services: {}\n")
+    (folder / "more.env").write_text("BASE=hunter\nSECRET=$BASE-and-more\n")
+
+    file = _confirmed(folder, "", 1, "invalid 'hunter-and-more'")
+
+    assert "invalid '***'" in _finding(file, "QCA707").message
+
+
+@pytest.mark.parametrize("says", ["", "no JSON", "[]", "{}", '{"services": 3}', "[" * 100000])
+def test_an_answer_that_is_none_leaves_our_own_reading(folder, says):
+    file = _confirmed(folder, says)
+
+    assert file.merged_by == ""
+    assert file.services == read_compose_files([folder / "a.yml"], {}).services
+    assert _finding(file, "QCA707").severity is Severity.SKIPPED
+
+
+def test_it_is_not_asked_about_a_file_that_leads_out_of_its_folder(folder):
+    (folder / "a.yml").write_text("include: [../x.yml]\n" + TEXT)
+
+    file = _confirmed(folder, TOLD)
+
+    assert not (folder / "called").exists()
+    assert _finding(file, "QCA707").severity is Severity.SKIPPED
+    assert "out of its folder" in _finding(file, "QCA707").message
+    assert _finding(file, "QCA701").severity is Severity.SKIPPED
+
+
+def test_what_compose_does_by_chance_stays_uncertain_though_it_answered(folder):
+    (folder / "a.yml").write_text(
+        "services:\n  cache: {extends: base, image: dragonflydb/dragonfly}\n"
+        "  base: {extends: last, cpus: !reset null}\n  last: {image: x, cpus: 9}\n"
+    )
+
+    file = _confirmed(folder, {"services": {"cache": {"image": "dragonflydb/dragonfly"}}})
+
+    assert _finding(file, "QCA707").severity is Severity.OK
+    assert _finding(file, "QCA701").severity is Severity.SKIPPED
+    assert _finding(file, "QCA301").severity is Severity.SKIPPED

@@ -1,0 +1,131 @@
+import re
+from dataclasses import asdict, fields
+from pathlib import Path
+
+import pytest
+
+from qca.core.config import PROFILES, Config, StackConfig, TrainConfig, apply_profile
+from qca.core.config_loader import load_config
+from qca.core.errors import InputError
+from qca.core.units import GIB
+
+NO_ENVIRONMENT: dict[str, str] = {}
+
+
+def load(text=None, tmp_path=None, environment=NO_ENVIRONMENT, **tables):
+    file = None
+    if tmp_path is not None:
+        file = tmp_path / "qca.toml"
+        file.write_text(text or "")
+    return load_config(file, environment=environment, flags=tables)
+
+
+def test_without_anything_the_defaults_hold(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert load() == Config()
+
+
+def test_a_flag_wins_over_the_environment_and_that_over_the_file(tmp_path):
+    text = "[train]\ngrid = 8\nsteps = 8\nepisodes = 8\n"
+    environment = {"QCA_TRAIN_STEPS": "16", "QCA_TRAIN_EPISODES": "16"}
+    train = load(text, tmp_path, environment, train={"episodes": "32"}).train
+    assert (train.grid, train.steps, train.episodes) == (8, 16, 32)
+
+
+def test_a_flag_that_was_not_given_changes_nothing(tmp_path):
+    assert load("[train]\ngrid = 8\n", tmp_path, train={"grid": None}).train.grid == 8
+
+
+def test_sizes_are_read_in_every_place(tmp_path):
+    assert load('[stack]\nmaxmemory = "2GiB"\n', tmp_path).stack.maxmemory == 2 * GIB
+    assert load("", tmp_path, {"QCA_STACK_MAXMEMORY": "2g"}).stack.maxmemory == 2 * GIB
+    assert load("", tmp_path, stack={"maxmemory": "2048m"}).stack.maxmemory == 2 * GIB
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        pytest.param("[train]\ngrid = \n", r"qca\.toml:2: .*Invalid value", id="not TOML"),
+        pytest.param("[train]\ngrid = 'x", r"qca\.toml:2: .*end of document", id="cut off"),
+        pytest.param("[train]\n\ngird = 64\n", r"qca\.toml:3: train\.gird: unknown key", id="key"),
+        pytest.param("[trian]\ngrid = 64\n", r"qca\.toml:1: .*'trian'", id="table"),
+        pytest.param("grid = 64\n", r"qca\.toml:1: .*outside of a table", id="no table"),
+        pytest.param("[train]\ngrid = 63\n", r"qca\.toml:2: train\.grid: .*multiple of 4", id="63"),
+        pytest.param(
+            '[stack]\nmaxmemory = "4 Gigs"\n',
+            r"qca\.toml:2: stack\.maxmemory: '4 Gigs' is not a size",
+            id="4 Gigs",
+        ),
+        pytest.param(
+            "[stack]\nproject = 'My Project'\n", r"qca\.toml:2: stack\.project", id="project name"
+        ),
+        pytest.param(
+            "[stack]\nruntime = 'auto'\n[train]\nruntime = 1\n",
+            r"qca\.toml:4: train\.runtime",
+            id="the same key in another table",
+        ),
+    ],
+)
+def test_a_wrong_file_is_refused_with_file_line_and_key(tmp_path, text, complaint):
+    with pytest.raises(InputError, match=complaint) as refused:
+        load(text, tmp_path)
+    assert refused.value.hint
+
+
+def test_a_wrong_variable_is_refused_by_its_name(tmp_path):
+    with pytest.raises(InputError, match=r"^QCA_TRAIN_GRID: "):
+        load("", tmp_path, {"QCA_TRAIN_GRID": "many"})
+
+
+def test_a_wrong_flag_is_refused_by_its_name(tmp_path):
+    with pytest.raises(InputError, match=r"^--store-port: "):
+        load("", tmp_path, stack={"store_port": "70000"})
+
+
+def test_a_file_that_was_named_must_be_there(tmp_path):
+    with pytest.raises(InputError, match="no such file"):
+        load_config(tmp_path / "other.toml", environment={})
+
+
+def test_a_file_that_is_not_text_is_refused(tmp_path):
+    (tmp_path / "qca.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(InputError, match="UTF-8"):
+        load_config(tmp_path / "qca.toml", environment={})
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_a_profile_leaves_alone_what_the_person_set(profile):
+    given = TrainConfig(steps=7, batch_size=3, recompute="none")
+    train = apply_profile(given, profile)
+    assert (train.steps, train.batch_size, train.recompute) == (7, 3, "none")
+
+
+@pytest.mark.parametrize("profile", PROFILES)
+def test_a_profile_makes_a_valid_training(profile):
+    train = apply_profile(TrainConfig(), profile)
+    assert TrainConfig(**asdict(train)) == train
+
+
+@pytest.mark.parametrize("model", [StackConfig, TrainConfig])
+def test_the_documentation_lists_every_key_with_its_default(model):
+    page = (Path(__file__).parent.parent / "docs" / "configuration.md").read_text()
+    for key in fields(model):
+        default = "" if key.default is None else f"`{key.default}` "
+        row = rf"^\| `{key.name}` \| {re.escape(default)}\| "
+        assert re.search(row, page, re.MULTILINE), key.name
+
+
+def test_several_machines_need_a_place_to_meet(tmp_path):
+    with pytest.raises(InputError, match="nnodes is 2, and it is not said where"):
+        load_config(flags={"stack": {"nnodes": "2"}}, environment={})
+    together = {"nnodes": "2", "rdzv_endpoint": "one.example:29400", "gpus": "all"}
+    found = load_config(flags={"stack": together}, environment={}).stack
+    assert (found.nnodes, found.rdzv_endpoint, found.gpus) == (2, "one.example:29400", "all")
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("rdzv_endpoint", "host"), ("gpus", "0"), ("gpus", "many"), ("nnodes", "0")]
+)
+def test_what_is_no_number_of_gpus_or_no_endpoint_is_refused_by_its_flag(key, value):
+    with pytest.raises(InputError, match=f"--{key.replace('_', '-')}: "):
+        load_config(flags={"stack": {key: value}}, environment={})

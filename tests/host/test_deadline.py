@@ -1,0 +1,148 @@
+"""A program that a probe runs can fail, hang or talk without end; the probe goes on."""
+
+import os
+import sys
+import threading
+import time
+from pathlib import Path
+
+import psutil
+import pytest
+
+from infra.host.deadline import MOST_BYTES, Limit, TookTooLong, Unseen, read_text
+
+PYTHON = sys.executable
+
+
+def gone(pid: int) -> bool:
+    """Whether the process has ended (a zombie that nobody collects yet counts)."""
+    end = time.monotonic() + 2
+    while time.monotonic() < end:
+        if not psutil.pid_exists(pid) or psutil.Process(pid).status() == psutil.STATUS_ZOMBIE:
+            return True
+        time.sleep(0.01)
+    return False
+
+
+def test_a_program_that_ends_is_quoted() -> None:
+    output = Limit(5).run(["sh", "-c", "echo out; echo err >&2; exit 3"])
+    assert (output.exit_code, output.stdout, output.stderr) == (3, "out\n", "err\n")
+    assert output.complaint == "err"
+
+
+def test_it_gets_no_input_and_no_terminal() -> None:
+    own, (reader, writer) = os.dup(0), os.pipe()
+    os.write(writer, b"what the person types")
+    os.dup2(reader, 0)
+    try:
+        output = limited_cat()
+    finally:
+        os.dup2(own, 0)
+        for one in (own, reader, writer):
+            os.close(one)
+    assert output == "no terminal\n"
+
+
+def limited_cat() -> str:
+    """Return what a program gets that asks for input and for a terminal."""
+    script = "head -c 4; (: </dev/tty) 2>/dev/null || echo no terminal"
+    return Limit(5).run(["sh", "-c", script]).stdout
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        (["/no/such/program"], "No such file or directory"),
+        (["a\0b"], "null byte"),
+    ],
+)
+def test_a_program_that_cannot_be_started_says_why(argv: list[str], said: str) -> None:
+    with pytest.raises(Unseen, match=said):
+        Limit(5).run(argv)
+
+
+def test_a_file_that_may_not_be_run_says_so(tmp_path: Path) -> None:
+    (tmp_path / "docker").touch(mode=0o644)
+    with pytest.raises(Unseen, match="Permission denied"):
+        Limit(5).run([tmp_path / "docker"])
+
+
+def test_a_file_that_is_no_program_says_so(tmp_path: Path) -> None:
+    broken = tmp_path / "docker"
+    broken.write_bytes(b"\x7fELF and nothing more")
+    broken.chmod(0o755)
+    with pytest.raises(Unseen, match="Exec format error"):
+        Limit(5).run([broken])
+
+
+def test_a_program_that_hangs_is_killed_with_its_children(tmp_path: Path) -> None:
+    pids = tmp_path / "pids"
+    # One child stays in the group, one makes a session of its own, as `docker` does for ssh.
+    script = (
+        f"sleep 60 & echo $! >>{pids}; setsid sleep 60 & echo $! >>{pids}; echo $$ >>{pids}; wait"
+    )
+    began = time.monotonic()
+    with pytest.raises(TookTooLong, match=r"`sh -c .*` did not answer within 0\.5 s"):
+        Limit(0.5).run(["sh", "-c", script])
+    assert time.monotonic() - began < 2
+    started = [int(pid) for pid in pids.read_text().split()]
+    assert len(started) == 3
+    assert all(gone(pid) for pid in started)
+
+
+def test_a_program_that_closes_its_output_and_stays_is_killed_too(tmp_path: Path) -> None:
+    pid = tmp_path / "pid"
+    with pytest.raises(TookTooLong):
+        Limit(0.5).run(["sh", "-c", f"echo $$ >{pid}; exec >&- 2>&-; sleep 60"])
+    assert gone(int(pid.read_text()))
+
+
+def test_a_program_that_writes_without_end_is_cut_off() -> None:
+    before = psutil.Process().memory_info().rss
+    with pytest.raises(Unseen, match="wrote without end"):
+        Limit(10).run(["yes"])
+    assert psutil.Process().memory_info().rss - before < 20 * MOST_BYTES
+
+
+def test_leaving_the_limit_kills_what_still_runs(tmp_path: Path) -> None:
+    pid = tmp_path / "pid"
+    failed: list[BaseException] = []
+
+    def run() -> None:
+        try:
+            limit.run(["sh", "-c", f"echo $$ >{pid}; exec sleep 60"])
+        except BaseException as error:
+            failed.append(error)
+
+    with Limit(30) as limit:
+        thread = threading.Thread(target=run)
+        thread.start()
+        while not pid.exists() or not pid.read_text():
+            time.sleep(0.01)
+    thread.join(2)
+    assert not thread.is_alive()
+    assert gone(int(pid.read_text()))
+    with pytest.raises(TookTooLong):
+        limit.run(["true"])
+
+
+def test_no_descriptor_stays_open() -> None:
+    folder = Path("/proc/self/fd")
+    if not folder.exists():
+        pytest.skip("only Linux shows open descriptors in /proc")
+    limit = Limit(5)
+    limit.run(["true"])
+    before = len(list(folder.iterdir()))
+    for _ in range(5):
+        limit.run(["true"])
+    assert len(list(folder.iterdir())) == before
+
+
+@pytest.mark.parametrize("path", ["/no/such/file", "/", "a\0b"])
+def test_a_file_that_cannot_be_read_says_why(path: str) -> None:
+    with pytest.raises(Unseen, match="could not be read"):
+        read_text(Path(path))
+
+
+def test_a_file_without_end_is_read_in_part() -> None:
+    assert len(read_text(Path("/dev/zero"))) == MOST_BYTES

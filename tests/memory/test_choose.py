@@ -1,0 +1,175 @@
+"""Choosing how to run a training, or how large it may be, for a budget."""
+
+from typing import Any, Literal
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from qca.core.config import ResolvedRecompute, TrainConfig
+from qca.core.errors import InputError, PlanError
+from qca.core.units import GIB, MIB
+from qca.memory.budget import estimate
+from qca.memory.choose import Dimension, choose, next_cheaper, solve
+
+SEED = TrainConfig()
+CARD = int(3.68 * GIB)  # the card that the seed's run ran out of memory on
+
+
+def given_as(**values: Any) -> TrainConfig:
+    return SEED.changed(**values)
+
+
+def need(plan: ResolvedRecompute, **values: Any) -> int:
+    return estimate(given_as(**values), recompute=plan).total_bytes
+
+
+# From the dearest to the cheapest: each is taken where the one before it lacks one byte.
+LADDER = [
+    ("none", "fp32", "device"),
+    ("step", "fp32", "device"),
+    ("two-level", "fp32", "device"),
+    ("host", "fp32", "device"),
+    ("two-level", "fp32", "host"),
+    ("host", "fp32", "host"),
+]
+
+
+@pytest.mark.parametrize(("plan", "precision", "moments"), LADDER)
+def test_auto_takes_the_first_way_that_fits_and_with_a_byte_less_the_next(
+    plan: Any, precision: str, moments: str
+) -> None:
+    budget = need(plan, precision=precision, optimizer_state=moments)
+    choice = choose(SEED, budget)
+    assert (choice.recompute, choice.precision, choice.optimizer_state) == (
+        plan,
+        precision,
+        moments,
+    )
+    assert choice.fits
+    following = LADDER.index((plan, precision, moments)) + 1
+    less = choose(SEED, budget - 1)
+    if following == len(LADDER):
+        assert not less.fits
+    else:
+        assert (less.recompute, less.precision, less.optimizer_state) == LADDER[following]
+
+
+@pytest.mark.parametrize("half", ["bf16", "fp16"])
+def test_half_precision_comes_last_and_only_where_the_card_has_it(
+    half: Literal["bf16", "fp16"],
+) -> None:
+    # Many states side by side: there the activations weigh more than a copy of the weights.
+    many = given_as(batch_size=16)
+    too_little = choose(many, 0).estimate.total_bytes - 1
+    assert not choose(many, too_little).fits
+    choice = choose(many, too_little, half=half)
+    assert (choice.precision, choice.fits) == (half, True)
+
+
+@pytest.mark.parametrize(
+    ("asked", "value"),
+    [("recompute", "none"), ("recompute", "host"), ("precision", "bf16"), ("batch_size", 64)],
+)
+def test_what_is_asked_for_is_judged_and_not_replaced(asked: str, value: Any) -> None:
+    choice = choose(given_as(**{asked: value}), CARD, half="fp16")
+    assert getattr(choice.train, asked) == value
+
+
+def test_where_nothing_fits_it_is_the_way_that_needs_least() -> None:
+    choice = choose(SEED, 0)
+    assert (choice.fits, choice.recompute, choice.optimizer_state) == (False, "host", "host")
+
+
+def test_where_the_budget_is_unknown_it_is_one_steps_graph() -> None:
+    choice = choose(SEED, None)
+    assert (choice.fits, choice.recompute, choice.precision) == (None, "step", "fp32")
+
+
+def test_a_cpu_keeps_no_states_or_moments_elsewhere() -> None:
+    choice = choose(SEED, 0, device="cpu")
+    assert (choice.recompute, choice.optimizer_state) == ("two-level", "device")
+
+
+@pytest.mark.parametrize("half", ["bf16", "fp16"])
+def test_half_precision_by_plain_autograd_is_refused_with_the_reason(half: Any) -> None:
+    with pytest.raises(InputError, match="would add up the gradients of 500 steps in 16 bits"):
+        choose(given_as(precision=half, recompute="none"), CARD)
+
+
+def test_says_what_the_choice_needs_what_there_is_and_what_is_preferred() -> None:
+    because = choose(SEED, CARD).because
+    assert "recompute plan `step` needs" in because
+    assert "budget of 3.68 GiB" in because
+    assert "what is preferred to it would need" in because
+    assert "(recompute plan `none`)" in because
+
+
+def test_says_by_how_much_it_does_not_fit() -> None:
+    assert "more than the budget of 100 MiB" in choose(SEED, 100 * MIB).because
+
+
+def test_says_that_the_budget_is_unknown() -> None:
+    assert "budget is unknown" in choose(SEED, None).because
+
+
+def test_after_a_refusal_each_plan_is_followed_by_the_next_cheaper_to_the_last() -> None:
+    train, seen = given_as(recompute="none", precision="fp32", optimizer_state="device"), []
+    while (cheaper := next_cheaper(train, device="cuda")) is not None:
+        train, found = cheaper
+        assert found == estimate(train, recompute=train.recompute)  # type: ignore[arg-type]
+        seen.append((train.recompute, train.precision, train.optimizer_state))
+    assert seen == LADDER[1:]
+
+
+def test_after_a_refusal_the_precision_stays() -> None:
+    cheaper = next_cheaper(given_as(recompute="step", precision="bf16"), device="cuda")
+    assert cheaper is not None
+    assert cheaper[0].precision == "bf16"
+
+
+@pytest.mark.parametrize(
+    ("dimension", "field", "unit"),
+    [("batch", "batch_size", 1), ("grid", "grid", 4), ("steps", "steps", 1)],
+)
+@pytest.mark.parametrize("plan", ["auto", "step"])
+def test_solve_finds_the_largest_that_fits_and_no_larger_one_does(
+    dimension: Dimension, field: str, unit: int, plan: str
+) -> None:
+    train = given_as(recompute=plan)
+    found = solve(train, CARD, dimension, host_budget=8 * GIB)
+    assert found.choice.fits
+    assert found.value > getattr(SEED, field)
+    if found.value == 1_000_000:
+        return  # more is not allowed, whatever it needs: `two-level` grows with the root
+    larger = train.changed(**{field: found.value + unit})
+    assert not choose(larger, CARD, host_budget=8 * GIB).fits
+
+
+def test_what_goes_to_the_host_has_to_fit_there() -> None:
+    budget = need("host")
+    states = choose(SEED, budget).host_bytes
+    assert choose(SEED, budget, host_budget=states).recompute == "host"
+    assert not choose(SEED, budget, host_budget=states - 1).fits
+    asked = choose(given_as(recompute="host"), budget, host_budget=states - 1)
+    assert (asked.recompute, asked.fits) == ("host", False)
+    assert "more than the 256 MiB that the host has for it" in asked.because
+
+
+@settings(deadline=None)
+@given(st.integers(0, 64 * GIB), st.sampled_from(["batch", "grid", "steps"]))
+def test_what_solve_finds_fits_or_nothing_does(budget: int, dimension: Dimension) -> None:
+    try:
+        assert solve(SEED, budget, dimension).choice.estimate.fits(budget)
+    except PlanError:
+        smallest = {"batch": {"batch_size": 1}, "grid": {"grid": 4}, "steps": {"steps": 1}}
+        assert not choose(SEED.changed(**smallest[dimension]), budget).fits
+
+
+def test_where_nothing_fits_the_error_gives_the_need_and_the_budget() -> None:
+    with pytest.raises(PlanError, match=r"batch_size = 1: .* needs .* budget of 100 MiB"):
+        solve(SEED, 100 * MIB, "batch")
+
+
+def test_steps_end_where_the_configuration_ends() -> None:
+    assert solve(SEED, 10**6 * GIB, "steps").value == 1_000_000

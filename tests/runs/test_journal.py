@@ -1,0 +1,108 @@
+import json
+import threading
+from pathlib import Path
+
+import pytest
+
+from qca.runs.events import CheckpointWritten, Finished, read_records
+from qca.runs.journal import keeping, read, skipped_episodes
+from qca.train import trainer
+from qca.train.loop import train
+from tests.runs.test_events import record
+from tests.train.small import kinds, run, small
+
+CHECKPOINT = CheckpointWritten(episode=3, path="x")
+
+
+def test_events_are_kept_with_their_time_and_episodes_are_not(tmp_path):
+    path = tmp_path / "events.jsonl"
+    for _ in range(2):
+        with keeping(path, warn=_fail) as keep:
+            keep(record(1))
+            keep(CHECKPOINT)
+            keep(Finished(reason="complete", episodes=3))
+    events = read(path)
+    assert [event["event"] for event in events] == ["checkpoint", "finished"] * 2
+    assert events[0]["episode"] == 3
+    assert events[0]["time"].endswith("+00:00")
+
+
+def test_a_line_cut_by_a_crash_costs_that_line_alone(tmp_path):
+    path = tmp_path / "events.jsonl"
+    with keeping(path, warn=_fail) as keep:
+        keep(CHECKPOINT)
+        keep(CHECKPOINT)
+        path.write_bytes(path.read_bytes()[:-9])
+        keep(CHECKPOINT)
+    assert len(read(path)) == 2
+    assert json.loads(path.read_text().splitlines()[-1])["event"] == "checkpoint"
+
+
+def test_there_is_nothing_where_no_file_is(tmp_path):
+    assert read(tmp_path / "events.jsonl") == []
+
+
+def test_what_is_no_event_is_left_out(tmp_path):
+    (tmp_path / "events.jsonl").write_bytes(b'[1]\n{"a": 1}\n\xff\n{"time": "t", "event": "e"}\n')
+    assert read(tmp_path / "events.jsonl") == [{"time": "t", "event": "e"}]
+
+
+def test_a_full_disk_is_said_once_and_stops_nothing():
+    """/dev/full takes an open and refuses each write."""
+    said: list[str] = []
+    with keeping(Path("/dev/full"), warn=said.append) as keep:
+        keep(CHECKPOINT)
+        keep(CHECKPOINT)
+    assert said == ["/dev/full: no more events are noted: No space left on device"]
+
+
+@pytest.fixture
+def made_twice(tmp_path, monkeypatch) -> Path:
+    """A run that was killed after episode 4, two after its checkpoint; 2 and 4 are skipped."""
+    true = trainer.initial_state
+
+    def initial_state(seed, samples, **shape):
+        psi = true(seed, samples, **shape)
+        return psi * float("nan") if samples[0] in (1, 3) else psi
+
+    monkeypatch.setattr(trainer, "initial_state", initial_state)
+    _trained(tmp_path, episodes=4)
+    (tmp_path / "checkpoints/episode-00000004.safetensors").unlink()
+    _trained(tmp_path, episodes=6)
+    return tmp_path
+
+
+def _trained(folder: Path, episodes: int) -> None:
+    with keeping(folder / "events.jsonl", warn=_fail) as keep:
+        config = small(episodes=episodes)
+        train(config, folder, resume=True, stop=threading.Event(), on_event=keep)
+
+
+def test_what_is_made_again_stays_in_the_history_and_the_next_start_says_so(made_twice):
+    events = read(made_twice / "events.jsonl")
+    told = [(e["event"], e.get("first_episode") or e.get("episode")) for e in events]
+    assert told == [
+        *(("started", 1), ("skipped", 2), ("checkpoint", 2), ("skipped", 4), ("checkpoint", 4)),
+        ("finished", None),
+        *(("started", 3), ("skipped", 4), ("checkpoint", 4), ("checkpoint", 6)),
+        ("finished", None),
+    ]
+    assert [e.get("made_again_until") for e in events if e["event"] == "started"] == [None, 4]
+
+
+def test_an_episode_that_was_skipped_twice_counts_once_as_in_the_metrics(made_twice):
+    skipped = skipped_episodes(read(made_twice / "events.jsonl"))
+    records = read_records(made_twice / "metrics.jsonl")
+    assert skipped == [2, 4]
+    assert records[-1].skipped == len(skipped)
+    assert sorted([*skipped, *(r.episode for r in records)]) == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_history_that_cannot_be_read_does_not_stop_a_training(tmp_path):
+    run(small(episodes=3), tmp_path)
+    (tmp_path / "events.jsonl").mkdir()
+    assert kinds(run(small(), tmp_path, resume=True))[-1] == "finished"
+
+
+def _fail(message: str) -> None:
+    raise AssertionError(message)

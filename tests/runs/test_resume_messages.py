@@ -1,0 +1,61 @@
+"""The sentences of a training that goes on."""
+
+import re
+
+import pytest
+
+from qca.runs.resume_messages import lost_lines, made_again, made_again_until, other_batch
+
+
+@pytest.mark.parametrize(
+    ("episode", "last_line", "skipped", "until"),
+    [
+        (0, 0, [], None),
+        (5, 5, [2], None),
+        (5, 3, [], None),  # lines are lost
+        (5, 7, [], 7),
+        (5, 7, [6, 8], 8),  # the last ones gave no line
+        (5, 5, [6], 6),
+        (0, 3, [], 3),
+    ],
+)
+def test_up_to_which_episode_is_made_again(episode, last_line, skipped, until):
+    assert made_again_until(episode, last_line, skipped) == until
+
+
+@pytest.mark.parametrize(
+    ("first", "until", "said"),
+    [
+        (1, 2, "Episodes 1 to 2 had been made before the first checkpoint and are made again"),
+        (5, 5, "Episode 5 had been made after the last intact checkpoint and is made again"),
+        (
+            999,
+            1000,
+            "Episodes 999 to 1,000 had been made after the last intact checkpoint and are made "
+            "again",
+        ),
+    ],
+)
+def test_it_is_said_in_one_sentence(first, until, said):
+    assert made_again(first, until) == said
+
+
+@pytest.mark.parametrize(("lines", "said"), [(4, False), (5, False), (3, True)])
+def test_lines_that_are_lost_are_said(lines, said):
+    assert bool(lost_lines(lines, learned=4)) is said
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "said"),
+    [
+        (None, 2, None),
+        (2, 2, None),
+        (2, 1, "was 6 and is now 3: 2 processes trained together .*, now 1 process, with batch_"),
+        (1, 4, "was 3 and is now 12: 1 process .*, now 4 processes, with batch_size=3 each"),
+    ],
+)
+def test_another_combined_batch_is_said_with_its_numbers(before, now, said):
+    messages = other_batch(before, now, batch_size=3)
+    assert len(messages) == (said is not None)
+    if said:
+        assert re.search(said, messages[0])

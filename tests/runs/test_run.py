@@ -1,0 +1,161 @@
+"""What is read from a run folder, and what is refused."""
+
+import fcntl
+import json
+from pathlib import Path
+
+import pytest
+
+from qca.core.errors import InputError
+from qca.runs.run import find_run, read_run
+from tests.report.runs import (
+    complete_run,
+    event,
+    eventful_run,
+    finished,
+    record,
+    started,
+    write_run,
+)
+
+
+def test_a_run_is_found_by_its_name_and_by_its_path(tmp_path):
+    folder = complete_run(tmp_path / "runs" / "first")
+    assert find_run("first", tmp_path / "runs") == folder
+    assert find_run(str(folder), tmp_path / "elsewhere") == folder
+
+
+def test_a_run_that_is_not_there_is_refused_with_those_that_are(tmp_path):
+    complete_run(tmp_path / "one")
+    complete_run(tmp_path / "two")
+    with pytest.raises(InputError, match="no run 'three'") as refused:
+        find_run("three", tmp_path)
+    assert "one, two" in refused.value.hint
+
+
+def test_where_there_is_no_run_at_all_that_is_said(tmp_path):
+    with pytest.raises(InputError) as refused:
+        find_run("first", tmp_path / "runs")
+    assert "no run in" in refused.value.hint
+
+
+@pytest.mark.parametrize(
+    ("episodes", "events", "status"),
+    [
+        (6, [started(), finished(6)], "complete"),
+        (6, [], "complete"),  # of before the journal
+        (5, [started(), event("skipped", episode=6), finished(6)], "complete"),
+        (6, [started(), finished(6), finished(6, "already-complete")], "complete"),
+        (4, [started(), finished(4, "stopped")], "stopped"),
+        (4, [started(), finished(4, "stopped"), started(5)], "interrupted"),
+        (4, [], "interrupted"),
+        (0, [started()], "interrupted"),
+        (0, [], "not begun"),
+    ],
+)
+def test_how_a_run_stands(tmp_path, episodes, events, status):
+    folder = write_run(tmp_path / "run", map(record, range(1, episodes + 1)), events=events)
+    assert read_run(folder).status == status
+
+
+def test_a_run_that_a_trainer_holds_is_running(tmp_path):
+    folder = write_run(tmp_path / "run", [record(1)], events=[started()])
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        assert read_run(folder).status == "running"
+    assert read_run(folder).status == "interrupted"
+
+
+def test_what_happened_on_the_way(tmp_path):
+    run = read_run(eventful_run(tmp_path / "run"))
+    assert run.skipped == [40, 41, 130]
+    assert run.continued == [101]
+    assert run.done == 160
+    assert run.status == "stopped"
+
+
+def test_what_was_skipped_after_the_checkpoint_that_is_continued_is_made_again(tmp_path):
+    skips = [event("skipped", episode=n, because="the loss is nan") for n in (2, 5)]
+    folder = write_run(
+        tmp_path / "run", map(record, (1, 3)), events=[started(), *skips, started(first=3)]
+    )
+    run = read_run(folder)
+    assert run.skipped == [2]
+    assert run.done == 3
+
+
+def test_checkpoints_are_listed_oldest_first(tmp_path):
+    folder = complete_run(tmp_path / "run")
+    (folder / "checkpoints").mkdir()
+    for name in ("episode-00000006.safetensors", "episode-00000004.safetensors", "notes.txt"):
+        (folder / "checkpoints" / name).touch()
+    assert read_run(folder).checkpoints == [
+        "episode-00000004.safetensors",
+        "episode-00000006.safetensors",
+    ]
+
+
+# -- what is refused ------------------------------------------------------------------------------
+
+
+def _other_version(folder: Path) -> None:
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "flux": 3}))
+
+
+def _cut_config(folder: Path) -> None:
+    (folder / "config.json").write_text('{"run": "fi')
+
+
+def _no_metrics(folder: Path) -> None:
+    (folder / "metrics.jsonl").unlink()
+    (folder / "checkpoints").mkdir()
+    (folder / "checkpoints" / "episode-00000006.safetensors").touch()
+
+
+def _foreign_line(folder: Path) -> None:
+    with (folder / "metrics.jsonl").open("a") as file:
+        file.write('{"event": "episode", "loss": "low"}\n')
+
+
+def _cut_states(folder: Path) -> None:
+    (folder / "states.safetensors").write_bytes(b"\0" * 20)
+
+
+def _metrics_folder(folder: Path) -> None:
+    (folder / "metrics.jsonl").unlink()
+    (folder / "metrics.jsonl").mkdir()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "says"),
+    [
+        (_other_version, r"config\.json: flux: unknown key"),
+        (_cut_config, r"config\.json: cannot be read"),
+        (_no_metrics, r"metrics\.jsonl: not there, though the run has checkpoints"),
+        (_foreign_line, r"metrics\.jsonl:7: no metrics record"),
+        (_cut_states, r"states\.safetensors: no states of a run"),
+        (_metrics_folder, r"metrics\.jsonl: cannot be read: Is a directory"),
+    ],
+)
+def test_what_is_damaged_is_refused_with_its_place(tmp_path, spoil, says):
+    folder = complete_run(tmp_path / "run")
+    spoil(folder)
+    with pytest.raises(InputError, match=says) as refused:
+        read_run(folder)
+    assert refused.value.hint
+
+
+@pytest.mark.parametrize("line", ["{", "7", '{"time": 3, "event": "noted"}', '{"event": []}'])
+def test_a_line_of_the_journal_that_is_no_event_is_left_out(tmp_path, line):
+    folder = complete_run(tmp_path / "run")
+    with (folder / "events.jsonl").open("a") as journal:
+        journal.write(line + "\n")
+    assert [event["event"] for event in read_run(folder).events] == ["started", "finished"]
+
+
+def test_a_last_line_that_is_still_being_written_is_left_out(tmp_path):
+    folder = complete_run(tmp_path / "run")
+    with (folder / "metrics.jsonl").open("a") as metrics:
+        metrics.write('{"event": "epi')
+    assert len(read_run(folder).records) == 6

@@ -1,0 +1,138 @@
+"""The event files, read back with TensorBoard's own reader."""
+
+import subprocess
+import sys
+import time
+from io import FileIO
+from pathlib import Path
+
+import pytest
+
+# TensorBoard's reader as TensorBoard itself uses it: it drops what a restart made void.
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from qca.runs.events import CheckpointWritten, Finished, Started
+from qca.runs.tensorboard import Writer, listening, open_writer, scalars
+from tests.runs.test_events import record
+from tests.train.small import run, small
+
+
+def curve(folder: Path, tag: str = "loss/total") -> list[tuple[int, float]]:
+    found = EventAccumulator(str(folder)).Reload()
+    return [(event.step, event.value) for event in found.Scalars(tag)]
+
+
+def session(folder: Path, first: int, *episodes: int) -> None:
+    writer = open_writer(folder, first)
+    for episode in episodes:
+        writer.write(record(episode))
+    writer.close()
+
+
+def test_every_scalar_of_an_episode_is_there(tmp_path):
+    one = record(1, reserved_bytes=2**30)
+    writer = open_writer(tmp_path, 1)
+    writer.write(one)
+    writer.close()
+    found = EventAccumulator(str(tmp_path)).Reload()
+    assert set(found.Tags()["scalars"]) == set(scalars(one))
+    for tag, value in scalars(one).items():
+        assert found.Scalars(tag)[0].value == pytest.approx(value, rel=1e-6)
+
+
+def test_a_continued_run_has_each_episode_once(tmp_path):
+    session(tmp_path, 1, 1, 2, 3, 4)
+    session(tmp_path, 3, 3, 4, 5)
+    session(tmp_path, 6, 6)
+    assert [step for step, _ in curve(tmp_path)] == [1, 2, 3, 4, 5, 6]
+
+
+def test_a_session_that_was_killed_loses_no_earlier_one(tmp_path):
+    session(tmp_path, 1, 1, 2, 3)
+    (file,) = tmp_path.iterdir()
+    file.write_bytes(file.read_bytes()[:-7])
+    session(tmp_path, 3, 3, 4)
+    assert [step for step, _ in curve(tmp_path)] == [1, 2, 3, 4]
+
+
+def test_twelve_sessions_within_a_second_stay_in_order(tmp_path):
+    for episode in range(1, 13):
+        session(tmp_path, episode, episode, episode + 1)
+    assert [step for step, _ in curve(tmp_path)] == list(range(1, 14))
+
+
+def test_a_real_training_is_written_as_its_metrics_are(tmp_path):
+    with listening(tmp_path / "board", warn=pytest.fail) as listen:
+        events = run(small(), tmp_path / "run")
+        for event in events:
+            listen(event)
+    losses = [(e.episode, e.loss) for e in events if e.event == "episode"]
+    assert curve(tmp_path / "board") == [(n, pytest.approx(loss)) for n, loss in losses]
+
+
+def test_an_episode_is_there_for_readers_as_soon_as_it_is_made(tmp_path):
+    with listening(tmp_path, warn=pytest.fail) as listen:
+        listen(_started())
+        listen(record(1))
+        assert curve(tmp_path) == [(1, pytest.approx(0.5))]
+        listen(CheckpointWritten(episode=1, path="x"))
+        listen(Finished(reason="complete", episodes=1))
+
+
+def test_a_folder_that_cannot_be_made_is_said_and_stops_nothing(tmp_path):
+    (tmp_path / "board").touch()
+    said: list[str] = []
+    writer = open_writer(tmp_path / "board", 1, warn=said.append)
+    writer.write(record(1))
+    writer.close()
+    assert len(said) == 1
+    assert "no TensorBoard files" in said[0]
+
+
+def test_a_disk_that_fills_up_is_said_once_and_stops_nothing():
+    """/dev/full takes an open and refuses each write."""
+    said: list[str] = []
+    writer = Writer(FileIO("/dev/full", "w"), said.append)
+    for episode in (1, 2, 3):
+        writer.write(record(episode))
+    writer.close()
+    assert said == ["no TensorBoard files from here on: No space left on device"]
+
+
+def test_a_clock_that_was_set_back_changes_no_order(tmp_path, monkeypatch):
+    session(tmp_path, 1, 1, 2)
+    monkeypatch.setattr(time, "time", lambda: 1e9)
+    session(tmp_path, 2, 2, 3)
+    assert [step for step, _ in curve(tmp_path)] == [1, 2, 3]
+
+
+def test_without_the_library_it_is_said_and_the_training_goes_on(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "tensorboardX", None)
+    said: list[str] = []
+    writer = open_writer(tmp_path / "board", 1, warn=said.append)
+    writer.write(record(1))
+    writer.close()
+    assert len(said) == 1
+    assert not (tmp_path / "board").exists()
+
+
+def test_the_module_loads_neither_torch_nor_the_library():
+    probe = (
+        "import sys, qca.runs.tensorboard\n"
+        "assert not {'torch', 'tensorboardX', 'google.protobuf'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", probe], check=True)
+
+
+def _started() -> Started:
+    return Started(
+        run="first",
+        device="cpu",
+        parameters=10,
+        first_episode=1,
+        episodes=5,
+        steps=3,
+        grid=8,
+        batch_size=1,
+        recompute="step",
+    )

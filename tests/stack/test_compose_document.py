@@ -1,0 +1,123 @@
+import json
+from importlib.resources import files
+
+import pytest
+from jsonschema import Draft7Validator
+
+from infra.stack.compose_document import document
+from infra.stack.plan import plan
+from qca.core.config import Config, StackConfig
+from qca.core.units import GIB
+from tests.stack.hosts import COMPOSE, engine, gpu, gpus, host
+
+SCHEMA = json.loads((files("infra") / "data" / "compose-spec.json").read_text())
+
+GPU_HOST = host(
+    gpu=gpu(total=24 * GIB, free=23 * GIB),
+    docker=engine(cdi=("nvidia.com/gpu=0",)),
+    compose=COMPOSE,
+)
+SEVERAL = host(
+    gpu=gpus(20 * GIB, 10 * GIB), docker=engine(cdi=("nvidia.com/gpu=0",)), compose=COMPOSE
+)
+PLANS = {
+    "cpu": plan(host(docker=engine(), compose=COMPOSE), Config()),
+    "gpu": plan(GPU_HOST, Config()),
+    "published": plan(host(), Config(stack=StackConfig(store_port=6379))),
+    "several gpus": plan(SEVERAL, Config(stack=StackConfig(gpus="all"))),
+    "two machines": plan(
+        SEVERAL, Config(stack=StackConfig(gpus=2, nnodes=2, rdzv_endpoint="one:29400"))
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_is_valid_by_the_compose_specification(name):
+    errors = list(Draft7Validator(SCHEMA).iter_errors(document(PLANS[name])))
+    assert errors == []
+
+
+@pytest.mark.parametrize("name", PLANS)
+@pytest.mark.parametrize("key", ["version", "name"])
+def test_has_no_top_level_key_that_some_compose_rejects_or_warns_about(name, key):
+    assert key not in document(PLANS[name])
+
+
+@pytest.mark.parametrize("name", PLANS)
+@pytest.mark.parametrize("service", ["store", "trainer"])
+def test_every_service_is_hardened(name, service):
+    found = document(PLANS[name])["services"][service]
+    assert found["read_only"] is True
+    assert found["cap_drop"] == ["ALL"]
+    assert found["security_opt"] == ["no-new-privileges:true"]
+    assert found["user"].startswith("${QCA_UID:?")
+    assert found["pids_limit"] > 0
+    assert found["logging"]["options"]["max-size"]
+    assert "gpus" not in found
+
+
+def test_dragonfly_is_told_threads_and_memory_whatever_it_would_see():
+    command = document(PLANS["cpu"])["services"]["store"]["command"]
+    assert "--proactor_threads=4" in command
+    assert "--maxmemory=1G" in command
+
+
+def test_no_service_shows_the_password():
+    text = json.dumps(document(PLANS["cpu"]))
+    assert "--requirepass=" not in text.replace("s/^--requirepass=//p", "")
+    assert "DFLY_" not in text
+
+
+def test_the_store_is_not_published_unless_asked_for():
+    assert "ports" not in document(PLANS["cpu"])["services"]["store"]
+    published = document(PLANS["published"])["services"]["store"]
+    assert published["ports"] == ["127.0.0.1:6379:6379"]
+
+
+def test_only_a_cuda_trainer_reserves_a_gpu():
+    assert "deploy" not in document(PLANS["cpu"])["services"]["trainer"]
+    deploy = document(PLANS["gpu"])["services"]["trainer"]["deploy"]
+    assert deploy["resources"]["reservations"]["devices"] == [
+        {"driver": "nvidia", "count": 1, "capabilities": ["gpu"]}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("image", "first_word", "check"),
+    [
+        ("docker.dragonflydb.io/dragonflydb/dragonfly:v1.40.0", "dragonfly", "CMD-SHELL"),
+        ("ghcr.io/dragonflydb/dragonfly:v1.40.0-distroless", "--logtostderr", "CMD"),
+        ("ghcr.io/dragonflydb/dragonfly:v1.40.0-distroless@sha256:abc", "--logtostderr", "CMD"),
+        ("distroless.example.com:5000/dragonfly:v1.40.0", "dragonfly", "CMD-SHELL"),
+        ("distroless/dragonfly", "dragonfly", "CMD-SHELL"),
+    ],
+)
+def test_an_image_without_a_shell_is_started_and_asked_without_one(image, first_word, check):
+    decided = plan(host(), Config(stack=StackConfig(store_image=image)))
+    store = document(decided)["services"]["store"]
+    assert store["command"][0] == first_word
+    assert store["healthcheck"]["test"][0] == check
+
+
+def test_several_gpus_are_reserved_and_get_a_process_each():
+    trainer = document(PLANS["several gpus"])["services"]["trainer"]
+    (device,) = trainer["deploy"]["resources"]["reservations"]["devices"]
+    assert device["count"] == 2
+    assert "--processes=2" in trainer["command"]
+    assert trainer["shm_size"] == "1g"
+
+
+def test_one_gpu_needs_no_launcher():
+    trainer = document(PLANS["gpu"])["services"]["trainer"]
+    assert not [word for word in trainer["command"] if word.startswith("--processes")]
+    assert "shm_size" not in trainer
+
+
+def test_trainers_of_two_machines_reach_each_other_and_their_own_store():
+    services = document(PLANS["two machines"])["services"]
+    trainer = services["trainer"]
+    assert trainer["network_mode"] == "host"
+    assert "networks" not in trainer
+    assert trainer["command"][-3:] == ["--processes=2", "--nnodes=2", "--rdzv-endpoint=one:29400"]
+    assert "--store=redis://127.0.0.1:6379" in trainer["command"]
+    assert services["store"]["ports"] == ["127.0.0.1:6379:6379"]

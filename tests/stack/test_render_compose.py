@@ -1,0 +1,36 @@
+from ruamel.yaml import YAML
+
+from infra.stack.compose_document import document
+from infra.stack.plan import plan
+from infra.stack.render_compose import render_compose
+from qca.core.config import Config
+from tests.stack.hosts import host
+
+PLAN = plan(host(), Config())
+TEXT = render_compose(PLAN)
+
+
+def line_above(needle: str) -> str:
+    lines = TEXT.splitlines()
+    return lines[next(i for i, line in enumerate(lines) if needle in line) - 1]
+
+
+def test_the_yaml_says_exactly_what_the_document_says():
+    assert YAML(typ="safe").load(TEXT) == document(PLAN)
+
+
+def test_the_reason_stands_above_the_number():
+    assert line_above("--maxmemory=1G").strip().startswith("#")
+    assert "Dragonfly issue 3658" in line_above("mem_limit: 1383M")
+
+
+def test_the_head_says_how_to_get_each_required_variable():
+    head = TEXT.split("\nservices:")[0]
+    for variable in ("QCA_TRAINER_IMAGE", "QCA_STORE_FLAGS", "QCA_UID", "QCA_GID"):
+        assert variable in head
+    assert "--build-arg BASE_IMAGE=python:3.13-slim" in head
+
+
+def test_lines_are_short_enough_to_read():
+    comments = [line for line in TEXT.splitlines() if line.lstrip().startswith("#")]
+    assert max(map(len, comments)) <= 110

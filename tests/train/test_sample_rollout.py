@@ -1,0 +1,122 @@
+"""The states that a complete training leaves for pictures."""
+
+import threading
+
+import numpy as np
+import pytest
+import torch
+
+from qca.model.evolution import Evolution
+from qca.model.state import initial_state
+from qca.runs import snapshots
+from qca.train import sample_rollout
+from qca.train.loop import train
+from qca.train.sample_rollout import at_the_end, moments
+from qca.train.trainer import new_model
+from tests.train.small import StopAfter, newest, small
+from tests.train.together import SECONDS, WHOLE, said, start
+
+STATES = "states.safetensors"
+
+
+def trained(folder, *, stop=None, resume=False, **changes) -> list[str]:
+    """Train, and return what was warned of."""
+    warned: list[str] = []
+    flag = threading.Event()
+    with at_the_end(small(**changes), folder, stop=flag, warn=warned.append) as watch:
+        train(small(**changes), folder, resume=resume, stop=stop or flag, on_event=watch)
+    return warned
+
+
+def states_of(folder) -> snapshots.Snapshots | None:
+    return snapshots.read(folder / STATES)
+
+
+def test_a_complete_training_leaves_one_evolution_of_its_model(tmp_path):
+    assert trained(tmp_path) == []
+    found, config = states_of(tmp_path), small()
+    assert found is not None
+    assert found.episode == config.episodes
+    assert list(found.states) == [0, 1, 2, 3, 4]
+
+    model = new_model(config)
+    saved = newest(tmp_path).tensors
+    model.load_state_dict({name: saved[f"model.{name}"] for name in model.state_dict()})
+    step = Evolution(model, config.gamma, config.update)
+    psi = initial_state(config.seed, range(1), d_state=config.d_state, grid=config.grid)
+    with torch.inference_mode():
+        for state in found.states.values():
+            assert np.array_equal(state, psi[0].numpy())
+            psi = step(psi)
+
+
+def test_a_training_that_is_stopped_leaves_none(tmp_path):
+    trained(tmp_path, stop=StopAfter(15))
+    assert newest(tmp_path).episode < small().episodes
+    assert states_of(tmp_path) is None
+
+
+def test_a_run_that_was_complete_before_gets_them_once(tmp_path):
+    trained(tmp_path)
+    file = tmp_path / STATES
+    file.unlink()
+    trained(tmp_path, resume=True)
+    made = file.stat()
+    trained(tmp_path, resume=True)
+    assert (file.stat().st_ino, file.stat().st_mtime_ns) == (made.st_ino, made.st_mtime_ns)
+
+
+def test_a_longer_training_replaces_them(tmp_path):
+    trained(tmp_path)
+    trained(tmp_path, resume=True, episodes=8)
+    found = states_of(tmp_path)
+    assert found is not None
+    assert found.episode == 8
+
+
+def test_it_is_given_up_when_it_should_stop(tmp_path):
+    trained(tmp_path)
+    (tmp_path / STATES).unlink()
+    stop = threading.Event()
+    stop.set()
+    sample_rollout.take(small(), tmp_path, stop=stop)
+    assert states_of(tmp_path) is None
+
+
+def test_a_disk_that_refuses_them_is_said_and_fails_nothing(tmp_path):
+    (tmp_path / STATES).mkdir()
+    [said] = trained(tmp_path)
+    assert said.startswith("no pictures of the state")
+    assert newest(tmp_path).episode == small().episodes
+
+
+def test_a_device_that_refuses_memory_is_said_and_fails_nothing(tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise RuntimeError("CUDA out of memory.\nTried to allocate 2 GiB")
+
+    monkeypatch.setattr(sample_rollout, "take", refuse)
+    assert trained(tmp_path) == ["no pictures of the state: CUDA out of memory."]
+
+
+@pytest.mark.parametrize(
+    ("steps", "expected"),
+    [
+        (1, [0, 1]),
+        (5, [0, 1, 2, 3, 4, 5]),
+        (7, [0, 1, 2, 3, 4, 5, 6, 7]),
+        (500, [0, 71, 143, 214, 286, 357, 429, 500]),
+    ],
+)
+def test_the_moments_are_the_start_the_end_and_some_between(steps, expected):
+    assert moments(steps) == expected
+
+
+@pytest.mark.cuda
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
+def test_on_a_gpu_it_needs_no_more_than_the_training_is_held_to(tmp_path):
+    """In a process of its own, whose allocator is set up as a training's is."""
+    folder = tmp_path / "runs"
+    flags = {"device": "cuda", **WHOLE, "steps": 20}
+    assert start(folder, episodes=2, **flags).wait(SECONDS) == 0, said(folder)
+    assert states_of(folder / "first") is not None
+    assert "pictures" not in said(folder)
