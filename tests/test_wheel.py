@@ -138,7 +138,7 @@ def test_the_image_can_be_built_from_it(clean, tmp_path):
         *("Dockerfile.cuda", "pyproject.toml", "README.md", "LICENSE"),
         *TOP_LEVEL,
     }
-    assert (context / "qca" / "train" / "health.py").is_file()
+    assert (context / "qca" / "runs" / "health.py").is_file()
 
     (tmp_path / "checkout").mkdir()
     subprocess.run(

@@ -63,7 +63,7 @@ def read_compose_files(paths: Sequence[Path], environment: Mapping[str, str]) ->
     variables = {**own, **_beneath(environment, dotenv)}
     beside = _Beside(_Reading(_resolved(project)), project, variables, ())
     found = with_flag_files(merge([beside.read(path) for path in paths]), beside)
-    if {"include", "services"}.isdisjoint({*found.keys, *found.cleared}):
+    if {"include", "services"}.isdisjoint({*found.keys, *found.reset_keys}):
         raise InputError(f"{paths[0]}:1: {NO_SERVICES}", hint=NOT_JUDGED)
     hidden = found.hidden | _values_of(dotenv, environment)
     return replace(found, folder=str(project), hidden=hidden)
@@ -103,8 +103,8 @@ class _Beside:
                 reader = Reader(str(path), lines, self.environment, beside)
                 found.append(reader.file(document, only, cleared))
         merged = merge(found)
-        cleared = tuple(key for file in found for key in file.cleared)
-        return replace(merged, override=override, cleared=cleared)
+        cleared = tuple(key for file in found for key in file.reset_keys)
+        return replace(merged, override=override, reset_keys=cleared)
 
     def place(self, name: str) -> str:
         """Return the path of what a compose file names, be it there or not."""

@@ -15,7 +15,7 @@ from infra.compose_file.model import ComposeFile, Service
 
 def overlay(base: Service, over: Service) -> Service:
     """Return `base` with what `over` sets; the name and the place are those of `over`."""
-    base = _without(base, over.cleared)
+    base = _without(base, over.reset_keys)
     both = base.environment_is and over.environment_is
     return replace(
         over,
@@ -24,11 +24,11 @@ def overlay(base: Service, over: Service) -> Service:
         arguments=over.arguments or base.arguments,
         variables={**base.variables, **over.variables},
         environment_is="list" if both else base.environment_is or over.environment_is,
-        from_files={**base.from_files, **over.from_files},
+        env_file_values={**base.env_file_values, **over.env_file_values},
         ports=tuple({port.value: port for port in base.ports + over.ports}.values()),
         profiles=tuple(dict.fromkeys(base.profiles + over.profiles)),
         mounts=_by_key(base.mounts, over.mounts),
-        elsewhere=tuple(dict.fromkeys(base.elsewhere + over.elsewhere)),
+        unread_sources=tuple(dict.fromkeys(base.unread_sources + over.unread_sources)),
     )
 
 
@@ -54,11 +54,13 @@ def _without(service: Service, cleared: Sequence[str]) -> Service:
             if stays("environment") and (environment_is == "list" or stays(f"environment.{name}"))
         },
         environment_is=environment_is,
-        from_files=service.from_files if stays("env_file") else {},
+        env_file_values=service.env_file_values if stays("env_file") else {},
         ports=service.ports if stays("ports") else (),
         profiles=service.profiles if stays("profiles") else (),
         mounts={key: places for key, places in service.mounts.items() if stays(key)},
-        elsewhere=tuple(key for key in service.elsewhere if key != "env_file" or stays(key)),
+        unread_sources=tuple(
+            key for key in service.unread_sources if key != "env_file" or stays(key)
+        ),
     )
 
 
@@ -75,7 +77,7 @@ def _merge_two(base: ComposeFile, over: ComposeFile) -> ComposeFile:
     services = {
         service.name: service
         for service in base.services
-        if not _is_cleared(f"services.{service.name}", over.cleared)
+        if not _is_cleared(f"services.{service.name}", over.reset_keys)
     }
     for service in over.services:
         below = services.get(service.name)
@@ -84,14 +86,18 @@ def _merge_two(base: ComposeFile, over: ComposeFile) -> ComposeFile:
         base,
         services=tuple(services.values()),
         keys={**over.keys, **base.keys},
-        unread=tuple(one for one in base.unread if not _is_cleared(one.key, over.cleared))
+        unread=tuple(one for one in base.unread if not _is_cleared(one.key, over.reset_keys))
         + over.unread,
         unset=base.unset + over.unset,
         override=None,
         refused=base.refused or over.refused,
         hidden=base.hidden | over.hidden,
         files={
-            **{key: path for key, path in base.files.items() if not _is_cleared(key, over.cleared)},
+            **{
+                key: path
+                for key, path in base.files.items()
+                if not _is_cleared(key, over.reset_keys)
+            },
             **over.files,
         },
         sources={**base.sources, **over.sources},
@@ -100,5 +106,5 @@ def _merge_two(base: ComposeFile, over: ComposeFile) -> ComposeFile:
 
 def _in_place(base: Service, over: Service) -> Service:
     """Lay a later file's service over the first's, which stays the place to look at."""
-    cleared = tuple(dict.fromkeys(base.cleared + over.cleared))
-    return replace(overlay(base, over), line=base.line, file=base.file, cleared=cleared)
+    cleared = tuple(dict.fromkeys(base.reset_keys + over.reset_keys))
+    return replace(overlay(base, over), line=base.line, file=base.file, reset_keys=cleared)

@@ -31,7 +31,7 @@ def load(text: str) -> Iterator[tuple[Any, tuple[str, ...]]]:
     yaml = parser()
     yaml.Constructor = _Untagged
     for document in yaml.load_all(text):
-        yield document, tuple(getattr(yaml.constructor, "cleared", ()))
+        yield document, tuple(getattr(yaml.constructor, "reset_keys", ()))
 
 
 def parser() -> YAML:
@@ -53,7 +53,7 @@ class _Untagged(RoundTripConstructor):
     def construct_document(self, node: Node) -> Any:
         tags = _Tags()
         stays = tags.follow(node, "")
-        self.cleared = tags.cleared
+        self.reset_keys = tags.reset_keys
         _forget_tags(node)
         return super().construct_document(node) if stays else None
 
@@ -62,7 +62,7 @@ class _Tags:
     """One walk through a document; every alias is walked where it stands."""
 
     def __init__(self) -> None:
-        self.cleared: list[str] = []
+        self.reset_keys: list[str] = []
         self._left = _MOST_VALUES
         self._within: set[int] = set()
 
@@ -72,7 +72,7 @@ class _Tags:
         if self._left < 0:
             raise TooManyValuesError
         if node.tag in (_RESET, _OVERRIDE):
-            self.cleared.append(path)
+            self.reset_keys.append(path)
             return node.tag == _OVERRIDE
         if id(node) not in self._within:  # an alias to what it stands in has no end
             self._within.add(id(node))

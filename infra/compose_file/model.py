@@ -6,12 +6,12 @@ from typing import Literal
 
 from infra.compose_file.interpolation import Missing
 
-# A key of `Service.elsewhere`: what a merge tag takes away is not certain.
+# A key of `Service.unread_sources`: what a merge tag takes away is not certain.
 BY_CHANCE = "!reset"
 
 
 @dataclass(frozen=True)
-class Place:
+class Span:
     """Where on its line a word is written, its quotes included."""
 
     kind: Literal["item", "in brackets", "word", "line", "apart"]
@@ -22,14 +22,14 @@ class Place:
 
 
 @dataclass(frozen=True)
-class Text:
+class LocatedValue:
     """A value as written, its variables filled in, and the line it stands on."""
 
     value: str
     line: int
     raw: str
     file: str = ""
-    place: Place | None = None
+    place: Span | None = None
     """Where on that line it is, for the words of a command; None where that is not clear."""
 
 
@@ -65,85 +65,85 @@ class Service:
     name: str
     line: int
     file: str = ""
-    settings: Mapping[str, Text] = field(default_factory=dict)
+    settings: Mapping[str, LocatedValue] = field(default_factory=dict)
     """Single values by the path of their key, as `deploy.resources.limits.cpus`."""
-    entrypoint: tuple[Text, ...] = ()
-    arguments: tuple[Text, ...] = ()
-    variables: Mapping[str, Text] = field(default_factory=dict)
+    entrypoint: tuple[LocatedValue, ...] = ()
+    arguments: tuple[LocatedValue, ...] = ()
+    variables: Mapping[str, LocatedValue] = field(default_factory=dict)
     """What `environment` sets."""
     environment_is: Literal["", "mapping", "list"] = ""
     """How `environment` is written. Compose makes one list of two, whatever they were."""
-    from_files: Mapping[str, Text] = field(default_factory=dict)
+    env_file_values: Mapping[str, LocatedValue] = field(default_factory=dict)
     """What the files of `env_file` set, beneath `environment`."""
-    ports: tuple[Text, ...] = ()
+    ports: tuple[LocatedValue, ...] = ()
     """Published host ports, `ADDRESS:PORT` or `PORT`."""
     profiles: tuple[str, ...] = ()
     mounts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """By `volumes`, `secrets` and `configs`: paths in the container, and what is seen there, the
     path of a bind mount or the name of a secret or config."""
-    flagfile: tuple[Text, ...] | None = None
+    flagfile: tuple[LocatedValue, ...] | None = None
     """The lines of the flag file that its command names, where it lies in the folder."""
-    elsewhere: tuple[str, ...] = ()
+    unread_sources: tuple[str, ...] = ()
     """Keys by which settings come from files that were not read."""
-    cleared: tuple[str, ...] = ()
+    reset_keys: tuple[str, ...] = ()
     """Keys that it takes away from what it is laid over: by a tag, or by what replaces them."""
 
     @property
-    def image(self) -> Text | None:
+    def image(self) -> LocatedValue | None:
         """The image's name."""
         return self.settings.get("image")
 
     @property
-    def memory_limit(self) -> Text | None:
+    def memory_limit(self) -> LocatedValue | None:
         """The container's memory limit, in whichever of the two places it is."""
         limits = "deploy.resources.limits.memory"
         return self.settings.get(limits) or self.settings.get("mem_limit")
 
     @property
-    def memory_reservation(self) -> Text | None:
+    def memory_reservation(self) -> LocatedValue | None:
         """The memory that is kept for the container, in whichever of the two places it is."""
         reserved = "deploy.resources.reservations.memory"
         return self.settings.get(reserved) or self.settings.get("mem_reservation")
 
     @property
-    def memory_and_swap(self) -> Text | None:
+    def memory_and_swap(self) -> LocatedValue | None:
         """The limit of memory and swap together; -1 is none."""
         return self.settings.get("memswap_limit")
 
     @property
-    def cpus(self) -> Text | None:
+    def cpus(self) -> LocatedValue | None:
         """The limit of CPUs, in whichever of the two places it is."""
         return self.settings.get("deploy.resources.limits.cpus") or self.settings.get("cpus")
 
     @property
-    def cpuset(self) -> Text | None:
+    def cpuset(self) -> LocatedValue | None:
         """The CPUs by their numbers."""
         return self.settings.get("cpuset")
 
     @property
-    def memlock(self) -> Text | None:
+    def memlock(self) -> LocatedValue | None:
         """The limit of locked memory that it asks for; -1 is none."""
         return self.settings.get("ulimits.memlock")
 
     @property
-    def runtime(self) -> Text | None:
+    def runtime(self) -> LocatedValue | None:
         """The program that runs the container, where it is not the engine's own choice."""
         found = self.settings.get("runtime")
         return found if found and found.value else None
 
     @property
-    def devices(self) -> Mapping[str, Text]:
+    def devices(self) -> Mapping[str, LocatedValue]:
         """The keys that ask the engine for devices, with their `DeviceRequest`s as text."""
         keys = ("gpus", "deploy.resources.reservations.devices")
         return {key: self.settings[key] for key in keys if key in self.settings}
 
     @property
-    def environment(self) -> Mapping[str, Text]:
+    def environment(self) -> Mapping[str, LocatedValue]:
         """The container's variables."""
-        return {**self.from_files, **self.variables}
+        return {**self.env_file_values, **self.variables}
 
     @property
-    def command(self) -> tuple[Text, ...]:
+    def command(self) -> tuple[LocatedValue, ...]:
         """The words that are run, the entrypoint's before the command's."""
         return self.entrypoint + self.arguments
 
@@ -158,7 +158,7 @@ class ComposeFile:
     """Top-level keys and their lines."""
     unread: tuple[Unread, ...] = ()
     unset: tuple[Unset, ...] = ()
-    cleared: tuple[str, ...] = ()
+    reset_keys: tuple[str, ...] = ()
     """Keys that its merge tags take away from the files that it is laid over."""
     override: str | None = None
     """The override file beside it, which Compose merges where it finds `path` by itself."""

@@ -13,10 +13,10 @@ from typing import Any
 
 from ruamel.yaml.comments import CommentedMap
 
-from infra.compose_file.model import BY_CHANCE, ComposeFile, Service, Text
+from infra.compose_file.model import BY_CHANCE, ComposeFile, LocatedValue, Service
 from infra.compose_file.references import Include, NotFollowedError
 from infra.compose_file.services import Reader
-from infra.host.deadline import Limit, Unseen
+from infra.host.deadline import Deadline, ProbeError
 from infra.host.facts.host import ComposePlugin
 from qca.core.errors import InputError
 from qca.core.units import parse_size
@@ -41,12 +41,12 @@ def confirm(
     folder = ["--project-directory", str(Path(file.folder).absolute())]
     words = [plugin.docker_client, "compose", *names, *folder, "--profile", "*"]
     try:
-        with Limit(_SECONDS) as limit:
+        with Deadline(_SECONDS) as limit:
             said = limit.run([*words, "config", "--format", "json"], env=dict(environment))
         if said.exit_code:
-            return replace(file, refused=_without_secrets(said.complaint, file))
+            return replace(file, refused=_without_secrets(said.error_line, file))
         services = _services(json.loads(said.stdout), file.path)
-    except (Unseen, ValueError, RecursionError, InputError) as error:
+    except (ProbeError, ValueError, RecursionError, InputError) as error:
         return replace(file, not_asked=f"its answer is not understood: {error}")
     return _with(file, services, f"Compose {plugin.version}")
 
@@ -107,13 +107,17 @@ def _with(file: ComposeFile, services: tuple[Service, ...], by: str) -> ComposeF
 def _placed(told: Service, own: Service) -> Service:
     """Return what Compose told of a service, with the places where we read it."""
 
-    def place(text: Text | None, near: Iterable[Text | None]) -> Text | None:
+    def place(
+        text: LocatedValue | None, near: Iterable[LocatedValue | None]
+    ) -> LocatedValue | None:
         if text is None:
             return None
         same = (one for one in near if one is not None and _same(one.value, text.value))
-        return next(same, Text(text.value, own.line, text.value, own.file))
+        return next(same, LocatedValue(text.value, own.line, text.value, own.file))
 
-    def words(texts: tuple[Text, ...], near: tuple[Text, ...]) -> tuple[Text, ...]:
+    def words(
+        texts: tuple[LocatedValue, ...], near: tuple[LocatedValue, ...]
+    ) -> tuple[LocatedValue, ...]:
         left, found = list(near), []
         for text in texts:
             match = place(text, left)
@@ -123,8 +127,10 @@ def _placed(told: Service, own: Service) -> Service:
             found.append(match)
         return tuple(found)
 
-    def values(texts: Mapping[str, Text], near: Mapping[str, Text]) -> dict[str, Text]:
-        def value(text: Text, there: Text | None) -> Text:
+    def values(
+        texts: Mapping[str, LocatedValue], near: Mapping[str, LocatedValue]
+    ) -> dict[str, LocatedValue]:
+        def value(text: LocatedValue, there: LocatedValue | None) -> LocatedValue:
             if there is None:
                 return place(text, ()) or text
             return there if _same(there.value, text.value) else replace(there, value=text.value)
@@ -137,11 +143,11 @@ def _placed(told: Service, own: Service) -> Service:
         entrypoint=words(told.entrypoint, own.entrypoint),
         arguments=words(told.arguments, own.arguments),
         variables=values(told.variables, own.environment),
-        from_files={},
+        env_file_values={},
         ports=words(told.ports, own.ports),
         profiles=told.profiles,
         mounts=told.mounts,
-        elsewhere=tuple(key for key in own.elsewhere if key == BY_CHANCE),
+        unread_sources=tuple(key for key in own.unread_sources if key == BY_CHANCE),
     )
 
 

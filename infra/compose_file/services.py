@@ -8,7 +8,7 @@ from ruamel.yaml.comments import CommentedMap
 
 from infra.compose_file.dotenv import assignments
 from infra.compose_file.merge import merge, overlay
-from infra.compose_file.model import BY_CHANCE, ComposeFile, Service, Text, Unread
+from infra.compose_file.model import BY_CHANCE, ComposeFile, LocatedValue, Service, Unread
 from infra.compose_file.references import Folder, Include, NotFollowedError
 from infra.compose_file.values import NO_SERVICES, Values
 from infra.compose_file.yaml_nodes import inside, item_line, mapping, plain, sequence
@@ -60,7 +60,7 @@ class Reader(Values):
             unread=tuple(dict.fromkeys(self._unread)),
             unset=tuple(self._unset),
             refused=_conflict(own, included),
-            cleared=cleared,
+            reset_keys=cleared,
             files=dict(self._files()),
             sources=self._sources,
         )
@@ -86,7 +86,7 @@ class Reader(Values):
             at = item_line(value, index, line)
             try:
                 brought = self._folder.included(self._include(item, at))
-                yield replace(brought, cleared=())  # it is merged in, and cleared by itself
+                yield replace(brought, reset_keys=())  # it is merged in, and cleared by itself
             except NotFollowedError as error:
                 self._not_read("`include`", at, error)
 
@@ -133,12 +133,12 @@ class Reader(Values):
             arguments=self._words(service, "command", line),
             variables=self._environment(service, line),
             environment_is=self._form(service),
-            from_files=by_file,
+            env_file_values=by_file,
             ports=tuple(self._ports(service, line)),
             profiles=tuple(plain(item) for item in sequence(service.get("profiles"))),
             mounts=self._mounts(service, line),
-            elsewhere=unread,
-            cleared=tuple(self._cleared_by(name, service)),
+            unread_sources=unread,
+            reset_keys=tuple(self._cleared_by(name, service)),
         )
 
     def _form(self, service: CommentedMap) -> Literal["", "mapping", "list"]:
@@ -163,15 +163,15 @@ class Reader(Values):
             found = self._folder.extended(file, other)
         except NotFollowedError as error:
             self._not_read(f"`extends` of service {name}", at, error)
-            return replace(own, elsewhere=(*own.elsewhere, "extends"))
+            return replace(own, unread_sources=(*own.unread_sources, "extends"))
         self._unread += found.unread
         self._unset += found.unset
         self._sources |= found.sources
         if not file and self._goes_by_chance(other):
             self._not_read(f"`extends` of service {name}", at, _by_chance(other), by_chance=True)
-            own = replace(own, elsewhere=(*own.elsewhere, BY_CHANCE))
+            own = replace(own, unread_sources=(*own.unread_sources, BY_CHANCE))
         elif self._only is None and self._goes_by_chance(name) and self._is_extended_here(name):
-            own = replace(own, elsewhere=(*own.elsewhere, BY_CHANCE))
+            own = replace(own, unread_sources=(*own.unread_sources, BY_CHANCE))
         return overlay(found.services[0], own)
 
     def _goes_by_chance(self, name: str) -> bool:
@@ -193,11 +193,11 @@ class Reader(Values):
 
     def _env_files(
         self, name: str, service: CommentedMap, line: int
-    ) -> tuple[dict[str, Text], tuple[str, ...]]:
+    ) -> tuple[dict[str, LocatedValue], tuple[str, ...]]:
         """Return what the files of `env_file` set, and whether one of them was not read."""
         self._look_at_label_files(name, service, line)
         value, at = service.get("env_file"), line_of(service, "env_file", line)
-        found: dict[str, Text] = {}
+        found: dict[str, LocatedValue] = {}
         unread: tuple[str, ...] = ()
         for item in [value] if isinstance(value, str) else sequence(value):
             entry = mapping(item)
@@ -216,7 +216,7 @@ class Reader(Values):
                 continue
             self._sources[path] = lines
             for key, given, number in assignments("\n".join(lines), self._variables):
-                found[key] = Text(given, number, given, path)
+                found[key] = LocatedValue(given, number, given, path)
         return found, unread
 
     def _look_at_label_files(self, name: str, service: CommentedMap, line: int) -> None:

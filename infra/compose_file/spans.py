@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from infra.compose_file.model import Place
+from infra.compose_file.model import Span
 
 # A word as a shell splits it off, its quotes included; `${X:-a b}` is one.
 _WORD = re.compile(
@@ -24,7 +24,7 @@ class Written:
 
     text: str
     line: int
-    place: Place | None
+    place: Span | None
     """None where it is not clear; the line is then the nearest that is."""
 
 
@@ -45,12 +45,12 @@ def words_of_text(
             yield Written(word, line, None)
         else:
             line, column = found[0], found[1] + len(word)
-            yield Written(word, line, Place("word", found[1], column))
+            yield Written(word, line, Span("word", found[1], column))
 
 
 def item_of_list(
     raw: str, lines: Sequence[str], line: int, column: int, *, brackets: bool
-) -> Place | None:
+) -> Span | None:
     """Return where an item of a list is, if it is written there as it is read."""
     if not 0 < line <= len(lines):
         return None
@@ -61,9 +61,9 @@ def item_of_list(
         return None
     before = lines[line - 1][:column].rstrip()
     if before.endswith(("[", ",")) if brackets else before.endswith("-"):
-        return Place("in brackets" if brackets else "item", start, start + len(piece))
+        return Span("in brackets" if brackets else "item", start, start + len(piece))
     inside = brackets and not before
-    return Place("in brackets" if inside else "apart", start, start + len(piece))
+    return Span("in brackets" if inside else "apart", start, start + len(piece))
 
 
 def _behind_properties(lines: Sequence[str], line: int, column: int) -> int:

@@ -9,7 +9,7 @@ from ruamel.yaml.scalarstring import FoldedScalarString, LiteralScalarString
 
 from infra.compose_file.devices import DeviceRequest, as_text
 from infra.compose_file.interpolation import BadVariableError, interpolate
-from infra.compose_file.model import Text, Unset
+from infra.compose_file.model import LocatedValue, Unset
 from infra.compose_file.references import Folder
 from infra.compose_file.spans import Written, item_of_list, words_of_text
 from infra.compose_file.yaml_nodes import (
@@ -60,7 +60,7 @@ class Values:
         self._document = CommentedMap()
         self._unset: list[Unset] = []
 
-    def _words(self, service: CommentedMap, key: str, line: int) -> tuple[Text, ...]:
+    def _words(self, service: CommentedMap, key: str, line: int) -> tuple[LocatedValue, ...]:
         """Return a command's words, written as a list or as one string for a shell's rules."""
         value = service.get(key)
         at = line_of(service, key, line)
@@ -70,7 +70,7 @@ class Values:
 
     def _split(
         self, value: str, key: str, line: int, spot: tuple[int, int] | None
-    ) -> tuple[Text, ...]:
+    ) -> tuple[LocatedValue, ...]:
         try:
             words = shlex.split(self._filled(value, line))
         except ValueError as error:
@@ -80,9 +80,9 @@ class Values:
         found = tuple(text for one in written for text in self._texts(one))
         if [text.value for text in found] == words:
             return found
-        return tuple(Text(word, line, word, self._path) for word in words)
+        return tuple(LocatedValue(word, line, word, self._path) for word in words)
 
-    def _texts(self, written: Written) -> Iterator[Text]:
+    def _texts(self, written: Written) -> Iterator[LocatedValue]:
         """Yield what becomes of a word: one, or by a variable in it none or several."""
         try:
             words = shlex.split(interpolate(written.text, self._variables)[0])
@@ -91,18 +91,18 @@ class Values:
             return
         for word in words:
             if len(words) == len(raw) == 1:
-                yield Text(word, written.line, raw[0], self._path, written.place)
+                yield LocatedValue(word, written.line, raw[0], self._path, written.place)
             else:
-                yield Text(word, written.line, word, self._path)
+                yield LocatedValue(word, written.line, word, self._path)
 
-    def _item(self, items: Any, index: int, line: int) -> Text:
+    def _item(self, items: Any, index: int, line: int) -> LocatedValue:
         raw, at = plain(items[index]), item_line(items, index, line)
         column, place = item_column(items, index), None
         if column is not None:
             place = item_of_list(raw, self._lines, at, column, brackets=in_brackets(items))
-        return Text(self._filled(raw, at), at, raw, self._path, place)
+        return LocatedValue(self._filled(raw, at), at, raw, self._path, place)
 
-    def _environment(self, service: CommentedMap, line: int) -> dict[str, Text]:
+    def _environment(self, service: CommentedMap, line: int) -> dict[str, LocatedValue]:
         value = service.get("environment")
         at = line_of(service, "environment", line)
         if isinstance(value, CommentedMap):
@@ -113,12 +113,12 @@ class Values:
                 for index, item in enumerate(sequence(value))
             ]
         return {
-            name: Text(self._filled(plain(written), spot), spot, plain(written), self._path)
+            name: LocatedValue(self._filled(plain(written), spot), spot, plain(written), self._path)
             for name, given, spot in pairs
             if (written := self._variables.get(name) if given is None else given) is not None
         }
 
-    def _settings(self, service: CommentedMap, line: int) -> dict[str, Text]:
+    def _settings(self, service: CommentedMap, line: int) -> dict[str, LocatedValue]:
         """Return the single values by the paths of their keys."""
         limits = inside(service, "deploy", "resources", "limits")
         found = {key: self._scalar(service, key, line) for key in _SINGLE}
@@ -132,19 +132,19 @@ class Values:
         found.update(self._devices(service, line))
         return {key: text for key, text in found.items() if text is not None}
 
-    def _devices(self, service: CommentedMap, line: int) -> Iterator[tuple[str, Text]]:
+    def _devices(self, service: CommentedMap, line: int) -> Iterator[tuple[str, LocatedValue]]:
         """Yield the keys that ask for devices, each with what it asks for."""
         if asked := service.get("gpus"):
             at = line_of(service, "gpus", line)
             requests = [self._device(item, "gpu", at) for item in sequence(asked)]
             whole = as_text(requests or [DeviceRequest(capabilities=("gpu",), count="all")])
-            yield "gpus", Text(whole, at, "gpus", self._path)
+            yield "gpus", LocatedValue(whole, at, "gpus", self._path)
         reservations = inside(service, "deploy", "resources", "reservations")
         if devices := sequence(reservations.get("devices")):
             at = item_line(reservations["devices"], 0, line)
             where = "deploy.resources.reservations.devices"
             requests = [self._device(item, "", at) for item in devices]
-            yield where, Text(as_text(requests), at, where, self._path)
+            yield where, LocatedValue(as_text(requests), at, where, self._path)
 
     def _device(self, item: Any, capability: str, line: int) -> DeviceRequest:
         entry = mapping(item)
@@ -157,7 +157,7 @@ class Values:
         count = "all" if count == "-1" else count  # so Compose writes it
         return DeviceRequest(driver, texts("capabilities") or implied, count, texts("device_ids"))
 
-    def _ports(self, service: CommentedMap, line: int) -> Iterator[Text]:
+    def _ports(self, service: CommentedMap, line: int) -> Iterator[LocatedValue]:
         value = service.get("ports")
         for index, item in enumerate(sequence(value)):
             at = item_line(value, index, line_of(service, "ports", line))
@@ -169,11 +169,11 @@ class Values:
             else:  # [ADDRESS:]HOST:CONTAINER[/PROTOCOL]; CONTAINER alone takes any free port
                 published = self._filled(plain(item), at).partition("/")[0].rpartition(":")[0]
             for one in _ports_of(published):
-                yield Text(one, at, one, self._path)
+                yield LocatedValue(one, at, one, self._path)
 
     def _ulimit(
         self, service: CommentedMap, name: Any, line: int
-    ) -> tuple[Text | None, Text | None]:
+    ) -> tuple[LocatedValue | None, LocatedValue | None]:
         """Return the hard limit and the soft one."""
         asked = inside(service, "ulimits").get(name)
         if isinstance(asked, CommentedMap):
@@ -209,12 +209,12 @@ class Values:
             target = plain(entry.get("target")) or name
             yield target if target.startswith("/") else folder + target, name
 
-    def _scalar(self, mapping: CommentedMap, key: Any, line: int) -> Text | None:
+    def _scalar(self, mapping: CommentedMap, key: Any, line: int) -> LocatedValue | None:
         value = mapping.get(key)
         if value is None or isinstance(value, dict | list):
             return None
         at = line_of(mapping, key, line)
-        return Text(self._filled(str(value), at), at, str(value), self._path)
+        return LocatedValue(self._filled(str(value), at), at, str(value), self._path)
 
     def _filled(self, text: str, line: int) -> str:
         try:

@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any, Literal, TypeVar
 
 from infra.compose_file.line_edits import Edit
-from infra.compose_file.model import ComposeFile, Service, Text, Unread, Unset
+from infra.compose_file.model import ComposeFile, LocatedValue, Service, Unread, Unset
 from infra.host.facts.host import HostFacts, Known, Unknown
 from infra.stack.plan import StackPlan
 from qca.core.config import Config
@@ -73,7 +73,7 @@ def skipped(message: str, **evidence: Any) -> Verdict:
 
 
 def located(
-    verdict: Verdict, file: ComposeFile, where: Text | Service | Unread | Unset | int
+    verdict: Verdict, file: ComposeFile, where: LocatedValue | Service | Unread | Unset | int
 ) -> Verdict:
     """Place a verdict on a line of the file, or of one that was merged into it."""
     if isinstance(where, int):
@@ -184,14 +184,14 @@ def _judged(check: Check, subject: Subject) -> Sequence[Verdict]:
     return [verdicts] if isinstance(verdicts, Verdict) else verdicts
 
 
-def value(fact: Known[T] | Unknown) -> T:
+def require(fact: Known[T] | Unknown) -> T:
     """Return a fact that the check listed in `needs`."""
     if isinstance(fact, Unknown):
         raise LookupError(f"a fact that `needs` does not list is unknown: {fact.reason}")
     return fact.value
 
 
-def seen(fact: Known[T] | Unknown) -> T | None:
+def known_or_none(fact: Known[T] | Unknown) -> T | None:
     """Return a fact that only adds to a message, or None where it could not be seen."""
     return fact.value if isinstance(fact, Known) else None
 

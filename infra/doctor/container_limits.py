@@ -3,8 +3,8 @@
 import math
 import re
 
-from infra.compose_file.model import Service, Text
-from infra.doctor.check import Subject, seen, value
+from infra.compose_file.model import LocatedValue, Service
+from infra.doctor.check import Subject, known_or_none, require
 from infra.host.facts.host import Engine
 from qca.core.errors import InputError
 from qca.core.units import parse_size
@@ -18,21 +18,21 @@ _MOST_CPUS = 8192  # as in the engine's own parser
 
 def visible_cpus(subject: Subject) -> int:
     """CPUs that a container without a limit sees; our own affinity does not pass to it."""
-    docker = seen(subject.facts.docker)
+    docker = known_or_none(subject.facts.docker)
     told = docker.cpus if isinstance(docker, Engine) else 0  # 0 where it could not see them
-    return told or value(subject.facts.cpu).online
+    return told or require(subject.facts.cpu).online
 
 
 def available_memory(subject: Subject) -> int | None:
     """Bytes that a container without a limit finds; a virtual machine's engine has its own."""
-    memory, docker = seen(subject.facts.memory), seen(subject.facts.docker)
+    memory, docker = known_or_none(subject.facts.memory), known_or_none(subject.facts.docker)
     found = [memory.available] if memory else []
     if isinstance(docker, Engine) and docker.memory:  # 0 where it could not see it
         found.append(docker.memory)
     return min(found, default=None)
 
 
-def size_of(text: Text | None) -> int | None:
+def size_of(text: LocatedValue | None) -> int | None:
     """Return a Docker size; None where there is none, or none that Docker can read (QCA705)."""
     try:
         return parse_size(text.value) or None if text else None
@@ -40,7 +40,7 @@ def size_of(text: Text | None) -> int | None:
         return None
 
 
-def number_of(text: Text | None) -> float | None:
+def number_of(text: LocatedValue | None) -> float | None:
     """Return a number of CPUs; None where there is none (0 is none), or no number (QCA705)."""
     try:
         number = float(text.value) if text else 0
@@ -57,7 +57,7 @@ def quota_of(service: Service) -> float | None:
     return number_of(service.cpus)
 
 
-def cpu_numbers(cpuset: Text | None) -> frozenset[int] | None:
+def cpu_numbers(cpuset: LocatedValue | None) -> frozenset[int] | None:
     """Return the CPUs that `0-3,8` names; None where there is no such list."""
     if cpuset is None or not _CPUSET.fullmatch(cpuset.value):
         return None

@@ -6,7 +6,7 @@ It is looked for when all files are merged: one names it, another may mount it.
 from dataclasses import replace
 from itertools import pairwise
 
-from infra.compose_file.model import ComposeFile, Place, Service, Text
+from infra.compose_file.model import ComposeFile, LocatedValue, Service, Span
 from infra.compose_file.references import Folder, NotFollowedError
 
 
@@ -44,7 +44,7 @@ def _source(file: ComposeFile, service: Service) -> str:
     return source + named[-1].removeprefix(top)
 
 
-def _flags(path: str, lines: tuple[str, ...]) -> tuple[Text, ...]:
+def _flags(path: str, lines: tuple[str, ...]) -> tuple[LocatedValue, ...]:
     return tuple(
         _flag(text, number, path)
         for number, text in enumerate(lines, 1)
@@ -52,7 +52,7 @@ def _flags(path: str, lines: tuple[str, ...]) -> tuple[Text, ...]:
     )
 
 
-def _flag(text: str, number: int, path: str) -> Text:
+def _flag(text: str, number: int, path: str) -> LocatedValue:
     flag = text.strip()
     start = text.index(flag)
-    return Text(flag, number, flag, path, Place("line", start, start + len(flag)))
+    return LocatedValue(flag, number, flag, path, Span("line", start, start + len(flag)))

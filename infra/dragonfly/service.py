@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from infra.compose_file.model import Service, Text
+from infra.compose_file.model import LocatedValue, Service
 from infra.dragonfly.flags import GONE, is_heard_of, is_illegal, misspelt
 from infra.dragonfly.startup_rules import Release, release_of
 
@@ -30,10 +30,10 @@ _SHELLS = frozenset({"ash", "bash", "busybox", "dash", "ksh", "sh", "zsh"})
 
 
 @dataclass(frozen=True)
-class Flag(Text):
+class Flag(LocatedValue):
     """A flag's value, and the words of the command that give it."""
 
-    words: tuple[Text, ...] = ()
+    words: tuple[LocatedValue, ...] = ()
     """`--flag=value`, or `--flag` and `value`; none where `DFLY_<flag>` gives it."""
 
     @property
@@ -116,7 +116,7 @@ def _program(service: Service) -> str:
     return "" if first.startswith("-") else first.rpartition("/")[2]
 
 
-def _handed_on(service: Service) -> tuple[Text, ...]:
+def _handed_on(service: Service) -> tuple[LocatedValue, ...]:
     """Return the words behind the programs that only hand on, and behind their options."""
     start = 0
     for word in service.command:
@@ -142,7 +142,7 @@ def read_dragonfly(service: Service) -> Dragonfly:
 
 
 def _flags(
-    words: tuple[Text, ...], flagfile: tuple[Text, ...] | None = None
+    words: tuple[LocatedValue, ...], flagfile: tuple[LocatedValue, ...] | None = None
 ) -> Iterator[tuple[str, Flag]]:
     """Yield `--flag=value` and `--flag value`; a switch takes no following word.
 
@@ -171,7 +171,7 @@ def _flags(
             yield from _flags(flagfile or ())
 
 
-def _flag(value: str, *words: Text) -> Flag:
+def _flag(value: str, *words: LocatedValue) -> Flag:
     """Place a flag where its value is written."""
     raw, last = " ".join(word.raw for word in words), words[-1]
     return Flag(value, last.line, raw, last.file, last.place, words)

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, cast
 
-from infra.host.deadline import Limit, Unseen, in_words
+from infra.host.deadline import Deadline, ProbeError, in_words
 from infra.host.facts.host import DockerFacts, HostFacts, Known, Unknown
 from infra.host.facts.known import printable
 from infra.host.probes import (
@@ -62,7 +62,7 @@ def looking(*, timeout: float, work_dir: Path) -> Iterator[Callable[[], HostFact
     def engine() -> DockerFacts:
         return cast(DockerFacts, _seen("docker", found["docker"], limit, limit.left()))
 
-    with Limit(timeout) as limit:
+    with Deadline(timeout) as limit:
         probes = all_probes(limit, work_dir, engine)
         found.update({name: Future() for name in probes})
         start_all(probes, found)
@@ -70,7 +70,7 @@ def looking(*, timeout: float, work_dir: Path) -> Iterator[Callable[[], HostFact
 
 
 def all_probes(
-    limit: Limit, work_dir: Path, engine: Callable[[], DockerFacts]
+    limit: Deadline, work_dir: Path, engine: Callable[[], DockerFacts]
 ) -> dict[str, Callable[[], object]]:
     """Return what looks at each fact, the slowest first; `engine` returns what was seen of it."""
     return {
@@ -98,7 +98,7 @@ def start_all(
         ).start()
 
 
-def wait_for_all(found: Mapping[str, Future[object]], limit: Limit) -> dict[str, Any]:
+def wait_for_all(found: Mapping[str, Future[object]], limit: Deadline) -> dict[str, Any]:
     """Return what each probe saw, or why it saw nothing."""
     return {name: _fact(name, place, limit) for name, place in found.items()}
 
@@ -112,19 +112,19 @@ def _fill(place: Future[object], probe: Callable[[], object]) -> None:
         place.set_exception(RuntimeError(in_words(error)))
 
 
-def _fact(name: str, place: Future[object], limit: Limit) -> Known | Unknown:
+def _fact(name: str, place: Future[object], limit: Deadline) -> Known | Unknown:
     try:
         return Known(value=_seen(name, place, limit, limit.left() + _LAST_WORDS))
-    except Unseen as error:
+    except ProbeError as error:
         return Unknown(reason=str(error))
 
 
-def _seen(name: str, place: Future[object], limit: Limit, seconds: float) -> object:
-    """Wait for what a probe saw; every way to fail becomes `Unseen`."""
+def _seen(name: str, place: Future[object], limit: Deadline, seconds: float) -> object:
+    """Wait for what a probe saw; every way to fail becomes `ProbeError`."""
     done, _ = wait([place], timeout=seconds)
     if not done:
         raise limit.too_long(_DOING[name])
     error = place.exception()
-    if error is None or isinstance(error, Unseen):
+    if error is None or isinstance(error, ProbeError):
         return place.result()
-    raise Unseen(f"{_DOING[name]} failed: {in_words(error)}")
+    raise ProbeError(f"{_DOING[name]} failed: {in_words(error)}")

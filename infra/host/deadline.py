@@ -18,15 +18,15 @@ from typing import IO, Self
 MOST_BYTES = 2**20
 
 
-class Unseen(Exception):  # noqa: N818 - an answer of a probe, not a defect
+class ProbeError(Exception):
     """A probe cannot see its subject; the message says what it looked at and what is wrong."""
 
 
-class NotThereError(Unseen):
+class NotThereError(ProbeError):
     """There is no such file: that is an answer where the file is optional."""
 
 
-class TookTooLong(Unseen):
+class ProbeTimeoutError(ProbeError):
     """What a probe looked at did not answer within the time limit."""
 
 
@@ -39,7 +39,7 @@ class Output:
     stderr: str
 
     @property
-    def complaint(self) -> str:
+    def error_line(self) -> str:
         """The line that says what went wrong: the first, or the last of a Python traceback."""
         lines = [line.strip() for line in f"{self.stderr}\n{self.stdout}".splitlines()]
         said = [line for line in lines if line and not line.startswith("WARNING: ")]
@@ -48,7 +48,7 @@ class Output:
         return said[0] if said else f"exit code {self.exit_code}"
 
 
-class Limit:
+class Deadline:
     """The time that all probes of one run have together, and the programs they started.
 
     Use it as a context: what still runs at the end of it is killed.
@@ -83,7 +83,7 @@ class Limit:
         """Run a program to its end, without input and without a terminal.
 
         Raises:
-            Unseen: if it cannot be started, writes without end, or takes too long; it is
+            ProbeError: if it cannot be started, writes without end, or takes too long; it is
                 killed then, with every process that it started.
 
         """
@@ -97,9 +97,9 @@ class Limit:
             self._forget(process)
         return Output(code, stdout.decode(errors="replace"), stderr.decode(errors="replace"))
 
-    def too_long(self, what: str) -> TookTooLong:
+    def too_long(self, what: str) -> ProbeTimeoutError:
         """Return the error for `what`, which did not answer."""
-        return TookTooLong(f"{what} did not answer within {self.seconds:g} s")
+        return ProbeTimeoutError(f"{what} did not answer within {self.seconds:g} s")
 
     def _start(self, argv: Sequence[str | Path], env: dict[str, str] | None) -> subprocess.Popen:
         with self._lock:
@@ -117,7 +117,9 @@ class Limit:
                     env=env,
                 )
             except (OSError, ValueError) as error:
-                raise Unseen(f"{_shown(argv)} could not be started: {in_words(error)}") from None
+                raise ProbeError(
+                    f"{_shown(argv)} could not be started: {in_words(error)}"
+                ) from None
             self._running.add(process)
             return process
 
@@ -142,7 +144,7 @@ class Limit:
                     if not chunk:
                         selector.unregister(key.fileobj)
                     elif len(key.data) > MOST_BYTES:
-                        raise Unseen(f"{_shown(process.args)} wrote without end")
+                        raise ProbeError(f"{_shown(process.args)} wrote without end")
         return bytes(texts[process.stdout]), bytes(texts[process.stderr])
 
     def _forget(self, process: subprocess.Popen[bytes]) -> None:
@@ -174,7 +176,7 @@ def read_text(path: Path) -> str:
 
     Raises:
         NotThereError: if there is no such file.
-        Unseen: if it cannot be read.
+        ProbeError: if it cannot be read.
     """
     try:
         with path.open("rb") as file:
@@ -182,7 +184,7 @@ def read_text(path: Path) -> str:
     except (FileNotFoundError, NotADirectoryError) as error:
         raise NotThereError(f"{path} could not be read: {in_words(error)}") from None
     except (OSError, ValueError) as error:
-        raise Unseen(f"{path} could not be read: {in_words(error)}") from None
+        raise ProbeError(f"{path} could not be read: {in_words(error)}") from None
 
 
 def in_words(error: BaseException) -> str:

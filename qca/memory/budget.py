@@ -41,8 +41,9 @@ GRAPH_BUFFERS = Fields(4, 2)
 # multiprocessors' stacks, hence less.
 CUDA_CONTEXT = 736 * MIB
 # What NCCL takes beside it where several GPUs train together, held to four blocks as
-# `qca.train.distributed.torch_env` does: 368 MiB on each of two H100 joined by NVLink (driver 580, NCCL
-# 2.28, torch 2.11; `tests/train/test_cuda_processes.py` holds it to that). 5 % on top.
+# `qca.train.distributed.torch_env` does: 368 MiB on each of two H100 joined by NVLink
+# (driver 580, NCCL 2.28, torch 2.11; `tests/train/test_cuda_processes.py` holds it to that).
+# 5 % on top.
 NCCL_CONTEXT = 388 * MIB
 # The interpreter with torch 2.13 and its thread pool on x86-64 Linux: 335 MiB at the peak of
 # a training whose tensors take 8 MiB (VmHWM, `tests/memory/test_resident.py`); by `qca up`, with

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from infra.compose_file.model import ComposeFile, Service, Text
+from infra.compose_file.model import ComposeFile, LocatedValue, Service
 from qca.core.units import parse_size
 
 RECORDED = Path(__file__).parent / "data" / "merge_tags.json"
@@ -319,7 +319,7 @@ def _read(service: Service) -> dict[str, Any]:
     )
 
 
-def _value(text: Text | None) -> str | None:
+def _value(text: LocatedValue | None) -> str | None:
     return text.value if text else None
 
 

@@ -85,7 +85,7 @@ def test_a_file_that_is_no_longer_asked_for_is_not_missed(tmp_path, key):
     over = f"services: {{a: {{{key}: !reset null}}}}"
     file = _read(tmp_path, a=base, b=over)
     assert file.unread == ()
-    assert file.services[0].elsewhere == ()
+    assert file.services[0].unread_sources == ()
 
 
 def test_a_file_that_is_extended_is_read_even_if_the_service_goes(tmp_path):
@@ -107,7 +107,7 @@ def test_what_compose_does_by_chance_is_not_certain(tmp_path, text):
     (unread,) = file.unread
     assert (unread.line, unread.by_chance) == (2, True)
     assert "by chance" in unread.why
-    assert [service.elsewhere for service in file.services] == [("!reset",), ("!reset",), ()]
+    assert [service.unread_sources for service in file.services] == [("!reset",), ("!reset",), ()]
 
 
 @pytest.mark.parametrize(

@@ -108,7 +108,7 @@ def test_a_profile_makes_a_valid_training(profile):
 
 @pytest.mark.parametrize("model", [StackConfig, TrainConfig])
 def test_the_documentation_lists_every_key_with_its_default(model):
-    page = (Path(__file__).parent.parent / "docs" / "configuration.md").read_text()
+    page = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()
     for key in fields(model):
         default = "" if key.default is None else f"`{key.default}` "
         row = rf"^\| `{key.name}` \| {re.escape(default)}\| "

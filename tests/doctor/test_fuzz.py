@@ -22,7 +22,7 @@ from infra.doctor.fix import apply, proposals
 from infra.doctor.formats.github import render_github
 from infra.doctor.formats.markdown import render_markdown
 from infra.doctor.formats.text import render_json, render_text
-from infra.host.deadline import Limit, Output, Unseen
+from infra.host.deadline import Deadline, Output, ProbeError
 from infra.host.facts.host import ComposeFacts, DockerComposeFacts, HostFacts
 from infra.host.probes import compose, compose_v1, docker_compose
 from infra.host.recording import load
@@ -54,7 +54,7 @@ values = st.recursive(
 )
 
 
-class Answers(Limit):
+class Answers(Deadline):
     """A limit under which every program says the same."""
 
     def __init__(self, output: Output) -> None:
@@ -83,7 +83,7 @@ outputs = st.builds(
 def test_what_docker_compose_version_says(output):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(compose.shutil, "which", lambda _: "/usr/bin/docker")
-        with contextlib.suppress(Unseen):
+        with contextlib.suppress(ProbeError):
             TypeAdapter(ComposeFacts).validate_python(asdict(compose.probe(Answers(output))))
 
 
@@ -94,7 +94,7 @@ def test_what_a_program_called_docker_compose_is_and_says(tmp_path, output, cont
     program.write_bytes(content)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(docker_compose.shutil, "which", lambda _: str(program))
-        with contextlib.suppress(Unseen):
+        with contextlib.suppress(ProbeError):
             found = docker_compose.probe(Answers(output))
             TypeAdapter(DockerComposeFacts).validate_python(asdict(found))
 
@@ -123,14 +123,14 @@ def test_what_an_interpreter_answers_about_its_libraries(change, raw):
     said = {**ANSWER, **change}
     text = json.dumps(said) if not raw else json.dumps(change)
     output = Output(0, f"chatter\n{compose_v1.MARK}{text}\n", "")
-    with contextlib.suppress(Unseen):
+    with contextlib.suppress(ProbeError):
         compose_v1.ask(Path("/x/docker-compose"), ("python3",), Answers(output))
 
 
 def test_an_answer_nested_without_end():
     output = Output(0, compose_v1.MARK + "[" * 200_000, "")
 
-    with pytest.raises(Unseen):
+    with pytest.raises(ProbeError):
         compose_v1.ask(Path("/x/docker-compose"), ("python3",), Answers(output))
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.host.deadline import Unseen
+from infra.host.deadline import ProbeError
 from infra.host.probes import cgroup
 
 GIB = 2**30
@@ -203,7 +203,7 @@ def test_what_the_kernel_never_writes_is_not_taken_for_no_limit(
     tmp_path: Path, mount: str, file: str, text: str
 ) -> None:
     root = tree(tmp_path, "4:cpu,cpuacct:/a\n5:memory:/a\n0::/a", [mount], {file: text})
-    with pytest.raises(Unseen, match="which is no limit"):
+    with pytest.raises(ProbeError, match="which is no limit"):
         _ = cgroup.cpu_quota(root), cgroup.memory_limit(root)
 
 
@@ -212,5 +212,5 @@ def test_a_file_that_cannot_be_read_is_not_taken_for_no_limit(tmp_path: Path, fi
     root = tree(tmp_path, "0::/a", [V2], {f"{FS}/a/cpu.max": "max 100000"})
     (root / file).unlink()
     (root / file).mkdir()  # root may read every file, and nobody a folder
-    with pytest.raises(Unseen, match="could not be read"):
+    with pytest.raises(ProbeError, match="could not be read"):
         cgroup.cpu_quota(root)

@@ -13,7 +13,7 @@ import pytest
 
 from infra.host import collect as module
 from infra.host.collect import collect, start_all, wait_for_all
-from infra.host.deadline import Limit, Unseen
+from infra.host.deadline import Deadline, ProbeError
 from infra.host.facts.host import CpuFacts, HostFacts, Known, Unknown
 from infra.host.probes import cpu, gpu, listeners
 
@@ -22,7 +22,7 @@ PROBES = {field.name for field in fields(HostFacts)} - {"schema_version", "about
 
 def run(probe: Callable[[], object], *, timeout: float = 5) -> Known | Unknown:
     """Run one probe in the place of the CPU's."""
-    limit, found = Limit(timeout), {"cpu": Future[object]()}
+    limit, found = Deadline(timeout), {"cpu": Future[object]()}
     start_all({"cpu": probe}, found)
     return wait_for_all(found, limit)["cpu"]
 
@@ -42,7 +42,10 @@ def test_what_a_probe_returns_is_known() -> None:
 @pytest.mark.parametrize(
     ("error", "reason"),
     [
-        (Unseen("the file /x could not be read: Permission denied"), "the file /x could not be"),
+        (
+            ProbeError("the file /x could not be read: Permission denied"),
+            "the file /x could not be",
+        ),
         (
             PermissionError(13, "Permission denied"),
             "CPU count and limits failed: Permission denied",

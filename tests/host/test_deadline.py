@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from infra.host.deadline import MOST_BYTES, Limit, TookTooLong, Unseen, read_text
+from infra.host.deadline import MOST_BYTES, Deadline, ProbeError, ProbeTimeoutError, read_text
 
 PYTHON = sys.executable
 
@@ -25,9 +25,9 @@ def gone(pid: int) -> bool:
 
 
 def test_a_program_that_ends_is_quoted() -> None:
-    output = Limit(5).run(["sh", "-c", "echo out; echo err >&2; exit 3"])
+    output = Deadline(5).run(["sh", "-c", "echo out; echo err >&2; exit 3"])
     assert (output.exit_code, output.stdout, output.stderr) == (3, "out\n", "err\n")
-    assert output.complaint == "err"
+    assert output.error_line == "err"
 
 
 def test_it_gets_no_input_and_no_terminal() -> None:
@@ -46,7 +46,7 @@ def test_it_gets_no_input_and_no_terminal() -> None:
 def limited_cat() -> str:
     """Return what a program gets that asks for input and for a terminal."""
     script = "head -c 4; (: </dev/tty) 2>/dev/null || echo no terminal"
-    return Limit(5).run(["sh", "-c", script]).stdout
+    return Deadline(5).run(["sh", "-c", script]).stdout
 
 
 @pytest.mark.parametrize(
@@ -57,22 +57,22 @@ def limited_cat() -> str:
     ],
 )
 def test_a_program_that_cannot_be_started_says_why(argv: list[str], said: str) -> None:
-    with pytest.raises(Unseen, match=said):
-        Limit(5).run(argv)
+    with pytest.raises(ProbeError, match=said):
+        Deadline(5).run(argv)
 
 
 def test_a_file_that_may_not_be_run_says_so(tmp_path: Path) -> None:
     (tmp_path / "docker").touch(mode=0o644)
-    with pytest.raises(Unseen, match="Permission denied"):
-        Limit(5).run([tmp_path / "docker"])
+    with pytest.raises(ProbeError, match="Permission denied"):
+        Deadline(5).run([tmp_path / "docker"])
 
 
 def test_a_file_that_is_no_program_says_so(tmp_path: Path) -> None:
     broken = tmp_path / "docker"
     broken.write_bytes(b"\x7fELF and nothing more")
     broken.chmod(0o755)
-    with pytest.raises(Unseen, match="Exec format error"):
-        Limit(5).run([broken])
+    with pytest.raises(ProbeError, match="Exec format error"):
+        Deadline(5).run([broken])
 
 
 def test_a_program_that_hangs_is_killed_with_its_children(tmp_path: Path) -> None:
@@ -82,8 +82,8 @@ def test_a_program_that_hangs_is_killed_with_its_children(tmp_path: Path) -> Non
         f"sleep 60 & echo $! >>{pids}; setsid sleep 60 & echo $! >>{pids}; echo $$ >>{pids}; wait"
     )
     began = time.monotonic()
-    with pytest.raises(TookTooLong, match=r"`sh -c .*` did not answer within 0\.5 s"):
-        Limit(0.5).run(["sh", "-c", script])
+    with pytest.raises(ProbeTimeoutError, match=r"`sh -c .*` did not answer within 0\.5 s"):
+        Deadline(0.5).run(["sh", "-c", script])
     assert time.monotonic() - began < 2
     started = [int(pid) for pid in pids.read_text().split()]
     assert len(started) == 3
@@ -92,15 +92,15 @@ def test_a_program_that_hangs_is_killed_with_its_children(tmp_path: Path) -> Non
 
 def test_a_program_that_closes_its_output_and_stays_is_killed_too(tmp_path: Path) -> None:
     pid = tmp_path / "pid"
-    with pytest.raises(TookTooLong):
-        Limit(0.5).run(["sh", "-c", f"echo $$ >{pid}; exec >&- 2>&-; sleep 60"])
+    with pytest.raises(ProbeTimeoutError):
+        Deadline(0.5).run(["sh", "-c", f"echo $$ >{pid}; exec >&- 2>&-; sleep 60"])
     assert gone(int(pid.read_text()))
 
 
 def test_a_program_that_writes_without_end_is_cut_off() -> None:
     before = psutil.Process().memory_info().rss
-    with pytest.raises(Unseen, match="wrote without end"):
-        Limit(10).run(["yes"])
+    with pytest.raises(ProbeError, match="wrote without end"):
+        Deadline(10).run(["yes"])
     assert psutil.Process().memory_info().rss - before < 20 * MOST_BYTES
 
 
@@ -114,7 +114,7 @@ def test_leaving_the_limit_kills_what_still_runs(tmp_path: Path) -> None:
         except BaseException as error:
             failed.append(error)
 
-    with Limit(30) as limit:
+    with Deadline(30) as limit:
         thread = threading.Thread(target=run)
         thread.start()
         while not pid.exists() or not pid.read_text():
@@ -122,7 +122,7 @@ def test_leaving_the_limit_kills_what_still_runs(tmp_path: Path) -> None:
     thread.join(2)
     assert not thread.is_alive()
     assert gone(int(pid.read_text()))
-    with pytest.raises(TookTooLong):
+    with pytest.raises(ProbeTimeoutError):
         limit.run(["true"])
 
 
@@ -130,7 +130,7 @@ def test_no_descriptor_stays_open() -> None:
     folder = Path("/proc/self/fd")
     if not folder.exists():
         pytest.skip("only Linux shows open descriptors in /proc")
-    limit = Limit(5)
+    limit = Deadline(5)
     limit.run(["true"])
     before = len(list(folder.iterdir()))
     for _ in range(5):
@@ -140,7 +140,7 @@ def test_no_descriptor_stays_open() -> None:
 
 @pytest.mark.parametrize("path", ["/no/such/file", "/", "a\0b"])
 def test_a_file_that_cannot_be_read_says_why(path: str) -> None:
-    with pytest.raises(Unseen, match="could not be read"):
+    with pytest.raises(ProbeError, match="could not be read"):
         read_text(Path(path))
 
 

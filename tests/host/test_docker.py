@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from infra.host.deadline import Limit
+from infra.host.deadline import Deadline
 from infra.host.facts.host import Engine, NoEngine
 from infra.host.probes import docker, docker_socket
 from tests.host.fake_engine import INFO, VERSION, engine_at
@@ -33,7 +33,7 @@ def plain_environment(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
 
 def probe(monkeypatch: pytest.MonkeyPatch, host: str | Path, timeout: float = 10) -> Any:
     monkeypatch.setenv("DOCKER_HOST", host if isinstance(host, str) else f"unix://{host}")
-    return docker.probe(Limit(timeout))
+    return docker.probe(Deadline(timeout))
 
 
 def bound(path: Path) -> socket.socket:
@@ -237,7 +237,7 @@ def test_not_installed_means_no_program_and_no_socket(
     monkeypatch.setenv("PATH", str(folder))
     if program:
         (folder / program).touch(0o755)
-    assert docker.probe(Limit(5)).state == state
+    assert docker.probe(Deadline(5)).state == state
 
 
 def test_other_engines_sockets_are_named(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
@@ -245,7 +245,7 @@ def test_other_engines_sockets_are_named(monkeypatch: pytest.MonkeyPatch, folder
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder))
     monkeypatch.setenv("HOME", str(folder / "nobody"))
     with bound(folder / "docker.sock"):
-        found = docker.probe(Limit(5))
+        found = docker.probe(Deadline(5))
     assert isinstance(found, NoEngine)
     assert found.other_sockets == (f"unix://{folder}/docker.sock",)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.host.deadline import Limit, Output, Unseen
+from infra.host.deadline import Deadline, Output, ProbeError
 from infra.host.facts.host import ComposeV1, ComposeV1Bundle, NoDockerCompose, StandaloneCompose
 from infra.host.probes import compose_v1, docker_compose
 from tests.host.interpreter import Interpreter, install, make_interpreter, user_site
@@ -70,7 +70,7 @@ def install_v1(site: Path, docker: str, requests: str, urllib3: str, yaml: str =
 
 def v1(interpreter: Interpreter, home: Path, options: str = "") -> ComposeV1:
     put(home, f"#!{interpreter.executable} {options}\nraise SystemExit('was run')\n")
-    found = docker_compose.probe(Limit(20))
+    found = docker_compose.probe(Deadline(20))
     assert isinstance(found, ComposeV1)
     return found
 
@@ -195,7 +195,7 @@ def test_a_link_to_the_script_is_followed(interpreter: Interpreter, home: Path) 
     script.write_text(f"#!{interpreter.executable}\n")
     script.chmod(0o755)
     (home / "bin/docker-compose").symlink_to(script)
-    found = docker_compose.probe(Limit(20))
+    found = docker_compose.probe(Deadline(20))
     assert isinstance(found, ComposeV1)
     assert found.libraries["requests"].version == "8.8.8"
 
@@ -207,7 +207,7 @@ def test_a_virtual_environment_of_its_own(home: Path) -> None:
     install_v1(site, "6.1.3", "2.31.0", "2.5.0")
     install(user_site(home / "user"), "requests", "2.32.5")
     put(home, f"#!{environment}/bin/python\n")
-    found = docker_compose.probe(Limit(20))
+    found = docker_compose.probe(Deadline(20))
     assert isinstance(found, ComposeV1)
     assert found.virtual_environment
     assert found.user_site is None
@@ -221,7 +221,7 @@ def test_env_finds_the_interpreter_as_the_kernel_would(
     install_v1(interpreter.site_packages, "5.0.3", "2.28.1", "1.26.12")
     (home / "bin/python3").symlink_to(interpreter.executable)
     put(home, "#!/usr/bin/env python3\n")
-    found = docker_compose.probe(Limit(20))
+    found = docker_compose.probe(Deadline(20))
     assert isinstance(found, ComposeV1)
     assert versions(found)["docker"] == "5.0.3"
 
@@ -267,7 +267,7 @@ def test_a_module_that_shadows_without_a_version_is_no_verdict(
     else:
         (home / "bin/requests").mkdir()
         (home / "bin/requests/__init__.py").touch()
-    with pytest.raises(Unseen, match="does not say its version"):
+    with pytest.raises(ProbeError, match="does not say its version"):
         v1(interpreter, home)
 
 
@@ -297,7 +297,7 @@ def test_a_chatty_interpreter_is_understood(interpreter: Interpreter, home: Path
 def test_the_version_is_asked_where_no_record_has_it(interpreter: Interpreter, home: Path) -> None:
     install(interpreter.site_packages, "docker", "5.0.3")
     put(home, f"#!{interpreter.executable}\nprint({V1_SAYS!r})\n")
-    found = docker_compose.probe(Limit(20))
+    found = docker_compose.probe(Deadline(20))
     assert isinstance(found, ComposeV1)
     assert found.version == "1.29.2"
 
@@ -319,22 +319,22 @@ def test_what_cannot_be_seen_says_why(
     (home / "python3").write_text("#!/bin/sh\nexec sleep 30\n")
     (home / "python3").chmod(0o755)
     put(home, text.format(home=home, python=interpreter.executable))
-    with pytest.raises(Unseen, match=reason):
-        docker_compose.probe(Limit(0.8))
+    with pytest.raises(ProbeError, match=reason):
+        docker_compose.probe(Deadline(0.8))
 
 
 def test_no_docker_compose(home: Path) -> None:
-    assert docker_compose.probe(Limit(5)) == NoDockerCompose()
+    assert docker_compose.probe(Deadline(5)) == NoDockerCompose()
 
 
 def test_a_wrapper_of_the_plugin_is_what_the_plugin_is(home: Path) -> None:
     (home / "bin/docker").write_text(f"#!/bin/sh\necho '{MODERN_SAYS}'\n")
     (home / "bin/docker").chmod(0o755)
     path = put(home, '#!/bin/sh\nexec docker compose "$@"\n')
-    assert docker_compose.probe(Limit(5)) == StandaloneCompose(path=str(path), version="2.40.3")
+    assert docker_compose.probe(Deadline(5)) == StandaloneCompose(path=str(path), version="2.40.3")
 
 
-class _Says(Limit):
+class _Says(Deadline):
     """Machine code cannot be made up in a test: its words are."""
 
     def __init__(self, words: str) -> None:
@@ -365,7 +365,7 @@ def test_v2_under_the_old_name(home: Path) -> None:
 @pytest.mark.parametrize("content", [PYINSTALLER, b"\x7fELF..."])
 def test_another_program_under_that_name(home: Path, content: bytes) -> None:
     put(home, content)
-    with pytest.raises(Unseen, match="not Docker's Compose"):
+    with pytest.raises(ProbeError, match="not Docker's Compose"):
         docker_compose.probe(_Says("something 3.0"))
 
 
@@ -395,6 +395,6 @@ def test_any_python_understands_the_question(
     for name in ("PYTHONPATH", "PYTHONHOME"):
         monkeypatch.delenv(name, raising=False)
     install(tmp_path, "urllib3", "1.26.12")
-    answer = compose_v1.ask(tmp_path / "docker-compose", (str(program),), Limit(20))
+    answer = compose_v1.ask(tmp_path / "docker-compose", (str(program),), Deadline(20))
     assert answer.libraries["urllib3"].version == "1.26.12"
     assert answer.python_version.split(".")[0] in "23"

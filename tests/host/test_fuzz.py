@@ -1,6 +1,6 @@
 """Whatever a host's files and programs say: a fact, or "could not be seen"; never a guess.
 
-Property of all of these: no exception but `Unseen`, no hang, and what is not understood never
+Property of all of these: no exception but `ProbeError`, no hang, and what is not understood never
 becomes the absence of a limit, of a card or of a fault.
 """
 
@@ -23,7 +23,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from infra.host.collect import start_all, wait_for_all
-from infra.host.deadline import MOST_BYTES, Limit, Output, Unseen
+from infra.host.deadline import MOST_BYTES, Deadline, Output, ProbeError
 from infra.host.facts.host import Engine, Known, NoEngine, Unknown
 from infra.host.probes import cgroup, cpu, docker, docker_ssh, gpu, memory, pci, system
 from infra.host.probes.docker_answer import engine
@@ -62,7 +62,7 @@ def host(files: dict[str, bytes]) -> Iterator[Path]:
 
 def seen(probe: Callable[[], Any]) -> Known | Unknown:
     """What `collect` makes of a probe."""
-    with Limit(5) as limit:
+    with Deadline(5) as limit:
         found = {"cpu": Future[object]()}
         start_all({"cpu": probe}, found)
         return wait_for_all(found, limit)["cpu"]
@@ -82,7 +82,7 @@ def _mounted(*lines: str) -> dict[str, bytes]:
 @example(text="\u0661 \u0662".encode())  # digits, but not the kernel's
 def test_a_quota_of_version_2_is_no_quota_only_where_it_says_max(text: bytes) -> None:
     with host({**_mounted(V2), f"{FS}/a/cpu.max": text}) as root:
-        with suppress(Unseen):
+        with suppress(ProbeError):
             found = cgroup.cpu_quota(root)
             assert (found is None) == bool(re.fullmatch(rb"max \d+\s*", text))
             assert found is None or found > 0
@@ -95,7 +95,7 @@ def test_a_quota_of_version_2_is_no_quota_only_where_it_says_max(text: bytes) ->
 def test_a_memory_limit_of_version_2_is_none_only_where_it_says_max(text: bytes) -> None:
     found: int | None = None
     with host({**_mounted(V2), f"{FS}/a/memory.max": text}) as root:
-        with suppress(Unseen):
+        with suppress(ProbeError):
             found = cgroup.memory_limit(root)
             assert (found is None) == (text.strip() == b"max")
         fact = seen(lambda: memory.probe(root))
@@ -112,9 +112,9 @@ def test_limits_of_version_1(quota: bytes, period: bytes, limit: bytes, stat: by
         f"{FS}/memory/a/memory.stat": stat + b"\nhierarchical_memory_limit " + limit,
     }
     with host({**_mounted(V1_CPU, V1_MEMORY), **files}) as root:
-        with suppress(Unseen):
+        with suppress(ProbeError):
             assert cgroup.cpu_quota(root) is not None or quota.strip() == b"-1"
-        with suppress(Unseen):
+        with suppress(ProbeError):
             found = cgroup.memory_limit(root)
             assert found is not None or limit.strip() == b"-1" or int(limit) >= 2**62
 
@@ -170,7 +170,7 @@ def test_the_systems_name_and_the_io_uring_switch(release: bytes, switch: bytes)
         "etc/os-release": b"PRETTY_NAME=" + release,
         "proc/sys/kernel/io_uring_disabled": switch,
     }
-    with host(files) as root, suppress(Unseen):
+    with host(files) as root, suppress(ProbeError):
         found = system.probe(root)
         assert str(found.io_uring_disabled).encode() == switch.strip()
         assert found.distribution
@@ -253,7 +253,7 @@ def _asked(path: Path) -> Engine | NoEngine:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DOCKER_HOST", f"unix://{path}")
         patch.setattr(docker, "most_memlock", lambda _: None)
-        with Limit(3) as limit:
+        with Deadline(3) as limit:
             return docker.probe(limit)
 
 
@@ -327,7 +327,7 @@ def test_an_answer_that_comes_drop_by_drop_meets_the_limit() -> None:
 
         threading.Thread(target=drip, daemon=True).start()
         begun = time.monotonic()
-        with pytest.MonkeyPatch.context() as patch, Limit(0.5) as limit:
+        with pytest.MonkeyPatch.context() as patch, Deadline(0.5) as limit:
             patch.setenv("DOCKER_HOST", f"unix://{path}")
             found = docker.probe(limit)
     assert isinstance(found, NoEngine)
@@ -335,7 +335,7 @@ def test_an_answer_that_comes_drop_by_drop_meets_the_limit() -> None:
     assert time.monotonic() - begun < 1.5
 
 
-class Says(Limit):
+class Says(Deadline):
     """A limit under which every program says the same."""
 
     def __init__(self, output: Output) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.host.deadline import Unseen
+from infra.host.deadline import ProbeError
 from infra.host.facts.host import GpuDriver, GpuProcess, NoGpuDriver
 from infra.host.probes import gpu
 from tests.host.fake_nvml import MIB, Device, FakeNvml, Memory, NVMLError, Process
@@ -65,7 +65,7 @@ def test_which_layer_is_missing(with_card: Path, error: int, states: tuple[str, 
     "nvml", [FakeNvml(init_error=999), FakeNvml(Device(), lost=True)], ids=["unknown", "lost"]
 )
 def test_another_error_is_no_verdict(with_card: Path, nvml: FakeNvml) -> None:
-    with pytest.raises(Unseen, match="NVML error"):
+    with pytest.raises(ProbeError, match="NVML error"):
         gpu.probe(with_card, nvml)
     assert nvml.open == 0
 
@@ -108,7 +108,7 @@ def test_a_gpu_without_memory_of_its_own_shares_the_hosts() -> None:
 
 
 def test_memory_that_cannot_be_read_is_no_verdict() -> None:
-    with pytest.raises(Unseen):
+    with pytest.raises(ProbeError):
         gpu.probe(Path("/nowhere"), FakeNvml(Device(memory=FakeNvml.NVML_ERROR_NO_PERMISSION)))
 
 
@@ -124,7 +124,7 @@ def test_memory_that_cannot_be_read_is_no_verdict() -> None:
     ids=["a name", "a capability", "a size", "a process's name", "the driver's version"],
 )
 def test_an_answer_of_another_kind_is_no_verdict(nvml: FakeNvml) -> None:
-    with pytest.raises(Unseen, match="answered what cannot be"):
+    with pytest.raises(ProbeError, match="answered what cannot be"):
         gpu.probe(Path("/nowhere"), nvml)
     assert nvml.open == 0
 

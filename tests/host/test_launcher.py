@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.host.deadline import Unseen
+from infra.host.deadline import ProbeError
 from infra.host.probes.launcher import Binary, PythonScript, ShellScript, launcher
 
 PIP_LONG = "#!/bin/sh\n'''exec' \"/a b/bin/python3\" \"$0\" \"$@\"\n' '''\nimport sys\n"
@@ -60,10 +60,10 @@ def test_what_starts_it(
 @pytest.mark.parametrize("line", ["#!/usr/bin/perl\n", "#!\n", "#! \nx", "#!/usr/bin/env\n"])
 def test_another_interpreter_is_not_guessed(tmp_path: Path, line: str) -> None:
     (tmp_path / "docker-compose").write_text(line)
-    with pytest.raises(Unseen, match="is a script for"):
+    with pytest.raises(ProbeError, match="is a script for"):
         launcher(tmp_path / "docker-compose")
 
 
 def test_a_file_that_cannot_be_read_is_unseen(tmp_path: Path) -> None:
-    with pytest.raises(Unseen, match="could not be read"):
+    with pytest.raises(ProbeError, match="could not be read"):
         launcher(tmp_path)

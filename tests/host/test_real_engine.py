@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.host.deadline import Limit
+from infra.host.deadline import Deadline
 from infra.host.facts.host import Engine
 from infra.host.probes import disks, docker
 
@@ -16,7 +16,7 @@ from infra.host.probes import disks, docker
 @pytest.fixture
 def engine() -> Engine:
     """The engine of this machine. In CI one has to be there."""
-    found = docker.probe(Limit(20))
+    found = docker.probe(Deadline(20))
     if isinstance(found, Engine):
         return found
     reason = f"no Docker Engine answers at {found.host}: {found.state}, {found.detail}"
@@ -65,7 +65,7 @@ def test_it_is_found_through_tcp_as_well(engine: Engine, monkeypatch: pytest.Mon
         pytest.skip("the engine is not on a Unix socket")
     with _Relay(engine.host.removeprefix("unix://")) as port:
         monkeypatch.setenv("DOCKER_HOST", f"tcp://127.0.0.1:{port}")
-        found = docker.probe(Limit(20))
+        found = docker.probe(Deadline(20))
     assert isinstance(found, Engine)
     assert (found.version, found.host) == (engine.version, f"tcp://127.0.0.1:{port}")
 

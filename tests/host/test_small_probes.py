@@ -9,7 +9,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from infra.host.deadline import Limit, Unseen
+from infra.host.deadline import Deadline, ProbeError
 from infra.host.facts.host import Engine, NoEngine
 from infra.host.probes import compose, cpu, disks, listeners, memory, python, system
 
@@ -71,7 +71,7 @@ def test_a_smaller_mask_is_seen() -> None:
 
 def test_a_system_that_does_not_tell_its_cpus(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "cpu_count", lambda: None)
-    with pytest.raises(Unseen, match="how many CPUs"):
+    with pytest.raises(ProbeError, match="how many CPUs"):
         cpu.probe()
 
 
@@ -110,7 +110,7 @@ def test_a_torch_that_does_not_say_its_cuda_is_no_cpu_build(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     install_torch(monkeypatch, tmp_path, "__version__ = '2.13.0'\n")
-    with pytest.raises(Unseen, match="for which CUDA"):
+    with pytest.raises(ProbeError, match="for which CUDA"):
         python.probe()
 
 
@@ -147,7 +147,7 @@ def test_a_list_that_only_root_may_read(monkeypatch: pytest.MonkeyPatch) -> None
 
     monkeypatch.setattr(psutil, "net_connections", denied)
     monkeypatch.setattr(sys, "platform", "darwin")
-    with pytest.raises(Unseen, match="macOS tells only root"):
+    with pytest.raises(ProbeError, match="macOS tells only root"):
         listeners.probe()
 
 
@@ -189,7 +189,7 @@ def test_dockers_disk_only_where_it_is_on_this_host(
 
 def test_without_an_engine_the_other_disks_are_measured(tmp_path: Path) -> None:
     def unseen() -> NoEngine:
-        raise Unseen("it hangs")
+        raise ProbeError("it hangs")
 
     for docker in (lambda: NO_ENGINE, unseen):
         found = disks.probe(tmp_path, docker)
@@ -238,7 +238,7 @@ def test_the_compose_plugin(
     docker(monkeypatch, tmp_path, f"cat {tmp_path}/out; cat {tmp_path}/err >&2; exit {code}")
     (tmp_path / "out").write_text(stdout)
     (tmp_path / "err").write_text(stderr)
-    found = compose.probe(Limit(5))
+    found = compose.probe(Deadline(5))
     if version:
         assert asdict(found) == {
             "found": True,
@@ -251,7 +251,7 @@ def test_the_compose_plugin(
 
 def test_no_docker_program_no_plugin(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
-    assert not compose.probe(Limit(5)).found
+    assert not compose.probe(Deadline(5)).found
 
 
 @pytest.mark.parametrize("script", ["echo hello", "exec sleep 20", "exec yes"])
@@ -259,8 +259,8 @@ def test_a_program_that_is_not_docker_is_no_verdict(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, script: str
 ) -> None:
     docker(monkeypatch, tmp_path, script)
-    with pytest.raises(Unseen):
-        compose.probe(Limit(0.5))
+    with pytest.raises(ProbeError):
+        compose.probe(Deadline(0.5))
 
 
 def docker(monkeypatch: pytest.MonkeyPatch, folder: Path, script: str) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.host.deadline import Limit
+from infra.host.deadline import Deadline
 from infra.host.facts.host import Known
 from infra.host.probes import docker_compose
 from tests.doctor.builders import host, one
@@ -69,7 +69,7 @@ def test_what_is_predicted_is_what_happens(
     script = compose_v1(docker=docker, requests=requests, urllib3=urllib3)
     done = _ps(script, project, engine)
     monkeypatch.setenv("PATH", str(script.parent), prepend=":")
-    with Limit(30) as limit:
+    with Deadline(30) as limit:
         facts = docker_compose.probe(limit)
     finding = one(replace(host(), docker_compose=Known(value=facts)), "QCA203")
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.host.deadline import Limit
+from infra.host.deadline import Deadline
 from infra.host.probes import docker
 from tests.testbed.fixtures import Engine
 
@@ -199,7 +199,7 @@ def test_our_own_reading_is_that_of_compose(
     )
     path = tmp_path / "a.yml"
     path.write_text(SAME[name].format(store=engine.images.store))
-    with Limit(20) as limit:
+    with Deadline(20) as limit:
         plugin = compose.probe(limit)
     assert isinstance(plugin, ComposePlugin)
 
@@ -231,7 +231,7 @@ def test_a_file_that_compose_refuses_is_said_to_be_refused(tmp_path: Path, engin
 def test_the_most_memlock_is_what_a_container_really_gets(
     engine: Engine, engine_environment: Engine
 ) -> None:
-    with Limit(20) as limit:
+    with Deadline(20) as limit:
         found = docker.probe(limit)
     most = getattr(found, "most_memlock", None)
     if most is None:

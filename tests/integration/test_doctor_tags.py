@@ -6,7 +6,7 @@ import pytest
 
 from infra.compose_file.load import read_compose_files
 from infra.compose_file.resolved_by_compose import confirm
-from infra.host.deadline import Limit
+from infra.host.deadline import Deadline
 from infra.host.facts.host import ComposePlugin
 from infra.host.probes import compose
 from tests.compose_file.merge_cases import CASES, as_read, ask, recorded, written
@@ -39,7 +39,7 @@ def test_composes_answer_and_our_places_go_together(
     name: str, tmp_path: Path, engine: Engine, engine_environment: Engine
 ) -> None:
     paths = written(tmp_path, name)
-    with Limit(20) as limit:
+    with Deadline(20) as limit:
         plugin = compose.probe(limit)
     assert isinstance(plugin, ComposePlugin)
 

@@ -2,7 +2,17 @@
 
 from dataclasses import asdict
 
-from infra.doctor.check import Check, Remedy, Severity, Subject, Verdict, ok, seen, skipped, value
+from infra.doctor.check import (
+    Check,
+    Remedy,
+    Severity,
+    Subject,
+    Verdict,
+    known_or_none,
+    ok,
+    require,
+    skipped,
+)
 from infra.doctor.compose_v1_compatibility import Breaks, NotMeasured, predict
 from infra.doctor.remedies import quoting
 from infra.doctor.remedies.compose_plugin import (
@@ -24,39 +34,39 @@ from infra.host.snap import is_from_snap
 
 
 def _plugin(subject: Subject) -> Verdict:
-    compose = value(subject.facts.compose)
+    compose = require(subject.facts.compose)
     if isinstance(compose, ComposePlugin):
         return ok(
             f"`docker compose` is Compose {compose.version}.",
             version=compose.version,
             docker_client=compose.docker_client,
         )
-    docker = seen(subject.facts.docker)
+    docker = known_or_none(subject.facts.docker)
     no_engine = isinstance(docker, NoEngine)
     severity = subject.stops(otherwise=Severity.INFO if no_engine else Severity.WARNING)
     message = f"`docker compose` (Compose V2) is not there.\n{compose.detail}"
     if subject.plan.runtime == "local":
         message += "\n`qca up` trains on this machine without Docker, which needs no Compose."
-    other = seen(subject.facts.docker_compose)
+    other = known_or_none(subject.facts.docker_compose)
     if isinstance(other, StandaloneCompose):
         message += f"\n{other.path} is Compose {other.version}: it can serve as the plugin as is."
         remedies = (link_plugin(other.path),)
     elif isinstance(docker, Engine) and is_from_snap(docker):
         remedies = (REFRESH_SNAP,)
     else:
-        remedies = (install_plugin(seen(subject.facts.system)),)
+        remedies = (install_plugin(known_or_none(subject.facts.system)),)
     return Verdict(severity, message, {"detail": compose.detail}, remedies)
 
 
 def _old(subject: Subject) -> Verdict:
-    compose = value(subject.facts.docker_compose)
+    compose = require(subject.facts.docker_compose)
     if isinstance(compose, StandaloneCompose):
         return ok(
             f"`docker-compose` is Compose {compose.version} under the old name.", path=compose.path
         )
     if not isinstance(compose, ComposeV1 | ComposeV1Bundle):
         return ok("There is no Compose V1 on PATH.")
-    plugin = seen(subject.facts.compose)
+    plugin = known_or_none(subject.facts.compose)
     has_plugin = isinstance(plugin, ComposePlugin)
     message = (
         f"`docker-compose` is Compose V1 ({compose.version}), {compose.path}.\n"
@@ -76,7 +86,7 @@ def _old(subject: Subject) -> Verdict:
 
 
 def _talks(subject: Subject) -> Verdict:
-    compose = value(subject.facts.docker_compose)
+    compose = require(subject.facts.docker_compose)
     if isinstance(compose, ComposeV1Bundle):
         return ok(f"{compose.path} is a self-contained binary: no installed library reaches it.")
     if not isinstance(compose, ComposeV1):
@@ -92,7 +102,7 @@ def _talks(subject: Subject) -> Verdict:
         compose.libraries[name].version for name in ("docker", "requests", "urllib3")
     )
     evidence = _evidence(compose)
-    engine = seen(subject.facts.docker)
+    engine = known_or_none(subject.facts.docker)
     host = engine.host if isinstance(engine, Engine) else ""
     prediction = predict(docker_py, requests, urllib3)
     if isinstance(prediction, NotMeasured):
@@ -144,7 +154,7 @@ def _of_broken(
     subject: Subject, compose: ComposeV1, message: str, evidence: dict[str, object]
 ) -> Verdict:
     if compose.beside is None or not works(compose.beside):
-        remedies = remedies_for_v1(compose, seen(subject.facts.compose))
+        remedies = remedies_for_v1(compose, known_or_none(subject.facts.compose))
         return Verdict(_severity_of_v1(subject), message, evidence, remedies)
     path = compose.beside.path
     message += f"\n{path} is a Compose V1 with libraries of its own, and it works."
@@ -155,7 +165,7 @@ def _of_broken(
 
 def _severity_of_v1(subject: Subject) -> Severity:
     """A broken V1 leaves nobody without containers who has Compose V2."""
-    if isinstance(seen(subject.facts.compose), ComposePlugin):
+    if isinstance(known_or_none(subject.facts.compose), ComposePlugin):
         return Severity.WARNING
     return subject.stops()
 
@@ -176,7 +186,7 @@ _ENGINE_WITHOUT_CONTAINER_CONFIG = 26
 
 
 def _recreates(subject: Subject) -> list[Verdict]:
-    compose, docker = value(subject.facts.docker_compose), value(subject.facts.docker)
+    compose, docker = require(subject.facts.docker_compose), require(subject.facts.docker)
     if not isinstance(compose, ComposeV1 | ComposeV1Bundle) or isinstance(docker, NoEngine):
         return []
     major = docker.version.partition(".")[0]

@@ -2,7 +2,17 @@
 
 import shlex
 
-from infra.doctor.check import Check, Remedy, Severity, Subject, Verdict, ok, seen, skipped, value
+from infra.doctor.check import (
+    Check,
+    Remedy,
+    Severity,
+    Subject,
+    Verdict,
+    known_or_none,
+    ok,
+    require,
+    skipped,
+)
 from infra.doctor.checks.docker_snap import DOCKER_SNAP
 from infra.host.facts.host import ComposePlugin, Engine, NoEngine
 from infra.host.snap import is_client_from_snap
@@ -14,7 +24,7 @@ LOCALLY = Remedy("Train without Docker, as a process on this machine", ("qca up 
 
 
 def _reachable(subject: Subject) -> Verdict:
-    docker = value(subject.facts.docker)
+    docker = require(subject.facts.docker)
     if isinstance(docker, Engine):
         return ok(
             f"Docker Engine {docker.version} answers at {docker.host}.",
@@ -26,7 +36,7 @@ def _reachable(subject: Subject) -> Verdict:
     what, remedies = _UNREACHABLE[docker.state]
     if docker.state == "bad-host" and docker.host == DEFAULT_HOST:
         what, remedies = "What answers at Docker's socket is no Docker Engine.", (_WHO_LISTENS,)
-    plugin = seen(subject.facts.compose)
+    plugin = known_or_none(subject.facts.compose)
     if isinstance(plugin, ComposePlugin) and is_client_from_snap(plugin):
         remedies = _OF_THE_SNAP.get(docker.state, remedies)
     if docker.state == "no-permission" and docker.group_member:
@@ -133,7 +143,7 @@ _OF_THE_SNAP: dict[str, tuple[Remedy, ...]] = {
 
 
 def _keeps_limits(subject: Subject) -> list[Verdict]:
-    docker = value(subject.facts.docker)
+    docker = require(subject.facts.docker)
     if isinstance(docker, NoEngine):
         return []
     evidence = {"limits_memory": docker.limits_memory, "limits_cpu": docker.limits_cpu}
@@ -158,7 +168,7 @@ def _keeps_limits(subject: Subject) -> list[Verdict]:
 
 
 def _kind(subject: Subject) -> list[Verdict]:
-    docker = value(subject.facts.docker)
+    docker = require(subject.facts.docker)
     if isinstance(docker, NoEngine):
         return []
     evidence = {"operating_system": docker.operating_system, "os_type": docker.os_type}

@@ -2,7 +2,17 @@
 
 from collections.abc import Iterator
 
-from infra.doctor.check import Check, Remedy, Severity, Subject, Verdict, ok, seen, skipped, value
+from infra.doctor.check import (
+    Check,
+    Remedy,
+    Severity,
+    Subject,
+    Verdict,
+    known_or_none,
+    ok,
+    require,
+    skipped,
+)
 from infra.host.container_gpu import version_of
 from infra.host.facts.host import ComposePlugin, Disk, Engine
 from infra.host.snap import is_client_from_snap, is_from_snap, is_seen
@@ -24,7 +34,7 @@ _MAY_BE_MENDED = (29, 0)
 
 
 def _confined(subject: Subject) -> list[Verdict]:
-    engine, plugin = value(subject.facts.docker), value(subject.facts.compose)
+    engine, plugin = require(subject.facts.docker), require(subject.facts.compose)
     from_snap = isinstance(engine, Engine) and is_from_snap(engine)
     client = isinstance(plugin, ComposePlugin) and is_client_from_snap(plugin)
     if not isinstance(engine, Engine) or not (from_snap or client):
@@ -52,7 +62,7 @@ def _privileges(subject: Subject, engine: Engine) -> Iterator[Verdict]:
 
 
 def _folder(subject: Subject) -> Iterator[Verdict]:
-    disks = seen(subject.facts.disks)
+    disks = known_or_none(subject.facts.disks)
     work = next((disk for disk in disks or () if disk.purpose == "work"), None)
     if work is None:
         yield skipped("Whether the snap's Docker sees this folder is not known.")

@@ -3,15 +3,15 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from infra.compose_file.model import ComposeFile, Service, Text
+from infra.compose_file.model import ComposeFile, LocatedValue, Service
 from infra.doctor.check import (
     Remedy,
     Severity,
     Subject,
     Verdict,
+    known_or_none,
     located,
     ok,
-    seen,
     skipped,
 )
 from infra.doctor.container_limits import (
@@ -129,7 +129,7 @@ def _threads(subject: Subject, dragonfly: Dragonfly) -> rules.Threads | Verdict:
             "Dragonfly ends at once."
         )
         return Verdict(Severity.ERROR, message, {"service": service.name, "given": given.value})
-    docker = seen(subject.facts.docker)
+    docker = known_or_none(subject.facts.docker)
     engine = docker if isinstance(docker, Engine) else None
     return rules.threads(
         len(cpu_numbers(service.cpuset) or ()) or visible_cpus(subject),
@@ -140,7 +140,7 @@ def _threads(subject: Subject, dragonfly: Dragonfly) -> rules.Threads | Verdict:
     )
 
 
-def _bad_size(dragonfly: Dragonfly, given: Text) -> Verdict:
+def _bad_size(dragonfly: Dragonfly, given: LocatedValue) -> Verdict:
     message = (
         f"Service {dragonfly.service.name}: Dragonfly cannot read the size {given.value!r} and "
         "ends at once.\nIt says: Use human-readable format, eg.: 500MB, 1G, 1TB"
@@ -162,8 +162,8 @@ def hidden_flags(dragonfly: Dragonfly) -> str:
         return f"Its command starts {dragonfly.other_program}, which may change the flags."
     if dragonfly.flagfile is not None:
         return f"Its flag file {dragonfly.flagfile.value} lies inside the container."
-    if dragonfly.service.elsewhere:
-        keys = " and ".join(f"`{key}`" for key in dragonfly.service.elsewhere)
+    if dragonfly.service.unread_sources:
+        keys = " and ".join(f"`{key}`" for key in dragonfly.service.unread_sources)
         return f"Settings may depend on {keys}, which was not read."
     return ""
 
@@ -224,7 +224,7 @@ def _nests(subject: Subject, dragonfly: Dragonfly) -> Verdict:
     )
 
 
-def _decisive(dragonfly: Dragonfly) -> Text | Service:
+def _decisive(dragonfly: Dragonfly) -> LocatedValue | Service:
     """Return the place to look at: the threads', else the memory's, else the service's."""
     for flag in ("proactor_threads", "maxmemory"):
         if flag in dragonfly.flags:

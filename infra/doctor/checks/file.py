@@ -9,9 +9,9 @@ from infra.doctor.check import (
     Severity,
     Subject,
     Verdict,
+    known_or_none,
     located,
     ok,
-    seen,
     skipped,
 )
 from infra.host.facts.host import ComposePlugin, Unknown
@@ -67,7 +67,7 @@ def _unset(name: str, required: str | None) -> Verdict:
 
 
 def _keys(subject: Subject) -> Iterator[Verdict]:
-    plugin, dark = seen(subject.facts.compose), isinstance(subject.facts.compose, Unknown)
+    plugin, dark = known_or_none(subject.facts.compose), isinstance(subject.facts.compose, Unknown)
     version = _release(plugin.version) if isinstance(plugin, ComposePlugin) else None
     for file in subject.files:
         found = [*_key_faults(file, version), *(_untold_gpus(file) if dark else ())]

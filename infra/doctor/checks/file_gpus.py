@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from infra.compose_file.devices import DeviceRequest, from_text
 from infra.compose_file.model import Service
-from infra.doctor.check import Check, Severity, Subject, Verdict, located, ok, skipped, value
+from infra.doctor.check import Check, Severity, Subject, Verdict, located, ok, require, skipped
 from infra.host.container_gpu import GpuAccess, gpu_access, is_elsewhere, version_of
 from infra.host.facts.host import Engine, GpuDriver
 
@@ -26,7 +26,7 @@ def _gpus(subject: Subject) -> Iterator[Verdict]:
 
 
 def _runtime(subject: Subject, service: Service) -> Iterator[Verdict]:
-    engine, name = value(subject.facts.docker), service.runtime.value if service.runtime else ""
+    engine, name = require(subject.facts.docker), service.runtime.value if service.runtime else ""
     told = f"Whether service {service.name} gets its GPU cannot be told"
     if not isinstance(engine, Engine):
         if name == "nvidia":
@@ -49,7 +49,7 @@ def _runtime(subject: Subject, service: Service) -> Iterator[Verdict]:
 
 
 def _device(subject: Subject, service: Service, asked: DeviceRequest, key: str) -> Verdict:
-    engine = value(subject.facts.docker)
+    engine = require(subject.facts.docker)
     told = f"Whether service {service.name} gets its GPU cannot be told"
     if not isinstance(engine, Engine):
         return skipped(f"{told}: no engine.")
@@ -72,7 +72,7 @@ def _device(subject: Subject, service: Service, asked: DeviceRequest, key: str) 
 
 
 def _access(subject: Subject, engine: Engine) -> GpuAccess:
-    gpu = value(subject.facts.gpu)
+    gpu = require(subject.facts.gpu)
     if isinstance(gpu, GpuDriver) and gpu.gpus:
         return gpu_access(engine, gpu)
     return GpuAccess(None if is_elsewhere(engine) else False, "this host shows no GPU")
@@ -96,7 +96,7 @@ def _cdi(service: Service, engine: Engine, asked: DeviceRequest) -> Verdict:
 
 def _too_many(subject: Subject, service: Service, asked: DeviceRequest, key: str) -> Verdict | None:
     """Refuse more GPUs than there are, where those are of the engine's machine."""
-    engine, gpu = value(subject.facts.docker), value(subject.facts.gpu)
+    engine, gpu = require(subject.facts.docker), require(subject.facts.gpu)
     if not isinstance(engine, Engine) or is_elsewhere(engine) or not isinstance(gpu, GpuDriver):
         return None
     there = len(gpu.gpus)

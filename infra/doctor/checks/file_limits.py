@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from infra.compose_file.model import Service, Text
+from infra.compose_file.model import LocatedValue, Service
 from infra.doctor.check import (
     Check,
     Severity,
@@ -28,7 +28,7 @@ _PERIODS = range(1000, 1_000_001)
 class _Fault:
     """A limit that Docker does not take, and what Docker or qca says to it."""
 
-    at: Text
+    at: LocatedValue
     message: str
     severity: Severity = Severity.ERROR
 
@@ -127,14 +127,14 @@ def _ulimits(service: Service) -> Iterator[_Fault]:
             yield _Fault(soft, f"{what}.\nThe container ends with: error setting rlimit")
 
 
-def _bound(text: Text) -> float | None:
+def _bound(text: LocatedValue) -> float | None:
     """Return a limit as a number; -1 is none."""
     if text.value == "-1":
         return math.inf
     return int(text.value) if text.value.isdecimal() else None
 
 
-def _cpuset(subject: Subject, cpuset: Text) -> Iterator[_Fault]:
+def _cpuset(subject: Subject, cpuset: LocatedValue) -> Iterator[_Fault]:
     numbers, there = cpu_numbers(cpuset), visible_cpus(subject)
     if numbers is None:
         why = f"Invalid value {cpuset.value} for cpuset cpus"
@@ -150,7 +150,7 @@ def _cpuset(subject: Subject, cpuset: Text) -> Iterator[_Fault]:
         yield _Fault(cpuset, f"{what}.\nIf so, Docker ends with: {why}", Severity.WARNING)
 
 
-def _not_a_size(text: Text) -> bool:
+def _not_a_size(text: LocatedValue) -> bool:
     try:
         parse_size(text.value)
     except InputError:

@@ -1,6 +1,16 @@
 """Can the training use a GPU, layer by layer?"""
 
-from infra.doctor.check import Check, Remedy, Severity, Subject, Verdict, ok, seen, skipped, value
+from infra.doctor.check import (
+    Check,
+    Remedy,
+    Severity,
+    Subject,
+    Verdict,
+    known_or_none,
+    ok,
+    require,
+    skipped,
+)
 from infra.doctor.checks.gpu_count import GPU_COUNT
 from infra.doctor.checks.gpu_cuda import CUDA_CHECKS
 from infra.doctor.checks.gpu_memory import GPU_MEMORY, ON_THE_CPU
@@ -80,7 +90,7 @@ _NO_DRIVER: dict[str, tuple[str, tuple[Remedy, ...]]] = {
 
 
 def _usable(subject: Subject) -> Verdict:
-    gpu = value(subject.facts.gpu)
+    gpu = require(subject.facts.gpu)
     if isinstance(gpu, NoGpuDriver):
         return _no_driver(subject, gpu)
     if not gpu.gpus:
@@ -117,7 +127,7 @@ def _missing(
 def _in_containers(
     subject: Subject, gpu: GpuDriver, names: str, evidence: dict[str, object]
 ) -> Verdict:
-    engine = seen(subject.facts.docker)
+    engine = known_or_none(subject.facts.docker)
     if not isinstance(engine, Engine):
         return skipped(f"{names} is here; no engine answered that could hand it out.", **evidence)
     evidence |= {

@@ -1,6 +1,16 @@
 """Has this host as many GPUs as the training asks for?"""
 
-from infra.doctor.check import Check, Remedy, Severity, Subject, Verdict, ok, seen, skipped, value
+from infra.doctor.check import (
+    Check,
+    Remedy,
+    Severity,
+    Subject,
+    Verdict,
+    known_or_none,
+    ok,
+    require,
+    skipped,
+)
 from infra.doctor.checks.gpu_memory import ON_THE_CPU, SMALLER_BATCH
 from infra.host.container_gpu import gpus_of_the_training, is_elsewhere
 from infra.host.facts.host import Engine, GpuDriver, NoGpuDriver
@@ -17,7 +27,7 @@ def _count(subject: Subject) -> list[Verdict]:
     wanted = subject.config.stack.gpus
     if wanted in (1, "all") or subject.config.train.device == "cpu":
         return []  # of one, QCA401 says whether it is there
-    gpu = value(subject.facts.gpu)
+    gpu = require(subject.facts.gpu)
     unsure = _why_unsure(subject, gpu)
     if unsure:
         return [skipped(f"Whether there are {wanted} GPUs cannot be told: {unsure}.")]
@@ -35,7 +45,7 @@ def _count(subject: Subject) -> list[Verdict]:
 def _why_unsure(subject: Subject, gpu: GpuDriver | NoGpuDriver) -> str:
     """Return why the GPUs seen here are not those that the training would get; empty if so."""
     if subject.plan.runtime == "compose":
-        engine = seen(subject.facts.docker)
+        engine = known_or_none(subject.facts.docker)
         if not isinstance(engine, Engine):
             return "no engine answered that could hand them out"
         if is_elsewhere(engine):

@@ -3,7 +3,17 @@
 import re
 from dataclasses import dataclass
 
-from infra.doctor.check import Check, Remedy, Severity, Subject, Verdict, ok, seen, skipped, value
+from infra.doctor.check import (
+    Check,
+    Remedy,
+    Severity,
+    Subject,
+    Verdict,
+    known_or_none,
+    ok,
+    require,
+    skipped,
+)
 from infra.host.facts.host import Gpu, NoGpuDriver
 
 # Minor-version compatibility: the oldest driver for any CUDA of that major version.
@@ -36,12 +46,12 @@ def cuda_of(subject: Subject) -> str | None:
     if subject.plan.runtime == "compose":
         match = re.search(r"cuda(\d+\.\d+)", subject.plan.trainer.base_image)
         return match[1] if match else None
-    python = seen(subject.facts.python)
+    python = known_or_none(subject.facts.python)
     return python.torch_cuda if python else None
 
 
 def _driver(subject: Subject) -> list[Verdict]:
-    gpu = value(subject.facts.gpu)
+    gpu = require(subject.facts.gpu)
     if subject.plan.trainer.device != "cuda" or isinstance(gpu, NoGpuDriver):
         return []
     cuda = cuda_of(subject)
@@ -60,7 +70,7 @@ def _driver(subject: Subject) -> list[Verdict]:
 
 
 def _architecture(subject: Subject) -> list[Verdict]:
-    gpu = value(subject.facts.gpu)
+    gpu = require(subject.facts.gpu)
     if subject.plan.trainer.device != "cuda" or isinstance(gpu, NoGpuDriver) or not gpu.gpus:
         return []
     cuda = cuda_of(subject)

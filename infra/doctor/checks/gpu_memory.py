@@ -3,7 +3,7 @@
 from collections import Counter
 from dataclasses import asdict, dataclass
 
-from infra.doctor.check import Check, Remedy, Severity, Subject, Verdict, ok, skipped, value
+from infra.doctor.check import Check, Remedy, Severity, Subject, Verdict, ok, require, skipped
 from infra.doctor.remedies.gpu_processes import named, worth_ending
 from infra.host.container_gpu import fullest, gpus_of_the_training
 from infra.host.facts.host import Gpu, GpuDriver, MigDevice, NoGpuDriver
@@ -48,7 +48,7 @@ def _fits(subject: Subject) -> Verdict:
 
 
 def _fullest(subject: Subject) -> Gpu | None:
-    driver = value(subject.facts.gpu)
+    driver = require(subject.facts.gpu)
     if isinstance(driver, NoGpuDriver):
         return None
     return fullest(gpus_of_the_training(driver, subject.plan.runtime, subject.config.stack.gpus))
@@ -103,7 +103,7 @@ def _too_large(subject: Subject, gpu: Gpu, need: _Need, evidence: dict[str, obje
 
 def _roomier(subject: Subject, need: _Need) -> tuple[Remedy, ...]:
     """Offer as many other GPUs of this host as are asked for, if so many have the room."""
-    driver = value(subject.facts.gpu)
+    driver = require(subject.facts.gpu)
     gpus = driver.gpus if isinstance(driver, GpuDriver) else ()
     fitting = [one for one in gpus if one.memory_free >= need.bytes and not one.mig]
     fitting.sort(key=lambda one: -one.memory_free)

@@ -12,8 +12,8 @@ from infra.doctor.check import (
     Subject,
     Verdict,
     ok,
+    require,
     skipped,
-    value,
 )
 from infra.host.facts.host import Disk, Listener
 from qca.core.units import GIB, MIB, format_size
@@ -32,7 +32,7 @@ _IMAGE_BYTES = {"cpu": 3 * GIB, "cuda": 16 * GIB}
 
 
 def _ports(subject: Subject) -> list[Verdict]:
-    listeners = value(subject.facts.listeners)
+    listeners = require(subject.facts.listeners)
     verdicts = []
     port = subject.plan.store_port
     if subject.plan.runtime == "compose" and port is not None:
@@ -133,7 +133,7 @@ def _beside(port: int) -> int:
 
 
 def _disk_space(subject: Subject) -> list[Verdict]:
-    disks = {disk.purpose: disk for disk in value(subject.facts.disks)}
+    disks = {disk.purpose: disk for disk in require(subject.facts.disks)}
     if subject.plan.runtime == "local":
         work = disks.get("work")
         return [_room(subject, work)] if work else [skipped("The work folder's disk is unknown.")]

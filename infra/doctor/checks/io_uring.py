@@ -3,7 +3,7 @@
 import re
 from dataclasses import replace
 
-from infra.doctor.check import Check, Location, Severity, Subject, Verdict, ok, value
+from infra.doctor.check import Check, Location, Severity, Subject, Verdict, ok, require
 from infra.doctor.checks.dragonfly_files import dragonflies
 from infra.dragonfly.service import Dragonfly
 from infra.host.container_gpu import version_of
@@ -29,7 +29,7 @@ def _io_uring(subject: Subject) -> list[Verdict]:
 
 def _reasons(subject: Subject) -> list[str]:
     """Say what keeps io_uring from a container on this host."""
-    docker, system = value(subject.facts.docker), value(subject.facts.system)
+    docker, system = require(subject.facts.docker), require(subject.facts.system)
     reasons = []
     kernel = re.match(r"(\d+)\.(\d+)", system.release)
     if kernel and (int(kernel[1]), int(kernel[2])) < _KERNEL:

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from infra.compose_file.model import ComposeFile, Service, Text
+from infra.compose_file.model import ComposeFile, LocatedValue, Service
 from infra.doctor.check import (
     Check,
     Location,
@@ -11,8 +11,8 @@ from infra.doctor.check import (
     Subject,
     Verdict,
     ok,
+    require,
     skipped,
-    value,
 )
 from infra.doctor.container_limits import size_of
 from infra.doctor.remedies.set_flag import edit_remedy, replaced
@@ -37,8 +37,10 @@ def _memlock(subject: Subject) -> list[Verdict]:
     return verdicts
 
 
-def _of_service(subject: Subject, file: ComposeFile, service: Service, asked: Text) -> Verdict:
-    engine = value(subject.facts.docker)
+def _of_service(
+    subject: Subject, file: ComposeFile, service: Service, asked: LocatedValue
+) -> Verdict:
+    engine = require(subject.facts.docker)
     if not isinstance(engine, Engine):
         return skipped(
             f"Whether service {service.name} gets its memlock cannot be told: no engine."

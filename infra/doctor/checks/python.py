@@ -2,7 +2,7 @@
 
 import shlex
 
-from infra.doctor.check import Check, Remedy, Severity, Subject, Verdict, ok, seen, value
+from infra.doctor.check import Check, Remedy, Severity, Subject, Verdict, known_or_none, ok, require
 from infra.doctor.remedies import quoting
 from infra.host.facts.host import GpuDriver, PythonFacts
 
@@ -30,7 +30,7 @@ def _missing_or_other(python: PythonFacts) -> tuple[list[str], list[str]]:
 
 
 def _can_train(subject: Subject) -> Verdict:
-    python = value(subject.facts.python)
+    python = require(subject.facts.python)
     if subject.plan.runtime == "compose":
         return ok("The container brings its own torch; this Python needs none.")
     missing, other = _missing_or_other(python)
@@ -67,7 +67,7 @@ _PIP_BREAKS = "may change the versions of what else is installed in that environ
 
 
 def _torch_sees_gpu(subject: Subject) -> list[Verdict]:
-    python, gpu = value(subject.facts.python), seen(subject.facts.gpu)
+    python, gpu = require(subject.facts.python), known_or_none(subject.facts.gpu)
     has_gpu = isinstance(gpu, GpuDriver) and bool(gpu.gpus)
     torch = python.distributions.get("torch")
     if subject.plan.runtime == "compose" or torch is None or not has_gpu:

@@ -10,7 +10,7 @@ from infra.doctor.remedies.compose_plugin import SEE_QCA201
 from infra.host.facts.host import ComposeFacts, ComposePlugin, ComposeV1, Library
 from infra.host.probes.docker_compose import OWN_V1
 
-CONSTRAINTS = Path(__file__).parents[1] / "data" / "compose-v1-constraints.txt"
+CONSTRAINTS = Path(__file__).parents[2] / "data" / "compose-v1-constraints.txt"
 
 # What docker-compose 1.29.2 imports; it is installed with --no-deps because it insists on
 # PyYAML<6, whose source no longer builds (PyYAML issue 724).

@@ -4,7 +4,7 @@ import re
 import shlex
 
 from infra.compose_file.line_edits import Edit
-from infra.compose_file.model import ComposeFile, Text
+from infra.compose_file.model import ComposeFile, LocatedValue
 from infra.doctor.check import Remedy
 from infra.dragonfly.service import Dragonfly, Flag
 
@@ -38,7 +38,7 @@ def edit_remedy(title: str, edit: Edit, *, automatic: bool) -> Remedy:
     )
 
 
-def replaced(file: ComposeFile, at: Text, old: str, new: str) -> Edit | None:
+def replaced(file: ComposeFile, at: LocatedValue, old: str, new: str) -> Edit | None:
     """Return the edit that writes `new` for `old` on the line of `at`, if `old` is there once."""
     line = _line(file, at)
     if line is None or line.count(old) != 1 or not old:
@@ -46,7 +46,7 @@ def replaced(file: ComposeFile, at: Text, old: str, new: str) -> Edit | None:
     return Edit(at.file, at.line, line, (line.replace(old, new),))
 
 
-def _line(file: ComposeFile, at: Text) -> str | None:
+def _line(file: ComposeFile, at: LocatedValue) -> str | None:
     lines = file.sources.get(at.file, ())
     return lines[at.line - 1] if 0 < at.line <= len(lines) else None
 
@@ -58,7 +58,7 @@ def _change(file: ComposeFile, flag: str, given: Flag, setting: str) -> Edit | N
     return _rewritten(file, last, setting if name else f"{last.raw.partition('=')[0]}={setting}")
 
 
-def _variable(file: ComposeFile, name: str, given: Text, new: str) -> Edit | None:
+def _variable(file: ComposeFile, name: str, given: LocatedValue, new: str) -> Edit | None:
     """Write the value of an environment variable, in a mapping or as `NAME=value`."""
     line = _line(file, given)
     before, raw = rf".*\b{name}['\"]?\s*[:=]\s*['\"]?", re.escape(given.raw)
@@ -68,7 +68,7 @@ def _variable(file: ComposeFile, name: str, given: Text, new: str) -> Edit | Non
     return Edit(given.file, given.line, line, (f"{match['head']}{new}{match['tail']}",))
 
 
-def _rewritten(file: ComposeFile, at: Text, new: str) -> Edit | None:
+def _rewritten(file: ComposeFile, at: LocatedValue, new: str) -> Edit | None:
     """Write `new` in the place of a word of the command, in the same quotes."""
     line, place = _line(file, at), at.place
     if line is None or place is None:
@@ -88,7 +88,7 @@ def _addition(file: ComposeFile, dragonfly: Dragonfly, written: str) -> Edit | N
     return None
 
 
-def _behind(file: ComposeFile, at: Text, written: str) -> Edit | None:
+def _behind(file: ComposeFile, at: LocatedValue, written: str) -> Edit | None:
     """Put a word behind one of the command: on the line, or on the next as an item of its own."""
     line, place = _line(file, at), at.place
     if line is None or place is None:

@@ -2,7 +2,7 @@
 
 A limit set on any ancestor counts, so every folder on the way up is read. A file that is not
 there sets no limit; one that cannot be read, or holds what the kernel never writes, is
-`Unseen`: what it would have said is not known. Sources:
+`ProbeError`: what it would have said is not known. Sources:
 the kernel's admin-guide/cgroup-v1 and cgroup-v2, cgroup_namespaces(7), proc_pid_mountinfo(5).
 """
 
@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from infra.host.deadline import NotThereError, Unseen, read_text
+from infra.host.deadline import NotThereError, ProbeError, read_text
 
 # Without a limit, version 1 shows the largest number of whole pages that fits a signed
 # 64-bit number: it depends on the page size, and no machine has half of that.
@@ -96,8 +96,8 @@ def _text(path: Path) -> str | None:
         return None
 
 
-def _nonsense(path: Path, text: str) -> Unseen:
-    return Unseen(f"{path} says {text.strip()[:40]!r}, which is no limit")
+def _nonsense(path: Path, text: str) -> ProbeError:
+    return ProbeError(f"{path} says {text.strip()[:40]!r}, which is no limit")
 
 
 def _folders(root: Path, controller: str) -> list[Path]:
@@ -133,7 +133,7 @@ def _own_path(text: str, controller: str) -> PurePosixPath | None:
         number, _, rest = line.partition(":")
         names, _, path = rest.partition(":")
         if line and not (number.isdecimal() and path.startswith("/")):
-            raise Unseen(f"/proc/self/cgroup says {line[:40]!r}, which names no group")
+            raise ProbeError(f"/proc/self/cgroup says {line[:40]!r}, which names no group")
         if (controller in names.split(",") if controller else not names) and path.startswith("/"):
             pure = _path(path)
             return pure if ".." not in pure.parts else PurePosixPath("/")

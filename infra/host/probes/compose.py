@@ -3,14 +3,14 @@
 import re
 import shutil
 
-from infra.host.deadline import Limit, Unseen
+from infra.host.deadline import Deadline, ProbeError
 from infra.host.facts.host import ComposePlugin, NoComposePlugin
 
 # "Docker Compose version v2.40.3"; Debian's build says "2.26.1-4", without the v.
 VERSION = re.compile(r"Docker Compose version v?(\d\S*)")
 
 
-def probe(limit: Limit) -> ComposePlugin | NoComposePlugin:
+def probe(limit: Deadline) -> ComposePlugin | NoComposePlugin:
     """Ask `docker compose version`.
 
     Without flags on purpose: where the plugin is missing, a flag makes `docker` complain
@@ -24,5 +24,7 @@ def probe(limit: Limit) -> ComposePlugin | NoComposePlugin:
     if match:
         return ComposePlugin(version=match[1], docker_client=docker)
     if output.exit_code == 0:
-        raise Unseen(f"`{docker} compose version` answered what is no version: {output.complaint}")
-    return NoComposePlugin(detail=output.complaint)
+        raise ProbeError(
+            f"`{docker} compose version` answered what is no version: {output.error_line}"
+        )
+    return NoComposePlugin(detail=output.error_line)

@@ -10,7 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from infra.host.deadline import Limit, Unseen
+from infra.host.deadline import Deadline, ProbeError
 from infra.host.facts.host import Library, LibraryUser
 from infra.host.probes.answers import optional, required, text, texts
 
@@ -33,11 +33,11 @@ class Answer:
     user_only: tuple[str, ...] = ()
 
 
-def ask(script: Path, interpreter: tuple[str, ...], limit: Limit) -> Answer:
+def ask(script: Path, interpreter: tuple[str, ...], limit: Deadline) -> Answer:
     """Put the question to the interpreter that starts `script`, in this environment.
 
     Raises:
-        Unseen: if it cannot be started, fails, or answers something else.
+        ProbeError: if it cannot be started, fails, or answers something else.
 
     """
     question = files("infra.host.probes").joinpath("libraries_question.py").read_text("utf-8")
@@ -45,11 +45,11 @@ def ask(script: Path, interpreter: tuple[str, ...], limit: Limit) -> Answer:
     line = next((line for line in output.stdout.splitlines() if line.startswith(MARK)), None)
     who = f"{' '.join(interpreter)}, which runs {script},"
     if line is None:
-        raise Unseen(f"{who} did not answer about its libraries: {output.complaint}")
+        raise ProbeError(f"{who} did not answer about its libraries: {output.error_line}")
     try:
         return _answer(json.loads(line.removeprefix(MARK)))
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise Unseen(f"{who} answered what cannot be understood: {error}") from None
+        raise ProbeError(f"{who} answered what cannot be understood: {error}") from None
 
 
 def _answer(said: Mapping[str, Any]) -> Answer:

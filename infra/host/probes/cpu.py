@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from infra.host.deadline import Unseen
+from infra.host.deadline import ProbeError
 from infra.host.facts.host import CpuFacts
 from infra.host.probes import cgroup
 
@@ -12,7 +12,7 @@ def probe(root: Path = Path("/")) -> CpuFacts:
     """Return the CPUs of this host, of this process's mask, and of its cgroup."""
     online = os.cpu_count()
     if online is None:
-        raise Unseen("the system does not tell how many CPUs it has")
+        raise ProbeError("the system does not tell how many CPUs it has")
     return CpuFacts(online=online, affinity=_affinity(online), cgroup_quota=cgroup.cpu_quota(root))
 
 

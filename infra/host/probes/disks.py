@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, TypeGuard
 
-from infra.host.deadline import Unseen, in_words
+from infra.host.deadline import ProbeError, in_words
 from infra.host.facts.host import Disk, DockerFacts, Engine
 
 # Docker Desktop's engine runs in a virtual machine: its root folder is not a folder here,
@@ -22,7 +22,7 @@ def probe(work_dir: Path, docker: Callable[[], DockerFacts]) -> tuple[Disk, ...]
     disks = [_disk("work", work_dir), _disk("temporary", Path(tempfile.gettempdir()))]
     try:
         engine = docker()
-    except Unseen:
+    except ProbeError:
         return tuple(disks)  # the fact about Docker says why
     if _is_here(engine):
         disks.append(_disk("docker", Path(engine.root_dir)))
@@ -52,5 +52,7 @@ def _disk(purpose: Literal["work", "docker", "temporary"], path: Path) -> Disk:
     try:
         usage = shutil.disk_usage(existing)
     except OSError as error:
-        raise Unseen(f"the free space at {existing} could not be read: {in_words(error)}") from None
+        raise ProbeError(
+            f"the free space at {existing} could not be read: {in_words(error)}"
+        ) from None
     return Disk(purpose=purpose, path=str(path), total=usage.total, free=usage.free)

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
-from infra.host.deadline import Limit, in_words
+from infra.host.deadline import Deadline, in_words
 from infra.host.facts.host import Engine, NoEngine
 from infra.host.probes import docker_api, docker_ssh
 from infra.host.probes.docker_answer import engine
@@ -27,7 +27,7 @@ _BY_ERRNO: dict[int | None, _State] = {
 }
 
 
-def probe(limit: Limit) -> Engine | NoEngine:
+def probe(limit: Deadline) -> Engine | NoEngine:
     """Find the engine as `docker` would, and ask it."""
     endpoint = resolve(os.environ, Path.home())
     if isinstance(endpoint, NoEngine):
@@ -37,7 +37,7 @@ def probe(limit: Limit) -> Engine | NoEngine:
     return _ask(endpoint, limit)
 
 
-def _ask(endpoint: Endpoint, limit: Limit) -> Engine | NoEngine:
+def _ask(endpoint: Endpoint, limit: Deadline) -> Engine | NoEngine:
     try:
         connection = docker_api.connect(endpoint, limit)
     except TimeoutError:
@@ -87,7 +87,7 @@ def _installed() -> bool:
     return any(shutil.which(program) for program in ("docker", "dockerd"))
 
 
-def _no_answer(endpoint: Endpoint, limit: Limit) -> NoEngine:
+def _no_answer(endpoint: Endpoint, limit: Deadline) -> NoEngine:
     detail = str(limit.too_long(f"the Docker daemon at {endpoint.host}"))
     return NoEngine(state="no-answer", host=endpoint.host, detail=detail)
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from infra.host.deadline import MOST_BYTES, Limit
+from infra.host.deadline import MOST_BYTES, Deadline
 from infra.host.probes.docker_endpoint import Endpoint, Tls
 
 
@@ -23,7 +23,7 @@ class RefusedError(Exception):
         self.status = status
 
 
-def connect(endpoint: Endpoint, limit: Limit) -> socket.socket:
+def connect(endpoint: Endpoint, limit: Deadline) -> socket.socket:
     """Connect to the engine's socket or port.
 
     Raises:
@@ -42,7 +42,9 @@ def connect(endpoint: Endpoint, limit: Limit) -> socket.socket:
     return connection
 
 
-def get(connection: socket.socket, endpoint: Endpoint, path: str, limit: Limit) -> dict[str, Any]:
+def get(
+    connection: socket.socket, endpoint: Endpoint, path: str, limit: Deadline
+) -> dict[str, Any]:
     """Ask for `path` on a fresh connection, and close it.
 
     Raises:
@@ -63,7 +65,7 @@ def get(connection: socket.socket, endpoint: Endpoint, path: str, limit: Limit) 
             return _document(_read(stream, limit))
 
 
-def _read(stream: socket.socket, limit: Limit) -> bytes:
+def _read(stream: socket.socket, limit: Deadline) -> bytes:
     """Read to the end, which one who sends drop by drop does not put off."""
     answer = bytearray()
     while len(answer) <= MOST_BYTES:

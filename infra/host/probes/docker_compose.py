@@ -5,7 +5,7 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-from infra.host.deadline import Limit, Output, Unseen
+from infra.host.deadline import Deadline, Output, ProbeError
 from infra.host.facts.host import (
     ComposeV1,
     ComposeV1Bundle,
@@ -25,7 +25,7 @@ _V1_VERSION = re.compile(r"docker-compose version (1\.\S+?),")
 OWN_V1 = ".local/share/qca/compose-v1"
 
 
-def probe(limit: Limit) -> DockerComposeFacts:
+def probe(limit: Deadline) -> DockerComposeFacts:
     """Find `docker-compose` and examine it. Only `docker-compose version` is ever run."""
     found = shutil.which("docker-compose")
     if found is None:
@@ -40,12 +40,12 @@ def probe(limit: Limit) -> DockerComposeFacts:
             return _binary(path, pyinstaller, limit)
 
 
-def _python(path: Path, interpreter: tuple[str, ...], limit: Limit) -> DockerComposeFacts:
+def _python(path: Path, interpreter: tuple[str, ...], limit: Deadline) -> DockerComposeFacts:
     found = _v1(path, interpreter, limit)
     return replace(found, beside=_beside(path, limit))
 
 
-def _beside(path: Path, limit: Limit) -> ComposeV1 | None:
+def _beside(path: Path, limit: Deadline) -> ComposeV1 | None:
     """Examine the V1 that qca set up, where `docker-compose` on PATH is another."""
     own = Path.home() / OWN_V1 / "bin/docker-compose"
     try:
@@ -53,11 +53,11 @@ def _beside(path: Path, limit: Limit) -> ComposeV1 | None:
             return None
         how = launcher(own)
         return _v1(own, how.interpreter, limit) if isinstance(how, PythonScript) else None
-    except (Unseen, OSError):
+    except (ProbeError, OSError):
         return None
 
 
-def _v1(path: Path, interpreter: tuple[str, ...], limit: Limit) -> ComposeV1:
+def _v1(path: Path, interpreter: tuple[str, ...], limit: Deadline) -> ComposeV1:
     answer = compose_v1.ask(path, interpreter, limit)
     version = answer.compose_version or _v1_version(path, _version(path, limit))
     return ComposeV1(
@@ -74,24 +74,24 @@ def _v1(path: Path, interpreter: tuple[str, ...], limit: Limit) -> ComposeV1:
     )
 
 
-def _shell(path: Path, calls_plugin: bool, limit: Limit) -> DockerComposeFacts:
+def _shell(path: Path, calls_plugin: bool, limit: Deadline) -> DockerComposeFacts:
     """A script that only calls `docker compose` can be asked; another could do anything."""
     if not calls_plugin:
-        raise Unseen(
+        raise ProbeError(
             f"{path} is a shell script that starts something else (a wrapper or a version "
             "manager's shim); what it starts was not guessed"
         )
     return _modern(path, _version(path, limit))
 
 
-def _binary(path: Path, pyinstaller: bool, limit: Limit) -> DockerComposeFacts:
+def _binary(path: Path, pyinstaller: bool, limit: Deadline) -> DockerComposeFacts:
     output = _version(path, limit)
     if pyinstaller:
         return ComposeV1Bundle(path=str(path), version=_v1_version(path, output))
     return _modern(path, output)
 
 
-def _version(path: Path, limit: Limit) -> Output:
+def _version(path: Path, limit: Deadline) -> Output:
     """Ask for the version. No Compose asks the daemon for that, V1 not even when broken."""
     return limit.run([path, "version"])
 
@@ -99,12 +99,12 @@ def _version(path: Path, limit: Limit) -> Output:
 def _v1_version(path: Path, output: Output) -> str:
     match = _V1_VERSION.search(output.stdout)
     if match is None:
-        raise Unseen(f"{path} is not Docker's Compose: `version` says {output.complaint!r}")
+        raise ProbeError(f"{path} is not Docker's Compose: `version` says {output.error_line!r}")
     return match[1]
 
 
 def _modern(path: Path, output: Output) -> StandaloneCompose:
     match = VERSION.search(output.stdout)
     if match is None:
-        raise Unseen(f"{path} is not Docker's Compose: `version` says {output.complaint!r}")
+        raise ProbeError(f"{path} is not Docker's Compose: `version` says {output.error_line!r}")
     return StandaloneCompose(path=str(path), version=match[1])

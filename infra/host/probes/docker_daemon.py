@@ -3,7 +3,7 @@
 import re
 from pathlib import Path
 
-from infra.host.deadline import Unseen, read_text
+from infra.host.deadline import ProbeError, read_text
 from infra.host.facts.host import Engine
 
 # capabilities(7): CAP_SYS_RESOURCE, which raising a hard limit takes (getrlimit(2)).
@@ -29,7 +29,7 @@ def most_memlock(found: Engine, root: Path = Path("/")) -> int | None:
         if capabilities and not rootless and int(capabilities[1], 16) & _SYS_RESOURCE:
             return ANY
         limits = read_text(daemons[0] / "limits")
-    except Unseen:
+    except ProbeError:
         return None
     hard = re.search(r"^Max locked memory\s+\S+\s+(\S+)", limits, re.M)
     if hard is None:
@@ -44,7 +44,7 @@ def _daemons(proc: Path) -> list[Path]:
     for folder in proc.glob("[0-9]*"):
         try:
             name = read_text(folder / "comm").strip()
-        except Unseen:  # it has ended meanwhile
+        except ProbeError:  # it has ended meanwhile
             continue
         if name == "dockerd":
             found.append(folder)

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from infra.host.deadline import Unseen, read_text
+from infra.host.deadline import ProbeError, read_text
 from infra.host.facts.host import NoEngine
 
 DEFAULT_HOST = "unix:///var/run/docker.sock"
@@ -100,7 +100,7 @@ def _current_context(folder: Path) -> str:
     try:
         config = json.loads(read_text(folder / "config.json"))
         name = config.get("currentContext")
-    except (Unseen, ValueError, AttributeError, RecursionError):
+    except (ProbeError, ValueError, AttributeError, RecursionError):
         return DEFAULT_CONTEXT
     return name if isinstance(name, str) and name else DEFAULT_CONTEXT
 
@@ -112,7 +112,7 @@ def _endpoint_of_context(context: str, folder: Path) -> Endpoint | NoEngine:
         meta = json.loads(read_text(folder / "contexts" / "meta" / digest / "meta.json"))
         docker: dict[str, Any] = meta["Endpoints"]["docker"]
         host, skip_verify = str(docker.get("Host") or ""), bool(docker.get("SkipTLSVerify"))
-    except Unseen as error:
+    except ProbeError as error:
         return _bad_context(context, f"the context {context!r} is not there: {error}")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return _bad_context(context, f"the stored context {context!r} cannot be understood")

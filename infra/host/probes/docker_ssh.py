@@ -8,7 +8,7 @@ import os
 import shutil
 from typing import Any, Literal
 
-from infra.host.deadline import Limit, Output, TookTooLong
+from infra.host.deadline import Deadline, Output, ProbeTimeoutError
 from infra.host.facts.host import Engine, NoEngine
 from infra.host.probes.docker_answer import engine
 from infra.host.probes.docker_endpoint import Endpoint
@@ -21,7 +21,7 @@ _STEPS: tuple[tuple[str, Literal["no-permission", "bad-host"]], ...] = (
 )
 
 
-def ask(endpoint: Endpoint, limit: Limit) -> Engine | NoEngine:
+def ask(endpoint: Endpoint, limit: Deadline) -> Engine | NoEngine:
     """Return the engine's facts, or at which step the connection failed."""
     program = shutil.which("docker")
     if program is None:
@@ -31,7 +31,7 @@ def ask(endpoint: Endpoint, limit: Limit) -> Engine | NoEngine:
     try:
         version = limit.run([program, "version", "--format", "{{json .Server}}"], env=env)
         info = limit.run([program, "info", "--format", "{{json .}}"], env=env)
-    except TookTooLong as error:
+    except ProbeTimeoutError as error:
         return NoEngine(state="no-answer", host=endpoint.host, detail=str(error))
     if version.exit_code or info.exit_code:
         return _failed(endpoint, version if version.exit_code else info)
@@ -45,7 +45,7 @@ def ask(endpoint: Endpoint, limit: Limit) -> Engine | NoEngine:
 def _document(output: Output) -> dict[str, Any]:
     document = json.loads(output.stdout)
     if not isinstance(document, dict):
-        raise ValueError(output.complaint)
+        raise ValueError(output.error_line)
     return document
 
 
@@ -53,5 +53,5 @@ def _failed(endpoint: Endpoint, output: Output) -> NoEngine:
     said = output.stderr.lower()
     for words, state in _STEPS:
         if words in said:
-            return NoEngine(state=state, host=endpoint.host, detail=output.complaint)
-    return NoEngine(state="not-running", host=endpoint.host, detail=output.complaint)
+            return NoEngine(state=state, host=endpoint.host, detail=output.error_line)
+    return NoEngine(state="not-running", host=endpoint.host, detail=output.error_line)

@@ -7,7 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
-from infra.host.deadline import Unseen
+from infra.host.deadline import ProbeError
 from infra.host.facts.host import Gpu, GpuDriver, GpuProcess, MigDevice, NoGpuDriver
 from infra.host.probes import pci
 from infra.host.probes.answers import text, whole
@@ -30,9 +30,9 @@ def probe(root: Path = Path("/"), nvml: Any = None) -> GpuDriver | NoGpuDriver:
     try:
         return _driver(nvml, root)
     except nvml.NVMLError as error:
-        raise Unseen(f"the NVIDIA driver answered with an error: {error}") from None
+        raise ProbeError(f"the NVIDIA driver answered with an error: {error}") from None
     except (TypeError, ValueError) as error:
-        raise Unseen(f"the NVIDIA driver answered what cannot be: {error}") from None
+        raise ProbeError(f"the NVIDIA driver answered what cannot be: {error}") from None
     finally:
         with suppress(nvml.NVMLError):
             nvml.nvmlShutdown()
@@ -51,7 +51,7 @@ def _no_driver(nvml: Any, error: Any, cards: tuple[str, ...]) -> NoGpuDriver:
         nvml.NVML_ERROR_DRIVER_NOT_LOADED: ("not-loaded", "the kernel module is not loaded"),
     }
     if error.value not in missing:
-        raise Unseen(f"the NVIDIA driver could not be asked: {error}")
+        raise ProbeError(f"the NVIDIA driver could not be asked: {error}")
     if not cards:
         detail = f"no NVIDIA card on the PCI bus, and no driver ({error})"
         return NoGpuDriver(state="no-device", detail=detail)

@@ -5,7 +5,7 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from infra.host.deadline import Unseen, in_words
+from infra.host.deadline import ProbeError, in_words
 
 # The archive at the end of a program that PyInstaller made, as `docker-compose` 1.x was
 # for download (PyInstaller, bootloader/src/pyi_archive.h). A signature may follow it.
@@ -48,7 +48,7 @@ def launcher(path: Path) -> PythonScript | ShellScript | Binary:
     """Return how the program at `path` is started.
 
     Raises:
-        Unseen: if the file cannot be read, or another kind of script is in it.
+        ProbeError: if the file cannot be read, or another kind of script is in it.
 
     """
     start, tail = _ends(path)
@@ -60,7 +60,7 @@ def launcher(path: Path) -> PythonScript | ShellScript | Binary:
     if any(_PYTHON.fullmatch(name) for name in names):
         return PythonScript(words)
     if not _SHELLS.intersection(names):
-        raise Unseen(f"{path} is a script for {' '.join(words) or 'no interpreter'}")
+        raise ProbeError(f"{path} is a script for {' '.join(words) or 'no interpreter'}")
     if match := _TRAMPOLINE.search(text):
         return PythonScript((match["python"],))
     return ShellScript(bool(_PLUGIN_CALL.search(text)) and not _OTHER_CALL.search(_code(text)))
@@ -73,7 +73,7 @@ def _ends(path: Path) -> tuple[bytes, bytes]:
             file.seek(max(0, path.stat().st_size - _TAIL))
             return start, file.read(_TAIL)
     except OSError as error:
-        raise Unseen(f"{path} could not be read: {in_words(error)}") from None
+        raise ProbeError(f"{path} could not be read: {in_words(error)}") from None
 
 
 def _interpreter(line: str) -> tuple[str, ...]:

@@ -2,7 +2,7 @@
 
 import sys
 
-from infra.host.deadline import Unseen
+from infra.host.deadline import ProbeError
 from infra.host.facts.host import Listener
 
 
@@ -14,7 +14,7 @@ def probe() -> tuple[Listener, ...]:
         connections = psutil.net_connections(kind="tcp")
     except psutil.AccessDenied:
         reason = "macOS tells only root" if sys.platform == "darwin" else "permission denied"
-        raise Unseen(f"the list of listening TCP ports could not be read: {reason}") from None
+        raise ProbeError(f"the list of listening TCP ports could not be read: {reason}") from None
     seen = {
         (connection.laddr.ip, connection.laddr.port, connection.pid)
         for connection in connections

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from infra.host.deadline import Unseen
+from infra.host.deadline import ProbeError
 from infra.host.facts.host import MemoryFacts
 from infra.host.probes import cgroup
 
@@ -14,7 +14,7 @@ def probe(root: Path = Path("/")) -> MemoryFacts:
     memory = psutil.virtual_memory()
     if not 0 <= memory.available <= memory.total or not memory.total:
         said = f"{memory.available} bytes available of {memory.total}"
-        raise Unseen(f"the system's account of its memory makes no sense: {said}")
+        raise ProbeError(f"the system's account of its memory makes no sense: {said}")
     return MemoryFacts(
         total=memory.total,
         available=memory.available,

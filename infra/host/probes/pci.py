@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from infra.host.deadline import Unseen, in_words, read_text
+from infra.host.deadline import ProbeError, in_words, read_text
 
 # PCI ID repository: vendor 10de is NVIDIA; base class 03 is a display controller.
 _NVIDIA = "0x10de"
@@ -21,13 +21,13 @@ def _cards(folder: Path) -> Iterator[str]:
     except (FileNotFoundError, NotADirectoryError):
         return  # no PCI bus: macOS, WSL2, small boards
     except OSError as error:
-        raise Unseen(f"{folder} could not be read: {in_words(error)}") from None
+        raise ProbeError(f"{folder} could not be read: {in_words(error)}") from None
     for device in devices:
         try:
             vendor, kind, model = (
                 read_text(device / name).strip() for name in ("vendor", "class", "device")
             )
-        except Unseen:
+        except ProbeError:
             continue
         if vendor == _NVIDIA and kind.startswith(_DISPLAY):
             yield f"{device.name} {vendor[2:]}:{model[2:]}"

@@ -7,7 +7,7 @@ from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
-from infra.host.deadline import Unseen, read_text
+from infra.host.deadline import ProbeError, read_text
 from infra.host.facts.host import PythonFacts
 
 # What the trainer, the store and the launcher are made of.
@@ -53,11 +53,11 @@ def _torch_cuda() -> str | None:
     """
     spec = find_spec("torch")
     if spec is None or spec.origin is None:
-        raise Unseen("torch is installed but cannot be imported: there is no torch/__init__.py")
+        raise ProbeError("torch is installed but cannot be imported: there is no torch/__init__.py")
     path = Path(spec.origin).with_name("version.py")
     match = re.search(r"^cuda\b[^=\n]*=\s*(None|'[^']*'|\"[^\"]*\")", read_text(path), re.MULTILINE)
     if match is None:
-        raise Unseen(f"{path} does not say for which CUDA this torch was built")
+        raise ProbeError(f"{path} does not say for which CUDA this torch was built")
     return None if match[1] == "None" else match[1][1:-1]
 
 

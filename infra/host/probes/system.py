@@ -4,7 +4,7 @@ import platform
 import shlex
 from pathlib import Path
 
-from infra.host.deadline import NotThereError, Unseen, read_text
+from infra.host.deadline import NotThereError, ProbeError, read_text
 from infra.host.facts.host import SystemFacts
 
 # Left by Docker and by Podman in the containers they start.
@@ -30,7 +30,7 @@ def _distribution(root: Path) -> str:
     for path in ("etc/os-release", "usr/lib/os-release"):
         try:
             lines = read_text(root / path).splitlines()
-        except Unseen:
+        except ProbeError:
             continue
         for line in lines:
             key, _, value = line.partition("=")
@@ -59,5 +59,5 @@ def _io_uring_disabled(root: Path) -> int | None:
     except NotThereError:
         return None
     if text not in ("0", "1", "2"):
-        raise Unseen(f"{path} says {text[:20]!r}, which is none of its values")
+        raise ProbeError(f"{path} says {text[:20]!r}, which is none of its values")
     return int(text)

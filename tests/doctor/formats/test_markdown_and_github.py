@@ -20,7 +20,7 @@ from qca.cli import cli
 from tests.doctor.builders import compose_file, config, engine, host, no_engine, seeds_laptop
 from tests.doctor.formats.test_text import SCHEMA, SEEDS_STACK
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 BAD = (
     "services:\n  cache:\n    image: dragonflydb/dragonfly\n"
     "    command: --maxmemory=2G --proactor_threads=16\n"

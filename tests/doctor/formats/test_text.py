@@ -11,7 +11,7 @@ from infra.doctor.examine import examine, select
 from infra.doctor.formats.text import render_json, render_text, summary
 from tests.doctor.builders import compose_file, config, host, seeds_laptop
 
-DATA = Path(__file__).parents[2] / "infra" / "data"
+DATA = Path(__file__).parents[3] / "infra" / "data"
 GOLDEN = Path(__file__).parent / "data" / "seeds_laptop.txt"
 SEEDS_STACK = {"runtime": "compose", "maxmemory": "2GiB", "proactor_threads": 16}
 
