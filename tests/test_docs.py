@@ -22,7 +22,7 @@ from qca.cli import cli
 from qca.core.config_loader import load_config
 from qca.core.units import format_size, parse_size
 from qca.memory.budget import estimate
-from tests.cli.program import QCA, environment, short_folder, write_config
+from tests.support.program import QCA, environment, short_folder, write_config
 
 ROOT = Path(__file__).parents[1]
 DOCS = ROOT / "docs"

@@ -3,9 +3,9 @@ from pathlib import Path
 
 import pytest
 
-from tests.chaos.trainer import Trainer
-from tests.cli.program import short_folder
-from tests.store.servers import Valkey
+from tests.support.program import short_folder
+from tests.support.trainer import Trainer
+from tests.support.valkey import Valkey
 
 
 @pytest.fixture

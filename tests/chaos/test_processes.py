@@ -16,10 +16,10 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.chaos.trainer import ENDLESS, Trainer
-from tests.store.servers import Valkey
 from tests.store.test_sender import TROUBLES
-from tests.train.small import learned, newest
+from tests.support.trainer import ENDLESS, Trainer
+from tests.support.training import learned, newest
+from tests.support.valkey import Valkey
 
 slow = pytest.mark.slow
 

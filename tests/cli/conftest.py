@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.forks import Forked
-from tests.cli.program import Endless, Program, short_folder, write_config
+from tests.support.forks import Forked
+from tests.support.program import Endless, Program, short_folder, write_config
 
 # So rarely that each checkpoint beside the first is of an end.
 RARELY = ("--checkpoint-every", "1000000")

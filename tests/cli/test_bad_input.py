@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.program import Program
+from tests.support.program import Program
 
 CONFIG_READERS = ["doctor", "plan", "render compose", "up", "train", "estimate"]
 

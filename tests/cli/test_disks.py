@@ -6,8 +6,8 @@ import subprocess
 import pytest
 
 from qca.runs.events import read_records
-from tests.cli.program import ENDLESS, Program
-from tests.train.small import newest
+from tests.support.program import ENDLESS, Program
+from tests.support.training import newest
 
 UP = ("up", "--runtime", "local")
 

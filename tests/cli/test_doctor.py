@@ -15,8 +15,8 @@ import pytest
 from infra.host.facts.host import HostFacts
 from infra.host.recording import record
 from qca.cli import main
-from tests.doctor.builders import NO_PLUGIN, host, no_engine, seeds_laptop
 from tests.doctor.formats.test_text import SCHEMA
+from tests.support.hosts import NO_PLUGIN, host, no_engine, seeds_laptop
 
 HEALTHY = host()
 COMPOSE = '[stack]\nruntime = "compose"\n'

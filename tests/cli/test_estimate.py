@@ -13,7 +13,7 @@ from qca.core.units import GIB, format_size, parse_size
 from qca.memory.budget import estimate
 from qca.memory.choose import solve
 from qca.memory.nvml import free_gpu_memory
-from tests.cli.forks import Forked
+from tests.support.forks import Forked
 
 CARD = "3.68GiB"
 

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from tests.cli.program import environment
+from tests.support.program import environment
 
 COMMANDS = [
     "doctor",

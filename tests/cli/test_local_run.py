@@ -13,7 +13,15 @@ import pytest
 import redis
 
 from tests.cli.conftest import trainable_in
-from tests.cli.program import ENDLESS, Endless, Program, Running, checkpoints, episodes, eventually
+from tests.support.program import (
+    ENDLESS,
+    Endless,
+    Program,
+    Running,
+    checkpoints,
+    episodes,
+    eventually,
+)
 
 UP = ("up", "--runtime", "local")
 SECONDS_TO_DIE = 20

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.program import Program, short_folder, write_config
+from tests.support.program import Program, short_folder, write_config
 
 SOMEBODY = 54321
 

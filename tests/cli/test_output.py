@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from tests.cli.program import QCA, environment
+from tests.support.program import QCA, environment
 
 JSON = [
     "doctor --format json",

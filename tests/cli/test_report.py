@@ -6,9 +6,9 @@ import signal
 
 import pytest
 
-from tests.cli.program import ENDLESS
 from tests.report.conftest import HOSTS
-from tests.report.runs import complete_run
+from tests.support.program import ENDLESS
+from tests.support.run_folders import complete_run
 
 HOST = HOSTS / "cpu-engine.json"
 

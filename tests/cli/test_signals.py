@@ -6,7 +6,7 @@ import textwrap
 
 import pytest
 
-from tests.cli.program import environment
+from tests.support.program import environment
 
 INTERRUPTED = 130
 

@@ -8,8 +8,8 @@ import signal
 import pytest
 
 from tests.cli.conftest import trainable_in
-from tests.cli.forks import Forked
-from tests.cli.program import ENDLESS, Program, checkpoints, episodes
+from tests.support.forks import Forked
+from tests.support.program import ENDLESS, Program, checkpoints, episodes
 
 
 @pytest.fixture(scope="module")

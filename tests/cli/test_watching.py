@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.program import Endless, Program, Running, eventually, on_terminal
-from tests.report.runs import record, write_run
+from tests.support.program import Endless, Program, Running, eventually, on_terminal
+from tests.support.run_folders import record, write_run
 
 HIDE, SHOW = "\x1b[?25l", "\x1b[?25h"  # a terminal's cursor
 

@@ -12,7 +12,7 @@ from infra.compose_file.devices import DeviceRequest, from_text
 from infra.compose_file.load import read_compose_file
 from infra.dragonfly.service import is_dragonfly, read_dragonfly
 from qca.core.errors import InputError
-from tests.doctor.builders import compose_file
+from tests.support.hosts import compose_file
 
 IMAGE = "    image: docker.dragonflydb.io/dragonflydb/dragonfly:v1.30.0\n"
 HEAD = f"services:\n  cache:\n{IMAGE}"

@@ -9,7 +9,7 @@ from infra.compose_file.merge_tags import load
 from infra.compose_file.model import ComposeFile
 from infra.dragonfly.service import read_dragonfly
 from qca.core.errors import InputError
-from tests.compose_file.merge_cases import CASES, as_read, recorded, written
+from tests.support.merge_cases import CASES, as_read, recorded, written
 
 CHAIN = (
     "services:\n  a: {extends: middle}\n  middle: {extends: bottom, cpus: !reset null}\n"

@@ -12,7 +12,7 @@ from infra.compose_file.resolved_by_compose import confirm
 from infra.doctor.check import Finding, Severity
 from infra.doctor.examine import examine
 from infra.host.facts.host import ComposePlugin
-from tests.doctor.builders import config, host
+from tests.support.hosts import config, host
 
 TEXT = (
     "services:\n  cache:\n    image: dragonflydb/dragonfly\n    command: --maxmemory=2G --hz=$H\n"

@@ -7,7 +7,7 @@ import pytest
 from infra.doctor.check import Check, Severity, Subject, run_checks
 from infra.doctor.checks import CHECKS
 from infra.stack.plan import plan
-from tests.doctor.builders import (
+from tests.support.hosts import (
     compose_file,
     compose_v1,
     config,

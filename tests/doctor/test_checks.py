@@ -23,7 +23,7 @@ from infra.host.facts.host import (
     Unknown,
 )
 from qca.core.units import GIB, MIB
-from tests.doctor.builders import (
+from tests.support.hosts import (
     NO_PLUGIN,
     PLUGIN,
     PYTHON,

@@ -13,7 +13,7 @@ from infra.doctor.examine import examine
 from infra.doctor.fix import apply, proposals
 from infra.host.facts.host import CpuFacts
 from qca.core.errors import QcaError
-from tests.doctor.builders import config, engine, host
+from tests.support.hosts import config, engine, host
 
 SIXTEEN = host(cpu=CpuFacts(online=16, affinity=16, cgroup_quota=None), docker=engine(cpus=16))
 HEAD = "# the stack\nservices:\n  cache:   # ours\n    image: dragonflydb/dragonfly:v1.40.0\n"

@@ -13,7 +13,7 @@ from infra.doctor.checks import CHECKS
 from infra.doctor.examine import examine
 from infra.host.facts.host import CpuFacts, Listener, SystemFacts
 from qca.core.units import MIB
-from tests.doctor.builders import (
+from tests.support.hosts import (
     NO_GPU,
     NO_PLUGIN,
     PLUGIN,

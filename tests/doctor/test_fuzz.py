@@ -27,7 +27,7 @@ from infra.host.facts.host import ComposeFacts, DockerComposeFacts, HostFacts
 from infra.host.probes import compose, compose_v1, docker_compose
 from infra.host.recording import load
 from qca.core.errors import InputError
-from tests.doctor.builders import config, engine, host
+from tests.support.hosts import config, engine, host
 
 HOSTS = sorted((Path(__file__).parents[1] / "hosts").glob("*.json"))
 

@@ -8,7 +8,7 @@ from infra.doctor.check import Finding, Severity
 from infra.doctor.remedies.gpu_processes import worth_ending
 from infra.host.facts.host import Gpu, MigDevice
 from qca.core.units import GIB, MIB
-from tests.doctor.builders import driver, gpu, host, one, process
+from tests.support.hosts import driver, gpu, host, one, process
 
 CUDA = {"device": "cuda"}
 

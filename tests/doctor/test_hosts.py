@@ -12,7 +12,7 @@ from infra.doctor.blocking import blocking
 from infra.doctor.check import Finding, Severity
 from infra.doctor.examine import examine
 from infra.host.recording import load
-from tests.doctor.builders import config
+from tests.support.hosts import config
 
 HOSTS = Path(__file__).parents[1] / "hosts"
 

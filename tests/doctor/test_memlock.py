@@ -6,7 +6,7 @@ import pytest
 
 from infra.doctor.check import Finding, Severity
 from infra.doctor.examine import examine
-from tests.doctor.builders import compose_file, config, engine, host, no_engine
+from tests.support.hosts import compose_file, config, engine, host, no_engine
 
 OK, ERROR, SKIPPED = Severity.OK, Severity.ERROR, Severity.SKIPPED
 EIGHT_MIB = 8 * 2**20

@@ -19,7 +19,7 @@ from infra.host.facts.host import Library
 from qca.cli import cli
 from qca.core.config import Config
 from qca.core.config_loader import load_config
-from tests.doctor.builders import (
+from tests.support.hosts import (
     NO_PLUGIN,
     PLUGIN,
     compose_file,
@@ -30,7 +30,7 @@ from tests.doctor.builders import (
     one,
     user_installed,
 )
-from tests.doctor.troubled import COMPOSE, FINDINGS, FOUND, Trouble, shadowed, write
+from tests.support.remedy_cases import COMPOSE, FINDINGS, FOUND, Trouble, shadowed, write
 
 REMEDIES: dict[tuple[str, ...], Remedy] = {
     remedy.commands: remedy for finding in FINDINGS for remedy in finding.remedies

@@ -1,6 +1,6 @@
 """No remedy is printed whose commands no test has run.
 
-Where this fails, a new remedy needs a host or a file in `troubled` that calls for it.
+Where this fails, a new remedy needs a host or a file in `remedy_cases` that calls for it.
 """
 
 import ast
@@ -11,14 +11,14 @@ from pathlib import Path
 
 import pytest
 
-from tests.doctor.remedy_sites import Site, loose_ends, sites, source
 from tests.doctor.test_remedies import COMMANDS, EDITS
+from tests.support.remedy_sites import Site, loose_ends, sites, source
 
 
 @pytest.fixture(scope="module")
 def recorded() -> dict:
     done = subprocess.run(
-        [sys.executable, "-m", "tests.doctor.remedy_sites"],
+        [sys.executable, "-m", "tests.support.remedy_sites"],
         cwd=Path(__file__).parents[2],
         capture_output=True,
         text=True,

@@ -5,7 +5,7 @@ import pytest
 from infra.host.container_gpu import gpus_of_the_training
 from infra.host.facts.host import MigDevice
 from qca.core.units import GIB
-from tests.doctor.builders import driver, gpu
+from tests.support.hosts import driver, gpu
 
 SLICE = MigDevice(name="1g.10gb", uuid="MIG-9c", memory_total=10 * GIB, memory_free=GIB)
 GPUS = (

@@ -12,7 +12,7 @@ import pytest
 from infra.host.deadline import Deadline
 from infra.host.facts.host import Engine, NoEngine
 from infra.host.probes import docker, docker_socket
-from tests.host.fake_engine import INFO, VERSION, engine_at
+from tests.support.fake_engine import INFO, VERSION, engine_at
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ import pytest
 from infra.host.deadline import Deadline, Output, ProbeError
 from infra.host.facts.host import ComposeV1, ComposeV1Bundle, NoDockerCompose, StandaloneCompose
 from infra.host.probes import compose_v1, docker_compose
-from tests.host.interpreter import Interpreter, install, make_interpreter, user_site
+from tests.support.interpreter import Interpreter, install, make_interpreter, user_site
 
 V1_SAYS = "docker-compose version 1.29.2, build 5becea4c\ndocker-py version: 5.0.0\n"
 MODERN_SAYS = "Docker Compose version v2.40.3\n"

@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 
 from infra.host.facts.host import Engine
 from infra.host.probes.docker_daemon import ANY, most_memlock
-from tests.doctor.builders import engine
+from tests.support.hosts import engine
 
 ALL_CAPABILITIES, WITHOUT_SYS_RESOURCE = "000001ffffffffff", "000001fffeffffff"
 

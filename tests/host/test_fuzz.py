@@ -29,9 +29,9 @@ from infra.host.probes import cgroup, cpu, docker, docker_ssh, gpu, memory, pci,
 from infra.host.probes.docker_answer import engine
 from infra.host.probes.docker_daemon import most_memlock
 from infra.host.probes.docker_endpoint import Endpoint
-from tests.host.fake_engine import INFO, VERSION
-from tests.host.fake_nvml import Device, FakeNvml, Memory, Process
 from tests.host.test_cgroup import FS, V1_CPU, V1_MEMORY, V2
+from tests.support.fake_engine import INFO, VERSION
+from tests.support.fake_nvml import Device, FakeNvml, Memory, Process
 
 relaxed = settings(
     max_examples=80,

@@ -7,7 +7,7 @@ import pytest
 from infra.host.deadline import ProbeError
 from infra.host.facts.host import GpuDriver, GpuProcess, NoGpuDriver
 from infra.host.probes import gpu
-from tests.host.fake_nvml import MIB, Device, FakeNvml, Memory, NVMLError, Process
+from tests.support.fake_nvml import MIB, Device, FakeNvml, Memory, NVMLError, Process
 
 
 def card(root: Path, address: str, vendor: str, kind: str) -> None:

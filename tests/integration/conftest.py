@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.integration.stack import Stack, Training, new_stack
+from tests.support.stack import Stack, Training, new_stack
 from tests.testbed.fixtures import *  # noqa: F403
 from tests.testbed.fixtures import Engine
 

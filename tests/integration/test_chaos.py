@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from tests.cli.program import ENDLESS, Running, eventually
-from tests.integration.stack import Stack
+from tests.support.program import ENDLESS, Running, eventually
+from tests.support.stack import Stack
 
 slow = pytest.mark.slow
 

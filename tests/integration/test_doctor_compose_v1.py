@@ -11,8 +11,8 @@ import pytest
 from infra.host.deadline import Deadline
 from infra.host.facts.host import Known
 from infra.host.probes import docker_compose
-from tests.doctor.builders import host, one
-from tests.integration.interpreter import Machine, make_machine, qca
+from tests.support.hosts import host, one
+from tests.support.machine import Machine, make_machine, qca
 from tests.testbed.fixtures import Engine
 
 MakeV1 = Callable[..., Path]

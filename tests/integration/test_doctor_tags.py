@@ -9,7 +9,7 @@ from infra.compose_file.resolved_by_compose import confirm
 from infra.host.deadline import Deadline
 from infra.host.facts.host import ComposePlugin
 from infra.host.probes import compose
-from tests.compose_file.merge_cases import CASES, as_read, ask, recorded, written
+from tests.support.merge_cases import CASES, as_read, ask, recorded, written
 from tests.testbed.fixtures import Engine
 
 

@@ -10,8 +10,8 @@ import redis
 from pytest_docker.plugin import get_docker_services
 
 from infra.stack.image import make_context
-from tests.cli.program import TINY, Program, environment, write_config
-from tests.integration.stack import Stack, remove_project
+from tests.support.program import TINY, Program, environment, write_config
+from tests.support.stack import Stack, remove_project
 from tests.testbed.fixtures import Engine
 
 REPOSITORY = Path(__file__).parents[2]

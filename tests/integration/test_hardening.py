@@ -20,8 +20,8 @@ import pytest
 
 from infra.stack.compose_document import PIDS_LIMIT
 from infra.stack.secret import DRAGONFLY_UID
-from tests.cli.program import ENDLESS, Program, environment, short_folder
-from tests.integration.stack import Stack, new_stack
+from tests.support.program import ENDLESS, Program, environment, short_folder
+from tests.support.stack import Stack, new_stack
 from tests.testbed.fixtures import Engine
 
 SERVICES = ["store", "trainer"]

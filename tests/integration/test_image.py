@@ -14,8 +14,8 @@ from infra.stack.image import (
     pinned,
     remove_older,
 )
-from tests.integration.registry import registry
-from tests.integration.stack import trainer_image
+from tests.support.image_registry import registry
+from tests.support.stack import trainer_image
 from tests.testbed.fixtures import Engine
 
 BUNDLE = "ca-bundle.crt"

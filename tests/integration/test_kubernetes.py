@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from tests.cli.program import Program, eventually, write_config
-from tests.integration.stack import trainer_image
+from tests.support.program import Program, eventually, write_config
+from tests.support.stack import trainer_image
 from tests.testbed.fixtures import Engine
 
 NODES = 2

@@ -13,8 +13,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.cli.program import Program, environment, eventually, short_folder
-from tests.integration.stack import Stack
+from tests.support.program import Program, environment, eventually, short_folder
+from tests.support.stack import Stack
 
 # Seconds that nobody waits for, and by which the sleeper is found among the processes.
 ASLEEP = "86399"

@@ -3,7 +3,7 @@
 import json
 import subprocess
 
-from tests.cli.program import environment
+from tests.support.program import environment
 
 STATE = {".env", "compose.yaml", "launch.json", "lock", "store.flags"}
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.integration.stack import Stack, new_stack
+from tests.support.stack import Stack, new_stack
 
 
 @pytest.fixture(scope="module")

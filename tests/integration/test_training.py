@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.cli.program import Program, eventually, on_terminal
-from tests.integration.stack import Stack, Training
+from tests.support.program import Program, eventually, on_terminal
+from tests.support.stack import Stack, Training
 
 SERVICES = ["store", "trainer"]
 

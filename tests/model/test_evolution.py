@@ -8,7 +8,7 @@ from torch import Tensor
 from qca.model import Evolution, UNetUnitary
 from qca.model.evolution import cartesian, cell_weight, cos_and_sinc, damp, rotate, rotate_any_norm
 from qca.model.state import initial_state
-from tests.model.lively import lively_evolution, lively_model
+from tests.support.models import lively_evolution, lively_model
 
 UPDATES = ("cartesian", "unitary")
 

@@ -6,7 +6,7 @@ import torch
 from qca.model.evolution import Step, cell_weight
 from qca.model.losses import LOSSES, Evolutionary, MseEnergy, Structure
 from qca.model.state import initial_state
-from tests.model.lively import lively_evolution
+from tests.support.models import lively_evolution
 
 
 def _step(size: torch.Tensor, weight: float = 1.0) -> Step:

@@ -6,7 +6,7 @@ import pytest
 from infra.host.recording import load
 from qca.core.config import Config
 from qca.report.host import Host, look_at
-from tests.report.runs import CONFIG
+from tests.support.run_folders import CONFIG
 
 HOSTS = Path(__file__).parents[1] / "hosts"
 NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)

@@ -15,7 +15,7 @@ from qca.report.host import Host
 from qca.report.page import render_page
 from qca.runs.run import read_run
 from tests.report.conftest import NOW
-from tests.report.runs import complete_run, eventful_run, write_run
+from tests.support.run_folders import complete_run, eventful_run, write_run
 
 LOOK = (Path(__file__).parent / "look.js").read_text()
 DESK, PHONE = 1280, 390  # CSS pixels

@@ -17,8 +17,8 @@ from ruamel.yaml import YAML
 
 from qca.cli import cli
 from qca.runs.tensorboard import open_writer
-from tests.cli.program import Program, eventually
-from tests.report.runs import complete_run, record
+from tests.support.program import Program, eventually
+from tests.support.run_folders import complete_run, record
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "watching.md").read_text()

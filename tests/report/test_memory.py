@@ -3,7 +3,7 @@
 from qca.memory.budget import NCCL_CONTEXT
 from qca.report.memory import predicted_need
 from qca.runs.run import Run, read_run
-from tests.report.runs import record, started, write_run
+from tests.support.run_folders import record, started, write_run
 
 
 def context(run: Run) -> int:

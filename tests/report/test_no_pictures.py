@@ -6,7 +6,7 @@ import pytest
 
 from qca.report.no_pictures import why_no_pictures
 from qca.runs.run import read_run
-from tests.report.runs import event, finished, record, started, write_run
+from tests.support.run_folders import event, finished, record, started, write_run
 
 KILLED = [started()]
 STOPPED = [started(), finished(4, "stopped")]

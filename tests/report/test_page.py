@@ -15,7 +15,7 @@ from qca.report.timeline import entries
 from qca.runs.run import read_run
 from qca.train.trainer import GRADIENT_NORM_LIMIT
 from tests.report.conftest import NOW, recorded
-from tests.report.runs import (
+from tests.support.run_folders import (
     complete_run,
     event,
     eventful_run,

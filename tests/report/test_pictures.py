@@ -11,7 +11,7 @@ from matplotlib.image import imread
 
 from qca.report.pictures import DENSITY_COLOURS, PHASE_COLOURS, Gallery, gallery
 from qca.runs.snapshots import Snapshots
-from tests.report.runs import field
+from tests.support.run_folders import field
 
 
 def shown(states) -> Gallery:

@@ -9,7 +9,7 @@ from qca.runs.journal import keeping, read, skipped_episodes
 from qca.train import trainer
 from qca.train.loop import train
 from tests.runs.test_events import record
-from tests.train.small import kinds, run, small
+from tests.support.training import kinds, run, small
 
 CHECKPOINT = CheckpointWritten(episode=3, path="x")
 

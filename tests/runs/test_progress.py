@@ -4,7 +4,7 @@ import pytest
 
 from qca.runs.events import Started
 from qca.runs.progress import Expected, last_lines, newest_records, standing
-from tests.report.runs import record
+from tests.support.run_folders import record
 
 GIB = 2**30
 CUDA = Expected(

@@ -8,7 +8,7 @@ import pytest
 
 from qca.core.errors import InputError
 from qca.runs.run import find_run, read_run
-from tests.report.runs import (
+from tests.support.run_folders import (
     complete_run,
     event,
     eventful_run,

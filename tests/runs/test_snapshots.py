@@ -10,7 +10,7 @@ from qca.model.evolution import Evolution
 from qca.model.state import initial_state
 from qca.runs.snapshots import read, write
 from qca.train.trainer import new_model
-from tests.train.small import small
+from tests.support.training import small
 
 
 @pytest.fixture(scope="module")

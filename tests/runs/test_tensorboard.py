@@ -14,7 +14,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from qca.runs.events import CheckpointWritten, Finished, Started
 from qca.runs.tensorboard import Writer, listening, open_writer, scalars
 from tests.runs.test_events import record
-from tests.train.small import run, small
+from tests.support.training import run, small
 
 
 def curve(folder: Path, tag: str = "loss/total") -> list[tuple[int, float]]:

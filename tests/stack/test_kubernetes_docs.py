@@ -14,7 +14,7 @@ import pytest
 from ruamel.yaml import YAML
 
 from qca.store.client import read_password
-from tests.cli.program import QCA, environment
+from tests.support.program import QCA, environment
 
 PAGE = (Path(__file__).parents[2] / "docs" / "kubernetes.md").read_text()
 BLOCKS = re.findall(r"^```sh\n(.*?)^```", PAGE, re.M | re.S)

@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.store.servers import Valkey
+from tests.support.valkey import Valkey
 
 
 @pytest.fixture

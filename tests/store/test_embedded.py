@@ -8,7 +8,7 @@ import pytest
 import redis
 
 from qca.store.client import connect
-from tests.store.servers import eventually
+from tests.support.valkey import eventually
 
 
 def start(**variables: str) -> subprocess.Popen[str]:

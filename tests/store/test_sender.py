@@ -14,7 +14,7 @@ import redis
 from qca.store import sender as sender_module
 from qca.store.client import connect
 from qca.store.sender import MetricsSender
-from tests.store.servers import Valkey, answering, eventually, passing_on_to
+from tests.support.valkey import Valkey, answering, eventually, passing_on_to
 
 KEY = "qca:first:metrics"
 

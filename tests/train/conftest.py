@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.train import together
+from tests.support import distributed_training
 
 
 @pytest.fixture(autouse=True)
 def no_training_left_behind() -> Iterator[None]:
     """A test that fails leaves none running."""
     yield
-    together.end_all()
+    distributed_training.end_all()

@@ -19,7 +19,7 @@ from qca.train import trainer as trainer_module
 from qca.train.device import prepare_device
 from qca.train.loop import train
 from qca.train.trainer import Trainer
-from tests.train.small import StopAfter, records, run, small
+from tests.support.training import StopAfter, records, run, small
 
 pytestmark = [
     pytest.mark.cuda,

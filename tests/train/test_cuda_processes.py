@@ -7,8 +7,17 @@ import torch
 
 from qca.core.config import TrainConfig
 from qca.memory.budget import estimate
-from tests.train.small import newest
-from tests.train.together import SECONDS, WHOLE, memory_held, records, said, start, until, workers
+from tests.support.distributed_training import (
+    SECONDS,
+    WHOLE,
+    memory_held,
+    records,
+    said,
+    start,
+    until,
+    workers,
+)
+from tests.support.training import newest
 
 GPUS = {"device": "cuda"}
 

@@ -7,9 +7,7 @@ import psutil
 import pytest
 import torch
 
-from tests.cli.forks import Forked
-from tests.train.small import newest
-from tests.train.together import (
+from tests.support.distributed_training import (
     FLAGS,
     SECONDS,
     command,
@@ -20,6 +18,8 @@ from tests.train.together import (
     until,
     workers,
 )
+from tests.support.forks import Forked
+from tests.support.training import newest
 
 
 @pytest.fixture(scope="module")

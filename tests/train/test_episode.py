@@ -14,7 +14,7 @@ from qca.model.losses import LOSSES, Evolutionary
 from qca.model.noise import Noise
 from qca.model.state import initial_state
 from qca.train.episode import Episode, Outcome, adjoint_episode, plain_episode
-from tests.model.lively import lively_evolution
+from tests.support.models import lively_evolution
 
 # Gradients smaller than this could agree by being rounding noise.
 NORM_FLOOR = 1e-2

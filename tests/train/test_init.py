@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 
 from qca.core.errors import CheckpointError, InputError
 from qca.runs.events import Started
-from tests.train.small import newest, other_weights, run, small
+from tests.support.training import newest, other_weights, run, small
 
 
 def _start(folder: Path, init: Path, **how):

@@ -18,7 +18,7 @@ from qca.train import checkpoint as checkpoints
 from qca.train import trainer as trainer_module
 from qca.train.loop import _Loop
 from qca.train.trainer import Learned, Trainer, new_model
-from tests.train.small import StopAfter, kinds, learned, newest, records, run, small
+from tests.support.training import StopAfter, kinds, learned, newest, records, run, small
 from tests.train.test_checkpoint import no_room_beyond
 
 
@@ -123,7 +123,7 @@ def test_a_killed_training_goes_on_as_if_it_had_never_stopped(tmp_path):
     config = small(episodes=15, checkpoint_every=1)
     code = (
         "import json, sys, torch, pathlib; torch.set_num_threads(1)\n"
-        "from tests.train.small import run, SMALL\n"
+        "from tests.support.training import run, SMALL\n"
         "from qca.core.config import TrainConfig\n"
         "run(TrainConfig(**json.loads(sys.argv[1])), pathlib.Path(sys.argv[2]))"
     )

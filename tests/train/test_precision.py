@@ -9,8 +9,8 @@ from qca.runs.events import PlanChanged, Skipped, read_records
 from qca.train import trainer as trainer_module
 from qca.train.precision import HALF, HalfModel, LossScale
 from qca.train.trainer import Learned, NotLearned, Trainer
-from tests.model.lively import lively_model
-from tests.train.small import newest, records, run, small
+from tests.support.models import lively_model
+from tests.support.training import newest, records, run, small
 
 CPU = torch.device("cpu")
 

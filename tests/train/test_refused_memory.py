@@ -9,7 +9,7 @@ from qca.runs.events import PlanChanged
 from qca.train import loop
 from qca.train import memory as memory_module
 from qca.train.trainer import Trainer
-from tests.train.small import kinds, learned, newest, run, small
+from tests.support.training import kinds, learned, newest, run, small
 
 REFUSALS = {
     "CUDA": torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB."),

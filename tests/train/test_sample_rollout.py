@@ -13,8 +13,8 @@ from qca.train import sample_rollout
 from qca.train.loop import train
 from qca.train.sample_rollout import at_the_end, moments
 from qca.train.trainer import new_model
-from tests.train.small import StopAfter, newest, small
-from tests.train.together import SECONDS, WHOLE, said, start
+from tests.support.distributed_training import SECONDS, WHOLE, said, start
+from tests.support.training import StopAfter, newest, small
 
 STATES = "states.safetensors"
 

@@ -12,7 +12,7 @@ from qca.model.noise import Noise
 from qca.model.state import initial_state
 from qca.train.episode import adjoint_episode
 from qca.train.state_store import EveryKth, InHost, OnDevice, States, host_buffer, interval
-from tests.model.lively import lively_evolution
+from tests.support.models import lively_evolution
 
 
 def _states(plan: str, steps: int, like: Tensor) -> States:

@@ -5,7 +5,7 @@ import torch
 from safetensors.torch import save_file
 
 from qca.train.weights import read_weights
-from tests.train.small import newest, other_weights, run, small
+from tests.support.training import newest, other_weights, run, small
 
 WRITERS = {
     "safetensors": save_file,

@@ -17,8 +17,8 @@ from infra.doctor.formats.github import render_github
 from infra.doctor.formats.markdown import render_markdown
 from infra.host.recording import load, record
 from qca.cli import cli
-from tests.doctor.builders import compose_file, config, engine, host, no_engine, seeds_laptop
 from tests.doctor.formats.test_text import SCHEMA, SEEDS_STACK
+from tests.support.hosts import compose_file, config, engine, host, no_engine, seeds_laptop
 
 ROOT = Path(__file__).parents[3]
 BAD = (

@@ -9,7 +9,7 @@ import pytest
 from infra.doctor.check import Severity
 from infra.doctor.examine import examine, select
 from infra.doctor.formats.text import render_json, render_text, summary
-from tests.doctor.builders import compose_file, config, host, seeds_laptop
+from tests.support.hosts import compose_file, config, host, seeds_laptop
 
 DATA = Path(__file__).parents[3] / "infra" / "data"
 GOLDEN = Path(__file__).parent / "data" / "seeds_laptop.txt"

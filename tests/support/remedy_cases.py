@@ -29,7 +29,7 @@ from infra.host.facts.host import (
 )
 from infra.host.recording import load
 from qca.core.units import GIB, MIB
-from tests.doctor.builders import (
+from tests.support.hosts import (
     NO_PLUGIN,
     compose_v1,
     config,

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from multiprocessing import get_context
 from pathlib import Path
 
-from tests.cli.program import Program, environment
+from tests.support.program import Program, environment
 
 # A new interpreter takes seconds to load torch; a fork of one that has loaded it does not.
 # The fork server itself never computes: it has no threads that a fork would lose.

@@ -1,7 +1,7 @@
 """Small files with `!reset` and `!override`, and what Compose makes of them.
 
 `docker compose config` said so, 2.40.3 and 2.26.1 alike; tests/integration/test_doctor_tags.py
-asks again. To record anew, with DOCKER_CONFIG set: python -m tests.compose_file.merge_cases
+asks again. To record anew, with DOCKER_CONFIG set: python -m tests.support.merge_cases
 """
 
 import json
@@ -15,7 +15,7 @@ from typing import Any
 from infra.compose_file.model import ComposeFile, LocatedValue, Service
 from qca.core.units import parse_size
 
-RECORDED = Path(__file__).parent / "data" / "merge_tags.json"
+RECORDED = Path(__file__).parents[1] / "compose_file" / "data" / "merge_tags.json"
 
 _BESIDE = {
     "e.env": "A=of the file\nE=e\n",

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.stack.image import image_name, make_context
-from tests.cli.program import Endless, Program, write_config
+from tests.support.program import Endless, Program, write_config
 from tests.testbed.fixtures import Engine
 
 _numbers = itertools.count(1)

@@ -7,8 +7,8 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.cli.forks import FORKS, run_here
-from tests.cli.program import environment
+from tests.support.forks import FORKS, run_here
+from tests.support.program import environment
 
 # Episodes of milliseconds, a checkpoint at every third.
 TINY = (

@@ -3,9 +3,9 @@
 A place is a call of `Remedy` with commands, or of a function that returns remedies: two calls
 of one function may print two commands. It is come by when a remedy made there is in a finding.
 
-    python -m tests.doctor.remedy_sites
+    python -m tests.support.remedy_sites
 
-examines the hosts and files of `troubled` and prints, as JSON, the places come by and the
+examines the hosts and files of `remedy_cases` and prints, as JSON, the places come by and the
 remedies. It is a process of its own, so that remedies which are made when their module is
 imported are seen as well.
 """
@@ -119,7 +119,7 @@ def _record() -> dict[str, Any]:
         made[id(self)] = (self, set(_under_way(sys._getframe(1))))
 
     Remedy.__init__ = recording
-    from tests.doctor.troubled import FINDINGS
+    from tests.support.remedy_cases import FINDINGS
 
     remedies = [one for finding in FINDINGS for one in finding.remedies if one.commands]
     come_by = {site for one in remedies for site in made[id(one)][1]}
