@@ -16,9 +16,10 @@ from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from qca.core.config import TrainConfig
+from qca.core.noise_schedule import CURRICULUM_EPISODES
 from qca.model.evolution import Evolution
-from qca.model.noise import CURRICULUM_EPISODES, Noise
-from qca.model.state import initial_state
+from qca.model.initial_state import draw_initial_state
+from qca.model.noise import Noise
 from qca.train.device import prepare_device
 from qca.train.episode import Between, Outcome, plain_episode
 from qca.train.memory import peak_memory, peak_resident_bytes
@@ -85,7 +86,7 @@ class _Autocast(Trainer):
 
     def gradients(self, between: Between) -> Outcome:
         config, samples = self.config, self._samples()
-        psi = initial_state(config.seed, samples, d_state=config.d_state, grid=config.grid)
+        psi = draw_initial_state(config.seed, samples, d_state=config.d_state, grid=config.grid)
         model = _Cast(self.model, HALF.get(config.precision), self.device.type)
         self.model.zero_grad(set_to_none=True)
         return plain_episode(
@@ -93,7 +94,7 @@ class _Autocast(Trainer):
             psi.to(self.device),
             steps=config.steps,
             loss=self.loss,
-            noise=Noise(config.seed, samples, config.max_noise).factor,
+            noise=Noise(config.seed, samples, config.max_noise).draw_factor,
             between=between,
             scale=self._scale,
         )

@@ -11,8 +11,10 @@ from copy import copy
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, TypeVar, dataclass_transform
+from typing import Annotated, Any, Literal, Self, TypeVar, dataclass_transform, get_args
 
+from qca.core.losses import LossName
+from qca.core.unet_shape import GRID_MULTIPLE
 from qca.core.units import Size
 from qca.core.validation import Allowed, checked, frozen
 
@@ -20,15 +22,21 @@ from qca.core.validation import Allowed, checked, frozen
 # in which --proactor_threads wins over a cgroup CPU quota (dragonfly issue 4251).
 DRAGONFLY_IMAGE = "docker.dragonflydb.io/dragonflydb/dragonfly:v1.40.0"
 
+# Each episode's gradient is clipped to this norm before the optimizer's step; not an option.
+GRADIENT_NORM_LIMIT = 1.0
+
 Runtime = Literal["auto", "compose", "local"]
 Device = Literal["auto", "cpu", "cuda"]
 Profile = Literal["auto", "cpu", "default", "low-memory"]
-ResolvedPrecision = Literal["fp32", "tf32", "bf16", "fp16"]
+HalfPrecision = Literal["bf16", "fp16"]
+HALF_PRECISIONS: tuple[HalfPrecision, ...] = get_args(HalfPrecision)
+ResolvedPrecision = Literal["fp32", "tf32", HalfPrecision]
 Precision = Literal["auto", ResolvedPrecision]
 ResolvedRecompute = Literal["none", "step", "two-level", "host"]
 Recompute = Literal["auto", ResolvedRecompute]
 ResolvedOptimizerState = Literal["device", "host"]
 OptimizerState = Literal["auto", ResolvedOptimizerState]
+Update = Literal["cartesian", "unitary"]
 
 Name = Annotated[str, Allowed(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 """A project or run name: what Compose accepts as a project name, and safe in a path."""
@@ -127,7 +135,7 @@ class TrainConfig(_Table):
     seed: Annotated[int, Allowed(ge=0, lt=2**63)] = 0
     """Of weights, initial states and noise."""
 
-    grid: Annotated[int, Allowed(ge=4, le=4096, multiple_of=4)] = 64
+    grid: Annotated[int, Allowed(ge=4, le=4096, multiple_of=GRID_MULTIPLE)] = 64
     """Cells a side; two max-pools halve it twice, so a multiple of 4."""
     d_state: Annotated[int, Allowed(ge=1, le=1024)] = 14
     """Complex components of a cell."""
@@ -135,7 +143,7 @@ class TrainConfig(_Table):
     """Channels of the U-Net's first block."""
     steps: Annotated[int, Allowed(ge=1, le=1_000_000)] = 500
     """Steps of the automaton in an episode (the seed's `qca_steps`)."""
-    update: Literal["cartesian", "unitary"] = "cartesian"
+    update: Update = "cartesian"
     """How a step moves the state."""
     gamma: Annotated[float, Allowed(ge=0, le=1)] = 0.01
     """Dissipation of a step."""
@@ -144,7 +152,7 @@ class TrainConfig(_Table):
     """Optimizer steps; each is one episode."""
     batch_size: Annotated[int, Allowed(ge=1)] = 1
     """States that an episode evolves side by side."""
-    loss: Literal["evolutionary", "mse_energy", "structure"] = "evolutionary"
+    loss: LossName = "evolutionary"
     """What is minimised."""
     max_noise: Annotated[float, Allowed(ge=0, le=1)] = 0.1
     """Noise rate at the end of the curriculum."""

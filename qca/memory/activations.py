@@ -18,12 +18,12 @@ import math
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from qca.core.config import ResolvedRecompute, TrainConfig
+from qca.core.config import HALF_PRECISIONS, ResolvedRecompute, TrainConfig
+from qca.core.noise_schedule import has_noise
 from qca.memory.layers import FLOAT, HALF, Node, Shape, backward_peak, kept_bytes, network
 from qca.memory.state_tensors import (
     FIRST_UPDATES,
     LOSSES,
-    SMALLEST_NOISE,
     UPDATES,
     Fields,
     Held,
@@ -47,7 +47,7 @@ class Episode:
     @classmethod
     def of(cls, train: TrainConfig) -> "Episode":
         """Read them from the configuration; noise counts if it will ever be applied."""
-        element = HALF if train.precision in ("bf16", "fp16") else FLOAT
+        element = HALF if train.precision in HALF_PRECISIONS else FLOAT
         shape = Shape(train.grid, train.d_state, train.hidden_channels, train.batch_size, element)
         return cls(
             steps=train.steps,
@@ -56,7 +56,7 @@ class Episode:
             update=UPDATES[train.update, train.gamma > 0],
             first_update=FIRST_UPDATES[train.update, train.gamma > 0],
             loss=LOSSES[train.loss],
-            noise=train.max_noise >= SMALLEST_NOISE,
+            noise=has_noise(train.max_noise),
         )
 
     @property

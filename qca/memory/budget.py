@@ -22,14 +22,12 @@ interpreter with torch and its libraries.
 from dataclasses import dataclass
 from typing import Literal
 
-from qca.core.config import ResolvedRecompute, TrainConfig
+from qca.core.config import HALF_PRECISIONS, ResolvedRecompute, TrainConfig
 from qca.core.units import MIB
 from qca.memory.activations import Episode, adjoint_need, plain_activations
 from qca.memory.allocator import rounding, winograd_workspace
 from qca.memory.layers import FLOAT, HALF, parameter_shapes
 from qca.memory.state_tensors import Fields, state_bytes
-
-HALF_PRECISIONS = ("bf16", "fp16")
 
 # What a captured step and its adjoint keep for ever, beside their pool: the state that goes
 # in, the one that comes out, the gradients of both, and a weight for each of the two.

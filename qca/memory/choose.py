@@ -5,14 +5,17 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from qca.core.config import (
+    HALF_PRECISIONS,
+    HalfPrecision,
     ResolvedOptimizerState,
     ResolvedPrecision,
     ResolvedRecompute,
     TrainConfig,
 )
 from qca.core.errors import InputError, PlanError
+from qca.core.unet_shape import GRID_MULTIPLE
 from qca.core.units import format_size
-from qca.memory.budget import HALF_PRECISIONS, Estimate, estimate, host_bytes
+from qca.memory.budget import Estimate, estimate, host_bytes
 
 Device = Literal["cpu", "cuda"]
 Dimension = Literal["batch", "grid", "steps"]
@@ -55,7 +58,7 @@ def choose(
     budget: int | None,
     *,
     device: Device = "cuda",
-    half: Literal["bf16", "fp16"] | None = None,
+    half: HalfPrecision | None = None,
     host_budget: int | None = None,
     together: bool = False,
 ) -> Choice:
@@ -119,7 +122,7 @@ def _check(train: TrainConfig) -> None:
 def _candidates(
     train: TrainConfig,
     device: Device,
-    half: Literal["bf16", "fp16"] | None,
+    half: HalfPrecision | None,
     *,
     together: bool = False,
 ) -> Iterator[_Candidate]:
@@ -214,7 +217,7 @@ def solve(
 # those of TrainConfig, and for the batch one that no device holds.
 _DIMENSIONS: dict[Dimension, tuple[str, int, int]] = {
     "batch": ("batch_size", 1, 2**24),
-    "grid": ("grid", 4, 4096),
+    "grid": ("grid", GRID_MULTIPLE, 4096),
     "steps": ("steps", 1, 1_000_000),
 }
 

@@ -8,6 +8,8 @@ kept. All sizes are bytes, of the network's own number format unless they say ot
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from qca.core.unet_shape import count_groups
+
 FLOAT = 4
 HALF = 2
 INDEX = 8  # max_pool2d keeps the place of each maximum as int64
@@ -51,12 +53,6 @@ class Shape:
     def numbers(self, channels: int, halvings: int = 0) -> int:
         """Return how many numbers `channels` feature maps hold after so many max-pools."""
         return self.batch_size * channels * (self.grid >> halvings) ** 2
-
-
-def groups(channels: int) -> int:
-    """Return the number of groups of a GroupNorm over `channels`."""
-    count = channels // 8 if channels > 8 else 1
-    return count if channels % count == 0 else 1
 
 
 def parameter_shapes(d_state: int, hidden_channels: int) -> list[int]:
@@ -105,7 +101,7 @@ def _block(
     goes when ELU's own backward is done. An input that is not `fresh` is such a result.
     """
     out = shape.maps(o, halvings)
-    statistics = 2 * shape.batch_size * groups(o) * FLOAT
+    statistics = 2 * shape.batch_size * count_groups(o) * FLOAT
     for number, channels in enumerate((i, o)):
         into = shape.maps(channels, halvings)
         kept = into if fresh and number == 0 else 0

@@ -17,7 +17,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from qca.core.config import TrainConfig
-from qca.memory.state_tensors import SMALLEST_NOISE
+from qca.core.noise_schedule import has_noise
 from qca.model.evolution import Evolution
 from qca.model.losses import LOSSES
 from qca.model.unet import UNetUnitary
@@ -101,7 +101,7 @@ def peak_of_training(
         evolution = Evolution(compute(model), train.gamma, train.update)
         optimizer = _running(torch.optim.AdamW(model.parameters(), fused=True))
         psi = torch.empty(shape, dtype=torch.complex64)
-        noise = _noise if train.max_noise >= SMALLEST_NOISE else _no_noise
+        noise = _noise if has_noise(train.max_noise) else _no_noise
         loss = LOSSES[train.loss]()
         if device == "cuda" and states is not None:
             for parameter in model.parameters():

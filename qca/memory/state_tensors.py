@@ -9,11 +9,11 @@ each say everything. They were counted with `qca.memory.measure.LiveBytes` aroun
 
 from typing import NamedTuple
 
+from qca.core.losses import MAX_SAMPLE_STEPS
 from qca.memory.layers import FLOAT, Shape
 
 COMPLEX = 8  # complex64
-MOMENTS = 10  # the moments of an episode that a loss looks at: qca.model.losses.Loss.moments
-SMALLEST_NOISE = 0.001  # qca.model.noise: below this rate none is applied
+MOMENTS = MAX_SAMPLE_STEPS["evolutionary"]
 
 
 class Fields(NamedTuple):

@@ -5,18 +5,18 @@ The network's output is read as a complex field h, and a cell is a vector in C^d
 `cartesian` is an Euler step with loss, then each cell is normalised. `unitary` is the
 exponential of the rank-two generator K = h u^H - u h^H with u = psi / |psi|, which keeps
 each cell's norm by itself; damping follows as a channel of its own and is the only thing
-that takes weight away. h depends on psi, so neither map is linear in psi.
+that takes from the norm. h depends on psi, so neither map is linear in psi.
 """
 
-from typing import Literal, NamedTuple
+from typing import NamedTuple, get_args
 
 import torch
 from torch import Tensor, nn
 
-Update = Literal["cartesian", "unitary"]
+from qca.core.config import Update
 
 _NORM_FLOOR = 1e-9  # added to a norm before dividing by it
-_WEIGHT_FLOOR = 1e-12  # of |psi|^2 where it divides: a cell that is all but damped away
+_SQUARED_NORM_FLOOR = 1e-12  # of |psi|^2 where it divides: a cell that is all but damped away
 _GROUND = 0  # the component that amplitude damping decays to
 
 # Taylor coefficients in theta^2 of cos(theta) and sin(theta)/theta. Below the threshold
@@ -32,7 +32,7 @@ class Step(NamedTuple):
 
     psi: Tensor
     """The next state, complex (B, d_state, H, W)."""
-    weight: Tensor
+    squared_norm: Tensor
     """Each cell's |psi|^2, real (B, H, W), read where it can still move: before the
     renormalisation (cartesian), after the damping (unitary)."""
 
@@ -45,7 +45,7 @@ class Evolution(nn.Module):
         gamma: dissipation a step, 0 to 1.
         update: "cartesian" or "unitary", see the module's text.
 
-    Calling it gives the next state; `advance` also gives the weight that is left.
+    Calling it gives the next state; `advance` also gives each cell's squared norm.
 
     Raises:
         ValueError: for an unknown update, or gamma outside of 0 to 1.
@@ -54,7 +54,7 @@ class Evolution(nn.Module):
 
     def __init__(self, model: nn.Module, gamma: float = 0.0, update: Update = "cartesian") -> None:
         super().__init__()
-        if update not in ("cartesian", "unitary"):
+        if update not in get_args(Update):
             raise ValueError(f"update is {update!r}; it must be 'cartesian' or 'unitary'")
         if not 0 <= gamma <= 1:
             raise ValueError(f"gamma is {gamma}; it must be between 0 and 1")
@@ -67,26 +67,26 @@ class Evolution(nn.Module):
         return self.advance(psi).psi
 
     def advance(self, psi: Tensor) -> Step:
-        """Return the next state and the weight that each cell has left."""
+        """Return the next state and each cell's squared norm, see `Step`."""
         # One entrance to the step: its several uses of psi are then summed before anything
         # from outside (a loss on this very state) is added, in whichever way an episode
         # is differentiated. It makes both ways equal to the last bit.
         psi = psi.view_as(psi)
         if self.update == "cartesian":
-            return cartesian(psi, self.field(psi), self.gamma)
+            return step_cartesian(psi, self.compute_field(psi), self.gamma)
         if self.gamma == 0:
-            psi = rotate(psi, self.field(psi))
-            return Step(psi, cell_weight(psi).squeeze(1))
-        return damp(rotate_any_norm(psi, self.field(psi)), self.gamma)
+            psi = rotate(psi, self.compute_field(psi))
+            return Step(psi, compute_squared_norm(psi).squeeze(1))
+        return damp(rotate_any_norm(psi, self.compute_field(psi)), self.gamma)
 
-    def field(self, psi: Tensor) -> Tensor:
+    def compute_field(self, psi: Tensor) -> Tensor:
         """Return the network's output as a complex field h, shaped like psi."""
         real, imaginary = self.model(torch.cat([psi.real, psi.imag], dim=1)).chunk(2, dim=1)
         return torch.complex(real, imaginary)
 
 
-def cartesian(psi: Tensor, h: Tensor, gamma: float) -> Step:
-    """Return psi + h * psi - gamma * psi with each cell normalised, and its weight before that."""
+def step_cartesian(psi: Tensor, h: Tensor, gamma: float) -> Step:
+    """Return psi + h * psi - gamma * psi with each cell normalised, and its squared norm before."""
     moved = psi + h * psi - gamma * psi
     norm = torch.linalg.vector_norm(moved, dim=1, keepdim=True)
     return Step(moved / (norm + _NORM_FLOOR), norm.squeeze(1).square())
@@ -101,42 +101,42 @@ def rotate(psi: Tensor, h: Tensor) -> Tensor:
     but the rounding of the steps before, and takes it back; over 500 steps it would
     otherwise add up to 1e-5 where a cell hardly moves and always rounds the same way.
     """
-    weight = cell_weight(psi)
-    a = (psi.conj() * h).sum(dim=1, keepdim=True) / weight.clamp_min(_WEIGHT_FLOOR)
+    squared_norm = compute_squared_norm(psi)
+    a = (psi.conj() * h).sum(dim=1, keepdim=True) / squared_norm.clamp_min(_SQUARED_NORM_FLOOR)
     w = h - a * psi
     b = a.imag
-    cos_less_one, sinc = turn(b.square() + cell_weight(w))
+    cos_less_one, sinc = cos_less_one_and_sinc(b.square() + compute_squared_norm(w))
     phase_less_one = torch.complex(-2 * (b / 2).sin().square(), b.sin())
     along = torch.complex(cos_less_one, b * sinc)
-    change = along + phase_less_one + phase_less_one * along + (1 - weight) / 2
+    change = along + phase_less_one + phase_less_one * along + (1 - squared_norm) / 2
     return psi + change * psi + (sinc + sinc * phase_less_one) * w
 
 
 def rotate_any_norm(psi: Tensor, h: Tensor) -> Tensor:
     """Return `rotate` of each cell's direction, with the cell's own norm: for damped cells."""
-    norm = cell_weight(psi).clamp_min(_WEIGHT_FLOOR).sqrt()
+    norm = compute_squared_norm(psi).clamp_min(_SQUARED_NORM_FLOOR).sqrt()
     return norm * rotate(psi / norm, h)
 
 
 def damp(psi: Tensor, gamma: float) -> Step:
-    """Return psi after amplitude damping, and the weight that is left in each cell.
+    """Return psi after amplitude damping, and each cell's squared norm after it.
 
     The branch without a jump of the amplitude-damping channel (Nielsen and Chuang, 8.3.5,
     here for d levels): each component but the first keeps sqrt(1 - gamma) of its amplitude.
-    What is lost is the weight before less the weight after; it is not normalised away.
+    What is lost, the squared norm before less the one after, is not normalised away.
     """
     kept = torch.full_like(psi.real[0, :, :1, :1], (1 - gamma) ** 0.5)  # (d_state, 1, 1)
     kept[_GROUND] = 1.0
     psi = kept * psi
-    return Step(psi, cell_weight(psi).squeeze(1))
+    return Step(psi, compute_squared_norm(psi).squeeze(1))
 
 
-def cell_weight(psi: Tensor) -> Tensor:
+def compute_squared_norm(psi: Tensor) -> Tensor:
     """Return |psi|^2 of each cell, real (B, 1, H, W)."""
     return (psi.real.square() + psi.imag.square()).sum(dim=1, keepdim=True)
 
 
-def turn(theta_squared: Tensor) -> tuple[Tensor, Tensor]:
+def cos_less_one_and_sinc(theta_squared: Tensor) -> tuple[Tensor, Tensor]:
     """Return cos(theta) - 1 and sin(theta)/theta of theta^2 >= 0, both without cancellation."""
     cos_half, sinc_half = cos_and_sinc(theta_squared / 4)
     return -0.5 * theta_squared * sinc_half.square(), sinc_half * cos_half
@@ -149,12 +149,12 @@ def cos_and_sinc(theta_squared: Tensor) -> tuple[Tensor, Tensor]:
     # gives a zero gradient and not zero times infinity.
     near = torch.where(small, theta_squared, 0.0)
     theta = torch.where(small, 1.0, theta_squared).sqrt()
-    cos = torch.where(small, _horner(_COS_SERIES, near), theta.cos())
-    sinc = torch.where(small, _horner(_SINC_SERIES, near), theta.sin() / theta)
+    cos = torch.where(small, _evaluate_polynomial(_COS_SERIES, near), theta.cos())
+    sinc = torch.where(small, _evaluate_polynomial(_SINC_SERIES, near), theta.sin() / theta)
     return cos, sinc
 
 
-def _horner(coefficients: tuple[float, ...], x: Tensor) -> Tensor:
+def _evaluate_polynomial(coefficients: tuple[float, ...], x: Tensor) -> Tensor:
     value = torch.full_like(x, coefficients[-1])
     for coefficient in reversed(coefficients[:-1]):
         value = value * x + coefficient

@@ -7,14 +7,11 @@ architecture saved elsewhere load key for key.
 import torch
 from torch import Tensor, nn
 
-# The two max-pools halve the grid twice, the two transposed convolutions double it back.
-GRID_MULTIPLE = 4
+from qca.core.unet_shape import GRID_MULTIPLE, count_groups
 
 # So small that an untrained step is nearly the identity: an episode of hundreds of
 # steps then starts as a slow drift, not as chaos.
 _OUTPUT_STD = 1e-5
-
-_CHANNELS_PER_GROUP = 8
 
 
 class ConvBlock(nn.Module):
@@ -26,10 +23,10 @@ class ConvBlock(nn.Module):
         # keeps that anyway. It saves a third of what a step keeps for the backward pass.
         self.conv_block = nn.Sequential(
             nn.Conv2d(inputs, outputs, 3, padding=1, bias=False),
-            nn.GroupNorm(_groups(outputs), outputs),
+            nn.GroupNorm(count_groups(outputs), outputs),
             nn.ELU(inplace=True),
             nn.Conv2d(outputs, outputs, 3, padding=1, bias=False),
-            nn.GroupNorm(_groups(outputs), outputs),
+            nn.GroupNorm(count_groups(outputs), outputs),
             nn.ELU(inplace=True),
         )
 
@@ -89,10 +86,3 @@ class UNetUnitary(nn.Module):
         half = self.conv_up1(torch.cat([self.up1(deep), half], dim=1))
         full = self.conv_up2(torch.cat([self.up2(half), full], dim=1))
         return self.outc(full)
-
-
-def _groups(channels: int) -> int:
-    if channels <= _CHANNELS_PER_GROUP:
-        return 1
-    groups = channels // _CHANNELS_PER_GROUP
-    return groups if channels % groups == 0 else 1

@@ -7,6 +7,7 @@ from statistics import median
 
 from markupsafe import Markup
 
+from qca.core.config import GRADIENT_NORM_LIMIT
 from qca.report.charts import (
     SERIES,
     SMALL,
@@ -21,9 +22,6 @@ from qca.report.charts import (
 from qca.report.formatting import count
 from qca.runs.events import EpisodeRecord
 from qca.runs.run import Run
-
-# The trainer clips gradients to this norm: `qca.train.trainer`, which would load torch.
-GRADIENT_NORM_LIMIT = 1.0
 
 
 @dataclass(frozen=True)

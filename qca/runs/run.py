@@ -1,7 +1,6 @@
 """What a run folder says; what is missing is named, what is damaged is refused."""
 
 import json
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -14,12 +13,10 @@ from qca.core.config import TrainConfig
 from qca.core.errors import InputError
 from qca.core.validation import is_unknown_key
 from qca.runs import journal, snapshots
+from qca.runs.checkpoint_files import list_checkpoints
 from qca.runs.events import EpisodeRecord, read_records
 from qca.runs.run_folder import RunFolder
 from qca.runs.snapshots import Snapshots
-
-# As `qca.train.checkpoint` names them, which would load torch.
-_EPISODE = re.compile(r"episode-(\d{8,})\.safetensors")
 
 Status = Literal["complete", "running", "stopped", "interrupted", "not begun"]
 
@@ -35,6 +32,8 @@ class Run:
     """Of the journal, oldest first; empty for a run that is older than the journal."""
     checkpoints: Sequence[str]
     """Names of those that are kept, oldest first."""
+    last_checkpoint: int | None
+    """The episode of the newest of them; None where there is none."""
     snapshots: Snapshots | None
     is_held: bool
     """Whether a trainer works on it, on this host."""
@@ -75,12 +74,6 @@ class Run:
         """How many trained together in the last session; 1 where that is not said."""
         found = self._started[-1].get("processes") if self._started else None
         return found if isinstance(found, int) else 1
-
-    @property
-    def last_checkpoint(self) -> int | None:
-        """The episode of the newest checkpoint that is kept; None where there is none."""
-        named = (_EPISODE.fullmatch(name) for name in self.checkpoints)
-        return max((int(match[1]) for match in named if match), default=None)
 
     @property
     def started(self) -> str | None:
@@ -140,10 +133,11 @@ def read_run(path: Path) -> Run:
 
 def _read(folder: RunFolder) -> Run:
     config = _config(folder.config)
-    checkpoints = sorted(path.name for path in folder.checkpoints.glob("episode-*.safetensors"))
+    checkpoints = list_checkpoints(folder.checkpoints)
     if checkpoints and not folder.metrics.exists():
+        last = checkpoints[-1][1].name
         raise InputError(
-            f"{folder.metrics}: not there, though the run has checkpoints up to {checkpoints[-1]}",
+            f"{folder.metrics}: not there, though the run has checkpoints up to {last}",
             hint="Copy the whole run folder, or restore the file.",
         )
     return Run(
@@ -151,7 +145,8 @@ def _read(folder: RunFolder) -> Run:
         config=config,
         records=read_records(folder.metrics),
         events=journal.read(folder.events),
-        checkpoints=checkpoints,
+        checkpoints=[path.name for _, path in checkpoints],
+        last_checkpoint=checkpoints[-1][0] if checkpoints else None,
         snapshots=snapshots.read(folder.states),
         is_held=folder.is_held(),
     )

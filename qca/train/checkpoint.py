@@ -3,14 +3,13 @@
 One safetensors file each, `episode-00000050.safetensors`: the tensors of model and
 optimizer, and in the header's metadata, as JSON, the episode, the loss, the schedule, the
 configuration and a checksum over all of it. Reading one runs no code. There is no state
-of a random generator in it: all random numbers come from counters (`model.seeds`).
+of a random generator in it: all random numbers come from counters (`model.random_streams`).
 
 Kept are the newest few and the best: the one whose newest episodes had the lowest mean loss.
 """
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
@@ -24,11 +23,11 @@ from torch import Tensor
 
 from qca.core.atomic_files import replacing
 from qca.core.errors import CheckpointError
+from qca.runs.checkpoint_files import checkpoint_path, list_checkpoints
 from qca.train.plateau import Plateau
 from qca.train.precision import LossScale
 
 SCHEMA_VERSION = 1
-_NAME = re.compile(r"episode-(\d{8,})\.safetensors")
 
 
 @dataclass(frozen=True)
@@ -59,7 +58,7 @@ def write(folder: Path, checkpoint: Checkpoint, *, keep: int) -> Path:
         CheckpointError: if it cannot be written; the ones that are there stay as they are.
 
     """
-    path = folder / f"episode-{checkpoint.episode:08d}.safetensors"
+    path = checkpoint_path(folder, checkpoint.episode)
     description = {
         "schema_version": SCHEMA_VERSION,
         "episode": checkpoint.episode,
@@ -110,7 +109,9 @@ def best_episode(folder: Path) -> int | None:
     checkpoint whose tensors are damaged can be the best one.
     """
     losses = [
-        (loss, -episode) for episode, path in listed(folder) if (loss := _loss(path)) is not None
+        (loss, -episode)
+        for episode, path in list_checkpoints(folder)
+        if (loss := _loss(path)) is not None
     ]
     return -min(losses)[1] if losses else None
 
@@ -124,7 +125,7 @@ def newest_intact(folder: Path) -> tuple[Checkpoint | None, list[str]]:
 
     """
     damaged: list[str] = []
-    for _, path in reversed(listed(folder)):
+    for _, path in reversed(list_checkpoints(folder)):
         try:
             return read(path), damaged
         except _OtherVersionError:
@@ -137,12 +138,6 @@ def newest_intact(folder: Path) -> tuple[Checkpoint | None, list[str]]:
             hint="Restore one from a copy, or start another run with --run NAME.",
         )
     return None, damaged
-
-
-def listed(folder: Path) -> list[tuple[int, Path]]:
-    """Return the checkpoints of a folder with their episodes, oldest first."""
-    named = ((_NAME.fullmatch(path.name), path) for path in folder.glob("*.safetensors"))
-    return sorted((int(match[1]), path) for match, path in named if match)
 
 
 def _parsed(path: Path, description: dict[str, Any], tensors: dict[str, Tensor]) -> Checkpoint:
@@ -193,7 +188,7 @@ def _digest(text: str, tensors: Mapping[str, Tensor]) -> str:
 def _prune(folder: Path, episode: int, keep: int) -> None:
     """Remove old checkpoints; one of a later episode is a damaged one, and not ours to judge."""
     best = best_episode(folder)
-    older = [(number, path) for number, path in listed(folder) if number <= episode]
+    older = [(number, path) for number, path in list_checkpoints(folder) if number <= episode]
     for number, path in older[:-keep]:
         if number != best:
             with suppress(OSError):  # it takes room, and does no harm; the next one tries again
@@ -201,7 +196,7 @@ def _prune(folder: Path, episode: int, keep: int) -> None:
 
 
 def _newest(folder: Path) -> str:
-    there = listed(folder)
+    there = list_checkpoints(folder)
     return f"The last good one is {there[-1][1].name}." if there else "There is no earlier one."
 
 

@@ -13,13 +13,13 @@ from typing import NamedTuple, Protocol
 import torch
 from torch import Tensor
 
-from qca.model.evolution import Evolution, Step, cell_weight
-from qca.model.losses import Loss, energy
+from qca.model.evolution import Evolution, Step, compute_squared_norm
+from qca.model.losses import Loss, compute_energy
 from qca.train.state_store import OnDevice, States
 from qca.train.step_runner import EagerSteps, Pull, Steps
 
 NoiseFactor = Callable[[Tensor, int], Tensor | None]
-"""What a state is multiplied with before step number t, for example `Noise.factor`; the same
+"""What a state is multiplied with before step number t, for example `Noise.draw_factor`; the same
 when asked again. None is no noise."""
 
 Between = Callable[[], None]
@@ -75,7 +75,7 @@ def plain_episode(
     scale: float = 1.0,
 ) -> Outcome:
     """Run an episode with one autograd graph over all its steps."""
-    start, moments = _energy_of(psi), loss.looks_at(steps)
+    start, moments = _energy_of(psi), loss.sample_steps(steps)
     seen: dict[int, Step] = {}
     for t in range(steps):
         factor = noise(psi, t)
@@ -119,7 +119,7 @@ def adjoint_episode(
     """
     states = states or OnDevice()
     machine = machine or EagerSteps(evolution)
-    start, moments = _energy_of(psi), frozenset(loss.looks_at(steps))
+    start, moments = _energy_of(psi), frozenset(loss.sample_steps(steps))
 
     def ahead(psi: Tensor, t: int) -> Tensor:
         again = machine.ahead(psi, noise(psi, t)).psi
@@ -183,12 +183,12 @@ def _pulls(
 
 
 def _judge(loss: Loss, start: Tensor, seen: list[Step]) -> tuple[Tensor, Outcome]:
-    terms = loss.terms(start, seen)
-    total = loss.total(terms).mean()
+    terms = loss.compute_terms(start, seen)
+    total = loss.combine(terms).mean()
     means = {name: term.detach().mean() for name, term in terms.items()}
-    left = (energy(seen[-1]).detach() / start).mean()
+    left = (compute_energy(seen[-1]).detach() / start).mean()
     return total, Outcome(total.detach(), means, left)
 
 
 def _energy_of(psi: Tensor) -> Tensor:
-    return cell_weight(psi).sum(dim=(1, 2, 3))
+    return compute_squared_norm(psi).sum(dim=(1, 2, 3))

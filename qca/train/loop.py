@@ -354,7 +354,7 @@ def _laid_out_anew(trainer: Trainer, config: TrainConfig) -> Trainer:
 
 def _immovable(trainer: Trainer) -> Iterator[str]:
     config = trainer.config
-    for term in trainer.loss.immovable(config.update, config.gamma, config.d_state):
+    for term in trainer.loss.find_constant_terms(config.update, config.gamma, config.d_state):
         yield (
             f"the loss's term {term} cannot move with update={config.update}, "
             f"gamma={config.gamma:g} and d_state={config.d_state}: it teaches nothing"

@@ -61,7 +61,7 @@ def take(config: TrainConfig, run_dir: Path, *, stop: Flag) -> None:
     import torch
 
     from qca.model.evolution import Evolution
-    from qca.model.state import initial_state
+    from qca.model.initial_state import draw_initial_state
     from qca.runs import snapshots
     from qca.train.checkpoint import newest_intact
     from qca.train.trainer import new_model
@@ -82,7 +82,7 @@ def take(config: TrainConfig, run_dir: Path, *, stop: Flag) -> None:
             }
         )
         evolution = Evolution(model.to("cuda" if cuda else "cpu"), config.gamma, config.update)
-        psi = initial_state(config.seed, range(1), d_state=config.d_state, grid=config.grid)
+        psi = draw_initial_state(config.seed, range(1), d_state=config.d_state, grid=config.grid)
         psi = psi.to("cuda" if cuda else "cpu")
         wanted = moments(config.steps)
         seen = {0: psi}

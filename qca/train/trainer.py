@@ -8,13 +8,14 @@ from dataclasses import asdict, dataclass
 import torch
 from torch import Tensor
 
-from qca.core.config import TrainConfig
+from qca.core.config import GRADIENT_NORM_LIMIT, TrainConfig
 from qca.core.errors import CheckpointError, QcaError
+from qca.core.noise_schedule import noise_rate
 from qca.model.evolution import Evolution
+from qca.model.initial_state import draw_initial_state
 from qca.model.losses import LOSSES
-from qca.model.noise import Noise, noise_rate
-from qca.model.seeds import Purpose, stream
-from qca.model.state import initial_state
+from qca.model.noise import Noise
+from qca.model.random_streams import Purpose, make_generator
 from qca.model.unet import UNetUnitary
 from qca.train.checkpoint import Checkpoint
 from qca.train.distributed.ranks import Ranks
@@ -25,7 +26,6 @@ from qca.train.precision import HALF, HalfModel, LossScale
 from qca.train.state_store import EveryKth, InHost, OnDevice, States, host_buffer
 from qca.train.step_runner import EagerSteps, GraphedSteps, Steps
 
-GRADIENT_NORM_LIMIT = 1.0
 # So many episodes in a row that are not finite are no accident any more. Under float16 the
 # loss scale is lowered first, and those do not count.
 SKIPS_IN_A_ROW = 3
@@ -109,8 +109,10 @@ class Trainer:
         config = self.config
         samples = self._samples()
         rate = noise_rate(config.max_noise, self.episodes)
-        psi = initial_state(config.seed, samples, d_state=config.d_state, grid=config.grid)
-        return self._run(psi.to(self.device), Noise(config.seed, samples, rate).factor, between)
+        psi = draw_initial_state(config.seed, samples, d_state=config.d_state, grid=config.grid)
+        return self._run(
+            psi.to(self.device), Noise(config.seed, samples, rate).draw_factor, between
+        )
 
     def learn(self, outcome: Outcome) -> Learned | NotLearned:
         """Make the optimizer step; where an episode is not finite, count it and learn nothing.
@@ -327,7 +329,7 @@ def _laid_out_like(parameter: Tensor, value: Tensor) -> Tensor:
 
 def new_model(config: TrainConfig) -> UNetUnitary:
     """Return the untrained model of a run: the same weights for the same seed, on the CPU."""
-    draw = stream(config.seed, Purpose.WEIGHTS)
+    draw = make_generator(config.seed, Purpose.WEIGHTS)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(draw.integers(2**63)))
         return UNetUnitary(config.d_state, config.hidden_channels)

@@ -72,7 +72,7 @@ def test_a_loss_holds_no_more_than_the_table_says(name: str, moments: int, d_sta
         start = torch.ones(1)
         live.restart_peak()
         before = live.live
-        loss.total(loss.terms(start, seen)).mean().backward()
+        loss.combine(loss.compute_terms(start, seen)).mean().backward()
     found = live.peak - before
     told = LOSSES[name].peak(moments, Shape(GRID, d_state, hidden_channels=1, batch_size=1))
     assert found <= told + SLACK
@@ -84,7 +84,7 @@ def _leaf(tensor: Tensor) -> Tensor:
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_a_loss_looks_at_as_many_moments_as_the_table_says(name: str) -> None:
-    assert len(losses.LOSSES[name]().looks_at(500)) == LOSSES[name].moments
+    assert len(losses.LOSSES[name]().sample_steps(500)) == LOSSES[name].moments
 
 
 def test_every_loss_is_in_the_table() -> None:

@@ -6,8 +6,15 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from qca.model import Evolution, UNetUnitary
-from qca.model.evolution import cartesian, cell_weight, cos_and_sinc, damp, rotate, rotate_any_norm
-from qca.model.state import initial_state
+from qca.model.evolution import (
+    compute_squared_norm,
+    cos_and_sinc,
+    damp,
+    rotate,
+    rotate_any_norm,
+    step_cartesian,
+)
+from qca.model.initial_state import draw_initial_state
 from tests.support.models import lively_evolution, lively_model
 
 UPDATES = ("cartesian", "unitary")
@@ -25,15 +32,15 @@ def _complex(draw: np.random.Generator, d: int) -> np.ndarray:
 @pytest.mark.parametrize("gamma", [0.0, 0.05])
 @pytest.mark.parametrize("d_state", [1, 2, 5])
 def test_a_step_keeps_type_and_shape(update, gamma, d_state):
-    psi = initial_state(0, [0, 1], d_state=d_state, grid=8)
+    psi = draw_initial_state(0, [0, 1], d_state=d_state, grid=8)
     step = lively_evolution(update, gamma, d_state=d_state).advance(psi)
     assert (step.psi.dtype, step.psi.shape) == (torch.complex64, psi.shape)
-    assert (step.weight.dtype, step.weight.shape) == (torch.float32, (2, 8, 8))
+    assert (step.squared_norm.dtype, step.squared_norm.shape) == (torch.float32, (2, 8, 8))
 
 
 def test_calling_it_gives_the_state_of_advance():
     evolution = lively_evolution("cartesian", 0.01)
-    psi = initial_state(0, [0], d_state=4, grid=8)
+    psi = draw_initial_state(0, [0], d_state=4, grid=8)
     assert torch.equal(evolution(psi), evolution.advance(psi).psi)
 
 
@@ -43,7 +50,7 @@ def test_the_field_takes_the_first_half_of_the_channels_as_its_real_part():
             assert torch.equal(x[:, :2], torch.ones_like(x[:, :2]))  # real parts first
             return torch.arange(4.0).reshape(1, 4, 1, 1).expand_as(x)
 
-    h = Evolution(Channels()).field(torch.full((1, 2, 4, 4), 1 + 2j))
+    h = Evolution(Channels()).compute_field(torch.full((1, 2, 4, 4), 1 + 2j))
     assert h[0, :, 0, 0].tolist() == [0 + 2j, 1 + 3j]
 
 
@@ -51,9 +58,9 @@ def test_cartesian_is_an_euler_step_with_loss_and_then_normalised():
     draw = np.random.default_rng(0)
     psi, h = _complex(draw, 3), _complex(draw, 3)
     moved = psi + h * psi - 0.25 * psi
-    step = cartesian(_cell(psi), _cell(h), 0.25)
+    step = step_cartesian(_cell(psi), _cell(h), 0.25)
     np.testing.assert_allclose(step.psi.flatten(), moved / np.linalg.norm(moved), rtol=1e-8)
-    np.testing.assert_allclose(step.weight.flatten(), np.linalg.norm(moved) ** 2, rtol=1e-12)
+    np.testing.assert_allclose(step.squared_norm.flatten(), np.linalg.norm(moved) ** 2, rtol=1e-12)
 
 
 @given(
@@ -84,18 +91,18 @@ def test_a_damped_cell_is_rotated_as_its_direction_and_keeps_its_norm(norm: floa
 @pytest.mark.parametrize("std", [1e-5, 0.05, 1.0])
 def test_unitary_keeps_every_norm_for_500_steps_without_renormalising(std: float):
     evolution = Evolution(lively_model(3, 8, std), 0.0, "unitary")
-    psi = initial_state(0, [0], d_state=3, grid=8)
+    psi = draw_initial_state(0, [0], d_state=3, grid=8)
     with torch.no_grad():
         for _ in range(500):
             psi = evolution(psi)
-    assert (cell_weight(psi).sqrt() - 1).abs().max() < 2e-6
+    assert (compute_squared_norm(psi).sqrt() - 1).abs().max() < 2e-6
 
 
 def test_cartesian_reads_the_weight_before_it_normalises():
-    psi = initial_state(0, [0], d_state=4, grid=8)
+    psi = draw_initial_state(0, [0], d_state=4, grid=8)
     step = lively_evolution("cartesian", 0.1).advance(psi)
-    assert (step.weight - 1).abs().min() > 1e-3
-    torch.testing.assert_close(cell_weight(step.psi), torch.ones(1, 1, 8, 8))
+    assert (step.squared_norm - 1).abs().min() > 1e-3
+    torch.testing.assert_close(compute_squared_norm(step.psi), torch.ones(1, 1, 8, 8))
 
 
 def test_damping_spares_the_ground_level_and_reports_what_is_left():
@@ -104,18 +111,18 @@ def test_damping_spares_the_ground_level_and_reports_what_is_left():
     torch.testing.assert_close(
         step.psi.flatten(), torch.tensor([0.6, 0, 0.75**0.5 * 0.8j]).to(torch.complex128)
     )
-    assert step.weight.item() == pytest.approx(1 - 0.25 * 0.64)
+    assert step.squared_norm.item() == pytest.approx(1 - 0.25 * 0.64)
 
 
 def test_damping_is_not_normalised_away():
     evolution = lively_evolution("unitary", 0.05)
-    psi = initial_state(0, [0], d_state=4, grid=8)
+    psi = draw_initial_state(0, [0], d_state=4, grid=8)
     weights = [1.0]
     with torch.no_grad():
         for _ in range(20):
             psi, weight = evolution.advance(psi)
             weights.append(weight.mean().item())
-            torch.testing.assert_close(cell_weight(psi).squeeze(1), weight)
+            torch.testing.assert_close(compute_squared_norm(psi).squeeze(1), weight)
     assert weights == sorted(weights, reverse=True)
     assert weights[-1] < 0.6
 
@@ -136,9 +143,9 @@ def test_cos_and_sinc_and_their_gradients_are_right_on_both_sides_of_zero_and_th
     assert slope_of_sinc.item() == pytest.approx(expected, abs=1e-9)
 
 
-@pytest.mark.parametrize("step", [lambda p, h: rotate(p, h), lambda p, h: cartesian(p, h, 0.1)])
+@pytest.mark.parametrize("step", [rotate, lambda psi, h: step_cartesian(psi, h, 0.1)])
 def test_gradients_are_those_of_finite_differences(step):
-    psi = initial_state(0, [0], d_state=3, grid=4).to(torch.complex128).requires_grad_()
+    psi = draw_initial_state(0, [0], d_state=3, grid=4).to(torch.complex128).requires_grad_()
     h = torch.randn(1, 3, 4, 4, dtype=torch.complex128, generator=torch.manual_seed(0))
     assert torch.autograd.gradcheck(step, (psi, (0.3 * h).requires_grad_()))
 
@@ -148,11 +155,11 @@ def test_gradients_are_those_of_finite_differences(step):
 def test_nothing_divides_by_zero_where_the_field_or_a_cell_vanishes(update, gamma):
     model = UNetUnitary(2, 8)
     torch.nn.init.zeros_(model.outc.weight)
-    psi = initial_state(0, [0], d_state=2, grid=4)
+    psi = draw_initial_state(0, [0], d_state=2, grid=4)
     psi[..., 0, 0] = torch.tensor([0, 1])  # all of it damped away at gamma 1
     psi[..., 1, 1] = 0
     step = Evolution(model, gamma, update).advance(psi.requires_grad_())
-    (step.psi.abs().sum() + step.weight.sum()).backward()
+    (step.psi.abs().sum() + step.squared_norm.sum()).backward()
     gradients = [psi.grad, *(p.grad for p in model.parameters())]
     assert all(g is not None and g.isfinite().all() for g in gradients)
     assert step.psi.isfinite().all()

@@ -8,12 +8,10 @@ from html.parser import HTMLParser
 import pytest
 
 from infra.doctor.check import Severity
-from qca.report import curves
 from qca.report.formatting import count, duration, moment, prose
 from qca.report.page import render_page
 from qca.report.timeline import entries
 from qca.runs.run import read_run
-from qca.train.trainer import GRADIENT_NORM_LIMIT
 from tests.report.conftest import NOW, recorded
 from tests.support.run_folders import (
     complete_run,
@@ -232,10 +230,6 @@ def test_no_numbers_break_it(render, tmp_path, records):
     shown = Page(render(write_run(tmp_path / "run", records)))
     assert "From" in shown.text
     assert "nan" not in shown.text.split()
-
-
-def test_the_limit_of_the_clipping_is_the_trainers():
-    assert curves.GRADIENT_NORM_LIMIT == GRADIENT_NORM_LIMIT
 
 
 def test_checkpoints_in_a_row_are_one_entry_with_the_others_behind_it():

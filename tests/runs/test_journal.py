@@ -59,13 +59,13 @@ def test_a_full_disk_is_said_once_and_stops_nothing():
 @pytest.fixture
 def made_twice(tmp_path, monkeypatch) -> Path:
     """A run that was killed after episode 4, two after its checkpoint; 2 and 4 are skipped."""
-    true = trainer.initial_state
+    true = trainer.draw_initial_state
 
-    def initial_state(seed, samples, **shape):
+    def draw_initial_state(seed, samples, **shape):
         psi = true(seed, samples, **shape)
         return psi * float("nan") if samples[0] in (1, 3) else psi
 
-    monkeypatch.setattr(trainer, "initial_state", initial_state)
+    monkeypatch.setattr(trainer, "draw_initial_state", draw_initial_state)
     _trained(tmp_path, episodes=4)
     (tmp_path / "checkpoints/episode-00000004.safetensors").unlink()
     _trained(tmp_path, episodes=6)

@@ -7,7 +7,7 @@ import torch
 
 from qca.core.errors import CheckpointError, InputError
 from qca.model.evolution import Evolution
-from qca.model.state import initial_state
+from qca.model.initial_state import draw_initial_state
 from qca.runs.snapshots import read, write
 from qca.train.trainer import new_model
 from tests.support.training import small
@@ -17,7 +17,7 @@ from tests.support.training import small
 def states() -> dict[int, torch.Tensor]:
     """A real evolution, batch of two, looked at before it and after 2 and 4 steps."""
     config = small()
-    psi = initial_state(0, range(2), d_state=config.d_state, grid=config.grid)
+    psi = draw_initial_state(0, range(2), d_state=config.d_state, grid=config.grid)
     step = Evolution(new_model(config), config.gamma, config.update)
     seen = {0: psi}
     for moment in range(1, 5):

@@ -12,6 +12,7 @@ from safetensors.torch import save, save_file
 
 from qca.core.atomic_files import remove_unfinished
 from qca.core.errors import CheckpointError
+from qca.runs.checkpoint_files import list_checkpoints
 from qca.train import checkpoint as checkpoints
 from qca.train.checkpoint import Checkpoint
 from qca.train.plateau import Plateau
@@ -86,7 +87,7 @@ def test_the_documentation_reads_one_without_this_program(tmp_path, monkeypatch,
 @pytest.mark.parametrize(("keep", "left"), [(1, [4]), (3, [2, 3, 4]), (9, [1, 2, 3, 4])])
 def test_the_newest_are_kept(tmp_path, keep, left):
     _write(tmp_path, 1, 2, 3, 4, keep=keep)
-    assert [episode for episode, _ in checkpoints.listed(tmp_path)] == left
+    assert [episode for episode, _ in list_checkpoints(tmp_path)] == left
 
 
 @pytest.mark.parametrize(
@@ -106,7 +107,7 @@ def test_the_best_is_kept_beside_the_newest(tmp_path, losses, best, left):
     for episode, loss in enumerate(losses, start=1):
         checkpoints.write(tmp_path, _checkpoint(episode, loss=loss), keep=2)
     assert checkpoints.best_episode(tmp_path) == best
-    assert [episode for episode, _ in checkpoints.listed(tmp_path)] == left
+    assert [episode for episode, _ in list_checkpoints(tmp_path)] == left
 
 
 def test_what_is_not_ours_in_the_folder_stays(tmp_path):

@@ -11,9 +11,9 @@ import pytest
 import torch
 
 from qca.core.config import TrainConfig
+from qca.core.noise_schedule import CURRICULUM_EPISODES
 from qca.memory.budget import estimate
 from qca.model.losses import LOSSES
-from qca.model.noise import CURRICULUM_EPISODES
 from qca.runs.events import Event, Finished, PlanChanged
 from qca.train import trainer as trainer_module
 from qca.train.device import prepare_device

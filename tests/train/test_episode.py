@@ -10,9 +10,9 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
 from qca.model.evolution import Evolution
+from qca.model.initial_state import draw_initial_state
 from qca.model.losses import LOSSES, Evolutionary
 from qca.model.noise import Noise
-from qca.model.state import initial_state
 from qca.train.episode import Episode, Outcome, adjoint_episode, plain_episode
 from tests.support.models import lively_evolution
 
@@ -31,14 +31,14 @@ def _run(
     grid: int = 8,
     batch: int = 1,
 ) -> tuple[Outcome, dict[str, torch.Tensor]]:
-    psi = initial_state(0, range(batch), d_state=4, grid=grid)
+    psi = draw_initial_state(0, range(batch), d_state=4, grid=grid)
     evolution.zero_grad()
     outcome = episode(
         evolution,
         psi,
         steps=steps,
         loss=LOSSES[loss](moments),
-        noise=Noise(0, range(batch), rate).factor,
+        noise=Noise(0, range(batch), rate).draw_factor,
     )
     return outcome, {
         name: p.grad.clone() for name, p in evolution.named_parameters() if p.grad is not None
@@ -97,7 +97,7 @@ def test_and_for_any_grid_batch_and_number_of_steps(update, how):
 def test_gradients_are_added_to_what_is_there():
     evolution = lively_evolution("cartesian", 0.02)
     _, once = _run(adjoint_episode, evolution)
-    psi = initial_state(0, [0], d_state=4, grid=8)
+    psi = draw_initial_state(0, [0], d_state=4, grid=8)
     adjoint_episode(evolution, psi, steps=8, loss=Evolutionary(1))
     for name, parameter in evolution.named_parameters():
         torch.testing.assert_close(parameter.grad, 2 * once[name])
@@ -105,7 +105,7 @@ def test_gradients_are_added_to_what_is_there():
 
 @pytest.mark.parametrize("episode", [plain_episode, adjoint_episode])
 def test_the_state_given_is_left_as_it_was(episode):
-    psi = initial_state(0, [0], d_state=4, grid=8)
+    psi = draw_initial_state(0, [0], d_state=4, grid=8)
     before = psi.clone()
     episode(lively_evolution("cartesian"), psi, steps=3, loss=Evolutionary())
     assert torch.equal(psi, before)
@@ -120,7 +120,7 @@ class _GiveUp(Exception):  # noqa: N818
 @pytest.mark.parametrize("episode", [plain_episode, adjoint_episode])
 def test_it_can_be_given_up_between_any_two_steps_there_and_back(episode):
     evolution = lively_evolution("cartesian")
-    psi = initial_state(0, [0], d_state=4, grid=8)
+    psi = draw_initial_state(0, [0], d_state=4, grid=8)
     calls = 0
 
     def between() -> None:
@@ -204,7 +204,7 @@ def _peak_live(steps: int) -> int:
     gc.collect()
     evolution = lively_evolution("cartesian", 0.02)
     _run(adjoint_episode, evolution, steps=1)  # from here on the gradients are there
-    psi = initial_state(0, [0], d_state=4, grid=8)
+    psi = draw_initial_state(0, [0], d_state=4, grid=8)
     with _Live() as live:
         adjoint_episode(evolution, psi, steps=steps, loss=Evolutionary(1))
     return live.peak

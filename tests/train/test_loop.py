@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from qca.core import noise_schedule
 from qca.core.errors import CheckpointError, InputError, LaunchError, QcaError
-from qca.model import noise
+from qca.runs.checkpoint_files import list_checkpoints
 from qca.runs.events import CheckpointWritten, Finished, Started, read_records
 from qca.runs.run_folder import CHANGEABLE, RunFolder
-from qca.train import checkpoint as checkpoints
 from qca.train import trainer as trainer_module
 from qca.train.loop import _Loop
 from qca.train.trainer import Learned, Trainer, new_model
@@ -78,7 +78,7 @@ def test_the_last_episode_has_a_checkpoint_although_it_is_not_due(tmp_path):
 def test_a_stopped_training_goes_on_as_if_it_had_never_stopped(
     tmp_path, monkeypatch, looks, whole, recompute
 ):
-    monkeypatch.setattr(noise, "CURRICULUM_EPISODES", 3)
+    monkeypatch.setattr(noise_schedule, "CURRICULUM_EPISODES", 3)
     config = small(recompute=recompute)
     run(config, tmp_path / "whole")
     stopped = run(config, tmp_path / "stopped", stop=StopAfter(looks))
@@ -111,7 +111,7 @@ def test_lines_after_the_checkpoint_are_made_again(tmp_path):
 def test_which_episodes_are_made_again_is_said(tmp_path, made, until):
     """The newest checkpoint that is left is of episode 2."""
     run(small(episodes=made), tmp_path)
-    for episode, path in checkpoints.listed(tmp_path / "checkpoints"):
+    for episode, path in list_checkpoints(tmp_path / "checkpoints"):
         if episode > 2:
             path.unlink()
     started = run(small(), tmp_path, resume=True)[0]
@@ -129,7 +129,7 @@ def test_a_killed_training_goes_on_as_if_it_had_never_stopped(tmp_path):
     )
     killed = tmp_path / "killed"
     child = subprocess.Popen([sys.executable, "-c", code, json.dumps(asdict(config)), str(killed)])
-    while len(checkpoints.listed(killed / "checkpoints")) < 3:
+    while len(list_checkpoints(killed / "checkpoints")) < 3:
         assert child.poll() is None
         time.sleep(0.01)
     child.send_signal(signal.SIGKILL)
@@ -229,7 +229,7 @@ def test_the_best_checkpoint_is_named_and_outlives_newer_ones(tmp_path, monkeypa
     written = [event for event in events if isinstance(event, CheckpointWritten)]
     assert [event.best_episode for event in written] == [1, 2, 3, 3, 3, 3, 3]
     assert [event.loss for event in written[:3]] == [3.0, 2.0, pytest.approx(5 / 3)]
-    assert [n for n, _ in checkpoints.listed(tmp_path / "checkpoints")] == [3, 6, 7]
+    assert [n for n, _ in list_checkpoints(tmp_path / "checkpoints")] == [3, 6, 7]
 
 
 def test_lines_that_are_lost_are_said(tmp_path):
@@ -263,7 +263,7 @@ def test_two_trainers_do_not_share_a_run(tmp_path):
 def test_three_episodes_in_a_row_that_are_not_finite_end_the_training_and_save_nothing_bad(
     tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(trainer_module, "initial_state", _poisoned_from(3))
+    monkeypatch.setattr(trainer_module, "draw_initial_state", _poisoned_from(3))
     with pytest.raises(QcaError, match="episode 6: the loss is nan, as in the 2 episodes before"):
         run(small(episodes=9), tmp_path)
     assert newest(tmp_path).episode == 4
@@ -272,13 +272,13 @@ def test_three_episodes_in_a_row_that_are_not_finite_end_the_training_and_save_n
 
 
 def _poisoned_from(sample: int):
-    true = trainer_module.initial_state
+    true = trainer_module.draw_initial_state
 
-    def initial_state(seed, samples, **shape):
+    def draw_initial_state(seed, samples, **shape):
         psi = true(seed, samples, **shape)
         return psi * float("nan") if samples[0] >= sample else psi
 
-    return initial_state
+    return draw_initial_state
 
 
 def test_no_room_for_a_checkpoint_keeps_the_last_good_one(tmp_path):
@@ -320,19 +320,19 @@ def test_a_term_that_cannot_move_is_reported_once_at_the_start(tmp_path):
 @pytest.mark.parametrize("batch", [1, 2])
 def test_samples_are_numbered_through_the_run(tmp_path, monkeypatch, batch):
     asked: list[int] = []
-    true = trainer_module.initial_state
+    true = trainer_module.draw_initial_state
 
-    def initial_state(seed, samples, **shape):
+    def draw_initial_state(seed, samples, **shape):
         asked.extend(samples)
         return true(seed, samples, **shape)
 
-    monkeypatch.setattr(trainer_module, "initial_state", initial_state)
+    monkeypatch.setattr(trainer_module, "draw_initial_state", draw_initial_state)
     run(small(episodes=3, batch_size=batch), tmp_path)
     assert asked == list(range(3 * batch))
 
 
 def test_noise_comes_with_the_curriculum(tmp_path, monkeypatch):
-    monkeypatch.setattr(noise, "CURRICULUM_EPISODES", 2)
+    monkeypatch.setattr(noise_schedule, "CURRICULUM_EPISODES", 2)
     noisy = records(run(small(episodes=3), tmp_path / "noisy"))
     quiet = records(run(small(episodes=3, max_noise=0.0), tmp_path / "quiet"))
     assert [r.noise_rate for r in noisy] == [0.0, 0.5, 1.0]

@@ -99,13 +99,13 @@ def test_a_training_in_half_precision_stops_and_goes_on_as_if_it_had_not(tmp_pat
 
 
 def _poison(monkeypatch: pytest.MonkeyPatch, samples: set[int]) -> None:
-    true = trainer_module.initial_state
+    true = trainer_module.draw_initial_state
 
-    def initial_state(seed, asked, **shape):
+    def draw_initial_state(seed, asked, **shape):
         psi = true(seed, asked, **shape)
         return psi * float("nan") if samples & set(asked) else psi
 
-    monkeypatch.setattr(trainer_module, "initial_state", initial_state)
+    monkeypatch.setattr(trainer_module, "draw_initial_state", draw_initial_state)
 
 
 def test_an_episode_that_is_not_finite_teaches_nothing_and_is_counted(monkeypatch):

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from qca.model.evolution import Evolution
-from qca.model.state import initial_state
+from qca.model.initial_state import draw_initial_state
 from qca.runs import snapshots
 from qca.train import sample_rollout
 from qca.train.loop import train
@@ -43,7 +43,7 @@ def test_a_complete_training_leaves_one_evolution_of_its_model(tmp_path):
     saved = newest(tmp_path).tensors
     model.load_state_dict({name: saved[f"model.{name}"] for name in model.state_dict()})
     step = Evolution(model, config.gamma, config.update)
-    psi = initial_state(config.seed, range(1), d_state=config.d_state, grid=config.grid)
+    psi = draw_initial_state(config.seed, range(1), d_state=config.d_state, grid=config.grid)
     with torch.inference_mode():
         for state in found.states.values():
             assert np.array_equal(state, psi[0].numpy())

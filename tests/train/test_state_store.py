@@ -7,9 +7,9 @@ import pytest
 import torch
 from torch import Tensor
 
+from qca.model.initial_state import draw_initial_state
 from qca.model.losses import LOSSES
 from qca.model.noise import Noise
-from qca.model.state import initial_state
 from qca.train.episode import adjoint_episode
 from qca.train.state_store import EveryKth, InHost, OnDevice, States, host_buffer, interval
 from tests.support.models import lively_evolution
@@ -23,7 +23,7 @@ def _states(plan: str, steps: int, like: Tensor) -> States:
 
 def _gradient(plan: str, steps: int, *, times: int = 1) -> Tensor:
     evolution = lively_evolution("unitary", 0.02)
-    psi = initial_state(0, range(2), d_state=4, grid=8)
+    psi = draw_initial_state(0, range(2), d_state=4, grid=8)
     states = _states(plan, steps, psi)
     for _ in range(times):
         evolution.zero_grad()
@@ -32,7 +32,7 @@ def _gradient(plan: str, steps: int, *, times: int = 1) -> Tensor:
             psi,
             steps=steps,
             loss=LOSSES["evolutionary"](3),
-            noise=Noise(0, range(2), 0.3).factor,
+            noise=Noise(0, range(2), 0.3).draw_factor,
             states=states,
         )
     return torch.cat([p.grad.flatten() for p in evolution.parameters() if p.grad is not None])
@@ -55,7 +55,7 @@ def test_one_keeper_serves_episode_after_episode(plan):
 @pytest.mark.parametrize("looks", [3, 9, 12])
 def test_an_episode_that_is_given_up_leaves_nothing_to_the_next(plan, looks):
     evolution = lively_evolution("cartesian", 0.02)
-    psi = initial_state(0, range(1), d_state=4, grid=8)
+    psi = draw_initial_state(0, range(1), d_state=4, grid=8)
     states = _states(plan, 7, psi)
     left = iter(range(looks))
 

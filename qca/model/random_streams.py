@@ -1,6 +1,6 @@
-"""Random streams named by counters, so that any process can draw any sample's numbers.
+"""Random generators named by counters, so that any process can draw any sample's numbers.
 
-A stream belongs to (run seed, purpose, global sample index, step). Nothing depends on
+A generator's stream belongs to (run seed, purpose, global sample index, step). Nothing depends on
 what was drawn before, hence not on the batch, the process, a restart or a recomputation.
 All numbers are drawn on the CPU: every device then sees the same.
 """
@@ -18,6 +18,6 @@ class Purpose(IntEnum):
     NOISE = 2
 
 
-def stream(seed: int, purpose: Purpose, *counters: int) -> np.random.Generator:
+def make_generator(seed: int, purpose: Purpose, *counters: int) -> np.random.Generator:
     """Return the generator of the stream named by `seed`, `purpose` and `counters`."""
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=(purpose, *counters)))
