@@ -122,7 +122,7 @@ class Subject:
     @property
     def needs_containers(self) -> bool:
         """Whether what the person is about to do runs containers."""
-        return self.plan.runtime == "compose" or bool(self.files)
+        return self.plan.runtime.value == "compose" or bool(self.files)
 
     def stops(self, *, otherwise: Severity = Severity.WARNING) -> Severity:
         """How grave a fault of Docker or Compose is: it stops containers, not a local run."""

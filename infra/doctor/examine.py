@@ -7,7 +7,7 @@ from infra.compose_file.model import ComposeFile
 from infra.doctor.check import Check, Finding, Severity, Subject, run_checks
 from infra.doctor.checks import CHECKS
 from infra.host.facts.host import HostFacts
-from infra.stack.plan import plan
+from infra.stack.plan import plan_stack
 from qca.core.config import Config
 
 
@@ -24,7 +24,7 @@ def examine(
     `nearby` is a compose file that lies in the folder and that nobody asked about: it is
     judged too, but nothing in it can fail the examination.
     """
-    subject = Subject(facts, plan(facts, config), config, tuple(files))
+    subject = Subject(facts, plan_stack(facts, config), config, tuple(files))
     checks = tuple(checks)
     findings = run_checks(checks, subject)
     if nearby is not None and nearby.path not in {file.path for file in files}:

@@ -2,7 +2,7 @@
 
 import io
 import textwrap
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from ruamel.yaml import YAML
@@ -27,11 +27,6 @@ def commented_yaml(content: Mapping[str, Any], comments: Mapping[Path, str]) -> 
 def head_comment(text: str) -> str:
     """Return `text` as the comment at the head of a file."""
     return "".join(f"# {line}".rstrip() + "\n" for line in text.splitlines())
-
-
-def item(path: Path, items: Sequence[str], prefix: str) -> Path:
-    """Return the path of the first of `items`, the list at `path`, that begins with `prefix`."""
-    return (*path, next(i for i, one in enumerate(items) if one.startswith(prefix)))
 
 
 def _commented(node: Any, comments: Mapping[Path, str], path: Path) -> Any:

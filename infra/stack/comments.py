@@ -1,18 +1,17 @@
-"""What is said above the commands of store and trainer, whoever runs the containers."""
+"""The comments above the commands of store and trainer, whoever runs the containers."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from infra.stack.commented_yaml import Path, item
+from infra.stack.commented_yaml import Path
 from infra.stack.plan import StackPlan
 from qca.core.units import format_size
 
 
 def store_comments(plan: StackPlan, path: Path, command: Sequence[str]) -> dict[Path, str]:
-    """Return what to say above which word of the store's command, the list at `path`."""
-    because = {reason.for_: reason.because for reason in plan.reasons}
-    said = {
-        "--proactor_threads": because["dragonfly.proactor_threads"],
-        "--maxmemory": because["dragonfly.maxmemory_bytes"],
+    """Return the comments on the words of the store's command, the list at `path`."""
+    reasons = {
+        "--proactor_threads": plan.dragonfly.proactor_threads.because,
+        "--maxmemory": plan.dragonfly.maxmemory_bytes.because,
         "--force_epoll": "fast enough for a metrics store; io_uring needs `ulimits: memlock: -1`, "
         "which rootless and restricted engines refuse, and Docker's own seccomp profile blocks "
         "it since Engine 25",
@@ -22,16 +21,39 @@ def store_comments(plan: StackPlan, path: Path, command: Sequence[str]) -> dict[
         "--flagfile": "holds --requirepass, which no command line and no look at the container "
         "then shows",
     }
-    return {item(path, command, flag): text for flag, text in said.items()}
+    return _comments_on_flags(path, command, reasons)
 
 
-def trainer_comment(plan: StackPlan) -> str:
-    """Return why the training is run as it is, and what memory it is predicted to take."""
-    because = {reason.for_: reason.because for reason in plan.reasons}
-    peak, context = plan.trainer.predicted_peak_bytes, plan.trainer.context_bytes
-    return (
-        f"device: {because['trainer.device']}. "
-        f"Profile {plan.trainer.profile}: {because['trainer.profile']}. "
-        f"Recompute: {because['trainer.recompute']}. "
-        f"Predicted peak {format_size(peak)}, beside {format_size(context)} of context."
-    )
+def trainer_comments(plan: StackPlan, path: Path, command: Sequence[str]) -> dict[Path, str]:
+    """Return the comments on the trainer's command, the list at `path`, and on its words."""
+    trainer = plan.trainer
+    reasons = {
+        "--profile": trainer.profile.because,
+        "--device": trainer.device.because,
+        "--batch-size": trainer.batch_size.because,
+        "--precision": trainer.precision.because,
+        "--recompute": trainer.recompute.because,
+        "--optimizer-state": trainer.optimizer_state.because,
+        "--processes": trainer.gpus.because,
+    }
+    return {path: _describe_memory(plan), **_comments_on_flags(path, command, reasons)}
+
+
+def _describe_memory(plan: StackPlan) -> str:
+    trainer = plan.trainer
+    peak, context = trainer.predicted_peak_bytes, trainer.context_bytes
+    lines = [
+        f"Predicted peak {format_size(peak.value)}: {peak.because}.",
+        f"Context {format_size(context.value)}: {context.because}.",
+    ]
+    if (budget := trainer.budget_bytes).value is not None:
+        lines.append(f"Budget {format_size(budget.value)}: {budget.because}.")
+    return " ".join(lines)
+
+
+def _comments_on_flags(
+    path: Path, command: Sequence[str], reasons: Mapping[str, str]
+) -> dict[Path, str]:
+    """Return the comment on each word of `command` that is one of the flags with a reason."""
+    flags = [(index, word.partition("=")[0]) for index, word in enumerate(command)]
+    return {(*path, index): reasons[flag] for index, flag in flags if flag in reasons}

@@ -37,7 +37,7 @@ PIDS_LIMIT = 512
 SHARED_MEMORY = "1g"
 
 
-def document(plan: StackPlan) -> dict[str, Any]:
+def compose_document(plan: StackPlan) -> dict[str, Any]:
     """Return the Compose document that runs `plan`."""
     return {
         "services": {"store": _store(plan), "trainer": _trainer(plan)},
@@ -52,7 +52,7 @@ def _store(plan: StackPlan) -> dict[str, Any]:
     service: dict[str, Any] = {
         "image": dragonfly.image,
         "command": store_command(plan, STORE_FLAGS),
-        **_hardened(dragonfly.container_memory_bytes),
+        **_hardened(dragonfly.container_memory_bytes.value),
         "tmpfs": [_SCRATCH.format("/tmp"), _SCRATCH.format("/data")],
         "secrets": ["store_flags"],
         "networks": list(_networks(plan)),
@@ -72,8 +72,8 @@ def store_command(plan: StackPlan, flags_file: str) -> list[str]:
         # The distroless image's entrypoint is the program itself, the other's runs its arguments.
         *([] if is_distroless(dragonfly.image) else ["dragonfly"]),
         "--logtostderr",
-        f"--proactor_threads={dragonfly.proactor_threads}",
-        f"--maxmemory={exact_size(dragonfly.maxmemory_bytes)}",
+        f"--proactor_threads={dragonfly.proactor_threads.value}",
+        f"--maxmemory={exact_size(dragonfly.maxmemory_bytes.value)}",
         f"--port={STORE_PORT}",
         "--force_epoll",
         "--dbfilename=",
@@ -115,7 +115,7 @@ def _trainer(plan: StackPlan) -> dict[str, Any]:
             *trainer_command(plan, _store_url(plan), STORE_FLAGS),
             *together_flags(plan.trainer),
         ],
-        **_hardened(plan.trainer.container_memory_bytes),
+        **_hardened(plan.trainer.container_memory_bytes.value),
         "tmpfs": [_SCRATCH.format("/tmp")],
         "environment": {"HOME": "/tmp"},
         "volumes": [f"runs:{RUNS}"],
@@ -132,27 +132,27 @@ def _trainer(plan: StackPlan) -> dict[str, Any]:
         "restart": "on-failure:3",
         "stop_grace_period": f"{TRAINER_STOP_SECONDS}s",
     }
-    if plan.trainer.device == "cuda":
-        service["deploy"] = _gpu_reservation(plan.trainer.gpus)
-    if plan.trainer.gpus > 1:
+    if plan.trainer.device.value == "cuda":
+        service["deploy"] = _gpu_reservation(plan.trainer.gpus.value)
+    if plan.trainer.gpus.value > 1:
         service["shm_size"] = SHARED_MEMORY
     return service
 
 
 def _trainer_network(plan: StackPlan) -> dict[str, Any]:
     # Trainers of several machines talk through ports that are chosen as they start.
-    return {"network_mode": "host"} if plan.trainer.nnodes > 1 else {"networks": ["internal"]}
+    return {"network_mode": "host"} if plan.trainer.nnodes.value > 1 else {"networks": ["internal"]}
 
 
 def _store_url(plan: StackPlan) -> str:
-    if plan.trainer.nnodes > 1:
+    if plan.trainer.nnodes.value > 1:
         return f"redis://127.0.0.1:{_published_port(plan)}"
     return f"redis://store:{STORE_PORT}"
 
 
 def _published_port(plan: StackPlan) -> int | None:
     """Return the store's port on 127.0.0.1; a trainer in the host's network needs one."""
-    return plan.store_port or (STORE_PORT if plan.trainer.nnodes > 1 else None)
+    return plan.store_port.value or (STORE_PORT if plan.trainer.nnodes.value > 1 else None)
 
 
 def trainer_command(plan: StackPlan, store_url: str, flags_file: str) -> list[str]:
@@ -170,9 +170,10 @@ def trainer_command(plan: StackPlan, store_url: str, flags_file: str) -> list[st
 
 def together_flags(trainer: TrainerPlan) -> list[str]:
     """Return the flags of `qca train` for several GPUs and machines; none for one of each."""
-    flags = [f"--processes={trainer.gpus}"] if trainer.gpus > 1 else []
-    if trainer.nnodes > 1:
-        flags += [f"--nnodes={trainer.nnodes}", f"--rdzv-endpoint={trainer.rdzv_endpoint}"]
+    gpus, nnodes = trainer.gpus.value, trainer.nnodes.value
+    flags = [f"--processes={gpus}"] if gpus > 1 else []
+    if nnodes > 1:
+        flags += [f"--nnodes={nnodes}", f"--rdzv-endpoint={trainer.rdzv_endpoint.value}"]
     return flags
 
 

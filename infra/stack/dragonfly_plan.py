@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from infra.dragonfly.startup_rules import BYTES_PER_THREAD, SNAPSHOT_HEADROOM
 from infra.host.facts.host import Engine, HostFacts, Known
-from infra.stack.reason import Reason
+from infra.stack.decision import GIVEN, Decision
 from qca.core.config import StackConfig
 from qca.core.units import MIB, counted, exact_size, format_size
 
@@ -21,38 +21,35 @@ class DragonflyPlan:
     """How the store is started."""
 
     image: str
-    proactor_threads: int
-    maxmemory_bytes: int
-    container_memory_bytes: int
+    proactor_threads: Decision[int]
+    maxmemory_bytes: Decision[int]
+    container_memory_bytes: Decision[int]
 
 
-def plan_dragonfly(
-    facts: HostFacts, config: StackConfig
-) -> tuple[DragonflyPlan, tuple[Reason, ...]]:
+def plan_dragonfly(facts: HostFacts, config: StackConfig) -> DragonflyPlan:
     """Size Dragonfly: what the person gave stands, the rest follows from the host.
 
     A small host gets fewer threads, never a refusal; whether given numbers hold is for
     the doctor (QCA301, QCA302) to say.
     """
     memory = container_host_memory(facts)
-    threads, why_threads = _threads(facts, config, memory)
-    maxmemory, why_maxmemory = _maxmemory(config, threads, memory)
-    limit = math.ceil(maxmemory * SNAPSHOT_HEADROOM / MIB) * MIB
-    plan = DragonflyPlan(
+    threads = _decide_threads(facts, config, memory)
+    maxmemory = _decide_maxmemory(config, threads.value, memory)
+    return DragonflyPlan(
         image=config.store_image,
         proactor_threads=threads,
         maxmemory_bytes=maxmemory,
-        container_memory_bytes=limit,
-    )
-    return plan, (
-        Reason("dragonfly.proactor_threads", why_threads),
-        Reason("dragonfly.maxmemory_bytes", why_maxmemory),
-        Reason(
-            "dragonfly.container_memory_bytes",
+        container_memory_bytes=Decision(
+            container_limit(maxmemory.value),
             f"{SNAPSHOT_HEADROOM} times maxmemory: Dragonfly's resident memory can exceed "
             "maxmemory by a third (Dragonfly issue 3658), and a container over its limit is killed",
         ),
     )
+
+
+def container_limit(maxmemory: int) -> int:
+    """Return the container limit, in bytes, that leaves Dragonfly room for a snapshot."""
+    return math.ceil(maxmemory * SNAPSHOT_HEADROOM / MIB) * MIB
 
 
 def container_cpus(facts: HostFacts) -> int | None:
@@ -71,12 +68,12 @@ def container_host_memory(facts: HostFacts) -> int | None:
     return min(seen, default=None)
 
 
-def _threads(facts: HostFacts, config: StackConfig, memory: int | None) -> tuple[int, str]:
+def _decide_threads(facts: HostFacts, config: StackConfig, memory: int | None) -> Decision[int]:
     if config.proactor_threads is not None:
-        return config.proactor_threads, "given in the configuration"
+        return Decision(config.proactor_threads, GIVEN)
     cpus = container_cpus(facts)
     if cpus is None:
-        return 1, "the number of CPUs could not be seen, so the smallest that works"
+        return Decision(1, "the number of CPUs could not be seen, so the smallest that works")
     room = config.maxmemory or (memory or 0) // HOST_SHARE
     affordable = max(1, room // BYTES_PER_THREAD)
     threads = min(cpus, DEFAULT_THREADS, affordable)
@@ -84,12 +81,13 @@ def _threads(facts: HostFacts, config: StackConfig, memory: int | None) -> tuple
     if threads < min(cpus, DEFAULT_THREADS):
         what = "maxmemory as given" if config.maxmemory else "a quarter of the host's memory"
         because += f", cut to what {what} ({format_size(room)}) holds at 256 MiB a thread"
-    return threads, f"{because}; left alone, Dragonfly would start one thread for every CPU it sees"
+    because += "; left alone, Dragonfly would start one thread for every CPU it sees"
+    return Decision(threads, because)
 
 
-def _maxmemory(config: StackConfig, threads: int, memory: int | None) -> tuple[int, str]:
+def _decide_maxmemory(config: StackConfig, threads: int, memory: int | None) -> Decision[int]:
     if config.maxmemory is not None:
-        return config.maxmemory, "given in the configuration"
+        return Decision(config.maxmemory, GIVEN)
     needed = threads * BYTES_PER_THREAD
     because = (
         f"256 MiB for each of {counted(threads, 'thread')} ({exact_size(needed)}), "
@@ -103,4 +101,4 @@ def _maxmemory(config: StackConfig, threads: int, memory: int | None) -> tuple[i
         )
     else:
         because += f"; under a quarter of the host's {format_size(memory)}"
-    return needed, because
+    return Decision(needed, because)

@@ -11,9 +11,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from infra.stack.base_image import build_args
 from infra.stack.plan import StackPlan
 from infra.stack.process import run_streaming
-from infra.stack.trainer_plan import build_args
 from qca.core.errors import LaunchError
 from qca.core.units import format_size
 
@@ -75,11 +75,11 @@ def ensure_trainer_image(
     with tempfile.TemporaryDirectory(prefix="qca-image-") as folder:
         context = Path(folder)
         _prepare(context, ca_bundle)
-        arguments = build_args(plan.trainer)
+        arguments = build_args(plan.trainer.base_image.value)
         name = image_name(context, arguments)
         if not is_here(name):
-            _announce_download(plan.trainer.base_image, say)
-            say(f"Building the trainer image {name} on {plan.trainer.base_image}.")
+            _announce_download(plan.trainer.base_image.value, say)
+            say(f"Building the trainer image {name} on {plan.trainer.base_image.value}.")
             _build(context, name, arguments, plan.project, tick)
             remove_older(name, plan.project)
     return name

@@ -21,6 +21,7 @@ from infra.stack.plan import StackPlan
 from qca.core.errors import InputError
 from qca.core.units import GIB
 from qca.memory.budget import parameter_count
+from qca.memory.checkpoint_size import checkpoint_bytes
 
 Object = dict[str, Any]
 
@@ -62,7 +63,7 @@ def runs_bytes(plan: StackPlan) -> int:
     two moments in float32; 1 GiB for metrics, events and pictures.
     """
     train = plan.train
-    checkpoint = 3 * 4 * parameter_count(train.d_state, train.hidden_channels)
+    checkpoint = checkpoint_bytes(parameter_count(train.d_state, train.hidden_channels))
     needed = (train.keep_checkpoints + 2) * checkpoint + GIB
     return -(-needed // GIB) * GIB
 

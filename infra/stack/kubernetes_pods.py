@@ -76,7 +76,7 @@ class Names:
 def store_pod(plan: StackPlan, names: Names) -> Object:
     """Return the spec of the store's pod."""
     dragonfly = plan.dragonfly
-    memory = _mebibytes(dragonfly.container_memory_bytes)
+    memory = _mebibytes(dragonfly.container_memory_bytes.value)
     answers = {"httpGet": {"path": "/healthz", "port": "redis"}, "timeoutSeconds": 5}
     container = {
         "name": "store",
@@ -86,7 +86,7 @@ def store_pod(plan: StackPlan, names: Names) -> Object:
         "securityContext": _contained(),
         "resources": {
             "requests": {"cpu": "100m", "memory": memory},
-            "limits": {"cpu": str(dragonfly.proactor_threads), "memory": memory},
+            "limits": {"cpu": str(dragonfly.proactor_threads.value), "memory": memory},
         },
         "startupProbe": {**answers, "periodSeconds": 2, "failureThreshold": 30},
         "livenessProbe": {**answers, "periodSeconds": 10, "failureThreshold": 6},
@@ -112,7 +112,7 @@ def trainer_pod(plan: StackPlan, names: Names, nodes: int, image: str) -> Object
     claim = {"name": "runs", "persistentVolumeClaim": {"claimName": names.runs}}
     pod = _pod(container, [_scratch("tmp"), claim, _secret_volume(names)], TRAINER_STOP_SECONDS)
     pod |= {"restartPolicy": "Never", "subdomain": names.trainer}
-    if plan.trainer.device == "cuda":
+    if plan.trainer.device.value == "cuda":
         pod["tolerations"] = [{"key": "nvidia.com/gpu", "operator": "Exists"}]
     if nodes > 1:
         pod["topologySpreadConstraints"] = [_one_a_machine(names)]
@@ -124,7 +124,7 @@ def _torchrun(plan: StackPlan, names: Names, nodes: int) -> list[str]:
     return [
         *("python", "-m", "torch.distributed.run"),
         f"--nnodes={nodes}",
-        f"--nproc-per-node={max(1, plan.trainer.gpus)}",
+        f"--nproc-per-node={max(1, plan.trainer.gpus.value)}",
         "--rdzv-backend=c10d",
         f"--rdzv-endpoint={first_pod}:{RENDEZVOUS_PORT}",
         f"--rdzv-id={plan.train.run}",
@@ -140,10 +140,10 @@ def _train(plan: StackPlan, names: Names) -> list[str]:
 
 
 def _trainer_resources(plan: StackPlan) -> Object:
-    memory = _mebibytes(plan.trainer.container_memory_bytes)
+    memory = _mebibytes(plan.trainer.container_memory_bytes.value)
     limits = {"memory": memory}
-    if plan.trainer.device == "cuda":
-        limits["nvidia.com/gpu"] = str(plan.trainer.gpus)
+    if plan.trainer.device.value == "cuda":
+        limits["nvidia.com/gpu"] = str(plan.trainer.gpus.value)
     return {"requests": {"cpu": "1", "memory": memory}, "limits": limits}
 
 

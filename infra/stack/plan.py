@@ -1,20 +1,22 @@
-"""The sizing decision: facts and configuration in, every number and its reason out.
+"""The sizing decision: facts and configuration in, every value with its reason out.
 
-`plan` is pure and never refuses: where something does not fit it says so in the plan
+`plan_stack` is pure and never refuses: where something does not fit it says so in the plan
 (`fits`), and the doctor's checks judge it.
 """
 
 from dataclasses import dataclass
 from typing import Literal
 
-from infra.host.facts.host import ComposePlugin, Engine, HostFacts, Known, NoEngine
+from infra.host.facts.host import ComposePlugin, HostFacts, Known, NoEngine
+from infra.stack.decision import GIVEN, Decision
 from infra.stack.dragonfly_plan import DragonflyPlan, plan_dragonfly
-from infra.stack.reason import Reason
 from infra.stack.trainer_plan import TrainerPlan, plan_trainer
 from qca.core.config import Config, StackConfig, TrainConfig
 from qca.core.errors import PlanError
 
-__all__ = ["DragonflyPlan", "Reason", "StackPlan", "TrainerPlan", "plan"]
+__all__ = ["DragonflyPlan", "StackPlan", "TrainerPlan", "plan_stack", "require_fit"]
+
+Runtime = Literal["compose", "local"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -23,60 +25,66 @@ class StackPlan:
 
     schema_version: Literal[1] = 1
     project: str
-    runtime: Literal["compose", "local"]
+    runtime: Decision[Runtime]
     dragonfly: DragonflyPlan
     """Sized always; used by the runtime `compose`. The local runtime has a small Valkey."""
-    store_port: int | None
+    store_port: Decision[int | None]
     trainer: TrainerPlan
     train: TrainConfig
     """The training with profile, device and recompute plan resolved."""
-    reasons: tuple[Reason, ...]
 
 
-def plan(facts: HostFacts, config: Config) -> StackPlan:
-    """Decide how the training runs on this host."""
-    runtime, why_runtime = _runtime(facts, config.stack)
-    dragonfly, dragonfly_reasons = plan_dragonfly(facts, config.stack)
-    trainer, train, trainer_reasons = plan_trainer(
+def plan_stack(facts: HostFacts, config: Config, *, cpu_processes: int = 1) -> StackPlan:
+    """Decide how the training runs on this host, in `cpu_processes` if that is on its CPU."""
+    runtime = _decide_runtime(facts, config.stack)
+    dragonfly = plan_dragonfly(facts, config.stack)
+    store_bytes = dragonfly.container_memory_bytes.value if runtime.value == "compose" else 0
+    trainer, train = plan_trainer(
         facts,
         config,
-        runtime=runtime,
-        store_bytes=dragonfly.container_memory_bytes if runtime == "compose" else 0,
+        runtime=runtime.value,
+        store_bytes=store_bytes,
+        cpu_processes=cpu_processes,
     )
     return StackPlan(
         project=config.stack.project,
         runtime=runtime,
         dragonfly=dragonfly,
-        store_port=config.stack.store_port,
+        store_port=_decide_store_port(config.stack),
         trainer=trainer,
         train=train,
-        reasons=(Reason("runtime", why_runtime), *dragonfly_reasons, *trainer_reasons),
     )
 
 
-def refuse_what_does_not_fit(decided: StackPlan) -> None:
+def require_fit(plan: StackPlan) -> None:
     """Raise PlanError for a training that fits the device's memory under no plan.
 
     Started all the same, it would take a CPU's whole machine down before anything refuses.
     """
-    if decided.trainer.fits is False:
-        because = next(one.because for one in decided.reasons if one.for_ == "trainer.recompute")
+    if plan.trainer.fits.value is False:
         raise PlanError(
-            f"the training does not fit: {because}",
+            f"the training does not fit: {plan.trainer.fits.because}",
             hint="`qca estimate --solve batch|grid|steps` finds the largest that does.",
         )
 
 
-def _runtime(facts: HostFacts, stack: StackConfig) -> tuple[Literal["compose", "local"], str]:
+def _decide_runtime(facts: HostFacts, stack: StackConfig) -> Decision[Runtime]:
     if stack.runtime != "auto":
-        return stack.runtime, "given in the configuration"
+        return Decision(stack.runtime, GIVEN)
     if not isinstance(facts.docker, Known):
-        return "local", f"the Docker Engine could not be examined: {facts.docker.reason}"
-    if isinstance(facts.docker.value, NoEngine):
-        return "local", f"no Docker Engine answers ({facts.docker.value.state})"
+        return Decision("local", f"the Docker Engine could not be examined: {facts.docker.reason}")
+    engine = facts.docker.value
+    if isinstance(engine, NoEngine):
+        return Decision("local", f"no Docker Engine answers ({engine.state})")
     if not isinstance(facts.compose, Known):
-        return "local", f"Compose could not be examined: {facts.compose.reason}"
-    if not isinstance(facts.compose.value, ComposePlugin):
-        return "local", "`docker compose` (V2) is not installed"
-    engine: Engine = facts.docker.value
-    return "compose", f"Engine {engine.version} and Compose {facts.compose.value.version} answer"
+        return Decision("local", f"Compose could not be examined: {facts.compose.reason}")
+    compose = facts.compose.value
+    if not isinstance(compose, ComposePlugin):
+        return Decision("local", "`docker compose` (V2) is not installed")
+    return Decision("compose", f"Engine {engine.version} and Compose {compose.version} answer")
+
+
+def _decide_store_port(stack: StackConfig) -> Decision[int | None]:
+    if stack.store_port is not None:
+        return Decision(stack.store_port, GIVEN)
+    return Decision(None, "the store is published only where `stack.store_port` asks for it")

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+from infra.stack.base_image import build_args
 from infra.stack.commented_yaml import Path, commented_yaml, head_comment
-from infra.stack.comments import store_comments, trainer_comment
-from infra.stack.compose_document import document
+from infra.stack.comments import store_comments, trainer_comments
+from infra.stack.compose_document import compose_document
 from infra.stack.plan import StackPlan
-from infra.stack.trainer_plan import build_args
 
 _HEADER = """\
 Written by `qca render compose`; change the plan (qca.toml), not this file.
@@ -27,27 +27,27 @@ Then: docker compose -p {project} -f THIS_FILE up -d --wait store && \\
 
 def render_compose(plan: StackPlan) -> str:
     """Return the commented YAML of `plan`'s Compose document."""
-    content = document(plan)
+    content = compose_document(plan)
     header = _HEADER.format(build_args=_build_args(plan), project=plan.project)
     return f"{head_comment(header)}\n{commented_yaml(content, _comments(plan, content))}"
 
 
 def _build_args(plan: StackPlan) -> str:
-    arguments = build_args(plan.trainer).items()
+    arguments = build_args(plan.trainer.base_image.value).items()
     return "".join(f"{'':23}--build-arg {key}={value} \\\n" for key, value in arguments)
 
 
 def _comments(plan: StackPlan, content: Mapping[str, Any]) -> dict[Path, str]:
     """Return what to say above which place of the document."""
-    because = {reason.for_: reason.because for reason in plan.reasons}
     store: Path = ("services", "store")
     trainer: Path = ("services", "trainer")
     return {
         **store_comments(plan, (*store, "command"), content["services"]["store"]["command"]),
-        (*store, "mem_limit"): because["dragonfly.container_memory_bytes"],
+        **trainer_comments(plan, (*trainer, "command"), content["services"]["trainer"]["command"]),
+        (*store, "mem_limit"): plan.dragonfly.container_memory_bytes.because,
         (*store, "healthcheck"): "the image's own check takes NOAUTH and LOADING for healthy",
-        (*trainer, "command"): trainer_comment(plan),
-        (*trainer, "mem_limit"): because["trainer.container_memory_bytes"],
+        (*trainer, "mem_limit"): plan.trainer.container_memory_bytes.because,
+        (*trainer, "deploy"): plan.trainer.gpus.because,
         (*trainer, "shm_size"): "NCCL's buffers between the GPUs; Docker's own 64 MiB are too few",
         (*trainer, "network_mode"): "the trainers of several machines talk through ports that are "
         "chosen as they start; hence the store's port on 127.0.0.1",

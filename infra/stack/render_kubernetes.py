@@ -3,13 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
+from infra.stack.base_image import build_args
 from infra.stack.commented_yaml import Path, commented_yaml, head_comment
-from infra.stack.comments import store_comments, trainer_comment
+from infra.stack.comments import store_comments, trainer_comments
 from infra.stack.compose_document import STORE_PORT
 from infra.stack.kubernetes import kubernetes_objects
 from infra.stack.kubernetes_pods import JOIN_SECONDS, SECRET_KEY
 from infra.stack.plan import StackPlan
-from infra.stack.trainer_plan import build_args
 
 _HEADER = """\
 Written by `qca render kubernetes`; change the plan (qca.toml), not this file.
@@ -58,10 +58,10 @@ def render_kubernetes(plan: StackPlan, *, nodes: int, trainer_image: str) -> str
 
 
 def _head(plan: StackPlan, image: str) -> str:
-    arguments = build_args(plan.trainer).items()
+    arguments = build_args(plan.trainer.base_image.value).items()
     port = ""
-    if plan.store_port is not None:
-        port = _PORT.format(port=plan.store_port, store_port=STORE_PORT, project=plan.project)
+    if plan.store_port.value is not None:
+        port = _PORT.format(port=plan.store_port.value, store_port=STORE_PORT, project=plan.project)
     tag = image.partition("@")[0]
     text = _HEADER.format(
         image=tag,
@@ -118,13 +118,12 @@ def _about_runs(plan: StackPlan, nodes: int) -> Comments:
 
 
 def _about_store(one: Mapping[str, Any], plan: StackPlan) -> Comments:
-    because = {reason.for_: reason.because for reason in plan.reasons}
     args = one["spec"]["template"]["spec"]["containers"][0]["args"]
     resources = (*_CONTAINER, "resources")
     return {
         **_about_pod(),
         **store_comments(plan, (*_CONTAINER, "args"), args),
-        (*resources, "limits", "memory"): because["dragonfly.container_memory_bytes"],
+        (*resources, "limits", "memory"): plan.dragonfly.container_memory_bytes.because,
         (*resources, "limits", "cpu"): "as many as threads: before v1.38 Dragonfly starts a "
         "thread for each CPU of this limit, whatever its flags say (Dragonfly issue 4251)",
         (*resources, "requests", "cpu"): "one trainer's metrics are a few kilobytes a second",
@@ -134,7 +133,7 @@ def _about_store(one: Mapping[str, Any], plan: StackPlan) -> Comments:
 
 
 def _about_trainer(one: Mapping[str, Any], plan: StackPlan, nodes: int) -> Comments:
-    because = {reason.for_: reason.because for reason in plan.reasons}
+    command = one["spec"]["template"]["spec"]["containers"][0]["command"]
     resources = (*_CONTAINER, "resources")
     comments: Comments = {
         **_about_pod(),
@@ -143,11 +142,13 @@ def _about_trainer(one: Mapping[str, Any], plan: StackPlan, nodes: int) -> Comme
         ("spec", "podFailurePolicy"): "a pod that was evicted, preempted or drained does not count",
         (*_POD, "terminationGracePeriodSeconds"): "SIGTERM writes a checkpoint first; torchrun "
         "then exits with 1, so that the pod counts as interrupted and not as finished",
-        (*_CONTAINER, "command"): trainer_comment(plan),
-        (*resources, "limits", "memory"): because["trainer.container_memory_bytes"],
+        **trainer_comments(plan, (*_CONTAINER, "command"), command),
+        (*resources, "limits", "memory"): plan.trainer.container_memory_bytes.because,
         (*resources, "requests", "cpu"): "no limit: torch starts a thread for each CPU of the "
         "machine, and a limit would make them wait for one another",
     }
+    if plan.trainer.device.value == "cuda":
+        comments[(*resources, "limits", "nvidia.com/gpu")] = plan.trainer.gpus.because
     if nodes > 1:
         comments[(*_CONTAINER, "startupProbe")] = (
             f"{JOIN_SECONDS // 60} minutes for all nodes to join, here and when one is replaced"
@@ -168,7 +169,7 @@ def _about_pod() -> Comments:
 def _how_many(plan: StackPlan, nodes: int) -> str:
     if nodes == 1:
         return "one node; `--nodes N` for more"
-    samples = plan.train.batch_size * nodes * max(1, plan.trainer.gpus)
+    samples = plan.train.batch_size * nodes * max(1, plan.trainer.gpus.value)
     return f"{nodes} nodes, each with samples of its own: {samples} in an episode, for all together"
 
 

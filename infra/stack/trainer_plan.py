@@ -1,283 +1,182 @@
 """On what the training runs, and whether it fits there."""
 
-import math
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import asdict, dataclass
 
-from infra.host.container_gpu import fullest, gpu_access, gpus_of_the_training
-from infra.host.facts.host import Engine, Gpu, GpuDriver, HostFacts, Known
-from infra.stack.reason import Reason
+from infra.host.container_gpu import fullest
+from infra.host.facts.host import HostFacts
+from infra.stack.base_image import decide_base_image
+from infra.stack.decision import GIVEN, Decision
+from infra.stack.trainer_device import (
+    Device,
+    Profile,
+    decide_device,
+    decide_gpu_count,
+    decide_profile,
+    find_gpus,
+    half_precision_of,
+)
+from infra.stack.trainer_memory import decide_budget, decide_container_limit, host_budget
 from qca.core.config import (
     Config,
     ResolvedOptimizerState,
     ResolvedPrecision,
     ResolvedRecompute,
+    StackConfig,
     TrainConfig,
     apply_profile,
 )
-from qca.core.units import GIB, MIB, format_size
-from qca.memory.budget import parameter_count
+from qca.core.units import format_size
+from qca.memory.checkpoint_size import moments_bytes
 from qca.memory.choose import Choice, choose
-
-# Python with wheels of our own choice of torch; a tenth of a CUDA image's size.
-CPU_BASE_IMAGE = "python:3.13-slim"
-# Without it pip takes torch from PyPI, which on Linux means a CUDA build of gigabytes.
-CPU_TORCH_INDEX = "https://download.pytorch.org/whl/cpu"
-# The tag that PyTorch publishes for the torch release in pyproject.toml.
-CUDA_BASE_IMAGE = "pytorch/pytorch:2.13.0-cuda13.0-cudnn9-runtime"
-
-# Under this the profile `low-memory` is taken: a 4 GB card shows less than 4 GiB.
-LOW_MEMORY_GPU = 4 * GIB
-
-# Over what was measured or predicted: the page cache of a checkpoint that is being written
-# counts too, and a container over its limit is killed.
-CONTAINER_HEADROOM = 1.25
-# Peak resident memory of a CUDA training, whatever its size: 1.45 to 1.58 GiB on an H100
-# with torch 2.11 (VmHWM); the CUDA libraries and their kernels, loaded as they are needed.
-CUDA_RESIDENT = 1.6 * GIB
-# The launcher that starts a process for each of several GPUs: 540 MiB, measured as the above.
-LAUNCHER_RESIDENT = 0.55 * GIB
 
 
 @dataclass(frozen=True)
 class TrainerPlan:
     """How the training is run, and the memory that it is predicted to take."""
 
-    profile: Literal["cpu", "default", "low-memory"]
-    device: Literal["cpu", "cuda"]
-    gpus: int
+    device: Decision[Device]
+    gpus: Decision[int]
     """GPUs of this machine, with a process each; 0 on a CPU."""
-    nnodes: int
+    nnodes: Decision[int]
     """Machines that train together."""
-    rdzv_endpoint: str | None
+    rdzv_endpoint: Decision[str | None]
     """HOST:PORT where they meet."""
-    precision: ResolvedPrecision
-    recompute: ResolvedRecompute
-    optimizer_state: ResolvedOptimizerState
-    batch_size: int
-    predicted_peak_bytes: int
-    context_bytes: int
+    profile: Decision[Profile]
+    precision: Decision[ResolvedPrecision]
+    recompute: Decision[ResolvedRecompute]
+    optimizer_state: Decision[ResolvedOptimizerState]
+    batch_size: Decision[int]
+    """Samples of an episode in each process."""
+    predicted_peak_bytes: Decision[int]
+    context_bytes: Decision[int]
     """Memory outside the allocator: the CUDA context, with NCCL where several train together; or
     the interpreter with torch."""
-    budget_bytes: int | None
-    """What the device has to give; None where it could not be seen."""
-    fits: bool | None
-    base_image: str
-    container_memory_bytes: int
+    budget_bytes: Decision[int | None]
+    """What the device has to give each process; None where it could not be seen."""
+    fits: Decision[bool | None]
+    base_image: Decision[str]
+    container_memory_bytes: Decision[int]
+
+    @property
+    def is_distributed(self) -> bool:
+        """Whether several processes train one model."""
+        return self.gpus.value > 1 or self.nnodes.value > 1
 
 
 def plan_trainer(
-    facts: HostFacts, config: Config, *, runtime: str, store_bytes: int
-) -> tuple[TrainerPlan, TrainConfig, tuple[Reason, ...]]:
+    facts: HostFacts, config: Config, *, runtime: str, store_bytes: int, cpu_processes: int
+) -> tuple[TrainerPlan, TrainConfig]:
     """Choose device, profile and recompute plan; return the resolved training as well.
 
-    `store_bytes` is what the store takes of the host's memory.
+    `store_bytes` is what the store takes of the host's memory. GPUs have a process each; a CPU
+    has `cpu_processes`.
     """
-    gpus = _gpus(facts, runtime, config.stack.gpus)
+    gpus = find_gpus(facts, runtime, config.stack.gpus)
     gpu = fullest(gpus)
-    device, why_device = _device(facts, config.train, runtime, gpu)
-    processes = _gpu_count(config.stack.gpus, gpus) if device == "cuda" else 1
-    profile, why_profile = _profile(config.train, device, gpu)
-    train = apply_profile(config.train, profile)
-    budget, why_budget = _budget(facts, train, device, gpu, store_bytes)
+    device = decide_device(facts, config.train, runtime, gpu)
+    gpu_count = decide_gpu_count(facts, config.stack.gpus, gpus, device.value)
+    processes = gpu_count.value or cpu_processes
+    profile = decide_profile(config.train, device.value, gpu)
+    train = apply_profile(config.train, profile.value)
+    budget = decide_budget(
+        facts, train, device.value, gpu, store_bytes=store_bytes, processes=processes
+    )
+    together = processes > 1 or config.stack.nnodes > 1
     choice = choose(
         train,
-        budget,
-        device=device,
-        half=_half(gpu) if device == "cuda" else None,
-        host_budget=_host_budget(facts, train, store_bytes, processes),
-        together=processes > 1 or config.stack.nnodes > 1,
+        budget.value,
+        device=device.value,
+        half=half_precision_of(gpu) if device.value == "cuda" else None,
+        host_budget=host_budget(facts, train, store_bytes=store_bytes, processes=processes),
+        together=together,
     )
-    train = choice.train.changed(device=device)
     plan = TrainerPlan(
-        profile=profile,
         device=device,
-        gpus=processes if device == "cuda" else 0,
-        nnodes=config.stack.nnodes,
-        rdzv_endpoint=config.stack.rdzv_endpoint,
-        precision=choice.precision,
-        recompute=choice.recompute,
-        optimizer_state=choice.optimizer_state,
-        batch_size=train.batch_size,
-        predicted_peak_bytes=choice.estimate.predicted_peak_bytes,
-        context_bytes=choice.estimate.context_bytes,
+        gpus=gpu_count,
+        nnodes=_decide_nnodes(config.stack),
+        rdzv_endpoint=_decide_rdzv_endpoint(config.stack),
+        profile=profile,
+        precision=_decide_precision(train, choice, device.value),
+        recompute=Decision(choice.recompute, choice.because),
+        optimizer_state=_decide_optimizer_state(train, choice, device.value),
+        batch_size=_decide_batch_size(config.train, train),
+        predicted_peak_bytes=_predict_peak(choice),
+        context_bytes=_predict_context(choice, device.value, together=together),
         budget_bytes=budget,
-        fits=choice.fits,
-        base_image=config.stack.base_image
-        or (CUDA_BASE_IMAGE if device == "cuda" else CPU_BASE_IMAGE),
-        container_memory_bytes=_container_memory(device, choice, processes),
+        fits=_decide_fits(choice),
+        base_image=decide_base_image(config.stack.base_image, device.value),
+        container_memory_bytes=decide_container_limit(device.value, choice, processes),
     )
-    return (
-        plan,
-        train,
-        (
-            Reason("trainer.device", why_device),
-            *_why_gpus(facts, config.stack.gpus, gpus, device),
-            Reason("trainer.profile", why_profile),
-            Reason("trainer.budget_bytes", why_budget),
-            Reason("trainer.recompute", choice.because),
-            Reason("trainer.container_memory_bytes", _why_container_memory(device, processes)),
-        ),
-    )
+    return plan, choice.train.changed(device=device.value)
 
 
-def build_args(trainer: TrainerPlan) -> dict[str, str]:
-    """Return the build arguments of Dockerfile.cuda for this plan."""
-    arguments = {"BASE_IMAGE": trainer.base_image}
-    if trainer.base_image == CPU_BASE_IMAGE:
-        arguments["TORCH_INDEX"] = CPU_TORCH_INDEX
-    return arguments
+def _decide_nnodes(stack: StackConfig) -> Decision[int]:
+    because = GIVEN if "nnodes" in stack.given else "one machine, unless `stack.nnodes` is set"
+    return Decision(stack.nnodes, because)
 
 
-def _gpus(facts: HostFacts, runtime: str, wanted: int | Literal["all"]) -> list[Gpu]:
-    if not isinstance(facts.gpu, Known) or not isinstance(facts.gpu.value, GpuDriver):
-        return []
-    return gpus_of_the_training(facts.gpu.value, runtime, wanted)
+def _decide_rdzv_endpoint(stack: StackConfig) -> Decision[str | None]:
+    if stack.rdzv_endpoint is not None:
+        return Decision(stack.rdzv_endpoint, GIVEN)
+    return Decision(None, "a single machine needs no meeting point")
 
 
-def _gpu_count(wanted: int | Literal["all"], seen: list[Gpu]) -> int:
-    """Return what was asked for, also where fewer were seen: that is QCA405's to judge."""
-    return max(1, len(seen)) if wanted == "all" else wanted
+def _decide_precision(
+    train: TrainConfig, choice: Choice, device: Device
+) -> Decision[ResolvedPrecision]:
+    if train.precision != "auto":
+        because = GIVEN
+    elif choice.precision != "fp32":
+        because = "the GPU computes in it natively, and no plan in float32 fits the budget"
+    elif device == "cpu":
+        because = "`auto` means float32 on a CPU"
+    else:
+        because = "`auto` means float32, unless only a 16-bit format fits the budget"
+    return Decision(choice.precision, because)
 
 
-def _why_gpus(
-    facts: HostFacts, wanted: int | Literal["all"], seen: list[Gpu], device: str
-) -> tuple[Reason, ...]:
-    if device == "cpu" or wanted == 1:
-        return ()
-    if not isinstance(facts.gpu, Known):
-        why = f"{wanted} asked for; how many there are could not be seen"
-        return (Reason("trainer.gpus", why),)
-    why = f"{wanted} asked for, {len(seen) or 'none'} seen"
-    if wanted != "all" and len(seen) < wanted:
-        why += ", too few: qca explain QCA405"
-    if seen:
-        least = min(gpu.memory_free for gpu in seen)
-        why += f"; the fullest of them has {format_size(least)} free"
-    return (Reason("trainer.gpus", why),)
+def _decide_optimizer_state(
+    train: TrainConfig, choice: Choice, device: Device
+) -> Decision[ResolvedOptimizerState]:
+    moments = f"AdamW's moments, {format_size(moments_bytes(choice.estimate.parameters))},"
+    if train.optimizer_state != "auto":
+        because = GIVEN
+    elif device == "cpu":
+        because = "a CPU has no other memory to keep AdamW's moments in"
+    elif choice.optimizer_state == "host":
+        because = f"{moments} leave the GPU: with them on it, no {choice.precision} plan fits"
+    elif choice.fits:
+        because = f"{moments} fit on the GPU with all else"
+    else:
+        because = f"{moments} stay on the GPU, where the optimizer is fastest"
+    return Decision(choice.optimizer_state, because)
 
 
-def containers_get_gpu(facts: HostFacts) -> bool:
-    """Whether to count on the engine handing an NVIDIA GPU to a container.
-
-    Where it cannot be told from here, a registered nvidia runtime is sign enough to try.
-    """
-    docker, gpu = facts.docker, facts.gpu
-    if not isinstance(docker, Known) or not isinstance(docker.value, Engine):
-        return False
-    if not isinstance(gpu, Known) or not isinstance(gpu.value, GpuDriver):
-        return False
-    usable = gpu_access(docker.value, gpu.value).usable
-    return "nvidia" in docker.value.runtimes if usable is None else usable
+def _decide_batch_size(configured: TrainConfig, train: TrainConfig) -> Decision[int]:
+    if "batch_size" in configured.given:
+        return Decision(train.batch_size, GIVEN)
+    source = f"profile {train.profile}" if "batch_size" in train.given else "the default"
+    return Decision(train.batch_size, f"{source}; a plan never changes the batch")
 
 
-def _device(
-    facts: HostFacts, train: TrainConfig, runtime: str, gpu: Gpu | None
-) -> tuple[Literal["cpu", "cuda"], str]:
-    if train.device != "auto":
-        return train.device, "given in the configuration"
-    if gpu is None:
-        return "cpu", _why_no_gpu(facts)
-    if runtime == "compose":
-        if containers_get_gpu(facts):
-            return "cuda", f"{gpu.name}, which the engine can hand to a container"
-        return "cpu", f"{gpu.name} is there, but containers cannot use it: qca explain QCA401"
-    if isinstance(facts.python, Known) and facts.python.value.torch_cuda:
-        return "cuda", f"{gpu.name}, and the installed torch is built for CUDA"
-    return "cpu", f"{gpu.name} is there, but the installed torch cannot use it: qca explain QCA501"
+def _predict_peak(choice: Choice) -> Decision[int]:
+    terms = asdict(choice.estimate.breakdown).items()
+    parts = [f"{name} {format_size(size)}" for name, size in terms if size]
+    return Decision(choice.estimate.predicted_peak_bytes, f"the sum of {', '.join(parts)}")
 
 
-def _why_no_gpu(facts: HostFacts) -> str:
-    if not isinstance(facts.gpu, Known):
-        return f"no GPU could be seen: {facts.gpu.reason}"
-    if isinstance(facts.gpu.value, GpuDriver):
-        hidden = f"CUDA_VISIBLE_DEVICES={facts.gpu.value.visible_devices} hides every GPU"
-        return hidden if facts.gpu.value.gpus else "the NVIDIA driver shows no GPU"
-    return f"no usable NVIDIA GPU: {facts.gpu.value.detail}"
-
-
-def _profile(
-    train: TrainConfig, device: str, gpu: Gpu | None
-) -> tuple[Literal["cpu", "default", "low-memory"], str]:
-    if train.profile != "auto":
-        return train.profile, "given in the configuration"
+def _predict_context(choice: Choice, device: Device, *, together: bool) -> Decision[int]:
     if device == "cpu":
-        return "cpu", "no GPU: a small model, so that a first run ends in minutes"
-    if gpu is None:
-        return "default", "the whole model; the GPU's memory could not be seen"
-    if gpu.memory_total < LOW_MEMORY_GPU:
-        return "low-memory", f"the GPU has {format_size(gpu.memory_total)}, under 4 GiB"
-    return "default", f"the GPU has {format_size(gpu.memory_total)}, 4 GiB or more"
+        because = "Python with torch, and what its CPU kernels hold outside of the tensors"
+    else:
+        because = "the CUDA context with its kernels and graphs, as measured on an H100"
+        because += ", and NCCL's buffers" if together else ""
+    return Decision(choice.estimate.context_bytes, because)
 
 
-def _budget(
-    facts: HostFacts, train: TrainConfig, device: str, gpu: Gpu | None, store_bytes: int
-) -> tuple[int | None, str]:
-    if train.budget is not None:
-        return train.budget, "given in the configuration"
-    if device == "cuda":
-        if gpu is None:
-            return None, "the GPU's free memory could not be seen"
-        if gpu.mig and gpu.mig_devices:
-            least = min(one.memory_free for one in gpu.mig_devices)
-            return least, f"what the fullest slice of {gpu.name} has free: a program gets one slice"
-        return gpu.memory_free, f"what {gpu.name} has free of {format_size(gpu.memory_total)}"
-    if not isinstance(facts.memory, Known):
-        return None, "the host's memory could not be seen"
-    memory = facts.memory.value
-    free = max(0, min(memory.available, memory.usable) - store_bytes)
-    return free, f"the host's available memory less {format_size(store_bytes)} for the store"
-
-
-def _half(gpu: Gpu | None) -> Literal["bf16", "fp16"] | None:
-    """Return the 16-bit format that the GPU computes in by itself."""
-    capability = gpu.compute_capability if gpu else None
-    if capability is None:
-        return None
-    # bfloat16 came with Ampere, 8.0; float16 arithmetic with 5.3 (CUDA C Programming Guide,
-    # "Arithmetic Instructions").
-    if capability >= (8, 0):
-        return "bf16"
-    return "fp16" if capability >= (5, 3) else None
-
-
-def _container_memory(device: str, choice: Choice, processes: int) -> int:
-    estimate = choice.estimate
-    needed = estimate.predicted_peak_bytes + estimate.context_bytes
-    if device == "cuda":
-        each = _beside_a_gpu(estimate.parameters) + choice.host_bytes
-        needed = processes * each + _launcher(processes)
-    return math.ceil(needed * CONTAINER_HEADROOM / (256 * MIB)) * 256 * MIB
-
-
-def _host_budget(
-    facts: HostFacts, train: TrainConfig, store_bytes: int, processes: int
-) -> int | None:
-    """Return what each GPU's training may keep in the host's memory; None where none was seen."""
-    if not isinstance(facts.memory, Known):
-        return None
-    beside = _beside_a_gpu(parameter_count(train.d_state, train.hidden_channels))
-    free = min(facts.memory.value.available, facts.memory.value.usable) - store_bytes
-    each = (free / CONTAINER_HEADROOM - _launcher(processes)) / processes
-    return max(0, int(each - beside))
-
-
-def _launcher(processes: int) -> int:
-    return int(LAUNCHER_RESIDENT) if processes > 1 else 0
-
-
-def _beside_a_gpu(parameters: int) -> int:
-    """Return what the trainer takes of the host's memory while it computes on a GPU."""
-    checkpoint = 3 * 4 * parameters  # the weights and their two moments, float32
-    return int(CUDA_RESIDENT) + 2 * checkpoint  # its tensors on the host, and their bytes
-
-
-def _why_container_memory(device: str, processes: int) -> str:
-    if device == "cuda":
-        what = (
-            "the model lives on the GPU: what torch with CUDA's libraries takes of the host, "
-            "what the plan keeps there"
-        )
-        why = f"{what}, and a checkpoint twice while it is written, {CONTAINER_HEADROOM} times"
-        return f"{why}; for {processes} processes and their launcher" if processes > 1 else why
-    return f"{CONTAINER_HEADROOM} times the predicted peak with the interpreter, in 256 MiB steps"
+def _decide_fits(choice: Choice) -> Decision[bool | None]:
+    if choice.fits and choice.budget_bytes is not None:
+        total, budget = choice.estimate.total_bytes, choice.budget_bytes
+        because = f"peak and context take {format_size(total)} of {format_size(budget)}"
+        return Decision(True, because)
+    return Decision(choice.fits, choice.because)

@@ -1,7 +1,6 @@
 """`qca plan`: the sizing decision with a reason for each number."""
 
 import json
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -9,14 +8,18 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from infra.stack.plan import StackPlan, TrainerPlan
-from infra.stack.plan import plan as make_plan
+from infra.stack.decision import Decision, list_decisions, strip_reasons
+from infra.stack.plan import StackPlan, TrainerPlan, plan_stack
 from qca.cli.host_facts import host_facts
 from qca.cli.options import config_options, facts_option, format_option, read_config
 from qca.core.errors import PlanError
 from qca.core.units import format_size
 
+# Shown where several GPUs or machines train together; its place is after them.
 _COMBINED = "combined batch"
+_DISTRIBUTED = ("trainer.gpus", "trainer.nnodes", "trainer.rdzv_endpoint")
+# In JSON, and at the head of a rendered file; too wide for a table.
+_JSON_ONLY = ("trainer.base_image",)
 
 
 @click.command()
@@ -29,72 +32,67 @@ def plan(config_file: Path | None, facts_file: Path | None, format_: str, **flag
     Exits with 1 if the training does not fit the memory that there is.
     """
     config = read_config(config_file, flags)
-    decided = make_plan(host_facts(facts_file), config)
+    stack_plan = plan_stack(host_facts(facts_file), config)
     if format_ == "json":
-        click.echo(json.dumps(_document(decided), indent=2, ensure_ascii=False))
+        click.echo(json.dumps(build_plan_document(stack_plan), indent=2, ensure_ascii=False))
     else:
-        Console().print(_table(decided))
-    if decided.trainer.fits is False:
+        Console().print(_build_table(stack_plan))
+    if stack_plan.trainer.fits.value is False:
         raise PlanError(
             "the training does not fit",
             hint="`qca estimate --solve batch|grid|steps` finds the largest that does.",
         )
 
 
-def _document(decided: StackPlan) -> dict[str, Any]:
+def build_plan_document(stack_plan: StackPlan) -> dict[str, Any]:
+    """Return the JSON document of a plan."""
+    decisions = list_decisions(stack_plan)
     return {
-        **asdict(decided),
-        "reasons": [{"for": one.for_, "because": one.because} for one in decided.reasons],
+        **strip_reasons(stack_plan),
+        "reasons": [{"for": path, "because": one.because} for path, one in decisions.items()],
     }
 
 
-def _table(decided: StackPlan) -> Table:
+def _build_table(stack_plan: StackPlan) -> Table:
     table = Table("what", "value", "because", box=None, pad_edge=False, header_style="bold")
-    because = {reason.for_: reason.because for reason in decided.reasons}
-    because[_COMBINED] = _why_combined(decided.trainer)
-    for name, value in _rows(decided):
-        table.add_row(name, value, because.get(name, ""))
+    for path, decision in _select_rows(stack_plan).items():
+        table.add_row(path, _format_value(path, decision.value), decision.because)
     return table
 
 
-def _rows(decided: StackPlan) -> list[tuple[str, str]]:
-    dragonfly, trainer = decided.dragonfly, decided.trainer
-    budget = "unknown" if trainer.budget_bytes is None else format_size(trainer.budget_bytes)
-    return [
-        ("runtime", decided.runtime),
-        ("dragonfly.proactor_threads", str(dragonfly.proactor_threads)),
-        ("dragonfly.maxmemory_bytes", format_size(dragonfly.maxmemory_bytes)),
-        ("dragonfly.container_memory_bytes", format_size(dragonfly.container_memory_bytes)),
-        ("trainer.device", trainer.device),
-        *_together(trainer),
-        ("trainer.profile", trainer.profile),
-        ("trainer.precision", trainer.precision),
-        ("trainer.recompute", trainer.recompute),
-        ("trainer.optimizer_state", trainer.optimizer_state),
-        ("trainer.predicted_peak_bytes", format_size(trainer.predicted_peak_bytes)),
-        ("trainer.context_bytes", format_size(trainer.context_bytes)),
-        ("trainer.budget_bytes", budget),
-        ("trainer.container_memory_bytes", format_size(trainer.container_memory_bytes)),
-    ]
+def _select_rows(stack_plan: StackPlan) -> dict[str, Decision[Any]]:
+    """Return what the table shows: of GPUs and machines only what differs from one of each."""
+    trainer, rows = stack_plan.trainer, {}
+    for path, decision in list_decisions(stack_plan).items():
+        if path not in (*_DISTRIBUTED, *_JSON_ONLY):
+            rows[path] = decision
+        if path == "trainer.device":
+            rows |= _select_distributed_rows(trainer)
+    return rows
 
 
-def _together(trainer: TrainerPlan) -> list[tuple[str, str]]:
-    """Return what differs from one GPU on one machine."""
-    gpus, nnodes = trainer.gpus > 1, trainer.nnodes > 1
-    return [
-        *([("trainer.gpus", str(trainer.gpus))] if gpus else []),
-        *([("trainer.nnodes", str(trainer.nnodes))] if nnodes else []),
-        *([("trainer.rdzv_endpoint", str(trainer.rdzv_endpoint))] if nnodes else []),
-        *([(_COMBINED, str(_processes(trainer) * trainer.batch_size))] if gpus or nnodes else []),
-    ]
+def _select_distributed_rows(trainer: TrainerPlan) -> dict[str, Decision[Any]]:
+    gpus, nnodes, endpoint = _DISTRIBUTED
+    rows: dict[str, Decision[Any]] = {}
+    if trainer.gpus.value > 1:
+        rows[gpus] = trainer.gpus
+    if trainer.nnodes.value > 1:
+        rows |= {nnodes: trainer.nnodes, endpoint: trainer.rdzv_endpoint}
+    if rows:
+        rows[_COMBINED] = _combine_batches(trainer)
+    return rows
 
 
-def _processes(trainer: TrainerPlan) -> int:
-    return max(1, trainer.gpus) * trainer.nnodes
+def _combine_batches(trainer: TrainerPlan) -> Decision[int]:
+    processes = max(1, trainer.gpus.value) * trainer.nnodes.value
+    batch = trainer.batch_size.value
+    because = f"samples an episode: {processes} processes, each with batch_size {batch}"
+    return Decision(processes * batch, because)
 
 
-def _why_combined(trainer: TrainerPlan) -> str:
-    return (
-        f"samples an episode: {_processes(trainer)} processes, each with batch_size "
-        f"{trainer.batch_size}"
-    )
+def _format_value(path: str, value: object) -> str:
+    if value is None:
+        return "unknown" if path in ("trainer.budget_bytes", "trainer.fits") else "none"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return format_size(value) if isinstance(value, int) and path.endswith("_bytes") else str(value)

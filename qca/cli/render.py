@@ -8,8 +8,7 @@ from typing import Any
 
 import click
 
-from infra.stack.plan import StackPlan
-from infra.stack.plan import plan as make_plan
+from infra.stack.plan import StackPlan, plan_stack
 from qca.cli.host_facts import host_facts
 from qca.cli.options import Command, config_options, facts_option, read_config
 from qca.core.atomic_files import write_atomically
@@ -97,7 +96,7 @@ def _refuse_check_of_nothing(output: Path | None, check: bool) -> None:
 
 
 def _plan(config_file: Path | None, facts_file: Path | None, flags: dict[str, Any]) -> StackPlan:
-    return make_plan(host_facts(facts_file), _for_containers(read_config(config_file, flags)))
+    return plan_stack(host_facts(facts_file), _for_containers(read_config(config_file, flags)))
 
 
 def _put(text: str, output: Path | None, *, check: bool) -> None:

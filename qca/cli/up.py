@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from infra.host.facts.host import HostFacts
-from infra.stack.plan import StackPlan
-from infra.stack.plan import plan as make_plan
+from infra.stack.decision import GIVEN
+from infra.stack.plan import StackPlan, plan_stack
 from infra.stack.project_lock import claimed
 from infra.stack.state import (
     STATE_DIR,
@@ -47,11 +47,11 @@ def up(config_file: Path | None, **flags: Any) -> None:
         try:
             view.say("Examining this host.")
             facts = host_facts(None)
-            decided = make_plan(facts, config)
+            decided = plan_stack(facts, config)
             _refuse_if_blocked(facts, config)
             _refuse_beside_another(decided, state)
             _announce(decided, view)
-            if decided.runtime == "compose":
+            if decided.runtime.value == "compose":
                 _run_compose(decided, config, state, view)
             else:
                 _run_local(decided, state, view)
@@ -78,7 +78,7 @@ def _refuse_beside_another(decided: StackPlan, state: StateDir) -> None:
     before = read_launch(state)
     if before is None or before.runtime == "local":
         return
-    if (before.runtime, before.project) != (decided.runtime, decided.project):
+    if (before.runtime, before.project) != (decided.runtime.value, decided.project):
         raise LaunchError(
             f"the stack {before.project} was launched from this folder and may still be there",
             hint="Take it down first: `qca down` (its volume is kept).",
@@ -86,29 +86,28 @@ def _refuse_beside_another(decided: StackPlan, state: StateDir) -> None:
 
 
 def _announce(decided: StackPlan, view: ProgressView) -> None:
-    because = {reason.for_: reason.because for reason in decided.reasons}
-    if decided.runtime == "local":
-        view.say(f"Without Docker: {because['runtime']}. The store is an embedded Valkey server.")
+    if decided.runtime.value == "local":
+        view.say(
+            f"Without Docker: {decided.runtime.because}. The store is an embedded Valkey server."
+        )
     else:
-        view.say(f"With Docker: {because['runtime']}.")
-    if (
-        decided.trainer.profile == "cpu"
-        and because["trainer.profile"] != "given in the configuration"
-    ):
+        view.say(f"With Docker: {decided.runtime.because}.")
+    profile = decided.trainer.profile
+    if profile.value == "cpu" and profile.because != GIVEN:
         view.say("This is the small CPU profile; --profile default trains the whole model.")
 
 
 def _launch(decided: StackPlan) -> Launch:
     return Launch(
-        runtime=decided.runtime,
+        runtime=decided.runtime.value,
         project=decided.project,
         run=decided.train.run,
         runs=str(RUNS.resolve()),
         episodes=decided.train.episodes,
-        device=decided.trainer.device,
-        predicted_peak_bytes=decided.trainer.predicted_peak_bytes,
-        context_bytes=decided.trainer.context_bytes,
-        budget_bytes=decided.trainer.budget_bytes,
+        device=decided.trainer.device.value,
+        predicted_peak_bytes=decided.trainer.predicted_peak_bytes.value,
+        context_bytes=decided.trainer.context_bytes.value,
+        budget_bytes=decided.trainer.budget_bytes.value,
     )
 
 

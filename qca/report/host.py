@@ -8,7 +8,7 @@ from infra.doctor.examine import examine
 from infra.doctor.formats.text import host_summary
 from infra.host.facts.host import HostFacts
 from infra.host.recording import scrubber_of
-from infra.stack.plan import StackPlan, plan
+from infra.stack.plan import StackPlan, plan_stack
 from qca.core.config import Config, TrainConfig
 from qca.core.units import format_size
 
@@ -36,7 +36,7 @@ def look_at(facts: HostFacts, config: Config, train: TrainConfig) -> Host:
     )
     return Host(
         findings=examine(facts, replace(config, train=train)),
-        plan=plan(facts, replace(config, train=open_)),
+        plan=plan_stack(facts, replace(config, train=open_)),
         summary=_summary(facts),
         clean=scrubber_of(facts).clean,
     )

@@ -11,6 +11,7 @@ from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from infra.doctor.check import Finding, Severity
+from infra.stack.decision import list_decisions
 from qca.core.units import format_size
 from qca.memory.budget import Estimate, parameter_count
 from qca.report.curves import learning, speed
@@ -75,14 +76,14 @@ def render_page(run: Run, host: Host, now: datetime) -> str:
         facts=_facts(run, need),
         learning=list(learning(run)),
         machine=[speed(run.records), memory(run, need)] if run.records else [],
-        budget=within_budget(run, need, run.config.budget or host.plan.trainer.budget_bytes),
+        budget=within_budget(run, need, run.config.budget or host.plan.trainer.budget_bytes.value),
         budget_source=_budget_source(run, host),
         rows=_rows(run.records),
         gallery=gallery(run.snapshots) if run.snapshots else None,
         no_pictures=why_no_pictures(run),
         need=need,
         decisions=_decisions(run, host, need),
-        reasons=[(spaced(reason.for_), reason.because) for reason in host.plan.reasons],
+        reasons=[(spaced(path), one.because) for path, one in list_decisions(host.plan).items()],
         findings={severity.value: _of(host.findings, severity) for severity in Severity},
         told=[finding for severity in _TOLD for finding in _of(host.findings, severity)],
         entries=list(entries(run.events)),
@@ -128,19 +129,21 @@ def _rows(records: Sequence[EpisodeRecord]) -> list[EpisodeRecord]:
 
 def _decisions(run: Run, host: Host, need: Estimate | None) -> list[Decision]:
     config, today = run.config, host.plan.trainer
-    budget = "unknown" if today.budget_bytes is None else format_size(today.budget_bytes)
+    budget = (
+        "unknown" if today.budget_bytes.value is None else format_size(today.budget_bytes.value)
+    )
     given = format_size(config.budget) if config.budget else "what the device had free"
     peak = "not decided" if need is None else format_size(need.predicted_peak_bytes)
     beside = "not decided" if need is None else format_size(need.context_bytes)
     return [
-        Decision("Device", config.device, today.device),
-        Decision("Profile", config.profile, today.profile),
-        Decision("Precision", config.precision, today.precision),
-        Decision("Recompute", config.recompute, today.recompute),
-        Decision("Optimizer state", config.optimizer_state, today.optimizer_state),
-        Decision("Batch size", str(config.batch_size), str(today.batch_size)),
-        Decision("Predicted peak", peak, format_size(today.predicted_peak_bytes)),
-        Decision("Outside of the tensors", beside, format_size(today.context_bytes)),
+        Decision("Device", config.device, today.device.value),
+        Decision("Profile", config.profile, today.profile.value),
+        Decision("Precision", config.precision, today.precision.value),
+        Decision("Recompute", config.recompute, today.recompute.value),
+        Decision("Optimizer state", config.optimizer_state, today.optimizer_state.value),
+        Decision("Batch size", str(config.batch_size), str(today.batch_size.value)),
+        Decision("Predicted peak", peak, format_size(today.predicted_peak_bytes.value)),
+        Decision("Outside of the tensors", beside, format_size(today.context_bytes.value)),
         Decision("Budget", given, budget),
     ]
 
@@ -148,8 +151,7 @@ def _decisions(run: Run, host: Host, need: Estimate | None) -> list[Decision]:
 def _budget_source(run: Run, host: Host) -> str:
     if run.config.budget:
         return "given in the configuration"
-    because = {reason.for_: reason.because for reason in host.plan.reasons}
-    return "that of today, " + because["trainer.budget_bytes"]
+    return "that of today, " + host.plan.trainer.budget_bytes.because
 
 
 def _of(findings: Sequence[Finding], severity: Severity) -> list[Finding]:

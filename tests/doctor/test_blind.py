@@ -6,7 +6,7 @@ import pytest
 
 from infra.doctor.check import Check, Severity, Subject, run_checks
 from infra.doctor.checks import CHECKS
-from infra.stack.plan import plan
+from infra.stack.plan import plan_stack
 from tests.support.hosts import (
     compose_file,
     compose_v1,
@@ -36,7 +36,7 @@ OF_THE_FILE = {"QCA701", "QCA702", "QCA703", "QCA704", "QCA707"}
 def _subject(tmp_path, **facts) -> Subject:
     seen = host(**{**BUSY, **facts})
     settings = config({"runtime": "compose"}, {"device": "cuda"})
-    return Subject(seen, plan(seen, settings), settings, (compose_file(tmp_path, FILE),))
+    return Subject(seen, plan_stack(seen, settings), settings, (compose_file(tmp_path, FILE),))
 
 
 @pytest.mark.parametrize(

@@ -16,8 +16,8 @@ def test_what_was_decided_for_the_run_is_decided_anew():
     """A run of a CPU, seen from a machine with a GPU."""
     run = {"device": "cpu", "profile": "cpu", "recompute": "none", "optimizer_state": "device"}
     today = look("gpu-workstation", **run).plan
-    assert today.trainer.device == "cuda"
-    assert today.trainer.recompute != "none"
+    assert today.trainer.device.value == "cuda"
+    assert today.trainer.recompute.value != "none"
 
 
 def test_what_the_run_computes_stays_what_it_is():
@@ -27,7 +27,7 @@ def test_what_the_run_computes_stays_what_it_is():
 
 
 def test_a_budget_that_was_given_holds_today_too():
-    assert look("gpu-workstation", budget="1GiB").plan.trainer.budget_bytes == 2**30
+    assert look("gpu-workstation", budget="1GiB").plan.trainer.budget_bytes.value == 2**30
 
 
 def test_the_host_in_a_sentence():

@@ -8,6 +8,7 @@ from html.parser import HTMLParser
 import pytest
 
 from infra.doctor.check import Severity
+from infra.stack.decision import list_decisions
 from qca.report.formatting import count, duration, moment, prose
 from qca.report.page import render_page
 from qca.report.timeline import entries
@@ -169,9 +170,9 @@ def test_the_findings_and_the_plan_with_its_reasons(complete, host):
     worst = next(one for one in host.findings if one.severity is Severity.ERROR)
     assert worst.title.replace("`", "") in shown.text
     assert all(command in shown.text for command in worst.remedies[0].commands)
-    for reason in host.plan.reasons:
-        assert host.clean(reason.because).replace("`", "") in shown.text
-    assert host.plan.trainer.device in shown.text
+    for decision in list_decisions(host.plan).values():
+        assert host.clean(decision.because).replace("`", "") in shown.text
+    assert host.plan.trainer.device.value in shown.text
 
 
 def test_what_could_not_be_seen_is_never_told_as_well(tmp_path):

@@ -4,8 +4,8 @@ from importlib.resources import files
 import pytest
 from jsonschema import Draft7Validator
 
-from infra.stack.compose_document import document
-from infra.stack.plan import plan
+from infra.stack.compose_document import compose_document
+from infra.stack.plan import plan_stack
 from qca.core.config import Config, StackConfig
 from qca.core.units import GIB
 from tests.stack.hosts import COMPOSE, engine, gpu, gpus, host
@@ -21,11 +21,11 @@ SEVERAL = host(
     gpu=gpus(20 * GIB, 10 * GIB), docker=engine(cdi=("nvidia.com/gpu=0",)), compose=COMPOSE
 )
 PLANS = {
-    "cpu": plan(host(docker=engine(), compose=COMPOSE), Config()),
-    "gpu": plan(GPU_HOST, Config()),
-    "published": plan(host(), Config(stack=StackConfig(store_port=6379))),
-    "several gpus": plan(SEVERAL, Config(stack=StackConfig(gpus="all"))),
-    "two machines": plan(
+    "cpu": plan_stack(host(docker=engine(), compose=COMPOSE), Config()),
+    "gpu": plan_stack(GPU_HOST, Config()),
+    "published": plan_stack(host(), Config(stack=StackConfig(store_port=6379))),
+    "several gpus": plan_stack(SEVERAL, Config(stack=StackConfig(gpus="all"))),
+    "two machines": plan_stack(
         SEVERAL, Config(stack=StackConfig(gpus=2, nnodes=2, rdzv_endpoint="one:29400"))
     ),
 }
@@ -33,20 +33,20 @@ PLANS = {
 
 @pytest.mark.parametrize("name", PLANS)
 def test_is_valid_by_the_compose_specification(name):
-    errors = list(Draft7Validator(SCHEMA).iter_errors(document(PLANS[name])))
+    errors = list(Draft7Validator(SCHEMA).iter_errors(compose_document(PLANS[name])))
     assert errors == []
 
 
 @pytest.mark.parametrize("name", PLANS)
 @pytest.mark.parametrize("key", ["version", "name"])
 def test_has_no_top_level_key_that_some_compose_rejects_or_warns_about(name, key):
-    assert key not in document(PLANS[name])
+    assert key not in compose_document(PLANS[name])
 
 
 @pytest.mark.parametrize("name", PLANS)
 @pytest.mark.parametrize("service", ["store", "trainer"])
 def test_every_service_is_hardened(name, service):
-    found = document(PLANS[name])["services"][service]
+    found = compose_document(PLANS[name])["services"][service]
     assert found["read_only"] is True
     assert found["cap_drop"] == ["ALL"]
     assert found["security_opt"] == ["no-new-privileges:true"]
@@ -57,26 +57,26 @@ def test_every_service_is_hardened(name, service):
 
 
 def test_dragonfly_is_told_threads_and_memory_whatever_it_would_see():
-    command = document(PLANS["cpu"])["services"]["store"]["command"]
+    command = compose_document(PLANS["cpu"])["services"]["store"]["command"]
     assert "--proactor_threads=4" in command
     assert "--maxmemory=1G" in command
 
 
 def test_no_service_shows_the_password():
-    text = json.dumps(document(PLANS["cpu"]))
+    text = json.dumps(compose_document(PLANS["cpu"]))
     assert "--requirepass=" not in text.replace("s/^--requirepass=//p", "")
     assert "DFLY_" not in text
 
 
 def test_the_store_is_not_published_unless_asked_for():
-    assert "ports" not in document(PLANS["cpu"])["services"]["store"]
-    published = document(PLANS["published"])["services"]["store"]
+    assert "ports" not in compose_document(PLANS["cpu"])["services"]["store"]
+    published = compose_document(PLANS["published"])["services"]["store"]
     assert published["ports"] == ["127.0.0.1:6379:6379"]
 
 
 def test_only_a_cuda_trainer_reserves_a_gpu():
-    assert "deploy" not in document(PLANS["cpu"])["services"]["trainer"]
-    deploy = document(PLANS["gpu"])["services"]["trainer"]["deploy"]
+    assert "deploy" not in compose_document(PLANS["cpu"])["services"]["trainer"]
+    deploy = compose_document(PLANS["gpu"])["services"]["trainer"]["deploy"]
     assert deploy["resources"]["reservations"]["devices"] == [
         {"driver": "nvidia", "count": 1, "capabilities": ["gpu"]}
     ]
@@ -93,14 +93,14 @@ def test_only_a_cuda_trainer_reserves_a_gpu():
     ],
 )
 def test_an_image_without_a_shell_is_started_and_asked_without_one(image, first_word, check):
-    decided = plan(host(), Config(stack=StackConfig(store_image=image)))
-    store = document(decided)["services"]["store"]
+    decided = plan_stack(host(), Config(stack=StackConfig(store_image=image)))
+    store = compose_document(decided)["services"]["store"]
     assert store["command"][0] == first_word
     assert store["healthcheck"]["test"][0] == check
 
 
 def test_several_gpus_are_reserved_and_get_a_process_each():
-    trainer = document(PLANS["several gpus"])["services"]["trainer"]
+    trainer = compose_document(PLANS["several gpus"])["services"]["trainer"]
     (device,) = trainer["deploy"]["resources"]["reservations"]["devices"]
     assert device["count"] == 2
     assert "--processes=2" in trainer["command"]
@@ -108,13 +108,13 @@ def test_several_gpus_are_reserved_and_get_a_process_each():
 
 
 def test_one_gpu_needs_no_launcher():
-    trainer = document(PLANS["gpu"])["services"]["trainer"]
+    trainer = compose_document(PLANS["gpu"])["services"]["trainer"]
     assert not [word for word in trainer["command"] if word.startswith("--processes")]
     assert "shm_size" not in trainer
 
 
 def test_trainers_of_two_machines_reach_each_other_and_their_own_store():
-    services = document(PLANS["two machines"])["services"]
+    services = compose_document(PLANS["two machines"])["services"]
     trainer = services["trainer"]
     assert trainer["network_mode"] == "host"
     assert "networks" not in trainer

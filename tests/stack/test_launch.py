@@ -6,7 +6,7 @@ import stat
 from ruamel.yaml import YAML
 
 from infra.stack.launch import Images, write_files
-from infra.stack.plan import plan
+from infra.stack.plan import plan_stack
 from infra.stack.secret import container_user
 from infra.stack.state import StateDir
 from qca.core.config import Config
@@ -17,7 +17,7 @@ IMAGES = Images(store="example.com/dragonfly:v1.40.0@sha256:abc", trainer="qca-t
 
 def test_they_say_what_to_run_and_as_whom(tmp_path):
     state = StateDir(tmp_path)
-    decided = plan(host(docker=engine(), compose=COMPOSE), Config())
+    decided = plan_stack(host(docker=engine(), compose=COMPOSE), Config())
     write_files(decided, state, IMAGES)
     content = YAML(typ="safe").load(state.compose_file.read_text())
     assert content["services"]["store"]["image"] == IMAGES.store

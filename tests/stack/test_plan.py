@@ -1,8 +1,13 @@
+from dataclasses import fields
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.stack.plan import plan
+from infra.host.recording import load
+from infra.stack.decision import list_decisions
+from infra.stack.plan import plan_stack
 from qca.core.config import Config, Runtime, StackConfig, TrainConfig
 from qca.core.units import GIB, MIB
 from qca.memory.budget import CUDA_CONTEXT, NCCL_CONTEXT
@@ -10,7 +15,7 @@ from tests.stack.hosts import COMPOSE, NO_ENGINE, NOTHING_KNOWN, engine, gpu, gp
 
 
 def because(decided, name):
-    return next(reason.because for reason in decided.reasons if reason.for_ == name)
+    return list_decisions(decided)[name].because
 
 
 @pytest.mark.parametrize(
@@ -24,46 +29,46 @@ def because(decided, name):
     ],
 )
 def test_dragonfly_gets_what_the_host_can_hold(cpus, memory, threads, maxmemory):
-    decided = plan(host(cpus=cpus, memory=memory), Config()).dragonfly
-    assert (decided.proactor_threads, decided.maxmemory_bytes) == (threads, maxmemory)
+    decided = plan_stack(host(cpus=cpus, memory=memory), Config()).dragonfly
+    assert (decided.proactor_threads.value, decided.maxmemory_bytes.value) == (threads, maxmemory)
 
 
 @given(cpus=st.integers(1, 512), memory=st.integers(256 * MIB, 4096 * GIB))
 def test_dragonfly_always_starts_and_leaves_room(cpus, memory):
-    decided = plan(host(cpus=cpus, memory=memory), Config()).dragonfly
-    assert 1 <= decided.proactor_threads <= min(cpus, 4)
-    assert decided.maxmemory_bytes >= decided.proactor_threads * 256 * MIB
-    assert decided.maxmemory_bytes <= max(memory // 4, 256 * MIB)
-    assert decided.container_memory_bytes >= 1.35 * decided.maxmemory_bytes
+    decided = plan_stack(host(cpus=cpus, memory=memory), Config()).dragonfly
+    assert 1 <= decided.proactor_threads.value <= min(cpus, 4)
+    assert decided.maxmemory_bytes.value >= decided.proactor_threads.value * 256 * MIB
+    assert decided.maxmemory_bytes.value <= max(memory // 4, 256 * MIB)
+    assert decided.container_memory_bytes.value >= 1.35 * decided.maxmemory_bytes.value
 
 
 @given(maxmemory=st.integers(256 * MIB, 64 * GIB), cpus=st.integers(1, 128))
 def test_threads_follow_a_given_maxmemory(maxmemory, cpus):
     config = Config(stack=StackConfig(maxmemory=maxmemory))
-    decided = plan(host(cpus=cpus), config).dragonfly
-    assert decided.maxmemory_bytes == maxmemory
-    assert decided.proactor_threads * 256 * MIB <= maxmemory
+    decided = plan_stack(host(cpus=cpus), config).dragonfly
+    assert decided.maxmemory_bytes.value == maxmemory
+    assert decided.proactor_threads.value * 256 * MIB <= maxmemory
 
 
 def test_given_numbers_stand_even_if_dragonfly_would_refuse_them():
     config = Config(stack=StackConfig(maxmemory=2 * GIB, proactor_threads=16))
-    decided = plan(host(), config)
-    assert decided.dragonfly.proactor_threads == 16
-    assert decided.dragonfly.maxmemory_bytes == 2 * GIB
+    decided = plan_stack(host(), config)
+    assert decided.dragonfly.proactor_threads.value == 16
+    assert decided.dragonfly.maxmemory_bytes.value == 2 * GIB
     assert because(decided, "dragonfly.proactor_threads") == "given in the configuration"
 
 
 def test_docker_desktops_machine_counts_not_the_host():
     small_vm = host(cpus=16, memory=64 * GIB, docker=engine(cpus=2, memory=2 * GIB))
-    assert plan(small_vm, Config()).dragonfly.proactor_threads == 2
+    assert plan_stack(small_vm, Config()).dragonfly.proactor_threads.value == 2
 
 
 def test_an_unknown_host_gets_the_smallest_store_and_is_told_so():
-    decided = plan(NOTHING_KNOWN, Config())
-    assert decided.dragonfly.proactor_threads == 1
+    decided = plan_stack(NOTHING_KNOWN, Config())
+    assert decided.dragonfly.proactor_threads.value == 1
     assert "could not be seen" in because(decided, "dragonfly.proactor_threads")
-    assert decided.trainer.budget_bytes is None
-    assert decided.trainer.fits is None
+    assert decided.trainer.budget_bytes.value is None
+    assert decided.trainer.fits.value is None
 
 
 @pytest.mark.parametrize(
@@ -76,14 +81,14 @@ def test_an_unknown_host_gets_the_smallest_store_and_is_told_so():
     ],
 )
 def test_auto_takes_compose_only_where_engine_and_compose_answer(facts, runtime, why):
-    decided = plan(host(**facts), Config())
-    assert decided.runtime == runtime
+    decided = plan_stack(host(**facts), Config())
+    assert decided.runtime.value == runtime
     assert why in because(decided, "runtime")
 
 
 def test_a_given_runtime_stands():
     config = Config(stack=StackConfig(runtime="compose"))
-    assert plan(host(docker=NO_ENGINE), config).runtime == "compose"
+    assert plan_stack(host(docker=NO_ENGINE), config).runtime.value == "compose"
 
 
 SMALL_GPU = gpu(total=3768 * MIB, free=3500 * MIB)
@@ -122,45 +127,45 @@ LARGE_GPU = gpu(total=24 * GIB, free=23 * GIB)
     ],
 )
 def test_device_and_profile_follow_the_gpu_that_the_runtime_can_use(facts, device, profile):
-    decided = plan(host(**facts), Config()).trainer
-    assert (decided.device, decided.profile) == (device, profile)
+    decided = plan_stack(host(**facts), Config()).trainer
+    assert (decided.device.value, decided.profile.value) == (device, profile)
 
 
 def test_the_seeds_run_fits_the_seeds_gpu_by_recomputing_each_step():
     facts = host(gpu=SMALL_GPU, python=python(torch_cuda="13.0"))
-    decided = plan(facts, Config())
+    decided = plan_stack(facts, Config())
     assert decided.train.grid == 64
     assert decided.train.steps == 500
-    assert decided.trainer.recompute == "step"
-    assert decided.trainer.fits is True
+    assert decided.trainer.recompute.value == "step"
+    assert decided.trainer.fits.value is True
 
 
 def test_a_training_that_cannot_fit_is_planned_and_marked():
     facts = host(gpu=SMALL_GPU, python=python(torch_cuda="13.0"))
     config = Config(train=TrainConfig(grid=512, batch_size=64))
-    assert plan(facts, config).trainer.fits is False
+    assert plan_stack(facts, config).trainer.fits.value is False
 
 
 def test_what_a_person_gave_wins_over_the_profile():
-    decided = plan(host(), Config(train=TrainConfig(profile="cpu", steps=7)))
+    decided = plan_stack(host(), Config(train=TrainConfig(profile="cpu", steps=7)))
     assert decided.train.steps == 7
     assert decided.train.grid == 16
 
 
-def test_every_sized_number_has_a_reason():
-    decided = plan(host(), Config())
-    told = {reason.for_ for reason in decided.reasons}
-    assert told >= {
-        "runtime",
-        "dragonfly.proactor_threads",
-        "dragonfly.maxmemory_bytes",
-        "dragonfly.container_memory_bytes",
-        "trainer.device",
-        "trainer.profile",
-        "trainer.recompute",
-        "trainer.budget_bytes",
-        "trainer.container_memory_bytes",
+HOSTS = Path(__file__).parents[1] / "hosts"
+
+
+@pytest.mark.parametrize("name", ["gpu-workstation", "cpu-engine", "server-8-gpus", "all-unknown"])
+def test_everything_planned_has_a_reason(name):
+    plan = plan_stack(load(HOSTS / f"{name}.json"), Config())
+    planned = {
+        f"{part}.{field.name}"
+        for part in ("dragonfly", "trainer")
+        for field in fields(getattr(plan, part))
     }
+    decisions = list_decisions(plan)
+    assert decisions.keys() == {"runtime", "store_port"} | planned - {"dragonfly.image"}
+    assert all(decision.because for decision in decisions.values())
 
 
 def _with_gpus(*frees, visible=None, runtime: Runtime = "compose", **stack):
@@ -171,7 +176,7 @@ def _with_gpus(*frees, visible=None, runtime: Runtime = "compose", **stack):
         compose=COMPOSE,
         python=python(torch_cuda="13.0"),
     )
-    return plan(facts, Config(stack=StackConfig(runtime=runtime, **stack)))
+    return plan_stack(facts, Config(stack=StackConfig(runtime=runtime, **stack)))
 
 
 @pytest.mark.parametrize(
@@ -180,7 +185,7 @@ def _with_gpus(*frees, visible=None, runtime: Runtime = "compose", **stack):
 )
 def test_several_gpus_get_one_plan_that_fits_the_fullest_of_them(wanted, count, budget):
     decided = _with_gpus(20 * GIB, 10 * GIB, 23 * GIB, gpus=wanted)
-    assert (decided.trainer.gpus, decided.trainer.budget_bytes) == (count, budget)
+    assert (decided.trainer.gpus.value, decided.trainer.budget_bytes.value) == (count, budget)
 
 
 @pytest.mark.parametrize(
@@ -188,13 +193,13 @@ def test_several_gpus_get_one_plan_that_fits_the_fullest_of_them(wanted, count, 
 )
 def test_without_docker_the_visible_gpus_are_those_that_count(visible, budget):
     decided = _with_gpus(20 * GIB, 10 * GIB, 23 * GIB, visible=visible, runtime="local", gpus="all")
-    assert decided.trainer.budget_bytes == budget
+    assert decided.trainer.budget_bytes.value == budget
 
 
 @pytest.mark.parametrize("visible", ["", "-1"])
 def test_gpus_that_are_all_hidden_are_not_trained_on(visible):
     decided = _with_gpus(20 * GIB, visible=visible, runtime="local")
-    assert decided.trainer.device == "cpu"
+    assert decided.trainer.device.value == "cpu"
     why = f"CUDA_VISIBLE_DEVICES={visible} hides every GPU"
     assert because(decided, "trainer.device") == why
 
@@ -216,20 +221,20 @@ def test_gpus_that_are_all_hidden_are_not_trained_on(visible):
 def test_how_many_gpus_were_asked_for_and_seen_is_said(frees, wanted, why):
     facts = host(gpu=gpus(*(free * GIB for free in frees)))
     config = Config(stack=StackConfig(gpus=wanted), train=TrainConfig(device="cuda"))
-    decided = plan(facts, config)
+    decided = plan_stack(facts, config)
     assert because(decided, "trainer.gpus") == why
 
 
 def test_gpus_that_cannot_be_seen_are_not_called_too_few():
     config = Config(stack=StackConfig(gpus=4), train=TrainConfig(device="cuda"))
-    assert because(plan(NOTHING_KNOWN, config), "trainer.gpus") == (
+    assert because(plan_stack(NOTHING_KNOWN, config), "trainer.gpus") == (
         "4 asked for; how many there are could not be seen"
     )
 
 
 def test_a_cpu_has_no_gpus_to_count():
-    decided = plan(host(), Config(stack=StackConfig(gpus="all")))
-    assert decided.trainer.gpus == 0
+    decided = plan_stack(host(), Config(stack=StackConfig(gpus="all")))
+    assert decided.trainer.gpus.value == 0
 
 
 def test_what_goes_to_the_hosts_memory_has_to_fit_there():
@@ -238,17 +243,17 @@ def test_what_goes_to_the_hosts_memory_has_to_fit_there():
         stack=StackConfig(runtime="local"), train=TrainConfig(steps=20000, recompute="host")
     )
     small, large = (
-        plan(host(gpu=LARGE_GPU, python=python(torch_cuda="13.0"), memory=memory), config)
+        plan_stack(host(gpu=LARGE_GPU, python=python(torch_cuda="13.0"), memory=memory), config)
         for memory in (16 * GIB, 64 * GIB)
     )
-    assert (small.trainer.fits, large.trainer.fits) == (False, True)
+    assert (small.trainer.fits.value, large.trainer.fits.value) == (False, True)
     assert "that the host has for it" in because(small, "trainer.recompute")
-    assert large.trainer.container_memory_bytes > 16 * GIB
+    assert large.trainer.container_memory_bytes.value > 16 * GIB
 
 
 def test_each_process_needs_its_own_of_the_hosts_memory():
     def needed(gpus: int) -> int:
-        return _with_gpus(*[20 * GIB] * 4, gpus=gpus).trainer.container_memory_bytes
+        return _with_gpus(*[20 * GIB] * 4, gpus=gpus).trainer.container_memory_bytes.value
 
     each = 1.6 * GIB + 2 * 3 * 4 * 27_883_292  # torch with CUDA, and a checkpoint twice
     assert needed(1) >= each
@@ -264,7 +269,7 @@ def test_what_goes_to_the_hosts_memory_has_to_fit_there_for_each_process():
     def fits(wanted: int) -> bool | None:
         facts = host(gpu=gpus(*[20 * GIB] * 3), python=python(torch_cuda="13.0"), memory=64 * GIB)
         config = Config(stack=StackConfig(runtime="local", gpus=wanted), train=train)
-        return plan(facts, config).trainer.fits
+        return plan_stack(facts, config).trainer.fits.value
 
     assert (fits(1), fits(2), fits(3)) == (True, True, False)
 
@@ -272,4 +277,18 @@ def test_what_goes_to_the_hosts_memory_has_to_fit_there_for_each_process():
 @pytest.mark.parametrize(("stack", "nccl"), [({}, 0), ({"gpus": 2}, NCCL_CONTEXT)])
 def test_gpus_that_train_together_leave_room_for_nccl(stack, nccl):
     decided = _with_gpus(20 * GIB, 20 * GIB, **stack)
-    assert decided.trainer.context_bytes == CUDA_CONTEXT + nccl
+    assert decided.trainer.context_bytes.value == CUDA_CONTEXT + nccl
+
+
+def test_processes_on_a_cpu_share_the_hosts_memory():
+    config = Config(stack=StackConfig(runtime="local"))
+    facts = host(memory=16 * GIB)
+    decided = plan_stack(facts, config, cpu_processes=4)
+    assert decided.trainer.budget_bytes.value == 4 * GIB
+    assert because(decided, "trainer.budget_bytes").endswith("shared by 4 processes")
+
+
+def test_a_given_budget_is_for_each_process():
+    config = Config(stack=StackConfig(runtime="local"), train=TrainConfig(budget=GIB))
+    decided = plan_stack(host(), config, cpu_processes=4)
+    assert decided.trainer.budget_bytes.value == GIB

@@ -1,12 +1,12 @@
 from ruamel.yaml import YAML
 
-from infra.stack.compose_document import document
-from infra.stack.plan import plan
+from infra.stack.compose_document import compose_document
+from infra.stack.plan import plan_stack
 from infra.stack.render_compose import render_compose
 from qca.core.config import Config
 from tests.stack.hosts import host
 
-PLAN = plan(host(), Config())
+PLAN = plan_stack(host(), Config())
 TEXT = render_compose(PLAN)
 
 
@@ -16,7 +16,7 @@ def line_above(needle: str) -> str:
 
 
 def test_the_yaml_says_exactly_what_the_document_says():
-    assert YAML(typ="safe").load(TEXT) == document(PLAN)
+    assert YAML(typ="safe").load(TEXT) == compose_document(PLAN)
 
 
 def test_the_reason_stands_above_the_number():

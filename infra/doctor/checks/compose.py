@@ -45,7 +45,7 @@ def _plugin(subject: Subject) -> Verdict:
     no_engine = isinstance(docker, NoEngine)
     severity = subject.stops(otherwise=Severity.INFO if no_engine else Severity.WARNING)
     message = f"`docker compose` (Compose V2) is not there.\n{compose.detail}"
-    if subject.plan.runtime == "local":
+    if subject.plan.runtime.value == "local":
         message += "\n`qca up` trains on this machine without Docker, which needs no Compose."
     other = known_or_none(subject.facts.docker_compose)
     if isinstance(other, StandaloneCompose):

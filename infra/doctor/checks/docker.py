@@ -45,7 +45,7 @@ def _reachable(subject: Subject) -> Verdict:
     without = Severity.INFO if docker.state == "not-installed" else Severity.WARNING
     severity = subject.stops(otherwise=without)
     message = f"{what}\nLooked at {docker.host}: {docker.detail}"
-    if subject.plan.runtime == "local":
+    if subject.plan.runtime.value == "local":
         message += "\n`qca up` trains on this machine without Docker, which needs no engine."
     else:
         remedies = (*remedies, LOCALLY)

@@ -1,6 +1,5 @@
 """Would Dragonfly start, and do its limits fit into one another?"""
 
-import math
 from collections.abc import Iterator
 
 from infra.doctor.check import Check, Remedy, Severity, Subject, Verdict, ok
@@ -9,8 +8,8 @@ from infra.doctor.checks.io_uring import IO_URING
 from infra.doctor.checks.memlock import MEMLOCK
 from infra.doctor.container_limits import available_memory, visible_cpus
 from infra.dragonfly import startup_rules as rules
-from infra.stack.dragonfly_plan import container_host_memory
-from qca.core.units import MIB, counted, exact_size, format_size
+from infra.stack.dragonfly_plan import container_host_memory, container_limit
+from qca.core.units import counted, exact_size, format_size
 
 
 def _starts(subject: Subject) -> list[Verdict]:
@@ -19,7 +18,7 @@ def _starts(subject: Subject) -> list[Verdict]:
 
 def _plan_starts(subject: Subject) -> Verdict:
     plan = subject.plan.dragonfly
-    threads, maxmemory = plan.proactor_threads, plan.maxmemory_bytes
+    threads, maxmemory = plan.proactor_threads.value, plan.maxmemory_bytes.value
     release = rules.release_of(plan.image)
     evidence = {
         "proactor_threads": threads,
@@ -39,7 +38,7 @@ def _plan_starts(subject: Subject) -> Verdict:
         f"It wants 256 MiB for each of its {counted(threads, 'thread')}; "
         f"maxmemory is {format_size(maxmemory)}.\n{_two_answers(subject, threads, maxmemory)}"
     )
-    stops = subject.plan.runtime == "compose"
+    stops = subject.plan.runtime.value == "compose"
     if not stops:
         message += "\nThe local run that `qca up` would start has no Dragonfly."
     return Verdict(
@@ -90,7 +89,7 @@ def _held(subject: Subject, maxmemory: int) -> str:
         return "the host's memory could not be seen"
     can = "this host can hold it" if _fits(subject, maxmemory) else "too much for this host"
     limit = container_limit(maxmemory)
-    trainer = subject.plan.trainer.container_memory_bytes
+    trainer = subject.plan.trainer.container_memory_bytes.value
     return (
         f"{can}: {format_size(limit)} with headroom, beside the trainer's {format_size(trainer)}, "
         f"of {format_size(host)}"
@@ -99,13 +98,8 @@ def _held(subject: Subject, maxmemory: int) -> str:
 
 def _fits(subject: Subject, maxmemory: int) -> bool:
     host = container_host_memory(subject.facts)
-    needed = container_limit(maxmemory) + subject.plan.trainer.container_memory_bytes
+    needed = container_limit(maxmemory) + subject.plan.trainer.container_memory_bytes.value
     return host is not None and needed <= host
-
-
-def container_limit(maxmemory: int) -> int:
-    """Return the container limit that leaves Dragonfly room for a snapshot."""
-    return math.ceil(maxmemory * rules.SNAPSHOT_HEADROOM / MIB) * MIB
 
 
 def _remedies(subject: Subject, threads: int, maxmemory: int) -> tuple[Remedy, ...]:
@@ -132,15 +126,15 @@ def _plan_nests(subject: Subject) -> Verdict:
     plan, trainer = subject.plan.dragonfly, subject.plan.trainer
     host = container_host_memory(subject.facts)
     assert host is not None  # `memory` is in needs
-    maxmemory, limit = plan.maxmemory_bytes, plan.container_memory_bytes
-    together = limit + trainer.container_memory_bytes
+    maxmemory, limit = plan.maxmemory_bytes.value, plan.container_memory_bytes.value
+    together = limit + trainer.container_memory_bytes.value
     evidence = {
         "maxmemory_bytes": maxmemory,
         "container_memory_bytes": limit,
-        "trainer_memory_bytes": trainer.container_memory_bytes,
+        "trainer_memory_bytes": trainer.container_memory_bytes.value,
         "host_memory_bytes": host,
     }
-    if subject.plan.runtime == "local":
+    if subject.plan.runtime.value == "local":
         return ok("No container limits to fit: the local run has neither Dragonfly nor containers.")
     if limit < maxmemory * rules.SNAPSHOT_HEADROOM:
         message = (
@@ -153,7 +147,7 @@ def _plan_nests(subject: Subject) -> Verdict:
         return _over_host(subject, together, host, evidence)
     return ok(
         f"maxmemory {format_size(maxmemory)}, within its container's {format_size(limit)}, and "
-        f"with the trainer's {format_size(trainer.container_memory_bytes)} within the "
+        f"with the trainer's {format_size(trainer.container_memory_bytes.value)} within the "
         f"{format_size(host)} that containers have.",
         **evidence,
     )
@@ -168,10 +162,10 @@ def _over_host(subject: Subject, together: int, host: int, evidence: dict[str, i
     )
     remedies = []
     least = rules.required(1)
-    if subject.plan.dragonfly.maxmemory_bytes > least:
+    if subject.plan.dragonfly.maxmemory_bytes.value > least:
         command = f"QCA_STACK_PROACTOR_THREADS=1 QCA_STACK_MAXMEMORY={exact_size(least)} qca up"
         remedies.append(Remedy("Give Dragonfly the least it runs with", (command,)))
-    if subject.plan.trainer.profile != "cpu":
+    if subject.plan.trainer.profile.value != "cpu":
         remedies.append(Remedy("Train the small model", ("qca up --profile cpu",)))
     remedies.append(Remedy("Train without containers and Dragonfly", ("qca up --runtime local",)))
     return Verdict(Severity.WARNING, message, evidence, tuple(remedies))

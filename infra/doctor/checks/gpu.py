@@ -97,11 +97,11 @@ def _usable(subject: Subject) -> Verdict:
         return _missing(subject, "The NVIDIA driver shows no GPU.", {}, ())
     names = ", ".join(one.name for one in gpu.gpus)
     evidence = {"gpus": [one.name for one in gpu.gpus], "driver_version": gpu.driver_version}
-    if subject.plan.runtime == "local" and not gpus_of_the_training(gpu, "local", "all"):
+    if subject.plan.runtime.value == "local" and not gpus_of_the_training(gpu, "local", "all"):
         message = f"CUDA_VISIBLE_DEVICES={gpu.visible_devices} hides {names} from the training."
         remedy = Remedy("Show it again, in this shell", ("unset CUDA_VISIBLE_DEVICES",))
         return _missing(subject, message, evidence, (remedy,))
-    if subject.plan.runtime == "local" and not subject.files:
+    if subject.plan.runtime.value == "local" and not subject.files:
         return ok(f"{names}, driver {gpu.driver_version}; a local run needs no more.", **evidence)
     return _in_containers(subject, gpu, names, evidence)
 
@@ -150,7 +150,7 @@ def _in_containers(
     remedies = (_DESCRIBE, _TOOLKIT) if by_cdi else (_TOOLKIT,)
     if is_from_snap(engine):
         remedies = (_LEAVE_IT_TO_THE_SNAP,) if "nvidia" in engine.runtimes else (_SET_UP_THE_SNAP,)
-    if subject.plan.trainer.device == "cuda":
+    if subject.plan.trainer.device.value == "cuda":
         return Verdict(Severity.ERROR, message, evidence, (*remedies, ON_THE_CPU))
     message += "\nThe training runs on the CPU instead."
     return Verdict(Severity.WARNING, message, evidence, remedies)

@@ -34,7 +34,7 @@ def _count(subject: Subject) -> list[Verdict]:
     usable = (
         0
         if isinstance(gpu, NoGpuDriver)
-        else len(gpus_of_the_training(gpu, subject.plan.runtime, "all"))
+        else len(gpus_of_the_training(gpu, subject.plan.runtime.value, "all"))
     )
     if usable < wanted:
         return [_too_few(subject, gpu, wanted, usable)]
@@ -44,7 +44,7 @@ def _count(subject: Subject) -> list[Verdict]:
 
 def _why_unsure(subject: Subject, gpu: GpuDriver | NoGpuDriver) -> str:
     """Return why the GPUs seen here are not those that the training would get; empty if so."""
-    if subject.plan.runtime == "compose":
+    if subject.plan.runtime.value == "compose":
         engine = known_or_none(subject.facts.docker)
         if not isinstance(engine, Engine):
             return "no engine answered that could hand them out"
@@ -61,7 +61,7 @@ def _too_few(subject: Subject, gpu: GpuDriver | NoGpuDriver, wanted: int, usable
     if isinstance(gpu, NoGpuDriver):
         return Verdict(Severity.ERROR, f"{message}\n{gpu.detail}", evidence, (ON_THE_CPU,))
     remedies = (_ALL if usable else ON_THE_CPU,)
-    if subject.plan.runtime == "local" and usable < len(gpu.gpus):
+    if subject.plan.runtime.value == "local" and usable < len(gpu.gpus):
         message += (
             f"\nThe driver shows {len(gpu.gpus)}; CUDA_VISIBLE_DEVICES="
             f"{gpu.visible_devices or ''} leaves {usable} of them."

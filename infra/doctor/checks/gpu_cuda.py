@@ -43,8 +43,8 @@ _BUILDS = {
 
 def cuda_of(subject: Subject) -> str | None:
     """Return the CUDA version of the torch that will run: the image's, or the installed one."""
-    if subject.plan.runtime == "compose":
-        match = re.search(r"cuda(\d+\.\d+)", subject.plan.trainer.base_image)
+    if subject.plan.runtime.value == "compose":
+        match = re.search(r"cuda(\d+\.\d+)", subject.plan.trainer.base_image.value)
         return match[1] if match else None
     python = known_or_none(subject.facts.python)
     return python.torch_cuda if python else None
@@ -52,7 +52,7 @@ def cuda_of(subject: Subject) -> str | None:
 
 def _driver(subject: Subject) -> list[Verdict]:
     gpu = require(subject.facts.gpu)
-    if subject.plan.trainer.device != "cuda" or isinstance(gpu, NoGpuDriver):
+    if subject.plan.trainer.device.value != "cuda" or isinstance(gpu, NoGpuDriver):
         return []
     cuda = cuda_of(subject)
     oldest = _OLDEST_DRIVER.get(int(cuda.partition(".")[0])) if cuda else None
@@ -71,7 +71,7 @@ def _driver(subject: Subject) -> list[Verdict]:
 
 def _architecture(subject: Subject) -> list[Verdict]:
     gpu = require(subject.facts.gpu)
-    if subject.plan.trainer.device != "cuda" or isinstance(gpu, NoGpuDriver) or not gpu.gpus:
+    if subject.plan.trainer.device.value != "cuda" or isinstance(gpu, NoGpuDriver) or not gpu.gpus:
         return []
     cuda = cuda_of(subject)
     build = _BUILDS.get(cuda or "")

@@ -22,7 +22,7 @@ class _Need:
 
 
 def _fits(subject: Subject) -> Verdict:
-    if subject.plan.trainer.device != "cuda":
+    if subject.plan.trainer.device.value != "cuda":
         return ok("No GPU memory is asked for: the training runs on the CPU.")
     gpu = _fullest(subject)
     if gpu is None:
@@ -38,7 +38,7 @@ def _fits(subject: Subject) -> Verdict:
     need = _need(subject)
     if need.bytes > gpu.memory_free:
         return _too_large(subject, gpu, need, evidence)
-    if subject.plan.trainer.fits is False:
+    if subject.plan.trainer.fits.value is False:
         return _over_budget(subject, need, f"{gpu.name} itself", gpu.memory_free, evidence)
     return ok(
         f"The training fits: {format_size(need.bytes)} of {format_size(gpu.memory_free)} free on "
@@ -51,26 +51,29 @@ def _fullest(subject: Subject) -> Gpu | None:
     driver = require(subject.facts.gpu)
     if isinstance(driver, NoGpuDriver):
         return None
-    return fullest(gpus_of_the_training(driver, subject.plan.runtime, subject.config.stack.gpus))
+    return fullest(
+        gpus_of_the_training(driver, subject.plan.runtime.value, subject.config.stack.gpus)
+    )
 
 
 def _need(subject: Subject) -> _Need:
     trainer = subject.plan.trainer
-    nccl = " and NCCL" if trainer.gpus > 1 or trainer.nnodes > 1 else ""
+    nccl = " and NCCL" if trainer.is_distributed else ""
+    peak, context = trainer.predicted_peak_bytes.value, trainer.context_bytes.value
     return _Need(
-        trainer.predicted_peak_bytes + trainer.context_bytes,
-        f"{format_size(trainer.predicted_peak_bytes)} predicted peak (recompute "
-        f"{trainer.recompute}) and {format_size(trainer.context_bytes)} CUDA context{nccl}",
+        peak + context,
+        f"{format_size(peak)} predicted peak (recompute {trainer.recompute.value}) and "
+        f"{format_size(context)} CUDA context{nccl}",
     )
 
 
 def _evidence(subject: Subject) -> dict[str, object]:
     trainer = subject.plan.trainer
     return {
-        "predicted_peak_bytes": trainer.predicted_peak_bytes,
-        "context_bytes": trainer.context_bytes,
-        "budget_bytes": trainer.budget_bytes,
-        "recompute": trainer.recompute,
+        "predicted_peak_bytes": trainer.predicted_peak_bytes.value,
+        "context_bytes": trainer.context_bytes.value,
+        "budget_bytes": trainer.budget_bytes.value,
+        "recompute": trainer.recompute.value,
     }
 
 
@@ -79,7 +82,7 @@ def _over_budget(
 ) -> Verdict:
     message = (
         f"The training needs {format_size(need.bytes)}, more than the budget of "
-        f"{format_size(subject.plan.trainer.budget_bytes or 0)} in the configuration.\n"
+        f"{format_size(subject.plan.trainer.budget_bytes.value or 0)} in the configuration.\n"
         f"{need.parts}. {what} has {format_size(free)} free."
     )
     return Verdict(Severity.ERROR, message, evidence, _smaller(subject))
@@ -174,7 +177,7 @@ def _described(device: MigDevice) -> str:
 
 def _smaller(subject: Subject) -> tuple[Remedy, ...]:
     train, remedies = subject.plan.train, []
-    if subject.plan.trainer.recompute == "none":
+    if subject.plan.trainer.recompute.value == "none":
         remedies.append(
             Remedy(
                 "Recompute each step instead of keeping its activations",

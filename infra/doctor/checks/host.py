@@ -34,8 +34,8 @@ _IMAGE_BYTES = {"cpu": 3 * GIB, "cuda": 16 * GIB}
 def _ports(subject: Subject) -> list[Verdict]:
     listeners = require(subject.facts.listeners)
     verdicts = []
-    port = subject.plan.store_port
-    if subject.plan.runtime == "compose" and port is not None:
+    port = subject.plan.store_port.value
+    if subject.plan.runtime.value == "compose" and port is not None:
         verdicts.append(_port(listeners, "127.0.0.1", port, "the store", None))
     for file in subject.files:
         earlier: list[_Published] = []
@@ -134,7 +134,7 @@ def _beside(port: int) -> int:
 
 def _disk_space(subject: Subject) -> list[Verdict]:
     disks = {disk.purpose: disk for disk in require(subject.facts.disks)}
-    if subject.plan.runtime == "local":
+    if subject.plan.runtime.value == "local":
         work = disks.get("work")
         return [_room(subject, work)] if work else [skipped("The work folder's disk is unknown.")]
     docker = disks.get("docker")
@@ -162,7 +162,7 @@ def _room(subject: Subject, disk: Disk) -> Verdict:
 
 
 def _image_room(subject: Subject, disk: Disk) -> Iterator[Verdict]:
-    needed = _IMAGE_BYTES[subject.plan.trainer.device]
+    needed = _IMAGE_BYTES[subject.plan.trainer.device.value]
     if disk.free < needed:
         message = (
             f"{disk.path} has {format_size(disk.free)} free; building the trainer image takes "
@@ -174,7 +174,7 @@ def _image_room(subject: Subject, disk: Disk) -> Iterator[Verdict]:
 
 
 def _free_docker(subject: Subject) -> tuple[Remedy, ...]:
-    if subject.plan.runtime == "local":
+    if subject.plan.runtime.value == "local":
         return ()
     return (
         Remedy("See what Docker holds", ("docker system df",)),
@@ -188,24 +188,25 @@ def _free_docker(subject: Subject) -> tuple[Remedy, ...]:
 
 def _memory(subject: Subject) -> Verdict:
     trainer = subject.plan.trainer
-    if trainer.device != "cpu":
+    if trainer.device.value != "cpu":
         return ok("The model lives on the GPU: QCA402 judges its memory.")
-    needed = trainer.predicted_peak_bytes + trainer.context_bytes
-    budget = trainer.budget_bytes
+    peak, context = trainer.predicted_peak_bytes.value, trainer.context_bytes.value
+    needed = peak + context
+    budget = trainer.budget_bytes.value
     if budget is None:
         return skipped("What the training may use of the host's memory is not known.")
     evidence = {"needed_bytes": needed, "budget_bytes": budget}
-    if trainer.fits is not False:
+    if trainer.fits.value is not False:
         return ok(f"The training fits: {format_size(needed)} of {format_size(budget)}.", **evidence)
     message = (
         f"The training needs {format_size(needed)} and may use {format_size(budget)}.\n"
-        f"{format_size(trainer.predicted_peak_bytes)} predicted peak (recompute "
-        f"{trainer.recompute}), {format_size(trainer.context_bytes)} for Python with torch."
+        f"{format_size(peak)} predicted peak (recompute {trainer.recompute.value}), "
+        f"{format_size(context)} for Python with torch."
     )
     remedies = [Remedy("See who uses the memory", ("ps -eo pid,rss,comm --sort=-rss | head",))]
-    if trainer.profile != "cpu":
+    if trainer.profile.value != "cpu":
         remedies.insert(0, Remedy("Train the small model", ("qca up --profile cpu",)))
-    if subject.plan.runtime == "compose":
+    if subject.plan.runtime.value == "compose":
         remedies.append(Remedy("Do without Dragonfly's share", ("qca up --runtime local",)))
     return Verdict(Severity.ERROR, message, evidence, tuple(remedies))
 

@@ -17,7 +17,7 @@ _ENGINE_THAT_BLOCKS = (25, 0)
 
 def _io_uring(subject: Subject) -> list[Verdict]:
     verdicts = []
-    if subject.plan.runtime == "compose":
+    if subject.plan.runtime.value == "compose":
         verdicts.append(ok("The stack starts Dragonfly with --force_epoll, which runs anywhere."))
     reasons = _reasons(subject)
     for file, dragonfly in dragonflies(subject):

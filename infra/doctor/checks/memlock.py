@@ -24,7 +24,7 @@ _ANY = -1
 
 def _memlock(subject: Subject) -> list[Verdict]:
     verdicts = []
-    if subject.plan.runtime == "compose":
+    if subject.plan.runtime.value == "compose":
         verdicts.append(
             ok("The stack asks for no locked memory: with --force_epoll it needs none.")
         )

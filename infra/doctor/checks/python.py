@@ -31,7 +31,7 @@ def _missing_or_other(python: PythonFacts) -> tuple[list[str], list[str]]:
 
 def _can_train(subject: Subject) -> Verdict:
     python = require(subject.facts.python)
-    if subject.plan.runtime == "compose":
+    if subject.plan.runtime.value == "compose":
         return ok("The container brings its own torch; this Python needs none.")
     missing, other = _missing_or_other(python)
     evidence = {"executable": python.executable, "missing": missing, "other": other}
@@ -70,7 +70,7 @@ def _torch_sees_gpu(subject: Subject) -> list[Verdict]:
     python, gpu = require(subject.facts.python), known_or_none(subject.facts.gpu)
     has_gpu = isinstance(gpu, GpuDriver) and bool(gpu.gpus)
     torch = python.distributions.get("torch")
-    if subject.plan.runtime == "compose" or torch is None or not has_gpu:
+    if subject.plan.runtime.value == "compose" or torch is None or not has_gpu:
         return []
     if python.torch_cuda:
         return [ok(f"torch {torch} is built for CUDA {python.torch_cuda}.")]

@@ -1,0 +1,27 @@
+"""The image that the trainer image is built on."""
+
+from infra.stack.decision import GIVEN, Decision
+
+# Python with wheels of our own choice of torch; a tenth of a CUDA image's size.
+CPU_BASE_IMAGE = "python:3.13-slim"
+# Without it pip takes torch from PyPI, which on Linux means a CUDA build of gigabytes.
+CPU_TORCH_INDEX = "https://download.pytorch.org/whl/cpu"
+# The tag that PyTorch publishes for the torch release in pyproject.toml.
+CUDA_BASE_IMAGE = "pytorch/pytorch:2.13.0-cuda13.0-cudnn9-runtime"
+
+
+def decide_base_image(given: str | None, device: str) -> Decision[str]:
+    """Return the image to build on, for a training on `device`."""
+    if given:
+        return Decision(given, GIVEN)
+    if device == "cuda":
+        return Decision(CUDA_BASE_IMAGE, "PyTorch's own image of the torch release that qca uses")
+    return Decision(CPU_BASE_IMAGE, "a tenth of a CUDA image's size; pip adds torch for the CPU")
+
+
+def build_args(base_image: str) -> dict[str, str]:
+    """Return the build arguments of Dockerfile.cuda for this base image."""
+    arguments = {"BASE_IMAGE": base_image}
+    if base_image == CPU_BASE_IMAGE:
+        arguments["TORCH_INDEX"] = CPU_TORCH_INDEX
+    return arguments

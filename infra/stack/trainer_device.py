@@ -1,0 +1,110 @@
+"""On which device the training runs, on how many of them, and how large a model that allows."""
+
+from typing import Literal
+
+from infra.host.container_gpu import gpu_access, gpus_of_the_training
+from infra.host.facts.host import Engine, Gpu, GpuDriver, HostFacts, Known
+from infra.stack.decision import GIVEN, Decision
+from qca.core.config import TrainConfig
+from qca.core.units import GIB, format_size
+
+Device = Literal["cpu", "cuda"]
+Profile = Literal["cpu", "default", "low-memory"]
+GpuCount = int | Literal["all"]
+
+# Under this the profile `low-memory` is taken: a 4 GB card shows less than 4 GiB.
+LOW_MEMORY_GPU = 4 * GIB
+
+
+def find_gpus(facts: HostFacts, runtime: str, wanted: GpuCount) -> list[Gpu]:
+    """Return the GPUs that the training would get; none where none could be seen."""
+    if not isinstance(facts.gpu, Known) or not isinstance(facts.gpu.value, GpuDriver):
+        return []
+    return gpus_of_the_training(facts.gpu.value, runtime, wanted)
+
+
+def decide_device(
+    facts: HostFacts, train: TrainConfig, runtime: str, gpu: Gpu | None
+) -> Decision[Device]:
+    """Choose the GPU where the runtime can use it, otherwise the CPU."""
+    if train.device != "auto":
+        return Decision(train.device, GIVEN)
+    if gpu is None:
+        return Decision("cpu", _explain_no_gpu(facts))
+    if runtime == "compose":
+        if can_containers_use_gpu(facts):
+            return Decision("cuda", f"{gpu.name}, which the engine can hand to a container")
+        why = f"{gpu.name} is there, but containers cannot use it: qca explain QCA401"
+        return Decision("cpu", why)
+    if isinstance(facts.python, Known) and facts.python.value.torch_cuda:
+        return Decision("cuda", f"{gpu.name}, and the installed torch is built for CUDA")
+    why = f"{gpu.name} is there, but the installed torch cannot use it: qca explain QCA501"
+    return Decision("cpu", why)
+
+
+def can_containers_use_gpu(facts: HostFacts) -> bool:
+    """Whether to count on the engine handing an NVIDIA GPU to a container.
+
+    Where it cannot be told from here, a registered nvidia runtime is sign enough to try.
+    """
+    docker, gpu = facts.docker, facts.gpu
+    if not isinstance(docker, Known) or not isinstance(docker.value, Engine):
+        return False
+    if not isinstance(gpu, Known) or not isinstance(gpu.value, GpuDriver):
+        return False
+    usable = gpu_access(docker.value, gpu.value).usable
+    return "nvidia" in docker.value.runtimes if usable is None else usable
+
+
+def _explain_no_gpu(facts: HostFacts) -> str:
+    if not isinstance(facts.gpu, Known):
+        return f"no GPU could be seen: {facts.gpu.reason}"
+    if isinstance(facts.gpu.value, GpuDriver):
+        hidden = f"CUDA_VISIBLE_DEVICES={facts.gpu.value.visible_devices} hides every GPU"
+        return hidden if facts.gpu.value.gpus else "the NVIDIA driver shows no GPU"
+    return f"no usable NVIDIA GPU: {facts.gpu.value.detail}"
+
+
+def decide_gpu_count(
+    facts: HostFacts, wanted: GpuCount, gpus: list[Gpu], device: Device
+) -> Decision[int]:
+    """Return what was asked for, also where fewer were seen: that is QCA405's to judge."""
+    if device == "cpu":
+        return Decision(0, "the training runs on the CPU")
+    count = max(1, len(gpus)) if wanted == "all" else wanted
+    if not isinstance(facts.gpu, Known):
+        return Decision(count, f"{wanted} asked for; how many there are could not be seen")
+    because = f"{wanted} asked for, {len(gpus) or 'none'} seen"
+    if wanted != "all" and len(gpus) < wanted:
+        because += ", too few: qca explain QCA405"
+    if gpus:
+        least = min(gpu.memory_free for gpu in gpus)
+        which = "it" if len(gpus) == 1 else "the fullest of them"
+        because += f"; {which} has {format_size(least)} free"
+    return Decision(count, because)
+
+
+def decide_profile(train: TrainConfig, device: Device, gpu: Gpu | None) -> Decision[Profile]:
+    """Choose a small model for a CPU, and one state at a time for a small GPU."""
+    if train.profile != "auto":
+        return Decision(train.profile, GIVEN)
+    if device == "cpu":
+        return Decision("cpu", "no GPU: a small model, so that a first run ends in minutes")
+    if gpu is None:
+        return Decision("default", "the whole model; the GPU's memory could not be seen")
+    if gpu.memory_total < LOW_MEMORY_GPU:
+        because = f"the GPU has {format_size(gpu.memory_total)}, under 4 GiB"
+        return Decision("low-memory", because)
+    return Decision("default", f"the GPU has {format_size(gpu.memory_total)}, 4 GiB or more")
+
+
+def half_precision_of(gpu: Gpu | None) -> Literal["bf16", "fp16"] | None:
+    """Return the 16-bit format that the GPU computes in natively."""
+    capability = gpu.compute_capability if gpu else None
+    if capability is None:
+        return None
+    # bfloat16 came with Ampere, 8.0; float16 arithmetic with 5.3 (CUDA C Programming Guide,
+    # "Arithmetic Instructions").
+    if capability >= (8, 0):
+        return "bf16"
+    return "fp16" if capability >= (5, 3) else None

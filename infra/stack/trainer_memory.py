@@ -1,0 +1,109 @@
+"""What memory the trainer may use, and what its container may take of the host."""
+
+import math
+
+from infra.host.facts.host import Gpu, HostFacts, Known
+from infra.stack.decision import GIVEN, Decision
+from infra.stack.trainer_device import Device
+from qca.core.config import TrainConfig
+from qca.core.units import GIB, MIB, format_size
+from qca.memory.budget import parameter_count
+from qca.memory.checkpoint_size import checkpoint_bytes
+from qca.memory.choose import Choice
+
+# Over what was measured or predicted: the page cache of a checkpoint that is being written
+# counts too, and a container over its limit is killed.
+CONTAINER_HEADROOM = 1.25
+# Container limits are rounded up to this.
+_CONTAINER_STEP = 256 * MIB
+# Peak resident memory of a CUDA training, whatever its size: 1.45 to 1.58 GiB on an H100
+# with torch 2.11 (VmHWM); the CUDA libraries and their kernels, loaded as they are needed.
+CUDA_RESIDENT = 1.6 * GIB
+# The launcher that starts a process for each of several GPUs: 540 MiB, measured as the above.
+LAUNCHER_RESIDENT = 0.55 * GIB
+
+
+def decide_budget(
+    facts: HostFacts,
+    train: TrainConfig,
+    device: Device,
+    gpu: Gpu | None,
+    *,
+    store_bytes: int,
+    processes: int,
+) -> Decision[int | None]:
+    """Return the bytes that each process may use; None where they could not be seen."""
+    if train.budget is not None:
+        return Decision(train.budget, GIVEN)
+    if device == "cuda":
+        return _gpu_budget(gpu)
+    if not isinstance(facts.memory, Known):
+        return Decision(None, "the host's memory could not be seen")
+    because = f"the host's available memory less {format_size(store_bytes)} for the store"
+    if processes > 1:  # GPUs are there once for each process, the host's memory once for all
+        because += f", shared by {processes} processes"
+    return Decision(max(0, _free_host_memory(facts, store_bytes)) // processes, because)
+
+
+def host_budget(
+    facts: HostFacts, train: TrainConfig, *, store_bytes: int, processes: int
+) -> int | None:
+    """Return what each GPU's training may keep in the host's memory; None where none was seen."""
+    if not isinstance(facts.memory, Known):
+        return None
+    resident = _resident_bytes(parameter_count(train.d_state, train.hidden_channels))
+    free = _free_host_memory(facts, store_bytes)
+    each = (free / CONTAINER_HEADROOM - _launcher_bytes(processes)) / processes
+    return max(0, int(each - resident))
+
+
+def decide_container_limit(device: Device, choice: Choice, processes: int) -> Decision[int]:
+    """Return the memory limit of the trainer's container, in bytes."""
+    estimate = choice.estimate
+    if device == "cpu":
+        needed = estimate.predicted_peak_bytes + estimate.context_bytes
+        because = (
+            f"{CONTAINER_HEADROOM} times the predicted peak with the interpreter, in 256 MiB steps"
+        )
+        return Decision(_round_up(needed * CONTAINER_HEADROOM), because)
+    each = _resident_bytes(estimate.parameters) + choice.host_bytes
+    needed = processes * each + _launcher_bytes(processes)
+    because = (
+        "the model lives on the GPU: what torch with CUDA's libraries takes of the host, what the "
+        f"plan keeps there, and a checkpoint twice while it is written, {CONTAINER_HEADROOM} times"
+    )
+    if processes > 1:
+        because += f"; for {processes} processes and their launcher"
+    return Decision(_round_up(needed * CONTAINER_HEADROOM), because)
+
+
+def _gpu_budget(gpu: Gpu | None) -> Decision[int | None]:
+    if gpu is None:
+        return Decision(None, "the GPU's free memory could not be seen")
+    if gpu.mig and gpu.mig_devices:
+        least = min(mig_device.memory_free for mig_device in gpu.mig_devices)
+        because = f"what the fullest slice of {gpu.name} has free: a program gets one slice"
+        return Decision(least, because)
+    because = f"what {gpu.name} has free of {format_size(gpu.memory_total)}"
+    return Decision(gpu.memory_free, because)
+
+
+def _free_host_memory(facts: HostFacts, store_bytes: int) -> int:
+    """Return what the host has free beside the store; negative where it has less."""
+    assert isinstance(facts.memory, Known)  # checked by the callers
+    memory = facts.memory.value
+    return min(memory.available, memory.usable) - store_bytes
+
+
+def _launcher_bytes(processes: int) -> int:
+    return int(LAUNCHER_RESIDENT) if processes > 1 else 0
+
+
+def _resident_bytes(parameters: int) -> int:
+    """Return what the trainer takes of the host's memory while it computes on a GPU."""
+    # A checkpoint's tensors on the host, and the bytes that are written of them.
+    return int(CUDA_RESIDENT) + 2 * checkpoint_bytes(parameters)
+
+
+def _round_up(size: float) -> int:
+    return math.ceil(size / _CONTAINER_STEP) * _CONTAINER_STEP

@@ -1,0 +1,29 @@
+from dataclasses import dataclass
+
+from infra.stack.decision import Decision, list_decisions, strip_reasons
+
+
+@dataclass(frozen=True)
+class Inner:
+    threads: Decision[int]
+
+
+@dataclass(frozen=True)
+class Outer:
+    name: str
+    port: Decision[int | None]
+    inner: Inner
+
+
+PLAN = Outer("qca", Decision(None, "not published"), Inner(Decision(4, "four CPUs")))
+
+
+def test_without_reasons_a_plan_is_plain_data():
+    assert strip_reasons(PLAN) == {"name": "qca", "port": None, "inner": {"threads": 4}}
+
+
+def test_a_decision_is_found_by_its_path():
+    assert {path: one.because for path, one in list_decisions(PLAN).items()} == {
+        "port": "not published",
+        "inner.threads": "four CPUs",
+    }
