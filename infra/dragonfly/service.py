@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from infra.compose_file.model import LocatedValue, Service
-from infra.dragonfly.flags import GONE, is_heard_of, is_illegal, misspelt
-from infra.dragonfly.startup_rules import Release, release_of
+from infra.dragonfly.flags import REMOVED_FLAGS, is_illegal_value, is_known_flag, suggest_spelling
+from infra.dragonfly.startup_rules import Release, parse_release
 
 # Flags of Dragonfly that are true or false and so take no word after them (v1.40).
 _SWITCHES = frozenset(
@@ -37,7 +37,7 @@ class Flag(LocatedValue):
     """`--flag=value`, or `--flag` and `value`; none where `DFLY_<flag>` gives it."""
 
     @property
-    def complete(self) -> bool:
+    def is_complete(self) -> bool:
         """Whether the word behind it is not its value."""
         name = self.words[0].raw.lstrip("-") if self.words else ""
         return len(self.words) > 1 or "=" in name or name in _SWITCHES
@@ -71,32 +71,36 @@ class Dragonfly:
         return " " in _program(self.service)
 
     @property
-    def ends_over(self) -> tuple[str, ...]:
+    def fatal_flags(self) -> tuple[str, ...]:
         """The flags over which it ends at once: gone, misspelt or with a value that cannot be."""
-        gone = [flag for flag in self.flags if self.instead_of(flag) is not None]
-        return (*gone, *self.illegal)
+        gone = [flag for flag in self.flags if self.find_replacement(flag) is not None]
+        return (*gone, *self.illegal_flags)
 
     @property
-    def illegal(self) -> tuple[str, ...]:
+    def illegal_flags(self) -> tuple[str, ...]:
         """The flags with a value that they cannot have, as far as is known."""
         if self.other_program:
             return ()
-        return tuple(flag for flag, text in self.flags.items() if is_illegal(flag, text.value))
+        return tuple(
+            flag for flag, text in self.flags.items() if is_illegal_value(flag, text.value)
+        )
 
     @property
-    def unheard_of(self) -> tuple[str, ...]:
+    def unknown_flags(self) -> tuple[str, ...]:
         """The flags of which it cannot be told whether the release knows them."""
         if self.other_program:
             return ()  # whose the flags are cannot be told either
-        untold = (flag for flag in self.flags if self.instead_of(flag) is None)
-        return tuple(flag for flag in untold if not is_heard_of(flag))
+        untold = (flag for flag in self.flags if self.find_replacement(flag) is None)
+        return tuple(flag for flag in untold if not is_known_flag(flag))
 
-    def instead_of(self, flag: str) -> str | None:
+    def find_replacement(self, flag: str) -> str | None:
         """Return what to write for a flag that this release does not know, empty for nothing."""
-        gone_in, instead = GONE.get(flag, (None, ""))
+        gone_in, instead = REMOVED_FLAGS.get(flag, (None, ""))
         if flag == "PASSWORD":  # only DFLY_PASSWORD gives this name
             return "requirepass"
-        return instead if gone_in is not None and self.release >= gone_in else misspelt(flag)
+        return (
+            instead if gone_in is not None and self.release >= gone_in else suggest_spelling(flag)
+        )
 
 
 def is_dragonfly(service: Service) -> bool:
@@ -129,7 +133,7 @@ def _handed_on(service: Service) -> tuple[LocatedValue, ...]:
 
 def read_dragonfly(service: Service) -> Dragonfly:
     """Return the settings that `service` gives to Dragonfly."""
-    release = release_of(service.image.value if service.image else "")
+    release = parse_release(service.image.value if service.image else "")
     flags = {
         name.removeprefix(_PREFIX): Flag(text.value, text.line, text.raw, text.file)
         for name, text in service.environment.items()
