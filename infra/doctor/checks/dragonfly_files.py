@@ -50,7 +50,7 @@ def dragonflies(subject: Subject) -> Iterator[tuple[ComposeFile, Dragonfly]]:
     for file in subject.files:
         for service in file.services:
             if is_dragonfly(service):
-                yield file, read_dragonfly(service)
+                yield file, read_dragonfly(file, service)
 
 
 def _starts(subject: Subject, file: ComposeFile, dragonfly: Dragonfly) -> Verdict:
@@ -155,8 +155,8 @@ def hidden_flags(dragonfly: Dragonfly) -> str:
     """Say why there may be flags that the file does not show; empty where there are none."""
     if dragonfly.other_program:
         return f"Its command starts {dragonfly.other_program}, which may change the flags."
-    if dragonfly.flagfile is not None:
-        return f"Its flag file {dragonfly.flagfile.value} lies inside the container."
+    if dragonfly.unread_flag_file is not None:
+        return f"Its flag file {dragonfly.unread_flag_file.value} lies inside the container."
     if dragonfly.service.unread_sources:
         keys = " and ".join(f"`{key}`" for key in dragonfly.service.unread_sources)
         return f"Settings may depend on {keys}, which was not read."

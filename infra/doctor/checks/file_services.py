@@ -24,7 +24,7 @@ def _flags(subject: Subject) -> Iterator[Verdict]:
     for file in subject.files:
         for service in file.services:
             if is_dragonfly(service):
-                yield from _flags_of(file, read_dragonfly(service))
+                yield from _flags_of(file, read_dragonfly(file, service))
 
 
 def _flags_of(file: ComposeFile, dragonfly: Dragonfly) -> Iterator[Verdict]:
