@@ -8,12 +8,14 @@ _NAMES = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.
 """The names that Compose looks for, in its order of preference."""
 
 
-def default_file(folder: Path) -> Path | None:
+def find_default_file(folder: Path) -> Path | None:
     """Return the compose file that Compose would take in `folder`."""
     return next((folder / name for name in _NAMES if (folder / name).is_file()), None)
 
 
-def default_files(folder: Path, variables: Mapping[str, str] | None = None) -> tuple[Path, ...]:
+def find_default_files(
+    folder: Path, variables: Mapping[str, str] | None = None
+) -> tuple[Path, ...]:
     """Return what Compose would take in `folder`: the file, and the override file beside it.
 
     COMPOSE_FILE among the `variables` names others, apart by COMPOSE_PATH_SEPARATOR.
@@ -23,12 +25,12 @@ def default_files(folder: Path, variables: Mapping[str, str] | None = None) -> t
     if named := variables.get("COMPOSE_FILE"):
         apart = variables.get("COMPOSE_PATH_SEPARATOR") or os.pathsep
         return tuple(folder / name for name in named.split(apart) if name)
-    path = default_file(folder)
-    override = override_of(path) if path else None
+    path = find_default_file(folder)
+    override = find_override(path) if path else None
     return tuple(one for one in (path, override and folder / override) if one)
 
 
-def override_of(path: Path) -> str | None:
+def find_override(path: Path) -> str | None:
     """Return the override file that Compose would add when it finds `path` by itself."""
     if path.name not in _NAMES:
         return None

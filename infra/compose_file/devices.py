@@ -1,8 +1,6 @@
 """What a service asks of the engine's device drivers: `gpus`, or reservations of devices."""
 
-import json
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 # What the engine's driver for NVIDIA takes (moby, daemon/nvidia_linux.go).
 _NVIDIA = frozenset(
@@ -34,14 +32,10 @@ class DeviceRequest:
         )
 
 
-def as_text(requests: Iterable[DeviceRequest]) -> str:
-    """Return requests as a value of a key."""
-    return json.dumps([asdict(request) for request in requests])
+@dataclass(frozen=True)
+class DeviceRequests:
+    """What one key of a service requests, and the line on which it does."""
 
-
-def from_text(text: str) -> tuple[DeviceRequest, ...]:
-    """Return the requests of such a value."""
-    return tuple(
-        DeviceRequest(one["driver"], tuple(one["capabilities"]), one["count"], tuple(one["ids"]))
-        for one in json.loads(text)
-    )
+    requests: tuple[DeviceRequest, ...]
+    line: int
+    file: str = ""

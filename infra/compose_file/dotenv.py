@@ -17,10 +17,10 @@ _ESCAPES = {"n": "\n", "r": "\r", "t": "\t", "$": "$$"}
 
 def read_dotenv(text: str, variables: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return the variables of an `.env` file; a line that is not an assignment is passed over."""
-    return {name: value for name, value, _ in assignments(text, variables)}
+    return {name: value for name, value, _ in parse_assignments(text, variables)}
 
 
-def assignments(
+def parse_assignments(
     text: str, variables: Mapping[str, str] | None = None
 ) -> Iterator[tuple[str, str, int]]:
     """Yield name, value and line of each variable of an `.env` file, as Compose reads it.

@@ -17,7 +17,7 @@ _DEEPEST = 20
 
 
 @dataclass(frozen=True)
-class Missing:
+class MissingVariable:
     """A variable that is not set."""
 
     name: str
@@ -29,18 +29,20 @@ class BadVariableError(ValueError):
     """A `$` form that Compose rejects."""
 
 
-def interpolate(text: str, variables: Mapping[str, str]) -> tuple[str, tuple[Missing, ...]]:
+def interpolate(text: str, variables: Mapping[str, str]) -> tuple[str, tuple[MissingVariable, ...]]:
     """Return `text` with its variables filled in, and those that had no value.
 
     Raises:
         BadVariableError: for a form that Compose rejects.
 
     """
-    missing: list[Missing] = []
+    missing: list[MissingVariable] = []
     return _filled(text, variables, missing, 0), tuple(missing)
 
 
-def _filled(text: str, variables: Mapping[str, str], missing: list[Missing], depth: int) -> str:
+def _filled(
+    text: str, variables: Mapping[str, str], missing: list[MissingVariable], depth: int
+) -> str:
     if depth > _DEEPEST:
         raise BadVariableError("variables nested too deeply")
     parts: list[str] = []
@@ -53,7 +55,7 @@ def _filled(text: str, variables: Mapping[str, str], missing: list[Missing], dep
 
 
 def _variable(
-    text: str, dollar: int, variables: Mapping[str, str], missing: list[Missing], depth: int
+    text: str, dollar: int, variables: Mapping[str, str], missing: list[MissingVariable], depth: int
 ) -> tuple[str, int]:
     """Return the value of the form that starts at `dollar`, and where the text goes on."""
     if text.startswith("$$", dollar):
@@ -67,7 +69,9 @@ def _variable(
     return _plain(name[0], variables, missing), name.end()
 
 
-def _braced(body: str, variables: Mapping[str, str], missing: list[Missing], depth: int) -> str:
+def _braced(
+    body: str, variables: Mapping[str, str], missing: list[MissingVariable], depth: int
+) -> str:
     name = _NAME.match(body)
     if name is None:
         raise BadVariableError(f"no variable name in ${{{body}}}")
@@ -87,13 +91,15 @@ def _braced(body: str, variables: Mapping[str, str], missing: list[Missing], dep
             return _filled(argument, variables, missing, depth + 1) if is_set else ""
         case _:
             if not is_set:
-                missing.append(Missing(name[0], _filled(argument, variables, [], depth + 1)))
+                missing.append(
+                    MissingVariable(name[0], _filled(argument, variables, [], depth + 1))
+                )
             return value or ""
 
 
-def _plain(name: str, variables: Mapping[str, str], missing: list[Missing]) -> str:
+def _plain(name: str, variables: Mapping[str, str], missing: list[MissingVariable]) -> str:
     if name not in variables:
-        missing.append(Missing(name, None))
+        missing.append(MissingVariable(name, None))
     return variables.get(name, "")
 
 

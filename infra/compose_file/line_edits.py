@@ -25,28 +25,30 @@ class Edit:
     new: tuple[str, ...]
 
 
-def diff(edits: Sequence[Edit]) -> str:
+def format_diff(edits: Sequence[Edit]) -> str:
     """Return the edits as a unified diff without context, secrets masked."""
     parts = []
     for edit in edits:
-        new = [masked(line) for line in edit.new]
-        lines = difflib.unified_diff([masked(edit.old)], new, edit.file, edit.file, "", "", 0, "")
-        parts += [_moved(line, edit, len(new)) for line in lines]
+        new = [mask_passwords(line) for line in edit.new]
+        lines = difflib.unified_diff(
+            [mask_passwords(edit.old)], new, edit.file, edit.file, "", "", 0, ""
+        )
+        parts += [_number_hunk(line, edit, len(new)) for line in lines]
     return "\n".join(parts)
 
 
-def masked(line: str) -> str:
+def mask_passwords(line: str) -> str:
     """Return a line without the passwords that it holds."""
     return _SECRET.sub(r"\g<name>***", line)
 
 
-def _moved(line: str, edit: Edit, count: int) -> str:
+def _number_hunk(line: str, edit: Edit, count: int) -> str:
     if not line.startswith("@@"):
         return line
     return f"@@ -{edit.line} +{edit.line}{f',{count}' if count > 1 else ''} @@"
 
 
-def make(edits: Sequence[Edit]) -> dict[Path, str]:
+def apply_edits(edits: Sequence[Edit]) -> dict[Path, str]:
     """Make the edits; return the text that each file had before.
 
     Raises:
@@ -59,13 +61,13 @@ def make(edits: Sequence[Edit]) -> dict[Path, str]:
         path = Path(edit.file)
         text = after.get(path) or _text(path)
         before.setdefault(path, text)
-        after[path] = _edited(text, edit)
+        after[path] = _replace_line(text, edit)
     for path, text in after.items():
         _write(path, text)
     return before
 
 
-def restore(before: dict[Path, str]) -> None:
+def restore_files(before: dict[Path, str]) -> None:
     """Give the files the text that they had."""
     for path, text in before.items():
         _write(path, text)
@@ -78,7 +80,7 @@ def _text(path: Path) -> str:
         raise QcaError(f"{path} could not be read again: {error}") from None
 
 
-def _edited(text: str, edit: Edit) -> str:
+def _replace_line(text: str, edit: Edit) -> str:
     lines = text.splitlines(keepends=True)
     line = lines[edit.line - 1] if edit.line <= len(lines) else ""
     ending = line[len(line.rstrip("\r\n")) :]

@@ -1,6 +1,6 @@
 """Read compose files from disk. Nothing in them is run, and nothing out of their folder is read.
 
-What they refer to (`include`, `extends`, `env_file`, a flag file) is followed within the
+What they refer to (`include`, `extends`, `env_file`) is followed within the
 folder of the first. What was not followed is listed as unread, so that it is never taken
 for fine. `.env` is read as by Compose.
 """
@@ -15,7 +15,7 @@ from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.error import MarkedYAMLError
 from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent
 
-from infra.compose_file.default_files import override_of
+from infra.compose_file.default_files import find_override
 from infra.compose_file.dotenv import read_dotenv
 from infra.compose_file.merge import merge
 from infra.compose_file.merge_tags import TooManyValuesError, load, parser
@@ -23,7 +23,6 @@ from infra.compose_file.model import ComposeFile
 from infra.compose_file.references import Include, NotFollowedError
 from infra.compose_file.services import Reader
 from infra.compose_file.values import NO_SERVICES, NOT_JUDGED
-from infra.dragonfly.flag_file import with_flag_files
 from qca.core.errors import InputError
 from qca.core.units import KIB
 
@@ -58,15 +57,26 @@ def read_compose_files(paths: Sequence[Path], environment: Mapping[str, str]) ->
 
     """
     project = paths[0].parent
-    dotenv = _dotenv(project / ".env")
-    own = {"COMPOSE_PROJECT_NAME": _project_name(project)}
-    variables = {**own, **_beneath(environment, dotenv)}
-    beside = _Beside(_Reading(_resolved(project)), project, variables, ())
-    found = with_flag_files(merge([beside.read(path) for path in paths]), beside)
+    dotenv = _read_dotenv(project / ".env")
+    own = {"COMPOSE_PROJECT_NAME": _derive_project_name(project)}
+    variables = {**own, **_add_dotenv(environment, dotenv)}
+    beside = _Beside(_Reading(_resolve(project)), project, variables, ())
+    found = merge([beside.read(path) for path in paths])
     if {"include", "services"}.isdisjoint({*found.keys, *found.reset_keys}):
         raise InputError(f"{paths[0]}:1: {NO_SERVICES}", hint=NOT_JUDGED)
-    hidden = found.hidden | _values_of(dotenv, environment)
+    hidden = found.hidden | _find_values(dotenv, environment)
     return replace(found, folder=str(project), hidden=hidden)
+
+
+def read_project_file(file: ComposeFile, path: str) -> tuple[str, ...]:
+    """Return the lines of another file of the project folder.
+
+    Raises:
+        NotFollowedError: it is not there, lies out of the folder or cannot be read.
+
+    """
+    reading = _Reading(_resolve(Path(file.folder)))
+    return _Beside(reading, Path(), {}, ()).read_lines(path)[1]
 
 
 @dataclass
@@ -79,7 +89,7 @@ class _Reading:
 
 @dataclass(frozen=True)
 class _Beside:
-    """The files beside a compose file. Satisfies `infra.compose_file.references.Folder`."""
+    """The files beside a compose file. Satisfies `infra.compose_file.references.References`."""
 
     reading: _Reading
     folder: Path
@@ -93,11 +103,11 @@ class _Beside:
 
     def read(self, path: Path, only: str | None = None, within: int | None = None) -> ComposeFile:
         """Read one file of this folder, its documents merged, or `within` one of them."""
-        text = _text(path)
+        text = _read_text(path)
         lines = tuple(text.splitlines())
-        override = None if self.trail else override_of(path)
+        override = None if self.trail else find_override(path)
         found = [ComposeFile(str(path), (), {}, override=override, sources={str(path): lines})]
-        for index, (document, cleared) in enumerate(_parsed(path, text)):
+        for index, (document, cleared) in enumerate(_parse(path, text)):
             if within in (None, index):
                 beside = replace(self, path=path, document=index)
                 reader = Reader(str(path), lines, self.environment, beside)
@@ -106,48 +116,48 @@ class _Beside:
         cleared = tuple(key for file in found for key in file.reset_keys)
         return replace(merged, override=override, reset_keys=cleared)
 
-    def place(self, name: str) -> str:
+    def resolve_path(self, name: str) -> str:
         """Return the path of what a compose file names, be it there or not."""
         return str(self.folder / name)
 
-    def lines(self, name: str) -> tuple[str, tuple[str, ...]]:
+    def read_lines(self, name: str) -> tuple[str, tuple[str, ...]]:
         """Return the path and the lines of a file that is named in a compose file."""
-        path = self._inside(name)
+        path = self._find_file(name)
         try:
-            return str(path), tuple(_text(path, errors="replace").splitlines())
+            return str(path), tuple(_read_text(path, errors="replace").splitlines())
         except InputError as error:
             raise NotFollowedError(error.message) from None
 
-    def included(self, include: Include) -> ComposeFile:
+    def read_include(self, include: Include) -> ComposeFile:
         """Return files of `include`; their paths and their `.env` are those of their folder."""
         if not include.paths:
             raise NotFollowedError("it names no file")
-        paths = [self._inside(name) for name in include.paths]
+        paths = [self._find_file(name) for name in include.paths]
         folder = paths[0].parent
         if include.project_directory:
-            folder = self._within(include.project_directory)
-        dotenv = "\n".join("\n".join(self.lines(name)[1]) for name in include.env_files)
+            folder = self._stay_within(include.project_directory)
+        dotenv = "\n".join("\n".join(self.read_lines(name)[1]) for name in include.env_files)
         if not include.env_files:
-            dotenv = _dotenv(folder / ".env")
-        variables = _beneath(self.environment, dotenv)
-        found = [self._further(path, folder, variables, "").read(path) for path in paths]
+            dotenv = _read_dotenv(folder / ".env")
+        variables = _add_dotenv(self.environment, dotenv)
+        found = [self._step_into(path, folder, variables, "").read(path) for path in paths]
         merged = merge(found)
-        return replace(merged, hidden=merged.hidden | _values_of(dotenv, self.environment))
+        return replace(merged, hidden=merged.hidden | _find_values(dotenv, self.environment))
 
-    def extended(self, name: str, service: str) -> ComposeFile:
+    def read_extended(self, name: str, service: str) -> ComposeFile:
         """Return the service that is extended; its paths are relative to its own file."""
-        path = self._inside(name) if name else self.path
+        path = self._find_file(name) if name else self.path
         folder = path.parent if name else self.folder
         within = None if name else self.document
-        found = self._further(path, folder, self.environment, service).read(path, service, within)
+        found = self._step_into(path, folder, self.environment, service).read(path, service, within)
         if not found.services:
             raise NotFollowedError(f"{path} has no service {service!r}")
         return found
 
-    def _further(
+    def _step_into(
         self, path: Path, folder: Path, environment: Mapping[str, str], service: str
     ) -> "_Beside":
-        step = (str(_resolved(path)), service)
+        step = (str(_resolve(path)), service)
         self.reading.files += 1
         if step in self.trail or len(self.trail) >= _LONGEST_TRAIL:
             raise NotFollowedError("it leads back to itself")
@@ -155,25 +165,25 @@ class _Beside:
             raise NotFollowedError(f"more than {_MOST_FILES} files")
         return _Beside(self.reading, folder, environment, (*self.trail, step))
 
-    def _inside(self, name: str) -> Path:
+    def _find_file(self, name: str) -> Path:
         """Return the path of a file in the project folder, or say why it is not followed."""
         if not name:
             raise NotFollowedError("it names no file")
         if "://" in name or name.startswith("git@"):
             raise NotFollowedError(f"{name} lies on another machine", outside=True)
-        path = self._within(name)
+        path = self._stay_within(name)
         if not path.is_file():
             raise NotFollowedError(f"{path} is not there", missing=True)
         return path
 
-    def _within(self, name: str) -> Path:
+    def _stay_within(self, name: str) -> Path:
         path = self.folder / name
-        if not _resolved(path).is_relative_to(self.reading.root):
+        if not _resolve(path).is_relative_to(self.reading.root):
             raise NotFollowedError(f"{path} lies out of the folder", outside=True)
         return path
 
 
-def _resolved(path: Path) -> Path:
+def _resolve(path: Path) -> Path:
     """Return the path with its links followed; where they run in a circle it is not there."""
     try:
         return path.resolve()
@@ -181,7 +191,7 @@ def _resolved(path: Path) -> Path:
         return Path("/nonexistent")
 
 
-def _text(path: Path, errors: Literal["strict", "replace"] = "strict") -> str:
+def _read_text(path: Path, errors: Literal["strict", "replace"] = "strict") -> str:
     try:
         if path.stat().st_size > _LARGEST_FILE:
             raise InputError(f"{path}: larger than 256 KiB", hint="That is no compose file.")
@@ -196,29 +206,29 @@ def _text(path: Path, errors: Literal["strict", "replace"] = "strict") -> str:
         raise InputError(f"{path}: {reason}", hint="Check the path and its permissions.") from None
 
 
-def _dotenv(path: Path) -> str:
+def _read_dotenv(path: Path) -> str:
     """Return the text of an `.env`, in whatever encoding; none where it cannot be read."""
     try:
-        return _text(path, errors="replace")
+        return _read_text(path, errors="replace")
     except InputError:
         return ""
 
 
-def _project_name(folder: Path) -> str:
+def _derive_project_name(folder: Path) -> str:
     """Return the name that Compose makes of the folder's, and sets as a variable."""
-    return re.sub(r"[^a-z0-9_-]", "", _resolved(folder).name.lower()).lstrip("_-")
+    return re.sub(r"[^a-z0-9_-]", "", _resolve(folder).name.lower()).lstrip("_-")
 
 
-def _beneath(variables: Mapping[str, str], dotenv: str) -> dict[str, str]:
+def _add_dotenv(variables: Mapping[str, str], dotenv: str) -> dict[str, str]:
     """Return the variables with those of an `.env` that are not among them."""
     return {**read_dotenv(dotenv, variables), **variables}
 
 
-def _values_of(dotenv: str, variables: Mapping[str, str]) -> frozenset[str]:
+def _find_values(dotenv: str, variables: Mapping[str, str]) -> frozenset[str]:
     return frozenset(read_dotenv(dotenv, variables).values())
 
 
-def _parsed(path: Path, text: str) -> list[tuple[CommentedMap, tuple[str, ...]]]:
+def _parse(path: Path, text: str) -> list[tuple[CommentedMap, tuple[str, ...]]]:
     """Return the documents, each with the keys that its merge tags clear."""
     try:
         _refuse_deep_nesting(path, text)

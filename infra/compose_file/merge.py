@@ -28,6 +28,7 @@ def overlay(base: Service, over: Service) -> Service:
         ports=tuple({port.value: port for port in base.ports + over.ports}.values()),
         profiles=tuple(dict.fromkeys(base.profiles + over.profiles)),
         mounts=_by_key(base.mounts, over.mounts),
+        devices={**base.devices, **over.devices},
         unread_sources=tuple(dict.fromkeys(base.unread_sources + over.unread_sources)),
     )
 
@@ -58,6 +59,7 @@ def _without(service: Service, cleared: Sequence[str]) -> Service:
         ports=service.ports if stays("ports") else (),
         profiles=service.profiles if stays("profiles") else (),
         mounts={key: places for key, places in service.mounts.items() if stays(key)},
+        devices={key: devices for key, devices in service.devices.items() if stays(key)},
         unread_sources=tuple(
             key for key in service.unread_sources if key != "env_file" or stays(key)
         ),

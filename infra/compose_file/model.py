@@ -4,10 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from infra.compose_file.interpolation import Missing
+from infra.compose_file.devices import DeviceRequests
+from infra.compose_file.interpolation import MissingVariable
 
 # A key of `Service.unread_sources`: what a merge tag takes away is not certain.
-BY_CHANCE = "!reset"
+UNCERTAIN_TAGS = "!reset"
 
 
 @dataclass(frozen=True)
@@ -34,7 +35,7 @@ class LocatedValue:
 
 
 @dataclass(frozen=True)
-class Unread:
+class UnreadReference:
     """Something that the file refers to and that was not looked into."""
 
     what: str
@@ -45,15 +46,15 @@ class Unread:
     """It lies out of the file's folder, or on another machine: Compose would go there."""
     key: str = ""
     """The key that brings it, where a later file can take that away: `services.a.env_file`."""
-    by_chance: bool = False
+    is_nondeterministic: bool = False
     """Compose itself reads it one way or the other; asking it once tells nothing."""
 
 
 @dataclass(frozen=True)
-class Unset:
+class UnsetVariable:
     """A variable without a value, and where it is used."""
 
-    variable: Missing
+    variable: MissingVariable
     line: int
     file: str = ""
 
@@ -81,8 +82,9 @@ class Service:
     mounts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """By `volumes`, `secrets` and `configs`: paths in the container, and what is seen there, the
     path of a bind mount or the name of a secret or config."""
-    flagfile: tuple[LocatedValue, ...] | None = None
-    """The lines of the flag file that its command names, where it lies in the folder."""
+    devices: Mapping[str, DeviceRequests] = field(default_factory=dict)
+    """What it requests of the engine's device drivers, by `gpus` and
+    `deploy.resources.reservations.devices`."""
     unread_sources: tuple[str, ...] = ()
     """Keys by which settings come from files that were not read."""
     reset_keys: tuple[str, ...] = ()
@@ -132,12 +134,6 @@ class Service:
         return found if found and found.value else None
 
     @property
-    def devices(self) -> Mapping[str, LocatedValue]:
-        """The keys that ask the engine for devices, with their `DeviceRequest`s as text."""
-        keys = ("gpus", "deploy.resources.reservations.devices")
-        return {key: self.settings[key] for key in keys if key in self.settings}
-
-    @property
     def environment(self) -> Mapping[str, LocatedValue]:
         """The container's variables."""
         return {**self.env_file_values, **self.variables}
@@ -156,8 +152,8 @@ class ComposeFile:
     services: tuple[Service, ...]
     keys: Mapping[str, int]
     """Top-level keys and their lines."""
-    unread: tuple[Unread, ...] = ()
-    unset: tuple[Unset, ...] = ()
+    unread: tuple[UnreadReference, ...] = ()
+    unset: tuple[UnsetVariable, ...] = ()
     reset_keys: tuple[str, ...] = ()
     """Keys that its merge tags take away from the files that it is laid over."""
     override: str | None = None
@@ -170,9 +166,9 @@ class ComposeFile:
     """Values from `.env` files and those of `include`, which nobody is shown."""
     folder: str = "."
     """Compose's project folder."""
-    merged_by: str = ""
+    confirmed_by: str = ""
     """The Compose whose `config` confirmed the values; empty where they are our own reading."""
     refused: str = ""
     """What Compose says where it does not take the file."""
-    not_asked: str = ""
-    """Why Compose was not asked, or gave no answer; empty too where nobody wanted it asked."""
+    not_confirmed_because: str = ""
+    """Why Compose was not asked, or gave no answer; empty too where it was not to be asked."""

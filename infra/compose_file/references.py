@@ -26,21 +26,21 @@ class Include:
     """Read in place of the `.env` of that folder."""
 
 
-class Folder(Protocol):
-    """How a reader gets at the files beside the one that it reads. All raise NotFollowedError."""
+class References(Protocol):
+    """The files that a Compose file refers to. All methods raise NotFollowedError."""
 
-    def place(self, name: str) -> str:
+    def resolve_path(self, name: str) -> str:
         """Return the path of what a compose file names, be it there or not."""
         ...
 
-    def lines(self, name: str) -> tuple[str, tuple[str, ...]]:
+    def read_lines(self, name: str) -> tuple[str, tuple[str, ...]]:
         """Return the path and the lines of a file."""
         ...
 
-    def included(self, include: Include) -> ComposeFile:
+    def read_include(self, include: Include) -> ComposeFile:
         """Return what one entry of `include` brings, its files merged."""
         ...
 
-    def extended(self, name: str, service: str) -> ComposeFile:
+    def read_extended(self, name: str, service: str) -> ComposeFile:
         """Return that file with this one service, itself extended by what it extends."""
         ...

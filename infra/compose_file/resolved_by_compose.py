@@ -1,11 +1,10 @@
-"""What Compose itself makes of the files: `docker compose config`, beside our own reading.
+"""What Compose itself makes of a project (`docker compose config`), laid over our own reading.
 
-`config` merges and checks, and runs nothing. It would follow the files anywhere, so it is
-asked only where our own reading found nothing that lies out of their folder. Values are
-Compose's, line numbers are those of our reading.
+Values are Compose's, positions are those of our reading. Compose is asked elsewhere: see
+`infra.host.probes.compose_config`.
 """
 
-import json
+import os
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -13,45 +12,35 @@ from typing import Any
 
 from ruamel.yaml.comments import CommentedMap
 
-from infra.compose_file.model import BY_CHANCE, ComposeFile, LocatedValue, Service
+from infra.compose_file.devices import DeviceRequests
+from infra.compose_file.model import UNCERTAIN_TAGS, ComposeFile, LocatedValue, Service
 from infra.compose_file.references import Include, NotFollowedError
 from infra.compose_file.services import Reader
-from infra.host.deadline import Deadline, ProbeError
-from infra.host.facts.host import ComposePlugin
 from qca.core.errors import InputError
 from qca.core.units import parse_size
-
-# It takes a quarter of a second; a file cannot make it take long.
-_SECONDS = 10
 
 # Shorter ones would mask parts of words.
 _SHORTEST_SECRET = 4
 
 
-def confirm(
-    file: ComposeFile, paths: Iterable[Path], plugin: ComposePlugin, environment: Mapping[str, str]
-) -> ComposeFile:
-    """Return the file with the values that Compose reads in it, or with its refusal.
+def apply_answer(file: ComposeFile, document: Any, confirmed_by: str) -> ComposeFile:
+    """Return the file with the values of the JSON document that `docker compose config` prints.
 
-    Where Compose cannot be asked, our own reading stays.
+    Where that is not understood, our own reading stays, with the reason.
     """
-    if any(unread.outside for unread in file.unread):
-        return replace(file, not_asked="it would follow the file out of its folder")
-    names = [word for path in paths for word in ("-f", str(path.absolute()))]
-    folder = ["--project-directory", str(Path(file.folder).absolute())]
-    words = [plugin.docker_client, "compose", *names, *folder, "--profile", "*"]
     try:
-        with Deadline(_SECONDS) as limit:
-            said = limit.run([*words, "config", "--format", "json"], env=dict(environment))
-        if said.exit_code:
-            return replace(file, refused=_without_secrets(said.error_line, file))
-        services = _services(json.loads(said.stdout), file.path)
-    except (ProbeError, ValueError, RecursionError, InputError) as error:
-        return replace(file, not_asked=f"its answer is not understood: {error}")
-    return _with(file, services, f"Compose {plugin.version}")
+        services = _read_services(document, file.path)
+    except (ValueError, RecursionError, InputError) as error:
+        return replace(file, not_confirmed_because=f"its answer is not understood: {error}")
+    return _replace_values(file, services, confirmed_by)
 
 
-def _without_secrets(text: str, file: ComposeFile) -> str:
+def apply_refusal(file: ComposeFile, message: str) -> ComposeFile:
+    """Return the file with Compose's refusal, secrets masked."""
+    return replace(file, refused=_mask_secrets(message, file))
+
+
+def _mask_secrets(text: str, file: ComposeFile) -> str:
     """Mask what `.env` files and those of `env_file` set, should Compose have repeated it."""
     values = set(file.hidden)
     values |= {one.value for service in file.services for one in service.environment.values()}
@@ -60,59 +49,62 @@ def _without_secrets(text: str, file: ComposeFile) -> str:
     return text
 
 
-def _services(document: Any, path: str) -> tuple[Service, ...]:
+def _read_services(document: Any, path: str) -> tuple[Service, ...]:
     if not isinstance(document, dict) or "services" not in document:
         raise ValueError("no JSON object with services")
-    return Reader(path, (), {}, _Nowhere()).file(_commented(document)).services
+    return Reader(path, (), {}, _Nowhere()).file(_to_yaml_tree(document)).services
 
 
 class _Nowhere:
     """Compose's answer refers to no other file."""
 
-    def place(self, name: str) -> str:
+    def resolve_path(self, name: str) -> str:
         return name
 
-    def lines(self, name: str) -> tuple[str, tuple[str, ...]]:
+    def read_lines(self, name: str) -> tuple[str, tuple[str, ...]]:
         raise NotFollowedError(name)
 
-    def included(self, include: Include) -> ComposeFile:
+    def read_include(self, include: Include) -> ComposeFile:
         raise NotFollowedError(*include.paths)
 
-    def extended(self, name: str, service: str) -> ComposeFile:
+    def read_extended(self, name: str, service: str) -> ComposeFile:
         raise NotFollowedError(name)
 
 
-def _commented(value: Any) -> Any:
+def _to_yaml_tree(value: Any) -> Any:
     """Turn JSON into what the YAML parser gives."""
     if isinstance(value, dict):
-        return CommentedMap((key, _commented(one)) for key, one in value.items())
-    return [_commented(one) for one in value] if isinstance(value, list) else value
+        return CommentedMap((key, _to_yaml_tree(one)) for key, one in value.items())
+    return [_to_yaml_tree(one) for one in value] if isinstance(value, list) else value
 
 
-def _with(file: ComposeFile, services: tuple[Service, ...], by: str) -> ComposeFile:
-    told = {service.name: service for service in services}
+def _replace_values(
+    file: ComposeFile, services: tuple[Service, ...], confirmed_by: str
+) -> ComposeFile:
+    answered = {service.name: service for service in services}
     read = {service.name for service in file.services}
     return replace(
         file,
         services=tuple(
-            _placed(told[own.name], own) if own.name in told else own for own in file.services
+            _keep_positions(answered[own.name], own) if own.name in answered else own
+            for own in file.services
         )
         + tuple(service for service in services if service.name not in read),
-        unread=tuple(one for one in file.unread if one.by_chance),
-        merged_by=by,
+        unread=tuple(one for one in file.unread if one.is_nondeterministic),
+        confirmed_by=confirmed_by,
         refused="",
     )
 
 
-def _placed(told: Service, own: Service) -> Service:
-    """Return what Compose told of a service, with the places where we read it."""
+def _keep_positions(answered: Service, own: Service) -> Service:
+    """Return what Compose answered about a service, at the positions where we read it."""
 
     def place(
         text: LocatedValue | None, near: Iterable[LocatedValue | None]
     ) -> LocatedValue | None:
         if text is None:
             return None
-        same = (one for one in near if one is not None and _same(one.value, text.value))
+        same = (one for one in near if one is not None and _has_same_meaning(one.value, text.value))
         return next(same, LocatedValue(text.value, own.line, text.value, own.file))
 
     def words(
@@ -133,25 +125,51 @@ def _placed(told: Service, own: Service) -> Service:
         def value(text: LocatedValue, there: LocatedValue | None) -> LocatedValue:
             if there is None:
                 return place(text, ()) or text
-            return there if _same(there.value, text.value) else replace(there, value=text.value)
+            return (
+                there
+                if _has_same_meaning(there.value, text.value)
+                else replace(there, value=text.value)
+            )
 
         return {key: value(text, near.get(key)) for key, text in texts.items()}
 
     return replace(
         own,
-        settings=values(told.settings, own.settings),
-        entrypoint=words(told.entrypoint, own.entrypoint),
-        arguments=words(told.arguments, own.arguments),
-        variables=values(told.variables, own.environment),
+        settings=values(answered.settings, own.settings),
+        entrypoint=words(answered.entrypoint, own.entrypoint),
+        arguments=words(answered.arguments, own.arguments),
+        variables=values(answered.variables, own.environment),
         env_file_values={},
-        ports=words(told.ports, own.ports),
-        profiles=told.profiles,
-        mounts=told.mounts,
-        unread_sources=tuple(key for key in own.unread_sources if key == BY_CHANCE),
+        ports=words(answered.ports, own.ports),
+        profiles=answered.profiles,
+        mounts=_keep_own_paths(answered, own),
+        devices=_keep_device_lines(answered, own),
+        unread_sources=tuple(key for key in own.unread_sources if key == UNCERTAIN_TAGS),
     )
 
 
-def _same(one: str, other: str) -> bool:
+def _keep_own_paths(answered: Service, own: Service) -> dict[str, dict[str, str]]:
+    """Return Compose's mounts; a path that it only made absolute stays as we have it."""
+
+    def keep(key: str, target: str, source: str) -> str:
+        path = own.mounts.get(key, {}).get(target, "")
+        return path if path and os.path.normpath(Path(path).absolute()) == source else source
+
+    return {
+        key: {target: keep(key, target, source) for target, source in mounts.items()}
+        for key, mounts in answered.mounts.items()
+    }
+
+
+def _keep_device_lines(answered: Service, own: Service) -> dict[str, DeviceRequests]:
+    def locate(key: str, devices: DeviceRequests) -> DeviceRequests:
+        line = own.devices.get(key, own)
+        return replace(devices, line=line.line, file=line.file)
+
+    return {key: locate(key, devices) for key, devices in answered.devices.items()}
+
+
+def _has_same_meaning(one: str, other: str) -> bool:
     """Whether two texts mean the same: Compose writes 2g as 2147483648, and 1.50 as 1.5."""
     if one == other:
         return True

@@ -6,10 +6,16 @@ from typing import Any, Literal
 
 from ruamel.yaml.comments import CommentedMap
 
-from infra.compose_file.dotenv import assignments
+from infra.compose_file.dotenv import parse_assignments
 from infra.compose_file.merge import merge, overlay
-from infra.compose_file.model import BY_CHANCE, ComposeFile, LocatedValue, Service, Unread
-from infra.compose_file.references import Folder, Include, NotFollowedError
+from infra.compose_file.model import (
+    UNCERTAIN_TAGS,
+    ComposeFile,
+    LocatedValue,
+    Service,
+    UnreadReference,
+)
+from infra.compose_file.references import Include, NotFollowedError, References
 from infra.compose_file.values import NO_SERVICES, Values
 from infra.compose_file.yaml_nodes import inside, item_line, mapping, plain, sequence
 from infra.compose_file.yaml_nodes import line as line_of
@@ -26,12 +32,12 @@ class Reader(Values):
         path: str,
         lines: tuple[str, ...],
         variables: Mapping[str, str],
-        folder: Folder,
+        folder: References,
     ) -> None:
         super().__init__(path, lines, variables, folder)
         self._cleared: tuple[str, ...] = ()
         self._only: str | None = None
-        self._unread: list[Unread] = []
+        self._unread: list[UnreadReference] = []
         self._sources: dict[str, tuple[str, ...]] = {path: lines}
 
     def file(
@@ -78,14 +84,14 @@ class Reader(Values):
             for name, entry in inside(self._document, key).items():
                 if file := plain(mapping(entry).get("file")):
                     at = line_of(inside(self._document, key), name)
-                    yield f"{key}.{name}.file", self._folder.place(self._filled(file, at))
+                    yield f"{key}.{name}.file", self._folder.resolve_path(self._filled(file, at))
 
     def _included(self, line: int) -> Iterator[ComposeFile]:
         value = self._document.get("include")
         for index, item in enumerate(sequence(value)):
             at = item_line(value, index, line)
             try:
-                brought = self._folder.included(self._include(item, at))
+                brought = self._folder.read_include(self._include(item, at))
                 yield replace(brought, reset_keys=())  # it is merged in, and cleared by itself
             except NotFollowedError as error:
                 self._not_read("`include`", at, error)
@@ -104,7 +110,9 @@ class Reader(Values):
         return Include(texts("path"), folder, texts("env_file"))
 
     def _not_read(self, what: str, line: int, error: NotFollowedError, **more: Any) -> None:
-        self._unread.append(Unread(what, line, self._path, str(error), error.outside, **more))
+        self._unread.append(
+            UnreadReference(what, line, self._path, str(error), error.outside, **more)
+        )
 
     def _services(self, services: Any, line: int, only: str | None) -> Iterator[Service]:
         if services is None:
@@ -137,6 +145,7 @@ class Reader(Values):
             ports=tuple(self._ports(service, line)),
             profiles=tuple(plain(item) for item in sequence(service.get("profiles"))),
             mounts=self._mounts(service, line),
+            devices=dict(self._devices(service, line)),
             unread_sources=unread,
             reset_keys=tuple(self._cleared_by(name, service)),
         )
@@ -160,7 +169,7 @@ class Reader(Values):
         file = self._filled(plain(mapping(asked).get("file")), at)
         other = self._filled(plain(mapping(asked).get("service") or asked), at)
         try:
-            found = self._folder.extended(file, other)
+            found = self._folder.read_extended(file, other)
         except NotFollowedError as error:
             self._not_read(f"`extends` of service {name}", at, error)
             return replace(own, unread_sources=(*own.unread_sources, "extends"))
@@ -168,10 +177,12 @@ class Reader(Values):
         self._unset += found.unset
         self._sources |= found.sources
         if not file and self._goes_by_chance(other):
-            self._not_read(f"`extends` of service {name}", at, _by_chance(other), by_chance=True)
-            own = replace(own, unread_sources=(*own.unread_sources, BY_CHANCE))
+            self._not_read(
+                f"`extends` of service {name}", at, _by_chance(other), is_nondeterministic=True
+            )
+            own = replace(own, unread_sources=(*own.unread_sources, UNCERTAIN_TAGS))
         elif self._only is None and self._goes_by_chance(name) and self._is_extended_here(name):
-            own = replace(own, unread_sources=(*own.unread_sources, BY_CHANCE))
+            own = replace(own, unread_sources=(*own.unread_sources, UNCERTAIN_TAGS))
         return overlay(found.services[0], own)
 
     def _goes_by_chance(self, name: str) -> bool:
@@ -202,7 +213,7 @@ class Reader(Values):
         for item in [value] if isinstance(value, str) else sequence(value):
             entry = mapping(item)
             try:
-                path, lines = self._folder.lines(
+                path, lines = self._folder.read_lines(
                     self._filled(plain(entry.get("path") if entry else item), at)
                 )
                 if "format" in entry:
@@ -215,7 +226,7 @@ class Reader(Values):
                 unread = ("env_file",)
                 continue
             self._sources[path] = lines
-            for key, given, number in assignments("\n".join(lines), self._variables):
+            for key, given, number in parse_assignments("\n".join(lines), self._variables):
                 found[key] = LocatedValue(given, number, given, path)
         return found, unread
 
@@ -224,7 +235,7 @@ class Reader(Values):
         value, at = service.get("label_file"), line_of(service, "label_file", line)
         for item in [value] if isinstance(value, str) else sequence(value):
             try:
-                self._folder.lines(self._filled(plain(item), at))
+                self._folder.read_lines(self._filled(plain(item), at))
             except NotFollowedError as error:
                 key = f"services.{name}.label_file"
                 self._not_read(f"`label_file` of service {name}", at, error, key=key)
@@ -245,6 +256,7 @@ def _asked_for(service: Service) -> tuple[Any, ...]:
         [text.value for text in service.command],
         {name: text.value for name, text in service.environment.items()},
         {text.value for text in service.ports},
+        {key: devices.requests for key, devices in service.devices.items()},
     )
 
 

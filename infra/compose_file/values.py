@@ -7,10 +7,10 @@ from typing import Any
 from ruamel.yaml.comments import CommentedMap
 from ruamel.yaml.scalarstring import FoldedScalarString, LiteralScalarString
 
-from infra.compose_file.devices import DeviceRequest, as_text
+from infra.compose_file.devices import DeviceRequest, DeviceRequests
 from infra.compose_file.interpolation import BadVariableError, interpolate
-from infra.compose_file.model import LocatedValue, Unset
-from infra.compose_file.references import Folder
+from infra.compose_file.model import LocatedValue, UnsetVariable
+from infra.compose_file.references import References
 from infra.compose_file.spans import Written, item_of_list, words_of_text
 from infra.compose_file.yaml_nodes import (
     assignment,
@@ -51,14 +51,14 @@ class Values:
     """Reads what stands under a service's keys, and only under those that the doctor knows."""
 
     def __init__(
-        self, path: str, lines: tuple[str, ...], variables: Mapping[str, str], folder: Folder
+        self, path: str, lines: tuple[str, ...], variables: Mapping[str, str], folder: References
     ) -> None:
         self._path = path
         self._folder = folder
         self._lines = lines
         self._variables = variables
         self._document = CommentedMap()
-        self._unset: list[Unset] = []
+        self._unset: list[UnsetVariable] = []
 
     def _words(self, service: CommentedMap, key: str, line: int) -> tuple[LocatedValue, ...]:
         """Return a command's words, written as a list or as one string for a shell's rules."""
@@ -129,22 +129,21 @@ class Values:
         for name in inside(service, "ulimits"):
             hard, soft = self._ulimit(service, name, line)
             found[f"ulimits.{name}"], found[f"ulimits.{name}.soft"] = hard, soft
-        found.update(self._devices(service, line))
         return {key: text for key, text in found.items() if text is not None}
 
-    def _devices(self, service: CommentedMap, line: int) -> Iterator[tuple[str, LocatedValue]]:
-        """Yield the keys that ask for devices, each with what it asks for."""
+    def _devices(self, service: CommentedMap, line: int) -> Iterator[tuple[str, DeviceRequests]]:
+        """Yield the keys that request devices, each with its requests."""
         if asked := service.get("gpus"):
             at = line_of(service, "gpus", line)
             requests = [self._device(item, "gpu", at) for item in sequence(asked)]
-            whole = as_text(requests or [DeviceRequest(capabilities=("gpu",), count="all")])
-            yield "gpus", LocatedValue(whole, at, "gpus", self._path)
+            every_gpu = DeviceRequest(capabilities=("gpu",), count="all")
+            yield "gpus", DeviceRequests(tuple(requests) or (every_gpu,), at, self._path)
         reservations = inside(service, "deploy", "resources", "reservations")
         if devices := sequence(reservations.get("devices")):
             at = item_line(reservations["devices"], 0, line)
-            where = "deploy.resources.reservations.devices"
             requests = [self._device(item, "", at) for item in devices]
-            yield where, LocatedValue(as_text(requests), at, where, self._path)
+            key = "deploy.resources.reservations.devices"
+            yield key, DeviceRequests(tuple(requests), at, self._path)
 
     def _device(self, item: Any, capability: str, line: int) -> DeviceRequest:
         entry = mapping(item)
@@ -196,11 +195,14 @@ class Values:
             if isinstance(item, CommentedMap):
                 if item.get("type") == "bind":
                     source, target = plain(item.get("source")), plain(item.get("target"))
-                    yield self._filled(target, line), self._folder.place(self._filled(source, line))
+                    yield (
+                        self._filled(target, line),
+                        self._folder.resolve_path(self._filled(source, line)),
+                    )
             else:
                 source, _, rest = self._filled(plain(item), line).partition(":")
                 if source.startswith(("/", ".", "~")):
-                    yield rest.partition(":")[0], self._folder.place(source)
+                    yield rest.partition(":")[0], self._folder.resolve_path(source)
 
     def _names(self, service: CommentedMap, key: str, folder: str) -> Iterator[tuple[str, str]]:
         for item in sequence(service.get(key)):
@@ -221,7 +223,7 @@ class Values:
             value, missing = interpolate(text, self._variables)
         except BadVariableError as error:
             raise self._error(line, str(error)) from None
-        self._unset += [Unset(variable, line, self._path) for variable in missing]
+        self._unset += [UnsetVariable(variable, line, self._path) for variable in missing]
         return value
 
     def _error(self, line: int, problem: str) -> InputError:

@@ -5,8 +5,15 @@ from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, Literal, TypeVar
 
+from infra.compose_file.devices import DeviceRequests
 from infra.compose_file.line_edits import Edit
-from infra.compose_file.model import ComposeFile, LocatedValue, Service, Unread, Unset
+from infra.compose_file.model import (
+    ComposeFile,
+    LocatedValue,
+    Service,
+    UnreadReference,
+    UnsetVariable,
+)
 from infra.host.facts.host import HostFacts, Known, Unknown
 from infra.stack.plan import StackPlan
 from qca.core.config import Config
@@ -73,7 +80,9 @@ def skipped(message: str, **evidence: Any) -> Verdict:
 
 
 def located(
-    verdict: Verdict, file: ComposeFile, where: LocatedValue | Service | Unread | Unset | int
+    verdict: Verdict,
+    file: ComposeFile,
+    where: LocatedValue | DeviceRequests | Service | UnreadReference | UnsetVariable | int,
 ) -> Verdict:
     """Place a verdict on a line of the file, or of one that was merged into it."""
     if isinstance(where, int):

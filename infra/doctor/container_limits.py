@@ -1,19 +1,7 @@
-"""Limits as a compose file writes them, and what a container sees without one."""
+"""What a container without a limit gets on this host: CPUs and memory."""
 
-import math
-import re
-
-from infra.compose_file.model import LocatedValue, Service
 from infra.doctor.check import Subject, known_or_none, require
 from infra.host.facts.host import Engine
-from qca.core.errors import InputError
-from qca.core.units import parse_size
-
-# What `cpu_quota` is a share of, in microseconds, where there is no `cpu_period`.
-_PERIOD = 100_000
-
-_CPUSET = re.compile(r"\d{1,5}(-\d{1,5})?(,\d{1,5}(-\d{1,5})?)*", re.ASCII)
-_MOST_CPUS = 8192  # as in the engine's own parser
 
 
 def visible_cpus(subject: Subject) -> int:
@@ -30,39 +18,3 @@ def available_memory(subject: Subject) -> int | None:
     if isinstance(docker, Engine) and docker.memory:  # 0 where it could not see it
         found.append(docker.memory)
     return min(found, default=None)
-
-
-def size_of(text: LocatedValue | None) -> int | None:
-    """Return a Docker size; None where there is none, or none that Docker can read (QCA705)."""
-    try:
-        return parse_size(text.value) or None if text else None
-    except InputError:
-        return None
-
-
-def number_of(text: LocatedValue | None) -> float | None:
-    """Return a number of CPUs; None where there is none (0 is none), or no number (QCA705)."""
-    try:
-        number = float(text.value) if text else 0
-    except ValueError:
-        return None
-    return number if number and math.isfinite(number) else None
-
-
-def quota_of(service: Service) -> float | None:
-    """Return how many CPUs a service may use, by `cpus` or by a quota; None for no limit."""
-    quota, period = (number_of(service.settings.get(f"cpu_{key}")) for key in ("quota", "period"))
-    if quota is not None and quota > 0:
-        return quota / (period or _PERIOD)
-    return number_of(service.cpus)
-
-
-def cpu_numbers(cpuset: LocatedValue | None) -> frozenset[int] | None:
-    """Return the CPUs that `0-3,8` names; None where there is no such list."""
-    if cpuset is None or not _CPUSET.fullmatch(cpuset.value):
-        return None
-    spans = [part.partition("-") for part in cpuset.value.split(",")]
-    ranges = [(int(first), int(last) if dash else int(first)) for first, dash, last in spans]
-    if any(first > last for first, last in ranges) or any(last > _MOST_CPUS for _, last in ranges):
-        return None
-    return frozenset(number for first, last in ranges for number in range(first, last + 1))

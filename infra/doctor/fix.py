@@ -4,7 +4,7 @@ import subprocess
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from infra.compose_file.line_edits import make, restore
+from infra.compose_file.line_edits import apply_edits, restore_files
 from infra.doctor.check import Finding, Remedy, Severity
 from qca.core.errors import InputError, QcaError
 
@@ -77,7 +77,7 @@ def _edit(
 ) -> Outcome:
     """Change the file; what cannot be read afterwards, or did not help, gets its old text."""
     try:
-        before = make(proposal.remedy.edits)
+        before = apply_edits(proposal.remedy.edits)
     except QcaError as error:
         return Outcome(proposal, False, f"{error.message}; nothing was changed")
     try:
@@ -89,9 +89,9 @@ def _edit(
     except InputError as error:
         reason = error.message
     except BaseException:
-        restore(before)
+        restore_files(before)
         raise
-    restore(before)
+    restore_files(before)
     return Outcome(proposal, False, f"{reason}; {_TAKEN_BACK}")
 
 

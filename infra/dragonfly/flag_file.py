@@ -1,58 +1,67 @@
-"""Dragonfly's `--flagfile`, where it is mounted from the folder of the compose file.
+"""Dragonfly's `--flagfile`, where it is mounted from the folder of the Compose file.
 
-It is looked for when all files are merged: one names it, another may mount it.
+It is looked for when all files are merged: one names it, another may mount it. Its lines lie
+among the sources of the Compose file once `read_flag_files` has read them.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
-from itertools import pairwise
 
+from infra.compose_file.load import read_project_file
 from infra.compose_file.model import ComposeFile, LocatedValue, Service, Span
-from infra.compose_file.references import Folder, NotFollowedError
+from infra.compose_file.references import NotFollowedError
+from infra.dragonfly.command import parse_flags, skip_wrappers
 
 
-def with_flag_files(file: ComposeFile, folder: Folder) -> ComposeFile:
-    """Return the merged file with the lines of the flag files that its services name."""
+def read_flag_files(file: ComposeFile) -> ComposeFile:
+    """Return the file with the flag files that its services name among its sources.
+
+    One that lies out of the project folder, or inside the container, is not read.
+    """
     sources = dict(file.sources)
-    services = []
     for service in file.services:
-        try:
-            path, lines = folder.lines(_source(file, service))
-        except NotFollowedError:
-            services.append(service)
+        path = find_flag_file(service, file.files)
+        if path is None:
             continue
-        sources[path] = lines
-        services.append(replace(service, flagfile=_flags(path, lines)))
-    return replace(file, services=tuple(services), sources=sources)
+        try:
+            sources[path] = read_project_file(file, path)
+        except NotFollowedError:
+            continue
+    return replace(file, sources=sources)
 
 
-def _source(file: ComposeFile, service: Service) -> str:
-    """Return what of the host is seen where the flag file is named."""
-    words = [word.value for word in service.command]
-    pairs = [tuple(word.split("=", 1)) for word in words] + list(pairwise(words))
-    named = [pair[1] for pair in pairs if pair[0].lstrip("-") == "flagfile" and len(pair) == 2]
-    seen = {
-        place.rstrip("/"): source if key == "volumes" else file.files.get(f"{key}.{source}.file")
-        for key, mounts in service.mounts.items()
-        for place, source in mounts.items()
+def find_flag_file(service: Service, files: Mapping[str, str]) -> str | None:
+    """Return the path on the host of the flag file that a command names, if it is mounted.
+
+    `files` are the paths of the top-level secrets and configs (`ComposeFile.files`).
+    """
+    flags = dict(parse_flags(skip_wrappers(service.command)))
+    if "flagfile" not in flags:
+        return None
+    name = flags["flagfile"].value
+    mounts = {
+        target.rstrip("/"): source if key == "volumes" else files.get(f"{key}.{source}.file")
+        for key, mounted in service.mounts.items()
+        for target, source in mounted.items()
     }
-    over = [top for top in seen if named and f"{named[-1]}/".startswith(f"{top}/")]
-    if not over:
-        raise NotFollowedError("it lies inside the container")
-    top = max(over, key=len)
-    if not (source := seen[top]):
-        raise NotFollowedError("it is no file of the host")
-    return source + named[-1].removeprefix(top)
+    parents = [target for target in mounts if f"{name}/".startswith(f"{target}/")]
+    if not parents:
+        return None
+    nearest = max(parents, key=len)
+    source = mounts[nearest]
+    return source + name.removeprefix(nearest) if source else None
 
 
-def _flags(path: str, lines: tuple[str, ...]) -> tuple[LocatedValue, ...]:
+def parse_flag_file(path: str, lines: tuple[str, ...]) -> tuple[LocatedValue, ...]:
+    """Return the flags of a flag file, one a line; other lines are passed over."""
     return tuple(
-        _flag(text, number, path)
-        for number, text in enumerate(lines, 1)
-        if text.strip().startswith("-")
+        _locate_flag(line, number, path)
+        for number, line in enumerate(lines, 1)
+        if line.strip().startswith("-")
     )
 
 
-def _flag(text: str, number: int, path: str) -> LocatedValue:
-    flag = text.strip()
-    start = text.index(flag)
+def _locate_flag(line: str, number: int, path: str) -> LocatedValue:
+    flag = line.strip()
+    start = line.index(flag)
     return LocatedValue(flag, number, flag, path, Span("line", start, start + len(flag)))

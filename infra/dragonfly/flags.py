@@ -10,7 +10,7 @@ from infra.dragonfly.startup_rules import Release
 
 # Flags that a release dropped or renamed: (flag, first release without it, what to write).
 # Release notes of v0.17, v1.14, v1.26, v1.30, v1.38 and v1.40; save_schedule: pull request 2327.
-GONE: Mapping[str, tuple[Release, str]] = {
+REMOVED_FLAGS: Mapping[str, tuple[Release, str]] = {
     "http_admin_console": ((0, 17, 0), "primary_port_http_enabled"),
     "memcache_port": ((1, 14, 0), "memcached_port"),
     "default_lua_config": ((1, 14, 0), "default_lua_flags"),
@@ -34,27 +34,27 @@ _NUMBERS = frozenset(
 )
 _PORTS = range(-1, 2**16)  # -1 is any that is free (dfly_main.cc)
 
-_NAMES = Path(__file__).parents[1] / "data" / "dragonfly-flags.txt"
+_FLAG_TABLE = Path(__file__).parents[1] / "data" / "dragonfly-flags.txt"
 
 
 @cache
-def _names() -> frozenset[str]:
-    lines = _NAMES.read_text("utf-8").splitlines()
+def _read_flag_names() -> frozenset[str]:
+    lines = _FLAG_TABLE.read_text("utf-8").splitlines()
     return frozenset(line for line in lines if not line.startswith("#"))
 
 
-def is_heard_of(flag: str) -> bool:
+def is_known_flag(flag: str) -> bool:
     """Whether some release is known to have the flag; `nocache_mode` is cache_mode=false."""
-    known = _names() | GONE.keys() | _NO_FLAGS
+    known = _read_flag_names() | REMOVED_FLAGS.keys() | _NO_FLAGS
     return flag in known or flag.removeprefix("no") in known
 
 
-def alike(flag: str) -> str:
+def find_closest_flag(flag: str) -> str:
     """Return the flag that is most like a name; empty where none is."""
-    return next(iter(get_close_matches(flag, sorted(_names()), n=1, cutoff=0.8)), "")
+    return next(iter(get_close_matches(flag, sorted(_read_flag_names()), n=1, cutoff=0.8)), "")
 
 
-def misspelt(flag: str) -> str | None:
+def suggest_spelling(flag: str) -> str | None:
     """Return what is meant by a name that no flag has, for none has such signs; else None.
 
     Names are taken as they are: https://abseil.io/docs/cpp/guides/flags
@@ -65,7 +65,7 @@ def misspelt(flag: str) -> str | None:
     return name.lower().replace("-", "_") + ("=" if blank else "") + value.strip()
 
 
-def is_illegal(flag: str, value: str) -> bool:
+def is_illegal_value(flag: str, value: str) -> bool:
     """Whether a value is known to be none that the flag can have."""
     if flag not in _NUMBERS:
         return False

@@ -48,14 +48,14 @@ class Threads:
     because: str
 
 
-def release_of(image: str) -> Release:
+def parse_release(image: str) -> Release:
     """Return the release that an image's tag names; the newest known where it names none."""
     tag = image.partition("@")[0].rpartition("/")[2].partition(":")[2]
     match = re.match(r"v?(\d+)\.(\d+)\.(\d+)", tag)
     return (int(match[1]), int(match[2]), int(match[3])) if match else NEWEST
 
 
-def threads(
+def count_threads(
     cpus: int,
     *,
     quota: float | None = None,
@@ -68,7 +68,7 @@ def threads(
     `quota` is the container's CPU limit, `flag` the value of --proactor_threads or
     DFLY_proactor_threads; 0 means "decide yourself", as for Dragonfly.
     """
-    by_quota = _threads_of_quota(quota, cgroup_version) if release >= CGROUPS_READ else 0
+    by_quota = _count_threads_by_quota(quota, cgroup_version) if release >= CGROUPS_READ else 0
     if flag and (release >= FLAG_BEATS_QUOTA or not by_quota):
         return Threads(flag, f"--proactor_threads={flag}")
     if by_quota:
@@ -78,44 +78,44 @@ def threads(
     return Threads(cpus, f"one for {seen} that it sees")
 
 
-def _threads_of_quota(quota: float | None, cgroup_version: str) -> int:
+def _count_threads_by_quota(quota: float | None, cgroup_version: str) -> int:
     """Return 0 for "no limit"; on cgroup v1 Dragonfly truncates, so half a CPU is no limit."""
     if quota is None:
         return 0
     return int(quota) if cgroup_version == "1" else math.ceil(quota)
 
 
-def default_maxmemory(available: int, limit: int | None, release: Release = NEWEST) -> int:
+def compute_default_maxmemory(available: int, limit: int | None, release: Release = NEWEST) -> int:
     """Return the maxmemory that Dragonfly gives itself; before v1.2 it overlooks the limit."""
     if limit is not None and release >= CGROUPS_READ:
         available = min(available, limit)
     return int(DEFAULT_SHARE * available)
 
 
-def required(thread_count: int) -> int:
+def compute_required_memory(thread_count: int) -> int:
     """Return the least maxmemory for that many threads."""
     return thread_count * BYTES_PER_THREAD
 
 
-def most_threads(maxmemory: int) -> int:
+def compute_max_threads(maxmemory: int) -> int:
     """Return how many threads `maxmemory` holds; at least one is what Dragonfly can start."""
     return maxmemory // BYTES_PER_THREAD
 
 
-def refuses(thread_count: int, maxmemory: int) -> bool:
+def refuses_to_start(thread_count: int, maxmemory: int) -> bool:
     """Whether Dragonfly would exit at start-up."""
-    return maxmemory < required(thread_count)
+    return maxmemory < compute_required_memory(thread_count)
 
 
-def refusal(thread_count: int, release: Release = NEWEST) -> str:
+def format_refusal(thread_count: int, release: Release = NEWEST) -> str:
     """Return the message with which Dragonfly exits."""
     if release < THREADS_NAMED:
         return "Max memory is less than 256MB per thread. Exiting..."
-    needed = human_readable(required(thread_count))
+    needed = format_human_readable(compute_required_memory(thread_count))
     return f"There are {thread_count} threads, so {needed} are required. Exiting..."
 
 
-def human_readable(size: int) -> str:
+def format_human_readable(size: int) -> str:
     """Return a size as Dragonfly's log prints it: ``4.00GiB``, ``512.0KiB``."""
     if size < KIB:
         return f"{size}B"

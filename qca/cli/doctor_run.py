@@ -9,9 +9,9 @@ from pathlib import Path
 
 import click
 
-from infra.compose_file.default_files import default_files
+from infra.compose_file.default_files import find_default_files
 from infra.compose_file.dotenv import read_dotenv
-from infra.compose_file.line_edits import diff
+from infra.compose_file.line_edits import format_diff
 from infra.compose_file.model import ComposeFile
 from infra.doctor.check import Finding, Severity
 from infra.doctor.fix import Proposal, apply, proposals
@@ -23,31 +23,30 @@ from qca.core.errors import InputError
 
 def read(paths: tuple[Path, ...], facts: HostFacts, *, ask: bool) -> ComposeFile:
     """Read files that Compose would merge, and have this host's Compose confirm the reading."""
-    from infra.compose_file.load import read_compose_files
+    from infra.doctor.read_project import read_project
 
-    file = read_compose_files(paths, os.environ)
     compose = facts.compose.value if isinstance(facts.compose, Known) else None
     if not ask:
-        return replace(file, not_asked="the host is a recorded one")
+        why = "the host is a recorded one"
+        return replace(read_project(paths, os.environ), not_confirmed_because=why)
     if not isinstance(compose, ComposePlugin):
-        return replace(file, not_asked="`docker compose` is not there")
-    from infra.compose_file.resolved_by_compose import confirm
-
-    return confirm(file, paths, compose, os.environ)
+        why = "`docker compose` is not there"
+        return replace(read_project(paths, os.environ), not_confirmed_because=why)
+    return read_project(paths, os.environ, compose)
 
 
 def nearby() -> ComposeFile | None:
     """Read the folder's own compose file, if there is one that can be read."""
-    paths = default_files(Path(), _variables())
+    paths = find_default_files(Path(), _variables())
     if not paths:
         return None
     if not all(path.resolve().is_relative_to(Path.cwd()) for path in paths):
         click.echo("Not examined: COMPOSE_FILE leads out of this folder; give it with -f", err=True)
         return None
-    from infra.compose_file.load import read_compose_files
+    from infra.doctor.read_project import read_project
 
     try:
-        return read_compose_files(paths, os.environ)
+        return read_project(paths, os.environ)
     except InputError as error:
         click.echo(f"Not examined: {error.message}", err=True)
         return None
@@ -130,7 +129,7 @@ def _announce(proposal: Proposal) -> None:
         for command in earlier.commands:
             _say(f"  {command}")
     _say(f"{proposal.finding.id}: {proposal.remedy.title}")
-    for line in diff(proposal.remedy.edits).splitlines():
+    for line in format_diff(proposal.remedy.edits).splitlines():
         _say(f"  {line}")
     for command in proposal.remedy.commands:
         _say(f"  {command}")

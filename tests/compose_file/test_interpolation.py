@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.compose_file.dotenv import assignments, read_dotenv
-from infra.compose_file.interpolation import BadVariableError, Missing, interpolate
+from infra.compose_file.dotenv import parse_assignments, read_dotenv
+from infra.compose_file.interpolation import BadVariableError, MissingVariable, interpolate
 
 VARIABLES = {"SET": "yes", "EMPTY": ""}
 
@@ -39,9 +39,9 @@ def test_forms(text, filled):
 
 
 def test_what_has_no_value_is_reported():
-    assert interpolate("$UNSET", VARIABLES) == ("", (Missing("UNSET", None),))
-    assert interpolate("${U:?say $SET}", VARIABLES) == ("", (Missing("U", "say yes"),))
-    assert interpolate("${EMPTY:?needed}", VARIABLES)[1] == (Missing("EMPTY", "needed"),)
+    assert interpolate("$UNSET", VARIABLES) == ("", (MissingVariable("UNSET", None),))
+    assert interpolate("${U:?say $SET}", VARIABLES) == ("", (MissingVariable("U", "say yes"),))
+    assert interpolate("${EMPTY:?needed}", VARIABLES)[1] == (MissingVariable("EMPTY", "needed"),)
     assert interpolate("${EMPTY?needed}", VARIABLES)[1] == ()
 
 
@@ -101,7 +101,7 @@ def test_a_dotenv_value_is_the_one_that_compose_reads(line, value):
 
 
 def test_a_dotenv_has_lines():
-    found = list(assignments("\nA='x\ny'\n# no\nB=1\n"))
+    found = list(parse_assignments("\nA='x\ny'\n# no\nB=1\n"))
 
     assert found == [("A", "x\ny", 2), ("B", "1", 5)]
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from infra.compose_file.default_files import default_file
-from infra.compose_file.devices import DeviceRequest, from_text
+from infra.compose_file.default_files import find_default_file
+from infra.compose_file.devices import DeviceRequest
 from infra.compose_file.load import read_compose_file
 from infra.dragonfly.service import is_dragonfly, read_dragonfly
 from qca.core.errors import InputError
@@ -19,8 +19,9 @@ HEAD = f"services:\n  cache:\n{IMAGE}"
 
 
 def _dragonfly(folder: Path, rest: str, **environment: str):
-    (service,) = compose_file(folder, HEAD + rest, **environment).services
-    return read_dragonfly(service)
+    file = compose_file(folder, HEAD + rest, **environment)
+    (service,) = file.services
+    return read_dragonfly(file, service)
 
 
 @pytest.mark.parametrize(
@@ -110,10 +111,11 @@ def test_anchors_and_merge_keys(tmp_path):
         "  two: *base\n"
     )
 
-    one, two = compose_file(tmp_path, text).services
+    file = compose_file(tmp_path, text)
+    one, two = file.services
 
-    assert read_dragonfly(one).flags["maxmemory"].value == "2G"
-    assert read_dragonfly(two).flags["maxmemory"].value == "2G"
+    assert read_dragonfly(file, one).flags["maxmemory"].value == "2G"
+    assert read_dragonfly(file, two).flags["maxmemory"].value == "2G"
     assert one.memory_limit
     assert (one.memory_limit.value, one.memory_limit.line) == ("3g", 7)
 
@@ -155,7 +157,7 @@ def test_limits_in_both_places(tmp_path, limits):
 def test_devices_are_asked_for_under_two_keys(tmp_path, keys, asked):
     service = _dragonfly(tmp_path, f"    {keys}\n").service
 
-    assert {key: list(from_text(text.value)) for key, text in service.devices.items()} == asked
+    assert {key: list(devices.requests) for key, devices in service.devices.items()} == asked
 
 
 def test_a_range_of_ports_is_each_of_them(tmp_path):
@@ -314,11 +316,11 @@ def test_deep_nesting_is_refused(tmp_path):
 
 
 def test_compose_finds_the_same_file_first(tmp_path):
-    assert default_file(tmp_path) is None
+    assert find_default_file(tmp_path) is None
     (tmp_path / "docker-compose.yml").touch()
-    assert default_file(tmp_path) == tmp_path / "docker-compose.yml"
+    assert find_default_file(tmp_path) == tmp_path / "docker-compose.yml"
     (tmp_path / "compose.yaml").touch()
-    assert default_file(tmp_path) == tmp_path / "compose.yaml"
+    assert find_default_file(tmp_path) == tmp_path / "compose.yaml"
 
 
 _yaml = st.text(alphabet="abc:-?&*!|>{}[]#'\"%@`$\n \t<", max_size=60)

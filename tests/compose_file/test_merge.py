@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.compose_file.default_files import default_files
+from infra.compose_file.default_files import find_default_files
 from infra.compose_file.load import read_compose_file, read_compose_files
 from infra.compose_file.model import ComposeFile, Service
 from infra.dragonfly.service import read_dragonfly
@@ -28,7 +28,7 @@ def _cache(file: ComposeFile) -> Service:
 
 
 def _flags(file: ComposeFile) -> dict[str, str]:
-    return {name: text.value for name, text in read_dragonfly(_cache(file)).flags.items()}
+    return {name: text.value for name, text in read_dragonfly(file, _cache(file)).flags.items()}
 
 
 def test_the_later_file_wins_key_by_key(tmp_path):
@@ -166,101 +166,6 @@ def test_an_env_file_that_need_not_be_there(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("keys", "top"),
-    [
-        ("    volumes: ['./conf:/etc/dragonfly:ro']\n", ""),
-        (
-            "    volumes:\n      - {type: bind, source: ./conf/f, target: /etc/dragonfly/f}\n",
-            "",
-        ),
-        (
-            "    configs:\n      - {source: flags, target: /etc/dragonfly/f}\n",
-            "configs: {flags: {file: conf/f}}\n",
-        ),
-    ],
-)
-@pytest.mark.parametrize("flag", ["--flagfile=/etc/dragonfly/f", "--flagfile /etc/dragonfly/f"])
-def test_a_flag_file_of_the_folder_is_read_where_it_is_named(tmp_path, keys, top, flag):
-    _files(
-        tmp_path,
-        a_yml=f"services:\n  cache:\n{CACHE}    command: --hz=1 --maxmemory=1G {flag} --hz=3\n"
-        f"{keys}{top}",
-        conf__f="# ours\n--maxmemory=2G\n--hz=2\n--requirepass=hunter2\n",
-    )
-
-    found = read_dragonfly(_cache(_read(tmp_path)))
-
-    assert found.flagfile is None
-    assert found.flags["maxmemory"].value == "2G"
-    assert (found.flags["maxmemory"].line, found.flags["maxmemory"].file) == (
-        2,
-        str(tmp_path / "conf/f"),
-    )
-    assert found.flags["hz"].value == "3"
-
-
-def test_a_flag_file_that_is_a_secret(tmp_path):
-    _files(
-        tmp_path,
-        a_yml=f"services:\n  cache:\n{CACHE}    command: --flagfile=/run/secrets/flags\n"
-        "    secrets: [flags]\nsecrets: {flags: {file: ./f}}\n",
-        f="--maxmemory=2G\n",
-    )
-
-    assert _flags(_read(tmp_path))["maxmemory"] == "2G"
-
-
-FLAGGED = f"services:\n  cache:\n{CACHE}    command: --flagfile=/run/secrets/f\n    secrets: [f]\n"
-
-
-@pytest.mark.parametrize(
-    ("first", "later", "maxmemory"),
-    [
-        (FLAGGED, "secrets: {f: {file: ./f}}\n", "1G"),
-        (FLAGGED + "secrets: {f: {file: ./g}}\n", "secrets: {f: {file: f}}\n", "1G"),
-        ("secrets: {f: {file: ./f}}\n", FLAGGED, "1G"),
-        (
-            f"services:\n  cache:\n{CACHE}    command: --flagfile=/f\n    volumes: ['./f:/f']\n",
-            "services: {cache: {volumes: ['./g:/f']}}\n",
-            "2G",
-        ),
-        (
-            f"services:\n  cache:\n{CACHE}    volumes: ['./f:/f']\n",
-            "services: {cache: {command: --flagfile=/f}}\n",
-            "1G",
-        ),
-        (
-            f"services:\n  cache:\n{CACHE}    command: --flagfile=/x/f\n    volumes: ['.:/x']\n",
-            "services: {cache: {volumes: ['./g:/x/f']}}\n",
-            "2G",
-        ),
-        (FLAGGED + "secrets: {f: {file: ./g}}\n", "secrets: {f: !reset null}\n", None),
-        (FLAGGED + "secrets: {f: {environment: F}}\n", "x-a: 1\n", None),
-        (
-            f"services:\n  cache:\n{CACHE}    command: --flagfile=/x/f\n    volumes: ['.:/x']\n",
-            "services: {cache: {volumes: ['/etc/hostname:/x/f']}}\n",
-            None,
-        ),
-    ],
-)
-def test_a_flag_file_is_looked_for_in_what_is_merged(tmp_path, first, later, maxmemory):
-    _files(tmp_path, a_yml=first, b_yml=later, f="--maxmemory=1G\n", g="--maxmemory=2G\n")
-
-    assert _flags(_read(tmp_path, "a.yml", "b.yml")).get("maxmemory") == maxmemory
-
-
-def test_a_flag_file_out_of_the_folder_stays_unread(tmp_path):
-    _files(
-        tmp_path,
-        here__a_yml=f"services:\n  cache:\n{CACHE}    command: --flagfile=/f\n"
-        "    volumes: ['../f:/f']\n",
-        f="--maxmemory=2G\n",
-    )
-
-    assert read_dragonfly(_cache(_read(tmp_path / "here"))).flagfile is not None
-
-
-@pytest.mark.parametrize(
     ("text", "what"),
     [
         ("services: {cache: {extends: cache}}\n", "itself"),
@@ -312,17 +217,17 @@ def test_files_that_include_each_other_over_and_over_end(tmp_path):
 def test_the_override_file_belongs_to_the_folders_own(tmp_path):
     _files(tmp_path, **{"compose.yaml": "services: {}\n", "compose.override.yml": "services: {}\n"})
 
-    names = [path.name for path in default_files(tmp_path)]
+    names = [path.name for path in find_default_files(tmp_path)]
 
     assert names == ["compose.yaml", "compose.override.yml"]
-    assert default_files(tmp_path / "none") == ()
+    assert find_default_files(tmp_path / "none") == ()
 
 
 def test_compose_file_names_others():
     named = {"COMPOSE_FILE": "a.yml,b.yml", "COMPOSE_PATH_SEPARATOR": ","}
 
-    assert default_files(Path("x"), named) == (Path("x/a.yml"), Path("x/b.yml"))
-    assert default_files(Path("x"), {"COMPOSE_FILE": "a.yml:b.yml"}) == (
+    assert find_default_files(Path("x"), named) == (Path("x/a.yml"), Path("x/b.yml"))
+    assert find_default_files(Path("x"), {"COMPOSE_FILE": "a.yml:b.yml"}) == (
         Path("x/a.yml"),
         Path("x/b.yml"),
     )

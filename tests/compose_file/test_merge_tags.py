@@ -7,7 +7,6 @@ import pytest
 from infra.compose_file.load import read_compose_files
 from infra.compose_file.merge_tags import load
 from infra.compose_file.model import ComposeFile
-from infra.dragonfly.service import read_dragonfly
 from qca.core.errors import InputError
 from tests.support.merge_cases import CASES, as_read, recorded, written
 
@@ -63,20 +62,6 @@ def test_a_service_that_is_overridden_whole_is_where_it_is_overridden(tmp_path):
     assert [(one.line, one.file) for one in file.services] == [(3, str(tmp_path / "b.yml"))]
 
 
-@pytest.mark.parametrize("over", ["command: !override [dragonfly]", "volumes: !reset []"])
-def test_a_flag_file_goes_with_what_it_is_found_by(tmp_path, over):
-    (tmp_path / "flags").write_text("--maxmemory=2G\n")
-    base = (
-        "services:\n  a:\n    image: dragonflydb/dragonfly\n    volumes: ['./flags:/etc/flags']\n"
-        "    command: --flagfile=/etc/flags\n"
-    )
-
-    alone, both = _read(tmp_path, a=base), _read(tmp_path, a=base, b=f"services: {{a: {{{over}}}}}")
-
-    assert "maxmemory" in read_dragonfly(alone.services[0]).flags
-    assert "maxmemory" not in read_dragonfly(both.services[0]).flags
-
-
 @pytest.mark.parametrize("key", ["env_file", "label_file"])
 def test_a_file_that_is_no_longer_asked_for_is_not_missed(tmp_path, key):
     base = f"services:\n  a:\n    image: x\n    {key}: /etc/none\n"
@@ -105,7 +90,7 @@ def test_what_compose_does_by_chance_is_not_certain(tmp_path, text):
     file = _read(tmp_path, a=text)
 
     (unread,) = file.unread
-    assert (unread.line, unread.by_chance) == (2, True)
+    assert (unread.line, unread.is_nondeterministic) == (2, True)
     assert "by chance" in unread.why
     assert [service.unread_sources for service in file.services] == [("!reset",), ("!reset",), ()]
 

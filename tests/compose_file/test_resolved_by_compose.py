@@ -8,9 +8,9 @@ import pytest
 
 from infra.compose_file.load import read_compose_files
 from infra.compose_file.model import ComposeFile
-from infra.compose_file.resolved_by_compose import confirm
 from infra.doctor.check import Finding, Severity
 from infra.doctor.examine import examine
+from infra.doctor.read_project import confirm
 from infra.host.facts.host import ComposePlugin
 from tests.support.hosts import config, host
 
@@ -115,7 +115,7 @@ def test_what_an_include_reads_is_masked_too(folder):
 def test_an_answer_that_is_none_leaves_our_own_reading(folder, says):
     file = _confirmed(folder, says)
 
-    assert file.merged_by == ""
+    assert file.confirmed_by == ""
     assert file.services == read_compose_files([folder / "a.yml"], {}).services
     assert _finding(file, "QCA707").severity is Severity.SKIPPED
 

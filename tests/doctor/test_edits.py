@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.compose_file.line_edits import Edit, diff, make, restore
+from infra.compose_file.line_edits import Edit, apply_edits, format_diff, restore_files
 from infra.compose_file.load import read_compose_file
 from infra.doctor.check import Finding, Remedy, Severity
 from infra.doctor.examine import examine
@@ -221,12 +221,12 @@ def test_a_link_stays_a_link_and_the_mode_stays(tmp_path):
     link = tmp_path / "link.yml"
     link.symlink_to(real)
 
-    before = make([Edit(str(link), 1, "one", ("two",))])
+    before = apply_edits([Edit(str(link), 1, "one", ("two",))])
 
     assert link.is_symlink()
     assert real.read_text() == "two\n"
     assert real.stat().st_mode & 0o777 == 0o640
-    restore(before)
+    restore_files(before)
     assert real.read_text() == "one\n"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["link.yml", "real.yml"]
 
@@ -236,7 +236,7 @@ def test_nothing_is_written_where_one_of_several_edits_does_not_fit(tmp_path):
     edits = [Edit(str(tmp_path / "a"), 1, "one", ("two",)), Edit(str(tmp_path / "b"), 1, "x", ())]
 
     with pytest.raises(QcaError):
-        make(edits)
+        apply_edits(edits)
     assert (tmp_path / "a").read_text() == "one\n"
 
 
@@ -248,7 +248,7 @@ def test_a_diff_shows_the_line_and_no_password():
         ("command: --requirepass=hunter2 --x=2",),
     )
 
-    assert diff([edit]).splitlines() == [
+    assert format_diff([edit]).splitlines() == [
         "--- a.yml",
         "+++ a.yml",
         "@@ -7 +7 @@",
@@ -267,7 +267,7 @@ def test_a_file_that_only_lies_in_the_folder_is_never_mended(file):
 
 
 def test_a_remedy_without_edits_shows_no_diff():
-    assert diff(Remedy("t").edits) == ""
+    assert format_diff(Remedy("t").edits) == ""
 
 
 def test_an_edit_that_brings_another_error_is_taken_back(file):

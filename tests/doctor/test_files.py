@@ -227,8 +227,8 @@ def test_verdict_on_a_host(tmp_path, check, facts, rest, severity, says):
 
 ASKED = [
     ({"refused": "services.cache additional properties 'x' not allowed"}, ERROR, "properties 'x'"),
-    ({"merged_by": "Compose 2.40.3"}, OK, "Compose 2.40.3 takes"),
-    ({"not_asked": "`docker compose` is not there"}, SKIPPED, "is not there"),
+    ({"confirmed_by": "Compose 2.40.3"}, OK, "Compose 2.40.3 takes"),
+    ({"not_confirmed_because": "`docker compose` is not there"}, SKIPPED, "is not there"),
 ]
 
 

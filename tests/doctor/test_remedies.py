@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from infra.compose_file.line_edits import make
+from infra.compose_file.line_edits import apply_edits
 from infra.doctor.check import Finding, Remedy
 from infra.doctor.examine import examine
 from infra.doctor.remedies.compose_v1 import CONSTRAINTS
@@ -148,7 +148,7 @@ def test_an_edit_is_made_in_bash_as_by_fix_and_taken_back(
     folder = machine / "empty"
     monkeypatch.chdir(folder)
     write(trouble, folder)
-    make(remedy.edits)
+    apply_edits(remedy.edits)
     made = _texts(folder)
     write(trouble, folder)
     before = _texts(folder)

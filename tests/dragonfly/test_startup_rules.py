@@ -21,15 +21,15 @@ from qca.core.units import GIB, MIB, exact_size, parse_size
     ],
 )
 def test_it_refuses_under_256_mib_a_thread(threads, maxmemory, refused):
-    assert rules.refuses(threads, maxmemory) is refused
+    assert rules.refuses_to_start(threads, maxmemory) is refused
 
 
 def test_it_says_so_in_its_own_words():
-    assert rules.refusal(16) == "There are 16 threads, so 4.00GiB are required. Exiting..."
-    assert rules.refusal(3) == "There are 3 threads, so 768.00MiB are required. Exiting..."
+    assert rules.format_refusal(16) == "There are 16 threads, so 4.00GiB are required. Exiting..."
+    assert rules.format_refusal(3) == "There are 3 threads, so 768.00MiB are required. Exiting..."
     old = "Max memory is less than 256MB per thread. Exiting..."
-    assert rules.refusal(16, (0, 10, 0)) == old
-    assert rules.refusal(16, (0, 11, 0)) != old
+    assert rules.format_refusal(16, (0, 10, 0)) == old
+    assert rules.format_refusal(16, (0, 11, 0)) != old
 
 
 @pytest.mark.parametrize(
@@ -49,13 +49,13 @@ def test_it_says_so_in_its_own_words():
     ],
 )
 def test_how_many_threads_it_starts(options, count):
-    assert rules.threads(16, **options).count == count
+    assert rules.count_threads(16, **options).count == count
 
 
 def test_its_own_maxmemory_is_a_share_of_what_is_available():
-    assert rules.default_maxmemory(10 * GIB, None) == 8 * GIB
-    assert rules.default_maxmemory(10 * GIB, 5 * GIB) == 4 * GIB
-    assert rules.default_maxmemory(10 * GIB, 5 * GIB, (1, 1, 0)) == 8 * GIB
+    assert rules.compute_default_maxmemory(10 * GIB, None) == 8 * GIB
+    assert rules.compute_default_maxmemory(10 * GIB, 5 * GIB) == 4 * GIB
+    assert rules.compute_default_maxmemory(10 * GIB, 5 * GIB, (1, 1, 0)) == 8 * GIB
 
 
 @pytest.mark.parametrize("text", ["4G", "4g", "4GB", "4gb", "4GiB", "4096mb", "4294967296", "4.0G"])
@@ -84,7 +84,7 @@ def test_before_v1_36_only_the_first_letter_counted():
     ],
 )
 def test_how_it_prints_a_size(size, printed):
-    assert rules.human_readable(size) == printed
+    assert rules.format_human_readable(size) == printed
 
 
 @pytest.mark.parametrize(
@@ -99,13 +99,13 @@ def test_how_it_prints_a_size(size, printed):
     ],
 )
 def test_the_release_of_an_image(image, release):
-    assert rules.release_of(image) == release
+    assert rules.parse_release(image) == release
 
 
 @given(st.integers(min_value=1, max_value=1024))
 def test_as_many_threads_as_memory_holds_are_never_refused(threads):
-    assert not rules.refuses(threads, rules.required(threads))
-    assert rules.most_threads(rules.required(threads)) == threads
+    assert not rules.refuses_to_start(threads, rules.compute_required_memory(threads))
+    assert rules.compute_max_threads(rules.compute_required_memory(threads)) == threads
 
 
 @given(st.integers(min_value=0, max_value=2**50))

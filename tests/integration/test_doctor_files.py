@@ -188,7 +188,7 @@ def test_our_own_reading_is_that_of_compose(
     name: str, tmp_path: Path, engine: Engine, engine_environment: Engine
 ) -> None:
     from infra.compose_file.load import read_compose_files
-    from infra.compose_file.resolved_by_compose import confirm
+    from infra.doctor.read_project import confirm
     from infra.host.facts.host import ComposePlugin
     from infra.host.probes import compose
 
@@ -206,7 +206,7 @@ def test_our_own_reading_is_that_of_compose(
     own = read_compose_files([path], {})
     told = confirm(own, [path], plugin, {**engine.environment})
 
-    assert (own.unread, told.refused, told.not_asked) == ((), "", "")
+    assert (own.unread, told.refused, told.not_confirmed_because) == ((), "", "")
     assert [service.name for service in told.services] == [s.name for s in own.services]
     for ours, theirs in zip(own.services, told.services, strict=True):
         assert [text.value for text in ours.command] == [text.value for text in theirs.command]

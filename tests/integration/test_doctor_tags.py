@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from infra.compose_file.load import read_compose_files
-from infra.compose_file.resolved_by_compose import confirm
+from infra.doctor.read_project import confirm
 from infra.host.deadline import Deadline
 from infra.host.facts.host import ComposePlugin
 from infra.host.probes import compose
@@ -46,6 +46,6 @@ def test_composes_answer_and_our_places_go_together(
     own = read_compose_files(paths, {})
     told = confirm(own, paths, plugin, engine.environment)
 
-    assert told.merged_by
+    assert told.confirmed_by
     assert as_read(told) == as_read(own) == recorded()[name]
     assert [one.settings for one in told.services] == [one.settings for one in own.services]

@@ -5,10 +5,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from infra.compose_file.load import read_compose_file
 from infra.compose_file.model import ComposeFile
 from infra.doctor.check import Finding
 from infra.doctor.examine import examine
+from infra.doctor.read_project import read_project
 from infra.host.facts.host import (
     ComposePlugin,
     ComposeV1,
@@ -210,4 +210,4 @@ def one(facts: HostFacts, check: str, **more: Any) -> Finding:
 def compose_file(folder: Path, text: str, **environment: str) -> ComposeFile:
     path = folder / "docker-compose.yml"
     path.write_text(text)
-    return read_compose_file(path, environment)
+    return read_project([path], environment)

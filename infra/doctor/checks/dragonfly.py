@@ -19,22 +19,22 @@ def _starts(subject: Subject) -> list[Verdict]:
 def _plan_starts(subject: Subject) -> Verdict:
     plan = subject.plan.dragonfly
     threads, maxmemory = plan.proactor_threads.value, plan.maxmemory_bytes.value
-    release = rules.release_of(plan.image)
+    release = rules.parse_release(plan.image)
     evidence = {
         "proactor_threads": threads,
         "maxmemory_bytes": maxmemory,
-        "required_bytes": rules.required(threads),
+        "required_bytes": rules.compute_required_memory(threads),
     }
-    if not rules.refuses(threads, maxmemory):
+    if not rules.refuses_to_start(threads, maxmemory):
         need = "needs" if threads == 1 else "need"
         headline = (
             f"Dragonfly starts: {counted(threads, 'thread')} {need} "
-            f"{format_size(rules.required(threads))}, "
+            f"{format_size(rules.compute_required_memory(threads))}, "
             f"maxmemory is {format_size(maxmemory)}."
         )
         return ok("\n".join([headline, *_left_alone(subject)]), **evidence)
     message = (
-        f"Dragonfly would say: {rules.refusal(threads, release)}\n"
+        f"Dragonfly would say: {rules.format_refusal(threads, release)}\n"
         f"It wants 256 MiB for each of its {counted(threads, 'thread')}; "
         f"maxmemory is {format_size(maxmemory)}.\n{_two_answers(subject, threads, maxmemory)}"
     )
@@ -55,25 +55,26 @@ def _left_alone(subject: Subject) -> Iterator[str]:
     maxmemory = subject.config.stack.maxmemory
     available = available_memory(subject)
     if maxmemory is None and available is not None:
-        maxmemory = rules.default_maxmemory(available, None)
+        maxmemory = rules.compute_default_maxmemory(available, None)
     if maxmemory is None:
         return
-    release = rules.release_of(subject.plan.dragonfly.image)
-    if rules.refuses(cpus, maxmemory):
+    release = rules.parse_release(subject.plan.dragonfly.image)
+    if rules.refuses_to_start(cpus, maxmemory):
         yield (
             f"Left alone it would take {counted(cpus, 'thread')} and end: "
-            f"{rules.refusal(cpus, release)} "
+            f"{rules.format_refusal(cpus, release)} "
             f"{_two_answers(subject, cpus, maxmemory)}"
         )
     else:
         yield (
             f"Left alone it would take {counted(cpus, 'thread')} with "
-            f"{format_size(maxmemory)}; {format_size(rules.required(cpus))} would do."
+            f"{format_size(maxmemory)}; "
+            f"{format_size(rules.compute_required_memory(cpus))} would do."
         )
 
 
 def _two_answers(subject: Subject, threads: int, maxmemory: int) -> str:
-    needed, fewer = rules.required(threads), rules.most_threads(maxmemory)
+    needed, fewer = rules.compute_required_memory(threads), rules.compute_max_threads(maxmemory)
     more = f"{format_size(needed)} for {counted(threads, 'thread')} ({_held(subject, needed)})"
     if fewer == 0:
         return f"One answer: {more}; {format_size(maxmemory)} does not hold a single thread."
@@ -103,7 +104,7 @@ def _fits(subject: Subject, maxmemory: int) -> bool:
 
 
 def _remedies(subject: Subject, threads: int, maxmemory: int) -> tuple[Remedy, ...]:
-    needed, fewer = rules.required(threads), rules.most_threads(maxmemory)
+    needed, fewer = rules.compute_required_memory(threads), rules.compute_max_threads(maxmemory)
     more = Remedy(
         f"Give {counted(threads, 'thread')} the necessary {format_size(needed)}",
         (f"QCA_STACK_MAXMEMORY={exact_size(needed)} qca up",),
@@ -161,7 +162,7 @@ def _over_host(subject: Subject, together: int, host: int, evidence: dict[str, i
         "kernel kills one of them."
     )
     remedies = []
-    least = rules.required(1)
+    least = rules.compute_required_memory(1)
     if subject.plan.dragonfly.maxmemory_bytes.value > least:
         command = f"QCA_STACK_PROACTOR_THREADS=1 QCA_STACK_MAXMEMORY={exact_size(least)} qca up"
         remedies.append(Remedy("Give Dragonfly the least it runs with", (command,)))

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from infra.compose_file.limits import read_cpu_quota, read_cpuset, read_size
 from infra.compose_file.model import ComposeFile, LocatedValue, Service
 from infra.doctor.check import (
     Remedy,
@@ -14,13 +15,7 @@ from infra.doctor.check import (
     ok,
     skipped,
 )
-from infra.doctor.container_limits import (
-    available_memory,
-    cpu_numbers,
-    quota_of,
-    size_of,
-    visible_cpus,
-)
+from infra.doctor.container_limits import available_memory, visible_cpus
 from infra.doctor.remedies.set_flag import set_flag
 from infra.dragonfly import startup_rules as rules
 from infra.dragonfly.service import Dragonfly, is_dragonfly, read_dragonfly
@@ -55,7 +50,7 @@ def dragonflies(subject: Subject) -> Iterator[tuple[ComposeFile, Dragonfly]]:
     for file in subject.files:
         for service in file.services:
             if is_dragonfly(service):
-                yield file, read_dragonfly(service)
+                yield file, read_dragonfly(file, service)
 
 
 def _starts(subject: Subject, file: ComposeFile, dragonfly: Dragonfly) -> Verdict:
@@ -76,7 +71,7 @@ def _starts(subject: Subject, file: ComposeFile, dragonfly: Dragonfly) -> Verdic
         "service": name,
         "proactor_threads": count,
         "maxmemory_bytes": maxmemory,
-        "required_bytes": rules.required(count),
+        "required_bytes": rules.compute_required_memory(count),
         "release": "v" + ".".join(map(str, release)),
     }
     how = (
@@ -85,16 +80,16 @@ def _starts(subject: Subject, file: ComposeFile, dragonfly: Dragonfly) -> Verdic
     )
     if release > rules.NEWEST:
         how += f", by the rules of v{rules.NEWEST[0]}.{rules.NEWEST[1]}, the newest that is known"
-    if not rules.refuses(count, maxmemory):
-        if flags := dragonfly.ends_over:
+    if not rules.refuses_to_start(count, maxmemory):
+        if flags := dragonfly.fatal_flags:
             message = f"Service {name}: {how} would do, but it ends over {flags[0]!r} (QCA704)."
             return Verdict(Severity.INFO, message, evidence)
-        if flags := dragonfly.unheard_of:
+        if flags := dragonfly.unknown_flags:
             why = f"whether it knows the flag {flags[0]} cannot be told (QCA704)"
             return skipped(f"Service {name}: {how} would do, but {why}.", **evidence)
         return ok(f"Service {name}: Dragonfly starts with {how}.", **evidence)
     message = (
-        f"Service {name}: Dragonfly would say: {rules.refusal(count, release)}\n"
+        f"Service {name}: Dragonfly would say: {rules.format_refusal(count, release)}\n"
         f"It wants 256 MiB for each thread, and would have {how}.\n"
         f"{_answers(count, maxmemory)}"
     )
@@ -112,12 +107,12 @@ def _start(subject: Subject, dragonfly: Dragonfly) -> _Start | Verdict:
             return _bad_size(dragonfly, given)
         if size:
             return _Start(threads, size, given.raw)
-    available, limit = available_memory(subject), size_of(dragonfly.service.memory_limit)
+    available, limit = available_memory(subject), read_size(dragonfly.service.memory_limit)
     if available is None:
         return skipped(
             f"Service {dragonfly.service.name} sets no maxmemory, and the host's memory is unknown."
         )
-    default = rules.default_maxmemory(available, limit, dragonfly.release)
+    default = rules.compute_default_maxmemory(available, limit, dragonfly.release)
     return _Start(threads, default, "no maxmemory given: 0.8 of what is available")
 
 
@@ -131,9 +126,9 @@ def _threads(subject: Subject, dragonfly: Dragonfly) -> rules.Threads | Verdict:
         return Verdict(Severity.ERROR, message, {"service": service.name, "given": given.value})
     docker = known_or_none(subject.facts.docker)
     engine = docker if isinstance(docker, Engine) else None
-    return rules.threads(
-        len(cpu_numbers(service.cpuset) or ()) or visible_cpus(subject),
-        quota=quota_of(service),
+    return rules.count_threads(
+        len(read_cpuset(service.cpuset) or ()) or visible_cpus(subject),
+        quota=read_cpu_quota(service),
         flag=int(given.value) if given else None,
         cgroup_version=engine.cgroup_version if engine else "2",
         release=dragonfly.release,
@@ -160,8 +155,8 @@ def hidden_flags(dragonfly: Dragonfly) -> str:
     """Say why there may be flags that the file does not show; empty where there are none."""
     if dragonfly.other_program:
         return f"Its command starts {dragonfly.other_program}, which may change the flags."
-    if dragonfly.flagfile is not None:
-        return f"Its flag file {dragonfly.flagfile.value} lies inside the container."
+    if dragonfly.unread_flag_file is not None:
+        return f"Its flag file {dragonfly.unread_flag_file.value} lies inside the container."
     if dragonfly.service.unread_sources:
         keys = " and ".join(f"`{key}`" for key in dragonfly.service.unread_sources)
         return f"Settings may depend on {keys}, which was not read."
@@ -169,8 +164,8 @@ def hidden_flags(dragonfly: Dragonfly) -> str:
 
 
 def _answers(threads: int, maxmemory: int) -> str:
-    more = f"{format_size(rules.required(threads))} for {counted(threads, 'thread')}"
-    fewer = rules.most_threads(maxmemory)
+    more = f"{format_size(rules.compute_required_memory(threads))} for {counted(threads, 'thread')}"
+    fewer = rules.compute_max_threads(maxmemory)
     if fewer == 0:
         return f"One answer: {more}; {format_size(maxmemory)} does not hold a single thread."
     return (
@@ -181,7 +176,7 @@ def _answers(threads: int, maxmemory: int) -> str:
 def _remedies(
     file: ComposeFile, dragonfly: Dragonfly, threads: int, maxmemory: int
 ) -> tuple[Remedy, ...]:
-    needed, fewer = rules.required(threads), rules.most_threads(maxmemory)
+    needed, fewer = rules.compute_required_memory(threads), rules.compute_max_threads(maxmemory)
     remedies = [set_flag(file, dragonfly, "maxmemory", exact_size(needed))]
     if fewer:
         # Fewer threads cost a little speed; more memory may be more than the host has.
@@ -193,7 +188,7 @@ def _remedies(
 
 def _nests(subject: Subject, dragonfly: Dragonfly) -> Verdict:
     service = dragonfly.service
-    limit = size_of(service.memory_limit)
+    limit = read_size(service.memory_limit)
     if limit is None:
         message = f"Service {service.name} has no memory limit: nothing holds it under maxmemory."
         return Verdict(Severity.INFO, message, {"service": service.name})

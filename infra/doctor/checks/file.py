@@ -35,7 +35,7 @@ def _read_whole(subject: Subject) -> Iterator[Verdict]:
             yield located(skipped(message), file, 1)
         if not file.unread and not file.override:
             with_ = "".join(f" with {name}" for name in list(file.sources)[1:])
-            how = f", as {file.merged_by} merges it" if file.merged_by else ""
+            how = f", as {file.confirmed_by} merges it" if file.confirmed_by else ""
             services = counted(len(file.services), "service")
             message = f"{file.path}{with_}: read whole, {services}{how}."
             yield located(ok(message), file, 1)
@@ -82,7 +82,7 @@ def _key_faults(file: ComposeFile, version: tuple[int, ...] | None) -> Iterator[
         )
         yield located(Verdict(Severity.INFO, message), file, file.keys["version"])
     for service in file.services:
-        if (gpus := service.settings.get("gpus")) and version and version < _GPUS_KNOWN:
+        if (gpus := service.devices.get("gpus")) and version and version < _GPUS_KNOWN:
             this = ".".join(map(str, version))
             message = (
                 f"Service {service.name}: Compose {this} does not know `gpus:`.\n"
@@ -101,7 +101,7 @@ def _named(file: ComposeFile) -> Service | int:
 
 def _untold_gpus(file: ComposeFile) -> Iterator[Verdict]:
     for service in file.services:
-        if gpus := service.settings.get("gpus"):
+        if gpus := service.devices.get("gpus"):
             message = (
                 f"Service {service.name}: whether this Compose knows `gpus:` cannot be told.\n"
                 "Compose 2.30 and newer do; which one is here could not be seen."
@@ -123,10 +123,11 @@ def _refused(subject: Subject) -> Iterator[Verdict]:
         if file.refused:
             message = f"Compose does not take {file.path}.\nIt says: {file.refused}"
             yield located(Verdict(Severity.ERROR, message), file, _named(file))
-        elif file.merged_by:
-            yield located(ok(f"{file.merged_by} takes {file.path}."), file, 1)
-        elif file.not_asked:
-            message = f"Whether Compose takes {file.path} was not asked: {file.not_asked}."
+        elif file.confirmed_by:
+            yield located(ok(f"{file.confirmed_by} takes {file.path}."), file, 1)
+        elif file.not_confirmed_because:
+            why = file.not_confirmed_because
+            message = f"Whether Compose takes {file.path} was not asked: {why}."
             yield located(skipped(message), file, 1)
 
 

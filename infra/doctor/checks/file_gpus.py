@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from infra.compose_file.devices import DeviceRequest, from_text
+from infra.compose_file.devices import DeviceRequest
 from infra.compose_file.model import Service
 from infra.doctor.check import Check, Severity, Subject, Verdict, located, ok, require, skipped
 from infra.host.container_gpu import GpuAccess, gpu_access, is_elsewhere, version_of
@@ -21,7 +21,7 @@ def _gpus(subject: Subject) -> Iterator[Verdict]:
             if (runtime := service.runtime) is not None:
                 yield from (located(one, file, runtime) for one in _runtime(subject, service))
             for key, devices in service.devices.items():
-                for request in from_text(devices.value):
+                for request in devices.requests:
                     yield located(_device(subject, service, request, key), file, devices)
 
 

@@ -4,6 +4,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from infra.compose_file.limits import read_cpuset, read_number, read_size
 from infra.compose_file.model import LocatedValue, Service
 from infra.doctor.check import (
     Check,
@@ -13,7 +14,7 @@ from infra.doctor.check import (
     located,
     ok,
 )
-from infra.doctor.container_limits import cpu_numbers, number_of, size_of, visible_cpus
+from infra.doctor.container_limits import visible_cpus
 from qca.core.errors import InputError
 from qca.core.units import MIB, counted, parse_size
 
@@ -67,14 +68,14 @@ def _memory(service: Service) -> Iterator[_Fault]:
     for text, name in ((limit, "memory limit"), (reserved, "memory reservation")):
         if text and _not_a_size(text):
             yield _Fault(text, f"Docker cannot read the size {text.value!r}.")
-        elif (size := size_of(text)) and text and size < _LEAST_MEMORY:
+        elif (size := read_size(text)) and text and size < _LEAST_MEMORY:
             yield _Fault(text, _ends(text.value, f"Minimum {name} allowed is 6MB"))
-    most, least = size_of(limit), size_of(reserved)
+    most, least = read_size(limit), read_size(reserved)
     if most and least and reserved and most < least:
         why = "Minimum memory limit can not be less than memory reservation limit, see usage"
         yield _Fault(reserved, _ends(f"{reserved.value} is more than the limit", why))
     swap = service.memory_and_swap
-    if swap and (size := size_of(swap)) and not (most and most <= size):
+    if swap and (size := read_size(swap)) and not (most and most <= size):
         why = (
             "Minimum memoryswap limit should be larger than memory limit, see usage"
             if most
@@ -93,7 +94,7 @@ def _cpus(subject: Subject, service: Service) -> Iterator[_Fault]:
     cpus = service.cpus
     if cpus is None:
         return
-    number = number_of(cpus)
+    number = read_number(cpus)
     if number is None:
         if cpus.value not in ("0", "0.0"):
             yield _Fault(cpus, f"{cpus.value!r} is not a number of CPUs.")
@@ -105,13 +106,13 @@ def _cpus(subject: Subject, service: Service) -> Iterator[_Fault]:
 def _quota(service: Service) -> Iterator[_Fault]:
     quota, period = service.settings.get("cpu_quota"), service.settings.get("cpu_period")
     for text, name in ((quota, "Quota"), (period, "Period")):
-        if text and number_of(text) and number_of(service.cpus):
+        if text and read_number(text) and read_number(service.cpus):
             why = f"Conflicting options: Nano CPUs and CPU {name} cannot both be set"
             yield _Fault(text, _ends("cpus says the same already", why))
-    if quota and 0 < (number_of(quota) or 0) < _LEAST_QUOTA:
+    if quota and 0 < (read_number(quota) or 0) < _LEAST_QUOTA:
         why = "CPU cfs quota can not be less than 1ms (i.e. 1000)"
         yield _Fault(quota, _ends(f"cpu_quota {quota.value} are microseconds", why))
-    if period and (number := number_of(period)) and int(number) not in _PERIODS:
+    if period and (number := read_number(period)) and int(number) not in _PERIODS:
         why = "CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)"
         yield _Fault(period, _ends(f"cpu_period {period.value} are microseconds", why))
 
@@ -135,7 +136,7 @@ def _bound(text: LocatedValue) -> float | None:
 
 
 def _cpuset(subject: Subject, cpuset: LocatedValue) -> Iterator[_Fault]:
-    numbers, there = cpu_numbers(cpuset), visible_cpus(subject)
+    numbers, there = read_cpuset(cpuset), visible_cpus(subject)
     if numbers is None:
         why = f"Invalid value {cpuset.value} for cpuset cpus"
         yield _Fault(cpuset, _ends(f"cpuset {cpuset.value!r} is not as 0-3,8", why))

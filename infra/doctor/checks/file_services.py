@@ -16,7 +16,7 @@ from infra.doctor.check import (
 from infra.doctor.checks.dragonfly_files import hidden_flags
 from infra.doctor.remedies.set_flag import edit_remedy, replaced
 from infra.dragonfly import startup_rules as rules
-from infra.dragonfly.flags import GONE, alike
+from infra.dragonfly.flags import REMOVED_FLAGS, find_closest_flag
 from infra.dragonfly.service import Dragonfly, Flag, is_dragonfly, read_dragonfly
 
 
@@ -24,7 +24,7 @@ def _flags(subject: Subject) -> Iterator[Verdict]:
     for file in subject.files:
         for service in file.services:
             if is_dragonfly(service):
-                yield from _flags_of(file, read_dragonfly(service))
+                yield from _flags_of(file, read_dragonfly(file, service))
 
 
 def _flags_of(file: ComposeFile, dragonfly: Dragonfly) -> Iterator[Verdict]:
@@ -32,7 +32,7 @@ def _flags_of(file: ComposeFile, dragonfly: Dragonfly) -> Iterator[Verdict]:
     found = [*_unknown(file, dragonfly), *_illegal(file, dragonfly)]
     found += [
         located(_unheard_of(dragonfly, flag), file, dragonfly.flags[flag])
-        for flag in dragonfly.unheard_of
+        for flag in dragonfly.unknown_flags
     ]
     yield from found
     if hidden := hidden_flags(dragonfly):
@@ -46,7 +46,7 @@ def _flags_of(file: ComposeFile, dragonfly: Dragonfly) -> Iterator[Verdict]:
 def _unknown(file: ComposeFile, dragonfly: Dragonfly) -> Iterator[Verdict]:
     name = dragonfly.service.name
     for flag, text in dragonfly.flags.items():
-        instead = dragonfly.instead_of(flag)
+        instead = dragonfly.find_replacement(flag)
         if instead is None:
             continue
         if flag == "PASSWORD":
@@ -54,8 +54,8 @@ def _unknown(file: ComposeFile, dragonfly: Dragonfly) -> Iterator[Verdict]:
                 f"Service {name}: Dragonfly ends at once over DFLY_PASSWORD, which it does not "
                 "know.\nThe name is DFLY_requirepass, though the help of that flag says otherwise."
             )
-        elif flag in GONE:
-            release = "v" + ".".join(map(str, GONE[flag][0][:2]))
+        elif flag in REMOVED_FLAGS:
+            release = "v" + ".".join(map(str, REMOVED_FLAGS[flag][0][:2]))
             message = (
                 f"Service {name}: Dragonfly ends at once over the flag {flag}.\n"
                 f"It is gone since {release}" + (f": write {instead}." if instead else ".")
@@ -73,7 +73,7 @@ def _unknown(file: ComposeFile, dragonfly: Dragonfly) -> Iterator[Verdict]:
 
 def _illegal(file: ComposeFile, dragonfly: Dragonfly) -> Iterator[Verdict]:
     name = dragonfly.service.name
-    for flag in dragonfly.illegal:
+    for flag in dragonfly.illegal_flags:
         text = dragonfly.flags[flag]
         message = (
             f"Service {name}: Dragonfly ends at once over {flag}={text.value}.\n"
@@ -85,7 +85,7 @@ def _illegal(file: ComposeFile, dragonfly: Dragonfly) -> Iterator[Verdict]:
 
 
 def _unheard_of(dragonfly: Dragonfly, flag: str) -> Verdict:
-    name, near = dragonfly.service.name, alike(flag)
+    name, near = dragonfly.service.name, find_closest_flag(flag)
     message = (
         f"Service {name}: whether Dragonfly knows the flag {flag} cannot be told; "
         f"v{rules.NEWEST[0]}.{rules.NEWEST[1]} and older are not known to have it.\n"

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+from infra.compose_file.limits import read_size
 from infra.compose_file.model import ComposeFile, LocatedValue, Service
 from infra.doctor.check import (
     Check,
@@ -14,7 +15,6 @@ from infra.doctor.check import (
     require,
     skipped,
 )
-from infra.doctor.container_limits import size_of
 from infra.doctor.remedies.set_flag import edit_remedy, replaced
 from infra.host.facts.host import Engine
 from qca.core.units import format_size
@@ -46,7 +46,7 @@ def _of_service(
             f"Whether service {service.name} gets its memlock cannot be told: no engine."
         )
     most = engine.most_memlock
-    wanted = _ANY if asked.value == "-1" else size_of(asked)
+    wanted = _ANY if asked.value == "-1" else read_size(asked)
     evidence = {"service": service.name, "asked": asked.value, "most": most}
     if wanted is None:
         return skipped(f"Service {service.name}: memlock {asked.value!r} is no size.", **evidence)

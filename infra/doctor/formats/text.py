@@ -13,7 +13,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from infra.compose_file.line_edits import diff
+from infra.compose_file.line_edits import format_diff
 from infra.doctor.check import Finding, Remedy, Severity
 from infra.host.facts.host import Engine, GpuDriver, HostFacts, Known
 
@@ -101,7 +101,7 @@ def _remedy(remedy: Remedy) -> dict[str, Any]:
         "commands": list(remedy.commands),
         "automatic": remedy.automatic,
         "breaks": remedy.breaks,
-        "diff": diff(remedy.edits),
+        "diff": format_diff(remedy.edits),
     }
 
 
@@ -176,7 +176,7 @@ def _print_remedy(console: Console, remedy: Remedy) -> None:
     console.print(
         Padding(_text(f"- {remedy.title}" + (":" if remedy.commands else "")), (0, 0, 0, 2))
     )
-    for line in diff(remedy.edits).splitlines():
+    for line in format_diff(remedy.edits).splitlines():
         console.print(_text(f"      {line}", style=_DIFF.get(line[0], "")), soft_wrap=True)
     for command in remedy.commands:  # never folded: it is there to be copied
         console.print(_text(f"      {command}", style="cyan"), soft_wrap=True)

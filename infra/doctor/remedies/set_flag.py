@@ -83,7 +83,7 @@ def _rewritten(file: ComposeFile, at: LocatedValue, new: str) -> Edit | None:
 def _addition(file: ComposeFile, dragonfly: Dragonfly, written: str) -> Edit | None:
     """Put a flag behind the last one that the command or its flag file gives."""
     for flag in reversed(list(dragonfly.flags.values())):
-        if flag.complete and (edit := _behind(file, flag.words[-1], written)) is not None:
+        if flag.is_complete and (edit := _behind(file, flag.words[-1], written)) is not None:
             return edit
     return None
 

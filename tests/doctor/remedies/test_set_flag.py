@@ -8,10 +8,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from infra.compose_file.line_edits import make, restore
-from infra.compose_file.load import read_compose_file
+from infra.compose_file.line_edits import apply_edits, restore_files
 from infra.compose_file.model import ComposeFile, Service
 from infra.doctor.check import Remedy
+from infra.doctor.read_project import read_project
 from infra.doctor.remedies.set_flag import set_flag
 from infra.dragonfly.service import read_dragonfly
 
@@ -89,7 +89,7 @@ def _in_shell(draw: st.DrawFn, word: str, quote: str) -> str:
 
 
 def _read(path: Path) -> tuple[ComposeFile, Service]:
-    file = read_compose_file(path, {})
+    file = read_project([path], {})
     (service,) = file.services
     return file, service
 
@@ -111,7 +111,7 @@ def _expected(words: list[str], flag: str, setting: str) -> list[str]:
 
 def _remedy(path: Path, flag: str, setting: str) -> Remedy:
     file, service = _read(path)
-    return set_flag(file, read_dragonfly(service), flag, setting)
+    return set_flag(file, read_dragonfly(file, service), flag, setting)
 
 
 @settings(
@@ -132,12 +132,12 @@ def test_the_flag_is_set_and_nothing_else_changes(tmp_path, written, wanted):
     assert _words(before) == list(written.words)
 
     remedy = _remedy(path, *wanted)
-    make(remedy.edits)
+    apply_edits(remedy.edits)
 
     changed = path.read_text()
-    _, after = _read(path)
+    file, after = _read(path)
     assert _words(after) == _expected(list(written.words), *wanted)
-    assert read_dragonfly(after).flags[wanted[0]].value == wanted[1]
+    assert read_dragonfly(file, after).flags[wanted[0]].value == wanted[1]
     assert replace(after, arguments=()) == replace(before, arguments=())
     (edit,) = remedy.edits
     lines = written.text.split("\n")
@@ -184,8 +184,8 @@ def test_what_is_not_written_as_it_is_read_is_left_to_the_person(tmp_path, comma
     path = tmp_path / "a.yml"
     path.write_text(f"{HEAD}    command: {command}\n{TAIL}")
 
-    file = read_compose_file(path, {"BOTH": "1 --maxmemory=2G"})
-    remedy = set_flag(file, read_dragonfly(file.services[0]), "hz", "2")
+    file = read_project([path], {"BOTH": "1 --maxmemory=2G"})
+    remedy = set_flag(file, read_dragonfly(file, file.services[0]), "hz", "2")
 
     assert remedy.edits == ()
 
@@ -194,7 +194,7 @@ def test_a_variable_that_stands_for_no_word_hides_none_of_the_others(tmp_path):
     path = tmp_path / "a.yml"
     path.write_text(f"{HEAD}    command: ${{NONE:-}} --maxmemory 2G ${{NONE:-}} --hz=1\n{TAIL}")
 
-    make(_remedy(path, "maxmemory", "4G").edits)
+    apply_edits(_remedy(path, "maxmemory", "4G").edits)
 
     assert "command: ${NONE:-} --maxmemory 4G ${NONE:-} --hz=1\n" in path.read_text()
 
@@ -208,11 +208,11 @@ def test_a_flag_file_has_one_flag_on_a_line(tmp_path, ending):
     flags = tmp_path / "flags"
     flags.write_text(f"# ours\n  --maxmemory=2G{ending}")
 
-    make(_remedy(path, "maxmemory", "4G").edits)
-    before = make(_remedy(path, "proactor_threads", "8").edits)
+    apply_edits(_remedy(path, "maxmemory", "4G").edits)
+    before = apply_edits(_remedy(path, "proactor_threads", "8").edits)
 
     assert flags.read_text() == f"# ours\n  --maxmemory=4G\n  --proactor_threads=8{ending}"
-    restore(before)
+    restore_files(before)
     assert flags.read_text() == f"# ours\n  --maxmemory=4G{ending}"
 
 
@@ -224,9 +224,9 @@ def test_the_command_that_is_printed_keeps_the_ends_of_the_lines(tmp_path, endin
     path.write_bytes(text.replace("\n", ending).encode())
 
     remedy = _remedy(path, "proactor_threads", "8")
-    before = make(remedy.edits)
+    before = apply_edits(remedy.edits)
     changed = path.read_bytes()
-    restore(before)
+    restore_files(before)
     for command in remedy.commands:
         subprocess.run(["bash", "-c", command], check=True)
 
@@ -248,5 +248,5 @@ def test_nothing_is_put_behind_an_alias_where_its_anchor_stands(tmp_path, text):
     path.write_text(text)
 
     assert _remedy(path, "proactor_threads", "8").edits == ()
-    make(_remedy(path, "maxmemory", "4G").edits)
+    apply_edits(_remedy(path, "maxmemory", "4G").edits)
     assert path.read_text() == text.replace("2G", "4G")

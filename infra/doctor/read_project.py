@@ -1,0 +1,48 @@
+"""Read the Compose files that the doctor examines, and what they run Dragonfly with."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from infra.compose_file.load import read_compose_files
+from infra.compose_file.model import ComposeFile
+from infra.compose_file.resolved_by_compose import apply_answer, apply_refusal
+from infra.dragonfly.flag_file import read_flag_files
+from infra.host.deadline import ProbeError
+from infra.host.facts.host import ComposePlugin
+from infra.host.probes.compose_config import RefusedConfig, ask_compose_config
+
+
+def read_project(
+    paths: Sequence[Path], environment: Mapping[str, str], plugin: ComposePlugin | None = None
+) -> ComposeFile:
+    """Read files that Compose would merge, and the flag files that their services name.
+
+    Where there is a `plugin`, Compose confirms the values.
+
+    Raises:
+        InputError: a file cannot be read, or is no Compose file.
+
+    """
+    file = read_compose_files(paths, environment)
+    if plugin is not None:
+        file = confirm(file, paths, plugin, environment)
+    return read_flag_files(file)
+
+
+def confirm(
+    file: ComposeFile, paths: Sequence[Path], plugin: ComposePlugin, environment: Mapping[str, str]
+) -> ComposeFile:
+    """Return the file with the values that Compose reads in it, or with its refusal.
+
+    Where Compose gives no answer, our own reading stays.
+    """
+    if any(reference.outside for reference in file.unread):
+        return replace(file, not_confirmed_because="it would follow the file out of its folder")
+    try:
+        answer = ask_compose_config(paths, Path(file.folder), plugin, environment)
+    except ProbeError as error:
+        return replace(file, not_confirmed_because=f"its answer is not understood: {error}")
+    if isinstance(answer, RefusedConfig):
+        return apply_refusal(file, answer.message)
+    return apply_answer(file, answer.document, f"Compose {plugin.version}")

@@ -1,0 +1,52 @@
+"""`docker compose config`: what Compose itself makes of its files. It merges and runs nothing.
+
+Compose follows its files anywhere: ask only about files that stay within their folder.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from infra.host.deadline import Deadline, ProbeError
+from infra.host.facts.host import ComposePlugin
+
+# It takes a quarter of a second; a file cannot make it take long.
+_SECONDS = 10
+
+
+@dataclass(frozen=True)
+class ResolvedConfig:
+    """The JSON document that Compose prints for files that it accepts."""
+
+    document: Any
+
+
+@dataclass(frozen=True)
+class RefusedConfig:
+    """Compose's own words where it does not accept the files."""
+
+    message: str
+
+
+def ask_compose_config(
+    paths: Iterable[Path], folder: Path, plugin: ComposePlugin, environment: Mapping[str, str]
+) -> ResolvedConfig | RefusedConfig:
+    """Return what Compose says about files of one project, all profiles active.
+
+    Raises:
+        ProbeError: it gave no answer in time, or none that is JSON.
+
+    """
+    files = [word for path in paths for word in ("-f", str(path.absolute()))]
+    project = ["--project-directory", str(folder.absolute())]
+    command = [plugin.docker_client, "compose", *files, *project, "--profile", "*"]
+    with Deadline(_SECONDS) as deadline:
+        output = deadline.run([*command, "config", "--format", "json"], env=dict(environment))
+    if output.exit_code:
+        return RefusedConfig(output.error_line)
+    try:
+        return ResolvedConfig(json.loads(output.stdout))
+    except (ValueError, RecursionError) as error:
+        raise ProbeError(str(error)) from None

@@ -1,0 +1,145 @@
+"""A flag file is read where it is mounted from the project folder, and nowhere else."""
+
+from pathlib import Path
+
+import pytest
+
+from infra.compose_file.load import read_compose_files
+from infra.dragonfly.flag_file import read_flag_files
+from infra.dragonfly.service import Dragonfly, read_dragonfly
+
+CACHE = "    image: dragonflydb/dragonfly\n"
+
+
+def write_files(folder: Path, **texts: str) -> None:
+    for name, text in texts.items():
+        path = folder / name.replace("__", "/").replace("_yml", ".yml")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text)
+
+
+def _read(folder: Path, *names: str) -> Dragonfly:
+    paths = [folder / name for name in names or ["a.yml"]]
+    file = read_flag_files(read_compose_files(paths, {}))
+    return read_dragonfly(file, file.services[0])
+
+
+@pytest.mark.parametrize(
+    ("keys", "top"),
+    [
+        ("    volumes: ['./conf:/etc/dragonfly:ro']\n", ""),
+        (
+            "    volumes:\n      - {type: bind, source: ./conf/f, target: /etc/dragonfly/f}\n",
+            "",
+        ),
+        (
+            "    configs:\n      - {source: flags, target: /etc/dragonfly/f}\n",
+            "configs: {flags: {file: conf/f}}\n",
+        ),
+    ],
+)
+@pytest.mark.parametrize("flag", ["--flagfile=/etc/dragonfly/f", "--flagfile /etc/dragonfly/f"])
+def test_a_flag_file_of_the_folder_is_read_where_it_is_named(tmp_path, keys, top, flag):
+    write_files(
+        tmp_path,
+        a_yml=f"services:\n  cache:\n{CACHE}    command: --hz=1 --maxmemory=1G {flag} --hz=3\n"
+        f"{keys}{top}",
+        conf__f="# ours\n--maxmemory=2G\n--hz=2\n--requirepass=hunter2\n",
+    )
+
+    found = _read(tmp_path)
+
+    assert found.unread_flag_file is None
+    assert found.flags["maxmemory"].value == "2G"
+    assert (found.flags["maxmemory"].line, found.flags["maxmemory"].file) == (
+        2,
+        str(tmp_path / "conf/f"),
+    )
+    assert found.flags["hz"].value == "3"
+
+
+def test_a_flag_file_that_is_a_secret(tmp_path):
+    write_files(
+        tmp_path,
+        a_yml=f"services:\n  cache:\n{CACHE}    command: --flagfile=/run/secrets/flags\n"
+        "    secrets: [flags]\nsecrets: {flags: {file: ./f}}\n",
+        f="--maxmemory=2G\n",
+    )
+
+    assert _read(tmp_path).flags["maxmemory"].value == "2G"
+
+
+FLAGGED = f"services:\n  cache:\n{CACHE}    command: --flagfile=/run/secrets/f\n    secrets: [f]\n"
+
+
+@pytest.mark.parametrize(
+    ("first", "later", "maxmemory"),
+    [
+        (FLAGGED, "secrets: {f: {file: ./f}}\n", "1G"),
+        (FLAGGED + "secrets: {f: {file: ./g}}\n", "secrets: {f: {file: f}}\n", "1G"),
+        ("secrets: {f: {file: ./f}}\n", FLAGGED, "1G"),
+        (
+            f"services:\n  cache:\n{CACHE}    command: --flagfile=/f\n    volumes: ['./f:/f']\n",
+            "services: {cache: {volumes: ['./g:/f']}}\n",
+            "2G",
+        ),
+        (
+            f"services:\n  cache:\n{CACHE}    volumes: ['./f:/f']\n",
+            "services: {cache: {command: --flagfile=/f}}\n",
+            "1G",
+        ),
+        (
+            f"services:\n  cache:\n{CACHE}    command: --flagfile=/x/f\n    volumes: ['.:/x']\n",
+            "services: {cache: {volumes: ['./g:/x/f']}}\n",
+            "2G",
+        ),
+        (FLAGGED + "secrets: {f: {file: ./g}}\n", "secrets: {f: !reset null}\n", None),
+        (FLAGGED + "secrets: {f: {environment: F}}\n", "x-a: 1\n", None),
+        (
+            f"services:\n  cache:\n{CACHE}    command: --flagfile=/x/f\n    volumes: ['.:/x']\n",
+            "services: {cache: {volumes: ['/etc/hostname:/x/f']}}\n",
+            None,
+        ),
+    ],
+)
+def test_a_flag_file_is_looked_for_in_what_is_merged(tmp_path, first, later, maxmemory):
+    write_files(tmp_path, a_yml=first, b_yml=later, f="--maxmemory=1G\n", g="--maxmemory=2G\n")
+
+    given = _read(tmp_path, "a.yml", "b.yml").flags.get("maxmemory")
+
+    assert (given.value if given else None) == maxmemory
+
+
+def test_a_flag_file_out_of_the_folder_stays_unread(tmp_path):
+    write_files(
+        tmp_path,
+        here__a_yml=f"services:\n  cache:\n{CACHE}    command: --flagfile=/f\n"
+        "    volumes: ['../f:/f']\n",
+        f="--maxmemory=2G\n",
+    )
+
+    assert _read(tmp_path / "here").unread_flag_file is not None
+
+
+@pytest.mark.parametrize("over", ["command: !override [dragonfly]", "volumes: !reset []"])
+def test_a_flag_file_goes_with_what_it_is_found_by(tmp_path, over):
+    (tmp_path / "flags").write_text("--maxmemory=2G\n")
+    base = (
+        "services:\n  a:\n    image: dragonflydb/dragonfly\n    volumes: ['./flags:/etc/flags']\n"
+        "    command: --flagfile=/etc/flags\n"
+    )
+
+    write_files(tmp_path, a_yml=base, b_yml=f"services: {{a: {{{over}}}}}\n")
+
+    assert "maxmemory" in _read(tmp_path).flags
+    assert "maxmemory" not in _read(tmp_path, "a.yml", "b.yml").flags
+
+
+def test_a_project_that_is_not_the_working_directory(tmp_path, monkeypatch):
+    text = f"services:\n  cache:\n{CACHE}    command: --flagfile=/f\n    volumes: ['./f:/f']\n"
+    write_files(tmp_path, here__a_yml=text, here__f="--maxmemory=2G\n")
+    monkeypatch.chdir(tmp_path)
+
+    flag = _read(Path("here")).flags["maxmemory"]
+
+    assert (flag.value, flag.file) == ("2G", "here/f")
