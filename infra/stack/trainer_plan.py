@@ -88,7 +88,7 @@ def plan_trainer(
         host_budget=_host_budget(facts, train, store_bytes, processes),
         together=processes > 1 or config.stack.nnodes > 1,
     )
-    train = choice.train.changed(device=device)
+    train = choice.train.override(device=device)
     plan = TrainerPlan(
         profile=profile,
         device=device,

@@ -248,16 +248,16 @@ def _resolved(config: Config, processes: int, nnodes: int) -> TrainConfig:
     from infra.stack.plan import plan, refuse_what_does_not_fit
     from qca.cli.host_facts import host_facts
 
-    stack = config.stack.changed(runtime="local", gpus=processes, nnodes=nnodes)
+    stack = config.stack.override(runtime="local", gpus=processes, nnodes=nnodes)
     facts = host_facts(None)
     decided = plan(facts, replace(config, stack=stack))
     whole = decided.trainer.budget_bytes
     if decided.trainer.device == "cpu" and processes > 1 and whole and given.budget is None:
         # GPUs are there once for each process; the host's memory is there once for all.
-        share = given.changed(budget=whole // processes)
+        share = given.override(budget=whole // processes)
         decided = plan(facts, replace(config, stack=stack, train=share))
     refuse_what_does_not_fit(decided)
-    return decided.train.changed(budget=given.budget)
+    return decided.train.override(budget=given.budget)
 
 
 def _predicted_peak(train: TrainConfig) -> int | None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
-from qca.core.atomic_files import replacing
+from qca.core.atomic_files import replace_file
 from qca.core.errors import CheckpointError, InputError
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def write(path: Path, states: Mapping[int, "Tensor"], *, episode: int) -> None:
     }
     header = {"format": _FORMAT, "episode": str(episode)}
     try:
-        with replacing(path) as unfinished:
+        with replace_file(path) as unfinished:
             save_file(parts, unfinished, metadata=header)
     except (OSError, SafetensorError) as error:
         raise CheckpointError(
