@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self, TypeVar, dataclass_transform
 
 from qca.core.units import Size
-from qca.core.validation import Constraint, validate, strict_dataclass
+from qca.core.validation import Constraint, strict_dataclass, validate
 
 # The newest release whose sources were read for the doctor's rules; v1.38.0 is the first
 # in which --proactor_threads wins over a cgroup CPU quota (dragonfly issue 4251).
@@ -170,7 +170,7 @@ class TrainConfig(_Table):
     """Newest checkpoints that are kept, beside the best one."""
 
 
-@dataclass(strict_dataclass=True)
+@dataclass(frozen=True)
 class Config:
     """The whole configuration."""
 

@@ -54,7 +54,7 @@ def load_config(
     if unknown:
         key = min(unknown)
         raise InputError(
-            f"{_place(path, text, (key,))}: unknown table or key {key!r}",
+            f"{_locate(path, text, (key,))}: unknown table or key {key!r}",
             hint="The tables are [stack] and [train].",
         )
     invalid = partial(
@@ -113,7 +113,7 @@ def _parse(path: Path, text: str) -> dict[str, Any]:
     for key, value in tables.items():
         if not isinstance(value, dict):
             raise InputError(
-                f"{_place(path, text, (key,))}: key {key!r} stands outside of a table",
+                f"{_locate(path, text, (key,))}: key {key!r} stands outside of a table",
                 hint="Put it under [stack] or [train].",
             )
     return tables
@@ -153,7 +153,7 @@ def _explain_invalid(
     elif _variable_name(table, key) in environment:
         place = _variable_name(table, key)
     else:
-        place = f"{_place(path, text, (table, key))}: {table}.{key}"
+        place = f"{_locate(path, text, (table, key))}: {table}.{key}"
     return InputError(
         f"{place}: {message}{given}",
         hint="docs/configuration.md lists every key with its meaning and default.",
