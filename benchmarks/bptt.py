@@ -112,7 +112,7 @@ def run(
         result["drift"] = _drift(config, request, folder, result["project"])
     if not compare:
         return result
-    plain = config.changed(recompute="none", optimizer_state="device")
+    plain = config.override(recompute="none", optimizer_state="device")
     unheld = {**request, "limit_bytes": None}
     result["naive"] = naive = _does_not_fit(plain) or _measure("naive", plain, unheld, folder)
     if "peak_bytes" in naive:
@@ -195,7 +195,7 @@ def _measure(
 def _drift(
     config: TrainConfig, request: dict[str, Any], folder: Path, project: dict[str, Any]
 ) -> dict[str, float]:
-    exact = config.changed(precision="fp32")
+    exact = config.override(precision="fp32")
     once = {**request, "repeats": 1, "limit_bytes": _predicted(exact)}
     loss = _measure("fp32", exact, once, folder)["loss"]
     found, expected = _whole(folder, "project"), _whole(folder, "fp32")

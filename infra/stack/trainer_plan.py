@@ -107,7 +107,7 @@ def plan_trainer(
         base_image=decide_base_image(config.stack.base_image, device.value),
         container_memory_bytes=decide_container_limit(device.value, choice, processes),
     )
-    return plan, choice.train.changed(device=device.value)
+    return plan, choice.train.override(device=device.value)
 
 
 def _decide_nnodes(stack: StackConfig) -> Decision[int]:

@@ -105,7 +105,7 @@ def _resolved(train: TrainConfig) -> TrainConfig:
     if train.profile == "auto":
         return train
     if train.profile == "cpu" and train.device == "auto":
-        train = train.changed(device="cpu")
+        train = train.override(device="cpu")
     return apply_profile(train, train.profile)
 
 

@@ -21,11 +21,11 @@ class _Flag(click.Option):
         self.table = table
 
     def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
-        from qca.core.config import meanings
+        from qca.core.config import describe_keys
 
         model, key = _tables()[self.table], str(self.name)
         default = getattr(model(), key)
-        self.help = meanings(model)[key].replace("`", "")
+        self.help = describe_keys(model)[key].replace("`", "")
         self.help += "" if default is None else f"  [default: {default}]"
         return super().get_help_record(ctx)
 

@@ -111,7 +111,7 @@ def _put(text: str, output: Path | None, *, check: bool) -> None:
 
 def _for_containers(config: Config) -> Config:
     """Return the configuration for containers, whatever would run on this host."""
-    return replace(config, stack=config.stack.changed(runtime="compose"))
+    return replace(config, stack=config.stack.override(runtime="compose"))
 
 
 def _compare(file: Path, rendered: str) -> None:

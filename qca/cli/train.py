@@ -248,7 +248,7 @@ def _resolved(config: Config, processes: int, nnodes: int) -> TrainConfig:
     from infra.stack.plan import plan_stack, require_fit
     from qca.cli.host_facts import host_facts
 
-    stack = config.stack.changed(runtime="local", gpus=processes, nnodes=nnodes)
+    stack = config.stack.override(runtime="local", gpus=processes, nnodes=nnodes)
     plan = plan_stack(host_facts(None), replace(config, stack=stack), cpu_processes=processes)
     require_fit(plan)
     return plan.train

@@ -12,7 +12,7 @@ _being_written: set[Path] = set()
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
+def replace_file(path: Path) -> Iterator[Path]:
     """Give a temporary path beside `path`; what is written there becomes `path` at the end.
 
     The new content is on the disk before it gets the name. If the block raises, `path`
@@ -53,7 +53,7 @@ def remove_unfinished(folder: Path) -> None:
 
 
 def write_atomically(path: Path, text: str, *, mode: int = 0o644) -> None:
-    """Write a small file with `replacing`; its folder is made if it is not there.
+    """Write a small file with `replace_file`; its folder is made if it is not there.
 
     Raises:
         LaunchError: the folder cannot be written or the disk is full; `path` is as before.
@@ -61,7 +61,7 @@ def write_atomically(path: Path, text: str, *, mode: int = 0o644) -> None:
     """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with replacing(path) as unfinished:
+        with replace_file(path) as unfinished:
             unfinished.touch(0o600)  # nobody reads a secret before it has its mode
             unfinished.write_text(text, encoding="utf-8")
             unfinished.chmod(mode)

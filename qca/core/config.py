@@ -16,7 +16,7 @@ from typing import Annotated, Any, Literal, Self, TypeVar, dataclass_transform, 
 from qca.core.losses import LossName
 from qca.core.unet_shape import GRID_MULTIPLE
 from qca.core.units import Size
-from qca.core.validation import Allowed, checked, frozen
+from qca.core.validation import Constraint, strict_dataclass, validate
 
 # The newest release whose sources were read for the doctor's rules; v1.38.0 is the first
 # in which --proactor_threads wins over a cgroup CPU quota (dragonfly issue 4251).
@@ -38,11 +38,11 @@ ResolvedOptimizerState = Literal["device", "host"]
 OptimizerState = Literal["auto", ResolvedOptimizerState]
 Update = Literal["cartesian", "unitary"]
 
-Name = Annotated[str, Allowed(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+Name = Annotated[str, Constraint(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 """A project or run name: what Compose accepts as a project name, and safe in a path."""
 
 
-Endpoint = Annotated[str, Allowed(pattern=r"^[A-Za-z0-9._-]+:[0-9]{1,5}$")]
+Endpoint = Annotated[str, Constraint(pattern=r"^[A-Za-z0-9._-]+:[0-9]{1,5}$")]
 """HOST:PORT."""
 
 
@@ -55,7 +55,7 @@ class _Table:
     given: frozenset[str]
     """The keys that were given; a profile leaves them alone."""
 
-    def changed(self, **values: Any) -> Self:
+    def override(self, **values: Any) -> Self:
         """Return the same with other values, which count as given; they are not checked."""
         other = copy(self)
         vars(other).update(values, given=self.given | values.keys())
@@ -63,16 +63,16 @@ class _Table:
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
-def _checking(cls: type[T]) -> type[T]:
+def _validate_on_init(cls: type[T]) -> type[T]:
     """Make a class a frozen dataclass that checks what it is given, and remembers its keys.
 
     A table of defaults alone needs no check.
     """
-    table = frozen(cls)
+    table = strict_dataclass(cls)
     fill: Any = table.__init__
 
     def __init__(self: object, /, **values: Any) -> None:  # noqa: N807 - its name in a class
-        found = checked(table, values) if values else None
+        found = validate(table, values) if values else None
         fill(self, **{key: getattr(found, key) for key in values})
         vars(self)["given"] = frozenset(values)
 
@@ -80,7 +80,7 @@ def _checking(cls: type[T]) -> type[T]:
     return table
 
 
-def meanings(table: type) -> dict[str, str]:
+def describe_keys(table: type) -> dict[str, str]:
     """Return what each key of a table means: the docstring that stands under it.
 
     Read from the source, since Python keeps no docstring of a field; only a help text asks.
@@ -94,7 +94,7 @@ def meanings(table: type) -> dict[str, str]:
     }
 
 
-@_checking
+@_validate_on_init
 class StackConfig(_Table):
     """The `[stack]` table: how and where the training is launched."""
 
@@ -104,15 +104,15 @@ class StackConfig(_Table):
     """`compose`, `local`, or `auto`: compose where an engine and Compose V2 answer."""
     maxmemory: Size | None = None
     """Dragonfly's memory, e.g. `2GiB`; sized from the host if not given."""
-    proactor_threads: Annotated[int, Allowed(ge=1, le=1024)] | None = None
+    proactor_threads: Annotated[int, Constraint(ge=1, le=1024)] | None = None
     """Dragonfly's threads; sized from the host if not given."""
     store_image: str = DRAGONFLY_IMAGE
     """Image of the store."""
-    store_port: Annotated[int, Allowed(ge=1, le=65535)] | None = None
+    store_port: Annotated[int, Constraint(ge=1, le=65535)] | None = None
     """Publish the store on 127.0.0.1 at this port; not published if not given."""
-    gpus: Annotated[int, Allowed(ge=1, le=1024)] | Literal["all"] = 1
+    gpus: Annotated[int, Constraint(ge=1, le=1024)] | Literal["all"] = 1
     """GPUs of this machine that train together, each with a batch of its own; or `all`."""
-    nnodes: Annotated[int, Allowed(ge=1, le=1024)] = 1
+    nnodes: Annotated[int, Constraint(ge=1, le=1024)] = 1
     """Machines that train together; start the same on each."""
     rdzv_endpoint: Endpoint | None = None
     """HOST:PORT of one of these machines, where they meet; the others have to reach it."""
@@ -122,7 +122,7 @@ class StackConfig(_Table):
     """A CA bundle that pip needs inside the image build (company networks)."""
 
 
-@_checking
+@_validate_on_init
 class TrainConfig(_Table):
     """The `[train]` table: what is trained. The defaults are the seed's run."""
 
@@ -132,33 +132,33 @@ class TrainConfig(_Table):
     """`auto` takes `cpu` where there is no usable GPU, otherwise by the GPU's memory."""
     device: Device = "auto"
     """Where the training runs; `auto` takes a usable GPU."""
-    seed: Annotated[int, Allowed(ge=0, lt=2**63)] = 0
+    seed: Annotated[int, Constraint(ge=0, lt=2**63)] = 0
     """Of weights, initial states and noise."""
 
-    grid: Annotated[int, Allowed(ge=4, le=4096, multiple_of=GRID_MULTIPLE)] = 64
+    grid: Annotated[int, Constraint(ge=4, le=4096, multiple_of=GRID_MULTIPLE)] = 64
     """Cells a side; two max-pools halve it twice, so a multiple of 4."""
-    d_state: Annotated[int, Allowed(ge=1, le=1024)] = 14
+    d_state: Annotated[int, Constraint(ge=1, le=1024)] = 14
     """Complex components of a cell."""
-    hidden_channels: Annotated[int, Allowed(ge=1, le=4096)] = 128
+    hidden_channels: Annotated[int, Constraint(ge=1, le=4096)] = 128
     """Channels of the U-Net's first block."""
-    steps: Annotated[int, Allowed(ge=1, le=1_000_000)] = 500
+    steps: Annotated[int, Constraint(ge=1, le=1_000_000)] = 500
     """Steps of the automaton in an episode (the seed's `qca_steps`)."""
     update: Update = "cartesian"
     """How a step moves the state."""
-    gamma: Annotated[float, Allowed(ge=0, le=1)] = 0.01
+    gamma: Annotated[float, Constraint(ge=0, le=1)] = 0.01
     """Dissipation of a step."""
 
-    episodes: Annotated[int, Allowed(ge=1)] = 2000
+    episodes: Annotated[int, Constraint(ge=1)] = 2000
     """Optimizer steps; each is one episode."""
-    batch_size: Annotated[int, Allowed(ge=1)] = 1
+    batch_size: Annotated[int, Constraint(ge=1)] = 1
     """States that an episode evolves side by side."""
     loss: LossName = "evolutionary"
     """What is minimised."""
-    max_noise: Annotated[float, Allowed(ge=0, le=1)] = 0.1
+    max_noise: Annotated[float, Constraint(ge=0, le=1)] = 0.1
     """Noise rate at the end of the curriculum."""
-    learning_rate: Annotated[float, Allowed(gt=0)] = 1e-4
+    learning_rate: Annotated[float, Constraint(gt=0)] = 1e-4
     """Of AdamW."""
-    weight_decay: Annotated[float, Allowed(ge=0)] = 1e-5
+    weight_decay: Annotated[float, Constraint(ge=0)] = 1e-5
     """Of AdamW."""
 
     precision: Precision = "auto"
@@ -172,9 +172,9 @@ class TrainConfig(_Table):
     budget: Size | None = None
     """Device memory that the training may use; the GPU's free memory if not given."""
 
-    checkpoint_every: Annotated[int, Allowed(ge=1)] = 50
+    checkpoint_every: Annotated[int, Constraint(ge=1)] = 50
     """Episodes between two checkpoints; one is always written at the end."""
-    keep_checkpoints: Annotated[int, Allowed(ge=1)] = 3
+    keep_checkpoints: Annotated[int, Constraint(ge=1)] = 3
     """Newest checkpoints that are kept, beside the best one."""
 
 
@@ -205,4 +205,4 @@ PROFILES: Mapping[str, Mapping[str, Any]] = {
 def apply_profile(train: TrainConfig, profile: str) -> TrainConfig:
     """Return `train` with what `profile` sets, except where the person set a value."""
     chosen = {key: value for key, value in PROFILES[profile].items() if key not in train.given}
-    return train.changed(**chosen, profile=profile)
+    return train.override(**chosen, profile=profile)

@@ -47,20 +47,22 @@ def load_config(
     for table, model in (("stack", StackConfig), ("train", TrainConfig)):
         values[table] = {
             **tables.get(table, {}),
-            **_from_environment(table, model, environment),
-            **_given((flags or {}).get(table, {})),
+            **_read_environment(table, model, environment),
+            **_drop_unset((flags or {}).get(table, {})),
         }
     unknown = set(tables) - set(values)
     if unknown:
         key = min(unknown)
         raise InputError(
-            f"{_place(path, text, (key,))}: unknown table or key {key!r}",
+            f"{_locate(path, text, (key,))}: unknown table or key {key!r}",
             hint="The tables are [stack] and [train].",
         )
-    invalid = partial(_invalid, path=path, text=text, environment=environment, flags=flags or {})
+    invalid = partial(
+        _explain_invalid, path=path, text=text, environment=environment, flags=flags or {}
+    )
     config = Config(
-        _filled(StackConfig, "stack", values["stack"], invalid),
-        _filled(TrainConfig, "train", values["train"], invalid),
+        _build_table(StackConfig, "stack", values["stack"], invalid),
+        _build_table(TrainConfig, "train", values["train"], invalid),
     )
     if config.stack.nnodes > 1 and config.stack.rdzv_endpoint is None:
         raise InputError(
@@ -70,7 +72,7 @@ def load_config(
     return config
 
 
-def _filled(
+def _build_table(
     table: type[T],
     name: str,
     values: Mapping[str, Any],
@@ -111,29 +113,29 @@ def _parse(path: Path, text: str) -> dict[str, Any]:
     for key, value in tables.items():
         if not isinstance(value, dict):
             raise InputError(
-                f"{_place(path, text, (key,))}: key {key!r} stands outside of a table",
+                f"{_locate(path, text, (key,))}: key {key!r} stands outside of a table",
                 hint="Put it under [stack] or [train].",
             )
     return tables
 
 
-def _from_environment(table: str, model: type, environment: Mapping[str, str]) -> dict[str, str]:
+def _read_environment(table: str, model: type, environment: Mapping[str, str]) -> dict[str, str]:
     return {
         field.name: environment[name]
         for field in fields(model)
-        if (name := _variable(table, field.name)) in environment
+        if (name := _variable_name(table, field.name)) in environment
     }
 
 
-def _variable(table: str, field: str) -> str:
+def _variable_name(table: str, field: str) -> str:
     return f"QCA_{table}_{field}".upper()
 
 
-def _given(flags: Mapping[str, Any]) -> dict[str, Any]:
+def _drop_unset(flags: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in flags.items() if value is not None}
 
 
-def _invalid(
+def _explain_invalid(
     table: str,
     error: "ValidationError",
     *,
@@ -146,19 +148,19 @@ def _invalid(
     key, unknown = str(first["loc"][0]), is_unknown_key(first)
     message = "unknown key" if unknown else first["msg"].removeprefix("Value error, ")
     given = "" if unknown else f" (given: {first['input']!r})"
-    if key in _given(flags.get(table, {})):
+    if key in _drop_unset(flags.get(table, {})):
         place = f"--{key.replace('_', '-')}"
-    elif _variable(table, key) in environment:
-        place = _variable(table, key)
+    elif _variable_name(table, key) in environment:
+        place = _variable_name(table, key)
     else:
-        place = f"{_place(path, text, (table, key))}: {table}.{key}"
+        place = f"{_locate(path, text, (table, key))}: {table}.{key}"
     return InputError(
         f"{place}: {message}{given}",
         hint="docs/configuration.md lists every key with its meaning and default.",
     )
 
 
-def _place(path: Path, text: str, keys: tuple[str, ...]) -> str:
+def _locate(path: Path, text: str, keys: tuple[str, ...]) -> str:
     """Return `file:line` of a key; tomllib keeps no positions, so the text is searched."""
     table = keys[0] if len(keys) == 2 else ""
     current = ""

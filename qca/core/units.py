@@ -63,9 +63,12 @@ def exact_size(size: int) -> str:
     return str(size)
 
 
-def counted(number: int, noun: str) -> str:
-    """Return a count with its noun, ``1 thread`` or ``16 threads``."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+def format_count(number: int, noun: str, plural: str = "") -> str:
+    """Return a count with its noun: ``1 thread``, ``16 threads``, ``1,200 episodes``."""
+    return f"{number:,} " + (noun if number == 1 else plural or f"{noun}s")
+
+
+counted = format_count
 
 
 def _not_a_size(text: object) -> InputError:
@@ -75,7 +78,7 @@ def _not_a_size(text: object) -> InputError:
     )
 
 
-def _size_value(value: object) -> object:
+def _parse_for_pydantic(value: object) -> object:
     """Let pydantic report a wrong size as its own ValueError, with the key it stands at."""
     if not isinstance(value, str | int):
         return value
@@ -85,14 +88,14 @@ def _size_value(value: object) -> object:
         raise ValueError(f"{error.message}. {error.hint}") from error
 
 
-class _AsWritten:
+class _SizeSyntax:
     """In an annotation: reads a size as a person writes it."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
         from pydantic import BeforeValidator
 
-        return handler.generate_schema(Annotated[source, BeforeValidator(_size_value)])
+        return handler.generate_schema(Annotated[source, BeforeValidator(_parse_for_pydantic)])
 
 
-Size = Annotated[int, _AsWritten()]
+Size = Annotated[int, _SizeSyntax()]
 """The type of a configured size: it is written `2GiB`, and holds bytes."""

@@ -12,8 +12,8 @@ T = TypeVar("T")
 
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
-def frozen(cls: type[T]) -> type[T]:
-    """Make a class a dataclass whose values stay, with no key but its own and no NaN when checked.
+def strict_dataclass(cls: type[T]) -> type[T]:
+    """Make a class a frozen, keyword-only dataclass; validated, it refuses unknown keys and NaN.
 
     pydantic reads its settings from an attribute of the class that has this name.
     """
@@ -21,20 +21,20 @@ def frozen(cls: type[T]) -> type[T]:
     return dataclass(frozen=True, kw_only=True)(cls)
 
 
-class Allowed:
-    """In an annotation: what pydantic's `Field` allows, for example `Allowed(ge=0)`."""
+class Constraint:
+    """In an annotation: what pydantic's `Field` allows, for example `Constraint(ge=0)`."""
 
     def __init__(self, **field: Any) -> None:
         self.field = field
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
-        """Hand it to pydantic, which calls this when it is asked to check."""
+        """Return the schema; pydantic calls this when it validates."""
         from pydantic import Field
 
         return handler.generate_schema(Annotated[source, Field(**self.field)])
 
 
-def checked(kind: type[T], values: Mapping[str, Any]) -> T:
+def validate(kind: type[T], values: Mapping[str, Any]) -> T:
     """Return the values as `kind`, a dataclass.
 
     Raises:
@@ -47,5 +47,5 @@ def checked(kind: type[T], values: Mapping[str, Any]) -> T:
 
 
 def is_unknown_key(fault: Mapping[str, Any]) -> bool:
-    """Whether a fault that pydantic found is a key that there is not."""
+    """Say whether a fault that pydantic reports is an unknown key."""
     return fault["type"] == "unexpected_keyword_argument"

@@ -103,7 +103,7 @@ def next_cheaper(train: TrainConfig, *, device: Device) -> tuple[TrainConfig, Es
     """
     recompute = "none" if train.recompute == "auto" else train.recompute
     now = estimate(train, recompute=recompute, device=device).total_bytes
-    free = train.changed(recompute="auto", optimizer_state="auto")
+    free = train.override(recompute="auto", optimizer_state="auto")
     for found in _candidates(free, device, None):
         if found.estimate.total_bytes < now:
             return _resolved(train, found), found.estimate
@@ -142,7 +142,7 @@ def _candidates(
                 if plan == "none" and precision in HALF_PRECISIONS:
                     continue
                 chosen = {"precision": precision, "optimizer_state": place}
-                resolved = train.changed(**chosen)
+                resolved = train.override(**chosen)
                 needs = estimate(resolved, recompute=plan, device=device, together=together)
                 there = host_bytes(resolved, plan) if device == "cuda" else 0
                 yield _Candidate(plan, precision, place, needs, there)
@@ -170,7 +170,7 @@ def _resolved(train: TrainConfig, found: _Candidate) -> TrainConfig:
         "precision": found.precision,
         "optimizer_state": found.optimizer_state,
     }
-    return train.changed(**chosen)
+    return train.override(**chosen)
 
 
 class Solution(NamedTuple):
@@ -201,7 +201,7 @@ def solve(
     field, unit, largest = _DIMENSIONS[dimension]
 
     def at(count: int) -> Choice:
-        resized = train.changed(**{field: count * unit})
+        resized = train.override(**{field: count * unit})
         return choose(resized, budget, device=device, host_budget=host_budget)
 
     if not (smallest := at(1)).fits:

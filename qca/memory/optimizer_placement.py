@@ -19,7 +19,7 @@ def why_in_host_memory(
     if train.optimizer_state != "auto" or choice.optimizer_state != "host":
         return None
     # Of the size that `solve` found, all else as it was given.
-    kept = choice.train.changed(
+    kept = choice.train.override(
         recompute=train.recompute, precision=choice.precision, optimizer_state="device"
     )
     there = choose(kept, choice.budget_bytes, device=device, host_budget=host_budget)

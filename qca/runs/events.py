@@ -15,7 +15,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, TypeAdapter, ValidationError
 
-from qca.core.atomic_files import replacing, sync
+from qca.core.atomic_files import replace_file, sync
 from qca.core.errors import CheckpointError, InputError
 
 # One episode's loss is that of a few random states under random noise; a mean of ten has a
@@ -242,7 +242,7 @@ def _keep_until(path: Path, episode: int) -> tuple[Sequence[EpisodeRecord], int]
     kept = [found[number] for number in sorted(found) if number <= episode]
     content = b"".join(line + b"\n" for _, line in kept)
     if path.exists() and path.read_bytes() != content:
-        with replacing(path) as unfinished:
+        with replace_file(path) as unfinished:
             unfinished.write_bytes(content)
     elif path.exists():
         sync(path)

@@ -1,23 +1,19 @@
-"""Pictures' raw material: the state at a few moments of an episode, `states.safetensors`.
+"""The state at a few steps of one evolution, `states.safetensors`: what the pictures show.
 
-One safetensors file a run, replaced whole each time: for each moment a tensor, real and
-imaginary part, float32 (2, d_state, H, W), under the number of steps made as its name; the
-episode is in the metadata. The report reads it with numpy alone; only `write` meets torch.
+One safetensors file a run, replaced whole each time: for each step a tensor, real and
+imaginary part, float32 (2, d_state, H, W), with the step as its name; the episode is in the
+metadata. Needs numpy, not torch.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
-from qca.core.atomic_files import replacing
+from qca.core.atomic_files import replace_file
 from qca.core.errors import CheckpointError, InputError
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 _FORMAT = "qca-states-1"
 
@@ -32,27 +28,20 @@ class Snapshots:
     """By the number of steps made, rising: complex (d_state, H, W)."""
 
 
-def write(path: Path, states: Mapping[int, "Tensor"], *, episode: int) -> None:
-    """Write sample 0 of each state, complex (B, d_state, H, W), under its moment.
+def write(path: Path, episode: int, states: Mapping[int, NDArray[np.complex64]]) -> None:
+    """Write states, complex (d_state, H, W), by their step.
 
     Raises:
         CheckpointError: the file cannot be written; the one that is there stays.
 
     """
-    # Not `safetensors.numpy`: the states come from torch, perhaps from a GPU.
-    import torch
     from safetensors import SafetensorError
-    from safetensors.torch import save_file
+    from safetensors.numpy import save_file
 
-    parts = {
-        str(moment): torch.view_as_real(psi[0].detach().cpu().to(torch.complex64))
-        .movedim(-1, 0)
-        .contiguous()
-        for moment, psi in states.items()
-    }
+    parts = {str(step): np.stack([psi.real, psi.imag]) for step, psi in states.items()}
     header = {"format": _FORMAT, "episode": str(episode)}
     try:
-        with replacing(path) as unfinished:
+        with replace_file(path) as unfinished:
             save_file(parts, unfinished, metadata=header)
     except (OSError, SafetensorError) as error:
         raise CheckpointError(
@@ -77,8 +66,8 @@ def read(path: Path) -> Snapshots | None:
             header = file.metadata() or {}
             if header.get("format") != _FORMAT:
                 raise ValueError(f"its format is {header.get('format')!r}, not {_FORMAT!r}")
-            found = {int(name): file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        states = {moment: _complex(found[moment]) for moment in sorted(found)}
+            parts = {int(name): file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        states = {step: _to_complex(parts[step]) for step in sorted(parts)}
         return Snapshots(episode=int(header["episode"]), states=states)
     except (OSError, SafetensorError, KeyError, ValueError) as error:
         raise InputError(
@@ -87,7 +76,7 @@ def read(path: Path) -> Snapshots | None:
         ) from None
 
 
-def _complex(parts: NDArray[np.float32]) -> NDArray[np.complex64]:
+def _to_complex(parts: NDArray[np.float32]) -> NDArray[np.complex64]:
     if parts.dtype != np.float32 or parts.ndim != 4 or parts.shape[0] != 2:
         raise ValueError(f"a tensor is {parts.dtype} {parts.shape}, not float32 (2, d, H, W)")
     return parts[0] + np.complex64(1j) * parts[1]

@@ -21,7 +21,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from qca.core.atomic_files import replacing
+from qca.core.atomic_files import replace_file
 from qca.core.errors import CheckpointError
 from qca.runs.checkpoint_files import checkpoint_path, list_checkpoints
 from qca.train.plateau import Plateau
@@ -72,7 +72,7 @@ def write(folder: Path, checkpoint: Checkpoint, *, keep: int) -> Path:
     text = json.dumps(description, sort_keys=True)
     header = {"qca": text, "sha256": _digest(text, checkpoint.tensors)}
     try:
-        with replacing(path) as unfinished:
+        with replace_file(path) as unfinished:
             save_file(dict(checkpoint.tensors), unfinished, metadata=header)
     except (OSError, SafetensorError) as error:
         raise CheckpointError(

@@ -93,7 +93,8 @@ def take(config: TrainConfig, run_dir: Path, *, stop: Flag) -> None:
             psi = evolution(psi)
             if step in wanted:
                 seen[step] = psi
-        snapshots.write(folder.states, seen, episode=found.episode)
+        states = {step: psi[0].cpu().numpy() for step, psi in seen.items()}
+        snapshots.write(folder.states, found.episode, states)
 
 
 def moments(steps: int) -> list[int]:

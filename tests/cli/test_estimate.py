@@ -150,7 +150,7 @@ def test_moments_that_a_larger_batch_needs_moved_are_told(tmp_path: Path) -> Non
     """Of the batch that was found, not of the one that was given."""
     done = run("--recompute", "step", "--budget", CARD, "--solve", "batch", cwd=tmp_path)
     found = solve(TrainConfig(recompute="step"), parse_size(CARD), "batch")
-    kept = found.choice.train.changed(optimizer_state="device")
+    kept = found.choice.train.override(optimizer_state="device")
     peak = estimate(kept, recompute="step").predicted_peak_bytes
     assert found.choice.optimizer_state == "host"
     assert f"{MOVED}: with them on the device, recompute plan `step` needs {format_size(peak)}" in (

@@ -81,8 +81,8 @@ def test_a_second_ctrl_c_leaves_no_half_of_a_file(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     done = run("""
         from pathlib import Path
-        from qca.core.atomic_files import replacing
-        with signals.stopping(stop), replacing(Path("checkpoint")) as unfinished:
+        from qca.core.atomic_files import replace_file
+        with signals.stopping(stop), replace_file(Path("checkpoint")) as unfinished:
             unfinished.write_text("half of it")
             press()
             stop.wait()

@@ -1,6 +1,6 @@
 import pytest
 
-from qca.core.atomic_files import remove_unfinished, replacing, write_atomically
+from qca.core.atomic_files import remove_unfinished, replace_file, write_atomically
 from qca.core.errors import LaunchError
 
 
@@ -17,7 +17,7 @@ def test_nothing_is_changed_or_left_behind_when_writing_fails(tmp_path):
     write_atomically(path, "old")
 
     def fail() -> None:
-        with replacing(path) as unfinished:
+        with replace_file(path) as unfinished:
             unfinished.write_text("ne")
             assert path.read_text() == "old"
             raise OSError("no room")
@@ -31,7 +31,7 @@ def test_nothing_is_changed_or_left_behind_when_writing_fails(tmp_path):
 def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path):
     path = tmp_path / "file"
     write_atomically(path, "whole")
-    writing = replacing(path)
+    writing = replace_file(path)
     writing.__enter__().write_text("half")
     remove_unfinished(tmp_path)
     assert list(tmp_path.iterdir()) == [path]

@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qca.core.errors import InputError
-from qca.core.units import GIB, counted, exact_size, format_size, parse_size
+from qca.core.units import GIB, exact_size, format_count, format_size, parse_size
 
 
 @pytest.mark.parametrize(
@@ -54,4 +54,4 @@ def test_sizes_for_people(size, text):
 
 
 def test_one_of_something_is_not_in_the_plural():
-    assert [counted(n, "CPU") for n in (0, 1, 2)] == ["0 CPUs", "1 CPU", "2 CPUs"]
+    assert [format_count(n, "CPU") for n in (0, 1, 2)] == ["0 CPUs", "1 CPU", "2 CPUs"]

@@ -115,7 +115,7 @@ def test_a_further_step_costs_a_state_under_step_and_a_graph_under_none() -> Non
     state = 14 * 64 * 64 * 8
     at = {
         (plan, steps): estimate(
-            SEED.changed(steps=steps), recompute=plan, device="cpu"
+            SEED.override(steps=steps), recompute=plan, device="cpu"
         ).predicted_peak_bytes
         for plan in PLANS
         for steps in (500, 501)
@@ -143,7 +143,7 @@ def test_two_level_keeps_about_twice_the_root_of_the_steps_and_host_two() -> Non
 
 def test_half_precision_adds_a_copy_of_the_weights_and_halves_what_a_step_keeps() -> None:
     full, half = (
-        estimate(SEED.changed(precision=precision), recompute="step").breakdown
+        estimate(SEED.override(precision=precision), recompute="step").breakdown
         for precision in ("fp32", "bf16")
     )
     assert half.parameters == 1.5 * full.parameters
@@ -152,7 +152,7 @@ def test_half_precision_adds_a_copy_of_the_weights_and_halves_what_a_step_keeps(
 
 
 def test_moments_in_host_memory_cost_a_gpu_nothing_and_are_counted_for_the_host() -> None:
-    there = SEED.changed(optimizer_state="host")
+    there = SEED.override(optimizer_state="host")
     assert estimate(there, recompute="step").breakdown.optimizer == 0
     weights = 4 * 27_883_292
     assert host_bytes(there, "step") == 4 * weights  # two moments, and copies to work on

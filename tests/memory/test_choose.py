@@ -17,7 +17,7 @@ CARD = int(3.68 * GIB)  # the card that the seed's run ran out of memory on
 
 
 def given_as(**values: Any) -> TrainConfig:
-    return SEED.changed(**values)
+    return SEED.override(**values)
 
 
 def need(plan: ResolvedRecompute, **values: Any) -> int:
@@ -142,7 +142,7 @@ def test_solve_finds_the_largest_that_fits_and_no_larger_one_does(
     assert found.value > getattr(SEED, field)
     if found.value == 1_000_000:
         return  # more is not allowed, whatever it needs: `two-level` grows with the root
-    larger = train.changed(**{field: found.value + unit})
+    larger = train.override(**{field: found.value + unit})
     assert not choose(larger, CARD, host_budget=8 * GIB).fits
 
 
@@ -163,7 +163,7 @@ def test_what_solve_finds_fits_or_nothing_does(budget: int, dimension: Dimension
         assert solve(SEED, budget, dimension).choice.estimate.fits(budget)
     except PlanError:
         smallest = {"batch": {"batch_size": 1}, "grid": {"grid": 4}, "steps": {"steps": 1}}
-        assert not choose(SEED.changed(**smallest[dimension]), budget).fits
+        assert not choose(SEED.override(**smallest[dimension]), budget).fits
 
 
 def test_where_nothing_fits_the_error_gives_the_need_and_the_budget() -> None:

@@ -49,7 +49,14 @@ def test_beats_are_not_written_more_often_than_needed(tmp_path):
     assert not folder.heartbeat.exists()
 
 
-@pytest.mark.parametrize("module", ["health", "metrics", "folder", "plateau", "environment"])
+@pytest.mark.parametrize(
+    "module",
+    [
+        *(f"qca.runs.{name}" for name in ("events", "health", "run", "run_folder", "snapshots")),
+        "qca.train.plateau",
+        "qca.train.distributed.torch_env",
+    ],
+)
 def test_what_is_read_without_a_training_needs_no_torch(module):
-    code = f"import sys, qca.train.{module}; sys.exit('torch' in sys.modules)"
+    code = f"import sys, {module}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code]).returncode == 0

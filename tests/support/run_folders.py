@@ -67,7 +67,7 @@ def write_run(
 ) -> Path:
     """Write a run's configuration, metrics and journal; return its folder."""
     folder.mkdir(parents=True, exist_ok=True)
-    chosen = CONFIG.changed(run=folder.name, **config)
+    chosen = CONFIG.override(run=folder.name, **config)
     (folder / "config.json").write_text(json.dumps(asdict(chosen)))
     lines = "".join(one.model_dump_json() + "\n" for one in records)
     (folder / "metrics.jsonl").write_text(lines)

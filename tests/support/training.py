@@ -27,7 +27,7 @@ SMALL = TrainConfig(
 
 
 def small(**changes) -> TrainConfig:
-    return SMALL.changed(**changes)
+    return SMALL.override(**changes)
 
 
 def other_weights(**changes) -> dict[str, torch.Tensor]:

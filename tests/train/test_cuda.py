@@ -106,8 +106,8 @@ def test_the_adjoint_as_cuda_graphs_equals_plain_autograd(loss, update, recomput
     config = TrainConfig(
         device="cuda", precision="fp32", loss=loss, update=update, gamma=0.05, **SMALL
     )
-    plain = gradient(config.changed(recompute="none"))
-    found = gradient(config.changed(recompute=recompute))
+    plain = gradient(config.override(recompute="none"))
+    found = gradient(config.override(recompute=recompute))
     assert plain.norm() > 1e-4
     assert ((found - plain).norm() / plain.norm()).item() <= 1e-5
 
@@ -156,7 +156,7 @@ def test_memory_that_is_refused_is_given_back_and_a_cheaper_plan_goes_on(tmp_pat
     """The allocator is held to what `host` needs, as if something else had grown on the card."""
     many = TrainConfig(hidden_channels=16, batch_size=8, steps=400, episodes=2)
     how = {"device": "cuda", "precision": "fp32", "recompute": "step"}
-    config = many.changed(**how)
+    config = many.override(**how)
     allowed = estimate(config, recompute="host", device="cuda").predicted_peak_bytes
     events: list[Event] = []
     train(

@@ -88,7 +88,7 @@ def test_the_state_stays_complex64_with_cells_of_norm_1():
 def test_a_training_in_half_precision_stops_and_goes_on_as_if_it_had_not(tmp_path, precision):
     config = small(precision=precision, episodes=4)
     run(config, tmp_path / "whole")
-    run(config.changed(episodes=2), tmp_path / "stopped")
+    run(config.override(episodes=2), tmp_path / "stopped")
     run(config, tmp_path / "stopped", resume=True)
     one, other = newest(tmp_path / "whole"), newest(tmp_path / "stopped")
     assert (one.loss_scale, one.skipped) == (other.loss_scale, other.skipped)

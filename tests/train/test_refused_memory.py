@@ -54,7 +54,7 @@ def test_the_episode_is_made_again_under_the_next_plan_and_the_run_goes_on(
     ]
     (changed,) = [event for event in events if isinstance(event, PlanChanged)]
     assert (changed.episode, changed.recompute) == (3, "step")
-    step = config.changed(recompute="step")
+    step = config.override(recompute="step")
     found = estimate(step, recompute="step", device="cpu")
     assert changed.predicted_peak_bytes == found.predicted_peak_bytes
     # `none` and `step` agree to the last bit, so nothing tells the two runs apart.

@@ -4,10 +4,10 @@ from dataclasses import field
 from typing import Annotated, Literal
 
 from infra.host.facts.known import Count, Size
-from qca.core.validation import Allowed, frozen
+from qca.core.validation import Constraint, strict_dataclass
 
 
-@frozen
+@strict_dataclass
 class Engine:
     """A Docker Engine that answered."""
 
@@ -39,13 +39,13 @@ class Engine:
     """Whether it can hold containers to a memory limit (not so without the cgroup controller);
     None where it does not tell."""
     limits_cpu: bool | None = None
-    most_memlock: Annotated[int, Allowed(ge=-1, lt=2**63)] | None = None
+    most_memlock: Annotated[int, Constraint(ge=-1, lt=2**63)] | None = None
     """The most locked memory that a container may ask for, in bytes; -1 any, None unknown."""
     components: dict[str, str] = field(default_factory=dict)
     """Names and versions of its parts; Podman in Docker's place says `Podman Engine`."""
 
 
-@frozen
+@strict_dataclass
 class NoEngine:
     """No Docker Engine could be used, and at which step it failed."""
 
@@ -64,10 +64,10 @@ class NoEngine:
     """Whether this user is already listed in that group: then a new login is missing."""
 
 
-DockerFacts = Annotated[Engine | NoEngine, Allowed(discriminator="state")]
+DockerFacts = Annotated[Engine | NoEngine, Constraint(discriminator="state")]
 
 
-@frozen
+@strict_dataclass
 class ComposePlugin:
     """`docker compose` (V2 or later) answered."""
 
@@ -78,7 +78,7 @@ class ComposePlugin:
     """Path of the `docker` program that has the plugin."""
 
 
-@frozen
+@strict_dataclass
 class NoComposePlugin:
     """`docker compose` is not there."""
 
@@ -86,10 +86,10 @@ class NoComposePlugin:
     detail: str
 
 
-ComposeFacts = Annotated[ComposePlugin | NoComposePlugin, Allowed(discriminator="found")]
+ComposeFacts = Annotated[ComposePlugin | NoComposePlugin, Constraint(discriminator="found")]
 
 
-@frozen
+@strict_dataclass
 class Library:
     """A distribution as an interpreter would import it."""
 
@@ -106,7 +106,7 @@ class Library:
     """Other versions further down the path: imported if this one were not there."""
 
 
-@frozen
+@strict_dataclass
 class LibraryUser:
     """A distribution that requires one of the libraries; a change can break it."""
 
@@ -116,7 +116,7 @@ class LibraryUser:
     """As its metadata says it, e.g. `requests>=2.31`."""
 
 
-@frozen
+@strict_dataclass
 class ComposeV1:
     """`docker-compose` on PATH is Compose V1, run by a Python interpreter."""
 
@@ -140,7 +140,7 @@ class ComposeV1:
     """The one that `qca doctor --fix` set up in an environment of its own, if it is there."""
 
 
-@frozen
+@strict_dataclass
 class ComposeV1Bundle:
     """`docker-compose` on PATH is the self-contained V1 binary, with libraries of its own."""
 
@@ -149,7 +149,7 @@ class ComposeV1Bundle:
     version: str
 
 
-@frozen
+@strict_dataclass
 class StandaloneCompose:
     """`docker-compose` on PATH is V2 or later under the old name."""
 
@@ -158,7 +158,7 @@ class StandaloneCompose:
     version: str
 
 
-@frozen
+@strict_dataclass
 class NoDockerCompose:
     """There is no `docker-compose` on PATH."""
 
@@ -166,5 +166,6 @@ class NoDockerCompose:
 
 
 DockerComposeFacts = Annotated[
-    ComposeV1 | ComposeV1Bundle | StandaloneCompose | NoDockerCompose, Allowed(discriminator="kind")
+    ComposeV1 | ComposeV1Bundle | StandaloneCompose | NoDockerCompose,
+    Constraint(discriminator="kind"),
 ]

@@ -3,10 +3,10 @@
 from typing import Annotated, Literal
 
 from infra.host.facts.known import Count, Size
-from qca.core.validation import Allowed, frozen
+from qca.core.validation import Constraint, strict_dataclass
 
 
-@frozen
+@strict_dataclass
 class GpuProcess:
     """A process that holds GPU memory."""
 
@@ -16,7 +16,7 @@ class GpuProcess:
     """Bytes; None where the driver does not tell (containers, Windows)."""
 
 
-@frozen
+@strict_dataclass
 class MigDevice:
     """A slice of a GPU in MIG mode; programs use slices, not the GPU. Sizes in bytes."""
 
@@ -26,7 +26,7 @@ class MigDevice:
     memory_free: Size
 
 
-@frozen
+@strict_dataclass
 class Gpu:
     """One GPU as NVML shows it. Sizes in bytes."""
 
@@ -45,7 +45,7 @@ class Gpu:
     """A GPU without memory of its own: the figures are the host's."""
 
 
-@frozen
+@strict_dataclass
 class GpuDriver:
     """An NVIDIA driver that answered, and its GPUs (there may be none)."""
 
@@ -62,7 +62,7 @@ class GpuDriver:
     """`CUDA_VISIBLE_DEVICES` where qca runs; None if it is not set."""
 
 
-@frozen
+@strict_dataclass
 class NoGpuDriver:
     """No NVIDIA driver answered, and at which layer it failed."""
 
@@ -72,4 +72,4 @@ class NoGpuDriver:
     """NVIDIA cards on the PCI bus: address and device id, e.g. `0000:01:00.0 10de:1f82`."""
 
 
-GpuFacts = Annotated[GpuDriver | NoGpuDriver, Allowed(discriminator="state")]
+GpuFacts = Annotated[GpuDriver | NoGpuDriver, Constraint(discriminator="state")]

@@ -32,7 +32,7 @@ from infra.host.facts.gpu import (
     NoGpuDriver,
 )
 from infra.host.facts.known import Count, Known, Size, Unknown
-from qca.core.validation import Allowed, frozen
+from qca.core.validation import Constraint, strict_dataclass
 
 __all__ = [
     "ComposeFacts",
@@ -66,7 +66,7 @@ __all__ = [
 ]
 
 
-@frozen
+@strict_dataclass
 class SystemFacts:
     """Operating system and kernel."""
 
@@ -83,14 +83,14 @@ class SystemFacts:
     """`kernel.io_uring_disabled`: 0 allowed, 1 for privileged, 2 for nobody; None before 6.6."""
 
 
-@frozen
+@strict_dataclass
 class CpuFacts:
     """Hardware threads, and how many of them this process may use."""
 
-    online: Annotated[int, Allowed(ge=1)]
-    affinity: Annotated[int, Allowed(ge=1)]
+    online: Annotated[int, Constraint(ge=1)]
+    affinity: Annotated[int, Constraint(ge=1)]
     """CPUs in this process's affinity mask; a cpuset narrows it too."""
-    cgroup_quota: Annotated[float, Allowed(gt=0)] | None
+    cgroup_quota: Annotated[float, Constraint(gt=0)] | None
     """CPUs' worth of time that the cgroup grants; None without a quota."""
 
     @property
@@ -100,7 +100,7 @@ class CpuFacts:
         return max(1, min(self.affinity, quota))
 
 
-@frozen
+@strict_dataclass
 class MemoryFacts:
     """Host memory in bytes."""
 
@@ -117,7 +117,7 @@ class MemoryFacts:
         return min(self.total, self.cgroup_limit or self.total)
 
 
-@frozen
+@strict_dataclass
 class PythonFacts:
     """The Python environment that qca itself runs in."""
 
@@ -132,18 +132,18 @@ class PythonFacts:
     """Whether `pip install` is refused here (PEP 668: Debian 12 and newer)."""
 
 
-@frozen
+@strict_dataclass
 class Listener:
     """A TCP port on which something on this host listens."""
 
     address: str
-    port: Annotated[int, Allowed(ge=0, le=65535)]
+    port: Annotated[int, Constraint(ge=0, le=65535)]
     pid: Count | None
     """None where the system does not tell us (another user's process)."""
     process: str | None
 
 
-@frozen
+@strict_dataclass
 class Disk:
     """A file system that the stack writes to. Sizes in bytes."""
 
@@ -153,7 +153,7 @@ class Disk:
     free: Size
 
 
-@frozen
+@strict_dataclass
 class HostFacts:
     """Everything that checks and plan may know about a host."""
 

@@ -7,16 +7,16 @@ the probes check by hand what a driver or another program answers them (`probes.
 import dataclasses
 from typing import Annotated, Any, Generic, Literal, TypeVar
 
-from qca.core.validation import Allowed, frozen
+from qca.core.validation import Constraint, strict_dataclass
 
 T = TypeVar("T")
 
-Count = Annotated[int, Allowed(ge=0)]
-Size = Annotated[int, Allowed(ge=0, lt=2**63)]
+Count = Annotated[int, Constraint(ge=0)]
+Size = Annotated[int, Constraint(ge=0, lt=2**63)]
 """Bytes; kernels, Docker and NVML keep them in 63 or 64 bits."""
 
 
-@frozen
+@strict_dataclass
 class Known(Generic[T]):
     """A fact that was seen."""
 
@@ -24,7 +24,7 @@ class Known(Generic[T]):
     value: T
 
 
-@frozen
+@strict_dataclass
 class Unknown:
     """A fact that could not be seen, and why."""
 
