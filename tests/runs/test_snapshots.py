@@ -9,7 +9,7 @@ from qca.core.errors import CheckpointError, InputError
 from qca.model.evolution import Evolution
 from qca.model.state import initial_state
 from qca.runs.snapshots import read, write
-from qca.train.trainer import new_model
+from qca.train.weights import new_model
 from tests.support.training import small
 
 

@@ -14,10 +14,12 @@ from qca.core.errors import CheckpointError, InputError, LaunchError, QcaError
 from qca.model import noise
 from qca.runs.events import CheckpointWritten, Finished, Started, read_records
 from qca.runs.run_folder import CHANGEABLE, RunFolder
-from qca.train import checkpoint as checkpoints
 from qca.train import trainer as trainer_module
+from qca.train.checkpoint import list_checkpoints
 from qca.train.loop import _Loop
-from qca.train.trainer import Learned, Trainer, new_model
+from qca.train.step_result import StepResult
+from qca.train.trainer import Trainer
+from qca.train.weights import new_model
 from tests.support.training import StopAfter, kinds, learned, newest, records, run, small
 from tests.train.test_checkpoint import no_room_beyond
 
@@ -111,7 +113,7 @@ def test_lines_after_the_checkpoint_are_made_again(tmp_path):
 def test_which_episodes_are_made_again_is_said(tmp_path, made, until):
     """The newest checkpoint that is left is of episode 2."""
     run(small(episodes=made), tmp_path)
-    for episode, path in checkpoints.listed(tmp_path / "checkpoints"):
+    for episode, path in list_checkpoints(tmp_path / "checkpoints"):
         if episode > 2:
             path.unlink()
     started = run(small(), tmp_path, resume=True)[0]
@@ -129,7 +131,7 @@ def test_a_killed_training_goes_on_as_if_it_had_never_stopped(tmp_path):
     )
     killed = tmp_path / "killed"
     child = subprocess.Popen([sys.executable, "-c", code, json.dumps(asdict(config)), str(killed)])
-    while len(checkpoints.listed(killed / "checkpoints")) < 3:
+    while len(list_checkpoints(killed / "checkpoints")) < 3:
         assert child.poll() is None
         time.sleep(0.01)
     child.send_signal(signal.SIGKILL)
@@ -229,7 +231,7 @@ def test_the_best_checkpoint_is_named_and_outlives_newer_ones(tmp_path, monkeypa
     written = [event for event in events if isinstance(event, CheckpointWritten)]
     assert [event.best_episode for event in written] == [1, 2, 3, 3, 3, 3, 3]
     assert [event.loss for event in written[:3]] == [3.0, 2.0, pytest.approx(5 / 3)]
-    assert [n for n, _ in checkpoints.listed(tmp_path / "checkpoints")] == [3, 6, 7]
+    assert [n for n, _ in list_checkpoints(tmp_path / "checkpoints")] == [3, 6, 7]
 
 
 def test_lines_that_are_lost_are_said(tmp_path):
@@ -347,8 +349,8 @@ def test_weights_are_the_seeds():
 
 def test_the_gradient_is_clipped_at_norm_1():
     trainer = Trainer(small(loss="mse_energy"), torch.device("cpu"))
-    learned = trainer.episode(lambda: None)
-    assert isinstance(learned, Learned)
+    learned = trainer.run_episode(lambda: None)
+    assert isinstance(learned, StepResult)
     gradients = [p.grad for p in trainer.model.parameters() if p.grad is not None]
     assert learned.gradient_norm > 2
     assert torch.nn.utils.get_total_norm(gradients).item() == pytest.approx(1)
