@@ -21,10 +21,11 @@ from qca.model.evolution import Evolution
 from qca.model.initial_state import draw_initial_state
 from qca.model.noise import Noise
 from qca.train.device import prepare_device
-from qca.train.episode import Between, Outcome, plain_episode
+from qca.train.episode import OnStep, Outcome, plain_episode
 from qca.train.memory import peak_memory, peak_resident_bytes
 from qca.train.precision import HALF
-from qca.train.trainer import NotLearned, Trainer
+from qca.train.step_result import SkippedStep
+from qca.train.trainer import Trainer
 
 
 def main() -> None:
@@ -51,16 +52,16 @@ def measure(config: TrainConfig, request: dict[str, Any]) -> dict[str, Any]:
     skipped, loss = 0, math.nan
     for repeat in range(request["repeats"] + 1):
         begun = _now(device)
-        outcome = trainer.gradients(lambda: None)
+        outcome = trainer.compute_gradients(lambda: None)
         if repeat == 0:
             # Under float16 the first loss scales are too large; the first gradient is compared.
             while config.precision == "fp16" and not _is_finite(trainer):
                 skipped += 1
-                trainer.loss_scale = trainer.loss_scale.after(False)
-                outcome = trainer.gradients(lambda: None)
+                trainer.loss_scale = trainer.loss_scale.advance(False)
+                outcome = trainer.compute_gradients(lambda: None)
             _save_gradient(trainer, Path(request["save"]))
             loss = outcome.loss.item()
-        skipped += isinstance(trainer.learn(outcome), NotLearned)
+        skipped += isinstance(trainer.apply_gradients(outcome), SkippedStep)
         if repeat > 0:
             seconds.append(_now(device) - begun)
     memory = peak_memory(device)
@@ -84,8 +85,8 @@ def measure(config: TrainConfig, request: dict[str, Any]) -> dict[str, Any]:
 class _Autocast(Trainer):
     """What one would write instead: one autograd graph, torch's autocast for 16 bits."""
 
-    def gradients(self, between: Between) -> Outcome:
-        config, samples = self.config, self._samples()
+    def compute_gradients(self, on_step: OnStep) -> Outcome:
+        config, samples = self.config, self._next_samples()
         psi = draw_initial_state(config.seed, samples, d_state=config.d_state, grid=config.grid)
         model = _Cast(self.model, HALF.get(config.precision), self.device.type)
         self.model.zero_grad(set_to_none=True)
@@ -95,7 +96,7 @@ class _Autocast(Trainer):
             steps=config.steps,
             loss=self.loss,
             noise=Noise(config.seed, samples, config.max_noise).draw_factor,
-            between=between,
+            on_step=on_step,
             scale=self._scale,
         )
 

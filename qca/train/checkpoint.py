@@ -29,13 +29,16 @@ from qca.train.precision import LossScale
 
 SCHEMA_VERSION = 1
 
+MODEL, OPTIMIZER = "model.", "optimizer."
+"""What the names of a checkpoint's tensors begin with."""
+
 
 @dataclass(frozen=True)
 class Checkpoint:
     """A training between two episodes."""
 
     episode: int
-    """Whole episodes made."""
+    """Whole episodes run."""
     tensors: Mapping[str, Tensor]
     """`model.*` by the model's state-dict names, `optimizer.*`; on the CPU."""
     plateau: Plateau
@@ -50,8 +53,16 @@ class Checkpoint:
     """How many trained together, on all machines, each with a batch of `config`'s batch_size;
     None if it is not known."""
 
+    def select(self, prefix: str) -> dict[str, Tensor]:
+        """Return the tensors whose name begins with `prefix`, by the rest of their name."""
+        return {
+            name.removeprefix(prefix): value
+            for name, value in self.tensors.items()
+            if name.startswith(prefix)
+        }
 
-def write(folder: Path, checkpoint: Checkpoint, *, keep: int) -> Path:
+
+def write_checkpoint(folder: Path, checkpoint: Checkpoint, *, keep: int) -> Path:
     """Write a checkpoint, then remove those before it but the newest `keep` and the best.
 
     Raises:
@@ -77,13 +88,13 @@ def write(folder: Path, checkpoint: Checkpoint, *, keep: int) -> Path:
     except (OSError, SafetensorError) as error:
         raise CheckpointError(
             f"{path}: the checkpoint cannot be written: {error}",
-            hint=f"{_newest(folder)} Make room or fix the permissions, then use --resume.",
+            hint=f"{_describe_newest(folder)} Make room or fix the permissions, then use --resume.",
         ) from None
     _prune(folder, checkpoint.episode, keep)
     return path
 
 
-def read(path: Path) -> Checkpoint:
+def read_checkpoint(path: Path) -> Checkpoint:
     """Read and verify a checkpoint.
 
     Raises:
@@ -96,13 +107,13 @@ def read(path: Path) -> Checkpoint:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         text = header["qca"]
         if header["sha256"] != _digest(text, tensors):
-            raise _damaged(path, "its checksum does not fit its content")
-        return _parsed(path, json.loads(text), tensors)
+            raise _damaged_error(path, "its checksum does not fit its content")
+        return _parse(path, json.loads(text), tensors)
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise _damaged(path, str(error)) from None
+        raise _damaged_error(path, str(error)) from None
 
 
-def best_episode(folder: Path) -> int | None:
+def find_best_episode(folder: Path) -> int | None:
     """Return the episode of the checkpoint with the lowest loss, of equal ones the newest.
 
     Looks at the headers alone, so that it costs little beside a file of some hundred MiB: a
@@ -111,12 +122,12 @@ def best_episode(folder: Path) -> int | None:
     losses = [
         (loss, -episode)
         for episode, path in list_checkpoints(folder)
-        if (loss := _loss(path)) is not None
+        if (loss := _read_loss(path)) is not None
     ]
     return -min(losses)[1] if losses else None
 
 
-def newest_intact(folder: Path) -> tuple[Checkpoint | None, list[str]]:
+def find_newest_intact(folder: Path) -> tuple[Checkpoint | None, list[str]]:
     """Return the newest checkpoint that verifies, and what is wrong with each newer one.
 
     Raises:
@@ -127,7 +138,7 @@ def newest_intact(folder: Path) -> tuple[Checkpoint | None, list[str]]:
     damaged: list[str] = []
     for _, path in reversed(list_checkpoints(folder)):
         try:
-            return read(path), damaged
+            return read_checkpoint(path), damaged
         except _OtherVersionError:
             raise
         except CheckpointError as error:
@@ -140,7 +151,7 @@ def newest_intact(folder: Path) -> tuple[Checkpoint | None, list[str]]:
     return None, damaged
 
 
-def _parsed(path: Path, description: dict[str, Any], tensors: dict[str, Tensor]) -> Checkpoint:
+def _parse(path: Path, description: dict[str, Any], tensors: dict[str, Tensor]) -> Checkpoint:
     version = description["schema_version"]
     if version != SCHEMA_VERSION:
         raise _OtherVersionError(
@@ -165,7 +176,7 @@ class _OtherVersionError(CheckpointError):
     """Whole, and written by another version of this program."""
 
 
-def _loss(path: Path) -> float | None:
+def _read_loss(path: Path) -> float | None:
     """Return the loss in a checkpoint's header; None for a file that says none."""
     try:
         with safe_open(path, framework="np") as file:
@@ -187,7 +198,7 @@ def _digest(text: str, tensors: Mapping[str, Tensor]) -> str:
 
 def _prune(folder: Path, episode: int, keep: int) -> None:
     """Remove old checkpoints; one of a later episode is a damaged one, and not ours to judge."""
-    best = best_episode(folder)
+    best = find_best_episode(folder)
     older = [(number, path) for number, path in list_checkpoints(folder) if number <= episode]
     for number, path in older[:-keep]:
         if number != best:
@@ -195,12 +206,12 @@ def _prune(folder: Path, episode: int, keep: int) -> None:
                 path.unlink(missing_ok=True)
 
 
-def _newest(folder: Path) -> str:
+def _describe_newest(folder: Path) -> str:
     there = list_checkpoints(folder)
     return f"The last good one is {there[-1][1].name}." if there else "There is no earlier one."
 
 
-def _damaged(path: Path, why: str) -> CheckpointError:
+def _damaged_error(path: Path, why: str) -> CheckpointError:
     return CheckpointError(
         f"{path}: the checkpoint is damaged: {why}",
         hint="An older one is used if there is one; otherwise restore it from a copy.",

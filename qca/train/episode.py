@@ -1,9 +1,9 @@
 """An episode and its gradient: many steps from a state, a loss, and back through all of them.
 
 `plain_episode` leaves it to autograd, which keeps what every step needs. `adjoint_episode`
-keeps only states, as many as its recompute plan says (see `states`): back through time it
-makes one step again at a time, with gradients, and passes the state's gradient on to the
-step before. At any moment one step's graph is alive. Both add the same numbers in the same
+saves only states, as many as its recompute strategy says (see `state_store`): back through
+time it recomputes one step at a time, with gradients, and passes the state's gradient on to
+the step before. At any time one step's graph is alive. Both add the same numbers in the same
 order.
 """
 
@@ -15,15 +15,15 @@ from torch import Tensor
 
 from qca.model.evolution import Evolution, Step, compute_squared_norm
 from qca.model.losses import Loss, compute_energy
-from qca.train.state_store import OnDevice, States
-from qca.train.step_runner import EagerSteps, Pull, Steps
+from qca.train.state_store import DeviceStore, StateStore
+from qca.train.step_runner import Cotangent, EagerRunner, StepRunner
 
 NoiseFactor = Callable[[Tensor, int], Tensor | None]
 """What a state is multiplied with before step number t, for example `Noise.draw_factor`; the same
 when asked again. None is no noise."""
 
-Between = Callable[[], None]
-"""Called between two steps, on the way back too; may raise to give the episode up."""
+OnStep = Callable[[], None]
+"""Called between two steps, forward and backward; may raise to give the episode up."""
 
 
 class Outcome(NamedTuple):
@@ -46,7 +46,7 @@ class Episode(Protocol):
         steps: int,
         loss: Loss,
         noise: NoiseFactor = ...,
-        between: Between = ...,
+        on_step: OnStep = ...,
         scale: float = ...,
     ) -> Outcome:
         """Run from `psi`, complex (B, d_state, H, W); add to each parameter's `.grad`.
@@ -56,11 +56,11 @@ class Episode(Protocol):
         ...
 
 
-def no_noise(psi: Tensor, step: int) -> None:
+def draw_no_noise(psi: Tensor, step: int) -> None:
     """Return the factor of a step without noise."""
 
 
-def _nothing() -> None:
+def _do_nothing() -> None:
     pass
 
 
@@ -70,23 +70,23 @@ def plain_episode(
     *,
     steps: int,
     loss: Loss,
-    noise: NoiseFactor = no_noise,
-    between: Between = _nothing,
+    noise: NoiseFactor = draw_no_noise,
+    on_step: OnStep = _do_nothing,
     scale: float = 1.0,
 ) -> Outcome:
     """Run an episode with one autograd graph over all its steps."""
-    start, moments = _energy_of(psi), loss.sample_steps(steps)
-    seen: dict[int, Step] = {}
+    start, sample_steps = _initial_energy(psi), loss.sample_steps(steps)
+    samples: dict[int, Step] = {}
     for t in range(steps):
         factor = noise(psi, t)
         step = evolution.advance(psi if factor is None else psi * factor)
         psi = step.psi
         if psi.requires_grad:
-            psi.register_hook(lambda gradient: between())
-        if t + 1 in moments:
-            seen[t + 1] = step
-        between()
-    total, outcome = _judge(loss, start, [seen[moment] for moment in moments])
+            psi.register_hook(lambda gradient: on_step())
+        if t + 1 in sample_steps:
+            samples[t + 1] = step
+        on_step()
+    total, outcome = _evaluate_loss(loss, start, [samples[t] for t in sample_steps])
     (total if scale == 1 else total * scale).backward()
     return outcome
 
@@ -97,98 +97,97 @@ def adjoint_episode(
     *,
     steps: int,
     loss: Loss,
-    noise: NoiseFactor = no_noise,
-    between: Between = _nothing,
+    noise: NoiseFactor = draw_no_noise,
+    on_step: OnStep = _do_nothing,
     scale: float = 1.0,
-    states: States | None = None,
-    machine: Steps | None = None,
+    states: StateStore | None = None,
+    runner: StepRunner | None = None,
 ) -> Outcome:
-    """Run an episode that keeps states, and one step's graph at a time on the way back.
+    """Run an episode that saves states, with one step's graph at a time on the way back.
 
     Args:
         evolution: the step.
         psi: the state before the first step.
-        steps: how many to make.
+        steps: how many to run.
         loss: what is differentiated.
         noise: see `NoiseFactor`.
-        between: see `Between`.
+        on_step: see `OnStep`.
         scale: factor of the gradients.
-        states: where the states are kept; on the device if not given.
-        machine: how a step is made and differentiated; eagerly if not given.
+        states: where the states are saved; on the device if not given.
+        runner: how a step runs forward and backward; eagerly if not given.
 
     """
-    states = states or OnDevice()
-    machine = machine or EagerSteps(evolution)
-    start, moments = _energy_of(psi), frozenset(loss.sample_steps(steps))
+    states = states or DeviceStore()
+    runner = runner or EagerRunner(evolution)
+    start, sample_steps = _initial_energy(psi), frozenset(loss.sample_steps(steps))
 
-    def ahead(psi: Tensor, t: int) -> Tensor:
-        again = machine.ahead(psi, noise(psi, t)).psi
-        between()
-        return again
+    def recompute(psi: Tensor, t: int) -> Tensor:
+        psi_after = runner.forward(psi, noise(psi, t)).psi
+        on_step()
+        return psi_after
 
     try:
-        seen = _walk(machine, psi, steps, moments, noise, between, states)
-        outcome, pulls = _pulls(loss, start, seen, scale)
-        seen.clear()
+        samples = _run_forward(runner, psi, steps, sample_steps, noise, on_step, states)
+        outcome, cotangents = _loss_cotangents(loss, start, samples, scale)
+        samples.clear()
         gradient: Tensor | None = None
         for t in reversed(range(steps)):
-            state = states.take(t, ahead)
-            pull = pulls.pop(t + 1, Pull(None, None))
+            state = states.pop(t, recompute)
+            cotangent = cotangents.pop(t + 1, Cotangent(None, None))
             if gradient is not None:
                 # Under its old name, so that the one before is not held through the backward.
-                gradient = gradient if pull.psi is None else gradient + pull.psi
-                pull = Pull(gradient, pull.weight)
+                gradient = gradient if cotangent.psi is None else gradient + cotangent.psi
+                cotangent = Cotangent(gradient, cotangent.weight)
             # The first state is given: nothing asks for its gradient.
-            gradient = machine.back(state, noise(state, t), pull, wanted=t > 0)
-            between()
+            gradient = runner.backward(state, noise(state, t), cotangent, needs_grad=t > 0)
+            on_step()
     finally:
         states.clear()
     return outcome
 
 
-def _walk(
-    machine: Steps,
+def _run_forward(
+    runner: StepRunner,
     psi: Tensor,
     steps: int,
-    moments: frozenset[int],
+    sample_steps: frozenset[int],
     noise: NoiseFactor,
-    between: Between,
-    states: States,
+    on_step: OnStep,
+    states: StateStore,
 ) -> dict[int, Step]:
-    """Keep the states, and return the steps that the loss looks at."""
-    seen: dict[int, Step] = {}
+    """Run all steps, save the state before each, and return the steps that the loss samples."""
+    samples: dict[int, Step] = {}
     for t in range(steps):
-        states.keep(t, psi.detach())
-        step = machine.ahead(psi, noise(psi, t))
+        states.save(t, psi.detach())
+        step = runner.forward(psi, noise(psi, t))
         psi = step.psi
-        if t + 1 in moments:
-            seen[t + 1] = step
-        between()
-    return seen
+        if t + 1 in sample_steps:
+            samples[t + 1] = step
+        on_step()
+    return samples
 
 
-def _pulls(
-    loss: Loss, start: Tensor, seen: Mapping[int, Step], scale: float
-) -> tuple[Outcome, dict[int, Pull]]:
-    """Return the loss's own gradient at each moment that it looks at."""
+def _loss_cotangents(
+    loss: Loss, start: Tensor, samples: Mapping[int, Step], scale: float
+) -> tuple[Outcome, dict[int, Cotangent]]:
+    """Return the outcome, and the loss's own gradient at each step that it samples."""
     leaves = {
-        moment: Step(*(part.detach().requires_grad_() for part in step))
-        for moment, step in seen.items()
+        t: Step(*(part.detach().requires_grad_() for part in step)) for t, step in samples.items()
     }
-    total, outcome = _judge(loss, start, list(leaves.values()))
+    total, outcome = _evaluate_loss(loss, start, list(leaves.values()))
     total = total if scale == 1 else total * scale
     flat = [part for leaf in leaves.values() for part in leaf]
     gradients = iter(torch.autograd.grad(total, flat, allow_unused=True))
-    return outcome, {moment: Pull(next(gradients), next(gradients)) for moment in leaves}
+    return outcome, {t: Cotangent(next(gradients), next(gradients)) for t in leaves}
 
 
-def _judge(loss: Loss, start: Tensor, seen: list[Step]) -> tuple[Tensor, Outcome]:
-    terms = loss.compute_terms(start, seen)
+def _evaluate_loss(loss: Loss, start: Tensor, samples: list[Step]) -> tuple[Tensor, Outcome]:
+    terms = loss.compute_terms(start, samples)
     total = loss.combine(terms).mean()
     means = {name: term.detach().mean() for name, term in terms.items()}
-    left = (compute_energy(seen[-1]).detach() / start).mean()
-    return total, Outcome(total.detach(), means, left)
+    remaining_energy = (compute_energy(samples[-1]).detach() / start).mean()
+    return total, Outcome(total.detach(), means, remaining_energy)
 
 
-def _energy_of(psi: Tensor) -> Tensor:
+def _initial_energy(psi: Tensor) -> Tensor:
     return compute_squared_norm(psi).sum(dim=(1, 2, 3))

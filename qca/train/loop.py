@@ -33,13 +33,13 @@ from qca.runs.journal import read as read_events
 from qca.runs.journal import skipped_episodes
 from qca.runs.resume_messages import lost_lines, made_again_until, other_batch
 from qca.runs.run_folder import RunFolder, check_same
-from qca.train import checkpoint as checkpoints
-from qca.train.checkpoint import Checkpoint
+from qca.train.checkpoint import Checkpoint, find_best_episode, find_newest_intact, write_checkpoint
 from qca.train.device import prepare_device
 from qca.train.distributed.ranks import joined
 from qca.train.episode import Outcome
 from qca.train.memory import is_refused_memory, memory_holders, peak_memory
-from qca.train.trainer import Learned, NotLearned, Trainer
+from qca.train.step_result import SkippedStep, StepResult
+from qca.train.trainer import Trainer
 from qca.train.weights import read_weights
 
 # A plan that was refused is followed by cheaper ones, but not for ever: whoever takes the
@@ -123,7 +123,7 @@ def _begin(
     """Return the checkpoint to go on from, if there is one, and what is wrong with newer ones."""
     folder.check_start(config, resume=resume)
     folder.beat()
-    found, warnings = checkpoints.newest_intact(folder.checkpoints)
+    found, warnings = find_newest_intact(folder.checkpoints)
     if found is not None and init is not None:
         warnings = [*warnings, f"{init} is not read again: the run goes on from its checkpoint"]
     return found, warnings
@@ -177,7 +177,7 @@ class _Loop:
         """Train as the first rank, which all others follow."""
         assert self.journal is not None
         if self.ranks.size > 1:
-            self.ranks.share(self.trainer.checkpoint())
+            self.ranks.share(self.trainer.make_checkpoint())
         if self.trainer.episodes >= self.trainer.config.episodes:
             return self._finish("already-complete")
         self.journal.tell(self._started(self.journal, warnings))
@@ -187,7 +187,7 @@ class _Loop:
 
     def follow(self) -> Finish:
         """Train as another rank: from what the first one has, and with it."""
-        self.trainer.restore(self.ranks.share(self.trainer.checkpoint()))
+        self.trainer.restore(self.ranks.share(self.trainer.make_checkpoint()))
         return self._train()
 
     def _train(self) -> Finish:
@@ -211,7 +211,7 @@ class _Loop:
         outcome = self._gradients()
         if outcome is None:
             return
-        learned = self.trainer.learn(outcome)
+        learned = self.trainer.apply_gradients(outcome)
         if self.journal is not None:
             self._note_eager(self.journal)
             self.journal.tell(self._told(learned, time.perf_counter() - begun))
@@ -222,7 +222,7 @@ class _Loop:
         """Make an episode; None where memory was refused and another plan is ready now."""
         outcome, refused = None, None
         try:
-            outcome = self.trainer.gradients(self._between)
+            outcome = self.trainer.compute_gradients(self._between)
         except (MemoryError, RuntimeError) as error:
             if not is_refused_memory(error):
                 raise
@@ -284,10 +284,10 @@ class _Loop:
             return
         metrics, folder = self.journal.metrics, self.journal.folder.checkpoints
         metrics.sync()  # the lines of a checkpoint's episodes are safe before it is
-        saved = replace(self.trainer.checkpoint(), loss=metrics.recent_loss())
-        path = checkpoints.write(folder, saved, keep=self.trainer.config.keep_checkpoints)
+        saved = replace(self.trainer.make_checkpoint(), loss=metrics.recent_loss())
+        path = write_checkpoint(folder, saved, keep=self.trainer.config.keep_checkpoints)
         self.saved_episode = episode
-        best = checkpoints.best_episode(folder)
+        best = find_best_episode(folder)
         self.journal.tell(
             CheckpointWritten(episode=episode, path=str(path), loss=saved.loss, best_episode=best)
         )
@@ -318,9 +318,9 @@ class _Loop:
             warnings=(*warnings, *lost, *_immovable(trainer)),
         )
 
-    def _told(self, learned: Learned | NotLearned, seconds: float) -> EpisodeRecord | Skipped:
+    def _told(self, learned: StepResult | SkippedStep, seconds: float) -> EpisodeRecord | Skipped:
         trainer = self.trainer
-        if isinstance(learned, NotLearned):
+        if isinstance(learned, SkippedStep):
             return Skipped(
                 episode=trainer.episodes,
                 because=learned.because,
@@ -345,7 +345,7 @@ class _Loop:
 
 def _laid_out_anew(trainer: Trainer, config: TrainConfig) -> Trainer:
     """Return the same training under another plan; the old one's memory is free again."""
-    saved, device, ranks = trainer.checkpoint(), trainer.device, trainer.ranks
+    saved, device, ranks = trainer.make_checkpoint(), trainer.device, trainer.ranks
     trainer.release()
     again = Trainer(config, device, ranks)
     again.restore(saved)

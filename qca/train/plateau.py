@@ -8,13 +8,13 @@ _BETTER_BY = 1e-4  # share of the best loss's size that counts as better
 
 @dataclass(frozen=True)
 class Plateau:
-    """What the schedule remembers; immutable, so that a checkpoint holds all of it."""
+    """The schedule's state; immutable, so that a checkpoint holds all of it."""
 
     best: float | None = None
     stalled: int = 0
     halvings: int = 0
 
-    def after(self, loss: float) -> "Plateau":
+    def advance(self, loss: float) -> "Plateau":
         """Return the schedule after an episode with this loss."""
         if self.best is None or loss < self.best - _BETTER_BY * abs(self.best):
             return replace(self, best=loss, stalled=0)
@@ -22,6 +22,6 @@ class Plateau:
             return replace(self, stalled=self.stalled + 1)
         return replace(self, stalled=0, halvings=self.halvings + 1)
 
-    def rate(self, base: float) -> float:
+    def decay(self, base: float) -> float:
         """Return the learning rate that `base` has become."""
         return base * 0.5**self.halvings

@@ -35,11 +35,11 @@ class HalfModel(nn.Module):
     def __init__(self, original: UNetUnitary, dtype: torch.dtype) -> None:
         super().__init__()
         self._dtype = dtype
-        self._learned = list(original.parameters())
+        self._originals = list(original.parameters())
         self.copy = UNetUnitary(original.d_state, original.hidden_channels)
-        for parameter, learned in zip(self.copy.parameters(), self._learned, strict=True):
+        for parameter, learned in zip(self.copy.parameters(), self._originals, strict=True):
             parameter.data = learned.detach().to(dtype)  # keeps the device and the layout
-            parameter.register_post_accumulate_grad_hook(partial(_hand_on, learned))
+            parameter.register_post_accumulate_grad_hook(partial(_pass_gradient_on, learned))
 
     def forward(self, x: Tensor) -> Tensor:
         """Map what the original maps."""
@@ -48,11 +48,12 @@ class HalfModel(nn.Module):
     @torch.no_grad()
     def refresh(self) -> None:
         """Take over the original's weights."""
-        for parameter, learned in zip(self.copy.parameters(), self._learned, strict=True):
+        for parameter, learned in zip(self.copy.parameters(), self._originals, strict=True):
             parameter.copy_(learned)
 
 
-def _hand_on(learned: Tensor, parameter: Tensor) -> None:
+def _pass_gradient_on(learned: Tensor, parameter: Tensor) -> None:
+    """Add a 16-bit parameter's gradient to the 32-bit original's, and clear it."""
     assert parameter.grad is not None
     if learned.grad is None:
         learned.grad = parameter.grad.float()
@@ -63,13 +64,13 @@ def _hand_on(learned: Tensor, parameter: Tensor) -> None:
 
 @dataclass(frozen=True)
 class LossScale:
-    """The factor of the loss under float16, and how it follows what happens."""
+    """The factor of the loss under float16, and how it follows overflows."""
 
     factor: float = _FIRST_SCALE
     clean: int = 0
     """Episodes without overflow since it last changed."""
 
-    def after(self, finite: bool) -> "LossScale":
+    def advance(self, finite: bool) -> "LossScale":
         """Return the scale for the next episode."""
         if not finite:
             return LossScale(max(1.0, self.factor * _BACK_OFF))

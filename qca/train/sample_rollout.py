@@ -63,24 +63,18 @@ def take(config: TrainConfig, run_dir: Path, *, stop: Flag) -> None:
     from qca.model.evolution import Evolution
     from qca.model.initial_state import draw_initial_state
     from qca.runs import snapshots
-    from qca.train.checkpoint import newest_intact
-    from qca.train.trainer import new_model
+    from qca.train.checkpoint import MODEL, find_newest_intact
+    from qca.train.weights import new_model
 
     gc.collect()  # a training's graphs hold on to each other, and to a device's memory
     folder = RunFolder(run_dir)
     with folder.hold(), torch.inference_mode():
-        found, _ = newest_intact(folder.checkpoints)
+        found, _ = find_newest_intact(folder.checkpoints)
         if found is None:
             return
         cuda = config.device != "cpu" and torch.cuda.is_available()
         model = new_model(config)
-        model.load_state_dict(
-            {
-                name.removeprefix("model."): value
-                for name, value in found.tensors.items()
-                if name.startswith("model.")
-            }
-        )
+        model.load_state_dict(found.select(MODEL))
         evolution = Evolution(model.to("cuda" if cuda else "cpu"), config.gamma, config.update)
         psi = draw_initial_state(config.seed, range(1), d_state=config.d_state, grid=config.grid)
         psi = psi.to("cuda" if cuda else "cpu")

@@ -1,4 +1,4 @@
-"""How one step is made, and how its gradient is pulled back: eagerly, or as CUDA graphs.
+"""How one step runs forward and backward: eagerly, or as captured CUDA graphs.
 
 A step of a small automaton is a hundred kernels of a few microseconds each; launched one
 by one from Python they keep a fast GPU waiting. The step and its adjoint have fixed
@@ -16,63 +16,63 @@ from qca.model.evolution import Evolution, Step
 _WARM_UP = 3  # passes before a capture, as torch's documentation of CUDA graphs has it
 
 
-class Pull(NamedTuple):
-    """The gradient that arrives at a step's results; None where there is none."""
+class Cotangent(NamedTuple):
+    """The gradient of the loss by a step's results; None where there is none."""
 
     psi: Tensor | None
     weight: Tensor | None
 
 
-class Steps(Protocol):
-    """One step, forward and back."""
+class StepRunner(Protocol):
+    """One step, forward and backward."""
 
-    def ahead(self, psi: Tensor, factor: Tensor | None) -> Step:
-        """Make a step from psi times `factor` (its noise), without gradients."""
+    def forward(self, psi: Tensor, factor: Tensor | None) -> Step:
+        """Run a step from psi times `factor` (its noise), without gradients."""
         ...
 
-    def back(
-        self, psi: Tensor, factor: Tensor | None, pull: Pull, *, wanted: bool
+    def backward(
+        self, psi: Tensor, factor: Tensor | None, cotangent: Cotangent, *, needs_grad: bool
     ) -> Tensor | None:
-        """Make the step again, add to the parameters' gradients, return the one of psi.
+        """Recompute the step, add to the parameters' gradients, return the gradient by psi.
 
-        None where no gradient arrived, or where psi's is not `wanted`. The step's graph is
-        gone when this returns.
+        None where the cotangent is empty, or where psi needs no gradient. The step's graph
+        is freed before this returns.
         """
         ...
 
 
-class EagerSteps:
-    """Makes each step as it is asked for."""
+class EagerRunner:
+    """Launches the kernels of each step one by one."""
 
     def __init__(self, evolution: Evolution) -> None:
         self._evolution = evolution
 
     @torch.no_grad()
-    def ahead(self, psi: Tensor, factor: Tensor | None) -> Step:
-        """Make a step without gradients."""
+    def forward(self, psi: Tensor, factor: Tensor | None) -> Step:
+        """Run a step without gradients."""
         return self._evolution.advance(psi if factor is None else psi * factor)
 
-    def back(
-        self, psi: Tensor, factor: Tensor | None, pull: Pull, *, wanted: bool
+    def backward(
+        self, psi: Tensor, factor: Tensor | None, cotangent: Cotangent, *, needs_grad: bool
     ) -> Tensor | None:
-        """Make the step again and go back through it."""
-        psi = psi.detach().requires_grad_(wanted)
+        """Recompute the step and differentiate it."""
+        psi = psi.detach().requires_grad_(needs_grad)
         step = self._evolution.advance(psi if factor is None else psi * factor)
-        given = [pair for pair in zip(step, pull, strict=True) if pair[1] is not None]
-        if given:
-            roots, pulled = zip(*given, strict=True)
-            torch.autograd.backward(roots, pulled)
+        pairs = [pair for pair in zip(step, cotangent, strict=True) if pair[1] is not None]
+        if pairs:
+            roots, gradients = zip(*pairs, strict=True)
+            torch.autograd.backward(roots, gradients)
         return psi.grad
 
 
-class GraphedSteps:
-    """Replays one captured graph for a step and one for its adjoint.
+class GraphRunner:
+    """Replays one captured CUDA graph for a step and one for its adjoint.
 
     Args:
         evolution: the step; its parameters must stay where they are.
         like: a state, complex (B, d_state, H, W), on the device: its shape is captured.
 
-    The parameters' gradients must be there: the graph adds to them where they are.
+    The parameters' gradients must exist before the capture: the graph adds to them in place.
 
     Raises:
         RuntimeError: where this device, driver or model cannot be captured.
@@ -83,55 +83,63 @@ class GraphedSteps:
     def __init__(self, evolution: Evolution, like: Tensor) -> None:
         self._psi = torch.zeros_like(like)
         self._psi[:, 0] = 1  # cells of norm 1: a warm-up on zeros would divide by zero
-        self._pulled = torch.zeros_like(like)
-        self._weight_pulled = torch.zeros_like(like.real[:, 0])
+        self._cotangent = torch.zeros_like(like)
+        self._weight_cotangent = torch.zeros_like(like.real[:, 0])
         pool = torch.cuda.graph_pool_handle()
         stream = torch.cuda.Stream()
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):
             for _ in range(_WARM_UP):
-                self._ahead(evolution)
-                self._back(evolution)
+                self._capture_forward(evolution)
+                self._capture_backward(evolution)
         torch.cuda.current_stream().wait_stream(stream)
         torch.cuda.synchronize()
         torch.cuda.empty_cache()  # what the warm-up took would stand beside the graphs' pool
-        self._graph_ahead, self._graph_back = torch.cuda.CUDAGraph(), torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self._graph_back, pool=pool):
-            self._gradient = self._back(evolution)
-        with torch.cuda.graph(self._graph_ahead, pool=pool):
-            self._next = self._ahead(evolution)
+        self._forward_graph, self._backward_graph = torch.cuda.CUDAGraph(), torch.cuda.CUDAGraph()
+        with torch.cuda.graph(self._backward_graph, pool=pool):
+            self._gradient = self._capture_backward(evolution)
+        with torch.cuda.graph(self._forward_graph, pool=pool):
+            self._next = self._capture_forward(evolution)
 
-    def ahead(self, psi: Tensor, factor: Tensor | None) -> Step:
-        """Make a step without gradients."""
-        self._take_in(psi, factor)
-        self._graph_ahead.replay()
+    def forward(self, psi: Tensor, factor: Tensor | None) -> Step:
+        """Run a step without gradients."""
+        self._load_input(psi, factor)
+        self._forward_graph.replay()
         return Step(*(part.clone() for part in self._next))
 
-    def back(
-        self, psi: Tensor, factor: Tensor | None, pull: Pull, *, wanted: bool
+    def backward(
+        self, psi: Tensor, factor: Tensor | None, cotangent: Cotangent, *, needs_grad: bool
     ) -> Tensor | None:
-        """Make the step again and go back through it."""
-        if pull.psi is None and pull.weight is None:
+        """Recompute the step and differentiate it."""
+        if cotangent.psi is None and cotangent.weight is None:
             return None
-        self._take_in(psi, factor)
-        for static, pulled in ((self._pulled, pull.psi), (self._weight_pulled, pull.weight)):
-            static.zero_() if pulled is None else static.copy_(pulled)
-        self._graph_back.replay()
+        self._load_input(psi, factor)
+        _copy_or_zero(self._cotangent, cotangent.psi)
+        _copy_or_zero(self._weight_cotangent, cotangent.weight)
+        self._backward_graph.replay()
         return self._gradient.clone() if factor is None else self._gradient * factor.conj()
 
-    def _take_in(self, psi: Tensor, factor: Tensor | None) -> None:
+    def _load_input(self, psi: Tensor, factor: Tensor | None) -> None:
         if factor is None:
             self._psi.copy_(psi)
         else:
             torch.mul(psi, factor, out=self._psi)
 
     @torch.no_grad()
-    def _ahead(self, evolution: Evolution) -> Step:
+    def _capture_forward(self, evolution: Evolution) -> Step:
         return evolution.advance(self._psi)
 
-    def _back(self, evolution: Evolution) -> Tensor:
+    def _capture_backward(self, evolution: Evolution) -> Tensor:
         psi = self._psi.detach().requires_grad_()
         step = evolution.advance(psi)
-        torch.autograd.backward(list(step), [self._pulled, self._weight_pulled])
+        torch.autograd.backward(list(step), [self._cotangent, self._weight_cotangent])
         assert psi.grad is not None
         return psi.grad
+
+
+def _copy_or_zero(static: Tensor, value: Tensor | None) -> None:
+    """Fill a captured graph's input, which must stay where it is."""
+    if value is None:
+        static.zero_()
+    else:
+        static.copy_(value)

@@ -1,4 +1,4 @@
-"""Weights to begin with, from whoever wrote them; no code in a file is ever run."""
+"""Weights to start from: drawn from the seed, or read from a file, whose code is never run."""
 
 import pickle
 from collections.abc import Mapping
@@ -9,9 +9,31 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from qca.core.errors import InputError
+from qca.core.config import TrainConfig
+from qca.core.errors import CheckpointError, InputError
+from qca.model.random_streams import Purpose, make_generator
+from qca.model.unet import UNetUnitary
 
 _FIRST = "inc.conv_block.0.weight"  # a name that every checkpoint of this model has
+
+
+def new_model(config: TrainConfig) -> UNetUnitary:
+    """Return the untrained model of a run: the same weights for the same seed, on the CPU."""
+    draw = make_generator(config.seed, Purpose.WEIGHTS)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(int(draw.integers(2**63)))
+        return UNetUnitary(config.d_state, config.hidden_channels)
+
+
+def require_loadable(weights: Mapping[str, Tensor], model: Mapping[str, Tensor]) -> None:
+    """Refuse weights that do not fit the model's state dict or are not finite.
+
+    Raises:
+        CheckpointError: with the first shape that differs, or the tensor that is not finite.
+
+    """
+    _require_same_shapes(model, weights)
+    _require_finite(weights)
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
@@ -25,7 +47,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 
     """
     try:
-        found = _tensors(path)
+        tensors = _read_tensors(path)
     except FileNotFoundError:
         raise InputError(f"{path}: no such file", hint="Check the path given to --init.") from None
     except (OSError, SafetensorError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
@@ -35,7 +57,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
             hint="--init takes a safetensors file, or weights saved with torch.save; code in a "
             "file is never run.",
         ) from None
-    prefix = next((name.removesuffix(_FIRST) for name in found if name.endswith(_FIRST)), None)
+    prefix = next((name.removesuffix(_FIRST) for name in tensors if name.endswith(_FIRST)), None)
     if prefix is None:
         raise InputError(
             f"{path}: no weights of this model: nothing in it is named {_FIRST}",
@@ -43,12 +65,12 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         )
     return {
         name.removeprefix(prefix): value.float()
-        for name, value in found.items()
+        for name, value in tensors.items()
         if name.startswith(prefix)
     }
 
 
-def _tensors(path: Path) -> dict[str, Tensor]:
+def _read_tensors(path: Path) -> dict[str, Tensor]:
     """Return the named tensors of a file, those of a nested mapping if its names are below."""
     with path.open("rb") as file:
         zipped_or_pickled = file.read(2) in (b"PK", b"\x80\x02")
@@ -56,8 +78,27 @@ def _tensors(path: Path) -> dict[str, Tensor]:
         return load_file(path)
     content = torch.load(path, map_location="cpu", weights_only=True)
     below = content.values() if isinstance(content, Mapping) else ()
-    mappings = [one for one in (content, *below) if isinstance(one, Mapping)]
-    for one in mappings:
-        if any(isinstance(name, str) and name.endswith(_FIRST) for name in one):
-            return {name: value for name, value in one.items() if isinstance(value, Tensor)}
+    mappings = [value for value in (content, *below) if isinstance(value, Mapping)]
+    for mapping in mappings:
+        if any(isinstance(name, str) and name.endswith(_FIRST) for name in mapping):
+            return {name: value for name, value in mapping.items() if isinstance(value, Tensor)}
     return {}
+
+
+def _require_same_shapes(model: Mapping[str, Tensor], saved: Mapping[str, Tensor]) -> None:
+    for name in sorted({*model, *saved}):
+        here, there = (tuple(t[name].shape) if name in t else "missing" for t in (model, saved))
+        if here != there:
+            raise CheckpointError(
+                f"the checkpoint is of another architecture: {name} is {there}, here {here}",
+                hint="Use the configuration that the checkpoint was made with.",
+            )
+
+
+def _require_finite(weights: Mapping[str, Tensor]) -> None:
+    for name, value in weights.items():
+        if not torch.isfinite(value).all():
+            raise CheckpointError(
+                f"the weights are not finite: there is a NaN or an infinity in {name}",
+                hint="Use weights of an earlier checkpoint.",
+            )

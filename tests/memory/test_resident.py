@@ -19,7 +19,7 @@ from qca.train.trainer import Trainer
 
 trainer = Trainer(TrainConfig(**json.loads(sys.argv[1])), torch.device("cpu"))
 for _ in range(2):
-    trainer.episode(lambda: None)
+    trainer.run_episode(lambda: None)
 print(peak_resident_bytes())
 """
 

@@ -16,7 +16,13 @@ from qca.memory.measure import LiveBytes, peak_of_training
 from qca.model.unet import UNetUnitary
 from qca.train.episode import adjoint_episode, plain_episode
 from qca.train.precision import HALF, HalfModel
-from qca.train.state_store import EveryKth, InHost, OnDevice, States, host_buffer
+from qca.train.state_store import (
+    DeviceStore,
+    HostStore,
+    StateStore,
+    TwoLevelStore,
+    allocate_host_buffer,
+)
 
 AT_MOST = 1.10  # the closed form over the tracker
 SMOKE = 20  # so many of the table by default; all of it in the session `slow`
@@ -63,12 +69,12 @@ def configurations(count: int) -> list[Case]:
 TABLE = configurations(240)
 
 
-def states(plan: Plan, steps: int) -> Callable[[Tensor], States] | None:
+def states(plan: Plan, steps: int) -> Callable[[Tensor], StateStore] | None:
     return {
         "none": None,
-        "step": lambda like: OnDevice(),
-        "two-level": lambda like: EveryKth(steps),
-        "host": lambda like: InHost(host_buffer(steps, like)),
+        "step": lambda like: DeviceStore(),
+        "two-level": lambda like: TwoLevelStore(steps),
+        "host": lambda like: HostStore(allocate_host_buffer(steps, like)),
     }[plan]
 
 

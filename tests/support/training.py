@@ -7,10 +7,9 @@ import torch
 
 from qca.core.config import TrainConfig
 from qca.runs.events import EpisodeRecord, Event, read_records
-from qca.train import checkpoint as checkpoints
-from qca.train.checkpoint import Checkpoint
+from qca.train.checkpoint import Checkpoint, find_newest_intact
 from qca.train.loop import train
-from qca.train.trainer import new_model
+from qca.train.weights import new_model
 
 SMALL = TrainConfig(
     device="cpu",
@@ -66,7 +65,7 @@ def kinds(events: list[Event]) -> list[str]:
 
 
 def newest(folder: Path) -> Checkpoint:
-    found, _ = checkpoints.newest_intact(folder / "checkpoints")
+    found, _ = find_newest_intact(folder / "checkpoints")
     assert found is not None
     return found
 

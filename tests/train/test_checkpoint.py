@@ -13,8 +13,14 @@ from safetensors.torch import save, save_file
 from qca.core.atomic_files import remove_unfinished
 from qca.core.errors import CheckpointError
 from qca.runs.checkpoint_files import list_checkpoints
-from qca.train import checkpoint as checkpoints
-from qca.train.checkpoint import Checkpoint
+from qca.train import checkpoint as checkpoint_module
+from qca.train.checkpoint import (
+    Checkpoint,
+    find_best_episode,
+    find_newest_intact,
+    read_checkpoint,
+    write_checkpoint,
+)
 from qca.train.plateau import Plateau
 
 
@@ -35,7 +41,7 @@ def _checkpoint(episode: int, size: int = 3, loss: float | None = None) -> Check
 
 
 def _write(folder: Path, *episodes: int, keep: int = 9) -> list[Path]:
-    return [checkpoints.write(folder, _checkpoint(e), keep=keep) for e in episodes]
+    return [write_checkpoint(folder, _checkpoint(e), keep=keep) for e in episodes]
 
 
 def _names(folder: Path) -> list[str]:
@@ -44,7 +50,7 @@ def _names(folder: Path) -> list[str]:
 
 def test_what_is_read_is_what_was_written(tmp_path):
     written = _checkpoint(5, loss=0.75)
-    found = checkpoints.read(checkpoints.write(tmp_path, written, keep=9))
+    found = read_checkpoint(write_checkpoint(tmp_path, written, keep=9))
     assert replace(found, tensors={}) == replace(written, tensors={})
     assert found.tensors.keys() == written.tensors.keys()
     for name, tensor in written.tensors.items():
@@ -54,15 +60,15 @@ def test_what_is_read_is_what_was_written(tmp_path):
 
 def test_one_of_before_a_key_is_read_without_it(tmp_path):
     """Those of the first release say nothing of these."""
-    path = checkpoints.write(tmp_path, _checkpoint(5, loss=0.75), keep=9)
+    path = write_checkpoint(tmp_path, _checkpoint(5, loss=0.75), keep=9)
     with safe_open(path, framework="pt") as file:
         about = json.loads(file.metadata()["qca"])
     for key in ("loss_scale", "skipped", "loss", "processes"):
         del about[key]
     tensors, text = _checkpoint(5).tensors, json.dumps(about)
-    checksum = checkpoints._digest(text, tensors)
+    checksum = checkpoint_module._digest(text, tensors)
     save_file(dict(tensors), path, metadata={"qca": text, "sha256": checksum})
-    found = checkpoints.read(path)
+    found = read_checkpoint(path)
     assert (found.episode, found.skipped, found.loss, found.processes) == (5, 0, None, None)
 
 
@@ -78,7 +84,7 @@ def test_the_documentation_reads_one_without_this_program(tmp_path, monkeypatch,
     page = (Path(__file__).parents[2] / "docs" / "durability.md").read_text()
     [code] = re.findall(r"<!-- read-a-checkpoint -->\n```python\n(.*?)```", page, re.DOTALL)
     weight = {"model.outc.weight": torch.ones(2)}
-    checkpoints.write(tmp_path, replace(_checkpoint(50, loss=0.5), tensors=weight), keep=1)
+    write_checkpoint(tmp_path, replace(_checkpoint(50, loss=0.5), tensors=weight), keep=1)
     monkeypatch.chdir(tmp_path)
     exec(code)
     assert capsys.readouterr().out == "50 0.5 8\n"
@@ -105,8 +111,8 @@ def test_the_newest_are_kept(tmp_path, keep, left):
 )
 def test_the_best_is_kept_beside_the_newest(tmp_path, losses, best, left):
     for episode, loss in enumerate(losses, start=1):
-        checkpoints.write(tmp_path, _checkpoint(episode, loss=loss), keep=2)
-    assert checkpoints.best_episode(tmp_path) == best
+        write_checkpoint(tmp_path, _checkpoint(episode, loss=loss), keep=2)
+    assert find_best_episode(tmp_path) == best
     assert [episode for episode, _ in list_checkpoints(tmp_path)] == left
 
 
@@ -127,7 +133,7 @@ def test_what_is_not_ours_in_the_folder_stays(tmp_path):
     _write(tmp_path, 1, 2, 3, keep=1)
     assert _names(tmp_path) == sorted([*foreign, "episode-00000003.safetensors", "old"])
     assert {name: (tmp_path / name).read_bytes() for name in foreign} == foreign
-    found, passed_over = checkpoints.newest_intact(tmp_path)
+    found, passed_over = find_newest_intact(tmp_path)
     assert found is not None
     assert found.episode == 3
     assert len(passed_over) == 1
@@ -163,7 +169,7 @@ def _replace(path: Path, old: str, new: str) -> None:
 def test_a_damaged_one_is_passed_over_and_named(tmp_path, damage):
     good, bad = _write(tmp_path, 8, 9)
     damage(bad)
-    found, damaged = checkpoints.newest_intact(tmp_path)
+    found, damaged = find_newest_intact(tmp_path)
     assert found is not None
     assert found.episode == 8
     assert len(damaged) == 1
@@ -179,7 +185,7 @@ def test_any_changed_byte_is_noticed(tmp_path):
     for where in range(0, len(content), 3):
         path.write_bytes(content[:where] + bytes([content[where] ^ 0x10]) + content[where + 1 :])
         try:
-            found = checkpoints.read(path)
+            found = read_checkpoint(path)
         except CheckpointError:
             continue
         assert replace(found, tensors={}) == replace(written, tensors={})
@@ -189,23 +195,23 @@ def test_any_changed_byte_is_noticed(tmp_path):
 def test_one_of_another_version_is_not_passed_over(tmp_path, monkeypatch):
     """Going on from an older one would end in writing over it."""
     _write(tmp_path, 8)
-    monkeypatch.setattr(checkpoints, "SCHEMA_VERSION", 2)
+    monkeypatch.setattr(checkpoint_module, "SCHEMA_VERSION", 2)
     _write(tmp_path, 9)
     monkeypatch.undo()
     with pytest.raises(CheckpointError, match=r"version 2 of the format.*reads 1"):
-        checkpoints.newest_intact(tmp_path)
+        find_newest_intact(tmp_path)
 
 
 def test_where_none_is_intact_that_is_an_error_and_all_stay(tmp_path):
     for path in _write(tmp_path, 1, 2):
         _flip_a_byte(path, 0.99)
     with pytest.raises(CheckpointError, match="no checkpoint can be read"):
-        checkpoints.newest_intact(tmp_path)
+        find_newest_intact(tmp_path)
     assert len(_names(tmp_path)) == 2
 
 
 def test_where_there_is_none_there_is_none(tmp_path):
-    assert checkpoints.newest_intact(tmp_path) == (None, [])
+    assert find_newest_intact(tmp_path) == (None, [])
 
 
 def test_an_intact_one_behind_a_damaged_one_is_never_removed_for_it(tmp_path):
@@ -213,7 +219,7 @@ def test_an_intact_one_behind_a_damaged_one_is_never_removed_for_it(tmp_path):
     _, bad = _write(tmp_path, 8, 9)
     _flip_a_byte(bad, 0.99)
     _write(tmp_path, 8, keep=1)
-    found, _ = checkpoints.newest_intact(tmp_path)
+    found, _ = find_newest_intact(tmp_path)
     assert found is not None
     assert found.episode == 8
 
@@ -232,11 +238,11 @@ def no_room_beyond(size: int):
 def test_no_room_leaves_the_last_good_one_and_nothing_half_written(tmp_path):
     _write(tmp_path, 1)
     with no_room_beyond(2**16), pytest.raises(CheckpointError) as raised:
-        checkpoints.write(tmp_path, _checkpoint(2, size=2**16), keep=1)
+        write_checkpoint(tmp_path, _checkpoint(2, size=2**16), keep=1)
     assert "cannot be written" in raised.value.message
     assert "episode-00000001" in raised.value.hint
     assert _names(tmp_path) == ["episode-00000001.safetensors"]
-    found, _ = checkpoints.newest_intact(tmp_path)
+    found, _ = find_newest_intact(tmp_path)
     assert found is not None
 
 

@@ -42,7 +42,7 @@ held = found.predicted_peak_bytes if sys.argv[2] == "held" else None
 trainer = Trainer(config, prepare_device(config, held))
 trainer.episodes = 2000  # from here on there is noise
 for _ in range(2):
-    trainer.episode(lambda: None)
+    trainer.run_episode(lambda: None)
 print(torch.cuda.max_memory_reserved())
 """
 
@@ -92,7 +92,7 @@ def test_a_training_stays_within_its_predicted_peak(given):
 def gradient(config: TrainConfig) -> torch.Tensor:
     trainer = Trainer(config, prepare_device(config, None))
     trainer.episodes = CURRICULUM_EPISODES  # with noise
-    trainer.gradients(lambda: None)
+    trainer.compute_gradients(lambda: None)
     assert trainer.eager_because is None
     found = [p.grad.flatten() for p in trainer.model.parameters() if p.grad is not None]
     return torch.cat(found)
@@ -119,10 +119,10 @@ def test_where_no_graph_can_be_captured_steps_are_made_one_by_one(monkeypatch):
     def refuse(*_):
         raise RuntimeError("operation not permitted when stream is capturing\nmore")
 
-    monkeypatch.setattr(trainer_module, "GraphedSteps", refuse)
+    monkeypatch.setattr(trainer_module, "GraphRunner", refuse)
     trainer = Trainer(config, prepare_device(config, None))
     trainer.episodes = CURRICULUM_EPISODES
-    trainer.gradients(lambda: None)
+    trainer.compute_gradients(lambda: None)
     assert trainer.eager_because == "operation not permitted when stream is capturing"
     found = [p.grad.flatten() for p in trainer.model.parameters() if p.grad is not None]
     torch.testing.assert_close(torch.cat(found), expected, rtol=1e-4, atol=1e-5)
@@ -133,9 +133,9 @@ def test_inside_an_episode_the_host_waits_for_nothing(recompute):
     config = TrainConfig(device="cuda", precision="fp32", recompute=recompute, **SMALL)
     trainer = Trainer(config, prepare_device(config, None))
     trainer.episodes = CURRICULUM_EPISODES
-    trainer.episode(lambda: None)  # captures
+    trainer.run_episode(lambda: None)  # captures
     try:
-        trainer.gradients(lambda: torch.cuda.set_sync_debug_mode("error"))
+        trainer.compute_gradients(lambda: torch.cuda.set_sync_debug_mode("error"))
     finally:
         torch.cuda.set_sync_debug_mode("default")
 

@@ -123,19 +123,19 @@ def test_it_can_be_given_up_between_any_two_steps_there_and_back(episode):
     psi = draw_initial_state(0, [0], d_state=4, grid=8)
     calls = 0
 
-    def between() -> None:
+    def on_step() -> None:
         nonlocal calls
         calls += 1
         if calls == limit:
             raise _GiveUp
 
     limit = 0
-    episode(evolution, psi, steps=5, loss=Evolutionary(), between=between)
+    episode(evolution, psi, steps=5, loss=Evolutionary(), on_step=on_step)
     assert calls == 10
     for stop_at in range(1, 11):
         calls, limit = 0, stop_at
         with pytest.raises(_GiveUp):
-            episode(evolution, psi, steps=5, loss=Evolutionary(), between=between)
+            episode(evolution, psi, steps=5, loss=Evolutionary(), on_step=on_step)
 
 
 class _Saved:

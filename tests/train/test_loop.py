@@ -16,8 +16,11 @@ from qca.runs.checkpoint_files import list_checkpoints
 from qca.runs.events import CheckpointWritten, Finished, Started, read_records
 from qca.runs.run_folder import CHANGEABLE, RunFolder
 from qca.train import trainer as trainer_module
+from qca.train.checkpoint import list_checkpoints
 from qca.train.loop import _Loop
-from qca.train.trainer import Learned, Trainer, new_model
+from qca.train.step_result import StepResult
+from qca.train.trainer import Trainer
+from qca.train.weights import new_model
 from tests.support.training import StopAfter, kinds, learned, newest, records, run, small
 from tests.train.test_checkpoint import no_room_beyond
 
@@ -347,8 +350,8 @@ def test_weights_are_the_seeds():
 
 def test_the_gradient_is_clipped_at_norm_1():
     trainer = Trainer(small(loss="mse_energy"), torch.device("cpu"))
-    learned = trainer.episode(lambda: None)
-    assert isinstance(learned, Learned)
+    learned = trainer.run_episode(lambda: None)
+    assert isinstance(learned, StepResult)
     gradients = [p.grad for p in trainer.model.parameters() if p.grad is not None]
     assert learned.gradient_norm > 2
     assert torch.nn.utils.get_total_norm(gradients).item() == pytest.approx(1)

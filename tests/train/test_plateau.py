@@ -9,7 +9,7 @@ from qca.train.plateau import STALL, Plateau
 def _after(losses: list[float]) -> Plateau:
     plateau = Plateau()
     for loss in losses:
-        plateau = plateau.after(loss)
+        plateau = plateau.advance(loss)
     return plateau
 
 
@@ -31,7 +31,7 @@ def _after(losses: list[float]) -> Plateau:
 def test_the_rate_is_halved_when_the_loss_stalls_for_100_episodes(losses, halvings):
     plateau = _after(losses)
     assert plateau.halvings == halvings
-    assert plateau.rate(0.4) == 0.4 / 2**halvings
+    assert plateau.decay(0.4) == 0.4 / 2**halvings
 
 
 def test_it_survives_json():

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from qca.runs.events import PlanChanged, Skipped, read_records
 from qca.train import trainer as trainer_module
 from qca.train.precision import HALF, HalfModel, LossScale
-from qca.train.trainer import Learned, NotLearned, Trainer
+from qca.train.step_result import SkippedStep, StepResult
+from qca.train.trainer import Trainer
 from tests.support.models import lively_model
 from tests.support.training import newest, records, run, small
 
@@ -20,7 +21,7 @@ def _nothing() -> None:
 
 
 def _gradient(trainer: Trainer) -> torch.Tensor:
-    trainer.gradients(_nothing)
+    trainer.compute_gradients(_nothing)
     scale = trainer.loss_scale.factor if trainer.config.precision == "fp16" else 1.0
     found = [p.grad.flatten() for p in trainer.model.parameters() if p.grad is not None]
     return torch.cat(found) / scale
@@ -111,13 +112,13 @@ def _poison(monkeypatch: pytest.MonkeyPatch, samples: set[int]) -> None:
 def test_an_episode_that_is_not_finite_teaches_nothing_and_is_counted(monkeypatch):
     _poison(monkeypatch, {1})
     trainer = Trainer(small(), CPU)
-    trainer.episode(_nothing)
+    trainer.run_episode(_nothing)
     before = {name: value.clone() for name, value in trainer.model.state_dict().items()}
-    assert trainer.episode(_nothing) == NotLearned("the loss is nan")
+    assert trainer.run_episode(_nothing) == SkippedStep("the loss is nan")
     assert (trainer.episodes, trainer.skipped) == (2, 1)
     after = trainer.model.state_dict()
     assert all(torch.equal(before[name], after[name]) for name in before)
-    assert isinstance(trainer.episode(_nothing), Learned)
+    assert isinstance(trainer.run_episode(_nothing), StepResult)
 
 
 def test_it_is_told_and_has_no_line_in_the_metrics(tmp_path, monkeypatch):
@@ -144,7 +145,7 @@ def test_an_overflow_in_fp16_halves_the_loss_scale_and_the_training_goes_on(tmp_
 def test_the_loss_scale_stays_a_power_of_two_between_its_bounds(episodes):
     scale = LossScale()
     for finite in episodes:
-        scale = scale.after(finite)
+        scale = scale.advance(finite)
         assert 1 <= scale.factor <= 2.0**24
         assert torch.tensor(scale.factor).frexp().mantissa == 0.5
 
@@ -152,7 +153,7 @@ def test_the_loss_scale_stays_a_power_of_two_between_its_bounds(episodes):
 def test_the_loss_scale_grows_after_100_clean_episodes():
     scale = LossScale(8.0)
     for _ in range(99):
-        scale = scale.after(True)
+        scale = scale.advance(True)
     assert scale.factor == 8.0
-    assert scale.after(True) == LossScale(16.0)
-    assert scale.after(False) == LossScale(4.0)
+    assert scale.advance(True) == LossScale(16.0)
+    assert scale.advance(False) == LossScale(4.0)

@@ -21,17 +21,17 @@ REFUSALS = {
 @pytest.fixture
 def refusing(monkeypatch):
     """Returns a function that makes the allocator refuse under the given plans."""
-    true = Trainer.gradients
+    true = Trainer.compute_gradients
 
     def refuse(plans: set[str], episode: int = 3, refusal: Exception = REFUSALS["CUDA"]) -> None:
-        def gradients(self, between):
+        def compute_gradients(self, on_step):
             if self.config.recompute in plans and self.episodes + 1 == episode:
                 # As a real one: half-way, with gradients of some steps there already.
-                true(self, between)
+                true(self, on_step)
                 raise refusal
-            return true(self, between)
+            return true(self, on_step)
 
-        monkeypatch.setattr(Trainer, "gradients", gradients)
+        monkeypatch.setattr(Trainer, "compute_gradients", compute_gradients)
 
     return refuse
 

@@ -12,7 +12,7 @@ from qca.runs import snapshots
 from qca.train import sample_rollout
 from qca.train.loop import train
 from qca.train.sample_rollout import at_the_end, moments
-from qca.train.trainer import new_model
+from qca.train.weights import new_model
 from tests.support.distributed_training import SECONDS, WHOLE, said, start
 from tests.support.training import StopAfter, newest, small
 

@@ -11,20 +11,14 @@ from qca.model.initial_state import draw_initial_state
 from qca.model.losses import LOSSES
 from qca.model.noise import Noise
 from qca.train.episode import adjoint_episode
-from qca.train.state_store import EveryKth, InHost, OnDevice, States, host_buffer, interval
+from qca.train.state_store import TwoLevelStore, compute_interval, make_state_store
 from tests.support.models import lively_evolution
 
 
-def _states(plan: str, steps: int, like: Tensor) -> States:
-    if plan == "two-level":
-        return EveryKth(steps)
-    return InHost(host_buffer(steps, like)) if plan == "host" else OnDevice()
-
-
-def _gradient(plan: str, steps: int, *, times: int = 1) -> Tensor:
+def _gradient(recompute: str, steps: int, *, times: int = 1) -> Tensor:
     evolution = lively_evolution("unitary", 0.02)
     psi = draw_initial_state(0, range(2), d_state=4, grid=8)
-    states = _states(plan, steps, psi)
+    states = make_state_store(recompute, steps, psi)
     for _ in range(times):
         evolution.zero_grad()
         adjoint_episode(
@@ -39,34 +33,34 @@ def _gradient(plan: str, steps: int, *, times: int = 1) -> Tensor:
 
 
 @pytest.mark.parametrize(
-    ("plan", "steps"),
+    ("recompute", "steps"),
     list(itertools.product(["two-level", "host"], [1, 2, 3, 4, 5, 9, 10, 12])),
 )
-def test_the_gradient_is_the_same_to_the_last_bit(plan, steps):
-    assert torch.equal(_gradient(plan, steps), _gradient("step", steps))
+def test_the_gradient_is_the_same_to_the_last_bit(recompute, steps):
+    assert torch.equal(_gradient(recompute, steps), _gradient("step", steps))
 
 
-@pytest.mark.parametrize("plan", ["step", "two-level", "host"])
-def test_one_keeper_serves_episode_after_episode(plan):
-    assert torch.equal(_gradient(plan, 7, times=3), _gradient(plan, 7))
+@pytest.mark.parametrize("recompute", ["step", "two-level", "host"])
+def test_one_store_serves_episode_after_episode(recompute):
+    assert torch.equal(_gradient(recompute, 7, times=3), _gradient(recompute, 7))
 
 
-@pytest.mark.parametrize("plan", ["step", "two-level", "host"])
+@pytest.mark.parametrize("recompute", ["step", "two-level", "host"])
 @pytest.mark.parametrize("looks", [3, 9, 12])
-def test_an_episode_that_is_given_up_leaves_nothing_to_the_next(plan, looks):
+def test_an_episode_that_is_given_up_leaves_nothing_to_the_next(recompute, looks):
     evolution = lively_evolution("cartesian", 0.02)
     psi = draw_initial_state(0, range(1), d_state=4, grid=8)
-    states = _states(plan, 7, psi)
+    states = make_state_store(recompute, 7, psi)
     left = iter(range(looks))
 
     def give_up() -> None:
         if next(left, None) is None:
             raise KeyboardInterrupt
 
-    def gradient(between) -> Tensor:
+    def gradient(on_step) -> Tensor:
         evolution.zero_grad()
         loss = LOSSES["structure"](2)
-        adjoint_episode(evolution, psi, steps=7, loss=loss, between=between, states=states)
+        adjoint_episode(evolution, psi, steps=7, loss=loss, on_step=on_step, states=states)
         return torch.cat([p.grad.flatten() for p in evolution.parameters() if p.grad is not None])
 
     expected = gradient(lambda: None)
@@ -77,23 +71,23 @@ def test_an_episode_that_is_given_up_leaves_nothing_to_the_next(plan, looks):
 
 @pytest.mark.parametrize("steps", [1, 2, 10, 100, 101, 500])
 def test_two_level_keeps_about_twice_the_root_and_makes_nearly_each_step_once_more(steps):
-    keeper, made, most = EveryKth(steps), 0, 0
+    store, made, most = TwoLevelStore(steps), 0, 0
 
     def count() -> None:
         nonlocal most
-        most = max(most, len(keeper._firsts) + len(keeper._segment))
+        most = max(most, len(store._firsts) + len(store._segment))
 
-    def ahead(psi: Tensor, t: int) -> Tensor:
+    def run_forward(psi: Tensor, t: int) -> Tensor:
         nonlocal made
         made += 1
         return psi + 1
 
     for t in range(steps):
-        keeper.keep(t, torch.tensor(t))
+        store.save(t, torch.tensor(t))
         count()
     for t in reversed(range(steps)):
-        assert keeper.take(t, ahead).item() == t
+        assert store.pop(t, run_forward).item() == t
         count()
-    assert most <= 2 * interval(steps)
+    assert most <= 2 * compute_interval(steps)
     assert made < steps
-    assert interval(steps) == math.ceil(math.sqrt(steps))
+    assert compute_interval(steps) == math.ceil(math.sqrt(steps))
