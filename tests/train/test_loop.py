@@ -16,7 +16,6 @@ from qca.runs.checkpoint_files import list_checkpoints
 from qca.runs.events import CheckpointWritten, Finished, Started, read_records
 from qca.runs.run_folder import CHANGEABLE, RunFolder
 from qca.train import trainer as trainer_module
-from qca.train.checkpoint import list_checkpoints
 from qca.train.loop import _Loop
 from qca.train.step_result import StepResult
 from qca.train.trainer import Trainer
