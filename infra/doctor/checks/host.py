@@ -18,11 +18,10 @@ from infra.doctor.check import (
 from infra.host.facts.host import Disk, Listener
 from qca.core.units import GIB, MIB, format_size
 from qca.memory.budget import parameter_count
+from qca.memory.checkpoint_size import checkpoint_bytes
 
 _ANY_ADDRESS = frozenset({"0.0.0.0", "::", "*", ""})
 
-# Weights and AdamW's two moments, float32.
-_CHECKPOINT_BYTES_PER_PARAMETER = 3 * 4
 # Metrics, logs, and a file system that is not filled to the brim.
 _DISK_SLACK = 200 * MIB
 # Unpacked: python-slim with torch for CPUs took 1.3 GB here; PyTorch's CUDA runtime images
@@ -145,8 +144,7 @@ def _disk_space(subject: Subject) -> list[Verdict]:
 
 def _room(subject: Subject, disk: Disk) -> Verdict:
     train = subject.plan.train
-    parameters = parameter_count(train.d_state, train.hidden_channels)
-    one = parameters * _CHECKPOINT_BYTES_PER_PARAMETER
+    one = checkpoint_bytes(parameter_count(train.d_state, train.hidden_channels))
     # The newest and the best are kept, and the next is written whole before the oldest goes.
     needed = one * (train.keep_checkpoints + 2) + _DISK_SLACK
     evidence = {"path": disk.path, "free": disk.free, "needed": needed, "checkpoint": one}
