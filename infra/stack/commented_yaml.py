@@ -14,13 +14,13 @@ Path = tuple[str | int, ...]
 """Where a value stands in a document: keys and indices from the top."""
 
 
-def commented_yaml(content: Mapping[str, Any], comments: Mapping[Path, str]) -> str:
+def dump_commented_yaml(content: Mapping[str, Any], comments: Mapping[Path, str]) -> str:
     """Return `content` as YAML, each comment above the key or item at its path."""
     yaml = YAML()
     yaml.width = 4096  # a folded string is the same string, but nobody can search for it
     yaml.indent(mapping=2, sequence=4, offset=2)
     out = io.StringIO()
-    yaml.dump(_commented(content, comments, ()), out)
+    yaml.dump(_add_comments(content, comments, ()), out)
     return out.getvalue()
 
 
@@ -29,23 +29,25 @@ def head_comment(text: str) -> str:
     return "".join(f"# {line}".rstrip() + "\n" for line in text.splitlines())
 
 
-def _commented(node: Any, comments: Mapping[Path, str], path: Path) -> Any:
+def _add_comments(node: Any, comments: Mapping[Path, str], path: Path) -> Any:
     if isinstance(node, dict):
         mapping = CommentedMap()
         for key, value in node.items():
-            mapping[key] = _commented(value, comments, (*path, key))
+            mapping[key] = _add_comments(value, comments, (*path, key))
         for key in node:
-            _comment_before(mapping, key, comments.get((*path, key)), path)
+            _add_comment_before(mapping, key, comments.get((*path, key)), path)
         return mapping
     if isinstance(node, list):
-        sequence = CommentedSeq([_commented(v, comments, (*path, i)) for i, v in enumerate(node)])
+        sequence = CommentedSeq(
+            [_add_comments(v, comments, (*path, i)) for i, v in enumerate(node)]
+        )
         for index in range(len(node)):
-            _comment_before(sequence, index, comments.get((*path, index)), path)
+            _add_comment_before(sequence, index, comments.get((*path, index)), path)
         return sequence
     return node
 
 
-def _comment_before(
+def _add_comment_before(
     node: CommentedMap | CommentedSeq, key: str | int, comment: str | None, path: Path
 ) -> None:
     if comment is None:

@@ -7,7 +7,7 @@ from infra.stack.plan import StackPlan
 from qca.core.units import format_size
 
 
-def store_comments(plan: StackPlan, path: Path, command: Sequence[str]) -> dict[Path, str]:
+def comment_store(plan: StackPlan, path: Path, command: Sequence[str]) -> dict[Path, str]:
     """Return the comments on the words of the store's command, the list at `path`."""
     reasons = {
         "--proactor_threads": plan.dragonfly.proactor_threads.because,
@@ -21,10 +21,10 @@ def store_comments(plan: StackPlan, path: Path, command: Sequence[str]) -> dict[
         "--flagfile": "holds --requirepass, which no command line and no look at the container "
         "then shows",
     }
-    return _comments_on_flags(path, command, reasons)
+    return _comment_flags(path, command, reasons)
 
 
-def trainer_comments(plan: StackPlan, path: Path, command: Sequence[str]) -> dict[Path, str]:
+def comment_trainer(plan: StackPlan, path: Path, command: Sequence[str]) -> dict[Path, str]:
     """Return the comments on the trainer's command, the list at `path`, and on its words."""
     trainer = plan.trainer
     reasons = {
@@ -36,7 +36,7 @@ def trainer_comments(plan: StackPlan, path: Path, command: Sequence[str]) -> dic
         "--optimizer-state": trainer.optimizer_state.because,
         "--processes": trainer.gpus.because,
     }
-    return {path: _describe_memory(plan), **_comments_on_flags(path, command, reasons)}
+    return {path: _describe_memory(plan), **_comment_flags(path, command, reasons)}
 
 
 def _describe_memory(plan: StackPlan) -> str:
@@ -51,7 +51,7 @@ def _describe_memory(plan: StackPlan) -> str:
     return " ".join(lines)
 
 
-def _comments_on_flags(
+def _comment_flags(
     path: Path, command: Sequence[str], reasons: Mapping[str, str]
 ) -> dict[Path, str]:
     """Return the comment on each word of `command` that is one of the flags with a reason."""

@@ -52,7 +52,7 @@ def _store(plan: StackPlan) -> dict[str, Any]:
     service: dict[str, Any] = {
         "image": dragonfly.image,
         "command": store_command(plan, STORE_FLAGS),
-        **_hardened(dragonfly.container_memory_bytes.value),
+        **_hardening(dragonfly.container_memory_bytes.value),
         "tmpfs": [_SCRATCH.format("/tmp"), _SCRATCH.format("/data")],
         "secrets": ["store_flags"],
         "networks": list(_networks(plan)),
@@ -115,7 +115,7 @@ def _trainer(plan: StackPlan) -> dict[str, Any]:
             *trainer_command(plan, _store_url(plan), STORE_FLAGS),
             *together_flags(plan.trainer),
         ],
-        **_hardened(plan.trainer.container_memory_bytes.value),
+        **_hardening(plan.trainer.container_memory_bytes.value),
         "tmpfs": [_SCRATCH.format("/tmp")],
         "environment": {"HOME": "/tmp"},
         "volumes": [f"runs:{RUNS}"],
@@ -188,7 +188,7 @@ def train_flags(train: TrainConfig) -> list[str]:
     ]
 
 
-def _hardened(memory_bytes: int) -> dict[str, Any]:
+def _hardening(memory_bytes: int) -> dict[str, Any]:
     return {
         "user": USER,
         "read_only": True,

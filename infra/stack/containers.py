@@ -9,7 +9,7 @@ from typing import Any, Literal, TypeVar
 from python_on_whales import DockerClient
 from python_on_whales.exceptions import DockerException, NoSuchContainer
 
-from infra.stack.state import StateDir
+from infra.stack.docker_client import translate_errors
 from qca.core.errors import LaunchError
 
 T = TypeVar("T")
@@ -20,66 +20,38 @@ POLL_SECONDS = 0.5
 _CHECK_CHARACTERS = 300
 
 # `docker compose down` removes a stack's few containers one after the other; each can spoil
-# a look once.
-_LOOKS = 5
+# one reading.
+_READ_ATTEMPTS = 5
 
-Condition = Literal["healthy", "waiting", "done", "failed"]
-
-
-def client(state: StateDir, project: str) -> DockerClient:
-    """Return a client for the stack of this state folder."""
-    return DockerClient(
-        compose_files=[state.compose_file],
-        compose_project_name=project,
-        compose_project_directory=state.root,
-    )
+Health = Literal["healthy", "waiting", "done", "failed"]
 
 
-def asked(ask: Callable[[], T]) -> T:
-    """Return what docker answers; its refusal becomes a LaunchError in its own words."""
-    try:
-        return ask()
-    except DockerException as error:
-        raise LaunchError(said(error), hint="`qca doctor` examines Docker and Compose.") from None
-
-
-def said(error: DockerException) -> str:
-    """Return what docker wrote to its error stream, or the error itself.
-
-    Without the Compose plugin the client takes `compose` for an unknown word and complains
-    of the first flag after it, which helps nobody.
-    """
-    words = (error.stderr or str(error)).strip()
-    if "compose" in error.docker_command and "Run 'docker --help'" in words:
-        return "this docker client has no Compose V2 plugin (qca explain QCA201)"
-    return words
-
-
-def containers(stack: DockerClient) -> dict[str, Any]:
+def list_containers(stack: DockerClient) -> dict[str, Any]:
     """Return the stack's containers by service, stopped ones too."""
-    return _looked_at(lambda: _containers(stack))
+    return _retry_vanished(lambda: _list_containers(stack))
 
 
-def _containers(stack: DockerClient) -> dict[str, Any]:
+def _list_containers(stack: DockerClient) -> dict[str, Any]:
     return {
         (container.config.labels or {})["com.docker.compose.service"]: container
         for container in stack.compose.ps(all=True)
     }
 
 
-def _looked_at(look: Callable[[], T]) -> T:
-    """Return what is seen; looks again where a container went away while it was looked at."""
-    for _ in range(_LOOKS - 1):
+def _retry_vanished(read: Callable[[], T]) -> T:
+    """Return what `read` returns; call it again where a container went away meanwhile."""
+    for _ in range(_READ_ATTEMPTS - 1):
         try:
-            return look()
+            return read()
         except NoSuchContainer:
             continue
         except DockerException:
             break
-    return asked(look)
+    with translate_errors():
+        return read()
 
 
-def condition(container: Any) -> Condition:
+def health_of(container: Any) -> Health:
     """Return what a container's state and health come to."""
     state = container.state
     if state.status == "exited":
@@ -90,37 +62,40 @@ def condition(container: Any) -> Condition:
     return "healthy" if health == "healthy" else "waiting"
 
 
-def services(stack: DockerClient) -> list[dict[str, Any]]:
+def describe_services(stack: DockerClient) -> list[dict[str, Any]]:
     """Return name, state, health and exit code of each of the stack's containers."""
-    states = _looked_at(lambda: {name: one.state for name, one in _containers(stack).items()})
+    states = _retry_vanished(
+        lambda: {name: one.state for name, one in _list_containers(stack).items()}
+    )
     return [
         {
             "name": name,
             "state": state.status,
-            "health": _health(state),
+            "health": _current_health(state),
             "exit_code": state.exit_code if state.status == "exited" else None,
         }
         for name, state in sorted(states.items())
     ]
 
 
-def _health(state: Any) -> str | None:
+def _current_health(state: Any) -> str | None:
     """Return the health of what runs; of what does not, the engine still has the last one."""
     return state.health.status if state.health and state.status == "running" else None
 
 
-def last_words(stack: DockerClient, service: str) -> str:
+def log_tail(stack: DockerClient, service: str) -> str:
     """Return the end of a service's log, and whether it was killed for its memory."""
-    text = asked(lambda: stack.compose.logs(services=[service], tail="10", no_log_prefix=True))
-    found = containers(stack).get(service)
-    killed = found is not None and found.state.oom_killed
+    with translate_errors():
+        text = stack.compose.logs(services=[service], tail="10", no_log_prefix=True)
+    container = list_containers(stack).get(service)
+    killed = container is not None and container.state.oom_killed
     note = " It was killed: it went over its memory limit." if killed else ""
-    note += _failed_check(found)
+    note += _describe_failed_check(container)
     lines = "\n".join(f"  {line}" for line in str(text).strip().splitlines())
     return f"{note} Its last words:\n{lines or '  (none)'}"
 
 
-def _failed_check(container: Any) -> str:
+def _describe_failed_check(container: Any) -> str:
     """Return what a failing health check said; an image may lack what the check runs."""
     health = container.state.health if container is not None else None
     if health is None or not health.log or health.log[-1].exit_code == 0:
@@ -129,23 +104,24 @@ def _failed_check(container: Any) -> str:
     return f" Its health check said: {output[:_CHECK_CHARACTERS] or 'nothing'}."
 
 
-def log_lines(
+def read_logs(
     stack: DockerClient, names: list[str], *, follow: bool, tail: int | None
 ) -> Iterator[str]:
     """Yield lines of the services' logs, each with the service's name."""
     last = None if tail is None else str(tail)
-    return _stream(
+    return _decode_lines(
         lambda: stack.compose.logs(services=names, follow=follow, tail=last, stream=True)
     )
 
 
-def recent_trainer_lines(stack: DockerClient) -> list[str]:
+def read_recent_trainer_lines(stack: DockerClient) -> list[str]:
     """Return the newest lines that the trainer wrote."""
-    text = asked(lambda: stack.compose.logs(services=["trainer"], tail="20", no_log_prefix=True))
+    with translate_errors():
+        text = stack.compose.logs(services=["trainer"], tail="20", no_log_prefix=True)
     return str(text).splitlines()
 
 
-def trainer_lines(stack: DockerClient) -> Generator[str, None, None]:
+def follow_trainer(stack: DockerClient) -> Generator[str, None, None]:
     """Yield the lines that the trainer writes, from its start to its end.
 
     Raises:
@@ -153,52 +129,53 @@ def trainer_lines(stack: DockerClient) -> Generator[str, None, None]:
 
     """
     while True:
-        trainer = _trainer(stack)
-        yield from _lines_since_start(stack, trainer)
-        if not _is_started_again(stack, trainer.state.started_at):
+        trainer = _find_trainer(stack)
+        yield from _read_lines_since_start(stack, trainer)
+        if not _has_restarted(stack, trainer.state.started_at):
             break
-    exit_code = _trainer(stack).state.exit_code
+    exit_code = _find_trainer(stack).state.exit_code
     if exit_code != 0:
         raise LaunchError(
-            f"the trainer ended with exit code {exit_code}.{last_words(stack, 'trainer')}",
+            f"the trainer ended with exit code {exit_code}.{log_tail(stack, 'trainer')}",
             hint="The run's checkpoints are kept in its volume; `qca up` goes on from the last.",
         )
 
 
 def copy_from_trainer(stack: DockerClient, source: str, destination: Path) -> None:
     """Copy a file out of the trainer's container, which need not run."""
-    trainer = _trainer(stack)
-    asked(lambda: stack.container.copy((trainer.id, source), destination))
+    trainer = _find_trainer(stack)
+    with translate_errors():
+        stack.container.copy((trainer.id, source), destination)
 
 
-def _trainer(stack: DockerClient) -> Any:
-    found = containers(stack).get("trainer")
-    if found is None:
+def _find_trainer(stack: DockerClient) -> Any:
+    trainer = list_containers(stack).get("trainer")
+    if trainer is None:
         raise LaunchError(
             "the trainer's container is gone: somebody removed it",
             hint="The run is kept in its volume; `qca up` goes on from the last checkpoint.",
         )
-    return found
+    return trainer
 
 
-def _lines_since_start(stack: DockerClient, trainer: Any) -> Iterator[str]:
+def _read_lines_since_start(stack: DockerClient, trainer: Any) -> Iterator[str]:
     # Not through Compose, which puts lines of its own among them.
     since = trainer.state.started_at
-    return _stream(lambda: stack.container.logs(trainer.id, follow=True, stream=True, since=since))
+    return _decode_lines(
+        lambda: stack.container.logs(trainer.id, follow=True, stream=True, since=since)
+    )
 
 
-def _is_started_again(stack: DockerClient, started: datetime) -> bool:
+def _has_restarted(stack: DockerClient, started: datetime) -> bool:
     """Wait until the trainer has ended, or its restart policy has started it since `started`."""
-    while (state := _trainer(stack).state).status not in ("exited", "dead"):
+    while (state := _find_trainer(stack).state).status not in ("exited", "dead"):
         if state.status == "running" and state.started_at != started:
             return True
         time.sleep(POLL_SECONDS)
     return False
 
 
-def _stream(follow: Callable[[], Any]) -> Iterator[str]:
-    try:
+def _decode_lines(follow: Callable[[], Any]) -> Iterator[str]:
+    with translate_errors(hint="`qca status` shows what runs."):
         for _, line in follow():
             yield line.decode(errors="replace").rstrip("\n")
-    except DockerException as error:
-        raise LaunchError(said(error), hint="`qca status` shows what runs.") from None

@@ -4,7 +4,6 @@ import hashlib
 import json
 import platform
 import shutil
-import subprocess
 import tempfile
 from collections.abc import Callable
 from importlib.resources import files
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.stack.base_image import build_args
+from infra.stack.docker_client import run_docker
 from infra.stack.plan import StackPlan
 from infra.stack.process import run_streaming
 from qca.core.errors import LaunchError
@@ -23,9 +23,6 @@ _PACKAGES = ("qca", "infra")
 _REPOSITORY = "qca-trainer"
 # Whose image it is: a project's next one takes its place.
 PROJECT_LABEL = "qca.project"
-
-# A registry that is asked for sizes before a download of gigabytes may take this long.
-_MANIFEST_SECONDS = 15.0
 
 # What registries call the machines that Python names like this.
 _ARCHITECTURES = {"x86_64": "amd64", "AMD64": "amd64", "aarch64": "arm64"}
@@ -77,11 +74,11 @@ def ensure_trainer_image(
         _prepare(context, ca_bundle)
         arguments = build_args(plan.trainer.base_image.value)
         name = image_name(context, arguments)
-        if not is_here(name):
+        if not has_image(name):
             _announce_download(plan.trainer.base_image.value, say)
             say(f"Building the trainer image {name} on {plan.trainer.base_image.value}.")
             _build(context, name, arguments, plan.project, tick)
-            remove_older(name, plan.project)
+            remove_older_images(name, plan.project)
     return name
 
 
@@ -92,7 +89,7 @@ def ensure_pulled(image: str, *, say: Callable[[str], None], tick: Callable[[str
         LaunchError: it cannot be pulled; the message holds what docker said.
 
     """
-    if is_here(image):
+    if has_image(image):
         return
     _announce_download(image, say)
     run_streaming(
@@ -102,7 +99,7 @@ def ensure_pulled(image: str, *, say: Callable[[str], None], tick: Callable[[str
     )
 
 
-def pinned(image: str) -> str:
+def pin_digest(image: str) -> str:
     """Return `image` with the digest under which its registry has it, where the engine knows that.
 
     An engine knows the digest of what it pulled or pushed, and none of what was built or
@@ -110,7 +107,7 @@ def pinned(image: str) -> str:
     """
     if "@" in image:
         return image
-    text = _docker("image", "inspect", "--format", "{{json .RepoDigests}}", image)
+    text = run_docker("image", "inspect", "--format", "{{json .RepoDigests}}", image)
     last = image.rpartition("/")[2]
     repository = image.removesuffix(f":{last.partition(':')[2]}") if ":" in last else image
     digests = [one.partition("@") for one in json.loads(text or "null") or ()]
@@ -118,13 +115,13 @@ def pinned(image: str) -> str:
     return f"{image}@{known[0]}" if known else image
 
 
-def is_here(image: str) -> bool:
+def has_image(image: str) -> bool:
     """Whether the engine has `image`."""
-    return _docker("image", "inspect", image) is not None
+    return run_docker("image", "inspect", image) is not None
 
 
 def _announce_download(image: str, say: Callable[[str], None]) -> None:
-    if not is_here(image):
+    if not has_image(image):
         size = _download_size(image)
         told = "its registry did not tell the size" if size is None else format_size(size)
         say(f"To download: {image} ({told}).")
@@ -159,20 +156,20 @@ def _build(
     )
 
 
-def remove_older(name: str, project: str) -> None:
+def remove_older_images(name: str, project: str) -> None:
     """Remove the images that this project was built as before; each change makes a new one.
 
     Without force: an image that a container still has is left where it is.
     """
     mine = ("--filter", f"label={PROJECT_LABEL}={project}", "--filter", f"reference={_REPOSITORY}")
-    listed = _docker("image", "ls", "--format", "{{.Repository}}:{{.Tag}}", *mine)
+    listed = run_docker("image", "ls", "--format", "{{.Repository}}:{{.Tag}}", *mine)
     for older in set((listed or "").split()) - {name}:
-        _docker("image", "rm", older)
+        run_docker("image", "rm", older)
 
 
 def _download_size(image: str) -> int | None:
     """Return the bytes of an image's layers as its registry gives them; None if it does not."""
-    text = _docker("manifest", "inspect", "--verbose", image)
+    text = run_docker("manifest", "inspect", "--verbose", image)
     if text is None:
         return None
     try:
@@ -189,19 +186,3 @@ def _download_size(image: str) -> int | None:
 def _is_for(manifest: dict[str, Any], architecture: str) -> bool:
     described = manifest["Descriptor"].get("platform", {})
     return described.get("architecture", architecture) == architecture
-
-
-def _docker(*arguments: str) -> str | None:
-    """Return what `docker ARGUMENTS` prints; None where it fails or takes too long."""
-    try:
-        done = subprocess.run(
-            ["docker", *arguments],
-            capture_output=True,
-            stdin=subprocess.DEVNULL,
-            text=True,
-            timeout=_MANIFEST_SECONDS,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired):
-        return None
-    return done.stdout if done.returncode == 0 else None

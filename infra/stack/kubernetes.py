@@ -44,7 +44,7 @@ def kubernetes_objects(plan: StackPlan, *, nodes: int, trainer_image: str) -> li
         InputError: the project's name cannot be the name of such objects.
 
     """
-    names = Names(_checked(plan.project))
+    names = Names(_require_valid_name(plan.project))
     return [
         _runs(plan, names, nodes),
         _service(names, "store", {"port": STORE_PORT, "targetPort": "redis", "name": "redis"}),
@@ -68,7 +68,7 @@ def runs_bytes(plan: StackPlan) -> int:
     return -(-needed // GIB) * GIB
 
 
-def _checked(project: str) -> str:
+def _require_valid_name(project: str) -> str:
     # The name of a Service, before its suffix: a label of RFC 1035.
     if re.fullmatch(r"[a-z][a-z0-9-]*", project) and len(project) <= _LONGEST_PROJECT:
         return project
@@ -97,7 +97,7 @@ def _service(names: Names, component: str, port: Object | None = None) -> Object
         spec["ports"] = [port]
     else:
         spec["publishNotReadyAddresses"] = True
-    return _object("v1", "Service", names.of(component), names.labels(component), spec)
+    return _object("v1", "Service", names.name_of(component), names.labels(component), spec)
 
 
 def _store(plan: StackPlan, names: Names) -> Object:

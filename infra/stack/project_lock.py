@@ -12,7 +12,7 @@ from qca.core.errors import LaunchError
 
 
 @contextlib.contextmanager
-def claimed(project: str) -> Iterator[None]:
+def project_lock(project: str) -> Iterator[None]:
     """Hold a project's name, so that two folders cannot launch it in the same moment.
 
     Once its containers are there, their labels say whose it is (`launch.prepare`); this covers
@@ -23,7 +23,7 @@ def claimed(project: str) -> Iterator[None]:
 
     """
     path = Path(tempfile.gettempdir()) / f"qca-{os.getuid()}-{project}.lock"
-    with _only_holder(path, project) as lock:
+    with _lock_exclusively(path, project) as lock:
         lock.truncate()
         lock.write(f"process {os.getpid()} in {Path.cwd()}")
         lock.flush()
@@ -33,10 +33,10 @@ def claimed(project: str) -> Iterator[None]:
             path.unlink(missing_ok=True)
 
 
-def _only_holder(path: Path, project: str) -> IO[str]:
+def _lock_exclusively(path: Path, project: str) -> IO[str]:
     """Return the file at `path`, locked; not one that its last holder has just removed."""
     while True:
-        lock = _plain_file(path)
+        lock = _open_regular_file(path)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             with contextlib.suppress(FileNotFoundError):
@@ -52,7 +52,7 @@ def _only_holder(path: Path, project: str) -> IO[str]:
             ) from None
 
 
-def _plain_file(path: Path) -> IO[str]:
+def _open_regular_file(path: Path) -> IO[str]:
     try:
         # Not through a link that somebody else put there.
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from infra.stack.base_image import build_args
-from infra.stack.commented_yaml import Path, commented_yaml, head_comment
-from infra.stack.comments import store_comments, trainer_comments
+from infra.stack.commented_yaml import Path, dump_commented_yaml, head_comment
+from infra.stack.comments import comment_store, comment_trainer
 from infra.stack.compose_document import compose_document
 from infra.stack.plan import StackPlan
 
@@ -29,7 +29,7 @@ def render_compose(plan: StackPlan) -> str:
     """Return the commented YAML of `plan`'s Compose document."""
     content = compose_document(plan)
     header = _HEADER.format(build_args=_build_args(plan), project=plan.project)
-    return f"{head_comment(header)}\n{commented_yaml(content, _comments(plan, content))}"
+    return f"{head_comment(header)}\n{dump_commented_yaml(content, _comments(plan, content))}"
 
 
 def _build_args(plan: StackPlan) -> str:
@@ -42,8 +42,8 @@ def _comments(plan: StackPlan, content: Mapping[str, Any]) -> dict[Path, str]:
     store: Path = ("services", "store")
     trainer: Path = ("services", "trainer")
     return {
-        **store_comments(plan, (*store, "command"), content["services"]["store"]["command"]),
-        **trainer_comments(plan, (*trainer, "command"), content["services"]["trainer"]["command"]),
+        **comment_store(plan, (*store, "command"), content["services"]["store"]["command"]),
+        **comment_trainer(plan, (*trainer, "command"), content["services"]["trainer"]["command"]),
         (*store, "mem_limit"): plan.dragonfly.container_memory_bytes.because,
         (*store, "healthcheck"): "the image's own check takes NOAUTH and LOADING for healthy",
         (*trainer, "mem_limit"): plan.trainer.container_memory_bytes.because,

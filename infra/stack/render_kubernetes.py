@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from infra.stack.base_image import build_args
-from infra.stack.commented_yaml import Path, commented_yaml, head_comment
-from infra.stack.comments import store_comments, trainer_comments
+from infra.stack.commented_yaml import Path, dump_commented_yaml, head_comment
+from infra.stack.comments import comment_store, comment_trainer
 from infra.stack.compose_document import STORE_PORT
 from infra.stack.kubernetes import kubernetes_objects
 from infra.stack.kubernetes_pods import JOIN_SECONDS, SECRET_KEY
@@ -53,7 +53,7 @@ def render_kubernetes(plan: StackPlan, *, nodes: int, trainer_image: str) -> str
 
     """
     objects = kubernetes_objects(plan, nodes=nodes, trainer_image=trainer_image)
-    documents = [commented_yaml(one, _comments(one, plan, nodes)) for one in objects]
+    documents = [dump_commented_yaml(one, _comment_object(one, plan, nodes)) for one in objects]
     return "---\n".join([f"{_head(plan, trainer_image)}\n{documents[0]}", *documents[1:]])
 
 
@@ -74,15 +74,15 @@ def _head(plan: StackPlan, image: str) -> str:
     return head_comment(text)
 
 
-def _comments(one: Mapping[str, Any], plan: StackPlan, nodes: int) -> Comments:
+def _comment_object(one: Mapping[str, Any], plan: StackPlan, nodes: int) -> Comments:
     component = one["metadata"]["labels"]["app.kubernetes.io/component"]
     match one["kind"], component:
         case "PersistentVolumeClaim", _:
-            return _about_runs(plan, nodes)
+            return _comment_runs(plan, nodes)
         case "StatefulSet", _:
-            return _about_store(one, plan)
+            return _comment_store(one, plan)
         case "Job", _:
-            return _about_trainer(one, plan, nodes)
+            return _comment_trainer(one, plan, nodes)
         case "Service", "trainer":
             return {
                 ("spec", "publishNotReadyAddresses"): "the pods have to find one another before "
@@ -103,7 +103,7 @@ def _comments(one: Mapping[str, Any], plan: StackPlan, nodes: int) -> Comments:
     return {}
 
 
-def _about_runs(plan: StackPlan, nodes: int) -> Comments:
+def _comment_runs(plan: StackPlan, nodes: int) -> Comments:
     train = plan.train
     comments: Comments = {
         ("spec", "resources"): f"the {train.keep_checkpoints} newest checkpoints, the best and one "
@@ -117,12 +117,12 @@ def _about_runs(plan: StackPlan, nodes: int) -> Comments:
     return comments
 
 
-def _about_store(one: Mapping[str, Any], plan: StackPlan) -> Comments:
+def _comment_store(one: Mapping[str, Any], plan: StackPlan) -> Comments:
     args = one["spec"]["template"]["spec"]["containers"][0]["args"]
     resources = (*_CONTAINER, "resources")
     return {
-        **_about_pod(),
-        **store_comments(plan, (*_CONTAINER, "args"), args),
+        **_comment_pod(),
+        **comment_store(plan, (*_CONTAINER, "args"), args),
         (*resources, "limits", "memory"): plan.dragonfly.container_memory_bytes.because,
         (*resources, "limits", "cpu"): "as many as threads: before v1.38 Dragonfly starts a "
         "thread for each CPU of this limit, whatever its flags say (Dragonfly issue 4251)",
@@ -132,17 +132,17 @@ def _about_store(one: Mapping[str, Any], plan: StackPlan) -> Comments:
     }
 
 
-def _about_trainer(one: Mapping[str, Any], plan: StackPlan, nodes: int) -> Comments:
+def _comment_trainer(one: Mapping[str, Any], plan: StackPlan, nodes: int) -> Comments:
     command = one["spec"]["template"]["spec"]["containers"][0]["command"]
     resources = (*_CONTAINER, "resources")
     comments: Comments = {
-        **_about_pod(),
-        ("spec", "completions"): _how_many(plan, nodes),
-        ("spec", "backoffLimitPerIndex"): _how_often(nodes),
+        **_comment_pod(),
+        ("spec", "completions"): _explain_completions(plan, nodes),
+        ("spec", "backoffLimitPerIndex"): _explain_retries(nodes),
         ("spec", "podFailurePolicy"): "a pod that was evicted, preempted or drained does not count",
         (*_POD, "terminationGracePeriodSeconds"): "SIGTERM writes a checkpoint first; torchrun "
         "then exits with 1, so that the pod counts as interrupted and not as finished",
-        **trainer_comments(plan, (*_CONTAINER, "command"), command),
+        **comment_trainer(plan, (*_CONTAINER, "command"), command),
         (*resources, "limits", "memory"): plan.trainer.container_memory_bytes.because,
         (*resources, "requests", "cpu"): "no limit: torch starts a thread for each CPU of the "
         "machine, and a limit would make them wait for one another",
@@ -156,7 +156,7 @@ def _about_trainer(one: Mapping[str, Any], plan: StackPlan, nodes: int) -> Comme
     return comments
 
 
-def _about_pod() -> Comments:
+def _comment_pod() -> Comments:
     return {
         (*_POD, "enableServiceLinks"): "no variables named after Services: Dragonfly refuses "
         "to start when it does not know a DFLY_*, and qca reads QCA_*",
@@ -166,14 +166,14 @@ def _about_pod() -> Comments:
     }
 
 
-def _how_many(plan: StackPlan, nodes: int) -> str:
+def _explain_completions(plan: StackPlan, nodes: int) -> str:
     if nodes == 1:
         return "one node; `--nodes N` for more"
     samples = plan.train.batch_size * nodes * max(1, plan.trainer.gpus.value)
     return f"{nodes} nodes, each with samples of its own: {samples} in an episode, for all together"
 
 
-def _how_often(nodes: int) -> str:
+def _explain_retries(nodes: int) -> str:
     ends = "a finished training exits with 0 and is not started again; "
     if nodes == 1:
         return f"{ends}one that failed goes on from its last checkpoint, as under Compose"

@@ -142,7 +142,7 @@ def _unreadable(state: StateDir, why: str) -> LaunchError:
 
 
 @contextlib.contextmanager
-def held(state: StateDir) -> Iterator[None]:
+def state_lock(state: StateDir) -> Iterator[None]:
     """Hold the state folder, so that only one `qca up` works on it.
 
     The kernel frees the lock with the process, however it ends; nothing stale stays.
@@ -152,12 +152,13 @@ def held(state: StateDir) -> Iterator[None]:
             cannot be written.
 
     """
-    with _opened(state) as lock:
+    with _open_lock_file(state) as lock:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
+            pid = read_holder(state) or "unknown"
             raise LaunchError(
-                f"another `qca up` (process {holder(state) or 'unknown'}) works in {state.root}",
+                f"another `qca up` (process {pid}) works in {state.root}",
                 hint="Follow it with `qca status` and `qca logs -f`, or stop it with `qca down`.",
             ) from None
         lock.seek(0)
@@ -171,7 +172,7 @@ def held(state: StateDir) -> Iterator[None]:
                 state.remove()  # refused before anything was launched
 
 
-def _opened(state: StateDir) -> IO[str]:
+def _open_lock_file(state: StateDir) -> IO[str]:
     try:
         state.root.mkdir(parents=True, exist_ok=True)
         return state.lock_file.open("a+", encoding="utf-8")
@@ -182,7 +183,7 @@ def _opened(state: StateDir) -> IO[str]:
         ) from None
 
 
-def holder(state: StateDir) -> int | None:
+def read_holder(state: StateDir) -> int | None:
     """Return the process id of the `qca up` that holds the folder; None if none does."""
     try:
         with state.lock_file.open(encoding="utf-8") as lock:
@@ -202,7 +203,7 @@ def stop_holder(state: StateDir) -> bool:
         LaunchError: it does not end.
 
     """
-    pid = holder(state)
+    pid = read_holder(state)
     if pid is None:
         return False
     try:
@@ -214,7 +215,7 @@ def stop_holder(state: StateDir) -> bool:
             f"`qca up` (process {pid}) is another user's", hint="Only they can stop it."
         ) from None
     deadline = time.monotonic() + _STOP_SECONDS
-    while holder(state) is not None:
+    while read_holder(state) is not None:
         if time.monotonic() > deadline:
             raise LaunchError(
                 f"`qca up` (process {pid}) did not stop within {_STOP_SECONDS:.0f} s",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from infra.stack.state import STATE_DIR, StateDir, holder, read_launch
+from infra.stack.state import STATE_DIR, StateDir, read_holder, read_launch
 from qca.core.errors import LaunchError
 
 _POLL_SECONDS = 0.2
@@ -23,10 +23,11 @@ def logs(follow: bool, tail: int | None, services: tuple[str, ...]) -> None:
     if launch is None:
         raise LaunchError("nothing was launched from this folder", hint="Start with `qca up`.")
     if launch.runtime == "compose":
-        from infra.stack.containers import client, log_lines
+        from infra.stack.containers import read_logs
+        from infra.stack.docker_client import stack_client
 
-        stack = client(state, launch.project)
-        lines = log_lines(stack, list(services), follow=follow, tail=tail)
+        stack = stack_client(state, launch.project)
+        lines = read_logs(stack, list(services), follow=follow, tail=tail)
     else:
         lines = _file_lines(state, list(services), follow=follow, tail=tail)
     for line in lines:
@@ -41,7 +42,7 @@ def _file_lines(
 
     offsets: dict[Path, int] = {}
     while True:
-        running = holder(state) is not None
+        running = read_holder(state) is not None
         for file in log_files(state, services):
             first = file not in offsets
             whole, offsets[file] = _whole_lines(file, offsets.get(file, 0))

@@ -13,7 +13,7 @@ import click
 from rich.console import Console, RenderableType
 from rich.live import Live
 
-from infra.stack.state import STATE_DIR, Launch, StateDir, holder, read_launch
+from infra.stack.state import STATE_DIR, Launch, StateDir, read_holder, read_launch
 from qca.cli.options import format_option
 from qca.cli.signals import Terminated, terminated_by_sigterm
 from qca.cli.status_view import view
@@ -105,14 +105,15 @@ def _look(state: StateDir) -> _Seen | None:
 
 
 def _compose(launch: Launch, state: StateDir) -> _Seen:
-    from infra.stack.containers import client, recent_trainer_lines, services
+    from infra.stack.containers import describe_services, read_recent_trainer_lines
+    from infra.stack.docker_client import stack_client
 
-    stack = client(state, launch.project)
-    found = services(stack) if state.compose_file.exists() else []
+    stack = stack_client(state, launch.project)
+    found = describe_services(stack) if state.compose_file.exists() else []
     trainer = next((one["state"] for one in found if one["name"] == "trainer"), None)
     if trainer is None:  # `qca up` builds its image, or has been told to end
-        return _Seen(launch, found, None, running=holder(state) is not None)
-    records = newest_records(recent_trainer_lines(stack)) or _of_before(stack, launch.run)
+        return _Seen(launch, found, None, running=read_holder(state) is not None)
+    records = newest_records(read_recent_trainer_lines(stack)) or _of_before(stack, launch.run)
     return _judged(launch, found, records, running=trainer in _ALIVE)
 
 
@@ -129,7 +130,7 @@ def _of_before(stack: Any, run: str) -> list[EpisodeRecord]:
 
 
 def _local(launch: Launch, state: StateDir) -> _Seen:
-    running = holder(state) is not None
+    running = read_holder(state) is not None
     run = Path(launch.runs) / launch.run
     healths = {"store": None, "trainer": _health(run, state) if running else None}
     services = [

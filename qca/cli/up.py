@@ -10,13 +10,13 @@ import click
 from infra.host.facts.host import HostFacts
 from infra.stack.decision import GIVEN
 from infra.stack.plan import StackPlan, plan_stack
-from infra.stack.project_lock import claimed
+from infra.stack.project_lock import project_lock
 from infra.stack.state import (
     STATE_DIR,
     Launch,
     StateDir,
-    held,
     read_launch,
+    state_lock,
     write_launch,
 )
 from qca.cli.host_facts import host_facts
@@ -43,7 +43,7 @@ def up(config_file: Path | None, **flags: Any) -> None:
     """
     config = read_config(config_file, flags)
     state = StateDir(STATE_DIR)
-    with terminated_by_sigterm(), held(state), ProgressView() as view:
+    with terminated_by_sigterm(), state_lock(state), ProgressView() as view:
         try:
             view.say("Examining this host.")
             facts = host_facts(None)
@@ -130,14 +130,14 @@ def _run_local(decided: StackPlan, state: StateDir, view: ProgressView) -> None:
 def _run_compose(decided: StackPlan, config: Config, state: StateDir, view: ProgressView) -> None:
     from infra.stack import launch
 
-    with claimed(decided.project):
+    with project_lock(decided.project):
         # Until this is done, an earlier stack of this folder goes on as it was.
         images = launch.prepare(
             decided, state, ca_bundle=config.stack.ca_bundle, say=view.say, tick=view.tick
         )
         write_launch(state, _launch(decided))
         _start_and_follow(decided, images, state, view)
-    copy = launch.copy_command(decided, state)
+    copy = launch.build_copy_command(decided, state)
     view.say(
         f"The run is in the volume {decided.project}_runs; to copy it here: {copy}\n"
         "The store still runs; `qca down` removes the stack and keeps the volume."
@@ -149,11 +149,12 @@ def _start_and_follow(
 ) -> None:
     """Run the stack to the training's end; take it down if that does not come."""
     from infra.stack import launch
-    from infra.stack.containers import client, trainer_lines
+    from infra.stack.containers import follow_trainer
+    from infra.stack.docker_client import stack_client
 
     try:
         launch.start(decided, state, images, say=view.say)
-        with closing(trainer_lines(client(state, decided.project))) as lines:
+        with closing(follow_trainer(stack_client(state, decided.project))) as lines:
             _show(lines, view)
     except BaseException:
         if state.compose_file.exists():

@@ -8,11 +8,11 @@ import pytest
 
 from infra.stack.image import (
     PROJECT_LABEL,
+    has_image,
     image_name,
-    is_here,
     make_context,
-    pinned,
-    remove_older,
+    pin_digest,
+    remove_older_images,
 )
 from tests.support.image_registry import registry
 from tests.support.stack import trainer_image
@@ -102,7 +102,7 @@ def test_a_projects_next_image_takes_the_place_of_its_last(engine, engine_enviro
         engine.run("build", "-q", "-t", names[name], f"--label={label}", str(tmp_path))
     container = engine.run("create", names["used"], "true").stdout.strip()
     try:
-        remove_older(names["new"], f"test-{os.getpid()}-a")
+        remove_older_images(names["new"], f"test-{os.getpid()}-a")
         left = engine.run("image", "ls", "--format", "{{.Repository}}:{{.Tag}}").stdout.split()
         assert set(left) & set(names.values()) == {names[one] for one in ("used", "new", "others")}
     finally:
@@ -116,12 +116,12 @@ def test_an_image_is_pinned_by_the_digest_that_the_engine_knows(engine, engine_e
         name = f"{host}/mirror/tiny:v1"
         engine.run("tag", engine.images.tiny, name)
         try:
-            assert pinned(name) == name
+            assert pin_digest(name) == name
             engine.run("push", name)
-            found = pinned(name)
+            found = pin_digest(name)
             assert re.fullmatch(rf"{re.escape(name)}@sha256:[0-9a-f]{{64}}", found)
-            assert pinned(found) == found
-            assert is_here(found)
+            assert pin_digest(found) == found
+            assert has_image(found)
         finally:
             engine.run("rmi", name)
-    assert pinned(engine.images.tiny) == engine.images.tiny  # built here: no registry has it
+    assert pin_digest(engine.images.tiny) == engine.images.tiny  # built here: no registry has it

@@ -29,9 +29,9 @@ def container(log: list[tuple[int, str]] | None, *, oom: bool = False) -> Simple
     ],
 )
 def test_a_failing_check_and_a_lack_of_memory_are_said(found, told, monkeypatch):
-    monkeypatch.setattr(containers, "containers", lambda _: {"store": found})
+    monkeypatch.setattr(containers, "list_containers", lambda _: {"store": found})
     stack = SimpleNamespace(compose=SimpleNamespace(logs=lambda **_: "bye\n"))
-    words = containers.last_words(stack, "store")  # type: ignore[arg-type]
-    assert told in words
-    assert ("Its health check" in words) is ("said" in told)
-    assert words.endswith("Its last words:\n  bye")
+    tail = containers.log_tail(stack, "store")  # type: ignore[arg-type]
+    assert told in tail
+    assert ("Its health check" in tail) is ("said" in told)
+    assert tail.endswith("Its last words:\n  bye")

@@ -168,7 +168,7 @@ def test_everything_planned_has_a_reason(name):
     assert all(decision.because for decision in decisions.values())
 
 
-def _with_gpus(*frees, visible=None, runtime: Runtime = "compose", **stack):
+def plan_with_gpus(*frees, visible=None, runtime: Runtime = "compose", **stack):
     seen = gpus(*frees, visible=visible)
     facts = host(
         gpu=seen,
@@ -184,7 +184,7 @@ def _with_gpus(*frees, visible=None, runtime: Runtime = "compose", **stack):
     [(1, 1, 20 * GIB), (2, 2, 10 * GIB), (3, 3, 10 * GIB), ("all", 3, 10 * GIB), (4, 4, 10 * GIB)],
 )
 def test_several_gpus_get_one_plan_that_fits_the_fullest_of_them(wanted, count, budget):
-    decided = _with_gpus(20 * GIB, 10 * GIB, 23 * GIB, gpus=wanted)
+    decided = plan_with_gpus(20 * GIB, 10 * GIB, 23 * GIB, gpus=wanted)
     assert (decided.trainer.gpus.value, decided.trainer.budget_bytes.value) == (count, budget)
 
 
@@ -192,13 +192,15 @@ def test_several_gpus_get_one_plan_that_fits_the_fullest_of_them(wanted, count, 
     ("visible", "budget"), [("2,0", 20 * GIB), ("GPU-2", 23 * GIB), ("1,7,0", 10 * GIB)]
 )
 def test_without_docker_the_visible_gpus_are_those_that_count(visible, budget):
-    decided = _with_gpus(20 * GIB, 10 * GIB, 23 * GIB, visible=visible, runtime="local", gpus="all")
+    decided = plan_with_gpus(
+        20 * GIB, 10 * GIB, 23 * GIB, visible=visible, runtime="local", gpus="all"
+    )
     assert decided.trainer.budget_bytes.value == budget
 
 
 @pytest.mark.parametrize("visible", ["", "-1"])
 def test_gpus_that_are_all_hidden_are_not_trained_on(visible):
-    decided = _with_gpus(20 * GIB, visible=visible, runtime="local")
+    decided = plan_with_gpus(20 * GIB, visible=visible, runtime="local")
     assert decided.trainer.device.value == "cpu"
     why = f"CUDA_VISIBLE_DEVICES={visible} hides every GPU"
     assert because(decided, "trainer.device") == why
@@ -252,13 +254,13 @@ def test_what_goes_to_the_hosts_memory_has_to_fit_there():
 
 
 def test_each_process_needs_its_own_of_the_hosts_memory():
-    def needed(gpus: int) -> int:
-        return _with_gpus(*[20 * GIB] * 4, gpus=gpus).trainer.container_memory_bytes.value
+    def get_limit(gpus: int) -> int:
+        return plan_with_gpus(*[20 * GIB] * 4, gpus=gpus).trainer.container_memory_bytes.value
 
     each = 1.6 * GIB + 2 * 3 * 4 * 27_883_292  # torch with CUDA, and a checkpoint twice
-    assert needed(1) >= each
-    assert needed(4) >= 4 * each
-    why = because(_with_gpus(20 * GIB, 20 * GIB, gpus=2), "trainer.container_memory_bytes")
+    assert get_limit(1) >= each
+    assert get_limit(4) >= 4 * each
+    why = because(plan_with_gpus(20 * GIB, 20 * GIB, gpus=2), "trainer.container_memory_bytes")
     assert why.endswith("for 2 processes and their launcher")
 
 
@@ -276,7 +278,7 @@ def test_what_goes_to_the_hosts_memory_has_to_fit_there_for_each_process():
 
 @pytest.mark.parametrize(("stack", "nccl"), [({}, 0), ({"gpus": 2}, NCCL_CONTEXT)])
 def test_gpus_that_train_together_leave_room_for_nccl(stack, nccl):
-    decided = _with_gpus(20 * GIB, 20 * GIB, **stack)
+    decided = plan_with_gpus(20 * GIB, 20 * GIB, **stack)
     assert decided.trainer.context_bytes.value == CUDA_CONTEXT + nccl
 
 

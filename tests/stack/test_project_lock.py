@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 from infra.stack import project_lock as module
-from infra.stack.project_lock import claimed
+from infra.stack.project_lock import project_lock
 from qca.core.errors import LaunchError
 
-CLAIM = (
-    "import sys; from infra.stack.project_lock import claimed\nwith claimed(sys.argv[1]): input()"
-)
+HOLD_PROJECT = """\
+import sys; from infra.stack.project_lock import project_lock
+with project_lock(sys.argv[1]): input()"""
 
 
 @pytest.fixture(autouse=True)
@@ -24,23 +24,26 @@ def own_temporary_folder(tmp_path, monkeypatch):
 
 
 def test_a_name_is_launched_by_one_at_a_time_and_the_other_is_named(tmp_path):
-    with claimed("qca"):
+    with project_lock("qca"):
         done = subprocess.run(
-            [sys.executable, "-c", CLAIM, "qca"], cwd=tmp_path, capture_output=True, text=True
+            [sys.executable, "-c", HOLD_PROJECT, "qca"],
+            cwd=tmp_path,
+            capture_output=True,
+            text=True,
         )
     who = f"process {os.getpid()} in {Path.cwd()}"
     assert f"another `qca up` ({who}) launches the project 'qca'" in done.stderr
 
 
 def test_another_name_is_free_and_so_is_one_whose_holder_has_ended():
-    with claimed("qca"), claimed("other"):
+    with project_lock("qca"), project_lock("other"):
         pass
-    with claimed("qca"):
+    with project_lock("qca"):
         pass
 
 
 def test_nothing_is_left_of_a_claim(tmp_path):
-    with claimed("qca"):
+    with project_lock("qca"):
         assert [path.name for path in tmp_path.iterdir()] == [f"qca-{os.getuid()}-qca.lock"]
     assert list(tmp_path.iterdir()) == []
 
@@ -50,17 +53,17 @@ def test_a_lock_that_its_holder_removes_at_that_moment_is_not_taken(tmp_path, mo
     path, really = tmp_path / f"qca-{os.getuid()}-qca.lock", fcntl.flock
     removals = iter([path.unlink])
 
-    def removed_first(lock: object, operation: int) -> None:
+    def remove_then_lock(lock: object, operation: int) -> None:
         next(removals, lambda: None)()
         really(lock, operation)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(module.fcntl, "flock", removed_first)
-    with claimed("qca"):
+    monkeypatch.setattr(module.fcntl, "flock", remove_then_lock)
+    with project_lock("qca"):
         assert path.read_text().startswith("process ")
 
 
 def test_a_lock_through_somebody_elses_link_is_not_taken(tmp_path):
     (tmp_path / f"qca-{os.getuid()}-qca.lock").symlink_to(tmp_path / "victim")
-    with pytest.raises(LaunchError, match="lock"), claimed("qca"):
+    with pytest.raises(LaunchError, match="lock"), project_lock("qca"):
         pass
     assert not (tmp_path / "victim").exists()

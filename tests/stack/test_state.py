@@ -6,17 +6,17 @@ import os
 import pytest
 
 from infra.stack import state as module
-from infra.stack.state import StateDir, held, holder, stop_holder
+from infra.stack.state import StateDir, read_holder, state_lock, stop_holder
 from qca.core.errors import LaunchError
 
 
 def test_a_folder_is_held_by_one_and_freed_with_it(tmp_path):
     state = StateDir(tmp_path / ".qca")
-    with held(state):
-        assert holder(state) == os.getpid()
-        with pytest.raises(LaunchError, match=f"process {os.getpid()}"), held(state):
+    with state_lock(state):
+        assert read_holder(state) == os.getpid()
+        with pytest.raises(LaunchError, match=f"process {os.getpid()}"), state_lock(state):
             pass
-    assert holder(state) is None
+    assert read_holder(state) is None
     assert not state.root.exists()
 
 
