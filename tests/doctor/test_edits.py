@@ -6,13 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from infra.compose_file.line_edits import Edit, apply_edits, format_diff, restore_files
 from infra.compose_file.load import read_compose_file
-from infra.doctor.check import Finding, Remedy, Severity
+from infra.doctor.check import Finding, Severity
 from infra.doctor.examine import examine
 from infra.doctor.fix import apply, proposals
 from infra.host.facts.host import CpuFacts
-from qca.core.errors import QcaError
 from tests.support.hosts import config, engine, host
 
 SIXTEEN = host(cpu=CpuFacts(online=16, affinity=16, cgroup_quota=None), docker=engine(cpus=16))
@@ -214,49 +212,6 @@ def test_what_ctrl_c_interrupts_is_taken_back(file):
     assert file.read_text() == HEAD + "    command: --maxmemory=2G\n"
 
 
-def test_a_link_stays_a_link_and_the_mode_stays(tmp_path):
-    real = tmp_path / "real.yml"
-    real.write_text("one\n")
-    real.chmod(0o640)
-    link = tmp_path / "link.yml"
-    link.symlink_to(real)
-
-    before = apply_edits([Edit(str(link), 1, "one", ("two",))])
-
-    assert link.is_symlink()
-    assert real.read_text() == "two\n"
-    assert real.stat().st_mode & 0o777 == 0o640
-    restore_files(before)
-    assert real.read_text() == "one\n"
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["link.yml", "real.yml"]
-
-
-def test_nothing_is_written_where_one_of_several_edits_does_not_fit(tmp_path):
-    (tmp_path / "a").write_text("one\n")
-    edits = [Edit(str(tmp_path / "a"), 1, "one", ("two",)), Edit(str(tmp_path / "b"), 1, "x", ())]
-
-    with pytest.raises(QcaError):
-        apply_edits(edits)
-    assert (tmp_path / "a").read_text() == "one\n"
-
-
-def test_a_diff_shows_the_line_and_no_password():
-    edit = Edit(
-        "a.yml",
-        7,
-        "command: --requirepass=hunter2 --x=1",
-        ("command: --requirepass=hunter2 --x=2",),
-    )
-
-    assert format_diff([edit]).splitlines() == [
-        "--- a.yml",
-        "+++ a.yml",
-        "@@ -7 +7 @@",
-        "-command: --requirepass=*** --x=1",
-        "+command: --requirepass=*** --x=2",
-    ]
-
-
 def test_a_file_that_only_lies_in_the_folder_is_never_mended(file):
     file.write_text(HEAD + "    command: --maxmemory=2G\n")
 
@@ -264,10 +219,6 @@ def test_a_file_that_only_lies_in_the_folder_is_never_mended(file):
 
     assert any(f.severity is Severity.WARNING and f.remedies for f in findings)
     assert proposals(findings) == []
-
-
-def test_a_remedy_without_edits_shows_no_diff():
-    assert format_diff(Remedy("t").edits) == ""
 
 
 def test_an_edit_that_brings_another_error_is_taken_back(file):

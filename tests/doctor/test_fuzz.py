@@ -1,9 +1,7 @@
 """Whatever comes from outside: an answer, or "could not be seen"; never a traceback."""
 
 import contextlib
-import itertools
 import json
-import re
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -13,10 +11,6 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
-from infra.compose_file.dotenv import read_dotenv
-from infra.compose_file.interpolation import BadVariableError, interpolate
-from infra.compose_file.load import read_compose_files
-from infra.compose_file.model import ComposeFile
 from infra.doctor.examine import examine
 from infra.doctor.fix import apply, proposals
 from infra.doctor.formats.github import render_github
@@ -27,6 +21,7 @@ from infra.host.facts.host import ComposeFacts, DockerComposeFacts, HostFacts
 from infra.host.probes import compose, compose_v1, docker_compose
 from infra.host.recording import load
 from qca.core.errors import InputError
+from tests.support.compose_documents import documents, read_or_refuse, tags, write_with_tags
 from tests.support.hosts import config, engine, host
 
 HOSTS = sorted((Path(__file__).parents[1] / "hosts").glob("*.json"))
@@ -182,58 +177,6 @@ def test_a_facts_file_that_is_any_text(tmp_path, text):
         load(path)
 
 
-names = st.sampled_from(["cache", "b", "${X}", "x y"])
-texts = st.sampled_from(
-    ["dragonfly", "--maxmemory=2G", "--proactor_threads", "16", "${M:-1G}", "$$", "${", "a.yml",
-     "b.yml", "../a.yml", "DFLY_maxmemory=1G", "memlock", "-1", "6379:6379", "$M", "gpu"]
-)  # fmt: skip
-anything = st.recursive(
-    st.one_of(texts, st.integers(-2, 20), st.none(), st.booleans(), st.floats()),
-    lambda inner: st.lists(inner, max_size=3)
-    | st.dictionaries(
-        st.sampled_from(
-            ["file", "service", "path", "memlock", "hard", "resources", "limits", "memory", "cpus",
-             "reservations", "devices", "capabilities", "source", "target", "published", "type"]
-        ),
-        inner,
-        max_size=3,
-    ),
-    max_leaves=8,
-)  # fmt: skip
-services = st.dictionaries(
-    st.sampled_from(
-        ["image", "command", "entrypoint", "environment", "env_file", "extends", "ports", "cpus",
-         "mem_limit", "cpuset", "deploy", "gpus", "runtime", "ulimits", "volumes", "secrets",
-         "profiles", "label_file"]
-    ),
-    anything,
-    max_size=5,
-)  # fmt: skip
-documents = st.fixed_dictionaries(
-    {"services": st.dictionaries(names, services, max_size=3)},
-    optional={"include": anything, "secrets": anything, "version": anything},
-)
-
-
-def _read_or_refused(paths: list[Path]) -> ComposeFile | None:
-    refused: list[str] = []
-    try:
-        return read_compose_files(paths, {})
-    except InputError as error:
-        refused.append(error.message)
-    assert all(str(paths[0].parent) in message for message in refused)
-    return None
-
-
-tags = st.lists(st.sampled_from(["", "", "!reset ", "!override ", "!x "]), min_size=1, max_size=5)
-
-
-def _tagged(document: Any, tags: list[str]) -> str:
-    """Write a document, with these tags in turn before the values of its mappings."""
-    turn = itertools.cycle(tags)
-    return re.sub(r'": ', lambda match: match[0] + next(turn), json.dumps(document))
-
-
 @relaxed
 @given(
     first=documents,
@@ -243,10 +186,10 @@ def _tagged(document: Any, tags: list[str]) -> str:
 )
 def test_compose_files_that_refer_to_each_other(tmp_path, first, second, tags, dotenv):
     for name, document in (("a.yml", first), ("b.yml", second)):
-        (tmp_path / name).write_text(_tagged(document, tags))
+        (tmp_path / name).write_text(write_with_tags(document, tags))
     (tmp_path / ".env").write_text(dotenv)
     paths = [tmp_path / "a.yml", tmp_path / "b.yml"]
-    file = _read_or_refused(paths)
+    file = read_or_refuse(paths)
     if file is None:
         return
     facts = host(docker=engine(cpus=16, most_memlock=2**23))
@@ -256,16 +199,3 @@ def test_compose_files_that_refer_to_each_other(tmp_path, first, second, tags, d
         before = {path: path.read_text() for path in paths}
         apply(proposal, lambda: findings)  # it never helps, so that all is as before
         assert {path: path.read_text() for path in paths} == before
-
-
-@relaxed
-@given(text=st.text(alphabet="${}:-?+AX b\n", max_size=40))
-def test_interpolation(text):
-    with contextlib.suppress(BadVariableError):
-        interpolate(text, {"A": "1", "X": ""})
-
-
-@relaxed
-@given(text=st.text(max_size=60))
-def test_dotenv(text):
-    assert all(isinstance(value, str) for value in read_dotenv(text).values())

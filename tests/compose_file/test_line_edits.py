@@ -1,0 +1,53 @@
+"""A file is changed where it is meant to be, all of it or nothing, and shown without secrets."""
+
+import pytest
+
+from infra.compose_file.line_edits import Edit, apply_edits, format_diff, restore_files
+from qca.core.errors import QcaError
+
+
+def test_a_link_stays_a_link_and_the_mode_stays(tmp_path):
+    real = tmp_path / "real.yml"
+    real.write_text("one\n")
+    real.chmod(0o640)
+    link = tmp_path / "link.yml"
+    link.symlink_to(real)
+
+    before = apply_edits([Edit(str(link), 1, "one", ("two",))])
+
+    assert link.is_symlink()
+    assert real.read_text() == "two\n"
+    assert real.stat().st_mode & 0o777 == 0o640
+    restore_files(before)
+    assert real.read_text() == "one\n"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["link.yml", "real.yml"]
+
+
+def test_nothing_is_written_where_one_of_several_edits_does_not_fit(tmp_path):
+    (tmp_path / "a").write_text("one\n")
+    edits = [Edit(str(tmp_path / "a"), 1, "one", ("two",)), Edit(str(tmp_path / "b"), 1, "x", ())]
+
+    with pytest.raises(QcaError):
+        apply_edits(edits)
+    assert (tmp_path / "a").read_text() == "one\n"
+
+
+def test_a_diff_shows_the_line_and_no_password():
+    edit = Edit(
+        "a.yml",
+        7,
+        "command: --requirepass=hunter2 --x=1",
+        ("command: --requirepass=hunter2 --x=2",),
+    )
+
+    assert format_diff([edit]).splitlines() == [
+        "--- a.yml",
+        "+++ a.yml",
+        "@@ -7 +7 @@",
+        "-command: --requirepass=*** --x=1",
+        "+command: --requirepass=*** --x=2",
+    ]
+
+
+def test_no_edits_have_no_diff():
+    assert format_diff([]) == ""
