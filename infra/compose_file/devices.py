@@ -19,7 +19,7 @@ class DeviceRequest:
     ids: tuple[str, ...] = ()
 
     @property
-    def for_nvidia(self) -> bool:
+    def is_for_nvidia(self) -> bool:
         """Whether the engine hands it to its driver for NVIDIA, if it has that."""
         return self.driver in ("", "nvidia") and _NVIDIA.issuperset(self.capabilities)
 

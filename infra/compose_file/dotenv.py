@@ -41,9 +41,9 @@ def parse_assignments(
             quoted = _QUOTED[text[begin]].match(text, begin)
             if quoted is None:
                 return  # Compose does not take the file
-        end = _end_of_line(text, quoted.end() if quoted else at)
+        end = _find_end_of_line(text, quoted.end() if quoted else at)
         if assignment is not None:
-            value = _value(assignment, quoted, text[begin:end], known)
+            value = _read_value(assignment, quoted, text[begin:end], known)
             if value is not None:
                 known.setdefault(assignment["name"], value)
                 yield assignment["name"], value, line
@@ -51,12 +51,12 @@ def parse_assignments(
         at = end + 1
 
 
-def _end_of_line(text: str, at: int) -> int:
+def _find_end_of_line(text: str, at: int) -> int:
     end = text.find("\n", at)
     return len(text) if end < 0 else end
 
 
-def _value(
+def _read_value(
     assignment: re.Match[str],
     quoted: re.Match[str] | None,
     rest: str,

@@ -37,10 +37,10 @@ def interpolate(text: str, variables: Mapping[str, str]) -> tuple[str, tuple[Mis
 
     """
     missing: list[MissingVariable] = []
-    return _filled(text, variables, missing, 0), tuple(missing)
+    return _fill(text, variables, missing, 0), tuple(missing)
 
 
-def _filled(
+def _fill(
     text: str, variables: Mapping[str, str], missing: list[MissingVariable], depth: int
 ) -> str:
     if depth > _DEEPEST:
@@ -49,27 +49,27 @@ def _filled(
     at = 0
     while (dollar := text.find("$", at)) >= 0:
         parts.append(text[at:dollar])
-        value, at = _variable(text, dollar, variables, missing, depth)
+        value, at = _fill_variable(text, dollar, variables, missing, depth)
         parts.append(value)
     return "".join([*parts, text[at:]])
 
 
-def _variable(
+def _fill_variable(
     text: str, dollar: int, variables: Mapping[str, str], missing: list[MissingVariable], depth: int
 ) -> tuple[str, int]:
     """Return the value of the form that starts at `dollar`, and where the text goes on."""
     if text.startswith("$$", dollar):
         return "$", dollar + 2
     if text.startswith("${", dollar):
-        end = _closing_brace(text, dollar + 2)
-        return _braced(text[dollar + 2 : end], variables, missing, depth), end + 1
+        end = _find_closing_brace(text, dollar + 2)
+        return _fill_braced(text[dollar + 2 : end], variables, missing, depth), end + 1
     name = _NAME.match(text, dollar + 1)
     if name is None:
         raise BadVariableError(f"a lone $ in {text!r} (write $$ for a dollar sign)")
-    return _plain(name[0], variables, missing), name.end()
+    return _fill_plain(name[0], variables, missing), name.end()
 
 
-def _braced(
+def _fill_braced(
     body: str, variables: Mapping[str, str], missing: list[MissingVariable], depth: int
 ) -> str:
     name = _NAME.match(body)
@@ -77,7 +77,7 @@ def _braced(
         raise BadVariableError(f"no variable name in ${{{body}}}")
     rest = body[name.end() :]
     if not rest:
-        return _plain(name[0], variables, missing)
+        return _fill_plain(name[0], variables, missing)
     operator = _OPERATOR.match(rest)
     if operator is None:
         raise BadVariableError(f"${{{body}}} is not a form of variable that Compose knows")
@@ -86,24 +86,22 @@ def _braced(
     argument = rest[operator.end() :]
     match operator[0][-1]:
         case "-":
-            return value or "" if is_set else _filled(argument, variables, missing, depth + 1)
+            return value or "" if is_set else _fill(argument, variables, missing, depth + 1)
         case "+":
-            return _filled(argument, variables, missing, depth + 1) if is_set else ""
+            return _fill(argument, variables, missing, depth + 1) if is_set else ""
         case _:
             if not is_set:
-                missing.append(
-                    MissingVariable(name[0], _filled(argument, variables, [], depth + 1))
-                )
+                missing.append(MissingVariable(name[0], _fill(argument, variables, [], depth + 1)))
             return value or ""
 
 
-def _plain(name: str, variables: Mapping[str, str], missing: list[MissingVariable]) -> str:
+def _fill_plain(name: str, variables: Mapping[str, str], missing: list[MissingVariable]) -> str:
     if name not in variables:
         missing.append(MissingVariable(name, None))
     return variables.get(name, "")
 
 
-def _closing_brace(text: str, start: int) -> int:
+def _find_closing_brace(text: str, start: int) -> int:
     depth = 1
     for index in range(start, len(text)):
         if text.startswith("${", index):

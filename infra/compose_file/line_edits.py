@@ -59,21 +59,21 @@ def apply_edits(edits: Sequence[Edit]) -> dict[Path, str]:
     after: dict[Path, str] = {}
     for edit in edits:
         path = Path(edit.file)
-        text = after.get(path) or _text(path)
+        text = after.get(path) or _read_text(path)
         before.setdefault(path, text)
         after[path] = _replace_line(text, edit)
     for path, text in after.items():
-        _write(path, text)
+        _write_text(path, text)
     return before
 
 
 def restore_files(before: dict[Path, str]) -> None:
     """Give the files the text that they had."""
     for path, text in before.items():
-        _write(path, text)
+        _write_text(path, text)
 
 
-def _text(path: Path) -> str:
+def _read_text(path: Path) -> str:
     try:
         return path.read_bytes().decode()
     except (OSError, UnicodeDecodeError) as error:
@@ -90,7 +90,7 @@ def _replace_line(text: str, edit: Edit) -> str:
     return "".join(lines)
 
 
-def _write(path: Path, text: str) -> None:
+def _write_text(path: Path, text: str) -> None:
     """Write the file where it really lies, so that a link stays one; its mode stays."""
     place = path.resolve()
     write_atomically(place, text, mode=place.stat().st_mode & 0o7777)

@@ -11,26 +11,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from ruamel.yaml.comments import CommentedMap
-from ruamel.yaml.error import MarkedYAMLError
-from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent
-
 from infra.compose_file.default_files import find_override
+from infra.compose_file.documents import parse_documents
 from infra.compose_file.dotenv import read_dotenv
 from infra.compose_file.merge import merge
-from infra.compose_file.merge_tags import TooManyValuesError, load, parser
 from infra.compose_file.model import ComposeFile
 from infra.compose_file.references import Include, NotFollowedError
-from infra.compose_file.services import Reader
-from infra.compose_file.values import NO_SERVICES, NOT_JUDGED
+from infra.compose_file.scope import NO_SERVICES, NOT_JUDGED, Scope
+from infra.compose_file.services import read_document
 from qca.core.errors import InputError
 from qca.core.units import KIB
 
 # Compose files are a few kilobytes; a parser that keeps comments is slow on more.
 _LARGEST_FILE = 256 * KIB
-
-# Compose's own schema goes about ten levels deep; the parser's time grows with the square.
-_DEEPEST = 50
 
 # Nobody chains more; a file that includes itself twice over would take for ever.
 _LONGEST_TRAIL = 20
@@ -60,8 +53,8 @@ def read_compose_files(paths: Sequence[Path], environment: Mapping[str, str]) ->
     dotenv = _read_dotenv(project / ".env")
     own = {"COMPOSE_PROJECT_NAME": _derive_project_name(project)}
     variables = {**own, **_add_dotenv(environment, dotenv)}
-    beside = _Beside(_Reading(_resolve(project)), project, variables, ())
-    found = merge([beside.read(path) for path in paths])
+    references = _FolderReferences(_Reading(_resolve(project)), project, variables, ())
+    found = merge([references.read(path) for path in paths])
     if {"include", "services"}.isdisjoint({*found.keys, *found.reset_keys}):
         raise InputError(f"{paths[0]}:1: {NO_SERVICES}", hint=NOT_JUDGED)
     hidden = found.hidden | _find_values(dotenv, environment)
@@ -76,7 +69,7 @@ def read_project_file(file: ComposeFile, path: str) -> tuple[str, ...]:
 
     """
     reading = _Reading(_resolve(Path(file.folder)))
-    return _Beside(reading, Path(), {}, ()).read_lines(path)[1]
+    return _FolderReferences(reading, Path(), {}, ()).read_lines(path)[1]
 
 
 @dataclass
@@ -88,13 +81,13 @@ class _Reading:
 
 
 @dataclass(frozen=True)
-class _Beside:
-    """The files beside a compose file. Satisfies `infra.compose_file.references.References`."""
+class _FolderReferences:
+    """The files of one folder. Satisfies `infra.compose_file.references.References`."""
 
     reading: _Reading
     folder: Path
-    environment: Mapping[str, str]
-    """The variables, those of an `.env` beneath those of the environment."""
+    variables: Mapping[str, str]
+    """Those of the environment, and beneath them those of an `.env`."""
     trail: tuple[tuple[str, str], ...]
     """What led here, file and service, so that a circle ends."""
     path: Path = Path()
@@ -106,15 +99,16 @@ class _Beside:
         text = _read_text(path)
         lines = tuple(text.splitlines())
         override = None if self.trail else find_override(path)
-        found = [ComposeFile(str(path), (), {}, override=override, sources={str(path): lines})]
-        for index, (document, cleared) in enumerate(_parse(path, text)):
+        files = [ComposeFile(str(path), (), {}, override=override, sources={str(path): lines})]
+        for index, (document, reset_keys) in enumerate(parse_documents(path, text)):
             if within in (None, index):
-                beside = replace(self, path=path, document=index)
-                reader = Reader(str(path), lines, self.environment, beside)
-                found.append(reader.file(document, only, cleared))
-        merged = merge(found)
-        cleared = tuple(key for file in found for key in file.reset_keys)
-        return replace(merged, override=override, reset_keys=cleared)
+                references = replace(self, path=path, document=index)
+                scope = Scope(
+                    str(path), lines, self.variables, references, document, only, reset_keys
+                )
+                files.append(read_document(scope))
+        reset = tuple(key for file in files for key in file.reset_keys)
+        return replace(merge(files), override=override, reset_keys=reset)
 
     def resolve_path(self, name: str) -> str:
         """Return the path of what a compose file names, be it there or not."""
@@ -139,31 +133,31 @@ class _Beside:
         dotenv = "\n".join("\n".join(self.read_lines(name)[1]) for name in include.env_files)
         if not include.env_files:
             dotenv = _read_dotenv(folder / ".env")
-        variables = _add_dotenv(self.environment, dotenv)
+        variables = _add_dotenv(self.variables, dotenv)
         found = [self._step_into(path, folder, variables, "").read(path) for path in paths]
         merged = merge(found)
-        return replace(merged, hidden=merged.hidden | _find_values(dotenv, self.environment))
+        return replace(merged, hidden=merged.hidden | _find_values(dotenv, self.variables))
 
     def read_extended(self, name: str, service: str) -> ComposeFile:
         """Return the service that is extended; its paths are relative to its own file."""
         path = self._find_file(name) if name else self.path
         folder = path.parent if name else self.folder
         within = None if name else self.document
-        found = self._step_into(path, folder, self.environment, service).read(path, service, within)
+        found = self._step_into(path, folder, self.variables, service).read(path, service, within)
         if not found.services:
             raise NotFollowedError(f"{path} has no service {service!r}")
         return found
 
     def _step_into(
         self, path: Path, folder: Path, environment: Mapping[str, str], service: str
-    ) -> "_Beside":
+    ) -> "_FolderReferences":
         step = (str(_resolve(path)), service)
         self.reading.files += 1
         if step in self.trail or len(self.trail) >= _LONGEST_TRAIL:
             raise NotFollowedError("it leads back to itself")
         if self.reading.files > _MOST_FILES:
             raise NotFollowedError(f"more than {_MOST_FILES} files")
-        return _Beside(self.reading, folder, environment, (*self.trail, step))
+        return _FolderReferences(self.reading, folder, environment, (*self.trail, step))
 
     def _find_file(self, name: str) -> Path:
         """Return the path of a file in the project folder, or say why it is not followed."""
@@ -226,44 +220,3 @@ def _add_dotenv(variables: Mapping[str, str], dotenv: str) -> dict[str, str]:
 
 def _find_values(dotenv: str, variables: Mapping[str, str]) -> frozenset[str]:
     return frozenset(read_dotenv(dotenv, variables).values())
-
-
-def _parse(path: Path, text: str) -> list[tuple[CommentedMap, tuple[str, ...]]]:
-    """Return the documents, each with the keys that its merge tags clear."""
-    try:
-        _refuse_deep_nesting(path, text)
-        documents = list(load(text))
-    except InputError:
-        raise
-    except TooManyValuesError:
-        problem = "its aliases stand for too many values"
-        raise InputError(f"{path}: {problem}", hint=NOT_JUDGED) from None
-    except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        place = f"{path}:{mark.line + 1}" if mark else f"{path}"
-        problem = " ".join((error.problem or "not YAML").split())
-        raise InputError(f"{place}: not valid YAML: {problem}", hint=NOT_JUDGED) from None
-    except RecursionError:
-        problem = "its aliases are nested too deep"
-        raise InputError(f"{path}: {problem}", hint=NOT_JUDGED) from None
-    except Exception as error:  # on odd input ruamel ends with TypeError, AttributeError, ...
-        problem = " ".join(str(error).split())
-        raise InputError(f"{path}: not valid YAML: {problem}", hint=NOT_JUDGED) from None
-    for document, _ in documents:
-        if not isinstance(document, CommentedMap):
-            problem = "more than one document, and not each is a mapping"
-            problem = f"not a compose file: {problem}" if len(documents) > 1 else NO_SERVICES
-            raise InputError(f"{path}:1: {problem}", hint=NOT_JUDGED)
-    return documents
-
-
-def _refuse_deep_nesting(path: Path, text: str) -> None:
-    depth = 0
-    for event in parser().parse(text):
-        if isinstance(event, CollectionStartEvent):
-            depth += 1
-        elif isinstance(event, CollectionEndEvent):
-            depth -= 1
-        if depth > _DEEPEST:
-            line = event.start_mark.line + 1
-            raise InputError(f"{path}:{line}: nested too deeply", hint=NOT_JUDGED)

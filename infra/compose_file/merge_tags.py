@@ -26,15 +26,15 @@ class TooManyValuesError(Exception):
     """A document's aliases stand for more values than anybody writes."""
 
 
-def load(text: str) -> Iterator[tuple[Any, tuple[str, ...]]]:
+def load_documents(text: str) -> Iterator[tuple[Any, tuple[str, ...]]]:
     """Yield each document without merge tags, and the keys that they clear: `services.a.cpus`."""
-    yaml = parser()
+    yaml = make_parser()
     yaml.Constructor = _Untagged
     for document in yaml.load_all(text):
         yield document, tuple(getattr(yaml.constructor, "reset_keys", ()))
 
 
-def parser() -> YAML:
+def make_parser() -> YAML:
     """Return a YAML parser that takes tabs where Compose takes them."""
     yaml = YAML(typ="rt")
     yaml.Scanner = _Scanner
@@ -89,11 +89,13 @@ class _Tags:
             ]
         elif isinstance(node, MappingNode):
             node.value = [
-                (key, value) for key, value in node.value if self.follow(value, _below(path, key))
+                (key, value)
+                for key, value in node.value
+                if self.follow(value, _join_path(path, key))
             ]
 
 
-def _below(path: str, key: Node) -> str:
+def _join_path(path: str, key: Node) -> str:
     """Return the path of a key; what `<<` brings has the path of the mapping itself."""
     if key.value == "<<":
         return path

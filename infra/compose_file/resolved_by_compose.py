@@ -15,7 +15,8 @@ from ruamel.yaml.comments import CommentedMap
 from infra.compose_file.devices import DeviceRequests
 from infra.compose_file.model import UNCERTAIN_TAGS, ComposeFile, LocatedValue, Service
 from infra.compose_file.references import Include, NotFollowedError
-from infra.compose_file.services import Reader
+from infra.compose_file.scope import Scope
+from infra.compose_file.services import read_document
 from qca.core.errors import InputError
 from qca.core.units import parse_size
 
@@ -52,7 +53,7 @@ def _mask_secrets(text: str, file: ComposeFile) -> str:
 def _read_services(document: Any, path: str) -> tuple[Service, ...]:
     if not isinstance(document, dict) or "services" not in document:
         raise ValueError("no JSON object with services")
-    return Reader(path, (), {}, _Nowhere()).file(_to_yaml_tree(document)).services
+    return read_document(Scope(path, (), {}, _Nowhere(), _convert_to_yaml_tree(document))).services
 
 
 class _Nowhere:
@@ -71,11 +72,11 @@ class _Nowhere:
         raise NotFollowedError(name)
 
 
-def _to_yaml_tree(value: Any) -> Any:
+def _convert_to_yaml_tree(value: Any) -> Any:
     """Turn JSON into what the YAML parser gives."""
     if isinstance(value, dict):
-        return CommentedMap((key, _to_yaml_tree(one)) for key, one in value.items())
-    return [_to_yaml_tree(one) for one in value] if isinstance(value, list) else value
+        return CommentedMap((key, _convert_to_yaml_tree(one)) for key, one in value.items())
+    return [_convert_to_yaml_tree(one) for one in value] if isinstance(value, list) else value
 
 
 def _replace_values(
@@ -99,53 +100,51 @@ def _replace_values(
 def _keep_positions(answered: Service, own: Service) -> Service:
     """Return what Compose answered about a service, at the positions where we read it."""
 
-    def place(
-        text: LocatedValue | None, near: Iterable[LocatedValue | None]
-    ) -> LocatedValue | None:
-        if text is None:
-            return None
-        same = (one for one in near if one is not None and _has_same_meaning(one.value, text.value))
-        return next(same, LocatedValue(text.value, own.line, text.value, own.file))
-
-    def words(
-        texts: tuple[LocatedValue, ...], near: tuple[LocatedValue, ...]
-    ) -> tuple[LocatedValue, ...]:
-        left, found = list(near), []
-        for text in texts:
-            match = place(text, left)
-            assert match is not None
-            if match in left:
-                left.remove(match)
-            found.append(match)
-        return tuple(found)
-
-    def values(
-        texts: Mapping[str, LocatedValue], near: Mapping[str, LocatedValue]
-    ) -> dict[str, LocatedValue]:
-        def value(text: LocatedValue, there: LocatedValue | None) -> LocatedValue:
-            if there is None:
-                return place(text, ()) or text
-            return (
-                there
-                if _has_same_meaning(there.value, text.value)
-                else replace(there, value=text.value)
-            )
-
-        return {key: value(text, near.get(key)) for key, text in texts.items()}
-
     return replace(
         own,
-        settings=values(answered.settings, own.settings),
-        entrypoint=words(answered.entrypoint, own.entrypoint),
-        arguments=words(answered.arguments, own.arguments),
-        variables=values(answered.variables, own.environment),
+        settings=_locate_values(answered.settings, own.settings, own),
+        entrypoint=_locate_words(answered.entrypoint, own.entrypoint, own),
+        arguments=_locate_words(answered.arguments, own.arguments, own),
+        variables=_locate_values(answered.variables, own.environment, own),
         env_file_values={},
-        ports=words(answered.ports, own.ports),
+        ports=_locate_words(answered.ports, own.ports, own),
         profiles=answered.profiles,
         mounts=_keep_own_paths(answered, own),
         devices=_keep_device_lines(answered, own),
         unread_sources=tuple(key for key in own.unread_sources if key == UNCERTAIN_TAGS),
     )
+
+
+def _locate_words(
+    words: Iterable[LocatedValue], candidates: Iterable[LocatedValue], own: Service
+) -> tuple[LocatedValue, ...]:
+    """Return words where our reading has the same; each of ours is taken once."""
+    left, located = list(candidates), []
+    for word in words:
+        match = next((one for one in left if _has_same_meaning(one.value, word.value)), None)
+        if match is not None:
+            left.remove(match)
+        located.append(match or _locate_at_service(word, own))
+    return tuple(located)
+
+
+def _locate_values(
+    values: Mapping[str, LocatedValue], ours: Mapping[str, LocatedValue], own: Service
+) -> dict[str, LocatedValue]:
+    """Return values where our reading has the same keys."""
+
+    def locate(key: str, value: LocatedValue) -> LocatedValue:
+        if key not in ours:
+            return _locate_at_service(value, own)
+        if _has_same_meaning(ours[key].value, value.value):
+            return ours[key]
+        return replace(ours[key], value=value.value)
+
+    return {key: locate(key, value) for key, value in values.items()}
+
+
+def _locate_at_service(value: LocatedValue, own: Service) -> LocatedValue:
+    return LocatedValue(value.value, own.line, value.value, own.file)
 
 
 def _keep_own_paths(answered: Service, own: Service) -> dict[str, dict[str, str]]:

@@ -19,7 +19,7 @@ _BETWEEN = re.compile(r"""(?:[ \t"']|\\[nrt]?)*""")
 
 
 @dataclass(frozen=True)
-class Written:
+class WrittenWord:
     """A word as it is written in a string, and where."""
 
     text: str
@@ -28,33 +28,33 @@ class Written:
     """None where it is not clear; the line is then the nearest that is."""
 
 
-def words_of_text(
+def find_words(
     text: str, lines: Sequence[str], line: int, column: int, *, block: bool
-) -> Iterator[Written]:
+) -> Iterator[WrittenWord]:
     """Yield the words of one string, which may run over several lines.
 
     `line` and `column` are where the string begins; a `block` has its text below that line.
     Each word is looked for behind the one before it: the same word may stand there twice.
     """
-    line, column = (line + 1, 0) if block else (line, _behind_properties(lines, line, column))
+    line, column = (line + 1, 0) if block else (line, _skip_properties(lines, line, column))
     lost = False
     for word in _WORD.findall(text):
-        found = None if lost else _next(word, lines, line, column)
+        found = None if lost else _find_next(word, lines, line, column)
         if found is None:  # escaped, or folded in its midst: what follows is not clear either
             lost = True
-            yield Written(word, line, None)
+            yield WrittenWord(word, line, None)
         else:
             line, column = found[0], found[1] + len(word)
-            yield Written(word, line, Span("word", found[1], column))
+            yield WrittenWord(word, line, Span("word", found[1], column))
 
 
-def item_of_list(
+def locate_item(
     raw: str, lines: Sequence[str], line: int, column: int, *, brackets: bool
 ) -> Span | None:
     """Return where an item of a list is, if it is written there as it is read."""
     if not 0 < line <= len(lines):
         return None
-    start = _behind_properties(lines, line, column)
+    start = _skip_properties(lines, line, column)
     quote = lines[line - 1][start : start + 1]
     piece = f"{quote}{raw}{quote}" if quote in ("'", '"') else raw
     if not raw or not lines[line - 1].startswith(piece, start):
@@ -66,12 +66,12 @@ def item_of_list(
     return Span("in brackets" if inside else "apart", start, start + len(piece))
 
 
-def _behind_properties(lines: Sequence[str], line: int, column: int) -> int:
+def _skip_properties(lines: Sequence[str], line: int, column: int) -> int:
     match = _PROPERTIES.match(lines[line - 1], column) if 0 < line <= len(lines) else None
     return match.end() if match else column
 
 
-def _next(word: str, lines: Sequence[str], line: int, column: int) -> tuple[int, int] | None:
+def _find_next(word: str, lines: Sequence[str], line: int, column: int) -> tuple[int, int] | None:
     """Return where the word is, if nothing else is written before it."""
     for number in range(line, len(lines) + 1):
         text, start = lines[number - 1], column if number == line else 0

@@ -5,13 +5,13 @@ from typing import Any
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 
 
-def assignment(item: str) -> tuple[str, str | None]:
+def split_assignment(item: str) -> tuple[str, str | None]:
     """Split `NAME=value`; without a sign there is no value."""
     name, equals, value = item.partition("=")
     return name, value if equals else None
 
 
-def line(mapping: CommentedMap, key: Any, otherwise: int = 1) -> int:
+def find_line(mapping: CommentedMap, key: Any, otherwise: int = 1) -> int:
     """Return a key's line; a key that came by a merge (`<<`) has none of its own."""
     try:
         return mapping.lc.key(key)[0] + 1
@@ -19,7 +19,7 @@ def line(mapping: CommentedMap, key: Any, otherwise: int = 1) -> int:
         return otherwise
 
 
-def item_line(items: Any, index: int, otherwise: int) -> int:
+def find_item_line(items: Any, index: int, otherwise: int) -> int:
     """Return the line of a list's item."""
     try:
         return items.lc.item(index)[0] + 1
@@ -27,7 +27,7 @@ def item_line(items: Any, index: int, otherwise: int) -> int:
         return otherwise
 
 
-def item_column(items: Any, index: int) -> int | None:
+def find_item_column(items: Any, index: int) -> int | None:
     """Return the column of a list's item; None where the parser kept none."""
     try:
         return items.lc.item(index)[1]
@@ -35,12 +35,12 @@ def item_column(items: Any, index: int) -> int | None:
         return None
 
 
-def in_brackets(items: Any) -> bool:
+def is_flow_sequence(items: Any) -> bool:
     """Whether a list is written as `[one, other]`."""
     return isinstance(items, CommentedSeq) and bool(items.fa.flow_style())
 
 
-def value_spot(mapping: CommentedMap, key: Any) -> tuple[int, int] | None:
+def find_value_start(mapping: CommentedMap, key: Any) -> tuple[int, int] | None:
     """Return line and column of a key's value; None for a key that came by a merge (`<<`)."""
     try:
         line, column = mapping.lc.value(key)
@@ -49,25 +49,25 @@ def value_spot(mapping: CommentedMap, key: Any) -> tuple[int, int] | None:
     return line + 1, column
 
 
-def sequence(value: Any) -> list[Any]:
+def to_list(value: Any) -> list[Any]:
     """Return a list; nothing for what is none."""
     return value if isinstance(value, list) else []
 
 
-def plain(value: Any) -> str:
+def to_text(value: Any) -> str:
     """Return a scalar as text; printing a nest of aliases could take for ever."""
     if value is None or isinstance(value, dict | list | set):
         return ""
     return str(value).lower() if isinstance(value, bool) else str(value)
 
 
-def mapping(value: Any) -> CommentedMap:
+def to_mapping(value: Any) -> CommentedMap:
     """Return a mapping; an empty one for what is none."""
     return value if isinstance(value, CommentedMap) else CommentedMap()
 
 
-def inside(top: CommentedMap, *keys: str) -> CommentedMap:
+def descend(top: CommentedMap, *keys: str) -> CommentedMap:
     """Return the mapping under keys that lie in one another."""
     for key in keys:
-        top = mapping(top.get(key))
+        top = to_mapping(top.get(key))
     return top

@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from infra.compose_file.load import read_compose_files
-from infra.compose_file.merge_tags import load
+from infra.compose_file.merge_tags import load_documents
 from infra.compose_file.model import ComposeFile
 from qca.core.errors import InputError
-from tests.support.merge_cases import CASES, as_read, recorded, written
+from tests.support.merge_cases import CASES, read_recorded, summarize_file, write_case
 
 CHAIN = (
     "services:\n  a: {extends: middle}\n  middle: {extends: bottom, cpus: !reset null}\n"
@@ -24,14 +24,14 @@ def _read(folder: Path, **texts: str) -> ComposeFile:
 
 
 def test_every_case_was_asked():
-    assert set(recorded()) == set(CASES)
+    assert set(read_recorded()) == set(CASES)
 
 
 @pytest.mark.parametrize("name", CASES)
 def test_the_reading_is_composes(tmp_path, name):
-    file = read_compose_files(written(tmp_path, name), {})
+    file = read_compose_files(write_case(tmp_path, name), {})
 
-    assert as_read(file) == recorded()[name]
+    assert summarize_file(file) == read_recorded()[name]
     assert file.unread == ()
     assert file.unset == ()
 
@@ -119,7 +119,7 @@ def test_what_compose_does_always_is_certain(tmp_path, text):
     ],
 )
 def test_the_keys_that_tags_clear(text, cleared):
-    assert [keys for _, keys in load(text)] == [cleared]
+    assert [keys for _, keys in load_documents(text)] == [cleared]
 
 
 def test_tags_cost_no_more_than_aliases(tmp_path):

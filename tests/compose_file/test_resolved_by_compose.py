@@ -18,7 +18,7 @@ TEXT = (
     "services:\n  cache:\n    image: dragonflydb/dragonfly\n    command: --maxmemory=2G --hz=$H\n"
     "    mem_limit: 3g\n    cpus: 1.50\n    environment: {A: a, TOKEN: $SECRET}\n"
 )
-TOLD = {
+ANSWER = {
     "services": {
         "cache": {
             "image": "dragonflydb/dragonfly",
@@ -52,7 +52,7 @@ def _docker(folder: Path, says: str, code: int = 0, complains: str = "") -> Comp
     return ComposePlugin(version="2.40.3", docker_client=str(program))
 
 
-def _confirmed(folder: Path, says: Any, code: int = 0, complains: str = "") -> ComposeFile:
+def _confirm(folder: Path, says: Any, code: int = 0, complains: str = "") -> ComposeFile:
     paths = [folder / "a.yml"]
     plugin = _docker(folder, says if isinstance(says, str) else json.dumps(says), code, complains)
     return confirm(read_compose_files(paths, {}), paths, plugin, {"PATH": "/usr/bin:/bin"})
@@ -63,7 +63,7 @@ def _finding(file: ComposeFile, check: str) -> Finding:
 
 
 def test_values_are_composes_and_places_are_ours(folder):
-    file = _confirmed(folder, TOLD)
+    file = _confirm(folder, ANSWER)
 
     cache, more = file.services
     assert [text.value for text in cache.command] == ["--maxmemory=2G", "--hz=7"]
@@ -82,7 +82,7 @@ def test_values_are_composes_and_places_are_ours(folder):
 
 
 def test_it_is_asked_for_the_files_and_for_nothing_else(folder):
-    _confirmed(folder, TOLD)
+    _confirm(folder, ANSWER)
 
     assert (folder / "called").read_text().split() == [
         *("compose", "-f", str(folder / "a.yml"), "--project-directory", str(folder)),
@@ -93,7 +93,7 @@ def test_it_is_asked_for_the_files_and_for_nothing_else(folder):
 def test_a_refusal_is_an_error_in_composes_own_words_without_secrets(folder):
     (folder / ".env").write_text("SECRET=hunter2hunter2\n")
 
-    file = _confirmed(folder, "", 1, "services.cache.cpus: invalid 'hunter2hunter2'")
+    file = _confirm(folder, "", 1, "services.cache.cpus: invalid 'hunter2hunter2'")
     finding = _finding(file, "QCA707")
 
     assert finding.severity is Severity.ERROR
@@ -106,14 +106,14 @@ def test_what_an_include_reads_is_masked_too(folder):
     (folder / "b.yml").write_text("services: {}\n")
     (folder / "more.env").write_text("BASE=hunter\nSECRET=$BASE-and-more\n")
 
-    file = _confirmed(folder, "", 1, "invalid 'hunter-and-more'")
+    file = _confirm(folder, "", 1, "invalid 'hunter-and-more'")
 
     assert "invalid '***'" in _finding(file, "QCA707").message
 
 
 @pytest.mark.parametrize("says", ["", "no JSON", "[]", "{}", '{"services": 3}', "[" * 100000])
 def test_an_answer_that_is_none_leaves_our_own_reading(folder, says):
-    file = _confirmed(folder, says)
+    file = _confirm(folder, says)
 
     assert file.confirmed_by == ""
     assert file.services == read_compose_files([folder / "a.yml"], {}).services
@@ -123,7 +123,7 @@ def test_an_answer_that_is_none_leaves_our_own_reading(folder, says):
 def test_it_is_not_asked_about_a_file_that_leads_out_of_its_folder(folder):
     (folder / "a.yml").write_text("include: [../x.yml]\n" + TEXT)
 
-    file = _confirmed(folder, TOLD)
+    file = _confirm(folder, ANSWER)
 
     assert not (folder / "called").exists()
     assert _finding(file, "QCA707").severity is Severity.SKIPPED
@@ -137,7 +137,7 @@ def test_what_compose_does_by_chance_stays_uncertain_though_it_answered(folder):
         "  base: {extends: last, cpus: !reset null}\n  last: {image: x, cpus: 9}\n"
     )
 
-    file = _confirmed(folder, {"services": {"cache": {"image": "dragonflydb/dragonfly"}}})
+    file = _confirm(folder, {"services": {"cache": {"image": "dragonflydb/dragonfly"}}})
 
     assert _finding(file, "QCA707").severity is Severity.OK
     assert _finding(file, "QCA701").severity is Severity.SKIPPED

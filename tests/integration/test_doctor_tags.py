@@ -9,7 +9,7 @@ from infra.doctor.read_project import confirm
 from infra.host.deadline import Deadline
 from infra.host.facts.host import ComposePlugin
 from infra.host.probes import compose
-from tests.support.merge_cases import CASES, as_read, ask, recorded, written
+from tests.support.merge_cases import CASES, ask, read_recorded, summarize_file, write_case
 from tests.testbed.fixtures import Engine
 
 
@@ -20,7 +20,7 @@ def test_compose_still_says_what_was_recorded(
     newest = ask(tmp_path, name, engine.environment)
     oldest = ask(tmp_path, name, older_engine.environment)
 
-    assert newest == recorded()[name]
+    assert newest == read_recorded()[name]
     assert oldest == newest
 
 
@@ -38,7 +38,7 @@ def test_compose_still_says_what_was_recorded(
 def test_composes_answer_and_our_places_go_together(
     name: str, tmp_path: Path, engine: Engine, engine_environment: Engine
 ) -> None:
-    paths = written(tmp_path, name)
+    paths = write_case(tmp_path, name)
     with Deadline(20) as limit:
         plugin = compose.probe(limit)
     assert isinstance(plugin, ComposePlugin)
@@ -47,5 +47,5 @@ def test_composes_answer_and_our_places_go_together(
     told = confirm(own, paths, plugin, engine.environment)
 
     assert told.confirmed_by
-    assert as_read(told) == as_read(own) == recorded()[name]
+    assert summarize_file(told) == summarize_file(own) == read_recorded()[name]
     assert [one.settings for one in told.services] == [one.settings for one in own.services]

@@ -55,7 +55,7 @@ def _device(subject: Subject, service: Service, asked: DeviceRequest, key: str) 
         return skipped(f"{told}: no engine.")
     if asked.driver == "cdi":
         return _cdi(service, engine, asked)
-    if not asked.for_nvidia:
+    if not asked.is_for_nvidia:
         if asked.driver not in ("", "nvidia") or "amd" in asked.capabilities:
             return skipped(f"{told}: the device driver is not NVIDIA's.")
         why = "its driver for NVIDIA does not know all of the capabilities"
