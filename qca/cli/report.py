@@ -46,7 +46,7 @@ def report(
     out of it.
     """
     try:
-        from qca.report.host import look_at
+        from qca.cli.report_data import describe_host
         from qca.report.page import render_page
         from qca.runs.run import find_run, read_run
     except ModuleNotFoundError as error:
@@ -55,10 +55,10 @@ def report(
             hint="pip install 'qca[report]'",
         ) from None
     folder = find_run(run, runs)
-    found, config = read_run(folder), load_config(config_file)
+    recorded_run, config = read_run(folder), load_config(config_file)
     if facts_file is None:
         click.echo("Examining this host.", err=True)
-    host = look_at(host_facts(facts_file), config, found.config)
+    host = describe_host(host_facts(facts_file), config, recorded_run.config)
     page = folder / "report.html" if output is None else output
-    write_atomically(page, render_page(found, host, datetime.now(UTC)))
+    write_atomically(page, render_page(recorded_run, host, datetime.now(UTC)))
     click.echo(f"Wrote {page}.", err=True)

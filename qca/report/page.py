@@ -6,17 +6,16 @@ from datetime import datetime
 from importlib import metadata
 from importlib.resources import files
 from statistics import median
+from typing import get_args
 
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
-from infra.doctor.check import Finding, Severity
-from infra.stack.decision import list_decisions
 from qca.core.units import format_size
 from qca.memory.budget import Estimate, parameter_count
 from qca.report.curves import learning, speed
 from qca.report.formatting import count, duration, moment, prose, spaced
-from qca.report.host import Host
+from qca.report.host_section import FindingEntry, HostSection, PlanEntry, Severity
 from qca.report.memory import comparable, measured, memory, predicted_need, within_budget
 from qca.report.no_pictures import why_no_pictures
 from qca.report.pictures import gallery
@@ -27,10 +26,10 @@ from qca.runs.run import Run, Status
 # Rows of the table of episodes: as many as one reads.
 _ROWS = 16
 
-# What is not well, the worst first.
-_TOLD = (Severity.ERROR, Severity.WARNING, Severity.INFO)
+# Severities of the findings that are shown in full, the worst first.
+_SHOWN: tuple[Severity, ...] = ("error", "warning", "info")
 
-_STANDING: dict[Status, str] = {
+_STATUS_SENTENCES: dict[Status, str] = {
     "complete": "",
     "running": "The training still runs: this page shows it as it was when the page was made.",
     "stopped": "The run is not finished: it was stopped, with a checkpoint. The command that "
@@ -51,15 +50,15 @@ class Fact:
 
 
 @dataclass(frozen=True)
-class Decision:
-    """A row of the plan: how the run is, and how this host would have it today."""
+class PlanRow:
+    """A row of the plan: how the run was made, and what this host would get today."""
 
     what: str
     run: str
     today: str
 
 
-def render_page(run: Run, host: Host, now: datetime) -> str:
+def render_page(run: Run, host: HostSection, now: datetime) -> str:
     """Return the page as HTML; the same input gives the same bytes."""
     here = files("qca.report")
     template = _environment(host).from_string((here / "page.html.j2").read_text(encoding="utf-8"))
@@ -72,26 +71,26 @@ def render_page(run: Run, host: Host, now: datetime) -> str:
         css=Markup((here / "page.css").read_text(encoding="utf-8")),
         parameters=parameter_count(run.config.d_state, run.config.hidden_channels),
         share=min(100.0, 100 * run.done / run.config.episodes),
-        standing=_STANDING[run.status],
+        status_sentence=_STATUS_SENTENCES[run.status],
         facts=_facts(run, need),
         learning=list(learning(run)),
         machine=[speed(run.records), memory(run, need)] if run.records else [],
-        budget=within_budget(run, need, run.config.budget or host.plan.trainer.budget_bytes.value),
+        budget=within_budget(run, need, run.config.budget or host.plan.budget_bytes),
         budget_source=_budget_source(run, host),
         rows=_rows(run.records),
         gallery=gallery(run.snapshots) if run.snapshots else None,
         no_pictures=why_no_pictures(run),
         need=need,
-        decisions=_decisions(run, host, need),
-        reasons=[(spaced(path), one.because) for path, one in list_decisions(host.plan).items()],
-        findings={severity.value: _of(host.findings, severity) for severity in Severity},
-        told=[finding for severity in _TOLD for finding in _of(host.findings, severity)],
+        plan_rows=_plan_rows(run, host.plan, need),
+        reasons=[(spaced(path), because) for path, because in host.plan.reasons.items()],
+        findings={severity: _select(host.findings, severity) for severity in get_args(Severity)},
+        shown=[finding for severity in _SHOWN for finding in _select(host.findings, severity)],
         entries=list(entries(run.events)),
         settings=asdict(run.config),
     )
 
 
-def _environment(host: Host) -> Environment:
+def _environment(host: HostSection) -> Environment:
     environment = Environment(autoescape=True, undefined=StrictUndefined, lstrip_blocks=True)
     environment.filters |= {
         "size": format_size,
@@ -127,32 +126,30 @@ def _rows(records: Sequence[EpisodeRecord]) -> list[EpisodeRecord]:
     return [records[round(last * number / (_ROWS - 1))] for number in range(_ROWS)]
 
 
-def _decisions(run: Run, host: Host, need: Estimate | None) -> list[Decision]:
-    config, today = run.config, host.plan.trainer
-    budget = (
-        "unknown" if today.budget_bytes.value is None else format_size(today.budget_bytes.value)
-    )
+def _plan_rows(run: Run, today: PlanEntry, need: Estimate | None) -> list[PlanRow]:
+    config = run.config
+    budget = "unknown" if today.budget_bytes is None else format_size(today.budget_bytes)
     given = format_size(config.budget) if config.budget else "what the device had free"
     peak = "not decided" if need is None else format_size(need.predicted_peak_bytes)
     beside = "not decided" if need is None else format_size(need.context_bytes)
     return [
-        Decision("Device", config.device, today.device.value),
-        Decision("Profile", config.profile, today.profile.value),
-        Decision("Precision", config.precision, today.precision.value),
-        Decision("Recompute", config.recompute, today.recompute.value),
-        Decision("Optimizer state", config.optimizer_state, today.optimizer_state.value),
-        Decision("Batch size", str(config.batch_size), str(today.batch_size.value)),
-        Decision("Predicted peak", peak, format_size(today.predicted_peak_bytes.value)),
-        Decision("Outside of the tensors", beside, format_size(today.context_bytes.value)),
-        Decision("Budget", given, budget),
+        PlanRow("Device", config.device, today.device),
+        PlanRow("Profile", config.profile, today.profile),
+        PlanRow("Precision", config.precision, today.precision),
+        PlanRow("Recompute", config.recompute, today.recompute),
+        PlanRow("Optimizer state", config.optimizer_state, today.optimizer_state),
+        PlanRow("Batch size", str(config.batch_size), str(today.batch_size)),
+        PlanRow("Predicted peak", peak, format_size(today.predicted_peak_bytes)),
+        PlanRow("Outside of the tensors", beside, format_size(today.context_bytes)),
+        PlanRow("Budget", given, budget),
     ]
 
 
-def _budget_source(run: Run, host: Host) -> str:
+def _budget_source(run: Run, host: HostSection) -> str:
     if run.config.budget:
         return "given in the configuration"
-    return "that of today, " + host.plan.trainer.budget_bytes.because
+    return "that of today, " + host.plan.reasons["trainer.budget_bytes"]
 
 
-def _of(findings: Sequence[Finding], severity: Severity) -> list[Finding]:
-    return [finding for finding in findings if finding.severity is severity]
+def _select(findings: Sequence[FindingEntry], severity: Severity) -> list[FindingEntry]:
+    return [finding for finding in findings if finding.severity == severity]

@@ -4,8 +4,9 @@ from pathlib import Path
 import pytest
 
 from infra.host.recording import load
+from qca.cli.report_data import describe_host
 from qca.core.config import Config
-from qca.report.host import Host, look_at
+from qca.report.host_section import HostSection
 from tests.support.run_folders import CONFIG
 
 HOSTS = Path(__file__).parents[1] / "hosts"
@@ -13,10 +14,10 @@ NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 
 
 @pytest.fixture(scope="session")
-def host() -> Host:
+def host() -> HostSection:
     """A recorded host with findings that are errors, warnings, notes and well."""
-    return recorded("v1-bundle")
+    return describe_recorded_host("v1-bundle")
 
 
-def recorded(name: str) -> Host:
-    return look_at(load(HOSTS / f"{name}.json"), Config(), CONFIG)
+def describe_recorded_host(name: str) -> HostSection:
+    return describe_host(load(HOSTS / f"{name}.json"), Config(), CONFIG)

@@ -11,7 +11,7 @@ import pytest
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 
-from qca.report.host import Host
+from qca.report.host_section import HostSection
 from qca.report.page import render_page
 from qca.runs.run import read_run
 from tests.report.conftest import NOW
@@ -44,7 +44,7 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
 
 
 @pytest.fixture(scope="module")
-def pages(host: Host, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+def pages(host: HostSection, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The address of each page."""
     folder = tmp_path_factory.mktemp("runs")
     runs = {

@@ -7,13 +7,11 @@ from html.parser import HTMLParser
 
 import pytest
 
-from infra.doctor.check import Severity
-from infra.stack.decision import list_decisions
 from qca.report.formatting import count, duration, moment, prose
 from qca.report.page import render_page
 from qca.report.timeline import entries
 from qca.runs.run import read_run
-from tests.report.conftest import NOW, recorded
+from tests.report.conftest import NOW, describe_recorded_host
 from tests.support.run_folders import (
     complete_run,
     event,
@@ -167,17 +165,17 @@ def test_the_findings_and_the_plan_with_its_reasons(complete, host):
     shown = Page(complete)
     for finding in host.findings:
         assert finding.id in shown.text
-    worst = next(one for one in host.findings if one.severity is Severity.ERROR)
+    worst = next(one for one in host.findings if one.severity == "error")
     assert worst.title.replace("`", "") in shown.text
     assert all(command in shown.text for command in worst.remedies[0].commands)
-    for decision in list_decisions(host.plan).values():
-        assert host.clean(decision.because).replace("`", "") in shown.text
-    assert host.plan.trainer.device.value in shown.text
+    for because in host.plan.reasons.values():
+        assert host.clean(because).replace("`", "") in shown.text
+    assert host.plan.device in shown.text
 
 
 def test_what_could_not_be_seen_is_never_told_as_well(tmp_path):
-    unknown = recorded("all-unknown")
-    skipped = [one for one in unknown.findings if one.severity is Severity.SKIPPED]
+    unknown = describe_recorded_host("all-unknown")
+    skipped = [one for one in unknown.findings if one.severity == "skipped"]
     shown = Page(render_page(read_run(write_run(tmp_path / "run", [])), unknown, NOW))
     assert f"Could not be seen: {len(skipped)}" in shown.text
     assert "Budget what the device had free unknown" in shown.text

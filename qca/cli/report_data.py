@@ -1,0 +1,74 @@
+"""What `qca report` hands to the page about this host: the doctor's findings and today's plan."""
+
+from dataclasses import asdict, replace
+
+from infra.doctor.check import Finding
+from infra.doctor.examine import examine
+from infra.doctor.formats.text import host_summary
+from infra.host.facts.host import HostFacts
+from infra.host.recording import scrubber_of
+from infra.stack.decision import list_decisions
+from infra.stack.plan import StackPlan, plan_stack
+from qca.core.config import Config, TrainConfig
+from qca.core.units import format_size
+from qca.report.host_section import FindingEntry, HostSection, PlanEntry, RemedyEntry
+
+# What a run's configuration holds resolved, and a plan decides anew. The rest says what is
+# computed, or was given.
+_DECIDED = ("profile", "device", "recompute", "optimizer_state")
+
+
+def describe_host(facts: HostFacts, config: Config, train: TrainConfig) -> HostSection:
+    """Examine the host for the run's training, with `[stack]` as configured."""
+    undecided = TrainConfig(
+        **{key: value for key, value in asdict(train).items() if key not in _DECIDED}
+    )
+    findings = examine(facts, replace(config, train=train))
+    return HostSection(
+        findings=[_describe_finding(finding) for finding in findings],
+        plan=_describe_plan(plan_stack(facts, replace(config, train=undecided))),
+        summary=_summarize(facts),
+        clean=scrubber_of(facts).clean,
+    )
+
+
+def _describe_finding(finding: Finding) -> FindingEntry:
+    return FindingEntry(
+        id=finding.id,
+        severity=finding.severity.value,
+        title=finding.title,
+        message=finding.message,
+        remedies=[
+            RemedyEntry(remedy.title, remedy.commands, remedy.breaks) for remedy in finding.remedies
+        ],
+    )
+
+
+def _describe_plan(stack_plan: StackPlan) -> PlanEntry:
+    trainer = stack_plan.trainer
+    return PlanEntry(
+        device=trainer.device.value,
+        profile=trainer.profile.value,
+        precision=trainer.precision.value,
+        recompute=trainer.recompute.value,
+        optimizer_state=trainer.optimizer_state.value,
+        batch_size=trainer.batch_size.value,
+        predicted_peak_bytes=trainer.predicted_peak_bytes.value,
+        context_bytes=trainer.context_bytes.value,
+        budget_bytes=trainer.budget_bytes.value,
+        reasons={path: one.because for path, one in list_decisions(stack_plan).items()},
+    )
+
+
+def _summarize(facts: HostFacts) -> str:
+    summary = host_summary(facts)
+    cpus, memory, gpus = summary["cpus"], summary["memory_bytes"], summary["gpus"]
+    docker = summary["docker"]
+    parts = [
+        summary["system"] or "an unknown system",
+        None if cpus is None else f"{cpus} CPUs",
+        None if memory is None else f"{format_size(memory)} of memory",
+        None if gpus is None else ", ".join(gpus) or "no NVIDIA GPU",
+        "Docker could not be seen" if docker is None else f"Docker {docker}",
+    ]
+    return ", ".join(part for part in parts if part)

@@ -1,0 +1,40 @@
+"""What the host of the page is asked: the plan of today for the run's training."""
+
+from typing import Any
+
+from infra.host.recording import load
+from qca.cli.report_data import describe_host
+from qca.core.config import Config, TrainConfig
+from qca.memory.budget import estimate
+from tests.report.conftest import HOSTS, describe_recorded_host
+
+
+def describe(name: str, **train: Any):
+    return describe_host(load(HOSTS / f"{name}.json"), Config(), TrainConfig(**train))
+
+
+def test_what_was_decided_for_the_run_is_decided_anew():
+    """A run of a CPU, seen from a machine with a GPU."""
+    run = {"device": "cpu", "profile": "cpu", "recompute": "none", "optimizer_state": "device"}
+    today = describe("gpu-workstation", **run).plan
+    assert today.device == "cuda"
+    assert today.recompute != "none"
+
+
+def test_what_the_run_computes_stays_what_it_is():
+    run = {"grid": 128, "steps": 77, "precision": "bf16", "batch_size": 3}
+    today = describe("gpu-workstation", **run).plan
+    assert (today.precision, today.batch_size) == ("bf16", 3)
+    config = TrainConfig(**run, optimizer_state=today.optimizer_state)
+    need = estimate(config, recompute=today.recompute, device="cuda")
+    assert today.predicted_peak_bytes == need.predicted_peak_bytes
+
+
+def test_a_budget_that_was_given_holds_today_too():
+    assert describe("gpu-workstation", budget="1GiB").plan.budget_bytes == 2**30
+
+
+def test_the_host_in_a_sentence():
+    assert "NVIDIA" in describe("gpu-workstation").summary
+    assert "no NVIDIA GPU" in describe("cpu-engine").summary
+    assert "Docker could not be seen" in describe_recorded_host("all-unknown").summary
