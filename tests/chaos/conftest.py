@@ -36,7 +36,7 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], Pat
     def run(episodes: int) -> Path:
         if episodes not in made:
             trainer = Trainer(tmp_path_factory.mktemp("calm"), episodes=episodes)
-            assert trainer.end() == 0, trainer.said()
+            assert trainer.end() == 0, trainer.read_stderr()
             made[episodes] = trainer.run
         return made[episodes]
 

@@ -33,11 +33,11 @@ def start(folder: Path, store: Valkey, *, episodes: int = ENDLESS) -> Trainer:
 
 def finish(trainer: Trainer, folder: Path, store: Valkey) -> int:
     """Stop an endless trainer and let another end the run; return how many episodes it has."""
-    trainer.until_it_trains()
+    trainer.wait_until_it_trains()
     assert trainer.end(signal.SIGTERM) == 0
-    episodes = (trainer.made() // ROUND + 1) * ROUND
+    episodes = (trainer.read_last_episode() // ROUND + 1) * ROUND
     last = start(folder, store, episodes=episodes)
-    assert last.end() == 0, last.said()
+    assert last.end() == 0, last.read_stderr()
     return episodes
 
 
@@ -55,7 +55,7 @@ def assert_nothing_was_lost(run: Path, calm: Path, store: Valkey) -> None:
 def wait_for_a_moment(chance: random.Random, trainer: Trainer) -> None:
     """One of three is while the trainer starts, the others are while it makes episodes."""
     if chance.random() < 2 / 3:
-        trainer.until_it_trains()
+        trainer.wait_until_it_trains()
     time.sleep(chance.uniform(0, 0.4))
 
 
@@ -101,15 +101,15 @@ def test_a_store_in_trouble_does_not_hold_up_the_training(
 ):
     bring = next(one for one in TROUBLES if one.__name__ == trouble)
     trainer = start(tmp_path, store)
-    trainer.until_it_trains()
+    trainer.wait_until_it_trains()
     mend = bring(store)
-    before = trainer.made()
+    before = trainer.read_last_episode()
     time.sleep(seconds)
-    assert trainer.made() > before + 5
+    assert trainer.read_last_episode() > before + 5
     mend()
     episodes = finish(trainer, tmp_path, store)
-    assert "the store takes no metrics" in trainer.said()
-    assert "the store takes metrics again, and has all of them" in trainer.said()
+    assert "the store takes no metrics" in trainer.read_stderr()
+    assert "the store takes metrics again, and has all of them" in trainer.read_stderr()
     assert_nothing_was_lost(trainer.run, undisturbed(episodes), store)
 
 
@@ -148,8 +148,8 @@ def test_a_disk_that_fills_up_costs_no_episode(tmp_path, store, undisturbed, tim
             wait_for_a_moment(chance, trainer)
             ballast = fill(tmp_path / "runs")
             assert trainer.end() == 1
-            assert "No space left on device" in trainer.said()
-            assert re.search("Make room|free space", trainer.said())
+            assert "No space left on device" in trainer.read_stderr()
+            assert re.search("Make room|free space", trainer.read_stderr())
             ballast.unlink()
         trainer = start(tmp_path, store)
         episodes = finish(trainer, tmp_path, store)

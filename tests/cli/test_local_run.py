@@ -13,15 +13,8 @@ import pytest
 import redis
 
 from tests.cli.conftest import trainable_in
-from tests.support.program import (
-    ENDLESS,
-    Endless,
-    Program,
-    Running,
-    checkpoints,
-    episodes,
-    eventually,
-)
+from tests.support.program import ENDLESS, Endless, Program, Running, checkpoints, episodes
+from tests.support.waiting import wait_for
 
 UP = ("up", "--runtime", "local")
 SECONDS_TO_DIE = 20
@@ -44,7 +37,7 @@ def stored(program: Program, run: str = "first") -> list[int]:
 def assert_all_gone(program: Program, family: list[psutil.Process]) -> None:
     _, alive = psutil.wait_procs(family, timeout=SECONDS_TO_DIE)
     assert alive == []
-    assert eventually(lambda: temporary(program) == [], SECONDS_TO_DIE)
+    assert wait_for(lambda: temporary(program) == [], SECONDS_TO_DIE)
 
 
 # -- to its end -----------------------------------------------------------------------------------
@@ -84,7 +77,7 @@ def test_up_once_more_is_harmless_and_down_keeps_the_run(complete):
 
 def test_status_and_the_store_show_it_and_a_second_up_is_refused(endless):
     up, program = endless.up(), endless.program
-    assert eventually(lambda: stored(program))[0] == 1
+    assert wait_for(lambda: stored(program))[0] == 1
     status = json.loads(program("status", "--format", "json").stdout)
     assert {one["name"]: one["state"] for one in status["services"]} == {
         "store": "running",
@@ -105,10 +98,10 @@ def test_two_trainers_do_not_share_a_run(endless):
 
 def test_a_store_that_dies_does_not_stop_the_training(endless):
     up, program = endless.up(), endless.program
-    server = next(one for one in up.family() if "valkey" in one.name())
+    server = next(one for one in up.find_children() if "valkey" in one.name())
     server.kill()
     made = len(episodes(program))
-    eventually(lambda: len(episodes(program)) > made + 20)
+    wait_for(lambda: len(episodes(program)) > made + 20)
     assert up.end(signal.SIGTERM).returncode == 0
     assert temporary(program) == []
 
@@ -117,7 +110,7 @@ def test_a_store_that_dies_does_not_stop_the_training(endless):
 
 
 def trainer(up: Running) -> psutil.Process:
-    return next(one for one in up.family() if "train" in one.cmdline())
+    return next(one for one in up.find_children() if "train" in one.cmdline())
 
 
 def ctrl_c_at_a_terminal(process: subprocess.Popen[bytes]) -> None:
@@ -138,7 +131,7 @@ def test_a_signal_writes_a_checkpoint_and_the_next_up_goes_on(
     endless: Endless, end: Callable[[subprocess.Popen[bytes]], None], status: int
 ) -> None:
     up = endless.up()
-    family = up.family()
+    family = up.find_children()
     end(up.process)
     assert up.end().returncode == status
     assert_goes_on(endless, family)
@@ -146,7 +139,7 @@ def test_a_signal_writes_a_checkpoint_and_the_next_up_goes_on(
 
 def test_when_up_is_killed_trainer_and_store_end_by_themselves(endless):
     up = endless.up()
-    family = up.family()
+    family = up.find_children()
     assert len(family) >= 3  # the trainer, the store and its server
     up.process.kill()
     assert_goes_on(endless, family)
@@ -159,13 +152,13 @@ def assert_goes_on(endless: Endless, family: list[psutil.Process]) -> None:
     made = episodes(program)
     assert checkpoints(program)[-1] == made[-1]
 
-    assert f"episode {made[-1] + 1}/" in endless.up().said()
+    assert f"episode {made[-1] + 1}/" in endless.up().read_stderr()
     assert episodes(program)[: len(made) + 1] == [*made, made[-1] + 1]
 
 
 def test_down_stops_a_running_up(endless):
     up, program = endless.up(), endless.program
-    family = up.family()
+    family = up.find_children()
     program("down")
     assert up.end().returncode == 0
     assert_all_gone(program, family)
@@ -176,9 +169,9 @@ def test_down_stops_a_running_up(endless):
 def test_a_trainer_that_dies_is_reported_and_the_store_gets_every_episode(endless):
     """The next trainer drops the lines after the last checkpoint before it goes on."""
     up, program = endless.up(), endless.program
-    family = up.family()
+    family = up.find_children()
     saved = checkpoints(program)[-1]
-    eventually(lambda: episodes(program)[-1] > saved + 50)
+    wait_for(lambda: episodes(program)[-1] > saved + 50)
     trainer(up).kill()
     done = up.end()
     assert done.returncode == 1
@@ -187,8 +180,8 @@ def test_a_trainer_that_dies_is_reported_and_the_store_gets_every_episode(endles
 
     made = len(episodes(program))
     again = endless.up()
-    eventually(lambda: stored(program)[made:])
+    wait_for(lambda: stored(program)[made:])
     numbers = stored(program)
     assert numbers == list(range(1, len(numbers) + 1))
-    assert f"episode {saved + 1}/" in again.said()
+    assert f"episode {saved + 1}/" in again.read_stderr()
     assert "Traceback" not in program("logs", "trainer").stdout

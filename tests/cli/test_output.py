@@ -1,13 +1,12 @@
 """What goes where: the payload to stdout, all else to stderr, colour only to a terminal."""
 
 import json
-import os
-import pty
 import subprocess
 
 import pytest
 
-from tests.support.program import QCA, environment
+from tests.support.program import QCA, Program, environment
+from tests.support.terminal import open_terminal
 
 JSON = [
     "doctor --format json",
@@ -34,8 +33,8 @@ def test_without_a_terminal_the_text_is_plain(qca, command):
 )
 @pytest.mark.parametrize("command", ["doctor --only QCA301", "plan -c missing.toml"])
 def test_a_terminal_gets_colour_unless_it_declines(tmp_path, command, variables, coloured):
-    terminal = environment(**{"TERM": "xterm-256color", **variables})
-    shown = on_terminal([str(QCA), *command.split()], tmp_path, terminal)
+    with open_terminal(Program(tmp_path, variables), *command.split()) as terminal:
+        shown = terminal.read_to_end()
     assert shown
     assert ("\x1b[3" in shown) is coloured
 
@@ -49,22 +48,3 @@ def test_a_reader_that_leaves_early_is_no_error(qca):
         text=True,
     )
     assert (done.returncode, done.stderr) in [(0, ""), (141, "")]
-
-
-def on_terminal(command, folder, variables) -> str:
-    """What the command writes to a terminal."""
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        command, cwd=folder, env=variables, stdin=theirs, stdout=theirs, stderr=theirs
-    )
-    os.close(theirs)
-    shown = b""
-    try:
-        while block := os.read(ours, 65536):
-            shown += block
-    except OSError:  # Linux's way of saying that nobody holds the other end
-        pass
-    finally:
-        os.close(ours)
-    process.wait(60)
-    return shown.decode(errors="replace")

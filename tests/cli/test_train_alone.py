@@ -69,7 +69,7 @@ def test_a_run_folder_of_another_user_is_refused_and_left_as_it_is(trained, mode
 
 def test_the_first_ctrl_c_writes_a_checkpoint(trainable):
     with trainable.running("train", *ENDLESS) as train:
-        train.until("episode 1/")
+        train.wait_for_stderr("episode 1/")
         assert train.end(signal.SIGINT).returncode == 130
     assert checkpoints(trainable)[-1] == episodes(trainable)[-1]
 
@@ -78,9 +78,9 @@ def test_the_second_ctrl_c_stops_at_once(trainable):
     """The step in progress takes seconds, and the first Ctrl-C would wait for its end."""
     slow = ("--grid", "256", "--hidden-channels", "32", "--steps", "1", "--batch-size", "4")
     with trainable.running("train", *ENDLESS, *slow) as train:
-        train.until("Training first")
+        train.wait_for_stderr("Training first")
         train.process.send_signal(signal.SIGINT)
-        train.until("Ctrl-C again stops at once")
+        train.wait_for_stderr("Ctrl-C again stops at once")
         assert train.end(signal.SIGINT).returncode == 130
     # Of the beginning, where the first one came before the first step; never of that step.
     assert checkpoints(trainable) in ([], [0])

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.program import Endless, Program, Running, eventually, on_terminal
+from tests.support.program import Endless, Program, Running
 from tests.support.run_folders import record, write_run
+from tests.support.terminal import open_terminal
+from tests.support.waiting import wait_for
 
 HIDE, SHOW = "\x1b[?25l", "\x1b[?25h"  # a terminal's cursor
 
@@ -56,27 +58,27 @@ def cursor_is_shown(text: str) -> bool:
 
 
 def test_watching_redraws_until_ctrl_c_and_leaves_the_terminal_as_it_was(watched):
-    with on_terminal(watched, "status", "--watch") as (process, shown):
-        eventually(lambda: len(set(episodes_in(shown()))) >= 3)
-        process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 130
-        eventually(lambda: cursor_is_shown(shown()))
-        text = shown()
+    with open_terminal(watched, "status", "--watch") as terminal:
+        wait_for(lambda: len(set(episodes_in(terminal.read()))) >= 3)
+        terminal.process.send_signal(signal.SIGINT)
+        assert terminal.process.wait(30) == 130
+        wait_for(lambda: cursor_is_shown(terminal.read()))
+        text = terminal.read()
     assert "Traceback" not in text
     assert HIDE in text
 
 
 def test_sigterm_ends_the_watching_with_0(watched):
-    with on_terminal(watched, "status", "--watch") as (process, shown):
-        eventually(lambda: episodes_in(shown()))
-        process.terminate()
-        assert process.wait(30) == 0
-        eventually(lambda: cursor_is_shown(shown()))
+    with open_terminal(watched, "status", "--watch") as terminal:
+        wait_for(lambda: episodes_in(terminal.read()))
+        terminal.process.terminate()
+        assert terminal.process.wait(30) == 0
+        wait_for(lambda: cursor_is_shown(terminal.read()))
 
 
 def test_logs_follow_the_trainer(watched):
     with watched.running("logs", "-f", "--tail", "2", "trainer") as logs:
-        eventually(lambda: len(logged(logs)) > 20)
+        wait_for(lambda: len(logged(logs)) > 20)
         numbers = logged(logs)
         assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
         assert logs.end(signal.SIGINT).returncode == 130
@@ -90,7 +92,7 @@ def test_a_report_of_it_says_that_it_runs(watched):
 
 def test_when_the_training_ends_watching_and_following_end_with_0(endless, watched):
     with watched.running("status", "--watch") as status, watched.running("logs", "-f") as logs:
-        eventually(lambda: len(logged(logs)) > 1)
+        wait_for(lambda: len(logged(logs)) > 1)
         endless.up().end(signal.SIGTERM)
         assert status.end().returncode == 0
         assert logs.end().returncode == 0
@@ -136,7 +138,7 @@ def test_logs_that_begin_later_are_followed_and_lines_are_shown_whole(over):
             trainer = begin(state / "logs" / "trainer.log", "one\ntw", logs, "trainer  | one")
             with trainer.open("a") as log:
                 log.write("o\n")
-            eventually(lambda: "two" in logs.stdout.read_text())
+            wait_for(lambda: "two" in logs.stdout.read_text())
             begin(trainer, "new\n", logs, "trainer  | new")
             fcntl.flock(lock, fcntl.LOCK_UN)
             shown = logs.end().stdout.splitlines()
@@ -146,7 +148,7 @@ def test_logs_that_begin_later_are_followed_and_lines_are_shown_whole(over):
 def begin(file: Path, text: str, logs: Running, shown: str) -> Path:
     """Writes a log from its beginning, and waits until it is shown."""
     file.write_text(text)
-    eventually(lambda: shown in logs.stdout.read_text())
+    wait_for(lambda: shown in logs.stdout.read_text())
     return file
 
 

@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.program import ENDLESS, Running, eventually
+from tests.support.program import ENDLESS, Running
 from tests.support.stack import Stack
+from tests.support.waiting import wait_for
 
 slow = pytest.mark.slow
 
@@ -21,9 +22,9 @@ def kill_process(stack: Stack, service: str) -> None:
 
 def the_trainer_dies(stack: Stack, up: Running) -> None:
     """Its restart policy starts it again."""
-    starts = up.said().count("Training first")
+    starts = up.read_stderr().count("Training first")
     kill_process(stack, "trainer")
-    eventually(lambda: up.said().count("Training first") > starts)
+    wait_for(lambda: up.read_stderr().count("Training first") > starts)
 
 
 def the_store_dies(stack: Stack, up: Running) -> None:
@@ -58,13 +59,13 @@ def the_network_is_cut(stack: Stack, up: Running) -> None:
 def goes_on(stack: Stack) -> None:
     """The training makes episodes meanwhile."""
     made = stack.metrics()[-1]
-    eventually(lambda: stack.metrics()[-1] > made + 2)
+    wait_for(lambda: stack.metrics()[-1] > made + 2)
 
 
 def the_store_catches_up(stack: Stack) -> None:
     """A name that is not there while the store starts anew may take the resolver its time."""
     made = stack.metrics()[-1]
-    eventually(lambda: any(record["episode"] >= made for record in stack.stored()))
+    wait_for(lambda: any(record["episode"] >= made for record in stack.stored()))
 
 
 Blow = Callable[[Stack, Running], None]
@@ -77,7 +78,7 @@ MORE: list[Blow] = [the_store_is_stopped, the_store_is_frozen, the_network_is_cu
 @pytest.mark.parametrize("blows", [SOME, pytest.param([*SOME, *MORE, *SOME], marks=slow)], ids=len)
 def test_what_is_done_to_the_containers_costs_no_episode(stack, blows):
     with stack.qca.running("up", "--runtime", "compose", *ENDLESS) as up:
-        up.until("episode ")
+        up.wait_for_stderr("episode ")
         for blow in blows:
             blow(stack, up)
         the_store_catches_up(stack)
@@ -92,7 +93,7 @@ def test_what_is_done_to_the_containers_costs_no_episode(stack, blows):
 def test_after_a_killed_container_the_next_up_goes_on(stack, service):
     """What `docker kill` ends, the engine does not start again."""
     with stack.qca.running("up", "--runtime", "compose", *ENDLESS) as up:
-        up.until("episode ")
+        up.wait_for_stderr("episode ")
         goes_on(stack)
         stack.engine.run("kill", f"{stack.project}-{service}-1")
         if service == "store":

@@ -1,7 +1,6 @@
 """The rendered file, given to every Compose and started without `qca`."""
 
 import shutil
-import socket
 import subprocess
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import redis
 from pytest_docker.plugin import get_docker_services
 
 from infra.stack.image import make_context
+from tests.support.ports import find_free_port
 from tests.support.program import TINY, Program, environment, write_config
 from tests.support.stack import Stack, remove_project
 from tests.testbed.fixtures import Engine
@@ -117,8 +117,7 @@ def docker_compose_file(settings, tmp_path_factory, unused_tcp_port: int) -> str
 
 @pytest.fixture(scope="module")
 def unused_tcp_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
+    return find_free_port()
 
 
 @pytest.fixture(scope="module")

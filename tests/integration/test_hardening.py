@@ -7,7 +7,6 @@ containers, is another one then.
 import json
 import os
 import shutil
-import socket
 import stat
 import subprocess
 from collections.abc import Iterator
@@ -20,6 +19,7 @@ import pytest
 
 from infra.stack.compose_document import PIDS_LIMIT
 from infra.stack.secret import DRAGONFLY_UID
+from tests.support.ports import find_free_port
 from tests.support.program import ENDLESS, Program, environment, short_folder
 from tests.support.stack import Stack, new_stack
 from tests.testbed.fixtures import Engine
@@ -52,12 +52,12 @@ def started(
         uid, port, words = DRAGONFLY_UID, None, []
         if request.param == "an ordinary user":
             stack = as_ordinary(stack)
-            uid, port = ORDINARY, free_port()
+            uid, port = ORDINARY, find_free_port()
             words = ["--store-port", str(port)]
         elif os.geteuid() != 0:
             pytest.skip("not root")
         with stack.qca.running("up", "--runtime", "compose", *ENDLESS, *words) as up:
-            up.until("episode ")
+            up.wait_for_stderr("episode ")
             yield Started(stack, uid, port)
         stack.qca("down", "--volumes")
 
@@ -80,11 +80,6 @@ def as_ordinary(stack: Stack) -> Stack:
     variables = {"HOME": str(stack.folder), "DOCKER_CONFIG": str(config)} if given else {}
     program = Program(stack.folder, {**stack.qca.variables, **variables}, before)
     return Stack(stack.engine, stack.folder, stack.project, program, stack.before)
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return server.getsockname()[1]
 
 
 # -- rights ---------------------------------------------------------------------------------------

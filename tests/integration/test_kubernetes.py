@@ -15,8 +15,9 @@ from pathlib import Path
 import pytest
 from ruamel.yaml import YAML
 
-from tests.support.program import Program, eventually, write_config
+from tests.support.program import Program, write_config
 from tests.support.stack import trainer_image
+from tests.support.waiting import wait_for
 from tests.testbed.fixtures import Engine
 
 NODES = 2
@@ -160,7 +161,7 @@ def test_two_nodes_train_one_model_and_both_end_well(pods: Pods):
 def test_a_drained_node_is_no_finished_one_and_all_go_on_together(pods: Pods):
     pods.render("--episodes=1000000")
     first, second = (pods.start("trainer", f"qca-trainer-{n}") for n in range(NODES))
-    eventually(lambda: len(episodes(pods, first)) > 3)
+    wait_for(lambda: len(episodes(pods, first)) > 3)
     assert pods.alive(first)
     assert pods.alive(second)
 
@@ -171,5 +172,5 @@ def test_a_drained_node_is_no_finished_one_and_all_go_on_together(pods: Pods):
     assert f'"event":"checkpoint","episode":{before}' in pods.logs(first)
 
     again, _ = (pods.start("trainer", f"qca-trainer-{n}") for n in range(NODES))
-    eventually(lambda: len(episodes(pods, again)) > 3)
+    wait_for(lambda: len(episodes(pods, again)) > 3)
     assert episodes(pods, again)[:3] == [before + 1, before + 2, before + 3]

@@ -13,8 +13,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from tests.support.program import Program, environment, eventually, short_folder
+from tests.support.program import Program, environment, short_folder
 from tests.support.stack import Stack
+from tests.support.waiting import wait_for
 
 # Seconds that nobody waits for, and by which the sleeper is found among the processes.
 ASLEEP = "86399"
@@ -100,11 +101,11 @@ def test_ctrl_c_during_the_image_build_leaves_nothing(stack, sleepy_base):
     with short_folder() as temporary:
         words = ("up", "--runtime", "compose", "--base-image", sleepy_base)
         with stack.qca.running(*words, TMPDIR=str(temporary)) as up:
-            up.until("Building the trainer image")
-            eventually(sleepers)
+            up.wait_for_stderr("Building the trainer image")
+            wait_for(sleepers)
             assert up.end(signal.SIGINT, seconds=30).returncode == 130
         assert list(temporary.iterdir()) == []
-    assert eventually(lambda: not sleepers(), seconds=10)
+    assert wait_for(lambda: not sleepers(), seconds=10)
     assert_nothing_left(stack)
     assert stack.engine.run("image", "ls", "-q").stdout == images
 
@@ -112,7 +113,7 @@ def test_ctrl_c_during_the_image_build_leaves_nothing(stack, sleepy_base):
 @pytest.mark.parametrize("moment", ["Examining this host", "Starting store and trainer"])
 def test_ctrl_c_at_any_other_moment_leaves_nothing(stack, moment):
     with stack.qca.running("up", "--runtime", "compose") as up:
-        up.until(moment)
+        up.wait_for_stderr(moment)
         up.process.send_signal(signal.SIGINT)
         time.sleep(0.5)
         if up.process.poll() is None:  # an impatient second one

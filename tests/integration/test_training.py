@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.program import Program, eventually, on_terminal
+from tests.support.program import Program
 from tests.support.stack import Stack, Training
+from tests.support.terminal import open_terminal
+from tests.support.waiting import wait_for
 
 SERVICES = ["store", "trainer"]
 
@@ -25,7 +27,7 @@ def stack(training: Training) -> Stack:
 
 def test_every_episode_arrives_in_the_store_once_and_in_order(stack):
     seen = len(stack.stored())
-    stored = eventually(lambda: (found := stack.stored())[seen + 10 :] and found)
+    stored = wait_for(lambda: (found := stack.stored())[seen + 10 :] and found)
     assert [record["episode"] for record in stored] == list(range(1, len(stored) + 1))
     assert {"loss", "steps_per_second", "memory_bytes"} <= stored[-1].keys()
 
@@ -36,7 +38,7 @@ def test_status_shows_both_healthy_and_how_far_the_training_is(stack):
         healths = [service["health"] for service in found["services"]]
         return found if healths == ["healthy", "healthy"] else None
 
-    found = eventually(status)
+    found = wait_for(status)
     assert found["schema_version"] == 1
     assert found["project"] == stack.project
     assert [service["name"] for service in found["services"]] == SERVICES
@@ -58,23 +60,23 @@ def test_logs_are_those_of_the_service_asked_for(stack):
 
 def test_logs_follow_and_ctrl_c_ends_it(stack):
     with stack.qca.running("logs", "-f", "--tail", "1", "trainer") as logs:
-        eventually(lambda: logs.stdout.read_text().count('"event":"episode"') > 20)
+        wait_for(lambda: logs.stdout.read_text().count('"event":"episode"') > 20)
         assert logs.end(signal.SIGINT).returncode == 130
 
 
 def test_watching_redraws_until_ctrl_c(stack):
-    with on_terminal(stack.qca, "status", "--watch") as (process, shown):
-        eventually(lambda: len(set(re.findall(r"([\d,]+) of 1,000,000", shown()))) >= 2)
-        process.send_signal(signal.SIGINT)
-        assert process.wait(30) == 130
-        assert "Traceback" not in shown()
+    with open_terminal(stack.qca, "status", "--watch") as terminal:
+        wait_for(lambda: len(set(re.findall(r"([\d,]+) of 1,000,000", terminal.read()))) >= 2)
+        terminal.process.send_signal(signal.SIGINT)
+        assert terminal.process.wait(30) == 130
+        assert "Traceback" not in terminal.read()
 
 
 def test_progress_goes_to_stderr_as_plain_lines(training):
     up = training.up()
-    up.until("loss ")
+    up.wait_for_stderr("loss ")
     assert up.stdout.read_text() == ""
-    assert "\x1b" not in up.said()
+    assert "\x1b" not in up.read_stderr()
 
 
 # -- others ---------------------------------------------------------------------------------------
@@ -111,17 +113,17 @@ def test_a_signal_ends_all_with_a_checkpoint_and_the_next_up_goes_on(training, n
     assert not (stack.folder / ".qca").exists()
     saved = stack.saved_episodes()[-1]
     assert saved == stack.metrics()[-1]
-    assert f"episode {saved + 1}/" in training.up().said()
+    assert f"episode {saved + 1}/" in training.up().read_stderr()
 
 
 def test_down_ends_a_running_up_first_and_who_watches_too(training):
     up, stack = training.up(), training.stack
-    with on_terminal(stack.qca, "status", "--watch") as (watching, shown):
-        eventually(lambda: "of 1,000,000" in shown())
+    with open_terminal(stack.qca, "status", "--watch") as terminal:
+        wait_for(lambda: "of 1,000,000" in terminal.read())
         done = stack.qca("down")
         assert "stopped" in done.stderr
         assert up.end().returncode == 0
-        assert watching.wait(30) == 0, shown()
+        assert terminal.process.wait(30) == 0, terminal.read()
     assert stack.left() == {"containers": set(), "networks": set(), "volumes": {stack.volume}}
 
 

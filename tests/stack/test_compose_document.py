@@ -8,22 +8,24 @@ from infra.stack.compose_document import compose_document
 from infra.stack.plan import plan_stack
 from qca.core.config import Config, StackConfig
 from qca.core.units import GIB
-from tests.stack.hosts import COMPOSE, engine, gpu, gpus, host
+from tests.support.hosts import PLUGIN, bare_host, driver, engine, gpu, gpus_with_free
 
 SCHEMA = json.loads((files("infra") / "data" / "compose-spec.json").read_text())
 
-GPU_HOST = host(
-    gpu=gpu(total=24 * GIB, free=23 * GIB),
-    docker=engine(cdi=("nvidia.com/gpu=0",)),
-    compose=COMPOSE,
+GPU_HOST = bare_host(
+    gpu=driver(gpu(memory_total=24 * GIB, memory_free=23 * GIB), toolkit=None),
+    docker=engine(cpus=16, cdi_devices=("nvidia.com/gpu=0",)),
+    compose=PLUGIN,
 )
-SEVERAL = host(
-    gpu=gpus(20 * GIB, 10 * GIB), docker=engine(cdi=("nvidia.com/gpu=0",)), compose=COMPOSE
+SEVERAL = bare_host(
+    gpu=driver(*gpus_with_free(20 * GIB, 10 * GIB), toolkit=None),
+    docker=engine(cpus=16, cdi_devices=("nvidia.com/gpu=0",)),
+    compose=PLUGIN,
 )
 PLANS = {
-    "cpu": plan_stack(host(docker=engine(), compose=COMPOSE), Config()),
+    "cpu": plan_stack(bare_host(docker=engine(cpus=16), compose=PLUGIN), Config()),
     "gpu": plan_stack(GPU_HOST, Config()),
-    "published": plan_stack(host(), Config(stack=StackConfig(store_port=6379))),
+    "published": plan_stack(bare_host(), Config(stack=StackConfig(store_port=6379))),
     "several gpus": plan_stack(SEVERAL, Config(stack=StackConfig(gpus="all"))),
     "two machines": plan_stack(
         SEVERAL, Config(stack=StackConfig(gpus=2, nnodes=2, rdzv_endpoint="one:29400"))
@@ -93,7 +95,7 @@ def test_only_a_cuda_trainer_reserves_a_gpu():
     ],
 )
 def test_an_image_without_a_shell_is_started_and_asked_without_one(image, first_word, check):
-    decided = plan_stack(host(), Config(stack=StackConfig(store_image=image)))
+    decided = plan_stack(bare_host(), Config(stack=StackConfig(store_image=image)))
     store = compose_document(decided)["services"]["store"]
     assert store["command"][0] == first_word
     assert store["healthcheck"]["test"][0] == check

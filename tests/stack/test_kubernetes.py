@@ -19,16 +19,16 @@ from qca.core.config import Config, StackConfig, TrainConfig
 from qca.core.errors import InputError
 from qca.core.units import GIB, MIB
 from qca.store.client import read_password
-from tests.stack.hosts import COMPOSE, engine, gpu, host
+from tests.support.hosts import PLUGIN, bare_host, driver, engine, gpu
 
 # https://kubernetes.io/releases/: in support in November 2026.
 RELEASES = ["1.35", "1.36", "1.37"]
 
-CPU_HOST = host(docker=engine(), compose=COMPOSE)
-GPU_HOST = host(
-    gpu=gpu(total=24 * GIB, free=23 * GIB),
-    docker=engine(cdi=("nvidia.com/gpu=0",)),
-    compose=COMPOSE,
+CPU_HOST = bare_host(docker=engine(cpus=16), compose=PLUGIN)
+GPU_HOST = bare_host(
+    gpu=driver(gpu(memory_total=24 * GIB, memory_free=23 * GIB), toolkit=None),
+    docker=engine(cpus=16, cdi_devices=("nvidia.com/gpu=0",)),
+    compose=PLUGIN,
 )
 DISTROLESS = "ghcr.io/dragonflydb/dragonfly:v1.40.0-distroless"
 PLANS = {

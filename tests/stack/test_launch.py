@@ -10,14 +10,14 @@ from infra.stack.plan import plan_stack
 from infra.stack.secret import container_user
 from infra.stack.state import StateDir
 from qca.core.config import Config
-from tests.stack.hosts import COMPOSE, engine, host
+from tests.support.hosts import PLUGIN, bare_host, engine
 
 IMAGES = Images(store="example.com/dragonfly:v1.40.0@sha256:abc", trainer="qca-trainer:123")
 
 
 def test_they_say_what_to_run_and_as_whom(tmp_path):
     state = StateDir(tmp_path)
-    decided = plan_stack(host(docker=engine(), compose=COMPOSE), Config())
+    decided = plan_stack(bare_host(docker=engine(cpus=16), compose=PLUGIN), Config())
     write_files(decided, state, IMAGES)
     content = YAML(typ="safe").load(state.compose_file.read_text())
     assert content["services"]["store"]["image"] == IMAGES.store

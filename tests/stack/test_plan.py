@@ -11,7 +11,17 @@ from infra.stack.plan import plan_stack
 from qca.core.config import Config, Runtime, StackConfig, TrainConfig
 from qca.core.units import GIB, MIB
 from qca.memory.budget import CUDA_CONTEXT, NCCL_CONTEXT
-from tests.stack.hosts import COMPOSE, NO_ENGINE, NOTHING_KNOWN, engine, gpu, gpus, host, python
+from tests.support.hosts import (
+    NOTHING_KNOWN,
+    PLUGIN,
+    bare_host,
+    driver,
+    engine,
+    gpu,
+    gpus_with_free,
+    no_engine,
+    python,
+)
 
 
 def because(decided, name):
@@ -29,13 +39,13 @@ def because(decided, name):
     ],
 )
 def test_dragonfly_gets_what_the_host_can_hold(cpus, memory, threads, maxmemory):
-    decided = plan_stack(host(cpus=cpus, memory=memory), Config()).dragonfly
+    decided = plan_stack(bare_host(cpus=cpus, memory=memory), Config()).dragonfly
     assert (decided.proactor_threads.value, decided.maxmemory_bytes.value) == (threads, maxmemory)
 
 
 @given(cpus=st.integers(1, 512), memory=st.integers(256 * MIB, 4096 * GIB))
 def test_dragonfly_always_starts_and_leaves_room(cpus, memory):
-    decided = plan_stack(host(cpus=cpus, memory=memory), Config()).dragonfly
+    decided = plan_stack(bare_host(cpus=cpus, memory=memory), Config()).dragonfly
     assert 1 <= decided.proactor_threads.value <= min(cpus, 4)
     assert decided.maxmemory_bytes.value >= decided.proactor_threads.value * 256 * MIB
     assert decided.maxmemory_bytes.value <= max(memory // 4, 256 * MIB)
@@ -45,21 +55,21 @@ def test_dragonfly_always_starts_and_leaves_room(cpus, memory):
 @given(maxmemory=st.integers(256 * MIB, 64 * GIB), cpus=st.integers(1, 128))
 def test_threads_follow_a_given_maxmemory(maxmemory, cpus):
     config = Config(stack=StackConfig(maxmemory=maxmemory))
-    decided = plan_stack(host(cpus=cpus), config).dragonfly
+    decided = plan_stack(bare_host(cpus=cpus), config).dragonfly
     assert decided.maxmemory_bytes.value == maxmemory
     assert decided.proactor_threads.value * 256 * MIB <= maxmemory
 
 
 def test_given_numbers_stand_even_if_dragonfly_would_refuse_them():
     config = Config(stack=StackConfig(maxmemory=2 * GIB, proactor_threads=16))
-    decided = plan_stack(host(), config)
+    decided = plan_stack(bare_host(), config)
     assert decided.dragonfly.proactor_threads.value == 16
     assert decided.dragonfly.maxmemory_bytes.value == 2 * GIB
     assert because(decided, "dragonfly.proactor_threads") == "given in the configuration"
 
 
 def test_docker_desktops_machine_counts_not_the_host():
-    small_vm = host(cpus=16, memory=64 * GIB, docker=engine(cpus=2, memory=2 * GIB))
+    small_vm = bare_host(cpus=16, memory=64 * GIB, docker=engine(cpus=2, memory=2 * GIB))
     assert plan_stack(small_vm, Config()).dragonfly.proactor_threads.value == 2
 
 
@@ -74,25 +84,32 @@ def test_an_unknown_host_gets_the_smallest_store_and_is_told_so():
 @pytest.mark.parametrize(
     ("facts", "runtime", "why"),
     [
-        pytest.param({"docker": engine(), "compose": COMPOSE}, "compose", "answer", id="both"),
-        pytest.param({"docker": engine()}, "local", "Compose", id="no Compose seen"),
-        pytest.param({"docker": NO_ENGINE}, "local", "no Docker Engine answers", id="no engine"),
+        pytest.param(
+            {"docker": engine(cpus=16), "compose": PLUGIN}, "compose", "answer", id="both"
+        ),
+        pytest.param({"docker": engine(cpus=16)}, "local", "Compose", id="no Compose seen"),
+        pytest.param(
+            {"docker": no_engine("not-running")},
+            "local",
+            "no Docker Engine answers",
+            id="no engine",
+        ),
         pytest.param({}, "local", "could not be examined", id="engine unknown"),
     ],
 )
 def test_auto_takes_compose_only_where_engine_and_compose_answer(facts, runtime, why):
-    decided = plan_stack(host(**facts), Config())
+    decided = plan_stack(bare_host(**facts), Config())
     assert decided.runtime.value == runtime
     assert why in because(decided, "runtime")
 
 
 def test_a_given_runtime_stands():
     config = Config(stack=StackConfig(runtime="compose"))
-    assert plan_stack(host(docker=NO_ENGINE), config).runtime.value == "compose"
+    assert plan_stack(bare_host(docker=no_engine("not-running")), config).runtime.value == "compose"
 
 
-SMALL_GPU = gpu(total=3768 * MIB, free=3500 * MIB)
-LARGE_GPU = gpu(total=24 * GIB, free=23 * GIB)
+SMALL_GPU = driver(gpu(memory_total=3768 * MIB, memory_free=3500 * MIB), toolkit=None)
+LARGE_GPU = driver(gpu(memory_total=24 * GIB, memory_free=23 * GIB), toolkit=None)
 
 
 @pytest.mark.parametrize(
@@ -109,7 +126,7 @@ LARGE_GPU = gpu(total=24 * GIB, free=23 * GIB)
             {"gpu": LARGE_GPU, "python": python(torch_cuda=None)}, "cpu", "cpu", id="CPU torch"
         ),
         pytest.param(
-            {"gpu": LARGE_GPU, "docker": engine(), "compose": COMPOSE},
+            {"gpu": LARGE_GPU, "docker": engine(cpus=16), "compose": PLUGIN},
             "cpu",
             "cpu",
             id="containers cannot use it",
@@ -117,8 +134,8 @@ LARGE_GPU = gpu(total=24 * GIB, free=23 * GIB)
         pytest.param(
             {
                 "gpu": LARGE_GPU,
-                "docker": engine(cdi=("nvidia.com/gpu=0",)),
-                "compose": COMPOSE,
+                "docker": engine(cpus=16, cdi_devices=("nvidia.com/gpu=0",)),
+                "compose": PLUGIN,
             },
             "cuda",
             "default",
@@ -127,12 +144,12 @@ LARGE_GPU = gpu(total=24 * GIB, free=23 * GIB)
     ],
 )
 def test_device_and_profile_follow_the_gpu_that_the_runtime_can_use(facts, device, profile):
-    decided = plan_stack(host(**facts), Config()).trainer
+    decided = plan_stack(bare_host(**facts), Config()).trainer
     assert (decided.device.value, decided.profile.value) == (device, profile)
 
 
 def test_the_seeds_run_fits_the_seeds_gpu_by_recomputing_each_step():
-    facts = host(gpu=SMALL_GPU, python=python(torch_cuda="13.0"))
+    facts = bare_host(gpu=SMALL_GPU, python=python(torch_cuda="13.0"))
     decided = plan_stack(facts, Config())
     assert decided.train.grid == 64
     assert decided.train.steps == 500
@@ -141,13 +158,13 @@ def test_the_seeds_run_fits_the_seeds_gpu_by_recomputing_each_step():
 
 
 def test_a_training_that_cannot_fit_is_planned_and_marked():
-    facts = host(gpu=SMALL_GPU, python=python(torch_cuda="13.0"))
+    facts = bare_host(gpu=SMALL_GPU, python=python(torch_cuda="13.0"))
     config = Config(train=TrainConfig(grid=512, batch_size=64))
     assert plan_stack(facts, config).trainer.fits.value is False
 
 
 def test_what_a_person_gave_wins_over_the_profile():
-    decided = plan_stack(host(), Config(train=TrainConfig(profile="cpu", steps=7)))
+    decided = plan_stack(bare_host(), Config(train=TrainConfig(profile="cpu", steps=7)))
     assert decided.train.steps == 7
     assert decided.train.grid == 16
 
@@ -169,11 +186,11 @@ def test_everything_planned_has_a_reason(name):
 
 
 def plan_with_gpus(*frees, visible=None, runtime: Runtime = "compose", **stack):
-    seen = gpus(*frees, visible=visible)
-    facts = host(
+    seen = driver(*gpus_with_free(*frees), visible_devices=visible, toolkit=None)
+    facts = bare_host(
         gpu=seen,
-        docker=engine(cdi=("nvidia.com/gpu=0",)),
-        compose=COMPOSE,
+        docker=engine(cpus=16, cdi_devices=("nvidia.com/gpu=0",)),
+        compose=PLUGIN,
         python=python(torch_cuda="13.0"),
     )
     return plan_stack(facts, Config(stack=StackConfig(runtime=runtime, **stack)))
@@ -221,7 +238,7 @@ def test_gpus_that_are_all_hidden_are_not_trained_on(visible):
     ],
 )
 def test_how_many_gpus_were_asked_for_and_seen_is_said(frees, wanted, why):
-    facts = host(gpu=gpus(*(free * GIB for free in frees)))
+    facts = bare_host(gpu=driver(*gpus_with_free(*(free * GIB for free in frees)), toolkit=None))
     config = Config(stack=StackConfig(gpus=wanted), train=TrainConfig(device="cuda"))
     decided = plan_stack(facts, config)
     assert because(decided, "trainer.gpus") == why
@@ -235,7 +252,7 @@ def test_gpus_that_cannot_be_seen_are_not_called_too_few():
 
 
 def test_a_cpu_has_no_gpus_to_count():
-    decided = plan_stack(host(), Config(stack=StackConfig(gpus="all")))
+    decided = plan_stack(bare_host(), Config(stack=StackConfig(gpus="all")))
     assert decided.trainer.gpus.value == 0
 
 
@@ -245,7 +262,9 @@ def test_what_goes_to_the_hosts_memory_has_to_fit_there():
         stack=StackConfig(runtime="local"), train=TrainConfig(steps=20000, recompute="host")
     )
     small, large = (
-        plan_stack(host(gpu=LARGE_GPU, python=python(torch_cuda="13.0"), memory=memory), config)
+        plan_stack(
+            bare_host(gpu=LARGE_GPU, python=python(torch_cuda="13.0"), memory=memory), config
+        )
         for memory in (16 * GIB, 64 * GIB)
     )
     assert (small.trainer.fits.value, large.trainer.fits.value) == (False, True)
@@ -269,7 +288,11 @@ def test_what_goes_to_the_hosts_memory_has_to_fit_there_for_each_process():
     train = TrainConfig(steps=20000, recompute="host")
 
     def fits(wanted: int) -> bool | None:
-        facts = host(gpu=gpus(*[20 * GIB] * 3), python=python(torch_cuda="13.0"), memory=64 * GIB)
+        facts = bare_host(
+            gpu=driver(*gpus_with_free(*[20 * GIB] * 3), toolkit=None),
+            python=python(torch_cuda="13.0"),
+            memory=64 * GIB,
+        )
         config = Config(stack=StackConfig(runtime="local", gpus=wanted), train=train)
         return plan_stack(facts, config).trainer.fits.value
 
@@ -284,7 +307,7 @@ def test_gpus_that_train_together_leave_room_for_nccl(stack, nccl):
 
 def test_processes_on_a_cpu_share_the_hosts_memory():
     config = Config(stack=StackConfig(runtime="local"))
-    facts = host(memory=16 * GIB)
+    facts = bare_host(memory=16 * GIB)
     decided = plan_stack(facts, config, cpu_processes=4)
     assert decided.trainer.budget_bytes.value == 4 * GIB
     assert because(decided, "trainer.budget_bytes").endswith("shared by 4 processes")
@@ -292,5 +315,5 @@ def test_processes_on_a_cpu_share_the_hosts_memory():
 
 def test_a_given_budget_is_for_each_process():
     config = Config(stack=StackConfig(runtime="local"), train=TrainConfig(budget=GIB))
-    decided = plan_stack(host(), config, cpu_processes=4)
+    decided = plan_stack(bare_host(), config, cpu_processes=4)
     assert decided.trainer.budget_bytes.value == GIB

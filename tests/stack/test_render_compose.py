@@ -4,9 +4,9 @@ from infra.stack.compose_document import compose_document
 from infra.stack.plan import plan_stack
 from infra.stack.render_compose import render_compose
 from qca.core.config import Config
-from tests.stack.hosts import host
+from tests.support.hosts import bare_host
 
-PLAN = plan_stack(host(), Config())
+PLAN = plan_stack(bare_host(), Config())
 TEXT = render_compose(PLAN)
 
 

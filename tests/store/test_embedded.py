@@ -8,7 +8,7 @@ import pytest
 import redis
 
 from qca.store.client import connect
-from tests.support.valkey import eventually
+from tests.support.waiting import wait_for
 
 
 def start(**variables: str) -> subprocess.Popen[str]:
@@ -55,7 +55,7 @@ def test_a_server_that_is_killed_is_started_again_in_the_same_place(embedded):
     for _ in range(2):
         [server] = psutil.Process(embedded.pid).children()
         server.kill()
-        eventually(lambda killed=server: not killed.is_running() and _answers(url))
+        wait_for(lambda killed=server: not killed.is_running() and _answers(url))
     embedded.communicate()
     assert embedded.returncode == 0
 

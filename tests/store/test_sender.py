@@ -14,7 +14,8 @@ import redis
 from qca.store import sender as sender_module
 from qca.store.client import connect
 from qca.store.sender import MetricsSender
-from tests.support.valkey import Valkey, answering, eventually, passing_on_to
+from tests.support.valkey import Valkey, answering, passing_on_to
+from tests.support.waiting import wait_for
 
 KEY = "qca:first:metrics"
 
@@ -166,11 +167,11 @@ def test_what_is_lost_behind_the_senders_back_is_noticed_with_the_next_episode(
 ):
     metrics.write(1, 2, 3)
     with sending(valkey.url) as sender:
-        eventually(lambda: valkey.lines() == metrics.lines())
+        wait_for(lambda: valkey.lines() == metrics.lines())
         change(valkey.client)
         metrics.write(4)
         sender.notify()
-        eventually(lambda: valkey.lines() == metrics.lines())
+        wait_for(lambda: valkey.lines() == metrics.lines())
 
 
 def test_what_a_resumed_training_has_made_again_replaces_what_was_sent(valkey, metrics, sending):
@@ -259,15 +260,15 @@ def test_a_store_in_trouble_gets_everything_once_it_is_well(
 ):
     metrics.write(1, 2, 3)
     with sending(valkey.url) as sender:
-        eventually(lambda: valkey.lines() == metrics.lines())
+        wait_for(lambda: valkey.lines() == metrics.lines())
         mend = trouble(valkey)
         metrics.write(4)
         sender.notify()
-        eventually(lambda: said)
+        wait_for(lambda: said)
         metrics.write(5, 6)
         sender.notify()
         mend()
-        eventually(lambda: len(said) > 1)
+        wait_for(lambda: len(said) > 1)
         assert valkey.lines() == metrics.lines()
     assert re.search(TROUBLES[trouble], said[0])
     assert "training goes on" in said[0]
@@ -281,7 +282,7 @@ def test_what_a_store_in_trouble_did_not_get_is_said_at_the_end(
     mend = trouble(valkey)
     metrics.write(1)
     with sending(valkey.url):
-        eventually(lambda: said)
+        wait_for(lambda: said)
     assert said[-1] == f"the store did not get every metric; all of them are in {metrics.file}"
     mend()
 
@@ -309,7 +310,7 @@ def test_of_a_batch_that_a_full_store_refuses_no_later_part_is_taken(valkey, met
 
     metrics.write(*range(1, 400))  # 20 kB
     with answering(passing_on_to(valkey.socket, after=(5_000, make_room))) as url, sending(url):
-        eventually(lambda: valkey.lines() == metrics.lines())
+        wait_for(lambda: valkey.lines() == metrics.lines())
     commands = valkey.client.info("commandstats")
     assert commands["cmdstat_xadd"]["calls"] == 399
     assert commands["cmdstat_xadd"]["rejected_calls"] == 0
@@ -321,7 +322,7 @@ def test_a_slow_store_gets_everything(valkey, metrics, sending, said):
         for episode in range(2, 40):
             metrics.write(episode)
             sender.notify()
-        eventually(lambda: valkey.lines() == metrics.lines())
+        wait_for(lambda: valkey.lines() == metrics.lines())
     assert said == []
 
 

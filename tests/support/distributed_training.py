@@ -4,7 +4,6 @@ import contextlib
 import os
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +11,7 @@ import psutil
 
 from qca.runs import journal
 from qca.runs.events import EpisodeRecord, read_records
+from tests.support.waiting import wait_for
 
 FLAGS = {
     "device": "cpu",
@@ -64,32 +64,28 @@ def start(folder: Path, *words: str, episodes: int, **flags) -> subprocess.Popen
     return process
 
 
-def said(folder: Path) -> str:
+def read_stderr(folder: Path) -> str:
     return (folder.parent / f"{folder.name}.log").read_text()
 
 
-def records(folder: Path) -> list[EpisodeRecord]:
+def load_records(folder: Path) -> list[EpisodeRecord]:
     return read_records(folder / "first/metrics.jsonl")
 
 
-def noted(folder: Path) -> list[str]:
+def read_notes(folder: Path) -> list[str]:
     events = journal.read(folder / "first/events.jsonl")
     return [event["message"] for event in events if event["event"] == "noted"]
 
 
-def until(true: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
-    end = time.monotonic() + SECONDS
-    while not true():
-        assert process.poll() is None
-        assert time.monotonic() < end
-        time.sleep(0.02)
+def wait_while_running(condition: Callable[[], bool], process: subprocess.Popen[bytes]) -> None:
+    wait_for(condition, SECONDS, pause=0.02, is_running=lambda: process.poll() is None)
 
 
-def workers(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
+def find_workers(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
     return psutil.Process(process.pid).children()
 
 
-def memory_held(processes: list[psutil.Process]) -> list[int]:
+def measure_gpu_memory(processes: list[psutil.Process]) -> list[int]:
     """Return what each holds of its GPU's memory, in bytes, as the driver counts."""
     import pynvml
 

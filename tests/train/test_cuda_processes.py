@@ -10,12 +10,12 @@ from qca.memory.budget import estimate
 from tests.support.distributed_training import (
     SECONDS,
     WHOLE,
-    memory_held,
-    records,
-    said,
+    find_workers,
+    load_records,
+    measure_gpu_memory,
+    read_stderr,
     start,
-    until,
-    workers,
+    wait_while_running,
 )
 from tests.support.training import newest
 
@@ -29,9 +29,9 @@ pytestmark = [
 
 def test_two_gpus_learn_what_one_learns_from_the_combined_batch(tmp_path):
     one, two = tmp_path / "one", tmp_path / "two"
-    assert start(one, "--batch-size=2", episodes=20, **GPUS).wait(SECONDS) == 0, said(one)
-    assert start(two, "--processes=2", episodes=20, **GPUS).wait(SECONDS) == 0, said(two)
-    for a, b in zip(records(one)[:10], records(two)[:10], strict=True):
+    assert start(one, "--batch-size=2", episodes=20, **GPUS).wait(SECONDS) == 0, read_stderr(one)
+    assert start(two, "--processes=2", episodes=20, **GPUS).wait(SECONDS) == 0, read_stderr(two)
+    for a, b in zip(load_records(one)[:10], load_records(two)[:10], strict=True):
         assert b.loss == pytest.approx(a.loss, rel=1e-5)
         assert b.gradient_norm == pytest.approx(a.gradient_norm, rel=1e-3)
     first, second = newest(one / "first").tensors, newest(two / "first").tensors
@@ -42,19 +42,19 @@ def test_two_gpus_learn_what_one_learns_from_the_combined_batch(tmp_path):
 def test_where_one_is_lost_all_go_on_from_the_last_checkpoint(tmp_path):
     folder = tmp_path / "runs"
     process = start(folder, "--processes=2", episodes=40, **GPUS)
-    until(lambda: len(records(folder)) > 7, process)
-    workers(process)[-1].kill()
-    assert process.wait(SECONDS) == 0, said(folder)
-    assert [r.episode for r in records(folder)] == list(range(1, 41))
+    wait_while_running(lambda: len(load_records(folder)) > 7, process)
+    find_workers(process)[-1].kill()
+    assert process.wait(SECONDS) == 0, read_stderr(folder)
+    assert [r.episode for r in load_records(folder)] == list(range(1, 41))
 
 
 def test_told_to_stop_they_end_together_with_a_checkpoint(tmp_path):
     folder = tmp_path / "runs"
     process = start(folder, "--processes=2", episodes=10**6, **GPUS)
-    until(lambda: len(records(folder)) > 2, process)
+    wait_while_running(lambda: len(load_records(folder)) > 2, process)
     process.send_signal(signal.SIGTERM)
-    assert process.wait(SECONDS) == 0, said(folder)
-    assert newest(folder / "first").episode == records(folder)[-1].episode
+    assert process.wait(SECONDS) == 0, read_stderr(folder)
+    assert newest(folder / "first").episode == load_records(folder)[-1].episode
 
 
 def test_more_processes_than_gpus_are_refused(tmp_path):
@@ -62,7 +62,7 @@ def test_more_processes_than_gpus_are_refused(tmp_path):
     many = torch.cuda.device_count() + 1
     process = start(folder, f"--processes={many}", episodes=1, **GPUS)
     assert process.wait(SECONDS) == 1
-    assert "Traceback" not in said(folder)
+    assert "Traceback" not in read_stderr(folder)
 
 
 @pytest.mark.parametrize("recompute", ["step", "host"])
@@ -71,10 +71,10 @@ def test_each_gpu_holds_no_more_than_predicted(tmp_path, recompute):
     folder = tmp_path / "runs"
     flags = {**GPUS, **WHOLE, "steps": 20, "recompute": recompute}
     process = start(folder, "--processes=2", episodes=10**6, **flags)
-    until(lambda: len(records(folder)) > 4, process)
-    held = memory_held(workers(process))
+    wait_while_running(lambda: len(load_records(folder)) > 4, process)
+    held = measure_gpu_memory(find_workers(process))
     process.send_signal(signal.SIGTERM)
-    assert process.wait(SECONDS) == 0, said(folder)
+    assert process.wait(SECONDS) == 0, read_stderr(folder)
     config = TrainConfig(device="cuda", grid=64, d_state=14, hidden_channels=128, steps=20)
     needs = estimate(config, recompute=recompute, device="cuda", together=True)
     assert len(held) == 2

@@ -11,14 +11,15 @@ from tests.support.distributed_training import (
     FLAGS,
     SECONDS,
     command,
-    noted,
-    records,
-    said,
+    find_workers,
+    load_records,
+    read_notes,
+    read_stderr,
     start,
-    until,
-    workers,
+    wait_while_running,
 )
 from tests.support.forks import Forked
+from tests.support.ports import find_free_port
 from tests.support.training import newest
 
 
@@ -27,13 +28,13 @@ def undisturbed(tmp_path_factory) -> Path:
     """A run of two processes from start to end."""
     folder = tmp_path_factory.mktemp("two") / "runs"
     process = start(folder, "--processes=2", episodes=40)
-    assert process.wait(SECONDS) == 0, said(folder)
+    assert process.wait(SECONDS) == 0, read_stderr(folder)
     return folder
 
 
 def test_two_processes_learn_what_one_learns_from_the_combined_batch(undisturbed, tmp_path):
     Forked(tmp_path)(*command(tmp_path / "runs", "--batch-size=2", episodes=40), timeout=SECONDS)
-    one, two = records(tmp_path / "runs"), records(undisturbed)
+    one, two = load_records(tmp_path / "runs"), load_records(undisturbed)
     assert [r.episode for r in two] == list(range(1, 41))
     # The same samples; sums over the batch run in another order.
     for a, b in zip(one[:10], two[:10], strict=True):
@@ -47,10 +48,10 @@ def test_two_processes_learn_what_one_learns_from_the_combined_batch(undisturbed
 def test_where_one_is_lost_all_go_on_from_the_last_checkpoint_by_themselves(undisturbed, tmp_path):
     folder = tmp_path / "runs"
     process = start(folder, "--processes=2", episodes=40)
-    until(lambda: len(records(folder)) > 7, process)
-    workers(process)[-1].kill()
-    assert process.wait(SECONDS) == 0, said(folder)
-    assert [r.loss for r in records(folder)] == [r.loss for r in records(undisturbed)]
+    wait_while_running(lambda: len(load_records(folder)) > 7, process)
+    find_workers(process)[-1].kill()
+    assert process.wait(SECONDS) == 0, read_stderr(folder)
+    assert [r.loss for r in load_records(folder)] == [r.loss for r in load_records(undisturbed)]
     one, other = newest(folder / "first").tensors, newest(undisturbed / "first").tensors
     assert all(torch.equal(one[name], other[name]) for name in one)
 
@@ -62,36 +63,36 @@ def test_where_one_is_lost_all_go_on_from_the_last_checkpoint_by_themselves(undi
 def test_told_to_stop_they_end_together_with_a_checkpoint(tmp_path, number, status):
     folder = tmp_path / "runs"
     process = start(folder, "--processes=2", episodes=10**6)
-    until(lambda: len(records(folder)) > 2, process)
+    wait_while_running(lambda: len(load_records(folder)) > 2, process)
     process.send_signal(number)
-    assert process.wait(SECONDS) == status, said(folder)
-    assert newest(folder / "first").episode == records(folder)[-1].episode
-    assert "Traceback" not in said(folder)
+    assert process.wait(SECONDS) == status, read_stderr(folder)
+    assert newest(folder / "first").episode == load_records(folder)[-1].episode
+    assert "Traceback" not in read_stderr(folder)
 
 
 def test_told_to_stop_before_they_can_hear_it_they_end_as_soon_as_they_can(tmp_path):
     folder = tmp_path / "runs"
     process = start(folder, "--processes=2", episodes=10**6)
-    until(lambda: len(workers(process)) == 2, process)
+    wait_while_running(lambda: len(find_workers(process)) == 2, process)
     process.send_signal(signal.SIGTERM)
-    assert process.wait(SECONDS) == 0, said(folder)
-    assert "exitcode" not in said(folder)
+    assert process.wait(SECONDS) == 0, read_stderr(folder)
+    assert "exitcode" not in read_stderr(folder)
 
 
 def test_going_on_with_another_number_says_once_how_large_the_batch_is_now(tmp_path):
     folder = tmp_path / "runs"
     how = {"batch-size": 3, "progress": "auto"}
-    assert start(folder, "--processes=2", episodes=3, **how).wait(SECONDS) == 0, said(folder)
-    assert "combined batch" not in said(folder)
+    assert start(folder, "--processes=2", episodes=3, **how).wait(SECONDS) == 0, read_stderr(folder)
+    assert "combined batch" not in read_stderr(folder)
     assert newest(folder / "first").processes == 2
 
     message = (
         "the combined batch was 6 and is now 3: 2 processes trained together up to the "
         "checkpoint, now 1 process, with batch_size=3 each"
     )
-    assert start(folder, "--resume", episodes=4, **how).wait(SECONDS) == 0, said(folder)
-    assert said(folder).count(f"Note: {message}.") == 1
-    assert noted(folder) == [message]
+    assert start(folder, "--resume", episodes=4, **how).wait(SECONDS) == 0, read_stderr(folder)
+    assert read_stderr(folder).count(f"Note: {message}.") == 1
+    assert read_notes(folder) == [message]
     assert newest(folder / "first").processes == 1  # so that it is not said again
 
 
@@ -99,8 +100,8 @@ def test_going_on_with_another_number_says_once_how_large_the_batch_is_now(tmp_p
 def test_they_do_not_outlive_the_launcher(tmp_path):
     folder = tmp_path / "runs"
     process = start(folder, "--processes=2", episodes=10**6)
-    until(lambda: len(records(folder)) > 2, process)
-    left = workers(process)
+    wait_while_running(lambda: len(load_records(folder)) > 2, process)
+    left = find_workers(process)
     process.kill()
     gone, alive = psutil.wait_procs(left, SECONDS)
     assert not alive
@@ -110,24 +111,16 @@ def test_they_do_not_outlive_the_launcher(tmp_path):
 @pytest.mark.slow
 def test_two_machines_meet_at_an_endpoint(tmp_path):
     """As two machines would that see one folder; here they share more than that."""
-    folder, where = tmp_path / "runs", f"--rdzv-endpoint=127.0.0.1:{free_port()}"
+    folder, where = tmp_path / "runs", f"--rdzv-endpoint=127.0.0.1:{find_free_port()}"
     nodes = [start(folder, "--nnodes=2", where, episodes=10, **FLAGS) for _ in range(2)]
-    assert [node.wait(SECONDS) for node in nodes] == [0, 0], said(folder)
-    assert [r.episode for r in records(folder)] == list(range(1, 11))
-
-
-def free_port() -> int:
-    import socket
-
-    with socket.socket() as one:
-        one.bind(("127.0.0.1", 0))
-        return one.getsockname()[1]
+    assert [node.wait(SECONDS) for node in nodes] == [0, 0], read_stderr(folder)
+    assert [r.episode for r in load_records(folder)] == list(range(1, 11))
 
 
 def test_a_run_that_has_been_started_is_refused_once_and_not_by_each(undisturbed):
     process = start(undisturbed, "--processes=2", episodes=40)
     assert process.wait(SECONDS) == 2
-    assert said(undisturbed).count("has been started already") == 1
+    assert read_stderr(undisturbed).count("has been started already") == 1
 
 
 @pytest.mark.slow
@@ -136,9 +129,9 @@ def test_what_fails_in_each_process_fails_with_its_own_message(tmp_path):
     (tmp_path / "weights").write_text("none")
     process = start(folder, "--processes=2", f"--init={tmp_path / 'weights'}", episodes=3)
     assert process.wait(SECONDS) == 1
-    assert "no weights can be read" in said(folder)
-    assert "after 3 new starts" in said(folder)
-    assert "Traceback" not in said(folder)
+    assert "no weights can be read" in read_stderr(folder)
+    assert "after 3 new starts" in read_stderr(folder)
+    assert "Traceback" not in read_stderr(folder)
 
 
 @pytest.mark.parametrize(
@@ -151,4 +144,4 @@ def test_what_fails_in_each_process_fails_with_its_own_message(tmp_path):
 def test_a_wrong_call_is_a_usage_error(tmp_path, words, message):
     process = start(tmp_path / "runs", *words, episodes=1)
     assert process.wait(SECONDS) == 2
-    assert message in said(tmp_path / "runs")
+    assert message in read_stderr(tmp_path / "runs")

@@ -13,7 +13,7 @@ from qca.train import sample_rollout
 from qca.train.loop import train
 from qca.train.sample_rollout import at_the_end, moments
 from qca.train.weights import new_model
-from tests.support.distributed_training import SECONDS, WHOLE, said, start
+from tests.support.distributed_training import SECONDS, WHOLE, read_stderr, start
 from tests.support.training import StopAfter, newest, small
 
 STATES = "states.safetensors"
@@ -117,6 +117,6 @@ def test_on_a_gpu_it_needs_no_more_than_the_training_is_held_to(tmp_path):
     """In a process of its own, whose allocator is set up as a training's is."""
     folder = tmp_path / "runs"
     flags = {"device": "cuda", **WHOLE, "steps": 20}
-    assert start(folder, episodes=2, **flags).wait(SECONDS) == 0, said(folder)
+    assert start(folder, episodes=2, **flags).wait(SECONDS) == 0, read_stderr(folder)
     assert states_of(folder / "first") is not None
-    assert "pictures" not in said(folder)
+    assert "pictures" not in read_stderr(folder)

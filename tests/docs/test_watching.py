@@ -3,7 +3,6 @@
 import json
 import re
 import shlex
-import socket
 import subprocess
 import sys
 import time
@@ -17,18 +16,13 @@ from ruamel.yaml import YAML
 
 from qca.cli import cli
 from qca.runs.tensorboard import open_writer
-from tests.support.program import Program, eventually
+from tests.support.pages import DOCS, ROOT, find_blocks, list_commands, read_page
+from tests.support.ports import find_free_port
+from tests.support.program import Program
 from tests.support.run_folders import complete_run, record
+from tests.support.waiting import wait_for
 
-DOCS = Path(__file__).parents[2] / "docs"
-PAGE = (DOCS / "watching.md").read_text()
-
-
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"^```{language}\n(.*?)^```", PAGE, re.M | re.S)
-
-
-COMMANDS = [line for block in blocks("sh") for line in block.splitlines()]
+COMMANDS = list_commands("watching")
 
 
 @pytest.fixture
@@ -60,21 +54,19 @@ def test_tensorboard_shows_the_run(tmp_path):
     writer = open_writer(tmp_path / "runs" / "first" / "tensorboard", 1)
     writer.write(record(1))
     writer.close()
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+    port = find_free_port()
     program, *words = shlex.split(command)
     module = [sys.executable, "-m", f"{program}.main"]  # what the program `tensorboard` calls
     process = subprocess.Popen([*module, *words, "--port", str(port)], cwd=tmp_path)
     try:
         url = f"http://127.0.0.1:{port}/data/runs"
-        assert eventually(lambda: _json(url)) == ["first/tensorboard"]
+        assert wait_for(lambda: _fetch_json(url)) == ["first/tensorboard"]
     finally:
         process.terminate()
         process.wait()
 
 
-def _json(url: str) -> object:
+def _fetch_json(url: str) -> object:
     try:
         with urllib.request.urlopen(url, timeout=5) as answer:
             return json.load(answer)
@@ -84,10 +76,10 @@ def _json(url: str) -> object:
 
 
 def test_the_store_is_published_where_the_scraper_looks(tmp_path):
-    [settings] = blocks("toml")
-    [scraper] = blocks("yaml")
+    [settings] = find_blocks("watching", "toml")
+    [scraper] = find_blocks("watching", "yaml")
     (tmp_path / "qca.toml").write_text(settings)
-    facts = Path(__file__).parents[1] / "hosts" / "cpu-engine.json"
+    facts = ROOT / "tests" / "hosts" / "cpu-engine.json"
     rendered = Program(tmp_path)("render", "compose", "--facts", facts).stdout
     port = tomllib.loads(settings)["stack"]["store_port"]
     [job] = YAML(typ="safe").load(scraper)["scrape_configs"]
@@ -97,7 +89,7 @@ def test_the_store_is_published_where_the_scraper_looks(tmp_path):
 
 
 def test_the_image_is_there_and_small():
-    [name] = re.findall(r"!\[.*?\]\((.*?)\)", PAGE)
+    [name] = re.findall(r"!\[.*?\]\((.*?)\)", read_page("watching"))
     image = (DOCS / name).read_bytes()
     assert image.startswith(b"\x89PNG")
     assert len(image) < 300 * 1024

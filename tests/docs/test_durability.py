@@ -1,13 +1,12 @@
 """docs/durability.md: each row names its tests, and they are there."""
 
 import re
-from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parents[2]
-PAGE = (ROOT / "docs" / "durability.md").read_text()
-TABLE = PAGE.split("## Checkpoints")[0]
+from tests.support.pages import ROOT, read_page
+
+TABLE = read_page("durability").split("## Checkpoints")[0]
 ROWS = [line for line in TABLE.splitlines() if line.startswith("| ")][2:]
 
 

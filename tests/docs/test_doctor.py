@@ -2,20 +2,15 @@
 
 import re
 import shlex
-from pathlib import Path
 
 import pytest
 from click.testing import CliRunner
 
 from infra.doctor.checks import CHECKS
 from qca.cli import cli
+from tests.support.pages import list_commands, read_page
 
-PAGE = (Path(__file__).parents[2] / "docs" / "doctor.md").read_text()
-COMMANDS = [
-    line
-    for block in re.findall(r"^```sh\n(.*?)^```", PAGE, re.M | re.S)
-    for line in block.splitlines()
-]
+COMMANDS = list_commands("doctor")
 FILES = {
     "docker-compose.yml": "services:\n  cache:\n    image: dragonflydb/dragonfly:v1.40.0\n"
     "    command: --maxmemory=2G --proactor_threads=16\n    mem_limit: 3g\n",
@@ -45,4 +40,4 @@ def test_every_command_runs(tmp_path, monkeypatch: pytest.MonkeyPatch):
 
 
 def test_the_checks_that_it_names_exist():
-    assert set(re.findall(r"QCA\d+", PAGE)) <= {check.id for check in CHECKS}
+    assert set(re.findall(r"QCA\d+", read_page("doctor"))) <= {check.id for check in CHECKS}

@@ -5,7 +5,6 @@ written down, and what they are called with is compared with the file that was r
 """
 
 import os
-import re
 import shlex
 import subprocess
 from pathlib import Path
@@ -14,10 +13,10 @@ import pytest
 from ruamel.yaml import YAML
 
 from qca.store.client import read_password
+from tests.support.pages import find_blocks
 from tests.support.program import QCA, environment
 
-PAGE = (Path(__file__).parents[2] / "docs" / "kubernetes.md").read_text()
-BLOCKS = re.findall(r"^```sh\n(.*?)^```", PAGE, re.M | re.S)
+BLOCKS = find_blocks("kubernetes", "sh")
 
 # Writes down its words, and keeps what it is given to read.
 CLIENT = """#!/bin/sh

@@ -1,0 +1,48 @@
+"""docs/four-gigabytes.md: every command is run, and its table is what `qca estimate` says."""
+
+import shlex
+import subprocess
+
+import pytest
+
+from qca.core.config_loader import load_config
+from qca.core.units import format_size, parse_size
+from qca.memory.budget import estimate
+from tests.support.pages import read_page, run_page
+from tests.support.program import QCA
+
+
+def parse_table() -> list[list[str]]:
+    rows = [row for row in read_page("four-gigabytes").splitlines() if row.startswith("| ")][2:]
+    return [[cell.strip() for cell in row.strip("|").split("|")] for row in rows]
+
+
+def test_every_command_runs_and_prints_what_the_page_says(folder):
+    run_page("four-gigabytes", folder)
+
+
+@pytest.mark.parametrize("row", parse_table(), ids=lambda row: row[0])
+def test_the_table_of_options_is_what_the_estimate_says(row):
+    _, flags, *figures = row
+    words = shlex.split(flags.strip("`"))
+    options = {
+        key.lstrip("-").replace("-", "_"): value
+        for key, value in zip(words[::2], words[1::2], strict=True)
+    }
+    train = load_config(flags={"train": options}, environment={}).train
+    assert train.recompute != "auto"
+    if train.recompute == "none" and train.precision != "auto":
+        assert figures == ["refused", "refused", "no"]
+        return
+    estimated = estimate(train, recompute=train.recompute)
+    fits = "yes" if estimated.fits(parse_size("3.68GiB")) else "no"
+    sizes = [format_size(estimated.predicted_peak_bytes), format_size(estimated.total_bytes)]
+    assert figures == [*sizes, fits]
+
+
+def test_half_precision_with_plain_autograd_is_refused(tmp_path):
+    [row] = [row for row in parse_table() if "refused" in row]
+    words = shlex.split(row[1].strip("`"))
+    done = subprocess.run([QCA, "estimate", *words], cwd=tmp_path, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "in 16 bits" in done.stderr

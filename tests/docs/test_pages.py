@@ -1,0 +1,42 @@
+"""What holds of every page for newcomers, and of README.md's links to them."""
+
+import re
+import shlex
+import tomllib
+
+import pytest
+
+from infra.doctor.checks import CHECKS
+from qca.cli import cli
+from tests.support.pages import DOCS, NEWCOMERS_PAGES, NOT_RUN, ROOT, list_commands, read_page
+
+
+@pytest.mark.parametrize("line", NOT_RUN)
+def test_what_is_not_run_is_shown_and_takes_these_words(line):
+    assert line in [command for page in NEWCOMERS_PAGES for command in list_commands(page)]
+    program, *words = shlex.split(line)
+    if program == "qca":
+        command = cli.get_command(cli.make_context("qca", [words[0]]), words[0])
+        assert command is not None
+        command.make_context(words[0], words[1:])
+    if program == "pip":
+        extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+        named = re.findall(r"\[(.*)\]", line)[0].split(",")
+        assert set(named) <= set(extras["optional-dependencies"])
+
+
+def test_the_checks_that_they_name_exist():
+    named = {name for page in NEWCOMERS_PAGES for name in re.findall(r"QCA\d{3}", read_page(page))}
+    assert named <= {check.id for check in CHECKS}
+
+
+@pytest.mark.parametrize("page", [*NEWCOMERS_PAGES, "../README"])
+def test_every_link_leads_somewhere(page):
+    file = (DOCS / f"{page}.md").resolve()
+    for target in re.findall(r"\]\(([^)#]+)", file.read_text()):
+        assert target.startswith("http") or (file.parent / target).exists(), target
+
+
+def test_the_readme_leads_to_each():
+    readme = (ROOT / "README.md").read_text()
+    assert all(f"(docs/{page}.md)" in readme for page in NEWCOMERS_PAGES)
