@@ -85,14 +85,14 @@ def main(
         "repeats": repeats,
         "threads": threads,
         "deterministic": deterministic,
-        "limit_bytes": _predicted(config) if limit_bytes is None else limit_bytes,
+        "limit_bytes": _predict_peak(config) if limit_bytes is None else limit_bytes,
     }
     with tempfile.TemporaryDirectory(prefix="qca-bptt-") as folder:
-        result = run(config, request, compare == "naive", Path(folder))
-    click.echo(json.dumps(result, indent=2) if output == "json" else as_text(result))
+        result = measure_all(config, request, compare == "naive", Path(folder))
+    click.echo(json.dumps(result, indent=2) if output == "json" else format_text(result))
 
 
-def run(
+def measure_all(
     config: TrainConfig, request: dict[str, Any], compare: bool, folder: Path
 ) -> dict[str, Any]:
     """Measure all sides and return everything that is printed."""
@@ -101,7 +101,7 @@ def run(
         "config": asdict(config),
         **request,
         "peak_means": _PEAK_MEANS[config.device],
-        "predicted_peak_bytes": _predicted(config),
+        "predicted_peak_bytes": _predict_peak(config),
         "project": _measure("project", config, request, folder),
         "naive": None,
         "gradient_relative_error": None,
@@ -109,15 +109,17 @@ def run(
         "drift": None,
     }
     if config.precision != "fp32":
-        result["drift"] = _drift(config, request, folder, result["project"])
+        result["drift"] = _measure_drift(config, request, folder, result["project"])
     if not compare:
         return result
     plain = config.override(recompute="none", optimizer_state="device")
     unheld = {**request, "limit_bytes": None}
-    result["naive"] = naive = _does_not_fit(plain) or _measure("naive", plain, unheld, folder)
+    result["naive"] = naive = _refuse_if_too_large(plain) or _measure(
+        "naive", plain, unheld, folder
+    )
     if "peak_bytes" in naive:
         project = result["project"]
-        result["gradient_relative_error"] = _relative_error(folder, "project", "naive")
+        result["gradient_relative_error"] = _compare_gradients(folder, "project", "naive")
         result["ratios"] = {
             "time": project["seconds_per_episode"] / naive["seconds_per_episode"],
             "memory": project["peak_bytes"] / naive["peak_bytes"],
@@ -125,7 +127,7 @@ def run(
     return result
 
 
-def as_text(result: dict[str, Any]) -> str:
+def format_text(result: dict[str, Any]) -> str:
     """Return the result for people."""
     config, project = result["config"], result["project"]
     lines = [
@@ -136,13 +138,13 @@ def as_text(result: dict[str, Any]) -> str:
         f"batch {config['batch_size']}, {config['loss']}, {config['update']}, "
         f"{config['precision']}",
         f"peak: {result['peak_means']}",
-        _side(f"project ({config['recompute']})", project)
+        _format_side(f"project ({config['recompute']})", project)
         + f", predicted {format_size(result['predicted_peak_bytes'])}",
     ]
     if project["eager_because"]:
         lines.append(f"without CUDA graphs: {project['eager_because']}")
     if result["naive"]:
-        lines.append(_side("plain autograd", result["naive"]))
+        lines.append(_format_side("plain autograd", result["naive"]))
     if result["ratios"]:
         lines += [
             f"ratios: time {result['ratios']['time']:.3g}, memory {result['ratios']['memory']:.3g}",
@@ -158,7 +160,7 @@ def as_text(result: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
-def _side(name: str, side: dict[str, Any]) -> str:
+def _format_side(name: str, side: dict[str, Any]) -> str:
     if "needs_bytes" in side:
         return (
             f"{name}: does not fit: needs about {format_size(side['needs_bytes'])}, "
@@ -172,15 +174,15 @@ def _measure(
     side: str, config: TrainConfig, request: dict[str, Any], folder: Path
 ) -> dict[str, Any]:
     """Run one side in its own process; its gradient is then in the folder."""
-    asked = {
+    side_request = {
         **request,
         "naive": side == "naive",
         "config": asdict(config),
-        "save": str(_gradient(folder, side)),
+        "save": str(_gradient_path(folder, side)),
     }
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.bptt_worker"],
-        input=json.dumps(asked),
+        input=json.dumps(side_request),
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -192,30 +194,30 @@ def _measure(
     return json.loads(done.stdout)
 
 
-def _drift(
+def _measure_drift(
     config: TrainConfig, request: dict[str, Any], folder: Path, project: dict[str, Any]
 ) -> dict[str, float]:
     exact = config.override(precision="fp32")
-    once = {**request, "repeats": 1, "limit_bytes": _predicted(exact)}
+    once = {**request, "repeats": 1, "limit_bytes": _predict_peak(exact)}
     loss = _measure("fp32", exact, once, folder)["loss"]
-    found, expected = _whole(folder, "project"), _whole(folder, "fp32")
+    found, expected = _load_whole_gradient(folder, "project"), _load_whole_gradient(folder, "fp32")
     norms = float(np.linalg.norm(found) * np.linalg.norm(expected))
     return {
         "loss": loss,
         "loss_difference": project["loss"] - loss,
-        "gradient_relative_error": _error(found, expected),
+        "gradient_relative_error": _compute_error(found, expected),
         "gradient_cosine": float(found @ expected) / norms,
     }
 
 
-def _predicted(config: TrainConfig) -> int:
+def _predict_peak(config: TrainConfig) -> int:
     device = "cuda" if config.device == "cuda" else "cpu"
     assert config.recompute != "auto"
     found = estimate(config, recompute=config.recompute, device=device)
     return found.predicted_peak_bytes
 
 
-def _does_not_fit(config: TrainConfig) -> dict[str, Any] | None:
+def _refuse_if_too_large(config: TrainConfig) -> dict[str, Any] | None:
     """Keep a plain episode that cannot fit from taking the machine down with it."""
     device = "cuda" if config.device == "cuda" else "cpu"
     needs = estimate(config, recompute="none", device=device).total_bytes
@@ -225,23 +227,26 @@ def _does_not_fit(config: TrainConfig) -> dict[str, Any] | None:
     return {"fits": False, "needs_bytes": needs, "available_bytes": available}
 
 
-def _relative_error(folder: Path, side: str, other: str) -> float:
+def _compare_gradients(folder: Path, side: str, other: str) -> float:
     """Return the largest |side - other| / |other| over the parameters' gradients."""
-    found, expected = load_file(_gradient(folder, side)), load_file(_gradient(folder, other))
-    return max(_error(found[name], expected[name]) for name in expected)
+    found, expected = (
+        load_file(_gradient_path(folder, side)),
+        load_file(_gradient_path(folder, other)),
+    )
+    return max(_compute_error(found[name], expected[name]) for name in expected)
 
 
-def _whole(folder: Path, side: str) -> np.ndarray:
-    gradients = load_file(_gradient(folder, side))
+def _load_whole_gradient(folder: Path, side: str) -> np.ndarray:
+    gradients = load_file(_gradient_path(folder, side))
     return np.concatenate([gradients[name].ravel() for name in sorted(gradients)]).astype(float)
 
 
-def _error(found: np.ndarray, expected: np.ndarray) -> float:
+def _compute_error(found: np.ndarray, expected: np.ndarray) -> float:
     difference = float(np.linalg.norm(found.astype(np.float64) - expected))
     return difference / float(np.linalg.norm(expected)) if difference else 0.0
 
 
-def _gradient(folder: Path, side: str) -> Path:
+def _gradient_path(folder: Path, side: str) -> Path:
     return folder / f"{side}.safetensors"
 
 

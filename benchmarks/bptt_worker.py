@@ -51,7 +51,7 @@ def measure(config: TrainConfig, request: dict[str, Any]) -> dict[str, Any]:
     seconds: list[float] = []
     skipped, loss = 0, math.nan
     for repeat in range(request["repeats"] + 1):
-        begun = _now(device)
+        start = _read_clock(device)
         outcome = trainer.compute_gradients(lambda: None)
         if repeat == 0:
             # Under float16 the first loss scales are too large; the first gradient is compared.
@@ -63,7 +63,7 @@ def measure(config: TrainConfig, request: dict[str, Any]) -> dict[str, Any]:
             loss = outcome.loss.item()
         skipped += isinstance(trainer.apply_gradients(outcome), SkippedStep)
         if repeat > 0:
-            seconds.append(_now(device) - begun)
+            seconds.append(_read_clock(device) - start)
     memory = peak_memory(device)
     return {
         "seconds_per_episode": statistics.median(seconds),
@@ -71,7 +71,7 @@ def measure(config: TrainConfig, request: dict[str, Any]) -> dict[str, Any]:
         "peak_bytes": memory.reserved or memory.used - baseline,
         "allocated_bytes": memory.used if memory.reserved else None,
         "reserved_bytes": memory.reserved,
-        "outside_bytes": _outside(device),
+        "outside_bytes": _measure_outside(device),
         "baseline_bytes": None if memory.reserved else baseline,
         "loss": loss,
         "skipped": skipped,
@@ -125,7 +125,7 @@ def _save_gradient(trainer: Trainer, path: Path) -> None:
     save_file({name: gradient.contiguous() for name, gradient in found.items()}, path)
 
 
-def _outside(device: torch.device) -> int | None:
+def _measure_outside(device: torch.device) -> int | None:
     """Return what the process takes of the GPU beside its allocator; alone on the GPU only."""
     if device.type != "cuda":
         return None
@@ -133,7 +133,7 @@ def _outside(device: torch.device) -> int | None:
     return total - free - torch.cuda.memory_reserved(device)
 
 
-def _now(device: torch.device) -> float:
+def _read_clock(device: torch.device) -> float:
     if device.type == "cuda":
         torch.cuda.synchronize(device)
     return time.perf_counter()

@@ -60,22 +60,22 @@ def hung_daemon() -> Iterator[str]:
         yield f"unix://{path}"
 
 
-def seconds(command: list[str], docker_host: str | None = None) -> float:
+def time_command(command: list[str], docker_host: str | None = None) -> float:
     """Run `command` in an empty folder and return how long it took."""
     env = {**os.environ, **({"DOCKER_HOST": docker_host} if docker_host else {})}
     # An installed program has its bytecode beside it; here the first run writes it.
     env.pop("PYTHONDONTWRITEBYTECODE", None)
     with tempfile.TemporaryDirectory(prefix="qca-bench-") as folder:
-        begun = time.perf_counter()
+        start = time.perf_counter()
         done = subprocess.run(command, cwd=folder, capture_output=True, check=False, env=env)
-        elapsed = time.perf_counter() - begun
+        elapsed = time.perf_counter() - start
     # 1: `doctor` found something, or docker has no daemon or plugin here; it took its time.
     if done.returncode not in (0, 1):
         raise click.ClickException(f"{' '.join(command)}: {done.stderr.decode()}")
     return elapsed
 
 
-def probe_seconds() -> dict[str, float]:
+def time_probes() -> dict[str, float]:
     """Return how long each of the doctor's probes takes alone, its libraries loaded."""
     took: dict[str, float] = {}
     with Deadline(60) as limit:
@@ -83,10 +83,10 @@ def probe_seconds() -> dict[str, float]:
         probes = all_probes(limit, Path.cwd(), lambda: seen)
         for _ in range(2):  # the first time loads what the probe needs
             for name, probe in probes.items():
-                begun = time.perf_counter()
+                start = time.perf_counter()
                 with suppress(ProbeError):
                     probe()
-                took[name] = time.perf_counter() - begun
+                took[name] = time.perf_counter() - start
     return took
 
 
@@ -100,8 +100,8 @@ def main(repeats: int, format_: str) -> None:
     with hung_daemon() as hung:
         for _ in range(repeats):
             for name, command in commands.items():
-                times[name].append(seconds(command, hung if name == _HUNG else None))
-            alone = probe_seconds()
+                times[name].append(time_command(command, hung if name == _HUNG else None))
+            alone = time_probes()
             times[_SLOWEST].append(max(alone.values()))
             times[_IN_TURN].append(sum(alone.values()))
     medians = {name: round(statistics.median(found), 3) for name, found in times.items()}

@@ -31,7 +31,7 @@ Notify = Callable[[], None]
 
 
 @contextlib.contextmanager
-def valkey(folder: Path, *, frozen: bool) -> Iterator[str]:
+def run_valkey(folder: Path, *, frozen: bool) -> Iterator[str]:
     """Yield the URL of a server on a Unix socket."""
     socket = folder / "s"
     with ValkeyServer(port=0, unix_socket_path=socket, data_dir=folder) as server:
@@ -47,14 +47,14 @@ def valkey(folder: Path, *, frozen: bool) -> Iterator[str]:
 
 STORES = {
     "no store": lambda folder: contextlib.nullcontext(None),
-    "healthy": lambda folder: valkey(folder, frozen=False),
+    "healthy": lambda folder: run_valkey(folder, frozen=False),
     "not there": lambda folder: contextlib.nullcontext(f"unix://{folder}/nobody"),
-    "frozen": lambda folder: valkey(folder, frozen=True),
+    "frozen": lambda folder: run_valkey(folder, frozen=True),
 }
 
 
 @contextlib.contextmanager
-def sending(url: str | None, metrics: Path) -> Iterator[tuple[Notify, Callable[[], float]]]:
+def run_sender(url: str | None, metrics: Path) -> Iterator[tuple[Notify, Callable[[], float]]]:
     """Yield what tells the sender of an episode, and what tells the CPU time it has taken."""
     if url is None:
         yield (lambda: None), (lambda: 0.0)
@@ -73,15 +73,15 @@ def measure(config: TrainConfig, name: str) -> tuple[list[float], float]:
         run = Path(folder) / "run"
         with (
             STORES[name](Path(folder)) as url,
-            sending(url, run / "metrics.jsonl") as (notify, cpu_seconds),
+            run_sender(url, run / "metrics.jsonl") as (notify, cpu_seconds),
         ):
 
-            def on_event(event: Event) -> None:
+            def record_episode(event: Event) -> None:
                 if isinstance(event, EpisodeRecord):
                     notify()
                     ends.append(time.perf_counter())
 
-            train(config, run, resume=False, stop=threading.Event(), on_event=on_event)
+            train(config, run, resume=False, stop=threading.Event(), on_event=record_episode)
             share = cpu_seconds() / (ends[-1] - ends[0])
     return [end - begin for begin, end in pairwise(ends)], share
 
@@ -110,10 +110,12 @@ def main(rounds: int, episodes: int, format_: str) -> None:
             found, share = measure(config, name)
             seconds[name] += found
             shares[name].append(share)
-    report(seconds, shares, format_)
+    print_report(seconds, shares, format_)
 
 
-def report(seconds: dict[str, list[float]], shares: dict[str, list[float]], format_: str) -> None:
+def print_report(
+    seconds: dict[str, list[float]], shares: dict[str, list[float]], format_: str
+) -> None:
     """Print the medians as measured."""
     figures = {
         name: {

@@ -14,7 +14,7 @@ from qca.core.errors import PlanError
 from qca.core.units import format_size
 from qca.memory.choose import Choice, Device, Dimension, choose, solve
 from qca.memory.nvml import free_gpu_memory
-from qca.memory.optimizer_placement import why_in_host_memory
+from qca.memory.optimizer_placement import explain_host_placement
 
 _SCHEMA_VERSION = 1
 
@@ -78,19 +78,19 @@ def estimate(
 
     Exits with 1 if peak and context together are more than the budget.
     """
-    train = _resolved(read_config(config_file, flags).train)
+    train = _apply_named_profile(read_config(config_file, flags).train)
     device: Device = "cpu" if train.device == "cpu" else "cuda"
     budget = train.budget
     if budget is None and device == "cuda":
         budget = free_gpu_memory()
     # Without a bound, states in host memory would let an episode be as long as one likes.
-    host = psutil.virtual_memory().available if dimension else None
-    choice, solved = _answer(train, budget, device, dimension, host)
+    host_budget = psutil.virtual_memory().available if dimension else None
+    choice, solved = _choose(train, budget, device, dimension, host_budget)
     if format_ == "json":
-        click.echo(json.dumps(_document(choice, device, solved), indent=2))
+        click.echo(json.dumps(_as_document(choice, device, solved), indent=2))
     else:
-        _show(choice, solved)
-        moved = why_in_host_memory(train, choice, device=device, host_budget=host)
+        _print_table(choice, solved)
+        moved = explain_host_placement(train, choice, device=device, host_budget=host_budget)
         if moved is not None:
             click.echo(moved)
     if choice.fits is False:
@@ -100,7 +100,7 @@ def estimate(
         )
 
 
-def _resolved(train: TrainConfig) -> TrainConfig:
+def _apply_named_profile(train: TrainConfig) -> TrainConfig:
     """Apply the profile, where one is named; the profile `cpu` is for the CPU."""
     if train.profile == "auto":
         return train
@@ -109,29 +109,30 @@ def _resolved(train: TrainConfig) -> TrainConfig:
     return apply_profile(train, train.profile)
 
 
-def _answer(
+def _choose(
     train: TrainConfig,
     budget: int | None,
     device: Device,
     dimension: Dimension | None,
-    host: int | None,
+    host_budget: int | None,
 ) -> tuple[Choice, dict[str, Any] | None]:
+    """Return how to run `train`, and what --solve has found if it was given."""
     if dimension is None:
         return choose(train, budget, device=device), None
     if budget is None:
         raise click.UsageError(f"--solve {dimension} needs a --budget; no free GPU memory is seen.")
-    found = solve(train, budget, dimension, device=device, host_budget=host)
-    return found.choice, {"dimension": dimension, "value": found.value}
+    solution = solve(train, budget, dimension, device=device, host_budget=host_budget)
+    return solution.choice, {"dimension": dimension, "value": solution.value}
 
 
-def _document(choice: Choice, device: Device, solved: dict[str, Any] | None) -> dict[str, Any]:
-    found = choice.estimate
+def _as_document(choice: Choice, device: Device, solved: dict[str, Any] | None) -> dict[str, Any]:
+    predicted = choice.estimate
     return {
         "schema_version": _SCHEMA_VERSION,
-        "parameters": found.parameters,
-        "predicted_peak_bytes": found.predicted_peak_bytes,
-        "breakdown": asdict(found.breakdown),
-        "context_bytes": found.context_bytes,
+        "parameters": predicted.parameters,
+        "predicted_peak_bytes": predicted.predicted_peak_bytes,
+        "breakdown": asdict(predicted.breakdown),
+        "context_bytes": predicted.context_bytes,
         "budget_bytes": choice.budget_bytes,
         "fits": choice.fits,
         "device": device,
@@ -144,7 +145,7 @@ def _document(choice: Choice, device: Device, solved: dict[str, Any] | None) -> 
     }
 
 
-def _show(choice: Choice, solved: dict[str, Any] | None) -> None:
+def _print_table(choice: Choice, solved: dict[str, Any] | None) -> None:
     from rich.console import Console  # slow to import, and JSON does not need it
     from rich.table import Table
 

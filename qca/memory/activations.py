@@ -1,16 +1,16 @@
-"""What an episode holds at its worst moment beside weights, gradients and states.
+"""The peak of an episode's own memory, beside weights, gradients and states.
 
-The worst moment is one of a few, all of them on the way back through the last two steps:
+The peak is at one of a few points, all of them in the backward of the last two steps:
 
-- in the backward of a step's update, when its network's pass is still all there;
-- inside of the network's own backward, where the deepest layers add their weights'
-  gradients, as large as the weights, to those that are there;
+- in the backward of a step's update, when all of its network's saved tensors are alive;
+- inside the network's own backward, where the deepest layers add their weights'
+  gradients, as large as the weights, to those that exist already;
 - in the backward of the loss.
 
-(AdamW's step comes when the episode's own memory is free again, and works in place.)
+(AdamW's step runs after the episode's own memory was freed, and works in place.)
 
 The last step's backward is the first of the episode: the gradients, dropped before it,
-are made as it goes. The step before it adds to gradients that are all there, with one
+are allocated as it runs. The step before it adds to gradients that all exist, with one
 state and, under `none`, one graph less.
 """
 
@@ -19,146 +19,173 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from qca.core.config import HALF_PRECISIONS, ResolvedRecompute, TrainConfig
+from qca.core.losses import MAX_SAMPLE_STEPS
 from qca.core.noise_schedule import has_noise
-from qca.memory.layers import FLOAT, HALF, Node, Shape, backward_peak, kept_bytes, network
+from qca.memory.layers import (
+    FLOAT,
+    HALF,
+    Node,
+    Shape,
+    compute_backward_peak,
+    list_nodes,
+    sum_kept_bytes,
+)
 from qca.memory.state_tensors import (
     FIRST_UPDATES,
     LOSSES,
     UPDATES,
-    Fields,
-    Held,
-    Judged,
-    state_bytes,
+    LossMemory,
+    OpMemory,
+    StateTensors,
+    count_state_bytes,
 )
 
 
 @dataclass(frozen=True)
-class Episode:
-    """The sizes of one training configuration that the moments are made of."""
+class EpisodeSizes:
+    """The sizes of one training configuration that its peaks are computed from."""
 
     steps: int
     shape: Shape
     nodes: list[Node]
-    update: Held
-    first_update: Held
-    loss: Judged
+    update: OpMemory
+    first_update: OpMemory
+    loss: LossMemory
+    sample_steps: int
+    """At how many steps the loss is evaluated."""
     noise: bool
 
     @classmethod
-    def of(cls, train: TrainConfig) -> "Episode":
+    def from_config(cls, train: TrainConfig) -> "EpisodeSizes":
         """Read them from the configuration; noise counts if it will ever be applied."""
         element = HALF if train.precision in HALF_PRECISIONS else FLOAT
         shape = Shape(train.grid, train.d_state, train.hidden_channels, train.batch_size, element)
         return cls(
             steps=train.steps,
             shape=shape,
-            nodes=network(shape),
+            nodes=list_nodes(shape),
             update=UPDATES[train.update, train.gamma > 0],
             first_update=FIRST_UPDATES[train.update, train.gamma > 0],
             loss=LOSSES[train.loss],
+            sample_steps=min(MAX_SAMPLE_STEPS[train.loss], train.steps),
             noise=has_noise(train.max_noise),
         )
 
     @property
-    def moments(self) -> int:
-        """How many moments the loss looks at."""
-        return min(self.loss.moments, self.steps)
+    def cotangents(self) -> int:
+        """Bytes of the loss's gradients at its sample steps, but the one passed to the step."""
+        return self.count_bytes(max(0, self.sample_steps * self.loss.cotangents - 1))
 
     @property
-    def pulls(self) -> int:
-        """The loss's gradients at its moments, less the one that the step is given."""
-        return self.fields(max(0, self.moments * self.loss.pulls - 1))
+    def gradients(self) -> int:
+        """Bytes of the gradients of all weights, in `.grad`."""
+        return sum(node.gradient for node in self.nodes)
 
-    def fields(self, states: float, cells: float = 0) -> int:
-        """Return the bytes of so many states and so many float32 fields."""
-        return Fields(states, cells).bytes(self.shape)
+    def count_bytes(self, states: float, cells: float = 0) -> int:
+        """Return the bytes of so many states and so many float32 fields of one number a cell."""
+        return StateTensors(states, cells).count_bytes(self.shape)
 
-    def graphs(self, steps: int) -> int:
+    def sum_graphs(self, steps: int) -> int:
         """Return what autograd keeps of the first so many steps, without psi before and after."""
         if steps <= 0:
             return 0
-        network, after = kept_bytes(self.nodes), state_bytes(self.shape)
-        start = network + self.first_update.kept.bytes(self.shape) - after
+        network, after = sum_kept_bytes(self.nodes), count_state_bytes(self.shape)
+        first = network + self.first_update.kept.count_bytes(self.shape) - after
         # Noise multiplies psi with a factor, which is kept for psi's gradient.
-        other = network + self.update.kept.bytes(self.shape) - after + self.fields(self.noise)
-        return start + (steps - 1) * other
+        later = network + self.update.kept.count_bytes(self.shape) - after
+        return first + (steps - 1) * (later + self.count_bytes(self.noise))
 
-    def backward(self, step: int, *, first: bool, sums: bool = False) -> int:
-        """Return the most that one step's graph, its new state and its backward hold.
+    def compute_backward_peak(self, step: int, *, first: bool, sums: bool = False) -> int:
+        """Return the peak of one step's graph, its new state and its backward.
 
-        `step` counts from 1; see `backward_peak` for `first` and `sums`.
+        `step` counts from 1; see `layers.compute_backward_peak` for `first` and `sums`.
         """
-        given = step == 1  # its psi asks for no gradient
-        peak = (self.first_update if given else self.update).peak
-        missing = sum(node.gradient for node in self.nodes) if first else 0
-        in_update = kept_bytes(self.nodes) + peak.bytes(self.shape) - missing
-        # Held through the network's backward: the new state, the gradient that arrived at
-        # it, and psi's from the update; the gradient of h goes into the network.
-        held = self.fields(2 if given else 3, 5)
-        in_network = held + backward_peak(
-            self.nodes, state_bytes(self.shape), first=first, sums=sums
+        is_first_step = step == 1  # its psi needs no gradient
+        peak = (self.first_update if is_first_step else self.update).peak
+        missing = self.gradients if first else 0
+        in_update = sum_kept_bytes(self.nodes) + peak.count_bytes(self.shape) - missing
+        # Alive throughout the network's backward: the new state, its incoming gradient, and
+        # psi's from the update; the gradient of h goes into the network.
+        held = self.count_bytes(2 if is_first_step else 3, 5)
+        in_network = held + compute_backward_peak(
+            self.nodes, count_state_bytes(self.shape), first=first, sums=sums
         )
-        return max(in_update, in_network) + self.fields(self.noise)
+        return max(in_update, in_network) + self.count_bytes(self.noise)
 
 
-class Kept(NamedTuple):
-    """How many states a recompute plan has alive, the one in work included."""
+class RetainedStates(NamedTuple):
+    """How many states a recompute strategy has alive, the one in use included."""
 
-    at_last: int
-    """In the backward of the last step, the first that is made."""
-    at_most_later: int
-    """In the backward of those before it."""
-    at_loss: int
-    """Beside those that the loss looks at."""
+    in_last_step: int
+    """During the backward of the last step, which is the first to run."""
+    in_earlier_steps: int
+    """The most during the backward of the steps before it."""
+    in_loss: int
+    """During the loss's backward, without its sample steps."""
 
 
-def kept_states(steps: int, plan: ResolvedRecompute, *, device: str) -> Kept:
+def compute_interval(steps: int) -> int:
+    """Return the steps between two states that `two-level` saves: the root, rounded up."""
+    return math.isqrt(steps - 1) + 1
+
+
+def count_retained_states(
+    steps: int, recompute: ResolvedRecompute, *, device: str
+) -> RetainedStates:
     """Return them for an episode of `steps` steps; see `qca.train.state_store`."""
-    if plan == "two-level":
-        interval = math.isqrt(steps - 1) + 1
+    if recompute == "two-level":
+        interval = compute_interval(steps)
         segments = -(-steps // interval)
         last = steps - (segments - 1) * interval
-        made_again = segments - 1 + interval - 1 if segments > 1 else 0
-        at_last = segments + last - 1
-        return Kept(at_last, max(at_last - 1, made_again), at_last)
-    if plan == "host":
-        # The first state, which the caller holds, and the copy in work; on a CPU the host's
+        recomputed = segments - 1 + interval - 1 if segments > 1 else 0
+        in_last_step = segments + last - 1
+        return RetainedStates(in_last_step, max(in_last_step - 1, recomputed), in_last_step)
+    if recompute == "host":
+        # The first state, which the caller holds, and the copy in use; on a CPU the host's
         # memory is the device's.
         count = 2 if device == "cuda" else steps + 2
-        return Kept(count, count, count - 1)
-    return Kept(steps, steps - 1, steps)
+        return RetainedStates(count, count, count - 1)
+    return RetainedStates(steps, steps - 1, steps)
 
 
-def adjoint_need(train: TrainConfig, plan: ResolvedRecompute, *, device: str) -> tuple[int, int]:
-    """Return states and activations of the plans that keep one step's graph at a time."""
-    episode, kept = Episode.of(train), kept_states(train.steps, plan, device=device)
-    state = state_bytes(episode.shape)
-    # Captured graphs add to gradients that are always there.
+def estimate_adjoint_memory(
+    train: TrainConfig, recompute: ResolvedRecompute, *, device: str
+) -> tuple[int, int]:
+    """Return bytes of states and activations where one step's graph is kept at a time."""
+    episode = EpisodeSizes.from_config(train)
+    retained = count_retained_states(train.steps, recompute, device=device)
+    state = count_state_bytes(episode.shape)
+    # Captured graphs add to gradients that always exist.
     first = device == "cpu"
-    peak = kept.at_last * state + episode.backward(train.steps, first=first) + episode.pulls
+    in_last = episode.compute_backward_peak(train.steps, first=first) + episode.cotangents
+    peak = retained.in_last_step * state + in_last
     if train.steps > 1:
-        later = episode.backward(train.steps - 1, first=False) + episode.pulls
-        peak = max(peak, kept.at_most_later * state + later)
-    # The states that the loss looks at are all among those that `step` keeps, but the last.
-    seen = episode.fields(1 if plan == "step" else episode.moments, episode.moments)
-    missing = sum(node.gradient for node in episode.nodes) if first else 0
-    in_loss = seen + episode.loss.peak(episode.moments, episode.shape) - missing
-    peak = max(peak, kept.at_loss * state + in_loss)
-    states = max(kept) * state
-    return states, peak - states + episode.fields(episode.noise)
+        in_earlier = episode.compute_backward_peak(train.steps - 1, first=False)
+        in_earlier += episode.cotangents
+        peak = max(peak, retained.in_earlier_steps * state + in_earlier)
+    # The states that the loss samples are all among those that `step` keeps, but the last.
+    samples = episode.sample_steps
+    sampled = episode.count_bytes(1 if recompute == "step" else samples, samples)
+    missing = episode.gradients if first else 0
+    in_loss = sampled + episode.loss.compute_peak(samples, episode.shape) - missing
+    peak = max(peak, retained.in_loss * state + in_loss)
+    states = max(retained) * state
+    return states, peak - states + episode.count_bytes(episode.noise)
 
 
-def plain_activations(train: TrainConfig) -> int:
-    """Return them for the plan `none`: the graphs of all steps."""
-    episode, steps = Episode.of(train), train.steps
-    missing = sum(node.gradient for node in episode.nodes)
-    # The last state; and with noise the first and those that the loss looks at, undisturbed.
-    ends = episode.fields(1 + episode.noise * episode.moments)
-    in_loss = episode.graphs(steps) - missing + episode.loss.peak(episode.moments, episode.shape)
-    # The state that the last step made is in `ends` and in `backward`, if the loss looks at it.
-    pulls = episode.pulls - min(1, episode.loss.pulls) * state_bytes(episode.shape)
-    peak = episode.graphs(steps - 1) + pulls + episode.backward(steps, first=True)
+def estimate_plain_activations(train: TrainConfig) -> int:
+    """Return the bytes of activations of `none`, plain autograd: the graphs of all steps."""
+    episode, steps = EpisodeSizes.from_config(train), train.steps
+    # The last state; and with noise the first and those that the loss samples, undisturbed.
+    ends = episode.count_bytes(1 + episode.noise * episode.sample_steps)
+    in_loss = episode.sum_graphs(steps) - episode.gradients
+    in_loss += episode.loss.compute_peak(episode.sample_steps, episode.shape)
+    # The last step's state is in `ends` and in its backward's peak, if the loss returns its
+    # gradient.
+    cotangents = episode.cotangents
+    cotangents -= min(1, episode.loss.cotangents) * count_state_bytes(episode.shape)
+    peak = episode.sum_graphs(steps - 1) + episode.compute_backward_peak(steps, first=True)
     if steps > 1:
-        earlier = episode.graphs(steps - 2)
-        peak = max(peak, earlier + pulls + episode.backward(steps - 1, first=False, sums=True))
-    return ends + max(in_loss, peak)
+        in_earlier = episode.compute_backward_peak(steps - 1, first=False, sums=True)
+        peak = max(peak, episode.sum_graphs(steps - 2) + in_earlier)
+    return ends + max(in_loss, peak + cotangents)

@@ -17,27 +17,27 @@ LARGE, LARGE_SEGMENT = 10 * MIB, 20 * MIB
 SEGMENT_STEP = 2 * MIB
 
 
-def rounding(tensors: Sequence[int], *, states: int, state: int, moving: int) -> int:
+def estimate_rounding(tensors: Sequence[int], *, states: int, state: int, moving: int) -> int:
     """Return the bytes that the allocator reserves beyond those of its tensors.
 
-    `tensors` are the elements of each parameter, which stand there four times (weights,
+    `tensors` are the elements of each parameter, which is held four times (weights,
     gradients, two moments). They and the states are packed as they come; `moving` is what
     comes and goes, of which a quarter is taken to lie in holes of the wrong size.
     """
     sizes = 4 * [FLOAT * elements for elements in tensors]
-    held = segments(sizes) - sum(sizes)
-    kept = states * (segment_of(state) // blocks_in_segment(state) - state)
-    return held + kept + moving // 4 + 2 * (LARGE_SEGMENT + SMALL_SEGMENT)
+    parameters = pack_into_segments(sizes) - sum(sizes)
+    kept = states * (segment_size(state) // count_blocks_per_segment(state) - state)
+    return parameters + kept + moving // 4 + 2 * (LARGE_SEGMENT + SMALL_SEGMENT)
 
 
-def block_of(size: int) -> int:
+def block_size(size: int) -> int:
     """Return the block that holds `size` bytes."""
     return max(1, -(-size // BLOCK)) * BLOCK
 
 
-def segment_of(size: int) -> int:
+def segment_size(size: int) -> int:
     """Return the segment that is asked of the driver for a block of `size` bytes."""
-    block = block_of(size)
+    block = block_size(size)
     if block <= SMALL:
         return SMALL_SEGMENT
     if block < LARGE:
@@ -45,31 +45,31 @@ def segment_of(size: int) -> int:
     return -(-block // SEGMENT_STEP) * SEGMENT_STEP
 
 
-def blocks_in_segment(size: int) -> int:
+def count_blocks_per_segment(size: int) -> int:
     """Return how many blocks of `size` bytes one segment holds."""
-    return segment_of(size) // block_of(size)
+    return segment_size(size) // block_size(size)
 
 
-def segments(sizes: Iterable[int]) -> int:
+def pack_into_segments(sizes: Iterable[int]) -> int:
     """Return the bytes of the segments that hold tensors of these sizes, first fit."""
     free: dict[int, list[int]] = {SMALL_SEGMENT: [], LARGE_SEGMENT: []}
     total = 0
     for size in sizes:
-        block, segment = block_of(size), segment_of(size)
+        block, segment = block_size(size), segment_size(size)
         if block >= LARGE:
             total += segment
             continue
         holes = free[segment]
-        place = next((at for at, hole in enumerate(holes) if hole >= block), None)
-        if place is None:
+        fit = next((index for index, hole in enumerate(holes) if hole >= block), None)
+        if fit is None:
             total += segment
             holes.append(segment - block)
         else:
-            holes[place] -= block
+            holes[fit] -= block
     return total
 
 
-def winograd_workspace(shape: Shape) -> int:
+def estimate_winograd_workspace(shape: Shape) -> int:
     """Return the scratch memory of cuDNN's hungriest algorithm but FFT, for the largest layer.
 
     Non-fused Winograd F(4x4, 3x3) writes its transformed operands to memory: 36 numbers
@@ -78,23 +78,23 @@ def winograd_workspace(shape: Shape) -> int:
     """
     c, field = shape.hidden_channels, 2 * shape.d_state
     layers = [
-        *_pair(field, c, 0),
-        *_pair(c, 2 * c, 1),
-        *_pair(2 * c, 4 * c, 2),
-        *_pair(4 * c, 8 * c, 2),
-        *_pair(6 * c, 4 * c, 1),
-        *_pair(3 * c, c, 0),
+        *_conv_block(field, c, 0),
+        *_conv_block(c, 2 * c, 1),
+        *_conv_block(2 * c, 4 * c, 2),
+        *_conv_block(4 * c, 8 * c, 2),
+        *_conv_block(6 * c, 4 * c, 1),
+        *_conv_block(3 * c, c, 0),
     ]
     return max(
         36 * i * o * FLOAT
-        + 36 * shape.batch_size * _tiles(shape.grid >> halvings) * (i + o) * FLOAT
+        + 36 * shape.batch_size * _count_tiles(shape.grid >> halvings) * (i + o) * FLOAT
         for i, o, halvings in layers
     )
 
 
-def _pair(i: int, o: int, halvings: int) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
+def _conv_block(i: int, o: int, halvings: int) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
     return (i, o, halvings), (o, o, halvings)
 
 
-def _tiles(side: int) -> int:
+def _count_tiles(side: int) -> int:
     return (-(-side // 4)) ** 2

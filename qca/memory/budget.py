@@ -1,6 +1,6 @@
 """How much memory a training takes, predicted without torch.
 
-The peak of an episode is the sum of six terms that a person can check one by one:
+The peak of an episode is the sum of six terms that can be checked one by one:
 
 ===========  =================================================================
 parameters   4 bytes for each, float32; under bf16 and fp16 2 more, for the copy
@@ -8,9 +8,9 @@ parameters   4 bytes for each, float32; under bf16 and fp16 2 more, for the copy
 gradients    4 bytes for each parameter, float32
 optimizer    AdamW's two moments, and one step counter for each tensor; nothing where
              they are kept in host memory
-states       the fields that the recompute plan keeps: 8 bytes for each component
+states       those that the recompute strategy keeps: 8 bytes for each component
 activations  what autograd keeps of the steps whose graph is alive, and what its
-             backward needs beside them, at the worst moment
+             backward needs beside them, at its peak
 workspace    cuDNN's scratch memory and what the allocator rounds up; 0 on a CPU
 ===========  =================================================================
 
@@ -24,14 +24,18 @@ from typing import Literal
 
 from qca.core.config import HALF_PRECISIONS, ResolvedRecompute, TrainConfig
 from qca.core.units import MIB
-from qca.memory.activations import Episode, adjoint_need, plain_activations
-from qca.memory.allocator import rounding, winograd_workspace
-from qca.memory.layers import FLOAT, HALF, parameter_shapes
-from qca.memory.state_tensors import Fields, state_bytes
+from qca.memory.activations import (
+    EpisodeSizes,
+    estimate_adjoint_memory,
+    estimate_plain_activations,
+)
+from qca.memory.allocator import estimate_rounding, estimate_winograd_workspace
+from qca.memory.layers import FLOAT, HALF, list_parameter_sizes
+from qca.memory.state_tensors import StateTensors, count_state_bytes
 
-# What a captured step and its adjoint keep for ever, beside their pool: the state that goes
-# in, the one that comes out, the gradients of both, and a weight for each of the two.
-GRAPH_BUFFERS = Fields(4, 2)
+# What a captured step and its adjoint keep throughout, beside their pool: the state that goes
+# in, the one that comes out, the gradients of both, and a squared norm for each of the two.
+GRAPH_BUFFERS = StateTensors(4, 2)
 
 # NVIDIA's context with the kernels and the graphs that are loaded: 621 MiB at the first tensor,
 # 708 after a training (`benchmarks.bptt`, outside_bytes: what the GPU has in use, less what
@@ -51,7 +55,7 @@ CPU_CONTEXT = 394 * MIB
 
 @dataclass(frozen=True)
 class Breakdown:
-    """Bytes at the moment of the peak."""
+    """Bytes at the peak."""
 
     parameters: int
     gradients: int
@@ -100,7 +104,7 @@ class Estimate:
 
 def parameter_count(d_state: int, hidden_channels: int) -> int:
     """Return the number of parameters of UNetUnitary; 27,883,292 at 14 and 128."""
-    return sum(parameter_shapes(d_state, hidden_channels))
+    return sum(list_parameter_sizes(d_state, hidden_channels))
 
 
 def estimate(
@@ -115,57 +119,62 @@ def estimate(
     An `auto` that is left in `train` means fp32, and the optimizer's state on the device.
     `together` says that several processes train one model.
     """
-    episode = Episode.of(train)
-    shape, tensors = episode.shape, parameter_shapes(train.d_state, train.hidden_channels)
+    shape = EpisodeSizes.from_config(train).shape
+    tensors = list_parameter_sizes(train.d_state, train.hidden_channels)
     count = sum(tensors)
     half = HALF * count if train.precision in HALF_PRECISIONS else 0
-    state = state_bytes(shape)
+    state = count_state_bytes(shape)
     if recompute == "none":
-        states, activations = train.steps * state, plain_activations(train)
+        states, activations = train.steps * state, estimate_plain_activations(train)
     else:
-        states, activations = adjoint_need(train, recompute, device=device)
+        states, activations = estimate_adjoint_memory(train, recompute, device=device)
     workspace = 0
     if device == "cuda":
-        moving = activations
-        if recompute != "none":
-            moving += GRAPH_BUFFERS.bytes(shape)
-        workspace = moving - activations + winograd_workspace(shape)
-        workspace += rounding(tensors, states=states // state, state=state, moving=moving)
+        buffers = GRAPH_BUFFERS.count_bytes(shape) if recompute != "none" else 0
+        workspace = buffers + estimate_winograd_workspace(shape)
+        workspace += estimate_rounding(
+            tensors, states=states // state, state=state, moving=activations + buffers
+        )
     breakdown = Breakdown(
         parameters=FLOAT * count + half,
         gradients=FLOAT * count,
-        optimizer=_optimizer(train, tensors, device),
+        optimizer=_estimate_optimizer(train, tensors, device),
         states=states,
         activations=activations,
         workspace=workspace,
     )
-    context = _context(train, tensors, device)
+    context = _estimate_context(train, tensors, device)
     if together and device == "cuda":
         context += NCCL_CONTEXT
     return Estimate(recompute, count, breakdown, context)
 
 
-def host_bytes(train: TrainConfig, recompute: ResolvedRecompute) -> int:
-    """Return what a training on a GPU keeps in the host's memory by plan."""
+def estimate_host_bytes(train: TrainConfig, recompute: ResolvedRecompute) -> int:
+    """Return what a training on a GPU keeps in the host's memory."""
     states = 0
     if recompute == "host":
         # torch's allocator of pinned memory rounds up to a power of two
         # (aten/src/ATen/core/CachingHostAllocator.h).
-        states = 1 << (train.steps * state_bytes(Episode.of(train).shape) - 1).bit_length()
+        states = (
+            1
+            << (
+                train.steps * count_state_bytes(EpisodeSizes.from_config(train).shape) - 1
+            ).bit_length()
+        )
     weights = FLOAT * parameter_count(train.d_state, train.hidden_channels)
     return states + (4 * weights if train.optimizer_state == "host" else 0)
 
 
-def _optimizer(train: TrainConfig, tensors: list[int], device: str) -> int:
+def _estimate_optimizer(train: TrainConfig, tensors: list[int], device: str) -> int:
     moments = 2 * FLOAT * sum(tensors) + FLOAT * len(tensors)
     if train.optimizer_state != "host":
         return moments
     # In host memory it works on copies of weights and gradients. On a CPU that is the same
-    # memory: nothing is won.
+    # memory: nothing is saved.
     return 0 if device == "cuda" else moments + 2 * FLOAT * sum(tensors)
 
 
-def _context(train: TrainConfig, tensors: list[int], device: str) -> int:
+def _estimate_context(train: TrainConfig, tensors: list[int], device: str) -> int:
     """Return what the process takes outside of torch's tensors.
 
     On a CPU the libraries grow with the work: oneDNN copies a convolution's operands into
@@ -175,5 +184,5 @@ def _context(train: TrainConfig, tensors: list[int], device: str) -> int:
     """
     if device == "cuda":
         return CUDA_CONTEXT
-    _, activations = adjoint_need(train, "step", device="cpu")
+    _, activations = estimate_adjoint_memory(train, "step", device="cpu")
     return CPU_CONTEXT + activations + 2 * FLOAT * max(tensors)

@@ -15,13 +15,13 @@ from qca.core.config import (
 from qca.core.errors import InputError, PlanError
 from qca.core.unet_shape import GRID_MULTIPLE
 from qca.core.units import format_size
-from qca.memory.budget import Estimate, estimate, host_bytes
+from qca.memory.budget import Estimate, estimate, estimate_host_bytes
 
 Device = Literal["cpu", "cuda"]
 Dimension = Literal["batch", "grid", "steps"]
 
 # In the order of preference, and of need but for `none`.
-PLANS: dict[Device, tuple[ResolvedRecompute, ...]] = {
+STRATEGIES: dict[Device, tuple[ResolvedRecompute, ...]] = {
     "cpu": ("none", "step", "two-level"),
     "cuda": ("none", "step", "two-level", "host"),
 }
@@ -38,7 +38,7 @@ class Choice:
     optimizer_state: ResolvedOptimizerState
     estimate: Estimate
     host_bytes: int
-    """What a GPU's training keeps in the host's memory by plan, beside all else."""
+    """What a training on a GPU keeps in the host's memory, beside all else."""
     budget_bytes: int | None
     fits: bool | None
     """None where the budget is unknown."""
@@ -66,7 +66,7 @@ def choose(
 
     float32 with the optimizer on the device comes first, with more and more recomputation;
     then the optimizer's state goes to host memory; last comes `half`, the 16-bit format that
-    the card has, if any. The batch and the model stay as they are. What a plan moves to the
+    the card has, if any. The batch and the model stay as they are. What is moved to the
     host has to fit `host_budget`, where that is known. Budgets and needs are those of one
     process, also where several train `together`.
 
@@ -76,41 +76,43 @@ def choose(
         InputError: for a combination that would not train well.
 
     """
-    _check(train)
-    candidates = list(_candidates(train, device, half, together=together))
+    _require_full_precision_sums(train)
+    candidates = list(_list_candidates(train, device, half, together=together))
     if budget is None:
-        found = next((one for one in candidates if one.recompute == "step"), candidates[0])
-        why = f"the budget is unknown; {_need(found)}"
-        return _choice(train, found, None, None, why)
-    room = host_budget if host_budget is not None else max(one.host_bytes for one in candidates)
+        steps = (item for item in candidates if item.recompute == "step")
+        found = next(steps, candidates[0])
+        because = f"the budget is unknown; {_describe_need(found)}"
+        return _make_choice(train, found, None, None, because)
+    room = host_budget if host_budget is not None else max(c.host_bytes for c in candidates)
     for found in candidates:
         if found.estimate.fits(budget) and found.host_bytes <= room:
-            return _choice(train, found, budget, True, _why(found, budget, candidates))
-    within = [one for one in candidates if one.host_bytes <= room]
+            return _make_choice(train, found, budget, True, _explain(found, budget, candidates))
+    within = [c for c in candidates if c.host_bytes <= room]
     if not within:
         least = candidates[0]
-        why = f"{_need(least)}, more than the {format_size(room)} that the host has for it"
-        return _choice(train, least, budget, False, why)
-    least = min(within, key=lambda one: one.estimate.total_bytes)
-    why = f"{_need(least)}, more than the budget of {format_size(budget)}"
-    return _choice(train, least, budget, False, why)
+        room_text = format_size(room)
+        because = f"{_describe_need(least)}, more than the {room_text} that the host has for it"
+        return _make_choice(train, least, budget, False, because)
+    least = min(within, key=lambda c: c.estimate.total_bytes)
+    because = f"{_describe_need(least)}, more than the budget of {format_size(budget)}"
+    return _make_choice(train, least, budget, False, because)
 
 
-def next_cheaper(train: TrainConfig, *, device: Device) -> tuple[TrainConfig, Estimate] | None:
-    """Return the same training under the next plan that needs less; None if none does.
+def find_next_cheaper(train: TrainConfig, *, device: Device) -> tuple[TrainConfig, Estimate] | None:
+    """Return the same training in the next way that needs less memory; None if none does.
 
     The order is that of `choose`. The precision stays: another would change what is computed.
     """
     recompute = "none" if train.recompute == "auto" else train.recompute
     now = estimate(train, recompute=recompute, device=device).total_bytes
-    free = train.override(recompute="auto", optimizer_state="auto")
-    for found in _candidates(free, device, None):
+    unresolved = train.override(recompute="auto", optimizer_state="auto")
+    for found in _list_candidates(unresolved, device, None):
         if found.estimate.total_bytes < now:
-            return _resolved(train, found), found.estimate
+            return _resolve(train, found), found.estimate
     return None
 
 
-def _check(train: TrainConfig) -> None:
+def _require_full_precision_sums(train: TrainConfig) -> None:
     if train.precision in HALF_PRECISIONS and train.recompute == "none":
         raise InputError(
             f"precision {train.precision} with recompute none would add up the gradients of "
@@ -119,7 +121,7 @@ def _check(train: TrainConfig) -> None:
         )
 
 
-def _candidates(
+def _list_candidates(
     train: TrainConfig,
     device: Device,
     half: HalfPrecision | None,
@@ -135,24 +137,24 @@ def _candidates(
         places = (train.optimizer_state,)
     elif device == "cpu":
         places = ("device",)
-    plans = PLANS[device] if train.recompute == "auto" else (train.recompute,)
+    strategies = STRATEGIES[device] if train.recompute == "auto" else (train.recompute,)
     for precision in precisions:
         for place in places:
-            for plan in plans:
-                if plan == "none" and precision in HALF_PRECISIONS:
+            for recompute in strategies:
+                if recompute == "none" and precision in HALF_PRECISIONS:
                     continue
                 chosen = {"precision": precision, "optimizer_state": place}
                 resolved = train.override(**chosen)
-                needs = estimate(resolved, recompute=plan, device=device, together=together)
-                there = host_bytes(resolved, plan) if device == "cuda" else 0
-                yield _Candidate(plan, precision, place, needs, there)
+                needs = estimate(resolved, recompute=recompute, device=device, together=together)
+                host = estimate_host_bytes(resolved, recompute) if device == "cuda" else 0
+                yield _Candidate(recompute, precision, place, needs, host)
 
 
-def _choice(
+def _make_choice(
     train: TrainConfig, found: _Candidate, budget: int | None, fits: bool | None, because: str
 ) -> Choice:
     return Choice(
-        train=_resolved(train, found),
+        train=_resolve(train, found),
         recompute=found.recompute,
         precision=found.precision,
         optimizer_state=found.optimizer_state,
@@ -164,7 +166,7 @@ def _choice(
     )
 
 
-def _resolved(train: TrainConfig, found: _Candidate) -> TrainConfig:
+def _resolve(train: TrainConfig, found: _Candidate) -> TrainConfig:
     chosen = {
         "recompute": found.recompute,
         "precision": found.precision,
@@ -200,21 +202,21 @@ def solve(
     """
     field, unit, largest = _DIMENSIONS[dimension]
 
-    def at(count: int) -> Choice:
+    def choose_at(count: int) -> Choice:
         resized = train.override(**{field: count * unit})
         return choose(resized, budget, device=device, host_budget=host_budget)
 
-    if not (smallest := at(1)).fits:
+    if not (smallest := choose_at(1)).fits:
         raise PlanError(
             f"no {dimension} fits: {field} = {unit}: {smallest.because}",
             hint="Give a larger --budget, or fewer --hidden-channels, --grid or --steps.",
         )
-    count = _largest(lambda n: bool(at(n).fits), largest // unit)
-    return Solution(dimension, count * unit, at(count))
+    count = _find_largest(lambda n: bool(choose_at(n).fits), largest // unit)
+    return Solution(dimension, count * unit, choose_at(count))
 
 
-# Field of TrainConfig, step in which it goes, and the largest value to look at:
-# those of TrainConfig, and for the batch one that no device holds.
+# Field of TrainConfig, its increment, and the largest value to try: those of TrainConfig, and
+# for the batch one that fits no device.
 _DIMENSIONS: dict[Dimension, tuple[str, int, int]] = {
     "batch": ("batch_size", 1, 2**24),
     "grid": ("grid", GRID_MULTIPLE, 4096),
@@ -222,7 +224,7 @@ _DIMENSIONS: dict[Dimension, tuple[str, int, int]] = {
 }
 
 
-def _largest(holds: Callable[[int], bool], limit: int) -> int:
+def _find_largest(holds: Callable[[int], bool], limit: int) -> int:
     """Return the largest number up to `limit` that `holds`, given that 1 does."""
     low, high = 1, limit + 1
     while high - low > 1:
@@ -231,26 +233,26 @@ def _largest(holds: Callable[[int], bool], limit: int) -> int:
     return low
 
 
-def _need(found: _Candidate) -> str:
+def _describe_need(found: _Candidate) -> str:
     needs = found.estimate
     peak, context = format_size(needs.predicted_peak_bytes), format_size(needs.context_bytes)
     host = f", and {format_size(found.host_bytes)} of the host" if found.host_bytes else ""
-    return f"{_how(found)} needs {peak} and {context} of context{host}"
+    return f"{_describe_candidate(found)} needs {peak} and {context} of context{host}"
 
 
-def _how(found: _Candidate) -> str:
+def _describe_candidate(found: _Candidate) -> str:
     moments = ", AdamW's moments in host memory," if found.optimizer_state == "host" else ""
     precision = f" in {found.precision}" if found.precision != "fp32" else ""
     return f"recompute plan `{found.recompute}`{precision}{moments}"
 
 
-def _why(found: _Candidate, budget: int, candidates: list[_Candidate]) -> str:
+def _explain(found: _Candidate, budget: int, candidates: list[_Candidate]) -> str:
     tried = candidates[: candidates.index(found)]
     lacking = ""
     if tried:
-        least = min(tried, key=lambda one: one.estimate.total_bytes)
+        least = min(tried, key=lambda c: c.estimate.total_bytes)
         lacking = (
             f"; what is preferred to it would need {format_size(least.estimate.total_bytes)} "
-            f"or more ({_how(least)})"
+            f"or more ({_describe_candidate(least)})"
         )
-    return f"{_need(found)}, within the budget of {format_size(budget)}{lacking}"
+    return f"{_describe_need(found)}, within the budget of {format_size(budget)}{lacking}"

@@ -1,7 +1,7 @@
-"""The layers of UNetUnitary as sizes: what autograd keeps of one pass, and when it lets go.
+"""The layers of UNetUnitary as sizes: what autograd keeps of one pass, and when it frees it.
 
 This is the layer table of `qca.model.unet` without torch. A forward pass is a list of
-`Node`; autograd walks it from the last to the first, and each node lets go of what it
+`Node`; autograd walks it from the last to the first, and each node frees what it
 kept. All sizes are bytes, of the network's own number format unless they say otherwise.
 """
 
@@ -31,7 +31,7 @@ class Node:
     held: int = 0
     """Bytes that stay from this node's backward until the skip connection is used."""
     released: int = 0
-    """Bytes of a skip connection that are let go after this node's backward: its gradient
+    """Bytes of a skip connection that are freed after this node's backward: its gradient
     and the produced one are then replaced by their sum."""
 
 
@@ -46,16 +46,16 @@ class Shape:
     element: int = FLOAT
     """Bytes of a number in the network: an activation, or a weight's gradient as it comes."""
 
-    def maps(self, channels: int, halvings: int = 0) -> int:
-        """Bytes of `channels` feature maps after so many max-pools."""
-        return self.numbers(channels, halvings) * self.element
+    def map_bytes(self, channels: int, halvings: int = 0) -> int:
+        """Return the bytes of `channels` feature maps after so many max-pools."""
+        return self.count_numbers(channels, halvings) * self.element
 
-    def numbers(self, channels: int, halvings: int = 0) -> int:
+    def count_numbers(self, channels: int, halvings: int = 0) -> int:
         """Return how many numbers `channels` feature maps hold after so many max-pools."""
         return self.batch_size * channels * (self.grid >> halvings) ** 2
 
 
-def parameter_shapes(d_state: int, hidden_channels: int) -> list[int]:
+def list_parameter_sizes(d_state: int, hidden_channels: int) -> list[int]:
     """Return the number of elements of each parameter tensor, in state-dict order."""
     c, field = hidden_channels, 2 * d_state
     sizes: list[int] = []
@@ -70,10 +70,10 @@ def _block_parameters(i: int, o: int) -> list[int]:
     return [9 * i * o, o, o, 9 * o * o, o, o]
 
 
-def network(shape: Shape) -> list[Node]:
+def list_nodes(shape: Shape) -> list[Node]:
     """Return the nodes of one forward pass of UNetUnitary, first to last."""
     c, field = shape.hidden_channels, 2 * shape.d_state
-    low, high = shape.maps(6 * c, 1), shape.maps(3 * c)
+    low, high = shape.map_bytes(6 * c, 1), shape.map_bytes(3 * c)
     return [
         *_block(shape, "inc", field, c, 0),
         _pool(shape, "down1", c, 0, released=high),
@@ -87,7 +87,7 @@ def network(shape: Shape) -> list[Node]:
         _up(shape, "up2", 4 * c, 2 * c, 1),
         Node("cat2", produced=0, held=high),
         *_block(shape, "conv_up2", 3 * c, c, 0),
-        Node("outc", shape.maps(c), **_weights(shape, c * field + field)),
+        Node("outc", shape.map_bytes(c), **_weights(shape, c * field + field)),
     ]
 
 
@@ -100,36 +100,36 @@ def _block(
     place and keeps its result, which is also what the next layer keeps: that storage
     goes when ELU's own backward is done. An input that is not `fresh` is such a result.
     """
-    out = shape.maps(o, halvings)
+    out = shape.map_bytes(o, halvings)
     statistics = 2 * shape.batch_size * count_groups(o) * FLOAT
     for number, channels in enumerate((i, o)):
-        into = shape.maps(channels, halvings)
-        kept = into if fresh and number == 0 else 0
-        yield Node(f"{name}.{3 * number}", into, kept, **_weights(shape, 9 * channels * o))
+        input_bytes = shape.map_bytes(channels, halvings)
+        kept = input_bytes if fresh and number == 0 else 0
+        yield Node(f"{name}.{3 * number}", input_bytes, kept, **_weights(shape, 9 * channels * o))
         yield Node(f"{name}.{3 * number + 1}", out, out + statistics, **_weights(shape, 2 * o))
         yield Node(f"{name}.{3 * number + 2}", out, out)
 
 
 def _pool(shape: Shape, name: str, channels: int, halvings: int, released: int) -> Node:
-    into = shape.maps(channels, halvings)
-    indices = shape.numbers(channels, halvings + 1) * INDEX
-    return Node(f"{name}.pool", into, indices, released=released)
+    input_bytes = shape.map_bytes(channels, halvings)
+    indices = shape.count_numbers(channels, halvings + 1) * INDEX
+    return Node(f"{name}.pool", input_bytes, indices, released=released)
 
 
 def _up(shape: Shape, name: str, i: int, o: int, halvings: int) -> Node:
-    return Node(name, shape.maps(i, halvings), **_weights(shape, 4 * i * o + o))
+    return Node(name, shape.map_bytes(i, halvings), **_weights(shape, 4 * i * o + o))
 
 
 def _weights(shape: Shape, count: int) -> dict[str, int]:
     return {"weights": count * shape.element, "gradient": count * FLOAT}
 
 
-def kept_bytes(nodes: list[Node]) -> int:
+def sum_kept_bytes(nodes: list[Node]) -> int:
     """Return what autograd keeps of one forward pass."""
     return sum(node.kept for node in nodes)
 
 
-def backward_peak(
+def compute_backward_peak(
     nodes: list[Node], gradient: int, *, first: bool = False, sums: bool = False
 ) -> int:
     """Return the most bytes that are alive at once during the backward of one pass.
@@ -148,7 +148,7 @@ def backward_peak(
 
     """
     missing = sum(node.gradient for node in nodes) if first else 0
-    alive, arrived, peak = kept_bytes(nodes) - missing, gradient, 0
+    alive, arrived, peak = sum_kept_bytes(nodes) - missing, gradient, 0
     for node in reversed(nodes):
         added = 2 * node.weights if sums else node.weights
         if first and node.weights != node.gradient:

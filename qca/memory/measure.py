@@ -1,4 +1,4 @@
-"""The slow truth about memory: run the real episode on fake tensors and count bytes.
+"""The measured peak: run the real episode on fake tensors and count bytes.
 
 Fake tensors have shapes and storages but no memory, so that an episode of 27 GiB can be
 measured on a laptop. PyTorch's own `MemTracker` refuses a module that is called more
@@ -28,7 +28,7 @@ class LiveBytes(TorchDispatchMode):
 
     A storage counts from the operation that made it until its last tensor is gone,
     autograd's saved tensors included; a view adds nothing. What a kernel allocates and
-    frees inside of one operation is not seen. Use it inside of a `FakeTensorMode`.
+    frees inside one operation is not counted. Use it inside a `FakeTensorMode`.
     """
 
     def __init__(self) -> None:
@@ -67,7 +67,7 @@ class LiveBytes(TorchDispatchMode):
         self.live -= size
 
 
-def peak_of_training(
+def measure_peak(
     train: TrainConfig,
     episode: Callable[..., Any],
     *,
@@ -77,44 +77,44 @@ def peak_of_training(
 ) -> int:
     """Return the most bytes that are alive at once while `train` trains, on fake tensors.
 
-    One iteration is made, with the optimizer's state there from the beginning, as in all but
+    Runs one iteration, with the optimizer's state there from the beginning, as in all but
     a training's first. Fake tensors are on no device; for "cuda" host memory is not counted,
     and where states are kept, the gradients stay where they are, as a captured graph needs it.
 
     Args:
         train: the sizes.
-        episode: the one to measure, from `qca.train.episode`.
+        episode: the function to measure, from `qca.train.episode`.
         device: whose memory is counted.
-        compute: makes of the model what computes, for example a copy in half precision.
-        states: makes of a state that is like all others where the states are kept.
+        compute: wraps the model for computing, for example in a half-precision copy.
+        states: returns a state store for states that are like its argument.
 
     """
-    how: dict[str, Any] = {}
+    options: dict[str, Any] = {}
     shape = (train.batch_size, train.d_state, train.grid, train.grid)
     with FakeTensorMode(), LiveBytes() as live:
         if states is not None:
             like = torch.empty(shape, dtype=torch.complex64)
-            how["states"] = states(like)
+            options["states"] = states(like)
             del like
-        beside = live.live if device == "cuda" else 0
+        outside = live.live if device == "cuda" else 0
         model = UNetUnitary(train.d_state, train.hidden_channels)
         evolution = Evolution(compute(model), train.gamma, train.update)
-        optimizer = _running(torch.optim.AdamW(model.parameters(), fused=True))
+        optimizer = _add_optimizer_state(torch.optim.AdamW(model.parameters(), fused=True))
         psi = torch.empty(shape, dtype=torch.complex64)
-        noise = _noise if has_noise(train.max_noise) else _no_noise
+        noise = _allocate_factor if has_noise(train.max_noise) else _no_noise
         loss = LOSSES[train.loss]()
         if device == "cuda" and states is not None:
             for parameter in model.parameters():
                 parameter.grad = torch.zeros_like(parameter)
         live.restart_peak()
-        episode(evolution, psi, steps=train.steps, loss=loss, noise=noise, **how)
+        episode(evolution, psi, steps=train.steps, loss=loss, noise=noise, **options)
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
-    return live.peak - beside
+    return live.peak - outside
 
 
-def _running(optimizer: torch.optim.AdamW) -> torch.optim.AdamW:
-    """Give it the state that its first step would have made."""
+def _add_optimizer_state(optimizer: torch.optim.AdamW) -> torch.optim.AdamW:
+    """Add the state that its first step would have made."""
     for group in optimizer.param_groups:
         for parameter in group["params"]:
             optimizer.state[parameter] = {
@@ -125,8 +125,8 @@ def _running(optimizer: torch.optim.AdamW) -> torch.optim.AdamW:
     return optimizer
 
 
-def _noise(psi: Tensor, step: int) -> Tensor:
-    """Return a factor as `qca.model.noise.Noise` does, which draws real numbers."""
+def _allocate_factor(psi: Tensor, step: int) -> Tensor:
+    """Return an empty factor of the size that `qca.model.noise.Noise` draws."""
     return torch.empty_like(psi)
 
 

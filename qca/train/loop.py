@@ -16,7 +16,7 @@ import torch
 from qca.core.config import TrainConfig
 from qca.core.errors import PlanError
 from qca.core.units import format_size
-from qca.memory.choose import next_cheaper
+from qca.memory.choose import find_next_cheaper
 from qca.runs.events import (
     CheckpointWritten,
     EpisodeRecord,
@@ -244,7 +244,9 @@ class _Loop:
     def _need_less(self, refused: str) -> None:
         """Go over to the next cheaper plan, or say that there is none."""
         trainer, config = self.trainer, self.trainer.config
-        cheaper = next_cheaper(config, device=_kind(trainer.device)) if self.plans_left else None
+        cheaper = (
+            find_next_cheaper(config, device=_kind(trainer.device)) if self.plans_left else None
+        )
         if cheaper is None:
             raise PlanError(
                 f"out of memory in an episode with recompute={config.recompute}, "

@@ -7,12 +7,13 @@ Three recompute strategies differ in nothing else:
 - `host` (`HostStore`): every state goes to the host's memory and comes back when it is needed.
 """
 
-import math
 from collections.abc import Callable
 from typing import Protocol
 
 import torch
 from torch import Tensor
+
+from qca.memory.activations import compute_interval
 
 RunForward = Callable[[Tensor, int], Tensor]
 """Compute the state after step t from the state before it; without gradients."""
@@ -125,11 +126,6 @@ def make_state_store(recompute: str, steps: int, like: Tensor) -> StateStore:
     if recompute == "host":
         return HostStore(allocate_host_buffer(steps, like))
     return DeviceStore()
-
-
-def compute_interval(steps: int) -> int:
-    """Return how many steps lie between two saved states: the root of `steps`, rounded up."""
-    return math.isqrt(steps - 1) + 1
 
 
 def allocate_host_buffer(steps: int, like: Tensor) -> Tensor:

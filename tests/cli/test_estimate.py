@@ -18,23 +18,23 @@ from tests.support.forks import Forked
 CARD = "3.68GiB"
 
 
-def run(*words: str, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
+def run_estimate(*words: str, cwd: Path, **variables: str) -> subprocess.CompletedProcess[str]:
     return Forked(cwd, variables)("estimate", *words, check=None)
 
 
-def document(*words: str, cwd: Path) -> dict[str, Any]:
-    done = run(*words, "--format", "json", cwd=cwd)
+def read_document(*words: str, cwd: Path) -> dict[str, Any]:
+    done = run_estimate(*words, "--format", "json", cwd=cwd)
     return json.loads(done.stdout)
 
 
 def test_the_json_is_the_documents_own(tmp_path: Path) -> None:
-    told = document("--budget", CARD, cwd=tmp_path)
+    shown = read_document("--budget", CARD, cwd=tmp_path)
     found = estimate(TrainConfig(), recompute="step")
-    assert told["schema_version"] == 1
-    assert told["parameters"] == 27_883_292
-    assert told["predicted_peak_bytes"] == found.predicted_peak_bytes
-    assert told["breakdown"] == vars(found.breakdown)
-    assert list(told["breakdown"]) == [
+    assert shown["schema_version"] == 1
+    assert shown["parameters"] == 27_883_292
+    assert shown["predicted_peak_bytes"] == found.predicted_peak_bytes
+    assert shown["breakdown"] == vars(found.breakdown)
+    assert list(shown["breakdown"]) == [
         "parameters",
         "gradients",
         "optimizer",
@@ -42,11 +42,11 @@ def test_the_json_is_the_documents_own(tmp_path: Path) -> None:
         "activations",
         "workspace",
     ]
-    assert sum(told["breakdown"].values()) == told["predicted_peak_bytes"]
-    assert told["context_bytes"] == found.context_bytes
-    assert told["budget_bytes"] == parse_size(CARD)
-    assert told["fits"] is True
-    assert told["recompute"] == "step"
+    assert sum(shown["breakdown"].values()) == shown["predicted_peak_bytes"]
+    assert shown["context_bytes"] == found.context_bytes
+    assert shown["budget_bytes"] == parse_size(CARD)
+    assert shown["fits"] is True
+    assert shown["recompute"] == "step"
 
 
 @pytest.mark.parametrize(
@@ -70,40 +70,43 @@ def test_the_json_is_the_documents_own(tmp_path: Path) -> None:
     ids=lambda value: " ".join(value) if isinstance(value, list) else str(value),
 )
 def test_the_exit_code_says_whether_it_fits(words: list[str], status: int, tmp_path: Path) -> None:
-    done = run(*words, cwd=tmp_path)
+    done = run_estimate(*words, cwd=tmp_path)
     assert done.returncode == status
     assert "Traceback" not in done.stderr
     assert bool(done.stderr) == (status != 0)
 
 
 def test_a_wrong_value_is_named_by_its_flag(tmp_path: Path) -> None:
-    assert "--grid: Input should be a multiple of 4" in run("--grid", "7", cwd=tmp_path).stderr
+    assert (
+        "--grid: Input should be a multiple of 4"
+        in run_estimate("--grid", "7", cwd=tmp_path).stderr
+    )
 
 
 def test_without_a_budget_and_a_gpu_whether_it_fits_is_unknown(tmp_path: Path) -> None:
-    told = document("--device", "cpu", cwd=tmp_path)
-    assert (told["budget_bytes"], told["fits"]) == (None, None)
-    assert told["breakdown"]["workspace"] == 0
+    shown = read_document("--device", "cpu", cwd=tmp_path)
+    assert (shown["budget_bytes"], shown["fits"]) == (None, None)
+    assert shown["breakdown"]["workspace"] == 0
 
 
 def test_solve_gives_the_largest_and_its_estimate(tmp_path: Path) -> None:
-    told = document("--budget", CARD, "--solve", "batch", cwd=tmp_path)
+    shown = read_document("--budget", CARD, "--solve", "batch", cwd=tmp_path)
     found = solve(TrainConfig(), parse_size(CARD), "batch")
-    assert told["solved"] == {"dimension": "batch", "value": found.value}
-    assert told["predicted_peak_bytes"] == found.choice.estimate.predicted_peak_bytes
+    assert shown["solved"] == {"dimension": "batch", "value": found.value}
+    assert shown["predicted_peak_bytes"] == found.choice.estimate.predicted_peak_bytes
 
 
 def test_reads_the_file_and_the_profile_and_the_flag_wins(tmp_path: Path) -> None:
     (tmp_path / "qca.toml").write_text('[train]\nprofile = "cpu"\nsteps = 7\n')
-    told = document("--d-state", "5", cwd=tmp_path)
+    shown = read_document("--d-state", "5", cwd=tmp_path)
     small = TrainConfig(grid=16, d_state=5, hidden_channels=16, steps=7)
     expected = estimate(small, recompute="step", device="cpu")
-    assert told["device"] == "cpu"
-    assert told["predicted_peak_bytes"] == expected.predicted_peak_bytes
+    assert shown["device"] == "cpu"
+    assert shown["predicted_peak_bytes"] == expected.predicted_peak_bytes
 
 
 def test_the_text_is_plain_where_there_is_no_terminal(tmp_path: Path) -> None:
-    done = run("--budget", CARD, cwd=tmp_path)
+    done = run_estimate("--budget", CARD, cwd=tmp_path)
     assert "\x1b" not in done.stdout
     for word in ("parameters", "activations", "predicted peak", "context", "3.68 GiB", "yes"):
         assert word in done.stdout
@@ -134,7 +137,7 @@ PLAIN_SIZES = f"plan `none` needs 29.86 GiB {BESIDE}"
 def test_moments_that_were_moved_are_told_with_the_reason_and_the_flag_against_it(
     words: list[str], status: int, said: str | None, tmp_path: Path
 ) -> None:
-    done = run(*words, cwd=tmp_path)
+    done = run_estimate(*words, cwd=tmp_path)
     assert done.returncode == status
     if said is None:
         assert MOVED not in done.stdout
@@ -148,7 +151,7 @@ def test_moments_that_were_moved_are_told_with_the_reason_and_the_flag_against_i
 
 def test_moments_that_a_larger_batch_needs_moved_are_told(tmp_path: Path) -> None:
     """Of the batch that was found, not of the one that was given."""
-    done = run("--recompute", "step", "--budget", CARD, "--solve", "batch", cwd=tmp_path)
+    done = run_estimate("--recompute", "step", "--budget", CARD, "--solve", "batch", cwd=tmp_path)
     found = solve(TrainConfig(recompute="step"), parse_size(CARD), "batch")
     kept = found.choice.train.override(optimizer_state="device")
     peak = estimate(kept, recompute="step").predicted_peak_bytes
@@ -159,8 +162,8 @@ def test_moments_that_a_larger_batch_needs_moved_are_told(tmp_path: Path) -> Non
 
 
 def test_a_budget_decides_between_the_plans(tmp_path: Path) -> None:
-    assert document("--budget", "64GiB", cwd=tmp_path)["recompute"] == "none"
-    assert document("--budget", CARD, cwd=tmp_path)["recompute"] == "step"
+    assert read_document("--budget", "64GiB", cwd=tmp_path)["recompute"] == "none"
+    assert read_document("--budget", CARD, cwd=tmp_path)["recompute"] == "step"
 
 
 def test_loads_no_torch() -> None:

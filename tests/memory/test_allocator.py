@@ -3,14 +3,19 @@
 import pytest
 
 from qca.core.units import KIB, MIB
-from qca.memory.allocator import block_of, blocks_in_segment, segment_of, segments
+from qca.memory.allocator import (
+    block_size,
+    count_blocks_per_segment,
+    pack_into_segments,
+    segment_size,
+)
 
 
 @pytest.mark.parametrize(
     ("size", "block"), [(0, 512), (1, 512), (512, 512), (513, 1024), (MIB, MIB)]
 )
 def test_a_block_is_a_multiple_of_512_bytes(size: int, block: int) -> None:
-    assert block_of(size) == block
+    assert block_size(size) == block
 
 
 @pytest.mark.parametrize(
@@ -25,11 +30,11 @@ def test_a_block_is_a_multiple_of_512_bytes(size: int, block: int) -> None:
     ],
 )
 def test_a_segment_by_the_size_of_the_block(size: int, segment: int) -> None:
-    assert segment_of(size) == segment
+    assert segment_size(size) == segment
 
 
 def test_the_seeds_state_leaves_an_eighth_of_its_segment_empty() -> None:
-    assert blocks_in_segment(448 * KIB) == 4  # 1.75 of 2 MiB
+    assert count_blocks_per_segment(448 * KIB) == 4  # 1.75 of 2 MiB
 
 
 @pytest.mark.parametrize(
@@ -46,4 +51,4 @@ def test_the_seeds_state_leaves_an_eighth_of_its_segment_empty() -> None:
     ],
 )
 def test_blocks_share_segments(sizes: list[int], total: int) -> None:
-    assert segments(sizes) == total
+    assert pack_into_segments(sizes) == total

@@ -15,13 +15,12 @@ from qca.memory.budget import (
     CUDA_CONTEXT,
     NCCL_CONTEXT,
     estimate,
-    host_bytes,
+    estimate_host_bytes,
     parameter_count,
 )
 from qca.model.unet import UNetUnitary
 
-Plan = ResolvedRecompute
-PLANS: list[Plan] = ["none", "step", "two-level", "host"]
+STRATEGIES: list[ResolvedRecompute] = ["none", "step", "two-level", "host"]
 SEED = TrainConfig()  # d_state 14, 128 channels, 64x64, 500 steps
 
 sizes = st.fixed_dictionaries(
@@ -38,12 +37,12 @@ sizes = st.fixed_dictionaries(
         "optimizer_state": st.sampled_from(["device", "host"]),
     }
 )
-plans = st.sampled_from(PLANS)
+strategies = st.sampled_from(STRATEGIES)
 STEP_OF = {"grid": 4, "d_state": 1, "hidden_channels": 1, "steps": 1, "batch_size": 1}
 
 
-def peak(plan: Plan, values: dict[str, Any]) -> int:
-    found = estimate(TrainConfig(**values), recompute=plan, device="cpu")
+def predict_peak(recompute: ResolvedRecompute, values: dict[str, Any]) -> int:
+    found = estimate(TrainConfig(**values), recompute=recompute, device="cpu")
     return found.predicted_peak_bytes
 
 
@@ -76,37 +75,46 @@ def test_the_seeds_run_needs_gibibytes_by_plain_autograd_and_under_800_mib_by_st
     assert 700 < step / MIB < 800
 
 
-@given(sizes, plans, st.sampled_from(["cpu", "cuda"]))
-def test_the_breakdown_adds_up(values: dict[str, Any], plan: Plan, device: Any) -> None:
-    found = estimate(TrainConfig(**values), recompute=plan, device=device)
+@given(sizes, strategies, st.sampled_from(["cpu", "cuda"]))
+def test_the_breakdown_adds_up(
+    values: dict[str, Any], recompute: ResolvedRecompute, device: Any
+) -> None:
+    found = estimate(TrainConfig(**values), recompute=recompute, device=device)
     terms = vars(found.breakdown)
     assert sum(terms.values()) == found.predicted_peak_bytes
     assert min(terms.values()) >= 0
     assert (terms["workspace"] == 0) == (device == "cpu")
 
 
-@given(sizes, plans, st.sampled_from(sorted(STEP_OF)))
-def test_more_of_anything_never_needs_less(values: dict[str, Any], plan: Plan, key: str) -> None:
+@given(sizes, strategies, st.sampled_from(sorted(STEP_OF)))
+def test_more_of_anything_never_needs_less(
+    values: dict[str, Any], recompute: ResolvedRecompute, key: str
+) -> None:
     more = {**values, key: values[key] + STEP_OF[key]}
-    assert peak(plan, more) >= peak(plan, values)
+    assert predict_peak(recompute, more) >= predict_peak(recompute, values)
 
 
-@given(sizes, plans, st.sampled_from(["grid", "steps", "batch_size"]))
+@given(sizes, strategies, st.sampled_from(["grid", "steps", "batch_size"]))
 def test_more_never_needs_less_on_a_gpu_in_what_solve_varies(
-    values: dict[str, Any], plan: Plan, key: str
+    values: dict[str, Any], recompute: ResolvedRecompute, key: str
 ) -> None:
     more = TrainConfig(**{**values, key: values[key] + STEP_OF[key]})
     less = TrainConfig(**values)
-    assert estimate(more, recompute=plan).total_bytes >= estimate(less, recompute=plan).total_bytes
+    assert (
+        estimate(more, recompute=recompute).total_bytes
+        >= estimate(less, recompute=recompute).total_bytes
+    )
 
 
 @given(sizes, st.sampled_from(["none", "step", "host"]))
 def test_the_need_grows_by_the_same_for_every_further_step(
-    values: dict[str, Any], plan: Plan
+    values: dict[str, Any], recompute: ResolvedRecompute
 ) -> None:
     # From where the loss looks at all of its moments, and the optimizer's own need is passed.
     steps = 3000
-    first, second, third = (peak(plan, {**values, "steps": steps + more}) for more in (0, 1, 2))
+    first, second, third = (
+        predict_peak(recompute, {**values, "steps": steps + more}) for more in (0, 1, 2)
+    )
     if second - first > 0:
         assert third - second == second - first
 
@@ -114,10 +122,10 @@ def test_the_need_grows_by_the_same_for_every_further_step(
 def test_a_further_step_costs_a_state_under_step_and_a_graph_under_none() -> None:
     state = 14 * 64 * 64 * 8
     at = {
-        (plan, steps): estimate(
-            SEED.override(steps=steps), recompute=plan, device="cpu"
+        (recompute, steps): estimate(
+            SEED.override(steps=steps), recompute=recompute, device="cpu"
         ).predicted_peak_bytes
-        for plan in PLANS
+        for recompute in STRATEGIES
         for steps in (500, 501)
     }
     assert at["step", 501] - at["step", 500] == at["host", 501] - at["host", 500] == state
@@ -125,19 +133,22 @@ def test_a_further_step_costs_a_state_under_step_and_a_graph_under_none() -> Non
     assert at["none", 501] - at["none", 500] > 100 * state
 
 
-def test_all_plans_need_the_same_of_weights_gradients_and_optimizer() -> None:
-    found = [estimate(SEED, recompute=plan).breakdown for plan in PLANS]
-    assert len({(one.parameters, one.gradients, one.optimizer) for one in found}) == 1
+def test_all_strategies_need_the_same_of_weights_gradients_and_optimizer() -> None:
+    found = [estimate(SEED, recompute=recompute).breakdown for recompute in STRATEGIES]
+    assert len({(terms.parameters, terms.gradients, terms.optimizer) for terms in found}) == 1
 
 
-def test_each_plan_needs_less_than_the_one_before_it() -> None:
-    needs = [estimate(SEED, recompute=plan).predicted_peak_bytes for plan in PLANS]
+def test_each_strategy_needs_less_than_the_one_before_it() -> None:
+    needs = [estimate(SEED, recompute=recompute).predicted_peak_bytes for recompute in STRATEGIES]
     assert needs == sorted(needs, reverse=True)
 
 
 def test_two_level_keeps_about_twice_the_root_of_the_steps_and_host_two() -> None:
     state = 14 * 64 * 64 * 8
-    kept = {plan: estimate(SEED, recompute=plan).breakdown.states // state for plan in PLANS}
+    kept = {
+        recompute: estimate(SEED, recompute=recompute).breakdown.states // state
+        for recompute in STRATEGIES
+    }
     assert kept == {"none": 500, "step": 500, "two-level": 43, "host": 2}
 
 
@@ -155,12 +166,12 @@ def test_moments_in_host_memory_cost_a_gpu_nothing_and_are_counted_for_the_host(
     there = SEED.override(optimizer_state="host")
     assert estimate(there, recompute="step").breakdown.optimizer == 0
     weights = 4 * 27_883_292
-    assert host_bytes(there, "step") == 4 * weights  # two moments, and copies to work on
-    assert host_bytes(SEED, "step") == 0
+    assert estimate_host_bytes(there, "step") == 4 * weights  # two moments, and copies to work on
+    assert estimate_host_bytes(SEED, "step") == 0
 
 
 def test_states_in_host_memory_are_pinned_in_a_power_of_two() -> None:
-    assert host_bytes(SEED, "host") == 2**28  # 500 states of 0.4375 MiB are 218.75 MiB
+    assert estimate_host_bytes(SEED, "host") == 2**28  # 500 states of 0.4375 MiB are 218.75 MiB
 
 
 def test_the_context_stands_beside_the_peak() -> None:
@@ -182,9 +193,9 @@ def test_gpus_that_train_together_need_nccls_memory_as_well() -> None:
 
 
 def test_noise_costs_memory_only_where_it_is_applied() -> None:
-    quiet = peak("none", {"max_noise": 0.0})
-    assert peak("none", {"max_noise": 0.0005}) == quiet
-    assert peak("none", {"max_noise": 0.1}) > quiet
+    quiet = predict_peak("none", {"max_noise": 0.0})
+    assert predict_peak("none", {"max_noise": 0.0005}) == quiet
+    assert predict_peak("none", {"max_noise": 0.1}) > quiet
 
 
 @pytest.mark.parametrize("module", ["budget", "choose", "optimizer_placement", "nvml"])

@@ -10,18 +10,18 @@ from qca.core.config import ResolvedRecompute, TrainConfig
 from qca.core.errors import InputError, PlanError
 from qca.core.units import GIB, MIB
 from qca.memory.budget import estimate
-from qca.memory.choose import Dimension, choose, next_cheaper, solve
+from qca.memory.choose import Dimension, choose, find_next_cheaper, solve
 
 SEED = TrainConfig()
 CARD = int(3.68 * GIB)  # the card that the seed's run ran out of memory on
 
 
-def given_as(**values: Any) -> TrainConfig:
+def configure(**values: Any) -> TrainConfig:
     return SEED.override(**values)
 
 
-def need(plan: ResolvedRecompute, **values: Any) -> int:
-    return estimate(given_as(**values), recompute=plan).total_bytes
+def predict_need(recompute: ResolvedRecompute, **values: Any) -> int:
+    return estimate(configure(**values), recompute=recompute).total_bytes
 
 
 # From the dearest to the cheapest: each is taken where the one before it lacks one byte.
@@ -35,19 +35,19 @@ LADDER = [
 ]
 
 
-@pytest.mark.parametrize(("plan", "precision", "moments"), LADDER)
+@pytest.mark.parametrize(("recompute", "precision", "optimizer_state"), LADDER)
 def test_auto_takes_the_first_way_that_fits_and_with_a_byte_less_the_next(
-    plan: Any, precision: str, moments: str
+    recompute: Any, precision: str, optimizer_state: str
 ) -> None:
-    budget = need(plan, precision=precision, optimizer_state=moments)
+    budget = predict_need(recompute, precision=precision, optimizer_state=optimizer_state)
     choice = choose(SEED, budget)
     assert (choice.recompute, choice.precision, choice.optimizer_state) == (
-        plan,
+        recompute,
         precision,
-        moments,
+        optimizer_state,
     )
     assert choice.fits
-    following = LADDER.index((plan, precision, moments)) + 1
+    following = LADDER.index((recompute, precision, optimizer_state)) + 1
     less = choose(SEED, budget - 1)
     if following == len(LADDER):
         assert not less.fits
@@ -60,7 +60,7 @@ def test_half_precision_comes_last_and_only_where_the_card_has_it(
     half: Literal["bf16", "fp16"],
 ) -> None:
     # Many states side by side: there the activations weigh more than a copy of the weights.
-    many = given_as(batch_size=16)
+    many = configure(batch_size=16)
     too_little = choose(many, 0).estimate.total_bytes - 1
     assert not choose(many, too_little).fits
     choice = choose(many, too_little, half=half)
@@ -72,7 +72,7 @@ def test_half_precision_comes_last_and_only_where_the_card_has_it(
     [("recompute", "none"), ("recompute", "host"), ("precision", "bf16"), ("batch_size", 64)],
 )
 def test_what_is_asked_for_is_judged_and_not_replaced(asked: str, value: Any) -> None:
-    choice = choose(given_as(**{asked: value}), CARD, half="fp16")
+    choice = choose(configure(**{asked: value}), CARD, half="fp16")
     assert getattr(choice.train, asked) == value
 
 
@@ -94,7 +94,7 @@ def test_a_cpu_keeps_no_states_or_moments_elsewhere() -> None:
 @pytest.mark.parametrize("half", ["bf16", "fp16"])
 def test_half_precision_by_plain_autograd_is_refused_with_the_reason(half: Any) -> None:
     with pytest.raises(InputError, match="would add up the gradients of 500 steps in 16 bits"):
-        choose(given_as(precision=half, recompute="none"), CARD)
+        choose(configure(precision=half, recompute="none"), CARD)
 
 
 def test_says_what_the_choice_needs_what_there_is_and_what_is_preferred() -> None:
@@ -114,8 +114,8 @@ def test_says_that_the_budget_is_unknown() -> None:
 
 
 def test_after_a_refusal_each_plan_is_followed_by_the_next_cheaper_to_the_last() -> None:
-    train, seen = given_as(recompute="none", precision="fp32", optimizer_state="device"), []
-    while (cheaper := next_cheaper(train, device="cuda")) is not None:
+    train, seen = configure(recompute="none", precision="fp32", optimizer_state="device"), []
+    while (cheaper := find_next_cheaper(train, device="cuda")) is not None:
         train, found = cheaper
         assert found == estimate(train, recompute=train.recompute)  # type: ignore[arg-type]
         seen.append((train.recompute, train.precision, train.optimizer_state))
@@ -123,7 +123,7 @@ def test_after_a_refusal_each_plan_is_followed_by_the_next_cheaper_to_the_last()
 
 
 def test_after_a_refusal_the_precision_stays() -> None:
-    cheaper = next_cheaper(given_as(recompute="step", precision="bf16"), device="cuda")
+    cheaper = find_next_cheaper(configure(recompute="step", precision="bf16"), device="cuda")
     assert cheaper is not None
     assert cheaper[0].precision == "bf16"
 
@@ -132,11 +132,11 @@ def test_after_a_refusal_the_precision_stays() -> None:
     ("dimension", "field", "unit"),
     [("batch", "batch_size", 1), ("grid", "grid", 4), ("steps", "steps", 1)],
 )
-@pytest.mark.parametrize("plan", ["auto", "step"])
+@pytest.mark.parametrize("recompute", ["auto", "step"])
 def test_solve_finds_the_largest_that_fits_and_no_larger_one_does(
-    dimension: Dimension, field: str, unit: int, plan: str
+    dimension: Dimension, field: str, unit: int, recompute: str
 ) -> None:
-    train = given_as(recompute=plan)
+    train = configure(recompute=recompute)
     found = solve(train, CARD, dimension, host_budget=8 * GIB)
     assert found.choice.fits
     assert found.value > getattr(SEED, field)
@@ -147,11 +147,11 @@ def test_solve_finds_the_largest_that_fits_and_no_larger_one_does(
 
 
 def test_what_goes_to_the_host_has_to_fit_there() -> None:
-    budget = need("host")
+    budget = predict_need("host")
     states = choose(SEED, budget).host_bytes
     assert choose(SEED, budget, host_budget=states).recompute == "host"
     assert not choose(SEED, budget, host_budget=states - 1).fits
-    asked = choose(given_as(recompute="host"), budget, host_budget=states - 1)
+    asked = choose(configure(recompute="host"), budget, host_budget=states - 1)
     assert (asked.recompute, asked.fits) == ("host", False)
     assert "more than the 256 MiB that the host has for it" in asked.because
 

@@ -24,7 +24,7 @@ print(peak_resident_bytes())
 """
 
 
-def resident(values: dict[str, Any]) -> int:
+def measure_resident(values: dict[str, Any]) -> int:
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, json.dumps(values)],
         capture_output=True,
@@ -37,7 +37,7 @@ def resident(values: dict[str, Any]) -> int:
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the peak from /proc")
 @pytest.mark.parametrize(
-    ("plan", "values"),
+    ("recompute", "values"),
     [
         ("step", {"grid": 16, "d_state": 4, "hidden_channels": 16, "steps": 50}),
         ("none", {"grid": 64, "d_state": 8, "hidden_channels": 32, "steps": 10}),
@@ -50,18 +50,24 @@ def resident(values: dict[str, Any]) -> int:
         ),
     ],
 )
-def test_stays_within_peak_and_context(plan: ResolvedRecompute, values: dict[str, Any]) -> None:
-    train = TrainConfig(**values, recompute=plan)
-    found = estimate(train, recompute=plan, device="cpu")
-    assert 0.75 * found.total_bytes <= resident({**values, "recompute": plan}) <= found.total_bytes
+def test_stays_within_peak_and_context(
+    recompute: ResolvedRecompute, values: dict[str, Any]
+) -> None:
+    train = TrainConfig(**values, recompute=recompute)
+    found = estimate(train, recompute=recompute, device="cpu")
+    assert (
+        0.75 * found.total_bytes
+        <= measure_resident({**values, "recompute": recompute})
+        <= found.total_bytes
+    )
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the peak from /proc")
-@pytest.mark.parametrize("plan", ["step", "two-level"])
-def test_memory_does_not_grow_with_the_number_of_steps(plan: ResolvedRecompute) -> None:
-    values = {"grid": 16, "d_state": 4, "hidden_channels": 4, "recompute": plan}
-    few, many = (resident({**values, "steps": steps}) for steps in (50, 500))
+@pytest.mark.parametrize("recompute", ["step", "two-level"])
+def test_memory_does_not_grow_with_the_number_of_steps(recompute: ResolvedRecompute) -> None:
+    values = {"grid": 16, "d_state": 4, "hidden_channels": 4, "recompute": recompute}
+    few, many = (measure_resident({**values, "steps": steps}) for steps in (50, 500))
     assert many <= 1.05 * few
     assert few > 100 * MIB  # it was measured

@@ -1,4 +1,4 @@
-"""The slow truth counts what it should, and the closed form keeps to it."""
+"""The measured peak counts what it should, and the closed form agrees with it."""
 
 import random
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from qca.core.config import ResolvedRecompute, TrainConfig
 from qca.core.units import MIB
 from qca.memory.budget import estimate
-from qca.memory.measure import LiveBytes, peak_of_training
+from qca.memory.measure import LiveBytes, measure_peak
 from qca.model.unet import UNetUnitary
 from qca.train.episode import adjoint_episode, plain_episode
 from qca.train.precision import HALF, HalfModel
@@ -27,26 +27,25 @@ from qca.train.state_store import (
 AT_MOST = 1.10  # the closed form over the tracker
 SMOKE = 20  # so many of the table by default; all of it in the session `slow`
 
-Plan = ResolvedRecompute
 Device = Literal["cpu", "cuda"]
-PLANS: list[Plan] = ["none", "step", "two-level", "host"]
+STRATEGIES: list[ResolvedRecompute] = ["none", "step", "two-level", "host"]
 
 
 class Case(NamedTuple):
-    plan: Plan
+    recompute: ResolvedRecompute
     device: Device
     values: dict[str, Any]
 
     def __str__(self) -> str:
-        return "-".join([self.plan, self.device, *map(str, self.values.values())])
+        return "-".join([self.recompute, self.device, *map(str, self.values.values())])
 
 
-def configurations(count: int) -> list[Case]:
+def list_cases(count: int) -> list[Case]:
     """Return configurations, the same for ever."""
     draw = random.Random(64)
     cases: list[Case] = []
     for _ in range(count):
-        plan = draw.choice(PLANS)
+        recompute = draw.choice(STRATEGIES)
         device: Device = draw.choice(["cpu", "cuda"])
         values = {
             "grid": draw.choice([4, 8, 12, 16, 32, 64, 128]),
@@ -60,38 +59,40 @@ def configurations(count: int) -> list[Case]:
             "max_noise": draw.choice([0.0, 0.1]),
             "precision": draw.choice(["fp32", "fp32", "bf16", "fp16"]),
         }
-        if plan == "none":  # it is not offered in half precision
+        if recompute == "none":  # it is not offered in half precision
             values["precision"] = "fp32"
-        cases.append(Case(plan, device, values))
+        cases.append(Case(recompute, device, values))
     return cases
 
 
-TABLE = configurations(240)
+TABLE = list_cases(240)
 
 
-def states(plan: Plan, steps: int) -> Callable[[Tensor], StateStore] | None:
+def choose_states(
+    recompute: ResolvedRecompute, steps: int
+) -> Callable[[Tensor], StateStore] | None:
     return {
         "none": None,
         "step": lambda like: DeviceStore(),
         "two-level": lambda like: TwoLevelStore(steps),
         "host": lambda like: HostStore(allocate_host_buffer(steps, like)),
-    }[plan]
+    }[recompute]
 
 
-def compute(train: TrainConfig) -> Callable[[UNetUnitary], nn.Module]:
+def choose_compute(train: TrainConfig) -> Callable[[UNetUnitary], nn.Module]:
     half = HALF.get(train.precision)
     return (lambda model: HalfModel(model, half)) if half else (lambda model: model)
 
 
-def peak(plan: Plan, train: TrainConfig, device: Device = "cpu") -> int:
-    episode = plain_episode if plan == "none" else adjoint_episode
-    how = {"compute": compute(train), "states": states(plan, train.steps)}
-    return peak_of_training(train, episode, device=device, **how)
+def measure(recompute: ResolvedRecompute, train: TrainConfig, device: Device = "cpu") -> int:
+    episode = plain_episode if recompute == "none" else adjoint_episode
+    options = {"compute": choose_compute(train), "states": choose_states(recompute, train.steps)}
+    return measure_peak(train, episode, device=device, **options)
 
 
-def predicted(plan: Plan, train: TrainConfig, device: Device = "cpu") -> int:
+def predict(recompute: ResolvedRecompute, train: TrainConfig, device: Device = "cpu") -> int:
     """A GPU's workspace is no tensor."""
-    found = estimate(train, recompute=plan, device=device)
+    found = estimate(train, recompute=recompute, device=device)
     return found.predicted_peak_bytes - found.breakdown.workspace
 
 
@@ -104,32 +105,32 @@ def predicted(plan: Plan, train: TrainConfig, device: Device = "cpu") -> int:
 )
 def test_the_closed_form_is_never_below_and_at_most_a_tenth_above(case: Case) -> None:
     train = TrainConfig(**case.values)
-    over = predicted(case.plan, train, case.device) / peak(case.plan, train, case.device)
+    over = predict(case.recompute, train, case.device) / measure(case.recompute, train, case.device)
     assert 1 <= over <= AT_MOST
 
 
-@pytest.mark.parametrize("plan", PLANS)
+@pytest.mark.parametrize("recompute", STRATEGIES)
 @pytest.mark.parametrize("loss", ["evolutionary", "mse_energy"])
-def test_an_episode_of_one_step_is_not_underrated(plan: Plan, loss: Any) -> None:
+def test_an_episode_of_one_step_is_not_underrated(recompute: ResolvedRecompute, loss: Any) -> None:
     # By more than a tenth above where the loss is on the energy alone: nothing then goes
     # back through the normalisation of psi. Nobody trains on one step.
     train = TrainConfig(grid=32, d_state=4, hidden_channels=4, steps=1, loss=loss)
-    assert 1 <= predicted(plan, train) / peak(plan, train) <= 1.25
+    assert 1 <= predict(recompute, train) / measure(recompute, train) <= 1.25
 
 
-@pytest.mark.parametrize("plan", PLANS)
-def test_the_peak_grows_by_the_same_for_every_further_step(plan: Plan) -> None:
+@pytest.mark.parametrize("recompute", STRATEGIES)
+def test_the_peak_grows_by_the_same_for_every_further_step(recompute: ResolvedRecompute) -> None:
     """So that few steps in the table speak for many; `two-level` grows with their root."""
     # From 16 to 25 to 36: whole segments, the root grows by one. In less than a dozen steps the
     # peak lies elsewhere.
-    lengths = (16, 25, 36) if plan == "two-level" else (12, 14, 16)
+    lengths = (16, 25, 36) if recompute == "two-level" else (12, 14, 16)
     trains = [TrainConfig(grid=16, d_state=8, hidden_channels=4, steps=n) for n in lengths]
-    first, second, third = (peak(plan, train) for train in trains)
+    first, second, third = (measure(recompute, train) for train in trains)
     assert third - second == second - first > 0
 
 
 @pytest.mark.parametrize(
-    ("plan", "update", "steps", "mib"),
+    ("recompute", "update", "steps", "mib"),
     [
         ("step", "cartesian", 8, 498.2),
         pytest.param("step", "unitary", 8, 498.2, marks=pytest.mark.slow),  # as the one before
@@ -137,38 +138,43 @@ def test_the_peak_grows_by_the_same_for_every_further_step(plan: Plan) -> None:
     ],
 )
 def test_short_episodes_of_the_seeds_model_take_what_was_measured(
-    plan: Plan, update: Any, steps: int, mib: float
+    recompute: ResolvedRecompute, update: Any, steps: int, mib: float
 ) -> None:
     train = TrainConfig(steps=steps, update=update, max_noise=0)
-    assert peak(plan, train) / MIB == pytest.approx(mib, abs=0.1)
-    assert 1 <= predicted(plan, train) / peak(plan, train) <= 1.01
+    assert measure(recompute, train) / MIB == pytest.approx(mib, abs=0.1)
+    assert 1 <= predict(recompute, train) / measure(recompute, train) <= 1.01
 
 
-def plain() -> float:
+def estimate_plain_mib() -> float:
     """MiB of the seed's whole episode by plain autograd, from its slope: it grows by the step."""
-    shorter, longer = (peak("none", TrainConfig(steps=steps)) for steps in (20, 21))
+    shorter, longer = (measure("none", TrainConfig(steps=steps)) for steps in (20, 21))
     return (longer + (500 - 21) * (longer - shorter)) / MIB
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize(
-    ("plan", "limit"), [("step", 800 * MIB), ("two-level", 600 * MIB), ("host", 600 * MIB)]
+    ("recompute", "limit"), [("step", 800 * MIB), ("two-level", 600 * MIB), ("host", 600 * MIB)]
 )
-def test_the_seeds_whole_episode_stays_under_what_was_promised(plan: Plan, limit: int) -> None:
+def test_the_seeds_whole_episode_stays_under_what_was_promised(
+    recompute: ResolvedRecompute, limit: int
+) -> None:
     """500 steps, 27.9M parameters, float32, AdamW's moments on the device."""
     train = TrainConfig()
-    found = peak(plan, train, "cuda")
-    told = predicted(plan, train, "cuda")
-    print(f"{plan}: {found / MIB:.1f} MiB live, {told / MIB:.1f} told; plain: {plain():.0f} MiB")
+    found = measure(recompute, train, "cuda")
+    expected = predict(recompute, train, "cuda")
+    plain = estimate_plain_mib()
+    print(
+        f"{recompute}: {found / MIB:.1f} live, {expected / MIB:.1f} predicted; plain: {plain:.0f}"
+    )
     assert found <= limit
-    assert 1 <= predicted(plan, train, "cuda") / found <= AT_MOST
+    assert 1 <= predict(recompute, train, "cuda") / found <= AT_MOST
 
 
 @pytest.mark.parametrize(("device", "states"), [("cpu", 3), ("cuda", 0)])
 def test_host_memory_counts_where_it_is_the_devices(device: Device, states: int) -> None:
     few, many = (
-        peak("host", TrainConfig(grid=8, d_state=2, hidden_channels=2, steps=n), device)
+        measure("host", TrainConfig(grid=8, d_state=2, hidden_channels=2, steps=n), device)
         for n in (12, 15)
     )
     assert many - few == states * 8 * 2 * 8 * 8

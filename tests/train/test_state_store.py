@@ -7,11 +7,12 @@ import pytest
 import torch
 from torch import Tensor
 
+from qca.memory.activations import compute_interval
 from qca.model.initial_state import draw_initial_state
 from qca.model.losses import LOSSES
 from qca.model.noise import Noise
 from qca.train.episode import adjoint_episode
-from qca.train.state_store import TwoLevelStore, compute_interval, make_state_store
+from qca.train.state_store import TwoLevelStore, make_state_store
 from tests.support.models import lively_evolution
 
 
