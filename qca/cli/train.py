@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from infra.stack.compose_document import train_flags
+from qca.core.train_flags import format_train_flags
 from qca.cli.options import config_options, read_config
 from qca.cli.progress import ProgressView
 from qca.cli.signals import stopping
@@ -219,7 +219,7 @@ def _words(
     """Return the command line of each process; nothing in it is left to `auto`."""
     options = {"store": store_url, "store-flags": store_flags, "init": init}
     return [
-        *train_flags(chosen),
+        *format_train_flags(chosen),
         f"--runs={runs}",
         f"--progress={progress}",
         *(f"--{name}={value}" for name, value in options.items() if value is not None),
