@@ -25,7 +25,8 @@ from qca.core.config import TrainConfig, apply_profile
 from qca.runs.events import EpisodeRecord, Event
 from qca.store.client import connect
 from qca.store.sender import MetricsSender
-from qca.train.loop import train
+from qca.train.request import TrainRequest
+from qca.train.session import run_session
 
 Notify = Callable[[], None]
 
@@ -81,7 +82,7 @@ def measure(config: TrainConfig, name: str) -> tuple[list[float], float]:
                     notify()
                     ends.append(time.perf_counter())
 
-            train(config, run, resume=False, stop=threading.Event(), on_event=record_episode)
+            run_session(TrainRequest(config, run), threading.Event(), listeners=[record_episode])
             share = cpu_seconds() / (ends[-1] - ends[0])
     return [end - begin for begin, end in pairwise(ends)], share
 

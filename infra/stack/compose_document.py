@@ -5,11 +5,10 @@ and no `gpus` (Compose V1 rejects both), the GPU by `deploy.resources.reservatio
 Hardened by default: ordinary user, read-only root, no capabilities, limits on all that grows.
 """
 
-from dataclasses import asdict
 from typing import Any
 
 from infra.stack.plan import StackPlan, TrainerPlan
-from qca.core.config import TrainConfig
+from qca.core.train_flags import format_train_flags
 from qca.core.units import exact_size
 
 STORE_PORT = 6379
@@ -159,7 +158,7 @@ def trainer_command(plan: StackPlan, store_url: str, flags_file: str) -> list[st
     """Return the words after `qca` that train in a container."""
     return [
         "train",
-        *train_flags(plan.train),
+        *format_train_flags(plan.train),
         "--resume",
         f"--runs={RUNS}",
         "--progress=json",
@@ -175,17 +174,6 @@ def together_flags(trainer: TrainerPlan) -> list[str]:
     if nnodes > 1:
         flags += [f"--nnodes={nnodes}", f"--rdzv-endpoint={trainer.rdzv_endpoint.value}"]
     return flags
-
-
-def train_flags(train: TrainConfig) -> list[str]:
-    """Return the flags of `qca train` that differ from the defaults, so that they stand there."""
-    defaults = TrainConfig()
-    values = {key: value for key, value in asdict(train).items() if key != "budget"}
-    return [
-        f"--{key.replace('_', '-')}={value}"
-        for key, value in values.items()
-        if value != getattr(defaults, key) or key in ("run", "device", "recompute")
-    ]
 
 
 def _hardening(memory_bytes: int) -> dict[str, Any]:

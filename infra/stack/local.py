@@ -8,10 +8,11 @@ from collections.abc import Generator, Iterable, Iterator
 from pathlib import Path
 from typing import IO
 
-from infra.stack.compose_document import together_flags, train_flags
+from infra.stack.compose_document import together_flags
 from infra.stack.plan import StackPlan
 from infra.stack.state import StateDir
 from qca.core.errors import LaunchError
+from qca.core.train_flags import format_train_flags
 
 # The store answers within a tenth of a second; a busy machine gets much longer.
 _STORE_SECONDS = 15.0
@@ -57,7 +58,7 @@ def run_trainer(
     """
     command = [
         *(sys.executable, "-m", "qca", "train"),
-        *train_flags(plan.train),
+        *format_train_flags(plan.train),
         *together_flags(plan.trainer),
         "--resume",
         f"--runs={runs}",

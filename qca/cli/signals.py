@@ -1,4 +1,23 @@
-"""What Ctrl-C and SIGTERM do to a program that has something to put away."""
+"""What Ctrl-C and SIGTERM do: every signal handler of the program is here.
+
+`qca train`, one process (`set_on_signals`):
+
+- the first SIGINT (Ctrl-C) or a SIGTERM sets `stop`, which the training loop reads between any
+  two steps (`qca.train.loop`): it writes a checkpoint of the whole episodes and ends. The exit
+  code is 130 after SIGINT and 0 after SIGTERM.
+- a second SIGINT ends the process at once with 130 (`end_interrupted`).
+
+`qca train --processes N`, under torch's elastic launcher (`qca.train.distributed.elastic`):
+
+- the launching process hears the signals as above; once its `stop` is set, it sends SIGTERM to
+  each trainer. The trainers agree between two episodes, write one checkpoint and end with 0.
+- a trainer starts with SIGTERM blocked, until `set_on_signals` can handle it, and ignores one
+  that comes when it is already ending (`ignore_late_sigterm`): a death by SIGTERM would make
+  the launcher restart it.
+
+Other commands that have something to clean up, `qca up` and `qca status --watch`, get the
+exception `Terminated` (`raise_on_sigterm`).
+"""
 
 import os
 import signal
@@ -27,7 +46,7 @@ class Terminated(BaseException):
 
 
 @contextmanager
-def terminated_by_sigterm() -> Iterator[None]:
+def raise_on_sigterm() -> Iterator[None]:
     """Raise Terminated in the main thread when SIGTERM comes."""
 
     def terminate(_: int, __: FrameType | None) -> None:
@@ -41,8 +60,8 @@ def terminated_by_sigterm() -> Iterator[None]:
 
 
 @contextmanager
-def undisturbed() -> Iterator[None]:
-    """Keep Ctrl-C and SIGTERM away while things are put away."""
+def ignore_signals() -> Iterator[None]:
+    """Ignore Ctrl-C and SIGTERM while things are put away."""
     before = {
         number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)
     }
@@ -54,25 +73,27 @@ def undisturbed() -> Iterator[None]:
 
 
 @contextmanager
-def stopping(stop: threading.Event) -> Iterator[threading.Event]:
-    """Set `stop` on SIGINT and SIGTERM; yield an event that tells whether it was SIGINT.
+def set_on_signals(stop: threading.Event) -> Iterator[threading.Event]:
+    """Set `stop` on SIGINT and SIGTERM; yield an event that is set after SIGINT.
 
     A second SIGINT ends the process there and then. It raises nothing: a KeyboardInterrupt may
     come up in a destructor, a thread's join or a callback of C code, which print or swallow it.
     And it does not wait for the main thread, which may be in one call of C code for minutes:
-    Python tells of each signal through a pipe, and a thread of its own listens there.
+    Python writes each signal to a pipe, and a thread of its own reads from there.
     """
     interrupted = threading.Event()
-    told, tell = os.pipe2(os.O_CLOEXEC)
-    os.set_blocking(tell, False)  # a signal handler must not wait
+    reading, writing = os.pipe2(os.O_CLOEXEC)
+    os.set_blocking(writing, False)  # a signal handler must not wait
     listener = threading.Thread(
-        target=_listen, args=(told, stop, interrupted), name="signals", daemon=True
+        target=_listen, args=(reading, stop, interrupted), name="signals", daemon=True
     )
     listener.start()
-    fd_before = signal.set_wakeup_fd(tell)
+    fd_before = signal.set_wakeup_fd(writing)
     # Only to take the place of what would otherwise raise, or end the process.
-    before = {number: signal.signal(number, _heard) for number in (signal.SIGINT, signal.SIGTERM)}
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, before)  # see qca.train.distributed.launcher_env
+    before = {
+        number: signal.signal(number, _do_nothing) for number in (signal.SIGINT, signal.SIGTERM)
+    }
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, before)  # a launched trainer starts with it blocked
     try:
         yield interrupted
     finally:
@@ -81,16 +102,16 @@ def stopping(stop: threading.Event) -> Iterator[threading.Event]:
             for number, handler in before.items():
                 signal.signal(number, handler)
             signal.set_wakeup_fd(fd_before)
-            os.close(tell)  # ends the listener
+            os.close(writing)  # ends the listener
             listener.join()
 
 
-def _heard(_: int, __: FrameType | None) -> None:
+def _do_nothing(_: int, __: FrameType | None) -> None:
     pass
 
 
-def _listen(told: int, stop: threading.Event, interrupted: threading.Event) -> None:
-    with open(told, "rb", buffering=0) as signals:
+def _listen(reading: int, stop: threading.Event, interrupted: threading.Event) -> None:
+    with open(reading, "rb", buffering=0) as signals:
         while number := signals.read(1):
             if number[0] == signal.SIGINT and interrupted.is_set():
                 end_interrupted()
@@ -99,6 +120,21 @@ def _listen(told: int, stop: threading.Event, interrupted: threading.Event) -> N
                 # Not through Python's streams, which may be in the middle of a write.
                 os.write(2, _STOPPING)
             stop.set()
+
+
+@contextmanager
+def ignore_late_sigterm() -> Iterator[None]:
+    """In a process that a launcher has started: never end because of SIGTERM itself.
+
+    Whoever unblocks it handles it; once that is over, this process is ending anyway.
+    """
+    # Not SIG_IGN, which would forget one that waits.
+    signal.signal(signal.SIGTERM, _do_nothing)
+    try:
+        yield
+    finally:
+        # Python's own shutdown would give a handler up for the default.
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 
 def end_interrupted(*_: object) -> NoReturn:

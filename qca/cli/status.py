@@ -15,7 +15,7 @@ from rich.live import Live
 
 from infra.stack.state import STATE_DIR, Launch, StateDir, read_holder, read_launch
 from qca.cli.options import format_option
-from qca.cli.signals import Terminated, terminated_by_sigterm
+from qca.cli.signals import Terminated, raise_on_sigterm
 from qca.cli.status_view import view
 from qca.core.errors import LaunchError
 from qca.runs.events import EpisodeRecord
@@ -69,7 +69,7 @@ def status(format_: str, watch: bool) -> None:
         return
     console = Console(highlight=False)
     if watch:
-        with contextlib.suppress(Terminated), terminated_by_sigterm():
+        with contextlib.suppress(Terminated), raise_on_sigterm():
             _watch(state, seen, console)
     else:
         console.print(_shown(seen, console))

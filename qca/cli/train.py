@@ -1,37 +1,31 @@
 """`qca train`: the trainer itself, here in this process."""
 
 import contextlib
-import sys
 import threading
-from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from infra.stack.compose_document import train_flags
 from qca.cli.options import config_options, read_config
-from qca.cli.progress import ProgressView
-from qca.cli.signals import stopping
+from qca.cli.signals import ignore_late_sigterm, set_on_signals
+from qca.cli.train_listeners import open_listeners
 from qca.core.config import Config, TrainConfig, apply_profile
 from qca.core.errors import LaunchError
 from qca.memory.budget import estimate
-from qca.runs import journal, tensorboard
-from qca.runs.events import EpisodeRecord, Event, Finished, Started
 from qca.runs.run_folder import RunFolder
-from qca.store.client import connect
-from qca.store.sender import MetricsSender
-from qca.train import sample_rollout
 from qca.train.distributed.launcher_env import (
-    Processes,
-    ending_in_order,
-    follow_parent,
     is_launched,
+    is_leader,
     is_restarted,
-    leads,
+    set_when_launcher_exits,
 )
 from qca.train.distributed.torch_env import prepare_environment
+from qca.train.request import TrainRequest
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 RUNS = Path("runs")
 
@@ -85,7 +79,7 @@ def train(
     config_file: Path | None,
     resume: bool,
     runs: Path,
-    progress: str,
+    progress: Literal["auto", "json"],
     store_url: str | None,
     store_flags: Path | None,
     init: Path | None,
@@ -106,144 +100,47 @@ def train(
     if nnodes > 1 and rdzv_endpoint is None:
         raise click.UsageError("--nnodes needs --rdzv-endpoint HOST:PORT, where the machines meet")
     prepare_environment()  # before torch is loaded
-    chosen = _resolved(read_config(config_file, flags), processes, nnodes)
-    folder = runs / chosen.run
+    config = _resolve(read_config(config_file, flags), processes=processes, nnodes=nnodes)
+    request = TrainRequest(
+        config=config,
+        folder=runs / config.run,
+        resume=resume or (is_launched() and is_restarted()),
+        init=init,
+        progress=progress,
+        store_url=store_url,
+        store_flags=store_flags,
+        processes=processes,
+        nnodes=nnodes,
+        rdzv_endpoint=rdzv_endpoint,
+        predicted_peak_bytes=_predict_peak(config),
+    )
     stop = threading.Event()
-    if (processes > 1 or nnodes > 1) and not is_launched():
-        together = Processes(processes, nnodes, rdzv_endpoint, name=chosen.run)
-        words = _words(chosen, runs, progress, store_url, store_flags, init, resume=resume)
-        _launch(chosen, runs, together, words, stop, resume=resume)
+    if request.is_distributed() and not is_launched():
+        _launch(request, stop)
         return
     if is_launched():
-        follow_parent(stop)
-        resume = resume or is_restarted()
-    with ending_in_order() if is_launched() else contextlib.nullcontext():
-        if leads():
-            _lead(chosen, folder, progress, store_url, store_flags, init, stop, resume=resume)
-        else:
-            _take_part(chosen, folder, stop, resume=resume)
-
-
-def _take_part(chosen: TrainConfig, folder: Path, stop: threading.Event, *, resume: bool) -> None:
-    """Train with the first process, which alone writes and reports."""
-    with stopping(stop):
-        _trainer()(
-            chosen,
-            folder,
-            resume=resume,
-            stop=stop,
-            on_event=lambda event: None,
-            predicted_peak_bytes=_predicted_peak(chosen),
-        )
-
-
-def _lead(
-    chosen: TrainConfig,
-    folder: Path,
-    progress: str,
-    store_url: str | None,
-    store_flags: Path | None,
-    init: Path | None,
-    stop: threading.Event,
-    *,
-    resume: bool,
-) -> None:
-    """Train as the first process, or the only one: show, keep and send what happens."""
+        set_when_launcher_exits(stop)
     with (
-        stopping(stop) as interrupted,
-        _shown(progress, stop) as (show, warn),
-        _sent(chosen, folder, store_url, store_flags, warn) as send,
-        tensorboard.listening(folder / tensorboard.FOLDER_NAME, warn=warn) as scalars,
-        journal.keeping(RunFolder(folder).events, warn=warn) as note,
-        sample_rollout.at_the_end(chosen, folder, stop=stop, warn=warn) as watch_for_the_end,
+        ignore_late_sigterm() if is_launched() else contextlib.nullcontext(),
+        set_on_signals(stop) as interrupted,
+        open_listeners(request, stop, leads=is_leader()) as (listeners, warn),
     ):
-        run = _trainer()
-
-        def on_event(event: Event) -> None:
-            show(event)
-            note(event)
-            scalars(event)
-            watch_for_the_end(event)
-            if isinstance(event, Started | EpisodeRecord | Finished):
-                send()
-
-        finish = run(
-            chosen,
-            folder,
-            resume=resume,
-            stop=stop,
-            on_event=on_event,
-            init=init,
-            predicted_peak_bytes=_predicted_peak(chosen),
-        )
-    if interrupted.is_set():
-        raise KeyboardInterrupt
-    if finish == "stopped" and not stop.is_set():
-        # 0 would tell torchrun, and a cluster, that this training is finished.
-        raise LaunchError(
-            "another process of this training was told to stop; a checkpoint is written",
-            hint="Started again with --resume, all of them go on from there.",
-        )
+        finish = _load_session()(request, stop, listeners=listeners, warn=warn)
+    if is_leader():
+        _check_end(finish, stop, interrupted)
 
 
-def _launch(
-    chosen: TrainConfig,
-    runs: Path,
-    together: Processes,
-    words: list[str],
-    stop: threading.Event,
-    *,
-    resume: bool,
-) -> None:
-    """Let the launcher run `qca train` in each process, until all have ended."""
-    RunFolder(runs / chosen.run).check_start(chosen, resume=resume)  # once, not in each
-    with stopping(stop) as interrupted:
-        _trainer()  # says so if it is not installed
-        from qca.train.distributed.elastic import run_processes
-
-        run_processes(words, together, stop, cuda=chosen.device == "cuda")
-    if interrupted.is_set():
-        raise KeyboardInterrupt
-
-
-def _words(
-    chosen: TrainConfig,
-    runs: Path,
-    progress: str,
-    store_url: str | None,
-    store_flags: Path | None,
-    init: Path | None,
-    *,
-    resume: bool,
-) -> list[str]:
-    """Return the command line of each process; nothing in it is left to `auto`."""
-    options = {"store": store_url, "store-flags": store_flags, "init": init}
-    return [
-        *train_flags(chosen),
-        f"--runs={runs}",
-        f"--progress={progress}",
-        *(f"--{name}={value}" for name, value in options.items() if value is not None),
-        *(["--resume"] if resume else []),
-    ]
-
-
-def _trainer() -> Callable[..., object]:
-    """Return the training loop; torch is loaded here and not before."""
-    try:
-        from qca.train.loop import train as run
-    except ModuleNotFoundError as error:
-        raise LaunchError(
-            f"the trainer needs {error.name}, which is not installed here",
-            hint="pip install 'qca[train]'",
-        ) from None
-    return run
-
-
-def _resolved(config: Config, processes: int, nnodes: int) -> TrainConfig:
+def _resolve(config: Config, *, processes: int, nnodes: int) -> TrainConfig:
     """Return the training with nothing left to `auto`; looks at the host only if needed."""
     given = config.train
-    autos = (given.profile, given.device, given.recompute, given.precision, given.optimizer_state)
-    if "auto" not in autos:
+    choices = (
+        given.profile,
+        given.device,
+        given.recompute,
+        given.precision,
+        given.optimizer_state,
+    )
+    if "auto" not in choices:
         return apply_profile(given, given.profile)
     from infra.stack.plan import plan_stack, require_fit
     from qca.cli.host_facts import host_facts
@@ -254,46 +151,44 @@ def _resolved(config: Config, processes: int, nnodes: int) -> TrainConfig:
     return plan.train
 
 
-def _predicted_peak(train: TrainConfig) -> int | None:
+def _predict_peak(train: TrainConfig) -> int | None:
     if train.device == "auto" or train.recompute == "auto":
         return None  # not reached: both are resolved before a training starts
     return estimate(train, recompute=train.recompute, device=train.device).predicted_peak_bytes
 
 
-@contextlib.contextmanager
-def _shown(
-    progress: str, stop: threading.Event
-) -> Iterator[tuple[Callable[[Event], None], Callable[[str], None]]]:
-    """Yield how events and how warnings are shown."""
-    if progress == "auto":
-        with ProgressView() as view:
-            yield view.show, view.say
-        return
+def _launch(request: TrainRequest, stop: threading.Event) -> None:
+    """Let the launcher run `qca train` in each process, until all have ended."""
+    # Once, not in each.
+    RunFolder(request.folder).check_start(request.config, resume=request.resume)
+    with set_on_signals(stop) as interrupted:
+        _load_session()  # says so if torch is not installed
+        from qca.train.distributed.elastic import run_processes
 
-    def write(event: Event) -> None:
-        try:
-            print(event.model_dump_json(), flush=True)
-        except BrokenPipeError:
-            # Whoever followed is gone, perhaps killed: nobody would stop this training later.
-            stop.set()
-            sys.stdout = None  # type: ignore[assignment]
-
-    yield write, lambda message: click.echo(f"qca: {message}", err=True)
+        run_processes(request, stop)
+    if interrupted.is_set():
+        raise KeyboardInterrupt
 
 
-@contextlib.contextmanager
-def _sent(
-    config: TrainConfig,
-    folder: Path,
-    store_url: str | None,
-    store_flags: Path | None,
-    warn: Callable[[str], None],
-) -> Iterator[Callable[[], None]]:
-    """Yield what to call when there is a new record for the store."""
-    if store_url is None:
-        yield lambda: None
-        return
-    client = connect(store_url, store_flags)
-    file = RunFolder(folder).metrics
-    with MetricsSender(client, config.run, file, warn=warn) as sender:
-        yield sender.notify
+def _load_session() -> "Callable[..., str]":
+    """Return `run_session`; torch is loaded here and not before."""
+    try:
+        from qca.train.session import run_session
+    except ModuleNotFoundError as error:
+        raise LaunchError(
+            f"the trainer needs {error.name}, which is not installed here",
+            hint="pip install 'qca[train]'",
+        ) from None
+    return run_session
+
+
+def _check_end(finish: str, stop: threading.Event, interrupted: threading.Event) -> None:
+    """Raise where the training ended without being finished or told to stop."""
+    if interrupted.is_set():
+        raise KeyboardInterrupt
+    if finish == "stopped" and not stop.is_set():
+        # 0 would tell torchrun, and a cluster, that this training is finished.
+        raise LaunchError(
+            "another process of this training was told to stop; a checkpoint is written",
+            hint="Started again with --resume, all of them go on from there.",
+        )

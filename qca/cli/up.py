@@ -22,7 +22,7 @@ from infra.stack.state import (
 from qca.cli.host_facts import host_facts
 from qca.cli.options import config_options, read_config
 from qca.cli.progress import ProgressView
-from qca.cli.signals import Terminated, terminated_by_sigterm, undisturbed
+from qca.cli.signals import Terminated, ignore_signals, raise_on_sigterm
 from qca.cli.train import RUNS
 from qca.core.config import Config
 from qca.core.errors import LaunchError
@@ -43,7 +43,7 @@ def up(config_file: Path | None, **flags: Any) -> None:
     """
     config = read_config(config_file, flags)
     state = StateDir(STATE_DIR)
-    with terminated_by_sigterm(), state_lock(state), ProgressView() as view:
+    with raise_on_sigterm(), state_lock(state), ProgressView() as view:
         try:
             view.say("Examining this host.")
             facts = host_facts(None)
@@ -159,7 +159,7 @@ def _start_and_follow(
     except BaseException:
         if state.compose_file.exists():
             view.say("Taking the stack down; the trainer writes a checkpoint first.")
-        with undisturbed():
+        with ignore_signals():
             launch.stop(decided.project, state, volumes=False)
         state.remove()
         raise

@@ -9,10 +9,10 @@ from qca.train.distributed.ranks import local_rank
 
 def require_gpus(count: int) -> None:
     """Raise LaunchError if torch sees fewer GPUs than that."""
-    seen = torch.cuda.device_count()
-    if seen < count:
+    available = torch.cuda.device_count()
+    if available < count:
         raise LaunchError(
-            f"{count} processes need as many GPUs; torch sees {seen}",
+            f"{count} processes need as many GPUs; torch sees {available}",
             hint="Start at most one process for each GPU.",
         )
 
@@ -29,13 +29,13 @@ def prepare_device(config: TrainConfig, predicted_peak_bytes: int | None) -> tor
         LaunchError: the device is not there, or has no such precision.
 
     """
-    there = torch.cuda.is_available()
-    if config.device == "cuda" and not there:
+    has_cuda = torch.cuda.is_available()
+    if config.device == "cuda" and not has_cuda:
         raise LaunchError(
             "torch sees no usable CUDA device",
             hint="Run `qca doctor`, or train with --device cpu.",
         )
-    if config.device == "cpu" or not there:
+    if config.device == "cpu" or not has_cuda:
         if config.precision == "tf32":
             raise LaunchError(
                 "a CPU has no tf32", hint="Use --precision fp32, or a GPU of Ampere or later."

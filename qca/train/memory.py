@@ -44,7 +44,7 @@ def peak_resident_bytes() -> int:
 
 
 def is_refused_memory(error: Exception) -> bool:
-    """Say whether an allocator refused; on a CPU torch raises a plain RuntimeError for it."""
+    """Whether an allocator refused; on a CPU torch raises a plain RuntimeError for it."""
     known = isinstance(error, MemoryError | torch.OutOfMemoryError)
     return known or "DefaultCPUAllocator" in str(error)
 
@@ -53,8 +53,8 @@ def memory_holders(device: torch.device) -> str:
     """Return a phrase that names who holds the GPU's memory; empty where it cannot be told."""
     if device.type != "cuda":
         return ""
-    held = gpu_memory_holders()
-    if not held:
+    holders = gpu_memory_holders()
+    if not holders:
         return ""
-    named = (f"process {pid} {format_size(size)}" for pid, size in held)
+    named = (f"process {pid} {format_size(size)}" for pid, size in holders)
     return f"; the GPU's memory is held by {', '.join(named)}"

@@ -1,53 +1,52 @@
-"""One evolution with the trained model, looked at at a few moments: `states.safetensors`.
+"""One rollout of the trained model, sampled at a few steps: `states.safetensors`.
 
-Made when a training is complete, and never before: it costs up to a third of an episode and
-memory of its own, and a training that runs, or is told to stop, has neither to spare. What
-cannot be made is said and fails nothing; the training itself is safe by then.
+Written when a training is complete, and never before: it costs up to a third of an episode and
+memory of its own, and a training that runs, or is told to stop, has neither to spare. Where it
+fails, that is a warning; the training itself is safe by then.
 """
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+import gc
+from collections.abc import Callable
 from pathlib import Path
-from threading import Event as Flag
+
+import torch
 
 from qca.core.config import TrainConfig
 from qca.core.errors import QcaError
-from qca.runs.events import Event, Finished
+from qca.model.evolution import Evolution
+from qca.model.initial_state import draw_initial_state
+from qca.runs import snapshots
+from qca.runs.events import Finish
 from qca.runs.run_folder import RunFolder
+from qca.train.checkpoint import MODEL, find_newest_intact
+from qca.train.request import StopFlag
+from qca.train.weights import new_model
 
 # As many pictures as stand beside each other on a page.
-MOMENTS = 8
+SAMPLES = 8
 
 
-@contextmanager
-def at_the_end(
-    config: TrainConfig, run_dir: Path, *, stop: Flag, warn: Callable[[str], None]
-) -> Iterator[Callable[[Event], None]]:
-    """Yield a listener to a training; once it is complete, and its memory free, write the states.
-
-    A run that was complete before gets them where it has none yet.
-    """
-    wanted = False
-
-    def on_event(event: Event) -> None:
-        nonlocal wanted
-        if isinstance(event, Finished):
-            there = RunFolder(run_dir).states.exists()
-            wanted = event.reason == "complete" or (
-                event.reason == "already-complete" and not there
-            )
-
-    yield on_event
-    if wanted:
-        try:
-            take(config, run_dir, stop=stop)
-        except (QcaError, MemoryError, RuntimeError) as error:  # torch's refusals are the latter
-            first = str(error).splitlines()[0] if str(error) else type(error).__name__
-            warn(f"no pictures of the state: {first}")
+def sample_when_complete(
+    finish: Finish,
+    config: TrainConfig,
+    run_dir: Path,
+    *,
+    stop: StopFlag,
+    warn: Callable[[str], None],
+) -> None:
+    """Write the states of a training that is complete; of one that was before, if it has none."""
+    has_states = RunFolder(run_dir).states.exists()
+    if finish == "stopped" or (finish == "already-complete" and has_states):
+        return
+    try:
+        write_sample_rollout(config, run_dir, stop=stop)
+    except (QcaError, MemoryError, RuntimeError) as error:  # torch's refusals are the latter
+        first_line = str(error).splitlines()[0] if str(error) else type(error).__name__
+        warn(f"no pictures of the state: {first_line}")
 
 
-def take(config: TrainConfig, run_dir: Path, *, stop: Flag) -> None:
-    """Evolve the run's first state, without noise, by its newest checkpoint, and write moments.
+def write_sample_rollout(config: TrainConfig, run_dir: Path, *, stop: StopFlag) -> None:
+    """Evolve the run's first state, without noise, by its newest checkpoint; write samples of it.
 
     Writes nothing where there is no checkpoint, or where `stop` is set on the way.
 
@@ -56,42 +55,33 @@ def take(config: TrainConfig, run_dir: Path, *, stop: Flag) -> None:
         LaunchError: a trainer writes to the run.
 
     """
-    import gc
-
-    import torch
-
-    from qca.model.evolution import Evolution
-    from qca.model.initial_state import draw_initial_state
-    from qca.runs import snapshots
-    from qca.train.checkpoint import MODEL, find_newest_intact
-    from qca.train.weights import new_model
-
     gc.collect()  # a training's graphs hold on to each other, and to a device's memory
     folder = RunFolder(run_dir)
     with folder.hold(), torch.inference_mode():
-        found, _ = find_newest_intact(folder.checkpoints)
-        if found is None:
+        checkpoint, _ = find_newest_intact(folder.checkpoints)
+        if checkpoint is None:
             return
         cuda = config.device != "cpu" and torch.cuda.is_available()
+        device = torch.device("cuda" if cuda else "cpu")
         model = new_model(config)
-        model.load_state_dict(found.select(MODEL))
-        evolution = Evolution(model.to("cuda" if cuda else "cpu"), config.gamma, config.update)
+        model.load_state_dict(checkpoint.select(MODEL))
+        evolution = Evolution(model.to(device), config.gamma, config.update)
         psi = draw_initial_state(config.seed, range(1), d_state=config.d_state, grid=config.grid)
-        psi = psi.to("cuda" if cuda else "cpu")
-        wanted = moments(config.steps)
-        seen = {0: psi}
+        psi = psi.to(device)
+        sample_steps = choose_sample_steps(config.steps)
+        samples = {0: psi}
         for step in range(1, config.steps + 1):
             if stop.is_set():
                 return
             folder.beat()
             psi = evolution(psi)
-            if step in wanted:
-                seen[step] = psi
-        states = {step: psi[0].cpu().numpy() for step, psi in seen.items()}
-        snapshots.write(folder.states, found.episode, states)
+            if step in sample_steps:
+                samples[step] = psi
+        states = {step: psi[0].cpu().numpy() for step, psi in samples.items()}
+        snapshots.write(folder.states, checkpoint.episode, states)
 
 
-def moments(steps: int) -> list[int]:
-    """Return at which steps to look: the start, the end, and evenly between them."""
-    count = min(MOMENTS, steps + 1)
+def choose_sample_steps(steps: int) -> list[int]:
+    """Return the steps to sample: the start, the end, and evenly between them."""
+    count = min(SAMPLES, steps + 1)
     return [round(steps * number / (count - 1)) for number in range(count)]

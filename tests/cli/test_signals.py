@@ -40,7 +40,7 @@ def run(script: str) -> subprocess.CompletedProcess[str]:
 def test_a_second_ctrl_c_ends_a_training_in_the_middle_of_c_code():
     """One call of C code that takes minutes, as the way back through a whole episode does."""
     done = run("""
-        with signals.stopping(stop):
+        with signals.set_on_signals(stop):
             press()
             stop.wait()
             threading.Timer(0.2, press).start()
@@ -59,7 +59,7 @@ def test_a_second_ctrl_c_is_heard_where_python_swallows_exceptions():
                 press()
                 threading.Event().wait(30)
 
-        with signals.stopping(stop):
+        with signals.set_on_signals(stop):
             Swallows()
         os._exit(0)
     """)
@@ -68,7 +68,7 @@ def test_a_second_ctrl_c_is_heard_where_python_swallows_exceptions():
 
 def test_a_second_ctrl_c_is_heard_after_the_training():
     done = run("""
-        with signals.stopping(stop) as interrupted:
+        with signals.set_on_signals(stop) as interrupted:
             press()
             stop.wait()
         press()
@@ -82,7 +82,7 @@ def test_a_second_ctrl_c_leaves_no_half_of_a_file(tmp_path, monkeypatch):
     done = run("""
         from pathlib import Path
         from qca.core.atomic_files import replace_file
-        with signals.stopping(stop), replace_file(Path("checkpoint")) as unfinished:
+        with signals.set_on_signals(stop), replace_file(Path("checkpoint")) as unfinished:
             unfinished.write_text("half of it")
             press()
             stop.wait()
@@ -96,7 +96,7 @@ def test_a_second_ctrl_c_leaves_no_half_of_a_file(tmp_path, monkeypatch):
 def test_sigterm_is_no_interruption_and_leaves_the_handlers_as_they_were():
     done = run("""
         before = [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)]
-        with signals.stopping(stop) as interrupted:
+        with signals.set_on_signals(stop) as interrupted:
             press(signal.SIGTERM)
             stop.wait()
         after = [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)]

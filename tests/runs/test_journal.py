@@ -1,5 +1,4 @@
 import json
-import threading
 from pathlib import Path
 
 import pytest
@@ -7,7 +6,6 @@ import pytest
 from qca.runs.events import CheckpointWritten, Finished, read_records
 from qca.runs.journal import keeping, read, skipped_episodes
 from qca.train import trainer
-from qca.train.loop import train
 from tests.runs.test_events import record
 from tests.support.training import kinds, run, small
 
@@ -73,9 +71,7 @@ def made_twice(tmp_path, monkeypatch) -> Path:
 
 
 def _trained(folder: Path, episodes: int) -> None:
-    with keeping(folder / "events.jsonl", warn=_fail) as keep:
-        config = small(episodes=episodes)
-        train(config, folder, resume=True, stop=threading.Event(), on_event=keep)
+    run(small(episodes=episodes), folder, resume=True)
 
 
 def test_what_is_made_again_stays_in_the_history_and_the_next_start_says_so(made_twice):
@@ -100,6 +96,7 @@ def test_an_episode_that_was_skipped_twice_counts_once_as_in_the_metrics(made_tw
 
 def test_a_history_that_cannot_be_read_does_not_stop_a_training(tmp_path):
     run(small(episodes=3), tmp_path)
+    (tmp_path / "events.jsonl").unlink()
     (tmp_path / "events.jsonl").mkdir()
     assert kinds(run(small(), tmp_path, resume=True))[-1] == "finished"
 

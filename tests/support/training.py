@@ -8,7 +8,8 @@ import torch
 from qca.core.config import TrainConfig
 from qca.runs.events import EpisodeRecord, Event, read_records
 from qca.train.checkpoint import Checkpoint, find_newest_intact
-from qca.train.loop import train
+from qca.train.request import TrainRequest
+from qca.train.session import run_session
 from qca.train.weights import new_model
 
 SMALL = TrainConfig(
@@ -35,7 +36,7 @@ def other_weights(**changes) -> dict[str, torch.Tensor]:
 
 
 class StopAfter:
-    """Is set after it has been looked at so many times, which is once between any two steps."""
+    """Is set after it has been read so many times, which is once between any two steps."""
 
     def __init__(self, looks: int) -> None:
         self.looks = looks
@@ -49,14 +50,8 @@ def run(
     config: TrainConfig, folder: Path, *, resume: bool = False, stop=None, init: Path | None = None
 ) -> list[Event]:
     events: list[Event] = []
-    train(
-        config,
-        folder,
-        resume=resume,
-        stop=stop or threading.Event(),
-        on_event=events.append,
-        init=init,
-    )
+    request = TrainRequest(config, folder, resume=resume, init=init)
+    run_session(request, stop or threading.Event(), listeners=[events.append])
     return events
 
 

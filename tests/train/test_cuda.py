@@ -17,7 +17,8 @@ from qca.model.losses import LOSSES
 from qca.runs.events import Event, Finished, PlanChanged
 from qca.train import trainer as trainer_module
 from qca.train.device import prepare_device
-from qca.train.loop import train
+from qca.train.request import TrainRequest
+from qca.train.session import run_session
 from qca.train.trainer import Trainer
 from tests.support.training import StopAfter, records, run, small
 
@@ -159,14 +160,8 @@ def test_memory_that_is_refused_is_given_back_and_a_cheaper_plan_goes_on(tmp_pat
     config = many.override(**how)
     allowed = estimate(config, recompute="host", device="cuda").predicted_peak_bytes
     events: list[Event] = []
-    train(
-        config,
-        tmp_path,
-        resume=False,
-        stop=threading.Event(),
-        on_event=events.append,
-        predicted_peak_bytes=allowed,
-    )
+    request = TrainRequest(config, tmp_path, predicted_peak_bytes=allowed)
+    run_session(request, threading.Event(), listeners=[events.append])
     changed = [event for event in events if isinstance(event, PlanChanged)]
     assert [event.recompute for event in changed][-1] in ("two-level", "host")
     assert "CUDA out of memory" in changed[0].because

@@ -15,8 +15,8 @@ from qca.core.errors import CheckpointError, InputError, LaunchError, QcaError
 from qca.runs.checkpoint_files import list_checkpoints
 from qca.runs.events import CheckpointWritten, Finished, Started, read_records
 from qca.runs.run_folder import CHANGEABLE, RunFolder
+from qca.train import recorder
 from qca.train import trainer as trainer_module
-from qca.train.loop import _Loop
 from qca.train.step_result import StepResult
 from qca.train.trainer import Trainer
 from qca.train.weights import new_model
@@ -46,7 +46,8 @@ def test_a_training_from_start_to_end(tmp_path):
     assert last == Finished(reason="complete", episodes=6)
     assert read_records(tmp_path / "run/metrics.jsonl") == records(events)
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [
-        *("checkpoints", "config.json", "heartbeat", "lock", "metrics.jsonl")
+        *("checkpoints", "config.json", "events.jsonl", "heartbeat", "lock", "metrics.jsonl"),
+        *("states.safetensors", "tensorboard"),
     ]
     assert json.loads((tmp_path / "run/config.json").read_text()) == asdict(small())
 
@@ -222,9 +223,11 @@ def test_a_configuration_that_is_not_understood_is_refused(tmp_path, content, sa
 
 def test_the_best_checkpoint_is_named_and_outlives_newer_ones(tmp_path, monkeypatch):
     losses = iter([3.0, 1.0, 1.0, 9.0, 9.0, 9.0, 9.0])
-    told = _Loop._told
+    describe = recorder.describe_episode
     monkeypatch.setattr(
-        _Loop, "_told", lambda *its: told(*its).model_copy(update={"loss": next(losses)})
+        recorder,
+        "describe_episode",
+        lambda *given: describe(*given).model_copy(update={"loss": next(losses)}),
     )
     config = small(episodes=7, checkpoint_every=1, keep_checkpoints=2)
     events = run(config, tmp_path)
@@ -265,7 +268,7 @@ def test_two_trainers_do_not_share_a_run(tmp_path):
 def test_three_episodes_in_a_row_that_are_not_finite_end_the_training_and_save_nothing_bad(
     tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(trainer_module, "draw_initial_state", _poisoned_from(3))
+    monkeypatch.setattr(trainer_module, "draw_initial_state", _poison_from(3))
     with pytest.raises(QcaError, match="episode 6: the loss is nan, as in the 2 episodes before"):
         run(small(episodes=9), tmp_path)
     assert newest(tmp_path).episode == 4
@@ -273,7 +276,7 @@ def test_three_episodes_in_a_row_that_are_not_finite_end_the_training_and_save_n
     assert [r.episode for r in read_records(tmp_path / "metrics.jsonl")] == [1, 2, 3]
 
 
-def _poisoned_from(sample: int):
+def _poison_from(sample: int):
     true = trainer_module.draw_initial_state
 
     def draw_initial_state(seed, samples, **shape):

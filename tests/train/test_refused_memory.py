@@ -6,8 +6,8 @@ import torch
 from qca.core.errors import PlanError
 from qca.memory.budget import estimate
 from qca.runs.events import PlanChanged
-from qca.train import loop
 from qca.train import memory as memory_module
+from qca.train import memory_refusal
 from qca.train.trainer import Trainer
 from tests.support.training import kinds, learned, newest, run, small
 
@@ -75,7 +75,9 @@ def test_where_no_plan_is_cheaper_it_ends_with_the_numbers_and_the_holder(
 ):
     refusing({"none", "step", "two-level"})
     monkeypatch.setattr(
-        loop, "memory_holders", lambda device: "; the GPU's memory is held by process 7 2 GiB"
+        memory_refusal,
+        "memory_holders",
+        lambda device: "; the GPU's memory is held by process 7 2 GiB",
     )
     with pytest.raises(PlanError) as raised:
         run(small(recompute="none", **LONG), tmp_path)
@@ -92,7 +94,7 @@ def test_where_no_plan_is_cheaper_it_ends_with_the_numbers_and_the_holder(
 
 def test_after_three_other_plans_it_is_enough(tmp_path, refusing, monkeypatch):
     """As on a GPU, which has more plans than three."""
-    monkeypatch.setattr(loop, "_kind", lambda device: "cuda")
+    monkeypatch.setattr(memory_refusal, "_device_kind", lambda device: "cuda")
     refusing({"none", "step", "two-level", "host"})
     with pytest.raises(PlanError, match="recompute=host"):
         run(small(recompute="none", **LONG), tmp_path)

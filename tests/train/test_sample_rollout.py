@@ -10,8 +10,9 @@ from qca.model.evolution import Evolution
 from qca.model.initial_state import draw_initial_state
 from qca.runs import snapshots
 from qca.train import sample_rollout
-from qca.train.loop import train
-from qca.train.sample_rollout import at_the_end, moments
+from qca.train.request import TrainRequest
+from qca.train.sample_rollout import choose_sample_steps, write_sample_rollout
+from qca.train.session import run_session
 from qca.train.weights import new_model
 from tests.support.distributed_training import SECONDS, WHOLE, read_stderr, start
 from tests.support.training import StopAfter, newest, small
@@ -19,12 +20,11 @@ from tests.support.training import StopAfter, newest, small
 STATES = "states.safetensors"
 
 
-def trained(folder, *, stop=None, resume=False, **changes) -> list[str]:
+def train(folder, *, stop=None, resume=False, **changes) -> list[str]:
     """Train, and return what was warned of."""
     warned: list[str] = []
-    flag = threading.Event()
-    with at_the_end(small(**changes), folder, stop=flag, warn=warned.append) as watch:
-        train(small(**changes), folder, resume=resume, stop=stop or flag, on_event=watch)
+    request = TrainRequest(small(**changes), folder, resume=resume)
+    run_session(request, stop or threading.Event(), warn=warned.append)
     return warned
 
 
@@ -33,7 +33,7 @@ def states_of(folder) -> snapshots.Snapshots | None:
 
 
 def test_a_complete_training_leaves_one_evolution_of_its_model(tmp_path):
-    assert trained(tmp_path) == []
+    assert train(tmp_path) == []
     found, config = states_of(tmp_path), small()
     assert found is not None
     assert found.episode == config.episodes
@@ -51,41 +51,41 @@ def test_a_complete_training_leaves_one_evolution_of_its_model(tmp_path):
 
 
 def test_a_training_that_is_stopped_leaves_none(tmp_path):
-    trained(tmp_path, stop=StopAfter(15))
+    train(tmp_path, stop=StopAfter(15))
     assert newest(tmp_path).episode < small().episodes
     assert states_of(tmp_path) is None
 
 
 def test_a_run_that_was_complete_before_gets_them_once(tmp_path):
-    trained(tmp_path)
+    train(tmp_path)
     file = tmp_path / STATES
     file.unlink()
-    trained(tmp_path, resume=True)
+    train(tmp_path, resume=True)
     made = file.stat()
-    trained(tmp_path, resume=True)
+    train(tmp_path, resume=True)
     assert (file.stat().st_ino, file.stat().st_mtime_ns) == (made.st_ino, made.st_mtime_ns)
 
 
 def test_a_longer_training_replaces_them(tmp_path):
-    trained(tmp_path)
-    trained(tmp_path, resume=True, episodes=8)
+    train(tmp_path)
+    train(tmp_path, resume=True, episodes=8)
     found = states_of(tmp_path)
     assert found is not None
     assert found.episode == 8
 
 
 def test_it_is_given_up_when_it_should_stop(tmp_path):
-    trained(tmp_path)
+    train(tmp_path)
     (tmp_path / STATES).unlink()
     stop = threading.Event()
     stop.set()
-    sample_rollout.take(small(), tmp_path, stop=stop)
+    write_sample_rollout(small(), tmp_path, stop=stop)
     assert states_of(tmp_path) is None
 
 
 def test_a_disk_that_refuses_them_is_said_and_fails_nothing(tmp_path):
     (tmp_path / STATES).mkdir()
-    [said] = trained(tmp_path)
+    [said] = train(tmp_path)
     assert said.startswith("no pictures of the state")
     assert newest(tmp_path).episode == small().episodes
 
@@ -94,8 +94,8 @@ def test_a_device_that_refuses_memory_is_said_and_fails_nothing(tmp_path, monkey
     def refuse(*_, **__):
         raise RuntimeError("CUDA out of memory.\nTried to allocate 2 GiB")
 
-    monkeypatch.setattr(sample_rollout, "take", refuse)
-    assert trained(tmp_path) == ["no pictures of the state: CUDA out of memory."]
+    monkeypatch.setattr(sample_rollout, "write_sample_rollout", refuse)
+    assert train(tmp_path) == ["no pictures of the state: CUDA out of memory."]
 
 
 @pytest.mark.parametrize(
@@ -107,8 +107,8 @@ def test_a_device_that_refuses_memory_is_said_and_fails_nothing(tmp_path, monkey
         (500, [0, 71, 143, 214, 286, 357, 429, 500]),
     ],
 )
-def test_the_moments_are_the_start_the_end_and_some_between(steps, expected):
-    assert moments(steps) == expected
+def test_the_samples_are_the_start_the_end_and_some_between(steps, expected):
+    assert choose_sample_steps(steps) == expected
 
 
 @pytest.mark.cuda

@@ -1,8 +1,9 @@
 """Several processes that train one model, started and watched by torch's elastic launcher.
 
 The launcher (what `torchrun` runs) lets them meet, and starts all of them again from the last
-checkpoint when one is lost. Here it runs in a thread, so that signals come to us: the
-launcher itself would end with a traceback at SIGTERM, and give an episode 30 seconds.
+checkpoint when one is lost. Here it runs in a thread, so that signals come to us (see
+`qca.cli.signals`): the launcher itself would end with a traceback at SIGTERM, and give an
+episode 30 seconds.
 """
 
 import logging
@@ -10,7 +11,6 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Sequence
 
 import psutil
 from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
@@ -18,29 +18,27 @@ from torch.distributed.launcher.api import LaunchConfig, elastic_launch
 
 from qca.core.errors import LaunchError
 from qca.train.device import require_gpus
-from qca.train.distributed.launcher_env import Processes, block_sigterm
+from qca.train.request import TrainRequest, format_process_flags
 
 MAX_RESTARTS = 3
 
-# How often the launcher looks after its processes, and we after its thread, in seconds.
-_LOOK_EVERY = 0.2
+# How often the launcher looks after its processes, and we after its thread.
+_POLL_SECONDS = 0.2
 
 
-def run_processes(
-    arguments: Sequence[str], processes: Processes, stop: threading.Event, *, cuda: bool
-) -> None:
-    """Run `qca train` with `arguments` in each process; return when all have ended in order.
+def run_processes(request: TrainRequest, stop: threading.Event) -> None:
+    """Run `qca train` in each process; return when all have ended in order.
 
-    Once `stop` is set, each is told to end with a checkpoint.
+    Once `stop` is set, each gets SIGTERM, on which it ends with a checkpoint.
 
     Raises:
         LaunchError: there are too few GPUs, they could not meet, or one process failed and so
             did all after it.
 
     """
-    if cuda:
-        require_gpus(processes.here)
-    _share_cores(processes.here)
+    if request.config.device == "cuda":
+        require_gpus(request.processes)
+    _share_cores(request.processes)
     # It warns that in a thread it hears no signals, which is why it runs in one.
     logging.getLogger("torch.distributed.elastic.multiprocessing.api").setLevel(logging.ERROR)
     # The launcher's own store would still hold where the processes before a new start listened
@@ -49,37 +47,46 @@ def run_processes(
     ended: list[BaseException | None] = []
 
     def run() -> None:
-        block_sigterm()
+        _block_sigterm()
         try:
-            _launch(arguments, processes)
-        except BaseException as error:  # told below, in the caller's thread
+            _launch(request)
+        except BaseException as error:  # raised below, in the caller's thread
             ended.append(error)
         else:
             ended.append(None)
 
     launcher = threading.Thread(target=run, name="launcher", daemon=True)
     launcher.start()
-    told: set[int] = set()
+    signaled: set[int] = set()
     while launcher.is_alive():
-        launcher.join(_LOOK_EVERY)
+        launcher.join(_POLL_SECONDS)
         if stop.is_set():
-            told |= _tell_to_end(told)
+            signaled |= _send_sigterm(signaled)
     if ended[0] is not None:
-        raise _failed(ended[0]) from None
+        raise _launch_error(ended[0]) from None
 
 
-def _launch(arguments: Sequence[str], processes: Processes) -> None:
+def _launch(request: TrainRequest) -> None:
     config = LaunchConfig(
-        min_nodes=processes.nnodes,
-        max_nodes=processes.nnodes,
-        nproc_per_node=processes.here,
-        run_id=processes.name,
+        min_nodes=request.nnodes,
+        max_nodes=request.nnodes,
+        nproc_per_node=request.processes,
+        run_id=request.config.run,  # the same on all machines, and of no other training there
         rdzv_backend="c10d",
-        rdzv_endpoint=processes.rdzv_endpoint or "localhost:0",  # any free port
+        rdzv_endpoint=request.rdzv_endpoint or "localhost:0",  # any free port
         max_restarts=MAX_RESTARTS,
-        monitor_interval=_LOOK_EVERY,
+        monitor_interval=_POLL_SECONDS,
     )
-    elastic_launch(config, sys.executable)("-m", "qca", "train", *arguments)
+    elastic_launch(config, sys.executable)("-m", "qca", "train", *format_process_flags(request))
+
+
+def _block_sigterm() -> None:
+    """Let the processes that this thread starts begin with SIGTERM blocked.
+
+    It waits until they have a handler for it: the default one would end them with a code that
+    makes the launcher restart them.
+    """
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
 
 
 def _share_cores(processes: int) -> None:
@@ -88,9 +95,9 @@ def _share_cores(processes: int) -> None:
     os.environ.setdefault("OMP_NUM_THREADS", str(max(1, (cores or 1) // processes)))
 
 
-def _tell_to_end(told: set[int]) -> set[int]:
+def _send_sigterm(signaled: set[int]) -> set[int]:
     """Send SIGTERM to each process that has not had it; return those that have it now."""
-    new = {child.pid for child in psutil.Process().children()} - told
+    new = {child.pid for child in psutil.Process().children()} - signaled
     for pid in new:
         try:
             os.kill(pid, signal.SIGTERM)
@@ -99,7 +106,7 @@ def _tell_to_end(told: set[int]) -> set[int]:
     return new
 
 
-def _failed(error: BaseException) -> LaunchError:
+def _launch_error(error: BaseException) -> LaunchError:
     if isinstance(error, ChildFailedError):
         rank, failure = error.get_first_failure()
         how = f"exit code {failure.exitcode}"

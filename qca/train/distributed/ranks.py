@@ -31,12 +31,12 @@ class Ranks:
         self.rank = rank
         self.size = size
 
-    def any(self, said: bool, device: torch.device) -> bool:
-        """Return whether any rank said so; every rank must ask at the same point."""
+    def is_any(self, value: bool, device: torch.device) -> bool:
+        """Whether `value` is true on any rank; every rank must ask at the same point."""
         if self.size == 1:
-            return said
-        flag = torch.tensor(float(said), device=device)
-        with _talking():
+            return value
+        flag = torch.tensor(float(value), device=device)
+        with _translate_errors():
             dist.all_reduce(flag, dist.ReduceOp.MAX)
             return bool(flag.item())
 
@@ -44,24 +44,24 @@ class Ranks:
         """Replace each tensor by its mean over the ranks."""
         if self.size == 1:
             return
-        with _talking():
+        with _translate_errors():
             for tensor in tensors:
                 dist.all_reduce(tensor)  # gloo has no average of its own
                 tensor.div_(self.size)
 
-    def share(self, value: _T) -> _T:
+    def broadcast(self, value: _T) -> _T:
         """Return the first rank's value on every rank; a tree of plain values and CPU tensors."""
         if self.size == 1:
             return value
         box: list[_T] = [value]
-        with _talking():
+        with _translate_errors():
             dist.broadcast_object_list(box, src=0, device=_CPU)
         return box[0]
 
 
 @contextmanager
-def _talking() -> Iterator[None]:
-    """Turn what a backend says when another process is gone into an error without traceback."""
+def _translate_errors() -> Iterator[None]:
+    """Raise LaunchError for a backend's error when another process is gone."""
     try:
         yield
     except torch.OutOfMemoryError:
@@ -79,13 +79,13 @@ def local_rank() -> int:
 
 
 @contextmanager
-def joined(device: torch.device) -> Iterator[Ranks]:
+def join_ranks(device: torch.device) -> Iterator[Ranks]:
     """Meet the other processes, if `torchrun` started this one (it sets WORLD_SIZE)."""
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
         yield Ranks()
         return
-    with _talking():
+    with _translate_errors():
         if device.type == "cuda":
             # gloo for what is shared, which would otherwise take its size on every GPU.
             dist.init_process_group("cpu:gloo,cuda:nccl", timeout=_PATIENCE, device_id=device)

@@ -5,13 +5,13 @@ import os
 
 def prepare_environment() -> None:
     """Set how they wait and allocate; what the person has set stays."""
-    _wait_passively()
-    _grow_segments()
-    _talk_in_few_blocks()
-    _ask_for_names_briefly()
+    _set_passive_waiting()
+    _set_growing_segments()
+    _limit_nccl_blocks()
+    _shorten_name_lookups()
 
 
-def _wait_passively() -> None:
+def _set_passive_waiting() -> None:
     """Let OpenMP's threads sleep between two parallel regions instead of spinning.
 
     A small automaton makes thousands of short parallel regions a second. Where other work
@@ -22,7 +22,7 @@ def _wait_passively() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
 
 
-def _grow_segments() -> None:
+def _set_growing_segments() -> None:
     """Let CUDA's allocator grow its segments instead of leaving holes between them.
 
     Measured on an H100 with torch 2.11, 50 steps of the whole model in float32: 710 MiB
@@ -31,7 +31,7 @@ def _grow_segments() -> None:
     os.environ.setdefault("PYTORCH_ALLOC_CONF", "expandable_segments:True")
 
 
-def _talk_in_few_blocks() -> None:
+def _limit_nccl_blocks() -> None:
     """Let NCCL use four of a GPU's multiprocessors at most, and memory for as many.
 
     There is one all-reduce of the gradients an episode. Measured on two H100 joined by NVLink
@@ -41,7 +41,7 @@ def _talk_in_few_blocks() -> None:
     os.environ.setdefault("NCCL_MAX_CTAS", "4")
 
 
-def _ask_for_names_briefly() -> None:
+def _shorten_name_lookups() -> None:
     """Let the C library give a name up after two seconds instead of ten (resolv.conf(5)).
 
     A store that starts anew has no name meanwhile. Measured on Engine 20.10: of a name that is not

@@ -1,0 +1,69 @@
+"""Where `qca train` shows its events, and how it sends metrics to the store."""
+
+import contextlib
+import sys
+import threading
+from collections.abc import Callable, Iterator
+
+import click
+
+from qca.cli.progress import ProgressView
+from qca.runs.events import EpisodeRecord, Event, Finished, Started
+from qca.runs.run_folder import RunFolder
+from qca.store.client import connect
+from qca.store.sender import MetricsSender
+from qca.train.request import TrainRequest
+
+Listener = Callable[[Event], None]
+Warn = Callable[[str], None]
+
+
+@contextlib.contextmanager
+def open_listeners(
+    request: TrainRequest, stop: threading.Event, *, leads: bool
+) -> Iterator[tuple[list[Listener], Warn]]:
+    """Yield what is called with each event, and with each warning; the first process has some."""
+    if not leads:
+        yield [], lambda message: None
+        return
+    with (
+        _open_view(request, stop) as (show, warn),
+        _open_sender(request, warn) as send,
+    ):
+        yield [show, send], warn
+
+
+@contextlib.contextmanager
+def _open_view(request: TrainRequest, stop: threading.Event) -> Iterator[tuple[Listener, Warn]]:
+    """Yield how events and how warnings are shown."""
+    if request.progress == "auto":
+        with ProgressView() as view:
+            yield view.show, view.say
+        return
+
+    def write(event: Event) -> None:
+        try:
+            print(event.model_dump_json(), flush=True)
+        except BrokenPipeError:
+            # Whoever followed is gone, perhaps killed: nobody would stop this training later.
+            stop.set()
+            sys.stdout = None  # type: ignore[assignment]
+
+    yield write, lambda message: click.echo(f"qca: {message}", err=True)
+
+
+@contextlib.contextmanager
+def _open_sender(request: TrainRequest, warn: Warn) -> Iterator[Listener]:
+    """Yield what tells the sender of a new record; without a store, what does nothing."""
+    if request.store_url is None:
+        yield lambda event: None
+        return
+    client = connect(request.store_url, request.store_flags)
+    file = RunFolder(request.folder).metrics
+    with MetricsSender(client, request.config.run, file, warn=warn) as sender:
+
+        def send(event: Event) -> None:
+            if isinstance(event, Started | EpisodeRecord | Finished):
+                sender.notify()
+
+        yield send

@@ -1,0 +1,72 @@
+"""When an allocator refuses memory: the same training again with a cheaper recompute strategy."""
+
+from types import TracebackType
+from typing import Literal
+
+import torch
+
+from qca.core.errors import PlanError
+from qca.core.units import format_size
+from qca.memory.budget import Estimate
+from qca.memory.choose import find_next_cheaper
+from qca.train.memory import is_refused_memory, memory_holders
+from qca.train.trainer import Trainer
+
+
+class RefusedMemory:
+    """Catches an allocator's refusal in its `with` block; `message` then is what it said.
+
+    The exception is dropped here, because its traceback holds the refused episode's tensors.
+    """
+
+    def __init__(self) -> None:
+        self.message: str | None = None
+
+    def __enter__(self) -> "RefusedMemory":
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> bool:
+        if not isinstance(error, MemoryError | RuntimeError) or not is_refused_memory(error):
+            return False
+        self.message = str(error)
+        return True
+
+
+def rebuild_with_cheaper_strategy(trainer: Trainer) -> tuple[Trainer, Estimate] | None:
+    """Return the same training with the next cheaper strategy; None if none is cheaper.
+
+    The memory of `trainer` is free again; it is of no use any more.
+    """
+    cheaper = find_next_cheaper(trainer.config, device=_device_kind(trainer.device))
+    if cheaper is None:
+        return None
+    config, needs = cheaper
+    checkpoint, device, ranks = trainer.make_checkpoint(), trainer.device, trainer.ranks
+    trainer.release()
+    rebuilt = Trainer(config, device, ranks)
+    rebuilt.restore(checkpoint)
+    return rebuilt, needs
+
+
+def out_of_memory_error(
+    trainer: Trainer, refusal: str, predicted_peak_bytes: int | None
+) -> PlanError:
+    """Return the error for a refusal that no cheaper strategy answers."""
+    config, peak = trainer.config, predicted_peak_bytes
+    predicted = "" if peak is None else f"; predicted was a peak of {format_size(peak)}"
+    return PlanError(
+        f"out of memory in an episode with recompute={config.recompute}, "
+        f"optimizer_state={config.optimizer_state}, batch_size={config.batch_size}, "
+        f"grid={config.grid}: {refusal}{predicted}{memory_holders(trainer.device)}",
+        hint="Nothing of earlier episodes is lost. Free memory, or see `qca estimate`: "
+        "less is needed with a smaller batch.",
+    )
+
+
+def _device_kind(device: torch.device) -> Literal["cpu", "cuda"]:
+    return "cuda" if device.type == "cuda" else "cpu"

@@ -1,0 +1,144 @@
+"""One session of a training: opens the run folder, connects the trainer's events, runs the loop.
+
+How a setting reaches the computation, for example `steps`: `qca train` (`qca.cli.train`) puts the
+configuration into a `TrainRequest`; here it goes into a `Trainer`; `Trainer.compute_gradients`
+hands `steps` to the episode.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
+
+import torch
+
+from qca.runs import journal, tensorboard
+from qca.runs.events import Event, Finish, MetricsLog
+from qca.runs.resume_messages import other_batch
+from qca.runs.run_folder import RunFolder, check_same
+from qca.train.checkpoint import Checkpoint, find_newest_intact
+from qca.train.device import prepare_device
+from qca.train.distributed.ranks import Ranks, join_ranks
+from qca.train.loop import TrainingLoop
+from qca.train.recorder import Listener, Recorder, RunRecorder
+from qca.train.request import StopFlag, TrainRequest
+from qca.train.sample_rollout import sample_when_complete
+from qca.train.trainer import Trainer
+from qca.train.weights import read_weights
+
+Warn = Callable[[str], None]
+
+
+def run_session(
+    request: TrainRequest,
+    stop: StopFlag,
+    *,
+    listeners: Sequence[Listener] = (),
+    warn: Warn = lambda message: None,
+) -> Finish:
+    """Train as asked, and return why it ended: complete, already complete, or stopped.
+
+    Each event goes to the run's journal, to its TensorBoard files and then to `listeners`, in
+    this thread. What cannot be written there is passed to `warn` and stops nothing.
+
+    Raises:
+        InputError: the folder is in use for another run or another configuration.
+        LaunchError: another trainer holds the folder, or there is no such device.
+        PlanError: the device has not enough memory, with cheaper strategies neither.
+        CheckpointError: something cannot be written or read back.
+        QcaError: the loss or its gradient is not finite, several episodes in a row.
+
+    """
+    device = prepare_device(request.config, request.predicted_peak_bytes)
+    with (
+        join_ranks(device) as ranks,
+        _open_training(request, device, ranks, stop, listeners, warn) as loop,
+    ):
+        finish = loop.run()
+    if ranks.rank == 0:
+        sample_when_complete(finish, request.config, request.folder, stop=stop, warn=warn)
+    return finish
+
+
+@contextmanager
+def _open_training(
+    request: TrainRequest,
+    device: torch.device,
+    ranks: Ranks,
+    stop: StopFlag,
+    listeners: Sequence[Listener],
+    warn: Warn,
+) -> Iterator[TrainingLoop]:
+    """Yield the loop, from where the run is; the first rank holds the run folder meanwhile.
+
+    When it has ended in order, its memory is free again.
+    """
+    config, peak = request.config, request.predicted_peak_bytes
+    if ranks.rank > 0:
+        trainer = Trainer(config, device, ranks)
+        yield TrainingLoop(trainer, Recorder(), stop, predicted_peak_bytes=peak)
+        return
+    folder = RunFolder(request.folder)
+    with folder.hold():
+        checkpoint, warnings = _find_start(folder, request)
+        trainer = Trainer(config, device, ranks)
+        _load_start(trainer, checkpoint, request, folder)
+        folder.write_config(config)
+        with (
+            closing(MetricsLog(folder.metrics, keep=trainer.episodes)) as metrics,
+            _connect(folder, listeners, warn) as notify,
+        ):
+            saved_episode = None if checkpoint is None else trainer.episodes
+            loop = TrainingLoop(
+                trainer,
+                RunRecorder(folder, metrics, notify, saved_episode),
+                stop,
+                predicted_peak_bytes=peak,
+                warnings=warnings,
+                notes=_describe_other_batch(checkpoint, request, ranks),
+            )
+            yield loop
+            loop.trainer.release()
+
+
+def _find_start(folder: RunFolder, request: TrainRequest) -> tuple[Checkpoint | None, list[str]]:
+    """Return the checkpoint to continue from, if any, and what is wrong with newer ones."""
+    folder.check_start(request.config, resume=request.resume)
+    folder.beat()
+    checkpoint, warnings = find_newest_intact(folder.checkpoints)
+    if checkpoint is not None and request.init is not None:
+        message = f"{request.init} is not read again: the run goes on from its checkpoint"
+        warnings = [*warnings, message]
+    return checkpoint, warnings
+
+
+def _load_start(
+    trainer: Trainer, checkpoint: Checkpoint | None, request: TrainRequest, folder: RunFolder
+) -> None:
+    """Load the checkpoint, or the weights given, or leave the seed's."""
+    if checkpoint is not None:
+        check_same(request.config, checkpoint.config, folder.checkpoints)
+        trainer.restore(checkpoint)
+    elif request.init is not None:
+        trainer.load_weights(read_weights(request.init))
+
+
+def _describe_other_batch(
+    checkpoint: Checkpoint | None, request: TrainRequest, ranks: Ranks
+) -> Sequence[str]:
+    if checkpoint is None:
+        return ()
+    return other_batch(checkpoint.processes, ranks.size, request.config.batch_size)
+
+
+@contextmanager
+def _connect(folder: RunFolder, listeners: Sequence[Listener], warn: Warn) -> Iterator[Listener]:
+    """Yield what hands an event to the journal, to TensorBoard and to `listeners`."""
+    with (
+        journal.keeping(folder.events, warn=warn) as note,
+        tensorboard.listening(folder.path / tensorboard.FOLDER_NAME, warn=warn) as draw,
+    ):
+
+        def notify(event: Event) -> None:
+            for listener in (note, draw, *listeners):
+                listener(event)
+
+        yield notify

@@ -1,0 +1,71 @@
+"""A configuration becomes flags of `qca train`, and these give the same configuration."""
+
+from dataclasses import fields
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qca.cli.options import read_config
+from qca.cli.train import train
+from qca.core.config import PROFILES, TrainConfig, apply_profile
+from qca.core.train_flags import format_train_flags, parse_train_flags
+
+COUNTS = st.integers(min_value=1)
+VALUES = {
+    "run": st.from_regex(r"[a-z0-9][a-z0-9_-]{0,62}", fullmatch=True),
+    "profile": st.sampled_from(["auto", *PROFILES]),
+    "device": st.sampled_from(["auto", "cpu", "cuda"]),
+    "seed": st.integers(0, 2**63 - 1),
+    "grid": st.integers(1, 1024).map(lambda n: 4 * n),
+    "d_state": st.integers(1, 1024),
+    "hidden_channels": st.integers(1, 4096),
+    "steps": st.integers(1, 1_000_000),
+    "update": st.sampled_from(["cartesian", "unitary"]),
+    "gamma": st.floats(0, 1),
+    "episodes": COUNTS,
+    "batch_size": COUNTS,
+    "loss": st.sampled_from(["evolutionary", "mse_energy", "structure"]),
+    "max_noise": st.floats(0, 1),
+    "learning_rate": st.floats(0, 1, exclude_min=True),
+    "weight_decay": st.floats(0, 1),
+    "precision": st.sampled_from(["auto", "fp32", "tf32", "bf16", "fp16"]),
+    "recompute": st.sampled_from(["auto", "none", "step", "two-level", "host"]),
+    "optimizer_state": st.sampled_from(["auto", "device", "host"]),
+    "checkpoint_every": COUNTS,
+    "keep_checkpoints": COUNTS,
+}
+CONFIGS = st.fixed_dictionaries({}, optional=VALUES).map(lambda values: TrainConfig(**values))
+
+
+def test_every_key_but_the_budget_is_tried():
+    assert {*VALUES, "budget"} == {field.name for field in fields(TrainConfig)}
+
+
+@given(CONFIGS)
+def test_a_configuration_becomes_flags_and_comes_back(config):
+    assert parse_train_flags(format_train_flags(config)) == config
+
+
+@given(CONFIGS)
+def test_the_command_reads_the_same_configuration(config):
+    options = train.make_context("train", format_train_flags(config)).params
+    read = read_config(None, options).train
+    assert (read if config.profile == "auto" else apply_profile(read, config.profile)) == config
+
+
+def test_a_default_is_left_out_and_what_a_reader_looks_for_is_not():
+    assert format_train_flags(TrainConfig()) == ["--run=first", "--device=auto", "--recompute=auto"]
+
+
+def test_a_default_that_the_profile_would_replace_is_written():
+    assert "--grid=64" in format_train_flags(apply_profile(TrainConfig(grid=64), "cpu"))
+
+
+def test_the_budget_is_left_out():
+    assert not any("budget" in flag for flag in format_train_flags(TrainConfig(budget=2**30)))
+
+
+def test_an_unknown_flag_is_refused():
+    with pytest.raises(ValueError, match="magic"):
+        parse_train_flags(["--magic=1"])
