@@ -25,8 +25,9 @@ from pathlib import Path
 
 import click
 
-from infra.host.collect import all_probes
-from infra.host.deadline import Deadline, ProbeError
+from infra.host.collect import list_probes
+from infra.host.deadline import Deadline
+from infra.host.errors import ProbeError
 from infra.host.probes import docker
 
 _QCA = [sys.executable, "-m", "qca"]
@@ -78,14 +79,14 @@ def time_command(command: list[str], docker_host: str | None = None) -> float:
 def time_probes() -> dict[str, float]:
     """Return how long each of the doctor's probes takes alone, its libraries loaded."""
     took: dict[str, float] = {}
-    with Deadline(60) as limit:
-        seen = docker.probe(limit)
-        probes = all_probes(limit, Path.cwd(), lambda: seen)
+    with Deadline(60) as deadline:
+        engine = docker.probe(deadline)
+        probes = list_probes(deadline, Path.cwd(), lambda: engine)
         for _ in range(2):  # the first time loads what the probe needs
             for name, probe in probes.items():
                 start = time.perf_counter()
                 with suppress(ProbeError):
-                    probe()
+                    probe.run()
                 took[name] = time.perf_counter() - start
     return took
 

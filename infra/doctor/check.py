@@ -14,7 +14,7 @@ from infra.compose_file.model import (
     UnreadReference,
     UnsetVariable,
 )
-from infra.host.facts.host import HostFacts, Known, Unknown
+from infra.host.facts import HostFacts, Known, Unknown
 from infra.stack.plan import StackPlan
 from qca.core.config import Config
 

@@ -1,7 +1,7 @@
 """What a container without a limit gets on this host: CPUs and memory."""
 
 from infra.doctor.check import Subject, known_or_none, require
-from infra.host.facts.host import Engine
+from infra.host.facts import Engine
 
 
 def visible_cpus(subject: Subject) -> int:

@@ -6,7 +6,7 @@ from dataclasses import replace
 from infra.compose_file.model import ComposeFile
 from infra.doctor.check import Check, Finding, Severity, Subject, run_checks
 from infra.doctor.checks import CHECKS
-from infra.host.facts.host import HostFacts
+from infra.host.facts import HostFacts
 from infra.stack.plan import plan_stack
 from qca.core.config import Config
 

@@ -8,8 +8,8 @@ from infra.compose_file.load import read_compose_files
 from infra.compose_file.model import ComposeFile
 from infra.compose_file.resolved_by_compose import apply_answer, apply_refusal
 from infra.dragonfly.flag_file import read_flag_files
-from infra.host.deadline import ProbeError
-from infra.host.facts.host import ComposePlugin
+from infra.host.errors import ProbeError
+from infra.host.facts import ComposePlugin
 from infra.host.probes.compose_config import RefusedConfig, ask_compose_config
 
 

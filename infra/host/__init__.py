@@ -1,1 +1,4 @@
-"""What this host is: facts, and the probes that collect them."""
+"""What is known of a host, and the probes that find it out.
+
+May import: of qca, only `core` and `memory.nvml`; nothing else of infra.
+"""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Self
 
 # Account names that name no person, and that stand in facts with another meaning.
-_NOBODY = {
+_GENERIC_ACCOUNTS = {
     *("root", "user", "admin", "administrator", "docker", "podman", "compose", "python"),
     *("linux", "ubuntu", "debian", "nvidia", "cuda", "torch", "redis", "runner", "local"),
 }
@@ -36,7 +36,7 @@ class Identity:
     hosts: tuple[str, ...]
 
     @classmethod
-    def here(cls) -> Self:
+    def detect(cls) -> Self:
         """Return the names of who runs this, and where."""
         home = str(Path.home())
         host = socket.gethostname()
@@ -48,11 +48,11 @@ class Scrubber:
 
     def __init__(self, identity: Identity, texts: Iterable[str]) -> None:
         self._home = identity.home.rstrip("/\\")
-        remote = {host for text in texts for host in _remote_hosts(text)} - set(identity.hosts)
+        remote = {host for text in texts for host in _find_remote_hosts(text)} - set(identity.hosts)
         self._names = [
-            *((_word(host), _THIS) for host in _telling(identity.hosts)),
-            *((_word(host), _REMOTE) for host in _telling(remote)),
-            *((_word(user), "user") for user in _telling(identity.users)),
+            *((_compile_word(host), _THIS) for host in _select_identifying(identity.hosts)),
+            *((_compile_word(host), _REMOTE) for host in _select_identifying(remote)),
+            *((_compile_word(user), "user") for user in _select_identifying(identity.users)),
         ]
         self._devices: dict[str, str] = {}
 
@@ -62,38 +62,38 @@ class Scrubber:
         if self._home:
             text = re.sub(rf"{re.escape(self._home)}(?![\w.-])", "~", text)
         text = _HOMES.sub("~", text)
-        text = _DEVICE.sub(self._device, text)
+        text = _DEVICE.sub(self._number_device, text)
         for name, stand_in in self._names:
             text = name.sub(stand_in, text)
-        return _without_address(_IPV4.sub(lambda match: _without_address(match[0]), text))
+        return _replace_address(_IPV4.sub(lambda match: _replace_address(match[0]), text))
 
-    def _device(self, match: re.Match[str]) -> str:
+    def _number_device(self, match: re.Match[str]) -> str:
         """Number the devices: their ids are unique in the world, but facts refer to them."""
         number = len(self._devices) + 1
         return self._devices.setdefault(match[0].lower(), f"{match['kind'].upper()}-{number}")
 
 
-def _remote_hosts(text: str) -> Iterator[str]:
+def _find_remote_hosts(text: str) -> Iterator[str]:
     yield from _ADDRESS.findall(_CREDENTIALS.sub("user@", text))
 
 
-def _telling(names: Iterable[str]) -> list[str]:
+def _select_identifying(names: Iterable[str]) -> list[str]:
     """Return the names that tell something, the longest first: others can be parts of it."""
-    return sorted(filter(_tells, set(names)), key=lambda name: (-len(name), name))
+    return sorted(filter(_is_identifying, set(names)), key=lambda name: (-len(name), name))
 
 
-def _tells(name: str) -> bool:
+def _is_identifying(name: str) -> bool:
     """Whether a name says something about a person or a machine."""
-    if name.lower() in _NOBODY | _LOCAL or not re.search(r"[^\W\d_]", name):
+    if name.lower() in _GENERIC_ACCOUNTS | _LOCAL or not re.search(r"[^\W\d_]", name):
         return False
     return not _is_local_address(name.strip("[]"))
 
 
-def _word(name: str) -> re.Pattern[str]:
+def _compile_word(name: str) -> re.Pattern[str]:
     return re.compile(rf"(?<![^\W_]){re.escape(name)}(?![^\W_])", re.IGNORECASE)
 
 
-def _without_address(text: str) -> str:
+def _replace_address(text: str) -> str:
     """Replace a text that is an IP address of one machine."""
     try:
         address = ipaddress.ip_address(text)

@@ -1,15 +1,16 @@
-"""Examine this host: all probes side by side, none of which can stop the others."""
+"""Collect the facts of this host: all probes run at once, and none can stop another."""
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, wait
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from infra.host.deadline import Deadline, ProbeError, in_words
-from infra.host.facts.host import DockerFacts, HostFacts, Known, Unknown
-from infra.host.facts.known import printable
+from infra.host.deadline import Deadline
+from infra.host.errors import ProbeError, describe_error
+from infra.host.facts import DockerFacts, HostFacts, Known, Unknown, replace_unprintable
 from infra.host.probes import (
     compose,
     cpu,
@@ -23,108 +24,116 @@ from infra.host.probes import (
     system,
 )
 
-# A probe that meets the limit in its own call knows best what did not answer; it gets
+# A probe that meets the deadline in its own call knows best what did not answer; it gets
 # this long to say so before it is given up.
-_LAST_WORDS = 0.25
-
-# What each probe does, for the sentence "... failed" or "... did not answer within 5 s".
-_DOING = {
-    "system": "reading the operating system's name",
-    "cpu": "reading the CPU count and limits",
-    "memory": "reading the memory and its limits",
-    "docker": "asking the Docker Engine",
-    "compose": "asking `docker compose`",
-    "docker_compose": "examining `docker-compose`",
-    "gpu": "asking the NVIDIA driver",
-    "python": "reading the Python environment",
-    "listeners": "listing the TCP ports in use",
-    "disks": "measuring the disks",
-}
+_GRACE_SECONDS = 0.25
 
 
-def collect(*, timeout: float, work_dir: Path) -> HostFacts:
-    """Return everything that can be seen of this host in about `timeout` seconds.
+@dataclass(frozen=True)
+class Probe:
+    """What finds out one fact of `HostFacts`."""
 
-    Never raises: what could not be seen is an `Unknown` that says why.
+    activity: str
+    """What it does, for the sentence "... failed" or "... did not answer within 5 s"."""
+    run: Callable[[], object]
+
+
+def list_probes(
+    deadline: Deadline, work_dir: Path, wait_for_docker: Callable[[], DockerFacts]
+) -> dict[str, Probe]:
+    """Return the probe of each fact, by its name in `HostFacts`, the slowest first.
+
+    `wait_for_docker` returns what the probe of Docker found, or raises `ProbeError`.
     """
-    with looking(timeout=timeout, work_dir=work_dir) as facts:
-        return facts()
-
-
-@contextmanager
-def looking(*, timeout: float, work_dir: Path) -> Iterator[Callable[[], HostFacts]]:
-    """Start every probe, and yield what waits for them, as `collect` does.
-
-    What they need is mostly other programs' time: there is time for something else meanwhile.
-    """
-    found: dict[str, Future[object]] = {}
-
-    def engine() -> DockerFacts:
-        return cast(DockerFacts, _seen("docker", found["docker"], limit, limit.left()))
-
-    with Deadline(timeout) as limit:
-        probes = all_probes(limit, work_dir, engine)
-        found.update({name: Future() for name in probes})
-        start_all(probes, found)
-        yield lambda: printable(HostFacts(**wait_for_all(found, limit)))
-
-
-def all_probes(
-    limit: Deadline, work_dir: Path, engine: Callable[[], DockerFacts]
-) -> dict[str, Callable[[], object]]:
-    """Return what looks at each fact, the slowest first; `engine` returns what was seen of it."""
     return {
-        "docker": lambda: docker.probe(limit),
-        "compose": lambda: compose.probe(limit),
-        "docker_compose": lambda: docker_compose.probe(limit),
-        "gpu": gpu.probe,
-        "listeners": listeners.probe,
-        "system": system.probe,
-        "cpu": cpu.probe,
-        "memory": memory.probe,
-        "python": python.probe,
-        "disks": lambda: disks.probe(work_dir, engine),
+        "docker": Probe("asking the Docker Engine", lambda: docker.probe(deadline)),
+        "compose": Probe("asking `docker compose`", lambda: compose.probe(deadline)),
+        "docker_compose": Probe(
+            "examining `docker-compose`", lambda: docker_compose.probe(deadline)
+        ),
+        "gpu": Probe("asking the NVIDIA driver", gpu.probe),
+        "listeners": Probe("listing the TCP ports in use", listeners.probe),
+        "system": Probe("reading the operating system's name", system.probe),
+        "cpu": Probe("reading the CPU count and limits", cpu.probe),
+        "memory": Probe("reading the memory and its limits", memory.probe),
+        "python": Probe("reading the Python environment", python.probe),
+        "disks": Probe("measuring the disks", lambda: disks.probe(work_dir, wait_for_docker)),
     }
 
 
-def start_all(
-    probes: Mapping[str, Callable[[], object]], found: Mapping[str, Future[object]]
-) -> None:
-    """Run every probe in a thread of its own; put what it returns into its place in `found`."""
+def collect(*, timeout: float, work_dir: Path) -> HostFacts:
+    """Return the facts of this host, in about `timeout` seconds.
+
+    Never raises: what could not be determined is an `Unknown` that says why.
+    """
+    with start_collecting(timeout=timeout, work_dir=work_dir) as wait_for_facts:
+        return wait_for_facts()
+
+
+@contextmanager
+def start_collecting(*, timeout: float, work_dir: Path) -> Iterator[Callable[[], HostFacts]]:
+    """Start every probe, and yield a function that waits for them, as `collect` does.
+
+    They mostly wait for other programs: the caller can do something else meanwhile.
+    """
+    results: dict[str, Future[object]] = {}
+
+    def wait_for_docker() -> DockerFacts:
+        docker_result = wait_for_result(
+            probes["docker"], results["docker"], deadline, deadline.seconds_left()
+        )
+        return cast(DockerFacts, docker_result)
+
+    with Deadline(timeout) as deadline:
+        probes = list_probes(deadline, work_dir, wait_for_docker)
+        results.update({name: Future() for name in probes})
+        start_probes(probes, results)
+        yield lambda: replace_unprintable(HostFacts(**wait_for_facts(probes, results, deadline)))
+
+
+def start_probes(probes: Mapping[str, Probe], results: Mapping[str, Future[object]]) -> None:
+    """Run every probe in a thread of its own, which sets its result."""
     for name, probe in probes.items():
         # A daemon thread: one that hangs is left behind, and does not keep qca from ending.
         threading.Thread(
-            target=_fill, args=(found[name], probe), name=f"probe-{name}", daemon=True
+            target=_run_probe, args=(probe, results[name]), name=f"probe-{name}", daemon=True
         ).start()
 
 
-def wait_for_all(found: Mapping[str, Future[object]], limit: Deadline) -> dict[str, Any]:
-    """Return what each probe saw, or why it saw nothing."""
-    return {name: _fact(name, place, limit) for name, place in found.items()}
+def wait_for_facts(
+    probes: Mapping[str, Probe], results: Mapping[str, Future[object]], deadline: Deadline
+) -> dict[str, Any]:
+    """Return what each probe found, or why it found nothing, by name."""
+    return {name: _wait_for_fact(probe, results[name], deadline) for name, probe in probes.items()}
 
 
-def _fill(place: Future[object], probe: Callable[[], object]) -> None:
+def wait_for_result(
+    probe: Probe, result: Future[object], deadline: Deadline, seconds: float
+) -> object:
+    """Wait for what a probe found; every way to fail becomes `ProbeError`."""
+    done, _ = wait([result], timeout=seconds)
+    if not done:
+        raise deadline.timeout_error(probe.activity)
+    error = result.exception()
+    if error is None or isinstance(error, ProbeError):
+        return result.result()
+    raise ProbeError(f"{probe.activity} failed: {describe_error(error)}")
+
+
+def _wait_for_fact(
+    probe: Probe, result: Future[object], deadline: Deadline
+) -> Known[Any] | Unknown:
     try:
-        place.set_result(probe())
-    except Exception as error:
-        place.set_exception(error)
-    except BaseException as error:  # a library that ends the program ends its thread only
-        place.set_exception(RuntimeError(in_words(error)))
-
-
-def _fact(name: str, place: Future[object], limit: Deadline) -> Known | Unknown:
-    try:
-        return Known(value=_seen(name, place, limit, limit.left() + _LAST_WORDS))
+        seconds = deadline.seconds_left() + _GRACE_SECONDS
+        return Known(value=wait_for_result(probe, result, deadline, seconds))
     except ProbeError as error:
         return Unknown(reason=str(error))
 
 
-def _seen(name: str, place: Future[object], limit: Deadline, seconds: float) -> object:
-    """Wait for what a probe saw; every way to fail becomes `ProbeError`."""
-    done, _ = wait([place], timeout=seconds)
-    if not done:
-        raise limit.too_long(_DOING[name])
-    error = place.exception()
-    if error is None or isinstance(error, ProbeError):
-        return place.result()
-    raise ProbeError(f"{_DOING[name]} failed: {in_words(error)}")
+def _run_probe(probe: Probe, result: Future[object]) -> None:
+    try:
+        result.set_result(probe.run())
+    except Exception as error:
+        result.set_exception(error)
+    except BaseException as error:  # a library that ends the program ends its thread only
+        result.set_exception(RuntimeError(describe_error(error)))

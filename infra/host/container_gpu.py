@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import Literal
 
-from infra.host.facts.host import Engine, Gpu, GpuDriver
+from infra.host.facts import Engine, Gpu, GpuDriver
 from infra.host.snap import is_from_snap
 
 CDI_FOR_NVIDIA = (29, 2)

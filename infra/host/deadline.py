@@ -1,4 +1,4 @@
-"""How probes look at the world: within a time limit, and saying why where they cannot see."""
+"""The time that the probes have together, and the programs that they run within it."""
 
 import os
 import selectors
@@ -13,26 +13,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO, Self
 
-# What a probe reads is a version, a setting or a list of mounts. A program or a file that
-# has more to say than this is not what we took it for.
-MOST_BYTES = 2**20
-
-
-class ProbeError(Exception):
-    """A probe cannot see its subject; the message says what it looked at and what is wrong."""
-
-
-class NotThereError(ProbeError):
-    """There is no such file: that is an answer where the file is optional."""
-
-
-class ProbeTimeoutError(ProbeError):
-    """What a probe looked at did not answer within the time limit."""
+from infra.host.errors import ProbeError, ProbeTimeoutError, describe_error
+from infra.host.files import MAX_BYTES
 
 
 @dataclass(frozen=True)
 class Output:
-    """What a program said before it ended."""
+    """What a program wrote, and its exit code."""
 
     exit_code: int
     stdout: str
@@ -42,10 +29,10 @@ class Output:
     def error_line(self) -> str:
         """The line that says what went wrong: the first, or the last of a Python traceback."""
         lines = [line.strip() for line in f"{self.stderr}\n{self.stdout}".splitlines()]
-        said = [line for line in lines if line and not line.startswith("WARNING: ")]
+        telling = [line for line in lines if line and not line.startswith("WARNING: ")]
         if self.stderr.startswith("Traceback "):
-            said = [line for line in self.stderr.splitlines() if line][-1:]
-        return said[0] if said else f"exit code {self.exit_code}"
+            telling = [line for line in self.stderr.splitlines() if line][-1:]
+        return telling[0] if telling else f"exit code {self.exit_code}"
 
 
 class Deadline:
@@ -56,7 +43,7 @@ class Deadline:
 
     def __init__(self, seconds: float) -> None:
         self.seconds = seconds
-        self._end = time.monotonic() + seconds
+        self._end_time = time.monotonic() + seconds
         self._running: set[subprocess.Popen[bytes]] = set()
         self._lock = threading.Lock()
         self._over = False
@@ -75,9 +62,12 @@ class Deadline:
             for process in self._running:
                 _kill(process)
 
-    def left(self) -> float:
-        """Seconds that are left, never less than a millisecond (0 would mean "no limit")."""
-        return max(0.001, self._end - time.monotonic())
+    def seconds_left(self) -> float:
+        """Return the seconds until the deadline, never less than a millisecond.
+
+        Zero would mean "do not wait" to a socket, and "no limit" to others.
+        """
+        return max(0.001, self._end_time - time.monotonic())
 
     def run(self, argv: Sequence[str | Path], *, env: dict[str, str] | None = None) -> Output:
         """Run a program to its end, without input and without a terminal.
@@ -90,21 +80,21 @@ class Deadline:
         process = self._start(argv, env)
         try:
             stdout, stderr = self._read(process)
-            code = process.wait(self.left())
+            code = process.wait(self.seconds_left())
         except subprocess.TimeoutExpired:
-            raise self.too_long(_shown(argv)) from None
+            raise self.timeout_error(_format_command(argv)) from None
         finally:
             self._forget(process)
         return Output(code, stdout.decode(errors="replace"), stderr.decode(errors="replace"))
 
-    def too_long(self, what: str) -> ProbeTimeoutError:
+    def timeout_error(self, what: str) -> ProbeTimeoutError:
         """Return the error for `what`, which did not answer."""
         return ProbeTimeoutError(f"{what} did not answer within {self.seconds:g} s")
 
     def _start(self, argv: Sequence[str | Path], env: dict[str, str] | None) -> subprocess.Popen:
         with self._lock:
             if self._over:
-                raise self.too_long(_shown(argv))
+                raise self.timeout_error(_format_command(argv))
             try:
                 # A session of its own: no terminal to ask for a password on, and one
                 # group to kill. Ctrl-C does not reach it; leaving the context does.
@@ -118,7 +108,7 @@ class Deadline:
                 )
             except (OSError, ValueError) as error:
                 raise ProbeError(
-                    f"{_shown(argv)} could not be started: {in_words(error)}"
+                    f"{_format_command(argv)} could not be started: {describe_error(error)}"
                 ) from None
             self._running.add(process)
             return process
@@ -135,16 +125,16 @@ class Deadline:
             for pipe in texts:
                 selector.register(pipe, selectors.EVENT_READ, texts[pipe])
             while selector.get_map():
-                ready = selector.select(self.left())
+                ready = selector.select(self.seconds_left())
                 if not ready:
-                    raise self.too_long(_shown(process.args))
+                    raise self.timeout_error(_format_command(process.args))
                 for key, _ in ready:
                     chunk = os.read(key.fd, 2**16)
                     key.data.extend(chunk)
                     if not chunk:
                         selector.unregister(key.fileobj)
-                    elif len(key.data) > MOST_BYTES:
-                        raise ProbeError(f"{_shown(process.args)} wrote without end")
+                    elif len(key.data) > MAX_BYTES:
+                        raise ProbeError(f"{_format_command(process.args)} wrote without end")
         return bytes(texts[process.stdout]), bytes(texts[process.stderr])
 
     def _forget(self, process: subprocess.Popen[bytes]) -> None:
@@ -171,31 +161,7 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
         process.wait(1)  # SIGKILL is prompt; a process stuck in the kernel is not waited for
 
 
-def read_text(path: Path) -> str:
-    """Read a small text file; undecodable bytes are replaced.
-
-    Raises:
-        NotThereError: if there is no such file.
-        ProbeError: if it cannot be read.
-    """
-    try:
-        with path.open("rb") as file:
-            return file.read(MOST_BYTES).decode(errors="replace")
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise NotThereError(f"{path} could not be read: {in_words(error)}") from None
-    except (OSError, ValueError) as error:
-        raise ProbeError(f"{path} could not be read: {in_words(error)}") from None
-
-
-def in_words(error: BaseException) -> str:
-    """Return what an error says, on one line; an operating system's error needs no class name."""
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror
-    name, text = type(error).__name__, " ".join(str(error).split())
-    return f"{name}: {text}" if text else name
-
-
-def _shown(argv: object) -> str:
+def _format_command(argv: object) -> str:
     words = [str(word) for word in argv] if isinstance(argv, list | tuple) else [str(argv)]
     short = [word if "\n" not in word and len(word) < 80 else "..." for word in words]
     return f"`{' '.join(short)}`"

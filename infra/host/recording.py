@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_origin
 
 from infra.host.anonymize import Identity, Scrubber
-from infra.host.deadline import MOST_BYTES, in_words
-from infra.host.facts.host import HostFacts
+from infra.host.errors import describe_error
+from infra.host.facts import HostFacts
+from infra.host.files import MAX_BYTES
 from qca.core.errors import InputError
 from qca.core.validation import is_unknown_key
 
@@ -23,12 +24,12 @@ if TYPE_CHECKING:
 def record(facts: HostFacts, identity: Identity | None = None) -> str:
     """Return the facts as JSON, without secrets, names of persons and of machines."""
     scrubber = scrubber_of(facts, identity)
-    return json.dumps(_plain(facts, scrubber.clean), indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(_to_json(facts, scrubber.clean), indent=2, ensure_ascii=False) + "\n"
 
 
 def scrubber_of(facts: HostFacts, identity: Identity | None = None) -> Scrubber:
     """Return what cleans the texts of a record, and any other text about the same host."""
-    return Scrubber(identity or Identity.here(), _texts(facts))
+    return Scrubber(identity or Identity.detect(), _collect_texts(facts))
 
 
 def load(path: Path) -> HostFacts:
@@ -38,7 +39,7 @@ def load(path: Path) -> HostFacts:
         InputError: with the file, and the line or key that is wrong.
 
     """
-    document = _document(path)
+    document = _read_document(path)
     version = document.get("schema_version", 1)
     if version != 1 or isinstance(version, bool):
         raise InputError(
@@ -51,46 +52,46 @@ def load(path: Path) -> HostFacts:
         return TypeAdapter(HostFacts).validate_json(json.dumps(document), strict=True)
     except ValidationError as error:
         raise InputError(
-            f"{path}: {_first(error, document)}",
+            f"{path}: {_describe_first_error(error, document)}",
             hint="Record the host again with `qca doctor --record FILE`, or mend the key.",
         ) from None
 
 
-def _plain(value: Any, clean: Callable[[str], str]) -> Any:
+def _to_json(value: Any, clean: Callable[[str], str]) -> Any:
     """Turn facts into what JSON knows. Words that their classes fix are left as they are."""
     if is_dataclass(value):
         return {
             field.name: (
                 getattr(value, field.name)
                 if get_origin(field.type) is Literal
-                else _plain(getattr(value, field.name), clean)
+                else _to_json(getattr(value, field.name), clean)
             )
             for field in fields(value)
         }
     if isinstance(value, dict):
-        return {key: _plain(one, clean) for key, one in value.items()}
+        return {key: _to_json(one, clean) for key, one in value.items()}
     if isinstance(value, list | tuple):
-        return [_plain(one, clean) for one in value]
+        return [_to_json(one, clean) for one in value]
     return clean(value) if isinstance(value, str) else value
 
 
-def _texts(facts: HostFacts) -> list[str]:
+def _collect_texts(facts: HostFacts) -> list[str]:
     texts: list[str] = []
-    _plain(facts, lambda text: texts.append(text) or text)
+    _to_json(facts, lambda text: texts.append(text) or text)
     return texts
 
 
-def _document(path: Path) -> dict[str, Any]:
+def _read_document(path: Path) -> dict[str, Any]:
     try:
         with path.open("rb") as file:
-            text = file.read(MOST_BYTES + 1).decode()
+            text = file.read(MAX_BYTES + 1).decode()
     except UnicodeDecodeError:
         raise InputError(f"{path}: not UTF-8 text", hint="Facts are JSON.") from None
     except (OSError, ValueError) as error:  # ValueError: no path at all, as with a null byte
         raise InputError(
-            f"{path}: {in_words(error)}", hint="Check the path given to --facts."
+            f"{path}: {describe_error(error)}", hint="Check the path given to --facts."
         ) from None
-    if len(text) > MOST_BYTES:
+    if len(text) > MAX_BYTES:
         raise InputError(f"{path}: too large for facts", hint="Facts are a few kilobytes of JSON.")
     try:
         document = json.loads(text)
@@ -99,17 +100,17 @@ def _document(path: Path) -> dict[str, Any]:
             f"{path}, line {error.lineno}: {error.msg}", hint="The file is not valid JSON there."
         ) from None
     except (ValueError, RecursionError) as error:  # a number or a nesting without end
-        raise InputError(f"{path}: {in_words(error)}", hint="Facts are JSON.") from None
+        raise InputError(f"{path}: {describe_error(error)}", hint="Facts are JSON.") from None
     if not isinstance(document, dict):
         raise InputError(f"{path}: not a JSON object", hint="See `qca doctor --record FILE`.")
     return document
 
 
-def _first(error: "ValidationError", document: dict[str, Any]) -> str:
+def _describe_first_error(error: "ValidationError", document: dict[str, Any]) -> str:
     """Say the first thing that is wrong, with the key as it stands in the file."""
-    errors = [one for one in error.errors() if _meant(one["loc"], document)]
+    errors = [one for one in error.errors() if _is_about_chosen(one["loc"], document)]
     first = (errors or error.errors())[0]
-    key = ".".join(_keys(first["loc"], document, missing=first["type"] == "missing"))
+    key = ".".join(_resolve_keys(first["loc"], document, missing=first["type"] == "missing"))
     if not key:  # no JSON to pydantic, such as half a pair of surrogates in a text
         return f"{first['msg']}"
     if first["type"] == "missing":
@@ -119,7 +120,7 @@ def _first(error: "ValidationError", document: dict[str, Any]) -> str:
     return f"{key}: {first['msg'][:1].lower()}{first['msg'][1:]}"
 
 
-def _meant(loc: tuple[int | str, ...], document: dict[str, Any]) -> bool:
+def _is_about_chosen(loc: tuple[int | str, ...], document: dict[str, Any]) -> bool:
     """Whether an error is about the alternative, known or unknown, that the file chose."""
     if not loc:
         return True
@@ -128,7 +129,7 @@ def _meant(loc: tuple[int | str, ...], document: dict[str, Any]) -> bool:
     return len(loc) < 2 or not isinstance(loc[1], str) or loc[1].startswith(chosen)
 
 
-def _keys(loc: tuple[int | str, ...], value: Any, *, missing: bool) -> Iterator[str]:
+def _resolve_keys(loc: tuple[int | str, ...], value: Any, *, missing: bool) -> Iterator[str]:
     """Yield the keys of a location, without the names of the alternatives that pydantic tried."""
     for step, part in enumerate(loc):
         last_missing = missing and step == len(loc) - 1

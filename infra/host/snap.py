@@ -5,7 +5,7 @@ https://github.com/canonical/docker-snap (README) and https://snapcraft.io/docs/
 
 import re
 
-from infra.host.facts.host import ComposePlugin, Engine
+from infra.host.facts import ComposePlugin, Engine
 
 # $SNAP_COMMON/var-lib-docker; `snap set docker data-root=...` may put it elsewhere.
 _ROOT = "/var/snap/docker/"

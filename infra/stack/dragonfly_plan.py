@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from infra.dragonfly.startup_rules import BYTES_PER_THREAD, SNAPSHOT_HEADROOM
-from infra.host.facts.host import Engine, HostFacts, Known
+from infra.host.facts import Engine, HostFacts, Known
 from infra.stack.decision import GIVEN, Decision
 from qca.core.config import StackConfig
 from qca.core.units import MIB, counted, exact_size, format_size

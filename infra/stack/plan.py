@@ -7,7 +7,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from infra.host.facts.host import ComposePlugin, HostFacts, Known, NoEngine
+from infra.host.facts import ComposePlugin, HostFacts, Known, NoEngine
 from infra.stack.decision import GIVEN, Decision
 from infra.stack.dragonfly_plan import DragonflyPlan, plan_dragonfly
 from infra.stack.trainer_plan import TrainerPlan, plan_trainer

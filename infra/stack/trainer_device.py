@@ -3,7 +3,7 @@
 from typing import Literal
 
 from infra.host.container_gpu import gpu_access, gpus_of_the_training
-from infra.host.facts.host import Engine, Gpu, GpuDriver, HostFacts, Known
+from infra.host.facts import Engine, Gpu, GpuDriver, HostFacts, Known
 from infra.stack.decision import GIVEN, Decision
 from qca.core.config import TrainConfig
 from qca.core.units import GIB, format_size

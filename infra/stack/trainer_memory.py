@@ -2,7 +2,7 @@
 
 import math
 
-from infra.host.facts.host import Gpu, HostFacts, Known
+from infra.host.facts import Gpu, HostFacts, Known
 from infra.stack.decision import GIVEN, Decision
 from infra.stack.trainer_device import Device
 from qca.core.config import TrainConfig

@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 
 from infra.host.container_gpu import fullest
-from infra.host.facts.host import HostFacts
+from infra.host.facts import HostFacts
 from infra.stack.base_image import decide_base_image
 from infra.stack.decision import GIVEN, Decision
 from infra.stack.trainer_device import (

@@ -14,7 +14,7 @@ from qca.core.atomic_files import write_atomically
 
 if TYPE_CHECKING:
     from infra.doctor.check import Finding
-    from infra.host.facts.host import HostFacts
+    from infra.host.facts import HostFacts
 
 
 def _checks(_: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> set[str]:
@@ -136,9 +136,9 @@ def _looking(facts_file: Path | None, timeout: float) -> Iterator["Callable[[], 
 
         yield lambda: load(facts_file)
         return
-    from infra.host.collect import looking
+    from infra.host.collect import start_collecting
 
-    with looking(timeout=timeout, work_dir=Path.cwd()) as facts:
+    with start_collecting(timeout=timeout, work_dir=Path.cwd()) as facts:
         yield facts
 
 

@@ -16,7 +16,7 @@ from infra.compose_file.model import ComposeFile
 from infra.doctor.check import Finding, Severity
 from infra.doctor.fix import Proposal, apply, proposals
 from infra.doctor.formats.text import render_json, render_text, visible
-from infra.host.facts.host import ComposePlugin, HostFacts, Known
+from infra.host.facts import ComposePlugin, HostFacts, Known
 from qca.cli import color
 from qca.core.errors import InputError
 

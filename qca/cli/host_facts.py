@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from infra.host.facts.host import HostFacts
+from infra.host.facts import HostFacts
 
 # The Docker Engine on a busy laptop answers within a second; a dead ssh host never does.
 PROBE_SECONDS = 5.0

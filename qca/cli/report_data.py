@@ -5,7 +5,7 @@ from dataclasses import asdict, replace
 from infra.doctor.check import Finding
 from infra.doctor.examine import examine
 from infra.doctor.formats.text import host_summary
-from infra.host.facts.host import HostFacts
+from infra.host.facts import HostFacts
 from infra.host.recording import scrubber_of
 from infra.stack.decision import list_decisions
 from infra.stack.plan import StackPlan, plan_stack

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from infra.host.facts.host import HostFacts
+from infra.host.facts import HostFacts
 from infra.stack.decision import GIVEN
 from infra.stack.plan import StackPlan, plan_stack
 from infra.stack.project_lock import project_lock

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import jsonschema
 import pytest
 
-from infra.host.facts.host import HostFacts
+from infra.host.facts import HostFacts
 from infra.host.recording import record
 from qca.cli import main
 from tests.doctor.formats.test_text import SCHEMA

@@ -9,10 +9,9 @@ from typing import Any
 import pytest
 
 from qca.core.config import TrainConfig
-from qca.core.units import GIB, format_size, parse_size
+from qca.core.units import format_size, parse_size
 from qca.memory.budget import estimate
 from qca.memory.choose import solve
-from qca.memory.nvml import free_gpu_memory
 from tests.support.forks import Forked
 
 CARD = "3.68GiB"
@@ -176,54 +175,3 @@ def test_loads_no_torch() -> None:
         "sys.exit('torch' in sys.modules)\n"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-
-
-class FakeNvml:
-    """NVML with these bytes free on each GPU, or one that fails at a call."""
-
-    class NVMLError(Exception):
-        pass
-
-    def __init__(self, *frees: int, fails_at: str = "") -> None:
-        self.frees, self.fails_at, self.open = frees, fails_at, False
-
-    def nvmlInit(self) -> None:  # noqa: N802 (NVML's own name, as those below)
-        self._maybe_fail("init")
-        self.open = True
-
-    def nvmlShutdown(self) -> None:  # noqa: N802
-        self.open = False
-
-    def nvmlDeviceGetCount(self) -> int:  # noqa: N802
-        self._maybe_fail("count")
-        return len(self.frees)
-
-    def nvmlDeviceGetHandleByIndex(self, index: int) -> int:  # noqa: N802
-        return index
-
-    def nvmlDeviceGetMemoryInfo(self, handle: int) -> Any:  # noqa: N802
-        self._maybe_fail("memory")
-        return type("Memory", (), {"free": self.frees[handle]})
-
-    def _maybe_fail(self, at: str) -> None:
-        if at == self.fails_at:
-            raise self.NVMLError
-
-
-@pytest.mark.parametrize(
-    ("nvml", "found"),
-    [
-        (FakeNvml(2 * GIB), 2 * GIB),
-        (FakeNvml(2 * GIB, 3 * GIB), 3 * GIB),
-        (FakeNvml(), None),
-        (FakeNvml(GIB, fails_at="init"), None),
-        (FakeNvml(GIB, fails_at="count"), None),
-        (FakeNvml(GIB, fails_at="memory"), None),
-    ],
-)
-def test_the_budget_is_what_the_emptiest_gpu_has_free(
-    nvml: FakeNvml, found: int | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "pynvml", nvml)  # type: ignore[arg-type]
-    assert free_gpu_memory() == found
-    assert not nvml.open

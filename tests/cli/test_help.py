@@ -109,11 +109,11 @@ def test_the_doctor_looks_while_the_checks_are_loaded(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     probe = (
         "import sys, infra.host.collect as collect\n"
-        "start = collect.start_all\n"
+        "start = collect.start_probes\n"
         "def started(*given):\n"
         "    print('infra.doctor.checks' in sys.modules, file=sys.stderr)\n"
         "    start(*given)\n"
-        "collect.start_all = started\n"
+        "collect.start_probes = started\n"
         "from qca.cli import main\n"
         "main()\n"
     )

@@ -11,7 +11,7 @@ from infra.compose_file.model import ComposeFile
 from infra.doctor.check import Finding, Severity
 from infra.doctor.examine import examine
 from infra.doctor.read_project import confirm
-from infra.host.facts.host import ComposePlugin
+from infra.host.facts import ComposePlugin
 from tests.support.hosts import config, host
 
 TEXT = (

@@ -7,7 +7,7 @@ import pytest
 
 from infra.doctor.catalogue import UnknownCheckError, find, page
 from infra.doctor.checks import CHECKS
-from infra.host.facts.host import HostFacts
+from infra.host.facts import HostFacts
 
 DOCS = Path(__file__).parents[2] / "docs" / "checks.md"
 CENTURIES = {

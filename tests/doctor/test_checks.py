@@ -11,7 +11,7 @@ from infra.doctor.check import Check, Severity, run_checks
 from infra.doctor.checks import CHECKS
 from infra.doctor.checks.python import TRAIN_REQUIREMENTS
 from infra.doctor.examine import examine
-from infra.host.facts.host import (
+from infra.host.facts import (
     ComposePlugin,
     ComposeV1Bundle,
     CpuFacts,

@@ -10,7 +10,7 @@ from infra.compose_file.load import read_compose_file
 from infra.doctor.check import Finding, Severity
 from infra.doctor.examine import examine
 from infra.doctor.fix import apply, proposals
-from infra.host.facts.host import CpuFacts
+from infra.host.facts import CpuFacts
 from tests.support.hosts import config, engine, host
 
 SIXTEEN = host(cpu=CpuFacts(online=16, affinity=16, cgroup_quota=None), docker=engine(cpus=16))

@@ -11,7 +11,7 @@ from infra.doctor.blocking import blocking
 from infra.doctor.check import Check, Finding, Severity
 from infra.doctor.checks import CHECKS
 from infra.doctor.examine import examine
-from infra.host.facts.host import CpuFacts, Listener, SystemFacts
+from infra.host.facts import CpuFacts, Listener, SystemFacts
 from qca.core.units import MIB
 from tests.support.hosts import (
     NO_GPU,

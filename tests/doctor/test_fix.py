@@ -4,7 +4,7 @@ from pathlib import Path
 
 from infra.doctor.check import Remedy, Severity
 from infra.doctor.fix import Proposal, apply, proposals
-from infra.host.facts.host import StandaloneCompose
+from infra.host.facts import StandaloneCompose
 from tests.support.hosts import NO_PLUGIN, host, one
 
 BROKEN = one(host(compose=NO_PLUGIN), "QCA201")

@@ -16,9 +16,11 @@ from infra.doctor.fix import apply, proposals
 from infra.doctor.formats.github import render_github
 from infra.doctor.formats.markdown import render_markdown
 from infra.doctor.formats.text import render_json, render_text
-from infra.host.deadline import Deadline, Output, ProbeError
-from infra.host.facts.host import ComposeFacts, DockerComposeFacts, HostFacts
-from infra.host.probes import compose, compose_v1, docker_compose
+from infra.host.deadline import Deadline, Output
+from infra.host.errors import ProbeError
+from infra.host.facts import ComposeFacts, DockerComposeFacts, HostFacts
+from infra.host.probes import compose, docker_compose
+from infra.host.probes.docker_compose import command, v1_libraries
 from infra.host.recording import load
 from qca.core.errors import InputError
 from tests.support.compose_documents import documents, read_or_refuse, tags, write_with_tags
@@ -50,7 +52,7 @@ values = st.recursive(
 
 
 class Answers(Deadline):
-    """A limit under which every program says the same."""
+    """A deadline under which every program says the same."""
 
     def __init__(self, output: Output) -> None:
         super().__init__(5)
@@ -88,7 +90,7 @@ def test_what_a_program_called_docker_compose_is_and_says(tmp_path, output, cont
     program = tmp_path / "docker-compose"
     program.write_bytes(content)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(docker_compose.shutil, "which", lambda _: str(program))
+        patch.setattr(command.shutil, "which", lambda _: str(program))
         with contextlib.suppress(ProbeError):
             found = docker_compose.probe(Answers(output))
             TypeAdapter(DockerComposeFacts).validate_python(asdict(found))
@@ -117,16 +119,16 @@ ANSWER = {
 def test_what_an_interpreter_answers_about_its_libraries(change, raw):
     said = {**ANSWER, **change}
     text = json.dumps(said) if not raw else json.dumps(change)
-    output = Output(0, f"chatter\n{compose_v1.MARK}{text}\n", "")
+    output = Output(0, f"chatter\n{v1_libraries.MARK}{text}\n", "")
     with contextlib.suppress(ProbeError):
-        compose_v1.ask(Path("/x/docker-compose"), ("python3",), Answers(output))
+        v1_libraries.ask_interpreter(Path("/x/docker-compose"), ("python3",), Answers(output))
 
 
 def test_an_answer_nested_without_end():
-    output = Output(0, compose_v1.MARK + "[" * 200_000, "")
+    output = Output(0, v1_libraries.MARK + "[" * 200_000, "")
 
     with pytest.raises(ProbeError):
-        compose_v1.ask(Path("/x/docker-compose"), ("python3",), Answers(output))
+        v1_libraries.ask_interpreter(Path("/x/docker-compose"), ("python3",), Answers(output))
 
 
 def _places(document: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:

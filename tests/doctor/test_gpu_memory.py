@@ -6,7 +6,7 @@ import pytest
 
 from infra.doctor.check import Finding, Severity
 from infra.doctor.remedies.gpu_processes import worth_ending
-from infra.host.facts.host import Gpu, MigDevice
+from infra.host.facts import Gpu, MigDevice
 from qca.core.units import GIB, MIB
 from tests.support.hosts import driver, gpu, host, one, process
 

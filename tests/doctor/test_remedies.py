@@ -15,7 +15,7 @@ from infra.compose_file.line_edits import apply_edits
 from infra.doctor.check import Finding, Remedy
 from infra.doctor.examine import examine
 from infra.doctor.remedies.compose_v1 import CONSTRAINTS
-from infra.host.facts.host import Library
+from infra.host.facts import Library
 from qca.cli import cli
 from qca.core.config import Config
 from qca.core.config_loader import load_config

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.host.deadline import ProbeError
+from infra.host.errors import ProbeError
 from infra.host.probes import cgroup
 
 GIB = 2**30
@@ -110,7 +110,7 @@ CPU_CASES = {
 def test_cpu_quota(
     tmp_path: Path, own: str, mounts: list[str], files: dict[str, str], quota: float | None
 ) -> None:
-    assert cgroup.cpu_quota(tree(tmp_path, own, mounts, files)) == quota
+    assert cgroup.read_cpu_quota(tree(tmp_path, own, mounts, files)) == quota
 
 
 MEMORY_CASES = {
@@ -180,7 +180,7 @@ MEMORY_CASES = {
 def test_memory_limit(
     tmp_path: Path, own: str, mounts: list[str], files: dict[str, str], limit: int | None
 ) -> None:
-    assert cgroup.memory_limit(tree(tmp_path, own, mounts, files)) == limit
+    assert cgroup.read_memory_limit(tree(tmp_path, own, mounts, files)) == limit
 
 
 V1_QUOTA = f"{FS}/cpu,cpuacct/a/cpu.cfs_quota_us"
@@ -204,7 +204,7 @@ def test_what_the_kernel_never_writes_is_not_taken_for_no_limit(
 ) -> None:
     root = tree(tmp_path, "4:cpu,cpuacct:/a\n5:memory:/a\n0::/a", [mount], {file: text})
     with pytest.raises(ProbeError, match="which is no limit"):
-        _ = cgroup.cpu_quota(root), cgroup.memory_limit(root)
+        _ = cgroup.read_cpu_quota(root), cgroup.read_memory_limit(root)
 
 
 @pytest.mark.parametrize("file", ["proc/self/cgroup", "proc/self/mountinfo", f"{FS}/a/cpu.max"])
@@ -213,4 +213,4 @@ def test_a_file_that_cannot_be_read_is_not_taken_for_no_limit(tmp_path: Path, fi
     (root / file).unlink()
     (root / file).mkdir()  # root may read every file, and nobody a folder
     with pytest.raises(ProbeError, match="could not be read"):
-        cgroup.cpu_quota(root)
+        cgroup.read_cpu_quota(root)

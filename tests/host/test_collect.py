@@ -11,10 +11,10 @@ from pathlib import Path
 
 import pytest
 
-from infra.host import collect as module
-from infra.host.collect import collect, start_all, wait_for_all
-from infra.host.deadline import Deadline, ProbeError
-from infra.host.facts.host import CpuFacts, HostFacts, Known, Unknown
+from infra.host.collect import Probe, collect, list_probes, start_probes, wait_for_facts
+from infra.host.deadline import Deadline
+from infra.host.errors import ProbeError
+from infra.host.facts import CpuFacts, HostFacts, Known, NoEngine, Unknown
 from infra.host.probes import cpu, gpu, listeners
 
 PROBES = {field.name for field in fields(HostFacts)} - {"schema_version", "about"}
@@ -22,12 +22,13 @@ PROBES = {field.name for field in fields(HostFacts)} - {"schema_version", "about
 
 def run(probe: Callable[[], object], *, timeout: float = 5) -> Known | Unknown:
     """Run one probe in the place of the CPU's."""
-    limit, found = Deadline(timeout), {"cpu": Future[object]()}
-    start_all({"cpu": probe}, found)
-    return wait_for_all(found, limit)["cpu"]
+    probes = {"cpu": Probe("reading the CPU count and limits", probe)}
+    deadline, results = Deadline(timeout), {"cpu": Future[object]()}
+    start_probes(probes, results)
+    return wait_for_facts(probes, results, deadline)["cpu"]
 
 
-def failing(error: BaseException) -> Callable[[], object]:
+def fail_with(error: BaseException) -> Callable[[], object]:
     def probe() -> object:
         raise error
 
@@ -58,12 +59,12 @@ def test_what_a_probe_returns_is_known() -> None:
     ],
 )
 def test_whatever_a_probe_raises_becomes_unknown(error: BaseException, reason: str) -> None:
-    fact = run(failing(error))
+    fact = run(fail_with(error))
     assert isinstance(fact, Unknown)
     assert reason in fact.reason
 
 
-def test_a_probe_that_hangs_becomes_unknown_after_the_limit() -> None:
+def test_a_probe_that_hangs_becomes_unknown_after_the_deadline() -> None:
     began = time.monotonic()
     fact = run(lambda: time.sleep(20), timeout=0.2)
     assert isinstance(fact, Unknown)
@@ -71,7 +72,7 @@ def test_a_probe_that_hangs_becomes_unknown_after_the_limit() -> None:
     assert time.monotonic() - began < 1
 
 
-def test_several_that_hang_cost_the_limit_once(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_several_that_hang_cost_the_time_once(monkeypatch: pytest.MonkeyPatch) -> None:
     for probe in (cpu, gpu, listeners):
         monkeypatch.setattr(probe, "probe", lambda *_: time.sleep(20))
     began = time.monotonic()
@@ -94,8 +95,11 @@ def test_this_host_is_known() -> None:
     assert facts.python.value.executable == sys.executable
 
 
-def test_every_fact_has_a_probe_and_a_sentence() -> None:
-    assert set(module._DOING) == PROBES
+def test_every_fact_has_a_probe() -> None:
+    probes = list_probes(
+        Deadline(1), Path.cwd(), lambda: NoEngine(state="no-answer", host="", detail="")
+    )
+    assert set(probes) == PROBES
 
 
 def test_a_hanging_probe_does_not_keep_the_process_alive() -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from infra.host.container_gpu import gpus_of_the_training
-from infra.host.facts.host import MigDevice
+from infra.host.facts import MigDevice
 from qca.core.units import GIB
 from tests.support.hosts import driver, gpu
 

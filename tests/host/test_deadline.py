@@ -9,7 +9,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from infra.host.deadline import MOST_BYTES, Deadline, ProbeError, ProbeTimeoutError, read_text
+from infra.host.deadline import Deadline
+from infra.host.errors import ProbeError, ProbeTimeoutError
+from infra.host.files import MAX_BYTES, read_text
 
 PYTHON = sys.executable
 
@@ -101,20 +103,20 @@ def test_a_program_that_writes_without_end_is_cut_off() -> None:
     before = psutil.Process().memory_info().rss
     with pytest.raises(ProbeError, match="wrote without end"):
         Deadline(10).run(["yes"])
-    assert psutil.Process().memory_info().rss - before < 20 * MOST_BYTES
+    assert psutil.Process().memory_info().rss - before < 20 * MAX_BYTES
 
 
-def test_leaving_the_limit_kills_what_still_runs(tmp_path: Path) -> None:
+def test_leaving_the_deadline_kills_what_still_runs(tmp_path: Path) -> None:
     pid = tmp_path / "pid"
     failed: list[BaseException] = []
 
     def run() -> None:
         try:
-            limit.run(["sh", "-c", f"echo $$ >{pid}; exec sleep 60"])
+            deadline.run(["sh", "-c", f"echo $$ >{pid}; exec sleep 60"])
         except BaseException as error:
             failed.append(error)
 
-    with Deadline(30) as limit:
+    with Deadline(30) as deadline:
         thread = threading.Thread(target=run)
         thread.start()
         while not pid.exists() or not pid.read_text():
@@ -123,18 +125,18 @@ def test_leaving_the_limit_kills_what_still_runs(tmp_path: Path) -> None:
     assert not thread.is_alive()
     assert gone(int(pid.read_text()))
     with pytest.raises(ProbeTimeoutError):
-        limit.run(["true"])
+        deadline.run(["true"])
 
 
 def test_no_descriptor_stays_open() -> None:
     folder = Path("/proc/self/fd")
     if not folder.exists():
         pytest.skip("only Linux shows open descriptors in /proc")
-    limit = Deadline(5)
-    limit.run(["true"])
+    deadline = Deadline(5)
+    deadline.run(["true"])
     before = len(list(folder.iterdir()))
     for _ in range(5):
-        limit.run(["true"])
+        deadline.run(["true"])
     assert len(list(folder.iterdir())) == before
 
 
@@ -145,4 +147,4 @@ def test_a_file_that_cannot_be_read_says_why(path: str) -> None:
 
 
 def test_a_file_without_end_is_read_in_part() -> None:
-    assert len(read_text(Path("/dev/zero"))) == MOST_BYTES
+    assert len(read_text(Path("/dev/zero"))) == MAX_BYTES

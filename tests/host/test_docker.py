@@ -10,8 +10,9 @@ from typing import Any
 import pytest
 
 from infra.host.deadline import Deadline
-from infra.host.facts.host import Engine, NoEngine
-from infra.host.probes import docker, docker_socket
+from infra.host.facts import Engine, NoEngine
+from infra.host.probes import docker
+from infra.host.probes.docker import sockets
 from tests.support.fake_engine import INFO, VERSION, engine_at
 
 
@@ -28,7 +29,8 @@ def plain_environment(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     for name in ("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_TLS", "DOCKER_TLS_VERIFY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("DOCKER_CONFIG", str(folder / "config"))
-    monkeypatch.setattr(docker, "most_memlock", lambda _: None)  # this machine's own daemon
+    # Not what the daemon of this machine may do.
+    monkeypatch.setattr("infra.host.probes.docker.engine.read_most_memlock", lambda _: None)
 
 
 def probe(monkeypatch: pytest.MonkeyPatch, host: str | Path, timeout: float = 10) -> Any:
@@ -221,8 +223,8 @@ class _as_nobody:  # noqa: N801 - reads as a statement
 def default_socket(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
     """Let the default socket be another one: the host's own is none of a test's business."""
     host = f"unix://{path}"
-    monkeypatch.setattr(docker, "DEFAULT_HOST", host)
-    monkeypatch.setattr(docker_socket, "DEFAULT_HOST", host)
+    monkeypatch.setattr("infra.host.probes.docker.engine.DEFAULT_HOST", host)
+    monkeypatch.setattr(sockets, "DEFAULT_HOST", host)
     monkeypatch.setenv("DOCKER_HOST", host)
 
 

@@ -10,9 +10,11 @@ from pathlib import Path
 
 import pytest
 
-from infra.host.deadline import Deadline, Output, ProbeError
-from infra.host.facts.host import ComposeV1, ComposeV1Bundle, NoDockerCompose, StandaloneCompose
-from infra.host.probes import compose_v1, docker_compose
+from infra.host.deadline import Deadline, Output
+from infra.host.errors import ProbeError
+from infra.host.facts import ComposeV1, ComposeV1Bundle, NoDockerCompose, StandaloneCompose
+from infra.host.probes import docker_compose
+from infra.host.probes.docker_compose import command, v1_libraries
 from tests.support.interpreter import Interpreter, install, make_interpreter, user_site
 
 V1_SAYS = "docker-compose version 1.29.2, build 5becea4c\ndocker-py version: 5.0.0\n"
@@ -42,7 +44,7 @@ def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
         monkeypatch.delenv(name, raising=False)
     real = shutil.which
     monkeypatch.setattr(
-        docker_compose.shutil,
+        command.shutil,
         "which",
         lambda name: real(name, path=f"{tmp_path}/bin") if name == "docker-compose" else real(name),
     )
@@ -137,7 +139,7 @@ def test_what_only_the_user_site_has_is_named(interpreter: Interpreter, home: Pa
 def test_the_v1_that_qca_set_up_is_examined_too(
     interpreter: Interpreter, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(docker_compose.Path, "home", lambda: home)
+    monkeypatch.setattr(command.Path, "home", lambda: home)
     install_v1(interpreter.site_packages, "5.0.3", "2.28.1", "1.26.12")
     assert v1(interpreter, home).beside is None
 
@@ -395,6 +397,8 @@ def test_any_python_understands_the_question(
     for name in ("PYTHONPATH", "PYTHONHOME"):
         monkeypatch.delenv(name, raising=False)
     install(tmp_path, "urllib3", "1.26.12")
-    answer = compose_v1.ask(tmp_path / "docker-compose", (str(program),), Deadline(20))
+    answer = v1_libraries.ask_interpreter(
+        tmp_path / "docker-compose", (str(program),), Deadline(20)
+    )
     assert answer.libraries["urllib3"].version == "1.26.12"
     assert answer.python_version.split(".")[0] in "23"

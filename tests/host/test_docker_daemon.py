@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from pydantic import TypeAdapter
 
-from infra.host.facts.host import Engine
-from infra.host.probes.docker_daemon import ANY, most_memlock
+from infra.host.facts import Engine
+from infra.host.probes.docker.daemon import ANY, read_most_memlock
 from tests.support.hosts import engine
 
 ALL_CAPABILITIES, WITHOUT_SYS_RESOURCE = "000001ffffffffff", "000001fffeffffff"
@@ -37,23 +37,24 @@ def proc(root: Path, capabilities: str, hard: str = "8388608", pid: int = 7) -> 
 def test_capabilities_and_limits_decide(
     tmp_path: Path, capabilities: str, hard: str, most: int
 ) -> None:
-    assert most_memlock(engine(), proc(tmp_path, capabilities, hard)) == most
+    assert read_most_memlock(engine(), proc(tmp_path, capabilities, hard)) == most
 
 
 def test_a_rootless_daemons_capabilities_do_not_count(tmp_path: Path) -> None:
     rootless = engine(security_options=("name=rootless",))
-    assert most_memlock(rootless, proc(tmp_path, ALL_CAPABILITIES)) == 8388608
+    assert read_most_memlock(rootless, proc(tmp_path, ALL_CAPABILITIES)) == 8388608
 
 
 def test_what_cannot_be_seen_is_not_guessed(tmp_path: Path) -> None:
-    assert most_memlock(engine(), tmp_path) is None
-    assert most_memlock(engine(host="tcp://there:2375"), proc(tmp_path, ALL_CAPABILITIES)) is None
+    assert read_most_memlock(engine(), tmp_path) is None
+    remote = engine(host="tcp://there:2375")
+    assert read_most_memlock(remote, proc(tmp_path, ALL_CAPABILITIES)) is None
     two = proc(tmp_path, ALL_CAPABILITIES, pid=8)
-    assert most_memlock(engine(), two) is None
+    assert read_most_memlock(engine(), two) is None
     (two / "proc/8/comm").unlink()
     (two / "proc/7/status").write_text("nonsense")
     (two / "proc/7/limits").write_text("nonsense")
-    assert most_memlock(engine(), two) is None
+    assert read_most_memlock(engine(), two) is None
 
 
 def test_the_kernel_agrees_about_this_very_process() -> None:

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.host.facts.host import NoEngine
-from infra.host.probes.docker_endpoint import Endpoint, Tls, resolve
+from infra.host.facts import NoEngine
+from infra.host.probes.docker.endpoint import Endpoint, Tls, resolve_endpoint
 
 DEFAULT = "unix:///var/run/docker.sock"
 
@@ -101,7 +101,7 @@ FOUND = {
 def test_where_the_engine_is(
     home: Path, environment: dict[str, str], host: str, context: str
 ) -> None:
-    endpoint = resolve(environment, home)
+    endpoint = resolve_endpoint(environment, home)
     assert isinstance(endpoint, Endpoint)
     assert (endpoint.host, endpoint.context) == (host, context)
 
@@ -122,7 +122,7 @@ REFUSED = {
 
 @pytest.mark.parametrize(("environment", "state", "said"), REFUSED.values(), ids=REFUSED.keys())
 def test_what_is_refused(home: Path, environment: dict[str, str], state: str, said: str) -> None:
-    found = resolve(environment, home)
+    found = resolve_endpoint(environment, home)
     assert isinstance(found, NoEngine)
     assert found.state == state
     assert said in found.detail
@@ -132,7 +132,7 @@ def test_what_is_refused(home: Path, environment: dict[str, str], state: str, sa
 def test_a_config_that_cannot_be_read_is_passed_over(tmp_path: Path, config: str) -> None:
     (tmp_path / ".docker").mkdir()
     (tmp_path / ".docker" / "config.json").write_text(config)
-    assert resolve({}, tmp_path) == Endpoint(DEFAULT, "default")
+    assert resolve_endpoint({}, tmp_path) == Endpoint(DEFAULT, "default")
 
 
 TLS = {
@@ -155,7 +155,7 @@ TLS = {
 def test_tls_of_the_environment(
     tmp_path: Path, environment: dict[str, str], tls: Tls | None, port: int
 ) -> None:
-    endpoint = resolve(environment, tmp_path)
+    endpoint = resolve_endpoint(environment, tmp_path)
     assert isinstance(endpoint, Endpoint)
     assert endpoint.tls == tls
     if port:
@@ -164,7 +164,7 @@ def test_tls_of_the_environment(
 
 @pytest.mark.parametrize(("context", "verify"), [("build", True), ("lax", False)])
 def test_tls_of_a_context(home: Path, context: str, verify: bool) -> None:
-    endpoint = resolve({"DOCKER_CONTEXT": context}, home)
+    endpoint = resolve_endpoint({"DOCKER_CONTEXT": context}, home)
     assert isinstance(endpoint, Endpoint)
     assert endpoint.tls
     assert endpoint.tls.verify == verify
@@ -173,7 +173,7 @@ def test_tls_of_a_context(home: Path, context: str, verify: bool) -> None:
 
 @given(st.text(max_size=40).filter(lambda text: "\0" not in text))
 def test_any_docker_host_is_an_address_or_refused(host: str) -> None:
-    found = resolve({"DOCKER_HOST": host, "DOCKER_CONFIG": "/nowhere"}, Path("/nowhere"))
+    found = resolve_endpoint({"DOCKER_HOST": host, "DOCKER_CONFIG": "/nowhere"}, Path("/nowhere"))
     if isinstance(found, Endpoint) and found.scheme == "tcp":
         name, port = found.address
         assert name
@@ -198,7 +198,7 @@ def test_as_the_docker_program_does(home: Path, environment: dict[str, str]) -> 
     docker = shutil.which("docker")
     if docker is None:
         pytest.skip("there is no `docker` program on PATH to compare with")
-    found = resolve(environment, home)
+    found = resolve_endpoint(environment, home)
     done = subprocess.run(
         [docker, "ps"],
         env={

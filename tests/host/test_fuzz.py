@@ -13,6 +13,7 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from typing import Any
 from warnings import catch_warnings, simplefilter
@@ -22,13 +23,16 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from infra.host.collect import start_all, wait_for_all
-from infra.host.deadline import MOST_BYTES, Deadline, Output, ProbeError
-from infra.host.facts.host import Engine, Known, NoEngine, Unknown
-from infra.host.probes import cgroup, cpu, docker, docker_ssh, gpu, memory, pci, system
-from infra.host.probes.docker_answer import engine
-from infra.host.probes.docker_daemon import most_memlock
-from infra.host.probes.docker_endpoint import Endpoint
+from infra.host.collect import Probe, start_probes, wait_for_facts
+from infra.host.deadline import Deadline, Output
+from infra.host.errors import ProbeError
+from infra.host.facts import Engine, Known, NoEngine, Unknown
+from infra.host.files import MAX_BYTES
+from infra.host.probes import cgroup, cpu, docker, gpu, memory, pci, system
+from infra.host.probes.docker import engine, over_ssh
+from infra.host.probes.docker.daemon import read_most_memlock
+from infra.host.probes.docker.endpoint import Endpoint
+from infra.host.probes.docker.engine_facts import parse_engine
 from tests.host.test_cgroup import FS, V1_CPU, V1_MEMORY, V2
 from tests.support.fake_engine import INFO, VERSION
 from tests.support.fake_nvml import Device, FakeNvml, Memory, Process
@@ -50,7 +54,7 @@ contents = texts | st.binary(max_size=40)
 
 
 @contextmanager
-def host(files: dict[str, bytes]) -> Iterator[Path]:
+def write_host(files: dict[str, bytes]) -> Iterator[Path]:
     """A root folder with these files."""
     with tempfile.TemporaryDirectory() as folder:
         for name, content in files.items():
@@ -60,18 +64,18 @@ def host(files: dict[str, bytes]) -> Iterator[Path]:
         yield Path(folder)
 
 
-def seen(probe: Callable[[], Any]) -> Known | Unknown:
-    """What `collect` makes of a probe."""
-    with Deadline(5) as limit:
-        found = {"cpu": Future[object]()}
-        start_all({"cpu": probe}, found)
-        return wait_for_all(found, limit)["cpu"]
+def collect_fact(probe: Callable[[], Any]) -> Known | Unknown:
+    """Return what `collect` makes of a probe."""
+    with Deadline(5) as deadline:
+        probes, results = {"cpu": Probe("reading", probe)}, {"cpu": Future[object]()}
+        start_probes(probes, results)
+        return wait_for_facts(probes, results, deadline)["cpu"]
 
 
 OWN = b"4:cpu,cpuacct:/a\n5:memory:/a\n0::/a\n"
 
 
-def _mounted(*lines: str) -> dict[str, bytes]:
+def mount_groups(*lines: str) -> dict[str, bytes]:
     return {"proc/self/cgroup": OWN, "proc/self/mountinfo": "\n".join(lines).encode()}
 
 
@@ -81,12 +85,12 @@ def _mounted(*lines: str) -> dict[str, bytes]:
 @example(text=b"max")
 @example(text="\u0661 \u0662".encode())  # digits, but not the kernel's
 def test_a_quota_of_version_2_is_no_quota_only_where_it_says_max(text: bytes) -> None:
-    with host({**_mounted(V2), f"{FS}/a/cpu.max": text}) as root:
+    with write_host({**mount_groups(V2), f"{FS}/a/cpu.max": text}) as root:
         with suppress(ProbeError):
-            found = cgroup.cpu_quota(root)
+            found = cgroup.read_cpu_quota(root)
             assert (found is None) == bool(re.fullmatch(rb"max \d+\s*", text))
             assert found is None or found > 0
-        assert isinstance(seen(lambda: cpu.probe(root)), Known | Unknown)
+        assert isinstance(collect_fact(lambda: cpu.probe(root)), Known | Unknown)
 
 
 @relaxed
@@ -94,11 +98,11 @@ def test_a_quota_of_version_2_is_no_quota_only_where_it_says_max(text: bytes) ->
 @example(text=b"max\n")
 def test_a_memory_limit_of_version_2_is_none_only_where_it_says_max(text: bytes) -> None:
     found: int | None = None
-    with host({**_mounted(V2), f"{FS}/a/memory.max": text}) as root:
+    with write_host({**mount_groups(V2), f"{FS}/a/memory.max": text}) as root:
         with suppress(ProbeError):
-            found = cgroup.memory_limit(root)
+            found = cgroup.read_memory_limit(root)
             assert (found is None) == (text.strip() == b"max")
-        fact = seen(lambda: memory.probe(root))
+        fact = collect_fact(lambda: memory.probe(root))
         assert isinstance(fact, Unknown) or fact.value.cgroup_limit == found
 
 
@@ -111,11 +115,11 @@ def test_limits_of_version_1(quota: bytes, period: bytes, limit: bytes, stat: by
         f"{FS}/memory/a/memory.limit_in_bytes": limit,
         f"{FS}/memory/a/memory.stat": stat + b"\nhierarchical_memory_limit " + limit,
     }
-    with host({**_mounted(V1_CPU, V1_MEMORY), **files}) as root:
+    with write_host({**mount_groups(V1_CPU, V1_MEMORY), **files}) as root:
         with suppress(ProbeError):
-            assert cgroup.cpu_quota(root) is not None or quota.strip() == b"-1"
+            assert cgroup.read_cpu_quota(root) is not None or quota.strip() == b"-1"
         with suppress(ProbeError):
-            found = cgroup.memory_limit(root)
+            found = cgroup.read_memory_limit(root)
             assert found is not None or limit.strip() == b"-1" or int(limit) >= 2**62
 
 
@@ -139,8 +143,9 @@ def test_any_list_of_groups_and_mounts(own: bytes, mounts: bytes, limit: bytes) 
         f"{FS}/memory.max": limit,
         f"{FS}/cpu.max": limit,
     }
-    with host(files) as root:
-        for fact in (seen(lambda: cpu.probe(root)), seen(lambda: memory.probe(root))):
+    with write_host(files) as root:
+        for probe in (cpu.probe, memory.probe):
+            fact = collect_fact(partial(probe, root))
             assert isinstance(fact, Known) or fact.reason
             assert not isinstance(fact, Unknown) or "failed" not in fact.reason
 
@@ -155,10 +160,10 @@ def test_the_kernels_account_of_its_memory(total: bytes, available: bytes, extra
     text += b"Buffers: 1 kB\nCached: 1 kB\nSwapTotal: 1 kB\nSwapFree: 0 kB\n" + extra
     vmstat = b"pswpin 0\npswpout 0\n"
     files = {"proc/meminfo": text, "proc/vmstat": vmstat, "proc/zoneinfo": b""}
-    with host(files) as root, pytest.MonkeyPatch.context() as patch, catch_warnings():
+    with write_host(files) as root, pytest.MonkeyPatch.context() as patch, catch_warnings():
         simplefilter("ignore")  # psutil's own, about fields that are missing
         patch.setattr(psutil, "PROCFS_PATH", str(root / "proc"))
-        fact = seen(lambda: memory.probe(root))
+        fact = collect_fact(lambda: memory.probe(root))
     assert isinstance(fact, Unknown) or 0 <= fact.value.available <= fact.value.total
     assert isinstance(fact, Unknown) or fact.value.total > 0
 
@@ -170,7 +175,7 @@ def test_the_systems_name_and_the_io_uring_switch(release: bytes, switch: bytes)
         "etc/os-release": b"PRETTY_NAME=" + release,
         "proc/sys/kernel/io_uring_disabled": switch,
     }
-    with host(files) as root, suppress(ProbeError):
+    with write_host(files) as root, suppress(ProbeError):
         found = system.probe(root)
         assert str(found.io_uring_disabled).encode() == switch.strip()
         assert found.distribution
@@ -182,8 +187,8 @@ def test_the_systems_name_and_the_io_uring_switch(release: bytes, switch: bytes)
 def test_what_is_on_the_pci_bus(vendor: bytes, kind: bytes, model: bytes) -> None:
     device = "sys/bus/pci/devices/0000:01:00.0"
     files = {f"{device}/vendor": vendor, f"{device}/class": kind, f"{device}/device": model}
-    with host(files) as root:
-        cards = pci.nvidia_cards(root)
+    with write_host(files) as root:
+        cards = pci.find_nvidia_cards(root)
     assert bool(cards) == (vendor.strip() == b"0x10de" and kind.strip().startswith(b"0x03"))
 
 
@@ -195,9 +200,10 @@ def test_what_the_kernel_says_of_the_daemon(status: bytes, limits: bytes) -> Non
         "proc/7/status": b"CapEff:\t" + status,
         "proc/7/limits": b"Max locked memory  1  " + limits + b"  bytes\n",
     }
-    running = engine(Endpoint("unix:///x", "default"), VERSION, {**INFO, "SecurityOptions": []})
-    with host(files) as root:
-        found = most_memlock(running, root)
+    info = {**INFO, "SecurityOptions": []}
+    running = parse_engine(Endpoint("unix:///x", "default"), VERSION, info)
+    with write_host(files) as root:
+        found = read_most_memlock(running, root)
     unlimited = limits.split()[:1] == [b"unlimited"]
     capable = re.match(rb"\s*[0-9a-f]+$", status, re.MULTILINE) is not None
     assert found != -1 or unlimited or capable
@@ -249,15 +255,15 @@ def answering() -> Iterator[tuple[Path, list[bytes]]]:
         thread.join(5)
 
 
-def _asked(path: Path) -> Engine | NoEngine:
+def ask_engine(path: Path) -> Engine | NoEngine:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DOCKER_HOST", f"unix://{path}")
-        patch.setattr(docker, "most_memlock", lambda _: None)
-        with Deadline(3) as limit:
-            return docker.probe(limit)
+        patch.setattr(engine, "read_most_memlock", lambda _: None)
+        with Deadline(3) as deadline:
+            return docker.probe(deadline)
 
 
-def _http(body: Any) -> bytes:
+def format_response(body: Any) -> bytes:
     return b"HTTP/1.0 200 OK\r\nContent-Type: x\r\n\r\n" + json.dumps(body).encode()
 
 
@@ -270,8 +276,8 @@ def test_an_engine_that_answers_with_something_else_in_a_field(
     said = {name: value for name, value in {**VERSION, **INFO, **change}.items()
             if name not in without}  # fmt: skip
     with answering() as (path, answers):
-        answers[:] = [_http(said), _http(said)]
-        found = _asked(path)
+        answers[:] = [format_response(said), format_response(said)]
+        found = ask_engine(path)
     unread = "ServerVersion" if said.get("Version") else ""  # it says the same once more
     wrong = [name for name, value in said.items()
              if name != unread and value is not None
@@ -297,7 +303,7 @@ def test_any_bytes_in_an_engines_place(first: bytes, second: bytes, head: bool) 
     start = b"HTTP/1.1 200 OK\r\n\r\n" if head else b""
     with answering() as (path, answers):
         answers[:] = [start + first, start + second]
-        found = _asked(path)
+        found = ask_engine(path)
     assert isinstance(found, NoEngine)
     assert found.detail
 
@@ -305,14 +311,14 @@ def test_any_bytes_in_an_engines_place(first: bytes, second: bytes, head: bool) 
 def test_an_answer_without_end_is_cut_off() -> None:
     begun = time.monotonic()
     with answering() as (path, answers):
-        answers[:] = [_http("x" * (3 * MOST_BYTES))]
-        found = _asked(path)
+        answers[:] = [format_response("x" * (3 * MAX_BYTES))]
+        found = ask_engine(path)
     assert isinstance(found, NoEngine)
     assert "without end" in found.detail
     assert time.monotonic() - begun < 3
 
 
-def test_an_answer_that_comes_drop_by_drop_meets_the_limit() -> None:
+def test_an_answer_that_comes_drop_by_drop_meets_the_deadline() -> None:
     with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as server:
         path = Path(folder) / "d.sock"
         server.bind(str(path))
@@ -321,22 +327,22 @@ def test_an_answer_that_comes_drop_by_drop_meets_the_limit() -> None:
         def drip() -> None:
             connection, _ = server.accept()
             with connection, suppress(OSError):
-                for byte in _http(VERSION):
+                for byte in format_response(VERSION):
                     connection.send(bytes([byte]))
                     time.sleep(0.05)
 
         threading.Thread(target=drip, daemon=True).start()
         begun = time.monotonic()
-        with pytest.MonkeyPatch.context() as patch, Deadline(0.5) as limit:
+        with pytest.MonkeyPatch.context() as patch, Deadline(0.5) as deadline:
             patch.setenv("DOCKER_HOST", f"unix://{path}")
-            found = docker.probe(limit)
+            found = docker.probe(deadline)
     assert isinstance(found, NoEngine)
     assert found.state == "no-answer"
     assert time.monotonic() - begun < 1.5
 
 
 class Says(Deadline):
-    """A limit under which every program says the same."""
+    """A deadline under which every program says the same."""
 
     def __init__(self, output: Output) -> None:
         super().__init__(5)
@@ -354,8 +360,8 @@ class Says(Deadline):
 )
 def test_what_docker_says_of_an_engine_behind_ssh(code: int, out: str, err: str) -> None:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(docker_ssh.shutil, "which", lambda _: "/usr/bin/docker")
-        found = docker_ssh.ask(Endpoint("ssh://there", "default"), Says(Output(code, out, err)))
+        patch.setattr(over_ssh.shutil, "which", lambda _: "/usr/bin/docker")
+        found = over_ssh.ask(Endpoint("ssh://there", "default"), Says(Output(code, out, err)))
     assert isinstance(found, NoEngine)
 
 
@@ -379,8 +385,8 @@ def test_what_the_nvidia_driver_says_of_a_card(
         capability=capability,
         computing=[Process(7, used)],
     )
-    with host({}) as root:
-        fact = seen(lambda: gpu.probe(root, FakeNvml(card)))
+    with write_host({}) as root:
+        fact = collect_fact(lambda: gpu.probe(root, FakeNvml(card)))
     if isinstance(fact, Known):
         (found,) = fact.value.gpus
         assert found.memory_free >= 0

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.host.deadline import ProbeError
-from infra.host.facts.host import GpuDriver, GpuProcess, NoGpuDriver
+from infra.host.errors import ProbeError
+from infra.host.facts import GpuDriver, GpuProcess, NoGpuDriver
 from infra.host.probes import gpu
 from tests.support.fake_nvml import MIB, Device, FakeNvml, Memory, NVMLError, Process
 

@@ -8,7 +8,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from infra.host.anonymize import Identity
-from infra.host.facts.host import HostFacts, Known
+from infra.host.facts import HostFacts, Known
 from infra.host.recording import load, record
 
 FOLDER = Path(__file__).parent.parent / "hosts"

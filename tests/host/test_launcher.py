@@ -4,8 +4,13 @@ from pathlib import Path
 
 import pytest
 
-from infra.host.deadline import ProbeError
-from infra.host.probes.launcher import Binary, PythonScript, ShellScript, launcher
+from infra.host.errors import ProbeError
+from infra.host.probes.docker_compose.launcher import (
+    Binary,
+    PythonScript,
+    ShellScript,
+    identify_launcher,
+)
 
 PIP_LONG = "#!/bin/sh\n'''exec' \"/a b/bin/python3\" \"$0\" \"$@\"\n' '''\nimport sys\n"
 PIP_LONG_PLAIN = "#!/bin/sh\n'''exec' /very/long/bin/python3.11 \"$0\" \"$@\"\n' '''\n"
@@ -54,16 +59,16 @@ def test_what_starts_it(
 ) -> None:
     program = tmp_path / "docker-compose"
     program.write_bytes(content.encode() if isinstance(content, str) else content)
-    assert launcher(program) == kind
+    assert identify_launcher(program) == kind
 
 
 @pytest.mark.parametrize("line", ["#!/usr/bin/perl\n", "#!\n", "#! \nx", "#!/usr/bin/env\n"])
 def test_another_interpreter_is_not_guessed(tmp_path: Path, line: str) -> None:
     (tmp_path / "docker-compose").write_text(line)
     with pytest.raises(ProbeError, match="is a script for"):
-        launcher(tmp_path / "docker-compose")
+        identify_launcher(tmp_path / "docker-compose")
 
 
 def test_a_file_that_cannot_be_read_is_unseen(tmp_path: Path) -> None:
     with pytest.raises(ProbeError, match="could not be read"):
-        launcher(tmp_path)
+        identify_launcher(tmp_path)

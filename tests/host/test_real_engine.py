@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from infra.host.deadline import Deadline
-from infra.host.facts.host import Engine
+from infra.host.facts import Engine
 from infra.host.probes import disks, docker
 
 

@@ -11,7 +11,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from infra.host.anonymize import Identity, Scrubber
-from infra.host.facts.host import HostFacts, Unknown
+from infra.host.facts import HostFacts, Unknown
 from infra.host.recording import load, record
 from qca.core.errors import InputError
 

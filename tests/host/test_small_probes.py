@@ -9,8 +9,9 @@ from pathlib import Path
 import psutil
 import pytest
 
-from infra.host.deadline import Deadline, ProbeError
-from infra.host.facts.host import Engine, NoEngine
+from infra.host.deadline import Deadline
+from infra.host.errors import ProbeError
+from infra.host.facts import Engine, NoEngine
 from infra.host.probes import compose, cpu, disks, listeners, memory, python, system
 
 NO_ENGINE = NoEngine(state="not-running", host="unix:///x", detail="")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from infra.host.deadline import Deadline
-from infra.host.facts.host import Known
+from infra.host.facts import Known
 from infra.host.probes import docker_compose
 from tests.support.hosts import host, one
 from tests.support.machine import Machine, make_machine, qca

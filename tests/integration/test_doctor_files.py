@@ -189,7 +189,7 @@ def test_our_own_reading_is_that_of_compose(
 ) -> None:
     from infra.compose_file.load import read_compose_files
     from infra.doctor.read_project import confirm
-    from infra.host.facts.host import ComposePlugin
+    from infra.host.facts import ComposePlugin
     from infra.host.probes import compose
 
     (tmp_path / "e.env").write_text("DFLY_maxmemory=1G\nDFLY_hz=9\n# no\nQ='quoted' \n")

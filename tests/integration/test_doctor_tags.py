@@ -7,7 +7,7 @@ import pytest
 from infra.compose_file.load import read_compose_files
 from infra.doctor.read_project import confirm
 from infra.host.deadline import Deadline
-from infra.host.facts.host import ComposePlugin
+from infra.host.facts import ComposePlugin
 from infra.host.probes import compose
 from tests.support.merge_cases import CASES, ask, read_recorded, summarize_file, write_case
 from tests.testbed.fixtures import Engine

@@ -9,7 +9,7 @@ from infra.compose_file.model import ComposeFile
 from infra.doctor.check import Finding
 from infra.doctor.examine import examine
 from infra.doctor.read_project import read_project
-from infra.host.facts.host import (
+from infra.host.facts import (
     ComposePlugin,
     ComposeV1,
     CpuFacts,

@@ -14,7 +14,7 @@ from typing import Any
 from infra.compose_file.load import read_compose_files
 from infra.doctor.check import Finding
 from infra.doctor.examine import examine
-from infra.host.facts.host import (
+from infra.host.facts import (
     ComposePlugin,
     ComposeV1,
     Disk,

@@ -22,7 +22,7 @@ from infra.doctor.remedies.compose_plugin import (
     link_plugin,
 )
 from infra.doctor.remedies.compose_v1 import remedies_for_v1, works
-from infra.host.facts.host import (
+from infra.host.facts import (
     ComposePlugin,
     ComposeV1,
     ComposeV1Bundle,

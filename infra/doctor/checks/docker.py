@@ -14,7 +14,7 @@ from infra.doctor.check import (
     skipped,
 )
 from infra.doctor.checks.docker_snap import DOCKER_SNAP
-from infra.host.facts.host import ComposePlugin, Engine, NoEngine
+from infra.host.facts import ComposePlugin, Engine, NoEngine
 from infra.host.snap import is_client_from_snap
 
 # Nobody needs DOCKER_HOST to be sent there.

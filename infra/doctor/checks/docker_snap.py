@@ -14,7 +14,7 @@ from infra.doctor.check import (
     skipped,
 )
 from infra.host.container_gpu import version_of
-from infra.host.facts.host import ComposePlugin, Disk, Engine
+from infra.host.facts import ComposePlugin, Disk, Engine
 from infra.host.snap import is_client_from_snap, is_from_snap, is_seen
 
 _LOCALLY = Remedy("Train without Docker, as a process on this machine", ("qca up --runtime local",))

@@ -19,7 +19,7 @@ from infra.doctor.container_limits import available_memory, visible_cpus
 from infra.doctor.remedies.set_flag import set_flag
 from infra.dragonfly import startup_rules as rules
 from infra.dragonfly.service import Dragonfly, is_dragonfly, read_dragonfly
-from infra.host.facts.host import Engine
+from infra.host.facts import Engine
 from qca.core.units import counted, exact_size, format_size
 
 

@@ -14,7 +14,7 @@ from infra.doctor.check import (
     ok,
     skipped,
 )
-from infra.host.facts.host import ComposePlugin, Unknown
+from infra.host.facts import ComposePlugin, Unknown
 from qca.core.units import counted
 
 # compose 2.25.0 began to call `version:` obsolete, 2.30.0 knows `gpus:`.

@@ -6,7 +6,7 @@ from infra.compose_file.devices import DeviceRequest
 from infra.compose_file.model import Service
 from infra.doctor.check import Check, Severity, Subject, Verdict, located, ok, require, skipped
 from infra.host.container_gpu import GpuAccess, gpu_access, is_elsewhere, version_of
-from infra.host.facts.host import Engine, GpuDriver
+from infra.host.facts import Engine, GpuDriver
 
 # containerd finds a runtime by such a name itself; the engine need not have it registered.
 _OF_CONTAINERD = "io.containerd."

@@ -21,7 +21,7 @@ from infra.host.container_gpu import (
     gpus_of_the_training,
     version_of,
 )
-from infra.host.facts.host import Engine, GpuDriver, NoGpuDriver
+from infra.host.facts import Engine, GpuDriver, NoGpuDriver
 from infra.host.snap import is_from_snap
 
 _RESTARTS_DOCKER = "restarting Docker stops the running containers, unless live-restore is on"

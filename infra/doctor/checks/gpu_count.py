@@ -13,7 +13,7 @@ from infra.doctor.check import (
 )
 from infra.doctor.checks.gpu_memory import ON_THE_CPU, SMALLER_BATCH
 from infra.host.container_gpu import gpus_of_the_training, is_elsewhere
-from infra.host.facts.host import Engine, GpuDriver, NoGpuDriver
+from infra.host.facts import Engine, GpuDriver, NoGpuDriver
 
 _ALL = Remedy(
     "Train with those that there are",

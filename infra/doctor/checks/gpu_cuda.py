@@ -14,7 +14,7 @@ from infra.doctor.check import (
     require,
     skipped,
 )
-from infra.host.facts.host import Gpu, NoGpuDriver
+from infra.host.facts import Gpu, NoGpuDriver
 
 # Minor-version compatibility: the oldest driver for any CUDA of that major version.
 # https://docs.nvidia.com/deploy/cuda-compatibility/minor-version-compatibility.html

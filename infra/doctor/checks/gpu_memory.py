@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass
 from infra.doctor.check import Check, Remedy, Severity, Subject, Verdict, ok, require, skipped
 from infra.doctor.remedies.gpu_processes import named, worth_ending
 from infra.host.container_gpu import fullest, gpus_of_the_training
-from infra.host.facts.host import Gpu, GpuDriver, MigDevice, NoGpuDriver
+from infra.host.facts import Gpu, GpuDriver, MigDevice, NoGpuDriver
 from qca.core.units import format_size
 
 ON_THE_CPU = Remedy("Train on the CPU", ("QCA_TRAIN_DEVICE=cpu qca up",))

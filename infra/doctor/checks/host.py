@@ -15,7 +15,7 @@ from infra.doctor.check import (
     require,
     skipped,
 )
-from infra.host.facts.host import Disk, Listener
+from infra.host.facts import Disk, Listener
 from qca.core.units import GIB, MIB, format_size
 from qca.memory.budget import parameter_count
 from qca.memory.checkpoint_size import checkpoint_bytes

@@ -7,7 +7,7 @@ from infra.doctor.check import Check, Location, Severity, Subject, Verdict, ok, 
 from infra.doctor.checks.dragonfly_files import dragonflies
 from infra.dragonfly.service import Dragonfly
 from infra.host.container_gpu import version_of
-from infra.host.facts.host import Engine
+from infra.host.facts import Engine
 
 # helio's uring proactor asks for 5.10: older kernels get epoll.
 _KERNEL = (5, 10)

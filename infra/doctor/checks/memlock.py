@@ -16,7 +16,7 @@ from infra.doctor.check import (
     skipped,
 )
 from infra.doctor.remedies.set_flag import edit_remedy, replaced
-from infra.host.facts.host import Engine
+from infra.host.facts import Engine
 from qca.core.units import format_size
 
 _ANY = -1

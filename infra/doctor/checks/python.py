@@ -4,7 +4,7 @@ import shlex
 
 from infra.doctor.check import Check, Remedy, Severity, Subject, Verdict, known_or_none, ok, require
 from infra.doctor.remedies import quoting
-from infra.host.facts.host import GpuDriver, PythonFacts
+from infra.host.facts import GpuDriver, PythonFacts
 
 # What no training can do without of the extra `train` in pyproject.toml; a test compares them.
 TRAIN_REQUIREMENTS = {

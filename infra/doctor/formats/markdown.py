@@ -6,7 +6,7 @@ from importlib import metadata
 
 from infra.doctor.check import Finding
 from infra.doctor.formats.text import render_text
-from infra.host.facts.host import HostFacts
+from infra.host.facts import HostFacts
 from infra.host.recording import record, scrubber_of
 
 _FILE = "host.json"

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from infra.compose_file.line_edits import format_diff
 from infra.doctor.check import Finding, Remedy, Severity
-from infra.host.facts.host import Engine, GpuDriver, HostFacts, Known
+from infra.host.facts import Engine, GpuDriver, HostFacts, Known
 
 SCHEMA_VERSION = 1
 

@@ -4,7 +4,7 @@ import shlex
 
 from infra.doctor.check import Remedy
 from infra.doctor.remedies import quoting
-from infra.host.facts.host import SystemFacts
+from infra.host.facts import SystemFacts
 
 _FOLDER = "~/.docker/cli-plugins"
 _FILE = f"{_FOLDER}/docker-compose"

@@ -7,7 +7,7 @@ from infra.doctor.check import Remedy
 from infra.doctor.compose_v1_compatibility import Works, pins_to_mend, predict
 from infra.doctor.remedies import quoting
 from infra.doctor.remedies.compose_plugin import SEE_QCA201
-from infra.host.facts.host import ComposeFacts, ComposePlugin, ComposeV1, Library
+from infra.host.facts import ComposeFacts, ComposePlugin, ComposeV1, Library
 from infra.host.probes.docker_compose import OWN_V1
 
 CONSTRAINTS = Path(__file__).parents[2] / "data" / "compose-v1-constraints.txt"

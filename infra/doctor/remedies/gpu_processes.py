@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import PureWindowsPath
 
 from infra.doctor.check import Remedy
-from infra.host.facts.host import GpuProcess
+from infra.host.facts import GpuProcess
 from qca.core.units import MIB, format_size
 
 # Display servers, compositors, login screens and the driver's own daemon: ending one ends

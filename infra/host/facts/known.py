@@ -1,7 +1,7 @@
 """What every fact is made of: `Known`, or `Unknown` with a reason.
 
 Facts are plain frozen dataclasses. Their annotations say what is checked of a recorded host;
-the probes check by hand what a driver or another program answers them (`probes.answers`).
+the probes check by hand what a driver or another program answers them (`probes.answer_fields`).
 """
 
 import dataclasses
@@ -18,7 +18,7 @@ Size = Annotated[int, Constraint(ge=0, lt=2**63)]
 
 @strict_dataclass
 class Known(Generic[T]):
-    """A fact that was seen."""
+    """A fact that was determined."""
 
     known: Literal[True] = True
     value: T
@@ -26,27 +26,46 @@ class Known(Generic[T]):
 
 @strict_dataclass
 class Unknown:
-    """A fact that could not be seen, and why."""
+    """A fact that could not be determined, and why."""
 
     known: Literal[False] = False
     reason: str
 
 
-def printable(value: T) -> T:
+def require(fact: Known[T] | Unknown) -> T:
+    """Return the value of a fact that the caller has made sure is known.
+
+    Raises:
+        LookupError: if it is unknown.
+
+    """
+    if isinstance(fact, Unknown):
+        raise LookupError(f"a fact that `needs` does not list is unknown: {fact.reason}")
+    return fact.value
+
+
+def known_or_none(fact: Known[T] | Unknown) -> T | None:
+    """Return a fact's value; None where it is unknown."""
+    return fact.value if isinstance(fact, Known) else None
+
+
+def replace_unprintable(value: T) -> T:
     """Replace bytes that are no text, as paths may hold: neither JSON nor terminals take them."""
-    return _printable(value)
+    return _replace_unprintable(value)
 
 
-def _printable(value: Any) -> Any:
+def _replace_unprintable(value: Any) -> Any:
     if isinstance(value, str):
         return value.encode(errors="replace").decode()
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         names = (field.name for field in dataclasses.fields(value))
         return dataclasses.replace(
-            value, **{name: _printable(getattr(value, name)) for name in names}
+            value, **{name: _replace_unprintable(getattr(value, name)) for name in names}
         )
     if isinstance(value, tuple):
-        return tuple(_printable(one) for one in value)
+        return tuple(_replace_unprintable(item) for item in value)
     if isinstance(value, dict):
-        return {_printable(key): _printable(one) for key, one in value.items()}
+        return {
+            _replace_unprintable(key): _replace_unprintable(item) for key, item in value.items()
+        }
     return value

@@ -1,5 +1,6 @@
-"""One module a subject. Each has `probe`, which returns facts or raises `Unseen`.
+"""The probes, the only modules that look at the host: one for each fact, named for it.
 
-Only these modules look at the host. They start no thread and know no other probe;
-`infra.host.collect` runs them side by side and puts a limit to each.
+Each has one function, `probe`, which returns facts or raises `ProbeError`. A probe starts no
+thread and knows no other probe; `infra.host.collect` runs them all at once under one deadline.
+May import: facts, deadlines and files of `infra.host`, and `qca.core` and `qca.memory.nvml`.
 """

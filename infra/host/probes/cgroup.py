@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from infra.host.deadline import NotThereError, ProbeError, read_text
+from infra.host.errors import FileMissingError, ProbeError
+from infra.host.files import read_text
 
 # Without a limit, version 1 shows the largest number of whole pages that fits a signed
 # 64-bit number: it depends on the page size, and no machine has half of that.
@@ -28,103 +29,107 @@ class _Mount:
     point: PurePosixPath
 
 
-def cpu_quota(root: Path = Path("/")) -> float | None:
+def read_cpu_quota(root: Path = Path("/")) -> float | None:
     """Return the smallest CPU quota, in CPUs; None where no group has one."""
-    quotas = [_quota_v1(folder) for folder in _folders(root, "cpu")]
-    quotas += [_quota_v2(folder) for folder in _folders(root, "")]
+    quotas = [_read_quota_v1(folder) for folder in _list_group_folders(root, "cpu")]
+    quotas += [_read_quota_v2(folder) for folder in _list_group_folders(root, "")]
     return min((quota for quota in quotas if quota is not None), default=None)
 
 
-def memory_limit(root: Path = Path("/")) -> int | None:
+def read_memory_limit(root: Path = Path("/")) -> int | None:
     """Return the smallest memory limit, in bytes; None where no group has one."""
-    limits = [limit for folder in _folders(root, "memory") for limit in _limits_v1(folder)]
-    limits += [_number(folder / "memory.max") for folder in _folders(root, "")]
+    limits = [
+        limit for folder in _list_group_folders(root, "memory") for limit in _read_limits_v1(folder)
+    ]
+    limits += [_read_number(folder / "memory.max") for folder in _list_group_folders(root, "")]
     return min((limit for limit in limits if limit is not None), default=None)
 
 
-def _quota_v1(folder: Path) -> float | None:
-    quota = _number(folder / "cpu.cfs_quota_us", none="-1")
+def _read_quota_v1(folder: Path) -> float | None:
+    quota = _read_number(folder / "cpu.cfs_quota_us", none="-1")
     if quota is None:
         return None
-    return _cpus(quota, _number(folder / "cpu.cfs_period_us"), folder / "cpu.cfs_quota_us")
+    return _divide_quota(
+        quota, _read_number(folder / "cpu.cfs_period_us"), folder / "cpu.cfs_quota_us"
+    )
 
 
-def _quota_v2(folder: Path) -> float | None:
+def _read_quota_v2(folder: Path) -> float | None:
     """Read `cpu.max`: "max 100000" or "150000 100000"."""
-    text = _text(folder / "cpu.max")
+    text = _read_if_present(folder / "cpu.max")
     if text is None or re.fullmatch(r"max \d+\s*", text):
         return None
     words = re.fullmatch(r"(\d{1,19}) (\d{1,19})\s*", text, re.ASCII)
     if words is None:
-        raise _nonsense(folder / "cpu.max", text)
-    return _cpus(int(words[1]), int(words[2]), folder / "cpu.max")
+        raise _nonsense_error(folder / "cpu.max", text)
+    return _divide_quota(int(words[1]), int(words[2]), folder / "cpu.max")
 
 
-def _cpus(quota: int, period: int | None, path: Path) -> float:
+def _divide_quota(quota: int, period: int | None, path: Path) -> float:
     if not quota or not period:
-        raise _nonsense(path, f"{quota} of {period}")
+        raise _nonsense_error(path, f"{quota} of {period}")
     return quota / period
 
 
-def _limits_v1(folder: Path) -> Iterator[int | None]:
+def _read_limits_v1(folder: Path) -> Iterator[int | None]:
     """Yield the group's limit, and that of its ancestors, also those that we cannot see."""
-    yield _below_sentinel(_number(folder / "memory.limit_in_bytes", none="-1"))
-    stat = _text(folder / "memory.stat") or ""
+    yield _drop_sentinel(_read_number(folder / "memory.limit_in_bytes", none="-1"))
+    stat = _read_if_present(folder / "memory.stat") or ""
     inherited = re.search(r"^hierarchical_memory_limit (\d{1,19})$", stat, re.M | re.ASCII)
     if inherited:
-        yield _below_sentinel(int(inherited[1]))
+        yield _drop_sentinel(int(inherited[1]))
 
 
-def _below_sentinel(limit: int | None) -> int | None:
+def _drop_sentinel(limit: int | None) -> int | None:
     return limit if limit is not None and limit < _V1_UNLIMITED else None
 
 
-def _number(path: Path, none: str = "max") -> int | None:
+def _read_number(path: Path, none: str = "max") -> int | None:
     """Return the number in a file; None for `none`, and for a file that is not there."""
-    text = _text(path)
+    text = _read_if_present(path)
     if text is None or text.strip() == none:
         return None
     if not re.fullmatch(r"\d{1,19}\s*", text, re.ASCII):
-        raise _nonsense(path, text)
+        raise _nonsense_error(path, text)
     return int(text)
 
 
-def _text(path: Path) -> str | None:
+def _read_if_present(path: Path) -> str | None:
     try:
         return read_text(path)
-    except NotThereError:
+    except FileMissingError:
         return None
 
 
-def _nonsense(path: Path, text: str) -> ProbeError:
+def _nonsense_error(path: Path, text: str) -> ProbeError:
     return ProbeError(f"{path} says {text.strip()[:40]!r}, which is no limit")
 
 
-def _folders(root: Path, controller: str) -> list[Path]:
+def _list_group_folders(root: Path, controller: str) -> list[Path]:
     """Return the folder of this process's group and those of its ancestors, as far as mounted.
 
     `controller` is one of version 1, or empty for version 2's single hierarchy.
     """
-    path = _own_path(_text(root / "proc/self/cgroup") or "", controller)
+    path = _parse_own_path(_read_if_present(root / "proc/self/cgroup") or "", controller)
     mounts = [
         mount
-        for mount in _mounts(_text(root / "proc/self/mountinfo") or "")
+        for mount in _parse_mounts(_read_if_present(root / "proc/self/mountinfo") or "")
         if (controller in mount.controllers if controller else not mount.controllers)
     ]
     if path is None or not mounts:
         return []
-    mount = max(mounts, key=lambda mount: _fit(mount, path))
+    mount = max(mounts, key=lambda mount: _score_mount(mount, path))
     top = root / mount.point.relative_to("/")
     below = path.relative_to(mount.root) if path.is_relative_to(mount.root) else PurePosixPath()
     return [top / folder for folder in (below, *below.parents)]
 
 
-def _fit(mount: _Mount, path: PurePosixPath) -> int:
+def _score_mount(mount: _Mount, path: PurePosixPath) -> int:
     """Prefer the mount that shows our path, and of several the one that shows least else."""
     return len(mount.root.parts) if path.is_relative_to(mount.root) else 0
 
 
-def _own_path(text: str, controller: str) -> PurePosixPath | None:
+def _parse_own_path(text: str, controller: str) -> PurePosixPath | None:
     """Find the path in /proc/self/cgroup: lines "4:memory:/a/b", "0::/a/b" for version 2.
 
     Seen from another cgroup namespace a path can begin with "/..": it is not mounted here.
@@ -135,12 +140,12 @@ def _own_path(text: str, controller: str) -> PurePosixPath | None:
         if line and not (number.isdecimal() and path.startswith("/")):
             raise ProbeError(f"/proc/self/cgroup says {line[:40]!r}, which names no group")
         if (controller in names.split(",") if controller else not names) and path.startswith("/"):
-            pure = _path(path)
+            pure = _unescape_path(path)
             return pure if ".." not in pure.parts else PurePosixPath("/")
     return None
 
 
-def _mounts(text: str) -> Iterator[_Mount]:
+def _parse_mounts(text: str) -> Iterator[_Mount]:
     """Yield the cgroup mounts of /proc/self/mountinfo.
 
     A line: id, parent, device, root, mount point, options, tags..., "-", type, source, options.
@@ -150,14 +155,14 @@ def _mounts(text: str) -> Iterator[_Mount]:
         fields, described = place.split(" "), kind.split(" ")
         if len(fields) < 6 or len(described) < 3 or not fields[4].startswith("/"):
             continue
-        root, point = _path(fields[3]), _path(fields[4])
+        root, point = _unescape_path(fields[3]), _unescape_path(fields[4])
         if described[0] == "cgroup2":
             yield _Mount(frozenset(), root, point)
         elif described[0] == "cgroup":
             yield _Mount(frozenset(described[2].split(",")), root, point)
 
 
-def _path(field: str) -> PurePosixPath:
+def _unescape_path(field: str) -> PurePosixPath:
     """Return the absolute path in a field; spaces and the like are written as octal numbers."""
     text = re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), field)
     return PurePosixPath("/" + text.strip("/"))

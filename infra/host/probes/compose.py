@@ -3,14 +3,15 @@
 import re
 import shutil
 
-from infra.host.deadline import Deadline, ProbeError
-from infra.host.facts.host import ComposePlugin, NoComposePlugin
+from infra.host.deadline import Deadline
+from infra.host.errors import ProbeError
+from infra.host.facts import ComposePlugin, NoComposePlugin
 
 # "Docker Compose version v2.40.3"; Debian's build says "2.26.1-4", without the v.
 VERSION = re.compile(r"Docker Compose version v?(\d\S*)")
 
 
-def probe(limit: Deadline) -> ComposePlugin | NoComposePlugin:
+def probe(deadline: Deadline) -> ComposePlugin | NoComposePlugin:
     """Ask `docker compose version`.
 
     Without flags on purpose: where the plugin is missing, a flag makes `docker` complain
@@ -19,7 +20,7 @@ def probe(limit: Deadline) -> ComposePlugin | NoComposePlugin:
     docker = shutil.which("docker")
     if docker is None:
         return NoComposePlugin(detail="there is no `docker` program on PATH")
-    output = limit.run([docker, "compose", "version"])
+    output = deadline.run([docker, "compose", "version"])
     match = VERSION.search(output.stdout)
     if match:
         return ComposePlugin(version=match[1], docker_client=docker)

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from infra.host.deadline import Deadline, ProbeError
+from infra.host.deadline import Deadline
+from infra.host.errors import ProbeError
 from infra.host.facts.host import ComposePlugin
 
 # It takes a quarter of a second; a file cannot make it take long.

@@ -3,8 +3,8 @@
 import os
 from pathlib import Path
 
-from infra.host.deadline import ProbeError
-from infra.host.facts.host import CpuFacts
+from infra.host.errors import ProbeError
+from infra.host.facts import CpuFacts
 from infra.host.probes import cgroup
 
 
@@ -13,10 +13,12 @@ def probe(root: Path = Path("/")) -> CpuFacts:
     online = os.cpu_count()
     if online is None:
         raise ProbeError("the system does not tell how many CPUs it has")
-    return CpuFacts(online=online, affinity=_affinity(online), cgroup_quota=cgroup.cpu_quota(root))
+    return CpuFacts(
+        online=online, affinity=_count_affinity(online), cgroup_quota=cgroup.read_cpu_quota(root)
+    )
 
 
-def _affinity(online: int) -> int:
+def _count_affinity(online: int) -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return online  # macOS has no affinity masks

@@ -6,53 +6,57 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, TypeGuard
 
-from infra.host.deadline import ProbeError, in_words
-from infra.host.facts.host import Disk, DockerFacts, Engine
+from infra.host.errors import ProbeError, describe_error
+from infra.host.facts import Disk, DockerFacts, Engine
 
 # Docker Desktop's engine runs in a virtual machine: its root folder is not a folder here,
 # even where one of that name exists.
 _DESKTOP = "Docker Desktop"
 
 
-def probe(work_dir: Path, docker: Callable[[], DockerFacts]) -> tuple[Disk, ...]:
+def probe(work_dir: Path, wait_for_docker: Callable[[], DockerFacts]) -> tuple[Disk, ...]:
     """Return the disks of the work folder, the temporary folder and Docker's root folder.
 
-    `docker` waits for what the Docker probe found; without it Docker's disk is left out.
+    `wait_for_docker` returns what the Docker probe found; where that failed, Docker's disk is
+    left out.
     """
-    disks = [_disk("work", work_dir), _disk("temporary", Path(tempfile.gettempdir()))]
+    disks = [
+        _measure_disk("work", work_dir),
+        _measure_disk("temporary", Path(tempfile.gettempdir())),
+    ]
     try:
-        engine = docker()
+        engine = wait_for_docker()
     except ProbeError:
         return tuple(disks)  # the fact about Docker says why
-    if _is_here(engine):
-        disks.append(_disk("docker", Path(engine.root_dir)))
+    if _is_on_this_host(engine):
+        disks.append(_measure_disk("docker", Path(engine.root_dir)))
     return tuple(disks)
 
 
-def _is_here(engine: DockerFacts) -> TypeGuard[Engine]:
+def _is_on_this_host(engine: DockerFacts) -> TypeGuard[Engine]:
     return (
         isinstance(engine, Engine)
         and engine.host.startswith("unix://")
         and _DESKTOP not in engine.operating_system
-        and _exists(engine.root_dir)
+        and _is_visible(engine.root_dir)
     )
 
 
-def _exists(path: str) -> bool:
+def _is_visible(path: str) -> bool:
     try:
         return bool(path) and Path(path).exists()
     except OSError:  # a folder on the way is not ours to enter
         return False
 
 
-def _disk(purpose: Literal["work", "docker", "temporary"], path: Path) -> Disk:
+def _measure_disk(purpose: Literal["work", "docker", "temporary"], path: Path) -> Disk:
     """Measure the file system that `path` is on, or will be on once it is made."""
     path = path.absolute()
-    existing = next((folder for folder in (path, *path.parents) if _exists(str(folder))), path)
+    existing = next((folder for folder in (path, *path.parents) if _is_visible(str(folder))), path)
     try:
         usage = shutil.disk_usage(existing)
     except OSError as error:
         raise ProbeError(
-            f"the free space at {existing} could not be read: {in_words(error)}"
+            f"the free space at {existing} could not be read: {describe_error(error)}"
         ) from None
     return Disk(purpose=purpose, path=str(path), total=usage.total, free=usage.free)

@@ -2,8 +2,8 @@
 
 import sys
 
-from infra.host.deadline import ProbeError
-from infra.host.facts.host import Listener
+from infra.host.errors import ProbeError
+from infra.host.facts import Listener
 
 
 def probe() -> tuple[Listener, ...]:
@@ -21,13 +21,13 @@ def probe() -> tuple[Listener, ...]:
         if connection.status == psutil.CONN_LISTEN and connection.laddr
     }
     listeners = [
-        Listener(address=address, port=port, pid=pid, process=_name(pid))
+        Listener(address=address, port=port, pid=pid, process=_read_process_name(pid))
         for address, port, pid in seen
     ]
     return tuple(sorted(listeners, key=lambda listener: (listener.port, listener.address)))
 
 
-def _name(pid: int | None) -> str | None:
+def _read_process_name(pid: int | None) -> str | None:
     import psutil
 
     try:

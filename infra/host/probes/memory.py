@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from infra.host.deadline import ProbeError
-from infra.host.facts.host import MemoryFacts
+from infra.host.errors import ProbeError
+from infra.host.facts import MemoryFacts
 from infra.host.probes import cgroup
 
 
@@ -13,11 +13,11 @@ def probe(root: Path = Path("/")) -> MemoryFacts:
 
     memory = psutil.virtual_memory()
     if not 0 <= memory.available <= memory.total or not memory.total:
-        said = f"{memory.available} bytes available of {memory.total}"
-        raise ProbeError(f"the system's account of its memory makes no sense: {said}")
+        account = f"{memory.available} bytes available of {memory.total}"
+        raise ProbeError(f"the system's account of its memory makes no sense: {account}")
     return MemoryFacts(
         total=memory.total,
         available=memory.available,
-        cgroup_limit=cgroup.memory_limit(root),
+        cgroup_limit=cgroup.read_memory_limit(root),
         swap=psutil.swap_memory().total,
     )

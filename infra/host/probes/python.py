@@ -7,8 +7,9 @@ from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
 
-from infra.host.deadline import ProbeError, read_text
-from infra.host.facts.host import PythonFacts
+from infra.host.errors import ProbeError
+from infra.host.facts import PythonFacts
+from infra.host.files import read_text
 
 # What the trainer, the store and the launcher are made of.
 _DISTRIBUTIONS = (
@@ -28,25 +29,25 @@ _DISTRIBUTIONS = (
 
 def probe() -> PythonFacts:
     """Return this interpreter and the versions of the distributions that matter here."""
-    found = {name: version for name in _DISTRIBUTIONS if (version := _version(name))}
+    found = {name: version for name in _DISTRIBUTIONS if (version := _find_version(name))}
     return PythonFacts(
         version=".".join(map(str, sys.version_info[:3])),
         executable=sys.executable,
         distributions=found,
-        torch_cuda=_torch_cuda() if "torch" in found else None,
+        torch_cuda=_read_torch_cuda() if "torch" in found else None,
         virtual_environment=sys.prefix != sys.base_prefix,
-        externally_managed=_externally_managed(),
+        externally_managed=_is_externally_managed(),
     )
 
 
-def _version(distribution: str) -> str | None:
+def _find_version(distribution: str) -> str | None:
     try:
         return metadata.version(distribution)
     except metadata.PackageNotFoundError:
         return None
 
 
-def _torch_cuda() -> str | None:
+def _read_torch_cuda() -> str | None:
     """Read `cuda` in torch/version.py: importing torch takes seconds.
 
     The line is `cuda: Optional[str] = '13.0'`, or `= None` in a CPU build.
@@ -61,7 +62,7 @@ def _torch_cuda() -> str | None:
     return None if match[1] == "None" else match[1][1:-1]
 
 
-def _externally_managed() -> bool:
+def _is_externally_managed() -> bool:
     """Whether `pip install` is refused here (PEP 668), as it is on Debian 12 and newer."""
     in_environment = sys.prefix != sys.base_prefix
     mark = Path(sysconfig.get_path("stdlib")) / "EXTERNALLY-MANAGED"

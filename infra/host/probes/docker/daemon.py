@@ -3,8 +3,9 @@
 import re
 from pathlib import Path
 
-from infra.host.deadline import ProbeError, read_text
-from infra.host.facts.host import Engine
+from infra.host.errors import ProbeError
+from infra.host.facts import Engine
+from infra.host.files import read_text
 
 # capabilities(7): CAP_SYS_RESOURCE, which raising a hard limit takes (getrlimit(2)).
 _SYS_RESOURCE = 1 << 24
@@ -12,17 +13,17 @@ _SYS_RESOURCE = 1 << 24
 ANY = -1
 
 
-def most_memlock(found: Engine, root: Path = Path("/")) -> int | None:
+def read_most_memlock(engine: Engine, root: Path = Path("/")) -> int | None:
     """Return the most locked memory that a container may ask for; None where it cannot be seen.
 
     A rootless daemon has its capabilities in a namespace of its own, where they do not count.
     """
-    if not found.host.startswith("unix://"):
+    if not engine.host.startswith("unix://"):
         return None
-    daemons = _daemons(root / "proc")
+    daemons = _find_daemons(root / "proc")
     if len(daemons) != 1:
         return None  # none to be seen (a virtual machine's), or not clear which one answers
-    rootless = any("rootless" in option for option in found.security_options)
+    rootless = any("rootless" in option for option in engine.security_options)
     try:
         status = read_text(daemons[0] / "status")
         capabilities = re.search(r"^CapEff:\s*([0-9a-f]+)$", status, re.M)
@@ -39,13 +40,13 @@ def most_memlock(found: Engine, root: Path = Path("/")) -> int | None:
     return int(hard[1]) if re.fullmatch(r"\d{1,18}", hard[1], re.ASCII) else None
 
 
-def _daemons(proc: Path) -> list[Path]:
-    found = []
+def _find_daemons(proc: Path) -> list[Path]:
+    daemons = []
     for folder in proc.glob("[0-9]*"):
         try:
             name = read_text(folder / "comm").strip()
         except ProbeError:  # it has ended meanwhile
             continue
         if name == "dockerd":
-            found.append(folder)
-    return found
+            daemons.append(folder)
+    return daemons

@@ -5,7 +5,7 @@ import shlex
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from infra.host.deadline import ProbeError, in_words
+from infra.host.errors import ProbeError, describe_error
 
 # The archive at the end of a program that PyInstaller made, as `docker-compose` 1.x was
 # for download (PyInstaller, bootloader/src/pyi_archive.h). A signature may follow it.
@@ -44,18 +44,18 @@ class Binary:
     pyinstaller: bool
 
 
-def launcher(path: Path) -> PythonScript | ShellScript | Binary:
+def identify_launcher(path: Path) -> PythonScript | ShellScript | Binary:
     """Return how the program at `path` is started.
 
     Raises:
         ProbeError: if the file cannot be read, or another kind of script is in it.
 
     """
-    start, tail = _ends(path)
+    start, tail = _read_ends(path)
     if not start.startswith(b"#!"):
         return Binary(pyinstaller=_PYINSTALLER in tail)
     text = start.decode(errors="replace")
-    words = _interpreter(text.splitlines()[0])
+    words = _split_shebang(text.splitlines()[0])
     names = [PurePosixPath(word).name for word in words]
     if any(_PYTHON.fullmatch(name) for name in names):
         return PythonScript(words)
@@ -63,20 +63,22 @@ def launcher(path: Path) -> PythonScript | ShellScript | Binary:
         raise ProbeError(f"{path} is a script for {' '.join(words) or 'no interpreter'}")
     if match := _TRAMPOLINE.search(text):
         return PythonScript((match["python"],))
-    return ShellScript(bool(_PLUGIN_CALL.search(text)) and not _OTHER_CALL.search(_code(text)))
+    return ShellScript(
+        bool(_PLUGIN_CALL.search(text)) and not _OTHER_CALL.search(_drop_comments(text))
+    )
 
 
-def _ends(path: Path) -> tuple[bytes, bytes]:
+def _read_ends(path: Path) -> tuple[bytes, bytes]:
     try:
         with path.open("rb") as file:
             start = file.read(2**16)
             file.seek(max(0, path.stat().st_size - _TAIL))
             return start, file.read(_TAIL)
     except OSError as error:
-        raise ProbeError(f"{path} could not be read: {in_words(error)}") from None
+        raise ProbeError(f"{path} could not be read: {describe_error(error)}") from None
 
 
-def _interpreter(line: str) -> tuple[str, ...]:
+def _split_shebang(line: str) -> tuple[str, ...]:
     """Split a `#!` line as the kernel does: the program, and all the rest as one argument.
 
     `env -S` splits that argument itself. The words are passed on unchanged, so that
@@ -92,5 +94,5 @@ def _interpreter(line: str) -> tuple[str, ...]:
     return (program, argument) if argument else (program,)
 
 
-def _code(text: str) -> str:
+def _drop_comments(text: str) -> str:
     return "\n".join(line for line in text.splitlines() if not line.lstrip().startswith("#"))

@@ -44,7 +44,7 @@ VERSION = re.compile(
 )
 
 
-def search_path():
+def build_search_path():
     """sys.path as the script has it: its own folder stands where `-c` has the work folder."""
     flags = sys.flags
     path = list(sys.path)
@@ -53,14 +53,14 @@ def search_path():
     return [os.path.abspath(entry) for entry in path]
 
 
-def names_in(folder):
+def list_names(folder):
     try:
         return os.listdir(folder)
     except OSError:
         return []
 
 
-def text_of(path):
+def read_text(path):
     try:
         with io.open(path, encoding="utf-8", errors="replace") as file:
             return file.read(2**20)
@@ -68,45 +68,45 @@ def text_of(path):
         return ""
 
 
-def plain(name):
+def normalize_name(name):
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
-def distributions(folder):
+def find_distributions(folder):
     """Yield name, version, requirements and time of each distribution recorded in a folder."""
-    for entry in names_in(folder):
+    for entry in list_names(folder):
         record = os.path.join(folder, entry)
         if entry.endswith(".dist-info"):
-            metadata = text_of(os.path.join(record, "METADATA"))
+            metadata = read_text(os.path.join(record, "METADATA"))
             requirements = re.findall(r"^Requires-Dist: *(.+?)\r?$", metadata, re.M)
         elif entry.endswith(".egg-info"):
-            metadata = text_of(os.path.join(record, "PKG-INFO")) or text_of(record)
-            requirements = egg_requirements(text_of(os.path.join(record, "requires.txt")))
+            metadata = read_text(os.path.join(record, "PKG-INFO")) or read_text(record)
+            requirements = parse_egg_requirements(read_text(os.path.join(record, "requires.txt")))
         elif entry == "EGG-INFO":
-            metadata = text_of(os.path.join(record, "PKG-INFO"))
-            requirements = egg_requirements(text_of(os.path.join(record, "requires.txt")))
+            metadata = read_text(os.path.join(record, "PKG-INFO"))
+            requirements = parse_egg_requirements(read_text(os.path.join(record, "requires.txt")))
         else:
             continue
         name = re.search(r"^Name: *(.+?)\r?$", metadata, re.M)
         version = re.search(r"^Version: *(.+?)\r?$", metadata, re.M)
         if name and version:
-            yield name.group(1), version.group(1), requirements, installed(record)
+            yield name.group(1), version.group(1), requirements, read_install_day(record)
 
 
-def egg_requirements(text):
+def parse_egg_requirements(text):
     """Lines up to the first section: the sections are extras."""
     lines = [line.strip() for line in text.split("\n[")[0].splitlines()]
     return [line for line in lines if line and not line.startswith("[")]
 
 
-def installed(record):
+def read_install_day(record):
     try:
         return time.strftime("%Y-%m-%d", time.gmtime(os.path.getmtime(record)))
     except OSError:
         return ""
 
 
-def module_in(folder, module):
+def find_module(folder, module):
     """The module's folder, or its file, if this folder of the path has it."""
     package = os.path.join(folder, module)
     if os.path.isfile(os.path.join(package, "__init__.py")):
@@ -114,7 +114,7 @@ def module_in(folder, module):
     return package + ".py" if os.path.isfile(package + ".py") else None
 
 
-def elsewhere(module):
+def find_imported_elsewhere(module):
     """A module that an import hook brings from a folder outside of the path (editable installs)."""
     try:
         from importlib.util import find_spec
@@ -126,32 +126,34 @@ def elsewhere(module):
     return os.path.dirname(origin) if origin and os.path.isfile(origin) else None
 
 
-def version_in(package):
+def read_module_version(package):
     for name in VERSION_FILES:
-        match = VERSION.search(text_of(os.path.join(package, name)))
+        match = VERSION.search(read_text(os.path.join(package, name)))
         if match:
             return match.group(1)
     return None
 
 
-def places(path, records, module, distribution):
+def find_places(path, records, module, distribution):
     """The library in every folder of the path that has it, the one that is imported first."""
     found = []
     for folder in path:
-        package = module_in(folder, module)
+        package = find_module(folder, module)
         if package and folder not in [one["location"] for one in found]:
-            found.append(place(folder, package, records.get(folder, []), distribution))
-    package = None if found else elsewhere(module)
+            found.append(describe_place(folder, package, records.get(folder, []), distribution))
+    package = None if found else find_imported_elsewhere(module)
     if package:
-        found.append(place(os.path.dirname(package), package, [], distribution))
+        found.append(describe_place(os.path.dirname(package), package, [], distribution))
     # Without a version: the first counts all the same, and those that it shadows do not.
     return found[:1] + [one for one in found[1:] if one["version"]]
 
 
-def place(folder, package, records, distribution):
-    mine = [record for record in records if plain(record[0]) == plain(distribution)]
+def describe_place(folder, package, records, distribution):
+    mine = [
+        record for record in records if normalize_name(record[0]) == normalize_name(distribution)
+    ]
     # Two records in one folder are left by a broken upgrade: only the module knows then.
-    version = mine[0][1] if len(mine) == 1 else version_in(package)
+    version = mine[0][1] if len(mine) == 1 else read_module_version(package)
     return {
         "version": version or (mine[0][1] if mine else None),
         "location": folder,
@@ -161,7 +163,7 @@ def place(folder, package, records, distribution):
     }
 
 
-def user_site():
+def find_user_site():
     """The user site, if this interpreter looks there."""
     try:
         return site.getusersitepackages() if site.ENABLE_USER_SITE else None
@@ -170,7 +172,7 @@ def user_site():
 
 
 def is_user_site(folder):
-    own = user_site()
+    own = find_user_site()
     return bool(own) and os.path.realpath(folder) == os.path.realpath(own)
 
 
@@ -181,9 +183,9 @@ def is_on_pythonpath(folder):
     return os.path.realpath(folder) in [os.path.realpath(entry) for entry in given if entry]
 
 
-def only_of_the_user(path):
+def list_user_only(path):
     """The needed modules that are gone without the user site and PYTHONPATH."""
-    found = dict((name, [one for one in path if module_in(one, name)]) for name in NEEDED)
+    found = dict((name, [one for one in path if find_module(one, name)]) for name in NEEDED)
     return [
         name
         for name in NEEDED
@@ -191,56 +193,56 @@ def only_of_the_user(path):
     ]
 
 
-def in_virtual_environment():
+def is_in_virtual_environment():
     base = getattr(sys, "base_prefix", getattr(sys, "real_prefix", sys.prefix))
     return base != sys.prefix or hasattr(sys, "real_prefix")
 
 
-def externally_managed():
+def is_externally_managed():
     folder = sysconfig.get_path("stdlib")
-    return not in_virtual_environment() and os.path.exists(
+    return not is_in_virtual_environment() and os.path.exists(
         os.path.join(folder, "EXTERNALLY-MANAGED")
     )
 
 
-def requirements_of(records, path):
+def list_requirements(records, path):
     """What the distributions that count (the first of each name) require of the libraries."""
-    wanted = [plain(name) for name in MODULES.values()]
+    wanted = [normalize_name(name) for name in MODULES.values()]
     seen, found = set(), []
     for folder in path:
         for name, version, requirements, _ in records.get(folder, []):
-            if plain(name) in seen:
+            if normalize_name(name) in seen:
                 continue
-            seen.add(plain(name))
+            seen.add(normalize_name(name))
             for requirement in requirements:
                 match = re.match(r"[A-Za-z0-9._-]+", requirement)
-                if match and plain(match.group()) in wanted:
+                if match and normalize_name(match.group()) in wanted:
                     found.append([name, version, requirement])
     return found
 
 
 def main():
-    path = search_path()
-    records = dict((folder, list(distributions(folder))) for folder in path)
+    path = build_search_path()
+    records = dict((folder, list(find_distributions(folder))) for folder in path)
     compose = [
         version
         for folder in path
         for name, version, _, _ in records[folder]
-        if plain(name) == "docker-compose"
+        if normalize_name(name) == "docker-compose"
     ]
     answer = {
         "executable": sys.executable,
         "python_version": ".".join(str(part) for part in sys.version_info[:3]),
-        "user_site": user_site(),
-        "virtual_environment": in_virtual_environment(),
-        "externally_managed": externally_managed(),
+        "user_site": find_user_site(),
+        "virtual_environment": is_in_virtual_environment(),
+        "externally_managed": is_externally_managed(),
         "compose_version": compose[0] if compose else None,
         "places": dict(
-            (distribution, places(path, records, module, distribution))
+            (distribution, find_places(path, records, module, distribution))
             for module, distribution in MODULES.items()
         ),
-        "requirements": requirements_of(records, path),
-        "user_only": only_of_the_user(path),
+        "requirements": list_requirements(records, path),
+        "user_only": list_user_only(path),
     }
     sys.stdout.write("\nqca-libraries: " + json.dumps(answer) + "\n")
 

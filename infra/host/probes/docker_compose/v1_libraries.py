@@ -10,9 +10,10 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from infra.host.deadline import Deadline, ProbeError
-from infra.host.facts.host import Library, LibraryUser
-from infra.host.probes.answers import optional, required, text, texts
+from infra.host.deadline import Deadline
+from infra.host.errors import ProbeError
+from infra.host.facts import Library, LibraryUser
+from infra.host.probes.answer_fields import get_optional, get_required, parse_text, parse_texts
 
 # An interpreter may print more than we asked for (sitecustomize); this marks our line.
 MARK = "qca-libraries: "
@@ -33,61 +34,65 @@ class Answer:
     user_only: tuple[str, ...] = ()
 
 
-def ask(script: Path, interpreter: tuple[str, ...], limit: Deadline) -> Answer:
+def ask_interpreter(script: Path, interpreter: tuple[str, ...], deadline: Deadline) -> Answer:
     """Put the question to the interpreter that starts `script`, in this environment.
 
     Raises:
         ProbeError: if it cannot be started, fails, or answers something else.
 
     """
-    question = files("infra.host.probes").joinpath("libraries_question.py").read_text("utf-8")
-    output = limit.run([*interpreter, "-c", question, str(script)])
+    question = (
+        files("infra.host.probes.docker_compose")
+        .joinpath("v1_libraries_script.py")
+        .read_text("utf-8")
+    )
+    output = deadline.run([*interpreter, "-c", question, str(script)])
     line = next((line for line in output.stdout.splitlines() if line.startswith(MARK)), None)
     who = f"{' '.join(interpreter)}, which runs {script},"
     if line is None:
         raise ProbeError(f"{who} did not answer about its libraries: {output.error_line}")
     try:
-        return _answer(json.loads(line.removeprefix(MARK)))
+        return _parse_answer(json.loads(line.removeprefix(MARK)))
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise ProbeError(f"{who} answered what cannot be understood: {error}") from None
 
 
-def _answer(said: Mapping[str, Any]) -> Answer:
-    python = required(said, "python_version", str)
-    places = required(said, "places", dict)
+def _parse_answer(answer: Mapping[str, Any]) -> Answer:
+    python = get_required(answer, "python_version", str)
+    places = get_required(answer, "places", dict)
     return Answer(
-        executable=required(said, "executable", str),
+        executable=get_required(answer, "executable", str),
         python_version=python,
-        user_site=optional(said, "user_site", str),
-        virtual_environment=required(said, "virtual_environment", bool),
-        externally_managed=required(said, "externally_managed", bool),
-        compose_version=optional(said, "compose_version", str),
-        libraries={name: _imported(found) for name, found in places.items() if found},
-        users=tuple(_users(required(said, "requirements", list), python)),
-        user_only=texts(required(said, "user_only", list)),
+        user_site=get_optional(answer, "user_site", str),
+        virtual_environment=get_required(answer, "virtual_environment", bool),
+        externally_managed=get_required(answer, "externally_managed", bool),
+        compose_version=get_optional(answer, "compose_version", str),
+        libraries={name: _parse_imported(found) for name, found in places.items() if found},
+        users=tuple(_select_users(get_required(answer, "requirements", list), python)),
+        user_only=parse_texts(get_required(answer, "user_only", list)),
     )
 
 
-def _imported(places: Sequence[Mapping[str, Any]]) -> Library:
+def _parse_imported(places: Sequence[Mapping[str, Any]]) -> Library:
     """Return the library in the first place, with the others, which it shadows."""
     first, *others = places
     if not first["version"]:
         raise ValueError(f"the module in {first['location']} does not say its version")
-    return _library(first, shadows=tuple(_library(one) for one in others))
+    return _parse_library(first, shadows=tuple(_parse_library(one) for one in others))
 
 
-def _library(place: Mapping[str, Any], *, shadows: tuple[Library, ...] = ()) -> Library:
+def _parse_library(place: Mapping[str, Any], *, shadows: tuple[Library, ...] = ()) -> Library:
     return Library(
-        version=required(place, "version", str),
-        location=required(place, "location", str),
-        user_site=required(place, "user_site", bool),
-        pythonpath=required(place, "pythonpath", bool),
-        installed=required(place, "installed", str),
+        version=get_required(place, "version", str),
+        location=get_required(place, "location", str),
+        user_site=get_required(place, "user_site", bool),
+        pythonpath=get_required(place, "pythonpath", bool),
+        installed=get_required(place, "installed", str),
         shadows=shadows,
     )
 
 
-def _users(said: list[list[str]], python_version: str) -> Iterator[LibraryUser]:
+def _select_users(requirements: list[list[str]], python_version: str) -> Iterator[LibraryUser]:
     """Keep the requirements that hold there: not those of extras or of another Python."""
     from packaging.requirements import InvalidRequirement, Requirement
 
@@ -96,7 +101,7 @@ def _users(said: list[list[str]], python_version: str) -> Iterator[LibraryUser]:
         "python_full_version": python_version,
         "python_version": ".".join(python_version.split(".")[:2]),
     }
-    for distribution, version, required_text in said:
+    for distribution, version, required_text in requirements:
         try:
             requirement = Requirement(required_text)
             if requirement.marker and not requirement.marker.evaluate(environment):
@@ -105,5 +110,5 @@ def _users(said: list[list[str]], python_version: str) -> Iterator[LibraryUser]:
             continue
         wanted = f"{requirement.name}{requirement.specifier}"
         yield LibraryUser(
-            distribution=text(distribution), version=text(version), requirement=wanted
+            distribution=parse_text(distribution), version=parse_text(version), requirement=wanted
         )

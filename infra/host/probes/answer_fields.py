@@ -9,7 +9,7 @@ from typing import Any, TypeVar
 T = TypeVar("T")
 
 
-def optional(answer: Mapping[str, Any], key: str, kind: type[T]) -> T | None:
+def get_optional(answer: Mapping[str, Any], key: str, kind: type[T]) -> T | None:
     """Return a field that may be left out or null.
 
     Raises:
@@ -17,10 +17,10 @@ def optional(answer: Mapping[str, Any], key: str, kind: type[T]) -> T | None:
 
     """
     found = answer.get(key)
-    return None if found is None else _of(found, key, kind)
+    return None if found is None else _check_kind(found, key, kind)
 
 
-def required(answer: Mapping[str, Any], key: str, kind: type[T]) -> T:
+def get_required(answer: Mapping[str, Any], key: str, kind: type[T]) -> T:
     """Return a field.
 
     Raises:
@@ -28,33 +28,33 @@ def required(answer: Mapping[str, Any], key: str, kind: type[T]) -> T:
         TypeError: if it is of another kind.
 
     """
-    return _of(answer[key], key, kind)
+    return _check_kind(answer[key], key, kind)
 
 
-def whole(found: Any, what: str, *, least: int = 0) -> int:
+def parse_integer(found: Any, what: str, *, least: int = 0) -> int:
     """Return a whole number that is not smaller, and no larger than an int64 holds.
 
     Raises:
         TypeError or ValueError: if it is none.
 
     """
-    number = _of(found, what, int)
+    number = _check_kind(found, what, int)
     if not least <= number < 2**63:
         raise ValueError(f"{what} is {number}")
     return number
 
 
-def texts(found: Iterable[Any] | None) -> tuple[str, ...]:
+def parse_texts(found: Iterable[Any] | None) -> tuple[str, ...]:
     """Return texts, none for what is not there.
 
     Raises:
         TypeError: if one of them is no text.
 
     """
-    return tuple(text(one) for one in found or ())
+    return tuple(parse_text(one) for one in found or ())
 
 
-def text(found: Any) -> str:
+def parse_text(found: Any) -> str:
     """Return a text.
 
     Raises:
@@ -66,7 +66,7 @@ def text(found: Any) -> str:
     return found
 
 
-def _of(found: Any, key: str, kind: type[T]) -> T:
+def _check_kind(found: Any, key: str, kind: type[T]) -> T:
     # In Python a bool is an int; in an answer it is not.
     if not isinstance(found, kind) or (isinstance(found, bool) and kind is not bool):
         raise TypeError(f"{key} is {type(found).__name__}")

@@ -11,8 +11,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from infra.host.deadline import MOST_BYTES, Deadline
-from infra.host.probes.docker_endpoint import Endpoint, Tls
+from infra.host.deadline import Deadline
+from infra.host.files import MAX_BYTES
+from infra.host.probes.docker.endpoint import Endpoint, Tls
 
 
 class RefusedError(Exception):
@@ -23,7 +24,7 @@ class RefusedError(Exception):
         self.status = status
 
 
-def connect(endpoint: Endpoint, limit: Deadline) -> socket.socket:
+def connect(endpoint: Endpoint, deadline: Deadline) -> socket.socket:
     """Connect to the engine's socket or port.
 
     Raises:
@@ -31,10 +32,10 @@ def connect(endpoint: Endpoint, limit: Deadline) -> socket.socket:
 
     """
     if endpoint.scheme != "unix":
-        return socket.create_connection(endpoint.address, timeout=limit.left())
+        return socket.create_connection(endpoint.address, timeout=deadline.seconds_left())
     connection = socket.socket(socket.AF_UNIX)
     try:
-        connection.settimeout(limit.left())
+        connection.settimeout(deadline.seconds_left())
         connection.connect(endpoint.socket)
     except BaseException:
         connection.close()
@@ -43,7 +44,7 @@ def connect(endpoint: Endpoint, limit: Deadline) -> socket.socket:
 
 
 def get(
-    connection: socket.socket, endpoint: Endpoint, path: str, limit: Deadline
+    connection: socket.socket, endpoint: Endpoint, path: str, deadline: Deadline
 ) -> dict[str, Any]:
     """Ask for `path` on a fresh connection, and close it.
 
@@ -54,22 +55,22 @@ def get(
 
     """
     with closing(connection):
-        stream = _secured(connection, endpoint) if endpoint.tls else connection
+        stream = _wrap_in_tls(connection, endpoint) if endpoint.tls else connection
         with closing(stream):
             prefix = "" if endpoint.scheme == "unix" else urlsplit(endpoint.host).path.rstrip("/")
             head = (
                 f"GET {prefix}{path} HTTP/1.0\r\nHost: docker\r\nAccept: application/json\r\n\r\n"
             )
-            stream.settimeout(limit.left())
+            stream.settimeout(deadline.seconds_left())
             stream.sendall(head.encode())
-            return _document(_read(stream, limit))
+            return _parse_response(_read(stream, deadline))
 
 
-def _read(stream: socket.socket, limit: Deadline) -> bytes:
+def _read(stream: socket.socket, deadline: Deadline) -> bytes:
     """Read to the end, which one who sends drop by drop does not put off."""
     answer = bytearray()
-    while len(answer) <= MOST_BYTES:
-        stream.settimeout(limit.left())
+    while len(answer) <= MAX_BYTES:
+        stream.settimeout(deadline.seconds_left())
         part = stream.recv(2**16)
         if not part:
             return bytes(answer)
@@ -77,7 +78,7 @@ def _read(stream: socket.socket, limit: Deadline) -> bytes:
     raise ValueError("an answer without end")
 
 
-def _document(answer: bytes) -> dict[str, Any]:
+def _parse_response(answer: bytes) -> dict[str, Any]:
     head, _, body = answer.partition(b"\r\n\r\n")
     words = head.split(b"\r\n", 1)[0].split(b" ", 2)
     if not words[0].startswith(b"HTTP/") or len(words) < 2 or not words[1].isdigit():
@@ -88,27 +89,27 @@ def _document(answer: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):
         document = None
     if status != 200:
-        said = document.get("message") if isinstance(document, dict) else None
-        raise RefusedError(status, f"{said}" if said else f"HTTP status {status}")
+        message = document.get("message") if isinstance(document, dict) else None
+        raise RefusedError(status, f"{message}" if message else f"HTTP status {status}")
     if not isinstance(document, dict):
         raise ValueError("no JSON object")
     return document
 
 
-def _secured(connection: socket.socket, endpoint: Endpoint) -> socket.socket:
+def _wrap_in_tls(connection: socket.socket, endpoint: Endpoint) -> socket.socket:
     import ssl
 
     assert endpoint.tls is not None
-    context = ssl.create_default_context(cafile=_file(endpoint.tls, "ca.pem"))
+    context = ssl.create_default_context(cafile=_find_certificate(endpoint.tls, "ca.pem"))
     if not endpoint.tls.verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-    certificate = _file(endpoint.tls, "cert.pem")
+    certificate = _find_certificate(endpoint.tls, "cert.pem")
     if certificate:
-        context.load_cert_chain(certificate, _file(endpoint.tls, "key.pem"))
+        context.load_cert_chain(certificate, _find_certificate(endpoint.tls, "key.pem"))
     return context.wrap_socket(connection, server_hostname=endpoint.address[0])
 
 
-def _file(tls: Tls, name: str) -> str | None:
+def _find_certificate(tls: Tls, name: str) -> str | None:
     path: Path = tls.folder / name
     return str(path) if path.exists() else None

@@ -5,17 +5,23 @@ import shutil
 from dataclasses import replace
 from pathlib import Path
 
-from infra.host.deadline import Deadline, Output, ProbeError
-from infra.host.facts.host import (
+from infra.host.deadline import Deadline, Output
+from infra.host.errors import ProbeError
+from infra.host.facts import (
     ComposeV1,
     ComposeV1Bundle,
     DockerComposeFacts,
     NoDockerCompose,
     StandaloneCompose,
 )
-from infra.host.probes import compose_v1
 from infra.host.probes.compose import VERSION
-from infra.host.probes.launcher import Binary, PythonScript, ShellScript, launcher
+from infra.host.probes.docker_compose import v1_libraries
+from infra.host.probes.docker_compose.launcher import (
+    Binary,
+    PythonScript,
+    ShellScript,
+    identify_launcher,
+)
 
 # "docker-compose version 1.29.2, build 5becea4c"; Debian's says "build unknown".
 _V1_VERSION = re.compile(r"docker-compose version (1\.\S+?),")
@@ -25,41 +31,47 @@ _V1_VERSION = re.compile(r"docker-compose version (1\.\S+?),")
 OWN_V1 = ".local/share/qca/compose-v1"
 
 
-def probe(limit: Deadline) -> DockerComposeFacts:
+def probe(deadline: Deadline) -> DockerComposeFacts:
     """Find `docker-compose` and examine it. Only `docker-compose version` is ever run."""
     found = shutil.which("docker-compose")
     if found is None:
         return NoDockerCompose()
     path = Path(found)
-    match launcher(path):
+    match identify_launcher(path):
         case PythonScript(interpreter):
-            return _python(path, interpreter, limit)
+            return _examine_python_script(path, interpreter, deadline)
         case ShellScript(calls_plugin):
-            return _shell(path, calls_plugin, limit)
+            return _examine_shell_script(path, calls_plugin, deadline)
         case Binary(pyinstaller):
-            return _binary(path, pyinstaller, limit)
+            return _examine_binary(path, pyinstaller, deadline)
 
 
-def _python(path: Path, interpreter: tuple[str, ...], limit: Deadline) -> DockerComposeFacts:
-    found = _v1(path, interpreter, limit)
-    return replace(found, beside=_beside(path, limit))
+def _examine_python_script(
+    path: Path, interpreter: tuple[str, ...], deadline: Deadline
+) -> DockerComposeFacts:
+    found = _examine_v1(path, interpreter, deadline)
+    return replace(found, beside=_examine_own_v1(path, deadline))
 
 
-def _beside(path: Path, limit: Deadline) -> ComposeV1 | None:
+def _examine_own_v1(path: Path, deadline: Deadline) -> ComposeV1 | None:
     """Examine the V1 that qca set up, where `docker-compose` on PATH is another."""
     own = Path.home() / OWN_V1 / "bin/docker-compose"
     try:
         if not own.exists() or own.samefile(path):
             return None
-        how = launcher(own)
-        return _v1(own, how.interpreter, limit) if isinstance(how, PythonScript) else None
+        own_launcher = identify_launcher(own)
+        return (
+            _examine_v1(own, own_launcher.interpreter, deadline)
+            if isinstance(own_launcher, PythonScript)
+            else None
+        )
     except (ProbeError, OSError):
         return None
 
 
-def _v1(path: Path, interpreter: tuple[str, ...], limit: Deadline) -> ComposeV1:
-    answer = compose_v1.ask(path, interpreter, limit)
-    version = answer.compose_version or _v1_version(path, _version(path, limit))
+def _examine_v1(path: Path, interpreter: tuple[str, ...], deadline: Deadline) -> ComposeV1:
+    answer = v1_libraries.ask_interpreter(path, interpreter, deadline)
+    version = answer.compose_version or _parse_v1_version(path, _run_version(path, deadline))
     return ComposeV1(
         path=str(path),
         version=version,
@@ -74,36 +86,36 @@ def _v1(path: Path, interpreter: tuple[str, ...], limit: Deadline) -> ComposeV1:
     )
 
 
-def _shell(path: Path, calls_plugin: bool, limit: Deadline) -> DockerComposeFacts:
+def _examine_shell_script(path: Path, calls_plugin: bool, deadline: Deadline) -> DockerComposeFacts:
     """A script that only calls `docker compose` can be asked; another could do anything."""
     if not calls_plugin:
         raise ProbeError(
             f"{path} is a shell script that starts something else (a wrapper or a version "
             "manager's shim); what it starts was not guessed"
         )
-    return _modern(path, _version(path, limit))
+    return _parse_modern(path, _run_version(path, deadline))
 
 
-def _binary(path: Path, pyinstaller: bool, limit: Deadline) -> DockerComposeFacts:
-    output = _version(path, limit)
+def _examine_binary(path: Path, pyinstaller: bool, deadline: Deadline) -> DockerComposeFacts:
+    output = _run_version(path, deadline)
     if pyinstaller:
-        return ComposeV1Bundle(path=str(path), version=_v1_version(path, output))
-    return _modern(path, output)
+        return ComposeV1Bundle(path=str(path), version=_parse_v1_version(path, output))
+    return _parse_modern(path, output)
 
 
-def _version(path: Path, limit: Deadline) -> Output:
+def _run_version(path: Path, deadline: Deadline) -> Output:
     """Ask for the version. No Compose asks the daemon for that, V1 not even when broken."""
-    return limit.run([path, "version"])
+    return deadline.run([path, "version"])
 
 
-def _v1_version(path: Path, output: Output) -> str:
+def _parse_v1_version(path: Path, output: Output) -> str:
     match = _V1_VERSION.search(output.stdout)
     if match is None:
         raise ProbeError(f"{path} is not Docker's Compose: `version` says {output.error_line!r}")
     return match[1]
 
 
-def _modern(path: Path, output: Output) -> StandaloneCompose:
+def _parse_modern(path: Path, output: Output) -> StandaloneCompose:
     match = VERSION.search(output.stdout)
     if match is None:
         raise ProbeError(f"{path} is not Docker's Compose: `version` says {output.error_line!r}")

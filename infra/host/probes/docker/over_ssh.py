@@ -8,10 +8,11 @@ import os
 import shutil
 from typing import Any, Literal
 
-from infra.host.deadline import Deadline, Output, ProbeTimeoutError
-from infra.host.facts.host import Engine, NoEngine
-from infra.host.probes.docker_answer import engine
-from infra.host.probes.docker_endpoint import Endpoint
+from infra.host.deadline import Deadline, Output
+from infra.host.errors import ProbeTimeoutError
+from infra.host.facts import Engine, NoEngine
+from infra.host.probes.docker.endpoint import Endpoint
+from infra.host.probes.docker.engine_facts import parse_engine
 
 # What ssh and docker write, and which step it means. The first that fits decides.
 _STEPS: tuple[tuple[str, Literal["no-permission", "bad-host"]], ...] = (
@@ -21,7 +22,7 @@ _STEPS: tuple[tuple[str, Literal["no-permission", "bad-host"]], ...] = (
 )
 
 
-def ask(endpoint: Endpoint, limit: Deadline) -> Engine | NoEngine:
+def ask(endpoint: Endpoint, deadline: Deadline) -> Engine | NoEngine:
     """Return the engine's facts, or at which step the connection failed."""
     program = shutil.which("docker")
     if program is None:
@@ -29,29 +30,29 @@ def ask(endpoint: Endpoint, limit: Deadline) -> Engine | NoEngine:
         return NoEngine(state="not-installed", host=endpoint.host, detail=detail)
     env = {**os.environ, "SSH_ASKPASS_REQUIRE": "never"}
     try:
-        version = limit.run([program, "version", "--format", "{{json .Server}}"], env=env)
-        info = limit.run([program, "info", "--format", "{{json .}}"], env=env)
+        version = deadline.run([program, "version", "--format", "{{json .Server}}"], env=env)
+        info = deadline.run([program, "info", "--format", "{{json .}}"], env=env)
     except ProbeTimeoutError as error:
         return NoEngine(state="no-answer", host=endpoint.host, detail=str(error))
     if version.exit_code or info.exit_code:
-        return _failed(endpoint, version if version.exit_code else info)
+        return _classify_failure(endpoint, version if version.exit_code else info)
     try:
-        return engine(endpoint, _document(version), _document(info))
+        return parse_engine(endpoint, _parse_document(version), _parse_document(info))
     except (ValueError, LookupError, TypeError, AttributeError) as error:
         detail = f"the answer of `docker info` cannot be understood: {error}"
         return NoEngine(state="no-answer", host=endpoint.host, detail=detail)
 
 
-def _document(output: Output) -> dict[str, Any]:
+def _parse_document(output: Output) -> dict[str, Any]:
     document = json.loads(output.stdout)
     if not isinstance(document, dict):
         raise ValueError(output.error_line)
     return document
 
 
-def _failed(endpoint: Endpoint, output: Output) -> NoEngine:
-    said = output.stderr.lower()
+def _classify_failure(endpoint: Endpoint, output: Output) -> NoEngine:
+    error_text = output.stderr.lower()
     for words, state in _STEPS:
-        if words in said:
+        if words in error_text:
             return NoEngine(state=state, host=endpoint.host, detail=output.error_line)
     return NoEngine(state="not-running", host=endpoint.host, detail=output.error_line)

@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from infra.host.deadline import ProbeError, read_text
-from infra.host.facts.host import NoEngine
+from infra.host.errors import ProbeError
+from infra.host.facts import NoEngine
+from infra.host.files import read_text
 
 DEFAULT_HOST = "unix:///var/run/docker.sock"
 DEFAULT_CONTEXT = "default"
@@ -56,47 +57,47 @@ class Endpoint:
         return parts.hostname or "localhost", parts.port or _PORTS[self.tls is not None]
 
 
-def resolve(environment: Mapping[str, str], home: Path) -> Endpoint | NoEngine:
+def resolve_endpoint(environment: Mapping[str, str], home: Path) -> Endpoint | NoEngine:
     """Return the engine's address, or why there is none."""
     folder = Path(environment.get("DOCKER_CONFIG") or home / ".docker")
     if host := environment.get("DOCKER_HOST"):
-        return _endpoint(host, DEFAULT_CONTEXT, _tls_of_environment(environment, folder))
-    context = environment.get("DOCKER_CONTEXT") or _current_context(folder)
+        return _parse_host(host, DEFAULT_CONTEXT, _read_tls_settings(environment, folder))
+    context = environment.get("DOCKER_CONTEXT") or _read_current_context(folder)
     if context == DEFAULT_CONTEXT:
-        return _endpoint(DEFAULT_HOST, context, _tls_of_environment(environment, folder))
-    return _endpoint_of_context(context, folder)
+        return _parse_host(DEFAULT_HOST, context, _read_tls_settings(environment, folder))
+    return _read_context(context, folder)
 
 
-def _endpoint(host: str, context: str, tls: Tls | None) -> Endpoint | NoEngine:
+def _parse_host(host: str, context: str, tls: Tls | None) -> Endpoint | NoEngine:
     """Complete the address as `docker` does, and refuse what it refuses."""
     host = host.strip() if "://" in host else f"tcp://{host.strip()}"
     scheme, _, place = host.partition("://")
     if scheme not in _SCHEMES:
-        return _bad_host(host, f"{scheme}:// is not an address that docker knows")
+        return _refuse_host(host, f"{scheme}:// is not an address that docker knows")
     if scheme == "unix":
         return Endpoint(f"unix://{place}" if place else DEFAULT_HOST, context)
     try:
         parts = urlsplit(host)
         _ = parts.port  # reading it is what checks it
     except ValueError as error:
-        return _bad_host(host, str(error))
+        return _refuse_host(host, str(error))
     if scheme == "ssh" and not parts.hostname:
-        return _bad_host(host, "ssh:// needs the name of a host")
+        return _refuse_host(host, "ssh:// needs the name of a host")
     return Endpoint(host, context, tls if scheme == "tcp" else None)
 
 
-def _bad_host(host: str, detail: str) -> NoEngine:
+def _refuse_host(host: str, detail: str) -> NoEngine:
     return NoEngine(state="bad-host", host=host, detail=detail)
 
 
-def _tls_of_environment(environment: Mapping[str, str], folder: Path) -> Tls | None:
+def _read_tls_settings(environment: Mapping[str, str], folder: Path) -> Tls | None:
     verify = bool(environment.get("DOCKER_TLS_VERIFY"))
     if not verify and not environment.get("DOCKER_TLS"):
         return None
     return Tls(Path(environment.get("DOCKER_CERT_PATH") or folder), verify)
 
 
-def _current_context(folder: Path) -> str:
+def _read_current_context(folder: Path) -> str:
     try:
         config = json.loads(read_text(folder / "config.json"))
         name = config.get("currentContext")
@@ -105,7 +106,7 @@ def _current_context(folder: Path) -> str:
     return name if isinstance(name, str) and name else DEFAULT_CONTEXT
 
 
-def _endpoint_of_context(context: str, folder: Path) -> Endpoint | NoEngine:
+def _read_context(context: str, folder: Path) -> Endpoint | NoEngine:
     # docker/cli cli/context/store names the folders by the SHA-256 of the context's name.
     digest = hashlib.sha256(context.encode()).hexdigest()
     try:
@@ -113,13 +114,13 @@ def _endpoint_of_context(context: str, folder: Path) -> Endpoint | NoEngine:
         docker: dict[str, Any] = meta["Endpoints"]["docker"]
         host, skip_verify = str(docker.get("Host") or ""), bool(docker.get("SkipTLSVerify"))
     except ProbeError as error:
-        return _bad_context(context, f"the context {context!r} is not there: {error}")
+        return _refuse_context(context, f"the context {context!r} is not there: {error}")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return _bad_context(context, f"the stored context {context!r} cannot be understood")
+        return _refuse_context(context, f"the stored context {context!r} cannot be understood")
     certificates = folder / "contexts" / "tls" / digest / "docker"
     tls = Tls(certificates, not skip_verify) if certificates.is_dir() else None
-    return _endpoint(host or DEFAULT_HOST, context, tls)
+    return _parse_host(host or DEFAULT_HOST, context, tls)
 
 
-def _bad_context(context: str, detail: str) -> NoEngine:
+def _refuse_context(context: str, detail: str) -> NoEngine:
     return NoEngine(state="bad-context", host=f"context {context}", detail=detail)

@@ -5,7 +5,7 @@ import os
 import pwd
 from pathlib import Path
 
-from infra.host.probes.docker_endpoint import DEFAULT_HOST, Endpoint
+from infra.host.probes.docker.endpoint import DEFAULT_HOST, Endpoint
 
 # Where engines other than the system's own put their sockets: rootless Docker, Docker
 # Desktop, Colima, Podman. `docker` looks there only if a context or DOCKER_HOST says so.
@@ -17,7 +17,7 @@ _BELOW_HOME = (
 )
 
 
-def other_sockets(endpoint: Endpoint) -> tuple[str, ...]:
+def find_other_sockets(endpoint: Endpoint) -> tuple[str, ...]:
     """Return the addresses of other engines' sockets that are there."""
     runtime = Path(os.environ.get("XDG_RUNTIME_DIR") or f"/run/user/{os.getuid()}")
     paths = [Path(DEFAULT_HOST.removeprefix("unix://"))]
@@ -35,7 +35,7 @@ def _is_socket(path: Path) -> bool:
         return False
 
 
-def owner_group(endpoint: Endpoint) -> tuple[str | None, bool]:
+def read_owner_group(endpoint: Endpoint) -> tuple[str | None, bool]:
     """Return the group that may use the socket, and whether this user is listed in it.
 
     A user who is listed, and still refused, was added after this login began.

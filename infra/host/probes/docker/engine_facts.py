@@ -1,0 +1,60 @@
+"""What an engine's answers to `/version` and `/info` say, whichever way they were had."""
+
+from typing import Any
+
+from infra.host.facts import Engine
+from infra.host.probes.answer_fields import get_optional, parse_integer, parse_text, parse_texts
+from infra.host.probes.docker.endpoint import Endpoint
+from qca.core.versions import parse_version
+
+# Engine 1.12 of 2016; newer clients, Compose V2 among them, speak to no older one.
+_OLDEST_API = (1, 24)
+
+
+def parse_engine(endpoint: Endpoint, version: dict[str, Any], info: dict[str, Any]) -> Engine:
+    """Return the facts in the two answers.
+
+    Older engines, and Podman in Docker's place, leave fields out.
+
+    Raises:
+        ValueError, TypeError or LookupError: if these are not an engine's answers.
+
+    """
+    api = get_optional(version, "ApiVersion", str) or ""
+    server = get_optional(info, "ServerVersion", str)
+    if _is_too_old(api):
+        raise ValueError(f"its API {api} is no longer supported")
+    return Engine(
+        host=endpoint.host,
+        context=endpoint.context,
+        version=parse_text(get_optional(version, "Version", str) or server),
+        api_version=api,
+        operating_system=get_optional(info, "OperatingSystem", str) or "",
+        cpus=parse_integer(info["NCPU"], "NCPU", least=1),
+        memory=parse_integer(info["MemTotal"], "MemTotal"),  # 0 where it cannot see it
+        cgroup_version=get_optional(info, "CgroupVersion", str) or "",
+        runtimes=tuple(sorted(get_optional(info, "Runtimes", dict) or {})),
+        cdi_devices=tuple(
+            parse_text(device["ID"])
+            for device in get_optional(info, "DiscoveredDevices", list) or ()
+            if device.get("Source") == "cdi"
+        ),
+        root_dir=get_optional(info, "DockerRootDir", str) or "",
+        security_options=parse_texts(get_optional(info, "SecurityOptions", list)),
+        driver=get_optional(info, "Driver", str) or "",
+        architecture=get_optional(info, "Architecture", str) or "",
+        os_type=get_optional(info, "OSType", str) or "",
+        default_runtime=get_optional(info, "DefaultRuntime", str) or "",
+        cdi_dirs=parse_texts(get_optional(info, "CDISpecDirs", list)),
+        limits_memory=get_optional(info, "MemoryLimit", bool),
+        limits_cpu=get_optional(info, "CpuCfsQuota", bool),
+        components={
+            parse_text(part["Name"]): parse_text(part.get("Version") or "")
+            for part in get_optional(version, "Components", list) or ()
+        },
+    )
+
+
+def _is_too_old(api: str) -> bool:
+    numbers = parse_version(api)
+    return bool(numbers) and numbers < _OLDEST_API
