@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from importlib import metadata
 
-from infra.doctor.check import Finding
+from infra.doctor.finding import Finding
 from infra.doctor.formats.text import render_text
 from infra.host.facts import HostFacts
 from infra.host.recording import record, scrubber_of

@@ -14,7 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from infra.compose_file.line_edits import format_diff
-from infra.doctor.check import Finding, Remedy, Severity
+from infra.doctor.finding import Finding, Remedy, Severity
 from infra.host.facts import Engine, GpuDriver, HostFacts, Known
 
 SCHEMA_VERSION = 1

@@ -11,8 +11,8 @@ import pytest
 from click.testing import CliRunner
 from ruamel.yaml import YAML
 
-from infra.doctor.check import Finding, Location, Severity, Verdict
 from infra.doctor.examine import examine
+from infra.doctor.finding import Finding, Location, Severity, Verdict
 from infra.doctor.formats.github import render_github
 from infra.doctor.formats.markdown import render_markdown
 from infra.host.recording import load, record

@@ -6,8 +6,8 @@ from pathlib import Path
 import jsonschema
 import pytest
 
-from infra.doctor.check import Severity
 from infra.doctor.examine import examine, select
+from infra.doctor.finding import Severity
 from infra.doctor.formats.text import render_json, render_text, summary
 from tests.support.hosts import compose_file, config, host, seeds_laptop
 
