@@ -2,7 +2,7 @@
 
 import shlex
 
-from infra.doctor.check import Remedy
+from infra.doctor.finding import Remedy
 from infra.doctor.remedies.quoting import quote_path
 from infra.host.facts import SystemFacts
 

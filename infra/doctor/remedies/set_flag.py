@@ -4,7 +4,7 @@ import re
 
 from infra.compose_file.line_edits import Edit
 from infra.compose_file.model import ComposeFile, LocatedValue
-from infra.doctor.check import Remedy
+from infra.doctor.finding import Remedy
 from infra.doctor.remedies.line_edit import edit_line, find_line
 from infra.dragonfly.command import Flag
 from infra.dragonfly.service import Dragonfly
