@@ -64,7 +64,11 @@ class TrainerPlan:
     @property
     def is_distributed(self) -> bool:
         """Whether several processes train one model."""
-        return self.gpus.value > 1 or self.nnodes.value > 1
+        return _is_distributed(self.gpus.value, self.nnodes.value)
+
+
+def _is_distributed(processes: int, nnodes: int) -> bool:
+    return processes > 1 or nnodes > 1
 
 
 def plan_trainer(
@@ -85,7 +89,7 @@ def plan_trainer(
     budget = decide_budget(
         facts, train, device.value, gpu, store_bytes=store_bytes, processes=processes
     )
-    together = processes > 1 or config.stack.nnodes > 1
+    together = _is_distributed(processes, config.stack.nnodes)
     choice = choose(
         train,
         budget.value,
