@@ -219,6 +219,9 @@ def seeds_laptop(**changes: Any) -> HostFacts:
     return host(**{**facts, **changes})
 
 
+SEEDS_STACK = {"runtime": "compose", "maxmemory": "2GiB", "proactor_threads": 16}
+
+
 def config(stack: dict[str, Any] | None = None, train: dict[str, Any] | None = None) -> Config:
     return Config(stack=StackConfig(**(stack or {})), train=TrainConfig(**(train or {})))
 
