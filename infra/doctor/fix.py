@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from infra.compose_file.line_edits import apply_edits, restore_files
-from infra.doctor.check import Finding, Remedy, Severity
+from infra.doctor.finding import Finding, Remedy, Severity
 from qca.core.errors import InputError, QcaError
 
 # Linking a file takes no time, Compose V1 in an environment of its own a download of 2 MB.

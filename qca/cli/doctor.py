@@ -13,7 +13,7 @@ from qca.cli.options import config_option, facts_option
 from qca.core.atomic_files import write_atomically
 
 if TYPE_CHECKING:
-    from infra.doctor.check import Finding
+    from infra.doctor.finding import Finding
     from infra.host.facts import HostFacts
 
 
@@ -105,7 +105,9 @@ def doctor(
             read = [doctor_run.read_files(group, facts, ask=not facts_file) for group in groups]
             nearby = None if facts_file or files_only else doctor_run.read_nearby_file()
             findings = examine(facts, config, files=read, nearby=nearby, checks=checks)
-            return [one for one in findings if one.location or not files_only]
+            return [
+                one for one in findings if one.location or one.is_check_failure or not files_only
+            ]
 
         facts = wait_for_facts()
     if record_file:

@@ -13,7 +13,7 @@ from infra.compose_file.default_files import find_default_files
 from infra.compose_file.dotenv import read_dotenv
 from infra.compose_file.line_edits import format_diff
 from infra.compose_file.model import ComposeFile
-from infra.doctor.check import Finding, Severity
+from infra.doctor.finding import Finding, Severity
 from infra.doctor.fix import Proposal, apply_remedy, list_proposals
 from infra.doctor.formats.text import escape_control_characters, render_text
 from infra.host.facts import ComposePlugin, HostFacts, known_or_none

@@ -2,8 +2,8 @@
 
 from dataclasses import asdict, replace
 
-from infra.doctor.check import Finding
 from infra.doctor.examine import examine
+from infra.doctor.finding import Finding
 from infra.doctor.host_summary import summarize_host
 from infra.host.facts import HostFacts
 from infra.host.recording import make_scrubber

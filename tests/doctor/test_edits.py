@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from infra.compose_file.load import read_compose_file
-from infra.doctor.check import Finding, Severity
 from infra.doctor.examine import examine
+from infra.doctor.finding import Finding, Severity
 from infra.doctor.fix import apply_remedy, list_proposals
 from infra.host.facts import CpuFacts
 from tests.support.hosts import config, engine, host

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from infra.doctor.check import Remedy, Severity
+from infra.doctor.finding import Remedy, Severity
 from infra.doctor.fix import Proposal, apply_remedy, list_proposals
 from infra.host.facts import StandaloneCompose
 from tests.support.hosts import NO_PLUGIN, host, one

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from infra.doctor.check import Finding
+from infra.doctor.finding import Finding
 from infra.doctor.formats.json import render_json
 from infra.doctor.formats.markdown import render_markdown
 from infra.doctor.host_summary import summarize_host

@@ -5,7 +5,7 @@ https://docs.github.com/en/actions/reference/workflow-commands-for-github-action
 
 from collections.abc import Iterable
 
-from infra.doctor.check import Finding, Severity
+from infra.doctor.finding import Finding, Severity
 
 _LEVELS = {
     Severity.ERROR: "error",

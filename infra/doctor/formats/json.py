@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from infra.compose_file.line_edits import format_diff
-from infra.doctor.check import Finding, Remedy, Severity
+from infra.doctor.finding import Finding, Remedy, Severity
 from infra.doctor.host_summary import HostSummary
 
 SCHEMA_VERSION = 1

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable, Sequence
 
-from infra.doctor.check import Finding
+from infra.doctor.finding import Finding
 from infra.doctor.formats.text import render_text
 
 _FILE = "host.json"

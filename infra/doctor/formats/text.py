@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from infra.compose_file.line_edits import format_diff
-from infra.doctor.check import Finding, Remedy, Severity
+from infra.doctor.finding import Finding, Remedy, Severity
 
 _SEVERITY_STYLES = {
     Severity.OK: "green",

@@ -1,7 +1,7 @@
 """The report as annotations of a GitHub workflow."""
 
-from infra.doctor.check import Finding, Location, Severity
 from infra.doctor.examine import examine
+from infra.doctor.finding import Finding, Location, Severity
 from infra.doctor.formats.github import render_github
 from tests.support.hosts import compose_file, config, engine, host
 

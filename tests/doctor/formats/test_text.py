@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.doctor.check import Severity
 from infra.doctor.examine import examine, select
+from infra.doctor.finding import Severity
 from infra.doctor.formats.text import render_text
 from tests.support.hosts import SEEDS_STACK, compose_file, config, host, seeds_laptop
 
