@@ -9,6 +9,7 @@ from infra.doctor.finding import Severity, Verdict, locate, ok, skip
 from infra.doctor.subjects import FileSubject
 from infra.host.facts import ComposePlugin, Unknown, known_or_none
 from qca.core.units import counted
+from qca.core.versions import parse_version
 
 # compose 2.25.0 began to call `version:` obsolete, 2.30.0 knows `gpus:`.
 _VERSION_OBSOLETE = (2, 25)
@@ -57,14 +58,14 @@ def _unset(name: str, required: str | None) -> Verdict:
 
 def _keys(subject: FileSubject) -> Iterator[Verdict]:
     plugin, dark = known_or_none(subject.facts.compose), isinstance(subject.facts.compose, Unknown)
-    version = _release(plugin.version) if isinstance(plugin, ComposePlugin) else None
+    version = parse_version(plugin.version) if isinstance(plugin, ComposePlugin) else ()
     file = subject.file
     found = [*_key_faults(file, version), *(_untold_gpus(file) if dark else ())]
     yield from found or [ok(f"{file.path}: its keys are those of today.")]
 
 
-def _key_faults(file: ComposeFile, version: tuple[int, ...] | None) -> Iterator[Verdict]:
-    if "version" in file.keys and (version is None or version >= _VERSION_OBSOLETE):
+def _key_faults(file: ComposeFile, version: tuple[int, ...]) -> Iterator[Verdict]:
+    if "version" in file.keys and (not version or version >= _VERSION_OBSOLETE):
         message = (
             "`version:` is obsolete and is ignored.\nCompose says so at every start since 2.25; "
             "the line can go, unless Compose V1 has to read the file."
@@ -96,15 +97,6 @@ def _untold_gpus(file: ComposeFile) -> Iterator[Verdict]:
                 "Compose 2.30 and newer do; which one is here could not be seen."
             )
             yield locate(skip(message, service=service.name), file, gpus)
-
-
-def _release(text: str) -> tuple[int, ...] | None:
-    from packaging.version import InvalidVersion, Version  # only where there is a file
-
-    try:
-        return Version(text.partition("-")[0]).release  # Debian's says 2.26.1-4
-    except InvalidVersion:
-        return None
 
 
 def _refused(subject: FileSubject) -> Iterator[Verdict]:
