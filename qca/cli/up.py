@@ -60,13 +60,15 @@ def up(config_file: Path | None, **flags: Any) -> None:
 
 
 def _refuse_if_blocked(facts: HostFacts, config: Config) -> None:
-    from infra.doctor.blocking import blocking
+    from infra.doctor.blocking import select_blocking, select_check_failures
     from infra.doctor.examine import examine
     from infra.doctor.formats.text import render_text
 
-    findings = blocking(examine(facts, config))
-    if findings:
-        click.echo(render_text(findings), err=True)
+    findings = examine(facts, config)
+    if failures := select_check_failures(findings):
+        click.echo(render_text(failures), err=True)
+    if blocking := select_blocking(findings):
+        click.echo(render_text(blocking), err=True)
         raise LaunchError(
             "the training cannot be launched on this host as it is",
             hint="`qca doctor` shows the whole examination, `qca explain ID` one check.",

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from infra.compose_file.model import ComposeFile
-from infra.doctor.check import Finding
 from infra.doctor.examine import examine
+from infra.doctor.finding import Finding
 from infra.doctor.read_project import read_project
 from infra.host.facts import (
     ComposePlugin,
@@ -213,6 +213,9 @@ def seeds_laptop(**changes: Any) -> HostFacts:
         "gpu": driver(gpu()),
     }
     return host(**{**facts, **changes})
+
+
+SEEDS_STACK = {"runtime": "compose", "maxmemory": "2GiB", "proactor_threads": 16}
 
 
 def config(stack: dict[str, Any] | None = None, train: dict[str, Any] | None = None) -> Config:
