@@ -15,7 +15,7 @@ from qca.core.errors import QcaError
 
 # In the order in which a person uses them: name, help in the list, module.
 _COMMANDS = {
-    "doctor": "Examine this host: what would stop the stack, why, and what mends it.",
+    "doctor": "Examine this host: what would stop the stack, why, and how to fix it.",
     "explain": "Explain one check in full.",
     "plan": "Show the sizing decision, with a reason for each number.",
     "render": "Write the file that runs the plan.",

@@ -113,9 +113,9 @@ def _read_status(state: StateDir) -> _Status | None:
 
 def _read_compose(launch: Launch, state: StateDir) -> _Status:
     from infra.stack.containers import describe_services, read_recent_trainer_lines
-    from infra.stack.docker_client import stack_client
+    from infra.stack.docker_client import make_stack_client
 
-    stack = stack_client(state, launch.project)
+    stack = make_stack_client(state, launch.project)
     services = describe_services(stack) if state.compose_file.exists() else []
     trainer = next((one["state"] for one in services if one["name"] == "trainer"), None)
     if trainer is None:  # `qca up` builds its image, or has been told to end

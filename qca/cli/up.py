@@ -60,13 +60,15 @@ def up(config_file: Path | None, **flags: Any) -> None:
 
 
 def _refuse_if_blocked(facts: HostFacts, config: Config) -> None:
-    from infra.doctor.blocking import blocking
+    from infra.doctor.blocking import select_blocking, select_check_failures
     from infra.doctor.examine import examine
     from infra.doctor.formats.text import render_text
 
-    findings = blocking(examine(facts, config))
-    if findings:
-        click.echo(render_text(findings), err=True)
+    findings = examine(facts, config)
+    if failures := select_check_failures(findings):
+        click.echo(render_text(failures), err=True)
+    if blocking := select_blocking(findings):
+        click.echo(render_text(blocking), err=True)
         raise LaunchError(
             "the training cannot be launched on this host as it is",
             hint="`qca doctor` shows the whole examination, `qca explain ID` one check.",
@@ -112,11 +114,11 @@ def _launch(decided: StackPlan) -> Launch:
 
 
 def _run_local(decided: StackPlan, state: StateDir, view: ProgressView) -> None:
-    from infra.stack.local import embedded_store, run_trainer
+    from infra.stack.local import run_embedded_store, run_trainer
 
     write_launch(state, _launch(decided))
     with (
-        embedded_store(state) as store_url,
+        run_embedded_store(state) as store_url,
         closing(run_trainer(decided, state, runs=RUNS, store_url=store_url)) as lines,
     ):
         try:
@@ -150,11 +152,11 @@ def _start_and_follow(
     """Run the stack to the training's end; take it down if that does not come."""
     from infra.stack import launch
     from infra.stack.containers import follow_trainer
-    from infra.stack.docker_client import stack_client
+    from infra.stack.docker_client import make_stack_client
 
     try:
         launch.start(decided, state, images, say=view.say)
-        with closing(follow_trainer(stack_client(state, decided.project))) as lines:
+        with closing(follow_trainer(make_stack_client(state, decided.project))) as lines:
             _show(lines, view)
     except BaseException:
         if state.compose_file.exists():

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from infra.compose_file.load import read_compose_files
-from infra.doctor.blocking import blocking
-from infra.doctor.check import Check, Finding, Severity
+from infra.doctor.blocking import select_blocking
+from infra.doctor.check import Check
 from infra.doctor.checks import CHECKS
 from infra.doctor.examine import examine
+from infra.doctor.finding import Finding, Severity
 from infra.host.facts import CpuFacts, Listener, SystemFacts
 from qca.core.units import MIB
 from tests.support.hosts import (
@@ -348,7 +349,7 @@ def test_what_is_wrong_with_somebodys_file_does_not_stop_qca_up(tmp_path):
     findings = examine(SIXTEEN, config(), files=[file])
 
     assert any(f.severity is ERROR for f in findings)
-    assert blocking(findings) == []
+    assert select_blocking(findings) == []
 
 
 def test_a_file_that_nobody_asked_about_cannot_fail_the_examination(tmp_path):

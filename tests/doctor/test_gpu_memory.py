@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from infra.doctor.check import Finding, Severity
+from infra.doctor.finding import Finding, Severity
 from infra.doctor.remedies.gpu_processes import worth_ending
 from infra.host.facts import Gpu, MigDevice
 from qca.core.units import GIB, MIB

@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from infra.compose_file.line_edits import apply_edits
-from infra.doctor.check import Finding, Remedy
 from infra.doctor.examine import examine
+from infra.doctor.finding import Finding, Remedy
 from infra.doctor.remedies.compose_v1 import CONSTRAINTS
 from infra.host.facts import Library
 from qca.cli import cli

@@ -78,7 +78,7 @@ def test_words_alone_are_no_place(text):
         "make = Remedy",
         "make = partial(check.Remedy, 't')",
         "map(Remedy, titles)",
-        "from infra.doctor.check import Remedy as R",
+        "from infra.doctor.finding import Remedy as R",
         "replace(remedy, commands=('ls',))",
     ],
 )
@@ -92,7 +92,7 @@ def test_another_way_to_make_one_is_found(text):
         "Remedy('t', commands=('ls',))",
         "def f(x: Remedy) -> dict[str, Remedy]: ...",
         "x: tuple[Remedy, ...] = ()",
-        "from infra.doctor.check import Remedy",
+        "from infra.doctor.finding import Remedy",
         "class Remedy: ...",
     ],
 )

@@ -361,7 +361,9 @@ class Says(Deadline):
 def test_what_docker_says_of_an_engine_behind_ssh(code: int, out: str, err: str) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(over_ssh.shutil, "which", lambda _: "/usr/bin/docker")
-        found = over_ssh.ask(Endpoint("ssh://there", "default"), Says(Output(code, out, err)))
+        found = over_ssh.ask_engine(
+            Endpoint("ssh://there", "default"), Says(Output(code, out, err))
+        )
     assert isinstance(found, NoEngine)
 
 

@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from infra.stack.decision import list_decisions
-from infra.stack.kubernetes import kubernetes_objects, runs_bytes
+from infra.stack.kubernetes import build_kubernetes_objects, compute_runs_bytes
 from infra.stack.plan import plan_stack
 from infra.stack.render_kubernetes import render_kubernetes
 from qca.core.config import Config, StackConfig, TrainConfig
 from qca.core.errors import InputError
 from qca.core.units import GIB, MIB
 from qca.store.client import read_password
-from tests.support.hosts import PLUGIN, bare_host, driver, engine, gpu
+from tests.support.hosts import CDI_ENGINE, PLUGIN, bare_host, driver, engine, gpu
 
 # https://kubernetes.io/releases/: in support in November 2026.
 RELEASES = ["1.35", "1.36", "1.37"]
@@ -27,7 +27,7 @@ RELEASES = ["1.35", "1.36", "1.37"]
 CPU_HOST = bare_host(docker=engine(cpus=16), compose=PLUGIN)
 GPU_HOST = bare_host(
     gpu=driver(gpu(memory_total=24 * GIB, memory_free=23 * GIB), toolkit=None),
-    docker=engine(cpus=16, cdi_devices=("nvidia.com/gpu=0",)),
+    docker=CDI_ENGINE,
     compose=PLUGIN,
 )
 DISTROLESS = "ghcr.io/dragonflydb/dragonfly:v1.40.0-distroless"
@@ -55,7 +55,7 @@ NOT_IN_THE_OBJECTS = {
 
 def objects(name: str) -> list[dict]:
     decided, nodes = PLANS[name]
-    return kubernetes_objects(decided, nodes=nodes, trainer_image=IMAGE)
+    return build_kubernetes_objects(decided, nodes=nodes, trainer_image=IMAGE)
 
 
 def text(name: str) -> str:
@@ -109,13 +109,13 @@ def test_a_key_that_no_schema_has_would_be_noticed():
 def test_a_project_that_cannot_name_objects_is_refused(project):
     decided = replace(PLANS["cpu"][0], project=project)
     with pytest.raises(InputError, match=r"stack\.project"):
-        kubernetes_objects(decided, nodes=1, trainer_image=IMAGE)
+        build_kubernetes_objects(decided, nodes=1, trainer_image=IMAGE)
 
 
 @given(st.from_regex(r"[a-z][a-z0-9-]{0,50}", fullmatch=True), st.integers(1, 999))
 def test_every_name_is_a_label_that_dns_takes(project, nodes):
     decided = replace(PLANS["cpu"][0], project=project)
-    made = kubernetes_objects(decided, nodes=nodes, trainer_image=IMAGE)
+    made = build_kubernetes_objects(decided, nodes=nodes, trainer_image=IMAGE)
     names = [found["metadata"]["name"] for found in made]
     last_pod = f"{project}-trainer-{nodes - 1}"
     for label in [*names, last_pod]:
@@ -286,11 +286,11 @@ def test_only_a_cuda_trainer_asks_for_a_gpu():
 def test_the_claim_holds_every_checkpoint_that_is_kept():
     decided, _ = PLANS["gpu"]
     checkpoint = 27_883_292 * 4 * 3
-    assert runs_bytes(decided) >= (decided.train.keep_checkpoints + 2) * checkpoint + GIB
+    assert compute_runs_bytes(decided) >= (decided.train.keep_checkpoints + 2) * checkpoint + GIB
     storage = one("gpu", "PersistentVolumeClaim", "runs")["spec"]["resources"]["requests"][
         "storage"
     ]
-    assert storage == f"{runs_bytes(decided) // GIB}Gi"
+    assert storage == f"{compute_runs_bytes(decided) // GIB}Gi"
 
 
 # -- the file -------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ from ruamel.yaml import YAML
 
 from infra.stack.launch import Images, write_files
 from infra.stack.plan import plan_stack
-from infra.stack.secret import container_user
+from infra.stack.secret import find_container_user
 from infra.stack.state import StateDir
 from qca.core.config import Config
 from tests.support.hosts import PLUGIN, bare_host, engine
@@ -22,7 +22,7 @@ def test_they_say_what_to_run_and_as_whom(tmp_path):
     content = YAML(typ="safe").load(state.compose_file.read_text())
     assert content["services"]["store"]["image"] == IMAGES.store
     variables = dict(line.split("=", 1) for line in state.env_file.read_text().splitlines())
-    uid, gid = container_user()
+    uid, gid = find_container_user()
     assert variables == {
         "COMPOSE_PROJECT_NAME": "qca",
         "QCA_TRAINER_IMAGE": IMAGES.trainer,

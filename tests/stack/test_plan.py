@@ -12,6 +12,7 @@ from qca.core.config import Config, Runtime, StackConfig, TrainConfig
 from qca.core.units import GIB, MIB
 from qca.memory.budget import CUDA_CONTEXT, NCCL_CONTEXT
 from tests.support.hosts import (
+    CDI_ENGINE,
     NOTHING_KNOWN,
     PLUGIN,
     bare_host,
@@ -134,7 +135,7 @@ LARGE_GPU = driver(gpu(memory_total=24 * GIB, memory_free=23 * GIB), toolkit=Non
         pytest.param(
             {
                 "gpu": LARGE_GPU,
-                "docker": engine(cpus=16, cdi_devices=("nvidia.com/gpu=0",)),
+                "docker": CDI_ENGINE,
                 "compose": PLUGIN,
             },
             "cuda",
@@ -189,7 +190,7 @@ def plan_with_gpus(*frees, visible=None, runtime: Runtime = "compose", **stack):
     seen = driver(*gpus_with_free(*frees), visible_devices=visible, toolkit=None)
     facts = bare_host(
         gpu=seen,
-        docker=engine(cpus=16, cdi_devices=("nvidia.com/gpu=0",)),
+        docker=CDI_ENGINE,
         compose=PLUGIN,
         python=python(torch_cuda="13.0"),
     )

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from infra.compose_file.load import read_compose_files
-from infra.doctor.check import Finding
 from infra.doctor.examine import examine
+from infra.doctor.finding import Finding
 from infra.host.facts import (
     ComposePlugin,
     ComposeV1,

@@ -109,7 +109,7 @@ def source() -> dict[str, ast.Module]:
 
 
 def _record() -> dict[str, Any]:
-    from infra.doctor.check import Remedy
+    from infra.doctor.finding import Remedy
 
     made: dict[int, tuple[Remedy, set[Site]]] = {}  # with the remedy, so that no id comes twice
     original = Remedy.__init__

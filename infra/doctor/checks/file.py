@@ -4,54 +4,44 @@ import re
 from collections.abc import Iterator
 
 from infra.compose_file.model import ComposeFile, Service
-from infra.doctor.check import (
-    Check,
-    Severity,
-    Subject,
-    Verdict,
-    known_or_none,
-    located,
-    ok,
-    skipped,
-)
-from infra.host.facts import ComposePlugin, Unknown
+from infra.doctor.check import Check
+from infra.doctor.finding import Severity, Verdict, locate, ok, skip
+from infra.doctor.subjects import FileSubject
+from infra.host.facts import ComposePlugin, Unknown, known_or_none
 from qca.core.units import counted
+from qca.core.versions import parse_version
 
 # compose 2.25.0 began to call `version:` obsolete, 2.30.0 knows `gpus:`.
 _VERSION_OBSOLETE = (2, 25)
 _GPUS_KNOWN = (2, 30)
 
 
-def _read_whole(subject: Subject) -> Iterator[Verdict]:
-    for file in subject.files:
-        for unread in file.unread:
-            message = f"{unread.what} was not read: {unread.why}.\nWhat it brings was not judged."
-            yield located(skipped(message), file, unread)
-        if file.override:
-            message = (
-                f"{file.override} was not read.\nCompose, called without -f, merges it into this "
-                f"file; to have both judged, give it as well: -f {file.path} -f ..."
-            )
-            yield located(skipped(message), file, 1)
-        if not file.unread and not file.override:
-            with_ = "".join(f" with {name}" for name in list(file.sources)[1:])
-            how = f", as {file.confirmed_by} merges it" if file.confirmed_by else ""
-            services = counted(len(file.services), "service")
-            message = f"{file.path}{with_}: read whole, {services}{how}."
-            yield located(ok(message), file, 1)
+def _read_whole(subject: FileSubject) -> Iterator[Verdict]:
+    file = subject.file
+    for unread in file.unread:
+        message = f"{unread.what} was not read: {unread.why}.\nWhat it brings was not judged."
+        yield locate(skip(message), file, unread)
+    if file.override:
+        yield skip(
+            f"{file.override} was not read.\nCompose, called without -f, merges it into this "
+            f"file; to have both judged, give it as well: -f {file.path} -f ..."
+        )
+    if not file.unread and not file.override:
+        with_ = "".join(f" with {name}" for name in list(file.sources)[1:])
+        how = f", as {file.confirmed_by} merges it" if file.confirmed_by else ""
+        services = counted(len(file.services), "service")
+        yield ok(f"{file.path}{with_}: read whole, {services}{how}.")
 
 
-def _variables(subject: Subject) -> Iterator[Verdict]:
-    for file in subject.files:
-        for unset in {(one.variable, one.file, one.line): one for one in file.unset}.values():
-            yield located(_unset(unset.variable.name, unset.variable.required), file, unset)
-        if not file.unset and file.unread:
-            message = f"{file.path}: {file.unread[0].what} was not read, nor the variables there."
-            yield located(skipped(message), file, file.unread[0])
-        elif not file.unset:
-            yield located(
-                ok(f"{file.path}: every variable that matters here has a value."), file, 1
-            )
+def _variables(subject: FileSubject) -> Iterator[Verdict]:
+    file = subject.file
+    for unset in {(one.variable, one.file, one.line): one for one in file.unset}.values():
+        yield locate(_unset(unset.variable.name, unset.variable.required), file, unset)
+    if not file.unset and file.unread:
+        message = f"{file.path}: {file.unread[0].what} was not read, nor the variables there."
+        yield locate(skip(message), file, file.unread[0])
+    elif not file.unset:
+        yield ok(f"{file.path}: every variable that matters here has a value.")
 
 
 def _unset(name: str, required: str | None) -> Verdict:
@@ -66,21 +56,21 @@ def _unset(name: str, required: str | None) -> Verdict:
     return Verdict(Severity.ERROR, message, evidence)
 
 
-def _keys(subject: Subject) -> Iterator[Verdict]:
+def _keys(subject: FileSubject) -> Iterator[Verdict]:
     plugin, dark = known_or_none(subject.facts.compose), isinstance(subject.facts.compose, Unknown)
-    version = _release(plugin.version) if isinstance(plugin, ComposePlugin) else None
-    for file in subject.files:
-        found = [*_key_faults(file, version), *(_untold_gpus(file) if dark else ())]
-        yield from found or [located(ok(f"{file.path}: its keys are those of today."), file, 1)]
+    version = parse_version(plugin.version) if isinstance(plugin, ComposePlugin) else ()
+    file = subject.file
+    found = [*_key_faults(file, version), *(_untold_gpus(file) if dark else ())]
+    yield from found or [ok(f"{file.path}: its keys are those of today.")]
 
 
-def _key_faults(file: ComposeFile, version: tuple[int, ...] | None) -> Iterator[Verdict]:
-    if "version" in file.keys and (version is None or version >= _VERSION_OBSOLETE):
+def _key_faults(file: ComposeFile, version: tuple[int, ...]) -> Iterator[Verdict]:
+    if "version" in file.keys and (not version or version >= _VERSION_OBSOLETE):
         message = (
             "`version:` is obsolete and is ignored.\nCompose says so at every start since 2.25; "
             "the line can go, unless Compose V1 has to read the file."
         )
-        yield located(Verdict(Severity.INFO, message), file, file.keys["version"])
+        yield locate(Verdict(Severity.INFO, message), file, file.keys["version"])
     for service in file.services:
         if (gpus := service.devices.get("gpus")) and version and version < _GPUS_KNOWN:
             this = ".".join(map(str, version))
@@ -89,7 +79,7 @@ def _key_faults(file: ComposeFile, version: tuple[int, ...] | None) -> Iterator[
                 "It may start the service without a GPU and say nothing (2.26 does). Write "
                 "deploy.resources.reservations.devices instead, or use Compose 2.30 or newer."
             )
-            yield located(Verdict(Severity.WARNING, message), file, gpus)
+            yield locate(Verdict(Severity.WARNING, message), file, gpus)
 
 
 def _named(file: ComposeFile) -> Service | int:
@@ -106,29 +96,19 @@ def _untold_gpus(file: ComposeFile) -> Iterator[Verdict]:
                 f"Service {service.name}: whether this Compose knows `gpus:` cannot be told.\n"
                 "Compose 2.30 and newer do; which one is here could not be seen."
             )
-            yield located(skipped(message, service=service.name), file, gpus)
+            yield locate(skip(message, service=service.name), file, gpus)
 
 
-def _release(text: str) -> tuple[int, ...] | None:
-    from packaging.version import InvalidVersion, Version  # only where there is a file
-
-    try:
-        return Version(text.partition("-")[0]).release  # Debian's says 2.26.1-4
-    except InvalidVersion:
-        return None
-
-
-def _refused(subject: Subject) -> Iterator[Verdict]:
-    for file in subject.files:
-        if file.refused:
-            message = f"Compose does not take {file.path}.\nIt says: {file.refused}"
-            yield located(Verdict(Severity.ERROR, message), file, _named(file))
-        elif file.confirmed_by:
-            yield located(ok(f"{file.confirmed_by} takes {file.path}."), file, 1)
-        elif file.not_confirmed_because:
-            why = file.not_confirmed_because
-            message = f"Whether Compose takes {file.path} was not asked: {why}."
-            yield located(skipped(message), file, 1)
+def _refused(subject: FileSubject) -> Iterator[Verdict]:
+    file = subject.file
+    if file.refused:
+        message = f"Compose does not take {file.path}.\nIt says: {file.refused}"
+        yield locate(Verdict(Severity.ERROR, message), file, _named(file))
+    elif file.confirmed_by:
+        yield ok(f"{file.confirmed_by} takes {file.path}.")
+    elif file.not_confirmed_because:
+        why = file.not_confirmed_because
+        yield skip(f"Whether Compose takes {file.path} was not asked: {why}.")
 
 
 CHECKS = (
@@ -145,10 +125,10 @@ CHECKS = (
         "What was not read is not fine because of that. One thing Compose itself does by chance "
         "(2.40, measured): where a service has `!reset` or `!override`, extends another and is "
         "extended in the same file, its tags count in some runs and not in others.",
-        mend="Judge what `docker compose config` prints: "
+        fix="Judge what `docker compose config` prints: "
         "`docker compose config > whole.yaml; qca doctor -f whole.yaml`.",
         url="https://docs.docker.com/compose/how-tos/multiple-compose-files/",
-        judge=lambda subject: list(_read_whole(subject)),
+        judge_file=_read_whole,
     ),
     Check(
         id="QCA702",
@@ -158,9 +138,9 @@ CHECKS = (
         looks_at="`$X`, `${X}`, `${X:-default}`, `${X:?message}` and their kin in the keys that "
         "the doctor reads, with the environment first and then `.env` beside the file.",
         why="Compose refuses the file over a required one, and takes any other as empty.",
-        mend="Set it in the environment or in `.env`, or give it a default in the file.",
+        fix="Set it in the environment or in `.env`, or give it a default in the file.",
         url="https://docs.docker.com/reference/compose-file/interpolation/",
-        judge=lambda subject: list(_variables(subject)),
+        judge_file=_variables,
     ),
     Check(
         id="QCA703",
@@ -169,10 +149,10 @@ CHECKS = (
         needs=(),
         looks_at="`version:` at the top and `gpus:` of services, by the version of Compose.",
         why="An ignored key looks like a setting and is none.",
-        mend="Remove `version:`; ask for GPUs by deploy.resources.reservations.devices, which "
+        fix="Remove `version:`; ask for GPUs by deploy.resources.reservations.devices, which "
         "every Compose since V1 1.28 knows.",
         url="https://github.com/docker/compose/releases",
-        judge=lambda subject: list(_keys(subject)),
+        judge_file=_keys,
     ),
     Check(
         id="QCA707",
@@ -183,8 +163,8 @@ CHECKS = (
         "and is not asked where the files lead out of their folder.",
         why="Compose checks keys and types against its schema, and settings against each other, "
         "before it starts anything. Its version matters: an older one knows fewer keys.",
-        mend="Mend what Compose names.",
+        fix="Mend what Compose names.",
         url="https://docs.docker.com/reference/cli/docker/compose/config/",
-        judge=lambda subject: list(_refused(subject)),
+        judge_file=_refused,
     ),
 )

@@ -4,9 +4,11 @@ from collections.abc import Iterator
 
 from infra.compose_file.devices import DeviceRequest
 from infra.compose_file.model import Service
-from infra.doctor.check import Check, Severity, Subject, Verdict, located, ok, require, skipped
+from infra.doctor.check import Check
+from infra.doctor.finding import Severity, Verdict, locate, ok, skip
+from infra.doctor.subjects import FileSubject
 from infra.host.container_gpu import GpuAccess, gpu_access, is_elsewhere, version_of
-from infra.host.facts import Engine, GpuDriver
+from infra.host.facts import Engine, GpuDriver, require
 
 # containerd finds a runtime by such a name itself; the engine need not have it registered.
 _OF_CONTAINERD = "io.containerd."
@@ -15,22 +17,22 @@ _CDI_TOLD = (28, 3)
 """First engine whose answer lists every CDI device that it has found."""
 
 
-def _gpus(subject: Subject) -> Iterator[Verdict]:
-    for file in subject.files:
-        for service in file.services:
-            if (runtime := service.runtime) is not None:
-                yield from (located(one, file, runtime) for one in _runtime(subject, service))
-            for key, devices in service.devices.items():
-                for request in devices.requests:
-                    yield located(_device(subject, service, request, key), file, devices)
+def _gpus(subject: FileSubject) -> Iterator[Verdict]:
+    file = subject.file
+    for service in file.services:
+        if (runtime := service.runtime) is not None:
+            yield from (locate(one, file, runtime) for one in _runtime(subject, service))
+        for key, devices in service.devices.items():
+            for request in devices.requests:
+                yield locate(_device(subject, service, request, key), file, devices)
 
 
-def _runtime(subject: Subject, service: Service) -> Iterator[Verdict]:
+def _runtime(subject: FileSubject, service: Service) -> Iterator[Verdict]:
     engine, name = require(subject.facts.docker), service.runtime.value if service.runtime else ""
     told = f"Whether service {service.name} gets its GPU cannot be told"
     if not isinstance(engine, Engine):
         if name == "nvidia":
-            yield skipped(f"{told}: no engine.")
+            yield skip(f"{told}: no engine.")
     elif engine.runtimes and name not in engine.runtimes and not name.startswith(_OF_CONTAINERD):
         which = ", ".join(engine.runtimes)
         # So says Engine 26; 20.10 says "Unknown runtime specified nvidia".
@@ -45,24 +47,24 @@ def _runtime(subject: Subject, service: Service) -> Iterator[Verdict]:
             yield ok(f"Service {service.name}: the engine can hand it a GPU.")
         else:
             why = f"the nvidia runtime is registered, but {access.because}"
-            yield skipped(f"{told}: {why}.")
+            yield skip(f"{told}: {why}.")
 
 
-def _device(subject: Subject, service: Service, asked: DeviceRequest, key: str) -> Verdict:
+def _device(subject: FileSubject, service: Service, asked: DeviceRequest, key: str) -> Verdict:
     engine = require(subject.facts.docker)
     told = f"Whether service {service.name} gets its GPU cannot be told"
     if not isinstance(engine, Engine):
-        return skipped(f"{told}: no engine.")
+        return skip(f"{told}: no engine.")
     if asked.driver == "cdi":
         return _cdi(service, engine, asked)
     if not asked.is_for_nvidia:
         if asked.driver not in ("", "nvidia") or "amd" in asked.capabilities:
-            return skipped(f"{told}: the device driver is not NVIDIA's.")
+            return skip(f"{told}: the device driver is not NVIDIA's.")
         why = "its driver for NVIDIA does not know all of the capabilities"
         return _refused(service, f"for devices ({key}), which no engine gives: {why}", asked)
     access = _access(subject, engine)
     if access.usable is None:
-        return skipped(f"{told}: {access.because}.")
+        return skip(f"{told}: {access.because}.")
     if not access.usable:
         why = f"for a GPU ({key}), which no container gets here: {access.because}"
         return _refused(service, why, asked)
@@ -71,7 +73,7 @@ def _device(subject: Subject, service: Service, asked: DeviceRequest, key: str) 
     )
 
 
-def _access(subject: Subject, engine: Engine) -> GpuAccess:
+def _access(subject: FileSubject, engine: Engine) -> GpuAccess:
     gpu = require(subject.facts.gpu)
     if isinstance(gpu, GpuDriver) and gpu.gpus:
         return gpu_access(engine, gpu)
@@ -86,7 +88,7 @@ def _cdi(service: Service, engine: Engine, asked: DeviceRequest) -> Verdict:
     if not lacks:
         return ok(f"Service {service.name}: the engine has found its CDI devices.")
     if version_of(engine) < _CDI_TOLD or is_elsewhere(engine):
-        return skipped(f"Whether the engine finds {lacks[0]} cannot be told: it does not say.")
+        return skip(f"Whether the engine finds {lacks[0]} cannot be told: it does not say.")
     message = (
         f"Service {service.name} asks for {lacks[0]}, which the engine has not found.\n"
         f"The engine ends with: CDI device injection failed: unresolvable CDI devices {lacks[0]}"
@@ -94,7 +96,9 @@ def _cdi(service: Service, engine: Engine, asked: DeviceRequest) -> Verdict:
     return Verdict(Severity.ERROR, message, {"service": service.name})
 
 
-def _too_many(subject: Subject, service: Service, asked: DeviceRequest, key: str) -> Verdict | None:
+def _too_many(
+    subject: FileSubject, service: Service, asked: DeviceRequest, key: str
+) -> Verdict | None:
     """Refuse more GPUs than there are, where those are of the engine's machine."""
     engine, gpu = require(subject.facts.docker), require(subject.facts.gpu)
     if not isinstance(engine, Engine) or is_elsewhere(engine) or not isinstance(gpu, GpuDriver):
@@ -124,9 +128,9 @@ GPUS = Check(
     looks_at="`gpus:`, `runtime:` and the devices under deploy.resources.reservations: their "
     "driver, capabilities, count and IDs.",
     why="The engine refuses the container, and leaves it in the state `created`.",
-    mend="Make the GPU usable (QCA401), or leave the service out, say with a profile. A "
+    fix="Make the GPU usable (QCA401), or leave the service out, say with a profile. A "
     "reservation wants `driver: nvidia` and `capabilities: [gpu]`; `runtime: nvidia` wants that "
     "runtime registered (`nvidia-ctk runtime configure`), which the others do not.",
     url="https://docs.docker.com/compose/how-tos/gpu-support/",
-    judge=lambda subject: list(_gpus(subject)),
+    judge_file=_gpus,
 )

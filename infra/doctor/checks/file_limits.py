@@ -6,15 +6,10 @@ from dataclasses import dataclass
 
 from infra.compose_file.limits import read_cpuset, read_number, read_size
 from infra.compose_file.model import LocatedValue, Service
-from infra.doctor.check import (
-    Check,
-    Severity,
-    Subject,
-    Verdict,
-    located,
-    ok,
-)
-from infra.doctor.container_limits import visible_cpus
+from infra.doctor.check import Check
+from infra.doctor.container_limits import count_container_cpus
+from infra.doctor.finding import Severity, Verdict, locate, ok
+from infra.doctor.subjects import FileSubject
 from qca.core.errors import InputError
 from qca.core.units import MIB, counted, parse_size
 
@@ -34,27 +29,21 @@ class _Fault:
     severity: Severity = Severity.ERROR
 
 
-def _limits(subject: Subject) -> Iterator[Verdict]:
-    for file in subject.files:
-        faults = [
-            located(
-                Verdict(
-                    fault.severity,
-                    f"Service {service.name}: {fault.message}",
-                    {"service": service.name},
-                ),
-                file,
-                fault.at,
-            )
-            for service in file.services
-            for fault in _faults(subject, service)
-        ]
-        yield from faults or [
-            located(ok(f"{file.path}: its limits are such as Docker takes."), file, 1)
-        ]
+def _limits(subject: FileSubject) -> Iterator[Verdict]:
+    faults = [
+        locate(_judge_fault(service, fault), subject.file, fault.at)
+        for service in subject.file.services
+        for fault in _faults(subject, service)
+    ]
+    yield from faults or [ok(f"{subject.file.path}: its limits are such as Docker takes.")]
 
 
-def _faults(subject: Subject, service: Service) -> Iterator[_Fault]:
+def _judge_fault(service: Service, fault: _Fault) -> Verdict:
+    message = f"Service {service.name}: {fault.message}"
+    return Verdict(fault.severity, message, {"service": service.name})
+
+
+def _faults(subject: FileSubject, service: Service) -> Iterator[_Fault]:
     yield from _memory(service)
     yield from _cpus(subject, service)
     yield from _quota(service)
@@ -90,7 +79,7 @@ def _ends(what: str, docker: str) -> str:
     return f"{what}.\nDocker ends with: {docker}"
 
 
-def _cpus(subject: Subject, service: Service) -> Iterator[_Fault]:
+def _cpus(subject: FileSubject, service: Service) -> Iterator[_Fault]:
     cpus = service.cpus
     if cpus is None:
         return
@@ -98,8 +87,8 @@ def _cpus(subject: Subject, service: Service) -> Iterator[_Fault]:
     if number is None:
         if cpus.value not in ("0", "0.0"):
             yield _Fault(cpus, f"{cpus.value!r} is not a number of CPUs.")
-    elif not 0.01 <= number <= visible_cpus(subject):
-        why = f"Range of CPUs is from 0.01 to {visible_cpus(subject)}.00"
+    elif not 0.01 <= number <= count_container_cpus(subject.facts):
+        why = f"Range of CPUs is from 0.01 to {count_container_cpus(subject.facts)}.00"
         yield _Fault(cpus, _ends(f"{cpus.value} CPUs cannot be given here", why))
 
 
@@ -135,8 +124,8 @@ def _bound(text: LocatedValue) -> float | None:
     return int(text.value) if text.value.isdecimal() else None
 
 
-def _cpuset(subject: Subject, cpuset: LocatedValue) -> Iterator[_Fault]:
-    numbers, there = read_cpuset(cpuset), visible_cpus(subject)
+def _cpuset(subject: FileSubject, cpuset: LocatedValue) -> Iterator[_Fault]:
+    numbers, there = read_cpuset(cpuset), count_container_cpus(subject.facts)
     if numbers is None:
         why = f"Invalid value {cpuset.value} for cpuset cpus"
         yield _Fault(cpuset, _ends(f"cpuset {cpuset.value!r} is not as 0-3,8", why))
@@ -169,7 +158,7 @@ LIMITS = Check(
     why="The engine refuses a container with more CPUs than it has, with CPUs that are not there, "
     "with less than 6 MiB, or with limits that contradict each other; Compose, a size that it "
     "cannot read.",
-    mend="Write sizes as 512m or 2g, and no more CPUs than there are.",
+    fix="Write sizes as 512m or 2g, and no more CPUs than there are.",
     url="https://docs.docker.com/engine/containers/resource_constraints/",
-    judge=lambda subject: list(_limits(subject)),
+    judge_file=_limits,
 )

@@ -3,44 +3,35 @@
 from collections.abc import Iterator
 
 from infra.compose_file.model import ComposeFile
-from infra.doctor.check import (
-    Check,
-    Remedy,
-    Severity,
-    Subject,
-    Verdict,
-    located,
-    ok,
-    skipped,
-)
-from infra.doctor.checks.dragonfly_files import hidden_flags
+from infra.doctor.check import Check
+from infra.doctor.checks.dragonfly_files import hidden_flags, list_dragonflies
+from infra.doctor.finding import Remedy, Severity, Verdict, locate, ok, skip
 from infra.doctor.remedies.set_flag import edit_remedy, replaced
+from infra.doctor.subjects import FileSubject
 from infra.dragonfly import startup_rules as rules
 from infra.dragonfly.flags import REMOVED_FLAGS, find_closest_flag
-from infra.dragonfly.service import Dragonfly, Flag, is_dragonfly, read_dragonfly
+from infra.dragonfly.service import Dragonfly, Flag
 
 
-def _flags(subject: Subject) -> Iterator[Verdict]:
-    for file in subject.files:
-        for service in file.services:
-            if is_dragonfly(service):
-                yield from _flags_of(file, read_dragonfly(file, service))
+def _flags(subject: FileSubject) -> Iterator[Verdict]:
+    for dragonfly in list_dragonflies(subject.file):
+        yield from _flags_of(subject.file, dragonfly)
 
 
 def _flags_of(file: ComposeFile, dragonfly: Dragonfly) -> Iterator[Verdict]:
     name = dragonfly.service.name
     found = [*_unknown(file, dragonfly), *_illegal(file, dragonfly)]
     found += [
-        located(_unheard_of(dragonfly, flag), file, dragonfly.flags[flag])
+        locate(_unheard_of(dragonfly, flag), file, dragonfly.flags[flag])
         for flag in dragonfly.unknown_flags
     ]
     yield from found
     if hidden := hidden_flags(dragonfly):
         message = f"Not every flag of service {name} can be seen.\n{hidden}"
-        yield located(skipped(message, service=name), file, dragonfly.service)
+        yield locate(skip(message, service=name), file, dragonfly.service)
     elif not found:
         message = f"Service {name}: Dragonfly is known to have each of its flags."
-        yield located(ok(message, service=name), file, dragonfly.service)
+        yield locate(ok(message, service=name), file, dragonfly.service)
 
 
 def _unknown(file: ComposeFile, dragonfly: Dragonfly) -> Iterator[Verdict]:
@@ -68,7 +59,7 @@ def _unknown(file: ComposeFile, dragonfly: Dragonfly) -> Iterator[Verdict]:
             )
         evidence = {"service": name, "flag": flag}
         remedies = _renamed(file, text, flag, instead)
-        yield located(Verdict(Severity.ERROR, message, evidence, remedies), file, text)
+        yield locate(Verdict(Severity.ERROR, message, evidence, remedies), file, text)
 
 
 def _illegal(file: ComposeFile, dragonfly: Dragonfly) -> Iterator[Verdict]:
@@ -81,7 +72,7 @@ def _illegal(file: ComposeFile, dragonfly: Dragonfly) -> Iterator[Verdict]:
             + (", of a port one up to 65535." if flag.endswith("port") else ".")
         )
         evidence = {"service": name, "flag": flag}
-        yield located(Verdict(Severity.ERROR, message, evidence), file, text)
+        yield locate(Verdict(Severity.ERROR, message, evidence), file, text)
 
 
 def _unheard_of(dragonfly: Dragonfly, flag: str) -> Verdict:
@@ -92,7 +83,7 @@ def _unheard_of(dragonfly: Dragonfly, flag: str) -> Verdict:
         "It ends at once over a flag that it does not know."
         + (f" Is {near} meant?" if near else " `dragonfly --helpfull` lists those it has.")
     )
-    return skipped(message, service=name, flag=flag)
+    return skip(message, service=name, flag=flag)
 
 
 def _renamed(file: ComposeFile, given: Flag, flag: str, instead: str) -> tuple[Remedy, ...]:
@@ -114,8 +105,8 @@ CHECKS = (
         f"release in the image's name (none named: v{rules.NEWEST[0]}.{rules.NEWEST[1]}).",
         why="Dragonfly ends at once over a flag or a DFLY_* variable that it does not know, and "
         "over a value that the flag cannot have.",
-        mend="Write the new name, or drop the flag.",
+        fix="Write the new name, or drop the flag.",
         url="https://github.com/dragonflydb/dragonfly/releases",
-        judge=lambda subject: list(_flags(subject)),
+        judge_file=_flags,
     ),
 )

@@ -2,7 +2,7 @@
 
 import shlex
 
-from infra.doctor.check import Remedy
+from infra.doctor.finding import Remedy
 from infra.doctor.remedies import quoting
 from infra.host.facts import SystemFacts
 

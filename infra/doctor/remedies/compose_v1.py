@@ -3,8 +3,8 @@
 import shlex
 from pathlib import Path
 
-from infra.doctor.check import Remedy
 from infra.doctor.compose_v1_compatibility import Works, pins_to_mend, predict
+from infra.doctor.finding import Remedy
 from infra.doctor.remedies import quoting
 from infra.doctor.remedies.compose_plugin import SEE_QCA201
 from infra.host.facts import ComposeFacts, ComposePlugin, ComposeV1, Library

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import PureWindowsPath
 
-from infra.doctor.check import Remedy
+from infra.doctor.finding import Remedy
 from infra.host.facts import GpuProcess
 from qca.core.units import MIB, format_size
 

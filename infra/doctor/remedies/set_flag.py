@@ -5,7 +5,7 @@ import shlex
 
 from infra.compose_file.line_edits import Edit
 from infra.compose_file.model import ComposeFile, LocatedValue
-from infra.doctor.check import Remedy
+from infra.doctor.finding import Remedy
 from infra.dragonfly.service import Dragonfly, Flag
 
 _QUOTES = ("'", '"')

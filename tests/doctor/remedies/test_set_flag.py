@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from infra.compose_file.line_edits import apply_edits, restore_files
 from infra.compose_file.model import ComposeFile, Service
-from infra.doctor.check import Remedy
+from infra.doctor.finding import Remedy
 from infra.doctor.read_project import read_project
 from infra.doctor.remedies.set_flag import set_flag
 from infra.dragonfly.service import read_dragonfly
