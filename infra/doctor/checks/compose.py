@@ -5,14 +5,14 @@ from dataclasses import asdict
 from infra.doctor.check import Check
 from infra.doctor.compose_v1_compatibility import Breaks, NotMeasured, predict
 from infra.doctor.finding import Remedy, Severity, Verdict, ok, skip
-from infra.doctor.remedies import quoting
 from infra.doctor.remedies.compose_plugin import (
     REFRESH_SNAP,
     SEE_QCA201,
     install_plugin,
     link_plugin,
 )
-from infra.doctor.remedies.compose_v1 import remedies_for_v1, works
+from infra.doctor.remedies.compose_v1 import can_reach_daemon, list_v1_remedies
+from infra.doctor.remedies.quoting import quote_path
 from infra.doctor.subjects import HostSubject
 from infra.host.facts import (
     ComposePlugin,
@@ -149,13 +149,13 @@ def _cannot_import(subject: HostSubject, compose: ComposeV1, missing: list[str])
 def _of_broken(
     subject: HostSubject, compose: ComposeV1, message: str, evidence: dict[str, object]
 ) -> Verdict:
-    if compose.beside is None or not works(compose.beside):
-        remedies = remedies_for_v1(compose, known_or_none(subject.facts.compose))
+    if compose.beside is None or not can_reach_daemon(compose.beside):
+        remedies = list_v1_remedies(compose, known_or_none(subject.facts.compose))
         return Verdict(_severity_of_v1(subject), message, evidence, remedies)
     path = compose.beside.path
     message += f"\n{path} is a Compose V1 with libraries of its own, and it works."
     evidence["beside"] = path
-    use = Remedy("Call that one by its path", (f"{quoting.path(path)} ps",))
+    use = Remedy("Call that one by its path", (f"{quote_path(path)} ps",))
     return Verdict(Severity.INFO, message, evidence, (use,))
 
 
@@ -197,7 +197,7 @@ def _recreates(subject: HostSubject) -> list[Verdict]:
     )
     remedy = Remedy(
         "Use Compose V2, or remove the containers before each start with V1",
-        (f"{quoting.path(compose.path)} down", f"{quoting.path(compose.path)} up -d"),
+        (f"{quote_path(compose.path)} down", f"{quote_path(compose.path)} up -d"),
         breaks="the containers (not their volumes) are removed and made again",
     )
     return [Verdict(Severity.WARNING, message, {"engine": docker.version}, (remedy,))]

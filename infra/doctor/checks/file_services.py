@@ -6,7 +6,7 @@ from infra.compose_file.model import ComposeFile
 from infra.doctor.check import Check
 from infra.doctor.checks.dragonfly_files import hidden_flags, list_dragonflies
 from infra.doctor.finding import Remedy, Severity, Verdict, locate, ok, skip
-from infra.doctor.remedies.set_flag import edit_remedy, replaced
+from infra.doctor.remedies.line_edit import edit_line, replace_on_line
 from infra.doctor.subjects import FileSubject
 from infra.dragonfly import startup_rules as rules
 from infra.dragonfly.flags import REMOVED_FLAGS, find_closest_flag
@@ -88,11 +88,11 @@ def _unheard_of(dragonfly: Dragonfly, flag: str) -> Verdict:
 
 def _renamed(file: ComposeFile, given: Flag, flag: str, instead: str) -> tuple[Remedy, ...]:
     name = given.words[0] if given.words else given
-    edit = replaced(file, name, flag, instead) if instead else None
+    edit = replace_on_line(file, name, flag, instead) if instead else None
     if edit is None:
         return ()
     title = f"Write {instead} for {flag} at {edit.file}:{edit.line}"
-    return (edit_remedy(title, edit, automatic=True),)
+    return (edit_line(title, edit, automatic=True),)
 
 
 CHECKS = (

@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 
 from infra.doctor.check import Check
 from infra.doctor.finding import Remedy, Severity, Verdict, ok, skip
-from infra.doctor.remedies.gpu_processes import named, worth_ending
+from infra.doctor.remedies.gpu_processes import describe_holders, free_memory
 from infra.doctor.subjects import HostSubject
 from infra.host.container_gpu import fullest, gpus_of_the_training
 from infra.host.facts import Gpu, GpuDriver, MigDevice, NoGpuDriver, require
@@ -97,10 +97,10 @@ def _too_large(subject: HostSubject, gpu: Gpu, need: _Need, evidence: dict[str, 
     )
     remedies = (*_roomier(subject, need), *_smaller(subject))
     if need.bytes <= gpu.memory_total - gpu.memory_reserved and gpu.processes:
-        holders = named(gpu.processes)
+        holders = describe_holders(gpu.processes)
         message += "\nIt would fit an empty GPU."
         message += f" Memory is held by: {holders}." if holders else ""
-        ends = worth_ending(gpu.processes, need.bytes - gpu.memory_free)
+        ends = free_memory(gpu.processes, need.bytes - gpu.memory_free)
         remedies = (*ends, *remedies)
     evidence |= {"processes": [asdict(one) for one in gpu.processes]}
     return Verdict(Severity.ERROR, message, evidence, remedies)

@@ -6,7 +6,7 @@ from infra.compose_file.limits import read_size
 from infra.compose_file.model import ComposeFile, LocatedValue, Service
 from infra.doctor.check import Check
 from infra.doctor.finding import Remedy, Severity, Verdict, locate, ok, skip
-from infra.doctor.remedies.set_flag import edit_remedy, replaced
+from infra.doctor.remedies.line_edit import edit_line, replace_on_line
 from infra.doctor.subjects import FileSubject, HostSubject
 from infra.host.facts import Engine, require
 from qca.core.units import format_size
@@ -51,10 +51,10 @@ def _of_service(
         "not permitted. The daemon lacks CAP_SYS_RESOURCE (rootless, or in a container itself).\n"
         "Dragonfly needs no locked memory with --force_epoll, nor on kernels from 5.12 on."
     )
-    edit = replaced(file, asked, asked.raw, str(most))
+    edit = replace_on_line(file, asked, asked.raw, str(most))
     remedy = Remedy("Leave `memlock` out, and give Dragonfly the flag --force_epoll")
     lower = f"Ask for {most}, which it may give"
-    other = edit_remedy(lower, edit, automatic=False) if edit else Remedy(lower)
+    other = edit_line(lower, edit, automatic=False) if edit else Remedy(lower)
     return Verdict(Severity.ERROR, message, evidence, (remedy, other))
 
 

@@ -4,7 +4,7 @@ import shlex
 
 from infra.doctor.check import Check
 from infra.doctor.finding import Remedy, Severity, Verdict, ok
-from infra.doctor.remedies import quoting
+from infra.doctor.remedies.quoting import quote_path
 from infra.doctor.subjects import HostSubject
 from infra.host.facts import GpuDriver, PythonFacts, known_or_none, require
 
@@ -55,7 +55,7 @@ def _can_train(subject: HostSubject) -> Verdict:
 
 def _install(python: PythonFacts, missing: list[str]) -> Remedy:
     wanted = [f"{name}{TRAIN_REQUIREMENTS[name]}" for name in missing]
-    pip = f"{quoting.path(python.executable)} -m pip install {shlex.join(wanted)}"
+    pip = f"{quote_path(python.executable)} -m pip install {shlex.join(wanted)}"
     if not python.externally_managed:
         return Remedy("Install them (torch is large)", (pip,), breaks=_PIP_BREAKS)
     return Remedy(
@@ -83,7 +83,7 @@ def _torch_sees_gpu(subject: HostSubject) -> list[Verdict]:
     remedy = Remedy(
         "Install the CUDA build (several gigabytes)",
         (
-            f"{quoting.path(python.executable)} -m pip install --force-reinstall "
+            f"{quote_path(python.executable)} -m pip install --force-reinstall "
             "'torch~=2.13.0' --index-url https://download.pytorch.org/whl/cu130",
         ),
         breaks="replaces torch and what it depends on in that environment",
