@@ -5,7 +5,8 @@ from collections.abc import Callable
 from infra.compose_file.model import ComposeFile
 from infra.doctor.dragonfly_start import count_threads
 from infra.doctor.finding import Remedy
-from infra.doctor.remedies.set_flag import edit_remedy, replaced, set_flag
+from infra.doctor.remedies.line_edit import edit_line, replace_on_line
+from infra.doctor.remedies.set_flag import set_flag
 from infra.doctor.subjects import FileSubject, HostSubject
 from infra.dragonfly import startup_rules as rules
 from infra.dragonfly.service import Dragonfly
@@ -86,8 +87,8 @@ def offer_for_service(
 
 def _lower_cpu_limit(file: ComposeFile, dragonfly: Dragonfly, threads: int) -> Remedy:
     cpus = dragonfly.service.cpus
-    edit = replaced(file, cpus, cpus.raw, str(threads)) if cpus else None
+    edit = replace_on_line(file, cpus, cpus.raw, str(threads)) if cpus else None
     if edit is not None:
         title = f"Set the CPU limit to {threads} at {edit.file}:{edit.line}"
-        return edit_remedy(title, edit, automatic=False)
+        return edit_line(title, edit, automatic=False)
     return Remedy(f"Set the CPU limit of service {dragonfly.service.name} to {threads}")

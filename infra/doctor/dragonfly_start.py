@@ -3,11 +3,12 @@
 from dataclasses import dataclass
 
 from infra.compose_file.limits import read_cpu_quota, read_cpuset, read_size
-from infra.compose_file.model import ComposeFile, LocatedValue
+from infra.compose_file.model import LocatedValue
 from infra.doctor.container_limits import count_container_cpus, find_container_memory
+from infra.doctor.dragonfly_services import explain_hidden_flags
 from infra.doctor.finding import Severity, Verdict, skip
 from infra.dragonfly import startup_rules as rules
-from infra.dragonfly.service import Dragonfly, is_dragonfly, read_dragonfly
+from infra.dragonfly.service import Dragonfly
 from infra.host.facts import Engine, HostFacts, known_or_none
 
 
@@ -25,11 +26,6 @@ class DragonflyStart:
 
     threads: rules.Threads
     maxmemory: Maxmemory
-
-
-def list_dragonflies(file: ComposeFile) -> list[Dragonfly]:
-    """Return every Dragonfly service of the project."""
-    return [read_dragonfly(file, service) for service in file.services if is_dragonfly(service)]
 
 
 def predict_start(facts: HostFacts, dragonfly: Dragonfly) -> DragonflyStart | Verdict:
@@ -86,8 +82,7 @@ def _predict_threads(facts: HostFacts, dragonfly: Dragonfly) -> rules.Threads | 
     if given.value.isdecimal():
         return count_threads(facts, dragonfly, int(given.value))
     message = (
-        f"Service {name}: proactor_threads {given.value!r} is not a number; "
-        "Dragonfly ends at once."
+        f"Service {name}: proactor_threads {given.value!r} is not a number; Dragonfly ends at once."
     )
     return Verdict(Severity.ERROR, message, {"service": name, "given": given.value})
 
@@ -105,15 +100,3 @@ def explain_hidden_start(dragonfly: Dragonfly) -> str:
     """Return why the project does not tell what Dragonfly starts with; empty where it does."""
     both = {"maxmemory", "proactor_threads"} <= set(dragonfly.flags)
     return "" if both and not dragonfly.other_program else explain_hidden_flags(dragonfly)
-
-
-def explain_hidden_flags(dragonfly: Dragonfly) -> str:
-    """Return why there may be flags that the project does not show; empty where there are none."""
-    if dragonfly.other_program:
-        return f"Its command starts {dragonfly.other_program}, which may change the flags."
-    if dragonfly.unread_flag_file is not None:
-        return f"Its flag file {dragonfly.unread_flag_file.value} lies inside the container."
-    if dragonfly.service.unread_sources:
-        keys = " and ".join(f"`{key}`" for key in dragonfly.service.unread_sources)
-        return f"Settings may depend on {keys}, which was not read."
-    return ""

@@ -129,12 +129,12 @@ def read_launch(state: StateDir) -> Launch | None:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "file"
-        raise _unreadable(state, f"{where}: {first['msg']}") from None
+        raise _unreadable_error(state, f"{where}: {first['msg']}") from None
     except OSError as error:
-        raise _unreadable(state, str(error.strerror)) from None
+        raise _unreadable_error(state, str(error.strerror)) from None
 
 
-def _unreadable(state: StateDir, why: str) -> LaunchError:
+def _unreadable_error(state: StateDir, why: str) -> LaunchError:
     return LaunchError(
         f"{state.launch_file} cannot be read: {why}",
         hint="`docker compose ls` shows what runs; remove the file to start afresh.",

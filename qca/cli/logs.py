@@ -24,9 +24,9 @@ def logs(follow: bool, tail: int | None, services: tuple[str, ...]) -> None:
         raise LaunchError("nothing was launched from this folder", hint="Start with `qca up`.")
     if launch.runtime == "compose":
         from infra.stack.containers import read_logs
-        from infra.stack.docker_client import stack_client
+        from infra.stack.docker_client import make_stack_client
 
-        stack = stack_client(state, launch.project)
+        stack = make_stack_client(state, launch.project)
         lines = read_logs(stack, list(services), follow=follow, tail=tail)
     else:
         lines = _file_lines(state, list(services), follow=follow, tail=tail)
@@ -38,12 +38,12 @@ def _file_lines(
     state: StateDir, services: list[str], *, follow: bool, tail: int | None
 ) -> Iterator[str]:
     """Yield the logs' lines, each with its part's name; followed, until `qca up` has ended."""
-    from infra.stack.local import log_files
+    from infra.stack.local import list_log_files
 
     offsets: dict[Path, int] = {}
     while True:
         running = read_holder(state) is not None
-        for file in log_files(state, services):
+        for file in list_log_files(state, services):
             first = file not in offsets
             whole, offsets[file] = _whole_lines(file, offsets.get(file, 0))
             shown = whole[len(whole) - tail :] if first and tail is not None else whole

@@ -6,7 +6,7 @@ from infra.doctor.examine import examine
 from infra.doctor.finding import Finding
 from infra.doctor.host_summary import summarize_host
 from infra.host.facts import HostFacts
-from infra.host.recording import scrubber_of
+from infra.host.recording import make_scrubber
 from infra.stack.decision import list_decisions
 from infra.stack.plan import StackPlan, plan_stack
 from qca.core.config import Config, TrainConfig
@@ -28,7 +28,7 @@ def describe_host(facts: HostFacts, config: Config, train: TrainConfig) -> HostS
         findings=[_describe_finding(finding) for finding in findings],
         plan=_describe_plan(plan_stack(facts, replace(config, train=undecided))),
         summary=_summarize(facts),
-        clean=scrubber_of(facts).clean,
+        clean=make_scrubber(facts).clean,
     )
 
 

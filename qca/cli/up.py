@@ -114,11 +114,11 @@ def _launch(decided: StackPlan) -> Launch:
 
 
 def _run_local(decided: StackPlan, state: StateDir, view: ProgressView) -> None:
-    from infra.stack.local import embedded_store, run_trainer
+    from infra.stack.local import run_embedded_store, run_trainer
 
     write_launch(state, _launch(decided))
     with (
-        embedded_store(state) as store_url,
+        run_embedded_store(state) as store_url,
         closing(run_trainer(decided, state, runs=RUNS, store_url=store_url)) as lines,
     ):
         try:
@@ -152,11 +152,11 @@ def _start_and_follow(
     """Run the stack to the training's end; take it down if that does not come."""
     from infra.stack import launch
     from infra.stack.containers import follow_trainer
-    from infra.stack.docker_client import stack_client
+    from infra.stack.docker_client import make_stack_client
 
     try:
         launch.start(decided, state, images, say=view.say)
-        with closing(follow_trainer(stack_client(state, decided.project))) as lines:
+        with closing(follow_trainer(make_stack_client(state, decided.project))) as lines:
             _show(lines, view)
     except BaseException:
         if state.compose_file.exists():

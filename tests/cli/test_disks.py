@@ -5,7 +5,7 @@ import subprocess
 
 import pytest
 
-from qca.runs.events import read_records
+from qca.runs.metrics_log import read_records
 from tests.support.program import ENDLESS, Program
 from tests.support.training import newest
 

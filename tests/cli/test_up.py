@@ -25,7 +25,7 @@ def launched(tmp_path, monkeypatch) -> list[str]:
     begun: list[str] = []
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(command, "host_facts", lambda _: load(SERVER))
-    for module, name in ((launch, "prepare"), (local, "embedded_store")):
+    for module, name in ((launch, "prepare"), (local, "run_embedded_store")):
         monkeypatch.setattr(module, name, lambda *_, name=name, **__: _begin(begun, name))
     return begun
 

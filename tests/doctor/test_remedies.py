@@ -309,7 +309,7 @@ def test_a_downgrade_names_what_it_would_break_and_only_that():
 
     downgrade = finding.remedies[-1]
 
-    assert "jupyterlab-server 2.27 (wants requests>=2.32)" in downgrade.breaks
+    assert "jupyterlab-server 2.27 (requires requests>=2.32)" in downgrade.breaks
     assert "other" not in downgrade.breaks.replace("every other program", "")
 
 

@@ -128,6 +128,10 @@ def engine(**changes: Any) -> Engine:
     return replace(ENGINE, **changes)
 
 
+# Its containers get GPUs by CDI, without the toolkit's hook: from 29.2 on.
+CDI_ENGINE = engine(version="29.2.1", cpus=16, cdi_devices=("nvidia.com/gpu=0",))
+
+
 def no_engine(state: Any, **changes: Any) -> NoEngine:
     return NoEngine(state=state, host=SOCKET, detail="its own words", **changes)
 

@@ -6,7 +6,8 @@ from pathlib import Path
 import torch
 
 from qca.core.config import TrainConfig
-from qca.runs.events import EpisodeRecord, Event, read_records
+from qca.runs.events import EpisodeRecord, Event
+from qca.runs.metrics_log import read_records
 from qca.train.checkpoint import Checkpoint, find_newest_intact
 from qca.train.request import TrainRequest
 from qca.train.session import run_session

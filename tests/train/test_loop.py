@@ -13,7 +13,8 @@ import torch
 from qca.core import noise_schedule
 from qca.core.errors import CheckpointError, InputError, LaunchError, QcaError
 from qca.runs.checkpoint_files import list_checkpoints
-from qca.runs.events import CheckpointWritten, Finished, Started, read_records
+from qca.runs.events import CheckpointWritten, Finished, Started
+from qca.runs.metrics_log import read_records
 from qca.runs.run_folder import CHANGEABLE, RunFolder
 from qca.train import recorder
 from qca.train import trainer as trainer_module

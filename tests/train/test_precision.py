@@ -5,7 +5,8 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qca.runs.events import PlanChanged, Skipped, read_records
+from qca.runs.events import PlanChanged, Skipped
+from qca.runs.metrics_log import read_records
 from qca.train import trainer as trainer_module
 from qca.train.precision import HALF, HalfModel, LossScale
 from qca.train.step_result import SkippedStep, StepResult

@@ -8,7 +8,7 @@ import torch
 
 from qca.model.evolution import Evolution
 from qca.model.initial_state import draw_initial_state
-from qca.runs import snapshots
+from qca.runs.snapshots import Snapshots, read_snapshots
 from qca.train import sample_rollout
 from qca.train.request import TrainRequest
 from qca.train.sample_rollout import choose_sample_steps, write_sample_rollout
@@ -28,8 +28,8 @@ def train(folder, *, stop=None, resume=False, **changes) -> list[str]:
     return warned
 
 
-def states_of(folder) -> snapshots.Snapshots | None:
-    return snapshots.read(folder / STATES)
+def states_of(folder) -> Snapshots | None:
+    return read_snapshots(folder / STATES)
 
 
 def test_a_complete_training_leaves_one_evolution_of_its_model(tmp_path):

@@ -5,8 +5,8 @@ from dataclasses import asdict
 from infra.doctor.check import Check
 from infra.doctor.compose_v1_compatibility import Breaks, NotMeasured, predict
 from infra.doctor.finding import Remedy, Severity, Verdict, ok, skip
-from infra.doctor.remedies import quoting
-from infra.doctor.remedies.compose_v1 import remedies_for_v1, works
+from infra.doctor.remedies.compose_v1 import can_reach_daemon, list_v1_remedies
+from infra.doctor.remedies.quoting import quote_path
 from infra.doctor.subjects import HostSubject
 from infra.host.facts import (
     ComposePlugin,
@@ -89,15 +89,15 @@ def _offer_way_out(
 ) -> Verdict:
     """Return the verdict on a broken V1, unless another V1 beside it works."""
     plugin = known_or_none(subject.facts.compose)
-    if compose.beside is None or not works(compose.beside):
+    if compose.beside is None or not can_reach_daemon(compose.beside):
         # A broken V1 leaves nobody without containers who has Compose V2.
         has_v2 = isinstance(plugin, ComposePlugin)
         severity = Severity.WARNING if has_v2 else subject.grade_container_fault()
-        return Verdict(severity, message, evidence, remedies_for_v1(compose, plugin))
+        return Verdict(severity, message, evidence, list_v1_remedies(compose, plugin))
     path = compose.beside.path
     message += f"\n{path} is a Compose V1 with libraries of its own, and it works."
     evidence["beside"] = path
-    use = Remedy("Call that one by its path", (f"{quoting.path(path)} ps",))
+    use = Remedy("Call that one by its path", (f"{quote_path(path)} ps",))
     return Verdict(Severity.INFO, message, evidence, (use,))
 
 

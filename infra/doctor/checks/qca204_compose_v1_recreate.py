@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from infra.doctor.check import Check
 from infra.doctor.finding import Remedy, Severity, Verdict, ok, skip
-from infra.doctor.remedies import quoting
+from infra.doctor.remedies.quoting import quote_path
 from infra.doctor.subjects import HostSubject
 from infra.host.facts import ComposeV1, ComposeV1Bundle, Engine, require
 from qca.core.versions import parse_version
@@ -34,7 +34,7 @@ def _judge_pair(compose: ComposeV1 | ComposeV1Bundle, engine: Engine) -> Verdict
     )
     remedy = Remedy(
         "Use Compose V2, or remove the containers before each start with V1",
-        (f"{quoting.path(compose.path)} down", f"{quoting.path(compose.path)} up -d"),
+        (f"{quote_path(compose.path)} down", f"{quote_path(compose.path)} up -d"),
         breaks="the containers (not their volumes) are removed and made again",
     )
     return Verdict(Severity.WARNING, message, {"engine": engine.version}, (remedy,))

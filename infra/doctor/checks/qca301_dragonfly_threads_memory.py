@@ -11,10 +11,10 @@ from infra.doctor.dragonfly_answers import (
     offer_for_plan,
     offer_for_service,
 )
+from infra.doctor.dragonfly_services import list_dragonflies
 from infra.doctor.dragonfly_start import (
     DragonflyStart,
     explain_hidden_start,
-    list_dragonflies,
     predict_start,
 )
 from infra.doctor.finding import Severity, Verdict, locate, ok, skip

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 from infra.compose_file.limits import read_size
 from infra.doctor.check import Check
-from infra.doctor.dragonfly_start import explain_hidden_start, list_dragonflies, predict_maxmemory
+from infra.doctor.dragonfly_services import list_dragonflies
+from infra.doctor.dragonfly_start import explain_hidden_start, predict_maxmemory
 from infra.doctor.finding import Remedy, Severity, Verdict, locate, ok, skip
 from infra.doctor.remedies.training import TRAIN_SMALL_MODEL
 from infra.doctor.subjects import FileSubject, HostSubject
@@ -52,17 +53,18 @@ def _report_overcommitment(subject: HostSubject, evidence: dict[str, int]) -> Ve
         f"Dragonfly's limit is {format_size(limit)}, the trainer's {format_size(trainer)}. They "
         "start, but when both fill up the kernel kills one of them."
     )
-    return Verdict(Severity.WARNING, message, evidence, tuple(_list_remedies(subject)))
+    return Verdict(Severity.WARNING, message, evidence, _list_remedies(subject))
 
 
-def _list_remedies(subject: HostSubject) -> Iterator[Remedy]:
-    least = rules.compute_required_memory(1)
+def _list_remedies(subject: HostSubject) -> tuple[Remedy, ...]:
+    remedies, least = [], rules.compute_required_memory(1)
     if subject.plan.dragonfly.maxmemory_bytes.value > least:
         command = f"QCA_STACK_PROACTOR_THREADS=1 QCA_STACK_MAXMEMORY={exact_size(least)} qca up"
-        yield Remedy("Give Dragonfly the least it runs with", (command,))
+        remedies.append(Remedy("Give Dragonfly the least it runs with", (command,)))
     if subject.plan.trainer.profile.value != "cpu":
-        yield TRAIN_SMALL_MODEL
-    yield Remedy("Train without containers and Dragonfly", ("qca up --runtime local",))
+        remedies.append(TRAIN_SMALL_MODEL)
+    local = Remedy("Train without containers and Dragonfly", ("qca up --runtime local",))
+    return (*remedies, local)
 
 
 def _judge_file(subject: FileSubject) -> Iterator[Verdict]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from infra.doctor.check import Check
-from infra.doctor.dragonfly_start import list_dragonflies
+from infra.doctor.dragonfly_services import list_dragonflies
 from infra.doctor.finding import Severity, Verdict, locate, ok
 from infra.doctor.subjects import FileSubject, HostSubject
 from infra.dragonfly.service import Dragonfly

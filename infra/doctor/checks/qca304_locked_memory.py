@@ -6,7 +6,7 @@ from infra.compose_file.limits import read_size
 from infra.compose_file.model import ComposeFile, LocatedValue, Service
 from infra.doctor.check import Check
 from infra.doctor.finding import Remedy, Severity, Verdict, locate, ok, skip
-from infra.doctor.remedies.set_flag import edit_remedy, replaced
+from infra.doctor.remedies.line_edit import edit_line, replace_on_line
 from infra.doctor.subjects import FileSubject, HostSubject
 from infra.host.facts import Engine, NoEngine, require
 from qca.core.units import format_size
@@ -61,8 +61,8 @@ _LEAVE_OUT = Remedy("Leave `memlock` out, and give Dragonfly the flag --force_ep
 
 def _lower(file: ComposeFile, memlock: LocatedValue, most: int) -> Remedy:
     title = f"Ask for {most}, which it may give"
-    edit = replaced(file, memlock, memlock.raw, str(most))
-    return edit_remedy(title, edit, automatic=False) if edit else Remedy(title)
+    edit = replace_on_line(file, memlock, memlock.raw, str(most))
+    return edit_line(title, edit, automatic=False) if edit else Remedy(title)
 
 
 CHECK = Check(

@@ -71,19 +71,24 @@ def _judge_containers(
         f"Containers cannot use {names}: {access.because}.\nA container that asks for it ends "
         'with: could not select device driver "nvidia" with capabilities: [[gpu]]'
     )
-    remedies = _choose_remedies(engine, driver)
+    return _report_no_access(subject, engine, driver, message, evidence)
+
+
+def _report_no_access(
+    subject: HostSubject,
+    engine: Engine,
+    driver: GpuDriver,
+    message: str,
+    evidence: dict[str, object],
+) -> Verdict:
+    takes_cdi = driver.toolkit is not None and parse_version(engine.version) >= CDI_FOR_NVIDIA
+    remedies = (_WRITE_CDI_FILE, _INSTALL_TOOLKIT) if takes_cdi else (_INSTALL_TOOLKIT,)
+    if is_from_snap(engine):
+        remedies = (_REMOVE_HOST_TOOLKIT,) if "nvidia" in engine.runtimes else (_RESTART_SNAP,)
     if subject.plan.trainer.device.value == "cuda":
         return Verdict(Severity.ERROR, message, evidence, (*remedies, TRAIN_ON_CPU))
     message += "\nThe training runs on the CPU instead."
     return Verdict(Severity.WARNING, message, evidence, remedies)
-
-
-def _choose_remedies(engine: Engine, driver: GpuDriver) -> tuple[Remedy, ...]:
-    if is_from_snap(engine):
-        registered = "nvidia" in engine.runtimes
-        return (_REMOVE_HOST_TOOLKIT,) if registered else (_RESTART_SNAP,)
-    takes_cdi = driver.toolkit is not None and parse_version(engine.version) >= CDI_FOR_NVIDIA
-    return (_WRITE_CDI_FILE, _INSTALL_TOOLKIT) if takes_cdi else (_INSTALL_TOOLKIT,)
 
 
 _RESTARTS_DOCKER = "restarting Docker stops the running containers, unless live-restore is on"

@@ -7,7 +7,7 @@ from infra.doctor.finding import Severity, Verdict, ok, skip
 from infra.doctor.gpu_need import GpuNeed, collect_need_evidence, compute_gpu_need
 from infra.doctor.mig_slices import judge_slices
 from infra.doctor.remedies.gpu_memory import offer_roomier_gpus, offer_smaller_training
-from infra.doctor.remedies.gpu_processes import named, worth_ending
+from infra.doctor.remedies.gpu_processes import describe_holders, free_memory
 from infra.doctor.subjects import HostSubject
 from infra.host.container_gpu import fullest, gpus_of_the_training
 from infra.host.facts import Gpu, NoGpuDriver, require
@@ -73,10 +73,10 @@ def _report_too_large(
     )
     remedies = (*offer_roomier_gpus(subject, need.bytes), *offer_smaller_training(subject))
     if need.bytes <= gpu.memory_total - gpu.memory_reserved and gpu.processes:
-        holders = named(gpu.processes)
+        holders = describe_holders(gpu.processes)
         message += "\nIt would fit an empty GPU."
         message += f" Memory is held by: {holders}." if holders else ""
-        remedies = (*worth_ending(gpu.processes, need.bytes - gpu.memory_free), *remedies)
+        remedies = (*free_memory(gpu.processes, need.bytes - gpu.memory_free), *remedies)
     evidence |= {"processes": [asdict(process) for process in gpu.processes]}
     return Verdict(Severity.ERROR, message, evidence, remedies)
 

@@ -4,7 +4,7 @@ import shlex
 
 from infra.doctor.check import Check
 from infra.doctor.finding import Remedy, Severity, Verdict, ok
-from infra.doctor.remedies import quoting
+from infra.doctor.remedies.quoting import quote_path
 from infra.doctor.subjects import HostSubject
 from infra.host.facts import PythonFacts, require
 
@@ -54,7 +54,7 @@ def _list_other_versions(python: PythonFacts) -> list[str]:
 
 def _install(python: PythonFacts, missing: list[str]) -> Remedy:
     wanted = [f"{name}{TRAIN_REQUIREMENTS[name]}" for name in missing]
-    pip = f"{quoting.path(python.executable)} -m pip install {shlex.join(wanted)}"
+    pip = f"{quote_path(python.executable)} -m pip install {shlex.join(wanted)}"
     if not python.externally_managed:
         breaks = "may change the versions of what else is installed in that environment"
         return Remedy("Install them (torch is large)", (pip,), breaks=breaks)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from infra.doctor.check import Check
 from infra.doctor.finding import Remedy, Severity, Verdict, ok
-from infra.doctor.remedies import quoting
+from infra.doctor.remedies.quoting import quote_path
 from infra.doctor.subjects import HostSubject
 from infra.host.facts import GpuDriver, PythonFacts, known_or_none, require
 
@@ -32,7 +32,7 @@ def _install_cuda_build(python: PythonFacts) -> Remedy:
     return Remedy(
         "Install the CUDA build (several gigabytes)",
         (
-            f"{quoting.path(python.executable)} -m pip install --force-reinstall "
+            f"{quote_path(python.executable)} -m pip install --force-reinstall "
             "'torch~=2.13.0' --index-url https://download.pytorch.org/whl/cu130",
         ),
         breaks="replaces torch and what it depends on in that environment",

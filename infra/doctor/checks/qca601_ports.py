@@ -75,7 +75,7 @@ def _report_clash(one: _Publication, rival: _Publication) -> Verdict:
     )
     services = [two.service.name for two in (rival, one) if two.service]
     evidence = {"port": one.port, "services": services}
-    return Verdict(Severity.ERROR, message, evidence, (_move(one),), one.location)
+    return Verdict(Severity.ERROR, message, evidence, (Remedy(_suggest_port(one)),), one.location)
 
 
 def _judge_port(listeners: tuple[Listener, ...], one: _Publication) -> Verdict:
@@ -106,18 +106,22 @@ def _judge_port(listeners: tuple[Listener, ...], one: _Publication) -> Verdict:
 
 
 def _move(one: _Publication) -> Remedy:
-    """Return the remedy that publishes on the next port."""
-    other = one.port + 1 if one.port < _LAST_PORT else one.port - 1
-    title = f"Publish on another port, such as {other}"
-    if one.location is None:
-        return Remedy(title, (f"qca up --store-port {other}",))
-    return Remedy(f"{title}, at {one.location.file}:{one.location.line}")
+    if one.location is not None:
+        return Remedy(_suggest_port(one))
+    return Remedy(_suggest_port(one), (f"qca up --store-port {_find_next_port(one.port)}",))
+
+
+def _suggest_port(one: _Publication) -> str:
+    title = f"Publish on another port, such as {_find_next_port(one.port)}"
+    return f"{title}, at {one.location.file}:{one.location.line}" if one.location else title
+
+
+def _find_next_port(port: int) -> int:
+    return port + 1 if port < _LAST_PORT else port - 1
 
 
 def _end(holder: Listener) -> Remedy:
-    return Remedy(
-        f"End {holder.process}", (f"kill {holder.pid}",), breaks=f"ends {holder.process}"
-    )
+    return Remedy(f"End {holder.process}", (f"kill {holder.pid}",), breaks=f"ends {holder.process}")
 
 
 CHECK = Check(

@@ -22,8 +22,10 @@ def _judge_host(subject: HostSubject) -> Iterator[Verdict]:
     disks = {disk.purpose: disk for disk in require(subject.facts.disks)}
     if subject.is_local_run:
         work = disks.get("work")
-        yield _judge_checkpoints(subject, work) if work else skip(
-            "The work folder's disk is unknown."
+        yield (
+            _judge_checkpoints(subject, work)
+            if work
+            else skip("The work folder's disk is unknown.")
         )
         return
     docker = disks.get("docker")

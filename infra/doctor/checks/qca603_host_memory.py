@@ -1,7 +1,5 @@
 """QCA603: does a training on the CPU fit the host's memory?"""
 
-from collections.abc import Iterator
-
 from infra.doctor.check import Check
 from infra.doctor.finding import Remedy, Severity, Verdict, ok, skip
 from infra.doctor.remedies.training import TRAIN_SMALL_MODEL
@@ -26,15 +24,16 @@ def _judge_host(subject: HostSubject) -> Verdict:
         f"{format_size(peak)} predicted peak (recompute {trainer.recompute.value}), "
         f"{format_size(context)} for Python with torch."
     )
-    return Verdict(Severity.ERROR, message, evidence, tuple(_list_remedies(subject)))
+    return Verdict(Severity.ERROR, message, evidence, _list_remedies(subject))
 
 
-def _list_remedies(subject: HostSubject) -> Iterator[Remedy]:
+def _list_remedies(subject: HostSubject) -> tuple[Remedy, ...]:
+    remedies = [Remedy("See who uses the memory", ("ps -eo pid,rss,comm --sort=-rss | head",))]
     if subject.plan.trainer.profile.value != "cpu":
-        yield TRAIN_SMALL_MODEL
-    yield Remedy("See who uses the memory", ("ps -eo pid,rss,comm --sort=-rss | head",))
+        remedies.insert(0, TRAIN_SMALL_MODEL)
     if not subject.is_local_run:
-        yield Remedy("Do without Dragonfly's share", ("qca up --runtime local",))
+        remedies.append(Remedy("Do without Dragonfly's share", ("qca up --runtime local",)))
+    return tuple(remedies)
 
 
 CHECK = Check(
