@@ -124,7 +124,9 @@ def _run_local(decided: StackPlan, state: StateDir, view: ProgressView) -> None:
         except (KeyboardInterrupt, Terminated):
             view.say("Stopping; the trainer writes a checkpoint first.")
             raise
-    view.say(f"Run folder: {RUNS / decided.train.run}")
+    view.say(
+        f"Run folder: {RUNS / decided.train.run}\nWatch it move: qca rollout {decided.train.run}"
+    )
 
 
 def _run_compose(decided: StackPlan, config: Config, state: StateDir, view: ProgressView) -> None:
