@@ -95,8 +95,8 @@ def test_only_a_cuda_trainer_reserves_a_gpu():
     ],
 )
 def test_an_image_without_a_shell_is_started_and_asked_without_one(image, first_word, check):
-    decided = plan_stack(bare_host(), Config(stack=StackConfig(store_image=image)))
-    store = build_compose_document(decided)["services"]["store"]
+    plan = plan_stack(bare_host(), Config(stack=StackConfig(store_image=image)))
+    store = build_compose_document(plan)["services"]["store"]
     assert store["command"][0] == first_word
     assert store["healthcheck"]["test"][0] == check
 

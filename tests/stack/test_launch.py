@@ -17,8 +17,8 @@ IMAGES = Images(store="example.com/dragonfly:v1.40.0@sha256:abc", trainer="qca-t
 
 def test_they_say_what_to_run_and_as_whom(tmp_path):
     state = StateDir(tmp_path)
-    decided = plan_stack(bare_host(docker=engine(cpus=16), compose=PLUGIN), Config())
-    write_files(decided, state, IMAGES)
+    plan = plan_stack(bare_host(docker=engine(cpus=16), compose=PLUGIN), Config())
+    write_files(plan, state, IMAGES)
     content = YAML(typ="safe").load(state.compose_file.read_text())
     assert content["services"]["store"]["image"] == IMAGES.store
     variables = dict(line.split("=", 1) for line in state.env_file.read_text().splitlines())
