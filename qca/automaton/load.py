@@ -11,7 +11,7 @@ from torch import Tensor
 
 from qca.core.config import TrainConfig
 from qca.core.errors import CheckpointError, InputError
-from qca.runs.run import find_run, read_run
+from qca.runs.run import find_run, read_config
 from qca.runs.run_folder import RunFolder
 from qca.train.checkpoint import MODEL, find_newest_intact, read_checkpoint
 from qca.train.weights import read_weights
@@ -53,7 +53,7 @@ def read_saved(what: str | Path, runs: Path) -> Saved:
 
 def _read_run(path: Path) -> Saved:
     folder = RunFolder(path)
-    config = read_run(path).config
+    config = read_config(folder.config)
     checkpoint, damaged = find_newest_intact(folder.checkpoints)
     if checkpoint is None:
         raise CheckpointError(

@@ -12,7 +12,7 @@ from qca.core.plugins import list_plugins, load_plugin
 from qca.core.unet_shape import GRID_MULTIPLE
 from qca.measures.state import ComplexArray
 from qca.model.initial_state import draw_initial_state
-from qca.runs import snapshots
+from qca.runs.snapshots import read_snapshots
 
 GROUP = "qca.initial_states"
 LARGEST_GRID = 4096
@@ -124,7 +124,7 @@ def read_start(path: Path) -> ComplexArray:
             hint=f"Initial states: {names}. Files: .safetensors, .npz, .npy.",
         )
     if path.suffix == ".safetensors":
-        found = snapshots.read(path)
+        found = read_snapshots(path)
         if not found or not found.states:
             raise InputError(f"{path}: no states in it", hint=f"Initial states: {names}.")
         return list(found.states.values())[-1]

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qca.measures.fields import Scale
+from qca.measures.state import FloatArray
 
 COLORS = 256
 _GOLDEN_RATIO = 0.618034
@@ -37,7 +38,7 @@ def make_palette(scale: Scale, categories: int = 1) -> NDArray[np.uint8]:
 
 
 def quantize(
-    values: NDArray[np.float32], scale: Scale, lowest: float, highest: float
+    values: FloatArray, scale: Scale, lowest: float, highest: float
 ) -> NDArray[np.uint8]:
     """Return the place of each value in its palette; what is beyond the ends is clipped.
 

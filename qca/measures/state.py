@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 ComplexArray = NDArray[np.complex64]
-FloatArray = NDArray[np.float32]
+FloatArray = NDArray[np.floating]
 
 
 @dataclass(frozen=True)

@@ -5,13 +5,13 @@ from pathlib import Path
 import numpy as np
 
 from qca.measures.state import State
-from qca.runs import snapshots
+from qca.runs.snapshots import write_snapshots
 
 
 def write_safetensors(path: Path, states: list[State], episode: int | None) -> None:
     """Write float32 tensors (2, d_state, H, W), real and imaginary part, named by their steps."""
     by_step = {state.step: state.psi for state in states}
-    snapshots.write(path, episode or 0, by_step)
+    write_snapshots(path, episode or 0, by_step)
 
 
 def write_npz(path: Path, states: list[State]) -> None:

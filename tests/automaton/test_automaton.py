@@ -107,8 +107,8 @@ def test_a_checkpoint_is_the_run_at_its_episode(tmp_path):
     from_file, from_run = (Automaton.load(what, device="cpu") for what in (checkpoint, folder))
     assert (from_file.name, from_file.episode, from_file.folder) == ("first", 4, None)
     assert from_run.folder == folder
-    ends = [list(one.rollout(2))[-1].psi for one in (from_file, from_run)]
-    assert np.array_equal(*ends)
+    first, second = (list(one.rollout(2))[-1].psi for one in (from_file, from_run))
+    assert np.array_equal(first, second)
 
 
 def test_a_run_is_found_by_its_name(tmp_path):

@@ -5,7 +5,7 @@ import signal
 import numpy as np
 import pytest
 
-from qca.runs import snapshots
+from qca.runs.snapshots import read_snapshots
 from tests.support.automata import trained_run
 from tests.support.program import Program
 
@@ -31,7 +31,7 @@ def test_a_trajectory_goes_on_from_another(trained):
     trained("rollout", "first", "--steps", 6, "-o", "whole.npz")
     trained("rollout", "first", "--steps", 4, "-o", "begin.safetensors", "--every", 2)
     trained("rollout", "first", "--steps", 2, "-o", "end.npz", "--start", "begin.safetensors")
-    begin = snapshots.read(trained.folder / "begin.safetensors")
+    begin = read_snapshots(trained.folder / "begin.safetensors")
     assert begin is not None
     assert list(begin.states) == [0, 2, 4]
     whole, end = (np.load(trained.folder / name)["psi"] for name in ("whole.npz", "end.npz"))

@@ -1,6 +1,5 @@
 """One recording for all tests of what becomes of it."""
 
-import numpy as np
 import pytest
 
 from qca.measures.choose_field import choose_field
@@ -22,13 +21,9 @@ def recording(states: list[State]) -> Recording:
     return record(states)
 
 
-def record(states: list[State], **options: bool | int) -> Recording:
-    recording = Recording([choose_field(name, 3) for name in FIELDS], **options)
+def record(states: list[State], *, keeps_states: bool = False, stride: int = 1) -> Recording:
+    recording = Recording([choose_field(name, 3) for name in FIELDS], keeps_states, stride)
     for state in states:
         recording.add(state)
     return recording
 
-
-def half_black() -> np.ndarray:
-    """Return a frame, (H, W), whose left half is the lowest place of a palette."""
-    return np.repeat(np.array([[0, 0, 255, 255]], np.uint8), 4, axis=0)

@@ -13,7 +13,7 @@ from qca.rollout.pictures import choose_frames, paint_frame, write_contact_sheet
 from qca.rollout.recording import draw_fields
 from qca.rollout.trajectory import write_npz, write_safetensors
 from qca.rollout.video import find_encoder, write_video
-from qca.runs import snapshots
+from qca.runs.snapshots import read_snapshots
 
 
 @pytest.fixture(scope="module")
@@ -24,7 +24,8 @@ def drawn(recording):
 def test_a_gif_has_every_frame_in_its_colors(tmp_path, drawn):
     write_gif(tmp_path / "a.gif", drawn[:1], fps=10)
     with Image.open(tmp_path / "a.gif") as picture:
-        assert (picture.n_frames, picture.size) == (5, (512, 512))
+        assert getattr(picture, "n_frames", 1) == 5
+        assert picture.size == (512, 512)
         assert picture.info["duration"] == 100
         assert picture.info["loop"] == 0
         picture.seek(3)
@@ -88,7 +89,7 @@ def test_a_trajectory_has_every_state(tmp_path, states):
     write_safetensors(tmp_path / "a.safetensors", states, 6)
     tensors = load_file(tmp_path / "a.safetensors")
     assert sorted(tensors, key=int) == ["0", "2", "4", "6", "8"]
-    found = snapshots.read(tmp_path / "a.safetensors")
+    found = read_snapshots(tmp_path / "a.safetensors")
     assert found is not None
     assert found.episode == 6
     assert np.array_equal(found.states[4], states[2].psi)
