@@ -9,7 +9,7 @@ from qca.core.errors import PlanError
 from qca.core.units import format_size
 from qca.memory.budget import CPU_CONTEXT
 from qca.memory.layers import Shape
-from qca.memory.nvml import free_gpu_memory
+from qca.memory.nvml import read_free_gpu_memory
 from qca.memory.rollout import estimate_rollout
 
 
@@ -25,7 +25,7 @@ def require_memory(
     needed = estimate_rollout(
         shape, config.update, config.gamma, device=device, held_states=held_states
     )
-    free = free_gpu_memory() if device == "cuda" else psutil.virtual_memory().available
+    free = read_free_gpu_memory() if device == "cuda" else psutil.virtual_memory().available
     if device == "cpu":
         needed -= CPU_CONTEXT  # this process has it already
     if free is not None and needed > free:

@@ -37,9 +37,7 @@ def make_palette(scale: Scale, categories: int = 1) -> NDArray[np.uint8]:
     return np.stack(channels, axis=1).round().astype(np.uint8)
 
 
-def quantize(
-    values: FloatArray, scale: Scale, lowest: float, highest: float
-) -> NDArray[np.uint8]:
+def quantize(values: FloatArray, scale: Scale, lowest: float, highest: float) -> NDArray[np.uint8]:
     """Return the place of each value in its palette; what is beyond the ends is clipped.
 
     A value that is not finite has the first color.

@@ -26,4 +26,3 @@ def record(states: list[State], *, keeps_states: bool = False, stride: int = 1) 
     for state in states:
         recording.add(state)
     return recording
-
