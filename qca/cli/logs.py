@@ -8,6 +8,7 @@ import click
 
 from infra.stack.state import STATE_DIR, StateDir, read_holder, read_launch
 from qca.core.errors import LaunchError
+from qca.core.plain_files import open_plain
 
 _POLL_SECONDS = 0.2
 
@@ -56,7 +57,7 @@ def _file_lines(
 def _whole_lines(file: Path, offset: int) -> tuple[list[str], int]:
     """Return the lines from `offset` bytes on, and the offset of what is still being written."""
     try:
-        with file.open("rb") as log:
+        with open_plain(file, follow=False) as log:
             if log.seek(0, 2) < offset:  # another `qca up` has begun it anew
                 offset = 0
             log.seek(offset)
