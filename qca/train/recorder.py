@@ -20,7 +20,7 @@ from qca.runs.metrics_log import MetricsLog
 from qca.runs.resume_messages import describe_lost_lines, find_last_repeated
 from qca.runs.run_folder import RunFolder
 from qca.train.checkpoint import find_best_episode, write_checkpoint
-from qca.train.memory import peak_memory
+from qca.train.memory import read_peak_memory
 from qca.train.step_result import SkippedStep, StepResult
 from qca.train.trainer import Trainer
 
@@ -166,7 +166,7 @@ def describe_episode(
             because=result.because,
             loss_scale=trainer.loss_scale.factor,
         )
-    memory = peak_memory(trainer.device)
+    memory = read_peak_memory(trainer.device)
     return EpisodeRecord(
         episode=trainer.episodes,
         loss=result.loss,
