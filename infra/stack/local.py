@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Generator, Iterable, Iterator
+from io import TextIOWrapper
 from pathlib import Path
 from typing import IO
 
@@ -12,6 +13,7 @@ from infra.stack.compose_document import build_distributed_flags
 from infra.stack.plan import StackPlan
 from infra.stack.state import StateDir
 from qca.core.errors import LaunchError
+from qca.core.plain_files import open_plain
 from qca.core.train_flags import format_train_flags
 
 # The store answers within a tenth of a second; a busy machine gets much longer.
@@ -91,6 +93,7 @@ def run_trainer(
 
 def list_log_files(state: StateDir, names: list[str]) -> list[Path]:
     """Return the log files of the named parts, or of all."""
+    state.check()
     return [file for file in sorted(state.log_dir.glob("*.log")) if not names or file.stem in names]
 
 
@@ -103,9 +106,10 @@ def _tee(lines: Iterable[str], log: IO[str]) -> Iterator[str]:
         yield line.rstrip("\n")
 
 
-def _open_log(state: StateDir, name: str) -> IO[str]:
+def _open_log(state: StateDir, name: str) -> TextIOWrapper:
+    state.check()
     state.log_dir.mkdir(parents=True, exist_ok=True)
-    return (state.log_dir / f"{name}.log").open("w", encoding="utf-8")
+    return TextIOWrapper(open_plain(state.log_dir / f"{name}.log", "wb", follow=False), "utf-8")
 
 
 def _wait_for_socket(process: subprocess.Popen[str], state: StateDir) -> str:

@@ -1,4 +1,7 @@
-"""The command line. A command's module is imported only when the command is called."""
+"""The command line: one small module a command, imported only when the command is called.
+
+May import every room of qca and infra; no other room imports it.
+"""
 
 import os
 import signal

@@ -1,12 +1,15 @@
-"""The host that a command plans for: this one, or a recorded one."""
+"""The facts of the host that a command plans for: this one, or a recorded one."""
 
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from infra.host.facts import HostFacts, Known, PythonFacts, known_or_none
-from infra.stack.plan import StackPlan, plan_stack
 from qca.core.config import Config
+
+if TYPE_CHECKING:
+    from infra.stack.plan import StackPlan
 
 # The Docker Engine on a busy laptop answers within a second; a dead ssh host never does.
 PROBE_SECONDS = 5.0
@@ -23,12 +26,14 @@ def host_facts(facts_file: Path | None) -> HostFacts:
     return collect(timeout=PROBE_SECONDS, work_dir=Path.cwd())
 
 
-def plan_here(config: Config, *, cpu_processes: int = 1) -> tuple[HostFacts, StackPlan]:
+def plan_here(config: Config, *, cpu_processes: int = 1) -> tuple[HostFacts, "StackPlan"]:
     """Return this host's facts and the plan for it.
 
     Where that plan trains with this Python on the CPU, what Python takes of its memory is
     measured first, once per torch build: some seconds.
     """
+    from infra.stack.plan import plan_stack
+
     facts = host_facts(None)
     plan = plan_stack(facts, config, cpu_processes=cpu_processes)
     if plan.runtime.value != "local" or plan.trainer.device.value != "cpu":

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from qca.cli.host_facts import find_resident_floor, plan_here
 from qca.cli.options import config_options, read_config
 from qca.cli.signals import ignore_late_sigterm, set_on_signals
 from qca.cli.train_listeners import open_listeners
@@ -132,18 +131,19 @@ def train(
 
 
 def _resolve(config: Config, *, processes: int, nnodes: int) -> TrainConfig:
-    """Return the training with nothing left to `auto`; looks at the host only if needed."""
-    given = config.train
+    """Return the training with every `auto` resolved; probes the host only if there is one."""
+    train = config.train
     choices = (
-        given.profile,
-        given.device,
-        given.recompute,
-        given.precision,
-        given.optimizer_state,
+        train.profile,
+        train.device,
+        train.recompute,
+        train.precision,
+        train.optimizer_state,
     )
     if "auto" not in choices:
-        return apply_profile(given, given.profile)
+        return apply_profile(train, train.profile)
     from infra.stack.plan import require_fit
+    from qca.cli.host_facts import plan_here
 
     stack = config.stack.override(runtime="local", gpus=processes, nnodes=nnodes)
     _, plan = plan_here(replace(config, stack=stack), cpu_processes=processes)
@@ -155,7 +155,11 @@ def _predict_memory(train: TrainConfig) -> dict[str, int]:
     """Return the fields of a request that say what the training is predicted to take."""
     if train.device == "auto" or train.recompute == "auto":
         return {}  # not reached: both are resolved before a training starts
-    floor = find_resident_floor(measure=False) if train.device == "cpu" else None
+    floor = None
+    if train.device == "cpu":
+        from qca.cli.host_facts import find_resident_floor
+
+        floor = find_resident_floor(measure=False)
     found = estimate(train, recompute=train.recompute, device=train.device, resident_floor=floor)
     return {
         "predicted_peak_bytes": found.predicted_peak_bytes,
@@ -165,7 +169,7 @@ def _predict_memory(train: TrainConfig) -> dict[str, int]:
 
 def _launch(request: TrainRequest, stop: threading.Event) -> None:
     """Let the launcher run `qca train` in each process, until all have ended."""
-    # Once, not in each.
+    # Here once, instead of in each process.
     RunFolder(request.folder).check_start(request.config, resume=request.resume)
     with set_on_signals(stop) as interrupted:
         _load_session()  # says so if torch is not installed
@@ -189,7 +193,7 @@ def _load_session() -> "Callable[..., str]":
 
 
 def _check_end(finish: str, stop: threading.Event, interrupted: threading.Event) -> None:
-    """Raise where the training ended without being finished or told to stop."""
+    """Raise if the training ended by Ctrl-C, or because another process was told to stop."""
     if interrupted.is_set():
         raise KeyboardInterrupt
     if finish == "stopped" and not stop.is_set():

@@ -21,7 +21,7 @@ from qca.runs.metrics_log import MetricsLog
 from qca.runs.resume_messages import describe_lost_lines, find_last_repeated
 from qca.runs.run_folder import RunFolder
 from qca.train.checkpoint import find_best_episode, write_checkpoint
-from qca.train.memory import describe_excess, peak_memory
+from qca.train.memory import describe_excess, read_peak_memory
 from qca.train.step_result import SkippedStep, StepResult
 from qca.train.trainer import Trainer
 
@@ -135,7 +135,9 @@ class RunRecorder(Recorder):
             self.report(Noted(message=f"{message}: steps are made one by one"))
         self.report(describe_episode(trainer, result, seconds))
         excess = describe_excess(
-            peak_memory(trainer.device), self._predicted_peak_bytes, self._predicted_context_bytes
+            read_peak_memory(trainer.device),
+            self._predicted_peak_bytes,
+            self._predicted_context_bytes,
         )
         if excess is not None and not self._has_noted_excess:
             self._has_noted_excess = True
@@ -180,7 +182,7 @@ def describe_episode(
             because=result.because,
             loss_scale=trainer.loss_scale.factor,
         )
-    memory = peak_memory(trainer.device)
+    memory = read_peak_memory(trainer.device)
     return EpisodeRecord(
         episode=trainer.episodes,
         loss=result.loss,

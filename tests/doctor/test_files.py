@@ -98,6 +98,8 @@ CASES = [
     ("QCA704", "    command:\n      - --hz=1\n      - --proactor_threads 2\n", ERROR,
      "'proactor_threads 2'.\nIt says: Unknown command line flag. Write proactor_threads=2", 6),
     ("QCA704", "    command: --proactor-threads=2\n", ERROR, "Write proactor_threads.", 4),
+    # No spelling of this is a flag's name, so that there is nothing to write instead.
+    ("QCA704", "    command: ['--grün=1']\n", ERROR, "'grün'.\nIt says: Unknown comm", 4),
     ("QCA704", "    environment: {DFLY_MAXMEMORY: 2G}\n", ERROR, "Write maxmemory.", 4),
     ("QCA704", "    environment: {DFLY_DEV_ENV: 1, dfly_x: 1}\n", OK, "", 2),
     ("QCA704", "    environment: {DFLY_PASSWORD: x}\n", ERROR, "DFLY_requirepass", 4),

@@ -6,11 +6,12 @@ from dataclasses import dataclass
 from infra.compose_file.limits import read_cpu_quota, read_cpuset, read_size
 from infra.compose_file.model import ComposeFile, LocatedValue, Service
 from infra.doctor.container_limits import count_container_cpus, find_container_memory
+from infra.doctor.dragonfly_services import explain_hidden_flags, list_dragonflies
 from infra.doctor.finding import Remedy, Severity, Verdict, locate, ok, skip
 from infra.doctor.remedies.set_flag import set_flag
 from infra.doctor.subjects import FileSubject
 from infra.dragonfly import startup_rules as rules
-from infra.dragonfly.service import Dragonfly, is_dragonfly, read_dragonfly
+from infra.dragonfly.service import Dragonfly
 from infra.host.facts import Engine, known_or_none
 from qca.core.units import counted, exact_size, format_size
 
@@ -36,11 +37,6 @@ def judge_container_limits(subject: FileSubject) -> Iterator[Verdict]:
     for dragonfly in list_dragonflies(subject.file):
         where = dragonfly.service.memory_limit or dragonfly.service
         yield locate(_nests(subject, dragonfly), subject.file, where)
-
-
-def list_dragonflies(file: ComposeFile) -> list[Dragonfly]:
-    """Return every Dragonfly service of the project."""
-    return [read_dragonfly(file, service) for service in file.services if is_dragonfly(service)]
 
 
 def _starts(subject: FileSubject, file: ComposeFile, dragonfly: Dragonfly) -> Verdict:
@@ -141,19 +137,7 @@ def _bad_size(dragonfly: Dragonfly, given: LocatedValue) -> Verdict:
 def _hidden(dragonfly: Dragonfly) -> str:
     """Say why the file does not tell what Dragonfly starts with; empty where it does."""
     both = {"maxmemory", "proactor_threads"} <= set(dragonfly.flags)
-    return "" if both and not dragonfly.other_program else hidden_flags(dragonfly)
-
-
-def hidden_flags(dragonfly: Dragonfly) -> str:
-    """Say why there may be flags that the file does not show; empty where there are none."""
-    if dragonfly.other_program:
-        return f"Its command starts {dragonfly.other_program}, which may change the flags."
-    if dragonfly.unread_flag_file is not None:
-        return f"Its flag file {dragonfly.unread_flag_file.value} lies inside the container."
-    if dragonfly.service.unread_sources:
-        keys = " and ".join(f"`{key}`" for key in dragonfly.service.unread_sources)
-        return f"Settings may depend on {keys}, which was not read."
-    return ""
+    return "" if both and not dragonfly.other_program else explain_hidden_flags(dragonfly)
 
 
 def _answers(threads: int, maxmemory: int) -> str:

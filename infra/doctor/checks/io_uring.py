@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator
 
 from infra.doctor.check import Check
-from infra.doctor.checks.dragonfly_files import list_dragonflies
+from infra.doctor.dragonfly_services import list_dragonflies
 from infra.doctor.finding import Severity, Verdict, locate, ok
 from infra.doctor.subjects import FileSubject, HostSubject
 from infra.dragonfly.service import Dragonfly
