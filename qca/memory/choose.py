@@ -149,8 +149,7 @@ def _list_candidates(
             for recompute in strategies:
                 if recompute == "none" and precision in HALF_PRECISIONS:
                     continue
-                chosen = {"precision": precision, "optimizer_state": optimizer_state}
-                resolved = train.override(**chosen)
+                resolved = train.override(precision=precision, optimizer_state=optimizer_state)
                 needs = estimate(
                     resolved,
                     recompute=recompute,
@@ -179,12 +178,11 @@ def _make_choice(
 
 
 def _resolve(train: TrainConfig, found: _Candidate) -> TrainConfig:
-    chosen = {
-        "recompute": found.recompute,
-        "precision": found.precision,
-        "optimizer_state": found.optimizer_state,
-    }
-    return train.override(**chosen)
+    return train.override(
+        recompute=found.recompute,
+        precision=found.precision,
+        optimizer_state=found.optimizer_state,
+    )
 
 
 class Solution(NamedTuple):
