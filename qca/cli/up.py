@@ -9,7 +9,7 @@ import click
 
 from infra.host.facts import HostFacts
 from infra.stack.decision import GIVEN
-from infra.stack.plan import StackPlan, plan_stack
+from infra.stack.plan import StackPlan
 from infra.stack.project_lock import project_lock
 from infra.stack.state import (
     STATE_DIR,
@@ -19,7 +19,7 @@ from infra.stack.state import (
     state_lock,
     write_launch,
 )
-from qca.cli.host_facts import host_facts
+from qca.cli.host_facts import plan_here
 from qca.cli.options import config_options, read_config
 from qca.cli.progress import ProgressView
 from qca.cli.signals import Terminated, ignore_signals, raise_on_sigterm
@@ -46,8 +46,7 @@ def up(config_file: Path | None, **flags: Any) -> None:
     with raise_on_sigterm(), state_lock(state), ProgressView() as view:
         try:
             view.say("Examining this host.")
-            facts = host_facts(None)
-            plan = plan_stack(facts, config)
+            facts, plan = plan_here(config)
             _refuse_blocked_host(facts, config)
             _refuse_other_stack(plan, state)
             _announce(plan, view)

@@ -43,6 +43,26 @@ def read_peak_resident_bytes() -> int:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
+def describe_excess(
+    memory: PeakMemory, predicted_peak_bytes: int | None, predicted_context_bytes: int | None
+) -> str | None:
+    """Return the sentence for a peak above its prediction; None for one within it, or without one.
+
+    A resident set is compared with peak and context together, an allocator's bytes with the peak.
+    """
+    if predicted_peak_bytes is None or predicted_context_bytes is None:
+        return None
+    predicted, found = predicted_peak_bytes, memory.reserved
+    if found is None:
+        predicted, found = predicted + predicted_context_bytes, memory.used
+    if found <= predicted:
+        return None
+    return (
+        f"the training takes {format_size(found)} of memory, more than the predicted "
+        f"{format_size(predicted)}; please report it with `qca doctor --record FILE`"
+    )
+
+
 def is_refused_memory(error: Exception) -> bool:
     """Whether an allocator refused; on a CPU torch raises a plain RuntimeError for it."""
     known = isinstance(error, MemoryError | torch.OutOfMemoryError)
