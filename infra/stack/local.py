@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Generator, Iterable, Iterator
+from io import TextIOWrapper
 from pathlib import Path
 from typing import IO
 
@@ -12,10 +13,14 @@ from infra.stack.compose_document import build_distributed_flags
 from infra.stack.plan import StackPlan
 from infra.stack.state import StateDir
 from qca.core.errors import LaunchError
+from qca.core.plain_files import open_plain
 from qca.core.train_flags import format_train_flags
 
 # The store answers within a tenth of a second; a busy machine gets much longer.
 _STORE_SECONDS = 15.0
+
+# With -P, a module in the user's folder is not taken for one of ours.
+_PYTHON = (sys.executable, "-P")
 
 
 @contextlib.contextmanager
@@ -30,7 +35,7 @@ def run_embedded_store(state: StateDir) -> Iterator[str]:
     """
     with _open_log(state, "store") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "qca.store.embedded"],
+            [*_PYTHON, "-m", "qca.store.embedded"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
@@ -57,7 +62,7 @@ def run_trainer(
 
     """
     command = [
-        *(sys.executable, "-m", "qca", "train"),
+        *(*_PYTHON, "-m", "qca", "train"),
         *format_train_flags(plan.train),
         *build_distributed_flags(plan.trainer),
         "--resume",
@@ -91,6 +96,7 @@ def run_trainer(
 
 def list_log_files(state: StateDir, names: list[str]) -> list[Path]:
     """Return the log files of the named parts, or of all."""
+    state.check()
     return [file for file in sorted(state.log_dir.glob("*.log")) if not names or file.stem in names]
 
 
@@ -103,9 +109,10 @@ def _tee(lines: Iterable[str], log: IO[str]) -> Iterator[str]:
         yield line.rstrip("\n")
 
 
-def _open_log(state: StateDir, name: str) -> IO[str]:
+def _open_log(state: StateDir, name: str) -> TextIOWrapper:
+    state.check()
     state.log_dir.mkdir(parents=True, exist_ok=True)
-    return (state.log_dir / f"{name}.log").open("w", encoding="utf-8")
+    return TextIOWrapper(open_plain(state.log_dir / f"{name}.log", "wb", follow=False), "utf-8")
 
 
 def _wait_for_socket(process: subprocess.Popen[str], state: StateDir) -> str:

@@ -1,4 +1,7 @@
-"""The command line. A command's module is imported only when the command is called."""
+"""The command line: one small module a command, imported only when the command is called.
+
+May import every room of qca and infra; no other room imports it.
+"""
 
 import os
 import signal
@@ -10,6 +13,7 @@ from typing import Any, NoReturn
 import click
 
 from qca.cli import color
+from qca.cli.search_path import drop_relative_folders
 from qca.cli.signals import EXIT_INTERRUPTED, end_interrupted
 from qca.core.errors import QcaError
 
@@ -25,6 +29,7 @@ _COMMANDS = {
     "down": "Stop and remove what `up` made.",
     "train": "Train here, in this process: what the container runs.",
     "estimate": "Predict the peak memory of a training.",
+    "rollout": "Run a trained automaton, and write what is seen.",
     "report": "Write one HTML page about a run.",
 }
 
@@ -63,6 +68,7 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line; every expected error ends in a message and its exit code."""
+    drop_relative_folders(os.environ)
     try:
         code = _run()
         if signal.getsignal(signal.SIGINT) is signal.default_int_handler:

@@ -80,12 +80,12 @@ def _render_markdown(findings: Sequence[Finding], facts: HostFacts) -> str:
     from importlib import metadata
 
     from infra.doctor.formats.markdown import render_markdown
-    from infra.host.recording import record, scrubber_of
+    from infra.host.recording import make_scrubber, record
 
     return render_markdown(
         findings,
         recorded_host=record(facts),
-        anonymize=scrubber_of(facts).clean,
+        anonymize=make_scrubber(facts).clean,
         version=metadata.version("qca"),
     )
 

@@ -1,4 +1,4 @@
-"""How a training looks while it runs: a bar on a terminal, a line now and then elsewhere."""
+"""A running training on stderr: a bar on a terminal, a line every few seconds elsewhere."""
 
 import time
 
@@ -18,10 +18,9 @@ from qca.runs.events import (
 )
 from qca.runs.resume_messages import describe_repeated_episodes
 
-# In a log file a line every few seconds is enough to see that it goes on.
-_LINE_SECONDS = 5.0
+_LINE_SECONDS = 5.0  # between two lines in a log file
 
-# Of a line of `docker build`, what leaves room for the bar on an 80-column terminal.
+# Of a line of `docker build`; leaves room for the bar on an 80-column terminal.
 _TICK_WIDTH = 50
 
 _ENDINGS = {
@@ -63,7 +62,7 @@ class ProgressView:
         self._console.print(message, highlight=False, markup=False, soft_wrap=True)
 
     def tick(self, line: str) -> None:
-        """Show the newest line of something that takes long; the next one replaces it."""
+        """Show the newest line of a long operation; the next one replaces it."""
         if self._ticker is None:
             self._ticker = self._progress.add_task("", total=None, numbers="")
         self._progress.update(self._ticker, description=line[:_TICK_WIDTH])

@@ -1,4 +1,4 @@
-"""What `qca report` hands to the page about this host: the doctor's findings and today's plan."""
+"""The host section of a report: the doctor's findings and today's plan, as plain data."""
 
 from dataclasses import asdict, replace
 
@@ -13,8 +13,7 @@ from qca.core.config import Config, TrainConfig
 from qca.core.units import format_size
 from qca.report.host_section import FindingEntry, HostSection, PlanEntry, RemedyEntry
 
-# What a run's configuration holds resolved, and a plan decides anew. The rest says what is
-# computed, or was given.
+# The keys that a run's configuration holds resolved, and that a plan decides anew.
 _DECIDED = ("profile", "device", "recompute", "optimizer_state")
 
 

@@ -112,7 +112,7 @@ def train(
         processes=processes,
         nnodes=nnodes,
         rdzv_endpoint=rdzv_endpoint,
-        predicted_peak_bytes=_predict_peak(config),
+        **_predict_memory(config),
     )
     stop = threading.Event()
     if request.is_distributed() and not is_launched():
@@ -131,35 +131,45 @@ def train(
 
 
 def _resolve(config: Config, *, processes: int, nnodes: int) -> TrainConfig:
-    """Return the training with nothing left to `auto`; looks at the host only if needed."""
-    given = config.train
+    """Return the training with every `auto` resolved; probes the host only if there is one."""
+    train = config.train
     choices = (
-        given.profile,
-        given.device,
-        given.recompute,
-        given.precision,
-        given.optimizer_state,
+        train.profile,
+        train.device,
+        train.recompute,
+        train.precision,
+        train.optimizer_state,
     )
     if "auto" not in choices:
-        return apply_profile(given, given.profile)
-    from infra.stack.plan import plan_stack, require_fit
-    from qca.cli.host_facts import host_facts
+        return apply_profile(train, train.profile)
+    from infra.stack.plan import require_fit
+    from qca.cli.host_facts import plan_here
 
     stack = config.stack.override(runtime="local", gpus=processes, nnodes=nnodes)
-    plan = plan_stack(host_facts(None), replace(config, stack=stack), cpu_processes=processes)
+    _, plan = plan_here(replace(config, stack=stack), cpu_processes=processes)
     require_fit(plan)
     return plan.train
 
 
-def _predict_peak(train: TrainConfig) -> int | None:
+def _predict_memory(train: TrainConfig) -> dict[str, int]:
+    """Return the fields of a request that say what the training is predicted to take."""
     if train.device == "auto" or train.recompute == "auto":
-        return None  # not reached: both are resolved before a training starts
-    return estimate(train, recompute=train.recompute, device=train.device).predicted_peak_bytes
+        return {}  # not reached: both are resolved before a training starts
+    floor = None
+    if train.device == "cpu":
+        from qca.cli.host_facts import find_resident_floor
+
+        floor = find_resident_floor(measure=False)
+    found = estimate(train, recompute=train.recompute, device=train.device, resident_floor=floor)
+    return {
+        "predicted_peak_bytes": found.predicted_peak_bytes,
+        "predicted_context_bytes": found.context_bytes,
+    }
 
 
 def _launch(request: TrainRequest, stop: threading.Event) -> None:
     """Let the launcher run `qca train` in each process, until all have ended."""
-    # Once, not in each.
+    # Here once, instead of in each process.
     RunFolder(request.folder).check_start(request.config, resume=request.resume)
     with set_on_signals(stop) as interrupted:
         _load_session()  # says so if torch is not installed
@@ -183,7 +193,7 @@ def _load_session() -> "Callable[..., str]":
 
 
 def _check_end(finish: str, stop: threading.Event, interrupted: threading.Event) -> None:
-    """Raise where the training ended without being finished or told to stop."""
+    """Raise if the training ended by Ctrl-C, or because another process was told to stop."""
     if interrupted.is_set():
         raise KeyboardInterrupt
     if finish == "stopped" and not stop.is_set():

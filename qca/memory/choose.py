@@ -20,7 +20,7 @@ from qca.memory.budget import Estimate, estimate, estimate_host_bytes
 Device = Literal["cpu", "cuda"]
 Dimension = Literal["batch", "grid", "steps"]
 
-# In the order of preference, and of need but for `none`.
+# In the order of preference, which is also that of decreasing need, except for `none`.
 STRATEGIES: dict[Device, tuple[ResolvedRecompute, ...]] = {
     "cpu": ("none", "step", "two-level"),
     "cuda": ("none", "step", "two-level", "host"),
@@ -61,6 +61,7 @@ def choose(
     half: HalfPrecision | None = None,
     host_budget: int | None = None,
     together: bool = False,
+    resident_floor: int | None = None,
 ) -> Choice:
     """Return how to run `train`: as it says, and where it says `auto`, the first that fits.
 
@@ -68,7 +69,8 @@ def choose(
     then the optimizer's state goes to host memory; last comes `half`, the 16-bit format that
     the card has, if any. The batch and the model stay as they are. What is moved to the
     host has to fit `host_budget`, where that is known. Budgets and needs are those of one
-    process, also where several train `together`.
+    process, also where several train `together`. `resident_floor` is what was measured of a CPU's
+    context, see `qca.memory.context`.
 
     Where nothing fits, it is the candidate that needs least, with `fits` False.
 
@@ -77,7 +79,10 @@ def choose(
 
     """
     _require_full_precision_sums(train)
-    candidates = list(_list_candidates(train, device, half, together=together))
+    every_way = _list_candidates(
+        train, device, half, together=together, resident_floor=resident_floor
+    )
+    candidates = list(every_way)
     if budget is None:
         steps = (item for item in candidates if item.recompute == "step")
         found = next(steps, candidates[0])
@@ -127,27 +132,33 @@ def _list_candidates(
     half: HalfPrecision | None,
     *,
     together: bool = False,
+    resident_floor: int | None = None,
 ) -> Iterator[_Candidate]:
     """Yield every way to run `train`, in the order of preference."""
     precisions: tuple[ResolvedPrecision, ...] = ("fp32", half) if half else ("fp32",)
     if train.precision != "auto":
         precisions = (train.precision,)
-    places: tuple[ResolvedOptimizerState, ...] = ("device", "host")
+    optimizer_states: tuple[ResolvedOptimizerState, ...] = ("device", "host")
     if train.optimizer_state != "auto":
-        places = (train.optimizer_state,)
+        optimizer_states = (train.optimizer_state,)
     elif device == "cpu":
-        places = ("device",)
+        optimizer_states = ("device",)
     strategies = STRATEGIES[device] if train.recompute == "auto" else (train.recompute,)
     for precision in precisions:
-        for place in places:
+        for optimizer_state in optimizer_states:
             for recompute in strategies:
                 if recompute == "none" and precision in HALF_PRECISIONS:
                     continue
-                chosen = {"precision": precision, "optimizer_state": place}
-                resolved = train.override(**chosen)
-                needs = estimate(resolved, recompute=recompute, device=device, together=together)
+                resolved = train.override(precision=precision, optimizer_state=optimizer_state)
+                needs = estimate(
+                    resolved,
+                    recompute=recompute,
+                    device=device,
+                    together=together,
+                    resident_floor=resident_floor,
+                )
                 host = estimate_host_bytes(resolved, recompute) if device == "cuda" else 0
-                yield _Candidate(recompute, precision, place, needs, host)
+                yield _Candidate(recompute, precision, optimizer_state, needs, host)
 
 
 def _make_choice(
@@ -167,12 +178,11 @@ def _make_choice(
 
 
 def _resolve(train: TrainConfig, found: _Candidate) -> TrainConfig:
-    chosen = {
-        "recompute": found.recompute,
-        "precision": found.precision,
-        "optimizer_state": found.optimizer_state,
-    }
-    return train.override(**chosen)
+    return train.override(
+        recompute=found.recompute,
+        precision=found.precision,
+        optimizer_state=found.optimizer_state,
+    )
 
 
 class Solution(NamedTuple):
@@ -190,6 +200,7 @@ def solve(
     *,
     device: Device = "cuda",
     host_budget: int | None = None,
+    resident_floor: int | None = None,
 ) -> Solution:
     """Return the largest value of one dimension of `train` that fits `budget` bytes.
 
@@ -204,7 +215,13 @@ def solve(
 
     def choose_at(count: int) -> Choice:
         resized = train.override(**{field: count * unit})
-        return choose(resized, budget, device=device, host_budget=host_budget)
+        return choose(
+            resized,
+            budget,
+            device=device,
+            host_budget=host_budget,
+            resident_floor=resident_floor,
+        )
 
     if not (smallest := choose_at(1)).fits:
         raise PlanError(

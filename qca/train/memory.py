@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 
 from qca.core.units import format_size
-from qca.memory.nvml import gpu_memory_holders
+from qca.memory.nvml import list_gpu_memory_holders
 
 
 class PeakMemory(NamedTuple):
@@ -20,16 +20,16 @@ class PeakMemory(NamedTuple):
     """On CUDA what the allocator took from the device; None on a CPU."""
 
 
-def peak_memory(device: torch.device) -> PeakMemory:
+def read_peak_memory(device: torch.device) -> PeakMemory:
     """Return the peak so far of what `device`'s memory this process holds."""
     if device.type == "cuda":
         return PeakMemory(
             torch.cuda.max_memory_allocated(device), torch.cuda.max_memory_reserved(device)
         )
-    return PeakMemory(peak_resident_bytes(), None)
+    return PeakMemory(read_peak_resident_bytes(), None)
 
 
-def peak_resident_bytes() -> int:
+def read_peak_resident_bytes() -> int:
     """Return the peak resident set of this process.
 
     Linux's own count, VmHWM, begins with the program; `getrusage` would begin with what the
@@ -43,17 +43,37 @@ def peak_resident_bytes() -> int:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
+def describe_excess(
+    memory: PeakMemory, predicted_peak_bytes: int | None, predicted_context_bytes: int | None
+) -> str | None:
+    """Return the sentence for a peak above its prediction; None for one within it, or without one.
+
+    A resident set is compared with peak and context together, an allocator's bytes with the peak.
+    """
+    if predicted_peak_bytes is None or predicted_context_bytes is None:
+        return None
+    predicted, found = predicted_peak_bytes, memory.reserved
+    if found is None:
+        predicted, found = predicted + predicted_context_bytes, memory.used
+    if found <= predicted:
+        return None
+    return (
+        f"the training takes {format_size(found)} of memory, more than the predicted "
+        f"{format_size(predicted)}; please report it with `qca doctor --record FILE`"
+    )
+
+
 def is_refused_memory(error: Exception) -> bool:
     """Whether an allocator refused; on a CPU torch raises a plain RuntimeError for it."""
     known = isinstance(error, MemoryError | torch.OutOfMemoryError)
     return known or "DefaultCPUAllocator" in str(error)
 
 
-def memory_holders(device: torch.device) -> str:
+def describe_memory_holders(device: torch.device) -> str:
     """Return a phrase that names who holds the GPU's memory; empty where it cannot be told."""
     if device.type != "cuda":
         return ""
-    holders = gpu_memory_holders()
+    holders = list_gpu_memory_holders()
     if not holders:
         return ""
     named = (f"process {pid} {format_size(size)}" for pid, size in holders)

@@ -8,7 +8,7 @@ from qca.runs.journal import list_skipped_episodes, open_journal, read_journal
 from qca.runs.metrics_log import read_records
 from qca.train import trainer
 from tests.support.run_folders import record
-from tests.support.training import kinds, run, small
+from tests.support.training import list_kinds, run, small
 
 CHECKPOINT = CheckpointWritten(episode=3, path="x")
 
@@ -99,7 +99,7 @@ def test_a_history_that_cannot_be_read_does_not_stop_a_training(tmp_path):
     run(small(episodes=3), tmp_path)
     (tmp_path / "events.jsonl").unlink()
     (tmp_path / "events.jsonl").mkdir()
-    assert kinds(run(small(), tmp_path, resume=True))[-1] == "finished"
+    assert list_kinds(run(small(), tmp_path, resume=True))[-1] == "finished"
 
 
 def _fail(message: str) -> None:

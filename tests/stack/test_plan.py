@@ -10,7 +10,7 @@ from infra.stack.decision import list_decisions
 from infra.stack.plan import plan_stack
 from qca.core.config import Config, Runtime, StackConfig, TrainConfig
 from qca.core.units import GIB, MIB
-from qca.memory.budget import CUDA_CONTEXT, NCCL_CONTEXT
+from qca.memory.context import CUDA_CONTEXT, NCCL_CONTEXT
 from tests.support.hosts import (
     CDI_ENGINE,
     NOTHING_KNOWN,

@@ -204,11 +204,11 @@ def test_what_ctrl_c_interrupts_is_undone(file):
     file.write_text(HEAD + "    command: --maxmemory=2G\n")
     (proposal,) = list_proposals(_findings(file))
 
-    def interrupted() -> list[Finding]:
+    def interrupt() -> list[Finding]:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        apply_remedy(proposal, interrupted)
+        apply_remedy(proposal, interrupt)
     assert file.read_text() == HEAD + "    command: --maxmemory=2G\n"
 
 
