@@ -29,6 +29,7 @@ _COMMANDS = {
     "down": "Stop and remove what `up` made.",
     "train": "Train here, in this process: what the container runs.",
     "estimate": "Predict the peak memory of a training.",
+    "rollout": "Run a trained automaton, and write what is seen.",
     "report": "Write one HTML page about a run.",
 }
 

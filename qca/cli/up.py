@@ -123,7 +123,7 @@ def _run_local(plan: StackPlan, state: StateDir, view: ProgressView) -> None:
         except (KeyboardInterrupt, Terminated):
             view.say("Stopping; the trainer writes a checkpoint first.")
             raise
-    view.say(f"Run folder: {RUNS / plan.train.run}")
+    view.say(f"Run folder: {RUNS / plan.train.run}\nWatch it move: qca rollout {plan.train.run}")
 
 
 def _run_compose(plan: StackPlan, config: Config, state: StateDir, view: ProgressView) -> None:
