@@ -12,7 +12,7 @@ from infra.doctor.checks import CHECKS
 from infra.doctor.examine import examine
 from infra.host.recording import load
 from infra.stack import launch, local
-from qca.cli import cli
+from qca.cli import cli, host_facts
 from qca.core.errors import LaunchError
 
 SERVER = Path(__file__).parents[1] / "hosts" / "server-8-gpus.json"
@@ -23,7 +23,7 @@ def launched(tmp_path, monkeypatch) -> list[str]:
     """The names of the launch functions called, on a server with eight GPUs, in an empty folder."""
     names: list[str] = []
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("qca.cli.host_facts.host_facts", lambda _: load(SERVER))
+    monkeypatch.setattr(host_facts, "host_facts", lambda _: load(SERVER))
     for module, name in ((launch, "prepare"), (local, "run_embedded_store")):
         monkeypatch.setattr(module, name, lambda *_, name=name, **__: _record(names, name))
     return names
