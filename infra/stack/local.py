@@ -61,15 +61,6 @@ def run_trainer(
         LaunchError: the trainer failed; the message holds its last words.
 
     """
-    command = [
-        *(*_PYTHON, "-m", "qca", "train"),
-        *format_train_flags(plan.train),
-        *build_distributed_flags(plan.trainer),
-        "--resume",
-        f"--runs={runs}",
-        "--progress=json",
-        f"--store={store_url}",
-    ]
     with _open_log(state, "trainer") as log:
         process = subprocess.Popen(
             _build_trainer_command(plan, runs, store_url),
@@ -96,7 +87,7 @@ def run_trainer(
 
 def _build_trainer_command(plan: StackPlan, runs: Path, store_url: str) -> list[str]:
     return [
-        *(sys.executable, "-m", "qca", "train"),
+        *(*_PYTHON, "-m", "qca", "train"),
         *format_train_flags(plan.train),
         *build_distributed_flags(plan.trainer),
         "--resume",
