@@ -112,7 +112,8 @@ def _read_status(state: StateDir) -> _Status | None:
 
 
 def _read_compose(launch: Launch, state: StateDir) -> _Status:
-    from infra.stack.containers import describe_services, read_recent_trainer_lines
+    from infra.stack.container_logs import read_recent_trainer_lines
+    from infra.stack.containers import describe_services
     from infra.stack.docker_client import make_stack_client
 
     stack = make_stack_client(state, launch.project)
@@ -128,7 +129,7 @@ def _read_compose(launch: Launch, state: StateDir) -> _Status:
 def _read_earlier_records(stack: Any, run: str) -> list[EpisodeRecord]:
     """Return the newest records from the run folder, for a trainer that has just started."""
     from infra.stack.compose_document import RUNS
-    from infra.stack.containers import copy_from_trainer
+    from infra.stack.container_logs import copy_from_trainer
 
     with tempfile.TemporaryDirectory(prefix="qca-") as folder:
         copy = Path(folder) / "metrics.jsonl"

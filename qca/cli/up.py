@@ -147,7 +147,7 @@ def _start_and_follow(
 ) -> None:
     """Run the stack to the end of the training; take it down if that is not reached."""
     from infra.stack import launch
-    from infra.stack.containers import follow_trainer
+    from infra.stack.container_logs import follow_trainer
     from infra.stack.docker_client import make_stack_client
 
     try:
