@@ -70,10 +70,6 @@ def find_usable_memory(facts: HostFacts) -> int | None:
     return min(sizes, default=None)
 
 
-# Former names, until the checks use the new ones.
-container_limit, container_host_memory = compute_container_limit, find_usable_memory
-
-
 def _decide_threads(facts: HostFacts, config: StackConfig, memory: int | None) -> Decision[int]:
     if config.proactor_threads is not None:
         return Decision(config.proactor_threads, GIVEN)
