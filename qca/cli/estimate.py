@@ -90,7 +90,7 @@ def estimate(
     floor = find_resident_floor() if device == "cpu" else None
     choice, solved = _choose(train, budget, device, dimension, host_budget, floor)
     if format_ == "json":
-        click.echo(json.dumps(_as_document(choice, device, solved), indent=2))
+        click.echo(json.dumps(_build_document(choice, device, solved), indent=2))
     else:
         _print_table(choice, device, solved)
         reason = explain_host_placement(train, choice, device=device, host_budget=host_budget)
@@ -136,7 +136,9 @@ def _choose(
     return solution.choice, {"dimension": dimension, "value": solution.value}
 
 
-def _as_document(choice: Choice, device: Device, solved: dict[str, Any] | None) -> dict[str, Any]:
+def _build_document(
+    choice: Choice, device: Device, solved: dict[str, Any] | None
+) -> dict[str, Any]:
     predicted = choice.estimate
     return {
         "schema_version": _SCHEMA_VERSION,

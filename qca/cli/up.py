@@ -20,10 +20,9 @@ from infra.stack.state import (
     write_launch,
 )
 from qca.cli.host_facts import plan_here
-from qca.cli.options import config_options, read_config
+from qca.cli.options import RUNS, config_options, read_config
 from qca.cli.progress import ProgressView
 from qca.cli.signals import Terminated, ignore_signals, raise_on_sigterm
-from qca.cli.train import RUNS
 from qca.core.config import Config
 from qca.core.errors import LaunchError
 from qca.runs.events import parse_event
@@ -148,7 +147,7 @@ def _start_and_follow(
 ) -> None:
     """Run the stack to the end of the training; take it down if that is not reached."""
     from infra.stack import launch
-    from infra.stack.containers import follow_trainer
+    from infra.stack.container_logs import follow_trainer
     from infra.stack.docker_client import make_stack_client
 
     try:

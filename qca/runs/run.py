@@ -179,5 +179,5 @@ def read_config(path: Path) -> TrainConfig:
 def _parse_object(text: str) -> dict[str, Any]:
     document = json.loads(text)
     if not isinstance(document, dict):
-        raise ValueError("it is no JSON object")
+        raise ValueError("it is not a JSON object")
     return document

@@ -114,12 +114,12 @@ def test_says_that_the_budget_is_unknown() -> None:
 
 
 def test_after_a_refusal_each_plan_is_followed_by_the_next_cheaper_to_the_last() -> None:
-    train, seen = configure(recompute="none", precision="fp32", optimizer_state="device"), []
+    train, tried = configure(recompute="none", precision="fp32", optimizer_state="device"), []
     while (cheaper := find_next_cheaper(train, device="cuda")) is not None:
         train, found = cheaper
         assert found == estimate(train, recompute=train.recompute)  # type: ignore[arg-type]
-        seen.append((train.recompute, train.precision, train.optimizer_state))
-    assert seen == LADDER[1:]
+        tried.append((train.recompute, train.precision, train.optimizer_state))
+    assert tried == LADDER[1:]
 
 
 def test_after_a_refusal_the_precision_stays() -> None:
