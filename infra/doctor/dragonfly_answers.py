@@ -10,7 +10,7 @@ from infra.doctor.remedies.set_flag import set_flag
 from infra.doctor.subjects import FileSubject, HostSubject
 from infra.dragonfly import startup_rules as rules
 from infra.dragonfly.service import Dragonfly
-from infra.stack.dragonfly_plan import container_host_memory, container_limit
+from infra.stack.dragonfly_plan import compute_container_limit, find_usable_memory
 from qca.core.units import counted, exact_size, format_size
 
 
@@ -34,11 +34,11 @@ def format_plan_answers(subject: HostSubject, threads: int, maxmemory: int) -> s
 
 
 def _describe_room(subject: HostSubject, maxmemory: int) -> str:
-    host = container_host_memory(subject.facts)
+    host = find_usable_memory(subject.facts)
     if host is None:
         return "the host's memory could not be seen"
     can = "this host can hold it" if _has_room(subject, maxmemory) else "too much for this host"
-    limit = container_limit(maxmemory)
+    limit = compute_container_limit(maxmemory)
     trainer = subject.plan.trainer.container_memory_bytes.value
     return (
         f"{can}: {format_size(limit)} with headroom, beside the trainer's {format_size(trainer)}, "
@@ -47,8 +47,8 @@ def _describe_room(subject: HostSubject, maxmemory: int) -> str:
 
 
 def _has_room(subject: HostSubject, maxmemory: int) -> bool:
-    host = container_host_memory(subject.facts)
-    needed = container_limit(maxmemory) + subject.plan.trainer.container_memory_bytes.value
+    host = find_usable_memory(subject.facts)
+    needed = compute_container_limit(maxmemory) + subject.plan.trainer.container_memory_bytes.value
     return host is not None and needed <= host
 
 

@@ -7,7 +7,7 @@ from infra.doctor.finding import Remedy, Severity, Verdict, ok, skip
 from infra.doctor.remedies.training import TRAIN_LOCALLY
 from infra.doctor.subjects import HostSubject
 from infra.host.facts import ComposePlugin, Disk, Engine, known_or_none, require
-from infra.host.snap import is_client_from_snap, is_from_snap, is_seen
+from infra.host.snap import is_client_from_snap, is_from_snap, is_visible_to_snap
 from qca.core.versions import parse_version
 
 # The snap's patch of 2026-09-28 that fixes it (patches/engine/0007) is for moby's module v2,
@@ -48,7 +48,7 @@ def _judge_folder(subject: HostSubject) -> Iterator[Verdict]:
     work = next((disk for disk in disks or () if disk.purpose == "work"), None)
     if work is None:
         yield skip("Whether the snap's Docker sees this folder is not known.")
-    elif not is_seen(work.path):
+    elif not is_visible_to_snap(work.path):
         severity, evidence = subject.grade_container_fault(), {"path": work.path}
         yield Verdict(severity, _explain_hidden(work), evidence, (_MOVE_HOME, _INSTALL_PACKAGES))
 

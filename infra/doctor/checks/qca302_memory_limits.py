@@ -11,13 +11,13 @@ from infra.doctor.remedies.training import TRAIN_SMALL_MODEL
 from infra.doctor.subjects import FileSubject, HostSubject
 from infra.dragonfly import startup_rules as rules
 from infra.dragonfly.service import Dragonfly
-from infra.stack.dragonfly_plan import container_host_memory, container_limit
+from infra.stack.dragonfly_plan import compute_container_limit, find_usable_memory
 from qca.core.units import exact_size, format_size
 
 
 def _judge_host(subject: HostSubject) -> Verdict:
     plan, trainer = subject.plan.dragonfly, subject.plan.trainer.container_memory_bytes.value
-    host = container_host_memory(subject.facts)
+    host = find_usable_memory(subject.facts)
     assert host is not None  # `memory` is in needs
     maxmemory, limit = plan.maxmemory_bytes.value, plan.container_memory_bytes.value
     evidence = {
@@ -29,10 +29,11 @@ def _judge_host(subject: HostSubject) -> Verdict:
     if subject.is_local_run:
         return ok("No container limits to fit: the local run has neither Dragonfly nor containers.")
     if limit < maxmemory * rules.SNAPSHOT_HEADROOM:
+        needed = compute_container_limit(maxmemory)
         message = (
             f"Dragonfly's container limit of {format_size(limit)} is too close to its maxmemory of "
             f"{format_size(maxmemory)}.\nA snapshot takes about a third more than maxmemory; the "
-            f"kernel then kills Dragonfly. It needs {format_size(container_limit(maxmemory))}."
+            f"kernel then kills Dragonfly. It needs {format_size(needed)}."
         )
         return Verdict(Severity.WARNING, message, evidence)
     if limit + trainer > host:

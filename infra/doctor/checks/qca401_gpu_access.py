@@ -6,9 +6,9 @@ from infra.doctor.remedies.training import TRAIN_ON_CPU
 from infra.doctor.subjects import HostSubject
 from infra.host.container_gpu import (
     CDI_FOR_NVIDIA,
-    cdi_devices,
-    gpu_access,
-    gpus_of_the_training,
+    assess_gpu_access,
+    list_cdi_devices,
+    select_training_gpus,
 )
 from infra.host.facts import Engine, GpuDriver, NoGpuDriver, known_or_none, require
 from infra.host.snap import is_from_snap
@@ -28,7 +28,7 @@ def _judge_host(subject: HostSubject) -> Verdict:
         "gpus": [gpu.name for gpu in driver.gpus],
         "driver_version": driver.driver_version,
     }
-    if subject.is_local_run and not gpus_of_the_training(driver, "local", "all"):
+    if subject.is_local_run and not select_training_gpus(driver, "local", "all"):
         message = f"CUDA_VISIBLE_DEVICES={driver.visible_devices} hides {names} from the training."
         return _report_missing(subject, message, evidence, (_SHOW_GPUS,))
     if not subject.needs_containers:
@@ -57,10 +57,10 @@ def _judge_containers(
         return skip(f"{names} is here; no engine answered that could hand it out.", **evidence)
     evidence |= {
         "toolkit": driver.toolkit,
-        "cdi": cdi_devices(engine),
+        "cdi": list_cdi_devices(engine),
         "runtimes": list(engine.runtimes),
     }
-    access = gpu_access(engine, driver)
+    access = assess_gpu_access(engine, driver)
     if access.usable:
         message = f"Containers can use {names}, driver {driver.driver_version}: {access.because}."
         return ok(message, **evidence)

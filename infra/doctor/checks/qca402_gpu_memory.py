@@ -9,7 +9,7 @@ from infra.doctor.mig_slices import judge_slices
 from infra.doctor.remedies.gpu_memory import offer_roomier_gpus, offer_smaller_training
 from infra.doctor.remedies.gpu_processes import describe_holders, free_memory
 from infra.doctor.subjects import HostSubject
-from infra.host.container_gpu import fullest, gpus_of_the_training
+from infra.host.container_gpu import find_fullest_gpu, select_training_gpus
 from infra.host.facts import Gpu, NoGpuDriver, require
 from qca.core.units import format_size
 
@@ -30,8 +30,8 @@ def _find_fullest_gpu(subject: HostSubject) -> Gpu | None:
     driver = require(subject.facts.gpu)
     if isinstance(driver, NoGpuDriver):
         return None
-    return fullest(
-        gpus_of_the_training(driver, subject.plan.runtime.value, subject.config.stack.gpus)
+    return find_fullest_gpu(
+        select_training_gpus(driver, subject.plan.runtime.value, subject.config.stack.gpus)
     )
 
 

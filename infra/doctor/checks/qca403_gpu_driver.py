@@ -11,7 +11,7 @@ from qca.core.versions import parse_version
 
 # Minor-version compatibility: the oldest driver for any CUDA of that major version.
 # https://docs.nvidia.com/deploy/cuda-compatibility/minor-version-compatibility.html
-_OLDEST_DRIVER = {(12,): "525.60.13", (13,): "580.65.06"}
+_OLDEST_DRIVER: dict[tuple[int, ...], str] = {(12,): "525.60.13", (13,): "580.65.06"}
 
 
 def _judge_host(subject: HostSubject) -> Iterator[Verdict]:

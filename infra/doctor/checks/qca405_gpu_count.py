@@ -6,7 +6,7 @@ from infra.doctor.check import Check
 from infra.doctor.finding import Remedy, Severity, Verdict, ok, skip
 from infra.doctor.remedies.training import SMALLER_BATCH, TRAIN_ON_CPU
 from infra.doctor.subjects import HostSubject
-from infra.host.container_gpu import gpus_of_the_training, is_elsewhere
+from infra.host.container_gpu import is_elsewhere, select_training_gpus
 from infra.host.facts import Engine, GpuDriver, NoGpuDriver, known_or_none, require
 
 
@@ -32,7 +32,7 @@ def _judge_count(subject: HostSubject, wanted: int) -> Verdict:
 def _count_usable(subject: HostSubject, driver: GpuDriver | NoGpuDriver) -> int:
     if isinstance(driver, NoGpuDriver):
         return 0
-    return len(gpus_of_the_training(driver, subject.plan.runtime.value, "all"))
+    return len(select_training_gpus(driver, subject.plan.runtime.value, "all"))
 
 
 def _explain_doubt(subject: HostSubject, driver: GpuDriver | NoGpuDriver) -> str:
