@@ -11,7 +11,7 @@ from infra.compose_file.interpolation import interpolate
 from infra.compose_file.model import LocatedValue
 from infra.compose_file.scope import Scope, interpolate_at, make_error
 from infra.compose_file.spans import WrittenWord, find_words, locate_item
-from infra.compose_file.yaml_nodes import (
+from infra.compose_file.old_yaml_nodes import (
     find_item_column,
     find_item_line,
     find_line,

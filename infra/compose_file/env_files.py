@@ -8,7 +8,7 @@ from infra.compose_file.dotenv import parse_assignments
 from infra.compose_file.model import LocatedValue
 from infra.compose_file.references import NotFollowedError
 from infra.compose_file.scope import Scope, interpolate_at, note_unread
-from infra.compose_file.yaml_nodes import find_line, to_list, to_mapping, to_text
+from infra.compose_file.old_yaml_nodes import find_line, to_list, to_mapping, to_text
 
 
 def read_env_files(

@@ -12,13 +12,13 @@ from pathlib import Path
 from typing import Literal
 
 from infra.compose_file.default_files import find_override
-from infra.compose_file.documents import parse_documents
+from infra.compose_file.old_documents import parse_documents
 from infra.compose_file.dotenv import read_dotenv
-from infra.compose_file.merge import merge
+from infra.compose_file.old_merge import merge
 from infra.compose_file.model import ComposeFile
 from infra.compose_file.references import Include, NotFollowedError
 from infra.compose_file.scope import NO_SERVICES, NOT_JUDGED, Scope
-from infra.compose_file.services import read_document
+from infra.compose_file.old_services import read_document
 from qca.core.errors import InputError
 from qca.core.units import KIB
 

@@ -60,6 +60,15 @@ class UnsetVariable:
 
 
 @dataclass(frozen=True)
+class Refusal:
+    """Why Compose does not take a file."""
+
+    message: str
+    line: int
+    file: str = ""
+
+
+@dataclass(frozen=True)
 class Service:
     """What one service asks for, as far as the doctor judges it."""
 

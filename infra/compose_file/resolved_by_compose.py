@@ -16,7 +16,7 @@ from infra.compose_file.devices import DeviceRequests
 from infra.compose_file.model import UNCERTAIN_TAGS, ComposeFile, LocatedValue, Service
 from infra.compose_file.references import Include, NotFollowedError
 from infra.compose_file.scope import Scope
-from infra.compose_file.services import read_document
+from infra.compose_file.old_services import read_document
 from qca.core.errors import InputError
 from qca.core.units import parse_size
 

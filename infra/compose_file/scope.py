@@ -9,7 +9,7 @@ from ruamel.yaml.comments import CommentedMap
 from infra.compose_file.interpolation import BadVariableError, interpolate
 from infra.compose_file.model import LocatedValue, UnreadReference, UnsetVariable
 from infra.compose_file.references import NotFollowedError, References
-from infra.compose_file.yaml_nodes import find_line
+from infra.compose_file.old_yaml_nodes import find_line
 from qca.core.errors import InputError
 
 NO_SERVICES = "not a compose file: no `services` there"

@@ -11,7 +11,7 @@ from ruamel.yaml.comments import CommentedMap
 from infra.compose_file.devices import DeviceRequest, DeviceRequests
 from infra.compose_file.model import LocatedValue
 from infra.compose_file.scope import Scope, interpolate_at, read_scalar
-from infra.compose_file.yaml_nodes import (
+from infra.compose_file.old_yaml_nodes import (
     descend,
     find_item_line,
     find_line,

@@ -11,19 +11,19 @@ from ruamel.yaml.comments import CommentedMap
 
 from infra.compose_file.command_words import read_words
 from infra.compose_file.env_files import check_label_files, read_env_files
-from infra.compose_file.extends import extend_service, list_reset_keys
-from infra.compose_file.merge import merge
+from infra.compose_file.old_extends import extend_service, list_reset_keys
+from infra.compose_file.old_merge import merge
 from infra.compose_file.model import ComposeFile, Service
 from infra.compose_file.references import Include, NotFollowedError
 from infra.compose_file.scope import NO_SERVICES, Scope, interpolate_at, make_error, note_unread
-from infra.compose_file.values import (
+from infra.compose_file.old_values import (
     read_devices,
     read_environment,
     read_mounts,
     read_ports,
     read_settings,
 )
-from infra.compose_file.yaml_nodes import (
+from infra.compose_file.old_yaml_nodes import (
     descend,
     find_item_line,
     find_line,
