@@ -27,7 +27,7 @@ from qca.core.config import TrainConfig
 from qca.core.errors import InputError
 from qca.core.units import format_size, parse_size
 from qca.memory.budget import estimate
-from qca.memory.nvml import free_gpu_memory
+from qca.memory.nvml import read_free_gpu_memory
 from qca.train.distributed.torch_env import prepare_environment
 
 _PEAK_MEANS = {
@@ -221,7 +221,7 @@ def _refuse_if_too_large(config: TrainConfig) -> dict[str, Any] | None:
     """Keep a plain episode that cannot fit from taking the machine down with it."""
     device = "cuda" if config.device == "cuda" else "cpu"
     needs = estimate(config, recompute="none", device=device).total_bytes
-    available = free_gpu_memory() if device == "cuda" else psutil.virtual_memory().available
+    available = read_free_gpu_memory() if device == "cuda" else psutil.virtual_memory().available
     if available is None or needs <= available:
         return None
     return {"fits": False, "needs_bytes": needs, "available_bytes": available}

@@ -22,7 +22,7 @@ from qca.model.initial_state import draw_initial_state
 from qca.model.noise import Noise
 from qca.train.device import prepare_device
 from qca.train.episode import OnStep, Outcome, plain_episode
-from qca.train.memory import peak_memory, peak_resident_bytes
+from qca.train.memory import read_peak_memory, read_peak_resident_bytes
 from qca.train.precision import HALF
 from qca.train.step_result import SkippedStep
 from qca.train.trainer import Trainer
@@ -44,7 +44,7 @@ def measure(config: TrainConfig, request: dict[str, Any]) -> dict[str, Any]:
 
     The first episode is not timed: it warms up what is warmed up once.
     """
-    baseline = peak_resident_bytes()
+    baseline = read_peak_resident_bytes()
     device = prepare_device(config, request["limit_bytes"])
     trainer = (_Autocast if request["naive"] else Trainer)(config, device)
     trainer.episodes = CURRICULUM_EPISODES  # from here on the noise is `max_noise`
@@ -64,7 +64,7 @@ def measure(config: TrainConfig, request: dict[str, Any]) -> dict[str, Any]:
         skipped += isinstance(trainer.apply_gradients(outcome), SkippedStep)
         if repeat > 0:
             seconds.append(_read_clock(device) - start)
-    memory = peak_memory(device)
+    memory = read_peak_memory(device)
     return {
         "seconds_per_episode": statistics.median(seconds),
         "seconds": seconds,

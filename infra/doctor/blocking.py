@@ -1,14 +1,26 @@
-"""Which findings must stop `qca up`."""
+"""Which findings stop `qca up`, and which it only shows."""
 
 from collections.abc import Iterable
 
-from infra.doctor.check import Finding, Severity
+from infra.doctor.finding import Finding, Severity
 
 
-def blocking(findings: Iterable[Finding]) -> list[Finding]:
+def select_blocking(findings: Iterable[Finding]) -> list[Finding]:
     """Return the errors about the host and the plan.
 
     A check's severity already follows the planned runtime. Findings with a location are
-    about files that somebody else wrote, which `qca up` does not use.
+    about Compose files that `qca up` does not use. A check that failed says nothing about
+    the host: a defect of qca must not keep a training from starting.
     """
-    return [f for f in findings if f.severity is Severity.ERROR and f.location is None]
+    return [
+        finding
+        for finding in findings
+        if finding.severity is Severity.ERROR
+        and finding.location is None
+        and not finding.is_check_failure
+    ]
+
+
+def select_check_failures(findings: Iterable[Finding]) -> list[Finding]:
+    """Return the findings that `qca up` shows and then goes on: checks that failed."""
+    return [finding for finding in findings if finding.is_check_failure]

@@ -42,7 +42,7 @@ def sections(check: Check) -> tuple[tuple[str, str], ...]:
     return (
         ("What it looks at", check.looks_at[0].upper() + check.looks_at[1:]),
         ("Why it matters", check.why),
-        ("How to mend it", check.mend),
+        ("How to fix it", check.fix),
         ("Source", check.url),
     )
 

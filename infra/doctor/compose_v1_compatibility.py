@@ -63,7 +63,7 @@ def predict(docker_py: str, requests: str, urllib3: str) -> Prediction:
     return Works()
 
 
-def pins_to_mend(docker_py: str, requests: str, urllib3: str) -> tuple[str, ...]:
+def choose_pins(docker_py: str, requests: str, urllib3: str) -> tuple[str, ...]:
     """Return the fewest requirements to install so that Compose V1 works."""
     from packaging.version import Version
 

@@ -4,8 +4,11 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
 from infra.compose_file.model import ComposeFile
-from infra.doctor.check import Check, Finding, Severity, Subject, run_checks
+from infra.doctor.check import Check
 from infra.doctor.checks import CHECKS
+from infra.doctor.finding import Finding, Severity
+from infra.doctor.runner import run_checks
+from infra.doctor.subjects import FileSubject, HostSubject
 from infra.host.facts import HostFacts
 from infra.stack.plan import plan_stack
 from qca.core.config import Config
@@ -21,35 +24,31 @@ def examine(
 ) -> list[Finding]:
     """Return the findings about a host, and about the compose files that were given.
 
-    `nearby` is a compose file that lies in the folder and that nobody asked about: it is
+    `nearby` is a compose file of the current folder that the user did not ask about: it is
     judged too, but nothing in it can fail the examination.
     """
-    subject = Subject(facts, plan_stack(facts, config), config, tuple(files))
+    plan = plan_stack(facts, config)
+    needs_containers = plan.runtime.value == "compose" or bool(files)
+    host = HostSubject(facts, plan, config, needs_containers)
     checks = tuple(checks)
-    findings = run_checks(checks, subject)
+    findings = run_checks(checks, host, [FileSubject(file, facts) for file in files])
     if nearby is not None and nearby.path not in {file.path for file in files}:
-        findings += _in_passing(checks, replace(subject, files=(nearby,)))
-    return sorted(findings, key=lambda finding: _place(checks, finding))
+        found = run_checks(checks, None, [FileSubject(nearby, facts)])
+        findings += [_demote(finding) for finding in found]
+    order = [check.id for check in checks]
+    return sorted(findings, key=lambda finding: order.index(finding.id))
 
 
-def _in_passing(checks: Sequence[Check], subject: Subject) -> list[Finding]:
-    """Judge a file that `qca up` does not use: an error in it is at most a warning.
-
-    `--fix` leaves it alone.
-    """
-    return [
-        replace(
-            finding,
-            severity=Severity.WARNING if finding.severity is Severity.ERROR else finding.severity,
-            remedies=tuple(replace(remedy, automatic=False) for remedy in finding.remedies),
-        )
-        for finding in run_checks(checks, subject)
-        if finding.location is not None
-    ]
-
-
-def _place(checks: Sequence[Check], finding: Finding) -> int:
-    return next(i for i, check in enumerate(checks) if check.id == finding.id)
+def _demote(finding: Finding) -> Finding:
+    """Return a finding about a file nobody runs now: at most a warning, and not for `--fix`."""
+    if finding.is_check_failure:
+        return finding
+    error = finding.severity is Severity.ERROR
+    return replace(
+        finding,
+        severity=Severity.WARNING if error else finding.severity,
+        remedies=tuple(replace(remedy, automatic=False) for remedy in finding.remedies),
+    )
 
 
 def select(only: Collection[str], ignored: Collection[str]) -> tuple[Check, ...]:

@@ -1,11 +1,11 @@
-"""Apply the remedies that are safe to automate, and take back those that did not help."""
+"""Apply the remedies that are safe to automate, and undo those that did not help."""
 
 import subprocess
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 from infra.compose_file.line_edits import apply_edits, restore_files
-from infra.doctor.check import Finding, Remedy, Severity
+from infra.doctor.finding import Finding, Remedy, Severity
 from qca.core.errors import InputError, QcaError
 
 # Linking a file takes no time, Compose V1 in an environment of its own a download of 2 MB.
@@ -14,14 +14,14 @@ _COMMAND_SECONDS = 300
 
 @dataclass(frozen=True)
 class Proposal:
-    """A remedy that `--fix` may apply, and what it is for."""
+    """A remedy that `--fix` may apply, and the finding that it is for."""
 
     finding: Finding
     remedy: Remedy
 
     @property
-    def milder(self) -> tuple[Remedy, ...]:
-        """The remedies that come before it: they change less, and nobody can type them for us."""
+    def manual_remedies(self) -> tuple[Remedy, ...]:
+        """The remedies listed before it: they change less, but need manual steps."""
         return self.finding.remedies[: self.finding.remedies.index(self.remedy)]
 
 
@@ -34,8 +34,8 @@ class Outcome:
     detail: str
 
 
-def proposals(findings: Iterable[Finding]) -> list[Proposal]:
-    """Return the first automatic remedy of each finding that wants one."""
+def list_proposals(findings: Iterable[Finding]) -> list[Proposal]:
+    """Return the first automatic remedy of each warning and error that has one."""
     return [
         Proposal(finding, remedy)
         for finding in findings
@@ -44,64 +44,73 @@ def proposals(findings: Iterable[Finding]) -> list[Proposal]:
     ]
 
 
-def apply(
+def apply_remedy(
     proposal: Proposal,
     examine_again: Callable[[], Sequence[Finding]],
     before: Sequence[Finding] | None = None,
 ) -> Outcome:
-    """Run a remedy's commands, look again, and undo them if the finding is still there.
+    """Apply a remedy, examine again, and undo it if the finding is still reported.
 
-    An edit must bring no error that was not among those `before`, either.
+    An edit is undone as well if it brings an error that was not among those `before`.
     """
     if proposal.remedy.edits:
-        return _edit(proposal, examine_again, before)
+        return _edit_files(proposal, examine_again, before)
     try:
         error = _run(proposal.remedy.commands)
-        if not error and not _still_there(proposal.finding, examine_again()):
+        if not error and not is_still_reported(proposal.finding, examine_again()):
             return Outcome(proposal, helped=True, detail=_HELPED)
     except BaseException:  # Ctrl-C, too, leaves nothing half done
         _run(proposal.remedy.undo)
         raise
-    undone = _run(proposal.remedy.undo)
-    return Outcome(proposal, False, f"{error or _NO_HELP}; {undone or _TAKEN_BACK}")
+    undo_error = _run(proposal.remedy.undo)
+    return Outcome(proposal, False, f"{error or _NO_HELP}; {undo_error or _UNDONE}")
 
 
 _HELPED, _NO_HELP = "the finding is gone", "the finding is still there"
-_TAKEN_BACK = "taken back"
+_UNDONE = "undone"
 
 
-def _edit(
+def _edit_files(
     proposal: Proposal,
     examine_again: Callable[[], Sequence[Finding]],
-    known: Sequence[Finding] | None,
+    findings_before: Sequence[Finding] | None,
 ) -> Outcome:
-    """Change the file; what cannot be read afterwards, or did not help, gets its old text."""
+    """Make the edits; restore the files if they became unreadable or the edits did not help."""
     try:
-        before = apply_edits(proposal.remedy.edits)
+        texts_before = apply_edits(proposal.remedy.edits)
     except QcaError as error:
         return Outcome(proposal, False, f"{error.message}; nothing was changed")
     try:
-        now = examine_again()
-        new = _new_error(known, now) if known is not None else None
-        if not new and not _still_there(proposal.finding, now):
-            return Outcome(proposal, helped=True, detail=_HELPED)
-        reason = f"it brings {new.id}: {' '.join(new.message.split())}" if new else _NO_HELP
+        reason = _find_objection(proposal.finding, findings_before, examine_again())
     except InputError as error:
         reason = error.message
     except BaseException:
-        restore_files(before)
+        restore_files(texts_before)
         raise
-    restore_files(before)
-    return Outcome(proposal, False, f"{reason}; {_TAKEN_BACK}")
+    if not reason:
+        return Outcome(proposal, helped=True, detail=_HELPED)
+    restore_files(texts_before)
+    return Outcome(proposal, False, f"{reason}; {_UNDONE}")
 
 
-def _new_error(known: Sequence[Finding], now: Sequence[Finding]) -> Finding | None:
-    subjects = {one.subject for one in known if one.severity is Severity.ERROR}
+def _find_objection(
+    finding: Finding, before: Sequence[Finding] | None, now: Sequence[Finding]
+) -> str:
+    """Return why an edit must not stay; empty if it may."""
+    new = _find_new_error(before, now) if before is not None else None
+    if new:
+        return f"it brings {new.id}: {' '.join(new.message.split())}"
+    return _NO_HELP if is_still_reported(finding, now) else ""
+
+
+def _find_new_error(before: Sequence[Finding], now: Sequence[Finding]) -> Finding | None:
+    subjects = {one.subject for one in before if one.severity is Severity.ERROR}
     errors = (one for one in now if one.severity is Severity.ERROR)
     return next((one for one in errors if one.subject not in subjects), None)
 
 
-def _still_there(finding: Finding, now: Sequence[Finding]) -> bool:
+def is_still_reported(finding: Finding, now: Sequence[Finding]) -> bool:
+    """Whether the same check still finds fault with the same subject."""
     return any(
         other.subject == finding.subject and other.severity not in (Severity.OK, Severity.INFO)
         for other in now
@@ -112,7 +121,7 @@ def _run(commands: Sequence[str]) -> str:
     """Run the commands as they are printed; return what went wrong, or nothing."""
     for command in commands:
         try:
-            done = subprocess.run(
+            process = subprocess.run(
                 ["bash", "-c", command],
                 capture_output=True,
                 text=True,
@@ -121,8 +130,8 @@ def _run(commands: Sequence[str]) -> str:
                 check=False,
             )
         except (OSError, subprocess.TimeoutExpired) as error:
-            return f"`{command}` could not be run: {error}"
-        if done.returncode:
-            words = (done.stderr or done.stdout).strip()
-            return f"`{command}` ended with {done.returncode}: {words}"
+            return f"cannot run `{command}`: {error}"
+        if process.returncode:
+            output = (process.stderr or process.stdout).strip()
+            return f"`{command}` exited with {process.returncode}: {output}"
     return ""

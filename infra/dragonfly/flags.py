@@ -32,6 +32,7 @@ _NO_FLAGS = frozenset({"DEV_ENV"})
 _NUMBERS = frozenset(
     {"admin_port", "dbnum", "hz", "maxclients", "memcached_port", "num_shards", "port"}
 )
+_FLAG_NAME = re.compile(r"[a-z_][a-z0-9_]*")
 _PORTS = range(-1, 2**16)  # -1 is any that is free (dfly_main.cc)
 
 _FLAG_TABLE = Path(__file__).parents[1] / "data" / "dragonfly-flags.txt"
@@ -55,14 +56,18 @@ def find_closest_flag(flag: str) -> str:
 
 
 def suggest_spelling(flag: str) -> str | None:
-    """Return what is meant by a name that no flag has, for none has such signs; else None.
+    """Return how to write a name that no flag can have, empty where no spelling makes it one.
 
-    Names are taken as they are: https://abseil.io/docs/cpp/guides/flags
+    None for a name that a flag can have; absl takes names as they are:
+    https://abseil.io/docs/cpp/guides/flags
     """
-    if flag in _NO_FLAGS or re.fullmatch(r"[a-z_][a-z0-9_]*", flag):
+    if flag in _NO_FLAGS or _FLAG_NAME.fullmatch(flag):
         return None
     name, blank, value = flag.partition(" ")
-    return name.lower().replace("-", "_") + ("=" if blank else "") + value.strip()
+    spelling = name.lower().replace("-", "_")
+    if not _FLAG_NAME.fullmatch(spelling):
+        return ""
+    return spelling + ("=" if blank else "") + value.strip()
 
 
 def is_illegal_value(flag: str, value: str) -> bool:

@@ -9,6 +9,7 @@ import re
 from dataclasses import dataclass
 
 from qca.core.units import KIB, MIB
+from qca.core.versions import parse_version
 
 # dfly_main.cc: the same constant in every release compared; equality passes.
 BYTES_PER_THREAD = 256 * MIB
@@ -51,8 +52,11 @@ class Threads:
 def parse_release(image: str) -> Release:
     """Return the release that an image's tag names; the newest known where it names none."""
     tag = image.partition("@")[0].rpartition("/")[2].partition(":")[2]
-    match = re.match(r"v?(\d+)\.(\d+)\.(\d+)", tag)
-    return (int(match[1]), int(match[2]), int(match[3])) if match else NEWEST
+    numbers = parse_version(tag)
+    if len(numbers) < len(NEWEST):
+        return NEWEST
+    major, minor, patch, *_ = numbers
+    return major, minor, patch
 
 
 def count_threads(
@@ -74,8 +78,8 @@ def count_threads(
     if by_quota:
         beaten = f", which overrides --proactor_threads={flag} before v1.38" if flag else ""
         return Threads(by_quota, f"the CPU limit of {quota:g}{beaten}")
-    seen = "the only CPU" if cpus == 1 else f"each of the {cpus} CPUs"
-    return Threads(cpus, f"one for {seen} that it sees")
+    which = "the only CPU" if cpus == 1 else f"each of the {cpus} CPUs"
+    return Threads(cpus, f"one for {which} that it sees")
 
 
 def _count_threads_by_quota(quota: float | None, cgroup_version: str) -> int:

@@ -23,13 +23,16 @@ if TYPE_CHECKING:
 
 def record(facts: HostFacts, identity: Identity | None = None) -> str:
     """Return the facts as JSON, without secrets, names of persons and of machines."""
-    scrubber = scrubber_of(facts, identity)
-    return json.dumps(_to_json(facts, scrubber.clean), indent=2, ensure_ascii=False) + "\n"
+    scrubber = make_scrubber(facts, identity)
+    return json.dumps(_serialize(facts, scrubber.clean), indent=2, ensure_ascii=False) + "\n"
 
 
-def scrubber_of(facts: HostFacts, identity: Identity | None = None) -> Scrubber:
+def make_scrubber(facts: HostFacts, identity: Identity | None = None) -> Scrubber:
     """Return what cleans the texts of a record, and any other text about the same host."""
     return Scrubber(identity or Identity.detect(), _collect_texts(facts))
+
+
+scrubber_of = make_scrubber
 
 
 def load(path: Path) -> HostFacts:
@@ -57,27 +60,27 @@ def load(path: Path) -> HostFacts:
         ) from None
 
 
-def _to_json(value: Any, clean: Callable[[str], str]) -> Any:
-    """Turn facts into what JSON knows. Words that their classes fix are left as they are."""
+def _serialize(value: Any, clean: Callable[[str], str]) -> Any:
+    """Return facts as JSON values; texts that a Literal type fixes are left as they are."""
     if is_dataclass(value):
         return {
             field.name: (
                 getattr(value, field.name)
                 if get_origin(field.type) is Literal
-                else _to_json(getattr(value, field.name), clean)
+                else _serialize(getattr(value, field.name), clean)
             )
             for field in fields(value)
         }
     if isinstance(value, dict):
-        return {key: _to_json(one, clean) for key, one in value.items()}
+        return {key: _serialize(one, clean) for key, one in value.items()}
     if isinstance(value, list | tuple):
-        return [_to_json(one, clean) for one in value]
+        return [_serialize(one, clean) for one in value]
     return clean(value) if isinstance(value, str) else value
 
 
 def _collect_texts(facts: HostFacts) -> list[str]:
     texts: list[str] = []
-    _to_json(facts, lambda text: texts.append(text) or text)
+    _serialize(facts, lambda text: texts.append(text) or text)
     return texts
 
 

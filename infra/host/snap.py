@@ -13,7 +13,7 @@ _PROGRAMS = "/snap/"
 
 # The interface `home` gives the folders of /home and root's own, but nothing there whose
 # name begins with a dot. A recorded host has ~ for the home folder.
-_SEEN = re.compile(r"(/home/[^/]+|/root|~)(/(?!\.)|$)")
+_VISIBLE = re.compile(r"(/home/[^/]+|/root|~)(/(?!\.)|$)")
 
 
 def is_from_snap(engine: Engine) -> bool:
@@ -26,6 +26,9 @@ def is_client_from_snap(plugin: ComposePlugin) -> bool:
     return plugin.docker_client.startswith(_PROGRAMS)
 
 
-def is_seen(folder: str) -> bool:
+def is_visible_to_snap(folder: str) -> bool:
     """Whether the snap's Docker can read the files of a folder."""
-    return _SEEN.match(folder) is not None
+    return _VISIBLE.match(folder) is not None
+
+
+is_seen = is_visible_to_snap

@@ -19,7 +19,7 @@ def decide_base_image(given: str | None, device: str) -> Decision[str]:
     return Decision(CPU_BASE_IMAGE, "a tenth of a CUDA image's size; pip adds torch for the CPU")
 
 
-def build_args(base_image: str) -> dict[str, str]:
+def list_build_args(base_image: str) -> dict[str, str]:
     """Return the build arguments of Dockerfile.cuda for this base image."""
     arguments = {"BASE_IMAGE": base_image}
     if base_image == CPU_BASE_IMAGE:

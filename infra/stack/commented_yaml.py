@@ -24,7 +24,7 @@ def dump_commented_yaml(content: Mapping[str, Any], comments: Mapping[Path, str]
     return out.getvalue()
 
 
-def head_comment(text: str) -> str:
+def format_head_comment(text: str) -> str:
     """Return `text` as the comment at the head of a file."""
     return "".join(f"# {line}".rstrip() + "\n" for line in text.splitlines())
 

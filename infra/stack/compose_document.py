@@ -36,35 +36,35 @@ PIDS_LIMIT = 512
 SHARED_MEMORY = "1g"
 
 
-def compose_document(plan: StackPlan) -> dict[str, Any]:
+def build_compose_document(plan: StackPlan) -> dict[str, Any]:
     """Return the Compose document that runs `plan`."""
     return {
-        "services": {"store": _store(plan), "trainer": _trainer(plan)},
-        "networks": _networks(plan),
+        "services": {"store": _build_store(plan), "trainer": _build_trainer(plan)},
+        "networks": _build_networks(plan),
         "volumes": {"runs": {}},
         "secrets": {"store_flags": {"file": STORE_FLAGS_FILE}},
     }
 
 
-def _store(plan: StackPlan) -> dict[str, Any]:
+def _build_store(plan: StackPlan) -> dict[str, Any]:
     dragonfly = plan.dragonfly
     service: dict[str, Any] = {
         "image": dragonfly.image,
-        "command": store_command(plan, STORE_FLAGS),
-        **_hardening(dragonfly.container_memory_bytes.value),
+        "command": build_store_command(plan, STORE_FLAGS),
+        **_build_hardening(dragonfly.container_memory_bytes.value),
         "tmpfs": [_SCRATCH.format("/tmp"), _SCRATCH.format("/data")],
         "secrets": ["store_flags"],
-        "networks": list(_networks(plan)),
-        "healthcheck": _store_health(dragonfly.image),
+        "networks": list(_build_networks(plan)),
+        "healthcheck": _build_store_healthcheck(dragonfly.image),
         "restart": "unless-stopped",
         "stop_grace_period": f"{STORE_STOP_SECONDS}s",
     }
-    if (port := _published_port(plan)) is not None:
+    if (port := _find_published_port(plan)) is not None:
         service["ports"] = [f"127.0.0.1:{port}:{STORE_PORT}"]
     return service
 
 
-def store_command(plan: StackPlan, flags_file: str) -> list[str]:
+def build_store_command(plan: StackPlan, flags_file: str) -> list[str]:
     """Return what the store's container is given to run; its password is in `flags_file`."""
     dragonfly = plan.dragonfly
     return [
@@ -87,7 +87,7 @@ def is_distroless(image: str) -> bool:
     return "distroless" in name.partition(":")[2]
 
 
-def _store_health(image: str) -> dict[str, Any]:
+def _build_store_healthcheck(image: str) -> dict[str, Any]:
     # The image's own check looks only at nc's exit status, so that an answer such as NOAUTH
     # or LOADING counts as healthy. The password goes by the environment of that one command.
     ask = (
@@ -106,20 +106,20 @@ def _store_health(image: str) -> dict[str, Any]:
     }
 
 
-def _trainer(plan: StackPlan) -> dict[str, Any]:
+def _build_trainer(plan: StackPlan) -> dict[str, Any]:
     run = f"{RUNS}/{plan.train.run}"
     service: dict[str, Any] = {
         "image": TRAINER_IMAGE,
         "command": [
-            *trainer_command(plan, _store_url(plan), STORE_FLAGS),
-            *together_flags(plan.trainer),
+            *build_trainer_command(plan, _build_store_url(plan), STORE_FLAGS),
+            *build_distributed_flags(plan.trainer),
         ],
-        **_hardening(plan.trainer.container_memory_bytes.value),
+        **_build_hardening(plan.trainer.container_memory_bytes.value),
         "tmpfs": [_SCRATCH.format("/tmp")],
         "environment": {"HOME": "/tmp"},
         "volumes": [f"runs:{RUNS}"],
         "secrets": ["store_flags"],
-        **_trainer_network(plan),
+        **_build_trainer_network(plan),
         "depends_on": {"store": {"condition": "service_healthy"}},
         "healthcheck": {
             "test": ["CMD", "python", "-m", "qca.runs.health", run],
@@ -132,29 +132,29 @@ def _trainer(plan: StackPlan) -> dict[str, Any]:
         "stop_grace_period": f"{TRAINER_STOP_SECONDS}s",
     }
     if plan.trainer.device.value == "cuda":
-        service["deploy"] = _gpu_reservation(plan.trainer.gpus.value)
+        service["deploy"] = _build_gpu_reservation(plan.trainer.gpus.value)
     if plan.trainer.gpus.value > 1:
         service["shm_size"] = SHARED_MEMORY
     return service
 
 
-def _trainer_network(plan: StackPlan) -> dict[str, Any]:
+def _build_trainer_network(plan: StackPlan) -> dict[str, Any]:
     # Trainers of several machines talk through ports that are chosen as they start.
     return {"network_mode": "host"} if plan.trainer.nnodes.value > 1 else {"networks": ["internal"]}
 
 
-def _store_url(plan: StackPlan) -> str:
+def _build_store_url(plan: StackPlan) -> str:
     if plan.trainer.nnodes.value > 1:
-        return f"redis://127.0.0.1:{_published_port(plan)}"
+        return f"redis://127.0.0.1:{_find_published_port(plan)}"
     return f"redis://store:{STORE_PORT}"
 
 
-def _published_port(plan: StackPlan) -> int | None:
+def _find_published_port(plan: StackPlan) -> int | None:
     """Return the store's port on 127.0.0.1; a trainer in the host's network needs one."""
     return plan.store_port.value or (STORE_PORT if plan.trainer.nnodes.value > 1 else None)
 
 
-def trainer_command(plan: StackPlan, store_url: str, flags_file: str) -> list[str]:
+def build_trainer_command(plan: StackPlan, store_url: str, flags_file: str) -> list[str]:
     """Return the words after `qca` that train in a container."""
     return [
         "train",
@@ -167,7 +167,7 @@ def trainer_command(plan: StackPlan, store_url: str, flags_file: str) -> list[st
     ]
 
 
-def together_flags(trainer: TrainerPlan) -> list[str]:
+def build_distributed_flags(trainer: TrainerPlan) -> list[str]:
     """Return the flags of `qca train` for several GPUs and machines; none for one of each."""
     gpus, nnodes = trainer.gpus.value, trainer.nnodes.value
     flags = [f"--processes={gpus}"] if gpus > 1 else []
@@ -176,7 +176,7 @@ def together_flags(trainer: TrainerPlan) -> list[str]:
     return flags
 
 
-def _hardening(memory_bytes: int) -> dict[str, Any]:
+def _build_hardening(memory_bytes: int) -> dict[str, Any]:
     return {
         "user": USER,
         "read_only": True,
@@ -188,13 +188,13 @@ def _hardening(memory_bytes: int) -> dict[str, Any]:
     }
 
 
-def _networks(plan: StackPlan) -> dict[str, Any]:
+def _build_networks(plan: StackPlan) -> dict[str, Any]:
     networks: dict[str, Any] = {"internal": {"internal": True}}
-    if _published_port(plan) is not None:
+    if _find_published_port(plan) is not None:
         networks["published"] = {}  # a port cannot be published on an internal network
     return networks
 
 
-def _gpu_reservation(count: int) -> dict[str, Any]:
+def _build_gpu_reservation(count: int) -> dict[str, Any]:
     device = {"driver": "nvidia", "count": count, "capabilities": ["gpu"]}
     return {"resources": {"reservations": {"devices": [device]}}}

@@ -71,14 +71,14 @@ def describe_services(stack: DockerClient) -> list[dict[str, Any]]:
         {
             "name": name,
             "state": state.status,
-            "health": _current_health(state),
+            "health": _read_current_health(state),
             "exit_code": state.exit_code if state.status == "exited" else None,
         }
         for name, state in sorted(states.items())
     ]
 
 
-def _current_health(state: Any) -> str | None:
+def _read_current_health(state: Any) -> str | None:
     """Return the health of what runs; of what does not, the engine still has the last one."""
     return state.health.status if state.health and state.status == "running" else None
 

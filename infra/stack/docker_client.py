@@ -14,7 +14,7 @@ from qca.core.errors import LaunchError
 _COMMAND_SECONDS = 15.0
 
 
-def stack_client(state: StateDir, project: str) -> DockerClient:
+def make_stack_client(state: StateDir, project: str) -> DockerClient:
     """Return a client for the stack of this state folder."""
     return DockerClient(
         compose_files=[state.compose_file],

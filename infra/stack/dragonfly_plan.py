@@ -4,7 +4,7 @@ import math
 from dataclasses import dataclass
 
 from infra.dragonfly.startup_rules import BYTES_PER_THREAD, SNAPSHOT_HEADROOM
-from infra.host.facts import Engine, HostFacts, Known
+from infra.host.facts import Engine, HostFacts, known_or_none
 from infra.stack.decision import GIVEN, Decision
 from qca.core.config import StackConfig
 from qca.core.units import MIB, counted, exact_size, format_size
@@ -27,12 +27,12 @@ class DragonflyPlan:
 
 
 def plan_dragonfly(facts: HostFacts, config: StackConfig) -> DragonflyPlan:
-    """Size Dragonfly: what the person gave stands, the rest follows from the host.
+    """Size Dragonfly: given numbers are kept, the rest follows from the host.
 
     A small host gets fewer threads, never a refusal; whether given numbers hold is for
     the doctor (QCA301, QCA302) to say.
     """
-    memory = container_host_memory(facts)
+    memory = find_container_memory(facts)
     threads = _decide_threads(facts, config, memory)
     maxmemory = _decide_maxmemory(config, threads.value, memory)
     return DragonflyPlan(
@@ -40,38 +40,44 @@ def plan_dragonfly(facts: HostFacts, config: StackConfig) -> DragonflyPlan:
         proactor_threads=threads,
         maxmemory_bytes=maxmemory,
         container_memory_bytes=Decision(
-            container_limit(maxmemory.value),
+            compute_container_limit(maxmemory.value),
             f"{SNAPSHOT_HEADROOM} times maxmemory: Dragonfly's resident memory can exceed "
             "maxmemory by a third (Dragonfly issue 3658), and a container over its limit is killed",
         ),
     )
 
 
-def container_limit(maxmemory: int) -> int:
+def compute_container_limit(maxmemory: int) -> int:
     """Return the container limit, in bytes, that leaves Dragonfly room for a snapshot."""
     return math.ceil(maxmemory * SNAPSHOT_HEADROOM / MIB) * MIB
 
 
-def container_cpus(facts: HostFacts) -> int | None:
-    """Threads that a container may use: the engine's machine where it tells, else this host."""
-    seen = [facts.cpu.value.usable] if isinstance(facts.cpu, Known) else []
-    if isinstance(facts.docker, Known) and isinstance(facts.docker.value, Engine):
-        seen.append(facts.docker.value.cpus)
-    return min(seen, default=None)
+def count_container_cpus(facts: HostFacts) -> int | None:
+    """Return the threads that a container may use, of the engine's machine and of this host."""
+    cpu, docker = known_or_none(facts.cpu), known_or_none(facts.docker)
+    counts = [cpu.usable] if cpu else []
+    if isinstance(docker, Engine):
+        counts.append(docker.cpus)
+    return min(counts, default=None)
 
 
-def container_host_memory(facts: HostFacts) -> int | None:
-    """Bytes that containers can share: Docker Desktop's virtual machine has less than the host."""
-    seen = [facts.memory.value.usable] if isinstance(facts.memory, Known) else []
-    if isinstance(facts.docker, Known) and isinstance(facts.docker.value, Engine):
-        seen += [facts.docker.value.memory] if facts.docker.value.memory else []  # 0: not seen
-    return min(seen, default=None)
+def find_container_memory(facts: HostFacts) -> int | None:
+    """Return the bytes that containers can share: Docker Desktop's virtual machine has fewer."""
+    memory, docker = known_or_none(facts.memory), known_or_none(facts.docker)
+    sizes = [memory.usable] if memory else []
+    if isinstance(docker, Engine) and docker.memory:  # 0 where the engine does not tell
+        sizes.append(docker.memory)
+    return min(sizes, default=None)
+
+
+# Former names, until the checks use the new ones.
+container_limit, container_host_memory = compute_container_limit, find_container_memory
 
 
 def _decide_threads(facts: HostFacts, config: StackConfig, memory: int | None) -> Decision[int]:
     if config.proactor_threads is not None:
         return Decision(config.proactor_threads, GIVEN)
-    cpus = container_cpus(facts)
+    cpus = count_container_cpus(facts)
     if cpus is None:
         return Decision(1, "the number of CPUs could not be seen, so the smallest that works")
     room = config.maxmemory or (memory or 0) // HOST_SHARE

@@ -10,7 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from infra.stack.base_image import build_args
+from infra.stack.base_image import list_build_args
 from infra.stack.docker_client import run_docker
 from infra.stack.plan import StackPlan
 from infra.stack.process import run_streaming
@@ -46,7 +46,7 @@ def make_context(folder: Path, ca_bundle: Path | None) -> None:
         shutil.copyfile(ca_bundle, folder / "ca-bundle.crt")
 
 
-def image_name(context: Path, arguments: dict[str, str]) -> str:
+def compute_image_name(context: Path, arguments: dict[str, str]) -> str:
     """Return a name that changes with whatever the image is built from."""
     digest = hashlib.sha256(json.dumps(arguments, sort_keys=True).encode())
     for file in sorted(path for path in context.rglob("*") if path.is_file()):
@@ -72,8 +72,8 @@ def ensure_trainer_image(
     with tempfile.TemporaryDirectory(prefix="qca-image-") as folder:
         context = Path(folder)
         _prepare(context, ca_bundle)
-        arguments = build_args(plan.trainer.base_image.value)
-        name = image_name(context, arguments)
+        arguments = list_build_args(plan.trainer.base_image.value)
+        name = compute_image_name(context, arguments)
         if not has_image(name):
             _announce_download(plan.trainer.base_image.value, say)
             say(f"Building the trainer image {name} on {plan.trainer.base_image.value}.")
@@ -122,9 +122,9 @@ def has_image(image: str) -> bool:
 
 def _announce_download(image: str, say: Callable[[str], None]) -> None:
     if not has_image(image):
-        size = _download_size(image)
-        told = "its registry did not tell the size" if size is None else format_size(size)
-        say(f"To download: {image} ({told}).")
+        size = _fetch_download_size(image)
+        size_text = "its registry did not tell the size" if size is None else format_size(size)
+        say(f"To download: {image} ({size_text}).")
 
 
 def _prepare(context: Path, ca_bundle: Path | None) -> None:
@@ -167,7 +167,7 @@ def remove_older_images(name: str, project: str) -> None:
         run_docker("image", "rm", older)
 
 
-def _download_size(image: str) -> int | None:
+def _fetch_download_size(image: str) -> int | None:
     """Return the bytes of an image's layers as its registry gives them; None if it does not."""
     text = run_docker("manifest", "inspect", "--verbose", image)
     if text is None:
@@ -176,13 +176,13 @@ def _download_size(image: str) -> int | None:
         reply = json.loads(text)
         manifests = reply if isinstance(reply, list) else [reply]
         architecture = _ARCHITECTURES.get(platform.machine(), platform.machine())
-        manifest = next(one for one in manifests if _is_for(one, architecture))
+        manifest = next(one for one in manifests if _is_manifest_for(one, architecture))
         layers = next(manifest[key]["layers"] for key in _MANIFESTS if key in manifest)
         return sum(layer["size"] for layer in layers)
     except (ValueError, KeyError, TypeError, StopIteration):
         return None
 
 
-def _is_for(manifest: dict[str, Any], architecture: str) -> bool:
+def _is_manifest_for(manifest: dict[str, Any], architecture: str) -> bool:
     described = manifest["Descriptor"].get("platform", {})
     return described.get("architecture", architecture) == architecture

@@ -16,7 +16,7 @@ import re
 from typing import Any
 
 from infra.stack.compose_document import STORE_PORT
-from infra.stack.kubernetes_pods import Names, store_pod, trainer_pod
+from infra.stack.kubernetes_pods import Names, build_store_pod, build_trainer_pod
 from infra.stack.plan import StackPlan
 from qca.core.errors import InputError
 from qca.core.units import GIB
@@ -35,9 +35,10 @@ RESTARTS_TOGETHER = 6
 _LONGEST_PROJECT = 63 - len("-trainer-999")
 
 _DNS_PORT = 53
+_STORE_SERVICE_PORT: Object = {"port": STORE_PORT, "targetPort": "redis", "name": "redis"}
 
 
-def kubernetes_objects(plan: StackPlan, *, nodes: int, trainer_image: str) -> list[Object]:
+def build_kubernetes_objects(plan: StackPlan, *, nodes: int, trainer_image: str) -> list[Object]:
     """Return the objects that run `plan` on `nodes` nodes, in the order to create them.
 
     Raises:
@@ -46,17 +47,19 @@ def kubernetes_objects(plan: StackPlan, *, nodes: int, trainer_image: str) -> li
     """
     names = Names(_require_valid_name(plan.project))
     return [
-        _runs(plan, names, nodes),
-        _service(names, "store", {"port": STORE_PORT, "targetPort": "redis", "name": "redis"}),
-        _store(plan, names),
-        _store_policy(names),
-        _service(names, "trainer"),
-        _trainer_policy(names),
-        _trainer(plan, names, nodes, trainer_image),
+        _build_runs_claim(plan, names, nodes),
+        _build_service(
+            names, "store", {"port": STORE_PORT, "targetPort": "redis", "name": "redis"}
+        ),
+        _build_store(plan, names),
+        _build_store_policy(names),
+        _build_service(names, "trainer"),
+        _build_trainer_policy(names),
+        _build_trainer(plan, names, nodes, trainer_image),
     ]
 
 
-def runs_bytes(plan: StackPlan) -> int:
+def compute_runs_bytes(plan: StackPlan) -> int:
     """Return what the run folder can grow to, in whole GiB.
 
     The newest checkpoints, the best one and one that is being written, each with weights and
@@ -78,40 +81,40 @@ def _require_valid_name(project: str) -> str:
     )
 
 
-def _object(api: str, kind: str, name: str, labels: Object, spec: Object) -> Object:
+def _build_object(api: str, kind: str, name: str, labels: Object, spec: Object) -> Object:
     metadata = {"name": name, "labels": labels}
     return {"apiVersion": api, "kind": kind, "metadata": metadata, "spec": spec}
 
 
-def _runs(plan: StackPlan, names: Names, nodes: int) -> Object:
+def _build_runs_claim(plan: StackPlan, names: Names, nodes: int) -> Object:
     spec = {
         "accessModes": ["ReadWriteOnce" if nodes == 1 else "ReadWriteMany"],
-        "resources": {"requests": {"storage": f"{runs_bytes(plan) // GIB}Gi"}},
+        "resources": {"requests": {"storage": f"{compute_runs_bytes(plan) // GIB}Gi"}},
     }
-    return _object("v1", "PersistentVolumeClaim", names.runs, names.labels("trainer"), spec)
+    return _build_object("v1", "PersistentVolumeClaim", names.runs, names.labels("trainer"), spec)
 
 
-def _service(names: Names, component: str, port: Object | None = None) -> Object:
+def _build_service(names: Names, component: str, port: Object | None = None) -> Object:
     spec: Object = {"clusterIP": "None", "selector": names.labels(component)}
     if port is not None:
         spec["ports"] = [port]
     else:
         spec["publishNotReadyAddresses"] = True
-    return _object("v1", "Service", names.name_of(component), names.labels(component), spec)
+    return _build_object("v1", "Service", names.name_of(component), names.labels(component), spec)
 
 
-def _store(plan: StackPlan, names: Names) -> Object:
+def _build_store(plan: StackPlan, names: Names) -> Object:
     labels = names.labels("store")
     spec = {
         "serviceName": names.store,
         "replicas": 1,
         "selector": {"matchLabels": labels},
-        "template": {"metadata": {"labels": labels}, "spec": store_pod(plan, names)},
+        "template": {"metadata": {"labels": labels}, "spec": build_store_pod(plan, names)},
     }
-    return _object("apps/v1", "StatefulSet", names.store, labels, spec)
+    return _build_object("apps/v1", "StatefulSet", names.store, labels, spec)
 
 
-def _trainer(plan: StackPlan, names: Names, nodes: int, image: str) -> Object:
+def _build_trainer(plan: StackPlan, names: Names, nodes: int, image: str) -> Object:
     labels = names.labels("trainer")
     spec = {
         "completionMode": "Indexed",
@@ -130,13 +133,13 @@ def _trainer(plan: StackPlan, names: Names, nodes: int, image: str) -> Object:
         "podReplacementPolicy": "Failed",
         "template": {
             "metadata": {"labels": labels},
-            "spec": trainer_pod(plan, names, nodes, image),
+            "spec": build_trainer_pod(plan, names, nodes, image),
         },
     }
-    return _object("batch/v1", "Job", names.trainer, labels, spec)
+    return _build_object("batch/v1", "Job", names.trainer, labels, spec)
 
 
-def _store_policy(names: Names) -> Object:
+def _build_store_policy(names: Names) -> Object:
     labels = names.labels("store")
     spec = {
         "podSelector": {"matchLabels": labels},
@@ -149,10 +152,10 @@ def _store_policy(names: Names) -> Object:
         ],
         "egress": [],
     }
-    return _object("networking.k8s.io/v1", "NetworkPolicy", names.store, labels, spec)
+    return _build_object("networking.k8s.io/v1", "NetworkPolicy", names.store, labels, spec)
 
 
-def _trainer_policy(names: Names) -> Object:
+def _build_trainer_policy(names: Names) -> Object:
     labels = names.labels("trainer")
     trainers = [{"podSelector": {"matchLabels": labels}}]
     spec = {
@@ -168,4 +171,4 @@ def _trainer_policy(names: Names) -> Object:
             {"ports": [{"protocol": kind, "port": _DNS_PORT} for kind in ("UDP", "TCP")]},
         ],
     }
-    return _object("networking.k8s.io/v1", "NetworkPolicy", names.trainer, labels, spec)
+    return _build_object("networking.k8s.io/v1", "NetworkPolicy", names.trainer, labels, spec)

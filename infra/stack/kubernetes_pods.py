@@ -8,8 +8,8 @@ from infra.stack.compose_document import (
     STORE_PORT,
     STORE_STOP_SECONDS,
     TRAINER_STOP_SECONDS,
-    store_command,
-    trainer_command,
+    build_store_command,
+    build_trainer_command,
 )
 from infra.stack.plan import StackPlan
 from qca.core.units import MIB
@@ -73,53 +73,72 @@ class Names:
         }
 
 
-def store_pod(plan: StackPlan, names: Names) -> Object:
+def build_store_pod(plan: StackPlan, names: Names) -> Object:
     """Return the spec of the store's pod."""
     dragonfly = plan.dragonfly
-    memory = _mebibytes(dragonfly.container_memory_bytes.value)
-    answers = {"httpGet": {"path": "/healthz", "port": "redis"}, "timeoutSeconds": 5}
+    memory = _format_mebibytes(dragonfly.container_memory_bytes.value)
+    probe = {"httpGet": {"path": "/healthz", "port": "redis"}, "timeoutSeconds": 5}
     container = {
         "name": "store",
         "image": dragonfly.image,
-        "args": store_command(plan, _FLAGS_FILE),
+        "args": build_store_command(plan, _FLAGS_FILE),
         "ports": [{"name": "redis", "containerPort": STORE_PORT}],
-        "securityContext": _container_security(),
+        "securityContext": _build_container_security(),
         "resources": {
             "requests": {"cpu": "100m", "memory": memory},
             "limits": {"cpu": str(dragonfly.proactor_threads.value), "memory": memory},
         },
-        "startupProbe": {**answers, "periodSeconds": 2, "failureThreshold": 30},
-        "livenessProbe": {**answers, "periodSeconds": 10, "failureThreshold": 6},
-        "readinessProbe": {**answers, "periodSeconds": 5},
-        "volumeMounts": [_mount("tmp", "/tmp"), _mount("data", "/data"), _secret_mount()],
+        "startupProbe": {**probe, "periodSeconds": 2, "failureThreshold": 30},
+        "livenessProbe": {**probe, "periodSeconds": 10, "failureThreshold": 6},
+        "readinessProbe": {**probe, "periodSeconds": 5},
+        "volumeMounts": [
+            _build_mount("tmp", "/tmp"),
+            _build_mount("data", "/data"),
+            _build_secret_mount(),
+        ],
     }
-    volumes = [_scratch("tmp"), _scratch("data"), _secret_volume(names)]
-    return _pod(container, volumes, STORE_STOP_SECONDS)
+    volumes = [
+        _build_scratch_volume("tmp"),
+        _build_scratch_volume("data"),
+        _build_secret_volume(names),
+    ]
+    return _build_pod(container, volumes, STORE_STOP_SECONDS)
 
 
-def trainer_pod(plan: StackPlan, names: Names, nodes: int, image: str) -> Object:
+def build_trainer_pod(plan: StackPlan, names: Names, nodes: int, image: str) -> Object:
     """Return the spec of a node's trainer pod; it ends with the training and is never restarted."""
     container = {
         "name": "trainer",
         "image": image,
-        "command": [*_torchrun(plan, names, nodes), *_train(plan, names)],
+        "command": [
+            *_build_torchrun_command(plan, names, nodes),
+            *_build_train_command(plan, names),
+        ],
         "env": [{"name": "HOME", "value": "/tmp"}],
-        "securityContext": _container_security(),
-        "resources": _trainer_resources(plan),
-        **_trainer_probes(plan, nodes),
-        "volumeMounts": [_mount("tmp", "/tmp"), _mount("runs", RUNS), _secret_mount()],
+        "securityContext": _build_container_security(),
+        "resources": _build_trainer_resources(plan),
+        **_build_trainer_probes(plan, nodes),
+        "volumeMounts": [
+            _build_mount("tmp", "/tmp"),
+            _build_mount("runs", RUNS),
+            _build_secret_mount(),
+        ],
     }
     claim = {"name": "runs", "persistentVolumeClaim": {"claimName": names.runs}}
-    pod = _pod(container, [_scratch("tmp"), claim, _secret_volume(names)], TRAINER_STOP_SECONDS)
+    pod = _build_pod(
+        container,
+        [_build_scratch_volume("tmp"), claim, _build_secret_volume(names)],
+        TRAINER_STOP_SECONDS,
+    )
     pod |= {"restartPolicy": "Never", "subdomain": names.trainer}
     if plan.trainer.device.value == "cuda":
         pod["tolerations"] = [{"key": "nvidia.com/gpu", "operator": "Exists"}]
     if nodes > 1:
-        pod["topologySpreadConstraints"] = [_spread_over_machines(names)]
+        pod["topologySpreadConstraints"] = [_build_spread_constraint(names)]
     return pod
 
 
-def _torchrun(plan: StackPlan, names: Names, nodes: int) -> list[str]:
+def _build_torchrun_command(plan: StackPlan, names: Names, nodes: int) -> list[str]:
     first_pod = f"{names.trainer}-0.{names.trainer}"
     return [
         *("python", "-m", "torch.distributed.run"),
@@ -133,23 +152,23 @@ def _torchrun(plan: StackPlan, names: Names, nodes: int) -> list[str]:
     ]
 
 
-def _train(plan: StackPlan, names: Names) -> list[str]:
+def _build_train_command(plan: StackPlan, names: Names) -> list[str]:
     store = f"redis://{names.store}:{STORE_PORT}"
     # After `--` torchrun does not look for options of its own: `--run` could be one.
-    return ["-m", "--", "qca", *trainer_command(plan, store, _FLAGS_FILE)]
+    return ["-m", "--", "qca", *build_trainer_command(plan, store, _FLAGS_FILE)]
 
 
-def _trainer_resources(plan: StackPlan) -> Object:
-    memory = _mebibytes(plan.trainer.container_memory_bytes.value)
+def _build_trainer_resources(plan: StackPlan) -> Object:
+    memory = _format_mebibytes(plan.trainer.container_memory_bytes.value)
     limits = {"memory": memory}
     if plan.trainer.device.value == "cuda":
         limits["nvidia.com/gpu"] = str(plan.trainer.gpus.value)
     return {"requests": {"cpu": "1", "memory": memory}, "limits": limits}
 
 
-def _trainer_probes(plan: StackPlan, nodes: int) -> Object:
-    look = ["python", "-m", "qca.runs.health", f"{RUNS}/{plan.train.run}"]
-    alive = {"exec": {"command": look}, "timeoutSeconds": 10, "periodSeconds": _PROBE_EVERY}
+def _build_trainer_probes(plan: StackPlan, nodes: int) -> Object:
+    health_check = ["python", "-m", "qca.runs.health", f"{RUNS}/{plan.train.run}"]
+    alive = {"exec": {"command": health_check}, "timeoutSeconds": 10, "periodSeconds": _PROBE_EVERY}
     wait = JOIN_SECONDS if nodes > 1 else 0
     return {
         "startupProbe": {**alive, "failureThreshold": (_START_SECONDS + wait) // _PROBE_EVERY},
@@ -158,7 +177,7 @@ def _trainer_probes(plan: StackPlan, nodes: int) -> Object:
     }
 
 
-def _pod(container: Object, volumes: list[Object], stop_seconds: int) -> Object:
+def _build_pod(container: Object, volumes: list[Object], stop_seconds: int) -> Object:
     return {
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
@@ -176,7 +195,7 @@ def _pod(container: Object, volumes: list[Object], stop_seconds: int) -> Object:
     }
 
 
-def _container_security() -> Object:
+def _build_container_security() -> Object:
     return {
         "allowPrivilegeEscalation": False,
         "readOnlyRootFilesystem": True,
@@ -184,7 +203,7 @@ def _container_security() -> Object:
     }
 
 
-def _spread_over_machines(names: Names) -> Object:
+def _build_spread_constraint(names: Names) -> Object:
     return {
         "maxSkew": 1,
         "topologyKey": "kubernetes.io/hostname",
@@ -193,22 +212,22 @@ def _spread_over_machines(names: Names) -> Object:
     }
 
 
-def _scratch(name: str) -> Object:
+def _build_scratch_volume(name: str) -> Object:
     return {"name": name, "emptyDir": dict(_SCRATCH)}
 
 
-def _mount(name: str, path: str) -> Object:
+def _build_mount(name: str, path: str) -> Object:
     return {"name": name, "mountPath": path}
 
 
-def _secret_volume(names: Names) -> Object:
+def _build_secret_volume(names: Names) -> Object:
     return {"name": "flags", "secret": {"secretName": names.store, "defaultMode": 0o440}}
 
 
-def _secret_mount() -> Object:
+def _build_secret_mount() -> Object:
     return {"name": "flags", "mountPath": SECRET_FOLDER, "readOnly": True}
 
 
-def _mebibytes(size: int) -> str:
+def _format_mebibytes(size: int) -> str:
     """Return a size as Kubernetes writes it, where M is a million and Mi is meant."""
     return f"{-(-size // MIB)}Mi"

@@ -12,11 +12,11 @@ from python_on_whales.exceptions import DockerException
 
 from infra.stack.compose_document import RUNS
 from infra.stack.containers import POLL_SECONDS, health_of, list_containers, log_tail
-from infra.stack.docker_client import error_text, stack_client, translate_errors
+from infra.stack.docker_client import error_text, make_stack_client, translate_errors
 from infra.stack.image import ensure_pulled, ensure_trainer_image, pin_digest
 from infra.stack.plan import StackPlan
 from infra.stack.render_compose import render_compose
-from infra.stack.secret import check_secret, container_user, ensure_secret
+from infra.stack.secret import check_secret, ensure_secret, find_container_user
 from infra.stack.state import StateDir
 from qca.core.atomic_files import write_atomically
 from qca.core.errors import LaunchError
@@ -66,7 +66,7 @@ def start(plan: StackPlan, state: StateDir, images: Images, *, say: Callable[[st
     """
     write_files(plan, state, images)
     say(f"Starting store and trainer as project {plan.project}.")
-    stack = stack_client(state, plan.project)
+    stack = make_stack_client(state, plan.project)
     try:
         stack.compose.up(detach=True, quiet=True)
     except DockerException as error:
@@ -76,7 +76,7 @@ def start(plan: StackPlan, state: StateDir, images: Images, *, say: Callable[[st
 
 def write_files(plan: StackPlan, state: StateDir, images: Images) -> None:
     """Write the Compose file and what it needs, so that `docker compose` alone can run it."""
-    uid, gid = container_user()
+    uid, gid = find_container_user()
     ensure_secret(state.store_flags)
     pinned_plan = replace(plan, dragonfly=replace(plan.dragonfly, image=images.store))
     write_atomically(state.compose_file, render_compose(pinned_plan))
@@ -106,7 +106,7 @@ def stop(project: str, state: StateDir, *, volumes: bool) -> None:
     if not state.compose_file.exists():
         return  # interrupted before anything was started
     refuse_foreign_project(project, state)
-    stack = stack_client(state, project)
+    stack = make_stack_client(state, project)
     with translate_errors():
         stack.compose.down(remove_orphans=True, volumes=volumes, quiet=True)
 

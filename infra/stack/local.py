@@ -5,13 +5,15 @@ import signal
 import subprocess
 import sys
 from collections.abc import Generator, Iterable, Iterator
+from io import TextIOWrapper
 from pathlib import Path
 from typing import IO
 
-from infra.stack.compose_document import together_flags
+from infra.stack.compose_document import build_distributed_flags
 from infra.stack.plan import StackPlan
 from infra.stack.state import StateDir
 from qca.core.errors import LaunchError
+from qca.core.plain_files import open_plain
 from qca.core.train_flags import format_train_flags
 
 # The store answers within a tenth of a second; a busy machine gets much longer.
@@ -19,13 +21,13 @@ _STORE_SECONDS = 15.0
 
 
 @contextlib.contextmanager
-def embedded_store(state: StateDir) -> Iterator[str]:
+def run_embedded_store(state: StateDir) -> Iterator[str]:
     """Run a private Valkey server; yield its URL, stop it at the end.
 
     The server ends when its standard input does, so even a killed `qca up` leaves none.
 
     Raises:
-        LaunchError: the server did not start; the message holds what it log_lines.
+        LaunchError: the server did not start; the message holds the end of its log.
 
     """
     with _open_log(state, "store") as log:
@@ -59,7 +61,7 @@ def run_trainer(
     command = [
         *(sys.executable, "-m", "qca", "train"),
         *format_train_flags(plan.train),
-        *together_flags(plan.trainer),
+        *build_distributed_flags(plan.trainer),
         "--resume",
         f"--runs={runs}",
         "--progress=json",
@@ -89,8 +91,9 @@ def run_trainer(
         )
 
 
-def log_files(state: StateDir, names: list[str]) -> list[Path]:
+def list_log_files(state: StateDir, names: list[str]) -> list[Path]:
     """Return the log files of the named parts, or of all."""
+    state.check()
     return [file for file in sorted(state.log_dir.glob("*.log")) if not names or file.stem in names]
 
 
@@ -103,9 +106,10 @@ def _tee(lines: Iterable[str], log: IO[str]) -> Iterator[str]:
         yield line.rstrip("\n")
 
 
-def _open_log(state: StateDir, name: str) -> IO[str]:
+def _open_log(state: StateDir, name: str) -> TextIOWrapper:
+    state.check()
     state.log_dir.mkdir(parents=True, exist_ok=True)
-    return (state.log_dir / f"{name}.log").open("w", encoding="utf-8")
+    return TextIOWrapper(open_plain(state.log_dir / f"{name}.log", "wb", follow=False), "utf-8")
 
 
 def _wait_for_socket(process: subprocess.Popen[str], state: StateDir) -> str:
@@ -145,6 +149,6 @@ def _describe_exit(returncode: int) -> str:
 
 def _read_last_lines(file: Path, count: int = 10) -> str:
     """Return the end of a log, without the events, which have been shown as they came."""
-    log_lines = file.read_text(encoding="utf-8", errors="replace").strip().splitlines()
-    lines = [line for line in log_lines if not line.startswith('{"event":')]
+    all_lines = file.read_text(encoding="utf-8", errors="replace").strip().splitlines()
+    lines = [line for line in all_lines if not line.startswith('{"event":')]
     return "\n".join(f"  {line}" for line in lines[-count:]) or "  (nothing)"

@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from typing import Any
 
-from infra.stack.base_image import build_args
-from infra.stack.commented_yaml import Path, dump_commented_yaml, head_comment
+from infra.stack.base_image import list_build_args
+from infra.stack.commented_yaml import Path, dump_commented_yaml, format_head_comment
 from infra.stack.comments import comment_store, comment_trainer
-from infra.stack.compose_document import compose_document
+from infra.stack.compose_document import build_compose_document
 from infra.stack.plan import StackPlan
 
 _HEADER = """\
@@ -27,17 +27,18 @@ Then: docker compose -p {project} -f THIS_FILE up -d --wait store && \\
 
 def render_compose(plan: StackPlan) -> str:
     """Return the commented YAML of `plan`'s Compose document."""
-    content = compose_document(plan)
-    header = _HEADER.format(build_args=_build_args(plan), project=plan.project)
-    return f"{head_comment(header)}\n{dump_commented_yaml(content, _comments(plan, content))}"
+    content = build_compose_document(plan)
+    header = _HEADER.format(build_args=_format_build_args(plan), project=plan.project)
+    body = dump_commented_yaml(content, _collect_comments(plan, content))
+    return f"{format_head_comment(header)}\n{body}"
 
 
-def _build_args(plan: StackPlan) -> str:
-    arguments = build_args(plan.trainer.base_image.value).items()
+def _format_build_args(plan: StackPlan) -> str:
+    arguments = list_build_args(plan.trainer.base_image.value).items()
     return "".join(f"{'':23}--build-arg {key}={value} \\\n" for key, value in arguments)
 
 
-def _comments(plan: StackPlan, content: Mapping[str, Any]) -> dict[Path, str]:
+def _collect_comments(plan: StackPlan, content: Mapping[str, Any]) -> dict[Path, str]:
     """Return what to say above which place of the document."""
     store: Path = ("services", "store")
     trainer: Path = ("services", "trainer")

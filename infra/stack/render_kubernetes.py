@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
-from infra.stack.base_image import build_args
-from infra.stack.commented_yaml import Path, dump_commented_yaml, head_comment
+from infra.stack.base_image import list_build_args
+from infra.stack.commented_yaml import Path, dump_commented_yaml, format_head_comment
 from infra.stack.comments import comment_store, comment_trainer
 from infra.stack.compose_document import STORE_PORT
-from infra.stack.kubernetes import kubernetes_objects
+from infra.stack.kubernetes import build_kubernetes_objects
 from infra.stack.kubernetes_pods import JOIN_SECONDS, SECRET_KEY
 from infra.stack.plan import StackPlan
 
@@ -52,13 +52,13 @@ def render_kubernetes(plan: StackPlan, *, nodes: int, trainer_image: str) -> str
         InputError: the project's name cannot be the name of such objects.
 
     """
-    objects = kubernetes_objects(plan, nodes=nodes, trainer_image=trainer_image)
+    objects = build_kubernetes_objects(plan, nodes=nodes, trainer_image=trainer_image)
     documents = [dump_commented_yaml(one, _comment_object(one, plan, nodes)) for one in objects]
-    return "---\n".join([f"{_head(plan, trainer_image)}\n{documents[0]}", *documents[1:]])
+    return "---\n".join([f"{_format_head(plan, trainer_image)}\n{documents[0]}", *documents[1:]])
 
 
-def _head(plan: StackPlan, image: str) -> str:
-    arguments = build_args(plan.trainer.base_image.value).items()
+def _format_head(plan: StackPlan, image: str) -> str:
+    arguments = list_build_args(plan.trainer.base_image.value).items()
     port = ""
     if plan.store_port.value is not None:
         port = _PORT.format(port=plan.store_port.value, store_port=STORE_PORT, project=plan.project)
@@ -71,7 +71,7 @@ def _head(plan: StackPlan, image: str) -> str:
         key=SECRET_KEY,
         port=port,
     )
-    return head_comment(text)
+    return format_head_comment(text)
 
 
 def _comment_object(one: Mapping[str, Any], plan: StackPlan, nodes: int) -> Comments:

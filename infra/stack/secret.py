@@ -17,7 +17,7 @@ from qca.core.errors import InputError
 DRAGONFLY_UID = 999
 
 
-def container_user() -> tuple[int, int]:
+def find_container_user() -> tuple[int, int]:
     """Return as whom the containers run: user and group."""
     if os.getuid() == 0:
         return DRAGONFLY_UID, DRAGONFLY_UID
@@ -39,8 +39,10 @@ def check_secret(path: Path) -> None:
         wrong = "is no plain file"
     elif found.st_mode & 0o077:
         wrong = "others can read the store's password"
-    elif found.st_uid != container_user()[0]:
-        wrong = f"belongs to user {found.st_uid}; the containers run as user {container_user()[0]}"
+    elif found.st_uid != find_container_user()[0]:
+        wrong = (
+            f"belongs to user {found.st_uid}; the containers run as user {find_container_user()[0]}"
+        )
     else:
         return
     raise InputError(
@@ -62,4 +64,4 @@ def ensure_secret(path: Path) -> None:
         return
     write_atomically(path, f"--requirepass={secrets.token_hex(32)}\n", mode=0o400)
     if os.getuid() == 0:
-        os.chown(path, *container_user())
+        os.chown(path, *find_container_user())

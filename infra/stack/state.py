@@ -15,11 +15,15 @@ from pydantic import TypeAdapter, ValidationError
 
 from qca.core.atomic_files import remove_unfinished, write_atomically
 from qca.core.errors import LaunchError
+from qca.core.plain_files import check_own_folder, check_plain, open_plain, read_plain
+from qca.core.units import KIB
 
 STATE_DIR = Path(".qca")
 
 # A trainer that is told to stop finishes the step it is in and writes a checkpoint.
 _STOP_SECONDS = 90.0
+
+_LAUNCH_LIMIT = 64 * KIB
 
 
 @dataclass(frozen=True)
@@ -58,13 +62,37 @@ class StateDir:
         """Held by the `qca up` that runs here; holds its process id."""
         return self.root / "lock"
 
+    def check(self) -> None:
+        """Refuse a folder that `qca up` cannot have made: a link, or one with links in it.
+
+        Raises:
+            LaunchError: saying what stands where.
+
+        """
+        try:
+            check_own_folder(self.root, owned=True)
+            check_own_folder(self.log_dir, owned=True)
+            for file in (*self._files(), *self.log_dir.glob("*.log")):
+                check_plain(file, follow=False)
+        except OSError as error:
+            raise LaunchError(
+                f"{error.filename}: {error.strerror}",
+                hint=f"`qca up` keeps its files in {self.root}, a folder of its own. Look at what "
+                "is there, and remove it if it is not yours.",
+            ) from None
+
     def remove(self) -> None:
         """Remove what `qca up` wrote, and the folder if nothing else is in it.
+
+        Where nothing was launched, that is the lock alone.
 
         Raises:
             LaunchError: it belongs to somebody else.
 
         """
+        self.check()
+        if not self.root.exists():
+            return
         try:
             self._remove()
         except PermissionError as error:
@@ -75,19 +103,18 @@ class StateDir:
 
     def _remove(self) -> None:
         remove_unfinished(self.root)
-        for log in self.log_dir.glob("*.log"):
-            log.unlink()
-        for file in (
-            self.compose_file,
-            self.env_file,
-            self.store_flags,
-            self.launch_file,
-            self.lock_file,
-        ):
-            file.unlink(missing_ok=True)
+        if self.launch_file.exists():
+            for file in (*self.log_dir.glob("*.log"), *self._files()):
+                file.unlink(missing_ok=True)
+        self.lock_file.unlink(missing_ok=True)
         for folder in (self.log_dir, self.root):
             with contextlib.suppress(OSError):
                 folder.rmdir()
+
+    def _files(self) -> tuple[Path, ...]:
+        """Return the folder's files but the logs; what says that something was launched, last."""
+        files = (self.compose_file, self.env_file, self.store_flags, self.lock_file)
+        return (*files, self.launch_file)
 
 
 @dataclass(frozen=True)
@@ -122,19 +149,21 @@ def read_launch(state: StateDir) -> Launch | None:
         LaunchError: the file is there but cannot be understood.
 
     """
+    state.check()
     try:
-        return _LAUNCH.validate_json(state.launch_file.read_bytes())
+        text = read_plain(state.launch_file, limit=_LAUNCH_LIMIT, follow=False)
+        return _LAUNCH.validate_json(text)
     except FileNotFoundError:
         return None
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(str(part) for part in first["loc"]) or "file"
-        raise _unreadable(state, f"{where}: {first['msg']}") from None
+        raise _unreadable_error(state, f"{where}: {first['msg']}") from None
     except OSError as error:
-        raise _unreadable(state, str(error.strerror)) from None
+        raise _unreadable_error(state, str(error.strerror)) from None
 
 
-def _unreadable(state: StateDir, why: str) -> LaunchError:
+def _unreadable_error(state: StateDir, why: str) -> LaunchError:
     return LaunchError(
         f"{state.launch_file} cannot be read: {why}",
         hint="`docker compose ls` shows what runs; remove the file to start afresh.",
@@ -161,10 +190,8 @@ def state_lock(state: StateDir) -> Iterator[None]:
                 f"another `qca up` (process {pid}) works in {state.root}",
                 hint="Follow it with `qca status` and `qca logs -f`, or stop it with `qca down`.",
             ) from None
-        lock.seek(0)
-        lock.truncate()
-        lock.write(f"{os.getpid()}\n")
-        lock.flush()
+        lock.truncate(0)
+        lock.write(f"{os.getpid()}\n".encode())
         try:
             yield
         finally:
@@ -172,10 +199,11 @@ def state_lock(state: StateDir) -> Iterator[None]:
                 state.remove()  # refused before anything was launched
 
 
-def _open_lock_file(state: StateDir) -> IO[str]:
+def _open_lock_file(state: StateDir) -> IO[bytes]:
+    state.check()
     try:
-        state.root.mkdir(parents=True, exist_ok=True)
-        return state.lock_file.open("a+", encoding="utf-8")
+        state.root.mkdir(exist_ok=True)
+        return open_plain(state.lock_file, "a+b", follow=False, buffering=0)
     except OSError as error:
         raise LaunchError(
             f"{error.filename}: {error.strerror}",
@@ -186,7 +214,7 @@ def _open_lock_file(state: StateDir) -> IO[str]:
 def read_holder(state: StateDir) -> int | None:
     """Return the process id of the `qca up` that holds the folder; None if none does."""
     try:
-        with state.lock_file.open(encoding="utf-8") as lock:
+        with open_plain(state.lock_file, follow=False) as lock:
             try:
                 fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:

@@ -2,8 +2,8 @@
 
 from typing import Literal
 
-from infra.host.container_gpu import gpu_access, gpus_of_the_training
-from infra.host.facts import Engine, Gpu, GpuDriver, HostFacts, Known
+from infra.host.container_gpu import assess_gpu_access, select_training_gpus
+from infra.host.facts import Engine, Gpu, GpuDriver, HostFacts, Known, known_or_none
 from infra.stack.decision import GIVEN, Decision
 from qca.core.config import TrainConfig
 from qca.core.units import GIB, format_size
@@ -16,11 +16,12 @@ GpuCount = int | Literal["all"]
 LOW_MEMORY_GPU = 4 * GIB
 
 
-def find_gpus(facts: HostFacts, runtime: str, wanted: GpuCount) -> list[Gpu]:
+def find_gpus(facts: HostFacts, runtime: str, requested: GpuCount) -> list[Gpu]:
     """Return the GPUs that the training would get; none where none could be seen."""
-    if not isinstance(facts.gpu, Known) or not isinstance(facts.gpu.value, GpuDriver):
+    driver = known_or_none(facts.gpu)
+    if not isinstance(driver, GpuDriver):
         return []
-    return gpus_of_the_training(facts.gpu.value, runtime, wanted)
+    return select_training_gpus(driver, runtime, requested)
 
 
 def decide_device(
@@ -36,7 +37,8 @@ def decide_device(
             return Decision("cuda", f"{gpu.name}, which the engine can hand to a container")
         why = f"{gpu.name} is there, but containers cannot use it: qca explain QCA401"
         return Decision("cpu", why)
-    if isinstance(facts.python, Known) and facts.python.value.torch_cuda:
+    python = known_or_none(facts.python)
+    if python and python.torch_cuda:
         return Decision("cuda", f"{gpu.name}, and the installed torch is built for CUDA")
     why = f"{gpu.name} is there, but the installed torch cannot use it: qca explain QCA501"
     return Decision("cpu", why)
@@ -45,15 +47,13 @@ def decide_device(
 def can_containers_use_gpu(facts: HostFacts) -> bool:
     """Whether to count on the engine handing an NVIDIA GPU to a container.
 
-    Where it cannot be told from here, a registered nvidia runtime is sign enough to try.
+    Where that cannot be determined from here, a registered nvidia runtime is enough to try.
     """
-    docker, gpu = facts.docker, facts.gpu
-    if not isinstance(docker, Known) or not isinstance(docker.value, Engine):
+    engine, driver = known_or_none(facts.docker), known_or_none(facts.gpu)
+    if not isinstance(engine, Engine) or not isinstance(driver, GpuDriver):
         return False
-    if not isinstance(gpu, Known) or not isinstance(gpu.value, GpuDriver):
-        return False
-    usable = gpu_access(docker.value, gpu.value).usable
-    return "nvidia" in docker.value.runtimes if usable is None else usable
+    usable = assess_gpu_access(engine, driver).usable
+    return "nvidia" in engine.runtimes if usable is None else usable
 
 
 def _explain_no_gpu(facts: HostFacts) -> str:
@@ -66,16 +66,16 @@ def _explain_no_gpu(facts: HostFacts) -> str:
 
 
 def decide_gpu_count(
-    facts: HostFacts, wanted: GpuCount, gpus: list[Gpu], device: Device
+    facts: HostFacts, requested: GpuCount, gpus: list[Gpu], device: Device
 ) -> Decision[int]:
-    """Return what was asked for, also where fewer were seen: that is QCA405's to judge."""
+    """Return the requested count, also where fewer GPUs were found: QCA405 judges that."""
     if device == "cpu":
         return Decision(0, "the training runs on the CPU")
-    count = max(1, len(gpus)) if wanted == "all" else wanted
+    count = max(1, len(gpus)) if requested == "all" else requested
     if not isinstance(facts.gpu, Known):
-        return Decision(count, f"{wanted} asked for; how many there are could not be seen")
-    because = f"{wanted} asked for, {len(gpus) or 'none'} seen"
-    if wanted != "all" and len(gpus) < wanted:
+        return Decision(count, f"{requested} asked for; how many there are could not be seen")
+    because = f"{requested} asked for, {len(gpus) or 'none'} seen"
+    if requested != "all" and len(gpus) < requested:
         because += ", too few: qca explain QCA405"
     if gpus:
         least = min(gpu.memory_free for gpu in gpus)
@@ -98,7 +98,7 @@ def decide_profile(train: TrainConfig, device: Device, gpu: Gpu | None) -> Decis
     return Decision("default", f"the GPU has {format_size(gpu.memory_total)}, 4 GiB or more")
 
 
-def half_precision_of(gpu: Gpu | None) -> Literal["bf16", "fp16"] | None:
+def choose_half_precision(gpu: Gpu | None) -> Literal["bf16", "fp16"] | None:
     """Return the 16-bit format that the GPU computes in natively."""
     capability = gpu.compute_capability if gpu else None
     if capability is None:

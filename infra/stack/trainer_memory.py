@@ -2,7 +2,7 @@
 
 import math
 
-from infra.host.facts import Gpu, HostFacts, Known
+from infra.host.facts import Gpu, HostFacts, MemoryFacts, known_or_none
 from infra.stack.decision import GIVEN, Decision
 from infra.stack.trainer_device import Device
 from qca.core.config import TrainConfig
@@ -36,24 +36,26 @@ def decide_budget(
     if train.budget is not None:
         return Decision(train.budget, GIVEN)
     if device == "cuda":
-        return _gpu_budget(gpu)
-    if not isinstance(facts.memory, Known):
+        return _decide_gpu_budget(gpu)
+    memory = known_or_none(facts.memory)
+    if memory is None:
         return Decision(None, "the host's memory could not be seen")
     because = f"the host's available memory less {format_size(store_bytes)} for the store"
     if processes > 1:  # GPUs are there once for each process, the host's memory once for all
         because += f", shared by {processes} processes"
-    return Decision(max(0, _free_host_memory(facts, store_bytes)) // processes, because)
+    return Decision(max(0, _compute_free_memory(memory, store_bytes)) // processes, because)
 
 
-def host_budget(
+def compute_host_budget(
     facts: HostFacts, train: TrainConfig, *, store_bytes: int, processes: int
 ) -> int | None:
     """Return what each GPU's training may keep in the host's memory; None where none was seen."""
-    if not isinstance(facts.memory, Known):
+    memory = known_or_none(facts.memory)
+    if memory is None:
         return None
-    resident = _resident_bytes(parameter_count(train.d_state, train.hidden_channels))
-    free = _free_host_memory(facts, store_bytes)
-    each = (free / CONTAINER_HEADROOM - _launcher_bytes(processes)) / processes
+    resident = _compute_resident_bytes(parameter_count(train.d_state, train.hidden_channels))
+    free = _compute_free_memory(memory, store_bytes)
+    each = (free / CONTAINER_HEADROOM - _compute_launcher_bytes(processes)) / processes
     return max(0, int(each - resident))
 
 
@@ -66,8 +68,8 @@ def decide_container_limit(device: Device, choice: Choice, processes: int) -> De
             f"{CONTAINER_HEADROOM} times the predicted peak with the interpreter, in 256 MiB steps"
         )
         return Decision(_round_up(needed * CONTAINER_HEADROOM), because)
-    each = _resident_bytes(estimate.parameters) + choice.host_bytes
-    needed = processes * each + _launcher_bytes(processes)
+    each = _compute_resident_bytes(estimate.parameters) + choice.host_bytes
+    needed = processes * each + _compute_launcher_bytes(processes)
     because = (
         "the model lives on the GPU: what torch with CUDA's libraries takes of the host, what the "
         f"plan keeps there, and a checkpoint twice while it is written, {CONTAINER_HEADROOM} times"
@@ -77,7 +79,7 @@ def decide_container_limit(device: Device, choice: Choice, processes: int) -> De
     return Decision(_round_up(needed * CONTAINER_HEADROOM), because)
 
 
-def _gpu_budget(gpu: Gpu | None) -> Decision[int | None]:
+def _decide_gpu_budget(gpu: Gpu | None) -> Decision[int | None]:
     if gpu is None:
         return Decision(None, "the GPU's free memory could not be seen")
     if gpu.mig and gpu.mig_devices:
@@ -88,18 +90,16 @@ def _gpu_budget(gpu: Gpu | None) -> Decision[int | None]:
     return Decision(gpu.memory_free, because)
 
 
-def _free_host_memory(facts: HostFacts, store_bytes: int) -> int:
+def _compute_free_memory(memory: MemoryFacts, store_bytes: int) -> int:
     """Return what the host has free beside the store; negative where it has less."""
-    assert isinstance(facts.memory, Known)  # checked by the callers
-    memory = facts.memory.value
     return min(memory.available, memory.usable) - store_bytes
 
 
-def _launcher_bytes(processes: int) -> int:
+def _compute_launcher_bytes(processes: int) -> int:
     return int(LAUNCHER_RESIDENT) if processes > 1 else 0
 
 
-def _resident_bytes(parameters: int) -> int:
+def _compute_resident_bytes(parameters: int) -> int:
     """Return what the trainer takes of the host's memory while it computes on a GPU."""
     # A checkpoint's tensors on the host, and the bytes that are written of them.
     return int(CUDA_RESIDENT) + 2 * checkpoint_bytes(parameters)

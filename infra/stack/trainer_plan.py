@@ -2,20 +2,24 @@
 
 from dataclasses import asdict, dataclass
 
-from infra.host.container_gpu import fullest
+from infra.host.container_gpu import find_fullest_gpu
 from infra.host.facts import HostFacts
 from infra.stack.base_image import decide_base_image
 from infra.stack.decision import GIVEN, Decision
 from infra.stack.trainer_device import (
     Device,
     Profile,
+    choose_half_precision,
     decide_device,
     decide_gpu_count,
     decide_profile,
     find_gpus,
-    half_precision_of,
 )
-from infra.stack.trainer_memory import decide_budget, decide_container_limit, host_budget
+from infra.stack.trainer_memory import (
+    compute_host_budget,
+    decide_budget,
+    decide_container_limit,
+)
 from qca.core.config import (
     Config,
     ResolvedOptimizerState,
@@ -60,7 +64,11 @@ class TrainerPlan:
     @property
     def is_distributed(self) -> bool:
         """Whether several processes train one model."""
-        return self.gpus.value > 1 or self.nnodes.value > 1
+        return _is_distributed(self.gpus.value, self.nnodes.value)
+
+
+def _is_distributed(processes: int, nnodes: int) -> bool:
+    return processes > 1 or nnodes > 1
 
 
 def plan_trainer(
@@ -72,7 +80,7 @@ def plan_trainer(
     has `cpu_processes`.
     """
     gpus = find_gpus(facts, runtime, config.stack.gpus)
-    gpu = fullest(gpus)
+    gpu = find_fullest_gpu(gpus)
     device = decide_device(facts, config.train, runtime, gpu)
     gpu_count = decide_gpu_count(facts, config.stack.gpus, gpus, device.value)
     processes = gpu_count.value or cpu_processes
@@ -81,13 +89,13 @@ def plan_trainer(
     budget = decide_budget(
         facts, train, device.value, gpu, store_bytes=store_bytes, processes=processes
     )
-    together = processes > 1 or config.stack.nnodes > 1
+    together = _is_distributed(processes, config.stack.nnodes)
     choice = choose(
         train,
         budget.value,
         device=device.value,
-        half=half_precision_of(gpu) if device.value == "cuda" else None,
-        host_budget=host_budget(facts, train, store_bytes=store_bytes, processes=processes),
+        half=choose_half_precision(gpu) if device.value == "cuda" else None,
+        host_budget=compute_host_budget(facts, train, store_bytes=store_bytes, processes=processes),
         together=together,
     )
     plan = TrainerPlan(

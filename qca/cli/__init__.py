@@ -1,4 +1,7 @@
-"""The command line. A command's module is imported only when the command is called."""
+"""The command line: one small module a command, imported only when the command is called.
+
+May import every room of qca and infra; no other room imports it.
+"""
 
 import os
 import signal
@@ -15,7 +18,7 @@ from qca.core.errors import QcaError
 
 # In the order in which a person uses them: name, help in the list, module.
 _COMMANDS = {
-    "doctor": "Examine this host: what would stop the stack, why, and what mends it.",
+    "doctor": "Examine this host: what would stop the stack, why, and how to fix it.",
     "explain": "Explain one check in full.",
     "plan": "Show the sizing decision, with a reason for each number.",
     "render": "Write the file that runs the plan.",

@@ -1,4 +1,4 @@
-"""Whether the person wants colour; whether there is a terminal is another question."""
+"""Whether the environment asks for color; whether there is a terminal is another question."""
 
 import os
 

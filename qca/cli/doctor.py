@@ -1,4 +1,4 @@
-"""`qca doctor`: what would stop the stack, why, and what mends it."""
+"""`qca doctor`: what would stop the stack, why, and how to fix it."""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -13,11 +13,11 @@ from qca.cli.options import config_option, facts_option
 from qca.core.atomic_files import write_atomically
 
 if TYPE_CHECKING:
-    from infra.doctor.check import Finding
+    from infra.doctor.finding import Finding
     from infra.host.facts import HostFacts
 
 
-def _checks(_: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> set[str]:
+def _read_ids(_: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> set[str]:
     if not given:
         return set()
     from qca.cli.explain import look_up
@@ -43,8 +43,8 @@ def _checks(_: click.Context, parameter: click.Parameter, given: tuple[str, ...]
     type=click.Path(path_type=Path),
     help="Write this host's facts to a file, secrets and user names removed.",
 )
-@click.option("--only", multiple=True, callback=_checks, help="Run this check only (repeatable).")
-@click.option("--ignore", multiple=True, callback=_checks, help="Leave this check out.")
+@click.option("--only", multiple=True, callback=_read_ids, help="Run this check only (repeatable).")
+@click.option("--ignore", multiple=True, callback=_read_ids, help="Leave this check out.")
 @click.option("--strict", is_flag=True, help="Warnings fail too.")
 @click.option("--fix", is_flag=True, help="Apply the remedies that are safe, asking first.")
 @click.option("--yes", is_flag=True, help="With --fix: do not ask.")
@@ -82,7 +82,7 @@ def doctor(
     config_file: Path | None,
     format_: str,
 ) -> None:
-    """Examine this host: what would stop the stack, why, and what mends it.
+    """Examine this host: what would stop the stack, why, and how to fix it.
 
     Each COMPOSE_FILE is judged by itself, several -f as one.
 
@@ -92,8 +92,8 @@ def doctor(
     if files_only and not (files or each):
         raise click.UsageError("--files-only needs a compose file.")
     groups = ([files] if files else []) + [(path,) for path in each]
-    with _looking(facts_file, timeout) as look:
-        # Loading what judges takes about as long as the host takes to answer.
+    with _start_probing(facts_file, timeout) as wait_for_facts:
+        # Loading the checks takes about as long as the host takes to answer.
         from infra.doctor.examine import examine, select
         from qca.cli import doctor_run
         from qca.core.config_loader import load_config
@@ -102,19 +102,23 @@ def doctor(
         checks = select(only, ignore)
 
         def judge(facts: "HostFacts") -> "list[Finding]":
-            read = [doctor_run.read(group, facts, ask=not facts_file) for group in groups]
-            nearby = None if facts_file or files_only else doctor_run.nearby()
+            read = [doctor_run.read_files(group, facts, ask=not facts_file) for group in groups]
+            nearby = None if facts_file or files_only else doctor_run.read_nearby_file()
             findings = examine(facts, config, files=read, nearby=nearby, checks=checks)
-            return [one for one in findings if one.location or not files_only]
+            return [
+                one for one in findings if one.location or one.is_check_failure or not files_only
+            ]
 
-        facts = look()
+        facts = wait_for_facts()
     if record_file:
-        _record(facts, record_file)
+        _write_record(facts, record_file)
     findings = judge(facts)
     if fix:
-        findings = doctor_run.mend(findings, lambda: judge(_again(timeout)), yes, dry_run)
-    click.echo(doctor_run.rendered(format_, findings, facts), nl=False)
-    if doctor_run.fails(findings, strict):
+        findings = doctor_run.fix_findings(
+            findings, lambda: judge(_probe_again(timeout)), yes, dry_run
+        )
+    click.echo(doctor_run.render_report(format_, findings, facts), nl=False)
+    if doctor_run.has_failures(findings, strict):
         sys.exit(1)
 
 
@@ -129,8 +133,8 @@ def _refuse_contradictions(
 
 
 @contextmanager
-def _looking(facts_file: Path | None, timeout: float) -> Iterator["Callable[[], HostFacts]"]:
-    """Begin to look at this host, or read a recorded one; yield what gives the facts."""
+def _start_probing(facts_file: Path | None, timeout: float) -> Iterator["Callable[[], HostFacts]"]:
+    """Start the probes of this host, or read a recorded one; yield what returns the facts."""
     if facts_file is not None:
         from infra.host.recording import load
 
@@ -138,16 +142,16 @@ def _looking(facts_file: Path | None, timeout: float) -> Iterator["Callable[[], 
         return
     from infra.host.collect import start_collecting
 
-    with start_collecting(timeout=timeout, work_dir=Path.cwd()) as facts:
-        yield facts
+    with start_collecting(timeout=timeout, work_dir=Path.cwd()) as wait_for_facts:
+        yield wait_for_facts
 
 
-def _again(timeout: float) -> "HostFacts":
-    with _looking(None, timeout) as look:
-        return look()
+def _probe_again(timeout: float) -> "HostFacts":
+    with _start_probing(None, timeout) as wait_for_facts:
+        return wait_for_facts()
 
 
-def _record(facts: "HostFacts", file: Path) -> None:
+def _write_record(facts: "HostFacts", file: Path) -> None:
     from infra.host.recording import record
 
     write_atomically(file, record(facts))

@@ -1,4 +1,4 @@
-"""What `qca doctor` does with a host's facts: judge, show and mend."""
+"""What `qca doctor` does with a host's facts: read files, apply fixes, render the report."""
 
 import os
 import shutil
@@ -13,19 +13,19 @@ from infra.compose_file.default_files import find_default_files
 from infra.compose_file.dotenv import read_dotenv
 from infra.compose_file.line_edits import format_diff
 from infra.compose_file.model import ComposeFile
-from infra.doctor.check import Finding, Severity
-from infra.doctor.fix import Proposal, apply, proposals
-from infra.doctor.formats.text import render_json, render_text, visible
-from infra.host.facts import ComposePlugin, HostFacts, Known
+from infra.doctor.finding import Finding, Severity
+from infra.doctor.fix import Proposal, apply_remedy, list_proposals
+from infra.doctor.formats.text import escape_control_characters, render_text
+from infra.host.facts import ComposePlugin, HostFacts, known_or_none
 from qca.cli import color
 from qca.core.errors import InputError
 
 
-def read(paths: tuple[Path, ...], facts: HostFacts, *, ask: bool) -> ComposeFile:
+def read_files(paths: tuple[Path, ...], facts: HostFacts, *, ask: bool) -> ComposeFile:
     """Read files that Compose would merge, and have this host's Compose confirm the reading."""
     from infra.doctor.read_project import read_project
 
-    compose = facts.compose.value if isinstance(facts.compose, Known) else None
+    compose = known_or_none(facts.compose)
     if not ask:
         why = "the host is a recorded one"
         return replace(read_project(paths, os.environ), not_confirmed_because=why)
@@ -35,9 +35,9 @@ def read(paths: tuple[Path, ...], facts: HostFacts, *, ask: bool) -> ComposeFile
     return read_project(paths, os.environ, compose)
 
 
-def nearby() -> ComposeFile | None:
+def read_nearby_file() -> ComposeFile | None:
     """Read the folder's own compose file, if there is one that can be read."""
-    paths = find_default_files(Path(), _variables())
+    paths = find_default_files(Path(), _read_variables())
     if not paths:
         return None
     if not all(path.resolve().is_relative_to(Path.cwd()) for path in paths):
@@ -52,90 +52,111 @@ def nearby() -> ComposeFile | None:
         return None
 
 
-def _variables() -> dict[str, str]:
+def _read_variables() -> dict[str, str]:
     try:
         return {**read_dotenv(Path(".env").read_text("utf-8")), **os.environ}
     except (OSError, UnicodeDecodeError):
         return dict(os.environ)
 
 
-def rendered(format_: str, findings: Sequence[Finding], facts: HostFacts) -> str:
+def render_report(format_: str, findings: Sequence[Finding], facts: HostFacts) -> str:
     """Return the report in one of the formats of `--format`."""
     match format_:
         case "json":
-            return render_json(findings, facts)
-        case "markdown":
-            from infra.doctor.formats.markdown import render_markdown
+            from infra.doctor.formats.json import render_json
+            from infra.doctor.host_summary import summarize_host
 
-            return render_markdown(findings, facts)
+            return render_json(findings, summarize_host(facts))
+        case "markdown":
+            return _render_markdown(findings, facts)
         case "github":
             from infra.doctor.formats.github import render_github
 
             return render_github(findings)
-    return _text(findings)
+    return _render_text(findings)
 
 
-def _text(findings: Sequence[Finding]) -> str:
-    coloured = sys.stdout.isatty() and color.is_wanted()
-    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else 80
-    return render_text(findings, width=max(40, width), color=coloured)
+def _render_markdown(findings: Sequence[Finding], facts: HostFacts) -> str:
+    from importlib import metadata
+
+    from infra.doctor.formats.markdown import render_markdown
+    from infra.host.recording import record, scrubber_of
+
+    return render_markdown(
+        findings,
+        recorded_host=record(facts),
+        anonymize=scrubber_of(facts).clean,
+        version=metadata.version("qca"),
+    )
 
 
-def fails(findings: Sequence[Finding], strict: bool) -> bool:
-    """Say whether something was found that makes the exit status 1."""
-    bad = {Severity.ERROR, Severity.WARNING} if strict else {Severity.ERROR}
-    return any(finding.severity in bad for finding in findings)
+def _render_text(findings: Sequence[Finding]) -> str:
+    is_terminal = sys.stdout.isatty()
+    width = shutil.get_terminal_size().columns if is_terminal else 80
+    return render_text(findings, width=max(40, width), color=is_terminal and color.is_wanted())
 
 
-def mend(
-    findings: list[Finding], again: Callable[[], list[Finding]], yes: bool, dry_run: bool
+def has_failures(findings: Sequence[Finding], strict: bool) -> bool:
+    """Whether something was found that makes the exit status 1."""
+    failures = {Severity.ERROR, Severity.WARNING} if strict else {Severity.ERROR}
+    return any(finding.severity in failures for finding in findings)
+
+
+def fix_findings(
+    findings: list[Finding], examine_again: Callable[[], list[Finding]], yes: bool, dry_run: bool
 ) -> list[Finding]:
-    """Apply what is safe, each after asking, and return what is found then."""
-    if not proposals(findings):
+    """Apply the safe remedies, asking before each, and return what is found afterwards."""
+    if not list_proposals(findings):
         click.echo(
-            "Nothing here is safe to mend by itself; the remedies below are yours.", err=True
+            "Nothing can be fixed automatically; apply the remedies below yourself.", err=True
         )
         return findings
-    latest = findings
-
-    def look() -> list[Finding]:
-        nonlocal latest
-        latest = again()
-        return latest
-
     tried: set[object] = set()
-    while todo := [one for one in proposals(findings) if one.finding.subject not in tried]:
+    while todo := [one for one in list_proposals(findings) if one.finding.subject not in tried]:
         proposal = todo[0]
         tried.add(proposal.finding.subject)
         _announce(proposal)
-        if dry_run or not (yes or _agreed()):
-            continue
-        outcome = apply(proposal, look, findings)
-        _say(f"  {'helped' if outcome.helped else 'no help'}: {outcome.detail}")
-        findings = latest if outcome.helped else again()  # lines may have moved
+        if not dry_run and (yes or _confirm()):
+            findings = _fix_finding(proposal, examine_again, findings)
     return findings
 
 
-def _agreed() -> bool:
+def _fix_finding(
+    proposal: Proposal, examine_again: Callable[[], list[Finding]], findings: list[Finding]
+) -> list[Finding]:
+    """Apply a remedy and return what is found then; lines may have moved."""
+    latest = findings
+
+    def examine() -> list[Finding]:
+        nonlocal latest
+        latest = examine_again()
+        return latest
+
+    outcome = apply_remedy(proposal, examine, findings)
+    _echo(f"  {'fixed' if outcome.helped else 'not fixed'}: {outcome.detail}")
+    return latest if outcome.helped else examine_again()
+
+
+def _confirm() -> bool:
     if sys.stdin.isatty():
         return click.confirm("Apply?", err=True)
-    click.echo("  not applied: there is no terminal to ask on; --yes does not ask", err=True)
+    click.echo("  not applied: no terminal to ask on; use --yes to apply without asking", err=True)
     return False
 
 
 def _announce(proposal: Proposal) -> None:
-    for earlier in proposal.milder:
-        _say(f"{proposal.finding.id}, yours to type: {earlier.title}")
-        for command in earlier.commands:
-            _say(f"  {command}")
-    _say(f"{proposal.finding.id}: {proposal.remedy.title}")
+    for remedy in proposal.manual_remedies:
+        _echo(f"{proposal.finding.id}, to do by hand: {remedy.title}")
+        for command in remedy.commands:
+            _echo(f"  {command}")
+    _echo(f"{proposal.finding.id}: {proposal.remedy.title}")
     for line in format_diff(proposal.remedy.edits).splitlines():
-        _say(f"  {line}")
+        _echo(f"  {line}")
     for command in proposal.remedy.commands:
-        _say(f"  {command}")
+        _echo(f"  {command}")
     if proposal.remedy.breaks:
-        _say(f"  ({proposal.remedy.breaks})")
+        _echo(f"  ({proposal.remedy.breaks})")
 
 
-def _say(line: str) -> None:
-    click.echo(visible(line), err=True)
+def _echo(line: str) -> None:
+    click.echo(escape_control_characters(line), err=True)

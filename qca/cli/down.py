@@ -1,4 +1,4 @@
-"""`qca down`: remove what `qca up` made, and nothing else."""
+"""`qca down`: remove what `qca up` created, and nothing else."""
 
 import click
 
@@ -19,10 +19,8 @@ def down(volumes: bool) -> None:
         from infra.stack.launch import stop
 
         stop(launch.project, state, volumes=volumes)
-        kept = (
-            " The images are kept."
-            if volumes
-            else (f" The volume {launch.project}_runs is kept, and so are the images.")
-        )
-        click.echo(f"Removed the stack {launch.project}.{kept}", err=True)
+        kept = "The images are kept."
+        if not volumes:
+            kept = f"The volume {launch.project}_runs is kept, and so are the images."
+        click.echo(f"Removed the stack {launch.project}. {kept}", err=True)
     state.remove()

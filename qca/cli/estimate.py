@@ -13,7 +13,7 @@ from qca.core.config import TrainConfig, apply_profile
 from qca.core.errors import PlanError
 from qca.core.units import format_size
 from qca.memory.choose import Choice, Device, Dimension, choose, solve
-from qca.memory.nvml import free_gpu_memory
+from qca.memory.nvml import read_free_gpu_memory
 from qca.memory.optimizer_placement import explain_host_placement
 
 _SCHEMA_VERSION = 1
@@ -82,7 +82,7 @@ def estimate(
     device: Device = "cpu" if train.device == "cpu" else "cuda"
     budget = train.budget
     if budget is None and device == "cuda":
-        budget = free_gpu_memory()
+        budget = read_free_gpu_memory()
     # Without a bound, states in host memory would let an episode be as long as one likes.
     host_budget = psutil.virtual_memory().available if dimension else None
     choice, solved = _choose(train, budget, device, dimension, host_budget)
@@ -90,9 +90,9 @@ def estimate(
         click.echo(json.dumps(_as_document(choice, device, solved), indent=2))
     else:
         _print_table(choice, solved)
-        moved = explain_host_placement(train, choice, device=device, host_budget=host_budget)
-        if moved is not None:
-            click.echo(moved)
+        reason = explain_host_placement(train, choice, device=device, host_budget=host_budget)
+        if reason is not None:
+            click.echo(reason)
     if choice.fits is False:
         raise PlanError(
             "the training does not fit",

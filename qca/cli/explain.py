@@ -15,7 +15,7 @@ _WIDEST = 88
 @click.command()
 @click.argument("check_id", metavar="ID")
 def explain(check_id: str) -> None:
-    """Explain one check in full: what it looks at, why it matters, how to mend it.
+    """Explain one check in full: what it looks at, why it matters, how to fix it.
 
     ID is a check's name such as QCA301, in any case. docs/checks.md lists them all.
     """

@@ -1,4 +1,4 @@
-"""The host that a command plans for: this one, or a recorded one."""
+"""The facts of the host that a command plans for: this one, or a recorded one."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""`qca logs`: what the parts of the stack say."""
+"""`qca logs`: the output of the store and the trainer."""
 
 import time
 from collections.abc import Iterator
@@ -8,6 +8,7 @@ import click
 
 from infra.stack.state import STATE_DIR, StateDir, read_holder, read_launch
 from qca.core.errors import LaunchError
+from qca.core.plain_files import open_plain
 
 _POLL_SECONDS = 0.2
 
@@ -24,39 +25,39 @@ def logs(follow: bool, tail: int | None, services: tuple[str, ...]) -> None:
         raise LaunchError("nothing was launched from this folder", hint="Start with `qca up`.")
     if launch.runtime == "compose":
         from infra.stack.containers import read_logs
-        from infra.stack.docker_client import stack_client
+        from infra.stack.docker_client import make_stack_client
 
-        stack = stack_client(state, launch.project)
+        stack = make_stack_client(state, launch.project)
         lines = read_logs(stack, list(services), follow=follow, tail=tail)
     else:
-        lines = _file_lines(state, list(services), follow=follow, tail=tail)
+        lines = _read_log_files(state, list(services), follow=follow, tail=tail)
     for line in lines:
         click.echo(line)
 
 
-def _file_lines(
+def _read_log_files(
     state: StateDir, services: list[str], *, follow: bool, tail: int | None
 ) -> Iterator[str]:
-    """Yield the logs' lines, each with its part's name; followed, until `qca up` has ended."""
-    from infra.stack.local import log_files
+    """Yield the log files' lines, each after its service; with `follow`, until `qca up` ends."""
+    from infra.stack.local import list_log_files
 
     offsets: dict[Path, int] = {}
     while True:
         running = read_holder(state) is not None
-        for file in log_files(state, services):
+        for file in list_log_files(state, services):
             first = file not in offsets
-            whole, offsets[file] = _whole_lines(file, offsets.get(file, 0))
-            shown = whole[len(whole) - tail :] if first and tail is not None else whole
-            yield from (f"{file.stem}  | {line}" for line in shown)
+            whole, offsets[file] = _read_whole_lines(file, offsets.get(file, 0))
+            new = whole[len(whole) - tail :] if first and tail is not None else whole
+            yield from (f"{file.stem}  | {line}" for line in new)
         if not (follow and running):
             return
         time.sleep(_POLL_SECONDS)
 
 
-def _whole_lines(file: Path, offset: int) -> tuple[list[str], int]:
+def _read_whole_lines(file: Path, offset: int) -> tuple[list[str], int]:
     """Return the lines from `offset` bytes on, and the offset of what is still being written."""
     try:
-        with file.open("rb") as log:
+        with open_plain(file, follow=False) as log:
             if log.seek(0, 2) < offset:  # another `qca up` has begun it anew
                 offset = 0
             log.seek(offset)

@@ -32,8 +32,9 @@ class _Flag(click.Option):
 
 def config_flag(table: str, key: str) -> Callable[[Command], Command]:
     """Add the flag of one key of a configuration table; its value is checked with the others."""
-    flag = f"--{key.replace('_', '-')}"
-    return click.option(flag, key, cls=_Flag, table=table, metavar=key.upper())
+    from qca.core.train_flags import format_flag_name
+
+    return click.option(format_flag_name(key), key, cls=_Flag, table=table, metavar=key.upper())
 
 
 def config_options(*tables: str) -> Callable[[Command], Command]:

@@ -1,4 +1,4 @@
-"""How a training looks while it runs: a bar on a terminal, a line now and then elsewhere."""
+"""A running training on stderr: a bar on a terminal, a line every few seconds elsewhere."""
 
 import time
 
@@ -16,12 +16,11 @@ from qca.runs.events import (
     Skipped,
     Started,
 )
-from qca.runs.resume_messages import made_again
+from qca.runs.resume_messages import describe_repeated_episodes
 
-# In a log file a line every few seconds is enough to see that it goes on.
-_LINE_SECONDS = 5.0
+_LINE_SECONDS = 5.0  # between two lines in a log file
 
-# Of a line of `docker build`, what leaves room for the bar on an 80-column terminal.
+# Of a line of `docker build`; leaves room for the bar on an 80-column terminal.
 _TICK_WIDTH = 50
 
 _ENDINGS = {
@@ -63,7 +62,7 @@ class ProgressView:
         self._console.print(message, highlight=False, markup=False, soft_wrap=True)
 
     def tick(self, line: str) -> None:
-        """Show the newest line of something that takes long; the next one replaces it."""
+        """Show the newest line of a long operation; the next one replaces it."""
         if self._ticker is None:
             self._ticker = self._progress.add_task("", total=None, numbers="")
         self._progress.update(self._ticker, description=line[:_TICK_WIDTH])
@@ -72,9 +71,9 @@ class ProgressView:
         """Show one event of the training."""
         match event:
             case Started():
-                self._started(event)
+                self._show_start(event)
             case EpisodeRecord():
-                self._episode(event)
+                self._show_episode(event)
             case Finished():
                 self.say(_ENDINGS[event.reason].format(event.episodes))
             case Skipped():
@@ -89,28 +88,30 @@ class ProgressView:
             case CheckpointWritten():
                 pass  # the run folder is named at the end; a line each would hide the rest
 
-    def _started(self, event: Started) -> None:
+    def _show_start(self, event: Started) -> None:
         if self._ticker is not None:
             self._progress.remove_task(self._ticker)
             self._ticker = None
         self._episodes = event.episodes
         predicted = event.predicted_peak_bytes
         peak = "" if predicted is None else f", predicted peak {format_size(predicted)}"
+        together = "" if event.processes == 1 else f" in {event.processes} processes"
         self.say(
             f"Training {event.run}: {event.parameters:,} parameters, "
             f"{event.grid}x{event.grid} cells, {event.steps} steps an episode, "
-            f"on {event.device}{_processes(event)}, {event.precision}, "
+            f"on {event.device}{together}, {event.precision}, "
             f"recompute {event.recompute}{peak}."
         )
         if event.made_again_until is not None:
-            self.say(f"Note: {made_again(event.first_episode, event.made_again_until)}.")
+            first, last = event.first_episode, event.made_again_until
+            self.say(f"Note: {describe_repeated_episodes(first, last)}.")
         for warning in event.warnings:
             self.say(f"Note: {warning}")
         self._task = self._progress.add_task(
             event.run, total=event.episodes, completed=event.first_episode - 1, numbers=""
         )
 
-    def _episode(self, record: EpisodeRecord) -> None:
+    def _show_episode(self, record: EpisodeRecord) -> None:
         numbers = (
             f"loss {record.loss:.4g}  {record.steps_per_second:.3g} steps/s  "
             f"{format_size(record.memory_bytes)}"
@@ -122,7 +123,3 @@ class ProgressView:
         if not self._console.is_terminal and (last or now - self._last_line >= _LINE_SECONDS):
             self._last_line = now
             self.say(f"episode {record.episode}/{self._episodes}  {numbers}")
-
-
-def _processes(event: Started) -> str:
-    return "" if event.processes == 1 else f" in {event.processes} processes"

@@ -22,7 +22,7 @@ def render() -> None:
 
 
 def _file_options(command: Command) -> Command:
-    """Add what both kinds of file have: whose plan, which file, write or compare."""
+    """Add the options of both commands: the configuration, the host and the output."""
     for option in (
         click.option(
             "--check", is_flag=True, help="Only compare with OUTPUT; exit 1 if it differs."
@@ -49,8 +49,9 @@ def compose(
     """Write the Compose file of the plan, with the reason for each derived number."""
     from infra.stack.render_compose import render_compose
 
-    _refuse_check_of_nothing(output, check)
-    _put(render_compose(_plan(config_file, facts_file, flags)), output, check=check)
+    _require_output(output, check)
+    text = render_compose(_make_plan(config_file, facts_file, flags))
+    _write_or_compare(text, output, check=check)
 
 
 @render.command()
@@ -85,21 +86,25 @@ def kubernetes(
     """
     from infra.stack.render_kubernetes import render_kubernetes
 
-    _refuse_check_of_nothing(output, check)
-    plan = _plan(config_file, facts_file, flags)
-    _put(render_kubernetes(plan, nodes=nodes, trainer_image=trainer_image), output, check=check)
+    _require_output(output, check)
+    plan = _make_plan(config_file, facts_file, flags)
+    text = render_kubernetes(plan, nodes=nodes, trainer_image=trainer_image)
+    _write_or_compare(text, output, check=check)
 
 
-def _refuse_check_of_nothing(output: Path | None, check: bool) -> None:
+def _require_output(output: Path | None, check: bool) -> None:
     if check and output is None:
         raise click.UsageError("--check needs -o FILE, the file to compare with")
 
 
-def _plan(config_file: Path | None, facts_file: Path | None, flags: dict[str, Any]) -> StackPlan:
-    return plan_stack(host_facts(facts_file), _for_containers(read_config(config_file, flags)))
+def _make_plan(
+    config_file: Path | None, facts_file: Path | None, flags: dict[str, Any]
+) -> StackPlan:
+    config = _set_compose_runtime(read_config(config_file, flags))
+    return plan_stack(host_facts(facts_file), config)
 
 
-def _put(text: str, output: Path | None, *, check: bool) -> None:
+def _write_or_compare(text: str, output: Path | None, *, check: bool) -> None:
     if output is None:
         click.echo(text, nl=False)
     elif check:
@@ -109,21 +114,21 @@ def _put(text: str, output: Path | None, *, check: bool) -> None:
         click.echo(f"Wrote {output}.", err=True)
 
 
-def _for_containers(config: Config) -> Config:
-    """Return the configuration for containers, whatever would run on this host."""
+def _set_compose_runtime(config: Config) -> Config:
+    """Return the configuration with the runtime `compose`, whatever this host would use."""
     return replace(config, stack=config.stack.override(runtime="compose"))
 
 
 def _compare(file: Path, rendered: str) -> None:
     try:
-        found = file.read_text(encoding="utf-8")
+        existing = file.read_text(encoding="utf-8")
     except OSError as error:
         raise InputError(
             f"{file}: {error.strerror}", hint="Render it first, without --check."
         ) from None
-    if found != rendered:
+    if existing != rendered:
         lines = difflib.unified_diff(
-            found.splitlines(), rendered.splitlines(), str(file), "rendered", lineterm=""
+            existing.splitlines(), rendered.splitlines(), str(file), "rendered", lineterm=""
         )
         click.echo("\n".join(lines))
         raise QcaError(

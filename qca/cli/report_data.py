@@ -1,20 +1,19 @@
-"""What `qca report` hands to the page about this host: the doctor's findings and today's plan."""
+"""The host section of a report: the doctor's findings and today's plan, as plain data."""
 
 from dataclasses import asdict, replace
 
-from infra.doctor.check import Finding
 from infra.doctor.examine import examine
-from infra.doctor.formats.text import host_summary
+from infra.doctor.finding import Finding
+from infra.doctor.host_summary import summarize_host
 from infra.host.facts import HostFacts
-from infra.host.recording import scrubber_of
+from infra.host.recording import make_scrubber
 from infra.stack.decision import list_decisions
 from infra.stack.plan import StackPlan, plan_stack
 from qca.core.config import Config, TrainConfig
 from qca.core.units import format_size
 from qca.report.host_section import FindingEntry, HostSection, PlanEntry, RemedyEntry
 
-# What a run's configuration holds resolved, and a plan decides anew. The rest says what is
-# computed, or was given.
+# The keys that a run's configuration holds resolved, and that a plan decides anew.
 _DECIDED = ("profile", "device", "recompute", "optimizer_state")
 
 
@@ -28,7 +27,7 @@ def describe_host(facts: HostFacts, config: Config, train: TrainConfig) -> HostS
         findings=[_describe_finding(finding) for finding in findings],
         plan=_describe_plan(plan_stack(facts, replace(config, train=undecided))),
         summary=_summarize(facts),
-        clean=scrubber_of(facts).clean,
+        clean=make_scrubber(facts).clean,
     )
 
 
@@ -61,14 +60,12 @@ def _describe_plan(stack_plan: StackPlan) -> PlanEntry:
 
 
 def _summarize(facts: HostFacts) -> str:
-    summary = host_summary(facts)
-    cpus, memory, gpus = summary["cpus"], summary["memory_bytes"], summary["gpus"]
-    docker = summary["docker"]
+    host = summarize_host(facts)
     parts = [
-        summary["system"] or "an unknown system",
-        None if cpus is None else f"{cpus} CPUs",
-        None if memory is None else f"{format_size(memory)} of memory",
-        None if gpus is None else ", ".join(gpus) or "no NVIDIA GPU",
-        "Docker could not be seen" if docker is None else f"Docker {docker}",
+        host.system or "an unknown system",
+        None if host.cpus is None else f"{host.cpus} CPUs",
+        None if host.memory_bytes is None else f"{format_size(host.memory_bytes)} of memory",
+        None if host.gpus is None else ", ".join(host.gpus) or "no NVIDIA GPU",
+        "Docker could not be seen" if host.docker is None else f"Docker {host.docker}",
     ]
     return ", ".join(part for part in parts if part)

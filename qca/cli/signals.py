@@ -1,22 +1,34 @@
-"""What Ctrl-C and SIGTERM do: every signal handler of the program is here.
+"""What happens at SIGINT (Ctrl-C) and SIGTERM: every signal handler of the program is here.
 
-`qca train`, one process (`set_on_signals`):
+===========================  ========================================  ========================
+command                      SIGINT                                    SIGTERM
+===========================  ========================================  ========================
+`qca train`                  checkpoint, exit 130; the second ends it  checkpoint, exit 0
+                             at once
+`qca train --processes N`    the same                                  the same
+`qca up`                     stops what it launched, exit 130          the same, exit 0
+`qca status --watch`         exit 130                                  exit 0
+all other commands           exit 130                                  killed by it
+===========================  ========================================  ========================
 
-- the first SIGINT (Ctrl-C) or a SIGTERM sets `stop`, which the training loop reads between any
-  two steps (`qca.train.loop`): it writes a checkpoint of the whole episodes and ends. The exit
-  code is 130 after SIGINT and 0 after SIGTERM.
-- a second SIGINT ends the process at once with 130 (`end_interrupted`).
+`qca train`, one process. `set_on_signals` sets the event `stop`. The training loop reads it
+between any two steps (`qca.train.loop`), gives the episode up, writes a checkpoint of the whole
+ones and returns "stopped". That is exit code 0; after a SIGINT `qca.cli.train` raises
+KeyboardInterrupt, which is 130. A second SIGINT ends the process at once with 130
+(`end_interrupted`).
 
-`qca train --processes N`, under torch's elastic launcher (`qca.train.distributed.elastic`):
+`qca train --processes N`. The launching process receives the signal as above; once its `stop` is
+set, it sends SIGTERM to each trainer (`qca.train.distributed.elastic`). The trainers agree to
+stop between two episodes, write one checkpoint and exit with 0. A trainer starts with SIGTERM
+blocked, until `set_on_signals` can handle it, and ignores one that comes while it is ending
+(`ignore_late_sigterm`): a death by SIGTERM would make the launcher restart it.
 
-- the launching process hears the signals as above; once its `stop` is set, it sends SIGTERM to
-  each trainer. The trainers agree between two episodes, write one checkpoint and end with 0.
-- a trainer starts with SIGTERM blocked, until `set_on_signals` can handle it, and ignores one
-  that comes when it is already ending (`ignore_late_sigterm`): a death by SIGTERM would make
-  the launcher restart it.
+`qca up`. SIGTERM raises `Terminated` in the main thread (`raise_on_sigterm`), as SIGINT raises
+KeyboardInterrupt. Without Docker it then sends SIGTERM to the trainer, a process of another
+session, and waits for its checkpoint (a second SIGINT kills the trainer). With Docker it takes
+the stack down, with both signals ignored meanwhile (`ignore_signals`).
 
-Other commands that have something to clean up, `qca up` and `qca status --watch`, get the
-exception `Terminated` (`raise_on_sigterm`).
+In a container the trainer gets SIGTERM from `docker stop`, which is the first case above.
 """
 
 import os
@@ -39,9 +51,9 @@ _SHOW_CURSOR = b"\x1b[?25h"
 
 
 class Terminated(BaseException):
-    """SIGTERM: put everything away and end with 0, as a service should.
+    """SIGTERM has come: clean up and end with 0, as a service should.
 
-    Not an Exception, like KeyboardInterrupt, so that nothing on the way takes it for a fault.
+    Not an Exception, as KeyboardInterrupt is none, so that no `except Exception` catches it.
     """
 
 
@@ -61,7 +73,7 @@ def raise_on_sigterm() -> Iterator[None]:
 
 @contextmanager
 def ignore_signals() -> Iterator[None]:
-    """Ignore Ctrl-C and SIGTERM while things are put away."""
+    """Ignore Ctrl-C and SIGTERM during a cleanup."""
     before = {
         number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)
     }
@@ -89,7 +101,7 @@ def set_on_signals(stop: threading.Event) -> Iterator[threading.Event]:
     )
     listener.start()
     fd_before = signal.set_wakeup_fd(writing)
-    # Only to take the place of what would otherwise raise, or end the process.
+    # Only to replace the handlers that would raise, or end the process.
     before = {
         number: signal.signal(number, _do_nothing) for number in (signal.SIGINT, signal.SIGTERM)
     }
@@ -124,16 +136,16 @@ def _listen(reading: int, stop: threading.Event, interrupted: threading.Event) -
 
 @contextmanager
 def ignore_late_sigterm() -> Iterator[None]:
-    """In a process that a launcher has started: never end because of SIGTERM itself.
+    """In a process that a launcher has started: never die of SIGTERM itself.
 
-    Whoever unblocks it handles it; once that is over, this process is ending anyway.
+    The code that unblocks it handles it; after that, this process is ending anyway.
     """
-    # Not SIG_IGN, which would forget one that waits.
+    # Not SIG_IGN, which would discard a pending one.
     signal.signal(signal.SIGTERM, _do_nothing)
     try:
         yield
     finally:
-        # Python's own shutdown would give a handler up for the default.
+        # Python's shutdown would replace a handler with the default action.
         signal.signal(signal.SIGTERM, signal.SIG_IGN)
 
 

@@ -1,4 +1,4 @@
-"""How `qca status` looks."""
+"""The text of `qca status`."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -10,58 +10,60 @@ from rich.text import Text
 
 from infra.stack.state import Launch
 from qca.core.units import format_size
-from qca.runs.progress import Memory, Standing
+from qca.runs.progress import Memory, Progress
 
 _BAR_WIDTH = 30
 
 
-def view(
-    launch: Launch, services: Sequence[dict[str, Any]], found: Standing | None, *, bar: bool
+def render_status(
+    launch: Launch, services: Sequence[dict[str, Any]], progress: Progress | None, *, bar: bool
 ) -> RenderableType:
-    """Return the services, and below them how far the training is; with a bar on a terminal."""
+    """Return a table of the services and how far the training is; with a bar on a terminal."""
     table = Table("service", "state", "health", box=None, pad_edge=False, header_style="bold")
     for service in services:
         state, exit_code = service["state"], service["exit_code"]
-        shown = state if exit_code is None else f"{state} ({exit_code})"
-        table.add_row(service["name"], shown, service["health"] or "")
+        text = state if exit_code is None else f"{state} ({exit_code})"
+        table.add_row(service["name"], text, service["health"] or "")
     title = f"run {launch.run}, runtime {launch.runtime}, project {launch.project}"
     parts = [Text(title), Text(), table if services else Text("no services yet"), Text()]
-    return Group(*parts, Text("no episode yet") if found is None else _progress(found, bar))
+    if progress is None:
+        return Group(*parts, Text("no episode yet"))
+    return Group(*parts, _render_progress(progress, bar))
 
 
-def _progress(found: Standing, bar: bool) -> Table:
-    newest = found.newest
+def _render_progress(progress: Progress, bar: bool) -> Table:
+    newest = progress.newest
     grid = Table.grid(padding=(0, 2))
-    grid.add_row("episode", _episode(newest.episode, found.episodes))
-    if bar and found.episodes:
-        total, made = found.episodes, newest.episode
+    grid.add_row("episode", _format_episode(newest.episode, progress.episodes))
+    if bar and progress.episodes:
+        total, made = progress.episodes, newest.episode
         grid.add_row("", ProgressBar(total=total, completed=made, width=_BAR_WIDTH))
     grid.add_row("loss", f"{newest.loss:.4g}")
     speed = f"{newest.steps_per_second:.3g} steps/s, {newest.seconds:.3g} s an episode"
     grid.add_row("speed", speed)
-    grid.add_row("memory", _memory(found.memory))
-    if found.eta_seconds is not None:
-        grid.add_row("left", f"about {_duration(found.eta_seconds)}")
+    grid.add_row("memory", _format_memory(progress.memory))
+    if progress.eta_seconds is not None:
+        grid.add_row("left", f"about {_format_duration(progress.eta_seconds)}")
     return grid
 
 
-def _episode(episode: int, episodes: int | None) -> str:
+def _format_episode(episode: int, episodes: int | None) -> str:
     if episodes is None:
         return f"{episode:,}"
     return f"{episode:,} of {episodes:,} ({episode / episodes:.0%})"
 
 
-def _memory(memory: Memory) -> str:
-    said = format_size(memory.used_bytes)
+def _format_memory(memory: Memory) -> str:
+    text = format_size(memory.used_bytes)
     if memory.budget_bytes:
         share = memory.used_bytes / memory.budget_bytes
-        said += f" of the budget of {format_size(memory.budget_bytes)} ({share:.0%})"
+        text += f" of the budget of {format_size(memory.budget_bytes)} ({share:.0%})"
     if memory.predicted_bytes:
-        said += f", predicted {format_size(memory.predicted_bytes)}"
-    return said
+        text += f", predicted {format_size(memory.predicted_bytes)}"
+    return text
 
 
-def _duration(seconds: float) -> str:
+def _format_duration(seconds: float) -> str:
     if seconds < 60:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)

@@ -131,17 +131,17 @@ def train(
 
 
 def _resolve(config: Config, *, processes: int, nnodes: int) -> TrainConfig:
-    """Return the training with nothing left to `auto`; looks at the host only if needed."""
-    given = config.train
+    """Return the training with every `auto` resolved; probes the host only if there is one."""
+    train = config.train
     choices = (
-        given.profile,
-        given.device,
-        given.recompute,
-        given.precision,
-        given.optimizer_state,
+        train.profile,
+        train.device,
+        train.recompute,
+        train.precision,
+        train.optimizer_state,
     )
     if "auto" not in choices:
-        return apply_profile(given, given.profile)
+        return apply_profile(train, train.profile)
     from infra.stack.plan import plan_stack, require_fit
     from qca.cli.host_facts import host_facts
 
@@ -159,7 +159,7 @@ def _predict_peak(train: TrainConfig) -> int | None:
 
 def _launch(request: TrainRequest, stop: threading.Event) -> None:
     """Let the launcher run `qca train` in each process, until all have ended."""
-    # Once, not in each.
+    # Here once, instead of in each process.
     RunFolder(request.folder).check_start(request.config, resume=request.resume)
     with set_on_signals(stop) as interrupted:
         _load_session()  # says so if torch is not installed
@@ -183,7 +183,7 @@ def _load_session() -> "Callable[..., str]":
 
 
 def _check_end(finish: str, stop: threading.Event, interrupted: threading.Event) -> None:
-    """Raise where the training ended without being finished or told to stop."""
+    """Raise if the training ended by Ctrl-C, or because another process was told to stop."""
     if interrupted.is_set():
         raise KeyboardInterrupt
     if finish == "stopped" and not stop.is_set():

@@ -1,4 +1,4 @@
-"""Where `qca train` shows its events, and how it sends metrics to the store."""
+"""The listeners of `qca train`: the view of its events, and the sender of its metrics."""
 
 import contextlib
 import sys
@@ -22,7 +22,7 @@ Warn = Callable[[str], None]
 def open_listeners(
     request: TrainRequest, stop: threading.Event, *, leads: bool
 ) -> Iterator[tuple[list[Listener], Warn]]:
-    """Yield what is called with each event, and with each warning; the first process has some."""
+    """Yield the listeners to events, and the function for warnings; only the leader has some."""
     if not leads:
         yield [], lambda message: None
         return
@@ -35,7 +35,7 @@ def open_listeners(
 
 @contextlib.contextmanager
 def _open_view(request: TrainRequest, stop: threading.Event) -> Iterator[tuple[Listener, Warn]]:
-    """Yield how events and how warnings are shown."""
+    """Yield a function that shows an event, and one that shows a warning."""
     if request.progress == "auto":
         with ProgressView() as view:
             yield view.show, view.say
@@ -45,7 +45,7 @@ def _open_view(request: TrainRequest, stop: threading.Event) -> Iterator[tuple[L
         try:
             print(event.model_dump_json(), flush=True)
         except BrokenPipeError:
-            # Whoever followed is gone, perhaps killed: nobody would stop this training later.
+            # The reader is gone, perhaps killed, and could not stop this training later.
             stop.set()
             sys.stdout = None  # type: ignore[assignment]
 
@@ -54,7 +54,7 @@ def _open_view(request: TrainRequest, stop: threading.Event) -> Iterator[tuple[L
 
 @contextlib.contextmanager
 def _open_sender(request: TrainRequest, warn: Warn) -> Iterator[Listener]:
-    """Yield what tells the sender of a new record; without a store, what does nothing."""
+    """Yield a listener that notifies the sender; without a store it does nothing."""
     if request.store_url is None:
         yield lambda event: None
         return

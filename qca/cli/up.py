@@ -47,126 +47,126 @@ def up(config_file: Path | None, **flags: Any) -> None:
         try:
             view.say("Examining this host.")
             facts = host_facts(None)
-            decided = plan_stack(facts, config)
-            _refuse_if_blocked(facts, config)
-            _refuse_beside_another(decided, state)
-            _announce(decided, view)
-            if decided.runtime.value == "compose":
-                _run_compose(decided, config, state, view)
+            plan = plan_stack(facts, config)
+            _refuse_blocked_host(facts, config)
+            _refuse_other_stack(plan, state)
+            _announce(plan, view)
+            if plan.runtime.value == "compose":
+                _run_compose(plan, config, state, view)
             else:
-                _run_local(decided, state, view)
+                _run_local(plan, state, view)
         except Terminated:
             view.say("Stopped.")
 
 
-def _refuse_if_blocked(facts: HostFacts, config: Config) -> None:
-    from infra.doctor.blocking import blocking
+def _refuse_blocked_host(facts: HostFacts, config: Config) -> None:
+    from infra.doctor.blocking import select_blocking, select_check_failures
     from infra.doctor.examine import examine
     from infra.doctor.formats.text import render_text
 
-    findings = blocking(examine(facts, config))
-    if findings:
-        click.echo(render_text(findings), err=True)
+    findings = examine(facts, config)
+    if failures := select_check_failures(findings):
+        click.echo(render_text(failures), err=True)
+    if blocking := select_blocking(findings):
+        click.echo(render_text(blocking), err=True)
         raise LaunchError(
             "the training cannot be launched on this host as it is",
             hint="`qca doctor` shows the whole examination, `qca explain ID` one check.",
         )
 
 
-def _refuse_beside_another(decided: StackPlan, state: StateDir) -> None:
-    """Refuse to forget a stack that is still there under another name or runtime."""
+def _refuse_other_stack(plan: StackPlan, state: StateDir) -> None:
+    """Refuse to replace the record of a stack that may still exist under another name."""
     before = read_launch(state)
     if before is None or before.runtime == "local":
         return
-    if (before.runtime, before.project) != (decided.runtime.value, decided.project):
+    if (before.runtime, before.project) != (plan.runtime.value, plan.project):
         raise LaunchError(
             f"the stack {before.project} was launched from this folder and may still be there",
             hint="Take it down first: `qca down` (its volume is kept).",
         )
 
 
-def _announce(decided: StackPlan, view: ProgressView) -> None:
-    if decided.runtime.value == "local":
-        view.say(
-            f"Without Docker: {decided.runtime.because}. The store is an embedded Valkey server."
-        )
+def _announce(plan: StackPlan, view: ProgressView) -> None:
+    if plan.runtime.value == "local":
+        view.say(f"Without Docker: {plan.runtime.because}. The store is an embedded Valkey server.")
     else:
-        view.say(f"With Docker: {decided.runtime.because}.")
-    profile = decided.trainer.profile
+        view.say(f"With Docker: {plan.runtime.because}.")
+    profile = plan.trainer.profile
     if profile.value == "cpu" and profile.because != GIVEN:
         view.say("This is the small CPU profile; --profile default trains the whole model.")
 
 
-def _launch(decided: StackPlan) -> Launch:
+def _describe_launch(plan: StackPlan) -> Launch:
     return Launch(
-        runtime=decided.runtime.value,
-        project=decided.project,
-        run=decided.train.run,
+        runtime=plan.runtime.value,
+        project=plan.project,
+        run=plan.train.run,
         runs=str(RUNS.resolve()),
-        episodes=decided.train.episodes,
-        device=decided.trainer.device.value,
-        predicted_peak_bytes=decided.trainer.predicted_peak_bytes.value,
-        context_bytes=decided.trainer.context_bytes.value,
-        budget_bytes=decided.trainer.budget_bytes.value,
+        episodes=plan.train.episodes,
+        device=plan.trainer.device.value,
+        predicted_peak_bytes=plan.trainer.predicted_peak_bytes.value,
+        context_bytes=plan.trainer.context_bytes.value,
+        budget_bytes=plan.trainer.budget_bytes.value,
     )
 
 
-def _run_local(decided: StackPlan, state: StateDir, view: ProgressView) -> None:
-    from infra.stack.local import embedded_store, run_trainer
+def _run_local(plan: StackPlan, state: StateDir, view: ProgressView) -> None:
+    from infra.stack.local import run_embedded_store, run_trainer
 
-    write_launch(state, _launch(decided))
+    write_launch(state, _describe_launch(plan))
     with (
-        embedded_store(state) as store_url,
-        closing(run_trainer(decided, state, runs=RUNS, store_url=store_url)) as lines,
+        run_embedded_store(state) as store_url,
+        closing(run_trainer(plan, state, runs=RUNS, store_url=store_url)) as lines,
     ):
         try:
-            _show(lines, view)
+            _show_lines(lines, view)
         except (KeyboardInterrupt, Terminated):
             view.say("Stopping; the trainer writes a checkpoint first.")
             raise
-    view.say(f"Run folder: {RUNS / decided.train.run}")
+    view.say(f"Run folder: {RUNS / plan.train.run}")
 
 
-def _run_compose(decided: StackPlan, config: Config, state: StateDir, view: ProgressView) -> None:
+def _run_compose(plan: StackPlan, config: Config, state: StateDir, view: ProgressView) -> None:
     from infra.stack import launch
 
-    with project_lock(decided.project):
-        # Until this is done, an earlier stack of this folder goes on as it was.
+    with project_lock(plan.project):
+        # An earlier stack of this folder keeps running until this is done.
         images = launch.prepare(
-            decided, state, ca_bundle=config.stack.ca_bundle, say=view.say, tick=view.tick
+            plan, state, ca_bundle=config.stack.ca_bundle, say=view.say, tick=view.tick
         )
-        write_launch(state, _launch(decided))
-        _start_and_follow(decided, images, state, view)
-    copy = launch.build_copy_command(decided, state)
+        write_launch(state, _describe_launch(plan))
+        _start_and_follow(plan, images, state, view)
+    copy = launch.build_copy_command(plan, state)
     view.say(
-        f"The run is in the volume {decided.project}_runs; to copy it here: {copy}\n"
+        f"The run is in the volume {plan.project}_runs; to copy it here: {copy}\n"
         "The store still runs; `qca down` removes the stack and keeps the volume."
     )
 
 
 def _start_and_follow(
-    decided: StackPlan, images: "Images", state: StateDir, view: ProgressView
+    plan: StackPlan, images: "Images", state: StateDir, view: ProgressView
 ) -> None:
-    """Run the stack to the training's end; take it down if that does not come."""
+    """Run the stack to the end of the training; take it down if that is not reached."""
     from infra.stack import launch
     from infra.stack.containers import follow_trainer
-    from infra.stack.docker_client import stack_client
+    from infra.stack.docker_client import make_stack_client
 
     try:
-        launch.start(decided, state, images, say=view.say)
-        with closing(follow_trainer(stack_client(state, decided.project))) as lines:
-            _show(lines, view)
+        launch.start(plan, state, images, say=view.say)
+        with closing(follow_trainer(make_stack_client(state, plan.project))) as lines:
+            _show_lines(lines, view)
     except BaseException:
         if state.compose_file.exists():
             view.say("Taking the stack down; the trainer writes a checkpoint first.")
         with ignore_signals():
-            launch.stop(decided.project, state, volumes=False)
+            launch.stop(plan.project, state, volumes=False)
         state.remove()
         raise
 
 
-def _show(lines: Iterable[str], view: ProgressView) -> None:
-    """Show the trainer's events; what is none is a message of its own."""
+def _show_lines(lines: Iterable[str], view: ProgressView) -> None:
+    """Show the trainer's events; a line that is not an event is shown as a message."""
     for line in lines:
         try:
             event = parse_event(line)

@@ -1,5 +1,5 @@
 """The ground floor: errors, units, the configuration, validation, atomic files.
 
-Imports nothing of qca or infra but itself, and neither torch nor, until something is validated,
-pydantic.
+May import no other room of qca or infra, and never torch; pydantic only when a value is
+validated.
 """

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from qca.core.config import Config, StackConfig, TrainConfig
 from qca.core.errors import InputError
+from qca.core.train_flags import format_flag_name
 from qca.core.validation import is_unknown_key
 
 if TYPE_CHECKING:
@@ -123,11 +124,11 @@ def _read_environment(table: str, model: type, environment: Mapping[str, str]) -
     return {
         field.name: environment[name]
         for field in fields(model)
-        if (name := _variable_name(table, field.name)) in environment
+        if (name := _format_variable_name(table, field.name)) in environment
     }
 
 
-def _variable_name(table: str, field: str) -> str:
+def _format_variable_name(table: str, field: str) -> str:
     return f"QCA_{table}_{field}".upper()
 
 
@@ -149,13 +150,13 @@ def _explain_invalid(
     message = "unknown key" if unknown else first["msg"].removeprefix("Value error, ")
     given = "" if unknown else f" (given: {first['input']!r})"
     if key in _drop_unset(flags.get(table, {})):
-        place = f"--{key.replace('_', '-')}"
-    elif _variable_name(table, key) in environment:
-        place = _variable_name(table, key)
+        source = format_flag_name(key)
+    elif _format_variable_name(table, key) in environment:
+        source = _format_variable_name(table, key)
     else:
-        place = f"{_locate(path, text, (table, key))}: {table}.{key}"
+        source = f"{_locate(path, text, (table, key))}: {table}.{key}"
     return InputError(
-        f"{place}: {message}{given}",
+        f"{source}: {message}{given}",
         hint="docs/configuration.md lists every key with its meaning and default.",
     )
 

@@ -1,49 +1,32 @@
-"""A training's configuration as flags of `qca train`, and back.
+"""A training's configuration as flags of `qca train`, which reads the same one back from them.
 
-Whatever starts a trainer in another process (Compose, Kubernetes, the local launch, torch's
+All code that starts a trainer in another process (Compose, Kubernetes, the local launch, torch's
 elastic launcher) writes its configuration with `format_train_flags`.
 """
 
-from collections.abc import Sequence
 from dataclasses import asdict
-from typing import Any
 
-from qca.core.config import PROFILES, TrainConfig, apply_profile
+from qca.core.config import PROFILES, TrainConfig
 
-# What a reader of the command line looks for, shown even where it is the default.
+# What a reader of the command line looks for; written even at its default.
 _ALWAYS = ("run", "device", "recompute")
 
 
 def format_train_flags(config: TrainConfig) -> list[str]:
     """Return the flags of `qca train` that give `config`, without those at their default.
 
-    The budget is left out: it only decides what is `auto`, and a trainer is given the decision.
+    The budget is left out: it only resolves `auto`, and a trainer is given the resolved values.
     """
     defaults, from_profile = asdict(TrainConfig()), PROFILES.get(config.profile, {})
     flags = []
     for key, value in asdict(config).items():
         default = defaults[key]
-        needed = value != default or value != from_profile.get(key, default)
-        if key != "budget" and (needed or key in _ALWAYS):
-            flags.append(f"{flag_name(key)}={value}")
+        is_needed = value != default or value != from_profile.get(key, default)
+        if key != "budget" and (is_needed or key in _ALWAYS):
+            flags.append(f"{format_flag_name(key)}={value}")
     return flags
 
 
-def parse_train_flags(flags: Sequence[str]) -> TrainConfig:
-    """Return the configuration that flags of the form `--key=value` give, profile applied.
-
-    Raises:
-        pydantic.ValidationError: for an unknown key or a value that is not allowed.
-
-    """
-    values: dict[str, Any] = {}
-    for flag in flags:
-        name, _, value = flag.partition("=")
-        values[name.removeprefix("--").replace("-", "_")] = value
-    config = TrainConfig(**values)
-    return config if config.profile == "auto" else apply_profile(config, config.profile)
-
-
-def flag_name(key: str) -> str:
+def format_flag_name(key: str) -> str:
     """Return the flag of a configuration key: `--d-state` for `d_state`."""
     return f"--{key.replace('_', '-')}"

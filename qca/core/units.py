@@ -65,7 +65,12 @@ def exact_size(size: int) -> str:
 
 def format_count(number: int, noun: str, plural: str = "") -> str:
     """Return a count with its noun: ``1 thread``, ``16 threads``, ``1,200 episodes``."""
-    return f"{number:,} " + (noun if number == 1 else plural or f"{noun}s")
+    return f"{number:,} {pluralize(number, noun, plural)}"
+
+
+def pluralize(number: int, noun: str, plural: str = "") -> str:
+    """Return the form of `noun` that follows `number`: ``process`` after 1, else ``processes``."""
+    return noun if number == 1 else plural or f"{noun}s"
 
 
 counted = format_count

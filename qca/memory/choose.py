@@ -20,7 +20,7 @@ from qca.memory.budget import Estimate, estimate, estimate_host_bytes
 Device = Literal["cpu", "cuda"]
 Dimension = Literal["batch", "grid", "steps"]
 
-# In the order of preference, and of need but for `none`.
+# In the order of preference, which is also that of decreasing need, except for `none`.
 STRATEGIES: dict[Device, tuple[ResolvedRecompute, ...]] = {
     "cpu": ("none", "step", "two-level"),
     "cuda": ("none", "step", "two-level", "host"),
@@ -132,22 +132,22 @@ def _list_candidates(
     precisions: tuple[ResolvedPrecision, ...] = ("fp32", half) if half else ("fp32",)
     if train.precision != "auto":
         precisions = (train.precision,)
-    places: tuple[ResolvedOptimizerState, ...] = ("device", "host")
+    optimizer_states: tuple[ResolvedOptimizerState, ...] = ("device", "host")
     if train.optimizer_state != "auto":
-        places = (train.optimizer_state,)
+        optimizer_states = (train.optimizer_state,)
     elif device == "cpu":
-        places = ("device",)
+        optimizer_states = ("device",)
     strategies = STRATEGIES[device] if train.recompute == "auto" else (train.recompute,)
     for precision in precisions:
-        for place in places:
+        for optimizer_state in optimizer_states:
             for recompute in strategies:
                 if recompute == "none" and precision in HALF_PRECISIONS:
                     continue
-                chosen = {"precision": precision, "optimizer_state": place}
+                chosen = {"precision": precision, "optimizer_state": optimizer_state}
                 resolved = train.override(**chosen)
                 needs = estimate(resolved, recompute=recompute, device=device, together=together)
                 host = estimate_host_bytes(resolved, recompute) if device == "cuda" else 0
-                yield _Candidate(recompute, precision, place, needs, host)
+                yield _Candidate(recompute, precision, optimizer_state, needs, host)
 
 
 def _make_choice(

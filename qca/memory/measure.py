@@ -101,7 +101,7 @@ def measure_peak(
         evolution = Evolution(compute(model), train.gamma, train.update)
         optimizer = _add_optimizer_state(torch.optim.AdamW(model.parameters(), fused=True))
         psi = torch.empty(shape, dtype=torch.complex64)
-        noise = _allocate_factor if has_noise(train.max_noise) else _no_noise
+        noise = _allocate_factor if has_noise(train.max_noise) else _draw_no_noise
         loss = LOSSES[train.loss]()
         if device == "cuda" and states is not None:
             for parameter in model.parameters():
@@ -130,5 +130,5 @@ def _allocate_factor(psi: Tensor, step: int) -> Tensor:
     return torch.empty_like(psi)
 
 
-def _no_noise(psi: Tensor, step: int) -> None:
+def _draw_no_noise(psi: Tensor, step: int) -> None:
     pass

@@ -72,7 +72,7 @@ def read_memory(nvml: Any, device: Any) -> DeviceMemory:
     return DeviceMemory(memory.total, memory.free, 0)
 
 
-def free_gpu_memory() -> int | None:
+def read_free_gpu_memory() -> int | None:
     """Return the free bytes of the GPU that has most of them; None where NVML does not answer.
 
     Memory that the driver reserves for itself is not in the figure.
@@ -85,7 +85,7 @@ def free_gpu_memory() -> int | None:
         return None
 
 
-def gpu_memory_holders() -> list[tuple[int, int]]:
+def list_gpu_memory_holders() -> list[tuple[int, int]]:
     """Return the processes that compute on the GPUs with their bytes, the largest first.
 
     Empty where NVML does not answer; in a container it does not see processes outside.

@@ -43,15 +43,15 @@ class OpMemory(NamedTuple):
 UPDATES = {
     ("cartesian", False): OpMemory(StateTensors(4, 3), StateTensors(10, 5)),
     ("cartesian", True): OpMemory(StateTensors(4, 3), StateTensors(10, 5)),
-    ("unitary", False): OpMemory(StateTensors(4, 39.25), StateTensors(10, 42.25)),
-    ("unitary", True): OpMemory(StateTensors(6, 41.5), StateTensors(11, 46.25)),
+    ("unitary", False): OpMemory(StateTensors(5, 40.25), StateTensors(10, 41.25)),
+    ("unitary", True): OpMemory(StateTensors(7, 42.5), StateTensors(12, 43.25)),
 }
 # The same for the first step, whose psi is given: nothing is kept for its gradient.
 FIRST_UPDATES = {
     ("cartesian", False): OpMemory(StateTensors(3, 3), StateTensors(9, 5)),
     ("cartesian", True): OpMemory(StateTensors(3, 3), StateTensors(9, 5)),
-    ("unitary", False): OpMemory(StateTensors(3, 34.25), StateTensors(8, 38.25)),
-    ("unitary", True): OpMemory(StateTensors(4, 35.5), StateTensors(9, 38.25)),
+    ("unitary", False): OpMemory(StateTensors(4, 35.25), StateTensors(9, 36.25)),
+    ("unitary", True): OpMemory(StateTensors(5, 36.5), StateTensors(10, 36.5)),
 }
 
 

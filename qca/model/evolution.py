@@ -97,9 +97,10 @@ def rotate(psi: Tensor, h: Tensor) -> Tensor:
 
     With h = a psi + w, w orthogonal to psi, b = Im a and theta^2 = b^2 + |w|^2 it is
     exp(ib) [(cos theta + i b sinc theta) psi + sinc theta w]. It is computed as psi plus a
-    change: where the rotation is small, so is what is rounded. (1 - |psi|^2) / 2 is nothing
-    but the rounding of the steps before, and takes it back; over 500 steps it would
-    otherwise add up to 1e-5 where a cell hardly moves and always rounds the same way.
+    change: where the rotation is small, so is what is rounded. What rounding leaves of the
+    norm is then taken back by one Newton step towards 1: over 500 steps it would otherwise
+    add up to 1e-5 where a cell hardly moves and always rounds the same way, and where a cell
+    turns far it would grow.
     """
     squared_norm = compute_squared_norm(psi)
     a = (psi.conj() * h).sum(dim=1, keepdim=True) / squared_norm.clamp_min(_SQUARED_NORM_FLOOR)
@@ -108,12 +109,18 @@ def rotate(psi: Tensor, h: Tensor) -> Tensor:
     cos_less_one, sinc = cos_less_one_and_sinc(b.square() + compute_squared_norm(w))
     phase_less_one = torch.complex(-2 * (b / 2).sin().square(), b.sin())
     along = torch.complex(cos_less_one, b * sinc)
-    change = along + phase_less_one + phase_less_one * along + (1 - squared_norm) / 2
-    return psi + change * psi + (sinc + sinc * phase_less_one) * w
+    change = along + phase_less_one + phase_less_one * along
+    turned = psi + change * psi + (sinc + sinc * phase_less_one) * w
+    # After the rotation, by its own norm: taken from psi's before it, the correction would turn
+    # with the cell, and beyond a quarter turn add to the error that it should remove.
+    return turned + (1 - compute_squared_norm(turned)) / 2 * turned
 
 
 def rotate_any_norm(psi: Tensor, h: Tensor) -> Tensor:
-    """Return `rotate` of each cell's direction, with the cell's own norm: for damped cells."""
+    """Return `rotate` of each cell's direction, with the cell's own norm: for damped cells.
+
+    The norm is part of the state here, and nothing pulls it back: each step rounds it once.
+    """
     norm = compute_squared_norm(psi).clamp_min(_SQUARED_NORM_FLOOR).sqrt()
     return norm * rotate(psi / norm, h)
 

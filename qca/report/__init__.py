@@ -1,4 +1,5 @@
-"""What a run tells: how far it is (`standing`), and one self-contained HTML page about it.
+"""One self-contained HTML page about a run: charts, pictures, the plan, the host, the journal.
 
-The page needs the extra `report`; nothing here needs torch.
+May import `qca.runs`, the closed form of `qca.memory` and `qca.core`; the host comes in as plain
+data (`host_section`). Needs the extra `report`, not torch.
 """

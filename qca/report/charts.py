@@ -1,7 +1,7 @@
 """Curves as inline SVG.
 
-Colours are the page's own: each stands in the drawing as a near-black of its own, which is
-replaced by a CSS variable, so that the page's light and dark dress fit the drawings too.
+Colors are the page's own: matplotlib draws each as a distinct near-black placeholder, which is
+then replaced by a CSS variable, so that the drawings follow the page's light and dark themes.
 """
 
 import io
@@ -20,28 +20,28 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
-Colour = Literal["ink", "muted", "rule", "warn", "a", "b", "c", "d", "e", "f"]
-_STAND_INS: dict[Colour, str] = {
+Color = Literal["ink", "muted", "rule", "warn", "a", "b", "c", "d", "e", "f"]
+_PLACEHOLDERS: dict[Color, str] = {
     name: f"#0000{number:02x}"
     for number, name in enumerate(
         ("ink", "muted", "rule", "warn", "a", "b", "c", "d", "e", "f"), start=1
     )
 }
-SERIES: tuple[Colour, ...] = ("a", "b", "c", "d", "e", "f")
+SERIES: tuple[Color, ...] = ("a", "b", "c", "d", "e", "f")
 
-# The column of a phone, and a third of the page on a desktop, are about as wide: drawn at this
-# size the letters are of the page's size at both. In CSS pixels.
+# In CSS pixels. A phone's column and a third of a desktop page are about this wide, so letters
+# have the page's size on both.
 SMALL = (400, 240)
 WIDE = (1120, 300)
 
-# From so many values on, the running median of a 25th of them is drawn over them.
+# From this many values on, a running median over a 25th of them is drawn on top.
 SMOOTH_FROM = 75
-_SMOOTH_PART = 25
+_SMOOTH_SHARE = 25
 
-# More points than this no screen shows; they would only make the page heavy.
-_POINTS = 700
+# No screen shows more points than this; they would only make the page larger.
+_MAX_POINTS = 700
 
-_LOOK: dict[Any, Any] = {
+_STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",  # letters stay text, in the page's font
     "figure.facecolor": "none",
     "axes.facecolor": "none",
@@ -53,11 +53,11 @@ _LOOK: dict[Any, Any] = {
     "ytick.minor.size": 0,
 }
 
-# Between two labels of a scale; people count in these.
-_STEPS = (1, 2, 5, 10)
-_UNITS = ((40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB"))
+# Between two labels of a scale.
+_TICK_STEPS = (1, 2, 5, 10)
+_BINARY_UNITS = ((40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB"))
 
-# The first drawing on a machine looks for fonts, and says so.
+# The first drawing on a machine searches for fonts, and logs that.
 logging.getLogger("matplotlib").setLevel(logging.ERROR)
 
 
@@ -68,18 +68,18 @@ class Curve:
     label: str
     x: Sequence[float]
     y: Sequence[float]
-    colour: Colour = "a"
+    color: Color = "a"
     smooth: bool = False
     """Draw the values pale, and their running median over them."""
 
 
 @dataclass(frozen=True)
 class Level:
-    """A horizontal line that the curves are to be compared with."""
+    """A horizontal line to compare the curves with."""
 
     label: str
     y: float
-    colour: Colour = "ink"
+    color: Color = "ink"
 
 
 def draw(
@@ -97,50 +97,50 @@ def draw(
     """Return the chart as an `<svg>` element.
 
     Args:
-        name: makes the element's inner ids its own on the page.
+        name: prefix of the ids in the element, which must be unique on the page.
         curves: what is drawn, over the episodes; one of a single value is drawn as a dot.
-        quantity: what the vertical axis counts; "bytes" are shown in MiB or another unit.
+        quantity: of the vertical axis; "bytes" are converted to MiB or another unit.
         size: width and height in CSS pixels.
         levels: values to compare with.
-        lines: places between episodes at which something happened, as dotted lines.
-        ticks: episodes of which there is no value, as strokes at the foot.
+        lines: positions on the horizontal axis that are marked with dotted lines.
+        ticks: episodes without a value, as strokes at the bottom.
         log: a logarithmic scale, if all values are positive.
-        from_zero: whether the scale begins at zero.
+        from_zero: whether the scale starts at zero.
 
     """
     if quantity == "bytes":
-        quantity, curves, levels = _in_unit(curves, levels)
-    with mpl.rc_context(_LOOK):
+        quantity, curves, levels = _convert_bytes(curves, levels)
+    with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(size[0] / 72, size[1] / 72), dpi=72, layout="constrained")
         figure.get_layout_engine().set(w_pad=0.02, h_pad=0.04)  # type: ignore[union-attr]
         axes = figure.add_subplot()
         for curve in curves:
             _draw_curve(axes, curve)
         for level in levels:
-            colour = _STAND_INS[level.colour]
-            axes.axhline(level.y, color=colour, linewidth=1.3, linestyle=(0, (5, 3)))
+            color = _PLACEHOLDERS[level.color]
+            axes.axhline(level.y, color=color, linewidth=1.3, linestyle=(0, (5, 3)))
         for line in lines:
-            axes.axvline(line, color=_STAND_INS["muted"], linewidth=1, linestyle=(0, (1, 2)))
+            axes.axvline(line, color=_PLACEHOLDERS["muted"], linewidth=1, linestyle=(0, (1, 2)))
         for tick in ticks:
-            axes.axvline(tick, ymax=0.06, color=_STAND_INS["warn"], linewidth=1.6)
+            axes.axvline(tick, ymax=0.06, color=_PLACEHOLDERS["warn"], linewidth=1.6)
         _scale_values(axes, curves, log=log, from_zero=from_zero)
-        _dress(axes, quantity, episodes=9 if size[0] > SMALL[0] else 5)
-        return _svg(figure, name, size)
+        _style_axes(axes, quantity, episodes=9 if size[0] > SMALL[0] else 5)
+        return _render_svg(figure, name, size)
 
 
-def positive(*curves: Sequence[float]) -> bool:
-    """Say whether a logarithmic scale can show these values, and shows more than a linear one."""
+def is_log_scale_useful(*curves: Sequence[float]) -> bool:
+    """Whether a logarithmic scale can show these values, and shows more than a linear one."""
     values = [value for curve in curves for value in curve]
     return bool(values) and min(values) > 0 and max(values) / min(values) > 20
 
 
-def _in_unit(
+def _convert_bytes(
     curves: Sequence[Curve], levels: Sequence[Level]
 ) -> tuple[str, list[Curve], list[Level]]:
-    """Return bytes in the unit of the largest, so that the scale has round numbers."""
+    """Convert bytes to the unit of the largest, so that the scale has round numbers."""
     largest = max([*(max(curve.y) for curve in curves), *(level.y for level in levels)])
     factor, unit = next(
-        ((2**power, unit) for power, unit in _UNITS if largest >= 2**power), (1, "bytes")
+        ((2**power, unit) for power, unit in _BINARY_UNITS if largest >= 2**power), (1, "bytes")
     )
     return (
         unit,
@@ -150,38 +150,37 @@ def _in_unit(
 
 
 def _draw_curve(axes: Axes, curve: Curve) -> None:
-    colour = _STAND_INS[curve.colour]
+    color = _PLACEHOLDERS[curve.color]
     x, y = np.asarray(curve.x, float), np.asarray(curve.y, float)
     if len(x) == 1:
-        axes.plot(x, y, color=colour, marker="o", markersize=5, linestyle="none")
+        axes.plot(x, y, color=color, marker="o", markersize=5, linestyle="none")
         return
     smooth = curve.smooth and len(x) >= SMOOTH_FROM
     axes.plot(
-        *_thinned(x, y),
-        color=colour,
+        *_thin_out(x, y),
+        color=color,
         linewidth=0.8 if smooth else 1.7,
         alpha=0.38 if smooth else 1.0,
         solid_joinstyle="round",
     )
     if smooth:
-        axes.plot(
-            *_thinned(x, _running_median(y, len(x) // _SMOOTH_PART)), color=colour, linewidth=2.2
-        )
+        medians = _compute_running_median(y, len(x) // _SMOOTH_SHARE)
+        axes.plot(*_thin_out(x, medians), color=color, linewidth=2.2)
 
 
-def _thinned(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[NDArray, NDArray]:
-    """Return so many points that all peaks stay: of each stretch the lowest and the highest."""
-    if len(x) <= _POINTS:
+def _thin_out(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[NDArray, NDArray]:
+    """Return the lowest and the highest point of each stretch, so that every peak stays."""
+    if len(x) <= _MAX_POINTS:
         return x, y
-    edges = np.linspace(0, len(x), _POINTS // 2 + 1).astype(int)
-    kept = [0, len(x) - 1]
+    edges = np.linspace(0, len(x), _MAX_POINTS // 2 + 1).astype(int)
+    indices = [0, len(x) - 1]
     for low, high in pairwise(edges):
-        kept += [low + int(np.argmin(y[low:high])), low + int(np.argmax(y[low:high]))]
-    chosen = np.unique(kept)
-    return x[chosen], y[chosen]
+        indices += [low + int(np.argmin(y[low:high])), low + int(np.argmax(y[low:high]))]
+    unique = np.unique(indices)
+    return x[unique], y[unique]
 
 
-def _running_median(y: NDArray[np.float64], window: int) -> NDArray[np.float64]:
+def _compute_running_median(y: NDArray[np.float64], window: int) -> NDArray[np.float64]:
     half = window // 2
     padded = np.pad(y, half, mode="reflect")
     windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * half + 1)
@@ -197,34 +196,34 @@ def _scale_values(axes: Axes, curves: Sequence[Curve], *, log: bool, from_zero: 
         axes.yaxis.set_major_locator(LogLocator(subs=subs, numticks=7))
         axes.yaxis.set_minor_locator(NullLocator())
     else:
-        axes.yaxis.set_major_locator(MaxNLocator(5, steps=_STEPS))
+        axes.yaxis.set_major_locator(MaxNLocator(5, steps=_TICK_STEPS))
         if from_zero:
             axes.set_ylim(bottom=0, top=None if any(values) else 1)
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _number(value)))
+    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _format_number(value)))
 
 
-def _dress(axes: Axes, quantity: str, *, episodes: int) -> None:
-    axes.xaxis.set_major_locator(MaxNLocator(episodes, steps=_STEPS, integer=True))
+def _style_axes(axes: Axes, quantity: str, *, episodes: int) -> None:
+    axes.xaxis.set_major_locator(MaxNLocator(episodes, steps=_TICK_STEPS, integer=True))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     axes.margins(x=0.015)
-    axes.set_xlabel("episode", color=_STAND_INS["muted"], loc="right")
-    axes.set_title(quantity, loc="left", fontsize=12.5, color=_STAND_INS["muted"])
-    axes.grid(axis="y", color=_STAND_INS["rule"], linewidth=0.8)
+    axes.set_xlabel("episode", color=_PLACEHOLDERS["muted"], loc="right")
+    axes.set_title(quantity, loc="left", fontsize=12.5, color=_PLACEHOLDERS["muted"])
+    axes.grid(axis="y", color=_PLACEHOLDERS["rule"], linewidth=0.8)
     axes.set_axisbelow(True)
-    axes.tick_params(colors=_STAND_INS["muted"], which="both")
+    axes.tick_params(colors=_PLACEHOLDERS["muted"], which="both")
     axes.spines[["top", "right", "left"]].set_visible(False)
-    axes.spines["bottom"].set_color(_STAND_INS["muted"])
+    axes.spines["bottom"].set_color(_PLACEHOLDERS["muted"])
 
 
-def _number(value: float) -> str:
-    """Return a number of a scale, short: 0.002, 12,000, 5e-5."""
+def _format_number(value: float) -> str:
+    """Return a short label for a scale: 0.002, 12,000, 5e-5."""
     if value and not 1e-3 <= abs(value) < 1e6:
         mantissa, exponent = f"{value:.3e}".split("e")
         return f"{float(mantissa):g}e{int(exponent)}".replace("-", "\N{MINUS SIGN}")
     return f"{value:,.6g}".replace("-", "\N{MINUS SIGN}")
 
 
-def _svg(figure: Figure, name: str, size: tuple[int, int]) -> str:
+def _render_svg(figure: Figure, name: str, size: tuple[int, int]) -> str:
     out = io.StringIO()
     FigureCanvasSVG(figure).print_svg(out, metadata={"Date": None, "Creator": None})
     text = out.getvalue()
@@ -233,7 +232,7 @@ def _svg(figure: Figure, name: str, size: tuple[int, int]) -> str:
     body = body[body.index(">") + 1 :]
     body = re.sub(r'(id="|url\(#|href="#)', rf"\g<1>{name}-", body)
     body = re.sub(r"font: ([\d.]+)px[^;\"]*", r"font-size: \1px", body)
-    for colour, stand_in in _STAND_INS.items():
-        body = body.replace(stand_in, f"var(--{colour})")
+    for color, placeholder in _PLACEHOLDERS.items():
+        body = body.replace(placeholder, f"var(--{color})")
     head = f'<svg viewBox="0 0 {size[0]} {size[1]}" aria-hidden="true" focusable="false">'
     return head + re.sub(r"\s*\n\s*", "\n", body)

@@ -1,4 +1,4 @@
-"""What the page says of the host that it is made on: plain data that the command line hands in."""
+"""The host that the page is made on: plain data from the command line."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class FindingEntry:
 
 @dataclass(frozen=True)
 class PlanEntry:
-    """What this host would get today for the run's training."""
+    """What `qca plan` would decide today, on this host, for the run's training."""
 
     device: str
     profile: str
@@ -44,7 +44,7 @@ class PlanEntry:
     context_bytes: int
     budget_bytes: int | None
     reasons: Mapping[str, str]
-    """Why, by the path of the number in the plan: `trainer.budget_bytes`."""
+    """By the path of the number in the plan: `trainer.budget_bytes`."""
 
 
 @dataclass(frozen=True)
@@ -55,4 +55,4 @@ class HostSection:
     plan: PlanEntry
     summary: str
     clean: Callable[[str], str]
-    """Takes out of a text what names a person or a machine: a report is made to be shared."""
+    """Removes names of persons and machines from a text: a report is made to be shared."""

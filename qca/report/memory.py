@@ -1,4 +1,4 @@
-"""The run's memory beside what was predicted and what was allowed."""
+"""The run's memory, compared with the prediction and the budget."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,14 +8,14 @@ from markupsafe import Markup
 from qca.core.units import format_size
 from qca.memory.budget import Estimate, estimate
 from qca.report.charts import Curve, Level, draw
-from qca.report.curves import Chart, Legend, series
+from qca.report.curves import Chart, Legend, extract_series
 from qca.runs.events import EpisodeRecord
 from qca.runs.run import Run
 
 
 @dataclass(frozen=True)
-class Budget:
-    """Bytes of one process, all that it holds included; the shares are of the bar, in percent."""
+class BudgetBar:
+    """Bytes of one process, in tensors and outside of them; shares are percent of the bar."""
 
     measured: int
     predicted: int
@@ -25,8 +25,8 @@ class Budget:
     budget_share: float
 
 
-def predicted_need(run: Run) -> Estimate | None:
-    """Return what is predicted for the run; None while its plan is not decided."""
+def predict_memory(run: Run) -> Estimate | None:
+    """Return the prediction for the run; None while its plan is not decided."""
     config = run.config
     if config.recompute == "auto" or config.device == "auto":
         return None
@@ -34,46 +34,46 @@ def predicted_need(run: Run) -> Estimate | None:
     return estimate(config, recompute=config.recompute, device=config.device, together=together)
 
 
-def measured(records: Sequence[EpisodeRecord]) -> int:
-    """Return the peak: on CUDA what the allocator took, on a CPU the resident set."""
+def find_measured_peak(records: Sequence[EpisodeRecord]) -> int:
+    """Return the peak: on CUDA the allocator's bytes, on a CPU the resident set."""
     return max(record.reserved_bytes or record.memory_bytes for record in records)
 
 
-def comparable(run: Run, need: Estimate) -> int:
-    """Return the prediction of what `measured` measures: a resident set has the context in it."""
+def select_comparable_peak(run: Run, need: Estimate) -> int:
+    """Return the prediction of the measured peak: a resident set includes the context."""
     return need.total_bytes if run.config.device == "cpu" else need.predicted_peak_bytes
 
 
-def memory(run: Run, need: Estimate | None) -> Chart:
+def draw_memory(run: Run, need: Estimate | None) -> Chart:
     """Return the chart of the peak so far, with the prediction as a level."""
     records, on_cpu = run.records, run.config.device == "cpu"
-    x, y = series(records, lambda record: float(record.memory_bytes))
+    x, y = extract_series(records, lambda record: float(record.memory_bytes))
     curves = [Curve("resident set of the process" if on_cpu else "allocated by tensors", x, y, "b")]
     if any(record.reserved_bytes is not None for record in records):
-        reserved = series(records, lambda record: float(record.reserved_bytes or 0))
-        curves.append(Curve("reserved by the allocator", *reserved, colour="a"))
-    says = f"The peak so far, at the end {format_size(measured(records))}"
-    legend = [Legend(curve.label, curve.colour) for curve in curves]
+        reserved = extract_series(records, lambda record: float(record.reserved_bytes or 0))
+        curves.append(Curve("reserved by the allocator", *reserved, color="a"))
+    caption = f"The peak so far, at the end {format_size(find_measured_peak(records))}"
+    legend = [Legend(curve.label, curve.color) for curve in curves]
     levels: list[Level] = []
     if need is not None:
-        predicted = comparable(run, need)
+        predicted = select_comparable_peak(run, need)
         levels.append(Level("predicted", float(predicted)))
         label = "predicted, the interpreter included" if on_cpu else "predicted"
         legend.append(Legend(label, "ink", "level"))
-        share = measured(records) / predicted
-        says += f": {share:.0%} of the predicted {format_size(predicted)}"
+        share = find_measured_peak(records) / predicted
+        caption += f": {share:.0%} of the predicted {format_size(predicted)}"
     svg = draw("memory", curves, quantity="bytes", levels=levels, from_zero=True)
-    return Chart("Memory", f"{says}.", Markup(svg), tuple(legend))
+    return Chart("Memory", f"{caption}.", Markup(svg), tuple(legend))
 
 
-def within_budget(run: Run, need: Estimate | None, budget: int | None) -> Budget | None:
-    """Return measured and predicted within the budget; None where one of them is unknown."""
+def compare_with_budget(run: Run, need: Estimate | None, budget: int | None) -> BudgetBar | None:
+    """Return the measured and the predicted peak beside the budget; None if one is unknown."""
     if need is None or not run.records or not budget:
         return None
     outside = 0 if run.config.device == "cpu" else need.context_bytes
-    peak = measured(run.records) + outside
+    peak = find_measured_peak(run.records) + outside
     whole = max(budget, peak, need.total_bytes)
-    return Budget(
+    return BudgetBar(
         measured=peak,
         predicted=need.total_bytes,
         budget=budget,

@@ -1,4 +1,4 @@
-"""The page: what is said, in which order; how it looks is in `page.html.j2` and `page.css`."""
+"""The page's content; its order and look are in `page.html.j2` and `page.css`."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -13,21 +13,27 @@ from markupsafe import Markup
 
 from qca.core.units import format_size
 from qca.memory.budget import Estimate, parameter_count
-from qca.report.curves import learning, speed
-from qca.report.formatting import count, duration, moment, prose, spaced
+from qca.report.curves import draw_learning, draw_speed
+from qca.report.formatting import format_duration, format_key, format_time, render_prose
 from qca.report.host_section import FindingEntry, HostSection, PlanEntry, Severity
-from qca.report.memory import comparable, measured, memory, predicted_need, within_budget
-from qca.report.no_pictures import why_no_pictures
-from qca.report.pictures import gallery
-from qca.report.timeline import entries
+from qca.report.memory import (
+    compare_with_budget,
+    draw_memory,
+    find_measured_peak,
+    predict_memory,
+    select_comparable_peak,
+)
+from qca.report.no_pictures import explain_no_pictures
+from qca.report.pictures import draw_gallery
+from qca.report.timeline import build_timeline
 from qca.runs.events import EpisodeRecord
 from qca.runs.run import Run, Status
 
-# Rows of the table of episodes: as many as one reads.
-_ROWS = 16
+# Rows of the table of episodes.
+_MAX_ROWS = 16
 
 # Severities of the findings that are shown in full, the worst first.
-_SHOWN: tuple[Severity, ...] = ("error", "warning", "info")
+_SHOWN_SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
 
 _STATUS_SENTENCES: dict[Status, str] = {
     "complete": "",
@@ -42,7 +48,7 @@ _STATUS_SENTENCES: dict[Status, str] = {
 
 @dataclass(frozen=True)
 class Fact:
-    """A number in the head of the page."""
+    """A number at the top of the page."""
 
     label: str
     value: str
@@ -61,8 +67,10 @@ class PlanRow:
 def render_page(run: Run, host: HostSection, now: datetime) -> str:
     """Return the page as HTML; the same input gives the same bytes."""
     here = files("qca.report")
-    template = _environment(host).from_string((here / "page.html.j2").read_text(encoding="utf-8"))
-    need = predicted_need(run)
+    source = (here / "page.html.j2").read_text(encoding="utf-8")
+    template = _build_environment(host).from_string(source)
+    need = predict_memory(run)
+    findings = {severity: _select(host.findings, severity) for severity in get_args(Severity)}
     return template.render(
         run=run,
         host=host,
@@ -70,66 +78,67 @@ def render_page(run: Run, host: HostSection, now: datetime) -> str:
         version=metadata.version("qca"),
         css=Markup((here / "page.css").read_text(encoding="utf-8")),
         parameters=parameter_count(run.config.d_state, run.config.hidden_channels),
-        share=min(100.0, 100 * run.done / run.config.episodes),
+        share=min(100.0, 100 * run.episodes_done / run.config.episodes),
         status_sentence=_STATUS_SENTENCES[run.status],
-        facts=_facts(run, need),
-        learning=list(learning(run)),
-        machine=[speed(run.records), memory(run, need)] if run.records else [],
-        budget=within_budget(run, need, run.config.budget or host.plan.budget_bytes),
-        budget_source=_budget_source(run, host),
-        rows=_rows(run.records),
-        gallery=gallery(run.snapshots) if run.snapshots else None,
-        no_pictures=why_no_pictures(run),
+        facts=_build_facts(run, need),
+        learning=list(draw_learning(run)),
+        machine=[draw_speed(run.records), draw_memory(run, need)] if run.records else [],
+        budget=compare_with_budget(run, need, run.config.budget or host.plan.budget_bytes),
+        budget_source=_describe_budget_source(run, host),
+        rows=_select_rows(run.records),
+        gallery=draw_gallery(run.snapshots) if run.snapshots else None,
+        no_pictures=explain_no_pictures(run),
         need=need,
-        plan_rows=_plan_rows(run, host.plan, need),
-        reasons=[(spaced(path), because) for path, because in host.plan.reasons.items()],
-        findings={severity: _select(host.findings, severity) for severity in get_args(Severity)},
-        shown=[finding for severity in _SHOWN for finding in _select(host.findings, severity)],
-        entries=list(entries(run.events)),
+        plan_rows=_build_plan_rows(run, host.plan, need),
+        reasons=[(format_key(path), because) for path, because in host.plan.reasons.items()],
+        findings=findings,
+        shown=[finding for severity in _SHOWN_SEVERITIES for finding in findings[severity]],
+        entries=list(build_timeline(run.events)),
         settings=asdict(run.config),
     )
 
 
-def _environment(host: HostSection) -> Environment:
+def _build_environment(host: HostSection) -> Environment:
     environment = Environment(autoescape=True, undefined=StrictUndefined, lstrip_blocks=True)
     environment.filters |= {
         "size": format_size,
-        "moment": moment,
-        "count": count,
-        "prose": lambda text: prose(host.clean(str(text))),
+        "time": format_time,
+        "prose": lambda text: render_prose(host.clean(str(text))),
         "clean": lambda text: host.clean(str(text)),
     }
     return environment
 
 
-def _facts(run: Run, need: Estimate | None) -> list[Fact]:
+def _build_facts(run: Run, need: Estimate | None) -> list[Fact]:
     records = run.records
     if not records:
         return []
     best = min(records, key=lambda record: record.loss)
     seconds = sum(record.seconds for record in records)
-    predicted = "" if need is None else f"predicted {format_size(comparable(run, need))}"
+    predicted = "" if need is None else format_size(select_comparable_peak(run, need))
+    note = predicted and f"predicted {predicted}"
+    episode = format_duration(seconds / len(records))
     speeds = [record.steps_per_second for record in records]
     return [
         Fact("Loss", f"{records[-1].loss:.4g}", f"best {best.loss:.4g}, episode {best.episode:,}"),
         Fact("Speed", f"{median(speeds):,.3g}", "steps a second, median"),
-        Fact("Peak memory", format_size(measured(records)), predicted),
-        Fact("Time", duration(seconds), f"{duration(seconds / len(records))} an episode"),
+        Fact("Peak memory", format_size(find_measured_peak(records)), note),
+        Fact("Time", format_duration(seconds), f"{episode} an episode"),
     ]
 
 
-def _rows(records: Sequence[EpisodeRecord]) -> list[EpisodeRecord]:
-    """Return the first, the last, and some evenly between them."""
-    if len(records) <= _ROWS:
+def _select_rows(records: Sequence[EpisodeRecord]) -> list[EpisodeRecord]:
+    """Return the first record, the last, and some at even distances between them."""
+    if len(records) <= _MAX_ROWS:
         return list(records)
     last = len(records) - 1
-    return [records[round(last * number / (_ROWS - 1))] for number in range(_ROWS)]
+    return [records[round(last * number / (_MAX_ROWS - 1))] for number in range(_MAX_ROWS)]
 
 
-def _plan_rows(run: Run, today: PlanEntry, need: Estimate | None) -> list[PlanRow]:
+def _build_plan_rows(run: Run, today: PlanEntry, need: Estimate | None) -> list[PlanRow]:
     config = run.config
     budget = "unknown" if today.budget_bytes is None else format_size(today.budget_bytes)
-    given = format_size(config.budget) if config.budget else "what the device had free"
+    configured = format_size(config.budget) if config.budget else "what the device had free"
     peak = "not decided" if need is None else format_size(need.predicted_peak_bytes)
     beside = "not decided" if need is None else format_size(need.context_bytes)
     return [
@@ -141,11 +150,11 @@ def _plan_rows(run: Run, today: PlanEntry, need: Estimate | None) -> list[PlanRo
         PlanRow("Batch size", str(config.batch_size), str(today.batch_size)),
         PlanRow("Predicted peak", peak, format_size(today.predicted_peak_bytes)),
         PlanRow("Outside of the tensors", beside, format_size(today.context_bytes)),
-        PlanRow("Budget", given, budget),
+        PlanRow("Budget", configured, budget),
     ]
 
 
-def _budget_source(run: Run, host: HostSection) -> str:
+def _describe_budget_source(run: Run, host: HostSection) -> str:
     if run.config.budget:
         return "given in the configuration"
     return "that of today, " + host.plan.reasons["trainer.budget_bytes"]

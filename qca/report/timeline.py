@@ -1,4 +1,4 @@
-"""The run's journal in words."""
+"""The run's journal as sentences."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from itertools import groupby
 from typing import Any
 
-from qca.report.formatting import count, spaced
-from qca.runs.resume_messages import made_again
+from qca.core.units import format_count
+from qca.report.formatting import format_key
+from qca.runs.resume_messages import describe_repeated_episodes
 
 _ENDINGS = {
     "complete": "Complete",
@@ -15,8 +16,8 @@ _ENDINGS = {
     "already-complete": "Asked to go on, and found complete",
 }
 
-# Of these many come in a row; they are told as one, with the rest behind it.
-_GATHERED = {"checkpoint": "checkpoints", "skipped": "episodes skipped"}
+# Several of these in a row are one entry, with the others folded behind it.
+_GROUPED = {"checkpoint": "checkpoints", "skipped": "episodes skipped"}
 
 
 @dataclass(frozen=True)
@@ -30,19 +31,20 @@ class Entry:
     inner: tuple["Entry", ...] = ()
 
 
-def entries(events: Sequence[Mapping[str, Any]]) -> Iterator[Entry]:
-    """Yield what happened, in order."""
-    for kind, group in groupby(_marked(events), key=lambda event: event["event"]):
-        told = tuple(_entry(event) for event in group)
-        if kind in _GATHERED and len(told) > 1:
-            title = f"{len(told)} {_GATHERED[kind]}, the last: {_small(told[-1].title)}"
-            yield Entry(told[-1].time, title, inner=told)
+def build_timeline(events: Sequence[Mapping[str, Any]]) -> Iterator[Entry]:
+    """Yield an entry for each event, in order; checkpoints and skips in a row are grouped."""
+    for kind, group in groupby(_mark_repeated(events), key=lambda event: event["event"]):
+        entries = tuple(_build_entry(event) for event in group)
+        if kind in _GROUPED and len(entries) > 1:
+            last = entries[-1]
+            title = f"{len(entries)} {_GROUPED[kind]}, the last: {_lower_first(last.title)}"
+            yield Entry(last.time, title, inner=entries)
         else:
-            yield from told
+            yield from entries
 
 
-def _marked(events: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
-    """Return the events, those marked that tell of an episode which was made again later."""
+def _mark_repeated(events: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
+    """Return the events; a skipped episode that was repeated later has the key `made_again`."""
     marked: list[Mapping[str, Any]] = []
     later = math.inf  # the first episode of all sessions after the event
     for event in reversed(events):
@@ -56,18 +58,19 @@ def _marked(events: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
     return marked[::-1]
 
 
-def _entry(event: Mapping[str, Any]) -> Entry:
-    """Say an event in words; also one of a kind that is younger than this."""
+def _build_entry(event: Mapping[str, Any]) -> Entry:
+    """Return an event as sentences; an unknown kind lists its fields."""
     time = str(event["time"])
     match event:
         case {"event": "started", "first_episode": int(first), "device": str(device)}:
             title = "Started" if first == 1 else f"Continued with episode {first:,}"
             together = f" in {n} processes" if (n := event.get("processes", 1)) != 1 else ""
             how = f"On {device}{together}, {event.get('precision', 'fp32')}, recompute "
-            said = [how + str(event.get("recompute", "unknown")), *(event.get("warnings") or ())]
+            recompute, warnings = event.get("recompute", "unknown"), event.get("warnings") or ()
+            sentences = [f"{how}{recompute}", *warnings]
             if isinstance(until := event.get("made_again_until"), int):
-                said.insert(1, made_again(first, until))
-            return Entry(time, title, ". ".join(map(str, said)))
+                sentences.insert(1, describe_repeated_episodes(first, until))
+            return Entry(time, title, ". ".join(map(str, sentences)))
         case {"event": "checkpoint", "episode": int(episode)}:
             return Entry(time, f"Checkpoint of episode {episode:,}")
         case {"event": "skipped", "episode": int(episode), "because": because}:
@@ -82,11 +85,12 @@ def _entry(event: Mapping[str, Any]) -> Entry:
         case {"event": "noted", "message": message}:
             return Entry(time, "Note", str(message))
         case {"event": "finished", "reason": str(reason), "episodes": int(episodes)}:
-            return Entry(time, _ENDINGS.get(reason, spaced(reason)), count(episodes, "episode"))
+            title = _ENDINGS.get(reason, format_key(reason))
+            return Entry(time, title, format_count(episodes, "episode"))
     fields = ((key, value) for key, value in event.items() if key not in ("time", "event"))
-    text = ", ".join(f"{spaced(key)} {value}" for key, value in fields)
-    return Entry(time, spaced(event["event"]).capitalize(), text)
+    text = ", ".join(f"{format_key(key)} {value}" for key, value in fields)
+    return Entry(time, format_key(event["event"]).capitalize(), text)
 
 
-def _small(text: str) -> str:
+def _lower_first(text: str) -> str:
     return text[:1].lower() + text[1:]

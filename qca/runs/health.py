@@ -12,8 +12,8 @@ from pathlib import Path
 STALE_AFTER = 60.0
 
 
-def unhealthy_because(run: Path, now: float) -> str | None:
-    """Return why the run in `run` is not healthy at `now` (seconds since the epoch), or None."""
+def find_fault(run: Path, now: float) -> str | None:
+    """Return why the training in `run` is not healthy at `now` (Unix time), or None if it is."""
     try:
         age = now - (run / "heartbeat").stat().st_mtime
     except FileNotFoundError:
@@ -30,10 +30,10 @@ def main(arguments: list[str]) -> int:
     if len(arguments) != 1:
         print("usage: python -m qca.runs.health RUN_DIR", file=sys.stderr)
         return 2
-    reason = unhealthy_because(Path(arguments[0]), time.time())
-    if reason is not None:
-        print(reason)
-    return 0 if reason is None else 1
+    fault = find_fault(Path(arguments[0]), time.time())
+    if fault is not None:
+        print(fault)
+    return 0 if fault is None else 1
 
 
 if __name__ == "__main__":

@@ -1,12 +1,12 @@
 """The run's journal, `runs/RUN/events.jsonl`: what happened when, beside the episodes.
 
 One JSON object a line, the event with the time at which it was reported; appended to by every
-session of the run, read by `qca report`. Episodes are in `metrics.jsonl` and not here. What
-cannot be written is said once and never stops a training.
+session of the run, read by `qca report`. Episodes are in `metrics.jsonl` and not here. A write
+that fails is reported once and never stops a training.
 
-Nothing is ever taken out: it is a history. Where a session goes on from a checkpoint, what was
-told before of the episodes after it has happened, and counts no more; its line `started` says
-so, with `first_episode` and `made_again_until`.
+It is a history: no line is ever removed. Where a session goes on from a checkpoint, earlier
+events about the episodes after that checkpoint are void; the session's `started` line says so,
+with `first_episode` and `made_again_until`.
 """
 
 import json
@@ -20,39 +20,40 @@ from pydantic import BaseModel
 
 from qca.runs.events import EpisodeRecord
 
-FILE_NAME = "events.jsonl"
-
 
 @contextmanager
-def keeping(path: Path, *, warn: Callable[[str], None]) -> Iterator[Callable[[BaseModel], None]]:
-    """Yield a listener that appends each event but the episodes; the run folder must be there."""
+def open_journal(
+    path: Path, *, warn: Callable[[str], None]
+) -> Iterator[Callable[[BaseModel], None]]:
+    """Yield a listener that appends each event but the episodes; the run folder must exist."""
     gave_up = False
 
-    def on_event(event: BaseModel) -> None:
+    def append_event(event: BaseModel) -> None:
         nonlocal gave_up
         if gave_up or isinstance(event, EpisodeRecord):
             return
-        line = {"time": datetime.now(UTC).isoformat(timespec="seconds"), **_fields(event)}
+        time = datetime.now(UTC).isoformat(timespec="seconds")
+        line = {"time": time, **event.model_dump(mode="json", exclude_none=True)}
         try:
-            _append(path, json.dumps(line))
+            _append_line(path, json.dumps(line))
         except OSError as error:
             gave_up = True
             warn(f"{path}: no more events are noted: {error.strerror}")
 
-    yield on_event
+    yield append_event
 
 
-def read(path: Path) -> list[dict[str, Any]]:
-    """Return the events, oldest first; what is no event (a line cut by a crash) is left out."""
+def read_journal(path: Path) -> list[dict[str, Any]]:
+    """Return the events, oldest first, without lines that are not events (one cut by a crash)."""
     try:
         lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     except FileNotFoundError:
         return []
-    return [event for line in lines if (event := _parsed(line)) is not None]
+    return [event for line in lines if (event := _parse_event(line)) is not None]
 
 
-def skipped_episodes(events: Iterable[Mapping[str, Any]]) -> list[int]:
-    """Return the episodes from which nothing was learned, without those that were made again."""
+def list_skipped_episodes(events: Iterable[Mapping[str, Any]]) -> list[int]:
+    """Return the episodes from which nothing was learned, without those that were repeated."""
     found: set[int] = set()
     for event in events:
         match event:
@@ -63,12 +64,8 @@ def skipped_episodes(events: Iterable[Mapping[str, Any]]) -> list[int]:
     return sorted(found)
 
 
-def _fields(event: BaseModel) -> dict[str, Any]:
-    return event.model_dump(mode="json", exclude_none=True)
-
-
-def _append(path: Path, line: str) -> None:
-    """Append a line; a line that a crash has cut is ended first, so that only that one is lost."""
+def _append_line(path: Path, line: str) -> None:
+    """Append a line, after ending one that a crash has cut: only the cut one is lost."""
     with path.open("a+b") as file:
         if file.tell() > 0:
             file.seek(-1, 2)
@@ -77,7 +74,7 @@ def _append(path: Path, line: str) -> None:
         file.write(line.encode() + b"\n")
 
 
-def _parsed(line: str) -> dict[str, Any] | None:
+def _parse_event(line: str) -> dict[str, Any] | None:
     try:
         event = json.loads(line)
     except ValueError:

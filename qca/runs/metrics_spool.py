@@ -7,7 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 
 
-class Spool:
+class MetricsSpool:
     """The whole lines of a file that only grows, numbered from 0; episodes rise, with gaps.
 
     Remembers 16 bytes a line, so that a store which has lost something can be compared with
@@ -20,11 +20,11 @@ class Spool:
         self._bounds = array("q", [0])  # line i lies between bounds i and i + 1
 
     def __len__(self) -> int:
-        """Return how many whole lines `look` has seen."""
+        """Return how many whole lines `read_appended` has found."""
         return len(self._episodes)
 
-    def look(self) -> None:
-        """Take in what was appended; a last line without its end is still being written."""
+    def read_appended(self) -> None:
+        """Index the lines that were appended; one without its end is still being written."""
         if not self.path.exists():
             return
         with self.path.open("rb") as file:
@@ -35,17 +35,17 @@ class Spool:
                 self._episodes.append(json.loads(line)["episode"])
                 self._bounds.append(self._bounds[-1] + len(line))
 
-    def lines(self, first: int, last: int) -> list[tuple[int, bytes]]:
-        """Return the episodes and lines from number `first` up to `last`, which is left out."""
-        bounds = self._bounds[first : last + 1]
+    def read_lines(self, start: int, stop: int) -> list[tuple[int, bytes]]:
+        """Return the episodes and lines with the numbers from `start` to `stop` - 1."""
+        bounds = self._bounds[start : stop + 1]
         with self.path.open("rb") as file:
             file.seek(bounds[0])
             content = file.read(bounds[-1] - bounds[0])
-        cut = [content[a - bounds[0] : b - bounds[0] - 1] for a, b in pairwise(bounds)]
-        return list(zip(self._episodes[first:last], cut, strict=True))
+        lines = [content[a - bounds[0] : b - bounds[0] - 1] for a, b in pairwise(bounds)]
+        return list(zip(self._episodes[start:stop], lines, strict=True))
 
-    def place(self, episode: int) -> int | None:
-        """Return the number of an episode's line, or None where it has none."""
+    def find_line(self, episode: int) -> int | None:
+        """Return the number of an episode's line, or None if it has none."""
         number = bisect_left(self._episodes, episode)
         found = number < len(self) and self._episodes[number] == episode
         return number if found else None

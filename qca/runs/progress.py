@@ -1,4 +1,4 @@
-"""How far a training is: what `qca status` says of it. Needs neither torch nor numpy."""
+"""How far a training is, as `qca status` shows it. Needs neither torch nor numpy."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ _TAIL_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True)
-class Expected:
+class Expectation:
     """What was decided when the training was launched; None is unknown."""
 
     episodes: int | None = None
@@ -27,7 +27,7 @@ class Expected:
 
 @dataclass(frozen=True)
 class Memory:
-    """Bytes of the trainer's process on its device, what lies outside of the tensors included."""
+    """Bytes of the trainer's process on its device, in tensors and outside of them."""
 
     used_bytes: int
     """At the peak so far."""
@@ -36,34 +36,34 @@ class Memory:
 
 
 @dataclass(frozen=True)
-class Standing:
+class Progress:
     """How far a training is."""
 
     newest: EpisodeRecord
     episodes: int | None
-    """How many there are to be."""
+    """How many the training is to run; None is unknown."""
     eta_seconds: float | None
-    """How long the rest will take; None where nothing runs, or the rest is not known."""
+    """How long the rest will take; None if nothing runs, or `episodes` is unknown."""
     memory: Memory
 
 
-def standing(
-    records: Sequence[EpisodeRecord], expected: Expected, *, running: bool
-) -> Standing | None:
-    """Judge the newest records, oldest first; None where there is none."""
+def summarize_progress(
+    records: Sequence[EpisodeRecord], expected: Expectation, *, running: bool
+) -> Progress | None:
+    """Return how far the newest records, oldest first, have come; None if there are none."""
     if not records:
         return None
     newest, eta = records[-1], None
     if running and expected.episodes is not None:
         left = max(0, expected.episodes - newest.episode)
         eta = left * median(record.seconds for record in records[-_RECENT:])
-    return Standing(newest, expected.episodes, eta, _memory(newest, expected))
+    return Progress(newest, expected.episodes, eta, _measure_memory(newest, expected))
 
 
-def newest_records(lines: Sequence[str]) -> list[EpisodeRecord]:
-    """Return the last episodes among lines that a trainer has written; what is none is left out.
+def parse_newest_records(lines: Sequence[str]) -> list[EpisodeRecord]:
+    """Return the last episodes among a trainer's lines; other lines are left out.
 
-    An episode that the trainer, started again, makes again is not told of by its first making.
+    Where a restarted trainer repeats episodes, their earlier records are dropped.
     """
     found: list[EpisodeRecord] = []
     for line in lines:
@@ -78,8 +78,8 @@ def newest_records(lines: Sequence[str]) -> list[EpisodeRecord]:
     return found[-_RECENT:]
 
 
-def last_lines(path: Path) -> list[str]:
-    """Return the last whole lines of a metrics file, however long it is; none where it is not."""
+def read_last_lines(path: Path) -> list[str]:
+    """Return the last whole lines of a metrics file, however long; none if there is no file."""
     try:
         with path.open("rb") as file:
             size = file.seek(0, 2)
@@ -90,7 +90,7 @@ def last_lines(path: Path) -> list[str]:
     return tail.decode(errors="replace").split("\n")[:-1]
 
 
-def _memory(newest: EpisodeRecord, expected: Expected) -> Memory:
+def _measure_memory(newest: EpisodeRecord, expected: Expectation) -> Memory:
     used, outside = newest.reserved_bytes or newest.memory_bytes, expected.context_bytes
     if expected.device == "cuda":  # a resident set has everything in it, an allocator its own
         used += outside or 0

@@ -1,13 +1,13 @@
-"""The run folder: its layout, its lock, and the configuration that it belongs to. No torch.
+"""The run folder: its layout, its lock, and the configuration of its run. Needs no torch.
 
 ::
 
     runs/RUN/config.json     the TrainConfig
-             metrics.jsonl   one line an episode, see `metrics`
+             metrics.jsonl   one line an episode, see `metrics_log`
              events.jsonl    what else happened, see `journal`
-             states.safetensors  one evolution of the trained model, see `portrait`
+             states.safetensors  one rollout of the trained model, see `snapshots`
              tensorboard/    see `tensorboard`
-             checkpoints/    see `checkpoint`
+             checkpoints/    see `qca.train.checkpoint`
              lock            held while a trainer works here
              heartbeat       touched every few seconds, see `health`
 """
@@ -27,11 +27,10 @@ from typing import Any
 from qca.core.atomic_files import remove_unfinished, write_atomically
 from qca.core.config import TrainConfig
 from qca.core.errors import CheckpointError, InputError, LaunchError
-from qca.runs import journal
 
-# What a run may be continued with although it was started otherwise: how long and how
-# carefully it goes on, and where it is computed. Everything else says what is computed;
-# to change it half-way would make a run that no configuration describes.
+# The keys that may change when a run is continued: how long and how carefully it goes on, and
+# where it is computed. All others define what is computed; changing one half-way would make a
+# run that no configuration describes.
 CHANGEABLE = frozenset(
     {
         "run",  # the folder's name says it
@@ -52,43 +51,44 @@ _BEAT_EVERY = 2.0  # seconds; `health` allows many times that
 
 
 class RunFolder:
-    """Paths of a run's files, and what is asked of the folder as a whole."""
+    """Paths of a run's files, and the operations on the folder as a whole."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
         self.config = path / "config.json"
         self.metrics = path / "metrics.jsonl"
-        self.events = path / journal.FILE_NAME
+        self.events = path / "events.jsonl"
         self.states = path / "states.safetensors"
         self.checkpoints = path / "checkpoints"
+        self.tensorboard = path / "tensorboard"
         self.heartbeat = path / "heartbeat"
         self._lock = path / "lock"
         self._last_beat = -_BEAT_EVERY
 
     @contextmanager
     def hold(self) -> Iterator[None]:
-        """Make the folder and hold its lock.
+        """Create the folder and hold its lock.
 
-        The lock is the kernel's (flock): it ends with the process, however that ends, and a
-        `lock` file that nobody holds means nothing.
+        The lock is the kernel's (flock): it ends with the process, however that ends. The file
+        `lock` alone, without a holder, means nothing.
 
         Raises:
-            LaunchError: if another trainer holds it, with who.
-            CheckpointError: if the folder cannot be made or written.
+            LaunchError: if another trainer holds it, with its process and host.
+            CheckpointError: if the folder cannot be created or written.
 
         """
-        with ExitStack() as held:
+        with ExitStack() as stack:
             try:
                 self.checkpoints.mkdir(parents=True, exist_ok=True)
-                self._take(held.enter_context(self._lock.open("a+b", buffering=0)))
+                self._acquire(stack.enter_context(self._lock.open("a+b", buffering=0)))
                 for folder in (self.path, self.checkpoints):
                     remove_unfinished(folder)
             except OSError as error:
-                raise self._unwritable(error) from None
+                raise self._write_error(error) from None
             yield
 
     def is_held(self) -> bool:
-        """Say whether a trainer works here; one on another host is not seen."""
+        """Whether a trainer on this host works here; one on another host is not detected."""
         try:
             with self._lock.open("rb") as lock:
                 fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -99,13 +99,13 @@ class RunFolder:
         return False
 
     def is_used(self) -> bool:
-        """Say whether a training has already left something here."""
+        """Whether a training has left checkpoints or metrics here."""
         return any(self.checkpoints.glob("*")) or (
             self.metrics.exists() and self.metrics.stat().st_size > 0
         )
 
     def check_start(self, config: TrainConfig, *, resume: bool) -> None:
-        """Refuse to start here a run that has been started, or another than it is.
+        """Refuse to start a run twice, or to resume it with another configuration.
 
         Raises:
             InputError: with what to do.
@@ -121,7 +121,7 @@ class RunFolder:
         self.check_config(config)
 
     def check_config(self, config: TrainConfig) -> None:
-        """Refuse to go on with another configuration than the folder's.
+        """Refuse to resume with another configuration than the folder's.
 
         Raises:
             InputError: with the key and both values, or if `config.json` cannot be read.
@@ -141,14 +141,14 @@ class RunFolder:
                 f"{self.config}: no configuration: not a JSON object",
                 hint="Start another run with --run, or restore the file.",
             )
-        check_same(config, saved, self.config)
+        require_same_config(config, saved, self.config)
 
     def write_config(self, config: TrainConfig) -> None:
-        """Write the configuration that the training goes on with."""
+        """Write the configuration that the training continues with."""
         write_atomically(self.config, json.dumps(asdict(config), indent=2) + "\n")
 
     def beat(self) -> None:
-        """Say that the training is alive; cheap enough to be called between any two steps."""
+        """Touch the heartbeat file; cheap enough to be called between any two steps."""
         now = time.monotonic()
         if now - self._last_beat < _BEAT_EVERY:
             return
@@ -157,30 +157,30 @@ class RunFolder:
         with suppress(OSError):
             self.heartbeat.touch()
 
-    def _take(self, lock: FileIO) -> None:
+    def _acquire(self, lock: FileIO) -> None:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             lock.seek(0)
-            raise self._held(lock.read().decode(errors="replace").strip()) from None
+            raise self._lock_error(lock.read().decode(errors="replace").strip()) from None
         lock.truncate(0)
         lock.write(f"process {os.getpid()} on {socket.gethostname()}\n".encode())
 
-    def _held(self, holder: str) -> LaunchError:
+    def _lock_error(self, holder: str) -> LaunchError:
         return LaunchError(
             f"{self.path}: another trainer is writing to this run ({holder or 'unknown'})",
             hint="Wait for it, stop it, or start another run with --run NAME.",
         )
 
-    def _unwritable(self, error: OSError) -> CheckpointError:
+    def _write_error(self, error: OSError) -> CheckpointError:
         return CheckpointError(
             f"{error.filename or self.path}: cannot be written: {error.strerror}",
             hint="Make room or fix the permissions, or put the run elsewhere.",
         )
 
 
-def check_same(config: TrainConfig, saved: Mapping[str, Any], source: Path) -> None:
-    """Raise InputError for the first key that may not change and did, or that is not known."""
+def require_same_config(config: TrainConfig, saved: Mapping[str, Any], source: Path) -> None:
+    """Raise InputError for the first unknown key, or one that changed and must not."""
     unknown = sorted(saved.keys() - asdict(config).keys())
     if unknown:
         raise InputError(

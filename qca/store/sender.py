@@ -2,8 +2,8 @@
 
 The store is a copy; the truth is the run's `metrics.jsonl`, an append-only file. Each
 episode goes into a stream under an id made of its number, so that sending it twice changes
-nothing. With every batch the store says how long the stream is now, so that one which was
-emptied, even behind our back, is noticed and filled again.
+nothing. Each batch returns the stream's length, so that a stream that another client has emptied
+is noticed and filled again.
 """
 
 import threading
@@ -14,10 +14,10 @@ from typing import Any
 import redis
 
 from qca.core.errors import StoreError
-from qca.runs.metrics_spool import Spool
+from qca.runs.metrics_spool import MetricsSpool
 from qca.store.client import TIMEOUT_SECONDS, stream_key
 
-# Nobody scrolls through more. Measured in Valkey: 40 MiB, at 400 bytes an episode.
+# Measured in Valkey: 40 MiB, at 400 bytes an episode.
 STREAM_LENGTH = 100_000
 
 _RETRY_SECONDS = 1.0
@@ -35,8 +35,8 @@ _FIELD = b"record"
 class MetricsSender:
     """Sends a run's metrics to the store in the background; training never waits for it.
 
-    The file is not looked at before the first `notify`: a training that is continued may
-    begin by replacing it, and one that is refused must not touch another's stream.
+    The file is not read before the first `notify`: a training that is continued may start by
+    replacing it, and one that is refused must not touch another's stream.
 
     ::
 
@@ -50,10 +50,10 @@ class MetricsSender:
     ) -> None:
         self._client = client
         self._file = metrics_file
-        self._stream = _Stream(client, stream_key(run), Spool(metrics_file))
+        self._stream = _Stream(client, stream_key(run), MetricsSpool(metrics_file))
         self._warn = warn
         self._in_trouble = False
-        self._begun = False
+        self._was_notified = False
         self._due = threading.Event()
         self._ending = threading.Event()
         self._thread = threading.Thread(target=self._run, name="metrics-sender", daemon=True)
@@ -63,17 +63,17 @@ class MetricsSender:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Give what is unsent one last, short chance; it is on disk in any case."""
+        """Try once more, for a short time, to send the rest; it is on disk in any case."""
         self._ending.set()
         self._due.set()
         self._thread.join(2 * TIMEOUT_SECONDS)
-        if self._begun and (self._thread.is_alive() or not self._stream.is_complete()):
+        if self._was_notified and (self._thread.is_alive() or not self._stream.is_complete()):
             self._warn(f"the store did not get every metric; all of them are in {self._file}")
         self._client.close()
 
     def notify(self) -> None:
         """Say that the file has grown."""
-        self._begun = True
+        self._was_notified = True
         self._due.set()
 
     def _run(self) -> None:
@@ -81,7 +81,7 @@ class MetricsSender:
             self._due.wait()
             self._due.clear()
             ending = self._ending.is_set()
-            if self._begun:
+            if self._was_notified:
                 self._send()
             if ending:
                 return
@@ -94,8 +94,8 @@ class MetricsSender:
             self._due.set()
             if not self._in_trouble:
                 self._warn(
-                    f"the store takes no metrics ({_why(error)}); training goes on without it, "
-                    "and it gets them when it does"
+                    f"the store takes no metrics ({_describe_error(error)}); "
+                    "training goes on without it, and it gets them when it does"
                 )
             self._in_trouble = True
         else:
@@ -104,47 +104,47 @@ class MetricsSender:
             self._in_trouble = False
 
 
-def _why(error: Exception) -> str:
+def _describe_error(error: Exception) -> str:
     if isinstance(error, redis.AuthenticationError):
         return f"{error} The password comes from the file given with --store-flags."
     return str(error) or type(error).__name__
 
 
 class _Stream:
-    """The run's stream in the store: a gapless part of the spool that is to reach its end."""
+    """The run's stream in the store: a gapless range of the spool's lines, up to the last one."""
 
-    def __init__(self, client: redis.Redis, key: str, spool: Spool) -> None:
+    def __init__(self, client: redis.Redis, key: str, spool: MetricsSpool) -> None:
         self._client = client
         self._key = key
         self._spool = spool
         self._held: range | None = None
-        """The numbers of the spool's lines that the stream holds; None: the store must say."""
+        """The numbers of the spool's lines in the stream; None if the store has to be asked."""
 
     def is_complete(self) -> bool:
-        """Say whether the last `fill` came to its end."""
+        """Whether the last `fill` succeeded."""
         return self._held is not None
 
     def fill(self) -> None:
-        """Append what the stream lacks.
+        """Append the lines that the stream lacks.
 
         Raises:
-            redis.RedisError, StoreError, OSError, ValueError: the store, or the file, did not
-                do as it should; the next call begins by asking what the store has.
+            redis.RedisError, StoreError, OSError, ValueError: the store or the file failed;
+                the next call starts by asking the store what it holds.
 
         """
-        self._spool.look()
+        self._spool.read_appended()
         held, self._held = self._held, None
         if held is None:
-            held = self._agreed()
+            held = self._find_held_lines()
         held = self._append(held)
         while held.stop < len(self._spool):
             held = self._append(held)
         self._held = held
 
-    def _agreed(self) -> range:
-        """Return what the stream holds; one that is no part of the spool begins anew.
+    def _find_held_lines(self) -> range:
+        """Return which lines the stream holds; delete it if it is not a range of the spool's.
 
-        That it is one, its length and both its ends tell: lines come to it in order only.
+        Its length and both its ends decide that, since lines are only ever added in order.
         """
         first_needed = max(0, len(self._spool) - STREAM_LENGTH)
         with self._client.pipeline(transaction=True) as pipeline:
@@ -152,7 +152,7 @@ class _Stream:
             pipeline.xrange(self._key, count=1)
             pipeline.xrevrange(self._key, count=1)
             length, oldest, newest = pipeline.execute()
-        first, last = self._place(oldest), self._place(newest)
+        first, last = self._find_line(oldest), self._find_line(newest)
         if first is not None and last is not None:
             held = range(first, last + 1)
             if len(held) == length and first <= first_needed:
@@ -160,23 +160,23 @@ class _Stream:
         self._client.delete(self._key)  # an empty one too: it would remember its newest id
         return range(first_needed, first_needed)
 
-    def _place(self, entries: list[Any]) -> int | None:
-        """Return which of the spool's lines an entry holds; None if it differs from all."""
+    def _find_line(self, entries: list[Any]) -> int | None:
+        """Return the number of the spool's line in an entry; None if it is none of them."""
         for entry_id, fields in entries:
-            number = self._spool.place(int(entry_id.split(b"-")[0]))
+            number = self._spool.find_line(int(entry_id.split(b"-")[0]))
             if number is not None:
-                [(_, line)] = self._spool.lines(number, number + 1)
+                [(_, line)] = self._spool.read_lines(number, number + 1)
                 return number if fields == {_FIELD: line} else None
         return None
 
     def _append(self, held: range) -> range:
-        """Send the next lines, if there are any; return what the stream then holds.
+        """Send the next lines, if there are any; return the lines that the stream then holds.
 
-        In one transaction: of a batch that was half refused, a later part must not be taken.
+        In one transaction: a batch must not be half refused with its later part accepted.
         """
         end = min(held.stop + _BATCH, len(self._spool))
         with self._client.pipeline(transaction=True) as pipeline:
-            for episode, line in self._spool.lines(held.stop, end):
+            for episode, line in self._spool.read_lines(held.stop, end):
                 pipeline.xadd(
                     self._key,
                     {_FIELD: line},

@@ -5,7 +5,7 @@ optimizer, and in the header's metadata, as JSON, the episode, the loss, the sch
 configuration and a checksum over all of it. Reading one runs no code. There is no state
 of a random generator in it: all random numbers come from counters (`model.random_streams`).
 
-Kept are the newest few and the best: the one whose newest episodes had the lowest mean loss.
+The newest few are kept, and the best: the one whose newest episodes had the lowest mean loss.
 """
 
 import hashlib
@@ -46,12 +46,11 @@ class Checkpoint:
     """The TrainConfig as JSON values."""
     loss_scale: LossScale = field(default_factory=LossScale)
     skipped: int = 0
-    """Episodes of these from which nothing was learned."""
+    """How many of these were skipped: nothing was learned from them."""
     loss: float | None = None
-    """Mean of the newest episodes' losses; None if it is not known."""
+    """Mean of the newest episodes' losses; None is unknown."""
     processes: int | None = None
-    """How many trained together, on all machines, each with a batch of `config`'s batch_size;
-    None if it is not known."""
+    """How many trained together, on all machines, each with its own batch; None is unknown."""
 
     def select(self, prefix: str) -> dict[str, Tensor]:
         """Return the tensors whose name begins with `prefix`, by the rest of their name."""
@@ -63,7 +62,7 @@ class Checkpoint:
 
 
 def write_checkpoint(folder: Path, checkpoint: Checkpoint, *, keep: int) -> Path:
-    """Write a checkpoint, then remove those before it but the newest `keep` and the best.
+    """Write a checkpoint, then remove all older ones but the newest `keep` and the best.
 
     Raises:
         CheckpointError: if it cannot be written; the ones that are there stay as they are.
@@ -98,7 +97,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     """Read and verify a checkpoint.
 
     Raises:
-        CheckpointError: if it is damaged, or of a version that this program does not know.
+        CheckpointError: if it is damaged, or of an unknown version.
 
     """
     try:
@@ -107,17 +106,17 @@ def read_checkpoint(path: Path) -> Checkpoint:
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         text = header["qca"]
         if header["sha256"] != _digest(text, tensors):
-            raise _damaged_error(path, "its checksum does not fit its content")
+            raise _damage_error(path, "its checksum does not fit its content")
         return _parse(path, json.loads(text), tensors)
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
-        raise _damaged_error(path, str(error)) from None
+        raise _damage_error(path, str(error)) from None
 
 
 def find_best_episode(folder: Path) -> int | None:
-    """Return the episode of the checkpoint with the lowest loss, of equal ones the newest.
+    """Return the episode of the checkpoint with the lowest loss; the newest one among equals.
 
-    Looks at the headers alone, so that it costs little beside a file of some hundred MiB: a
-    checkpoint whose tensors are damaged can be the best one.
+    Reads only the headers, not files of some hundred MiB: a checkpoint with damaged tensors can
+    be the best one.
     """
     losses = [
         (loss, -episode)
@@ -173,11 +172,11 @@ def _parse(path: Path, description: dict[str, Any], tensors: dict[str, Tensor]) 
 
 
 class _OtherVersionError(CheckpointError):
-    """Whole, and written by another version of this program."""
+    """The checkpoint is intact, and written by another version of qca."""
 
 
 def _read_loss(path: Path) -> float | None:
-    """Return the loss in a checkpoint's header; None for a file that says none."""
+    """Return the loss in a checkpoint's header; None if there is none."""
     try:
         with safe_open(path, framework="np") as file:
             loss = json.loads(file.metadata()["qca"])["loss"]
@@ -197,21 +196,23 @@ def _digest(text: str, tensors: Mapping[str, Tensor]) -> str:
 
 
 def _prune(folder: Path, episode: int, keep: int) -> None:
-    """Remove old checkpoints; one of a later episode is a damaged one, and not ours to judge."""
+    """Remove old checkpoints, but none of a later episode: training resumed before it."""
     best = find_best_episode(folder)
     older = [(number, path) for number, path in list_checkpoints(folder) if number <= episode]
     for number, path in older[:-keep]:
         if number != best:
-            with suppress(OSError):  # it takes room, and does no harm; the next one tries again
+            with suppress(OSError):  # it only takes room; the next call tries again
                 path.unlink(missing_ok=True)
 
 
 def _describe_newest(folder: Path) -> str:
-    there = list_checkpoints(folder)
-    return f"The last good one is {there[-1][1].name}." if there else "There is no earlier one."
+    checkpoints = list_checkpoints(folder)
+    if not checkpoints:
+        return "There is no earlier one."
+    return f"The last good one is {checkpoints[-1][1].name}."
 
 
-def _damaged_error(path: Path, why: str) -> CheckpointError:
+def _damage_error(path: Path, why: str) -> CheckpointError:
     return CheckpointError(
         f"{path}: the checkpoint is damaged: {why}",
         hint="An older one is used if there is one; otherwise restore it from a copy.",

@@ -4,7 +4,7 @@ import torch
 
 from qca.core.config import TrainConfig
 from qca.core.errors import LaunchError
-from qca.train.distributed.ranks import local_rank
+from qca.train.distributed.ranks import read_local_rank
 
 
 def require_gpus(count: int) -> None:
@@ -41,9 +41,9 @@ def prepare_device(config: TrainConfig, predicted_peak_bytes: int | None) -> tor
                 "a CPU has no tf32", hint="Use --precision fp32, or a GPU of Ampere or later."
             )
         return torch.device("cpu")
-    require_gpus(local_rank() + 1)
-    torch.cuda.set_device(local_rank())
-    device = torch.device("cuda", local_rank())
+    require_gpus(read_local_rank() + 1)
+    torch.cuda.set_device(read_local_rank())
+    device = torch.device("cuda", read_local_rank())
     # Without it convolutions round to TF32 on their own, which is not what `fp32` promises.
     products = "tf32" if config.precision == "tf32" else "ieee"
     torch.backends.cudnn.conv.fp32_precision = products  # pyright: ignore[reportAttributeAccessIssue]

@@ -60,7 +60,7 @@ def draw_no_noise(psi: Tensor, step: int) -> None:
     """Return the factor of a step without noise."""
 
 
-def _do_nothing() -> None:
+def _ignore_step() -> None:
     pass
 
 
@@ -71,11 +71,11 @@ def plain_episode(
     steps: int,
     loss: Loss,
     noise: NoiseFactor = draw_no_noise,
-    on_step: OnStep = _do_nothing,
+    on_step: OnStep = _ignore_step,
     scale: float = 1.0,
 ) -> Outcome:
     """Run an episode with one autograd graph over all its steps."""
-    start, sample_steps = _initial_energy(psi), loss.sample_steps(steps)
+    start, sample_steps = _compute_initial_energy(psi), loss.sample_steps(steps)
     samples: dict[int, Step] = {}
     for t in range(steps):
         factor = noise(psi, t)
@@ -98,7 +98,7 @@ def adjoint_episode(
     steps: int,
     loss: Loss,
     noise: NoiseFactor = draw_no_noise,
-    on_step: OnStep = _do_nothing,
+    on_step: OnStep = _ignore_step,
     scale: float = 1.0,
     states: StateStore | None = None,
     runner: StepRunner | None = None,
@@ -119,7 +119,7 @@ def adjoint_episode(
     """
     states = states or DeviceStore()
     runner = runner or EagerRunner(evolution)
-    start, sample_steps = _initial_energy(psi), frozenset(loss.sample_steps(steps))
+    start, sample_steps = _compute_initial_energy(psi), frozenset(loss.sample_steps(steps))
 
     def recompute(psi: Tensor, t: int) -> Tensor:
         psi_after = runner.forward(psi, noise(psi, t)).psi
@@ -189,5 +189,5 @@ def _evaluate_loss(loss: Loss, start: Tensor, samples: list[Step]) -> tuple[Tens
     return total, Outcome(total.detach(), means, remaining_energy)
 
 
-def _initial_energy(psi: Tensor) -> Tensor:
+def _compute_initial_energy(psi: Tensor) -> Tensor:
     return compute_squared_norm(psi).sum(dim=(1, 2, 3))

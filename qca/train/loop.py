@@ -72,12 +72,12 @@ class TrainingLoop:
         self._report_start()
         try:
             while not self._is_complete():
-                self._on_step()
+                self._beat_and_check_stop()
                 self._stop_together()
                 started = time.perf_counter()
                 outcome = None
                 with RefusedMemory() as refused:
-                    outcome = self.trainer.compute_gradients(self._on_step)
+                    outcome = self.trainer.compute_gradients(self._beat_and_check_stop)
                 if self._is_any_rank(refused.message is not None) or outcome is None:
                     self._use_cheaper_strategy(refused.message)
                     continue
@@ -110,8 +110,11 @@ class TrainingLoop:
     def _is_any_rank(self, value: bool) -> bool:
         return self._ranks.is_any(value, self.trainer.device)
 
-    def _on_step(self) -> None:
-        """Run between any two steps of an episode, and between two episodes."""
+    def _beat_and_check_stop(self) -> None:
+        """Show that the training is alive; raise _Stopped if it should stop.
+
+        Called between any two steps of an episode, and between two episodes.
+        """
         self._recorder.beat()
         # Several processes stop together, between two episodes: one that stopped alone would
         # leave the others waiting for its gradients.

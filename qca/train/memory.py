@@ -8,7 +8,7 @@ from typing import NamedTuple
 import torch
 
 from qca.core.units import format_size
-from qca.memory.nvml import gpu_memory_holders
+from qca.memory.nvml import list_gpu_memory_holders
 
 
 class PeakMemory(NamedTuple):
@@ -20,16 +20,16 @@ class PeakMemory(NamedTuple):
     """On CUDA what the allocator took from the device; None on a CPU."""
 
 
-def peak_memory(device: torch.device) -> PeakMemory:
+def read_peak_memory(device: torch.device) -> PeakMemory:
     """Return the peak so far of what `device`'s memory this process holds."""
     if device.type == "cuda":
         return PeakMemory(
             torch.cuda.max_memory_allocated(device), torch.cuda.max_memory_reserved(device)
         )
-    return PeakMemory(peak_resident_bytes(), None)
+    return PeakMemory(read_peak_resident_bytes(), None)
 
 
-def peak_resident_bytes() -> int:
+def read_peak_resident_bytes() -> int:
     """Return the peak resident set of this process.
 
     Linux's own count, VmHWM, begins with the program; `getrusage` would begin with what the
@@ -49,11 +49,11 @@ def is_refused_memory(error: Exception) -> bool:
     return known or "DefaultCPUAllocator" in str(error)
 
 
-def memory_holders(device: torch.device) -> str:
+def describe_memory_holders(device: torch.device) -> str:
     """Return a phrase that names who holds the GPU's memory; empty where it cannot be told."""
     if device.type != "cuda":
         return ""
-    holders = gpu_memory_holders()
+    holders = list_gpu_memory_holders()
     if not holders:
         return ""
     named = (f"process {pid} {format_size(size)}" for pid, size in holders)

@@ -9,7 +9,7 @@ from qca.core.errors import PlanError
 from qca.core.units import format_size
 from qca.memory.budget import Estimate
 from qca.memory.choose import find_next_cheaper
-from qca.train.memory import is_refused_memory, memory_holders
+from qca.train.memory import describe_memory_holders, is_refused_memory
 from qca.train.trainer import Trainer
 
 
@@ -62,7 +62,7 @@ def out_of_memory_error(
     return PlanError(
         f"out of memory in an episode with recompute={config.recompute}, "
         f"optimizer_state={config.optimizer_state}, batch_size={config.batch_size}, "
-        f"grid={config.grid}: {refusal}{predicted}{memory_holders(trainer.device)}",
+        f"grid={config.grid}: {refusal}{predicted}{describe_memory_holders(trainer.device)}",
         hint="Nothing of earlier episodes is lost. Free memory, or see `qca estimate`: "
         "less is needed with a smaller batch.",
     )

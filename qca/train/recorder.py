@@ -11,17 +11,16 @@ from qca.runs.events import (
     CheckpointWritten,
     EpisodeRecord,
     Event,
-    MetricsLog,
     Noted,
     Skipped,
     Started,
 )
-from qca.runs.journal import read as read_events
-from qca.runs.journal import skipped_episodes
-from qca.runs.resume_messages import lost_lines, made_again_until
+from qca.runs.journal import list_skipped_episodes, read_journal
+from qca.runs.metrics_log import MetricsLog
+from qca.runs.resume_messages import describe_lost_lines, find_last_repeated
 from qca.runs.run_folder import RunFolder
 from qca.train.checkpoint import find_best_episode, write_checkpoint
-from qca.train.memory import peak_memory
+from qca.train.memory import read_peak_memory
 from qca.train.step_result import SkippedStep, StepResult
 from qca.train.trainer import Trainer
 
@@ -97,7 +96,7 @@ class RunRecorder(Recorder):
     ) -> None:
         """Report the configuration, and what is missing or repeated after a restart."""
         config = trainer.config
-        lost = lost_lines(self._metrics.count, trainer.episodes - trainer.skipped)
+        lost = describe_lost_lines(self._metrics.count, trainer.episodes - trainer.skipped)
         self.report(
             Started(
                 run=config.run,
@@ -135,7 +134,7 @@ class RunRecorder(Recorder):
             return
         folder = self._folder.checkpoints
         self._metrics.sync()  # the lines of a checkpoint's episodes are safe before it is
-        checkpoint = replace(trainer.make_checkpoint(), loss=self._metrics.recent_loss())
+        checkpoint = replace(trainer.make_checkpoint(), loss=self._metrics.compute_recent_loss())
         path = write_checkpoint(folder, checkpoint, keep=trainer.config.keep_checkpoints)
         self._saved_episode = episode
         self.report(
@@ -150,10 +149,11 @@ class RunRecorder(Recorder):
     def _find_last_repeated(self, episode: int) -> int | None:
         """Return the last episode trained before the restart after `episode`; None if none is."""
         try:
-            events = read_events(self._folder.events)
+            events = read_journal(self._folder.events)
         except OSError:  # it is a history, and never needed to continue
             events = []
-        return made_again_until(episode, self._metrics.last_found, skipped_episodes(events))
+        skipped = list_skipped_episodes(events)
+        return find_last_repeated(episode, self._metrics.last_episode_found, skipped)
 
 
 def describe_episode(
@@ -166,7 +166,7 @@ def describe_episode(
             because=result.because,
             loss_scale=trainer.loss_scale.factor,
         )
-    memory = peak_memory(trainer.device)
+    memory = read_peak_memory(trainer.device)
     return EpisodeRecord(
         episode=trainer.episodes,
         loss=result.loss,

@@ -15,9 +15,9 @@ from qca.core.config import TrainConfig
 from qca.core.errors import QcaError
 from qca.model.evolution import Evolution
 from qca.model.initial_state import draw_initial_state
-from qca.runs import snapshots
 from qca.runs.events import Finish
 from qca.runs.run_folder import RunFolder
+from qca.runs.snapshots import write_snapshots
 from qca.train.checkpoint import MODEL, find_newest_intact
 from qca.train.request import StopFlag
 from qca.train.weights import new_model
@@ -78,7 +78,7 @@ def write_sample_rollout(config: TrainConfig, run_dir: Path, *, stop: StopFlag) 
             if step in sample_steps:
                 samples[step] = psi
         states = {step: psi[0].cpu().numpy() for step, psi in samples.items()}
-        snapshots.write(folder.states, checkpoint.episode, states)
+        write_snapshots(folder.states, checkpoint.episode, states)
 
 
 def choose_sample_steps(steps: int) -> list[int]:

@@ -10,10 +10,12 @@ from contextlib import closing, contextmanager
 
 import torch
 
-from qca.runs import journal, tensorboard
-from qca.runs.events import Event, Finish, MetricsLog
-from qca.runs.resume_messages import other_batch
-from qca.runs.run_folder import RunFolder, check_same
+from qca.runs.events import Event, Finish
+from qca.runs.journal import open_journal
+from qca.runs.metrics_log import MetricsLog
+from qca.runs.resume_messages import describe_batch_change
+from qca.runs.run_folder import RunFolder, require_same_config
+from qca.runs.tensorboard import open_tensorboard
 from qca.train.checkpoint import Checkpoint, find_newest_intact
 from qca.train.device import prepare_device
 from qca.train.distributed.ranks import Ranks, join_ranks
@@ -115,7 +117,7 @@ def _load_start(
 ) -> None:
     """Load the checkpoint, or the weights given, or leave the seed's."""
     if checkpoint is not None:
-        check_same(request.config, checkpoint.config, folder.checkpoints)
+        require_same_config(request.config, checkpoint.config, folder.checkpoints)
         trainer.restore(checkpoint)
     elif request.init is not None:
         trainer.load_weights(read_weights(request.init))
@@ -126,19 +128,19 @@ def _describe_other_batch(
 ) -> Sequence[str]:
     if checkpoint is None:
         return ()
-    return other_batch(checkpoint.processes, ranks.size, request.config.batch_size)
+    return describe_batch_change(checkpoint.processes, ranks.size, request.config.batch_size)
 
 
 @contextmanager
 def _connect(folder: RunFolder, listeners: Sequence[Listener], warn: Warn) -> Iterator[Listener]:
     """Yield what hands an event to the journal, to TensorBoard and to `listeners`."""
     with (
-        journal.keeping(folder.events, warn=warn) as note,
-        tensorboard.listening(folder.path / tensorboard.FOLDER_NAME, warn=warn) as draw,
+        open_journal(folder.events, warn=warn) as append_to_journal,
+        open_tensorboard(folder.tensorboard, warn=warn) as write_scalars,
     ):
 
         def notify(event: Event) -> None:
-            for listener in (note, draw, *listeners):
+            for listener in (append_to_journal, write_scalars, *listeners):
                 listener(event)
 
         yield notify

@@ -65,13 +65,6 @@ class Trainer:
         self._runner: StepRunner | None = None
         self._skips_in_a_row = 0
 
-    def run_episode(self, on_step: OnStep) -> StepResult | SkippedStep:
-        """Run one episode and one optimizer step.
-
-        If `on_step` raises, nothing has been learned: the trainer is as it was before.
-        """
-        return self.apply_gradients(self.compute_gradients(on_step))
-
     def compute_gradients(self, on_step: OnStep) -> Outcome:
         """Run the next episode; its gradients, times the loss scale, are then in the weights.
 

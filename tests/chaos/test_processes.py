@@ -18,7 +18,7 @@ import torch
 
 from tests.store.test_sender import TROUBLES
 from tests.support.trainer import ENDLESS, Trainer
-from tests.support.training import learned, newest
+from tests.support.training import read_learned, read_newest
 from tests.support.valkey import Valkey
 
 slow = pytest.mark.slow
@@ -43,8 +43,8 @@ def finish(trainer: Trainer, folder: Path, store: Valkey) -> int:
 
 def assert_nothing_was_lost(run: Path, calm: Path, store: Valkey) -> None:
     """Each episode is there once and in order, with the numbers of a run that nothing disturbed."""
-    assert learned(run) == learned(calm)
-    ended, expected = newest(run), newest(calm)
+    assert read_learned(run) == read_learned(calm)
+    ended, expected = read_newest(run), read_newest(calm)
     assert ended.episode == expected.episode
     assert ended.tensors.keys() == expected.tensors.keys()
     assert all(torch.equal(t, ended.tensors[name]) for name, t in expected.tensors.items())

@@ -5,9 +5,9 @@ import subprocess
 
 import pytest
 
-from qca.runs.events import read_records
+from qca.runs.metrics_log import read_records
 from tests.support.program import ENDLESS, Program
-from tests.support.training import newest
+from tests.support.training import read_newest
 
 UP = ("up", "--runtime", "local")
 
@@ -39,7 +39,7 @@ def test_a_full_disk_is_reported_and_the_last_good_checkpoint_is_kept(trainable,
     assert "No space left on device" in done.stderr
     assert "Make room" in done.stderr
     run = program.folder / "kept" / "first"
-    last = newest(run).episode
+    last = read_newest(run).episode
     made = [record.episode for record in read_records(run / "metrics.jsonl")]
     assert made[:last] == list(range(1, last + 1))
 

@@ -15,7 +15,7 @@ import pytest
 from infra.host.facts import HostFacts
 from infra.host.recording import record
 from qca.cli import main
-from tests.doctor.formats.test_text import SCHEMA
+from tests.support.doctor_reports import SCHEMA
 from tests.support.hosts import NO_PLUGIN, host, no_engine, seeds_laptop
 
 HEALTHY = host()
@@ -200,7 +200,7 @@ def test_dry_run_prints_commands_and_changes_nothing(qca, tmp_path):
     assert (tmp_path / "stack.yml").read_text() == text
 
 
-def test_fix_mends_every_service_of_a_file_though_lines_move(qca, tmp_path):
+def test_fix_changes_every_service_of_a_file_though_lines_move(qca, tmp_path):
     stack = tmp_path / "stack.yml"
     service = "    image: dragonflydb/dragonfly\n    command:\n      - --maxmemory=256M\n"
     service += "      - --http_admin_console=true\n      - --memcache_port=1\n    cpus: 2\n"
@@ -210,11 +210,11 @@ def test_fix_mends_every_service_of_a_file_though_lines_move(qca, tmp_path):
     done = qca(tmp_path, "doctor", "-f", "stack.yml", *only, "--fix", "--yes")
 
     assert done.returncode == 0, done.stdout
-    assert done.stderr.count("helped: the finding is gone") == 6
+    assert done.stderr.count("fixed: the finding is gone") == 6
     assert stack.read_text().count("      - --proactor_threads=1\n") == 2
 
 
-def test_fix_mends_a_file_and_the_examination_then_passes(qca, tmp_path):
+def test_fix_changes_a_file_and_the_examination_then_passes(qca, tmp_path):
     text = (
         "services:\n  s:\n    image: dragonflydb/dragonfly  # ours\n    command:\n"
         "      - --maxmemory=1G\n      - --proactor_threads=16\n"
@@ -224,7 +224,7 @@ def test_fix_mends_a_file_and_the_examination_then_passes(qca, tmp_path):
     done = qca(tmp_path, "doctor", "-f", "stack.yml", "--only", "QCA301", "--fix", "--yes")
 
     assert done.returncode == 0
-    assert "helped" in done.stderr
+    assert "fixed: the finding is gone" in done.stderr
     assert (tmp_path / "stack.yml").read_text() == text.replace("=16", "=4")
 
 

@@ -1,4 +1,4 @@
-"""What goes where: the payload to stdout, all else to stderr, colour only to a terminal."""
+"""What goes where: the payload to stdout, all else to stderr, color only to a terminal."""
 
 import json
 import subprocess
@@ -29,14 +29,14 @@ def test_without_a_terminal_the_text_is_plain(qca, command):
 
 
 @pytest.mark.parametrize(
-    ("variables", "coloured"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)]
+    ("variables", "colored"), [({}, True), ({"NO_COLOR": "1"}, False), ({"TERM": "dumb"}, False)]
 )
 @pytest.mark.parametrize("command", ["doctor --only QCA301", "plan -c missing.toml"])
-def test_a_terminal_gets_colour_unless_it_declines(tmp_path, command, variables, coloured):
+def test_a_terminal_gets_color_unless_it_declines(tmp_path, command, variables, colored):
     with open_terminal(Program(tmp_path, variables), *command.split()) as terminal:
         shown = terminal.read_to_end()
     assert shown
-    assert ("\x1b[3" in shown) is coloured
+    assert ("\x1b[3" in shown) is colored
 
 
 def test_a_reader_that_leaves_early_is_no_error(qca):

@@ -1,10 +1,15 @@
 """What `qca up` refuses on a recorded host, before it has made anything."""
 
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 from click.testing import CliRunner
 
+from infra.doctor.checks import CHECKS
+from infra.doctor.examine import examine
 from infra.host.recording import load
 from infra.stack import launch, local
 from qca.cli import cli
@@ -20,7 +25,7 @@ def launched(tmp_path, monkeypatch) -> list[str]:
     begun: list[str] = []
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(command, "host_facts", lambda _: load(SERVER))
-    for module, name in ((launch, "prepare"), (local, "embedded_store")):
+    for module, name in ((launch, "prepare"), (local, "run_embedded_store")):
         monkeypatch.setattr(module, name, lambda *_, name=name, **__: _begin(begun, name))
     return begun
 
@@ -47,3 +52,17 @@ def test_as_many_as_there_are_are_launched(launched, gpus):
     done = CliRunner().invoke(cli, ["up", "--gpus", gpus])
     assert "QCA405" not in done.output
     assert launched == ["prepare"]
+
+
+def test_a_check_that_fails_is_shown_and_does_not_block(launched, monkeypatch):
+    checks = [replace(one, judge_host=_fail) if one.id == "QCA101" else one for one in CHECKS]
+    monkeypatch.setattr("infra.doctor.examine.examine", partial(examine, checks=checks))
+
+    done = CliRunner().invoke(cli, ["up"])
+
+    assert "QCA101 This check failed, which is a defect of qca" in done.output
+    assert launched == ["prepare"]
+
+
+def _fail(_: object) -> NoReturn:
+    raise ZeroDivisionError("by design")

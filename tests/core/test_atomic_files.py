@@ -1,3 +1,8 @@
+import os
+import subprocess
+import sys
+from pathlib import Path
+
 import pytest
 
 from qca.core.atomic_files import remove_unfinished, replace_file, write_atomically
@@ -48,3 +53,97 @@ def test_a_folder_that_cannot_be_made_is_told_with_the_next_step(tmp_path):
     with pytest.raises(LaunchError, match="cannot write") as refused:
         write_atomically(tmp_path / "file" / "below", "text")
     assert "permissions" in refused.value.hint
+
+
+def test_the_temporary_file_cannot_be_foreseen(tmp_path):
+    """With a name known beforehand, a link of that name would have its target overwritten."""
+    victim, path = tmp_path / "victim", tmp_path / "file"
+    victim.write_text("precious")
+    (tmp_path / "file.qca-unfinished").symlink_to(victim)
+    write_atomically(path, "new")
+    assert victim.read_text() == "precious"
+    assert not path.is_symlink()
+    assert path.read_text() == "new"
+
+
+def test_a_link_is_refused_with_its_target(tmp_path):
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    (tmp_path / "file").symlink_to(victim)
+    with pytest.raises(LaunchError, match=f"a symbolic link; give what it leads to: {victim}"):
+        write_atomically(tmp_path / "file", "new")
+    assert victim.read_text() == "precious"
+
+
+def test_a_folder_is_refused_in_words(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for path in (tmp_path, Path()):
+        with pytest.raises(LaunchError, match="a folder, not a plain file"):
+            write_atomically(path, "text")
+
+
+def test_a_device_is_written_to_and_stays_a_device(tmp_path):
+    device = tmp_path / "null"
+    try:
+        os.mknod(device, 0o20666, os.makedev(1, 3))
+    except PermissionError:
+        pytest.skip("only root can make a device")
+    try:
+        write_atomically(device, "text")
+    except LaunchError as refused:
+        pytest.skip(refused.message)  # the file system knows no devices
+    assert device.is_char_device()
+
+
+def test_a_pipe_that_is_read_gets_the_text(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    write_atomically(pipe, "text")
+    assert os.read(reader, 100) == b"text"
+    assert pipe.is_fifo()
+    os.close(reader)
+
+
+def test_a_pipe_that_nobody_reads_is_refused(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    with pytest.raises(LaunchError, match="no program reads from it"):
+        write_atomically(tmp_path / "pipe", "text")
+
+
+@pytest.mark.parametrize("name", ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"])
+def test_an_open_descriptor_is_written_to_where_it_stands(tmp_path, name):
+    write = "from pathlib import Path; from qca.core.atomic_files import write_atomically as w"
+    code = f"{write}; print('before', flush=True); w(Path({name!r}), 'text')"
+    with (tmp_path / "out").open("wb") as out:
+        subprocess.run([sys.executable, "-c", code], stdout=out, check=True)
+    assert (tmp_path / "out").read_text() == "before\ntext"
+    assert Path("/dev/stdout").is_symlink()
+
+
+def test_what_a_kill_left_goes_with_the_next_write_and_what_is_being_written_stays(tmp_path):
+    killed = """
+import os, signal
+from pathlib import Path
+from qca.core.atomic_files import replace_file
+with replace_file(Path("file")) as unfinished:
+    unfinished.write_text("half")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+    subprocess.run([sys.executable, "-c", killed], cwd=tmp_path, check=False)
+    assert len(list(tmp_path.iterdir())) == 1
+    with replace_file(tmp_path / "other") as unfinished:
+        unfinished.write_text("whole")
+        write_atomically(tmp_path / "file", "new")
+        assert unfinished.exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "other"]
+
+
+def test_what_a_library_leaves_beside_its_file_goes_too(tmp_path):
+    writing = replace_file(tmp_path / "file")
+    unfinished = writing.__enter__()
+    (unfinished.parent / ".tmpAbC123").write_text("half, under a name of the library's own")
+    (tmp_path / ".tmpxYz789").write_text("as 0.1.0 left it")
+    (tmp_path / ".tmpfile").write_text("somebody's")
+    remove_unfinished(tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == [".tmpfile"]

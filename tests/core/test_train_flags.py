@@ -1,15 +1,14 @@
-"""A configuration becomes flags of `qca train`, and these give the same configuration."""
+"""The round trip of a configuration through the flags of `qca train`."""
 
 from dataclasses import fields
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from qca.cli.options import read_config
 from qca.cli.train import train
 from qca.core.config import PROFILES, TrainConfig, apply_profile
-from qca.core.train_flags import format_train_flags, parse_train_flags
+from qca.core.train_flags import format_train_flags
 
 COUNTS = st.integers(min_value=1)
 VALUES = {
@@ -43,12 +42,7 @@ def test_every_key_but_the_budget_is_tried():
 
 
 @given(CONFIGS)
-def test_a_configuration_becomes_flags_and_comes_back(config):
-    assert parse_train_flags(format_train_flags(config)) == config
-
-
-@given(CONFIGS)
-def test_the_command_reads_the_same_configuration(config):
+def test_a_configuration_becomes_flags_and_the_command_reads_it_back(config):
     options = train.make_context("train", format_train_flags(config)).params
     read = read_config(None, options).train
     assert (read if config.profile == "auto" else apply_profile(read, config.profile)) == config
@@ -64,8 +58,3 @@ def test_a_default_that_the_profile_would_replace_is_written():
 
 def test_the_budget_is_left_out():
     assert not any("budget" in flag for flag in format_train_flags(TrainConfig(budget=2**30)))
-
-
-def test_an_unknown_flag_is_refused():
-    with pytest.raises(ValueError, match="magic"):
-        parse_train_flags(["--magic=1"])

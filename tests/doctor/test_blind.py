@@ -1,11 +1,15 @@
 """A check that cannot look says so: every check, every fact that it needs, one by one."""
 
 from dataclasses import asdict
+from pathlib import Path
 
 import pytest
 
-from infra.doctor.check import Check, Severity, Subject, run_checks
+from infra.doctor.check import Check
 from infra.doctor.checks import CHECKS
+from infra.doctor.finding import Finding, Severity
+from infra.doctor.runner import run_checks
+from infra.doctor.subjects import FileSubject, HostSubject
 from infra.stack.plan import plan_stack
 from tests.support.hosts import (
     compose_file,
@@ -33,10 +37,11 @@ NEEDS = [(check, fact) for check in CHECKS for fact in check.needs]
 OF_THE_FILE = {"QCA701", "QCA702", "QCA703", "QCA704", "QCA707"}
 
 
-def _subject(tmp_path, **facts) -> Subject:
-    seen = host(**{**BUSY, **facts})
+def _run(check: Check, tmp_path: Path, **changes: str) -> list[Finding]:
+    facts = host(**{**BUSY, **changes})
     settings = config({"runtime": "compose"}, {"device": "cuda"})
-    return Subject(seen, plan_stack(seen, settings), settings, (compose_file(tmp_path, FILE),))
+    subject = HostSubject(facts, plan_stack(facts, settings), settings, needs_containers=True)
+    return run_checks([check], subject, [FileSubject(compose_file(tmp_path, FILE), facts)])
 
 
 @pytest.mark.parametrize(
@@ -45,11 +50,14 @@ def _subject(tmp_path, **facts) -> Subject:
 def test_a_needed_fact_that_is_unknown_makes_the_check_skipped(tmp_path, check: Check, fact):
     reason = f"{fact} met a wall"
 
-    findings = run_checks([check], _subject(tmp_path, **{fact: reason}))
+    findings = _run(check, tmp_path, **{fact: reason})
 
-    assert [finding.severity for finding in findings] == [Severity.SKIPPED]
-    assert reason in findings[0].message
-    assert findings[0].remedies == ()
+    places = ([None] if check.judge_host else []) + ([1] if check.judge_file else [])
+    assert [finding.location and finding.location.line for finding in findings] == places
+    for finding in findings:
+        assert finding.severity is Severity.SKIPPED
+        assert reason in finding.message
+        assert finding.remedies == ()
 
 
 def test_only_what_is_in_the_file_needs_no_fact():
@@ -62,11 +70,11 @@ def test_a_fact_that_is_not_needed_may_be_unknown(tmp_path, check: Check):
     for fact in asdict(host()):
         if fact in ("schema_version", "about", *check.needs):
             continue
-        for finding in run_checks([check], _subject(tmp_path, **{fact: "dark"})):
-            assert "defect of qca" not in finding.message, (fact, finding.message)
+        for finding in _run(check, tmp_path, **{fact: "dark"}):
+            assert not finding.is_check_failure, (fact, finding.message)
 
 
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.id)
 def test_with_everything_seen_a_check_does_not_say_that_it_could_not_look(tmp_path, check: Check):
-    for finding in run_checks([check], _subject(tmp_path)):
+    for finding in _run(check, tmp_path):
         assert "Could not look" not in finding.message

@@ -37,7 +37,7 @@ def test_ids_are_unique_and_in_order():
 def test_a_check_is_complete(check):
     assert check.id[:4] == f"QCA{CENTURIES[check.category]}"
     assert check.url.startswith("https://")
-    assert all(len(text) > 10 for text in (check.looks_at, check.why, check.mend))
+    assert all(len(text) > 10 for text in (check.looks_at, check.why, check.fix))
     assert not check.title.endswith(".")
     assert set(check.needs) <= {field.name for field in fields(HostFacts)}
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.doctor.compose_v1_compatibility import Breaks, NotMeasured, Works, pins_to_mend, predict
+from infra.doctor.compose_v1_compatibility import Breaks, NotMeasured, Works, choose_pins, predict
 
 DATA = Path(__file__).parent / "data"
 
@@ -87,7 +87,7 @@ def test_the_pins_mend_every_broken_cell(cell):
     newest = {"docker>=6.1,<7": ("docker_py", "6.1.3"), "requests<2.32": ("requests", "2.31.0")}
     versions = {name: cell[name] for name in ("docker_py", "requests", "urllib3")}
 
-    pins = pins_to_mend(*versions.values())
+    pins = choose_pins(*versions.values())
     mended = {**versions, **dict(newest[pin] for pin in pins)}
 
     assert pins

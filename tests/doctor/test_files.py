@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from infra.compose_file.load import read_compose_files
-from infra.doctor.blocking import blocking
-from infra.doctor.check import Check, Finding, Severity
+from infra.doctor.blocking import select_blocking
+from infra.doctor.check import Check
 from infra.doctor.checks import CHECKS
 from infra.doctor.examine import examine
+from infra.doctor.finding import Finding, Severity
 from infra.host.facts import CpuFacts, Listener, SystemFacts
 from qca.core.units import MIB
 from tests.support.hosts import (
@@ -97,6 +98,8 @@ CASES = [
     ("QCA704", "    command:\n      - --hz=1\n      - --proactor_threads 2\n", ERROR,
      "'proactor_threads 2'.\nIt says: Unknown command line flag. Write proactor_threads=2", 6),
     ("QCA704", "    command: --proactor-threads=2\n", ERROR, "Write proactor_threads.", 4),
+    # No spelling of this is a flag's name, so that there is nothing to write instead.
+    ("QCA704", "    command: ['--grün=1']\n", ERROR, "'grün'.\nIt says: Unknown comm", 4),
     ("QCA704", "    environment: {DFLY_MAXMEMORY: 2G}\n", ERROR, "Write maxmemory.", 4),
     ("QCA704", "    environment: {DFLY_DEV_ENV: 1, dfly_x: 1}\n", OK, "", 2),
     ("QCA704", "    environment: {DFLY_PASSWORD: x}\n", ERROR, "DFLY_requirepass", 4),
@@ -348,7 +351,7 @@ def test_what_is_wrong_with_somebodys_file_does_not_stop_qca_up(tmp_path):
     findings = examine(SIXTEEN, config(), files=[file])
 
     assert any(f.severity is ERROR for f in findings)
-    assert blocking(findings) == []
+    assert select_blocking(findings) == []
 
 
 def test_a_file_that_nobody_asked_about_cannot_fail_the_examination(tmp_path):

@@ -1,14 +1,14 @@
-"""--fix applies what is safe, looks again, and takes back what did not help."""
+"""--fix applies what is safe, looks again, and undoes what did not help."""
 
 from pathlib import Path
 
-from infra.doctor.check import Remedy, Severity
-from infra.doctor.fix import Proposal, apply, proposals
+from infra.doctor.finding import Remedy, Severity
+from infra.doctor.fix import Proposal, apply_remedy, list_proposals
 from infra.host.facts import StandaloneCompose
 from tests.support.hosts import NO_PLUGIN, host, one
 
 BROKEN = one(host(compose=NO_PLUGIN), "QCA201")
-MENDED = one(host(), "QCA201")
+FIXED = one(host(), "QCA201")
 
 
 def _proposal(place: Path, *commands: str) -> Proposal:
@@ -17,25 +17,25 @@ def _proposal(place: Path, *commands: str) -> Proposal:
 
 
 def test_what_helps_stays(tmp_path):
-    outcome = apply(_proposal(tmp_path / "x"), lambda: [MENDED])
+    outcome = apply_remedy(_proposal(tmp_path / "x"), lambda: [FIXED])
 
     assert outcome.helped
     assert (tmp_path / "x").exists()
 
 
-def test_what_does_not_help_is_taken_back(tmp_path):
-    outcome = apply(_proposal(tmp_path / "x"), lambda: [BROKEN])
+def test_what_does_not_help_is_undone(tmp_path):
+    outcome = apply_remedy(_proposal(tmp_path / "x"), lambda: [BROKEN])
 
     assert not outcome.helped
     assert not (tmp_path / "x").exists()
-    assert "taken back" in outcome.detail
+    assert "undone" in outcome.detail
 
 
-def test_a_command_that_fails_ends_it_and_is_taken_back(tmp_path):
+def test_a_command_that_fails_ends_it_and_is_undone(tmp_path):
     place = tmp_path / "x"
     proposal = _proposal(place, f"touch {place}", "echo no luck >&2; false", "touch /nonsense/y")
 
-    outcome = apply(proposal, lambda: [MENDED])
+    outcome = apply_remedy(proposal, lambda: [FIXED])
 
     assert not outcome.helped
     assert "no luck" in outcome.detail
@@ -48,7 +48,7 @@ def test_only_automatic_remedies_of_what_is_wrong_are_proposed():
         "QCA201",
     )
 
-    assert [p.finding.id for p in proposals([link, BROKEN, MENDED])] == ["QCA201"]
+    assert [p.finding.id for p in list_proposals([link, BROKEN, FIXED])] == ["QCA201"]
     assert link.severity is Severity.WARNING
 
 
@@ -57,13 +57,13 @@ def test_linking_a_modern_compose_as_the_plugin_really_works(tmp_path, monkeypat
     modern = tmp_path / "docker-compose"
     modern.touch()
     found = StandaloneCompose(path=str(modern), version="5.0.0")
-    (proposal,) = proposals([one(host(compose=NO_PLUGIN, docker_compose=found), "QCA201")])
+    (proposal,) = list_proposals([one(host(compose=NO_PLUGIN, docker_compose=found), "QCA201")])
     plugin = tmp_path / ".docker/cli-plugins/docker-compose"
 
-    assert apply(proposal, lambda: [MENDED]).helped
+    assert apply_remedy(proposal, lambda: [FIXED]).helped
     assert plugin.resolve() == modern
 
     plugin.unlink()
-    assert not apply(proposal, lambda: [BROKEN]).helped
+    assert not apply_remedy(proposal, lambda: [BROKEN]).helped
     assert not plugin.exists()
     assert not plugin.is_symlink()

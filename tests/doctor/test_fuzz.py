@@ -12,10 +12,9 @@ from hypothesis import strategies as st
 from pydantic import TypeAdapter
 
 from infra.doctor.examine import examine
-from infra.doctor.fix import apply, proposals
+from infra.doctor.fix import apply_remedy, list_proposals
 from infra.doctor.formats.github import render_github
-from infra.doctor.formats.markdown import render_markdown
-from infra.doctor.formats.text import render_json, render_text
+from infra.doctor.formats.text import render_text
 from infra.host.deadline import Deadline, Output
 from infra.host.errors import ProbeError
 from infra.host.facts import ComposeFacts, DockerComposeFacts, HostFacts
@@ -24,6 +23,7 @@ from infra.host.probes.docker_compose import command, v1_libraries
 from infra.host.recording import load
 from qca.core.errors import InputError
 from tests.support.compose_documents import documents, read_or_refuse, tags, write_with_tags
+from tests.support.doctor_reports import write_json, write_markdown
 from tests.support.hosts import config, engine, host
 
 HOSTS = sorted((Path(__file__).parents[1] / "hosts").glob("*.json"))
@@ -163,10 +163,10 @@ def test_a_facts_file_with_something_else_in_one_place(tmp_path, data):
 
 def _judge_and_print(facts: HostFacts) -> None:
     findings = examine(facts, config({"runtime": "compose"}))
-    assert not [f for f in findings if "defect of qca" in f.message]
+    assert not [f for f in findings if f.is_check_failure]
     assert "\x1b" not in render_text(findings)
-    render_json(findings, facts).encode()
-    render_markdown(findings, facts).encode()
+    write_json(findings, facts).encode()
+    write_markdown(findings, facts).encode()
     assert all(line.startswith("::") for line in render_github(findings).split("\n") if line)
 
 
@@ -196,8 +196,8 @@ def test_compose_files_that_refer_to_each_other(tmp_path, first, second, tags, d
         return
     facts = host(docker=engine(cpus=16, most_memlock=2**23))
     findings = examine(facts, config(), files=[file])
-    assert not [f for f in findings if "defect of qca" in f.message]
-    for proposal in proposals(findings):
+    assert not [f for f in findings if f.is_check_failure]
+    for proposal in list_proposals(findings):
         before = {path: path.read_text() for path in paths}
-        apply(proposal, lambda: findings)  # it never helps, so that all is as before
+        apply_remedy(proposal, lambda: findings)  # it never helps, so that all is as before
         assert {path: path.read_text() for path in paths} == before

@@ -4,8 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from infra.doctor.check import Finding, Severity
-from infra.doctor.remedies.gpu_processes import worth_ending
+from infra.doctor.finding import Finding, Severity
+from infra.doctor.remedies.gpu_processes import free_memory
 from infra.host.facts import Gpu, MigDevice
 from qca.core.units import GIB, MIB
 from tests.support.hosts import driver, gpu, host, one, process
@@ -56,11 +56,11 @@ def test_only_the_fewest_that_make_room_are_to_be_ended():
 def test_nobody_is_to_be_ended_where_that_would_not_do():
     holders = (process("small", 1, 200 * MIB), process("Xorg", 2, 3 * GIB))
 
-    assert worth_ending(holders, GIB) == ()
+    assert free_memory(holders, GIB) == ()
 
 
 def test_who_does_not_say_what_it_holds_may_be_the_one():
-    (remedy,) = worth_ending((process("", 7, None), process("Xorg", 2, GIB)), GIB)
+    (remedy,) = free_memory((process("", 7, None), process("Xorg", 2, GIB)), GIB)
 
     assert remedy.commands == ("kill 7",)
     assert remedy.title == "End process 7"

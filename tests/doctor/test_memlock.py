@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.doctor.check import Finding, Severity
 from infra.doctor.examine import examine
+from infra.doctor.finding import Finding, Severity
 from tests.support.hosts import compose_file, config, engine, host, no_engine
 
 OK, ERROR, SKIPPED = Severity.OK, Severity.ERROR, Severity.SKIPPED

@@ -2,7 +2,7 @@
 
 import pytest
 
-from infra.host.container_gpu import gpus_of_the_training
+from infra.host.container_gpu import select_training_gpus
 from infra.host.facts import MigDevice
 from qca.core.units import GIB
 from tests.support.hosts import driver, gpu
@@ -36,12 +36,12 @@ GPUS = (
 def test_a_process_gets_those_that_it_is_shown(visible, got):
     shown = driver(*GPUS, visible_devices=visible)
 
-    assert [one.index for one in gpus_of_the_training(shown, "local", "all")] == got
-    assert [one.index for one in gpus_of_the_training(shown, "local", 1)] == got[:1]
-    assert [one.index for one in gpus_of_the_training(shown, "compose", "all")] == [0, 1, 2]
+    assert [one.index for one in select_training_gpus(shown, "local", "all")] == got
+    assert [one.index for one in select_training_gpus(shown, "local", 1)] == got[:1]
+    assert [one.index for one in select_training_gpus(shown, "compose", "all")] == [0, 1, 2]
 
 
 def test_a_container_gets_the_first():
     shown = driver(*reversed(GPUS))
 
-    assert [one.index for one in gpus_of_the_training(shown, "compose", 2)] == [0, 1]
+    assert [one.index for one in select_training_gpus(shown, "compose", 2)] == [0, 1]

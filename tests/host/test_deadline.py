@@ -16,7 +16,7 @@ from infra.host.files import MAX_BYTES, read_text
 PYTHON = sys.executable
 
 
-def gone(pid: int) -> bool:
+def has_ended(pid: int) -> bool:
     """Whether the process has ended (a zombie that nobody collects yet counts)."""
     end = time.monotonic() + 2
     while time.monotonic() < end:
@@ -37,7 +37,7 @@ def test_it_gets_no_input_and_no_terminal() -> None:
     os.write(writer, b"what the person types")
     os.dup2(reader, 0)
     try:
-        output = limited_cat()
+        output = read_input()
     finally:
         os.dup2(own, 0)
         for one in (own, reader, writer):
@@ -45,21 +45,21 @@ def test_it_gets_no_input_and_no_terminal() -> None:
     assert output == "no terminal\n"
 
 
-def limited_cat() -> str:
+def read_input() -> str:
     """Return what a program gets that asks for input and for a terminal."""
     script = "head -c 4; (: </dev/tty) 2>/dev/null || echo no terminal"
     return Deadline(5).run(["sh", "-c", script]).stdout
 
 
 @pytest.mark.parametrize(
-    ("argv", "said"),
+    ("argv", "message"),
     [
         (["/no/such/program"], "No such file or directory"),
         (["a\0b"], "null byte"),
     ],
 )
-def test_a_program_that_cannot_be_started_says_why(argv: list[str], said: str) -> None:
-    with pytest.raises(ProbeError, match=said):
+def test_a_program_that_cannot_be_started_says_why(argv: list[str], message: str) -> None:
+    with pytest.raises(ProbeError, match=message):
         Deadline(5).run(argv)
 
 
@@ -89,14 +89,14 @@ def test_a_program_that_hangs_is_killed_with_its_children(tmp_path: Path) -> Non
     assert time.monotonic() - began < 2
     started = [int(pid) for pid in pids.read_text().split()]
     assert len(started) == 3
-    assert all(gone(pid) for pid in started)
+    assert all(has_ended(pid) for pid in started)
 
 
 def test_a_program_that_closes_its_output_and_stays_is_killed_too(tmp_path: Path) -> None:
     pid = tmp_path / "pid"
     with pytest.raises(ProbeTimeoutError):
         Deadline(0.5).run(["sh", "-c", f"echo $$ >{pid}; exec >&- 2>&-; sleep 60"])
-    assert gone(int(pid.read_text()))
+    assert has_ended(int(pid.read_text()))
 
 
 def test_a_program_that_writes_without_end_is_cut_off() -> None:
@@ -123,7 +123,7 @@ def test_leaving_the_deadline_kills_what_still_runs(tmp_path: Path) -> None:
             time.sleep(0.01)
     thread.join(2)
     assert not thread.is_alive()
-    assert gone(int(pid.read_text()))
+    assert has_ended(int(pid.read_text()))
     with pytest.raises(ProbeTimeoutError):
         deadline.run(["true"])
 

@@ -164,15 +164,15 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize(("apply", "said"), WRONG.values(), ids=WRONG.keys())
-def test_a_wrong_key_is_named(tmp_path: Path, apply: Callable[[Any], None], said: str) -> None:
+@pytest.mark.parametrize(("apply", "message"), WRONG.values(), ids=WRONG.keys())
+def test_a_wrong_key_is_named(tmp_path: Path, apply: Callable[[Any], None], message: str) -> None:
     document = json.loads(EXAMPLE.read_text())
     apply(document)
     path = tmp_path / "host.json"
     path.write_text(json.dumps(document))
     with pytest.raises(InputError) as error:
         load(path)
-    assert error.value.message.startswith(f"{path}: {said}")
+    assert error.value.message.startswith(f"{path}: {message}")
     assert error.value.hint
     assert "\n" not in error.value.message
 
@@ -189,20 +189,23 @@ NOT_FACTS = {
 }
 
 
-@pytest.mark.parametrize(("content", "said"), NOT_FACTS.values(), ids=NOT_FACTS.keys())
-def test_a_file_that_holds_no_facts_is_refused(tmp_path: Path, content: bytes, said: str) -> None:
+@pytest.mark.parametrize(("content", "message"), NOT_FACTS.values(), ids=NOT_FACTS.keys())
+def test_a_file_that_holds_no_facts_is_refused(
+    tmp_path: Path, content: bytes, message: str
+) -> None:
     path = tmp_path / "host.json"
     path.write_bytes(content)
     with pytest.raises(InputError) as error:
         load(path)
-    assert error.value.message.startswith(f"{path}{said}")
+    assert error.value.message.startswith(f"{path}{message}")
 
 
 @pytest.mark.parametrize(
-    ("name", "said"), [("none.json", "No such file"), ("", "Is a directory"), ("a\0b", "null byte")]
+    ("name", "message"),
+    [("none.json", "No such file"), ("", "Is a directory"), ("a\0b", "null byte")],
 )
-def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path, name: str, said: str) -> None:
-    with pytest.raises(InputError, match=said):
+def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path, name: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
         load(tmp_path / name)
 
 

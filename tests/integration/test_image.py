@@ -8,8 +8,8 @@ import pytest
 
 from infra.stack.image import (
     PROJECT_LABEL,
+    compute_image_name,
     has_image,
-    image_name,
     make_context,
     pin_digest,
     remove_older_images,
@@ -84,12 +84,12 @@ def test_it_adds_little_to_its_base(engine, image, settings):
 def test_the_source_alone_changes_the_name(tmp_path):
     make_context(tmp_path, None)
     arguments = {"BASE_IMAGE": "debian"}
-    name = image_name(tmp_path, arguments)
+    name = compute_image_name(tmp_path, arguments)
     (tmp_path / BUNDLE).write_text("a certificate")
-    assert image_name(tmp_path, arguments) == name
-    assert image_name(tmp_path, {"BASE_IMAGE": "alpine"}) != name
+    assert compute_image_name(tmp_path, arguments) == name
+    assert compute_image_name(tmp_path, {"BASE_IMAGE": "alpine"}) != name
     (tmp_path / "qca" / "units.py").write_text("")
-    assert image_name(tmp_path, arguments) != name
+    assert compute_image_name(tmp_path, arguments) != name
 
 
 def test_a_projects_next_image_takes_the_place_of_its_last(engine, engine_environment, tmp_path):

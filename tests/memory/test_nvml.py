@@ -5,7 +5,7 @@ import sys
 import pytest
 
 from qca.core.units import GIB
-from qca.memory.nvml import free_gpu_memory, gpu_memory_holders
+from qca.memory.nvml import list_gpu_memory_holders, read_free_gpu_memory
 from tests.support.fake_nvml import Device, FakeNvml, Memory, Process
 
 
@@ -29,7 +29,7 @@ def test_the_budget_is_what_the_emptiest_gpu_has_free(
     nvml: FakeNvml, size: int | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, "pynvml", nvml)  # type: ignore[arg-type]
-    assert free_gpu_memory() == size
+    assert read_free_gpu_memory() == size
     assert not nvml.open
 
 
@@ -41,5 +41,5 @@ def test_the_processes_that_hold_memory_are_listed_largest_first(
         Device(computing=[Process(9, 2 * GIB)]),
     )
     monkeypatch.setitem(sys.modules, "pynvml", nvml)  # type: ignore[arg-type]
-    assert gpu_memory_holders() == [(9, 2 * GIB), (7, GIB), (8, 0)]
+    assert list_gpu_memory_holders() == [(9, 2 * GIB), (7, GIB), (8, 0)]
     assert not nvml.open

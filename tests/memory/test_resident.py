@@ -14,13 +14,13 @@ from qca.memory.budget import estimate
 PROGRAM = """
 import json, sys, torch
 from qca.core.config import ResolvedRecompute, TrainConfig
-from qca.train.memory import peak_resident_bytes
+from qca.train.memory import read_peak_resident_bytes
 from qca.train.trainer import Trainer
 
 trainer = Trainer(TrainConfig(**json.loads(sys.argv[1])), torch.device("cpu"))
 for _ in range(2):
-    trainer.run_episode(lambda: None)
-print(peak_resident_bytes())
+    trainer.apply_gradients(trainer.compute_gradients(lambda: None))
+print(read_peak_resident_bytes())
 """
 
 

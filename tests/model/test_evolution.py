@@ -1,3 +1,5 @@
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -98,6 +100,65 @@ def test_unitary_keeps_every_norm_for_500_steps_without_renormalising(std: float
     assert (compute_squared_norm(psi).sqrt() - 1).abs().max() < 2e-6
 
 
+# Angles from far below rounding to sixteen turns, and fields that turn every cell alike.
+ANGLES = [1e-6, 1e-3, 0.1, 1.0, 3.0, 6.0, 20.0, 100.0]
+FIELDS = ["same at every step", "other at every step", "along psi"]
+
+
+def find_norm_errors(
+    step: Any, psi: Tensor, dtype: torch.dtype, field: str, *, norm: float = 1.0, steps: int = 500
+) -> dict[float, float]:
+    """Return the largest relative change of a norm after `steps` random steps, by their angle."""
+    angles = torch.tensor(ANGLES).reshape(-1, 1, 1, 1)
+    psi = psi.to(dtype).repeat(len(ANGLES), 1, 1, 1)
+    start = psi = psi / measure_norm(psi).unsqueeze(1).to(psi.real.dtype) * norm
+    fixed = torch.randn(psi.shape, dtype=dtype, generator=torch.manual_seed(0))
+    fixed *= angles / psi.shape[1] ** 0.5
+    for t in range(steps):
+        h = fixed.roll(t, dims=2) if field == "other at every step" else fixed
+        psi = step(psi, h + angles * psi if field == "along psi" else h)
+    errors = (measure_norm(psi) / measure_norm(start) - 1).abs().amax(dim=(1, 2))
+    return dict(zip(ANGLES, errors.tolist(), strict=True))
+
+
+def measure_norm(psi: Tensor) -> Tensor:
+    return torch.linalg.vector_norm(psi.to(torch.complex128), dim=1)
+
+
+@pytest.mark.parametrize("field", FIELDS)
+@pytest.mark.parametrize(("dtype", "error"), [(torch.complex64, 5e-7), (torch.complex128, 2e-15)])
+@pytest.mark.parametrize("d_state", [1, 3, 14])
+def test_rotations_by_any_angle_keep_every_norm(
+    d_state: int, dtype: torch.dtype, error: float, field: str
+):
+    psi = draw_initial_state(0, [0], d_state=d_state, grid=8)
+    found = find_norm_errors(rotate, psi, dtype, field)
+    assert {angle: size for angle, size in found.items() if not size < error} == {}
+
+
+@pytest.mark.parametrize("field", FIELDS)
+@pytest.mark.parametrize(("dtype", "error"), [(torch.complex64, 6e-5), (torch.complex128, 1.2e-13)])
+@pytest.mark.parametrize("d_state", [1, 3])
+def test_a_damped_cells_norm_drifts_by_one_rounding_a_step(
+    d_state: int, dtype: torch.dtype, error: float, field: str
+):
+    """500 times 2^-23 and 2^-52: what a number that is stored anew at each step can lose."""
+    psi = draw_initial_state(0, [0], d_state=d_state, grid=8)
+    found = find_norm_errors(rotate_any_norm, psi, dtype, field, norm=0.37)
+    assert {angle: size for angle, size in found.items() if not size < error} == {}
+
+
+@pytest.mark.parametrize("angle", ANGLES)
+def test_damping_after_any_angle_is_that_of_double_precision(angle: float):
+    psi = draw_initial_state(0, [0], d_state=3, grid=8)
+    h = angle * draw_initial_state(1, [0], d_state=3, grid=8)
+    found = damp(rotate_any_norm(psi, h), 0.05)
+    exact = damp(rotate_any_norm(psi.to(torch.complex128), h.to(torch.complex128)), 0.05)
+    atol = 1e-6 * max(1.0, angle)  # the angle itself is rounded
+    torch.testing.assert_close(found.psi.to(torch.complex128), exact.psi, rtol=0, atol=atol)
+    torch.testing.assert_close(found.squared_norm.double(), exact.squared_norm, rtol=0, atol=atol)
+
+
 def test_cartesian_reads_the_weight_before_it_normalises():
     psi = draw_initial_state(0, [0], d_state=4, grid=8)
     step = lively_evolution("cartesian", 0.1).advance(psi)
@@ -143,11 +204,34 @@ def test_cos_and_sinc_and_their_gradients_are_right_on_both_sides_of_zero_and_th
     assert slope_of_sinc.item() == pytest.approx(expected, abs=1e-9)
 
 
-@pytest.mark.parametrize("step", [rotate, lambda psi, h: step_cartesian(psi, h, 0.1)])
-def test_gradients_are_those_of_finite_differences(step):
+STEPS = {
+    "rotate": rotate,
+    "rotate_any_norm": rotate_any_norm,
+    "damp": lambda psi, h: damp(rotate_any_norm(psi, h), 0.1),
+    "cartesian": lambda psi, h: step_cartesian(psi, h, 0.1),
+}
+
+
+@pytest.mark.parametrize("step", STEPS.values(), ids=STEPS)
+@pytest.mark.parametrize("angle", [1e-6, 1e-2, 0.5, 3.0, 6.3, 20.0])
+def test_gradients_are_those_of_finite_differences(step, angle: float):
     psi = draw_initial_state(0, [0], d_state=3, grid=4).to(torch.complex128).requires_grad_()
-    h = torch.randn(1, 3, 4, 4, dtype=torch.complex128, generator=torch.manual_seed(0))
-    assert torch.autograd.gradcheck(step, (psi, (0.3 * h).requires_grad_()))
+    h = angle * draw_initial_state(1, [0], d_state=3, grid=4).to(torch.complex128)
+    assert torch.autograd.gradcheck(step, (psi, h.requires_grad_()), atol=1e-5 * max(1.0, angle))
+
+
+@pytest.mark.parametrize("angle", ANGLES)
+def test_gradients_in_single_precision_are_those_in_double(angle: float):
+    def differentiate(dtype: torch.dtype) -> Tensor:
+        psi, h, weight = (draw_initial_state(n, [0], d_state=3, grid=8).to(dtype) for n in range(3))
+        h = (angle * h).requires_grad_()
+        (rotate(psi, h) * weight).real.sum().backward()
+        assert h.grad is not None
+        return h.grad.to(torch.complex128)
+
+    exact = differentiate(torch.complex128)
+    error = (differentiate(torch.complex64) - exact).norm() / exact.norm()
+    assert error < 1e-6 * max(1.0, angle)
 
 
 @pytest.mark.parametrize("update", UPDATES)

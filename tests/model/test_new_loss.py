@@ -1,12 +1,13 @@
-"""A loss has three places; for each of them, a test that names the one that is missing.
+"""A loss stands in three modules; the test names the one where it is missing.
 
 1. `qca/core/losses.py`: its name in `LossName`, and how many steps it evaluates;
 2. `qca/model/losses.py`: its class, and the class in `LOSSES`;
 3. `qca/memory/state_tensors.py`: the memory that it takes, in `LOSSES`.
 
-docs/configuration.md lists the names for users; tests/test_docs.py holds it to `LossName`.
+docs/configuration.md lists the names for users.
 """
 
+from pathlib import Path
 from typing import get_args
 
 import pytest
@@ -16,7 +17,7 @@ from qca.memory import state_tensors
 from qca.model import losses
 
 NAMES = {*get_args(LossName), *MAX_SAMPLE_STEPS, *losses.LOSSES, *state_tensors.LOSSES}
-PLACES = {
+MODULES = {
     "LossName in qca/core/losses.py": get_args(LossName),
     "MAX_SAMPLE_STEPS in qca/core/losses.py": MAX_SAMPLE_STEPS,
     "LOSSES in qca/model/losses.py": losses.LOSSES,
@@ -25,9 +26,15 @@ PLACES = {
 
 
 @pytest.mark.parametrize("name", sorted(NAMES))
-def test_a_loss_is_in_each_of_its_places(name: str) -> None:
-    missing = [place for place, names in PLACES.items() if name not in names]
+def test_a_loss_is_in_each_of_its_modules(name: str) -> None:
+    missing = [module for module, names in MODULES.items() if name not in names]
     assert not missing, f"the loss {name} is missing in: {'; '.join(missing)}"
+
+
+def test_the_documentation_lists_every_loss() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "configuration.md").read_text()
+    [row] = [line for line in page.splitlines() if line.startswith("| `loss` |")]
+    assert all(f"`{name}`" in row for name in get_args(LossName))
 
 
 @pytest.mark.parametrize("name", losses.LOSSES)

@@ -1,6 +1,6 @@
 // What a reader with this window sees of the page; run in the page by test_browser.py.
 
-const colour = (text) => {
+const color = (text) => {
   const [r, g, b, a = 1] = text.match(/[\d.]+/g).map(Number);
   return { r, g, b, a };
 };
@@ -16,7 +16,7 @@ const luminance = ({ r, g, b }) => {
 
 const background = (element) => {
   for (let at = element; at; at = at.parentElement) {
-    const found = colour(getComputedStyle(at).backgroundColor);
+    const found = color(getComputedStyle(at).backgroundColor);
     if (found.a === 1) return found;
   }
   return { r: 255, g: 255, b: 255 };
@@ -24,7 +24,7 @@ const background = (element) => {
 
 const contrast = (element) => {
   const style = getComputedStyle(element);
-  const ink = colour(element.closest("svg") ? style.fill : style.color);
+  const ink = color(element.closest("svg") ? style.fill : style.color);
   const [light, dark] = [luminance(ink), luminance(background(element))].sort((a, b) => b - a);
   return (light + 0.05) / (dark + 0.05);
 };

@@ -31,8 +31,8 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
     programs = {name: shutil.which(name) for name in ("chromium", "chromedriver")}
     missing = [name for name, path in programs.items() if path is None]
     if missing:
-        said = f"no {' and no '.join(missing)} here; on Debian: apt-get install chromium-driver"
-        (pytest.fail if os.environ.get("CI", "").lower() in ("1", "true") else pytest.skip)(said)
+        message = f"no {' and no '.join(missing)} here; on Debian: apt-get install chromium-driver"
+        (pytest.fail if os.environ.get("CI", "").lower() in ("1", "true") else pytest.skip)(message)
     options = ChromeOptions()
     options.binary_location = str(programs["chromium"])
     for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"):
@@ -58,7 +58,7 @@ def pages(host: HostSection, tmp_path_factory: pytest.TempPathFactory) -> dict[s
     return {name: (path / "report.html").as_uri() for name, path in runs.items()}
 
 
-def seen(browser: Chrome, url: str, *, width: int, scheme: str = "light") -> dict[str, Any]:
+def look_at(browser: Chrome, url: str, *, width: int, scheme: str = "light") -> dict[str, Any]:
     size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width == PHONE}
     browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
     dress = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
@@ -71,7 +71,7 @@ def seen(browser: Chrome, url: str, *, width: int, scheme: str = "light") -> dic
 @pytest.mark.parametrize("width", [DESK, PHONE])
 @pytest.mark.parametrize("name", ["complete", "eventful", "not begun"])
 def test_everything_can_be_read(browser, pages, name, width, scheme):
-    page = seen(browser, pages[name], width=width, scheme=scheme)
+    page = look_at(browser, pages[name], width=width, scheme=scheme)
     assert page["too_wide"] == 0
     assert page["faint"] == []
     assert page["small"] == []
@@ -84,7 +84,7 @@ def test_everything_can_be_read(browser, pages, name, width, scheme):
 
 def test_it_is_dark_where_the_reader_wants_it_dark(browser, pages):
     by_day, by_night = (
-        seen(browser, pages["complete"], width=DESK, scheme=scheme)["paper"]
+        look_at(browser, pages["complete"], width=DESK, scheme=scheme)["paper"]
         for scheme in ("light", "dark")
     )
     assert by_day == "rgb(251, 250, 246)"
@@ -95,7 +95,7 @@ def test_it_asks_for_nothing_and_complains_of_nothing(browser, pages):
     for kind in ("browser", "performance"):
         browser.get_log(kind)  # what was said before
     for url in pages.values():
-        seen(browser, url, width=DESK)
+        look_at(browser, url, width=DESK)
     messages = (json.loads(entry["message"])["message"] for entry in browser.get_log("performance"))
     asked = {
         message["params"]["request"]["url"]

@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from qca.report.charts import Curve, Level, draw, positive
+from qca.report.charts import Curve, Level, draw, is_log_scale_useful
 
 
 def texts(svg: str) -> list[str]:
@@ -27,9 +27,9 @@ def heights(svg: str) -> list[list[float]]:
 )
 def test_bytes_are_counted_in_the_unit_of_the_largest(top, unit, labels):
     svg = draw("m", [Curve("used", [1, 2], [0, top])], quantity="bytes", from_zero=True)
-    shown = texts(svg)
-    assert unit in shown
-    assert shown[shown.index("episode") + 1 :][: len(labels)] == labels
+    labels_shown = texts(svg)
+    assert unit in labels_shown
+    assert labels_shown[labels_shown.index("episode") + 1 :][: len(labels)] == labels
 
 
 def test_a_level_is_within_the_scale():
@@ -62,7 +62,7 @@ def test_one_value_is_a_dot():
     [([1, 100], True), ([1, 2], False), ([0, 100], False), ([-1, 100], False), ([], False)],
 )
 def test_a_logarithmic_scale_is_for_positive_values_of_several_sizes(values, fits):
-    assert positive(values) is fits
+    assert is_log_scale_useful(values) is fits
 
 
 @pytest.mark.parametrize(
@@ -79,7 +79,7 @@ def test_numbers_of_a_scale_are_short(values, label):
     assert label in texts(draw("m", [Curve("a", [1, 2], values)], quantity="x"))
 
 
-def test_colours_are_the_pages_and_ids_its_own():
+def test_colors_are_the_pages_and_ids_its_own():
     svg = draw("one", [Curve("a", [1, 2], [1, 2])], quantity="x")
     assert not re.findall(r"#0000\d\d", svg)
     assert all(name.startswith("one-") for name in re.findall(r'id="([^"]+)"', svg))

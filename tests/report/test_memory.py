@@ -1,22 +1,22 @@
 """What is predicted for a run, beside which its memory is shown."""
 
 from qca.memory.budget import NCCL_CONTEXT
-from qca.report.memory import predicted_need
+from qca.report.memory import predict_memory
 from qca.runs.run import Run, read_run
-from tests.support.run_folders import record, started, write_run
+from tests.support.run_folders import record, start_event, write_run
 
 
 def context(run: Run) -> int:
-    need = predicted_need(run)
+    need = predict_memory(run)
     assert need is not None
     return need.context_bytes
 
 
 def test_gpus_that_train_together_are_predicted_nccls_memory_too(tmp_path):
     cuda = {"device": "cuda", "recompute": "step"}
-    alone = read_run(write_run(tmp_path / "one", [record(1)], events=[started()], **cuda))
-    last = {**started(2), "processes": 2}
-    both = read_run(write_run(tmp_path / "two", [record(1)], events=[started(), last], **cuda))
+    alone = read_run(write_run(tmp_path / "one", [record(1)], events=[start_event()], **cuda))
+    last = {**start_event(2), "processes": 2}
+    both = read_run(write_run(tmp_path / "two", [record(1)], events=[start_event(), last], **cuda))
 
     assert (alone.processes, both.processes) == (1, 2)
     assert context(both) == context(alone) + NCCL_CONTEXT
@@ -25,4 +25,4 @@ def test_gpus_that_train_together_are_predicted_nccls_memory_too(tmp_path):
 def test_nothing_is_predicted_while_the_plan_is_not_decided(tmp_path):
     run = read_run(write_run(tmp_path / "one", [record(1)], recompute="auto"))
 
-    assert predicted_need(run) is None
+    assert predict_memory(run) is None

@@ -4,13 +4,13 @@ import fcntl
 
 import pytest
 
-from qca.report.no_pictures import why_no_pictures
+from qca.report.no_pictures import explain_no_pictures
 from qca.runs.run import read_run
-from tests.support.run_folders import event, finished, record, started, write_run
+from tests.support.run_folders import event, finish_event, record, start_event, write_run
 
-KILLED = [started()]
-STOPPED = [started(), finished(4, "stopped")]
-DIVERGED = [started(), event("skipped", episode=5, because="the loss is nan")]
+KILLED = [start_event()]
+STOPPED = [start_event(), finish_event(4, "stopped")]
+DIVERGED = [start_event(), event("skipped", episode=5, because="the loss is nan")]
 GOES_ON = (
     "The command that started it (`qca train` with `--resume`) goes on to its end and makes them."
 )
@@ -21,7 +21,7 @@ def why(folder, episodes: int, events, *checkpoints: int) -> str:
     (folder / "checkpoints").mkdir()
     for episode in checkpoints:
         (folder / "checkpoints" / f"episode-{episode:08d}.safetensors").touch()
-    return why_no_pictures(read_run(folder))
+    return explain_no_pictures(read_run(folder))
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,7 @@ def test_of_a_run_that_is_not_finished_it_says_how_to_get_them(
 
 
 def test_of_a_complete_run_it_says_that_the_same_command_makes_them(tmp_path):
-    said = why(tmp_path / "run", 6, [started(), finished(6)], 6)
+    said = why(tmp_path / "run", 6, [start_event(), finish_event(6)], 6)
     assert "although the run is complete" in said
     assert "called again (`qca train` with `--resume`), makes them and trains no further" in said
 

@@ -7,18 +7,18 @@ from html.parser import HTMLParser
 
 import pytest
 
-from qca.report.formatting import count, duration, moment, prose
+from qca.report.formatting import format_duration, format_time, render_prose
 from qca.report.page import render_page
-from qca.report.timeline import entries
+from qca.report.timeline import build_timeline
 from qca.runs.run import read_run
 from tests.report.conftest import NOW, describe_recorded_host
 from tests.support.run_folders import (
     complete_run,
     event,
     eventful_run,
-    finished,
+    finish_event,
     record,
-    started,
+    start_event,
     write_run,
 )
 
@@ -99,8 +99,8 @@ def test_a_complete_run(complete):
 @pytest.mark.parametrize(
     ("episodes", "events", "words"),
     [
-        (4, [started(), finished(4, "stopped")], "not finished: it was stopped"),
-        (4, [started()], "not finished: it ended without a word"),
+        (4, [start_event(), finish_event(4, "stopped")], "not finished: it was stopped"),
+        (4, [start_event()], "not finished: it ended without a word"),
         (0, [], "has not made an episode yet"),
     ],
 )
@@ -129,20 +129,20 @@ def test_what_happened_on_the_way_is_told(eventful):
 
 
 def test_how_many_processes_made_a_run_is_told():
-    [together] = entries([started() | {"processes": 2}])
+    [together] = build_timeline([start_event() | {"processes": 2}])
     assert together.text == "On cpu in 2 processes, fp32, recompute none"
 
 
 def test_what_was_made_again_is_told_as_such():
     skip = {"because": "the loss is nan"}
     told = list(
-        entries(
+        build_timeline(
             [
-                started(),
+                start_event(),
                 event("skipped", episode=2, **skip),
                 event("checkpoint", episode=3, path="x"),
                 event("skipped", episode=4, **skip),
-                started(first=4) | {"made_again_until": 5, "warnings": ["a warning"]},
+                start_event(first=4) | {"made_again_until": 5, "warnings": ["a warning"]},
                 event("skipped", episode=4, **skip),
             ]
         )
@@ -205,7 +205,7 @@ def test_the_same_run_gives_the_same_page(render, complete, tmp_path):
 def test_what_a_file_says_is_text_and_names_no_person(render, tmp_path):
     evil = "<script>alert(1)</script>"
     home = "/home/erika/.cache is full"
-    events = [started(), event("noted", message=evil + home), event(evil, answer=evil)]
+    events = [start_event(), event("noted", message=evil + home), event(evil, answer=evil)]
     made = [record(n, components={evil: 1.0}) for n in (1, 2)]
     text = render(write_run(tmp_path / "run", made, events=events))
     assert evil not in text
@@ -232,7 +232,7 @@ def test_no_numbers_break_it(render, tmp_path, records):
 
 
 def test_checkpoints_in_a_row_are_one_entry_with_the_others_behind_it():
-    [gathered] = entries([event("checkpoint", episode=n, path="x") for n in (50, 100, 150)])
+    [gathered] = build_timeline([event("checkpoint", episode=n, path="x") for n in (50, 100, 150)])
     assert gathered.title == "3 checkpoints, the last: checkpoint of episode 150"
     assert gathered.inner[0].title == "Checkpoint of episode 50"
 
@@ -240,16 +240,14 @@ def test_checkpoints_in_a_row_are_one_entry_with_the_others_behind_it():
 @pytest.mark.parametrize(
     ("said", "shown"),
     [
-        (duration(0.41), "0.41 s"),
-        (duration(99), "99 s"),
-        (duration(600), "10 min"),
-        (duration(7200), "2.0 h"),
-        (count(1, "episode"), "1 episode"),
-        (count(1200, "episode"), "1,200 episodes"),
-        (moment("2026-02-03T04:05:06+01:00"), "3 Feb 2026, 03:05:06 UTC"),
-        (moment("yesterday"), "yesterday"),
-        (prose("run `qca plan` <now>"), "run <code>qca plan</code> &lt;now&gt;"),
-        (prose("a lone ` stays"), "a lone ` stays"),
+        (format_duration(0.41), "0.41 s"),
+        (format_duration(99), "99 s"),
+        (format_duration(600), "10 min"),
+        (format_duration(7200), "2.0 h"),
+        (format_time("2026-02-03T04:05:06+01:00"), "3 Feb 2026, 03:05:06 UTC"),
+        (format_time("yesterday"), "yesterday"),
+        (render_prose("run `qca plan` <now>"), "run <code>qca plan</code> &lt;now&gt;"),
+        (render_prose("a lone ` stays"), "a lone ` stays"),
     ],
 )
 def test_words(said, shown):

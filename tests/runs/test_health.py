@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from qca.runs.health import STALE_AFTER, unhealthy_because
+from qca.runs.health import STALE_AFTER, find_fault
 from qca.runs.run_folder import RunFolder
 
 
@@ -26,7 +26,7 @@ def test_an_old_heartbeat_is_not(tmp_path, age, healthy):
     RunFolder(tmp_path).beat()
     now = time.time()
     os.utime(tmp_path / "heartbeat", (now - age, now - age))
-    reason = unhealthy_because(tmp_path, now)
+    reason = find_fault(tmp_path, now)
     assert (reason is None) is healthy
     assert healthy or "61 s ago" in str(reason)
 

@@ -3,11 +3,12 @@ from pathlib import Path
 
 import pytest
 
-from qca.runs.events import CheckpointWritten, Finished, read_records
-from qca.runs.journal import keeping, read, skipped_episodes
+from qca.runs.events import CheckpointWritten, Finished
+from qca.runs.journal import list_skipped_episodes, open_journal, read_journal
+from qca.runs.metrics_log import read_records
 from qca.train import trainer
-from tests.runs.test_events import record
-from tests.support.training import kinds, run, small
+from tests.support.run_folders import record
+from tests.support.training import list_kinds, run, small
 
 CHECKPOINT = CheckpointWritten(episode=3, path="x")
 
@@ -15,11 +16,11 @@ CHECKPOINT = CheckpointWritten(episode=3, path="x")
 def test_events_are_kept_with_their_time_and_episodes_are_not(tmp_path):
     path = tmp_path / "events.jsonl"
     for _ in range(2):
-        with keeping(path, warn=_fail) as keep:
-            keep(record(1))
-            keep(CHECKPOINT)
-            keep(Finished(reason="complete", episodes=3))
-    events = read(path)
+        with open_journal(path, warn=_fail) as append:
+            append(record(1))
+            append(CHECKPOINT)
+            append(Finished(reason="complete", episodes=3))
+    events = read_journal(path)
     assert [event["event"] for event in events] == ["checkpoint", "finished"] * 2
     assert events[0]["episode"] == 3
     assert events[0]["time"].endswith("+00:00")
@@ -27,35 +28,35 @@ def test_events_are_kept_with_their_time_and_episodes_are_not(tmp_path):
 
 def test_a_line_cut_by_a_crash_costs_that_line_alone(tmp_path):
     path = tmp_path / "events.jsonl"
-    with keeping(path, warn=_fail) as keep:
-        keep(CHECKPOINT)
-        keep(CHECKPOINT)
+    with open_journal(path, warn=_fail) as append:
+        append(CHECKPOINT)
+        append(CHECKPOINT)
         path.write_bytes(path.read_bytes()[:-9])
-        keep(CHECKPOINT)
-    assert len(read(path)) == 2
+        append(CHECKPOINT)
+    assert len(read_journal(path)) == 2
     assert json.loads(path.read_text().splitlines()[-1])["event"] == "checkpoint"
 
 
 def test_there_is_nothing_where_no_file_is(tmp_path):
-    assert read(tmp_path / "events.jsonl") == []
+    assert read_journal(tmp_path / "events.jsonl") == []
 
 
 def test_what_is_no_event_is_left_out(tmp_path):
     (tmp_path / "events.jsonl").write_bytes(b'[1]\n{"a": 1}\n\xff\n{"time": "t", "event": "e"}\n')
-    assert read(tmp_path / "events.jsonl") == [{"time": "t", "event": "e"}]
+    assert read_journal(tmp_path / "events.jsonl") == [{"time": "t", "event": "e"}]
 
 
-def test_a_full_disk_is_said_once_and_stops_nothing():
+def test_a_full_disk_is_reported_once_and_stops_nothing():
     """/dev/full takes an open and refuses each write."""
-    said: list[str] = []
-    with keeping(Path("/dev/full"), warn=said.append) as keep:
-        keep(CHECKPOINT)
-        keep(CHECKPOINT)
-    assert said == ["/dev/full: no more events are noted: No space left on device"]
+    warnings: list[str] = []
+    with open_journal(Path("/dev/full"), warn=warnings.append) as append:
+        append(CHECKPOINT)
+        append(CHECKPOINT)
+    assert warnings == ["/dev/full: no more events are noted: No space left on device"]
 
 
 @pytest.fixture
-def made_twice(tmp_path, monkeypatch) -> Path:
+def restarted(tmp_path, monkeypatch) -> Path:
     """A run that was killed after episode 4, two after its checkpoint; 2 and 4 are skipped."""
     true = trainer.draw_initial_state
 
@@ -64,20 +65,20 @@ def made_twice(tmp_path, monkeypatch) -> Path:
         return psi * float("nan") if samples[0] in (1, 3) else psi
 
     monkeypatch.setattr(trainer, "draw_initial_state", draw_initial_state)
-    _trained(tmp_path, episodes=4)
+    _train(tmp_path, episodes=4)
     (tmp_path / "checkpoints/episode-00000004.safetensors").unlink()
-    _trained(tmp_path, episodes=6)
+    _train(tmp_path, episodes=6)
     return tmp_path
 
 
-def _trained(folder: Path, episodes: int) -> None:
+def _train(folder: Path, episodes: int) -> None:
     run(small(episodes=episodes), folder, resume=True)
 
 
-def test_what_is_made_again_stays_in_the_history_and_the_next_start_says_so(made_twice):
-    events = read(made_twice / "events.jsonl")
-    told = [(e["event"], e.get("first_episode") or e.get("episode")) for e in events]
-    assert told == [
+def test_what_is_made_again_stays_in_the_history_and_the_next_start_says_so(restarted):
+    events = read_journal(restarted / "events.jsonl")
+    episodes = [(e["event"], e.get("first_episode") or e.get("episode")) for e in events]
+    assert episodes == [
         *(("started", 1), ("skipped", 2), ("checkpoint", 2), ("skipped", 4), ("checkpoint", 4)),
         ("finished", None),
         *(("started", 3), ("skipped", 4), ("checkpoint", 4), ("checkpoint", 6)),
@@ -86,9 +87,9 @@ def test_what_is_made_again_stays_in_the_history_and_the_next_start_says_so(made
     assert [e.get("made_again_until") for e in events if e["event"] == "started"] == [None, 4]
 
 
-def test_an_episode_that_was_skipped_twice_counts_once_as_in_the_metrics(made_twice):
-    skipped = skipped_episodes(read(made_twice / "events.jsonl"))
-    records = read_records(made_twice / "metrics.jsonl")
+def test_an_episode_that_was_skipped_twice_counts_once_as_in_the_metrics(restarted):
+    skipped = list_skipped_episodes(read_journal(restarted / "events.jsonl"))
+    records = read_records(restarted / "metrics.jsonl")
     assert skipped == [2, 4]
     assert records[-1].skipped == len(skipped)
     assert sorted([*skipped, *(r.episode for r in records)]) == [1, 2, 3, 4, 5, 6]
@@ -98,7 +99,7 @@ def test_a_history_that_cannot_be_read_does_not_stop_a_training(tmp_path):
     run(small(episodes=3), tmp_path)
     (tmp_path / "events.jsonl").unlink()
     (tmp_path / "events.jsonl").mkdir()
-    assert kinds(run(small(), tmp_path, resume=True))[-1] == "finished"
+    assert list_kinds(run(small(), tmp_path, resume=True))[-1] == "finished"
 
 
 def _fail(message: str) -> None:

@@ -1,6 +1,6 @@
 import pytest
 
-from qca.runs.metrics_spool import Spool
+from qca.runs.metrics_spool import MetricsSpool
 
 
 @pytest.fixture
@@ -18,26 +18,26 @@ def _append(file, *episodes: int) -> None:
 
 
 def test_where_no_file_is_there_are_no_lines(file):
-    spool = Spool(file)
-    spool.look()
+    spool = MetricsSpool(file)
+    spool.read_appended()
     assert len(spool) == 0
 
 
 @pytest.mark.parametrize(("first", "last"), [(0, 0), (0, 1), (1, 3), (0, 4), (4, 4)])
 def test_lines_are_found_by_their_numbers(file, first, last):
     _append(file, 1, 2, 5, 6)
-    spool = Spool(file)
-    spool.look()
+    spool = MetricsSpool(file)
+    spool.read_appended()
     expected = [(episode, _line(episode)) for episode in (1, 2, 5, 6)]
-    assert spool.lines(first, last) == expected[first:last]
+    assert spool.read_lines(first, last) == expected[first:last]
 
 
-@pytest.mark.parametrize(("episode", "place"), [(0, None), (1, 0), (3, None), (5, 2), (7, None)])
-def test_lines_are_found_by_their_episodes(file, episode, place):
+@pytest.mark.parametrize(("episode", "number"), [(0, None), (1, 0), (3, None), (5, 2), (7, None)])
+def test_lines_are_found_by_their_episodes(file, episode, number):
     _append(file, 1, 2, 5, 6)
-    spool = Spool(file)
-    spool.look()
-    assert spool.place(episode) == place
+    spool = MetricsSpool(file)
+    spool.read_appended()
+    assert spool.find_line(episode) == number
 
 
 @pytest.mark.parametrize("cut", [1, 10, len(_line(3))])
@@ -45,11 +45,11 @@ def test_a_line_counts_once_it_is_whole(file, cut):
     _append(file, 1, 2)
     with file.open("ab") as writer:
         writer.write(_line(3)[:cut])
-    spool = Spool(file)
-    spool.look()
+    spool = MetricsSpool(file)
+    spool.read_appended()
     assert len(spool) == 2
     with file.open("ab") as writer:
         writer.write(_line(3)[cut:] + b"\n")
     _append(file, 4)
-    spool.look()
-    assert spool.lines(2, 4) == [(3, _line(3)), (4, _line(4))]
+    spool.read_appended()
+    assert spool.read_lines(2, 4) == [(3, _line(3)), (4, _line(4))]

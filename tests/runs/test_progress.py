@@ -2,12 +2,16 @@
 
 import pytest
 
-from qca.runs.events import Started
-from qca.runs.progress import Expected, last_lines, newest_records, standing
-from tests.support.run_folders import record
+from qca.runs.progress import (
+    Expectation,
+    parse_newest_records,
+    read_last_lines,
+    summarize_progress,
+)
+from tests.support.run_folders import make_started, record
 
 GIB = 2**30
-CUDA = Expected(
+CUDA = Expectation(
     episodes=100,
     device="cuda",
     predicted_peak_bytes=2 * GIB,
@@ -17,7 +21,7 @@ CUDA = Expected(
 
 
 def test_nothing_is_known_before_the_first_episode():
-    assert standing([], CUDA, running=True) is None
+    assert summarize_progress([], CUDA, running=True) is None
 
 
 @pytest.mark.parametrize(
@@ -25,22 +29,22 @@ def test_nothing_is_known_before_the_first_episode():
     [(10, True, 45.0), (100, True, 0.0), (120, True, 0.0), (10, False, None)],
 )
 def test_what_is_left_takes_as_long_as_the_newest_episodes(last, running, eta):
-    found = standing([record(last, seconds=0.5)], CUDA, running=running)
-    assert found is not None
-    assert found.eta_seconds == eta
+    progress = summarize_progress([record(last, seconds=0.5)], CUDA, running=running)
+    assert progress is not None
+    assert progress.eta_seconds == eta
 
 
 def test_one_slow_episode_does_not_make_the_rest_slow():
     records = [record(n, seconds=60 if n == 7 else 0.5) for n in range(1, 11)]
-    found = standing(records, CUDA, running=True)
-    assert found is not None
-    assert found.eta_seconds == 45.0
+    progress = summarize_progress(records, CUDA, running=True)
+    assert progress is not None
+    assert progress.eta_seconds == 45.0
 
 
 def test_how_long_it_takes_is_unknown_where_the_number_of_episodes_is():
-    found = standing([record(1)], Expected(), running=True)
-    assert found is not None
-    assert (found.episodes, found.eta_seconds) == (None, None)
+    progress = summarize_progress([record(1)], Expectation(), running=True)
+    assert progress is not None
+    assert (progress.episodes, progress.eta_seconds) == (None, None)
 
 
 @pytest.mark.parametrize(
@@ -48,46 +52,43 @@ def test_how_long_it_takes_is_unknown_where_the_number_of_episodes_is():
     [
         (CUDA, {"memory_bytes": GIB, "reserved_bytes": 2 * GIB}, 2.5 * GIB, 2.5 * GIB),
         (CUDA, {"memory_bytes": GIB}, 1.5 * GIB, 2.5 * GIB),
-        (Expected(device="cpu", context_bytes=GIB), {"memory_bytes": GIB}, GIB, None),
-        (Expected(), {"memory_bytes": GIB, "reserved_bytes": 2 * GIB}, 2 * GIB, None),
+        (Expectation(device="cpu", context_bytes=GIB), {"memory_bytes": GIB}, GIB, None),
+        (Expectation(), {"memory_bytes": GIB, "reserved_bytes": 2 * GIB}, 2 * GIB, None),
     ],
     ids=["reserved", "allocated", "resident", "unknown"],
 )
 def test_the_memory_is_all_that_the_process_has_on_its_device(expected, measured, used, predicted):
-    found = standing([record(1, **measured)], expected, running=True)
-    assert found is not None
-    assert found.memory.used_bytes == used
-    assert found.memory.predicted_bytes == predicted
-    assert found.memory.budget_bytes == expected.budget_bytes
+    progress = summarize_progress([record(1, **measured)], expected, running=True)
+    assert progress is not None
+    assert progress.memory.used_bytes == used
+    assert progress.memory.predicted_bytes == predicted
+    assert progress.memory.budget_bytes == expected.budget_bytes
 
 
 def test_lines_that_are_no_episode_are_left_out():
     lines = ["Traceback", record(1).model_dump_json(), '{"event":"noted","message":"x"}', "{", ""]
-    assert newest_records(lines) == [record(1)]
+    assert parse_newest_records(lines) == [record(1)]
 
 
 def test_an_episode_that_is_made_again_counts_once():
     """As in the log of a container whose trainer was killed and started again."""
-    first = Started(
-        **{"run": "first", "device": "cpu", "parameters": 1, "first_episode": 3, "episodes": 9},
-        **{"steps": 1, "grid": 8, "batch_size": 1, "recompute": "step"},
-    ).model_dump_json()
+    restart = make_started(first=3).model_dump_json()
     before = [record(n).model_dump_json() for n in range(1, 6)]
-    assert [r.episode for r in newest_records([*before, first])] == [1, 2]
+    assert [r.episode for r in parse_newest_records([*before, restart])] == [1, 2]
     again = record(3, loss=9).model_dump_json()
-    assert [r.loss for r in newest_records([*before, first, again])] == [4, 2, 9]
+    assert [r.loss for r in parse_newest_records([*before, restart, again])] == [4, 2, 9]
 
 
 def test_of_a_long_file_the_end_is_read(tmp_path):
     path = tmp_path / "metrics.jsonl"
     path.write_text("".join(record(n).model_dump_json() + "\n" for n in range(1, 2001)))
-    lines = last_lines(path)
+    lines = read_last_lines(path)
     assert 20 <= len(lines) < 2000
-    assert newest_records(lines)[-1].episode == 2000
+    assert parse_newest_records(lines)[-1].episode == 2000
 
 
 def test_a_line_that_is_still_being_written_is_not_read(tmp_path):
     path = tmp_path / "metrics.jsonl"
     path.write_text("one\ntwo")
-    assert last_lines(path) == ["one"]
-    assert last_lines(tmp_path / "nowhere") == []
+    assert read_last_lines(path) == ["one"]
+    assert read_last_lines(tmp_path / "nowhere") == []

@@ -4,7 +4,12 @@ import re
 
 import pytest
 
-from qca.runs.resume_messages import lost_lines, made_again, made_again_until, other_batch
+from qca.runs.resume_messages import (
+    describe_batch_change,
+    describe_lost_lines,
+    describe_repeated_episodes,
+    find_last_repeated,
+)
 
 
 @pytest.mark.parametrize(
@@ -20,7 +25,7 @@ from qca.runs.resume_messages import lost_lines, made_again, made_again_until, o
     ],
 )
 def test_up_to_which_episode_is_made_again(episode, last_line, skipped, until):
-    assert made_again_until(episode, last_line, skipped) == until
+    assert find_last_repeated(episode, last_line, skipped) == until
 
 
 @pytest.mark.parametrize(
@@ -37,12 +42,12 @@ def test_up_to_which_episode_is_made_again(episode, last_line, skipped, until):
     ],
 )
 def test_it_is_said_in_one_sentence(first, until, said):
-    assert made_again(first, until) == said
+    assert describe_repeated_episodes(first, until) == said
 
 
 @pytest.mark.parametrize(("lines", "said"), [(4, False), (5, False), (3, True)])
 def test_lines_that_are_lost_are_said(lines, said):
-    assert bool(lost_lines(lines, learned=4)) is said
+    assert bool(describe_lost_lines(lines, learned=4)) is said
 
 
 @pytest.mark.parametrize(
@@ -55,7 +60,7 @@ def test_lines_that_are_lost_are_said(lines, said):
     ],
 )
 def test_another_combined_batch_is_said_with_its_numbers(before, now, said):
-    messages = other_batch(before, now, batch_size=3)
+    messages = describe_batch_change(before, now, batch_size=3)
     assert len(messages) == (said is not None)
     if said:
         assert re.search(said, messages[0])

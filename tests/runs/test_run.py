@@ -12,9 +12,9 @@ from tests.support.run_folders import (
     complete_run,
     event,
     eventful_run,
-    finished,
+    finish_event,
     record,
-    started,
+    start_event,
     write_run,
 )
 
@@ -42,14 +42,14 @@ def test_where_there_is_no_run_at_all_that_is_said(tmp_path):
 @pytest.mark.parametrize(
     ("episodes", "events", "status"),
     [
-        (6, [started(), finished(6)], "complete"),
+        (6, [start_event(), finish_event(6)], "complete"),
         (6, [], "complete"),  # of before the journal
-        (5, [started(), event("skipped", episode=6), finished(6)], "complete"),
-        (6, [started(), finished(6), finished(6, "already-complete")], "complete"),
-        (4, [started(), finished(4, "stopped")], "stopped"),
-        (4, [started(), finished(4, "stopped"), started(5)], "interrupted"),
+        (5, [start_event(), event("skipped", episode=6), finish_event(6)], "complete"),
+        (6, [start_event(), finish_event(6), finish_event(6, "already-complete")], "complete"),
+        (4, [start_event(), finish_event(4, "stopped")], "stopped"),
+        (4, [start_event(), finish_event(4, "stopped"), start_event(5)], "interrupted"),
         (4, [], "interrupted"),
-        (0, [started()], "interrupted"),
+        (0, [start_event()], "interrupted"),
         (0, [], "not begun"),
     ],
 )
@@ -59,7 +59,7 @@ def test_how_a_run_stands(tmp_path, episodes, events, status):
 
 
 def test_a_run_that_a_trainer_holds_is_running(tmp_path):
-    folder = write_run(tmp_path / "run", [record(1)], events=[started()])
+    folder = write_run(tmp_path / "run", [record(1)], events=[start_event()])
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         assert read_run(folder).status == "running"
@@ -68,20 +68,20 @@ def test_a_run_that_a_trainer_holds_is_running(tmp_path):
 
 def test_what_happened_on_the_way(tmp_path):
     run = read_run(eventful_run(tmp_path / "run"))
-    assert run.skipped == [40, 41, 130]
-    assert run.continued == [101]
-    assert run.done == 160
+    assert run.skipped_episodes == [40, 41, 130]
+    assert run.resume_episodes == [101]
+    assert run.episodes_done == 160
     assert run.status == "stopped"
 
 
 def test_what_was_skipped_after_the_checkpoint_that_is_continued_is_made_again(tmp_path):
     skips = [event("skipped", episode=n, because="the loss is nan") for n in (2, 5)]
     folder = write_run(
-        tmp_path / "run", map(record, (1, 3)), events=[started(), *skips, started(first=3)]
+        tmp_path / "run", map(record, (1, 3)), events=[start_event(), *skips, start_event(first=3)]
     )
     run = read_run(folder)
-    assert run.skipped == [2]
-    assert run.done == 3
+    assert run.skipped_episodes == [2]
+    assert run.episodes_done == 3
 
 
 def test_checkpoints_are_listed_oldest_first(tmp_path):

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
 from qca.core.errors import CheckpointError, InputError
-from qca.runs.snapshots import read, write
+from qca.runs.snapshots import read_snapshots, write_snapshots
 
 
 @pytest.fixture(scope="module")
@@ -19,8 +19,8 @@ def states() -> dict[int, NDArray[np.complex64]]:
 
 
 def test_each_state_comes_back_to_the_last_bit_in_the_order_of_time(tmp_path, states):
-    write(tmp_path / "states.safetensors", 50, states)
-    found = read(tmp_path / "states.safetensors")
+    write_snapshots(tmp_path / "states.safetensors", 50, states)
+    found = read_snapshots(tmp_path / "states.safetensors")
     assert found is not None
     assert found.episode == 50
     assert list(found.states) == [0, 2, 4]
@@ -31,25 +31,25 @@ def test_each_state_comes_back_to_the_last_bit_in_the_order_of_time(tmp_path, st
 
 def test_a_newer_file_takes_the_place_of_the_older(tmp_path, states):
     path = tmp_path / "states.safetensors"
-    write(path, 1, states)
-    write(path, 2, {7: states[4]})
-    found = read(path)
+    write_snapshots(path, 1, states)
+    write_snapshots(path, 2, {7: states[4]})
+    found = read_snapshots(path)
     assert found is not None
     assert (found.episode, list(found.states)) == (2, [7])
     assert list(tmp_path.iterdir()) == [path]
 
 
 def test_there_is_nothing_where_no_file_is(tmp_path):
-    assert read(tmp_path / "states.safetensors") is None
+    assert read_snapshots(tmp_path / "states.safetensors") is None
 
 
 def test_a_file_that_cannot_be_written_is_said(tmp_path, states):
     with pytest.raises(CheckpointError, match="the states cannot be written"):
-        write(tmp_path / "nowhere" / "states.safetensors", 1, states)
+        write_snapshots(tmp_path / "nowhere" / "states.safetensors", 1, states)
 
 
 def _truncate(path, states):
-    write(path, 1, states)
+    write_snapshots(path, 1, states)
     path.write_bytes(path.read_bytes()[:-10])
 
 
@@ -75,13 +75,13 @@ def test_a_file_that_is_none_of_these_is_refused_with_its_path(tmp_path, states,
     path = tmp_path / "states.safetensors"
     spoil(path, states)
     with pytest.raises(InputError, match=r"states\.safetensors: no states of a run"):
-        read(path)
+        read_snapshots(path)
 
 
 def test_reading_needs_no_torch(tmp_path, states):
-    write(tmp_path / "states.safetensors", 1, states)
+    write_snapshots(tmp_path / "states.safetensors", 1, states)
     probe = (
-        "import sys; from pathlib import Path; from qca.runs.snapshots import read\n"
-        "assert read(Path(sys.argv[1])).states; assert 'torch' not in sys.modules"
+        "import sys; from pathlib import Path; from qca.runs.snapshots import read_snapshots\n"
+        "assert read_snapshots(Path(sys.argv[1])).states; assert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", probe, tmp_path / "states.safetensors"], check=True)

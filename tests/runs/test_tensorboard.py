@@ -11,9 +11,9 @@ import pytest
 # TensorBoard's reader as TensorBoard itself uses it: it drops what a restart made void.
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
-from qca.runs.events import CheckpointWritten, Finished, Started
-from qca.runs.tensorboard import Writer, listening, open_writer, scalars
-from tests.runs.test_events import record
+from qca.runs.events import CheckpointWritten, Finished
+from qca.runs.tensorboard import Writer, collect_scalars, open_tensorboard, open_writer
+from tests.support.run_folders import make_started, record
 from tests.support.training import run, small
 
 
@@ -25,18 +25,18 @@ def curve(folder: Path, tag: str = "loss/total") -> list[tuple[int, float]]:
 def session(folder: Path, first: int, *episodes: int) -> None:
     writer = open_writer(folder, first)
     for episode in episodes:
-        writer.write(record(episode))
+        writer.write_episode(record(episode))
     writer.close()
 
 
 def test_every_scalar_of_an_episode_is_there(tmp_path):
     one = record(1, reserved_bytes=2**30)
     writer = open_writer(tmp_path, 1)
-    writer.write(one)
+    writer.write_episode(one)
     writer.close()
     found = EventAccumulator(str(tmp_path)).Reload()
-    assert set(found.Tags()["scalars"]) == set(scalars(one))
-    for tag, value in scalars(one).items():
+    assert set(found.Tags()["scalars"]) == set(collect_scalars(one))
+    for tag, value in collect_scalars(one).items():
         assert found.Scalars(tag)[0].value == pytest.approx(value, rel=1e-6)
 
 
@@ -62,7 +62,7 @@ def test_twelve_sessions_within_a_second_stay_in_order(tmp_path):
 
 
 def test_a_real_training_is_written_as_its_metrics_are(tmp_path):
-    with listening(tmp_path / "board", warn=pytest.fail) as listen:
+    with open_tensorboard(tmp_path / "board", warn=pytest.fail) as listen:
         events = run(small(), tmp_path / "run")
         for event in events:
             listen(event)
@@ -71,32 +71,32 @@ def test_a_real_training_is_written_as_its_metrics_are(tmp_path):
 
 
 def test_an_episode_is_there_for_readers_as_soon_as_it_is_made(tmp_path):
-    with listening(tmp_path, warn=pytest.fail) as listen:
-        listen(_started())
+    with open_tensorboard(tmp_path, warn=pytest.fail) as listen:
+        listen(make_started())
         listen(record(1))
-        assert curve(tmp_path) == [(1, pytest.approx(0.5))]
+        assert curve(tmp_path) == [(1, pytest.approx(4.0))]
         listen(CheckpointWritten(episode=1, path="x"))
         listen(Finished(reason="complete", episodes=1))
 
 
-def test_a_folder_that_cannot_be_made_is_said_and_stops_nothing(tmp_path):
+def test_a_folder_that_cannot_be_made_is_reported_and_stops_nothing(tmp_path):
     (tmp_path / "board").touch()
-    said: list[str] = []
-    writer = open_writer(tmp_path / "board", 1, warn=said.append)
-    writer.write(record(1))
+    warnings: list[str] = []
+    writer = open_writer(tmp_path / "board", 1, warn=warnings.append)
+    writer.write_episode(record(1))
     writer.close()
-    assert len(said) == 1
-    assert "no TensorBoard files" in said[0]
+    assert len(warnings) == 1
+    assert "no TensorBoard files" in warnings[0]
 
 
-def test_a_disk_that_fills_up_is_said_once_and_stops_nothing():
+def test_a_disk_that_fills_up_is_reported_once_and_stops_nothing():
     """/dev/full takes an open and refuses each write."""
-    said: list[str] = []
-    writer = Writer(FileIO("/dev/full", "w"), said.append)
+    warnings: list[str] = []
+    writer = Writer(FileIO("/dev/full", "w"), warnings.append)
     for episode in (1, 2, 3):
-        writer.write(record(episode))
+        writer.write_episode(record(episode))
     writer.close()
-    assert said == ["no TensorBoard files from here on: No space left on device"]
+    assert warnings == ["no TensorBoard files from here on: No space left on device"]
 
 
 def test_a_clock_that_was_set_back_changes_no_order(tmp_path, monkeypatch):
@@ -106,13 +106,13 @@ def test_a_clock_that_was_set_back_changes_no_order(tmp_path, monkeypatch):
     assert [step for step, _ in curve(tmp_path)] == [1, 2, 3]
 
 
-def test_without_the_library_it_is_said_and_the_training_goes_on(tmp_path, monkeypatch):
+def test_without_the_library_it_is_reported_and_the_training_goes_on(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorboardX", None)
-    said: list[str] = []
-    writer = open_writer(tmp_path / "board", 1, warn=said.append)
-    writer.write(record(1))
+    warnings: list[str] = []
+    writer = open_writer(tmp_path / "board", 1, warn=warnings.append)
+    writer.write_episode(record(1))
     writer.close()
-    assert len(said) == 1
+    assert len(warnings) == 1
     assert not (tmp_path / "board").exists()
 
 
@@ -122,17 +122,3 @@ def test_the_module_loads_neither_torch_nor_the_library():
         "assert not {'torch', 'tensorboardX', 'google.protobuf'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", probe], check=True)
-
-
-def _started() -> Started:
-    return Started(
-        run="first",
-        device="cpu",
-        parameters=10,
-        first_episode=1,
-        episodes=5,
-        steps=3,
-        grid=8,
-        batch_size=1,
-        recompute="step",
-    )

@@ -5,7 +5,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from qca.runs.progress import Expected, last_lines, newest_records, standing
+from qca.runs.progress import (
+    Expectation,
+    parse_newest_records,
+    read_last_lines,
+    summarize_progress,
+)
 from qca.runs.run import find_run, read_run
 
 RUNS = Path(__file__).parents[1] / "data" / "run-0.1.0"
@@ -17,15 +22,15 @@ RUNS = Path(__file__).parents[1] / "data" / "run-0.1.0"
 )
 def test_a_run_is_read(name, status, done, newest_checkpoint):
     run = read_run(find_run(name, RUNS))
-    assert (run.name, run.status, run.done) == (name, status, done)
+    assert (run.name, run.status, run.episodes_done) == (name, status, done)
     assert run.last_checkpoint == newest_checkpoint
 
 
 def test_every_episode_was_learned_from_or_skipped():
     run = read_run(RUNS / "skipped")
-    assert run.skipped
+    assert run.skipped_episodes
     learned = [record.episode for record in run.records]
-    assert sorted(learned + run.skipped) == list(range(1, 13))
+    assert sorted(learned + run.skipped_episodes) == list(range(1, 13))
 
 
 def test_the_states_are_read():
@@ -37,8 +42,8 @@ def test_the_states_are_read():
 
 
 def test_the_progress_is_read():
-    records = newest_records(last_lines(RUNS / "stopped" / "metrics.jsonl"))
-    progress = standing(records, Expected(episodes=60), running=True)
+    records = parse_newest_records(read_last_lines(RUNS / "stopped" / "metrics.jsonl"))
+    progress = summarize_progress(records, Expectation(episodes=60), running=True)
     assert progress is not None
     assert (progress.newest.episode, progress.episodes) == (3, 60)
     assert progress.eta_seconds is not None

@@ -14,7 +14,7 @@ def container(log: list[tuple[int, str]] | None, *, oom: bool = False) -> Simple
 
 
 @pytest.mark.parametrize(
-    ("found", "told"),
+    ("found", "message"),
     [
         (container(None), ""),
         (container([]), ""),
@@ -28,10 +28,10 @@ def container(log: list[tuple[int, str]] | None, *, oom: bool = False) -> Simple
         (container(None, oom=True), "over its memory limit"),
     ],
 )
-def test_a_failing_check_and_a_lack_of_memory_are_said(found, told, monkeypatch):
+def test_a_failing_check_and_a_lack_of_memory_are_said(found, message, monkeypatch):
     monkeypatch.setattr(containers, "list_containers", lambda _: {"store": found})
     stack = SimpleNamespace(compose=SimpleNamespace(logs=lambda **_: "bye\n"))
     tail = containers.log_tail(stack, "store")  # type: ignore[arg-type]
-    assert told in tail
-    assert ("Its health check" in tail) is ("said" in told)
+    assert message in tail
+    assert ("Its health check" in tail) is ("said" in message)
     assert tail.endswith("Its last words:\n  bye")

@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from ruamel.yaml import YAML
 
 from infra.stack.decision import list_decisions
-from infra.stack.kubernetes import kubernetes_objects, runs_bytes
+from infra.stack.kubernetes import build_kubernetes_objects, compute_runs_bytes
 from infra.stack.plan import plan_stack
 from infra.stack.render_kubernetes import render_kubernetes
 from qca.core.config import Config, StackConfig, TrainConfig
 from qca.core.errors import InputError
 from qca.core.units import GIB, MIB
 from qca.store.client import read_password
-from tests.support.hosts import PLUGIN, bare_host, driver, engine, gpu
+from tests.support.hosts import CDI_ENGINE, PLUGIN, bare_host, driver, engine, gpu
 
 # https://kubernetes.io/releases/: in support in November 2026.
 RELEASES = ["1.35", "1.36", "1.37"]
@@ -27,7 +27,7 @@ RELEASES = ["1.35", "1.36", "1.37"]
 CPU_HOST = bare_host(docker=engine(cpus=16), compose=PLUGIN)
 GPU_HOST = bare_host(
     gpu=driver(gpu(memory_total=24 * GIB, memory_free=23 * GIB), toolkit=None),
-    docker=engine(cpus=16, cdi_devices=("nvidia.com/gpu=0",)),
+    docker=CDI_ENGINE,
     compose=PLUGIN,
 )
 DISTROLESS = "ghcr.io/dragonflydb/dragonfly:v1.40.0-distroless"
@@ -54,13 +54,13 @@ NOT_IN_THE_OBJECTS = {
 
 
 def objects(name: str) -> list[dict]:
-    decided, nodes = PLANS[name]
-    return kubernetes_objects(decided, nodes=nodes, trainer_image=IMAGE)
+    plan, nodes = PLANS[name]
+    return build_kubernetes_objects(plan, nodes=nodes, trainer_image=IMAGE)
 
 
 def text(name: str) -> str:
-    decided, nodes = PLANS[name]
-    return render_kubernetes(decided, nodes=nodes, trainer_image=IMAGE)
+    plan, nodes = PLANS[name]
+    return render_kubernetes(plan, nodes=nodes, trainer_image=IMAGE)
 
 
 def one(name: str, kind: str, component: str) -> dict:
@@ -107,15 +107,15 @@ def test_a_key_that_no_schema_has_would_be_noticed():
     "project", ["a_b", "-a", "1st", "A", "a" * 52, "a.b"], ids=lambda name: name[:5]
 )
 def test_a_project_that_cannot_name_objects_is_refused(project):
-    decided = replace(PLANS["cpu"][0], project=project)
+    plan = replace(PLANS["cpu"][0], project=project)
     with pytest.raises(InputError, match=r"stack\.project"):
-        kubernetes_objects(decided, nodes=1, trainer_image=IMAGE)
+        build_kubernetes_objects(plan, nodes=1, trainer_image=IMAGE)
 
 
 @given(st.from_regex(r"[a-z][a-z0-9-]{0,50}", fullmatch=True), st.integers(1, 999))
 def test_every_name_is_a_label_that_dns_takes(project, nodes):
-    decided = replace(PLANS["cpu"][0], project=project)
-    made = kubernetes_objects(decided, nodes=nodes, trainer_image=IMAGE)
+    plan = replace(PLANS["cpu"][0], project=project)
+    made = build_kubernetes_objects(plan, nodes=nodes, trainer_image=IMAGE)
     names = [found["metadata"]["name"] for found in made]
     last_pod = f"{project}-trainer-{nodes - 1}"
     for label in [*names, last_pod]:
@@ -268,12 +268,12 @@ def test_a_store_without_a_shell_is_asked_without_one():
 
 @pytest.mark.parametrize("name", PLANS)
 def test_memory_is_the_plans(name):
-    decided, _ = PLANS[name]
+    plan, _ = PLANS[name]
     limits = {c: container(name, c)["resources"]["limits"]["memory"] for c in ("store", "trainer")}
-    assert limits["store"] == f"{decided.dragonfly.container_memory_bytes.value // MIB}Mi"
-    assert limits["trainer"] == f"{decided.trainer.container_memory_bytes.value // MIB}Mi"
+    assert limits["store"] == f"{plan.dragonfly.container_memory_bytes.value // MIB}Mi"
+    assert limits["trainer"] == f"{plan.trainer.container_memory_bytes.value // MIB}Mi"
     assert (
-        f"--maxmemory={decided.dragonfly.maxmemory_bytes.value // GIB}G"
+        f"--maxmemory={plan.dragonfly.maxmemory_bytes.value // GIB}G"
         in container(name, "store")["args"]
     )
 
@@ -284,13 +284,13 @@ def test_only_a_cuda_trainer_asks_for_a_gpu():
 
 
 def test_the_claim_holds_every_checkpoint_that_is_kept():
-    decided, _ = PLANS["gpu"]
+    plan, _ = PLANS["gpu"]
     checkpoint = 27_883_292 * 4 * 3
-    assert runs_bytes(decided) >= (decided.train.keep_checkpoints + 2) * checkpoint + GIB
+    assert compute_runs_bytes(plan) >= (plan.train.keep_checkpoints + 2) * checkpoint + GIB
     storage = one("gpu", "PersistentVolumeClaim", "runs")["spec"]["resources"]["requests"][
         "storage"
     ]
-    assert storage == f"{runs_bytes(decided) // GIB}Gi"
+    assert storage == f"{compute_runs_bytes(plan) // GIB}Gi"
 
 
 # -- the file -------------------------------------------------------------------------------------
@@ -303,11 +303,11 @@ def test_the_yaml_says_exactly_what_the_objects_say(name):
 
 @pytest.mark.parametrize("name", PLANS)
 def test_every_number_of_the_plan_has_its_reason_above_it(name):
-    decided, _ = PLANS[name]
-    said = " ".join(text(name).replace("#", " ").split()).lower()
-    for path, decision in list_decisions(decided).items():
+    plan, _ = PLANS[name]
+    message = " ".join(text(name).replace("#", " ").split()).lower()
+    for path, decision in list_decisions(plan).items():
         if path not in NOT_IN_THE_OBJECTS:
-            assert decision.because.lower() in said, path
+            assert decision.because.lower() in message, path
 
 
 def test_lines_are_short_enough_to_read():
@@ -326,7 +326,7 @@ def test_the_store_is_reached_by_a_forwarded_port_where_one_is_asked_for():
 
 
 @pytest.mark.parametrize(
-    ("image", "told"),
+    ("image", "message"),
     [
         ("registry.example.com/qca-trainer:1", "docker push registry.example.com/qca-trainer:1"),
         (
@@ -336,10 +336,10 @@ def test_the_store_is_reached_by_a_forwarded_port_where_one_is_asked_for():
         ("qca-trainer:0.1.0", "kind load docker-image qca-trainer:0.1.0"),
     ],
 )
-def test_the_head_says_how_the_image_gets_to_the_nodes(image, told):
-    decided, nodes = PLANS["cpu"]
-    lines = render_kubernetes(decided, nodes=nodes, trainer_image=image).splitlines()
-    assert f"#      {told}" in lines
+def test_the_head_says_how_the_image_gets_to_the_nodes(image, message):
+    plan, nodes = PLANS["cpu"]
+    lines = render_kubernetes(plan, nodes=nodes, trainer_image=image).splitlines()
+    assert f"#      {message}" in lines
     assert f"          image: {image}" in lines
 
 

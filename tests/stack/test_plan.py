@@ -12,6 +12,7 @@ from qca.core.config import Config, Runtime, StackConfig, TrainConfig
 from qca.core.units import GIB, MIB
 from qca.memory.budget import CUDA_CONTEXT, NCCL_CONTEXT
 from tests.support.hosts import (
+    CDI_ENGINE,
     NOTHING_KNOWN,
     PLUGIN,
     bare_host,
@@ -24,8 +25,8 @@ from tests.support.hosts import (
 )
 
 
-def because(decided, name):
-    return list_decisions(decided)[name].because
+def because(plan, name):
+    return list_decisions(plan)[name].because
 
 
 @pytest.mark.parametrize(
@@ -39,33 +40,33 @@ def because(decided, name):
     ],
 )
 def test_dragonfly_gets_what_the_host_can_hold(cpus, memory, threads, maxmemory):
-    decided = plan_stack(bare_host(cpus=cpus, memory=memory), Config()).dragonfly
-    assert (decided.proactor_threads.value, decided.maxmemory_bytes.value) == (threads, maxmemory)
+    plan = plan_stack(bare_host(cpus=cpus, memory=memory), Config()).dragonfly
+    assert (plan.proactor_threads.value, plan.maxmemory_bytes.value) == (threads, maxmemory)
 
 
 @given(cpus=st.integers(1, 512), memory=st.integers(256 * MIB, 4096 * GIB))
 def test_dragonfly_always_starts_and_leaves_room(cpus, memory):
-    decided = plan_stack(bare_host(cpus=cpus, memory=memory), Config()).dragonfly
-    assert 1 <= decided.proactor_threads.value <= min(cpus, 4)
-    assert decided.maxmemory_bytes.value >= decided.proactor_threads.value * 256 * MIB
-    assert decided.maxmemory_bytes.value <= max(memory // 4, 256 * MIB)
-    assert decided.container_memory_bytes.value >= 1.35 * decided.maxmemory_bytes.value
+    plan = plan_stack(bare_host(cpus=cpus, memory=memory), Config()).dragonfly
+    assert 1 <= plan.proactor_threads.value <= min(cpus, 4)
+    assert plan.maxmemory_bytes.value >= plan.proactor_threads.value * 256 * MIB
+    assert plan.maxmemory_bytes.value <= max(memory // 4, 256 * MIB)
+    assert plan.container_memory_bytes.value >= 1.35 * plan.maxmemory_bytes.value
 
 
 @given(maxmemory=st.integers(256 * MIB, 64 * GIB), cpus=st.integers(1, 128))
 def test_threads_follow_a_given_maxmemory(maxmemory, cpus):
     config = Config(stack=StackConfig(maxmemory=maxmemory))
-    decided = plan_stack(bare_host(cpus=cpus), config).dragonfly
-    assert decided.maxmemory_bytes.value == maxmemory
-    assert decided.proactor_threads.value * 256 * MIB <= maxmemory
+    plan = plan_stack(bare_host(cpus=cpus), config).dragonfly
+    assert plan.maxmemory_bytes.value == maxmemory
+    assert plan.proactor_threads.value * 256 * MIB <= maxmemory
 
 
 def test_given_numbers_stand_even_if_dragonfly_would_refuse_them():
     config = Config(stack=StackConfig(maxmemory=2 * GIB, proactor_threads=16))
-    decided = plan_stack(bare_host(), config)
-    assert decided.dragonfly.proactor_threads.value == 16
-    assert decided.dragonfly.maxmemory_bytes.value == 2 * GIB
-    assert because(decided, "dragonfly.proactor_threads") == "given in the configuration"
+    plan = plan_stack(bare_host(), config)
+    assert plan.dragonfly.proactor_threads.value == 16
+    assert plan.dragonfly.maxmemory_bytes.value == 2 * GIB
+    assert because(plan, "dragonfly.proactor_threads") == "given in the configuration"
 
 
 def test_docker_desktops_machine_counts_not_the_host():
@@ -74,11 +75,11 @@ def test_docker_desktops_machine_counts_not_the_host():
 
 
 def test_an_unknown_host_gets_the_smallest_store_and_is_told_so():
-    decided = plan_stack(NOTHING_KNOWN, Config())
-    assert decided.dragonfly.proactor_threads.value == 1
-    assert "could not be seen" in because(decided, "dragonfly.proactor_threads")
-    assert decided.trainer.budget_bytes.value is None
-    assert decided.trainer.fits.value is None
+    plan = plan_stack(NOTHING_KNOWN, Config())
+    assert plan.dragonfly.proactor_threads.value == 1
+    assert "could not be seen" in because(plan, "dragonfly.proactor_threads")
+    assert plan.trainer.budget_bytes.value is None
+    assert plan.trainer.fits.value is None
 
 
 @pytest.mark.parametrize(
@@ -98,9 +99,9 @@ def test_an_unknown_host_gets_the_smallest_store_and_is_told_so():
     ],
 )
 def test_auto_takes_compose_only_where_engine_and_compose_answer(facts, runtime, why):
-    decided = plan_stack(bare_host(**facts), Config())
-    assert decided.runtime.value == runtime
-    assert why in because(decided, "runtime")
+    plan = plan_stack(bare_host(**facts), Config())
+    assert plan.runtime.value == runtime
+    assert why in because(plan, "runtime")
 
 
 def test_a_given_runtime_stands():
@@ -134,7 +135,7 @@ LARGE_GPU = driver(gpu(memory_total=24 * GIB, memory_free=23 * GIB), toolkit=Non
         pytest.param(
             {
                 "gpu": LARGE_GPU,
-                "docker": engine(cpus=16, cdi_devices=("nvidia.com/gpu=0",)),
+                "docker": CDI_ENGINE,
                 "compose": PLUGIN,
             },
             "cuda",
@@ -144,17 +145,17 @@ LARGE_GPU = driver(gpu(memory_total=24 * GIB, memory_free=23 * GIB), toolkit=Non
     ],
 )
 def test_device_and_profile_follow_the_gpu_that_the_runtime_can_use(facts, device, profile):
-    decided = plan_stack(bare_host(**facts), Config()).trainer
-    assert (decided.device.value, decided.profile.value) == (device, profile)
+    plan = plan_stack(bare_host(**facts), Config()).trainer
+    assert (plan.device.value, plan.profile.value) == (device, profile)
 
 
 def test_the_seeds_run_fits_the_seeds_gpu_by_recomputing_each_step():
     facts = bare_host(gpu=SMALL_GPU, python=python(torch_cuda="13.0"))
-    decided = plan_stack(facts, Config())
-    assert decided.train.grid == 64
-    assert decided.train.steps == 500
-    assert decided.trainer.recompute.value == "step"
-    assert decided.trainer.fits.value is True
+    plan = plan_stack(facts, Config())
+    assert plan.train.grid == 64
+    assert plan.train.steps == 500
+    assert plan.trainer.recompute.value == "step"
+    assert plan.trainer.fits.value is True
 
 
 def test_a_training_that_cannot_fit_is_planned_and_marked():
@@ -164,9 +165,9 @@ def test_a_training_that_cannot_fit_is_planned_and_marked():
 
 
 def test_what_a_person_gave_wins_over_the_profile():
-    decided = plan_stack(bare_host(), Config(train=TrainConfig(profile="cpu", steps=7)))
-    assert decided.train.steps == 7
-    assert decided.train.grid == 16
+    plan = plan_stack(bare_host(), Config(train=TrainConfig(profile="cpu", steps=7)))
+    assert plan.train.steps == 7
+    assert plan.train.grid == 16
 
 
 HOSTS = Path(__file__).parents[1] / "hosts"
@@ -186,10 +187,10 @@ def test_everything_planned_has_a_reason(name):
 
 
 def plan_with_gpus(*frees, visible=None, runtime: Runtime = "compose", **stack):
-    seen = driver(*gpus_with_free(*frees), visible_devices=visible, toolkit=None)
+    shown = driver(*gpus_with_free(*frees), visible_devices=visible, toolkit=None)
     facts = bare_host(
-        gpu=seen,
-        docker=engine(cpus=16, cdi_devices=("nvidia.com/gpu=0",)),
+        gpu=shown,
+        docker=CDI_ENGINE,
         compose=PLUGIN,
         python=python(torch_cuda="13.0"),
     )
@@ -197,34 +198,34 @@ def plan_with_gpus(*frees, visible=None, runtime: Runtime = "compose", **stack):
 
 
 @pytest.mark.parametrize(
-    ("wanted", "count", "budget"),
+    ("requested", "count", "budget"),
     [(1, 1, 20 * GIB), (2, 2, 10 * GIB), (3, 3, 10 * GIB), ("all", 3, 10 * GIB), (4, 4, 10 * GIB)],
 )
-def test_several_gpus_get_one_plan_that_fits_the_fullest_of_them(wanted, count, budget):
-    decided = plan_with_gpus(20 * GIB, 10 * GIB, 23 * GIB, gpus=wanted)
-    assert (decided.trainer.gpus.value, decided.trainer.budget_bytes.value) == (count, budget)
+def test_several_gpus_get_one_plan_that_fits_the_fullest_of_them(requested, count, budget):
+    plan = plan_with_gpus(20 * GIB, 10 * GIB, 23 * GIB, gpus=requested)
+    assert (plan.trainer.gpus.value, plan.trainer.budget_bytes.value) == (count, budget)
 
 
 @pytest.mark.parametrize(
     ("visible", "budget"), [("2,0", 20 * GIB), ("GPU-2", 23 * GIB), ("1,7,0", 10 * GIB)]
 )
 def test_without_docker_the_visible_gpus_are_those_that_count(visible, budget):
-    decided = plan_with_gpus(
+    plan = plan_with_gpus(
         20 * GIB, 10 * GIB, 23 * GIB, visible=visible, runtime="local", gpus="all"
     )
-    assert decided.trainer.budget_bytes.value == budget
+    assert plan.trainer.budget_bytes.value == budget
 
 
 @pytest.mark.parametrize("visible", ["", "-1"])
 def test_gpus_that_are_all_hidden_are_not_trained_on(visible):
-    decided = plan_with_gpus(20 * GIB, visible=visible, runtime="local")
-    assert decided.trainer.device.value == "cpu"
+    plan = plan_with_gpus(20 * GIB, visible=visible, runtime="local")
+    assert plan.trainer.device.value == "cpu"
     why = f"CUDA_VISIBLE_DEVICES={visible} hides every GPU"
-    assert because(decided, "trainer.device") == why
+    assert because(plan, "trainer.device") == why
 
 
 @pytest.mark.parametrize(
-    ("frees", "wanted", "why"),
+    ("frees", "requested", "why"),
     [
         ((20, 10), 2, "2 asked for, 2 seen; the fullest of them has 10 GiB free"),
         ((20, 10), "all", "all asked for, 2 seen; the fullest of them has 10 GiB free"),
@@ -237,11 +238,11 @@ def test_gpus_that_are_all_hidden_are_not_trained_on(visible):
         ((), "all", "all asked for, none seen"),
     ],
 )
-def test_how_many_gpus_were_asked_for_and_seen_is_said(frees, wanted, why):
+def test_how_many_gpus_were_asked_for_and_seen_is_said(frees, requested, why):
     facts = bare_host(gpu=driver(*gpus_with_free(*(free * GIB for free in frees)), toolkit=None))
-    config = Config(stack=StackConfig(gpus=wanted), train=TrainConfig(device="cuda"))
-    decided = plan_stack(facts, config)
-    assert because(decided, "trainer.gpus") == why
+    config = Config(stack=StackConfig(gpus=requested), train=TrainConfig(device="cuda"))
+    plan = plan_stack(facts, config)
+    assert because(plan, "trainer.gpus") == why
 
 
 def test_gpus_that_cannot_be_seen_are_not_called_too_few():
@@ -252,8 +253,8 @@ def test_gpus_that_cannot_be_seen_are_not_called_too_few():
 
 
 def test_a_cpu_has_no_gpus_to_count():
-    decided = plan_stack(bare_host(), Config(stack=StackConfig(gpus="all")))
-    assert decided.trainer.gpus.value == 0
+    plan = plan_stack(bare_host(), Config(stack=StackConfig(gpus="all")))
+    assert plan.trainer.gpus.value == 0
 
 
 def test_what_goes_to_the_hosts_memory_has_to_fit_there():
@@ -287,13 +288,13 @@ def test_what_goes_to_the_hosts_memory_has_to_fit_there_for_each_process():
     """20,000 states of 448 KiB each: 16 GiB of pinned memory for each GPU."""
     train = TrainConfig(steps=20000, recompute="host")
 
-    def fits(wanted: int) -> bool | None:
+    def fits(requested: int) -> bool | None:
         facts = bare_host(
             gpu=driver(*gpus_with_free(*[20 * GIB] * 3), toolkit=None),
             python=python(torch_cuda="13.0"),
             memory=64 * GIB,
         )
-        config = Config(stack=StackConfig(runtime="local", gpus=wanted), train=train)
+        config = Config(stack=StackConfig(runtime="local", gpus=requested), train=train)
         return plan_stack(facts, config).trainer.fits.value
 
     assert (fits(1), fits(2), fits(3)) == (True, True, False)
@@ -301,19 +302,19 @@ def test_what_goes_to_the_hosts_memory_has_to_fit_there_for_each_process():
 
 @pytest.mark.parametrize(("stack", "nccl"), [({}, 0), ({"gpus": 2}, NCCL_CONTEXT)])
 def test_gpus_that_train_together_leave_room_for_nccl(stack, nccl):
-    decided = plan_with_gpus(20 * GIB, 20 * GIB, **stack)
-    assert decided.trainer.context_bytes.value == CUDA_CONTEXT + nccl
+    plan = plan_with_gpus(20 * GIB, 20 * GIB, **stack)
+    assert plan.trainer.context_bytes.value == CUDA_CONTEXT + nccl
 
 
 def test_processes_on_a_cpu_share_the_hosts_memory():
     config = Config(stack=StackConfig(runtime="local"))
     facts = bare_host(memory=16 * GIB)
-    decided = plan_stack(facts, config, cpu_processes=4)
-    assert decided.trainer.budget_bytes.value == 4 * GIB
-    assert because(decided, "trainer.budget_bytes").endswith("shared by 4 processes")
+    plan = plan_stack(facts, config, cpu_processes=4)
+    assert plan.trainer.budget_bytes.value == 4 * GIB
+    assert because(plan, "trainer.budget_bytes").endswith("shared by 4 processes")
 
 
 def test_a_given_budget_is_for_each_process():
     config = Config(stack=StackConfig(runtime="local"), train=TrainConfig(budget=GIB))
-    decided = plan_stack(bare_host(), config, cpu_processes=4)
-    assert decided.trainer.budget_bytes.value == GIB
+    plan = plan_stack(bare_host(), config, cpu_processes=4)
+    assert plan.trainer.budget_bytes.value == GIB

@@ -1,6 +1,6 @@
 from ruamel.yaml import YAML
 
-from infra.stack.compose_document import compose_document
+from infra.stack.compose_document import build_compose_document
 from infra.stack.plan import plan_stack
 from infra.stack.render_compose import render_compose
 from qca.core.config import Config
@@ -16,7 +16,7 @@ def line_above(needle: str) -> str:
 
 
 def test_the_yaml_says_exactly_what_the_document_says():
-    assert YAML(typ="safe").load(TEXT) == compose_document(PLAN)
+    assert YAML(typ="safe").load(TEXT) == build_compose_document(PLAN)
 
 
 def test_the_reason_stands_above_the_number():

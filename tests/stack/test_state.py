@@ -6,7 +6,7 @@ import os
 import pytest
 
 from infra.stack import state as module
-from infra.stack.state import StateDir, read_holder, state_lock, stop_holder
+from infra.stack.state import StateDir, read_holder, read_launch, state_lock, stop_holder
 from qca.core.errors import LaunchError
 
 
@@ -41,3 +41,46 @@ def test_another_users_folder_is_not_ours_to_remove(tmp_path, monkeypatch):
     monkeypatch.setattr(module.Path, "unlink", refuse)
     with pytest.raises(LaunchError, match=r"compose\.yaml: Permission denied"):
         StateDir(tmp_path).remove()
+
+
+def tree(folder):
+    return {
+        path.relative_to(folder): path.is_file() and path.read_text() for path in folder.rglob("*")
+    }
+
+
+PLANTED = {
+    "the folder is a link": lambda root: root.symlink_to("."),
+    "the lock is a link": lambda root: (root.mkdir(), (root / "lock").symlink_to("../victim")),
+    "a log is a link": lambda root: (
+        (root / "logs").mkdir(parents=True),
+        (root / "logs/trainer.log").symlink_to("../../victim"),
+    ),
+    "the logs are a link": lambda root: (root.mkdir(), (root / "logs").symlink_to("../logs")),
+    "the launch is a pipe": lambda root: (root.mkdir(), os.mkfifo(root / "launch.json")),
+}
+
+
+@pytest.mark.parametrize("plant", PLANTED.values(), ids=PLANTED)
+def test_what_was_planted_is_refused_and_nothing_touched(tmp_path, monkeypatch, plant):
+    monkeypatch.chdir(tmp_path)
+    for name in ("compose.yaml", ".env", "victim", "logs/app.log"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("precious")
+    state = StateDir(module.STATE_DIR)
+    plant(state.root)
+    before = tree(tmp_path)
+    for use in (state.remove, lambda: read_launch(state), lambda: state_lock(state).__enter__()):
+        with pytest.raises(LaunchError, match=r"\.qca"):
+            use()
+    assert tree(tmp_path) == before
+
+
+def test_a_folder_in_which_nothing_was_launched_keeps_its_files(tmp_path):
+    state = StateDir(tmp_path / ".qca")
+    state.root.mkdir()
+    state.compose_file.write_text("not by qca")
+    with state_lock(state):
+        pass
+    state.remove()
+    assert [path.name for path in state.root.iterdir()] == ["compose.yaml"]

@@ -9,8 +9,9 @@ from pathlib import Path
 
 import psutil
 
-from qca.runs import journal
-from qca.runs.events import EpisodeRecord, read_records
+from qca.runs.events import EpisodeRecord
+from qca.runs.journal import read_journal
+from qca.runs.metrics_log import read_records
 from tests.support.waiting import wait_for
 
 FLAGS = {
@@ -73,7 +74,7 @@ def load_records(folder: Path) -> list[EpisodeRecord]:
 
 
 def read_notes(folder: Path) -> list[str]:
-    events = journal.read(folder / "first/events.jsonl")
+    events = read_journal(folder / "first/events.jsonl")
     return [event["message"] for event in events if event["event"] == "noted"]
 
 

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from infra.compose_file.model import ComposeFile
-from infra.doctor.check import Finding
 from infra.doctor.examine import examine
+from infra.doctor.finding import Finding
 from infra.doctor.read_project import read_project
 from infra.host.facts import (
     ComposePlugin,
@@ -128,6 +128,10 @@ def engine(**changes: Any) -> Engine:
     return replace(ENGINE, **changes)
 
 
+# Its containers get GPUs by CDI, without the toolkit's hook: from 29.2 on.
+CDI_ENGINE = engine(version="29.2.1", cpus=16, cdi_devices=("nvidia.com/gpu=0",))
+
+
 def no_engine(state: Any, **changes: Any) -> NoEngine:
     return NoEngine(state=state, host=SOCKET, detail="its own words", **changes)
 
@@ -213,6 +217,9 @@ def seeds_laptop(**changes: Any) -> HostFacts:
         "gpu": driver(gpu()),
     }
     return host(**{**facts, **changes})
+
+
+SEEDS_STACK = {"runtime": "compose", "maxmemory": "2GiB", "proactor_threads": 16}
 
 
 def config(stack: dict[str, Any] | None = None, train: dict[str, Any] | None = None) -> Config:

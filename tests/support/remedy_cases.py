@@ -1,6 +1,6 @@
-"""Hosts and compose files that between them call for every remedy there is.
+"""Hosts and Compose files that together call for every remedy there is.
 
-`test_remedies` runs what is printed for them; `test_remedy_sites` proves that no place in the
+`test_commands` runs what is printed for them; `test_remedy_sites` proves that no place in the
 source that makes a remedy is left out.
 """
 
@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from infra.compose_file.load import read_compose_files
-from infra.doctor.check import Finding
 from infra.doctor.examine import examine
+from infra.doctor.finding import Finding
 from infra.host.facts import (
     ComposePlugin,
     ComposeV1,
@@ -60,7 +60,7 @@ class Trouble:
     files: Mapping[str, str] = field(default_factory=dict)
 
 
-def shadowed(**changes: Any) -> ComposeV1:
+def make_shadowed_v1(**changes: Any) -> ComposeV1:
     """Debian's Compose V1, with newer libraries of the user's over those that it came with."""
     v1 = compose_v1(
         "5.0.3",
@@ -91,7 +91,7 @@ def _python(**changes: Any) -> PythonFacts:
     return PythonFacts(**{**values, **changes})
 
 
-def _listening(pid: int | None, name: str | None) -> HostFacts:
+def _make_host_with_listener(pid: int | None, name: str | None) -> HostFacts:
     listener = Listener(address="::", port=6379, pid=pid, process=name)
     return host(listeners=(listener,))
 
@@ -128,11 +128,11 @@ def _compose() -> Iterator[Trouble]:
     standalone = StandaloneCompose(path="/opt/a b/docker-compose", version="5.0.0")
     yield Trouble(host(compose=NO_PLUGIN), COMPOSE)
     yield Trouble(host(compose=NO_PLUGIN, docker_compose=standalone), COMPOSE)
-    yield Trouble(host(compose=NO_PLUGIN, docker_compose=shadowed()), COMPOSE)
+    yield Trouble(host(compose=NO_PLUGIN, docker_compose=make_shadowed_v1()), COMPOSE)
     yield Trouble(host(docker_compose=compose_v1("7.1.0", "2.32.5", "2.5.0")))
     own = "~/.local/share/qca/compose-v1/bin/docker-compose"
     beside = compose_v1("6.1.3", "2.31.0", "2.5.0", path=own)
-    yield Trouble(host(docker_compose=shadowed(beside=beside)))
+    yield Trouble(host(docker_compose=make_shadowed_v1(beside=beside)))
 
 
 def _dragonfly() -> Iterator[Trouble]:
@@ -173,8 +173,8 @@ def _machine() -> Iterator[Trouble]:
     yield Trouble(host(python=_python(), gpu=driver(gpu())), LOCAL)
     yield Trouble(host(python=_python(externally_managed=True)), LOCAL)
     yield Trouble(host(gpu=driver(gpu())), LOCAL, CUDA)
-    yield Trouble(_listening(8, "redis server"), {"store_port": 6379})
-    yield Trouble(_listening(None, None), {"store_port": 6379})
+    yield Trouble(_make_host_with_listener(8, "redis server"), {"store_port": 6379})
+    yield Trouble(_make_host_with_listener(None, None), {"store_port": 6379})
     yield Trouble(host(disks=(disk("docker", MIB), disk("work", MIB))))
     small = MemoryFacts(total=2 * GIB, available=GIB, cgroup_limit=None)
     yield Trouble(host(memory=small), COMPOSE, {"device": "cpu", "profile": "default"})
@@ -196,7 +196,7 @@ def _files() -> Iterator[Trouble]:
         yield Trouble(limited, files={"my stack/it's $(a) file; rm.yml": head + keys})
 
 
-def _recorded() -> Iterator[Trouble]:
+def _read_recorded_hosts() -> Iterator[Trouble]:
     for path in HOSTS:
         yield Trouble(load(path), COMPOSE, CUDA)
         yield Trouble(load(path), LOCAL, CUDA)
@@ -209,7 +209,7 @@ TROUBLE = [
     *_gpu(),
     *_machine(),
     *_files(),
-    *_recorded(),
+    *_read_recorded_hosts(),
 ]
 
 
@@ -220,7 +220,7 @@ def write(trouble: Trouble, folder: Path) -> None:
         (folder / name).write_text(text)
 
 
-def findings(trouble: Trouble) -> list[Finding]:
+def examine_trouble(trouble: Trouble) -> list[Finding]:
     """Examine it in a folder that is gone afterwards; the files have names without it."""
     stack, train = dict(trouble.stack), dict(trouble.train)
     if not trouble.files:
@@ -231,5 +231,5 @@ def findings(trouble: Trouble) -> list[Finding]:
         return examine(trouble.host, config(stack, train), files=[file])
 
 
-FOUND = [(trouble, findings(trouble)) for trouble in TROUBLE]
+FOUND = [(trouble, examine_trouble(trouble)) for trouble in TROUBLE]
 FINDINGS = [finding for _, found in FOUND for finding in found if finding.remedies]

@@ -1,13 +1,13 @@
-"""Where the source makes remedies with commands, and which of those places a run comes by.
+"""Where the source makes remedies with commands, and which of those places a run reaches.
 
 A place is a call of `Remedy` with commands, or of a function that returns remedies: two calls
-of one function may print two commands. It is come by when a remedy made there is in a finding.
+of one function may print two commands. It is reached when a remedy made there is in a finding.
 
     python -m tests.support.remedy_sites
 
-examines the hosts and files of `remedy_cases` and prints, as JSON, the places come by and the
-remedies. It is a process of its own, so that remedies which are made when their module is
-imported are seen as well.
+examines the hosts and files of `remedy_cases` and prints, as JSON, the places reached and the
+remedies. It is a process of its own, so that remedies made when their module is imported
+are seen as well.
 """
 
 import ast
@@ -35,17 +35,17 @@ class Site:
         return f"{self.file}:{self.line}"
 
 
-def sites(trees: dict[str, ast.Module]) -> set[Site]:
+def find_sites(trees: dict[str, ast.Module]) -> set[Site]:
     """Return every place that makes a remedy with commands."""
-    makers = {name for tree in trees.values() for name in _makers(tree) if name[0] != "_"}
+    makers = {name for tree in trees.values() for name in _find_makers(tree) if name[0] != "_"}
     return {
         Site(file, node.lineno, node.col_offset)
         for file, tree in trees.items()
-        for node in _calls_in(tree, makers | _makers(tree))
+        for node in _find_calls(tree, makers | _find_makers(tree))
     }
 
 
-def _makers(tree: ast.Module) -> set[str]:
+def _find_makers(tree: ast.Module) -> set[str]:
     """Return the names of a module's functions that return remedies."""
     return {
         node.name
@@ -56,7 +56,7 @@ def _makers(tree: ast.Module) -> set[str]:
     }
 
 
-def _calls_in(tree: ast.Module, makers: set[str]) -> Iterator[ast.Call]:
+def _find_calls(tree: ast.Module, makers: set[str]) -> Iterator[ast.Call]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Call):
             name = _name(node.func)
@@ -64,13 +64,15 @@ def _calls_in(tree: ast.Module, makers: set[str]) -> Iterator[ast.Call]:
                 yield node
 
 
-def loose_ends(trees: dict[str, ast.Module]) -> list[str]:
-    """Return where remedies are made, or get commands, in ways that `sites` does not see."""
-    return sorted(f"{file}:{line}" for file, tree in trees.items() for line in _loose(tree))
+def find_loose_ends(trees: dict[str, ast.Module]) -> list[str]:
+    """Return where remedies are made, or get commands, in ways that `find_sites` does not see."""
+    return sorted(
+        f"{file}:{line}" for file, tree in trees.items() for line in _find_loose_lines(tree)
+    )
 
 
-def _loose(tree: ast.Module) -> Iterator[int]:
-    seen = {id(part) for node in ast.walk(tree) for part in _harmless(node)}
+def _find_loose_lines(tree: ast.Module) -> Iterator[int]:
+    seen = {id(part) for node in ast.walk(tree) for part in _find_harmless_uses(node)}
     for node in ast.walk(tree):
         if isinstance(node, ast.Name | ast.Attribute):
             if _name(node) == "Remedy" and id(node) not in seen:
@@ -81,7 +83,7 @@ def _loose(tree: ast.Module) -> Iterator[int]:
             yield from (node.lineno for one in node.keywords if one.arg == "commands")
 
 
-def _harmless(node: ast.AST) -> Iterator[ast.AST]:
+def _find_harmless_uses(node: ast.AST) -> Iterator[ast.AST]:
     """Yield what is called, and what is a type's name."""
     if isinstance(node, ast.Call):
         yield node.func
@@ -100,7 +102,7 @@ def _name(node: ast.AST) -> str:
     return getattr(node, "id", "") or getattr(node, "attr", "")
 
 
-def source() -> dict[str, ast.Module]:
+def parse_source() -> dict[str, ast.Module]:
     """Return the parsed modules by their paths."""
     return {
         path.relative_to(SOURCE.parent).as_posix(): ast.parse(path.read_text())
@@ -109,28 +111,28 @@ def source() -> dict[str, ast.Module]:
 
 
 def _record() -> dict[str, Any]:
-    from infra.doctor.check import Remedy
+    from infra.doctor.finding import Remedy
 
     made: dict[int, tuple[Remedy, set[Site]]] = {}  # with the remedy, so that no id comes twice
     original = Remedy.__init__
 
-    def recording(self: Remedy, *arguments: Any, **named: Any) -> None:
+    def record_sites(self: Remedy, *arguments: Any, **named: Any) -> None:
         original(self, *arguments, **named)
-        made[id(self)] = (self, set(_under_way(sys._getframe(1))))
+        made[id(self)] = (self, set(_list_active_calls(sys._getframe(1))))
 
-    Remedy.__init__ = recording
+    Remedy.__init__ = record_sites
     from tests.support.remedy_cases import FINDINGS
 
     remedies = [one for finding in FINDINGS for one in finding.remedies if one.commands]
-    come_by = {site for one in remedies for site in made[id(one)][1]}
+    reached = {site for one in remedies for site in made[id(one)][1]}
     return {
-        "sites": sorted([site.file, site.line, site.column] for site in come_by),
+        "sites": sorted([site.file, site.line, site.column] for site in reached),
         "commands": sorted({command for one in remedies for command in one.commands}),
     }
 
 
-def _under_way(frame: FrameType | None) -> Iterator[Site]:
-    """Yield the calls of the source that are under way."""
+def _list_active_calls(frame: FrameType | None) -> Iterator[Site]:
+    """Yield the calls of the source that are active."""
     while frame is not None:
         path = Path(frame.f_code.co_filename)
         if path.is_relative_to(SOURCE):

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
 from qca.core.config import TrainConfig
-from qca.runs.events import EpisodeRecord
+from qca.runs.events import EpisodeRecord, Started
 
 CONFIG = TrainConfig(
     profile="cpu",
@@ -46,15 +46,31 @@ def record(episode: int, **changes: Any) -> EpisodeRecord:
     return EpisodeRecord.model_validate({**fields, **changes})
 
 
+def make_started(first: int = 1) -> Started:
+    """A session's start as the trainer reports it."""
+    return Started(
+        run="first",
+        device="cpu",
+        parameters=10,
+        first_episode=first,
+        episodes=5,
+        steps=3,
+        grid=8,
+        batch_size=1,
+        recompute="step",
+    )
+
+
 def event(kind: str, **fields: Any) -> dict[str, Any]:
     return {"time": TIME, "event": kind, **fields}
 
 
-def started(first: int = 1) -> dict[str, Any]:
+def start_event(first: int = 1) -> dict[str, Any]:
+    """A session's start as it stands in the journal."""
     return event("started", first_episode=first, device="cpu", recompute="none", precision="fp32")
 
 
-def finished(episodes: int, reason: str = "complete") -> dict[str, Any]:
+def finish_event(episodes: int, reason: str = "complete") -> dict[str, Any]:
     return event("finished", episodes=episodes, reason=reason)
 
 
@@ -78,7 +94,7 @@ def write_run(
 
 def complete_run(folder: Path, **config: Any) -> Path:
     """Write a run of six episodes that went as it should, pictures included."""
-    write_run(folder, map(record, range(1, 7)), events=[started(), finished(6)], **config)
+    write_run(folder, map(record, range(1, 7)), events=[start_event(), finish_event(6)], **config)
     write_states(folder, {0: field(), 3: field(1), 5: field(2)})
     return folder
 
@@ -87,15 +103,15 @@ def eventful_run(folder: Path) -> Path:
     """Write a longer run: killed, continued, some episodes skipped, memory refused once."""
     skipped = (40, 41, 130)
     events = [
-        started(),
+        start_event(),
         *(event("checkpoint", episode=n, path="x") for n in (50, 100)),
         *(event("skipped", episode=n, because="the loss is nan") for n in skipped[:2]),
-        started(first=101),
+        start_event(first=101),
         event("skipped", episode=skipped[2], because="the loss is nan"),
         event("plan-changed", episode=120, because="out of memory", recompute="step"),
         event("noted", message="CUDA graphs cannot be used here"),
         event("something-younger", answer=42),
-        finished(160, "stopped"),
+        finish_event(160, "stopped"),
     ]
     made = (record(n) for n in range(1, 161) if n not in skipped)
     write_run(folder, made, events=events, episodes=200)

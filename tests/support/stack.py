@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from infra.stack.image import image_name, make_context
+from infra.stack.image import compute_image_name, make_context
 from tests.support.program import Endless, Program, write_config
 from tests.testbed.fixtures import Engine
 
@@ -101,7 +101,7 @@ def trainer_image(engine: Engine, settings: Mapping[str, str]) -> str:
     bundle = settings.get("QCA_STACK_CA_BUNDLE")
     with tempfile.TemporaryDirectory() as folder:
         make_context(Path(folder), Path(bundle) if bundle else None)
-        name = image_name(Path(folder), arguments)
+        name = compute_image_name(Path(folder), arguments)
         if engine.run("image", "inspect", name, check=False).returncode != 0:
             given = [f"--build-arg={key}={value}" for key, value in arguments.items()]
             file = f"{folder}/Dockerfile.cuda"

@@ -1,4 +1,4 @@
-"""Trainings of a second or two, and what a test wants to know of them."""
+"""Trainings of a second or two, and how to read what they left."""
 
 import threading
 from pathlib import Path
@@ -6,10 +6,13 @@ from pathlib import Path
 import torch
 
 from qca.core.config import TrainConfig
-from qca.runs.events import EpisodeRecord, Event, read_records
+from qca.runs.events import EpisodeRecord, Event
+from qca.runs.metrics_log import read_records
 from qca.train.checkpoint import Checkpoint, find_newest_intact
 from qca.train.request import TrainRequest
 from qca.train.session import run_session
+from qca.train.step_result import SkippedStep, StepResult
+from qca.train.trainer import Trainer
 from qca.train.weights import new_model
 
 SMALL = TrainConfig(
@@ -30,20 +33,25 @@ def small(**changes) -> TrainConfig:
     return SMALL.override(**changes)
 
 
-def other_weights(**changes) -> dict[str, torch.Tensor]:
-    """Return weights that are not those with which a small run begins."""
+def make_other_weights(**changes) -> dict[str, torch.Tensor]:
+    """Return weights other than those that a small run starts with."""
     return new_model(small(seed=7, **changes)).state_dict()
 
 
 class StopAfter:
-    """Is set after it has been read so many times, which is once between any two steps."""
+    """A stop flag that is set after `reads` reads; there is one read between any two steps."""
 
-    def __init__(self, looks: int) -> None:
-        self.looks = looks
+    def __init__(self, reads: int) -> None:
+        self.reads = reads
 
     def is_set(self) -> bool:
-        self.looks -= 1
-        return self.looks < 0
+        self.reads -= 1
+        return self.reads < 0
+
+
+def run_episode(trainer: Trainer) -> StepResult | SkippedStep:
+    """Run one episode and one optimizer step."""
+    return trainer.apply_gradients(trainer.compute_gradients(lambda: None))
 
 
 def run(
@@ -55,21 +63,21 @@ def run(
     return events
 
 
-def kinds(events: list[Event]) -> list[str]:
+def list_kinds(events: list[Event]) -> list[str]:
     return [event.event for event in events]
 
 
-def newest(folder: Path) -> Checkpoint:
+def read_newest(folder: Path) -> Checkpoint:
     found, _ = find_newest_intact(folder / "checkpoints")
     assert found is not None
     return found
 
 
-def learned(folder: Path) -> list[dict]:
-    """Return the records without what a clock or a memory gauge says."""
+def read_learned(folder: Path) -> list[dict]:
+    """Return the records without durations and memory."""
     measured = {"seconds", "steps_per_second", "memory_bytes"}
     return [r.model_dump(exclude=measured) for r in read_records(folder / "metrics.jsonl")]
 
 
-def records(events: list[Event]) -> list[EpisodeRecord]:
+def select_records(events: list[Event]) -> list[EpisodeRecord]:
     return [event for event in events if isinstance(event, EpisodeRecord)]

@@ -20,7 +20,7 @@ from qca.train.device import prepare_device
 from qca.train.request import TrainRequest
 from qca.train.session import run_session
 from qca.train.trainer import Trainer
-from tests.support.training import StopAfter, records, run, small
+from tests.support.training import StopAfter, run, run_episode, select_records, small
 
 pytestmark = [
     pytest.mark.cuda,
@@ -43,7 +43,7 @@ held = found.predicted_peak_bytes if sys.argv[2] == "held" else None
 trainer = Trainer(config, prepare_device(config, held))
 trainer.episodes = 2000  # from here on there is noise
 for _ in range(2):
-    trainer.run_episode(lambda: None)
+    trainer.apply_gradients(trainer.compute_gradients(lambda: None))
 print(torch.cuda.max_memory_reserved())
 """
 
@@ -134,7 +134,7 @@ def test_inside_an_episode_the_host_waits_for_nothing(recompute):
     config = TrainConfig(device="cuda", precision="fp32", recompute=recompute, **SMALL)
     trainer = Trainer(config, prepare_device(config, None))
     trainer.episodes = CURRICULUM_EPISODES
-    trainer.run_episode(lambda: None)  # captures
+    run_episode(trainer)  # captures
     try:
         trainer.compute_gradients(lambda: torch.cuda.set_sync_debug_mode("error"))
     finally:
@@ -148,7 +148,7 @@ def test_a_training_stops_and_goes_on(tmp_path, precision, moments):
     run(config, tmp_path, stop=StopAfter(20))
     events = run(config, tmp_path, resume=True)
     assert events[-1] == Finished(reason="complete", episodes=6)
-    last = records(events)[-1]
+    last = select_records(events)[-1]
     assert last.reserved_bytes is not None
     assert last.reserved_bytes >= last.memory_bytes > 0
 

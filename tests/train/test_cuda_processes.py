@@ -17,7 +17,7 @@ from tests.support.distributed_training import (
     start,
     wait_while_running,
 )
-from tests.support.training import newest
+from tests.support.training import read_newest
 
 GPUS = {"device": "cuda"}
 
@@ -34,7 +34,7 @@ def test_two_gpus_learn_what_one_learns_from_the_combined_batch(tmp_path):
     for a, b in zip(load_records(one)[:10], load_records(two)[:10], strict=True):
         assert b.loss == pytest.approx(a.loss, rel=1e-5)
         assert b.gradient_norm == pytest.approx(a.gradient_norm, rel=1e-3)
-    first, second = newest(one / "first").tensors, newest(two / "first").tensors
+    first, second = read_newest(one / "first").tensors, read_newest(two / "first").tensors
     for name, tensor in first.items():
         torch.testing.assert_close(second[name], tensor, rtol=0.02, atol=1e-3)
 
@@ -54,7 +54,7 @@ def test_told_to_stop_they_end_together_with_a_checkpoint(tmp_path):
     wait_while_running(lambda: len(load_records(folder)) > 2, process)
     process.send_signal(signal.SIGTERM)
     assert process.wait(SECONDS) == 0, read_stderr(folder)
-    assert newest(folder / "first").episode == load_records(folder)[-1].episode
+    assert read_newest(folder / "first").episode == load_records(folder)[-1].episode
 
 
 def test_more_processes_than_gpus_are_refused(tmp_path):

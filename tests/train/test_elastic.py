@@ -20,7 +20,7 @@ from tests.support.distributed_training import (
 )
 from tests.support.forks import Forked
 from tests.support.ports import find_free_port
-from tests.support.training import newest
+from tests.support.training import read_newest
 
 
 @pytest.fixture(scope="module")
@@ -40,7 +40,7 @@ def test_two_processes_learn_what_one_learns_from_the_combined_batch(undisturbed
     for a, b in zip(one[:10], two[:10], strict=True):
         assert b.loss == pytest.approx(a.loss, rel=1e-5)
         assert b.gradient_norm == pytest.approx(a.gradient_norm, rel=1e-3)
-    saved = newest(tmp_path / "runs/first").tensors, newest(undisturbed / "first").tensors
+    saved = read_newest(tmp_path / "runs/first").tensors, read_newest(undisturbed / "first").tensors
     for name, tensor in saved[0].items():
         torch.testing.assert_close(saved[1][name], tensor, rtol=0.02, atol=1e-3)
 
@@ -52,7 +52,7 @@ def test_where_one_is_lost_all_go_on_from_the_last_checkpoint_by_themselves(undi
     find_workers(process)[-1].kill()
     assert process.wait(SECONDS) == 0, read_stderr(folder)
     assert [r.loss for r in load_records(folder)] == [r.loss for r in load_records(undisturbed)]
-    one, other = newest(folder / "first").tensors, newest(undisturbed / "first").tensors
+    one, other = read_newest(folder / "first").tensors, read_newest(undisturbed / "first").tensors
     assert all(torch.equal(one[name], other[name]) for name in one)
 
 
@@ -66,7 +66,7 @@ def test_told_to_stop_they_end_together_with_a_checkpoint(tmp_path, number, stat
     wait_while_running(lambda: len(load_records(folder)) > 2, process)
     process.send_signal(number)
     assert process.wait(SECONDS) == status, read_stderr(folder)
-    assert newest(folder / "first").episode == load_records(folder)[-1].episode
+    assert read_newest(folder / "first").episode == load_records(folder)[-1].episode
     assert "Traceback" not in read_stderr(folder)
 
 
@@ -84,7 +84,7 @@ def test_going_on_with_another_number_says_once_how_large_the_batch_is_now(tmp_p
     how = {"batch-size": 3, "progress": "auto"}
     assert start(folder, "--processes=2", episodes=3, **how).wait(SECONDS) == 0, read_stderr(folder)
     assert "combined batch" not in read_stderr(folder)
-    assert newest(folder / "first").processes == 2
+    assert read_newest(folder / "first").processes == 2
 
     message = (
         "the combined batch was 6 and is now 3: 2 processes trained together up to the "
@@ -93,7 +93,7 @@ def test_going_on_with_another_number_says_once_how_large_the_batch_is_now(tmp_p
     assert start(folder, "--resume", episodes=4, **how).wait(SECONDS) == 0, read_stderr(folder)
     assert read_stderr(folder).count(f"Note: {message}.") == 1
     assert read_notes(folder) == [message]
-    assert newest(folder / "first").processes == 1  # so that it is not said again
+    assert read_newest(folder / "first").processes == 1  # so that it is not said again
 
 
 @pytest.mark.slow

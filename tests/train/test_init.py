@@ -9,7 +9,7 @@ from safetensors.torch import save_file
 
 from qca.core.errors import CheckpointError, InputError
 from qca.runs.events import Started
-from tests.support.training import newest, other_weights, run, small
+from tests.support.training import make_other_weights, read_newest, run, small
 
 
 def _start(folder: Path, init: Path, **how):
@@ -17,16 +17,16 @@ def _start(folder: Path, init: Path, **how):
 
 
 def test_a_training_begins_with_them(tmp_path):
-    save_file(other_weights(), tmp_path / "file")
+    save_file(make_other_weights(), tmp_path / "file")
     run(small(episodes=1, learning_rate=1e-9), tmp_path / "run", init=tmp_path / "file")
-    for name, value in other_weights().items():
-        torch.testing.assert_close(newest(tmp_path / "run").tensors[f"model.{name}"], value)
+    for name, value in make_other_weights().items():
+        torch.testing.assert_close(read_newest(tmp_path / "run").tensors[f"model.{name}"], value)
 
 
 def test_a_run_that_goes_on_keeps_its_own_and_says_so(tmp_path):
     run(small(episodes=1), tmp_path / "run")
-    before = newest(tmp_path / "run")
-    save_file(other_weights(), tmp_path / "file")
+    before = read_newest(tmp_path / "run")
+    save_file(make_other_weights(), tmp_path / "file")
     first = run(small(episodes=2), tmp_path / "run", init=tmp_path / "file", resume=True)[0]
     assert isinstance(first, Started)
     assert "is not read again" in first.warnings[0]
@@ -44,11 +44,17 @@ BAD = {
     "empty": (lambda path: path.touch(), "no weights can be read"),
     "text": (lambda path: path.write_text("weights"), "no weights can be read"),
     "cut": (
-        lambda path: (save_file(other_weights(), path), path.write_bytes(path.read_bytes()[:-9])),
+        lambda path: (
+            save_file(make_other_weights(), path),
+            path.write_bytes(path.read_bytes()[:-9]),
+        ),
         "no weights can be read",
     ),
     "a cut archive": (
-        lambda path: (torch.save(other_weights(), path), path.write_bytes(path.read_bytes()[:-99])),
+        lambda path: (
+            torch.save(make_other_weights(), path),
+            path.write_bytes(path.read_bytes()[:-99]),
+        ),
         "no weights can be read",
     ),
     "code": (lambda path: path.write_bytes(pickle.dumps(_Evil())), "no weights can be read"),
@@ -74,23 +80,29 @@ def test_what_holds_no_weights_is_refused_before_anything_is_made(
         _start(tmp_path / "run", tmp_path / "file")
     assert not Path("touched").exists()
     assert not (tmp_path / "run/config.json").exists()
-    save_file(other_weights(), tmp_path / "good")
+    save_file(make_other_weights(), tmp_path / "good")
     _start(tmp_path / "run", tmp_path / "good")  # what was refused is not in the way
 
 
 @pytest.mark.parametrize(
     ("weights", "said"),
     [
-        (other_weights(hidden_channels=8), r"bot\.conv_block\.0\.weight is \(64, 32, 3, 3\), here"),
         (
-            {name: value for name, value in other_weights().items() if name != "outc.bias"},
+            make_other_weights(hidden_channels=8),
+            r"bot\.conv_block\.0\.weight is \(64, 32, 3, 3\), here",
+        ),
+        (
+            {name: value for name, value in make_other_weights().items() if name != "outc.bias"},
             r"outc\.bias is missing, here \(4,\)",
         ),
         (
-            other_weights() | {"outc.bias": torch.full((4,), float("nan"))},
+            make_other_weights() | {"outc.bias": torch.full((4,), float("nan"))},
             r"a NaN .* in outc\.bias",
         ),
-        (other_weights() | {"outc.bias": torch.full((4,), -torch.inf)}, r"infinity in outc\.bias"),
+        (
+            make_other_weights() | {"outc.bias": torch.full((4,), -torch.inf)},
+            r"infinity in outc\.bias",
+        ),
     ],
 )
 def test_weights_that_do_not_fit_are_refused_by_name(tmp_path, weights, said):

@@ -13,28 +13,38 @@ import torch
 from qca.core import noise_schedule
 from qca.core.errors import CheckpointError, InputError, LaunchError, QcaError
 from qca.runs.checkpoint_files import list_checkpoints
-from qca.runs.events import CheckpointWritten, Finished, Started, read_records
+from qca.runs.events import CheckpointWritten, Finished, Started
+from qca.runs.metrics_log import read_records
 from qca.runs.run_folder import CHANGEABLE, RunFolder
 from qca.train import recorder
 from qca.train import trainer as trainer_module
 from qca.train.step_result import StepResult
 from qca.train.trainer import Trainer
 from qca.train.weights import new_model
-from tests.support.training import StopAfter, kinds, learned, newest, records, run, small
+from tests.support.training import (
+    StopAfter,
+    list_kinds,
+    read_learned,
+    read_newest,
+    run,
+    run_episode,
+    select_records,
+    small,
+)
 from tests.train.test_checkpoint import no_room_beyond
 
 
 def _assert_same_training(one: Path, other: Path) -> None:
-    a, b = newest(one), newest(other)
+    a, b = read_newest(one), read_newest(other)
     assert (a.episode, a.plateau) == (b.episode, b.plateau)
     assert a.tensors.keys() == b.tensors.keys()
     assert [name for name in a.tensors if not torch.equal(a.tensors[name], b.tensors[name])] == []
-    assert learned(one) == learned(other)
+    assert read_learned(one) == read_learned(other)
 
 
 def test_a_training_from_start_to_end(tmp_path):
     events = run(small(), tmp_path / "run")
-    assert kinds(events) == [
+    assert list_kinds(events) == [
         "started",
         *("episode", "episode", "checkpoint") * 3,
         "finished",
@@ -44,7 +54,7 @@ def test_a_training_from_start_to_end(tmp_path):
     assert (first.first_episode, first.episodes, first.warnings) == (1, 6, ())
     assert first.parameters == sum(p.numel() for p in new_model(small()).parameters())
     assert last == Finished(reason="complete", episodes=6)
-    assert read_records(tmp_path / "run/metrics.jsonl") == records(events)
+    assert read_records(tmp_path / "run/metrics.jsonl") == select_records(events)
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [
         *("checkpoints", "config.json", "events.jsonl", "heartbeat", "lock", "metrics.jsonl"),
         *("states.safetensors", "tensorboard"),
@@ -53,7 +63,7 @@ def test_a_training_from_start_to_end(tmp_path):
 
 
 def test_a_record_says_what_was_learned(tmp_path):
-    record = records(run(small(episodes=1), tmp_path))[0]
+    record = select_records(run(small(episodes=1), tmp_path))[0]
     weighed = {"survival": 10, "symmetry": 5, "complexity": 1}
     total = sum(weighed[name] * value for name, value in record.components.items())
     assert record.loss == pytest.approx(total, rel=1e-5)
@@ -64,13 +74,13 @@ def test_a_record_says_what_was_learned(tmp_path):
 
 
 def test_the_loss_goes_down(tmp_path):
-    losses = [r.loss for r in records(run(small(episodes=40, loss="structure"), tmp_path))]
+    losses = [r.loss for r in select_records(run(small(episodes=40, loss="structure"), tmp_path))]
     assert sum(losses[-5:]) < 0.9 * sum(losses[:5])
 
 
 def test_the_last_episode_has_a_checkpoint_although_it_is_not_due(tmp_path):
     run(small(episodes=3), tmp_path)
-    assert newest(tmp_path).episode == 3
+    assert read_newest(tmp_path).episode == 3
 
 
 # Looks: one before each episode, and one after each of its 4 steps there and 4 back.
@@ -86,7 +96,7 @@ def test_a_stopped_training_goes_on_as_if_it_had_never_stopped(
     run(config, tmp_path / "whole")
     stopped = run(config, tmp_path / "stopped", stop=StopAfter(looks))
     assert stopped[-1] == Finished(reason="stopped", episodes=whole)
-    assert newest(tmp_path / "stopped").episode == whole
+    assert read_newest(tmp_path / "stopped").episode == whole
     events = run(config, tmp_path / "stopped", resume=True)
     assert isinstance(events[0], Started)
     assert events[0].first_episode == whole + 1
@@ -254,7 +264,7 @@ def test_every_key_is_either_fixed_or_changeable():
 
 def test_a_smaller_learning_rate_may_be_asked_for_and_keeps_its_halvings(tmp_path):
     run(small(episodes=2), tmp_path)
-    last = records(run(small(episodes=3, learning_rate=1e-3), tmp_path, resume=True))
+    last = select_records(run(small(episodes=3, learning_rate=1e-3), tmp_path, resume=True))
     assert [r.learning_rate for r in last] == [1e-3]
 
 
@@ -262,7 +272,7 @@ def test_two_trainers_do_not_share_a_run(tmp_path):
     with RunFolder(tmp_path).hold(), pytest.raises(LaunchError, match=f"process {os.getpid()} on"):
         run(small(), tmp_path)
     (tmp_path / "lock").write_text("process 1 on elsewhere, long gone")
-    assert kinds(run(small(episodes=1), tmp_path))[-1] == "finished"
+    assert list_kinds(run(small(episodes=1), tmp_path))[-1] == "finished"
 
 
 def test_three_episodes_in_a_row_that_are_not_finite_end_the_training_and_save_nothing_bad(
@@ -271,8 +281,8 @@ def test_three_episodes_in_a_row_that_are_not_finite_end_the_training_and_save_n
     monkeypatch.setattr(trainer_module, "draw_initial_state", _poison_from(3))
     with pytest.raises(QcaError, match="episode 6: the loss is nan, as in the 2 episodes before"):
         run(small(episodes=9), tmp_path)
-    assert newest(tmp_path).episode == 4
-    assert all(t.isfinite().all() for t in newest(tmp_path).tensors.values())
+    assert read_newest(tmp_path).episode == 4
+    assert all(t.isfinite().all() for t in read_newest(tmp_path).tensors.values())
     assert [r.episode for r in read_records(tmp_path / "metrics.jsonl")] == [1, 2, 3]
 
 
@@ -290,9 +300,9 @@ def test_no_room_for_a_checkpoint_keeps_the_last_good_one(tmp_path):
     run(small(episodes=2), tmp_path)
     with no_room_beyond(2**15), pytest.raises(CheckpointError, match="cannot be written"):
         run(small(), tmp_path, resume=True)
-    assert newest(tmp_path).episode == 2
+    assert read_newest(tmp_path).episode == 2
     run(small(), tmp_path, resume=True)
-    assert newest(tmp_path).episode == 6
+    assert read_newest(tmp_path).episode == 6
 
 
 def test_a_run_folder_that_cannot_be_made_is_a_checkpoint_error(tmp_path):
@@ -338,8 +348,8 @@ def test_samples_are_numbered_through_the_run(tmp_path, monkeypatch, batch):
 
 def test_noise_comes_with_the_curriculum(tmp_path, monkeypatch):
     monkeypatch.setattr(noise_schedule, "CURRICULUM_EPISODES", 2)
-    noisy = records(run(small(episodes=3), tmp_path / "noisy"))
-    quiet = records(run(small(episodes=3, max_noise=0.0), tmp_path / "quiet"))
+    noisy = select_records(run(small(episodes=3), tmp_path / "noisy"))
+    quiet = select_records(run(small(episodes=3, max_noise=0.0), tmp_path / "quiet"))
     assert [r.noise_rate for r in noisy] == [0.0, 0.5, 1.0]
     assert [a.loss == b.loss for a, b in zip(noisy, quiet, strict=True)] == [True, False, False]
 
@@ -352,7 +362,7 @@ def test_weights_are_the_seeds():
 
 def test_the_gradient_is_clipped_at_norm_1():
     trainer = Trainer(small(loss="mse_energy"), torch.device("cpu"))
-    learned = trainer.run_episode(lambda: None)
+    learned = run_episode(trainer)
     assert isinstance(learned, StepResult)
     gradients = [p.grad for p in trainer.model.parameters() if p.grad is not None]
     assert learned.gradient_norm > 2
@@ -363,4 +373,4 @@ def test_a_checkpoint_of_another_architecture_names_the_shape_that_differs(tmp_p
     run(small(episodes=1), tmp_path)
     wider = Trainer(small(hidden_channels=8), torch.device("cpu"))
     with pytest.raises(CheckpointError, match=r"bot\.conv_block\.0\.weight is \(32, 16, 3, 3\)"):
-        wider.restore(newest(tmp_path))
+        wider.restore(read_newest(tmp_path))

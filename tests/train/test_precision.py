@@ -5,23 +5,20 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qca.runs.events import PlanChanged, Skipped, read_records
+from qca.runs.events import PlanChanged, Skipped
+from qca.runs.metrics_log import read_records
 from qca.train import trainer as trainer_module
 from qca.train.precision import HALF, HalfModel, LossScale
 from qca.train.step_result import SkippedStep, StepResult
 from qca.train.trainer import Trainer
 from tests.support.models import lively_model
-from tests.support.training import newest, records, run, small
+from tests.support.training import read_newest, run, run_episode, select_records, small
 
 CPU = torch.device("cpu")
 
 
-def _nothing() -> None:
-    pass
-
-
 def _gradient(trainer: Trainer) -> torch.Tensor:
-    trainer.compute_gradients(_nothing)
+    trainer.compute_gradients(lambda: None)
     scale = trainer.loss_scale.factor if trainer.config.precision == "fp16" else 1.0
     found = [p.grad.flatten() for p in trainer.model.parameters() if p.grad is not None]
     return torch.cat(found) / scale
@@ -91,7 +88,7 @@ def test_a_training_in_half_precision_stops_and_goes_on_as_if_it_had_not(tmp_pat
     run(config, tmp_path / "whole")
     run(config.override(episodes=2), tmp_path / "stopped")
     run(config, tmp_path / "stopped", resume=True)
-    one, other = newest(tmp_path / "whole"), newest(tmp_path / "stopped")
+    one, other = read_newest(tmp_path / "whole"), read_newest(tmp_path / "stopped")
     assert (one.loss_scale, one.skipped) == (other.loss_scale, other.skipped)
     assert all(torch.equal(one.tensors[name], other.tensors[name]) for name in one.tensors)
 
@@ -112,13 +109,13 @@ def _poison(monkeypatch: pytest.MonkeyPatch, samples: set[int]) -> None:
 def test_an_episode_that_is_not_finite_teaches_nothing_and_is_counted(monkeypatch):
     _poison(monkeypatch, {1})
     trainer = Trainer(small(), CPU)
-    trainer.run_episode(_nothing)
+    run_episode(trainer)
     before = {name: value.clone() for name, value in trainer.model.state_dict().items()}
-    assert trainer.run_episode(_nothing) == SkippedStep("the loss is nan")
+    assert run_episode(trainer) == SkippedStep("the loss is nan")
     assert (trainer.episodes, trainer.skipped) == (2, 1)
     after = trainer.model.state_dict()
     assert all(torch.equal(before[name], after[name]) for name in before)
-    assert isinstance(trainer.run_episode(_nothing), StepResult)
+    assert isinstance(run_episode(trainer), StepResult)
 
 
 def test_it_is_told_and_has_no_line_in_the_metrics(tmp_path, monkeypatch):
@@ -127,7 +124,7 @@ def test_it_is_told_and_has_no_line_in_the_metrics(tmp_path, monkeypatch):
     (skipped,) = [event for event in events if isinstance(event, Skipped)]
     assert (skipped.episode, skipped.because) == (3, "the loss is nan")
     assert [r.episode for r in read_records(tmp_path / "metrics.jsonl")] == [1, 2, 4, 5, 6]
-    assert records(events)[-1].skipped == 1
+    assert select_records(events)[-1].skipped == 1
 
 
 def test_an_overflow_in_fp16_halves_the_loss_scale_and_the_training_goes_on(tmp_path, monkeypatch):
@@ -137,7 +134,7 @@ def test_an_overflow_in_fp16_halves_the_loss_scale_and_the_training_goes_on(tmp_
     scales = [event.loss_scale for event in skipped]
     assert scales == [2.0**power for power in range(39, 39 - len(scales), -1)]
     assert len(skipped) > 3  # which would be the end of a training in float32
-    assert records(events)
+    assert select_records(events)
     assert not any(isinstance(event, PlanChanged) for event in events)
 
 

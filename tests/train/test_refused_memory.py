@@ -9,7 +9,7 @@ from qca.runs.events import PlanChanged
 from qca.train import memory as memory_module
 from qca.train import memory_refusal
 from qca.train.trainer import Trainer
-from tests.support.training import kinds, learned, newest, run, small
+from tests.support.training import list_kinds, read_learned, read_newest, run, small
 
 REFUSALS = {
     "CUDA": torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB."),
@@ -48,7 +48,7 @@ def test_the_episode_is_made_again_under_the_next_plan_and_the_run_goes_on(
     run(config, tmp_path / "whole")
     refusing({"none"}, refusal=refusal)
     events = run(config, tmp_path / "refused")
-    assert kinds(events) == [
+    assert list_kinds(events) == [
         *("started", "episode", "episode", "plan-changed", "episode", "episode"),
         *("checkpoint", "finished"),
     ]
@@ -58,8 +58,8 @@ def test_the_episode_is_made_again_under_the_next_plan_and_the_run_goes_on(
     found = estimate(step, recompute="step", device="cpu")
     assert changed.predicted_peak_bytes == found.predicted_peak_bytes
     # `none` and `step` agree to the last bit, so nothing tells the two runs apart.
-    assert learned(tmp_path / "whole") == learned(tmp_path / "refused")
-    one, other = newest(tmp_path / "whole"), newest(tmp_path / "refused")
+    assert read_learned(tmp_path / "whole") == read_learned(tmp_path / "refused")
+    one, other = read_newest(tmp_path / "whole"), read_newest(tmp_path / "refused")
     assert all(torch.equal(one.tensors[name], other.tensors[name]) for name in one.tensors)
 
 
@@ -76,7 +76,7 @@ def test_where_no_plan_is_cheaper_it_ends_with_the_numbers_and_the_holder(
     refusing({"none", "step", "two-level"})
     monkeypatch.setattr(
         memory_refusal,
-        "memory_holders",
+        "describe_memory_holders",
         lambda device: "; the GPU's memory is held by process 7 2 GiB",
     )
     with pytest.raises(PlanError) as raised:
@@ -89,7 +89,7 @@ def test_where_no_plan_is_cheaper_it_ends_with_the_numbers_and_the_holder(
     ):
         assert said in raised.value.message
     assert "smaller batch" in raised.value.hint
-    assert [r["episode"] for r in learned(tmp_path)] == [1, 2]
+    assert [r["episode"] for r in read_learned(tmp_path)] == [1, 2]
 
 
 def test_after_three_other_plans_it_is_enough(tmp_path, refusing, monkeypatch):
@@ -118,6 +118,6 @@ def test_any_other_error_is_not_taken_for_it(tmp_path, refusing):
     ],
 )
 def test_the_holders_are_named_with_what_they_hold(held, said, monkeypatch):
-    monkeypatch.setattr(memory_module, "gpu_memory_holders", lambda: held)
-    assert memory_module.memory_holders(torch.device("cuda", 0)) == said
-    assert memory_module.memory_holders(torch.device("cpu")) == ""
+    monkeypatch.setattr(memory_module, "list_gpu_memory_holders", lambda: held)
+    assert memory_module.describe_memory_holders(torch.device("cuda", 0)) == said
+    assert memory_module.describe_memory_holders(torch.device("cpu")) == ""

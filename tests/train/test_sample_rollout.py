@@ -8,14 +8,14 @@ import torch
 
 from qca.model.evolution import Evolution
 from qca.model.initial_state import draw_initial_state
-from qca.runs import snapshots
+from qca.runs.snapshots import Snapshots, read_snapshots
 from qca.train import sample_rollout
 from qca.train.request import TrainRequest
 from qca.train.sample_rollout import choose_sample_steps, write_sample_rollout
 from qca.train.session import run_session
 from qca.train.weights import new_model
 from tests.support.distributed_training import SECONDS, WHOLE, read_stderr, start
-from tests.support.training import StopAfter, newest, small
+from tests.support.training import StopAfter, read_newest, small
 
 STATES = "states.safetensors"
 
@@ -28,8 +28,8 @@ def train(folder, *, stop=None, resume=False, **changes) -> list[str]:
     return warned
 
 
-def states_of(folder) -> snapshots.Snapshots | None:
-    return snapshots.read(folder / STATES)
+def states_of(folder) -> Snapshots | None:
+    return read_snapshots(folder / STATES)
 
 
 def test_a_complete_training_leaves_one_evolution_of_its_model(tmp_path):
@@ -40,7 +40,7 @@ def test_a_complete_training_leaves_one_evolution_of_its_model(tmp_path):
     assert list(found.states) == [0, 1, 2, 3, 4]
 
     model = new_model(config)
-    saved = newest(tmp_path).tensors
+    saved = read_newest(tmp_path).tensors
     model.load_state_dict({name: saved[f"model.{name}"] for name in model.state_dict()})
     step = Evolution(model, config.gamma, config.update)
     psi = draw_initial_state(config.seed, range(1), d_state=config.d_state, grid=config.grid)
@@ -52,7 +52,7 @@ def test_a_complete_training_leaves_one_evolution_of_its_model(tmp_path):
 
 def test_a_training_that_is_stopped_leaves_none(tmp_path):
     train(tmp_path, stop=StopAfter(15))
-    assert newest(tmp_path).episode < small().episodes
+    assert read_newest(tmp_path).episode < small().episodes
     assert states_of(tmp_path) is None
 
 
@@ -87,7 +87,7 @@ def test_a_disk_that_refuses_them_is_said_and_fails_nothing(tmp_path):
     (tmp_path / STATES).mkdir()
     [said] = train(tmp_path)
     assert said.startswith("no pictures of the state")
-    assert newest(tmp_path).episode == small().episodes
+    assert read_newest(tmp_path).episode == small().episodes
 
 
 def test_a_device_that_refuses_memory_is_said_and_fails_nothing(tmp_path, monkeypatch):

@@ -5,7 +5,7 @@ import torch
 from safetensors.torch import save_file
 
 from qca.train.weights import read_weights
-from tests.support.training import newest, other_weights, run, small
+from tests.support.training import make_other_weights, read_newest, run, small
 
 WRITERS = {
     "safetensors": save_file,
@@ -28,7 +28,7 @@ WRITERS = {
 
 @pytest.mark.parametrize("write", WRITERS.values(), ids=WRITERS.keys())
 def test_weights_are_read_from_whatever_holds_them(tmp_path, write):
-    expected = other_weights()
+    expected = make_other_weights()
     write(expected, tmp_path / "file")
     found = read_weights(tmp_path / "file")
     assert found.keys() == expected.keys()
@@ -40,5 +40,5 @@ def test_weights_are_read_from_whatever_holds_them(tmp_path, write):
 def test_our_own_checkpoints_are_among_them(tmp_path):
     run(small(episodes=1), tmp_path / "run")
     (path,) = (tmp_path / "run/checkpoints").iterdir()
-    found, saved = read_weights(path), newest(tmp_path / "run").tensors
+    found, saved = read_weights(path), read_newest(tmp_path / "run").tensors
     assert all(torch.equal(value, saved[f"model.{name}"]) for name, value in found.items())

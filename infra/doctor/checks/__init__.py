@@ -5,13 +5,16 @@ from infra.doctor.checks import (
     compose,
     docker,
     dragonfly,
-    file,
-    file_gpus,
-    file_limits,
-    file_services,
     gpu,
     host,
     python,
+    qca701_unread_parts,
+    qca702_unset_variables,
+    qca703_unsupported_keys,
+    qca704_unknown_flags,
+    qca705_rejected_limits,
+    qca706_unavailable_gpus,
+    qca707_refused_project,
 )
 
 CHECKS: tuple[Check, ...] = (
@@ -21,8 +24,11 @@ CHECKS: tuple[Check, ...] = (
     *gpu.CHECKS,
     *python.CHECKS,
     *host.CHECKS,
-    *sorted(
-        (*file.CHECKS, *file_services.CHECKS, file_limits.LIMITS, file_gpus.GPUS),
-        key=lambda check: check.id,
-    ),
+    qca701_unread_parts.CHECK,
+    qca702_unset_variables.CHECK,
+    qca703_unsupported_keys.CHECK,
+    qca704_unknown_flags.CHECK,
+    qca705_rejected_limits.CHECK,
+    qca706_unavailable_gpus.CHECK,
+    qca707_refused_project.CHECK,
 )

@@ -2,26 +2,18 @@
 
 from dataclasses import asdict
 
-from infra.doctor.check import (
-    Check,
-    Remedy,
-    Severity,
-    Subject,
-    Verdict,
-    known_or_none,
-    ok,
-    require,
-    skipped,
-)
+from infra.doctor.check import Check
 from infra.doctor.compose_v1_compatibility import Breaks, NotMeasured, predict
-from infra.doctor.remedies import quoting
+from infra.doctor.finding import Remedy, Severity, Verdict, ok, skip
 from infra.doctor.remedies.compose_plugin import (
     REFRESH_SNAP,
     SEE_QCA201,
     install_plugin,
     link_plugin,
 )
-from infra.doctor.remedies.compose_v1 import remedies_for_v1, works
+from infra.doctor.remedies.compose_v1 import can_reach_daemon, list_v1_remedies
+from infra.doctor.remedies.quoting import quote_path
+from infra.doctor.subjects import HostSubject
 from infra.host.facts import (
     ComposePlugin,
     ComposeV1,
@@ -29,11 +21,13 @@ from infra.host.facts import (
     Engine,
     NoEngine,
     StandaloneCompose,
+    known_or_none,
+    require,
 )
 from infra.host.snap import is_from_snap
 
 
-def _plugin(subject: Subject) -> Verdict:
+def _plugin(subject: HostSubject) -> Verdict:
     compose = require(subject.facts.compose)
     if isinstance(compose, ComposePlugin):
         return ok(
@@ -43,7 +37,9 @@ def _plugin(subject: Subject) -> Verdict:
         )
     docker = known_or_none(subject.facts.docker)
     no_engine = isinstance(docker, NoEngine)
-    severity = subject.stops(otherwise=Severity.INFO if no_engine else Severity.WARNING)
+    severity = subject.grade_container_fault(
+        otherwise=Severity.INFO if no_engine else Severity.WARNING
+    )
     message = f"`docker compose` (Compose V2) is not there.\n{compose.detail}"
     if subject.plan.runtime.value == "local":
         message += "\n`qca up` trains on this machine without Docker, which needs no Compose."
@@ -58,7 +54,7 @@ def _plugin(subject: Subject) -> Verdict:
     return Verdict(severity, message, {"detail": compose.detail}, remedies)
 
 
-def _old(subject: Subject) -> Verdict:
+def _old(subject: HostSubject) -> Verdict:
     compose = require(subject.facts.docker_compose)
     if isinstance(compose, StandaloneCompose):
         return ok(
@@ -85,7 +81,7 @@ def _old(subject: Subject) -> Verdict:
     )
 
 
-def _talks(subject: Subject) -> Verdict:
+def _talks(subject: HostSubject) -> Verdict:
     compose = require(subject.facts.docker_compose)
     if isinstance(compose, ComposeV1Bundle):
         return ok(f"{compose.path} is a self-contained binary: no installed library reaches it.")
@@ -106,7 +102,7 @@ def _talks(subject: Subject) -> Verdict:
     host = engine.host if isinstance(engine, Engine) else ""
     prediction = predict(docker_py, requests, urllib3)
     if isinstance(prediction, NotMeasured):
-        return skipped(f"Compose V1 could not be judged.\n{prediction.reason}.", **evidence)
+        return skip(f"Compose V1 could not be judged.\n{prediction.reason}.", **evidence)
     if not isinstance(prediction, Breaks):
         return ok(
             f"Compose V1 can talk to the daemon with docker-py {docker_py}, requests {requests} "
@@ -114,7 +110,7 @@ def _talks(subject: Subject) -> Verdict:
             **evidence,
         )
     if prediction.culprit != "docker" and host.startswith(("tcp://", "http://", "https://")):
-        return skipped(
+        return skip(
             f"Compose V1 could not be judged for {host}.\nOver a Unix socket these versions "
             f"fail ({prediction.error}); over TCP another code path runs, which was not measured.",
             **evidence,
@@ -123,7 +119,7 @@ def _talks(subject: Subject) -> Verdict:
 
 
 def _broken(
-    subject: Subject, compose: ComposeV1, prediction: Breaks, evidence: dict[str, object]
+    subject: HostSubject, compose: ComposeV1, prediction: Breaks, evidence: dict[str, object]
 ) -> Verdict:
     library = compose.libraries[prediction.culprit]
     where = " in the user site (`pip install --user`)" if library.user_site else ""
@@ -141,7 +137,7 @@ def _broken(
     return _of_broken(subject, compose, message, evidence)
 
 
-def _cannot_import(subject: Subject, compose: ComposeV1, missing: list[str]) -> Verdict:
+def _cannot_import(subject: HostSubject, compose: ComposeV1, missing: list[str]) -> Verdict:
     names = ", ".join(missing)
     message = (
         f"`docker-compose` (V1) will fail: its interpreter cannot import {names}.\n"
@@ -151,23 +147,23 @@ def _cannot_import(subject: Subject, compose: ComposeV1, missing: list[str]) -> 
 
 
 def _of_broken(
-    subject: Subject, compose: ComposeV1, message: str, evidence: dict[str, object]
+    subject: HostSubject, compose: ComposeV1, message: str, evidence: dict[str, object]
 ) -> Verdict:
-    if compose.beside is None or not works(compose.beside):
-        remedies = remedies_for_v1(compose, known_or_none(subject.facts.compose))
+    if compose.beside is None or not can_reach_daemon(compose.beside):
+        remedies = list_v1_remedies(compose, known_or_none(subject.facts.compose))
         return Verdict(_severity_of_v1(subject), message, evidence, remedies)
     path = compose.beside.path
     message += f"\n{path} is a Compose V1 with libraries of its own, and it works."
     evidence["beside"] = path
-    use = Remedy("Call that one by its path", (f"{quoting.path(path)} ps",))
+    use = Remedy("Call that one by its path", (f"{quote_path(path)} ps",))
     return Verdict(Severity.INFO, message, evidence, (use,))
 
 
-def _severity_of_v1(subject: Subject) -> Severity:
+def _severity_of_v1(subject: HostSubject) -> Severity:
     """A broken V1 leaves nobody without containers who has Compose V2."""
     if isinstance(known_or_none(subject.facts.compose), ComposePlugin):
         return Severity.WARNING
-    return subject.stops()
+    return subject.grade_container_fault()
 
 
 def _evidence(compose: ComposeV1) -> dict[str, object]:
@@ -185,13 +181,13 @@ def _evidence(compose: ComposeV1) -> dict[str, object]:
 _ENGINE_WITHOUT_CONTAINER_CONFIG = 26
 
 
-def _recreates(subject: Subject) -> list[Verdict]:
+def _recreates(subject: HostSubject) -> list[Verdict]:
     compose, docker = require(subject.facts.docker_compose), require(subject.facts.docker)
     if not isinstance(compose, ComposeV1 | ComposeV1Bundle) or isinstance(docker, NoEngine):
         return []
     major = docker.version.partition(".")[0]
     if not major.isdigit():
-        return [skipped(f"The engine's version {docker.version!r} is not a number.")]
+        return [skip(f"The engine's version {docker.version!r} is not a number.")]
     if int(major) < _ENGINE_WITHOUT_CONTAINER_CONFIG:
         return [ok(f"Compose V1 can recreate containers on Engine {docker.version}.")]
     message = (
@@ -201,7 +197,7 @@ def _recreates(subject: Subject) -> list[Verdict]:
     )
     remedy = Remedy(
         "Use Compose V2, or remove the containers before each start with V1",
-        (f"{quoting.path(compose.path)} down", f"{quoting.path(compose.path)} up -d"),
+        (f"{quote_path(compose.path)} down", f"{quote_path(compose.path)} up -d"),
         breaks="the containers (not their volumes) are removed and made again",
     )
     return [Verdict(Severity.WARNING, message, {"engine": docker.version}, (remedy,))]
@@ -217,10 +213,10 @@ CHECKS = (
         "major version from 2 on is modern.",
         why="`qca up` starts the containers with `docker compose`. Compose V1 "
         "(`docker-compose`) cannot take its place: it lacks `up --wait`.",
-        mend="Install the plugin, for one user or for all; a modern `docker-compose` that is "
+        fix="Install the plugin, for one user or for all; a modern `docker-compose` that is "
         "already there can be linked as the plugin.",
         url="https://docs.docker.com/compose/install/linux/",
-        judge=_plugin,
+        judge_host=_plugin,
     ),
     Check(
         id="QCA202",
@@ -232,9 +228,9 @@ CHECKS = (
         why="Compose V1 (last release 1.29.2, May 2021) reached its end of life in July 2023. It "
         "has no upper bounds on the libraries it needs, so that any upgrade of them can break it "
         "(QCA203).",
-        mend="Type `docker compose` instead of `docker-compose`; nearly all files work unchanged.",
+        fix="Type `docker compose` instead of `docker-compose`; nearly all files work unchanged.",
         url="https://docs.docker.com/compose/releases/migrate/",
-        judge=_old,
+        judge_host=_old,
     ),
     Check(
         id="QCA203",
@@ -255,13 +251,13 @@ CHECKS = (
         "was never wrong. docker-py turns every Unix socket, the default one included, into the "
         "made-up scheme http+docker:// inside its own process, and what no longer fits is the "
         "code that resolves that scheme. The address it starts from makes no difference.",
-        mend="In this order: use Compose V2. Or run V1 without the user site that shadows its "
+        fix="In this order: use Compose V2. Or run V1 without the user site that shadows its "
         "libraries (PYTHONNOUSERSITE=1), which changes nothing on the machine. Or give V1 an "
         "environment of its own, with the constraints file that qca ships. A downgrade in place "
         "comes last, because other programs of that interpreter may need the newer libraries. "
         "Quote the requirements: unquoted, bash reads `<2.32` as a redirection.",
         url="https://github.com/docker/docker-py/issues/3256",
-        judge=_talks,
+        judge_host=_talks,
     ),
     Check(
         id="QCA204",
@@ -272,8 +268,8 @@ CHECKS = (
         why="V1 reads `ContainerConfig` of an image when it replaces a container; the Engine API "
         "dropped that field in version 1.45 (Engine 26). Measured: fine on 20.10, "
         "KeyError: 'ContainerConfig' on 26.1; the versions between were not measured.",
-        mend="Use Compose V2.",
+        fix="Use Compose V2.",
         url="https://docs.docker.com/reference/api/engine/version-history/#v145-api-changes",
-        judge=_recreates,
+        judge_host=_recreates,
     ),
 )

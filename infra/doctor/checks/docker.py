@@ -2,19 +2,11 @@
 
 import shlex
 
-from infra.doctor.check import (
-    Check,
-    Remedy,
-    Severity,
-    Subject,
-    Verdict,
-    known_or_none,
-    ok,
-    require,
-    skipped,
-)
+from infra.doctor.check import Check
 from infra.doctor.checks.docker_snap import DOCKER_SNAP
-from infra.host.facts import ComposePlugin, Engine, NoEngine
+from infra.doctor.finding import Remedy, Severity, Verdict, ok, skip
+from infra.doctor.subjects import HostSubject
+from infra.host.facts import ComposePlugin, Engine, NoEngine, known_or_none, require
 from infra.host.snap import is_client_from_snap
 
 # Nobody needs DOCKER_HOST to be sent there.
@@ -23,7 +15,7 @@ DEFAULT_HOST = "unix:///var/run/docker.sock"
 LOCALLY = Remedy("Train without Docker, as a process on this machine", ("qca up --runtime local",))
 
 
-def _reachable(subject: Subject) -> Verdict:
+def _reachable(subject: HostSubject) -> Verdict:
     docker = require(subject.facts.docker)
     if isinstance(docker, Engine):
         return ok(
@@ -43,7 +35,7 @@ def _reachable(subject: Subject) -> Verdict:
         remedies = (_LOG_IN_AGAIN,)
     remedies = (*remedies, *(_other_engine(address) for address in docker.other_sockets))
     without = Severity.INFO if docker.state == "not-installed" else Severity.WARNING
-    severity = subject.stops(otherwise=without)
+    severity = subject.grade_container_fault(otherwise=without)
     message = f"{what}\nLooked at {docker.host}: {docker.detail}"
     if subject.plan.runtime.value == "local":
         message += "\n`qca up` trains on this machine without Docker, which needs no engine."
@@ -142,7 +134,7 @@ _OF_THE_SNAP: dict[str, tuple[Remedy, ...]] = {
 }
 
 
-def _keeps_limits(subject: Subject) -> list[Verdict]:
+def _keeps_limits(subject: HostSubject) -> list[Verdict]:
     docker = require(subject.facts.docker)
     if isinstance(docker, NoEngine):
         return []
@@ -152,7 +144,7 @@ def _keeps_limits(subject: Subject) -> list[Verdict]:
     untold = [name for name, keeps in limits if keeps is None]
     if untold and not lacking:
         message = f"The engine does not tell whether it can limit {' and '.join(untold)}."
-        return [skipped(message, **evidence)]
+        return [skip(message, **evidence)]
     if not lacking:
         return [ok("The engine can limit a container's memory and CPUs.", **evidence)]
     rootless = any("rootless" in option for option in docker.security_options)
@@ -167,19 +159,19 @@ def _keeps_limits(subject: Subject) -> list[Verdict]:
     return [Verdict(Severity.WARNING, message, evidence)]
 
 
-def _kind(subject: Subject) -> list[Verdict]:
+def _kind(subject: HostSubject) -> list[Verdict]:
     docker = require(subject.facts.docker)
     if isinstance(docker, NoEngine):
         return []
     evidence = {"operating_system": docker.operating_system, "os_type": docker.os_type}
     if not docker.os_type:
-        return [skipped("The engine does not tell what kind of containers it runs.", **evidence)]
+        return [skip("The engine does not tell what kind of containers it runs.", **evidence)]
     if docker.os_type != "linux":
         message = (
             f"The engine runs {docker.os_type} containers; the stack's images are Linux ones.\n"
             "Docker Desktop switches in its menu: `Switch to Linux containers`."
         )
-        return [Verdict(subject.stops(), message, evidence)]
+        return [Verdict(subject.grade_container_fault(), message, evidence)]
     podman = [name for name in docker.components if "podman" in name.lower()]
     if podman:
         message = (
@@ -202,10 +194,10 @@ CHECKS = (
         why="Without an engine no container starts. It is an error only where containers were "
         'asked for (`runtime = "compose"`, or a file given with -f); otherwise `qca up` trains '
         "as a local process.",
-        mend="Each of the six cases has its own remedy: install it, start it, join the docker "
+        fix="Each of the six cases has its own remedy: install it, start it, join the docker "
         "group, mend DOCKER_HOST, choose another context, or look into the daemon's log.",
         url="https://docs.docker.com/engine/daemon/troubleshoot/",
-        judge=_reachable,
+        judge_host=_reachable,
     ),
     Check(
         id="QCA102",
@@ -215,9 +207,9 @@ CHECKS = (
         looks_at="whether the engine says that it can limit a container's memory and CPUs.",
         why="Rootless Docker supports `--memory` and `--cpus` only with cgroup v2 and systemd. "
         "Without limits the container limit that the plan sets protects nothing.",
-        mend="Boot with cgroup v2, or use an engine that is not rootless.",
+        fix="Boot with cgroup v2, or use an engine that is not rootless.",
         url="https://docs.docker.com/engine/security/rootless/tips/#limiting-resources",
-        judge=_keeps_limits,
+        judge_host=_keeps_limits,
     ),
     Check(
         id="QCA103",
@@ -227,9 +219,9 @@ CHECKS = (
         looks_at="what kind of containers the engine runs, and whether it is Podman.",
         why="All images of the stack are Linux images, which an engine in Windows mode refuses. "
         "Podman behind Docker's socket answers most calls, but is not what qca is tested with.",
-        mend="Switch Docker Desktop to Linux containers; or use Docker Engine.",
+        fix="Switch Docker Desktop to Linux containers; or use Docker Engine.",
         url="https://docs.docker.com/desktop/setup/install/windows-install/",
-        judge=_kind,
+        judge_host=_kind,
     ),
     DOCKER_SNAP,
 )

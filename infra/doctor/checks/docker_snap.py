@@ -2,19 +2,11 @@
 
 from collections.abc import Iterator
 
-from infra.doctor.check import (
-    Check,
-    Remedy,
-    Severity,
-    Subject,
-    Verdict,
-    known_or_none,
-    ok,
-    require,
-    skipped,
-)
+from infra.doctor.check import Check
+from infra.doctor.finding import Remedy, Severity, Verdict, ok, skip
+from infra.doctor.subjects import HostSubject
 from infra.host.container_gpu import version_of
-from infra.host.facts import ComposePlugin, Disk, Engine
+from infra.host.facts import ComposePlugin, Disk, Engine, known_or_none, require
 from infra.host.snap import is_client_from_snap, is_from_snap, is_seen
 
 _LOCALLY = Remedy("Train without Docker, as a process on this machine", ("qca up --runtime local",))
@@ -33,7 +25,7 @@ _PACKAGES = Remedy(
 _MAY_BE_MENDED = (29, 0)
 
 
-def _confined(subject: Subject) -> list[Verdict]:
+def _confined(subject: HostSubject) -> list[Verdict]:
     engine, plugin = require(subject.facts.docker), require(subject.facts.compose)
     from_snap = isinstance(engine, Engine) and is_from_snap(engine)
     client = isinstance(plugin, ComposePlugin) and is_client_from_snap(plugin)
@@ -44,7 +36,7 @@ def _confined(subject: Subject) -> list[Verdict]:
     return faults or [ok(message)]
 
 
-def _privileges(subject: Subject, engine: Engine) -> Iterator[Verdict]:
+def _privileges(subject: HostSubject, engine: Engine) -> Iterator[Verdict]:
     evidence = {"version": engine.version, "security_options": list(engine.security_options)}
     if not any("apparmor" in option for option in engine.security_options):
         return  # unconfined: nothing refuses the change of profile
@@ -55,19 +47,21 @@ def _privileges(subject: Subject, engine: Engine) -> Iterator[Verdict]:
     )
     remedies = (_PACKAGES, _LOCALLY)
     if version_of(engine) < _MAY_BE_MENDED:
-        yield Verdict(subject.stops(), message, evidence, remedies)
+        yield Verdict(subject.grade_container_fault(), message, evidence, remedies)
         return
     message += "\nRevisions of the snap after September 2026 may have been mended."
     yield Verdict(Severity.WARNING, message, evidence, remedies)
 
 
-def _folder(subject: Subject) -> Iterator[Verdict]:
+def _folder(subject: HostSubject) -> Iterator[Verdict]:
     disks = known_or_none(subject.facts.disks)
     work = next((disk for disk in disks or () if disk.purpose == "work"), None)
     if work is None:
-        yield skipped("Whether the snap's Docker sees this folder is not known.")
+        yield skip("Whether the snap's Docker sees this folder is not known.")
     elif not is_seen(work.path):
-        yield Verdict(subject.stops(), _unseen(work), {"path": work.path}, (_MOVE, _PACKAGES))
+        yield Verdict(
+            subject.grade_container_fault(), _unseen(work), {"path": work.path}, (_MOVE, _PACKAGES)
+        )
 
 
 def _unseen(work: Disk) -> str:
@@ -90,7 +84,7 @@ DOCKER_SNAP = Check(
     why="A confined daemon cannot start a container with `no-new-privileges` (Launchpad bug "
     "1908448), which every container of the stack has, and reads only what lies in a home "
     "folder and is not hidden: no /tmp, no /srv, no ~/.cache.",
-    mend="Use Docker's own packages, or train without containers. Work in your home folder.",
+    fix="Use Docker's own packages, or train without containers. Work in your home folder.",
     url="https://github.com/canonical/docker-snap#usage",
-    judge=_confined,
+    judge_host=_confined,
 )

@@ -2,21 +2,19 @@
 
 from collections.abc import Iterator
 
-from infra.doctor.check import Check, Remedy, Severity, Subject, Verdict, ok
-from infra.doctor.checks.dragonfly_files import container_limits_of_files, starts_of_files
+from infra.doctor.check import Check
+from infra.doctor.checks.dragonfly_files import judge_container_limits, judge_start
 from infra.doctor.checks.io_uring import IO_URING
 from infra.doctor.checks.memlock import MEMLOCK
-from infra.doctor.container_limits import available_memory, visible_cpus
+from infra.doctor.container_limits import count_container_cpus, find_container_memory
+from infra.doctor.finding import Remedy, Severity, Verdict, ok
+from infra.doctor.subjects import HostSubject
 from infra.dragonfly import startup_rules as rules
 from infra.stack.dragonfly_plan import container_host_memory, container_limit
 from qca.core.units import counted, exact_size, format_size
 
 
-def _starts(subject: Subject) -> list[Verdict]:
-    return [_plan_starts(subject), *starts_of_files(subject)]
-
-
-def _plan_starts(subject: Subject) -> Verdict:
+def _plan_starts(subject: HostSubject) -> Verdict:
     plan = subject.plan.dragonfly
     threads, maxmemory = plan.proactor_threads.value, plan.maxmemory_bytes.value
     release = rules.parse_release(plan.image)
@@ -49,11 +47,11 @@ def _plan_starts(subject: Subject) -> Verdict:
     )
 
 
-def _left_alone(subject: Subject) -> Iterator[str]:
+def _left_alone(subject: HostSubject) -> Iterator[str]:
     """Say what Dragonfly would have done without the plan's numbers, where that goes wrong."""
-    cpus = visible_cpus(subject)
+    cpus = count_container_cpus(subject.facts)
     maxmemory = subject.config.stack.maxmemory
-    available = available_memory(subject)
+    available = find_container_memory(subject.facts)
     if maxmemory is None and available is not None:
         maxmemory = rules.compute_default_maxmemory(available, None)
     if maxmemory is None:
@@ -73,7 +71,7 @@ def _left_alone(subject: Subject) -> Iterator[str]:
         )
 
 
-def _two_answers(subject: Subject, threads: int, maxmemory: int) -> str:
+def _two_answers(subject: HostSubject, threads: int, maxmemory: int) -> str:
     needed, fewer = rules.compute_required_memory(threads), rules.compute_max_threads(maxmemory)
     more = f"{format_size(needed)} for {counted(threads, 'thread')} ({_held(subject, needed)})"
     if fewer == 0:
@@ -84,7 +82,7 @@ def _two_answers(subject: Subject, threads: int, maxmemory: int) -> str:
     )
 
 
-def _held(subject: Subject, maxmemory: int) -> str:
+def _held(subject: HostSubject, maxmemory: int) -> str:
     host = container_host_memory(subject.facts)
     if host is None:
         return "the host's memory could not be seen"
@@ -97,13 +95,13 @@ def _held(subject: Subject, maxmemory: int) -> str:
     )
 
 
-def _fits(subject: Subject, maxmemory: int) -> bool:
+def _fits(subject: HostSubject, maxmemory: int) -> bool:
     host = container_host_memory(subject.facts)
     needed = container_limit(maxmemory) + subject.plan.trainer.container_memory_bytes.value
     return host is not None and needed <= host
 
 
-def _remedies(subject: Subject, threads: int, maxmemory: int) -> tuple[Remedy, ...]:
+def _remedies(subject: HostSubject, threads: int, maxmemory: int) -> tuple[Remedy, ...]:
     needed, fewer = rules.compute_required_memory(threads), rules.compute_max_threads(maxmemory)
     more = Remedy(
         f"Give {counted(threads, 'thread')} the necessary {format_size(needed)}",
@@ -119,11 +117,7 @@ def _remedies(subject: Subject, threads: int, maxmemory: int) -> tuple[Remedy, .
     return (more, less) if _fits(subject, needed) else (less, more)
 
 
-def _nested(subject: Subject) -> list[Verdict]:
-    return [_plan_nests(subject), *container_limits_of_files(subject)]
-
-
-def _plan_nests(subject: Subject) -> Verdict:
+def _plan_nests(subject: HostSubject) -> Verdict:
     plan, trainer = subject.plan.dragonfly, subject.plan.trainer
     host = container_host_memory(subject.facts)
     assert host is not None  # `memory` is in needs
@@ -154,7 +148,7 @@ def _plan_nests(subject: Subject) -> Verdict:
     )
 
 
-def _over_host(subject: Subject, together: int, host: int, evidence: dict[str, int]) -> Verdict:
+def _over_host(subject: HostSubject, together: int, host: int, evidence: dict[str, int]) -> Verdict:
     message = (
         f"The containers may take {format_size(together)}, and there are {format_size(host)}.\n"
         f"Dragonfly's limit is {format_size(evidence['container_memory_bytes'])}, the trainer's "
@@ -186,10 +180,11 @@ CHECKS = (
         "alone it takes one thread for every CPU that it sees: 16 threads want 4 GiB. Without "
         "maxmemory it takes 0.8 of what is available to it. Before v1.38 a CPU limit silently "
         "overrides --proactor_threads.",
-        mend="Two answers: more memory for those threads, or fewer threads for that memory. The "
+        fix="Two answers: more memory for those threads, or fewer threads for that memory. The "
         "plan always states both numbers, so that neither depends on the host.",
         url="https://github.com/dragonflydb/dragonfly/blob/main/src/server/dfly_main.cc",
-        judge=_starts,
+        judge_host=_plan_starts,
+        judge_file=judge_start,
     ),
     Check(
         id="QCA302",
@@ -202,9 +197,10 @@ CHECKS = (
         "so that the container limit should be at least 1.35 times maxmemory; otherwise the "
         "kernel kills it when it fills up. The limits together should not exceed the host. It "
         "starts all the same, so this is a warning.",
-        mend="Lower maxmemory (with fewer threads), or raise the limit.",
+        fix="Lower maxmemory (with fewer threads), or raise the limit.",
         url="https://github.com/dragonflydb/dragonfly/issues/3658",
-        judge=_nested,
+        judge_host=_plan_nests,
+        judge_file=judge_container_limits,
     ),
     IO_URING,
     MEMLOCK,

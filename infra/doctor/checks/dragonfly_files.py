@@ -5,21 +5,14 @@ from dataclasses import dataclass
 
 from infra.compose_file.limits import read_cpu_quota, read_cpuset, read_size
 from infra.compose_file.model import ComposeFile, LocatedValue, Service
-from infra.doctor.check import (
-    Remedy,
-    Severity,
-    Subject,
-    Verdict,
-    known_or_none,
-    located,
-    ok,
-    skipped,
-)
-from infra.doctor.container_limits import available_memory, visible_cpus
+from infra.doctor.container_limits import count_container_cpus, find_container_memory
+from infra.doctor.dragonfly_services import explain_hidden_flags, list_dragonflies
+from infra.doctor.finding import Remedy, Severity, Verdict, locate, ok, skip
 from infra.doctor.remedies.set_flag import set_flag
+from infra.doctor.subjects import FileSubject
 from infra.dragonfly import startup_rules as rules
-from infra.dragonfly.service import Dragonfly, is_dragonfly, read_dragonfly
-from infra.host.facts import Engine
+from infra.dragonfly.service import Dragonfly
+from infra.host.facts import Engine, known_or_none
 from qca.core.units import counted, exact_size, format_size
 
 
@@ -32,28 +25,21 @@ class _Start:
     because: str
 
 
-def starts_of_files(subject: Subject) -> Iterator[Verdict]:
-    """Judge QCA301 for every Dragonfly service of the given files."""
-    for file, dragonfly in dragonflies(subject):
-        yield located(_starts(subject, file, dragonfly), file, _decisive(dragonfly))
+def judge_start(subject: FileSubject) -> Iterator[Verdict]:
+    """Judge QCA301 for every Dragonfly service of the project."""
+    for dragonfly in list_dragonflies(subject.file):
+        verdict = _starts(subject, subject.file, dragonfly)
+        yield locate(verdict, subject.file, _decisive(dragonfly))
 
 
-def container_limits_of_files(subject: Subject) -> Iterator[Verdict]:
-    """Judge QCA302 for every Dragonfly service of the given files."""
-    for file, dragonfly in dragonflies(subject):
+def judge_container_limits(subject: FileSubject) -> Iterator[Verdict]:
+    """Judge QCA302 for every Dragonfly service of the project."""
+    for dragonfly in list_dragonflies(subject.file):
         where = dragonfly.service.memory_limit or dragonfly.service
-        yield located(_nests(subject, dragonfly), file, where)
+        yield locate(_nests(subject, dragonfly), subject.file, where)
 
 
-def dragonflies(subject: Subject) -> Iterator[tuple[ComposeFile, Dragonfly]]:
-    """Yield every Dragonfly service of the given files."""
-    for file in subject.files:
-        for service in file.services:
-            if is_dragonfly(service):
-                yield file, read_dragonfly(file, service)
-
-
-def _starts(subject: Subject, file: ComposeFile, dragonfly: Dragonfly) -> Verdict:
+def _starts(subject: FileSubject, file: ComposeFile, dragonfly: Dragonfly) -> Verdict:
     name, release = dragonfly.service.name, dragonfly.release
     if dragonfly.is_one_word:
         message = (
@@ -62,7 +48,7 @@ def _starts(subject: Subject, file: ComposeFile, dragonfly: Dragonfly) -> Verdic
         )
         return Verdict(Severity.ERROR, message, {"service": name})
     if hidden := _hidden(dragonfly):
-        return skipped(f"Whether service {name} starts cannot be told.\n{hidden}")
+        return skip(f"Whether service {name} starts cannot be told.\n{hidden}")
     start = _start(subject, dragonfly)
     if isinstance(start, Verdict):
         return start
@@ -86,7 +72,7 @@ def _starts(subject: Subject, file: ComposeFile, dragonfly: Dragonfly) -> Verdic
             return Verdict(Severity.INFO, message, evidence)
         if flags := dragonfly.unknown_flags:
             why = f"whether it knows the flag {flags[0]} cannot be told (QCA704)"
-            return skipped(f"Service {name}: {how} would do, but {why}.", **evidence)
+            return skip(f"Service {name}: {how} would do, but {why}.", **evidence)
         return ok(f"Service {name}: Dragonfly starts with {how}.", **evidence)
     message = (
         f"Service {name}: Dragonfly would say: {rules.format_refusal(count, release)}\n"
@@ -96,7 +82,7 @@ def _starts(subject: Subject, file: ComposeFile, dragonfly: Dragonfly) -> Verdic
     return Verdict(Severity.ERROR, message, evidence, _remedies(file, dragonfly, count, maxmemory))
 
 
-def _start(subject: Subject, dragonfly: Dragonfly) -> _Start | Verdict:
+def _start(subject: FileSubject, dragonfly: Dragonfly) -> _Start | Verdict:
     threads = _threads(subject, dragonfly)
     if isinstance(threads, Verdict):
         return threads
@@ -107,16 +93,19 @@ def _start(subject: Subject, dragonfly: Dragonfly) -> _Start | Verdict:
             return _bad_size(dragonfly, given)
         if size:
             return _Start(threads, size, given.raw)
-    available, limit = available_memory(subject), read_size(dragonfly.service.memory_limit)
+    available, limit = (
+        find_container_memory(subject.facts),
+        read_size(dragonfly.service.memory_limit),
+    )
     if available is None:
-        return skipped(
+        return skip(
             f"Service {dragonfly.service.name} sets no maxmemory, and the host's memory is unknown."
         )
     default = rules.compute_default_maxmemory(available, limit, dragonfly.release)
     return _Start(threads, default, "no maxmemory given: 0.8 of what is available")
 
 
-def _threads(subject: Subject, dragonfly: Dragonfly) -> rules.Threads | Verdict:
+def _threads(subject: FileSubject, dragonfly: Dragonfly) -> rules.Threads | Verdict:
     service, given = dragonfly.service, dragonfly.flags.get("proactor_threads")
     if given is not None and not given.value.isdecimal():
         message = (
@@ -127,7 +116,7 @@ def _threads(subject: Subject, dragonfly: Dragonfly) -> rules.Threads | Verdict:
     docker = known_or_none(subject.facts.docker)
     engine = docker if isinstance(docker, Engine) else None
     return rules.count_threads(
-        len(read_cpuset(service.cpuset) or ()) or visible_cpus(subject),
+        len(read_cpuset(service.cpuset) or ()) or count_container_cpus(subject.facts),
         quota=read_cpu_quota(service),
         flag=int(given.value) if given else None,
         cgroup_version=engine.cgroup_version if engine else "2",
@@ -148,19 +137,7 @@ def _bad_size(dragonfly: Dragonfly, given: LocatedValue) -> Verdict:
 def _hidden(dragonfly: Dragonfly) -> str:
     """Say why the file does not tell what Dragonfly starts with; empty where it does."""
     both = {"maxmemory", "proactor_threads"} <= set(dragonfly.flags)
-    return "" if both and not dragonfly.other_program else hidden_flags(dragonfly)
-
-
-def hidden_flags(dragonfly: Dragonfly) -> str:
-    """Say why there may be flags that the file does not show; empty where there are none."""
-    if dragonfly.other_program:
-        return f"Its command starts {dragonfly.other_program}, which may change the flags."
-    if dragonfly.unread_flag_file is not None:
-        return f"Its flag file {dragonfly.unread_flag_file.value} lies inside the container."
-    if dragonfly.service.unread_sources:
-        keys = " and ".join(f"`{key}`" for key in dragonfly.service.unread_sources)
-        return f"Settings may depend on {keys}, which was not read."
-    return ""
+    return "" if both and not dragonfly.other_program else explain_hidden_flags(dragonfly)
 
 
 def _answers(threads: int, maxmemory: int) -> str:
@@ -186,17 +163,17 @@ def _remedies(
     return tuple(remedies)
 
 
-def _nests(subject: Subject, dragonfly: Dragonfly) -> Verdict:
+def _nests(subject: FileSubject, dragonfly: Dragonfly) -> Verdict:
     service = dragonfly.service
     limit = read_size(service.memory_limit)
     if limit is None:
         message = f"Service {service.name} has no memory limit: nothing holds it under maxmemory."
         return Verdict(Severity.INFO, message, {"service": service.name})
     if hidden := _hidden(dragonfly):
-        return skipped(f"The limits of service {service.name} cannot be compared.\n{hidden}")
+        return skip(f"The limits of service {service.name} cannot be compared.\n{hidden}")
     start = _start(subject, dragonfly)
     if isinstance(start, Verdict):
-        return skipped(f"The maxmemory of service {service.name} cannot be told.")
+        return skip(f"The maxmemory of service {service.name} cannot be told.")
     evidence = {
         "service": service.name,
         "maxmemory_bytes": start.maxmemory,

@@ -1,19 +1,11 @@
 """Can the training use a GPU, layer by layer?"""
 
-from infra.doctor.check import (
-    Check,
-    Remedy,
-    Severity,
-    Subject,
-    Verdict,
-    known_or_none,
-    ok,
-    require,
-    skipped,
-)
+from infra.doctor.check import Check
 from infra.doctor.checks.gpu_count import GPU_COUNT
 from infra.doctor.checks.gpu_cuda import CUDA_CHECKS
 from infra.doctor.checks.gpu_memory import GPU_MEMORY, ON_THE_CPU
+from infra.doctor.finding import Remedy, Severity, Verdict, ok, skip
+from infra.doctor.subjects import HostSubject
 from infra.host.container_gpu import (
     CDI_FOR_NVIDIA,
     cdi_devices,
@@ -21,7 +13,7 @@ from infra.host.container_gpu import (
     gpus_of_the_training,
     version_of,
 )
-from infra.host.facts import Engine, GpuDriver, NoGpuDriver
+from infra.host.facts import Engine, GpuDriver, NoGpuDriver, known_or_none, require
 from infra.host.snap import is_from_snap
 
 _RESTARTS_DOCKER = "restarting Docker stops the running containers, unless live-restore is on"
@@ -89,7 +81,7 @@ _NO_DRIVER: dict[str, tuple[str, tuple[Remedy, ...]]] = {
 }
 
 
-def _usable(subject: Subject) -> Verdict:
+def _usable(subject: HostSubject) -> Verdict:
     gpu = require(subject.facts.gpu)
     if isinstance(gpu, NoGpuDriver):
         return _no_driver(subject, gpu)
@@ -101,19 +93,19 @@ def _usable(subject: Subject) -> Verdict:
         message = f"CUDA_VISIBLE_DEVICES={gpu.visible_devices} hides {names} from the training."
         remedy = Remedy("Show it again, in this shell", ("unset CUDA_VISIBLE_DEVICES",))
         return _missing(subject, message, evidence, (remedy,))
-    if subject.plan.runtime.value == "local" and not subject.files:
+    if not subject.needs_containers:
         return ok(f"{names}, driver {gpu.driver_version}; a local run needs no more.", **evidence)
     return _in_containers(subject, gpu, names, evidence)
 
 
-def _no_driver(subject: Subject, gpu: NoGpuDriver) -> Verdict:
+def _no_driver(subject: HostSubject, gpu: NoGpuDriver) -> Verdict:
     what, remedies = _NO_DRIVER[gpu.state]
     evidence = {"state": gpu.state, "cards": list(gpu.cards)}
     return _missing(subject, f"{what}\n{gpu.detail}", evidence, remedies)
 
 
 def _missing(
-    subject: Subject, message: str, evidence: dict[str, object], remedies: tuple[Remedy, ...]
+    subject: HostSubject, message: str, evidence: dict[str, object], remedies: tuple[Remedy, ...]
 ) -> Verdict:
     """No GPU is no fault where nobody asked for one: the training then runs on the CPU."""
     if subject.config.train.device == "cuda":
@@ -125,11 +117,11 @@ def _missing(
 
 
 def _in_containers(
-    subject: Subject, gpu: GpuDriver, names: str, evidence: dict[str, object]
+    subject: HostSubject, gpu: GpuDriver, names: str, evidence: dict[str, object]
 ) -> Verdict:
     engine = known_or_none(subject.facts.docker)
     if not isinstance(engine, Engine):
-        return skipped(f"{names} is here; no engine answered that could hand it out.", **evidence)
+        return skip(f"{names} is here; no engine answered that could hand it out.", **evidence)
     evidence |= {
         "toolkit": gpu.toolkit,
         "cdi": cdi_devices(engine),
@@ -141,7 +133,7 @@ def _in_containers(
         return ok(message, **evidence)
     if access.usable is None:
         message = f"Whether containers can use {names} cannot be told.\nThe reason: "
-        return skipped(f"{message}{access.because}.", **evidence)
+        return skip(f"{message}{access.because}.", **evidence)
     message = (
         f"Containers cannot use {names}: {access.because}.\nA container that asks for it ends "
         'with: could not select device driver "nvidia" with capabilities: [[gpu]]'
@@ -170,11 +162,11 @@ CHECKS = (
         "runtime is not required, and is not enough by itself. Before Engine 29.2 CDI devices "
         "serve only those who ask for the driver `cdi` (moby pull request 50228). On a machine "
         "without a GPU this is no fault; the training runs on the CPU.",
-        mend="Install what the message names, the driver first; restart the daemon after the "
+        fix="Install what the message names, the driver first; restart the daemon after the "
         "toolkit; reboot after an upgrade of the driver.",
         url="https://docs.nvidia.com/datacenter/cloud-native/container-toolkit/latest/"
         "install-guide.html",
-        judge=_usable,
+        judge_host=_usable,
     ),
     GPU_MEMORY,
     *CUDA_CHECKS,

@@ -1,19 +1,11 @@
 """Has this host as many GPUs as the training asks for?"""
 
-from infra.doctor.check import (
-    Check,
-    Remedy,
-    Severity,
-    Subject,
-    Verdict,
-    known_or_none,
-    ok,
-    require,
-    skipped,
-)
+from infra.doctor.check import Check
 from infra.doctor.checks.gpu_memory import ON_THE_CPU, SMALLER_BATCH
+from infra.doctor.finding import Remedy, Severity, Verdict, ok, skip
+from infra.doctor.subjects import HostSubject
 from infra.host.container_gpu import gpus_of_the_training, is_elsewhere
-from infra.host.facts import Engine, GpuDriver, NoGpuDriver
+from infra.host.facts import Engine, GpuDriver, NoGpuDriver, known_or_none, require
 
 _ALL = Remedy(
     "Train with those that there are",
@@ -23,14 +15,14 @@ _ALL = Remedy(
 _SHOW = Remedy("Show all GPUs to the training, in this shell", ("unset CUDA_VISIBLE_DEVICES",))
 
 
-def _count(subject: Subject) -> list[Verdict]:
+def _count(subject: HostSubject) -> list[Verdict]:
     wanted = subject.config.stack.gpus
     if wanted in (1, "all") or subject.config.train.device == "cpu":
         return []  # of one, QCA401 says whether it is there
     gpu = require(subject.facts.gpu)
     unsure = _why_unsure(subject, gpu)
     if unsure:
-        return [skipped(f"Whether there are {wanted} GPUs cannot be told: {unsure}.")]
+        return [skip(f"Whether there are {wanted} GPUs cannot be told: {unsure}.")]
     usable = (
         0
         if isinstance(gpu, NoGpuDriver)
@@ -42,7 +34,7 @@ def _count(subject: Subject) -> list[Verdict]:
     return [ok(message, gpus_wanted=wanted, gpus_usable=usable)]
 
 
-def _why_unsure(subject: Subject, gpu: GpuDriver | NoGpuDriver) -> str:
+def _why_unsure(subject: HostSubject, gpu: GpuDriver | NoGpuDriver) -> str:
     """Return why the GPUs seen here are not those that the training would get; empty if so."""
     if subject.plan.runtime.value == "compose":
         engine = known_or_none(subject.facts.docker)
@@ -55,7 +47,9 @@ def _why_unsure(subject: Subject, gpu: GpuDriver | NoGpuDriver) -> str:
     return ""
 
 
-def _too_few(subject: Subject, gpu: GpuDriver | NoGpuDriver, wanted: int, usable: int) -> Verdict:
+def _too_few(
+    subject: HostSubject, gpu: GpuDriver | NoGpuDriver, wanted: int, usable: int
+) -> Verdict:
     message = f"{wanted} GPUs are asked for, and the training could use {usable} here."
     evidence = {"gpus_wanted": wanted, "gpus_usable": usable}
     if isinstance(gpu, NoGpuDriver):
@@ -80,8 +74,8 @@ GPU_COUNT = Check(
     why="Each GPU has a process of its own. The engine would refuse the container, or torch the "
     "process that finds no GPU, after the image was built. Of GPUs in MIG mode, and of those of "
     "an engine on another machine, it cannot be told from here how many a training gets.",
-    mend="Ask for fewer, or for `all`; the combined batch, `gpus` times `batch_size`, is then "
+    fix="Ask for fewer, or for `all`; the combined batch, `gpus` times `batch_size`, is then "
     "smaller.",
     url="https://docs.docker.com/compose/how-tos/gpu-support/",
-    judge=_count,
+    judge_host=_count,
 )

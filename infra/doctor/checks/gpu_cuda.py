@@ -3,18 +3,10 @@
 import re
 from dataclasses import dataclass
 
-from infra.doctor.check import (
-    Check,
-    Remedy,
-    Severity,
-    Subject,
-    Verdict,
-    known_or_none,
-    ok,
-    require,
-    skipped,
-)
-from infra.host.facts import Gpu, NoGpuDriver
+from infra.doctor.check import Check
+from infra.doctor.finding import Remedy, Severity, Verdict, ok, skip
+from infra.doctor.subjects import HostSubject
+from infra.host.facts import Gpu, NoGpuDriver, known_or_none, require
 
 # Minor-version compatibility: the oldest driver for any CUDA of that major version.
 # https://docs.nvidia.com/deploy/cuda-compatibility/minor-version-compatibility.html
@@ -41,7 +33,7 @@ _BUILDS = {
 }
 
 
-def cuda_of(subject: Subject) -> str | None:
+def cuda_of(subject: HostSubject) -> str | None:
     """Return the CUDA version of the torch that will run: the image's, or the installed one."""
     if subject.plan.runtime.value == "compose":
         match = re.search(r"cuda(\d+\.\d+)", subject.plan.trainer.base_image.value)
@@ -50,14 +42,14 @@ def cuda_of(subject: Subject) -> str | None:
     return python.torch_cuda if python else None
 
 
-def _driver(subject: Subject) -> list[Verdict]:
+def _driver(subject: HostSubject) -> list[Verdict]:
     gpu = require(subject.facts.gpu)
     if subject.plan.trainer.device.value != "cuda" or isinstance(gpu, NoGpuDriver):
         return []
     cuda = cuda_of(subject)
     oldest = _OLDEST_DRIVER.get(int(cuda.partition(".")[0])) if cuda else None
     if cuda is None or oldest is None:
-        return [skipped("The CUDA version of the torch that will run is not known.")]
+        return [skip("The CUDA version of the torch that will run is not known.")]
     evidence = {"driver": gpu.driver_version, "cuda": cuda, "oldest_driver": oldest}
     if _numbers(gpu.driver_version) >= _numbers(oldest):
         return [ok(f"Driver {gpu.driver_version} can run CUDA {cuda}.", **evidence)]
@@ -69,14 +61,14 @@ def _driver(subject: Subject) -> list[Verdict]:
     return [Verdict(Severity.ERROR, message, evidence, (remedy, _OLDER_CUDA))]
 
 
-def _architecture(subject: Subject) -> list[Verdict]:
+def _architecture(subject: HostSubject) -> list[Verdict]:
     gpu = require(subject.facts.gpu)
     if subject.plan.trainer.device.value != "cuda" or isinstance(gpu, NoGpuDriver) or not gpu.gpus:
         return []
     cuda = cuda_of(subject)
     build = _BUILDS.get(cuda or "")
     if build is None:
-        return [skipped(f"For which GPUs torch with CUDA {cuda} was built is not known.")]
+        return [skip(f"For which GPUs torch with CUDA {cuda} was built is not known.")]
     return [_runs_on(build, cuda or "", one) for one in gpu.gpus]
 
 
@@ -116,9 +108,9 @@ CUDA_CHECKS = (
         "the installed torch.",
         why="Any CUDA 12 needs driver 525.60.13, any CUDA 13 needs 580.65.06. An image can "
         "ask for more by NVIDIA_REQUIRE_CUDA.",
-        mend="Upgrade the driver, or take an image with an older CUDA.",
+        fix="Upgrade the driver, or take an image with an older CUDA.",
         url="https://docs.nvidia.com/deploy/cuda-compatibility/minor-version-compatibility.html",
-        judge=_driver,
+        judge_host=_driver,
     ),
     Check(
         id="QCA404",
@@ -127,8 +119,8 @@ CUDA_CHECKS = (
         needs=("gpu",),
         looks_at="the GPU's compute capability against what PyTorch's wheels are built for.",
         why="CUDA 13 wheels start at 7.5 (Turing); a GTX 1050 Ti (6.1) needs a CUDA 12.6 build.",
-        mend="Take a build for that GPU.",
+        fix="Take a build for that GPU.",
         url="https://github.com/pytorch/pytorch/blob/main/RELEASE.md",
-        judge=_architecture,
+        judge_host=_architecture,
     ),
 )

@@ -3,10 +3,12 @@
 from collections import Counter
 from dataclasses import asdict, dataclass
 
-from infra.doctor.check import Check, Remedy, Severity, Subject, Verdict, ok, require, skipped
-from infra.doctor.remedies.gpu_processes import named, worth_ending
+from infra.doctor.check import Check
+from infra.doctor.finding import Remedy, Severity, Verdict, ok, skip
+from infra.doctor.remedies.gpu_processes import describe_holders, free_memory
+from infra.doctor.subjects import HostSubject
 from infra.host.container_gpu import fullest, gpus_of_the_training
-from infra.host.facts import Gpu, GpuDriver, MigDevice, NoGpuDriver
+from infra.host.facts import Gpu, GpuDriver, MigDevice, NoGpuDriver, require
 from qca.core.units import format_size
 
 ON_THE_CPU = Remedy("Train on the CPU", ("QCA_TRAIN_DEVICE=cpu qca up",))
@@ -21,12 +23,12 @@ class _Need:
     parts: str
 
 
-def _fits(subject: Subject) -> Verdict:
+def _fits(subject: HostSubject) -> Verdict:
     if subject.plan.trainer.device.value != "cuda":
         return ok("No GPU memory is asked for: the training runs on the CPU.")
     gpu = _fullest(subject)
     if gpu is None:
-        return skipped("There is no GPU whose memory could be compared (QCA401).")
+        return skip("There is no GPU whose memory could be compared (QCA401).")
     if gpu.mig:
         return _slices(subject, gpu)
     evidence = {
@@ -47,7 +49,7 @@ def _fits(subject: Subject) -> Verdict:
     )
 
 
-def _fullest(subject: Subject) -> Gpu | None:
+def _fullest(subject: HostSubject) -> Gpu | None:
     driver = require(subject.facts.gpu)
     if isinstance(driver, NoGpuDriver):
         return None
@@ -56,7 +58,7 @@ def _fullest(subject: Subject) -> Gpu | None:
     )
 
 
-def _need(subject: Subject) -> _Need:
+def _need(subject: HostSubject) -> _Need:
     trainer = subject.plan.trainer
     nccl = " and NCCL" if trainer.is_distributed else ""
     peak, context = trainer.predicted_peak_bytes.value, trainer.context_bytes.value
@@ -67,7 +69,7 @@ def _need(subject: Subject) -> _Need:
     )
 
 
-def _evidence(subject: Subject) -> dict[str, object]:
+def _evidence(subject: HostSubject) -> dict[str, object]:
     trainer = subject.plan.trainer
     return {
         "predicted_peak_bytes": trainer.predicted_peak_bytes.value,
@@ -78,7 +80,7 @@ def _evidence(subject: Subject) -> dict[str, object]:
 
 
 def _over_budget(
-    subject: Subject, need: _Need, what: str, free: int, evidence: dict[str, object]
+    subject: HostSubject, need: _Need, what: str, free: int, evidence: dict[str, object]
 ) -> Verdict:
     message = (
         f"The training needs {format_size(need.bytes)}, more than the budget of "
@@ -88,23 +90,23 @@ def _over_budget(
     return Verdict(Severity.ERROR, message, evidence, _smaller(subject))
 
 
-def _too_large(subject: Subject, gpu: Gpu, need: _Need, evidence: dict[str, object]) -> Verdict:
+def _too_large(subject: HostSubject, gpu: Gpu, need: _Need, evidence: dict[str, object]) -> Verdict:
     message = (
         f"The training needs {format_size(need.bytes)}; {gpu.name} has "
         f"{format_size(gpu.memory_free)} free of {format_size(gpu.memory_total)}.\n{need.parts}."
     )
     remedies = (*_roomier(subject, need), *_smaller(subject))
     if need.bytes <= gpu.memory_total - gpu.memory_reserved and gpu.processes:
-        holders = named(gpu.processes)
+        holders = describe_holders(gpu.processes)
         message += "\nIt would fit an empty GPU."
         message += f" Memory is held by: {holders}." if holders else ""
-        ends = worth_ending(gpu.processes, need.bytes - gpu.memory_free)
+        ends = free_memory(gpu.processes, need.bytes - gpu.memory_free)
         remedies = (*ends, *remedies)
     evidence |= {"processes": [asdict(one) for one in gpu.processes]}
     return Verdict(Severity.ERROR, message, evidence, remedies)
 
 
-def _roomier(subject: Subject, need: _Need) -> tuple[Remedy, ...]:
+def _roomier(subject: HostSubject, need: _Need) -> tuple[Remedy, ...]:
     """Offer as many other GPUs of this host as are asked for, if so many have the room."""
     driver = require(subject.facts.gpu)
     gpus = driver.gpus if isinstance(driver, GpuDriver) else ()
@@ -127,7 +129,7 @@ def _roomier(subject: Subject, need: _Need) -> tuple[Remedy, ...]:
     )
 
 
-def _slices(subject: Subject, gpu: Gpu) -> Verdict:
+def _slices(subject: HostSubject, gpu: Gpu) -> Verdict:
     """A program on a GPU in MIG mode gets one slice: the budget is the slice's memory."""
     need = _need(subject)
     alike = Counter(_described(one) for one in gpu.mig_devices)
@@ -175,7 +177,7 @@ def _described(device: MigDevice) -> str:
     return f"{device.name} ({free} free of {total})"
 
 
-def _smaller(subject: Subject) -> tuple[Remedy, ...]:
+def _smaller(subject: HostSubject) -> tuple[Remedy, ...]:
     train, remedies = subject.plan.train, []
     if subject.plan.trainer.recompute.value == "none":
         remedies.append(
@@ -208,9 +210,9 @@ GPU_MEMORY = Check(
     "unless CUDA_VISIBLE_DEVICES names another; in MIG mode, one slice.",
     why="PyTorch would end with `CUDA out of memory` minutes into the run. The context (300 "
     "to 600 MiB since CUDA 11.7) is in none of the allocator's figures.",
-    mend="Recompute activations, take smaller batches, end what holds the memory (never the "
+    fix="Recompute activations, take smaller batches, end what holds the memory (never the "
     "desktop, which would take the session with it), or train a narrower model. Half precision "
     "does not halve it: the cast weights are kept beside.",
     url="https://docs.pytorch.org/docs/stable/notes/cuda.html#memory-management",
-    judge=_fits,
+    judge_host=_fits,
 )

@@ -4,18 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from infra.compose_file.model import ComposeFile, Service
-from infra.doctor.check import (
-    Check,
-    Location,
-    Remedy,
-    Severity,
-    Subject,
-    Verdict,
-    ok,
-    require,
-    skipped,
-)
-from infra.host.facts import Disk, Listener
+from infra.doctor.check import Check
+from infra.doctor.finding import Location, Remedy, Severity, Verdict, ok, skip
+from infra.doctor.subjects import FileSubject, HostSubject
+from infra.host.facts import Disk, Listener, require
 from qca.core.units import GIB, MIB, format_size
 from qca.memory.budget import parameter_count
 from qca.memory.checkpoint_size import checkpoint_bytes
@@ -30,23 +22,24 @@ _DISK_SLACK = 200 * MIB
 _IMAGE_BYTES = {"cpu": 3 * GIB, "cuda": 16 * GIB}
 
 
-def _ports(subject: Subject) -> list[Verdict]:
-    listeners = require(subject.facts.listeners)
-    verdicts = []
+def _judge_store_port(subject: HostSubject) -> Verdict:
     port = subject.plan.store_port.value
-    if subject.plan.runtime.value == "compose" and port is not None:
-        verdicts.append(_port(listeners, "127.0.0.1", port, "the store", None))
-    for file in subject.files:
-        earlier: list[_Published] = []
-        for one in _published(file):
-            rival = next((other for other in earlier if _clash(one, other)), None)
-            earlier.append(one)
-            if rival is not None:
-                verdicts.append(_twice(one, rival))
-                continue
-            what = f"service {one.service.name}"
-            verdicts.append(_port(listeners, one.address, one.port, what, one.where))
-    return verdicts or [ok("The stack publishes no port on this host.")]
+    if subject.plan.runtime.value != "compose" or port is None:
+        return ok("The stack publishes no port on this host.")
+    return _port(require(subject.facts.listeners), "127.0.0.1", port, "the store", None)
+
+
+def _judge_published_ports(subject: FileSubject) -> Iterator[Verdict]:
+    listeners = require(subject.facts.listeners)
+    earlier: list[_Published] = []
+    for one in _published(subject.file):
+        rival = next((other for other in earlier if _clash(one, other)), None)
+        earlier.append(one)
+        if rival is not None:
+            yield _twice(one, rival)
+            continue
+        what = f"service {one.service.name}"
+        yield _port(listeners, one.address, one.port, what, one.where)
 
 
 @dataclass(frozen=True)
@@ -131,18 +124,18 @@ def _beside(port: int) -> int:
     return port + 1 if port < 65535 else port - 1
 
 
-def _disk_space(subject: Subject) -> list[Verdict]:
+def _disk_space(subject: HostSubject) -> list[Verdict]:
     disks = {disk.purpose: disk for disk in require(subject.facts.disks)}
     if subject.plan.runtime.value == "local":
         work = disks.get("work")
-        return [_room(subject, work)] if work else [skipped("The work folder's disk is unknown.")]
+        return [_room(subject, work)] if work else [skip("The work folder's disk is unknown.")]
     docker = disks.get("docker")
     if docker is None:
-        return [skipped("Docker's folder lies where its free space cannot be seen from here.")]
+        return [skip("Docker's folder lies where its free space cannot be seen from here.")]
     return [_room(subject, docker), *_image_room(subject, docker)]
 
 
-def _room(subject: Subject, disk: Disk) -> Verdict:
+def _room(subject: HostSubject, disk: Disk) -> Verdict:
     train = subject.plan.train
     one = checkpoint_bytes(parameter_count(train.d_state, train.hidden_channels))
     # The newest and the best are kept, and the next is written whole before the oldest goes.
@@ -159,7 +152,7 @@ def _room(subject: Subject, disk: Disk) -> Verdict:
     return Verdict(Severity.ERROR, message, evidence, (*_free_docker(subject), fewer))
 
 
-def _image_room(subject: Subject, disk: Disk) -> Iterator[Verdict]:
+def _image_room(subject: HostSubject, disk: Disk) -> Iterator[Verdict]:
     needed = _IMAGE_BYTES[subject.plan.trainer.device.value]
     if disk.free < needed:
         message = (
@@ -171,7 +164,7 @@ def _image_room(subject: Subject, disk: Disk) -> Iterator[Verdict]:
         )
 
 
-def _free_docker(subject: Subject) -> tuple[Remedy, ...]:
+def _free_docker(subject: HostSubject) -> tuple[Remedy, ...]:
     if subject.plan.runtime.value == "local":
         return ()
     return (
@@ -184,7 +177,7 @@ def _free_docker(subject: Subject) -> tuple[Remedy, ...]:
     )
 
 
-def _memory(subject: Subject) -> Verdict:
+def _memory(subject: HostSubject) -> Verdict:
     trainer = subject.plan.trainer
     if trainer.device.value != "cpu":
         return ok("The model lives on the GPU: QCA402 judges its memory.")
@@ -192,7 +185,7 @@ def _memory(subject: Subject) -> Verdict:
     needed = peak + context
     budget = trainer.budget_bytes.value
     if budget is None:
-        return skipped("What the training may use of the host's memory is not known.")
+        return skip("What the training may use of the host's memory is not known.")
     evidence = {"needed_bytes": needed, "budget_bytes": budget}
     if trainer.fits.value is not False:
         return ok(f"The training fits: {format_size(needed)} of {format_size(budget)}.", **evidence)
@@ -220,9 +213,10 @@ CHECKS = (
         why="Two programs cannot listen on one port: the container is made and not started. "
         "Who holds it is named where the system tells; a container's port is held by "
         "docker-proxy, and may be this very stack.",
-        mend="Publish on another port, or end what holds it.",
+        fix="Publish on another port, or end what holds it.",
         url="https://docs.docker.com/engine/network/port-publishing/",
-        judge=_ports,
+        judge_host=_judge_store_port,
+        judge_file=_judge_published_ports,
     ),
     Check(
         id="QCA602",
@@ -234,9 +228,9 @@ CHECKS = (
         why="A checkpoint holds the weights and two moments of AdamW for each, 12 bytes a "
         "parameter: 319 MiB for the full model; the newest three and the best are kept while the "
         "next is written.",
-        mend="Free space, keep fewer checkpoints, or work in another folder.",
+        fix="Free space, keep fewer checkpoints, or work in another folder.",
         url="https://docs.docker.com/engine/manage-resources/pruning/",
-        judge=_disk_space,
+        judge_host=_disk_space,
     ),
     Check(
         id="QCA603",
@@ -246,8 +240,8 @@ CHECKS = (
         looks_at="the predicted peak of a training on the CPU and the interpreter beside it, "
         "against the memory that is available less the store's.",
         why="The kernel would kill the trainer in the middle of the run.",
-        mend="Train a smaller model (`qca estimate --solve batch`), or free memory.",
+        fix="Train a smaller model (`qca estimate --solve batch`), or free memory.",
         url="https://docs.docker.com/engine/containers/resource_constraints/#memory",
-        judge=_memory,
+        judge_host=_memory,
     ),
 )

@@ -1,13 +1,15 @@
 """Does Dragonfly get io_uring in a container, or fall back to epoll?"""
 
 import re
-from dataclasses import replace
+from collections.abc import Iterator
 
-from infra.doctor.check import Check, Location, Severity, Subject, Verdict, ok, require
-from infra.doctor.checks.dragonfly_files import dragonflies
+from infra.doctor.check import Check
+from infra.doctor.dragonfly_services import list_dragonflies
+from infra.doctor.finding import Severity, Verdict, locate, ok
+from infra.doctor.subjects import FileSubject, HostSubject
 from infra.dragonfly.service import Dragonfly
 from infra.host.container_gpu import version_of
-from infra.host.facts import Engine
+from infra.host.facts import Engine, require
 
 # helio's uring proactor asks for 5.10: older kernels get epoll.
 _KERNEL = (5, 10)
@@ -15,19 +17,18 @@ _KERNEL = (5, 10)
 _ENGINE_THAT_BLOCKS = (25, 0)
 
 
-def _io_uring(subject: Subject) -> list[Verdict]:
-    verdicts = []
+def _judge_stack(subject: HostSubject) -> Iterator[Verdict]:
     if subject.plan.runtime.value == "compose":
-        verdicts.append(ok("The stack starts Dragonfly with --force_epoll, which runs anywhere."))
+        yield ok("The stack starts Dragonfly with --force_epoll, which runs anywhere.")
+
+
+def _judge_services(subject: FileSubject) -> Iterator[Verdict]:
     reasons = _reasons(subject)
-    for file, dragonfly in dragonflies(subject):
-        verdict = _of_service(dragonfly, reasons)
-        place = Location(dragonfly.service.file or file.path, dragonfly.service.line)
-        verdicts.append(replace(verdict, location=place))
-    return verdicts
+    for dragonfly in list_dragonflies(subject.file):
+        yield locate(_of_service(dragonfly, reasons), subject.file, dragonfly.service)
 
 
-def _reasons(subject: Subject) -> list[str]:
+def _reasons(subject: FileSubject) -> list[str]:
     """Say what keeps io_uring from a container on this host."""
     docker, system = require(subject.facts.docker), require(subject.facts.system)
     reasons = []
@@ -65,8 +66,9 @@ IO_URING = Check(
     why="Dragonfly prefers io_uring, which needs kernel 5.10 and a seccomp profile that allows "
     "it. Docker's default profile blocks it since Engine 25.0. Where its probe fails Dragonfly "
     "falls back to epoll with a warning in its log: slower, no fault.",
-    mend="Nothing needs to be done. Running without seccomp would bring io_uring back and is not "
+    fix="Nothing needs to be done. Running without seccomp would bring io_uring back and is not "
     "worth what it gives away.",
     url="https://github.com/moby/moby/pull/46762",
-    judge=_io_uring,
+    judge_host=_judge_stack,
+    judge_file=_judge_services,
 )

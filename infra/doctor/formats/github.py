@@ -1,11 +1,11 @@
-"""Findings as annotations of a GitHub workflow: shown beside the line that they are about.
+"""Findings as annotations of a GitHub workflow, which GitHub shows beside the line in question.
 
 https://docs.github.com/en/actions/reference/workflow-commands-for-github-actions
 """
 
 from collections.abc import Iterable
 
-from infra.doctor.check import Finding, Severity
+from infra.doctor.finding import Finding, Severity
 
 _LEVELS = {
     Severity.ERROR: "error",
@@ -16,27 +16,27 @@ _LEVELS = {
 
 
 def render_github(findings: Iterable[Finding]) -> str:
-    """Return one workflow command a line for everything that is not ok."""
-    return "".join(_command(finding) for finding in findings if finding.severity in _LEVELS)
+    """Return one workflow command per line for each finding that is not ok."""
+    return "".join(_format_command(finding) for finding in findings if finding.severity in _LEVELS)
 
 
-def _command(finding: Finding) -> str:
-    place = finding.location
-    properties = {"file": place.file, "line": str(place.line)} if place else {}
+def _format_command(finding: Finding) -> str:
+    location = finding.location
+    properties = {"file": location.file, "line": str(location.line)} if location else {}
     properties["title"] = f"{finding.id} {finding.headline}"
-    listed = ",".join(f"{key}={_property(value)}" for key, value in properties.items())
-    return f"::{_LEVELS[finding.severity]} {listed}::{_data(_words(finding))}\n"
+    pairs = ",".join(f"{key}={_escape_property(value)}" for key, value in properties.items())
+    return f"::{_LEVELS[finding.severity]} {pairs}::{_escape_data(_format_message(finding))}\n"
 
 
-def _words(finding: Finding) -> str:
+def _format_message(finding: Finding) -> str:
     remedies = (remedy.title for remedy in finding.remedies)
     return "\n".join([finding.message, *(f"- {title}" for title in remedies)])
 
 
-def _data(text: str) -> str:
+def _escape_data(text: str) -> str:
     """Escape as GitHub's own toolkit does."""
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
-def _property(text: str) -> str:
-    return _data(text).replace(":", "%3A").replace(",", "%2C")
+def _escape_property(text: str) -> str:
+    return _escape_data(text).replace(":", "%3A").replace(",", "%2C")

@@ -2,8 +2,8 @@
 
 import shlex
 
-from infra.doctor.check import Remedy
-from infra.doctor.remedies import quoting
+from infra.doctor.finding import Remedy
+from infra.doctor.remedies.quoting import quote_path
 from infra.host.facts import SystemFacts
 
 _FOLDER = "~/.docker/cli-plugins"
@@ -15,7 +15,7 @@ _MACHINES = {"amd64": "x86_64", "arm64": "aarch64", "armv7l": "armv7", "armv6l":
 
 
 def install_plugin(system: SystemFacts | None) -> Remedy:
-    """Install Compose's newest release for this user, as Docker's own manual does by hand."""
+    """Install Compose's newest release for this user, as Docker's manual describes."""
     if system is None or system.system != "Linux":
         return Remedy("Install Docker Desktop, which brings it: https://docs.docker.com/desktop/")
     machine = _MACHINES.get(system.machine, system.machine)
@@ -37,7 +37,7 @@ def link_plugin(path: str) -> Remedy:
     """Let a modern standalone `docker-compose` serve as the plugin."""
     return Remedy(
         "Let it serve as the plugin for this user",
-        (f"mkdir -p {_FOLDER}", f"ln -s {quoting.path(path)} {_FILE}"),
+        (f"mkdir -p {_FOLDER}", f"ln -s {quote_path(path)} {_FILE}"),
         automatic=True,
         breaks="adds one link to your home folder; remove it to go back",
         undo=(f"rm {_FILE}",),

@@ -3,10 +3,10 @@
 import shlex
 from pathlib import Path
 
-from infra.doctor.check import Remedy
-from infra.doctor.compose_v1_compatibility import Works, pins_to_mend, predict
-from infra.doctor.remedies import quoting
+from infra.doctor.compose_v1_compatibility import Works, choose_pins, predict
+from infra.doctor.finding import Remedy
 from infra.doctor.remedies.compose_plugin import SEE_QCA201
+from infra.doctor.remedies.quoting import quote_path
 from infra.host.facts import ComposeFacts, ComposePlugin, ComposeV1, Library
 from infra.host.probes.docker_compose import OWN_V1
 
@@ -34,18 +34,18 @@ _ENVIRONMENT = f"~/{OWN_V1}"
 _TRY = "echo 'services: {a: {image: a}}' |"
 
 
-def remedies_for_v1(compose: ComposeV1, plugin: ComposeFacts | None) -> tuple[Remedy, ...]:
-    """Return the ways out in the order in which to try them."""
+def list_v1_remedies(compose: ComposeV1, plugin: ComposeFacts | None) -> tuple[Remedy, ...]:
+    """Return the remedies in the order in which to try them."""
     remedies = (
-        _modern(plugin),
-        _as_distributed(compose),
-        _own_environment(plugin),
-        _downgrade(compose),
+        _use_compose_v2(plugin),
+        _ignore_user_site(compose),
+        _create_environment(plugin),
+        _change_libraries(compose),
     )
     return tuple(remedy for remedy in remedies if remedy is not None)
 
 
-def _modern(plugin: ComposeFacts | None) -> Remedy:
+def _use_compose_v2(plugin: ComposeFacts | None) -> Remedy:
     if isinstance(plugin, ComposePlugin):
         return Remedy(
             f"Use Compose {plugin.version}, which is here: `docker compose`, with a space",
@@ -54,15 +54,15 @@ def _modern(plugin: ComposeFacts | None) -> Remedy:
     return SEE_QCA201
 
 
-def _as_distributed(compose: ComposeV1) -> Remedy | None:
-    """Leave out what the user installed over V1's own libraries, where V1 works without it."""
+def _ignore_user_site(compose: ComposeV1) -> Remedy | None:
+    """Ignore what the user installed over V1's own libraries, where V1 works without it."""
     if compose.user_only:
         return None  # V1 itself, or something that it needs, would be gone
-    beneath = {name: _beneath(library) for name, library in compose.libraries.items()}
-    if beneath == dict(compose.libraries):
+    unshadowed = {name: _unshadow(library) for name, library in compose.libraries.items()}
+    if unshadowed == dict(compose.libraries):
         return None  # nothing shadows anything
     try:
-        before = [beneath[name] for name in ("docker", "requests", "urllib3", "PyYAML")]
+        before = [unshadowed[name] for name in ("docker", "requests", "urllib3", "PyYAML")]
     except KeyError:
         return None
     versions = [library.version for library in before if library]
@@ -73,26 +73,26 @@ def _as_distributed(compose: ComposeV1) -> Remedy | None:
         changes = f"env -u PYTHONPATH {changes}"
     return Remedy(
         f"Run V1 with the libraries it came with (docker-py {versions[0]}, requests {versions[1]}, "
-        f"urllib3 {versions[2]}), past those that were installed over them",
-        (f"{changes}{quoting.path(compose.path)} ps",),
+        f"urllib3 {versions[2]}), without those installed over them",
+        (f"{changes}{quote_path(compose.path)} ps",),
     )
 
 
-def works(compose: ComposeV1) -> bool:
-    """Whether that Compose V1 can talk to the daemon, by its versions."""
+def can_reach_daemon(compose: ComposeV1) -> bool:
+    """Whether Compose V1 can talk to the daemon, judged by the versions of its libraries."""
     names = ("docker", "requests", "urllib3")
     if not {*names, "PyYAML"} <= set(compose.libraries):
         return False
     return predict(*(compose.libraries[name].version for name in names)) == Works()
 
 
-def _beneath(library: Library) -> Library | None:
+def _unshadow(library: Library) -> Library | None:
     """Return what would be imported without the user site and PYTHONPATH."""
     candidates = (library, *library.shadows)
     return next((one for one in candidates if not (one.user_site or one.pythonpath)), None)
 
 
-def _own_environment(plugin: ComposeFacts | None) -> Remedy:
+def _create_environment(plugin: ComposeFacts | None) -> Remedy:
     pip = f"{_ENVIRONMENT}/bin/pip install"
     return Remedy(
         "Give V1 an environment of its own, with versions that work",
@@ -102,22 +102,22 @@ def _own_environment(plugin: ComposeFacts | None) -> Remedy:
             f"{pip} --no-deps docker-compose==1.29.2",
             f"{_TRY} {_ENVIRONMENT}/bin/docker-compose -f - ps",
         ),
-        # Who has Compose V2 needs no second V1, and nothing is downloaded unasked for.
+        # With Compose V2 there is no need for a second V1, nor for its download.
         automatic=not isinstance(plugin, ComposePlugin),
         breaks=f"adds the folder {_ENVIRONMENT}, nothing else; remove it to go back",
         undo=(f"rm -rf {_ENVIRONMENT}",),
     )
 
 
-def _downgrade(compose: ComposeV1) -> Remedy | None:
+def _change_libraries(compose: ComposeV1) -> Remedy | None:
     try:
         docker, requests, urllib3 = (
             compose.libraries[name].version for name in ("docker", "requests", "urllib3")
         )
     except KeyError:
         return None
-    pins = pins_to_mend(docker, requests, urllib3)
-    interpreter = quoting.path(compose.interpreter)
+    pins = choose_pins(docker, requests, urllib3)
+    interpreter = quote_path(compose.interpreter)
     # In a virtual environment there is no user site; Debian 12 and newer refuse pip (PEP 668).
     where = "" if compose.virtual_environment else "--user "
     where += "--break-system-packages " if compose.externally_managed else ""
@@ -127,7 +127,7 @@ def _downgrade(compose: ComposeV1) -> Remedy | None:
             f"{interpreter} -m pip install {where}{shlex.join(pins)}",
             f"{interpreter} -m pip check",
         ),
-        breaks=_broken_by(compose, pins),
+        breaks=_describe_breakage(compose, pins),
     )
 
 
@@ -135,27 +135,27 @@ def _downgrade(compose: ComposeV1) -> Remedy | None:
 _NEWEST_ADMITTED = {"docker>=6.1,<7": ("docker", "6.1.3"), "requests<2.32": ("requests", "2.31.0")}
 
 
-def _broken_by(compose: ComposeV1, pins: tuple[str, ...]) -> str:
+def _describe_breakage(compose: ComposeV1, pins: tuple[str, ...]) -> str:
     """Name the distributions of that interpreter whose requirements would no longer hold."""
-    coming = dict(_NEWEST_ADMITTED[pin] for pin in pins)
+    new_versions = dict(_NEWEST_ADMITTED[pin] for pin in pins)
     broken = [
-        f"{user.distribution} {user.version} (wants {user.requirement})"
+        f"{user.distribution} {user.version} (requires {user.requirement})"
         for user in compose.users
-        if not _holds(user.requirement, coming)
+        if not _is_satisfied(user.requirement, new_versions)
     ]
     every = "every other program of that interpreter gets these versions too"
     if broken:
-        return f"{every}; these would miss what they require: {', '.join(broken)}"
+        return f"{every}; these would no longer have what they require: {', '.join(broken)}"
     return f"{every}; no installed distribution states a requirement against them"
 
 
-def _holds(requirement: str, coming: dict[str, str]) -> bool:
+def _is_satisfied(requirement: str, new_versions: dict[str, str]) -> bool:
     from packaging.requirements import InvalidRequirement, Requirement
     from packaging.utils import canonicalize_name
 
     try:
-        wanted = Requirement(requirement)
+        required = Requirement(requirement)
     except InvalidRequirement:
         return True
-    version = coming.get(canonicalize_name(wanted.name))
-    return version is None or wanted.specifier.contains(version, prereleases=True)
+    version = new_versions.get(canonicalize_name(required.name))
+    return version is None or required.specifier.contains(version, prereleases=True)

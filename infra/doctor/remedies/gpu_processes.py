@@ -1,9 +1,9 @@
-"""Which programs could be ended so that a training fits a GPU; never the desktop."""
+"""Which processes to end so that a training fits a GPU; never the desktop."""
 
 from collections.abc import Sequence
 from pathlib import PureWindowsPath
 
-from infra.doctor.check import Remedy
+from infra.doctor.finding import Remedy
 from infra.host.facts import GpuProcess
 from qca.core.units import MIB, format_size
 
@@ -27,54 +27,57 @@ _DESKTOP = frozenset(
     }
 )
 
-# Less than this is a cursor or an idle context: it is not worth a line.
+# Less than this is a cursor or an idle context, not worth a line.
 _WORTH_NAMING = 64 * MIB
 
 
 def is_desktop(process: GpuProcess) -> bool:
-    """Whether ending it would end the person's session."""
-    return _name(process).lower() in _DESKTOP
+    """Whether ending it would end the user's session."""
+    return _get_program(process).lower() in _DESKTOP
 
 
-def named(processes: Sequence[GpuProcess]) -> str:
-    """Return who holds the memory, the largest first; little things are left out."""
-    holders = [one for one in _largest(processes) if one.used is None or one.used >= _WORTH_NAMING]
-    return ", ".join(_described(one) for one in holders)
+def describe_holders(processes: Sequence[GpuProcess]) -> str:
+    """Return which processes hold the memory, the largest first and the small ones left out."""
+    return ", ".join(_describe(one) for one in _sort_by_memory(processes) if _is_worth_naming(one))
 
 
-def worth_ending(processes: Sequence[GpuProcess], missing: int) -> tuple[Remedy, ...]:
-    """Return what to end so that `missing` bytes come free, the fewest that do it.
+def free_memory(processes: Sequence[GpuProcess], missing: int) -> tuple[Remedy, ...]:
+    """End the fewest processes that free `missing` bytes, one remedy for each.
 
-    None where even all together would not do, as far as the driver tells what they hold.
+    There is none where even all together hold less, as far as the driver tells what they hold.
     """
-    others = [one for one in _largest(processes) if not is_desktop(one)]
+    candidates = [one for one in _sort_by_memory(processes) if not is_desktop(one)]
     chosen: list[GpuProcess] = []
-    for one in others:
+    for one in candidates:
         if one.used is not None and sum(two.used or 0 for two in chosen) < missing:
             chosen.append(one)
     if sum(one.used or 0 for one in chosen) < missing:
-        unknown = [one for one in others if one.used is None]
+        unknown = [one for one in candidates if one.used is None]
         chosen = [*chosen, *unknown] if unknown else []
-    return tuple(_end(one) for one in chosen if one.used is None or one.used >= _WORTH_NAMING)
+    return tuple(_end_process(one) for one in chosen if _is_worth_naming(one))
 
 
-def _largest(processes: Sequence[GpuProcess]) -> list[GpuProcess]:
+def _is_worth_naming(process: GpuProcess) -> bool:
+    return process.used is None or process.used >= _WORTH_NAMING
+
+
+def _sort_by_memory(processes: Sequence[GpuProcess]) -> list[GpuProcess]:
     return sorted(processes, key=lambda one: -(one.used or 0))
 
 
-def _end(process: GpuProcess) -> Remedy:
-    name = _name(process) or f"process {process.pid}"
+def _end_process(process: GpuProcess) -> Remedy:
+    name = _get_program(process) or f"process {process.pid}"
     holds = f", which holds {format_size(process.used)}" if process.used is not None else ""
     breaks = f"ends {name} and what it has not saved"
     return Remedy(f"End {name}{holds}", (f"kill {process.pid}",), breaks=breaks)
 
 
-def _described(process: GpuProcess) -> str:
+def _describe(process: GpuProcess) -> str:
     size = f", {format_size(process.used)}" if process.used is not None else ""
     desktop = ", the desktop's" if is_desktop(process) else ""
-    return f"{_name(process) or 'a process'} (pid {process.pid}{size}{desktop})"
+    return f"{_get_program(process) or 'a process'} (pid {process.pid}{size}{desktop})"
 
 
-def _name(process: GpuProcess) -> str:
-    """Return the program's name: NVML gives its path, on Windows with backslashes."""
+def _get_program(process: GpuProcess) -> str:
+    """Return the program's name: NVML gives its path, with backslashes on Windows."""
     return PureWindowsPath(process.name).name

@@ -1,11 +1,11 @@
-"""Words of the commands that are printed."""
+"""Quote words of the commands that are printed."""
 
 import shlex
 
 
-def path(text: str) -> str:
+def quote_path(path: str) -> str:
     """Quote a path for bash.
 
-    In a recorded host's facts the home folder is `~`, which only bash without quotes fills in.
+    In a recorded host's facts the home folder is `~`, which bash expands only without quotes.
     """
-    return f"~/{shlex.quote(text[2:])}" if text.startswith("~/") else shlex.quote(text)
+    return f"~/{shlex.quote(path[2:])}" if path.startswith("~/") else shlex.quote(path)

@@ -8,62 +8,10 @@ They are frozen and survive JSON, so that a recorded host can be judged elsewher
 import math
 from typing import Annotated, Literal
 
-from infra.host.facts.docker import (
-    ComposeFacts,
-    ComposePlugin,
-    ComposeV1,
-    ComposeV1Bundle,
-    DockerComposeFacts,
-    DockerFacts,
-    Engine,
-    Library,
-    LibraryUser,
-    NoComposePlugin,
-    NoDockerCompose,
-    NoEngine,
-    StandaloneCompose,
-)
-from infra.host.facts.gpu import (
-    Gpu,
-    GpuDriver,
-    GpuFacts,
-    GpuProcess,
-    MigDevice,
-    NoGpuDriver,
-)
+from infra.host.facts.docker import ComposeFacts, DockerComposeFacts, DockerFacts
+from infra.host.facts.gpu import GpuFacts
 from infra.host.facts.known import Count, Known, Size, Unknown
 from qca.core.validation import Constraint, strict_dataclass
-
-__all__ = [
-    "ComposeFacts",
-    "ComposePlugin",
-    "ComposeV1",
-    "ComposeV1Bundle",
-    "CpuFacts",
-    "Disk",
-    "DockerComposeFacts",
-    "DockerFacts",
-    "Engine",
-    "Gpu",
-    "GpuDriver",
-    "GpuFacts",
-    "GpuProcess",
-    "HostFacts",
-    "Known",
-    "Library",
-    "LibraryUser",
-    "Listener",
-    "MemoryFacts",
-    "MigDevice",
-    "NoComposePlugin",
-    "NoDockerCompose",
-    "NoEngine",
-    "NoGpuDriver",
-    "PythonFacts",
-    "StandaloneCompose",
-    "SystemFacts",
-    "Unknown",
-]
 
 
 @strict_dataclass

@@ -151,15 +151,15 @@ def _parse_mounts(text: str) -> Iterator[_Mount]:
     A line: id, parent, device, root, mount point, options, tags..., "-", type, source, options.
     """
     for line in text.splitlines():
-        place, _, kind = line.partition(" - ")
-        fields, described = place.split(" "), kind.split(" ")
-        if len(fields) < 6 or len(described) < 3 or not fields[4].startswith("/"):
+        mount_text, _, type_text = line.partition(" - ")
+        fields, source = mount_text.split(" "), type_text.split(" ")
+        if len(fields) < 6 or len(source) < 3 or not fields[4].startswith("/"):
             continue
         root, point = _unescape_path(fields[3]), _unescape_path(fields[4])
-        if described[0] == "cgroup2":
+        if source[0] == "cgroup2":
             yield _Mount(frozenset(), root, point)
-        elif described[0] == "cgroup":
-            yield _Mount(frozenset(described[2].split(",")), root, point)
+        elif source[0] == "cgroup":
+            yield _Mount(frozenset(source[2].split(",")), root, point)
 
 
 def _unescape_path(field: str) -> PurePosixPath:

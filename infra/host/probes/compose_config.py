@@ -11,7 +11,7 @@ from typing import Any
 
 from infra.host.deadline import Deadline
 from infra.host.errors import ProbeError
-from infra.host.facts.host import ComposePlugin
+from infra.host.facts import ComposePlugin
 
 # It takes a quarter of a second; a file cannot make it take long.
 _SECONDS = 10

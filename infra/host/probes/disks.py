@@ -6,12 +6,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Literal, TypeGuard
 
+from infra.host.container_gpu import is_elsewhere
 from infra.host.errors import ProbeError, describe_error
 from infra.host.facts import Disk, DockerFacts, Engine
-
-# Docker Desktop's engine runs in a virtual machine: its root folder is not a folder here,
-# even where one of that name exists.
-_DESKTOP = "Docker Desktop"
 
 
 def probe(work_dir: Path, wait_for_docker: Callable[[], DockerFacts]) -> tuple[Disk, ...]:
@@ -34,12 +31,7 @@ def probe(work_dir: Path, wait_for_docker: Callable[[], DockerFacts]) -> tuple[D
 
 
 def _is_on_this_host(engine: DockerFacts) -> TypeGuard[Engine]:
-    return (
-        isinstance(engine, Engine)
-        and engine.host.startswith("unix://")
-        and _DESKTOP not in engine.operating_system
-        and _is_visible(engine.root_dir)
-    )
+    return isinstance(engine, Engine) and not is_elsewhere(engine) and _is_visible(engine.root_dir)
 
 
 def _is_visible(path: str) -> bool:

@@ -15,14 +15,14 @@ def probe() -> tuple[Listener, ...]:
     except psutil.AccessDenied:
         reason = "macOS tells only root" if sys.platform == "darwin" else "permission denied"
         raise ProbeError(f"the list of listening TCP ports could not be read: {reason}") from None
-    seen = {
+    endpoints = {
         (connection.laddr.ip, connection.laddr.port, connection.pid)
         for connection in connections
         if connection.status == psutil.CONN_LISTEN and connection.laddr
     }
     listeners = [
         Listener(address=address, port=port, pid=pid, process=_read_process_name(pid))
-        for address, port, pid in seen
+        for address, port, pid in endpoints
     ]
     return tuple(sorted(listeners, key=lambda listener: (listener.port, listener.address)))
 

@@ -1,4 +1,4 @@
-"""Several processes that train one model: torch's launcher, the ranks, their environment.
+"""Several processes that train one model: the ranks, torch's elastic launcher, the environment.
 
 May import what `qca.train` may.
 """

@@ -73,7 +73,7 @@ def _translate_errors() -> Iterator[None]:
         ) from None
 
 
-def local_rank() -> int:
+def read_local_rank() -> int:
     """Return which of this machine's processes this is; 0 alone."""
     return int(os.environ.get("LOCAL_RANK", "0"))
 

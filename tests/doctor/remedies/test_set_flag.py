@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from infra.compose_file.line_edits import apply_edits, restore_files
 from infra.compose_file.model import ComposeFile, Service
-from infra.doctor.check import Remedy
+from infra.doctor.finding import Remedy
 from infra.doctor.read_project import read_project
 from infra.doctor.remedies.set_flag import set_flag
 from infra.dragonfly.service import read_dragonfly
@@ -45,44 +45,44 @@ def commands(draw: st.DrawFn) -> Written:
         words = [*words, *(pair if draw(st.booleans()) else [f"--{name}={value}"])]
         words += draw(st.sampled_from([[], [], ["--force_epoll"]]))
     words += draw(st.sampled_from([[], [], ["--takes_a_word"]]))
-    form = draw(st.sampled_from([_list, _brackets, _string, _folded]))
+    form = draw(st.sampled_from([_write_list, _write_brackets, _write_string, _write_folded]))
     return Written(tuple(words), HEAD + form(draw, words) + TAIL)
 
 
-def _list(draw: st.DrawFn, words: list[str]) -> str:
+def _write_list(draw: st.DrawFn, words: list[str]) -> str:
     comments = st.sampled_from(["", "  # ours", "\n      # --maxmemory 2G"])
     return "    command:\n" + "".join(
-        f"      - {_quoted(draw, word)}{draw(comments)}\n" for word in words
+        f"      - {_quote(draw, word)}{draw(comments)}\n" for word in words
     )
 
 
-def _brackets(draw: st.DrawFn, words: list[str]) -> str:
+def _write_brackets(draw: st.DrawFn, words: list[str]) -> str:
     apart = draw(st.sampled_from([", ", ",", ",\n      ", ",  # ours\n      "]))
     begin, end = draw(st.sampled_from([("[", "]"), ("[\n      ", "\n    ]"), ("[ ", ", ]")]))
-    return f"    command: {begin}{apart.join(_quoted(draw, word) for word in words)}{end}\n"
+    return f"    command: {begin}{apart.join(_quote(draw, word) for word in words)}{end}\n"
 
 
-def _quoted(draw: st.DrawFn, word: str) -> str:
+def _quote(draw: st.DrawFn, word: str) -> str:
     bare = [""] if word[0] in "-/a" and "{" not in word else []  # else no text to YAML
     quote = draw(st.sampled_from(['"', "'", *bare]))
     return f"{quote}{word}{quote}"
 
 
-def _string(draw: st.DrawFn, words: list[str]) -> str:
+def _write_string(draw: st.DrawFn, words: list[str]) -> str:
     quote, inner = draw(st.sampled_from([("", ""), ("", '"'), ('"', ""), ('"', "'"), ("'", '"')]))
     apart = draw(st.sampled_from([" ", "  "]))
-    line = apart.join(_in_shell(draw, word, inner) for word in words)
+    line = apart.join(_quote_in_shell(draw, word, inner) for word in words)
     return f"    command: {quote}{line}{quote}  # --hz=1\n"
 
 
-def _folded(draw: st.DrawFn, words: list[str]) -> str:
+def _write_folded(draw: st.DrawFn, words: list[str]) -> str:
     apart = draw(st.sampled_from(["\n      ", " "]))
     head = draw(st.sampled_from([">", ">-  # --maxmemory=2G", "|"]))
-    text = apart.join(_in_shell(draw, word, '"') for word in words)
+    text = apart.join(_quote_in_shell(draw, word, '"') for word in words)
     return f"    command: {head}\n      {text}\n"
 
 
-def _in_shell(draw: st.DrawFn, word: str, quote: str) -> str:
+def _quote_in_shell(draw: st.DrawFn, word: str, quote: str) -> str:
     """Quote a value, never the first word: YAML would take the quote for its own."""
     quoted = word[0] not in "-d" and draw(st.booleans())
     return f"{quote}{word}{quote}" if quoted else word
@@ -98,7 +98,7 @@ def _words(service: Service) -> list[str]:
     return [text.raw for text in service.command]
 
 
-def _expected(words: list[str], flag: str, setting: str) -> list[str]:
+def _replace_word(words: list[str], flag: str, setting: str) -> list[str]:
     """The words with the flag's value changed, or with the flag behind the last whole one."""
     for at, word in enumerate(words):
         name, equals, _ = word.lstrip("-").partition("=")
@@ -136,7 +136,7 @@ def test_the_flag_is_set_and_nothing_else_changes(tmp_path, written, wanted):
 
     changed = path.read_text()
     file, after = _read(path)
-    assert _words(after) == _expected(list(written.words), *wanted)
+    assert _words(after) == _replace_word(list(written.words), *wanted)
     assert read_dragonfly(file, after).flags[wanted[0]].value == wanted[1]
     assert replace(after, arguments=()) == replace(before, arguments=())
     (edit,) = remedy.edits

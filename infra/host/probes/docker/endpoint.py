@@ -71,11 +71,11 @@ def resolve_endpoint(environment: Mapping[str, str], home: Path) -> Endpoint | N
 def _parse_host(host: str, context: str, tls: Tls | None) -> Endpoint | NoEngine:
     """Complete the address as `docker` does, and refuse what it refuses."""
     host = host.strip() if "://" in host else f"tcp://{host.strip()}"
-    scheme, _, place = host.partition("://")
+    scheme, _, address = host.partition("://")
     if scheme not in _SCHEMES:
         return _refuse_host(host, f"{scheme}:// is not an address that docker knows")
     if scheme == "unix":
-        return Endpoint(f"unix://{place}" if place else DEFAULT_HOST, context)
+        return Endpoint(f"unix://{address}" if address else DEFAULT_HOST, context)
     try:
         parts = urlsplit(host)
         _ = parts.port  # reading it is what checks it

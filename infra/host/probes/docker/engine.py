@@ -34,7 +34,7 @@ def probe(deadline: Deadline) -> Engine | NoEngine:
     if isinstance(endpoint, NoEngine):
         return endpoint
     if endpoint.scheme == "ssh":
-        return over_ssh.ask(endpoint, deadline)
+        return over_ssh.ask_engine(endpoint, deadline)
     return _ask_engine(endpoint, deadline)
 
 

@@ -22,7 +22,7 @@ _STEPS: tuple[tuple[str, Literal["no-permission", "bad-host"]], ...] = (
 )
 
 
-def ask(endpoint: Endpoint, deadline: Deadline) -> Engine | NoEngine:
+def ask_engine(endpoint: Endpoint, deadline: Deadline) -> Engine | NoEngine:
     """Return the engine's facts, or at which step the connection failed."""
     program = shutil.which("docker")
     if program is None:

@@ -81,13 +81,13 @@ def _parse_imported(places: Sequence[Mapping[str, Any]]) -> Library:
     return _parse_library(first, shadows=tuple(_parse_library(one) for one in others))
 
 
-def _parse_library(place: Mapping[str, Any], *, shadows: tuple[Library, ...] = ()) -> Library:
+def _parse_library(answer: Mapping[str, Any], *, shadows: tuple[Library, ...] = ()) -> Library:
     return Library(
-        version=get_required(place, "version", str),
-        location=get_required(place, "location", str),
-        user_site=get_required(place, "user_site", bool),
-        pythonpath=get_required(place, "pythonpath", bool),
-        installed=get_required(place, "installed", str),
+        version=get_required(answer, "version", str),
+        location=get_required(answer, "location", str),
+        user_site=get_required(answer, "user_site", bool),
+        pythonpath=get_required(answer, "pythonpath", bool),
+        installed=get_required(answer, "installed", str),
         shadows=shadows,
     )
 
@@ -108,7 +108,9 @@ def _select_users(requirements: list[list[str]], python_version: str) -> Iterato
                 continue
         except (InvalidRequirement, ValueError):
             continue
-        wanted = f"{requirement.name}{requirement.specifier}"
+        specifier = f"{requirement.name}{requirement.specifier}"
         yield LibraryUser(
-            distribution=parse_text(distribution), version=parse_text(version), requirement=wanted
+            distribution=parse_text(distribution),
+            version=parse_text(version),
+            requirement=specifier,
         )

@@ -207,16 +207,16 @@ def is_externally_managed():
 
 def list_requirements(records, path):
     """What the distributions that count (the first of each name) require of the libraries."""
-    wanted = [normalize_name(name) for name in MODULES.values()]
-    seen, found = set(), []
+    libraries = [normalize_name(name) for name in MODULES.values()]
+    visited, found = set(), []
     for folder in path:
         for name, version, requirements, _ in records.get(folder, []):
-            if normalize_name(name) in seen:
+            if normalize_name(name) in visited:
                 continue
-            seen.add(normalize_name(name))
+            visited.add(normalize_name(name))
             for requirement in requirements:
                 match = re.match(r"[A-Za-z0-9._-]+", requirement)
-                if match and normalize_name(match.group()) in wanted:
+                if match and normalize_name(match.group()) in libraries:
                     found.append([name, version, requirement])
     return found
 

@@ -120,12 +120,12 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize(("environment", "state", "said"), REFUSED.values(), ids=REFUSED.keys())
-def test_what_is_refused(home: Path, environment: dict[str, str], state: str, said: str) -> None:
+@pytest.mark.parametrize(("environment", "state", "message"), REFUSED.values(), ids=REFUSED.keys())
+def test_what_is_refused(home: Path, environment: dict[str, str], state: str, message: str) -> None:
     found = resolve_endpoint(environment, home)
     assert isinstance(found, NoEngine)
     assert found.state == state
-    assert said in found.detail
+    assert message in found.detail
 
 
 @pytest.mark.parametrize("config", ["{bad", "[]", "7", '{"currentContext": 3}', "{}", "[" * 99999])

@@ -1,4 +1,4 @@
-"""Mending somebody's file: the line that is meant, that line only, all of it or nothing."""
+"""Fixing somebody's file: the line that is meant, that line only, all of it or nothing."""
 
 import subprocess
 from dataclasses import replace
@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from infra.compose_file.load import read_compose_file
-from infra.doctor.check import Finding, Severity
 from infra.doctor.examine import examine
-from infra.doctor.fix import apply, proposals
+from infra.doctor.finding import Finding, Severity
+from infra.doctor.fix import apply_remedy, list_proposals
 from infra.host.facts import CpuFacts
 from tests.support.hosts import config, engine, host
 
@@ -115,9 +115,9 @@ def _findings(path: Path) -> list[Finding]:
     return [f for f in found if f.location and f.id in ("QCA301", "QCA704")]
 
 
-def _mend(path: Path) -> bool:
-    (proposal,) = proposals(_findings(path))
-    return apply(proposal, lambda: _findings(path)).helped
+def _fix(path: Path) -> bool:
+    (proposal,) = list_proposals(_findings(path))
+    return apply_remedy(proposal, lambda: _findings(path)).helped
 
 
 @pytest.fixture
@@ -130,7 +130,7 @@ def file(tmp_path: Path) -> Path:
 def test_the_line_is_changed_and_every_other_byte_stays(file, before, after, ending):
     file.write_bytes((HEAD + before + TAIL).replace("\n", ending).encode())
 
-    assert _mend(file)
+    assert _fix(file)
 
     assert file.read_bytes().decode() == (HEAD + after + TAIL).replace("\n", ending)
 
@@ -138,7 +138,7 @@ def test_the_line_is_changed_and_every_other_byte_stays(file, before, after, end
 @pytest.mark.parametrize(("before", "after"), COMMANDS.values(), ids=COMMANDS)
 def test_the_printed_command_does_the_same(file, before, after):
     file.write_text(HEAD + before + TAIL)
-    (proposal,) = proposals(_findings(file))
+    (proposal,) = list_proposals(_findings(file))
 
     for command in proposal.remedy.commands:
         subprocess.run(["bash", "-c", command], check=True)
@@ -159,7 +159,7 @@ def test_the_printed_command_does_the_same(file, before, after):
 def test_a_renamed_flag_gets_its_new_name(file, command):
     file.write_text(HEAD + "    command: " + command)
 
-    assert _mend(file)
+    assert _fix(file)
 
     renamed = command.replace("http_admin_console", "primary_port_http_enabled")
     assert file.read_text() == HEAD + "    command: " + renamed
@@ -175,61 +175,61 @@ def test_a_renamed_flag_gets_its_new_name(file, command):
 def test_what_is_not_clear_is_left_to_the_person(file, rest):
     file.write_text(HEAD + rest)
 
-    assert proposals(_findings(file)) == []
+    assert list_proposals(_findings(file)) == []
 
 
 def test_a_file_that_changed_meanwhile_is_left_alone(file):
     file.write_text(HEAD + "    command: --maxmemory=2G\n")
-    (proposal,) = proposals(_findings(file))
+    (proposal,) = list_proposals(_findings(file))
     file.write_text("# new first line\n" + file.read_text())
     text = file.read_text()
 
-    outcome = apply(proposal, lambda: _findings(file))
+    outcome = apply_remedy(proposal, lambda: _findings(file))
 
     assert not outcome.helped
     assert "has changed" in outcome.detail
     assert file.read_text() == text
 
 
-def test_what_does_not_help_is_taken_back(file):
+def test_what_does_not_help_is_undone(file):
     file.write_text(HEAD + "    command: --maxmemory=2G\n")
     findings = _findings(file)
-    (proposal,) = proposals(findings)
+    (proposal,) = list_proposals(findings)
 
-    assert not apply(proposal, lambda: findings).helped
+    assert not apply_remedy(proposal, lambda: findings).helped
     assert file.read_text() == HEAD + "    command: --maxmemory=2G\n"
 
 
-def test_what_ctrl_c_interrupts_is_taken_back(file):
+def test_what_ctrl_c_interrupts_is_undone(file):
     file.write_text(HEAD + "    command: --maxmemory=2G\n")
-    (proposal,) = proposals(_findings(file))
+    (proposal,) = list_proposals(_findings(file))
 
-    def interrupted() -> list[Finding]:
+    def interrupt() -> list[Finding]:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        apply(proposal, interrupted)
+        apply_remedy(proposal, interrupt)
     assert file.read_text() == HEAD + "    command: --maxmemory=2G\n"
 
 
-def test_a_file_that_only_lies_in_the_folder_is_never_mended(file):
+def test_a_file_that_only_lies_in_the_folder_is_never_fixed(file):
     file.write_text(HEAD + "    command: --maxmemory=2G\n")
 
     findings = examine(SIXTEEN, config(), nearby=read_compose_file(file, {}))
 
     assert any(f.severity is Severity.WARNING and f.remedies for f in findings)
-    assert proposals(findings) == []
+    assert list_proposals(findings) == []
 
 
-def test_an_edit_that_brings_another_error_is_taken_back(file):
+def test_an_edit_that_brings_another_error_is_undone(file):
     text = f"{HEAD}    command: --maxmemory=2G\n{TAIL}"
     file.write_text(text)
     before = _findings(file)
-    (proposal,) = proposals(before)
+    (proposal,) = list_proposals(before)
     refused = replace(before[0], id="QCA707", severity=Severity.ERROR, message="Compose\nsays no")
 
-    outcome = apply(proposal, lambda: [refused], before)
+    outcome = apply_remedy(proposal, lambda: [refused], before)
 
     assert not outcome.helped
-    assert "it brings QCA707: Compose says no; taken back" in outcome.detail
+    assert "it brings QCA707: Compose says no; undone" in outcome.detail
     assert file.read_text() == text

@@ -33,7 +33,7 @@ from infra.host.probes.docker import engine, over_ssh
 from infra.host.probes.docker.daemon import read_most_memlock
 from infra.host.probes.docker.endpoint import Endpoint
 from infra.host.probes.docker.engine_facts import parse_engine
-from tests.host.test_cgroup import FS, V1_CPU, V1_MEMORY, V2
+from tests.host.probes.test_cgroup import FS, V1_CPU, V1_MEMORY, V2
 from tests.support.fake_engine import INFO, VERSION
 from tests.support.fake_nvml import Device, FakeNvml, Memory, Process
 
@@ -58,9 +58,9 @@ def write_host(files: dict[str, bytes]) -> Iterator[Path]:
     """A root folder with these files."""
     with tempfile.TemporaryDirectory() as folder:
         for name, content in files.items():
-            place = Path(folder) / name
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_bytes(content)
+            path = Path(folder) / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
         yield Path(folder)
 
 
@@ -233,7 +233,7 @@ dropped = st.sets(st.sampled_from(sorted(KINDS)), max_size=2)
 
 
 @contextmanager
-def answering() -> Iterator[tuple[Path, list[bytes]]]:
+def serve_answers() -> Iterator[tuple[Path, list[bytes]]]:
     """A socket on which each connection gets the next of these answers, whatever it asks."""
     with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as server:
         path, answers = Path(folder) / "d.sock", [b""]
@@ -273,21 +273,21 @@ def format_response(body: Any) -> bytes:
 def test_an_engine_that_answers_with_something_else_in_a_field(
     change: dict[str, Any], without: set[str]
 ) -> None:
-    said = {name: value for name, value in {**VERSION, **INFO, **change}.items()
+    answer = {name: value for name, value in {**VERSION, **INFO, **change}.items()
             if name not in without}  # fmt: skip
-    with answering() as (path, answers):
-        answers[:] = [format_response(said), format_response(said)]
+    with serve_answers() as (path, answers):
+        answers[:] = [format_response(answer), format_response(answer)]
         found = ask_engine(path)
-    unread = "ServerVersion" if said.get("Version") else ""  # it says the same once more
-    wrong = [name for name, value in said.items()
+    unread = "ServerVersion" if answer.get("Version") else ""  # it says the same once more
+    wrong = [name for name, value in answer.items()
              if name != unread and value is not None
              and type(value) is not KINDS.get(name)]  # fmt: skip
     if wrong:
         assert isinstance(found, NoEngine), wrong
     if isinstance(found, Engine):
         assert found.cpus >= 1
-        assert said.get("MemoryLimit") is found.limits_memory
-        assert found.os_type == (said.get("OSType") or "")
+        assert answer.get("MemoryLimit") is found.limits_memory
+        assert found.os_type == (answer.get("OSType") or "")
     else:
         assert found.state == "bad-host"
         assert found.detail
@@ -301,7 +301,7 @@ def test_an_engine_that_answers_with_something_else_in_a_field(
 @example(first=b"HTTP/1.1 99999999999999 x\r\n\r\n{}", second=b"", head=False)
 def test_any_bytes_in_an_engines_place(first: bytes, second: bytes, head: bool) -> None:
     start = b"HTTP/1.1 200 OK\r\n\r\n" if head else b""
-    with answering() as (path, answers):
+    with serve_answers() as (path, answers):
         answers[:] = [start + first, start + second]
         found = ask_engine(path)
     assert isinstance(found, NoEngine)
@@ -310,7 +310,7 @@ def test_any_bytes_in_an_engines_place(first: bytes, second: bytes, head: bool) 
 
 def test_an_answer_without_end_is_cut_off() -> None:
     begun = time.monotonic()
-    with answering() as (path, answers):
+    with serve_answers() as (path, answers):
         answers[:] = [format_response("x" * (3 * MAX_BYTES))]
         found = ask_engine(path)
     assert isinstance(found, NoEngine)
@@ -361,7 +361,9 @@ class Says(Deadline):
 def test_what_docker_says_of_an_engine_behind_ssh(code: int, out: str, err: str) -> None:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(over_ssh.shutil, "which", lambda _: "/usr/bin/docker")
-        found = over_ssh.ask(Endpoint("ssh://there", "default"), Says(Output(code, out, err)))
+        found = over_ssh.ask_engine(
+            Endpoint("ssh://there", "default"), Says(Output(code, out, err))
+        )
     assert isinstance(found, NoEngine)
 
 

@@ -108,15 +108,15 @@ BROKEN = {
 }
 
 
-@pytest.mark.parametrize(("answers", "state", "said"), BROKEN.values(), ids=BROKEN.keys())
+@pytest.mark.parametrize(("answers", "state", "message"), BROKEN.values(), ids=BROKEN.keys())
 def test_something_else_answers(
-    monkeypatch: pytest.MonkeyPatch, folder: Path, answers: dict[str, Any], state: str, said: str
+    monkeypatch: pytest.MonkeyPatch, folder: Path, answers: dict[str, Any], state: str, message: str
 ) -> None:
     with engine_at(folder / "d.sock", answers):
         found = probe(monkeypatch, folder / "d.sock")
     assert isinstance(found, NoEngine)
     assert found.state == state
-    assert said in found.detail
+    assert message in found.detail
 
 
 @pytest.mark.parametrize(
@@ -253,7 +253,7 @@ def test_other_engines_sockets_are_named(monkeypatch: pytest.MonkeyPatch, folder
 
 
 @pytest.mark.parametrize(
-    ("script", "state", "said"),
+    ("script", "state", "message"),
     [
         ("echo 'ssh: Could not resolve hostname far' >&2; exit 1", "bad-host", "far"),
         (
@@ -268,7 +268,7 @@ def test_other_engines_sockets_are_named(monkeypatch: pytest.MonkeyPatch, folder
     ],
 )
 def test_an_engine_behind_ssh_never_hangs(
-    monkeypatch: pytest.MonkeyPatch, folder: Path, script: str, state: str, said: str
+    monkeypatch: pytest.MonkeyPatch, folder: Path, script: str, state: str, message: str
 ) -> None:
     (folder / "docker").write_text(f"#!/bin/sh\n{script}\n")
     (folder / "docker").chmod(0o755)
@@ -276,7 +276,7 @@ def test_an_engine_behind_ssh_never_hangs(
     found = probe(monkeypatch, "ssh://ana@far", timeout=0.5)
     assert isinstance(found, NoEngine)
     assert found.state == state
-    assert said in found.detail
+    assert message in found.detail
 
 
 def test_an_engine_behind_ssh_answers(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:

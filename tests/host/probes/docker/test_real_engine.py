@@ -25,7 +25,7 @@ def engine() -> Engine:
     pytest.skip(reason)
 
 
-def told(template: str) -> str:
+def ask_docker(template: str) -> str:
     """Ask the `docker` program for the same thing."""
     docker_program = shutil.which("docker")
     if docker_program is None:
@@ -48,7 +48,7 @@ def told(template: str) -> str:
     ],
 )
 def test_the_facts_are_what_docker_info_says(engine: Engine, fact: str, template: str) -> None:
-    assert str(getattr(engine, fact)) == told(template)
+    assert str(getattr(engine, fact)) == ask_docker(template)
 
 
 def test_its_disk_is_measured_where_it_is_on_this_host(engine: Engine, tmp_path: Path) -> None:

@@ -7,30 +7,15 @@ import subprocess
 from collections.abc import Iterator
 from itertools import takewhile
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from infra.compose_file.line_edits import apply_edits
-from infra.doctor.check import Finding, Remedy
-from infra.doctor.examine import examine
-from infra.doctor.remedies.compose_v1 import CONSTRAINTS
-from infra.host.facts import Library
+from infra.doctor.finding import Remedy
 from qca.cli import cli
 from qca.core.config import Config
 from qca.core.config_loader import load_config
-from tests.support.hosts import (
-    NO_PLUGIN,
-    PLUGIN,
-    compose_file,
-    compose_v1,
-    config,
-    engine,
-    host,
-    one,
-    user_installed,
-)
-from tests.support.remedy_cases import COMPOSE, FINDINGS, FOUND, Trouble, shadowed, write
+from tests.support.remedy_cases import FINDINGS, FOUND, Trouble, write
 
 REMEDIES: dict[tuple[str, ...], Remedy] = {
     remedy.commands: remedy for finding in FINDINGS for remedy in finding.remedies
@@ -95,7 +80,7 @@ def _stand_in(place: Path, body: str = ":") -> None:
     place.chmod(0o755)
 
 
-def _by_name(match: re.Match[str]) -> str:
+def _name_program(match: re.Match[str]) -> str:
     """Name a program of a recorded host's home folder; qca's own are there by their paths."""
     return match[0] if "share/qca" in match[0] else match[1]
 
@@ -104,7 +89,7 @@ def _paste(machine: Path, command: str) -> tuple[subprocess.CompletedProcess[str
     notes = machine / "notes"
     notes.write_text("")
     command = re.sub(
-        r"(?:~|/opt/torch|/usr/local)/\S*bin/(python3?|docker-compose)\b", _by_name, command
+        r"(?:~|/opt/torch|/usr/local)/\S*bin/(python3?|docker-compose)\b", _name_program, command
     )
     for path, name in BY_PATH.items():
         command = command.replace(path, name)
@@ -226,131 +211,3 @@ def test_what_needs_root_says_so_by_sudo():
         for command in commands:
             if any(word in command for word in ("systemctl", "usermod", "apt-get", "modprobe")):
                 assert command.startswith("sudo ")
-
-
-def test_compose_v1_remedies_come_least_invasive_first():
-    finding = one(host(compose=NO_PLUGIN, docker_compose=shadowed()), "QCA203", stack=COMPOSE)
-
-    commands = [" ; ".join(remedy.commands) for remedy in finding.remedies]
-
-    assert commands[0] == "qca doctor --only QCA201"
-    assert "PYTHONNOUSERSITE=1 /usr/bin/docker-compose ps" in commands[1]
-    assert "python3 -m venv" in commands[2]
-    assert "-m pip install --user" in commands[3]
-    assert len(commands) == 4
-
-
-def test_the_user_site_is_passed_only_where_what_lies_beneath_works():
-    nothing_shadowed = compose_v1("5.0.3", "2.32.5", "2.5.0")
-    also_broken = shadowed()
-    also_broken.libraries["requests"] = user_installed("2.32.5", over="2.32.3")
-    only_copy = shadowed()
-    only_copy.libraries["requests"] = user_installed("2.32.5")
-
-    for v1 in (nothing_shadowed, also_broken, only_copy):
-        finding = one(host(docker_compose=v1), "QCA203")
-        commands = [command for remedy in finding.remedies for command in remedy.commands]
-        assert not any("PYTHONNOUSERSITE" in command for command in commands)
-
-
-def test_the_user_site_is_kept_where_v1_itself_lies_there():
-    v1 = shadowed(user_only=("compose", "texttable"))
-
-    commands = [c for r in one(host(docker_compose=v1), "QCA203").remedies for c in r.commands]
-
-    assert not any("PYTHONNOUSERSITE" in command for command in commands)
-
-
-def test_an_environment_of_its_own_is_automatic_only_where_there_is_no_compose_v2():
-    for compose, expected in ((NO_PLUGIN, True), (PLUGIN, False)):
-        remedies = one(host(compose=compose, docker_compose=shadowed()), "QCA203").remedies
-        assert any(remedy.automatic for remedy in remedies) is expected
-
-
-def test_the_v1_that_qca_set_up_is_what_one_is_sent_to():
-    good = compose_v1("6.1.3", "2.31.0", "2.5.0", path="/home/me/.local/share/qca/bin/x y")
-    finding = one(
-        host(docker_compose=shadowed(beside=good)),
-        "QCA203",
-        stack=COMPOSE,
-    )
-
-    assert finding.severity == "info"
-    assert "http+docker" in finding.message
-    assert [r.commands for r in finding.remedies] == [("'/home/me/.local/share/qca/bin/x y' ps",)]
-
-
-def test_one_that_qca_set_up_and_that_broke_since_is_set_up_anew():
-    bad = compose_v1("6.1.3", "2.32.5", "2.5.0", path="/home/me/x")
-    v1 = shadowed(beside=bad)
-
-    assert (
-        one(host(compose=NO_PLUGIN, docker_compose=v1), "QCA203", stack=COMPOSE).severity == "error"
-    )
-
-
-def test_a_shadow_from_pythonpath_is_left_out_too():
-    v1 = compose_v1("5.0.3", "2.28.1", "1.26.12")
-    v1.libraries["requests"] = Library(
-        version="2.32.5",
-        location="/srv/libs",
-        user_site=False,
-        pythonpath=True,
-        shadows=(v1.libraries["requests"],),
-    )
-
-    commands = [c for r in one(host(docker_compose=v1), "QCA203").remedies for c in r.commands]
-
-    assert "env -u PYTHONPATH /usr/bin/docker-compose ps" in commands
-
-
-def test_a_downgrade_names_what_it_would_break_and_only_that():
-    finding = one(host(docker_compose=shadowed()), "QCA203")
-
-    downgrade = finding.remedies[-1]
-
-    assert "jupyterlab-server 2.27 (wants requests>=2.32)" in downgrade.breaks
-    assert "other" not in downgrade.breaks.replace("every other program", "")
-
-
-@pytest.mark.parametrize(
-    ("changes", "words"),
-    [
-        ({}, "pip install --user '"),
-        ({"virtual_environment": True}, "pip install '"),
-        ({"externally_managed": True}, "pip install --user --break-system-packages '"),
-    ],
-)
-def test_a_downgrade_fits_the_kind_of_interpreter(changes, words):
-    v1 = compose_v1("5.0.3", "2.32.5", "2.5.0", **changes)
-
-    assert words in one(host(docker_compose=v1), "QCA203").remedies[-1].commands[0]
-
-
-def test_the_constraints_are_shipped_and_work_by_the_rules():
-    text = CONSTRAINTS.read_text()
-
-    assert "docker>=6.1,<7\n" in text
-    assert "requests<2.32\n" in text
-
-
-def test_a_file_is_mended_on_its_line_and_only_there(tmp_path: Path):
-    text = (
-        "# mine\nservices:\n  cache:\n    image: dragonflydb/dragonfly\n    command:\n"
-        "      - dragonfly\n      - --maxmemory=2G  # keep\n      - --proactor_threads=16\n"
-    )
-    file = compose_file(tmp_path, text)
-    finding = one_in_file(file)
-
-    subprocess.run(["bash", "-c", finding.remedies[0].commands[0]], check=True)
-
-    changed = Path(file.path).read_text()
-    assert changed == text.replace("--proactor_threads=16", "--proactor_threads=8")
-    subprocess.run(["bash", "-c", finding.remedies[0].undo[0]], check=True)
-    assert Path(file.path).read_text() == text
-
-
-def one_in_file(file: Any) -> Finding:
-    findings = examine(host(docker=engine(cpus=16)), config(), files=[file])
-    (finding,) = [f for f in findings if f.id == "QCA301" and f.location]
-    return finding

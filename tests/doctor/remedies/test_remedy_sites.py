@@ -11,15 +11,15 @@ from pathlib import Path
 
 import pytest
 
-from tests.doctor.test_remedies import COMMANDS, EDITS
-from tests.support.remedy_sites import Site, loose_ends, sites, source
+from tests.doctor.remedies.test_commands import COMMANDS, EDITS
+from tests.support.remedy_sites import Site, find_loose_ends, find_sites, parse_source
 
 
 @pytest.fixture(scope="module")
 def recorded() -> dict:
     done = subprocess.run(
         [sys.executable, "-m", "tests.support.remedy_sites"],
-        cwd=Path(__file__).parents[2],
+        cwd=Path(__file__).parents[3],
         capture_output=True,
         text=True,
         timeout=120,
@@ -28,10 +28,10 @@ def recorded() -> dict:
     return json.loads(done.stdout)
 
 
-def test_every_place_that_makes_a_remedy_with_commands_is_come_by(recorded):
-    come_by = {Site(*place) for place in recorded["sites"]}
+def test_every_place_that_makes_a_remedy_with_commands_is_reached(recorded):
+    reached = {Site(*place) for place in recorded["sites"]}
 
-    assert [str(site) for site in sorted(sites(source()) - come_by)] == []
+    assert [str(site) for site in sorted(find_sites(parse_source()) - reached)] == []
 
 
 def test_what_they_print_is_what_is_run(recorded):
@@ -41,10 +41,10 @@ def test_what_they_print_is_what_is_run(recorded):
 
 
 def test_remedies_are_made_in_no_other_way():
-    assert loose_ends(source()) == []
+    assert find_loose_ends(parse_source()) == []
 
 
-def _parsed(text: str) -> dict[str, ast.Module]:
+def _parse(text: str) -> dict[str, ast.Module]:
     return {"a.py": ast.parse(text)}
 
 
@@ -62,14 +62,14 @@ def _parsed(text: str) -> dict[str, ast.Module]:
     ],
 )
 def test_a_place_is_a_call_that_makes_one(text):
-    assert len(sites(_parsed(text))) == 1
+    assert len(find_sites(_parse(text))) == 1
 
 
 @pytest.mark.parametrize(
     "text", ["Remedy('t')", "Remedy('t', breaks='x')", "def f() -> Remedy: ..."]
 )
 def test_words_alone_are_no_place(text):
-    assert sites(_parsed(text)) == set()
+    assert find_sites(_parse(text)) == set()
 
 
 @pytest.mark.parametrize(
@@ -78,12 +78,12 @@ def test_words_alone_are_no_place(text):
         "make = Remedy",
         "make = partial(check.Remedy, 't')",
         "map(Remedy, titles)",
-        "from infra.doctor.check import Remedy as R",
+        "from infra.doctor.finding import Remedy as R",
         "replace(remedy, commands=('ls',))",
     ],
 )
 def test_another_way_to_make_one_is_found(text):
-    assert loose_ends(_parsed(text)) == ["a.py:1"]
+    assert find_loose_ends(_parse(text)) == ["a.py:1"]
 
 
 @pytest.mark.parametrize(
@@ -92,9 +92,9 @@ def test_another_way_to_make_one_is_found(text):
         "Remedy('t', commands=('ls',))",
         "def f(x: Remedy) -> dict[str, Remedy]: ...",
         "x: tuple[Remedy, ...] = ()",
-        "from infra.doctor.check import Remedy",
+        "from infra.doctor.finding import Remedy",
         "class Remedy: ...",
     ],
 )
 def test_types_and_plain_calls_are_no_other_way(text):
-    assert loose_ends(_parsed(text)) == []
+    assert find_loose_ends(_parse(text)) == []

@@ -1,0 +1,174 @@
+"""QCA705: does Docker take the limits of the services?"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from infra.compose_file.limits import read_cpuset, read_number, read_size
+from infra.compose_file.model import LocatedValue, Service
+from infra.doctor.check import Check
+from infra.doctor.container_limits import count_container_cpus
+from infra.doctor.finding import Severity, Verdict, locate, ok
+from infra.doctor.subjects import FileSubject
+from qca.core.errors import InputError
+from qca.core.units import MIB, counted, parse_size
+
+# What the engine itself demands: moby, daemon/daemon_unix.go, verifyPlatformContainerResources
+# and verifyCgroupCPUs; the same from 20.10 on.
+_LEAST_MEMORY = 6 * MIB
+_LEAST_CPUS = 0.01
+_LEAST_QUOTA = 1000
+_PERIODS = range(1000, 1_000_001)
+
+
+@dataclass(frozen=True)
+class _Fault:
+    """A limit that Docker does not take, and what Docker or qca says to it."""
+
+    at: LocatedValue
+    message: str
+    severity: Severity = Severity.ERROR
+
+
+def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
+    cpus = count_container_cpus(subject.facts)
+    faults = [
+        locate(_report_fault(service, fault), subject.file, fault.at)
+        for service in subject.file.services
+        for fault in _find_faults(service, cpus)
+    ]
+    yield from faults or [ok(f"{subject.file.path}: its limits are such as Docker takes.")]
+
+
+def _report_fault(service: Service, fault: _Fault) -> Verdict:
+    message = f"Service {service.name}: {fault.message}"
+    return Verdict(fault.severity, message, {"service": service.name})
+
+
+def _quote_docker(what: str, docker: str) -> str:
+    return f"{what}.\nDocker ends with: {docker}"
+
+
+def _find_faults(service: Service, cpus: int) -> Iterator[_Fault]:
+    yield from _judge_memory(service)
+    yield from _judge_swap(service)
+    yield from _judge_cpus(service, cpus)
+    yield from _judge_quota(service)
+    yield from _judge_ulimits(service)
+    if service.cpuset and service.cpuset.value:
+        yield from _judge_cpuset(service.cpuset, cpus)
+
+
+def _judge_memory(service: Service) -> Iterator[_Fault]:
+    limit, reserved = service.memory_limit, service.memory_reservation
+    for given, name in ((limit, "memory limit"), (reserved, "memory reservation")):
+        if given and not _is_size(given):
+            yield _Fault(given, f"Docker cannot read the size {given.value!r}.")
+        elif given and (size := read_size(given)) and size < _LEAST_MEMORY:
+            yield _Fault(given, _quote_docker(given.value, f"Minimum {name} allowed is 6MB"))
+    most, least = read_size(limit), read_size(reserved)
+    if most and least and reserved and most < least:
+        docker = "Minimum memory limit can not be less than memory reservation limit, see usage"
+        yield _Fault(reserved, _quote_docker(f"{reserved.value} is more than the limit", docker))
+
+
+def _is_size(given: LocatedValue) -> bool:
+    try:
+        parse_size(given.value)
+    except InputError:
+        return False
+    return True
+
+
+def _judge_swap(service: Service) -> Iterator[_Fault]:
+    swap, limit = service.memory_and_swap, read_size(service.memory_limit)
+    size = read_size(swap)
+    if not swap or not size or (limit and limit <= size):
+        return
+    what = f"memswap_limit {swap.value} is memory and swap together"
+    if limit:
+        # An engine that cannot limit swap leaves it out, with a warning.
+        docker = "Minimum memoryswap limit should be larger than memory limit, see usage"
+        yield _Fault(swap, _quote_docker(what, docker), Severity.WARNING)
+    else:
+        docker = "You should always set the Memory limit when using Memoryswap limit, see usage"
+        yield _Fault(swap, _quote_docker(what, docker))
+
+
+def _judge_cpus(service: Service, cpus: int) -> Iterator[_Fault]:
+    given = service.cpus
+    if given is None:
+        return
+    number = read_number(given)
+    if number is None:
+        if given.value not in ("0", "0.0"):
+            yield _Fault(given, f"{given.value!r} is not a number of CPUs.")
+    elif not _LEAST_CPUS <= number <= cpus:
+        docker = f"Range of CPUs is from {_LEAST_CPUS} to {cpus}.00"
+        yield _Fault(given, _quote_docker(f"{given.value} CPUs cannot be given here", docker))
+
+
+def _judge_quota(service: Service) -> Iterator[_Fault]:
+    quota, period = service.settings.get("cpu_quota"), service.settings.get("cpu_period")
+    for given, name in ((quota, "Quota"), (period, "Period")):
+        if given and read_number(given) and read_number(service.cpus):
+            docker = f"Conflicting options: Nano CPUs and CPU {name} cannot both be set"
+            yield _Fault(given, _quote_docker("cpus says the same already", docker))
+    if quota and 0 < (read_number(quota) or 0) < _LEAST_QUOTA:
+        docker = "CPU cfs quota can not be less than 1ms (i.e. 1000)"
+        yield _Fault(quota, _quote_docker(f"cpu_quota {quota.value} are microseconds", docker))
+    if period and (number := read_number(period)) and int(number) not in _PERIODS:
+        docker = (
+            "CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)"
+        )
+        yield _Fault(period, _quote_docker(f"cpu_period {period.value} are microseconds", docker))
+
+
+def _judge_ulimits(service: Service) -> Iterator[_Fault]:
+    for key, soft in service.settings.items():
+        hard = service.settings.get(key.removesuffix(".soft"))
+        if not key.startswith("ulimits.") or not key.endswith(".soft") or hard is None:
+            continue
+        low, high = _read_ulimit(soft), _read_ulimit(hard)
+        if low is not None and high is not None and low > high:
+            what = f"{key}, {soft.value}, is more than the hard limit, {hard.value}"
+            yield _Fault(soft, f"{what}.\nThe container ends with: error setting rlimit")
+
+
+def _read_ulimit(given: LocatedValue) -> float | None:
+    """Return a limit as a number, infinity for -1; None where it is no number."""
+    if given.value == "-1":
+        return math.inf
+    return int(given.value) if given.value.isdecimal() else None
+
+
+def _judge_cpuset(cpuset: LocatedValue, cpus: int) -> Iterator[_Fault]:
+    numbers = read_cpuset(cpuset)
+    if numbers is None:
+        docker = f"Invalid value {cpuset.value} for cpuset cpus"
+        yield _Fault(cpuset, _quote_docker(f"cpuset {cpuset.value!r} is not as 0-3,8", docker))
+        return
+    docker = f"Requested CPUs are not available - requested {cpuset.value}"
+    if len(numbers) > cpus:
+        what = f"cpuset {cpuset.value} names more CPUs than the {cpus} that there are"
+        yield _Fault(cpuset, _quote_docker(what, docker))
+    elif max(numbers) >= cpus:
+        # Which numbers they have is not seen: a machine may have CPUs 0 to 3 and 8 to 11.
+        what = f"there may be no CPU {max(numbers)}; the engine has {counted(cpus, 'CPU')}"
+        yield _Fault(cpuset, f"{what}.\nIf so, Docker ends with: {docker}", Severity.WARNING)
+
+
+CHECK = Check(
+    id="QCA705",
+    category="file",
+    title="A limit that Docker does not take",
+    needs=("cpu",),
+    looks_at="`mem_limit`, `mem_reservation`, `memswap_limit`, `cpus`, `cpu_quota`, `cpu_period`, "
+    "`cpuset`, `ulimits`, and the limits and the reservation of memory under deploy.resources.",
+    why="The engine refuses a container with more CPUs than it has, with CPUs that are not there, "
+    "with less than 6 MiB, or with limits that contradict each other; Compose, a size that it "
+    "cannot read.",
+    fix="Write sizes as 512m or 2g, and no more CPUs than there are.",
+    url="https://docs.docker.com/engine/containers/resource_constraints/",
+    judge_file=_judge_file,
+)

@@ -1,0 +1,142 @@
+"""QCA706: can the engine hand out the GPUs that the services ask for?"""
+
+from collections.abc import Iterator
+
+from infra.compose_file.devices import DeviceRequest
+from infra.compose_file.model import Service
+from infra.doctor.check import Check
+from infra.doctor.finding import Severity, Verdict, locate, ok, skip
+from infra.doctor.subjects import FileSubject
+from infra.host.container_gpu import GpuAccess, gpu_access, is_elsewhere, version_of
+from infra.host.facts import Engine, GpuDriver, HostFacts, require
+
+# containerd finds a runtime by such a name itself; the engine need not have it registered.
+_CONTAINERD_RUNTIME = "io.containerd."
+_CDI_KNOWN = (25, 0)
+"""The first engine that takes CDI devices."""
+_CDI_LISTED = (28, 3)
+"""The first engine whose answer lists every CDI device that it has found."""
+
+
+def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
+    file, facts = subject.file, subject.facts
+    for service in file.services:
+        runtime = service.runtime
+        verdict = _judge_runtime(facts, service, runtime.value) if runtime else None
+        if runtime and verdict:
+            yield locate(verdict, file, runtime)
+        for key, devices in service.devices.items():
+            for request in devices.requests:
+                yield locate(_judge_request(facts, service, request, key), file, devices)
+
+
+def _judge_runtime(facts: HostFacts, service: Service, runtime: str) -> Verdict | None:
+    """Judge the key `runtime`; only the one named nvidia is about GPUs."""
+    engine = require(facts.docker)
+    if not isinstance(engine, Engine):
+        return _skip_service(service, "no engine") if runtime == "nvidia" else None
+    is_registered = not engine.runtimes or runtime in engine.runtimes
+    if not is_registered and not runtime.startswith(_CONTAINERD_RUNTIME):
+        # So says Engine 26; 20.10 says "Unknown runtime specified nvidia".
+        message = (
+            f"Service {service.name} asks for the runtime {runtime}; the engine has "
+            f"{', '.join(engine.runtimes)}.\n"
+            f"The engine ends with: unknown or invalid runtime name: {runtime}"
+        )
+        return Verdict(Severity.ERROR, message, {"service": service.name})
+    if runtime != "nvidia":
+        return None
+    access = _find_access(facts, engine)
+    if access.usable:
+        return _accept(service)
+    return _skip_service(service, f"the nvidia runtime is registered, but {access.because}")
+
+
+def _judge_request(facts: HostFacts, service: Service, request: DeviceRequest, key: str) -> Verdict:
+    engine = require(facts.docker)
+    if not isinstance(engine, Engine):
+        return _skip_service(service, "no engine")
+    if request.driver == "cdi":
+        return _judge_cdi(service, engine, request)
+    if not request.is_for_nvidia:
+        if request.driver not in ("", "nvidia") or "amd" in request.capabilities:
+            return _skip_service(service, "the device driver is not NVIDIA's")
+        why = "its driver for NVIDIA does not know all of the capabilities"
+        return _refuse(service, f"for devices ({key}), which no engine gives: {why}", request)
+    access = _find_access(facts, engine)
+    if access.usable is None:
+        return _skip_service(service, access.because)
+    if not access.usable:
+        why = f"for a GPU ({key}), which no container gets here: {access.because}"
+        return _refuse(service, why, request)
+    return _refuse_missing_gpu(facts, engine, service, request, key) or _accept(service)
+
+
+def _find_access(facts: HostFacts, engine: Engine) -> GpuAccess:
+    gpu = require(facts.gpu)
+    if isinstance(gpu, GpuDriver) and gpu.gpus:
+        return gpu_access(engine, gpu)
+    return GpuAccess(None if is_elsewhere(engine) else False, "this host shows no GPU")
+
+
+def _accept(service: Service) -> Verdict:
+    return ok(f"Service {service.name}: the engine can hand it a GPU.")
+
+
+def _skip_service(service: Service, why: str) -> Verdict:
+    return skip(f"Whether service {service.name} gets its GPU cannot be told: {why}.")
+
+
+def _refuse(service: Service, why: str, request: DeviceRequest) -> Verdict:
+    message = f"Service {service.name} asks {why}.\nThe engine ends with: {request.refusal}"
+    return Verdict(Severity.ERROR, message, {"service": service.name})
+
+
+def _judge_cdi(service: Service, engine: Engine, request: DeviceRequest) -> Verdict:
+    if version_of(engine) < _CDI_KNOWN:
+        why = f"for CDI devices, which Engine {engine.version} (before 25) does not know"
+        return _refuse(service, why, request)
+    missing = [name for name in request.ids if name not in engine.cdi_devices]
+    if not missing:
+        return ok(f"Service {service.name}: the engine has found its CDI devices.")
+    if version_of(engine) < _CDI_LISTED or is_elsewhere(engine):
+        return skip(f"Whether the engine finds {missing[0]} cannot be told: it does not say.")
+    message = (
+        f"Service {service.name} asks for {missing[0]}, which the engine has not found.\n"
+        f"The engine ends with: CDI device injection failed: unresolvable CDI devices {missing[0]}"
+    )
+    return Verdict(Severity.ERROR, message, {"service": service.name})
+
+
+def _refuse_missing_gpu(
+    facts: HostFacts, engine: Engine, service: Service, request: DeviceRequest, key: str
+) -> Verdict | None:
+    """Refuse more GPUs than there are, where those are of the engine's machine."""
+    gpu = require(facts.gpu)
+    if is_elsewhere(engine) or not isinstance(gpu, GpuDriver):
+        return None
+    numbers = [int(one) for one in request.ids if one.isdecimal()]
+    last = max([*numbers, (int(request.count) if request.count.isdecimal() else 0) - 1])
+    if last < len(gpu.gpus):
+        return None
+    message = (
+        f"Service {service.name} asks for GPU {last} ({key}), counted from 0; this host has "
+        f"{len(gpu.gpus)}.\nThe container ends with: device error: {last}: unknown device"
+    )
+    return Verdict(Severity.ERROR, message, {"service": service.name, "gpus": len(gpu.gpus)})
+
+
+CHECK = Check(
+    id="QCA706",
+    category="file",
+    title="A service asks for a GPU that it cannot get",
+    needs=("docker", "gpu"),
+    looks_at="`gpus:`, `runtime:` and the devices under deploy.resources.reservations: their "
+    "driver, capabilities, count and IDs.",
+    why="The engine refuses the container, and leaves it in the state `created`.",
+    fix="Make the GPU usable (QCA401), or leave the service out, say with a profile. A "
+    "reservation wants `driver: nvidia` and `capabilities: [gpu]`; `runtime: nvidia` wants that "
+    "runtime registered (`nvidia-ctk runtime configure`), which the others do not.",
+    url="https://docs.docker.com/compose/how-tos/gpu-support/",
+    judge_file=_judge_file,
+)

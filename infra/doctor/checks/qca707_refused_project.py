@@ -1,0 +1,44 @@
+"""QCA707: does Compose itself take the file?"""
+
+import re
+
+from infra.compose_file.model import ComposeFile, Service
+from infra.doctor.check import Check
+from infra.doctor.finding import Severity, Verdict, locate, ok, skip
+from infra.doctor.subjects import FileSubject
+
+
+def _judge_file(subject: FileSubject) -> list[Verdict]:
+    file = subject.file
+    if file.refused:
+        message = f"Compose does not take {file.path}.\nIt says: {file.refused}"
+        return [locate(Verdict(Severity.ERROR, message), file, _find_refused_service(file))]
+    if file.confirmed_by:
+        return [ok(f"{file.confirmed_by} takes {file.path}.")]
+    if file.not_confirmed_because:
+        return [
+            skip(f"Whether Compose takes {file.path} was not asked: {file.not_confirmed_because}.")
+        ]
+    return []
+
+
+def _find_refused_service(file: ComposeFile) -> Service | int:
+    """Return the service that Compose's refusal names, else the first line; it gives no lines."""
+    paths = re.findall(r"services\.([\w.-]+)", file.refused)
+    names = {path.split(".")[0] for path in paths}
+    return next((service for service in file.services if service.name in names), 1)
+
+
+CHECK = Check(
+    id="QCA707",
+    category="file",
+    title="Compose does not take the file",
+    needs=(),
+    looks_at="what `docker compose config` says to the files given with -f. It runs nothing, "
+    "and is not asked where the files lead out of their folder.",
+    why="Compose checks keys and types against its schema, and settings against each other, "
+    "before it starts anything. Its version matters: an older one knows fewer keys.",
+    fix="Fix what Compose names.",
+    url="https://docs.docker.com/reference/cli/docker/compose/config/",
+    judge_file=_judge_file,
+)

@@ -1,0 +1,21 @@
+"""The services of a Compose file that run Dragonfly, and what the file hides of their flags."""
+
+from infra.compose_file.model import ComposeFile
+from infra.dragonfly.service import Dragonfly, is_dragonfly, read_dragonfly
+
+
+def list_dragonflies(file: ComposeFile) -> list[Dragonfly]:
+    """Return every Dragonfly service of the project."""
+    return [read_dragonfly(file, service) for service in file.services if is_dragonfly(service)]
+
+
+def explain_hidden_flags(dragonfly: Dragonfly) -> str:
+    """Return why there may be flags that the file does not show; empty where there are none."""
+    if dragonfly.other_program:
+        return f"Its command starts {dragonfly.other_program}, which may change the flags."
+    if dragonfly.unread_flag_file is not None:
+        return f"Its flag file {dragonfly.unread_flag_file.value} lies inside the container."
+    if dragonfly.service.unread_sources:
+        keys = " and ".join(f"`{key}`" for key in dragonfly.service.unread_sources)
+        return f"Settings may depend on {keys}, which was not read."
+    return ""

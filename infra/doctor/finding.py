@@ -1,0 +1,118 @@
+"""What a check says: its verdict on a subject, and the finding that people and scripts see."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from typing import Any, Literal, Protocol
+
+from infra.compose_file.line_edits import Edit
+from infra.compose_file.model import ComposeFile
+
+Category = Literal["docker", "compose", "dragonfly", "gpu", "python", "host", "file"]
+
+
+class Severity(StrEnum):
+    """What a finding means for the user."""
+
+    OK = "ok"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+    SKIPPED = "skipped"
+
+
+@dataclass(frozen=True)
+class Remedy:
+    """One way to fix a finding: commands that can be pasted into bash."""
+
+    title: str
+    commands: tuple[str, ...] = ()
+    automatic: bool = False
+    """Safe for `--fix` to run: reversible, and nothing else depends on what it changes."""
+    breaks: str = ""
+    """What else the remedy changes or would break; empty if nothing."""
+    undo: tuple[str, ...] = ()
+    """Commands that take it back; `--fix` runs them when the remedy did not help."""
+    edits: tuple[Edit, ...] = ()
+    """What the commands change in the user's file; `--fix` makes these, and not the commands."""
+
+
+@dataclass(frozen=True)
+class Location:
+    """A line of a file."""
+
+    file: str
+    line: int
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What a check says about one subject."""
+
+    severity: Severity
+    message: str
+    """The first line says what, the following lines why, with the numbers."""
+    evidence: Mapping[str, Any] = field(default_factory=dict)
+    remedies: tuple[Remedy, ...] = ()
+    location: Location | None = None
+
+
+def ok(message: str, **evidence: Any) -> Verdict:
+    """Return the verdict that what was looked at is fine."""
+    return Verdict(Severity.OK, message, evidence)
+
+
+def skip(message: str, **evidence: Any) -> Verdict:
+    """Return the verdict that this cannot be judged, and why; it never passes for ok."""
+    return Verdict(Severity.SKIPPED, message, evidence)
+
+
+class HasLine(Protocol):
+    """Anything that a Compose file says on a line of its own or of a merged file."""
+
+    @property
+    def line(self) -> int:
+        """The line, counted from 1."""
+        ...
+
+    @property
+    def file(self) -> str:
+        """The file, where it isn't the project's first."""
+        ...
+
+
+def locate(verdict: Verdict, file: ComposeFile, where: HasLine | int) -> Verdict:
+    """Return the verdict on a line of the file, or of one that was merged into it."""
+    if isinstance(where, int):
+        return replace(verdict, location=Location(file.path, where))
+    return replace(verdict, location=Location(where.file or file.path, where.line))
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A verdict with the name of the check that gave it: what people and scripts see."""
+
+    id: str
+    category: Category
+    severity: Severity
+    title: str
+    message: str
+    evidence: Mapping[str, Any]
+    remedies: tuple[Remedy, ...]
+    url: str
+    location: Location | None
+    is_check_failure: bool = False
+    """The check itself failed, a defect of qca: no filter may drop or demote this."""
+
+    @property
+    def subject(self) -> tuple[str, str, str, str]:
+        """What it is about, wherever that stands: the check, the file, the service, the flag."""
+        file = self.location.file if self.location else ""
+        service, flag = (str(self.evidence.get(key, "")) for key in ("service", "flag"))
+        return self.id, file, service, flag
+
+    @property
+    def headline(self) -> str:
+        """The fault by its name; where there is none, what the message begins with."""
+        faulty = self.severity in (Severity.WARNING, Severity.ERROR)
+        return self.title if faulty and not self.is_check_failure else self.message.split("\n")[0]

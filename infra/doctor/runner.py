@@ -1,0 +1,57 @@
+"""Run checks: an unknown fact becomes "skipped", a check that raises an error of its own.
+
+A defect of one check must neither cost the user the findings of the others nor go unseen.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import TypeVar
+
+from infra.doctor.check import Check, Verdicts
+from infra.doctor.finding import Finding, Location, Verdict, skip
+from infra.doctor.subjects import FileSubject, HostSubject
+from infra.host.facts import HostFacts, Unknown
+
+S = TypeVar("S", HostSubject, FileSubject)
+
+
+def run_checks(
+    checks: Iterable[Check], host: HostSubject | None, files: Sequence[FileSubject] = ()
+) -> list[Finding]:
+    """Return what each check finds on the host and then in each of the files."""
+    findings: list[Finding] = []
+    for check in checks:
+        if host is not None and check.judge_host is not None:
+            findings += _run(check, check.judge_host, host, None)
+        if check.judge_file is not None:
+            for subject in files:
+                top = Location(subject.file.path, 1)
+                findings += _run(check, check.judge_file, subject, top)
+    return findings
+
+
+def _run(
+    check: Check, judge: Callable[[S], Verdicts], subject: S, top: Location | None
+) -> list[Finding]:
+    """Judge one subject; what names no line is about the top of the file, if it is one."""
+    unknown = _explain_unknown(check, subject.facts)
+    if unknown:
+        return [check.report(replace(skip(f"Could not look. {unknown}"), location=top))]
+    try:
+        verdicts = _list_verdicts(judge(subject))
+    except Exception as error:
+        return [check.report_failure(error, top)]
+    return [check.report(replace(one, location=one.location or top)) for one in verdicts]
+
+
+def _explain_unknown(check: Check, facts: HostFacts) -> str:
+    """Return which of the needed facts are unknown, and why; empty if none is."""
+    return "; ".join(
+        f"{name}: {fact.reason}"
+        for name in check.needs
+        if isinstance(fact := getattr(facts, name), Unknown)
+    )
+
+
+def _list_verdicts(verdicts: Verdicts) -> list[Verdict]:
+    return [verdicts] if isinstance(verdicts, Verdict) else list(verdicts)

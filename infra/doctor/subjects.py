@@ -1,0 +1,32 @@
+"""What checks judge: this host with the planned stack, or a Compose project."""
+
+from dataclasses import dataclass
+
+from infra.compose_file.model import ComposeFile
+from infra.doctor.finding import Severity
+from infra.host.facts import HostFacts
+from infra.stack.plan import StackPlan
+from qca.core.config import Config
+
+
+@dataclass(frozen=True)
+class HostSubject:
+    """The host, and what is planned for it."""
+
+    facts: HostFacts
+    plan: StackPlan
+    config: Config
+    needs_containers: bool
+    """Whether what the user is about to do runs containers."""
+
+    def grade_container_fault(self, *, otherwise: Severity = Severity.WARNING) -> Severity:
+        """Return the severity of a fault of Docker or Compose, which no local run minds."""
+        return Severity.ERROR if self.needs_containers else otherwise
+
+
+@dataclass(frozen=True)
+class FileSubject:
+    """One Compose project, and what is known of the host that it is for."""
+
+    file: ComposeFile
+    facts: HostFacts

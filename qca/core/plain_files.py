@@ -1,0 +1,113 @@
+"""Opening files where somebody else may have put something in their place.
+
+Only plain files are opened: a named pipe waits for ever, a device never ends, a link leads
+elsewhere. What is refused is an OSError whose text says what stands there, so that callers report
+it like any other file that they cannot use. Needs no torch.
+"""
+
+import errno
+import os
+import stat
+from functools import partial
+from pathlib import Path
+from typing import IO, Literal
+
+from qca.core.units import format_size
+
+Mode = Literal["rb", "wb", "ab", "xb", "a+b", "r+b"]
+
+_KINDS = (
+    (stat.S_ISLNK, "a symbolic link"),
+    (stat.S_ISDIR, "a folder"),
+    (stat.S_ISFIFO, "a named pipe"),
+    (stat.S_ISSOCK, "a socket"),
+    (stat.S_ISCHR, "a device"),
+    (stat.S_ISBLK, "a device"),
+)
+
+
+def open_plain(
+    path: Path, mode: Mode = "rb", *, follow: bool = True, buffering: int = -1
+) -> IO[bytes]:
+    """Open a plain file; without `follow` its last name must not be a link.
+
+    Raises:
+        OSError: it is no plain file, or cannot be opened.
+
+    """
+    opener = partial(_open_checked, follow=follow)
+    return open(path, mode, buffering, opener=opener)
+
+
+def read_plain(path: Path, *, limit: int, follow: bool = True) -> bytes:
+    """Return the content of a plain file of at most `limit` bytes.
+
+    Raises:
+        OSError: it is no plain file, is larger, or cannot be read.
+
+    """
+    with open_plain(path, follow=follow) as file:
+        content = bytearray()
+        while chunk := file.read(limit + 1 - len(content)):
+            content += chunk
+    if len(content) > limit:
+        raise OSError(errno.EFBIG, f"larger than {format_size(limit)}", str(path))
+    return bytes(content)
+
+
+def check_plain(path: Path, *, follow: bool = True) -> None:
+    """Refuse what is no plain file; nothing there is fine.
+
+    Raises:
+        OSError: saying what it is.
+
+    """
+    try:
+        found = path.stat(follow_symlinks=follow)
+    except FileNotFoundError:
+        return
+    _require_plain(found.st_mode, path)
+
+
+def check_own_folder(path: Path, *, owned: bool = False) -> None:
+    """Refuse a link, or anything but a folder; nothing there is fine.
+
+    With `owned`, the folder must also belong to this user (root may use anyone's).
+
+    Raises:
+        OSError: saying what stands there.
+
+    """
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return
+    if not stat.S_ISDIR(found.st_mode):
+        raise OSError(errno.ENOTDIR, f"{_describe(found.st_mode)}, not a folder", str(path))
+    if owned and os.geteuid() not in (0, found.st_uid):
+        raise PermissionError(errno.EPERM, f"belongs to user {found.st_uid}", str(path))
+
+
+def _open_checked(path: str, flags: int, *, follow: bool) -> int:
+    """Open as `open` would, but look before and after, and truncate only then."""
+    check_plain(Path(path), follow=follow)
+    careful = os.O_NONBLOCK | os.O_NOCTTY | (0 if follow else os.O_NOFOLLOW)
+    descriptor = os.open(path, flags & ~os.O_TRUNC | careful, 0o666)
+    try:
+        _require_plain(os.fstat(descriptor).st_mode, Path(path))
+        if flags & os.O_TRUNC:
+            os.ftruncate(descriptor, 0)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    return descriptor
+
+
+def _require_plain(mode: int, path: Path) -> None:
+    if not stat.S_ISREG(mode):
+        number = errno.EISDIR if stat.S_ISDIR(mode) else errno.EINVAL
+        raise OSError(number, f"{_describe(mode)}, not a plain file", str(path))
+
+
+def _describe(mode: int) -> str:
+    return next((words for is_kind, words in _KINDS if is_kind(mode)), "a plain file")

@@ -1,0 +1,81 @@
+"""What `docker compose version` answers, with and without the plugin."""
+
+import os
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from infra.host.deadline import Deadline
+from infra.host.errors import ProbeError
+from infra.host.probes import compose
+
+COMPOSE = {
+    # What `docker compose version` prints, and its exit code, as testbeds showed them.
+    "2.40, as Docker ships it": ("Docker Compose version v2.40.3", "", 0, "2.40.3"),
+    "Debian's, without the v": ("Docker Compose version 2.26.1-4", "", 0, "2.26.1-4"),
+    "after the jump": ("Docker Compose version v5.0.0", "", 0, "5.0.0"),
+    "Podman's word before it": (
+        "Docker Compose version v2.40.3",
+        '>>>> Executing external compose provider "/usr/bin/docker-compose". <<<<',
+        0,
+        "2.40.3",
+    ),
+    "client 28 without the plugin": ("", "docker: unknown command: docker compose", 1, None),
+    "a warning before it": (
+        "",
+        "WARNING: Error parsing config file (/c): x\ndocker: unknown command: docker compose",
+        1,
+        None,
+    ),
+    "client 20.10 without it": ("", "docker: 'compose' is not a docker command.", 1, None),
+}
+
+
+@pytest.mark.parametrize(
+    ("stdout", "stderr", "code", "version"), COMPOSE.values(), ids=COMPOSE.keys()
+)
+def test_the_compose_plugin(
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path: Path,
+    stdout: str,
+    stderr: str,
+    code: int,
+    version: str | None,
+) -> None:
+    install_docker(
+        monkeypatch, tmp_path, f"cat {tmp_path}/out; cat {tmp_path}/err >&2; exit {code}"
+    )
+    (tmp_path / "out").write_text(stdout)
+    (tmp_path / "err").write_text(stderr)
+    found = compose.probe(Deadline(5))
+    if version:
+        assert asdict(found) == {
+            "found": True,
+            "version": version,
+            "docker_client": str(tmp_path / "docker"),
+        }
+    else:
+        assert asdict(found) == {"found": False, "detail": stderr.splitlines()[-1]}
+
+
+def test_no_docker_program_no_plugin(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert not compose.probe(Deadline(5)).found
+
+
+@pytest.mark.parametrize("script", ["echo hello", "exec sleep 20", "exec yes"])
+def test_a_program_that_is_not_docker_is_no_verdict(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, script: str
+) -> None:
+    install_docker(monkeypatch, tmp_path, script)
+    with pytest.raises(ProbeError):
+        compose.probe(Deadline(0.5))
+
+
+def install_docker(monkeypatch: pytest.MonkeyPatch, folder: Path, script: str) -> None:
+    """Put a `docker` on PATH that notes its arguments and does as the script says."""
+    program = folder / "docker"
+    program.write_text(f'#!/bin/sh\n[ "$*" = "compose version" ] || exit 9\n{script}\n')
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")

@@ -1,0 +1,42 @@
+"""The disks that the stack writes to, as far as they are on this host."""
+
+from pathlib import Path
+
+import pytest
+
+from infra.host.errors import ProbeError
+from infra.host.facts import NoEngine
+from infra.host.probes import disks
+from tests.support.hosts import engine, no_engine
+
+
+@pytest.mark.parametrize(
+    ("changes", "measured"),
+    [
+        ({}, True),
+        ({"operating_system": "Docker Desktop"}, False),
+        ({"host": "tcp://far:2375"}, False),
+        ({"root_dir": "/no/such/folder"}, False),
+        ({"root_dir": ""}, False),
+    ],
+)
+def test_dockers_disk_only_where_it_is_on_this_host(
+    tmp_path: Path, changes: dict[str, str], measured: bool
+) -> None:
+    found = disks.probe(tmp_path, lambda: engine(**{"root_dir": str(tmp_path), **changes}))
+    assert ("docker" in [disk.purpose for disk in found]) is measured
+
+
+def test_without_an_engine_the_other_disks_are_measured(tmp_path: Path) -> None:
+    def fail() -> NoEngine:
+        raise ProbeError("it hangs")
+
+    for wait_for_docker in (lambda: no_engine("not-running"), fail):
+        found = disks.probe(tmp_path, wait_for_docker)
+        assert [disk.purpose for disk in found] == ["work", "temporary"]
+
+
+def test_a_folder_that_is_not_made_yet_is_on_its_parents_disk(tmp_path: Path) -> None:
+    work = disks.probe(tmp_path / "not/yet", lambda: no_engine("not-running"))[0]
+    assert work.path == str(tmp_path / "not/yet")
+    assert work.total == disks.shutil.disk_usage(tmp_path).total
