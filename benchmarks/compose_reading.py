@@ -39,11 +39,13 @@ _FAILED = "failed"
 _COLUMNS = (_AGREE, _DIFFER, _BOTH_REFUSE, _OURS, _THEIRS, _FAILED)
 
 # The keys of a service that are compared; what builds an image is not read.
-_COMPARED = frozenset(
-    "command configs container_name cpu_count cpu_percent cpu_period cpu_quota cpu_rt_period "
-    "cpu_rt_runtime cpu_shares cpus cpuset depends_on deploy devices entrypoint environment gpus "
-    "image mem_limit mem_reservation mem_swappiness memswap_limit network_mode networks ports "
-    "privileged profiles restart runtime scale secrets shm_size ulimits user volumes".split()
+_COMPARED = (
+    *("command", "configs", "container_name", "cpu_count", "cpu_percent", "cpu_period"),
+    *("cpu_quota", "cpu_rt_period", "cpu_rt_runtime", "cpu_shares", "cpus", "cpuset"),
+    *("depends_on", "deploy", "devices", "entrypoint", "environment", "gpus", "image"),
+    *("mem_limit", "mem_reservation", "mem_swappiness", "memswap_limit", "network_mode"),
+    *("networks", "ports", "privileged", "profiles", "restart", "runtime", "scale", "secrets"),
+    *("shm_size", "ulimits", "user", "volumes"),
 )
 _DEPLOY = ("placement", "replicas", "resources")
 

@@ -103,7 +103,10 @@ def _write_deploy(service: Table) -> dict[str, Any] | None:
         for key in ("limits", "reservations")
         if isinstance(resources.get(key), Table)
     }
-    found: dict[str, Any] = {"resources": written, "placement": _write_plain(deploy.get("placement")) or {}}
+    found: dict[str, Any] = {
+        "resources": written,
+        "placement": _write_plain(deploy.get("placement")) or {},
+    }
     if isinstance(deploy.get("replicas"), int):
         found["replicas"] = deploy["replicas"]
     return found
@@ -148,7 +151,11 @@ def _write_request(table: Table) -> dict[str, Any]:
         "driver": to_text(table.get("driver")),
         "capabilities": [to_text(one) for one in to_items(table.get("capabilities"))],
         "device_ids": [to_text(one) for one in to_items(table.get("device_ids"))],
-        "count": _ALL_DEVICES if count.lower() == "all" else int(count) if _is_integer(count) else 0,
+        "count": _ALL_DEVICES
+        if count.lower() == "all"
+        else int(count)
+        if _is_integer(count)
+        else 0,
         "options": _write_options(table.get("options")),
     }
     return {key: value for key, value in found.items() if value}
@@ -212,9 +219,10 @@ def _write_mount(entry: Table) -> dict[str, Any]:
     if mount.get("read_only") is False:
         del mount["read_only"]
     bind, tmpfs = mount.get("bind"), mount.get("tmpfs")
-    if isinstance(bind, dict):
-        if bind.get("create_host_path") is True:  # the default, which Compose 5 leaves out
-            del bind["create_host_path"]
+    if (
+        isinstance(bind, dict) and bind.get("create_host_path") is True
+    ):  # the default, which Compose 5 leaves out
+        del bind["create_host_path"]
     if isinstance(tmpfs, dict) and (size := _write_size(to_table(entry["tmpfs"]).get("size"))):
         tmpfs["size"] = size
     return mount

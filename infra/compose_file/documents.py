@@ -32,10 +32,17 @@ def parse_documents(text: str, source: Source) -> Iterator[Document]:
         if node is None:
             continue
         stays, reset_keys = apply_merge_tags(node) if has_tags else (True, ())
-        top = _Builder(source).build(node, "") if stays else None
+        top = _build_document(node, source) if stays else None
         if not isinstance(top, Table):
             raise NotYamlError("top-level object must be a mapping", node.line)
         yield Document(top, reset_keys)
+
+
+def _build_document(node: Node, source: Source) -> Value:
+    try:
+        return _Builder(source).build(node, "")
+    except RecursionError:
+        raise NotYamlError("its aliases are nested too deep", node.line) from None
 
 
 class _Builder:

@@ -8,7 +8,7 @@ from infra.compose_file.merge import merge_services
 from infra.compose_file.merge_tags import clear_keys
 from infra.compose_file.reading import Reading
 from infra.compose_file.references import NotFollowedError
-from infra.compose_file.yaml_tree import Origin, Table, Value, make_table, to_table, to_text
+from infra.compose_file.yaml_tree import Origin, Table, Value, to_table, to_text
 
 
 @dataclass(frozen=True)
@@ -37,9 +37,7 @@ class _Place:
     reset_keys: tuple[str, ...]
 
 
-def apply_extends(
-    reading: Reading, file: ExtendedFile, folder: Path, read: ReadExtended
-) -> Table:
+def apply_extends(reading: Reading, file: ExtendedFile, folder: Path, read: ReadExtended) -> Table:
     """Return the services of a document, each laid over what it extends."""
     walk = _Extender(reading, read)
     place = _Place(file, folder, file.reset_keys)
@@ -65,6 +63,10 @@ class _Extender:
         own, origin = service.copy(), service.origins["extends"]
         own.drop("extends")
         base_name, file = _read_reference(service["extends"])
+        if self._is_uncertain(name, base_name, file, place, is_first=not trail):
+            _mark(own, UNCERTAIN_EXTENDS, origin)
+        if not file and _has_uncertain_tags(base_name, place):
+            self._note_uncertainty(name, base_name, origin)
         step = (place.file.path, name)
         if step in trail:
             self._refuse_circle((*trail, step), origin)
@@ -73,7 +75,7 @@ class _Extender:
             there = self._find_place(file, place) if file else place
         except NotFollowedError as error:
             self._note_unread(name, file, origin, error)
-            return _mark_unread(own, origin)
+            return _mark(own, UNREAD_EXTENDS, origin)
         if base_name not in there.file.services:
             self._refuse_missing(name, base_name, file, place, origin)
             return own
@@ -83,6 +85,22 @@ class _Extender:
         merged, refusals = merge_services(_clear(base, name, there.reset_keys), own, name)
         self._reading.refusals += refusals
         return merged
+
+    def _is_uncertain(
+        self, name: str, base: str, file: str, place: _Place, *, is_first: bool
+    ) -> bool:
+        """Whether Compose may forget tags: of what is extended, or of what is extended further."""
+        if not file and _has_uncertain_tags(base, place):
+            return True
+        return is_first and _has_uncertain_tags(name, place) and _is_extended_here(name, place)
+
+    def _note_uncertainty(self, name: str, base: str, origin: Origin) -> None:
+        why = (
+            f"service {base}, which it extends, has `!reset` or `!override` and extends another "
+            "itself, and Compose 2.40 heeds those tags or forgets them by chance"
+        )
+        what = f"`extends` of service {name}"
+        self._reading.note_unread(what, origin, NotFollowedError(why), is_nondeterministic=True)
 
     def _find_place(self, file: str, place: _Place) -> _Place:
         path = self._reading.find_file(file, place.folder)
@@ -108,11 +126,29 @@ class _Extender:
 
 UNREAD_EXTENDS = "x-unread-extends"
 """Marks a service that extends what was not read."""
+UNCERTAIN_EXTENDS = "x-uncertain-extends"
+"""Marks a service that Compose reads one way or the other."""
 
 
-def _mark_unread(service: Table, origin: Origin) -> Table:
-    service.put(UNREAD_EXTENDS, make_table({}, origin), origin)
+def _mark(service: Table, mark: str, origin: Origin) -> Table:
+    service.put(mark, True, origin)
     return service
+
+
+def _has_uncertain_tags(name: str, place: _Place) -> bool:
+    """Whether it is by chance that Compose 2.40 heeds a service's tags.
+
+    If it comes to the service from one of the file that extends it, it forgets the tags on
+    the way to what the service extends itself.
+    """
+    prefix = f"services.{name}."
+    is_tagged = any(key.startswith(prefix) for key in place.file.reset_keys)
+    return is_tagged and "extends" in to_table(place.file.services.get(name))
+
+
+def _is_extended_here(name: str, place: _Place) -> bool:
+    extended = [to_table(service).get("extends") for service in place.file.services.values()]
+    return (name, "") in [_read_reference(one) for one in extended]
 
 
 def _read_reference(extends: Value) -> tuple[str, str]:

@@ -50,7 +50,7 @@ class Include:
         paths = [reading.find_file(name, folder) for name in self.names]
         if paths[0] in [one.absolute() for one in trail]:
             names = ", which includes ".join(map(str, (*trail, paths[0])))
-            raise NotFollowedError(f"include cycle detected: {names}", missing=True)
+            raise NotFollowedError(f"it leads back to itself: {names}", missing=True)
         for _ in paths:
             reading.count_file()
         home = paths[0].parent
@@ -98,7 +98,7 @@ def _read_texts(value: Value) -> tuple[str, ...]:
 
 
 def _is_repeated(first: Origin, again: Origin) -> bool:
-    """Whether a file is included twice; since Compose 5 that is no conflict, and the first stays."""
+    """Whether a file is included twice: since Compose 5 the first stays, without a conflict."""
     return (first.source.path, first.line) == (again.source.path, again.line)
 
 

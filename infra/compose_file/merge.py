@@ -26,7 +26,6 @@ Located = tuple[Value, Origin]
 Merger = Callable[[Located, Located], Located]
 
 
-
 def merge_trees(base: Table, over: Table) -> tuple[Table, Sequence[Refusal]]:
     """Return `base` with `over` laid over it, and what Compose refuses about that."""
     refusals: list[Refusal] = []
@@ -70,7 +69,7 @@ def _merge(
     if value is None and not (rules and rules.rule is _replace):
         return base
     if isinstance(under, Table) and isinstance(value, Table):
-        return _merge_tables(under, value, rules, path, refusals), over[1]
+        return _merge_tables(under, value, rules, path, refusals), base[1]
     if isinstance(under, Items) and isinstance(value, Items):
         return make_items([*under.located(), *value.located()], is_flow=value.is_flow), over[1]
     if isinstance(under, Table | Items):
@@ -80,7 +79,6 @@ def _merge(
 
 def _replace(_base: Located, over: Located) -> tuple[Located, Located]:
     return over, over
-
 
 
 def _join_sequences(base: Located, over: Located) -> tuple[Located, Located]:
@@ -129,7 +127,9 @@ def _merge_by_name(values: dict[str, Value] | None) -> Merger:
 def _merge_builds(base: Located, over: Located) -> tuple[Located, Located]:
     def to_mapping(located: Located) -> Located:
         value, origin = located
-        return (make_table({"context": value}, origin), origin) if isinstance(value, str) else located
+        return (
+            (make_table({"context": value}, origin), origin) if isinstance(value, str) else located
+        )
 
     return to_mapping(base), to_mapping(over)
 
@@ -185,9 +185,7 @@ _RULES: PathRules[Merger] = compile_rules(
         "services.*.extra_hosts": _join_hosts,
         "services.*.build": _merge_builds,
         "services.*.command": _replace,
-        "services.*.depends_on": _merge_by_name(
-            {"condition": "service_started", "required": True}
-        ),
+        "services.*.depends_on": _merge_by_name({"condition": "service_started", "required": True}),
         "services.*.entrypoint": _replace,
         "services.*.healthcheck.test": _replace,
         "services.*.logging": _merge_logging,

@@ -54,9 +54,7 @@ class _Tags:
             item for index, item in enumerate(node.items) if self.follow(item, f"{path}.{index}")
         ]
         node.pairs = [
-            (key, value)
-            for key, value in node.pairs
-            if self.follow(value, _join_path(path, key))
+            (key, value) for key, value in node.pairs if self.follow(value, _join_path(path, key))
         ]
 
 

@@ -51,7 +51,9 @@ def _locate_path(value: Value, folder: Path) -> Value:
 
 def _locate_context(value: Value, folder: Path) -> Value:
     """A context may be a repository, or come from a driver."""
-    is_remote = isinstance(value, str) and ("://" in value or value.startswith(("git@", "github.com/")))
+    is_remote = isinstance(value, str) and (
+        "://" in value or value.startswith(("git@", "github.com/"))
+    )
     return value if is_remote else _locate_path(value, folder)
 
 

@@ -32,6 +32,8 @@ class Project:
     """What Compose would refuse, the first thing first."""
     unset: tuple[UnsetVariable, ...]
     unread: tuple[UnreadReference, ...]
+    keys: Mapping[str, int]
+    """Top-level keys and their lines."""
     sources: Mapping[str, tuple[str, ...]]
     hidden: frozenset[str]
 
@@ -72,6 +74,7 @@ def read_project(
         refusals=tuple(dict.fromkeys(reading.refusals)),
         unset=tuple(dict.fromkeys(reading.unset)),
         unread=tuple(dict.fromkeys(reading.unread)),
+        keys=reading.keys,
         sources=reading.sources,
         hidden=frozenset(reading.hidden),
     )

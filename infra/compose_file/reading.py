@@ -40,6 +40,8 @@ class Reading:
     refusals: list[Refusal] = field(default_factory=list)
     unset: list[UnsetVariable] = field(default_factory=list)
     unread: list[UnreadReference] = field(default_factory=list)
+    keys: dict[str, int] = field(default_factory=dict)
+    """The top-level keys of the project's own files, and their lines."""
     sources: dict[str, tuple[str, ...]] = field(default_factory=dict)
     hidden: set[str] = field(default_factory=set)
 
@@ -47,10 +49,18 @@ class Reading:
         """Note what Compose would refuse."""
         self.refusals.append(Refusal(message, origin.line, origin.source.path))
 
-    def note_unread(self, what: str, origin: Origin, error: NotFollowedError, key: str = "") -> None:
-        """Note a reference that was not followed; one to what is not there is refused, too."""
+    def note_unread(
+        self,
+        what: str,
+        origin: Origin,
+        error: NotFollowedError,
+        *,
+        is_nondeterministic: bool = False,
+    ) -> None:
+        """Note a reference that was not followed, and why."""
         place = (origin.line, origin.source.path)
-        self.unread.append(UnreadReference(what, *place, str(error), error.outside, key))
+        reference = UnreadReference(what, *place, str(error), error.outside, is_nondeterministic)
+        self.unread.append(reference)
 
     def find_file(self, name: str, folder: Path) -> Path:
         """Return the path of a file that a compose file names.
@@ -125,7 +135,7 @@ def read_text(path: Path, *, is_yaml: bool = False) -> str:
     try:
         if path.stat().st_size > LARGEST_FILE:
             size = LARGEST_FILE // MIB
-            raise InputError(f"{path}: larger than {size} MiB", hint="That is no compose file.")
+            raise InputError(f"{path}: larger than {size} MiB, the most that is read", hint="That is no compose file.")
         content = path.read_bytes()
         return _decode(content) if is_yaml else content.decode(errors="replace")
     except FileNotFoundError:

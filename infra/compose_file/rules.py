@@ -41,7 +41,9 @@ class _Scene:
 
 def find_conflicts(top: Table, active: Iterable[str], reading: Reading) -> list[Refusal]:
     """Return what Compose refuses of a project with these services active."""
-    scene = _Scene(top, frozenset(active), not any(one.what == "`include`" for one in reading.unread))
+    scene = _Scene(
+        top, frozenset(active), not any(one.what == "`include`" for one in reading.unread)
+    )
     found = [*_check_resources(top)]
     for name, value, origin in scene.services.located():
         if name in scene.active and isinstance(value, Table):
@@ -134,9 +136,7 @@ def _check_references(name: str, service: Table, scene: _Scene) -> Iterator[Refu
         is_disabled = other in scene.services and other not in scene.active
         if other in scene.active or (is_disabled and not dependency.is_required):
             continue
-        yield _refuse(
-            f'service "{name}" depends on undefined service "{other}"', dependency.origin
-        )
+        yield _refuse(f'service "{name}" depends on undefined service "{other}"', dependency.origin)
     yield from find_undefined("volume", _list_sources(service, "volumes"))
     yield from find_undefined("config", _list_sources(service, "configs"))
     models = to_table(service.get("models"))
@@ -200,10 +200,14 @@ def _check_together(scene: _Scene) -> Iterator[Refusal]:
         if name not in scene.active or not container:
             continue
         if container in owners:
-            message = f'container name "{container}" is already in use by service {owners[container]}'
+            message = (
+                f'container name "{container}" is already in use by service {owners[container]}'
+            )
             yield _refuse(f"services.{name}: {message}", service.origins["container_name"])
         owners[container] = name
-    active = {name: to_table(scene.services[name]) for name in scene.services if name in scene.active}
+    active = {
+        name: to_table(scene.services[name]) for name in scene.services if name in scene.active
+    }
     if circle := find_dependency_circle(active):
         names, origin = circle
         yield _refuse(f"dependency cycle detected: {' -> '.join(names)}", origin)

@@ -58,8 +58,10 @@ def _find_causes(error: "ValidationError") -> Iterator["ValidationError"]:
 
 def _is_type_error(one: "ValidationError", parent: "ValidationError") -> bool:
     """Whether a branch is for another type of value altogether."""
-    return one.validator in ("type", "const", "enum") and one.path == type(one.path)() and (
-        one.parent is parent
+    return (
+        one.validator in ("type", "const", "enum")
+        and one.path == type(one.path)()
+        and (one.parent is parent)
     )
 
 
@@ -121,9 +123,9 @@ def _locate(top: Table, steps: list[str | int], origin: Origin) -> Origin:
     """Return where a value is written, or the nearest above it."""
     value: Value = top
     for step in steps:
-        if isinstance(value, Table) and isinstance(step, str) and step in value:
-            value, origin = value[step], value.origins[step]
-        elif isinstance(value, Items) and isinstance(step, int) and step < len(value):
+        if (isinstance(value, Table) and isinstance(step, str) and step in value) or (
+            isinstance(value, Items) and isinstance(step, int) and step < len(value)
+        ):
             value, origin = value[step], value.origins[step]
         else:
             return origin

@@ -61,9 +61,21 @@ def _resolve(
             continue
         for key, value, at in values.located():
             found.put(key, value, at)
+    _check_label_files(reading, name, service)
     if found:
         service.put(ENV_FILE_VALUES, found, service.origins["env_file"])
     return service
+
+
+def _check_label_files(reading: Reading, name: str, service: Table) -> None:
+    """Note the files of `label_file` that cannot be read; Compose reads them, too."""
+    for entry, origin in to_items(service.get("label_file")).located():
+        try:
+            reading.read_lines(to_text(entry), Path())
+        except NotFollowedError as error:
+            reading.note_unread(f"`label_file` of service {name}", origin, error)
+            if error.missing:
+                reading.refuse(f"label file {to_text(entry)} not found", origin)
 
 
 def _read_environment(service: Table, variables: Mapping[str, str]) -> Table:
@@ -96,7 +108,9 @@ def _read_raw(path: str, lines: tuple[str, ...], variables: Mapping[str, str]) -
     for number, line in enumerate(lines, 1):
         name, equals, value = line.partition("=")
         if name.strip() and not name.lstrip().startswith("#"):
-            found.put(name.strip(), value if equals else variables.get(name), Origin(source, number))
+            found.put(
+                name.strip(), value if equals else variables.get(name), Origin(source, number)
+            )
     return found
 
 
@@ -108,7 +122,6 @@ def _note_unread(
     error: NotFollowedError,
     is_active: bool,
 ) -> None:
-    key = f"services.{name}.env_file"
-    reading.note_unread(f"`env_file` of service {name}", origin, error, key)
+    reading.note_unread(f"`env_file` of service {name}", origin, error)
     if error.missing and is_active:
         reading.refuse(f"env file {to_text(file.get('path'))} not found", origin)

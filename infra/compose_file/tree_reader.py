@@ -47,7 +47,7 @@ def read_tree(
     top = Table()
     for path in paths:
         top = _FileReader(reading, path, folder, variables, trail).lay_over(top)
-    if not top:
+    if not top and not reading.unread:
         raise InputError(f"{paths[0]}:1: empty compose file", hint=NOT_JUDGED)
     return resolve_paths(top, folder)
 
@@ -91,6 +91,9 @@ class _FileReader:
 
     def _lay_document(self, document: Document, top: Table) -> Table:
         reading, origin = self._reading, self._find_origin()
+        if len(self._trail) == 1:
+            for key, place in document.top.origins.items():
+                reading.keys.setdefault(key, place.line)
         own = self._interpolate(document)
         own = self._extend(own, document.reset_keys)
         top = clear_keys(top, document.reset_keys)

@@ -6,8 +6,8 @@ https://docs.docker.com/reference/compose-file/merge/#unique-resources
 
 from collections.abc import Callable
 
-from infra.compose_file.path_rules import PathRules, compile_rules
 from infra.compose_file.model import Refusal
+from infra.compose_file.path_rules import PathRules, compile_rules
 from infra.compose_file.short_syntax import SpecError, parse_volume
 from infra.compose_file.yaml_tree import Items, Origin, Table, Value, make_items, to_text
 

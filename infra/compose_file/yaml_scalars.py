@@ -76,9 +76,13 @@ def format_float(value: float) -> str:
     mantissa, _, exponent = f"{value!r}".partition("e")
     scientific = exponent or f"{value:e}".partition("e")[2]
     if _SMALLEST_EXPONENT <= int(scientific) < _LARGEST_EXPONENT:
-        return str(int(value)) if value == int(value) else f"{value:.20f}".rstrip("0") if (
-            exponent
-        ) else mantissa
+        return (
+            str(int(value))
+            if value == int(value)
+            else f"{value:.20f}".rstrip("0")
+            if (exponent)
+            else mantissa
+        )
     digits, _, power = f"{value:.17e}".partition("e") if not exponent else (mantissa, "", exponent)
     return f"{digits.removesuffix('.0')}e{int(power):+03d}"
 

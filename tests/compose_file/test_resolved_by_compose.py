@@ -71,7 +71,7 @@ def test_values_are_composes_and_places_are_ours(folder):
     assert cache.memory_limit
     assert (cache.memory_limit.raw, cache.memory_limit.line) == ("3g", 5)
     assert cache.cpus
-    assert (cache.cpus.raw, cache.cpus.line) == ("1.5", 6)
+    assert (cache.cpus.raw, cache.cpus.line) == ("1.50", 6)
     assert {name: text.value for name, text in cache.environment.items()} == {
         "A": "a",
         "B": "of Compose",

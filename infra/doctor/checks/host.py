@@ -54,11 +54,9 @@ class _Published:
 
 def _published(file: ComposeFile) -> Iterator[_Published]:
     for service in file.services:
-        for text in service.ports:
-            address, _, number = text.value.rpartition(":")
-            if number.isdecimal():
-                where = Location(text.file or file.path, text.line)
-                yield _Published(service, address, int(number), where)
+        for ports in service.ports:
+            if ports.protocol == "tcp" and not ports.is_choice:
+                yield _Published(service, ports, Location(ports.file or file.path, ports.line))
 
 
 def _clash(one: _Published, other: _Published) -> bool:

@@ -1,0 +1,67 @@
+"""The services of a project as the model has them."""
+
+from collections.abc import Collection, Iterator
+
+from infra.compose_file.command_words import find_dropped_words, read_words
+from infra.compose_file.extends import UNCERTAIN_EXTENDS, UNREAD_EXTENDS
+from infra.compose_file.model import UNCERTAIN_TAGS, Service
+from infra.compose_file.service_environment import ENV_FILE_VALUES, UNREAD_ENV_FILE
+from infra.compose_file.values import (
+    read_devices,
+    read_environment,
+    read_mounts,
+    read_ports,
+    read_settings,
+)
+from infra.compose_file.yaml_tree import (
+    Origin,
+    Table,
+    descend,
+    to_items,
+    to_table,
+    to_text,
+)
+
+# The keys under which it is noted that a service is not known whole.
+_MARKS = {
+    UNREAD_ENV_FILE: "env_file",
+    UNREAD_EXTENDS: "extends",
+    UNCERTAIN_EXTENDS: UNCERTAIN_TAGS,
+}
+
+
+def read_services(top: Table, active: Collection[str]) -> Iterator[Service]:
+    """Yield the services, those that a plain `up` does not start too."""
+    for name, value, origin in to_table(top.get("services")).located():
+        if isinstance(value, Table):
+            yield _read_service(name, value, origin, name in active)
+
+
+def _read_service(name: str, service: Table, origin: Origin, is_active: bool) -> Service:
+    profiles = tuple(to_text(one) for one in to_items(service.get("profiles")))
+    return Service(
+        name=name,
+        line=origin.line,
+        file=origin.source.path,
+        settings=read_settings(service),
+        entrypoint=read_words(service, "entrypoint"),
+        arguments=read_words(service, "command"),
+        dropped_words=find_dropped_words(service),
+        variables=read_environment(to_table(service.get("environment"))),
+        env_file_values=read_environment(to_table(service.get(ENV_FILE_VALUES))),
+        ports=tuple(read_ports(service)),
+        profiles=profiles,
+        not_started_because=_explain_not_started(service, profiles, is_active),
+        mounts=read_mounts(service),
+        devices=dict(read_devices(service)),
+        unread_sources=tuple(key for mark, key in _MARKS.items() if mark in service),
+    )
+
+
+def _explain_not_started(service: Table, profiles: tuple[str, ...], is_active: bool) -> str:
+    if not is_active:
+        return f"only with profile {' or '.join(profiles)}"
+    if service.get("scale") == 0 and "scale" in service:
+        return "scale is 0"
+    replicas = descend(service, "deploy").get("replicas")
+    return "replicas is 0" if replicas == 0 and "scale" not in service else ""

@@ -1,0 +1,159 @@
+"""The values under the keys of a service, each with its line."""
+
+from collections.abc import Iterator
+
+from infra.compose_file.devices import DeviceRequest, DeviceRequests
+from infra.compose_file.model import LocatedValue, PublishedPorts
+from infra.compose_file.yaml_tree import (
+    Items,
+    Origin,
+    Table,
+    Value,
+    descend,
+    to_items,
+    to_table,
+    to_text,
+)
+
+# Keys of a service that hold one value.
+_SINGLE = (
+    "container_name",
+    "cpu_period",
+    "cpu_quota",
+    "cpus",
+    "cpuset",
+    "image",
+    "mem_limit",
+    "mem_reservation",
+    "memswap_limit",
+    "network_mode",
+    "runtime",
+    "scale",
+)
+_RESERVED_DEVICES = "deploy.resources.reservations.devices"
+_EVERY = "all"
+_ALL_DEVICES = "-1"
+
+
+def locate_value(value: Value, origin: Origin) -> LocatedValue:
+    """Return a single value with its line."""
+    return LocatedValue(to_text(value), origin.line, origin.raw, origin.source.path)
+
+
+def read_settings(service: Table) -> dict[str, LocatedValue]:
+    """Return the single values by the paths of their keys."""
+    found = dict(_read_keys(service, "", _SINGLE))
+    deploy = descend(service, "deploy")
+    found.update(_read_keys(deploy, "deploy.", ("replicas",)))
+    for kind in ("limits", "reservations"):
+        table = descend(deploy, "resources", kind)
+        keys = ("memory", "cpus") if kind == "limits" else ("memory",)
+        found.update(_read_keys(table, f"deploy.resources.{kind}.", keys))
+    for name, value, origin in to_table(service.get("ulimits")).located():
+        found.update(_read_ulimit(f"ulimits.{name}", value, origin))
+    return found
+
+
+def _read_keys(
+    table: Table, prefix: str, keys: tuple[str, ...]
+) -> Iterator[tuple[str, LocatedValue]]:
+    for key in keys:
+        value = table.get(key)
+        if value is not None and not isinstance(value, Table | Items):
+            yield f"{prefix}{key}", locate_value(value, table.origins[key])
+
+
+def _read_ulimit(key: str, value: Value, origin: Origin) -> Iterator[tuple[str, LocatedValue]]:
+    """Yield the hard limit and the soft one."""
+    if not isinstance(value, Table):
+        if value is not None and not isinstance(value, Items):
+            yield key, locate_value(value, origin)
+            yield f"{key}.soft", locate_value(value, origin)
+        return
+    limits = dict(_read_keys(value, "", ("hard", "soft")))
+    for name, other, path in (("hard", "soft", key), ("soft", "hard", f"{key}.soft")):
+        if limit := limits.get(name) or limits.get(other):
+            yield path, limit
+
+
+def read_environment(table: Table) -> dict[str, LocatedValue]:
+    """Return the variables that have a value; of `NAME=value` as it is written the value."""
+    found = {}
+    for name, value, origin in table.located():
+        if value is not None:
+            raw = origin.raw.removeprefix(f"{name}=") or to_text(value)
+            found[name] = LocatedValue(to_text(value), origin.line, raw, origin.source.path)
+    return found
+
+
+def read_devices(service: Table) -> Iterator[tuple[str, DeviceRequests]]:
+    """Yield the keys that request devices, each with its requests."""
+    reservations = descend(service, "deploy", "resources", "reservations")
+    for key, items, capability in (
+        ("gpus", to_items(service.get("gpus")), "gpu"),
+        (_RESERVED_DEVICES, to_items(reservations.get("devices")), ""),
+    ):
+        if items:
+            requests = tuple(_read_device(to_table(item), capability) for item in items)
+            first = items.origins[0]
+            yield key, DeviceRequests(requests, first.line, first.source.path)
+
+
+def _read_device(entry: Table, capability: str) -> DeviceRequest:
+    def read_texts(key: str) -> tuple[str, ...]:
+        return tuple(to_text(one) for one in to_items(entry.get(key)))
+
+    count = to_text(entry.get("count"))
+    return DeviceRequest(
+        to_text(entry.get("driver")),
+        read_texts("capabilities") or ((capability,) if capability else ()),
+        _EVERY if count == _ALL_DEVICES else count,
+        read_texts("device_ids"),
+    )
+
+
+def read_ports(service: Table) -> Iterator[PublishedPorts]:
+    """Yield the ports of the host that a service publishes, a range as one."""
+    for item, origin in to_items(service.get("ports")).located():
+        entry = to_table(item)
+        published = _read_range(to_text(entry.get("published")))
+        if published is None:
+            continue
+        is_choice = "-" not in to_text(entry.get("target")) and published[0] != published[1]
+        yield PublishedPorts(
+            to_text(entry.get("host_ip")),
+            *published,
+            to_text(entry.get("protocol")) or "tcp",
+            is_choice,
+            origin.line,
+            origin.source.path,
+        )
+
+
+def _read_range(text: str) -> tuple[int, int] | None:
+    first, dash, last = text.partition("-")
+    if not first.isdecimal() or (dash and not last.isdecimal()):
+        return None
+    return int(first), int(last or first)
+
+
+def read_mounts(service: Table) -> dict[str, dict[str, str]]:
+    """Return what is seen where: bind mounts by path, secrets and configs by name."""
+    binds = (to_table(one) for one in to_items(service.get("volumes")))
+    return {
+        "volumes": {
+            to_text(one.get("target")): to_text(one.get("source"))
+            for one in binds
+            if one.get("type") == "bind"
+        },
+        "secrets": dict(_read_named_mounts(service, "secrets", "/run/secrets/")),
+        "configs": dict(_read_named_mounts(service, "configs", "/")),
+    }
+
+
+def _read_named_mounts(service: Table, key: str, folder: str) -> Iterator[tuple[str, str]]:
+    for item in to_items(service.get(key)):
+        entry = to_table(item)
+        name = to_text(entry.get("source"))
+        target = to_text(entry.get("target")) or name
+        yield target if target.startswith("/") else folder + target, name
