@@ -3,6 +3,7 @@
 import subprocess
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from tempfile import TemporaryDirectory
 
 from infra.compose_file.line_edits import apply_edits, restore_files
 from infra.doctor.finding import Finding, Remedy, Severity
@@ -118,17 +119,22 @@ def is_still_reported(finding: Finding, now: Sequence[Finding]) -> bool:
 
 
 def _run(commands: Sequence[str]) -> str:
-    """Run the commands as they are printed; return what went wrong, or nothing."""
+    """Run the commands as they are printed; return what went wrong, or nothing.
+
+    In an empty folder: a Python among them (`python3 -m venv`) imports from where it is started.
+    """
     for command in commands:
         try:
-            process = subprocess.run(
-                ["bash", "-c", command],
-                capture_output=True,
-                text=True,
-                timeout=_COMMAND_SECONDS,
-                stdin=subprocess.DEVNULL,
-                check=False,
-            )
+            with TemporaryDirectory(prefix="qca-") as folder:
+                process = subprocess.run(
+                    ["bash", "-c", command],
+                    cwd=folder,
+                    capture_output=True,
+                    text=True,
+                    timeout=_COMMAND_SECONDS,
+                    stdin=subprocess.DEVNULL,
+                    check=False,
+                )
         except (OSError, subprocess.TimeoutExpired) as error:
             return f"cannot run `{command}`: {error}"
         if process.returncode:

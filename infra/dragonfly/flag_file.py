@@ -7,7 +7,6 @@ among the sources of the Compose file once `read_flag_files` has read them.
 from collections.abc import Mapping
 from dataclasses import replace
 
-from infra.compose_file.load import read_project_file
 from infra.compose_file.model import ComposeFile, LocatedValue, Service, Span
 from infra.compose_file.references import NotFollowedError
 from infra.dragonfly.command import parse_flags, skip_wrappers
@@ -18,6 +17,8 @@ def read_flag_files(file: ComposeFile) -> ComposeFile:
 
     One that lies out of the project folder, or inside the container, is not read.
     """
+    from infra.compose_file.load import read_project_file  # brings the YAML parser
+
     sources = dict(file.sources)
     for service in file.services:
         path = find_flag_file(service, file.files)

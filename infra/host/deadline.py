@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import TracebackType
 from typing import IO, Self
 
@@ -70,28 +71,34 @@ class Deadline:
         return max(0.001, self._end_time - time.monotonic())
 
     def run(self, argv: Sequence[str | Path], *, env: dict[str, str] | None = None) -> Output:
-        """Run a program to its end, without input and without a terminal.
+        """Run a program to its end, without input and without a terminal, in an empty folder.
+
+        Nothing in the user's folder is loaded or read by it: no module by a Python, no `.env` by
+        Compose.
 
         Raises:
             ProbeError: if it cannot be started, writes without end, or takes too long; it is
                 killed then, with every process that it started.
 
         """
-        process = self._start(argv, env)
-        try:
-            stdout, stderr = self._read(process)
-            code = process.wait(self.seconds_left())
-        except subprocess.TimeoutExpired:
-            raise self.timeout_error(_format_command(argv)) from None
-        finally:
-            self._forget(process)
+        with TemporaryDirectory(prefix="qca-", ignore_cleanup_errors=True) as folder:
+            process = self._start(argv, env, folder)
+            try:
+                stdout, stderr = self._read(process)
+                code = process.wait(self.seconds_left())
+            except subprocess.TimeoutExpired:
+                raise self.timeout_error(_format_command(argv)) from None
+            finally:
+                self._forget(process)
         return Output(code, stdout.decode(errors="replace"), stderr.decode(errors="replace"))
 
     def timeout_error(self, what: str) -> ProbeTimeoutError:
         """Return the error for `what`, which did not answer."""
         return ProbeTimeoutError(f"{what} did not answer within {self.seconds:g} s")
 
-    def _start(self, argv: Sequence[str | Path], env: dict[str, str] | None) -> subprocess.Popen:
+    def _start(
+        self, argv: Sequence[str | Path], env: dict[str, str] | None, folder: str
+    ) -> subprocess.Popen[bytes]:
         with self._lock:
             if self._over:
                 raise self.timeout_error(_format_command(argv))
@@ -105,6 +112,7 @@ class Deadline:
                     stderr=subprocess.PIPE,
                     start_new_session=True,
                     env=env,
+                    cwd=folder,
                 )
             except (OSError, ValueError) as error:
                 raise ProbeError(

@@ -1,7 +1,7 @@
 """A planned value with the reason for it, and a plan taken apart into values and reasons."""
 
 from dataclasses import dataclass, fields, is_dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NoReturn, TypeVar
 
 GIVEN = "given in the configuration"
 
@@ -14,6 +14,10 @@ class Decision(Generic[T_co]):
 
     value: T_co
     because: str
+
+    def __bool__(self) -> NoReturn:
+        """Refuse to be a condition: a Decision for False or None would count as true."""
+        raise TypeError("a Decision is neither true nor false; its value may be")
 
 
 def strip_reasons(plan: Any) -> Any:

@@ -1,15 +1,32 @@
-"""How the stack talks to Docker: the client, single commands, and errors in Docker's own words."""
+"""How the stack talks to Docker: the engine's API, `docker compose`, and errors in Docker's words.
+
+Questions to the engine go through the Docker SDK, which is imported when the first one is asked;
+what Compose or the `docker` program has to do goes through them.
+"""
 
 import contextlib
+import os
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from python_on_whales import DockerClient
 from python_on_whales.exceptions import DockerException
 
+from infra.host.facts import NoEngine
+from infra.host.probes.docker.endpoint import Endpoint, Tls, resolve_endpoint
 from infra.stack.state import StateDir
 from qca.core.errors import LaunchError
 
+if TYPE_CHECKING:
+    from docker import APIClient
+    from docker.tls import TLSConfig
+
+_HINT = "`qca doctor` examines Docker and Compose."
+
+# An engine on a busy laptop answers within a second.
+_ENGINE_SECONDS = 30
 # A registry that is asked for sizes before a download of gigabytes may take this long.
 _COMMAND_SECONDS = 15.0
 
@@ -21,6 +38,74 @@ def make_stack_client(state: StateDir, project: str) -> DockerClient:
         compose_project_name=project,
         compose_project_directory=state.root,
     )
+
+
+@contextlib.contextmanager
+def connect_engine() -> Iterator["APIClient"]:
+    """Connect the SDK to the engine that the `docker` program would use.
+
+    The SDK's own `from_env` knows DOCKER_HOST but no contexts, hence the host's endpoint.
+
+    Raises:
+        LaunchError: there is none, or it does not answer, or it refuses what it is asked.
+
+    """
+    from docker.errors import DockerException as SdkError
+    from requests.exceptions import RequestException
+
+    endpoint = resolve_endpoint(os.environ, Path.home())
+    if isinstance(endpoint, NoEngine):
+        raise LaunchError(f"{endpoint.host}: {endpoint.detail}", hint=_HINT)
+    try:
+        with contextlib.closing(_open_client(endpoint)) as client:
+            yield client
+    except (SdkError, RequestException) as error:
+        text = _describe_sdk_error(error)
+        raise LaunchError(f"the Docker Engine at {endpoint.host}: {text}", hint=_HINT) from None
+
+
+def _open_client(endpoint: Endpoint) -> "APIClient":
+    """Return a client that speaks the engine's own version of the API."""
+    from docker.constants import DEFAULT_DOCKER_API_VERSION
+
+    with contextlib.closing(_make_client(endpoint, DEFAULT_DOCKER_API_VERSION)) as client:
+        version = client.version(api_version=False).get("ApiVersion")
+    return _make_client(endpoint, version or DEFAULT_DOCKER_API_VERSION)
+
+
+def _make_client(endpoint: Endpoint, version: str) -> "APIClient":
+    from docker import APIClient
+
+    tls = _build_tls_config(endpoint.tls) if endpoint.tls else False
+    client = APIClient(endpoint.host, version=version, timeout=_ENGINE_SECONDS, tls=tls)
+    # REQUESTS_CA_BUNDLE would win over the endpoint's own certificates.
+    client.trust_env = False
+    return client
+
+
+def _build_tls_config(tls: Tls) -> "TLSConfig":
+    from docker.tls import TLSConfig
+
+    certificate, key, authority = (tls.folder / f"{name}.pem" for name in ("cert", "key", "ca"))
+    return TLSConfig(
+        client_cert=(str(certificate), str(key)) if certificate.exists() else None,
+        ca_cert=str(authority) if authority.exists() else None,
+        verify=tls.verify,
+    )
+
+
+def _describe_sdk_error(error: BaseException) -> str:
+    """Return the engine's words, or the system's where the engine was not reached."""
+    from docker.errors import APIError
+
+    if isinstance(error, APIError) and error.explanation:
+        return str(error.explanation)
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.strerror:
+            return cause.strerror
+        cause = cause.__cause__ or cause.__context__
+    return str(error)
 
 
 def run_docker(*arguments: str) -> str | None:
@@ -40,7 +125,7 @@ def run_docker(*arguments: str) -> str | None:
 
 
 @contextlib.contextmanager
-def translate_errors(hint: str = "`qca doctor` examines Docker and Compose.") -> Iterator[None]:
+def translate_errors(hint: str = _HINT) -> Iterator[None]:
     """Raise what Docker refuses as a LaunchError in Docker's own words, with `hint`."""
     try:
         yield

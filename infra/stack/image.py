@@ -1,5 +1,6 @@
 """The trainer image: its build context, its name, and what it will download."""
 
+import contextlib
 import hashlib
 import json
 import platform
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.stack.base_image import list_build_args
-from infra.stack.docker_client import run_docker
+from infra.stack.docker_client import connect_engine, run_docker
 from infra.stack.plan import StackPlan
 from infra.stack.process import run_streaming
 from qca.core.errors import LaunchError
@@ -66,7 +67,8 @@ def ensure_trainer_image(
     """Build the trainer image unless it is there; return its name.
 
     Raises:
-        LaunchError: the build failed; the message holds the end of its output.
+        LaunchError: the build failed (the message holds the end of its output), or the engine
+            does not answer.
 
     """
     with tempfile.TemporaryDirectory(prefix="qca-image-") as folder:
@@ -107,17 +109,28 @@ def pin_digest(image: str) -> str:
     """
     if "@" in image:
         return image
-    text = run_docker("image", "inspect", "--format", "{{json .RepoDigests}}", image)
     last = image.rpartition("/")[2]
     repository = image.removesuffix(f":{last.partition(':')[2]}") if ":" in last else image
-    digests = [one.partition("@") for one in json.loads(text or "null") or ()]
-    known = [digest for name, _, digest in digests if name == repository]
-    return f"{image}@{known[0]}" if known else image
+    details = _inspect_image(image) or {}
+    references = [text.partition("@") for text in details.get("RepoDigests") or ()]
+    digests = [digest for name, _, digest in references if name == repository]
+    return f"{image}@{digests[0]}" if digests else image
 
 
 def has_image(image: str) -> bool:
     """Whether the engine has `image`."""
-    return run_docker("image", "inspect", image) is not None
+    return _inspect_image(image) is not None
+
+
+def _inspect_image(image: str) -> dict[str, Any] | None:
+    """Return what the engine knows of an image; None where it does not have it."""
+    from docker.errors import NotFound
+
+    with connect_engine() as engine:
+        try:
+            return engine.inspect_image(image)
+        except NotFound:
+            return None
 
 
 def _announce_download(image: str, say: Callable[[str], None]) -> None:
@@ -159,12 +172,17 @@ def _build(
 def remove_older_images(name: str, project: str) -> None:
     """Remove the images that this project was built as before; each change makes a new one.
 
-    Without force: an image that a container still has is left where it is.
+    Without force: the engine refuses to remove an image that a container still has.
     """
-    mine = ("--filter", f"label={PROJECT_LABEL}={project}", "--filter", f"reference={_REPOSITORY}")
-    listed = run_docker("image", "ls", "--format", "{{.Repository}}:{{.Tag}}", *mine)
-    for older in set((listed or "").split()) - {name}:
-        run_docker("image", "rm", older)
+    from docker.errors import APIError
+
+    label = {"label": f"{PROJECT_LABEL}={project}"}
+    with connect_engine() as engine:
+        tags = {tag for image in engine.images(filters=label) for tag in image["RepoTags"] or ()}
+        for older in sorted(tags - {name}):
+            if older.startswith(f"{_REPOSITORY}:"):
+                with contextlib.suppress(APIError):
+                    engine.remove_image(older)
 
 
 def _fetch_download_size(image: str) -> int | None:

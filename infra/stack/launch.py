@@ -12,7 +12,12 @@ from python_on_whales.exceptions import DockerException
 
 from infra.stack.compose_document import RUNS
 from infra.stack.containers import POLL_SECONDS, health_of, list_containers, log_tail
-from infra.stack.docker_client import error_text, make_stack_client, translate_errors
+from infra.stack.docker_client import (
+    connect_engine,
+    error_text,
+    make_stack_client,
+    translate_errors,
+)
 from infra.stack.image import ensure_pulled, ensure_trainer_image, pin_digest
 from infra.stack.plan import StackPlan
 from infra.stack.render_compose import render_compose
@@ -120,10 +125,10 @@ def refuse_foreign_project(project: str, state: StateDir) -> None:
     """
     here = str(state.compose_file.resolve())
     label = f"com.docker.compose.project={project}"
-    with translate_errors():
-        containers = DockerClient().container.list(all=True, filters=[("label", label)])
+    with connect_engine() as engine:
+        containers = engine.containers(all=True, filters={"label": label})
     for container in containers:
-        other = (container.config.labels or {}).get("com.docker.compose.project.config_files", here)
+        other = container["Labels"].get("com.docker.compose.project.config_files", here)
         if other != here:
             raise LaunchError(
                 f"the project name {project!r} is taken by the stack of {other}",

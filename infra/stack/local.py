@@ -19,6 +19,9 @@ from qca.core.train_flags import format_train_flags
 # The store answers within a tenth of a second; a busy machine gets much longer.
 _STORE_SECONDS = 15.0
 
+# With -P, a module in the user's folder is not taken for one of ours.
+_PYTHON = (sys.executable, "-P")
+
 
 @contextlib.contextmanager
 def run_embedded_store(state: StateDir) -> Iterator[str]:
@@ -32,7 +35,7 @@ def run_embedded_store(state: StateDir) -> Iterator[str]:
     """
     with _open_log(state, "store") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "qca.store.embedded"],
+            [*_PYTHON, "-m", "qca.store.embedded"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
@@ -59,7 +62,7 @@ def run_trainer(
 
     """
     command = [
-        *(sys.executable, "-m", "qca", "train"),
+        *(*_PYTHON, "-m", "qca", "train"),
         *format_train_flags(plan.train),
         *build_distributed_flags(plan.trainer),
         "--resume",

@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 import click
 
 from qca.cli import color
+from qca.cli.search_path import drop_relative_folders
 from qca.cli.signals import EXIT_INTERRUPTED, end_interrupted
 from qca.core.errors import QcaError
 
@@ -66,6 +67,7 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line; every expected error ends in a message and its exit code."""
+    drop_relative_folders(os.environ)
     try:
         code = _run()
         if signal.getsignal(signal.SIGINT) is signal.default_int_handler:

@@ -204,5 +204,5 @@ PROFILES: Mapping[str, Mapping[str, Any]] = {
 
 def apply_profile(train: TrainConfig, profile: str) -> TrainConfig:
     """Return `train` with what `profile` sets, except where the person set a value."""
-    chosen = {key: value for key, value in PROFILES[profile].items() if key not in train.given}
-    return train.override(**chosen, profile=profile)
+    values = {key: value for key, value in PROFILES[profile].items() if key not in train.given}
+    return train.override(**values, profile=profile)

@@ -106,8 +106,8 @@ class EpisodeSizes:
         in_update = sum_kept_bytes(self.nodes) + peak.count_bytes(self.shape) - missing
         # Alive throughout the network's backward: the new state, its incoming gradient, and
         # psi's from the update; the gradient of h goes into the network.
-        held = self.count_bytes(2 if is_first_step else 3, 5)
-        in_network = held + compute_backward_peak(
+        alive = self.count_bytes(2 if is_first_step else 3, 5)
+        in_network = alive + compute_backward_peak(
             self.nodes, count_state_bytes(self.shape), first=first, sums=sums
         )
         return max(in_update, in_network) + self.count_bytes(self.noise)

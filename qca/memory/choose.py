@@ -143,8 +143,7 @@ def _list_candidates(
             for recompute in strategies:
                 if recompute == "none" and precision in HALF_PRECISIONS:
                     continue
-                chosen = {"precision": precision, "optimizer_state": optimizer_state}
-                resolved = train.override(**chosen)
+                resolved = train.override(precision=precision, optimizer_state=optimizer_state)
                 needs = estimate(resolved, recompute=recompute, device=device, together=together)
                 host = estimate_host_bytes(resolved, recompute) if device == "cuda" else 0
                 yield _Candidate(recompute, precision, optimizer_state, needs, host)
@@ -167,12 +166,11 @@ def _make_choice(
 
 
 def _resolve(train: TrainConfig, found: _Candidate) -> TrainConfig:
-    chosen = {
-        "recompute": found.recompute,
-        "precision": found.precision,
-        "optimizer_state": found.optimizer_state,
-    }
-    return train.override(**chosen)
+    return train.override(
+        recompute=found.recompute,
+        precision=found.precision,
+        optimizer_state=found.optimizer_state,
+    )
 
 
 class Solution(NamedTuple):

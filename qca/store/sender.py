@@ -117,12 +117,12 @@ class _Stream:
         self._client = client
         self._key = key
         self._spool = spool
-        self._held: range | None = None
+        self._lines: range | None = None
         """The numbers of the spool's lines in the stream; None if the store has to be asked."""
 
     def is_complete(self) -> bool:
         """Whether the last `fill` succeeded."""
-        return self._held is not None
+        return self._lines is not None
 
     def fill(self) -> None:
         """Append the lines that the stream lacks.
@@ -133,15 +133,15 @@ class _Stream:
 
         """
         self._spool.read_appended()
-        held, self._held = self._held, None
-        if held is None:
-            held = self._find_held_lines()
-        held = self._append(held)
-        while held.stop < len(self._spool):
-            held = self._append(held)
-        self._held = held
+        lines, self._lines = self._lines, None
+        if lines is None:
+            lines = self._query_lines()
+        lines = self._append(lines)
+        while lines.stop < len(self._spool):
+            lines = self._append(lines)
+        self._lines = lines
 
-    def _find_held_lines(self) -> range:
+    def _query_lines(self) -> range:
         """Return which lines the stream holds; delete it if it is not a range of the spool's.
 
         Its length and both its ends decide that, since lines are only ever added in order.
@@ -154,9 +154,9 @@ class _Stream:
             length, oldest, newest = pipeline.execute()
         first, last = self._find_line(oldest), self._find_line(newest)
         if first is not None and last is not None:
-            held = range(first, last + 1)
-            if len(held) == length and first <= first_needed:
-                return held
+            lines = range(first, last + 1)
+            if len(lines) == length and first <= first_needed:
+                return lines
         self._client.delete(self._key)  # an empty one too: it would remember its newest id
         return range(first_needed, first_needed)
 
@@ -169,14 +169,14 @@ class _Stream:
                 return number if fields == {_FIELD: line} else None
         return None
 
-    def _append(self, held: range) -> range:
+    def _append(self, lines: range) -> range:
         """Send the next lines, if there are any; return the lines that the stream then holds.
 
         In one transaction: a batch must not be half refused with its later part accepted.
         """
-        end = min(held.stop + _BATCH, len(self._spool))
+        end = min(lines.stop + _BATCH, len(self._spool))
         with self._client.pipeline(transaction=True) as pipeline:
-            for episode, line in self._spool.read_lines(held.stop, end):
+            for episode, line in self._spool.read_lines(lines.stop, end):
                 pipeline.xadd(
                     self._key,
                     {_FIELD: line},
@@ -186,7 +186,7 @@ class _Stream:
                 )
             pipeline.xlen(self._key)
             length = pipeline.execute()[-1]
-        now = range(max(held.start, end - STREAM_LENGTH), end)
+        now = range(max(lines.start, end - STREAM_LENGTH), end)
         if length != len(now):
             raise StoreError(f"its stream {self._key} was emptied or changed by somebody else")
         return now

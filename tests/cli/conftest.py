@@ -1,9 +1,14 @@
+import os
+import signal
+import sys
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
+from qca.cli import main
 from tests.support.forks import Forked
 from tests.support.program import Endless, Program, short_folder, write_config
 
@@ -39,3 +44,29 @@ def endless(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endless]:
         closing(Endless(program, "up", "--runtime", "local", *RARELY)) as training,
     ):
         yield training
+
+
+class Done(NamedTuple):
+    returncode: int
+    stdout: str
+    stderr: str
+
+
+@pytest.fixture
+def call_main(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
+    """Call the command line in this process, from `main` on, in a folder."""
+
+    def call(folder: Path, *words: object) -> Done:
+        monkeypatch.chdir(folder)
+        monkeypatch.setattr(sys, "argv", ["qca", *map(str, words)])
+        for variable in [name for name in os.environ if name.startswith("QCA_")]:
+            monkeypatch.delenv(variable)
+        capsys.readouterr()
+        ctrl_c = signal.getsignal(signal.SIGINT)  # which is pytest's again after this
+        with pytest.raises(SystemExit) as exit_:
+            main()
+        signal.signal(signal.SIGINT, ctrl_c)
+        out, err = capsys.readouterr()
+        return Done(int(exit_.value.code or 0), str(out), str(err))
+
+    return call

@@ -15,7 +15,7 @@ UP = ("up", "--runtime", "local")
 MOUNT = 'mount -t tmpfs -o "$0" none runs && "$@"; status=$?; cp -r runs kept; exit $status'
 
 
-def beside_a_small_disk(program: Program, options: str) -> Program:
+def mount_small_disk(program: Program, options: str) -> Program:
     """The same program, its folder `runs` on a disk of its own; copied to `kept` at the end."""
     (program.folder / "runs").mkdir()
     namespace = ["unshare", "--mount", "--map-root-user"]
@@ -34,7 +34,7 @@ def beside_a_small_disk(program: Program, options: str) -> Program:
 )
 def test_a_full_disk_is_reported_and_the_last_good_checkpoint_is_kept(trainable, words):
     """That it goes on from there as if nothing had been is shown in tests/chaos."""
-    program = beside_a_small_disk(trainable, "size=800k")
+    program = mount_small_disk(trainable, "size=800k")
     done = program(*words, "--checkpoint-every", "1", check=1)
     assert "No space left on device" in done.stderr
     assert "Make room" in done.stderr
@@ -46,7 +46,7 @@ def test_a_full_disk_is_reported_and_the_last_good_checkpoint_is_kept(trainable,
 
 @pytest.mark.parametrize("words", [("train",), UP], ids=lambda words: words[0])
 def test_a_disk_that_may_only_be_read_is_reported(trainable, words):
-    program = beside_a_small_disk(trainable, "ro")
+    program = mount_small_disk(trainable, "ro")
     done = program(*words, check=1)
     assert "Read-only file system" in done.stderr
     assert "runs/first" in done.stderr

@@ -1,51 +1,20 @@
 """`qca doctor` and `qca explain` as they are called: payload, messages, exit codes."""
 
-import io
 import json
-import os
-import signal
 import subprocess
 import sys
 from pathlib import Path
-from typing import NamedTuple
 
 import jsonschema
 import pytest
 
 from infra.host.facts import HostFacts
 from infra.host.recording import record
-from qca.cli import main
 from tests.support.doctor_reports import SCHEMA
 from tests.support.hosts import NO_PLUGIN, host, no_engine, seeds_laptop
 
 HEALTHY = host()
 COMPOSE = '[stack]\nruntime = "compose"\n'
-
-
-class Done(NamedTuple):
-    returncode: int
-    stdout: str
-    stderr: str
-
-
-@pytest.fixture
-def qca(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]):
-    """Call the command line in this process, from `main` on, in a folder."""
-
-    def call(folder: Path, *words: object) -> Done:
-        monkeypatch.chdir(folder)
-        monkeypatch.setattr(sys, "argv", ["qca", *map(str, words)])
-        for variable in [name for name in os.environ if name.startswith("QCA_")]:
-            monkeypatch.delenv(variable)
-        capsys.readouterr()
-        ctrl_c = signal.getsignal(signal.SIGINT)  # which is pytest's again after this
-        with pytest.raises(SystemExit) as exit_:
-            main()
-        signal.signal(signal.SIGINT, ctrl_c)
-        out, err = capsys.readouterr()
-        return Done(int(exit_.value.code or 0), str(out), str(err))
-
-    return call
 
 
 @pytest.fixture
@@ -58,51 +27,51 @@ def facts(tmp_path: Path):
     return write
 
 
-def test_a_healthy_host_passes(qca, tmp_path, facts):
-    done = qca(tmp_path, "doctor", "--facts", facts(HEALTHY))
+def test_a_healthy_host_passes(call_main, tmp_path, facts):
+    done = call_main(tmp_path, "doctor", "--facts", facts(HEALTHY))
 
     assert (done.returncode, done.stderr) == (0, "")
     assert "QCA101" in done.stdout
     assert "\x1b" not in done.stdout
 
 
-def test_an_error_fails_and_stdout_holds_the_report(qca, tmp_path, facts):
+def test_an_error_fails_and_stdout_holds_the_report(call_main, tmp_path, facts):
     (tmp_path / "qca.toml").write_text(COMPOSE)
 
-    done = qca(tmp_path, "doctor", "--facts", facts(host(docker=no_engine("not-running"))))
+    done = call_main(tmp_path, "doctor", "--facts", facts(host(docker=no_engine("not-running"))))
 
     assert (done.returncode, done.stderr) == (1, "")
     assert "sudo systemctl start docker" in done.stdout
 
 
-def test_strict_fails_on_a_warning(qca, tmp_path, facts):
+def test_strict_fails_on_a_warning(call_main, tmp_path, facts):
     recorded = facts(host(compose=NO_PLUGIN))
 
-    assert qca(tmp_path, "doctor", "--facts", recorded).returncode == 0
-    assert qca(tmp_path, "doctor", "--facts", recorded, "--strict").returncode == 1
+    assert call_main(tmp_path, "doctor", "--facts", recorded).returncode == 0
+    assert call_main(tmp_path, "doctor", "--facts", recorded, "--strict").returncode == 1
 
 
-def test_json_is_one_document_and_nothing_else(qca, tmp_path, facts):
-    done = qca(tmp_path, "doctor", "--facts", facts(seeds_laptop()), "--format", "json")
+def test_json_is_one_document_and_nothing_else(call_main, tmp_path, facts):
+    done = call_main(tmp_path, "doctor", "--facts", facts(seeds_laptop()), "--format", "json")
 
     jsonschema.validate(json.loads(done.stdout), SCHEMA)
     assert done.stderr == ""
 
 
-def test_only_and_ignore_choose_the_checks(qca, tmp_path, facts):
+def test_only_and_ignore_choose_the_checks(call_main, tmp_path, facts):
     recorded = facts(HEALTHY)
     json_ = ("doctor", "--facts", recorded, "--format", "json")
 
-    only = json.loads(qca(tmp_path, *json_, "--only", "qca301", "--only", "302").stdout)
-    rest = json.loads(qca(tmp_path, *json_, "--ignore", "QCA301").stdout)
+    only = json.loads(call_main(tmp_path, *json_, "--only", "qca301", "--only", "302").stdout)
+    rest = json.loads(call_main(tmp_path, *json_, "--ignore", "QCA301").stdout)
 
     assert [finding["id"] for finding in only["findings"]] == ["QCA301", "QCA302"]
     assert "QCA301" not in [finding["id"] for finding in rest["findings"]]
 
 
 @pytest.mark.parametrize("option", ["--only", "--ignore"])
-def test_an_unknown_check_is_a_usage_error_that_lists_near_ones(qca, tmp_path, option):
-    done = qca(tmp_path, "doctor", option, "QCA310")
+def test_an_unknown_check_is_a_usage_error_that_lists_near_ones(call_main, tmp_path, option):
+    done = call_main(tmp_path, "doctor", option, "QCA310")
 
     assert (done.returncode, done.stdout) == (2, "")
     assert option in done.stderr
@@ -125,49 +94,49 @@ def test_an_unknown_check_is_a_usage_error_that_lists_near_ones(qca, tmp_path, o
         ("-f", "none.yml", "--only", "QCA701"),
     ],
 )
-def test_a_wrong_call_ends_with_2_and_a_message(qca, tmp_path, facts, words):
+def test_a_wrong_call_ends_with_2_and_a_message(call_main, tmp_path, facts, words):
     facts(HEALTHY)
 
-    done = qca(tmp_path, "doctor", *words)
+    done = call_main(tmp_path, "doctor", *words)
 
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.strip()
 
 
-def test_a_broken_config_is_named_with_line_and_key(qca, tmp_path, facts):
+def test_a_broken_config_is_named_with_line_and_key(call_main, tmp_path, facts):
     (tmp_path / "qca.toml").write_text('[stack]\nmaxmemory = "4 Gigs"\n')
 
-    done = qca(tmp_path, "doctor", "--facts", facts(HEALTHY))
+    done = call_main(tmp_path, "doctor", "--facts", facts(HEALTHY))
 
     assert done.returncode == 2
     assert "qca.toml:2: stack.maxmemory" in done.stderr
 
 
-def test_a_file_that_is_not_yaml_is_named_with_its_line(qca, tmp_path, facts):
+def test_a_file_that_is_not_yaml_is_named_with_its_line(call_main, tmp_path, facts):
     (tmp_path / "bad.yml").write_text("services:\n  a: [1\n")
 
-    done = qca(tmp_path, "doctor", "--facts", facts(HEALTHY), "-f", "bad.yml")
+    done = call_main(tmp_path, "doctor", "--facts", facts(HEALTHY), "-f", "bad.yml")
 
     assert (done.returncode, done.stdout) == (2, "")
     assert "bad.yml:3" in done.stderr
 
 
-def test_a_finding_about_a_file_carries_file_and_line(qca, tmp_path, facts):
+def test_a_finding_about_a_file_carries_file_and_line(call_main, tmp_path, facts):
     text = "services:\n  s:\n    image: dragonflydb/dragonfly\n    command: --maxmemory=1G\n"
     (tmp_path / "stack.yml").write_text(text)
 
-    done = qca(tmp_path, "doctor", "--facts", facts(HEALTHY), "-f", "stack.yml")
+    done = call_main(tmp_path, "doctor", "--facts", facts(HEALTHY), "-f", "stack.yml")
 
     assert done.returncode == 1
     assert "  stack.yml:4\n" in done.stdout
 
 
-def test_this_host_is_examined_and_recorded_and_replayed(qca, tmp_path):
-    done = qca(tmp_path, "doctor", "--record", "here.json", "--format", "json")
+def test_this_host_is_examined_and_recorded_and_replayed(call_main, tmp_path):
+    done = call_main(tmp_path, "doctor", "--record", "here.json", "--format", "json")
 
     assert done.returncode in (0, 1)
     assert "here.json" in done.stderr
-    replayed = qca(tmp_path, "doctor", "--facts", "here.json", "--format", "json")
+    replayed = call_main(tmp_path, "doctor", "--facts", "here.json", "--format", "json")
     assert replayed.returncode == done.returncode
     severities = [
         [(finding["id"], finding["severity"]) for finding in json.loads(one.stdout)["findings"]]
@@ -176,83 +145,26 @@ def test_this_host_is_examined_and_recorded_and_replayed(qca, tmp_path):
     assert severities[0] == severities[1]
 
 
-def test_a_compose_file_in_the_folder_is_examined_without_failing(qca, tmp_path):
+def test_a_compose_file_in_the_folder_is_examined_without_failing(call_main, tmp_path):
     text = "services:\n  s:\n    image: dragonflydb/dragonfly\n    command: --maxmemory=1M\n"
     (tmp_path / "compose.yaml").write_text(text)
 
-    done = qca(tmp_path, "doctor", "--only", "QCA301")
+    done = call_main(tmp_path, "doctor", "--only", "QCA301")
 
     assert done.returncode == 0
     assert "compose.yaml:4" in done.stdout
 
 
-def test_dry_run_prints_commands_and_changes_nothing(qca, tmp_path):
-    text = (
-        "services:\n  s:\n    image: dragonflydb/dragonfly\n    command:\n"
-        "      - --maxmemory=1G\n      - --proactor_threads=16\n"
-    )
-    (tmp_path / "stack.yml").write_text(text)
-
-    done = qca(tmp_path, "doctor", "-f", "stack.yml", "--only", "QCA301", "--fix", "--dry-run")
-
-    assert done.returncode == 1
-    assert "sed -i.bak" in done.stderr
-    assert (tmp_path / "stack.yml").read_text() == text
-
-
-def test_fix_changes_every_service_of_a_file_though_lines_move(qca, tmp_path):
-    stack = tmp_path / "stack.yml"
-    service = "    image: dragonflydb/dragonfly\n    command:\n      - --maxmemory=256M\n"
-    service += "      - --http_admin_console=true\n      - --memcache_port=1\n    cpus: 2\n"
-    stack.write_text(f"services:\n  a:\n{service}  b:\n{service}")
-    only = ("--only", "QCA301", "--only", "QCA704")
-
-    done = qca(tmp_path, "doctor", "-f", "stack.yml", *only, "--fix", "--yes")
-
-    assert done.returncode == 0, done.stdout
-    assert done.stderr.count("fixed: the finding is gone") == 6
-    assert stack.read_text().count("      - --proactor_threads=1\n") == 2
-
-
-def test_fix_changes_a_file_and_the_examination_then_passes(qca, tmp_path):
-    text = (
-        "services:\n  s:\n    image: dragonflydb/dragonfly  # ours\n    command:\n"
-        "      - --maxmemory=1G\n      - --proactor_threads=16\n"
-    )
-    (tmp_path / "stack.yml").write_text(text)
-
-    done = qca(tmp_path, "doctor", "-f", "stack.yml", "--only", "QCA301", "--fix", "--yes")
-
-    assert done.returncode == 0
-    assert "fixed: the finding is gone" in done.stderr
-    assert (tmp_path / "stack.yml").read_text() == text.replace("=16", "=4")
-
-
-def test_fix_asks_and_without_a_terminal_changes_nothing(qca, tmp_path, monkeypatch):
-    text = (
-        "services:\n  s:\n    image: dragonflydb/dragonfly\n    command:\n"
-        "      - --maxmemory=1G\n      - --proactor_threads=16\n"
-    )
-    (tmp_path / "stack.yml").write_text(text)
-    monkeypatch.setattr("sys.stdin", io.StringIO("y\n"))
-
-    done = qca(tmp_path, "doctor", "-f", "stack.yml", "--only", "QCA301", "--fix")
-
-    assert done.returncode == 1
-    assert "--yes" in done.stderr
-    assert (tmp_path / "stack.yml").read_text() == text
-
-
-def test_explain_shows_the_whole_check(qca, tmp_path):
-    done = qca(tmp_path, "explain", "qca203")
+def test_explain_shows_the_whole_check(call_main, tmp_path):
+    done = call_main(tmp_path, "explain", "qca203")
 
     assert (done.returncode, done.stderr) == (0, "")
     for words in ("QCA203", "DOCKER_HOST", "PYTHONNOUSERSITE=1", "docker-py/issues/3256"):
         assert words in done.stdout
 
 
-def test_explain_of_an_unknown_check_lists_near_ones(qca, tmp_path):
-    done = qca(tmp_path, "explain", "QCA103x")
+def test_explain_of_an_unknown_check_lists_near_ones(call_main, tmp_path):
+    done = call_main(tmp_path, "explain", "QCA103x")
 
     assert (done.returncode, done.stdout) == (2, "")
     assert "QCA103" in done.stderr

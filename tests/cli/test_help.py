@@ -34,7 +34,7 @@ def commands_of(help_text: str) -> list[str]:
     return [line.split()[0] for line in lines if line[:3].strip()]
 
 
-def loaded(*words: str) -> set[str]:
+def list_loaded_modules(*words: str) -> set[str]:
     """The top-level modules in memory after `qca WORDS`."""
     probe = (
         "import json, sys\n"
@@ -79,7 +79,7 @@ def test_the_version_is_the_distributions(qca):
 
 
 def test_help_loads_nothing_heavy():
-    assert not loaded("--help") & (TORCH | CLIENTS)
+    assert not list_loaded_modules("--help") & (TORCH | CLIENTS)
 
 
 @pytest.mark.parametrize(
@@ -97,12 +97,12 @@ def test_help_loads_nothing_heavy():
 )
 def test_a_base_install_is_enough(words, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert not loaded(*words) & TORCH
+    assert not list_loaded_modules(*words) & TORCH
 
 
 def test_where_there_is_no_compose_file_no_yaml_parser_is_loaded(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert "ruamel" not in loaded("doctor")
+    assert "ruamel" not in list_loaded_modules("doctor")
 
 
 def test_the_doctor_looks_while_the_checks_are_loaded(tmp_path, monkeypatch):

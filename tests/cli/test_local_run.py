@@ -26,7 +26,7 @@ def temporary(program: Program) -> list[Path]:
     return [path for path in left if not path.name.startswith("torchinductor_")]
 
 
-def stored(program: Program, run: str = "first") -> list[int]:
+def read_stream(program: Program, run: str = "first") -> list[int]:
     """The episodes in the stream of the store that runs."""
     [socket] = Path(program.variables["TMPDIR"]).glob("qca-store-*/store.sock")
     with redis.Redis(unix_socket_path=str(socket)) as store:
@@ -77,7 +77,7 @@ def test_up_once_more_is_harmless_and_down_keeps_the_run(complete):
 
 def test_status_and_the_store_show_it_and_a_second_up_is_refused(endless):
     up, program = endless.up(), endless.program
-    assert wait_for(lambda: stored(program))[0] == 1
+    assert wait_for(lambda: read_stream(program))[0] == 1
     status = json.loads(program("status", "--format", "json").stdout)
     assert {one["name"]: one["state"] for one in status["services"]} == {
         "store": "running",
@@ -180,8 +180,8 @@ def test_a_trainer_that_dies_is_reported_and_the_store_gets_every_episode(endles
 
     made = len(episodes(program))
     again = endless.up()
-    wait_for(lambda: stored(program)[made:])
-    numbers = stored(program)
+    wait_for(lambda: read_stream(program)[made:])
+    numbers = read_stream(program)
     assert numbers == list(range(1, len(numbers) + 1))
     assert f"episode {saved + 1}/" in again.read_stderr()
     assert "Traceback" not in program("logs", "trainer").stdout

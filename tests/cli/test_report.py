@@ -27,7 +27,7 @@ def test_from_a_training_to_its_page(trainable):
 
 def test_a_stopped_run_gets_its_pictures_as_its_page_says(trainable):
     page = trainable.folder / "runs" / "first" / "report.html"
-    with trainable.running("train", *ENDLESS) as train:
+    with trainable.start("train", *ENDLESS) as train:
         train.wait_for_stderr("episode 1/")
         train.end(signal.SIGTERM)
     trainable("report", "first")

@@ -68,7 +68,7 @@ def test_a_run_folder_of_another_user_is_refused_and_left_as_it_is(trained, mode
 
 
 def test_the_first_ctrl_c_writes_a_checkpoint(trainable):
-    with trainable.running("train", *ENDLESS) as train:
+    with trainable.start("train", *ENDLESS) as train:
         train.wait_for_stderr("episode 1/")
         assert train.end(signal.SIGINT).returncode == 130
     assert checkpoints(trainable)[-1] == episodes(trainable)[-1]
@@ -77,7 +77,7 @@ def test_the_first_ctrl_c_writes_a_checkpoint(trainable):
 def test_the_second_ctrl_c_stops_at_once(trainable):
     """The step in progress takes seconds, and the first Ctrl-C would wait for its end."""
     slow = ("--grid", "256", "--hidden-channels", "32", "--steps", "1", "--batch-size", "4")
-    with trainable.running("train", *ENDLESS, *slow) as train:
+    with trainable.start("train", *ENDLESS, *slow) as train:
         train.wait_for_stderr("Training first")
         train.process.send_signal(signal.SIGINT)
         train.wait_for_stderr("Ctrl-C again stops at once")

@@ -77,9 +77,9 @@ def test_sigterm_ends_the_watching_with_0(watched):
 
 
 def test_logs_follow_the_trainer(watched):
-    with watched.running("logs", "-f", "--tail", "2", "trainer") as logs:
-        wait_for(lambda: len(logged(logs)) > 20)
-        numbers = logged(logs)
+    with watched.start("logs", "-f", "--tail", "2", "trainer") as logs:
+        wait_for(lambda: len(read_logged_episodes(logs)) > 20)
+        numbers = read_logged_episodes(logs)
         assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
         assert logs.end(signal.SIGINT).returncode == 130
 
@@ -91,13 +91,13 @@ def test_a_report_of_it_says_that_it_runs(watched):
 
 
 def test_when_the_training_ends_watching_and_following_end_with_0(endless, watched):
-    with watched.running("status", "--watch") as status, watched.running("logs", "-f") as logs:
-        wait_for(lambda: len(logged(logs)) > 1)
+    with watched.start("status", "--watch") as status, watched.start("logs", "-f") as logs:
+        wait_for(lambda: len(read_logged_episodes(logs)) > 1)
         endless.up().end(signal.SIGTERM)
         assert status.end().returncode == 0
         assert logs.end().returncode == 0
         assert re.search(r"trainer +stopped", status.stdout.read_text())
-        assert logged(logs)
+        assert read_logged_episodes(logs)
 
 
 @pytest.fixture
@@ -133,7 +133,7 @@ def test_logs_that_begin_later_are_followed_and_lines_are_shown_whole(over):
     with (state / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # as a `qca up` does that runs
         print(os.getpid(), file=lock, flush=True)
-        with over.running("logs", "-f") as logs:
+        with over.start("logs", "-f") as logs:
             begin(state / "logs" / "store.log", "ready\n", logs, "store  | ready")
             trainer = begin(state / "logs" / "trainer.log", "one\ntw", logs, "trainer  | one")
             with trainer.open("a") as log:
@@ -152,7 +152,7 @@ def begin(file: Path, text: str, logs: Running, shown: str) -> Path:
     return file
 
 
-def logged(logs: Running) -> list[int]:
+def read_logged_episodes(logs: Running) -> list[int]:
     """The episodes in the lines that `qca logs` has shown."""
     lines = logs.stdout.read_text().splitlines()
     events = [json.loads(line.partition("|")[2]) for line in lines if '"event":"' in line]

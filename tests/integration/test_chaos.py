@@ -16,7 +16,7 @@ slow = pytest.mark.slow
 
 def kill_process(stack: Stack, service: str) -> None:
     """As the kernel does where memory ends; what `docker kill` ends is not started again."""
-    pid = str(stack.inspected(service)["State"]["Pid"])
+    pid = str(stack.inspect(service)["State"]["Pid"])
     stack.engine.run("run", "--rm", "--pid=host", stack.engine.images.tiny, "kill", "-9", pid)
 
 
@@ -65,7 +65,7 @@ def goes_on(stack: Stack) -> None:
 def the_store_catches_up(stack: Stack) -> None:
     """A name that is not there while the store starts anew may take the resolver its time."""
     made = stack.metrics()[-1]
-    wait_for(lambda: any(record["episode"] >= made for record in stack.stored()))
+    wait_for(lambda: any(record["episode"] >= made for record in stack.read_stream()))
 
 
 Blow = Callable[[Stack, Running], None]
@@ -77,14 +77,14 @@ MORE: list[Blow] = [the_store_is_stopped, the_store_is_frozen, the_network_is_cu
 @pytest.mark.timeout(900)
 @pytest.mark.parametrize("blows", [SOME, pytest.param([*SOME, *MORE, *SOME], marks=slow)], ids=len)
 def test_what_is_done_to_the_containers_costs_no_episode(stack, blows):
-    with stack.qca.running("up", "--runtime", "compose", *ENDLESS) as up:
+    with stack.qca.start("up", "--runtime", "compose", *ENDLESS) as up:
         up.wait_for_stderr("episode ")
         for blow in blows:
             blow(stack, up)
         the_store_catches_up(stack)
         stack.engine.run("stop", f"{stack.project}-trainer-1")
         assert up.end().returncode == 0
-    assert stack.saved_episodes()[-1] == stack.metrics()[-1]
+    assert stack.list_checkpoints()[-1] == stack.metrics()[-1]
     assert_nothing_was_lost(stack)
 
 
@@ -92,7 +92,7 @@ def test_what_is_done_to_the_containers_costs_no_episode(stack, blows):
 @pytest.mark.parametrize("service", ["trainer", "store"])
 def test_after_a_killed_container_the_next_up_goes_on(stack, service):
     """What `docker kill` ends, the engine does not start again."""
-    with stack.qca.running("up", "--runtime", "compose", *ENDLESS) as up:
+    with stack.qca.start("up", "--runtime", "compose", *ENDLESS) as up:
         up.wait_for_stderr("episode ")
         goes_on(stack)
         stack.engine.run("kill", f"{stack.project}-{service}-1")
@@ -110,13 +110,13 @@ def assert_nothing_was_lost(stack: Stack) -> None:
     """Each episode is there once, in the store too, with the numbers of an undisturbed run."""
     ours = records(stack, "first")
     assert [record["episode"] for record in ours] == list(range(1, len(ours) + 1))
-    assert stack.stored() == ours
+    assert stack.read_stream() == ours
     stack.up("--run", "calm", "--episodes", len(ours))
     assert learned(ours) == learned(records(stack, "calm"))
 
 
 def records(stack: Stack, run: str) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in stack.in_volume(f"cat {run}/metrics.jsonl")]
+    return [json.loads(line) for line in stack.run_in_volume(f"cat {run}/metrics.jsonl")]
 
 
 def learned(found: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -41,7 +41,7 @@ class Started:
     """Where the store is published."""
 
     def inspected(self, service: str) -> dict[str, Any]:
-        return self.stack.inspected(service)
+        return self.stack.inspect(service)
 
 
 @pytest.fixture(scope="module", params=["root", "an ordinary user"])
@@ -56,7 +56,7 @@ def started(
             words = ["--store-port", str(port)]
         elif os.geteuid() != 0:
             pytest.skip("not root")
-        with stack.qca.running("up", "--runtime", "compose", *ENDLESS, *words) as up:
+        with stack.qca.start("up", "--runtime", "compose", *ENDLESS, *words) as up:
             up.wait_for_stderr("episode ")
             yield Started(stack, uid, port)
         stack.qca("down", "--volumes")
@@ -87,7 +87,7 @@ def as_ordinary(stack: Stack) -> Stack:
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_container_may_do_no_more_than_it_needs(started, service):
-    found = started.inspected(service)
+    found = started.inspect(service)
     host = found["HostConfig"]
     assert found["Config"]["User"] == f"{started.uid}:{started.uid}"
     assert host["ReadonlyRootfs"] is True
@@ -116,7 +116,7 @@ def test_and_can_do_no_more(started, service):
 def test_what_can_grow_is_limited_to_the_plan(started, service, part):
     words = ("plan", "--runtime", "compose", "--format", "json")
     plan = json.loads(started.stack.qca(*words).stdout)
-    host = started.inspected(service)["HostConfig"]
+    host = started.inspect(service)["HostConfig"]
     assert host["Memory"] == plan[part]["container_memory_bytes"]
     assert host["PidsLimit"] == PIDS_LIMIT
     assert host["LogConfig"] == {
@@ -133,7 +133,7 @@ def test_what_can_grow_is_limited_to_the_plan(started, service, part):
     ],
 )
 def test_the_few_places_to_write_to_are_named(started, service, scratch, mounts):
-    found = started.inspected(service)
+    found = started.inspect(service)
     tmpfs = found["HostConfig"]["Tmpfs"]
     assert set(tmpfs) == scratch
     assert all("size=64m" in options for options in tmpfs.values())
@@ -148,7 +148,7 @@ def test_the_few_places_to_write_to_are_named(started, service, scratch, mounts)
     [("store", ("unless-stopped", 0), 10), ("trainer", ("on-failure", 3), 60)],
 )
 def test_it_is_started_again_and_stopped_as_it_needs(started, service, restart, grace):
-    found = started.inspected(service)
+    found = started.inspect(service)
     policy = found["HostConfig"]["RestartPolicy"]
     assert (policy["Name"], policy["MaximumRetryCount"]) == restart
     assert found["Config"]["StopTimeout"] == grace
@@ -156,7 +156,7 @@ def test_it_is_started_again_and_stopped_as_it_needs(started, service, restart, 
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_its_image_has_a_version_and_its_health_is_asked_for(started, service):
-    config = started.inspected(service)["Config"]
+    config = started.inspect(service)["Config"]
     name, _, tag = config["Image"].rpartition(":")
     assert name
     assert tag not in ("", "latest")
@@ -167,17 +167,17 @@ def test_its_image_has_a_version_and_its_health_is_asked_for(started, service):
 
 
 def test_the_trainer_has_no_way_out(started):
-    [network] = started.inspected("trainer")["NetworkSettings"]["Networks"]
+    [network] = started.inspect("trainer")["NetworkSettings"]["Networks"]
     described = json.loads(started.stack.engine.run("network", "inspect", network).stdout)[0]
     assert described["Internal"] is True
-    assert not started.inspected("trainer")["HostConfig"]["PortBindings"]
+    assert not started.inspect("trainer")["HostConfig"]["PortBindings"]
 
 
 def test_the_store_is_published_on_this_machine_alone_and_only_if_asked_for(started):
-    bindings = started.inspected("store")["HostConfig"]["PortBindings"]
+    bindings = started.inspect("store")["HostConfig"]["PortBindings"]
     if started.port is None:
         assert not bindings
-        assert len(started.inspected("store")["NetworkSettings"]["Networks"]) == 1
+        assert len(started.inspect("store")["NetworkSettings"]["Networks"]) == 1
     else:
         assert bindings == {"6379/tcp": [{"HostIp": "127.0.0.1", "HostPort": str(started.port)}]}
 
@@ -189,7 +189,7 @@ def test_its_file_is_for_the_user_in_the_containers_alone(started):
     file = (started.stack.folder / ".qca" / "store.flags").stat()
     assert (file.st_uid, stat.S_IMODE(file.st_mode)) == (started.uid, 0o400)
     for service in SERVICES:
-        seen = started.stack.inside(service, "stat", "-c", "%u %a", "/run/secrets/store_flags")
+        seen = started.stack.run_inside(service, "stat", "-c", "%u %a", "/run/secrets/store_flags")
         assert seen.split() == [str(started.uid), "400"]
 
 
@@ -197,12 +197,12 @@ def test_it_shows_nowhere(started):
     stack, password = started.stack, started.stack.password()
     assert len(password) == 64
     for service in SERVICES:
-        image = started.inspected(service)["Image"]
-        assert password not in json.dumps(started.inspected(service))
+        image = started.inspect(service)["Image"]
+        assert password not in json.dumps(started.inspect(service))
         assert password not in stack.engine.run("image", "inspect", image).stdout
         assert password not in stack.engine.run("history", "--no-trunc", image).stdout
-        assert password not in stack.inside(service, "sh", "-c", "cat /proc/[0-9]*/cmdline")
-        assert password not in stack.inside(service, "env")
+        assert password not in stack.run_inside(service, "sh", "-c", "cat /proc/[0-9]*/cmdline")
+        assert password not in stack.run_inside(service, "env")
     commands = [" ".join(one.info["cmdline"] or ()) for one in psutil.process_iter(["cmdline"])]
     assert any("qca train" in command for command in commands)
     assert not [command for command in commands if password in command]
@@ -224,4 +224,4 @@ def test_compose_does_not_print_it_either(started):
 
 
 def test_the_store_answers_only_with_it(started):
-    assert "NOAUTH" in started.stack.inside("store", "redis-cli", "ping")
+    assert "NOAUTH" in started.stack.run_inside("store", "redis-cli", "ping")

@@ -24,7 +24,7 @@ TOO_SMALL = {"proactor_threads": "16", "maxmemory": "2GiB"}
 
 
 def assert_nothing_left(stack: Stack, except_for: Set[str] = frozenset()) -> None:
-    assert set().union(*stack.left().values()) <= except_for
+    assert set().union(*stack.list_leftovers().values()) <= except_for
     assert [path.name for path in stack.folder.iterdir()] == ["qca.toml"]
 
 
@@ -100,7 +100,7 @@ def test_ctrl_c_during_the_image_build_leaves_nothing(stack, sleepy_base):
     images = stack.engine.run("image", "ls", "-q").stdout
     with short_folder() as temporary:
         words = ("up", "--runtime", "compose", "--base-image", sleepy_base)
-        with stack.qca.running(*words, TMPDIR=str(temporary)) as up:
+        with stack.qca.start(*words, TMPDIR=str(temporary)) as up:
             up.wait_for_stderr("Building the trainer image")
             wait_for(sleepers)
             assert up.end(signal.SIGINT, seconds=30).returncode == 130
@@ -112,7 +112,7 @@ def test_ctrl_c_during_the_image_build_leaves_nothing(stack, sleepy_base):
 
 @pytest.mark.parametrize("moment", ["Examining this host", "Starting store and trainer"])
 def test_ctrl_c_at_any_other_moment_leaves_nothing(stack, moment):
-    with stack.qca.running("up", "--runtime", "compose") as up:
+    with stack.qca.start("up", "--runtime", "compose") as up:
         up.wait_for_stderr(moment)
         up.process.send_signal(signal.SIGINT)
         time.sleep(0.5)
@@ -197,7 +197,7 @@ def test_without_the_compose_plugin_the_training_runs_locally(stack, tmp_path):
     done = stack.qca("up", DOCKER_CONFIG=str(empty))
     assert "Without Docker: `docker compose`" in done.stderr
     assert "Done: 6 episodes" in done.stderr
-    assert not any(stack.left().values())
+    assert not any(stack.list_leftovers().values())
 
 
 def has_compose(stack: Stack, config: Path) -> bool:

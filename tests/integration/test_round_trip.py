@@ -15,26 +15,30 @@ def test_up_trains_and_down_leaves_the_engine_as_it_was(stack):
     assert "Done: 6 episodes" in done.stderr
     assert {path.name for path in (stack.folder / ".qca").iterdir()} == STATE
     assert stack.metrics() == [1, 2, 3, 4, 5, 6]
-    assert stack.saved_episodes() == [2, 4, 6]
-    assert [record["episode"] for record in stack.stored()] == [1, 2, 3, 4, 5, 6]
+    assert stack.list_checkpoints() == [2, 4, 6]
+    assert [record["episode"] for record in stack.read_stream()] == [1, 2, 3, 4, 5, 6]
     assert_what_was_printed_copies_the_run(stack, done.stderr)
     assert_status_tells_the_end(stack)
 
     again = stack.up()
     assert "This run is complete: 6 episodes" in again.stderr
     assert stack.metrics() == [1, 2, 3, 4, 5, 6]
-    assert [record["episode"] for record in stack.stored()] == [1, 2, 3, 4, 5, 6]
+    assert [record["episode"] for record in stack.read_stream()] == [1, 2, 3, 4, 5, 6]
 
     stack.qca("down")
-    assert stack.left() == {"containers": set(), "networks": set(), "volumes": {stack.volume}}
+    assert stack.list_leftovers() == {
+        "containers": set(),
+        "networks": set(),
+        "volumes": {stack.volume},
+    }
     assert not (stack.folder / ".qca").exists()
 
     longer = stack.up("--episodes", "7")
     assert "episode 7/7" in longer.stderr
-    assert [record["episode"] for record in stack.stored()] == [1, 2, 3, 4, 5, 6, 7]
+    assert [record["episode"] for record in stack.read_stream()] == [1, 2, 3, 4, 5, 6, 7]
 
     stack.qca("down", "--volumes")
-    assert not any(stack.left().values())
+    assert not any(stack.list_leftovers().values())
     assert sorted(path.name for path in stack.folder.iterdir()) == ["first", "qca.toml"]
 
 

@@ -18,7 +18,7 @@ def stack(engine, settings, tmp_path_factory) -> Iterator[Stack]:
 
 def looks(stack: Stack) -> tuple[object, ...]:
     """What there is of the stack: its store's start, and the files of its state folder."""
-    state = stack.inspected("store")["State"]
+    state = stack.inspect("store")["State"]
     files = {path.name: path.read_bytes() for path in (stack.folder / ".qca").iterdir()}
     files.pop("lock")
     return state["StartedAt"], state["Health"]["Status"], files

@@ -26,8 +26,8 @@ def stack(training: Training) -> Stack:
 
 
 def test_every_episode_arrives_in_the_store_once_and_in_order(stack):
-    seen = len(stack.stored())
-    stored = wait_for(lambda: (found := stack.stored())[seen + 10 :] and found)
+    seen = len(stack.read_stream())
+    stored = wait_for(lambda: (found := stack.read_stream())[seen + 10 :] and found)
     assert [record["episode"] for record in stored] == list(range(1, len(stored) + 1))
     assert {"loss", "steps_per_second", "memory_bytes"} <= stored[-1].keys()
 
@@ -59,7 +59,7 @@ def test_logs_are_those_of_the_service_asked_for(stack):
 
 
 def test_logs_follow_and_ctrl_c_ends_it(stack):
-    with stack.qca.running("logs", "-f", "--tail", "1", "trainer") as logs:
+    with stack.qca.start("logs", "-f", "--tail", "1", "trainer") as logs:
         wait_for(lambda: logs.stdout.read_text().count('"event":"episode"') > 20)
         assert logs.end(signal.SIGINT).returncode == 130
 
@@ -87,7 +87,7 @@ def test_a_second_up_in_the_folder_is_refused_and_disturbs_nothing(training, sta
     done = stack.up(check=1)
     assert f"process {up.process.pid}" in done.stderr
     assert up.process.poll() is None
-    assert stack.inspected("trainer")["State"]["Running"]
+    assert stack.inspect("trainer")["State"]["Running"]
 
 
 def test_another_folder_cannot_take_over_the_project(stack, tmp_path):
@@ -97,7 +97,7 @@ def test_another_folder_cannot_take_over_the_project(stack, tmp_path):
     assert str(stack.folder) in done.stderr
     assert "--project" in done.stderr
     assert not (tmp_path / ".qca").exists()
-    assert stack.inspected("trainer")["State"]["Running"]
+    assert stack.inspect("trainer")["State"]["Running"]
 
 
 # -- its ends -------------------------------------------------------------------------------------
@@ -109,9 +109,13 @@ def test_another_folder_cannot_take_over_the_project(stack, tmp_path):
 def test_a_signal_ends_all_with_a_checkpoint_and_the_next_up_goes_on(training, number, status):
     up, stack = training.up(), training.stack
     assert up.end(number).returncode == status
-    assert stack.left() == {"containers": set(), "networks": set(), "volumes": {stack.volume}}
+    assert stack.list_leftovers() == {
+        "containers": set(),
+        "networks": set(),
+        "volumes": {stack.volume},
+    }
     assert not (stack.folder / ".qca").exists()
-    saved = stack.saved_episodes()[-1]
+    saved = stack.list_checkpoints()[-1]
     assert saved == stack.metrics()[-1]
     assert f"episode {saved + 1}/" in training.up().read_stderr()
 
@@ -124,7 +128,11 @@ def test_down_ends_a_running_up_first_and_who_watches_too(training):
         assert "stopped" in done.stderr
         assert up.end().returncode == 0
         assert terminal.process.wait(30) == 0, terminal.read()
-    assert stack.left() == {"containers": set(), "networks": set(), "volumes": {stack.volume}}
+    assert stack.list_leftovers() == {
+        "containers": set(),
+        "networks": set(),
+        "volumes": {stack.volume},
+    }
 
 
 def test_a_killed_up_leaves_a_stack_that_down_removes(training):
@@ -133,5 +141,5 @@ def test_a_killed_up_leaves_a_stack_that_down_removes(training):
     up.process.wait()
     assert "running" in stack.qca("status").stdout
     stack.qca("down", "--volumes")
-    assert not any(stack.left().values())
+    assert not any(stack.list_leftovers().values())
     assert not Path(stack.folder / ".qca").exists()

@@ -1,5 +1,7 @@
 from dataclasses import dataclass
 
+import pytest
+
 from infra.stack.decision import Decision, list_decisions, strip_reasons
 
 
@@ -27,3 +29,8 @@ def test_a_decision_is_found_by_its_path():
         "port": "not published",
         "inner.threads": "four CPUs",
     }
+
+
+def test_a_decision_is_no_condition():
+    with pytest.raises(TypeError, match="its value"):
+        bool(PLAN.port)

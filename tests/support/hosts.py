@@ -139,7 +139,7 @@ def no_engine(state: Any, **changes: Any) -> NoEngine:
 def compose_v1(docker: str, requests: str, urllib3: str, **changes: Any) -> ComposeV1:
     """Debian's Compose V1, with these libraries as its interpreter imports them."""
     versions = {"docker": docker, "requests": requests, "urllib3": urllib3, "PyYAML": "6.0"}
-    libraries = {name: distributed(version) for name, version in versions.items()}
+    libraries = {name: make_library(version) for name, version in versions.items()}
     values: dict[str, Any] = {
         "path": "/usr/bin/docker-compose",
         "version": "1.29.2",
@@ -150,7 +150,7 @@ def compose_v1(docker: str, requests: str, urllib3: str, **changes: Any) -> Comp
     return ComposeV1(**{**values, **changes})
 
 
-def distributed(version: str) -> Library:
+def make_library(version: str) -> Library:
     return Library(version=version, location="/usr/lib/python3/dist-packages", user_site=False)
 
 
@@ -161,7 +161,7 @@ def user_installed(version: str, over: str | None = None) -> Library:
         location="/home/USER/.local/lib/python3.11/site-packages",
         user_site=True,
         installed="2025-11-28",
-        shadows=(distributed(over),) if over else (),
+        shadows=(make_library(over),) if over else (),
     )
 
 

@@ -120,8 +120,8 @@ class Program:
         )
 
     @contextlib.contextmanager
-    def running(self, *words: object, **variables: str) -> Iterator[Running]:
-        """Runs it beside the test; ends it, if need be with SIGTERM, at the end of the block."""
+    def start(self, *words: object, **variables: str) -> Iterator[Running]:
+        """Start it, yield it, and end it with SIGTERM if it still runs at the end of the block."""
         with tempfile.TemporaryDirectory(prefix="qca-test-") as folder:
             out, err = Path(folder) / "stdout", Path(folder) / "stderr"
             with out.open("wb") as stdout, err.open("wb") as stderr:
@@ -169,7 +169,7 @@ class Endless:
         """The process that trains, with an episode made."""
         if self._runs is None or self._runs.process.poll() is not None:
             self._started.close()
-            self._runs = self._started.enter_context(self.program.running(*self._words))
+            self._runs = self._started.enter_context(self.program.start(*self._words))
             self._runs.wait_for_stderr("episode ")
         return self._runs
 

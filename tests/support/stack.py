@@ -38,16 +38,16 @@ class Stack:
         """`qca up` with containers, to its end."""
         return self.qca("up", "--runtime", "compose", *words, **options)
 
-    def left(self) -> dict[str, set[str]]:
+    def list_leftovers(self) -> dict[str, set[str]]:
         """What is on the engine that was not there before."""
         now = self.engine.inventory()
         return {kind: now[kind] - names for kind, names in self.before.items()}
 
-    def inspected(self, service: str) -> dict[str, Any]:
+    def inspect(self, service: str) -> dict[str, Any]:
         """`docker inspect` of a service's container."""
         return json.loads(self.engine.run("inspect", f"{self.project}-{service}-1").stdout)[0]
 
-    def inside(self, service: str, *command: str) -> str:
+    def run_inside(self, service: str, *command: str) -> str:
         """What a command prints in a service's container."""
         return self.engine.run("exec", f"{self.project}-{service}-1", *command).stdout
 
@@ -56,28 +56,30 @@ class Stack:
         flags = (self.folder / ".qca" / "store.flags").read_text().strip()
         return flags.removeprefix("--requirepass=")
 
-    def stored(self, run: str = "first") -> list[dict[str, Any]]:
+    def read_stream(self, run: str = "first") -> list[dict[str, Any]]:
         """The records in the store's stream, asked for from inside its container."""
         script = (
             "REDISCLI_AUTH=$(sed -n 's/^--requirepass=//p' /run/secrets/store_flags) "
             f"redis-cli --json xrange qca:{run}:metrics - +"
         )
-        entries = json.loads(self.inside("store", "sh", "-c", script))
+        entries = json.loads(self.run_inside("store", "sh", "-c", script))
         return [json.loads(fields[1]) for _, fields in entries]
 
-    def in_volume(self, command: str) -> list[str]:
+    def run_in_volume(self, command: str) -> list[str]:
         """The lines that a shell command prints in the volume."""
         mount = f"{self.volume}:/runs:ro"
         run = ("run", "--rm", "--workdir=/runs", "-v", mount, self.engine.images.tiny)
         return self.engine.run(*run, "sh", "-c", command).stdout.splitlines()
 
-    def saved_episodes(self, run: str = "first") -> list[int]:
+    def list_checkpoints(self, run: str = "first") -> list[int]:
         """The episodes of the checkpoints in the volume."""
-        return [int(name[8:16]) for name in self.in_volume(f"ls {run}/checkpoints")]
+        return [int(name[8:16]) for name in self.run_in_volume(f"ls {run}/checkpoints")]
 
     def metrics(self, run: str = "first") -> list[int]:
         """The episodes in the volume's metrics."""
-        return [json.loads(line)["episode"] for line in self.in_volume(f"cat {run}/metrics.jsonl")]
+        return [
+            json.loads(line)["episode"] for line in self.run_in_volume(f"cat {run}/metrics.jsonl")
+        ]
 
 
 @contextmanager

@@ -1,4 +1,4 @@
-"""Real Valkey servers, what may happen to one, and what else may answer in its place."""
+"""Real Valkey servers, what may happen to one, and other servers in its place."""
 
 import contextlib
 import os
@@ -40,8 +40,8 @@ class Valkey:
         self._server.terminate()
 
     @contextlib.contextmanager
-    def frozen(self) -> Iterator[None]:
-        """It is there, holds its connections, and does nothing."""
+    def freeze(self) -> Iterator[None]:
+        """Stop the process: it keeps its connections and does nothing."""
         process = self._server._process
         assert process is not None
         process.send_signal(signal.SIGSTOP)
@@ -59,10 +59,10 @@ class Valkey:
 
 
 @contextlib.contextmanager
-def answering(answer: Callable[[socket.socket], None]) -> Iterator[str]:
-    """The URL of a TCP server that does `answer` with each connection."""
+def serve(answer: Callable[[socket.socket], None]) -> Iterator[str]:
+    """Run a TCP server that passes each connection to `answer`; yield its URL."""
 
-    def serve() -> None:
+    def accept() -> None:
         with contextlib.suppress(OSError):
             while True:
                 connection, _ = listener.accept()
@@ -73,23 +73,23 @@ def answering(answer: Callable[[socket.socket], None]) -> Iterator[str]:
             answer(connection)
 
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        threading.Thread(target=serve, daemon=True).start()
+        threading.Thread(target=accept, daemon=True).start()
         try:
             yield f"redis://127.0.0.1:{listener.getsockname()[1]}"
         finally:
             listener.shutdown(socket.SHUT_RDWR)
 
 
-def passing_on_to(
+def forward_to(
     server: Path,
     *,
     delay: float = 0,
     after: tuple[int, Callable[[], object]] = (0, lambda: None),
 ) -> Callable[[socket.socket], None]:
-    """Passes everything on to and from the server at that socket.
+    """Return an answer that forwards everything to and from the server at that socket.
 
-    Each answer comes later by `delay` seconds. `after` so many bytes of one request something
-    is done, and then the rest is passed on.
+    Each reply is `delay` seconds late. `after` is a number of bytes and an action: the action is
+    taken after that many bytes of one request, before the rest is forwarded.
     """
 
     def answer(connection: socket.socket) -> None:

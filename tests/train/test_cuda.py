@@ -71,7 +71,7 @@ SMALL: dict[str, Any] = {
 }
 
 
-def reserved(config: TrainConfig, how: str) -> int:
+def measure_reserved(config: TrainConfig, how: str) -> int:
     done = subprocess.run(
         [sys.executable, "-c", TRAIN, json.dumps(asdict(config)), how],
         capture_output=True,
@@ -87,7 +87,7 @@ def test_a_training_stays_within_its_predicted_peak(given):
     plan = given.get("recompute", "step")
     config = TrainConfig(device="cuda", **{**given, "recompute": plan})
     predicted = estimate(config, recompute=plan, device="cuda").predicted_peak_bytes
-    assert reserved(config, "held") <= predicted
+    assert measure_reserved(config, "held") <= predicted
 
 
 def gradient(config: TrainConfig) -> torch.Tensor:

@@ -25,7 +25,7 @@ def _run(
     evolution: Evolution,
     *,
     loss: str = "evolutionary",
-    moments: int = 1,
+    sample_steps: int = 1,
     rate: float = 0.0,
     steps: int = 8,
     grid: int = 8,
@@ -37,7 +37,7 @@ def _run(
         evolution,
         psi,
         steps=steps,
-        loss=LOSSES[loss](moments),
+        loss=LOSSES[loss](sample_steps),
         noise=Noise(0, range(batch), rate).draw_factor,
     )
     return outcome, {
@@ -62,7 +62,7 @@ def _teaches(loss: str, update: str, gamma: float) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("loss", "update", "gamma", "rate", "moments"),
+    ("loss", "update", "gamma", "rate", "sample_steps"),
     [
         case
         for case in itertools.product(
@@ -71,10 +71,10 @@ def _teaches(loss: str, update: str, gamma: float) -> bool:
         if _teaches(*case[:3])
     ],
 )
-def test_gradients_are_plain_autograds_to_the_last_bit(loss, update, gamma, rate, moments):
-    """Several moments too: a step takes its state in at one place, so sums run alike."""
+def test_gradients_are_plain_autograds_to_the_last_bit(loss, update, gamma, rate, sample_steps):
+    """Several sample_steps too: a step takes its state in at one place, so sums run alike."""
     evolution = lively_evolution(update, gamma)
-    _assert_same(evolution, loss=loss, moments=moments, rate=rate)
+    _assert_same(evolution, loss=loss, sample_steps=sample_steps, rate=rate)
 
 
 @pytest.mark.parametrize("update", ["cartesian", "unitary"])
@@ -91,7 +91,7 @@ def test_gradients_are_plain_autograds_to_the_last_bit(loss, update, gamma, rate
     ids=str,
 )
 def test_and_for_any_grid_batch_and_number_of_steps(update, how):
-    _assert_same(lively_evolution(update, 0.02), moments=3, **how)
+    _assert_same(lively_evolution(update, 0.02), sample_steps=3, **how)
 
 
 def test_gradients_are_added_to_what_is_there():
@@ -123,37 +123,37 @@ def test_it_can_be_given_up_between_any_two_steps_there_and_back(episode):
     psi = draw_initial_state(0, [0], d_state=4, grid=8)
     calls = 0
 
-    def on_step() -> None:
+    def count_step() -> None:
         nonlocal calls
         calls += 1
         if calls == limit:
             raise _GiveUp
 
     limit = 0
-    episode(evolution, psi, steps=5, loss=Evolutionary(), on_step=on_step)
+    episode(evolution, psi, steps=5, loss=Evolutionary(), on_step=count_step)
     assert calls == 10
     for stop_at in range(1, 11):
         calls, limit = 0, stop_at
         with pytest.raises(_GiveUp):
-            episode(evolution, psi, steps=5, loss=Evolutionary(), on_step=on_step)
+            episode(evolution, psi, steps=5, loss=Evolutionary(), on_step=count_step)
 
 
-class _Saved:
+class _SavedBytes:
     """Counts the bytes that autograd keeps for its backward pass, now and at most."""
 
     def __init__(self) -> None:
         self.live = self.peak = 0
 
-    def keep(self, tensor: torch.Tensor) -> "_Kept":
-        return _Kept(self, tensor)
+    def pack(self, tensor: torch.Tensor) -> "_SavedTensor":
+        return _SavedTensor(self, tensor)
 
     @staticmethod
-    def give(kept: "_Kept") -> torch.Tensor:
-        return kept.tensor
+    def unpack(saved_tensor: "_SavedTensor") -> torch.Tensor:
+        return saved_tensor.tensor
 
 
-class _Kept:
-    def __init__(self, saved: _Saved, tensor: torch.Tensor) -> None:
+class _SavedTensor:
+    def __init__(self, saved: _SavedBytes, tensor: torch.Tensor) -> None:
         self.tensor = tensor
         self.saved = saved
         saved.live += tensor.nbytes
@@ -164,8 +164,8 @@ class _Kept:
 
 
 def _peak_saved(episode: Episode, steps: int) -> int:
-    saved = _Saved()
-    with torch.autograd.graph.saved_tensors_hooks(saved.keep, saved.give):
+    saved = _SavedBytes()
+    with torch.autograd.graph.saved_tensors_hooks(saved.pack, saved.unpack):
         _run(episode, lively_evolution("cartesian", 0.02), steps=steps, rate=0.2)
     return saved.peak
 
@@ -176,7 +176,7 @@ def test_only_one_steps_graph_is_alive_however_long_the_episode():
     assert _peak_saved(plain_episode, 12) > 11 * one_step  # the count does see a whole graph
 
 
-class _Live(TorchDispatchMode):
+class _LiveBytes(TorchDispatchMode):
     """Counts the bytes of all storages made while it is on."""
 
     def __init__(self) -> None:
@@ -191,11 +191,11 @@ class _Live(TorchDispatchMode):
                 storage = leaf.untyped_storage()
                 self.known.add(id(storage))
                 self.live += storage.nbytes()
-                weakref.finalize(storage, self._gone, id(storage), storage.nbytes())
+                weakref.finalize(storage, self._forget, id(storage), storage.nbytes())
         self.peak = max(self.peak, self.live)
         return result
 
-    def _gone(self, key: int, size: int) -> None:
+    def _forget(self, key: int, size: int) -> None:
         self.known.discard(key)
         self.live -= size
 
@@ -205,7 +205,7 @@ def _peak_live(steps: int) -> int:
     evolution = lively_evolution("cartesian", 0.02)
     _run(adjoint_episode, evolution, steps=1)  # from here on the gradients are there
     psi = draw_initial_state(0, [0], d_state=4, grid=8)
-    with _Live() as live:
+    with _LiveBytes() as live:
         adjoint_episode(evolution, psi, steps=steps, loss=Evolutionary(1))
     return live.peak
 

@@ -6,7 +6,7 @@ import pytest
 from qca.train.plateau import STALL, Plateau
 
 
-def _after(losses: list[float]) -> Plateau:
+def _advance_all(losses: list[float]) -> Plateau:
     plateau = Plateau()
     for loss in losses:
         plateau = plateau.advance(loss)
@@ -29,11 +29,11 @@ def _after(losses: list[float]) -> Plateau:
     ],
 )
 def test_the_rate_is_halved_when_the_loss_stalls_for_100_episodes(losses, halvings):
-    plateau = _after(losses)
+    plateau = _advance_all(losses)
     assert plateau.halvings == halvings
     assert plateau.decay(0.4) == 0.4 / 2**halvings
 
 
 def test_it_survives_json():
-    plateau = _after([1.0] * 150)
+    plateau = _advance_all([1.0] * 150)
     assert Plateau(**json.loads(json.dumps(asdict(plateau)))) == plateau

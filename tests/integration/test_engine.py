@@ -1,0 +1,133 @@
+"""The engine's API, reached as the `docker` program reaches it."""
+
+import hashlib
+import json
+import os
+import shutil
+import ssl
+import subprocess
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from infra.stack.docker_client import connect_engine
+from infra.stack.launch import refuse_foreign_project
+from infra.stack.state import StateDir
+from qca.core.errors import LaunchError
+from tests.support.relay import relay_to
+from tests.testbed.fixtures import Engine
+
+PROJECT = f"qca-test-{os.getpid()}-labels"
+
+
+def read_engine_id() -> str:
+    with connect_engine() as engine:
+        return engine.info()["ID"]
+
+
+@pytest.fixture
+def engine_id(engine_environment: Engine) -> str:
+    return engine_environment.run("info", "--format", "{{.ID}}").stdout.strip()
+
+
+def write_context(config: Path, name: str, host: str) -> Path:
+    """Write a context as `docker context create` does; return the folder of its certificates."""
+    digest = hashlib.sha256(name.encode()).hexdigest()
+    meta = config / "contexts" / "meta" / digest / "meta.json"
+    meta.parent.mkdir(parents=True)
+    endpoint = {"Host": host, "SkipTLSVerify": False}
+    meta.write_text(json.dumps({"Name": name, "Endpoints": {"docker": endpoint}}))
+    (config / "config.json").write_text(json.dumps({"currentContext": name}))
+    return config / "contexts" / "tls" / digest / "docker"
+
+
+@pytest.fixture
+def relay(engine: Engine) -> Iterator[Callable[..., int]]:
+    """Start relays to the engine's socket."""
+    if not engine.host.startswith("unix://"):
+        pytest.skip("the engine is not on a Unix socket")
+    with ExitStack() as relays:
+        path = engine.host.removeprefix("unix://")
+        yield lambda tls=None: relays.enter_context(relay_to(path, tls))
+
+
+def test_the_current_context_leads_to_the_engine(engine_id, relay, tmp_path, monkeypatch):
+    write_context(tmp_path, "far", f"tcp://127.0.0.1:{relay()}")
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    assert read_engine_id() == engine_id
+
+
+def test_docker_host_wins_over_the_context(engine_id, relay, tmp_path, monkeypatch):
+    write_context(tmp_path, "far", "tcp://127.0.0.1:1")
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    monkeypatch.setenv("DOCKER_HOST", f"tcp://127.0.0.1:{relay()}")
+    assert read_engine_id() == engine_id
+
+
+@pytest.fixture(scope="module")
+def certificates(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An authority, and a certificate by it for this machine, which serves both sides."""
+    if shutil.which("openssl") is None:
+        pytest.skip("no openssl to make certificates with")
+    folder = tmp_path_factory.mktemp("certificates")
+    new = ("openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "1")
+    authority = ("-subj", "/CN=test", "-keyout", "ca-key.pem", "-out", "ca.pem")
+    machine = ("-subj", "/CN=127.0.0.1", "-addext", "subjectAltName=IP:127.0.0.1")
+    signed = ("-CA", "ca.pem", "-CAkey", "ca-key.pem", "-keyout", "key.pem", "-out", "cert.pem")
+    for words in (authority, (*machine, *signed)):
+        subprocess.run([*new, *words], cwd=folder, check=True, capture_output=True)
+    return folder
+
+
+def require_client_certificate(certificates: Path) -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=certificates / "ca.pem")
+    context.load_cert_chain(certificates / "cert.pem", certificates / "key.pem")
+    context.verify_mode = ssl.CERT_REQUIRED
+    return context
+
+
+def test_a_context_with_certificates_speaks_tls(
+    engine_id, relay, certificates, tmp_path, monkeypatch
+):
+    port = relay(require_client_certificate(certificates))
+    folder = write_context(tmp_path, "far", f"tcp://127.0.0.1:{port}")
+    shutil.copytree(certificates, folder)
+    monkeypatch.setenv("DOCKER_CONFIG", str(tmp_path))
+    monkeypatch.setenv("REQUESTS_CA_BUNDLE", str(certificates / "cert.pem"))  # others' business
+    assert read_engine_id() == engine_id
+
+
+def test_a_server_of_another_authority_is_not_trusted(
+    engine, relay, certificates, tmp_path, monkeypatch
+):
+    port = relay(require_client_certificate(certificates))
+    shutil.copytree(certificates, tmp_path / "certificates")
+    (tmp_path / "certificates" / "ca.pem").unlink()
+    monkeypatch.setenv("DOCKER_HOST", f"tcp://127.0.0.1:{port}")
+    monkeypatch.setenv("DOCKER_TLS_VERIFY", "1")
+    monkeypatch.setenv("DOCKER_CERT_PATH", str(tmp_path / "certificates"))
+    with pytest.raises(LaunchError, match="certificate verify failed"):
+        read_engine_id()
+
+
+@pytest.mark.parametrize("runs", [False, True])
+def test_a_project_of_another_folder_is_refused_by_its_label(engine_environment, tmp_path, runs):
+    mine, other = StateDir(tmp_path / "mine"), tmp_path / "other/.qca/compose.yaml"
+    labels = {
+        "com.docker.compose.project": PROJECT,
+        "com.docker.compose.project.config_files": str(other),
+    }
+    words = [f"--label={key}={value}" for key, value in labels.items()]
+    image = engine_environment.images.tiny
+    verb = ("run", "--detach") if runs else ("create",)
+    container = engine_environment.run(*verb, *words, image, "sleep", "60").stdout.strip()
+    try:
+        with pytest.raises(LaunchError, match=f"{PROJECT}.* is taken by the stack of {other}"):
+            refuse_foreign_project(PROJECT, mine)
+        refuse_foreign_project(PROJECT, StateDir(other.parent))
+        refuse_foreign_project(f"{PROJECT}-2", mine)
+    finally:
+        engine_environment.run("rm", "--force", container)
+    refuse_foreign_project(PROJECT, mine)

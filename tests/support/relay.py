@@ -1,0 +1,38 @@
+"""A port of this machine that leads to a Unix socket: an engine as another machine has it."""
+
+import socket
+import ssl
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+
+
+@contextmanager
+def relay_to(path: str, tls: ssl.SSLContext | None = None) -> Iterator[int]:
+    """Hand every connection on to the socket at `path`, out of its TLS if any; yield the port."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=_accept, args=(server, path, tls), daemon=True).start()
+        yield server.getsockname()[1]
+
+
+def _accept(server: socket.socket, path: str, tls: ssl.SSLContext | None) -> None:
+    with suppress(OSError):
+        while True:
+            client, _ = server.accept()
+            threading.Thread(target=_connect, args=(client, path, tls), daemon=True).start()
+
+
+def _connect(client: socket.socket, path: str, tls: ssl.SSLContext | None) -> None:
+    with suppress(OSError):
+        downstream = tls.wrap_socket(client, server_side=True) if tls else client
+        upstream = socket.socket(socket.AF_UNIX)
+        upstream.connect(path)
+        threading.Thread(target=_copy, args=(downstream, upstream), daemon=True).start()
+        _copy(upstream, downstream)
+
+
+def _copy(source: socket.socket, target: socket.socket) -> None:
+    with suppress(OSError):
+        while data := source.recv(65536):
+            target.sendall(data)
+        target.shutdown(socket.SHUT_RDWR)
