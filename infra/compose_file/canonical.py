@@ -184,9 +184,8 @@ def _expand_mount(value: Value, origin: Origin) -> Value:
 def _expand_port(value: Value, origin: Origin) -> Value:
     """Return one entry; a range of targets stays a range, `8000-9000`."""
     if isinstance(value, Table):
-        missing = {"protocol": "tcp", "mode": "ingress"}.items() - value.items()
         table = value.copy()
-        for key, default in sorted(missing):
+        for key, default in (("mode", "ingress"), ("protocol", "tcp")):
             if key not in table:
                 table.put(key, default, origin)
         return table

@@ -6,14 +6,16 @@ unread, so that it is never taken for fine.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from infra.compose_file.default_files import find_override
-from infra.compose_file.model import ComposeFile
-from infra.compose_file.project import read_project
-from infra.compose_file.reading import Policy, Reading, resolve
+from infra.compose_file.model import ComposeFile, Service
+from infra.compose_file.paths import shorten
+from infra.compose_file.project import Project, read_project
+from infra.compose_file.reading import Policy, Reading
 from infra.compose_file.services import read_services
-from infra.compose_file.yaml_tree import Table, to_table, to_text
+from infra.compose_file.yaml_tree import to_table, to_text
 
 
 def read_compose_file(path: Path, environment: Mapping[str, str]) -> ComposeFile:
@@ -41,15 +43,16 @@ def read_compose_files(
 
     """
     project = read_project(paths, environment, profiles, policy)
+    services = read_services(project.top, project.active)
     return ComposeFile(
         path=str(paths[0]),
-        services=tuple(read_services(project.top, project.active)),
+        services=tuple(_shorten_mounts(one, project) for one in services),
         keys=project.keys,
         unread=project.unread,
         unset=project.unset,
         override=find_override(paths[0]) if len(paths) == 1 else None,
         sources=project.sources,
-        files=dict(_find_files(project.top)),
+        files=dict(_find_files(project)),
         hidden=project.hidden,
         folder=str(project.folder),
         profiles=project.profiles,
@@ -64,13 +67,20 @@ def read_project_file(file: ComposeFile, path: str) -> tuple[str, ...]:
         NotFollowedError: it is not there, lies out of the folder or cannot be read.
 
     """
-    reading = Reading(resolve(Path(file.folder)), Policy.WITHIN_FOLDER)
+    reading = Reading(Path(file.folder), Policy.WITHIN_FOLDER)
     return reading.read_lines(path, Path())[1]
 
 
-def _find_files(top: Table) -> Iterator[tuple[str, str]]:
+def _find_files(project: Project) -> Iterator[tuple[str, str]]:
     """Yield the files that top-level secrets and configs are."""
     for key in ("secrets", "configs"):
-        for name, entry in to_table(top.get(key)).items():
+        for name, entry in to_table(project.top.get(key)).items():
             if file := to_text(to_table(entry).get("file")):
-                yield f"{key}.{name}.file", file
+                yield f"{key}.{name}.file", shorten(file, project.folder)
+
+
+def _shorten_mounts(service: Service, project: Project) -> Service:
+    """Return the service with the paths of its bind mounts as the folder was given."""
+    volumes = service.mounts["volumes"].items()
+    short = {target: shorten(source, project.folder) for target, source in volumes}
+    return replace(service, mounts={**service.mounts, "volumes": short})

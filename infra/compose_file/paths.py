@@ -21,6 +21,14 @@ def locate(name: str, folder: Path) -> str:
     return os.path.normpath(folder.absolute() / _expand_user(name))
 
 
+def shorten(path: str, folder: Path) -> str:
+    """Return a path below a folder as the folder was given, relative or not; any other stays."""
+    absolute = os.path.normpath(folder.absolute())
+    if path == absolute or path.startswith(f"{absolute}{os.sep}"):
+        return str(folder / path[len(absolute) :].lstrip(os.sep))
+    return path
+
+
 def _visit(table: Table, rules: PathRules[Locate], folder: Path) -> Table:
     result = table.copy()
     for key, value, _ in table.located():

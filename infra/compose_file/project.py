@@ -54,7 +54,7 @@ def read_project(
 
     """
     folder = paths[0].parent
-    reading = Reading(resolve(folder), policy)
+    reading = Reading(folder, policy)
     dotenv = read_dotenv(_read_env_files(folder, environment), environment)
     reading.hidden.update(dotenv.values())
     variables = {**dotenv, **environment}

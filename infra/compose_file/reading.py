@@ -7,7 +7,7 @@ from enum import Enum
 from pathlib import Path
 
 from infra.compose_file.model import Refusal, UnreadReference, UnsetVariable
-from infra.compose_file.paths import locate
+from infra.compose_file.paths import locate, shorten
 from infra.compose_file.references import NotFollowedError
 from infra.compose_file.yaml_tree import Origin
 from qca.core.errors import InputError
@@ -34,7 +34,8 @@ class Policy(Enum):
 class Reading:
     """What is read, and what has been found there."""
 
-    root: Path
+    folder: Path
+    """The project's, as it was given."""
     policy: Policy
     files: int = 0
     refusals: list[Refusal] = field(default_factory=list)
@@ -85,8 +86,9 @@ class Reading:
             NotFollowedError: it is further away than is followed.
 
         """
-        path = Path(locate(name, folder))
-        if self.policy is Policy.WITHIN_FOLDER and not resolve(path).is_relative_to(self.root):
+        path = Path(shorten(locate(name, folder), self.folder))
+        is_within = resolve(path).is_relative_to(resolve(self.folder))
+        if self.policy is Policy.WITHIN_FOLDER and not is_within:
             raise NotFollowedError(f"{path} lies out of the folder", outside=True)
         return path
 
@@ -135,7 +137,10 @@ def read_text(path: Path, *, is_yaml: bool = False) -> str:
     try:
         if path.stat().st_size > LARGEST_FILE:
             size = LARGEST_FILE // MIB
-            raise InputError(f"{path}: larger than {size} MiB, the most that is read", hint="That is no compose file.")
+            raise InputError(
+                f"{path}: larger than {size} MiB, the most that is read",
+                hint="That is no compose file.",
+            )
         content = path.read_bytes()
         return _decode(content) if is_yaml else content.decode(errors="replace")
     except FileNotFoundError:

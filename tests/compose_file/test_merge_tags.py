@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.compose_file.load import read_compose_files
 from infra.compose_file.documents import parse_documents
+from infra.compose_file.load import read_compose_files
 from infra.compose_file.model import ComposeFile
 from infra.compose_file.yaml_tree import Source
 from qca.core.errors import InputError

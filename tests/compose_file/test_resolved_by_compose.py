@@ -86,7 +86,7 @@ def test_it_is_asked_for_the_files_and_for_nothing_else(folder):
 
     assert (folder / "called").read_text().split() == [
         *("compose", "-f", str(folder / "a.yml"), "--project-directory", str(folder)),
-        *("--profile", "*", "config", "--format", "json"),
+        *("config", "--format", "json"),
     ]
 
 

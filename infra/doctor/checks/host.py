@@ -1,18 +1,16 @@
 """Has the host the port, the disk and the memory that the run needs?"""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
-from infra.compose_file.model import ComposeFile, Service
+from infra.compose_file.model import PublishedPorts
 from infra.doctor.check import Check
-from infra.doctor.finding import Location, Remedy, Severity, Verdict, ok, skip
+from infra.doctor.checks.published_ports import find_next_port, judge_ports, judge_project
+from infra.doctor.finding import Remedy, Severity, Verdict, ok, skip
 from infra.doctor.subjects import FileSubject, HostSubject
-from infra.host.facts import Disk, Listener, require
+from infra.host.facts import Disk, require
 from qca.core.units import GIB, MIB, format_size
 from qca.memory.budget import parameter_count
 from qca.memory.checkpoint_size import checkpoint_bytes
-
-_ANY_ADDRESS = frozenset({"0.0.0.0", "::", "*", ""})
 
 # Metrics, logs, and a file system that is not filled to the brim.
 _DISK_SLACK = 200 * MIB
@@ -26,100 +24,14 @@ def _judge_store_port(subject: HostSubject) -> Verdict:
     port = subject.plan.store_port.value
     if subject.plan.runtime.value != "compose" or port is None:
         return ok("The stack publishes no port on this host.")
-    return _port(require(subject.facts.listeners), "127.0.0.1", port, "the store", None)
+    other = find_next_port(port)
+    remedy = Remedy(f"Publish on another port, such as {other}", (f"qca up --store-port {other}",))
+    ports = PublishedPorts("127.0.0.1", port, port)
+    return judge_ports(require(subject.facts.listeners), ports, "the store", remedy)
 
 
 def _judge_published_ports(subject: FileSubject) -> Iterator[Verdict]:
-    listeners = require(subject.facts.listeners)
-    earlier: list[_Published] = []
-    for one in _published(subject.file):
-        rival = next((other for other in earlier if _clash(one, other)), None)
-        earlier.append(one)
-        if rival is not None:
-            yield _twice(one, rival)
-            continue
-        what = f"service {one.service.name}"
-        yield _port(listeners, one.address, one.port, what, one.where)
-
-
-@dataclass(frozen=True)
-class _Published:
-    """A port of this host that a service asks for."""
-
-    service: Service
-    address: str
-    port: int
-    where: Location
-
-
-def _published(file: ComposeFile) -> Iterator[_Published]:
-    for service in file.services:
-        for ports in service.ports:
-            if ports.protocol == "tcp" and not ports.is_choice:
-                yield _Published(service, ports, Location(ports.file or file.path, ports.line))
-
-
-def _clash(one: _Published, other: _Published) -> bool:
-    """Whether two services that start together ask for one port."""
-    if one.service.name == other.service.name or one.port != other.port:
-        return False
-    profiles = set(one.service.profiles), set(other.service.profiles)
-    together = not all(profiles) or bool(profiles[0] & profiles[1])
-    return together and _meet(one.address, other.address)
-
-
-def _twice(one: _Published, rival: _Published) -> Verdict:
-    message = (
-        f"Port {one.port}, which service {one.service.name} wants, service {rival.service.name} "
-        "wants too.\nThe one that starts second does not: the port is allocated, or in use."
-    )
-    evidence = {"port": one.port, "services": [rival.service.name, one.service.name]}
-    remedy = Remedy(_another_at(one.port, one.where))
-    return Verdict(Severity.ERROR, message, evidence, (remedy,), one.where)
-
-
-def _port(
-    listeners: tuple[Listener, ...], address: str, port: int, what: str, where: Location | None
-) -> Verdict:
-    holders = [one for one in listeners if one.port == port and _meet(one.address, address)]
-    if not holders:
-        return Verdict(Severity.OK, f"Port {port} is free for {what}.", location=where)
-    holder = max(holders, key=lambda one: one.pid or 0)
-    evidence = {"port": port, "pid": holder.pid, "process": holder.process}
-    if holder.pid is None or holder.process == "docker-proxy":
-        # It may be this very stack, which is already up: `qca up` twice is harmless.
-        message = (
-            f"Port {port}, which {what} wants, is in use by a container or by another user's "
-            "process.\nIf that is this stack, already running, all is well; otherwise it "
-            "cannot start."
-        )
-        look = Remedy("See which container", (f"docker ps --filter publish={port}",))
-        return Verdict(Severity.WARNING, message, evidence, (look, _another(port, where)), where)
-    message = (
-        f"Port {port}, which {what} wants, is in use by {holder.process} (pid {holder.pid}).\n"
-        f"It listens on {holder.address or 'every address'}."
-    )
-    end = Remedy(f"End {holder.process}", (f"kill {holder.pid}",), breaks=f"ends {holder.process}")
-    return Verdict(Severity.ERROR, message, evidence, (_another(port, where), end), where)
-
-
-def _meet(one: str, other: str) -> bool:
-    return one == other or bool({one, other} & _ANY_ADDRESS)
-
-
-def _another(port: int, where: Location | None) -> Remedy:
-    if where is not None:
-        return Remedy(_another_at(port, where))
-    other = _beside(port)
-    return Remedy(f"Publish on another port, such as {other}", (f"qca up --store-port {other}",))
-
-
-def _another_at(port: int, where: Location) -> str:
-    return f"Publish on another port, such as {_beside(port)}, at {where.file}:{where.line}"
-
-
-def _beside(port: int) -> int:
-    return port + 1 if port < 65535 else port - 1
+    return judge_project(subject.file, require(subject.facts.listeners))
 
 
 def _disk_space(subject: HostSubject) -> list[Verdict]:
