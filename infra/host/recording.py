@@ -32,9 +32,6 @@ def make_scrubber(facts: HostFacts, identity: Identity | None = None) -> Scrubbe
     return Scrubber(identity or Identity.detect(), _collect_texts(facts))
 
 
-scrubber_of = make_scrubber
-
-
 def load(path: Path) -> HostFacts:
     """Read facts that `record` wrote, or that were written by hand.
 

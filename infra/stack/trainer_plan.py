@@ -3,7 +3,7 @@
 from dataclasses import asdict, dataclass
 
 from infra.host.container_gpu import find_fullest_gpu
-from infra.host.facts import HostFacts
+from infra.host.facts import HostFacts, known_or_none
 from infra.stack.base_image import decide_base_image
 from infra.stack.decision import GIVEN, Decision
 from infra.stack.trainer_device import (
@@ -97,6 +97,7 @@ def plan_trainer(
         half=choose_half_precision(gpu) if device.value == "cuda" else None,
         host_budget=compute_host_budget(facts, train, store_bytes=store_bytes, processes=processes),
         together=together,
+        resident_floor=_find_resident_floor(facts, runtime),
     )
     plan = TrainerPlan(
         device=device,
@@ -173,9 +174,20 @@ def _predict_peak(choice: Choice) -> Decision[int]:
     return Decision(choice.estimate.predicted_peak_bytes, f"the sum of {', '.join(parts)}")
 
 
+def _find_resident_floor(facts: HostFacts, runtime: str) -> int | None:
+    """Return what was measured of this Python; a container has its own, which was not."""
+    python = known_or_none(facts.python)
+    return python.resident_floor if python and runtime == "local" else None
+
+
 def _predict_context(choice: Choice, device: Device, *, together: bool) -> Decision[int]:
     if device == "cpu":
-        because = "Python with torch, and what its CPU kernels hold outside of the tensors"
+        context = choice.estimate.context
+        source = "as measured here" if context.measured else "the figure of a CPU wheel"
+        because = (
+            f"Python with torch takes {format_size(context.runtime)} ({source}), its CPU kernels "
+            f"{format_size(context.kernels)} outside of the tensors"
+        )
     else:
         because = "the CUDA context with its kernels and graphs, as measured on an H100"
         because += ", and NCCL's buffers" if together else ""

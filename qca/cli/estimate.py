@@ -8,11 +8,13 @@ from typing import Any
 import click
 import psutil
 
+from qca.cli.host_facts import find_resident_floor
 from qca.cli.options import Command, config_flag, config_option, format_option, read_config
 from qca.core.config import TrainConfig, apply_profile
 from qca.core.errors import PlanError
 from qca.core.units import format_size
 from qca.memory.choose import Choice, Device, Dimension, choose, solve
+from qca.memory.context import Context
 from qca.memory.nvml import read_free_gpu_memory
 from qca.memory.optimizer_placement import explain_host_placement
 
@@ -85,11 +87,12 @@ def estimate(
         budget = read_free_gpu_memory()
     # Without a bound, states in host memory would let an episode be as long as one likes.
     host_budget = psutil.virtual_memory().available if dimension else None
-    choice, solved = _choose(train, budget, device, dimension, host_budget)
+    floor = find_resident_floor() if device == "cpu" else None
+    choice, solved = _choose(train, budget, device, dimension, host_budget, floor)
     if format_ == "json":
-        click.echo(json.dumps(_as_document(choice, device, solved), indent=2))
+        click.echo(json.dumps(_build_document(choice, device, solved), indent=2))
     else:
-        _print_table(choice, solved)
+        _print_table(choice, device, solved)
         reason = explain_host_placement(train, choice, device=device, host_budget=host_budget)
         if reason is not None:
             click.echo(reason)
@@ -115,17 +118,27 @@ def _choose(
     device: Device,
     dimension: Dimension | None,
     host_budget: int | None,
+    resident_floor: int | None,
 ) -> tuple[Choice, dict[str, Any] | None]:
     """Return how to run `train`, and what --solve has found if it was given."""
     if dimension is None:
-        return choose(train, budget, device=device), None
+        return choose(train, budget, device=device, resident_floor=resident_floor), None
     if budget is None:
         raise click.UsageError(f"--solve {dimension} needs a --budget; no free GPU memory is seen.")
-    solution = solve(train, budget, dimension, device=device, host_budget=host_budget)
+    solution = solve(
+        train,
+        budget,
+        dimension,
+        device=device,
+        host_budget=host_budget,
+        resident_floor=resident_floor,
+    )
     return solution.choice, {"dimension": dimension, "value": solution.value}
 
 
-def _as_document(choice: Choice, device: Device, solved: dict[str, Any] | None) -> dict[str, Any]:
+def _build_document(
+    choice: Choice, device: Device, solved: dict[str, Any] | None
+) -> dict[str, Any]:
     predicted = choice.estimate
     return {
         "schema_version": _SCHEMA_VERSION,
@@ -133,6 +146,7 @@ def _as_document(choice: Choice, device: Device, solved: dict[str, Any] | None) 
         "predicted_peak_bytes": predicted.predicted_peak_bytes,
         "breakdown": asdict(predicted.breakdown),
         "context_bytes": predicted.context_bytes,
+        "context": asdict(predicted.context),
         "budget_bytes": choice.budget_bytes,
         "fits": choice.fits,
         "device": device,
@@ -145,7 +159,7 @@ def _as_document(choice: Choice, device: Device, solved: dict[str, Any] | None) 
     }
 
 
-def _print_table(choice: Choice, solved: dict[str, Any] | None) -> None:
+def _print_table(choice: Choice, device: Device, solved: dict[str, Any] | None) -> None:
     from rich.console import Console  # slow to import, and JSON does not need it
     from rich.table import Table
 
@@ -160,13 +174,21 @@ def _print_table(choice: Choice, solved: dict[str, Any] | None) -> None:
     table.add_row(
         "[bold]predicted peak", f"[bold]{format_size(choice.estimate.predicted_peak_bytes)}"
     )
-    table.add_row("context", format_size(choice.estimate.context_bytes))
+    table.add_row(*_describe_context(choice.estimate.context, device))
     table.add_row(
         "budget", "unknown" if choice.budget_bytes is None else format_size(choice.budget_bytes)
     )
     table.add_row("fits", _FITS[choice.fits])
     console.print(table)
     console.print(f"{choice.estimate.parameters:,} parameters; {choice.because}", soft_wrap=True)
+
+
+def _describe_context(context: Context, device: Device) -> tuple[str, str]:
+    size = format_size(context.total)
+    if device == "cuda":
+        return "context", size
+    source = "measured here" if context.measured else "shipped figure of a CPU wheel"
+    return f"context (Python with torch {format_size(context.runtime)}, {source})", size
 
 
 _FITS = {True: "[green]yes", False: "[red]no", None: "unknown"}

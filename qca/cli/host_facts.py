@@ -1,8 +1,15 @@
 """The facts of the host that a command plans for: this one, or a recorded one."""
 
+from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from infra.host.facts import HostFacts
+from infra.host.facts import HostFacts, Known, PythonFacts, known_or_none
+from qca.core.config import Config
+
+if TYPE_CHECKING:
+    from infra.stack.plan import StackPlan
 
 # The Docker Engine on a busy laptop answers within a second; a dead ssh host never does.
 PROBE_SECONDS = 5.0
@@ -17,3 +24,54 @@ def host_facts(facts_file: Path | None) -> HostFacts:
     from infra.host.collect import collect
 
     return collect(timeout=PROBE_SECONDS, work_dir=Path.cwd())
+
+
+def plan_here(config: Config, *, cpu_processes: int = 1) -> tuple[HostFacts, "StackPlan"]:
+    """Return this host's facts and the plan for it.
+
+    Where that plan trains with this Python on the CPU, what Python takes of its memory is
+    measured first, once per torch build: some seconds.
+    """
+    from infra.stack.plan import plan_stack
+
+    facts = host_facts(None)
+    plan = plan_stack(facts, config, cpu_processes=cpu_processes)
+    if plan.runtime.value != "local" or plan.trainer.device.value != "cpu":
+        return facts, plan
+    measured = measure_python(facts)
+    return measured, plan_stack(measured, config, cpu_processes=cpu_processes)
+
+
+def measure_python(facts: HostFacts) -> HostFacts:
+    """Return facts that hold this Python's resident floor, unless it cannot be measured."""
+    python = known_or_none(facts.python)
+    if python is None:
+        return facts
+    measured = replace(python, resident_floor=_measure_once(python))
+    return replace(facts, python=Known(value=measured))
+
+
+def find_resident_floor(*, measure: bool = True) -> int | None:
+    """Return what this Python with torch takes of memory; None where that is not known.
+
+    Where it was not measured yet, `measure` says whether to do so.
+    """
+    from infra.host.errors import ProbeError
+    from infra.host.probes import python
+
+    try:
+        found = python.probe()
+        return _measure_once(found) if measure else found.resident_floor
+    except ProbeError:
+        return None
+
+
+def _measure_once(python: PythonFacts) -> int | None:
+    if python.resident_floor is not None or "torch" not in python.distributions:
+        return python.resident_floor
+    from infra.host.errors import ProbeError
+    from infra.host.resident_floor import measure_resident_floor
+
+    with suppress(ProbeError):  # a trainer that does not start says why when it is needed
+        return measure_resident_floor(python)
+    return None

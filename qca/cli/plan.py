@@ -10,7 +10,7 @@ from rich.table import Table
 
 from infra.stack.decision import Decision, list_decisions, strip_reasons
 from infra.stack.plan import StackPlan, TrainerPlan, plan_stack
-from qca.cli.host_facts import host_facts
+from qca.cli.host_facts import host_facts, plan_here
 from qca.cli.options import config_options, facts_option, format_option, read_config
 from qca.core.errors import PlanError
 from qca.core.units import format_size
@@ -32,7 +32,10 @@ def plan(config_file: Path | None, facts_file: Path | None, format_: str, **flag
     Exits with 1 if the training does not fit the memory that there is.
     """
     config = read_config(config_file, flags)
-    stack_plan = plan_stack(host_facts(facts_file), config)
+    if facts_file is None:
+        _, stack_plan = plan_here(config)
+    else:
+        stack_plan = plan_stack(host_facts(facts_file), config)
     if format_ == "json":
         click.echo(json.dumps(build_plan_document(stack_plan), indent=2, ensure_ascii=False))
     else:

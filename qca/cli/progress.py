@@ -80,7 +80,7 @@ class ProgressView:
                 self.say(f"Episode {event.episode} is skipped: {event.because}.")
             case PlanChanged():
                 self.say(
-                    f"Out of memory; episode {event.episode} is made again with recompute "
+                    f"Out of memory; episode {event.episode} is repeated with recompute "
                     f"{event.recompute}, optimizer state on {event.optimizer_state}."
                 )
             case Noted():

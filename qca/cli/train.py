@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from qca.cli.options import config_options, read_config
+from qca.cli.options import config_options, read_config, runs_option
 from qca.cli.signals import ignore_late_sigterm, set_on_signals
 from qca.cli.train_listeners import open_listeners
 from qca.core.config import Config, TrainConfig, apply_profile
@@ -27,19 +27,11 @@ from qca.train.request import TrainRequest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-RUNS = Path("runs")
-
 
 @click.command()
 @config_options("train")
 @click.option("--resume", is_flag=True, help="Go on with the run, if it has been started.")
-@click.option(
-    "--runs",
-    type=click.Path(path_type=Path),
-    default=RUNS,
-    show_default=True,
-    help="Folder of the run folders.",
-)
+@runs_option
 @click.option(
     "--progress",
     type=click.Choice(["auto", "json"]),
@@ -112,7 +104,7 @@ def train(
         processes=processes,
         nnodes=nnodes,
         rdzv_endpoint=rdzv_endpoint,
-        predicted_peak_bytes=_predict_peak(config),
+        **_predict_memory(config),
     )
     stop = threading.Event()
     if request.is_distributed() and not is_launched():
@@ -142,19 +134,29 @@ def _resolve(config: Config, *, processes: int, nnodes: int) -> TrainConfig:
     )
     if "auto" not in choices:
         return apply_profile(train, train.profile)
-    from infra.stack.plan import plan_stack, require_fit
-    from qca.cli.host_facts import host_facts
+    from infra.stack.plan import require_fit
+    from qca.cli.host_facts import plan_here
 
     stack = config.stack.override(runtime="local", gpus=processes, nnodes=nnodes)
-    plan = plan_stack(host_facts(None), replace(config, stack=stack), cpu_processes=processes)
+    _, plan = plan_here(replace(config, stack=stack), cpu_processes=processes)
     require_fit(plan)
     return plan.train
 
 
-def _predict_peak(train: TrainConfig) -> int | None:
+def _predict_memory(train: TrainConfig) -> dict[str, int]:
+    """Return the fields of a request that say what the training is predicted to take."""
     if train.device == "auto" or train.recompute == "auto":
-        return None  # not reached: both are resolved before a training starts
-    return estimate(train, recompute=train.recompute, device=train.device).predicted_peak_bytes
+        return {}  # not reached: both are resolved before a training starts
+    floor = None
+    if train.device == "cpu":
+        from qca.cli.host_facts import find_resident_floor
+
+        floor = find_resident_floor(measure=False)
+    found = estimate(train, recompute=train.recompute, device=train.device, resident_floor=floor)
+    return {
+        "predicted_peak_bytes": found.predicted_peak_bytes,
+        "predicted_context_bytes": found.context_bytes,
+    }
 
 
 def _launch(request: TrainRequest, stop: threading.Event) -> None:

@@ -84,7 +84,7 @@ def _not_a_size(text: object) -> InputError:
 
 
 def _parse_for_pydantic(value: object) -> object:
-    """Let pydantic report a wrong size as its own ValueError, with the key it stands at."""
+    """Return the size; a ValueError, which pydantic reports with the key, if it is not one."""
     if not isinstance(value, str | int):
         return value
     try:
@@ -94,7 +94,7 @@ def _parse_for_pydantic(value: object) -> object:
 
 
 class _SizeSyntax:
-    """In an annotation: reads a size as a person writes it."""
+    """An annotation that reads a size such as `2GiB`."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
         from pydantic import BeforeValidator

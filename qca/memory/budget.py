@@ -14,43 +14,27 @@ activations  what autograd keeps of the steps whose graph is alive, and what its
 workspace    cuDNN's scratch memory and what the allocator rounds up; 0 on a CPU
 ===========  =================================================================
 
-Beside them stands `context_bytes`: what the process takes outside of torch's tensors. On
-CUDA it is the driver's context, and NCCL where several GPUs train together; on a CPU the
-interpreter with torch and its libraries.
+Beside them stands the context: what the process takes outside of torch's tensors, see
+`qca.memory.context`.
 """
 
 from dataclasses import dataclass
 from typing import Literal
 
 from qca.core.config import HALF_PRECISIONS, ResolvedRecompute, TrainConfig
-from qca.core.units import MIB
 from qca.memory.activations import (
     EpisodeSizes,
     estimate_adjoint_memory,
     estimate_plain_activations,
 )
 from qca.memory.allocator import estimate_rounding, estimate_winograd_workspace
+from qca.memory.context import Context, estimate_context
 from qca.memory.layers import FLOAT, HALF, list_parameter_sizes
 from qca.memory.state_tensors import StateTensors, count_state_bytes
 
 # What a captured step and its adjoint keep throughout, beside their pool: the state that goes
 # in, the one that comes out, the gradients of both, and a squared norm for each of the two.
 GRAPH_BUFFERS = StateTensors(4, 2)
-
-# NVIDIA's context with the kernels and the graphs that are loaded: 621 MiB at the first tensor,
-# 708 after a training (`benchmarks.bptt`, outside_bytes: what the GPU has in use, less what
-# the allocator holds; H100, driver 580, torch 2.11). Smaller cards hold fewer
-# multiprocessors' stacks, hence less.
-CUDA_CONTEXT = 736 * MIB
-# What NCCL takes beside it where several GPUs train together, held to four blocks as
-# `qca.train.distributed.torch_env` does: 368 MiB on each of two H100 joined by NVLink
-# (driver 580, NCCL 2.28, torch 2.11; `tests/train/test_cuda_processes.py` holds it to that).
-# 5 % on top.
-NCCL_CONTEXT = 388 * MIB
-# The interpreter with torch 2.13 and its thread pool on x86-64 Linux: 335 MiB at the peak of
-# a training whose tensors take 8 MiB (VmHWM, `tests/memory/test_resident.py`); by `qca up`, with
-# TensorBoard's format and the sender to the store, 375. 5 % on top.
-CPU_CONTEXT = 394 * MIB
 
 
 @dataclass(frozen=True)
@@ -85,7 +69,12 @@ class Estimate:
     parameters: int
     """How many there are, not their bytes."""
     breakdown: Breakdown
-    context_bytes: int
+    context: Context
+
+    @property
+    def context_bytes(self) -> int:
+        """What the process takes outside of torch's tensors."""
+        return self.context.total
 
     @property
     def predicted_peak_bytes(self) -> int:
@@ -113,11 +102,13 @@ def estimate(
     recompute: ResolvedRecompute,
     device: Literal["cpu", "cuda"] = "cuda",
     together: bool = False,
+    resident_floor: int | None = None,
 ) -> Estimate:
     """Predict the peak memory of one episode with its optimizer step, in each process.
 
     An `auto` that is left in `train` means fp32, and the optimizer's state on the device.
-    `together` says that several processes train one model.
+    `together` says that several processes train one model; `resident_floor` is what was measured
+    of a CPU's context, see `estimate_context`.
     """
     shape = EpisodeSizes.from_config(train).shape
     tensors = list_parameter_sizes(train.d_state, train.hidden_channels)
@@ -143,9 +134,12 @@ def estimate(
         activations=activations,
         workspace=workspace,
     )
-    context = _estimate_context(train, tensors, device)
-    if together and device == "cuda":
-        context += NCCL_CONTEXT
+    context = estimate_context(
+        device,
+        operands=_count_operands(train, tensors) if device == "cpu" else 0,
+        together=together,
+        resident_floor=resident_floor,
+    )
     return Estimate(recompute, count, breakdown, context)
 
 
@@ -174,15 +168,7 @@ def _estimate_optimizer(train: TrainConfig, tensors: list[int], device: str) -> 
     return 0 if device == "cuda" else moments + 2 * FLOAT * sum(tensors)
 
 
-def _estimate_context(train: TrainConfig, tensors: list[int], device: str) -> int:
-    """Return what the process takes outside of torch's tensors.
-
-    On a CPU the libraries grow with the work: oneDNN copies a convolution's operands into
-    its own blocked layout, and malloc keeps much of what is given back. One step's
-    activations and twice the largest weight held for all that was tried; see
-    `tests/memory/test_resident.py`.
-    """
-    if device == "cuda":
-        return CUDA_CONTEXT
+def _count_operands(train: TrainConfig, tensors: list[int]) -> int:
+    """Return what a CPU's kernels copy at most, as tried (`tests/memory/test_resident.py`)."""
     _, activations = estimate_adjoint_memory(train, "step", device="cpu")
-    return CPU_CONTEXT + activations + 2 * FLOAT * max(tensors)
+    return activations + 2 * FLOAT * max(tensors)

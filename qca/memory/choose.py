@@ -61,6 +61,7 @@ def choose(
     half: HalfPrecision | None = None,
     host_budget: int | None = None,
     together: bool = False,
+    resident_floor: int | None = None,
 ) -> Choice:
     """Return how to run `train`: as it says, and where it says `auto`, the first that fits.
 
@@ -68,7 +69,8 @@ def choose(
     then the optimizer's state goes to host memory; last comes `half`, the 16-bit format that
     the card has, if any. The batch and the model stay as they are. What is moved to the
     host has to fit `host_budget`, where that is known. Budgets and needs are those of one
-    process, also where several train `together`.
+    process, also where several train `together`. `resident_floor` is what was measured of a CPU's
+    context, see `qca.memory.context`.
 
     Where nothing fits, it is the candidate that needs least, with `fits` False.
 
@@ -77,7 +79,10 @@ def choose(
 
     """
     _require_full_precision_sums(train)
-    candidates = list(_list_candidates(train, device, half, together=together))
+    every_way = _list_candidates(
+        train, device, half, together=together, resident_floor=resident_floor
+    )
+    candidates = list(every_way)
     if budget is None:
         steps = (item for item in candidates if item.recompute == "step")
         found = next(steps, candidates[0])
@@ -127,6 +132,7 @@ def _list_candidates(
     half: HalfPrecision | None,
     *,
     together: bool = False,
+    resident_floor: int | None = None,
 ) -> Iterator[_Candidate]:
     """Yield every way to run `train`, in the order of preference."""
     precisions: tuple[ResolvedPrecision, ...] = ("fp32", half) if half else ("fp32",)
@@ -144,7 +150,13 @@ def _list_candidates(
                 if recompute == "none" and precision in HALF_PRECISIONS:
                     continue
                 resolved = train.override(precision=precision, optimizer_state=optimizer_state)
-                needs = estimate(resolved, recompute=recompute, device=device, together=together)
+                needs = estimate(
+                    resolved,
+                    recompute=recompute,
+                    device=device,
+                    together=together,
+                    resident_floor=resident_floor,
+                )
                 host = estimate_host_bytes(resolved, recompute) if device == "cuda" else 0
                 yield _Candidate(recompute, precision, optimizer_state, needs, host)
 
@@ -188,6 +200,7 @@ def solve(
     *,
     device: Device = "cuda",
     host_budget: int | None = None,
+    resident_floor: int | None = None,
 ) -> Solution:
     """Return the largest value of one dimension of `train` that fits `budget` bytes.
 
@@ -202,7 +215,13 @@ def solve(
 
     def choose_at(count: int) -> Choice:
         resized = train.override(**{field: count * unit})
-        return choose(resized, budget, device=device, host_budget=host_budget)
+        return choose(
+            resized,
+            budget,
+            device=device,
+            host_budget=host_budget,
+            resident_floor=resident_floor,
+        )
 
     if not (smallest := choose_at(1)).fits:
         raise PlanError(

@@ -3,7 +3,7 @@
 Fake tensors have shapes and storages but no memory, so that an episode of 27 GiB can be
 measured on a laptop. PyTorch's own `MemTracker` refuses a module that is called more
 than once in an iteration, which is all that an automaton does; `LiveBytes` counts
-storages by weak reference instead, whoever made them.
+storages by weak reference instead, whichever code made them.
 """
 
 import weakref

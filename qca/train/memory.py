@@ -1,4 +1,4 @@
-"""The memory that this process has taken at its peak, and whose it is when it is refused."""
+"""The peak memory of this process, and the processes that hold the memory it was refused."""
 
 import resource
 import sys
@@ -43,6 +43,26 @@ def read_peak_resident_bytes() -> int:
         return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * unit
 
 
+def describe_excess(
+    memory: PeakMemory, predicted_peak_bytes: int | None, predicted_context_bytes: int | None
+) -> str | None:
+    """Return the sentence for a peak above its prediction; None for one within it, or without one.
+
+    A resident set is compared with peak and context together, an allocator's bytes with the peak.
+    """
+    if predicted_peak_bytes is None or predicted_context_bytes is None:
+        return None
+    predicted, found = predicted_peak_bytes, memory.reserved
+    if found is None:
+        predicted, found = predicted + predicted_context_bytes, memory.used
+    if found <= predicted:
+        return None
+    return (
+        f"the training takes {format_size(found)} of memory, more than the predicted "
+        f"{format_size(predicted)}; please report it with `qca doctor --record FILE`"
+    )
+
+
 def is_refused_memory(error: Exception) -> bool:
     """Whether an allocator refused; on a CPU torch raises a plain RuntimeError for it."""
     known = isinstance(error, MemoryError | torch.OutOfMemoryError)
@@ -50,7 +70,7 @@ def is_refused_memory(error: Exception) -> bool:
 
 
 def describe_memory_holders(device: torch.device) -> str:
-    """Return a phrase that names who holds the GPU's memory; empty where it cannot be told."""
+    """Return a phrase that lists the processes that hold the GPU's memory; empty if unknown."""
     if device.type != "cuda":
         return ""
     holders = list_gpu_memory_holders()

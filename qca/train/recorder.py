@@ -12,6 +12,7 @@ from qca.runs.events import (
     EpisodeRecord,
     Event,
     Noted,
+    PlanChanged,
     Skipped,
     Started,
 )
@@ -20,7 +21,7 @@ from qca.runs.metrics_log import MetricsLog
 from qca.runs.resume_messages import describe_lost_lines, find_last_repeated
 from qca.runs.run_folder import RunFolder
 from qca.train.checkpoint import find_best_episode, write_checkpoint
-from qca.train.memory import read_peak_memory
+from qca.train.memory import describe_excess, read_peak_memory
 from qca.train.step_result import SkippedStep, StepResult
 from qca.train.trainer import Trainer
 
@@ -61,6 +62,7 @@ class RunRecorder(Recorder):
         metrics: its metrics, opened.
         listener: called with each event, in the training's thread.
         saved_episode: the episode of the checkpoint that is continued, if any.
+        predicted_context_bytes: see `TrainRequest`.
 
     """
 
@@ -70,12 +72,16 @@ class RunRecorder(Recorder):
         metrics: MetricsLog,
         listener: Listener,
         saved_episode: int | None = None,
+        *,
+        predicted_context_bytes: int | None = None,
     ) -> None:
         self._folder = folder
         self._metrics = metrics
         self._listener = listener
         self._saved_episode = saved_episode
-        self._has_noted_eager = False
+        self._predicted_peak_bytes: int | None = None
+        self._predicted_context_bytes = predicted_context_bytes
+        self._has_noted_eager = self._has_noted_excess = False
 
     def beat(self) -> None:
         """Touch the heartbeat."""
@@ -89,6 +95,8 @@ class RunRecorder(Recorder):
         """Report an event; an episode is safe in the metrics before that."""
         if isinstance(event, EpisodeRecord):
             self._metrics.append(event)
+        if isinstance(event, Started | PlanChanged):
+            self._predicted_peak_bytes = event.predicted_peak_bytes
         self._listener(event)
 
     def report_start(
@@ -120,12 +128,20 @@ class RunRecorder(Recorder):
     def report_episode(
         self, trainer: Trainer, result: StepResult | SkippedStep, seconds: float
     ) -> None:
-        """Report the episode; before the first one, that CUDA graphs cannot be used, if so."""
+        """Report the episode; once each that there are no CUDA graphs, and too low a prediction."""
         if trainer.eager_because is not None and not self._has_noted_eager:
             self._has_noted_eager = True
             message = f"CUDA graphs cannot be used here ({trainer.eager_because})"
             self.report(Noted(message=f"{message}: steps are made one by one"))
         self.report(describe_episode(trainer, result, seconds))
+        excess = describe_excess(
+            read_peak_memory(trainer.device),
+            self._predicted_peak_bytes,
+            self._predicted_context_bytes,
+        )
+        if excess is not None and not self._has_noted_excess:
+            self._has_noted_excess = True
+            self.report(Noted(message=excess))
 
     def save(self, trainer: Trainer) -> None:
         """Write a checkpoint, unless there is one of this very episode."""

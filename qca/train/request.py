@@ -40,6 +40,8 @@ class TrainRequest:
     """HOST:PORT of the machine where they meet; None on one machine."""
     predicted_peak_bytes: int | None = None
     """Reported; on CUDA the allocator is held to it."""
+    predicted_context_bytes: int | None = None
+    """What the process is predicted to take beside it."""
 
     def is_distributed(self) -> bool:
         """Whether several processes train together."""

@@ -91,7 +91,13 @@ def _open_training(
             saved_episode = None if checkpoint is None else trainer.episodes
             loop = TrainingLoop(
                 trainer,
-                RunRecorder(folder, metrics, notify, saved_episode),
+                RunRecorder(
+                    folder,
+                    metrics,
+                    notify,
+                    saved_episode,
+                    predicted_context_bytes=request.predicted_context_bytes,
+                ),
                 stop,
                 predicted_peak_bytes=peak,
                 warnings=warnings,

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from qca.core.config import GRADIENT_NORM_LIMIT, TrainConfig
 from qca.core.errors import QcaError
-from qca.core.noise_schedule import noise_rate
+from qca.core.noise_schedule import compute_noise_rate
 from qca.model.evolution import Evolution
 from qca.model.initial_state import draw_initial_state
 from qca.model.losses import LOSSES
@@ -72,7 +72,7 @@ class Trainer:
         or an allocator), the same episode can be run again.
         """
         config, samples = self.config, self._next_samples()
-        rate = noise_rate(config.max_noise, self.episodes)
+        rate = compute_noise_rate(config.max_noise, self.episodes)
         psi = draw_initial_state(config.seed, samples, d_state=config.d_state, grid=config.grid)
         psi = psi.to(self.device)
         episode = self._prepare_episode(psi)
@@ -210,7 +210,7 @@ class Trainer:
             loss=loss,
             components=dict(zip(terms, values, strict=True)),
             energy=energy,
-            noise_rate=noise_rate(self.config.max_noise, self.episodes),
+            noise_rate=compute_noise_rate(self.config.max_noise, self.episodes),
             learning_rate=self.plateau.decay(self.config.learning_rate),
             gradient_norm=gradient_norm,
         )

@@ -10,14 +10,8 @@ from hypothesis import strategies as st
 
 from qca.core.config import ResolvedRecompute, TrainConfig
 from qca.core.units import MIB
-from qca.memory.budget import (
-    CPU_CONTEXT,
-    CUDA_CONTEXT,
-    NCCL_CONTEXT,
-    estimate,
-    estimate_host_bytes,
-    parameter_count,
-)
+from qca.memory.budget import estimate, estimate_host_bytes, parameter_count
+from qca.memory.context import CUDA_CONTEXT, NCCL_CONTEXT, RESIDENT_FLOOR
 from qca.model.unet import UNetUnitary
 
 STRATEGIES: list[ResolvedRecompute] = ["none", "step", "two-level", "host"]
@@ -180,7 +174,15 @@ def test_the_context_stands_beside_the_peak() -> None:
     assert found.total_bytes == found.predicted_peak_bytes + CUDA_CONTEXT
     assert found.fits(found.total_bytes)
     assert not found.fits(found.total_bytes - 1)
-    assert estimate(SEED, recompute="step", device="cpu").context_bytes > CPU_CONTEXT
+    assert estimate(SEED, recompute="step", device="cpu").context_bytes > RESIDENT_FLOOR
+
+
+def test_a_cpus_context_follows_what_was_measured_of_this_python() -> None:
+    shipped = estimate(SEED, recompute="step", device="cpu")
+    measured = estimate(SEED, recompute="step", device="cpu", resident_floor=600 * MIB)
+    assert (shipped.context.measured, measured.context.measured) == (False, True)
+    assert measured.predicted_peak_bytes == shipped.predicted_peak_bytes
+    assert measured.context_bytes - shipped.context_bytes == 600 * MIB - RESIDENT_FLOOR
 
 
 def test_gpus_that_train_together_need_nccls_memory_as_well() -> None:

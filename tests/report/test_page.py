@@ -120,7 +120,7 @@ def test_what_happened_on_the_way_is_told(eventful):
         "2 checkpoints, the last: checkpoint of episode 100",
         "2 episodes skipped, the last: episode 41 skipped",
         "Episode 130 skipped the loss is nan",
-        "Episode 120 made again with recompute step",
+        "Episode 120 repeated with recompute step",
         "CUDA graphs cannot be used here",
         "Something younger answer 42",
         "Stopped, with a checkpoint 160 episodes",
@@ -151,13 +151,13 @@ def test_what_was_made_again_is_told_as_such():
         "Started",
         "Episode 2 skipped",
         "Checkpoint of episode 3",
-        "Episode 4 skipped, and made again later",
+        "Episode 4 skipped, and repeated later",
         "Continued with episode 4",
         "Episode 4 skipped",
     ]
     assert told[4].text == (
-        "On cpu, fp32, recompute none. Episodes 4 to 5 had been made after the last intact "
-        "checkpoint and are made again. a warning"
+        "On cpu, fp32, recompute none. Episodes 4 to 5 were trained after the last intact "
+        "checkpoint and are repeated. a warning"
     )
 
 

@@ -31,13 +31,12 @@ def test_up_to_which_episode_is_made_again(episode, last_line, skipped, until):
 @pytest.mark.parametrize(
     ("first", "until", "said"),
     [
-        (1, 2, "Episodes 1 to 2 had been made before the first checkpoint and are made again"),
-        (5, 5, "Episode 5 had been made after the last intact checkpoint and is made again"),
+        (1, 2, "Episodes 1 to 2 were trained before the first checkpoint and are repeated"),
+        (5, 5, "Episode 5 was trained after the last intact checkpoint and is repeated"),
         (
             999,
             1000,
-            "Episodes 999 to 1,000 had been made after the last intact checkpoint and are made "
-            "again",
+            "Episodes 999 to 1,000 were trained after the last intact checkpoint and are repeated",
         ),
     ],
 )

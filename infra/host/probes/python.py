@@ -3,6 +3,7 @@
 import re
 import sys
 import sysconfig
+from dataclasses import replace
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 from infra.host.errors import ProbeError
 from infra.host.facts import PythonFacts
 from infra.host.files import read_text
+from infra.host.resident_floor import read_resident_floor
 
 # What the trainer, the store and the launcher are made of.
 _DISTRIBUTIONS = (
@@ -30,7 +32,7 @@ _DISTRIBUTIONS = (
 def probe() -> PythonFacts:
     """Return this interpreter and the versions of the distributions that matter here."""
     found = {name: version for name in _DISTRIBUTIONS if (version := _find_version(name))}
-    return PythonFacts(
+    python = PythonFacts(
         version=".".join(map(str, sys.version_info[:3])),
         executable=sys.executable,
         distributions=found,
@@ -38,6 +40,7 @@ def probe() -> PythonFacts:
         virtual_environment=sys.prefix != sys.base_prefix,
         externally_managed=_is_externally_managed(),
     )
+    return replace(python, resident_floor=read_resident_floor(python))
 
 
 def _find_version(distribution: str) -> str | None:
