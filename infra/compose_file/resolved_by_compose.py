@@ -129,27 +129,17 @@ def _locate_words(
 
 
 def _locate_ports(ports: Iterable[PublishedPorts], own: Service) -> tuple[PublishedPorts, ...]:
-    """Return ports, joined to ranges again, where our reading has the same."""
-    ours = {_describe(one): one for one in own.ports}
-    return tuple(
-        ours.get(_describe(one)) or replace(one, line=own.line, file=own.file)
-        for one in _join_ports(ports)
-    )
+    """Return ports where our reading has the same; of a range Compose names each for itself."""
+    located = (_find_ports(one, own) for one in ports)
+    return tuple(dict.fromkeys(located))
 
 
-def _describe(ports: PublishedPorts) -> tuple[str, str, int, int]:
-    return ports.protocol, ports.address, ports.first, ports.last
-
-
-def _join_ports(ports: Iterable[PublishedPorts]) -> list[PublishedPorts]:
-    joined: list[PublishedPorts] = []
-    for one in sorted(ports, key=_describe):
-        last = joined[-1] if joined else None
-        if last and _describe(last)[:2] == _describe(one)[:2] and one.first == last.last + 1:
-            joined[-1] = replace(last, last=one.last)
-        else:
-            joined.append(one)
-    return joined
+def _find_ports(ports: PublishedPorts, own: Service) -> PublishedPorts:
+    for one in own.ports:
+        is_within = one.first <= ports.first and ports.last <= one.last
+        if is_within and (one.protocol, one.address) == (ports.protocol, ports.address):
+            return one
+    return replace(ports, line=own.line, file=own.file)
 
 
 def _locate_values(
