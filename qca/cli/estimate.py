@@ -13,10 +13,11 @@ from qca.cli.options import Command, config_flag, config_option, format_option, 
 from qca.core.config import TrainConfig, apply_profile
 from qca.core.errors import PlanError
 from qca.core.units import format_size
-from qca.memory.choose import Choice, Device, Dimension, choose, solve
+from qca.memory.choose import Choice, Device, choose
 from qca.memory.context import Context
 from qca.memory.nvml import read_free_gpu_memory
 from qca.memory.optimizer_placement import explain_host_placement
+from qca.memory.solve import Dimension, solve
 
 _SCHEMA_VERSION = 1
 

@@ -86,15 +86,15 @@ def test_every_command_that_reads_the_configuration_names_its_fault(configured, 
 
 
 @pytest.mark.parametrize(
-    ("place", "words", "variables"),
+    ("source", "words", "variables"),
     [
         ("--maxmemory", ["--maxmemory", "4 Gigs"], {}),
         ("QCA_STACK_MAXMEMORY", [], {"QCA_STACK_MAXMEMORY": "4 Gigs"}),
     ],
 )
-def test_a_wrong_size_is_named_by_the_flag_or_variable_it_came_from(qca, place, words, variables):
+def test_a_wrong_size_is_named_by_the_flag_or_variable_it_came_from(qca, source, words, variables):
     done = qca("plan", *words, check=2, **variables)
-    assert f"{place}: '4 Gigs' is not a size" in done.stderr
+    assert f"{source}: '4 Gigs' is not a size" in done.stderr
 
 
 @pytest.mark.parametrize("content", ["{", "{}", "[]", '{"cpu": 3}', ""])

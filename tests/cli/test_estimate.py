@@ -11,7 +11,7 @@ import pytest
 from qca.core.config import TrainConfig
 from qca.core.units import format_size, parse_size
 from qca.memory.budget import estimate
-from qca.memory.choose import solve
+from qca.memory.solve import solve
 from tests.support.forks import Forked
 
 CARD = "3.68GiB"

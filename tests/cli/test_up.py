@@ -20,17 +20,17 @@ SERVER = Path(__file__).parents[1] / "hosts" / "server-8-gpus.json"
 
 @pytest.fixture
 def launched(tmp_path, monkeypatch) -> list[str]:
-    """What was begun to be launched, on a server with eight GPUs, from an empty folder."""
-    begun: list[str] = []
+    """The names of the launch functions called, on a server with eight GPUs, in an empty folder."""
+    names: list[str] = []
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(host_facts, "host_facts", lambda _: load(SERVER))
     for module, name in ((launch, "prepare"), (local, "run_embedded_store")):
-        monkeypatch.setattr(module, name, lambda *_, name=name, **__: _begin(begun, name))
-    return begun
+        monkeypatch.setattr(module, name, lambda *_, name=name, **__: _record(names, name))
+    return names
 
 
-def _begin(begun: list[str], name: str) -> None:
-    begun.append(name)
+def _record(names: list[str], name: str) -> None:
+    names.append(name)
     raise LaunchError("far enough")
 
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from infra.doctor.checks import CHECKS
-from infra.doctor.checks.python import TRAIN_REQUIREMENTS
+from infra.doctor.checks.qca501_python_packages import TRAIN_REQUIREMENTS
 from infra.doctor.examine import examine
 from infra.doctor.finding import Severity
 from infra.host.facts import (

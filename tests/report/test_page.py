@@ -135,7 +135,7 @@ def test_how_many_processes_made_a_run_is_told():
 
 def test_what_was_made_again_is_told_as_such():
     skip = {"because": "the loss is nan"}
-    told = list(
+    timeline = list(
         build_timeline(
             [
                 start_event(),
@@ -147,7 +147,7 @@ def test_what_was_made_again_is_told_as_such():
             ]
         )
     )
-    assert [entry.title for entry in told] == [
+    assert [entry.title for entry in timeline] == [
         "Started",
         "Episode 2 skipped",
         "Checkpoint of episode 3",
@@ -155,7 +155,7 @@ def test_what_was_made_again_is_told_as_such():
         "Continued with episode 4",
         "Episode 4 skipped",
     ]
-    assert told[4].text == (
+    assert timeline[4].text == (
         "On cpu, fp32, recompute none. Episodes 4 to 5 were trained after the last intact "
         "checkpoint and are repeated. a warning"
     )

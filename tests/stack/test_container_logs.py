@@ -1,8 +1,10 @@
 """The end of a log, with what is known of why its container did not come up."""
 
 from types import SimpleNamespace
+from typing import cast
 
 import pytest
+from python_on_whales import DockerClient
 
 from infra.stack import container_logs
 from tests.stack.test_containers import container
@@ -25,8 +27,9 @@ from tests.stack.test_containers import container
 )
 def test_a_failing_check_and_a_lack_of_memory_are_said(state, message, monkeypatch):
     monkeypatch.setattr(container_logs, "list_containers", lambda _: {"store": container(**state)})
-    stack = SimpleNamespace(compose=SimpleNamespace(logs=lambda **_: "bye\n"))
-    tail = container_logs.log_tail(stack, "store")  # type: ignore[arg-type]
+    compose = SimpleNamespace(logs=lambda **_: "bye\n")
+    stack = cast(DockerClient, SimpleNamespace(compose=compose))
+    tail = container_logs.log_tail(stack, "store")
     assert message in tail
     assert ("Its health check" in tail) is ("said" in message)
     assert tail.endswith("Its last words:\n  bye")

@@ -1,6 +1,5 @@
-"""Does Dragonfly get io_uring in a container, or fall back to epoll?"""
+"""QCA303: does Dragonfly get io_uring in a container, or fall back to epoll?"""
 
-import re
 from collections.abc import Iterator
 
 from infra.doctor.check import Check
@@ -8,8 +7,8 @@ from infra.doctor.dragonfly_services import list_dragonflies
 from infra.doctor.finding import Severity, Verdict, locate, ok
 from infra.doctor.subjects import FileSubject, HostSubject
 from infra.dragonfly.service import Dragonfly
-from infra.host.container_gpu import version_of
-from infra.host.facts import Engine, require
+from infra.host.facts import Engine, HostFacts, require
+from qca.core.versions import parse_version
 
 # helio's uring proactor asks for 5.10: older kernels get epoll.
 _KERNEL = (5, 10)
@@ -17,46 +16,44 @@ _KERNEL = (5, 10)
 _ENGINE_THAT_BLOCKS = (25, 0)
 
 
-def _judge_stack(subject: HostSubject) -> Iterator[Verdict]:
-    if subject.plan.runtime.value == "compose":
+def _judge_host(subject: HostSubject) -> Iterator[Verdict]:
+    if not subject.is_local_run:
         yield ok("The stack starts Dragonfly with --force_epoll, which runs anywhere.")
 
 
-def _judge_services(subject: FileSubject) -> Iterator[Verdict]:
-    reasons = _reasons(subject)
+def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
+    obstacles = list(_list_obstacles(subject.facts))
     for dragonfly in list_dragonflies(subject.file):
-        yield locate(_of_service(dragonfly, reasons), subject.file, dragonfly.service)
+        yield locate(_judge_service(dragonfly, obstacles), subject.file, dragonfly.service)
 
 
-def _reasons(subject: FileSubject) -> list[str]:
+def _list_obstacles(facts: HostFacts) -> Iterator[str]:
     """Say what keeps io_uring from a container on this host."""
-    docker, system = require(subject.facts.docker), require(subject.facts.system)
-    reasons = []
-    kernel = re.match(r"(\d+)\.(\d+)", system.release)
-    if kernel and (int(kernel[1]), int(kernel[2])) < _KERNEL:
-        reasons.append(f"kernel {system.release} is older than 5.10")
+    docker, system = require(facts.docker), require(facts.system)
+    kernel = parse_version(system.release)
+    if kernel and kernel < _KERNEL:
+        yield f"kernel {system.release} is older than 5.10"
     if system.io_uring_disabled:
-        reasons.append(f"kernel.io_uring_disabled is {system.io_uring_disabled}")
-    if isinstance(docker, Engine) and version_of(docker) >= _ENGINE_THAT_BLOCKS:
-        reasons.append(f"Engine {docker.version}'s seccomp profile blocks io_uring (since 25.0)")
-    return reasons
+        yield f"kernel.io_uring_disabled is {system.io_uring_disabled}"
+    if isinstance(docker, Engine) and parse_version(docker.version) >= _ENGINE_THAT_BLOCKS:
+        yield f"Engine {docker.version}'s seccomp profile blocks io_uring (since 25.0)"
 
 
-def _of_service(dragonfly: Dragonfly, reasons: list[str]) -> Verdict:
+def _judge_service(dragonfly: Dragonfly, obstacles: list[str]) -> Verdict:
     name = dragonfly.service.name
     if "force_epoll" in dragonfly.flags:
         return ok(f"Service {name}: Dragonfly uses epoll by its own flag.")
-    if not reasons:
+    if not obstacles:
         return ok(f"Service {name}: nothing is known that keeps io_uring from it.")
     message = (
-        f"Service {name}: Dragonfly will use epoll instead of io_uring: {'; '.join(reasons)}.\n"
+        f"Service {name}: Dragonfly will use epoll instead of io_uring: {'; '.join(obstacles)}.\n"
         "It says so once in its log and runs, a little slower; there is nothing to mend. "
         "`--force_epoll` keeps it from trying."
     )
-    return Verdict(Severity.INFO, message, {"service": name, "reasons": reasons})
+    return Verdict(Severity.INFO, message, {"service": name, "reasons": obstacles})
 
 
-IO_URING = Check(
+CHECK = Check(
     id="QCA303",
     category="dragonfly",
     title="Dragonfly will use epoll",
@@ -69,6 +66,6 @@ IO_URING = Check(
     fix="Nothing needs to be done. Running without seccomp would bring io_uring back and is not "
     "worth what it gives away.",
     url="https://github.com/moby/moby/pull/46762",
-    judge_host=_judge_stack,
-    judge_file=_judge_services,
+    judge_host=_judge_host,
+    judge_file=_judge_file,
 )
