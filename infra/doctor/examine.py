@@ -8,6 +8,7 @@ from infra.compose_file.started import keep_started, split_dormant
 from infra.doctor.check import Check
 from infra.doctor.checks import CHECKS
 from infra.doctor.finding import Finding, Severity
+from infra.doctor.mask import find_secrets, mask_finding
 from infra.doctor.runner import run_checks
 from infra.doctor.subjects import FileSubject, HostSubject
 from infra.host.facts import HostFacts
@@ -22,11 +23,13 @@ def examine(
     files: Sequence[ComposeFile] = (),
     nearby: ComposeFile | None = None,
     checks: Iterable[Check] = CHECKS,
+    secrets: Collection[str] = (),
 ) -> list[Finding]:
     """Return the findings about a host, and about the compose files that were given.
 
     `nearby` is a compose file of the current folder that the user did not ask about: it is
-    judged too, but nothing in it can fail the examination.
+    judged too, but nothing in it can fail the examination. No finding shows one of the `secrets`
+    or of those in the files.
     """
     plan = plan_stack(facts, config)
     needs_containers = plan.runtime.value == "compose" or bool(files)
@@ -39,7 +42,9 @@ def examine(
         found = run_checks(checks, None, [FileSubject(keep_started(nearby), facts)])
         findings += [_demote(finding) for finding in found]
     order = [check.id for check in checks]
-    return sorted(findings, key=lambda finding: order.index(finding.id))
+    known = frozenset(secrets).union(*map(find_secrets, [*files, *([nearby] if nearby else [])]))
+    masked = (mask_finding(finding, known) for finding in findings)
+    return sorted(masked, key=lambda finding: order.index(finding.id))
 
 
 def _examine_dormant(

@@ -50,12 +50,7 @@ class Automaton:
 
     @classmethod
     def load(cls, what: str | Path, *, runs: str | Path = "runs", device: Device = "auto") -> Self:
-        """Load a run (its name below `runs`, or its folder), a checkpoint or an exported file.
-
-        Raises:
-            QcaError: with what is wrong and what to do, see `qca.core.errors`.
-
-        """
+        """Load a trained automaton, see `load`."""
         saved = read_saved(what, Path(runs))
         model = new_model(saved.config)
         require_loadable(saved.weights, model.state_dict())
@@ -164,6 +159,21 @@ class Automaton:
             if is_last:
                 break
         yield from _copy_to_host(waiting)
+
+
+def load(what: str | Path, *, runs: str | Path = "runs", device: Device = "auto") -> Automaton:
+    """Load a trained automaton.
+
+    Args:
+        what: a run's name below `runs`, its folder, a checkpoint, or a file of `qca export`.
+        runs: the folder of the run folders.
+        device: `cpu`, `cuda`, or `auto`: a usable GPU.
+
+    Raises:
+        QcaError: with what is wrong and what to do.
+
+    """
+    return Automaton.load(what, runs=runs, device=device)
 
 
 def _copy_to_host(waiting: list[tuple[int, Step]]) -> Iterator[State]:

@@ -7,7 +7,6 @@ import psutil
 from qca.core.config import TrainConfig
 from qca.core.errors import PlanError
 from qca.core.units import format_size
-from qca.memory.budget import CPU_CONTEXT
 from qca.memory.layers import Shape
 from qca.memory.nvml import read_free_gpu_memory
 from qca.memory.rollout import estimate_rollout
@@ -26,8 +25,6 @@ def require_memory(
         shape, config.update, config.gamma, device=device, held_states=held_states
     )
     free = read_free_gpu_memory() if device == "cuda" else psutil.virtual_memory().available
-    if device == "cpu":
-        needed -= CPU_CONTEXT  # this process has it already
     if free is not None and needed > free:
         raise PlanError(
             f"{shape.grid}x{shape.grid} cells need {format_size(needed)} of memory on the "

@@ -8,21 +8,25 @@ A group such as `qca.fields` maps a name to an object of the package that declar
 Code is only ever loaded from an installed package, never from a path in a configuration.
 """
 
-from importlib.metadata import EntryPoint, entry_points
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from qca.core.errors import InputError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
 
 T = TypeVar("T")
 
 
-def list_plugins(group: str) -> dict[str, EntryPoint]:
+def list_plugins(group: str) -> "dict[str, EntryPoint]":
     """Return the entry points of a group by name, sorted; nothing is loaded."""
+    from importlib.metadata import entry_points  # slow to import, and seldom needed
+
     found = sorted(entry_points(group=group), key=lambda point: point.name)
     return {point.name: point for point in found}
 
 
-def load_plugin(point: EntryPoint, kind: type[T]) -> T:
+def load_plugin(point: "EntryPoint", kind: type[T]) -> T:
     """Load what an entry point names.
 
     Raises:

@@ -85,3 +85,15 @@ def choose_field(text: str, d_state: int) -> ChosenField:
             hint=f"Choose one of {field.name}:0 to {field.name}:{d_state - 1}.",
         )
     return ChosenField(field, component)
+
+
+def compute_field(name: str, state: State, previous: State | None = None) -> FloatArray:
+    """Return a field of a state by its name, real (H, W): `entropy`, `density:2`.
+
+    `change` needs the state before; docs/rollout.md has each field's formula and unit.
+
+    Raises:
+        InputError: there is no such field, or no such component.
+
+    """
+    return choose_field(name, len(state.psi)).compute(state, previous)

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from qca.core.config import HALF_PRECISIONS, ResolvedRecompute, TrainConfig
-from qca.core.losses import MAX_SAMPLE_STEPS
+from qca.core.losses import get_max_sample_steps
 from qca.core.noise_schedule import has_noise
 from qca.memory.layers import (
     FLOAT,
@@ -32,12 +32,12 @@ from qca.memory.layers import (
 )
 from qca.memory.state_tensors import (
     FIRST_UPDATES,
-    LOSSES,
     UPDATES,
     LossMemory,
     OpMemory,
     StateTensors,
     count_state_bytes,
+    get_loss_memory,
 )
 
 
@@ -66,8 +66,8 @@ class EpisodeSizes:
             nodes=list_nodes(shape),
             update=UPDATES[train.update, train.gamma > 0],
             first_update=FIRST_UPDATES[train.update, train.gamma > 0],
-            loss=LOSSES[train.loss],
-            sample_steps=min(MAX_SAMPLE_STEPS[train.loss], train.steps),
+            loss=get_loss_memory(train.loss),
+            sample_steps=min(get_max_sample_steps(train.loss), train.steps),
             noise=has_noise(train.max_noise),
         )
 

@@ -19,7 +19,7 @@ from torch.utils._pytree import tree_leaves
 from qca.core.config import TrainConfig
 from qca.core.noise_schedule import has_noise
 from qca.model.evolution import Evolution
-from qca.model.losses import LOSSES
+from qca.model.losses import make_loss
 from qca.model.unet import UNetUnitary
 
 
@@ -102,7 +102,7 @@ def measure_peak(
         optimizer = _add_optimizer_state(torch.optim.AdamW(model.parameters(), fused=True))
         psi = torch.empty(shape, dtype=torch.complex64)
         noise = _allocate_factor if has_noise(train.max_noise) else _draw_no_noise
-        loss = LOSSES[train.loss]()
+        loss = make_loss(train.loss)
         if device == "cuda" and states is not None:
             for parameter in model.parameters():
                 parameter.grad = torch.zeros_like(parameter)

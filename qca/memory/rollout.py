@@ -5,7 +5,8 @@ from typing import Literal
 
 from qca.core.config import Update
 from qca.memory.allocator import estimate_winograd_workspace
-from qca.memory.budget import CPU_CONTEXT, CUDA_CONTEXT, parameter_count
+from qca.memory.budget import parameter_count
+from qca.memory.context import estimate_context
 from qca.memory.layers import FLOAT, Shape, list_parameter_sizes
 from qca.memory.state_tensors import StateTensors, count_state_bytes
 
@@ -27,18 +28,17 @@ def estimate_rollout(
     device: Literal["cpu", "cuda"],
     held_states: int = 0,
 ) -> int:
-    """Return the bytes that a rollout takes at its peak, the process's own included.
+    """Return the bytes that a rollout adds to its process at its peak, a GPU's context included.
 
     `held_states` are those on the device that wait to be copied from it.
     """
-    weights = FLOAT * parameter_count(shape.d_state, shape.hidden_channels)
-    step = estimate_step(shape, update, gamma)
-    held = held_states * count_state_bytes(shape)
+    needed = FLOAT * parameter_count(shape.d_state, shape.hidden_channels)
+    needed += 2 * estimate_step(shape, update, gamma) + held_states * count_state_bytes(shape)
     if device == "cuda":
-        return CUDA_CONTEXT + weights + 2 * step + held + estimate_winograd_workspace(shape)
-    largest = max(list_parameter_sizes(shape.d_state, shape.hidden_channels))
+        context = estimate_context(device)
+        return needed + context.total + estimate_winograd_workspace(shape)
     # As for a training: the libraries copy operands into their own layout.
-    return CPU_CONTEXT + weights + 2 * step + held + 2 * FLOAT * largest
+    return needed + 2 * FLOAT * max(list_parameter_sizes(shape.d_state, shape.hidden_channels))
 
 
 def estimate_step(shape: Shape, update: Update, gamma: float) -> int:

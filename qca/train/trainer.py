@@ -13,7 +13,7 @@ from qca.core.errors import QcaError
 from qca.core.noise_schedule import compute_noise_rate
 from qca.model.evolution import Evolution
 from qca.model.initial_state import draw_initial_state
-from qca.model.losses import LOSSES
+from qca.model.losses import make_loss
 from qca.model.noise import Noise
 from qca.train.checkpoint import MODEL, OPTIMIZER, Checkpoint
 from qca.train.distributed.ranks import Ranks
@@ -51,7 +51,7 @@ class Trainer:
         self.episodes = self.skipped = 0
         self.plateau = Plateau()
         self.loss_scale = LossScale()
-        self.loss = LOSSES[config.loss]()
+        self.loss = make_loss(config.loss)
         self.model = new_model(config).to(device)
         layout = _choose_memory_format(config, device)
         self.model.to(memory_format=layout)  # pyright: ignore[reportCallIssue] # torch's stub

@@ -1,14 +1,12 @@
 """States to start from: drawn, a single cell, or from a file."""
 
-from importlib.metadata import EntryPoint, EntryPoints
-
 import numpy as np
 import pytest
 
 from qca.automaton.start import GROUP, InitialState, has_own_grid, make_start
-from qca.core import plugins
 from qca.core.errors import InputError
 from qca.measures.state import ComplexArray
+from tests.support.plugins import install
 from tests.support.run_folders import field, write_states
 
 
@@ -48,8 +46,7 @@ def test_an_array_of_ones_own_is_taken_as_it_is(tmp_path):
 
 
 def test_an_installed_package_adds_an_initial_state(monkeypatch):
-    points = EntryPoints([EntryPoint("ones", f"{__name__}:ones", GROUP)])
-    monkeypatch.setattr(plugins, "entry_points", lambda group: points.select(group=group))
+    install(monkeypatch, GROUP, __name__, ones="ones")
     assert (start("ones", 4) == draw_ones(0, 3, 4)).all()
 
 

@@ -1,15 +1,13 @@
 """Fields by name, those of installed packages too."""
 
-from importlib.metadata import EntryPoint, EntryPoints
-
 import numpy as np
 import pytest
 
-from qca.core import plugins
 from qca.core.errors import InputError
 from qca.measures.choose_field import GROUP, choose_field, list_fields
 from qca.measures.fields import Field
 from qca.measures.state import State
+from tests.support.plugins import install
 from tests.support.run_folders import field
 
 STATE = State.from_psi(0, field())
@@ -17,19 +15,6 @@ STATE = State.from_psi(0, field())
 vorticity = Field("vorticity", "rad", lambda state, previous, component: state.squared_norm)
 crooked = Field("crooked", "", lambda state, previous, component: np.zeros(3, np.float32))
 no_field = "a text"
-
-
-@pytest.fixture
-def install(monkeypatch):
-    """Make entry points, by name and value, as an installed package would."""
-
-    def install(**values: str) -> None:
-        points = EntryPoints(
-            EntryPoint(name, f"{__name__}:{value}", GROUP) for name, value in values.items()
-        )
-        monkeypatch.setattr(plugins, "entry_points", lambda group: points.select(group=group))
-
-    return install
 
 
 @pytest.mark.parametrize(
@@ -56,8 +41,8 @@ def test_what_cannot_be_chosen_is_said(text, message):
     assert error.value.hint
 
 
-def test_an_installed_package_adds_a_field(install):
-    install(vorticity="vorticity")
+def test_an_installed_package_adds_a_field(monkeypatch):
+    install(monkeypatch, GROUP, __name__, vorticity="vorticity")
     assert list(list_fields())[-1] == "vorticity"
     assert choose_field("vorticity", 3).compute(STATE) == pytest.approx(1)
 
@@ -69,19 +54,19 @@ def test_an_installed_package_adds_a_field(install):
         ("no_field", "is a str, not a Field"),
     ],
 )
-def test_a_package_that_is_broken_is_named(install, value, message):
-    install(strange=value)
+def test_a_package_that_is_broken_is_named(monkeypatch, value, message):
+    install(monkeypatch, GROUP, __name__, strange=value)
     with pytest.raises(InputError, match=f"qca.fields 'strange' {message}"):
         list_fields()
 
 
-def test_a_package_cannot_replace_a_built_in_field(install):
-    install(density="vorticity")
+def test_a_package_cannot_replace_a_built_in_field(monkeypatch):
+    install(monkeypatch, GROUP, __name__, density="vorticity")
     with pytest.raises(InputError, match="has a built-in field's name"):
         list_fields()
 
 
-def test_a_field_of_another_shape_is_refused(install):
-    install(crooked="crooked")
+def test_a_field_of_another_shape_is_refused(monkeypatch):
+    install(monkeypatch, GROUP, __name__, crooked="crooked")
     with pytest.raises(InputError, match=r"crooked has shape \(3,\) on a grid of \(8, 8\)"):
         choose_field("crooked", 3).compute(STATE)
