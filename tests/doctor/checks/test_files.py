@@ -46,7 +46,7 @@ FILE_CASES = [
     FileCase("QCA701", "", OK, "read whole", 1),
     FileCase("QCA701", "    extends: {file: o.yml, service: x}\n", SKIPPED, "not read", 4),
     FileCase("QCA701", "    env_file: secrets.env\n", SKIPPED, "`env_file`", 4),
-    FileCase("QCA702", "    command: --maxmemory=${M}\n", WARNING, "takes it as empty", 4),
+    FileCase("QCA702", "    command: --maxmemory=${M}\n", WARNING, "takes each as empty", 4),
     FileCase("QCA702", "    command: --maxmemory=${M:?say how much}\n", ERROR, "say how much", 4),
     FileCase("QCA702", "    command: --maxmemory=${M:-2G}\n", OK, "", 1),
     FileCase("QCA702", "    env_file: secrets.env\n", SKIPPED, "nor the variables there", 4),
@@ -223,6 +223,18 @@ FILE_CASES = [
         "no engine",
         facts=host(gpu=driver(gpu()), docker=no_engine("not-running")),
     ),
+    FileCase("QCA708", "    command: dragonfly --hz=1 | tee log\n", WARNING, "| tee log", 4),
+    FileCase(
+        "QCA708",
+        "    command: dragonfly --requirepass=a&b --maxmemory=4G\n",
+        WARNING,
+        "drops the end of the command: &b --maxmemory=4G",
+        4,
+    ),
+    FileCase("QCA708", "    entrypoint: 'dragonfly; exit 1'\n", WARNING, "unquoted ;", 4),
+    FileCase("QCA708", "    command: dragonfly '--requirepass=a&b'\n", OK, "", 1),
+    FileCase("QCA708", "    command: [sh, -c, 'dragonfly | tee log']\n", OK, "", 1),
+    FileCase("QCA708", "    extends: {file: o.yml, service: x}\n", SKIPPED, "was not read", 2),
 ]
 
 

@@ -98,17 +98,21 @@ def test_a_disk_too_small_for_the_image_is_a_warning_beside_an_ok():
         ("ports: ['127.0.0.1:7000:1']", "ports: ['7000:2']", True),
         ("ports: ['127.0.0.1:7000:1']", "ports: ['127.0.0.2:7000:1']", False),
         ("ports: ['7000:1']", "ports: ['7000:2/udp']", False),
+        ("ports: ['7000:1/udp']", "ports: ['7000:2/udp']", True),
         ("ports: ['7000:1']", "ports: ['7001:1']", False),
-        ("ports: ['7000:1']", "{ports: ['7000:1'], profiles: [b]}", True),
-        ("{ports: ['7000:1'], profiles: [a]}", "{ports: ['7000:1'], profiles: [b]}", False),
-        ("{ports: ['7000:1'], profiles: [a]}", "{ports: ['7000:1'], profiles: [b, a]}", True),
+        ("ports: ['6000-7000:6000-7000']", "ports: ['7000-8000:7000-8000']", True),
+        ("ports: ['6000-6999:6000-6999']", "ports: ['7000:1']", False),
+        ("ports: ['7000:1']", "ports: ['7000-7010:2']", False),  # it takes another of them
+        ("ports: ['7000:1']", "ports: ['7000:2'], scale: 0", False),
+        ("ports: ['7000:1']", "ports: ['7000:1'], profiles: [b]", False),
+        ("ports: ['7000:1']", "ports: ['7000:1'], profiles: [a]", True),
+        ("ports: ['7000:1'], profiles: [a]", "ports: ['7000:1'], profiles: [b, a]", True),
     ],
 )
 def test_a_port_that_two_services_want(tmp_path, first, second, clashes):
-    keys = [one if one.startswith("{") else f"{{{one}}}" for one in (first, second)]
-    text = f"services:\n  a: {keys[0]}\n  b: {keys[1]}\n"
+    text = f"services:\n  a: {{{first}}}\n  b: {{{second}}}\n"
 
-    finding = judge_file(tmp_path, "QCA601", text)
+    finding = judge_file(tmp_path, "QCA601", text, COMPOSE_PROFILES="a")
 
     assert (finding.severity is ERROR) == clashes
-    assert ("service a wants too" in finding.message) == clashes
+    assert ("a and b both publish port 7000" in finding.message) == clashes
