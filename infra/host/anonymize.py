@@ -57,7 +57,7 @@ class Scrubber:
         self._devices: dict[str, str] = {}
 
     def clean(self, text: str) -> str:
-        """Return `text` without what identifies somebody."""
+        """Return `text` without what identifies a person or a machine."""
         text = _CREDENTIALS.sub("user@", text.encode(errors="replace").decode())
         if self._home:
             text = re.sub(rf"{re.escape(self._home)}(?![\w.-])", "~", text)
