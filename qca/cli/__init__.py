@@ -16,6 +16,7 @@ from qca.cli import color
 from qca.cli.search_path import drop_relative_folders
 from qca.cli.signals import EXIT_INTERRUPTED, end_interrupted
 from qca.core.errors import QcaError
+from qca.core.masking import mask_secrets, select_secrets
 
 # In the order of their use: name (also the module's) and help in the list.
 _COMMANDS = {
@@ -106,9 +107,11 @@ def _end_after_ctrl_c() -> NoReturn:
 
 
 def _report(message: str, *, exit_code: int, hint: str = "") -> int:
-    click.secho(f"qca: {message}", fg="red" if color.is_wanted() else None, err=True)
+    secrets = select_secrets(os.environ)
+    text = mask_secrets(f"qca: {message}", secrets)
+    click.secho(text, fg="red" if color.is_wanted() else None, err=True)
     if hint:
-        click.echo(f"  {hint}", err=True)
+        click.echo(f"  {mask_secrets(hint, secrets)}", err=True)
     return exit_code
 
 

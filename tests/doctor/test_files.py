@@ -87,10 +87,17 @@ CASES = [
     ("QCA701", "", OK, "read whole", 1),
     ("QCA701", "    extends: {file: o.yml, service: x}\n", SKIPPED, "not read", 4),
     ("QCA701", "    env_file: secrets.env\n", SKIPPED, "`env_file`", 4),
-    ("QCA702", "    command: --maxmemory=${M}\n", WARNING, "takes it as empty", 4),
+    ("QCA702", "    command: --maxmemory=${M}\n", WARNING, "takes each as empty", 4),
     ("QCA702", "    command: --maxmemory=${M:?say how much}\n", ERROR, "say how much", 4),
     ("QCA702", "    command: --maxmemory=${M:-2G}\n", OK, "", 1),
     ("QCA702", "    env_file: secrets.env\n", SKIPPED, "nor the variables there", 4),
+    ("QCA708", "    command: dragonfly --hz=1 | tee log\n", WARNING, "| tee log", 4),
+    ("QCA708", "    command: dragonfly --requirepass=a&b --maxmemory=4G\n", WARNING,
+     "drops the end of the command: &b --maxmemory=4G", 4),
+    ("QCA708", "    entrypoint: 'dragonfly; exit 1'\n", WARNING, "unquoted ;", 4),
+    ("QCA708", "    command: dragonfly '--requirepass=a&b'\n", OK, "", 1),
+    ("QCA708", "    command: [sh, -c, 'dragonfly | tee log']\n", OK, "", 1),
+    ("QCA708", "    extends: {file: o.yml, service: x}\n", SKIPPED, "was not read", 2),
     ("QCA703", "version: '3'\n", INFO, "obsolete", 4),
     ("QCA703", "    gpus: all\n", OK, "", 1),
     ("QCA704", "    command: --http_admin_console=true\n", ERROR, "primary_port_http_enabled", 4),
@@ -385,17 +392,21 @@ def test_an_engine_that_could_not_see_its_cpus_is_judged_by_the_hosts(tmp_path):
         ("ports: ['127.0.0.1:7000:1']", "ports: ['7000:2']", True),
         ("ports: ['127.0.0.1:7000:1']", "ports: ['127.0.0.2:7000:1']", False),
         ("ports: ['7000:1']", "ports: ['7000:2/udp']", False),
+        ("ports: ['7000:1/udp']", "ports: ['7000:2/udp']", True),
         ("ports: ['7000:1']", "ports: ['7001:1']", False),
-        ("ports: ['7000:1']", "{ports: ['7000:1'], profiles: [b]}", True),
-        ("{ports: ['7000:1'], profiles: [a]}", "{ports: ['7000:1'], profiles: [b]}", False),
-        ("{ports: ['7000:1'], profiles: [a]}", "{ports: ['7000:1'], profiles: [b, a]}", True),
+        ("ports: ['6000-7000:6000-7000']", "ports: ['7000-8000:7000-8000']", True),
+        ("ports: ['6000-6999:6000-6999']", "ports: ['7000:1']", False),
+        ("ports: ['7000:1']", "ports: ['7000-7010:2']", False),  # it takes another of them
+        ("ports: ['7000:1']", "ports: ['7000:2'], scale: 0", False),
+        ("ports: ['7000:1']", "ports: ['7000:1'], profiles: [b]", False),
+        ("ports: ['7000:1']", "ports: ['7000:1'], profiles: [a]", True),
+        ("ports: ['7000:1'], profiles: [a]", "ports: ['7000:1'], profiles: [b, a]", True),
     ],
 )
 def test_a_port_that_two_services_want(tmp_path, first, second, clashes):
-    keys = [one if one.startswith("{") else f"{{{one}}}" for one in (first, second)]
-    text = f"services:\n  a: {keys[0]}\n  b: {keys[1]}\n"
+    text = f"services:\n  a: {{{first}}}\n  b: {{{second}}}\n"
 
-    finding = _found(tmp_path, "QCA601", text)
+    finding = _found(tmp_path, "QCA601", text, COMPOSE_PROFILES="a")
 
     assert (finding.severity is ERROR) == clashes
-    assert ("service a wants too" in finding.message) == clashes
+    assert ("a and b both publish port 7000" in finding.message) == clashes
