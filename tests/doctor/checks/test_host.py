@@ -112,7 +112,7 @@ def test_a_disk_too_small_for_the_image_is_a_warning_beside_an_ok():
 def test_a_port_that_two_services_want(tmp_path, first, second, clashes):
     text = f"services:\n  a: {{{first}}}\n  b: {{{second}}}\n"
 
-    finding = judge_file(tmp_path, "QCA601", text, COMPOSE_PROFILES="a")
+    finding = judge_file(tmp_path, "QCA601", text, host(), COMPOSE_PROFILES="a")
 
     assert (finding.severity is ERROR) == clashes
     assert ("a and b both publish port 7000" in finding.message) == clashes
