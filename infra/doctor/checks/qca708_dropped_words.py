@@ -6,7 +6,6 @@ from infra.compose_file.model import LocatedValue, Service
 from infra.doctor.check import Check
 from infra.doctor.finding import Severity, Verdict, locate, ok, skip
 from infra.doctor.subjects import FileSubject
-from qca.core.masking import mask_secrets
 
 
 def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
@@ -25,7 +24,7 @@ def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
 
 def _describe_cut(service: Service, dropped: LocatedValue) -> Verdict:
     """Name what is dropped, and the words that are left before it."""
-    text = mask_secrets(dropped.value.strip())
+    text = dropped.value.strip()
     message = (
         f"Service {service.name}: Compose drops the end of the command: {text}\n"
         f"It ends a command string at an unquoted {text[:1]} and says nothing. Quote the word "
