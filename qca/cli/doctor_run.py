@@ -19,9 +19,10 @@ from infra.doctor.finding import Finding, Severity
 from infra.doctor.formats.text import render_text
 from infra.host.facts import ComposePlugin, HostFacts, known_or_none
 from qca.cli import color
+from qca.cli.messages import say
 from qca.core.config import Config
 from qca.core.errors import InputError
-from qca.core.masking import mask_secrets, select_secrets
+from qca.core.masking import select_secrets
 from qca.core.plain_files import read_plain
 from qca.core.units import KIB
 
@@ -87,7 +88,7 @@ def _read_nearby_file() -> ComposeFile | None:
     try:
         return read_project(paths, os.environ)
     except InputError as error:
-        click.echo(f"Not examined: {mask_secrets(error.message, _list_secrets())}", err=True)
+        say(f"Not examined: {error.message}", secrets=_list_secrets())
         return None
 
 
