@@ -11,7 +11,7 @@ from infra.doctor.subjects import FileSubject, HostSubject
 from infra.dragonfly import startup_rules as rules
 from infra.dragonfly.service import Dragonfly
 from infra.stack.dragonfly_plan import compute_container_limit, find_usable_memory
-from qca.core.units import counted, exact_size, format_size
+from qca.core.units import format_count, format_exact_size, format_size
 
 
 def format_answers(
@@ -19,12 +19,12 @@ def format_answers(
 ) -> str:
     """Return both ways in a sentence, with a comment on each of the two sizes."""
     needed, fewer = rules.compute_required_memory(threads), rules.compute_max_threads(maxmemory)
-    more = f"{format_size(needed)} for {counted(threads, 'thread')}{comment(needed)}"
+    more = f"{format_size(needed)} for {format_count(threads, 'thread')}{comment(needed)}"
     if fewer == 0:
         return f"One answer: {more}; {format_size(maxmemory)} does not hold a single thread."
     return (
-        f"Two answers: {more}, or at most {counted(fewer, 'thread')} in {format_size(maxmemory)}"
-        f"{comment(maxmemory)}."
+        f"Two answers: {more}, or at most {format_count(fewer, 'thread')} "
+        f"in {format_size(maxmemory)}{comment(maxmemory)}."
     )
 
 
@@ -57,14 +57,14 @@ def offer_for_plan(subject: HostSubject, threads: int, maxmemory: int) -> tuple[
     needed, fewer = rules.compute_required_memory(threads), rules.compute_max_threads(maxmemory)
     has_room = _has_room(subject, needed)
     more = Remedy(
-        f"Give {counted(threads, 'thread')} the necessary {format_size(needed)}",
-        (f"QCA_STACK_MAXMEMORY={exact_size(needed)} qca up",),
+        f"Give {format_count(threads, 'thread')} the necessary {format_size(needed)}",
+        (f"QCA_STACK_MAXMEMORY={format_exact_size(needed)} qca up",),
         breaks="" if has_room else "this host cannot hold it beside the trainer",
     )
     if fewer == 0:
         return (more,)
     less = Remedy(
-        f"Stay within {format_size(maxmemory)} with at most {counted(fewer, 'thread')}",
+        f"Stay within {format_size(maxmemory)} with at most {format_count(fewer, 'thread')}",
         (f"QCA_STACK_PROACTOR_THREADS={fewer} qca up",),
     )
     return (more, less) if has_room else (less, more)
@@ -75,7 +75,7 @@ def offer_for_service(
 ) -> tuple[Remedy, ...]:
     """Return both remedies for a service of a Compose project."""
     needed, fewer = rules.compute_required_memory(threads), rules.compute_max_threads(maxmemory)
-    more = set_flag(subject.file, dragonfly, "maxmemory", exact_size(needed))
+    more = set_flag(subject.file, dragonfly, "maxmemory", format_exact_size(needed))
     if fewer == 0:
         return (more,)
     if count_threads(subject.facts, dragonfly, fewer).count != fewer:  # the flag is overridden

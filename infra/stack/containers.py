@@ -95,6 +95,6 @@ def parse_container(document: dict[str, Any]) -> Container:
         exit_code=state["ExitCode"],
         oom_killed=state["OOMKilled"],
         started_at=datetime.fromisoformat(state["StartedAt"]),
-        health=health.get("Status"),
-        failed_check=checks[-1]["Output"] if checks and checks[-1]["ExitCode"] else None,
+        health=health.get("Status") or None,
+        failed_check=(checks[-1]["Output"] or "") if checks and checks[-1]["ExitCode"] else None,
     )

@@ -7,7 +7,7 @@ from infra.dragonfly.startup_rules import BYTES_PER_THREAD, SNAPSHOT_HEADROOM
 from infra.host.facts import Engine, HostFacts, known_or_none
 from infra.stack.decision import GIVEN, Decision
 from qca.core.config import StackConfig
-from qca.core.units import MIB, counted, exact_size, format_size
+from qca.core.units import MIB, format_count, format_exact_size, format_size
 
 # The metrics of one trainer are a few kilobytes a second; four threads are ample.
 DEFAULT_THREADS = 4
@@ -79,7 +79,7 @@ def _decide_threads(facts: HostFacts, config: StackConfig, memory: int | None) -
     room = config.maxmemory or (memory or 0) // HOST_SHARE
     affordable = max(1, room // BYTES_PER_THREAD)
     threads = min(cpus, DEFAULT_THREADS, affordable)
-    because = f"the smaller of {counted(cpus, 'usable CPU')} and {DEFAULT_THREADS}"
+    because = f"the smaller of {format_count(cpus, 'usable CPU')} and {DEFAULT_THREADS}"
     if threads < min(cpus, DEFAULT_THREADS):
         what = "maxmemory as given" if config.maxmemory else "a quarter of the host's memory"
         because += f", cut to what {what} ({format_size(room)}) holds at 256 MiB a thread"
@@ -92,7 +92,7 @@ def _decide_maxmemory(config: StackConfig, threads: int, memory: int | None) -> 
         return Decision(config.maxmemory, GIVEN)
     needed = threads * BYTES_PER_THREAD
     because = (
-        f"256 MiB for each of {counted(threads, 'thread')} ({exact_size(needed)}), "
+        f"256 MiB for each of {format_count(threads, 'thread')} ({format_exact_size(needed)}), "
         "under which Dragonfly refuses to start"
     )
     if memory is None:

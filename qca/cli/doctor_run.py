@@ -18,8 +18,14 @@ from infra.doctor.finding import Finding, Severity
 from infra.doctor.formats.text import render_text
 from infra.host.facts import ComposePlugin, HostFacts, known_or_none
 from qca.cli import color
+from qca.cli.messages import say
 from qca.core.config import Config
 from qca.core.errors import InputError
+from qca.core.masking import select_secrets
+from qca.core.plain_files import read_plain
+from qca.core.units import KIB
+
+_DOTENV_LIMIT = 256 * KIB
 
 
 @dataclass(frozen=True)
@@ -38,7 +44,14 @@ class Examination:
         """Read the files and return what the checks find."""
         files = [self._read_files(paths, facts) for paths in self.projects]
         nearby = None if self.is_recorded or self.files_only else _read_nearby_file()
-        findings = examine(facts, self.config, files=files, nearby=nearby, checks=self.checks)
+        findings = examine(
+            facts,
+            self.config,
+            files=files,
+            nearby=nearby,
+            checks=self.checks,
+            secrets=_list_secrets(),
+        )
         return [
             one for one in findings if one.location or one.is_check_failure or not self.files_only
         ]
@@ -67,13 +80,19 @@ def _read_nearby_file() -> ComposeFile | None:
     try:
         return read_project(paths, os.environ)
     except InputError as error:
-        click.echo(f"Not examined: {error.message}", err=True)
+        say(f"Not examined: {error.message}", secrets=_list_secrets())
         return None
+
+
+def _list_secrets() -> frozenset[str]:
+    """Return the secrets of the environment and of the folder's `.env`, which no output shows."""
+    return select_secrets(_read_variables())
 
 
 def _read_variables() -> dict[str, str]:
     try:
-        return {**read_dotenv(Path(".env").read_text("utf-8")), **os.environ}
+        text = read_plain(Path(".env"), limit=_DOTENV_LIMIT).decode()
+        return {**read_dotenv(text), **os.environ}
     except (OSError, UnicodeDecodeError):
         return dict(os.environ)
 

@@ -55,7 +55,7 @@ def format_size(size: int) -> str:
     return f"{value / 1024:.2f}".rstrip("0").rstrip(".") + " EiB"
 
 
-def exact_size(size: int) -> str:
+def format_exact_size(size: int) -> str:
     """Return the shortest text that Docker and Dragonfly both read as exactly `size` bytes."""
     for power, letter in ((3, "G"), (2, "M"), (1, "K")):
         if size and size % 1024**power == 0:
@@ -71,9 +71,6 @@ def format_count(number: int, noun: str, plural: str = "") -> str:
 def pluralize(number: int, noun: str, plural: str = "") -> str:
     """Return the form of `noun` that follows `number`: ``process`` after 1, else ``processes``."""
     return noun if number == 1 else plural or f"{noun}s"
-
-
-counted = format_count
 
 
 def _not_a_size(text: object) -> InputError:

@@ -25,7 +25,7 @@ def configured(qca):
 
 
 @pytest.mark.parametrize(
-    ("words", "says"),
+    ("words", "message"),
     [
         ("--nonsense", "--nonsense"),
         ("frobnicate", "frobnicate"),
@@ -51,14 +51,14 @@ def configured(qca):
         ("train --store redis://x --store-flags missing", "missing"),
     ],
 )
-def test_a_wrong_call_is_named(qca, words, says):
+def test_a_wrong_call_is_named(qca, words, message):
     done = qca(*words.split(), check=2)
-    assert says in done.stderr
+    assert message in done.stderr
     assert done.stdout == ""
 
 
 @pytest.mark.parametrize(
-    ("content", "says"),
+    ("content", "message"),
     [
         ("[train\n", ["qca.toml:1"]),
         ("[train]\n\ngird = 8\n", ["qca.toml:3", "train.gird", "unknown key"]),
@@ -74,9 +74,9 @@ def test_a_wrong_call_is_named(qca, words, says):
         (b"[train]\n# \xff\xfe\n", ["qca.toml", "UTF-8"]),
     ],
 )
-def test_a_wrong_configuration_is_named_by_file_line_and_key(configured, content, says):
+def test_a_wrong_configuration_is_named_by_file_line_and_key(configured, content, message):
     message = configured(content, "plan")
-    for words in says:
+    for words in message:
         assert words in message
 
 

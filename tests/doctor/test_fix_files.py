@@ -172,9 +172,10 @@ def test_a_renamed_flag_gets_its_new_name(file, command):
     [
         "    mem_limit: 1g\n",  # no flag to put another one behind
         "    command: sh -c 'dragonfly --maxmemory=2G'\n",
+        "    command: --save_schedule=*:30 --proactor_threads=1\n",  # which is no crontab
     ],
 )
-def test_what_is_not_clear_is_left_to_the_person(file, rest):
+def test_what_is_not_clear_is_left_to_the_user(file, rest):
     file.write_text(HEAD + rest)
 
     assert list_proposals(_findings(file)) == []

@@ -238,7 +238,7 @@ def test_checkpoints_in_a_row_are_one_entry_with_the_others_behind_it():
 
 
 @pytest.mark.parametrize(
-    ("said", "shown"),
+    ("formatted", "expected"),
     [
         (format_duration(0.41), "0.41 s"),
         (format_duration(99), "99 s"),
@@ -250,8 +250,8 @@ def test_checkpoints_in_a_row_are_one_entry_with_the_others_behind_it():
         (render_prose("a lone ` stays"), "a lone ` stays"),
     ],
 )
-def test_words(said, shown):
-    assert said == shown
+def test_formatting(formatted, expected):
+    assert formatted == expected
 
 
 def test_a_report_needs_no_torch():

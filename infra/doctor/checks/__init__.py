@@ -31,6 +31,7 @@ from infra.doctor.checks import (
     qca705_rejected_limits,
     qca706_unavailable_gpus,
     qca707_refused_project,
+    qca708_dropped_words,
 )
 
 CHECKS: tuple[Check, ...] = (
@@ -63,4 +64,5 @@ CHECKS: tuple[Check, ...] = (
     qca705_rejected_limits.CHECK,
     qca706_unavailable_gpus.CHECK,
     qca707_refused_project.CHECK,
+    qca708_dropped_words.CHECK,
 )

@@ -21,7 +21,7 @@ from infra.doctor.finding import Severity, Verdict, locate, ok, skip
 from infra.doctor.subjects import FileSubject, HostSubject
 from infra.dragonfly import startup_rules as rules
 from infra.dragonfly.service import Dragonfly
-from qca.core.units import counted, format_size
+from qca.core.units import format_count, format_size
 
 
 def _judge_host(subject: HostSubject) -> Verdict:
@@ -36,13 +36,13 @@ def _judge_host(subject: HostSubject) -> Verdict:
     if not rules.refuses_to_start(threads, maxmemory):
         need = "needs" if threads == 1 else "need"
         headline = (
-            f"Dragonfly starts: {counted(threads, 'thread')} {need} {format_size(needed)}, "
+            f"Dragonfly starts: {format_count(threads, 'thread')} {need} {format_size(needed)}, "
             f"maxmemory is {format_size(maxmemory)}."
         )
         return ok("\n".join([headline, *_describe_defaults(subject)]), **evidence)
     message = (
         f"Dragonfly would say: {rules.format_refusal(threads, rules.parse_release(plan.image))}\n"
-        f"It wants 256 MiB for each of its {counted(threads, 'thread')}; "
+        f"It wants 256 MiB for each of its {format_count(threads, 'thread')}; "
         f"maxmemory is {format_size(maxmemory)}.\n"
         f"{format_plan_answers(subject, threads, maxmemory)}"
     )
@@ -61,7 +61,7 @@ def _describe_defaults(subject: HostSubject) -> Iterator[str]:
         maxmemory = rules.compute_default_maxmemory(available, None)
     if maxmemory is None:
         return
-    threads = counted(cpus, "thread")
+    threads = format_count(cpus, "thread")
     if rules.refuses_to_start(cpus, maxmemory):
         refusal = rules.format_refusal(cpus, rules.parse_release(subject.plan.dragonfly.image))
         yield (
@@ -134,7 +134,7 @@ def _report_refusal(subject: FileSubject, dragonfly: Dragonfly, start: Dragonfly
 
 def _describe_start(dragonfly: Dragonfly, start: DragonflyStart) -> str:
     how = (
-        f"{counted(start.threads.count, 'thread')} ({start.threads.because}), "
+        f"{format_count(start.threads.count, 'thread')} ({start.threads.because}), "
         f"{format_size(start.maxmemory.size)} ({start.maxmemory.because})"
     )
     if dragonfly.release > rules.NEWEST:

@@ -12,7 +12,7 @@ from infra.doctor.subjects import FileSubject, HostSubject
 from infra.dragonfly import startup_rules as rules
 from infra.dragonfly.service import Dragonfly
 from infra.stack.dragonfly_plan import compute_container_limit, find_usable_memory
-from qca.core.units import exact_size, format_size
+from qca.core.units import format_exact_size, format_size
 
 
 def _judge_host(subject: HostSubject) -> Verdict:
@@ -60,7 +60,9 @@ def _report_overcommitment(subject: HostSubject, evidence: dict[str, int]) -> Ve
 def _list_remedies(subject: HostSubject) -> tuple[Remedy, ...]:
     remedies, least = [], rules.compute_required_memory(1)
     if subject.plan.dragonfly.maxmemory_bytes.value > least:
-        command = f"QCA_STACK_PROACTOR_THREADS=1 QCA_STACK_MAXMEMORY={exact_size(least)} qca up"
+        command = (
+            f"QCA_STACK_PROACTOR_THREADS=1 QCA_STACK_MAXMEMORY={format_exact_size(least)} qca up"
+        )
         remedies.append(Remedy("Give Dragonfly the least it runs with", (command,)))
     if subject.plan.trainer.profile.value != "cpu":
         remedies.append(TRAIN_SMALL_MODEL)

@@ -1,93 +1,73 @@
 """QCA601: is every port free that the stack or a Compose project publishes on this host?"""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 
-from infra.compose_file.model import ComposeFile, Service
+from infra.compose_file.model import PublishedPorts
 from infra.doctor.check import Check
-from infra.doctor.finding import Location, Remedy, Severity, Verdict, ok
+from infra.doctor.finding import Remedy, Severity, Verdict, locate, ok
+from infra.doctor.port_claims import Claim, find_rivals, have_common_address, list_claims
 from infra.doctor.subjects import FileSubject, HostSubject
 from infra.host.facts import Listener, require
 
-_ANY_ADDRESS = frozenset({"0.0.0.0", "::", "*", ""})
 _LAST_PORT = 65535
-
-
-@dataclass(frozen=True)
-class _Publication:
-    """A port of this host that is asked for, and by what."""
-
-    address: str
-    port: int
-    what: str
-    service: Service | None = None
-    location: Location | None = None
 
 
 def _judge_host(subject: HostSubject) -> Verdict:
     port = subject.plan.store_port.value
     if subject.is_local_run or port is None:
         return ok("The stack publishes no port on this host.")
-    store = _Publication("127.0.0.1", port, "the store")
-    return _judge_port(require(subject.facts.listeners), store)
+    store = Claim(PublishedPorts("127.0.0.1", port, port), "the store")
+    return _judge_listeners(require(subject.facts.listeners), store)
 
 
 def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
     listeners = require(subject.facts.listeners)
-    earlier: list[_Publication] = []
-    for one in _list_publications(subject.file):
-        rival = next((other for other in earlier if _clashes(one, other)), None)
-        earlier.append(one)
-        yield _judge_port(listeners, one) if rival is None else _report_clash(one, rival)
+    claims = list(list_claims(subject.file))
+    rivals = find_rivals(claims)
+    for index, claim in enumerate(claims):
+        if index in rivals:
+            verdict = _report_clash(claim, rivals[index])
+        elif claim.containers > 1 and claim.ports.first == claim.ports.last:
+            verdict = _report_replicas(claim)
+        elif claim.ports.protocol == "tcp":
+            verdict = _judge_listeners(listeners, claim)
+        else:
+            continue  # what listens by TCP has another port
+        yield locate(verdict, subject.file, claim.ports)
 
 
-def _list_publications(file: ComposeFile) -> Iterator[_Publication]:
-    for service in file.services:
-        for text in service.ports:
-            address, _, number = text.value.rpartition(":")
-            if number.isdecimal():
-                location = Location(text.file or file.path, text.line)
-                what = f"service {service.name}"
-                yield _Publication(address, int(number), what, service, location)
-
-
-def _clashes(one: _Publication, other: _Publication) -> bool:
-    """Whether two services that start together ask for one port."""
-    if one.what == other.what or one.port != other.port:
-        return False
-    return _start_together(one.service, other.service) and _overlap(one.address, other.address)
-
-
-def _start_together(one: Service | None, other: Service | None) -> bool:
-    if one is None or other is None or not one.profiles or not other.profiles:
-        return True
-    return not set(one.profiles).isdisjoint(other.profiles)
-
-
-def _overlap(address: str, other: str) -> bool:
-    return address == other or bool({address, other} & _ANY_ADDRESS)
-
-
-def _report_clash(one: _Publication, rival: _Publication) -> Verdict:
+def _report_clash(claim: Claim, rival: Claim) -> Verdict:
+    names = [one.service.name for one in (rival, claim) if one.service]
+    port = max(claim.ports.first, rival.ports.first)
     message = (
-        f"Port {one.port}, which {one.what} wants, {rival.what} "
-        "wants too.\nThe one that starts second does not: the port is allocated, or in use."
+        f"Services {names[0]} and {names[-1]} both publish port {port}; the second to start fails."
+        if names[0] != names[-1]
+        else f"Service {names[0]} publishes port {port} twice."
     )
-    services = [two.service.name for two in (rival, one) if two.service]
-    evidence = {"port": one.port, "services": services}
-    return Verdict(Severity.ERROR, message, evidence, (Remedy(_suggest_port(one)),), one.location)
+    message += "\nThe engine says: Bind for it failed: port is already allocated."
+    remedy = Remedy(_suggest_port(port, claim))
+    return Verdict(Severity.ERROR, message, {"port": port, "services": names}, (remedy,))
 
 
-def _judge_port(listeners: tuple[Listener, ...], one: _Publication) -> Verdict:
-    port, what, location = one.port, one.what, one.location
-    holders = [
-        listener
-        for listener in listeners
-        if listener.port == port and _overlap(listener.address, one.address)
-    ]
+def _report_replicas(claim: Claim) -> Verdict:
+    first, count = claim.ports.first, claim.containers
+    message = (
+        f"{claim.what.capitalize()} starts {count} containers, and each publishes port {first}; "
+        f"only one of them starts.\nPublish a range, such as {first}-{first + count - 1}, or the "
+        "container's port alone."
+    )
+    names = [claim.service.name] if claim.service else []
+    return Verdict(Severity.ERROR, message, {"port": first, "services": names})
+
+
+def _judge_listeners(listeners: tuple[Listener, ...], claim: Claim) -> Verdict:
+    holders = [listener for listener in listeners if _holds(listener, claim)]
     if not holders:
-        return Verdict(Severity.OK, f"Port {port} is free for {what}.", location=location)
+        ports, first = claim.ports, claim.ports.first
+        subject = f"Port {first} is" if first == ports.last else f"Ports {first}-{ports.last} are"
+        return ok(f"{subject} free for {claim.what}.")
     holder = max(holders, key=lambda listener: listener.pid or 0)
+    port, what = holder.port, claim.what
     evidence = {"port": port, "pid": holder.pid, "process": holder.process}
     if holder.pid is None or holder.process == "docker-proxy":
         # It may be this very stack, which is already up: `qca up` twice is harmless.
@@ -97,23 +77,28 @@ def _judge_port(listeners: tuple[Listener, ...], one: _Publication) -> Verdict:
             "cannot start."
         )
         look = Remedy("See which container", (f"docker ps --filter publish={port}",))
-        return Verdict(Severity.WARNING, message, evidence, (look, _move(one)), location)
+        return Verdict(Severity.WARNING, message, evidence, (look, _move(port, claim)))
     message = (
         f"Port {port}, which {what} wants, is in use by {holder.process} (pid {holder.pid}).\n"
         f"It listens on {holder.address or 'every address'}."
     )
-    return Verdict(Severity.ERROR, message, evidence, (_move(one), _end(holder)), location)
+    return Verdict(Severity.ERROR, message, evidence, (_move(port, claim), _end(holder)))
 
 
-def _move(one: _Publication) -> Remedy:
-    if one.location is not None:
-        return Remedy(_suggest_port(one))
-    return Remedy(_suggest_port(one), (f"qca up --store-port {_find_next_port(one.port)}",))
+def _holds(listener: Listener, claim: Claim) -> bool:
+    is_among = claim.ports.first <= listener.port <= claim.ports.last
+    return is_among and have_common_address(listener.address, claim.ports.address)
 
 
-def _suggest_port(one: _Publication) -> str:
-    title = f"Publish on another port, such as {_find_next_port(one.port)}"
-    return f"{title}, at {one.location.file}:{one.location.line}" if one.location else title
+def _move(port: int, claim: Claim) -> Remedy:
+    if claim.service is not None:
+        return Remedy(_suggest_port(port, claim))
+    return Remedy(_suggest_port(port, claim), (f"qca up --store-port {_find_next_port(port)}",))
+
+
+def _suggest_port(port: int, claim: Claim) -> str:
+    title = f"Publish on another port, such as {_find_next_port(port)}"
+    return f"{title}, at {claim.ports.file}:{claim.ports.line}" if claim.service else title
 
 
 def _find_next_port(port: int) -> int:

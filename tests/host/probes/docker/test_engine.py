@@ -1,5 +1,6 @@
 """At which step the engine could not be used, each produced for real on a socket."""
 
+import json
 import os
 import socket
 import tempfile
@@ -15,6 +16,7 @@ from infra.host.facts import Engine, NoEngine
 from infra.host.probes import docker
 from infra.host.probes.docker import sockets
 from tests.support.fake_engine import INFO, VERSION, engine_at
+from tests.support.fake_programs import write_program
 
 NOBODY = 65534
 
@@ -273,8 +275,7 @@ def test_other_engines_sockets_are_named(monkeypatch: pytest.MonkeyPatch, folder
 def test_an_engine_behind_ssh_never_hangs(
     monkeypatch: pytest.MonkeyPatch, folder: Path, script: str, state: str, message: str
 ) -> None:
-    (folder / "docker").write_text(f"#!/bin/sh\n{script}\n")
-    (folder / "docker").chmod(0o755)
+    write_program(folder / "docker", script)
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
     found = probe(monkeypatch, "ssh://ana@far", timeout=0.5)
     assert isinstance(found, NoEngine)
@@ -283,13 +284,9 @@ def test_an_engine_behind_ssh_never_hangs(
 
 
 def test_an_engine_behind_ssh_answers(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
-    import json
-
-    (folder / "docker").write_text(
-        f"#!/bin/sh\ncase $1 in\nversion) echo '{json.dumps(VERSION)}';;\n"
-        f"info) echo '{json.dumps(INFO)}';;\nesac\n"
-    )
-    (folder / "docker").chmod(0o755)
+    version, info = json.dumps(VERSION), json.dumps(INFO)
+    script = f"case $1 in version) echo '{version}';; info) echo '{info}';; esac"
+    write_program(folder / "docker", script)
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
     found = probe(monkeypatch, "ssh://ana@far")
     assert isinstance(found, Engine)

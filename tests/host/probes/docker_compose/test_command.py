@@ -15,10 +15,11 @@ from infra.host.errors import ProbeError
 from infra.host.facts import ComposeV1, ComposeV1Bundle, NoDockerCompose, StandaloneCompose
 from infra.host.probes import docker_compose
 from infra.host.probes.docker_compose import command, v1_libraries
+from tests.support.fake_programs import FixedOutput, write_program
 from tests.support.interpreter import Interpreter, install, make_interpreter, user_site
 
-V1_SAYS = "docker-compose version 1.29.2, build 5becea4c\ndocker-py version: 5.0.0\n"
-MODERN_SAYS = "Docker Compose version v2.40.3\n"
+V1_OUTPUT = "docker-compose version 1.29.2, build 5becea4c\ndocker-py version: 5.0.0\n"
+MODERN_OUTPUT = "Docker Compose version v2.40.3\n"
 
 
 @pytest.fixture(scope="module")
@@ -298,7 +299,7 @@ def test_a_chatty_interpreter_is_understood(interpreter: Interpreter, home: Path
 
 def test_the_version_is_asked_where_no_record_has_it(interpreter: Interpreter, home: Path) -> None:
     install(interpreter.site_packages, "docker", "5.0.3")
-    install_command(home, f"#!{interpreter.executable}\nprint({V1_SAYS!r})\n")
+    install_command(home, f"#!{interpreter.executable}\nprint({V1_OUTPUT!r})\n")
     found = docker_compose.probe(Deadline(20))
     assert isinstance(found, ComposeV1)
     assert found.version == "1.29.2"
@@ -318,8 +319,7 @@ UNSEEN = {
 def test_what_cannot_be_seen_says_why(
     interpreter: Interpreter, home: Path, text: str, reason: str
 ) -> None:
-    (home / "python3").write_text("#!/bin/sh\nexec sleep 30\n")
-    (home / "python3").chmod(0o755)
+    write_program(home / "python3", "exec sleep 30")
     install_command(home, text.format(home=home, python=interpreter.executable))
     with pytest.raises(ProbeError, match=reason):
         docker_compose.probe(Deadline(0.8))
@@ -330,37 +330,28 @@ def test_no_docker_compose(home: Path) -> None:
 
 
 def test_a_wrapper_of_the_plugin_is_what_the_plugin_is(home: Path) -> None:
-    (home / "bin/docker").write_text(f"#!/bin/sh\necho '{MODERN_SAYS}'\n")
-    (home / "bin/docker").chmod(0o755)
+    write_program(home / "bin/docker", f"echo '{MODERN_OUTPUT}'")
     path = install_command(home, '#!/bin/sh\nexec docker compose "$@"\n')
     assert docker_compose.probe(Deadline(5)) == StandaloneCompose(path=str(path), version="2.40.3")
 
 
-class _Says(Deadline):
-    """Machine code cannot be made up in a test: its words are."""
-
-    def __init__(self, words: str) -> None:
-        super().__init__(5)
-        self.words = words
-
-    def run(self, argv: object, *, env: object = None) -> Output:
-        assert isinstance(argv, list)
-        assert argv[1:] == ["version"]
-        return Output(0, self.words, "")
-
-
+# Machine code cannot be made up in a test: its output is.
 PYINSTALLER = b"\x7fELF..." + b"MEI\014\013\012\013\016" + b"\0" * 80
 
 
 def test_the_self_contained_v1(home: Path) -> None:
     path = install_command(home, PYINSTALLER)
-    found = docker_compose.probe(_Says(V1_SAYS))
+    binary = FixedOutput(Output(0, V1_OUTPUT, ""))
+    found = docker_compose.probe(binary)
+    assert binary.commands == [[str(path), "version"]]
     assert found == ComposeV1Bundle(path=str(path), version="1.29.2")
 
 
 def test_v2_under_the_old_name(home: Path) -> None:
     path = install_command(home, b"\x7fELF...\xff Go buildinf:...")
-    found = docker_compose.probe(_Says(MODERN_SAYS))
+    binary = FixedOutput(Output(0, MODERN_OUTPUT, ""))
+    found = docker_compose.probe(binary)
+    assert binary.commands == [[str(path), "version"]]
     assert found == StandaloneCompose(path=str(path), version="2.40.3")
 
 
@@ -368,7 +359,7 @@ def test_v2_under_the_old_name(home: Path) -> None:
 def test_another_program_under_that_name(home: Path, content: bytes) -> None:
     install_command(home, content)
     with pytest.raises(ProbeError, match="not Docker's Compose"):
-        docker_compose.probe(_Says("something 3.0"))
+        docker_compose.probe(FixedOutput(Output(0, "something 3.0", "")))
 
 
 def test_the_question_is_quick(interpreter: Interpreter, home: Path) -> None:
