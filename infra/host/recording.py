@@ -53,7 +53,7 @@ def load(path: Path) -> HostFacts:
     except ValidationError as error:
         raise InputError(
             f"{path}: {_describe_first_error(error, document)}",
-            hint="Record the host again with `qca doctor --record FILE`, or mend the key.",
+            hint="Record the host again with `qca doctor --record FILE`, or fix the key.",
         ) from None
 
 

@@ -83,7 +83,7 @@ def _find_trainer(stack: DockerClient) -> Container:
     trainer = list_containers(stack).get("trainer")
     if trainer is None:
         raise LaunchError(
-            "the trainer's container is gone: somebody removed it",
+            "the trainer's container was removed",
             hint="The run is kept in its volume; `qca up` goes on from the last checkpoint.",
         )
     return trainer

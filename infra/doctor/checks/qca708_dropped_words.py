@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator
 
-from infra.compose_file.line_edits import mask_passwords
 from infra.compose_file.model import LocatedValue, Service
 from infra.doctor.check import Check
 from infra.doctor.finding import Severity, Verdict, locate, ok, skip
@@ -25,7 +24,7 @@ def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
 
 def _describe_cut(service: Service, dropped: LocatedValue) -> Verdict:
     """Name what is dropped, and the words that are left before it."""
-    text = mask_passwords(dropped.value.strip())
+    text = dropped.value.strip()
     message = (
         f"Service {service.name}: Compose drops the end of the command: {text}\n"
         f"It ends a command string at an unquoted {text[:1]} and says nothing. Quote the word "
