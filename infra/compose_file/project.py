@@ -7,7 +7,8 @@ from pathlib import Path
 
 from infra.compose_file.dotenv import read_dotenv
 from infra.compose_file.model import Refusal, UnreadReference, UnsetVariable
-from infra.compose_file.reading import Policy, Reading, read_dotenv_text, resolve
+from infra.compose_file.policy import Policy
+from infra.compose_file.reading import Reading, read_dotenv_text, resolve
 from infra.compose_file.rules import find_conflicts
 from infra.compose_file.service_environment import resolve_environments
 from infra.compose_file.tree_reader import find_name, read_tree

@@ -3,9 +3,11 @@
 May import every room of qca and infra; no other room imports it.
 """
 
+import io
 import os
 import signal
 import sys
+import warnings
 from contextlib import suppress
 from importlib import import_module
 from typing import Any, NoReturn
@@ -13,10 +15,10 @@ from typing import Any, NoReturn
 import click
 
 from qca.cli import color
+from qca.cli.messages import say
 from qca.cli.search_path import drop_relative_folders
 from qca.cli.signals import EXIT_INTERRUPTED, end_interrupted
 from qca.core.errors import QcaError
-from qca.core.masking import mask_secrets, select_secrets
 
 # In the order of their use: name (also the module's) and help in the list.
 _COMMANDS = {
@@ -31,6 +33,7 @@ _COMMANDS = {
     "train": "Train here, in this process: what the container runs.",
     "estimate": "Predict the peak memory of a training.",
     "rollout": "Run a trained automaton, and write what is seen.",
+    "export": "Write a trained automaton as a file for other programs.",
     "report": "Write one HTML page about a run.",
 }
 
@@ -70,6 +73,8 @@ def cli() -> None:
 def main() -> None:
     """Run the command line; every expected error ends in a message and its exit code."""
     drop_relative_folders(os.environ)
+    if not sys.warnoptions:  # asked for with -W or PYTHONWARNINGS
+        warnings.simplefilter("ignore")
     try:
         code = _run()
         if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
@@ -89,7 +94,7 @@ def _run() -> int:
     except click.Abort:  # Click's word for it
         raise KeyboardInterrupt from None
     except click.ClickException as error:
-        error.show()
+        _show_usage_error(error)
         code = error.exit_code
     except QcaError as error:
         code = _report(error.message, hint=error.hint, exit_code=error.exit_code)
@@ -106,12 +111,17 @@ def _end_after_ctrl_c() -> NoReturn:
     end_interrupted()
 
 
+def _show_usage_error(error: click.ClickException) -> None:
+    """Show it as Click does, without what a terminal would obey."""
+    text = io.StringIO()
+    error.show(text)
+    say(text.getvalue().rstrip("\n"))
+
+
 def _report(message: str, *, exit_code: int, hint: str = "") -> int:
-    secrets = select_secrets(os.environ)
-    text = mask_secrets(f"qca: {message}", secrets)
-    click.secho(text, fg="red" if color.is_wanted() else None, err=True)
+    say(f"qca: {message}", color="red" if color.is_wanted() else None)
     if hint:
-        click.echo(f"  {mask_secrets(hint, secrets)}", err=True)
+        say(f"  {hint}")
     return exit_code
 
 

@@ -8,7 +8,7 @@ import click
 from infra.compose_file.line_edits import format_diff
 from infra.doctor.finding import Finding
 from infra.doctor.fix import Proposal, apply_remedy, list_proposals
-from infra.doctor.formats.text import escape_control_characters
+from qca.cli.messages import say
 
 
 def fix_findings(
@@ -42,7 +42,7 @@ def _fix_finding(
         return latest
 
     outcome = apply_remedy(proposal, examine, findings)
-    _echo(f"  {'fixed' if outcome.helped else 'not fixed'}: {outcome.detail}")
+    say(f"  {'fixed' if outcome.helped else 'not fixed'}: {outcome.detail}")
     return latest if outcome.helped else examine_again()
 
 
@@ -55,17 +55,13 @@ def _confirm() -> bool:
 
 def _announce(proposal: Proposal) -> None:
     for remedy in proposal.manual_remedies:
-        _echo(f"{proposal.finding.id}, to do by hand: {remedy.title}")
+        say(f"{proposal.finding.id}, to do by hand: {remedy.title}")
         for command in remedy.commands:
-            _echo(f"  {command}")
-    _echo(f"{proposal.finding.id}: {proposal.remedy.title}")
+            say(f"  {command}")
+    say(f"{proposal.finding.id}: {proposal.remedy.title}")
     for line in format_diff(proposal.remedy.edits).splitlines():
-        _echo(f"  {line}")
+        say(f"  {line}")
     for command in proposal.remedy.commands:
-        _echo(f"  {command}")
+        say(f"  {command}")
     if proposal.remedy.breaks:
-        _echo(f"  ({proposal.remedy.breaks})")
-
-
-def _echo(line: str) -> None:
-    click.echo(escape_control_characters(line), err=True)
+        say(f"  ({proposal.remedy.breaks})")

@@ -12,15 +12,17 @@ import click
 from infra.compose_file.default_files import find_default_files
 from infra.compose_file.dotenv import read_dotenv
 from infra.compose_file.model import ComposeFile
+from infra.compose_file.policy import Policy
 from infra.doctor.check import Check
 from infra.doctor.examine import examine
 from infra.doctor.finding import Finding, Severity
 from infra.doctor.formats.text import render_text
 from infra.host.facts import ComposePlugin, HostFacts, known_or_none
 from qca.cli import color
+from qca.cli.messages import say
 from qca.core.config import Config
 from qca.core.errors import InputError
-from qca.core.masking import mask_secrets, select_secrets
+from qca.core.masking import select_secrets
 from qca.core.plain_files import read_plain
 from qca.core.units import KIB
 
@@ -38,6 +40,10 @@ class Examination:
     files_only: bool
     is_recorded: bool
     """The host is another one, whose Compose cannot be asked."""
+    profiles: tuple[str, ...] = ()
+    """The Compose profiles that are active; where none is given, those of COMPOSE_PROFILES."""
+    follow_outside: bool = False
+    """Files out of a project's folder are read too, on this machine only."""
 
     def judge(self, facts: HostFacts) -> list[Finding]:
         """Read the files and return what the checks find."""
@@ -59,11 +65,14 @@ class Examination:
         """Read one project, and have this host's Compose confirm the reading."""
         from infra.doctor.read_project import read_project
 
-        plugin = known_or_none(facts.compose)
-        if not self.is_recorded and isinstance(plugin, ComposePlugin):
-            return read_project(paths, os.environ, plugin)
+        plugin = None if self.is_recorded else known_or_none(facts.compose)
+        policy = Policy.LOCAL if self.follow_outside else Policy.WITHIN_FOLDER
+        asked = plugin if isinstance(plugin, ComposePlugin) else None
+        file = read_project(paths, os.environ, asked, profiles=self.profiles, policy=policy)
+        if asked is not None:
+            return file
         why = "the host is a recorded one" if self.is_recorded else "`docker compose` is not there"
-        return replace(read_project(paths, os.environ), not_confirmed_because=why)
+        return replace(file, not_confirmed_because=why)
 
 
 def _read_nearby_file() -> ComposeFile | None:
@@ -79,7 +88,7 @@ def _read_nearby_file() -> ComposeFile | None:
     try:
         return read_project(paths, os.environ)
     except InputError as error:
-        click.echo(f"Not examined: {mask_secrets(error.message, _list_secrets())}", err=True)
+        say(f"Not examined: {error.message}", secrets=_list_secrets())
         return None
 
 

@@ -20,6 +20,7 @@ COMMANDS = [
     "train",
     "estimate",
     "rollout",
+    "export",
     "report",
 ]
 SHARED_FORMAT = ["doctor", "plan", "status", "estimate"]
