@@ -25,6 +25,7 @@ from qca.core.errors import InputError
 from qca.core.masking import select_secrets
 from qca.core.plain_files import read_plain
 from qca.core.units import KIB
+from qca.core.versions import parse_version
 
 _DOTENV_LIMIT = 256 * KIB
 
@@ -65,10 +66,17 @@ class Examination:
         """Read one project, and have this host's Compose confirm the reading."""
         from infra.doctor.read_project import read_project
 
-        plugin = None if self.is_recorded else known_or_none(facts.compose)
-        policy = Policy.LOCAL if self.follow_outside else Policy.WITHIN_FOLDER
-        asked = plugin if isinstance(plugin, ComposePlugin) else None
-        file = read_project(paths, os.environ, asked, profiles=self.profiles, policy=policy)
+        compose = known_or_none(facts.compose)
+        plugin = compose if isinstance(compose, ComposePlugin) else None
+        asked = None if self.is_recorded else plugin
+        file = read_project(
+            paths,
+            os.environ,
+            asked,
+            profiles=self.profiles,
+            policy=Policy.LOCAL if self.follow_outside else Policy.WITHIN_FOLDER,
+            version=parse_version(plugin.version) or None if plugin else None,
+        )
         if asked is not None:
             return file
         why = "the host is a recorded one" if self.is_recorded else "`docker compose` is not there"
