@@ -76,10 +76,12 @@ def read_includes(
     reading: Reading, entries: Value, origin: Origin
 ) -> Iterator[tuple[Include, Origin]]:
     """Yield the entries of `include`; one with keys of a later Compose is not followed."""
+    if entries is None:
+        return
     if not isinstance(entries, Items):
         reading.refuse("`include` must be a list", origin)
         return
-    for entry, at in entries.located():
+    for entry, at in entries.entries():
         if isinstance(entry, Table):
             if unknown := set(entry) - _KEYS:
                 error = NotFollowedError(f"it has {min(unknown)!r}", outside=True)
@@ -110,7 +112,7 @@ def import_resources(brought: Table, own: Table, origin: Origin, reading: Readin
             continue
         here = own.get(kind)
         here = here.copy() if isinstance(here, Table) else Table()
-        for name, value, at in there.located():
+        for name, value, at in there.entries():
             if name in here and here[name] != value and not _is_repeated(here.origins[name], at):
                 reading.refuse(f"{kind}.{name} conflicts with imported resource", origin)
             elif name not in here:

@@ -12,8 +12,9 @@ from pathlib import Path
 from infra.compose_file.default_files import find_override
 from infra.compose_file.model import ComposeFile, Service
 from infra.compose_file.paths import shorten
+from infra.compose_file.policy import Policy
 from infra.compose_file.project import Project, read_project
-from infra.compose_file.reading import Policy, Reading
+from infra.compose_file.reading import Reading
 from infra.compose_file.services import read_services
 from infra.compose_file.yaml_tree import to_table, to_text
 

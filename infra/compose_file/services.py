@@ -32,7 +32,7 @@ _MARKS = {
 
 def read_services(top: Table, active: Collection[str]) -> Iterator[Service]:
     """Yield the services, those that a plain `up` does not start too."""
-    for name, value, origin in to_table(top.get("services")).located():
+    for name, value, origin in to_table(top.get("services")).entries():
         if isinstance(value, Table):
             yield _read_service(name, value, origin, name in active)
 

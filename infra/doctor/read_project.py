@@ -6,7 +6,7 @@ from pathlib import Path
 
 from infra.compose_file.load import read_compose_files
 from infra.compose_file.model import ComposeFile
-from infra.compose_file.reading import Policy
+from infra.compose_file.policy import Policy
 from infra.compose_file.resolved_by_compose import apply_answer, apply_refusal
 from infra.dragonfly.flag_file import read_flag_files
 from infra.host.errors import ProbeError

@@ -12,6 +12,7 @@ import click
 from infra.compose_file.default_files import find_default_files
 from infra.compose_file.dotenv import read_dotenv
 from infra.compose_file.model import ComposeFile
+from infra.compose_file.policy import Policy
 from infra.doctor.check import Check
 from infra.doctor.examine import examine
 from infra.doctor.finding import Finding, Severity
@@ -39,6 +40,10 @@ class Examination:
     files_only: bool
     is_recorded: bool
     """The host is another one, whose Compose cannot be asked."""
+    profiles: tuple[str, ...] = ()
+    """The Compose profiles that are active; where none is given, those of COMPOSE_PROFILES."""
+    follow_outside: bool = False
+    """Files out of a project's folder are read too, on this machine only."""
 
     def judge(self, facts: HostFacts) -> list[Finding]:
         """Read the files and return what the checks find."""
@@ -60,11 +65,14 @@ class Examination:
         """Read one project, and have this host's Compose confirm the reading."""
         from infra.doctor.read_project import read_project
 
-        plugin = known_or_none(facts.compose)
-        if not self.is_recorded and isinstance(plugin, ComposePlugin):
-            return read_project(paths, os.environ, plugin)
+        plugin = None if self.is_recorded else known_or_none(facts.compose)
+        policy = Policy.LOCAL if self.follow_outside else Policy.WITHIN_FOLDER
+        asked = plugin if isinstance(plugin, ComposePlugin) else None
+        file = read_project(paths, os.environ, asked, profiles=self.profiles, policy=policy)
+        if asked is not None:
+            return file
         why = "the host is a recorded one" if self.is_recorded else "`docker compose` is not there"
-        return replace(read_project(paths, os.environ), not_confirmed_because=why)
+        return replace(file, not_confirmed_because=why)
 
 
 def _read_nearby_file() -> ComposeFile | None:

@@ -46,6 +46,7 @@ class _Server(socketserver.ThreadingUnixStreamServer):
 
 class _Handler(BaseHTTPRequestHandler):
     client_address: tuple[str, int] = ("", 0)
+    protocol_version = "HTTP/1.1"  # an engine keeps its connections, and the SDK's ssh needs that
 
     def do_GET(self) -> None:
         path = re.sub(r"^/v[\d.]+", "", self.path)

@@ -90,7 +90,7 @@ def _offer_way_out(
     """Return the verdict on a broken V1, unless another V1 beside it works."""
     plugin = known_or_none(subject.facts.compose)
     if compose.beside is None or not can_reach_daemon(compose.beside):
-        # A broken V1 leaves nobody without containers who has Compose V2.
+        # With Compose V2, containers start all the same.
         has_v2 = isinstance(plugin, ComposePlugin)
         severity = Severity.WARNING if has_v2 else subject.grade_container_fault()
         return Verdict(severity, message, evidence, list_v1_remedies(compose, plugin))
