@@ -20,6 +20,7 @@ COMMANDS = [
     "train",
     "estimate",
     "rollout",
+    "view",
     "export",
     "report",
 ]
