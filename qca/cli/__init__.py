@@ -33,6 +33,7 @@ _COMMANDS = {
     "train": "Train here, in this process: what the container runs.",
     "estimate": "Predict the peak memory of a training.",
     "rollout": "Run a trained automaton, and write what is seen.",
+    "evaluate": "Measure a trained automaton on states that it has not seen.",
     "view": "Run a trained automaton live, in a page on this machine.",
     "export": "Write a trained automaton as a file for other programs.",
     "report": "Write one HTML page about a run.",

