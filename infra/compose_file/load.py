@@ -34,6 +34,7 @@ def read_compose_files(
     environment: Mapping[str, str],
     profiles: Iterable[str] = (),
     policy: Policy = Policy.WITHIN_FOLDER,
+    version: tuple[int, ...] | None = None,
 ) -> ComposeFile:
     """Read files and merge them as Compose does with several `-f`: the later over the earlier.
 
@@ -43,7 +44,7 @@ def read_compose_files(
         InputError: as `read_compose_file`.
 
     """
-    project = read_project(paths, environment, profiles, policy)
+    project = read_project(paths, environment, profiles, policy, version)
     services = read_services(project.top, project.active)
     return ComposeFile(
         path=str(paths[0]),

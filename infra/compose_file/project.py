@@ -44,18 +44,20 @@ def read_project(
     environment: Mapping[str, str],
     profiles: Iterable[str] = (),
     policy: Policy = Policy.LOCAL,
+    version: tuple[int, ...] | None = None,
 ) -> Project:
     """Read files and merge them as Compose does with several `-f`: the later over the earlier.
 
     All paths in them are relative to the first one's folder, the project folder. Variables come
-    from `environment`, then from the `.env` in that folder.
+    from `environment`, then from the `.env` in that folder. The `version` is that of the Compose
+    that the files are for; without one it is the newest.
 
     Raises:
         InputError: a file cannot be read or is not YAML; with the line.
 
     """
     folder = paths[0].parent
-    reading = Reading(folder, policy)
+    reading = Reading(folder, policy, version)
     dotenv = read_dotenv(_read_env_files(folder, environment), environment)
     reading.hidden.update(dotenv.values())
     variables = {**dotenv, **environment}

@@ -30,6 +30,8 @@ class Reading:
     folder: Path
     """The project's, as it was given."""
     policy: Policy
+    version: tuple[int, ...] | None = None
+    """Of the Compose that the files are for; None for the newest."""
     files: int = 0
     refusals: list[Refusal] = field(default_factory=list)
     unset: list[UnsetVariable] = field(default_factory=list)

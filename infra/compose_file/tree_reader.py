@@ -16,6 +16,7 @@ from infra.compose_file.includes import import_resources, read_includes
 from infra.compose_file.interpolated_tree import interpolate_document
 from infra.compose_file.merge import merge_trees
 from infra.compose_file.merge_tags import clear_keys
+from infra.compose_file.new_keys import find_unknown_keys
 from infra.compose_file.paths import resolve_paths
 from infra.compose_file.reading import LONGEST_TRAIL, Reading, read_text
 from infra.compose_file.references import NotFollowedError
@@ -107,6 +108,8 @@ class _FileReader:
         reading.refusals += refusals
         top = make_unique(top, reading.refusals)
         reading.refusals += check_schema(top, origin)
+        if reading.version:
+            reading.refusals += find_unknown_keys(top, reading.version)
         return _write_long(top, reading)
 
     def _interpolate(self, document: Document) -> Table:

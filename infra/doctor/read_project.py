@@ -21,16 +21,18 @@ def read_project(
     *,
     profiles: Sequence[str] = (),
     policy: Policy = Policy.WITHIN_FOLDER,
+    version: tuple[int, ...] | None = None,
 ) -> ComposeFile:
     """Read files that Compose would merge, and the flag files that their services name.
 
-    Where there is a `plugin`, Compose confirms the values, with the same profiles active.
+    Where there is a `plugin`, Compose confirms the values, with the same profiles active. The
+    `version` is that of the Compose that the files are for, where it is known.
 
     Raises:
         InputError: a file cannot be read, or is no Compose file.
 
     """
-    file = read_compose_files(paths, environment, profiles, policy)
+    file = read_compose_files(paths, environment, profiles, policy, version)
     if plugin is not None:
         file = confirm(file, paths, plugin, environment)
     return read_flag_files(file)

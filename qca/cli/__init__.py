@@ -18,6 +18,7 @@ from qca.cli import color
 from qca.cli.messages import say
 from qca.cli.search_path import drop_relative_folders
 from qca.cli.signals import EXIT_INTERRUPTED, end_interrupted
+from qca.core.distribution import DISTRIBUTION
 from qca.core.errors import QcaError
 
 # In the order of their use: name (also the module's) and help in the list.
@@ -64,7 +65,7 @@ class _LazyGroup(click.Group):
 
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="qca")
+@click.version_option(package_name=DISTRIBUTION, prog_name="qca")
 def cli() -> None:
     """Train a neural quantum cellular automaton on the machine you have.
 

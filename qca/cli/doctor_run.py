@@ -21,10 +21,12 @@ from infra.host.facts import ComposePlugin, HostFacts, known_or_none
 from qca.cli import color
 from qca.cli.messages import say
 from qca.core.config import Config
+from qca.core.distribution import read_version
 from qca.core.errors import InputError
 from qca.core.masking import select_secrets
 from qca.core.plain_files import read_plain
 from qca.core.units import KIB
+from qca.core.versions import parse_version
 
 _DOTENV_LIMIT = 256 * KIB
 
@@ -65,10 +67,17 @@ class Examination:
         """Read one project, and have this host's Compose confirm the reading."""
         from infra.doctor.read_project import read_project
 
-        plugin = None if self.is_recorded else known_or_none(facts.compose)
-        policy = Policy.LOCAL if self.follow_outside else Policy.WITHIN_FOLDER
-        asked = plugin if isinstance(plugin, ComposePlugin) else None
-        file = read_project(paths, os.environ, asked, profiles=self.profiles, policy=policy)
+        compose = known_or_none(facts.compose)
+        plugin = compose if isinstance(compose, ComposePlugin) else None
+        asked = None if self.is_recorded else plugin
+        file = read_project(
+            paths,
+            os.environ,
+            asked,
+            profiles=self.profiles,
+            policy=Policy.LOCAL if self.follow_outside else Policy.WITHIN_FOLDER,
+            version=parse_version(plugin.version) or None if plugin else None,
+        )
         if asked is not None:
             return file
         why = "the host is a recorded one" if self.is_recorded else "`docker compose` is not there"
@@ -123,8 +132,6 @@ def render_report(format_: str, findings: Sequence[Finding], facts: HostFacts) -
 
 
 def _render_markdown(findings: Sequence[Finding], facts: HostFacts) -> str:
-    from importlib import metadata
-
     from infra.doctor.formats.markdown import render_markdown
     from infra.host.recording import make_scrubber, record
 
@@ -132,7 +139,7 @@ def _render_markdown(findings: Sequence[Finding], facts: HostFacts) -> str:
         findings,
         recorded_host=record(facts),
         anonymize=make_scrubber(facts).clean,
-        version=metadata.version("qca"),
+        version=read_version(),
     )
 
 

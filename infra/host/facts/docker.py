@@ -17,6 +17,8 @@ class Engine:
     context: str
     version: str
     api_version: str
+    min_api_version: str | None = None
+    """Oldest API that it accepts; None where that was not recorded."""
     operating_system: str
     cpus: Count
     memory: Size
@@ -76,6 +78,8 @@ class ComposePlugin:
     """Without a leading v, e.g. `2.40.3`."""
     docker_client: str
     """Path of the `docker` program that has the plugin."""
+    client_version: str | None = None
+    """Version of that program; None where that was not recorded."""
 
 
 @strict_dataclass

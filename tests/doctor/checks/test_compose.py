@@ -37,6 +37,13 @@ def _v1(docker: str = "5.0.3", requests: str = "2.28.1", urllib3: str = "1.26.12
     return host(docker_compose=compose_v1(docker, requests, urllib3))
 
 
+def _api(
+    version: str, compose: str, client: str | None = "29.0.2", min_api_version: str | None = None
+) -> HostFacts:
+    plugin = replace(PLUGIN, version=compose, client_version=client)
+    return host(docker=engine(version=version, min_api_version=min_api_version), compose=plugin)
+
+
 CASES = [
     # Compose.
     HostCase("QCA201", host(), OK, "2.40.3"),
@@ -76,6 +83,21 @@ CASES = [
     HostCase("QCA204", _v1(), WARNING, "ContainerConfig"),  # Engine 28
     HostCase("QCA204", seeds_laptop(), OK),  # Engine 24
     HostCase("QCA204", host(docker_compose="denied"), SKIPPED),
+    HostCase("QCA205", host(), OK, "1.24 and newer"),
+    HostCase("QCA205", _api("29.0.2", "2.5.0"), ERROR, "speaks API 1.41 to 1.43", COMPOSE),
+    HostCase("QCA205", _api("29.0.2", "2.23.3"), ERROR, "accepts 1.44 and newer", COMPOSE),
+    HostCase("QCA205", _api("29.0.2", "2.24.0"), OK),
+    HostCase("QCA205", _api("29.3.0", "2.5.0", "20.10.24+dfsg1"), OK, "1.40 and newer"),
+    HostCase("QCA205", _api("29.3.0", "2.5.0", "18.9.1"), ERROR, "program 18.9.1", COMPOSE),
+    HostCase("QCA205", _api("29.1.3", "5.6.1", "20.10.24+dfsg1"), ERROR, "speaks API 1.41;"),
+    HostCase("QCA205", _api("29.1.3", "5.6.1", None), SKIPPED, "was not recorded"),
+    HostCase("QCA205", _api("20.10.24", "5.6.1", None), OK, "1.12 and newer"),
+    # The daemon's configuration goes before its release.
+    HostCase("QCA205", _api("29.0.2", "2.5.0", min_api_version="1.24"), OK, "1.24 and newer"),
+    HostCase("QCA205", _api("29.0.2", "2.5.0", min_api_version="1.42"), SKIPPED, "2.5.0"),
+    HostCase("QCA205", _api("30.0.0", "5.6.1", min_api_version="1.50"), SKIPPED, "5.6.1"),
+    HostCase("QCA205", _api("dev", "2.40.3"), SKIPPED, "Engine dev"),
+    HostCase("QCA205", host(compose="hung"), SKIPPED, "hung"),
 ]
 
 
