@@ -115,6 +115,7 @@ def bench(session: nox.Session) -> None:
     session.install("-e", ".[dev]")
     session.run("python", "-m", "benchmarks.cli")
     session.run("python", "-m", "benchmarks.store")
+    session.run("python", "-m", "benchmarks.view")
     session.run("python", "-m", "benchmarks.bptt", "--device", "cpu", *session.posargs)
 
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import click
 
 from qca.core.config import Device
+from qca.core.distribution import explain_install
 from qca.core.errors import LaunchError
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def load_automaton(what: str, runs: Path, device: Device) -> "Automaton":
     except ModuleNotFoundError as error:
         raise LaunchError(
             f"running an automaton needs {error.name}, which is not installed here",
-            hint="pip install 'qca[train]'",
+            hint=explain_install("train"),
         ) from None
     automaton = Automaton.load(what, runs=runs, device=device)
     for damaged in automaton.damaged:

@@ -21,6 +21,7 @@ from infra.host.facts import ComposePlugin, HostFacts, known_or_none
 from qca.cli import color
 from qca.cli.messages import say
 from qca.core.config import Config
+from qca.core.distribution import read_version
 from qca.core.errors import InputError
 from qca.core.masking import select_secrets
 from qca.core.plain_files import read_plain
@@ -131,8 +132,6 @@ def render_report(format_: str, findings: Sequence[Finding], facts: HostFacts) -
 
 
 def _render_markdown(findings: Sequence[Finding], facts: HostFacts) -> str:
-    from importlib import metadata
-
     from infra.doctor.formats.markdown import render_markdown
     from infra.host.recording import make_scrubber, record
 
@@ -140,7 +139,7 @@ def _render_markdown(findings: Sequence[Finding], facts: HostFacts) -> str:
         findings,
         recorded_host=record(facts),
         anonymize=make_scrubber(facts).clean,
-        version=metadata.version("qca"),
+        version=read_version(),
     )
 
 

@@ -8,6 +8,7 @@ import click
 
 from qca.cli.automaton_options import device_option, load_automaton, runs_option, what_argument
 from qca.core.config import Device
+from qca.core.distribution import explain_install
 from qca.core.errors import LaunchError
 
 
@@ -39,7 +40,7 @@ def view(what: str, runs: Path, device: Device, grid: int | None, port: int, ope
     except ModuleNotFoundError as error:
         raise LaunchError(
             f"the viewer needs {error.name}, which is not installed here",
-            hint="pip install 'qca[view]'",
+            hint=explain_install("view"),
         ) from None
     cells = automaton.make_start(grid=grid).shape[1]  # refuses a grid that is not possible
     automaton.require_memory(cells)

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
-from importlib import metadata
 from pathlib import Path
 
 from qca.automaton.automaton import Automaton
 from qca.core.atomic_files import write_atomically
+from qca.core.distribution import read_version
 from qca.core.unet_shape import GRID_MULTIPLE
 from qca.export.files import Format, parse_format
 from qca.measures.over_time import MEASURES, measure_series
@@ -93,7 +93,7 @@ def render_card(automaton: Automaton, run: Run | None, path: Path, license_text:
         f"cells, {config.steps:,} steps an episode.",
         f"- Update: {config.update}, gamma {config.gamma}.",
         *_describe_training(automaton, run),
-        f"- Made by qca {metadata.version('qca')}.",
+        f"- Made by qca {read_version()}.",
         "",
         "## Load it",
         "",

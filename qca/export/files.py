@@ -17,6 +17,7 @@ from safetensors.torch import save_file
 from qca.automaton.automaton import Automaton
 from qca.automaton.load import EXPORT_FORMAT
 from qca.core.atomic_files import replace_file
+from qca.core.distribution import explain_install
 from qca.core.errors import InputError, LaunchError
 from qca.core.unet_shape import GRID_MULTIPLE
 from qca.export.real_step import RealStep
@@ -61,7 +62,7 @@ def export_automaton(automaton: Automaton, path: Path) -> None:
     except ModuleNotFoundError as error:
         raise LaunchError(
             f"ONNX needs {error.name}, which is not installed here",
-            hint="pip install 'qca[export]'",
+            hint=explain_install("export"),
         ) from None
     except OSError as error:
         raise LaunchError(

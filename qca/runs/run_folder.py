@@ -6,6 +6,7 @@
              metrics.jsonl   one line an episode, see `metrics_log`
              events.jsonl    what else happened, see `journal`
              states.safetensors  one rollout of the trained model, see `snapshots`
+             evaluation.json what `qca evaluate` found last, see `evaluation`
              tensorboard/    see `tensorboard`
              checkpoints/    see `qca.train.checkpoint`
              lock            held while a trainer works here
@@ -59,6 +60,7 @@ class RunFolder:
         self.metrics = path / "metrics.jsonl"
         self.events = path / "events.jsonl"
         self.states = path / "states.safetensors"
+        self.evaluation = path / "evaluation.json"
         self.checkpoints = path / "checkpoints"
         self.tensorboard = path / "tensorboard"
         self.heartbeat = path / "heartbeat"

@@ -1,11 +1,11 @@
 """The viewer's page: the player's colors and charts, with a socket instead of frames."""
 
 import html
-from importlib import metadata
 from importlib.resources import files
 
 from qca.automaton.automaton import Automaton
 from qca.automaton.start import list_initial_states
+from qca.core.distribution import read_version
 from qca.measures.choose_field import choose_field, list_fields
 from qca.measures.over_time import MEASURES
 from qca.measures.palettes import make_palette
@@ -42,7 +42,7 @@ def render_page(automaton: Automaton, grid: int, address: Address) -> str:
             "title": html.escape(automaton.name),
             "subtitle": f"The automaton {trained}{grid}\u00d7{grid} cells of {d_state} components, "
             f"stepped on {automaton.device} while this page is open.",
-            "version": metadata.version("qca"),
+            "version": read_version(),
             "style": (shared / "page.css").read_text(encoding="utf-8"),
             "data": embed_json(document),
             "script": script,
