@@ -1,7 +1,7 @@
 """QCA205: do Compose and the `docker` program speak an API that the engine still accepts?"""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from infra.doctor.api_versions import (
     Api,
@@ -49,9 +49,8 @@ def _judge_host(subject: HostSubject) -> Iterator[Verdict]:
 
 
 def _list_speakers(subject: HostSubject, plugin: ComposePlugin) -> tuple[_Speaker, _Speaker]:
-    install = install_plugin(known_or_none(subject.facts.system))
-    if install.commands:
-        install = replace(install, title="Install the newest Compose for this user")
+    title = "Install the newest Compose for this user"
+    install = install_plugin(known_or_none(subject.facts.system), title)
     snap = is_client_from_snap(plugin)
     client = plugin.client_version
     return (

@@ -1,6 +1,7 @@
 """QCA2xx: Compose, the new one and the old."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -33,8 +34,10 @@ from tests.support.verdicts import (
 )
 
 
-def _v1(docker: str = "5.0.3", requests: str = "2.28.1", urllib3: str = "1.26.12") -> HostFacts:
-    return host(docker_compose=compose_v1(docker, requests, urllib3))
+def _v1(
+    docker: str = "5.0.3", requests: str = "2.28.1", urllib3: str = "1.26.12", **changes: Any
+) -> HostFacts:
+    return host(docker_compose=compose_v1(docker, requests, urllib3, **changes))
 
 
 def _api(
@@ -76,6 +79,13 @@ CASES = [
     HostCase("QCA203", _v1(urllib3="2.5.0"), WARNING, "'chunked'"),
     HostCase("QCA203", _v1(docker="7.1.0"), WARNING, "'ssl_version'"),
     HostCase("QCA203", _v1(requests="2.25.1"), SKIPPED, "chardet"),
+    HostCase("QCA203", _v1(requests="2.25.1", missing_modules=()), OK),
+    HostCase("QCA203", _v1(requests="2.24.0", missing_modules=()), SKIPPED, "2.24.0"),
+    HostCase("QCA203", _v1(missing_modules=()), OK),
+    HostCase("QCA203", _v1(missing_modules=("chardet",)), WARNING, "cannot import chardet"),
+    HostCase(
+        "QCA203", _v1(missing_modules=("pipes", "distutils")), WARNING, "No module named 'pipes'"
+    ),
     HostCase(
         "QCA203", host(docker_compose=ComposeV1Bundle(path="/usr/bin/d", version="1.29.2")), OK
     ),
