@@ -212,8 +212,8 @@ CHECK = Check(
     looks_at="`gpus:`, `runtime:` and the devices under deploy.resources.reservations: their "
     "driver, capabilities, count and IDs; CDI devices and NVIDIA's device files under `devices:`; "
     "NVIDIA_VISIBLE_DEVICES without any of them.",
-    why="The engine refuses the container, and leaves it in the state `created`. Measured on Engine "
-    '20.10 without NVIDIA: `nvidia.com/gpu=all` ends with `could not select device driver "cdi"`, '
+    why="The engine refuses the container, and leaves it in the state `created`. Measured on "
+    "Engine 20.10 without NVIDIA: `nvidia.com/gpu=all` ends with `could not select device driver`, "
     "`/dev/nvidia0` with `no such file or directory`. With the variable alone it starts, without "
     "a GPU: only the nvidia runtime reads it.",
     fix="Make the GPU usable (QCA401), or leave the service out, say with a profile. A "
