@@ -126,6 +126,10 @@ class Service:
     devices: Mapping[str, DeviceRequests] = field(default_factory=dict)
     """What it requests of the engine's device drivers, by `gpus` and
     `deploy.resources.reservations.devices`."""
+    host_devices: tuple[LocatedValue, ...] = ()
+    """What `devices` names of the host: device files and CDI devices."""
+    host_paths: tuple[LocatedValue, ...] = ()
+    """The paths of the host that are mounted, as written."""
     unread_sources: tuple[str, ...] = ()
     """Keys by which settings come from files that were not read."""
 

@@ -5,7 +5,9 @@ from dataclasses import replace
 import pytest
 
 from infra.doctor.examine import examine
+from infra.host.facts import SystemFacts
 from tests.support.hosts import (
+    CDI_ENGINE,
     PLUGIN,
     compose_file,
     config,
@@ -24,6 +26,7 @@ from tests.support.verdicts import (
     WARNING,
     FileCase,
     assert_file_verdict,
+    gpu_host,
     judge_file,
 )
 
@@ -38,6 +41,25 @@ GPUS = "    gpus: all\n"
 CDI = _reserve("driver: cdi, device_ids: ['nvidia.com/gpu=all']")
 
 WITH_RUNTIME = engine(runtimes=("runc", "nvidia"))
+
+
+def _devices(*names: str) -> str:
+    return "".join(["    devices:\n", *(f"      - {name}\n" for name in names)])
+
+
+NO_ENGINE = host(docker=no_engine("not-running"))
+VISIBLE = "    environment:\n      - NVIDIA_VISIBLE_DEVICES=all\n"
+RUNC_ENGINE = engine(default_runtime="runc")
+RUNC = host(docker=RUNC_ENGINE)
+WSL = gpu_host(
+    system=SystemFacts(
+        system="Linux",
+        release="5.15.153.1-microsoft-standard-WSL2",
+        machine="x86_64",
+        distribution="Ubuntu 24.04.1 LTS",
+        wsl=True,
+    )
+)
 
 OLD_COMPOSE = replace(PLUGIN, version="2.26.1-4")
 
@@ -191,6 +213,42 @@ FILE_CASES = [
     FileCase("QCA706", _reserve("driver: nvidia", "utility"), ERROR, "[[utility]]", facts=host()),
     FileCase(
         "QCA706", CDI, ERROR, 'device driver "cdi"', facts=host(docker=engine(version="24.0.7"))
+    ),
+    FileCase(
+        "QCA706",
+        _devices("nvidia.com/gpu=all"),
+        ERROR,
+        'driver "cdi" with capabilities: []',
+        5,
+        host(docker=engine(version="20.10.24")),
+    ),
+    FileCase("QCA706", _devices("nvidia.com/gpu=all"), ERROR, "unresolvable CDI", facts=host()),
+    FileCase("QCA706", _devices("nvidia.com/gpu=0"), OK, "", facts=host(docker=CDI_ENGINE)),
+    FileCase("QCA706", _devices("nvidia.com/gpu=0"), SKIPPED, "no engine", facts=NO_ENGINE),
+    FileCase("QCA706", _devices("/dev/nvidia0:/dev/nvidia0"), ERROR, "no such file", 5, host()),
+    FileCase("QCA706", _devices("/dev/nvidiactl"), ERROR, "no NVIDIA card", 5, host()),
+    FileCase("QCA706", _devices("/dev/nvidia0"), ERROR, "/dev/dxg", facts=WSL),
+    FileCase("QCA706", _devices("/dev/nvidia0"), INFO, "a device file alone", facts=gpu_host()),
+    FileCase("QCA706", _devices("/dev/nvidia0") + GPUS, OK, "", facts=gpu_host()),
+    FileCase("QCA706", _devices("/dev/nvidia0"), SKIPPED, "no engine", facts=NO_ENGINE),
+    FileCase(
+        "QCA706",
+        _devices("/dev/nvidia0"),
+        SKIPPED,
+        "another machine",
+        facts=host(docker=engine(host="tcp://db:2375")),
+    ),
+    FileCase("QCA706", _devices("/dev/dri/renderD128", "/dev/fuse"), OK, "", facts=host()),
+    FileCase("QCA706", VISIBLE, WARNING, "without a GPU", 5, RUNC),
+    FileCase("QCA706", VISIBLE + GPUS, OK, "", facts=gpu_host(docker=RUNC_ENGINE)),
+    FileCase("QCA706", "    environment: {NVIDIA_VISIBLE_DEVICES: void}\n", OK, "", facts=RUNC),
+    FileCase("QCA706", VISIBLE, SKIPPED, "default runtime", facts=host()),
+    FileCase(
+        "QCA706",
+        VISIBLE,
+        OK,
+        "",
+        facts=gpu_host(docker=engine(runtimes=("nvidia", "runc"), default_runtime="nvidia")),
     ),
     FileCase("QCA706", CDI, SKIPPED, "does not say", facts=host(docker=engine(version="25.0.0"))),
     FileCase("QCA706", CDI, ERROR, "unresolvable CDI devices nvidia.com/gpu=all", facts=host()),
