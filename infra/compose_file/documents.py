@@ -4,12 +4,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from infra.compose_file.merge_tags import apply_merge_tags
-from infra.compose_file.yaml_nodes import Node, NotYamlError, compose_documents
+from infra.compose_file.yaml_nodes import (
+    MOST_VALUES,
+    Node,
+    NotYamlError,
+    compose_documents,
+)
 from infra.compose_file.yaml_scalars import resolve_plain, resolve_tagged
 from infra.compose_file.yaml_tree import Items, Origin, Source, Table, Value
-
-# What a file of 4 MiB can hold without aliases; an alias bomb stands for more.
-_MOST_VALUES = 500_000
 
 
 @dataclass(frozen=True)
@@ -50,13 +52,13 @@ class _Builder:
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self._left = _MOST_VALUES
+        self._left = MOST_VALUES
         self._within: set[int] = set()
 
     def build(self, node: Node, path: str) -> Value:
         self._left -= 1
         if self._left < 0:
-            raise NotYamlError(f"its aliases stand for more than {_MOST_VALUES} values", node.line)
+            raise NotYamlError(f"its aliases stand for more than {MOST_VALUES} values", node.line)
         if node.kind == "scalar":
             return _resolve(node)
         if id(node) in self._within:

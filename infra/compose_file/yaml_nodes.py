@@ -24,6 +24,10 @@ _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 # Compose's own schema goes about ten levels deep.
 _DEEPEST = 100
 
+# Each alias is walked where it stands. A file of 4 MiB holds fewer values without aliases; an
+# alias bomb stands for more.
+MOST_VALUES = 400_000
+
 _BLOCK_STYLES = ("|", ">")
 
 
