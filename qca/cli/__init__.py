@@ -37,7 +37,7 @@ _COMMANDS = {
     "evaluate": "Measure a trained automaton on states that it has not seen.",
     "view": "Run a trained automaton live, in a page on this machine.",
     "export": "Write a trained automaton as a file for other programs.",
-    "report": "Write one HTML page about a run.",
+    "report": "Write one HTML page about a run, or several.",
 }
 
 

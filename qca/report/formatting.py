@@ -4,6 +4,8 @@ from datetime import UTC, datetime
 
 from markupsafe import Markup, escape
 
+from qca.runs.evaluation import Statistic
+
 
 def format_time(time: datetime | str) -> str:
     """Return a date and time in UTC, since a page is made to be shared.
@@ -41,3 +43,10 @@ def render_prose(text: str) -> Markup:
         for number, part in enumerate(parts)
     )
     return Markup("").join(tagged)
+
+
+def format_statistic(statistic: Statistic | None) -> str:
+    """Return a mean with its standard error: ``2.31 ± 0.02``; ``unknown`` where it is."""
+    if statistic is None or statistic.mean is None or statistic.standard_error is None:
+        return "unknown"
+    return f"{statistic.mean:.4g} ± {statistic.standard_error:.1g}"
