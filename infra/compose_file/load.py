@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from infra.compose_file.default_files import find_override
+from infra.compose_file.externals import find_externals
 from infra.compose_file.model import ComposeFile, Service
 from infra.compose_file.paths import shorten
 from infra.compose_file.policy import Policy
@@ -55,6 +56,7 @@ def read_compose_files(
         override=find_override(paths[0]) if len(paths) == 1 else None,
         sources=project.sources,
         files=dict(_find_files(project)),
+        externals=tuple(find_externals(project.top, project.active)),
         hidden=project.hidden,
         folder=str(project.folder),
         profiles=project.profiles,

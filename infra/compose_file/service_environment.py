@@ -95,19 +95,25 @@ def _read_env_file(
 ) -> Table:
     path, lines = reading.read_lines(to_text(file.get("path")), Path())
     if "format" in file:
-        return _read_raw(path, lines, variables)
+        return _read_raw(reading, path, lines, variables)
     source, found = Source(path, lines, variables), Table()
     for name, value, line in parse_assignments("\n".join(lines), variables):
         found.put(name, value, Origin(source, line))
     return found
 
 
-def _read_raw(path: str, lines: tuple[str, ...], variables: Mapping[str, str]) -> Table:
+def _read_raw(
+    reading: Reading, path: str, lines: tuple[str, ...], variables: Mapping[str, str]
+) -> Table:
     """Read `format: raw`: what stands behind the sign is the value as it is."""
     source, found = Source(path, lines, variables), Table()
     for number, line in enumerate(lines, 1):
         name, equals, value = line.partition("=")
-        if name.strip() and not name.lstrip().startswith("#"):
+        if not name.strip() or name.lstrip().startswith("#"):
+            continue
+        if len(name.split()) > 1:
+            reading.refuse(f"variable '{name}' contains whitespaces", Origin(source, number))
+        else:
             found.put(
                 name.strip(), value if equals else variables.get(name), Origin(source, number)
             )

@@ -80,6 +80,11 @@ def _check_count(value: Value) -> None:
         raise ValueError(f"invalid value \"{text}\", the only value allowed is 'all' or a number")
 
 
+def _check_ulimit(value: Value) -> None:
+    if isinstance(value, float):
+        raise ValueError("invalid type float64 for ulimits")
+
+
 def _check_hosts(value: Value) -> None:
     for item in value if isinstance(value, Items) else ():
         text = to_text(item)
@@ -123,6 +128,7 @@ _RULES = compile_rules(
             (_DURATIONS, _check_duration),
             (("deploy.resources.limits.cpus", "deploy.resources.reservations.cpus"), _check_cpus),
             (("command", "entrypoint"), _check_command),
+            (("ulimits.*",), _check_ulimit),
             (("build.extra_hosts", "extra_hosts"), _check_hosts),
             (("deploy.resources.reservations.devices.*", "gpus.*"), _check_request),
         )

@@ -27,6 +27,8 @@ _SINGLE = (
     "mem_reservation",
     "memswap_limit",
     "network_mode",
+    "pid",
+    "privileged",
     "runtime",
     "scale",
 )
@@ -97,6 +99,21 @@ def read_devices(service: Table) -> Iterator[tuple[str, DeviceRequests]]:
             requests = tuple(_read_device(to_table(item), capability) for item in items)
             first = items.origins[0]
             yield key, DeviceRequests(requests, first.line, first.source.path)
+
+
+def read_host_devices(service: Table) -> Iterator[LocatedValue]:
+    """Yield what `devices` names of the host, a device file or a CDI device."""
+    for item, origin in to_items(service.get("devices")).entries():
+        if source := to_text(to_table(item).get("source")):
+            yield locate_value(source, origin)
+
+
+def read_host_paths(service: Table) -> Iterator[LocatedValue]:
+    """Yield the paths of the host that `volumes` mounts."""
+    for item, origin in to_items(service.get("volumes")).entries():
+        entry = to_table(item)
+        if entry.get("type") == "bind":
+            yield locate_value(entry.get("source"), origin)
 
 
 def _read_device(entry: Table, capability: str) -> DeviceRequest:

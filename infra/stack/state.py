@@ -125,13 +125,15 @@ class Launch:
     project: str
     run: str
     runs: str
-    """Folder that holds the run folders (local runtime)."""
+    """Folder that holds the run folders."""
     episodes: int | None = None
     device: str | None = None
     predicted_peak_bytes: int | None = None
     context_bytes: int | None = None
     budget_bytes: int | None = None
     """These are as planned, to compare with; None in a file of an older version."""
+    volume: str | None = None
+    """The volume that keeps the runs, on an engine elsewhere; None where `runs` does."""
 
 
 _LAUNCH = TypeAdapter(Launch)

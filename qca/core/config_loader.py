@@ -27,7 +27,13 @@ T = TypeVar("T")
 CONFIG_FILE = Path("qca.toml")
 
 # What a rendered Compose file reads; qca itself does not.
-_COMPOSE_VARIABLES = ("QCA_GID", "QCA_STORE_FLAGS", "QCA_TRAINER_IMAGE", "QCA_UID")
+_COMPOSE_VARIABLES = (
+    "QCA_GID",
+    "QCA_RUN_FOLDER",
+    "QCA_STORE_FLAGS",
+    "QCA_TRAINER_IMAGE",
+    "QCA_UID",
+)
 
 
 def load_config(

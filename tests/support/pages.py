@@ -33,8 +33,6 @@ NOT_RUN = {
     ". .venv/bin/activate": "it changes the shell that the reader types into",
     "pip install '.[train,report]'": DOWNLOADS,
     "qca up --runtime compose": CONTAINERS,
-    "docker compose -f .qca/compose.yaml cp trainer:/runs/first .": CONTAINERS,
-    "qca report ./first": "it reads what the line before it copied",
     "qca down": CONTAINERS,
     "qca up --gpus all": GPUS,
     "qca up --gpus all --nnodes 2 --rdzv-endpoint HOST:29400": GPUS,

@@ -33,6 +33,7 @@ from infra.doctor.checks import (
     qca706_unavailable_gpus,
     qca707_refused_project,
     qca708_dropped_words,
+    qca709_missing_externals,
 )
 
 CHECKS: tuple[Check, ...] = (
@@ -67,4 +68,5 @@ CHECKS: tuple[Check, ...] = (
     qca706_unavailable_gpus.CHECK,
     qca707_refused_project.CHECK,
     qca708_dropped_words.CHECK,
+    qca709_missing_externals.CHECK,
 )

@@ -35,7 +35,7 @@ BUSY = {
 }
 NEEDS = [(check, fact) for check in CHECKS for fact in check.needs]
 # These judge what is in the file, and need no fact.
-OF_THE_FILE = {"QCA701", "QCA702", "QCA703", "QCA704", "QCA707", "QCA708"}
+OF_THE_FILE = {"QCA701", "QCA702", "QCA703", "QCA704", "QCA707", "QCA708", "QCA709"}
 
 
 def _run(check: Check, tmp_path: Path, **changes: str | Engine) -> list[Finding]:
