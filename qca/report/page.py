@@ -105,7 +105,7 @@ def _build_facts(run: Run, need: Estimate | None) -> list[Fact]:
     records = run.records
     if not records:
         return []
-    best = min(records, key=lambda record: record.loss)
+    best = run.best_record
     seconds = sum(record.seconds for record in records)
     predicted = "" if need is None else format_size(select_comparable_peak(run, need))
     note = predicted and f"predicted {predicted}"

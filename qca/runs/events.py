@@ -87,6 +87,17 @@ class PlanChanged(_Event):
     predicted_peak_bytes: int
 
 
+class ConfigChanged(_Event):
+    """A continued training goes on with other values than those of its checkpoint."""
+
+    event: Literal["config-changed"] = "config-changed"
+    episode: int
+    """The first one with the new values."""
+    before: dict[str, float | int | str]
+    now: dict[str, float | int | str]
+    """Both have the same keys, those of the configuration that changed."""
+
+
 class Noted(_Event):
     """Something that the user should know; the training goes on."""
 
@@ -116,7 +127,16 @@ class Finished(_Event):
     """Whole episodes of the run, earlier sessions included."""
 
 
-Event = Started | EpisodeRecord | Skipped | PlanChanged | Noted | CheckpointWritten | Finished
+Event = (
+    Started
+    | EpisodeRecord
+    | Skipped
+    | PlanChanged
+    | ConfigChanged
+    | Noted
+    | CheckpointWritten
+    | Finished
+)
 
 _EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="event")])
 
