@@ -65,7 +65,7 @@ def draw_speed(records: Sequence[EpisodeRecord]) -> Chart:
         "Speed",
         f"Median {median(y):,.3g} steps a second, slowest {min(y):,.3g}, fastest {max(y):,.3g}; "
         "each forward and backward, a batch counts once.",
-        _draw_markup("speed", [curve], "steps a second", from_zero=True),
+        draw_markup("speed", [curve], "steps a second", from_zero=True),
     )
 
 
@@ -152,7 +152,7 @@ def _draw_gradient(records: Sequence[EpisodeRecord]) -> Chart:
         "Norm of the gradient",
         f"Median {median(y):.3g}, largest {max(y):.3g}, before clipping; clipped to "
         f"{GRADIENT_NORM_LIMIT:g} in {clipped:,} of {format_count(len(y), 'episode')}.",
-        _draw_markup(
+        draw_markup(
             "gradient",
             [Curve("norm", x, y, smooth=True)],
             "norm, logarithmic" if is_log_scale_useful(y, [GRADIENT_NORM_LIMIT]) else "norm",
@@ -168,7 +168,7 @@ def _draw_learning_rate(run: Run) -> Chart:
     caption = f"{y[0]:.3g} throughout; it is halved when the loss stalls."
     if causes := list(_explain_learning_rate(run)):
         caption = f"From {y[0]:.3g} to {y[-1]:.3g}: {'; '.join(causes)}."
-    svg = _draw_markup("rate", [Curve("rate", x, y, "c")], "learning rate", from_zero=True)
+    svg = draw_markup("rate", [Curve("rate", x, y, "c")], "learning rate", from_zero=True)
     return Chart("Learning rate", caption, svg)
 
 
@@ -192,11 +192,12 @@ def _draw_noise(records: Sequence[EpisodeRecord]) -> Chart:
     x, y = extract_series(records, lambda record: record.noise_rate)
     caption = f"From {y[0]:.3g} to {y[-1]:.3g}: the share of cells whose phase a step disturbs."
     curve = Curve("noise", x, y, "d")
-    svg = _draw_markup("noise", [curve], "share of the cells", from_zero=True)
+    svg = draw_markup("noise", [curve], "share of the cells", from_zero=True)
     return Chart("Noise", caption, svg)
 
 
-def _draw_markup(name: str, curves: Sequence[Curve], quantity: str, **options: object) -> Markup:
+def draw_markup(name: str, curves: Sequence[Curve], quantity: str, **options: object) -> Markup:
+    """Return a chart's drawing; the options are those of `charts.draw`."""
     return Markup(draw(name, curves, quantity=quantity, **options))  # type: ignore[arg-type]
 
 

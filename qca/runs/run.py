@@ -14,6 +14,7 @@ from qca.core.json_object import parse_object
 from qca.core.plain_files import read_plain
 from qca.core.validation import is_unknown_key
 from qca.runs.checkpoint_files import list_checkpoints
+from qca.runs.evaluation import Evaluation, read_evaluation
 from qca.runs.events import EpisodeRecord
 from qca.runs.journal import list_config_changes, list_skipped_episodes, read_journal
 from qca.runs.metrics_log import read_records
@@ -37,6 +38,8 @@ class Run:
     last_checkpoint: int | None
     """The episode of the newest checkpoint; None if there is none."""
     snapshots: Snapshots | None
+    evaluation: Evaluation | None
+    """What `qca evaluate` found last; None where it was not called."""
     is_held: bool
     """Whether a trainer on this host works on it."""
 
@@ -163,6 +166,7 @@ def _read(folder: RunFolder) -> Run:
         checkpoints=[path.name for _, path in checkpoints],
         last_checkpoint=checkpoints[-1][0] if checkpoints else None,
         snapshots=read_snapshots(folder.states),
+        evaluation=read_evaluation(folder.evaluation),
         is_held=folder.is_held(),
     )
 

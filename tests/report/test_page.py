@@ -22,7 +22,7 @@ from tests.support.run_folders import (
     write_run,
 )
 
-VOID = {"meta", "link", "img", "br"}
+VOID = {"meta", "link", "img", "br", "source"}
 INLINE = {"code"}
 
 
