@@ -70,7 +70,7 @@ class Reading:
         if _REMOTE.match(name):
             raise NotFollowedError(f"{name} lies on another machine", outside=True)
         path = self.stay_within(name, folder)
-        if not path.is_file():
+        if not _is_there(path):
             raise NotFollowedError(f"{path} is not there", missing=True)
         return path
 
@@ -112,6 +112,14 @@ class Reading:
             raise NotFollowedError(error.message) from None
         self.sources[str(path)] = tuple(text.splitlines())
         return str(path), text
+
+
+def _is_there(path: Path) -> bool:
+    """Whether there is anything to be opened; a name that is too long is nowhere."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
 
 
 def resolve(path: Path) -> Path:

@@ -17,7 +17,11 @@ def format_time(time: datetime | str) -> str:
             time = datetime.fromisoformat(time)
         except ValueError:
             return time
-    return f"{time.astimezone(UTC):%-d %b %Y, %H:%M:%S} UTC"
+    try:
+        time = time.astimezone(UTC)
+    except OverflowError:  # before year 1, or after 9999
+        return time.isoformat()
+    return f"{time:%-d %b %Y, %H:%M:%S} UTC"
 
 
 def format_duration(seconds: float) -> str:

@@ -25,6 +25,7 @@ from qca.runs.events import EpisodeRecord
 
 # A run of years, with an event for every episode.
 _LARGEST_FILE = 256 * MIB
+_LARGEST_NUMBER = 2**63
 
 
 @contextmanager
@@ -99,4 +100,5 @@ def _parse_event(line: str) -> dict[str, Any] | None:
     except ValueError:
         return None
     whole = all(isinstance(event.get(key), str) for key in ("time", "event"))
-    return event if whole else None
+    small = all(abs(value) < _LARGEST_NUMBER for value in event.values() if isinstance(value, int))
+    return event if whole and small else None

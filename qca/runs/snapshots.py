@@ -98,6 +98,6 @@ def _parse_energies(header: Mapping[str, str]) -> list[tuple[str, float]]:
 
 
 def _join_parts(parts: NDArray[np.float32]) -> NDArray[np.complex64]:
-    if parts.dtype != np.float32 or parts.ndim != 4 or parts.shape[0] != 2:
+    if parts.dtype != np.float32 or parts.ndim != 4 or parts.shape[0] != 2 or not parts.size:
         raise ValueError(f"a tensor is {parts.dtype} {parts.shape}, not float32 (2, d, H, W)")
     return parts[0] + np.complex64(1j) * parts[1]

@@ -23,6 +23,7 @@ from torch import Tensor
 
 from qca.core.atomic_files import replace_file
 from qca.core.errors import CheckpointError
+from qca.core.json_object import parse_object
 from qca.core.plain_files import check_plain
 from qca.runs.checkpoint_files import build_checkpoint_path, list_checkpoints
 from qca.train.plateau import Plateau
@@ -109,7 +110,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         text = header["qca"]
         if header["sha256"] != _digest(text, tensors):
             raise _damage_error(path, "its checksum does not fit its content")
-        return _parse(path, json.loads(text), tensors)
+        return _parse(path, parse_object(text), tensors)
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise _damage_error(path, str(error)) from None
 
@@ -183,7 +184,7 @@ def _read_loss(path: Path) -> list[tuple[str | None, float]]:
     try:
         check_plain(path, follow=False)
         with safe_open(path, framework="np") as file:
-            description = json.loads(file.metadata()["qca"])
+            description = parse_object(file.metadata()["qca"])
         loss, name = description["loss"], description["config"].get("loss")
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, AttributeError):
         return []
