@@ -26,6 +26,7 @@ from qca.core.errors import QcaError
 _COMMANDS = {
     "doctor": "Examine this host: what would stop the stack, why, and how to fix it.",
     "explain": "Explain one check in full.",
+    "init": "Write a commented qca.toml with the keys that count.",
     "plan": "Show the sizing decision, with a reason for each number.",
     "render": "Write the file that runs the plan.",
     "up": "Launch the training, with Docker or without, and follow it.",
@@ -40,6 +41,7 @@ _COMMANDS = {
     "view": "Run a trained automaton live, in a page on this machine.",
     "export": "Write a trained automaton as a file for other programs.",
     "report": "Write one HTML page about a run, or several.",
+    "completion": "Print what bash, zsh or fish needs to complete qca.",
 }
 
 

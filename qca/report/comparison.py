@@ -111,9 +111,9 @@ def _draw_chart(
     is_wide: bool = False,
 ) -> Iterator[Chart]:
     """Yield one chart, or none where no run has anything to draw."""
-    colors = {run.name: SERIES[number] for number, run in enumerate(runs)}
+    colors = dict(zip((run.name for run in runs), SERIES, strict=False))
     curves = [
-        Curve(name, *([pair[place] for pair in pairs] for place in (0, 1)), colors[name])
+        Curve(name, [x for x, _ in pairs], [y for _, y in pairs], colors[name])
         for name, pairs in points.items()
         if pairs
     ]

@@ -31,7 +31,8 @@ GPUS = "it needs several GPUs, or a second machine"
 NOT_RUN = {
     "python3 -m venv .venv": DOWNLOADS,
     ". .venv/bin/activate": "it changes the shell that the reader types into",
-    "pip install '.[train,report]'": DOWNLOADS,
+    "pip install '.[train,report]' --extra-index-url"
+    " https://download.pytorch.org/whl/cpu": DOWNLOADS,
     "qca up --runtime compose": CONTAINERS,
     "qca down": CONTAINERS,
     "qca up --gpus all": GPUS,
