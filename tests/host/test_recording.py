@@ -185,7 +185,7 @@ NOT_FACTS = {
     "not text": (b"\xff\xfe{}", ": not UTF-8 text"),
     "nested without end": (b"[" * 100_000, ": "),
     "a number without end": (b'{"schema_version": ' + b"1" * 10_000 + b"}", ": "),
-    "a large file": (b" " * (2**20 + 1), ": too large"),
+    "a large file": (b" " * (2**20 + 1), ": larger than 1 MiB"),
 }
 
 
@@ -202,7 +202,7 @@ def test_a_file_that_holds_no_facts_is_refused(
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("none.json", "No such file"), ("", "Is a directory"), ("a\0b", "null byte")],
+    [("none.json", "No such file"), ("", "a folder, not a plain file"), ("a\0b", "null byte")],
 )
 def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path, name: str, message: str) -> None:
     with pytest.raises(InputError, match=message):
