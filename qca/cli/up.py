@@ -108,7 +108,7 @@ def _describe_launch(plan: StackPlan, volume: str | None = None) -> Launch:
         device=plan.trainer.device.value,
         predicted_peak_bytes=plan.trainer.predicted_peak_bytes.value,
         context_bytes=plan.trainer.context_bytes.value,
-        budget_bytes=plan.trainer.budget_bytes.value,
+        budget_bytes=plan.trainer_limit_bytes,
         volume=volume,
     )
 
