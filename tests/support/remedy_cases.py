@@ -30,7 +30,9 @@ from infra.host.facts import (
 from infra.host.recording import load
 from qca.core.units import GIB, MIB
 from tests.support.hosts import (
+    BROKEN_GPU_CONTAINERS,
     NO_PLUGIN,
+    WSL_SYSTEM,
     compose_v1,
     config,
     disk,
@@ -152,6 +154,11 @@ def _gpu() -> Iterator[Trouble]:
     for state in DRIVERS:
         yield Trouble(host(gpu=NoGpuDriver(state=state, detail="x")), train=CUDA)
     yield Trouble(host(gpu=driver(gpu(), toolkit=None)), train=CUDA)
+    for changes, facts in BROKEN_GPU_CONTAINERS.values():
+        yield Trouble(host(docker=engine(**changes), gpu=driver(gpu(), **facts)), COMPOSE)
+    desktop = engine(operating_system="Docker Desktop")
+    yield Trouble(host(docker=desktop, gpu=driver(gpu())), COMPOSE, CUDA)
+    yield Trouble(host(system=WSL_SYSTEM, gpu=NoGpuDriver(state="no-device", detail="x")))
     full = gpu(memory_free=MIB, processes=(process("a; b"),))
     large = {**CUDA, "recompute": "none", "batch_size": 4}
     yield Trouble(host(gpu=driver(full)), train=large)

@@ -5,10 +5,10 @@ from dataclasses import replace
 import pytest
 
 from infra.doctor.examine import examine
-from infra.host.facts import SystemFacts
 from tests.support.hosts import (
     CDI_ENGINE,
     PLUGIN,
+    WSL_SYSTEM,
     compose_file,
     config,
     driver,
@@ -51,15 +51,7 @@ NO_ENGINE = host(docker=no_engine("not-running"))
 VISIBLE = "    environment:\n      - NVIDIA_VISIBLE_DEVICES=all\n"
 RUNC_ENGINE = engine(default_runtime="runc")
 RUNC = host(docker=RUNC_ENGINE)
-WSL = gpu_host(
-    system=SystemFacts(
-        system="Linux",
-        release="5.15.153.1-microsoft-standard-WSL2",
-        machine="x86_64",
-        distribution="Ubuntu 24.04.1 LTS",
-        wsl=True,
-    )
-)
+WSL = gpu_host(system=WSL_SYSTEM)
 
 OLD_COMPOSE = replace(PLUGIN, version="2.26.1-4")
 
