@@ -103,6 +103,15 @@ def fuzz(session: nox.Session) -> None:
 
 
 @nox.session
+def automaton(session: nox.Session) -> None:
+    """Everything about running a trained automaton, the tests of minutes and the pages too."""
+    session.install("-e", ".[dev]")
+    rooms = ("measures", "automaton", "rollout", "evaluation", "export", "viewer")
+    tests = (*(f"tests/{room}" for room in rooms), "tests/docs/test_automaton_pages.py")
+    session.run("pytest", *tests, "-m", "slow or not slow", *session.posargs)
+
+
+@nox.session
 def build(session: nox.Session) -> None:
     """Build the wheel and try it in clean environments; downloads torch for CPUs."""
     session.install("-e", ".[dev]")

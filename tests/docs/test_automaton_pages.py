@@ -17,6 +17,7 @@ from qca.measures.choose_field import list_fields
 from qca.measures.over_time import MEASURES
 from qca.measures.state import State
 from qca.model.evolution import Step
+from qca.model.losses import make_loss
 from tests.support.automata import trained_run
 from tests.support.pages import DOCS, find_blocks, list_commands, read_page
 from tests.support.plugins import install
@@ -33,7 +34,8 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize("page", ["rollout", pytest.param("export", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("page", ["rollout", "export"])
 def test_every_command_runs(folder, page):
     for line in list_commands(page):
         words = shlex.split(line)[1:]
@@ -110,7 +112,7 @@ def test_the_loss_of_its_page_works(monkeypatch):
     monkeypatch.setattr("tests.support.plugins.Quiet", kind, raising=False)
     install(monkeypatch, read_group("add-a-loss"), "tests.support.plugins", quiet="Quiet")
     assert qca.TrainConfig(loss="quiet").loss == "quiet"
-    loss = qca.Loss.__subclasses__()[-1]()
+    loss = make_loss("quiet")
     psi = torch.zeros(1, 2, 4, 4, dtype=torch.complex64)
     psi[:, 1] = 1
     terms = loss.compute_terms(torch.tensor([16.0]), [Step(psi, torch.ones(1, 4, 4))] * 2)
