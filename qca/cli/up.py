@@ -45,6 +45,7 @@ def up(config_file: Path | None, **flags: Any) -> None:
     """
     config = read_config(config_file, flags)
     state = StateDir(STATE_DIR)
+    RunFolder(RUNS / config.train.run).check()
     with raise_on_sigterm(), state_lock(state), ProgressView() as view:
         try:
             view.say("Examining this host.")
