@@ -193,12 +193,13 @@ def _machine() -> Iterator[Trouble]:
 
 def _files() -> Iterator[Trouble]:
     """Files whose names bash would take for several words, or worse."""
-    head = "services:\n  cache:\n    image: dragonflydb/dragonfly\n"
+    head = "services:\n  cache:\n    image: dragonflydb/dragonfly:v1.40.0\n"
     limited = host(docker=engine(cpus=16, most_memlock=8 * MIB))
     for keys in (
         "    command: ['--maxmemory', '2G', '--proactor_threads', '16']\n",
         "    command:\n      - --maxmemory=2G\n      - --dir=/$$HOME\n",
         "    command: --http_admin_console=false --proactor_threads=1\n",
+        "    command: ['--save_schedule=*:30', --proactor_threads=1]\n",
         "    environment: {DFLY_PASSWORD: hunter2, DFLY_proactor_threads: 1}\n",
         "    command: --maxmemory=${MAX:-2G} --proactor_threads=16\n",
         "    ulimits: {memlock: -1}\n    ports: ['6379:6379']\n",
