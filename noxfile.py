@@ -95,6 +95,15 @@ def chaos(session: nox.Session) -> None:
 
 
 @nox.session
+def attack(session: nox.Session) -> None:
+    """Everything in a stranger's folder: hostile files and programs, secrets, faults, kills."""
+    session.install("-e", ".[dev]")
+    tests = ("tests/attack", "tests/chaos", "tests/compose_file/test_fuzz.py")
+    inputs = {"QCA_FUZZ_INPUTS": "20000", "QCA_ATTACK_INPUTS": "2000"}
+    session.run("pytest", *tests, "-s", "-m", "slow or not slow", *session.posargs, env=inputs)
+
+
+@nox.session
 def fuzz(session: nox.Session) -> None:
     """Read 100,000 Compose files that are nearly right; none may end in a traceback."""
     session.install("-e", ".[dev]")

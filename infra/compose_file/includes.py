@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from infra.compose_file.dotenv import read_dotenv
-from infra.compose_file.reading import LONGEST_TRAIL, Reading, read_dotenv_text, resolve
+from infra.compose_file.reading import LONGEST_TRAIL, Reading, resolve
 from infra.compose_file.references import NotFollowedError
 from infra.compose_file.yaml_tree import Items, Origin, Table, Value, to_text
 
@@ -69,7 +69,7 @@ class Include:
         if self.env_files:
             text = "\n".join(reading.read_file(name, folder)[1] for name in self.env_files)
         else:
-            text = read_dotenv_text(home / ".env")
+            text = reading.read_dotenv(home / ".env", variables)
         found = read_dotenv(text, variables)
         reading.hidden.update(found.values())
         return {**found, **variables}

@@ -35,6 +35,16 @@ RESTARTS_TOGETHER = 6
 _LONGEST_PROJECT = 63 - len("-trainer-999")
 
 _DNS_PORT = 53
+# CoreDNS and kube-dns carry this label in the namespace kube-system; NodeLocal DNSCache, where a
+# cluster has it, listens on this address of each node. Queries to any other server could carry
+# data out.
+_CLUSTER_DNS: list[Object] = [
+    {
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}},
+        "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}},
+    },
+    {"ipBlock": {"cidr": "169.254.20.10/32"}},
+]
 _STORE_SERVICE_PORT: Object = {"port": STORE_PORT, "targetPort": "redis", "name": "redis"}
 
 
@@ -166,7 +176,10 @@ def _build_trainer_policy(names: Names) -> Object:
                 "to": [{"podSelector": {"matchLabels": names.labels("store")}}],
                 "ports": [{"protocol": "TCP", "port": STORE_PORT}],
             },
-            {"ports": [{"protocol": kind, "port": _DNS_PORT} for kind in ("UDP", "TCP")]},
+            {
+                "to": _CLUSTER_DNS,
+                "ports": [{"protocol": kind, "port": _DNS_PORT} for kind in ("UDP", "TCP")],
+            },
         ],
     }
     return _build_object("networking.k8s.io/v1", "NetworkPolicy", names.trainer, labels, spec)

@@ -97,8 +97,8 @@ def _comment_object(one: Mapping[str, Any], plan: StackPlan, nodes: int) -> Comm
         case "NetworkPolicy", "trainer":
             return {
                 ("spec", "ingress", 0): "NCCL and gloo open ports as they need them",
-                ("spec", "egress", 2): "names, wherever the cluster's DNS runs; nothing else "
-                "leaves the namespace",
+                ("spec", "egress", 2): "names, of the cluster's own DNS alone (OpenShift's has "
+                "another namespace and label); nothing else leaves the namespace",
             }
     return {}
 

@@ -98,7 +98,7 @@ class ProgressView:
             self._progress.remove_task(self._ticker)
             self._ticker = None
         self._episodes = event.episodes
-        predicted = event.predicted_peak_bytes
+        predicted = event.predicted_memory_bytes
         peak = "" if predicted is None else f", predicted peak {format_size(predicted)}"
         together = "" if event.processes == 1 else f" in {event.processes} processes"
         self.say(

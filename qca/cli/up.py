@@ -22,7 +22,8 @@ from infra.stack.state import (
 from qca.cli.host_facts import plan_here
 from qca.cli.options import RUNS, config_options, read_config
 from qca.cli.progress import ProgressView
-from qca.cli.signals import Terminated, ignore_signals, raise_on_sigterm
+from qca.cli.signals import Terminated, raise_on_sigterm
+from qca.cli.take_down import take_down
 from qca.core.config import Config
 from qca.core.errors import LaunchError
 from qca.runs.events import parse_event
@@ -44,6 +45,7 @@ def up(config_file: Path | None, **flags: Any) -> None:
     """
     config = read_config(config_file, flags)
     state = StateDir(STATE_DIR)
+    RunFolder(RUNS / config.train.run).check()
     with raise_on_sigterm(), state_lock(state), ProgressView() as view:
         try:
             view.say("Examining this host.")
@@ -107,7 +109,7 @@ def _describe_launch(plan: StackPlan, volume: str | None = None) -> Launch:
         device=plan.trainer.device.value,
         predicted_peak_bytes=plan.trainer.predicted_peak_bytes.value,
         context_bytes=plan.trainer.context_bytes.value,
-        budget_bytes=plan.trainer.budget_bytes.value,
+        budget_bytes=plan.trainer_limit_bytes,
         volume=volume,
     )
 
@@ -145,8 +147,6 @@ def _run_compose(
             _prepare_run_folder(plan)
         write_launch(state, _describe_launch(plan, storage.volume))
         _start_and_follow(plan, images, storage, state, view)
-    view.say(_describe_run_place(plan.train.run, storage.volume))
-    view.say("The store still runs; `qca down` removes the stack and keeps the run.")
 
 
 def _prepare_run_folder(plan: StackPlan) -> None:
@@ -181,13 +181,24 @@ def _start_and_follow(
         launch.start(plan, state, images, storage, RUNS / plan.train.run, say=view.say)
         with closing(follow_trainer(make_stack_client(state, plan.project))) as lines:
             _show_lines(lines, view)
+        view.say(_describe_run_place(plan.train.run, storage.volume))
+        view.say("The store still runs; `qca down` removes the stack and keeps the run.")
     except BaseException:
-        if state.compose_file.exists():
-            view.say("Taking the stack down; the trainer writes a checkpoint first.")
-        with ignore_signals():
-            launch.stop(plan.project, state, volumes=False)
-        state.remove()
+        view.say(
+            "Taking the stack down; the trainer writes a checkpoint first. "
+            "Ctrl-C again leaves that to `qca down`."
+        )
+        _take_down(plan.project, state, view)
         raise
+
+
+def _take_down(project: str, state: StateDir, view: ProgressView) -> None:
+    try:
+        take_down(project, state, volumes=False, say=view.say)
+    except LaunchError as error:  # the reason for taking it down is what `up` ends with
+        view.say(f"The stack {project} may still run: {error}. `qca down` ends it.")
+    else:
+        state.remove()
 
 
 def _show_lines(lines: Iterable[str], view: ProgressView) -> None:

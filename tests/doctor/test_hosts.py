@@ -31,12 +31,12 @@ EVERYTHING = {
     "daemon-hung": ("W101", "E101 S602"),
     "docker-desktop-mac": ("S601 S602", "S601 S602"),  # the disk is a virtual machine's
     "docker-desktop-wsl2": ("S602", "S602"),
-    "gpu-mig": ("", ""),  # planned for a slice
+    "gpu-mig": ("S406", "S406"),  # planned for a slice
     "gpu-no-driver": ("W401", "W401"),
     "gpu-no-permission": ("W401", "W401"),
     "gpu-no-toolkit": ("W401", "W401"),
     "gpu-not-loaded": ("W401", "W401"),
-    "gpu-old-driver": ("E403", "E403"),
+    "gpu-old-driver": ("E403 S406", "E403 S406"),
     "engine-26": ("", ""),
     # V1 starts there and cannot recreate; without V2 a local run is planned.
     "engine-26-v1": ("W201 W202 W204", "E201 W202 W204"),
@@ -44,7 +44,7 @@ EVERYTHING = {
     # The plan may or may not count on the GPU; either way it is not called fine.
     "gpu-toolkit-not-registered": (None, None),  # below
     "gpu-version-mismatch": ("W401", "W401"),
-    "gpu-workstation": ("", ""),
+    "gpu-workstation": ("S406", "S406"),
     "h100-no-docker": ("E501", "E101 E201 S401 S602"),
     "no-compose": ("W201", "E201"),
     "no-permission": ("W101 E501", "E101 S602"),
@@ -54,7 +54,7 @@ EVERYTHING = {
     "seed-laptop": ("W201 W202 W203 W204 E402", "E201 W202 E203 W204 W401"),
     "seed-laptop-idle": ("W201 W202 W203 W204", "E201 W202 E203 W204 W401"),
     "server-128-threads": ("", ""),
-    "server-8-gpus": ("", ""),
+    "server-8-gpus": ("S406", "S406"),
     "small-host": ("E603", "E603"),  # 1 GiB: torch beside the store does not fit
     # Confined by AppArmor: the stack's containers, which have no-new-privileges, do not start.
     "snap-docker": ("E104", "E104"),

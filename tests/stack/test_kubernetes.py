@@ -365,3 +365,17 @@ def test_the_password_is_generated_and_shows_on_no_command_line(tmp_path, monkey
     called = shlex.split((tmp_path / "called").read_text())
     assert called[:4] == ["create", "secret", "generic", "qca-store"]
     assert password not in (tmp_path / "called").read_text()
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_the_trainer_reaches_its_peers_the_store_and_the_clusters_own_dns(name):
+    peers, store, dns = one(name, "NetworkPolicy", "trainer")["spec"]["egress"]
+    labels = [rule["to"][0]["podSelector"]["matchLabels"] for rule in (peers, store)]
+    components = [each["app.kubernetes.io/component"] for each in labels]
+    assert components == ["trainer", "store"]
+    assert {port["port"] for port in store["ports"]} == {6379}
+    assert {(port["protocol"], port["port"]) for port in dns["ports"]} == {("UDP", 53), ("TCP", 53)}
+    cluster, node_cache = dns["to"]
+    assert cluster["podSelector"]["matchLabels"] == {"k8s-app": "kube-dns"}
+    assert "namespaceSelector" in cluster
+    assert node_cache == {"ipBlock": {"cidr": "169.254.20.10/32"}}

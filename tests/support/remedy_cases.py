@@ -30,7 +30,9 @@ from infra.host.facts import (
 from infra.host.recording import load
 from qca.core.units import GIB, MIB
 from tests.support.hosts import (
+    BROKEN_GPU_CONTAINERS,
     NO_PLUGIN,
+    WSL_SYSTEM,
     compose_v1,
     config,
     disk,
@@ -152,6 +154,11 @@ def _gpu() -> Iterator[Trouble]:
     for state in DRIVERS:
         yield Trouble(host(gpu=NoGpuDriver(state=state, detail="x")), train=CUDA)
     yield Trouble(host(gpu=driver(gpu(), toolkit=None)), train=CUDA)
+    for changes, facts in BROKEN_GPU_CONTAINERS.values():
+        yield Trouble(host(docker=engine(**changes), gpu=driver(gpu(), **facts)), COMPOSE)
+    desktop = engine(operating_system="Docker Desktop")
+    yield Trouble(host(docker=desktop, gpu=driver(gpu())), COMPOSE, CUDA)
+    yield Trouble(host(system=WSL_SYSTEM, gpu=NoGpuDriver(state="no-device", detail="x")))
     full = gpu(memory_free=MIB, processes=(process("a; b"),))
     large = {**CUDA, "recompute": "none", "batch_size": 4}
     yield Trouble(host(gpu=driver(full)), train=large)
@@ -186,12 +193,13 @@ def _machine() -> Iterator[Trouble]:
 
 def _files() -> Iterator[Trouble]:
     """Files whose names bash would take for several words, or worse."""
-    head = "services:\n  cache:\n    image: dragonflydb/dragonfly\n"
+    head = "services:\n  cache:\n    image: dragonflydb/dragonfly:v1.40.0\n"
     limited = host(docker=engine(cpus=16, most_memlock=8 * MIB))
     for keys in (
         "    command: ['--maxmemory', '2G', '--proactor_threads', '16']\n",
         "    command:\n      - --maxmemory=2G\n      - --dir=/$$HOME\n",
         "    command: --http_admin_console=false --proactor_threads=1\n",
+        "    command: ['--save_schedule=*:30', --proactor_threads=1]\n",
         "    environment: {DFLY_PASSWORD: hunter2, DFLY_proactor_threads: 1}\n",
         "    command: --maxmemory=${MAX:-2G} --proactor_threads=16\n",
         "    ulimits: {memlock: -1}\n    ports: ['6379:6379']\n",

@@ -23,6 +23,10 @@ class Engine:
     cpus: Count
     memory: Size
     cgroup_version: str
+    cgroup_driver: str | None = None
+    """`systemd` or `cgroupfs`; None where that was not recorded."""
+    started: Count | None = None
+    """When its daemon started, in seconds since 1970; None where that could not be seen."""
     runtimes: tuple[str, ...]
     cdi_devices: tuple[str, ...]
     """CDI devices that the daemon discovered (API 1.50 and newer tell), e.g. `nvidia.com/gpu=0`."""

@@ -11,6 +11,8 @@ from infra.host.facts import (
 )
 from qca.core.units import MIB
 from tests.support.hosts import (
+    BROKEN_GPU_CONTAINERS,
+    WSL_SYSTEM,
     driver,
     engine,
     gpu,
@@ -19,6 +21,7 @@ from tests.support.hosts import (
     no_engine,
     one,
     process,
+    toolkit,
 )
 from tests.support.verdicts import (
     COMPOSE,
@@ -45,7 +48,44 @@ def _cdi_host(version: str) -> HostFacts:
     return host(gpu=driver(gpu(), toolkit=None), docker=docker)
 
 
+def _broken(name: str) -> HostFacts:
+    changes, facts = BROKEN_GPU_CONTAINERS[name]
+    return gpu_host(docker=engine(**changes), **facts)
+
+
+def _reload(**changes: Any) -> HostFacts:
+    """A host whose engine uses systemd's cgroups, with these changes to the toolkit."""
+    return gpu_host(docker=engine(cgroup_driver="systemd"), container_toolkit=toolkit(**changes))
+
+
+NO_DEVICE = NoGpuDriver(state="no-device", detail="no card on the PCI bus")
+
 CASES = [
+    HostCase("QCA401", _broken("not-restarted"), WARNING, "looks for it only then", COMPOSE),
+    HostCase("QCA401", _broken("stale-cdi"), WARNING, "describes driver 535.183.01, and", COMPOSE),
+    HostCase("QCA401", _broken("needs-no-cgroups"), WARNING, "operation not permitted", COMPOSE),
+    HostCase("QCA401", _broken("no-cgroups"), ERROR, "NVML: Unknown Error", COMPOSE, CUDA),
+    HostCase("QCA401", _broken("lost-on-reload"), OK, "", COMPOSE),
+    HostCase(
+        "QCA401",
+        gpu_host(docker=engine(operating_system="Docker Desktop")),
+        ERROR,
+        "hands no NVIDIA GPU",
+        COMPOSE,
+        CUDA,
+    ),
+    HostCase("QCA401", host(system=WSL_SYSTEM, gpu=NO_DEVICE), WARNING, "/dev/dxg"),
+    HostCase(
+        "QCA401",
+        host(system=replace(WSL_SYSTEM, wsl_gpu=None), gpu=NO_DEVICE),
+        INFO,
+        "There is no NVIDIA GPU here",
+    ),
+    HostCase("QCA406", _reload(), OK, "links", COMPOSE),
+    HostCase("QCA406", _reload(char_links=False), WARNING, "systemctl daemon-reload", COMPOSE),
+    HostCase("QCA406", gpu_host(docker=engine(cgroup_driver="cgroupfs")), OK, "", COMPOSE),
+    HostCase("QCA406", gpu_host(docker=engine(cgroup_driver="systemd")), SKIPPED, "", COMPOSE),
+    HostCase("QCA406", gpu_host(), SKIPPED, "not recorded", COMPOSE),
     # The GPU, layer by layer. A machine without one is in order.
     HostCase("QCA401", host(), INFO, "no NVIDIA GPU"),
     HostCase("QCA401", host(), ERROR, "no NVIDIA GPU", train=CUDA),
