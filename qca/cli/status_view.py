@@ -9,7 +9,7 @@ from rich.table import Table
 from rich.text import Text
 
 from infra.stack.state import Launch
-from qca.core.units import format_size
+from qca.core.units import format_size, format_time_left
 from qca.runs.progress import Memory, Progress
 
 _BAR_WIDTH = 30
@@ -43,7 +43,7 @@ def _render_progress(progress: Progress, bar: bool) -> Table:
     grid.add_row("speed", speed)
     grid.add_row("memory", _format_memory(progress.memory))
     if progress.eta_seconds is not None:
-        grid.add_row("left", f"about {_format_duration(progress.eta_seconds)}")
+        grid.add_row("left", f"about {format_time_left(progress.eta_seconds)}")
     return grid
 
 
@@ -61,10 +61,3 @@ def _format_memory(memory: Memory) -> str:
     if memory.predicted_bytes:
         text += f", predicted {format_size(memory.predicted_bytes)}"
     return text
-
-
-def _format_duration(seconds: float) -> str:
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60:02d} min"
