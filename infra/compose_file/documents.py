@@ -1,5 +1,6 @@
 """The YAML documents of a file as trees, their merge tags and merge keys (`<<`) applied."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -10,7 +11,7 @@ from infra.compose_file.yaml_nodes import (
     NotYamlError,
     compose_documents,
 )
-from infra.compose_file.yaml_scalars import resolve_plain, resolve_tagged
+from infra.compose_file.yaml_scalars import format_float, resolve_plain, resolve_tagged
 from infra.compose_file.yaml_tree import Items, Origin, Source, Table, Value
 
 
@@ -23,7 +24,7 @@ class Document:
 
 
 def parse_documents(text: str, source: Source) -> Iterator[Document]:
-    """Yield the documents of a file that are not empty.
+    """Yield the documents of a file; one with comments alone has none.
 
     Raises:
         NotYamlError: it is not YAML, or not what Compose takes of it, with the line.
@@ -31,8 +32,6 @@ def parse_documents(text: str, source: Source) -> Iterator[Document]:
     """
     has_tags = "!reset" in text or "!override" in text
     for node in compose_documents(text):
-        if node is None:
-            continue
         stays, reset_keys = apply_merge_tags(node) if has_tags else (True, ())
         top = _build_document(node, source) if stays else None
         if not isinstance(top, Table):
@@ -60,7 +59,7 @@ class _Builder:
         if self._left < 0:
             raise NotYamlError(f"its aliases stand for more than {MOST_VALUES} values", node.line)
         if node.kind == "scalar":
-            return _resolve(node)
+            return _check_finite(_resolve(node), node.line)
         if id(node) in self._within:
             raise NotYamlError(f"cycle detected: {path} refers to itself", node.line)
         self._within.add(id(node))
@@ -138,3 +137,10 @@ def _resolve(node: Node) -> str | int | float | bool | None:
         return resolve_tagged(node.text, node.tag)
     except ValueError as error:
         raise NotYamlError(str(error), node.line) from None
+
+
+def _check_finite(value: Value, line: int) -> Value:
+    """Refuse infinity and its kin, of which Compose cannot check the schema."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise NotYamlError(f"unsupported value: {format_float(value)}", line)
+    return value

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from infra.compose_file.dotenv import read_dotenv
-from infra.compose_file.reading import Reading
+from infra.compose_file.reading import LONGEST_TRAIL, Reading, resolve
 from infra.compose_file.references import NotFollowedError
 from infra.compose_file.yaml_tree import Items, Origin, Table, Value, to_text
 
@@ -50,7 +50,9 @@ class Include:
         if not self.names:
             raise NotFollowedError("it names no file")
         paths = [reading.find_file(name, folder) for name in self.names]
-        if paths[0] in [one.absolute() for one in trail]:
+        if len(trail) > LONGEST_TRAIL:
+            raise NotFollowedError(f"more than {LONGEST_TRAIL} files include one another")
+        if resolve(paths[0]) in map(resolve, trail):
             names = ", which includes ".join(map(str, (*trail, paths[0])))
             raise NotFollowedError(f"it leads back to itself: {names}", missing=True)
         for _ in paths:

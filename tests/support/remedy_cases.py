@@ -133,7 +133,10 @@ def _compose() -> Iterator[Trouble]:
     yield Trouble(host(compose=NO_PLUGIN, docker_compose=make_shadowed_v1()), COMPOSE)
     yield Trouble(host(docker_compose=compose_v1("7.1.0", "2.32.5", "2.5.0")))
     old = ComposePlugin(
-        version="2.5.0", docker_client="/usr/bin/docker", client_version="20.10.24+dfsg1"
+        version="2.5.0",
+        docker_client="/usr/bin/docker",
+        client_version="20.10.24+dfsg1",
+        missing_credential_helpers=("docker-credential-desktop",),
     )
     yield Trouble(host(docker=engine(version="29.1.3"), compose=old), COMPOSE)
     own = "~/.local/share/qca/compose-v1/bin/docker-compose"
@@ -193,12 +196,13 @@ def _machine() -> Iterator[Trouble]:
 
 def _files() -> Iterator[Trouble]:
     """Files whose names bash would take for several words, or worse."""
-    head = "services:\n  cache:\n    image: dragonflydb/dragonfly\n"
+    head = "services:\n  cache:\n    image: dragonflydb/dragonfly:v1.40.0\n"
     limited = host(docker=engine(cpus=16, most_memlock=8 * MIB))
     for keys in (
         "    command: ['--maxmemory', '2G', '--proactor_threads', '16']\n",
         "    command:\n      - --maxmemory=2G\n      - --dir=/$$HOME\n",
         "    command: --http_admin_console=false --proactor_threads=1\n",
+        "    command: ['--save_schedule=*:30', --proactor_threads=1]\n",
         "    environment: {DFLY_PASSWORD: hunter2, DFLY_proactor_threads: 1}\n",
         "    command: --maxmemory=${MAX:-2G} --proactor_threads=16\n",
         "    ulimits: {memlock: -1}\n    ports: ['6379:6379']\n",
