@@ -112,6 +112,15 @@ def fuzz(session: nox.Session) -> None:
 
 
 @nox.session
+def automaton(session: nox.Session) -> None:
+    """Everything about running a trained automaton, the tests of minutes and the pages too."""
+    session.install("-e", ".[dev]")
+    rooms = ("measures", "automaton", "rollout", "evaluation", "export", "viewer")
+    tests = (*(f"tests/{room}" for room in rooms), "tests/docs/test_automaton_pages.py")
+    session.run("pytest", *tests, "-m", "slow or not slow", *session.posargs)
+
+
+@nox.session
 def build(session: nox.Session) -> None:
     """Build the wheel and try it in clean environments; downloads torch for CPUs."""
     session.install("-e", ".[dev]")
@@ -126,6 +135,13 @@ def bench(session: nox.Session) -> None:
     session.run("python", "-m", "benchmarks.store")
     session.run("python", "-m", "benchmarks.view")
     session.run("python", "-m", "benchmarks.bptt", "--device", "cpu", *session.posargs)
+
+
+@nox.session
+def pictures(session: nox.Session) -> None:
+    """Draw the pictures of the terminal in docs/images anew."""
+    session.install("-e", ".[dev]")
+    session.run("python", "-m", "tests.support.screens")
 
 
 @nox.session

@@ -1,7 +1,7 @@
 """`qca up`: examine, plan, launch, wait until healthy, follow."""
 
-from collections.abc import Iterable
-from contextlib import closing
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,6 +26,7 @@ from qca.cli.signals import Terminated, raise_on_sigterm
 from qca.cli.take_down import take_down
 from qca.core.config import Config
 from qca.core.errors import LaunchError
+from qca.runs.checkpoint_files import list_checkpoints
 from qca.runs.events import parse_event
 from qca.runs.run_folder import RunFolder
 
@@ -53,12 +54,27 @@ def up(config_file: Path | None, **flags: Any) -> None:
             _refuse_blocked_host(facts, config)
             _refuse_other_stack(plan, state)
             _announce(plan, view)
-            if plan.runtime.value == "compose":
-                _run_compose(facts, plan, config, state, view)
-            else:
-                _run_local(plan, state, view)
+            with _describe_interruption(plan, view):
+                if plan.runtime.value == "compose":
+                    _run_compose(facts, plan, config, state, view)
+                else:
+                    _run_local(plan, state, view)
         except Terminated:
             view.say("Stopped.")
+
+
+@contextmanager
+def _describe_interruption(plan: StackPlan, view: ProgressView) -> Iterator[None]:
+    """Say after an interruption how far the run is, and how to go on."""
+    try:
+        yield
+    except (KeyboardInterrupt, Terminated):
+        view.end_bar()
+        folder = RunFolder(RUNS / plan.train.run)
+        if saved := list_checkpoints(folder.checkpoints):
+            done = f"{saved[-1][0]:,} of {plan.train.episodes:,} episodes"
+            view.say(f"Safe in {folder.path}: {done}. The same command goes on from there.")
+        raise
 
 
 def _refuse_blocked_host(facts: HostFacts, config: Config) -> None:
@@ -162,7 +178,11 @@ def _prepare_run_folder(plan: StackPlan) -> None:
 def _describe_run_place(run: str, volume: str | None) -> str:
     if volume is not None:
         return f"The run is in the engine's volume {volume}; `qca fetch {run}` copies it here."
-    return f"Run folder: {RUNS / run}\nWatch it move: qca rollout {run}"
+    return (
+        f"Run folder: {RUNS / run}\n"
+        f"Watch it move: qca rollout {run}\n"
+        f"Read about it: qca report {run}"
+    )
 
 
 def _start_and_follow(

@@ -55,7 +55,13 @@ ENGINE = Engine(
     limits_cpu=True,
 )
 
-PLUGIN = ComposePlugin(version="2.40.3", docker_client="/usr/bin/docker")
+PLUGIN = ComposePlugin(
+    version="2.40.3",
+    docker_client="/usr/bin/docker",
+    client_version="28.5.2",
+    buildx="0.29.1",
+    missing_credential_helpers=(),
+)
 NO_PLUGIN = NoComposePlugin(detail="docker: unknown command: docker compose")
 NO_GPU = NoGpuDriver(state="no-device", detail="no NVIDIA card on the PCI bus")
 

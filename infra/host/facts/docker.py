@@ -84,6 +84,11 @@ class ComposePlugin:
     """Path of the `docker` program that has the plugin."""
     client_version: str | None = None
     """Version of that program; None where that was not recorded."""
+    buildx: str | None = None
+    """Version of the plugin that builds images, empty without one; None where not recorded."""
+    missing_credential_helpers: tuple[str, ...] | None = None
+    """Programs that its configuration names for passwords and that are not on PATH; None where
+    not recorded."""
 
 
 @strict_dataclass

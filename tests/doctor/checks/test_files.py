@@ -5,6 +5,7 @@ from dataclasses import replace
 import pytest
 
 from infra.doctor.examine import examine
+from infra.host.facts import HostFacts
 from tests.support.hosts import (
     CDI_ENGINE,
     PLUGIN,
@@ -37,6 +38,7 @@ def _reserve(how: str, capabilities: str = "gpu") -> str:
 
 
 GPUS = "    gpus: all\n"
+BUILT = "    build: .\n"
 
 CDI = _reserve("driver: cdi, device_ids: ['nvidia.com/gpu=all']")
 
@@ -56,7 +58,18 @@ WSL = gpu_host(system=WSL_SYSTEM)
 OLD_COMPOSE = replace(PLUGIN, version="2.26.1-4")
 
 
+def _buildx(version: str | None, compose: str = "2.40.3") -> HostFacts:
+    return host(compose=replace(PLUGIN, version=compose, buildx=version))
+
+
 FILE_CASES = [
+    FileCase("QCA206", BUILT, ERROR, "requires buildx 0.17.0", 2, _buildx("0.13.1+ds1")),
+    FileCase("QCA206", BUILT, ERROR, "no image with buildx 0.16.2", 2, _buildx("0.16.2", "5.6.1")),
+    FileCase("QCA206", BUILT, OK, "", facts=_buildx("0.17.0")),
+    FileCase("QCA206", BUILT, OK, "", facts=_buildx("")),  # it builds as of old
+    FileCase("QCA206", BUILT, OK, "", facts=_buildx("0.13.1", "2.26.1-4")),
+    FileCase("QCA206", BUILT, SKIPPED, "not recorded", facts=_buildx(None)),
+    FileCase("QCA206", "", OK, "", facts=_buildx("0.13.1")),
     FileCase("QCA701", "", OK, "read whole", 1),
     FileCase("QCA701", "    extends: {file: o.yml, service: x}\n", SKIPPED, "not read", 4),
     FileCase("QCA701", "    env_file: secrets.env\n", SKIPPED, "`env_file`", 4),
