@@ -138,6 +138,13 @@ def bench(session: nox.Session) -> None:
 
 
 @nox.session
+def pictures(session: nox.Session) -> None:
+    """Draw the pictures of the terminal in docs/images anew."""
+    session.install("-e", ".[dev]")
+    session.run("python", "-m", "tests.support.screens")
+
+
+@nox.session
 def render(session: nox.Session) -> None:
     """Write the committed compose files anew."""
     session.install("-e", ".")

@@ -45,7 +45,7 @@ def plan(config_file: Path | None, facts_file: Path | None, format_: str, **flag
     if format_ == "json":
         click.echo(json.dumps(build_plan_document(stack_plan), indent=2, ensure_ascii=False))
     else:
-        Console().print(_build_table(stack_plan))
+        Console().print(build_table(stack_plan))
     if stack_plan.trainer.fits.value is False:
         raise PlanError(
             "the training does not fit",
@@ -62,7 +62,8 @@ def build_plan_document(stack_plan: StackPlan) -> dict[str, Any]:
     }
 
 
-def _build_table(stack_plan: StackPlan) -> Table:
+def build_table(stack_plan: StackPlan) -> Table:
+    """Return the plan's rows in groups, each with its reason."""
     table = Table("what", "value", "because", box=None, pad_edge=False, header_style="bold")
     for column in table.columns[:2]:
         column.no_wrap = True

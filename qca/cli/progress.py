@@ -67,7 +67,9 @@ class ProgressView:
 
     def say(self, message: str) -> None:
         """Print a message: above the bar while there is one, otherwise below."""
-        self._console.print(clean(message), highlight=False, markup=False, soft_wrap=True)
+        # A terminal would break a long line in the middle of a word; a file keeps it whole.
+        whole = not self._console.is_terminal
+        self._console.print(clean(message), highlight=False, markup=False, soft_wrap=whole)
 
     def tick(self, line: str) -> None:
         """Show the newest line of a long operation; the next one replaces it."""

@@ -308,6 +308,11 @@ FILE_CASES = [
         "no engine",
         facts=host(gpu=driver(gpu()), docker=no_engine("not-running")),
     ),
+    # Without Compose our own reading holds the file against its schema and its rules.
+    FileCase("QCA707", "    comand: x\n", ERROR, "additional properties 'comand' not allowed", 4),
+    FileCase("QCA707", "    mem_limits: 1g\n", ERROR, "'mem_limits' not allowed", 4),
+    FileCase("QCA707", "    ports: 6379\n", ERROR, "services.cache.ports must be an array", 4),
+    FileCase("QCA707", "    networks: [n]\n", ERROR, "refers to undefined network n", 4),
     FileCase("QCA709", "    volumes: ['vol:/v']\nvolumes: {vol: {}}\n", OK, "", 1),
     FileCase(
         "QCA709",
