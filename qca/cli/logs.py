@@ -12,6 +12,7 @@ from qca.cli.event_text import describe_event
 from qca.cli.options import format_option
 from qca.core.errors import LaunchError
 from qca.core.plain_files import open_plain
+from qca.core.visible import escape_invisible
 from qca.runs.events import Event, parse_event
 
 _POLL_SECONDS = 0.2
@@ -43,7 +44,7 @@ def logs(follow: bool, tail: int | None, format_: str, services: tuple[str, ...]
     show = _format_json if format_ == "json" else _format_text
     for line in lines:
         service, _, text = line.partition("|")
-        click.echo(show(service, text.removeprefix(" ")))
+        click.echo(escape_invisible(show(service, text.removeprefix(" "))))
 
 
 def _format_text(service: str, line: str) -> str:

@@ -40,9 +40,15 @@ class _TimeLeft(ProgressColumn):
 
 
 class ProgressView:
-    """Shows events on stderr as they come; use it as a context manager."""
+    """Shows events on stderr as they come; use it as a context manager.
 
-    def __init__(self) -> None:
+    Args:
+        resume: what goes on with a training that was stopped.
+
+    """
+
+    def __init__(self, *, resume: str = "the same command") -> None:
+        self._resume = resume
         self._console = Console(stderr=True)
         self._progress = Progress(
             TextColumn("{task.description}", markup=False),
@@ -67,7 +73,9 @@ class ProgressView:
 
     def say(self, message: str) -> None:
         """Print a message: above the bar while there is one, otherwise below."""
-        self._console.print(clean(message), highlight=False, markup=False, soft_wrap=True)
+        # A terminal would break a long line in the middle of a word; a file keeps it whole.
+        whole = not self._console.is_terminal
+        self._console.print(clean(message), highlight=False, markup=False, soft_wrap=whole)
 
     def tick(self, line: str) -> None:
         """Show the newest line of a long operation; the next one replaces it."""
@@ -87,7 +95,7 @@ class ProgressView:
                 self._remove_ticker()
             case Finished():
                 self.end_bar()
-        for line in describe_event(event):
+        for line in describe_event(event, resume=self._resume):
             self.say(line)
         if isinstance(event, Started):
             self._add_bar(event)

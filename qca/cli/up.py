@@ -20,6 +20,7 @@ from infra.stack.state import (
     write_launch,
 )
 from qca.cli.host_facts import plan_here
+from qca.cli.next_steps import describe_complete_run
 from qca.cli.options import RUNS, config_options, read_config
 from qca.cli.progress import ProgressView
 from qca.cli.signals import Terminated, raise_on_sigterm
@@ -178,11 +179,7 @@ def _prepare_run_folder(plan: StackPlan) -> None:
 def _describe_run_place(run: str, volume: str | None) -> str:
     if volume is not None:
         return f"The run is in the engine's volume {volume}; `qca fetch {run}` copies it here."
-    return (
-        f"Run folder: {RUNS / run}\n"
-        f"Watch it move: qca rollout {run}\n"
-        f"Read about it: qca report {run}"
-    )
+    return describe_complete_run(RUNS / run)
 
 
 def _start_and_follow(

@@ -1,7 +1,10 @@
 """The bar of a training on a terminal."""
 
+import re
+
 import pytest
 
+from qca.cli.event_text import describe_event
 from qca.cli.progress import ProgressView
 from qca.core.units import format_time_left
 from qca.runs.events import Finished
@@ -38,6 +41,22 @@ def test_the_bar_has_as_many_numbers_as_there_is_room_for(columns, capsys):
     last = capsys.readouterr().err.rpartition("5/5")[2].splitlines()[0]
     shown = [number for number in ("loss 0.8", "10 steps/s", "300 MiB") if number in last]
     assert len(shown) == {60: 1, 80: 2, 100: 3}[columns]
+
+
+def test_no_word_of_a_message_is_broken(columns, capsys):
+    [line] = describe_event(make_started())
+    with ProgressView() as view:
+        view.say(line)
+    shown = re.sub(r"\x1b\[[\d;?]*[A-Za-z]", " ", capsys.readouterr().err)
+    assert shown.split() == line.split()
+    assert all(len(row.strip()) <= columns for row in shown.splitlines())
+
+
+def test_a_file_gets_a_message_as_one_line(capsys):
+    [line] = describe_event(make_started())
+    with ProgressView() as view:
+        view.say(line)
+    assert capsys.readouterr().err == f"{line}\n"
 
 
 def test_a_trainer_that_was_started_again_has_no_second_bar(columns, capsys):

@@ -4,7 +4,7 @@ import json
 import shlex
 from pathlib import Path
 
-import matplotlib as mpl
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
@@ -23,7 +23,7 @@ from tests.support.pages import DOCS, find_blocks, list_commands, read_page
 from tests.support.plugins import install
 from tests.support.run_folders import field
 
-mpl.use("agg")
+plt.switch_backend("agg")
 
 
 @pytest.fixture
@@ -127,4 +127,4 @@ def test_the_notebook_runs_from_its_first_cell_to_its_last(folder, capsys):
             assert cell["outputs"] == []
             exec("".join(cell["source"]), names)
     assert "first after 6 episodes, on" in capsys.readouterr().out
-    mpl.pyplot.close("all")
+    plt.close("all")

@@ -3,7 +3,7 @@
 from infra.doctor.check import Check
 from infra.doctor.container_gpu_errors import GPU_ERRORS
 from infra.doctor.finding import Remedy, Severity, Verdict, ok, skip
-from infra.doctor.remedies.training import TRAIN_ON_CPU
+from infra.doctor.remedies.training import offer_cpu_training
 from infra.doctor.subjects import HostSubject
 from infra.host.container_gpu import (
     CDI_FOR_NVIDIA,
@@ -48,7 +48,7 @@ def _report_missing(
     """Return the verdict on a missing GPU: an error only if the configuration asks for one."""
     if subject.config.train.device == "cuda":
         message += '\nThe configuration asks for `device = "cuda"`.'
-        return Verdict(Severity.ERROR, message, evidence, (*remedies, TRAIN_ON_CPU))
+        return Verdict(Severity.ERROR, message, evidence, (*remedies, *offer_cpu_training(subject)))
     message += "\nThe training runs on the CPU, with a small model unless told otherwise."
     severity = Severity.WARNING if remedies else Severity.INFO
     return Verdict(severity, message, evidence, remedies)
@@ -108,7 +108,7 @@ def _report_no_access(
     subject: HostSubject, message: str, evidence: dict[str, object], remedies: tuple[Remedy, ...]
 ) -> Verdict:
     if subject.plan.trainer.device.value == "cuda":
-        return Verdict(Severity.ERROR, message, evidence, (*remedies, TRAIN_ON_CPU))
+        return Verdict(Severity.ERROR, message, evidence, (*remedies, *offer_cpu_training(subject)))
     message += "\nThe training runs on the CPU instead."
     return Verdict(Severity.WARNING, message, evidence, remedies)
 
