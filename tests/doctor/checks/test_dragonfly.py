@@ -344,3 +344,15 @@ def test_a_cpu_limit_that_stands_as_a_quota_is_lowered_by_hand(tmp_path):
     )
 
     assert finding.remedies[1].title == "Set the CPU limit of service cache to 1"
+
+
+def test_limits_that_do_not_fit_get_only_remedies_after_which_they_do():
+    stack = {**COMPOSE, "maxmemory": "15GiB", "proactor_threads": 4}
+
+    titles = [remedy.title for remedy in one(host(), "QCA302", stack=stack).remedies]
+
+    # The small model would still stand beside a store of 20 GiB.
+    assert titles == [
+        "Give Dragonfly the least it runs with",
+        "Train without containers and Dragonfly",
+    ]
