@@ -59,7 +59,7 @@ def _reload(**changes: Any) -> HostFacts:
     return gpu_host(docker=engine(cgroup_driver="systemd"), container_toolkit=toolkit(**changes))
 
 
-def _blocked(state: Any, **changes: bool) -> HostFacts:
+def _blocked(state: Any, **changes: Any) -> HostFacts:
     return host(gpu=NoGpuDriver(state=state, detail="x", **changes))
 
 
