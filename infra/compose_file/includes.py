@@ -54,7 +54,7 @@ class Include:
             raise NotFollowedError(f"more than {LONGEST_TRAIL} files include one another")
         if resolve(paths[0]) in map(resolve, trail):
             names = ", which includes ".join(map(str, (*trail, paths[0])))
-            raise NotFollowedError(f"it leads back to itself: {names}", missing=True)
+            raise NotFollowedError(f"it leads back to itself: {names}", circular=True)
         for _ in paths:
             reading.count_file()
         home = paths[0].parent

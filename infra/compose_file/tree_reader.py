@@ -163,7 +163,7 @@ class _FileReader:
                 )
             except NotFollowedError as error:
                 self._reading.note_unread("`include`", origin, error)
-                if error.missing:
+                if error.is_fault:
                     self._reading.refuse(f"{error}", origin)
                 continue
             except InputError as error:

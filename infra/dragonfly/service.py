@@ -42,7 +42,8 @@ class Dragonfly:
     def missing_program(self) -> str:
         """The program of the command that cannot be in the image; empty where it may be."""
         program = find_program(self.service)
-        is_foreign = program in _OTHER_SERVERS and _has_official_image(self.service)
+        image = self.service.image.value if self.service.image else ""
+        is_foreign = program in _OTHER_SERVERS and _is_official_image(image)
         return program if is_foreign or " " in program else ""
 
     @property
@@ -61,23 +62,24 @@ class Dragonfly:
 
 def is_dragonfly(service: Service) -> bool:
     """Whether the service's image or command is Dragonfly's; its name means nothing."""
-    return _has_dragonfly_image(service) or find_program(service) == "dragonfly"
+    image = service.image.value if service.image else ""
+    return is_dragonfly_image(image) or find_program(service) == "dragonfly"
 
 
-def _has_dragonfly_image(service: Service) -> bool:
-    return _has_official_image(service) or _split_image(service)[1] == "dragonfly"
+def is_dragonfly_image(image: str) -> bool:
+    """Whether an image is Dragonfly by its name."""
+    return _is_official_image(image) or _split_image(image)[1] == "dragonfly"
 
 
-def _has_official_image(service: Service) -> bool:
-    path, name = _split_image(service)
+def _is_official_image(image: str) -> bool:
+    path, name = _split_image(image)
     is_server = name.startswith("dragonfly") and "operator" not in name
     return path.endswith("dragonflydb") and is_server
 
 
-def _split_image(service: Service) -> tuple[str, str]:
-    """Return the path and the name of the service's image, without tag and digest."""
-    image = service.image.value.partition("@")[0] if service.image else ""
-    path, _, last = image.rpartition("/")
+def _split_image(image: str) -> tuple[str, str]:
+    """Return an image's path and name, without tag and digest."""
+    path, _, last = image.partition("@")[0].rpartition("/")
     return path, last.partition(":")[0]
 
 

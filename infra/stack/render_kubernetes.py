@@ -49,7 +49,8 @@ def render_kubernetes(plan: StackPlan, *, nodes: int, trainer_image: str) -> str
     """Return the commented YAML of the objects that run `plan` on `nodes` nodes.
 
     Raises:
-        InputError: the project's name cannot be the name of such objects.
+        InputError: the project's name cannot be the name of such objects, or the store's release
+            cannot answer their probes.
 
     """
     objects = build_kubernetes_objects(plan, nodes=nodes, trainer_image=trainer_image)

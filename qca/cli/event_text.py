@@ -16,21 +16,21 @@ from qca.runs.resume_messages import describe_config_change, describe_repeated_e
 
 _ENDINGS = {
     "complete": "Done: {} episodes.",
-    "stopped": "Stopped after {} episodes; the same command goes on from there.",
+    "stopped": "Stopped after {} episodes; {} goes on from there.",
     "already-complete": "This run is complete: {} episodes. "
     "--episodes makes it longer, --run NAME starts another.",
 }
 
 
-def describe_event(event: Event) -> list[str]:
-    """Return the event as lines."""
+def describe_event(event: Event, *, resume: str = "the same command") -> list[str]:
+    """Return the event as lines; `resume` is what goes on with a training that was stopped."""
     match event:
         case Started():
             return _describe_start(event)
         case EpisodeRecord():
             return [f"episode {event.episode}  {'  '.join(format_numbers(event))}"]
         case Finished():
-            return [_ENDINGS[event.reason].format(event.episodes)]
+            return [_ENDINGS[event.reason].format(event.episodes, resume)]
         case Skipped():
             return [f"Episode {event.episode} is skipped: {event.because}."]
         case PlanChanged():

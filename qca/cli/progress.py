@@ -40,9 +40,15 @@ class _TimeLeft(ProgressColumn):
 
 
 class ProgressView:
-    """Shows events on stderr as they come; use it as a context manager."""
+    """Shows events on stderr as they come; use it as a context manager.
 
-    def __init__(self) -> None:
+    Args:
+        resume: what goes on with a training that was stopped.
+
+    """
+
+    def __init__(self, *, resume: str = "the same command") -> None:
+        self._resume = resume
         self._console = Console(stderr=True)
         self._progress = Progress(
             TextColumn("{task.description}", markup=False),
@@ -89,7 +95,7 @@ class ProgressView:
                 self._remove_ticker()
             case Finished():
                 self.end_bar()
-        for line in describe_event(event):
+        for line in describe_event(event, resume=self._resume):
             self.say(line)
         if isinstance(event, Started):
             self._add_bar(event)

@@ -3,6 +3,7 @@
 import re
 import shlex
 import subprocess
+from contextlib import nullcontext
 from dataclasses import replace
 
 import kubernetes_validate
@@ -109,6 +110,23 @@ def test_a_key_that_no_schema_has_would_be_noticed():
 def test_a_project_that_cannot_name_objects_is_refused(project):
     plan = replace(PLANS["cpu"][0], project=project)
     with pytest.raises(InputError, match=r"stack\.project"):
+        build_kubernetes_objects(plan, nodes=1, trainer_image=IMAGE)
+
+
+@pytest.mark.parametrize(
+    ("image", "is_refused"),
+    [
+        ("dragonflydb/dragonfly:v1.37.0", True),
+        ("dragonflydb/dragonfly:v1.38.0", False),
+        ("dragonflydb/dragonfly:latest", False),
+        ("registry.example.com/our-store:1.2", False),
+    ],
+)
+def test_a_store_that_cannot_answer_the_probes_is_refused(image, is_refused):
+    plan = plan_stack(CPU_HOST, Config(stack=StackConfig(store_image=image)))
+    expected = pytest.raises(InputError, match="/healthz") if is_refused else nullcontext()
+
+    with expected:
         build_kubernetes_objects(plan, nodes=1, trainer_image=IMAGE)
 
 

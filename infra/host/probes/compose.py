@@ -2,18 +2,18 @@
 
 import re
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 
 from infra.host.deadline import Deadline
 from infra.host.errors import ProbeError
 from infra.host.facts import ComposePlugin, NoComposePlugin
+from infra.host.probes.buildx import ask_buildx_version
 from infra.host.probes.credential_helpers import find_missing_helpers
 
 # "Docker Compose version v2.40.3"; Debian's build says "2.26.1-4", without the v.
 VERSION = re.compile(r"Docker Compose version v?(\d\S*)")
 # "Docker version 20.10.24+dfsg1, build 297e128"; Podman's says "podman version 4.3.1".
 _CLIENT_VERSION = re.compile(r"Docker version (\d[^\s,]*)")
-# "github.com/docker/buildx v0.17.1 257815a"; Debian's build says "0.13.1+ds1", without the v.
-_BUILDX_VERSION = re.compile(r"/buildx v?(\d\S*)")
 
 
 def probe(deadline: Deadline) -> ComposePlugin | NoComposePlugin:
@@ -25,14 +25,16 @@ def probe(deadline: Deadline) -> ComposePlugin | NoComposePlugin:
     docker = shutil.which("docker")
     if docker is None:
         return NoComposePlugin(detail="there is no `docker` program on PATH")
-    output = deadline.run([docker, "compose", "version"])
+    with ThreadPoolExecutor(1) as beside:
+        buildx = beside.submit(ask_buildx_version, deadline)
+        output = deadline.run([docker, "compose", "version"])
     match = VERSION.search(output.stdout)
     if match:
         return ComposePlugin(
             version=match[1],
             docker_client=docker,
             client_version=_ask_client_version(docker, deadline),
-            buildx=_ask_buildx(docker, deadline),
+            buildx=buildx.result(),
             missing_credential_helpers=find_missing_helpers(),
         )
     if output.exit_code == 0:
@@ -40,18 +42,6 @@ def probe(deadline: Deadline) -> ComposePlugin | NoComposePlugin:
             f"`{docker} compose version` answered what is no version: {output.error_line}"
         )
     return NoComposePlugin(detail=output.error_line)
-
-
-def _ask_buildx(docker: str, deadline: Deadline) -> str | None:
-    """Return the version of `docker buildx`, which Compose builds images with; empty without."""
-    try:
-        output = deadline.run([docker, "buildx", "version"])
-    except ProbeError:
-        return None
-    match = _BUILDX_VERSION.search(output.stdout)
-    if match:
-        return match[1]
-    return "" if output.exit_code else None
 
 
 def _ask_client_version(docker: str, deadline: Deadline) -> str | None:

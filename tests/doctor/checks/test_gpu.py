@@ -12,6 +12,7 @@ from infra.host.facts import (
 from qca.core.units import MIB
 from tests.support.hosts import (
     BROKEN_GPU_CONTAINERS,
+    PYTHON,
     WSL_SYSTEM,
     driver,
     engine,
@@ -58,6 +59,10 @@ def _reload(**changes: Any) -> HostFacts:
     return gpu_host(docker=engine(cgroup_driver="systemd"), container_toolkit=toolkit(**changes))
 
 
+def _blocked(state: Any, **changes: Any) -> HostFacts:
+    return host(gpu=NoGpuDriver(state=state, detail="x", **changes))
+
+
 NO_DEVICE = NoGpuDriver(state="no-device", detail="no card on the PCI bus")
 
 CASES = [
@@ -81,6 +86,11 @@ CASES = [
         INFO,
         "There is no NVIDIA GPU here",
     ),
+    HostCase("QCA401", _blocked("no-driver", nouveau=True), WARNING, "with nouveau"),
+    HostCase("QCA401", _blocked("not-loaded", nouveau=True), WARNING, "with nouveau"),
+    HostCase("QCA401", _blocked("not-loaded", secure_boot=True), WARNING, "Secure Boot lets"),
+    HostCase("QCA401", _blocked("no-driver", secure_boot=True), WARNING, "no driver for"),
+    HostCase("QCA401", _blocked("no-device", nouveau=True), INFO, "no NVIDIA GPU"),
     HostCase("QCA406", _reload(), OK, "links", COMPOSE),
     HostCase("QCA406", _reload(char_links=False), WARNING, "systemctl daemon-reload", COMPOSE),
     HostCase("QCA406", gpu_host(docker=engine(cgroup_driver="cgroupfs")), OK, "", COMPOSE),
@@ -288,3 +298,34 @@ def test_hidden_gpus_are_no_gpus_for_a_local_run():
 
     assert finding.severity is WARNING
     assert "CUDA_VISIBLE_DEVICES=-1" in finding.message
+
+
+WHEEL = (
+    "-m pip install --force-reinstall 'torch~=2.13.0' --index-url https://download.pytorch.org/whl/"
+)
+CUDA_13 = replace(PYTHON, torch_cuda="13.0")
+
+
+@pytest.mark.parametrize(
+    ("check", "facts"),
+    [
+        ("QCA403", {"driver_version": "535.274.02"}),
+        ("QCA404", {"gpus": (gpu(compute_capability=(6, 1)),)}),
+    ],
+)
+def test_a_local_run_gets_the_wheel_that_runs_here_and_containers_the_image(check, facts):
+    machine = host(gpu=replace(driver(gpu()), **facts), python=CUDA_13)
+
+    local = one(machine, check, stack=LOCAL, train=CUDA)
+    containers = one(machine, check, stack=COMPOSE, train=CUDA)
+
+    assert local.remedies[-1].commands == (f"{PYTHON.executable} {WHEEL}cu126",)
+    assert "cuda12.6" in containers.remedies[-1].commands[0]
+
+
+def test_no_build_is_offered_where_none_would_run():
+    blackwell = driver(gpu(compute_capability=(12, 0)), driver_version="535.274.02")
+
+    finding = one(host(gpu=blackwell, python=CUDA_13), "QCA403", stack=COMPOSE, train=CUDA)
+
+    assert [remedy.commands for remedy in finding.remedies] == [()]
