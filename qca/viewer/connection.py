@@ -72,10 +72,18 @@ class Connection:
 
     async def _obey_until(self, due: float) -> None:
         """Obey commands as they come until the next frame is due, and those that wait anyway."""
-        while not self._commands.empty() or time.monotonic() < due:
-            rest = max(0.0, due - time.monotonic())
-            with suppress(TimeoutError):
-                await self._obey(await asyncio.wait_for(self._commands.get(), rest))
+        while True:
+            if not self._commands.empty():
+                await self._obey(self._commands.get_nowait())
+                continue
+            rest = due - time.monotonic()
+            if rest <= 0:
+                return
+            try:
+                command = await asyncio.wait_for(self._commands.get(), rest)
+            except TimeoutError:
+                return
+            await self._obey(command)
 
     async def _obey(self, command: Message) -> None:
         if isinstance(command, Simple) and command.kind == "shown":

@@ -103,6 +103,21 @@ def test_it_waits_for_a_page_that_does_not_show_its_frames(address, simulations)
             assert read_step(page) == expected
 
 
+def test_a_step_that_takes_longer_than_a_frame_keeps_no_command_waiting(
+    address, simulations, monkeypatch
+):
+    with open_socket(address) as page:
+        read_step(page)
+        advance = simulations[-1].advance
+        monkeypatch.setattr(simulations[-1], "advance", lambda n: (time.sleep(0.1), advance(n)))
+        page.send(json.dumps({"kind": "shown"}))
+        page.send(json.dumps({"kind": "play"}))
+        for expected in range(1, 6):
+            page.send(json.dumps({"kind": "speed", "steps": 1}))
+            assert read_step(page) == expected
+            page.send(json.dumps({"kind": "shown"}))
+
+
 def test_closing_the_page_ends_the_stepping(address, simulations):
     with open_socket(address) as page:
         page.send(json.dumps({"kind": "play"}))
