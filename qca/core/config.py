@@ -167,6 +167,9 @@ class TrainConfig(_Table):
     recompute: Recompute = "auto"
     """What backward recomputes: `none`, `step`, `two-level`, `host`, or `auto`: the first of these
     that fits the budget."""
+    segment: Annotated[int, Constraint(ge=1)] | Literal["auto"] = "auto"
+    """Steps whose gradients are computed as one batch, each more with a step's activations; `auto`:
+    as many as are faster and fit the budget."""
     optimizer_state: OptimizerState = "auto"
     """Where AdamW's moments live: `device`, `host`, or `auto`: on the device where they fit."""
     budget: Size | None = None

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from qca.core.config import GRADIENT_NORM_LIMIT, TrainConfig
 from qca.core.errors import QcaError
-from qca.core.noise_schedule import noise_rate
+from qca.core.noise_schedule import has_noise, noise_rate
+from qca.memory.activations import find_segment
 from qca.model.evolution import Evolution
 from qca.model.initial_state import draw_initial_state
 from qca.model.losses import LOSSES
@@ -188,17 +189,19 @@ class Trainer:
 
     def _make_runner(self, psi: Tensor) -> StepRunner:
         """Capture CUDA graphs on CUDA; run steps eagerly where that is not possible."""
+        segment = find_segment(self.config)
         if self.device.type != "cuda":
-            return EagerRunner(self.evolution)
+            return EagerRunner(self.evolution, segment)
         for parameter in self.model.parameters():
             parameter.grad = torch.zeros_like(parameter)
         try:
-            return GraphRunner(self.evolution, psi)
+            noise = has_noise(self.config.max_noise)
+            return GraphRunner(self.evolution, psi, segment, noise=noise)
         except torch.OutOfMemoryError:
             raise
         except RuntimeError as error:  # an old card or driver, or an operation that refuses
             self.eager_because = str(error).splitlines()[0]
-            return EagerRunner(self.evolution)
+            return EagerRunner(self.evolution, segment)
 
     def _read_numbers(self, outcome: Outcome, norm: Tensor) -> StepResult:
         """Return the episode's numbers, averaged over the ranks, with one read of the device."""
