@@ -1,4 +1,4 @@
-"""The host and its containers: facts, findings, plan, compose document, launch.
+"""The host and its containers: facts, Compose files, Dragonfly, the stack, the doctor.
 
-Never imports torch.
+May import: of qca, only `core` and the closed form of `memory`; never torch.
 """

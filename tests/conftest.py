@@ -3,6 +3,11 @@
 import os
 
 import pytest
+from hypothesis import settings
+
+# Nothing here asserts a time: on a busy machine one example may take long.
+settings.register_profile("qca", deadline=None)
+settings.load_profile("qca")
 
 # A trainer of these tests computes tensors so small that a second thread only waits for the
 # first, the more so beside other tests. In containers it has the threads that it always has.

@@ -1,70 +1,76 @@
 """The words of `command` and `entrypoint`, each with its line and its place on it."""
 
-import shlex
 from collections.abc import Iterator
-from typing import Any
 
-from ruamel.yaml.comments import CommentedMap
-from ruamel.yaml.scalarstring import FoldedScalarString, LiteralScalarString
-
-from infra.compose_file.interpolation import interpolate
+from infra.compose_file.interpolation import BadVariableError, interpolate
 from infra.compose_file.model import LocatedValue
-from infra.compose_file.scope import Scope, interpolate_at, make_error
+from infra.compose_file.shell_words import split_command
 from infra.compose_file.spans import WrittenWord, find_words, locate_item
-from infra.compose_file.yaml_nodes import (
-    find_item_column,
-    find_item_line,
-    find_line,
-    find_value_start,
-    is_flow_sequence,
-    to_list,
-    to_text,
-)
+from infra.compose_file.yaml_tree import Items, Origin, Table, Value, to_items, to_text
 
 
-def read_words(
-    scope: Scope, service: CommentedMap, key: str, default_line: int
-) -> tuple[LocatedValue, ...]:
-    """Return a command's words, written as a list or as one string for a shell's rules."""
+def read_words(service: Table, key: str) -> tuple[LocatedValue, ...]:
+    """Return a command's words, written as a list or as one string that Compose splits."""
     value = service.get(key)
-    line = find_line(service, key, default_line)
     if isinstance(value, str):
-        return _split_string(scope, value, key, line, find_value_start(service, key))
-    return tuple(_read_item(scope, value, index, line) for index in range(len(to_list(value))))
+        return tuple(_split_string(value, service.origins[key]))
+    items = to_items(value)
+    return tuple(_locate_item(item, origin, items) for item, origin in items.located())
 
 
-def _split_string(
-    scope: Scope, value: str, key: str, line: int, start: tuple[int, int] | None
-) -> tuple[LocatedValue, ...]:
+def find_dropped_words(service: Table) -> LocatedValue | None:
+    """Return the text that Compose drops at the end of a command string, if it does."""
+    for key in ("entrypoint", "command"):
+        value = service.get(key)
+        if isinstance(value, str) and (text := _find_dropped(value)):
+            origin = service.origins[key]
+            return LocatedValue(text, origin.line, text, origin.source.path)
+    return None
+
+
+def _find_dropped(value: Value) -> str:
     try:
-        words = shlex.split(interpolate_at(scope, value, line))
-    except ValueError as error:
-        raise make_error(scope, line, f"{key}: {error}") from None
-    is_block = isinstance(value, FoldedScalarString | LiteralScalarString)
-    written = find_words(value, scope.lines, *start, block=is_block) if start else ()
-    located = tuple(word for one in written for word in _interpolate_word(scope, one))
-    if [word.value for word in located] == words:
-        return located
-    return tuple(LocatedValue(word, line, word, scope.path) for word in words)
+        return split_command(to_text(value)).dropped
+    except ValueError:
+        return ""
 
 
-def _interpolate_word(scope: Scope, written: WrittenWord) -> Iterator[LocatedValue]:
-    """Yield what becomes of a word: one, or by a variable in it none or several."""
+def _split_string(value: str, origin: Origin) -> Iterator[LocatedValue]:
     try:
-        words = shlex.split(interpolate(written.text, scope.variables)[0])
-        raw = shlex.split(written.text)
+        words = split_command(value).words
     except ValueError:
         return
+    located = [word for one in _find_written(origin) for word in _interpolate_word(one, origin)]
+    if [word.value for word in located[: len(words)]] == list(words):
+        yield from located[: len(words)]
+        return
+    for word in words:
+        yield LocatedValue(word, origin.line, word, origin.source.path)
+
+
+def _find_written(origin: Origin) -> Iterator[WrittenWord]:
+    """Yield the words as they are written; of what came by a merge the place is not its own."""
+    if not origin.is_merged:
+        lines = origin.source.lines
+        yield from find_words(origin.raw, lines, *origin.start, block=origin.is_block)
+
+
+def _interpolate_word(written: WrittenWord, origin: Origin) -> Iterator[LocatedValue]:
+    """Yield what becomes of a word: one, or by a variable in it none or several."""
+    try:
+        filled, _ = interpolate(written.text, origin.source.variables)
+        words, raw = split_command(filled).words, split_command(written.text).words
+    except (BadVariableError, ValueError):
+        return
+    path = origin.source.path
     for word in words:
         if len(words) == len(raw) == 1:
-            yield LocatedValue(word, written.line, raw[0], scope.path, written.place)
+            yield LocatedValue(word, written.line, raw[0], path, written.place)
         else:
-            yield LocatedValue(word, written.line, word, scope.path)
+            yield LocatedValue(word, written.line, word, path)
 
 
-def _read_item(scope: Scope, items: Any, index: int, default_line: int) -> LocatedValue:
-    raw, line = to_text(items[index]), find_item_line(items, index, default_line)
-    column, place = find_item_column(items, index), None
-    if column is not None:
-        place = locate_item(raw, scope.lines, line, column, brackets=is_flow_sequence(items))
-    return LocatedValue(interpolate_at(scope, raw, line), line, raw, scope.path, place)
+def _locate_item(item: Value, origin: Origin, items: Items) -> LocatedValue:
+    line, column = origin.start
+    place = locate_item(origin.raw, origin.source.lines, line, column, brackets=items.is_flow)
+    return LocatedValue(to_text(item), origin.line, origin.raw, origin.source.path, place)

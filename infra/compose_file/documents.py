@@ -1,60 +1,138 @@
-"""The YAML documents of a file, with their merge tags applied; what is no YAML is refused."""
+"""The YAML documents of a file as trees, their merge tags and merge keys (`<<`) applied."""
 
-from pathlib import Path
+from collections.abc import Iterator
+from dataclasses import dataclass
 
-from ruamel.yaml.comments import CommentedMap
-from ruamel.yaml.error import MarkedYAMLError
-from ruamel.yaml.events import CollectionEndEvent, CollectionStartEvent
+from infra.compose_file.merge_tags import apply_merge_tags
+from infra.compose_file.yaml_nodes import Node, NotYamlError, compose_documents
+from infra.compose_file.yaml_scalars import resolve_plain, resolve_tagged
+from infra.compose_file.yaml_tree import Items, Origin, Source, Table, Value
 
-from infra.compose_file.merge_tags import TooManyValuesError, load_documents, make_parser
-from infra.compose_file.scope import NO_SERVICES, NOT_JUDGED
-from qca.core.errors import InputError
-
-# Compose's own schema goes about ten levels deep; the parser's time grows with the square.
-_DEEPEST = 50
+# What a file of 4 MiB can hold without aliases; an alias bomb stands for more.
+_MOST_VALUES = 500_000
 
 
-def parse_documents(path: Path, text: str) -> list[tuple[CommentedMap, tuple[str, ...]]]:
-    """Return the documents, each with the keys that its merge tags take away from others.
+@dataclass(frozen=True)
+class Document:
+    """One document, and the keys that its merge tags clear in what it is laid over."""
+
+    top: Table
+    reset_keys: tuple[str, ...] = ()
+
+
+def parse_documents(text: str, source: Source) -> Iterator[Document]:
+    """Yield the documents of a file that are not empty.
 
     Raises:
-        InputError: it is not YAML, is nested too deeply or holds no mapping; with the line.
+        NotYamlError: it is not YAML, or not what Compose takes of it, with the line.
 
     """
+    has_tags = "!reset" in text or "!override" in text
+    for node in compose_documents(text):
+        if node is None:
+            continue
+        stays, reset_keys = apply_merge_tags(node) if has_tags else (True, ())
+        top = _build_document(node, source) if stays else None
+        if not isinstance(top, Table):
+            raise NotYamlError("top-level object must be a mapping", node.line)
+        yield Document(top, reset_keys)
+
+
+def _build_document(node: Node, source: Source) -> Value:
     try:
-        _refuse_deep_nesting(path, text)
-        documents = list(load_documents(text))
-    except InputError:
-        raise
-    except TooManyValuesError:
-        problem = "its aliases stand for too many values"
-        raise InputError(f"{path}: {problem}", hint=NOT_JUDGED) from None
-    except MarkedYAMLError as error:
-        mark = error.problem_mark or error.context_mark
-        place = f"{path}:{mark.line + 1}" if mark else f"{path}"
-        problem = " ".join((error.problem or "not YAML").split())
-        raise InputError(f"{place}: not valid YAML: {problem}", hint=NOT_JUDGED) from None
+        return _Builder(source).build(node, "")
     except RecursionError:
-        problem = "its aliases are nested too deep"
-        raise InputError(f"{path}: {problem}", hint=NOT_JUDGED) from None
-    except Exception as error:  # on odd input ruamel ends with TypeError, AttributeError, ...
-        problem = " ".join(str(error).split())
-        raise InputError(f"{path}: not valid YAML: {problem}", hint=NOT_JUDGED) from None
-    for document, _ in documents:
-        if not isinstance(document, CommentedMap):
-            problem = "more than one document, and not each is a mapping"
-            problem = f"not a compose file: {problem}" if len(documents) > 1 else NO_SERVICES
-            raise InputError(f"{path}:1: {problem}", hint=NOT_JUDGED)
-    return documents
+        raise NotYamlError("its aliases are nested too deep", node.line) from None
 
 
-def _refuse_deep_nesting(path: Path, text: str) -> None:
-    depth = 0
-    for event in make_parser().parse(text):
-        if isinstance(event, CollectionStartEvent):
-            depth += 1
-        elif isinstance(event, CollectionEndEvent):
-            depth -= 1
-        if depth > _DEEPEST:
-            line = event.start_mark.line + 1
-            raise InputError(f"{path}:{line}: nested too deeply", hint=NOT_JUDGED)
+class _Builder:
+    """Builds the tree of one document; every alias is built where it stands."""
+
+    def __init__(self, source: Source) -> None:
+        self._source = source
+        self._left = _MOST_VALUES
+        self._within: set[int] = set()
+
+    def build(self, node: Node, path: str) -> Value:
+        self._left -= 1
+        if self._left < 0:
+            raise NotYamlError(f"its aliases stand for more than {_MOST_VALUES} values", node.line)
+        if node.kind == "scalar":
+            return _resolve(node)
+        if id(node) in self._within:
+            raise NotYamlError(f"cycle detected: {path} refers to itself", node.line)
+        self._within.add(id(node))
+        value = self._build_list(node, path) if node.kind == "list" else self._build(node, path)
+        self._within.remove(id(node))
+        return value
+
+    def _build_list(self, node: Node, path: str) -> Items:
+        items = Items()
+        items.is_flow = node.is_flow
+        for index, item in enumerate(node.items):
+            items.add(self.build(item, f"{path}[{index}]"), self._locate(item, item.line))
+        return items
+
+    def _build(self, node: Node, path: str) -> Table:
+        table = Table()
+        table.is_flow = node.is_flow
+        merged: Node | None = None
+        lines: dict[str, int] = {}
+        for key, value in node.pairs:
+            name = key.text if _is_merge(key) else _read_key(key, path)
+            if name in lines:
+                problem = f'mapping key "{name}" already defined at line {lines[name]}'
+                raise NotYamlError(problem, key.line)
+            lines[name] = key.line
+            if _is_merge(key):
+                merged = value
+            else:
+                below = f"{path}.{name}" if path else name
+                table.put(name, self.build(value, below), self._locate(value, key.line))
+        if merged is not None:
+            self._merge(table, merged, path)
+        return table
+
+    def _merge(self, table: Table, merged: Node, path: str) -> None:
+        """Add what `<<` brings; what the mapping has itself stays, and earlier goes first."""
+        brought = self.build(merged, path)
+        for one in brought if isinstance(brought, Items) else [brought]:
+            if not isinstance(one, Table):
+                problem = "map merge requires map or sequence of maps as the value"
+                raise NotYamlError(problem, merged.line)
+            for key, value, origin in one.located():
+                if key not in table:
+                    table.put(key, value, _mark_merged(origin))
+
+    def _locate(self, node: Node, line: int) -> Origin:
+        start = (node.line, node.column)
+        return Origin(self._source, line, start, node.text, is_block=node.is_block)
+
+
+def _mark_merged(origin: Origin) -> Origin:
+    return Origin(
+        origin.source, origin.line, origin.start, origin.raw, origin.is_block, is_merged=True
+    )
+
+
+def _is_merge(key: Node) -> bool:
+    return key.kind == "scalar" and key.is_plain and key.text == "<<"
+
+
+def _read_key(key: Node, path: str) -> str:
+    if key.kind != "scalar":
+        raise NotYamlError("invalid map key: a mapping or a list", key.line)
+    name = _resolve(key)
+    if not isinstance(name, str):
+        place = f"in {path}" if path else "at top level"
+        raise NotYamlError(f"non-string key {place}: {key.text}", key.line)
+    return name
+
+
+def _resolve(node: Node) -> str | int | float | bool | None:
+    if node.tag in ("", "!"):
+        return resolve_plain(node.text) if node.is_plain and not node.tag else node.text
+    try:
+        return resolve_tagged(node.text, node.tag)
+    except ValueError as error:
+        raise NotYamlError(str(error), node.line) from None

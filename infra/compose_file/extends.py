@@ -1,83 +1,165 @@
-"""`extends`: a service laid over another, of this document or of another file of the folder."""
+"""`extends`: a service laid over another, of its own document or of another file."""
 
-from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
 
-from ruamel.yaml.comments import CommentedMap
-
-from infra.compose_file.merge import overlay
-from infra.compose_file.model import UNCERTAIN_TAGS, Service
+from infra.compose_file.merge import merge_services
+from infra.compose_file.merge_tags import clear_keys
+from infra.compose_file.reading import Reading
 from infra.compose_file.references import NotFollowedError
-from infra.compose_file.scope import Scope, interpolate_at, note_unread
-from infra.compose_file.yaml_nodes import descend, find_line, to_mapping, to_text
+from infra.compose_file.yaml_tree import Origin, Table, Value, to_table, to_text
 
 
-def extend_service(scope: Scope, node: CommentedMap, own: Service) -> Service:
-    """Return a service laid over the one that it extends, if it extends one."""
-    if "extends" not in node:
-        return own
-    line, extends = find_line(node, "extends", own.line), node["extends"]
-    file = interpolate_at(scope, to_text(to_mapping(extends).get("file")), line)
-    base_name = interpolate_at(scope, to_text(to_mapping(extends).get("service") or extends), line)
-    try:
-        base = scope.references.read_extended(file, base_name)
-    except NotFollowedError as error:
-        note_unread(scope, f"`extends` of service {own.name}", line, error)
-        return replace(own, unread_sources=(*own.unread_sources, "extends"))
-    scope.notes.unread += base.unread
-    scope.notes.unset += base.unset
-    scope.notes.sources.update(base.sources)
-    if not file and _has_uncertain_tags(scope, base_name):
-        note_unread(
-            scope,
-            f"`extends` of service {own.name}",
-            line,
-            _explain_uncertainty(base_name),
-            is_nondeterministic=True,
+@dataclass(frozen=True)
+class ExtendedFile:
+    """The services of a file that others extend, and what its merge tags clear."""
+
+    path: str
+    services: Table
+    reset_keys: tuple[str, ...]
+
+
+class ReadExtended(Protocol):
+    """Reads a file that a service extends; its paths are relative to its own folder."""
+
+    def __call__(self, path: Path) -> ExtendedFile:
+        """Return the file. Raises NotFollowedError."""
+        ...
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where services are looked up: a file, its folder, and the keys that are cleared there."""
+
+    file: ExtendedFile
+    folder: Path
+    reset_keys: tuple[str, ...]
+
+
+def apply_extends(reading: Reading, file: ExtendedFile, folder: Path, read: ReadExtended) -> Table:
+    """Return the services of a document, each laid over what it extends."""
+    walk = _Extender(reading, read)
+    place = _Place(file, folder, file.reset_keys)
+    services = file.services.copy()
+    for name, value, origin in file.services.located():
+        services.put(name, walk.extend(name, value, place, ()), origin)
+    return services
+
+
+class _Extender:
+    """Follows the chains of one document."""
+
+    def __init__(self, reading: Reading, read: ReadExtended) -> None:
+        self._reading = reading
+        self._read = read
+
+    def extend(
+        self, name: str, service: Value, place: _Place, trail: tuple[tuple[str, str], ...]
+    ) -> Value:
+        """Return a service laid over the one that it extends, if it extends one."""
+        if not isinstance(service, Table) or "extends" not in service:
+            return service
+        own, origin = service.copy(), service.origins["extends"]
+        own.drop("extends")
+        base_name, file = _read_reference(service["extends"])
+        if self._is_uncertain(name, base_name, file, place, is_first=not trail):
+            _mark(own, UNCERTAIN_EXTENDS, origin)
+        if not file and _has_uncertain_tags(base_name, place):
+            self._note_uncertainty(name, base_name, origin)
+        step = (place.file.path, name)
+        if step in trail:
+            self._refuse_circle((*trail, step), origin)
+            return own
+        try:
+            there = self._find_place(file, place) if file else place
+        except NotFollowedError as error:
+            self._note_unread(name, file, origin, error)
+            return _mark(own, UNREAD_EXTENDS, origin)
+        if base_name not in there.file.services:
+            self._refuse_missing(name, base_name, file, place, origin)
+            return own
+        base = self.extend(base_name, there.file.services[base_name], there, (*trail, step))
+        if not isinstance(base, Table):
+            return own
+        merged, refusals = merge_services(_clear(base, name, there.reset_keys), own, name)
+        self._reading.refusals += refusals
+        return merged
+
+    def _is_uncertain(
+        self, name: str, base: str, file: str, place: _Place, *, is_first: bool
+    ) -> bool:
+        """Whether Compose may forget tags: of what is extended, or of what is extended further."""
+        if not file and _has_uncertain_tags(base, place):
+            return True
+        return is_first and _has_uncertain_tags(name, place) and _is_extended_here(name, place)
+
+    def _note_uncertainty(self, name: str, base: str, origin: Origin) -> None:
+        why = (
+            f"service {base}, which it extends, has `!reset` or `!override` and extends another "
+            "itself, and Compose 2.40 heeds those tags or forgets them by chance"
         )
-        own = _mark_uncertain(own)
-    elif (
-        scope.only is None
-        and _has_uncertain_tags(scope, own.name)
-        and _is_extended_here(scope, own.name)
-    ):
-        own = _mark_uncertain(own)
-    return overlay(base.services[0], own)
+        what = f"`extends` of service {name}"
+        self._reading.note_unread(what, origin, NotFollowedError(why), is_nondeterministic=True)
+
+    def _find_place(self, file: str, place: _Place) -> _Place:
+        path = self._reading.find_file(file, place.folder)
+        extended = self._read(path)
+        return _Place(extended, path.parent, (*place.reset_keys, *extended.reset_keys))
+
+    def _note_unread(self, name: str, file: str, origin: Origin, error: NotFollowedError) -> None:
+        self._reading.note_unread(f"`extends` of service {name}", origin, error)
+        if error.missing:
+            self._reading.refuse(f"open {file}: no such file or directory", origin)
+
+    def _refuse_missing(
+        self, name: str, base: str, file: str, place: _Place, origin: Origin
+    ) -> None:
+        where = f" in {file}" if file else ""
+        message = f'cannot extend service "{name}" in {place.file.path}: service "{base}" not found'
+        self._reading.refuse(f"{message}{where}", origin)
+
+    def _refuse_circle(self, steps: tuple[tuple[str, str], ...], origin: Origin) -> None:
+        names = ", which extends ".join(f"{name} in {file}" for file, name in steps)
+        self._reading.refuse(f"Circular reference: {names}", origin)
 
 
-def list_reset_keys(scope: Scope, name: str, service: CommentedMap) -> Iterator[str]:
-    """Yield the keys that a service takes away; an empty command replaces one, too."""
-    yield from (key for key in ("command", "entrypoint") if key in service)
-    prefix = f"services.{name}."
-    yield from (key.removeprefix(prefix) for key in scope.reset_keys if key.startswith(prefix))
+UNREAD_EXTENDS = "x-unread-extends"
+"""Marks a service that extends what was not read."""
+UNCERTAIN_EXTENDS = "x-uncertain-extends"
+"""Marks a service that Compose reads one way or the other."""
 
 
-def _has_uncertain_tags(scope: Scope, name: str) -> bool:
+def _mark(service: Table, mark: str, origin: Origin) -> Table:
+    service.put(mark, True, origin)
+    return service
+
+
+def _has_uncertain_tags(name: str, place: _Place) -> bool:
     """Whether it is by chance that Compose 2.40 heeds a service's tags.
 
     If it comes to the service from one of the file that extends it, it forgets the tags on
     the way to what the service extends itself.
     """
     prefix = f"services.{name}."
-    is_tagged = any(key.startswith(prefix) for key in scope.reset_keys)
-    return is_tagged and "extends" in descend(scope.document, "services", name)
+    is_tagged = any(key.startswith(prefix) for key in place.file.reset_keys)
+    return is_tagged and "extends" in to_table(place.file.services.get(name))
 
 
-def _is_extended_here(scope: Scope, name: str) -> bool:
-    services = descend(scope.document, "services").values()
-    extended = [to_mapping(service).get("extends") for service in services]
-    return any(
-        to_text(to_mapping(one).get("service") or one) == name and "file" not in to_mapping(one)
-        for one in extended
-    )
+def _is_extended_here(name: str, place: _Place) -> bool:
+    extended = [to_table(service).get("extends") for service in place.file.services.values()]
+    return (name, "") in [_read_reference(one) for one in extended]
 
 
-def _mark_uncertain(service: Service) -> Service:
-    return replace(service, unread_sources=(*service.unread_sources, UNCERTAIN_TAGS))
+def _read_reference(extends: Value) -> tuple[str, str]:
+    """Return the service that is extended and the file that it is in; none for the same."""
+    if isinstance(extends, Table):
+        return to_text(extends.get("service")), to_text(extends.get("file"))
+    return to_text(extends), ""
 
 
-def _explain_uncertainty(name: str) -> NotFollowedError:
-    return NotFollowedError(
-        f"service {name}, which it extends, has `!reset` or `!override` and extends another "
-        "itself, and Compose 2.40 heeds those tags or forgets them by chance"
-    )
+def _clear(base: Table, name: str, reset_keys: tuple[str, ...]) -> Table:
+    """Return the base without what the tags of the service that extends it clear."""
+    prefix = f"services.{name}."
+    keys = (key.removeprefix(prefix) for key in reset_keys if key.startswith(prefix))
+    return to_table(clear_keys(base, tuple(keys)))

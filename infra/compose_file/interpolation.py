@@ -65,7 +65,7 @@ def _fill_variable(
         return _fill_braced(text[dollar + 2 : end], variables, missing, depth), end + 1
     name = _NAME.match(text, dollar + 1)
     if name is None:
-        raise BadVariableError(f"a lone $ in {text!r} (write $$ for a dollar sign)")
+        return "$", dollar + 1  # it begins no variable, and stays as it is
     return _fill_plain(name[0], variables, missing), name.end()
 
 

@@ -4,8 +4,7 @@ import math
 import re
 
 from infra.compose_file.model import LocatedValue, Service
-from qca.core.errors import InputError
-from qca.core.units import parse_size
+from infra.compose_file.sizes import parse_docker_size
 
 # What `cpu_quota` is a share of, in microseconds, where there is no `cpu_period`.
 _PERIOD = 100_000
@@ -17,9 +16,10 @@ _MOST_CPUS = 8192  # as in the engine's own parser
 def read_size(text: LocatedValue | None) -> int | None:
     """Return a Docker size; None where there is none, or none that Docker can read (QCA705)."""
     try:
-        return parse_size(text.value) or None if text else None
-    except InputError:
+        size = parse_docker_size(text.value) if text else 0
+    except ValueError:
         return None
+    return size if size > 0 else None
 
 
 def read_number(text: LocatedValue | None) -> float | None:

@@ -8,11 +8,13 @@ from pathlib import Path
 
 from qca.core.atomic_files import write_atomically
 from qca.core.errors import QcaError
+from qca.core.masking import mask_secrets
 
-# What a diff must not show, though it stands on a line that changes.
-_SECRET = re.compile(
-    r"(?P<name>(?:requirepass|masterauth|\w*password\w*)\s*[=: ]\s*)[^\s'\",\]]+", re.I
-)
+# What a line is about: its indentation and its first key. The rest is shown where it changes.
+_HEAD = re.compile(r"\s*(?:-\s+)*(?:[\"']?[\w.-]+[\"']?:\s+)?")
+_WORD = re.compile(r"[\s\"',\[\]{}]+|[^\s\"',\[\]{}]+")
+_MARKS = " \t\r\"',[]{}"
+_UNCHANGED = "..."
 
 
 @dataclass(frozen=True)
@@ -26,20 +28,39 @@ class Edit:
 
 
 def format_diff(edits: Sequence[Edit]) -> str:
-    """Return the edits as a unified diff without context, secrets masked."""
+    """Return the edits as a unified diff without context, and without the words that stay.
+
+    Those may be passwords. What is shown is masked as well.
+    """
     parts = []
     for edit in edits:
-        new = [mask_passwords(line) for line in edit.new]
-        lines = difflib.unified_diff(
-            [mask_passwords(edit.old)], new, edit.file, edit.file, "", "", 0, ""
-        )
+        old = _shorten(edit.old, "\n".join(edit.new))
+        new = [old if line == edit.old else _shorten(line, edit.old) for line in edit.new]
+        lines = difflib.unified_diff([old], new, edit.file, edit.file, "", "", 0, "")
         parts += [_number_hunk(line, edit, len(new)) for line in lines]
     return "\n".join(parts)
 
 
-def mask_passwords(line: str) -> str:
-    """Return a line without the passwords that it holds."""
-    return _SECRET.sub(r"\g<name>***", line)
+def _shorten(line: str, other: str) -> str:
+    """Return the line's first key and the words by which it differs from the other line."""
+    words, others = _WORD.findall(line), _WORD.findall(other)
+    first = _count_common(words, others)
+    last = _count_common(words[first:][::-1], others[first:][::-1])
+    match = _HEAD.match(line)
+    head = match.end() if match else 0
+    start = max(head, len("".join(words[:first])))
+    end = max(start, len("".join(words[: len(words) - last])))
+    before, after = (
+        _UNCHANGED if part.strip(_MARKS) else "" for part in (line[head:start], line[end:])
+    )
+    parts = (before, line[start:end].strip(), after) if line[start:end].strip() else (_UNCHANGED,)
+    return mask_secrets(line[:head] + " ".join(filter(None, parts)))
+
+
+def _count_common(words: Sequence[str], others: Sequence[str]) -> int:
+    """Return with how many equal words two lists begin."""
+    pairs = zip(words, others, strict=False)
+    return next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(words), len(others)))
 
 
 def _number_hunk(line: str, edit: Edit, count: int) -> str:

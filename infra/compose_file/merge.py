@@ -1,111 +1,196 @@
-"""Lay one service, or one compose file, over another, as Compose does.
+"""Lay one tree over another, as Compose does with files and with services that are extended.
 
-What is single is replaced, mappings are merged key by key, lists are joined; before that goes
-what `!reset` and `!override` clear, and what no list is joined with (`command`, `entrypoint`).
+What is single is replaced, mappings are merged key by key, lists are joined; some keys have
+rules of their own. What a list may hold once only is made unique afterwards (`unique.py`).
 https://docs.docker.com/reference/compose-file/merge/
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import replace
-from functools import reduce
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import cast
 
-from infra.compose_file.model import ComposeFile, Service
+from infra.compose_file.model import Refusal
+from infra.compose_file.path_rules import PathRules, compile_rules
+from infra.compose_file.yaml_tree import (
+    Items,
+    Origin,
+    Table,
+    Value,
+    make_items,
+    make_table,
+    to_items,
+    to_table,
+    to_text,
+)
 
-
-def overlay(base: Service, over: Service) -> Service:
-    """Return `base` with what `over` sets; the name and the place are those of `over`."""
-    base = _reset_keys(base, over.reset_keys)
-    both = base.environment_is and over.environment_is
-    return replace(
-        over,
-        settings={**base.settings, **over.settings},
-        entrypoint=over.entrypoint or base.entrypoint,
-        arguments=over.arguments or base.arguments,
-        variables={**base.variables, **over.variables},
-        environment_is="list" if both else base.environment_is or over.environment_is,
-        env_file_values={**base.env_file_values, **over.env_file_values},
-        ports=tuple({port.value: port for port in base.ports + over.ports}.values()),
-        profiles=tuple(dict.fromkeys(base.profiles + over.profiles)),
-        mounts=_merge_by_key(base.mounts, over.mounts),
-        devices={**base.devices, **over.devices},
-        unread_sources=tuple(dict.fromkeys(base.unread_sources + over.unread_sources)),
-    )
+Located = tuple[Value, Origin]
+Merger = Callable[[Located, Located], Located]
 
 
-def _merge_by_key(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, dict[str, str]]:
-    return {key: {**base.get(key, {}), **over.get(key, {})} for key in {**base, **over}}
+def merge_trees(base: Table, over: Table) -> tuple[Table, Sequence[Refusal]]:
+    """Return `base` with `over` laid over it, and what Compose refuses about that."""
+    refusals: list[Refusal] = []
+    return _merge_tables(base, over, _RULES, "", refusals), refusals
 
 
-def _reset_keys(service: Service, cleared: Sequence[str]) -> Service:
-    """Return the service without the keys that are cleared, and all that lies under them."""
-
-    def is_kept(key: str) -> bool:
-        return not _is_reset(key, cleared)
-
-    environment_is = service.environment_is if is_kept("environment") else ""
-    return replace(
-        service,
-        settings={key: text for key, text in service.settings.items() if is_kept(key)},
-        entrypoint=service.entrypoint if is_kept("entrypoint") else (),
-        arguments=service.arguments if is_kept("command") else (),
-        variables={
-            name: text
-            for name, text in service.variables.items()
-            if is_kept("environment")
-            and (environment_is == "list" or is_kept(f"environment.{name}"))
-        },
-        environment_is=environment_is,
-        env_file_values=service.env_file_values if is_kept("env_file") else {},
-        ports=service.ports if is_kept("ports") else (),
-        profiles=service.profiles if is_kept("profiles") else (),
-        mounts={key: places for key, places in service.mounts.items() if is_kept(key)},
-        devices={key: devices for key, devices in service.devices.items() if is_kept(key)},
-        unread_sources=tuple(
-            key for key in service.unread_sources if key != "env_file" or is_kept(key)
-        ),
-    )
+def merge_services(base: Table, over: Table, name: str) -> tuple[Table, Sequence[Refusal]]:
+    """Return a service laid over the one that it extends."""
+    refusals: list[Refusal] = []
+    rules = cast("PathRules[Merger]", _RULES.below["services"].step(name))
+    return _merge_tables(base, over, rules, f"services.{name}", refusals), refusals
 
 
-def _is_reset(key: str, cleared: Sequence[str]) -> bool:
-    return any(key == one or key.startswith(f"{one}.") for one in cleared if one)
+def _merge_tables(
+    base: Table, over: Table, rules: PathRules[Merger] | None, path: str, refusals: list[Refusal]
+) -> Table:
+    merged = base.copy()
+    for key, value, origin in over.located():
+        if key not in base:
+            merged.put(key, value, origin)
+            continue
+        below = rules.step(key) if rules else None
+        place = f"{path}.{key}" if path else key
+        under = (base[key], base.origins[key])
+        merged.put(key, *_merge(under, (value, origin), below, place, refusals))
+    return merged
 
 
-def merge(files: Sequence[ComposeFile]) -> ComposeFile:
-    """Return what Compose makes of `-f ONE -f OTHER ...`."""
-    return reduce(_merge_two, files)
+def _merge(
+    base: Located,
+    over: Located,
+    rules: PathRules[Merger] | None,
+    path: str,
+    refusals: list[Refusal],
+) -> Located:
+    if rules is not None and rules.rule is not None:
+        base, over = rules.rule(base, over)
+        if over is base:
+            return base
+    under, value = base[0], over[0]
+    if value is None and not (rules and rules.rule is _replace):
+        return base
+    if isinstance(under, Table) and isinstance(value, Table):
+        return _merge_tables(under, value, rules, path, refusals), base[1]
+    if isinstance(under, Items) and isinstance(value, Items):
+        return make_items([*under.located(), *value.located()], is_flow=value.is_flow), over[1]
+    if isinstance(under, Table | Items):
+        refusals.append(Refusal(f"cannot override {path}", over[1].line, over[1].source.path))
+    return over
 
 
-def _merge_two(base: ComposeFile, over: ComposeFile) -> ComposeFile:
-    services = {
-        service.name: service
-        for service in base.services
-        if not _is_reset(f"services.{service.name}", over.reset_keys)
+def _replace(_base: Located, over: Located) -> tuple[Located, Located]:
+    return over, over
+
+
+def _join_sequences(base: Located, over: Located) -> tuple[Located, Located]:
+    return _to_sequence(base), _to_sequence(over)
+
+
+def _join_hosts(base: Located, over: Located) -> tuple[Located, Located]:
+    """Join lists in which the same host may stand again with the same address."""
+    below, above = _to_sequence(base), _to_sequence(over)
+    known = set(map(to_text, to_items(below[0])))
+    added = [one for one in to_items(above[0]).located() if to_text(one[0]) not in known]
+    return below, (make_items(added), above[1])
+
+
+def _to_sequence(located: Located) -> Located:
+    """Return a mapping as a list of `KEY=value`, and a single text as a list."""
+    value, origin = located
+    if isinstance(value, Table):
+        pairs = sorted(value.located(), key=lambda one: one[0])
+        return make_items((format_pair(key, one), at) for key, one, at in pairs), origin
+    if isinstance(value, Items):
+        return located
+    return make_items([] if value is None else [(value, origin)]), origin
+
+
+def format_pair(key: str, value: Value) -> str:
+    """Return a key and its value as an item of a list."""
+    return key if value is None else f"{key}={to_text(value)}"
+
+
+def _merge_by_name(values: dict[str, Value] | None) -> Merger:
+    """Merge lists of names as mappings, each name with the `values`."""
+
+    def to_mapping(located: Located) -> Located:
+        value, origin = located
+        if not isinstance(value, Items):
+            return located
+        table = Table()
+        for name, at in value.located():
+            table.put(to_text(name), None if values is None else make_table(values, at), at)
+        return table, origin
+
+    return lambda base, over: (to_mapping(base), to_mapping(over))
+
+
+def _merge_builds(base: Located, over: Located) -> tuple[Located, Located]:
+    def to_mapping(located: Located) -> Located:
+        value, origin = located
+        return (
+            (make_table({"context": value}, origin), origin) if isinstance(value, str) else located
+        )
+
+    return to_mapping(base), to_mapping(over)
+
+
+def _merge_logging(base: Located, over: Located) -> tuple[Located, Located]:
+    """Merge options only where both have the same driver, or one has none."""
+    drivers = [to_table(one[0]).get("driver") for one in (base, over)]
+    return (over, over) if None not in drivers and drivers[0] != drivers[1] else (base, over)
+
+
+def _merge_ulimits(base: Located, over: Located) -> tuple[Located, Located]:
+    are_tables = isinstance(base[0], Table) and isinstance(over[0], Table)
+    return (base, over) if are_tables else (over, over)
+
+
+def _merge_ipam(base: Located, over: Located) -> tuple[Located, Located]:
+    """Merge pools of addresses by their subnet."""
+    if not isinstance(base[0], Items) or not isinstance(over[0], Items):
+        return base, over
+    pools = {to_text(to_table(pool).get("subnet")): (pool, at) for pool, at in base[0].located()}
+    for pool, at in over[0].located():
+        subnet = to_text(to_table(pool).get("subnet"))
+        known = to_table(pools[subnet][0]) if subnet in pools else Table()
+        pools[subnet] = (_merge_tables(known, to_table(pool), None, "", []), at)
+    merged = make_items(pools.values()), over[1]
+    return merged, merged
+
+
+_SEQUENCES = (
+    "networks.*.labels",
+    "services.*.annotations",
+    "services.*.build.additional_contexts",
+    "services.*.build.args",
+    "services.*.build.labels",
+    "services.*.deploy.labels",
+    "services.*.dns",
+    "services.*.dns_opt",
+    "services.*.dns_search",
+    "services.*.env_file",
+    "services.*.environment",
+    "services.*.label_file",
+    "services.*.labels",
+    "services.*.sysctls",
+    "services.*.tmpfs",
+    "services.*.volumes.*.volume.labels",
+    "volumes.*.labels",
+)
+_RULES: PathRules[Merger] = compile_rules(
+    {
+        **dict.fromkeys(_SEQUENCES, _join_sequences),
+        "networks.*.ipam.config": _merge_ipam,
+        "services.*.build.extra_hosts": _join_hosts,
+        "services.*.extra_hosts": _join_hosts,
+        "services.*.build": _merge_builds,
+        "services.*.command": _replace,
+        "services.*.depends_on": _merge_by_name({"condition": "service_started", "required": True}),
+        "services.*.entrypoint": _replace,
+        "services.*.healthcheck.test": _replace,
+        "services.*.logging": _merge_logging,
+        "services.*.models": _merge_by_name(None),
+        "services.*.networks": _merge_by_name(None),
+        "services.*.ulimits.*": _merge_ulimits,
     }
-    for service in over.services:
-        below = services.get(service.name)
-        services[service.name] = service if below is None else _overlay_in_place(below, service)
-    return replace(
-        base,
-        services=tuple(services.values()),
-        keys={**over.keys, **base.keys},
-        unread=tuple(one for one in base.unread if not _is_reset(one.key, over.reset_keys))
-        + over.unread,
-        unset=base.unset + over.unset,
-        override=None,
-        refused=base.refused or over.refused,
-        hidden=base.hidden | over.hidden,
-        files={
-            **{
-                key: path for key, path in base.files.items() if not _is_reset(key, over.reset_keys)
-            },
-            **over.files,
-        },
-        sources={**base.sources, **over.sources},
-    )
-
-
-def _overlay_in_place(base: Service, over: Service) -> Service:
-    """Lay a later file's service over the first's, which stays the place to look at."""
-    cleared = tuple(dict.fromkeys(base.reset_keys + over.reset_keys))
-    return replace(overlay(base, over), line=base.line, file=base.file, reset_keys=cleared)
+)

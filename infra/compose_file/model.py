@@ -44,8 +44,6 @@ class UnreadReference:
     why: str = ""
     outside: bool = False
     """It lies out of the file's folder, or on another machine: Compose would go there."""
-    key: str = ""
-    """The key that brings it, where a later file can take that away: `services.a.env_file`."""
     is_nondeterministic: bool = False
     """Compose itself reads it one way or the other; asking it once tells nothing."""
 
@@ -57,6 +55,34 @@ class UnsetVariable:
     variable: MissingVariable
     line: int
     file: str = ""
+
+
+@dataclass(frozen=True)
+class Refusal:
+    """Why Compose does not take a file."""
+
+    message: str
+    line: int
+    file: str = ""
+
+
+@dataclass(frozen=True)
+class PublishedPorts:
+    """Ports of the host, one after the other, that a service publishes."""
+
+    address: str
+    """Empty for every address."""
+    first: int
+    last: int
+    protocol: str = "tcp"
+    is_choice: bool = False
+    """Any one of them will do."""
+    line: int = 1
+    file: str = ""
+
+    def __str__(self) -> str:
+        ports = str(self.first) if self.first == self.last else f"{self.first}-{self.last}"
+        return f"{self.address}:{ports}" if self.address else ports
 
 
 @dataclass(frozen=True)
@@ -72,13 +98,14 @@ class Service:
     arguments: tuple[LocatedValue, ...] = ()
     variables: Mapping[str, LocatedValue] = field(default_factory=dict)
     """What `environment` sets."""
-    environment_is: Literal["", "mapping", "list"] = ""
-    """How `environment` is written. Compose makes one list of two, whatever they were."""
     env_file_values: Mapping[str, LocatedValue] = field(default_factory=dict)
     """What the files of `env_file` set, beneath `environment`."""
-    ports: tuple[LocatedValue, ...] = ()
-    """Published host ports, `ADDRESS:PORT` or `PORT`."""
+    dropped_words: LocatedValue | None = None
+    """The text that Compose drops at the end of a command string, from an unquoted `;` on."""
+    ports: tuple[PublishedPorts, ...] = ()
     profiles: tuple[str, ...] = ()
+    not_started_because: str = ""
+    """Why a plain `up` does not start it; empty where it does."""
     mounts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """By `volumes`, `secrets` and `configs`: paths in the container, and what is seen there, the
     path of a bind mount or the name of a secret or config."""
@@ -87,8 +114,6 @@ class Service:
     `deploy.resources.reservations.devices`."""
     unread_sources: tuple[str, ...] = ()
     """Keys by which settings come from files that were not read."""
-    reset_keys: tuple[str, ...] = ()
-    """Keys that it takes away from what it is laid over: by a tag, or by what replaces them."""
 
     @property
     def image(self) -> LocatedValue | None:
@@ -154,8 +179,6 @@ class ComposeFile:
     """Top-level keys and their lines."""
     unread: tuple[UnreadReference, ...] = ()
     unset: tuple[UnsetVariable, ...] = ()
-    reset_keys: tuple[str, ...] = ()
-    """Keys that its merge tags take away from the files that it is laid over."""
     override: str | None = None
     """The override file beside it, which Compose merges where it finds `path` by itself."""
     sources: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -166,6 +189,10 @@ class ComposeFile:
     """Values from `.env` files and those of `include`, which nobody is shown."""
     folder: str = "."
     """Compose's project folder."""
+    profiles: tuple[str, ...] = ()
+    """The profiles that are active."""
+    refusals: tuple[Refusal, ...] = ()
+    """What Compose would refuse, by our own reading."""
     confirmed_by: str = ""
     """The Compose whose `config` confirmed the values; empty where they are our own reading."""
     refused: str = ""

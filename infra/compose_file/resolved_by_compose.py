@@ -10,18 +10,23 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from ruamel.yaml.comments import CommentedMap
-
 from infra.compose_file.devices import DeviceRequests
-from infra.compose_file.model import UNCERTAIN_TAGS, ComposeFile, LocatedValue, Service
-from infra.compose_file.references import Include, NotFollowedError
-from infra.compose_file.scope import Scope
-from infra.compose_file.services import read_document
-from qca.core.errors import InputError
-from qca.core.units import parse_size
+from infra.compose_file.interpolated_tree import interpolate_document
+from infra.compose_file.model import (
+    UNCERTAIN_TAGS,
+    ComposeFile,
+    LocatedValue,
+    PublishedPorts,
+    Service,
+)
+from infra.compose_file.services import read_services
+from infra.compose_file.sizes import parse_docker_size
+from infra.compose_file.yaml_tree import Origin, Source, Table, Value, make_items, to_table
 
 # Shorter ones would mask parts of words.
 _SHORTEST_SECRET = 4
+
+_DEEPEST = 100
 
 
 def apply_answer(file: ComposeFile, document: Any, confirmed_by: str) -> ComposeFile:
@@ -31,7 +36,7 @@ def apply_answer(file: ComposeFile, document: Any, confirmed_by: str) -> Compose
     """
     try:
         services = _read_services(document, file.path)
-    except (ValueError, RecursionError, InputError) as error:
+    except (ValueError, RecursionError) as error:
         return replace(file, not_confirmed_because=f"its answer is not understood: {error}")
     return _replace_values(file, services, confirmed_by)
 
@@ -51,32 +56,26 @@ def _mask_secrets(text: str, file: ComposeFile) -> str:
 
 
 def _read_services(document: Any, path: str) -> tuple[Service, ...]:
-    if not isinstance(document, dict) or "services" not in document:
+    if not isinstance(document, dict) or not isinstance(document.get("services"), dict):
         raise ValueError("no JSON object with services")
-    return read_document(Scope(path, (), {}, _Nowhere(), _convert_to_yaml_tree(document))).services
+    origin = Origin(Source(path, (), {}), 1)
+    written = _convert_to_tree(document, origin, 0)
+    top = interpolate_document(to_table(written), {}).top  # it writes a dollar sign as $$
+    return tuple(read_services(top, to_table(top.get("services"))))
 
 
-class _Nowhere:
-    """Compose's answer refers to no other file."""
-
-    def resolve_path(self, name: str) -> str:
-        return name
-
-    def read_lines(self, name: str) -> tuple[str, tuple[str, ...]]:
-        raise NotFollowedError(name)
-
-    def read_include(self, include: Include) -> ComposeFile:
-        raise NotFollowedError(*include.paths)
-
-    def read_extended(self, name: str, service: str) -> ComposeFile:
-        raise NotFollowedError(name)
-
-
-def _convert_to_yaml_tree(value: Any) -> Any:
-    """Turn JSON into what the YAML parser gives."""
+def _convert_to_tree(value: Any, origin: Origin, depth: int) -> Value:
+    """Return what JSON holds as a tree that is all from one place."""
+    if depth > _DEEPEST:
+        raise ValueError("nested too deep")
     if isinstance(value, dict):
-        return CommentedMap((key, _convert_to_yaml_tree(one)) for key, one in value.items())
-    return [_convert_to_yaml_tree(one) for one in value] if isinstance(value, list) else value
+        table = Table()
+        for key, one in value.items():
+            table.put(str(key), _convert_to_tree(one, origin, depth + 1), origin)
+        return table
+    if isinstance(value, list):
+        return make_items((_convert_to_tree(one, origin, depth + 1), origin) for one in value)
+    return value if isinstance(value, str | int | float | bool) else None
 
 
 def _replace_values(
@@ -94,6 +93,7 @@ def _replace_values(
         unread=tuple(one for one in file.unread if one.is_nondeterministic),
         confirmed_by=confirmed_by,
         refused="",
+        refusals=(),
     )
 
 
@@ -107,7 +107,7 @@ def _keep_positions(answered: Service, own: Service) -> Service:
         arguments=_locate_words(answered.arguments, own.arguments, own),
         variables=_locate_values(answered.variables, own.environment, own),
         env_file_values={},
-        ports=_locate_words(answered.ports, own.ports, own),
+        ports=_locate_ports(answered.ports, own),
         profiles=answered.profiles,
         mounts=_keep_own_paths(answered, own),
         devices=_keep_device_lines(answered, own),
@@ -126,6 +126,20 @@ def _locate_words(
             left.remove(match)
         located.append(match or _locate_at_service(word, own))
     return tuple(located)
+
+
+def _locate_ports(ports: Iterable[PublishedPorts], own: Service) -> tuple[PublishedPorts, ...]:
+    """Return ports where our reading has the same; of a range Compose names each for itself."""
+    located = (_find_ports(one, own) for one in ports)
+    return tuple(dict.fromkeys(located))
+
+
+def _find_ports(ports: PublishedPorts, own: Service) -> PublishedPorts:
+    for one in own.ports:
+        is_within = one.first <= ports.first and ports.last <= one.last
+        if is_within and (one.protocol, one.address) == (ports.protocol, ports.address):
+            return one
+    return replace(ports, line=own.line, file=own.file)
 
 
 def _locate_values(
@@ -172,7 +186,9 @@ def _has_same_meaning(one: str, other: str) -> bool:
     """Whether two texts mean the same: Compose writes 2g as 2147483648, and 1.50 as 1.5."""
     if one == other:
         return True
-    try:
-        return parse_size(one) == parse_size(other)
-    except InputError:
-        return False
+    for parse in (float, parse_docker_size):
+        try:
+            return parse(one) == parse(other)
+        except ValueError:
+            continue
+    return False

@@ -1,73 +1,128 @@
-"""Small steps through a parsed YAML document: what is there, and on which line."""
+"""The nodes of a YAML stream, with their marks; what is not YAML is refused with its line."""
 
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Literal
 
-from ruamel.yaml.comments import CommentedMap, CommentedSeq
+import yaml
+from yaml.events import (
+    AliasEvent,
+    CollectionEndEvent,
+    CollectionStartEvent,
+    DocumentStartEvent,
+    Event,
+    MappingStartEvent,
+    NodeEvent,
+    ScalarEvent,
+    StreamEndEvent,
+)
+
+# libyaml's parser is the one that Go's was translated from; where it was not built in, PyYAML's
+# own reads the same language at a twentieth of the speed.
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+# Compose's own schema goes about ten levels deep.
+_DEEPEST = 100
+
+_BLOCK_STYLES = ("|", ">")
 
 
-def split_assignment(item: str) -> tuple[str, str | None]:
-    """Split `NAME=value`; without a sign there is no value."""
-    name, equals, value = item.partition("=")
-    return name, value if equals else None
+class NotYamlError(ValueError):
+    """A text that is not YAML, with the line where that shows; 0 where none is known."""
+
+    def __init__(self, problem: str, line: int = 0) -> None:
+        super().__init__(problem)
+        self.line = line
 
 
-def find_line(mapping: CommentedMap, key: Any, otherwise: int = 1) -> int:
-    """Return a key's line; a key that came by a merge (`<<`) has none of its own."""
+@dataclass(slots=True, eq=False)
+class Node:
+    """A scalar, a list or a mapping of a document; an alias is the node that it stands for."""
+
+    kind: Literal["scalar", "list", "mapping"]
+    line: int
+    column: int
+    tag: str = ""
+    """As written, or empty."""
+    text: str = ""
+    is_plain: bool = False
+    is_block: bool = False
+    is_flow: bool = False
+    items: list["Node"] = field(default_factory=list)
+    pairs: list[tuple["Node", "Node"]] = field(default_factory=list)
+
+
+def compose_documents(text: str) -> Iterator[Node | None]:
+    """Yield the documents of a stream; None for an empty one.
+
+    Raises:
+        NotYamlError: it is not YAML, or is nested too deep.
+
+    """
     try:
-        return mapping.lc.key(key)[0] + 1
-    except (KeyError, AttributeError, TypeError):
-        return otherwise
+        loader = _Loader(text)
+        while not isinstance(event := loader.get_event(), StreamEndEvent):
+            if isinstance(event, DocumentStartEvent):
+                yield _Composer(loader).compose_document()
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        problem = " ".join((error.problem or "not YAML").split())
+        raise NotYamlError(problem, mark.line + 1 if mark else 0) from None
+    except (yaml.YAMLError, ValueError) as error:
+        if isinstance(error, NotYamlError):
+            raise
+        raise NotYamlError(" ".join(str(error).split())) from None
 
 
-def find_item_line(items: Any, index: int, otherwise: int) -> int:
-    """Return the line of a list's item."""
-    try:
-        return items.lc.item(index)[0] + 1
-    except (KeyError, AttributeError, TypeError):
-        return otherwise
+class _Composer:
+    """Composes one document from the events of a stream."""
+
+    def __init__(self, loader: yaml.SafeLoader) -> None:
+        self._loader = loader
+        self._anchors: dict[str, Node] = {}
+
+    def compose_document(self) -> Node | None:
+        node = self._compose(self._loader.get_event(), 0)
+        self._loader.get_event()  # the document's end
+        is_empty = node.kind == "scalar" and node.is_plain and not node.text and not node.tag
+        return None if is_empty else node
+
+    def _compose(self, event: Event, depth: int) -> Node:
+        line, column = event.start_mark.line + 1, event.start_mark.column
+        if isinstance(event, AliasEvent):
+            if event.anchor not in self._anchors:
+                raise NotYamlError(f"unknown anchor '{event.anchor}' referenced", line)
+            return self._anchors[event.anchor]
+        if depth > _DEEPEST:
+            raise NotYamlError(f"nested more than {_DEEPEST} levels deep", line)
+        node = _make_node(event, line, column)
+        if isinstance(event, NodeEvent) and event.anchor:
+            self._anchors[event.anchor] = node
+        if node.kind == "list":
+            node.items.extend(self._compose(one, depth + 1) for one in self._read_inside())
+        elif node.kind == "mapping":
+            for key in self._read_inside():
+                first = self._compose(key, depth + 1)
+                node.pairs.append((first, self._compose(self._loader.get_event(), depth + 1)))
+        return node
+
+    def _read_inside(self) -> Iterator[Event]:
+        while not isinstance(event := self._loader.get_event(), CollectionEndEvent):
+            yield event
 
 
-def find_item_column(items: Any, index: int) -> int | None:
-    """Return the column of a list's item; None where the parser kept none."""
-    try:
-        return items.lc.item(index)[1]
-    except (KeyError, AttributeError, TypeError):
-        return None
-
-
-def is_flow_sequence(items: Any) -> bool:
-    """Whether a list is written as `[one, other]`."""
-    return isinstance(items, CommentedSeq) and bool(items.fa.flow_style())
-
-
-def find_value_start(mapping: CommentedMap, key: Any) -> tuple[int, int] | None:
-    """Return line and column of a key's value; None for a key that came by a merge (`<<`)."""
-    try:
-        line, column = mapping.lc.value(key)
-    except (KeyError, AttributeError, TypeError):
-        return None
-    return line + 1, column
-
-
-def to_list(value: Any) -> list[Any]:
-    """Return a list; nothing for what is none."""
-    return value if isinstance(value, list) else []
-
-
-def to_text(value: Any) -> str:
-    """Return a scalar as text; printing a nest of aliases could take for ever."""
-    if value is None or isinstance(value, dict | list | set):
-        return ""
-    return str(value).lower() if isinstance(value, bool) else str(value)
-
-
-def to_mapping(value: Any) -> CommentedMap:
-    """Return a mapping; an empty one for what is none."""
-    return value if isinstance(value, CommentedMap) else CommentedMap()
-
-
-def descend(top: CommentedMap, *keys: str) -> CommentedMap:
-    """Return the mapping under keys that lie in one another."""
-    for key in keys:
-        top = to_mapping(top.get(key))
-    return top
+def _make_node(event: Event, line: int, column: int) -> Node:
+    if isinstance(event, ScalarEvent):
+        return Node(
+            "scalar",
+            line,
+            column,
+            tag=event.tag or "",
+            text=event.value,
+            is_plain=bool(event.implicit[0]) and not event.style,
+            is_block=event.style in _BLOCK_STYLES,
+        )
+    if not isinstance(event, CollectionStartEvent):
+        raise NotYamlError("not YAML", line)
+    kind = "mapping" if isinstance(event, MappingStartEvent) else "list"
+    return Node(kind, line, column, tag=event.tag or "", is_flow=bool(event.flow_style))

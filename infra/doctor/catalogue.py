@@ -19,7 +19,7 @@ class UnknownCheckError(LookupError):
         self.near = near
 
 
-def find(given: str) -> Check:
+def find_check(given: str) -> Check:
     """Return the check of that ID, in any case.
 
     Raises:
@@ -37,7 +37,7 @@ def find(given: str) -> Check:
     )
 
 
-def sections(check: Check) -> tuple[tuple[str, str], ...]:
+def list_sections(check: Check) -> tuple[tuple[str, str], ...]:
     """Return what there is to say about a check, as headed paragraphs."""
     return (
         ("What it looks at", check.looks_at[0].upper() + check.looks_at[1:]),
@@ -47,7 +47,7 @@ def sections(check: Check) -> tuple[tuple[str, str], ...]:
     )
 
 
-def page() -> str:
+def render_page() -> str:
     """Return docs/checks.md: every check in full."""
     head = (
         "# The checks of `qca doctor`\n\n"
@@ -60,18 +60,18 @@ def page() -> str:
         f"| [{check.id}](#{check.id.lower()}) | {check.category} | {check.title} |\n"
         for check in CHECKS
     )
-    return head + rows + "".join(_chapter(check) for check in CHECKS)
+    return head + rows + "".join(_render_chapter(check) for check in CHECKS)
 
 
-def _chapter(check: Check) -> str:
+def _render_chapter(check: Check) -> str:
     parts = [f'\n## <a id="{check.id.lower()}"></a>{check.id}: {check.title}\n']
-    for heading, text in sections(check):
-        body = f"<{text}>" if heading == "Source" else _wrapped(text)
+    for heading, text in list_sections(check):
+        body = f"<{text}>" if heading == "Source" else _wrap(text)
         parts.append(f"\n### {heading}\n\n{body}\n")
     return "".join(parts)
 
 
-def _wrapped(text: str) -> str:
+def _wrap(text: str) -> str:
     return "\n\n".join(
         textwrap.fill(part, 96, break_long_words=False, break_on_hyphens=False)
         for part in text.split("\n")
@@ -79,4 +79,4 @@ def _wrapped(text: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.stdout.write(page())
+    sys.stdout.write(render_page())

@@ -53,11 +53,11 @@ def predict(docker_py: str, requests: str, urllib3: str) -> Prediction:
     except InvalidVersion as error:
         return NotMeasured(f"{error}")
     if docker >= (7,):
-        return _ssl_version(docker_py)
+        return _break_by_ssl_version(docker_py)
     if http >= (2, 32):
-        return _http_docker(docker_py, requests)
+        return _break_by_scheme(docker_py, requests)
     if docker < (6, 1) and pool >= (2,):
-        return _chunked(docker_py, urllib3)
+        return _break_by_chunked(docker_py, urllib3)
     if http < (2, 26):
         return NotMeasured(f"requests {requests} (before 2.26) works only beside chardet")
     return Works()
@@ -77,7 +77,7 @@ def choose_pins(docker_py: str, requests: str, urllib3: str) -> tuple[str, ...]:
     return tuple(pins)
 
 
-def _ssl_version(docker_py: str) -> Breaks:
+def _break_by_ssl_version(docker_py: str) -> Breaks:
     return Breaks(
         error="kwargs_from_env() got an unexpected keyword argument 'ssl_version'",
         error_class="TypeError",
@@ -87,7 +87,7 @@ def _ssl_version(docker_py: str) -> Breaks:
     )
 
 
-def _http_docker(docker_py: str, requests: str) -> Breaks:
+def _break_by_scheme(docker_py: str, requests: str) -> Breaks:
     return Breaks(
         error=_PREFIX + "Not supported URL scheme http+docker",
         error_class="docker.errors.DockerException",
@@ -97,7 +97,7 @@ def _http_docker(docker_py: str, requests: str) -> Breaks:
     )
 
 
-def _chunked(docker_py: str, urllib3: str) -> Breaks:
+def _break_by_chunked(docker_py: str, urllib3: str) -> Breaks:
     return Breaks(
         error=_PREFIX + "HTTPConnection.request() got an unexpected keyword argument 'chunked'",
         error_class="docker.errors.DockerException",

@@ -1,12 +1,14 @@
 """One examination: facts and configuration in, findings out."""
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
 
 from infra.compose_file.model import ComposeFile
+from infra.compose_file.started import keep_started, split_dormant
 from infra.doctor.check import Check
 from infra.doctor.checks import CHECKS
 from infra.doctor.finding import Finding, Severity
+from infra.doctor.mask import find_secrets, mask_finding
 from infra.doctor.runner import run_checks
 from infra.doctor.subjects import FileSubject, HostSubject
 from infra.host.facts import HostFacts
@@ -21,22 +23,46 @@ def examine(
     files: Sequence[ComposeFile] = (),
     nearby: ComposeFile | None = None,
     checks: Iterable[Check] = CHECKS,
+    secrets: Collection[str] = (),
 ) -> list[Finding]:
     """Return the findings about a host, and about the compose files that were given.
 
     `nearby` is a compose file of the current folder that the user did not ask about: it is
-    judged too, but nothing in it can fail the examination.
+    judged too, but nothing in it can fail the examination. No finding shows one of the `secrets`
+    or of those in the files.
     """
     plan = plan_stack(facts, config)
     needs_containers = plan.runtime.value == "compose" or bool(files)
     host = HostSubject(facts, plan, config, needs_containers)
     checks = tuple(checks)
-    findings = run_checks(checks, host, [FileSubject(file, facts) for file in files])
+    findings = run_checks(checks, host, [FileSubject(keep_started(file), facts) for file in files])
+    for file in files:
+        findings += _examine_dormant(file, facts, checks)
     if nearby is not None and nearby.path not in {file.path for file in files}:
-        found = run_checks(checks, None, [FileSubject(nearby, facts)])
+        found = run_checks(checks, None, [FileSubject(keep_started(nearby), facts)])
         findings += [_demote(finding) for finding in found]
     order = [check.id for check in checks]
-    return sorted(findings, key=lambda finding: order.index(finding.id))
+    known = frozenset(secrets).union(*map(find_secrets, [*files, *([nearby] if nearby else [])]))
+    masked = (mask_finding(finding, known) for finding in findings)
+    return sorted(masked, key=lambda finding: order.index(finding.id))
+
+
+def _examine_dormant(
+    file: ComposeFile, facts: HostFacts, checks: Sequence[Check]
+) -> Iterator[Finding]:
+    """Yield the faults of services that a plain `up` does not start; they count only with it."""
+    for reason, dormant in split_dormant(file):
+        for finding in run_checks(checks, None, [FileSubject(dormant, facts)]):
+            if finding.severity in (Severity.ERROR, Severity.WARNING):
+                yield _note_dormant(finding, reason)
+
+
+def _note_dormant(finding: Finding, reason: str) -> Finding:
+    if finding.is_check_failure:
+        return finding
+    message = f"{finding.message}\nA plain `docker compose up` does not start it: {reason}."
+    remedies = tuple(replace(remedy, automatic=False) for remedy in finding.remedies)
+    return replace(finding, severity=Severity.INFO, message=message, remedies=remedies)
 
 
 def _demote(finding: Finding) -> Finding:

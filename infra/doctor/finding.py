@@ -1,9 +1,9 @@
 """What a check says: its verdict on a subject, and the finding that people and scripts see."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, Self
 
 from infra.compose_file.line_edits import Edit
 from infra.compose_file.model import ComposeFile
@@ -35,6 +35,17 @@ class Remedy:
     """Commands that take it back; `--fix` runs them when the remedy did not help."""
     edits: tuple[Edit, ...] = ()
     """What the commands change in the user's file; `--fix` makes these, and not the commands."""
+
+    def change_texts(self, change: Callable[[str], str]) -> Self:
+        """Return the remedy with its texts changed; what `--fix` runs or writes stays as it is."""
+        is_run = self.automatic and not self.edits
+        texts = {
+            "title": change(self.title),
+            "breaks": change(self.breaks),
+            "commands": self.commands if is_run else tuple(map(change, self.commands)),
+        }
+        is_same = all(getattr(self, name) == text for name, text in texts.items())
+        return self if is_same else replace(self, **texts)
 
 
 @dataclass(frozen=True)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from infra.compose_file.load import read_compose_files
 from infra.compose_file.model import ComposeFile
+from infra.compose_file.reading import Policy
 from infra.compose_file.resolved_by_compose import apply_answer, apply_refusal
 from infra.dragonfly.flag_file import read_flag_files
 from infra.host.errors import ProbeError
@@ -14,17 +15,22 @@ from infra.host.probes.compose_config import RefusedConfig, ask_compose_config
 
 
 def read_project(
-    paths: Sequence[Path], environment: Mapping[str, str], plugin: ComposePlugin | None = None
+    paths: Sequence[Path],
+    environment: Mapping[str, str],
+    plugin: ComposePlugin | None = None,
+    *,
+    profiles: Sequence[str] = (),
+    policy: Policy = Policy.WITHIN_FOLDER,
 ) -> ComposeFile:
     """Read files that Compose would merge, and the flag files that their services name.
 
-    Where there is a `plugin`, Compose confirms the values.
+    Where there is a `plugin`, Compose confirms the values, with the same profiles active.
 
     Raises:
         InputError: a file cannot be read, or is no Compose file.
 
     """
-    file = read_compose_files(paths, environment)
+    file = read_compose_files(paths, environment, profiles, policy)
     if plugin is not None:
         file = confirm(file, paths, plugin, environment)
     return read_flag_files(file)
@@ -40,7 +46,8 @@ def confirm(
     if any(reference.outside for reference in file.unread):
         return replace(file, not_confirmed_because="it would follow the file out of its folder")
     try:
-        answer = ask_compose_config(paths, Path(file.folder), plugin, environment)
+        folder = Path(file.folder)
+        answer = ask_compose_config(paths, folder, plugin, environment, file.profiles)
     except ProbeError as error:
         return replace(file, not_confirmed_because=f"its answer is not understood: {error}")
     if isinstance(answer, RefusedConfig):

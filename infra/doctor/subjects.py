@@ -19,6 +19,11 @@ class HostSubject:
     needs_containers: bool
     """Whether what the user is about to do runs containers."""
 
+    @property
+    def is_local_run(self) -> bool:
+        """Whether `qca up` would train without containers and without Dragonfly."""
+        return self.plan.runtime.value == "local"
+
     def grade_container_fault(self, *, otherwise: Severity = Severity.WARNING) -> Severity:
         """Return the severity of a fault of Docker or Compose, which no local run minds."""
         return Severity.ERROR if self.needs_containers else otherwise

@@ -55,9 +55,9 @@ class Dragonfly:
 
     @property
     def unknown_flags(self) -> tuple[str, ...]:
-        """The flags of which it cannot be told whether the release knows them."""
+        """The flags that no known release has; whether this one does cannot be determined."""
         if self.other_program:
-            return ()  # whose the flags are cannot be told either
+            return ()  # the flags may be the other program's
         accepted = (flag for flag in self.flags if self.find_replacement(flag) is None)
         return tuple(flag for flag in accepted if not is_known_flag(flag))
 

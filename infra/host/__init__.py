@@ -1,4 +1,4 @@
-"""What is known of a host, and the probes that find it out.
+"""What is known about a host, and the probes that find it out.
 
 May import: of qca, only `core` and `memory.nvml`; nothing else of infra.
 """

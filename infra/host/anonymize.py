@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
 
+from qca.core.masking import mask_secrets
+
 # Account names that name no person, and that stand in facts with another meaning.
 _GENERIC_ACCOUNTS = {
     *("root", "user", "admin", "administrator", "docker", "podman", "compose", "python"),
@@ -58,7 +60,8 @@ class Scrubber:
 
     def clean(self, text: str) -> str:
         """Return `text` without what identifies somebody."""
-        text = _CREDENTIALS.sub("user@", text.encode(errors="replace").decode())
+        text = mask_secrets(text.encode(errors="replace").decode())
+        text = _CREDENTIALS.sub("user@", text)
         if self._home:
             text = re.sub(rf"{re.escape(self._home)}(?![\w.-])", "~", text)
         text = _HOMES.sub("~", text)

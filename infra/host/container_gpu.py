@@ -125,13 +125,3 @@ def list_cdi_devices(engine: Engine) -> list[str]:
 def is_elsewhere(engine: Engine) -> bool:
     """Whether the engine runs on another machine, Docker Desktop's virtual one included."""
     return not engine.host.startswith("unix://") or "Docker Desktop" in engine.operating_system
-
-
-# Former names, until the checks use the new ones.
-gpu_access, gpus_of_the_training = assess_gpu_access, select_training_gpus
-fullest, cdi_devices = find_fullest_gpu, list_cdi_devices
-
-
-def version_of(engine: Engine) -> tuple[int, ...]:
-    """Return the engine's version."""
-    return parse_version(engine.version)

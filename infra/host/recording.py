@@ -32,9 +32,6 @@ def make_scrubber(facts: HostFacts, identity: Identity | None = None) -> Scrubbe
     return Scrubber(identity or Identity.detect(), _collect_texts(facts))
 
 
-scrubber_of = make_scrubber
-
-
 def load(path: Path) -> HostFacts:
     """Read facts that `record` wrote, or that were written by hand.
 
@@ -56,7 +53,7 @@ def load(path: Path) -> HostFacts:
     except ValidationError as error:
         raise InputError(
             f"{path}: {_describe_first_error(error, document)}",
-            hint="Record the host again with `qca doctor --record FILE`, or mend the key.",
+            hint="Record the host again with `qca doctor --record FILE`, or fix the key.",
         ) from None
 
 

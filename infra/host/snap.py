@@ -29,6 +29,3 @@ def is_client_from_snap(plugin: ComposePlugin) -> bool:
 def is_visible_to_snap(folder: str) -> bool:
     """Whether the snap's Docker can read the files of a folder."""
     return _VISIBLE.match(folder) is not None
-
-
-is_seen = is_visible_to_snap

@@ -17,7 +17,7 @@ Path = tuple[str | int, ...]
 def dump_commented_yaml(content: Mapping[str, Any], comments: Mapping[Path, str]) -> str:
     """Return `content` as YAML, each comment above the key or item at its path."""
     yaml = YAML()
-    yaml.width = 4096  # a folded string is the same string, but nobody can search for it
+    yaml.width = 4096  # a folded string is the same string, but it cannot be searched for
     yaml.indent(mapping=2, sequence=4, offset=2)
     out = io.StringIO()
     yaml.dump(_add_comments(content, comments, ()), out)

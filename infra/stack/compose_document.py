@@ -9,7 +9,7 @@ from typing import Any
 
 from infra.stack.plan import StackPlan, TrainerPlan
 from qca.core.train_flags import format_train_flags
-from qca.core.units import exact_size
+from qca.core.units import format_exact_size
 
 STORE_PORT = 6379
 STORE_FLAGS = "/run/secrets/store_flags"
@@ -72,7 +72,7 @@ def build_store_command(plan: StackPlan, flags_file: str) -> list[str]:
         *([] if is_distroless(dragonfly.image) else ["dragonfly"]),
         "--logtostderr",
         f"--proactor_threads={dragonfly.proactor_threads.value}",
-        f"--maxmemory={exact_size(dragonfly.maxmemory_bytes.value)}",
+        f"--maxmemory={format_exact_size(dragonfly.maxmemory_bytes.value)}",
         f"--port={STORE_PORT}",
         "--force_epoll",
         "--dbfilename=",
@@ -182,7 +182,7 @@ def _build_hardening(memory_bytes: int) -> dict[str, Any]:
         "read_only": True,
         "cap_drop": ["ALL"],
         "security_opt": ["no-new-privileges:true"],
-        "mem_limit": exact_size(memory_bytes),
+        "mem_limit": format_exact_size(memory_bytes),
         "pids_limit": PIDS_LIMIT,
         "logging": {"driver": "json-file", "options": {"max-size": "10m", "max-file": "3"}},
     }

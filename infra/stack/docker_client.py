@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from docker.tls import TLSConfig
 
 _HINT = "`qca doctor` examines Docker and Compose."
+_SSH_HINT = "pip install 'docker[ssh]' lets the Docker SDK use ssh:// addresses."
 
 # An engine on a busy laptop answers within a second.
 _ENGINE_SECONDS = 30
@@ -60,8 +61,10 @@ def connect_engine() -> Iterator["APIClient"]:
         with contextlib.closing(_open_client(endpoint)) as client:
             yield client
     except (SdkError, RequestException) as error:
-        text = _describe_sdk_error(error)
-        raise LaunchError(f"the Docker Engine at {endpoint.host}: {text}", hint=_HINT) from None
+        raise LaunchError(
+            f"the Docker Engine at {endpoint.host}: {_describe_sdk_error(error)}",
+            hint=_SSH_HINT if endpoint.scheme == "ssh" else _HINT,
+        ) from None
 
 
 def _open_client(endpoint: Endpoint) -> "APIClient":

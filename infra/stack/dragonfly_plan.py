@@ -7,7 +7,7 @@ from infra.dragonfly.startup_rules import BYTES_PER_THREAD, SNAPSHOT_HEADROOM
 from infra.host.facts import Engine, HostFacts, known_or_none
 from infra.stack.decision import GIVEN, Decision
 from qca.core.config import StackConfig
-from qca.core.units import MIB, counted, exact_size, format_size
+from qca.core.units import MIB, format_count, format_exact_size, format_size
 
 # The metrics of one trainer are a few kilobytes a second; four threads are ample.
 DEFAULT_THREADS = 4
@@ -32,7 +32,7 @@ def plan_dragonfly(facts: HostFacts, config: StackConfig) -> DragonflyPlan:
     A small host gets fewer threads, never a refusal; whether given numbers hold is for
     the doctor (QCA301, QCA302) to say.
     """
-    memory = find_container_memory(facts)
+    memory = find_usable_memory(facts)
     threads = _decide_threads(facts, config, memory)
     maxmemory = _decide_maxmemory(config, threads.value, memory)
     return DragonflyPlan(
@@ -52,7 +52,7 @@ def compute_container_limit(maxmemory: int) -> int:
     return math.ceil(maxmemory * SNAPSHOT_HEADROOM / MIB) * MIB
 
 
-def count_container_cpus(facts: HostFacts) -> int | None:
+def count_usable_cpus(facts: HostFacts) -> int | None:
     """Return the threads that a container may use, of the engine's machine and of this host."""
     cpu, docker = known_or_none(facts.cpu), known_or_none(facts.docker)
     counts = [cpu.usable] if cpu else []
@@ -61,7 +61,7 @@ def count_container_cpus(facts: HostFacts) -> int | None:
     return min(counts, default=None)
 
 
-def find_container_memory(facts: HostFacts) -> int | None:
+def find_usable_memory(facts: HostFacts) -> int | None:
     """Return the bytes that containers can share: Docker Desktop's virtual machine has fewer."""
     memory, docker = known_or_none(facts.memory), known_or_none(facts.docker)
     sizes = [memory.usable] if memory else []
@@ -70,20 +70,16 @@ def find_container_memory(facts: HostFacts) -> int | None:
     return min(sizes, default=None)
 
 
-# Former names, until the checks use the new ones.
-container_limit, container_host_memory = compute_container_limit, find_container_memory
-
-
 def _decide_threads(facts: HostFacts, config: StackConfig, memory: int | None) -> Decision[int]:
     if config.proactor_threads is not None:
         return Decision(config.proactor_threads, GIVEN)
-    cpus = count_container_cpus(facts)
+    cpus = count_usable_cpus(facts)
     if cpus is None:
         return Decision(1, "the number of CPUs could not be seen, so the smallest that works")
     room = config.maxmemory or (memory or 0) // HOST_SHARE
     affordable = max(1, room // BYTES_PER_THREAD)
     threads = min(cpus, DEFAULT_THREADS, affordable)
-    because = f"the smaller of {counted(cpus, 'usable CPU')} and {DEFAULT_THREADS}"
+    because = f"the smaller of {format_count(cpus, 'usable CPU')} and {DEFAULT_THREADS}"
     if threads < min(cpus, DEFAULT_THREADS):
         what = "maxmemory as given" if config.maxmemory else "a quarter of the host's memory"
         because += f", cut to what {what} ({format_size(room)}) holds at 256 MiB a thread"
@@ -96,7 +92,7 @@ def _decide_maxmemory(config: StackConfig, threads: int, memory: int | None) -> 
         return Decision(config.maxmemory, GIVEN)
     needed = threads * BYTES_PER_THREAD
     because = (
-        f"256 MiB for each of {counted(threads, 'thread')} ({exact_size(needed)}), "
+        f"256 MiB for each of {format_count(threads, 'thread')} ({format_exact_size(needed)}), "
         "under which Dragonfly refuses to start"
     )
     if memory is None:

@@ -48,9 +48,7 @@ def build_kubernetes_objects(plan: StackPlan, *, nodes: int, trainer_image: str)
     names = Names(_require_valid_name(plan.project))
     return [
         _build_runs_claim(plan, names, nodes),
-        _build_service(
-            names, "store", {"port": STORE_PORT, "targetPort": "redis", "name": "redis"}
-        ),
+        _build_service(names, "store", _STORE_SERVICE_PORT),
         _build_store(plan, names),
         _build_store_policy(names),
         _build_service(names, "trainer"),

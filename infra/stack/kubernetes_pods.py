@@ -1,4 +1,4 @@
-"""The pods of store and trainer, as the Pod Security Standard "restricted" wants them."""
+"""The pods of store and trainer, as the Pod Security Standard "restricted" requires them."""
 
 from dataclasses import dataclass
 from typing import Any

@@ -11,7 +11,8 @@ from python_on_whales import DockerClient
 from python_on_whales.exceptions import DockerException
 
 from infra.stack.compose_document import RUNS
-from infra.stack.containers import POLL_SECONDS, health_of, list_containers, log_tail
+from infra.stack.container_logs import log_tail
+from infra.stack.containers import POLL_SECONDS, PROJECT_LABEL, health_of, list_containers
 from infra.stack.docker_client import (
     connect_engine,
     error_text,
@@ -124,11 +125,11 @@ def refuse_foreign_project(project: str, state: StateDir) -> None:
 
     """
     here = str(state.compose_file.resolve())
-    label = f"com.docker.compose.project={project}"
+    label = f"{PROJECT_LABEL}={project}"
     with connect_engine() as engine:
         containers = engine.containers(all=True, filters={"label": label})
     for container in containers:
-        other = container["Labels"].get("com.docker.compose.project.config_files", here)
+        other = container["Labels"].get(f"{PROJECT_LABEL}.config_files", here)
         if other != here:
             raise LaunchError(
                 f"the project name {project!r} is taken by the stack of {other}",
@@ -155,7 +156,7 @@ def _wait_until_healthy(stack: DockerClient, project: str) -> None:
 def _build_start_error(stack: DockerClient, project: str, error: DockerException) -> LaunchError:
     with contextlib.suppress(LaunchError):
         for name, container in list_containers(stack).items():
-            if health_of(container) == "failed" or container.state.status == "restarting":
+            if health_of(container) == "failed" or container.status == "restarting":
                 return _build_not_up_error(stack, project, f"{name} failed", name)
     return LaunchError(
         f"docker compose could not start the stack: {error_text(error)}",

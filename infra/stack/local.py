@@ -61,18 +61,9 @@ def run_trainer(
         LaunchError: the trainer failed; the message holds its last words.
 
     """
-    command = [
-        *(*_PYTHON, "-m", "qca", "train"),
-        *format_train_flags(plan.train),
-        *build_distributed_flags(plan.trainer),
-        "--resume",
-        f"--runs={runs}",
-        "--progress=json",
-        f"--store={store_url}",
-    ]
     with _open_log(state, "trainer") as log:
         process = subprocess.Popen(
-            command,
+            _build_trainer_command(plan, runs, store_url),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=log,
@@ -92,6 +83,18 @@ def run_trainer(
             f"{_read_last_lines(state.log_dir / 'trainer.log')}",
             hint=f"The whole log: {state.log_dir / 'trainer.log'}",
         )
+
+
+def _build_trainer_command(plan: StackPlan, runs: Path, store_url: str) -> list[str]:
+    return [
+        *(*_PYTHON, "-m", "qca", "train"),
+        *format_train_flags(plan.train),
+        *build_distributed_flags(plan.trainer),
+        "--resume",
+        f"--runs={runs}",
+        "--progress=json",
+        f"--store={store_url}",
+    ]
 
 
 def list_log_files(state: StateDir, names: list[str]) -> list[Path]:

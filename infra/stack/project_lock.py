@@ -54,7 +54,7 @@ def _lock_exclusively(path: Path, project: str) -> IO[str]:
 
 def _open_regular_file(path: Path) -> IO[str]:
     try:
-        # Not through a link that somebody else put there.
+        # Not through a link that another user put there.
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     except OSError as error:
         raise LaunchError(

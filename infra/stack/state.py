@@ -87,7 +87,7 @@ class StateDir:
         Where nothing was launched, that is the lock alone.
 
         Raises:
-            LaunchError: it belongs to somebody else.
+            LaunchError: a file is another user's.
 
         """
         self.check()

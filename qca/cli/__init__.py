@@ -3,9 +3,11 @@
 May import every room of qca and infra; no other room imports it.
 """
 
+import io
 import os
 import signal
 import sys
+import warnings
 from contextlib import suppress
 from importlib import import_module
 from typing import Any, NoReturn
@@ -13,11 +15,12 @@ from typing import Any, NoReturn
 import click
 
 from qca.cli import color
+from qca.cli.messages import say
 from qca.cli.search_path import drop_relative_folders
 from qca.cli.signals import EXIT_INTERRUPTED, end_interrupted
 from qca.core.errors import QcaError
 
-# In the order in which a person uses them: name, help in the list, module.
+# In the order of their use: name (also the module's) and help in the list.
 _COMMANDS = {
     "doctor": "Examine this host: what would stop the stack, why, and how to fix it.",
     "explain": "Explain one check in full.",
@@ -29,6 +32,7 @@ _COMMANDS = {
     "down": "Stop and remove what `up` made.",
     "train": "Train here, in this process: what the container runs.",
     "estimate": "Predict the peak memory of a training.",
+    "rollout": "Run a trained automaton, and write what is seen.",
     "report": "Write one HTML page about a run.",
 }
 
@@ -52,7 +56,7 @@ class _LazyGroup(click.Group):
         except (BrokenPipeError, SystemExit) as end:
             # Click and Rich would end with 1, which here is an answer of its own.
             if isinstance(end, BrokenPipeError) or isinstance(end.__context__, BrokenPipeError):
-                sys.exit(_reader_is_gone())
+                sys.exit(_end_without_reader())
             raise
 
 
@@ -68,10 +72,12 @@ def cli() -> None:
 def main() -> None:
     """Run the command line; every expected error ends in a message and its exit code."""
     drop_relative_folders(os.environ)
+    if not sys.warnoptions:  # asked for with -W or PYTHONWARNINGS
+        warnings.simplefilter("ignore")
     try:
         code = _run()
         if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-            # There is nobody left to catch a KeyboardInterrupt.
+            # A KeyboardInterrupt from here on would not be caught.
             signal.signal(signal.SIGINT, end_interrupted)
     except KeyboardInterrupt:
         _end_after_ctrl_c()
@@ -87,7 +93,7 @@ def _run() -> int:
     except click.Abort:  # Click's word for it
         raise KeyboardInterrupt from None
     except click.ClickException as error:
-        error.show()
+        _show_usage_error(error)
         code = error.exit_code
     except QcaError as error:
         code = _report(error.message, hint=error.hint, exit_code=error.exit_code)
@@ -95,8 +101,8 @@ def _run() -> int:
 
 
 def _end_after_ctrl_c() -> NoReturn:
-    """Say so and end, without Python's own shutdown: a further Ctrl-C would be heard there."""
-    signal.signal(signal.SIGINT, end_interrupted)  # an impatient second one raises no more
+    """Report the interruption and end without Python's shutdown, which Ctrl-C could interrupt."""
+    signal.signal(signal.SIGINT, end_interrupted)  # a second one must not raise
     with suppress(KeyboardInterrupt, OSError):
         _report("interrupted", exit_code=EXIT_INTERRUPTED)
         if sys.stdout is not None:
@@ -104,14 +110,21 @@ def _end_after_ctrl_c() -> NoReturn:
     end_interrupted()
 
 
+def _show_usage_error(error: click.ClickException) -> None:
+    """Show it as Click does, without what a terminal would obey."""
+    text = io.StringIO()
+    error.show(text)
+    say(text.getvalue().rstrip("\n"))
+
+
 def _report(message: str, *, exit_code: int, hint: str = "") -> int:
-    click.secho(f"qca: {message}", fg="red" if color.is_wanted() else None, err=True)
+    say(f"qca: {message}", color="red" if color.is_wanted() else None)
     if hint:
-        click.echo(f"  {hint}", err=True)
+        say(f"  {hint}")
     return exit_code
 
 
-def _reader_is_gone() -> int:
+def _end_without_reader() -> int:
     """End quietly when stdout's reader left (`qca plan | head`), as other tools do."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     return 128 + signal.SIGPIPE

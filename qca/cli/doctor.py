@@ -13,7 +13,6 @@ from qca.cli.options import config_option, facts_option
 from qca.core.atomic_files import write_atomically
 
 if TYPE_CHECKING:
-    from infra.doctor.finding import Finding
     from infra.host.facts import HostFacts
 
 
@@ -91,31 +90,29 @@ def doctor(
     _refuse_contradictions(facts_file, record_file, fix, yes, dry_run)
     if files_only and not (files or each):
         raise click.UsageError("--files-only needs a compose file.")
-    groups = ([files] if files else []) + [(path,) for path in each]
+    projects = ([files] if files else []) + [(path,) for path in each]
     with _start_probing(facts_file, timeout) as wait_for_facts:
         # Loading the checks takes about as long as the host takes to answer.
-        from infra.doctor.examine import examine, select
+        from infra.doctor.examine import select
         from qca.cli import doctor_run
         from qca.core.config_loader import load_config
 
-        config = load_config(config_file)
-        checks = select(only, ignore)
-
-        def judge(facts: "HostFacts") -> "list[Finding]":
-            read = [doctor_run.read_files(group, facts, ask=not facts_file) for group in groups]
-            nearby = None if facts_file or files_only else doctor_run.read_nearby_file()
-            findings = examine(facts, config, files=read, nearby=nearby, checks=checks)
-            return [
-                one for one in findings if one.location or one.is_check_failure or not files_only
-            ]
-
+        examination = doctor_run.Examination(
+            config=load_config(config_file),
+            checks=select(only, ignore),
+            projects=projects,
+            files_only=files_only,
+            is_recorded=facts_file is not None,
+        )
         facts = wait_for_facts()
     if record_file:
         _write_record(facts, record_file)
-    findings = judge(facts)
+    findings = examination.judge(facts)
     if fix:
-        findings = doctor_run.fix_findings(
-            findings, lambda: judge(_probe_again(timeout)), yes, dry_run
+        from qca.cli.doctor_fix import fix_findings
+
+        findings = fix_findings(
+            findings, lambda: examination.judge(_probe_again(timeout)), yes, dry_run
         )
     click.echo(doctor_run.render_report(format_, findings, facts), nl=False)
     if doctor_run.has_failures(findings, strict):

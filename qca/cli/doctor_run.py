@@ -1,42 +1,74 @@
-"""What `qca doctor` does with a host's facts: read files, apply fixes, render the report."""
+"""What `qca doctor` does with a host's facts: judge them, and render the report."""
 
 import os
 import shutil
 import sys
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import click
 
 from infra.compose_file.default_files import find_default_files
 from infra.compose_file.dotenv import read_dotenv
-from infra.compose_file.line_edits import format_diff
 from infra.compose_file.model import ComposeFile
+from infra.doctor.check import Check
+from infra.doctor.examine import examine
 from infra.doctor.finding import Finding, Severity
-from infra.doctor.fix import Proposal, apply_remedy, list_proposals
-from infra.doctor.formats.text import escape_control_characters, render_text
+from infra.doctor.formats.text import render_text
 from infra.host.facts import ComposePlugin, HostFacts, known_or_none
 from qca.cli import color
+from qca.cli.messages import say
+from qca.core.config import Config
 from qca.core.errors import InputError
+from qca.core.masking import select_secrets
+from qca.core.plain_files import read_plain
+from qca.core.units import KIB
+
+_DOTENV_LIMIT = 256 * KIB
 
 
-def read_files(paths: tuple[Path, ...], facts: HostFacts, *, ask: bool) -> ComposeFile:
-    """Read files that Compose would merge, and have this host's Compose confirm the reading."""
-    from infra.doctor.read_project import read_project
+@dataclass(frozen=True)
+class Examination:
+    """What is examined on a host: with which checks and configuration, and which files."""
 
-    compose = known_or_none(facts.compose)
-    if not ask:
-        why = "the host is a recorded one"
+    config: Config
+    checks: tuple[Check, ...]
+    projects: Sequence[tuple[Path, ...]]
+    """Compose projects that the user gave: the files of each are merged."""
+    files_only: bool
+    is_recorded: bool
+    """The host is another one, whose Compose cannot be asked."""
+
+    def judge(self, facts: HostFacts) -> list[Finding]:
+        """Read the files and return what the checks find."""
+        files = [self._read_files(paths, facts) for paths in self.projects]
+        nearby = None if self.is_recorded or self.files_only else _read_nearby_file()
+        findings = examine(
+            facts,
+            self.config,
+            files=files,
+            nearby=nearby,
+            checks=self.checks,
+            secrets=_list_secrets(),
+        )
+        return [
+            one for one in findings if one.location or one.is_check_failure or not self.files_only
+        ]
+
+    def _read_files(self, paths: tuple[Path, ...], facts: HostFacts) -> ComposeFile:
+        """Read one project, and have this host's Compose confirm the reading."""
+        from infra.doctor.read_project import read_project
+
+        plugin = known_or_none(facts.compose)
+        if not self.is_recorded and isinstance(plugin, ComposePlugin):
+            return read_project(paths, os.environ, plugin)
+        why = "the host is a recorded one" if self.is_recorded else "`docker compose` is not there"
         return replace(read_project(paths, os.environ), not_confirmed_because=why)
-    if not isinstance(compose, ComposePlugin):
-        why = "`docker compose` is not there"
-        return replace(read_project(paths, os.environ), not_confirmed_because=why)
-    return read_project(paths, os.environ, compose)
 
 
-def read_nearby_file() -> ComposeFile | None:
-    """Read the folder's own compose file, if there is one that can be read."""
+def _read_nearby_file() -> ComposeFile | None:
+    """Read the folder's own Compose file, if there is one that can be read."""
     paths = find_default_files(Path(), _read_variables())
     if not paths:
         return None
@@ -48,13 +80,19 @@ def read_nearby_file() -> ComposeFile | None:
     try:
         return read_project(paths, os.environ)
     except InputError as error:
-        click.echo(f"Not examined: {error.message}", err=True)
+        say(f"Not examined: {error.message}", secrets=_list_secrets())
         return None
+
+
+def _list_secrets() -> frozenset[str]:
+    """Return the secrets of the environment and of the folder's `.env`, which no output shows."""
+    return select_secrets(_read_variables())
 
 
 def _read_variables() -> dict[str, str]:
     try:
-        return {**read_dotenv(Path(".env").read_text("utf-8")), **os.environ}
+        text = read_plain(Path(".env"), limit=_DOTENV_LIMIT).decode()
+        return {**read_dotenv(text), **os.environ}
     except (OSError, UnicodeDecodeError):
         return dict(os.environ)
 
@@ -80,12 +118,12 @@ def _render_markdown(findings: Sequence[Finding], facts: HostFacts) -> str:
     from importlib import metadata
 
     from infra.doctor.formats.markdown import render_markdown
-    from infra.host.recording import record, scrubber_of
+    from infra.host.recording import make_scrubber, record
 
     return render_markdown(
         findings,
         recorded_host=record(facts),
-        anonymize=scrubber_of(facts).clean,
+        anonymize=make_scrubber(facts).clean,
         version=metadata.version("qca"),
     )
 
@@ -100,63 +138,3 @@ def has_failures(findings: Sequence[Finding], strict: bool) -> bool:
     """Whether something was found that makes the exit status 1."""
     failures = {Severity.ERROR, Severity.WARNING} if strict else {Severity.ERROR}
     return any(finding.severity in failures for finding in findings)
-
-
-def fix_findings(
-    findings: list[Finding], examine_again: Callable[[], list[Finding]], yes: bool, dry_run: bool
-) -> list[Finding]:
-    """Apply the safe remedies, asking before each, and return what is found afterwards."""
-    if not list_proposals(findings):
-        click.echo(
-            "Nothing can be fixed automatically; apply the remedies below yourself.", err=True
-        )
-        return findings
-    tried: set[object] = set()
-    while todo := [one for one in list_proposals(findings) if one.finding.subject not in tried]:
-        proposal = todo[0]
-        tried.add(proposal.finding.subject)
-        _announce(proposal)
-        if not dry_run and (yes or _confirm()):
-            findings = _fix_finding(proposal, examine_again, findings)
-    return findings
-
-
-def _fix_finding(
-    proposal: Proposal, examine_again: Callable[[], list[Finding]], findings: list[Finding]
-) -> list[Finding]:
-    """Apply a remedy and return what is found then; lines may have moved."""
-    latest = findings
-
-    def examine() -> list[Finding]:
-        nonlocal latest
-        latest = examine_again()
-        return latest
-
-    outcome = apply_remedy(proposal, examine, findings)
-    _echo(f"  {'fixed' if outcome.helped else 'not fixed'}: {outcome.detail}")
-    return latest if outcome.helped else examine_again()
-
-
-def _confirm() -> bool:
-    if sys.stdin.isatty():
-        return click.confirm("Apply?", err=True)
-    click.echo("  not applied: no terminal to ask on; use --yes to apply without asking", err=True)
-    return False
-
-
-def _announce(proposal: Proposal) -> None:
-    for remedy in proposal.manual_remedies:
-        _echo(f"{proposal.finding.id}, to do by hand: {remedy.title}")
-        for command in remedy.commands:
-            _echo(f"  {command}")
-    _echo(f"{proposal.finding.id}: {proposal.remedy.title}")
-    for line in format_diff(proposal.remedy.edits).splitlines():
-        _echo(f"  {line}")
-    for command in proposal.remedy.commands:
-        _echo(f"  {command}")
-    if proposal.remedy.breaks:
-        _echo(f"  ({proposal.remedy.breaks})")
-
-
-def _echo(line: str) -> None:
-    click.echo(escape_control_characters(line), err=True)

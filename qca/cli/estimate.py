@@ -13,10 +13,11 @@ from qca.cli.options import Command, config_flag, config_option, format_option, 
 from qca.core.config import TrainConfig, apply_profile
 from qca.core.errors import PlanError
 from qca.core.units import format_size
-from qca.memory.choose import Choice, Device, Dimension, choose, solve
+from qca.memory.choose import Choice, Device, choose
 from qca.memory.context import Context
 from qca.memory.nvml import read_free_gpu_memory
 from qca.memory.optimizer_placement import explain_host_placement
+from qca.memory.solve import Dimension, solve
 
 _SCHEMA_VERSION = 1
 
@@ -90,7 +91,7 @@ def estimate(
     floor = find_resident_floor() if device == "cpu" else None
     choice, solved = _choose(train, budget, device, dimension, host_budget, floor)
     if format_ == "json":
-        click.echo(json.dumps(_as_document(choice, device, solved), indent=2))
+        click.echo(json.dumps(_build_document(choice, device, solved), indent=2))
     else:
         _print_table(choice, device, solved)
         reason = explain_host_placement(train, choice, device=device, host_budget=host_budget)
@@ -136,7 +137,9 @@ def _choose(
     return solution.choice, {"dimension": dimension, "value": solution.value}
 
 
-def _as_document(choice: Choice, device: Device, solved: dict[str, Any] | None) -> dict[str, Any]:
+def _build_document(
+    choice: Choice, device: Device, solved: dict[str, Any] | None
+) -> dict[str, Any]:
     predicted = choice.estimate
     return {
         "schema_version": _SCHEMA_VERSION,

@@ -5,7 +5,7 @@ from rich.console import Console
 from rich.padding import Padding
 from rich.text import Text
 
-from infra.doctor.catalogue import UnknownCheckError, find, sections
+from infra.doctor.catalogue import UnknownCheckError, find_check, list_sections
 from infra.doctor.check import Check
 
 # Longer lines are hard to read, however wide the terminal is.
@@ -25,7 +25,7 @@ def explain(check_id: str) -> None:
 def look_up(check_id: str, option: str) -> Check:
     """Return the check, or raise a usage error that lists the IDs that come near."""
     try:
-        return find(check_id)
+        return find_check(check_id)
     except UnknownCheckError as error:
         near = ", ".join(error.near)
         hint = f"Did you mean {near}?" if near else "docs/checks.md lists all checks."
@@ -38,7 +38,7 @@ def _show(check: Check) -> None:
     console.width = min(console.width, _WIDEST)
     console.print(Text(f"{check.id}: {check.title}", style="bold"))
     console.print(Text(f"category {check.category}", style="dim"))
-    for heading, text in sections(check):
+    for heading, text in list_sections(check):
         console.print()
         console.print(Text(heading, style="bold"))
         for paragraph in text.split("\n"):

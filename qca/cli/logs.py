@@ -24,7 +24,7 @@ def logs(follow: bool, tail: int | None, services: tuple[str, ...]) -> None:
     if launch is None:
         raise LaunchError("nothing was launched from this folder", hint="Start with `qca up`.")
     if launch.runtime == "compose":
-        from infra.stack.containers import read_logs
+        from infra.stack.container_logs import read_logs
         from infra.stack.docker_client import make_stack_client
 
         stack = make_stack_client(state, launch.project)

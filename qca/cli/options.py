@@ -14,7 +14,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 class _Flag(click.Option):
-    """The flag of one configuration key. Its help is put together when somebody asks for it."""
+    """The flag of one configuration key, whose help is built only when it is shown."""
 
     def __init__(self, *args: Any, table: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -23,7 +23,7 @@ class _Flag(click.Option):
     def get_help_record(self, ctx: click.Context) -> tuple[str, str] | None:
         from qca.core.config import describe_keys
 
-        model, key = _tables()[self.table], str(self.name)
+        model, key = _load_tables()[self.table], str(self.name)
         default = getattr(model(), key)
         self.help = describe_keys(model)[key].replace("`", "")
         self.help += "" if default is None else f"  [default: {default}]"
@@ -42,7 +42,7 @@ def config_options(*tables: str) -> Callable[[Command], Command]:
 
     def add(command: Command) -> Command:
         for table in reversed(tables):
-            for key in reversed(fields(_tables()[table])):
+            for key in reversed(fields(_load_tables()[table])):
                 command = config_flag(table, key.name)(command)
         return config_option(command)
 
@@ -64,12 +64,12 @@ def read_config(config_file: Path | None, flags: dict[str, Any]) -> "Config":
 
     by_table = {
         table: {key.name: flags[key.name] for key in fields(model) if key.name in flags}
-        for table, model in _tables().items()
+        for table, model in _load_tables().items()
     }
     return load_config(config_file, flags=by_table)
 
 
-def _tables() -> "dict[str, type[StackConfig] | type[TrainConfig]]":
+def _load_tables() -> "dict[str, type[StackConfig] | type[TrainConfig]]":
     from qca.core.config import (  # not before the doctor's probes have begun
         StackConfig,
         TrainConfig,
@@ -77,6 +77,16 @@ def _tables() -> "dict[str, type[StackConfig] | type[TrainConfig]]":
 
     return {"stack": StackConfig, "train": TrainConfig}
 
+
+RUNS = Path("runs")
+
+runs_option = click.option(
+    "--runs",
+    type=click.Path(path_type=Path),
+    default=RUNS,
+    show_default=True,
+    help="Folder of the run folders.",
+)
 
 facts_option = click.option(
     "--facts",

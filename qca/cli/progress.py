@@ -5,6 +5,7 @@ import time
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from qca.cli.messages import clean
 from qca.core.units import format_size
 from qca.runs.events import (
     CheckpointWritten,
@@ -37,7 +38,7 @@ class ProgressView:
     def __init__(self) -> None:
         self._console = Console(stderr=True)
         self._progress = Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=None),
             TextColumn("{task.completed}/{task.total}"),
             TextColumn("{task.fields[numbers]}"),
@@ -59,13 +60,13 @@ class ProgressView:
 
     def say(self, message: str) -> None:
         """Print a message above the bar."""
-        self._console.print(message, highlight=False, markup=False, soft_wrap=True)
+        self._console.print(clean(message), highlight=False, markup=False, soft_wrap=True)
 
     def tick(self, line: str) -> None:
         """Show the newest line of a long operation; the next one replaces it."""
         if self._ticker is None:
             self._ticker = self._progress.add_task("", total=None, numbers="")
-        self._progress.update(self._ticker, description=line[:_TICK_WIDTH])
+        self._progress.update(self._ticker, description=clean(line)[:_TICK_WIDTH])
 
     def show(self, event: Event) -> None:
         """Show one event of the training."""
@@ -80,7 +81,7 @@ class ProgressView:
                 self.say(f"Episode {event.episode} is skipped: {event.because}.")
             case PlanChanged():
                 self.say(
-                    f"Out of memory; episode {event.episode} is made again with recompute "
+                    f"Out of memory; episode {event.episode} is repeated with recompute "
                     f"{event.recompute}, optimizer state on {event.optimizer_state}."
                 )
             case Noted():

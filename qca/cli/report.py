@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from qca.cli.host_facts import host_facts
-from qca.cli.options import facts_option
+from qca.cli.options import facts_option, runs_option
 from qca.core.atomic_files import write_atomically
 from qca.core.config_loader import load_config
 from qca.core.errors import LaunchError
@@ -20,13 +20,7 @@ from qca.core.errors import LaunchError
     type=click.Path(path_type=Path),
     help="Write here.  [default: report.html in the run folder]",
 )
-@click.option(
-    "--runs",
-    type=click.Path(path_type=Path),
-    default=Path("runs"),
-    show_default=True,
-    help="Folder of the run folders.",
-)
+@runs_option
 @click.option(
     "-c",
     "--config",

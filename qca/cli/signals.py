@@ -85,8 +85,10 @@ def ignore_signals() -> Iterator[None]:
 
 
 @contextmanager
-def set_on_signals(stop: threading.Event) -> Iterator[threading.Event]:
+def set_on_signals(stop: threading.Event, notice: bytes = _STOPPING) -> Iterator[threading.Event]:
     """Set `stop` on SIGINT and SIGTERM; yield an event that is set after SIGINT.
+
+    `notice` is written to stderr when the first SIGINT comes.
 
     A second SIGINT ends the process there and then. It raises nothing: a KeyboardInterrupt may
     come up in a destructor, a thread's join or a callback of C code, which print or swallow it.
@@ -97,7 +99,7 @@ def set_on_signals(stop: threading.Event) -> Iterator[threading.Event]:
     reading, writing = os.pipe2(os.O_CLOEXEC)
     os.set_blocking(writing, False)  # a signal handler must not wait
     listener = threading.Thread(
-        target=_listen, args=(reading, stop, interrupted), name="signals", daemon=True
+        target=_listen, args=(reading, stop, interrupted, notice), name="signals", daemon=True
     )
     listener.start()
     fd_before = signal.set_wakeup_fd(writing)
@@ -122,7 +124,9 @@ def _do_nothing(_: int, __: FrameType | None) -> None:
     pass
 
 
-def _listen(reading: int, stop: threading.Event, interrupted: threading.Event) -> None:
+def _listen(
+    reading: int, stop: threading.Event, interrupted: threading.Event, notice: bytes
+) -> None:
     with open(reading, "rb", buffering=0) as signals:
         while number := signals.read(1):
             if number[0] == signal.SIGINT and interrupted.is_set():
@@ -130,7 +134,7 @@ def _listen(reading: int, stop: threading.Event, interrupted: threading.Event) -
             if number[0] == signal.SIGINT:
                 interrupted.set()
                 # Not through Python's streams, which may be in the middle of a write.
-                os.write(2, _STOPPING)
+                os.write(2, notice)
             stop.set()
 
 

@@ -42,7 +42,7 @@ class _Status:
     progress: Progress | None
     running: bool
 
-    def document(self) -> dict[str, Any]:
+    def build_document(self) -> dict[str, Any]:
         progress = self.progress
         return {
             "schema_version": 1,
@@ -71,7 +71,7 @@ def status(format_: str, watch: bool) -> None:
     if current is None:
         raise LaunchError("nothing was launched from this folder", hint="Start with `qca up`.")
     if format_ == "json":
-        click.echo(json.dumps(current.document(), indent=2))
+        click.echo(json.dumps(current.build_document(), indent=2))
         return
     console = Console(highlight=False)
     if watch:
@@ -112,13 +112,14 @@ def _read_status(state: StateDir) -> _Status | None:
 
 
 def _read_compose(launch: Launch, state: StateDir) -> _Status:
-    from infra.stack.containers import describe_services, read_recent_trainer_lines
+    from infra.stack.container_logs import read_recent_trainer_lines
+    from infra.stack.containers import describe_services
     from infra.stack.docker_client import make_stack_client
 
     stack = make_stack_client(state, launch.project)
     services = describe_services(stack) if state.compose_file.exists() else []
     trainer = next((one["state"] for one in services if one["name"] == "trainer"), None)
-    if trainer is None:  # `qca up` builds its image, or has been told to end
+    if trainer is None:  # `qca up` builds its image, or is being stopped
         return _Status(launch, services, None, running=read_holder(state) is not None)
     records = parse_newest_records(read_recent_trainer_lines(stack))
     records = records or _read_earlier_records(stack, launch.run)
@@ -128,11 +129,11 @@ def _read_compose(launch: Launch, state: StateDir) -> _Status:
 def _read_earlier_records(stack: Any, run: str) -> list[EpisodeRecord]:
     """Return the newest records from the run folder, for a trainer that has just started."""
     from infra.stack.compose_document import RUNS
-    from infra.stack.containers import copy_from_trainer
+    from infra.stack.container_logs import copy_from_trainer
 
     with tempfile.TemporaryDirectory(prefix="qca-") as folder:
         copy = Path(folder) / "metrics.jsonl"
-        with contextlib.suppress(LaunchError):  # there is no such file before the first episode
+        with contextlib.suppress(LaunchError):  # the file comes with the first episode
             copy_from_trainer(stack, f"{RUNS}/{run}/metrics.jsonl", copy)
         return parse_newest_records(read_last_lines(copy))
 
@@ -140,7 +141,7 @@ def _read_earlier_records(stack: Any, run: str) -> list[EpisodeRecord]:
 def _read_local(launch: Launch, state: StateDir) -> _Status:
     running = read_holder(state) is not None
     run = Path(launch.runs) / launch.run
-    healths = {"store": None, "trainer": _health(run, state) if running else None}
+    healths = {"store": None, "trainer": _read_health(run, state) if running else None}
     services = [
         {
             "name": name,
@@ -154,7 +155,7 @@ def _read_local(launch: Launch, state: StateDir) -> _Status:
     return _build_status(launch, services, records, running=running)
 
 
-def _health(run: Path, state: StateDir) -> str:
+def _read_health(run: Path, state: StateDir) -> str:
     """Return the trainer's health by its heartbeat, in Docker's terms."""
     with contextlib.suppress(OSError):
         if (run / "heartbeat").stat().st_mtime >= state.launch_file.stat().st_mtime:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
-from qca.cli.options import config_options, read_config
+from qca.cli.options import config_options, read_config, runs_option
 from qca.cli.signals import ignore_late_sigterm, set_on_signals
 from qca.cli.train_listeners import open_listeners
 from qca.core.config import Config, TrainConfig, apply_profile
@@ -27,19 +27,11 @@ from qca.train.request import TrainRequest
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-RUNS = Path("runs")
-
 
 @click.command()
 @config_options("train")
 @click.option("--resume", is_flag=True, help="Go on with the run, if it has been started.")
-@click.option(
-    "--runs",
-    type=click.Path(path_type=Path),
-    default=RUNS,
-    show_default=True,
-    help="Folder of the run folders.",
-)
+@runs_option
 @click.option(
     "--progress",
     type=click.Choice(["auto", "json"]),

@@ -20,10 +20,9 @@ from infra.stack.state import (
     write_launch,
 )
 from qca.cli.host_facts import plan_here
-from qca.cli.options import config_options, read_config
+from qca.cli.options import RUNS, config_options, read_config
 from qca.cli.progress import ProgressView
 from qca.cli.signals import Terminated, ignore_signals, raise_on_sigterm
-from qca.cli.train import RUNS
 from qca.core.config import Config
 from qca.core.errors import LaunchError
 from qca.runs.events import parse_event
@@ -123,7 +122,7 @@ def _run_local(plan: StackPlan, state: StateDir, view: ProgressView) -> None:
         except (KeyboardInterrupt, Terminated):
             view.say("Stopping; the trainer writes a checkpoint first.")
             raise
-    view.say(f"Run folder: {RUNS / plan.train.run}")
+    view.say(f"Run folder: {RUNS / plan.train.run}\nWatch it move: qca rollout {plan.train.run}")
 
 
 def _run_compose(plan: StackPlan, config: Config, state: StateDir, view: ProgressView) -> None:
@@ -148,7 +147,7 @@ def _start_and_follow(
 ) -> None:
     """Run the stack to the end of the training; take it down if that is not reached."""
     from infra.stack import launch
-    from infra.stack.containers import follow_trainer
+    from infra.stack.container_logs import follow_trainer
     from infra.stack.docker_client import make_stack_client
 
     try:

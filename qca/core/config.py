@@ -1,7 +1,7 @@
-"""The configuration: what a person may set, and what it defaults to.
+"""The configuration: what the user may set, and the defaults.
 
-Two tables, `[stack]` and `[train]`, which `qca.core.config_loader` reads from where a person
-writes them. A value that the person gives wins over the profile's, and that over the default.
+Two tables, `[stack]` and `[train]`, which `qca.core.config_loader` reads. A value that the user
+sets overrides the profile's, which overrides the default.
 """
 
 import ast
@@ -50,13 +50,13 @@ T = TypeVar("T")
 
 
 class _Table:
-    """What the tables of the configuration have in common."""
+    """The base of the configuration's tables."""
 
     given: frozenset[str]
-    """The keys that were given; a profile leaves them alone."""
+    """The keys that the user set; a profile does not change them."""
 
     def override(self, **values: Any) -> Self:
-        """Return the same with other values, which count as given; they are not checked."""
+        """Return a copy with other values, which count as given; they are not validated."""
         other = copy(self)
         vars(other).update(values, given=self.given | values.keys())
         return other
@@ -81,9 +81,9 @@ def _validate_on_init(cls: type[T]) -> type[T]:
 
 
 def describe_keys(table: type) -> dict[str, str]:
-    """Return what each key of a table means: the docstring that stands under it.
+    """Return the meaning of each key of a table: the docstring under it.
 
-    Read from the source, since Python keeps no docstring of a field; only a help text asks.
+    Read from the source, since Python keeps no docstring of a field; only a help text needs it.
     """
     (section,) = ast.parse(inspect.getsource(table)).body
     assert isinstance(section, ast.ClassDef)
@@ -189,7 +189,7 @@ class Config:
     train: TrainConfig = field(default_factory=TrainConfig)
 
 
-# What a profile sets; a value that the person gives wins over it.
+# The values that a profile sets, where the user sets none.
 PROFILES: Mapping[str, Mapping[str, Any]] = {
     "default": {},
     # Ends in well under two minutes on two cores: a first look, not a result.
@@ -206,6 +206,6 @@ PROFILES: Mapping[str, Mapping[str, Any]] = {
 
 
 def apply_profile(train: TrainConfig, profile: str) -> TrainConfig:
-    """Return `train` with what `profile` sets, except where the person set a value."""
+    """Return `train` with the values of `profile`, except where the user set one."""
     values = {key: value for key, value in PROFILES[profile].items() if key not in train.given}
     return train.override(**values, profile=profile)

@@ -1,4 +1,4 @@
-"""Where the configuration is read from: flags, the environment, the file.
+"""Reading the configuration: from flags, the environment and the file.
 
 A value is taken from the first place that has it: a command-line flag, the environment
 (`QCA_TRAIN_GRID`, `QCA_STACK_RUNTIME`), the file `qca.toml`.

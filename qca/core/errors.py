@@ -1,8 +1,8 @@
-"""What can go wrong because of a person, a file, a daemon or a network.
+"""The errors that a user, a file, a daemon or a network can cause.
 
 ::
 
-    QcaError                    exit 1: the thing asked for is not so
+    QcaError                    exit 1: the command failed or found a problem
     ├── InputError              exit 2: the call or an input file is wrong
     ├── PlanError               exit 1: no plan can fit
     ├── LaunchError             exit 1: the stack or the trainer did not come up
@@ -10,13 +10,13 @@
     └── CheckpointError         exit 1: a checkpoint cannot be written or read
 
 Every error carries a message that says what is wrong and a hint that says what
-to do next. `qca.cli` prints both and exits; nothing else catches them for show.
+to do next. Only `qca.cli` prints them, and exits.
 Ctrl-C is Python's own KeyboardInterrupt, and ends with 130.
 """
 
 
 class QcaError(Exception):
-    """Base of all errors that are shown to a person without a traceback."""
+    """Base of all errors that are shown to the user without a traceback."""
 
     exit_code = 1
 

@@ -1,13 +1,50 @@
 """The losses by name, and how many steps of an episode each one evaluates. Needs no torch.
 
-The losses themselves are in `qca.model.losses`, the memory that each one takes in
+The built-in losses themselves are in `qca.model.losses`, the memory that each one takes in
 `qca.memory.state_tensors`; `tests/model/test_new_loss.py` names the place where one is missing.
+An installed package adds others through the entry points `qca.losses`.
 """
 
 from collections.abc import Mapping
-from typing import Literal
+from typing import Annotated, Any, Literal, get_args
 
-LossName = Literal["evolutionary", "mse_energy", "structure"]
+from qca.core.plugins import list_plugins
 
-MAX_SAMPLE_STEPS: Mapping[LossName, int] = {"evolutionary": 10, "mse_energy": 1, "structure": 10}
+GROUP = "qca.losses"
+
+BuiltInLoss = Literal["evolutionary", "mse_energy", "structure"]
+
+MAX_SAMPLE_STEPS: Mapping[str, int] = {"evolutionary": 10, "mse_energy": 1, "structure": 10}
 """How many steps a loss evaluates where the episode has as many; 1 is the last step alone."""
+
+MAX_INSTALLED_SAMPLE_STEPS = 10
+"""How many an installed package's loss may evaluate: its memory is predicted for as many."""
+
+
+def get_max_sample_steps(name: str) -> int:
+    """Return how many steps a loss evaluates at most; an installed one is not loaded for it."""
+    return MAX_SAMPLE_STEPS.get(name, MAX_INSTALLED_SAMPLE_STEPS)
+
+
+def list_losses() -> list[str]:
+    """Return the names of all losses, those of installed packages last."""
+    built_in = get_args(BuiltInLoss)
+    return [*built_in, *(name for name in list_plugins(GROUP) if name not in built_in)]
+
+
+def _check_loss(name: str) -> str:
+    if name not in get_args(BuiltInLoss) and name not in list_losses():
+        raise ValueError(f"no loss is called {name!r}; there are {', '.join(list_losses())}")
+    return name
+
+
+class _KnownLoss:
+    """In an annotation: accepts the name of a built-in or an installed loss."""
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        from pydantic import AfterValidator
+
+        return handler.generate_schema(Annotated[source, AfterValidator(_check_loss)])
+
+
+LossName = Annotated[str, _KnownLoss()]

@@ -4,7 +4,7 @@ CURRICULUM_EPISODES = 2000  # the rate grows linearly over so many episodes
 _SMALLEST_RATE = 0.001  # below it no noise is applied
 
 
-def noise_rate(max_noise: float, episodes_done: int) -> float:
+def compute_noise_rate(max_noise: float, episodes_done: int) -> float:
     """Return the rate for the next episode: from 0, growing to `max_noise`, then constant."""
     return max_noise * min(1.0, episodes_done / CURRICULUM_EPISODES)
 

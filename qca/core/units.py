@@ -55,7 +55,7 @@ def format_size(size: int) -> str:
     return f"{value / 1024:.2f}".rstrip("0").rstrip(".") + " EiB"
 
 
-def exact_size(size: int) -> str:
+def format_exact_size(size: int) -> str:
     """Return the shortest text that Docker and Dragonfly both read as exactly `size` bytes."""
     for power, letter in ((3, "G"), (2, "M"), (1, "K")):
         if size and size % 1024**power == 0:
@@ -73,9 +73,6 @@ def pluralize(number: int, noun: str, plural: str = "") -> str:
     return noun if number == 1 else plural or f"{noun}s"
 
 
-counted = format_count
-
-
 def _not_a_size(text: object) -> InputError:
     return InputError(
         f"{str(text)!r} is not a size",
@@ -84,7 +81,7 @@ def _not_a_size(text: object) -> InputError:
 
 
 def _parse_for_pydantic(value: object) -> object:
-    """Let pydantic report a wrong size as its own ValueError, with the key it stands at."""
+    """Return the size; a ValueError, which pydantic reports with the key, if it is not one."""
     if not isinstance(value, str | int):
         return value
     try:
@@ -94,7 +91,7 @@ def _parse_for_pydantic(value: object) -> object:
 
 
 class _SizeSyntax:
-    """In an annotation: reads a size as a person writes it."""
+    """An annotation that reads a size such as `2GiB`."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
         from pydantic import BeforeValidator

@@ -1,7 +1,7 @@
-"""Plain data whose annotations say what is allowed, and pydantic that checks it.
+"""Dataclasses whose annotations state the allowed values, and their validation by pydantic.
 
-pydantic takes longer to load than a healthy host takes to be judged, so it is loaded when there
-is something to check: what a person configured, or a file.
+pydantic takes longer to load than the doctor takes to examine a healthy host, so it is loaded
+only when there are values to check: the user's configuration, or a file.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ def strict_dataclass(cls: type[T]) -> type[T]:
 
 
 class Constraint:
-    """In an annotation: what pydantic's `Field` allows, for example `Constraint(ge=0)`."""
+    """An annotation with the arguments of pydantic's `Field`, for example `Constraint(ge=0)`."""
 
     def __init__(self, **field: Any) -> None:
         self.field = field
@@ -47,5 +47,5 @@ def validate(kind: type[T], values: Mapping[str, Any]) -> T:
 
 
 def is_unknown_key(fault: Mapping[str, Any]) -> bool:
-    """Say whether a fault that pydantic reports is an unknown key."""
+    """Whether an error that pydantic reports is an unknown key."""
     return fault["type"] == "unexpected_keyword_argument"

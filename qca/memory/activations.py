@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from qca.core.config import HALF_PRECISIONS, ResolvedRecompute, TrainConfig
-from qca.core.losses import MAX_SAMPLE_STEPS
+from qca.core.losses import get_max_sample_steps
 from qca.core.noise_schedule import has_noise
 from qca.memory.layers import (
     FLOAT,
@@ -33,12 +33,12 @@ from qca.memory.layers import (
 from qca.memory.segment import SegmentSizes
 from qca.memory.state_tensors import (
     FIRST_UPDATES,
-    LOSSES,
     UPDATES,
     LossMemory,
     OpMemory,
     StateTensors,
     count_state_bytes,
+    get_loss_memory,
 )
 
 
@@ -67,8 +67,8 @@ class EpisodeSizes:
             nodes=list_nodes(shape),
             update=UPDATES[train.update, train.gamma > 0],
             first_update=FIRST_UPDATES[train.update, train.gamma > 0],
-            loss=LOSSES[train.loss],
-            sample_steps=min(MAX_SAMPLE_STEPS[train.loss], train.steps),
+            loss=get_loss_memory(train.loss),
+            sample_steps=min(get_max_sample_steps(train.loss), train.steps),
             noise=has_noise(train.max_noise),
         )
 
@@ -151,8 +151,10 @@ def count_retained_states(
         last = steps - (segments - 1) * interval
         recomputed = segments - 1 + interval - 1 if segments > 1 else 0
         in_last_step = segments + last - 1
-        in_earlier_steps = max(in_last_step - 1, recomputed) + (segment - 1)
-        return RetainedStates(in_last_step, in_earlier_steps, in_last_step)
+        in_earlier = max(in_last_step - 1, recomputed)
+        # Those of a segment stand beside those that are recomputed meanwhile.
+        in_last, in_earlier = (min(steps, n + segment - 1) for n in (in_last_step, in_earlier))
+        return RetainedStates(in_last, in_earlier, in_last_step)
     if recompute == "host":
         # The first state, which the caller holds, and the copy in use; on a CPU the host's
         # memory is the device's.

@@ -26,18 +26,18 @@ def estimate_rounding(tensors: Sequence[int], *, states: int, state: int, moving
     """
     sizes = 4 * [FLOAT * elements for elements in tensors]
     parameters = pack_into_segments(sizes) - sum(sizes)
-    kept = states * (segment_size(state) // count_blocks_per_segment(state) - state)
+    kept = states * (round_to_segment(state) // count_blocks_per_segment(state) - state)
     return parameters + kept + moving // 4 + 2 * (LARGE_SEGMENT + SMALL_SEGMENT)
 
 
-def block_size(size: int) -> int:
+def round_to_block(size: int) -> int:
     """Return the block that holds `size` bytes."""
     return max(1, -(-size // BLOCK)) * BLOCK
 
 
-def segment_size(size: int) -> int:
+def round_to_segment(size: int) -> int:
     """Return the segment that is asked of the driver for a block of `size` bytes."""
-    block = block_size(size)
+    block = round_to_block(size)
     if block <= SMALL:
         return SMALL_SEGMENT
     if block < LARGE:
@@ -47,7 +47,7 @@ def segment_size(size: int) -> int:
 
 def count_blocks_per_segment(size: int) -> int:
     """Return how many blocks of `size` bytes one segment holds."""
-    return segment_size(size) // block_size(size)
+    return round_to_segment(size) // round_to_block(size)
 
 
 def pack_into_segments(sizes: Iterable[int]) -> int:
@@ -55,7 +55,7 @@ def pack_into_segments(sizes: Iterable[int]) -> int:
     free: dict[int, list[int]] = {SMALL_SEGMENT: [], LARGE_SEGMENT: []}
     total = 0
     for size in sizes:
-        block, segment = block_size(size), segment_size(size)
+        block, segment = round_to_block(size), round_to_segment(size)
         if block >= LARGE:
             total += segment
             continue
@@ -78,12 +78,12 @@ def estimate_winograd_workspace(shape: Shape) -> int:
     """
     c, field = shape.hidden_channels, 2 * shape.d_state
     layers = [
-        *_conv_block(field, c, 0),
-        *_conv_block(c, 2 * c, 1),
-        *_conv_block(2 * c, 4 * c, 2),
-        *_conv_block(4 * c, 8 * c, 2),
-        *_conv_block(6 * c, 4 * c, 1),
-        *_conv_block(3 * c, c, 0),
+        *_list_conv_layers(field, c, 0),
+        *_list_conv_layers(c, 2 * c, 1),
+        *_list_conv_layers(2 * c, 4 * c, 2),
+        *_list_conv_layers(4 * c, 8 * c, 2),
+        *_list_conv_layers(6 * c, 4 * c, 1),
+        *_list_conv_layers(3 * c, c, 0),
     ]
     return max(
         36 * i * o * FLOAT
@@ -92,8 +92,10 @@ def estimate_winograd_workspace(shape: Shape) -> int:
     )
 
 
-def _conv_block(i: int, o: int, halvings: int) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
-    return (i, o, halvings), (o, o, halvings)
+def _list_conv_layers(
+    i: int, o: int, halvings: int
+) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
+    return [(i, o, halvings), (o, o, halvings)]
 
 
 def _count_tiles(side: int) -> int:

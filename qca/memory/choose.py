@@ -1,6 +1,6 @@
-"""Choose how an episode is recomputed, or how large a training may be, for a budget."""
+"""Choose how an episode is recomputed for a budget."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -12,13 +12,11 @@ from qca.core.config import (
     ResolvedRecompute,
     TrainConfig,
 )
-from qca.core.errors import InputError, PlanError
-from qca.core.unet_shape import GRID_MULTIPLE
+from qca.core.errors import InputError
 from qca.core.units import format_size
 from qca.memory.budget import Estimate, estimate, estimate_host_bytes
 
 Device = Literal["cpu", "cuda"]
-Dimension = Literal["batch", "grid", "steps"]
 
 # In the order of preference, which is also that of decreasing need, except for `none`.
 STRATEGIES: dict[Device, tuple[ResolvedRecompute, ...]] = {
@@ -183,71 +181,6 @@ def _resolve(train: TrainConfig, found: _Candidate) -> TrainConfig:
         precision=found.precision,
         optimizer_state=found.optimizer_state,
     )
-
-
-class Solution(NamedTuple):
-    """The largest batch, grid or number of steps that fits, and how it is run."""
-
-    dimension: Dimension
-    value: int
-    choice: Choice
-
-
-def solve(
-    train: TrainConfig,
-    budget: int,
-    dimension: Dimension,
-    *,
-    device: Device = "cuda",
-    host_budget: int | None = None,
-    resident_floor: int | None = None,
-) -> Solution:
-    """Return the largest value of one dimension of `train` that fits `budget` bytes.
-
-    The other dimensions stay as they are. Need grows with each dimension, so the
-    largest that fits is found by bisection, in the dimension's own step.
-
-    Raises:
-        PlanError: not even the smallest fits; says what it needs and what there is.
-
-    """
-    field, unit, largest = _DIMENSIONS[dimension]
-
-    def choose_at(count: int) -> Choice:
-        resized = train.override(**{field: count * unit})
-        return choose(
-            resized,
-            budget,
-            device=device,
-            host_budget=host_budget,
-            resident_floor=resident_floor,
-        )
-
-    if not (smallest := choose_at(1)).fits:
-        raise PlanError(
-            f"no {dimension} fits: {field} = {unit}: {smallest.because}",
-            hint="Give a larger --budget, or fewer --hidden-channels, --grid or --steps.",
-        )
-    count = _find_largest(lambda n: bool(choose_at(n).fits), largest // unit)
-    return Solution(dimension, count * unit, choose_at(count))
-
-
-# Field of TrainConfig, its increment, and the largest value to try: those of TrainConfig, and
-# for the batch one that fits no device.
-_DIMENSIONS: dict[Dimension, tuple[str, int, int]] = {
-    "batch": ("batch_size", 1, 2**24),
-    "grid": ("grid", GRID_MULTIPLE, 4096),
-    "steps": ("steps", 1, 1_000_000),
-}
-
-
-def _find_largest(holds: Callable[[int], bool], limit: int) -> int:
-    """Return the largest number up to `limit` that `holds`, given that 1 does."""
-    low, high = 1, limit + 1
-    while high - low > 1:
-        middle = (low + high) // 2
-        low, high = (middle, high) if holds(middle) else (low, middle)
-    return low
 
 
 def _describe_need(found: _Candidate) -> str:

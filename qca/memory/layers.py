@@ -60,13 +60,13 @@ def list_parameter_sizes(d_state: int, hidden_channels: int) -> list[int]:
     c, field = hidden_channels, 2 * d_state
     sizes: list[int] = []
     for i, o in ((field, c), (c, 2 * c), (2 * c, 4 * c), (4 * c, 8 * c)):
-        sizes += _block_parameters(i, o)
-    sizes += [8 * c * 4 * c * 4, 4 * c, *_block_parameters(6 * c, 4 * c)]
-    sizes += [4 * c * 2 * c * 4, 2 * c, *_block_parameters(3 * c, c)]
+        sizes += _list_block_parameters(i, o)
+    sizes += [8 * c * 4 * c * 4, 4 * c, *_list_block_parameters(6 * c, 4 * c)]
+    sizes += [4 * c * 2 * c * 4, 2 * c, *_list_block_parameters(3 * c, c)]
     return [*sizes, c * field, field]
 
 
-def _block_parameters(i: int, o: int) -> list[int]:
+def _list_block_parameters(i: int, o: int) -> list[int]:
     return [9 * i * o, o, o, 9 * o * o, o, o]
 
 
@@ -75,26 +75,26 @@ def list_nodes(shape: Shape) -> list[Node]:
     c, field = shape.hidden_channels, 2 * shape.d_state
     low, high = shape.map_bytes(6 * c, 1), shape.map_bytes(3 * c)
     return [
-        *_block(shape, "inc", field, c, 0),
-        _pool(shape, "down1", c, 0, released=high),
-        *_block(shape, "down1", c, 2 * c, 1),
-        _pool(shape, "down2", 2 * c, 1, released=low),
-        *_block(shape, "down2", 2 * c, 4 * c, 2),
-        *_block(shape, "bot", 4 * c, 8 * c, 2, fresh=False),
-        _up(shape, "up1", 8 * c, 4 * c, 2),
+        *_list_block_nodes(shape, "inc", field, c, 0),
+        _make_pool_node(shape, "down1", c, 0, released=high),
+        *_list_block_nodes(shape, "down1", c, 2 * c, 1),
+        _make_pool_node(shape, "down2", 2 * c, 1, released=low),
+        *_list_block_nodes(shape, "down2", 2 * c, 4 * c, 2),
+        *_list_block_nodes(shape, "bot", 4 * c, 8 * c, 2, fresh=False),
+        _make_up_node(shape, "up1", 8 * c, 4 * c, 2),
         Node("cat1", produced=0, held=low),
-        *_block(shape, "conv_up1", 6 * c, 4 * c, 1),
-        _up(shape, "up2", 4 * c, 2 * c, 1),
+        *_list_block_nodes(shape, "conv_up1", 6 * c, 4 * c, 1),
+        _make_up_node(shape, "up2", 4 * c, 2 * c, 1),
         Node("cat2", produced=0, held=high),
-        *_block(shape, "conv_up2", 3 * c, c, 0),
-        Node("outc", shape.map_bytes(c), **_weights(shape, c * field + field)),
+        *_list_block_nodes(shape, "conv_up2", 3 * c, c, 0),
+        Node("outc", shape.map_bytes(c), **_size_weights(shape, c * field + field)),
     ]
 
 
-def _block(
+def _list_block_nodes(
     shape: Shape, name: str, i: int, o: int, halvings: int, *, fresh: bool = True
 ) -> Iterator[Node]:
-    """Conv, GroupNorm, ELU, twice.
+    """Yield the nodes of a block: convolution, GroupNorm and ELU, twice.
 
     A convolution keeps its input, GroupNorm its input and statistics. ELU works in
     place and keeps its result, which is also what the next layer keeps: that storage
@@ -105,22 +105,27 @@ def _block(
     for number, channels in enumerate((i, o)):
         input_bytes = shape.map_bytes(channels, halvings)
         kept = input_bytes if fresh and number == 0 else 0
-        yield Node(f"{name}.{3 * number}", input_bytes, kept, **_weights(shape, 9 * channels * o))
-        yield Node(f"{name}.{3 * number + 1}", out, out + statistics, **_weights(shape, 2 * o))
+        yield Node(
+            f"{name}.{3 * number}",
+            input_bytes,
+            kept,
+            **_size_weights(shape, 9 * channels * o),
+        )
+        yield Node(f"{name}.{3 * number + 1}", out, out + statistics, **_size_weights(shape, 2 * o))
         yield Node(f"{name}.{3 * number + 2}", out, out)
 
 
-def _pool(shape: Shape, name: str, channels: int, halvings: int, released: int) -> Node:
+def _make_pool_node(shape: Shape, name: str, channels: int, halvings: int, released: int) -> Node:
     input_bytes = shape.map_bytes(channels, halvings)
     indices = shape.count_numbers(channels, halvings + 1) * INDEX
     return Node(f"{name}.pool", input_bytes, indices, released=released)
 
 
-def _up(shape: Shape, name: str, i: int, o: int, halvings: int) -> Node:
-    return Node(name, shape.map_bytes(i, halvings), **_weights(shape, 4 * i * o + o))
+def _make_up_node(shape: Shape, name: str, i: int, o: int, halvings: int) -> Node:
+    return Node(name, shape.map_bytes(i, halvings), **_size_weights(shape, 4 * i * o + o))
 
 
-def _weights(shape: Shape, count: int) -> dict[str, int]:
+def _size_weights(shape: Shape, count: int) -> dict[str, int]:
     return {"weights": count * shape.element, "gradient": count * FLOAT}
 
 

@@ -3,7 +3,7 @@
 Fake tensors have shapes and storages but no memory, so that an episode of 27 GiB can be
 measured on a laptop. PyTorch's own `MemTracker` refuses a module that is called more
 than once in an iteration, which is all that an automaton does; `LiveBytes` counts
-storages by weak reference instead, whoever made them.
+storages by weak reference instead, whichever code made them.
 """
 
 import weakref
@@ -19,7 +19,7 @@ from torch.utils._pytree import tree_leaves
 from qca.core.config import TrainConfig
 from qca.core.noise_schedule import has_noise
 from qca.model.evolution import Evolution
-from qca.model.losses import LOSSES
+from qca.model.losses import make_loss
 from qca.model.unet import UNetUnitary
 
 
@@ -106,7 +106,7 @@ def measure_peak(
         optimizer = _add_optimizer_state(torch.optim.AdamW(model.parameters(), fused=True))
         psi = torch.empty(shape, dtype=torch.complex64)
         noise = _allocate_factor if has_noise(train.max_noise) else _draw_no_noise
-        loss = LOSSES[train.loss]()
+        loss = make_loss(train.loss)
         if device == "cuda" and states is not None:
             for parameter in model.parameters():
                 parameter.grad = torch.zeros_like(parameter)

@@ -10,7 +10,7 @@ them again.
 from collections.abc import Mapping
 from typing import NamedTuple
 
-from qca.core.losses import LossName
+from qca.core.losses import BuiltInLoss
 from qca.memory.layers import FLOAT, Shape
 
 COMPLEX = 8  # complex64
@@ -72,11 +72,21 @@ class LossMemory(NamedTuple):
         return StateTensors(states, cells).count_bytes(shape)
 
 
-LOSSES: Mapping[LossName, LossMemory] = {
+LOSSES: Mapping[BuiltInLoss, LossMemory] = {
     "evolutionary": LossMemory(1, StateTensors(1, 0.7), StateTensors(1.5, 1)),
     "mse_energy": LossMemory(0, StateTensors(0, 1), StateTensors(0, 0)),
     "structure": LossMemory(1, StateTensors(1.5, 0), StateTensors(1, 0)),
 }
+
+
+# Of a loss of an installed package nothing is known, and asking it would load torch; twice what
+# the largest built-in one takes is room for some temporaries.
+INSTALLED_LOSS = LossMemory(1, StateTensors(3, 2), StateTensors(3, 2))
+
+
+def get_loss_memory(name: str) -> LossMemory:
+    """Return the tensors of a loss by its name."""
+    return {**LOSSES}.get(name, INSTALLED_LOSS)
 
 
 def count_state_bytes(shape: Shape) -> int:

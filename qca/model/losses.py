@@ -4,8 +4,9 @@ A loss says at which steps it evaluates the episode, and computes its terms from
 number for each sample; the trainer averages over samples. The energy E is the sum of the
 cells' |psi|^2, read where it can still move (see `evolution.Step`).
 
-A new loss is a class here, a name in `qca.core.losses` and an entry in
+A new built-in loss is a class here, a name in `qca.core.losses` and an entry in
 `qca.memory.state_tensors`; `tests/model/test_new_loss.py` names what is missing.
+An installed package adds one as a class through the entry points `qca.losses`.
 """
 
 from abc import ABC, abstractmethod
@@ -17,7 +18,9 @@ import torch
 from torch import Tensor
 
 from qca.core.config import Update
-from qca.core.losses import MAX_SAMPLE_STEPS, LossName
+from qca.core.errors import InputError
+from qca.core.losses import GROUP, MAX_INSTALLED_SAMPLE_STEPS, MAX_SAMPLE_STEPS
+from qca.core.plugins import list_plugins, load_plugin
 from qca.model.evolution import Step
 
 _TARGET_SURVIVAL = 0.8  # share of the initial energy that should be left
@@ -33,7 +36,7 @@ class Loss(ABC):
     max_sample_steps: int
     """How many steps to evaluate, evenly spaced, the last always among them; 1: only the last."""
 
-    name: ClassVar[LossName]
+    name: ClassVar[str]
     term_weights: ClassVar[Mapping[str, float]]
     """The factor of each term in the loss."""
     energy_terms: ClassVar[frozenset[str]]
@@ -125,6 +128,30 @@ class Structure(Loss):
 LOSSES: Mapping[str, Callable[..., Loss]] = {
     loss.name: loss for loss in (Evolutionary, MseEnergy, Structure)
 }
+
+
+def make_loss(name: str) -> Loss:
+    """Return a loss by its name, built-in or of an installed package.
+
+    Raises:
+        InputError: no package has it, or what it has is not a loss that can be trained with.
+
+    """
+    if name in LOSSES:
+        return LOSSES[name]()
+    point = list_plugins(GROUP).get(name)
+    if point is None:
+        raise InputError(
+            f"no loss is called {name!r}", hint="Install the package that declares it."
+        )
+    loss = load_plugin(point, Callable)()
+    if not isinstance(loss, Loss) or loss.max_sample_steps > MAX_INSTALLED_SAMPLE_STEPS:
+        raise InputError(
+            f"{GROUP} {name!r} does not make a qca.Loss of at most "
+            f"{MAX_INSTALLED_SAMPLE_STEPS} sample steps",
+            hint="Fix or uninstall the package that declares it.",
+        )
+    return loss
 
 
 def compute_energy(step: Step) -> Tensor:

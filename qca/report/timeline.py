@@ -74,12 +74,12 @@ def _build_entry(event: Mapping[str, Any]) -> Entry:
         case {"event": "checkpoint", "episode": int(episode)}:
             return Entry(time, f"Checkpoint of episode {episode:,}")
         case {"event": "skipped", "episode": int(episode), "because": because}:
-            later = ", and made again later" if event.get("made_again") else ""
+            later = ", and repeated later" if event.get("made_again") else ""
             return Entry(time, f"Episode {episode:,} skipped{later}", str(because))
         case {"event": "plan-changed", "episode": int(episode), "recompute": recompute}:
             return Entry(
                 time,
-                f"Episode {episode:,} made again with recompute {recompute}",
+                f"Episode {episode:,} repeated with recompute {recompute}",
                 f"Memory was refused: {event.get('because', 'unknown')}",
             )
         case {"event": "noted", "message": message}:

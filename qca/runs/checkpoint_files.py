@@ -6,7 +6,7 @@ from pathlib import Path
 _NAME = re.compile(r"episode-(\d{8,})\.safetensors")
 
 
-def checkpoint_path(folder: Path, episode: int) -> Path:
+def build_checkpoint_path(folder: Path, episode: int) -> Path:
     """Return where the checkpoint of `episode` lies in a folder of checkpoints."""
     return folder / f"episode-{episode:08d}.safetensors"
 

@@ -20,10 +20,10 @@ def find_last_repeated(episode: int, last_line: int, skipped: Sequence[int]) -> 
 
 def describe_repeated_episodes(first: int, last: int) -> str:
     """Return a sentence about the episodes that the restart repeats."""
-    what = f"Episode {first:,} had" if first == last else f"Episodes {first:,} to {last:,} had"
-    each = "is" if first == last else "are"
     since = "before the first checkpoint" if first == 1 else "after the last intact checkpoint"
-    return f"{what} been made {since} and {each} made again"
+    if first == last:
+        return f"Episode {first:,} was trained {since} and is repeated"
+    return f"Episodes {first:,} to {last:,} were trained {since} and are repeated"
 
 
 def describe_lost_lines(lines: int, learned: int) -> list[str]:

@@ -133,7 +133,7 @@ def read_run(path: Path) -> Run:
 
 
 def _read(folder: RunFolder) -> Run:
-    config = _read_config(folder.config)
+    config = read_config(folder.config)
     checkpoints = list_checkpoints(folder.checkpoints)
     if checkpoints and not folder.metrics.exists():
         last = checkpoints[-1][1].name
@@ -153,7 +153,13 @@ def _read(folder: RunFolder) -> Run:
     )
 
 
-def _read_config(path: Path) -> TrainConfig:
+def read_config(path: Path) -> TrainConfig:
+    """Read the `config.json` of a run.
+
+    Raises:
+        InputError: it is missing, damaged or of another version; says which, and where.
+
+    """
     try:
         return TrainConfig(**_parse_object(path.read_text(encoding="utf-8")))
     except ValidationError as error:
@@ -162,7 +168,7 @@ def _read_config(path: Path) -> TrainConfig:
         problem = "unknown key" if is_unknown_key(first) else first["msg"]
         raise InputError(
             f"{path}: {key}: {problem}",
-            hint="The run was made by another version of qca; make the report with that one.",
+            hint="The run was made by another version of qca; use that one.",
         ) from None
     except (OSError, ValueError) as error:
         raise InputError(
@@ -173,5 +179,5 @@ def _read_config(path: Path) -> TrainConfig:
 def _parse_object(text: str) -> dict[str, Any]:
     document = json.loads(text)
     if not isinstance(document, dict):
-        raise ValueError("it is no JSON object")
+        raise ValueError("it is not a JSON object")
     return document

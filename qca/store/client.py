@@ -56,6 +56,6 @@ def read_password(flags_file: Path) -> str:
     )
 
 
-def stream_key(run: str) -> str:
+def format_stream_key(run: str) -> str:
     """Return the key of a run's metrics stream."""
     return f"qca:{run}:metrics"

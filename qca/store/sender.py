@@ -15,7 +15,7 @@ import redis
 
 from qca.core.errors import StoreError
 from qca.runs.metrics_spool import MetricsSpool
-from qca.store.client import TIMEOUT_SECONDS, stream_key
+from qca.store.client import TIMEOUT_SECONDS, format_stream_key
 
 # Measured in Valkey: 40 MiB, at 400 bytes an episode.
 STREAM_LENGTH = 100_000
@@ -50,7 +50,7 @@ class MetricsSender:
     ) -> None:
         self._client = client
         self._file = metrics_file
-        self._stream = _Stream(client, stream_key(run), MetricsSpool(metrics_file))
+        self._stream = _Stream(client, format_stream_key(run), MetricsSpool(metrics_file))
         self._warn = warn
         self._in_trouble = False
         self._was_notified = False

@@ -23,7 +23,7 @@ from torch import Tensor
 
 from qca.core.atomic_files import replace_file
 from qca.core.errors import CheckpointError
-from qca.runs.checkpoint_files import checkpoint_path, list_checkpoints
+from qca.runs.checkpoint_files import build_checkpoint_path, list_checkpoints
 from qca.train.plateau import Plateau
 from qca.train.precision import LossScale
 
@@ -68,7 +68,7 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint, *, keep: int) -> Path
         CheckpointError: if it cannot be written; the ones that are there stay as they are.
 
     """
-    path = checkpoint_path(folder, checkpoint.episode)
+    path = build_checkpoint_path(folder, checkpoint.episode)
     description = {
         "schema_version": SCHEMA_VERSION,
         "episode": checkpoint.episode,

@@ -1,4 +1,4 @@
-"""The device that a training runs on, made ready for it."""
+"""The device that a training runs on, and its preparation."""
 
 import torch
 
@@ -22,8 +22,8 @@ def prepare_device(config: TrainConfig, predicted_peak_bytes: int | None) -> tor
 
     On CUDA the allocator is held to the predicted peak. That makes the prediction a promise
     to whatever else runs on the card, and it makes cuDNN choose among the algorithms whose
-    workspace fits: left alone on an 80 GB card, 256x256 cells made it take 65 GiB for one
-    convolution; held to 2 GiB it was as fast (measured on an H100, torch 2.11).
+    workspace fits: without a limit on an 80 GB card, 256x256 cells made it take 65 GiB for one
+    convolution; limited to 2 GiB it was as fast (measured on an H100, torch 2.11).
 
     Raises:
         LaunchError: the device is not there, or has no such precision.

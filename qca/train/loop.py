@@ -13,8 +13,8 @@ from qca.train.recorder import Recorder
 from qca.train.request import StopFlag
 from qca.train.trainer import Trainer
 
-# A strategy that was refused is followed by cheaper ones, but not for ever: whoever takes the
-# card's memory from under a training three times will do so again.
+# A refused strategy is followed by cheaper ones, but not for ever: a card whose memory ran out
+# three times is shared with something that will take more.
 STRATEGIES_TRIED_AFTER_A_REFUSAL = 3
 
 

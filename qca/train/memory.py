@@ -1,4 +1,4 @@
-"""The memory that this process has taken at its peak, and whose it is when it is refused."""
+"""The peak memory of this process, and the processes that hold the memory it was refused."""
 
 import resource
 import sys
@@ -70,7 +70,7 @@ def is_refused_memory(error: Exception) -> bool:
 
 
 def describe_memory_holders(device: torch.device) -> str:
-    """Return a phrase that names who holds the GPU's memory; empty where it cannot be told."""
+    """Return a phrase that lists the processes that hold the GPU's memory; empty if unknown."""
     if device.type != "cuda":
         return ""
     holders = list_gpu_memory_holders()

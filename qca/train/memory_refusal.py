@@ -1,4 +1,4 @@
-"""When an allocator refuses memory: the same training again with a cheaper recompute strategy."""
+"""When an allocator refuses memory: the same training with a cheaper recompute strategy."""
 
 from types import TracebackType
 from typing import Literal
@@ -40,7 +40,7 @@ class RefusedMemory:
 def rebuild_with_cheaper_strategy(trainer: Trainer) -> tuple[Trainer, Estimate] | None:
     """Return the same training with the next cheaper strategy; None if none is cheaper.
 
-    The memory of `trainer` is free again; it is of no use any more.
+    The memory of `trainer` is free again; it must not be used again.
     """
     cheaper = find_next_cheaper(trainer.config, device=_device_kind(trainer.device))
     if cheaper is None:

@@ -66,7 +66,7 @@ class Optimizer:
         self._adamw.load_state_dict({"state": state, "param_groups": groups})
 
     def release(self) -> None:
-        """Let go of every tensor; this optimizer is of no use any more."""
+        """Let go of every tensor; this optimizer must not be used again."""
         self._adamw.state.clear()
         self._adamw.param_groups.clear()
         self._parameters.clear()

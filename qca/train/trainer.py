@@ -10,11 +10,11 @@ from torch import Tensor
 
 from qca.core.config import GRADIENT_NORM_LIMIT, TrainConfig
 from qca.core.errors import QcaError
-from qca.core.noise_schedule import has_noise, noise_rate
+from qca.core.noise_schedule import compute_noise_rate, has_noise
 from qca.memory.activations import find_segment
 from qca.model.evolution import Evolution
 from qca.model.initial_state import draw_initial_state
-from qca.model.losses import LOSSES
+from qca.model.losses import make_loss
 from qca.model.noise import Noise
 from qca.train.checkpoint import MODEL, OPTIMIZER, Checkpoint
 from qca.train.distributed.ranks import Ranks
@@ -52,7 +52,7 @@ class Trainer:
         self.episodes = self.skipped = 0
         self.plateau = Plateau()
         self.loss_scale = LossScale()
-        self.loss = LOSSES[config.loss]()
+        self.loss = make_loss(config.loss)
         self.model = new_model(config).to(device)
         layout = _choose_memory_format(config, device)
         self.model.to(memory_format=layout)  # pyright: ignore[reportCallIssue] # torch's stub
@@ -73,7 +73,7 @@ class Trainer:
         or an allocator), the same episode can be run again.
         """
         config, samples = self.config, self._next_samples()
-        rate = noise_rate(config.max_noise, self.episodes)
+        rate = compute_noise_rate(config.max_noise, self.episodes)
         psi = draw_initial_state(config.seed, samples, d_state=config.d_state, grid=config.grid)
         psi = psi.to(self.device)
         episode = self._prepare_episode(psi)
@@ -213,7 +213,7 @@ class Trainer:
             loss=loss,
             components=dict(zip(terms, values, strict=True)),
             energy=energy,
-            noise_rate=noise_rate(self.config.max_noise, self.episodes),
+            noise_rate=compute_noise_rate(self.config.max_noise, self.episodes),
             learning_rate=self.plateau.decay(self.config.learning_rate),
             gradient_norm=gradient_norm,
         )

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from qca.core.config import TrainConfig
 from qca.core.errors import CheckpointError, InputError
+from qca.core.plain_files import open_plain
 from qca.model.random_streams import Purpose, make_generator
 from qca.model.unet import UNetUnitary
 
@@ -51,9 +52,8 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     except FileNotFoundError:
         raise InputError(f"{path}: no such file", hint="Check the path given to --init.") from None
     except (OSError, SafetensorError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
-        first = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise InputError(
-            f"{path}: no weights can be read from it: {first}",
+            f"{path}: no weights can be read from it: {_describe_error(error)}",
             hint="--init takes a safetensors file, or weights saved with torch.save; code in a "
             "file is never run.",
         ) from None
@@ -70,9 +70,16 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     }
 
 
+def _describe_error(error: Exception) -> str:
+    """Return the first line of an error, but not torch's advice to run the code of the file."""
+    if isinstance(error, pickle.UnpicklingError):
+        return "there is something else than tensors in it"
+    return str(error).splitlines()[0] if str(error) else type(error).__name__
+
+
 def _read_tensors(path: Path) -> dict[str, Tensor]:
     """Return the named tensors of a file, those of a nested mapping if its names are below."""
-    with path.open("rb") as file:
+    with open_plain(path) as file:
         zipped_or_pickled = file.read(2) in (b"PK", b"\x80\x02")
     if not zipped_or_pickled:
         return load_file(path)

@@ -25,7 +25,7 @@ def configured(qca):
 
 
 @pytest.mark.parametrize(
-    ("words", "says"),
+    ("words", "message"),
     [
         ("--nonsense", "--nonsense"),
         ("frobnicate", "frobnicate"),
@@ -51,14 +51,14 @@ def configured(qca):
         ("train --store redis://x --store-flags missing", "missing"),
     ],
 )
-def test_a_wrong_call_is_named(qca, words, says):
+def test_a_wrong_call_is_named(qca, words, message):
     done = qca(*words.split(), check=2)
-    assert says in done.stderr
+    assert message in done.stderr
     assert done.stdout == ""
 
 
 @pytest.mark.parametrize(
-    ("content", "says"),
+    ("content", "message"),
     [
         ("[train\n", ["qca.toml:1"]),
         ("[train]\n\ngird = 8\n", ["qca.toml:3", "train.gird", "unknown key"]),
@@ -74,9 +74,9 @@ def test_a_wrong_call_is_named(qca, words, says):
         (b"[train]\n# \xff\xfe\n", ["qca.toml", "UTF-8"]),
     ],
 )
-def test_a_wrong_configuration_is_named_by_file_line_and_key(configured, content, says):
+def test_a_wrong_configuration_is_named_by_file_line_and_key(configured, content, message):
     message = configured(content, "plan")
-    for words in says:
+    for words in message:
         assert words in message
 
 
@@ -86,15 +86,15 @@ def test_every_command_that_reads_the_configuration_names_its_fault(configured, 
 
 
 @pytest.mark.parametrize(
-    ("place", "words", "variables"),
+    ("source", "words", "variables"),
     [
         ("--maxmemory", ["--maxmemory", "4 Gigs"], {}),
         ("QCA_STACK_MAXMEMORY", [], {"QCA_STACK_MAXMEMORY": "4 Gigs"}),
     ],
 )
-def test_a_wrong_size_is_named_by_the_flag_or_variable_it_came_from(qca, place, words, variables):
+def test_a_wrong_size_is_named_by_the_flag_or_variable_it_came_from(qca, source, words, variables):
     done = qca("plan", *words, check=2, **variables)
-    assert f"{place}: '4 Gigs' is not a size" in done.stderr
+    assert f"{source}: '4 Gigs' is not a size" in done.stderr
 
 
 @pytest.mark.parametrize("content", ["{", "{}", "[]", '{"cpu": 3}', ""])

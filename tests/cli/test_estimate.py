@@ -11,7 +11,7 @@ import pytest
 from qca.core.config import TrainConfig
 from qca.core.units import format_size, parse_size
 from qca.memory.budget import estimate
-from qca.memory.choose import solve
+from qca.memory.solve import solve
 from tests.support.forks import Forked
 
 CARD = "3.68GiB"
@@ -117,7 +117,7 @@ PLAIN_SIZES = f"plan `none` needs 29.86 GiB {BESIDE}"
 
 
 @pytest.mark.parametrize(
-    ("words", "status", "said"),
+    ("words", "status", "refusal"),
     [
         (["--recompute", "none", "--budget", "30.5GiB"], 0, PLAIN_SIZES),
         (["--recompute", "none", "--budget", "24GiB"], 1, PLAIN_SIZES),
@@ -134,16 +134,16 @@ PLAIN_SIZES = f"plan `none` needs 29.86 GiB {BESIDE}"
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
 def test_moments_that_were_moved_are_told_with_the_reason_and_the_flag_against_it(
-    words: list[str], status: int, said: str | None, tmp_path: Path
+    words: list[str], status: int, refusal: str | None, tmp_path: Path
 ) -> None:
     done = run_estimate(*words, cwd=tmp_path)
     assert done.returncode == status
-    if said is None:
+    if refusal is None:
         assert MOVED not in done.stdout
         return
     budget = format_size(parse_size(words[words.index("--budget") + 1]))
     assert (
-        f"{MOVED}: with them on the device, recompute {said}, more than the budget of {budget}. "
+        f"{MOVED}: with them on the device, recompute {refusal}, more than the budget of {budget}. "
         "--optimizer-state device keeps them there.\n"
     ) in done.stdout
 

@@ -19,6 +19,7 @@ COMMANDS = [
     "down",
     "train",
     "estimate",
+    "rollout",
     "report",
 ]
 SHARED_FORMAT = ["doctor", "plan", "status", "estimate"]

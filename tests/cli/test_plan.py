@@ -72,5 +72,5 @@ def test_the_json_has_the_same_keys_however_many_there_are(qca):
     )
     assert one.keys() == many.keys()
     assert one["trainer"].keys() == many["trainer"].keys()
-    told = [many["trainer"][key] for key in ("gpus", "nnodes", "rdzv_endpoint", "batch_size")]
-    assert told == [4, 2, "gpu1:29400", 1]
+    values = [many["trainer"][key] for key in ("gpus", "nnodes", "rdzv_endpoint", "batch_size")]
+    assert values == [4, 2, "gpu1:29400", 1]

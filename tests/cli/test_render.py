@@ -26,7 +26,7 @@ def test_what_is_written_is_what_is_printed_and_what_is_compared(qca, kind):
 
 
 @pytest.mark.parametrize(
-    ("words", "said"),
+    ("words", "message"),
     [
         (("compose", "--check"), "-o FILE"),
         (("kubernetes", "--check"), "-o FILE"),
@@ -36,8 +36,8 @@ def test_what_is_written_is_what_is_printed_and_what_is_compared(qca, kind):
     ],
     ids=" ".join,
 )
-def test_a_wrong_call_ends_with_2_and_says_what_is_wrong(qca, words, said):
-    assert said in qca("render", *words, "--facts", HOST, check=2).stderr
+def test_a_wrong_call_ends_with_2_and_says_what_is_wrong(qca, words, message):
+    assert message in qca("render", *words, "--facts", HOST, check=2).stderr
 
 
 def test_a_plan_that_does_not_fit_is_rendered_as_it_is(qca):

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 
 import pytest
 
@@ -15,11 +17,11 @@ WORDS = ("--profile=cpu", "--device=cpu", "--recompute=step", "--precision=fp32"
 SECONDS = 10
 
 
-def run_that_returns(finish: str, monkeypatch, *, told_to_stop: bool = False) -> None:
-    """Call `qca train` with a training that ends like this, told to by a signal or not."""
+def run_that_returns(finish: str, monkeypatch, *, stop_requested: bool = False) -> None:
+    """Call `qca train` with a training that ends like this, after a signal or not."""
 
     def run_session(request, stop, **_: object) -> str:
-        if told_to_stop:
+        if stop_requested:
             stop.set()
         return finish
 
@@ -28,11 +30,25 @@ def run_that_returns(finish: str, monkeypatch, *, told_to_stop: bool = False) ->
 
 
 @pytest.mark.parametrize(
-    ("finish", "told"), [("complete", False), ("already-complete", False), ("stopped", True)]
+    ("finish", "stop_requested"),
+    [("complete", False), ("already-complete", False), ("stopped", True)],
 )
-def test_an_end_that_was_asked_for_is_a_success(finish, told, monkeypatch, tmp_path):
+def test_an_end_that_was_asked_for_is_a_success(finish, stop_requested, monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    run_that_returns(finish, monkeypatch, told_to_stop=told)
+    run_that_returns(finish, monkeypatch, stop_requested=stop_requested)
+
+
+def test_a_trainer_with_nothing_left_to_decide_does_not_load_infra(tmp_path):
+    """On a CPU it reads what was measured of this Python, which is a probe of infra."""
+    code = (
+        "import sys\n"
+        "from qca.cli import train as command\n"
+        "command._load_session = lambda: lambda *_, **__: 'complete'\n"
+        "command.train.main(sys.argv[1:], standalone_mode=False)\n"
+        "assert 'infra' not in sys.modules"
+    )
+    flags = [*WORDS, "--optimizer-state=device", "--device=cuda"]
+    subprocess.run([sys.executable, "-c", code, *flags], cwd=tmp_path, check=True)
 
 
 def test_one_that_stopped_because_another_did_is_not_finished(monkeypatch, tmp_path):
@@ -43,14 +59,14 @@ def test_one_that_stopped_because_another_did_is_not_finished(monkeypatch, tmp_p
 
 def test_a_launcher_that_is_told_to_stop_while_torch_is_loaded_ends_in_order(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
-    told = []
+    stops = []
     monkeypatch.setattr(command, "_load_session", lambda: os.kill(os.getpid(), signal.SIGTERM))
     monkeypatch.setattr(
-        elastic, "run_processes", lambda request, stop: told.append(stop.wait(SECONDS))
+        elastic, "run_processes", lambda request, stop: stops.append(stop.wait(SECONDS))
     )
 
     words = [*WORDS, "--optimizer-state=device", "--processes=2"]
     with raise_on_sigterm():
         train.main(words, standalone_mode=False)
 
-    assert told == [True]
+    assert stops == [True]

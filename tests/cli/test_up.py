@@ -12,8 +12,7 @@ from infra.doctor.checks import CHECKS
 from infra.doctor.examine import examine
 from infra.host.recording import load
 from infra.stack import launch, local
-from qca.cli import cli
-from qca.cli import up as command
+from qca.cli import cli, host_facts
 from qca.core.errors import LaunchError
 
 SERVER = Path(__file__).parents[1] / "hosts" / "server-8-gpus.json"
@@ -21,17 +20,17 @@ SERVER = Path(__file__).parents[1] / "hosts" / "server-8-gpus.json"
 
 @pytest.fixture
 def launched(tmp_path, monkeypatch) -> list[str]:
-    """What was begun to be launched, on a server with eight GPUs, from an empty folder."""
-    begun: list[str] = []
+    """The names of the launch functions called, on a server with eight GPUs, in an empty folder."""
+    names: list[str] = []
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(command, "host_facts", lambda _: load(SERVER))
+    monkeypatch.setattr(host_facts, "host_facts", lambda _: load(SERVER))
     for module, name in ((launch, "prepare"), (local, "run_embedded_store")):
-        monkeypatch.setattr(module, name, lambda *_, name=name, **__: _begin(begun, name))
-    return begun
+        monkeypatch.setattr(module, name, lambda *_, name=name, **__: _record(names, name))
+    return names
 
 
-def _begin(begun: list[str], name: str) -> None:
-    begun.append(name)
+def _record(names: list[str], name: str) -> None:
+    names.append(name)
     raise LaunchError("far enough")
 
 

@@ -32,6 +32,12 @@ VARIABLES = {"SET": "yes", "EMPTY": ""}
         ("${UNSET:-${ALSO:-deep}}!", "deep!"),
         ("${SET:?needed}", "yes"),
         ("${UNSET:-a-b:c}", "a-b:c"),
+        # A `$` that begins no variable stays.
+        ("$", "$"),
+        ("5$", "5$"),
+        ("a $ b", "a $ b"),
+        ("$1 $? $@ $(date) ^end$", "$1 $? $@ $(date) ^end$"),
+        ("${UNSET:-$2a$14$.x}", "$2a$14$.x"),
     ],
 )
 def test_forms(text, filled):
@@ -45,7 +51,7 @@ def test_what_has_no_value_is_reported():
     assert interpolate("${EMPTY?needed}", VARIABLES)[1] == ()
 
 
-@pytest.mark.parametrize("text", ["${", "${}", "$", "a $ b", "${1X}", "${X!y}", "${X", "$1"])
+@pytest.mark.parametrize("text", ["${", "${}", "${1}", "${ X}", "${1X}", "${X!y}", "${X.Y}", "${X"])
 def test_forms_that_compose_rejects(text):
     with pytest.raises(BadVariableError):
         interpolate(text, VARIABLES)

@@ -1,5 +1,7 @@
 """A file is changed where it is meant to be, all of it or nothing, and shown without secrets."""
 
+import re
+
 import pytest
 
 from infra.compose_file.line_edits import Edit, apply_edits, format_diff, restore_files
@@ -32,21 +34,34 @@ def test_nothing_is_written_where_one_of_several_edits_does_not_fit(tmp_path):
     assert (tmp_path / "a").read_text() == "one\n"
 
 
-def test_a_diff_shows_the_line_and_no_password():
-    edit = Edit(
-        "a.yml",
-        7,
-        "command: --requirepass=hunter2 --x=1",
-        ("command: --requirepass=hunter2 --x=2",),
-    )
+@pytest.mark.parametrize(
+    ("old", "new", "shown"),
+    [
+        ("command: --secret=a --x=1", "command: --secret=a --x=2", "... --x={}"),
+        ("command: --x=1 --pass 'hun ter'", "command: --x=2 --pass 'hun ter'", "--x={} ..."),
+        ("  a: {c: --x=1, env: {K: hun}}", "  a: {c: --x=2, env: {K: hun}}", "... --x={} ..."),
+        ("  mem_limit: 1", "  mem_limit: 2", "{}"),
+        ("  - --x=1", "  - --x=2", "--x={}"),
+    ],
+)
+def test_a_diff_shows_the_key_and_the_words_that_change(old, new, shown):
+    key = re.match(r"\s*(- |\w+: )", old)
+    assert key is not None
+    before, after = format_diff([Edit("a.yml", 7, old, (new,))]).splitlines()[-2:]
+    assert before == f"-{key[0]}{shown.format(1)}"
+    assert after == f"+{key[0]}{shown.format(2)}"
 
-    assert format_diff([edit]).splitlines() == [
-        "--- a.yml",
-        "+++ a.yml",
-        "@@ -7 +7 @@",
-        "-command: --requirepass=*** --x=1",
-        "+command: --requirepass=*** --x=2",
+
+def test_a_diff_of_added_words_and_lines():
+    inserted = Edit("a.yml", 7, "command: hunter2 b", ("command: hunter2 --x=1 b",))
+    assert format_diff([inserted]).splitlines() == [
+        *("--- a.yml", "+++ a.yml", "@@ -7 +7 @@"),
+        "-command: ...",
+        "+command: ... --x=1 ...",
     ]
+    added = Edit("a.yml", 7, "  - hunter2", ("  - hunter2", "  - --x=1"))
+    assert format_diff([added]).splitlines()[-1] == "+  - --x=1"
+    assert "hunter2" not in format_diff([added])
 
 
 def test_no_edits_have_no_diff():

@@ -160,10 +160,16 @@ def test_devices_are_asked_for_under_two_keys(tmp_path, keys, asked):
     assert {key: list(devices.requests) for key, devices in service.devices.items()} == asked
 
 
-def test_a_range_of_ports_is_each_of_them(tmp_path):
-    ports = _dragonfly(tmp_path, "    ports: ['127.0.0.1:8000-8002:1-3']\n").service.ports
+def test_a_range_of_ports_is_one(tmp_path):
+    rest = "    ports: ['127.0.0.1:8000-8002:1-3', '1-65535:1-65535/udp', '9000-9010:80']\n"
 
-    assert [port.value for port in ports] == [f"127.0.0.1:800{n}" for n in range(3)]
+    ports = _dragonfly(tmp_path, rest).service.ports
+
+    assert [(str(one), one.protocol, one.is_choice) for one in ports] == [
+        ("127.0.0.1:8000-8002", "tcp", False),
+        ("1-65535", "udp", False),
+        ("9000-9010", "tcp", True),
+    ]
 
 
 def test_true_is_what_compose_hands_on(tmp_path):
@@ -180,7 +186,7 @@ def test_published_ports(tmp_path):
 
     ports = _dragonfly(tmp_path, rest).service.ports
 
-    assert [(port.value, port.line) for port in ports] == [
+    assert [(str(port), port.line) for port in ports] == [
         ("6379", 5),
         ("127.0.0.1:6380", 6),
         ("6381", 8),
@@ -221,23 +227,15 @@ def test_an_override_file_beside_it_is_seen(tmp_path):
         ("services: {}\nservices: {}\n", ":2"),
         ("just words\n", ":1"),
         ("- a\n- b\n", ":1"),
-        ("volumes: {}\n", ":1"),
-        ("services:\n  - a\n", ":1"),
-        ("services:\n  a: text\n", ":2"),
-        ("services:\n  a:\n    image: ${X\n", ":3"),
-        ("services:\n  a:\n    image: x\n    command: 'open \"quote'\n", ":4"),
         ("", ":1"),
-        ("services:\n", ":1"),
-        ("services: {}\nvolumes:\n---\n", ":1"),
-        ("---\n# nothing\n---\nservices: {}\n", ":1"),
-        ("services: {}\n---\nservices:\n  a: text\n", ":4"),
-        ("x-a: 1\n---\ncache: {image: x}\n", ":1"),
+        ("services: {1: {image: x}}\n", ":1"),
         ("services:\n\ta: {image: x}\n", ":2"),
         ("services:\n  a:\n    ports:\n    -\t'1:1'\n", ":4"),
-        ("services:\n  ? [a, [b]]\n  : {image: x}\n", ""),
+        ("services:\n  ? [a, [b]]\n  : {image: x}\n", ":2"),
+        ("services:\n  a: {image: x, image: y}\n", ":2"),
     ],
 )
-def test_what_is_no_compose_file_is_refused_with_its_line(tmp_path, text, place):
+def test_what_is_no_yaml_of_composes_is_an_error_with_its_line(tmp_path, text, place):
     with pytest.raises(InputError) as error:
         compose_file(tmp_path, text)
 
@@ -287,8 +285,8 @@ def test_files_that_cannot_be_read(tmp_path):
     (tmp_path / "binary.yml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(InputError, match="UTF-8"):
         read_compose_file(tmp_path / "binary.yml", {})
-    (tmp_path / "huge.yml").write_text("#" * (2**18 + 1))
-    with pytest.raises(InputError, match="256 KiB"):
+    (tmp_path / "huge.yml").write_text("#" * (2**22 + 1))
+    with pytest.raises(InputError, match="4 MiB"):
         read_compose_file(tmp_path / "huge.yml", {})
 
 
@@ -299,7 +297,7 @@ def test_an_alias_bomb_is_refused_and_costs_nothing(tmp_path):
         levels.append(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]")
     text = "\n".join([*levels, "services:", "  a:", "    image: x", "    command: *a29", ""])
 
-    with pytest.raises(InputError, match="aliases stand for too many values"):
+    with pytest.raises(InputError, match="aliases stand for more than 500000 values"):
         compose_file(tmp_path, text)
 
 
@@ -311,7 +309,9 @@ def test_aliases_that_lead_far_or_in_a_circle_end(tmp_path):
 
 
 def test_deep_nesting_is_refused(tmp_path):
-    with pytest.raises(InputError, match="nested too deeply"):
+    with pytest.raises(InputError, match="nested more than 100 levels deep"):
+        compose_file(tmp_path, "services: " + "[" * 200 + "]" * 200)
+    with pytest.raises(InputError, match="nesting"):
         compose_file(tmp_path, "services: " + "[" * 100_000)
 
 

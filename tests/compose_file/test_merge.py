@@ -52,7 +52,7 @@ def test_the_later_file_wins_key_by_key(tmp_path):
         "A": "one",
         "B": "two",
     }
-    assert [port.value for port in cache.ports] == ["1", "2"]
+    assert [str(port) for port in cache.ports] == ["1", "2"]
     assert _flags(file) == {"maxmemory": "1G"}
 
 
@@ -79,7 +79,7 @@ def test_a_service_extends_one_of_another_file_which_extends_one_beside_it(tmp_p
 
 @pytest.mark.parametrize(
     ("more", "refused"),
-    [("", ""), ("    mem_limit: 1g\n", "services.cache conflicts with imported resource")],
+    [("", []), ("    mem_limit: 1g\n", ["services.cache conflicts with imported resource"])],
 )
 def test_a_service_is_not_both_included_and_defined_otherwise(tmp_path, more, refused):
     own = f"services:\n  cache:\n{CACHE}    cpus: 2\n"
@@ -87,7 +87,7 @@ def test_a_service_is_not_both_included_and_defined_otherwise(tmp_path, more, re
 
     file = _read(tmp_path, "a.yml", "c.yml")
 
-    assert file.refused == refused
+    assert [one.message for one in file.refusals] == refused
 
 
 @pytest.mark.parametrize("item", ["lib/b.yml", "{path: lib/b.yml}", "{path: [lib/b.yml]}"])
@@ -168,15 +168,12 @@ def test_an_env_file_that_need_not_be_there(tmp_path):
 @pytest.mark.parametrize(
     ("text", "what"),
     [
-        ("services: {cache: {extends: cache}}\n", "itself"),
-        ("services: {cache: {extends: {file: a.yml, service: cache}}}\n", "itself"),
         ("services: {cache: {extends: {file: none.yml, service: x}}}\n", "not there"),
-        ("services: {cache: {extends: {file: a.yml, service: none}}}\n", "no service"),
         ("include: [a.yml]\nservices: {cache: {image: x}}\n", "itself"),
         ("services: {cache: {image: x, env_file: none.env}}\n", "not there"),
         ("services: {cache: {image: x, env_file: ../x.env}}\n", "out of the folder"),
         ("services: {cache: {image: x, label_file: /etc/hostname}}\n", "out of the folder"),
-        ("include: [{path: a.yml, project_directory: ..}]\n", "out of the folder"),
+        ("include: [{path: b.yml, project_directory: ..}]\n", "out of the folder"),
         ("include: [{path: [], env_file: .env}]\n", "names no file"),
         ("include: [{path: a.yml, tomorrow: 1}]\n", "tomorrow"),
         ("include: [{path: b.yml, env_file: /etc/hosts}]\n", "out of the folder"),
@@ -189,6 +186,25 @@ def test_what_cannot_be_followed_says_why(tmp_path, text, what):
     (unread,) = _read(tmp_path).unread[-1:]
 
     assert what in unread.why
+
+
+@pytest.mark.parametrize(
+    ("text", "refused"),
+    [
+        ("extends: cache", "Circular reference"),
+        ("extends: {file: a.yml, service: cache}", "Circular reference"),
+        ("extends: {file: a.yml, service: none}", 'service "none" not found'),
+        ("extends: none", 'service "none" not found'),
+    ],
+)
+def test_what_extends_nothing_is_refused(tmp_path, text, refused):
+    _files(tmp_path, a_yml=f"services:\n  cache:\n    image: x\n    {text}\n")
+
+    file = _read(tmp_path)
+
+    assert refused in file.refusals[0].message
+    assert file.refusals[0].line == 4
+    assert file.unread == ()
 
 
 def test_a_link_out_of_the_folder_is_out_of_the_folder(tmp_path):

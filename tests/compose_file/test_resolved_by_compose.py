@@ -71,7 +71,7 @@ def test_values_are_composes_and_places_are_ours(folder):
     assert cache.memory_limit
     assert (cache.memory_limit.raw, cache.memory_limit.line) == ("3g", 5)
     assert cache.cpus
-    assert (cache.cpus.raw, cache.cpus.line) == ("1.5", 6)
+    assert (cache.cpus.raw, cache.cpus.line) == ("1.50", 6)
     assert {name: text.value for name, text in cache.environment.items()} == {
         "A": "a",
         "B": "of Compose",
@@ -86,7 +86,7 @@ def test_it_is_asked_for_the_files_and_for_nothing_else(folder):
 
     assert (folder / "called").read_text().split() == [
         *("compose", "-f", str(folder / "a.yml"), "--project-directory", str(folder)),
-        *("--profile", "*", "config", "--format", "json"),
+        *("config", "--format", "json"),
     ]
 
 

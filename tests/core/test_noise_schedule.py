@@ -1,13 +1,13 @@
 import pytest
 
-from qca.core.noise_schedule import CURRICULUM_EPISODES, has_noise, noise_rate
+from qca.core.noise_schedule import CURRICULUM_EPISODES, compute_noise_rate, has_noise
 
 
 @pytest.mark.parametrize(
     ("done", "rate"), [(0, 0.0), (1, 0.2 / 2000), (1000, 0.1), (2000, 0.2), (9999, 0.2)]
 )
 def test_the_rate_grows_over_2000_episodes(done: int, rate: float):
-    assert noise_rate(0.2, done) == pytest.approx(rate)
+    assert compute_noise_rate(0.2, done) == pytest.approx(rate)
 
 
 def test_the_curriculum_is_2000_episodes_long():

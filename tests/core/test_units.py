@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qca.core.errors import InputError
-from qca.core.units import GIB, exact_size, format_count, format_size, parse_size
+from qca.core.units import GIB, format_count, format_exact_size, format_size, parse_size
 
 
 @pytest.mark.parametrize(
@@ -37,7 +37,7 @@ def test_a_size_beyond_63_bits_is_refused():
 
 @given(st.integers(0, 2**62))
 def test_an_exact_size_is_read_back_as_the_same_number(size):
-    assert parse_size(exact_size(size)) == size
+    assert parse_size(format_exact_size(size)) == size
 
 
 @given(st.integers(0, 2**62))

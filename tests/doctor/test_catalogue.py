@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.doctor.catalogue import UnknownCheckError, find, page
+from infra.doctor.catalogue import UnknownCheckError, find_check, render_page
 from infra.doctor.checks import CHECKS
 from infra.host.facts import HostFacts
 
@@ -24,7 +24,7 @@ CENTURIES = {
 def test_the_docs_page_is_what_the_catalogue_writes():
     command = "python -m infra.doctor.catalogue > docs/checks.md"
 
-    assert DOCS.read_text() == page(), f"out of date; run: {command}"
+    assert DOCS.read_text() == render_page(), f"out of date; run: {command}"
 
 
 def test_ids_are_unique_and_in_order():
@@ -60,16 +60,16 @@ def test_the_ids_that_others_rely_on_mean_what_was_agreed():
 
 @pytest.mark.parametrize("given", ["QCA301", "qca301", " Qca301 ", "301"])
 def test_a_check_is_found_by_its_id_in_any_case(given):
-    assert find(given).id == "QCA301"
+    assert find_check(given).id == "QCA301"
 
 
 def test_an_unknown_id_lists_what_comes_near():
     with pytest.raises(UnknownCheckError) as error:
-        find("QCA310")
+        find_check("QCA310")
 
     assert "QCA301" in error.value.near
 
 
 def test_qca203_says_why_a_docker_host_wrapper_cannot_help():
-    assert "DOCKER_HOST" in find("QCA203").why
-    assert "cannot help" in find("QCA203").why
+    assert "DOCKER_HOST" in find_check("QCA203").why
+    assert "cannot help" in find_check("QCA203").why

@@ -5,6 +5,8 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from infra.compose_file.load import read_compose_file
 from infra.doctor.examine import examine
@@ -170,9 +172,10 @@ def test_a_renamed_flag_gets_its_new_name(file, command):
     [
         "    mem_limit: 1g\n",  # no flag to put another one behind
         "    command: sh -c 'dragonfly --maxmemory=2G'\n",
+        "    command: --save_schedule=*:30 --proactor_threads=1\n",  # which is no crontab
     ],
 )
-def test_what_is_not_clear_is_left_to_the_person(file, rest):
+def test_what_is_not_clear_is_left_to_the_user(file, rest):
     file.write_text(HEAD + rest)
 
     assert list_proposals(_findings(file)) == []
@@ -233,3 +236,32 @@ def test_an_edit_that_brings_another_error_is_undone(file):
     assert not outcome.helped
     assert "it brings QCA707: Compose says no; undone" in outcome.detail
     assert file.read_text() == text
+
+
+RELEASES = st.sampled_from(["v1.1.2", "v1.30.0", "v1.34.1", "v1.38.0", "v1.40.0"])
+MEMORY = st.sampled_from(["100mb", "256mb", "300mb", "1G", "2G"])
+LIMITS = st.sampled_from(
+    [
+        *("", "    cpus: 1\n", "    cpus: 2\n", "    cpus: 0.5\n", "    cpuset: 0-3\n"),
+        *("    cpu_quota: 200000\n", "    deploy: {resources: {limits: {cpus: '2'}}}\n"),
+    ]
+)
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(release=RELEASES, memory=MEMORY, threads=st.integers(0, 3), limits=LIMITS)
+def test_every_edit_changes_something_and_every_automatic_one_helps(
+    file, release, memory, threads, limits
+):
+    command = f"    command: --maxmemory={memory} --proactor_threads={threads}\n"
+    file.write_text(HEAD.replace("v1.40.0", release) + command + limits)
+
+    findings = _findings(file)
+
+    assert not [finding for finding in findings if finding.is_check_failure]
+    edits = [edit for f in findings for remedy in f.remedies for edit in remedy.edits]
+    assert all(edit.new != (edit.old,) for edit in edits)
+    for proposal in list_proposals(findings):
+        assert apply_remedy(proposal, lambda: _findings(file), findings).helped, proposal.remedy

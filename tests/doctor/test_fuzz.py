@@ -15,7 +15,7 @@ from infra.doctor.examine import examine
 from infra.doctor.fix import apply_remedy, list_proposals
 from infra.doctor.formats.github import render_github
 from infra.doctor.formats.text import render_text
-from infra.host.deadline import Deadline, Output
+from infra.host.deadline import Output
 from infra.host.errors import ProbeError
 from infra.host.facts import ComposeFacts, DockerComposeFacts, HostFacts
 from infra.host.probes import compose, docker_compose
@@ -24,6 +24,7 @@ from infra.host.recording import load
 from qca.core.errors import InputError
 from tests.support.compose_documents import documents, read_or_refuse, tags, write_with_tags
 from tests.support.doctor_reports import write_json, write_markdown
+from tests.support.fake_programs import FixedOutput
 from tests.support.hosts import config, engine, host
 
 HOSTS = sorted((Path(__file__).parents[1] / "hosts").glob("*.json"))
@@ -51,17 +52,6 @@ values = st.recursive(
 )
 
 
-class Answers(Deadline):
-    """A deadline under which every program says the same."""
-
-    def __init__(self, output: Output) -> None:
-        super().__init__(5)
-        self.output = output
-
-    def run(self, argv: Any, *, env: dict[str, str] | None = None) -> Output:
-        return self.output
-
-
 outputs = st.builds(
     Output,
     exit_code=st.integers(-9, 255),
@@ -81,7 +71,7 @@ def test_what_docker_compose_version_says(output):
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(compose.shutil, "which", lambda _: "/usr/bin/docker")
         with contextlib.suppress(ProbeError):
-            TypeAdapter(ComposeFacts).validate_python(asdict(compose.probe(Answers(output))))
+            TypeAdapter(ComposeFacts).validate_python(asdict(compose.probe(FixedOutput(output))))
 
 
 @relaxed
@@ -92,7 +82,7 @@ def test_what_a_program_called_docker_compose_is_and_says(tmp_path, output, cont
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(command.shutil, "which", lambda _: str(program))
         with contextlib.suppress(ProbeError):
-            found = docker_compose.probe(Answers(output))
+            found = docker_compose.probe(FixedOutput(output))
             TypeAdapter(DockerComposeFacts).validate_python(asdict(found))
 
 
@@ -121,14 +111,14 @@ def test_what_an_interpreter_answers_about_its_libraries(change, raw):
     text = json.dumps(said) if not raw else json.dumps(change)
     output = Output(0, f"chatter\n{v1_libraries.MARK}{text}\n", "")
     with contextlib.suppress(ProbeError):
-        v1_libraries.ask_interpreter(Path("/x/docker-compose"), ("python3",), Answers(output))
+        v1_libraries.ask_interpreter(Path("/x/docker-compose"), ("python3",), FixedOutput(output))
 
 
 def test_an_answer_nested_without_end():
     output = Output(0, v1_libraries.MARK + "[" * 200_000, "")
 
     with pytest.raises(ProbeError):
-        v1_libraries.ask_interpreter(Path("/x/docker-compose"), ("python3",), Answers(output))
+        v1_libraries.ask_interpreter(Path("/x/docker-compose"), ("python3",), FixedOutput(output))
 
 
 def _places(document: Any, at: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from infra.dragonfly import startup_rules as rules
-from qca.core.units import GIB, MIB, exact_size, parse_size
+from qca.core.units import GIB, MIB, format_exact_size, parse_size
 
 
 @pytest.mark.parametrize(
@@ -110,7 +110,7 @@ def test_as_many_threads_as_memory_holds_are_never_refused(threads):
 
 @given(st.integers(min_value=0, max_value=2**50))
 def test_the_size_we_write_is_the_size_that_is_read(size):
-    assert rules.read_size(exact_size(size)) == size == parse_size(exact_size(size))
+    assert rules.read_size(format_exact_size(size)) == size == parse_size(format_exact_size(size))
 
 
 @given(st.text(max_size=30))

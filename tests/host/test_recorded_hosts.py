@@ -16,7 +16,7 @@ HOSTS = sorted(FOLDER.glob("*.json"))
 NOBODY = Identity(home="", users=(), hosts=())
 
 
-def states() -> set[str]:
+def list_states() -> set[str]:
     """Return every state and kind that some host shows."""
     text = "\n".join(path.read_text() for path in HOSTS)
     return set(re.findall(r'"(?:state|kind)": "([^"]+)"', text))
@@ -51,7 +51,7 @@ def test_together_they_show_every_state() -> None:
     for values in re.findall(r'"(?:enum|const)": (\[[^]]*\]|"[^"]*")', schema):
         parsed = json.loads(values)
         known |= {parsed} if isinstance(parsed, str) else set(parsed)
-    assert known - {"work", "docker", "temporary"} == states()
+    assert known - {"work", "docker", "temporary"} == list_states()
 
 
 def test_the_seeds_laptop_has_the_seeds_numbers() -> None:

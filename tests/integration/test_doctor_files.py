@@ -212,7 +212,7 @@ def test_our_own_reading_is_that_of_compose(
         assert [text.value for text in ours.command] == [text.value for text in theirs.command]
         assert ours.memory_limit == theirs.memory_limit
         assert ours.cpus == theirs.cpus
-        assert [port.value for port in ours.ports] == [port.value for port in theirs.ports]
+        assert ours.ports == theirs.ports
         assert {k: text.value for k, text in ours.environment.items()} == {
             k: text.value for k, text in theirs.environment.items()
         }

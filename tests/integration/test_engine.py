@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.stack.docker_client import connect_engine
+from infra.stack.containers import describe_services, list_containers
+from infra.stack.docker_client import connect_engine, make_stack_client
 from infra.stack.launch import refuse_foreign_project
 from infra.stack.state import StateDir
 from qca.core.errors import LaunchError
@@ -131,3 +132,26 @@ def test_a_project_of_another_folder_is_refused_by_its_label(engine_environment,
     finally:
         engine_environment.run("rm", "--force", container)
     refuse_foreign_project(PROJECT, mine)
+
+
+def test_the_stacks_containers_are_those_of_its_services(engine_environment, tmp_path):
+    """Stopped ones too; not what `docker compose run` leaves, nor another project's."""
+    stack = make_stack_client(StateDir(tmp_path), PROJECT)
+
+    def create(service: str, project: str = PROJECT, oneoff: str = "False") -> str:
+        labels = {"project": project, "service": service, "oneoff": oneoff}
+        words = [f"--label=com.docker.compose.{key}={value}" for key, value in labels.items()]
+        image = engine_environment.images.tiny
+        return engine_environment.run("create", *words, image, "sh", "-c", "exit 3").stdout.strip()
+
+    ids = [create("store"), create("trainer"), create("trainer", oneoff="True")]
+    ids.append(create("store", project=f"{PROJECT}-2"))
+    try:
+        engine_environment.run("start", "--attach", ids[1], check=False)
+        found = list_containers(stack)
+        assert {name: one.id for name, one in found.items()} == {"store": ids[0], "trainer": ids[1]}
+        assert (found["trainer"].status, found["trainer"].exit_code) == ("exited", 3)
+        assert [one["state"] for one in describe_services(stack)] == ["created", "exited"]
+    finally:
+        engine_environment.run("rm", "--force", *ids)
+    assert list_containers(stack) == {}

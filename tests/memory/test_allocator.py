@@ -4,10 +4,10 @@ import pytest
 
 from qca.core.units import KIB, MIB
 from qca.memory.allocator import (
-    block_size,
     count_blocks_per_segment,
     pack_into_segments,
-    segment_size,
+    round_to_block,
+    round_to_segment,
 )
 
 
@@ -15,7 +15,7 @@ from qca.memory.allocator import (
     ("size", "block"), [(0, 512), (1, 512), (512, 512), (513, 1024), (MIB, MIB)]
 )
 def test_a_block_is_a_multiple_of_512_bytes(size: int, block: int) -> None:
-    assert block_size(size) == block
+    assert round_to_block(size) == block
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ def test_a_block_is_a_multiple_of_512_bytes(size: int, block: int) -> None:
     ],
 )
 def test_a_segment_by_the_size_of_the_block(size: int, segment: int) -> None:
-    assert segment_size(size) == segment
+    assert round_to_segment(size) == segment
 
 
 def test_the_seeds_state_leaves_an_eighth_of_its_segment_empty() -> None:

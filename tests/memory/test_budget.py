@@ -200,7 +200,7 @@ def test_noise_costs_memory_only_where_it_is_applied() -> None:
     assert predict_peak("none", {"max_noise": 0.1}) > quiet
 
 
-@pytest.mark.parametrize("module", ["budget", "choose", "optimizer_placement", "nvml"])
+@pytest.mark.parametrize("module", ["budget", "choose", "solve", "optimizer_placement", "nvml"])
 def test_needs_no_torch(module: str) -> None:
     code = f"import sys, qca.memory.{module}; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,16 +1,14 @@
-"""Choosing how to run a training, or how large it may be, for a budget."""
+"""Choosing how to run a training for a budget."""
 
 from typing import Any, Literal
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from qca.core.config import ResolvedRecompute, TrainConfig
-from qca.core.errors import InputError, PlanError
+from qca.core.errors import InputError
 from qca.core.units import GIB, MIB
 from qca.memory.budget import estimate
-from qca.memory.choose import Dimension, choose, find_next_cheaper, solve
+from qca.memory.choose import choose, find_next_cheaper
 
 SEED = TrainConfig()
 CARD = int(3.68 * GIB)  # the card that the seed's run ran out of memory on
@@ -114,36 +112,18 @@ def test_says_that_the_budget_is_unknown() -> None:
 
 
 def test_after_a_refusal_each_plan_is_followed_by_the_next_cheaper_to_the_last() -> None:
-    train, seen = configure(recompute="none", precision="fp32", optimizer_state="device"), []
+    train, tried = configure(recompute="none", precision="fp32", optimizer_state="device"), []
     while (cheaper := find_next_cheaper(train, device="cuda")) is not None:
         train, found = cheaper
         assert found == estimate(train, recompute=train.recompute)  # type: ignore[arg-type]
-        seen.append((train.recompute, train.precision, train.optimizer_state))
-    assert seen == LADDER[1:]
+        tried.append((train.recompute, train.precision, train.optimizer_state))
+    assert tried == LADDER[1:]
 
 
 def test_after_a_refusal_the_precision_stays() -> None:
     cheaper = find_next_cheaper(configure(recompute="step", precision="bf16"), device="cuda")
     assert cheaper is not None
     assert cheaper[0].precision == "bf16"
-
-
-@pytest.mark.parametrize(
-    ("dimension", "field", "unit"),
-    [("batch", "batch_size", 1), ("grid", "grid", 4), ("steps", "steps", 1)],
-)
-@pytest.mark.parametrize("recompute", ["auto", "step"])
-def test_solve_finds_the_largest_that_fits_and_no_larger_one_does(
-    dimension: Dimension, field: str, unit: int, recompute: str
-) -> None:
-    train = configure(recompute=recompute)
-    found = solve(train, CARD, dimension, host_budget=8 * GIB)
-    assert found.choice.fits
-    assert found.value > getattr(SEED, field)
-    if found.value == 1_000_000:
-        return  # more is not allowed, whatever it needs: `two-level` grows with the root
-    larger = train.override(**{field: found.value + unit})
-    assert not choose(larger, CARD, host_budget=8 * GIB).fits
 
 
 def test_what_goes_to_the_host_has_to_fit_there() -> None:
@@ -154,22 +134,3 @@ def test_what_goes_to_the_host_has_to_fit_there() -> None:
     asked = choose(configure(recompute="host"), budget, host_budget=states - 1)
     assert (asked.recompute, asked.fits) == ("host", False)
     assert "more than the 256 MiB that the host has for it" in asked.because
-
-
-@settings(deadline=None)
-@given(st.integers(0, 64 * GIB), st.sampled_from(["batch", "grid", "steps"]))
-def test_what_solve_finds_fits_or_nothing_does(budget: int, dimension: Dimension) -> None:
-    try:
-        assert solve(SEED, budget, dimension).choice.estimate.fits(budget)
-    except PlanError:
-        smallest = {"batch": {"batch_size": 1}, "grid": {"grid": 4}, "steps": {"steps": 1}}
-        assert not choose(SEED.override(**smallest[dimension]), budget).fits
-
-
-def test_where_nothing_fits_the_error_gives_the_need_and_the_budget() -> None:
-    with pytest.raises(PlanError, match=r"batch_size = 1: .* needs .* budget of 100 MiB"):
-        solve(SEED, 100 * MIB, "batch")
-
-
-def test_steps_end_where_the_configuration_ends() -> None:
-    assert solve(SEED, 10**6 * GIB, "steps").value == 1_000_000

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 
-from qca.core.losses import MAX_SAMPLE_STEPS, LossName
+from qca.core.losses import MAX_SAMPLE_STEPS, BuiltInLoss
 from qca.memory.layers import Shape
 from qca.memory.measure import LiveBytes
 from qca.memory.state_tensors import FIRST_UPDATES, LOSSES, UPDATES, OpMemory, StateTensors
@@ -65,7 +65,7 @@ def test_a_step_holds_what_the_table_says(
 @pytest.mark.parametrize("sample_steps", [1, 2, 10])
 @pytest.mark.parametrize("name", LOSSES)
 def test_a_loss_holds_no_more_than_the_table_says(
-    name: LossName, sample_steps: int, d_state: int
+    name: BuiltInLoss, sample_steps: int, d_state: int
 ) -> None:
     sample_steps = min(sample_steps, MAX_SAMPLE_STEPS[name])
     with FakeTensorMode(), LiveBytes() as live:

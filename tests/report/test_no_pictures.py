@@ -38,17 +38,17 @@ def why(folder, episodes: int, events, *checkpoints: int) -> str:
 def test_of_a_run_that_is_not_finished_it_says_how_to_get_them(
     tmp_path, events, checkpoints, far, now
 ):
-    said = why(tmp_path / "run", 4, events, *checkpoints)
-    assert f"and this one made {far}. {GOES_ON}" in said
-    assert ("--episodes" in said) is (now is not None)
+    text = why(tmp_path / "run", 4, events, *checkpoints)
+    assert f"and this one made {far}. {GOES_ON}" in text
+    assert ("--episodes" in text) is (now is not None)
     if now is not None:
-        assert f"With `--episodes {now}` added it makes those of the last checkpoint" in said
+        assert f"With `--episodes {now}` added it makes those of the last checkpoint" in text
 
 
 def test_of_a_complete_run_it_says_that_the_same_command_makes_them(tmp_path):
-    said = why(tmp_path / "run", 6, [start_event(), finish_event(6)], 6)
-    assert "although the run is complete" in said
-    assert "called again (`qca train` with `--resume`), makes them and trains no further" in said
+    text = why(tmp_path / "run", 6, [start_event(), finish_event(6)], 6)
+    assert "although the run is complete" in text
+    assert "called again (`qca train` with `--resume`), makes them and trains no further" in text
 
 
 def test_of_a_run_that_has_not_begun_it_says_when_they_come(tmp_path):

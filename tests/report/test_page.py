@@ -120,7 +120,7 @@ def test_what_happened_on_the_way_is_told(eventful):
         "2 checkpoints, the last: checkpoint of episode 100",
         "2 episodes skipped, the last: episode 41 skipped",
         "Episode 130 skipped the loss is nan",
-        "Episode 120 made again with recompute step",
+        "Episode 120 repeated with recompute step",
         "CUDA graphs cannot be used here",
         "Something younger answer 42",
         "Stopped, with a checkpoint 160 episodes",
@@ -135,7 +135,7 @@ def test_how_many_processes_made_a_run_is_told():
 
 def test_what_was_made_again_is_told_as_such():
     skip = {"because": "the loss is nan"}
-    told = list(
+    timeline = list(
         build_timeline(
             [
                 start_event(),
@@ -147,17 +147,17 @@ def test_what_was_made_again_is_told_as_such():
             ]
         )
     )
-    assert [entry.title for entry in told] == [
+    assert [entry.title for entry in timeline] == [
         "Started",
         "Episode 2 skipped",
         "Checkpoint of episode 3",
-        "Episode 4 skipped, and made again later",
+        "Episode 4 skipped, and repeated later",
         "Continued with episode 4",
         "Episode 4 skipped",
     ]
-    assert told[4].text == (
-        "On cpu, fp32, recompute none. Episodes 4 to 5 had been made after the last intact "
-        "checkpoint and are made again. a warning"
+    assert timeline[4].text == (
+        "On cpu, fp32, recompute none. Episodes 4 to 5 were trained after the last intact "
+        "checkpoint and are repeated. a warning"
     )
 
 
@@ -238,7 +238,7 @@ def test_checkpoints_in_a_row_are_one_entry_with_the_others_behind_it():
 
 
 @pytest.mark.parametrize(
-    ("said", "shown"),
+    ("formatted", "expected"),
     [
         (format_duration(0.41), "0.41 s"),
         (format_duration(99), "99 s"),
@@ -250,8 +250,8 @@ def test_checkpoints_in_a_row_are_one_entry_with_the_others_behind_it():
         (render_prose("a lone ` stays"), "a lone ` stays"),
     ],
 )
-def test_words(said, shown):
-    assert said == shown
+def test_formatting(formatted, expected):
+    assert formatted == expected
 
 
 def test_a_report_needs_no_torch():

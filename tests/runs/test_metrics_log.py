@@ -101,17 +101,17 @@ def test_a_reader_of_the_old_file_never_sees_it_cut(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("line", "said"),
+    ("line", "message"),
     [
         ("not json", "Invalid JSON"),
         ('{"event": "episode", "episode": 2}', "loss"),
         (record(2).model_dump_json().replace("2.0", "NaN", 1), "loss"),
     ],
 )
-def test_a_line_that_is_no_record_is_named(tmp_path, line, said):
+def test_a_line_that_is_no_record_is_named(tmp_path, line, message):
     path = tmp_path / "metrics.jsonl"
     path.write_text(f"{record(1).model_dump_json()}\n{line}\n{record(3).model_dump_json()}\n")
-    with pytest.raises(InputError, match=rf"metrics\.jsonl:2: .*{said}"):
+    with pytest.raises(InputError, match=rf"metrics\.jsonl:2: .*{message}"):
         read_records(path)
 
 

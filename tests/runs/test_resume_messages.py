@@ -24,34 +24,33 @@ from qca.runs.resume_messages import (
         (0, 3, [], 3),
     ],
 )
-def test_up_to_which_episode_is_made_again(episode, last_line, skipped, until):
+def test_the_last_episode_that_is_repeated(episode, last_line, skipped, until):
     assert find_last_repeated(episode, last_line, skipped) == until
 
 
 @pytest.mark.parametrize(
-    ("first", "until", "said"),
+    ("first", "until", "message"),
     [
-        (1, 2, "Episodes 1 to 2 had been made before the first checkpoint and are made again"),
-        (5, 5, "Episode 5 had been made after the last intact checkpoint and is made again"),
+        (1, 2, "Episodes 1 to 2 were trained before the first checkpoint and are repeated"),
+        (5, 5, "Episode 5 was trained after the last intact checkpoint and is repeated"),
         (
             999,
             1000,
-            "Episodes 999 to 1,000 had been made after the last intact checkpoint and are made "
-            "again",
+            "Episodes 999 to 1,000 were trained after the last intact checkpoint and are repeated",
         ),
     ],
 )
-def test_it_is_said_in_one_sentence(first, until, said):
-    assert describe_repeated_episodes(first, until) == said
+def test_the_repetition_is_described_in_one_sentence(first, until, message):
+    assert describe_repeated_episodes(first, until) == message
 
 
-@pytest.mark.parametrize(("lines", "said"), [(4, False), (5, False), (3, True)])
-def test_lines_that_are_lost_are_said(lines, said):
-    assert bool(describe_lost_lines(lines, learned=4)) is said
+@pytest.mark.parametrize(("lines", "is_reported"), [(4, False), (5, False), (3, True)])
+def test_lines_that_are_lost_are_reported(lines, is_reported):
+    assert bool(describe_lost_lines(lines, learned=4)) is is_reported
 
 
 @pytest.mark.parametrize(
-    ("before", "now", "said"),
+    ("before", "now", "message"),
     [
         (None, 2, None),
         (2, 2, None),
@@ -59,8 +58,8 @@ def test_lines_that_are_lost_are_said(lines, said):
         (1, 4, "was 3 and is now 12: 1 process .*, now 4 processes, with batch_size=3 each"),
     ],
 )
-def test_another_combined_batch_is_said_with_its_numbers(before, now, said):
+def test_another_combined_batch_is_reported_with_its_numbers(before, now, message):
     messages = describe_batch_change(before, now, batch_size=3)
-    assert len(messages) == (said is not None)
-    if said:
-        assert re.search(said, messages[0])
+    assert len(messages) == (message is not None)
+    if message:
+        assert re.search(message, messages[0])

@@ -128,7 +128,7 @@ def _metrics_folder(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("spoil", "says"),
+    ("spoil", "message"),
     [
         (_other_version, r"config\.json: flux: unknown key"),
         (_cut_config, r"config\.json: cannot be read"),
@@ -138,10 +138,10 @@ def _metrics_folder(folder: Path) -> None:
         (_metrics_folder, r"metrics\.jsonl: cannot be read: Is a directory"),
     ],
 )
-def test_what_is_damaged_is_refused_with_its_place(tmp_path, spoil, says):
+def test_what_is_damaged_is_refused_with_its_place(tmp_path, spoil, message):
     folder = complete_run(tmp_path / "run")
     spoil(folder)
-    with pytest.raises(InputError, match=says) as refused:
+    with pytest.raises(InputError, match=message) as refused:
         read_run(folder)
     assert refused.value.hint
 

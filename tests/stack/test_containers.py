@@ -1,37 +1,53 @@
-"""What is told of a container that did not come up."""
+"""What a container's state, as the engine describes it, comes to."""
 
-from types import SimpleNamespace
+from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 
-from infra.stack import containers
+from infra.stack.containers import Container, health_of, parse_container
 
 
-def container(log: list[tuple[int, str]] | None, *, oom: bool = False) -> SimpleNamespace:
-    results = [SimpleNamespace(exit_code=code, output=output) for code, output in log or ()]
-    health = None if log is None else SimpleNamespace(log=results)
-    return SimpleNamespace(state=SimpleNamespace(health=health, oom_killed=oom))
+def container(**state: Any) -> Container:
+    """Return a running container with this state; a health check is its exit code and output."""
+    health = state.get("Health")
+    if health and "Log" in health:
+        log = [{"ExitCode": code, "Output": output} for code, output in health["Log"]]
+        state["Health"] = {"Status": "unhealthy", **health, "Log": log}
+    running = {
+        "Status": "running",
+        "ExitCode": 0,
+        "OOMKilled": False,
+        "StartedAt": "2026-01-02T03:04:05.123456789Z",
+    }
+    labels = {"com.docker.compose.service": "store"}
+    return parse_container(
+        {"Id": "0123abcd", "Config": {"Labels": labels}, "State": {**running, **state}}
+    )
 
 
 @pytest.mark.parametrize(
-    ("found", "message"),
+    ("state", "health"),
     [
-        (container(None), ""),
-        (container([]), ""),
-        (container([(1, "early"), (0, "PONG")]), ""),
-        (
-            container([(127, "sh: 1:\nredis-cli: not found\n")]),
-            "said: sh: 1: redis-cli: not found.",
-        ),
-        (container([(1, "")]), "said: nothing."),
-        (container([(1, "x" * 4096)]), f"said: {'x' * 300}."),
-        (container(None, oom=True), "over its memory limit"),
+        ({}, "waiting"),
+        ({"Health": {"Status": "starting"}}, "waiting"),
+        ({"Health": {"Status": "healthy"}}, "healthy"),
+        ({"Health": {"Status": "unhealthy"}}, "failed"),
+        ({"Status": "restarting", "ExitCode": 1}, "waiting"),
+        ({"Status": "created"}, "waiting"),
+        ({"Status": "exited", "Health": {"Status": "unhealthy"}}, "done"),
+        ({"Status": "exited", "ExitCode": 137, "Health": {"Status": "healthy"}}, "failed"),
+        ({"Status": "dead"}, "failed"),
     ],
 )
-def test_a_failing_check_and_a_lack_of_memory_are_said(found, message, monkeypatch):
-    monkeypatch.setattr(containers, "list_containers", lambda _: {"store": found})
-    stack = SimpleNamespace(compose=SimpleNamespace(logs=lambda **_: "bye\n"))
-    tail = containers.log_tail(stack, "store")  # type: ignore[arg-type]
-    assert message in tail
-    assert ("Its health check" in tail) is ("said" in message)
-    assert tail.endswith("Its last words:\n  bye")
+def test_state_and_health_come_to_one_word(state, health):
+    assert health_of(container(**state)) == health
+
+
+def test_its_start_is_known_to_the_microsecond():
+    assert container().started_at == datetime(2026, 1, 2, 3, 4, 5, 123456, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("health", [None, {"Status": "starting"}])
+def test_without_a_check_none_has_failed(health):
+    assert container(**({"Health": health} if health else {})).failed_check is None

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from importlib.util import find_spec
 
 import pytest
 
@@ -25,6 +26,15 @@ def test_an_engine_that_cannot_be_reached_is_named(
     monkeypatch.setenv("DOCKER_HOST", host)
     with pytest.raises(LaunchError, match=message), connect_engine():
         pass
+
+
+def test_an_engine_behind_ssh_needs_more_of_the_sdk(monkeypatch: pytest.MonkeyPatch) -> None:
+    if find_spec("paramiko"):
+        pytest.skip("this environment has the SDK's ssh")
+    monkeypatch.setenv("DOCKER_HOST", "ssh://ana@far.example")
+    with pytest.raises(LaunchError, match="paramiko") as error, connect_engine():
+        pass
+    assert "docker[ssh]" in error.value.hint
 
 
 def test_what_an_engine_refuses_is_said_in_its_own_words(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -25,7 +25,7 @@ from tests.support.hosts import (
 )
 
 
-def because(plan, name):
+def get_reason(plan, name):
     return list_decisions(plan)[name].because
 
 
@@ -66,7 +66,7 @@ def test_given_numbers_stand_even_if_dragonfly_would_refuse_them():
     plan = plan_stack(bare_host(), config)
     assert plan.dragonfly.proactor_threads.value == 16
     assert plan.dragonfly.maxmemory_bytes.value == 2 * GIB
-    assert because(plan, "dragonfly.proactor_threads") == "given in the configuration"
+    assert get_reason(plan, "dragonfly.proactor_threads") == "given in the configuration"
 
 
 def test_docker_desktops_machine_counts_not_the_host():
@@ -77,7 +77,7 @@ def test_docker_desktops_machine_counts_not_the_host():
 def test_an_unknown_host_gets_the_smallest_store_and_is_told_so():
     plan = plan_stack(NOTHING_KNOWN, Config())
     assert plan.dragonfly.proactor_threads.value == 1
-    assert "could not be seen" in because(plan, "dragonfly.proactor_threads")
+    assert "could not be seen" in get_reason(plan, "dragonfly.proactor_threads")
     assert plan.trainer.budget_bytes.value is None
     assert plan.trainer.fits.value is None
 
@@ -101,7 +101,7 @@ def test_an_unknown_host_gets_the_smallest_store_and_is_told_so():
 def test_auto_takes_compose_only_where_engine_and_compose_answer(facts, runtime, why):
     plan = plan_stack(bare_host(**facts), Config())
     assert plan.runtime.value == runtime
-    assert why in because(plan, "runtime")
+    assert why in get_reason(plan, "runtime")
 
 
 def test_a_given_runtime_stands():
@@ -221,7 +221,7 @@ def test_gpus_that_are_all_hidden_are_not_trained_on(visible):
     plan = plan_with_gpus(20 * GIB, visible=visible, runtime="local")
     assert plan.trainer.device.value == "cpu"
     why = f"CUDA_VISIBLE_DEVICES={visible} hides every GPU"
-    assert because(plan, "trainer.device") == why
+    assert get_reason(plan, "trainer.device") == why
 
 
 @pytest.mark.parametrize(
@@ -242,12 +242,12 @@ def test_how_many_gpus_were_asked_for_and_seen_is_said(frees, requested, why):
     facts = bare_host(gpu=driver(*gpus_with_free(*(free * GIB for free in frees)), toolkit=None))
     config = Config(stack=StackConfig(gpus=requested), train=TrainConfig(device="cuda"))
     plan = plan_stack(facts, config)
-    assert because(plan, "trainer.gpus") == why
+    assert get_reason(plan, "trainer.gpus") == why
 
 
 def test_gpus_that_cannot_be_seen_are_not_called_too_few():
     config = Config(stack=StackConfig(gpus=4), train=TrainConfig(device="cuda"))
-    assert because(plan_stack(NOTHING_KNOWN, config), "trainer.gpus") == (
+    assert get_reason(plan_stack(NOTHING_KNOWN, config), "trainer.gpus") == (
         "4 asked for; how many there are could not be seen"
     )
 
@@ -269,7 +269,7 @@ def test_what_goes_to_the_hosts_memory_has_to_fit_there():
         for memory in (16 * GIB, 64 * GIB)
     )
     assert (small.trainer.fits.value, large.trainer.fits.value) == (False, True)
-    assert "that the host has for it" in because(small, "trainer.recompute")
+    assert "that the host has for it" in get_reason(small, "trainer.recompute")
     assert large.trainer.container_memory_bytes.value > 16 * GIB
 
 
@@ -280,7 +280,7 @@ def test_each_process_needs_its_own_of_the_hosts_memory():
     each = 1.6 * GIB + 2 * 3 * 4 * 27_883_292  # torch with CUDA, and a checkpoint twice
     assert get_limit(1) >= each
     assert get_limit(4) >= 4 * each
-    why = because(plan_with_gpus(20 * GIB, 20 * GIB, gpus=2), "trainer.container_memory_bytes")
+    why = get_reason(plan_with_gpus(20 * GIB, 20 * GIB, gpus=2), "trainer.container_memory_bytes")
     assert why.endswith("for 2 processes and their launcher")
 
 
@@ -311,7 +311,7 @@ def test_processes_on_a_cpu_share_the_hosts_memory():
     facts = bare_host(memory=16 * GIB)
     plan = plan_stack(facts, config, cpu_processes=4)
     assert plan.trainer.budget_bytes.value == 4 * GIB
-    assert because(plan, "trainer.budget_bytes").endswith("shared by 4 processes")
+    assert get_reason(plan, "trainer.budget_bytes").endswith("shared by 4 processes")
 
 
 def test_a_given_budget_is_for_each_process():

@@ -10,7 +10,7 @@ PLAN = plan_stack(bare_host(), Config())
 TEXT = render_compose(PLAN)
 
 
-def line_above(needle: str) -> str:
+def find_line_above(needle: str) -> str:
     lines = TEXT.splitlines()
     return lines[next(i for i, line in enumerate(lines) if needle in line) - 1]
 
@@ -20,8 +20,8 @@ def test_the_yaml_says_exactly_what_the_document_says():
 
 
 def test_the_reason_stands_above_the_number():
-    assert line_above("--maxmemory=1G").strip().startswith("#")
-    assert "Dragonfly issue 3658" in line_above("mem_limit: 1383M")
+    assert find_line_above("--maxmemory=1G").strip().startswith("#")
+    assert "Dragonfly issue 3658" in find_line_above("mem_limit: 1383M")
 
 
 def test_the_head_says_how_to_get_each_required_variable():

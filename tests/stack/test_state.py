@@ -43,7 +43,7 @@ def test_another_users_folder_is_not_ours_to_remove(tmp_path, monkeypatch):
         StateDir(tmp_path).remove()
 
 
-def tree(folder):
+def read_tree(folder):
     return {
         path.relative_to(folder): path.is_file() and path.read_text() for path in folder.rglob("*")
     }
@@ -69,11 +69,11 @@ def test_what_was_planted_is_refused_and_nothing_touched(tmp_path, monkeypatch, 
         (tmp_path / name).write_text("precious")
     state = StateDir(module.STATE_DIR)
     plant(state.root)
-    before = tree(tmp_path)
+    before = read_tree(tmp_path)
     for use in (state.remove, lambda: read_launch(state), lambda: state_lock(state).__enter__()):
         with pytest.raises(LaunchError, match=r"\.qca"):
             use()
-    assert tree(tmp_path) == before
+    assert read_tree(tmp_path) == before
 
 
 def test_a_folder_in_which_nothing_was_launched_keeps_its_files(tmp_path):

@@ -8,7 +8,7 @@ from infra.doctor.formats.json import render_json
 from infra.doctor.formats.markdown import render_markdown
 from infra.doctor.host_summary import summarize_host
 from infra.host.facts import HostFacts
-from infra.host.recording import record, scrubber_of
+from infra.host.recording import make_scrubber, record
 
 SCHEMA = json.loads(
     (Path(__file__).parents[2] / "infra" / "data" / "doctor-schema.json").read_text()
@@ -21,5 +21,5 @@ def write_json(findings: list[Finding], facts: HostFacts) -> str:
 
 def write_markdown(findings: list[Finding], facts: HostFacts) -> str:
     return render_markdown(
-        findings, recorded_host=record(facts), anonymize=scrubber_of(facts).clean, version="1.2.3"
+        findings, recorded_host=record(facts), anonymize=make_scrubber(facts).clean, version="1.2.3"
     )

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.compose_file.model import ComposeFile
-from infra.doctor.examine import examine
+from infra.doctor.examine import examine, select
 from infra.doctor.finding import Finding
 from infra.doctor.read_project import read_project
 from infra.host.facts import (
@@ -235,8 +235,7 @@ def judge(
     files: Sequence[ComposeFile] = (),
 ) -> list[Finding]:
     """All findings of one check."""
-    findings = examine(facts, config(stack, train), files=files)
-    return [finding for finding in findings if finding.id == check]
+    return examine(facts, config(stack, train), files=files, checks=select({check}, ()))
 
 
 def one(facts: HostFacts, check: str, **more: Any) -> Finding:

@@ -315,7 +315,7 @@ def _summarize_service(service: Service) -> dict[str, Any]:
         cpus=cpus and float(cpus.value),
         memlock=memlock and int(memlock.value),
         gpu=_get_value(service.runtime) == "nvidia" or bool(service.devices),
-        ports=[port.value for port in service.ports],
+        ports=[str(port) for port in service.ports],
         profiles=list(service.profiles),
         volumes={place: Path(source).name for place, source in volumes.items()},
     )

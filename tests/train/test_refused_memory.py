@@ -81,13 +81,13 @@ def test_where_no_plan_is_cheaper_it_ends_with_the_numbers_and_the_holder(
     )
     with pytest.raises(PlanError) as raised:
         run(small(recompute="none", **LONG), tmp_path)
-    for said in (
+    for message in (
         "out of memory in an episode with recompute=two-level, optimizer_state=device",
         "Tried to allocate 20.00 MiB",
         "predicted was a peak of",
         "held by process 7 2 GiB",
     ):
-        assert said in raised.value.message
+        assert message in raised.value.message
     assert "smaller batch" in raised.value.hint
     assert [r["episode"] for r in read_learned(tmp_path)] == [1, 2]
 
@@ -107,7 +107,7 @@ def test_any_other_error_is_not_taken_for_it(tmp_path, refusing):
 
 
 @pytest.mark.parametrize(
-    ("held", "said"),
+    ("held", "message"),
     [
         ([], ""),
         ([(7, 2**31)], "; the GPU's memory is held by process 7 2 GiB"),
@@ -117,7 +117,7 @@ def test_any_other_error_is_not_taken_for_it(tmp_path, refusing):
         ),
     ],
 )
-def test_the_holders_are_named_with_what_they_hold(held, said, monkeypatch):
+def test_the_holders_are_named_with_what_they_hold(held, message, monkeypatch):
     monkeypatch.setattr(memory_module, "list_gpu_memory_holders", lambda: held)
-    assert memory_module.describe_memory_holders(torch.device("cuda", 0)) == said
+    assert memory_module.describe_memory_holders(torch.device("cuda", 0)) == message
     assert memory_module.describe_memory_holders(torch.device("cpu")) == ""

@@ -85,8 +85,8 @@ def test_it_is_given_up_when_it_should_stop(tmp_path):
 
 def test_a_disk_that_refuses_them_is_said_and_fails_nothing(tmp_path):
     (tmp_path / STATES).mkdir()
-    [said] = train(tmp_path)
-    assert said.startswith("no pictures of the state")
+    [warning] = train(tmp_path)
+    assert warning.startswith("no pictures of the state")
     assert read_newest(tmp_path).episode == small().episodes
 
 

@@ -6,7 +6,7 @@ from infra.compose_file.model import ComposeFile
 from infra.doctor.check import Check
 from infra.doctor.finding import Verdict, locate, ok, skip
 from infra.doctor.subjects import FileSubject
-from qca.core.units import counted
+from qca.core.units import format_count
 
 
 def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
@@ -26,7 +26,7 @@ def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
 def _describe_whole(file: ComposeFile) -> str:
     merged = "".join(f" with {name}" for name in list(file.sources)[1:])
     how = f", as {file.confirmed_by} merges it" if file.confirmed_by else ""
-    return f"{file.path}{merged}: read whole, {counted(len(file.services), 'service')}{how}."
+    return f"{file.path}{merged}: read whole, {format_count(len(file.services), 'service')}{how}."
 
 
 CHECK = Check(

@@ -2,33 +2,51 @@
 
 from collections.abc import Iterator
 
+from infra.compose_file.model import UnsetVariable
 from infra.doctor.check import Check
 from infra.doctor.finding import Severity, Verdict, locate, ok, skip
 from infra.doctor.subjects import FileSubject
 
+# A file that is not set up yet may lack a hundred.
+_MOST_SHOWN = 12
+
 
 def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
     file = subject.file
-    for unset in {(one.variable, one.file, one.line): one for one in file.unset}.values():
-        verdict = _judge_unset(unset.variable.name, unset.variable.required)
-        yield locate(verdict, file, unset)
+    required = [one for one in file.unset if one.variable.required is not None]
+    empty = [one for one in file.unset if one.variable.required is None]
+    if required:
+        yield locate(_describe_required(required), file, required[0])
+    if empty:
+        yield locate(_describe_empty(empty), file, empty[0])
     if not file.unset and file.unread:
         message = f"{file.path}: {file.unread[0].what} was not read, nor the variables there."
         yield locate(skip(message), file, file.unread[0])
     elif not file.unset:
-        yield ok(f"{file.path}: every variable that matters here has a value.")
+        yield ok(f"{file.path}: every variable has a value.")
 
 
-def _judge_unset(name: str, required: str | None) -> Verdict:
-    evidence = {"variable": name}
-    if required is None:
-        message = f"The variable {name} is not set.\nCompose warns and takes it as empty."
-        return Verdict(Severity.WARNING, message, evidence)
+def _describe_required(unset: list[UnsetVariable]) -> Verdict:
+    reasons = {one.variable.name: one.variable.required for one in unset}
+    parts = (f"{name} ({reason})" if reason else name for name, reason in reasons.items())
     message = (
-        f"The variable {name} is required and not set: {required or 'the file gives no message'}.\n"
-        "Compose refuses the file. Set it in the environment, or in `.env` beside the file."
+        f"Required variables are not set: {', '.join(parts)}.\n"
+        "Compose refuses the file. Set them in the environment, or in `.env` beside the file."
     )
-    return Verdict(Severity.ERROR, message, evidence)
+    return Verdict(Severity.ERROR, message, {"variables": list(reasons)})
+
+
+def _describe_empty(unset: list[UnsetVariable]) -> Verdict:
+    """Name each variable once, with the first line that uses it."""
+    lines: dict[str, int] = {}
+    for one in unset:
+        lines.setdefault(one.variable.name, one.line)
+    shown = [f"{name} (line {line})" for name, line in list(lines.items())[:_MOST_SHOWN]]
+    more = f" and {len(lines) - _MOST_SHOWN} more" if len(lines) > _MOST_SHOWN else ""
+    message = (
+        f"Variables are not set: {', '.join(shown)}{more}.\nCompose warns and takes each as empty."
+    )
+    return Verdict(Severity.WARNING, message, {"variables": list(lines)})
 
 
 CHECK = Check(
@@ -36,8 +54,8 @@ CHECK = Check(
     category="file",
     title="A variable of the compose file has no value",
     needs=(),
-    looks_at="`$X`, `${X}`, `${X:-default}`, `${X:?message}` and their kin in the keys that "
-    "the doctor reads, with the environment first and then `.env` beside the file.",
+    looks_at="`$X`, `${X}`, `${X:-default}`, `${X:?message}` and their kin, "
+    "with the environment first and then `.env` beside the file.",
     why="Compose refuses the file over a required one, and takes any other as empty.",
     fix="Set it in the environment or in `.env`, or give it a default in the file.",
     url="https://docs.docker.com/reference/compose-file/interpolation/",

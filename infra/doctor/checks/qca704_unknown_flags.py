@@ -13,6 +13,10 @@ from infra.dragonfly.command import Flag
 from infra.dragonfly.flags import REMOVED_FLAGS, find_closest_flag
 from infra.dragonfly.service import Dragonfly
 
+# Their successors take another kind of value, so that a new name alone does not do:
+# save_schedule took HH:MM, snapshot_cron takes a crontab.
+_CHANGED_VALUES = frozenset({"save_schedule"})
+
 
 def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
     for dragonfly in list_dragonflies(subject.file):
@@ -67,7 +71,8 @@ def _explain_unknown_flag(flag: str, instead: str) -> str:
 
 def _rename_flag(file: ComposeFile, given: Flag, flag: str, instead: str) -> tuple[Remedy, ...]:
     name = given.words[0] if given.words else given
-    edit = replace_on_line(file, name, flag, instead) if instead else None
+    can_rename = bool(instead) and flag not in _CHANGED_VALUES
+    edit = replace_on_line(file, name, flag, instead) if can_rename else None
     if edit is None:
         return ()
     title = f"Write {instead} for {flag} at {edit.file}:{edit.line}"

@@ -11,7 +11,7 @@ from infra.doctor.container_limits import count_container_cpus
 from infra.doctor.finding import Severity, Verdict, locate, ok
 from infra.doctor.subjects import FileSubject
 from qca.core.errors import InputError
-from qca.core.units import MIB, counted, parse_size
+from qca.core.units import MIB, format_count, parse_size
 
 # What the engine itself demands: moby, daemon/daemon_unix.go, verifyPlatformContainerResources
 # and verifyCgroupCPUs; the same from 20.10 on.
@@ -154,7 +154,7 @@ def _judge_cpuset(cpuset: LocatedValue, cpus: int) -> Iterator[_Fault]:
         yield _Fault(cpuset, _quote_docker(what, docker))
     elif max(numbers) >= cpus:
         # Which numbers they have is not seen: a machine may have CPUs 0 to 3 and 8 to 11.
-        what = f"there may be no CPU {max(numbers)}; the engine has {counted(cpus, 'CPU')}"
+        what = f"there may be no CPU {max(numbers)}; the engine has {format_count(cpus, 'CPU')}"
         yield _Fault(cpuset, f"{what}.\nIf so, Docker ends with: {docker}", Severity.WARNING)
 
 

@@ -7,8 +7,9 @@ from infra.compose_file.model import Service
 from infra.doctor.check import Check
 from infra.doctor.finding import Severity, Verdict, locate, ok, skip
 from infra.doctor.subjects import FileSubject
-from infra.host.container_gpu import GpuAccess, gpu_access, is_elsewhere, version_of
+from infra.host.container_gpu import GpuAccess, assess_gpu_access, is_elsewhere
 from infra.host.facts import Engine, GpuDriver, HostFacts, require
+from qca.core.versions import parse_version
 
 # containerd finds a runtime by such a name itself; the engine need not have it registered.
 _CONTAINERD_RUNTIME = "io.containerd."
@@ -75,7 +76,7 @@ def _judge_request(facts: HostFacts, service: Service, request: DeviceRequest, k
 def _find_access(facts: HostFacts, engine: Engine) -> GpuAccess:
     gpu = require(facts.gpu)
     if isinstance(gpu, GpuDriver) and gpu.gpus:
-        return gpu_access(engine, gpu)
+        return assess_gpu_access(engine, gpu)
     return GpuAccess(None if is_elsewhere(engine) else False, "this host shows no GPU")
 
 
@@ -93,13 +94,13 @@ def _refuse(service: Service, why: str, request: DeviceRequest) -> Verdict:
 
 
 def _judge_cdi(service: Service, engine: Engine, request: DeviceRequest) -> Verdict:
-    if version_of(engine) < _CDI_KNOWN:
+    if parse_version(engine.version) < _CDI_KNOWN:
         why = f"for CDI devices, which Engine {engine.version} (before 25) does not know"
         return _refuse(service, why, request)
     missing = [name for name in request.ids if name not in engine.cdi_devices]
     if not missing:
         return ok(f"Service {service.name}: the engine has found its CDI devices.")
-    if version_of(engine) < _CDI_LISTED or is_elsewhere(engine):
+    if parse_version(engine.version) < _CDI_LISTED or is_elsewhere(engine):
         return skip(f"Whether the engine finds {missing[0]} cannot be told: it does not say.")
     message = (
         f"Service {service.name} asks for {missing[0]}, which the engine has not found.\n"

@@ -6,6 +6,7 @@ https://docs.github.com/en/actions/reference/workflow-commands-for-github-action
 from collections.abc import Iterable
 
 from infra.doctor.finding import Finding, Severity
+from qca.core.visible import escape_invisible
 
 _LEVELS = {
     Severity.ERROR: "error",
@@ -35,7 +36,7 @@ def _format_message(finding: Finding) -> str:
 
 def _escape_data(text: str) -> str:
     """Escape as GitHub's own toolkit does."""
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    return escape_invisible(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def _escape_property(text: str) -> str:

@@ -1,7 +1,6 @@
 """Findings as text for people: a line for each, then the details of those that need attention."""
 
 import io
-import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from itertools import groupby
@@ -12,7 +11,8 @@ from rich.table import Table
 from rich.text import Text
 
 from infra.compose_file.line_edits import format_diff
-from infra.doctor.finding import Finding, Remedy, Severity
+from infra.doctor.finding import Finding, Location, Remedy, Severity
+from qca.core.visible import escape_invisible
 
 _SEVERITY_STYLES = {
     Severity.OK: "green",
@@ -22,7 +22,6 @@ _SEVERITY_STYLES = {
     Severity.ERROR: "bold red",
 }
 _DIFF_STYLES = {"-": "red", "+": "green"}
-_CONTROL_CHARACTERS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _SEVERITY_WIDTH = 8
 
 _FAULTS = (Severity.WARNING, Severity.ERROR)
@@ -60,13 +59,8 @@ def _open_console(out: io.StringIO, width: int, color: bool) -> Console:
     )
 
 
-def escape_control_characters(text: str) -> str:
-    r"""Write control characters as `\x1b`: a terminal would obey those of a file or a program."""
-    return _CONTROL_CHARACTERS.sub(lambda found: f"\\x{ord(found[0]):02x}", text)
-
-
 def _style(text: str, style: str = "") -> Text:
-    return Text(escape_control_characters(text), style=style)
+    return Text(escape_invisible(text), style=style)
 
 
 def _build_table(findings: Iterable[Finding]) -> Table:
@@ -78,7 +72,7 @@ def _build_table(findings: Iterable[Finding]) -> Table:
         is_ok = finding.severity is Severity.OK
         text = finding.message if is_ok else finding.headline
         if finding.location and not is_ok:
-            text += f" ({finding.location.file}:{finding.location.line})"
+            text += f" ({_format_location(finding.location)})"
         severity = Text(finding.severity.value, style=_SEVERITY_STYLES[finding.severity])
         table.add_row("", severity, Text(finding.id, style="dim"), _style(text))
     return table
@@ -93,7 +87,7 @@ def _print_details(console: Console, finding: Finding) -> None:
     console.print()
     console.print(_format_heading(finding))
     if finding.location:  # never folded, so that a terminal can open it
-        location = f"  {finding.location.file}:{finding.location.line}"
+        location = f"  {_format_location(finding.location)}"
         console.print(_style(location, "underline"), soft_wrap=True)
     paragraphs = finding.message.split("\n")
     for paragraph in paragraphs if finding.severity in _FAULTS else paragraphs[1:]:
@@ -104,11 +98,16 @@ def _print_details(console: Console, finding: Finding) -> None:
         console.print(_indent(Text(f"more: qca explain {finding.id}", style="dim")))
 
 
+def _format_location(location: Location) -> str:
+    """Return the place on one line, whatever the file's name."""
+    return escape_invisible(location.file).replace("\n", "\\n") + f":{location.line}"
+
+
 def _format_heading(finding: Finding) -> Text:
     severity = finding.severity.value.ljust(_SEVERITY_WIDTH)
     heading = Text(severity, style=_SEVERITY_STYLES[finding.severity])
     heading.append(f"{finding.id} ", style="dim")
-    return heading.append(escape_control_characters(finding.headline), style="bold")
+    return heading.append(escape_invisible(finding.headline), style="bold")
 
 
 def _print_remedy(console: Console, remedy: Remedy) -> None:

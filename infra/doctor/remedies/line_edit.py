@@ -1,22 +1,21 @@
 """Remedies that change one line of a Compose file: by `--fix`, or by the sed command shown."""
 
-import shlex
-
 from infra.compose_file.line_edits import Edit
 from infra.compose_file.model import ComposeFile, LocatedValue
 from infra.doctor.finding import Remedy
+from infra.doctor.remedies.quoting import quote_path, quote_word
 from infra.doctor.remedies.sed import build_sed_script
 
 
 def edit_line(title: str, edit: Edit, *, automatic: bool) -> Remedy:
     """Return the remedy that makes one edit, with the sed command that does the same."""
-    path = shlex.quote(edit.file)
+    path = quote_path(edit.file)
     return Remedy(
         title,
-        (f"sed -i.bak {shlex.quote(build_sed_script(edit))} {path}",),
+        (f"sed -i.bak {quote_word(build_sed_script(edit))} {path}",),
         automatic=automatic,
         breaks=f"changes that line only; the command leaves the old file as {edit.file}.bak",
-        undo=(f"mv {shlex.quote(edit.file + '.bak')} {path}",),
+        undo=(f"mv {quote_path(edit.file + '.bak')} {path}",),
         edits=(edit,),
     )
 

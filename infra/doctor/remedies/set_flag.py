@@ -8,6 +8,7 @@ from infra.doctor.finding import Remedy
 from infra.doctor.remedies.line_edit import edit_line, find_line
 from infra.dragonfly.command import Flag
 from infra.dragonfly.service import Dragonfly
+from qca.core.masking import is_secret_name
 
 _QUOTES = ("'", '"')
 
@@ -59,8 +60,13 @@ def _change_word(file: ComposeFile, at: LocatedValue, new: str) -> Edit | None:
 
 
 def _add_flag(file: ComposeFile, dragonfly: Dragonfly, written: str) -> Edit | None:
-    """Add a flag after the last one that the command or its flag file gives."""
-    for flag in reversed(list(dragonfly.flags.values())):
+    """Add a flag after the last one that the command or its flag file gives.
+
+    Not after a password: the sed command would name it.
+    """
+    for name, flag in reversed(dragonfly.flags.items()):
+        if is_secret_name(name):
+            continue
         if flag.is_complete and (edit := _insert_word(file, flag.words[-1], written)) is not None:
             return edit
     return None

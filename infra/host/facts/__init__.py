@@ -1,6 +1,6 @@
 """The facts about a host: frozen data, each known or unknown with the reason.
 
-May import: of qca, only `core`; nothing of infra, for facts do not know how they are found.
+May import: of qca, only `core`; nothing of infra: facts do not know how they are found.
 """
 
 from infra.host.facts.docker import (
@@ -21,7 +21,6 @@ from infra.host.facts.docker import (
 from infra.host.facts.gpu import (
     Gpu,
     GpuDriver,
-    GpuFacts,
     GpuProcess,
     MigDevice,
     NoGpuDriver,
@@ -55,7 +54,6 @@ __all__ = [
     "Engine",
     "Gpu",
     "GpuDriver",
-    "GpuFacts",
     "GpuProcess",
     "HostFacts",
     "Known",

@@ -4,6 +4,7 @@ Compose follows its files anywhere: ask only about files that stay within their 
 """
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +16,9 @@ from infra.host.facts import ComposePlugin
 
 # It takes a quarter of a second; a file cannot make it take long.
 _SECONDS = 10
+
+# How Compose's logger begins a line: `time="..." level=warning`, or `WARN[0000]` on a terminal.
+_WARNING = re.compile(r"(time=\S+ )?level=(warning|info|debug)|(WARN|INFO|DEBU)\[")
 
 
 @dataclass(frozen=True)
@@ -32,9 +36,13 @@ class RefusedConfig:
 
 
 def ask_compose_config(
-    paths: Iterable[Path], folder: Path, plugin: ComposePlugin, environment: Mapping[str, str]
+    paths: Iterable[Path],
+    folder: Path,
+    plugin: ComposePlugin,
+    environment: Mapping[str, str],
+    profiles: Iterable[str] = (),
 ) -> ResolvedConfig | RefusedConfig:
-    """Return what Compose says about files of one project, all profiles active.
+    """Return what Compose says about files of one project, with these profiles active.
 
     Raises:
         ProbeError: it gave no answer in time, or none that is JSON.
@@ -42,12 +50,23 @@ def ask_compose_config(
     """
     files = [word for path in paths for word in ("-f", str(path.absolute()))]
     project = ["--project-directory", str(folder.absolute())]
-    command = [plugin.docker_client, "compose", *files, *project, "--profile", "*"]
+    active = [word for profile in profiles for word in ("--profile", profile)]
+    command = [plugin.docker_client, "compose", *files, *project, *active]
     with Deadline(_SECONDS) as deadline:
         output = deadline.run([*command, "config", "--format", "json"], env=dict(environment))
     if output.exit_code:
-        return RefusedConfig(output.error_line)
+        return RefusedConfig(find_reason(output.stderr) or output.error_line)
     try:
         return ResolvedConfig(json.loads(output.stdout))
     except (ValueError, RecursionError) as error:
         raise ProbeError(str(error)) from None
+
+
+def find_reason(stderr: str) -> str:
+    """Return why Compose refused, on one line: what it warned of before is left out.
+
+    A head such as "decoding failed due to the following error(s):" says nothing by itself, so
+    the lines behind it are joined to it.
+    """
+    lines = (line.strip() for line in stderr.splitlines())
+    return " ".join(line for line in lines if line and not _WARNING.match(line))

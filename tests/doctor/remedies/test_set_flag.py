@@ -180,7 +180,7 @@ def test_an_item_of_a_list_is_written_so_that_compose_takes_it(tmp_path, before,
         "--hz ${BOTH}",  # two words by one variable
     ],
 )
-def test_what_is_not_written_as_it_is_read_is_left_to_the_person(tmp_path, command):
+def test_what_is_not_written_as_it_is_read_is_left_to_the_user(tmp_path, command):
     path = tmp_path / "a.yml"
     path.write_text(f"{HEAD}    command: {command}\n{TAIL}")
 

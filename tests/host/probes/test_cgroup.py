@@ -23,7 +23,7 @@ V1_MEMORY_IN_CONTAINER = "35 31 0:32 /docker/c1 /sys/fs/cgroup/memory ro - cgrou
 FS = "sys/fs/cgroup"
 
 
-def tree(root: Path, own: str, mounts: list[str], files: dict[str, str]) -> Path:
+def write_tree(root: Path, own: str, mounts: list[str], files: dict[str, str]) -> Path:
     """Lay out /proc/self and the cgroup file system below `root`."""
     every = {"proc/self/cgroup": own, "proc/self/mountinfo": "\n".join(mounts), **files}
     for name, text in every.items():
@@ -110,7 +110,7 @@ CPU_CASES = {
 def test_cpu_quota(
     tmp_path: Path, own: str, mounts: list[str], files: dict[str, str], quota: float | None
 ) -> None:
-    assert cgroup.read_cpu_quota(tree(tmp_path, own, mounts, files)) == quota
+    assert cgroup.read_cpu_quota(write_tree(tmp_path, own, mounts, files)) == quota
 
 
 MEMORY_CASES = {
@@ -180,7 +180,7 @@ MEMORY_CASES = {
 def test_memory_limit(
     tmp_path: Path, own: str, mounts: list[str], files: dict[str, str], limit: int | None
 ) -> None:
-    assert cgroup.read_memory_limit(tree(tmp_path, own, mounts, files)) == limit
+    assert cgroup.read_memory_limit(write_tree(tmp_path, own, mounts, files)) == limit
 
 
 V1_QUOTA = f"{FS}/cpu,cpuacct/a/cpu.cfs_quota_us"
@@ -202,14 +202,14 @@ NONSENSE = {
 def test_what_the_kernel_never_writes_is_not_taken_for_no_limit(
     tmp_path: Path, mount: str, file: str, text: str
 ) -> None:
-    root = tree(tmp_path, "4:cpu,cpuacct:/a\n5:memory:/a\n0::/a", [mount], {file: text})
+    root = write_tree(tmp_path, "4:cpu,cpuacct:/a\n5:memory:/a\n0::/a", [mount], {file: text})
     with pytest.raises(ProbeError, match="which is no limit"):
         _ = cgroup.read_cpu_quota(root), cgroup.read_memory_limit(root)
 
 
 @pytest.mark.parametrize("file", ["proc/self/cgroup", "proc/self/mountinfo", f"{FS}/a/cpu.max"])
 def test_a_file_that_cannot_be_read_is_not_taken_for_no_limit(tmp_path: Path, file: str) -> None:
-    root = tree(tmp_path, "0::/a", [V2], {f"{FS}/a/cpu.max": "max 100000"})
+    root = write_tree(tmp_path, "0::/a", [V2], {f"{FS}/a/cpu.max": "max 100000"})
     (root / file).unlink()
     (root / file).mkdir()  # root may read every file, and nobody a folder
     with pytest.raises(ProbeError, match="could not be read"):

@@ -9,6 +9,7 @@ import pytest
 from infra.host.deadline import Deadline
 from infra.host.errors import ProbeError
 from infra.host.probes import compose
+from tests.support.fake_programs import write_program
 
 COMPOSE = {
     # What `docker compose version` prints, and its exit code, as testbeds showed them.
@@ -75,7 +76,5 @@ def test_a_program_that_is_not_docker_is_no_verdict(
 
 def install_docker(monkeypatch: pytest.MonkeyPatch, folder: Path, script: str) -> None:
     """Put a `docker` on PATH that notes its arguments and does as the script says."""
-    program = folder / "docker"
-    program.write_text(f'#!/bin/sh\n[ "$*" = "compose version" ] || exit 9\n{script}\n')
-    program.chmod(0o755)
+    write_program(folder / "docker", f'[ "$*" = "compose version" ] || exit 9\n{script}')
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")

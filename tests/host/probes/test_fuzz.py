@@ -36,6 +36,7 @@ from infra.host.probes.docker.engine_facts import parse_engine
 from tests.host.probes.test_cgroup import FS, V1_CPU, V1_MEMORY, V2
 from tests.support.fake_engine import INFO, VERSION
 from tests.support.fake_nvml import Device, FakeNvml, Memory, Process
+from tests.support.fake_programs import FixedOutput
 
 relaxed = settings(
     max_examples=80,
@@ -341,17 +342,6 @@ def test_an_answer_that_comes_drop_by_drop_meets_the_deadline() -> None:
     assert time.monotonic() - begun < 1.5
 
 
-class Says(Deadline):
-    """A deadline under which every program says the same."""
-
-    def __init__(self, output: Output) -> None:
-        super().__init__(5)
-        self.output = output
-
-    def run(self, argv: Any, *, env: dict[str, str] | None = None) -> Output:
-        return self.output
-
-
 @relaxed
 @given(
     code=st.sampled_from([0, 0, 1, -9]),
@@ -362,7 +352,7 @@ def test_what_docker_says_of_an_engine_behind_ssh(code: int, out: str, err: str)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(over_ssh.shutil, "which", lambda _: "/usr/bin/docker")
         found = over_ssh.ask_engine(
-            Endpoint("ssh://there", "default"), Says(Output(code, out, err))
+            Endpoint("ssh://there", "default"), FixedOutput(Output(code, out, err))
         )
     assert isinstance(found, NoEngine)
 

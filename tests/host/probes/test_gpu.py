@@ -10,7 +10,7 @@ from infra.host.probes import gpu
 from tests.support.fake_nvml import MIB, Device, FakeNvml, Memory, NVMLError, Process
 
 
-def card(root: Path, address: str, vendor: str, kind: str) -> None:
+def write_card(root: Path, address: str, vendor: str, kind: str) -> None:
     folder = root / "sys/bus/pci/devices" / address
     folder.mkdir(parents=True)
     for name, text in {"vendor": vendor, "class": kind, "device": "0x1f82"}.items():
@@ -19,9 +19,9 @@ def card(root: Path, address: str, vendor: str, kind: str) -> None:
 
 @pytest.fixture
 def with_card(tmp_path: Path) -> Path:
-    card(tmp_path, "0000:00:02.0", "0x8086", "0x030000")  # Intel's graphics
-    card(tmp_path, "0000:01:00.0", "0x10de", "0x030000")  # an NVIDIA card
-    card(tmp_path, "0000:01:00.1", "0x10de", "0x040300")  # and its sound
+    write_card(tmp_path, "0000:00:02.0", "0x8086", "0x030000")  # Intel's graphics
+    write_card(tmp_path, "0000:01:00.0", "0x10de", "0x030000")  # an NVIDIA card
+    write_card(tmp_path, "0000:01:00.1", "0x10de", "0x040300")  # and its sound
     return tmp_path
 
 

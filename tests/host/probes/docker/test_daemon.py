@@ -14,7 +14,7 @@ from tests.support.hosts import engine
 ALL_CAPABILITIES, WITHOUT_SYS_RESOURCE = "000001ffffffffff", "000001fffeffffff"
 
 
-def proc(root: Path, capabilities: str, hard: str = "8388608", pid: int = 7) -> Path:
+def write_daemon(root: Path, capabilities: str, hard: str = "8388608", pid: int = 7) -> Path:
     folder = root / f"proc/{pid}"
     folder.mkdir(parents=True)
     (folder / "comm").write_text("dockerd\n")
@@ -37,19 +37,19 @@ def proc(root: Path, capabilities: str, hard: str = "8388608", pid: int = 7) -> 
 def test_capabilities_and_limits_decide(
     tmp_path: Path, capabilities: str, hard: str, most: int
 ) -> None:
-    assert read_most_memlock(engine(), proc(tmp_path, capabilities, hard)) == most
+    assert read_most_memlock(engine(), write_daemon(tmp_path, capabilities, hard)) == most
 
 
 def test_a_rootless_daemons_capabilities_do_not_count(tmp_path: Path) -> None:
     rootless = engine(security_options=("name=rootless",))
-    assert read_most_memlock(rootless, proc(tmp_path, ALL_CAPABILITIES)) == 8388608
+    assert read_most_memlock(rootless, write_daemon(tmp_path, ALL_CAPABILITIES)) == 8388608
 
 
 def test_what_cannot_be_seen_is_not_guessed(tmp_path: Path) -> None:
     assert read_most_memlock(engine(), tmp_path) is None
     remote = engine(host="tcp://there:2375")
-    assert read_most_memlock(remote, proc(tmp_path, ALL_CAPABILITIES)) is None
-    two = proc(tmp_path, ALL_CAPABILITIES, pid=8)
+    assert read_most_memlock(remote, write_daemon(tmp_path, ALL_CAPABILITIES)) is None
+    two = write_daemon(tmp_path, ALL_CAPABILITIES, pid=8)
     assert read_most_memlock(engine(), two) is None
     (two / "proc/8/comm").unlink()
     (two / "proc/7/status").write_text("nonsense")

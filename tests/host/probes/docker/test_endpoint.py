@@ -30,7 +30,7 @@ def store_context(folder: Path, name: str, meta: object, *, tls: bool = False) -
         (folder / "contexts" / "tls" / digest / "docker").mkdir(parents=True)
 
 
-def meta(host: str, **more: object) -> dict[str, object]:
+def format_meta(host: str, **more: object) -> dict[str, object]:
     return {"Name": "any", "Endpoints": {"docker": {"Host": host, **more}}}
 
 
@@ -39,11 +39,13 @@ def home(tmp_path: Path) -> Path:
     docker = tmp_path / ".docker"
     docker.mkdir()
     (docker / "config.json").write_text('{"currentContext": "desktop"}')
-    store_context(docker, "desktop", meta("unix:///home/ana/.docker/desktop/docker.sock"))
-    store_context(docker, "build", meta("tcp://build.example:2376"), tls=True)
-    store_context(docker, "lax", meta("tcp://build.example:2376", SkipTLSVerify=True), tls=True)
-    store_context(docker, "far", meta("ssh://ana@far.example"))
-    store_context(docker, "empty", meta(""))
+    store_context(docker, "desktop", format_meta("unix:///home/ana/.docker/desktop/docker.sock"))
+    store_context(docker, "build", format_meta("tcp://build.example:2376"), tls=True)
+    store_context(
+        docker, "lax", format_meta("tcp://build.example:2376", SkipTLSVerify=True), tls=True
+    )
+    store_context(docker, "far", format_meta("ssh://ana@far.example"))
+    store_context(docker, "empty", format_meta(""))
     store_context(docker, "broken", "{")
     store_context(docker, "list", "[]")
     store_context(docker, "swarm", {"Name": "swarm", "Endpoints": {}})

@@ -1,9 +1,11 @@
 """At which step the engine could not be used, each produced for real on a socket."""
 
+import json
 import os
 import socket
 import tempfile
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,9 @@ from infra.host.facts import Engine, NoEngine
 from infra.host.probes import docker
 from infra.host.probes.docker import sockets
 from tests.support.fake_engine import INFO, VERSION, engine_at
+from tests.support.fake_programs import write_program
+
+NOBODY = 65534
 
 
 @pytest.fixture
@@ -38,7 +43,7 @@ def probe(monkeypatch: pytest.MonkeyPatch, host: str | Path, timeout: float = 10
     return docker.probe(Deadline(timeout))
 
 
-def bound(path: Path) -> socket.socket:
+def bind_socket(path: Path) -> socket.socket:
     server = socket.socket(socket.AF_UNIX)
     server.bind(str(path))
     return server
@@ -136,7 +141,7 @@ def test_an_engine_that_stops_answering(
 def test_a_daemon_that_accepts_and_says_nothing(
     monkeypatch: pytest.MonkeyPatch, folder: Path
 ) -> None:
-    with bound(folder / "d.sock") as server:
+    with bind_socket(folder / "d.sock") as server:
         server.listen()
         found = probe(monkeypatch, folder / "d.sock", timeout=0.6)
     assert found.state == "no-answer"
@@ -148,7 +153,7 @@ def test_a_daemon_that_accepts_and_says_nothing(
 def test_a_daemon_that_accepts_no_more_connections(
     monkeypatch: pytest.MonkeyPatch, folder: Path
 ) -> None:
-    with bound(folder / "d.sock") as server:
+    with bind_socket(folder / "d.sock") as server:
         server.listen(0)
         waiting = []
         for _ in range(3):  # more than the queue takes: the next one has to wait
@@ -163,7 +168,7 @@ def test_a_daemon_that_accepts_no_more_connections(
 
 
 def test_a_socket_that_a_dead_daemon_left(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
-    with bound(folder / "d.sock"):
+    with bind_socket(folder / "d.sock"):
         found = probe(monkeypatch, folder / "d.sock")
     assert (found.state, found.detail) == ("not-running", "Connection refused")
 
@@ -199,28 +204,28 @@ def test_certificates_that_are_not_there(monkeypatch: pytest.MonkeyPatch, folder
 
 
 def test_no_permission_on_the_socket(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
-    with bound(folder / "d.sock") as server:
+    with bind_socket(folder / "d.sock") as server:
         server.listen()
         (folder / "d.sock").chmod(0o600 if os.geteuid() == 0 else 0)
-        with _as_nobody():
+        with drop_root():
             found = probe(monkeypatch, folder / "d.sock")
     assert (found.state, found.detail) == ("no-permission", "Permission denied")
     assert found.socket_group
 
 
-class _as_nobody:  # noqa: N801 - reads as a statement
-    """Root may open every socket; for the time of a test it is somebody else."""
+@contextmanager
+def drop_root() -> Iterator[None]:
+    """Be another user for a while where this one is root, who may open every socket."""
+    user = os.geteuid()
+    if user == 0:
+        os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(user)
 
-    def __enter__(self) -> None:
-        self.user = os.geteuid()
-        if self.user == 0:
-            os.seteuid(65534)  # nobody
 
-    def __exit__(self, *_: object) -> None:
-        os.seteuid(self.user)
-
-
-def default_socket(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
+def replace_default_socket(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
     """Let the default socket be another one: the host's own is none of a test's business."""
     host = f"unix://{path}"
     monkeypatch.setattr("infra.host.probes.docker.engine.DEFAULT_HOST", host)
@@ -235,7 +240,7 @@ def default_socket(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
 def test_not_installed_means_no_program_and_no_socket(
     monkeypatch: pytest.MonkeyPatch, folder: Path, program: str | None, state: str
 ) -> None:
-    default_socket(monkeypatch, folder / "d.sock")
+    replace_default_socket(monkeypatch, folder / "d.sock")
     monkeypatch.setenv("PATH", str(folder))
     if program:
         (folder / program).touch(0o755)
@@ -243,10 +248,10 @@ def test_not_installed_means_no_program_and_no_socket(
 
 
 def test_other_engines_sockets_are_named(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
-    default_socket(monkeypatch, folder / "d.sock")
+    replace_default_socket(monkeypatch, folder / "d.sock")
     monkeypatch.setenv("XDG_RUNTIME_DIR", str(folder))
     monkeypatch.setenv("HOME", str(folder / "nobody"))
-    with bound(folder / "docker.sock"):
+    with bind_socket(folder / "docker.sock"):
         found = docker.probe(Deadline(5))
     assert isinstance(found, NoEngine)
     assert found.other_sockets == (f"unix://{folder}/docker.sock",)
@@ -270,8 +275,7 @@ def test_other_engines_sockets_are_named(monkeypatch: pytest.MonkeyPatch, folder
 def test_an_engine_behind_ssh_never_hangs(
     monkeypatch: pytest.MonkeyPatch, folder: Path, script: str, state: str, message: str
 ) -> None:
-    (folder / "docker").write_text(f"#!/bin/sh\n{script}\n")
-    (folder / "docker").chmod(0o755)
+    write_program(folder / "docker", script)
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
     found = probe(monkeypatch, "ssh://ana@far", timeout=0.5)
     assert isinstance(found, NoEngine)
@@ -280,13 +284,9 @@ def test_an_engine_behind_ssh_never_hangs(
 
 
 def test_an_engine_behind_ssh_answers(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
-    import json
-
-    (folder / "docker").write_text(
-        f"#!/bin/sh\ncase $1 in\nversion) echo '{json.dumps(VERSION)}';;\n"
-        f"info) echo '{json.dumps(INFO)}';;\nesac\n"
-    )
-    (folder / "docker").chmod(0o755)
+    version, info = json.dumps(VERSION), json.dumps(INFO)
+    script = f"case $1 in version) echo '{version}';; info) echo '{info}';; esac"
+    write_program(folder / "docker", script)
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
     found = probe(monkeypatch, "ssh://ana@far")
     assert isinstance(found, Engine)

@@ -15,10 +15,11 @@ from infra.host.errors import ProbeError
 from infra.host.facts import ComposeV1, ComposeV1Bundle, NoDockerCompose, StandaloneCompose
 from infra.host.probes import docker_compose
 from infra.host.probes.docker_compose import command, v1_libraries
+from tests.support.fake_programs import FixedOutput, write_program
 from tests.support.interpreter import Interpreter, install, make_interpreter, user_site
 
-V1_SAYS = "docker-compose version 1.29.2, build 5becea4c\ndocker-py version: 5.0.0\n"
-MODERN_SAYS = "Docker Compose version v2.40.3\n"
+V1_OUTPUT = "docker-compose version 1.29.2, build 5becea4c\ndocker-py version: 5.0.0\n"
+MODERN_OUTPUT = "Docker Compose version v2.40.3\n"
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +52,7 @@ def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def put(home: Path, text: str | bytes) -> Path:
+def install_command(home: Path, text: str | bytes) -> Path:
     path = home / "bin" / "docker-compose"
     path.write_bytes(text.encode() if isinstance(text, str) else text)
     path.chmod(0o755)
@@ -70,25 +71,25 @@ def install_v1(site: Path, docker: str, requests: str, urllib3: str, yaml: str =
     install(site, "PyYAML", yaml)
 
 
-def v1(interpreter: Interpreter, home: Path, options: str = "") -> ComposeV1:
-    put(home, f"#!{interpreter.executable} {options}\nraise SystemExit('was run')\n")
+def probe_v1(interpreter: Interpreter, home: Path, options: str = "") -> ComposeV1:
+    install_command(home, f"#!{interpreter.executable} {options}\nraise SystemExit('was run')\n")
     found = docker_compose.probe(Deadline(20))
     assert isinstance(found, ComposeV1)
     return found
 
 
-def versions(found: ComposeV1) -> dict[str, str]:
+def list_versions(found: ComposeV1) -> dict[str, str]:
     return {name: library.version for name, library in found.libraries.items()}
 
 
 def test_a_v1_as_the_distribution_installs_it(interpreter: Interpreter, home: Path) -> None:
     install_v1(interpreter.site_packages, "5.0.3", "2.28.1", "1.26.12")
-    found = v1(interpreter, home)
+    found = probe_v1(interpreter, home)
     assert found.path == str(home / "bin/docker-compose")
     assert found.version == "1.29.2"
     assert found.interpreter == str(interpreter.executable)
     assert found.python_version == ".".join(map(str, sys.version_info[:3]))
-    assert versions(found) == {
+    assert list_versions(found) == {
         "docker": "5.0.3",
         "requests": "2.28.1",
         "urllib3": "1.26.12",
@@ -110,9 +111,9 @@ def test_the_seeds_evening_a_user_site_shadows_the_distribution(
     install(site, "urllib3", "2.5.0")
     install(site, "jupyterlab-server", "2.27.3", ("requests>=2.31", "jinja2>=3"))
 
-    found = v1(interpreter, home)
+    found = probe_v1(interpreter, home)
 
-    assert versions(found)["docker"] == "5.0.3"
+    assert list_versions(found)["docker"] == "5.0.3"
     assert found.user_site == str(site)
     requests = found.libraries["requests"]
     assert (requests.version, requests.location, requests.user_site) == ("2.32.5", str(site), True)
@@ -133,7 +134,7 @@ def test_what_only_the_user_site_has_is_named(interpreter: Interpreter, home: Pa
     install(user_site(home / "user"), "docker-compose", "1.29.2")
     install(user_site(home / "user"), "docker", "6.1.3")
 
-    assert v1(interpreter, home).user_only == ("compose",)
+    assert probe_v1(interpreter, home).user_only == ("compose",)
 
 
 def test_the_v1_that_qca_set_up_is_examined_too(
@@ -141,17 +142,17 @@ def test_the_v1_that_qca_set_up_is_examined_too(
 ) -> None:
     monkeypatch.setattr(command.Path, "home", lambda: home)
     install_v1(interpreter.site_packages, "5.0.3", "2.28.1", "1.26.12")
-    assert v1(interpreter, home).beside is None
+    assert probe_v1(interpreter, home).beside is None
 
     own = home / docker_compose.OWN_V1 / "bin/docker-compose"
     own.parent.mkdir(parents=True)
     own.write_text(f"#!{interpreter.executable}\n")
-    beside = v1(interpreter, home).beside
+    beside = probe_v1(interpreter, home).beside
     assert beside is not None
     assert (beside.path, beside.beside) == (str(own), None)
 
     own.write_bytes(b"no script at all")
-    assert v1(interpreter, home).beside is None
+    assert probe_v1(interpreter, home).beside is None
 
 
 @pytest.mark.parametrize("how", ["environment", "option", "isolated"])
@@ -162,7 +163,7 @@ def test_where_the_user_site_is_switched_off_it_does_not_count(
     install(user_site(home / "user"), "requests", "2.32.5")
     if how == "environment":
         monkeypatch.setenv("PYTHONNOUSERSITE", "1")
-    found = v1(interpreter, home, {"option": "-s", "isolated": "-I"}.get(how, ""))
+    found = probe_v1(interpreter, home, {"option": "-s", "isolated": "-I"}.get(how, ""))
     assert found.libraries["requests"].version == "2.28.1"
     assert found.user_site is None
 
@@ -173,10 +174,10 @@ def test_pythonpath_comes_before_everything(
     install_v1(interpreter.site_packages, "5.0.3", "2.28.1", "1.26.12")
     install(home / "extra", "urllib3", "2.8.0")
     monkeypatch.setenv("PYTHONPATH", str(home / "extra"))
-    urllib3 = v1(interpreter, home).libraries["urllib3"]
+    urllib3 = probe_v1(interpreter, home).libraries["urllib3"]
     assert (urllib3.version, urllib3.pythonpath, urllib3.user_site) == ("2.8.0", True, False)
     assert [one.version for one in urllib3.shadows] == ["1.26.12"]
-    assert v1(interpreter, home, "-E").libraries["urllib3"].version == "1.26.12"
+    assert probe_v1(interpreter, home, "-E").libraries["urllib3"].version == "1.26.12"
 
 
 def test_the_work_folder_does_not_count_and_the_scripts_folder_does(
@@ -185,9 +186,9 @@ def test_the_work_folder_does_not_count_and_the_scripts_folder_does(
     install_v1(interpreter.site_packages, "5.0.3", "2.28.1", "1.26.12")
     install(home / "work", "requests", "9.9.9")
     monkeypatch.chdir(home / "work")
-    assert v1(interpreter, home).libraries["requests"].version == "2.28.1"
+    assert probe_v1(interpreter, home).libraries["requests"].version == "2.28.1"
     install(home / "bin", "requests", "8.8.8")
-    assert v1(interpreter, home).libraries["requests"].version == "8.8.8"
+    assert probe_v1(interpreter, home).libraries["requests"].version == "8.8.8"
 
 
 def test_a_link_to_the_script_is_followed(interpreter: Interpreter, home: Path) -> None:
@@ -208,13 +209,13 @@ def test_a_virtual_environment_of_its_own(home: Path) -> None:
     (site,) = environment.glob("lib/python*/site-packages")
     install_v1(site, "6.1.3", "2.31.0", "2.5.0")
     install(user_site(home / "user"), "requests", "2.32.5")
-    put(home, f"#!{environment}/bin/python\n")
+    install_command(home, f"#!{environment}/bin/python\n")
     found = docker_compose.probe(Deadline(20))
     assert isinstance(found, ComposeV1)
     assert found.virtual_environment
     assert found.user_site is None
     assert found.interpreter == str(environment / "bin/python")
-    assert versions(found)["requests"] == "2.31.0"
+    assert list_versions(found)["requests"] == "2.31.0"
 
 
 def test_env_finds_the_interpreter_as_the_kernel_would(
@@ -222,24 +223,24 @@ def test_env_finds_the_interpreter_as_the_kernel_would(
 ) -> None:
     install_v1(interpreter.site_packages, "5.0.3", "2.28.1", "1.26.12")
     (home / "bin/python3").symlink_to(interpreter.executable)
-    put(home, "#!/usr/bin/env python3\n")
+    install_command(home, "#!/usr/bin/env python3\n")
     found = docker_compose.probe(Deadline(20))
     assert isinstance(found, ComposeV1)
-    assert versions(found)["docker"] == "5.0.3"
+    assert list_versions(found)["docker"] == "5.0.3"
 
 
 def test_a_library_that_is_missing_is_left_out(interpreter: Interpreter, home: Path) -> None:
     install(interpreter.site_packages, "docker-compose", "1.29.2")
     install(interpreter.site_packages, "docker", "5.0.3")
     (interpreter.site_packages / "requests").mkdir()  # a folder, but nothing to import in it
-    assert versions(v1(interpreter, home)) == {"docker": "5.0.3"}
+    assert list_versions(probe_v1(interpreter, home)) == {"docker": "5.0.3"}
 
 
 def test_debians_records_are_plain_files(interpreter: Interpreter, home: Path) -> None:
     install_v1(interpreter.site_packages, "5.0.3", "2.28.1", "1.26.12")
     shutil.rmtree(interpreter.site_packages / "requests-2.28.1.dist-info")
     install(interpreter.site_packages, "requests", "2.28.1", kind="egg-info")
-    assert versions(v1(interpreter, home))["requests"] == "2.28.1"
+    assert list_versions(probe_v1(interpreter, home))["requests"] == "2.28.1"
 
 
 @pytest.mark.parametrize(("old", "new"), [("2.28.1", "2.32.5"), ("2.32.5", "2.28.1")])
@@ -248,7 +249,7 @@ def test_after_a_broken_upgrade_the_module_knows_its_version(
 ) -> None:
     install_v1(interpreter.site_packages, "5.0.3", old, "1.26.12")
     install(interpreter.site_packages, "requests", new)  # the old record stays behind
-    assert versions(v1(interpreter, home))["requests"] == new
+    assert list_versions(probe_v1(interpreter, home))["requests"] == new
 
 
 def test_without_a_record_the_module_knows_its_version(
@@ -256,7 +257,7 @@ def test_without_a_record_the_module_knows_its_version(
 ) -> None:
     install_v1(interpreter.site_packages, "5.0.3", "2.28.1", "1.26.12")
     shutil.rmtree(interpreter.site_packages / "urllib3-1.26.12.dist-info")
-    assert versions(v1(interpreter, home))["urllib3"] == "1.26.12"
+    assert list_versions(probe_v1(interpreter, home))["urllib3"] == "1.26.12"
 
 
 @pytest.mark.parametrize("what", ["a file", "a package"])
@@ -270,7 +271,7 @@ def test_a_module_that_shadows_without_a_version_is_no_verdict(
         (home / "bin/requests").mkdir()
         (home / "bin/requests/__init__.py").touch()
     with pytest.raises(ProbeError, match="does not say its version"):
-        v1(interpreter, home)
+        probe_v1(interpreter, home)
 
 
 def test_a_broken_record_hurts_only_itself(interpreter: Interpreter, home: Path) -> None:
@@ -278,27 +279,27 @@ def test_a_broken_record_hurts_only_itself(interpreter: Interpreter, home: Path)
     install(interpreter.site_packages, "odd", "1", ("requests ><= 3", "urllib3 ; nonsense", "!!"))
     (interpreter.site_packages / "empty.dist-info").mkdir()
     (interpreter.site_packages / "noise.egg-info").write_bytes(b"\xff\xfe\x00Name")
-    assert len(v1(interpreter, home).libraries) == 4
+    assert len(probe_v1(interpreter, home).libraries) == 4
 
 
 def test_an_interpreter_that_is_externally_managed(interpreter: Interpreter, home: Path) -> None:
     install_v1(interpreter.site_packages, "5.0.3", "2.28.1", "1.26.12")
-    assert not v1(interpreter, home).externally_managed
+    assert not probe_v1(interpreter, home).externally_managed
     mark = interpreter.site_packages.parent / "EXTERNALLY-MANAGED"
     mark.touch()
-    assert v1(interpreter, home).externally_managed
+    assert probe_v1(interpreter, home).externally_managed
     mark.unlink()
 
 
 def test_a_chatty_interpreter_is_understood(interpreter: Interpreter, home: Path) -> None:
     install_v1(interpreter.site_packages, "5.0.3", "2.28.1", "1.26.12")
     (interpreter.site_packages / "sitecustomize.py").write_text("print('hello', end='')\n")
-    assert len(v1(interpreter, home).libraries) == 4
+    assert len(probe_v1(interpreter, home).libraries) == 4
 
 
 def test_the_version_is_asked_where_no_record_has_it(interpreter: Interpreter, home: Path) -> None:
     install(interpreter.site_packages, "docker", "5.0.3")
-    put(home, f"#!{interpreter.executable}\nprint({V1_SAYS!r})\n")
+    install_command(home, f"#!{interpreter.executable}\nprint({V1_OUTPUT!r})\n")
     found = docker_compose.probe(Deadline(20))
     assert isinstance(found, ComposeV1)
     assert found.version == "1.29.2"
@@ -318,9 +319,8 @@ UNSEEN = {
 def test_what_cannot_be_seen_says_why(
     interpreter: Interpreter, home: Path, text: str, reason: str
 ) -> None:
-    (home / "python3").write_text("#!/bin/sh\nexec sleep 30\n")
-    (home / "python3").chmod(0o755)
-    put(home, text.format(home=home, python=interpreter.executable))
+    write_program(home / "python3", "exec sleep 30")
+    install_command(home, text.format(home=home, python=interpreter.executable))
     with pytest.raises(ProbeError, match=reason):
         docker_compose.probe(Deadline(0.8))
 
@@ -330,58 +330,49 @@ def test_no_docker_compose(home: Path) -> None:
 
 
 def test_a_wrapper_of_the_plugin_is_what_the_plugin_is(home: Path) -> None:
-    (home / "bin/docker").write_text(f"#!/bin/sh\necho '{MODERN_SAYS}'\n")
-    (home / "bin/docker").chmod(0o755)
-    path = put(home, '#!/bin/sh\nexec docker compose "$@"\n')
+    write_program(home / "bin/docker", f"echo '{MODERN_OUTPUT}'")
+    path = install_command(home, '#!/bin/sh\nexec docker compose "$@"\n')
     assert docker_compose.probe(Deadline(5)) == StandaloneCompose(path=str(path), version="2.40.3")
 
 
-class _Says(Deadline):
-    """Machine code cannot be made up in a test: its words are."""
-
-    def __init__(self, words: str) -> None:
-        super().__init__(5)
-        self.words = words
-
-    def run(self, argv: object, *, env: object = None) -> Output:
-        assert isinstance(argv, list)
-        assert argv[1:] == ["version"]
-        return Output(0, self.words, "")
-
-
+# Machine code cannot be made up in a test: its output is.
 PYINSTALLER = b"\x7fELF..." + b"MEI\014\013\012\013\016" + b"\0" * 80
 
 
 def test_the_self_contained_v1(home: Path) -> None:
-    path = put(home, PYINSTALLER)
-    found = docker_compose.probe(_Says(V1_SAYS))
+    path = install_command(home, PYINSTALLER)
+    binary = FixedOutput(Output(0, V1_OUTPUT, ""))
+    found = docker_compose.probe(binary)
+    assert binary.commands == [[str(path), "version"]]
     assert found == ComposeV1Bundle(path=str(path), version="1.29.2")
 
 
 def test_v2_under_the_old_name(home: Path) -> None:
-    path = put(home, b"\x7fELF...\xff Go buildinf:...")
-    found = docker_compose.probe(_Says(MODERN_SAYS))
+    path = install_command(home, b"\x7fELF...\xff Go buildinf:...")
+    binary = FixedOutput(Output(0, MODERN_OUTPUT, ""))
+    found = docker_compose.probe(binary)
+    assert binary.commands == [[str(path), "version"]]
     assert found == StandaloneCompose(path=str(path), version="2.40.3")
 
 
 @pytest.mark.parametrize("content", [PYINSTALLER, b"\x7fELF..."])
 def test_another_program_under_that_name(home: Path, content: bytes) -> None:
-    put(home, content)
+    install_command(home, content)
     with pytest.raises(ProbeError, match="not Docker's Compose"):
-        docker_compose.probe(_Says("something 3.0"))
+        docker_compose.probe(FixedOutput(Output(0, "something 3.0", "")))
 
 
 def test_the_question_is_quick(interpreter: Interpreter, home: Path) -> None:
     """Prints its time: nothing is asserted about it but that it is far from the limit."""
     install_v1(interpreter.site_packages, "5.0.3", "2.28.1", "1.26.12")
     began = time.perf_counter()
-    v1(interpreter, home)
+    probe_v1(interpreter, home)
     seconds = time.perf_counter() - began
     print(f"asking the interpreter took {seconds:.3f} s")
     assert seconds < 5
 
 
-def pythons() -> list[Path]:
+def find_pythons() -> list[Path]:
     """Return the interpreters of this machine: the system's, and those of pyenv."""
     pyenv = Path(os.environ.get("PYENV_ROOT") or Path.home() / ".pyenv")
     found = [Path(sys.executable), Path("/usr/bin/python3"), Path("/usr/bin/python2")]
@@ -389,7 +380,7 @@ def pythons() -> list[Path]:
     return [path for path in found if path.exists()]
 
 
-@pytest.mark.parametrize("program", pythons(), ids=str)
+@pytest.mark.parametrize("program", find_pythons(), ids=str)
 def test_any_python_understands_the_question(
     program: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

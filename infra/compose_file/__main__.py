@@ -1,0 +1,61 @@
+"""`python -m infra.compose_file`: print a project as it is read, without Compose.
+
+In the shape of `docker compose config --format json`. Exit 2, with the file and the line, where
+Compose would refuse the files.
+"""
+
+import json
+import os
+from pathlib import Path
+
+import click
+
+from infra.compose_file.config_json import project_to_json
+from infra.compose_file.default_files import find_default_files
+from infra.compose_file.project import Project, read_project
+from qca.core.errors import InputError
+
+_REFUSED = 2
+
+
+@click.command()
+@click.option(
+    "-f",
+    "--file",
+    "files",
+    multiple=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A Compose file; the later are merged over the earlier. Default: as Compose finds them.",
+)
+@click.option("--profile", "profiles", multiple=True, help="A profile to activate; * for all.")
+@click.option("--format", "_format", type=click.Choice(["json"]), default="json")
+def main(files: tuple[Path, ...], profiles: tuple[str, ...], _format: str) -> None:
+    """Print a Compose project as it is read."""
+    try:
+        project = read_project(_find_files(files), os.environ, profiles)
+    except InputError as error:
+        click.echo(f"error: {error.message}", err=True)
+        raise SystemExit(_REFUSED) from None
+    _report(project)
+    click.echo(json.dumps(project_to_json(project), indent=2))
+
+
+def _find_files(files: tuple[Path, ...]) -> tuple[Path, ...]:
+    found = files or find_default_files(Path(), os.environ)
+    if not found:
+        raise InputError("no configuration file provided: not found")
+    return found
+
+
+def _report(project: Project) -> None:
+    """Say on stderr what is not read, and end where Compose would refuse."""
+    for unread in project.unread:
+        click.echo(f"{unread.file}:{unread.line}: {unread.what}: {unread.why}", err=True)
+    for refusal in project.refusals:
+        click.echo(f"{refusal.file}:{refusal.line}: {refusal.message}", err=True)
+    if project.refusals:
+        raise SystemExit(_REFUSED)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,250 @@
+"""The long form of everything that Compose lets one write shorter."""
+
+from collections.abc import Callable
+
+from infra.compose_file.model import Refusal
+from infra.compose_file.path_rules import PathRules, compile_rules
+from infra.compose_file.short_syntax import (
+    PortSpec,
+    SpecError,
+    VolumeSpec,
+    parse_device,
+    parse_port,
+    parse_volume,
+)
+from infra.compose_file.yaml_tree import (
+    Items,
+    Origin,
+    Table,
+    Value,
+    make_items,
+    make_table,
+    to_text,
+)
+
+Expand = Callable[[Value, Origin], Value]
+"""Returns the long form of a value; raises SpecError."""
+
+
+def expand_short_forms(top: Table, refusals: list[Refusal]) -> Table:
+    """Return the tree in its long forms; what Compose refuses there is noted, and left out."""
+    return _Walk(refusals).visit_table(top, _RULES, "")
+
+
+class _Walk:
+    """One walk through a project."""
+
+    def __init__(self, refusals: list[Refusal]) -> None:
+        self._refusals = refusals
+
+    def visit_table(self, table: Table, rules: PathRules[Expand], path: str) -> Table:
+        result = table.copy()
+        for key, value, origin in table.located():
+            below = rules.step(key)
+            if below is None:
+                continue
+            place = f"{path}.{key}" if path else key
+            try:
+                result[key] = self._visit(value, origin, below, place)
+            except SpecError as error:
+                self._refuse(str(error), origin)
+                result.drop(key)
+        return result
+
+    def _visit(self, value: Value, origin: Origin, rules: PathRules[Expand], path: str) -> Value:
+        if rules.rule is not None:
+            value = self._expand(value, origin, rules.rule, path)
+        if isinstance(value, Table) and rules.below:
+            return self.visit_table(value, rules, path)
+        below = rules.step("[]")
+        if not isinstance(value, Items) or below is None:
+            return value
+        items = Items()
+        items.is_flow = value.is_flow
+        for index, (item, at) in enumerate(value.located()):
+            try:
+                items.add(self._visit(item, at, below, f"{path}.{index}"), at)
+            except SpecError as error:
+                self._refuse(str(error), at)
+        return items
+
+    def _expand(self, value: Value, origin: Origin, expand: Expand, path: str) -> Value:
+        try:
+            return expand(value, origin)
+        except SpecError as error:
+            raise SpecError(str(error).replace(_HERE, path)) from None
+
+    def _refuse(self, message: str, origin: Origin) -> None:
+        self._refusals.append(Refusal(message, origin.line, origin.source.path))
+
+
+_HERE = "<path>"
+"""Stands for the path of the value in a refusal."""
+
+
+def _expand_build(value: Value, origin: Origin) -> Value:
+    return make_table({"context": value}, origin) if isinstance(value, str) else value
+
+
+def _expand_names(values: dict[str, Value] | None) -> Expand:
+    """Make a mapping of a list of names, each with the `values`."""
+
+    def expand(value: Value, _origin: Origin) -> Value:
+        if not isinstance(value, Items):
+            return value
+        table = Table()
+        for name, at in value.located():
+            table.put(to_text(name), None if values is None else make_table(values, at), at)
+        return table
+
+    return expand
+
+
+def _expand_dependency(value: Value, origin: Origin) -> Value:
+    """A dependency in the long form is required unless it says otherwise."""
+    if isinstance(value, Table) and "required" not in value:
+        value = value.copy()
+        value.put("required", True, origin)
+    return value
+
+
+def _expand_text_to_list(value: Value, origin: Origin) -> Value:
+    return make_items([(value, origin)]) if isinstance(value, str) else value
+
+
+def _expand_env_files(value: Value, origin: Origin) -> Value:
+    items = value if isinstance(value, Items) else make_items([(value, origin)])
+    return make_items((_expand_env_file(item, at), at) for item, at in items.located())
+
+
+def _expand_env_file(value: Value, origin: Origin) -> Value:
+    if isinstance(value, str):
+        return make_table({"path": value, "required": True}, origin)
+    if isinstance(value, Table) and "required" not in value:
+        value = value.copy()
+        value.put("required", True, origin)
+    return value
+
+
+def _expand_gpus(value: Value, origin: Origin) -> Value:
+    if not isinstance(value, str):
+        return value
+    if value != "all":
+        raise SpecError(f"invalid value {value!r} for gpus, the only string allowed is 'all'")
+    return make_items([(make_table({"count": "all"}, origin), origin)])
+
+
+def _expand_device_request(value: Value, origin: Origin) -> Value:
+    """A request for devices that gives no number and no IDs is for all of them."""
+    if not isinstance(value, Table):
+        return value
+    if "count" in value and "device_ids" in value:
+        raise SpecError(f'{_HERE}: "count" and "device_ids" attributes are exclusive')
+    if "count" not in value and "device_ids" not in value:
+        value = value.copy()
+        value.put("count", "all", origin)
+    return value
+
+
+def _expand_volume(value: Value, origin: Origin) -> Value:
+    if not isinstance(value, str):
+        return value
+    spec = parse_volume(value)
+    entry: dict[str, Value] = {"type": "bind" if spec.is_bind else "volume"}
+    if spec.source:
+        entry["source"] = spec.source
+    entry["target"] = spec.target
+    if spec.read_only:
+        entry["read_only"] = True
+    entry["bind" if spec.is_bind else "volume"] = make_table(_list_options(spec), origin)
+    return make_table(entry, origin)
+
+
+def _list_options(spec: VolumeSpec) -> dict[str, Value]:
+    if not spec.is_bind:
+        return {"nocopy": True} if spec.no_copy else {}
+    options: dict[str, Value] = {"create_host_path": True}
+    if spec.propagation:
+        options["propagation"] = spec.propagation
+    if spec.selinux:
+        options["selinux"] = spec.selinux
+    return options
+
+
+def _expand_device(value: Value, origin: Origin) -> Value:
+    if not isinstance(value, str):
+        return value
+    return make_table(dict(parse_device(value)), origin)
+
+
+def _expand_mount(value: Value, origin: Origin) -> Value:
+    return make_table({"source": value}, origin) if isinstance(value, str) else value
+
+
+def _expand_port(value: Value, origin: Origin) -> Value:
+    """Return one entry; a range of targets stays a range, `8000-9000`."""
+    if isinstance(value, Table):
+        table = value.copy()
+        for key, default in (("mode", "ingress"), ("protocol", "tcp")):
+            if key not in table:
+                table.put(key, default, origin)
+        return table
+    return make_table(_write_port(parse_port(to_text(value))), origin)
+
+
+def _write_port(spec: PortSpec) -> dict[str, Value]:
+    entry: dict[str, Value] = {"mode": "ingress"}
+    if spec.address:
+        entry["host_ip"] = spec.address
+    is_range = spec.target[0] != spec.target[1]
+    entry["target"] = format_ports(spec.target) if is_range else spec.target[0]
+    if spec.published:
+        entry["published"] = format_ports(spec.published)
+    entry["protocol"] = spec.protocol
+    return entry
+
+
+def format_ports(ports: tuple[int, int]) -> str:
+    """Return a port, or the first and the last of a range."""
+    return f"{ports[0]}-{ports[1]}" if ports[0] != ports[1] else str(ports[0])
+
+
+def _expand_external(value: Value, _origin: Origin) -> Value:
+    """`external: {name: X}` is `external: true` and `name: X`."""
+    external = value.get("external") if isinstance(value, Table) else None
+    if not isinstance(value, Table) or not isinstance(external, Table):
+        return value
+    table, origin = value.copy(), value.origins["external"]
+    table.put("external", True, origin)
+    if "name" in external and table.get("name", external["name"]) != external["name"]:
+        raise SpecError(f"{_HERE}: name and external.name conflict; only use name")
+    if "name" in external:
+        table.put("name", external["name"], external.origins["name"])
+    return table
+
+
+_RULES = compile_rules(
+    {
+        "configs.*": _expand_external,
+        "networks.*": _expand_external,
+        "secrets.*": _expand_external,
+        "services.*.build": _expand_build,
+        "services.*.build.secrets.*": _expand_mount,
+        "services.*.configs.*": _expand_mount,
+        "services.*.depends_on": _expand_names({"condition": "service_started", "required": True}),
+        "services.*.depends_on.*": _expand_dependency,
+        "services.*.deploy.resources.reservations.devices.*": _expand_device_request,
+        "services.*.devices.*": _expand_device,
+        "services.*.dns": _expand_text_to_list,
+        "services.*.env_file": _expand_env_files,
+        "services.*.gpus": _expand_gpus,
+        "services.*.gpus.*": _expand_device_request,
+        "services.*.label_file": _expand_text_to_list,
+        "services.*.models": _expand_names(None),
+        "services.*.networks": _expand_names(None),
+        "services.*.ports.*": _expand_port,
+        "services.*.secrets.*": _expand_mount,
+        "services.*.volumes.*": _expand_volume,
+        "volumes.*": _expand_external,
+    }
+)

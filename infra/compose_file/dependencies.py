@@ -1,0 +1,81 @@
+"""What a service depends on: by `depends_on`, and by what it shares with another."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+
+from infra.compose_file.yaml_tree import Origin, Table, to_items, to_table, to_text
+
+_NAMESPACES = ("network_mode", "ipc", "pid", "uts", "cgroup")
+_SERVICE = "service:"
+
+
+@dataclass(frozen=True)
+class Dependency:
+    """One service that another needs."""
+
+    name: str
+    condition: str
+    origin: Origin
+    is_required: bool = True
+    restart: bool | None = None
+    """Whether it is restarted with the other; None where nothing is said about it."""
+
+
+def find_dependencies(service: Table) -> Iterator[Dependency]:
+    """Yield what a service depends on; what `depends_on` says of a service goes first."""
+    declared = to_table(service.get("depends_on"))
+    for name, value, origin in declared.located():
+        entry = to_table(value)
+        restart = entry.get("restart")
+        yield Dependency(
+            name,
+            to_text(entry.get("condition")) or "service_started",
+            origin,
+            entry.get("required") is not False,
+            restart if isinstance(restart, bool) else None,
+        )
+    known = set(declared)
+    for one in _find_implied(service):
+        if one.name not in known:
+            known.add(one.name)
+            yield one
+
+
+def _find_implied(service: Table) -> Iterator[Dependency]:
+    for link, origin in to_items(service.get("links")).located():
+        yield Dependency(to_text(link).partition(":")[0], "service_started", origin, restart=True)
+    for key in _NAMESPACES:
+        shared = to_text(service.get(key))
+        if shared.startswith(_SERVICE):
+            name, origin = shared.removeprefix(_SERVICE), service.origins[key]
+            yield Dependency(name, "service_started", origin, restart=True)
+    for volumes, origin in to_items(service.get("volumes_from")).located():
+        text = to_text(volumes)
+        if not text.startswith("container:"):
+            yield Dependency(text.partition(":")[0], "service_started", origin, restart=False)
+
+
+def find_dependency_circle(services: Mapping[str, Table]) -> tuple[list[str], Origin] | None:
+    """Return the services of a circle, the first one again at the end, and where it is closed."""
+    done: set[str] = set()
+    for start in sorted(services):
+        trail: list[str] = []
+        walks = [_follow(start, services)]
+        if start in done:
+            continue
+        trail.append(start)
+        while walks:
+            step = next(walks[-1], None)
+            if step is None:
+                walks.pop()
+                done.add(trail.pop())
+            elif step.name in trail:
+                return [*trail[trail.index(step.name) :], step.name], step.origin
+            elif step.name not in done and step.name in services:
+                trail.append(step.name)
+                walks.append(_follow(step.name, services))
+    return None
+
+
+def _follow(name: str, services: Mapping[str, Table]) -> Iterator[Dependency]:
+    return find_dependencies(services[name])

@@ -1,0 +1,118 @@
+"""`include`: files that are read as projects of their own, and what they bring into this one."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from infra.compose_file.dotenv import read_dotenv
+from infra.compose_file.reading import Reading, read_dotenv_text
+from infra.compose_file.references import NotFollowedError
+from infra.compose_file.yaml_tree import Items, Origin, Table, Value, to_text
+
+_KEYS = {"env_file", "path", "project_directory"}
+_RESOURCES = ("services", "volumes", "networks", "secrets", "configs", "models")
+
+
+@dataclass(frozen=True)
+class Found:
+    """Included files, and what they are read with."""
+
+    paths: list[Path]
+    folder: Path
+    """What paths in them are relative to."""
+    variables: Mapping[str, str]
+
+
+@dataclass(frozen=True)
+class Include:
+    """One entry of `include`: files that are merged, and what they are read with."""
+
+    names: tuple[str, ...]
+    project_directory: str = ""
+    env_files: tuple[str, ...] = ()
+    """Read in place of the `.env` of their folder."""
+
+    def find(
+        self,
+        reading: Reading,
+        folder: Path,
+        variables: Mapping[str, str],
+        trail: tuple[Path, ...],
+    ) -> Found:
+        """Return the files.
+
+        Raises:
+            NotFollowedError: one is not there, too far away, or includes this one.
+
+        """
+        if not self.names:
+            raise NotFollowedError("it names no file")
+        paths = [reading.find_file(name, folder) for name in self.names]
+        if paths[0] in [one.absolute() for one in trail]:
+            names = ", which includes ".join(map(str, (*trail, paths[0])))
+            raise NotFollowedError(f"it leads back to itself: {names}", missing=True)
+        for _ in paths:
+            reading.count_file()
+        home = paths[0].parent
+        if self.project_directory:
+            home = reading.stay_within(self.project_directory, folder)
+        return Found(paths, home, self._read_variables(reading, folder, home, variables))
+
+    def _read_variables(
+        self, reading: Reading, folder: Path, home: Path, variables: Mapping[str, str]
+    ) -> dict[str, str]:
+        """Return the variables, and beneath them those of the `.env` files."""
+        if self.env_files:
+            files = (reading.read_lines(name, folder)[1] for name in self.env_files)
+            text = "\n".join("\n".join(lines) for lines in files)
+        else:
+            text = read_dotenv_text(home / ".env")
+        found = read_dotenv(text, variables)
+        reading.hidden.update(found.values())
+        return {**found, **variables}
+
+
+def read_includes(
+    reading: Reading, entries: Value, origin: Origin
+) -> Iterator[tuple[Include, Origin]]:
+    """Yield the entries of `include`; one with keys of a later Compose is not followed."""
+    if not isinstance(entries, Items):
+        reading.refuse("`include` must be a list", origin)
+        return
+    for entry, at in entries.located():
+        if isinstance(entry, Table):
+            if unknown := set(entry) - _KEYS:
+                error = NotFollowedError(f"it has {min(unknown)!r}", outside=True)
+                reading.note_unread("`include`", at, error)
+                continue
+            texts = (_read_texts(entry.get(key)) for key in ("path", "env_file"))
+            names, env_files = texts
+            yield Include(names, to_text(entry.get("project_directory")), env_files), at
+        else:
+            yield Include(_read_texts(entry)), at
+
+
+def _read_texts(value: Value) -> tuple[str, ...]:
+    items = value if isinstance(value, Items) else [value]
+    return tuple(to_text(one) for one in items if to_text(one))
+
+
+def _is_repeated(first: Origin, again: Origin) -> bool:
+    """Whether a file is included twice: since Compose 5 the first stays, without a conflict."""
+    return (first.source.path, first.line) == (again.source.path, again.line)
+
+
+def import_resources(brought: Table, own: Table, origin: Origin, reading: Reading) -> None:
+    """Add what an included project has; what is there already must be the same."""
+    for kind in _RESOURCES:
+        there = brought.get(kind)
+        if not isinstance(there, Table):
+            continue
+        here = own.get(kind)
+        here = here.copy() if isinstance(here, Table) else Table()
+        for name, value, at in there.located():
+            if name in here and here[name] != value and not _is_repeated(here.origins[name], at):
+                reading.refuse(f"{kind}.{name} conflicts with imported resource", origin)
+            elif name not in here:
+                here.put(name, value, at)
+        own.put(kind, here, own.origins.get(kind, origin))

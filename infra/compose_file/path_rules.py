@@ -1,0 +1,39 @@
+"""Rules for places of a Compose file, by patterns such as `services.*.ports`."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Generic, TypeVar
+
+Rule = TypeVar("Rule")
+
+ANY = "*"
+
+
+@dataclass(slots=True)
+class PathRules(Generic[Rule]):
+    """The rule for this place, and the rules for those below it."""
+
+    rule: Rule | None = None
+    below: dict[str, "PathRules[Rule]"] = field(default_factory=dict)
+
+    def step(self, key: str) -> "PathRules[Rule] | None":
+        """Return the rules below a key; None where there are none."""
+        return self.below.get(key) or self.below.get(ANY)
+
+
+def compile_rules(rules: Mapping[str, Rule]) -> PathRules[Rule]:
+    """Return the rules by the steps of their patterns; an exact key goes before `*`."""
+    top: PathRules[Rule] = PathRules()
+    for pattern, rule in rules.items():
+        place = top
+        for key in pattern.split("."):
+            place = place.below.setdefault(key, PathRules())
+        place.rule = rule
+    return top
+
+
+def descend_rules(rules: PathRules[Rule] | None, *keys: str) -> PathRules[Rule] | None:
+    """Return the rules below several keys."""
+    for key in keys:
+        rules = rules.step(key) if rules is not None else None
+    return rules

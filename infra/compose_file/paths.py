@@ -1,0 +1,110 @@
+"""The paths of a project, absolute: relative ones lie below the folder of the file they are in."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+from infra.compose_file.path_rules import PathRules, compile_rules
+from infra.compose_file.short_syntax import is_path
+from infra.compose_file.yaml_tree import Items, Table, Value
+
+Locate = Callable[[Value, Path], Value]
+
+
+def resolve_paths(top: Table, folder: Path) -> Table:
+    """Return the tree with its paths absolute."""
+    return _visit(top, _RULES, folder)
+
+
+def locate(name: str, folder: Path) -> str:
+    """Return the path that a name means in a folder; `~` is the user's."""
+    return os.path.normpath(folder.absolute() / _expand_user(name))
+
+
+def shorten(path: str, folder: Path) -> str:
+    """Return a path below a folder as the folder was given, relative or not; any other stays."""
+    absolute = os.path.normpath(folder.absolute())
+    if path == absolute or path.startswith(f"{absolute}{os.sep}"):
+        return str(folder / path[len(absolute) :].lstrip(os.sep))
+    return path
+
+
+def _visit(table: Table, rules: PathRules[Locate], folder: Path) -> Table:
+    result = table.copy()
+    for key, value, _ in table.located():
+        below = rules.step(key)
+        if below is not None:
+            result[key] = _visit_value(value, below, folder)
+    return result
+
+
+def _visit_value(value: Value, rules: PathRules[Locate], folder: Path) -> Value:
+    if rules.rule is not None:
+        value = rules.rule(value, folder)
+    if isinstance(value, Table) and rules.below:
+        return _visit(value, rules, folder)
+    below = rules.step("[]")
+    if isinstance(value, Items) and below is not None:
+        items = Items()
+        items.is_flow = value.is_flow
+        for item, origin in value.located():
+            items.add(_visit_value(item, below, folder), origin)
+        return items
+    return value
+
+
+def _locate_path(value: Value, folder: Path) -> Value:
+    return locate(value, folder) if isinstance(value, str) and value else value
+
+
+def _locate_context(value: Value, folder: Path) -> Value:
+    """A context may be a repository, or come from a driver."""
+    is_remote = isinstance(value, str) and (
+        "://" in value or value.startswith(("git@", "github.com/"))
+    )
+    return value if is_remote else _locate_path(value, folder)
+
+
+def _locate_mount(value: Value, folder: Path) -> Value:
+    if not isinstance(value, Table) or value.get("type") != "bind":
+        return value
+    source = value.get("source")
+    if not isinstance(source, str) or source[1:3] in (":\\", ":/") or source.startswith("\\\\"):
+        return value
+    table = value.copy()
+    table["source"] = locate(source, folder)
+    return table
+
+
+def _locate_device(value: Value, folder: Path) -> Value:
+    """A volume of the local driver may be a bind mount of a path."""
+    options = value.get("driver_opts") if isinstance(value, Table) else None
+    if not isinstance(value, Table) or not isinstance(options, Table):
+        return value
+    if value.get("driver", "local") != "local" or "bind" not in str(options.get("o")).split(","):
+        return value
+    device = options.get("device")
+    if not isinstance(device, str) or not is_path(device):
+        return value
+    table, below = value.copy(), options.copy()
+    below["device"] = locate(device, folder)
+    table["driver_opts"] = below
+    return table
+
+
+def _expand_user(name: str) -> str:
+    return str(Path(name).expanduser()) if name.startswith("~") else name
+
+
+_RULES = compile_rules(
+    {
+        "configs.*.file": _locate_path,
+        "secrets.*.file": _locate_path,
+        "services.*.build.context": _locate_context,
+        "services.*.env_file.*.path": _locate_path,
+        "services.*.extends.file": _locate_path,
+        "services.*.label_file.*": _locate_path,
+        "services.*.volumes.*": _locate_mount,
+        "volumes.*": _locate_device,
+    }
+)

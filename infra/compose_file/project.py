@@ -1,0 +1,126 @@
+"""A project as Compose has it after all files are read: its name, and what a plain `up` starts."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from infra.compose_file.dotenv import read_dotenv
+from infra.compose_file.model import Refusal, UnreadReference, UnsetVariable
+from infra.compose_file.reading import Policy, Reading, read_dotenv_text, resolve
+from infra.compose_file.rules import find_conflicts
+from infra.compose_file.service_environment import resolve_environments
+from infra.compose_file.tree_reader import find_name, read_tree
+from infra.compose_file.value_rules import check_values
+from infra.compose_file.yaml_tree import Table, to_items, to_table, to_text
+
+_ALL_PROFILES = "*"
+
+
+@dataclass(frozen=True)
+class Project:
+    """The files of a project as one tree, with what came to light."""
+
+    name: str
+    top: Table
+    """All services, whatever their profiles."""
+    active: tuple[str, ...]
+    """The services that the profiles leave in."""
+    profiles: tuple[str, ...]
+    folder: Path
+    refusals: tuple[Refusal, ...]
+    """What Compose would refuse, the first thing first."""
+    unset: tuple[UnsetVariable, ...]
+    unread: tuple[UnreadReference, ...]
+    keys: Mapping[str, int]
+    """Top-level keys and their lines."""
+    sources: Mapping[str, tuple[str, ...]]
+    hidden: frozenset[str]
+
+
+def read_project(
+    paths: Sequence[Path],
+    environment: Mapping[str, str],
+    profiles: Iterable[str] = (),
+    policy: Policy = Policy.LOCAL,
+) -> Project:
+    """Read files and merge them as Compose does with several `-f`: the later over the earlier.
+
+    All paths in them are relative to the first one's folder, the project folder. Variables come
+    from `environment`, then from the `.env` in that folder.
+
+    Raises:
+        InputError: a file cannot be read or is not YAML; with the line.
+
+    """
+    folder = paths[0].parent
+    reading = Reading(folder, policy)
+    dotenv = read_dotenv(_read_env_files(folder, environment), environment)
+    reading.hidden.update(dotenv.values())
+    variables = {**dotenv, **environment}
+    name = _choose_name(reading, paths, folder, variables)
+    variables["COMPOSE_PROJECT_NAME"] = name
+    top = read_tree(reading, paths, folder, variables)
+    chosen = _choose_profiles(profiles, variables)
+    active = tuple(find_active_services(top, chosen))
+    top = resolve_environments(reading, top, active, variables)
+    reading.refusals += [*check_values(top), *find_conflicts(top, active, reading)]
+    return Project(
+        name=name,
+        top=top,
+        active=active,
+        profiles=chosen,
+        folder=folder,
+        refusals=tuple(dict.fromkeys(reading.refusals)),
+        unset=tuple(dict.fromkeys(reading.unset)),
+        unread=tuple(dict.fromkeys(reading.unread)),
+        keys=reading.keys,
+        sources=reading.sources,
+        hidden=frozenset(reading.hidden),
+    )
+
+
+def _choose_name(
+    reading: Reading, paths: Sequence[Path], folder: Path, variables: Mapping[str, str]
+) -> str:
+    """Return the name that is given, that of the files, or that of the folder."""
+    if given := variables.get("COMPOSE_PROJECT_NAME"):
+        return given
+    named = derive_project_name(find_name(reading, paths, variables))
+    return named or derive_project_name(resolve(folder).name)
+
+
+def derive_project_name(text: str) -> str:
+    """Return the name that Compose makes of a folder's."""
+    return re.sub(r"[^a-z0-9_-]", "", text.lower()).lstrip("_-")
+
+
+def find_active_services(top: Table, profiles: Iterable[str]) -> list[str]:
+    """Return the services that have no profile, or one of these."""
+    chosen = set(profiles)
+    return [
+        name
+        for name, service in to_table(top.get("services")).items()
+        if _is_active(to_table(service), chosen)
+    ]
+
+
+def _is_active(service: Table, profiles: set[str]) -> bool:
+    own = {to_text(one) for one in to_items(service.get("profiles"))}
+    return not own or _ALL_PROFILES in profiles or bool(own & profiles)
+
+
+def _choose_profiles(profiles: Iterable[str], variables: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the profiles that are given, or those of COMPOSE_PROFILES."""
+    given = tuple(dict.fromkeys(profiles))
+    named = (one.strip() for one in variables.get("COMPOSE_PROFILES", "").split(","))
+    return given or tuple(dict.fromkeys(one for one in named if one))
+
+
+def _read_env_files(folder: Path, environment: Mapping[str, str]) -> str:
+    """Return the text of the `.env`, or of the files that stand in for it."""
+    if environment.get("COMPOSE_DISABLE_ENV_FILE", "").lower() in ("1", "t", "true"):
+        return ""
+    if named := environment.get("COMPOSE_ENV_FILES"):
+        return "\n".join(read_dotenv_text(Path(name)) for name in named.split(",") if name)
+    return read_dotenv_text(folder / ".env")

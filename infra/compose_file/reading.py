@@ -1,0 +1,170 @@
+"""One reading of a project: how far it may follow, and what has come to light so far."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import Enum
+from pathlib import Path
+
+from infra.compose_file.model import Refusal, UnreadReference, UnsetVariable
+from infra.compose_file.paths import locate, shorten
+from infra.compose_file.references import NotFollowedError
+from infra.compose_file.yaml_tree import Origin
+from qca.core.errors import InputError
+from qca.core.units import MIB
+
+LARGEST_FILE = 4 * MIB
+
+# Nobody chains more; a file that includes itself twice over would take for ever.
+MOST_FILES = 60
+LONGEST_TRAIL = 20
+
+# What Compose takes for a repository or a registry; everything else is a path.
+_REMOTE = re.compile(r"[a-z][a-z0-9+.-]*://|github\.com/|[\w.-]+@[\w.-]+:", re.I)
+
+
+class Policy(Enum):
+    """How far references are followed; the network is never asked."""
+
+    WITHIN_FOLDER = "within the first file's folder"
+    LOCAL = "wherever they lie on this machine"
+
+
+@dataclass
+class Reading:
+    """What is read, and what has been found there."""
+
+    folder: Path
+    """The project's, as it was given."""
+    policy: Policy
+    files: int = 0
+    refusals: list[Refusal] = field(default_factory=list)
+    unset: list[UnsetVariable] = field(default_factory=list)
+    unread: list[UnreadReference] = field(default_factory=list)
+    keys: dict[str, int] = field(default_factory=dict)
+    """The top-level keys of the project's own files, and their lines."""
+    sources: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    hidden: set[str] = field(default_factory=set)
+
+    def refuse(self, message: str, origin: Origin) -> None:
+        """Note what Compose would refuse."""
+        self.refusals.append(Refusal(message, origin.line, origin.source.path))
+
+    def note_unread(
+        self,
+        what: str,
+        origin: Origin,
+        error: NotFollowedError,
+        *,
+        is_nondeterministic: bool = False,
+    ) -> None:
+        """Note a reference that was not followed, and why."""
+        place = (origin.line, origin.source.path)
+        reference = UnreadReference(what, *place, str(error), error.outside, is_nondeterministic)
+        self.unread.append(reference)
+
+    def find_file(self, name: str, folder: Path) -> Path:
+        """Return the path of a file that a compose file names.
+
+        Raises:
+            NotFollowedError: it is not there, or further away than is followed.
+
+        """
+        if not name:
+            raise NotFollowedError("it names no file")
+        if _REMOTE.match(name):
+            raise NotFollowedError(f"{name} lies on another machine", outside=True)
+        path = self.stay_within(name, folder)
+        if not path.is_file():
+            raise NotFollowedError(f"{path} is not there", missing=True)
+        return path
+
+    def stay_within(self, name: str, folder: Path) -> Path:
+        """Return the path of what a compose file names, be it there or not.
+
+        Raises:
+            NotFollowedError: it is further away than is followed.
+
+        """
+        path = Path(shorten(locate(name, folder), self.folder))
+        is_within = resolve(path).is_relative_to(resolve(self.folder))
+        if self.policy is Policy.WITHIN_FOLDER and not is_within:
+            raise NotFollowedError(f"{path} lies out of the folder", outside=True)
+        return path
+
+    def count_file(self) -> None:
+        """Count one more file.
+
+        Raises:
+            NotFollowedError: they are too many.
+
+        """
+        self.files += 1
+        if self.files > MOST_FILES:
+            raise NotFollowedError(f"more than {MOST_FILES} files")
+
+    def read_lines(self, name: str, folder: Path) -> tuple[str, tuple[str, ...]]:
+        """Return the path and the lines of a file that is named in a compose file.
+
+        Raises:
+            NotFollowedError: as `find_file`, or it cannot be read.
+
+        """
+        path = self.find_file(name, folder)
+        try:
+            lines = tuple(read_text(path).splitlines())
+        except InputError as error:
+            raise NotFollowedError(error.message) from None
+        self.sources[str(path)] = lines
+        return str(path), lines
+
+
+def resolve(path: Path) -> Path:
+    """Return the path with its links followed; where they run in a circle it is not there."""
+    try:
+        return path.resolve()
+    except (OSError, RuntimeError, ValueError):
+        return Path("/nonexistent")
+
+
+def read_text(path: Path, *, is_yaml: bool = False) -> str:
+    """Return a file's text; what is no UTF-8 in a file that is not YAML is replaced.
+
+    Raises:
+        InputError: it cannot be read, or is larger than any compose file.
+
+    """
+    try:
+        if path.stat().st_size > LARGEST_FILE:
+            size = LARGEST_FILE // MIB
+            raise InputError(
+                f"{path}: larger than {size} MiB, the most that is read",
+                hint="That is no compose file.",
+            )
+        content = path.read_bytes()
+        return _decode(content) if is_yaml else content.decode(errors="replace")
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file", hint="Check the path given to -f.") from None
+    except UnicodeDecodeError:
+        hint = "Save it as UTF-8; Compose takes nothing but UTF-8 and UTF-16 with a mark."
+        raise InputError(f"{path}: not UTF-8 text", hint=hint) from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise InputError(f"{path}: {reason}", hint="Check the path and its permissions.") from None
+
+
+def _decode(content: bytes) -> str:
+    """Decode as YAML parsers do: UTF-16 where a byte-order mark says so, UTF-8 otherwise."""
+    is_utf_16 = content.startswith((b"\xff\xfe", b"\xfe\xff"))
+    return content.decode("utf-16" if is_utf_16 else "utf-8-sig")
+
+
+def read_dotenv_text(path: Path) -> str:
+    """Return the text of an `.env`, in whatever encoding; none where it cannot be read."""
+    try:
+        return read_text(path)
+    except InputError:
+        return ""
+
+
+Variables = Mapping[str, str]

@@ -1,0 +1,213 @@
+"""Compose's rules across keys, which no schema can say: in its order, and nearly in its words.
+
+What was not read may bring what is missing here; a rule that this would change is passed over.
+https://github.com/compose-spec/compose-go, loader/validate.go
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+from infra.compose_file.dependencies import find_dependencies, find_dependency_circle
+from infra.compose_file.extends import UNREAD_EXTENDS
+from infra.compose_file.model import Refusal
+from infra.compose_file.reading import Reading
+from infra.compose_file.yaml_tree import (
+    Origin,
+    Table,
+    Value,
+    descend,
+    to_items,
+    to_table,
+    to_text,
+)
+
+_RESOURCE_KEYS = {"configs": ("file", "environment", "content"), "secrets": ("file", "environment")}
+_TESTS = ("CMD", "CMD-SHELL", "NONE")
+
+
+@dataclass(frozen=True)
+class _Scene:
+    """What a service is judged among."""
+
+    top: Table
+    active: frozenset[str]
+    is_whole: bool
+    """Nothing that `include` would bring is missing."""
+
+    @property
+    def services(self) -> Table:
+        return to_table(self.top.get("services"))
+
+
+def find_conflicts(top: Table, active: Iterable[str], reading: Reading) -> list[Refusal]:
+    """Return what Compose refuses of a project with these services active."""
+    scene = _Scene(
+        top, frozenset(active), not any(one.what == "`include`" for one in reading.unread)
+    )
+    found = [*_check_resources(top)]
+    for name, value, origin in scene.services.located():
+        if name in scene.active and isinstance(value, Table):
+            found += _check_service(name, value, origin, scene)
+    return [*found, *_check_together(scene), *_check_secrets(top)]
+
+
+def _refuse(message: str, origin: Origin) -> Refusal:
+    return Refusal(message, origin.line, origin.source.path)
+
+
+def _check_resources(top: Table) -> Iterator[Refusal]:
+    for kind in ("volumes", "networks", "secrets", "configs"):
+        for name, value, origin in to_table(top.get(kind)).located():
+            if isinstance(value, Table):
+                yield from _check_resource(f"{kind}.{name}", kind, value, origin)
+            elif kind in _RESOURCE_KEYS:
+                keys = "|".join(_RESOURCE_KEYS[kind])
+                yield _refuse(f"{kind}.{name}: one of {keys} must be set", origin)
+
+
+def _check_resource(path: str, kind: str, table: Table, origin: Origin) -> Iterator[Refusal]:
+    is_external = table.get("external") is True
+    if kind == "volumes" and is_external:
+        extra = [key for key in table if key not in ("name", "external") and key[:2] != "x-"]
+        if extra:
+            message = f'conflicting parameters "external" and "{extra[0]}" specified'
+            yield _refuse(f"{path}: {message}", table.origins[extra[0]])
+    if kind not in _RESOURCE_KEYS:
+        return
+    keys = _RESOURCE_KEYS[kind]
+    given = [key for key in keys if key in table]
+    if len(given) > 1:
+        yield _refuse(f"{path}: {'|'.join(keys)} attributes are mutually exclusive", origin)
+    elif not given and "driver" not in table and "external" not in table:
+        yield _refuse(f"{path}: one of {'|'.join(keys)} must be set", origin)
+
+
+def _check_secrets(top: Table) -> Iterator[Refusal]:
+    """Refuse a secret that a driver would bring; only a file or a variable can."""
+    for name, value, origin in to_table(top.get("secrets")).located():
+        secret = to_table(value)
+        if secret.get("driver") and not any(secret.get(key) for key in ("file", "environment")):
+            yield _refuse(f'secret "{name}" must declare either `file` or `environment`', origin)
+
+
+def _check_service(name: str, service: Table, origin: Origin, scene: _Scene) -> Iterator[Refusal]:
+    is_whole = scene.is_whole and UNREAD_EXTENDS not in service
+    if is_whole and not any(service.get(key) for key in ("image", "build", "provider")):
+        message = "has neither an image nor a build context specified"
+        yield _refuse(f'service "{name}" {message}', origin)
+    yield from _check_build(name, service, origin)
+    if service.get("network_mode") and service.get("networks"):
+        message = "declares mutually exclusive `network_mode` and `networks`"
+        yield _refuse(f"service {name} {message}", service.origins["network_mode"])
+    test = to_items(descend(service, "healthcheck").get("test"))
+    if test and to_text(test[0]) not in _TESTS:
+        message = 'healthcheck.test must start either by "CMD", "CMD-SHELL" or "NONE"'
+        yield _refuse(message, test.origins[0])
+    if scene.is_whole:
+        yield from _check_references(name, service, scene)
+    yield from _check_numbers(name, service, origin)
+    yield from _check_mounts(name, service)
+
+
+def _check_build(name: str, service: Table, origin: Origin) -> Iterator[Refusal]:
+    build = descend(service, "build")
+    if build.get("dockerfile") and build.get("dockerfile_inline"):
+        message = "declares mutualy exclusive dockerfile and dockerfile_inline"
+        yield _refuse(f'service "{name}" {message}', origin)
+    platforms = [to_text(one) for one in to_items(build.get("platforms"))]
+    if platforms and service.get("platform") and service["platform"] not in platforms:
+        platform = to_text(service["platform"])
+        message = f'service.build.platforms MUST include service.platform "{platform}"'
+        yield _refuse(message, service.origins["platform"])
+
+
+def _check_references(name: str, service: Table, scene: _Scene) -> Iterator[Refusal]:
+    def find_undefined(kind: str, names: Iterable[tuple[Value, Origin]]) -> Iterator[Refusal]:
+        defined = to_table(scene.top.get(f"{kind}s"))
+        for value, at in names:
+            other = to_text(value)
+            if other and other not in defined and (kind, other) != ("network", "default"):
+                yield _refuse(f'service "{name}" refers to undefined {kind} {other}', at)
+
+    networks = to_table(service.get("networks"))
+    yield from find_undefined("network", ((key, networks.origins[key]) for key in networks))
+    for dependency in find_dependencies(service):
+        other = dependency.name
+        is_disabled = other in scene.services and other not in scene.active
+        if other in scene.active or (is_disabled and not dependency.is_required):
+            continue
+        yield _refuse(f'service "{name}" depends on undefined service "{other}"', dependency.origin)
+    yield from find_undefined("volume", _list_sources(service, "volumes"))
+    yield from find_undefined("config", _list_sources(service, "configs"))
+    models = to_table(service.get("models"))
+    yield from find_undefined("model", ((key, models.origins[key]) for key in models))
+    yield from find_undefined("secret", _list_sources(service, "secrets"))
+
+
+def _list_sources(service: Table, key: str) -> Iterator[tuple[Value, Origin]]:
+    for entry, origin in to_items(service.get(key)).located():
+        table = to_table(entry)
+        if key != "volumes" or table.get("type") == "volume":
+            yield table.get("source"), origin
+
+
+def _check_numbers(name: str, service: Table, origin: Origin) -> Iterator[Refusal]:
+    path, deploy = f"services.{name}", descend(service, "deploy")
+    scale, replicas = service.get("scale"), deploy.get("replicas")
+    if scale is not None and replicas is not None and scale != replicas:
+        message = "can't set distinct values on 'scale' and 'deploy.replicas'"
+        yield _refuse(f"{path}: {message}", service.origins["scale"])
+    count = scale if scale is not None else replicas
+    if isinstance(count, int) and count < 0:
+        key = "scale" if scale is not None else "deploy.replicas"
+        yield _refuse(f"{path}.{key}: must be greater than or equal to 0", origin)
+    if isinstance(count, int) and count > 1 and service.get("container_name"):
+        key = "scale" if scale is not None else "deploy.replicas"
+        message = f"can't set container_name and {key} as container name must be unique"
+        yield _refuse(f"{path}: {message}", service.origins["container_name"])
+
+
+def _check_mounts(name: str, service: Table) -> Iterator[Refusal]:
+    """Refuse two mounts in one place."""
+    taken: dict[str, str] = {}
+    for key in ("tmpfs", "volumes", "configs", "secrets"):
+        value = service.get(key)
+        pairs = to_items(value).located()
+        for index, (entry, origin) in enumerate(pairs):
+            target, path = _find_target(key, entry), f"services.{name}.{key}[{index}]"
+            if target in taken:
+                yield _refuse(f"{path}: target {target} already mounted as {taken[target]}", origin)
+            taken[target] = path
+
+
+def _find_target(key: str, entry: Value) -> str:
+    if key == "tmpfs":
+        return to_text(entry).partition(":")[0]
+    table = to_table(entry)
+    target, source = to_text(table.get("target")), to_text(table.get("source"))
+    if key == "volumes" or target.startswith("/"):
+        return target
+    folder = "/run/secrets/" if key == "secrets" else "/"
+    return target if target and key == "configs" else folder + (target or source)
+
+
+def _check_together(scene: _Scene) -> Iterator[Refusal]:
+    """Refuse circles of dependencies, and a container's name that two services have."""
+    owners: dict[str, str] = {}
+    for name, value, _ in scene.services.located():
+        service = to_table(value)
+        container = to_text(service.get("container_name"))
+        if name not in scene.active or not container:
+            continue
+        if container in owners:
+            message = (
+                f'container name "{container}" is already in use by service {owners[container]}'
+            )
+            yield _refuse(f"services.{name}: {message}", service.origins["container_name"])
+        owners[container] = name
+    active = {
+        name: to_table(scene.services[name]) for name in scene.services if name in scene.active
+    }
+    if circle := find_dependency_circle(active):
+        names, origin = circle
+        yield _refuse(f"dependency cycle detected: {' -> '.join(names)}", origin)

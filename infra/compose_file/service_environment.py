@@ -1,0 +1,127 @@
+"""The variables of services: what `environment` sets, and beneath it the files of `env_file`."""
+
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+from infra.compose_file.dotenv import parse_assignments
+from infra.compose_file.reading import Reading
+from infra.compose_file.references import NotFollowedError
+from infra.compose_file.yaml_tree import (
+    Items,
+    Origin,
+    Source,
+    Table,
+    to_items,
+    to_table,
+    to_text,
+)
+
+ENV_FILE_VALUES = "x-env-file-values"
+"""Holds what the files of a service's `env_file` set."""
+UNREAD_ENV_FILE = "x-unread-env-file"
+"""Marks a service one of whose env files was not read."""
+
+
+def resolve_environments(
+    reading: Reading, top: Table, names: Iterable[str], variables: Mapping[str, str]
+) -> Table:
+    """Return the tree with the environments of services as mappings, env files read.
+
+    A name alone has the value of the project's variable; without one it is not set.
+    """
+    services = to_table(top.get("services"))
+    if not services:
+        return top
+    resolved, active = services.copy(), set(names)
+    for name, value, _ in services.located():
+        if isinstance(value, Table):
+            resolved[name] = _resolve(reading, name, value, variables, name in active)
+    top = top.copy()
+    top["services"] = resolved
+    return top
+
+
+def _resolve(
+    reading: Reading, name: str, service: Table, variables: Mapping[str, str], is_active: bool
+) -> Table:
+    environment = _read_environment(service, variables)
+    service = service.copy()
+    if "environment" in service:
+        service["environment"] = environment
+    known = {key: to_text(value) for key, value in environment.items() if value is not None}
+    found = Table()
+    for entry, origin in to_items(service.get("env_file")).located():
+        file = to_table(entry)
+        try:
+            values = _read_env_file(reading, file, origin, {**known, **variables})
+        except NotFollowedError as error:
+            if not (error.missing and file.get("required") is False):
+                _note_unread(reading, name, file, origin, error, is_active)
+                service.put(UNREAD_ENV_FILE, True, origin)
+            continue
+        for key, value, at in values.located():
+            found.put(key, value, at)
+    _check_label_files(reading, name, service)
+    if found:
+        service.put(ENV_FILE_VALUES, found, service.origins["env_file"])
+    return service
+
+
+def _check_label_files(reading: Reading, name: str, service: Table) -> None:
+    """Note the files of `label_file` that cannot be read; Compose reads them, too."""
+    for entry, origin in to_items(service.get("label_file")).located():
+        try:
+            reading.read_lines(to_text(entry), Path())
+        except NotFollowedError as error:
+            reading.note_unread(f"`label_file` of service {name}", origin, error)
+            if error.missing:
+                reading.refuse(f"label file {to_text(entry)} not found", origin)
+
+
+def _read_environment(service: Table, variables: Mapping[str, str]) -> Table:
+    """Return what `environment` sets, as a mapping; None is a name without a value."""
+    value, resolved = service.get("environment"), Table()
+    if isinstance(value, Items):
+        for item, origin in value.located():
+            name, equals, text = to_text(item).partition("=")
+            resolved.put(name, text if equals else variables.get(name), origin)
+    for name, one, origin in to_table(value).located():
+        resolved.put(name, variables.get(name) if one is None else to_text(one), origin)
+    return resolved
+
+
+def _read_env_file(
+    reading: Reading, file: Table, origin: Origin, variables: Mapping[str, str]
+) -> Table:
+    path, lines = reading.read_lines(to_text(file.get("path")), Path())
+    if "format" in file:
+        return _read_raw(path, lines, variables)
+    source, found = Source(path, lines, variables), Table()
+    for name, value, line in parse_assignments("\n".join(lines), variables):
+        found.put(name, value, Origin(source, line))
+    return found
+
+
+def _read_raw(path: str, lines: tuple[str, ...], variables: Mapping[str, str]) -> Table:
+    """Read `format: raw`: what stands behind the sign is the value as it is."""
+    source, found = Source(path, lines, variables), Table()
+    for number, line in enumerate(lines, 1):
+        name, equals, value = line.partition("=")
+        if name.strip() and not name.lstrip().startswith("#"):
+            found.put(
+                name.strip(), value if equals else variables.get(name), Origin(source, number)
+            )
+    return found
+
+
+def _note_unread(
+    reading: Reading,
+    name: str,
+    file: Table,
+    origin: Origin,
+    error: NotFollowedError,
+    is_active: bool,
+) -> None:
+    reading.note_unread(f"`env_file` of service {name}", origin, error)
+    if error.missing and is_active:
+        reading.refuse(f"env file {to_text(file.get('path'))} not found", origin)

@@ -1,0 +1,96 @@
+"""A command string split into words as Compose splits it, which is not as a shell does.
+
+It ends at an unquoted `;`, `&`, `|`, `<` or `>`, and what follows is dropped without a word.
+In double quotes a backslash goes, whatever stands behind it; a `#` begins no comment.
+https://github.com/mattn/go-shellwords
+"""
+
+from dataclasses import dataclass
+
+_SPACES = " \t\r\n"
+_ENDS = ";&|<>"
+
+INVALID_COMMAND = "invalid command line string"
+
+
+@dataclass(frozen=True)
+class SplitCommand:
+    """The words of a command, and the text that Compose drops behind them."""
+
+    words: tuple[str, ...]
+    dropped: str = ""
+
+
+def split_command(text: str) -> SplitCommand:
+    """Return the words of a command string.
+
+    Raises:
+        ValueError: a quote, a bracket or a backslash is left open.
+
+    """
+    splitter = _Splitter()
+    for index, character in enumerate(text):
+        if not splitter.take(character):
+            return SplitCommand(splitter.finish(), text[index:])
+    return SplitCommand(splitter.finish())
+
+
+class _Splitter:
+    """The state between two characters."""
+
+    def __init__(self) -> None:
+        self._words: list[str] = []
+        self._word: str | None = None
+        self._quote = ""
+        self._is_escaped = False
+
+    def take(self, character: str) -> bool:
+        """Take the next character; return whether the command goes on."""
+        if self._is_escaped:
+            self._is_escaped = False
+            self._add(character)
+        elif character == "\\" and self._quote != "'":
+            self._is_escaped = True
+        elif character in _SPACES and not self._quote:
+            self._end_word()
+        elif character in ("'", '"') and self._quote in ("", character):
+            self._quote = "" if self._quote else character
+            self._add("")
+        elif character in "`()":
+            self._take_bracket(character)
+        elif character in _ENDS and not self._quote:
+            if character == ">" and self._word and self._word.isdecimal():
+                self._word = None  # the number of a stream
+            return False
+        else:
+            self._add(character)
+        return True
+
+    def finish(self) -> tuple[str, ...]:
+        """Return the words."""
+        if self._is_escaped or self._quote:
+            raise ValueError(INVALID_COMMAND)
+        self._end_word()
+        return tuple(self._words)
+
+    def _take_bracket(self, character: str) -> None:
+        """Within backquotes and `$(...)` nothing is split; they stay as they are."""
+        if self._quote in ("'", '"'):
+            pass
+        elif character == "`" and self._quote != "(":
+            self._quote = "" if self._quote else "`"
+        elif character == "(" and self._quote != "`":
+            if self._quote or not (self._word or "").endswith("$"):
+                raise ValueError(INVALID_COMMAND)
+            self._quote = "("
+        elif character == ")" and self._quote != "`":
+            self._quote = "" if self._quote else "("
+        self._add(character)
+
+    def _add(self, text: str) -> None:
+        self._word = (self._word or "") + text
+
+    def _end_word(self) -> None:
+        if self._word is not None:
+            self._words.append(self._word)
+        self._word = None

@@ -1,0 +1,194 @@
+"""The files of a project as one tree: parsed, interpolated, extended, included and merged.
+
+In Compose's own order: the tree of each file is laid over that of the files before it, checked
+against the schema, and written in its long forms. What Compose would refuse is noted and left
+out, so that the rest can be judged.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from infra.compose_file.canonical import expand_short_forms
+from infra.compose_file.documents import Document, parse_documents
+from infra.compose_file.extends import ExtendedFile, apply_extends
+from infra.compose_file.includes import import_resources, read_includes
+from infra.compose_file.interpolated_tree import interpolate_document
+from infra.compose_file.merge import merge_trees
+from infra.compose_file.merge_tags import clear_keys
+from infra.compose_file.paths import resolve_paths
+from infra.compose_file.reading import LONGEST_TRAIL, Reading, read_text
+from infra.compose_file.references import NotFollowedError
+from infra.compose_file.schema import check_schema
+from infra.compose_file.unique import make_unique
+from infra.compose_file.yaml_nodes import NotYamlError
+from infra.compose_file.yaml_tree import Origin, Source, Table, to_text
+from qca.core.errors import InputError
+
+# At the top of a block, or anywhere in a flow mapping; most files have none.
+_MAY_HAVE_NAME = re.compile(r"""^["']?name["']?\s*:|^\{""", re.M)
+
+NOT_JUDGED = "Nothing in the file was judged, and nothing in it was changed."
+
+
+def read_tree(
+    reading: Reading,
+    paths: Sequence[Path],
+    folder: Path,
+    variables: Mapping[str, str],
+    trail: tuple[Path, ...] = (),
+) -> Table:
+    """Return the tree of files, the later laid over the earlier, its paths absolute.
+
+    Raises:
+        InputError: a file cannot be read, or is not YAML; with the line.
+
+    """
+    top = Table()
+    for path in paths:
+        top = _FileReader(reading, path, folder, variables, trail).lay_over(top)
+    if not top and not reading.unread:
+        raise InputError(f"{paths[0]}:1: empty compose file", hint=NOT_JUDGED)
+    return resolve_paths(top, folder)
+
+
+def find_name(reading: Reading, paths: Sequence[Path], variables: Mapping[str, str]) -> str:
+    """Return the name that the last of the files with one gives the project, or nothing."""
+    name = ""
+    for path in paths:
+        if _MAY_HAVE_NAME.search(read_text(path, is_yaml=True)):
+            for document in parse_file(reading, path, variables):
+                top = Table()
+                if isinstance(document.top.get("name"), str):
+                    top.put("name", document.top["name"], document.top.origins["name"])
+                name = to_text(interpolate_document(top, variables).top.get("name")) or name
+    return name
+
+
+class _FileReader:
+    """Reads one file; its `extends` are relative to the folder, and so are its `include`."""
+
+    def __init__(
+        self,
+        reading: Reading,
+        path: Path,
+        folder: Path,
+        variables: Mapping[str, str],
+        trail: tuple[Path, ...],
+    ) -> None:
+        self._reading = reading
+        self._path = path
+        self._folder = folder
+        self._variables = variables
+        self._trail = (*trail, path)
+        self._extended: dict[Path, ExtendedFile] = {}
+
+    def lay_over(self, top: Table) -> Table:
+        """Return the tree with this file's documents laid over it."""
+        for document in parse_file(self._reading, self._path, self._variables):
+            top = self._lay_document(document, top)
+        return top
+
+    def _lay_document(self, document: Document, top: Table) -> Table:
+        reading, origin = self._reading, self._find_origin()
+        if len(self._trail) == 1:
+            for key, place in document.top.origins.items():
+                reading.keys.setdefault(key, place.line)
+        own = self._interpolate(document)
+        own = self._extend(own, document.reset_keys)
+        top = clear_keys(top, document.reset_keys)
+        own = self._include(own)
+        top, refusals = merge_trees(top, own)
+        reading.refusals += refusals
+        top = make_unique(top, reading.refusals)
+        reading.refusals += check_schema(top, origin)
+        return _write_long(top, reading)
+
+    def _interpolate(self, document: Document) -> Table:
+        filled = interpolate_document(document.top, self._variables)
+        self._reading.refusals += filled.refusals
+        self._reading.unset += filled.unset
+        return filled.top
+
+    def _extend(self, own: Table, reset_keys: tuple[str, ...]) -> Table:
+        services = own.get("services")
+        if not isinstance(services, Table):
+            return own
+        file = ExtendedFile(str(self._path), services, reset_keys)
+        extended = apply_extends(self._reading, file, self._folder, self._read_extended)
+        own.put("services", extended, own.origins["services"])
+        return own
+
+    def _read_extended(self, path: Path) -> ExtendedFile:
+        """Return the services of another file, in their long forms and with absolute paths."""
+        if path not in self._extended:
+            self._reading.count_file()
+            self._extended[path] = self._read_services(path)
+        return self._extended[path]
+
+    def _read_services(self, path: Path) -> ExtendedFile:
+        top, reset_keys = Table(), []
+        try:
+            for document in parse_file(self._reading, path, self._variables):
+                own = self._interpolate(document)
+                top = clear_keys(top, document.reset_keys)
+                top, refusals = merge_trees(top, own)
+                self._reading.refusals += refusals
+                top = _write_long(make_unique(top, self._reading.refusals), self._reading)
+                reset_keys += document.reset_keys
+        except InputError as error:
+            raise NotFollowedError(error.message) from None
+        services = resolve_paths(top, path.parent).get("services")
+        if not isinstance(services, Table):
+            raise NotFollowedError(f"{path} has no services")
+        return ExtendedFile(str(path), services, tuple(reset_keys))
+
+    def _include(self, own: Table) -> Table:
+        if "include" not in own:
+            return own
+        if len(self._trail) > LONGEST_TRAIL:
+            return own
+        entries = own["include"]
+        for include, origin in read_includes(self._reading, entries, own.origins["include"]):
+            try:
+                found = include.find(self._reading, self._folder, self._variables, self._trail)
+                brought = read_tree(
+                    self._reading, found.paths, found.folder, found.variables, self._trail
+                )
+            except NotFollowedError as error:
+                self._reading.note_unread("`include`", origin, error)
+                if error.missing:
+                    self._reading.refuse(f"{error}", origin)
+                continue
+            except InputError as error:
+                self._reading.refuse(error.message, origin)
+                continue
+            import_resources(brought, own, origin, self._reading)
+        own.drop("include")
+        return own
+
+    def _find_origin(self) -> Origin:
+        return Origin(Source(str(self._path), (), self._variables), 1)
+
+
+def parse_file(reading: Reading, path: Path, variables: Mapping[str, str]) -> list[Document]:
+    """Return the documents of a file.
+
+    Raises:
+        InputError: it cannot be read, or is not YAML; with the line.
+
+    """
+    text = read_text(path, is_yaml=True)
+    lines = tuple(text.splitlines())
+    reading.sources[str(path)] = lines
+    try:
+        return list(parse_documents(text, Source(str(path), lines, variables)))
+    except NotYamlError as error:
+        place = f"{path}:{error.line}" if error.line else f"{path}"
+        raise InputError(f"{place}: {error}", hint=NOT_JUDGED) from None
+
+
+def _write_long(top: Table, reading: Reading) -> Table:
+    """Return the tree in its long forms, which may show more duplicates."""
+    top.drop("version")
+    return make_unique(expand_short_forms(top, reading.refusals), reading.refusals)

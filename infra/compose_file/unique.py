@@ -1,0 +1,130 @@
+"""Lists that may hold a thing once only: the later entry takes the place of the earlier.
+
+Two entries are the same by a variable's name, a mount's target, a port's numbers.
+https://docs.docker.com/reference/compose-file/merge/#unique-resources
+"""
+
+from collections.abc import Callable
+
+from infra.compose_file.model import Refusal
+from infra.compose_file.path_rules import PathRules, compile_rules
+from infra.compose_file.short_syntax import SpecError, parse_volume
+from infra.compose_file.yaml_tree import Items, Origin, Table, Value, make_items, to_text
+
+Identify = Callable[[Value, str], str]
+"""Returns what an entry is the same by; raises SpecError."""
+
+
+def make_unique(top: Table, refusals: list[Refusal]) -> Table:
+    """Return the tree with the lists made unique; what Compose refuses there is noted."""
+    return _visit_table(top, _RULES, "", refusals)
+
+
+def _visit_table(
+    table: Table, rules: PathRules[Identify], path: str, refusals: list[Refusal]
+) -> Table:
+    result = table.copy()
+    for key, value, _ in table.located():
+        below = rules.step(key)
+        if below is None:
+            continue
+        place = f"{path}.{key}" if path else key
+        if isinstance(value, Items) and below.rule is not None:
+            result[key] = _make_unique(value, below.rule, place, refusals)
+        elif isinstance(value, Table):
+            result[key] = _visit_table(value, below, place, refusals)
+    return result
+
+
+def _make_unique(items: Items, identify: Identify, path: str, refusals: list[Refusal]) -> Items:
+    found: dict[str, tuple[Value, Origin]] = {}
+    for index, (value, origin) in enumerate(items.located()):
+        try:
+            key = identify(value, f"{path}.[{index}]")
+        except SpecError as error:
+            refusals.append(Refusal(str(error), origin.line, origin.source.path))
+            key = f"{index}"
+        found[key] = (value, origin)  # a key keeps its first place
+    return make_items(found.values(), is_flow=items.is_flow)
+
+
+def _identify_pair(value: Value, _path: str) -> str:
+    return to_text(value).partition("=")[0]
+
+
+def _identify_volume(value: Value, path: str) -> str:
+    if isinstance(value, Table):
+        if not isinstance(value.get("target"), str):
+            raise SpecError(f"service volume {path} is missing a mount target")
+        return to_text(value["target"])
+    return parse_volume(to_text(value)).target
+
+
+def _identify_device(value: Value, path: str) -> str:
+    if isinstance(value, Table):
+        if not isinstance(value.get("target"), str):
+            raise SpecError(f"service device {path} is missing a mount target")
+        return to_text(value["target"])
+    source, _, rest = to_text(value).partition(":")
+    return rest.partition(":")[0] or source
+
+
+def _identify_port(value: Value, path: str) -> str:
+    if not isinstance(value, Table):
+        return to_text(value)
+    if "target" not in value:
+        raise SpecError(f"service ports {path} is missing a target port")
+    address, protocol = to_text(value.get("host_ip")), to_text(value.get("protocol"))
+    numbers = f"{to_text(value.get('published'))}:{to_text(value['target'])}"
+    return f"{address or '0.0.0.0'}:{numbers}/{protocol or 'tcp'}"
+
+
+def _identify_env_file(value: Value, _path: str) -> str:
+    return to_text(value["path"] if isinstance(value, Table) and "path" in value else value)
+
+
+def _identify_mount(folder: str) -> Identify:
+    def identify(value: Value, path: str) -> str:
+        if not isinstance(value, Table):
+            return f"{folder}/{to_text(value)}"
+        return to_text(value.get("target")) or f"{folder}/{to_text(value.get('source'))}"
+
+    return identify
+
+
+_PAIRS = (
+    "networks.*.ipam.options",
+    "networks.*.labels",
+    "services.*.annotations",
+    "services.*.build.additional_contexts",
+    "services.*.build.args",
+    "services.*.build.labels",
+    "services.*.build.platform",
+    "services.*.build.tags",
+    "services.*.cap_add",
+    "services.*.cap_drop",
+    "services.*.deploy.labels",
+    "services.*.dns",
+    "services.*.dns_opt",
+    "services.*.dns_search",
+    "services.*.environment",
+    "services.*.expose",
+    "services.*.labels",
+    "services.*.links",
+    "services.*.networks.*.aliases",
+    "services.*.networks.*.link_local_ips",
+    "services.*.profiles",
+    "services.*.sysctls",
+    "services.*.tmpfs",
+)
+_RULES = compile_rules(
+    {
+        **dict.fromkeys(_PAIRS, _identify_pair),
+        "services.*.configs": _identify_mount(""),
+        "services.*.devices": _identify_device,
+        "services.*.env_file": _identify_env_file,
+        "services.*.ports": _identify_port,
+        "services.*.secrets": _identify_mount("/run/secrets"),
+        "services.*.volumes": _identify_volume,
+    }
+)

@@ -1,0 +1,123 @@
+"""Values that pass Compose's schema and that it cannot read all the same.
+
+Sizes, durations, counts and command strings: the schema takes any text for them.
+"""
+
+from collections.abc import Callable
+
+from infra.compose_file.model import Refusal
+from infra.compose_file.path_rules import PathRules, compile_rules
+from infra.compose_file.shell_words import split_command
+from infra.compose_file.sizes import is_duration, parse_cpus, parse_docker_size
+from infra.compose_file.yaml_tree import Items, Origin, Table, Value, to_table, to_text
+
+Check = Callable[[Value], None]
+"""Raises ValueError for what Compose cannot read."""
+
+
+def check_values(top: Table) -> list[Refusal]:
+    """Return what Compose could not decode of the project."""
+    return _Walk().visit(top, _RULES)
+
+
+class _Walk:
+    """One walk through a project."""
+
+    def __init__(self) -> None:
+        self._refusals: list[Refusal] = []
+
+    def visit(self, top: Table, rules: PathRules[Check]) -> list[Refusal]:
+        self._visit_table(top, rules, "")
+        return self._refusals
+
+    def _visit_table(self, table: Table, rules: PathRules[Check], path: str) -> None:
+        for key, value, origin in table.located():
+            below = rules.step(key)
+            if below is not None:
+                is_name = path in ("services", "volumes")
+                place = f"{path}[{key}]" if is_name else f"{path}.{key}" if path else key
+                self._visit_value(value, origin, below, place)
+
+    def _visit_value(
+        self, value: Value, origin: Origin, rules: PathRules[Check], path: str
+    ) -> None:
+        if rules.rule is not None:
+            try:
+                rules.rule(value)
+            except ValueError as error:
+                message = f"'{path}' {error}"
+                self._refusals.append(Refusal(message, origin.line, origin.source.path))
+        if isinstance(value, Table) and rules.below:
+            self._visit_table(value, rules, path)
+        elif isinstance(value, Items) and (below := rules.step("[]")):
+            for index, (item, at) in enumerate(value.located()):
+                self._visit_value(item, at, below, f"{path}[{index}]")
+
+
+def _check_size(value: Value) -> None:
+    if isinstance(value, str):
+        parse_docker_size(value)
+
+
+def _check_cpus(value: Value) -> None:
+    if isinstance(value, str):
+        parse_cpus(value)
+
+
+def _check_duration(value: Value) -> None:
+    if isinstance(value, str) and not is_duration(value):
+        raise ValueError(f'time: invalid duration "{value}"')
+
+
+def _check_command(value: Value) -> None:
+    if isinstance(value, str):
+        split_command(value)
+
+
+def _check_count(value: Value) -> None:
+    text = to_text(value)
+    if text and text.lower() != "all" and not text.lstrip("-").isdecimal():
+        raise ValueError(f"invalid value \"{text}\", the only value allowed is 'all' or a number")
+
+
+def _check_request(value: Value) -> None:
+    _check_count(to_table(value).get("count"))
+
+
+_SIZES = (
+    "deploy.resources.limits.memory",
+    "deploy.resources.reservations.memory",
+    "mem_limit",
+    "mem_reservation",
+    "mem_swappiness",
+    "memswap_limit",
+    "shm_size",
+    "build.shm_size",
+    "volumes.*.tmpfs.size",
+)
+_DURATIONS = (
+    "deploy.restart_policy.delay",
+    "deploy.restart_policy.window",
+    "deploy.rollback_config.delay",
+    "deploy.rollback_config.monitor",
+    "deploy.update_config.delay",
+    "deploy.update_config.monitor",
+    "healthcheck.interval",
+    "healthcheck.start_interval",
+    "healthcheck.start_period",
+    "healthcheck.timeout",
+    "stop_grace_period",
+)
+_RULES = compile_rules(
+    {
+        f"services.*.{key}": check
+        for keys, check in (
+            (_SIZES, _check_size),
+            (_DURATIONS, _check_duration),
+            (("deploy.resources.limits.cpus", "deploy.resources.reservations.cpus"), _check_cpus),
+            (("command", "entrypoint"), _check_command),
+            (("deploy.resources.reservations.devices.*", "gpus.*"), _check_request),
+        )
+        for key in keys
+    }
+)

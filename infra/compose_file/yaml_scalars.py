@@ -1,0 +1,108 @@
+"""Plain YAML scalars as Compose's parser resolves them: YAML 1.2 with what it keeps of 1.1.
+
+`010` is octal, `1_000` is a number, `yes` is a text. Numbers are written back as Go prints them.
+https://github.com/yaml/go-yaml (resolve.go)
+"""
+
+import base64
+import binascii
+import re
+
+Scalar = str | int | float | bool | None
+
+_YAML = "tag:yaml.org,2002:"
+_CONSTANTS: dict[str, Scalar] = {
+    **dict.fromkeys(("true", "True", "TRUE"), True),
+    **dict.fromkeys(("false", "False", "FALSE"), False),
+    **dict.fromkeys(("", "~", "null", "Null", "NULL"), None),
+    **dict.fromkeys((".nan", ".NaN", ".NAN"), float("nan")),
+    **dict.fromkeys((".inf", ".Inf", ".INF", "+.inf", "+.Inf", "+.INF"), float("inf")),
+    **dict.fromkeys(("-.inf", "-.Inf", "-.INF"), float("-inf")),
+}
+_FLOAT = re.compile(r"[-+]?(\.[0-9]+|[0-9]+(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
+_INTEGERS = (
+    (re.compile(r"[-+]?0[xX][0-9a-fA-F]+"), 16),
+    (re.compile(r"[-+]?0[bB][01]+"), 2),
+    (re.compile(r"[-+]?0[oO]?[0-7]+"), 8),
+    (re.compile(r"[-+]?(0|[1-9][0-9]*)"), 10),
+)
+_FIRST = frozenset("+-.0123456789")
+_SMALLEST_INTEGER, _LARGEST_INTEGER = -(2**63), 2**64 - 1
+
+# Beyond these exponents Go prints a float in the scientific notation.
+_SMALLEST_EXPONENT, _LARGEST_EXPONENT = -4, 21
+
+
+def resolve_plain(text: str) -> Scalar:
+    """Return what an unquoted scalar stands for."""
+    if text in _CONSTANTS:
+        return _CONSTANTS[text]
+    return _resolve_number(text) if text[0] in _FIRST else text
+
+
+def resolve_tagged(text: str, tag: str) -> Scalar:
+    """Return what a scalar under a tag stands for; under a tag that YAML lacks it is a text.
+
+    Raises:
+        ValueError: the text is none of that type.
+
+    """
+    kind = tag.removeprefix(_YAML)
+    if kind == "binary":
+        return _decode_binary(text)
+    if kind not in ("bool", "float", "int", "null") or not tag.startswith(_YAML):
+        return text
+    value = resolve_plain(text)
+    if kind == "float" and isinstance(value, int) and not isinstance(value, bool):
+        return float(value)
+    if type(value).__name__ != {"null": "NoneType"}.get(kind, kind):
+        raise ValueError(f"cannot decode !!{_name_type(value)} `{text}` as a !!{kind}")
+    return value
+
+
+def format_scalar(value: Scalar) -> str:
+    """Return a scalar as Go prints it: 1.0 is `1`, true is `true`, and nothing is empty."""
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return str(value).lower()
+    return format_float(value) if isinstance(value, float) else str(value)
+
+
+def format_float(value: float) -> str:
+    """Return a float as Go's `%v` prints it."""
+    if value != value or value in (float("inf"), float("-inf")):
+        return "NaN" if value != value else f"{'+' if value > 0 else '-'}Inf"
+    mantissa, _, exponent = f"{value!r}".partition("e")
+    scientific = exponent or f"{value:e}".partition("e")[2]
+    if _SMALLEST_EXPONENT <= int(scientific) < _LARGEST_EXPONENT:
+        return (
+            str(int(value))
+            if value == int(value)
+            else f"{value:.20f}".rstrip("0")
+            if (exponent)
+            else mantissa
+        )
+    digits, _, power = f"{value:.17e}".partition("e") if not exponent else (mantissa, "", exponent)
+    return f"{digits.removesuffix('.0')}e{int(power):+03d}"
+
+
+def _resolve_number(text: str) -> Scalar:
+    plain = text.replace("_", "")
+    for pattern, base in _INTEGERS:
+        if pattern.fullmatch(plain):
+            number = int(plain.replace("o", "").replace("O", ""), base)
+            if _SMALLEST_INTEGER <= number <= _LARGEST_INTEGER:
+                return number
+    return float(plain) if _FLOAT.fullmatch(plain) else text
+
+
+def _decode_binary(text: str) -> str:
+    try:
+        return base64.b64decode("".join(text.split()), validate=True).decode(errors="replace")
+    except (binascii.Error, ValueError):
+        raise ValueError("!!binary value contains invalid base64 data") from None
+
+
+def _name_type(value: Scalar) -> str:
+    return {"NoneType": "null"}.get(type(value).__name__, type(value).__name__)

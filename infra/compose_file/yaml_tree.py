@@ -1,0 +1,132 @@
+"""A YAML document as plain values that know where each of them is written."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Union
+
+from infra.compose_file.yaml_scalars import Scalar, format_scalar
+
+Value = Union["Table", "Items", Scalar]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Source:
+    """A file that values come from, and what they are interpolated with."""
+
+    path: str
+    lines: tuple[str, ...]
+    variables: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a value is written."""
+
+    source: Source
+    line: int
+    """The line of its key, or of the list's item."""
+    start: tuple[int, int] = (0, 0)
+    """The line and the column on which the value itself begins."""
+    raw: str = ""
+    """A scalar's text as it is written, its variables not filled in."""
+    is_block: bool = False
+    """A text below `|` or `>`."""
+    is_merged: bool = False
+    """It came by a merge (`<<`): several mappings may have it."""
+
+
+class Table(dict[str, Value]):
+    """A mapping with the origin of each of its values."""
+
+    __slots__ = ("is_flow", "origins")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.origins: dict[str, Origin] = {}
+        self.is_flow = False
+
+    def put(self, key: str, value: Value, origin: Origin) -> None:
+        """Set a value and where it is from."""
+        self[key] = value
+        self.origins[key] = origin
+
+    def drop(self, key: str) -> None:
+        """Remove a value if it is there."""
+        self.pop(key, None)
+        self.origins.pop(key, None)
+
+    def copy(self) -> "Table":
+        """Return a mapping of its own with the same values."""
+        other = Table()
+        other.update(self)
+        other.origins.update(self.origins)
+        other.is_flow = self.is_flow
+        return other
+
+    def located(self) -> Iterator[tuple[str, Value, Origin]]:
+        """Yield each key with its value and origin."""
+        for key, value in self.items():
+            yield key, value, self.origins[key]
+
+
+class Items(list[Value]):
+    """A list with the origin of each of its values."""
+
+    __slots__ = ("is_flow", "origins")
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.origins: list[Origin] = []
+        self.is_flow = False
+
+    def add(self, value: Value, origin: Origin) -> None:
+        """Append a value and where it is from."""
+        self.append(value)
+        self.origins.append(origin)
+
+    def copy(self) -> "Items":
+        """Return a list of its own with the same values."""
+        return make_items(self.located(), is_flow=self.is_flow)
+
+    def located(self) -> Iterator[tuple[Value, Origin]]:
+        """Yield each value with its origin."""
+        return zip(self, self.origins, strict=True)
+
+
+def make_items(pairs: Iterable[tuple[Value, Origin]], *, is_flow: bool = False) -> Items:
+    """Return a list of values with their origins."""
+    items = Items()
+    items.is_flow = is_flow
+    for value, origin in pairs:
+        items.add(value, origin)
+    return items
+
+
+def make_table(values: Mapping[str, Value], origin: Origin) -> Table:
+    """Return a mapping whose values are all from one place."""
+    table = Table()
+    for key, value in values.items():
+        table.put(key, value, origin)
+    return table
+
+
+def to_table(value: Value) -> Table:
+    """Return a mapping; an empty one for what is none."""
+    return value if isinstance(value, Table) else Table()
+
+
+def to_items(value: Value) -> Items:
+    """Return a list; an empty one for what is none."""
+    return value if isinstance(value, Items) else Items()
+
+
+def to_text(value: Value) -> str:
+    """Return a scalar as Compose prints it; nothing for a mapping or a list."""
+    return "" if isinstance(value, Table | Items) else format_scalar(value)
+
+
+def descend(value: Value, *keys: str) -> Table:
+    """Return the mapping under keys that lie in one another."""
+    for key in keys:
+        value = to_table(value).get(key)
+    return to_table(value)

@@ -1,0 +1,52 @@
+"""QCA202: is `docker-compose` the old Compose V1?"""
+
+from infra.doctor.check import Check
+from infra.doctor.finding import Severity, Verdict, ok
+from infra.doctor.remedies.compose_plugin import SEE_QCA201
+from infra.doctor.subjects import HostSubject
+from infra.host.facts import (
+    ComposePlugin,
+    ComposeV1,
+    ComposeV1Bundle,
+    StandaloneCompose,
+    known_or_none,
+    require,
+)
+
+
+def _judge_host(subject: HostSubject) -> Verdict:
+    compose = require(subject.facts.docker_compose)
+    if isinstance(compose, StandaloneCompose):
+        message = f"`docker-compose` is Compose {compose.version} under the old name."
+        return ok(message, path=compose.path)
+    if not isinstance(compose, ComposeV1 | ComposeV1Bundle):
+        return ok("There is no Compose V1 on PATH.")
+    has_plugin = isinstance(known_or_none(subject.facts.compose), ComposePlugin)
+    message = (
+        f"`docker-compose` is Compose V1 ({compose.version}), {compose.path}.\n"
+        "It has had no updates, security fixes included, since July 2023. "
+    )
+    message += (
+        "`docker compose` (with a space) is here and is what `qca up` uses."
+        if has_plugin
+        else "qca does not use it: it needs `docker compose`, Compose V2."
+    )
+    severity = Severity.INFO if has_plugin else Severity.WARNING
+    evidence = {"path": compose.path, "version": compose.version}
+    return Verdict(severity, message, evidence, () if has_plugin else (SEE_QCA201,))
+
+
+CHECK = Check(
+    id="QCA202",
+    category="compose",
+    title="Compose V1 is what `docker-compose` runs",
+    needs=("docker_compose",),
+    looks_at="the `docker-compose` on PATH, judged by what it answers and not by its name: a "
+    "Python script is V1, a Go binary is V2 or later, and there is a self-contained V1 binary.",
+    why="Compose V1 (last release 1.29.2, May 2021) reached its end of life in July 2023. It "
+    "has no upper bounds on the libraries it needs, so that any upgrade of them can break it "
+    "(QCA203).",
+    fix="Type `docker compose` instead of `docker-compose`; nearly all files work unchanged.",
+    url="https://docs.docker.com/compose/releases/migrate/",
+    judge_host=_judge_host,
+)

@@ -1,0 +1,173 @@
+"""QCA301: has Dragonfly memory enough for its threads, or would it refuse to start?"""
+
+from collections.abc import Iterator
+
+from infra.compose_file.model import LocatedValue, Service
+from infra.doctor.check import Check
+from infra.doctor.container_limits import count_container_cpus, find_container_memory
+from infra.doctor.dragonfly_answers import (
+    format_answers,
+    format_plan_answers,
+    offer_for_plan,
+    offer_for_service,
+)
+from infra.doctor.dragonfly_services import list_dragonflies
+from infra.doctor.dragonfly_start import (
+    DragonflyStart,
+    explain_hidden_start,
+    predict_start,
+)
+from infra.doctor.finding import Severity, Verdict, locate, ok, skip
+from infra.doctor.subjects import FileSubject, HostSubject
+from infra.dragonfly import startup_rules as rules
+from infra.dragonfly.service import Dragonfly
+from qca.core.units import format_count, format_size
+
+
+def _judge_host(subject: HostSubject) -> Verdict:
+    plan = subject.plan.dragonfly
+    threads, maxmemory = plan.proactor_threads.value, plan.maxmemory_bytes.value
+    needed = rules.compute_required_memory(threads)
+    evidence = {
+        "proactor_threads": threads,
+        "maxmemory_bytes": maxmemory,
+        "required_bytes": needed,
+    }
+    if not rules.refuses_to_start(threads, maxmemory):
+        need = "needs" if threads == 1 else "need"
+        headline = (
+            f"Dragonfly starts: {format_count(threads, 'thread')} {need} {format_size(needed)}, "
+            f"maxmemory is {format_size(maxmemory)}."
+        )
+        return ok("\n".join([headline, *_describe_defaults(subject)]), **evidence)
+    message = (
+        f"Dragonfly would say: {rules.format_refusal(threads, rules.parse_release(plan.image))}\n"
+        f"It wants 256 MiB for each of its {format_count(threads, 'thread')}; "
+        f"maxmemory is {format_size(maxmemory)}.\n"
+        f"{format_plan_answers(subject, threads, maxmemory)}"
+    )
+    if subject.is_local_run:
+        message += "\nThe local run that `qca up` would start has no Dragonfly."
+    severity = Severity.WARNING if subject.is_local_run else Severity.ERROR
+    return Verdict(severity, message, evidence, offer_for_plan(subject, threads, maxmemory))
+
+
+def _describe_defaults(subject: HostSubject) -> Iterator[str]:
+    """Say what Dragonfly would have done without the plan's numbers."""
+    cpus = count_container_cpus(subject.facts)
+    maxmemory = subject.config.stack.maxmemory
+    available = find_container_memory(subject.facts)
+    if maxmemory is None and available is not None:
+        maxmemory = rules.compute_default_maxmemory(available, None)
+    if maxmemory is None:
+        return
+    threads = format_count(cpus, "thread")
+    if rules.refuses_to_start(cpus, maxmemory):
+        refusal = rules.format_refusal(cpus, rules.parse_release(subject.plan.dragonfly.image))
+        yield (
+            f"Left alone it would take {threads} and end: {refusal} "
+            f"{format_plan_answers(subject, cpus, maxmemory)}"
+        )
+    else:
+        yield (
+            f"Left alone it would take {threads} with {format_size(maxmemory)}; "
+            f"{format_size(rules.compute_required_memory(cpus))} would do."
+        )
+
+
+def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
+    for dragonfly in list_dragonflies(subject.file):
+        yield locate(_judge_service(subject, dragonfly), subject.file, _choose_line(dragonfly))
+
+
+def _choose_line(dragonfly: Dragonfly) -> LocatedValue | Service:
+    """Return where to look: at the threads' flag, else the memory's, else the service."""
+    for flag in ("proactor_threads", "maxmemory"):
+        if flag in dragonfly.flags:
+            return dragonfly.flags[flag]
+    return dragonfly.service
+
+
+def _judge_service(subject: FileSubject, dragonfly: Dragonfly) -> Verdict:
+    name = dragonfly.service.name
+    if dragonfly.is_one_word:
+        message = (
+            f"Service {name}: no program has the name {dragonfly.other_program!r}.\n"
+            "Give each word of the command an item of its own, or write it as one string."
+        )
+        return Verdict(Severity.ERROR, message, {"service": name})
+    if hidden := explain_hidden_start(dragonfly):
+        return skip(f"Whether service {name} starts cannot be told.\n{hidden}")
+    start = predict_start(subject.facts, dragonfly)
+    if isinstance(start, Verdict):
+        return start
+    if rules.refuses_to_start(start.threads.count, start.maxmemory.size):
+        return _report_refusal(subject, dragonfly, start)
+    return _report_start(dragonfly, start)
+
+
+def _report_start(dragonfly: Dragonfly, start: DragonflyStart) -> Verdict:
+    """Return the verdict on a service with memory enough, which a flag may yet end."""
+    name, how = dragonfly.service.name, _describe_start(dragonfly, start)
+    evidence = _collect_evidence(dragonfly, start)
+    if flags := dragonfly.fatal_flags:
+        message = f"Service {name}: {how} would do, but it ends over {flags[0]!r} (QCA704)."
+        return Verdict(Severity.INFO, message, evidence)
+    if flags := dragonfly.unknown_flags:
+        why = f"whether it knows the flag {flags[0]} cannot be told (QCA704)"
+        return skip(f"Service {name}: {how} would do, but {why}.", **evidence)
+    return ok(f"Service {name}: Dragonfly starts with {how}.", **evidence)
+
+
+def _report_refusal(subject: FileSubject, dragonfly: Dragonfly, start: DragonflyStart) -> Verdict:
+    threads, maxmemory = start.threads.count, start.maxmemory.size
+    message = (
+        f"Service {dragonfly.service.name}: Dragonfly would say: "
+        f"{rules.format_refusal(threads, dragonfly.release)}\n"
+        f"It wants 256 MiB for each thread, and would have {_describe_start(dragonfly, start)}.\n"
+        f"{format_answers(threads, maxmemory)}"
+    )
+    evidence = _collect_evidence(dragonfly, start)
+    remedies = offer_for_service(subject, dragonfly, threads, maxmemory)
+    return Verdict(Severity.ERROR, message, evidence, remedies)
+
+
+def _describe_start(dragonfly: Dragonfly, start: DragonflyStart) -> str:
+    how = (
+        f"{format_count(start.threads.count, 'thread')} ({start.threads.because}), "
+        f"{format_size(start.maxmemory.size)} ({start.maxmemory.because})"
+    )
+    if dragonfly.release > rules.NEWEST:
+        how += f", by the rules of v{rules.NEWEST[0]}.{rules.NEWEST[1]}, the newest that is known"
+    return how
+
+
+def _collect_evidence(dragonfly: Dragonfly, start: DragonflyStart) -> dict[str, str | int]:
+    return {
+        "service": dragonfly.service.name,
+        "proactor_threads": start.threads.count,
+        "maxmemory_bytes": start.maxmemory.size,
+        "required_bytes": rules.compute_required_memory(start.threads.count),
+        "release": "v" + ".".join(map(str, dragonfly.release)),
+    }
+
+
+CHECK = Check(
+    id="QCA301",
+    category="dragonfly",
+    title="Dragonfly would refuse to start",
+    needs=("cpu",),
+    looks_at="the threads and the maxmemory that Dragonfly would start with: the plan's, and "
+    "those of each Dragonfly service in the files given with -f (`--proactor_threads` and "
+    "`--maxmemory` on the command line or as DFLY_*, the CPU limit, the memory limit, by the "
+    "rules of the release that the image names).",
+    why="Dragonfly exits when maxmemory is under 256 MiB for each of its threads, and left "
+    "alone it takes one thread for every CPU that it sees: 16 threads want 4 GiB. Without "
+    "maxmemory it takes 0.8 of what is available to it. Before v1.38 a CPU limit silently "
+    "overrides --proactor_threads.",
+    fix="Two answers: more memory for those threads, or fewer threads for that memory. The "
+    "plan always states both numbers, so that neither depends on the host.",
+    url="https://github.com/dragonflydb/dragonfly/blob/main/src/server/dfly_main.cc",
+    judge_host=_judge_host,
+    judge_file=_judge_file,
+)

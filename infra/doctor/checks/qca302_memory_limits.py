@@ -1,0 +1,124 @@
+"""QCA302: do maxmemory, the container limits and the host's memory fit into one another?"""
+
+from collections.abc import Iterator
+
+from infra.compose_file.limits import read_size
+from infra.doctor.check import Check
+from infra.doctor.dragonfly_services import list_dragonflies
+from infra.doctor.dragonfly_start import explain_hidden_start, predict_maxmemory
+from infra.doctor.finding import Remedy, Severity, Verdict, locate, ok, skip
+from infra.doctor.remedies.training import TRAIN_SMALL_MODEL
+from infra.doctor.subjects import FileSubject, HostSubject
+from infra.dragonfly import startup_rules as rules
+from infra.dragonfly.service import Dragonfly
+from infra.stack.dragonfly_plan import compute_container_limit, find_usable_memory
+from qca.core.units import format_exact_size, format_size
+
+
+def _judge_host(subject: HostSubject) -> Verdict:
+    plan, trainer = subject.plan.dragonfly, subject.plan.trainer.container_memory_bytes.value
+    host = find_usable_memory(subject.facts)
+    assert host is not None  # `memory` is in needs
+    maxmemory, limit = plan.maxmemory_bytes.value, plan.container_memory_bytes.value
+    evidence = {
+        "maxmemory_bytes": maxmemory,
+        "container_memory_bytes": limit,
+        "trainer_memory_bytes": trainer,
+        "host_memory_bytes": host,
+    }
+    if subject.is_local_run:
+        return ok("No container limits to fit: the local run has neither Dragonfly nor containers.")
+    if limit < maxmemory * rules.SNAPSHOT_HEADROOM:
+        needed = compute_container_limit(maxmemory)
+        message = (
+            f"Dragonfly's container limit of {format_size(limit)} is too close to its maxmemory of "
+            f"{format_size(maxmemory)}.\nA snapshot takes about a third more than maxmemory; the "
+            f"kernel then kills Dragonfly. It needs {format_size(needed)}."
+        )
+        return Verdict(Severity.WARNING, message, evidence)
+    if limit + trainer > host:
+        return _report_overcommitment(subject, evidence)
+    return ok(
+        f"maxmemory {format_size(maxmemory)}, within its container's {format_size(limit)}, and "
+        f"with the trainer's {format_size(trainer)} within the "
+        f"{format_size(host)} that containers have.",
+        **evidence,
+    )
+
+
+def _report_overcommitment(subject: HostSubject, evidence: dict[str, int]) -> Verdict:
+    limit, trainer = evidence["container_memory_bytes"], evidence["trainer_memory_bytes"]
+    message = (
+        f"The containers may take {format_size(limit + trainer)}, and there are "
+        f"{format_size(evidence['host_memory_bytes'])}.\n"
+        f"Dragonfly's limit is {format_size(limit)}, the trainer's {format_size(trainer)}. They "
+        "start, but when both fill up the kernel kills one of them."
+    )
+    return Verdict(Severity.WARNING, message, evidence, _list_remedies(subject))
+
+
+def _list_remedies(subject: HostSubject) -> tuple[Remedy, ...]:
+    remedies, least = [], rules.compute_required_memory(1)
+    if subject.plan.dragonfly.maxmemory_bytes.value > least:
+        command = (
+            f"QCA_STACK_PROACTOR_THREADS=1 QCA_STACK_MAXMEMORY={format_exact_size(least)} qca up"
+        )
+        remedies.append(Remedy("Give Dragonfly the least it runs with", (command,)))
+    if subject.plan.trainer.profile.value != "cpu":
+        remedies.append(TRAIN_SMALL_MODEL)
+    local = Remedy("Train without containers and Dragonfly", ("qca up --runtime local",))
+    return (*remedies, local)
+
+
+def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
+    for dragonfly in list_dragonflies(subject.file):
+        where = dragonfly.service.memory_limit or dragonfly.service
+        yield locate(_judge_service(subject, dragonfly), subject.file, where)
+
+
+def _judge_service(subject: FileSubject, dragonfly: Dragonfly) -> Verdict:
+    name, limit = dragonfly.service.name, read_size(dragonfly.service.memory_limit)
+    if limit is None:
+        message = f"Service {name} has no memory limit: nothing holds it under maxmemory."
+        return Verdict(Severity.INFO, message, {"service": name})
+    if hidden := explain_hidden_start(dragonfly):
+        return skip(f"The limits of service {name} cannot be compared.\n{hidden}")
+    maxmemory = predict_maxmemory(subject.facts, dragonfly)
+    if isinstance(maxmemory, Verdict):
+        return skip(f"The maxmemory of service {name} cannot be told.")
+    return _compare(dragonfly, maxmemory.size, limit)
+
+
+def _compare(dragonfly: Dragonfly, maxmemory: int, limit: int) -> Verdict:
+    name = dragonfly.service.name
+    evidence = {"service": name, "maxmemory_bytes": maxmemory, "container_memory_bytes": limit}
+    if limit >= maxmemory * rules.SNAPSHOT_HEADROOM:
+        message = f"Service {name}: maxmemory {format_size(maxmemory)} within {format_size(limit)}."
+        return ok(message, **evidence)
+    message = (
+        f"Service {name}: a container limit of {format_size(limit)} is too close to a "
+        f"maxmemory of {format_size(maxmemory)}.\nA snapshot takes about a third more "
+        "than maxmemory; the kernel kills Dragonfly when it fills up. "
+        f"{format_size(maxmemory)} want a limit of 1.35 times that."
+    )
+    # Nobody asked for that number: it is Dragonfly's own default share of the limit.
+    is_default = "maxmemory" not in dragonfly.flags
+    return Verdict(Severity.INFO if is_default else Severity.WARNING, message, evidence)
+
+
+CHECK = Check(
+    id="QCA302",
+    category="dragonfly",
+    title="Memory limits do not fit into one another",
+    needs=("memory",),
+    looks_at="maxmemory, Dragonfly's container limit, the trainer's container limit, and the "
+    "memory that containers have (of the host, or of Docker Desktop's virtual machine).",
+    why="Dragonfly's resident memory rises about a third above maxmemory during a snapshot, "
+    "so that the container limit should be at least 1.35 times maxmemory; otherwise the "
+    "kernel kills it when it fills up. The limits together should not exceed the host. It "
+    "starts all the same, so this is a warning.",
+    fix="Lower maxmemory (with fewer threads), or raise the limit.",
+    url="https://github.com/dragonflydb/dragonfly/issues/3658",
+    judge_host=_judge_host,
+    judge_file=_judge_file,
+)

@@ -1,0 +1,71 @@
+"""QCA303: does Dragonfly get io_uring in a container, or fall back to epoll?"""
+
+from collections.abc import Iterator
+
+from infra.doctor.check import Check
+from infra.doctor.dragonfly_services import list_dragonflies
+from infra.doctor.finding import Severity, Verdict, locate, ok
+from infra.doctor.subjects import FileSubject, HostSubject
+from infra.dragonfly.service import Dragonfly
+from infra.host.facts import Engine, HostFacts, require
+from qca.core.versions import parse_version
+
+# helio's uring proactor asks for 5.10: older kernels get epoll.
+_KERNEL = (5, 10)
+# Docker's default seccomp profile blocks io_uring since Engine 25.0 (moby #46762).
+_ENGINE_THAT_BLOCKS = (25, 0)
+
+
+def _judge_host(subject: HostSubject) -> Iterator[Verdict]:
+    if not subject.is_local_run:
+        yield ok("The stack starts Dragonfly with --force_epoll, which runs anywhere.")
+
+
+def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
+    obstacles = list(_list_obstacles(subject.facts))
+    for dragonfly in list_dragonflies(subject.file):
+        yield locate(_judge_service(dragonfly, obstacles), subject.file, dragonfly.service)
+
+
+def _list_obstacles(facts: HostFacts) -> Iterator[str]:
+    """Say what keeps io_uring from a container on this host."""
+    docker, system = require(facts.docker), require(facts.system)
+    kernel = parse_version(system.release)
+    if kernel and kernel < _KERNEL:
+        yield f"kernel {system.release} is older than 5.10"
+    if system.io_uring_disabled:
+        yield f"kernel.io_uring_disabled is {system.io_uring_disabled}"
+    if isinstance(docker, Engine) and parse_version(docker.version) >= _ENGINE_THAT_BLOCKS:
+        yield f"Engine {docker.version}'s seccomp profile blocks io_uring (since 25.0)"
+
+
+def _judge_service(dragonfly: Dragonfly, obstacles: list[str]) -> Verdict:
+    name = dragonfly.service.name
+    if "force_epoll" in dragonfly.flags:
+        return ok(f"Service {name}: Dragonfly uses epoll by its own flag.")
+    if not obstacles:
+        return ok(f"Service {name}: nothing is known that keeps io_uring from it.")
+    message = (
+        f"Service {name}: Dragonfly will use epoll instead of io_uring: {'; '.join(obstacles)}.\n"
+        "It says so once in its log and runs, a little slower; there is nothing to mend. "
+        "`--force_epoll` keeps it from trying."
+    )
+    return Verdict(Severity.INFO, message, {"service": name, "reasons": obstacles})
+
+
+CHECK = Check(
+    id="QCA303",
+    category="dragonfly",
+    title="Dragonfly will use epoll",
+    needs=("docker", "system"),
+    looks_at="the kernel's release, its setting io_uring_disabled, and the engine's version, for "
+    "Dragonfly services of the files given with -f that do not ask for --force_epoll.",
+    why="Dragonfly prefers io_uring, which needs kernel 5.10 and a seccomp profile that allows "
+    "it. Docker's default profile blocks it since Engine 25.0. Where its probe fails Dragonfly "
+    "falls back to epoll with a warning in its log: slower, no fault.",
+    fix="Nothing needs to be done. Running without seccomp would bring io_uring back and is not "
+    "worth what it gives away.",
+    url="https://github.com/moby/moby/pull/46762",
+    judge_host=_judge_host,
+    judge_file=_judge_file,
+)

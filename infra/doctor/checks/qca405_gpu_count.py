@@ -1,0 +1,89 @@
+"""QCA405: has this host as many GPUs as the training asks for?"""
+
+from collections.abc import Iterator
+
+from infra.doctor.check import Check
+from infra.doctor.finding import Remedy, Severity, Verdict, ok, skip
+from infra.doctor.remedies.training import SMALLER_BATCH, TRAIN_ON_CPU
+from infra.doctor.subjects import HostSubject
+from infra.host.container_gpu import is_elsewhere, select_training_gpus
+from infra.host.facts import Engine, GpuDriver, NoGpuDriver, known_or_none, require
+
+
+def _judge_host(subject: HostSubject) -> Iterator[Verdict]:
+    wanted = subject.config.stack.gpus
+    # Of one GPU, QCA401 says whether it is there.
+    if wanted != "all" and wanted > 1 and subject.config.train.device != "cpu":
+        yield _judge_count(subject, wanted)
+
+
+def _judge_count(subject: HostSubject, wanted: int) -> Verdict:
+    driver = require(subject.facts.gpu)
+    doubt = _explain_doubt(subject, driver)
+    if doubt:
+        return skip(f"Whether there are {wanted} GPUs cannot be told: {doubt}.")
+    usable = _count_usable(subject, driver)
+    if usable < wanted:
+        return _report_too_few(subject, driver, wanted, usable)
+    message = f"{wanted} GPUs are asked for, and {usable} are here."
+    return ok(message, gpus_wanted=wanted, gpus_usable=usable)
+
+
+def _count_usable(subject: HostSubject, driver: GpuDriver | NoGpuDriver) -> int:
+    if isinstance(driver, NoGpuDriver):
+        return 0
+    return len(select_training_gpus(driver, subject.plan.runtime.value, "all"))
+
+
+def _explain_doubt(subject: HostSubject, driver: GpuDriver | NoGpuDriver) -> str:
+    """Return why the training may get other GPUs than those seen here; empty if it gets these."""
+    if not subject.is_local_run:
+        engine = known_or_none(subject.facts.docker)
+        if not isinstance(engine, Engine):
+            return "no engine answered that could hand them out"
+        if is_elsewhere(engine):
+            return f"the engine at {engine.host} runs on another machine, if a virtual one"
+    if isinstance(driver, GpuDriver) and any(gpu.mig for gpu in driver.gpus):
+        return "a program gets one slice of a GPU in MIG mode, and no second one"
+    return ""
+
+
+def _report_too_few(
+    subject: HostSubject, driver: GpuDriver | NoGpuDriver, wanted: int, usable: int
+) -> Verdict:
+    message = f"{wanted} GPUs are asked for, and the training could use {usable} here."
+    evidence = {"gpus_wanted": wanted, "gpus_usable": usable}
+    if isinstance(driver, NoGpuDriver):
+        return Verdict(Severity.ERROR, f"{message}\n{driver.detail}", evidence, (TRAIN_ON_CPU,))
+    remedies = (_USE_ALL if usable else TRAIN_ON_CPU,)
+    if subject.is_local_run and usable < len(driver.gpus):
+        message += (
+            f"\nThe driver shows {len(driver.gpus)}; CUDA_VISIBLE_DEVICES="
+            f"{driver.visible_devices or ''} leaves {usable} of them."
+        )
+        remedies = (_SHOW_ALL, *remedies) if len(driver.gpus) >= wanted else remedies
+    return Verdict(Severity.ERROR, message, evidence, remedies)
+
+
+_USE_ALL = Remedy(
+    "Train with those that there are",
+    ("QCA_STACK_GPUS=all qca up",),
+    breaks=SMALLER_BATCH,
+)
+_SHOW_ALL = Remedy("Show all GPUs to the training, in this shell", ("unset CUDA_VISIBLE_DEVICES",))
+
+CHECK = Check(
+    id="QCA405",
+    category="gpu",
+    title="Fewer GPUs than the training asks for",
+    needs=("gpu",),
+    looks_at="the GPUs that the driver shows, without Docker those that CUDA_VISIBLE_DEVICES "
+    "leaves, against `gpus` in the configuration.",
+    why="Each GPU has a process of its own. The engine would refuse the container, or torch the "
+    "process that finds no GPU, after the image was built. Of GPUs in MIG mode, and of those of "
+    "an engine on another machine, it cannot be told from here how many a training gets.",
+    fix="Ask for fewer, or for `all`; the combined batch, `gpus` times `batch_size`, is then "
+    "smaller.",
+    url="https://docs.docker.com/compose/how-tos/gpu-support/",
+    judge_host=_judge_host,
+)

@@ -1,0 +1,53 @@
+"""QCA502: can the installed torch use the GPU?"""
+
+from collections.abc import Iterator
+
+from infra.doctor.check import Check
+from infra.doctor.finding import Remedy, Severity, Verdict, ok
+from infra.doctor.remedies.quoting import quote_path
+from infra.doctor.subjects import HostSubject
+from infra.host.facts import GpuDriver, PythonFacts, known_or_none, require
+
+
+def _judge_host(subject: HostSubject) -> Iterator[Verdict]:
+    python, driver = require(subject.facts.python), known_or_none(subject.facts.gpu)
+    has_gpu = isinstance(driver, GpuDriver) and bool(driver.gpus)
+    torch = python.distributions.get("torch")
+    if subject.is_local_run and has_gpu and torch is not None:
+        yield _judge_torch(subject, python, torch)
+
+
+def _judge_torch(subject: HostSubject, python: PythonFacts, torch: str) -> Verdict:
+    if python.torch_cuda:
+        return ok(f"torch {torch} is built for CUDA {python.torch_cuda}.")
+    asked = subject.config.train.device == "cuda"
+    message = f"torch {torch} is a build for CPUs, and there is a GPU.\n" + (
+        "The configuration asks for the GPU." if asked else "The training runs on the CPU."
+    )
+    severity = Severity.ERROR if asked else Severity.WARNING
+    return Verdict(severity, message, {"torch": torch}, (_install_cuda_build(python),))
+
+
+def _install_cuda_build(python: PythonFacts) -> Remedy:
+    return Remedy(
+        "Install the CUDA build (several gigabytes)",
+        (
+            f"{quote_path(python.executable)} -m pip install --force-reinstall "
+            "'torch~=2.13.0' --index-url https://download.pytorch.org/whl/cu130",
+        ),
+        breaks="replaces torch and what it depends on in that environment",
+    )
+
+
+CHECK = Check(
+    id="QCA502",
+    category="python",
+    title="The installed torch cannot use the GPU",
+    needs=("python",),
+    looks_at="whether the installed torch was built for CUDA, where a local run is planned "
+    "and there is a GPU.",
+    why="A CPU build of torch never uses a GPU, and says nothing about it.",
+    fix="Install a CUDA build that the driver and the GPU go with (QCA403, QCA404).",
+    url="https://pytorch.org/get-started/locally/",
+    judge_host=_judge_host,
+)

@@ -1,0 +1,126 @@
+"""QCA601: is every port free that the stack or a Compose project publishes on this host?"""
+
+from collections.abc import Iterator
+
+from infra.compose_file.model import PublishedPorts
+from infra.doctor.check import Check
+from infra.doctor.finding import Remedy, Severity, Verdict, locate, ok
+from infra.doctor.port_claims import Claim, find_rivals, have_common_address, list_claims
+from infra.doctor.subjects import FileSubject, HostSubject
+from infra.host.facts import Listener, require
+
+_LAST_PORT = 65535
+
+
+def _judge_host(subject: HostSubject) -> Verdict:
+    port = subject.plan.store_port.value
+    if subject.is_local_run or port is None:
+        return ok("The stack publishes no port on this host.")
+    store = Claim(PublishedPorts("127.0.0.1", port, port), "the store")
+    return _judge_listeners(require(subject.facts.listeners), store)
+
+
+def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
+    listeners = require(subject.facts.listeners)
+    claims = list(list_claims(subject.file))
+    rivals = find_rivals(claims)
+    for index, claim in enumerate(claims):
+        if index in rivals:
+            verdict = _report_clash(claim, rivals[index])
+        elif claim.containers > 1 and claim.ports.first == claim.ports.last:
+            verdict = _report_replicas(claim)
+        elif claim.ports.protocol == "tcp":
+            verdict = _judge_listeners(listeners, claim)
+        else:
+            continue  # what listens by TCP has another port
+        yield locate(verdict, subject.file, claim.ports)
+
+
+def _report_clash(claim: Claim, rival: Claim) -> Verdict:
+    names = [one.service.name for one in (rival, claim) if one.service]
+    port = max(claim.ports.first, rival.ports.first)
+    message = (
+        f"Services {names[0]} and {names[-1]} both publish port {port}; the second to start fails."
+        if names[0] != names[-1]
+        else f"Service {names[0]} publishes port {port} twice."
+    )
+    message += "\nThe engine says: Bind for it failed: port is already allocated."
+    remedy = Remedy(_suggest_port(port, claim))
+    return Verdict(Severity.ERROR, message, {"port": port, "services": names}, (remedy,))
+
+
+def _report_replicas(claim: Claim) -> Verdict:
+    first, count = claim.ports.first, claim.containers
+    message = (
+        f"{claim.what.capitalize()} starts {count} containers, and each publishes port {first}; "
+        f"only one of them starts.\nPublish a range, such as {first}-{first + count - 1}, or the "
+        "container's port alone."
+    )
+    names = [claim.service.name] if claim.service else []
+    return Verdict(Severity.ERROR, message, {"port": first, "services": names})
+
+
+def _judge_listeners(listeners: tuple[Listener, ...], claim: Claim) -> Verdict:
+    holders = [listener for listener in listeners if _holds(listener, claim)]
+    if not holders:
+        ports, first = claim.ports, claim.ports.first
+        subject = f"Port {first} is" if first == ports.last else f"Ports {first}-{ports.last} are"
+        return ok(f"{subject} free for {claim.what}.")
+    holder = max(holders, key=lambda listener: listener.pid or 0)
+    port, what = holder.port, claim.what
+    evidence = {"port": port, "pid": holder.pid, "process": holder.process}
+    if holder.pid is None or holder.process == "docker-proxy":
+        # It may be this very stack, which is already up: `qca up` twice is harmless.
+        message = (
+            f"Port {port}, which {what} wants, is in use by a container or by another user's "
+            "process.\nIf that is this stack, already running, all is well; otherwise it "
+            "cannot start."
+        )
+        look = Remedy("See which container", (f"docker ps --filter publish={port}",))
+        return Verdict(Severity.WARNING, message, evidence, (look, _move(port, claim)))
+    message = (
+        f"Port {port}, which {what} wants, is in use by {holder.process} (pid {holder.pid}).\n"
+        f"It listens on {holder.address or 'every address'}."
+    )
+    return Verdict(Severity.ERROR, message, evidence, (_move(port, claim), _end(holder)))
+
+
+def _holds(listener: Listener, claim: Claim) -> bool:
+    is_among = claim.ports.first <= listener.port <= claim.ports.last
+    return is_among and have_common_address(listener.address, claim.ports.address)
+
+
+def _move(port: int, claim: Claim) -> Remedy:
+    if claim.service is not None:
+        return Remedy(_suggest_port(port, claim))
+    return Remedy(_suggest_port(port, claim), (f"qca up --store-port {_find_next_port(port)}",))
+
+
+def _suggest_port(port: int, claim: Claim) -> str:
+    title = f"Publish on another port, such as {_find_next_port(port)}"
+    return f"{title}, at {claim.ports.file}:{claim.ports.line}" if claim.service else title
+
+
+def _find_next_port(port: int) -> int:
+    return port + 1 if port < _LAST_PORT else port - 1
+
+
+def _end(holder: Listener) -> Remedy:
+    return Remedy(f"End {holder.process}", (f"kill {holder.pid}",), breaks=f"ends {holder.process}")
+
+
+CHECK = Check(
+    id="QCA601",
+    category="host",
+    title="A port is in use",
+    needs=("listeners",),
+    looks_at="the ports that the plan publishes (none unless `store_port` is set) and those "
+    "of the files given with -f, against what listens on this host and against each other.",
+    why="Two programs cannot listen on one port: the container is made and not started. "
+    "Who holds it is named where the system tells; a container's port is held by "
+    "docker-proxy, and may be this very stack.",
+    fix="Publish on another port, or end what holds it.",
+    url="https://docs.docker.com/engine/network/port-publishing/",
+    judge_host=_judge_host,
+    judge_file=_judge_file,
+)

@@ -1,0 +1,90 @@
+"""QCA602: has the disk room for the checkpoints, and for building the image?"""
+
+from collections.abc import Iterator
+
+from infra.doctor.check import Check
+from infra.doctor.finding import Remedy, Severity, Verdict, ok, skip
+from infra.doctor.subjects import HostSubject
+from infra.host.facts import Disk, require
+from qca.core.units import GIB, MIB, format_size
+from qca.memory.budget import parameter_count
+from qca.memory.checkpoint_size import checkpoint_bytes
+
+# Metrics, logs, and a file system that is not filled to the brim.
+_DISK_SLACK = 200 * MIB
+# Unpacked: python-slim with torch for CPUs took 1.3 GB here; PyTorch's CUDA runtime images
+# are about 8 GB (hub.docker.com/r/pytorch/pytorch lists half of it compressed). While an
+# image is built its newest layer exists twice.
+_IMAGE_BYTES = {"cpu": 3 * GIB, "cuda": 16 * GIB}
+
+
+def _judge_host(subject: HostSubject) -> Iterator[Verdict]:
+    disks = {disk.purpose: disk for disk in require(subject.facts.disks)}
+    if subject.is_local_run:
+        work = disks.get("work")
+        yield (
+            _judge_checkpoints(subject, work)
+            if work
+            else skip("The work folder's disk is unknown.")
+        )
+        return
+    docker = disks.get("docker")
+    if docker is None:
+        yield skip("Docker's folder lies where its free space cannot be seen from here.")
+        return
+    yield _judge_checkpoints(subject, docker)
+    yield from _judge_image(subject, docker)
+
+
+def _judge_checkpoints(subject: HostSubject, disk: Disk) -> Verdict:
+    train = subject.plan.train
+    one = checkpoint_bytes(parameter_count(train.d_state, train.hidden_channels))
+    # The newest and the best are kept, and the next is written whole before the oldest goes.
+    needed = one * (train.keep_checkpoints + 2) + _DISK_SLACK
+    evidence = {"path": disk.path, "free": disk.free, "needed": needed, "checkpoint": one}
+    if disk.free >= needed:
+        return ok(f"{disk.path} has {format_size(disk.free)} free for checkpoints.", **evidence)
+    message = (
+        f"{disk.path} has {format_size(disk.free)} free; the run needs {format_size(needed)}.\n"
+        f"A checkpoint takes {format_size(one)}; the newest {train.keep_checkpoints} and "
+        "the best are kept while the next is written."
+    )
+    remedies = (_KEEP_ONE,) if subject.is_local_run else (*_FREE_DOCKER, _KEEP_ONE)
+    return Verdict(Severity.ERROR, message, evidence, remedies)
+
+
+def _judge_image(subject: HostSubject, disk: Disk) -> Iterator[Verdict]:
+    needed = _IMAGE_BYTES[subject.plan.trainer.device.value]
+    if disk.free < needed:
+        message = (
+            f"{disk.path} has {format_size(disk.free)} free; building the trainer image takes "
+            f"about {format_size(needed)}.\nThat is no matter if the image is already there."
+        )
+        evidence = {"free": disk.free, "needed": needed}
+        yield Verdict(Severity.WARNING, message, evidence, _FREE_DOCKER)
+
+
+_KEEP_ONE = Remedy("Keep one checkpoint", ("QCA_TRAIN_KEEP_CHECKPOINTS=1 qca up",))
+_FREE_DOCKER = (
+    Remedy("See what Docker holds", ("docker system df",)),
+    Remedy(
+        "Remove images that no container uses, and the build cache",
+        ("docker image prune", "docker builder prune"),
+        breaks="such images are pulled or built again when they are wanted",
+    ),
+)
+
+CHECK = Check(
+    id="QCA602",
+    category="host",
+    title="Too little disk space",
+    needs=("disks",),
+    looks_at="the free space where checkpoints go (the work folder, or Docker's folder for "
+    "containers) against what the checkpoints take, and for containers against the image.",
+    why="A checkpoint holds the weights and two moments of AdamW for each, 12 bytes a "
+    "parameter: 319 MiB for the full model; the newest three and the best are kept while the "
+    "next is written.",
+    fix="Free space, keep fewer checkpoints, or work in another folder.",
+    url="https://docs.docker.com/engine/manage-resources/pruning/",
+    judge_host=_judge_host,
+)

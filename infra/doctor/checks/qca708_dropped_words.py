@@ -1,0 +1,49 @@
+"""QCA708: does every word of a command string reach the container?"""
+
+from collections.abc import Iterator
+
+from infra.compose_file.model import LocatedValue, Service
+from infra.doctor.check import Check
+from infra.doctor.finding import Severity, Verdict, locate, ok, skip
+from infra.doctor.subjects import FileSubject
+
+
+def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
+    file = subject.file
+    cut = [service for service in file.services if service.dropped_words]
+    for service in cut:
+        if dropped := service.dropped_words:
+            yield locate(_describe_cut(service, dropped), file, dropped)
+    unseen = [one for one in file.services if "extends" in one.unread_sources and not one.command]
+    for service in unseen:
+        message = f"Cannot determine whether the command of service {service.name} is cut: "
+        yield locate(skip(message + "what it extends was not read."), file, service)
+    if not cut and not unseen:
+        yield ok(f"{file.path}: no command string is cut.")
+
+
+def _describe_cut(service: Service, dropped: LocatedValue) -> Verdict:
+    """Name what is dropped, and the words that are left before it."""
+    text = dropped.value.strip()
+    message = (
+        f"Service {service.name}: Compose drops the end of the command: {text}\n"
+        f"It ends a command string at an unquoted {text[:1]} and says nothing. Quote the word "
+        "that holds it, or write the command as a list; for a shell: [sh, -c, '...']."
+    )
+    evidence = {"service": service.name, "dropped": text}
+    return Verdict(Severity.WARNING, message, evidence)
+
+
+CHECK = Check(
+    id="QCA708",
+    category="file",
+    title="Compose drops the end of a command",
+    needs=(),
+    looks_at="`command` and `entrypoint` that are written as one string.",
+    why="Compose splits such a string itself, not by a shell: it ends at an unquoted `;`, `&`, "
+    "`|`, `<` or `>`, and what follows never reaches the container. A password with an `&` in "
+    "it takes every flag behind it along.",
+    fix="Quote the word that holds the character, or write the command as a list.",
+    url="https://docs.docker.com/reference/compose-file/services/#command",
+    judge_file=_judge_file,
+)

@@ -1,0 +1,94 @@
+"""More memory or fewer threads: the two ways to let Dragonfly start, for a plan and for a file."""
+
+from collections.abc import Callable
+
+from infra.compose_file.model import ComposeFile
+from infra.doctor.dragonfly_start import count_threads
+from infra.doctor.finding import Remedy
+from infra.doctor.remedies.line_edit import edit_line, replace_on_line
+from infra.doctor.remedies.set_flag import set_flag
+from infra.doctor.subjects import FileSubject, HostSubject
+from infra.dragonfly import startup_rules as rules
+from infra.dragonfly.service import Dragonfly
+from infra.stack.dragonfly_plan import compute_container_limit, find_usable_memory
+from qca.core.units import format_count, format_exact_size, format_size
+
+
+def format_answers(
+    threads: int, maxmemory: int, comment: Callable[[int], str] = lambda _: ""
+) -> str:
+    """Return both ways in a sentence, with a comment on each of the two sizes."""
+    needed, fewer = rules.compute_required_memory(threads), rules.compute_max_threads(maxmemory)
+    more = f"{format_size(needed)} for {format_count(threads, 'thread')}{comment(needed)}"
+    if fewer == 0:
+        return f"One answer: {more}; {format_size(maxmemory)} does not hold a single thread."
+    return (
+        f"Two answers: {more}, or at most {format_count(fewer, 'thread')} "
+        f"in {format_size(maxmemory)}{comment(maxmemory)}."
+    )
+
+
+def format_plan_answers(subject: HostSubject, threads: int, maxmemory: int) -> str:
+    """Return both ways, and for each whether this host can hold it."""
+    return format_answers(threads, maxmemory, lambda size: f" ({_describe_room(subject, size)})")
+
+
+def _describe_room(subject: HostSubject, maxmemory: int) -> str:
+    host = find_usable_memory(subject.facts)
+    if host is None:
+        return "the host's memory could not be seen"
+    can = "this host can hold it" if _has_room(subject, maxmemory) else "too much for this host"
+    limit = compute_container_limit(maxmemory)
+    trainer = subject.plan.trainer.container_memory_bytes.value
+    return (
+        f"{can}: {format_size(limit)} with headroom, beside the trainer's {format_size(trainer)}, "
+        f"of {format_size(host)}"
+    )
+
+
+def _has_room(subject: HostSubject, maxmemory: int) -> bool:
+    host = find_usable_memory(subject.facts)
+    needed = compute_container_limit(maxmemory) + subject.plan.trainer.container_memory_bytes.value
+    return host is not None and needed <= host
+
+
+def offer_for_plan(subject: HostSubject, threads: int, maxmemory: int) -> tuple[Remedy, ...]:
+    """Return both remedies for `qca up`, first the one that this host can hold."""
+    needed, fewer = rules.compute_required_memory(threads), rules.compute_max_threads(maxmemory)
+    has_room = _has_room(subject, needed)
+    more = Remedy(
+        f"Give {format_count(threads, 'thread')} the necessary {format_size(needed)}",
+        (f"QCA_STACK_MAXMEMORY={format_exact_size(needed)} qca up",),
+        breaks="" if has_room else "this host cannot hold it beside the trainer",
+    )
+    if fewer == 0:
+        return (more,)
+    less = Remedy(
+        f"Stay within {format_size(maxmemory)} with at most {format_count(fewer, 'thread')}",
+        (f"QCA_STACK_PROACTOR_THREADS={fewer} qca up",),
+    )
+    return (more, less) if has_room else (less, more)
+
+
+def offer_for_service(
+    subject: FileSubject, dragonfly: Dragonfly, threads: int, maxmemory: int
+) -> tuple[Remedy, ...]:
+    """Return both remedies for a service of a Compose project."""
+    needed, fewer = rules.compute_required_memory(threads), rules.compute_max_threads(maxmemory)
+    more = set_flag(subject.file, dragonfly, "maxmemory", format_exact_size(needed))
+    if fewer == 0:
+        return (more,)
+    if count_threads(subject.facts, dragonfly, fewer).count != fewer:  # the flag is overridden
+        return (more, _lower_cpu_limit(subject.file, dragonfly, fewer))
+    # Fewer threads cost a little speed; more memory may be more than the host has.
+    less = set_flag(subject.file, dragonfly, "proactor_threads", str(fewer), automatic=True)
+    return (less, more)
+
+
+def _lower_cpu_limit(file: ComposeFile, dragonfly: Dragonfly, threads: int) -> Remedy:
+    cpus = dragonfly.service.cpus
+    edit = replace_on_line(file, cpus, cpus.raw, str(threads)) if cpus else None
+    if edit is not None:
+        title = f"Set the CPU limit to {threads} at {edit.file}:{edit.line}"
+        return edit_line(title, edit, automatic=False)
+    return Remedy(f"Set the CPU limit of service {dragonfly.service.name} to {threads}")

@@ -1,0 +1,102 @@
+"""What the Dragonfly services of a Compose project would start with: threads and maxmemory."""
+
+from dataclasses import dataclass
+
+from infra.compose_file.limits import read_cpu_quota, read_cpuset, read_size
+from infra.compose_file.model import LocatedValue
+from infra.doctor.container_limits import count_container_cpus, find_container_memory
+from infra.doctor.dragonfly_services import explain_hidden_flags
+from infra.doctor.finding import Severity, Verdict, skip
+from infra.dragonfly import startup_rules as rules
+from infra.dragonfly.service import Dragonfly
+from infra.host.facts import Engine, HostFacts, known_or_none
+
+
+@dataclass(frozen=True)
+class Maxmemory:
+    """How much memory Dragonfly would use for data, and what made it that much."""
+
+    size: int
+    because: str
+
+
+@dataclass(frozen=True)
+class DragonflyStart:
+    """What a service starts with."""
+
+    threads: rules.Threads
+    maxmemory: Maxmemory
+
+
+def predict_start(facts: HostFacts, dragonfly: Dragonfly) -> DragonflyStart | Verdict:
+    """Return what the service starts with; where it does not, or that is unknown, the verdict.
+
+    Needs the fact `cpu`.
+    """
+    threads = _predict_threads(facts, dragonfly)
+    if isinstance(threads, Verdict):
+        return threads
+    maxmemory = predict_maxmemory(facts, dragonfly)
+    if isinstance(maxmemory, Verdict):
+        return maxmemory
+    return DragonflyStart(threads, maxmemory)
+
+
+def predict_maxmemory(facts: HostFacts, dragonfly: Dragonfly) -> Maxmemory | Verdict:
+    """Return the maxmemory of the service; where there is none, or it is unknown, the verdict."""
+    given = dragonfly.flags.get("maxmemory")
+    if given is not None:
+        size = rules.read_size(given.value, dragonfly.release)
+        if size is None:
+            return _refuse_size(dragonfly, given)
+        if size:
+            return Maxmemory(size, given.raw)
+    available, limit = find_container_memory(facts), read_size(dragonfly.service.memory_limit)
+    if available is None:
+        return skip(
+            f"Service {dragonfly.service.name} sets no maxmemory, and the host's memory is unknown."
+        )
+    default = rules.compute_default_maxmemory(available, limit, dragonfly.release)
+    return Maxmemory(default, "no maxmemory given: 0.8 of what is available")
+
+
+def count_threads(facts: HostFacts, dragonfly: Dragonfly, flag: int | None) -> rules.Threads:
+    """Return the threads that the service starts with `--proactor_threads=flag`.
+
+    Needs the fact `cpu`.
+    """
+    service, docker = dragonfly.service, known_or_none(facts.docker)
+    return rules.count_threads(
+        len(read_cpuset(service.cpuset) or ()) or count_container_cpus(facts),
+        quota=read_cpu_quota(service),
+        flag=flag,
+        cgroup_version=docker.cgroup_version if isinstance(docker, Engine) else "2",
+        release=dragonfly.release,
+    )
+
+
+def _predict_threads(facts: HostFacts, dragonfly: Dragonfly) -> rules.Threads | Verdict:
+    name, given = dragonfly.service.name, dragonfly.flags.get("proactor_threads")
+    if given is None:
+        return count_threads(facts, dragonfly, None)
+    if given.value.isdecimal():
+        return count_threads(facts, dragonfly, int(given.value))
+    message = (
+        f"Service {name}: proactor_threads {given.value!r} is not a number; Dragonfly ends at once."
+    )
+    return Verdict(Severity.ERROR, message, {"service": name, "given": given.value})
+
+
+def _refuse_size(dragonfly: Dragonfly, given: LocatedValue) -> Verdict:
+    name = dragonfly.service.name
+    message = (
+        f"Service {name}: Dragonfly cannot read the size {given.value!r} and "
+        "ends at once.\nIt says: Use human-readable format, eg.: 500MB, 1G, 1TB"
+    )
+    return Verdict(Severity.ERROR, message, {"service": name, "given": given.value})
+
+
+def explain_hidden_start(dragonfly: Dragonfly) -> str:
+    """Return why the project does not tell what Dragonfly starts with; empty where it does."""
+    both = {"maxmemory", "proactor_threads"} <= set(dragonfly.flags)
+    return "" if both and not dragonfly.other_program else explain_hidden_flags(dragonfly)

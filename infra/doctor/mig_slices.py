@@ -1,0 +1,85 @@
+"""A program on a GPU in MIG mode gets one slice: does the training fit the slice's memory?"""
+
+from collections import Counter
+from dataclasses import asdict
+
+from infra.doctor.finding import Remedy, Severity, Verdict, ok
+from infra.doctor.gpu_need import GpuNeed, collect_need_evidence
+from infra.doctor.remedies.gpu_memory import offer_smaller_training
+from infra.doctor.remedies.training import TRAIN_ON_CPU
+from infra.doctor.subjects import HostSubject
+from infra.host.facts import Gpu, MigDevice
+from qca.core.units import format_size
+
+
+def judge_slices(subject: HostSubject, gpu: Gpu, need: GpuNeed) -> Verdict:
+    """Return QCA402's verdict on a GPU in MIG mode."""
+    evidence = {
+        **collect_need_evidence(subject.plan.trainer),
+        "slices": [asdict(device) for device in gpu.mig_devices],
+    }
+    if not gpu.mig_devices:
+        return _report_no_slice(gpu, evidence)
+    fitting = [device for device in gpu.mig_devices if device.memory_free >= need.bytes]
+    if not fitting:
+        return _report_too_large(subject, gpu, need, evidence)
+    if len(fitting) < len(gpu.mig_devices):
+        return _report_some_too_small(subject, gpu, need, evidence)
+    return ok(
+        f"The training fits: {format_size(need.bytes)} in a slice of {gpu.name}.\n{need.parts}. "
+        f"The slices: {_list_slices(gpu)}.",
+        **evidence,
+    )
+
+
+def _report_no_slice(gpu: Gpu, evidence: dict[str, object]) -> Verdict:
+    message = (
+        f"{gpu.name} is in MIG mode and has no slice: no program can use it.\n"
+        "Its whole memory counts for nothing until slices are made, or the mode is left."
+    )
+    leave = Remedy(
+        "Leave MIG mode",
+        (f"sudo nvidia-smi -i {gpu.index} -mig 0",),
+        breaks="needs a GPU that nobody uses, on some systems a reboot",
+    )
+    return Verdict(Severity.ERROR, message, evidence, (leave, TRAIN_ON_CPU))
+
+
+def _report_too_large(
+    subject: HostSubject, gpu: Gpu, need: GpuNeed, evidence: dict[str, object]
+) -> Verdict:
+    message = (
+        f"The training needs {format_size(need.bytes)}; the roomiest slice of {gpu.name} has "
+        f"{format_size(_find_roomiest(gpu).memory_free)} free.\n{need.parts}. "
+        f"The slices: {_list_slices(gpu)}."
+    )
+    return Verdict(Severity.ERROR, message, evidence, offer_smaller_training(subject))
+
+
+def _report_some_too_small(
+    subject: HostSubject, gpu: Gpu, need: GpuNeed, evidence: dict[str, object]
+) -> Verdict:
+    message = (
+        f"The training needs {format_size(need.bytes)}, which not every slice of {gpu.name} "
+        f"has free.\n{need.parts}. The slices: {_list_slices(gpu)}. Unless told otherwise it "
+        "gets the first."
+    )
+    roomiest = _find_roomiest(gpu)
+    choose = Remedy(
+        f"Take {roomiest.name}, in a run without containers",
+        (f"CUDA_VISIBLE_DEVICES={roomiest.uuid} qca up --runtime local",),
+    )
+    remedies = (choose, *offer_smaller_training(subject))
+    return Verdict(Severity.WARNING, message, evidence, remedies)
+
+
+def _find_roomiest(gpu: Gpu) -> MigDevice:
+    return max(gpu.mig_devices, key=lambda device: device.memory_free)
+
+
+def _list_slices(gpu: Gpu) -> str:
+    alike = Counter(
+        f"{one.name} ({format_size(one.memory_free)} free of {format_size(one.memory_total)})"
+        for one in gpu.mig_devices
+    )
+    return ", ".join(f"{count} x {text}" if count > 1 else text for text, count in alike.items())

@@ -1,0 +1,111 @@
+"""What the stack's containers wrote: logs, their ends, the trainer's lines, its files."""
+
+import time
+from collections.abc import Callable, Generator, Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from python_on_whales import DockerClient
+
+from infra.stack.containers import POLL_SECONDS, Container, list_containers
+from infra.stack.docker_client import translate_errors
+from qca.core.errors import LaunchError
+
+# A sentence or two of a health check's output, which can be 4096 bytes.
+_CHECK_CHARACTERS = 300
+
+
+def log_tail(stack: DockerClient, service: str) -> str:
+    """Return the end of a service's log, and whether it was killed for its memory."""
+    with translate_errors():
+        text = stack.compose.logs(services=[service], tail="10", no_log_prefix=True)
+    container = list_containers(stack).get(service)
+    note = _describe_failure(container) if container else ""
+    lines = "\n".join(f"  {line}" for line in str(text).strip().splitlines())
+    return f"{note} Its last words:\n{lines or '  (none)'}"
+
+
+def _describe_failure(container: Container) -> str:
+    """Return what killed a container, and what its health check said where that failed."""
+    killed = " It was killed: it went over its memory limit." if container.oom_killed else ""
+    if container.failed_check is None:  # an image may lack what the check runs
+        return killed
+    output = " ".join(container.failed_check.split())[:_CHECK_CHARACTERS]
+    return f"{killed} Its health check said: {output or 'nothing'}."
+
+
+def read_logs(
+    stack: DockerClient, names: list[str], *, follow: bool, tail: int | None
+) -> Iterator[str]:
+    """Yield lines of the services' logs, each with the service's name."""
+    last = None if tail is None else str(tail)
+    return _decode_lines(
+        lambda: stack.compose.logs(services=names, follow=follow, tail=last, stream=True)
+    )
+
+
+def read_recent_trainer_lines(stack: DockerClient) -> list[str]:
+    """Return the newest lines that the trainer wrote."""
+    with translate_errors():
+        text = stack.compose.logs(services=["trainer"], tail="20", no_log_prefix=True)
+    return str(text).splitlines()
+
+
+def follow_trainer(stack: DockerClient) -> Generator[str, None, None]:
+    """Yield the lines that the trainer writes, from its start to its end.
+
+    Raises:
+        LaunchError: the trainer failed for good, or its container is gone.
+
+    """
+    while True:
+        trainer = _find_trainer(stack)
+        yield from _read_lines_since_start(stack, trainer)
+        if not _has_restarted(stack, trainer.started_at):
+            break
+    exit_code = _find_trainer(stack).exit_code
+    if exit_code != 0:
+        raise LaunchError(
+            f"the trainer ended with exit code {exit_code}.{log_tail(stack, 'trainer')}",
+            hint="The run's checkpoints are kept in its volume; `qca up` goes on from the last.",
+        )
+
+
+def copy_from_trainer(stack: DockerClient, source: str, destination: Path) -> None:
+    """Copy a file out of the trainer's container, which need not run."""
+    trainer = _find_trainer(stack)
+    with translate_errors():
+        stack.container.copy((trainer.id, source), destination)
+
+
+def _find_trainer(stack: DockerClient) -> Container:
+    trainer = list_containers(stack).get("trainer")
+    if trainer is None:
+        raise LaunchError(
+            "the trainer's container was removed",
+            hint="The run is kept in its volume; `qca up` goes on from the last checkpoint.",
+        )
+    return trainer
+
+
+def _read_lines_since_start(stack: DockerClient, trainer: Container) -> Iterator[str]:
+    # Not through Compose, which puts lines of its own among them.
+    return _decode_lines(
+        lambda: stack.container.logs(trainer.id, follow=True, stream=True, since=trainer.started_at)
+    )
+
+
+def _has_restarted(stack: DockerClient, started: datetime) -> bool:
+    """Wait until the trainer has ended, or its restart policy has started it since `started`."""
+    while (trainer := _find_trainer(stack)).status not in ("exited", "dead"):
+        if trainer.status == "running" and trainer.started_at != started:
+            return True
+        time.sleep(POLL_SECONDS)
+    return False
+
+
+def _decode_lines(follow: Callable[[], Any]) -> Iterator[str]:
+    with translate_errors(hint="`qca status` shows what runs."):
+        for _, line in follow():
+            yield line.decode(errors="replace").rstrip("\n")

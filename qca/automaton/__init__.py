@@ -1,0 +1,1 @@
+"""A trained automaton: loaded from where it was saved, and run."""

@@ -1,0 +1,33 @@
+"""Whether a rollout fits the memory that is free, said before it starts."""
+
+from typing import Literal
+
+import psutil
+
+from qca.core.config import TrainConfig
+from qca.core.errors import PlanError
+from qca.core.units import format_size
+from qca.memory.layers import Shape
+from qca.memory.nvml import read_free_gpu_memory
+from qca.memory.rollout import estimate_rollout
+
+
+def require_memory(
+    shape: Shape, config: TrainConfig, device: Literal["cpu", "cuda"], held_states: int = 1
+) -> None:
+    """Refuse a rollout that needs more memory than the device has free; unknown is not refused.
+
+    Raises:
+        PlanError: with what it needs and what there is.
+
+    """
+    needed = estimate_rollout(
+        shape, config.update, config.gamma, device=device, held_states=held_states
+    )
+    free = read_free_gpu_memory() if device == "cuda" else psutil.virtual_memory().available
+    if free is not None and needed > free:
+        raise PlanError(
+            f"{shape.grid}x{shape.grid} cells need {format_size(needed)} of memory on the "
+            f"{device}; {format_size(free)} are free",
+            hint="Choose a smaller --grid, or another --device.",
+        )

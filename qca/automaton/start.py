@@ -1,0 +1,156 @@
+"""The state that a rollout starts from: drawn, a single excited cell, or read from a file."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from zipfile import BadZipFile
+
+import numpy as np
+
+from qca.core.errors import InputError
+from qca.core.plugins import list_plugins, load_plugin
+from qca.core.unet_shape import GRID_MULTIPLE
+from qca.measures.state import ComplexArray
+from qca.model.initial_state import draw_initial_state
+from qca.runs.snapshots import read_snapshots
+
+GROUP = "qca.initial_states"
+LARGEST_GRID = 4096
+_GROUND = 0  # the component that every cell but the excited one is in
+_LARGEST_NORM = 1 + 1e-3  # rounding included
+
+Draw = Callable[[int, int, int], ComplexArray]
+"""Return complex64 cells (d_state, grid, grid) for a seed, d_state and grid, each of norm 1."""
+
+
+@dataclass(frozen=True)
+class InitialState:
+    """What an installed package adds as an initial state."""
+
+    draw: Draw
+
+
+def draw_random(seed: int, d_state: int, grid: int) -> ComplexArray:
+    """Return complex normal cells, each normalized: what the training starts from."""
+    return draw_initial_state(seed, range(1), d_state=d_state, grid=grid)[0].numpy()
+
+
+def draw_seed_cell(seed: int, d_state: int, grid: int) -> ComplexArray:
+    """Return cells that are all in component 0, but the one in the middle, drawn at random."""
+    psi = np.zeros((d_state, grid, grid), np.complex64)
+    psi[_GROUND] = 1
+    middle = grid // 2
+    psi[:, middle, middle] = draw_random(seed, d_state, GRID_MULTIPLE)[:, 0, 0]
+    return psi
+
+
+BUILT_IN: dict[str, Draw] = {"random": draw_random, "seed-cell": draw_seed_cell}
+
+
+def list_initial_states() -> list[str]:
+    """Return the names of all initial states, those of installed packages last."""
+    return [*BUILT_IN, *(name for name in list_plugins(GROUP) if name not in BUILT_IN)]
+
+
+def check_grid(grid: int) -> None:
+    """Refuse a grid that the network cannot halve twice.
+
+    Raises:
+        InputError: it is not a multiple of 4 between 4 and 4096.
+
+    """
+    if grid % GRID_MULTIPLE or not GRID_MULTIPLE <= grid <= LARGEST_GRID:
+        nearest = min(max(GRID_MULTIPLE, round(grid / GRID_MULTIPLE) * GRID_MULTIPLE), LARGEST_GRID)
+        raise InputError(
+            f"a grid of {grid} is not possible: its side must be a multiple of {GRID_MULTIPLE} "
+            f"from {GRID_MULTIPLE} to {LARGEST_GRID}",
+            hint=f"For example --grid {nearest}.",
+        )
+
+
+def make_start(
+    start: str | Path | ComplexArray, *, seed: int, d_state: int, grid: int | None
+) -> ComplexArray:
+    """Return the cells to start from, complex64 (d_state, H, W).
+
+    `start` is the cells themselves, the name of an initial state, or a file, see `read_start`;
+    a name needs a grid, the others have their own.
+
+    Raises:
+        InputError: no such initial state or file, or it does not fit.
+
+    """
+    if isinstance(start, np.ndarray):
+        psi, name = start, "the start"
+    else:
+        psi, name = _find_start(start, seed, d_state, grid), str(start)
+    if grid is not None and psi.shape[1:] != (grid, grid):
+        raise InputError(
+            f"{name}: its grid is {psi.shape[1]}x{psi.shape[2]}, not {grid}x{grid}",
+            hint="Leave the grid out: the state's own is used.",
+        )
+    _check_cells(psi, name, d_state)
+    return np.ascontiguousarray(psi, np.complex64)
+
+
+def has_own_grid(start: str | Path | ComplexArray) -> bool:
+    """Return whether a start is not drawn on a grid of one's choice."""
+    return isinstance(start, np.ndarray) or str(start) not in list_initial_states()
+
+
+def _find_start(start: str | Path, seed: int, d_state: int, grid: int | None) -> ComplexArray:
+    name = str(start)
+    if has_own_grid(start):
+        return read_start(Path(start))
+    assert grid is not None
+    check_grid(grid)
+    if name in BUILT_IN:
+        return BUILT_IN[name](seed, d_state, grid)
+    plugin = load_plugin(list_plugins(GROUP)[name], InitialState)
+    return plugin.draw(seed, d_state, grid)
+
+
+def read_start(path: Path) -> ComplexArray:
+    """Read cells, complex (d_state, H, W), from a trajectory (its last state) or a .npy file.
+
+    Raises:
+        InputError: there is no such file, or no state in it.
+
+    """
+    names = ", ".join(list_initial_states())
+    if not path.is_file():
+        raise InputError(
+            f"--start {path}: neither an initial state nor a file",
+            hint=f"Initial states: {names}. Files: .safetensors, .npz, .npy.",
+        )
+    if path.suffix == ".safetensors":
+        found = read_snapshots(path)
+        if not found or not found.states:
+            raise InputError(f"{path}: no states in it", hint=f"Initial states: {names}.")
+        return list(found.states.values())[-1]
+    try:
+        content = np.load(path, allow_pickle=False)
+        psi = content if isinstance(content, np.ndarray) else content["psi"][-1]
+    except (OSError, ValueError, KeyError, IndexError, EOFError, BadZipFile) as error:
+        raise InputError(
+            f"{path}: no state can be read from it: {error}",
+            hint="It takes a trajectory of `qca rollout`, or an array saved with numpy.save.",
+        ) from None
+    return psi
+
+
+def _check_cells(psi: ComplexArray, name: str, d_state: int) -> None:
+    hint = "A state is complex, of shape (d_state, H, W), with cells of norm 1 or less."
+    if psi.ndim != 3 or not np.iscomplexobj(psi):
+        raise InputError(f"{name}: an array {psi.dtype} {psi.shape} is not a state", hint=hint)
+    if psi.shape[0] != d_state:
+        raise InputError(
+            f"{name}: its cells have {psi.shape[0]} components, the automaton's have {d_state}",
+            hint=hint,
+        )
+    for side in psi.shape[1:]:
+        check_grid(side)
+    if not np.isfinite(psi).all():
+        raise InputError(f"{name}: there is a NaN or an infinity in it", hint=hint)
+    if np.linalg.norm(psi, axis=0).max() > _LARGEST_NORM:
+        raise InputError(f"{name}: it has cells of a norm above 1", hint=hint)

@@ -1,0 +1,57 @@
+"""Options and loading that the commands for a trained automaton share."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from qca.core.config import Device
+from qca.core.errors import LaunchError
+
+if TYPE_CHECKING:
+    from qca.automaton.automaton import Automaton
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+
+def what_options(command: Command) -> Command:
+    """Add the argument WHAT, `--runs` and `--device`."""
+    command = click.option(
+        "--device",
+        type=click.Choice(["auto", "cpu", "cuda"]),
+        default="auto",
+        show_default=True,
+        help="Where to compute; auto takes a usable GPU.",
+    )(command)
+    command = click.option(
+        "--runs",
+        type=click.Path(path_type=Path),
+        default=Path("runs"),
+        show_default=True,
+        help="Folder of the run folders.",
+    )(command)
+    return click.argument("what")(command)
+
+
+def load_automaton(what: str, runs: Path, device: Device) -> "Automaton":
+    """Load an automaton, and say on stderr what was loaded.
+
+    Raises:
+        LaunchError: torch is not installed here.
+        QcaError: see `Automaton.load`.
+
+    """
+    try:
+        from qca.automaton.automaton import Automaton
+    except ModuleNotFoundError as error:
+        raise LaunchError(
+            f"running an automaton needs {error.name}, which is not installed here",
+            hint="pip install 'qca[train]'",
+        ) from None
+    automaton = Automaton.load(what, runs=runs, device=device)
+    for damaged in automaton.damaged:
+        click.echo(f"Note: {damaged}; an older checkpoint is used.", err=True)
+    trained = "" if automaton.episode is None else f" after {automaton.episode:,} episodes"
+    click.echo(f"Loaded {automaton.name}{trained}, on {automaton.device}.", err=True)
+    return automaton

@@ -1,0 +1,131 @@
+"""Fields: one real number for each cell of a state, float32 (H, W).
+
+Each function takes a state, the one shown before it (None at the start) and a component of the
+cells, counted from 0; most need only the first. p_c is |psi_c|^2 / |psi|^2, the probability of
+component c in a cell. The grid does not wrap around: a cell at its edge has fewer neighbors.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+
+from qca.measures.state import ComplexArray, FloatArray, State, squared_magnitude
+
+Scale = Literal["sequential", "cyclic", "categorical"]
+_SMALLEST = np.float32(1e-12)  # where |psi|^2 divides: a cell that is all but damped away
+
+
+@dataclass(frozen=True)
+class Field:
+    """A named field, and how it is drawn."""
+
+    name: str
+    unit: str
+    compute: Callable[[State, State | None, int], FloatArray]
+    scale: Scale = "sequential"
+    """Cyclic where its ends meet; categorical where its values are numbers of components."""
+    lowest: float | None = 0.0
+    """What the scale begins with; None is the lowest value that is shown."""
+    highest: float | None = None
+    """What the scale ends with; None is the highest value that is shown."""
+    has_component: bool = False
+    """Whether it is that of one component: `density:2`."""
+
+
+def compute_density(state: State, previous: State | None = None, component: int = 0) -> FloatArray:
+    """Return |psi_c|^2; a probability, 0 to 1 where cells are normalized."""
+    return squared_magnitude(state.psi[component])
+
+
+def compute_phase(state: State, previous: State | None = None, component: int = 0) -> FloatArray:
+    """Return arg psi_c in radians, -pi to pi."""
+    return np.angle(state.psi[component])
+
+
+def find_dominant(state: State, previous: State | None = None, component: int = 0) -> FloatArray:
+    """Return the component with the largest |psi_c|^2, counted from 0."""
+    return squared_magnitude(state.psi).argmax(axis=0).astype(np.float32)
+
+
+def compute_entropy(state: State, previous: State | None = None, component: int = 0) -> FloatArray:
+    """Return -sum_c p_c log2 p_c in bits: 0 for one component alone, log2 d_state for all alike."""
+    probability = _probabilities(state.psi)
+    return -(probability * np.log2(np.maximum(probability, _SMALLEST))).sum(axis=0)
+
+
+def compute_coherence(
+    state: State, previous: State | None = None, component: int = 0
+) -> FloatArray:
+    """Return the mean |<psi, psi'>| / (|psi| |psi'|) over the four neighbors psi'; 0 to 1."""
+    direction = state.psi / np.sqrt(np.maximum(_squared_norm(state.psi), _SMALLEST))
+    total = np.zeros(direction.shape[1:], np.float32)
+    count = np.zeros_like(total)
+    for here, there in _NEIGHBORS:
+        overlap = np.abs((direction[here].conj() * direction[there]).sum(axis=0))
+        for cells in (here[1:], there[1:]):
+            total[cells] += overlap
+            count[cells] += 1
+    return total / np.maximum(count, 1)
+
+
+def compute_change(state: State, previous: State | None = None, component: int = 0) -> FloatArray:
+    """Return |psi - psi_before| / steps between the two: norm per step; 0 where nothing is before.
+
+    Of states that are several steps apart it is the mean velocity, not the length of the path.
+    """
+    if previous is None or previous.step == state.step:
+        return np.zeros(state.psi.shape[1:], np.float32)
+    difference = state.psi - previous.psi
+    return np.sqrt(_squared_norm(difference)) / np.float32(abs(state.step - previous.step))
+
+
+def compute_asymmetry(
+    state: State, previous: State | None = None, component: int = 0
+) -> FloatArray:
+    """Return the mean over components of (|psi_c| - |psi_c after a quarter turn|)^2.
+
+    It is 0 where the grid looks alike from all four sides; its mean is the loss's `symmetry`.
+    A grid that is not square has none: NaN.
+    """
+    magnitude = np.abs(state.psi)
+    if magnitude.shape[1] != magnitude.shape[2]:
+        return np.full(magnitude.shape[1:], np.nan, np.float32)
+    return np.square(magnitude - np.rot90(magnitude, axes=(1, 2))).mean(axis=0)
+
+
+BUILT_IN: tuple[Field, ...] = (
+    Field("density", "probability", compute_density, has_component=True),
+    Field(
+        "phase",
+        "rad",
+        compute_phase,
+        scale="cyclic",
+        lowest=-np.pi,
+        highest=np.pi,
+        has_component=True,
+    ),
+    Field("dominant", "component", find_dominant, scale="categorical"),
+    Field("entropy", "bit", compute_entropy),
+    Field("coherence", "overlap", compute_coherence, highest=1.0),
+    Field("change", "norm per step", compute_change),
+    Field("asymmetry", "mean square", compute_asymmetry),
+)
+
+_Cells = tuple[slice, slice, slice]
+_ALL, _FIRST, _LAST = slice(None), slice(None, -1), slice(1, None)
+# Each pair of neighbors once: below one another, then beside one another.
+_NEIGHBORS: tuple[tuple[_Cells, _Cells], ...] = (
+    ((_ALL, _FIRST, _ALL), (_ALL, _LAST, _ALL)),
+    ((_ALL, _ALL, _FIRST), (_ALL, _ALL, _LAST)),
+)
+
+
+def _squared_norm(psi: ComplexArray) -> FloatArray:
+    return squared_magnitude(psi).sum(axis=0)
+
+
+def _probabilities(psi: ComplexArray) -> FloatArray:
+    squared = squared_magnitude(psi)
+    return squared / np.maximum(squared.sum(axis=0), _SMALLEST)

@@ -1,0 +1,98 @@
+"""Frames as pictures: animated GIF and a contact sheet, both by Pillow."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qca.core.errors import LaunchError
+from qca.rollout.recording import DrawnField
+
+if TYPE_CHECKING:
+    from types import ModuleType
+
+# A grid is drawn about so wide, a whole number of pixels for each cell.
+_PICTURE_WIDTH = 512
+_SHEET_WIDTH = 160  # of one frame of a contact sheet
+_SHEET_FRAMES = 8  # a row of as many can still be seen
+_GAP = 8  # pixels between pictures beside each other
+_LABEL = 16  # pixels above each row of a contact sheet
+
+
+def choose_scale(cells: int, width: int = _PICTURE_WIDTH) -> int:
+    """Return the pixels for each cell, so that `cells` are about `width` pixels wide."""
+    return max(1, width // cells)
+
+
+def paint_frame(fields: list[DrawnField], frame: int, scale: int) -> NDArray[np.uint8]:
+    """Return a frame's fields beside one another, enlarged: uint8 (height, width, 3)."""
+    parts: list[NDArray[np.uint8]] = []
+    for drawn in fields:
+        picture = drawn.paint(frame).repeat(scale, axis=0).repeat(scale, axis=1)
+        if parts:
+            parts.append(np.zeros((picture.shape[0], _GAP, 3), np.uint8))
+        parts.append(picture)
+    return np.concatenate(parts, axis=1)
+
+
+def paint_frames(fields: list[DrawnField]) -> Iterator[NDArray[np.uint8]]:
+    """Yield every frame, all of one size with even sides, as video needs them."""
+    scale = choose_scale(max(fields[0].frames.shape[1:]))
+    for frame in range(len(fields[0].frames)):
+        yield paint_frame(fields, frame, scale)
+
+
+def write_gif(path: Path, fields: list[DrawnField], fps: float) -> None:
+    """Write an animated GIF that repeats."""
+    image = load_pillow()
+    first, *rest = [image.fromarray(frame) for frame in paint_frames(fields)]
+    # A GIF counts hundredths of a second, and browsers slow down what has less than two.
+    duration = max(20, round(100 / fps) * 10)
+    first.save(path, format="GIF", save_all=True, append_images=rest, duration=duration, loop=0)
+
+
+def write_contact_sheet(path: Path, fields: list[DrawnField], steps: list[int]) -> None:
+    """Write a PNG with a row of frames for each field, from the first to the last."""
+    image = load_pillow()
+    from PIL import ImageDraw
+
+    frames = choose_frames(len(steps))
+    scale = choose_scale(max(fields[0].frames.shape[1:]), _SHEET_WIDTH)
+    rows, columns = (side * scale for side in fields[0].frames.shape[1:])
+    size = (len(frames) * (columns + _GAP) + _GAP, len(fields) * (rows + _LABEL + _GAP) + _GAP)
+    sheet = image.new("RGB", size, "white")
+    draw = ImageDraw.Draw(sheet)
+    for row, drawn in enumerate(fields):
+        top = _GAP + row * (rows + _LABEL + _GAP)
+        for column, frame in enumerate(frames):
+            left = _GAP + column * (columns + _GAP)
+            label = f"{drawn.name}, step {steps[frame]}" if column == 0 else f"step {steps[frame]}"
+            draw.text((left, top), label, fill="black")
+            picture = image.fromarray(paint_frame([drawn], frame, scale))
+            sheet.paste(picture, (left, top + _LABEL))
+    sheet.save(path, format="PNG")
+
+
+def choose_frames(count: int, most: int = _SHEET_FRAMES) -> list[int]:
+    """Return at most `most` of `count` frames: the first, the last, and evenly between them."""
+    chosen = min(count, most)
+    return [round((count - 1) * number / max(1, chosen - 1)) for number in range(chosen)]
+
+
+def load_pillow() -> "ModuleType":
+    """Return Pillow's module `Image`.
+
+    Raises:
+        LaunchError: it is not installed.
+
+    """
+    try:
+        from PIL import Image
+    except ModuleNotFoundError:
+        raise LaunchError(
+            "pictures need Pillow, which is not installed here",
+            hint="pip install 'qca[video]', or write a .html, which needs nothing more.",
+        ) from None
+    return Image

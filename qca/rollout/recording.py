@@ -1,0 +1,105 @@
+"""What is kept of a rollout while it runs: the chosen fields, the measures, or the states."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from qca.measures.choose_field import ChosenField
+from qca.measures.over_time import MEASURES, measure_all
+from qca.measures.palettes import make_palette, quantize
+from qca.measures.state import FloatArray, State
+
+
+@dataclass
+class Recording:
+    """Fields and measures of the states that were added, in order."""
+
+    fields: Sequence[ChosenField]
+    keeps_states: bool = False
+    """Keep the states themselves, and neither fields nor measures."""
+    stride: int = 1
+    """Keep of the fields every so many cells of each axis: a mean of phases would be none."""
+    steps: list[int] = field(default_factory=list)
+    values: list[list[FloatArray]] = field(default_factory=list)
+    """For each state the values of each field, (H, W)."""
+    measures: dict[str, list[float]] = field(default_factory=dict)
+    """By name, a number for each state."""
+    states: list[State] = field(default_factory=list)
+    _previous: State | None = None
+
+    def add(self, state: State) -> None:
+        """Keep what is wanted of the next state."""
+        self.steps.append(state.step)
+        if self.keeps_states:
+            self.states.append(state)
+            return
+        values = [chosen.compute(state, self._previous) for chosen in self.fields]
+        self.values.append([one[:: self.stride, :: self.stride].copy() for one in values])
+        for name, value in measure_all(state, self._previous).items():
+            self.measures.setdefault(name, []).append(value)
+        self._previous = state
+
+    def stack(self, number: int) -> FloatArray:
+        """Return one field of all states, (frames, H, W)."""
+        return np.stack([values[number] for values in self.values])
+
+
+@dataclass(frozen=True)
+class DrawnField:
+    """A field of all frames as places in a palette, on one scale for all of them."""
+
+    name: str
+    unit: str
+    is_categorical: bool
+    lowest: float
+    highest: float
+    palette: NDArray[np.uint8]
+    """Colors, (256, 3)."""
+    frames: NDArray[np.uint8]
+    """Places in the palette, (frames, H, W)."""
+
+    def paint(self, frame: int) -> NDArray[np.uint8]:
+        """Return a frame in color, (H, W, 3)."""
+        return self.palette[self.frames[frame]]
+
+
+def draw_fields(recording: Recording) -> list[DrawnField]:
+    """Return every field of a recording, ready to be shown."""
+    return [
+        draw_field(chosen, recording.stack(number))
+        for number, chosen in enumerate(recording.fields)
+    ]
+
+
+def draw_field(chosen: ChosenField, values: FloatArray) -> DrawnField:
+    """Put a field's values, (frames, H, W), on its scale; one scale for all frames."""
+    lowest, highest = find_range(chosen, values)
+    scale = chosen.field.scale
+    categories = int(highest) + 1 if scale == "categorical" else 1
+    return DrawnField(
+        name=chosen.name,
+        unit=chosen.field.unit,
+        is_categorical=scale == "categorical",
+        lowest=lowest,
+        highest=highest,
+        palette=make_palette(scale, categories),
+        frames=quantize(values, scale, lowest, highest),
+    )
+
+
+def find_range(chosen: ChosenField, values: FloatArray) -> tuple[float, float]:
+    """Return the ends of a field's scale: its own, or those of the finite values."""
+    finite = values[np.isfinite(values)]
+    lowest, highest = chosen.field.lowest, chosen.field.highest
+    if lowest is None:
+        lowest = float(finite.min()) if finite.size else 0.0
+    if highest is None:
+        highest = float(finite.max()) if finite.size else lowest
+    return float(lowest), float(highest)
+
+
+def list_measure_units() -> dict[str, str]:
+    """Return the unit of each measure by its name."""
+    return {measure.name: measure.unit for measure in MEASURES}

@@ -1,0 +1,25 @@
+"""States as numbers: a trajectory in safetensors or numpy's format."""
+
+from pathlib import Path
+
+import numpy as np
+
+from qca.measures.state import State
+from qca.runs.snapshots import write_snapshots
+
+
+def write_safetensors(path: Path, states: list[State], episode: int | None) -> None:
+    """Write float32 tensors (2, d_state, H, W), real and imaginary part, named by their steps."""
+    by_step = {state.step: state.psi for state in states}
+    write_snapshots(path, episode or 0, by_step)
+
+
+def write_npz(path: Path, states: list[State]) -> None:
+    """Write `psi`, complex64 (T, d_state, H, W), with `step` and `squared_norm` beside it."""
+    with path.open("wb") as file:
+        np.savez(
+            file,
+            step=np.array([state.step for state in states]),
+            psi=np.stack([state.psi for state in states]),
+            squared_norm=np.stack([state.squared_norm for state in states]),
+        )

@@ -1,0 +1,49 @@
+"""A recording becomes a file, whole or not at all."""
+
+from pathlib import Path
+
+from qca.core.atomic_files import replace_file
+from qca.core.errors import LaunchError
+from qca.rollout.pictures import write_contact_sheet, write_gif
+from qca.rollout.player import Player, render_player
+from qca.rollout.recording import Recording, draw_fields
+from qca.rollout.request import RolloutRequest
+from qca.rollout.trajectory import write_npz, write_safetensors
+from qca.rollout.video import write_video
+
+
+def write_recording(
+    request: RolloutRequest, recording: Recording, player: Player, episode: int | None
+) -> None:
+    """Write what was recorded in the format that the output's name asks for.
+
+    Raises:
+        LaunchError: it cannot be written; a file that was there before stays.
+
+    """
+    try:
+        with replace_file(request.output) as unfinished:
+            _write(unfinished, request, recording, player, episode)
+    except OSError as error:
+        raise LaunchError(
+            f"cannot write {request.output}: {error.strerror or error}",
+            hint="Check the folder's permissions and the free space of its disk.",
+        ) from None
+
+
+def _write(
+    path: Path, request: RolloutRequest, recording: Recording, player: Player, episode: int | None
+) -> None:
+    match request.format:
+        case "html":
+            path.write_text(render_player(player, recording), encoding="utf-8")
+        case "gif":
+            write_gif(path, draw_fields(recording), request.fps)
+        case "png":
+            write_contact_sheet(path, draw_fields(recording), recording.steps)
+        case "mp4" | "webm" as container:
+            write_video(path, draw_fields(recording), request.fps, container)
+        case "safetensors":
+            write_safetensors(path, recording.states, episode)
+        case "npz":
+            write_npz(path, recording.states)

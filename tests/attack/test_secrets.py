@@ -1,0 +1,62 @@
+"""No output of a command shows a secret of a Compose file, of `.env` or of the environment."""
+
+import pytest
+
+from tests.support.program import Program
+
+FORMATS = ("text", "json", "markdown", "github")
+
+# Too many threads, so that there is a remedy whose diff and command are about this very line.
+FLAGS = "--maxmemory=2G --proactor_threads=16"
+
+COMMANDS = {
+    "items of a list": 'command: ["--proactor_threads=16", "--maxmemory=2G", "--masterauth", "{}"]',
+    "in quotes": "command: {flags} --requirepass='{} with a space'",
+    "after the flag": "command: {flags} --requirepass {}",
+    "a single dash": "command: {flags} -requirepass={}",
+    "the master's": "command: {flags} --masterauth={}",
+    "last, where a flag is added": "command: --maxmemory=1M --requirepass={}",
+    "a variable": "command: {flags}\n    environment: {{DFLY_requirepass: '{}'}}",
+    "on one line": "{{command: {flags}, environment: {{AWS_SECRET_ACCESS_KEY: {}, X_TOKEN: {}}}}}",
+    "interpolated": "command: {flags} --requirepass=${{SERVICE_PASSWORD}}",
+    "a health check": 'command: {flags}\n    healthcheck: {{test: ["CMD", redis-cli, -a, "{}"]}}',
+    "a bad limit": "command: {flags}\n    mem_limit: ${{SERVICE_PASSWORD}}",
+    "an include": "command: {flags}\ninclude: ['who@host.example:${{SERVICE_PASSWORD}}.git']",
+    "an extended file": "extends: {{file: 'https://u:{}@host.example/x.yml', service: x}}",
+}
+
+
+def write(program: Program, service: str, secret: str) -> None:
+    text = service.replace("{}", secret).replace("{flags}", FLAGS)
+    text = text.replace("{{", "{").replace("}}", "}")
+    image = "image: dragonflydb/dragonfly:v1.40.0"
+    body = f"{{{image}, {text[1:]}" if text.startswith("{") else f"\n    {image}\n    {text}"
+    (program.folder / "compose.yaml").write_text(f"services:\n  cache: {body}\n")
+    (program.folder / ".env").write_text(f"SERVICE_PASSWORD={secret}\n")
+
+
+@pytest.mark.parametrize("service", COMMANDS.values(), ids=COMMANDS)
+def test_the_doctor_shows_none(qca, service):
+    write(qca, service, "hunter2-L1")
+    for format_ in FORMATS:
+        done = qca("doctor", "--files-only", "compose.yaml", "--format", format_, check=None)
+        assert done.returncode in (0, 1), done.stderr
+        assert "hunter2" not in done.stdout + done.stderr
+    done = qca("doctor", "-f", "compose.yaml", "--fix", "--dry-run", check=None)
+    assert "hunter2" not in done.stdout + done.stderr
+
+
+def test_a_secret_of_the_environment_shows_in_no_error(qca):
+    secret = {"DEPLOY_TOKEN": "tok-4711x", "DOCKER_HOST": "tcp://bob:hun/ter2@127.0.0.1:9"}
+    (qca.folder / "compose.yaml").write_text("services: {a: {image: 'x:${DEPLOY_TOKEN}:y:z'}}\n")
+    for words in (
+        ["doctor", "-f", "compose.yaml", "--timeout", "2"],
+        ["doctor", "-f", "tok-4711x.yaml", "--timeout", "2"],
+        ["doctor", "--record", "host.json", "--timeout", "2"],
+        ["doctor", "--format", "markdown", "--timeout", "2"],
+        ["train", "--store", "tok-4711x", "--episodes", "tok-4711x"],
+    ):
+        done = qca(*words, check=None, **secret)
+        for part in ("tok-4711x", "hun/ter2", "ter2@"):
+            assert part not in done.stdout + done.stderr, words
+    assert "ter2" not in (qca.folder / "host.json").read_text()

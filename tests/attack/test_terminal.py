@@ -1,0 +1,38 @@
+"""What a file holds cannot steer the terminal, hide in a report, or bring a warning of Python's."""
+
+import os
+
+import pytest
+
+INVISIBLE = "\x1b]0;owned\x07", "\u202e", "\u2066", "\u200b", "\x9b2J"
+
+FILE = """\
+services:
+  "ca{}che":
+    image: dragonflydb/dragonfly:v1.40.0
+    command: ["--maxmemory=1G", "--proactor_threads=16", "--fl{}ag=1"]
+    mem_limit: "3{}g"
+  a: &x {{image: x}}
+  b: &x {{image: y}}
+"""
+
+
+@pytest.mark.parametrize("format_", ["text", "markdown", "github"])
+def test_no_format_prints_what_a_terminal_obeys_or_hides(qca, format_):
+    files = []
+    for number, characters in enumerate(INVISIBLE):
+        escaped = "".join(f"\\u{ord(one):04x}" for one in characters)
+        (qca.folder / f"{number}.yml").write_text(FILE.replace("{}", escaped).replace("{{", "{"))
+        files.append(f"{number}.yml")
+    done = qca("doctor", "--files-only", *files, "--format", format_, check=None)
+    for characters in INVISIBLE:
+        assert characters not in done.stdout + done.stderr
+    assert "Warning" not in done.stderr
+
+
+def test_an_error_escapes_the_name_of_its_file(qca):
+    for name in ("a\x1b[31m\u202e.yml", os.fsdecode(b"a\xff.yml"), "-x\x1b.yml"):
+        for words in (["doctor", "--files-only", f"./{name}"], ["plan", "--config", name]):
+            done = qca(*words, check=2)
+            assert "\x1b" not in done.stderr
+            assert "\u202e" not in done.stderr

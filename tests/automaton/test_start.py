@@ -1,0 +1,84 @@
+"""States to start from: drawn, a single cell, or from a file."""
+
+import numpy as np
+import pytest
+
+from qca.automaton.start import GROUP, InitialState, has_own_grid, make_start
+from qca.core.errors import InputError
+from qca.measures.state import ComplexArray
+from tests.support.plugins import install
+from tests.support.run_folders import field, write_states
+
+
+def draw_ones(seed: int, d_state: int, grid: int) -> ComplexArray:
+    return np.full((d_state, grid, grid), d_state**-0.5, np.complex64)
+
+
+ones = InitialState(draw_ones)
+
+
+def start(what: object, grid: int | None = None, d_state: int = 3) -> ComplexArray:
+    return make_start(what, seed=0, d_state=d_state, grid=grid)  # type: ignore[arg-type]
+
+
+def test_a_seed_cell_is_the_only_one_that_is_not_in_component_0():
+    psi = start("seed-cell", 8)
+    excited = np.abs(psi[0]) < 1
+    assert np.argwhere(excited).tolist() == [[4, 4]]
+    assert np.linalg.norm(psi, axis=0) == pytest.approx(1, abs=1e-6)
+    other = make_start("seed-cell", seed=1, d_state=3, grid=8)
+    assert not np.allclose(psi[:, 4, 4], other[:, 4, 4])
+
+
+def test_of_a_trajectory_the_last_state_is_taken(tmp_path):
+    write_states(tmp_path, {0: field(), 10: field(1), 9: field(2)})
+    assert np.allclose(start(tmp_path / "states.safetensors"), field(1))
+    np.savez(tmp_path / "states.npz", psi=np.stack([field(), field(1)]))
+    assert np.array_equal(start(tmp_path / "states.npz"), field(1))
+
+
+def test_an_array_of_ones_own_is_taken_as_it_is(tmp_path):
+    np.save(tmp_path / "one.npy", field())
+    assert np.array_equal(start(tmp_path / "one.npy"), field())
+    assert np.array_equal(start(field()), field())
+    assert has_own_grid(field())
+    assert not has_own_grid("random")
+
+
+def test_an_installed_package_adds_an_initial_state(monkeypatch):
+    install(monkeypatch, GROUP, __name__, ones="ones")
+    assert (start("ones", 4) == draw_ones(0, 3, 4)).all()
+
+
+BAD = {
+    "a NaN": (lambda: np.where(np.eye(8), np.nan, field()), "a NaN or an infinity"),
+    "a large cell": (lambda: 2 * field(), "a norm above 1"),
+    "no complex numbers": (lambda: field().real, "is not a state"),
+    "a batch": (lambda: field()[None], "is not a state"),
+    "other components": (lambda: field()[:2], "cells have 2 components, the automaton's have 3"),
+    "a grid of 6": (lambda: field()[:, :6, :6], "a grid of 6 is not possible"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_what_is_no_state_of_this_automaton_is_refused(name):
+    make, message = BAD[name]
+    with pytest.raises(InputError, match=message):
+        start(make())
+
+
+def test_a_file_of_another_grid_than_was_asked_for_is_refused(tmp_path):
+    np.save(tmp_path / "one.npy", field())
+    with pytest.raises(InputError, match="its grid is 8x8, not 16x16"):
+        start(tmp_path / "one.npy", 16)
+
+
+@pytest.mark.parametrize("name", ["nothing", "text.npy", "empty.npz", "cut.safetensors"])
+def test_a_file_that_cannot_be_read_is_refused(tmp_path, name):
+    write_states(tmp_path, {0: field()})
+    whole = (tmp_path / "states.safetensors").read_bytes()
+    contents = {"text.npy": b"hello", "empty.npz": b"", "cut.safetensors": whole[:-9]}
+    if name in contents:
+        (tmp_path / name).write_bytes(contents[name])
+    with pytest.raises(InputError):
+        start(tmp_path / name)

@@ -1,0 +1,83 @@
+"""`qca rollout`: from a run to its files, and what can be wrong."""
+
+import signal
+
+import numpy as np
+import pytest
+
+from qca.runs.snapshots import read_snapshots
+from tests.support.automata import trained_run
+from tests.support.program import Program
+
+
+@pytest.fixture
+def trained(qca):
+    """The program in a folder with a trained run."""
+    trained_run(qca.folder / "runs" / "first")
+    return qca
+
+
+def test_a_run_becomes_a_page_in_its_folder(trained):
+    done = trained("rollout", "first", "--steps", 3)
+    assert done.stdout == ""
+    assert "Loaded first after 6 episodes, on cpu." in done.stderr
+    assert "Wrote runs/first/rollout.html." in done.stderr
+    page = (trained.folder / "runs" / "first" / "rollout.html").read_text()
+    assert page.startswith("<!DOCTYPE html>")
+    assert "8\u00d78 cells of 3 components, 3 steps." in page
+
+
+def test_a_trajectory_goes_on_from_another(trained):
+    trained("rollout", "first", "--steps", 6, "-o", "whole.npz")
+    trained("rollout", "first", "--steps", 4, "-o", "begin.safetensors", "--every", 2)
+    trained("rollout", "first", "--steps", 2, "-o", "end.npz", "--start", "begin.safetensors")
+    begin = read_snapshots(trained.folder / "begin.safetensors")
+    assert begin is not None
+    assert list(begin.states) == [0, 2, 4]
+    whole, end = (np.load(trained.folder / name)["psi"] for name in ("whole.npz", "end.npz"))
+    assert np.abs(end - whole[4:]).max() < 1e-6
+
+
+def test_everything_about_it_can_be_chosen(trained):
+    words = ("--grid", 12, "--seed", 5, "--noise", 0.3, "--start", "seed-cell", "--steps", 2)
+    trained("rollout", "first", *words, "-o", "one.npz")
+    trained("rollout", "runs/first", *words, "--device", "cpu", "-o", "two.npz")
+    one, two = (np.load(trained.folder / name)["psi"] for name in ("one.npz", "two.npz"))
+    assert one.shape == (3, 3, 12, 12)
+    assert np.array_equal(one, two)
+    trained("rollout", "first", *words, "--field", "phase:2", "--fps", 5, "-o", "two.gif")
+    assert (trained.folder / "two.gif").read_bytes().startswith(b"GIF89a")
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "message"),
+    [
+        (("first", "--grid", 10), 2, "a grid of 10 is not possible"),
+        (("first", "--field", "flux"), 2, "no field is called 'flux'"),
+        (("first", "--start", "nothing"), 2, "neither an initial state nor a file"),
+        (("first", "-o", "one.avi"), 2, "does not say what to write"),
+        (("first", "-o", "nowhere/one.html"), 1, "the folder nowhere does not exist"),
+        (("second",), 2, "no run 'second'"),
+        (("first", "--steps", 200_000, "-o", "one.npz"), 2, "200,001 frames are more"),
+    ],
+    ids=lambda value: " ".join(map(str, value)) if isinstance(value, tuple) else "",
+)
+def test_what_cannot_be_is_said_and_writes_nothing(trained, words, status, message):
+    before = sorted(trained.folder.rglob("*"))
+    assert message in trained("rollout", *words, check=status).stderr
+    assert sorted(trained.folder.rglob("*")) == before
+
+
+@pytest.mark.parametrize("name", ["long.npz", "long.gif", "long.html"])
+def test_ctrl_c_keeps_what_there_is_as_a_whole_file(tmp_path, name):
+    trained_run(tmp_path / "runs" / "first")
+    program = Program(tmp_path)
+    words = ("rollout", "first", "--steps", 50_000, "--every", 2000, "-o", name)
+    # Between two frames, of which each takes seconds.
+    with program.running(*words) as running:
+        running.wait_for_stderr("Running 50,000 steps")
+        done = running.end(signal.SIGINT)
+    assert done.returncode == 130
+    assert "writing what there is" in done.stderr
+    assert f"Wrote {name}." in done.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["runs", name])

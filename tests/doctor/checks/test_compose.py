@@ -1,0 +1,122 @@
+"""QCA2xx: Compose, the new one and the old."""
+
+from dataclasses import replace
+
+import pytest
+
+from infra.host.facts import (
+    ComposeV1Bundle,
+    HostFacts,
+    StandaloneCompose,
+)
+from tests.support.hosts import (
+    NO_PLUGIN,
+    PLUGIN,
+    compose_v1,
+    engine,
+    host,
+    no_engine,
+    one,
+    seeds_laptop,
+    user_installed,
+)
+from tests.support.verdicts import (
+    COMPOSE,
+    ERROR,
+    INFO,
+    OK,
+    SKIPPED,
+    WARNING,
+    HostCase,
+    assert_host_verdict,
+    snap_host,
+)
+
+
+def _v1(docker: str = "5.0.3", requests: str = "2.28.1", urllib3: str = "1.26.12") -> HostFacts:
+    return host(docker_compose=compose_v1(docker, requests, urllib3))
+
+
+CASES = [
+    # Compose.
+    HostCase("QCA201", host(), OK, "2.40.3"),
+    HostCase("QCA201", host(compose=NO_PLUGIN), WARNING, "trains on this machine"),
+    HostCase("QCA201", host(compose=NO_PLUGIN), ERROR, "not there", COMPOSE),
+    HostCase("QCA201", host(compose=NO_PLUGIN, docker=no_engine("not-installed")), INFO),
+    HostCase(
+        "QCA201",
+        replace(snap_host(), compose=host(compose=NO_PLUGIN).compose),
+        ERROR,
+        "not there",
+        COMPOSE,
+    ),
+    HostCase("QCA201", host(compose="hung"), SKIPPED, "hung"),
+    HostCase("QCA202", host(), OK, "no Compose V1"),
+    HostCase("QCA202", _v1(), INFO, "1.29.2"),
+    HostCase("QCA202", seeds_laptop(), WARNING, "July 2023"),
+    HostCase(
+        "QCA202", host(docker_compose=ComposeV1Bundle(path="/usr/bin/d", version="1.29.2")), INFO
+    ),
+    HostCase(
+        "QCA202", host(docker_compose=StandaloneCompose(path="/usr/bin/d", version="5.0.0")), OK
+    ),
+    HostCase("QCA202", host(docker_compose="denied"), SKIPPED, "denied"),
+    HostCase("QCA203", host(), OK),
+    HostCase("QCA203", _v1(), OK, "can talk to the daemon"),
+    HostCase("QCA203", _v1(requests="2.32.5"), WARNING, "http+docker"),  # Compose V2 is here
+    HostCase("QCA203", seeds_laptop(), WARNING, "http+docker"),  # a local run needs no Compose
+    HostCase("QCA203", seeds_laptop(), ERROR, "http+docker", COMPOSE),
+    HostCase("QCA203", _v1(urllib3="2.5.0"), WARNING, "'chunked'"),
+    HostCase("QCA203", _v1(docker="7.1.0"), WARNING, "'ssl_version'"),
+    HostCase("QCA203", _v1(requests="2.25.1"), SKIPPED, "chardet"),
+    HostCase(
+        "QCA203", host(docker_compose=ComposeV1Bundle(path="/usr/bin/d", version="1.29.2")), OK
+    ),
+    HostCase("QCA203", host(docker_compose="denied"), SKIPPED, "denied"),
+    HostCase("QCA204", _v1(), WARNING, "ContainerConfig"),  # Engine 28
+    HostCase("QCA204", seeds_laptop(), OK),  # Engine 24
+    HostCase("QCA204", host(docker_compose="denied"), SKIPPED),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_host(case: HostCase):
+    assert_host_verdict(case)
+
+
+def test_compose_v1_says_which_library_from_where_since_when():
+    v1 = compose_v1("5.0.3", "2.28.1", "1.26.12")
+    v1.libraries["requests"] = user_installed("2.32.5", over="2.28.1")
+
+    message = one(host(docker_compose=v1), "QCA203").message
+
+    assert "/usr/bin/python3 imports requests 2.32.5" in message
+    assert "user site" in message
+    assert "2025-11-28" in message
+
+
+def test_a_library_that_v1_cannot_import_is_named():
+    v1 = compose_v1("5.0.3", "2.28.1", "1.26.12")
+    del v1.libraries["urllib3"]
+
+    finding = one(host(docker_compose=v1), "QCA203")
+
+    assert finding.severity is WARNING
+    assert "cannot import urllib3" in finding.message
+
+
+def test_over_tcp_the_unix_socket_faults_are_not_predicted():
+    remote = engine(host="tcp://10.0.0.7:2376")
+
+    broken = compose_v1("5.0.3", "2.32.5", "2.5.0")
+    assert one(host(docker=remote, docker_compose=broken), "QCA203").severity is SKIPPED
+    docker_py_7 = compose_v1("7.1.0", "2.31.0", "2.5.0")
+    assert one(host(docker=remote, docker_compose=docker_py_7), "QCA203").severity is WARNING
+
+
+def test_compose_v2_is_offered_by_the_name_it_has():
+    v1 = compose_v1("5.0.3", "2.32.5", "2.5.0")
+
+    first = one(host(docker_compose=v1, compose=PLUGIN), "QCA203").remedies[0]
+
+    assert first.commands == ("docker compose ps",)

@@ -1,0 +1,75 @@
+"""QCA1xx: the engine."""
+
+from dataclasses import replace
+
+import pytest
+
+from tests.support.hosts import (
+    engine,
+    host,
+    no_engine,
+)
+from tests.support.verdicts import (
+    COMPOSE,
+    ERROR,
+    INFO,
+    LOCAL,
+    OK,
+    SKIPPED,
+    SNAP_CLIENT,
+    WARNING,
+    HostCase,
+    assert_host_verdict,
+    snap_host,
+)
+
+CASES = [
+    # The engine. Without one, a local run is chosen by itself, and nothing is an error.
+    HostCase("QCA101", host(), OK, "28.5.2 answers"),
+    HostCase("QCA101", host(docker=no_engine("not-installed")), INFO, "not installed"),
+    HostCase("QCA101", host(docker=no_engine("not-running")), WARNING, "not running"),
+    HostCase("QCA101", host(docker=no_engine("not-installed")), ERROR, "not installed", COMPOSE),
+    HostCase("QCA101", host(docker=no_engine("not-running")), ERROR, "not running", COMPOSE),
+    HostCase("QCA101", host(docker=no_engine("no-permission")), ERROR, "may not talk", COMPOSE),
+    HostCase("QCA101", host(docker=no_engine("bad-host")), ERROR, "is no Docker Engine", COMPOSE),
+    HostCase(
+        "QCA101",
+        host(docker=replace(no_engine("bad-host"), host="tcp://x:1")),
+        ERROR,
+        "DOCKER_HOST",
+        COMPOSE,
+    ),
+    HostCase("QCA101", host(docker=no_engine("bad-context")), ERROR, "context", COMPOSE),
+    HostCase("QCA101", host(docker=no_engine("no-answer")), ERROR, "did not answer", COMPOSE),
+    HostCase("QCA101", host(docker="no time left"), SKIPPED, "no time left"),
+    HostCase("QCA102", host(), OK),
+    HostCase("QCA102", host(docker=engine(limits_memory=False)), WARNING, "memory limits"),
+    HostCase("QCA102", host(docker=engine(limits_cpu=None)), SKIPPED, "does not tell"),
+    HostCase("QCA102", host(docker="hung"), SKIPPED, "hung"),
+    HostCase("QCA103", host(), OK),
+    HostCase("QCA103", host(docker=engine(os_type="windows")), ERROR, "Linux containers"),
+    HostCase("QCA103", host(docker=engine(components={"Podman Engine": "5.4.0"})), INFO, "Podman"),
+    HostCase("QCA103", host(docker=engine(os_type="")), SKIPPED, "does not tell"),
+    HostCase("QCA103", host(docker="hung"), SKIPPED),
+    HostCase("QCA104", host(), OK, "not from a snap"),
+    HostCase("QCA104", snap_host(), ERROR, "no-new-privileges", COMPOSE),
+    HostCase("QCA104", snap_host(), WARNING, "no-new-privileges", LOCAL),
+    HostCase("QCA104", snap_host(version="29.3.1"), WARNING, "may have been mended", COMPOSE),
+    HostCase("QCA104", snap_host(security_options=()), OK, "nothing of that stops", COMPOSE),
+    HostCase("QCA104", snap_host("/srv/qca", security_options=()), ERROR, "/srv/qca", COMPOSE),
+    HostCase(
+        "QCA104", snap_host("/home/USER/.qca", security_options=()), ERROR, "hidden ones", COMPOSE
+    ),
+    HostCase(
+        "QCA104", snap_host("/root", security_options=()), OK, "nothing of that stops", COMPOSE
+    ),
+    HostCase("QCA104", snap_host("", security_options=()), SKIPPED, "not known", COMPOSE),
+    HostCase("QCA104", host(compose=SNAP_CLIENT), ERROR, "/work", COMPOSE),
+    HostCase("QCA104", host(docker=no_engine("not-running")), OK),
+    HostCase("QCA104", host(docker="hung"), SKIPPED, "hung"),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_host(case: HostCase):
+    assert_host_verdict(case)

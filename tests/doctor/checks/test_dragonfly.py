@@ -1,0 +1,304 @@
+"""QCA3xx: Dragonfly as the plan and as Compose files start it."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from infra.doctor.finding import Finding
+from infra.host.facts import (
+    CpuFacts,
+    HostFacts,
+    MemoryFacts,
+    SystemFacts,
+)
+from qca.core.units import GIB, MIB
+from tests.support.hosts import (
+    compose_file,
+    engine,
+    host,
+    judge,
+    no_engine,
+    one,
+    seeds_laptop,
+)
+from tests.support.verdicts import (
+    COMPOSE,
+    ERROR,
+    HEAD,
+    INFO,
+    LOCAL,
+    OK,
+    SIXTEEN_THREADS,
+    SKIPPED,
+    WARNING,
+    FileCase,
+    HostCase,
+    assert_file_verdict,
+    assert_host_verdict,
+    judge_file,
+)
+
+KERNEL_4 = SystemFacts(
+    system="Linux", release="4.19.0-27-amd64", machine="x86_64", distribution="Debian 10", wsl=False
+)
+
+NO_IO_URING = replace(KERNEL_4, release="6.12.1", io_uring_disabled=2)
+
+LOCKED = "    ulimits: {memlock: -1}\n"
+
+
+CASES = [
+    # Dragonfly.
+    HostCase("QCA301", host(), OK, "4 threads need 1 GiB"),
+    HostCase(
+        "QCA301",
+        host(),
+        ERROR,
+        "There are 16 threads, so 4.00GiB are required. Exiting...",
+        {**COMPOSE, "maxmemory": "2GiB", "proactor_threads": 16},
+    ),
+    HostCase(
+        "QCA301",
+        host(),
+        WARNING,
+        "no Dragonfly",
+        {**LOCAL, "maxmemory": "2GiB", "proactor_threads": 16},
+    ),
+    HostCase("QCA301", host(cpu="no /proc"), SKIPPED, "no /proc"),
+    HostCase("QCA302", host(), OK),
+    HostCase("QCA302", host(), WARNING, "containers may take", {"maxmemory": "15GiB"}),
+    HostCase("QCA302", host(memory="no /proc"), SKIPPED, "no /proc"),
+    HostCase("QCA303", host(), OK, "--force_epoll"),
+    HostCase("QCA303", host(system="no uname"), SKIPPED),
+    HostCase("QCA304", host(), OK, "no locked memory"),
+    HostCase("QCA304", host(docker="hung"), SKIPPED, "hung"),
+]
+
+FILE_CASES = [
+    # The seed's file: 2 GiB for the 16 threads of the host.
+    FileCase("QCA301", "    command: dragonfly --maxmemory=2G\n", ERROR, "There are 16 threads", 4),
+    FileCase("QCA301", "    command: --maxmemory=2G --proactor_threads=16\n", ERROR, "4.00GiB", 4),
+    FileCase("QCA301", "    command: --maxmemory=2G --proactor_threads=8\n", OK, "starts", 4),
+    FileCase("QCA301", "    command: --maxmemory=4G --proactor_threads=16\n", OK, "starts", 4),
+    FileCase("QCA301", "    mem_limit: 1g\n", ERROR, "0.8 of what is available", 2),
+    FileCase("QCA301", "    mem_limit: 1g\n    cpus: 2\n", OK, "2 threads", 2),
+    FileCase("QCA301", "    mem_limit: 1g\n    cpuset: 0-1\n", OK, "2 threads", 2),
+    FileCase("QCA301", "    mem_limit: 1g\n    cpuset: 0-1,1,0\n", OK, "2 threads", 2),
+    FileCase("QCA301", "    mem_limit: 1g\n    cpu_quota: 200000\n", OK, "2 threads", 2),
+    FileCase(
+        "QCA301",
+        "    mem_limit: 1g\n    cpu_quota: 200000\n    cpu_period: 50000\n",
+        ERROR,
+        "4 threads",
+        2,
+    ),
+    FileCase("QCA301", "    command: --maxmemory=4G\n    cpu_quota: -1\n", OK, "16 threads", 4),
+    # v1.30 lets a CPU quota override the flag (issue 4251).
+    FileCase(
+        "QCA301",
+        "    command: --maxmemory=1G --proactor_threads=2\n    cpus: 8\n",
+        ERROR,
+        "overrides",
+        4,
+    ),
+    FileCase(
+        "QCA301", "    command: --maxmemory='4 Gigs'\n", ERROR, "Use human-readable format", 4
+    ),
+    FileCase("QCA301", "    command: --proactor_threads=four\n", ERROR, "not a number", 4),
+    FileCase(
+        "QCA301", "    environment: [DFLY_proactor_threads=]\n", ERROR, "'' is not a number", 4
+    ),
+    FileCase("QCA301", "    command: sh -c 'dragonfly --maxmemory=2G'\n", SKIPPED, "shell", 2),
+    FileCase("QCA301", "    command: --flagfile=/etc/flags\n", SKIPPED, "inside the container", 2),
+    FileCase("QCA301", "    extends: {file: o.yml, service: x}\n", SKIPPED, "`extends`", 2),
+    FileCase(
+        "QCA301", "    command: --maxmemory=${M}\n    mem_limit: 9g\n", ERROR, "read the size ''", 4
+    ),
+    FileCase("QCA301", "    environment: {DFLY_maxmemory: ''}\n", ERROR, "read the size ''", 4),
+    FileCase("QCA301", "    command: --maxmemory=0g\n    mem_limit: 1g\n", ERROR, "0.8 of what", 4),
+    FileCase(
+        "QCA301",
+        "    command: dragonfly --maxmemory=4G -- --proactor_threads=99\n",
+        OK,
+        "16 thr",
+        4,
+    ),
+    FileCase(
+        "QCA301", "    command:\n      - dragonfly --maxmemory=4G\n", ERROR, "no program has the", 2
+    ),
+    FileCase("QCA301", "    command: --maxmemory=4G --http_admin_console\n", INFO, "(QCA704)", 4),
+    FileCase(
+        "QCA301", "    command: --maxmemory=4G --max_memory=4G\n", SKIPPED, "the flag max_memory", 4
+    ),
+    FileCase("QCA301", "    command: --maxmemory=4G --port=abc\n", INFO, "ends over 'port'", 4),
+    FileCase("QCA302", "    command: --maxmemory=2G\n    mem_limit: 2g\n", WARNING, "too close", 5),
+    FileCase("QCA302", "    command: --maxmemory=2G\n    mem_limit: 3g\n", OK, "within", 5),
+    FileCase("QCA302", "    command: --maxmemory=2G\n", INFO, "no memory limit", 2),
+    FileCase("QCA302", "    mem_limit: 3g\n", INFO, "too close", 4),
+    FileCase("QCA303", "", OK, "nothing is known", facts=host(docker=engine(version="24.0.7"))),
+    FileCase("QCA303", "", INFO, "seccomp", facts=host(docker=engine(version="25.0.0"))),
+    FileCase(
+        "QCA303", "", INFO, "5.10", facts=host(docker=engine(version="24.0.7"), system=KERNEL_4)
+    ),
+    FileCase(
+        "QCA303",
+        "",
+        INFO,
+        "io_uring_disabled",
+        facts=host(docker=engine(version="24.0.7"), system=NO_IO_URING),
+    ),
+    FileCase("QCA303", "    command: --force_epoll\n", OK, "by its own flag", facts=host()),
+    FileCase("QCA304", LOCKED, OK, "", facts=host(docker=engine(most_memlock=-1))),
+    FileCase("QCA304", LOCKED, ERROR, "8 MiB", facts=host(docker=engine(most_memlock=8 * MIB))),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_host(case: HostCase):
+    assert_host_verdict(case)
+
+
+@pytest.mark.parametrize("case", FILE_CASES, ids=str)
+def test_file(tmp_path, case: FileCase):
+    assert_file_verdict(tmp_path, case)
+
+
+@pytest.mark.parametrize("proactor_threads", [16, None])
+def test_the_seeds_store_both_answers_and_which_the_host_can_hold(proactor_threads):
+    stack = {**COMPOSE, "maxmemory": "2GiB", "proactor_threads": proactor_threads}
+
+    finding = one(seeds_laptop(), "QCA301", stack=stack)
+
+    assert finding.severity == (ERROR if proactor_threads else OK)
+    assert "There are 16 threads, so 4.00GiB are required. Exiting..." in finding.message
+    assert "4 GiB for 16 threads (this host can hold it" in finding.message
+    assert "at most 8 threads in 2 GiB (this host can hold it" in finding.message
+
+
+def test_on_a_small_host_the_larger_answer_is_called_too_much():
+    small = seeds_laptop(
+        docker=engine(cpus=16, memory=8 * GIB),
+        memory=MemoryFacts(total=8 * GIB, available=6 * GIB, cgroup_limit=None),
+    )
+
+    finding = one(
+        small,
+        "QCA301",
+        stack={**COMPOSE, "maxmemory": "2GiB", "proactor_threads": 16},
+        train={"device": "cuda"},
+    )
+
+    assert "4 GiB for 16 threads (too much for this host" in finding.message
+    assert "at most 8 threads in 2 GiB (this host can hold it" in finding.message
+    assert finding.remedies[0].commands == ("QCA_STACK_PROACTOR_THREADS=8 qca up",)
+
+
+def test_cpus_of_this_process_do_not_limit_what_a_container_sees():
+    pinned = host(cpu=CpuFacts(online=16, affinity=2, cgroup_quota=1.0), docker=engine(cpus=16))
+
+    assert "Left alone it would take 16 threads" in one(pinned, "QCA301").message
+
+
+OTHERS = [
+    ("    entrypoint: [sh, -c]\n    command: ['exec dragonfly --maxmemory=2G']\n", "a shell"),
+    ("    entrypoint: [/bin/dash, -c, 'exec dragonfly --maxmemory=2G']\n", "a shell"),
+    ("    entrypoint: [/usr/bin/env, bash, -c, 'exec dragonfly --maxmemory=2G']\n", "a shell"),
+    ("    command: [tini, --, sh, -c, 'exec dragonfly --maxmemory=2G']\n", "a shell"),
+    ("    command: taskset -c 0 dragonfly --maxmemory=2G --proactor_threads=16\n", "taskset"),
+    ("    command: env DFLY_hz=1 dragonfly --maxmemory=2G\n", "DFLY_hz=1"),
+    ("    entrypoint: /start.sh\n    command: [--maxmemory=2G]\n", "start.sh"),
+]
+
+
+@pytest.mark.parametrize(("command", "program"), OTHERS)
+def test_what_another_program_starts_is_not_judged(tmp_path, command, program):
+    finding = judge_file(tmp_path, "QCA301", HEAD + command)
+
+    assert finding.severity is SKIPPED
+    assert f"starts {program}, which may change" in finding.message
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        "    entrypoint: tini -- dragonfly\n    command: --maxmemory=2G\n",
+        "    command: [/usr/bin/tini, -s, --, entrypoint.sh, dragonfly, --maxmemory=2G]\n",
+        "    command: env dragonfly --maxmemory 2G\n",
+    ],
+)
+@pytest.mark.parametrize("image", ["dragonflydb/dragonfly", "registry.example.org:5000/kv:1"])
+def test_what_hands_on_its_words_is_looked_through(tmp_path, command, image):
+    finding = judge_file(tmp_path, "QCA301", f"services:\n  cache:\n    image: {image}\n{command}")
+
+    assert finding.severity is ERROR
+    assert "There are 16 threads" in finding.message
+
+
+def _judge_memlock(folder: Path, limits: str, facts: HostFacts) -> Finding:
+    text = f"services:\n  cache:\n    image: x\n    ulimits: {limits}\n"
+    return judge_file(folder, "QCA304", text, facts)
+
+
+@pytest.mark.parametrize(
+    ("limits", "most", "severity"),
+    [
+        ("{memlock: -1}", -1, OK),
+        ("{memlock: -1}", 8 * MIB, ERROR),
+        ("{memlock: {soft: -1, hard: -1}}", 8 * MIB, ERROR),
+        ("{memlock: 8388608}", 8 * MIB, OK),
+        ("{memlock: 8388609}", 8 * MIB, ERROR),
+        ("{memlock: -1}", None, SKIPPED),
+        ("{memlock: lots}", 8 * MIB, SKIPPED),
+    ],
+)
+def test_locked_memory(tmp_path, limits, most, severity):
+    finding = _judge_memlock(tmp_path, limits, host(docker=engine(most_memlock=most)))
+
+    assert finding.severity is severity, finding.message
+    assert finding.location is not None
+    assert finding.location.line == 4
+    if severity is ERROR:
+        assert "rlimit type 8: operation not permitted" in finding.message
+
+
+def test_locked_memory_without_an_engine_cannot_be_judged(tmp_path):
+    facts = host(docker=no_engine("not-running"))
+
+    assert _judge_memlock(tmp_path, "{memlock: -1}", facts).severity is SKIPPED
+
+
+def _refuse_service(folder, release: str, *lines: str) -> Finding:
+    head = f"services:\n  cache:\n    image: dragonflydb/dragonfly:{release}\n"
+    file = compose_file(folder, head + "".join(f"    {line}\n" for line in lines))
+    (finding,) = [one for one in judge(SIXTEEN_THREADS, "QCA301", files=[file]) if one.location]
+    assert finding.severity is ERROR, finding.message
+    return finding
+
+
+def test_fewer_threads_or_more_memory(tmp_path):
+    finding = _refuse_service(tmp_path, "v1.38.0", "command: --maxmemory=2G")
+
+    assert [remedy.automatic for remedy in finding.remedies] == [True, False]
+    assert "--proactor_threads=8" in finding.remedies[0].title
+    assert "--maxmemory=4G" in finding.remedies[1].title
+
+
+def test_a_cpu_limit_that_overrides_the_flag_is_lowered(tmp_path):
+    command = "command: --maxmemory=300mb --proactor_threads=1"
+
+    finding = _refuse_service(tmp_path, "v1.34.1", "cpus: 2", command)
+
+    assert "which overrides --proactor_threads=1" in finding.message
+    more, lower = finding.remedies
+    assert "--maxmemory=512M" in more.title
+    assert lower.title.startswith("Set the CPU limit to 1 at ")
+    assert [edit.new for edit in lower.edits] == [("    cpus: 1",)]
+
+
+def test_a_cpu_limit_that_stands_as_a_quota_is_lowered_by_hand(tmp_path):
+    finding = _refuse_service(
+        tmp_path, "v1.34.1", "cpu_quota: 200000", "command: --maxmemory=300mb"
+    )
+
+    assert finding.remedies[1].title == "Set the CPU limit of service cache to 1"

@@ -1,0 +1,284 @@
+"""QCA7xx: what a Compose file says, with the line on which it does."""
+
+from dataclasses import replace
+
+import pytest
+
+from infra.doctor.examine import examine
+from tests.support.hosts import (
+    PLUGIN,
+    compose_file,
+    config,
+    driver,
+    engine,
+    gpu,
+    host,
+    no_engine,
+)
+from tests.support.verdicts import (
+    ERROR,
+    HEAD,
+    INFO,
+    OK,
+    SKIPPED,
+    WARNING,
+    FileCase,
+    assert_file_verdict,
+    judge_file,
+)
+
+
+def _reserve(how: str, capabilities: str = "gpu") -> str:
+    device = f"{{{how}, capabilities: [{capabilities}]}}"
+    return f"    deploy: {{resources: {{reservations: {{devices: [{device}]}}}}}}\n"
+
+
+GPUS = "    gpus: all\n"
+
+CDI = _reserve("driver: cdi, device_ids: ['nvidia.com/gpu=all']")
+
+WITH_RUNTIME = engine(runtimes=("runc", "nvidia"))
+
+OLD_COMPOSE = replace(PLUGIN, version="2.26.1-4")
+
+
+FILE_CASES = [
+    FileCase("QCA701", "", OK, "read whole", 1),
+    FileCase("QCA701", "    extends: {file: o.yml, service: x}\n", SKIPPED, "not read", 4),
+    FileCase("QCA701", "    env_file: secrets.env\n", SKIPPED, "`env_file`", 4),
+    FileCase("QCA702", "    command: --maxmemory=${M}\n", WARNING, "takes each as empty", 4),
+    FileCase("QCA702", "    command: --maxmemory=${M:?say how much}\n", ERROR, "say how much", 4),
+    FileCase("QCA702", "    command: --maxmemory=${M:-2G}\n", OK, "", 1),
+    FileCase("QCA702", "    env_file: secrets.env\n", SKIPPED, "nor the variables there", 4),
+    FileCase("QCA703", "version: '3'\n", INFO, "obsolete", 4),
+    FileCase("QCA703", "    gpus: all\n", OK, "", 1),
+    FileCase("QCA703", GPUS, WARNING, "2.26", facts=host(gpu=driver(gpu()), compose=OLD_COMPOSE)),
+    FileCase("QCA703", GPUS, SKIPPED, "could not be seen", facts=host(compose="hung")),
+    FileCase(
+        "QCA704", "    command: --http_admin_console=true\n", ERROR, "primary_port_http_enabled", 4
+    ),
+    FileCase("QCA704", "    command: --oom_deny_commands=get\n", OK, "", 2),  # gone only in v1.40
+    FileCase(
+        "QCA704",
+        "    command:\n      - --hz=1\n      - --proactor_threads 2\n",
+        ERROR,
+        "'proactor_threads 2'.\nIt says: Unknown command line flag. Write proactor_threads=2",
+        6,
+    ),
+    FileCase("QCA704", "    command: --proactor-threads=2\n", ERROR, "Write proactor_threads.", 4),
+    # No spelling of this is a flag's name, so that there is nothing to write instead.
+    FileCase("QCA704", "    command: ['--grün=1']\n", ERROR, "'grün'.\nIt says: Unknown comm", 4),
+    FileCase("QCA704", "    environment: {DFLY_MAXMEMORY: 2G}\n", ERROR, "Write maxmemory.", 4),
+    FileCase("QCA704", "    environment: {DFLY_DEV_ENV: 1, dfly_x: 1}\n", OK, "", 2),
+    FileCase("QCA704", "    environment: {DFLY_PASSWORD: x}\n", ERROR, "DFLY_requirepass", 4),
+    FileCase("QCA704", "    environment: {DFLY_requirepass: x}\n", OK, "", 2),
+    FileCase(
+        "QCA704", "    command: --port=abc\n", ERROR, "over port=abc.\nThe flag's value is a wh", 4
+    ),
+    FileCase("QCA704", "    command: --port=70000\n", ERROR, "up to 65535", 4),
+    FileCase("QCA704", "    environment: {DFLY_dbnum: many}\n", ERROR, "over dbnum=many", 4),
+    FileCase("QCA704", "    command: --port=-1 --dbnum=16 --dir=abc\n", OK, "", 2),
+    FileCase("QCA704", "    command: --max_memory=2G\n", SKIPPED, "Is maxmemory meant?", 4),
+    FileCase("QCA704", "    command: --zzz=2\n", SKIPPED, "`dragonfly --helpfull`", 4),
+    FileCase("QCA704", "    environment: {DFLY_zzz: 2}\n", SKIPPED, "the flag zzz", 4),
+    FileCase("QCA704", "    command: --noversion_check --dbnum=4 --tls\n", OK, "", 2),
+    FileCase("QCA704", "    command: --save_schedule='*:30'\n", ERROR, "write snapshot_cron", 4),
+    FileCase("QCA704", "    command: sh -c 'dragonfly --x=1'\n", SKIPPED, "shell", 2),
+    FileCase("QCA704", "    command: --flagfile=/etc/flags\n", SKIPPED, "inside the container", 2),
+    FileCase("QCA705", "    cpus: 32\n", ERROR, "Range of CPUs is from 0.01 to 16.00", 4),
+    FileCase("QCA705", "    cpus: 16\n", OK, "", 1),
+    FileCase("QCA705", "    cpus: 0\n", OK, "", 1),
+    FileCase("QCA705", "    cpus: many\n", ERROR, "not a number", 4),
+    FileCase("QCA705", "    mem_limit: 4 Gigs\n", ERROR, "4 Gigs", 4),
+    FileCase("QCA705", "    cpus: inf\n", ERROR, "not a number", 4),
+    FileCase("QCA705", "    mem_limit: 512\n", ERROR, "Minimum memory limit allowed is 6MB", 4),
+    FileCase("QCA705", "    mem_reservation: 1m\n", ERROR, "Minimum memory reservation allowed", 4),
+    FileCase(
+        "QCA705",
+        "    mem_limit: 1g\n    mem_reservation: 2g\n",
+        ERROR,
+        "less than memory reserv",
+        5,
+    ),
+    FileCase(
+        "QCA705",
+        "    mem_limit: 1g\n    deploy: {resources: {reservations: {memory: 2g}}}\n",
+        ERROR,
+        "less than memory reserv",
+        5,
+    ),
+    FileCase(
+        "QCA705", "    mem_limit: 2g\n    memswap_limit: 1g\n", WARNING, "larger than memory", 5
+    ),
+    FileCase("QCA705", "    mem_limit: 2g\n    memswap_limit: 2g\n", OK, "", 1),
+    FileCase("QCA705", "    mem_limit: 2g\n    memswap_limit: -1\n", OK, "", 1),
+    FileCase("QCA705", "    memswap_limit: 1g\n", ERROR, "always set the Memory limit", 4),
+    FileCase("QCA705", "    cpus: 2\n    cpu_quota: 100000\n", ERROR, "Nano CPUs and CPU Quota", 5),
+    FileCase("QCA705", "    cpu_quota: 500\n", ERROR, "less than 1ms", 4),
+    FileCase("QCA705", "    cpu_quota: -1\n    cpu_period: 100000\n", OK, "", 1),
+    FileCase("QCA705", "    cpu_period: 500\n", ERROR, "larger than 1s", 4),
+    FileCase("QCA705", "    cpuset: 0-15\n", OK, "", 1),
+    FileCase("QCA705", "    cpuset: ''\n", OK, "", 1),
+    FileCase("QCA705", "    cpuset: 0-16\n", ERROR, "requested 0-16", 4),
+    FileCase("QCA705", "    cpuset: '16'\n", WARNING, "there may be no CPU 16", 4),
+    FileCase("QCA705", "    cpuset: 0, 1\n", ERROR, "Invalid value 0, 1", 4),
+    FileCase("QCA705", "    cpuset: 3-1\n", ERROR, "Invalid value 3-1", 4),
+    FileCase(
+        "QCA705",
+        "    ulimits: {memlock: {soft: -1, hard: 65536}}\n",
+        ERROR,
+        "ulimits.memlock.soft, -1, is more than the hard limit, 65536",
+        4,
+    ),
+    FileCase(
+        "QCA705", "    ulimits: {nofile: {soft: 20, hard: 10}}\n", ERROR, "more than the hard", 4
+    ),
+    FileCase("QCA705", "    ulimits: {nofile: {soft: 9, hard: 10}, memlock: -1}\n", OK, "", 1),
+    FileCase("QCA706", "    gpus: all\n", ERROR, "could not select device driver", 4),
+    FileCase("QCA706", "    runtime: nvidia\n", ERROR, "invalid runtime name: nvidia", 4),
+    FileCase("QCA706", GPUS, OK, "can hand it", facts=host(gpu=driver(gpu()))),
+    FileCase(
+        "QCA706",
+        _reserve("driver: nvidia, count: 1"),
+        OK,
+        "can hand it",
+        facts=host(gpu=driver(gpu())),
+    ),
+    FileCase(
+        "QCA706",
+        _reserve("driver: nvidia", "compute, utility"),
+        OK,
+        "",
+        facts=host(gpu=driver(gpu())),
+    ),
+    FileCase("QCA706", _reserve("driver: nvidia", ""), OK, "", facts=host(gpu=driver(gpu()))),
+    FileCase(
+        "QCA706",
+        _reserve("driver: nvidia, count: 2"),
+        ERROR,
+        "GPU 1 (deploy.resources.reservations.devices), counted from 0; this host has 1",
+        facts=host(gpu=driver(gpu())),
+    ),
+    FileCase(
+        "QCA706",
+        _reserve("device_ids: ['3']"),
+        ERROR,
+        "3: unknown device",
+        facts=host(gpu=driver(gpu())),
+    ),
+    FileCase("QCA706", _reserve("device_ids: ['0', GPU-7]"), OK, "", facts=host(gpu=driver(gpu()))),
+    FileCase(
+        "QCA706", "    gpus: [{count: 2}]\n", ERROR, "unknown device", facts=host(gpu=driver(gpu()))
+    ),
+    FileCase("QCA706", "    gpus: []\n    runtime: runc\n", OK, "", facts=host(gpu=driver(gpu()))),
+    FileCase(
+        "QCA706",
+        _reserve("count: 1", "gpu, tpu"),
+        ERROR,
+        "[[gpu tpu]]",
+        facts=host(gpu=driver(gpu())),
+    ),
+    FileCase(
+        "QCA706",
+        _reserve("count: 1", "amd"),
+        SKIPPED,
+        "not NVIDIA's",
+        facts=host(gpu=driver(gpu())),
+    ),
+    FileCase(
+        "QCA706", _reserve("count: 1", "nvidia"), ERROR, 'driver "" with capabilities', facts=host()
+    ),
+    FileCase("QCA706", _reserve("driver: nvidia", "utility"), ERROR, "[[utility]]", facts=host()),
+    FileCase(
+        "QCA706", CDI, ERROR, 'device driver "cdi"', facts=host(docker=engine(version="24.0.7"))
+    ),
+    FileCase("QCA706", CDI, SKIPPED, "does not say", facts=host(docker=engine(version="25.0.0"))),
+    FileCase("QCA706", CDI, ERROR, "unresolvable CDI devices nvidia.com/gpu=all", facts=host()),
+    FileCase(
+        "QCA706",
+        CDI,
+        OK,
+        "has found",
+        facts=host(docker=engine(cdi_devices=("nvidia.com/gpu=all",))),
+    ),
+    FileCase(
+        "QCA706", "    runtime: nvidia\n", ERROR, "name: nvidia", facts=host(gpu=driver(gpu()))
+    ),
+    FileCase("QCA706", "    runtime: runsc\n", ERROR, "invalid runtime name: runsc", facts=host()),
+    FileCase("QCA706", "    runtime: io.containerd.runsc.v1\n", OK, "", facts=host()),
+    FileCase(
+        "QCA706",
+        "    runtime: nvidia\n",
+        OK,
+        "",
+        facts=host(gpu=driver(gpu()), docker=WITH_RUNTIME),
+    ),
+    FileCase(
+        "QCA706", "    runtime: nvidia\n", SKIPPED, "shows no GPU", facts=host(docker=WITH_RUNTIME)
+    ),
+    FileCase(
+        "QCA706",
+        GPUS,
+        SKIPPED,
+        "no engine",
+        facts=host(gpu=driver(gpu()), docker=no_engine("not-running")),
+    ),
+    FileCase("QCA708", "    command: dragonfly --hz=1 | tee log\n", WARNING, "| tee log", 4),
+    FileCase(
+        "QCA708",
+        "    command: dragonfly --requirepass=a&b --maxmemory=4G\n",
+        WARNING,
+        "drops the end of the command: &b --maxmemory=4G",
+        4,
+    ),
+    FileCase("QCA708", "    entrypoint: 'dragonfly; exit 1'\n", WARNING, "unquoted ;", 4),
+    FileCase("QCA708", "    command: dragonfly '--requirepass=a&b'\n", OK, "", 1),
+    FileCase("QCA708", "    command: [sh, -c, 'dragonfly | tee log']\n", OK, "", 1),
+    FileCase("QCA708", "    extends: {file: o.yml, service: x}\n", SKIPPED, "was not read", 2),
+]
+
+
+@pytest.mark.parametrize("case", FILE_CASES, ids=str)
+def test_file(tmp_path, case: FileCase):
+    assert_file_verdict(tmp_path, case)
+
+
+ASKED = [
+    ({"refused": "services.cache additional properties 'x' not allowed"}, ERROR, "properties 'x'"),
+    ({"confirmed_by": "Compose 2.40.3"}, OK, "Compose 2.40.3 takes"),
+    ({"not_confirmed_because": "`docker compose` is not there"}, SKIPPED, "is not there"),
+]
+
+
+@pytest.mark.parametrize(("answer", "severity", "says"), ASKED)
+def test_what_compose_said_is_told(tmp_path, answer, severity, says):
+    file = replace(compose_file(tmp_path, HEAD), **answer)
+
+    (finding,) = [f for f in examine(host(), config(), files=[file]) if f.id == "QCA707"]
+
+    assert finding.severity is severity
+    assert finding.location
+    assert finding.location.line == (2 if severity is ERROR else 1)
+    assert says in finding.message
+
+
+@pytest.mark.parametrize("fact", ["docker", "gpu"])
+def test_a_gpu_service_where_nothing_can_be_seen(tmp_path, fact):
+    file = compose_file(tmp_path, HEAD + "    gpus: all\n")
+
+    findings = examine(host(**{fact: "hung"}), config(), files=[file])
+
+    assert [f.severity for f in findings if f.id == "QCA706"] == [SKIPPED]
+
+
+def test_a_version_line_is_no_news_to_an_old_compose(tmp_path):
+    old = host(compose=replace(PLUGIN, version="2.24.0"))
+
+    assert judge_file(tmp_path, "QCA703", "version: '3'\n" + HEAD, old).severity is OK
+
+
+def test_an_engine_that_could_not_see_its_cpus_is_judged_by_the_hosts(tmp_path):
+    blind = host(docker=engine(cpus=0))
+
+    assert judge_file(tmp_path, "QCA705", HEAD + "    cpus: 8\n", blind).severity is OK
+    assert judge_file(tmp_path, "QCA705", HEAD + "    cpus: 9\n", blind).severity is ERROR

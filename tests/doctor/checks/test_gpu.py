@@ -1,0 +1,250 @@
+"""QCA4xx: the GPU, layer by layer."""
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from infra.host.facts import (
+    HostFacts,
+    NoGpuDriver,
+)
+from qca.core.units import MIB
+from tests.support.hosts import (
+    driver,
+    engine,
+    gpu,
+    host,
+    judge,
+    no_engine,
+    one,
+    process,
+)
+from tests.support.verdicts import (
+    COMPOSE,
+    CUDA,
+    ERROR,
+    INFO,
+    LOCAL,
+    OK,
+    SKIPPED,
+    WARNING,
+    HostCase,
+    assert_host_verdict,
+    gpu_host,
+    snap_host,
+)
+
+TWO_GPUS: dict[str, Any] = {"gpus": 2}
+
+GPU_1 = gpu(index=1, uuid="GPU-1")
+
+
+def _cdi_host(version: str) -> HostFacts:
+    docker = engine(version=version, cdi_devices=("nvidia.com/gpu=0", "nvidia.com/gpu=all"))
+    return host(gpu=driver(gpu(), toolkit=None), docker=docker)
+
+
+CASES = [
+    # The GPU, layer by layer. A machine without one is in order.
+    HostCase("QCA401", host(), INFO, "no NVIDIA GPU"),
+    HostCase("QCA401", host(), ERROR, "no NVIDIA GPU", train=CUDA),
+    HostCase(
+        "QCA401", host(gpu=NoGpuDriver(state="no-driver", detail="x")), WARNING, "no driver for"
+    ),
+    HostCase(
+        "QCA401", host(gpu=NoGpuDriver(state="not-loaded", detail="x")), WARNING, "not loaded"
+    ),
+    HostCase(
+        "QCA401", host(gpu=NoGpuDriver(state="no-permission", detail="x")), WARNING, "may not"
+    ),
+    HostCase(
+        "QCA401",
+        host(gpu=NoGpuDriver(state="version-mismatch", detail="x")),
+        ERROR,
+        "different versions",
+        train=CUDA,
+    ),
+    HostCase("QCA401", gpu_host(), OK, "dockerd finds"),
+    HostCase("QCA401", gpu_host(toolkit=None), WARNING, "Toolkit is not installed"),
+    HostCase("QCA401", gpu_host(toolkit=None), ERROR, "could not select device driver", train=CUDA),
+    # Engine 29.2 is the first that takes CDI devices for the driver `nvidia`.
+    HostCase("QCA401", _cdi_host("29.2.0"), OK, "CDI devices"),
+    HostCase("QCA401", _cdi_host("28.5.2"), ERROR, "before 29.2", train=CUDA),
+    HostCase(
+        "QCA401",
+        gpu_host(toolkit="/usr/bin/nvidia-ctk"),
+        ERROR,
+        "not the toolkit's hook",
+        train=CUDA,
+    ),
+    HostCase(
+        "QCA401",
+        host(gpu=driver(gpu(), toolkit=None), docker=engine(runtimes=("nvidia",))),
+        SKIPPED,
+        "not on this user's PATH",
+    ),
+    HostCase(
+        "QCA401",
+        host(
+            gpu=driver(gpu(), toolkit=None), docker=engine(host="ssh://there", runtimes=("nvidia",))
+        ),
+        OK,
+    ),
+    HostCase(
+        "QCA401",
+        host(gpu=driver(gpu(), toolkit=None), docker=engine(host="ssh://there")),
+        SKIPPED,
+        "another machine",
+    ),
+    HostCase("QCA401", gpu_host(toolkit=None), OK, "local run", LOCAL),
+    HostCase("QCA401", host(gpu=driver()), INFO, "shows no GPU"),
+    # The snap sees nothing of the host's toolkit, and has its own.
+    HostCase(
+        "QCA401",
+        replace(snap_host(), gpu=gpu_host().gpu),
+        ERROR,
+        "has not set up its",
+        COMPOSE,
+        CUDA,
+    ),
+    HostCase(
+        "QCA401",
+        replace(snap_host(runtimes=("nvidia",)), gpu=gpu_host().gpu),
+        SKIPPED,
+        "toolkit of its own",
+    ),
+    HostCase(
+        "QCA401",
+        replace(snap_host(runtimes=("nvidia",), version="29.3.1"), gpu=gpu_host().gpu),
+        ERROR,
+        "clashes with this host's",
+        COMPOSE,
+        CUDA,
+    ),
+    HostCase("QCA401", host(gpu="NVML hung"), SKIPPED, "NVML hung"),
+    HostCase("QCA402", host(), OK, "on the CPU"),
+    HostCase("QCA402", gpu_host(), OK, "fits"),
+    HostCase("QCA402", gpu_host(gpu(memory_free=300 * MIB)), ERROR, "300 MiB free of 3.68 GiB"),
+    HostCase(
+        "QCA402",
+        gpu_host(gpu(memory_free=300 * MIB, processes=(process(),))),
+        ERROR,
+        "python3 (pid 4242, 3 GiB)",
+    ),
+    HostCase("QCA402", gpu_host(), ERROR, "the budget of 1 GiB", train={"budget": "1GiB"}),
+    HostCase("QCA402", gpu_host(gpu(mig=True)), ERROR, "no slice"),
+    HostCase("QCA402", host(gpu="NVML hung"), SKIPPED, "NVML hung"),
+    HostCase("QCA403", gpu_host(), OK),
+    HostCase("QCA403", gpu_host(driver_version="535.183.01"), ERROR, "580.65.06"),
+    HostCase("QCA403", gpu_host(), SKIPPED, "not known", {"base_image": "mine:1"}),
+    HostCase("QCA403", host(gpu="NVML hung"), SKIPPED),
+    HostCase("QCA404", gpu_host(), OK),
+    HostCase("QCA404", gpu_host(gpu(compute_capability=(8, 9))), OK),
+    HostCase("QCA404", gpu_host(gpu(compute_capability=(12, 1))), OK),
+    HostCase("QCA404", gpu_host(gpu(compute_capability=(6, 1))), ERROR, "no code for"),
+    HostCase(
+        "QCA404",
+        gpu_host(gpu(compute_capability=(6, 1))),
+        OK,
+        "",
+        {"base_image": "pytorch/pytorch:2.13.0-cuda12.6-cudnn9-runtime"},
+    ),
+    HostCase(
+        "QCA404",
+        gpu_host(gpu(compute_capability=(12, 0))),
+        ERROR,
+        "no code for",
+        {"base_image": "pytorch/pytorch:2.13.0-cuda12.6-cudnn9-runtime"},
+    ),
+    HostCase("QCA404", gpu_host(), SKIPPED, "not known", {"base_image": "mine:1"}),
+    # As many GPUs as are asked for? Of one, QCA401 judges.
+    HostCase(
+        "QCA405", gpu_host(gpu(), GPU_1), OK, "2 GPUs are asked for, and 2 are here", TWO_GPUS
+    ),
+    HostCase(
+        "QCA405",
+        gpu_host(),
+        ERROR,
+        "2 GPUs are asked for, and the training could use 1 here",
+        TWO_GPUS,
+    ),
+    HostCase("QCA405", host(), ERROR, "could use 0 here.\nno NVIDIA card", TWO_GPUS),
+    HostCase("QCA405", host(gpu=driver()), ERROR, "could use 0", TWO_GPUS, CUDA),
+    HostCase(
+        "QCA405",
+        gpu_host(gpu(), GPU_1, visible_devices="1"),
+        ERROR,
+        "The driver shows 2; CUDA_VISIBLE_DEVICES=1 leaves 1",
+        {**LOCAL, **TWO_GPUS},
+    ),
+    HostCase(
+        "QCA405",
+        gpu_host(gpu(), GPU_1, visible_devices=""),
+        ERROR,
+        "CUDA_VISIBLE_DEVICES= leaves 0",
+        {**LOCAL, **TWO_GPUS},
+    ),
+    HostCase(
+        "QCA405", gpu_host(gpu(), GPU_1, visible_devices="1,0"), OK, "", {**LOCAL, **TWO_GPUS}
+    ),
+    # What the shell hides from a local run, an engine hands out all the same.
+    HostCase(
+        "QCA405", gpu_host(gpu(), GPU_1, visible_devices="1"), OK, "", {**COMPOSE, **TWO_GPUS}
+    ),
+    HostCase(
+        "QCA405",
+        host(gpu=driver(gpu()), docker=engine(host="ssh://there")),
+        SKIPPED,
+        "runs on another machine",
+        {**COMPOSE, **TWO_GPUS},
+    ),
+    HostCase(
+        "QCA405",
+        host(gpu=driver(gpu()), docker=no_engine("not-running")),
+        SKIPPED,
+        "no engine answered",
+        {**COMPOSE, **TWO_GPUS},
+    ),
+    HostCase("QCA405", gpu_host(gpu(mig=True), GPU_1), SKIPPED, "MIG mode", TWO_GPUS),
+    HostCase("QCA405", host(gpu="NVML hung"), SKIPPED, "NVML hung", TWO_GPUS),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_host(case: HostCase):
+    assert_host_verdict(case)
+
+
+@pytest.mark.parametrize("stack", [{}, {"gpus": 1}, {"gpus": "all"}])
+@pytest.mark.parametrize("facts", [host(), gpu_host()])
+def test_where_one_gpu_or_all_are_asked_for_there_is_nothing_to_count(facts, stack):
+    assert judge(facts, "QCA405", stack=stack) == []
+
+
+def test_a_training_on_the_cpu_asks_for_no_gpus():
+    assert judge(gpu_host(), "QCA405", stack=TWO_GPUS, train={"device": "cpu"}) == []
+
+
+@pytest.mark.parametrize(
+    ("facts", "stack", "first"),
+    [
+        (gpu_host(), {}, "QCA_STACK_GPUS=all qca up"),
+        (host(), {}, "QCA_TRAIN_DEVICE=cpu qca up"),
+        (gpu_host(gpu(), GPU_1, visible_devices="0"), LOCAL, "unset CUDA_VISIBLE_DEVICES"),
+        (gpu_host(visible_devices="-1"), LOCAL, "QCA_TRAIN_DEVICE=cpu qca up"),
+    ],
+)
+def test_of_too_few_gpus_the_next_step_is_named(facts, stack, first):
+    finding = one(facts, "QCA405", stack={**stack, **TWO_GPUS})
+
+    assert finding.remedies[0].commands == (first,)
+
+
+def test_hidden_gpus_are_no_gpus_for_a_local_run():
+    hidden = gpu_host(visible_devices="-1")
+
+    finding = one(hidden, "QCA401", stack=LOCAL)
+
+    assert finding.severity is WARNING
+    assert "CUDA_VISIBLE_DEVICES=-1" in finding.message

@@ -1,0 +1,136 @@
+"""QCA402 beyond one plain GPU: who holds the memory, slices, several GPUs."""
+
+from dataclasses import replace
+
+import pytest
+
+from infra.doctor.finding import Finding, Severity
+from infra.doctor.remedies.gpu_processes import free_memory
+from infra.host.facts import Gpu, MigDevice
+from qca.core.units import GIB, MIB
+from tests.support.hosts import driver, gpu, host, one, process
+
+CUDA = {"device": "cuda"}
+
+
+def _judge_memory(*gpus: Gpu, stack: dict | None = None, **changes: object) -> Finding:
+    return one(host(gpu=driver(*gpus, **changes)), "QCA402", stack=stack, train=CUDA)
+
+
+def _slice(free: int, name: str = "1g.10gb") -> MigDevice:
+    return MigDevice(name=name, uuid=f"MIG-{name}", memory_total=10 * GIB, memory_free=free)
+
+
+def _commands(finding: Finding) -> list[str]:
+    return [command for remedy in finding.remedies for command in remedy.commands]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["/usr/lib/xorg/Xorg", "/usr/bin/Xwayland", "gnome-shell", "/usr/bin/kwin_wayland", "sway"],
+)
+def test_the_desktop_is_never_to_be_ended(name):
+    holders = (process(name, 900, 300 * MIB), process("python3", 4242, 3 * GIB))
+
+    finding = _judge_memory(gpu(memory_free=100 * MIB, processes=holders))
+
+    assert "kill 4242" in _commands(finding)
+    assert "kill 900" not in _commands(finding)
+    assert f"{name.rpartition('/')[2]} (pid 900, 300 MiB, the desktop's)" in finding.message
+
+
+def test_only_the_fewest_that_make_room_are_to_be_ended():
+    holders = (
+        process("small", 1, 200 * MIB),
+        process("large", 2, 3 * GIB),
+        process("tiny", 3, MIB),
+    )
+
+    finding = _judge_memory(gpu(memory_free=100 * MIB, processes=holders))
+
+    assert [c for c in _commands(finding) if c.startswith("kill")] == ["kill 2"]
+    assert "small" in finding.message
+    assert "tiny" not in finding.message
+
+
+def test_nobody_is_to_be_ended_where_that_would_not_do():
+    holders = (process("small", 1, 200 * MIB), process("Xorg", 2, 3 * GIB))
+
+    assert free_memory(holders, GIB) == ()
+
+
+def test_who_does_not_say_what_it_holds_may_be_the_one():
+    (remedy,) = free_memory((process("", 7, None), process("Xorg", 2, GIB)), GIB)
+
+    assert remedy.commands == ("kill 7",)
+    assert remedy.title == "End process 7"
+
+
+def test_a_slice_is_the_budget():
+    roomy = _judge_memory(gpu(mig=True, mig_devices=(_slice(9 * GIB), _slice(9 * GIB))))
+    small = _judge_memory(gpu(mig=True, memory_free=70 * GIB, mig_devices=(_slice(300 * MIB),)))
+
+    assert roomy.severity is Severity.OK
+    assert "2 x 1g.10gb (9 GiB free of 10 GiB)" in roomy.message
+    assert small.severity is Severity.ERROR
+    assert "300 MiB free" in small.message
+
+
+def test_slices_of_which_only_some_have_the_room():
+    finding = _judge_memory(gpu(mig=True, mig_devices=(_slice(MIB, "a"), _slice(9 * GIB, "b"))))
+
+    assert finding.severity is Severity.WARNING
+    assert "CUDA_VISIBLE_DEVICES=MIG-b qca up --runtime local" in _commands(finding)
+
+
+def test_mig_mode_without_a_slice_is_no_gpu():
+    finding = _judge_memory(gpu(mig=True, memory_free=70 * GIB))
+
+    assert finding.severity is Severity.ERROR
+    assert "sudo nvidia-smi -i 0 -mig 0" in _commands(finding)
+
+
+def test_a_container_gets_the_first_gpu_and_that_one_is_judge_memory():
+    full, empty = gpu(memory_free=MIB), gpu(index=1, uuid="GPU-1", memory_free=3600 * MIB)
+
+    finding = _judge_memory(full, empty)
+
+    assert finding.severity is Severity.ERROR
+    assert finding.evidence["gpu"] == 0
+    assert "CUDA_VISIBLE_DEVICES=1 qca up --runtime local" in _commands(finding)
+    assert _judge_memory(replace(empty, index=0), full).severity is Severity.OK
+
+
+@pytest.mark.parametrize("visible", ["1", "1,0", "GPU-1", "GPU-1,"])
+def test_a_local_run_gets_the_one_that_is_made_visible(visible):
+    full, empty = gpu(memory_free=MIB), gpu(index=1, uuid="GPU-1", memory_free=3600 * MIB)
+
+    finding = _judge_memory(full, empty, stack={"runtime": "local"}, visible_devices=visible)
+
+    assert finding.severity is Severity.OK
+    assert finding.evidence["gpu"] == 1
+
+
+def test_each_of_several_gpus_has_to_have_the_room():
+    roomy, full = gpu(memory_free=3600 * MIB), gpu(index=1, uuid="GPU-1", memory_free=MIB)
+    third = replace(roomy, index=2, uuid="GPU-2")
+    two = {"gpus": 2}
+
+    finding = _judge_memory(roomy, full, third, stack=two)
+
+    assert finding.severity is Severity.ERROR
+    assert finding.evidence["gpu"] == 1
+    assert "CUDA context and NCCL." in finding.message
+    assert "CUDA_VISIBLE_DEVICES=0,2 qca up --runtime local" in _commands(finding)
+    assert not any(
+        "CUDA_VISIBLE" in one for one in _commands(_judge_memory(roomy, full, stack=two))
+    )
+    assert _judge_memory(roomy, replace(third, index=1), stack=two).severity is Severity.OK
+
+
+def test_of_all_gpus_those_with_the_room_are_offered():
+    roomy, full = gpu(memory_free=3600 * MIB), gpu(index=1, uuid="GPU-1", memory_free=MIB)
+
+    finding = _judge_memory(roomy, full, stack={"gpus": "all"})
+
+    assert "CUDA_VISIBLE_DEVICES=0 qca up --runtime local" in _commands(finding)

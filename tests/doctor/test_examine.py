@@ -1,0 +1,91 @@
+"""One examination: host, files given, and the file that happens to lie nearby."""
+
+from dataclasses import fields
+from typing import Any
+
+from infra.compose_file.load import read_compose_files
+from infra.doctor.blocking import select_blocking
+from infra.doctor.examine import examine
+from infra.host.facts import HostFacts, Unknown
+from tests.support.hosts import NO_GPU, NO_PLUGIN, compose_file, config, host, no_engine
+from tests.support.verdicts import ERROR, HEAD, OK, SIXTEEN_THREADS, SKIPPED, WARNING
+
+
+def test_a_healthy_host_has_no_finding_that_fails():
+    bad = [f for f in examine(host(), config()) if f.severity in (WARNING, ERROR, SKIPPED)]
+
+    assert bad == []
+
+
+def test_a_host_without_docker_and_gpu_is_a_healthy_host_for_a_local_run():
+    bare = host(docker=no_engine("not-installed"), compose=NO_PLUGIN)
+
+    assert [f for f in examine(bare, config()) if f.severity in (WARNING, ERROR)] == []
+
+
+def test_no_check_fails_on_a_host_where_nothing_can_be_seen():
+    names = {field.name for field in fields(HostFacts)} - {"schema_version", "about"}
+    dark: dict[str, Any] = dict.fromkeys(names, Unknown(reason="dark"))
+    blind = HostFacts(**dark)
+
+    findings = examine(blind, config())
+
+    assert {f.severity for f in findings} <= {SKIPPED, OK}
+    assert not any(f.is_check_failure for f in findings)
+
+
+def test_without_files_no_check_of_files_says_a_word():
+    blind = host(cpu="dark", docker="dark", gpu="dark")
+
+    assert not [f for f in examine(blind, config()) if f.category == "file"]
+
+
+def test_several_files_are_judged_as_one_and_each_finding_names_its_own(tmp_path):
+    (tmp_path / "a.yml").write_text(HEAD + "    command: --maxmemory=2G --proactor_threads=8\n")
+    (tmp_path / "b.yml").write_text("services: {cache: {command: --maxmemory=1G}}\n")
+    paths = [tmp_path / "a.yml", tmp_path / "b.yml"]
+
+    findings = examine(SIXTEEN_THREADS, config(), files=[read_compose_files(paths, {})])
+
+    (whole,) = [f for f in findings if f.id == "QCA701"]
+    assert whole.severity is OK
+    assert "b.yml" in whole.message
+    (refused,) = [f for f in findings if f.id == "QCA301" and f.location]
+    assert refused.severity is ERROR
+    assert refused.location is not None
+    assert (refused.location.file, refused.location.line) == (str(paths[1]), 1)
+
+
+def test_given_files_want_containers_even_where_the_run_is_local(tmp_path):
+    file = compose_file(tmp_path, HEAD)
+    facts = host(compose=NO_PLUGIN)
+
+    severities = {f.severity for f in examine(facts, config(), files=[file]) if f.id == "QCA201"}
+
+    assert severities == {ERROR}
+
+
+def test_what_is_wrong_with_somebodys_file_does_not_stop_qca_up(tmp_path):
+    file = compose_file(tmp_path, HEAD + "    command: --maxmemory=2G\n")
+
+    findings = examine(SIXTEEN_THREADS, config(), files=[file])
+
+    assert any(f.severity is ERROR for f in findings)
+    assert select_blocking(findings) == []
+
+
+def test_a_file_that_nobody_asked_about_cannot_fail_the_examination(tmp_path):
+    nearby = compose_file(tmp_path, HEAD + "    command: --maxmemory=2G\n    gpus: all\n")
+
+    findings = examine(SIXTEEN_THREADS, config(), nearby=nearby)
+
+    assert any(f.id == "QCA301" and f.severity is WARNING and f.location for f in findings)
+    assert not any(f.severity is ERROR for f in findings)
+
+
+def test_a_file_without_dragonfly_and_gpu_is_in_order(tmp_path):
+    file = compose_file(tmp_path, "services:\n  db:\n    image: postgres:17\n")
+
+    findings = examine(host(gpu=NO_GPU), config(), files=[file])
+
+    assert not [f for f in findings if f.severity in (WARNING, ERROR, SKIPPED)]

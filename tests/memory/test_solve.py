@@ -1,0 +1,50 @@
+"""How large a training may be for a budget."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qca.core.config import TrainConfig
+from qca.core.errors import PlanError
+from qca.core.units import GIB, MIB
+from qca.memory.choose import choose
+from qca.memory.solve import Dimension, solve
+
+SEED = TrainConfig()
+CARD = int(3.68 * GIB)  # the card that the seed's run ran out of memory on
+
+
+@pytest.mark.parametrize(
+    ("dimension", "field", "unit"),
+    [("batch", "batch_size", 1), ("grid", "grid", 4), ("steps", "steps", 1)],
+)
+@pytest.mark.parametrize("recompute", ["auto", "step"])
+def test_solve_finds_the_largest_that_fits_and_no_larger_one_does(
+    dimension: Dimension, field: str, unit: int, recompute: str
+) -> None:
+    train = SEED.override(recompute=recompute)
+    solution = solve(train, CARD, dimension, host_budget=8 * GIB)
+    assert solution.choice.fits
+    assert solution.value > getattr(SEED, field)
+    if solution.value == 1_000_000:
+        return  # more is not allowed, whatever it needs: `two-level` grows with the root
+    larger = train.override(**{field: solution.value + unit})
+    assert not choose(larger, CARD, host_budget=8 * GIB).fits
+
+
+@given(st.integers(0, 64 * GIB), st.sampled_from(["batch", "grid", "steps"]))
+def test_what_solve_finds_fits_or_nothing_does(budget: int, dimension: Dimension) -> None:
+    try:
+        assert solve(SEED, budget, dimension).choice.estimate.fits(budget)
+    except PlanError:
+        smallest = {"batch": {"batch_size": 1}, "grid": {"grid": 4}, "steps": {"steps": 1}}
+        assert not choose(SEED.override(**smallest[dimension]), budget).fits
+
+
+def test_where_nothing_fits_the_error_gives_the_need_and_the_budget() -> None:
+    with pytest.raises(PlanError, match=r"batch_size = 1: .* needs .* budget of 100 MiB"):
+        solve(SEED, 100 * MIB, "batch")
+
+
+def test_steps_end_where_the_configuration_ends() -> None:
+    assert solve(SEED, 10**6 * GIB, "steps").value == 1_000_000

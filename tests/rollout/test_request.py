@@ -1,0 +1,83 @@
+"""What is asked for is possible, or refused in words before the first step."""
+
+import shutil
+from collections import namedtuple
+
+import psutil
+import pytest
+
+from qca.core.errors import InputError, LaunchError, PlanError
+from qca.measures.choose_field import choose_field
+from qca.rollout.player import LARGEST_FRAMES
+from qca.rollout.request import (
+    RolloutRequest,
+    count_frames,
+    make_request,
+    parse_format,
+    require_possible,
+)
+
+FIELDS = [choose_field("density", 14)]
+Usage = namedtuple("Usage", "total used free")
+
+
+@pytest.fixture
+def request_for(tmp_path):
+    def request_for(name: str, steps=500, grid=(64, 64), every=None, fields=1) -> RolloutRequest:
+        return make_request(tmp_path / name, steps, grid, every, FIELDS * fields, 25)
+
+    return request_for
+
+
+@pytest.mark.parametrize(
+    ("steps", "every", "frames"), [(0, 1, 1), (500, 1, 501), (500, 100, 6), (500, 99, 7)]
+)
+def test_the_start_and_the_end_are_among_the_frames(steps, every, frames):
+    assert count_frames(steps, every) == frames
+
+
+@pytest.mark.parametrize("name", ["rollout", "rollout.avi", "html"])
+def test_a_name_that_says_no_format_is_refused(tmp_path, name):
+    with pytest.raises(InputError, match="does not say what to write"):
+        parse_format(tmp_path / name)
+
+
+@pytest.mark.parametrize(("steps", "grid"), [(500, 64), (100_000, 64), (500, 4096), (3, 4)])
+def test_a_page_leaves_out_frames_and_cells_until_it_is_small(request_for, steps, grid):
+    request = request_for("a.html", steps, (grid, grid), fields=10)
+    size = request.frames * request.shown_cells * 10
+    assert size <= LARGEST_FRAMES
+    assert size > LARGEST_FRAMES / 3 or request.every == 1
+    require_possible(request, 14)
+
+
+def test_every_frame_that_is_asked_for_has_to_fit_into_the_page(request_for):
+    request = request_for("a.html", every=1, fields=10)
+    with pytest.raises(InputError, match="501 frames of 64x64 cells make a page of") as error:
+        require_possible(request, 14)
+    assert "--every 2" in error.value.hint
+
+
+def test_more_frames_than_anything_can_hold(request_for):
+    with pytest.raises(InputError, match="1,000,001 frames are more than") as error:
+        require_possible(request_for("a.npz", steps=10**6), 14)
+    assert "--every 11 " in error.value.hint
+
+
+def test_more_frames_than_the_memory_holds(request_for, monkeypatch):
+    memory = namedtuple("Memory", "available")(2**30)
+    monkeypatch.setattr(psutil, "virtual_memory", lambda: memory)
+    with pytest.raises(PlanError, match=r"need .* of memory; 1 GiB are available"):
+        require_possible(request_for("a.gif", steps=2000), 14)
+
+
+def test_more_states_than_the_disk_holds(request_for, monkeypatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(2**30, 2**29, 2**27))
+    require_possible(request_for("a.npz", steps=10), 14)
+    with pytest.raises(PlanError, match=r"a.npz will take .*; the disk has 112 MiB to spare"):
+        require_possible(request_for("a.npz", steps=500), 14)
+
+
+def test_a_folder_that_is_not_there(tmp_path, request_for):
+    with pytest.raises(LaunchError, match="nowhere does not exist"):
+        require_possible(request_for("nowhere/a.html"), 14)

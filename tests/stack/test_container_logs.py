@@ -1,0 +1,35 @@
+"""The end of a log, with what is known of why its container did not come up."""
+
+from types import SimpleNamespace
+from typing import cast
+
+import pytest
+from python_on_whales import DockerClient
+
+from infra.stack import container_logs
+from tests.stack.test_containers import container
+
+
+@pytest.mark.parametrize(
+    ("state", "message"),
+    [
+        ({}, ""),
+        ({"Health": {"Status": "starting", "Log": []}}, ""),
+        ({"Health": {"Log": [(1, "early"), (0, "PONG")]}}, ""),
+        (
+            {"Health": {"Log": [(127, "sh: 1:\nredis-cli: not found\n")]}},
+            "said: sh: 1: redis-cli: not found.",
+        ),
+        ({"Health": {"Log": [(1, "")]}}, "said: nothing."),
+        ({"Health": {"Log": [(1, "x" * 4096)]}}, f"said: {'x' * 300}."),
+        ({"OOMKilled": True}, "over its memory limit"),
+    ],
+)
+def test_a_failing_check_and_a_lack_of_memory_are_said(state, message, monkeypatch):
+    monkeypatch.setattr(container_logs, "list_containers", lambda _: {"store": container(**state)})
+    compose = SimpleNamespace(logs=lambda **_: "bye\n")
+    stack = cast(DockerClient, SimpleNamespace(compose=compose))
+    tail = container_logs.log_tail(stack, "store")
+    assert message in tail
+    assert ("Its health check" in tail) is ("said" in message)
+    assert tail.endswith("Its last words:\n  bye")

@@ -1,0 +1,52 @@
+"""A Chromium for tests that look at a page; one for all of a module's tests, as a start is slow."""
+
+import os
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from selenium.webdriver import Chrome, ChromeOptions
+from selenium.webdriver.chrome.service import Service
+
+DESK, PHONE = 1280, 390  # CSS pixels
+FLAGS = (
+    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+)
+
+
+@contextmanager
+def open_browser(profile: Path) -> Iterator[Chrome]:
+    """Yield a browser; skip where there is none, and fail in CI."""
+    programs = {name: shutil.which(name) for name in ("chromium", "chromedriver")}
+    missing = [name for name, path in programs.items() if path is None]
+    if missing:
+        message = f"no {' and no '.join(missing)}; on Debian: apt-get install chromium-driver"
+        in_ci = os.environ.get("CI", "").lower() in ("1", "true")
+        (pytest.fail if in_ci else pytest.skip)(message)
+    options = ChromeOptions()
+    options.binary_location = str(programs["chromium"])
+    for flag in (*FLAGS, f"--user-data-dir={profile}"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = Chrome(options=options, service=Service(str(programs["chromedriver"])))
+    try:
+        yield driver
+    finally:
+        driver.quit()
+
+
+def open_page(
+    browser: Chrome, url: str, *, width: int = DESK, scheme: str = "light", motion: bool = True
+) -> None:
+    """Open a page in a window of this width, in a light or a dark scheme."""
+    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width == PHONE}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+    features = [
+        {"name": "prefers-color-scheme", "value": scheme},
+        {"name": "prefers-reduced-motion", "value": "no-preference" if motion else "reduce"},
+    ]
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+    browser.get(url)

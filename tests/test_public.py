@@ -1,0 +1,53 @@
+"""`import qca`: what is public, and that it costs nothing until it is used."""
+
+import subprocess
+import sys
+
+import pytest
+
+import qca
+from tests.support.automata import trained_run
+
+
+def test_every_public_name_is_there_and_documented():
+    assert sorted(qca.__all__) == qca.__all__
+    assert qca._MODULES.keys() == set(qca.__all__)
+    assert set(qca.__all__) <= set(dir(qca))
+    for name in qca.__all__:
+        assert (getattr(qca, name).__doc__ or "").strip(), name
+
+
+def test_what_is_not_public_is_not_there():
+    with pytest.raises(AttributeError, match="module 'qca' has no attribute 'trainer'"):
+        _ = qca.trainer  # type: ignore[attr-defined]
+
+
+def test_importing_it_loads_nothing():
+    program = "import sys; before = {*sys.modules}; import qca; print(*({*sys.modules} - before))"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    loaded = {name for name in done.stdout.split() if name.partition(".")[0] == "qca"}
+    assert loaded == {"qca"}
+    assert not {*done.stdout.split()} & {"torch", "numpy", "pydantic", "click"}
+
+
+def test_fields_and_measures_need_no_torch():
+    program = (
+        "import sys, qca; qca.State, qca.measure, qca.list_fields(); print('torch' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout.strip() == "False", done.stderr
+
+
+def test_an_automaton_is_loaded_run_and_measured(tmp_path):
+    automaton = qca.load(trained_run(tmp_path / "first"), device="cpu")
+    states = list(automaton.rollout(steps=3))
+    assert qca.measure(states[-1], states[-2])["activity"] > 0
+    density = abs(states[2].psi[1]) ** 2
+    assert qca.compute_field("density:1", states[2]) == pytest.approx(density)
+    assert qca.measure_series(states)["step"] == [0, 1, 2, 3]
+
+
+def test_what_can_be_chosen_can_be_listed():
+    assert list(qca.list_fields())[:2] == ["density", "phase"]
+    assert qca.list_losses()[0] == "evolutionary"
+    assert qca.list_initial_states() == ["random", "seed-cell"]
