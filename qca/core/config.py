@@ -31,6 +31,7 @@ Profile = Literal["auto", "cpu", "default", "low-memory"]
 HalfPrecision = Literal["bf16", "fp16"]
 HALF_PRECISIONS: tuple[HalfPrecision, ...] = get_args(HalfPrecision)
 ResolvedPrecision = Literal["fp32", "tf32", HalfPrecision]
+TENSOR_CORE_PRECISIONS: tuple[ResolvedPrecision, ...] = ("tf32", *HALF_PRECISIONS)
 Precision = Literal["auto", ResolvedPrecision]
 ResolvedRecompute = Literal["none", "step", "two-level", "host"]
 Recompute = Literal["auto", ResolvedRecompute]

@@ -146,21 +146,33 @@ def count_retained_states(
     A segment takes the states of all its steps out of the store at once.
     """
     if recompute == "two-level":
-        interval = compute_interval(steps)
-        segments = -(-steps // interval)
-        last = steps - (segments - 1) * interval
-        recomputed = segments - 1 + interval - 1 if segments > 1 else 0
-        in_last_step = segments + last - 1
-        in_earlier = max(in_last_step - 1, recomputed)
-        # Those of a segment stand beside those that are recomputed meanwhile.
-        in_last, in_earlier = (min(steps, n + segment - 1) for n in (in_last_step, in_earlier))
-        return RetainedStates(in_last, in_earlier, in_last_step)
+        return _count_two_level_states(steps, segment)
     if recompute == "host":
         # The first state, which the caller holds, and the copy in use; on a CPU the host's
         # memory is the device's.
         count = (1 if device == "cuda" else steps + 1) + segment
         return RetainedStates(count, count, count - segment)
     return RetainedStates(steps, steps - segment, steps)
+
+
+def _count_two_level_states(steps: int, segment: int) -> RetainedStates:
+    """Walk the way back, from the last step, as far as it differs from what follows."""
+    interval = compute_interval(steps)
+    firsts = -(-steps // interval)
+    between = steps - (firsts - 1) * interval - 1
+    in_loss, peaks = firsts + between, [0, 0]
+    turn = max(0, steps - 2 * (interval + segment))
+    for end in range(steps, turn, -segment):
+        for popped, t in enumerate(reversed(range(max(0, end - segment), end))):
+            if t % interval and not between:
+                between = t % interval
+            index = end < steps
+            peaks[index] = max(peaks[index], firsts + between + popped)
+            if t % interval:
+                between -= 1
+            else:
+                firsts -= 1
+    return RetainedStates(peaks[0], peaks[1], in_loss)
 
 
 def estimate_adjoint_memory(

@@ -18,7 +18,7 @@ Beside them stands the context: what the process takes outside of torch's tensor
 `qca.memory.context`.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 from qca.core.config import HALF_PRECISIONS, ResolvedRecompute, TrainConfig
@@ -29,7 +29,7 @@ from qca.memory.activations import (
     estimate_plain_activations,
     find_segment,
 )
-from qca.memory.allocator import estimate_rounding, estimate_winograd_workspace
+from qca.memory.allocator import estimate_workspace
 from qca.memory.context import Context, estimate_context
 from qca.memory.layers import FLOAT, HALF, Shape, list_parameter_sizes
 from qca.memory.state_tensors import StateTensors, count_state_bytes
@@ -126,11 +126,9 @@ def estimate(
         states, activations = estimate_adjoint_memory(train, recompute, device=device)
     workspace = 0
     if device == "cuda":
-        buffers = 0 if recompute == "none" else _count_graph_buffers(train, shape)
-        largest = replace(shape, batch_size=find_segment(train) * shape.batch_size)
-        workspace = buffers + estimate_winograd_workspace(largest)
-        workspace += estimate_rounding(
-            tensors, states=states // state, state=state, moving=activations + buffers
+        segment = 0 if recompute == "none" else find_segment(train)
+        workspace = _count_graph_buffers(train, shape, segment) + estimate_workspace(
+            train, shape, tensors, moving=activations, segment=segment
         )
     breakdown = Breakdown(
         parameters=FLOAT * count + half,
@@ -165,9 +163,10 @@ def estimate_host_bytes(train: TrainConfig, recompute: ResolvedRecompute) -> int
     return states + (4 * weights if train.optimizer_state == "host" else 0)
 
 
-def _count_graph_buffers(train: TrainConfig, shape: Shape) -> int:
+def _count_graph_buffers(train: TrainConfig, shape: Shape, segment: int) -> int:
     """Return the bytes that captured graphs keep as their inputs and results."""
-    segment = find_segment(train)
+    if segment == 0:
+        return 0
     noise = segment > 1 and has_noise(train.max_noise)
     inputs = GRAPH_INPUTS.count_bytes(shape) + noise * GRAPH_NOISE.count_bytes(shape)
     return GRAPH_RESULTS.count_bytes(shape) + segment * inputs

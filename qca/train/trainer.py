@@ -8,7 +8,7 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from qca.core.config import GRADIENT_NORM_LIMIT, TrainConfig
+from qca.core.config import GRADIENT_NORM_LIMIT, TENSOR_CORE_PRECISIONS, TrainConfig
 from qca.core.errors import QcaError
 from qca.core.noise_schedule import compute_noise_rate, has_noise
 from qca.memory.activations import find_segment
@@ -245,5 +245,5 @@ def _choose_memory_format(config: TrainConfig, device: torch.device) -> torch.me
     its time in TF32 and in bfloat16. Strict float32, which they do not compute, takes 1.04 of
     it and more scratch memory (H100, torch 2.11, the seed's model).
     """
-    tensor_cores = device.type == "cuda" and config.precision in ("tf32", "bf16", "fp16")
+    tensor_cores = device.type == "cuda" and config.precision in TENSOR_CORE_PRECISIONS
     return torch.channels_last if tensor_cores else torch.contiguous_format
