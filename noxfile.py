@@ -95,6 +95,14 @@ def chaos(session: nox.Session) -> None:
 
 
 @nox.session
+def fuzz(session: nox.Session) -> None:
+    """Read 100,000 Compose files that are nearly right; none may end in a traceback."""
+    session.install("-e", ".[dev]")
+    tests = ("tests/compose_file/test_fuzz.py", "--timeout", "3600")
+    session.run("pytest", *tests, *session.posargs, env={"QCA_FUZZ_INPUTS": "100000"})
+
+
+@nox.session
 def build(session: nox.Session) -> None:
     """Build the wheel and try it in a clean environment."""
     session.install("-e", ".[dev]")
@@ -107,6 +115,7 @@ def bench(session: nox.Session) -> None:
     session.install("-e", ".[dev]")
     session.run("python", "-m", "benchmarks.cli")
     session.run("python", "-m", "benchmarks.store")
+    session.run("python", "-m", "benchmarks.view")
     session.run("python", "-m", "benchmarks.bptt", "--device", "cpu", *session.posargs)
 
 

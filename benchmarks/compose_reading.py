@@ -79,15 +79,20 @@ def _judge_case(case: Path) -> dict[str, Outcome]:
     outcomes = {}
     for version, answer in expected.items():
         if "rc" in answer:
-            ours, error = _read(case, expected["files"], _PROFILES.get(version, ()))
+            ours, error = _read(case, expected["files"], version)
             outcomes[version] = _compare(case, answer, ours, error)
     return outcomes
 
 
-def _read(case: Path, files: list[str], profiles: tuple[str, ...]) -> tuple[Any, str]:
+def _read(case: Path, files: list[str], version: str) -> tuple[Any, str]:
     """Return the document, or why there is none."""
     try:
-        project = read_project([case / name for name in files], _ENVIRONMENT, profiles)
+        project = read_project(
+            [case / name for name in files],
+            _ENVIRONMENT,
+            _PROFILES.get(version, ()),
+            version=tuple(map(int, version.split("."))),
+        )
     except InputError as error:
         return None, error.message
     except Exception as error:

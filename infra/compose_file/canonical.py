@@ -5,6 +5,7 @@ from collections.abc import Callable
 from infra.compose_file.model import Refusal
 from infra.compose_file.path_rules import PathRules, compile_rules
 from infra.compose_file.short_syntax import (
+    LONGEST_BARE_TARGET,
     PortSpec,
     SpecError,
     VolumeSpec,
@@ -39,7 +40,7 @@ class _Walk:
 
     def visit_table(self, table: Table, rules: PathRules[Expand], path: str) -> Table:
         result = table.copy()
-        for key, value, origin in table.located():
+        for key, value, origin in table.entries():
             below = rules.step(key)
             if below is None:
                 continue
@@ -61,7 +62,7 @@ class _Walk:
             return value
         items = Items()
         items.is_flow = value.is_flow
-        for index, (item, at) in enumerate(value.located()):
+        for index, (item, at) in enumerate(value.entries()):
             try:
                 items.add(self._visit(item, at, below, f"{path}.{index}"), at)
             except SpecError as error:
@@ -93,7 +94,7 @@ def _expand_names(values: dict[str, Value] | None) -> Expand:
         if not isinstance(value, Items):
             return value
         table = Table()
-        for name, at in value.located():
+        for name, at in value.entries():
             table.put(to_text(name), None if values is None else make_table(values, at), at)
         return table
 
@@ -114,7 +115,7 @@ def _expand_text_to_list(value: Value, origin: Origin) -> Value:
 
 def _expand_env_files(value: Value, origin: Origin) -> Value:
     items = value if isinstance(value, Items) else make_items([(value, origin)])
-    return make_items((_expand_env_file(item, at), at) for item, at in items.located())
+    return make_items((_expand_env_file(item, at), at) for item, at in items.entries())
 
 
 def _expand_env_file(value: Value, origin: Origin) -> Value:
@@ -156,19 +157,22 @@ def _expand_volume(value: Value, origin: Origin) -> Value:
     entry["target"] = spec.target
     if spec.read_only:
         entry["read_only"] = True
-    entry["bind" if spec.is_bind else "volume"] = make_table(_list_options(spec), origin)
+    if len(value) > LONGEST_BARE_TARGET:
+        entry.update((key, make_table(one, origin)) for key, one in _list_options(spec).items())
     return make_table(entry, origin)
 
 
-def _list_options(spec: VolumeSpec) -> dict[str, Value]:
-    if not spec.is_bind:
-        return {"nocopy": True} if spec.no_copy else {}
-    options: dict[str, Value] = {"create_host_path": True}
+def _list_options(spec: VolumeSpec) -> dict[str, dict[str, Value]]:
+    """Return the options by the kind of mount that they are for; there may be some for both."""
+    bind: dict[str, Value] = {"create_host_path": True} if spec.is_bind else {}
     if spec.propagation:
-        options["propagation"] = spec.propagation
+        bind["propagation"] = spec.propagation
     if spec.selinux:
-        options["selinux"] = spec.selinux
-    return options
+        bind["selinux"] = spec.selinux
+    volume: dict[str, Value] = {"nocopy": True} if spec.no_copy else {}
+    options = {"bind": bind, "volume": volume}
+    own = "bind" if spec.is_bind else "volume"
+    return {key: values for key, values in options.items() if values or key == own}
 
 
 def _expand_device(value: Value, origin: Origin) -> Value:

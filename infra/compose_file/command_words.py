@@ -15,7 +15,7 @@ def read_words(service: Table, key: str) -> tuple[LocatedValue, ...]:
     if isinstance(value, str):
         return tuple(_split_string(value, service.origins[key]))
     items = to_items(value)
-    return tuple(_locate_item(item, origin, items) for item, origin in items.located())
+    return tuple(_locate_item(item, origin, items) for item, origin in items.entries())
 
 
 def find_dropped_words(service: Table) -> LocatedValue | None:

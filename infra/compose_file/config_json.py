@@ -22,6 +22,7 @@ from infra.compose_file.yaml_tree import (
 )
 
 _ALL_DEVICES = -1
+_SIZES = ("mem_limit", "mem_reservation", "mem_swappiness", "memswap_limit", "shm_size")
 
 
 def project_to_json(project: Project) -> dict[str, Any]:
@@ -107,8 +108,9 @@ def _write_deploy(service: Table) -> dict[str, Any] | None:
         "resources": written,
         "placement": _write_plain(deploy.get("placement")) or {},
     }
-    if isinstance(deploy.get("replicas"), int):
-        found["replicas"] = deploy["replicas"]
+    count = service.get("scale", deploy.get("replicas"))
+    if (replicas := _write_integer(count)) is not None:
+        found["replicas"] = replicas
     return found
 
 
@@ -118,7 +120,7 @@ def _write_resource_limits(table: Table) -> dict[str, Any]:
         found["cpus"] = cpus
     if memory := _write_size(table.get("memory")):
         found["memory"] = memory
-    if pids := table.get("pids"):
+    if pids := _write_integer(table.get("pids")):
         found["pids"] = pids
     if devices := to_items(table.get("devices")):
         found["devices"] = [_write_request(to_table(one)) for one in devices]
@@ -131,6 +133,14 @@ def _write_cpus(value: Value) -> float | int | None:
     except ValueError:
         return None
     return int(number) if number == int(number) else number
+
+
+def _write_integer(value: Value) -> int | None:
+    """Write a whole number, to which Compose cuts a fraction."""
+    try:
+        return int(value) if isinstance(value, int | float | str) else None
+    except (OverflowError, ValueError):
+        return None
 
 
 def _to_float(value: Value) -> float:
@@ -215,7 +225,7 @@ def _write_mounts(value: Value) -> list[dict[str, Any]]:
 
 
 def _write_mount(entry: Table) -> dict[str, Any]:
-    mount = _write_plain(entry)
+    mount = {key: one for key, one in _write_plain(entry).items() if one != ""}
     if mount.get("read_only") is False:
         del mount["read_only"]
     bind, tmpfs = mount.get("bind"), mount.get("tmpfs")
@@ -258,7 +268,7 @@ def _write_plain(value: Value) -> Any:
 
 
 def _write_ulimits(value: Value) -> dict[str, Any]:
-    return {name: _write_plain(limit) for name, limit in sorted(to_table(value).items())}
+    return {name: _write_plain(limit) or {} for name, limit in sorted(to_table(value).items())}
 
 
 def _write_texts(value: Value) -> list[str]:
@@ -299,30 +309,29 @@ def _escape(value: Any) -> Any:
 
 
 _WRITERS: dict[str, Callable[[Value], Any]] = {
-    **dict.fromkeys(("mem_limit", "mem_reservation", "memswap_limit", "shm_size"), _write_size),
+    **dict.fromkeys(_SIZES, _write_size),
     **dict.fromkeys(
         (
             "cpu_count",
-            "cpu_percent",
             "cpu_period",
             "cpu_quota",
             "cpu_rt_period",
             "cpu_rt_runtime",
             "cpu_shares",
-            "mem_swappiness",
-            "privileged",
             "scale",
         ),
-        _write_plain,
+        _write_integer,
     ),
     **dict.fromkeys(
         ("container_name", "cpuset", "image", "network_mode", "restart", "runtime", "user"), to_text
     ),
     "configs": _write_files(""),
+    "cpu_percent": _write_cpus,
     "cpus": _write_cpus,
     "devices": _write_mounts,
     "gpus": _write_requests,
     "ports": _write_ports,
+    "privileged": _write_plain,
     "profiles": _write_texts,
     "secrets": _write_files("/run/secrets/"),
     "ulimits": _write_ulimits,

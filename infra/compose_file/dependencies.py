@@ -24,7 +24,7 @@ class Dependency:
 def find_dependencies(service: Table) -> Iterator[Dependency]:
     """Yield what a service depends on; what `depends_on` says of a service goes first."""
     declared = to_table(service.get("depends_on"))
-    for name, value, origin in declared.located():
+    for name, value, origin in declared.entries():
         entry = to_table(value)
         restart = entry.get("restart")
         yield Dependency(
@@ -42,14 +42,14 @@ def find_dependencies(service: Table) -> Iterator[Dependency]:
 
 
 def _find_implied(service: Table) -> Iterator[Dependency]:
-    for link, origin in to_items(service.get("links")).located():
+    for link, origin in to_items(service.get("links")).entries():
         yield Dependency(to_text(link).partition(":")[0], "service_started", origin, restart=True)
     for key in _NAMESPACES:
         shared = to_text(service.get(key))
         if shared.startswith(_SERVICE):
             name, origin = shared.removeprefix(_SERVICE), service.origins[key]
             yield Dependency(name, "service_started", origin, restart=True)
-    for volumes, origin in to_items(service.get("volumes_from")).located():
+    for volumes, origin in to_items(service.get("volumes_from")).entries():
         text = to_text(volumes)
         if not text.startswith("container:"):
             yield Dependency(text.partition(":")[0], "service_started", origin, restart=False)

@@ -26,10 +26,8 @@ class DeviceRequest:
     @property
     def refusal(self) -> str:
         """What the engine says where it has no driver for it."""
-        return (
-            f'could not select device driver "{self.driver}" with capabilities: '
-            f"[[{' '.join(self.capabilities)}]]"
-        )
+        capabilities = f"[{' '.join(self.capabilities)}]" if self.capabilities else ""
+        return f'could not select device driver "{self.driver}" with capabilities: [{capabilities}]'
 
 
 @dataclass(frozen=True)

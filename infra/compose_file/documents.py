@@ -100,7 +100,7 @@ class _Builder:
             if not isinstance(one, Table):
                 problem = "map merge requires map or sequence of maps as the value"
                 raise NotYamlError(problem, merged.line)
-            for key, value, origin in one.located():
+            for key, value, origin in one.entries():
                 if key not in table:
                     table.put(key, value, _mark_merged(origin))
 

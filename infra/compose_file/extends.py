@@ -42,7 +42,7 @@ def apply_extends(reading: Reading, file: ExtendedFile, folder: Path, read: Read
     walk = _Extender(reading, read)
     place = _Place(file, folder, file.reset_keys)
     services = file.services.copy()
-    for name, value, origin in file.services.located():
+    for name, value, origin in file.services.entries():
         services.put(name, walk.extend(name, value, place, ()), origin)
     return services
 

@@ -10,6 +10,8 @@ from infra.compose_file.references import NotFollowedError
 from infra.compose_file.yaml_tree import Items, Origin, Table, Value, to_text
 
 _KEYS = {"env_file", "path", "project_directory"}
+# Since then the first stays where a file is included twice; before that was a conflict.
+_REPEATED_INCLUDE = (5,)
 _RESOURCES = ("services", "volumes", "networks", "secrets", "configs", "models")
 
 
@@ -76,10 +78,12 @@ def read_includes(
     reading: Reading, entries: Value, origin: Origin
 ) -> Iterator[tuple[Include, Origin]]:
     """Yield the entries of `include`; one with keys of a later Compose is not followed."""
+    if entries is None:
+        return
     if not isinstance(entries, Items):
         reading.refuse("`include` must be a list", origin)
         return
-    for entry, at in entries.located():
+    for entry, at in entries.entries():
         if isinstance(entry, Table):
             if unknown := set(entry) - _KEYS:
                 error = NotFollowedError(f"it has {min(unknown)!r}", outside=True)
@@ -98,20 +102,25 @@ def _read_texts(value: Value) -> tuple[str, ...]:
 
 
 def _is_repeated(first: Origin, again: Origin) -> bool:
-    """Whether a file is included twice: since Compose 5 the first stays, without a conflict."""
+    """Whether both come from the same file, which is included twice."""
     return (first.source.path, first.line) == (again.source.path, again.line)
 
 
 def import_resources(brought: Table, own: Table, origin: Origin, reading: Reading) -> None:
     """Add what an included project has; what is there already must be the same."""
+    takes_repeated = reading.version is None or reading.version >= _REPEATED_INCLUDE
     for kind in _RESOURCES:
         there = brought.get(kind)
         if not isinstance(there, Table):
             continue
         here = own.get(kind)
         here = here.copy() if isinstance(here, Table) else Table()
-        for name, value, at in there.located():
-            if name in here and here[name] != value and not _is_repeated(here.origins[name], at):
+        for name, value, at in there.entries():
+            if (
+                name in here
+                and here[name] != value
+                and not (_is_repeated(here.origins[name], at) and takes_repeated)
+            ):
                 reading.refuse(f"{kind}.{name} conflicts with imported resource", origin)
             elif name not in here:
                 here.put(name, value, at)

@@ -133,7 +133,7 @@ class _Walk:
     def fill_table(self, table: Table, rules: PathRules[Cast] | None, path: str) -> Table:
         filled = Table()
         filled.is_flow = table.is_flow
-        for key, value, origin in table.located():
+        for key, value, origin in table.entries():
             below = rules.step(key) if rules else None
             place = f"{path}.{key}" if path else key
             filled.put(key, self._fill(value, origin, below, place), origin)
@@ -150,7 +150,7 @@ class _Walk:
             filled = Items()
             filled.is_flow = value.is_flow
             below = rules.step("[]") if rules else None
-            for item, at in value.located():
+            for item, at in value.entries():
                 filled.add(self._fill(item, at, below, f"{path}.[]"), at)
             return filled
         return value

@@ -10,10 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 
 from infra.compose_file.default_files import find_override
+from infra.compose_file.externals import find_externals
 from infra.compose_file.model import ComposeFile, Service
 from infra.compose_file.paths import shorten
+from infra.compose_file.policy import Policy
 from infra.compose_file.project import Project, read_project
-from infra.compose_file.reading import Policy, Reading
+from infra.compose_file.reading import Reading
 from infra.compose_file.services import read_services
 from infra.compose_file.yaml_tree import to_table, to_text
 
@@ -33,6 +35,7 @@ def read_compose_files(
     environment: Mapping[str, str],
     profiles: Iterable[str] = (),
     policy: Policy = Policy.WITHIN_FOLDER,
+    version: tuple[int, ...] | None = None,
 ) -> ComposeFile:
     """Read files and merge them as Compose does with several `-f`: the later over the earlier.
 
@@ -42,7 +45,7 @@ def read_compose_files(
         InputError: as `read_compose_file`.
 
     """
-    project = read_project(paths, environment, profiles, policy)
+    project = read_project(paths, environment, profiles, policy, version)
     services = read_services(project.top, project.active)
     return ComposeFile(
         path=str(paths[0]),
@@ -53,6 +56,7 @@ def read_compose_files(
         override=find_override(paths[0]) if len(paths) == 1 else None,
         sources=project.sources,
         files=dict(_find_files(project)),
+        externals=tuple(find_externals(project.top, project.active)),
         hidden=project.hidden,
         folder=str(project.folder),
         profiles=project.profiles,

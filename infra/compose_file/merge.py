@@ -5,7 +5,7 @@ rules of their own. What a list may hold once only is made unique afterwards (`u
 https://docs.docker.com/reference/compose-file/merge/
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import cast
 
 from infra.compose_file.model import Refusal
@@ -43,7 +43,7 @@ def _merge_tables(
     base: Table, over: Table, rules: PathRules[Merger] | None, path: str, refusals: list[Refusal]
 ) -> Table:
     merged = base.copy()
-    for key, value, origin in over.located():
+    for key, value, origin in over.entries():
         if key not in base:
             merged.put(key, value, origin)
             continue
@@ -71,7 +71,7 @@ def _merge(
     if isinstance(under, Table) and isinstance(value, Table):
         return _merge_tables(under, value, rules, path, refusals), base[1]
     if isinstance(under, Items) and isinstance(value, Items):
-        return make_items([*under.located(), *value.located()], is_flow=value.is_flow), over[1]
+        return make_items([*under.entries(), *value.entries()], is_flow=value.is_flow), over[1]
     if isinstance(under, Table | Items):
         refusals.append(Refusal(f"cannot override {path}", over[1].line, over[1].source.path))
     return over
@@ -89,7 +89,7 @@ def _join_hosts(base: Located, over: Located) -> tuple[Located, Located]:
     """Join lists in which the same host may stand again with the same address."""
     below, above = _to_sequence(base), _to_sequence(over)
     known = set(map(to_text, to_items(below[0])))
-    added = [one for one in to_items(above[0]).located() if to_text(one[0]) not in known]
+    added = [one for one in to_items(above[0]).entries() if to_text(one[0]) not in known]
     return below, (make_items(added), above[1])
 
 
@@ -97,11 +97,17 @@ def _to_sequence(located: Located) -> Located:
     """Return a mapping as a list of `KEY=value`, and a single text as a list."""
     value, origin = located
     if isinstance(value, Table):
-        pairs = sorted(value.located(), key=lambda one: one[0])
-        return make_items((format_pair(key, one), at) for key, one, at in pairs), origin
+        return make_items(_list_pairs(value), is_flow=value.is_flow), origin
     if isinstance(value, Items):
         return located
     return make_items([] if value is None else [(value, origin)]), origin
+
+
+def _list_pairs(table: Table) -> Iterator[Located]:
+    """Yield `KEY=value` for each key in order, and for each value of a list."""
+    for key, value, origin in sorted(table.entries(), key=lambda one: one[0]):
+        for one in value if isinstance(value, Items) else [value]:
+            yield format_pair(key, one), origin
 
 
 def format_pair(key: str, value: Value) -> str:
@@ -117,7 +123,7 @@ def _merge_by_name(values: dict[str, Value] | None) -> Merger:
         if not isinstance(value, Items):
             return located
         table = Table()
-        for name, at in value.located():
+        for name, at in value.entries():
             table.put(to_text(name), None if values is None else make_table(values, at), at)
         return table, origin
 
@@ -149,8 +155,8 @@ def _merge_ipam(base: Located, over: Located) -> tuple[Located, Located]:
     """Merge pools of addresses by their subnet."""
     if not isinstance(base[0], Items) or not isinstance(over[0], Items):
         return base, over
-    pools = {to_text(to_table(pool).get("subnet")): (pool, at) for pool, at in base[0].located()}
-    for pool, at in over[0].located():
+    pools = {to_text(to_table(pool).get("subnet")): (pool, at) for pool, at in base[0].entries()}
+    for pool, at in over[0].entries():
         subnet = to_text(to_table(pool).get("subnet"))
         known = to_table(pools[subnet][0]) if subnet in pools else Table()
         pools[subnet] = (_merge_tables(known, to_table(pool), None, "", []), at)

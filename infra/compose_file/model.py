@@ -67,6 +67,20 @@ class Refusal:
 
 
 @dataclass(frozen=True)
+class ExternalResource:
+    """A network or a volume that a service uses and that Compose does not create."""
+
+    kind: Literal["network", "volume"]
+    name: str
+    """The engine's name for it."""
+    line: int
+    file: str = ""
+    is_there: bool | None = None
+    """Whether the engine has it; None where that is not known."""
+    unknown_because: str = "no engine was asked"
+
+
+@dataclass(frozen=True)
 class PublishedPorts:
     """Ports of the host, one after the other, that a service publishes."""
 
@@ -112,6 +126,10 @@ class Service:
     devices: Mapping[str, DeviceRequests] = field(default_factory=dict)
     """What it requests of the engine's device drivers, by `gpus` and
     `deploy.resources.reservations.devices`."""
+    host_devices: tuple[LocatedValue, ...] = ()
+    """What `devices` names of the host: device files and CDI devices."""
+    host_paths: tuple[LocatedValue, ...] = ()
+    """The paths of the host that are mounted, as written."""
     unread_sources: tuple[str, ...] = ()
     """Keys by which settings come from files that were not read."""
 
@@ -185,6 +203,8 @@ class ComposeFile:
     """The lines of every file that was read, `path` first."""
     files: Mapping[str, str] = field(default_factory=dict)
     """The paths of top-level secrets and configs: `secrets.a.file`."""
+    externals: tuple[ExternalResource, ...] = ()
+    """The external networks and volumes that its active services use."""
     hidden: frozenset[str] = frozenset()
     """Values from `.env` files and those of `include`, which nobody is shown."""
     folder: str = "."

@@ -31,7 +31,7 @@ def shorten(path: str, folder: Path) -> str:
 
 def _visit(table: Table, rules: PathRules[Locate], folder: Path) -> Table:
     result = table.copy()
-    for key, value, _ in table.located():
+    for key, value, _ in table.entries():
         below = rules.step(key)
         if below is not None:
             result[key] = _visit_value(value, below, folder)
@@ -47,7 +47,7 @@ def _visit_value(value: Value, rules: PathRules[Locate], folder: Path) -> Value:
     if isinstance(value, Items) and below is not None:
         items = Items()
         items.is_flow = value.is_flow
-        for item, origin in value.located():
+        for item, origin in value.entries():
             items.add(_visit_value(item, below, folder), origin)
         return items
     return value

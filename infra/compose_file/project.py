@@ -7,12 +7,13 @@ from pathlib import Path
 
 from infra.compose_file.dotenv import read_dotenv
 from infra.compose_file.model import Refusal, UnreadReference, UnsetVariable
-from infra.compose_file.reading import Policy, Reading, read_dotenv_text, resolve
+from infra.compose_file.policy import Policy
+from infra.compose_file.reading import Reading, read_dotenv_text, resolve
 from infra.compose_file.rules import find_conflicts
 from infra.compose_file.service_environment import resolve_environments
 from infra.compose_file.tree_reader import find_name, read_tree
 from infra.compose_file.value_rules import check_values
-from infra.compose_file.yaml_tree import Table, to_items, to_table, to_text
+from infra.compose_file.yaml_tree import Origin, Source, Table, to_items, to_table, to_text
 
 _ALL_PROFILES = "*"
 
@@ -43,18 +44,20 @@ def read_project(
     environment: Mapping[str, str],
     profiles: Iterable[str] = (),
     policy: Policy = Policy.LOCAL,
+    version: tuple[int, ...] | None = None,
 ) -> Project:
     """Read files and merge them as Compose does with several `-f`: the later over the earlier.
 
     All paths in them are relative to the first one's folder, the project folder. Variables come
-    from `environment`, then from the `.env` in that folder.
+    from `environment`, then from the `.env` in that folder. The `version` is that of the Compose
+    that the files are for; without one it is the newest.
 
     Raises:
         InputError: a file cannot be read or is not YAML; with the line.
 
     """
     folder = paths[0].parent
-    reading = Reading(folder, policy)
+    reading = Reading(folder, policy, version)
     dotenv = read_dotenv(_read_env_files(folder, environment), environment)
     reading.hidden.update(dotenv.values())
     variables = {**dotenv, **environment}
@@ -85,9 +88,17 @@ def _choose_name(
 ) -> str:
     """Return the name that is given, that of the files, or that of the folder."""
     if given := variables.get("COMPOSE_PROJECT_NAME"):
+        if derive_project_name(given) != given:
+            origin = Origin(Source(str(paths[0]), (), variables), 1)
+            reading.refuse(f'invalid project name "{given}"', origin)
         return given
-    named = derive_project_name(find_name(reading, paths, variables))
-    return named or derive_project_name(resolve(folder).name)
+    named = find_name(reading, paths, variables)
+    if named is None:
+        return derive_project_name(resolve(folder).name)
+    name = derive_project_name(named[0])
+    if not name:
+        reading.refuse("project name must not be empty", named[1])
+    return name
 
 
 def derive_project_name(text: str) -> str:

@@ -1,16 +1,16 @@
 """One reading of a project: how far it may follow, and what has come to light so far."""
 
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from enum import Enum
 from pathlib import Path
 
 from infra.compose_file.model import Refusal, UnreadReference, UnsetVariable
 from infra.compose_file.paths import locate, shorten
+from infra.compose_file.policy import Policy
 from infra.compose_file.references import NotFollowedError
 from infra.compose_file.yaml_tree import Origin
 from qca.core.errors import InputError
+from qca.core.plain_files import read_plain
 from qca.core.units import MIB
 
 LARGEST_FILE = 4 * MIB
@@ -23,13 +23,6 @@ LONGEST_TRAIL = 20
 _REMOTE = re.compile(r"[a-z][a-z0-9+.-]*://|github\.com/|[\w.-]+@[\w.-]+:", re.I)
 
 
-class Policy(Enum):
-    """How far references are followed; the network is never asked."""
-
-    WITHIN_FOLDER = "within the first file's folder"
-    LOCAL = "wherever they lie on this machine"
-
-
 @dataclass
 class Reading:
     """What is read, and what has been found there."""
@@ -37,6 +30,8 @@ class Reading:
     folder: Path
     """The project's, as it was given."""
     policy: Policy
+    version: tuple[int, ...] | None = None
+    """Of the Compose that the files are for; None for the newest."""
     files: int = 0
     refusals: list[Refusal] = field(default_factory=list)
     unset: list[UnsetVariable] = field(default_factory=list)
@@ -135,13 +130,7 @@ def read_text(path: Path, *, is_yaml: bool = False) -> str:
 
     """
     try:
-        if path.stat().st_size > LARGEST_FILE:
-            size = LARGEST_FILE // MIB
-            raise InputError(
-                f"{path}: larger than {size} MiB, the most that is read",
-                hint="That is no compose file.",
-            )
-        content = path.read_bytes()
+        content = read_plain(path, limit=LARGEST_FILE)
         return _decode(content) if is_yaml else content.decode(errors="replace")
     except FileNotFoundError:
         raise InputError(f"{path}: no such file", hint="Check the path given to -f.") from None
@@ -165,6 +154,3 @@ def read_dotenv_text(path: Path) -> str:
         return read_text(path)
     except InputError:
         return ""
-
-
-Variables = Mapping[str, str]

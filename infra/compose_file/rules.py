@@ -4,13 +4,14 @@ What was not read may bring what is missing here; a rule that this would change 
 https://github.com/compose-spec/compose-go, loader/validate.go
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from infra.compose_file.dependencies import find_dependencies, find_dependency_circle
 from infra.compose_file.extends import UNREAD_EXTENDS
 from infra.compose_file.model import Refusal
 from infra.compose_file.reading import Reading
+from infra.compose_file.sizes import parse_cpus, parse_docker_size
 from infra.compose_file.yaml_tree import (
     Origin,
     Table,
@@ -22,6 +23,12 @@ from infra.compose_file.yaml_tree import (
 )
 
 _RESOURCE_KEYS = {"configs": ("file", "environment", "content"), "secrets": ("file", "environment")}
+_LIMITS: dict[str, tuple[str, str, Callable[[str], float]]] = {
+    "cpus": ("limits", "cpus", parse_cpus),
+    "mem_limit": ("limits", "memory", parse_docker_size),
+    "mem_reservation": ("reservations", "memory", parse_docker_size),
+    "pids_limit": ("limits", "pids", int),
+}
 _TESTS = ("CMD", "CMD-SHELL", "NONE")
 
 
@@ -45,7 +52,7 @@ def find_conflicts(top: Table, active: Iterable[str], reading: Reading) -> list[
         top, frozenset(active), not any(one.what == "`include`" for one in reading.unread)
     )
     found = [*_check_resources(top)]
-    for name, value, origin in scene.services.located():
+    for name, value, origin in scene.services.entries():
         if name in scene.active and isinstance(value, Table):
             found += _check_service(name, value, origin, scene)
     return [*found, *_check_together(scene), *_check_secrets(top)]
@@ -57,7 +64,7 @@ def _refuse(message: str, origin: Origin) -> Refusal:
 
 def _check_resources(top: Table) -> Iterator[Refusal]:
     for kind in ("volumes", "networks", "secrets", "configs"):
-        for name, value, origin in to_table(top.get(kind)).located():
+        for name, value, origin in to_table(top.get(kind)).entries():
             if isinstance(value, Table):
                 yield from _check_resource(f"{kind}.{name}", kind, value, origin)
             elif kind in _RESOURCE_KEYS:
@@ -84,7 +91,7 @@ def _check_resource(path: str, kind: str, table: Table, origin: Origin) -> Itera
 
 def _check_secrets(top: Table) -> Iterator[Refusal]:
     """Refuse a secret that a driver would bring; only a file or a variable can."""
-    for name, value, origin in to_table(top.get("secrets")).located():
+    for name, value, origin in to_table(top.get("secrets")).entries():
         secret = to_table(value)
         if secret.get("driver") and not any(secret.get(key) for key in ("file", "environment")):
             yield _refuse(f'secret "{name}" must declare either `file` or `environment`', origin)
@@ -106,6 +113,7 @@ def _check_service(name: str, service: Table, origin: Origin, scene: _Scene) -> 
     if scene.is_whole:
         yield from _check_references(name, service, scene)
     yield from _check_numbers(name, service, origin)
+    yield from _check_limits(name, service)
     yield from _check_mounts(name, service)
 
 
@@ -126,7 +134,7 @@ def _check_references(name: str, service: Table, scene: _Scene) -> Iterator[Refu
         defined = to_table(scene.top.get(f"{kind}s"))
         for value, at in names:
             other = to_text(value)
-            if other and other not in defined and (kind, other) != ("network", "default"):
+            if other not in defined and (kind, other) != ("network", "default"):
                 yield _refuse(f'service "{name}" refers to undefined {kind} {other}', at)
 
     networks = to_table(service.get("networks"))
@@ -145,9 +153,9 @@ def _check_references(name: str, service: Table, scene: _Scene) -> Iterator[Refu
 
 
 def _list_sources(service: Table, key: str) -> Iterator[tuple[Value, Origin]]:
-    for entry, origin in to_items(service.get(key)).located():
+    for entry, origin in to_items(service.get(key)).entries():
         table = to_table(entry)
-        if key != "volumes" or table.get("type") == "volume":
+        if key != "volumes" or (table.get("type") == "volume" and table.get("source")):
             yield table.get("source"), origin
 
 
@@ -167,12 +175,31 @@ def _check_numbers(name: str, service: Table, origin: Origin) -> Iterator[Refusa
         yield _refuse(f"{path}: {message}", service.origins["container_name"])
 
 
+def _check_limits(name: str, service: Table) -> Iterator[Refusal]:
+    """Refuse a limit that is given in two places, and not as the same."""
+    resources = descend(service, "deploy", "resources")
+    for key, (kind, below, read) in _LIMITS.items():
+        one, other = service.get(key), to_table(resources.get(kind)).get(below)
+        limit = _read(one, read)
+        if isinstance(resources.get(kind), Table) and limit and limit != _read(other, read):
+            path = f"deploy.resources.{kind}.{below}"
+            message = f"can't set distinct values on '{key}' and '{path}'"
+            yield _refuse(f"services.{name}: {message}", service.origins[key])
+
+
+def _read(value: Value, read: Callable[[str], float]) -> float:
+    try:
+        return read(to_text(value)) if value is not None else 0
+    except ValueError:
+        return 0
+
+
 def _check_mounts(name: str, service: Table) -> Iterator[Refusal]:
     """Refuse two mounts in one place."""
     taken: dict[str, str] = {}
     for key in ("tmpfs", "volumes", "configs", "secrets"):
         value = service.get(key)
-        pairs = to_items(value).located()
+        pairs = to_items(value).entries()
         for index, (entry, origin) in enumerate(pairs):
             target, path = _find_target(key, entry), f"services.{name}.{key}[{index}]"
             if target in taken:
@@ -194,7 +221,7 @@ def _find_target(key: str, entry: Value) -> str:
 def _check_together(scene: _Scene) -> Iterator[Refusal]:
     """Refuse circles of dependencies, and a container's name that two services have."""
     owners: dict[str, str] = {}
-    for name, value, _ in scene.services.located():
+    for name, value, _ in scene.services.entries():
         service = to_table(value)
         container = to_text(service.get("container_name"))
         if name not in scene.active or not container:

@@ -79,7 +79,7 @@ def _describe(error: "ValidationError", top: Table, origin: Origin) -> Refusal:
         missing = error.message.partition("'")[2].partition("'")[0]
         problem = f"missing property '{missing}'"
     elif types := _list_types(error):
-        problem = f"must be a {types}"
+        problem = f"must be {_add_article(types)}"
     elif error.validator == "enum":
         problem = "value must be one of " + ", ".join(f"'{one}'" for one in error.validator_value)
     else:
@@ -104,6 +104,10 @@ def _list_types(error: "ValidationError") -> str:
         return ""
     named = sorted({"object": "mapping"}.get(one, one) for one in _as_list(names))
     return " or ".join(filter(None, (", ".join(named[:-1]), named[-1]))) if named else ""
+
+
+def _add_article(types: str) -> str:
+    return f"{'an' if types[0] in 'aeiou' else 'a'} {types}"
 
 
 def _as_list(value: Any) -> list[str]:

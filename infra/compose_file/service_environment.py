@@ -33,7 +33,7 @@ def resolve_environments(
     if not services:
         return top
     resolved, active = services.copy(), set(names)
-    for name, value, _ in services.located():
+    for name, value, _ in services.entries():
         if isinstance(value, Table):
             resolved[name] = _resolve(reading, name, value, variables, name in active)
     top = top.copy()
@@ -50,7 +50,7 @@ def _resolve(
         service["environment"] = environment
     known = {key: to_text(value) for key, value in environment.items() if value is not None}
     found = Table()
-    for entry, origin in to_items(service.get("env_file")).located():
+    for entry, origin in to_items(service.get("env_file")).entries():
         file = to_table(entry)
         try:
             values = _read_env_file(reading, file, origin, {**known, **variables})
@@ -59,7 +59,7 @@ def _resolve(
                 _note_unread(reading, name, file, origin, error, is_active)
                 service.put(UNREAD_ENV_FILE, True, origin)
             continue
-        for key, value, at in values.located():
+        for key, value, at in values.entries():
             found.put(key, value, at)
     _check_label_files(reading, name, service)
     if found:
@@ -69,7 +69,7 @@ def _resolve(
 
 def _check_label_files(reading: Reading, name: str, service: Table) -> None:
     """Note the files of `label_file` that cannot be read; Compose reads them, too."""
-    for entry, origin in to_items(service.get("label_file")).located():
+    for entry, origin in to_items(service.get("label_file")).entries():
         try:
             reading.read_lines(to_text(entry), Path())
         except NotFollowedError as error:
@@ -82,10 +82,10 @@ def _read_environment(service: Table, variables: Mapping[str, str]) -> Table:
     """Return what `environment` sets, as a mapping; None is a name without a value."""
     value, resolved = service.get("environment"), Table()
     if isinstance(value, Items):
-        for item, origin in value.located():
+        for item, origin in value.entries():
             name, equals, text = to_text(item).partition("=")
             resolved.put(name, text if equals else variables.get(name), origin)
-    for name, one, origin in to_table(value).located():
+    for name, one, origin in to_table(value).entries():
         resolved.put(name, variables.get(name) if one is None else to_text(one), origin)
     return resolved
 
@@ -95,19 +95,25 @@ def _read_env_file(
 ) -> Table:
     path, lines = reading.read_lines(to_text(file.get("path")), Path())
     if "format" in file:
-        return _read_raw(path, lines, variables)
+        return _read_raw(reading, path, lines, variables)
     source, found = Source(path, lines, variables), Table()
     for name, value, line in parse_assignments("\n".join(lines), variables):
         found.put(name, value, Origin(source, line))
     return found
 
 
-def _read_raw(path: str, lines: tuple[str, ...], variables: Mapping[str, str]) -> Table:
+def _read_raw(
+    reading: Reading, path: str, lines: tuple[str, ...], variables: Mapping[str, str]
+) -> Table:
     """Read `format: raw`: what stands behind the sign is the value as it is."""
     source, found = Source(path, lines, variables), Table()
     for number, line in enumerate(lines, 1):
         name, equals, value = line.partition("=")
-        if name.strip() and not name.lstrip().startswith("#"):
+        if not name.strip() or name.lstrip().startswith("#"):
+            continue
+        if len(name.split()) > 1:
+            reading.refuse(f"variable '{name}' contains whitespaces", Origin(source, number))
+        else:
             found.put(
                 name.strip(), value if equals else variables.get(name), Origin(source, number)
             )

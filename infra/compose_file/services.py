@@ -9,6 +9,8 @@ from infra.compose_file.service_environment import ENV_FILE_VALUES, UNREAD_ENV_F
 from infra.compose_file.values import (
     read_devices,
     read_environment,
+    read_host_devices,
+    read_host_paths,
     read_mounts,
     read_ports,
     read_settings,
@@ -32,7 +34,7 @@ _MARKS = {
 
 def read_services(top: Table, active: Collection[str]) -> Iterator[Service]:
     """Yield the services, those that a plain `up` does not start too."""
-    for name, value, origin in to_table(top.get("services")).located():
+    for name, value, origin in to_table(top.get("services")).entries():
         if isinstance(value, Table):
             yield _read_service(name, value, origin, name in active)
 
@@ -54,6 +56,8 @@ def _read_service(name: str, service: Table, origin: Origin, is_active: bool) ->
         not_started_because=_explain_not_started(service, profiles, is_active),
         mounts=read_mounts(service),
         devices=dict(read_devices(service)),
+        host_devices=tuple(read_host_devices(service)),
+        host_paths=tuple(read_host_paths(service)),
         unread_sources=tuple(key for mark, key in _MARKS.items() if mark in service),
     )
 

@@ -9,6 +9,9 @@ import re
 from dataclasses import dataclass
 
 _LARGEST_PORT = 65535
+
+# A volume's text of up to two characters is a target whatever it holds.
+LONGEST_BARE_TARGET = 2
 _PROTOCOLS = ("tcp", "udp", "sctp")
 _PROPAGATIONS = ("rprivate", "private", "rshared", "shared", "rslave", "slave")
 _SELINUX = ("z", "Z")
@@ -110,7 +113,7 @@ def parse_volume(text: str) -> VolumeSpec:
     """
     if not text:
         raise SpecError("invalid empty volume spec")
-    if len(text) <= len("/a"):
+    if len(text) <= LONGEST_BARE_TARGET:
         return VolumeSpec(text)
     sections = _split_sections(text)
     if "" in sections:

@@ -63,7 +63,7 @@ def round_to_single(number: float) -> float:
     except (OverflowError, struct.error):
         return number
     for digits in range(1, 10):
-        short = float(f"{number:.{digits}g}")
+        short = float(f"{single:.{digits}g}")
         if struct.pack("f", short) == struct.pack("f", single):
             return short
     return single

@@ -18,7 +18,15 @@ def split_dormant(file: ComposeFile) -> Iterator[tuple[str, ComposeFile]]:
     What is not theirs (unset variables, refusals, what was not read) is left out.
     """
     bare = replace(
-        file, keys={}, unread=(), unset=(), override=None, refusals=(), refused="", confirmed_by=""
+        file,
+        keys={},
+        unread=(),
+        unset=(),
+        override=None,
+        refusals=(),
+        refused="",
+        confirmed_by="",
+        externals=(),
     )
     reasons = dict.fromkeys(service.not_started_because for service in file.services)
     for reason in reasons:

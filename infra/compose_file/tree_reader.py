@@ -16,13 +16,14 @@ from infra.compose_file.includes import import_resources, read_includes
 from infra.compose_file.interpolated_tree import interpolate_document
 from infra.compose_file.merge import merge_trees
 from infra.compose_file.merge_tags import clear_keys
+from infra.compose_file.new_keys import find_unknown_keys
 from infra.compose_file.paths import resolve_paths
 from infra.compose_file.reading import LONGEST_TRAIL, Reading, read_text
 from infra.compose_file.references import NotFollowedError
 from infra.compose_file.schema import check_schema
 from infra.compose_file.unique import make_unique
 from infra.compose_file.yaml_nodes import NotYamlError
-from infra.compose_file.yaml_tree import Origin, Source, Table, to_text
+from infra.compose_file.yaml_tree import Origin, Source, Table, make_table, to_text
 from qca.core.errors import InputError
 
 # At the top of a block, or anywhere in a flow mapping; most files have none.
@@ -52,17 +53,22 @@ def read_tree(
     return resolve_paths(top, folder)
 
 
-def find_name(reading: Reading, paths: Sequence[Path], variables: Mapping[str, str]) -> str:
-    """Return the name that the last of the files with one gives the project, or nothing."""
-    name = ""
+def find_name(
+    reading: Reading, paths: Sequence[Path], variables: Mapping[str, str]
+) -> tuple[str, Origin] | None:
+    """Return the name that the last of the files with one gives the project, and where."""
+    named = None
     for path in paths:
-        if _MAY_HAVE_NAME.search(read_text(path, is_yaml=True)):
-            for document in parse_file(reading, path, variables):
-                top = Table()
-                if isinstance(document.top.get("name"), str):
-                    top.put("name", document.top["name"], document.top.origins["name"])
-                name = to_text(interpolate_document(top, variables).top.get("name")) or name
-    return name
+        if not _MAY_HAVE_NAME.search(read_text(path, is_yaml=True)):
+            continue
+        for document in parse_file(reading, path, variables):
+            name = document.top.get("name")
+            if isinstance(name, str) and name:
+                named = make_table({"name": name}, document.top.origins["name"])
+    if named is None:
+        return None
+    filled = interpolate_document(named, variables).top
+    return to_text(filled["name"]), filled.origins["name"]
 
 
 class _FileReader:
@@ -102,6 +108,8 @@ class _FileReader:
         reading.refusals += refusals
         top = make_unique(top, reading.refusals)
         reading.refusals += check_schema(top, origin)
+        if reading.version:
+            reading.refusals += find_unknown_keys(top, reading.version)
         return _write_long(top, reading)
 
     def _interpolate(self, document: Document) -> Table:

@@ -24,7 +24,7 @@ def _visit_table(
     table: Table, rules: PathRules[Identify], path: str, refusals: list[Refusal]
 ) -> Table:
     result = table.copy()
-    for key, value, _ in table.located():
+    for key, value, _ in table.entries():
         below = rules.step(key)
         if below is None:
             continue
@@ -38,7 +38,7 @@ def _visit_table(
 
 def _make_unique(items: Items, identify: Identify, path: str, refusals: list[Refusal]) -> Items:
     found: dict[str, tuple[Value, Origin]] = {}
-    for index, (value, origin) in enumerate(items.located()):
+    for index, (value, origin) in enumerate(items.entries()):
         try:
             key = identify(value, f"{path}.[{index}]")
         except SpecError as error:
@@ -72,11 +72,17 @@ def _identify_device(value: Value, path: str) -> str:
 def _identify_port(value: Value, path: str) -> str:
     if not isinstance(value, Table):
         return to_text(value)
-    if "target" not in value:
+    if value.get("target") in (None, 0):
         raise SpecError(f"service ports {path} is missing a target port")
     address, protocol = to_text(value.get("host_ip")), to_text(value.get("protocol"))
     numbers = f"{to_text(value.get('published'))}:{to_text(value['target'])}"
     return f"{address or '0.0.0.0'}:{numbers}/{protocol or 'tcp'}"
+
+
+def _identify_exposed(value: Value, path: str) -> str:
+    if isinstance(value, str | int) and not isinstance(value, bool):
+        return to_text(value)
+    raise SpecError(f"{path}: unsupported expose value {to_text(value)}")
 
 
 def _identify_env_file(value: Value, _path: str) -> str:
@@ -108,7 +114,6 @@ _PAIRS = (
     "services.*.dns_opt",
     "services.*.dns_search",
     "services.*.environment",
-    "services.*.expose",
     "services.*.labels",
     "services.*.links",
     "services.*.networks.*.aliases",
@@ -123,6 +128,7 @@ _RULES = compile_rules(
         "services.*.configs": _identify_mount(""),
         "services.*.devices": _identify_device,
         "services.*.env_file": _identify_env_file,
+        "services.*.expose": _identify_exposed,
         "services.*.ports": _identify_port,
         "services.*.secrets": _identify_mount("/run/secrets"),
         "services.*.volumes": _identify_volume,

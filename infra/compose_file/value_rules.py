@@ -31,7 +31,7 @@ class _Walk:
         return self._refusals
 
     def _visit_table(self, table: Table, rules: PathRules[Check], path: str) -> None:
-        for key, value, origin in table.located():
+        for key, value, origin in table.entries():
             below = rules.step(key)
             if below is not None:
                 is_name = path in ("services", "volumes")
@@ -50,7 +50,7 @@ class _Walk:
         if isinstance(value, Table) and rules.below:
             self._visit_table(value, rules, path)
         elif isinstance(value, Items) and (below := rules.step("[]")):
-            for index, (item, at) in enumerate(value.located()):
+            for index, (item, at) in enumerate(value.entries()):
                 self._visit_value(item, at, below, f"{path}[{index}]")
 
 
@@ -78,6 +78,18 @@ def _check_count(value: Value) -> None:
     text = to_text(value)
     if text and text.lower() != "all" and not text.lstrip("-").isdecimal():
         raise ValueError(f"invalid value \"{text}\", the only value allowed is 'all' or a number")
+
+
+def _check_ulimit(value: Value) -> None:
+    if isinstance(value, float):
+        raise ValueError("invalid type float64 for ulimits")
+
+
+def _check_hosts(value: Value) -> None:
+    for item in value if isinstance(value, Items) else ():
+        text = to_text(item)
+        if not text.partition("=" if "=" in text else ":")[2]:
+            raise ValueError(f"invalid additional host, missing IP: {text}")
 
 
 def _check_request(value: Value) -> None:
@@ -116,6 +128,8 @@ _RULES = compile_rules(
             (_DURATIONS, _check_duration),
             (("deploy.resources.limits.cpus", "deploy.resources.reservations.cpus"), _check_cpus),
             (("command", "entrypoint"), _check_command),
+            (("ulimits.*",), _check_ulimit),
+            (("build.extra_hosts", "extra_hosts"), _check_hosts),
             (("deploy.resources.reservations.devices.*", "gpus.*"), _check_request),
         )
         for key in keys

@@ -27,6 +27,8 @@ _SINGLE = (
     "mem_reservation",
     "memswap_limit",
     "network_mode",
+    "pid",
+    "privileged",
     "runtime",
     "scale",
 )
@@ -49,7 +51,7 @@ def read_settings(service: Table) -> dict[str, LocatedValue]:
         table = descend(deploy, "resources", kind)
         keys = ("memory", "cpus") if kind == "limits" else ("memory",)
         found.update(_read_keys(table, f"deploy.resources.{kind}.", keys))
-    for name, value, origin in to_table(service.get("ulimits")).located():
+    for name, value, origin in to_table(service.get("ulimits")).entries():
         found.update(_read_ulimit(f"ulimits.{name}", value, origin))
     return found
 
@@ -79,7 +81,7 @@ def _read_ulimit(key: str, value: Value, origin: Origin) -> Iterator[tuple[str, 
 def read_environment(table: Table) -> dict[str, LocatedValue]:
     """Return the variables that have a value; of `NAME=value` as it is written the value."""
     found = {}
-    for name, value, origin in table.located():
+    for name, value, origin in table.entries():
         if value is not None:
             raw = origin.raw.removeprefix(f"{name}=") or to_text(value)
             found[name] = LocatedValue(to_text(value), origin.line, raw, origin.source.path)
@@ -99,6 +101,21 @@ def read_devices(service: Table) -> Iterator[tuple[str, DeviceRequests]]:
             yield key, DeviceRequests(requests, first.line, first.source.path)
 
 
+def read_host_devices(service: Table) -> Iterator[LocatedValue]:
+    """Yield what `devices` names of the host, a device file or a CDI device."""
+    for item, origin in to_items(service.get("devices")).entries():
+        if source := to_text(to_table(item).get("source")):
+            yield locate_value(source, origin)
+
+
+def read_host_paths(service: Table) -> Iterator[LocatedValue]:
+    """Yield the paths of the host that `volumes` mounts."""
+    for item, origin in to_items(service.get("volumes")).entries():
+        entry = to_table(item)
+        if entry.get("type") == "bind":
+            yield locate_value(entry.get("source"), origin)
+
+
 def _read_device(entry: Table, capability: str) -> DeviceRequest:
     def read_texts(key: str) -> tuple[str, ...]:
         return tuple(to_text(one) for one in to_items(entry.get(key)))
@@ -114,7 +131,7 @@ def _read_device(entry: Table, capability: str) -> DeviceRequest:
 
 def read_ports(service: Table) -> Iterator[PublishedPorts]:
     """Yield the ports of the host that a service publishes, a range as one."""
-    for item, origin in to_items(service.get("ports")).located():
+    for item, origin in to_items(service.get("ports")).entries():
         entry = to_table(item)
         published = _read_range(to_text(entry.get("published")))
         if published is None:

@@ -63,7 +63,7 @@ class Table(dict[str, Value]):
         other.is_flow = self.is_flow
         return other
 
-    def located(self) -> Iterator[tuple[str, Value, Origin]]:
+    def entries(self) -> Iterator[tuple[str, Value, Origin]]:
         """Yield each key with its value and origin."""
         for key, value in self.items():
             yield key, value, self.origins[key]
@@ -86,9 +86,9 @@ class Items(list[Value]):
 
     def copy(self) -> "Items":
         """Return a list of its own with the same values."""
-        return make_items(self.located(), is_flow=self.is_flow)
+        return make_items(self.entries(), is_flow=self.is_flow)
 
-    def located(self) -> Iterator[tuple[Value, Origin]]:
+    def entries(self) -> Iterator[tuple[Value, Origin]]:
         """Yield each value with its origin."""
         return zip(self, self.origins, strict=True)
 

@@ -44,8 +44,13 @@ class NotMeasured:
 Prediction = Works | Breaks | NotMeasured
 
 
-def predict(docker_py: str, requests: str, urllib3: str) -> Prediction:
-    """Return what Compose V1 does with these versions, over a Unix socket."""
+def predict(
+    docker_py: str, requests: str, urllib3: str, *, has_chardet: bool = False
+) -> Prediction:
+    """Return what Compose V1 does with these versions, over a Unix socket.
+
+    `has_chardet` is whether chardet is known to be there, which only requests before 2.26 needs.
+    """
     from packaging.version import InvalidVersion, Version  # few hosts still have a V1
 
     try:
@@ -58,7 +63,7 @@ def predict(docker_py: str, requests: str, urllib3: str) -> Prediction:
         return _break_by_scheme(docker_py, requests)
     if docker < (6, 1) and pool >= (2,):
         return _break_by_chunked(docker_py, urllib3)
-    if http < (2, 26):
+    if http < (2, 26) and not (has_chardet and http >= (2, 25)):
         return NotMeasured(f"requests {requests} (before 2.26) works only beside chardet")
     return Works()
 

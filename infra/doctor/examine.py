@@ -66,7 +66,7 @@ def _note_dormant(finding: Finding, reason: str) -> Finding:
 
 
 def _demote(finding: Finding) -> Finding:
-    """Return a finding about a file nobody runs now: at most a warning, and not for `--fix`."""
+    """Return the finding as one about a nearby file: at most a warning, left to the user to fix."""
     if finding.is_check_failure:
         return finding
     error = finding.severity is Severity.ERROR

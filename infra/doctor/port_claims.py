@@ -5,9 +5,26 @@ A range is one claim, however long it is.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
-from infra.compose_file.model import ComposeFile, PublishedPorts, Service
+from infra.compose_file.model import ComposeFile, LocatedValue, PublishedPorts, Service
 
+# What these images listen on unless their command says otherwise (their pages on Docker Hub).
+_IMAGE_PORTS = {
+    "dragonfly": 6379,
+    "grafana": 3000,
+    "httpd": 80,
+    "mariadb": 3306,
+    "memcached": 11211,
+    "mongo": 27017,
+    "mysql": 3306,
+    "nginx": 80,
+    "postgres": 5432,
+    "prometheus": 9090,
+    "rabbitmq": 5672,
+    "redis": 6379,
+    "valkey": 6379,
+}
 _ANY_ADDRESS = frozenset({"0.0.0.0", "::", "*", ""})
 
 
@@ -28,11 +45,41 @@ class Claim:
 
 
 def list_claims(file: ComposeFile) -> Iterator[Claim]:
-    """Yield what services publish; a range from which any port will do asks for none of them."""
+    """Yield what services publish, or listen on in the host's own network.
+
+    A range from which any port will do asks for none of them.
+    """
     for service in file.services:
+        mode = service.settings.get("network_mode")
+        if mode is not None and mode.value == "host":
+            yield from _list_host_claims(service, mode)
+            continue
         for ports in service.ports:
             if not ports.is_choice:
                 yield Claim(ports, f"service {service.name}", service)
+
+
+def _list_host_claims(service: Service, mode: LocatedValue) -> Iterator[Claim]:
+    """Yield the port of an image that is known; in the host's network `ports` means nothing."""
+    port = _find_port_option(service) or _find_image_port(service)
+    if port is not None:
+        ports = PublishedPorts("", port, port, line=mode.line, file=mode.file)
+        yield Claim(ports, f"service {service.name} (network_mode: host)", service)
+
+
+def _find_port_option(service: Service) -> int | None:
+    words = (word.value for word in service.command)
+    for word, following in pairwise([*words, ""]):
+        name, equals, value = word.partition("=")
+        if name in ("--port", "-port"):
+            text = value if equals else following
+            return int(text) if text.isdecimal() else None
+    return None
+
+
+def _find_image_port(service: Service) -> int | None:
+    name = service.image.value.rpartition("/")[2].partition(":")[0] if service.image else ""
+    return _IMAGE_PORTS.get(name.partition("@")[0])
 
 
 def find_rivals(claims: Sequence[Claim]) -> dict[int, Claim]:

@@ -6,8 +6,9 @@ from pathlib import Path
 
 from infra.compose_file.load import read_compose_files
 from infra.compose_file.model import ComposeFile
-from infra.compose_file.reading import Policy
+from infra.compose_file.policy import Policy
 from infra.compose_file.resolved_by_compose import apply_answer, apply_refusal
+from infra.doctor.external_resources import look_up_externals
 from infra.dragonfly.flag_file import read_flag_files
 from infra.host.errors import ProbeError
 from infra.host.facts import ComposePlugin
@@ -21,18 +22,21 @@ def read_project(
     *,
     profiles: Sequence[str] = (),
     policy: Policy = Policy.WITHIN_FOLDER,
+    version: tuple[int, ...] | None = None,
 ) -> ComposeFile:
     """Read files that Compose would merge, and the flag files that their services name.
 
-    Where there is a `plugin`, Compose confirms the values, with the same profiles active.
+    Where there is a `plugin`, Compose confirms the values, with the same profiles active. The
+    `version` is that of the Compose that the files are for, where it is known.
 
     Raises:
         InputError: a file cannot be read, or is no Compose file.
 
     """
-    file = read_compose_files(paths, environment, profiles, policy)
+    file = read_compose_files(paths, environment, profiles, policy, version)
     if plugin is not None:
         file = confirm(file, paths, plugin, environment)
+        file = look_up_externals(file, plugin.docker_client, environment)
     return read_flag_files(file)
 
 

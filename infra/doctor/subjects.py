@@ -25,7 +25,7 @@ class HostSubject:
         return self.plan.runtime.value == "local"
 
     def grade_container_fault(self, *, otherwise: Severity = Severity.WARNING) -> Severity:
-        """Return the severity of a fault of Docker or Compose, which no local run minds."""
+        """Return the severity of a fault of Docker or Compose: an error if containers must run."""
         return Severity.ERROR if self.needs_containers else otherwise
 
 

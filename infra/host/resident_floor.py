@@ -14,6 +14,7 @@ from infra.host.deadline import Deadline
 from infra.host.errors import ProbeError
 from infra.host.facts import PythonFacts
 from qca.core.cache_folder import keep_cached, read_cached
+from qca.core.distribution import DISTRIBUTION
 
 _FILE = "resident-floor.json"
 # Loading torch from a slow disk takes most of it.
@@ -61,7 +62,7 @@ def measure_resident_floor(python: PythonFacts) -> int:
 
 def _describe_build(python: PythonFacts) -> str:
     """Return what the figure depends on, as one line."""
-    torch, qca = python.distributions.get("torch"), python.distributions.get("qca")
+    torch, qca = (python.distributions.get(name) for name in ("torch", DISTRIBUTION))
     cuda = f"CUDA {python.torch_cuda}" if python.torch_cuda else "CPU build"
     parts = (f"torch {torch} ({cuda})", f"qca {qca}", f"Python {python.version}")
     return ", ".join((*parts, f"{platform.system()} {platform.machine()}"))

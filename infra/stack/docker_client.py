@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from docker.tls import TLSConfig
 
 _HINT = "`qca doctor` examines Docker and Compose."
-_SSH_HINT = "pip install 'docker[ssh]' lets the Docker SDK use ssh:// addresses."
+_SSH_HINT = "`docker version` goes the same way: through ssh, and `docker` on that machine."
 
 # An engine on a busy laptop answers within a second.
 _ENGINE_SECONDS = 30
@@ -80,7 +80,10 @@ def _make_client(endpoint: Endpoint, version: str) -> "APIClient":
     from docker import APIClient
 
     tls = _build_tls_config(endpoint.tls) if endpoint.tls else False
-    client = APIClient(endpoint.host, version=version, timeout=_ENGINE_SECONDS, tls=tls)
+    # The system's ssh knows ~/.ssh/config and its agent, as `docker` does.
+    client = APIClient(
+        endpoint.host, version=version, timeout=_ENGINE_SECONDS, tls=tls, use_ssh_client=True
+    )
     # REQUESTS_CA_BUNDLE would win over the endpoint's own certificates.
     client.trust_env = False
     return client

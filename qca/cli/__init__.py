@@ -18,6 +18,7 @@ from qca.cli import color
 from qca.cli.messages import say
 from qca.cli.search_path import drop_relative_folders
 from qca.cli.signals import EXIT_INTERRUPTED, end_interrupted
+from qca.core.distribution import DISTRIBUTION
 from qca.core.errors import QcaError
 
 # In the order of their use: name (also the module's) and help in the list.
@@ -33,6 +34,9 @@ _COMMANDS = {
     "train": "Train here, in this process: what the container runs.",
     "estimate": "Predict the peak memory of a training.",
     "rollout": "Run a trained automaton, and write what is seen.",
+    "evaluate": "Measure a trained automaton on states that it has not seen.",
+    "view": "Run a trained automaton live, in a page on this machine.",
+    "export": "Write a trained automaton as a file for other programs.",
     "report": "Write one HTML page about a run.",
 }
 
@@ -61,7 +65,7 @@ class _LazyGroup(click.Group):
 
 
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name="qca")
+@click.version_option(package_name=DISTRIBUTION, prog_name="qca")
 def cli() -> None:
     """Train a neural quantum cellular automaton on the machine you have.
 

@@ -1,37 +1,35 @@
 """Options and loading that the commands for a trained automaton share."""
 
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 import click
 
 from qca.core.config import Device
+from qca.core.distribution import explain_install
 from qca.core.errors import LaunchError
 
 if TYPE_CHECKING:
     from qca.automaton.automaton import Automaton
 
-Command = TypeVar("Command", bound=Callable[..., Any])
 
+what_argument = click.argument("what")
 
-def what_options(command: Command) -> Command:
-    """Add the argument WHAT, `--runs` and `--device`."""
-    command = click.option(
-        "--device",
-        type=click.Choice(["auto", "cpu", "cuda"]),
-        default="auto",
-        show_default=True,
-        help="Where to compute; auto takes a usable GPU.",
-    )(command)
-    command = click.option(
-        "--runs",
-        type=click.Path(path_type=Path),
-        default=Path("runs"),
-        show_default=True,
-        help="Folder of the run folders.",
-    )(command)
-    return click.argument("what")(command)
+runs_option = click.option(
+    "--runs",
+    type=click.Path(path_type=Path),
+    default=Path("runs"),
+    show_default=True,
+    help="Folder of the run folders.",
+)
+
+device_option = click.option(
+    "--device",
+    type=click.Choice(["auto", "cpu", "cuda"]),
+    default="auto",
+    show_default=True,
+    help="Where to compute; auto takes a usable GPU.",
+)
 
 
 def load_automaton(what: str, runs: Path, device: Device) -> "Automaton":
@@ -47,7 +45,7 @@ def load_automaton(what: str, runs: Path, device: Device) -> "Automaton":
     except ModuleNotFoundError as error:
         raise LaunchError(
             f"running an automaton needs {error.name}, which is not installed here",
-            hint="pip install 'qca[train]'",
+            hint=explain_install("train"),
         ) from None
     automaton = Automaton.load(what, runs=runs, device=device)
     for damaged in automaton.damaged:

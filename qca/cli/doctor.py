@@ -35,6 +35,19 @@ def _read_ids(_: click.Context, parameter: click.Parameter, given: tuple[str, ..
 )
 @click.argument("each", nargs=-1, metavar="[COMPOSE_FILE]...", type=click.Path(path_type=Path))
 @click.option("--files-only", is_flag=True, help="Report on the files only, not on the host.")
+@click.option(
+    "--compose-profile",
+    "profiles",
+    multiple=True,
+    metavar="PROFILE",
+    help="Judge the files with this Compose profile active (repeatable; * for all). Default: "
+    "COMPOSE_PROFILES.",
+)
+@click.option(
+    "--follow-outside",
+    is_flag=True,
+    help="Read what the files refer to out of their folder, too; never from the network.",
+)
 @facts_option
 @click.option(
     "--record",
@@ -69,6 +82,8 @@ def doctor(
     files: tuple[Path, ...],
     each: tuple[Path, ...],
     files_only: bool,
+    profiles: tuple[str, ...],
+    follow_outside: bool,
     facts_file: Path | None,
     record_file: Path | None,
     only: set[str],
@@ -103,6 +118,8 @@ def doctor(
             projects=projects,
             files_only=files_only,
             is_recorded=facts_file is not None,
+            profiles=profiles,
+            follow_outside=follow_outside,
         )
         facts = wait_for_facts()
     if record_file:

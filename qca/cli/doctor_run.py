@@ -12,6 +12,7 @@ import click
 from infra.compose_file.default_files import find_default_files
 from infra.compose_file.dotenv import read_dotenv
 from infra.compose_file.model import ComposeFile
+from infra.compose_file.policy import Policy
 from infra.doctor.check import Check
 from infra.doctor.examine import examine
 from infra.doctor.finding import Finding, Severity
@@ -20,10 +21,12 @@ from infra.host.facts import ComposePlugin, HostFacts, known_or_none
 from qca.cli import color
 from qca.cli.messages import say
 from qca.core.config import Config
+from qca.core.distribution import read_version
 from qca.core.errors import InputError
 from qca.core.masking import select_secrets
 from qca.core.plain_files import read_plain
 from qca.core.units import KIB
+from qca.core.versions import parse_version
 
 _DOTENV_LIMIT = 256 * KIB
 
@@ -39,6 +42,10 @@ class Examination:
     files_only: bool
     is_recorded: bool
     """The host is another one, whose Compose cannot be asked."""
+    profiles: tuple[str, ...] = ()
+    """The Compose profiles that are active; where none is given, those of COMPOSE_PROFILES."""
+    follow_outside: bool = False
+    """Files out of a project's folder are read too, on this machine only."""
 
     def judge(self, facts: HostFacts) -> list[Finding]:
         """Read the files and return what the checks find."""
@@ -60,11 +67,21 @@ class Examination:
         """Read one project, and have this host's Compose confirm the reading."""
         from infra.doctor.read_project import read_project
 
-        plugin = known_or_none(facts.compose)
-        if not self.is_recorded and isinstance(plugin, ComposePlugin):
-            return read_project(paths, os.environ, plugin)
+        compose = known_or_none(facts.compose)
+        plugin = compose if isinstance(compose, ComposePlugin) else None
+        asked = None if self.is_recorded else plugin
+        file = read_project(
+            paths,
+            os.environ,
+            asked,
+            profiles=self.profiles,
+            policy=Policy.LOCAL if self.follow_outside else Policy.WITHIN_FOLDER,
+            version=parse_version(plugin.version) or None if plugin else None,
+        )
+        if asked is not None:
+            return file
         why = "the host is a recorded one" if self.is_recorded else "`docker compose` is not there"
-        return replace(read_project(paths, os.environ), not_confirmed_because=why)
+        return replace(file, not_confirmed_because=why)
 
 
 def _read_nearby_file() -> ComposeFile | None:
@@ -115,8 +132,6 @@ def render_report(format_: str, findings: Sequence[Finding], facts: HostFacts) -
 
 
 def _render_markdown(findings: Sequence[Finding], facts: HostFacts) -> str:
-    from importlib import metadata
-
     from infra.doctor.formats.markdown import render_markdown
     from infra.host.recording import make_scrubber, record
 
@@ -124,7 +139,7 @@ def _render_markdown(findings: Sequence[Finding], facts: HostFacts) -> str:
         findings,
         recorded_host=record(facts),
         anonymize=make_scrubber(facts).clean,
-        version=metadata.version("qca"),
+        version=read_version(),
     )
 
 

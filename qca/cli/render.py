@@ -2,7 +2,6 @@
 
 import difflib
 from dataclasses import replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ from qca.cli.host_facts import host_facts
 from qca.cli.options import Command, config_options, facts_option, read_config
 from qca.core.atomic_files import write_atomically
 from qca.core.config import Config
+from qca.core.distribution import read_version
 from qca.core.errors import InputError, QcaError
 
 
@@ -64,7 +64,7 @@ def compose(
 )
 @click.option(
     "--trainer-image",
-    default=f"qca-trainer:{version('qca')}",
+    default=f"qca-trainer:{read_version()}",
     show_default=True,
     help="Where the nodes pull the trainer image from, e.g. REGISTRY/qca-trainer:1.",
 )

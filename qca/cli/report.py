@@ -9,6 +9,7 @@ from qca.cli.host_facts import host_facts
 from qca.cli.options import facts_option, runs_option
 from qca.core.atomic_files import write_atomically
 from qca.core.config_loader import load_config
+from qca.core.distribution import explain_install
 from qca.core.errors import LaunchError
 
 
@@ -46,7 +47,7 @@ def report(
     except ModuleNotFoundError as error:
         raise LaunchError(
             f"the report needs {error.name}, which is not installed here",
-            hint="pip install 'qca[report]'",
+            hint=explain_install("report"),
         ) from None
     folder = find_run(run, runs)
     recorded_run, config = read_run(folder), load_config(config_file)

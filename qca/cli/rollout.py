@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from qca.cli.automaton_options import load_automaton, what_options
+from qca.cli.automaton_options import device_option, load_automaton, runs_option, what_argument
 from qca.cli.signals import set_on_signals
 from qca.core.config import Device
 
@@ -25,7 +25,9 @@ _PAGE_COMPONENTS = 4
 
 
 @click.command()
-@what_options
+@what_argument
+@runs_option
+@device_option
 @click.option(
     "-o",
     "--output",

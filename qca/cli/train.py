@@ -12,6 +12,7 @@ from qca.cli.options import config_options, read_config, runs_option
 from qca.cli.signals import ignore_late_sigterm, set_on_signals
 from qca.cli.train_listeners import open_listeners
 from qca.core.config import Config, TrainConfig, apply_profile
+from qca.core.distribution import explain_install
 from qca.core.errors import LaunchError
 from qca.memory.budget import estimate
 from qca.runs.run_folder import RunFolder
@@ -179,7 +180,7 @@ def _load_session() -> "Callable[..., str]":
     except ModuleNotFoundError as error:
         raise LaunchError(
             f"the trainer needs {error.name}, which is not installed here",
-            hint="pip install 'qca[train]'",
+            hint=explain_install("train"),
         ) from None
     return run_session
 

@@ -9,6 +9,7 @@ import re
 import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import fields
+from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 CONFIG_FILE = Path("qca.toml")
+
+# What a rendered Compose file reads; qca itself does not.
+_COMPOSE_VARIABLES = ("QCA_GID", "QCA_STORE_FLAGS", "QCA_TRAINER_IMAGE", "QCA_UID")
 
 
 def load_config(
@@ -41,6 +45,7 @@ def load_config(
         InputError: with file, line and key, or with the variable's name.
 
     """
+    _refuse_unknown_variables(environment)
     path = file or CONFIG_FILE
     text = _read(path, required=file is not None)
     tables = _parse(path, text)
@@ -126,6 +131,22 @@ def _read_environment(table: str, model: type, environment: Mapping[str, str]) -
         for field in fields(model)
         if (name := _format_variable_name(table, field.name)) in environment
     }
+
+
+def _refuse_unknown_variables(environment: Mapping[str, str]) -> None:
+    keys = [
+        *(_format_variable_name("stack", key.name) for key in fields(StackConfig)),
+        *(_format_variable_name("train", key.name) for key in fields(TrainConfig)),
+    ]
+    for name in sorted(environment):
+        if name.startswith("QCA_") and name not in (*keys, *_COMPOSE_VARIABLES):
+            nearest = get_close_matches(name, keys, n=1)
+            raise InputError(
+                f"{name}: unknown environment variable",
+                hint=f"Did you mean {nearest[0]}? Otherwise unset it."
+                if nearest
+                else "Unset it. docs/configuration.md lists every key that can be set.",
+            )
 
 
 def _format_variable_name(table: str, field: str) -> str:

@@ -64,7 +64,7 @@ def check_plain(path: Path, *, follow: bool = True) -> None:
     """
     try:
         found = path.stat(follow_symlinks=follow)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return
     _require_plain(found.st_mode, path)
 
@@ -80,7 +80,7 @@ def check_own_folder(path: Path, *, owned: bool = False) -> None:
     """
     try:
         found = path.lstat()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return
     if not stat.S_ISDIR(found.st_mode):
         raise OSError(errno.ENOTDIR, f"{_describe(found.st_mode)}, not a folder", str(path))

@@ -112,9 +112,7 @@ def estimate_winograd_workspace(shape: Shape) -> int:
     )
 
 
-def _list_conv_layers(
-    i: int, o: int, halvings: int
-) -> tuple[tuple[int, int, int], tuple[int, int, int]]:
+def _list_conv_layers(i: int, o: int, halvings: int) -> list[tuple[int, int, int]]:
     return [(i, o, halvings), (o, o, halvings)]
 
 

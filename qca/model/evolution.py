@@ -15,9 +15,9 @@ from torch import Tensor, nn
 
 from qca.core.config import Update
 
-_NORM_FLOOR = 1e-9  # added to a norm before dividing by it
-_SQUARED_NORM_FLOOR = 1e-12  # of |psi|^2 where it divides: a cell that is all but damped away
-_GROUND = 0  # the component that amplitude damping decays to
+NORM_FLOOR = 1e-9  # added to a norm before dividing by it
+SQUARED_NORM_FLOOR = 1e-12  # of |psi|^2 where it divides: a cell that is all but damped away
+GROUND = 0  # the component that amplitude damping decays to
 
 # Taylor coefficients in theta^2 of cos(theta) and sin(theta)/theta. Below the threshold
 # the first term left out is 0.1^6/12! = 2e-15, exact in float32 and nearly in float64;
@@ -93,7 +93,7 @@ def step_cartesian(psi: Tensor, h: Tensor, gamma: float) -> Step:
     """Return psi + h * psi - gamma * psi with each cell normalised, and its squared norm before."""
     moved = psi + h * psi - gamma * psi
     norm = torch.linalg.vector_norm(moved, dim=1, keepdim=True)
-    return Step(moved / (norm + _NORM_FLOOR), norm.squeeze(1).square())
+    return Step(moved / (norm + NORM_FLOOR), norm.squeeze(1).square())
 
 
 def rotate(psi: Tensor, h: Tensor) -> Tensor:
@@ -107,7 +107,7 @@ def rotate(psi: Tensor, h: Tensor) -> Tensor:
     turns far it would grow.
     """
     squared_norm = compute_squared_norm(psi)
-    a = (psi.conj() * h).sum(dim=1, keepdim=True) / squared_norm.clamp_min(_SQUARED_NORM_FLOOR)
+    a = (psi.conj() * h).sum(dim=1, keepdim=True) / squared_norm.clamp_min(SQUARED_NORM_FLOOR)
     w = h - a * psi
     b = a.imag
     cos_less_one, sinc = cos_less_one_and_sinc(b.square() + compute_squared_norm(w))
@@ -125,7 +125,7 @@ def rotate_any_norm(psi: Tensor, h: Tensor) -> Tensor:
 
     The norm is part of the state here, and nothing pulls it back: each step rounds it once.
     """
-    norm = compute_squared_norm(psi).clamp_min(_SQUARED_NORM_FLOOR).sqrt()
+    norm = compute_squared_norm(psi).clamp_min(SQUARED_NORM_FLOOR).sqrt()
     return norm * rotate(psi / norm, h)
 
 
@@ -137,7 +137,7 @@ def damp(psi: Tensor, gamma: float) -> Step:
     What is lost, the squared norm before less the one after, is not normalised away.
     """
     kept = torch.full_like(psi.real[0, :, :1, :1], (1 - gamma) ** 0.5)  # (d_state, 1, 1)
-    kept[_GROUND] = 1.0
+    kept[GROUND] = 1.0
     psi = kept * psi
     return Step(psi, compute_squared_norm(psi).squeeze(1))
 

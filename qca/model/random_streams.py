@@ -16,6 +16,8 @@ class Purpose(IntEnum):
     WEIGHTS = 0
     STATE = 1
     NOISE = 2
+    EVALUATION = 3
+    """States that no training has seen, whatever its seed."""
 
 
 def make_generator(seed: int, purpose: Purpose, *counters: int) -> np.random.Generator:

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from importlib import metadata
 from importlib.resources import files
 from statistics import median
 from typing import get_args
@@ -11,6 +10,7 @@ from typing import get_args
 from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
+from qca.core.distribution import read_version
 from qca.core.units import format_size
 from qca.memory.budget import Estimate, parameter_count
 from qca.report.curves import draw_learning, draw_speed
@@ -75,7 +75,7 @@ def render_page(run: Run, host: HostSection, now: datetime) -> str:
         run=run,
         host=host,
         now=now,
-        version=metadata.version("qca"),
+        version=read_version(),
         css=Markup((here / "page.css").read_text(encoding="utf-8")),
         parameters=parameter_count(run.config.d_state, run.config.hidden_channels),
         share=min(100.0, 100 * run.episodes_done / run.config.episodes),

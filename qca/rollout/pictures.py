@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from qca.core.distribution import explain_install
 from qca.core.errors import LaunchError
 from qca.rollout.recording import DrawnField
 
@@ -93,6 +94,6 @@ def load_pillow() -> "ModuleType":
     except ModuleNotFoundError:
         raise LaunchError(
             "pictures need Pillow, which is not installed here",
-            hint="pip install 'qca[video]', or write a .html, which needs nothing more.",
+            hint=f"Write a .html, which needs nothing more. {explain_install('video')}",
         ) from None
     return Image

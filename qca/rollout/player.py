@@ -12,9 +12,9 @@ import re
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from importlib import metadata
 from importlib.resources import files
 
+from qca.core.distribution import read_version
 from qca.rollout.recording import DrawnField, Recording, draw_fields, list_measure_units
 
 # Of the page's 15 MB: base64 adds a third, and frames of noise cannot be compressed.
@@ -54,7 +54,7 @@ def render_player(player: Player, recording: Recording) -> str:
         {
             "title": html.escape(player.title),
             "subtitle": html.escape(player.subtitle),
-            "version": metadata.version("qca"),
+            "version": read_version(),
             "style": style,
             "data": embed_json(document),
             "script": drawing + script,

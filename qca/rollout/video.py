@@ -4,6 +4,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from qca.core.distribution import explain_install
 from qca.core.errors import LaunchError
 from qca.rollout.pictures import paint_frames
 from qca.rollout.recording import DrawnField
@@ -31,7 +32,7 @@ def find_encoder() -> str:
     if found is None:
         raise LaunchError(
             "a video needs an encoder, and there is no FFmpeg here",
-            hint="pip install 'qca[video]', or write a .gif or a .html.",
+            hint=f"Write a .gif or a .html, which need none. {explain_install('video')}",
         )
     return found
 

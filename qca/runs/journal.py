@@ -18,7 +18,13 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from qca.core.json_object import parse_object
+from qca.core.plain_files import open_plain, read_plain
+from qca.core.units import MIB
 from qca.runs.events import EpisodeRecord
+
+# A run of years, with an event for every episode.
+_LARGEST_FILE = 256 * MIB
 
 
 @contextmanager
@@ -46,9 +52,10 @@ def open_journal(
 def read_journal(path: Path) -> list[dict[str, Any]]:
     """Return the events, oldest first, without lines that are not events (one cut by a crash)."""
     try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        content = read_plain(path, limit=_LARGEST_FILE, follow=False)
     except FileNotFoundError:
         return []
+    lines = content.decode(errors="replace").splitlines()
     return [event for line in lines if (event := _parse_event(line)) is not None]
 
 
@@ -66,7 +73,7 @@ def list_skipped_episodes(events: Iterable[Mapping[str, Any]]) -> list[int]:
 
 def _append_line(path: Path, line: str) -> None:
     """Append a line, after ending one that a crash has cut: only the cut one is lost."""
-    with path.open("a+b") as file:
+    with open_plain(path, "a+b", follow=False) as file:
         if file.tell() > 0:
             file.seek(-1, 2)
             if file.read(1) != b"\n":
@@ -76,10 +83,8 @@ def _append_line(path: Path, line: str) -> None:
 
 def _parse_event(line: str) -> dict[str, Any] | None:
     try:
-        event = json.loads(line)
+        event = parse_object(line)
     except ValueError:
-        return None
-    if not isinstance(event, dict):
         return None
     whole = all(isinstance(event.get(key), str) for key in ("time", "event"))
     return event if whole else None

@@ -16,11 +16,16 @@ from pydantic import ValidationError
 
 from qca.core.atomic_files import replace_file, sync
 from qca.core.errors import CheckpointError, InputError
+from qca.core.plain_files import open_plain, read_plain
+from qca.core.units import GIB
 from qca.runs.events import EpisodeRecord
 
 # One episode's loss is that of a few random states under random noise; a mean of ten has a
 # third of its scatter.
 _RECENT = 10
+
+# Two million episodes.
+_LARGEST_FILE = GIB
 
 
 def read_records(path: Path) -> list[EpisodeRecord]:
@@ -48,7 +53,7 @@ class MetricsLog:
         self.path = path
         try:
             records, self.last_episode_found = _drop_later_lines(path, keep)
-            self._file = path.open("ab")
+            self._file = open_plain(path, "ab", follow=False)
         except OSError as error:
             raise _write_error(path, error) from None
         self.count = len(records)
@@ -89,12 +94,17 @@ def _write_error(path: Path, error: OSError) -> CheckpointError:
     )
 
 
+def _read_content(path: Path) -> bytes:
+    """Return what is in the file; nothing if there is none."""
+    try:
+        return read_plain(path, limit=_LARGEST_FILE, follow=False)
+    except FileNotFoundError:
+        return b""
+
+
 def _read_lines(path: Path) -> list[tuple[EpisodeRecord, bytes]]:
     """Return each record with its line; without a last line that has no newline."""
-    try:
-        lines = path.read_bytes().split(b"\n")[:-1]
-    except FileNotFoundError:
-        return []
+    lines = _read_content(path).split(b"\n")[:-1]
     records: list[tuple[EpisodeRecord, bytes]] = []
     for number, line in enumerate(lines, start=1):
         try:
@@ -118,7 +128,7 @@ def _drop_later_lines(path: Path, episode: int) -> tuple[Sequence[EpisodeRecord]
     found = {record.episode: (record, line) for record, line in _read_lines(path)}
     left = [found[number] for number in sorted(found) if number <= episode]
     content = b"".join(line + b"\n" for _, line in left)
-    if path.exists() and path.read_bytes() != content:
+    if path.exists() and _read_content(path) != content:
         with replace_file(path) as unfinished:
             unfinished.write_bytes(content)
     elif path.exists():

@@ -6,6 +6,8 @@ from bisect import bisect_left
 from itertools import pairwise
 from pathlib import Path
 
+from qca.core.plain_files import open_plain
+
 
 class MetricsSpool:
     """The whole lines of a file that only grows, numbered from 0; episodes rise, with gaps.
@@ -27,7 +29,7 @@ class MetricsSpool:
         """Index the lines that were appended; one without its end is still being written."""
         if not self.path.exists():
             return
-        with self.path.open("rb") as file:
+        with open_plain(self.path, follow=False) as file:
             file.seek(self._bounds[-1])
             for line in file:
                 if not line.endswith(b"\n"):
@@ -38,7 +40,7 @@ class MetricsSpool:
     def read_lines(self, start: int, stop: int) -> list[tuple[int, bytes]]:
         """Return the episodes and lines with the numbers from `start` to `stop` - 1."""
         bounds = self._bounds[start : stop + 1]
-        with self.path.open("rb") as file:
+        with open_plain(self.path, follow=False) as file:
             file.seek(bounds[0])
             content = file.read(bounds[-1] - bounds[0])
         lines = [content[a - bounds[0] : b - bounds[0] - 1] for a, b in pairwise(bounds)]

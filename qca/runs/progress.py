@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
+from qca.core.plain_files import open_plain
 from qca.runs.events import EpisodeRecord, Started, parse_event
 
 # The newest episodes tell how long the next ones take.
@@ -81,7 +82,7 @@ def parse_newest_records(lines: Sequence[str]) -> list[EpisodeRecord]:
 def read_last_lines(path: Path) -> list[str]:
     """Return the last whole lines of a metrics file, however long; none if there is no file."""
     try:
-        with path.open("rb") as file:
+        with open_plain(path, follow=False) as file:
             size = file.seek(0, 2)
             file.seek(max(0, size - _TAIL_BYTES))
             tail = file.read()

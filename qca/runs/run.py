@@ -1,6 +1,5 @@
 """A run as read from its folder; a missing or damaged file is refused by name."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,12 +10,14 @@ from pydantic import ValidationError
 
 from qca.core.config import TrainConfig
 from qca.core.errors import InputError
+from qca.core.json_object import parse_object
+from qca.core.plain_files import read_plain
 from qca.core.validation import is_unknown_key
 from qca.runs.checkpoint_files import list_checkpoints
 from qca.runs.events import EpisodeRecord
 from qca.runs.journal import list_skipped_episodes, read_journal
 from qca.runs.metrics_log import read_records
-from qca.runs.run_folder import RunFolder
+from qca.runs.run_folder import LARGEST_CONFIG, RunFolder
 from qca.runs.snapshots import Snapshots, read_snapshots
 
 Status = Literal["complete", "running", "stopped", "interrupted", "not begun"]
@@ -107,6 +108,7 @@ def find_run(name: str, runs: Path) -> Path:
     """
     for folder in (runs / name, Path(name)):
         if RunFolder(folder).config.is_file():
+            RunFolder(folder).check()
             return folder
     names = sorted(path.parent.name for path in runs.glob("*/config.json"))
     known = f"In {runs}: {', '.join(names)}." if names else f"There is no run in {runs} yet."
@@ -161,7 +163,7 @@ def read_config(path: Path) -> TrainConfig:
 
     """
     try:
-        return TrainConfig(**_parse_object(path.read_text(encoding="utf-8")))
+        return TrainConfig(**parse_object(read_plain(path, limit=LARGEST_CONFIG, follow=False)))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         key = ".".join(str(part) for part in first["loc"]) or "the whole"
@@ -171,13 +173,7 @@ def read_config(path: Path) -> TrainConfig:
             hint="The run was made by another version of qca; use that one.",
         ) from None
     except (OSError, ValueError) as error:
+        problem = error.strerror if isinstance(error, OSError) else error
         raise InputError(
-            f"{path}: cannot be read: {error}", hint="Restore the file from a copy."
+            f"{path}: cannot be read: {problem}", hint="Restore the file from a copy."
         ) from None
-
-
-def _parse_object(text: str) -> dict[str, Any]:
-    document = json.loads(text)
-    if not isinstance(document, dict):
-        raise ValueError("it is not a JSON object")
-    return document

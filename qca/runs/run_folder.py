@@ -6,6 +6,7 @@
              metrics.jsonl   one line an episode, see `metrics_log`
              events.jsonl    what else happened, see `journal`
              states.safetensors  one rollout of the trained model, see `snapshots`
+             evaluation.json what `qca evaluate` found last, see `evaluation`
              tensorboard/    see `tensorboard`
              checkpoints/    see `qca.train.checkpoint`
              lock            held while a trainer works here
@@ -15,18 +16,24 @@
 import fcntl
 import json
 import os
+import shlex
 import socket
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict
-from io import FileIO
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from qca.core.atomic_files import remove_unfinished, write_atomically
 from qca.core.config import TrainConfig
 from qca.core.errors import CheckpointError, InputError, LaunchError
+from qca.core.json_object import parse_object
+from qca.core.plain_files import check_own_folder, open_plain, read_plain
+from qca.core.units import MIB
+
+LARGEST_CONFIG = MIB
+"""Of `config.json`, which has a few hundred bytes."""
 
 # The keys that may change when a run is continued: how long and how carefully it goes on, and
 # where it is computed. All others define what is computed; changing one half-way would make a
@@ -59,6 +66,7 @@ class RunFolder:
         self.metrics = path / "metrics.jsonl"
         self.events = path / "events.jsonl"
         self.states = path / "states.safetensors"
+        self.evaluation = path / "evaluation.json"
         self.checkpoints = path / "checkpoints"
         self.tensorboard = path / "tensorboard"
         self.heartbeat = path / "heartbeat"
@@ -77,20 +85,41 @@ class RunFolder:
             CheckpointError: if the folder cannot be created or written.
 
         """
+        self.check()
         with ExitStack() as stack:
             try:
                 self.checkpoints.mkdir(parents=True, exist_ok=True)
-                self._acquire(stack.enter_context(self._lock.open("a+b", buffering=0)))
+                lock = open_plain(self._lock, "a+b", follow=False, buffering=0)
+                self._acquire(stack.enter_context(lock))
                 for folder in (self.path, self.checkpoints):
                     remove_unfinished(folder)
             except OSError as error:
                 raise self._write_error(error) from None
             yield
 
+    def check(self) -> None:
+        """Refuse what is no folder of a trainer's making; what is in it is checked when opened.
+
+        Raises:
+            InputError: saying what stands where, and how to name the folder that is meant.
+
+        """
+        for folder in (self.path.parent, self.path):
+            if folder.is_symlink():
+                raise _link_error(folder, runs=self.path.parent)
+        try:
+            for folder in (self.path, self.checkpoints, self.tensorboard):
+                check_own_folder(folder)
+        except OSError as error:
+            raise InputError(
+                f"{error.filename}: {error.strerror}",
+                hint="Look at what it is, and start another run with --run NAME.",
+            ) from None
+
     def is_held(self) -> bool:
         """Whether a trainer on this host works here; one on another host is not detected."""
         try:
-            with self._lock.open("rb") as lock:
+            with open_plain(self._lock, follow=False) as lock:
                 fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
         except BlockingIOError:
             return True
@@ -111,6 +140,7 @@ class RunFolder:
             InputError: with what to do.
 
         """
+        self.check()
         if not self.is_used():
             return
         if not resume:
@@ -128,19 +158,15 @@ class RunFolder:
 
         """
         try:
-            saved = json.loads(self.config.read_text(encoding="utf-8"))
+            saved = parse_object(read_plain(self.config, limit=LARGEST_CONFIG, follow=False))
         except FileNotFoundError:
             return
         except (OSError, ValueError) as error:
+            problem = error.strerror if isinstance(error, OSError) else error
             raise InputError(
-                f"{self.config}: cannot be read: {error}",
+                f"{self.config}: cannot be read: {problem}",
                 hint="Start another run with --run, or restore the file.",
             ) from None
-        if not isinstance(saved, dict):
-            raise InputError(
-                f"{self.config}: no configuration: not a JSON object",
-                hint="Start another run with --run, or restore the file.",
-            )
         require_same_config(config, saved, self.config)
 
     def write_config(self, config: TrainConfig) -> None:
@@ -154,10 +180,10 @@ class RunFolder:
             return
         self._last_beat = now
         # A full disk is reported where something is lost by it: at a checkpoint.
-        with suppress(OSError):
-            self.heartbeat.touch()
+        with suppress(OSError), open_plain(self.heartbeat, "ab", follow=False) as file:
+            os.utime(file.fileno())
 
-    def _acquire(self, lock: FileIO) -> None:
+    def _acquire(self, lock: IO[bytes]) -> None:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -177,6 +203,17 @@ class RunFolder:
             f"{error.filename or self.path}: cannot be written: {error.strerror}",
             hint="Make room or fix the permissions, or put the run elsewhere.",
         )
+
+
+def _link_error(link: Path, *, runs: Path) -> InputError:
+    """Return the refusal of a link, with what to type where it is the user's own."""
+    target = link.resolve()
+    folder = target if link == runs else target.parent
+    run = "" if link == runs else f" --run {shlex.quote(target.name)}"
+    return InputError(
+        f"{link}: a symbolic link to {target}, which is not followed",
+        hint=f"If you made it, name the folder itself: --runs {shlex.quote(str(folder))}{run}",
+    )
 
 
 def require_same_config(config: TrainConfig, saved: Mapping[str, Any], source: Path) -> None:

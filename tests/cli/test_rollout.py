@@ -74,7 +74,7 @@ def test_ctrl_c_keeps_what_there_is_as_a_whole_file(tmp_path, name):
     program = Program(tmp_path)
     words = ("rollout", "first", "--steps", 50_000, "--every", 2000, "-o", name)
     # Between two frames, of which each takes seconds.
-    with program.running(*words) as running:
+    with program.start(*words) as running:
         running.wait_for_stderr("Running 50,000 steps")
         done = running.end(signal.SIGINT)
     assert done.returncode == 130

@@ -1,13 +1,20 @@
 """Whatever a file holds: it is read, or refused with its name; never a traceback."""
 
 import contextlib
+import os
+import random
 
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from infra.compose_file.config_json import project_to_json
 from infra.compose_file.dotenv import read_dotenv
 from infra.compose_file.interpolation import BadVariableError, interpolate
+from infra.compose_file.load import read_compose_files
+from infra.compose_file.project import read_project
+from qca.core.errors import InputError
 from tests.support.compose_documents import documents, read_or_refuse, tags, write_with_tags
+from tests.support.compose_trees import make_file
 
 relaxed = settings(
     max_examples=60,
@@ -41,3 +48,24 @@ def test_interpolation(text):
 @given(text=st.text(max_size=60))
 def test_dotenv(text):
     assert all(isinstance(value, str) for value in read_dotenv(text).values())
+
+
+def test_trees_that_are_nearly_right(tmp_path):
+    """The nox session `fuzz` reads many more: QCA_FUZZ_INPUTS=100000."""
+    inputs = int(os.environ.get("QCA_FUZZ_INPUTS", "2000"))
+    source = random.Random(int(os.environ.get("QCA_FUZZ_SEED", "1")))
+    (tmp_path / "e.env").write_text("E=1\nF='x'\n")
+    first, second = tmp_path / "a.yml", tmp_path / "b.yml"
+    parsed = 0
+    for number in range(inputs):
+        first.write_text(make_file(source))
+        second.write_text(make_file(source))
+        paths = [first, second] if source.random() < 0.3 else [first]
+        with contextlib.suppress(InputError):
+            project = read_project(paths, {"SET": "set"}, source.choice(((), ("p",), ("*",))))
+            project_to_json(project)
+            read_compose_files(paths, {})
+            parsed += 1
+            assert all(one.line > 0 and one.file for one in project.refusals), number
+
+    assert parsed > inputs * 2 / 3

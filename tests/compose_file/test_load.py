@@ -280,7 +280,7 @@ def test_an_env_file_with_a_byte_order_mark_or_in_another_encoding(tmp_path, hea
 def test_files_that_cannot_be_read(tmp_path):
     with pytest.raises(InputError, match="no such file"):
         read_compose_file(tmp_path / "none.yml", {})
-    with pytest.raises(InputError, match="directory"):
+    with pytest.raises(InputError, match="a folder"):
         read_compose_file(tmp_path, {})
     (tmp_path / "binary.yml").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(InputError, match="UTF-8"):

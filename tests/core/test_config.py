@@ -129,3 +129,21 @@ def test_several_machines_need_a_place_to_meet(tmp_path):
 def test_what_is_no_number_of_gpus_or_no_endpoint_is_refused_by_its_flag(key, value):
     with pytest.raises(InputError, match=f"--{key.replace('_', '-')}: "):
         load_config(flags={"stack": {key: value}}, environment={})
+
+
+@pytest.mark.parametrize(
+    ("variable", "hint"),
+    [
+        ("QCA_TRAIN_GIRD", "Did you mean QCA_TRAIN_GRID?"),
+        ("QCA_EPISODES", "Did you mean QCA_TRAIN_EPISODES?"),
+        ("QCA_X", "docs/configuration.md"),
+    ],
+)
+def test_an_unknown_variable_is_refused_with_the_nearest(variable, hint):
+    with pytest.raises(InputError, match=f"^{variable}: unknown") as refused:
+        load_config(environment={variable: "8", "PATH": "/bin"})
+    assert hint in refused.value.hint
+
+
+def test_what_a_compose_file_reads_is_no_unknown_variable():
+    load_config(environment={"QCA_UID": "1000", "QCA_TRAINER_IMAGE": "qca-trainer"})

@@ -40,6 +40,7 @@ EVERYTHING = {
     "engine-26": ("", ""),
     # V1 starts there and cannot recreate; without V2 a local run is planned.
     "engine-26-v1": ("W201 W202 W204", "E201 W202 W204"),
+    "engine-29-old-compose": ("E205", "E205"),
     # The plan may or may not count on the GPU; either way it is not called fine.
     "gpu-toolkit-not-registered": (None, None),  # below
     "gpu-version-mismatch": ("W401", "W401"),

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from click.testing import CliRunner, Result
 
@@ -20,10 +21,17 @@ from infra.doctor.subjects import FileSubject, HostSubject
 from infra.host.recording import record
 from infra.stack.plan import plan_stack
 from qca.cli import cli
+from qca.cli.doctor import doctor as doctor_command
 from tests.support.hosts import compose_file, config, host
 
 COMPOSE = "services:\n  db:\n    image: postgres:17\n"
 HOST = host()
+FORMATS = [
+    choice
+    for option in doctor_command.params
+    if option.name == "format_" and isinstance(option.type, click.Choice)
+    for choice in option.type.choices
+]
 
 
 def _check(**changes: Any) -> Check:
@@ -142,7 +150,7 @@ def doctor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Res
     return call
 
 
-@pytest.mark.parametrize("format_", ["text", "json", "markdown", "github"])
+@pytest.mark.parametrize("format_", FORMATS)
 @pytest.mark.parametrize("judge", ["judge_host", "judge_file"])
 @pytest.mark.parametrize(
     "words",

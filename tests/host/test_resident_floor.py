@@ -17,7 +17,7 @@ from qca.core.units import MIB
 PYTHON = PythonFacts(
     version="3.11.7",
     executable="/usr/bin/python3",
-    distributions={"qca": "0.1.0", "torch": "2.13.0"},
+    distributions={"qca-trainer": "0.1.0", "torch": "2.13.0"},
     torch_cuda="13.0",
 )
 
@@ -54,8 +54,8 @@ def test_it_is_kept_for_this_build_of_torch_and_no_other(answer) -> None:
     for other in (
         replace(PYTHON, torch_cuda=None),
         replace(PYTHON, version="3.12.1"),
-        replace(PYTHON, distributions={"qca": "0.1.0", "torch": "2.14.0"}),
-        replace(PYTHON, distributions={"qca": "0.2.0", "torch": "2.13.0"}),
+        replace(PYTHON, distributions={"qca-trainer": "0.1.0", "torch": "2.14.0"}),
+        replace(PYTHON, distributions={"qca-trainer": "0.2.0", "torch": "2.13.0"}),
     ):
         assert read_resident_floor(other) is None
 

@@ -5,11 +5,12 @@ import sys
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from qca.core.config import ResolvedRecompute, TrainConfig
 from qca.core.units import MIB
+from qca.memory.activations import compute_interval
 from qca.memory.budget import estimate, estimate_host_bytes, parameter_count
 from qca.memory.context import CUDA_CONTEXT, NCCL_CONTEXT, RESIDENT_FLOOR
 from qca.model.unet import UNetUnitary
@@ -80,10 +81,29 @@ def test_the_breakdown_adds_up(
     assert (terms["workspace"] == 0) == (device == "cpu")
 
 
+def begins_segment(values: dict[str, Any], recompute: ResolvedRecompute, key: str) -> bool:
+    """Whether one more step begins a segment of `two-level`, which then has fewer states alive.
+
+    Where the loss needs more than the network, the peak is in its backward, and falls there.
+    """
+    steps = values["steps"]
+    return recompute == "two-level" and key == "steps" and steps % compute_interval(steps) == 0
+
+
+def test_the_need_of_two_level_falls_where_a_step_begins_a_segment() -> None:
+    small = TrainConfig(grid=4, d_state=1, hidden_channels=1, precision="bf16")
+    before, after = (
+        estimate(small.override(steps=steps), recompute="two-level").total_bytes
+        for steps in (380, 381)
+    )
+    assert after < before
+
+
 @given(sizes, strategies, st.sampled_from(sorted(STEP_OF)))
 def test_more_of_anything_never_needs_less(
     values: dict[str, Any], recompute: ResolvedRecompute, key: str
 ) -> None:
+    assume(not begins_segment(values, recompute, key))
     more = {**values, key: values[key] + STEP_OF[key]}
     assert predict_peak(recompute, more) >= predict_peak(recompute, values)
 
@@ -92,6 +112,7 @@ def test_more_of_anything_never_needs_less(
 def test_more_never_needs_less_on_a_gpu_in_what_solve_varies(
     values: dict[str, Any], recompute: ResolvedRecompute, key: str
 ) -> None:
+    assume(not begins_segment(values, recompute, key))
     more = TrainConfig(**{**values, key: values[key] + STEP_OF[key]})
     less = TrainConfig(**values)
     assert (

@@ -1,6 +1,6 @@
 """What is predicted for a run, beside which its memory is shown."""
 
-from qca.memory.budget import NCCL_CONTEXT
+from qca.memory.context import NCCL_CONTEXT
 from qca.report.memory import predict_memory
 from qca.runs.run import Run, read_run
 from tests.support.run_folders import record, start_event, write_run

@@ -82,7 +82,7 @@ def test_without_an_encoder_its_extra_is_named(monkeypatch):
     monkeypatch.setitem(__import__("sys").modules, "imageio_ffmpeg", None)
     with pytest.raises(LaunchError, match="there is no FFmpeg here") as error:
         find_encoder()
-    assert "qca[video]" in error.value.hint
+    assert "Write a .gif or a .html" in error.value.hint
 
 
 def test_a_trajectory_has_every_state(tmp_path, states):

@@ -1,8 +1,10 @@
 import json
+import os
 from pathlib import Path
 
 import pytest
 
+from qca.runs import journal
 from qca.runs.events import CheckpointWritten, Finished
 from qca.runs.journal import list_skipped_episodes, open_journal, read_journal
 from qca.runs.metrics_log import read_records
@@ -46,13 +48,29 @@ def test_what_is_no_event_is_left_out(tmp_path):
     assert read_journal(tmp_path / "events.jsonl") == [{"time": "t", "event": "e"}]
 
 
-def test_a_full_disk_is_reported_once_and_stops_nothing():
+def test_a_full_disk_is_reported_once_and_stops_nothing(tmp_path, monkeypatch):
     """/dev/full takes an open and refuses each write."""
-    warnings: list[str] = []
-    with open_journal(Path("/dev/full"), warn=warnings.append) as append:
+    path, warnings = tmp_path / "events.jsonl", list[str]()
+    monkeypatch.setattr(journal, "open_plain", lambda *_, **__: open("/dev/full", "a+b"))  # noqa: PTH123, SIM115
+    with open_journal(path, warn=warnings.append) as append:
         append(CHECKPOINT)
         append(CHECKPOINT)
-    assert warnings == ["/dev/full: no more events are noted: No space left on device"]
+    assert warnings == [f"{path}: no more events are noted: No space left on device"]
+
+
+def test_a_link_or_a_pipe_is_reported_and_stops_nothing(tmp_path):
+    victim, warnings = tmp_path / "victim", list[str]()
+    victim.write_text("precious")
+    (tmp_path / "link").symlink_to(victim)
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("link", "pipe"):
+        with open_journal(tmp_path / name, warn=warnings.append) as append:
+            append(CHECKPOINT)
+    assert victim.read_text() == "precious"
+    assert [one.rpartition(": ")[2] for one in warnings] == [
+        "a symbolic link, not a plain file",
+        "a named pipe, not a plain file",
+    ]
 
 
 @pytest.fixture

@@ -135,7 +135,7 @@ def _metrics_folder(folder: Path) -> None:
         (_no_metrics, r"metrics\.jsonl: not there, though the run has checkpoints"),
         (_foreign_line, r"metrics\.jsonl:7: no metrics record"),
         (_cut_states, r"states\.safetensors: no states of a run"),
-        (_metrics_folder, r"metrics\.jsonl: cannot be read: Is a directory"),
+        (_metrics_folder, r"metrics\.jsonl: cannot be read: a folder, not a plain file"),
     ],
 )
 def test_what_is_damaged_is_refused_with_its_place(tmp_path, spoil, message):

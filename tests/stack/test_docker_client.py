@@ -1,15 +1,19 @@
 """Which engine the SDK is connected to, and what is said where that fails."""
 
+import os
 import subprocess
 import sys
-from importlib.util import find_spec
+from pathlib import Path
 
 import pytest
 
 from infra.stack.docker_client import connect_engine
 from qca.core.errors import LaunchError
 from tests.support.fake_engine import VERSION, engine_at
+from tests.support.fake_programs import write_program
 from tests.support.program import short_folder
+
+ROOT = Path(__file__).parents[2]
 
 
 @pytest.mark.parametrize(
@@ -28,13 +32,46 @@ def test_an_engine_that_cannot_be_reached_is_named(
         pass
 
 
-def test_an_engine_behind_ssh_needs_more_of_the_sdk(monkeypatch: pytest.MonkeyPatch) -> None:
-    if find_spec("paramiko"):
-        pytest.skip("this environment has the SDK's ssh")
-    monkeypatch.setenv("DOCKER_HOST", "ssh://ana@far.example")
-    with pytest.raises(LaunchError, match="paramiko") as error, connect_engine():
+# Takes the place of ssh: notes its words, and runs the last one here as the far machine would.
+SSH = """\
+echo "$@" >>{log}
+for command; do :; done
+exec $command"""
+
+
+@pytest.fixture
+def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder at the head of PATH."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    monkeypatch.setenv("PATH", str(folder), prepend=os.pathsep)
+    return folder
+
+
+def test_an_engine_behind_ssh_is_reached_through_the_systems_ssh(
+    programs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_program(programs / "ssh", SSH.format(log=programs / "log"))
+    dial = "import sys; from tests.support.relay import relay_stdio; relay_stdio(sys.argv[1])"
+    answers = {"/version": VERSION, "/info": {"ID": "far"}}
+    with short_folder() as folder, engine_at(folder / "d.sock", answers):
+        python = f"PYTHONPATH={ROOT} exec {sys.executable} -c '{dial}' {folder}/d.sock"
+        write_program(programs / "docker", f'[ "$*" = "system dial-stdio" ] && {python}')
+        monkeypatch.setenv("DOCKER_HOST", "ssh://ana@far.example:2222")
+        with connect_engine() as engine:
+            assert engine.info()["ID"] == "far"
+    words = set((programs / "log").read_text().splitlines())
+    assert words == {"-l ana -p 2222 -- far.example docker system dial-stdio"}
+
+
+def test_an_ssh_that_fails_is_an_engine_that_does_not_answer(
+    programs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_program(programs / "ssh", "exit 255")
+    monkeypatch.setenv("DOCKER_HOST", "ssh://far.example")
+    with pytest.raises(LaunchError, match=r"ssh://far\.example") as error, connect_engine():
         pass
-    assert "docker[ssh]" in error.value.hint
+    assert "docker version" in error.value.hint
 
 
 def test_what_an_engine_refuses_is_said_in_its_own_words(monkeypatch: pytest.MonkeyPatch) -> None:

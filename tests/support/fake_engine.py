@@ -14,6 +14,7 @@ from typing import Any, cast
 VERSION: dict[str, Any] = {
     "Version": "28.5.2",
     "ApiVersion": "1.51",
+    "MinAPIVersion": "1.24",
     "Components": [{"Name": "Engine", "Version": "28.5.2"}, {"Name": "runc", "Version": "1.3.3"}],
 }
 INFO: dict[str, Any] = {
@@ -39,6 +40,7 @@ INFO: dict[str, Any] = {
 class _Server(socketserver.ThreadingUnixStreamServer):
     daemon_threads = True
     answers: dict[str, Any]
+    min_api: str
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say nothing: the other side hangs up on a server that is too slow."""
@@ -46,16 +48,26 @@ class _Server(socketserver.ThreadingUnixStreamServer):
 
 class _Handler(BaseHTTPRequestHandler):
     client_address: tuple[str, int] = ("", 0)
+    protocol_version = "HTTP/1.1"  # an engine keeps its connections, and the SDK's ssh needs that
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
 
     def do_GET(self) -> None:
+        server = cast(_Server, self.server)
+        version = "".join(re.findall(r"^/v([\d.]+)", self.path))
         path = re.sub(r"^/v[\d.]+", "", self.path)
-        answer = cast(_Server, self.server).answers.get(path, (404, {"message": "page not found"}))
+        answer = server.answers.get(path, (404, {"message": "page not found"}))
+        if version and _to_numbers(version) < _to_numbers(server.min_api):
+            words = f"client version {version} is too old. Minimum supported API version is "
+            answer = (400, {"message": f"{words}{server.min_api}, please upgrade your client"})
         status, body = answer if isinstance(answer, tuple) else (200, answer)
         if body == "hang":
             time.sleep(30)
         payload = body if isinstance(body, bytes) else json.dumps(body).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
+        self.send_header("API-Version", "1.99")
         self.send_header("Content-Length", str(len(payload)))
         self.end_headers()
         self.wfile.write(payload)
@@ -64,11 +76,18 @@ class _Handler(BaseHTTPRequestHandler):
         """Say nothing."""
 
 
+def _to_numbers(version: str) -> tuple[int, ...]:
+    return tuple(map(int, version.split(".")))
+
+
 @contextmanager
-def engine_at(socket: Path, answers: dict[str, Any]) -> Iterator[None]:
-    """Serve `answers` at `socket`: a path's body, or its status and body; "hang" never ends."""
+def engine_at(socket: Path, answers: dict[str, Any], min_api: str = "1.0") -> Iterator[None]:
+    """Serve `answers` at `socket`: a path's body, or its status and body; "hang" never ends.
+
+    A question in a version of the API before `min_api` is refused, in Engine 29's words.
+    """
     with _Server(str(socket), _Handler) as server:
-        server.answers = answers
+        server.answers, server.min_api = answers, min_api
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         try:
             yield

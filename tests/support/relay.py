@@ -1,5 +1,6 @@
 """A port of this machine that leads to a Unix socket: an engine as another machine has it."""
 
+import os
 import socket
 import ssl
 import threading
@@ -13,6 +14,21 @@ def relay_to(path: str, tls: ssl.SSLContext | None = None) -> Iterator[int]:
     with socket.create_server(("127.0.0.1", 0)) as server:
         threading.Thread(target=_accept, args=(server, path, tls), daemon=True).start()
         yield server.getsockname()[1]
+
+
+def relay_stdio(path: str) -> None:
+    """Hand this process's stdin on to the socket at `path`, and what comes back to its stdout."""
+    with socket.socket(socket.AF_UNIX) as upstream:
+        upstream.connect(path)
+        threading.Thread(target=_send_stdin, args=(upstream,), daemon=True).start()
+        while data := upstream.recv(65536):
+            os.write(1, data)
+
+
+def _send_stdin(target: socket.socket) -> None:
+    with suppress(OSError):
+        while data := os.read(0, 65536):
+            target.sendall(data)
 
 
 def _accept(server: socket.socket, path: str, tls: ssl.SSLContext | None) -> None:

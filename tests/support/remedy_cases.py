@@ -130,6 +130,10 @@ def _compose() -> Iterator[Trouble]:
     yield Trouble(host(compose=NO_PLUGIN, docker_compose=standalone), COMPOSE)
     yield Trouble(host(compose=NO_PLUGIN, docker_compose=make_shadowed_v1()), COMPOSE)
     yield Trouble(host(docker_compose=compose_v1("7.1.0", "2.32.5", "2.5.0")))
+    old = ComposePlugin(
+        version="2.5.0", docker_client="/usr/bin/docker", client_version="20.10.24+dfsg1"
+    )
+    yield Trouble(host(docker=engine(version="29.1.3"), compose=old), COMPOSE)
     own = "~/.local/share/qca/compose-v1/bin/docker-compose"
     beside = compose_v1("6.1.3", "2.31.0", "2.5.0", path=own)
     yield Trouble(host(docker_compose=make_shadowed_v1(beside=beside)))

@@ -56,8 +56,9 @@ class FileCase(NamedTuple):
 
 
 def gpu_host(*gpus: Any, **changes: Any) -> HostFacts:
-    """Return a host with these GPUs, or one, and changes to its driver."""
-    return host(gpu=driver(*(gpus or (gpu(),)), **changes))
+    """Return a host with these GPUs, or one; changes are to its driver, or its engine or system."""
+    facts = {name: changes.pop(name) for name in ("docker", "system") if name in changes}
+    return host(gpu=driver(*(gpus or (gpu(),)), **changes), **facts)
 
 
 def snap_host(folder: str = "/home/USER/qca", **changes: Any) -> HostFacts:

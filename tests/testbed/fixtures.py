@@ -113,9 +113,7 @@ def find_engine(config_setting: str) -> Engine:
     if not settings:
         unavailable(f"the test bed is not set up: {HOW}")
     config = settings.get(config_setting, "")
-    images = Images(
-        *(settings[f"QCA_TESTBED_{name}_IMAGE"] for name in ("PYTHON", "STORE", "TINY"))
-    )
+    images = Images(*(settings[f"TESTBED_{name}_IMAGE"] for name in ("PYTHON", "STORE", "TINY")))
     candidate = Engine(images, {"DOCKER_CONFIG": config} if config else {})
     try:
         answer = candidate.run("image", "inspect", *vars(images).values(), check=False, timeout=20)
@@ -135,9 +133,9 @@ def engine() -> Engine:
 @pytest.fixture(scope="session")
 def older_engine() -> Engine:
     """The same engine with the oldest Compose V2 that the project supports."""
-    if not _settings().get("QCA_TESTBED_OLDER_DOCKER_CONFIG"):
+    if not _settings().get("TESTBED_OLDER_DOCKER_CONFIG"):
         unavailable(f"the test bed has no second Compose: {HOW}, on Debian without an engine")
-    return find_engine("QCA_TESTBED_OLDER_DOCKER_CONFIG")
+    return find_engine("TESTBED_OLDER_DOCKER_CONFIG")
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ from infra.doctor.checks import (
     qca202_compose_v1,
     qca203_compose_v1_libraries,
     qca204_compose_v1_recreate,
+    qca205_api_versions,
     qca301_dragonfly_threads_memory,
     qca302_memory_limits,
     qca303_dragonfly_epoll,
@@ -32,6 +33,7 @@ from infra.doctor.checks import (
     qca706_unavailable_gpus,
     qca707_refused_project,
     qca708_dropped_words,
+    qca709_missing_externals,
 )
 
 CHECKS: tuple[Check, ...] = (
@@ -43,6 +45,7 @@ CHECKS: tuple[Check, ...] = (
     qca202_compose_v1.CHECK,
     qca203_compose_v1_libraries.CHECK,
     qca204_compose_v1_recreate.CHECK,
+    qca205_api_versions.CHECK,
     qca301_dragonfly_threads_memory.CHECK,
     qca302_memory_limits.CHECK,
     qca303_dragonfly_epoll.CHECK,
@@ -65,4 +68,5 @@ CHECKS: tuple[Check, ...] = (
     qca706_unavailable_gpus.CHECK,
     qca707_refused_project.CHECK,
     qca708_dropped_words.CHECK,
+    qca709_missing_externals.CHECK,
 )

@@ -26,7 +26,8 @@ def _judge_host(subject: HostSubject) -> Verdict:
         return ok(f"{compose.path} is a self-contained binary: no installed library reaches it.")
     if not isinstance(compose, ComposeV1):
         return ok("There is no Compose V1 whose libraries could clash.")
-    missing = [name for name in _IMPORTS if name not in compose.libraries]
+    missing = list(compose.missing_modules or ())
+    missing = missing or [name for name in _IMPORTS if name not in compose.libraries]
     if missing:
         return _report_missing(subject, compose, missing)
     return _judge_versions(subject, compose)
@@ -35,7 +36,8 @@ def _judge_host(subject: HostSubject) -> Verdict:
 def _judge_versions(subject: HostSubject, compose: ComposeV1) -> Verdict:
     docker_py, requests, urllib3 = (compose.libraries[name].version for name in _IMPORTS[:3])
     evidence = _collect_evidence(compose)
-    prediction = predict(docker_py, requests, urllib3)
+    has_chardet = compose.missing_modules is not None  # else it would be among them
+    prediction = predict(docker_py, requests, urllib3, has_chardet=has_chardet)
     if isinstance(prediction, NotMeasured):
         return skip(f"Compose V1 could not be judged.\n{prediction.reason}.", **evidence)
     if not isinstance(prediction, Breaks):
@@ -59,8 +61,11 @@ def _report_missing(subject: HostSubject, compose: ComposeV1, missing: list[str]
     names = ", ".join(missing)
     message = (
         f"`docker-compose` (V1) will fail: its interpreter cannot import {names}.\n"
-        f"Looked with {compose.interpreter}, which {compose.path} names."
+        f"Looked with {compose.interpreter} (Python {compose.python_version}), which "
+        f"{compose.path} names."
     )
+    if compose.missing_modules:
+        message += f" Every command ends with: No module named '{missing[0]}'"
     evidence = {**_collect_evidence(compose), "missing": missing}
     return _offer_way_out(subject, compose, message, evidence)
 
@@ -70,6 +75,8 @@ def _report_break(
 ) -> Verdict:
     library = compose.libraries[prediction.culprit]
     where = " in the user site (`pip install --user`)" if library.user_site else ""
+    if library.user_site and compose.user_site not in (None, library.location):
+        where = f" put there by a .pth file in {compose.user_site}"
     where += " put there by PYTHONPATH" if library.pythonpath else ""
     where += f", installed {library.installed}" if library.installed else ""
     message = (
@@ -90,7 +97,7 @@ def _offer_way_out(
     """Return the verdict on a broken V1, unless another V1 beside it works."""
     plugin = known_or_none(subject.facts.compose)
     if compose.beside is None or not can_reach_daemon(compose.beside):
-        # A broken V1 leaves nobody without containers who has Compose V2.
+        # With Compose V2, containers start all the same.
         has_v2 = isinstance(plugin, ComposePlugin)
         severity = Severity.WARNING if has_v2 else subject.grade_container_fault()
         return Verdict(severity, message, evidence, list_v1_remedies(compose, plugin))
@@ -120,8 +127,10 @@ CHECK = Check(
     "qca's own interpreter. Three rules, in this order: docker-py >= 7 fails with "
     "`ssl_version`; else requests >= 2.32 fails with `Not supported URL scheme http+docker`, "
     "whatever urllib3 is; else docker-py < 6.1 with urllib3 >= 2 fails with `chunked`; else "
-    "it works. Measured for 1.29.2 over a Unix socket in 125 combinations; requests before "
-    "2.26 needs chardet besides, which is not looked for.",
+    "it works. Measured for 1.29.2 over a Unix socket in 125 combinations; requests 2.25 needs "
+    "chardet besides. Before that, the modules without which it does not even start: distutils, "
+    "which Python 3.12 dropped, pipes, which 3.13 dropped, and those that it and its libraries "
+    "import.",
     why="Compose V1 asks for `requests<3` and `docker[ssh]>=5` with no tighter bound, so that "
     "pip may install combinations it never met. `docker-compose version`, `docker-compose "
     "config` and often `pip check` do not notice.\n"
@@ -131,7 +140,8 @@ CHECK = Check(
     "code that resolves that scheme. The address it starts from makes no difference.",
     fix="In this order: use Compose V2. Or run V1 without the user site that shadows its "
     "libraries (PYTHONNOUSERSITE=1), which changes nothing on the machine. Or give V1 an "
-    "environment of its own, with the constraints file that qca ships. A downgrade in place "
+    "environment of its own, with the constraints file that qca ships, made by a Python from 3.7 "
+    "to 3.12. A downgrade in place "
     "comes last, because other programs of that interpreter may need the newer libraries. "
     "Quote the requirements: unquoted, bash reads `<2.32` as a redirection.",
     url="https://github.com/docker/docker-py/issues/3256",

@@ -40,7 +40,7 @@ def _judge_host(subject: HostSubject) -> Verdict:
 def _report_missing(
     subject: HostSubject, message: str, evidence: dict[str, object], remedies: tuple[Remedy, ...]
 ) -> Verdict:
-    """No GPU is no fault where nobody asked for one: the training then runs on the CPU."""
+    """Return the verdict on a missing GPU: an error only if the configuration asks for one."""
     if subject.config.train.device == "cuda":
         message += '\nThe configuration asks for `device = "cuda"`.'
         return Verdict(Severity.ERROR, message, evidence, (*remedies, TRAIN_ON_CPU))

@@ -38,11 +38,13 @@ CHECK = Check(
     "would bring in from elsewhere. Within the folder they are followed, and several -f are "
     "merged as Compose merges them, `!reset` and `!override` included; where Compose is "
     "there, its own `config` has the last word on the values.",
-    why="qca reads nothing out of the first file's folder, and nothing from other machines. "
+    why="Unless asked to, qca reads nothing out of the first file's folder, and it reads nothing "
+    "from other machines. "
     "What was not read is not fine because of that. One thing Compose itself does by chance "
     "(2.40, measured): where a service has `!reset` or `!override`, extends another and is "
     "extended in the same file, its tags count in some runs and not in others.",
-    fix="Judge what `docker compose config` prints: "
+    fix="Files elsewhere on this machine are read with --follow-outside. For what comes from the "
+    "network judge what `docker compose config` prints: "
     "`docker compose config > whole.yaml; qca doctor -f whole.yaml`.",
     url="https://docs.docker.com/compose/how-tos/multiple-compose-files/",
     judge_file=_judge_file,

@@ -1,5 +1,6 @@
 """QCA706: can the engine hand out the GPUs that the services ask for?"""
 
+import re
 from collections.abc import Iterator
 
 from infra.compose_file.devices import DeviceRequest
@@ -8,8 +9,15 @@ from infra.doctor.check import Check
 from infra.doctor.finding import Severity, Verdict, locate, ok, skip
 from infra.doctor.subjects import FileSubject
 from infra.host.container_gpu import GpuAccess, assess_gpu_access, is_elsewhere
-from infra.host.facts import Engine, GpuDriver, HostFacts, require
+from infra.host.facts import Engine, GpuDriver, HostFacts, NoGpuDriver, known_or_none, require
 from qca.core.versions import parse_version
+
+# https://github.com/cncf-tags/container-device-interface/blob/main/SPEC.md: vendor/class=name.
+_CDI_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z][\w-]*=\S+")
+_DEVICE_FILE = re.compile(r"/dev/nvidia(\d+|ctl|-uvm|-uvm-tools|-modeset)")
+_WITHOUT_DEVICE_FILES = ("no-device", "no-driver", "not-loaded")
+# Values of NVIDIA_VISIBLE_DEVICES by which a container asks for no GPU.
+_NO_GPU = ("", "void", "none")
 
 # containerd finds a runtime by such a name itself; the engine need not have it registered.
 _CONTAINERD_RUNTIME = "io.containerd."
@@ -29,6 +37,13 @@ def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
         for key, devices in service.devices.items():
             for request in devices.requests:
                 yield locate(_judge_request(facts, service, request, key), file, devices)
+        for device in service.host_devices:
+            verdict = _judge_host_device(facts, service, device.value)
+            if verdict:
+                yield locate(verdict, file, device)
+        variable = service.environment.get("NVIDIA_VISIBLE_DEVICES")
+        if variable and variable.value not in _NO_GPU and not _requests_gpu(service):
+            yield locate(_judge_variable(facts, service), file, variable)
 
 
 def _judge_runtime(facts: HostFacts, service: Service, runtime: str) -> Verdict | None:
@@ -71,6 +86,68 @@ def _judge_request(facts: HostFacts, service: Service, request: DeviceRequest, k
         why = f"for a GPU ({key}), which no container gets here: {access.because}"
         return _refuse(service, why, request)
     return _refuse_missing_gpu(facts, engine, service, request, key) or _accept(service)
+
+
+def _judge_host_device(facts: HostFacts, service: Service, name: str) -> Verdict | None:
+    """Judge an entry of `devices`: a CDI device, or a device file of NVIDIA's driver."""
+    engine = require(facts.docker)
+    is_cdi = _CDI_NAME.fullmatch(name)
+    if not is_cdi and not _DEVICE_FILE.fullmatch(name):
+        return None
+    if not isinstance(engine, Engine):
+        return _skip_service(service, "no engine")
+    if is_cdi:
+        return _judge_cdi(service, engine, DeviceRequest("cdi", ids=(name,)))
+    if is_elsewhere(engine):
+        return _skip_service(service, "its device files are those of another machine")
+    missing = _explain_missing_file(facts)
+    if missing:
+        message = (
+            f"Service {service.name} asks for {name}, which this host does not have: {missing}.\n"
+            f'The engine ends with: error gathering device information while adding custom device "'
+            f'{name}": no such file or directory'
+        )
+        return Verdict(Severity.ERROR, message, {"service": service.name})
+    if _requests_gpu(service):
+        return None
+    message = (
+        f"Service {service.name} gets {name}, a device file alone.\n"
+        "CUDA also needs the driver's libraries, in the very version of the driver: `gpus: all` or "
+        "a reservation brings both."
+    )
+    return Verdict(Severity.INFO, message, {"service": service.name})
+
+
+def _explain_missing_file(facts: HostFacts) -> str:
+    """Return why there are no device files of NVIDIA's driver; empty where there may be."""
+    gpu, system = require(facts.gpu), known_or_none(facts.system)
+    if system and system.wsl:
+        return "under WSL2 the GPU is /dev/dxg"
+    if isinstance(gpu, NoGpuDriver) and gpu.state in _WITHOUT_DEVICE_FILES:
+        return gpu.detail
+    return ""
+
+
+def _requests_gpu(service: Service) -> bool:
+    is_cdi = any(_CDI_NAME.fullmatch(device.value) for device in service.host_devices)
+    return bool(service.devices or service.runtime or is_cdi)
+
+
+def _judge_variable(facts: HostFacts, service: Service) -> Verdict:
+    """Judge a service that asks for GPUs by NVIDIA_VISIBLE_DEVICES alone."""
+    engine = require(facts.docker)
+    if not isinstance(engine, Engine) or not engine.default_runtime:
+        return _skip_service(service, "the engine's default runtime is not known")
+    if engine.default_runtime == "nvidia":
+        access = _find_access(facts, engine)
+        return _accept(service) if access.usable else _skip_service(service, access.because)
+    message = (
+        f"Service {service.name} sets NVIDIA_VISIBLE_DEVICES, and starts without a GPU.\n"
+        f"Only the nvidia runtime reads that variable; the default here is "
+        f"{engine.default_runtime}. Ask for the GPU with `gpus: all`, or with a reservation of "
+        "devices."
+    )
+    return Verdict(Severity.WARNING, message, {"service": service.name})
 
 
 def _find_access(facts: HostFacts, engine: Engine) -> GpuAccess:
@@ -133,8 +210,12 @@ CHECK = Check(
     title="A service asks for a GPU that it cannot get",
     needs=("docker", "gpu"),
     looks_at="`gpus:`, `runtime:` and the devices under deploy.resources.reservations: their "
-    "driver, capabilities, count and IDs.",
-    why="The engine refuses the container, and leaves it in the state `created`.",
+    "driver, capabilities, count and IDs; CDI devices and NVIDIA's device files under `devices:`; "
+    "NVIDIA_VISIBLE_DEVICES without any of them.",
+    why="The engine refuses the container, and leaves it in the state `created`. Measured on "
+    "Engine 20.10 without NVIDIA: `nvidia.com/gpu=all` ends with `could not select device driver`, "
+    "`/dev/nvidia0` with `no such file or directory`. With the variable alone it starts, without "
+    "a GPU: only the nvidia runtime reads it.",
     fix="Make the GPU usable (QCA401), or leave the service out, say with a profile. A "
     "reservation wants `driver: nvidia` and `capabilities: [gpu]`; `runtime: nvidia` wants that "
     "runtime registered (`nvidia-ctk runtime configure`), which the others do not.",

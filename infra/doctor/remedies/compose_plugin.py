@@ -14,14 +14,16 @@ _RELEASES = "https://github.com/docker/compose/releases/latest/download"
 _MACHINES = {"amd64": "x86_64", "arm64": "aarch64", "armv7l": "armv7", "armv6l": "armv6"}
 
 
-def install_plugin(system: SystemFacts | None) -> Remedy:
+def install_plugin(
+    system: SystemFacts | None, title: str = "Install Compose V2 for this user"
+) -> Remedy:
     """Install Compose's newest release for this user, as Docker's manual describes."""
     if system is None or system.system != "Linux":
         return Remedy("Install Docker Desktop, which brings it: https://docs.docker.com/desktop/")
     machine = _MACHINES.get(system.machine, system.machine)
     url = shlex.quote(f"{_RELEASES}/docker-compose-linux-{machine}")
     return Remedy(
-        "Install Compose V2 for this user",
+        title,
         (
             f"mkdir -p {_FOLDER}",
             f"curl -fSL -o {_FILE} {url}",

@@ -8,7 +8,7 @@ from infra.doctor.finding import Remedy
 from infra.doctor.remedies.compose_plugin import SEE_QCA201
 from infra.doctor.remedies.quoting import quote_path
 from infra.host.facts import ComposeFacts, ComposePlugin, ComposeV1, Library
-from infra.host.probes.docker_compose import OWN_V1
+from infra.host.probes.docker_compose import OWN_V1, can_run_v1
 
 CONSTRAINTS = Path(__file__).parents[2] / "data" / "compose-v1-constraints.txt"
 
@@ -29,6 +29,15 @@ _IMPORTS = (
 )
 _ENVIRONMENT = f"~/{OWN_V1}"
 
+# What to install for a module that is missing, where its name is another.
+_DISTRIBUTIONS = {
+    "compose": "docker-compose",
+    "distutils": "setuptools<81",
+    "dotenv": "python-dotenv<1",
+    "jsonschema": "jsonschema<4",
+    "websocket": "websocket-client<1",
+}
+
 # `ps` of a project that has nothing, so that it works in any folder. It asks the daemon, as
 # `version` and `config` do not.
 _TRY = "echo 'services: {a: {image: a}}' |"
@@ -39,7 +48,7 @@ def list_v1_remedies(compose: ComposeV1, plugin: ComposeFacts | None) -> tuple[R
     remedies = (
         _use_compose_v2(plugin),
         _ignore_user_site(compose),
-        _create_environment(plugin),
+        _create_environment(compose, plugin),
         _change_libraries(compose),
     )
     return tuple(remedy for remedy in remedies if remedy is not None)
@@ -56,7 +65,7 @@ def _use_compose_v2(plugin: ComposeFacts | None) -> Remedy:
 
 def _ignore_user_site(compose: ComposeV1) -> Remedy | None:
     """Ignore what the user installed over V1's own libraries, where V1 works without it."""
-    if compose.user_only:
+    if compose.user_only or compose.missing_modules:
         return None  # V1 itself, or something that it needs, would be gone
     unshadowed = {name: _unshadow(library) for name, library in compose.libraries.items()}
     if unshadowed == dict(compose.libraries):
@@ -81,9 +90,10 @@ def _ignore_user_site(compose: ComposeV1) -> Remedy | None:
 def can_reach_daemon(compose: ComposeV1) -> bool:
     """Whether Compose V1 can talk to the daemon, judged by the versions of its libraries."""
     names = ("docker", "requests", "urllib3")
-    if not {*names, "PyYAML"} <= set(compose.libraries):
+    if compose.missing_modules or not {*names, "PyYAML"} <= set(compose.libraries):
         return False
-    return predict(*(compose.libraries[name].version for name in names)) == Works()
+    versions = (compose.libraries[name].version for name in names)
+    return predict(*versions, has_chardet=compose.missing_modules is not None) == Works()
 
 
 def _unshadow(library: Library) -> Library | None:
@@ -92,12 +102,15 @@ def _unshadow(library: Library) -> Library | None:
     return next((one for one in candidates if not (one.user_site or one.pythonpath)), None)
 
 
-def _create_environment(plugin: ComposeFacts | None) -> Remedy:
+def _create_environment(compose: ComposeV1, plugin: ComposeFacts | None) -> Remedy | None:
+    python = _find_environment_python(compose)
+    if not python:
+        return None
     pip = f"{_ENVIRONMENT}/bin/pip install"
     return Remedy(
         "Give V1 an environment of its own, with versions that work",
         (
-            f"python3 -m venv {_ENVIRONMENT}",
+            f"{quote_path(python)} -m venv {_ENVIRONMENT}",
             f"{pip} -c {shlex.quote(str(CONSTRAINTS))} {shlex.join(_IMPORTS)}",
             f"{pip} --no-deps docker-compose==1.29.2",
             f"{_TRY} {_ENVIRONMENT}/bin/docker-compose -f - ps",
@@ -109,6 +122,13 @@ def _create_environment(plugin: ComposeFacts | None) -> Remedy:
     )
 
 
+def _find_environment_python(compose: ComposeV1) -> str:
+    """Return a Python in whose environment V1 works; empty where none is known."""
+    if compose.environment_python is not None:
+        return compose.environment_python
+    return compose.interpreter if can_run_v1(compose.python_version) else ""
+
+
 def _change_libraries(compose: ComposeV1) -> Remedy | None:
     try:
         docker, requests, urllib3 = (
@@ -116,7 +136,13 @@ def _change_libraries(compose: ComposeV1) -> Remedy | None:
         )
     except KeyError:
         return None
+    missing = compose.missing_modules or ()
+    if "pipes" in missing:
+        return None  # no package brings it back
     pins = choose_pins(docker, requests, urllib3)
+    added = tuple(_DISTRIBUTIONS.get(name, name) for name in missing)
+    if not pins and not added:
+        return None
     interpreter = quote_path(compose.interpreter)
     # In a virtual environment there is no user site; Debian 12 and newer refuse pip (PEP 668).
     where = "" if compose.virtual_environment else "--user "
@@ -124,7 +150,7 @@ def _change_libraries(compose: ComposeV1) -> Remedy | None:
     return Remedy(
         f"Last: change the libraries of {compose.interpreter} in place",
         (
-            f"{interpreter} -m pip install {where}{shlex.join(pins)}",
+            f"{interpreter} -m pip install {where}{shlex.join((*pins, *added))}",
             f"{interpreter} -m pip check",
         ),
         breaks=_describe_breakage(compose, pins),

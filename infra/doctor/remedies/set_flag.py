@@ -64,7 +64,7 @@ def _add_flag(file: ComposeFile, dragonfly: Dragonfly, written: str) -> Edit | N
 
     Not after a password: the sed command would name it.
     """
-    for name, flag in reversed(dragonfly.flags.items()):
+    for name, flag in reversed(list(dragonfly.flags.items())):
         if is_secret_name(name):
             continue
         if flag.is_complete and (edit := _insert_word(file, flag.words[-1], written)) is not None:

@@ -17,6 +17,8 @@ class Engine:
     context: str
     version: str
     api_version: str
+    min_api_version: str | None = None
+    """Oldest API that it accepts; None where that was not recorded."""
     operating_system: str
     cpus: Count
     memory: Size
@@ -76,6 +78,8 @@ class ComposePlugin:
     """Without a leading v, e.g. `2.40.3`."""
     docker_client: str
     """Path of the `docker` program that has the plugin."""
+    client_version: str | None = None
+    """Version of that program; None where that was not recorded."""
 
 
 @strict_dataclass
@@ -136,6 +140,11 @@ class ComposeV1:
     """Whether `pip install` is refused there (PEP 668: Debian 12 and newer)."""
     user_only: tuple[str, ...] = ()
     """Modules that V1 imports and that only the user site or PYTHONPATH has."""
+    missing_modules: tuple[str, ...] | None = None
+    """Modules without which it cannot start; None where that was not recorded."""
+    environment_python: str | None = None
+    """A Python that can make an environment in which V1 works, empty if there is none; None where
+    that was not recorded."""
     beside: "ComposeV1 | None" = None
     """The one that `qca doctor --fix` set up in an environment of its own, if it is there."""
 

@@ -9,6 +9,8 @@ from infra.host.facts import ComposePlugin, NoComposePlugin
 
 # "Docker Compose version v2.40.3"; Debian's build says "2.26.1-4", without the v.
 VERSION = re.compile(r"Docker Compose version v?(\d\S*)")
+# "Docker version 20.10.24+dfsg1, build 297e128"; Podman's says "podman version 4.3.1".
+_CLIENT_VERSION = re.compile(r"Docker version (\d[^\s,]*)")
 
 
 def probe(deadline: Deadline) -> ComposePlugin | NoComposePlugin:
@@ -23,9 +25,19 @@ def probe(deadline: Deadline) -> ComposePlugin | NoComposePlugin:
     output = deadline.run([docker, "compose", "version"])
     match = VERSION.search(output.stdout)
     if match:
-        return ComposePlugin(version=match[1], docker_client=docker)
+        client = _ask_client_version(docker, deadline)
+        return ComposePlugin(version=match[1], docker_client=docker, client_version=client)
     if output.exit_code == 0:
         raise ProbeError(
             f"`{docker} compose version` answered what is no version: {output.error_line}"
         )
     return NoComposePlugin(detail=output.error_line)
+
+
+def _ask_client_version(docker: str, deadline: Deadline) -> str | None:
+    """Return the version of the `docker` program, which asks no daemon for it."""
+    try:
+        match = _CLIENT_VERSION.search(deadline.run([docker, "--version"]).stdout)
+    except ProbeError:
+        return None
+    return match[1] if match else None

@@ -12,10 +12,11 @@ from infra.host.errors import ProbeError
 from infra.host.facts import PythonFacts
 from infra.host.files import read_text
 from infra.host.resident_floor import read_resident_floor
+from qca.core.distribution import DISTRIBUTION
 
 # What the trainer, the store and the launcher are made of.
 _DISTRIBUTIONS = (
-    "qca",
+    DISTRIBUTION,
     "docker",
     "numpy",
     "nvidia-ml-py",

@@ -54,42 +54,44 @@ const cellAt = (canvas, event) => {
   ];
 };
 
-// A small chart of one measure; returns what moves its cursor to a frame.
-const drawMeasure = (parent, measure) => {
+// A small chart of one measure: `draw` its values, `point` at one of them.
+const makeChart = (parent, measure) => {
   const svgName = "http://www.w3.org/2000/svg";
   const figure = document.createElement("figure");
   const caption = document.createElement("figcaption");
-  const value = document.createElement("span");
-  caption.append(measure.name, value);
+  const reading = document.createElement("span");
+  caption.append(measure.name, reading);
   const svg = document.createElementNS(svgName, "svg");
   svg.setAttribute("viewBox", "0 0 100 100");
   svg.setAttribute("preserveAspectRatio", "none");
   svg.setAttribute("aria-hidden", "true");
-  const known = measure.values.filter((one) => one !== null);
-  const [low, high] = [Math.min(...known), Math.max(...known)];
-  const span = high > low ? high - low : 1;
-  const x = (frame) => (100 * frame) / Math.max(1, measure.values.length - 1);
-  const y = (one) => 96 - (92 * (one - low)) / span;
-  let pen = "M";
-  let line = "";
-  measure.values.forEach((one, frame) => {
-    if (one === null) pen = "M";
-    else {
-      line += `${pen}${x(frame).toFixed(2)} ${y(one).toFixed(2)}`;
-      pen = "L";
-    }
-  });
   const path = document.createElementNS(svgName, "path");
-  path.setAttribute("d", line);
   const cursor = document.createElementNS(svgName, "line");
   cursor.setAttribute("y1", "0");
   cursor.setAttribute("y2", "100");
   svg.append(path, cursor);
   figure.append(caption, svg);
   parent.append(figure);
-  return (frame) => {
-    cursor.setAttribute("x1", x(frame));
-    cursor.setAttribute("x2", x(frame));
-    value.textContent = `${format(measure.values[frame])} ${measure.unit}`;
+  const x = (frame, values) => (100 * frame) / Math.max(1, values.length - 1);
+  return {
+    draw: (values) => path.setAttribute("d", traceLine(values, x)),
+    point: (frame, values) => {
+      cursor.setAttribute("x1", x(frame, values));
+      cursor.setAttribute("x2", x(frame, values));
+      reading.textContent = `${format(values[frame])} ${measure.unit}`;
+    },
   };
+};
+
+// An SVG path through values, broken where one is not known.
+const traceLine = (values, x) => {
+  const known = values.filter((one) => one !== null);
+  const [low, high] = [Math.min(...known), Math.max(...known)];
+  const y = (one) => 96 - (92 * (one - low)) / (high > low ? high - low : 1);
+  let pen = "M";
+  return values.reduce((line, one, frame) => {
+    const next = one === null ? "" : `${pen}${x(frame, values).toFixed(2)} ${y(one).toFixed(2)}`;
+    pen = one === null ? "M" : "L";
+    return line + next;
+  }, "");
 };

@@ -5,7 +5,7 @@ const [rows, columns] = data.grid;
 const cells = rows * columns;
 const last = data.steps.length - 1;
 const palettes = data.fields.map((field) => makePalette(field.palette));
-const cursors = data.measures.map((measure) => drawMeasure(part("measures"), measure));
+const charts = data.measures.map((measure) => makeChart(part("measures"), measure));
 
 let frames = null; // palette places: field after field, frame after frame
 let frame = 0;
@@ -29,7 +29,7 @@ const show = () => {
   part("scrub").value = frame;
   part("scrub").setAttribute("aria-valuetext", `step ${data.steps[frame]}`);
   part("step").textContent = `step ${data.steps[frame].toLocaleString("en")}`;
-  cursors.forEach((move) => move(frame));
+  charts.forEach((chart, number) => chart.point(frame, data.measures[number].values));
 };
 
 const choose = (field) => {
@@ -100,6 +100,7 @@ const readOut = (event) => {
 const start = async () => {
   frames = await unpack();
   data.fields.forEach((field, number) => part("field").add(new Option(field.name, number)));
+  charts.forEach((chart, number) => chart.draw(data.measures[number].values));
   part("scrub").max = last;
   part("play").addEventListener("click", () => play(!playing));
   part("back").addEventListener("click", () => stepBy(-1));

@@ -1,6 +1,7 @@
 """QCA2xx: Compose, the new one and the old."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 
@@ -33,8 +34,17 @@ from tests.support.verdicts import (
 )
 
 
-def _v1(docker: str = "5.0.3", requests: str = "2.28.1", urllib3: str = "1.26.12") -> HostFacts:
-    return host(docker_compose=compose_v1(docker, requests, urllib3))
+def _v1(
+    docker: str = "5.0.3", requests: str = "2.28.1", urllib3: str = "1.26.12", **changes: Any
+) -> HostFacts:
+    return host(docker_compose=compose_v1(docker, requests, urllib3, **changes))
+
+
+def _api(
+    version: str, compose: str, client: str | None = "29.0.2", min_api_version: str | None = None
+) -> HostFacts:
+    plugin = replace(PLUGIN, version=compose, client_version=client)
+    return host(docker=engine(version=version, min_api_version=min_api_version), compose=plugin)
 
 
 CASES = [
@@ -69,6 +79,13 @@ CASES = [
     HostCase("QCA203", _v1(urllib3="2.5.0"), WARNING, "'chunked'"),
     HostCase("QCA203", _v1(docker="7.1.0"), WARNING, "'ssl_version'"),
     HostCase("QCA203", _v1(requests="2.25.1"), SKIPPED, "chardet"),
+    HostCase("QCA203", _v1(requests="2.25.1", missing_modules=()), OK),
+    HostCase("QCA203", _v1(requests="2.24.0", missing_modules=()), SKIPPED, "2.24.0"),
+    HostCase("QCA203", _v1(missing_modules=()), OK),
+    HostCase("QCA203", _v1(missing_modules=("chardet",)), WARNING, "cannot import chardet"),
+    HostCase(
+        "QCA203", _v1(missing_modules=("pipes", "distutils")), WARNING, "No module named 'pipes'"
+    ),
     HostCase(
         "QCA203", host(docker_compose=ComposeV1Bundle(path="/usr/bin/d", version="1.29.2")), OK
     ),
@@ -76,6 +93,21 @@ CASES = [
     HostCase("QCA204", _v1(), WARNING, "ContainerConfig"),  # Engine 28
     HostCase("QCA204", seeds_laptop(), OK),  # Engine 24
     HostCase("QCA204", host(docker_compose="denied"), SKIPPED),
+    HostCase("QCA205", host(), OK, "1.24 and newer"),
+    HostCase("QCA205", _api("29.0.2", "2.5.0"), ERROR, "speaks API 1.41 to 1.43", COMPOSE),
+    HostCase("QCA205", _api("29.0.2", "2.23.3"), ERROR, "accepts 1.44 and newer", COMPOSE),
+    HostCase("QCA205", _api("29.0.2", "2.24.0"), OK),
+    HostCase("QCA205", _api("29.3.0", "2.5.0", "20.10.24+dfsg1"), OK, "1.40 and newer"),
+    HostCase("QCA205", _api("29.3.0", "2.5.0", "18.9.1"), ERROR, "program 18.9.1", COMPOSE),
+    HostCase("QCA205", _api("29.1.3", "5.6.1", "20.10.24+dfsg1"), ERROR, "speaks API 1.41;"),
+    HostCase("QCA205", _api("29.1.3", "5.6.1", None), SKIPPED, "was not recorded"),
+    HostCase("QCA205", _api("20.10.24", "5.6.1", None), OK, "1.12 and newer"),
+    # The daemon's configuration goes before its release.
+    HostCase("QCA205", _api("29.0.2", "2.5.0", min_api_version="1.24"), OK, "1.24 and newer"),
+    HostCase("QCA205", _api("29.0.2", "2.5.0", min_api_version="1.42"), SKIPPED, "2.5.0"),
+    HostCase("QCA205", _api("30.0.0", "5.6.1", min_api_version="1.50"), SKIPPED, "5.6.1"),
+    HostCase("QCA205", _api("dev", "2.40.3"), SKIPPED, "Engine dev"),
+    HostCase("QCA205", host(compose="hung"), SKIPPED, "hung"),
 ]
 
 

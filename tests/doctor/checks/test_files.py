@@ -5,7 +5,9 @@ from dataclasses import replace
 import pytest
 
 from infra.doctor.examine import examine
+from infra.host.facts import SystemFacts
 from tests.support.hosts import (
+    CDI_ENGINE,
     PLUGIN,
     compose_file,
     config,
@@ -24,6 +26,7 @@ from tests.support.verdicts import (
     WARNING,
     FileCase,
     assert_file_verdict,
+    gpu_host,
     judge_file,
 )
 
@@ -38,6 +41,25 @@ GPUS = "    gpus: all\n"
 CDI = _reserve("driver: cdi, device_ids: ['nvidia.com/gpu=all']")
 
 WITH_RUNTIME = engine(runtimes=("runc", "nvidia"))
+
+
+def _devices(*names: str) -> str:
+    return "".join(["    devices:\n", *(f"      - {name}\n" for name in names)])
+
+
+NO_ENGINE = host(docker=no_engine("not-running"))
+VISIBLE = "    environment:\n      - NVIDIA_VISIBLE_DEVICES=all\n"
+RUNC_ENGINE = engine(default_runtime="runc")
+RUNC = host(docker=RUNC_ENGINE)
+WSL = gpu_host(
+    system=SystemFacts(
+        system="Linux",
+        release="5.15.153.1-microsoft-standard-WSL2",
+        machine="x86_64",
+        distribution="Ubuntu 24.04.1 LTS",
+        wsl=True,
+    )
+)
 
 OLD_COMPOSE = replace(PLUGIN, version="2.26.1-4")
 
@@ -192,6 +214,42 @@ FILE_CASES = [
     FileCase(
         "QCA706", CDI, ERROR, 'device driver "cdi"', facts=host(docker=engine(version="24.0.7"))
     ),
+    FileCase(
+        "QCA706",
+        _devices("nvidia.com/gpu=all"),
+        ERROR,
+        'driver "cdi" with capabilities: []',
+        5,
+        host(docker=engine(version="20.10.24")),
+    ),
+    FileCase("QCA706", _devices("nvidia.com/gpu=all"), ERROR, "unresolvable CDI", facts=host()),
+    FileCase("QCA706", _devices("nvidia.com/gpu=0"), OK, "", facts=host(docker=CDI_ENGINE)),
+    FileCase("QCA706", _devices("nvidia.com/gpu=0"), SKIPPED, "no engine", facts=NO_ENGINE),
+    FileCase("QCA706", _devices("/dev/nvidia0:/dev/nvidia0"), ERROR, "no such file", 5, host()),
+    FileCase("QCA706", _devices("/dev/nvidiactl"), ERROR, "no NVIDIA card", 5, host()),
+    FileCase("QCA706", _devices("/dev/nvidia0"), ERROR, "/dev/dxg", facts=WSL),
+    FileCase("QCA706", _devices("/dev/nvidia0"), INFO, "a device file alone", facts=gpu_host()),
+    FileCase("QCA706", _devices("/dev/nvidia0") + GPUS, OK, "", facts=gpu_host()),
+    FileCase("QCA706", _devices("/dev/nvidia0"), SKIPPED, "no engine", facts=NO_ENGINE),
+    FileCase(
+        "QCA706",
+        _devices("/dev/nvidia0"),
+        SKIPPED,
+        "another machine",
+        facts=host(docker=engine(host="tcp://db:2375")),
+    ),
+    FileCase("QCA706", _devices("/dev/dri/renderD128", "/dev/fuse"), OK, "", facts=host()),
+    FileCase("QCA706", VISIBLE, WARNING, "without a GPU", 5, RUNC),
+    FileCase("QCA706", VISIBLE + GPUS, OK, "", facts=gpu_host(docker=RUNC_ENGINE)),
+    FileCase("QCA706", "    environment: {NVIDIA_VISIBLE_DEVICES: void}\n", OK, "", facts=RUNC),
+    FileCase("QCA706", VISIBLE, SKIPPED, "default runtime", facts=host()),
+    FileCase(
+        "QCA706",
+        VISIBLE,
+        OK,
+        "",
+        facts=gpu_host(docker=engine(runtimes=("nvidia", "runc"), default_runtime="nvidia")),
+    ),
     FileCase("QCA706", CDI, SKIPPED, "does not say", facts=host(docker=engine(version="25.0.0"))),
     FileCase("QCA706", CDI, ERROR, "unresolvable CDI devices nvidia.com/gpu=all", facts=host()),
     FileCase(
@@ -223,6 +281,15 @@ FILE_CASES = [
         "no engine",
         facts=host(gpu=driver(gpu()), docker=no_engine("not-running")),
     ),
+    FileCase("QCA709", "    volumes: ['vol:/v']\nvolumes: {vol: {}}\n", OK, "", 1),
+    FileCase(
+        "QCA709",
+        "    volumes: ['vol:/v']\nvolumes:\n  vol: {external: true}\n",
+        SKIPPED,
+        "volume vol was not looked at: no engine was asked",
+        6,
+    ),
+    FileCase("QCA709", "networks: {n: {external: true}}\n", OK, "", 1),  # no service is in it
     FileCase("QCA708", "    command: dragonfly --hz=1 | tee log\n", WARNING, "| tee log", 4),
     FileCase(
         "QCA708",
@@ -241,6 +308,27 @@ FILE_CASES = [
 @pytest.mark.parametrize("case", FILE_CASES, ids=str)
 def test_file(tmp_path, case: FileCase):
     assert_file_verdict(tmp_path, case)
+
+
+EXTERNALS = [
+    ({"is_there": False}, ERROR, "docker network create shared"),
+    ({"is_there": True}, OK, "has the external network shared"),
+    ({"unknown_because": "no engine"}, SKIPPED, "was not looked at: no engine"),
+]
+
+
+@pytest.mark.parametrize(("answer", "severity", "says"), EXTERNALS)
+def test_an_external_network_is_looked_up(tmp_path, answer, severity, says):
+    text = HEAD + "    networks: [n]\nnetworks:\n  n: {external: true, name: shared}\n"
+    file = compose_file(tmp_path, text)
+    file = replace(file, externals=tuple(replace(one, **answer) for one in file.externals))
+
+    (finding,) = [f for f in examine(host(), config(), files=[file]) if f.id == "QCA709"]
+
+    assert finding.severity is severity
+    assert finding.location
+    assert finding.location.line == 6
+    assert says in finding.message
 
 
 ASKED = [
@@ -282,3 +370,42 @@ def test_an_engine_that_could_not_see_its_cpus_is_judged_by_the_hosts(tmp_path):
 
     assert judge_file(tmp_path, "QCA705", HEAD + "    cpus: 8\n", blind).severity is OK
     assert judge_file(tmp_path, "QCA705", HEAD + "    cpus: 9\n", blind).severity is ERROR
+
+
+@pytest.mark.parametrize(
+    ("keys", "says"),
+    [
+        ("scale: 2, ports: ['7000:1']", "starts 2 containers, and each publishes port 7000"),
+        ("deploy: {replicas: 3}, ports: ['7000:1']", "Publish a range, such as 7000-7002"),
+        ("ports: ['7000:1', '7000:2']", "Service a publishes port 7000 twice"),
+        ("scale: 2, ports: ['7000-7001:1']", ""),
+        ("scale: 2, ports: ['1']", ""),
+    ],
+)
+def test_a_port_that_one_service_wants_more_than_once(tmp_path, keys, says):
+    file = compose_file(tmp_path, f"services:\n  a: {{image: x, {keys}}}\n")
+
+    errors = [f for f in examine(host(), config(), files=[file]) if f.severity is ERROR]
+
+    assert [says in finding.message for finding in errors] == ([True] if says else [])
+
+
+@pytest.mark.parametrize(
+    ("keys", "clashes"),
+    [
+        ("image: redis:7", True),
+        ("image: docker.dragonflydb.io/dragonflydb/dragonfly", True),
+        ("image: redis:7, command: redis-server --port 7001", False),
+        ("image: mine, command: serve --port=6500", True),
+        ("image: mine, ports: ['6500:1']", False),  # it publishes nothing
+    ],
+)
+def test_a_service_in_the_hosts_network_has_its_images_port(tmp_path, keys, clashes):
+    other = "image: x, ports: ['6379:1', '6500:1']"
+    text = f"services:\n  a: {{network_mode: host, {keys}}}\n  b: {{{other}}}\n"
+    file = compose_file(tmp_path, text)
+
+    findings = examine(host(), config(), files=[file])
+
+    errors = [f for f in findings if f.id == "QCA601" and f.severity is ERROR]
+    assert bool(errors) == clashes

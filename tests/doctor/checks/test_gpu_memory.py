@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 
 from infra.doctor.finding import Finding, Severity
-from infra.doctor.remedies.gpu_processes import free_memory
 from infra.host.facts import Gpu, MigDevice
 from qca.core.units import GIB, MIB
 from tests.support.hosts import driver, gpu, host, one, process
@@ -51,19 +50,6 @@ def test_only_the_fewest_that_make_room_are_to_be_ended():
     assert [c for c in _commands(finding) if c.startswith("kill")] == ["kill 2"]
     assert "small" in finding.message
     assert "tiny" not in finding.message
-
-
-def test_nobody_is_to_be_ended_where_that_would_not_do():
-    holders = (process("small", 1, 200 * MIB), process("Xorg", 2, 3 * GIB))
-
-    assert free_memory(holders, GIB) == ()
-
-
-def test_who_does_not_say_what_it_holds_may_be_the_one():
-    (remedy,) = free_memory((process("", 7, None), process("Xorg", 2, GIB)), GIB)
-
-    assert remedy.commands == ("kill 7",)
-    assert remedy.title == "End process 7"
 
 
 def test_a_slice_is_the_budget():

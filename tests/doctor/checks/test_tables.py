@@ -44,6 +44,7 @@ def test_every_check_of_files_has_its_three_cases(check: Check):
     """Where it needs a fact of the host, test_unknown_facts.py takes that away."""
     severities = {case.severity for case in FILE_CASES if case.check == check.id}
     severities |= {case[1] for case in test_files.ASKED if check.id == "QCA707"}
+    severities |= {case[1] for case in test_files.EXTERNALS if check.id == "QCA709"}
 
     assert OK in severities, "no file that is well"
     trips = {SKIPPED} if check.id == "QCA701" else {INFO, WARNING, ERROR}  # it says "not read"

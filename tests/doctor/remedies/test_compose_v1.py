@@ -1,5 +1,7 @@
 """What to do about a Compose V1 that fails: in which order, and what fits which installation."""
 
+from typing import Any
+
 import pytest
 
 from infra.doctor.remedies.compose_v1 import CONSTRAINTS
@@ -114,3 +116,41 @@ def test_the_constraints_are_shipped_and_work_by_the_rules():
 
     assert "docker>=6.1,<7\n" in text
     assert "requests<2.32\n" in text
+
+
+def _list_commands(**changes: Any) -> list[str]:
+    facts = compose_v1("6.1.3", "2.31.0", "1.26.20", **changes)
+    remedies = one(host(docker_compose=facts, compose=NO_PLUGIN), "QCA203").remedies
+    return [command for remedy in remedies for command in remedy.commands]
+
+
+def test_an_environment_is_offered_with_a_python_in_which_v1_works():
+    missing = ("pipes", "distutils")
+
+    commands = _list_commands(
+        python_version="3.13.0", missing_modules=missing, environment_python="/opt/py/bin/python3.9"
+    )
+
+    assert "/opt/py/bin/python3.9 -m venv ~/.local/share/qca/compose-v1" in commands
+    assert not [one for one in commands if one.startswith("/usr/bin/python3 ")]
+
+
+@pytest.mark.parametrize("found", ["", None])
+def test_no_environment_is_offered_where_no_python_will_do(found):
+    commands = _list_commands(
+        python_version="3.13.0", missing_modules=("pipes",), environment_python=found
+    )
+
+    assert commands == ["qca doctor --only QCA201"]
+
+
+def test_a_missing_module_is_installed_by_the_name_of_its_distribution():
+    commands = _list_commands(missing_modules=("dotenv", "texttable"))
+
+    assert "/usr/bin/python3 -m pip install --user 'python-dotenv<1' texttable" in commands
+
+
+def test_nothing_is_changed_in_place_for_what_no_library_explains():
+    commands = _list_commands(missing_modules=("pipes",))
+
+    assert not [one for one in commands if "-m pip" in one]

@@ -8,6 +8,7 @@ import pytest
 
 from infra.host.deadline import Deadline
 from infra.host.errors import ProbeError
+from infra.host.facts import ComposePlugin
 from infra.host.probes import compose
 from tests.support.fake_programs import write_program
 
@@ -55,9 +56,26 @@ def test_the_compose_plugin(
             "found": True,
             "version": version,
             "docker_client": str(tmp_path / "docker"),
+            "client_version": "20.10.24+dfsg1",
         }
     else:
         assert asdict(found) == {"found": False, "detail": stderr.splitlines()[-1]}
+
+
+@pytest.mark.parametrize("answer", ["echo podman version 4.3.1", "exit 1", "exec sleep 20"])
+def test_a_client_that_does_not_say_its_version(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, answer: str
+) -> None:
+    write_program(
+        tmp_path / "docker",
+        f'[ "$1" = compose ] && echo Docker Compose version v2.40.3 && exit\n{answer}',
+    )
+    monkeypatch.setenv("PATH", f"{tmp_path}:{os.environ['PATH']}")
+
+    found = compose.probe(Deadline(0.5))
+
+    assert isinstance(found, ComposePlugin)
+    assert (found.version, found.client_version) == ("2.40.3", None)
 
 
 def test_no_docker_program_no_plugin(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -76,5 +94,6 @@ def test_a_program_that_is_not_docker_is_no_verdict(
 
 def install_docker(monkeypatch: pytest.MonkeyPatch, folder: Path, script: str) -> None:
     """Put a `docker` on PATH that notes its arguments and does as the script says."""
-    write_program(folder / "docker", f'[ "$*" = "compose version" ] || exit 9\n{script}')
+    answer = '[ "$*" = --version ] && echo "Docker version 20.10.24+dfsg1, build 297e128" && exit'
+    write_program(folder / "docker", f'{answer}\n[ "$*" = "compose version" ] || exit 9\n{script}')
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")

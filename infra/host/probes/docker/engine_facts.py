@@ -29,6 +29,7 @@ def parse_engine(endpoint: Endpoint, version: dict[str, Any], info: dict[str, An
         context=endpoint.context,
         version=parse_text(get_optional(version, "Version", str) or server),
         api_version=api,
+        min_api_version=get_optional(version, "MinAPIVersion", str),
         operating_system=get_optional(info, "OperatingSystem", str) or "",
         cpus=parse_integer(info["NCPU"], "NCPU", least=1),
         memory=parse_integer(info["MemTotal"], "MemTotal"),  # 0 where it cannot see it

@@ -4,5 +4,6 @@ May import: facts, the shared parts of `infra.host`, `probes.answer_fields` and 
 """
 
 from infra.host.probes.docker_compose.command import OWN_V1, probe
+from infra.host.probes.docker_compose.environment_python import can_run_v1
 
-__all__ = ["OWN_V1", "probe"]
+__all__ = ["OWN_V1", "can_run_v1", "probe"]

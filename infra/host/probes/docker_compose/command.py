@@ -1,5 +1,6 @@
 """What `docker-compose` on PATH is, judged by its content and its output, not by its name."""
 
+import os
 import re
 import shutil
 from dataclasses import replace
@@ -16,6 +17,7 @@ from infra.host.facts import (
 )
 from infra.host.probes.compose import VERSION
 from infra.host.probes.docker_compose import v1_libraries
+from infra.host.probes.docker_compose.environment_python import find_environment_python
 from infra.host.probes.docker_compose.launcher import (
     Binary,
     PythonScript,
@@ -83,6 +85,10 @@ def _examine_v1(path: Path, interpreter: tuple[str, ...], deadline: Deadline) ->
         virtual_environment=answer.virtual_environment,
         externally_managed=answer.externally_managed,
         user_only=answer.user_only,
+        missing_modules=answer.missing_modules,
+        environment_python=find_environment_python(
+            Path(answer.executable), answer.python_version, os.get_exec_path()
+        ),
     )
 
 

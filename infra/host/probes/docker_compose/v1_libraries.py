@@ -32,6 +32,7 @@ class Answer:
     libraries: dict[str, Library]
     users: tuple[LibraryUser, ...]
     user_only: tuple[str, ...] = ()
+    missing_modules: tuple[str, ...] = ()
 
 
 def ask_interpreter(script: Path, interpreter: tuple[str, ...], deadline: Deadline) -> Answer:
@@ -70,6 +71,7 @@ def _parse_answer(answer: Mapping[str, Any]) -> Answer:
         libraries={name: _parse_imported(found) for name, found in places.items() if found},
         users=tuple(_select_users(get_required(answer, "requirements", list), python)),
         user_only=parse_texts(get_required(answer, "user_only", list)),
+        missing_modules=parse_texts(get_required(answer, "missing_modules", list)),
     )
 
 

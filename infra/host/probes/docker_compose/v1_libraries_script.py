@@ -37,6 +37,12 @@ NEEDED = (
     "certifi",
 )
 
+# What only some releases import: of Compose (Debian's has no distutils), docker-py and requests.
+# Python 3.12 dropped distutils and 3.13 pipes. In the order in which `docker-compose` meets them.
+IMPORTED_BY_SOME = ("pipes", "distutils", "chardet", "packaging")
+IMPORTERS = ("compose", "docker", "requests")
+IMPORT = re.compile(r"^(?:import|from) +({})\b".format("|".join(IMPORTED_BY_SOME)), re.M)
+
 # Where a module says its own version, for folders without metadata.
 VERSION_FILES = ("_version.py", "__version__.py", "version.py", "__init__.py")
 VERSION = re.compile(
@@ -172,8 +178,23 @@ def find_user_site():
 
 
 def is_user_site(folder):
+    """Whether it is the user site, or on the path only by a `.pth` file there."""
     own = find_user_site()
-    return bool(own) and os.path.realpath(folder) == os.path.realpath(own)
+    folders = list_pth_folders(own) if own else []
+    if own:
+        folders.append(own)
+    return os.path.realpath(folder) in [os.path.realpath(one) for one in folders]
+
+
+def list_pth_folders(site_folder):
+    """The folders that the `.pth` files of a site folder put on the path."""
+    found = []
+    for name in list_names(site_folder):
+        if name.endswith(".pth"):
+            for line in read_text(os.path.join(site_folder, name)).splitlines():
+                if line.strip() and not line.startswith(("#", "import ", "import\t")):
+                    found.append(os.path.join(site_folder, line.strip()))
+    return found
 
 
 def is_on_pythonpath(folder):
@@ -191,6 +212,31 @@ def list_user_only(path):
         for name in NEEDED
         if found[name] and all(is_user_site(one) or is_on_pythonpath(one) for one in found[name])
     ]
+
+
+def list_missing(path):
+    """The modules without which this `docker-compose` cannot start, the first it meets first."""
+    needed = [name for name in IMPORTED_BY_SOME if name in list_imported(path)] + list(NEEDED)
+    return [name for name in needed if not is_importable(path, name)]
+
+
+def list_imported(path):
+    """Those of IMPORTED_BY_SOME that the packages import as soon as they are loaded."""
+    found = set()
+    for module in IMPORTERS:
+        package = next((one for one in (find_module(f, module) for f in path) if one), "")
+        for folder, _, names in os.walk(package):
+            for name in names:
+                if name.endswith(".py"):
+                    found.update(IMPORT.findall(read_text(os.path.join(folder, name))))
+    return found
+
+
+def is_importable(path, module):
+    """Debian keeps a distutils of two modules, without the one that is imported."""
+    file = os.path.join(module, "spawn") if module == "distutils" else module
+    found = any(find_module(folder, file) for folder in path)
+    return found or bool(find_imported_elsewhere(module))
 
 
 def is_in_virtual_environment():
@@ -243,6 +289,7 @@ def main():
         ),
         "requirements": list_requirements(records, path),
         "user_only": list_user_only(path),
+        "missing_modules": list_missing(path),
     }
     sys.stdout.write("\nqca-libraries: " + json.dumps(answer) + "\n")
 

@@ -57,6 +57,7 @@ def test_an_engine_that_answers(monkeypatch: pytest.MonkeyPatch, folder: Path) -
         context="default",
         version="28.5.2",
         api_version="1.51",
+        min_api_version="1.24",
         operating_system="Debian GNU/Linux 13 (trixie)",
         cpus=16,
         memory=33_000_000_000,

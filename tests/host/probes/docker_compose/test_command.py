@@ -236,6 +236,75 @@ def test_a_library_that_is_missing_is_left_out(interpreter: Interpreter, home: P
     assert list_versions(probe_v1(interpreter, home)) == {"docker": "5.0.3"}
 
 
+NEEDED = (
+    *("dockerpty", "docopt", "dotenv", "distro", "jsonschema", "texttable", "websocket"),
+    *("idna", "certifi"),
+)
+
+
+def install_imports(package: Path, *lines: str) -> None:
+    package.mkdir(exist_ok=True)
+    (package / "__init__.py").touch()
+    (package / "main.py").write_text("\n".join(lines) + "\n")
+
+
+def install_needed(site: Path) -> None:
+    """Install what V1 needs beside the three libraries."""
+    for name in NEEDED:
+        install(site, name, "1.0")
+
+
+def test_nothing_is_missing_where_all_is_there(interpreter: Interpreter, home: Path) -> None:
+    install_v1(interpreter.site_packages, "6.1.3", "2.31.0", "1.26.20")
+    install_needed(interpreter.site_packages)
+    assert probe_v1(interpreter, home).missing_modules == ()
+
+
+@pytest.mark.parametrize("name", NEEDED)
+def test_each_module_that_v1_needs_is_missed(
+    interpreter: Interpreter, home: Path, name: str
+) -> None:
+    install_v1(interpreter.site_packages, "6.1.3", "2.31.0", "1.26.20")
+    install_needed(interpreter.site_packages)
+    shutil.rmtree(interpreter.site_packages / name)
+    assert probe_v1(interpreter, home).missing_modules == (name,)
+
+
+@pytest.mark.parametrize(
+    ("package", "line", "missing"),
+    [
+        ("requests", "import chardet", ("chardet",)),
+        ("requests", "try:\n    import chardet\nexcept ImportError:\n    pass", ()),
+        ("docker", "from packaging.version import Version", ("packaging",)),
+        ("compose", "import packaging_of_another_kind", ()),
+    ],
+)
+def test_what_only_some_releases_import_is_missed_where_they_do(
+    interpreter: Interpreter, home: Path, package: str, line: str, missing: tuple[str, ...]
+) -> None:
+    install_v1(interpreter.site_packages, "6.1.3", "2.25.1", "1.26.20")
+    install_needed(interpreter.site_packages)
+    install_imports(interpreter.site_packages / package, line)
+    assert probe_v1(interpreter, home).missing_modules == missing
+
+
+def test_a_pth_file_of_the_user_counts_as_the_user_site(
+    interpreter: Interpreter, home: Path
+) -> None:
+    install_v1(interpreter.site_packages, "5.0.3", "2.28.1", "1.26.12")
+    install(home / "checkout", "requests", "2.32.5")
+    user_site(home / "user").mkdir(parents=True)
+    # site.py puts such a folder behind the others, unless a line of code moves it.
+    user_site(home / "user").joinpath("a.pth").write_text(
+        f"# a comment\n{home}/checkout\nimport sys; sys.path.insert(1, '{home}/checkout')\n"
+    )
+
+    requests = probe_v1(interpreter, home).libraries["requests"]
+
+    assert (requests.version, requests.user_site) == ("2.32.5", True)
+    assert [(one.version, one.user_site) for one in requests.shadows] == [("2.28.1", False)]
+
+
 def test_debians_records_are_plain_files(interpreter: Interpreter, home: Path) -> None:
     install_v1(interpreter.site_packages, "5.0.3", "2.28.1", "1.26.12")
     shutil.rmtree(interpreter.site_packages / "requests-2.28.1.dist-info")
@@ -388,8 +457,13 @@ def test_any_python_understands_the_question(
     for name in ("PYTHONPATH", "PYTHONHOME"):
         monkeypatch.delenv(name, raising=False)
     install(tmp_path, "urllib3", "1.26.12")
+    install_imports(tmp_path / "compose", "import pipes", "from distutils.spawn import find")
     answer = v1_libraries.ask_interpreter(
         tmp_path / "docker-compose", (str(program),), Deadline(20)
     )
     assert answer.libraries["urllib3"].version == "1.26.12"
     assert answer.python_version.split(".")[0] in "23"
+    # Which of the two the standard library still has, setuptools beside it or not.
+    version = tuple(map(int, answer.python_version.split(".")[:2]))
+    assert ("pipes" in answer.missing_modules) == (version >= (3, 13))
+    assert "distutils" not in answer.missing_modules or version >= (3, 12)

@@ -1,0 +1,114 @@
+"""What a page of `qca view` gets: `python -m benchmarks.view [--profile cpu] [--format json]`.
+
+Serves the untrained model of a profile at its own grid, and asks for it as the page does: frames
+a second while it plays, and how long after a click the frame comes that shows it. The browser's
+own drawing is not part of it. Figures are printed as measured on this machine.
+"""
+
+import asyncio
+import json
+import statistics
+import threading
+import time
+from typing import Literal
+
+import click
+import torch
+from websockets.sync.client import ClientConnection, connect
+
+from qca.automaton.automaton import Automaton
+from qca.automaton.load import Saved
+from qca.core.config import PROFILES, TrainConfig, apply_profile
+from qca.train.weights import new_model
+from qca.viewer.server import Address, bind, make_address, serve_pages
+from qca.viewer.simulation import Simulation
+
+_SECONDS = 5.0
+_CLICKS = 20
+
+
+def make_automaton(profile: str) -> Automaton:
+    """Return the untrained automaton of a profile, on the CPU."""
+    config = apply_profile(TrainConfig(), profile)
+    saved = Saved(profile, config, {}, 0, None)
+    return Automaton(saved, new_model(config), torch.device("cpu"))
+
+
+def open_page(address: Address) -> ClientConnection:
+    """Return the socket of a page."""
+    url = f"{address.page.replace('http', 'ws', 1)}socket"
+    return connect(url, additional_headers={"Origin": address.origin})
+
+
+def show_next(page: ClientConnection) -> bytes | str:
+    """Wait for a frame and answer it, as the page does."""
+    frame = page.recv()
+    page.send(json.dumps({"kind": "shown"}))
+    return frame
+
+
+def count_frames(page: ClientConnection) -> float:
+    """Return the frames a second while it plays."""
+    page.send(json.dumps({"kind": "play"}))
+    show_next(page)
+    begun, frames = time.monotonic(), 0
+    while time.monotonic() - begun < _SECONDS:
+        show_next(page)
+        frames += 1
+    return frames / (time.monotonic() - begun)
+
+
+def time_clicks(page: ClientConnection) -> list[float]:
+    """Return the seconds from each click to the frame that shows it.
+
+    Frames that were on their way come first: the click's is the one after its step number
+    repeats, as a perturbation makes none.
+    """
+    seconds = []
+    last = read_step(show_next(page))
+    for _ in range(_CLICKS):
+        begun = time.monotonic()
+        page.send(json.dumps({"kind": "perturb", "row": 1, "column": 1, "radius": 1}))
+        while (step := read_step(show_next(page))) != last:
+            last = step
+        seconds.append(time.monotonic() - begun)
+    return seconds
+
+
+def read_step(frame: bytes | str) -> int:
+    """Return a frame's step."""
+    assert isinstance(frame, bytes), frame
+    return int.from_bytes(frame[:4], "little")
+
+
+@click.command()
+@click.option("--profile", type=click.Choice(sorted(PROFILES)), default="cpu", show_default=True)
+@click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text")
+def main(profile: str, format_: Literal["text", "json"]) -> None:
+    """Measure a page of the viewer."""
+    automaton = make_automaton(profile)
+    with bind(0) as bound:
+        address = make_address(bound)
+        serving = serve_pages(bound, address, "", lambda: Simulation(automaton))
+        threading.Thread(target=asyncio.run, args=(serving,), daemon=True).start()
+        with open_page(address) as page:
+            rate = count_frames(page)
+            clicks = time_clicks(page)
+    result = {
+        "profile": profile,
+        "grid": automaton.config.grid,
+        "frames_per_second": rate,
+        "click_seconds_median": statistics.median(clicks),
+        "click_seconds_worst": max(clicks),
+    }
+    if format_ == "json":
+        click.echo(json.dumps(result, indent=2))
+    else:
+        for name, value in result.items():
+            click.echo(
+                f"{name:22} {value:.4g}" if isinstance(value, float) else f"{name:22} {value}"
+            )
+
+
+if __name__ == "__main__":
+    main()

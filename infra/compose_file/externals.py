@@ -1,0 +1,40 @@
+"""The networks and volumes that a project expects of the engine."""
+
+from collections.abc import Collection, Iterator
+from typing import Literal
+
+from infra.compose_file.model import ExternalResource
+from infra.compose_file.yaml_tree import Table, to_items, to_table, to_text
+
+
+def find_externals(top: Table, active: Collection[str]) -> Iterator[ExternalResource]:
+    """Yield what is external of what the active services use, each once."""
+    services = to_table(top.get("services"))
+    used = [to_table(services.get(name)) for name in active]
+    networks = {name for service in used for name in _list_networks(service)}
+    volumes = {name for service in used for name in _list_volumes(service)}
+    yield from _find_external("network", to_table(top.get("networks")), networks)
+    yield from _find_external("volume", to_table(top.get("volumes")), volumes)
+
+
+def _find_external(
+    kind: Literal["network", "volume"], defined: Table, used: Collection[str]
+) -> Iterator[ExternalResource]:
+    for name, value, origin in defined.entries():
+        table = to_table(value)
+        if name in used and table.get("external") is True:
+            its_name = to_text(table.get("name")) or name
+            yield ExternalResource(kind, its_name, origin.line, origin.source.path)
+
+
+def _list_networks(service: Table) -> Iterator[str]:
+    """Yield the networks of a service; one that names none is in the default one."""
+    networks = to_table(service.get("networks"))
+    yield from networks or ([] if service.get("network_mode") else ["default"])
+
+
+def _list_volumes(service: Table) -> Iterator[str]:
+    for entry in to_items(service.get("volumes")):
+        mount = to_table(entry)
+        if mount.get("type") == "volume":
+            yield to_text(mount.get("source"))

@@ -1,0 +1,89 @@
+"""Which versions of the Engine API the engine accepts, and which its clients can speak.
+
+A client that negotiates takes the newest version that both sides have. It is refused where even
+its own newest is older than the oldest that the engine accepts.
+"""
+
+from dataclasses import dataclass
+
+from infra.host.facts import Engine
+from qca.core.versions import parse_version
+
+Api = tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class NewestApi:
+    """The newest version that a release speaks, as far as its number tells."""
+
+    least: Api
+    most: Api | None
+    """None where there is no upper bound."""
+
+    def reaches(self, minimum: Api) -> bool | None:
+        """Return whether it is at least `minimum`; None where that depends on the build."""
+        if self.least >= minimum:
+            return True
+        return False if self.most is not None and self.most < minimum else None
+
+    def __str__(self) -> str:
+        least = format_api(self.least)
+        if self.most == self.least:
+            return least
+        return f"{least} to {format_api(self.most)}" if self.most else f"{least} or newer"
+
+
+# The first release, and the oldest API that it and those after it accept.
+# https://docs.docker.com/engine/release-notes/29/ raised it to 1.44, and 29.3 took that back.
+_OLDEST_OF_ENGINE: tuple[tuple[Api, Api], ...] = (
+    ((29, 3), (1, 40)),
+    ((29,), (1, 44)),
+    ((25,), (1, 24)),
+    ((1,), (1, 12)),
+)
+
+# Compose brings its own client, by its go.mod moby 20.10 in 2.0 and 25.0 from 2.24 on.
+# With 2.3 and 2.5 Engine 29 was met in public: https://github.com/docker/compose/issues/13389
+_NEWEST_OF_COMPOSE = (
+    ((2, 24), NewestApi((1, 44), None)),
+    ((2,), NewestApi((1, 41), (1, 43))),
+)
+
+# https://docs.docker.com/reference/api/engine/#api-version-matrix
+_NEWEST_OF_CLIENT = (
+    ((29,), NewestApi((1, 52), None)),
+    ((28,), NewestApi((1, 48), (1, 51))),
+    ((27,), NewestApi((1, 46), (1, 47))),
+    ((26,), NewestApi((1, 45), (1, 45))),
+    ((25,), NewestApi((1, 44), (1, 44))),
+    ((24,), NewestApi((1, 43), (1, 43))),
+    ((23,), NewestApi((1, 42), (1, 42))),
+    ((20, 10), NewestApi((1, 41), (1, 41))),
+    ((19, 3), NewestApi((1, 40), (1, 40))),
+    ((1, 12), NewestApi((1, 24), (1, 39))),
+)
+
+
+def find_oldest_accepted(engine: Engine) -> Api | None:
+    """Return the oldest API that the engine accepts, by its answer or by its release."""
+    if engine.min_api_version:
+        return parse_version(engine.min_api_version) or None
+    release = parse_version(engine.version)
+    return next((oldest for first, oldest in _OLDEST_OF_ENGINE if release >= first), None)
+
+
+def find_newest_of_compose(version: str) -> NewestApi | None:
+    """Return the newest API that this release of Compose speaks; None where it is not known."""
+    release = parse_version(version)
+    return next((newest for first, newest in _NEWEST_OF_COMPOSE if release >= first), None)
+
+
+def find_newest_of_client(version: str) -> NewestApi | None:
+    """Return the newest API that this release of the `docker` program speaks, if known."""
+    release = parse_version(version)
+    return next((newest for first, newest in _NEWEST_OF_CLIENT if release >= first), None)
+
+
+def format_api(api: Api) -> str:
+    """Return a version as Docker writes it, e.g. `1.44`."""
+    return ".".join(map(str, api))

@@ -1,0 +1,34 @@
+"""Whether the engine has the networks and volumes that a project expects of it."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from infra.compose_file.model import ComposeFile, ExternalResource
+from infra.host.errors import ProbeError
+from infra.host.probes.engine_resources import list_engine_resources
+
+
+def look_up_externals(
+    file: ComposeFile, docker_client: str, environment: Mapping[str, str]
+) -> ComposeFile:
+    """Return the file with what the engine says of its external networks and volumes."""
+    answers = {
+        kind: _list_names(docker_client, kind, environment)
+        for kind in dict.fromkeys(one.kind for one in file.externals)
+    }
+    return replace(file, externals=tuple(_judge(one, answers[one.kind]) for one in file.externals))
+
+
+def _list_names(
+    docker_client: str, kind: str, environment: Mapping[str, str]
+) -> frozenset[str] | ProbeError:
+    try:
+        return list_engine_resources(docker_client, kind, environment)
+    except ProbeError as error:
+        return error
+
+
+def _judge(one: ExternalResource, names: frozenset[str] | ProbeError) -> ExternalResource:
+    if isinstance(names, ProbeError):
+        return replace(one, unknown_because=str(names))
+    return replace(one, is_there=one.name in names, unknown_because="")

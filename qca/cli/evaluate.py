@@ -1,0 +1,133 @@
+"""`qca evaluate`: how a trained automaton does on states that it has not seen."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from qca.cli.automaton_options import device_option, load_automaton, runs_option, what_argument
+from qca.cli.options import format_option
+from qca.core.config import Device
+from qca.runs.run_folder import RunFolder
+
+if TYPE_CHECKING:
+    from qca.runs.evaluation import Evaluation, Statistic, Trial
+
+
+@click.command()
+@what_argument
+@runs_option
+@device_option
+@click.option(
+    "--against",
+    multiple=True,
+    metavar="WHAT",
+    help="Another run to compare with; repeat it for several.",
+)
+@click.option(
+    "--states",
+    type=click.IntRange(2, 10_000),
+    default=8,
+    show_default=True,
+    help="Fresh initial states to average over.",
+)
+@click.option(
+    "--beyond",
+    type=click.IntRange(1, 64),
+    default=4,
+    show_default=True,
+    help="Go so many times beyond the training's steps and grid; 1 stays there.",
+)
+@click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
+@format_option
+def evaluate(
+    what: str,
+    runs: Path,
+    device: Device,
+    against: tuple[str, ...],
+    states: int,
+    beyond: int,
+    seed: int,
+    format_: str,
+) -> None:
+    """Measure a trained automaton on states that it has not seen.
+
+    WHAT is a run's name or folder, a checkpoint, or a file of qca export. It runs from fresh
+    initial states for as many steps and on the grid that it was trained with, and beyond both,
+    beside its untrained self and other runs. Losses and measures come with their standard
+    errors. The result is also written to evaluation.json in the run folder.
+    """
+    automaton = load_automaton(what, runs, device)
+    others = [load_automaton(other, runs, device) for other in against]
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from qca.evaluation.evaluate import count_steps, list_conditions
+    from qca.evaluation.evaluate import evaluate as run_trials
+    from qca.runs.evaluation import as_document, write_evaluation
+
+    conditions = list_conditions(automaton, beyond)
+    console = Console(stderr=True)
+    with Progress(console=console, disable=not console.is_terminal) as progress:
+        total = count_steps(conditions, len(others) + 2, states)
+        task = progress.add_task(automaton.name, total=total)
+        evaluation = run_trials(
+            automaton,
+            others,
+            conditions,
+            states=states,
+            seed=seed,
+            on_steps=lambda steps: progress.advance(task, steps),
+        )
+    if automaton.folder is not None:
+        write_evaluation(RunFolder(automaton.folder).evaluation, evaluation)
+    if format_ == "json":
+        click.echo(json.dumps(as_document(evaluation), indent=2, allow_nan=False))
+    else:
+        _print_tables(evaluation)
+
+
+def _print_tables(evaluation: "Evaluation") -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    console = Console(highlight=False)
+    for condition in evaluation.list_conditions():
+        trials = evaluation.select(condition)
+        console.print(
+            f"[bold]{condition}[/bold]: {trials[0].steps:,} steps, "
+            f"{trials[0].grid}x{trials[0].grid} cells, {evaluation.states} states"
+        )
+        table = Table(box=None, padding=(0, 2, 0, 0))
+        table.add_column()
+        for trial in trials:
+            table.add_column(trial.automaton, justify="right")
+        for name in trials[0].values:
+            cells = [_format_statistic(trial.values.get(name)) for trial in trials]
+            table.add_row(name.replace("_", " "), *cells)
+        console.print(table)
+        for trial in trials:
+            if trial.loss_difference is not None:
+                console.print(_describe_difference(trial), soft_wrap=True)
+        console.print()
+
+
+def _format_statistic(statistic: "Statistic | None") -> str:
+    if statistic is None or statistic.mean is None:
+        return "unknown"
+    return f"{statistic.mean:.4g} \u00b1 {statistic.standard_error:.1g}"
+
+
+def _describe_difference(trial: "Trial") -> str:
+    difference = trial.loss_difference
+    assert difference is not None
+    if difference.mean is None:
+        return f"{trial.automaton}: its loss is not finite here."
+    if not difference.is_clear():
+        return f"{trial.automaton}: no clear difference from the untrained network here."
+    kind = "below" if difference.mean < 0 else "above"
+    return (
+        f"{trial.automaton}: its loss is {abs(difference.mean):.3g} \u00b1 "
+        f"{difference.standard_error:.1g} {kind} the untrained network's."
+    )

@@ -1,0 +1,34 @@
+"""`qca export`: a trained automaton as a file for other programs."""
+
+from pathlib import Path
+
+import click
+
+from qca.cli.automaton_options import load_automaton, runs_option, what_argument
+
+
+@click.command()
+@what_argument
+@runs_option
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="Write here: .safetensors (weights), .pth (weights for Atheria), .pt2 (a step for "
+    "torch.export) or .onnx (a step).",
+)
+@click.option("--license", "license_text", metavar="TEXT", help="License line of the card.")
+def export(what: str, runs: Path, output: Path, license_text: str | None) -> None:
+    """Write a trained automaton as a file for other programs.
+
+    WHAT is a run's name or folder, a checkpoint, or a file of qca export. A card is written
+    beside it, FILE.md: what it is, where it comes from, and how to load it.
+    """
+    automaton = load_automaton(what, runs, "cpu")
+    from qca.export.card import write_card
+    from qca.export.files import export_automaton
+
+    export_automaton(automaton, output)
+    card = write_card(automaton, output, license_text)
+    click.echo(f"Wrote {output} and {card}.", err=True)

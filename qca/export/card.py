@@ -1,0 +1,151 @@
+"""The card beside an exported file: what it is, where it comes from, how to load it."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+from qca.automaton.automaton import Automaton
+from qca.core.atomic_files import write_atomically
+from qca.core.distribution import read_version
+from qca.core.unet_shape import GRID_MULTIPLE
+from qca.export.files import Format, parse_format
+from qca.measures.over_time import MEASURES, measure_series
+from qca.measures.state import State
+from qca.memory.budget import parameter_count
+from qca.runs.run import Run, read_run
+
+_CONTENTS: Mapping[Format, str] = {
+    "safetensors": "the weights by their state-dict names, float32; the configuration is in its "
+    "metadata",
+    "pth": "the weights, float32, under `model_state_dict`: what `load_model` of the project "
+    "Atheria reads for `UNET_UNITARY`",
+    "pt2": "one step psi -> psi as a program of `torch.export`",
+    "onnx": "one step psi -> psi as an ONNX model",
+}
+
+_STEP = (
+    "Real and imaginary part are two float32 tensors (batch, {d_state}, H, W), H and W multiples "
+    f"of {GRID_MULTIPLE}; so are the two results. A start has cells of norm 1."
+)
+
+_LOADERS: Mapping[Format, str] = {
+    "safetensors": """import qca
+
+automaton = qca.load("{file}")
+for state in automaton.rollout(steps=500):
+    print(state.step, qca.measure(state)["entropy"])
+""",
+    "pth": """import torch
+from src.models.unet_unitary import UNetUnitary  # of Atheria
+
+model = UNetUnitary(d_state={d_state}, hidden_channels={hidden_channels})
+model.load_state_dict(torch.load("{file}")["model_state_dict"])
+""",
+    "pt2": """import torch
+
+step = torch.export.load("{file}").module()
+psi = torch.randn(1, {d_state}, {grid}, {grid}, dtype=torch.complex64)
+psi = psi / psi.norm(dim=1, keepdim=True)
+real, imaginary = step(psi.real.contiguous(), psi.imag.contiguous())
+""",
+    "onnx": """import numpy as np, onnxruntime
+
+session = onnxruntime.InferenceSession("{file}")
+parts = np.random.standard_normal((2, 1, {d_state}, {grid}, {grid})).astype(np.float32)
+parts /= np.sqrt((parts**2).sum(axis=(0, 2), keepdims=True))
+real, imaginary = session.run(None, dict(real=parts[0], imaginary=parts[1]))
+""",
+}
+
+
+def write_card(automaton: Automaton, path: Path, license_text: str | None) -> Path:
+    """Write the card of an exported file beside it, FILE.md; return its path.
+
+    Raises:
+        LaunchError: it cannot be written.
+
+    """
+    run = read_run(automaton.folder) if automaton.folder else None
+    card = path.with_name(path.name + ".md")
+    write_atomically(card, render_card(automaton, run, path, license_text))
+    return card
+
+
+def render_card(automaton: Automaton, run: Run | None, path: Path, license_text: str | None) -> str:
+    """Return the card as Markdown."""
+    config, format_ = automaton.config, parse_format(path)
+    shape = {
+        "file": path.name,
+        "d_state": config.d_state,
+        "hidden_channels": config.hidden_channels,
+        "grid": config.grid,
+    }
+    lines = [
+        f"# {automaton.name}",
+        "",
+        "A neural quantum cellular automaton: a U-Net that looks at the whole grid and says how "
+        "each cell moves.",
+        "",
+        f"- File: `{path.name}`, {_CONTENTS[format_]}.",
+        f"- License: {license_text or 'not stated by whoever exported it'}.",
+        f"- Parameters: {parameter_count(config.d_state, config.hidden_channels):,}.",
+        f"- Cells: {config.d_state} complex components; trained on {config.grid}x{config.grid} "
+        f"cells, {config.steps:,} steps an episode.",
+        f"- Update: {config.update}, gamma {config.gamma}.",
+        *_describe_training(automaton, run),
+        f"- Made by qca {read_version()}.",
+        "",
+        "## Load it",
+        "",
+        "```python",
+        _LOADERS[format_].format(**shape).rstrip(),
+        "```",
+        "",
+    ]
+    if format_ in ("pt2", "onnx"):
+        lines += [_STEP.format(**shape), ""]
+    lines += ["## Measures", "", *_describe_measures(run), ""]
+    lines += ["## Configuration", "", "```toml", "[train]", *_list_settings(automaton), "```"]
+    return "\n".join(lines) + "\n"
+
+
+def _describe_training(automaton: Automaton, run: Run | None) -> Iterator[str]:
+    """Yield what is known of the training; no more than that."""
+    config, episode = automaton.config, automaton.episode
+    trained = "an unknown number of" if episode is None else f"{episode:,}"
+    yield f"- Trained: {trained} episodes, loss `{config.loss}`, noise up to {config.max_noise}."
+    if run is None or not run.records:
+        return
+    last = next((one for one in reversed(run.records) if one.episode == episode), None)
+    if last is not None:
+        yield f"- Loss of its last episode: {last.loss:.6g}."
+    if run.start_time:
+        yield f"- Training started {run.start_time}, on {run.device}, {config.precision}."
+
+
+def _describe_measures(run: Run | None) -> Iterator[str]:
+    """Yield a table of the measures of the run's own sample rollout, if there is one."""
+    if run is None or run.snapshots is None or len(run.snapshots.states) < 2:
+        yield "Not measured: the run folder has no sample rollout. `qca evaluate` measures it."
+        return
+    steps = list(run.snapshots.states)
+    first, last = steps[0], steps[-1]
+    states = (State.from_psi(step, run.snapshots.states[step]) for step in steps)
+    series = measure_series(states)
+    yield f"Of one rollout from the run's first state, after episode {run.snapshots.episode:,}:"
+    yield ""
+    yield f"| measure | step {first} | step {last:,} | unit |"
+    yield "| --- | --- | --- | --- |"
+    for measure in MEASURES:
+        if measure.name in ("energy", "activity"):
+            continue  # snapshots know neither the norm before nor the step before
+        values = series[measure.name]
+        name = measure.name.replace("_", " ")
+        yield f"| {name} | {values[0]:.4g} | {values[-1]:.4g} | {measure.unit} |"
+
+
+def _list_settings(automaton: Automaton) -> Iterator[str]:
+    """Yield the configuration as lines of a qca.toml."""
+    for key, value in asdict(automaton.config).items():
+        if value is not None:
+            yield f"{key} = " + (f'"{value}"' if isinstance(value, str) else str(value))

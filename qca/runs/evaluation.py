@@ -1,0 +1,114 @@
+"""What `qca evaluate` found, `evaluation.json` in the run folder. Needs no torch."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from statistics import fmean, stdev
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from qca.core.atomic_files import write_atomically
+from qca.core.errors import InputError
+
+SCHEMA_VERSION = 1
+
+# Two standard errors: of differences as large by chance there are five in a hundred.
+_CLEAR = 2.0
+
+
+@dataclass(frozen=True)
+class Statistic:
+    """A mean over initial states."""
+
+    mean: float | None
+    """None where it is not known: not finite, or without a meaning here."""
+    standard_error: float | None
+    """Of the mean; None where the mean is."""
+
+    @classmethod
+    def from_values(cls, values: Sequence[float]) -> "Statistic":
+        """Return the mean of two values or more, with its standard error."""
+        if not all(math.isfinite(value) for value in values):
+            return cls(None, None)
+        return cls(fmean(values), stdev(values) / math.sqrt(len(values)))
+
+    def is_clear(self) -> bool:
+        """Return whether the mean is farther from 0 than chance explains."""
+        if self.mean is None or self.standard_error is None:
+            return False
+        return abs(self.mean) > _CLEAR * self.standard_error
+
+
+@dataclass(frozen=True)
+class Trial:
+    """One automaton under one condition."""
+
+    automaton: str
+    """The run's name, or `untrained`."""
+    condition: str
+    steps: int
+    grid: int
+    values: Mapping[str, Statistic]
+    """By name: `loss`, its terms as `loss.TERM`, and the measures of the last state."""
+    loss_difference: Statistic | None = None
+    """Loss less that of the untrained network from the same states; None for that one itself."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Trials of a run and of those that it is compared with, over the same initial states."""
+
+    run: str
+    episode: int | None
+    loss: str
+    states: int
+    seed: int
+    trials: Sequence[Trial]
+
+    def list_conditions(self) -> list[str]:
+        """Return the conditions in their order."""
+        return list(dict.fromkeys(trial.condition for trial in self.trials))
+
+    def select(self, condition: str) -> list[Trial]:
+        """Return the trials of one condition, the run's own first."""
+        return [trial for trial in self.trials if trial.condition == condition]
+
+
+def as_document(evaluation: Evaluation) -> dict[str, Any]:
+    """Return the evaluation as JSON values."""
+    return {"schema_version": SCHEMA_VERSION, **asdict(evaluation)}
+
+
+def write_evaluation(path: Path, evaluation: Evaluation) -> None:
+    """Write an evaluation.
+
+    Raises:
+        LaunchError: it cannot be written; a file that was there before stays.
+
+    """
+    text = json.dumps(as_document(evaluation), indent=2, allow_nan=False)
+    write_atomically(path, text + "\n")
+
+
+def read_evaluation(path: Path) -> Evaluation | None:
+    """Read an evaluation; None where there is no file.
+
+    Raises:
+        InputError: the file is damaged, or of another version.
+
+    """
+    try:
+        document = json.loads(path.read_text(encoding="utf-8"))
+        if document.pop("schema_version") != SCHEMA_VERSION:
+            raise ValueError("it is of another version of qca")
+        return TypeAdapter(Evaluation).validate_python(document)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValidationError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(
+            f"{path}: not an evaluation: {str(error).splitlines()[0]}",
+            hint="Remove it; `qca evaluate` writes a new one.",
+        ) from None

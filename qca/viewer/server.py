@@ -1,0 +1,128 @@
+"""The server: one page and one socket on 127.0.0.1, for whoever knows the address."""
+
+import asyncio
+import errno
+import http
+import secrets
+import socket
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from websockets.asyncio.server import ServerConnection, serve
+from websockets.datastructures import Headers
+from websockets.http11 import Request, Response
+
+from qca.core.errors import LaunchError
+from qca.viewer.connection import Connection
+from qca.viewer.simulation import Simulation
+
+HOST = "127.0.0.1"
+_MOST_PAGES = 4  # open at once; each steps an automaton of its own
+_LARGEST_MESSAGE = 4096  # bytes of a command
+
+
+@dataclass(frozen=True)
+class Address:
+    """Where the page is. The token is what keeps other programs' pages and users away."""
+
+    port: int
+    token: str
+
+    @property
+    def origin(self) -> str:
+        """The page's origin, as a browser sends it."""
+        return f"http://{HOST}:{self.port}"
+
+    @property
+    def page(self) -> str:
+        """The page's address."""
+        return f"{self.origin}/{self.token}/"
+
+
+def bind(port: int) -> socket.socket:
+    """Return a socket that listens on a port of 127.0.0.1; port 0 is any that is free.
+
+    Raises:
+        LaunchError: the port is in use, or may not be bound.
+
+    """
+    bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+    bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        bound.bind((HOST, port))
+        bound.listen()  # the first page may be asked for before it is served
+    except OSError as error:
+        bound.close()
+        in_use = error.errno == errno.EADDRINUSE
+        raise LaunchError(
+            f"port {port} of {HOST} " + ("is in use" if in_use else f"cannot be bound: {error}"),
+            hint="Choose another --port, or leave it out: any free one is taken.",
+        ) from None
+    return bound
+
+
+def make_address(bound: socket.socket) -> Address:
+    """Return the address of a bound socket, with a token of its own."""
+    return Address(bound.getsockname()[1], secrets.token_urlsafe(16))
+
+
+async def serve_pages(
+    bound: socket.socket,
+    address: Address,
+    page: str,
+    make_simulation: Callable[[], Simulation],
+) -> None:
+    """Serve the page, and an automaton to each that is open, until cancelled."""
+    open_pages = asyncio.Semaphore(_MOST_PAGES)
+
+    def answer(_: ServerConnection, request: Request) -> Response | None:
+        """Answer everything but the handshake of the page's own socket."""
+        return answer_request(request, address, page)
+
+    async def handle(connection: ServerConnection) -> None:
+        if open_pages.locked():
+            await connection.close(1013, f"{_MOST_PAGES} pages are open already")
+            return
+        async with open_pages:
+            simulation = await asyncio.to_thread(make_simulation)
+            await Connection(connection, simulation).run()
+
+    async with serve(
+        handle, sock=bound, process_request=answer, max_size=_LARGEST_MESSAGE, compression=None
+    ) as server:
+        await server.serve_forever()
+
+
+def answer_request(request: Request, address: Address, page: str) -> Response | None:
+    """Return the page or a refusal; None lets the handshake of the page's socket go on.
+
+    A page of another origin, or a name that was made to point here (DNS rebinding), has another
+    Host or Origin; any other path is one that the token's owner does not ask for.
+    """
+    if request.headers.get("Host") != f"{HOST}:{address.port}":
+        return _respond(http.HTTPStatus.MISDIRECTED_REQUEST, "This server has another name.\n")
+    if secrets.compare_digest(request.path, f"/{address.token}/"):
+        return _respond(http.HTTPStatus.OK, page, "text/html; charset=utf-8")
+    if not secrets.compare_digest(request.path, f"/{address.token}/socket"):
+        return _respond(http.HTTPStatus.NOT_FOUND, "Nothing is here.\n")
+    if request.headers.get("Origin") != address.origin:
+        return _respond(http.HTTPStatus.FORBIDDEN, "Only this server's page may ask for this.\n")
+    return None
+
+
+def _respond(
+    status: http.HTTPStatus, text: str, kind: str = "text/plain; charset=utf-8"
+) -> Response:
+    body = text.encode()
+    headers = Headers(
+        {
+            "Content-Type": kind,
+            "Content-Length": str(len(body)),
+            "Cache-Control": "no-store",
+            "Referrer-Policy": "no-referrer",
+            "X-Content-Type-Options": "nosniff",
+            "X-Frame-Options": "DENY",
+            "Connection": "close",
+        }
+    )
+    return Response(status.value, status.phrase, headers, body)

@@ -1,0 +1,42 @@
+"""`qca evaluate`: the tables, the JSON and the file in the run folder."""
+
+import json
+
+import pytest
+
+from tests.support.automata import trained_run
+
+
+@pytest.fixture
+def trained(qca):
+    """The program in a folder with two runs."""
+    trained_run(qca.folder / "runs" / "first")
+    trained_run(qca.folder / "runs" / "second", gamma=0.3)
+    return qca
+
+
+def test_the_tables_say_how_it_compares(trained):
+    done = trained("evaluate", "first", "--against", "second", "--states", 2, "--beyond", 2)
+    lines = done.stdout.splitlines()
+    assert "as trained: 5 steps, 8x8 cells, 2 states" in lines
+    assert "2x the grid: 5 steps, 16x16 cells, 2 states" in lines
+    [header, *_] = [line.split() for line in lines if "untrained" in line]
+    assert header == ["first", "second", "untrained"]
+    assert sum(line.startswith("second: ") for line in lines) == 3
+    assert (trained.folder / "runs" / "first" / "evaluation.json").exists()
+    assert not (trained.folder / "runs" / "second" / "evaluation.json").exists()
+
+
+def test_json_is_one_document_and_what_the_run_folder_has(trained):
+    done = trained("evaluate", "first", "--states", 2, "--beyond", 1, "--format", "json")
+    document = json.loads(done.stdout)
+    assert document["schema_version"] == 1
+    assert [trial["automaton"] for trial in document["trials"]] == ["first", "untrained"]
+    file = trained.folder / "runs" / "first" / "evaluation.json"
+    assert json.loads(file.read_text()) == document
+
+
+def test_what_cannot_be_is_said(trained):
+    assert "2<=x" in trained("evaluate", "first", "--states", 1, check=2).stderr
+    assert "no run 'third'" in trained("evaluate", "first", "--against", "third", check=2).stderr
+    assert not (trained.folder / "runs" / "first" / "evaluation.json").exists()

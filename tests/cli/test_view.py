@@ -1,0 +1,27 @@
+"""`qca view`: the page of a run, until Ctrl-C."""
+
+import re
+import signal
+import urllib.request
+
+from qca.viewer.server import bind
+from tests.support.automata import trained_run
+from tests.support.program import Program
+
+
+def test_it_says_where_the_page_is_and_ends_with_ctrl_c(tmp_path):
+    trained_run(tmp_path / "runs" / "first")
+    with Program(tmp_path).start("view", "first") as running:
+        running.wait_for_stderr("Ctrl-C ends the view.")
+        [url] = re.findall(r"http://127\.0\.0\.1:\d+/\S+/", running.read_stderr())
+        with urllib.request.urlopen(url, timeout=20) as answer:
+            assert b"qca view" in answer.read()
+        assert running.end(signal.SIGINT).returncode == 130
+
+
+def test_what_cannot_be_is_said(qca):
+    trained_run(qca.folder / "runs" / "first")
+    with bind(0) as bound:
+        port = bound.getsockname()[1]
+        assert f"port {port} of" in qca("view", "first", "--port", port, check=1).stderr
+    assert "a grid of 9" in qca("view", "first", "--grid", 9, check=2).stderr

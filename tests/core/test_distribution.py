@@ -1,0 +1,55 @@
+import re
+import sys
+import tomllib
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+from qca.core.distribution import DISTRIBUTION, explain_install, read_version
+
+ROOT = Path(__file__).parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+
+
+@pytest.fixture
+def without(monkeypatch: pytest.MonkeyPatch):
+    """Returns a function after which these distributions are not installed."""
+    find_version = metadata.version
+
+    def hide(*names: str) -> None:
+        def version(name: str) -> str:
+            if name in names:
+                raise metadata.PackageNotFoundError(name)
+            return find_version(name)
+
+        monkeypatch.setattr(metadata, "version", version)
+
+    return hide
+
+
+def test_the_distribution_is_the_projects_and_not_called_as_somebody_elses():
+    assert PROJECT["name"] == DISTRIBUTION != "qca"
+    assert read_version() == PROJECT["version"]
+
+
+def test_a_hint_names_the_requirements_and_not_the_distribution(without):
+    without("jinja2", "matplotlib")
+    hint = explain_install("report")
+    assert f"{sys.executable} -m pip install 'jinja2>=3.1.6' 'matplotlib>=3.10'" in hint
+    assert "qca" not in hint.replace(sys.executable, "")
+
+
+def test_a_requirement_of_another_extra_is_not_named(without):
+    without("jinja2", "pillow")
+    assert "pillow" not in explain_install("report")
+
+
+def test_what_is_installed_and_cannot_be_imported_is_to_be_reinstalled():
+    assert explain_install("report").startswith("Reinstall the extra 'report'")
+
+
+def test_no_source_asks_for_somebody_elses_distribution():
+    sources = [file for package in ("qca", "infra") for file in (ROOT / package).rglob("*.py")]
+    asking = re.compile(r"hint=.*qca\[|version\(['\"]qca['\"]\)")
+    assert [file.name for file in sources if asking.search(file.read_text())] == []

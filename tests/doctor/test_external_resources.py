@@ -1,0 +1,51 @@
+"""The engine is asked for its networks and volumes where a project takes some for granted."""
+
+from pathlib import Path
+
+import pytest
+
+from infra.compose_file.load import read_compose_file
+from infra.compose_file.model import ComposeFile
+from infra.doctor.external_resources import look_up_externals
+
+TEXT = (
+    "services:\n  a: {image: x, networks: [n, m], volumes: ['vol:/v', './w:/w']}\n"
+    "networks:\n  n: {external: true, name: there}\n  m: {}\n  unused: {external: true}\n"
+    "volumes:\n  vol: {external: {name: gone}}\n"
+)
+
+
+def _look_up(folder: Path, script: str) -> ComposeFile:
+    (folder / "compose.yml").write_text(TEXT)
+    program = folder / "docker"
+    program.write_text(f"#!/bin/sh\necho $1 >> {folder}/asked\n{script}\n")
+    program.chmod(0o755)
+    file = read_compose_file(folder / "compose.yml", {})
+    return look_up_externals(file, str(program), {"PATH": "/usr/bin:/bin"})
+
+
+def test_what_is_external_and_used_is_looked_up(tmp_path):
+    file = _look_up(tmp_path, "echo bridge; echo there")
+
+    assert [(one.kind, one.name, one.line, one.is_there) for one in file.externals] == [
+        ("network", "there", 4, True),
+        ("volume", "gone", 8, False),
+    ]
+    assert (tmp_path / "asked").read_text().split() == ["network", "volume"]
+
+
+@pytest.mark.parametrize("script", ["echo Cannot connect >&2; exit 1", "exit 1"])
+def test_an_engine_that_gives_no_answer_leaves_it_unknown(tmp_path, script):
+    file = _look_up(tmp_path, script)
+
+    assert [one.is_there for one in file.externals] == [None, None]
+    assert all(one.unknown_because for one in file.externals)
+
+
+def test_a_client_that_is_not_there_leaves_it_unknown(tmp_path):
+    (tmp_path / "compose.yml").write_text(TEXT)
+    file = read_compose_file(tmp_path / "compose.yml", {})
+
+    file = look_up_externals(file, str(tmp_path / "none"), {})
+
+    assert "could not be started" in file.externals[0].unknown_because

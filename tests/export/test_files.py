@@ -1,0 +1,133 @@
+"""Each exported file makes the same step in a program that does not know qca."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors import safe_open
+
+from qca.automaton.automaton import Automaton
+from qca.core.errors import CheckpointError, InputError, LaunchError
+from qca.export.files import export_automaton
+from qca.model.unet import UNetUnitary
+from tests.export.conftest import FORMATS
+
+GRIDS = ((1, 8, 8), (3, 16, 12))
+
+# What runs in a program of its own; it must not import qca.
+STEPS = {
+    "pt2": """
+import torch
+module = torch.export.load(path).module()
+step = lambda real, imaginary: module(torch.from_numpy(real), torch.from_numpy(imaginary))
+""",
+    "onnx": """
+import onnxruntime
+session = onnxruntime.InferenceSession(path)
+step = lambda real, imaginary: session.run(None, {"real": real, "imaginary": imaginary})
+""",
+}
+PROGRAM = """
+import sys
+import numpy as np
+path, starts, ends = sys.argv[1:]
+{step}
+assert "qca" not in sys.modules
+found = np.load(starts)
+np.savez(ends, **{{
+    name: np.stack([np.asarray(part) for part in step(psi.real.copy(), psi.imag.copy())])
+    for name, psi in found.items()
+}})
+"""
+
+
+def draw(batch: int, rows: int, columns: int) -> np.ndarray:
+    parts = np.random.default_rng(0).standard_normal((2, batch, 3, rows, columns))
+    psi = parts[0] + 1j * parts[1]
+    return (psi / np.linalg.norm(psi, axis=1, keepdims=True)).astype(np.complex64)
+
+
+@pytest.mark.parametrize("format_", STEPS)
+def test_the_step_is_the_same_for_any_batch_and_grid(automaton, exported, tmp_path, format_):
+    starts = {f"start{number}": draw(*sizes) for number, sizes in enumerate(GRIDS)}
+    np.savez(tmp_path / "starts.npz", **starts)
+    files = (exported / f"first.{format_}", tmp_path / "starts.npz", tmp_path / "ends.npz")
+    program = PROGRAM.format(step=STEPS[format_])
+    subprocess.run([sys.executable, "-c", program, *files], check=True, cwd=tmp_path)
+    ends = np.load(tmp_path / "ends.npz")
+    for name, psi in starts.items():
+        with torch.no_grad():
+            expected = automaton.evolution(torch.from_numpy(psi)).numpy()
+        real, imaginary = ends[name]
+        assert np.abs(real + 1j * imaginary - expected).max() < 1e-5
+        assert np.abs(expected - psi).max() > 1e-2
+
+
+def test_atherias_loader_finds_the_weights(automaton, exported):
+    """As its `load_model` does: by `torch.load`, below `model_state_dict`, name for name."""
+    checkpoint = torch.load(exported / "first.pth", map_location="cpu")
+    assert checkpoint["episode"] == 6
+    model = UNetUnitary(d_state=3, hidden_channels=4)
+    missing, unexpected = model.load_state_dict(checkpoint["model_state_dict"], strict=False)
+    assert (missing, unexpected) == ([], [])
+    x = torch.randn(1, 6, 8, 8)
+    with torch.no_grad():
+        assert torch.equal(model(x), automaton.evolution.model(x))
+
+
+@pytest.mark.parametrize("format_", ["safetensors", "pth"])
+def test_qca_loads_it_back(automaton, exported, format_):
+    loaded = Automaton.load(exported / f"first.{format_}", device="cpu")
+    assert (loaded.name, loaded.episode, loaded.config) == ("first", 6, automaton.config)
+    ends = [list(one.rollout(2))[-1].psi for one in (loaded, automaton)]
+    assert np.array_equal(ends[0], ends[1])
+
+
+def test_the_weights_are_all_there_under_their_names(automaton, exported):
+    with safe_open(exported / "first.safetensors", framework="pt") as file:
+        names, header = set(file.keys()), file.metadata()
+    assert names == automaton.evolution.model.state_dict().keys()
+    assert json.loads(header["config"])["d_state"] == 3
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+def test_a_truncated_file_is_refused(exported, tmp_path, format_):
+    cut = tmp_path / f"cut.{format_}"
+    cut.write_bytes((exported / f"first.{format_}").read_bytes()[:5000])
+    with pytest.raises(InputError):
+        Automaton.load(cut, device="cpu")
+
+
+def test_weights_with_a_nan_are_refused(automaton, exported, tmp_path):
+    content = torch.load(exported / "first.pth")
+    content["model_state_dict"]["outc.bias"][0] = float("nan")
+    torch.save(content, tmp_path / "nan.pth")
+    with pytest.raises(CheckpointError, match=r"a NaN or an infinity in outc\.bias"):
+        Automaton.load(tmp_path / "nan.pth", device="cpu")
+
+
+def test_weights_that_do_not_say_whose_they_are_are_refused(exported, tmp_path):
+    content = torch.load(exported / "first.pth")
+    torch.save(content["model_state_dict"], tmp_path / "bare.pth")
+    with pytest.raises(InputError, match="it does not say of which") as error:
+        Automaton.load(tmp_path / "bare.pth", device="cpu")
+    assert "--init" in error.value.hint
+
+
+def test_a_file_that_cannot_be_written_leaves_nothing(automaton, tmp_path):
+    with pytest.raises(InputError, match="does not say what to write"):
+        export_automaton(automaton, tmp_path / "first.bin")
+    with pytest.raises(LaunchError, match=r"cannot write .*nowhere"):
+        export_automaton(automaton, tmp_path / "nowhere" / "first.pth")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_without_onnx_its_extra_is_named(automaton, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnx", None)
+    with pytest.raises(LaunchError, match="ONNX needs onnx") as error:
+        export_automaton(automaton, Path(tmp_path) / "first.onnx")
+    assert "'export'" in error.value.hint or "onnx>=" in error.value.hint

@@ -1,0 +1,22 @@
+"""The step in real numbers is the step in complex ones."""
+
+import pytest
+import torch
+
+from qca.export.real_step import RealStep
+from qca.model.initial_state import draw_initial_state
+from tests.support.models import lively_evolution
+
+
+@pytest.mark.parametrize("d_state", [1, 4])
+@pytest.mark.parametrize("gamma", [0.0, 0.05])
+@pytest.mark.parametrize("update", ["cartesian", "unitary"])
+def test_it_is_the_step_of_the_evolution(update, gamma, d_state):
+    evolution = lively_evolution(update, gamma, d_state=d_state)
+    psi = draw_initial_state(0, range(2), d_state=d_state, grid=8)
+    psi = psi * torch.linspace(0.2, 1, 8) if update == "unitary" and gamma else psi
+    with torch.no_grad():
+        expected = evolution(psi)
+        real, imaginary = RealStep(evolution)(psi.real, psi.imag)
+    assert (torch.complex(real, imaginary) - expected).abs().max() < 1e-6
+    assert (expected - psi).abs().max() > 1e-3

@@ -1,0 +1,68 @@
+"""What was found is written and read back, and an unknown stays one."""
+
+import json
+
+import pytest
+
+from qca.core.errors import InputError
+from qca.runs.evaluation import (
+    Evaluation,
+    Statistic,
+    Trial,
+    as_document,
+    read_evaluation,
+    write_evaluation,
+)
+
+NAN = float("nan")
+VALUES = {"loss": Statistic(2.0, 0.5), "activity": Statistic(None, None)}
+EVALUATION = Evaluation(
+    "first",
+    6,
+    "evolutionary",
+    8,
+    0,
+    [
+        Trial("first", "as trained", 5, 8, VALUES, Statistic(-1.5, 0.1)),
+        Trial("untrained", "as trained", 5, 8, VALUES),
+        Trial("first", "4x the grid", 5, 32, VALUES, Statistic(-0.1, 0.1)),
+    ],
+)
+
+
+def test_it_is_read_as_it_was_written(tmp_path):
+    write_evaluation(tmp_path / "evaluation.json", EVALUATION)
+    assert read_evaluation(tmp_path / "evaluation.json") == EVALUATION
+    assert read_evaluation(tmp_path / "none.json") is None
+
+
+def test_a_mean_has_its_standard_error():
+    assert Statistic.from_values([1, 2, 3]) == Statistic(2, pytest.approx(3**-0.5))
+    assert Statistic.from_values([1, NAN]) == Statistic(None, None)
+
+
+@pytest.mark.parametrize(
+    ("statistic", "clear"),
+    [
+        (Statistic(1.0, 0.4), True),
+        (Statistic(-1.0, 0.4), True),
+        (Statistic(1.0, 0.6), False),
+        (Statistic(None, None), False),
+    ],
+)
+def test_a_difference_is_clear_beyond_two_standard_errors(statistic, clear):
+    assert statistic.is_clear() is clear
+
+
+def test_trials_are_selected_by_their_condition():
+    assert EVALUATION.list_conditions() == ["as trained", "4x the grid"]
+    assert [trial.automaton for trial in EVALUATION.select("as trained")] == ["first", "untrained"]
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "{}", json.dumps({**as_document(EVALUATION), "schema_version": 2})]
+)
+def test_what_is_none_is_refused(tmp_path, text):
+    (tmp_path / "evaluation.json").write_text(text)
+    with pytest.raises(InputError, match="not an evaluation"):
+        read_evaluation(tmp_path / "evaluation.json")
