@@ -94,10 +94,13 @@ def train(
         raise click.UsageError("--nnodes needs --rdzv-endpoint HOST:PORT, where the machines meet")
     prepare_environment()  # before torch is loaded
     config = _resolve(read_config(config_file, flags), processes=processes, nnodes=nnodes)
+    resume = resume or (is_launched() and is_restarted())
+    if resume:
+        config = RunFolder(runs / config.run).keep_segment(config)
     request = TrainRequest(
         config=config,
         folder=runs / config.run,
-        resume=resume or (is_launched() and is_restarted()),
+        resume=resume,
         init=init,
         progress=progress,
         store_url=store_url,
@@ -130,6 +133,7 @@ def _resolve(config: Config, *, processes: int, nnodes: int) -> TrainConfig:
         train.profile,
         train.device,
         train.recompute,
+        train.segment,
         train.precision,
         train.optimizer_state,
     )

@@ -166,11 +166,11 @@ class TrainConfig(_Table):
     """Numbers of the network: strict `fp32`, `tf32` (a GPU's products in 19 bits), `bf16`, `fp16`;
     `auto` is fp32, or a 16-bit format where only that fits the budget."""
     recompute: Recompute = "auto"
-    """What backward recomputes: `none`, `step`, `two-level`, `host`, or `auto`: the first of these
+    """What backward recomputes: `none`, `step`, `two-level`, `host`, or `auto`: the fastest
     that fits the budget."""
     segment: Annotated[int, Constraint(ge=1)] | Literal["auto"] = "auto"
     """Steps whose gradients are computed as one batch, each more with a step's activations; `auto`:
-    as many as are faster and fit the budget."""
+    as many as are faster and fit the budget. A run that is resumed keeps its own."""
     optimizer_state: OptimizerState = "auto"
     """Where AdamW's moments live: `device`, `host`, or `auto`: on the device where they fit."""
     budget: Size | None = None

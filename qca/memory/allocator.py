@@ -18,11 +18,13 @@ SMALL, SMALL_SEGMENT = MIB, 2 * MIB
 LARGE, LARGE_SEGMENT = 10 * MIB, 20 * MIB
 SEGMENT_STEP = 2 * MIB
 
-# Fitted to the measured trainings: the share of activations that lies in holes of the wrong size,
-# and cuDNN's scratch memory for tensor cores.
+# Fitted to the measured trainings: the shares of what the parameters take and of activations that
+# lie in holes of the wrong size, and cuDNN's scratch memory for tensor cores.
+_PARAMETER_HOLES = 0.07
 _HOLES = 0.1
 _PLAIN_HOLES = 0.02
 _TENSOR_CORE_HOLES = 0.02
+_MOST_SCRATCH_STEPS = 8  # for a longer segment the heuristics chose a less hungry algorithm
 _TENSOR_CORE_SCRATCH = 16 * MIB
 
 
@@ -47,9 +49,10 @@ def estimate_workspace(
     """
     sizes = 4 * [FLOAT * elements for elements in tensors]
     rounding = pack_into_segments(sizes) - sum(sizes) + LARGE_SEGMENT
+    rounding += round(_PARAMETER_HOLES * sum(sizes))
     if train.precision in TENSOR_CORE_PRECISIONS:
         return rounding + _TENSOR_CORE_SCRATCH + round(_TENSOR_CORE_HOLES * moving)
-    samples = shape.batch_size * max(1, segment)
+    samples = shape.batch_size * min(max(1, segment), _MOST_SCRATCH_STEPS)
     winograd = estimate_winograd_workspace(replace(shape, batch_size=samples))
     holes = _HOLES if segment else _PLAIN_HOLES
     return rounding + winograd + round(holes * moving)

@@ -31,6 +31,8 @@ class Started(_Event):
     grid: int
     batch_size: int
     recompute: str
+    segment: int = 1
+    """How many steps are differentiated as one batch."""
     precision: str = "fp32"
     optimizer_state: str = "device"
     processes: int = 1
@@ -82,6 +84,7 @@ class PlanChanged(_Event):
     because: str
     """What the allocator said, with its numbers."""
     recompute: str
+    segment: int = 1
     """The strategy from now on."""
     optimizer_state: str
     predicted_peak_bytes: int

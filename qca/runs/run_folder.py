@@ -44,6 +44,7 @@ CHANGEABLE = frozenset(
         "profile",  # only a source of other values
         "device",
         "recompute",
+        "segment",  # the run's own is kept, see `RunFolder.keep_segment`
         "optimizer_state",
         "budget",
         "episodes",
@@ -169,6 +170,18 @@ class RunFolder:
             ) from None
         require_same_config(config, saved, self.config)
 
+    def keep_segment(self, config: TrainConfig) -> TrainConfig:
+        """Return `config` with the segment that the run has so far: its sums run in that order.
+
+        Without one, or a file to read it from, it is `config` as given; `check_config` says why.
+        """
+        try:
+            saved = parse_object(read_plain(self.config, limit=LARGEST_CONFIG, follow=False))
+        except (OSError, ValueError):
+            return config
+        segment = saved.get("segment", 1)  # of a run that is older than segments
+        return config.override(segment=segment) if _is_count(segment) else config
+
     def write_config(self, config: TrainConfig) -> None:
         """Write the configuration that the training continues with."""
         write_atomically(self.config, json.dumps(asdict(config), indent=2) + "\n")
@@ -214,6 +227,10 @@ def _link_error(link: Path, *, runs: Path) -> InputError:
         f"{link}: a symbolic link to {target}, which is not followed",
         hint=f"If you made it, name the folder itself: --runs {shlex.quote(str(folder))}{run}",
     )
+
+
+def _is_count(value: object) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
 
 
 def require_same_config(config: TrainConfig, saved: Mapping[str, Any], source: Path) -> None:

@@ -30,6 +30,7 @@ VALUES = {
     "weight_decay": st.floats(0, 1),
     "precision": st.sampled_from(["auto", "fp32", "tf32", "bf16", "fp16"]),
     "recompute": st.sampled_from(["auto", "none", "step", "two-level", "host"]),
+    "segment": st.one_of(st.just("auto"), COUNTS),
     "optimizer_state": st.sampled_from(["auto", "device", "host"]),
     "checkpoint_every": COUNTS,
     "keep_checkpoints": COUNTS,
