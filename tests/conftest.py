@@ -1,9 +1,14 @@
 """How the tests run side by side: `pytest -n auto`, a worker for each processor."""
 
 import os
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import settings
+
+if TYPE_CHECKING:
+    from selenium.webdriver import Chrome
 
 # Nothing here asserts a time: on a busy machine one example may take long.
 settings.register_profile("qca", deadline=None)
@@ -43,3 +48,12 @@ def _group(item: pytest.Item) -> str | None:
         return "engine"
     made = item._fixtureinfo.name2fixturedefs.values()
     return item.nodeid.split("::")[0] if any(one[-1].scope == "module" for one in made) else None
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Chrome]":
+    """A Chromium, started when the first test needs it."""
+    from tests.support.browser import open_browser
+
+    with open_browser(tmp_path_factory.mktemp("chromium")) as browser:
+        yield browser

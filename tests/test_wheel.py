@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 import venv
@@ -9,6 +10,8 @@ import zipfile
 from pathlib import Path
 
 import pytest
+
+from tests.support.program import environment, write_config
 
 REPOSITORY = Path(__file__).parents[1]
 TOP_LEVEL = {"qca", "infra"}
@@ -122,6 +125,27 @@ def test_the_report_says_what_it_needs(clean, tmp_path):
     python = clean / "python"
     wanted = "'jinja2>=3.1.6' 'matplotlib>=3.10' 'numpy>=2' 'safetensors>=0.5'"
     assert f"{python} -m pip install {wanted}" in done.stderr
+
+
+@pytest.mark.slow
+def test_the_readmes_first_command_trains_in_an_empty_environment(wheel, tmp_path):
+    """From the wheel in the place of a clone, with a training of seconds."""
+    readme = (REPOSITORY / "README.md").read_text()
+    [command] = re.findall(r"<!-- first-command -->\n```sh\n(.*?)```", readme, re.S)
+    assert "'.[train,report]'" in command
+    write_config(tmp_path, {"runtime": "local"})
+    done = subprocess.run(
+        ["bash", "-euc", command.replace("'.[", f"'{wheel}[")],
+        cwd=tmp_path,
+        env=environment(HOME=str(tmp_path)),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "Done: 6 episodes." in done.stderr
+    run(tmp_path / ".venv" / "bin", tmp_path, "qca", "report", "first")
+    assert (tmp_path / "runs" / "first" / "report.html").is_file()
 
 
 def test_the_image_can_be_built_from_it(clean, tmp_path):

@@ -65,8 +65,7 @@ class Include:
     ) -> dict[str, str]:
         """Return the variables, and beneath them those of the `.env` files."""
         if self.env_files:
-            files = (reading.read_lines(name, folder)[1] for name in self.env_files)
-            text = "\n".join("\n".join(lines) for lines in files)
+            text = "\n".join(reading.read_file(name, folder)[1] for name in self.env_files)
         else:
             text = read_dotenv_text(home / ".env")
         found = read_dotenv(text, variables)

@@ -72,7 +72,7 @@ def read_project_file(file: ComposeFile, path: str) -> tuple[str, ...]:
 
     """
     reading = Reading(Path(file.folder), Policy.WITHIN_FOLDER)
-    return reading.read_lines(path, Path())[1]
+    return tuple(reading.read_file(path, Path())[1].splitlines())
 
 
 def _find_files(project: Project) -> Iterator[tuple[str, str]]:

@@ -23,7 +23,8 @@ from infra.compose_file.yaml_tree import (
 )
 
 Located = tuple[Value, Origin]
-Merger = Callable[[Located, Located], Located]
+Merger = Callable[[Located, Located], tuple[Located, Located]]
+"""Returns two values in the form in which they are merged; the same twice is not merged."""
 
 
 def merge_trees(base: Table, over: Table) -> tuple[Table, Sequence[Refusal]]:

@@ -126,6 +126,8 @@ class Service:
     devices: Mapping[str, DeviceRequests] = field(default_factory=dict)
     """What it requests of the engine's device drivers, by `gpus` and
     `deploy.resources.reservations.devices`."""
+    is_built: bool = False
+    """Whether its image is built from this project (`build`)."""
     host_devices: tuple[LocatedValue, ...] = ()
     """What `devices` names of the host: device files and CDI devices."""
     host_paths: tuple[LocatedValue, ...] = ()

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from infra.compose_file.dotenv import read_dotenv
+from infra.compose_file.dotenv import BadDotenvError, parse_assignments
 from infra.compose_file.model import Refusal, UnreadReference, UnsetVariable
 from infra.compose_file.policy import Policy
 from infra.compose_file.reading import Reading, read_dotenv_text, resolve
@@ -58,7 +58,7 @@ def read_project(
     """
     folder = paths[0].parent
     reading = Reading(folder, policy, version)
-    dotenv = read_dotenv(_read_env_files(folder, environment), environment)
+    dotenv = _read_dotenv(reading, environment)
     reading.hidden.update(dotenv.values())
     variables = {**dotenv, **environment}
     name = _choose_name(reading, paths, folder, variables)
@@ -128,10 +128,23 @@ def _choose_profiles(profiles: Iterable[str], variables: Mapping[str, str]) -> t
     return given or tuple(dict.fromkeys(one for one in named if one))
 
 
-def _read_env_files(folder: Path, environment: Mapping[str, str]) -> str:
-    """Return the text of the `.env`, or of the files that stand in for it."""
+def _read_dotenv(reading: Reading, environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the variables of the `.env`, or of the files that stand in for it."""
+    found: dict[str, str] = {}
+    for path in _list_env_files(reading.folder, environment):
+        text, variables = read_dotenv_text(path), {**found, **environment}
+        try:
+            for name, value, _ in parse_assignments(text, variables):
+                found[name] = value
+        except BadDotenvError as error:
+            origin = Origin(Source(str(path), (), variables), error.line)
+            reading.refuse(f"failed to read {path}: {error}", origin)
+    return found
+
+
+def _list_env_files(folder: Path, environment: Mapping[str, str]) -> list[Path]:
     if environment.get("COMPOSE_DISABLE_ENV_FILE", "").lower() in ("1", "t", "true"):
-        return ""
+        return []
     if named := environment.get("COMPOSE_ENV_FILES"):
-        return "\n".join(read_dotenv_text(Path(name)) for name in named.split(",") if name)
-    return read_dotenv_text(folder / ".env")
+        return [Path(name) for name in named.split(",") if name]
+    return [folder / ".env"]

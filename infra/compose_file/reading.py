@@ -70,7 +70,7 @@ class Reading:
         if _REMOTE.match(name):
             raise NotFollowedError(f"{name} lies on another machine", outside=True)
         path = self.stay_within(name, folder)
-        if not path.is_file():
+        if not _is_there(path):
             raise NotFollowedError(f"{path} is not there", missing=True)
         return path
 
@@ -98,8 +98,8 @@ class Reading:
         if self.files > MOST_FILES:
             raise NotFollowedError(f"more than {MOST_FILES} files")
 
-    def read_lines(self, name: str, folder: Path) -> tuple[str, tuple[str, ...]]:
-        """Return the path and the lines of a file that is named in a compose file.
+    def read_file(self, name: str, folder: Path) -> tuple[str, str]:
+        """Return the path and the text of a file that is named in a compose file.
 
         Raises:
             NotFollowedError: as `find_file`, or it cannot be read.
@@ -107,11 +107,19 @@ class Reading:
         """
         path = self.find_file(name, folder)
         try:
-            lines = tuple(read_text(path).splitlines())
+            text = read_text(path)
         except InputError as error:
             raise NotFollowedError(error.message) from None
-        self.sources[str(path)] = lines
-        return str(path), lines
+        self.sources[str(path)] = tuple(text.splitlines())
+        return str(path), text
+
+
+def _is_there(path: Path) -> bool:
+    """Whether there is anything to be opened; a name that is too long is nowhere."""
+    try:
+        return path.exists()
+    except OSError:
+        return False
 
 
 def resolve(path: Path) -> Path:

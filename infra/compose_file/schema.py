@@ -10,7 +10,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from infra.compose_file.model import Refusal
-from infra.compose_file.yaml_tree import Items, Origin, Table, Value
+from infra.compose_file.yaml_tree import Origin, Table, Value, to_items, to_table
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
@@ -46,23 +46,16 @@ def _find_causes(error: "ValidationError") -> Iterator["ValidationError"]:
     branches: dict[Any, list[ValidationError]] = {}
     for one in error.context:
         branches.setdefault(one.schema_path[0], []).append(one)
-    meant = [
-        found for found in branches.values() if not any(_is_type_error(one, error) for one in found)
-    ]
+    meant = [found for found in branches.values() if not any(map(_is_about_type, found))]
+    for one in min(meant, key=len, default=[]):
+        yield from _find_causes(one)
     if not meant:
         yield error
-        return
-    for one in min(meant, key=len):
-        yield from _find_causes(one)
 
 
-def _is_type_error(one: "ValidationError", parent: "ValidationError") -> bool:
+def _is_about_type(one: "ValidationError") -> bool:
     """Whether a branch is for another type of value altogether."""
-    return (
-        one.validator in ("type", "const", "enum")
-        and one.path == type(one.path)()
-        and (one.parent is parent)
-    )
+    return one.validator in ("type", "const", "enum") and not one.path
 
 
 def _describe(error: "ValidationError", top: Table, origin: Origin) -> Refusal:
@@ -81,7 +74,8 @@ def _describe(error: "ValidationError", top: Table, origin: Origin) -> Refusal:
     elif types := _list_types(error):
         problem = f"must be {_add_article(types)}"
     elif error.validator == "enum":
-        problem = "value must be one of " + ", ".join(f"'{one}'" for one in error.validator_value)
+        choices = (f"'{one}'" for one in _as_list(error.validator_value))
+        problem = f"value must be one of {', '.join(choices)}"
     else:
         problem = _shorten(error.message)
     return Refusal(f"{path} {problem}".strip(), place.line, place.source.path)
@@ -90,20 +84,18 @@ def _describe(error: "ValidationError", top: Table, origin: Origin) -> Refusal:
 def _list_extra(error: "ValidationError") -> list[str]:
     """Return the keys that the schema does not know, in their order."""
     quoted = error.message.rpartition("(")[2]
-    return [key for key in error.instance if repr(key) in quoted]
+    table: Any = error.instance
+    return [key for key in table if repr(key) in quoted]
 
 
 def _list_types(error: "ValidationError") -> str:
     """Return the types that the value may have, as Compose names them."""
-    if error.validator == "type":
-        names = error.validator_value
-    elif error.validator in _BRANCHES:
-        names = [one.validator_value for one in error.context or () if one.validator == "type"]
-        names = [name for one in names for name in (one if isinstance(one, list) else [one])]
-    else:
-        return ""
-    named = sorted({"object": "mapping"}.get(one, one) for one in _as_list(names))
-    return " or ".join(filter(None, (", ".join(named[:-1]), named[-1]))) if named else ""
+    found = [error] if error.validator == "type" else []
+    if error.validator in _BRANCHES:
+        found = [one for one in error.context or () if one.validator == "type"]
+    names = {name for one in found for name in _as_list(one.validator_value)}
+    *most, last = sorted("mapping" if name == "object" else name for name in names) or [""]
+    return f"{', '.join(most)} or {last}" if most else last
 
 
 def _add_article(types: str) -> str:
@@ -111,7 +103,7 @@ def _add_article(types: str) -> str:
 
 
 def _as_list(value: Any) -> list[str]:
-    return list(dict.fromkeys(value)) if isinstance(value, list) else [value]
+    return value if isinstance(value, list) else [value]
 
 
 def _shorten(message: str) -> str:
@@ -127,10 +119,9 @@ def _locate(top: Table, steps: list[str | int], origin: Origin) -> Origin:
     """Return where a value is written, or the nearest above it."""
     value: Value = top
     for step in steps:
-        if (isinstance(value, Table) and isinstance(step, str) and step in value) or (
-            isinstance(value, Items) and isinstance(step, int) and step < len(value)
-        ):
-            value, origin = value[step], value.origins[step]
-        else:
-            return origin
+        if isinstance(step, int):
+            items = to_items(value)
+            value, origin = items[step], items.origins[step]
+        elif step in (table := to_table(value)):
+            value, origin = table[step], table.origins[step]
     return origin

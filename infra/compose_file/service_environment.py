@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from infra.compose_file.dotenv import parse_assignments
+from infra.compose_file.dotenv import BadDotenvError, parse_assignments
 from infra.compose_file.reading import Reading
 from infra.compose_file.references import NotFollowedError
 from infra.compose_file.yaml_tree import (
@@ -71,7 +71,7 @@ def _check_label_files(reading: Reading, name: str, service: Table) -> None:
     """Note the files of `label_file` that cannot be read; Compose reads them, too."""
     for entry, origin in to_items(service.get("label_file")).entries():
         try:
-            reading.read_lines(to_text(entry), Path())
+            reading.read_file(to_text(entry), Path())
         except NotFollowedError as error:
             reading.note_unread(f"`label_file` of service {name}", origin, error)
             if error.missing:
@@ -93,30 +93,31 @@ def _read_environment(service: Table, variables: Mapping[str, str]) -> Table:
 def _read_env_file(
     reading: Reading, file: Table, origin: Origin, variables: Mapping[str, str]
 ) -> Table:
-    path, lines = reading.read_lines(to_text(file.get("path")), Path())
+    path, text = reading.read_file(to_text(file.get("path")), Path())
+    source = Source(path, reading.sources[path], variables)
     if "format" in file:
-        return _read_raw(reading, path, lines, variables)
-    source, found = Source(path, lines, variables), Table()
-    for name, value, line in parse_assignments("\n".join(lines), variables):
-        found.put(name, value, Origin(source, line))
+        return _read_raw(reading, source)
+    found = Table()
+    try:
+        for name, value, line in parse_assignments(text, variables):
+            found.put(name, value, Origin(source, line))
+    except BadDotenvError as error:
+        reading.refuse(f"failed to read {path}: {error}", Origin(source, error.line))
     return found
 
 
-def _read_raw(
-    reading: Reading, path: str, lines: tuple[str, ...], variables: Mapping[str, str]
-) -> Table:
+def _read_raw(reading: Reading, source: Source) -> Table:
     """Read `format: raw`: what stands behind the sign is the value as it is."""
-    source, found = Source(path, lines, variables), Table()
-    for number, line in enumerate(lines, 1):
+    found = Table()
+    for number, line in enumerate(source.lines, 1):
         name, equals, value = line.partition("=")
         if not name.strip() or name.lstrip().startswith("#"):
             continue
         if len(name.split()) > 1:
             reading.refuse(f"variable '{name}' contains whitespaces", Origin(source, number))
         else:
-            found.put(
-                name.strip(), value if equals else variables.get(name), Origin(source, number)
-            )
+            text = value if equals else source.variables.get(name)
+            found.put(name.strip(), text, Origin(source, number))
     return found
 
 

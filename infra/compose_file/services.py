@@ -56,6 +56,7 @@ def _read_service(name: str, service: Table, origin: Origin, is_active: bool) ->
         not_started_because=_explain_not_started(service, profiles, is_active),
         mounts=read_mounts(service),
         devices=dict(read_devices(service)),
+        is_built=service.get("build") is not None,
         host_devices=tuple(read_host_devices(service)),
         host_paths=tuple(read_host_paths(service)),
         unread_sources=tuple(key for mark, key in _MARKS.items() if mark in service),

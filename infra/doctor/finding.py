@@ -8,7 +8,7 @@ from typing import Any, Literal, Protocol, Self
 from infra.compose_file.line_edits import Edit
 from infra.compose_file.model import ComposeFile
 
-Category = Literal["docker", "compose", "dragonfly", "gpu", "python", "host", "file"]
+Category = Literal["docker", "compose", "dragonfly", "gpu", "python", "host", "file", "security"]
 
 
 class Severity(StrEnum):

@@ -1,13 +1,14 @@
 """The Compose document of a plan: a pure function from StackPlan to a dict.
 
-One document for every Compose: no `version` (obsolete since V2.25), no top-level `name`
-and no `gpus` (Compose V1 rejects both), the GPU by `deploy.resources.reservations.devices`.
+One document for every Compose V2: no `version` (obsolete since V2.25) and no `gpus` (V2.30 and
+newer), the GPU by `deploy.resources.reservations.devices`.
 Hardened by default: ordinary user, read-only root, no capabilities, limits on all that grows.
 """
 
 from typing import Any
 
 from infra.stack.plan import StackPlan, TrainerPlan
+from infra.stack.run_storage import RunStorage, name_volume
 from qca.core.train_flags import format_train_flags
 from qca.core.units import format_exact_size
 
@@ -19,6 +20,7 @@ RUNS = "/runs"
 USER = "${QCA_UID:?see the head of this file}:${QCA_GID:?see the head of this file}"
 TRAINER_IMAGE = "${QCA_TRAINER_IMAGE:?see the head of this file}"
 STORE_FLAGS_FILE = "${QCA_STORE_FLAGS:?see the head of this file}"
+RUN_FOLDER = "${QCA_RUN_FOLDER:?see the head of this file}"
 
 # A finished or stopped trainer has a checkpoint to write: 335 MiB with AdamW's moments,
 # well under a minute on a slow disk.
@@ -36,14 +38,24 @@ PIDS_LIMIT = 512
 SHARED_MEMORY = "1g"
 
 
-def build_compose_document(plan: StackPlan) -> dict[str, Any]:
-    """Return the Compose document that runs `plan`."""
+def build_compose_document(plan: StackPlan, storage: RunStorage) -> dict[str, Any]:
+    """Return the Compose document that runs `plan` with its run in `storage`."""
+    services = {"store": _build_store(plan), "trainer": _build_trainer(plan, storage)}
+    if storage.is_remapped:  # else no user in the container could open the user's files
+        services = {name: {**one, "userns_mode": "host"} for name, one in services.items()}
     return {
-        "services": {"store": _build_store(plan), "trainer": _build_trainer(plan)},
+        "services": services,
         "networks": _build_networks(plan),
-        "volumes": {"runs": {}},
+        **_build_volumes(plan, storage),
         "secrets": {"store_flags": {"file": STORE_FLAGS_FILE}},
     }
+
+
+def _build_volumes(plan: StackPlan, storage: RunStorage) -> dict[str, Any]:
+    if storage.volume is None:
+        return {}
+    is_own = storage.volume == name_volume(plan.project)
+    return {"volumes": {"runs": {} if is_own else {"name": storage.volume, "external": True}}}
 
 
 def _build_store(plan: StackPlan) -> dict[str, Any]:
@@ -106,7 +118,7 @@ def _build_store_healthcheck(image: str) -> dict[str, Any]:
     }
 
 
-def _build_trainer(plan: StackPlan) -> dict[str, Any]:
+def _build_trainer(plan: StackPlan, storage: RunStorage) -> dict[str, Any]:
     run = f"{RUNS}/{plan.train.run}"
     service: dict[str, Any] = {
         "image": TRAINER_IMAGE,
@@ -117,7 +129,7 @@ def _build_trainer(plan: StackPlan) -> dict[str, Any]:
         **_build_hardening(plan.trainer.container_memory_bytes.value),
         "tmpfs": [_SCRATCH.format("/tmp")],
         "environment": {"HOME": "/tmp"},
-        "volumes": [f"runs:{RUNS}"],
+        "volumes": [_build_run_mount(run, storage)],
         "secrets": ["store_flags"],
         **_build_trainer_network(plan),
         "depends_on": {"store": {"condition": "service_healthy"}},
@@ -136,6 +148,16 @@ def _build_trainer(plan: StackPlan) -> dict[str, Any]:
     if plan.trainer.gpus.value > 1:
         service["shm_size"] = SHARED_MEMORY
     return service
+
+
+def _build_run_mount(run: str, storage: RunStorage) -> dict[str, Any]:
+    if storage.volume is not None:
+        return {"type": "volume", "source": "runs", "target": RUNS}
+    # A folder that Docker makes would be root's, and no trainer could write there.
+    bind: dict[str, Any] = {"create_host_path": False}
+    if storage.has_selinux:
+        bind["selinux"] = "z"
+    return {"type": "bind", "source": RUN_FOLDER, "target": run, "bind": bind}
 
 
 def _build_trainer_network(plan: StackPlan) -> dict[str, Any]:

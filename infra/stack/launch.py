@@ -1,7 +1,6 @@
 """Run the stack through `docker compose`: start it, wait until it is healthy, take it down."""
 
 import contextlib
-import shlex
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -10,7 +9,6 @@ from pathlib import Path
 from python_on_whales import DockerClient
 from python_on_whales.exceptions import DockerException
 
-from infra.stack.compose_document import RUNS
 from infra.stack.container_logs import log_tail
 from infra.stack.containers import POLL_SECONDS, PROJECT_LABEL, health_of, list_containers
 from infra.stack.docker_client import (
@@ -19,10 +17,12 @@ from infra.stack.docker_client import (
     make_stack_client,
     translate_errors,
 )
+from infra.stack.engine_files import has_files_of, open_run
 from infra.stack.image import ensure_pulled, ensure_trainer_image, pin_digest
 from infra.stack.plan import StackPlan
 from infra.stack.render_compose import render_compose
-from infra.stack.secret import check_secret, ensure_secret, find_container_user
+from infra.stack.run_storage import RunStorage, name_volume
+from infra.stack.secret import check_secret, ensure_secret
 from infra.stack.state import StateDir
 from qca.core.atomic_files import write_atomically
 from qca.core.errors import LaunchError
@@ -63,14 +63,46 @@ def prepare(
     return Images(store=pin_digest(plan.dragonfly.image), trainer=trainer)
 
 
-def start(plan: StackPlan, state: StateDir, images: Images, *, say: Callable[[str], None]) -> None:
-    """Write the stack's files and start it; return when it is healthy.
+def settle_storage(planned: RunStorage, project: str, state: StateDir, image: str) -> RunStorage:
+    """Return where the run is kept: in a folder here if the engine has this machine's files."""
+    if has_files_of(state.root, image):
+        return replace(planned, volume=None)
+    return replace(planned, volume=planned.volume or name_volume(project))
+
+
+def refuse_run_in_volume(project: str, run: str) -> None:
+    """Refuse to start a run anew here which an earlier version kept in a volume.
+
+    Raises:
+        LaunchError: with how to go on.
+
+    """
+    volume = name_volume(project)
+    with open_run(volume, run) as archive:
+        if archive is not None:
+            raise LaunchError(
+                f"the run {run} is in the volume {volume}, where version 0.1.0 kept it",
+                hint=f"`qca fetch {run}` copies it here, and `qca up` goes on from there; "
+                "--run NAME starts another.",
+            )
+
+
+def start(
+    plan: StackPlan,
+    state: StateDir,
+    images: Images,
+    storage: RunStorage,
+    folder: Path,
+    *,
+    say: Callable[[str], None],
+) -> None:
+    """Write the stack's files and start it, the run being in `folder`; return when it is healthy.
 
     Raises:
         LaunchError: the stack did not come up; the message says which part and what it said.
 
     """
-    write_files(plan, state, images)
+    write_files(plan, state, images, storage, folder)
     say(f"Starting store and trainer as project {plan.project}.")
     stack = make_stack_client(state, plan.project)
     try:
@@ -80,12 +112,14 @@ def start(plan: StackPlan, state: StateDir, images: Images, *, say: Callable[[st
     _wait_until_healthy(stack, plan.project)
 
 
-def write_files(plan: StackPlan, state: StateDir, images: Images) -> None:
+def write_files(
+    plan: StackPlan, state: StateDir, images: Images, storage: RunStorage, folder: Path
+) -> None:
     """Write the Compose file and what it needs, so that `docker compose` alone can run it."""
-    uid, gid = find_container_user()
+    uid, gid = storage.find_container_user()
     ensure_secret(state.store_flags)
     pinned_plan = replace(plan, dragonfly=replace(plan.dragonfly, image=images.store))
-    write_atomically(state.compose_file, render_compose(pinned_plan))
+    write_atomically(state.compose_file, render_compose(pinned_plan, storage))
     variables = {
         "COMPOSE_PROJECT_NAME": plan.project,
         "QCA_TRAINER_IMAGE": images.trainer,
@@ -93,13 +127,9 @@ def write_files(plan: StackPlan, state: StateDir, images: Images) -> None:
         "QCA_UID": str(uid),
         "QCA_GID": str(gid),
     }
+    if storage.volume is None:
+        variables["QCA_RUN_FOLDER"] = str(folder.resolve())
     write_atomically(state.env_file, "".join(f"{k}={v}\n" for k, v in variables.items()))
-
-
-def build_copy_command(plan: StackPlan, state: StateDir) -> str:
-    """Return the command that copies the run folder out of the volume."""
-    source = f"trainer:{RUNS}/{plan.train.run}"
-    return shlex.join(["docker", "compose", "-f", str(state.compose_file), "cp", source, "."])
 
 
 def stop(project: str, state: StateDir, *, volumes: bool) -> None:

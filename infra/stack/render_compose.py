@@ -8,11 +8,12 @@ from infra.stack.commented_yaml import Path, dump_commented_yaml, format_head_co
 from infra.stack.comments import comment_store, comment_trainer
 from infra.stack.compose_document import build_compose_document
 from infra.stack.plan import StackPlan
+from infra.stack.run_storage import RunStorage
 
 _HEADER = """\
 Written by `qca render compose`; change the plan (qca.toml), not this file.
 
-It needs three things of yours, given as variables or in an `.env` file beside this one:
+It needs these things of yours, given as variables or in an `.env` file beside this one:
   QCA_TRAINER_IMAGE  the trainer image, built from the repository:
                      docker build -f Dockerfile.cuda -t qca-trainer \\
 {build_args}                       .
@@ -20,15 +21,23 @@ It needs three things of yours, given as variables or in an `.env` file beside t
                      (umask 077; echo "--requirepass=$(openssl rand -hex 32)" > store.flags)
   QCA_UID, QCA_GID   the owner of that file, as whom both containers run: `id -u`, `id -g`.
                      As root, take 999 for both and: chown 999:999 store.flags
-Then: docker compose -p {project} -f THIS_FILE up -d --wait store && \\
+{run_folder}Then: docker compose -p {project} -f THIS_FILE up -d --wait store && \\
       docker compose -p {project} -f THIS_FILE up trainer
 """
 
+_RUN_FOLDER = """\
+  QCA_RUN_FOLDER     the folder of the run, which that user can write: mkdir -p runs/{run}
+"""
 
-def render_compose(plan: StackPlan) -> str:
+
+def render_compose(plan: StackPlan, storage: RunStorage) -> str:
     """Return the commented YAML of `plan`'s Compose document."""
-    content = build_compose_document(plan)
-    header = _HEADER.format(build_args=_format_build_args(plan), project=plan.project)
+    content = build_compose_document(plan, storage)
+    header = _HEADER.format(
+        build_args=_format_build_args(plan),
+        project=plan.project,
+        run_folder="" if storage.volume else _RUN_FOLDER.format(run=plan.train.run),
+    )
     body = dump_commented_yaml(content, _collect_comments(plan, content))
     return f"{format_head_comment(header)}\n{body}"
 
@@ -52,8 +61,10 @@ def _collect_comments(plan: StackPlan, content: Mapping[str, Any]) -> dict[Path,
         (*trainer, "shm_size"): "NCCL's buffers between the GPUs; Docker's own 64 MiB are too few",
         (*trainer, "network_mode"): "the trainers of several machines talk through ports that are "
         "chosen as they start; hence the store's port on 127.0.0.1",
+        (*trainer, "volumes"): "checkpoints and metrics; outlive the containers",
+        (*trainer, "userns_mode"): "with userns-remap no user here could open the user's files",
         (*trainer, "restart"): "a finished training exits with 0 and is not started again",
         (*trainer, "stop_grace_period"): "SIGTERM writes a checkpoint first",
         ("networks", "internal"): "no way out: neither the store nor the trainer needs one",
-        ("volumes", "runs"): "checkpoints and metrics; outlives the containers",
+        ("volumes", "runs"): "on the engine's machine; `qca fetch RUN` copies a run out of it",
     }

@@ -1,8 +1,8 @@
 """The store's password: one file, for the user in the containers alone.
 
 Compose mounts a file secret with the host's owner and mode, whatever the file says about them
-(compose issue 9648). So the containers run as the file's owner: the person who starts them,
-or Dragonfly's own user where that person is root, who must not run them as itself.
+(compose issue 9648). So the containers run as the file's owner: the user who starts them, or
+Dragonfly's own user where root starts them, who must not run them as itself.
 """
 
 import os
@@ -17,8 +17,8 @@ from qca.core.errors import InputError
 DRAGONFLY_UID = 999
 
 
-def find_container_user() -> tuple[int, int]:
-    """Return as whom the containers run: user and group."""
+def find_secret_owner() -> tuple[int, int]:
+    """Return whose the file is, and with it what the containers write: user and group."""
     if os.getuid() == 0:
         return DRAGONFLY_UID, DRAGONFLY_UID
     return os.getuid(), os.getgid()
@@ -39,9 +39,9 @@ def check_secret(path: Path) -> None:
         wrong = "is no plain file"
     elif found.st_mode & 0o077:
         wrong = "others can read the store's password"
-    elif found.st_uid != find_container_user()[0]:
+    elif found.st_uid != find_secret_owner()[0]:
         wrong = (
-            f"belongs to user {found.st_uid}; the containers run as user {find_container_user()[0]}"
+            f"belongs to user {found.st_uid}; the containers run as user {find_secret_owner()[0]}"
         )
     else:
         return
@@ -64,4 +64,4 @@ def ensure_secret(path: Path) -> None:
         return
     write_atomically(path, f"--requirepass={secrets.token_hex(32)}\n", mode=0o400)
     if os.getuid() == 0:
-        os.chown(path, *find_container_user())
+        os.chown(path, *find_secret_owner())

@@ -9,9 +9,9 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Literal
+from typing import IO, Annotated, Literal
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from qca.core.atomic_files import remove_unfinished, write_atomically
 from qca.core.errors import LaunchError
@@ -117,6 +117,9 @@ class StateDir:
         return (*files, self.launch_file)
 
 
+Count = Annotated[int, Field(ge=0, lt=2**63)]
+
+
 @dataclass(frozen=True)
 class Launch:
     """What was launched from this folder."""
@@ -125,13 +128,15 @@ class Launch:
     project: str
     run: str
     runs: str
-    """Folder that holds the run folders (local runtime)."""
-    episodes: int | None = None
+    """Folder that holds the run folders."""
+    episodes: Count | None = None
     device: str | None = None
-    predicted_peak_bytes: int | None = None
-    context_bytes: int | None = None
-    budget_bytes: int | None = None
+    predicted_peak_bytes: Count | None = None
+    context_bytes: Count | None = None
+    budget_bytes: Count | None = None
     """These are as planned, to compare with; None in a file of an older version."""
+    volume: str | None = None
+    """The volume that keeps the runs, on an engine elsewhere; None where `runs` does."""
 
 
 _LAUNCH = TypeAdapter(Launch)

@@ -18,6 +18,7 @@ from qca.cli import color
 from qca.cli.messages import say
 from qca.cli.search_path import drop_relative_folders
 from qca.cli.signals import EXIT_INTERRUPTED, end_interrupted
+from qca.cli.streams import discard_output, open_closed_streams
 from qca.core.distribution import DISTRIBUTION
 from qca.core.errors import QcaError
 
@@ -25,11 +26,13 @@ from qca.core.errors import QcaError
 _COMMANDS = {
     "doctor": "Examine this host: what would stop the stack, why, and how to fix it.",
     "explain": "Explain one check in full.",
+    "init": "Write a commented qca.toml with the keys that count.",
     "plan": "Show the sizing decision, with a reason for each number.",
     "render": "Write the file that runs the plan.",
     "up": "Launch the training, with Docker or without, and follow it.",
     "status": "Show what is running.",
     "logs": "Show the logs of what is running.",
+    "fetch": "Copy a run here that is in a volume, or on another engine.",
     "down": "Stop and remove what `up` made.",
     "train": "Train here, in this process: what the container runs.",
     "estimate": "Predict the peak memory of a training.",
@@ -37,7 +40,8 @@ _COMMANDS = {
     "evaluate": "Measure a trained automaton on states that it has not seen.",
     "view": "Run a trained automaton live, in a page on this machine.",
     "export": "Write a trained automaton as a file for other programs.",
-    "report": "Write one HTML page about a run.",
+    "report": "Write one HTML page about a run, or several.",
+    "completion": "Print what bash, zsh or fish needs to complete qca.",
 }
 
 
@@ -75,6 +79,7 @@ def cli() -> None:
 
 def main() -> None:
     """Run the command line; every expected error ends in a message and its exit code."""
+    open_closed_streams()
     drop_relative_folders(os.environ)
     if not sys.warnoptions:  # asked for with -W or PYTHONWARNINGS
         warnings.simplefilter("ignore")
@@ -92,6 +97,7 @@ def _run() -> int:
     try:
         # `ctx.exit(n)` comes back as a value, in newer versions of Click; None is a normal end.
         code = cli.main(standalone_mode=False) or 0
+        sys.stdout.flush()
     except click.exceptions.Exit as exit_:
         code = exit_.exit_code
     except click.Abort:  # Click's word for it
@@ -101,6 +107,9 @@ def _run() -> int:
         code = error.exit_code
     except QcaError as error:
         code = _report(error.message, hint=error.hint, exit_code=error.exit_code)
+    except OSError as error:
+        discard_output()
+        code = _report(f"{error.filename or 'the output'}: {error.strerror}", exit_code=1)
     return code
 
 
@@ -109,8 +118,7 @@ def _end_after_ctrl_c() -> NoReturn:
     signal.signal(signal.SIGINT, end_interrupted)  # a second one must not raise
     with suppress(KeyboardInterrupt, OSError):
         _report("interrupted", exit_code=EXIT_INTERRUPTED)
-        if sys.stdout is not None:
-            sys.stdout.flush()
+        sys.stdout.flush()
     end_interrupted()
 
 
@@ -122,13 +130,14 @@ def _show_usage_error(error: click.ClickException) -> None:
 
 
 def _report(message: str, *, exit_code: int, hint: str = "") -> int:
-    say(f"qca: {message}", color="red" if color.is_wanted() else None)
-    if hint:
-        say(f"  {hint}")
+    with suppress(OSError):  # a full disk under stderr leaves the exit code to tell
+        say(f"qca: {message}", color="red" if color.is_wanted() else None)
+        if hint:
+            say(f"  {hint}")
     return exit_code
 
 
 def _end_without_reader() -> int:
     """End quietly when stdout's reader left (`qca plan | head`), as other tools do."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    discard_output()
     return 128 + signal.SIGPIPE

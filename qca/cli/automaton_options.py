@@ -15,14 +15,6 @@ if TYPE_CHECKING:
 
 what_argument = click.argument("what")
 
-runs_option = click.option(
-    "--runs",
-    type=click.Path(path_type=Path),
-    default=Path("runs"),
-    show_default=True,
-    help="Folder of the run folders.",
-)
-
 device_option = click.option(
     "--device",
     type=click.Choice(["auto", "cpu", "cuda"]),

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 def _read_ids(_: click.Context, parameter: click.Parameter, given: tuple[str, ...]) -> set[str]:
     if not given:
         return set()
-    from qca.cli.explain import look_up
+    from qca.cli.explain import look_up_all
 
-    return {look_up(one, parameter.opts[0]).id for one in given}
+    return {check.id for one in given for check in look_up_all(one, parameter.opts[0])}
 
 
 @click.command()
@@ -56,7 +56,12 @@ def _read_ids(_: click.Context, parameter: click.Parameter, given: tuple[str, ..
     help="Write this host's facts to a file, secrets and user names removed.",
 )
 @click.option("--only", multiple=True, callback=_read_ids, help="Run this check only (repeatable).")
-@click.option("--ignore", multiple=True, callback=_read_ids, help="Leave this check out.")
+@click.option(
+    "--ignore",
+    multiple=True,
+    callback=_read_ids,
+    help="Leave this check out, or all that a pattern such as QCA8* names.",
+)
 @click.option("--strict", is_flag=True, help="Warnings fail too.")
 @click.option("--fix", is_flag=True, help="Apply the remedies that are safe, asking first.")
 @click.option("--yes", is_flag=True, help="With --fix: do not ask.")

@@ -19,8 +19,6 @@ def down(volumes: bool) -> None:
         from infra.stack.launch import stop
 
         stop(launch.project, state, volumes=volumes)
-        kept = "The images are kept."
-        if not volumes:
-            kept = f"The volume {launch.project}_runs is kept, and so are the images."
+        kept = "The run is kept, and so are the images."
         click.echo(f"Removed the stack {launch.project}. {kept}", err=True)
     state.remove()

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from qca.cli.automaton_options import device_option, load_automaton, runs_option, what_argument
-from qca.cli.options import format_option
+from qca.cli.automaton_options import device_option, load_automaton, what_argument
+from qca.cli.options import format_option, runs_option
 from qca.core.config import Device
 from qca.runs.run_folder import RunFolder
 

@@ -1,5 +1,7 @@
 """`qca explain`: one check in full."""
 
+from fnmatch import fnmatch
+
 import click
 from rich.console import Console
 from rich.padding import Padding
@@ -7,6 +9,7 @@ from rich.text import Text
 
 from infra.doctor.catalogue import UnknownCheckError, find_check, list_sections
 from infra.doctor.check import Check
+from infra.doctor.checks import CHECKS
 
 # Longer lines are hard to read, however wide the terminal is.
 _WIDEST = 88
@@ -31,6 +34,16 @@ def look_up(check_id: str, option: str) -> Check:
         hint = f"Did you mean {near}?" if near else "docs/checks.md lists all checks."
         message = f"there is no check {error.given!r}. {hint}"
         raise click.BadParameter(message, param_hint=option) from None
+
+
+def look_up_all(pattern: str, option: str) -> list[Check]:
+    """Return the checks that a pattern such as `QCA8*` names, or the one of that ID."""
+    if "*" not in pattern:
+        return [look_up(pattern, option)]
+    found = [check for check in CHECKS if fnmatch(check.id, pattern.strip().upper())]
+    if not found:
+        raise click.BadParameter(f"no check is called {pattern!r}.", param_hint=option)
+    return found
 
 
 def _show(check: Check) -> None:

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from qca.cli.automaton_options import load_automaton, runs_option, what_argument
+from qca.cli.automaton_options import load_automaton, what_argument
+from qca.cli.options import runs_option
 
 
 @click.command()

@@ -9,6 +9,7 @@ from qca.cli.messages import clean
 from qca.core.units import format_size
 from qca.runs.events import (
     CheckpointWritten,
+    ConfigChanged,
     EpisodeRecord,
     Event,
     Finished,
@@ -17,7 +18,7 @@ from qca.runs.events import (
     Skipped,
     Started,
 )
-from qca.runs.resume_messages import describe_repeated_episodes
+from qca.runs.resume_messages import describe_config_change, describe_repeated_episodes
 
 _LINE_SECONDS = 5.0  # between two lines in a log file
 
@@ -84,6 +85,9 @@ class ProgressView:
                     f"Out of memory; episode {event.episode} is repeated with recompute "
                     f"{event.recompute}, optimizer state on {event.optimizer_state}."
                 )
+            case ConfigChanged():
+                changes = describe_config_change(event.before, event.now)
+                self.say(f"Note: changed with episode {event.episode:,}: {changes}.")
             case Noted():
                 self.say(f"Note: {event.message}.")
             case CheckpointWritten():

@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from infra.host.facts import HostFacts
 from infra.stack.plan import StackPlan, plan_stack
 from qca.cli.host_facts import host_facts
 from qca.cli.options import Command, config_options, facts_option, read_config
@@ -48,9 +49,11 @@ def compose(
 ) -> None:
     """Write the Compose file of the plan, with the reason for each derived number."""
     from infra.stack.render_compose import render_compose
+    from infra.stack.run_storage import plan_storage
 
     _require_output(output, check)
-    text = render_compose(_make_plan(config_file, facts_file, flags))
+    facts, plan = _make_plan(config_file, facts_file, flags)
+    text = render_compose(plan, plan_storage(facts, plan.project))
     _write_or_compare(text, output, check=check)
 
 
@@ -87,7 +90,7 @@ def kubernetes(
     from infra.stack.render_kubernetes import render_kubernetes
 
     _require_output(output, check)
-    plan = _make_plan(config_file, facts_file, flags)
+    _, plan = _make_plan(config_file, facts_file, flags)
     text = render_kubernetes(plan, nodes=nodes, trainer_image=trainer_image)
     _write_or_compare(text, output, check=check)
 
@@ -99,9 +102,10 @@ def _require_output(output: Path | None, check: bool) -> None:
 
 def _make_plan(
     config_file: Path | None, facts_file: Path | None, flags: dict[str, Any]
-) -> StackPlan:
+) -> tuple[HostFacts, StackPlan]:
     config = _set_compose_runtime(read_config(config_file, flags))
-    return plan_stack(host_facts(facts_file), config)
+    facts = host_facts(facts_file)
+    return facts, plan_stack(facts, config)
 
 
 def _write_or_compare(text: str, output: Path | None, *, check: bool) -> None:

@@ -14,12 +14,12 @@ from qca.core.errors import LaunchError
 
 
 @click.command()
-@click.argument("run")
+@click.argument("names", metavar="RUN...", nargs=-1, required=True)
 @click.option(
     "-o",
     "--output",
     type=click.Path(path_type=Path),
-    help="Write here.  [default: report.html in the run folder]",
+    help="Write here.  [default: report.html in the run folder; comparison.html in --runs]",
 )
 @runs_option
 @click.option(
@@ -31,29 +31,55 @@ from qca.core.errors import LaunchError
 )
 @facts_option
 def report(
-    run: str, output: Path | None, runs: Path, config_file: Path | None, facts_file: Path | None
+    names: tuple[str, ...],
+    output: Path | None,
+    runs: Path,
+    config_file: Path | None,
+    facts_file: Path | None,
 ) -> None:
-    """Write one self-contained HTML page about a run.
+    """Write one self-contained HTML page about a run, or about several.
 
     RUN is its name, or the path of its folder. The page has the run's curves, its memory
-    against the plan, pictures of the state, the plan with its reasons, and what qca doctor says
-    of this host. It loads nothing from a network, and names of persons and machines are taken
-    out of it.
+    against the plan, its state in motion and in measures, the plan with its reasons, and what
+    qca doctor says of this host. Of several runs it has the curves laid over one another, and
+    what differs in their configurations. It loads nothing from a network, and names of persons
+    and machines are taken out of it.
     """
     try:
-        from qca.cli.report_data import describe_host
-        from qca.report.page import render_page
-        from qca.runs.run import find_run, read_run
+        import qca.report.page  # noqa: F401 - says what is missing
+        from qca.runs.run import find_run
     except ModuleNotFoundError as error:
         raise LaunchError(
             f"the report needs {error.name}, which is not installed here",
             hint=explain_install("report"),
         ) from None
-    folder = find_run(run, runs)
-    recorded_run, config = read_run(folder), load_config(config_file)
+    folders = [find_run(name, runs) for name in names]
+    if len(folders) == 1:
+        page = folders[0] / "report.html" if output is None else output
+        text = _render_one(folders[0], config_file, facts_file)
+    elif config_file or facts_file:
+        raise click.UsageError("-c and --facts are about a host; a page of several runs has none")
+    else:
+        page = runs / "comparison.html" if output is None else output
+        text = _render_several(folders)
+    write_atomically(page, text)
+    click.echo(f"Wrote {page}.", err=True)
+
+
+def _render_one(folder: Path, config_file: Path | None, facts_file: Path | None) -> str:
+    from qca.cli.report_data import describe_host
+    from qca.report.page import render_page
+    from qca.runs.run import read_run
+
+    run, config = read_run(folder), load_config(config_file)
     if facts_file is None:
         click.echo("Examining this host.", err=True)
-    host = describe_host(host_facts(facts_file), config, recorded_run.config)
-    page = folder / "report.html" if output is None else output
-    write_atomically(page, render_page(recorded_run, host, datetime.now(UTC)))
-    click.echo(f"Wrote {page}.", err=True)
+    host = describe_host(host_facts(facts_file), config, run.config)
+    return render_page(run, host, datetime.now(UTC))
+
+
+def _render_several(folders: list[Path]) -> str:
+    from qca.report.comparison import render_comparison
+    from qca.runs.run import read_run
+
+    return render_comparison([read_run(folder) for folder in folders], datetime.now(UTC))

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from qca.cli.automaton_options import device_option, load_automaton, runs_option, what_argument
+from qca.cli.automaton_options import device_option, load_automaton, what_argument
+from qca.cli.options import runs_option
 from qca.cli.signals import set_on_signals
 from qca.core.config import Device
 

@@ -121,8 +121,12 @@ def _read_compose(launch: Launch, state: StateDir) -> _Status:
     trainer = next((one["state"] for one in services if one["name"] == "trainer"), None)
     if trainer is None:  # `qca up` builds its image, or is being stopped
         return _Status(launch, services, None, running=read_holder(state) is not None)
-    records = parse_newest_records(read_recent_trainer_lines(stack))
-    records = records or _read_earlier_records(stack, launch.run)
+    if launch.volume is None:
+        file = Path(launch.runs) / launch.run / "metrics.jsonl"
+        records = parse_newest_records(read_last_lines(file))
+    else:
+        records = parse_newest_records(read_recent_trainer_lines(stack))
+        records = records or _read_earlier_records(stack, launch.run)
     return _build_status(launch, services, records, running=trainer in _ALIVE)
 
 

@@ -26,9 +26,11 @@ from qca.cli.signals import Terminated, ignore_signals, raise_on_sigterm
 from qca.core.config import Config
 from qca.core.errors import LaunchError
 from qca.runs.events import parse_event
+from qca.runs.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from infra.stack.launch import Images
+    from infra.stack.run_storage import RunStorage
 
 
 @click.command()
@@ -50,7 +52,7 @@ def up(config_file: Path | None, **flags: Any) -> None:
             _refuse_other_stack(plan, state)
             _announce(plan, view)
             if plan.runtime.value == "compose":
-                _run_compose(plan, config, state, view)
+                _run_compose(facts, plan, config, state, view)
             else:
                 _run_local(plan, state, view)
         except Terminated:
@@ -81,7 +83,7 @@ def _refuse_other_stack(plan: StackPlan, state: StateDir) -> None:
     if (before.runtime, before.project) != (plan.runtime.value, plan.project):
         raise LaunchError(
             f"the stack {before.project} was launched from this folder and may still be there",
-            hint="Take it down first: `qca down` (its volume is kept).",
+            hint="Take it down first: `qca down` (its run is kept).",
         )
 
 
@@ -95,7 +97,7 @@ def _announce(plan: StackPlan, view: ProgressView) -> None:
         view.say("This is the small CPU profile; --profile default trains the whole model.")
 
 
-def _describe_launch(plan: StackPlan) -> Launch:
+def _describe_launch(plan: StackPlan, volume: str | None = None) -> Launch:
     return Launch(
         runtime=plan.runtime.value,
         project=plan.project,
@@ -106,6 +108,7 @@ def _describe_launch(plan: StackPlan) -> Launch:
         predicted_peak_bytes=plan.trainer.predicted_peak_bytes.value,
         context_bytes=plan.trainer.context_bytes.value,
         budget_bytes=plan.trainer.budget_bytes.value,
+        volume=volume,
     )
 
 
@@ -122,28 +125,52 @@ def _run_local(plan: StackPlan, state: StateDir, view: ProgressView) -> None:
         except (KeyboardInterrupt, Terminated):
             view.say("Stopping; the trainer writes a checkpoint first.")
             raise
-    view.say(f"Run folder: {RUNS / plan.train.run}\nWatch it move: qca rollout {plan.train.run}")
+    view.say(_describe_run_place(plan.train.run, None))
 
 
-def _run_compose(plan: StackPlan, config: Config, state: StateDir, view: ProgressView) -> None:
+def _run_compose(
+    facts: HostFacts, plan: StackPlan, config: Config, state: StateDir, view: ProgressView
+) -> None:
     from infra.stack import launch
+    from infra.stack.run_storage import plan_storage
 
     with project_lock(plan.project):
         # An earlier stack of this folder keeps running until this is done.
         images = launch.prepare(
             plan, state, ca_bundle=config.stack.ca_bundle, say=view.say, tick=view.tick
         )
-        write_launch(state, _describe_launch(plan))
-        _start_and_follow(plan, images, state, view)
-    copy = launch.build_copy_command(plan, state)
-    view.say(
-        f"The run is in the volume {plan.project}_runs; to copy it here: {copy}\n"
-        "The store still runs; `qca down` removes the stack and keeps the volume."
-    )
+        planned = plan_storage(facts, plan.project)
+        storage = launch.settle_storage(planned, plan.project, state, images.store)
+        if storage.volume is None:
+            _prepare_run_folder(plan)
+        write_launch(state, _describe_launch(plan, storage.volume))
+        _start_and_follow(plan, images, storage, state, view)
+    view.say(_describe_run_place(plan.train.run, storage.volume))
+    view.say("The store still runs; `qca down` removes the stack and keeps the run.")
+
+
+def _prepare_run_folder(plan: StackPlan) -> None:
+    from infra.stack.launch import refuse_run_in_volume
+    from infra.stack.run_storage import ensure_run_folder
+
+    folder = RUNS / plan.train.run
+    if not RunFolder(folder).is_used():
+        refuse_run_in_volume(plan.project, plan.train.run)
+    ensure_run_folder(folder)
+
+
+def _describe_run_place(run: str, volume: str | None) -> str:
+    if volume is not None:
+        return f"The run is in the engine's volume {volume}; `qca fetch {run}` copies it here."
+    return f"Run folder: {RUNS / run}\nWatch it move: qca rollout {run}"
 
 
 def _start_and_follow(
-    plan: StackPlan, images: "Images", state: StateDir, view: ProgressView
+    plan: StackPlan,
+    images: "Images",
+    storage: "RunStorage",
+    state: StateDir,
+    view: ProgressView,
 ) -> None:
     """Run the stack to the end of the training; take it down if that is not reached."""
     from infra.stack import launch
@@ -151,7 +178,7 @@ def _start_and_follow(
     from infra.stack.docker_client import make_stack_client
 
     try:
-        launch.start(plan, state, images, say=view.say)
+        launch.start(plan, state, images, storage, RUNS / plan.train.run, say=view.say)
         with closing(follow_trainer(make_stack_client(state, plan.project))) as lines:
             _show_lines(lines, view)
     except BaseException:

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import click
 
-from qca.cli.automaton_options import device_option, load_automaton, runs_option, what_argument
+from qca.cli.automaton_options import device_option, load_automaton, what_argument
+from qca.cli.options import runs_option
 from qca.core.config import Device
 from qca.core.distribution import explain_install
 from qca.core.errors import LaunchError

@@ -149,9 +149,9 @@ class TrainConfig(_Table):
     gamma: Annotated[float, Constraint(ge=0, le=1)] = 0.01
     """Dissipation of a step."""
 
-    episodes: Annotated[int, Constraint(ge=1)] = 2000
+    episodes: Annotated[int, Constraint(ge=1, lt=2**63)] = 2000
     """Optimizer steps; each is one episode."""
-    batch_size: Annotated[int, Constraint(ge=1)] = 1
+    batch_size: Annotated[int, Constraint(ge=1, lt=2**63)] = 1
     """States that an episode evolves side by side."""
     loss: LossName = "evolutionary"
     """What is minimised."""
@@ -176,9 +176,9 @@ class TrainConfig(_Table):
     budget: Size | None = None
     """Device memory that the training may use; the GPU's free memory if not given."""
 
-    checkpoint_every: Annotated[int, Constraint(ge=1)] = 50
+    checkpoint_every: Annotated[int, Constraint(ge=1, lt=2**63)] = 50
     """Episodes between two checkpoints; one is always written at the end."""
-    keep_checkpoints: Annotated[int, Constraint(ge=1)] = 3
+    keep_checkpoints: Annotated[int, Constraint(ge=1, lt=2**63)] = 3
     """Newest checkpoints that are kept, beside the best one."""
 
 

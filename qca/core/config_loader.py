@@ -16,7 +16,9 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from qca.core.config import Config, StackConfig, TrainConfig
 from qca.core.errors import InputError
+from qca.core.plain_files import read_plain
 from qca.core.train_flags import format_flag_name
+from qca.core.units import MIB
 from qca.core.validation import is_unknown_key
 
 if TYPE_CHECKING:
@@ -25,9 +27,16 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 CONFIG_FILE = Path("qca.toml")
+_LARGEST_FILE = MIB
 
 # What a rendered Compose file reads; qca itself does not.
-_COMPOSE_VARIABLES = ("QCA_GID", "QCA_STORE_FLAGS", "QCA_TRAINER_IMAGE", "QCA_UID")
+_COMPOSE_VARIABLES = (
+    "QCA_GID",
+    "QCA_RUN_FOLDER",
+    "QCA_STORE_FLAGS",
+    "QCA_TRAINER_IMAGE",
+    "QCA_UID",
+)
 
 
 def load_config(
@@ -96,7 +105,7 @@ def _build_table(
 
 def _read(path: Path, *, required: bool) -> str:
     try:
-        return path.read_text(encoding="utf-8")
+        return read_plain(path, limit=_LARGEST_FILE).decode()
     except FileNotFoundError:
         if required:
             raise InputError(f"{path}: no such file", hint="Check the path given to -c.") from None
@@ -116,6 +125,11 @@ def _parse(path: Path, text: str) -> dict[str, Any]:
         line = re.search(r"at line (\d+)", str(error))
         number = line[1] if line else len(text.splitlines())  # "at end of document"
         raise InputError(f"{path}:{number}: {error}", hint="It is not valid TOML there.") from None
+    except (ValueError, RecursionError):
+        raise InputError(
+            f"{path}: a number is too long, or values are nested too deep",
+            hint="Its values are single numbers and texts.",
+        ) from None
     for key, value in tables.items():
         if not isinstance(value, dict):
             raise InputError(

@@ -11,7 +11,7 @@ from typing import Literal
 
 import numpy as np
 
-from qca.measures.state import ComplexArray, FloatArray, State, squared_magnitude
+from qca.measures.state import ComplexArray, FloatArray, State, compute_squared_magnitude
 
 Scale = Literal["sequential", "cyclic", "categorical"]
 _SMALLEST = np.float32(1e-12)  # where |psi|^2 divides: a cell that is all but damped away
@@ -36,7 +36,7 @@ class Field:
 
 def compute_density(state: State, previous: State | None = None, component: int = 0) -> FloatArray:
     """Return |psi_c|^2; a probability, 0 to 1 where cells are normalized."""
-    return squared_magnitude(state.psi[component])
+    return compute_squared_magnitude(state.psi[component])
 
 
 def compute_phase(state: State, previous: State | None = None, component: int = 0) -> FloatArray:
@@ -46,12 +46,12 @@ def compute_phase(state: State, previous: State | None = None, component: int = 
 
 def find_dominant(state: State, previous: State | None = None, component: int = 0) -> FloatArray:
     """Return the component with the largest |psi_c|^2, counted from 0."""
-    return squared_magnitude(state.psi).argmax(axis=0).astype(np.float32)
+    return compute_squared_magnitude(state.psi).argmax(axis=0).astype(np.float32)
 
 
 def compute_entropy(state: State, previous: State | None = None, component: int = 0) -> FloatArray:
     """Return -sum_c p_c log2 p_c in bits: 0 for one component alone, log2 d_state for all alike."""
-    probability = _probabilities(state.psi)
+    probability = _compute_probabilities(state.psi)
     return -(probability * np.log2(np.maximum(probability, _SMALLEST))).sum(axis=0)
 
 
@@ -59,7 +59,7 @@ def compute_coherence(
     state: State, previous: State | None = None, component: int = 0
 ) -> FloatArray:
     """Return the mean |<psi, psi'>| / (|psi| |psi'|) over the four neighbors psi'; 0 to 1."""
-    direction = state.psi / np.sqrt(np.maximum(_squared_norm(state.psi), _SMALLEST))
+    direction = state.psi / np.sqrt(np.maximum(_compute_squared_norm(state.psi), _SMALLEST))
     total = np.zeros(direction.shape[1:], np.float32)
     count = np.zeros_like(total)
     for here, there in _NEIGHBORS:
@@ -78,7 +78,7 @@ def compute_change(state: State, previous: State | None = None, component: int =
     if previous is None or previous.step == state.step:
         return np.zeros(state.psi.shape[1:], np.float32)
     difference = state.psi - previous.psi
-    return np.sqrt(_squared_norm(difference)) / np.float32(abs(state.step - previous.step))
+    return np.sqrt(_compute_squared_norm(difference)) / np.float32(abs(state.step - previous.step))
 
 
 def compute_asymmetry(
@@ -122,10 +122,10 @@ _NEIGHBORS: tuple[tuple[_Cells, _Cells], ...] = (
 )
 
 
-def _squared_norm(psi: ComplexArray) -> FloatArray:
-    return squared_magnitude(psi).sum(axis=0)
+def _compute_squared_norm(psi: ComplexArray) -> FloatArray:
+    return compute_squared_magnitude(psi).sum(axis=0)
 
 
-def _probabilities(psi: ComplexArray) -> FloatArray:
-    squared = squared_magnitude(psi)
+def _compute_probabilities(psi: ComplexArray) -> FloatArray:
+    squared = compute_squared_magnitude(psi)
     return squared / np.maximum(squared.sum(axis=0), _SMALLEST)

@@ -14,7 +14,7 @@ from qca.measures.fields import (
     compute_coherence,
     compute_entropy,
 )
-from qca.measures.state import State, squared_magnitude
+from qca.measures.state import State, compute_squared_magnitude
 
 
 @dataclass(frozen=True)
@@ -36,7 +36,9 @@ def measure_energy(state: State, previous: State | None = None) -> float:
 
 def measure_norm_error(state: State, previous: State | None = None) -> float:
     """Return the mean over cells of | |psi|^2 - 1 |: rounding, or what damping has taken."""
-    return float(np.abs(squared_magnitude(state.psi).sum(axis=0) - 1).mean(dtype=np.float64))
+    return float(
+        np.abs(compute_squared_magnitude(state.psi).sum(axis=0) - 1).mean(dtype=np.float64)
+    )
 
 
 def measure_entropy(state: State, previous: State | None = None) -> float:
@@ -71,7 +73,7 @@ def measure_frequency(state: State, previous: State | None = None) -> float:
     over components: 0 is a uniform grid, 0.5 a pattern that alternates from cell to cell along
     one axis. White noise has 0.38.
     """
-    density = squared_magnitude(state.psi).astype(np.float64)
+    density = compute_squared_magnitude(state.psi).astype(np.float64)
     density -= density.mean(axis=(1, 2), keepdims=True)
     power = np.square(np.abs(np.fft.fft2(density))).sum(axis=0)
     rows, columns = (np.fft.fftfreq(cells) for cells in density.shape[1:])

@@ -24,9 +24,9 @@ class State:
     @classmethod
     def from_psi(cls, step: int, psi: ComplexArray) -> "State":
         """Return the state of cells of which nothing else is known."""
-        return cls(step, psi, squared_magnitude(psi).sum(axis=0))
+        return cls(step, psi, compute_squared_magnitude(psi).sum(axis=0))
 
 
-def squared_magnitude(psi: ComplexArray) -> FloatArray:
+def compute_squared_magnitude(psi: ComplexArray) -> FloatArray:
     """Return |psi|^2 of each component, shaped like psi."""
     return np.square(psi.real) + np.square(psi.imag)

@@ -144,7 +144,7 @@ def make_loss(name: str) -> Loss:
         raise InputError(
             f"no loss is called {name!r}", hint="Install the package that declares it."
         )
-    loss = load_plugin(point, Callable)()
+    loss = load_plugin(point, type)()
     if not isinstance(loss, Loss) or loss.max_sample_steps > MAX_INSTALLED_SAMPLE_STEPS:
         raise InputError(
             f"{GROUP} {name!r} does not make a qca.Loss of at most "

@@ -87,6 +87,7 @@ def draw(
     curves: Sequence[Curve],
     *,
     quantity: str,
+    axis: str = "episode",
     size: tuple[int, int] = SMALL,
     levels: Sequence[Level] = (),
     lines: Sequence[float] = (),
@@ -100,6 +101,7 @@ def draw(
         name: prefix of the ids in the element, which must be unique on the page.
         curves: what is drawn, over the episodes; one of a single value is drawn as a dot.
         quantity: of the vertical axis; "bytes" are converted to MiB or another unit.
+        axis: of the horizontal axis.
         size: width and height in CSS pixels.
         levels: values to compare with.
         lines: positions on the horizontal axis that are marked with dotted lines.
@@ -124,7 +126,7 @@ def draw(
         for tick in ticks:
             axes.axvline(tick, ymax=0.06, color=_PLACEHOLDERS["warn"], linewidth=1.6)
         _scale_values(axes, curves, log=log, from_zero=from_zero)
-        _style_axes(axes, quantity, episodes=9 if size[0] > SMALL[0] else 5)
+        _style_axes(axes, quantity, axis, labels=9 if size[0] > SMALL[0] else 5)
         return _render_svg(figure, name, size)
 
 
@@ -202,11 +204,11 @@ def _scale_values(axes: Axes, curves: Sequence[Curve], *, log: bool, from_zero: 
     axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _format_number(value)))
 
 
-def _style_axes(axes: Axes, quantity: str, *, episodes: int) -> None:
-    axes.xaxis.set_major_locator(MaxNLocator(episodes, steps=_TICK_STEPS, integer=True))
+def _style_axes(axes: Axes, quantity: str, axis: str, *, labels: int) -> None:
+    axes.xaxis.set_major_locator(MaxNLocator(labels, steps=_TICK_STEPS, integer=True))
     axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
     axes.margins(x=0.015)
-    axes.set_xlabel("episode", color=_PLACEHOLDERS["muted"], loc="right")
+    axes.set_xlabel(axis, color=_PLACEHOLDERS["muted"], loc="right")
     axes.set_title(quantity, loc="left", fontsize=12.5, color=_PLACEHOLDERS["muted"])
     axes.grid(axis="y", color=_PLACEHOLDERS["rule"], linewidth=0.8)
     axes.set_axisbelow(True)

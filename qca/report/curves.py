@@ -53,7 +53,7 @@ def draw_learning(run: Run) -> Iterator[Chart]:
         yield _draw_loss(run)
         yield _draw_components(run.records)
         yield _draw_gradient(run.records)
-        yield _draw_learning_rate(run.records)
+        yield _draw_learning_rate(run)
         yield _draw_noise(run.records)
 
 
@@ -65,7 +65,7 @@ def draw_speed(records: Sequence[EpisodeRecord]) -> Chart:
         "Speed",
         f"Median {median(y):,.3g} steps a second, slowest {min(y):,.3g}, fastest {max(y):,.3g}; "
         "each forward and backward, a batch counts once.",
-        _draw_markup("speed", [curve], "steps a second", from_zero=True),
+        draw_markup("speed", [curve], "steps a second", from_zero=True),
     )
 
 
@@ -78,7 +78,7 @@ def extract_series(
 
 def _draw_loss(run: Run) -> Chart:
     x, y = extract_series(run.records, lambda record: record.loss)
-    best = min(run.records, key=lambda record: record.loss)
+    best = run.best_record
     sentences = [
         f"From {y[0]:.4g} in episode {x[0]:,.0f} to {y[-1]:.4g} in episode {x[-1]:,.0f}; "
         f"the best is {best.loss:.4g} in episode {best.episode:,}."
@@ -89,6 +89,12 @@ def _draw_loss(run: Run) -> Chart:
     if run.resume_episodes:
         sentences.append(f"The run was continued {format_count(len(run.resume_episodes), 'time')}.")
         legend.append(Legend("continued here", "muted", "line"))
+    sentences += [
+        f"The loss is {change['now']['loss']} from episode {change['episode']:,} on, "
+        f"{change['before']['loss']} before: their values do not compare."
+        for change in run.config_changes
+        if "loss" in change["now"]
+    ]
     if run.skipped_episodes:
         skipped = format_count(len(run.skipped_episodes), "episode")
         sentences.append(
@@ -146,7 +152,7 @@ def _draw_gradient(records: Sequence[EpisodeRecord]) -> Chart:
         "Norm of the gradient",
         f"Median {median(y):.3g}, largest {max(y):.3g}, before clipping; clipped to "
         f"{GRADIENT_NORM_LIMIT:g} in {clipped:,} of {format_count(len(y), 'episode')}.",
-        _draw_markup(
+        draw_markup(
             "gradient",
             [Curve("norm", x, y, smooth=True)],
             "norm, logarithmic" if is_log_scale_useful(y, [GRADIENT_NORM_LIMIT]) else "norm",
@@ -157,29 +163,41 @@ def _draw_gradient(records: Sequence[EpisodeRecord]) -> Chart:
     )
 
 
-def _draw_learning_rate(records: Sequence[EpisodeRecord]) -> Chart:
-    x, y = extract_series(records, lambda record: record.learning_rate)
-    changes = sum(one != other for one, other in pairwise(y))
+def _draw_learning_rate(run: Run) -> Chart:
+    x, y = extract_series(run.records, lambda record: record.learning_rate)
     caption = f"{y[0]:.3g} throughout; it is halved when the loss stalls."
-    if changes:
-        caption = (
-            f"From {y[0]:.3g} to {y[-1]:.3g}, changed {format_count(changes, 'time')}: "
-            "it is halved when the loss stalls."
-        )
-    curve = Curve("rate", x, y, "c")
-    svg = _draw_markup("rate", [curve], "learning rate", from_zero=True)
+    if causes := list(_explain_learning_rate(run)):
+        caption = f"From {y[0]:.3g} to {y[-1]:.3g}: {'; '.join(causes)}."
+    svg = draw_markup("rate", [Curve("rate", x, y, "c")], "learning rate", from_zero=True)
     return Chart("Learning rate", caption, svg)
+
+
+def _explain_learning_rate(run: Run) -> Iterator[str]:
+    """Yield why the rate changed: by the schedule, and by what the user set."""
+    settings = [change for change in run.config_changes if "learning_rate" in change["now"]]
+    given = [change["episode"] for change in settings]
+    halvings = sum(
+        one.learning_rate != other.learning_rate
+        and not any(one.episode < episode <= other.episode for episode in given)
+        for one, other in pairwise(run.records)
+    )
+    if halvings:
+        yield f"halved {format_count(halvings, 'time')}, when the loss stalled"
+    for change in settings:
+        before, now = change["before"]["learning_rate"], change["now"]["learning_rate"]
+        yield f"set from {before} to {now} with episode {change['episode']:,}"
 
 
 def _draw_noise(records: Sequence[EpisodeRecord]) -> Chart:
     x, y = extract_series(records, lambda record: record.noise_rate)
     caption = f"From {y[0]:.3g} to {y[-1]:.3g}: the share of cells whose phase a step disturbs."
     curve = Curve("noise", x, y, "d")
-    svg = _draw_markup("noise", [curve], "share of the cells", from_zero=True)
+    svg = draw_markup("noise", [curve], "share of the cells", from_zero=True)
     return Chart("Noise", caption, svg)
 
 
-def _draw_markup(name: str, curves: Sequence[Curve], quantity: str, **options: object) -> Markup:
+def draw_markup(name: str, curves: Sequence[Curve], quantity: str, **options: object) -> Markup:
+    """Return a chart's drawing; the options are those of `charts.draw`."""
     return Markup(draw(name, curves, quantity=quantity, **options))  # type: ignore[arg-type]
 
 

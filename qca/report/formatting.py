@@ -4,6 +4,8 @@ from datetime import UTC, datetime
 
 from markupsafe import Markup, escape
 
+from qca.runs.evaluation import Statistic
+
 
 def format_time(time: datetime | str) -> str:
     """Return a date and time in UTC, since a page is made to be shared.
@@ -15,7 +17,11 @@ def format_time(time: datetime | str) -> str:
             time = datetime.fromisoformat(time)
         except ValueError:
             return time
-    return f"{time.astimezone(UTC):%-d %b %Y, %H:%M:%S} UTC"
+    try:
+        time = time.astimezone(UTC)
+    except OverflowError:  # before year 1, or after 9999
+        return time.isoformat()
+    return f"{time:%-d %b %Y, %H:%M:%S} UTC"
 
 
 def format_duration(seconds: float) -> str:
@@ -41,3 +47,10 @@ def render_prose(text: str) -> Markup:
         for number, part in enumerate(parts)
     )
     return Markup("").join(tagged)
+
+
+def format_statistic(statistic: Statistic | None) -> str:
+    """Return a mean with its standard error: ``2.31 ± 0.02``; ``unknown`` where it is."""
+    if statistic is None or statistic.mean is None or statistic.standard_error is None:
+        return "unknown"
+    return f"{statistic.mean:.4g} ± {statistic.standard_error:.1g}"

@@ -3,18 +3,19 @@
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
-from importlib.resources import files
 from statistics import median
 from typing import get_args
 
-from jinja2 import Environment, StrictUndefined
 from markupsafe import Markup
 
 from qca.core.distribution import read_version
 from qca.core.units import format_size
 from qca.memory.budget import Estimate, parameter_count
 from qca.report.curves import draw_learning, draw_speed
-from qca.report.formatting import format_duration, format_key, format_time, render_prose
+from qca.report.formatting import (
+    format_duration,
+    format_key,
+)
 from qca.report.host_section import FindingEntry, HostSection, PlanEntry, Severity
 from qca.report.memory import (
     compare_with_budget,
@@ -25,6 +26,8 @@ from qca.report.memory import (
 )
 from qca.report.no_pictures import explain_no_pictures
 from qca.report.pictures import draw_gallery
+from qca.report.rollout_curves import draw_measures
+from qca.report.template import build_environment, read_asset
 from qca.report.timeline import build_timeline
 from qca.runs.events import EpisodeRecord
 from qca.runs.run import Run, Status
@@ -66,9 +69,7 @@ class PlanRow:
 
 def render_page(run: Run, host: HostSection, now: datetime) -> str:
     """Return the page as HTML; the same input gives the same bytes."""
-    here = files("qca.report")
-    source = (here / "page.html.j2").read_text(encoding="utf-8")
-    template = _build_environment(host).from_string(source)
+    template = build_environment(host.clean).get_template("page.html.j2")
     need = predict_memory(run)
     findings = {severity: _select(host.findings, severity) for severity in get_args(Severity)}
     return template.render(
@@ -76,7 +77,7 @@ def render_page(run: Run, host: HostSection, now: datetime) -> str:
         host=host,
         now=now,
         version=read_version(),
-        css=Markup((here / "page.css").read_text(encoding="utf-8")),
+        css=Markup(read_asset("page.css")),
         parameters=parameter_count(run.config.d_state, run.config.hidden_channels),
         share=min(100.0, 100 * run.episodes_done / run.config.episodes),
         status_sentence=_STATUS_SENTENCES[run.status],
@@ -87,6 +88,8 @@ def render_page(run: Run, host: HostSection, now: datetime) -> str:
         budget_source=_describe_budget_source(run, host),
         rows=_select_rows(run.records),
         gallery=draw_gallery(run.snapshots) if run.snapshots else None,
+        measures=list(draw_measures(run.snapshots)) if run.snapshots else [],
+        evaluation=run.evaluation,
         no_pictures=explain_no_pictures(run),
         need=need,
         plan_rows=_build_plan_rows(run, host.plan, need),
@@ -98,22 +101,11 @@ def render_page(run: Run, host: HostSection, now: datetime) -> str:
     )
 
 
-def _build_environment(host: HostSection) -> Environment:
-    environment = Environment(autoescape=True, undefined=StrictUndefined, lstrip_blocks=True)
-    environment.filters |= {
-        "size": format_size,
-        "time": format_time,
-        "prose": lambda text: render_prose(host.clean(str(text))),
-        "clean": lambda text: host.clean(str(text)),
-    }
-    return environment
-
-
 def _build_facts(run: Run, need: Estimate | None) -> list[Fact]:
     records = run.records
     if not records:
         return []
-    best = min(records, key=lambda record: record.loss)
+    best = run.best_record
     seconds = sum(record.seconds for record in records)
     predicted = "" if need is None else format_size(select_comparable_peak(run, need))
     note = predicted and f"predicted {predicted}"

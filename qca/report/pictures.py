@@ -1,49 +1,54 @@
-"""The state at several steps, as small pictures: density and phase of each cell."""
+"""The state as two small animations: density and phase of each cell."""
 
 import base64
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from matplotlib import colormaps
-from matplotlib.image import imsave
 from numpy.typing import NDArray
+from PIL import Image
 
+from qca.measures.fields import Scale
+from qca.measures.palettes import make_palette, quantize
 from qca.runs.snapshots import Snapshots
 
-DENSITY_COLORMAP = "magma"
-PHASE_COLORMAP = "twilight"  # its ends meet, as a phase's do
-
-# A row of eight fits the page; more would be too small.
-_MAX_FRAMES = 8
+# Frames of an animation; more would make the page heavy, and no run folder has more.
+_MAX_FRAMES = 48
 # Cells a side; a screen shows no more of one picture.
 _MAX_CELLS = 128
 # Where each step restores the cells' total weights, they spread less than this, by rounding.
 _CONSTANT_SPREAD = 1e-3
+# Milliseconds: of a whole animation, of a frame at the least and at the most, of the last one.
+_DURATION, _SHORTEST, _LONGEST, _PAUSE = 6000, 60, 500, 1500
 
 
 @dataclass(frozen=True)
-class Frame:
-    """The state after `step` steps; the pictures are data URIs."""
+class Animation:
+    """Pictures in turn, as data URIs."""
 
-    step: int
-    density: str
-    phase: str
+    moving: str
+    """An animated PNG."""
+    still: str
+    """Its last frame, for readers who want no motion."""
 
 
 @dataclass(frozen=True)
 class Gallery:
-    """Pictures of one evolution, with one scale for all of them."""
+    """Animations of one rollout, with one scale for all frames."""
 
     episode: int
+    steps: Sequence[int]
+    """Of the frames."""
     component: int
-    """The component whose phase is shown, counted from 1."""
+    """The component whose phase is shown, counted from 0."""
     components: int
     of_component: bool
     """Whether the density is that component's too, since every cell's total is the same."""
     lowest: float
     highest: float
-    frames: tuple[Frame, ...]
+    density: Animation
+    phase: Animation
     density_bar: str
     phase_bar: str
 
@@ -53,35 +58,25 @@ def draw_gallery(snapshots: Snapshots) -> Gallery | None:
     steps = _select_steps(list(snapshots.states))
     if not steps:
         return None
-    states = {step: _downsample(snapshots.states[step]) for step in steps}
-    weights = {step: np.abs(state) ** 2 for step, state in states.items()}
-    last = weights[steps[-1]]
-    component = int(np.argmax(last.var(axis=(1, 2))))
-    constant = all(weight.sum(axis=0).std() < _CONSTANT_SPREAD for weight in weights.values())
-    densities = {
-        step: weight[component] if constant else weight.sum(axis=0)
-        for step, weight in weights.items()
-    }
-    phases = {step: np.angle(state[component]) for step, state in states.items()}
-    lowest = float(min(weight.min() for weight in densities.values()))
-    highest = float(max(weight.max() for weight in densities.values()))
+    states = np.stack([_downsample(snapshots.states[step]) for step in steps])
+    weights = np.abs(states) ** 2
+    component = int(np.argmax(weights[-1].var(axis=(1, 2))))
+    constant = bool((weights.sum(axis=1).std(axis=(1, 2)) < _CONSTANT_SPREAD).all())
+    densities = weights[:, component] if constant else weights.sum(axis=1)
+    lowest, highest = float(densities.min()), float(densities.max())
+    ramp = np.linspace(0, 1, 256, dtype=np.float32)[None, None]
     return Gallery(
         episode=snapshots.episode,
-        component=component + 1,
-        components=last.shape[0],
+        steps=steps,
+        component=component,
+        components=states.shape[1],
         of_component=constant,
         lowest=lowest,
         highest=highest,
-        frames=tuple(
-            Frame(
-                step=step,
-                density=_render_picture(densities[step], DENSITY_COLORMAP, lowest, highest),
-                phase=_render_picture(phases[step], PHASE_COLORMAP, -np.pi, np.pi),
-            )
-            for step in steps
-        ),
-        density_bar=_render_picture(np.linspace(0, 1, 256)[None, :], DENSITY_COLORMAP, 0, 1),
-        phase_bar=_render_picture(np.linspace(0, 1, 256)[None, :], PHASE_COLORMAP, 0, 1),
+        density=_animate(densities, "sequential", lowest, highest),
+        phase=_animate(np.angle(states[:, component]), "cyclic", -np.pi, np.pi),
+        density_bar=_animate(ramp, "sequential", 0, 1).still,
+        phase_bar=_animate(ramp, "cyclic", 0, 1).still,
     )
 
 
@@ -99,9 +94,26 @@ def _downsample(state: NDArray[np.complex64]) -> NDArray[np.complex64]:
     return state[:, ::stride, ::stride]
 
 
-def _render_picture(values: NDArray, colormap: str, lowest: float, highest: float) -> str:
-    """Return a PNG with one pixel a cell, as data URI; the page scales it without smoothing."""
+def _animate(
+    values: NDArray[np.floating], scale: Scale, lowest: float, highest: float
+) -> Animation:
+    """Return frames, (T, H, W), one pixel a cell; the page scales them without smoothing."""
+    palette = make_palette(scale).tobytes()
+    pictures = [Image.fromarray(places) for places in quantize(values, scale, lowest, highest)]
+    for picture in pictures:
+        picture.putpalette(palette)
+    each = min(_LONGEST, max(_SHORTEST, _DURATION // len(pictures)))
+    durations = [each] * (len(pictures) - 1) + [_PAUSE]
+    still = _encode(pictures[-1:], durations[-1:])
+    return Animation(_encode(pictures, durations) if len(pictures) > 1 else still, still)
+
+
+def _encode(pictures: list[Image.Image], durations: list[int]) -> str:
+    """Return pictures as an animated PNG, or a plain one, in a data URI."""
     out = io.BytesIO()
-    span = highest if highest > lowest else lowest + 1
-    imsave(out, values, cmap=colormaps[colormap], vmin=lowest, vmax=span, format="png")
+    first, *rest = pictures
+    if rest:
+        first.save(out, format="PNG", save_all=True, append_images=rest, duration=durations, loop=0)
+    else:
+        first.save(out, format="PNG")
     return "data:image/png;base64," + base64.b64encode(out.getvalue()).decode()

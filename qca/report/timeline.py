@@ -8,7 +8,7 @@ from typing import Any
 
 from qca.core.units import format_count
 from qca.report.formatting import format_key
-from qca.runs.resume_messages import describe_repeated_episodes
+from qca.runs.resume_messages import describe_config_change, describe_repeated_episodes
 
 _ENDINGS = {
     "complete": "Complete",
@@ -82,6 +82,9 @@ def _build_entry(event: Mapping[str, Any]) -> Entry:
                 f"Episode {episode:,} repeated with recompute {recompute}",
                 f"Memory was refused: {event.get('because', 'unknown')}",
             )
+        case {"event": "config-changed", "episode": int(episode), "before": before, "now": now}:
+            title = f"Configuration changed with episode {episode:,}"
+            return Entry(time, title, describe_config_change(before, now))
         case {"event": "noted", "message": message}:
             return Entry(time, "Note", str(message))
         case {"event": "finished", "reason": str(reason), "episodes": int(episodes)}:

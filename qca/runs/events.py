@@ -10,6 +10,11 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, TypeAdapter
 Finish = Literal["complete", "stopped", "already-complete"]
 
 
+# Anything larger was not written by a training, and what shows it would fail over it.
+Count = Annotated[int, Field(ge=0, lt=2**63)]
+Measurement = Annotated[FiniteFloat, Field(ge=-1e300, le=1e300)]
+
+
 class _Event(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -20,24 +25,24 @@ class Started(_Event):
     event: Literal["started"] = "started"
     run: str
     device: str
-    parameters: int
-    first_episode: int
+    parameters: Count
+    first_episode: Count
     """1, or the one after the checkpoint that is continued."""
-    made_again_until: int | None = None
+    made_again_until: Count | None = None
     """The last episode that an earlier session had run after that checkpoint. From `first_episode`
     to here they are repeated, and earlier events about them are void. None if none is repeated."""
-    episodes: int
-    steps: int
-    grid: int
-    batch_size: int
+    episodes: Count
+    steps: Count
+    grid: Count
+    batch_size: Count
     recompute: str
     segment: int = 1
     """How many steps are differentiated as one batch."""
     precision: str = "fp32"
     optimizer_state: str = "device"
-    processes: int = 1
+    processes: Count = 1
     """How many train together; each has a batch of its own."""
-    predicted_peak_bytes: int | None = None
+    predicted_peak_bytes: Count | None = None
     warnings: tuple[str, ...] = ()
 
 
@@ -45,24 +50,24 @@ class EpisodeRecord(_Event):
     """An episode was run and learned from; this is also a line of `metrics.jsonl`."""
 
     event: Literal["episode"] = "episode"
-    episode: Annotated[int, Field(ge=1)]
-    loss: FiniteFloat
-    components: dict[str, FiniteFloat]
+    episode: Annotated[Count, Field(ge=1)]
+    loss: Measurement
+    components: dict[str, Measurement]
     """The loss's terms, each before its factor."""
-    energy: FiniteFloat
+    energy: Measurement
     """E_T / E_0: what the last Euler step, or the damping of the whole episode, has left."""
-    noise_rate: FiniteFloat
-    learning_rate: FiniteFloat
-    gradient_norm: FiniteFloat
+    noise_rate: Measurement
+    learning_rate: Measurement
+    gradient_norm: Measurement
     """Before clipping."""
-    seconds: FiniteFloat
-    steps_per_second: FiniteFloat
+    seconds: Measurement
+    steps_per_second: Measurement
     """Steps of the automaton, forward and backward; a batch counts once."""
-    memory_bytes: int
+    memory_bytes: Count
     """Peak so far: on CUDA the allocator's allocated bytes, on a CPU the process's resident set."""
-    reserved_bytes: int | None = None
+    reserved_bytes: Count | None = None
     """Peak so far of the bytes that CUDA's allocator has reserved; None on a CPU."""
-    skipped: int = 0
+    skipped: Count = 0
     """Episodes of the run so far from which nothing was learned."""
 
 
@@ -70,9 +75,9 @@ class Skipped(_Event):
     """An episode gave a number that is not finite: nothing was learned from it."""
 
     event: Literal["skipped"] = "skipped"
-    episode: int
+    episode: Count
     because: str
-    loss_scale: FiniteFloat
+    loss_scale: Measurement
     """The factor of the loss from now on; it moves under float16 alone."""
 
 
@@ -80,14 +85,25 @@ class PlanChanged(_Event):
     """The device refused memory: the episode is repeated with a cheaper recompute strategy."""
 
     event: Literal["plan-changed"] = "plan-changed"
-    episode: int
+    episode: Count
     because: str
     """What the allocator said, with its numbers."""
     recompute: str
     segment: int = 1
     """The strategy from now on."""
     optimizer_state: str
-    predicted_peak_bytes: int
+    predicted_peak_bytes: Count
+
+
+class ConfigChanged(_Event):
+    """A continued training goes on with other values than those of its checkpoint."""
+
+    event: Literal["config-changed"] = "config-changed"
+    episode: int
+    """The first one with the new values."""
+    before: dict[str, float | int | str]
+    now: dict[str, float | int | str]
+    """Both have the same keys, those of the configuration that changed."""
 
 
 class Noted(_Event):
@@ -101,12 +117,12 @@ class CheckpointWritten(_Event):
     """A checkpoint is safe on the disk."""
 
     event: Literal["checkpoint"] = "checkpoint"
-    episode: int
+    episode: Count
     """Whole episodes that it contains."""
     path: str
-    loss: FiniteFloat | None = None
+    loss: Measurement | None = None
     """Mean of the newest ten episodes' losses; None where nothing was learned yet."""
-    best_episode: int | None = None
+    best_episode: Count | None = None
     """The episode of the checkpoint with the lowest such loss, which is kept."""
 
 
@@ -115,11 +131,20 @@ class Finished(_Event):
 
     event: Literal["finished"] = "finished"
     reason: Finish
-    episodes: int
+    episodes: Count
     """Whole episodes of the run, earlier sessions included."""
 
 
-Event = Started | EpisodeRecord | Skipped | PlanChanged | Noted | CheckpointWritten | Finished
+Event = (
+    Started
+    | EpisodeRecord
+    | Skipped
+    | PlanChanged
+    | ConfigChanged
+    | Noted
+    | CheckpointWritten
+    | Finished
+)
 
 _EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="event")])
 

@@ -25,6 +25,7 @@ from qca.runs.events import EpisodeRecord
 
 # A run of years, with an event for every episode.
 _LARGEST_FILE = 256 * MIB
+_LARGEST_NUMBER = 2**63
 
 
 @contextmanager
@@ -71,6 +72,18 @@ def list_skipped_episodes(events: Iterable[Mapping[str, Any]]) -> list[int]:
     return sorted(found)
 
 
+def list_config_changes(events: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Return the changes of the configuration, without those whose episodes were repeated."""
+    found: list[Mapping[str, Any]] = []
+    for event in events:
+        match event:
+            case {"event": "config-changed", "episode": int(), "before": dict(), "now": dict()}:
+                found.append(event)
+            case {"event": "started", "first_episode": int(first)}:
+                found = [change for change in found if change["episode"] < first]
+    return found
+
+
 def _append_line(path: Path, line: str) -> None:
     """Append a line, after ending one that a crash has cut: only the cut one is lost."""
     with open_plain(path, "a+b", follow=False) as file:
@@ -87,4 +100,5 @@ def _parse_event(line: str) -> dict[str, Any] | None:
     except ValueError:
         return None
     whole = all(isinstance(event.get(key), str) for key in ("time", "event"))
-    return event if whole else None
+    small = all(abs(value) < _LARGEST_NUMBER for value in event.values() if isinstance(value, int))
+    return event if whole and small else None

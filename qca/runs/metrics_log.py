@@ -58,7 +58,7 @@ class MetricsLog:
             raise _write_error(path, error) from None
         self.count = len(records)
         self.last_episode = records[-1].episode if records else 0
-        self._recent = deque((record.loss for record in records), maxlen=_RECENT)
+        self._recent = deque(records, maxlen=_RECENT)
 
     def append(self, record: EpisodeRecord) -> None:
         """Add one line, visible to readers when this returns."""
@@ -68,11 +68,18 @@ class MetricsLog:
         except OSError as error:
             raise _write_error(self.path, error) from None
         self.count += 1
-        self._recent.append(record.loss)
+        self._recent.append(record)
 
     def compute_recent_loss(self) -> float | None:
-        """Return the mean loss of the newest ten episodes; None if there is none."""
-        return sum(self._recent) / len(self._recent) if self._recent else None
+        """Return the mean loss of the newest ten episodes; None if there is none.
+
+        Episodes with other terms than the newest one's are left out: the loss was another.
+        """
+        if not self._recent:
+            return None
+        terms = self._recent[-1].components.keys()
+        losses = [record.loss for record in self._recent if record.components.keys() == terms]
+        return sum(losses) / len(losses)
 
     def sync(self) -> None:
         """Wait until the lines are on the disk."""

@@ -1,6 +1,6 @@
 """What a training that goes on from a checkpoint reports about it. Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from qca.core.units import pluralize
 
@@ -24,6 +24,11 @@ def describe_repeated_episodes(first: int, last: int) -> str:
     if first == last:
         return f"Episode {first:,} was trained {since} and is repeated"
     return f"Episodes {first:,} to {last:,} were trained {since} and are repeated"
+
+
+def describe_config_change(before: Mapping[str, object], now: Mapping[str, object]) -> str:
+    """Return the changed keys with both values: "learning_rate from 0.0001 to 0.01"."""
+    return ", ".join(f"{key} from {before.get(key)} to {value}" for key, value in now.items())
 
 
 def describe_lost_lines(lines: int, learned: int) -> list[str]:

@@ -1,6 +1,6 @@
 """A run as read from its folder; a missing or damaged file is refused by name."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -14,8 +14,9 @@ from qca.core.json_object import parse_object
 from qca.core.plain_files import read_plain
 from qca.core.validation import is_unknown_key
 from qca.runs.checkpoint_files import list_checkpoints
+from qca.runs.evaluation import Evaluation, read_evaluation
 from qca.runs.events import EpisodeRecord
-from qca.runs.journal import list_skipped_episodes, read_journal
+from qca.runs.journal import list_config_changes, list_skipped_episodes, read_journal
 from qca.runs.metrics_log import read_records
 from qca.runs.run_folder import LARGEST_CONFIG, RunFolder
 from qca.runs.snapshots import Snapshots, read_snapshots
@@ -37,6 +38,8 @@ class Run:
     last_checkpoint: int | None
     """The episode of the newest checkpoint; None if there is none."""
     snapshots: Snapshots | None
+    evaluation: Evaluation | None
+    """What `qca evaluate` found last; None where it was not called."""
     is_held: bool
     """Whether a trainer on this host works on it."""
 
@@ -64,6 +67,18 @@ class Run:
     def skipped_episodes(self) -> list[int]:
         """Episodes from which nothing was learned, without those that were repeated."""
         return list_skipped_episodes(self.events)
+
+    @property
+    def best_record(self) -> EpisodeRecord:
+        """The record with the lowest loss, among those with the terms of the newest one."""
+        terms = self.records[-1].components.keys()
+        comparable = [record for record in self.records if record.components.keys() == terms]
+        return min(comparable, key=lambda record: record.loss)
+
+    @cached_property
+    def config_changes(self) -> list[Mapping[str, Any]]:
+        """The `config-changed` events that hold, oldest first."""
+        return list_config_changes(self.events)
 
     @cached_property
     def resume_episodes(self) -> list[int]:
@@ -151,6 +166,7 @@ def _read(folder: RunFolder) -> Run:
         checkpoints=[path.name for _, path in checkpoints],
         last_checkpoint=checkpoints[-1][0] if checkpoints else None,
         snapshots=read_snapshots(folder.states),
+        evaluation=read_evaluation(folder.evaluation),
         is_held=folder.is_held(),
     )
 

@@ -19,11 +19,11 @@ import os
 import shlex
 import socket
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
 from qca.core.atomic_files import remove_unfinished, write_atomically
 from qca.core.config import TrainConfig
@@ -31,29 +31,10 @@ from qca.core.errors import CheckpointError, InputError, LaunchError
 from qca.core.json_object import parse_object
 from qca.core.plain_files import check_own_folder, open_plain, read_plain
 from qca.core.units import MIB
+from qca.runs.resume_rules import require_same_config, restore_segment
 
 LARGEST_CONFIG = MIB
 """Of `config.json`, which has a few hundred bytes."""
-
-# The keys that may change when a run is continued: how long and how carefully it goes on, and
-# where it is computed. All others define what is computed; changing one half-way would make a
-# run that no configuration describes.
-CHANGEABLE = frozenset(
-    {
-        "run",  # the folder's name says it
-        "profile",  # only a source of other values
-        "device",
-        "recompute",
-        "segment",  # the run's own is kept, see `RunFolder.keep_segment`
-        "optimizer_state",
-        "budget",
-        "episodes",
-        "checkpoint_every",
-        "keep_checkpoints",
-        "learning_rate",  # the halvings so far are kept
-        "weight_decay",
-    }
-)
 
 _BEAT_EVERY = 2.0  # seconds; `health` allows many times that
 
@@ -179,8 +160,7 @@ class RunFolder:
             saved = parse_object(read_plain(self.config, limit=LARGEST_CONFIG, follow=False))
         except (OSError, ValueError):
             return config
-        segment = saved.get("segment", 1)  # of a run that is older than segments
-        return config.override(segment=segment) if _is_count(segment) else config
+        return restore_segment(config, saved)
 
     def write_config(self, config: TrainConfig) -> None:
         """Write the configuration that the training continues with."""
@@ -227,26 +207,3 @@ def _link_error(link: Path, *, runs: Path) -> InputError:
         f"{link}: a symbolic link to {target}, which is not followed",
         hint=f"If you made it, name the folder itself: --runs {shlex.quote(str(folder))}{run}",
     )
-
-
-def _is_count(value: object) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 1
-
-
-def require_same_config(config: TrainConfig, saved: Mapping[str, Any], source: Path) -> None:
-    """Raise InputError for the first unknown key, or one that changed and must not."""
-    unknown = sorted(saved.keys() - asdict(config).keys())
-    if unknown:
-        raise InputError(
-            f"{source}: unknown key {unknown[0]!r}: this run is of another version of qca",
-            hint="Go on with the version that started it, or start another run with --run NAME.",
-        )
-    given = asdict(config)
-    defaults = asdict(TrainConfig())  # for keys younger than the run
-    for key, value in given.items():
-        before = saved.get(key, defaults[key])
-        if key not in CHANGEABLE and before != value:
-            raise InputError(
-                f"{source}: {key} was {before!r} when this run was started and is now {value!r}",
-                hint=f"Set {key} back to {before!r}, or start another run with --run NAME.",
-            )

@@ -2,11 +2,12 @@
 
 One safetensors file a run, replaced whole each time: for each step a tensor, real and
 imaginary part, float32 (2, d_state, H, W), with the step as its name; the episode is in the
-metadata. Needs numpy, not torch.
+metadata, and since 0.2 the energies. Needs numpy, not torch.
 """
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -27,10 +28,18 @@ class Snapshots:
     """Whole episodes that had been run when the states were sampled."""
     states: Mapping[int, NDArray[np.complex64]]
     """By the number of steps run, rising: complex (d_state, H, W)."""
+    energies: Mapping[int, float] = field(default_factory=dict)
+    """The mean of the cells' |psi|^2 before renormalization or after damping, by step; empty in a
+    file that does not say."""
 
 
-def write_snapshots(path: Path, episode: int, states: Mapping[int, NDArray[np.complex64]]) -> None:
-    """Write states, complex (d_state, H, W), by their step.
+def write_snapshots(
+    path: Path,
+    episode: int,
+    states: Mapping[int, NDArray[np.complex64]],
+    energies: Mapping[int, float] | None = None,
+) -> None:
+    """Write states, complex (d_state, H, W), and energies by their step.
 
     Raises:
         CheckpointError: the file cannot be written; the one that is there stays.
@@ -41,6 +50,8 @@ def write_snapshots(path: Path, episode: int, states: Mapping[int, NDArray[np.co
 
     parts = {str(step): np.stack([psi.real, psi.imag]) for step, psi in states.items()}
     header = {"format": _FORMAT, "episode": str(episode)}
+    if energies:
+        header["energies"] = json.dumps(energies)
     try:
         with replace_file(path) as unfinished:
             save_file(parts, unfinished, metadata=header)
@@ -70,15 +81,23 @@ def read_snapshots(path: Path) -> Snapshots | None:
                 raise ValueError(f"its format is {header.get('format')!r}, not {_FORMAT!r}")
             parts = {int(name): file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
         states = {step: _join_parts(parts[step]) for step in sorted(parts)}
-        return Snapshots(episode=int(header["episode"]), states=states)
-    except (OSError, SafetensorError, KeyError, ValueError) as error:
+        energies = {int(step): float(value) for step, value in _parse_energies(header)}
+        return Snapshots(int(header["episode"]), states, energies)
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise InputError(
             f"{path}: no states of a run: {error}",
             hint="Remove it; a training writes a new one with its next checkpoint.",
         ) from None
 
 
+def _parse_energies(header: Mapping[str, str]) -> list[tuple[str, float]]:
+    energies = json.loads(header.get("energies", "{}"))
+    if not isinstance(energies, dict):
+        raise ValueError("its energies are not a mapping")
+    return list(energies.items())
+
+
 def _join_parts(parts: NDArray[np.float32]) -> NDArray[np.complex64]:
-    if parts.dtype != np.float32 or parts.ndim != 4 or parts.shape[0] != 2:
+    if parts.dtype != np.float32 or parts.ndim != 4 or parts.shape[0] != 2 or not parts.size:
         raise ValueError(f"a tensor is {parts.dtype} {parts.shape}, not float32 (2, d, H, W)")
     return parts[0] + np.complex64(1j) * parts[1]

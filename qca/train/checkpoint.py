@@ -23,6 +23,7 @@ from torch import Tensor
 
 from qca.core.atomic_files import replace_file
 from qca.core.errors import CheckpointError
+from qca.core.json_object import parse_object
 from qca.core.plain_files import check_plain
 from qca.runs.checkpoint_files import build_checkpoint_path, list_checkpoints
 from qca.train.plateau import Plateau
@@ -109,7 +110,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
         text = header["qca"]
         if header["sha256"] != _digest(text, tensors):
             raise _damage_error(path, "its checksum does not fit its content")
-        return _parse(path, json.loads(text), tensors)
+        return _parse(path, parse_object(text), tensors)
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise _damage_error(path, str(error)) from None
 
@@ -117,15 +118,16 @@ def read_checkpoint(path: Path) -> Checkpoint:
 def find_best_episode(folder: Path) -> int | None:
     """Return the episode of the checkpoint with the lowest loss; the newest one among equals.
 
-    Reads only the headers, not files of some hundred MiB: a checkpoint with damaged tensors can
-    be the best one.
+    Only those that minimized the same loss as the newest one compare. Reads only the headers, not
+    files of some hundred MiB: a checkpoint with damaged tensors can be the best one.
     """
     losses = [
-        (loss, -episode)
+        (name, loss, -episode)
         for episode, path in list_checkpoints(folder)
-        if (loss := _read_loss(path)) is not None
+        for name, loss in _read_loss(path)
     ]
-    return -min(losses)[1] if losses else None
+    comparable = [(loss, episode) for name, loss, episode in losses if name == losses[-1][0]]
+    return -min(comparable)[1] if comparable else None
 
 
 def find_newest_intact(folder: Path) -> tuple[Checkpoint | None, list[str]]:
@@ -177,15 +179,16 @@ class _OtherVersionError(CheckpointError):
     """The checkpoint is intact, and written by another version of qca."""
 
 
-def _read_loss(path: Path) -> float | None:
-    """Return the loss in a checkpoint's header; None if there is none."""
+def _read_loss(path: Path) -> list[tuple[str | None, float]]:
+    """Return which loss a checkpoint's header has, and its value; empty if there is none."""
     try:
         check_plain(path, follow=False)
         with safe_open(path, framework="np") as file:
-            loss = json.loads(file.metadata()["qca"])["loss"]
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError):
-        return None
-    return loss if isinstance(loss, float) else None
+            description = parse_object(file.metadata()["qca"])
+        loss, name = description["loss"], description["config"].get("loss")
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError, AttributeError):
+        return []
+    return [(name, loss)] if isinstance(loss, float) else []
 
 
 def _digest(text: str, tensors: Mapping[str, Tensor]) -> str:

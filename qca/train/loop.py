@@ -4,7 +4,7 @@ import time
 from collections.abc import Sequence
 
 from qca.memory.activations import find_segment
-from qca.runs.events import Finish, Finished, Noted, PlanChanged
+from qca.runs.events import ConfigChanged, Finish, Finished, Noted, PlanChanged
 from qca.train.memory_refusal import (
     RefusedMemory,
     out_of_memory_error,
@@ -35,7 +35,7 @@ class TrainingLoop:
             episodes, and stop together.
         predicted_peak_bytes: reported.
         warnings: reported with the start.
-        notes: reported after the start.
+        notes: events that are reported after the start.
 
     """
 
@@ -47,7 +47,7 @@ class TrainingLoop:
         *,
         predicted_peak_bytes: int | None = None,
         warnings: Sequence[str] = (),
-        notes: Sequence[str] = (),
+        notes: Sequence[ConfigChanged | Noted] = (),
     ) -> None:
         self.trainer = trainer
         self._ranks = trainer.ranks
@@ -102,8 +102,8 @@ class TrainingLoop:
 
     def _report_start(self) -> None:
         self._recorder.report_start(self.trainer, self._warnings, self._predicted_peak_bytes)
-        for message in self._notes:
-            self._recorder.report(Noted(message=message))
+        for event in self._notes:
+            self._recorder.report(event)
 
     def _is_complete(self) -> bool:
         return self.trainer.episodes >= self.trainer.config.episodes

@@ -22,6 +22,10 @@ class Plateau:
             return replace(self, stalled=self.stalled + 1)
         return replace(self, stalled=0, halvings=self.halvings + 1)
 
+    def forget_best(self) -> "Plateau":
+        """Return the schedule for another loss, to which the best one so far does not compare."""
+        return Plateau(halvings=self.halvings)
+
     def decay(self, base: float) -> float:
         """Return the learning rate that `base` has become."""
         return base * 0.5**self.halvings

@@ -13,6 +13,7 @@ import torch
 
 from qca.core.config import TrainConfig
 from qca.core.errors import QcaError
+from qca.core.units import MIB
 from qca.model.evolution import Evolution
 from qca.model.initial_state import draw_initial_state
 from qca.runs.events import Finish
@@ -22,8 +23,11 @@ from qca.train.checkpoint import MODEL, find_newest_intact
 from qca.train.request import StopFlag
 from qca.train.weights import new_model
 
-# As many pictures as stand beside each other on a page.
-SAMPLES = 8
+# Frames of the report's animation: as many as it needs to be smooth, fewer where the file would
+# be larger than that, and eight in any case.
+MAX_SAMPLES, MIN_SAMPLES = 48, 8
+_LARGEST_FILE = 32 * MIB
+_COMPLEX = 8  # bytes of a number
 
 
 def sample_when_complete(
@@ -68,20 +72,22 @@ def write_sample_rollout(config: TrainConfig, run_dir: Path, *, stop: StopFlag) 
         evolution = Evolution(model.to(device), config.gamma, config.update)
         psi = draw_initial_state(config.seed, range(1), d_state=config.d_state, grid=config.grid)
         psi = psi.to(device)
-        sample_steps = choose_sample_steps(config.steps)
-        samples = {0: psi}
-        for step in range(1, config.steps + 1):
+        sample_steps = choose_sample_steps(config.steps, _COMPLEX * psi.numel())
+        states, energies = {0: psi[0].cpu().numpy()}, {0: 1.0}
+        for number in range(1, config.steps + 1):
             if stop.is_set():
                 return
             folder.beat()
-            psi = evolution(psi)
-            if step in sample_steps:
-                samples[step] = psi
-        states = {step: psi[0].cpu().numpy() for step, psi in samples.items()}
-        write_snapshots(folder.states, checkpoint.episode, states)
+            step = evolution.advance(psi)
+            psi = step.psi
+            if number in sample_steps:
+                states[number] = psi[0].cpu().numpy()
+                energies[number] = step.squared_norm.mean().item()
+        write_snapshots(folder.states, checkpoint.episode, states, energies)
 
 
-def choose_sample_steps(steps: int) -> list[int]:
+def choose_sample_steps(steps: int, state_bytes: int = 0) -> list[int]:
     """Return the steps to sample: the start, the end, and evenly between them."""
-    count = min(SAMPLES, steps + 1)
+    most = max(MIN_SAMPLES, min(MAX_SAMPLES, _LARGEST_FILE // max(1, state_bytes)))
+    count = min(most, steps + 1)
     return [round(steps * number / (count - 1)) for number in range(count)]

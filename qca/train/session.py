@@ -10,11 +10,18 @@ from contextlib import closing, contextmanager
 
 import torch
 
-from qca.runs.events import Event, Finish
+from qca.core.config import TrainConfig
+from qca.runs.events import ConfigChanged, Event, Finish, Noted
 from qca.runs.journal import open_journal
 from qca.runs.metrics_log import MetricsLog
 from qca.runs.resume_messages import describe_batch_change
-from qca.runs.run_folder import RunFolder, require_same_config
+from qca.runs.resume_rules import (
+    find_changes,
+    require_effect,
+    require_same_config,
+    restore_ineffective,
+)
+from qca.runs.run_folder import RunFolder
 from qca.runs.tensorboard import open_tensorboard
 from qca.train.checkpoint import Checkpoint, find_newest_intact
 from qca.train.device import prepare_device
@@ -83,7 +90,7 @@ def _open_training(
         checkpoint, warnings = _find_start(folder, request)
         trainer = Trainer(config, device, ranks)
         _load_start(trainer, checkpoint, request, folder)
-        folder.write_config(config)
+        folder.write_config(_describe_trained(config, checkpoint))
         with (
             closing(MetricsLog(folder.metrics, keep=trainer.episodes)) as metrics,
             _connect(folder, listeners, warn) as notify,
@@ -101,7 +108,7 @@ def _open_training(
                 stop,
                 predicted_peak_bytes=peak,
                 warnings=warnings,
-                notes=_describe_other_batch(checkpoint, request, ranks),
+                notes=_list_changes(checkpoint, request, ranks),
             )
             yield loop
             loop.trainer.release()
@@ -124,17 +131,37 @@ def _load_start(
     """Load the checkpoint, or the weights given, or leave the seed's."""
     if checkpoint is not None:
         require_same_config(request.config, checkpoint.config, folder.checkpoints)
+        if _is_complete(request.config, checkpoint):
+            require_effect(request.config, checkpoint.config, folder.path)
         trainer.restore(checkpoint)
     elif request.init is not None:
         trainer.load_weights(read_weights(request.init))
 
 
-def _describe_other_batch(
+def _is_complete(config: TrainConfig, checkpoint: Checkpoint) -> bool:
+    return checkpoint.episode >= config.episodes
+
+
+def _describe_trained(config: TrainConfig, checkpoint: Checkpoint | None) -> TrainConfig:
+    """Return the configuration that describes the run from here on."""
+    if checkpoint is None or not _is_complete(config, checkpoint):
+        return config
+    return restore_ineffective(config, checkpoint.config)
+
+
+def _list_changes(
     checkpoint: Checkpoint | None, request: TrainRequest, ranks: Ranks
-) -> Sequence[str]:
+) -> list[ConfigChanged | Noted]:
+    """Return what is reported of a training that does not go on as it was."""
     if checkpoint is None:
-        return ()
-    return describe_batch_change(checkpoint.processes, ranks.size, request.config.batch_size)
+        return []
+    before, now = find_changes(request.config, checkpoint.config)
+    episode, batch_size = checkpoint.episode + 1, request.config.batch_size
+    batch_changes = describe_batch_change(checkpoint.processes, ranks.size, batch_size)
+    return [
+        *([ConfigChanged(episode=episode, before=before, now=now)] if now else []),
+        *(Noted(message=message) for message in batch_changes),
+    ]
 
 
 @contextmanager

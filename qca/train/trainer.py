@@ -138,6 +138,8 @@ class Trainer:
         self.optimizer.load_state_tensors(checkpoint.select(OPTIMIZER))
         self.episodes, self.skipped = checkpoint.episode, checkpoint.skipped
         self.plateau, self.loss_scale = checkpoint.plateau, checkpoint.loss_scale
+        if checkpoint.config.get("loss", self.config.loss) != self.config.loss:
+            self.plateau = self.plateau.forget_best()
 
     def load_weights(self, weights: Mapping[str, Tensor]) -> None:
         """Take over weights by their state-dict names; the training starts from them.

@@ -69,6 +69,28 @@ def test_only_and_ignore_choose_the_checks(call_main, tmp_path, facts):
     assert "QCA301" not in [finding["id"] for finding in rest["findings"]]
 
 
+def test_a_pattern_names_all_checks_of_a_category(call_main, tmp_path, facts):
+    (tmp_path / "c.yml").write_text("services: {db: {image: redis}}")
+    words = ("doctor", "--facts", facts(HEALTHY), "-f", "c.yml", "--format", "json")
+
+    def list_ids(*more: str) -> set[str]:
+        return {
+            one["id"] for one in json.loads(call_main(tmp_path, *words, *more).stdout)["findings"]
+        }
+
+    assert list_ids("--only", "qca8*") == {"QCA805", "QCA806"}
+    assert list_ids("--ignore", "QCA8*") == list_ids() - {"QCA805", "QCA806"}
+
+
+@pytest.mark.parametrize("option", ["--only", "--ignore"])
+def test_a_pattern_that_names_no_check_is_a_usage_error(call_main, tmp_path, option):
+    done = call_main(tmp_path, "doctor", option, "QCA9*")
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert option in done.stderr
+    assert "QCA9*" in done.stderr
+
+
 @pytest.mark.parametrize("option", ["--only", "--ignore"])
 def test_an_unknown_check_is_a_usage_error_that_lists_near_ones(call_main, tmp_path, option):
     done = call_main(tmp_path, "doctor", option, "QCA310")

@@ -11,6 +11,7 @@ from tests.support.program import environment
 COMMANDS = [
     "doctor",
     "explain",
+    "init",
     "plan",
     "render",
     "up",
@@ -24,6 +25,7 @@ COMMANDS = [
     "view",
     "export",
     "report",
+    "completion",
 ]
 SHARED_FORMAT = ["doctor", "plan", "status", "estimate", "evaluate"]
 

@@ -8,6 +8,7 @@ import pytest
 from infra.compose_file.config_json import project_to_json
 from infra.compose_file.load import read_compose_file
 from infra.compose_file.project import Project, read_project
+from infra.compose_file.yaml_tree import descend, to_items, to_table
 from tests.support.reading_cases import REFUSED, TAKEN, write_service
 
 
@@ -55,8 +56,8 @@ PORTS = "    ports: ['1-65535:1-65535', '1-65535:1-65535/udp']\n"
 def test_a_range_is_one_entry_however_long_it_is(tmp_path):
     project = _read(tmp_path, f"services:\n  a:\n    image: x\n{PORTS}")
 
-    (a,) = (service for service in project.top["services"].values())
-    assert [entry["target"] for entry in a["ports"]] == ["1-65535", "1-65535"]
+    entries = to_items(descend(project.top, "services", "a").get("ports"))
+    assert [to_table(entry)["target"] for entry in entries] == ["1-65535", "1-65535"]
     assert len(project_to_json(project)["services"]["a"]["ports"]) == 2 * 65535
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.compose_file.dotenv import parse_assignments, read_dotenv
+from infra.compose_file.dotenv import BadDotenvError, parse_assignments, read_dotenv
 from infra.compose_file.interpolation import BadVariableError, MissingVariable, interpolate
 
 VARIABLES = {"SET": "yes", "EMPTY": ""}
@@ -96,7 +96,15 @@ def test_dotenv():
         ("A=pa$$w", "pa$w"),
         ("A=a#b", "a#b"),
         ("A: colon", "colon"),
-        ("SET", "yes"),
+        ("SET\n", "yes"),
+        ("SET", "SET"),  # without an end of line it is a value without a name
+        ("A=a #b", "a"),
+        ("A=# b", "# b"),
+        ("A='a\\'b'", "a'b"),
+        ('A="\\x41 \\0101 \\v"', "\\x41 A \v"),
+        ('A="a\\\nb"', "a\\\nb"),
+        ("1A.b-c=1", "1"),
+        ('A="b" # c\nexport\tB = 2', "2"),
         ("B=1\nA=$B", "1"),
         ("SET=no\nA=$SET", "yes"),
     ],
@@ -104,6 +112,24 @@ def test_dotenv():
 def test_a_dotenv_value_is_the_one_that_compose_reads(line, value):
     """Each as `docker compose config` 2.40 gives it for a service's `env_file`."""
     assert list(read_dotenv(line, VARIABLES).values())[-1] == value
+
+
+@pytest.mark.parametrize(
+    ("text", "line"),
+    [
+        ("A=1\nB C=2\n", 2),
+        ("A=1\nA;B=1\n", 2),
+        ("A='1\n2'\nB=\"x", 3),
+        ("A='it''s'", 1),
+        ("A=${", 1),
+        ("\nA=${UNSET?no}", 2),
+    ],
+)
+def test_a_dotenv_that_compose_does_not_take(text, line):
+    with pytest.raises(BadDotenvError) as error:
+        list(parse_assignments(text, VARIABLES))
+
+    assert error.value.line == line
 
 
 def test_a_dotenv_has_lines():

@@ -40,4 +40,4 @@ def test_every_command_runs(tmp_path, monkeypatch: pytest.MonkeyPatch):
 
 
 def test_the_checks_that_it_names_exist():
-    assert set(re.findall(r"QCA\d+", read_page("doctor"))) <= {check.id for check in CHECKS}
+    assert set(re.findall(r"QCA\d{3}", read_page("doctor"))) <= {check.id for check in CHECKS}

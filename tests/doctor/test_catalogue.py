@@ -18,6 +18,7 @@ CENTURIES = {
     "python": "5",
     "host": "6",
     "file": "7",
+    "security": "8",
 }
 
 

@@ -54,7 +54,7 @@ def draw(batch: int, rows: int, columns: int) -> np.ndarray:
 @pytest.mark.parametrize("format_", STEPS)
 def test_the_step_is_the_same_for_any_batch_and_grid(automaton, exported, tmp_path, format_):
     starts = {f"start{number}": draw(*sizes) for number, sizes in enumerate(GRIDS)}
-    np.savez(tmp_path / "starts.npz", **starts)
+    np.savez(tmp_path / "starts.npz", start0=starts["start0"], start1=starts["start1"])
     files = (exported / f"first.{format_}", tmp_path / "starts.npz", tmp_path / "ends.npz")
     program = PROGRAM.format(step=STEPS[format_])
     subprocess.run([sys.executable, "-c", program, *files], check=True, cwd=tmp_path)

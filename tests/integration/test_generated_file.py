@@ -23,9 +23,8 @@ REQUIRED = {
     "QCA_STORE_FLAGS": "./store.flags",
     "QCA_UID": "1000",
     "QCA_GID": "1000",
+    "QCA_RUN_FOLDER": ".",
 }
-
-WORKING_V1 = {"docker": "6.1.3", "requests": "2.31.0", "urllib3": "1.26.20"}
 
 
 def rendered(folder: Path, variables, **table: object) -> Path:
@@ -87,17 +86,6 @@ def test_what_is_missing_is_named_with_where_to_look(engine, file, variable):
     assert done.returncode != 0
     assert variable in done.stderr
     assert "see the head of this file" in done.stderr
-
-
-def test_compose_v1_accepts_it_too(engine, compose_v1, file):
-    done = subprocess.run(
-        [compose_v1(**WORKING_V1), "-f", file, "config", "--quiet"],
-        # Its libraries complain about one another.
-        env=environment(**engine.variables, **REQUIRED, PYTHONWARNINGS="ignore"),
-        capture_output=True,
-        text=True,
-    )
-    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
 # -- started by pytest-docker: the store, published on a port of this machine ---------------------
@@ -165,22 +153,23 @@ def answers(store: redis.Redis) -> bool:
 
 
 def commands(file: Path) -> list[str]:
-    """The shell commands of the file's head: build, password, start."""
+    """The shell commands of the file's head: build, password, folder of the run, start."""
     head = [line[2:] for line in file.read_text().splitlines() if line.startswith("# ")]
     text = "\n".join(head).replace("\\\n", " ")
     lines = [" ".join(line.split()) for line in text.splitlines()]
     build = next(line for line in lines if line.startswith("docker build"))
     password = next(line for line in lines if line.startswith("(umask"))
     start = next(line.removeprefix("Then: ") for line in lines if line.startswith("Then: "))
-    return [build, password, start]
+    folder = next("mkdir" + line.split(": mkdir")[1] for line in lines if ": mkdir" in line)
+    return [build, password, folder, start]
 
 
 def test_the_commands_at_its_head_work_as_printed(stack: Stack, settings):
     file = rendered(stack.folder, settings)
-    build, password, start = commands(file)
+    build, password, folder_of_the_run, start = commands(file)
     assert f"--build-arg BASE_IMAGE={stack.engine.images.python} " in build
     project = start.split("-p ")[1].split()[0]
-    variables = {**REQUIRED, "QCA_UID": "999", "QCA_GID": "999"}
+    variables = {**REQUIRED, "QCA_UID": "999", "QCA_GID": "999", "QCA_RUN_FOLDER": "runs/first"}
 
     def shell(command: str, folder: Path) -> str:
         done = subprocess.run(
@@ -198,7 +187,9 @@ def test_the_commands_at_its_head_work_as_printed(stack: Stack, settings):
     try:
         shell(build, context)
         shell(password, stack.folder)
-        shutil.chown(stack.folder / "store.flags", 999, 999)
+        shell(folder_of_the_run, stack.folder)
+        for path in ("store.flags", "runs/first"):
+            shutil.chown(stack.folder / path, 999, 999)
         said = shell(start.replace("THIS_FILE", "compose.yaml"), stack.folder)
         assert f'"reason":"complete","episodes":{TINY["episodes"]}' in said
     finally:

@@ -129,7 +129,7 @@ def test_what_can_grow_is_limited_to_the_plan(started, service, part):
     ("service", "scratch", "mounts"),
     [
         ("store", {"/tmp", "/data"}, {"/run/secrets/store_flags": False}),
-        ("trainer", {"/tmp"}, {"/run/secrets/store_flags": False, "/runs": True}),
+        ("trainer", {"/tmp"}, {"/run/secrets/store_flags": False, "/runs/first": True}),
     ],
 )
 def test_the_few_places_to_write_to_are_named(started, service, scratch, mounts):

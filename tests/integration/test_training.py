@@ -109,11 +109,7 @@ def test_another_folder_cannot_take_over_the_project(stack, tmp_path):
 def test_a_signal_ends_all_with_a_checkpoint_and_the_next_up_goes_on(training, number, status):
     up, stack = training.up(), training.stack
     assert up.end(number).returncode == status
-    assert stack.list_leftovers() == {
-        "containers": set(),
-        "networks": set(),
-        "volumes": {stack.volume},
-    }
+    assert not any(stack.list_leftovers().values())
     assert not (stack.folder / ".qca").exists()
     saved = stack.list_checkpoints()[-1]
     assert saved == stack.metrics()[-1]
@@ -128,11 +124,7 @@ def test_down_ends_a_running_up_first_and_who_watches_too(training):
         assert "stopped" in done.stderr
         assert up.end().returncode == 0
         assert terminal.process.wait(30) == 0, terminal.read()
-    assert stack.list_leftovers() == {
-        "containers": set(),
-        "networks": set(),
-        "volumes": {stack.volume},
-    }
+    assert not any(stack.list_leftovers().values())
 
 
 def test_a_killed_up_leaves_a_stack_that_down_removes(training):

@@ -1,46 +1,17 @@
 """The page in a real browser, as people see it: on a desk and on a phone, by day and by night."""
 
 import json
-import os
-import shutil
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
 
 import pytest
-from selenium.webdriver import Chrome, ChromeOptions
-from selenium.webdriver.chrome.service import Service
 
+from qca.report.comparison import render_comparison
 from qca.report.host_section import HostSection
 from qca.report.page import render_page
+from qca.runs.evaluation import write_evaluation
 from qca.runs.run import read_run
-from tests.report.conftest import NOW
+from tests.report.conftest import EVALUATION, NOW
+from tests.support.browser import DESK, PHONE, look_at
 from tests.support.run_folders import complete_run, eventful_run, write_run
-
-LOOK = (Path(__file__).parent / "look.js").read_text()
-DESK, PHONE = 1280, 390  # CSS pixels
-FLAGS = (
-    *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
-    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
-)
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chrome]:
-    """One browser for all: a start takes seconds."""
-    programs = {name: shutil.which(name) for name in ("chromium", "chromedriver")}
-    missing = [name for name, path in programs.items() if path is None]
-    if missing:
-        message = f"no {' and no '.join(missing)} here; on Debian: apt-get install chromium-driver"
-        (pytest.fail if os.environ.get("CI", "").lower() in ("1", "true") else pytest.skip)(message)
-    options = ChromeOptions()
-    options.binary_location = str(programs["chromium"])
-    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    driver = Chrome(options=options, service=Service(str(programs["chromedriver"])))
-    yield driver
-    driver.quit()
 
 
 @pytest.fixture(scope="module")
@@ -52,24 +23,20 @@ def pages(host: HostSection, tmp_path_factory: pytest.TempPathFactory) -> dict[s
         "eventful": eventful_run(folder / ("longname" * 7)),
         "not begun": write_run(folder / "new", []),
     }
+    write_evaluation(runs["complete"] / "evaluation.json", EVALUATION)
+    compared = folder / "comparison.html"
+    both = [read_run(runs[name]) for name in ("complete", "eventful")]
+    compared.write_text(render_comparison(both, NOW), encoding="utf-8")
     for path in runs.values():
         text = render_page(read_run(path), host, NOW)
         (path / "report.html").write_text(text, encoding="utf-8")
-    return {name: (path / "report.html").as_uri() for name, path in runs.items()}
-
-
-def look_at(browser: Chrome, url: str, *, width: int, scheme: str = "light") -> dict[str, Any]:
-    size = {"width": width, "height": 900, "deviceScaleFactor": 1, "mobile": width == PHONE}
-    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
-    dress = {"features": [{"name": "prefers-color-scheme", "value": scheme}]}
-    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", dress)
-    browser.get(url)
-    return browser.execute_script(LOOK)
+    addresses = {name: (path / "report.html").as_uri() for name, path in runs.items()}
+    return {**addresses, "compared": compared.as_uri()}
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [DESK, PHONE])
-@pytest.mark.parametrize("name", ["complete", "eventful", "not begun"])
+@pytest.mark.parametrize("name", ["complete", "eventful", "not begun", "compared"])
 def test_everything_can_be_read(browser, pages, name, width, scheme):
     page = look_at(browser, pages[name], width=width, scheme=scheme)
     assert page["too_wide"] == 0
@@ -78,8 +45,9 @@ def test_everything_can_be_read(browser, pages, name, width, scheme):
     assert page["overlaps"] == []
     assert page["outside"] == []
     assert page["broken"] == 0
-    assert page["drawings"] == (0 if name == "not begun" else 7)
-    assert page["pictures"] == (3 * 2 + 2 if name == "complete" else 0)
+    drawings = {"complete": 7 + 5, "eventful": 7, "not begun": 0, "compared": 4 + 5}
+    assert page["drawings"] == drawings[name]
+    assert page["pictures"] == (2 * 2 if name == "complete" else 0)
 
 
 def test_it_is_dark_where_the_reader_wants_it_dark(browser, pages):

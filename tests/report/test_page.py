@@ -22,7 +22,7 @@ from tests.support.run_folders import (
     write_run,
 )
 
-VOID = {"meta", "link", "img", "br"}
+VOID = {"meta", "link", "img", "br", "source"}
 INLINE = {"code"}
 
 
@@ -257,3 +257,30 @@ def test_formatting(formatted, expected):
 def test_a_report_needs_no_torch():
     probe = "import sys, qca.report.page; assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", probe], check=True)
+
+
+def test_a_rate_that_was_set_is_not_said_to_be_halved(render, tmp_path):
+    change = event(
+        "config-changed",
+        episode=51,
+        before={"learning_rate": 1e-4, "loss": "structure"},
+        now={"learning_rate": 0.01, "loss": "evolutionary"},
+    )
+    rates = {**dict.fromkeys(range(1, 51), 1e-4), **dict.fromkeys(range(51, 81), 0.01)}
+    rates |= dict.fromkeys(range(81, 101), 0.005)
+    folder = write_run(
+        tmp_path / "first",
+        [record(n, learning_rate=rate) for n, rate in rates.items()],
+        events=[start_event(), start_event(51), change, finish_event(100)],
+        episodes=100,
+    )
+    text = Page(render(folder)).text
+    assert "halved 1 time, when the loss stalled; set from 0.0001 to 0.01 with episode 51" in text
+    assert "The loss is evolutionary from episode 51 on, structure before" in text
+    assert "Configuration changed with episode 51" in text
+
+
+def test_a_change_whose_episodes_were_repeated_does_not_count(tmp_path):
+    change = event("config-changed", episode=51, before={"loss": "a"}, now={"loss": "b"})
+    events = [start_event(), start_event(51), change, start_event(31)]
+    assert read_run(write_run(tmp_path / "first", [record(1)], events=events)).config_changes == []

@@ -1,8 +1,6 @@
 """The player in a real browser: what it shows, what it does when asked, and how it looks."""
 
 import json
-from collections.abc import Iterator
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,19 +10,12 @@ from selenium.webdriver.support.ui import Select, WebDriverWait
 
 from qca.rollout.player import Player, choose_shown, embed_json, render_player
 from qca.rollout.recording import draw_fields
-from tests.support.browser import DESK, PHONE, open_browser, open_page
+from tests.support.browser import DESK, LOOK, PHONE, open_page
 
-LOOK = (Path(__file__).parents[1] / "report" / "look.js").read_text()
 PIXELS = """
 const canvas = document.getElementById("canvas");
 return [...canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data];
 """
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory) -> Iterator[Chrome]:
-    with open_browser(tmp_path_factory.mktemp("chromium")) as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

@@ -37,7 +37,8 @@ def test_it_is_read_as_it_was_written(tmp_path):
 
 
 def test_a_mean_has_its_standard_error():
-    assert Statistic.from_values([1, 2, 3]) == Statistic(2, pytest.approx(3**-0.5))
+    found = Statistic.from_values([1, 2, 3])
+    assert (found.mean, found.standard_error) == (2, pytest.approx(3**-0.5))
     assert Statistic.from_values([1, NAN]) == Statistic(None, None)
 
 

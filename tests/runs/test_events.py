@@ -1,6 +1,6 @@
 import pytest
 
-from qca.runs.events import CheckpointWritten, Finished, parse_event
+from qca.runs.events import CheckpointWritten, ConfigChanged, Finished, parse_event
 from tests.support.run_folders import make_started, record
 
 
@@ -10,6 +10,8 @@ from tests.support.run_folders import make_started, record
         make_started(),
         make_started().model_copy(update={"warnings": ("one",), "made_again_until": 4}),
         record(1),
+        ConfigChanged(episode=3, before={"loss": "structure"}, now={"loss": "mse_energy"}),
+        ConfigChanged(episode=3, before={"episodes": 2}, now={"episodes": 9}),
         record(2, reserved_bytes=2**30),
         CheckpointWritten(episode=3, path="runs/first/checkpoints/x"),
         Finished(reason="stopped", episodes=3),

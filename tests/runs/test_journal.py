@@ -99,7 +99,13 @@ def test_what_is_made_again_stays_in_the_history_and_the_next_start_says_so(rest
     assert episodes == [
         *(("started", 1), ("skipped", 2), ("checkpoint", 2), ("skipped", 4), ("checkpoint", 4)),
         ("finished", None),
-        *(("started", 3), ("skipped", 4), ("checkpoint", 4), ("checkpoint", 6)),
+        *(
+            ("started", 3),
+            ("config-changed", 3),
+            ("skipped", 4),
+            ("checkpoint", 4),
+            ("checkpoint", 6),
+        ),
         ("finished", None),
     ]
     assert [e.get("made_again_until") for e in events if e["event"] == "started"] == [None, 4]

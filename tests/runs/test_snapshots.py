@@ -29,6 +29,17 @@ def test_each_state_comes_back_to_the_last_bit_in_the_order_of_time(tmp_path, st
         assert np.array_equal(state, states[step])
 
 
+def test_energies_come_back_where_they_were_written(tmp_path, states):
+    path = tmp_path / "states.safetensors"
+    write_snapshots(path, 50, states, {0: 1.0, 2: 0.75})
+    found = read_snapshots(path)
+    assert found is not None
+    assert found.energies == {0: 1.0, 2: 0.75}
+    write_snapshots(path, 50, states)
+    assert (found := read_snapshots(path)) is not None
+    assert found.energies == {}
+
+
 def test_a_newer_file_takes_the_place_of_the_older(tmp_path, states):
     path = tmp_path / "states.safetensors"
     write_snapshots(path, 1, states)

@@ -6,6 +6,7 @@ from jsonschema import Draft7Validator
 
 from infra.stack.compose_document import build_compose_document
 from infra.stack.plan import plan_stack
+from infra.stack.run_storage import RunStorage
 from qca.core.config import Config, StackConfig
 from qca.core.units import GIB
 from tests.support.hosts import CDI_ENGINE, PLUGIN, bare_host, driver, engine, gpu, gpus_with_free
@@ -35,20 +36,22 @@ PLANS = {
 
 @pytest.mark.parametrize("name", PLANS)
 def test_is_valid_by_the_compose_specification(name):
-    errors = list(Draft7Validator(SCHEMA).iter_errors(build_compose_document(PLANS[name])))
+    errors = list(
+        Draft7Validator(SCHEMA).iter_errors(build_compose_document(PLANS[name], RunStorage()))
+    )
     assert errors == []
 
 
 @pytest.mark.parametrize("name", PLANS)
 @pytest.mark.parametrize("key", ["version", "name"])
 def test_has_no_top_level_key_that_some_compose_rejects_or_warns_about(name, key):
-    assert key not in build_compose_document(PLANS[name])
+    assert key not in build_compose_document(PLANS[name], RunStorage())
 
 
 @pytest.mark.parametrize("name", PLANS)
 @pytest.mark.parametrize("service", ["store", "trainer"])
 def test_every_service_is_hardened(name, service):
-    found = build_compose_document(PLANS[name])["services"][service]
+    found = build_compose_document(PLANS[name], RunStorage())["services"][service]
     assert found["read_only"] is True
     assert found["cap_drop"] == ["ALL"]
     assert found["security_opt"] == ["no-new-privileges:true"]
@@ -59,26 +62,26 @@ def test_every_service_is_hardened(name, service):
 
 
 def test_dragonfly_is_told_threads_and_memory_whatever_it_would_see():
-    command = build_compose_document(PLANS["cpu"])["services"]["store"]["command"]
+    command = build_compose_document(PLANS["cpu"], RunStorage())["services"]["store"]["command"]
     assert "--proactor_threads=4" in command
     assert "--maxmemory=1G" in command
 
 
 def test_no_service_shows_the_password():
-    text = json.dumps(build_compose_document(PLANS["cpu"]))
+    text = json.dumps(build_compose_document(PLANS["cpu"], RunStorage()))
     assert "--requirepass=" not in text.replace("s/^--requirepass=//p", "")
     assert "DFLY_" not in text
 
 
 def test_the_store_is_not_published_unless_asked_for():
-    assert "ports" not in build_compose_document(PLANS["cpu"])["services"]["store"]
-    published = build_compose_document(PLANS["published"])["services"]["store"]
+    assert "ports" not in build_compose_document(PLANS["cpu"], RunStorage())["services"]["store"]
+    published = build_compose_document(PLANS["published"], RunStorage())["services"]["store"]
     assert published["ports"] == ["127.0.0.1:6379:6379"]
 
 
 def test_only_a_cuda_trainer_reserves_a_gpu():
-    assert "deploy" not in build_compose_document(PLANS["cpu"])["services"]["trainer"]
-    deploy = build_compose_document(PLANS["gpu"])["services"]["trainer"]["deploy"]
+    assert "deploy" not in build_compose_document(PLANS["cpu"], RunStorage())["services"]["trainer"]
+    deploy = build_compose_document(PLANS["gpu"], RunStorage())["services"]["trainer"]["deploy"]
     assert deploy["resources"]["reservations"]["devices"] == [
         {"driver": "nvidia", "count": 1, "capabilities": ["gpu"]}
     ]
@@ -96,13 +99,13 @@ def test_only_a_cuda_trainer_reserves_a_gpu():
 )
 def test_an_image_without_a_shell_is_started_and_asked_without_one(image, first_word, check):
     plan = plan_stack(bare_host(), Config(stack=StackConfig(store_image=image)))
-    store = build_compose_document(plan)["services"]["store"]
+    store = build_compose_document(plan, RunStorage())["services"]["store"]
     assert store["command"][0] == first_word
     assert store["healthcheck"]["test"][0] == check
 
 
 def test_several_gpus_are_reserved_and_get_a_process_each():
-    trainer = build_compose_document(PLANS["several gpus"])["services"]["trainer"]
+    trainer = build_compose_document(PLANS["several gpus"], RunStorage())["services"]["trainer"]
     (device,) = trainer["deploy"]["resources"]["reservations"]["devices"]
     assert device["count"] == 2
     assert "--processes=2" in trainer["command"]
@@ -110,13 +113,13 @@ def test_several_gpus_are_reserved_and_get_a_process_each():
 
 
 def test_one_gpu_needs_no_launcher():
-    trainer = build_compose_document(PLANS["gpu"])["services"]["trainer"]
+    trainer = build_compose_document(PLANS["gpu"], RunStorage())["services"]["trainer"]
     assert not [word for word in trainer["command"] if word.startswith("--processes")]
     assert "shm_size" not in trainer
 
 
 def test_trainers_of_two_machines_reach_each_other_and_their_own_store():
-    services = build_compose_document(PLANS["two machines"])["services"]
+    services = build_compose_document(PLANS["two machines"], RunStorage())["services"]
     trainer = services["trainer"]
     assert trainer["network_mode"] == "host"
     assert "networks" not in trainer

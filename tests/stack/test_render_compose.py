@@ -3,11 +3,12 @@ from ruamel.yaml import YAML
 from infra.stack.compose_document import build_compose_document
 from infra.stack.plan import plan_stack
 from infra.stack.render_compose import render_compose
+from infra.stack.run_storage import RunStorage
 from qca.core.config import Config
 from tests.support.hosts import bare_host
 
 PLAN = plan_stack(bare_host(), Config())
-TEXT = render_compose(PLAN)
+TEXT = render_compose(PLAN, RunStorage())
 
 
 def find_line_above(needle: str) -> str:
@@ -16,7 +17,7 @@ def find_line_above(needle: str) -> str:
 
 
 def test_the_yaml_says_exactly_what_the_document_says():
-    assert YAML(typ="safe").load(TEXT) == build_compose_document(PLAN)
+    assert YAML(typ="safe").load(TEXT) == build_compose_document(PLAN, RunStorage())
 
 
 def test_the_reason_stands_above_the_number():
@@ -26,7 +27,13 @@ def test_the_reason_stands_above_the_number():
 
 def test_the_head_says_how_to_get_each_required_variable():
     head = TEXT.split("\nservices:")[0]
-    for variable in ("QCA_TRAINER_IMAGE", "QCA_STORE_FLAGS", "QCA_UID", "QCA_GID"):
+    for variable in (
+        "QCA_TRAINER_IMAGE",
+        "QCA_STORE_FLAGS",
+        "QCA_UID",
+        "QCA_GID",
+        "QCA_RUN_FOLDER",
+    ):
         assert variable in head
     assert "--build-arg BASE_IMAGE=python:3.13-slim" in head
 

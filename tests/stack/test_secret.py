@@ -6,7 +6,7 @@ import stat
 import pytest
 
 from infra.stack import secret
-from infra.stack.secret import DRAGONFLY_UID, check_secret, ensure_secret, find_container_user
+from infra.stack.secret import DRAGONFLY_UID, check_secret, ensure_secret, find_secret_owner
 from qca.core.errors import InputError
 from qca.store.client import read_password
 
@@ -33,7 +33,7 @@ def test_it_is_for_the_user_in_the_containers_alone(starter, tmp_path):
         os.chown(path, 12345, 54321)  # which that user's own process would have made so
     found = path.stat()
     assert stat.S_IMODE(found.st_mode) == 0o400
-    assert found.st_uid == find_container_user()[0] == starter
+    assert found.st_uid == find_secret_owner()[0] == starter
     check_secret(path)
     assert len(read_password(path)) == 64
 
@@ -62,7 +62,7 @@ def test_one_that_others_may_touch_is_refused(mode, tmp_path):
 def test_one_that_the_containers_cannot_read_is_refused(tmp_path, monkeypatch):
     path = tmp_path / "store.flags"
     ensure_secret(path)
-    monkeypatch.setattr(secret, "find_container_user", lambda: (4711, 4711))
+    monkeypatch.setattr(secret, "find_secret_owner", lambda: (4711, 4711))
     with pytest.raises(InputError, match="the containers run as user 4711"):
         check_secret(path)
 

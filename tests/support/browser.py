@@ -1,15 +1,17 @@
-"""A Chromium for tests that look at a page; one for all of a module's tests, as a start is slow."""
+"""A Chromium for tests that look at a page; one for all tests, since a start takes seconds."""
 
 import os
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 
+LOOK = (Path(__file__).parent / "look.js").read_text()
 DESK, PHONE = 1280, 390  # CSS pixels
 FLAGS = (
     *("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
@@ -50,3 +52,9 @@ def open_page(
     ]
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
     browser.get(url)
+
+
+def look_at(browser: Chrome, url: str, *, width: int, scheme: str = "light") -> dict[str, Any]:
+    """Open a page that has no script, and return what a reader sees of it."""
+    open_page(browser, url, width=width, scheme=scheme)
+    return browser.execute_script(LOOK)

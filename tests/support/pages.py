@@ -31,10 +31,9 @@ GPUS = "it needs several GPUs, or a second machine"
 NOT_RUN = {
     "python3 -m venv .venv": DOWNLOADS,
     ". .venv/bin/activate": "it changes the shell that the reader types into",
-    "pip install '.[train,report]'": DOWNLOADS,
+    "pip install '.[train,report]' --extra-index-url"
+    " https://download.pytorch.org/whl/cpu": DOWNLOADS,
     "qca up --runtime compose": CONTAINERS,
-    "docker compose -f .qca/compose.yaml cp trainer:/runs/first .": CONTAINERS,
-    "qca report ./first": "it reads what the line before it copied",
     "qca down": CONTAINERS,
     "qca up --gpus all": GPUS,
     "qca up --gpus all --nnodes 2 --rdzv-endpoint HOST:29400": GPUS,

@@ -195,6 +195,7 @@ def _files() -> Iterator[Trouble]:
         "    environment: {DFLY_PASSWORD: hunter2, DFLY_proactor_threads: 1}\n",
         "    command: --maxmemory=${MAX:-2G} --proactor_threads=16\n",
         "    ulimits: {memlock: -1}\n    ports: ['6379:6379']\n",
+        "    privileged: true\n",
         "    ports: ['7000:1']\n  other: {image: redis, ports: ['7000:1']}\n",
         "  old:\n    image: dragonflydb/dragonfly:v1.34.1\n    cpus: 2\n"
         "    command: --maxmemory=300mb --proactor_threads=1\n",

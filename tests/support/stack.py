@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from infra.stack.image import compute_image_name, make_context
-from tests.support.program import Endless, Program, write_config
+from tests.support.program import Endless, Program, checkpoints, episodes, write_config
 from tests.testbed.fixtures import Engine
 
 _numbers = itertools.count(1)
@@ -28,11 +28,6 @@ class Stack:
     qca: Program
     before: Mapping[str, set[str]]
     """What was on the engine before it."""
-
-    @property
-    def volume(self) -> str:
-        """The volume that keeps the runs."""
-        return f"{self.project}_runs"
 
     def up(self, *words: object, **options: Any) -> subprocess.CompletedProcess[str]:
         """`qca up` with containers, to its end."""
@@ -65,21 +60,13 @@ class Stack:
         entries = json.loads(self.run_inside("store", "sh", "-c", script))
         return [json.loads(fields[1]) for _, fields in entries]
 
-    def run_in_volume(self, command: str) -> list[str]:
-        """The lines that a shell command prints in the volume."""
-        mount = f"{self.volume}:/runs:ro"
-        run = ("run", "--rm", "--workdir=/runs", "-v", mount, self.engine.images.tiny)
-        return self.engine.run(*run, "sh", "-c", command).stdout.splitlines()
-
     def list_checkpoints(self, run: str = "first") -> list[int]:
-        """The episodes of the checkpoints in the volume."""
-        return [int(name[8:16]) for name in self.run_in_volume(f"ls {run}/checkpoints")]
+        """The episodes of a run's checkpoints."""
+        return checkpoints(self.qca, run)
 
     def metrics(self, run: str = "first") -> list[int]:
-        """The episodes in the volume's metrics."""
-        return [
-            json.loads(line)["episode"] for line in self.run_in_volume(f"cat {run}/metrics.jsonl")
-        ]
+        """The episodes in a run's metrics."""
+        return episodes(self.qca, run)
 
 
 @contextmanager

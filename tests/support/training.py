@@ -6,7 +6,7 @@ from pathlib import Path
 import torch
 
 from qca.core.config import TrainConfig
-from qca.runs.events import EpisodeRecord, Event
+from qca.runs.events import ConfigChanged, EpisodeRecord, Event
 from qca.runs.metrics_log import read_records
 from qca.train.checkpoint import Checkpoint, find_newest_intact
 from qca.train.request import TrainRequest
@@ -77,6 +77,10 @@ def read_learned(folder: Path) -> list[dict]:
     """Return the records without durations and memory."""
     measured = {"seconds", "steps_per_second", "memory_bytes"}
     return [r.model_dump(exclude=measured) for r in read_records(folder / "metrics.jsonl")]
+
+
+def select_changes(events: list[Event]) -> list[ConfigChanged]:
+    return [event for event in events if isinstance(event, ConfigChanged)]
 
 
 def select_records(events: list[Event]) -> list[EpisodeRecord]:

@@ -249,3 +249,11 @@ def test_no_room_leaves_the_last_good_one_and_nothing_half_written(tmp_path):
 def test_a_folder_that_is_gone_is_a_checkpoint_error(tmp_path):
     with pytest.raises(CheckpointError, match="cannot be written"):
         _write(tmp_path / "gone", 1)
+
+
+def test_the_best_is_among_those_that_minimized_the_same_loss(tmp_path):
+    losses = [("evolutionary", 1.0), ("structure", 9.0), ("structure", 8.0)]
+    for episode, (name, loss) in enumerate(losses, start=1):
+        checkpoint = replace(_checkpoint(episode, loss=loss), config={"loss": name})
+        write_checkpoint(tmp_path, checkpoint, keep=3)
+    assert find_best_episode(tmp_path) == 3

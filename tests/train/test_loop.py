@@ -4,20 +4,24 @@ import signal
 import subprocess
 import sys
 import time
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 
 import pytest
 import torch
 
 from qca.core import noise_schedule
+from qca.core.config import TrainConfig
 from qca.core.errors import CheckpointError, InputError, LaunchError, QcaError
 from qca.runs.checkpoint_files import list_checkpoints
-from qca.runs.events import CheckpointWritten, Finished, Started
+from qca.runs.events import CheckpointWritten, ConfigChanged, Finished, Started
 from qca.runs.metrics_log import read_records
-from qca.runs.run_folder import CHANGEABLE, RunFolder
+from qca.runs.resume_rules import RECORDED, UNRECORDED
+from qca.runs.run import read_config
+from qca.runs.run_folder import RunFolder
 from qca.train import recorder
 from qca.train import trainer as trainer_module
+from qca.train.plateau import Plateau
 from qca.train.step_result import StepResult
 from qca.train.trainer import Trainer
 from qca.train.weights import new_model
@@ -28,6 +32,7 @@ from tests.support.training import (
     read_newest,
     run,
     run_episode,
+    select_changes,
     select_records,
     small,
 )
@@ -201,8 +206,6 @@ FIXED = {
     "update": "unitary",
     "gamma": 0.5,
     "batch_size": 2,
-    "loss": "structure",
-    "max_noise": 0.0,
     "precision": "bf16",
 }
 
@@ -259,13 +262,57 @@ def test_lines_that_are_lost_are_said(tmp_path):
 
 
 def test_every_key_is_either_fixed_or_changeable():
-    assert {*FIXED, *CHANGEABLE} == set(asdict(small()))
+    assert {*FIXED, *RECORDED, *UNRECORDED} == set(asdict(small()))
 
 
 def test_a_smaller_learning_rate_may_be_asked_for_and_keeps_its_halvings(tmp_path):
     run(small(episodes=2), tmp_path)
     last = select_records(run(small(episodes=3, learning_rate=1e-3), tmp_path, resume=True))
     assert [r.learning_rate for r in last] == [1e-3]
+
+
+def test_a_change_on_resume_is_an_event_and_is_said_once(tmp_path):
+    run(small(episodes=2), tmp_path)
+    changed = small(episodes=3, learning_rate=1e-3, loss="structure")
+    [event] = select_changes(run(changed, tmp_path, resume=True))
+    assert event == ConfigChanged(
+        episode=3,
+        before={"episodes": 2, "learning_rate": 1e-2, "loss": "evolutionary"},
+        now={"episodes": 3, "learning_rate": 1e-3, "loss": "structure"},
+    )
+    again = changed.override(episodes=4)
+    [event] = select_changes(run(again, tmp_path, resume=True))
+    assert event.now == {"episodes": 4}
+    assert read_newest(tmp_path).config["loss"] == "structure"
+
+
+def test_another_loss_starts_with_no_best_one(tmp_path):
+    run(small(episodes=2), tmp_path)
+    first = read_newest(tmp_path)
+    trainer = Trainer(small(loss="structure"), torch.device("cpu"))
+    trainer.restore(replace(first, plateau=Plateau(best=-100.0, stalled=9, halvings=1)))
+    assert trainer.plateau == Plateau(halvings=1)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("learning_rate", 1e-3), ("loss", "structure"), ("keep_checkpoints", 9)]
+)
+def test_what_has_no_effect_on_a_complete_run_is_refused(tmp_path, key, value):
+    run(small(episodes=1), tmp_path)
+    before = (tmp_path / "config.json").read_text()
+    with pytest.raises(InputError, match=f"is complete: {key} .* has no effect") as refused:
+        run(small(episodes=1, **{key: value}), tmp_path, resume=True)
+    assert "--episodes" in refused.value.hint
+    assert (tmp_path / "config.json").read_text() == before
+
+
+def test_a_complete_run_keeps_what_it_was_trained_with(tmp_path):
+    """A default that was not given is no wish to change anything."""
+    run(small(episodes=1), tmp_path)
+    given = asdict(small(episodes=1))
+    del given["learning_rate"]
+    run(TrainConfig(**given), tmp_path, resume=True)
+    assert read_config(tmp_path / "config.json").learning_rate == small().learning_rate
 
 
 def test_two_trainers_do_not_share_a_run(tmp_path):

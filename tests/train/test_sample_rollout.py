@@ -44,10 +44,15 @@ def test_a_complete_training_leaves_one_evolution_of_its_model(tmp_path):
     model.load_state_dict({name: saved[f"model.{name}"] for name in model.state_dict()})
     step = Evolution(model, config.gamma, config.update)
     psi = draw_initial_state(config.seed, range(1), d_state=config.d_state, grid=config.grid)
+    assert found.energies[0] == 1
     with torch.inference_mode():
-        for state in found.states.values():
+        for number, state in found.states.items():
             assert np.array_equal(state, psi[0].numpy())
-            psi = step(psi)
+            after = step.advance(psi)
+            psi = after.psi
+            if number < 4:
+                energy = after.squared_norm.mean().item()
+                assert found.energies[number + 1] == pytest.approx(energy)
 
 
 def test_a_training_that_is_stopped_leaves_none(tmp_path):
@@ -99,16 +104,18 @@ def test_a_device_that_refuses_memory_is_said_and_fails_nothing(tmp_path, monkey
 
 
 @pytest.mark.parametrize(
-    ("steps", "expected"),
+    ("steps", "state_bytes", "expected"),
     [
-        (1, [0, 1]),
-        (5, [0, 1, 2, 3, 4, 5]),
-        (7, [0, 1, 2, 3, 4, 5, 6, 7]),
-        (500, [0, 71, 143, 214, 286, 357, 429, 500]),
+        (1, 2**10, [0, 1]),
+        (5, 2**10, [0, 1, 2, 3, 4, 5]),
+        (47, 2**10, list(range(48))),
+        (94, 2**10, list(range(0, 95, 2))),
+        (500, 2**30, [0, 71, 143, 214, 286, 357, 429, 500]),
+        (90, 2**25 // 10, list(range(0, 91, 10))),
     ],
 )
-def test_the_samples_are_the_start_the_end_and_some_between(steps, expected):
-    assert choose_sample_steps(steps) == expected
+def test_the_samples_are_the_start_the_end_and_some_between(steps, state_bytes, expected):
+    assert choose_sample_steps(steps, state_bytes) == expected
 
 
 @pytest.mark.cuda

@@ -1,7 +1,6 @@
 """The page in a real browser: what its controls do, and how it looks."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 from selenium.webdriver import ActionChains, Chrome, Keys
@@ -10,20 +9,13 @@ from selenium.webdriver.support.ui import Select, WebDriverWait
 
 from qca.viewer.page import list_field_names
 from qca.viewer.simulation import Simulation
-from tests.support.browser import DESK, PHONE, open_browser, open_page
+from tests.support.browser import DESK, LOOK, PHONE, open_page
 from tests.support.viewer import serve
 
-LOOK = (Path(__file__).parents[1] / "report" / "look.js").read_text()
 PIXELS = """
 const canvas = document.getElementById("canvas");
 return [...canvas.getContext("2d").getImageData(0, 0, canvas.width, canvas.height).data].join();
 """
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory) -> Iterator[Chrome]:
-    with open_browser(tmp_path_factory.mktemp("chromium")) as browser:
-        yield browser
 
 
 @pytest.fixture(scope="module")

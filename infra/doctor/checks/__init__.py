@@ -34,6 +34,12 @@ from infra.doctor.checks import (
     qca707_refused_project,
     qca708_dropped_words,
     qca709_missing_externals,
+    qca801_open_store,
+    qca802_engine_socket,
+    qca803_host_privileges,
+    qca804_literal_secrets,
+    qca805_unversioned_images,
+    qca806_unlimited_memory,
 )
 
 CHECKS: tuple[Check, ...] = (
@@ -69,4 +75,10 @@ CHECKS: tuple[Check, ...] = (
     qca707_refused_project.CHECK,
     qca708_dropped_words.CHECK,
     qca709_missing_externals.CHECK,
+    qca801_open_store.CHECK,
+    qca802_engine_socket.CHECK,
+    qca803_host_privileges.CHECK,
+    qca804_literal_secrets.CHECK,
+    qca805_unversioned_images.CHECK,
+    qca806_unlimited_memory.CHECK,
 )

@@ -12,6 +12,7 @@ from tests.doctor.checks import (
     test_gpu,
     test_host,
     test_python,
+    test_security,
 )
 from tests.support.verdicts import ERROR, INFO, OK, SKIPPED, WARNING
 
@@ -21,6 +22,7 @@ CASES = [
     for case in module.CASES
 ]
 FILE_CASES = [*test_dragonfly.FILE_CASES, *test_host.FILE_CASES, *test_files.FILE_CASES]
+FILE_CASES += test_security.FILE_CASES
 # What these say about the host is never a fault: the stack asks for neither.
 NEVER_A_FAULT = {"QCA303", "QCA304"}
 

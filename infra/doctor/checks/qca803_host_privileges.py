@@ -1,0 +1,68 @@
+"""QCA803: does a service run with the host's privileges or in its namespaces?"""
+
+from collections.abc import Iterator
+
+from infra.compose_file.model import ComposeFile, LocatedValue, Service
+from infra.doctor.check import Check
+from infra.doctor.finding import Remedy, Severity, Verdict, locate
+from infra.doctor.remedies.line_edit import edit_line, replace_on_line
+from infra.doctor.subjects import FileSubject
+from infra.doctor.unread_extends import skip_hidden_services
+
+
+def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
+    file = subject.file
+    for service in file.services:
+        for key, value, what, exploit in _PRIVILEGES:
+            setting = service.settings.get(key)
+            if setting and setting.value.lower() == value:
+                message = f"Service {service.name} {what} (`{key}: {value}`).\n{exploit}"
+                severity = Severity.INFO if key == "network_mode" else Severity.WARNING
+                remedy = _drop_privileges(file, service, setting) if key == "privileged" else None
+                evidence = {"service": service.name, "key": key}
+                remedies = (remedy,) if remedy else ()
+                yield locate(Verdict(severity, message, evidence, remedies), file, setting)
+    yield from skip_hidden_services(file, "has the host's privileges")
+
+
+def _drop_privileges(file: ComposeFile, service: Service, setting: LocatedValue) -> Remedy | None:
+    edit = replace_on_line(file, setting, "true", "false")
+    title = f"Run {service.name} without; add what it then misses with `cap_add` or `devices`"
+    return edit_line(title, edit, automatic=False) if edit else None
+
+
+_PRIVILEGES = (
+    (
+        "privileged",
+        "true",
+        "runs with every privilege of the host",
+        "Whoever gets into it can mount the host's disk and is root on this host.",
+    ),
+    (
+        "pid",
+        "host",
+        "sees the host's processes",
+        "Whoever gets into it can read the environment of every process of its user, passwords "
+        "among them, and end them. Leave the key out.",
+    ),
+    (
+        "network_mode",
+        "host",
+        "has the host's network",
+        "Whoever gets into it reaches all that listens on 127.0.0.1 here, and every port that it "
+        "opens is open on the host. Publish the ports that it needs instead.",
+    ),
+)
+
+CHECK = Check(
+    id="QCA803",
+    category="security",
+    title="A service has the host's privileges",
+    needs=(),
+    looks_at="`privileged: true`, `pid: host` and `network_mode: host`.",
+    why="Each of them takes down a wall between the container and the host.\n"
+    "For example `privileged: true` for the sake of one device: `devices: [/dev/ttyUSB0]` will do.",
+    fix="Leave it out, and add what the service then misses: `cap_add`, `devices`, `ports`.",
+    url="https://docs.docker.com/reference/compose-file/services/#privileged",
+    judge_file=_judge_file,
+)

@@ -1,0 +1,42 @@
+"""QCA805: does every image name its version?"""
+
+from collections.abc import Iterator
+
+from infra.doctor.check import Check
+from infra.doctor.finding import Severity, Verdict, locate
+from infra.doctor.subjects import FileSubject
+from infra.doctor.unread_extends import skip_hidden_services
+
+
+def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
+    file = subject.file
+    pulled = [one for one in file.services if one.image and not one.is_built]
+    names = [one.image for one in pulled if one.image and not _has_version(one.image.value)]
+    if names:
+        message = (
+            f"Images without a version: {', '.join(dict.fromkeys(one.value for one in names))}.\n"
+            "Whoever controls or takes over the tag decides what runs here after the next pull. "
+            "Name a version, or a digest (`docker image inspect` shows it as RepoDigests)."
+        )
+        evidence = {"images": sorted({one.value for one in names})}
+        yield locate(Verdict(Severity.INFO, message, evidence), file, names[0])
+    yield from skip_hidden_services(file, "has an image with a version")
+
+
+def _has_version(image: str) -> bool:
+    tag = image.rpartition("/")[2].partition(":")[2]
+    return "@" in image or tag not in ("", "latest") or not image
+
+
+CHECK = Check(
+    id="QCA805",
+    category="security",
+    title="Images without a version",
+    needs=(),
+    looks_at="`image:` of the services that build none: a digest, or a tag other than `latest`.",
+    why="What `latest` is changes over time, so that the same file runs something else tomorrow.\n"
+    "For example `image: redis` is found, `image: redis:8.2` is fine.",
+    fix="Name a version or a digest.",
+    url="https://docs.docker.com/build/building/best-practices/#pin-base-image-versions",
+    judge_file=_judge_file,
+)

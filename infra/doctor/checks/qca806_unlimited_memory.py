@@ -1,0 +1,41 @@
+"""QCA806: can one service take all of the host's memory?"""
+
+from collections.abc import Iterator
+
+from infra.doctor.check import Check
+from infra.doctor.finding import Severity, Verdict, locate
+from infra.doctor.subjects import FileSubject
+from infra.doctor.unread_extends import is_part_hidden, skip_hidden_services
+
+_MOST_SHOWN = 8
+
+
+def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
+    file = subject.file
+    whole = [one for one in file.services if not is_part_hidden(one)]
+    found = [one for one in whole if one.memory_limit is None]
+    yield from skip_hidden_services(file, "has a memory limit")
+    if found:
+        names = [service.name for service in found]
+        more = f" and {len(names) - _MOST_SHOWN} more" if len(names) > _MOST_SHOWN else ""
+        message = (
+            f"Services without a memory limit: {', '.join(names[:_MOST_SHOWN])}{more}.\n"
+            "Whoever makes one of them use more and more, by a flood of requests or a leak, takes "
+            "the host's memory from all the others. Give each a `mem_limit`."
+        )
+        yield locate(Verdict(Severity.INFO, message, {"services": names}), file, found[0])
+
+
+CHECK = Check(
+    id="QCA806",
+    category="security",
+    title="Services without a memory limit",
+    needs=(),
+    looks_at="`mem_limit` and `deploy.resources.limits.memory` of the services.",
+    why="Without a limit the kernel ends whatever process it chooses when the memory is used up, "
+    "on the whole host.\n"
+    "For example `mem_limit: 1g` ends the service alone that goes beyond it.",
+    fix="Set `mem_limit`, somewhat above what the service takes (`docker stats`).",
+    url="https://docs.docker.com/engine/containers/resource_constraints/",
+    judge_file=_judge_file,
+)

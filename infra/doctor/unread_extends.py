@@ -1,0 +1,18 @@
+"""Services of which a part is hidden: what they extend was not read."""
+
+from collections.abc import Iterator
+
+from infra.compose_file.model import ComposeFile, Service
+from infra.doctor.finding import Verdict, locate, skip
+
+
+def is_part_hidden(service: Service) -> bool:
+    """Whether keys of the service may stand in a file that was not read."""
+    return "extends" in service.unread_sources
+
+
+def skip_hidden_services(file: ComposeFile, does_what: str) -> Iterator[Verdict]:
+    """Yield for each such service that it cannot be determined whether it `does_what`."""
+    for service in filter(is_part_hidden, file.services):
+        message = f"Cannot determine whether service {service.name} {does_what}: "
+        yield locate(skip(f"{message}what it extends was not read."), file, service)

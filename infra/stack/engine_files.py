@@ -1,0 +1,111 @@
+"""What the engine has of files: this machine's folders, and named volumes with runs.
+
+Asked through containers that are created and never started: nothing of ours runs for it.
+"""
+
+import contextlib
+import io
+import json
+import secrets
+import tarfile
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from infra.stack.docker_client import connect_engine
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+_TARGET = "/runs"
+
+
+def has_files_of(folder: Path, image: str) -> bool:
+    """Whether the engine has `folder` as it is here, judged by a file that no other place has.
+
+    Its address says little: a socket may lead to another machine, and TCP to this one.
+
+    Raises:
+        LaunchError: the engine does not answer, or has no such image.
+
+    """
+    from docker.errors import APIError
+
+    marker = folder / f"marker-{secrets.token_hex(16)}"
+    marker.touch()
+    mount = {"Type": "bind", "Source": str(marker.resolve()), "Target": _TARGET, "ReadOnly": True}
+    try:
+        with connect_engine() as engine:
+            try:
+                with _create_container(engine, image, mount):
+                    return True
+            except APIError as error:
+                if error.status_code == 400 and "bind source path" in str(error.explanation):
+                    return False
+                raise
+    finally:
+        marker.unlink(missing_ok=True)
+
+
+def has_volume(volume: str) -> bool:
+    """Whether the engine has a volume of that name."""
+    from docker.errors import NotFound
+
+    with connect_engine() as engine:
+        try:
+            engine.inspect_volume(volume)
+        except NotFound:
+            return False
+    return True
+
+
+@contextlib.contextmanager
+def open_run(volume: str, run: str) -> Iterator[Iterable[bytes] | None]:
+    """Yield the tar archive of a run in a volume, whether its trainer runs or not.
+
+    None where the volume has no such run, or there is no such volume.
+
+    Raises:
+        LaunchError: the engine does not answer.
+
+    """
+    from docker.errors import NotFound
+
+    if not has_volume(volume):
+        yield None
+        return
+    mount = {"Type": "volume", "Source": volume, "Target": _TARGET, "ReadOnly": True}
+    with (
+        connect_engine() as engine,
+        _import_empty_image(engine) as image,
+        _create_container(engine, image, mount) as container,
+    ):
+        try:
+            chunks, _ = engine.get_archive(container, f"{_TARGET}/{run}")
+        except NotFound:
+            chunks = None
+        yield chunks
+
+
+@contextlib.contextmanager
+def _import_empty_image(engine: "APIClient") -> Iterator[str]:
+    """Yield an image without files, so that none has to be there."""
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w"):
+        pass
+    answer = engine.import_image_from_data(archive.getvalue())
+    image = json.loads(answer.splitlines()[-1])["status"]
+    try:
+        yield image
+    finally:
+        engine.remove_image(image)
+
+
+@contextlib.contextmanager
+def _create_container(engine: "APIClient", image: str, mount: dict[str, Any]) -> Iterator[str]:
+    config = engine.create_host_config(mounts=[mount], network_mode="none")
+    container = engine.create_container(image, ["-"], host_config=config)["Id"]
+    try:
+        yield container
+    finally:
+        engine.remove_container(container, v=True)  # with the volumes that its image declares

@@ -1,0 +1,41 @@
+"""`qca fetch`: copy a run here that containers keep in a volume."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from qca.cli.options import config_flag, config_option, read_config, runs_option
+from qca.core.errors import InputError
+
+
+@click.command()
+@click.argument("run")
+@runs_option
+@config_flag("stack", "project")
+@config_option
+def fetch(run: str, runs: Path, config_file: Path | None, **flags: Any) -> None:
+    """Copy RUN from the engine's volume to the folder of the run folders.
+
+    An engine on another machine keeps the runs in a volume, as version 0.1.0 did everywhere.
+    The training may go on meanwhile; fetch again for what it adds. Where the engine is on this
+    machine, a run is in its folder already.
+    """
+    from infra.stack.engine_files import open_run
+    from infra.stack.run_storage import name_volume
+    from qca.runs.run_copy import unpack_run
+    from qca.runs.run_folder import RunFolder
+
+    folder = runs / run
+    volume = name_volume(read_config(config_file, flags).stack.project)
+    with open_run(volume, run) as archive:
+        if archive is not None:
+            unpack_run(archive, folder)
+            click.echo(f"Copied {run} from the volume {volume}: {folder}", err=True)
+        elif RunFolder(folder).config.is_file():
+            click.echo(f"{run} is here already: {folder}", err=True)
+        else:
+            raise InputError(
+                f"no run {run!r}: neither in the volume {volume} nor in {runs}",
+                hint="`qca runs` lists the runs; --project names another stack's volume.",
+            )

@@ -1,0 +1,137 @@
+"""Several runs laid over one another, on one page."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from datetime import datetime
+
+from markupsafe import Markup
+
+from qca.core.distribution import read_version
+from qca.core.errors import InputError
+from qca.measures.over_time import MEASURES, measure_series
+from qca.report.charts import SERIES, SMALL, WIDE, Curve, draw, is_log_scale_useful
+from qca.report.curves import Chart, Legend
+from qca.report.rollout_curves import is_shown, list_states, select_known
+from qca.report.template import build_environment, read_asset
+from qca.runs.run import Run
+
+MAX_RUNS = len(SERIES)
+"""As many as there are colors that can be told apart."""
+
+# Keys of the configuration that say how a run was computed, and not what.
+_NOT_COMPARED = frozenset({"run", "profile", "budget", "checkpoint_every", "keep_checkpoints"})
+
+
+@dataclass(frozen=True)
+class Difference:
+    """A key of the configuration in which the runs differ."""
+
+    key: str
+    values: Sequence[object]
+
+
+def render_comparison(runs: Sequence[Run], now: datetime) -> str:
+    """Return the page as HTML; the same input gives the same bytes.
+
+    Raises:
+        InputError: there are more runs than can be told apart.
+
+    """
+    if len(runs) > MAX_RUNS:
+        raise InputError(
+            f"{len(runs)} runs are more than {MAX_RUNS}, which have a color each",
+            hint="Compare fewer at a time.",
+        )
+    template = build_environment(str).get_template("comparison.html.j2")
+    return template.render(
+        runs=runs,
+        colors=SERIES,
+        now=now,
+        version=read_version(),
+        css=Markup(read_asset("page.css")),
+        learning=list(draw_overlays(runs)),
+        measures=list(draw_measure_overlays(runs)),
+        differences=list_differences(runs),
+    )
+
+
+def list_differences(runs: Sequence[Run]) -> list[Difference]:
+    """Return the settings in which the runs differ."""
+    settings = [asdict(run.config) for run in runs]
+    return [
+        Difference(key, [values[key] for values in settings])
+        for key in settings[0]
+        if key not in _NOT_COMPARED and len({str(values[key]) for values in settings}) > 1
+    ]
+
+
+def draw_overlays(runs: Sequence[Run]) -> Iterator[Chart]:
+    """Yield the loss and each of its terms over the episodes of all runs."""
+    recorded = [run for run in runs if run.records]
+    yield from _draw_chart(
+        "Loss",
+        runs,
+        {run.name: [(float(one.episode), one.loss) for one in run.records] for run in recorded},
+        is_wide=True,
+    )
+    names = dict.fromkeys(name for run in recorded for name in run.records[-1].components)
+    for name in names:
+        points = {
+            run.name: [
+                (float(one.episode), one.components[name])
+                for one in run.records
+                if name in one.components
+            ]
+            for run in recorded
+        }
+        yield from _draw_chart(name.replace("_", " ").capitalize(), runs, points)
+
+
+def draw_measure_overlays(runs: Sequence[Run]) -> Iterator[Chart]:
+    """Yield each measure over the sample rollouts of all runs that have one."""
+    sampled = {run.name: run.snapshots for run in runs if run.snapshots}
+    series = {name: measure_series(list_states(found)) for name, found in sampled.items()}
+    for measure in MEASURES:
+        points = {
+            name: select_known(series[name], measure.name)
+            for name, snapshots in sampled.items()
+            if is_shown(measure.name, snapshots, series[name])
+        }
+        title = measure.name.replace("_", " ").capitalize()
+        yield from _draw_chart(title, runs, points, axis="step", unit=measure.unit)
+
+
+def _draw_chart(
+    title: str,
+    runs: Sequence[Run],
+    points: dict[str, list[tuple[float, float]]],
+    *,
+    axis: str = "episode",
+    unit: str = "",
+    is_wide: bool = False,
+) -> Iterator[Chart]:
+    """Yield one chart, or none where no run has anything to draw."""
+    colors = dict(zip((run.name for run in runs), SERIES, strict=False))
+    curves = [
+        Curve(name, [x for x, _ in pairs], [y for _, y in pairs], colors[name])
+        for name, pairs in points.items()
+        if pairs
+    ]
+    if not curves:
+        return
+    log = is_log_scale_useful(*(curve.y for curve in curves))
+    quantity = (unit or title.lower()) + (", logarithmic" if log else "")
+    name = f"{axis}-{title.lower().replace(' ', '-')}"
+    caption = "; ".join(f"{curve.label} {curve.y[0]:.3g} to {curve.y[-1]:.3g}" for curve in curves)
+
+    def draw_at(size: tuple[int, int]) -> Markup:
+        options = {"quantity": quantity, "axis": axis, "size": size, "log": log}
+        return Markup(draw(f"{name}{size[0]}", curves, **options))  # type: ignore[arg-type]
+
+    yield Chart(
+        title,
+        f"From the first to the last: {caption}.",
+        draw_at(WIDE if is_wide else SMALL),
+        tuple(Legend(curve.label, curve.color) for curve in curves),
+        draw_at(SMALL) if is_wide else None,
+    )

@@ -1,0 +1,80 @@
+"""A run that arrives as a tar archive, unpacked into its folder."""
+
+import shutil
+import tarfile
+import tempfile
+from collections.abc import Iterable, Iterator
+from io import RawIOBase
+from pathlib import Path
+
+from qca.core.errors import InputError
+from qca.runs.run_folder import RunFolder
+
+
+def unpack_run(chunks: Iterable[bytes], folder: Path) -> None:
+    """Unpack the archive of one run folder as `folder`, in place of an older copy.
+
+    An older copy is one whose journal is the beginning of the new one's: it is only appended to.
+    What was added to it, such as a report, stays.
+
+    Raises:
+        InputError: another run is there, or one that went on here; or the archive is damaged.
+
+    """
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=f".{folder.name}.", dir=folder.parent) as temporary:
+        new = _extract(chunks, Path(temporary))
+        if folder.exists():
+            _require_older_copy(folder, new)
+            _keep_additions(folder, new)
+            folder.rename(Path(temporary) / ".before")
+        new.rename(folder)
+
+
+def _extract(chunks: Iterable[bytes], target: Path) -> Path:
+    """Return the folder that the archive holds, unpacked in `target`."""
+    try:
+        with tarfile.open(fileobj=_ChunkReader(iter(chunks)), mode="r|") as archive:
+            archive.extractall(target, filter="data")
+    except tarfile.TarError as error:
+        raise InputError(f"the copy of the run is damaged: {error}", hint="Try again.") from None
+    return next(target.iterdir())
+
+
+def _require_older_copy(folder: Path, new: Path) -> None:
+    here = RunFolder(folder)
+    if here.is_held():
+        raise InputError(f"{folder}: a trainer works on this run here", hint="Stop it first.")
+    journal, arrived = _read_bytes(here.events), _read_bytes(RunFolder(new).events)
+    if not arrived.startswith(journal) or (here.is_used() and not journal):
+        raise InputError(
+            f"{folder}: another run, or one that went on here, is in the way",
+            hint="Rename it, or name another folder with --runs.",
+        )
+
+
+def _keep_additions(folder: Path, new: Path) -> None:
+    for path in folder.iterdir():
+        if not (new / path.name).exists():
+            shutil.move(path, new / path.name)
+
+
+def _read_bytes(path: Path) -> bytes:
+    return path.read_bytes() if path.exists() else b""
+
+
+class _ChunkReader(RawIOBase):
+    """The chunks as a file; `tarfile` reads blocks of its own size from it."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks = chunks
+        self._rest = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        while len(self._rest) < size and (chunk := next(self._chunks, b"")):
+            self._rest += chunk
+        taken, self._rest = self._rest[:size], self._rest[size:]
+        return taken

@@ -1,0 +1,65 @@
+"""What a new user types first: a configuration file, and the shell's completion."""
+
+import re
+import shutil
+import subprocess
+
+import pytest
+
+from qca.core.config import Config
+from qca.core.config_loader import load_config
+from tests.support.program import QCA, environment
+
+
+def test_init_writes_a_file_that_changes_nothing(qca):
+    done = qca("init")
+    assert "Next: qca plan, then qca up" in done.stderr
+    assert load_config(qca.folder / "qca.toml", environment={}) == Config()
+
+
+def test_every_line_of_it_can_be_taken_as_it_is(qca):
+    qca("init", "-o", "mine.toml")
+    file = qca.folder / "mine.toml"
+    file.write_text(re.sub(r"^#(\w+ = )", r"\1", file.read_text(), flags=re.M))
+    config = load_config(file, environment={})
+    assert {"runtime", "maxmemory", "store_port"} <= config.stack.given
+    assert {"run", "profile", "episodes", "budget", "learning_rate"} <= config.train.given
+
+
+def test_init_leaves_a_file_alone_that_is_there(qca):
+    (qca.folder / "qca.toml").write_text("[train]\ngrid = 8\n")
+    done = qca("init", check=2)
+    assert "qca.toml: there is one already" in done.stderr
+    assert (qca.folder / "qca.toml").read_text() == "[train]\ngrid = 8\n"
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_prints_what_the_shell_understands(qca, shell):
+    script = qca("completion", shell).stdout
+    assert "_QCA_COMPLETE" in script
+    if shutil.which(shell):
+        check = [shell, "--no-execute"] if shell == "fish" else [shell, "-n"]
+        subprocess.run(check, input=script, text=True, check=True)
+
+
+@pytest.mark.parametrize(
+    ("line", "completed"), [("qca do", "doctor"), ("qca plan --form", "--format")]
+)
+def test_bash_completes_commands_and_options(tmp_path, line, completed):
+    program = (
+        'eval "$(qca completion bash)"\n'
+        f"COMP_WORDS=({line}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1))\n"
+        '_qca_completion qca "" ""\n'
+        'printf "%s\\n" "${COMPREPLY[@]}"'
+    )
+    path = f"{QCA.parent}:/usr/bin:/bin"
+    done = subprocess.run(
+        ["bash", "-c", program],
+        cwd=tmp_path,
+        env=environment(PATH=path),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+    )
+    assert completed in done.stdout.split()

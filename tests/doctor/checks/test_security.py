@@ -1,0 +1,157 @@
+"""QCA8xx: what in a Compose file gives the host or its data away."""
+
+import json
+
+import pytest
+
+from infra.compose_file.line_edits import format_diff
+from infra.doctor.blocking import select_blocking
+from infra.doctor.checks import CHECKS
+from infra.doctor.examine import examine
+from tests.support.hosts import compose_file, config, host
+from tests.support.verdicts import (
+    INFO,
+    OK,
+    SKIPPED,
+    WARNING,
+    FileCase,
+    assert_file_verdict,
+    judge_file,
+)
+
+SECURITY = [check.id for check in CHECKS if check.category == "security"]
+
+PORTS = "    ports: ['6379:6379']\n"
+SOCKET = "/var/run/docker.sock"
+EXTENDS = "    extends: {file: o.yml, service: x}\n"
+
+FILE_CASES = [
+    FileCase("QCA801", PORTS, WARNING, "publishes 6379 on every address", 4),
+    FileCase("QCA801", "    ports: ['0.0.0.0:6379:6379']\n", WARNING, "0.0.0.0:6379", 4),
+    FileCase("QCA801", "    ports: ['127.0.0.1:6379:6379']\n", OK, ""),
+    FileCase("QCA801", "    ports: ['6379']\n", OK, ""),  # any free port: published is not known
+    FileCase("QCA801", PORTS + "    command: --requirepass=${P:-x}\n", OK, ""),
+    FileCase("QCA801", PORTS + "    command: --requirepass=\n", WARNING, "no password", 4),
+    FileCase("QCA801", PORTS + "    environment: {DFLY_requirepass: x}\n", OK, ""),
+    FileCase("QCA801", PORTS + "    command: --flagfile=/etc/flags\n", SKIPPED, "flag file"),
+    FileCase("QCA801", PORTS + "    env_file: a.env\n", SKIPPED, "`env_file`"),
+    FileCase("QCA802", f"    volumes: ['{SOCKET}:/s:ro']\n", WARNING, "root on this host", 4),
+    FileCase("QCA802", "    volumes:\n      - /run:/host\n", WARNING, "mounts /run", 5),
+    FileCase("QCA802", "    volumes: ['/srv/run:/run', 'data:/var/run']\n", OK, ""),
+    FileCase("QCA803", "    privileged: true\n", WARNING, "every privilege", 4),
+    FileCase("QCA803", "    privileged: false\n", OK, ""),
+    FileCase("QCA803", "    pid: host\n", WARNING, "the host's processes", 4),
+    FileCase("QCA803", "    network_mode: host\n", INFO, "the host's network", 4),
+    FileCase("QCA803", "    network_mode: none\n    pid: 'service:cache'\n", OK, ""),
+    FileCase(
+        "QCA804",
+        "    environment: {DB_PASSWORD: hunter2}\n",
+        WARNING,
+        "${DB_PASSWORD} in its place",
+        4,
+    ),
+    FileCase("QCA804", "    environment: ['API_TOKEN=abcdef']\n", WARNING, "API_TOKEN", 4),
+    FileCase("QCA804", "    environment: {DB_PASSWORD: $P, X_TOKEN: '${T:-abc}'}\n", OK, ""),
+    FileCase("QCA804", "    environment: {PASSWORD_FILE: /x, A_SECRET: /run/secrets/a}\n", OK, ""),
+    FileCase("QCA804", "    environment: {ALLOW_EMPTY_PASSWORD: 'yes'}\n", OK, ""),
+    FileCase("QCA804", "    command: --requirepass=hunter2\n", WARNING, "${REQUIREPASS} in", 4),
+    FileCase("QCA804", "    command: --requirepass=$P\n", OK, ""),
+    FileCase("QCA806", "", INFO, "without a memory limit: cache", 2),
+    FileCase("QCA806", "    mem_limit: 1g\n", OK, ""),
+    FileCase("QCA806", "    deploy: {resources: {limits: {memory: 1g}}}\n", OK, ""),
+    FileCase("QCA805", "  db: {image: redis}\n", INFO, "without a version: redis", 4),
+    FileCase("QCA805", "", OK, ""),
+    *(FileCase(check, EXTENDS, SKIPPED, "extends") for check in SECURITY if check != "QCA801"),
+]
+
+
+@pytest.mark.parametrize("case", FILE_CASES, ids=str)
+def test_a_service_gets_its_verdict(tmp_path, case):
+    assert_file_verdict(tmp_path, case)
+
+
+@pytest.mark.parametrize(
+    ("service", "severity"),
+    [
+        ("image: redis:8, ports: ['6379:6379']", WARNING),
+        ("image: docker.io/valkey/valkey:9@sha256:00, ports: ['6379:6379']", WARNING),
+        ("image: redis:8, ports: ['6379:6379'], command: redis-server --requirepass x", OK),
+        ("image: redis:8, ports: ['6379:6379'], command: redis-server /etc/redis.conf", SKIPPED),
+        ("image: bitnami/redis:8, ports: ['6379:6379'], environment: {REDIS_PASSWORD: x}", OK),
+        ("image: oliver006/redis_exporter:v1, ports: ['9121:9121']", OK),
+        ("image: redis:8", OK),
+        ("build: ., ports: ['6379:6379']", OK),
+    ],
+)
+def test_stores_are_known_by_their_images(tmp_path, service, severity):
+    found = judge_file(tmp_path, "QCA801", f"services: {{db: {{{service}}}}}\n")
+
+    assert found.severity is severity
+
+
+@pytest.mark.parametrize(
+    ("service", "severity"),
+    [
+        ("image: redis", INFO),
+        ("image: 'redis:latest'", INFO),
+        ("image: localhost:5000/redis", INFO),
+        ("image: redis:8", OK),
+        ("image: redis@sha256:00", OK),
+        ("image: mine, build: .", OK),
+        ("build: .", OK),
+    ],
+)
+def test_an_image_without_a_version(tmp_path, service, severity):
+    found = judge_file(tmp_path, "QCA805", f"services: {{db: {{{service}}}}}\n")
+
+    assert found.severity is severity
+
+
+@pytest.mark.parametrize(
+    ("check", "lines", "diff"),
+    [
+        ("QCA801", "    ports:\n      - '6379:6379'\n", ("6379:6379", "127.0.0.1:6379:6379")),
+        ("QCA801", "    ports: ['0.0.0.0:6379:6379']\n", ("0.0.0.0:6379", "127.0.0.1:6379:")),
+        ("QCA801", "    ports:\n      - 7000-7002:7000-7002\n", ("7000-", "127.0.0.1:7000-7002:")),
+        ("QCA803", "    privileged: true  # for tty\n", ("true", "false")),
+    ],
+)
+def test_the_fix_is_shown_as_a_diff_and_left_to_the_user(tmp_path, check, lines, diff):
+    head = "services:\n  cache:\n    image: redis:8\n"
+
+    (remedy,) = judge_file(tmp_path, check, head + lines).remedies
+
+    old, new = [line for line in format_diff(remedy.edits).splitlines()[3:] if line[0] in "+-"]
+    assert not remedy.automatic
+    assert diff[0] in old
+    assert diff[1] in new
+
+
+@pytest.mark.parametrize(
+    "ports",
+    [
+        "'${PORT:-6379}:6379'",
+        "{target: 6379, published: 6379}",
+        "6379:6379, 16379:6379, 6379:6380",  # which of them is meant is not clear
+    ],
+)
+def test_no_diff_is_offered_where_the_words_are_not_clear(tmp_path, ports):
+    text = f"services: {{db: {{image: 'redis:8', ports: [{ports}]}}}}\n"
+
+    assert judge_file(tmp_path, "QCA801", text).remedies == ()
+
+
+def test_nothing_of_it_is_more_than_a_warning_or_keeps_the_stack_from_starting(tmp_path):
+    text = (
+        "services:\n  db:\n    image: redis\n    privileged: true\n    pid: host\n"
+        "    network_mode: host\n    ports: ['6379:6379']\n    environment: {A_TOKEN: hunter2}\n"
+        f"    volumes: ['{SOCKET}:{SOCKET}']\n"
+    )
+    findings = examine(host(), config(), files=[compose_file(tmp_path, text)])
+
+    security = [finding for finding in findings if finding.category == "security"]
+
+    assert {finding.id for finding in security} == set(SECURITY)
+    assert {finding.severity for finding in security} == {WARNING, INFO}
+    assert select_blocking(security) == []
+    assert "hunter2" not in json.dumps([(f.message, dict(f.evidence)) for f in security])

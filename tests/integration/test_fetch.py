@@ -1,0 +1,53 @@
+"""A run in a named volume, where 0.1.0 kept it: refused by `up`, copied here, and continued."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.support.stack import Stack
+
+RUNS = Path(__file__).parents[1] / "data" / "run-0.1.0"
+
+
+@pytest.fixture
+def kept(stack: Stack) -> Callable[[Path], None]:
+    """Puts a run folder into the project's volume."""
+    volume = f"{stack.project}_runs"
+    label = f"com.docker.compose.project={stack.project}"
+
+    def keep(folder: Path) -> None:
+        tiny = stack.engine.images.tiny
+        stack.engine.run("volume", "create", "--label", label, volume)
+        container = stack.engine.run("create", "-v", f"{volume}:/runs", tiny).stdout.strip()
+        stack.engine.run("cp", f"{folder}/.", f"{container}:/runs/first")
+        stack.engine.run("rm", container)
+
+    return keep
+
+
+def test_a_run_in_a_volume_is_copied_here_and_again_once_it_went_on(stack, kept, tmp_path):
+    older = shutil.copytree(RUNS / "finished", tmp_path / "older")
+    journal = older / "events.jsonl"
+    journal.write_text("".join(journal.read_text().splitlines(keepends=True)[:-1]))
+    kept(older)
+    done = stack.up(check=1)
+    assert "where version 0.1.0 kept it" in done.stderr
+    assert "qca fetch first" in done.stderr
+
+    here = stack.folder / "runs" / "first"
+    stack.qca("fetch", "first")
+    assert (here / "events.jsonl").read_text() == journal.read_text()
+    kept(RUNS / "finished")
+    assert "runs/first" in stack.qca("fetch", "first").stderr
+    assert (here / "events.jsonl").read_text() == (RUNS / "finished/events.jsonl").read_text()
+    assert stack.metrics() == [1, 2, 3, 4, 5, 6]
+    assert not stack.list_leftovers()["containers"]
+    stack.qca("report", "first")
+
+
+def test_what_is_in_no_volume_is_here_or_unknown(stack):
+    shutil.copytree(RUNS / "finished", stack.folder / "runs" / "first")
+    assert "is here already" in stack.qca("fetch", "first").stderr
+    assert "no run 'second'" in stack.qca("fetch", "second", check=2).stderr
