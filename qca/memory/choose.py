@@ -172,16 +172,16 @@ def _list_episodes(
     train: TrainConfig, device: Device, precision: ResolvedPrecision
 ) -> list[tuple[ResolvedRecompute, int]]:
     """Return each way to differentiate an episode and its segment, the fastest first."""
-    strategies = STRATEGIES[device] if train.recompute == "auto" else (train.recompute,)
-    if precision in HALF_PRECISIONS:
+    strategies: tuple[ResolvedRecompute, ...] = STRATEGIES[device]
+    if train.recompute != "auto":
+        strategies = (train.recompute,)
+    elif precision in HALF_PRECISIONS:
         strategies = tuple(recompute for recompute in strategies if recompute != "none")
     lengths = [train.segment] if train.segment != "auto" else None
     lengths = lengths or list_segments(precision, train.steps, device=device)
-    ways = [
-        (recompute, segment)
-        for recompute in strategies
-        for segment in (lengths if recompute != "none" else [1])
-    ]
+    ways: list[tuple[ResolvedRecompute, int]] = []
+    for recompute in strategies:
+        ways += [(recompute, length) for length in (lengths if recompute != "none" else [1])]
     return sorted(
         ways, key=lambda way: estimate_step_cost(way[0], precision, way[1], device=device)
     )

@@ -29,7 +29,7 @@ class UNetAdjoint:
     """
 
     def __init__(self, model: UNetUnitary, learned: Sequence[nn.Parameter] | None = None) -> None:
-        own = list(model.parameters())
+        own = list[Tensor](model.parameters())
         self._learned = dict(zip(own, own if learned is None else learned, strict=True))
         self._format = _read_memory_format(own[0])
         self._dtype = own[0].dtype
@@ -89,8 +89,8 @@ class _Convolution:
 
     def forward(self, x: Tensor) -> Tensor:
         self._input = x
-        self.cotangent = self._conv(x)
-        return self.cotangent
+        self.cotangent = out = self._conv(x)
+        return out
 
     def backward(self, rows: slice, cotangent: Tensor) -> Tensor:
         assert self.cotangent is not None
@@ -98,7 +98,7 @@ class _Convolution:
         (gradient, _, _) = self._run_backward(rows, (True, False, False))
         return gradient
 
-    def pop_weight_gradients(self) -> Iterator[tuple[nn.Parameter, Tensor]]:
+    def pop_weight_gradients(self) -> Iterator[tuple[Tensor, Tensor]]:
         has_bias = self._conv.bias is not None
         _, weight, bias = self._run_backward(slice(None), (False, True, has_bias))
         self._input = self.cotangent = None
@@ -166,7 +166,7 @@ class _Layer:
         self._add_affine(weight, bias)
         return self._convolution.backward(rows, cotangent)
 
-    def pop_weight_gradients(self) -> Iterator[tuple[nn.Parameter, Tensor]]:
+    def pop_weight_gradients(self) -> Iterator[tuple[Tensor, Tensor]]:
         assert self._affine is not None
         (weight, bias), self._affine, self._kept = self._affine, None, None
         yield from self._convolution.pop_weight_gradients()
@@ -183,7 +183,7 @@ class _Layer:
         if self._affine is None:
             self._affine = weight, bias
         else:
-            torch._foreach_add_(list(self._affine), [weight, bias])
+            _aten._foreach_add_(list(self._affine), [weight, bias])
 
 
 class _Block:
@@ -237,7 +237,7 @@ def _view_in_format(x: Tensor, memory_format: torch.memory_format) -> Tensor:
     return x.view(n, h, w, c).permute(0, 3, 1, 2)
 
 
-def _add_gradient(parameter: nn.Parameter, gradient: Tensor) -> None:
+def _add_gradient(parameter: Tensor, gradient: Tensor) -> None:
     if parameter.grad is None:
         parameter.grad = gradient.to(parameter.dtype)
     else:
