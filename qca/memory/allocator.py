@@ -7,9 +7,7 @@ larger block has a segment of its own, rounded up to 2 MiB.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 
-from qca.core.config import TENSOR_CORE_PRECISIONS, TrainConfig
 from qca.core.units import MIB
 from qca.memory.layers import FLOAT, Shape
 
@@ -18,44 +16,18 @@ SMALL, SMALL_SEGMENT = MIB, 2 * MIB
 LARGE, LARGE_SEGMENT = 10 * MIB, 20 * MIB
 SEGMENT_STEP = 2 * MIB
 
-# Fitted to the measured trainings: the shares of what the parameters take and of activations that
-# lie in holes of the wrong size, and cuDNN's scratch memory for tensor cores.
-_PARAMETER_HOLES = 0.07
-_HOLES = 0.1
-_PLAIN_HOLES = 0.02
-_TENSOR_CORE_HOLES = 0.02
-_MOST_SCRATCH_STEPS = 8  # for a longer segment the heuristics chose a less hungry algorithm
-_TENSOR_CORE_SCRATCH = 16 * MIB
 
+def estimate_rounding(tensors: Sequence[int], *, states: int, state: int, moving: int) -> int:
+    """Return the bytes that the allocator reserves beyond those of its tensors.
 
-def estimate_workspace(
-    train: TrainConfig, shape: Shape, tensors: Sequence[int], *, moving: int, segment: int
-) -> int:
-    """Return the bytes that are reserved beyond those of all tensors.
-
-    The allocator's rounding follows its rules. What else is reserved was measured over 25 trainings
-    (H200, torch 2.11, growing segments; `benchmarks.bptt` prints predicted and reserved bytes):
-    in strict float32 cuDNN takes what its hungriest algorithm but FFT needs, with tensor cores
-    next to nothing.
-
-    Args:
-        train: its `precision`.
-        shape: of one step.
-        tensors: the elements of each parameter, which is held four times (weights, gradients,
-            two moments).
-        moving: the bytes of activations, which come and go.
-        segment: how many steps are differentiated as one batch; 0 for plain autograd.
-
+    `tensors` are the elements of each parameter, which is held four times (weights,
+    gradients, two moments). They and the states are packed as they come; `moving` is what
+    comes and goes, of which a quarter is taken to lie in holes of the wrong size.
     """
     sizes = 4 * [FLOAT * elements for elements in tensors]
-    rounding = pack_into_segments(sizes) - sum(sizes) + LARGE_SEGMENT
-    rounding += round(_PARAMETER_HOLES * sum(sizes))
-    if train.precision in TENSOR_CORE_PRECISIONS:
-        return rounding + _TENSOR_CORE_SCRATCH + round(_TENSOR_CORE_HOLES * moving)
-    samples = shape.batch_size * min(max(1, segment), _MOST_SCRATCH_STEPS)
-    winograd = estimate_winograd_workspace(replace(shape, batch_size=samples))
-    holes = _HOLES if segment else _PLAIN_HOLES
-    return rounding + winograd + round(holes * moving)
+    parameters = pack_into_segments(sizes) - sum(sizes)
+    kept = states * (round_to_segment(state) // count_blocks_per_segment(state) - state)
+    return parameters + kept + moving // 4 + 2 * (LARGE_SEGMENT + SMALL_SEGMENT)
 
 
 def round_to_block(size: int) -> int:
@@ -71,6 +43,11 @@ def round_to_segment(size: int) -> int:
     if block < LARGE:
         return LARGE_SEGMENT
     return -(-block // SEGMENT_STEP) * SEGMENT_STEP
+
+
+def count_blocks_per_segment(size: int) -> int:
+    """Return how many blocks of `size` bytes one segment holds."""
+    return round_to_segment(size) // round_to_block(size)
 
 
 def pack_into_segments(sizes: Iterable[int]) -> int:

@@ -18,10 +18,15 @@ Beside them stands the context: what the process takes outside of torch's tensor
 `qca.memory.context`.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
-from qca.core.config import HALF_PRECISIONS, ResolvedRecompute, TrainConfig
+from qca.core.config import (
+    HALF_PRECISIONS,
+    TENSOR_CORE_PRECISIONS,
+    ResolvedRecompute,
+    TrainConfig,
+)
 from qca.core.noise_schedule import has_noise
 from qca.memory.activations import (
     EpisodeSizes,
@@ -29,7 +34,7 @@ from qca.memory.activations import (
     estimate_plain_activations,
     find_segment,
 )
-from qca.memory.allocator import estimate_workspace
+from qca.memory.allocator import estimate_rounding, estimate_winograd_workspace
 from qca.memory.context import Context, estimate_context
 from qca.memory.layers import FLOAT, HALF, Shape, list_parameter_sizes
 from qca.memory.state_tensors import StateTensors, count_state_bytes
@@ -127,9 +132,14 @@ def estimate(
     workspace = 0
     if device == "cuda":
         segment = 0 if recompute == "none" else find_segment(train)
-        workspace = _count_graph_buffers(train, shape, segment) + estimate_workspace(
-            train, shape, tensors, moving=activations, segment=segment
-        )
+        buffers = _count_graph_buffers(train, shape, segment)
+        samples = replace(shape, batch_size=max(1, segment) * shape.batch_size)
+        workspace = buffers + estimate_winograd_workspace(samples)
+        moving = activations + buffers
+        if train.batch_size > 1 and train.precision not in TENSOR_CORE_PRECISIONS:
+            # Several samples make cuDNN's strict float32 hungrier than that (H200, torch 2.11).
+            moving *= 2
+        workspace += estimate_rounding(tensors, states=states // state, state=state, moving=moving)
     breakdown = Breakdown(
         parameters=FLOAT * count + half,
         gradients=FLOAT * count,

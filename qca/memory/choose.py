@@ -181,10 +181,12 @@ def _list_episodes(
     lengths = lengths or list_segments(precision, train.steps, device=device)
     ways: list[tuple[ResolvedRecompute, int]] = []
     for recompute in strategies:
-        ways += [(recompute, length) for length in (lengths if recompute != "none" else [1])]
-    return sorted(
-        ways, key=lambda way: estimate_step_cost(way[0], precision, way[1], device=device)
-    )
+        ways.extend((recompute, length) for length in (lengths if recompute != "none" else [1]))
+
+    def compute_cost(way: tuple[ResolvedRecompute, int]) -> float:
+        return estimate_step_cost(way[0], precision, way[1], device=device)
+
+    return sorted(ways, key=compute_cost)
 
 
 def _make_choice(

@@ -2,8 +2,9 @@
 
 import pytest
 
-from qca.core.units import MIB
+from qca.core.units import KIB, MIB
 from qca.memory.allocator import (
+    count_blocks_per_segment,
     pack_into_segments,
     round_to_block,
     round_to_segment,
@@ -30,6 +31,10 @@ def test_a_block_is_a_multiple_of_512_bytes(size: int, block: int) -> None:
 )
 def test_a_segment_by_the_size_of_the_block(size: int, segment: int) -> None:
     assert round_to_segment(size) == segment
+
+
+def test_the_seeds_state_leaves_an_eighth_of_its_segment_empty() -> None:
+    assert count_blocks_per_segment(448 * KIB) == 4  # 1.75 of 2 MiB
 
 
 @pytest.mark.parametrize(
