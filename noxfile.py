@@ -95,11 +95,29 @@ def chaos(session: nox.Session) -> None:
 
 
 @nox.session
+def attack(session: nox.Session) -> None:
+    """Everything in a stranger's folder: hostile files and programs, secrets, faults, kills."""
+    session.install("-e", ".[dev]")
+    tests = ("tests/attack", "tests/chaos", "tests/compose_file/test_fuzz.py")
+    inputs = {"QCA_FUZZ_INPUTS": "20000", "QCA_ATTACK_INPUTS": "2000"}
+    session.run("pytest", *tests, "-s", "-m", "slow or not slow", *session.posargs, env=inputs)
+
+
+@nox.session
 def fuzz(session: nox.Session) -> None:
     """Read 100,000 Compose files that are nearly right; none may end in a traceback."""
     session.install("-e", ".[dev]")
     tests = ("tests/compose_file/test_fuzz.py", "--timeout", "3600")
     session.run("pytest", *tests, *session.posargs, env={"QCA_FUZZ_INPUTS": "100000"})
+
+
+@nox.session
+def automaton(session: nox.Session) -> None:
+    """Everything about running a trained automaton, the tests of minutes and the pages too."""
+    session.install("-e", ".[dev]")
+    rooms = ("measures", "automaton", "rollout", "evaluation", "export", "viewer")
+    tests = (*(f"tests/{room}" for room in rooms), "tests/docs/test_automaton_pages.py")
+    session.run("pytest", *tests, "-m", "slow or not slow", *session.posargs)
 
 
 @nox.session
@@ -117,6 +135,13 @@ def bench(session: nox.Session) -> None:
     session.run("python", "-m", "benchmarks.store")
     session.run("python", "-m", "benchmarks.view")
     session.run("python", "-m", "benchmarks.bptt", "--device", "cpu", *session.posargs)
+
+
+@nox.session
+def pictures(session: nox.Session) -> None:
+    """Draw the pictures of the terminal in docs/images anew."""
+    session.install("-e", ".[dev]")
+    session.run("python", "-m", "tests.support.screens")
 
 
 @nox.session

@@ -97,7 +97,7 @@ def test_doctor_examines_a_host_from_any_folder(clean, tmp_path):
 @pytest.mark.parametrize(
     ("words", "says"),
     [
-        ("plan", "dragonfly.maxmemory_bytes"),
+        ("plan", "predicted peak"),
         ("render compose", "--proactor_threads="),
         ("render kubernetes", "torch.distributed.run"),
         ("estimate --device cpu", "MiB"),

@@ -34,7 +34,7 @@ def main(files: tuple[Path, ...], profiles: tuple[str, ...], _format: str) -> No
     try:
         project = read_project(_find_files(files), os.environ, profiles)
     except InputError as error:
-        click.echo(f"error: {error.message}", err=True)
+        click.echo(error.message, err=True)
         raise SystemExit(_REFUSED) from None
     _report(project)
     click.echo(json.dumps(project_to_json(project), indent=2))

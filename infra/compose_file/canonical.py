@@ -72,15 +72,15 @@ class _Walk:
     def _expand(self, value: Value, origin: Origin, expand: Expand, path: str) -> Value:
         try:
             return expand(value, origin)
-        except SpecError as error:
-            raise SpecError(str(error).replace(_HERE, path)) from None
+        except _FaultHereError as error:
+            raise SpecError(f"{path}: {error}") from None
 
     def _refuse(self, message: str, origin: Origin) -> None:
         self._refusals.append(Refusal(message, origin.line, origin.source.path))
 
 
-_HERE = "<path>"
-"""Stands for the path of the value in a refusal."""
+class _FaultHereError(SpecError):
+    """A fault that Compose names with the path of the value."""
 
 
 def _expand_build(value: Value, origin: Origin) -> Value:
@@ -140,7 +140,7 @@ def _expand_device_request(value: Value, origin: Origin) -> Value:
     if not isinstance(value, Table):
         return value
     if "count" in value and "device_ids" in value:
-        raise SpecError(f'{_HERE}: "count" and "device_ids" attributes are exclusive')
+        raise _FaultHereError('"count" and "device_ids" attributes are exclusive')
     if "count" not in value and "device_ids" not in value:
         value = value.copy()
         value.put("count", "all", origin)
@@ -221,7 +221,7 @@ def _expand_external(value: Value, _origin: Origin) -> Value:
     table, origin = value.copy(), value.origins["external"]
     table.put("external", True, origin)
     if "name" in external and table.get("name", external["name"]) != external["name"]:
-        raise SpecError(f"{_HERE}: name and external.name conflict; only use name")
+        raise _FaultHereError("name and external.name conflict; only use name")
     if "name" in external:
         table.put("name", external["name"], external.origins["name"])
     return table

@@ -1,15 +1,18 @@
 """The YAML documents of a file as trees, their merge tags and merge keys (`<<`) applied."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
 from infra.compose_file.merge_tags import apply_merge_tags
-from infra.compose_file.yaml_nodes import Node, NotYamlError, compose_documents
-from infra.compose_file.yaml_scalars import resolve_plain, resolve_tagged
+from infra.compose_file.yaml_nodes import (
+    MOST_VALUES,
+    Node,
+    NotYamlError,
+    compose_documents,
+)
+from infra.compose_file.yaml_scalars import format_float, resolve_plain, resolve_tagged
 from infra.compose_file.yaml_tree import Items, Origin, Source, Table, Value
-
-# What a file of 4 MiB can hold without aliases; an alias bomb stands for more.
-_MOST_VALUES = 500_000
 
 
 @dataclass(frozen=True)
@@ -21,7 +24,7 @@ class Document:
 
 
 def parse_documents(text: str, source: Source) -> Iterator[Document]:
-    """Yield the documents of a file that are not empty.
+    """Yield the documents of a file; one with comments alone has none.
 
     Raises:
         NotYamlError: it is not YAML, or not what Compose takes of it, with the line.
@@ -29,8 +32,6 @@ def parse_documents(text: str, source: Source) -> Iterator[Document]:
     """
     has_tags = "!reset" in text or "!override" in text
     for node in compose_documents(text):
-        if node is None:
-            continue
         stays, reset_keys = apply_merge_tags(node) if has_tags else (True, ())
         top = _build_document(node, source) if stays else None
         if not isinstance(top, Table):
@@ -50,15 +51,15 @@ class _Builder:
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self._left = _MOST_VALUES
+        self._left = MOST_VALUES
         self._within: set[int] = set()
 
     def build(self, node: Node, path: str) -> Value:
         self._left -= 1
         if self._left < 0:
-            raise NotYamlError(f"its aliases stand for more than {_MOST_VALUES} values", node.line)
+            raise NotYamlError(f"its aliases stand for more than {MOST_VALUES} values", node.line)
         if node.kind == "scalar":
-            return _resolve(node)
+            return _check_finite(_resolve(node), node.line)
         if id(node) in self._within:
             raise NotYamlError(f"cycle detected: {path} refers to itself", node.line)
         self._within.add(id(node))
@@ -136,3 +137,10 @@ def _resolve(node: Node) -> str | int | float | bool | None:
         return resolve_tagged(node.text, node.tag)
     except ValueError as error:
         raise NotYamlError(str(error), node.line) from None
+
+
+def _check_finite(value: Value, line: int) -> Value:
+    """Refuse infinity and its kin, of which Compose cannot check the schema."""
+    if isinstance(value, float) and not math.isfinite(value):
+        raise NotYamlError(f"unsupported value: {format_float(value)}", line)
+    return value

@@ -54,15 +54,20 @@ def read_dotenv(text: str, variables: Mapping[str, str] | None = None) -> dict[s
 
 
 def parse_assignments(
-    text: str, variables: Mapping[str, str] | None = None
+    text: str,
+    variables: Mapping[str, str] | None = None,
+    earlier: Mapping[str, str] | None = None,
 ) -> Iterator[tuple[str, str, int]]:
     """Yield name, value and line of each variable; a name alone has its value from `variables`.
+
+    What `earlier` files set may be used too, as long as this one does not set it again.
 
     Raises:
         BadDotenvError: at a line that Compose does not take.
 
     """
-    given, known = dict(variables or {}), dict(variables or {})
+    given = dict(variables or {})
+    known = {**(earlier or {}), **given}
     reader = _Reader(text.removeprefix("\ufeff"))
     while reader.skip_to_statement():
         line = reader.line
@@ -72,7 +77,7 @@ def parse_assignments(
                 yield name, given[name], line
             continue
         value = reader.read_value(known)
-        known.setdefault(name, value)
+        known[name] = given.get(name, value)
         yield name, value, line
 
 

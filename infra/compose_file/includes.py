@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from infra.compose_file.dotenv import read_dotenv
-from infra.compose_file.reading import Reading, read_dotenv_text
+from infra.compose_file.reading import LONGEST_TRAIL, Reading, resolve
 from infra.compose_file.references import NotFollowedError
 from infra.compose_file.yaml_tree import Items, Origin, Table, Value, to_text
 
@@ -50,9 +50,11 @@ class Include:
         if not self.names:
             raise NotFollowedError("it names no file")
         paths = [reading.find_file(name, folder) for name in self.names]
-        if paths[0] in [one.absolute() for one in trail]:
+        if len(trail) > LONGEST_TRAIL:
+            raise NotFollowedError(f"more than {LONGEST_TRAIL} files include one another")
+        if resolve(paths[0]) in map(resolve, trail):
             names = ", which includes ".join(map(str, (*trail, paths[0])))
-            raise NotFollowedError(f"it leads back to itself: {names}", missing=True)
+            raise NotFollowedError(f"it leads back to itself: {names}", circular=True)
         for _ in paths:
             reading.count_file()
         home = paths[0].parent
@@ -67,7 +69,7 @@ class Include:
         if self.env_files:
             text = "\n".join(reading.read_file(name, folder)[1] for name in self.env_files)
         else:
-            text = read_dotenv_text(home / ".env")
+            text = reading.read_dotenv(home / ".env", variables)
         found = read_dotenv(text, variables)
         reading.hidden.update(found.values())
         return {**found, **variables}

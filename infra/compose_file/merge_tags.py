@@ -6,13 +6,10 @@ file is laid over. An alias visits the same node again: what was dropped is gone
 https://docs.docker.com/reference/compose-file/merge/ and compose-go's loader/reset.go
 """
 
-from infra.compose_file.yaml_nodes import Node, NotYamlError
+from infra.compose_file.yaml_nodes import MOST_VALUES, Node, NotYamlError
 from infra.compose_file.yaml_tree import Items, Table, Value
 
 _RESET, _OVERRIDE = "!reset", "!override"
-
-# Each alias is walked where it stands; an alias bomb would never end.
-_MOST_VALUES = 500_000
 
 
 def apply_merge_tags(document: Node) -> tuple[bool, tuple[str, ...]]:
@@ -32,14 +29,14 @@ class _Tags:
 
     def __init__(self) -> None:
         self.reset_keys: list[str] = []
-        self._left = _MOST_VALUES
+        self._left = MOST_VALUES
         self._within: set[int] = set()
 
     def follow(self, node: Node, path: str) -> bool:
         """Note what the tags clear, drop what `!reset` marks, and return whether `node` stays."""
         self._left -= 1
         if self._left < 0:
-            raise NotYamlError(f"its aliases stand for more than {_MOST_VALUES} values")
+            raise NotYamlError(f"its aliases stand for more than {MOST_VALUES} values")
         if node.tag in (_RESET, _OVERRIDE):
             self.reset_keys.append(path)
             return node.tag == _OVERRIDE

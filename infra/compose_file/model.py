@@ -207,6 +207,8 @@ class ComposeFile:
     """The paths of top-level secrets and configs: `secrets.a.file`."""
     externals: tuple[ExternalResource, ...] = ()
     """The external networks and volumes that its active services use."""
+    missing: frozenset[str] = frozenset()
+    """Paths in the folder at which a file was looked for and is not."""
     hidden: frozenset[str] = frozenset()
     """Values from `.env` files and those of `include`, which nobody is shown."""
     folder: str = "."

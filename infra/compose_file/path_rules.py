@@ -30,10 +30,3 @@ def compile_rules(rules: Mapping[str, Rule]) -> PathRules[Rule]:
             place = place.below.setdefault(key, PathRules())
         place.rule = rule
     return top
-
-
-def descend_rules(rules: PathRules[Rule] | None, *keys: str) -> PathRules[Rule] | None:
-    """Return the rules below several keys."""
-    for key in keys:
-        rules = rules.step(key) if rules is not None else None
-    return rules

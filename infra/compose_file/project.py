@@ -8,7 +8,7 @@ from pathlib import Path
 from infra.compose_file.dotenv import BadDotenvError, parse_assignments
 from infra.compose_file.model import Refusal, UnreadReference, UnsetVariable
 from infra.compose_file.policy import Policy
-from infra.compose_file.reading import Reading, read_dotenv_text, resolve
+from infra.compose_file.reading import Reading, resolve
 from infra.compose_file.rules import find_conflicts
 from infra.compose_file.service_environment import resolve_environments
 from infra.compose_file.tree_reader import find_name, read_tree
@@ -132,7 +132,8 @@ def _read_dotenv(reading: Reading, environment: Mapping[str, str]) -> dict[str, 
     """Return the variables of the `.env`, or of the files that stand in for it."""
     found: dict[str, str] = {}
     for path in _list_env_files(reading.folder, environment):
-        text, variables = read_dotenv_text(path), {**found, **environment}
+        variables = {**found, **environment}
+        text = reading.read_dotenv(path, variables)
         try:
             for name, value, _ in parse_assignments(text, variables):
                 found[name] = value

@@ -1,6 +1,7 @@
 """One reading of a project: how far it may follow, and what has come to light so far."""
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -8,9 +9,9 @@ from infra.compose_file.model import Refusal, UnreadReference, UnsetVariable
 from infra.compose_file.paths import locate, shorten
 from infra.compose_file.policy import Policy
 from infra.compose_file.references import NotFollowedError
-from infra.compose_file.yaml_tree import Origin
+from infra.compose_file.yaml_tree import Origin, Source
 from qca.core.errors import InputError
-from qca.core.plain_files import read_plain
+from qca.core.plain_files import check_plain, read_plain
 from qca.core.units import MIB
 
 LARGEST_FILE = 4 * MIB
@@ -72,6 +73,8 @@ class Reading:
         path = self.stay_within(name, folder)
         if not _is_there(path):
             raise NotFollowedError(f"{path} is not there", missing=True)
+        if problem := _find_oddity(path):
+            raise NotFollowedError(f"{path}: {problem}", outside=True)
         return path
 
     def stay_within(self, name: str, folder: Path) -> Path:
@@ -86,6 +89,22 @@ class Reading:
         if self.policy is Policy.WITHIN_FOLDER and not is_within:
             raise NotFollowedError(f"{path} lies out of the folder", outside=True)
         return path
+
+    def read_dotenv(self, path: Path, variables: Mapping[str, str]) -> str:
+        """Return the text of an `.env`, in whatever encoding; none where it cannot be read.
+
+        One that leads out of the folder, or is no file, is noted as not followed.
+        """
+        try:
+            self.stay_within(path.name, path.parent)
+            if problem := _find_oddity(path):
+                raise NotFollowedError(f"{path}: {problem}", outside=True)
+            return read_text(path)
+        except NotFollowedError as error:
+            self.note_unread(path.name, Origin(Source(str(path), (), variables), 1), error)
+        except InputError:
+            pass
+        return ""
 
     def count_file(self) -> None:
         """Count one more file.
@@ -156,9 +175,10 @@ def _decode(content: bytes) -> str:
     return content.decode("utf-16" if is_utf_16 else "utf-8-sig")
 
 
-def read_dotenv_text(path: Path) -> str:
-    """Return the text of an `.env`, in whatever encoding; none where it cannot be read."""
+def _find_oddity(path: Path) -> str | None:
+    """Return what stands there in the place of a file: a pipe, a device, ...; None for a file."""
     try:
-        return read_text(path)
-    except InputError:
-        return ""
+        check_plain(path)
+    except OSError as error:
+        return error.strerror
+    return None

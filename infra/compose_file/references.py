@@ -4,7 +4,15 @@
 class NotFollowedError(Exception):
     """A file that the compose file refers to was not read; the message says why."""
 
-    def __init__(self, why: str, *, outside: bool = False, missing: bool = False) -> None:
+    def __init__(
+        self, why: str, *, outside: bool = False, missing: bool = False, circular: bool = False
+    ) -> None:
         super().__init__(why)
         self.outside = outside
         self.missing = missing
+        self.circular = circular
+
+    @property
+    def is_fault(self) -> bool:
+        """Whether Compose could not follow it either."""
+        return self.missing or self.circular

@@ -195,27 +195,17 @@ def _read(value: Value, read: Callable[[str], float]) -> float:
 
 
 def _check_mounts(name: str, service: Table) -> Iterator[Refusal]:
-    """Refuse two mounts in one place."""
+    """Refuse two mounts in one place; of secrets and configs Compose asks nothing."""
     taken: dict[str, str] = {}
-    for key in ("tmpfs", "volumes", "configs", "secrets"):
-        value = service.get(key)
-        pairs = to_items(value).entries()
-        for index, (entry, origin) in enumerate(pairs):
-            target, path = _find_target(key, entry), f"services.{name}.{key}[{index}]"
+    for key in ("tmpfs", "volumes"):
+        for index, (entry, origin) in enumerate(to_items(service.get(key)).entries()):
+            text = to_text(entry).partition(":")[0]
+            target = to_text(entry.get("target")) if isinstance(entry, Table) else text
+            path = f"services.{name}.{key}[{index}]"
             if target in taken:
-                yield _refuse(f"{path}: target {target} already mounted as {taken[target]}", origin)
+                message = f"target {target} already mounted as {taken[target]}"
+                yield _refuse(f"{path}: {message}", origin)
             taken[target] = path
-
-
-def _find_target(key: str, entry: Value) -> str:
-    if key == "tmpfs":
-        return to_text(entry).partition(":")[0]
-    table = to_table(entry)
-    target, source = to_text(table.get("target")), to_text(table.get("source"))
-    if key == "volumes" or target.startswith("/"):
-        return target
-    folder = "/run/secrets/" if key == "secrets" else "/"
-    return target if target and key == "configs" else folder + (target or source)
 
 
 def _check_together(scene: _Scene) -> Iterator[Refusal]:

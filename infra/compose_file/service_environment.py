@@ -53,7 +53,7 @@ def _resolve(
     for entry, origin in to_items(service.get("env_file")).entries():
         file = to_table(entry)
         try:
-            values = _read_env_file(reading, file, origin, {**known, **variables})
+            values = _read_env_file(reading, file, {**known, **variables}, found)
         except NotFollowedError as error:
             if not (error.missing and file.get("required") is False):
                 _note_unread(reading, name, file, origin, error, is_active)
@@ -91,7 +91,7 @@ def _read_environment(service: Table, variables: Mapping[str, str]) -> Table:
 
 
 def _read_env_file(
-    reading: Reading, file: Table, origin: Origin, variables: Mapping[str, str]
+    reading: Reading, file: Table, variables: Mapping[str, str], earlier: Table
 ) -> Table:
     path, text = reading.read_file(to_text(file.get("path")), Path())
     source = Source(path, reading.sources[path], variables)
@@ -99,7 +99,8 @@ def _read_env_file(
         return _read_raw(reading, source)
     found = Table()
     try:
-        for name, value, line in parse_assignments(text, variables):
+        texts = {name: to_text(value) for name, value in earlier.items()}
+        for name, value, line in parse_assignments(text, variables, texts):
             found.put(name, value, Origin(source, line))
     except BadDotenvError as error:
         reading.refuse(f"failed to read {path}: {error}", Origin(source, error.line))

@@ -18,7 +18,7 @@ from infra.compose_file.merge import merge_trees
 from infra.compose_file.merge_tags import clear_keys
 from infra.compose_file.new_keys import find_unknown_keys
 from infra.compose_file.paths import resolve_paths
-from infra.compose_file.reading import LONGEST_TRAIL, Reading, read_text
+from infra.compose_file.reading import Reading, read_text
 from infra.compose_file.references import NotFollowedError
 from infra.compose_file.schema import check_schema
 from infra.compose_file.unique import make_unique
@@ -154,8 +154,6 @@ class _FileReader:
     def _include(self, own: Table) -> Table:
         if "include" not in own:
             return own
-        if len(self._trail) > LONGEST_TRAIL:
-            return own
         entries = own["include"]
         for include, origin in read_includes(self._reading, entries, own.origins["include"]):
             try:
@@ -165,7 +163,7 @@ class _FileReader:
                 )
             except NotFollowedError as error:
                 self._reading.note_unread("`include`", origin, error)
-                if error.missing:
+                if error.is_fault:
                     self._reading.refuse(f"{error}", origin)
                 continue
             except InputError as error:

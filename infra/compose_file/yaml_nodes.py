@@ -24,6 +24,13 @@ _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 # Compose's own schema goes about ten levels deep.
 _DEEPEST = 100
 
+# Each alias is walked where it stands. A file of 4 MiB holds fewer values without aliases; an
+# alias bomb stands for more.
+MOST_VALUES = 400_000
+
+# Of `%YAML`; Go's parser takes no other.
+_VERSION = (1, 1)
+
 _BLOCK_STYLES = ("|", ">")
 
 
@@ -52,8 +59,8 @@ class Node:
     pairs: list[tuple["Node", "Node"]] = field(default_factory=list)
 
 
-def compose_documents(text: str) -> Iterator[Node | None]:
-    """Yield the documents of a stream; None for an empty one.
+def compose_documents(text: str) -> Iterator[Node]:
+    """Yield the documents of a stream.
 
     Raises:
         NotYamlError: it is not YAML, or is nested too deep.
@@ -63,6 +70,8 @@ def compose_documents(text: str) -> Iterator[Node | None]:
         loader = _Loader(text)
         while not isinstance(event := loader.get_event(), StreamEndEvent):
             if isinstance(event, DocumentStartEvent):
+                if event.version not in (None, _VERSION):
+                    raise NotYamlError("found incompatible YAML document", 1)
                 yield _Composer(loader).compose_document()
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
@@ -81,11 +90,10 @@ class _Composer:
         self._loader = loader
         self._anchors: dict[str, Node] = {}
 
-    def compose_document(self) -> Node | None:
+    def compose_document(self) -> Node:
         node = self._compose(self._loader.get_event(), 0)
         self._loader.get_event()  # the document's end
-        is_empty = node.kind == "scalar" and node.is_plain and not node.text and not node.tag
-        return None if is_empty else node
+        return node
 
     def _compose(self, event: Event, depth: int) -> Node:
         line, column = event.start_mark.line + 1, event.start_mark.column

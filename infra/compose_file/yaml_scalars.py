@@ -6,7 +6,10 @@ https://github.com/yaml/go-yaml (resolve.go)
 
 import base64
 import binascii
+import math
 import re
+from datetime import date
+from decimal import Decimal
 
 Scalar = str | int | float | bool | None
 
@@ -26,18 +29,21 @@ _INTEGERS = (
     (re.compile(r"[-+]?0[oO]?[0-7]+"), 8),
     (re.compile(r"[-+]?(0|[1-9][0-9]*)"), 10),
 )
+_DATE = re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}")
 _FIRST = frozenset("+-.0123456789")
 _SMALLEST_INTEGER, _LARGEST_INTEGER = -(2**63), 2**64 - 1
 
 # Beyond these exponents Go prints a float in the scientific notation.
-_SMALLEST_EXPONENT, _LARGEST_EXPONENT = -4, 21
+_SMALLEST_EXPONENT, _LARGEST_EXPONENT = -4, 6
 
 
 def resolve_plain(text: str) -> Scalar:
     """Return what an unquoted scalar stands for."""
     if text in _CONSTANTS:
         return _CONSTANTS[text]
-    return _resolve_number(text) if text[0] in _FIRST else text
+    if text[0] not in _FIRST:
+        return text
+    return _write_date(text) if _DATE.fullmatch(text) else _resolve_number(text)
 
 
 def resolve_tagged(text: str, tag: str) -> Scalar:
@@ -70,21 +76,35 @@ def format_scalar(value: Scalar) -> str:
 
 
 def format_float(value: float) -> str:
-    """Return a float as Go's `%v` prints it."""
-    if value != value or value in (float("inf"), float("-inf")):
-        return "NaN" if value != value else f"{'+' if value > 0 else '-'}Inf"
-    mantissa, _, exponent = f"{value!r}".partition("e")
-    scientific = exponent or f"{value:e}".partition("e")[2]
-    if _SMALLEST_EXPONENT <= int(scientific) < _LARGEST_EXPONENT:
-        return (
-            str(int(value))
-            if value == int(value)
-            else f"{value:.20f}".rstrip("0")
-            if (exponent)
-            else mantissa
-        )
-    digits, _, power = f"{value:.17e}".partition("e") if not exponent else (mantissa, "", exponent)
-    return f"{digits.removesuffix('.0')}e{int(power):+03d}"
+    """Return a float as Go's `%v` prints it: the shortest digits, 1e+06 from a million on."""
+    if not math.isfinite(value):
+        return "NaN" if math.isnan(value) else f"{'+' if value > 0 else '-'}Inf"
+    sign, digits, exponent = _split_float(value)
+    if not _SMALLEST_EXPONENT <= exponent < _LARGEST_EXPONENT:
+        fraction = f".{digits[1:]}" if len(digits) > 1 else ""
+        return f"{sign}{digits[0]}{fraction}e{exponent:+03d}"
+    if exponent < 0:
+        return f"{sign}0.{'0' * (-exponent - 1)}{digits}"
+    whole, fraction = digits[: exponent + 1].ljust(exponent + 1, "0"), digits[exponent + 1 :]
+    return f"{sign}{whole}.{fraction}" if fraction else f"{sign}{whole}"
+
+
+def _split_float(value: float) -> tuple[str, str, int]:
+    """Return a float's sign, its shortest digits, and the exponent of the first of them."""
+    sign, digits, exponent = Decimal(repr(value)).as_tuple()
+    text = "".join(map(str, digits))
+    short = text.rstrip("0") or "0"
+    power = int(exponent) + len(text) - 1
+    return "-" if sign else "", short, power if value else 0
+
+
+def _write_date(text: str) -> str:
+    """Return a date as Go prints the moment for which Compose takes it."""
+    try:
+        moment = date(*map(int, text.split("-")))
+    except ValueError:
+        return text
+    return f"{moment} 00:00:00 +0000 UTC"
 
 
 def _resolve_number(text: str) -> Scalar:
@@ -92,6 +112,8 @@ def _resolve_number(text: str) -> Scalar:
     for pattern, base in _INTEGERS:
         if pattern.fullmatch(plain):
             number = int(plain.replace("o", "").replace("O", ""), base)
+            if plain == "-0":
+                return -0.0
             if _SMALLEST_INTEGER <= number <= _LARGEST_INTEGER:
                 return number
     return float(plain) if _FLOAT.fullmatch(plain) else text

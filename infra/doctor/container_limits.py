@@ -8,9 +8,14 @@ def count_container_cpus(facts: HostFacts) -> int:
 
     Needs the fact `cpu`.
     """
-    docker = known_or_none(facts.docker)
+    return find_container_cpus(facts) or require(facts.cpu).online
+
+
+def find_container_cpus(facts: HostFacts) -> int | None:
+    """Return the CPUs that a container sees; None where neither engine nor host tells."""
+    docker, cpu = known_or_none(facts.docker), known_or_none(facts.cpu)
     reported = docker.cpus if isinstance(docker, Engine) else 0  # 0 where it could not see them
-    return reported or require(facts.cpu).online
+    return reported or (cpu.online if cpu else None)
 
 
 def find_container_memory(facts: HostFacts) -> int | None:

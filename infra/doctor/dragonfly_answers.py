@@ -78,7 +78,8 @@ def offer_for_service(
     more = set_flag(subject.file, dragonfly, "maxmemory", format_exact_size(needed))
     if fewer == 0:
         return (more,)
-    if count_threads(subject.facts, dragonfly, fewer).count != fewer:  # the flag is overridden
+    would_start = count_threads(subject.facts, dragonfly, fewer)
+    if would_start is None or would_start.count != fewer:  # the flag is overridden
         return (more, _lower_cpu_limit(subject.file, dragonfly, fewer))
     # Fewer threads cost a little speed; more memory may be more than the host has.
     less = set_flag(subject.file, dragonfly, "proactor_threads", str(fewer), automatic=True)

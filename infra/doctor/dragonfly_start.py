@@ -4,12 +4,14 @@ from dataclasses import dataclass
 
 from infra.compose_file.limits import read_cpu_quota, read_cpuset, read_size
 from infra.compose_file.model import LocatedValue
-from infra.doctor.container_limits import count_container_cpus, find_container_memory
+from infra.doctor.container_limits import find_container_cpus, find_container_memory
 from infra.doctor.dragonfly_services import explain_hidden_flags
 from infra.doctor.finding import Severity, Verdict, skip
 from infra.dragonfly import startup_rules as rules
+from infra.dragonfly.flag_values import parse_integer
 from infra.dragonfly.service import Dragonfly
-from infra.host.facts import Engine, HostFacts, known_or_none
+from infra.dragonfly.sizes import read_size as read_maxmemory
+from infra.host.facts import Engine, HostFacts, Unknown, known_or_none
 
 
 @dataclass(frozen=True)
@@ -29,10 +31,7 @@ class DragonflyStart:
 
 
 def predict_start(facts: HostFacts, dragonfly: Dragonfly) -> DragonflyStart | Verdict:
-    """Return what the service starts with; where it does not, or that is unknown, the verdict.
-
-    Needs the fact `cpu`.
-    """
+    """Return what the service starts with; where it does not, or that is unknown, the verdict."""
     threads = _predict_threads(facts, dragonfly)
     if isinstance(threads, Verdict):
         return threads
@@ -46,7 +45,7 @@ def predict_maxmemory(facts: HostFacts, dragonfly: Dragonfly) -> Maxmemory | Ver
     """Return the maxmemory of the service; where there is none, or it is unknown, the verdict."""
     given = dragonfly.flags.get("maxmemory")
     if given is not None:
-        size = rules.read_size(given.value, dragonfly.release)
+        size = read_maxmemory(given.value, dragonfly.release)
         if size is None:
             return _refuse_size(dragonfly, given)
         if size:
@@ -60,14 +59,14 @@ def predict_maxmemory(facts: HostFacts, dragonfly: Dragonfly) -> Maxmemory | Ver
     return Maxmemory(default, "no maxmemory given: 0.8 of what is available")
 
 
-def count_threads(facts: HostFacts, dragonfly: Dragonfly, flag: int | None) -> rules.Threads:
+def count_threads(facts: HostFacts, dragonfly: Dragonfly, flag: int | None) -> rules.Threads | None:
     """Return the threads that the service starts with `--proactor_threads=flag`.
 
-    Needs the fact `cpu`.
+    None where that depends on the host's CPUs and they are unknown.
     """
     service, docker = dragonfly.service, known_or_none(facts.docker)
     return rules.count_threads(
-        len(read_cpuset(service.cpuset) or ()) or count_container_cpus(facts),
+        len(read_cpuset(service.cpuset) or ()) or find_container_cpus(facts),
         quota=read_cpu_quota(service),
         flag=flag,
         cgroup_version=docker.cgroup_version if isinstance(docker, Engine) else "2",
@@ -77,26 +76,33 @@ def count_threads(facts: HostFacts, dragonfly: Dragonfly, flag: int | None) -> r
 
 def _predict_threads(facts: HostFacts, dragonfly: Dragonfly) -> rules.Threads | Verdict:
     name, given = dragonfly.service.name, dragonfly.flags.get("proactor_threads")
-    if given is None:
-        return count_threads(facts, dragonfly, None)
-    if given.value.isdecimal():
-        return count_threads(facts, dragonfly, int(given.value))
-    message = (
-        f"Service {name}: proactor_threads {given.value!r} is not a number; Dragonfly ends at once."
-    )
-    return Verdict(Severity.ERROR, message, {"service": name, "given": given.value})
+    flag = parse_integer(given.value) if given else None
+    if given and (flag is None or flag < 0):
+        message = (
+            f"Service {name}: proactor_threads {given.value!r} is not a number of threads; "
+            "Dragonfly exits immediately."
+        )
+        return Verdict(Severity.ERROR, message, {"service": name, "given": given.value})
+    threads = count_threads(facts, dragonfly, flag)
+    if threads is None:
+        why = facts.cpu.reason if isinstance(facts.cpu, Unknown) else "the CPUs are unknown"
+        return skip(
+            f"Cannot determine whether service {name} starts: Dragonfly would take one thread "
+            f"for each CPU.\nCould not look. cpu: {why}"
+        )
+    return threads
 
 
 def _refuse_size(dragonfly: Dragonfly, given: LocatedValue) -> Verdict:
     name = dragonfly.service.name
     message = (
         f"Service {name}: Dragonfly cannot read the size {given.value!r} and "
-        "ends at once.\nIt says: Use human-readable format, eg.: 500MB, 1G, 1TB"
+        "exits immediately.\nIt says: Use human-readable format, eg.: 500MB, 1G, 1TB"
     )
     return Verdict(Severity.ERROR, message, {"service": name, "given": given.value})
 
 
 def explain_hidden_start(dragonfly: Dragonfly) -> str:
     """Return why the project does not tell what Dragonfly starts with; empty where it does."""
-    both = {"maxmemory", "proactor_threads"} <= set(dragonfly.flags)
+    both = {"maxmemory", "proactor_threads"} <= dragonfly.settled_flags
     return "" if both and not dragonfly.other_program else explain_hidden_flags(dragonfly)

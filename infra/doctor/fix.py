@@ -58,7 +58,7 @@ def apply_remedy(
         return _edit_files(proposal, examine_again, before)
     try:
         error = _run(proposal.remedy.commands)
-        if not error and not is_still_reported(proposal.finding, examine_again()):
+        if not error and is_cleared(proposal.finding, examine_again()):
             return Outcome(proposal, helped=True, detail=_HELPED)
     except BaseException:  # Ctrl-C, too, leaves nothing half done
         _run(proposal.remedy.undo)
@@ -67,7 +67,7 @@ def apply_remedy(
     return Outcome(proposal, False, f"{error or _NO_HELP}; {undo_error or _UNDONE}")
 
 
-_HELPED, _NO_HELP = "the finding is gone", "the finding is still there"
+_HELPED, _NO_HELP = "the finding is gone", "the finding is still there or could not be judged"
 _UNDONE = "undone"
 
 
@@ -101,7 +101,7 @@ def _find_objection(
     new = _find_new_error(before, now) if before is not None else None
     if new:
         return f"it brings {new.id}: {' '.join(new.message.split())}"
-    return _NO_HELP if is_still_reported(finding, now) else ""
+    return "" if is_cleared(finding, now) else _NO_HELP
 
 
 def _find_new_error(before: Sequence[Finding], now: Sequence[Finding]) -> Finding | None:
@@ -110,8 +110,30 @@ def _find_new_error(before: Sequence[Finding], now: Sequence[Finding]) -> Findin
     return next((one for one in errors if one.subject not in subjects), None)
 
 
-def is_still_reported(finding: Finding, now: Sequence[Finding]) -> bool:
-    """Whether the same check still finds fault with the same subject."""
+def is_cleared(finding: Finding, now: Sequence[Finding]) -> bool:
+    """Whether the same check judged the subject again and finds no fault with it.
+
+    That the finding is missing proves nothing: the check may have failed, or could not look.
+    """
+    again = [other for other in now if _has_same_service(finding, other)]
+    has_failed = any(other.is_check_failure for other in now if other.id == finding.id)
+    is_judged = any(_has_judged(finding, other) for other in again)
+    return is_judged and not has_failed and not _is_still_reported(finding, now)
+
+
+def _has_judged(finding: Finding, other: Finding) -> bool:
+    """Whether the check came to the same numbers or names again, if not to a verdict on all."""
+    has_same_evidence = bool(finding.evidence) and finding.evidence.keys() <= other.evidence.keys()
+    return other.severity is not Severity.SKIPPED or has_same_evidence
+
+
+def _has_same_service(finding: Finding, other: Finding) -> bool:
+    """Whether it is the same check's on the same service, wherever in the files that stands."""
+    services = (one.evidence.get("service") for one in (finding, other))
+    return other.id == finding.id and len(set(services)) == 1
+
+
+def _is_still_reported(finding: Finding, now: Sequence[Finding]) -> bool:
     return any(
         other.subject == finding.subject and other.severity not in (Severity.OK, Severity.INFO)
         for other in now

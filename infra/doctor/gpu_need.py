@@ -2,6 +2,9 @@
 
 from dataclasses import dataclass
 
+from infra.doctor.subjects import HostSubject
+from infra.host.container_gpu import find_fullest_gpu, select_training_gpus
+from infra.host.facts import Gpu, NoGpuDriver, require
 from infra.stack.plan import TrainerPlan
 from qca.core.units import format_size
 
@@ -33,3 +36,28 @@ def collect_need_evidence(trainer: TrainerPlan) -> dict[str, object]:
         "budget_bytes": trainer.budget_bytes.value,
         "recompute": trainer.recompute.value,
     }
+
+
+def find_training_gpu(subject: HostSubject) -> Gpu | None:
+    """Return the fullest GPU that the training gets; None where there is none.
+
+    Needs the fact `gpu`.
+    """
+    driver = require(subject.facts.gpu)
+    if isinstance(driver, NoGpuDriver):
+        return None
+    return find_fullest_gpu(
+        select_training_gpus(driver, subject.plan.runtime.value, subject.config.stack.gpus)
+    )
+
+
+def has_room(subject: HostSubject) -> bool:
+    """Whether the planned training fits the GPU that it gets; in MIG mode, every slice of it.
+
+    Needs the fact `gpu`.
+    """
+    gpu = find_training_gpu(subject)
+    if gpu is None or subject.plan.trainer.fits.value is False:
+        return False
+    free = [one.memory_free for one in gpu.mig_devices] if gpu.mig else [gpu.memory_free]
+    return compute_gpu_need(subject.plan.trainer).bytes <= min(free, default=0)

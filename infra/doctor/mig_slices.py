@@ -6,7 +6,7 @@ from dataclasses import asdict
 from infra.doctor.finding import Remedy, Severity, Verdict, ok
 from infra.doctor.gpu_need import GpuNeed, collect_need_evidence
 from infra.doctor.remedies.gpu_memory import offer_smaller_training
-from infra.doctor.remedies.training import TRAIN_ON_CPU
+from infra.doctor.remedies.training import offer_cpu_training
 from infra.doctor.subjects import HostSubject
 from infra.host.facts import Gpu, MigDevice
 from qca.core.units import format_size
@@ -19,7 +19,7 @@ def judge_slices(subject: HostSubject, gpu: Gpu, need: GpuNeed) -> Verdict:
         "slices": [asdict(device) for device in gpu.mig_devices],
     }
     if not gpu.mig_devices:
-        return _report_no_slice(gpu, evidence)
+        return _report_no_slice(subject, gpu, evidence)
     fitting = [device for device in gpu.mig_devices if device.memory_free >= need.bytes]
     if not fitting:
         return _report_too_large(subject, gpu, need, evidence)
@@ -32,7 +32,7 @@ def judge_slices(subject: HostSubject, gpu: Gpu, need: GpuNeed) -> Verdict:
     )
 
 
-def _report_no_slice(gpu: Gpu, evidence: dict[str, object]) -> Verdict:
+def _report_no_slice(subject: HostSubject, gpu: Gpu, evidence: dict[str, object]) -> Verdict:
     message = (
         f"{gpu.name} is in MIG mode and has no slice: no program can use it.\n"
         "Its whole memory counts for nothing until slices are made, or the mode is left."
@@ -42,7 +42,7 @@ def _report_no_slice(gpu: Gpu, evidence: dict[str, object]) -> Verdict:
         (f"sudo nvidia-smi -i {gpu.index} -mig 0",),
         breaks="needs a GPU that nobody uses, on some systems a reboot",
     )
-    return Verdict(Severity.ERROR, message, evidence, (leave, TRAIN_ON_CPU))
+    return Verdict(Severity.ERROR, message, evidence, (leave, *offer_cpu_training(subject)))
 
 
 def _report_too_large(

@@ -5,23 +5,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from infra.compose_file.model import LocatedValue, Service
-
-# Flags of Dragonfly that are true or false and so take no word after them (v1.40).
-_SWITCHES = frozenset(
-    {
-        "admin_nopass",
-        "alsologtostderr",
-        "cache_mode",
-        "force_epoll",
-        "logtostderr",
-        "primary_port_http_enabled",
-        "tls",
-        "version_check",
-    }
-)
+from infra.dragonfly.flag_table import find_type, is_switch
 
 # Programs that pass on what follows them as it is: the image's own, and common wrappers.
 _WRAPPERS = frozenset({"dumb-init", "entrypoint.sh", "env", "exec", "tini"})
+
+_FLAG = re.compile(r"--?(?P<name>[A-Za-z_][^=]*)(?:=(?P<value>.*))?", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -30,12 +19,15 @@ class Flag(LocatedValue):
 
     words: tuple[LocatedValue, ...] = ()
     """`--flag=value`, or `--flag` and `value`; none where `DFLY_<flag>` gives it."""
+    lacks_value: bool = False
+    """It is the last word, and its type requires a value."""
 
     @property
     def is_complete(self) -> bool:
         """Whether the word behind it is not its value."""
         name = self.words[0].raw.lstrip("-") if self.words else ""
-        return len(self.words) > 1 or "=" in name or name in _SWITCHES
+        negated = name.removeprefix("no")
+        return len(self.words) > 1 or "=" in name or is_switch(name) or is_switch(negated)
 
 
 def find_program(service: Service) -> str:
@@ -57,27 +49,39 @@ def skip_wrappers(command: tuple[LocatedValue, ...]) -> tuple[LocatedValue, ...]
 
 
 def parse_flags(words: Sequence[LocatedValue]) -> Iterator[tuple[str, Flag]]:
-    """Yield `--flag=value` and `--flag value` by name; a switch takes no following word."""
+    """Yield the flags of a command by name, as Abseil reads them.
+
+    `--flag=value` or `--flag value`; a switch takes no following word and may be `--noflag`.
+    """
     index = 0
     while index < len(words):
         word = words[index]
         index += 1
         if word.value == "--":
             return  # what follows is no flag
-        match = re.fullmatch(r"--?(?P<name>[A-Za-z_][^=]*)(?:=(?P<value>.*))?", word.value, re.S)
+        match = _FLAG.fullmatch(word.value)
         if match is None:
             continue
         name, value = match["name"], match["value"]
-        if value is None and name not in _SWITCHES and index < len(words):
-            following = words[index]
-            if not following.value.startswith("-"):
-                index += 1
-                yield name, _locate_flag(following.value, word, following)
-                continue
-        yield name, _locate_flag("true" if value is None else value, word)
+        if value is not None:
+            yield name, _locate_flag(value, word)
+        elif is_switch(name):
+            yield name, _locate_flag("true", word)
+        elif not find_type(name) and is_switch(name.removeprefix("no")):
+            yield name.removeprefix("no"), _locate_flag("false", word)
+        elif index < len(words) and _is_value(name, words[index]):
+            yield name, _locate_flag(words[index].value, word, words[index])
+            index += 1
+        else:
+            yield name, _locate_flag("", word, lacks_value=bool(find_type(name)))
 
 
-def _locate_flag(value: str, *words: LocatedValue) -> Flag:
+def _is_value(name: str, word: LocatedValue) -> bool:
+    """Whether a word is the value of the flag before it: of a known one it is in any case."""
+    return bool(find_type(name)) or not word.value.startswith("-")
+
+
+def _locate_flag(value: str, *words: LocatedValue, lacks_value: bool = False) -> Flag:
     """Place a flag where its value is written."""
     raw, last = " ".join(word.raw for word in words), words[-1]
-    return Flag(value, last.line, raw, last.file, last.place, words)
+    return Flag(value, last.line, raw, last.file, last.place, words, lacks_value)

@@ -1,10 +1,10 @@
-"""Dragonfly's `--flagfile`, where it is mounted from the folder of the Compose file.
+"""Dragonfly's flag files, where they are mounted from the folder of the Compose file.
 
-It is looked for when all files are merged: one names it, another may mount it. Its lines lie
+They are looked for when all files are merged: one names it, another may mount it. Their lines lie
 among the sources of the Compose file once `read_flag_files` has read them.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from infra.compose_file.model import ComposeFile, LocatedValue, Service, Span
@@ -19,27 +19,38 @@ def read_flag_files(file: ComposeFile) -> ComposeFile:
     """
     from infra.compose_file.load import read_project_file  # brings the YAML parser
 
-    sources = dict(file.sources)
+    sources, missing = dict(file.sources), set(file.missing)
     for service in file.services:
-        path = find_flag_file(service, file.files)
-        if path is None:
-            continue
-        try:
-            sources[path] = read_project_file(file, path)
-        except NotFollowedError:
-            continue
-    return replace(file, sources=sources)
+        names = list_flag_files(skip_wrappers(service.command))
+        while names:
+            path = find_host_path(service, file.files, names.pop(0))
+            if path is None or path in sources:
+                continue
+            try:
+                sources[path] = read_project_file(file, path)
+            except NotFollowedError as error:
+                missing |= {path} if error.missing else set()
+                continue
+            names += list_flag_files(parse_flag_file(path, sources[path]))
+    return replace(file, sources=sources, missing=frozenset(missing))
 
 
-def find_flag_file(service: Service, files: Mapping[str, str]) -> str | None:
-    """Return the path on the host of the flag file that a command names, if it is mounted.
+def list_flag_files(words: Sequence[LocatedValue]) -> list[str]:
+    """Return the paths in the container of the flag files that these words name."""
+    values = (flag.value for name, flag in parse_flags(words) if name == "flagfile")
+    return [path for value in values for path in split_list(value)]
+
+
+def split_list(value: str) -> list[str]:
+    """Return the items of a flag that takes a list."""
+    return [item for item in value.split(",") if item]
+
+
+def find_host_path(service: Service, files: Mapping[str, str], name: str) -> str | None:
+    """Return the path on the host of a file in the container; None where none is mounted there.
 
     `files` are the paths of the top-level secrets and configs (`ComposeFile.files`).
     """
-    flags = dict(parse_flags(skip_wrappers(service.command)))
-    if "flagfile" not in flags:
-        return None
-    name = flags["flagfile"].value
     mounts = {
         target.rstrip("/"): source if key == "volumes" else files.get(f"{key}.{source}.file")
         for key, mounted in service.mounts.items()
@@ -53,16 +64,14 @@ def find_flag_file(service: Service, files: Mapping[str, str]) -> str | None:
     return source + name.removeprefix(nearest) if source else None
 
 
-def parse_flag_file(path: str, lines: tuple[str, ...]) -> tuple[LocatedValue, ...]:
-    """Return the flags of a flag file, one a line; other lines are passed over."""
-    return tuple(
-        _locate_flag(line, number, path)
-        for number, line in enumerate(lines, 1)
-        if line.strip().startswith("-")
-    )
+def parse_flag_file(path: str, lines: Sequence[str]) -> tuple[LocatedValue, ...]:
+    """Return the lines of a flag file that are no comments; each has to be one flag."""
+    return tuple(_locate_lines(path, lines))
 
 
-def _locate_flag(line: str, number: int, path: str) -> LocatedValue:
-    flag = line.strip()
-    start = line.index(flag)
-    return LocatedValue(flag, number, flag, path, Span("line", start, start + len(flag)))
+def _locate_lines(path: str, lines: Sequence[str]) -> Iterator[LocatedValue]:
+    for number, line in enumerate(lines, 1):
+        text = line.strip()
+        if text and not text.startswith("#"):
+            start = line.index(text)
+            yield LocatedValue(text, number, text, path, Span("line", start, start + len(text)))

@@ -1,17 +1,18 @@
 """A service of a compose file that runs Dragonfly: recognised, and its settings read."""
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
 
-from infra.compose_file.model import ComposeFile, LocatedValue, Service
-from infra.dragonfly.command import Flag, find_program, parse_flags, skip_wrappers
-from infra.dragonfly.flag_file import find_flag_file, parse_flag_file
-from infra.dragonfly.flags import REMOVED_FLAGS, is_illegal_value, is_known_flag, suggest_spelling
-from infra.dragonfly.startup_rules import Release, parse_release
-
-_PREFIX = "DFLY_"
+from infra.compose_file.model import ComposeFile, Service
+from infra.dragonfly.command import Flag, find_program
+from infra.dragonfly.flag_faults import Effect, FlagFault, find_flag_faults
+from infra.dragonfly.given_flags import read_given_flags
+from infra.dragonfly.releases import Release, parse_release
 
 _SHELLS = frozenset({"ash", "bash", "busybox", "dash", "ksh", "sh", "zsh"})
+
+# Servers that other images run and Dragonfly's has not: it is Ubuntu with redis-tools.
+_OTHER_SERVERS = frozenset({"keydb-server", "memcached", "redis-server", "valkey-server"})
 
 
 @dataclass(frozen=True)
@@ -22,8 +23,12 @@ class Dragonfly:
     release: Release
     flags: Mapping[str, Flag]
     """By name without dashes, in their order; the command line wins over `DFLY_*`."""
+    settled_flags: frozenset[str]
+    """Those that no flag file comes after that was not read."""
     unread_flag_file: Flag | None
     """Names a file of further flags that was not read: it lies inside the container."""
+    faults: tuple[FlagFault, ...]
+    """What is wrong with the flags; none where another program may change them."""
 
     @property
     def other_program(self) -> str:
@@ -34,82 +39,57 @@ class Dragonfly:
         return "" if program in ("", "dragonfly") else program
 
     @property
-    def is_one_word(self) -> bool:
-        """Whether a whole command was written as one item of a list."""
-        return " " in find_program(self.service)
+    def missing_program(self) -> str:
+        """The program of the command that cannot be in the image; empty where it may be."""
+        program = find_program(self.service)
+        image = self.service.image.value if self.service.image else ""
+        is_foreign = program in _OTHER_SERVERS and _is_official_image(image)
+        return program if is_foreign or " " in program else ""
 
     @property
     def fatal_flags(self) -> tuple[str, ...]:
-        """The flags over which it ends at once: gone, misspelt or with a value that cannot be."""
-        gone = [flag for flag in self.flags if self.find_replacement(flag) is not None]
-        return (*gone, *self.illegal_flags)
+        """The flags over which it exits: unknown, illegal or against a rule of its own."""
+        return self._list_flags(Effect.EXITS)
 
     @property
-    def illegal_flags(self) -> tuple[str, ...]:
-        """The flags with a value that they cannot have, as far as is known."""
-        if self.other_program:
-            return ()
-        return tuple(
-            flag for flag, text in self.flags.items() if is_illegal_value(flag, text.value)
-        )
+    def uncertain_flags(self) -> tuple[str, ...]:
+        """The flags over which it may exit; whether it does cannot be determined."""
+        return self._list_flags(Effect.UNCERTAIN)
 
-    @property
-    def unknown_flags(self) -> tuple[str, ...]:
-        """The flags that no known release has; whether this one does cannot be determined."""
-        if self.other_program:
-            return ()  # the flags may be the other program's
-        accepted = (flag for flag in self.flags if self.find_replacement(flag) is None)
-        return tuple(flag for flag in accepted if not is_known_flag(flag))
-
-    def find_replacement(self, flag: str) -> str | None:
-        """Return what to write for a flag that this release does not know, empty for nothing."""
-        removed_in, replacement = REMOVED_FLAGS.get(flag, (None, ""))
-        if flag == "PASSWORD":  # only DFLY_PASSWORD gives this name
-            return "requirepass"
-        if removed_in is not None and self.release >= removed_in:
-            return replacement
-        return suggest_spelling(flag)
+    def _list_flags(self, effect: Effect) -> tuple[str, ...]:
+        return tuple(fault.flag for fault in self.faults if fault.effect is effect)
 
 
 def is_dragonfly(service: Service) -> bool:
     """Whether the service's image or command is Dragonfly's; its name means nothing."""
-    image = service.image.value.partition("@")[0] if service.image else ""
-    path, _, last = image.rpartition("/")
-    name = last.partition(":")[0]
-    if path.endswith("dragonflydb") and name.startswith("dragonfly") and "operator" not in name:
-        return True
-    return name == "dragonfly" or find_program(service) == "dragonfly"
+    image = service.image.value if service.image else ""
+    return is_dragonfly_image(image) or find_program(service) == "dragonfly"
+
+
+def is_dragonfly_image(image: str) -> bool:
+    """Whether an image is Dragonfly by its name."""
+    return _is_official_image(image) or _split_image(image)[1] == "dragonfly"
+
+
+def _is_official_image(image: str) -> bool:
+    path, name = _split_image(image)
+    is_server = name.startswith("dragonfly") and "operator" not in name
+    return path.endswith("dragonflydb") and is_server
+
+
+def _split_image(image: str) -> tuple[str, str]:
+    """Return an image's path and name, without tag and digest."""
+    path, _, last = image.partition("@")[0].rpartition("/")
+    return path, last.partition(":")[0]
 
 
 def read_dragonfly(file: ComposeFile, service: Service) -> Dragonfly:
     """Return the settings that a service of `file` gives to Dragonfly."""
-    path = find_flag_file(service, file.files)
-    lines = file.sources.get(path) if path is not None else None
-    flags = {
-        name.removeprefix(_PREFIX): Flag(text.value, text.line, text.raw, text.file)
-        for name, text in service.environment.items()
-        if name.startswith(_PREFIX)
-    }
-    in_file = parse_flag_file(path, lines) if path is not None and lines is not None else ()
-    for name, flag in _expand_flag_file(service, in_file):
-        flags.pop(name, None)  # it counts where it was given last
-        flags[name] = flag
-    return Dragonfly(
-        service,
-        release=parse_release(service.image.value if service.image else ""),
-        flags=flags,
-        unread_flag_file=flags.get("flagfile") if lines is None else None,
+    release = parse_release(service.image.value if service.image else "")
+    given = read_given_flags(file, service, release)
+    dragonfly = Dragonfly(
+        service, release, given.flags, frozenset(given.settled), given.unread_flag_file, ()
     )
-
-
-def _expand_flag_file(
-    service: Service, in_file: tuple[LocatedValue, ...]
-) -> Iterator[tuple[str, Flag]]:
-    """Yield the flags of a command, those of its flag file where that is named.
-
-    What comes after it wins, as with absl's flags.
-    """
-    for name, flag in parse_flags(skip_wrappers(service.command)):
-        yield name, flag
-        if name == "flagfile":
-            yield from parse_flags(in_file)
+    if dragonfly.other_program:
+        return dragonfly  # the flags may be the other program's
+    return replace(dragonfly, faults=find_flag_faults(given, release))

@@ -19,14 +19,28 @@ _GENERIC_ACCOUNTS = {
 _THIS, _REMOTE = "this-host", "remote-host"
 _LOCAL = {"", "localhost", "localhost.localdomain", _THIS, _REMOTE}
 
-_HOMES = re.compile(r"(?:/home|/Users|/var/home|[A-Za-z]:\\Users)[/\\][^/\\\s:'\"]+")
+# Under whatever folder the homes lie: /home, /export/home, /nfs/homes, /Users, C:\\Users.
+_HOMES = re.compile(
+    r"(?:[A-Za-z]:\\Users|(?:/[\w.-]+)*?/(?:homes?\d*|Users|people))[/\\][^/\\\s:'\"]+"
+)
 _CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
 _ADDRESS = re.compile(r"\b(?:tcp|ssh|https?)://(?:user@)?(\[[^\]]*\]|[^/:\s'\"]+)")
+# As ssh, Docker and the C library name a machine in their errors.
+_NAMED_HOST = re.compile(
+    r"(?:\blookup (?=\S+(?: on |:))|\b(?:hostname|dial tcp) (?=[^\s:]+:)"
+    r"|\bconnect to host (?=\S+ port)|\b[\w.-]+@(?!sha\d))([A-Za-z][\w.-]*[A-Za-z0-9])"
+)
+_INTERNAL_HOST = re.compile(
+    r"\b[\w-]+(?:\.[\w-]+)*\.(?:lan|local|internal|intranet|corp|home\.arpa)\b", re.IGNORECASE
+)
 _DEVICE = re.compile(r"\b(?P<kind>GPU|MIG)-[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.I)
 _IPV4 = re.compile(r"(?<![\w.-])\d{1,3}(?:\.\d{1,3}){3}(?![\w-]|\.\d)")
+_IPV6 = re.compile(r"(?<![\w:.])(?=[\da-f]*:[\da-f]*:)[\da-f:]{1,38}[\da-f](?!\w)", re.IGNORECASE)
+_MAC = re.compile(r"(?<![\w:])(?:[\da-f]{2}:){5}[\da-f]{2}(?![\w:])", re.IGNORECASE)
 
-# RFC 5737 and RFC 3849: addresses that stand for others in documents.
+# RFC 5737, RFC 7042 and RFC 3849: addresses that stand for others in documents.
 _EXAMPLE_V4, _EXAMPLE_V6 = "192.0.2.1", "2001:db8::1"
+_EXAMPLE_MAC = "00:00:5e:00:53:00"
 
 
 @dataclass(frozen=True)
@@ -68,7 +82,10 @@ class Scrubber:
         text = _DEVICE.sub(self._number_device, text)
         for name, stand_in in self._names:
             text = name.sub(stand_in, text)
-        return _replace_address(_IPV4.sub(lambda match: _replace_address(match[0]), text))
+        text = _MAC.sub(_EXAMPLE_MAC, text)
+        for pattern in (_IPV4, _IPV6):
+            text = pattern.sub(lambda match: _replace_address(match[0]), text)
+        return _replace_address(text)
 
     def _number_device(self, match: re.Match[str]) -> str:
         """Number the devices: their ids are unique in the world, but facts refer to them."""
@@ -77,7 +94,9 @@ class Scrubber:
 
 
 def _find_remote_hosts(text: str) -> Iterator[str]:
-    yield from _ADDRESS.findall(_CREDENTIALS.sub("user@", text))
+    text = _CREDENTIALS.sub("user@", text)
+    for pattern in (_ADDRESS, _NAMED_HOST, _INTERNAL_HOST):
+        yield from pattern.findall(text)
 
 
 def _select_identifying(names: Iterable[str]) -> list[str]:

@@ -6,17 +6,33 @@ those who ask for the driver `cdi`, whatever is in them. A registered nvidia run
 neither required nor enough. https://github.com/moby/moby/pull/50228
 """
 
+import math
 from collections.abc import Iterable
 from dataclasses import dataclass
+from enum import StrEnum
 from itertools import takewhile
 from typing import Literal
 
-from infra.host.facts import Engine, Gpu, GpuDriver
+from infra.host.facts import ContainerToolkit, Engine, Gpu, GpuDriver
 from infra.host.snap import is_from_snap
 from qca.core.versions import parse_version
 
 CDI_FOR_NVIDIA = (29, 2)
 _HOOK = "nvidia-container-runtime-hook"
+
+
+class Obstacle(StrEnum):
+    """What keeps a container from its GPU, where there is one."""
+
+    NO_TOOLKIT = "no-toolkit"
+    NOT_RESTARTED = "not-restarted"
+    """The toolkit came after the daemon had started, which looks for it only then."""
+    STALE_CDI = "stale-cdi"
+    """The CDI file describes another driver, or devices that are not there."""
+    NEEDS_NO_CGROUPS = "needs-no-cgroups"
+    """A rootless engine may not set device rules, which the toolkit tries."""
+    NO_CGROUPS = "no-cgroups"
+    """The toolkit is set up for a rootless engine, and this one is not."""
 
 
 @dataclass(frozen=True)
@@ -26,14 +42,16 @@ class GpuAccess:
     usable: bool | None
     """None where it cannot be determined from here."""
     because: str
+    obstacle: Obstacle = Obstacle.NO_TOOLKIT
+    """What is in the way where it is not usable."""
 
 
 def assess_gpu_access(engine: Engine, gpu: GpuDriver) -> GpuAccess:
     """Return whether containers of `engine` can use the GPUs that `gpu` shows."""
     if is_from_snap(engine):
         return _assess_snap(engine, gpu)
-    if list_cdi_devices(engine) and parse_version(engine.version) >= CDI_FOR_NVIDIA:
-        return GpuAccess(True, "the engine has found CDI devices")
+    if _takes_cdi(engine, gpu):
+        return _assess_cdi(engine, gpu)
     has_runtime = "nvidia" in engine.runtimes
     if is_elsewhere(engine):
         if has_runtime:
@@ -41,7 +59,7 @@ def assess_gpu_access(engine: Engine, gpu: GpuDriver) -> GpuAccess:
         where = f"the engine at {engine.host} runs on another machine, if a virtual one"
         return GpuAccess(None, where)
     if gpu.toolkit and gpu.toolkit.endswith(_HOOK):
-        return GpuAccess(True, f"dockerd finds {gpu.toolkit}")
+        return _assess_hook(engine, gpu, gpu.toolkit)
     if has_runtime:
         return GpuAccess(
             None,
@@ -49,6 +67,63 @@ def assess_gpu_access(engine: Engine, gpu: GpuDriver) -> GpuAccess:
             "is not on this user's PATH; it may be on the daemon's",
         )
     return GpuAccess(False, _explain_missing_toolkit(engine, gpu))
+
+
+def _takes_cdi(engine: Engine, gpu: GpuDriver) -> bool:
+    """Whether dockerd turns a request for a GPU into CDI devices that it has found.
+
+    It does so only with `nvidia-cdi-hook` on its PATH (moby, daemon/devices_nvidia_linux.go).
+    """
+    if not list_cdi_devices(engine) or parse_version(engine.version) < CDI_FOR_NVIDIA:
+        return False
+    toolkit = gpu.container_toolkit
+    return toolkit is None or is_elsewhere(engine) or toolkit.cdi_hook is not None
+
+
+def _assess_cdi(engine: Engine, gpu: GpuDriver) -> GpuAccess:
+    toolkit = gpu.container_toolkit
+    stale = "" if toolkit is None or is_elsewhere(engine) else _explain_stale_cdi(toolkit, gpu)
+    if not stale:
+        return GpuAccess(True, "the engine has found CDI devices")
+    if gpu.toolkit and gpu.toolkit.endswith(_HOOK):
+        # Engines differ in which of the two they try first.
+        return GpuAccess(None, f"{stale}; the engine may take the toolkit's hook in its place")
+    return GpuAccess(False, stale, Obstacle.STALE_CDI)
+
+
+def _explain_stale_cdi(toolkit: ContainerToolkit, gpu: GpuDriver) -> str:
+    """Return what in the CDI files does not fit this host; empty if a file fits.
+
+    Those in /var/run/cdi go before those in /etc/cdi.
+    """
+    written_anew = [one for one in toolkit.cdi_specs if "/run/cdi/" in one.path]
+    for spec in written_anew or toolkit.cdi_specs:
+        if spec.driver_version not in (None, gpu.driver_version):
+            return (
+                f"{spec.path} describes driver {spec.driver_version}, and {gpu.driver_version} runs"
+            )
+        if spec.missing:
+            return f"{spec.path} names {spec.missing[0]}, which is not there"
+    return ""
+
+
+def _assess_hook(engine: Engine, gpu: GpuDriver, hook: str) -> GpuAccess:
+    toolkit = gpu.container_toolkit
+    if toolkit is None:
+        return GpuAccess(True, f"dockerd finds {hook}")
+    # A registered runtime shows that the toolkit was there before, and has been upgraded since.
+    is_newer = (toolkit.hook_changed or 0) > (engine.started or math.inf)
+    if is_newer and "nvidia" not in engine.runtimes:
+        why = f"{hook} came after the daemon had started, which looks for it only then"
+        return GpuAccess(False, why, Obstacle.NOT_RESTARTED)
+    is_rootless = any("rootless" in option for option in engine.security_options)
+    if is_rootless and not toolkit.no_cgroups:
+        why = "the engine is rootless, and the toolkit's `no-cgroups` is not set"
+        return GpuAccess(False, why, Obstacle.NEEDS_NO_CGROUPS)
+    if toolkit.no_cgroups and not is_rootless:
+        why = "the toolkit's `no-cgroups` is set, as only a rootless engine needs it"
+        return GpuAccess(False, why, Obstacle.NO_CGROUPS)
+    return GpuAccess(True, f"dockerd finds {hook}")
 
 
 def _assess_snap(engine: Engine, gpu: GpuDriver) -> GpuAccess:
@@ -70,6 +145,8 @@ def _explain_missing_toolkit(engine: Engine, gpu: GpuDriver) -> str:
         else "the NVIDIA Container Toolkit is not installed"
     )
     if list_cdi_devices(engine):
+        if parse_version(engine.version) >= CDI_FOR_NVIDIA:
+            return f"{missing}, and without nvidia-cdi-hook the engine takes no CDI devices for it"
         return f"{missing}, and Engine {engine.version} (before 29.2) takes no CDI devices for it"
     if parse_version(engine.version) >= CDI_FOR_NVIDIA:
         return f"{missing}, and the engine has found no CDI device"

@@ -15,6 +15,7 @@ from infra.host.errors import describe_error
 from infra.host.facts import HostFacts
 from infra.host.files import MAX_BYTES
 from qca.core.errors import InputError
+from qca.core.plain_files import read_plain
 from qca.core.validation import is_unknown_key
 
 if TYPE_CHECKING:
@@ -83,16 +84,13 @@ def _collect_texts(facts: HostFacts) -> list[str]:
 
 def _read_document(path: Path) -> dict[str, Any]:
     try:
-        with path.open("rb") as file:
-            text = file.read(MAX_BYTES + 1).decode()
+        text = read_plain(path, limit=MAX_BYTES).decode()
     except UnicodeDecodeError:
         raise InputError(f"{path}: not UTF-8 text", hint="Facts are JSON.") from None
     except (OSError, ValueError) as error:  # ValueError: no path at all, as with a null byte
         raise InputError(
             f"{path}: {describe_error(error)}", hint="Check the path given to --facts."
         ) from None
-    if len(text) > MAX_BYTES:
-        raise InputError(f"{path}: too large for facts", hint="Facts are a few kilobytes of JSON.")
     try:
         document = json.loads(text)
     except json.JSONDecodeError as error:

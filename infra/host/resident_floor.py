@@ -49,7 +49,16 @@ def measure_resident_floor(python: PythonFacts) -> int:
     with TemporaryDirectory(prefix="qca-resident-") as runs, Deadline(_SECONDS) as deadline:
         flags = [f"--{name}={value}" for name, value in _SMALLEST.items()]
         output = deadline.run(
-            [sys.executable, "-m", "qca", "train", f"--runs={runs}", "--progress=json", *flags]
+            [
+                sys.executable,
+                "-P",
+                "-m",
+                "qca",
+                "train",
+                f"--runs={runs}",
+                "--progress=json",
+                *flags,
+            ]
         )
     if output.exit_code != 0:
         raise ProbeError(f"the smallest training failed: {output.error_line}")

@@ -13,8 +13,8 @@ POLL_SECONDS = 0.5
 
 # What Compose calls its own; `docker compose run` makes containers that are no part of the stack.
 PROJECT_LABEL = "com.docker.compose.project"
-_SERVICE_LABEL = "com.docker.compose.service"
-_STACK_LABELS = ("com.docker.compose.oneoff=False", _SERVICE_LABEL)
+SERVICE_LABEL = "com.docker.compose.service"
+_STACK_LABELS = ("com.docker.compose.oneoff=False", SERVICE_LABEL)
 
 Health = Literal["healthy", "waiting", "done", "failed"]
 
@@ -90,7 +90,7 @@ def parse_container(document: dict[str, Any]) -> Container:
     checks = health.get("Log") or ()
     return Container(
         id=document["Id"],
-        service=document["Config"]["Labels"][_SERVICE_LABEL],
+        service=document["Config"]["Labels"][SERVICE_LABEL],
         status=state["Status"],
         exit_code=state["ExitCode"],
         oom_killed=state["OOMKilled"],

@@ -15,6 +15,8 @@ committed, and a password would go with it.
 import re
 from typing import Any
 
+from infra.dragonfly.releases import Release, format_release, parse_release
+from infra.dragonfly.service import is_dragonfly_image
 from infra.stack.compose_document import STORE_PORT
 from infra.stack.kubernetes_pods import Names, build_store_pod, build_trainer_pod
 from infra.stack.plan import StackPlan
@@ -24,6 +26,9 @@ from qca.memory.budget import parameter_count
 from qca.memory.checkpoint_size import checkpoint_bytes
 
 Object = dict[str, Any]
+
+_HEALTHZ: Release = (1, 38, 0)
+"""First release of Dragonfly that serves `/healthz`."""
 
 # As often is a container started again under Compose (`restart: on-failure:3`).
 RESTARTS = 3
@@ -35,6 +40,16 @@ RESTARTS_TOGETHER = 6
 _LONGEST_PROJECT = 63 - len("-trainer-999")
 
 _DNS_PORT = 53
+# CoreDNS and kube-dns carry this label in the namespace kube-system; NodeLocal DNSCache, where a
+# cluster has it, listens on this address of each node. Queries to any other server could carry
+# data out.
+_CLUSTER_DNS: list[Object] = [
+    {
+        "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}},
+        "podSelector": {"matchLabels": {"k8s-app": "kube-dns"}},
+    },
+    {"ipBlock": {"cidr": "169.254.20.10/32"}},
+]
 _STORE_SERVICE_PORT: Object = {"port": STORE_PORT, "targetPort": "redis", "name": "redis"}
 
 
@@ -42,10 +57,12 @@ def build_kubernetes_objects(plan: StackPlan, *, nodes: int, trainer_image: str)
     """Return the objects that run `plan` on `nodes` nodes, in the order to create them.
 
     Raises:
-        InputError: the project's name cannot be the name of such objects.
+        InputError: the project's name cannot be the name of such objects, or the store's release
+            cannot answer their probes.
 
     """
     names = Names(_require_valid_name(plan.project))
+    _require_healthz(plan.dragonfly.image)
     return [
         _build_runs_claim(plan, names, nodes),
         _build_service(names, "store", _STORE_SERVICE_PORT),
@@ -67,6 +84,17 @@ def compute_runs_bytes(plan: StackPlan) -> int:
     checkpoint = checkpoint_bytes(parameter_count(train.d_state, train.hidden_channels))
     needed = (train.keep_checkpoints + 2) * checkpoint + GIB
     return -(-needed // GIB) * GIB
+
+
+def _require_healthz(image: str) -> None:
+    """Raise InputError for a Dragonfly that has no `/healthz`, which the probes ask for."""
+    release = parse_release(image)
+    if is_dragonfly_image(image) and release < _HEALTHZ:
+        raise InputError(
+            f"stack.store_image: Dragonfly {format_release(release)} has no /healthz, which the "
+            "probes of the pod ask for; it never becomes ready",
+            hint=f"/healthz came with {format_release(_HEALTHZ)}: use that release or a newer one.",
+        )
 
 
 def _require_valid_name(project: str) -> str:
@@ -166,7 +194,10 @@ def _build_trainer_policy(names: Names) -> Object:
                 "to": [{"podSelector": {"matchLabels": names.labels("store")}}],
                 "ports": [{"protocol": "TCP", "port": STORE_PORT}],
             },
-            {"ports": [{"protocol": kind, "port": _DNS_PORT} for kind in ("UDP", "TCP")]},
+            {
+                "to": _CLUSTER_DNS,
+                "ports": [{"protocol": kind, "port": _DNS_PORT} for kind in ("UDP", "TCP")],
+            },
         ],
     }
     return _build_object("networking.k8s.io/v1", "NetworkPolicy", names.trainer, labels, spec)

@@ -7,19 +7,15 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from python_on_whales import DockerClient
-from python_on_whales.exceptions import DockerException
 
 from infra.stack.container_logs import log_tail
-from infra.stack.containers import POLL_SECONDS, PROJECT_LABEL, health_of, list_containers
-from infra.stack.docker_client import (
-    connect_engine,
-    error_text,
-    make_stack_client,
-    translate_errors,
-)
+from infra.stack.containers import POLL_SECONDS, health_of, list_containers
+from infra.stack.docker_client import make_stack_client
 from infra.stack.engine_files import has_files_of, open_run
 from infra.stack.image import ensure_pulled, ensure_trainer_image, pin_digest
 from infra.stack.plan import StackPlan
+from infra.stack.process import run_streaming
+from infra.stack.removal import refuse_foreign_project
 from infra.stack.render_compose import render_compose
 from infra.stack.run_storage import RunStorage, name_volume
 from infra.stack.secret import check_secret, ensure_secret
@@ -55,11 +51,11 @@ def prepare(
         LaunchError: the project is another folder's, or an image cannot be had.
 
     """
-    refuse_foreign_project(plan.project, state)
+    refuse_foreign_project(plan.project, state.compose_file)
     check_secret(state.store_flags)
     ensure_pulled(plan.dragonfly.image, say=say, tick=tick)
     trainer = ensure_trainer_image(plan, ca_bundle, say=say, tick=tick)
-    refuse_foreign_project(plan.project, state)  # a build takes minutes
+    refuse_foreign_project(plan.project, state.compose_file)  # a build takes minutes
     return Images(store=pin_digest(plan.dragonfly.image), trainer=trainer)
 
 
@@ -106,8 +102,8 @@ def start(
     say(f"Starting store and trainer as project {plan.project}.")
     stack = make_stack_client(state, plan.project)
     try:
-        stack.compose.up(detach=True, quiet=True)
-    except DockerException as error:
+        _run_compose_up(plan.project, state)
+    except LaunchError as error:
         raise _build_start_error(stack, plan.project, error) from None
     _wait_until_healthy(stack, plan.project)
 
@@ -132,41 +128,6 @@ def write_files(
     write_atomically(state.env_file, "".join(f"{k}={v}\n" for k, v in variables.items()))
 
 
-def stop(project: str, state: StateDir, *, volumes: bool) -> None:
-    """Remove the stack's containers and networks, and its volume if asked to.
-
-    Raises:
-        LaunchError: Compose could not remove them.
-
-    """
-    if not state.compose_file.exists():
-        return  # interrupted before anything was started
-    refuse_foreign_project(project, state)
-    stack = make_stack_client(state, project)
-    with translate_errors():
-        stack.compose.down(remove_orphans=True, volumes=volumes, quiet=True)
-
-
-def refuse_foreign_project(project: str, state: StateDir) -> None:
-    """Refuse a project name that another folder's stack uses: Compose would replace it.
-
-    Raises:
-        LaunchError: naming the other stack's file.
-
-    """
-    here = str(state.compose_file.resolve())
-    label = f"{PROJECT_LABEL}={project}"
-    with connect_engine() as engine:
-        containers = engine.containers(all=True, filters={"label": label})
-    for container in containers:
-        other = container["Labels"].get(f"{PROJECT_LABEL}.config_files", here)
-        if other != here:
-            raise LaunchError(
-                f"the project name {project!r} is taken by the stack of {other}",
-                hint="Give this one another name: --project NAME, or [stack] project in qca.toml.",
-            )
-
-
 def _wait_until_healthy(stack: DockerClient, project: str) -> None:
     """Wait until the store is healthy, and the trainer too or already done."""
     deadline = time.monotonic() + _HEALTHY_SECONDS
@@ -183,15 +144,21 @@ def _wait_until_healthy(stack: DockerClient, project: str) -> None:
         time.sleep(POLL_SECONDS)
 
 
-def _build_start_error(stack: DockerClient, project: str, error: DockerException) -> LaunchError:
+def _run_compose_up(project: str, state: StateDir) -> None:
+    # In a process group of its own, which an interruption ends as a whole: Compose must not go
+    # on starting what is being taken down.
+    place = [f"--project-name={project}", f"--project-directory={state.root}"]
+    command = ["docker", "compose", f"--file={state.compose_file}", *place, "up", "--detach"]
+    hint = "`qca doctor` examines Docker and Compose."
+    run_streaming(command, tick=lambda _: None, hint=hint)
+
+
+def _build_start_error(stack: DockerClient, project: str, error: LaunchError) -> LaunchError:
     with contextlib.suppress(LaunchError):
         for name, container in list_containers(stack).items():
             if health_of(container) == "failed" or container.status == "restarting":
                 return _build_not_up_error(stack, project, f"{name} failed", name)
-    return LaunchError(
-        f"docker compose could not start the stack: {error_text(error)}",
-        hint="`qca doctor` examines Docker and Compose.",
-    )
+    return error
 
 
 def _build_not_up_error(stack: DockerClient, project: str, what: str, name: str) -> LaunchError:

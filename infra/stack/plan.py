@@ -33,6 +33,18 @@ class StackPlan:
     train: TrainConfig
     """The training with profile, device and recompute plan resolved."""
 
+    @property
+    def trainer_limit_bytes(self) -> int | None:
+        """What the trainer can take of its device; None where that is unknown.
+
+        On a CPU a container ends at its own limit, long before the host's memory does.
+        """
+        budget = self.trainer.budget_bytes.value
+        if self.runtime.value == "local" or self.trainer.device.value != "cpu":
+            return budget
+        limit = self.trainer.container_memory_bytes.value
+        return limit if budget is None else min(limit, budget)
+
 
 def plan_stack(facts: HostFacts, config: Config, *, cpu_processes: int = 1) -> StackPlan:
     """Decide how the training runs on this host, in `cpu_processes` if that is on its CPU."""

@@ -49,7 +49,8 @@ def render_kubernetes(plan: StackPlan, *, nodes: int, trainer_image: str) -> str
     """Return the commented YAML of the objects that run `plan` on `nodes` nodes.
 
     Raises:
-        InputError: the project's name cannot be the name of such objects.
+        InputError: the project's name cannot be the name of such objects, or the store's release
+            cannot answer their probes.
 
     """
     objects = build_kubernetes_objects(plan, nodes=nodes, trainer_image=trainer_image)
@@ -97,8 +98,8 @@ def _comment_object(one: Mapping[str, Any], plan: StackPlan, nodes: int) -> Comm
         case "NetworkPolicy", "trainer":
             return {
                 ("spec", "ingress", 0): "NCCL and gloo open ports as they need them",
-                ("spec", "egress", 2): "names, wherever the cluster's DNS runs; nothing else "
-                "leaves the namespace",
+                ("spec", "egress", 2): "names, of the cluster's own DNS alone (OpenShift's has "
+                "another namespace and label); nothing else leaves the namespace",
             }
     return {}
 

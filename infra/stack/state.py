@@ -119,14 +119,17 @@ class StateDir:
 
 Count = Annotated[int, Field(ge=0, lt=2**63)]
 
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+"""As the configuration takes it; anybody may have written the file."""
+
 
 @dataclass(frozen=True)
 class Launch:
     """What was launched from this folder."""
 
     runtime: Literal["compose", "local"]
-    project: str
-    run: str
+    project: Name
+    run: Name
     runs: str
     """Folder that holds the run folders."""
     episodes: Count | None = None

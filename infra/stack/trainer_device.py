@@ -89,7 +89,7 @@ def decide_profile(train: TrainConfig, device: Device, gpu: Gpu | None) -> Decis
     if train.profile != "auto":
         return Decision(train.profile, GIVEN)
     if device == "cpu":
-        return Decision("cpu", "no GPU: a small model, so that a first run ends in minutes")
+        return Decision("cpu", "a small model on a CPU, so that a first run ends in minutes")
     if gpu is None:
         return Decision("default", "the whole model; the GPU's memory could not be seen")
     if gpu.memory_total < LOW_MEMORY_GPU:

@@ -40,7 +40,9 @@ def decide_budget(
     memory = known_or_none(facts.memory)
     if memory is None:
         return Decision(None, "the host's memory could not be seen")
-    because = f"the host's available memory less {format_size(store_bytes)} for the store"
+    because = "the host's available memory"
+    if store_bytes:
+        because += f" less {format_size(store_bytes)} for the store"
     if processes > 1:  # GPUs are there once for each process, the host's memory once for all
         because += f", shared by {processes} processes"
     return Decision(max(0, _compute_free_memory(memory, store_bytes)) // processes, because)

@@ -1,5 +1,6 @@
 """The state that a rollout starts from: drawn, a single excited cell, or read from a file."""
 
+import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -131,7 +132,7 @@ def read_start(path: Path) -> ComplexArray:
     try:
         content = np.load(path, allow_pickle=False)
         psi = content if isinstance(content, np.ndarray) else content["psi"][-1]
-    except (OSError, ValueError, KeyError, IndexError, EOFError, BadZipFile) as error:
+    except (OSError, ValueError, LookupError, EOFError, BadZipFile, zlib.error) as error:
         raise InputError(
             f"{path}: no state can be read from it: {error}",
             hint="It takes a trajectory of `qca rollout`, or an array saved with numpy.save.",

@@ -108,7 +108,7 @@ def _list_secrets() -> frozenset[str]:
 
 def _read_variables() -> dict[str, str]:
     try:
-        text = read_plain(Path(".env"), limit=_DOTENV_LIMIT).decode()
+        text = read_plain(Path(".env"), limit=_DOTENV_LIMIT, follow=False).decode()
         return {**read_dotenv(text), **os.environ}
     except (OSError, UnicodeDecodeError):
         return dict(os.environ)

@@ -1,5 +1,6 @@
 """`qca logs`: the output of the store and the trainer."""
 
+import json
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,8 +8,12 @@ from pathlib import Path
 import click
 
 from infra.stack.state import STATE_DIR, StateDir, read_holder, read_launch
+from qca.cli.event_text import describe_event
+from qca.cli.options import format_option
 from qca.core.errors import LaunchError
 from qca.core.plain_files import open_plain
+from qca.core.visible import escape_invisible
+from qca.runs.events import Event, parse_event
 
 _POLL_SECONDS = 0.2
 
@@ -16,9 +21,14 @@ _POLL_SECONDS = 0.2
 @click.command()
 @click.option("-f", "--follow", is_flag=True, help="Go on showing what comes.")
 @click.option("-n", "--tail", type=click.IntRange(min=0), help="Only the last lines of each.")
+@format_option
 @click.argument("services", nargs=-1, type=click.Choice(["store", "trainer"]))
-def logs(follow: bool, tail: int | None, services: tuple[str, ...]) -> None:
-    """Show the logs of what is running, or of what ran last."""
+def logs(follow: bool, tail: int | None, format_: str, services: tuple[str, ...]) -> None:
+    """Show the logs of what is running, or of what ran last.
+
+    The trainer's events are shown as sentences; as JSON, each line is an object with its service,
+    and the event or the line as it was written.
+    """
     state = StateDir(STATE_DIR)
     launch = read_launch(state)
     if launch is None:
@@ -31,8 +41,31 @@ def logs(follow: bool, tail: int | None, services: tuple[str, ...]) -> None:
         lines = read_logs(stack, list(services), follow=follow, tail=tail)
     else:
         lines = _read_log_files(state, list(services), follow=follow, tail=tail)
+    show = _format_json if format_ == "json" else _format_text
     for line in lines:
-        click.echo(line)
+        service, _, text = line.partition("|")
+        click.echo(escape_invisible(show(service, text.removeprefix(" "))))
+
+
+def _format_text(service: str, line: str) -> str:
+    """Return the line after its service; an event as its sentences."""
+    event = _parse_event(line)
+    shown = [line] if event is None else describe_event(event)
+    return "\n".join(f"{service}| {one}" for one in shown)
+
+
+def _format_json(service: str, line: str) -> str:
+    event = _parse_event(line)
+    content = {"line": line} if event is None else {"event": event.model_dump(mode="json")}
+    # Compose writes the container's number behind the service: `trainer-1`.
+    return json.dumps({"service": service.strip().removesuffix("-1"), **content})
+
+
+def _parse_event(line: str) -> Event | None:
+    try:
+        return parse_event(line)
+    except ValueError:
+        return None
 
 
 def _read_log_files(

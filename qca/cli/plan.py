@@ -6,6 +6,7 @@ from typing import Any
 
 import click
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from infra.stack.decision import Decision, list_decisions, strip_reasons
@@ -20,6 +21,11 @@ _COMBINED = "combined batch"
 _DISTRIBUTED = ("trainer.gpus", "trainer.nnodes", "trainer.rdzv_endpoint")
 # In JSON, and at the head of a rendered file; too wide for a table.
 _JSON_ONLY = ("trainer.base_image",)
+# Of containers: without Docker there are none, and the store is a small Valkey server.
+_CONTAINERS_ONLY = ("store_port", "trainer.container_memory_bytes")
+
+_GROUPS = {"": "launch", "dragonfly": "store", "trainer": "trainer"}
+"""What the table calls the parts of a plan."""
 
 
 @click.command()
@@ -39,7 +45,7 @@ def plan(config_file: Path | None, facts_file: Path | None, format_: str, **flag
     if format_ == "json":
         click.echo(json.dumps(build_plan_document(stack_plan), indent=2, ensure_ascii=False))
     else:
-        Console().print(_build_table(stack_plan))
+        Console().print(build_table(stack_plan))
     if stack_plan.trainer.fits.value is False:
         raise PlanError(
             "the training does not fit",
@@ -56,22 +62,47 @@ def build_plan_document(stack_plan: StackPlan) -> dict[str, Any]:
     }
 
 
-def _build_table(stack_plan: StackPlan) -> Table:
+def build_table(stack_plan: StackPlan) -> Table:
+    """Return the plan's rows in groups, each with its reason."""
     table = Table("what", "value", "because", box=None, pad_edge=False, header_style="bold")
-    for path, decision in _select_rows(stack_plan).items():
-        table.add_row(path, _format_value(path, decision.value), decision.because)
+    for column in table.columns[:2]:
+        column.no_wrap = True
+    rows = _select_rows(stack_plan)
+    for group, title in _GROUPS.items():
+        members = {path: one for path, one in rows.items() if _find_group(path) == group}
+        if members:
+            table.add_row(f"[bold]{title}[/]")
+        for path, decision in members.items():
+            value = _format_value(path, decision.value)
+            table.add_row(f"  {_format_label(path)}", escape(value), escape(decision.because))
     return table
+
+
+def _find_group(path: str) -> str:
+    if path == "store_port":
+        return "dragonfly"
+    return "trainer" if path == _COMBINED else path.rpartition(".")[0]
+
+
+def _format_label(path: str) -> str:
+    """Return a row's name: "predicted peak" for `trainer.predicted_peak_bytes`."""
+    return path.rpartition(".")[2].removesuffix("_bytes").replace("_", " ")
 
 
 def _select_rows(stack_plan: StackPlan) -> dict[str, Decision[Any]]:
     """Return what the table shows: of GPUs and machines only what differs from one of each."""
     trainer, rows = stack_plan.trainer, {}
     for path, decision in list_decisions(stack_plan).items():
-        if path not in (*_DISTRIBUTED, *_JSON_ONLY):
+        if path not in (*_DISTRIBUTED, *_JSON_ONLY) and not _is_unused(path, stack_plan):
             rows[path] = decision
         if path == "trainer.device":
             rows |= _select_distributed_rows(trainer)
     return rows
+
+
+def _is_unused(path: str, stack_plan: StackPlan) -> bool:
+    is_of_container = path in _CONTAINERS_ONLY or path.startswith("dragonfly.")
+    return stack_plan.runtime.value == "local" and is_of_container
 
 
 def _select_distributed_rows(trainer: TrainerPlan) -> dict[str, Decision[Any]]:

@@ -3,47 +3,59 @@
 import time
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
-
-from qca.cli.messages import clean
-from qca.core.units import format_size
-from qca.runs.events import (
-    CheckpointWritten,
-    ConfigChanged,
-    EpisodeRecord,
-    Event,
-    Finished,
-    Noted,
-    PlanChanged,
-    Skipped,
-    Started,
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    Task,
+    TaskID,
+    TextColumn,
 )
-from qca.runs.resume_messages import describe_config_change, describe_repeated_episodes
+from rich.text import Text
+
+from qca.cli.event_text import describe_event, format_numbers
+from qca.cli.messages import clean
+from qca.core.units import format_time_left
+from qca.runs.events import CheckpointWritten, EpisodeRecord, Event, Finished, Started
 
 _LINE_SECONDS = 5.0  # between two lines in a log file
 
 # Of a line of `docker build`; leaves room for the bar on an 80-column terminal.
 _TICK_WIDTH = 50
 
-_ENDINGS = {
-    "complete": "Done: {} episodes.",
-    "stopped": "Stopped after {} episodes; the same command goes on from there.",
-    "already-complete": "This run is complete: {} episodes. "
-    "--episodes makes it longer, --run NAME starts another.",
-}
+# Columns of a terminal from which on the bar has room for two and for three numbers beside it.
+_ROOM_FOR_NUMBERS = (0, 80, 100)
+
+
+class _TimeLeft(ProgressColumn):
+    """How long the rest takes, with a label; nothing before that is known."""
+
+    max_refresh = 0.5
+
+    def render(self, task: Task) -> Text:
+        left = task.time_remaining
+        if left is None or task.finished:
+            return Text("")
+        return Text(f"{format_time_left(left)} left", style="progress.remaining")
 
 
 class ProgressView:
-    """Shows events on stderr as they come; use it as a context manager."""
+    """Shows events on stderr as they come; use it as a context manager.
 
-    def __init__(self) -> None:
+    Args:
+        resume: what goes on with a training that was stopped.
+
+    """
+
+    def __init__(self, *, resume: str = "the same command") -> None:
+        self._resume = resume
         self._console = Console(stderr=True)
         self._progress = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=None),
             TextColumn("{task.completed}/{task.total}"),
             TextColumn("{task.fields[numbers]}"),
-            TimeRemainingColumn(),
+            _TimeLeft(),
             console=self._console,
             disable=not self._console.is_terminal,
         )
@@ -60,8 +72,10 @@ class ProgressView:
         self._progress.stop()
 
     def say(self, message: str) -> None:
-        """Print a message above the bar."""
-        self._console.print(clean(message), highlight=False, markup=False, soft_wrap=True)
+        """Print a message: above the bar while there is one, otherwise below."""
+        # A terminal would break a long line in the middle of a word; a file keeps it whole.
+        whole = not self._console.is_terminal
+        self._console.print(clean(message), highlight=False, markup=False, soft_wrap=whole)
 
     def tick(self, line: str) -> None:
         """Show the newest line of a long operation; the next one replaces it."""
@@ -72,60 +86,48 @@ class ProgressView:
     def show(self, event: Event) -> None:
         """Show one event of the training."""
         match event:
-            case Started():
-                self._show_start(event)
             case EpisodeRecord():
                 self._show_episode(event)
-            case Finished():
-                self.say(_ENDINGS[event.reason].format(event.episodes))
-            case Skipped():
-                self.say(f"Episode {event.episode} is skipped: {event.because}.")
-            case PlanChanged():
-                self.say(
-                    f"Out of memory; episode {event.episode} is repeated with recompute "
-                    f"{event.recompute}, optimizer state on {event.optimizer_state}."
-                )
-            case ConfigChanged():
-                changes = describe_config_change(event.before, event.now)
-                self.say(f"Note: changed with episode {event.episode:,}: {changes}.")
-            case Noted():
-                self.say(f"Note: {event.message}.")
+                return
             case CheckpointWritten():
-                pass  # the run folder is named at the end; a line each would hide the rest
+                return  # the run folder is named at the end; a line each would hide the rest
+            case Started():
+                self._remove_ticker()
+            case Finished():
+                self.end_bar()
+        for line in describe_event(event, resume=self._resume):
+            self.say(line)
+        if isinstance(event, Started):
+            self._add_bar(event)
 
-    def _show_start(self, event: Started) -> None:
+    def end_bar(self) -> None:
+        """Leave the bar as it is; what is said from now on stands below it."""
+        self._remove_ticker()
+        self._progress.stop()
+
+    def _remove_ticker(self) -> None:
         if self._ticker is not None:
             self._progress.remove_task(self._ticker)
             self._ticker = None
+
+    def _add_bar(self, event: Started) -> None:
+        """Show the run's bar; that of a trainer that was started again takes the first one's."""
+        if self._task is not None:
+            self._progress.remove_task(self._task)
         self._episodes = event.episodes
-        predicted = event.predicted_peak_bytes
-        peak = "" if predicted is None else f", predicted peak {format_size(predicted)}"
-        segment = "" if event.segment == 1 else f" in segments of {event.segment} steps"
-        together = "" if event.processes == 1 else f" in {event.processes} processes"
-        self.say(
-            f"Training {event.run}: {event.parameters:,} parameters, "
-            f"{event.grid}x{event.grid} cells, {event.steps} steps an episode, "
-            f"on {event.device}{together}, {event.precision}, "
-            f"recompute {event.recompute}{segment}{peak}."
-        )
-        if event.made_again_until is not None:
-            first, last = event.first_episode, event.made_again_until
-            self.say(f"Note: {describe_repeated_episodes(first, last)}.")
-        for warning in event.warnings:
-            self.say(f"Note: {warning}")
         self._task = self._progress.add_task(
             event.run, total=event.episodes, completed=event.first_episode - 1, numbers=""
         )
 
     def _show_episode(self, record: EpisodeRecord) -> None:
-        numbers = (
-            f"loss {record.loss:.4g}  {record.steps_per_second:.3g} steps/s  "
-            f"{format_size(record.memory_bytes)}"
-        )
+        numbers = format_numbers(record)
         if self._task is not None:
-            self._progress.update(self._task, completed=record.episode, numbers=numbers)
+            width = self._console.width
+            room = sum(width >= columns for columns in _ROOM_FOR_NUMBERS)
+            shown = "  ".join(numbers[:room])
+            self._progress.update(self._task, completed=record.episode, numbers=shown)
         now = time.monotonic()
         last = record.episode == self._episodes
         if not self._console.is_terminal and (last or now - self._last_line >= _LINE_SECONDS):
             self._last_line = now
-            self.say(f"episode {record.episode}/{self._episodes}  {numbers}")
+            self.say(f"episode {record.episode}/{self._episodes}  {'  '.join(numbers)}")

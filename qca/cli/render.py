@@ -15,6 +15,8 @@ from qca.core.atomic_files import write_atomically
 from qca.core.config import Config
 from qca.core.distribution import read_version
 from qca.core.errors import InputError, QcaError
+from qca.core.plain_files import read_plain
+from qca.core.units import MIB
 
 
 @click.group()
@@ -125,7 +127,7 @@ def _set_compose_runtime(config: Config) -> Config:
 
 def _compare(file: Path, rendered: str) -> None:
     try:
-        existing = file.read_text(encoding="utf-8")
+        existing = read_plain(file, limit=MIB).decode(errors="replace")
     except OSError as error:
         raise InputError(
             f"{file}: {error.strerror}", hint="Render it first, without --check."

@@ -6,7 +6,9 @@ command                      SIGINT                                    SIGTERM
 `qca train`                  checkpoint, exit 130; the second ends it  checkpoint, exit 0
                              at once
 `qca train --processes N`    the same                                  the same
-`qca up`                     stops what it launched, exit 130          the same, exit 0
+`qca up`                     stops what it launched, exit 130;         the same, exit 0
+                             the second stops waiting
+`qca down`                   says what is left, exit 130               killed by it
 `qca status --watch`         exit 130                                  exit 0
 all other commands           exit 130                                  killed by it
 ===========================  ========================================  ========================
@@ -26,7 +28,9 @@ blocked, until `set_on_signals` can handle it, and ignores one that comes while 
 `qca up`. SIGTERM raises `Terminated` in the main thread (`raise_on_sigterm`), as SIGINT raises
 KeyboardInterrupt. Without Docker it then sends SIGTERM to the trainer, a process of another
 session, and waits for its checkpoint (a second SIGINT kills the trainer). With Docker it takes
-the stack down, with both signals ignored meanwhile (`ignore_signals`).
+the stack down (`qca.cli.take_down`); a second signal ends that with one line about what is left,
+during which both are ignored (`ignore_signals`). SIGHUP, which a closed terminal sends, is as
+SIGTERM, but under `nohup`.
 
 In a container the trainer gets SIGTERM from `docker stop`, which is the first case above.
 """
@@ -59,24 +63,36 @@ class Terminated(BaseException):
 
 @contextmanager
 def raise_on_sigterm() -> Iterator[None]:
-    """Raise Terminated in the main thread when SIGTERM comes."""
+    """Raise Terminated in the main thread when SIGTERM comes, or SIGHUP where it ends a process."""
 
-    def terminate(_: int, __: FrameType | None) -> None:
+    def terminate(number: int, _: FrameType | None) -> None:
+        if number == signal.SIGHUP:
+            _drop_terminal()
         raise Terminated
 
-    before = signal.signal(signal.SIGTERM, terminate)
+    before = {signal.SIGTERM: signal.signal(signal.SIGTERM, terminate)}
+    if signal.getsignal(signal.SIGHUP) is signal.SIG_DFL:  # not under nohup
+        before[signal.SIGHUP] = signal.signal(signal.SIGHUP, terminate)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _drop_terminal() -> None:
+    """Let what is still written go nowhere: writing to a terminal that is gone fails."""
+    nowhere = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        if os.isatty(descriptor):
+            os.dup2(nowhere, descriptor)
 
 
 @contextmanager
 def ignore_signals() -> Iterator[None]:
-    """Ignore Ctrl-C and SIGTERM during a cleanup."""
-    before = {
-        number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)
-    }
+    """Ignore Ctrl-C, SIGTERM and SIGHUP during a cleanup."""
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
     try:
         yield
     finally:

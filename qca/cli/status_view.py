@@ -9,26 +9,58 @@ from rich.table import Table
 from rich.text import Text
 
 from infra.stack.state import Launch
-from qca.core.units import format_size
+from qca.core.units import format_size, format_time_left
 from qca.runs.progress import Memory, Progress
 
 _BAR_WIDTH = 30
+
+_BLOCKS = "▁▂▃▄▅▆▇█"
+
+# Of the words for a service's state and health; the others keep the terminal's color.
+_STYLES = {
+    "running": "green",
+    "healthy": "green",
+    "starting": "yellow",
+    "restarting": "yellow",
+    "paused": "yellow",
+    "unhealthy": "red",
+    "exited": "red",
+    "dead": "red",
+}
+
+# Shares of the budget from which on the memory's bar warns.
+_MUCH, _TOO_MUCH = 0.8, 0.95
 
 
 def render_status(
     launch: Launch, services: Sequence[dict[str, Any]], progress: Progress | None, *, bar: bool
 ) -> RenderableType:
-    """Return a table of the services and how far the training is; with a bar on a terminal."""
-    table = Table("service", "state", "health", box=None, pad_edge=False, header_style="bold")
-    for service in services:
-        state, exit_code = service["state"], service["exit_code"]
-        text = state if exit_code is None else f"{state} ({exit_code})"
-        table.add_row(service["name"], text, service["health"] or "")
+    """Return the services and how far the training is; with bars and a curve on a terminal."""
     title = f"run {launch.run}, runtime {launch.runtime}, project {launch.project}"
-    parts = [Text(title), Text(), table if services else Text("no services yet"), Text()]
+    table = _list_services(services) if services else Text("no services yet")
+    parts = [Text(title, style="bold"), Text(), table, Text()]
     if progress is None:
         return Group(*parts, Text("no episode yet"))
     return Group(*parts, _render_progress(progress, bar))
+
+
+def draw_sparkline(values: Sequence[float]) -> str:
+    """Return a block for each value, the lowest for the smallest."""
+    low, high = min(values), max(values)
+    steps = len(_BLOCKS) - 1
+    shares = [(value - low) / (high - low) if high > low else 0 for value in values]
+    return "".join(_BLOCKS[round(share * steps)] for share in shares)
+
+
+def _list_services(services: Sequence[dict[str, Any]]) -> Table:
+    table = Table("service", "state", "health", box=None, pad_edge=False, header_style="bold")
+    for service in services:
+        state, exit_code = service["state"], service["exit_code"]
+        health = service["health"] or ""
+        text = state if exit_code is None else f"{state} ({exit_code})"
+        style = "" if exit_code == 0 else _STYLES.get(state, "")
+        table.add_row(service["name"], Text(text, style), Text(health, _STYLES.get(health, "")))
+    return table
 
 
 def _render_progress(progress: Progress, bar: bool) -> Table:
@@ -39,12 +71,32 @@ def _render_progress(progress: Progress, bar: bool) -> Table:
         total, made = progress.episodes, newest.episode
         grid.add_row("", ProgressBar(total=total, completed=made, width=_BAR_WIDTH))
     grid.add_row("loss", f"{newest.loss:.4g}")
+    if bar and len(progress.losses) > 1:
+        count = len(progress.losses)
+        curve = Text.assemble(
+            (draw_sparkline(progress.losses), "cyan"), f"  the newest {count} episodes"
+        )
+        grid.add_row("", curve)
     speed = f"{newest.steps_per_second:.3g} steps/s, {newest.seconds:.3g} s an episode"
     grid.add_row("speed", speed)
     grid.add_row("memory", _format_memory(progress.memory))
+    if bar and progress.memory.budget_bytes:
+        grid.add_row("", _draw_memory(progress.memory, progress.memory.budget_bytes))
     if progress.eta_seconds is not None:
-        grid.add_row("left", f"about {_format_duration(progress.eta_seconds)}")
+        grid.add_row("left", f"about {format_time_left(progress.eta_seconds)}")
     return grid
+
+
+def _draw_memory(memory: Memory, budget: int) -> ProgressBar:
+    share = memory.used_bytes / budget
+    style = "red" if share >= _TOO_MUCH else "yellow" if share >= _MUCH else "green"
+    return ProgressBar(
+        total=budget,
+        completed=min(memory.used_bytes, budget),
+        width=_BAR_WIDTH,
+        complete_style=style,
+        finished_style=style,
+    )
 
 
 def _format_episode(episode: int, episodes: int | None) -> str:
@@ -61,10 +113,3 @@ def _format_memory(memory: Memory) -> str:
     if memory.predicted_bytes:
         text += f", predicted {format_size(memory.predicted_bytes)}"
     return text
-
-
-def _format_duration(seconds: float) -> str:
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60:02d} min"

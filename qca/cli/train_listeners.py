@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 
 import click
 
+from qca.cli.next_steps import describe_resume
 from qca.cli.progress import ProgressView
 from qca.runs.events import EpisodeRecord, Event, Finished, Started
 from qca.runs.run_folder import RunFolder
@@ -37,7 +38,7 @@ def open_listeners(
 def _open_view(request: TrainRequest, stop: threading.Event) -> Iterator[tuple[Listener, Warn]]:
     """Yield a function that shows an event, and one that shows a warning."""
     if request.progress == "auto":
-        with ProgressView() as view:
+        with ProgressView(resume=describe_resume(resume=request.resume)) as view:
             yield view.show, view.say
         return
 

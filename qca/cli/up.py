@@ -1,7 +1,7 @@
 """`qca up`: examine, plan, launch, wait until healthy, follow."""
 
-from collections.abc import Iterable
-from contextlib import closing
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -20,11 +20,14 @@ from infra.stack.state import (
     write_launch,
 )
 from qca.cli.host_facts import plan_here
+from qca.cli.next_steps import describe_complete_run
 from qca.cli.options import RUNS, config_options, read_config
 from qca.cli.progress import ProgressView
-from qca.cli.signals import Terminated, ignore_signals, raise_on_sigterm
+from qca.cli.signals import Terminated, raise_on_sigterm
+from qca.cli.take_down import take_down
 from qca.core.config import Config
 from qca.core.errors import LaunchError
+from qca.runs.checkpoint_files import list_checkpoints
 from qca.runs.events import parse_event
 from qca.runs.run_folder import RunFolder
 
@@ -44,6 +47,7 @@ def up(config_file: Path | None, **flags: Any) -> None:
     """
     config = read_config(config_file, flags)
     state = StateDir(STATE_DIR)
+    RunFolder(RUNS / config.train.run).check()
     with raise_on_sigterm(), state_lock(state), ProgressView() as view:
         try:
             view.say("Examining this host.")
@@ -51,12 +55,27 @@ def up(config_file: Path | None, **flags: Any) -> None:
             _refuse_blocked_host(facts, config)
             _refuse_other_stack(plan, state)
             _announce(plan, view)
-            if plan.runtime.value == "compose":
-                _run_compose(facts, plan, config, state, view)
-            else:
-                _run_local(plan, state, view)
+            with _describe_interruption(plan, view):
+                if plan.runtime.value == "compose":
+                    _run_compose(facts, plan, config, state, view)
+                else:
+                    _run_local(plan, state, view)
         except Terminated:
             view.say("Stopped.")
+
+
+@contextmanager
+def _describe_interruption(plan: StackPlan, view: ProgressView) -> Iterator[None]:
+    """Say after an interruption how far the run is, and how to go on."""
+    try:
+        yield
+    except (KeyboardInterrupt, Terminated):
+        view.end_bar()
+        folder = RunFolder(RUNS / plan.train.run)
+        if saved := list_checkpoints(folder.checkpoints):
+            done = f"{saved[-1][0]:,} of {plan.train.episodes:,} episodes"
+            view.say(f"Safe in {folder.path}: {done}. The same command goes on from there.")
+        raise
 
 
 def _refuse_blocked_host(facts: HostFacts, config: Config) -> None:
@@ -107,7 +126,7 @@ def _describe_launch(plan: StackPlan, volume: str | None = None) -> Launch:
         device=plan.trainer.device.value,
         predicted_peak_bytes=plan.trainer.predicted_peak_bytes.value,
         context_bytes=plan.trainer.context_bytes.value,
-        budget_bytes=plan.trainer.budget_bytes.value,
+        budget_bytes=plan.trainer_limit_bytes,
         volume=volume,
     )
 
@@ -145,8 +164,6 @@ def _run_compose(
             _prepare_run_folder(plan)
         write_launch(state, _describe_launch(plan, storage.volume))
         _start_and_follow(plan, images, storage, state, view)
-    view.say(_describe_run_place(plan.train.run, storage.volume))
-    view.say("The store still runs; `qca down` removes the stack and keeps the run.")
 
 
 def _prepare_run_folder(plan: StackPlan) -> None:
@@ -162,7 +179,7 @@ def _prepare_run_folder(plan: StackPlan) -> None:
 def _describe_run_place(run: str, volume: str | None) -> str:
     if volume is not None:
         return f"The run is in the engine's volume {volume}; `qca fetch {run}` copies it here."
-    return f"Run folder: {RUNS / run}\nWatch it move: qca rollout {run}"
+    return describe_complete_run(RUNS / run)
 
 
 def _start_and_follow(
@@ -181,13 +198,24 @@ def _start_and_follow(
         launch.start(plan, state, images, storage, RUNS / plan.train.run, say=view.say)
         with closing(follow_trainer(make_stack_client(state, plan.project))) as lines:
             _show_lines(lines, view)
+        view.say(_describe_run_place(plan.train.run, storage.volume))
+        view.say("The store still runs; `qca down` removes the stack and keeps the run.")
     except BaseException:
-        if state.compose_file.exists():
-            view.say("Taking the stack down; the trainer writes a checkpoint first.")
-        with ignore_signals():
-            launch.stop(plan.project, state, volumes=False)
-        state.remove()
+        view.say(
+            "Taking the stack down; the trainer writes a checkpoint first. "
+            "Ctrl-C again leaves that to `qca down`."
+        )
+        _take_down(plan.project, state, view)
         raise
+
+
+def _take_down(project: str, state: StateDir, view: ProgressView) -> None:
+    try:
+        take_down(project, state, volumes=False, say=view.say)
+    except LaunchError as error:  # the reason for taking it down is what `up` ends with
+        view.say(f"The stack {project} may still run: {error}. `qca down` ends it.")
+    else:
+        state.remove()
 
 
 def _show_lines(lines: Iterable[str], view: ProgressView) -> None:

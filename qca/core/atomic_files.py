@@ -37,8 +37,13 @@ def replace_file(path: Path) -> Iterator[Path]:
     """Give a temporary path near `path`; what is written there becomes `path` at the end.
 
     The new content is on the disk before it gets the name. If the block raises, `path`
-    is as it was and the temporary file is gone. A link at `path` is replaced, not followed.
+    is as it was and the temporary file is gone.
+
+    Raises:
+        OSError: `path` is a link, a device or a folder, or the folder cannot be written.
+
     """
+    check_plain(path, follow=False)
     with _make_temporary_folder(path.parent) as folder:
         unfinished = folder / path.name
         yield unfinished
@@ -62,7 +67,6 @@ def write_atomically(path: Path, text: str, *, mode: int = 0o644) -> None:
         if _write_to_stream(path, content):
             return
         _refuse_link(path)
-        check_plain(path)
         path.parent.mkdir(parents=True, exist_ok=True)
         _remove_abandoned(path.parent)
         with replace_file(path) as unfinished, unfinished.open("xb") as file:

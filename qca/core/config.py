@@ -18,9 +18,10 @@ from qca.core.unet_shape import GRID_MULTIPLE
 from qca.core.units import Size
 from qca.core.validation import Constraint, strict_dataclass, validate
 
-# The newest release whose sources were read for the doctor's rules; v1.38.0 is the first
-# in which --proactor_threads wins over a cgroup CPU quota (dragonfly issue 4251).
-DRAGONFLY_IMAGE = "docker.dragonflydb.io/dragonflydb/dragonfly:v1.40.0"
+# The newest release whose sources were read for the doctor's rules, and the last under the BSL;
+# v1.38.0 is the first in which --proactor_threads wins over a cgroup CPU quota (dragonfly issue
+# 4251).
+DRAGONFLY_IMAGE = "docker.dragonflydb.io/dragonflydb/dragonfly:v1.40.1"
 
 # Each episode's gradient is clipped to this norm before the optimizer's step; not an option.
 GRADIENT_NORM_LIMIT = 1.0
@@ -108,7 +109,7 @@ class StackConfig(_Table):
     proactor_threads: Annotated[int, Constraint(ge=1, le=1024)] | None = None
     """Dragonfly's threads; sized from the host if not given."""
     store_image: str = DRAGONFLY_IMAGE
-    """Image of the store."""
+    """Image of the store; Dragonfly 2 has another license, free in production up to 100 vCPUs."""
     store_port: Annotated[int, Constraint(ge=1, le=65535)] | None = None
     """Publish the store on 127.0.0.1 at this port; not published if not given."""
     gpus: Annotated[int, Constraint(ge=1, le=1024)] | Literal["all"] = 1

@@ -63,6 +63,14 @@ def format_exact_size(size: int) -> str:
     return str(size)
 
 
+def format_time_left(seconds: float) -> str:
+    """Return how long something still takes: "40 s", "7 min", "3 h 05 min"."""
+    if seconds < 60:
+        return f"{seconds:.0f} s"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 120 else f"{minutes // 60} h {minutes % 60:02d} min"
+
+
 def format_count(number: int, noun: str, plural: str = "") -> str:
     """Return a count with its noun: ``1 thread``, ``16 threads``, ``1,200 episodes``."""
     return f"{number:,} {pluralize(number, noun, plural)}"

@@ -1,7 +1,7 @@
 """The run's memory, compared with the prediction and the budget."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from markupsafe import Markup
 
@@ -31,7 +31,13 @@ def predict_memory(run: Run) -> Estimate | None:
     if config.recompute == "auto" or config.device == "auto":
         return None
     together = run.processes > 1
-    return estimate(config, recompute=config.recompute, device=config.device, together=together)
+    need = estimate(config, recompute=config.recompute, device=config.device, together=together)
+    if run.predicted_context_bytes is None:
+        return need
+    # As it was predicted then and there, perhaps by what was measured of that Python.
+    beside = need.context.kernels + need.context.nccl
+    context = replace(need.context, runtime=run.predicted_context_bytes - beside)
+    return replace(need, context=context)
 
 
 def find_measured_peak(records: Sequence[EpisodeRecord]) -> int:

@@ -10,8 +10,9 @@ from qca.runs.snapshots import write_snapshots
 
 def write_safetensors(path: Path, states: list[State], episode: int | None) -> None:
     """Write float32 tensors (2, d_state, H, W), real and imaginary part, named by their steps."""
-    by_step = {state.step: state.psi for state in states}
-    write_snapshots(path, episode or 0, by_step)
+    cells = {state.step: state.psi for state in states}
+    energies = {state.step: float(state.squared_norm.mean()) for state in states}
+    write_snapshots(path, episode or 0, cells, energies)
 
 
 def write_npz(path: Path, states: list[State]) -> None:

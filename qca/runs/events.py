@@ -43,7 +43,19 @@ class Started(_Event):
     processes: Count = 1
     """How many train together; each has a batch of its own."""
     predicted_peak_bytes: Count | None = None
+    """Of the tensors."""
+    predicted_context_bytes: Count | None = None
+    """Of what the process takes beside them."""
     warnings: tuple[str, ...] = ()
+
+    @property
+    def predicted_memory_bytes(self) -> int | None:
+        """The prediction of the episodes' `memory_bytes`: a resident set includes the context."""
+        if self.predicted_peak_bytes is None or self.device != "cpu":
+            return self.predicted_peak_bytes
+        if self.predicted_context_bytes is None:
+            return None
+        return self.predicted_peak_bytes + self.predicted_context_bytes
 
 
 class EpisodeRecord(_Event):
@@ -99,7 +111,7 @@ class ConfigChanged(_Event):
     """A continued training goes on with other values than those of its checkpoint."""
 
     event: Literal["config-changed"] = "config-changed"
-    episode: int
+    episode: Count
     """The first one with the new values."""
     before: dict[str, float | int | str]
     now: dict[str, float | int | str]

@@ -46,6 +46,8 @@ class Progress:
     eta_seconds: float | None
     """How long the rest will take; None if nothing runs, or `episodes` is unknown."""
     memory: Memory
+    losses: tuple[float, ...]
+    """Of the newest episodes, oldest first."""
 
 
 def summarize_progress(
@@ -58,7 +60,9 @@ def summarize_progress(
     if running and expected.episodes is not None:
         left = max(0, expected.episodes - newest.episode)
         eta = left * median(record.seconds for record in records[-_RECENT:])
-    return Progress(newest, expected.episodes, eta, _measure_memory(newest, expected))
+    memory = _measure_memory(newest, expected)
+    losses = tuple(record.loss for record in records[-_RECENT:])
+    return Progress(newest, expected.episodes, eta, memory, losses)
 
 
 def parse_newest_records(lines: Sequence[str]) -> list[EpisodeRecord]:

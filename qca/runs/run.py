@@ -93,6 +93,13 @@ class Run:
         return number if isinstance(number, int) else 1
 
     @property
+    def predicted_context_bytes(self) -> int | None:
+        """What the last session expected to take beside its tensors; None if it did not say."""
+        last = self._start_events[-1] if self._start_events else {}
+        size = last.get("predicted_context_bytes")
+        return size if isinstance(size, int) else None
+
+    @property
     def start_time(self) -> str | None:
         """When the run's first session started, as written in the journal."""
         return str(self._start_events[0]["time"]) if self._start_events else None

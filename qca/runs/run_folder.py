@@ -205,5 +205,6 @@ def _link_error(link: Path, *, runs: Path) -> InputError:
     run = "" if link == runs else f" --run {shlex.quote(target.name)}"
     return InputError(
         f"{link}: a symbolic link to {target}, which is not followed",
-        hint=f"If you made it, name the folder itself: --runs {shlex.quote(str(folder))}{run}",
+        hint="If you made it, name the folder itself to `qca train` or `qca report`: "
+        f"--runs {shlex.quote(str(folder))}{run}",
     )

@@ -7,6 +7,8 @@ from redis.backoff import NoBackoff
 from redis.retry import Retry
 
 from qca.core.errors import InputError
+from qca.core.plain_files import read_plain
+from qca.core.units import MIB
 
 # A store on the same machine answers within a millisecond.
 TIMEOUT_SECONDS = 2.0
@@ -41,7 +43,7 @@ def connect(url: str, flags_file: Path | None = None) -> redis.Redis:
 def read_password(flags_file: Path) -> str:
     """Return the password of Dragonfly's flag file, the line `--requirepass=...`."""
     try:
-        lines = flags_file.read_text(encoding="utf-8").splitlines()
+        lines = read_plain(flags_file, limit=MIB).decode(errors="replace").splitlines()
     except OSError as error:
         raise InputError(
             f"{flags_file}: {error.strerror}",

@@ -123,6 +123,7 @@ class RunRecorder(Recorder):
                 optimizer_state=config.optimizer_state,
                 processes=trainer.ranks.size,
                 predicted_peak_bytes=predicted_peak_bytes,
+                predicted_context_bytes=self._predicted_context_bytes,
                 warnings=(*warnings, *lost, *_describe_immovable_terms(trainer)),
             )
         )

@@ -3,6 +3,7 @@
 import asyncio
 import errno
 import http
+import logging
 import secrets
 import socket
 from collections.abc import Callable
@@ -19,6 +20,7 @@ from qca.viewer.simulation import Simulation
 HOST = "127.0.0.1"
 _MOST_PAGES = 4  # open at once; each steps an automaton of its own
 _LARGEST_MESSAGE = 4096  # bytes of a command
+_LONGEST_REASON = 120  # a close frame holds 123 bytes (RFC 6455, section 5.5)
 
 
 @dataclass(frozen=True)
@@ -84,11 +86,20 @@ async def serve_pages(
             await connection.close(1013, f"{_MOST_PAGES} pages are open already")
             return
         async with open_pages:
-            simulation = await asyncio.to_thread(make_simulation)
-            await Connection(connection, simulation).run()
+            try:
+                simulation = await asyncio.to_thread(make_simulation)
+                await Connection(connection, simulation).run()
+            except (RuntimeError, MemoryError) as error:  # torch's refusals are the former
+                reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+                await connection.close(1011, reason[:_LONGEST_REASON])
 
     async with serve(
-        handle, sock=bound, process_request=answer, max_size=_LARGEST_MESSAGE, compression=None
+        handle,
+        sock=bound,
+        process_request=answer,
+        max_size=_LARGEST_MESSAGE,
+        compression=None,
+        logger=_make_silent_logger(),
     ) as server:
         await server.serve_forever()
 
@@ -108,6 +119,17 @@ def answer_request(request: Request, address: Address, page: str) -> Response | 
     if request.headers.get("Origin") != address.origin:
         return _respond(http.HTTPStatus.FORBIDDEN, "Only this server's page may ask for this.\n")
     return None
+
+
+def _make_silent_logger() -> logging.Logger:
+    """Return a logger that drops what it gets.
+
+    Browsers open connections that they never use, each of which would be logged with a traceback.
+    """
+    logger = logging.getLogger("qca.viewer")
+    logger.addHandler(logging.NullHandler())
+    logger.propagate = False
+    return logger
 
 
 def _respond(

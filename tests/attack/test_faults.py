@@ -146,7 +146,11 @@ def test_a_compose_file_of_absurd_values(qca, content):
         assert qca("doctor", *words, check=None).returncode in (1, 2)
 
 
-@pytest.mark.parametrize("content", ["", "{}", DEEP[:60_000], f'{{"episodes": {DIGITS}}}'])
+@pytest.mark.parametrize(
+    "content",
+    ["", "{}", DEEP[:60_000], f'{{"episodes": {DIGITS}}}'],
+    ids=["empty", "nothing", "nested", "400 digits"],
+)
 def test_an_absurd_state_folder(qca, content):
     (qca.folder / ".qca").mkdir()
     (qca.folder / ".qca/launch.json").write_text(content)
@@ -154,7 +158,11 @@ def test_an_absurd_state_folder(qca, content):
         assert ".qca/launch.json" in qca(command, check=1).stderr
 
 
-@pytest.mark.parametrize("content", ["", DEEP, f'{{"schema_version": {DIGITS}}}'])
+@pytest.mark.parametrize(
+    "content",
+    ["", DEEP, f'{{"schema_version": {DIGITS}}}'],
+    ids=["empty", "nested", "400 digits"],
+)
 def test_an_absurd_recorded_host(qca, content):
     (qca.folder / "host.json").write_text(content)
     assert "host.json" in qca("doctor", "--facts", "host.json", check=2).stderr

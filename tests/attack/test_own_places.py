@@ -69,7 +69,7 @@ def test_links_in_a_run_folder_are_not_followed(trainable, name):
     assert {key: contents(trainable.folder)[key] for key in before} == before
 
 
-@pytest.mark.parametrize("words", [TRAIN, ("report", "first")], ids=lambda one: one[0])
+@pytest.mark.parametrize("words", [TRAIN, UP, ("report", "first")], ids=lambda one: one[0])
 def test_a_link_to_the_runs_is_refused_with_what_to_type(trainable, words):
     disk = trainable.folder / "big disk"
     complete_run(disk / "first")

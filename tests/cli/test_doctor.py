@@ -153,6 +153,32 @@ def test_a_finding_about_a_file_carries_file_and_line(call_main, tmp_path, facts
     assert "  stack.yml:4\n" in done.stdout
 
 
+def test_a_profile_makes_its_services_count(call_main, tmp_path, facts):
+    text = "services:\n  s:\n    image: dragonflydb/dragonfly\n    profiles: [p]\n"
+    (tmp_path / "stack.yml").write_text(text + "    command: --maxmemory=1G\n")
+    words = ("doctor", "--facts", facts(HEALTHY), "-f", "stack.yml")
+
+    plain = call_main(tmp_path, *words)
+    active = call_main(tmp_path, *words, "--compose-profile", "p")
+
+    assert (plain.returncode, active.returncode) == (0, 1)
+    assert "only with profile p" in plain.stdout
+
+
+def test_files_elsewhere_are_read_when_asked_for(call_main, tmp_path, facts):
+    (tmp_path / "app").mkdir()
+    (tmp_path / "base.yml").write_text("services:\n  b:\n    image: x\n    comand: y\n")
+    text = "services: {a: {extends: {file: ../base.yml, service: b}}}\n"
+    (tmp_path / "app" / "compose.yml").write_text(text)
+    words = ("doctor", "--facts", facts(HEALTHY), "--files-only", "app/compose.yml")
+
+    within, outside = call_main(tmp_path, *words), call_main(tmp_path, *words, "--follow-outside")
+
+    assert (within.returncode, outside.returncode) == (0, 1)
+    assert "lies out of the folder" in within.stdout
+    assert "base.yml:4" in outside.stdout
+
+
 def test_this_host_is_examined_and_recorded_and_replayed(call_main, tmp_path):
     done = call_main(tmp_path, "doctor", "--record", "here.json", "--format", "json")
 

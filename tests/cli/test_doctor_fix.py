@@ -43,7 +43,7 @@ def test_fix_changes_a_file_and_the_examination_then_passes(call_main, tmp_path,
 
 def test_fix_changes_every_service_of_a_file_though_lines_move(call_main, tmp_path):
     stack = tmp_path / "stack.yml"
-    service = "    image: dragonflydb/dragonfly\n    command:\n      - --maxmemory=256M\n"
+    service = "    image: dragonflydb/dragonfly:v1.40.0\n    command:\n      - --maxmemory=256M\n"
     service += "      - --http_admin_console=true\n      - --memcache_port=1\n    cpus: 2\n"
     stack.write_text(f"services:\n  a:\n{service}  b:\n{service}")
     only = ("--only", "QCA301", "--only", "QCA704")

@@ -133,7 +133,10 @@ def test_a_signal_writes_a_checkpoint_and_the_next_up_goes_on(
     up = endless.up()
     family = up.find_children()
     end(up.process)
-    assert up.end().returncode == status
+    done = up.end()
+    assert done.returncode == status
+    made = checkpoints(endless.program)[-1]
+    assert f"Safe in runs/first: {made:,} of 1,000,000 episodes. The same command" in done.stderr
     assert_goes_on(endless, family)
 
 

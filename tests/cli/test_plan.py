@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 SERVER = Path(__file__).parents[1] / "hosts" / "server-8-gpus.json"
-TOGETHER = ("trainer.gpus", "trainer.nnodes", "trainer.rdzv_endpoint", "combined batch")
+TOGETHER = ("gpus", "nnodes", "rdzv endpoint", "combined batch")
 TWO_MACHINES = ("--nnodes", 2, "--rdzv-endpoint", "gpu1:29400")
 
 
@@ -25,32 +25,32 @@ def rows(text: str) -> dict[str, str]:
         (
             ("--gpus", "all"),
             {
-                "trainer.gpus": "8 all asked for, 8 seen; ",
+                "gpus": "8 all asked for, 8 seen; ",
                 "combined batch": "8 samples an episode: 8 processes, each with batch_size 1",
             },
         ),
         (
             TWO_MACHINES,
             {
-                "trainer.nnodes": "2",
-                "trainer.rdzv_endpoint": "gpu1:29400",
+                "nnodes": "2",
+                "rdzv endpoint": "gpu1:29400",
                 "combined batch": "2 samples an episode: 2 processes, ",
             },
         ),
         (
             ("--gpus", 4, "--batch-size", 3, *TWO_MACHINES),
             {
-                "trainer.gpus": "4 4 asked for, 4 seen; ",
-                "trainer.nnodes": "2",
-                "trainer.rdzv_endpoint": "gpu1:29400",
+                "gpus": "4 4 asked for, 4 seen; ",
+                "nnodes": "2",
+                "rdzv endpoint": "gpu1:29400",
                 "combined batch": "24 samples an episode: 8 processes, each with batch_size 3",
             },
         ),
         (
             ("--device", "cpu", "--profile", "cpu", *TWO_MACHINES),
             {
-                "trainer.nnodes": "2",
-                "trainer.rdzv_endpoint": "gpu1:29400",
+                "nnodes": "2",
+                "rdzv endpoint": "gpu1:29400",
                 "combined batch": "2 samples an episode: 2 processes, ",
             },
         ),
@@ -74,3 +74,22 @@ def test_the_json_has_the_same_keys_however_many_there_are(qca):
     assert one["trainer"].keys() == many["trainer"].keys()
     values = [many["trainer"][key] for key in ("gpus", "nnodes", "rdzv_endpoint", "batch_size")]
     assert values == [4, 2, "gpu1:29400", 1]
+
+
+@pytest.mark.parametrize("columns", ["60", "80", "100"])
+def test_no_word_is_broken_at_the_width_of_a_terminal(qca, columns):
+    document = json.loads(qca("plan", "--facts", SERVER, "--format", "json").stdout)
+    reasons = " ".join(one["because"] for one in document["reasons"]).split()
+    text = qca("plan", "--facts", SERVER, COLUMNS=columns).stdout
+    start = text.splitlines()[0].index("because")
+    shown = [word for line in text.splitlines()[1:] for word in line[start:].split()]
+    assert set(shown) <= set(reasons)
+    assert all(len(line) <= int(columns) for line in text.splitlines())
+
+
+def test_without_docker_there_are_no_rows_of_a_store_or_a_container(qca):
+    text = qca("plan", "--facts", SERVER, "--runtime", "local").stdout
+    assert "maxmemory" not in text
+    assert "container memory" not in text
+    assert "store" not in text.split("trainer\n")[0]
+    assert "predicted peak" in text

@@ -1,6 +1,7 @@
 """`qca rollout`: from a run to its files, and what can be wrong."""
 
 import signal
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -68,12 +69,15 @@ def test_what_cannot_be_is_said_and_writes_nothing(trained, words, status, messa
     assert sorted(trained.folder.rglob("*")) == before
 
 
-@pytest.mark.parametrize("name", ["long.npz", "long.gif", "long.html"])
+@pytest.mark.parametrize(
+    "name",
+    ["long.npz", *(pytest.param(f"long.{one}", marks=pytest.mark.slow) for one in ("gif", "html"))],
+)
 def test_ctrl_c_keeps_what_there_is_as_a_whole_file(tmp_path, name):
     trained_run(tmp_path / "runs" / "first")
     program = Program(tmp_path)
+    # A frame takes seconds: it stops between two.
     words = ("rollout", "first", "--steps", 50_000, "--every", 2000, "-o", name)
-    # Between two frames, of which each takes seconds.
     with program.start(*words) as running:
         running.wait_for_stderr("Running 50,000 steps")
         done = running.end(signal.SIGINT)
@@ -81,3 +85,13 @@ def test_ctrl_c_keeps_what_there_is_as_a_whole_file(tmp_path, name):
     assert "writing what there is" in done.stderr
     assert f"Wrote {name}." in done.stderr
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(["runs", name])
+    assert _is_whole(tmp_path / name)
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether the file can be read, from the start to the step in which it was stopped."""
+    if path.suffix == ".npz":
+        steps = np.load(path)["step"]
+        return steps[0] == 0 and len(steps) >= 2
+    end = {".gif": b"\x3b", ".html": b"</html>\n"}[path.suffix]
+    return path.read_bytes().endswith(end)

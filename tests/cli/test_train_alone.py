@@ -70,8 +70,16 @@ def test_a_run_folder_of_another_user_is_refused_and_left_as_it_is(trained, mode
 def test_the_first_ctrl_c_writes_a_checkpoint(trainable):
     with trainable.start("train", *ENDLESS) as train:
         train.wait_for_stderr("episode 1/")
-        assert train.end(signal.SIGINT).returncode == 130
+        done = train.end(signal.SIGINT)
+    assert done.returncode == 130
     assert checkpoints(trainable)[-1] == episodes(trainable)[-1]
+    assert "the same command with --resume goes on from there" in done.stderr
+
+
+def test_a_complete_run_names_its_folder_and_what_shows_it(trained):
+    text = trained("train", "--resume").stderr
+    assert "Run folder: runs/first" in text
+    assert "qca report first" in text
 
 
 def test_the_second_ctrl_c_stops_at_once(trainable):

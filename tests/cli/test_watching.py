@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from qca.runs.events import Finished, Noted
 from tests.support.program import Endless, Program, Running
 from tests.support.run_folders import record, write_run
 from tests.support.terminal import open_terminal
@@ -77,7 +78,7 @@ def test_sigterm_ends_the_watching_with_0(watched):
 
 
 def test_logs_follow_the_trainer(watched):
-    with watched.start("logs", "-f", "--tail", "2", "trainer") as logs:
+    with watched.start("logs", "-f", "--tail", "2", "--format", "json", "trainer") as logs:
         wait_for(lambda: len(read_logged_episodes(logs)) > 20)
         numbers = read_logged_episodes(logs)
         assert numbers == list(range(numbers[0], numbers[0] + len(numbers)))
@@ -91,7 +92,8 @@ def test_a_report_of_it_says_that_it_runs(watched):
 
 
 def test_when_the_training_ends_watching_and_following_end_with_0(endless, watched):
-    with watched.start("status", "--watch") as status, watched.start("logs", "-f") as logs:
+    following = watched.start("logs", "-f", "--format", "json")
+    with watched.start("status", "--watch") as status, following as logs:
         wait_for(lambda: len(read_logged_episodes(logs)) > 1)
         endless.up().end(signal.SIGTERM)
         assert status.end().returncode == 0
@@ -153,7 +155,24 @@ def begin(file: Path, text: str, logs: Running, shown: str) -> Path:
 
 
 def read_logged_episodes(logs: Running) -> list[int]:
-    """The episodes in the lines that `qca logs` has shown."""
-    lines = logs.stdout.read_text().splitlines()
-    events = [json.loads(line.partition("|")[2]) for line in lines if '"event":"' in line]
+    """The episodes in the lines that `qca logs --format json` has shown."""
+    lines = map(json.loads, logs.stdout.read_text().splitlines())
+    events = [line["event"] for line in lines if "event" in line]
     return [one["episode"] for one in events if one["event"] == "episode"]
+
+
+def test_logs_are_sentences_for_people_and_objects_for_machines(over):
+    folder = over.folder / ".qca" / "logs"
+    folder.mkdir()
+    events = [record(7), Noted(message="a disk is slow"), Finished(reason="stopped", episodes=7)]
+    lines = [*(one.model_dump_json() for one in events), "what a library wrote"]
+    (folder / "trainer.log").write_text("\n".join(lines) + "\n")
+    assert over("logs").stdout.splitlines() == [
+        "trainer  | episode 7  loss 0.5714  10 steps/s  300 MiB",
+        "trainer  | Note: a disk is slow.",
+        "trainer  | Stopped after 7 episodes; the same command goes on from there.",
+        "trainer  | what a library wrote",
+    ]
+    objects = [json.loads(line) for line in over("logs", "--format", "json").stdout.splitlines()]
+    assert [one["event"] for one in objects[:3]] == [one.model_dump() for one in events]
+    assert objects[3] == {"service": "trainer", "line": "what a library wrote"}

@@ -138,6 +138,16 @@ def test_an_env_file_may_use_what_environment_sets(tmp_path):
     }
 
 
+def test_a_later_env_file_may_use_what_an_earlier_one_sets(tmp_path):
+    (tmp_path / "e.env").write_text("A=e\nB=e\n")
+    (tmp_path / "f.env").write_text("C=$A\nA=f\nD=$A$B\n")
+
+    project = _read(tmp_path, write_service("env_file: [e.env, f.env]"))
+
+    environment = project_to_json(project)["services"]["a"]["environment"]
+    assert environment == {"A": "f", "B": "e", "C": "e", "D": "fe"}
+
+
 def test_a_raw_env_file_is_taken_as_it_is(tmp_path):
     (tmp_path / "e.env").write_text("# no\nA='$B' # c\n")
 

@@ -207,6 +207,16 @@ def test_what_extends_nothing_is_refused(tmp_path, text, refused):
     assert file.unread == ()
 
 
+def test_a_relative_path_that_includes_itself_ends(tmp_path, monkeypatch):
+    _files(tmp_path, a_yml="include: [b.yml]\n", b_yml="include: [a.yml]\n")
+    monkeypatch.chdir(tmp_path)
+
+    (unread,) = read_compose_file(Path("a.yml"), {}).unread
+
+    assert unread.file == "b.yml"
+    assert "leads back to itself" in unread.why
+
+
 def test_a_link_out_of_the_folder_is_out_of_the_folder(tmp_path):
     _files(tmp_path, secret_env="DFLY_maxmemory=9G\n")
     here = tmp_path / "here"

@@ -82,6 +82,18 @@ def test_a_folder_is_refused_in_words(tmp_path, monkeypatch):
             write_atomically(path, "text")
 
 
+@pytest.mark.parametrize("target", ["/dev/null", "victim"])
+def test_no_link_and_no_device_is_replaced(tmp_path, target):
+    (tmp_path / "victim").write_text("precious")
+    (tmp_path / "file").symlink_to(target)
+    with pytest.raises(OSError, match="a symbolic link"), replace_file(tmp_path / "file"):
+        pass
+    with pytest.raises(OSError, match="a device"), replace_file(Path("/dev/null")):
+        pass
+    assert (tmp_path / "file").is_symlink()
+    assert len(list(tmp_path.iterdir())) == 2
+
+
 def test_a_device_is_written_to_and_stays_a_device(tmp_path):
     device = tmp_path / "null"
     try:

@@ -8,6 +8,9 @@ import pytest
 
 from infra.doctor.checks import CHECKS
 from qca.cli import cli
+from qca.core.config import TrainConfig, apply_profile
+from qca.core.units import format_size
+from qca.memory.budget import estimate
 from tests.support.pages import DOCS, NEWCOMERS_PAGES, NOT_RUN, ROOT, list_commands, read_page
 
 
@@ -40,3 +43,10 @@ def test_every_link_leads_somewhere(page):
 def test_the_readme_leads_to_each():
     readme = (ROOT / "README.md").read_text()
     assert all(f"(docs/{page}.md)" in readme for page in NEWCOMERS_PAGES)
+
+
+@pytest.mark.parametrize("page", ["tutorial", "watching"])
+def test_the_predicted_memory_is_what_the_tool_prints_of_the_small_profile(page):
+    train = apply_profile(TrainConfig(), "cpu")
+    predicted = format_size(estimate(train, recompute="none", device="cpu").total_bytes)
+    assert f"(2%), predicted {predicted}\n" in read_page(page)

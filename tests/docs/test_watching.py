@@ -28,7 +28,8 @@ COMMANDS = list_commands("watching")
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder that one is in; a training was launched from it, and is over."""
-    complete_run(tmp_path / "runs" / "first")
+    for run in ("first", "second"):
+        complete_run(tmp_path / "runs" / run)
     (tmp_path / ".qca" / "logs").mkdir(parents=True)
     (tmp_path / ".qca" / "logs" / "trainer.log").write_text('{"event":"finished"}\n')
     launch = {"runtime": "local", "project": "qca", "run": "first", "runs": "runs"}
@@ -39,12 +40,12 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def test_every_command_of_qca_runs(folder):
     run = [shlex.split(line)[1:] for line in COMMANDS if line.startswith("qca ")]
-    assert len(run) == len(COMMANDS) - 1 == 9
+    assert len(run) == len(COMMANDS) - 1 == 10
     for words in run:
         done = CliRunner().invoke(cli, words)
         assert done.exit_code in ((0, 1) if words[0] == "doctor" else (0,)), (words, done.output)
         assert done.output
-    for page in ("runs/first/report.html", "first.html"):
+    for page in ("runs/first/report.html", "first.html", "both.html"):
         assert (folder / page).read_text().startswith("<!DOCTYPE html>")
 
 

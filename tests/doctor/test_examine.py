@@ -8,7 +8,7 @@ from infra.doctor.blocking import select_blocking
 from infra.doctor.examine import examine
 from infra.host.facts import HostFacts, Unknown
 from tests.support.hosts import NO_GPU, NO_PLUGIN, compose_file, config, host, no_engine
-from tests.support.verdicts import ERROR, HEAD, OK, SIXTEEN_THREADS, SKIPPED, WARNING
+from tests.support.verdicts import ERROR, HEAD, INFO, OK, SIXTEEN_THREADS, SKIPPED, WARNING
 
 
 def test_a_healthy_host_has_no_finding_that_fails():
@@ -89,3 +89,42 @@ def test_a_file_without_dragonfly_and_gpu_is_in_order(tmp_path):
     findings = examine(host(gpu=NO_GPU), config(), files=[file])
 
     assert not [f for f in findings if f.severity in (WARNING, ERROR, SKIPPED)]
+
+
+PROFILES = (
+    "services:\n  web: {image: x, ports: ['18188:80']}\n  big:\n"
+    "    image: dragonflydb/dragonfly\n    profiles: [big]\n    command: --maxmemory=2G\n"
+    "    ports: ['18188:6379']\n"
+)
+
+
+def test_what_is_not_started_is_at_most_an_info_that_says_its_profile(tmp_path):
+    file = compose_file(tmp_path, PROFILES)
+
+    findings = examine(SIXTEEN_THREADS, config(), files=[file])
+
+    assert not [f for f in findings if f.severity in (WARNING, ERROR)]
+    (note,) = [f for f in findings if f.id == "QCA301" and f.location]
+    assert (note.severity, note.location.line if note.location else 0) == (INFO, 6)
+    assert "does not start it: only with profile big" in note.message
+
+
+def test_a_profile_that_is_active_counts(tmp_path):
+    file = compose_file(tmp_path, PROFILES, COMPOSE_PROFILES="big")
+
+    findings = examine(SIXTEEN_THREADS, config(), files=[file])
+
+    assert {f.id for f in findings if f.severity is ERROR and f.location} == {"QCA301", "QCA601"}
+
+
+def test_variables_that_are_not_set_are_one_finding(tmp_path):
+    text = "services:\n  a:\n    image: x\n    environment:\n"
+    names = [f"V{number}" for number in range(40)]
+    file = compose_file(tmp_path, text + "".join(f"      - A{name}=${name}\n" for name in names))
+
+    (finding,) = [f for f in examine(host(), config(), files=[file]) if f.id == "QCA702"]
+
+    assert finding.severity is WARNING
+    assert finding.evidence["variables"] == names
+    assert "V0 (line 5), V1 (line 6)" in finding.message
+    assert "and 28 more" in finding.message

@@ -1,6 +1,9 @@
 """--fix applies what is safe, looks again, and undoes what did not help."""
 
+from dataclasses import replace
 from pathlib import Path
+
+import pytest
 
 from infra.doctor.finding import Remedy, Severity
 from infra.doctor.fix import Proposal, apply_remedy, list_proposals
@@ -29,6 +32,22 @@ def test_what_does_not_help_is_undone(tmp_path):
     assert not outcome.helped
     assert not (tmp_path / "x").exists()
     assert "undone" in outcome.detail
+
+
+@pytest.mark.parametrize(
+    "now",
+    [
+        [],
+        [replace(FIXED, severity=Severity.SKIPPED)],
+        [FIXED, replace(BROKEN, evidence={"service": "x"}, is_check_failure=True)],
+    ],
+    ids=["no finding at all", "could not look", "the check failed"],
+)
+def test_that_the_finding_is_missing_proves_nothing(tmp_path, now):
+    outcome = apply_remedy(_proposal(tmp_path / "x"), lambda: now)
+
+    assert not outcome.helped
+    assert not (tmp_path / "x").exists()
 
 
 def test_a_command_that_fails_ends_it_and_is_undone(tmp_path):

@@ -20,44 +20,44 @@ HOSTS = Path(__file__).parents[1] / "hosts"
 EVERYTHING = {
     # host: (auto, compose)
     "all-unknown": (None, None),  # below
-    "bad-context": ("W101", "E101 S602"),
-    "bad-docker-host": ("W101", "E101 S602"),
+    "bad-context": ("W101", "E101 S105 S602"),
+    "bad-docker-host": ("W101", "E101 S105 S602"),
     # 1 GiB for store and trainer: on the edge, decided by the prediction of the day.
     "cgroup-limits": (None, None),  # below
-    "cpu-compose-2.26": ("", ""),
-    "cpu-engine": ("", ""),
+    "cpu-compose-2.26": ("S105", "S105"),
+    "cpu-engine": ("S105", "S105"),
     "cpu-no-docker": ("", "E101 E201 S602"),
-    "daemon-dead": ("W101", "E101 S602"),
-    "daemon-hung": ("W101", "E101 S602"),
-    "docker-desktop-mac": ("S601 S602", "S601 S602"),  # the disk is a virtual machine's
-    "docker-desktop-wsl2": ("S602", "S602"),
-    "gpu-mig": ("", ""),  # planned for a slice
-    "gpu-no-driver": ("W401", "W401"),
-    "gpu-no-permission": ("W401", "W401"),
-    "gpu-no-toolkit": ("W401", "W401"),
-    "gpu-not-loaded": ("W401", "W401"),
-    "gpu-old-driver": ("E403", "E403"),
-    "engine-26": ("", ""),
+    "daemon-dead": ("W101", "E101 S105 S602"),
+    "daemon-hung": ("W101", "E101 S105 S602"),
+    "docker-desktop-mac": ("S105 S601 S602", "S105 S601 S602"),  # the disk is a virtual machine's
+    "docker-desktop-wsl2": ("S105 S602", "S105 S602"),
+    "gpu-mig": ("S105 S406", "S105 S406"),  # planned for a slice
+    "gpu-no-driver": ("S105 W401", "S105 W401"),
+    "gpu-no-permission": ("S105 W401", "S105 W401"),
+    "gpu-no-toolkit": ("S105 W401", "S105 W401"),
+    "gpu-not-loaded": ("S105 W401", "S105 W401"),
+    "gpu-old-driver": ("S105 E403 S406", "S105 E403 S406"),
+    "engine-26": ("S105", "S105"),
     # V1 starts there and cannot recreate; without V2 a local run is planned.
     "engine-26-v1": ("W201 W202 W204", "E201 W202 W204"),
-    "engine-29-old-compose": ("E205", "E205"),
+    "engine-29-old-compose": ("S105 E205", "S105 E205"),
     # The plan may or may not count on the GPU; either way it is not called fine.
     "gpu-toolkit-not-registered": (None, None),  # below
-    "gpu-version-mismatch": ("W401", "W401"),
-    "gpu-workstation": ("", ""),
+    "gpu-version-mismatch": ("S105 W401", "S105 W401"),
+    "gpu-workstation": ("S105 S406", "S105 S406"),
     "h100-no-docker": ("E501", "E101 E201 S401 S602"),
     "no-compose": ("W201", "E201"),
-    "no-permission": ("W101 E501", "E101 S602"),
-    "podman": ("", ""),
-    "remote-engine": ("S602", "S602"),
-    "rootless": ("W102", "W102"),
+    "no-permission": ("W101 E501", "E101 S105 S602"),
+    "podman": ("S105", "S105"),
+    "remote-engine": ("S105 S602", "S105 S602"),
+    "rootless": ("W102 S105", "W102 S105"),
     "seed-laptop": ("W201 W202 W203 W204 E402", "E201 W202 E203 W204 W401"),
     "seed-laptop-idle": ("W201 W202 W203 W204", "E201 W202 E203 W204 W401"),
-    "server-128-threads": ("", ""),
-    "server-8-gpus": ("", ""),
-    "small-host": ("E603", "E603"),  # 1 GiB: torch beside the store does not fit
+    "server-128-threads": ("S105", "S105"),
+    "server-8-gpus": ("S105 S406", "S105 S406"),
+    "small-host": ("S105 E603", "S105 E603"),  # 1 GiB: torch beside the store does not fit
     # Confined by AppArmor: the stack's containers, which have no-new-privileges, do not start.
-    "snap-docker": ("E104", "E104"),
+    "snap-docker": ("E104 S105", "E104 S105"),
     "v1-broken-requests": ("W201 W202 W203", "E201 W202 E203"),
     "v1-bundle": ("W201 W202 W204 E501", "E201 W202 W204"),
     "v1-works": ("W201 W202", "E201 W202"),
@@ -109,7 +109,7 @@ def test_a_narrow_host_is_judged_by_what_its_containers_add_up_to():
 def test_a_toolkit_without_its_hook_is_not_called_fine():
     findings = examine(load(HOSTS / "gpu-toolkit-not-registered.json"), config())
 
-    assert _verdicts(findings) in ("E401", "W401")
+    assert _verdicts(findings) in ("S105 E401", "S105 W401")
 
 
 def test_every_recorded_host_is_in_the_table():

@@ -4,6 +4,7 @@ import re
 import subprocess
 import sys
 import tomllib
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,7 @@ from qca.automaton.automaton import Automaton
 from qca.core.config import TrainConfig
 from qca.export.card import render_card, write_card
 from qca.runs.run import read_run
+from tests.export.conftest import ONNX
 from tests.support.run_folders import TIME
 
 
@@ -20,10 +22,10 @@ def read_block(card: str, language: str) -> str:
 
 
 @pytest.fixture
-def card(automaton, exported) -> str:
+def card(automaton) -> str:
     assert automaton.folder
     run = read_run(automaton.folder)
-    return render_card(automaton, run, exported / "first.onnx", "CC0-1.0")
+    return render_card(automaton, run, Path("first.onnx"), "CC0-1.0")
 
 
 def test_it_says_what_the_file_is_and_where_it_comes_from(card):
@@ -42,8 +44,8 @@ def test_its_configuration_can_be_trained_with(card, automaton):
 
 
 def test_what_is_not_known_is_said(exported):
-    loaded = Automaton.load(exported / "first.pth", device="cpu")
-    card = render_card(loaded, None, exported / "first.pth", None)
+    loaded = Automaton.load(exported["pth"], device="cpu")
+    card = render_card(loaded, None, Path("first.pth"), None)
     assert "- License: not stated by whoever exported it." in card
     assert "Not measured: " in card
     assert "Loss of" not in card
@@ -51,16 +53,16 @@ def test_what_is_not_known_is_said(exported):
 
 @pytest.mark.parametrize(
     "format_",
-    ["safetensors", *(pytest.param(name, marks=pytest.mark.slow) for name in ("pt2", "onnx"))],
+    ["safetensors", pytest.param("pt2", marks=pytest.mark.slow), ONNX],
 )
 def test_its_five_lines_load_the_file(automaton, exported, format_):
-    path = exported / f"first.{format_}"
+    path = exported[format_]
     text = write_card(automaton, path, None).read_text()
     program = read_block(text, "python")
     assert len(program.strip().splitlines()) <= 6
     subprocess.run(
         [sys.executable, "-c", program.replace("steps=500", "steps=3")],
-        cwd=exported,
+        cwd=path.parent,
         check=True,
         capture_output=True,
     )

@@ -14,7 +14,7 @@ from qca.automaton.automaton import Automaton
 from qca.core.errors import CheckpointError, InputError, LaunchError
 from qca.export.files import export_automaton
 from qca.model.unet import UNetUnitary
-from tests.export.conftest import FORMATS
+from tests.export.conftest import FORMATS, ONNX
 
 GRIDS = ((1, 8, 8), (3, 16, 12))
 
@@ -51,11 +51,11 @@ def draw(batch: int, rows: int, columns: int) -> np.ndarray:
     return (psi / np.linalg.norm(psi, axis=1, keepdims=True)).astype(np.complex64)
 
 
-@pytest.mark.parametrize("format_", STEPS)
+@pytest.mark.parametrize("format_", ["pt2", ONNX])
 def test_the_step_is_the_same_for_any_batch_and_grid(automaton, exported, tmp_path, format_):
     starts = {f"start{number}": draw(*sizes) for number, sizes in enumerate(GRIDS)}
     np.savez(tmp_path / "starts.npz", start0=starts["start0"], start1=starts["start1"])
-    files = (exported / f"first.{format_}", tmp_path / "starts.npz", tmp_path / "ends.npz")
+    files = (exported[format_], tmp_path / "starts.npz", tmp_path / "ends.npz")
     program = PROGRAM.format(step=STEPS[format_])
     subprocess.run([sys.executable, "-c", program, *files], check=True, cwd=tmp_path)
     ends = np.load(tmp_path / "ends.npz")
@@ -69,7 +69,7 @@ def test_the_step_is_the_same_for_any_batch_and_grid(automaton, exported, tmp_pa
 
 def test_atherias_loader_finds_the_weights(automaton, exported):
     """As its `load_model` does: by `torch.load`, below `model_state_dict`, name for name."""
-    checkpoint = torch.load(exported / "first.pth", map_location="cpu")
+    checkpoint = torch.load(exported["pth"], map_location="cpu")
     assert checkpoint["episode"] == 6
     model = UNetUnitary(d_state=3, hidden_channels=4)
     missing, unexpected = model.load_state_dict(checkpoint["model_state_dict"], strict=False)
@@ -81,14 +81,14 @@ def test_atherias_loader_finds_the_weights(automaton, exported):
 
 @pytest.mark.parametrize("format_", ["safetensors", "pth"])
 def test_qca_loads_it_back(automaton, exported, format_):
-    loaded = Automaton.load(exported / f"first.{format_}", device="cpu")
+    loaded = Automaton.load(exported[format_], device="cpu")
     assert (loaded.name, loaded.episode, loaded.config) == ("first", 6, automaton.config)
     ends = [list(one.rollout(2))[-1].psi for one in (loaded, automaton)]
     assert np.array_equal(ends[0], ends[1])
 
 
 def test_the_weights_are_all_there_under_their_names(automaton, exported):
-    with safe_open(exported / "first.safetensors", framework="pt") as file:
+    with safe_open(exported["safetensors"], framework="pt") as file:
         names, header = set(file.keys()), file.metadata()
     assert names == automaton.evolution.model.state_dict().keys()
     assert json.loads(header["config"])["d_state"] == 3
@@ -97,13 +97,13 @@ def test_the_weights_are_all_there_under_their_names(automaton, exported):
 @pytest.mark.parametrize("format_", FORMATS)
 def test_a_truncated_file_is_refused(exported, tmp_path, format_):
     cut = tmp_path / f"cut.{format_}"
-    cut.write_bytes((exported / f"first.{format_}").read_bytes()[:5000])
+    cut.write_bytes(exported[format_].read_bytes()[:5000])
     with pytest.raises(InputError):
         Automaton.load(cut, device="cpu")
 
 
 def test_weights_with_a_nan_are_refused(automaton, exported, tmp_path):
-    content = torch.load(exported / "first.pth")
+    content = torch.load(exported["pth"])
     content["model_state_dict"]["outc.bias"][0] = float("nan")
     torch.save(content, tmp_path / "nan.pth")
     with pytest.raises(CheckpointError, match=r"a NaN or an infinity in outc\.bias"):
@@ -111,7 +111,7 @@ def test_weights_with_a_nan_are_refused(automaton, exported, tmp_path):
 
 
 def test_weights_that_do_not_say_whose_they_are_are_refused(exported, tmp_path):
-    content = torch.load(exported / "first.pth")
+    content = torch.load(exported["pth"])
     torch.save(content["model_state_dict"], tmp_path / "bare.pth")
     with pytest.raises(InputError, match="it does not say of which") as error:
         Automaton.load(tmp_path / "bare.pth", device="cpu")

@@ -1,11 +1,13 @@
-"""Which GPUs a training gets of those that the driver shows."""
+"""Which GPUs a training gets of those that the driver shows, and whether a container gets any."""
+
+from dataclasses import replace
 
 import pytest
 
-from infra.host.container_gpu import select_training_gpus
+from infra.host.container_gpu import assess_gpu_access, select_training_gpus
 from infra.host.facts import MigDevice
 from qca.core.units import GIB
-from tests.support.hosts import driver, gpu
+from tests.support.hosts import cdi_spec, driver, engine, gpu, toolkit
 
 SLICE = MigDevice(name="1g.10gb", uuid="MIG-9c", memory_total=10 * GIB, memory_free=GIB)
 GPUS = (
@@ -45,3 +47,42 @@ def test_a_container_gets_the_first():
     shown = driver(*reversed(GPUS))
 
     assert [one.index for one in select_training_gpus(shown, "compose", 2)] == [0, 1]
+
+
+HOOK = "/usr/bin/nvidia-container-runtime-hook"
+WITH_CDI = {"version": "29.2.1", "cdi_devices": ("nvidia.com/gpu=0",)}
+ROOTLESS = {"security_options": ("name=rootless",)}
+STALE, FRESH = cdi_spec(driver_version="535.183.01"), cdi_spec()
+AT_RUN = "/var/run/cdi/nvidia.yaml"
+
+
+@pytest.mark.parametrize(
+    ("changes", "hook", "changed", "usable", "words"),
+    [
+        ({}, HOOK, {}, True, HOOK),
+        ({"started": 1_700_000_001}, HOOK, {}, True, HOOK),
+        ({"started": 1_699_999_999}, HOOK, {}, False, "only then"),
+        # The runtime was registered: the toolkit was there before, and has been upgraded.
+        ({"started": 1_699_999_999, "runtimes": ("nvidia", "runc")}, HOOK, {}, True, HOOK),
+        ({"started": 1_699_999_999}, HOOK, {"hook_changed": None}, True, HOOK),
+        (ROOTLESS, HOOK, {}, False, "rootless"),
+        (ROOTLESS, HOOK, {"no_cgroups": True}, True, HOOK),
+        ({}, HOOK, {"no_cgroups": True}, False, "`no-cgroups` is set"),
+        (WITH_CDI, None, {"cdi_specs": (FRESH,)}, True, "CDI"),
+        (WITH_CDI, None, {"cdi_specs": (STALE,)}, False, "describes driver 535.183.01"),
+        (WITH_CDI, HOOK, {"cdi_specs": (STALE,)}, None, "in its place"),
+        (WITH_CDI, None, {"cdi_specs": (replace(FRESH, path=AT_RUN), STALE)}, True, "CDI"),
+        (WITH_CDI, None, {"cdi_specs": (FRESH, replace(STALE, path=AT_RUN))}, False, AT_RUN),
+        (WITH_CDI, None, {"cdi_specs": (cdi_spec(missing=("/dev/nvidia1",)),)}, False, "nvidia1"),
+        (WITH_CDI, None, {"cdi_hook": None}, False, "without nvidia-cdi-hook"),
+        (WITH_CDI, HOOK, {"cdi_hook": None}, True, HOOK),
+        ({**WITH_CDI, "version": "29.1.3"}, None, {}, False, "before 29.2"),
+    ],
+)
+def test_what_keeps_a_container_from_its_gpu(changes, hook, changed, usable, words):
+    shown = driver(gpu(), toolkit=hook, container_toolkit=toolkit(**changed))
+
+    access = assess_gpu_access(engine(**changes), shown)
+
+    assert access.usable is usable
+    assert words in access.because

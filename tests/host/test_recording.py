@@ -38,6 +38,26 @@ TEXTS = {
     "an address": ("lookup on 10.1.2.3:53", "lookup on 192.0.2.1:53"),
     "an address at the end": ("by 10.1.2.3.", "by 192.0.2.1."),
     "an IPv6 address": ("fe80::1c2d", "2001:db8::1"),
+    "an IPv6 address in a sentence": ("dial fe80::1c2d: refused", "dial 2001:db8::1: refused"),
+    "one in brackets": ("tcp [fe80::1c2d]:2375", "tcp [2001:db8::1]:2375"),
+    "a time is no address": ("at 12:30:45", "at 12:30:45"),
+    "a network card": ("link 8c:16:45:aa:bb:cc", "link 00:00:5e:00:53:00"),
+    "a home elsewhere": ("/export/home/ben/x", "~/x"),
+    "a home on a network": ("open /nfs/homes2/ben: denied", "open ~: denied"),
+    "a host that has no address": (
+        "dial tcp: lookup gpu7.uni.example on 10.1.2.3:53: no such host",
+        "dial tcp: lookup remote-host on 192.0.2.1:53: no such host",
+    ),
+    "a host of ssh's": (
+        "ssh: Could not resolve hostname gpu7: Name or service not known",
+        "ssh: Could not resolve hostname remote-host: Name or service not known",
+    ),
+    "a host that refuses": (
+        "ben@gpu7.uni.example: Permission denied (publickey)",
+        "ben@remote-host: Permission denied (publickey)",
+    ),
+    "a host of an inner network": ("see registry.corp for it", "see remote-host for it"),
+    "an image by digest": ("python:3.13@sha256:ab12", "python:3.13@sha256:ab12"),
     "this machine's own addresses stay": ("127.0.0.1", "127.0.0.1"),
     "also on IPv6": ("::1", "::1"),
     "all addresses": ("0.0.0.0", "0.0.0.0"),
@@ -185,7 +205,7 @@ NOT_FACTS = {
     "not text": (b"\xff\xfe{}", ": not UTF-8 text"),
     "nested without end": (b"[" * 100_000, ": "),
     "a number without end": (b'{"schema_version": ' + b"1" * 10_000 + b"}", ": "),
-    "a large file": (b" " * (2**20 + 1), ": too large"),
+    "a large file": (b" " * (2**20 + 1), ": larger than 1 MiB"),
 }
 
 
@@ -202,7 +222,7 @@ def test_a_file_that_holds_no_facts_is_refused(
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("none.json", "No such file"), ("", "Is a directory"), ("a\0b", "null byte")],
+    [("none.json", "No such file"), ("", "a folder, not a plain file"), ("a\0b", "null byte")],
 )
 def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path, name: str, message: str) -> None:
     with pytest.raises(InputError, match=message):

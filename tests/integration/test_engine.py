@@ -14,7 +14,7 @@ import pytest
 
 from infra.stack.containers import describe_services, list_containers
 from infra.stack.docker_client import connect_engine, make_stack_client
-from infra.stack.launch import refuse_foreign_project
+from infra.stack.removal import refuse_foreign_project
 from infra.stack.state import StateDir
 from qca.core.errors import LaunchError
 from tests.support.relay import relay_to
@@ -115,7 +115,7 @@ def test_a_server_of_another_authority_is_not_trusted(
 
 @pytest.mark.parametrize("runs", [False, True])
 def test_a_project_of_another_folder_is_refused_by_its_label(engine_environment, tmp_path, runs):
-    mine, other = StateDir(tmp_path / "mine"), tmp_path / "other/.qca/compose.yaml"
+    mine, other = tmp_path / "mine/compose.yaml", tmp_path / "other/.qca/compose.yaml"
     labels = {
         "com.docker.compose.project": PROJECT,
         "com.docker.compose.project.config_files": str(other),
@@ -127,7 +127,7 @@ def test_a_project_of_another_folder_is_refused_by_its_label(engine_environment,
     try:
         with pytest.raises(LaunchError, match=f"{PROJECT}.* is taken by the stack of {other}"):
             refuse_foreign_project(PROJECT, mine)
-        refuse_foreign_project(PROJECT, StateDir(other.parent))
+        refuse_foreign_project(PROJECT, other)
         refuse_foreign_project(f"{PROJECT}-2", mine)
     finally:
         engine_environment.run("rm", "--force", container)

@@ -26,3 +26,11 @@ def test_nothing_is_predicted_while_the_plan_is_not_decided(tmp_path):
     run = read_run(write_run(tmp_path / "one", [record(1)], recompute="auto"))
 
     assert predict_memory(run) is None
+
+
+def test_the_prediction_is_the_one_that_the_run_was_started_with(tmp_path):
+    """And not that of this Python, or of the wheel whose figure is shipped."""
+    started = start_event() | {"predicted_context_bytes": 500 * 2**20}
+    run = read_run(write_run(tmp_path / "one", [record(1)], events=[started]))
+
+    assert context(run) == 500 * 2**20

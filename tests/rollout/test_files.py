@@ -93,6 +93,7 @@ def test_a_trajectory_has_every_state(tmp_path, states):
     assert found is not None
     assert found.episode == 6
     assert np.array_equal(found.states[4], states[2].psi)
+    assert found.energies[4] == pytest.approx(float(states[2].squared_norm.mean()))
 
 
 def test_a_trajectory_of_numpy_has_the_norms_too(tmp_path, states):

@@ -26,3 +26,12 @@ def test_every_event_survives_json(event):
 def test_what_is_not_an_event_is_a_value_error(line):
     with pytest.raises(ValueError, match=r".+"):
         parse_event(line)
+
+
+@pytest.mark.parametrize(
+    ("device", "context", "memory"), [("cpu", 7, 10), ("cpu", None, None), ("cuda:0", 7, 3)]
+)
+def test_what_is_predicted_is_what_is_measured(device, context, memory):
+    """A resident set, which has the interpreter in it, or what CUDA's allocator gave out."""
+    given = {"device": device, "predicted_peak_bytes": 3, "predicted_context_bytes": context}
+    assert make_started().model_copy(update=given).predicted_memory_bytes == memory

@@ -3,6 +3,7 @@
 import re
 import shlex
 import subprocess
+from contextlib import nullcontext
 from dataclasses import replace
 
 import kubernetes_validate
@@ -110,6 +111,23 @@ def test_a_key_that_no_schema_has_would_be_noticed():
 def test_a_project_that_cannot_name_objects_is_refused(project):
     plan = replace(PLANS["cpu"][0], project=project)
     with pytest.raises(InputError, match=r"stack\.project"):
+        build_kubernetes_objects(plan, nodes=1, trainer_image=IMAGE)
+
+
+@pytest.mark.parametrize(
+    ("image", "is_refused"),
+    [
+        ("dragonflydb/dragonfly:v1.37.0", True),
+        ("dragonflydb/dragonfly:v1.38.0", False),
+        ("dragonflydb/dragonfly:latest", False),
+        ("registry.example.com/our-store:1.2", False),
+    ],
+)
+def test_a_store_that_cannot_answer_the_probes_is_refused(image, is_refused):
+    plan = plan_stack(CPU_HOST, Config(stack=StackConfig(store_image=image)))
+    expected = pytest.raises(InputError, match="/healthz") if is_refused else nullcontext()
+
+    with expected:
         build_kubernetes_objects(plan, nodes=1, trainer_image=IMAGE)
 
 
@@ -366,3 +384,17 @@ def test_the_password_is_generated_and_shows_on_no_command_line(tmp_path, monkey
     called = shlex.split((tmp_path / "called").read_text())
     assert called[:4] == ["create", "secret", "generic", "qca-store"]
     assert password not in (tmp_path / "called").read_text()
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_the_trainer_reaches_its_peers_the_store_and_the_clusters_own_dns(name):
+    peers, store, dns = one(name, "NetworkPolicy", "trainer")["spec"]["egress"]
+    labels = [rule["to"][0]["podSelector"]["matchLabels"] for rule in (peers, store)]
+    components = [each["app.kubernetes.io/component"] for each in labels]
+    assert components == ["trainer", "store"]
+    assert {port["port"] for port in store["ports"]} == {6379}
+    assert {(port["protocol"], port["port"]) for port in dns["ports"]} == {("UDP", 53), ("TCP", 53)}
+    cluster, node_cache = dns["to"]
+    assert cluster["podSelector"]["matchLabels"] == {"k8s-app": "kube-dns"}
+    assert "namespaceSelector" in cluster
+    assert node_cache == {"ipBlock": {"cidr": "169.254.20.10/32"}}

@@ -318,3 +318,18 @@ def test_a_given_budget_is_for_each_process():
     config = Config(stack=StackConfig(runtime="local"), train=TrainConfig(budget=GIB))
     plan = plan_stack(bare_host(), config, cpu_processes=4)
     assert plan.trainer.budget_bytes.value == GIB
+
+
+def test_a_container_can_take_its_own_limit_and_not_the_hosts_memory():
+    plan = plan_stack(bare_host(), Config(stack=StackConfig(runtime="compose")))
+    assert plan.trainer_limit_bytes == plan.trainer.container_memory_bytes.value == 512 * MIB
+    assert "for the store" in plan.trainer.budget_bytes.because
+
+
+def test_without_docker_the_trainer_can_take_what_the_host_has():
+    plan = plan_stack(bare_host(), Config(stack=StackConfig(runtime="local")))
+    budget = plan.trainer.budget_bytes
+    assert plan.trainer_limit_bytes == budget.value
+    assert budget.value is not None
+    assert budget.value > GIB
+    assert "store" not in budget.because

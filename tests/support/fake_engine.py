@@ -70,7 +70,8 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("API-Version", "1.99")
         self.send_header("Content-Length", str(len(payload)))
         self.end_headers()
-        self.wfile.write(payload)
+        if self.command != "HEAD":
+            self.wfile.write(payload)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
         """Say nothing."""

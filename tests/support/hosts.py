@@ -10,8 +10,10 @@ from infra.doctor.examine import examine, select
 from infra.doctor.finding import Finding
 from infra.doctor.read_project import read_project
 from infra.host.facts import (
+    CdiSpec,
     ComposePlugin,
     ComposeV1,
+    ContainerToolkit,
     CpuFacts,
     Disk,
     Engine,
@@ -53,7 +55,13 @@ ENGINE = Engine(
     limits_cpu=True,
 )
 
-PLUGIN = ComposePlugin(version="2.40.3", docker_client="/usr/bin/docker")
+PLUGIN = ComposePlugin(
+    version="2.40.3",
+    docker_client="/usr/bin/docker",
+    client_version="28.5.2",
+    buildx="0.29.1",
+    missing_credential_helpers=(),
+)
 NO_PLUGIN = NoComposePlugin(detail="docker: unknown command: docker compose")
 NO_GPU = NoGpuDriver(state="no-device", detail="no NVIDIA card on the PCI bus")
 
@@ -197,6 +205,59 @@ def driver(*gpus: Gpu, **changes: Any) -> GpuDriver:
         "toolkit": "/usr/bin/nvidia-container-runtime-hook",
     }
     return GpuDriver(**{**values, **changes})
+
+
+def toolkit(**changes: Any) -> ContainerToolkit:
+    """A toolkit that is set up as it should be, and older than the engine's start."""
+    values: dict[str, Any] = {
+        "cdi_hook": "/usr/bin/nvidia-cdi-hook",
+        "hook_changed": 1_700_000_000,
+        "no_cgroups": False,
+        "char_links": True,
+        "cdi_specs": (),
+    }
+    return ContainerToolkit(**{**values, **changes})
+
+
+def cdi_spec(**changes: Any) -> CdiSpec:
+    values: dict[str, Any] = {
+        "path": "/etc/cdi/nvidia.yaml",
+        "driver_version": "580.95.05",
+        "missing": (),
+    }
+    return CdiSpec(**{**values, **changes})
+
+
+WSL_SYSTEM = SystemFacts(
+    system="Linux",
+    release="5.15.153.1-microsoft-standard-WSL2",
+    machine="x86_64",
+    distribution="Ubuntu 24.04.1 LTS",
+    wsl=True,
+    wsl_gpu=True,
+)
+
+_ROOTLESS = ("name=seccomp,profile=builtin", "name=rootless")
+_WITH_CDI = {"version": "29.2.1", "cdi_devices": ("nvidia.com/gpu=0",)}
+_OLD_SPEC = cdi_spec(driver_version="535.183.01")
+
+# What keeps containers from a GPU whose driver works: changes to the engine, and to the driver.
+BROKEN_GPU_CONTAINERS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "not-restarted": (
+        {"started": 1_699_999_999},
+        {"container_toolkit": toolkit()},
+    ),
+    "stale-cdi": (
+        _WITH_CDI,
+        {"toolkit": None, "container_toolkit": toolkit(cdi_specs=(_OLD_SPEC,))},
+    ),
+    "needs-no-cgroups": ({"security_options": _ROOTLESS}, {"container_toolkit": toolkit()}),
+    "no-cgroups": ({}, {"container_toolkit": toolkit(no_cgroups=True)}),
+    "lost-on-reload": (
+        {"cgroup_driver": "systemd"},
+        {"container_toolkit": toolkit(char_links=False)},
+    ),
+}
 
 
 def python(**changes: Any) -> PythonFacts:

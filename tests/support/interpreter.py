@@ -17,14 +17,16 @@ class Interpreter:
     """A Python whose site-packages are empty, and which looks into the user site."""
 
     prefix: Path
+    site_packages: Path
+    """Debian's Python looks into `dist-packages`."""
 
     @property
     def executable(self) -> Path:
         return self.prefix / "bin" / _VERSION
 
     @property
-    def site_packages(self) -> Path:
-        return self.prefix / "lib" / _VERSION / "site-packages"
+    def library(self) -> Path:
+        return self.prefix / "lib" / _VERSION
 
 
 def make_interpreter(prefix: Path) -> Interpreter:
@@ -33,21 +35,19 @@ def make_interpreter(prefix: Path) -> Interpreter:
     A virtual environment would not do: it hides the user site, which is what the tests
     are about.
     """
-    made = Interpreter(prefix)
-    made.executable.parent.mkdir(parents=True)
-    made.site_packages.mkdir(parents=True)
-    shutil.copy2(Path(sys.executable).resolve(), made.executable)
+    executable, library = prefix / "bin" / _VERSION, prefix / "lib" / _VERSION
+    executable.parent.mkdir(parents=True)
+    library.mkdir(parents=True)
+    shutil.copy2(Path(sys.executable).resolve(), executable)
     for entry in Path(sysconfig.get_path("stdlib")).iterdir():
         if entry.name not in ("site-packages", "dist-packages", "EXTERNALLY-MANAGED"):
-            (made.site_packages.parent / entry.name).symlink_to(entry)
-    done = subprocess.run(
-        [made.executable, "-c", "import sys; print(sys.prefix)"],
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert Path(done.stdout.strip()) == prefix, done.stdout
-    return made
+            (library / entry.name).symlink_to(entry)
+    question = "import site, sys; print(sys.prefix, site.getsitepackages()[0], sep='\\n')"
+    done = subprocess.run([executable, "-c", question], capture_output=True, text=True, check=True)
+    found, site_packages = map(Path, done.stdout.splitlines())
+    assert found == prefix, done.stdout
+    site_packages.mkdir(parents=True, exist_ok=True)
+    return Interpreter(prefix, site_packages)
 
 
 def user_site(base: Path) -> Path:

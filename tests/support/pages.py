@@ -33,6 +33,7 @@ NOT_RUN = {
     ". .venv/bin/activate": "it changes the shell that the reader types into",
     "pip install '.[train,report]' --extra-index-url"
     " https://download.pytorch.org/whl/cpu": DOWNLOADS,
+    "qca view first": "it serves a page until Ctrl-C; tests/cli/test_view.py starts and ends it",
     "qca up --runtime compose": CONTAINERS,
     "qca down": CONTAINERS,
     "qca up --gpus all": GPUS,

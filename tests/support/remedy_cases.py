@@ -30,7 +30,9 @@ from infra.host.facts import (
 from infra.host.recording import load
 from qca.core.units import GIB, MIB
 from tests.support.hosts import (
+    BROKEN_GPU_CONTAINERS,
     NO_PLUGIN,
+    WSL_SYSTEM,
     compose_v1,
     config,
     disk,
@@ -131,7 +133,10 @@ def _compose() -> Iterator[Trouble]:
     yield Trouble(host(compose=NO_PLUGIN, docker_compose=make_shadowed_v1()), COMPOSE)
     yield Trouble(host(docker_compose=compose_v1("7.1.0", "2.32.5", "2.5.0")))
     old = ComposePlugin(
-        version="2.5.0", docker_client="/usr/bin/docker", client_version="20.10.24+dfsg1"
+        version="2.5.0",
+        docker_client="/usr/bin/docker",
+        client_version="20.10.24+dfsg1",
+        missing_credential_helpers=("docker-credential-desktop",),
     )
     yield Trouble(host(docker=engine(version="29.1.3"), compose=old), COMPOSE)
     own = "~/.local/share/qca/compose-v1/bin/docker-compose"
@@ -152,9 +157,23 @@ def _gpu() -> Iterator[Trouble]:
     for state in DRIVERS:
         yield Trouble(host(gpu=NoGpuDriver(state=state, detail="x")), train=CUDA)
     yield Trouble(host(gpu=driver(gpu(), toolkit=None)), train=CUDA)
+    for changes, facts in BROKEN_GPU_CONTAINERS.values():
+        yield Trouble(host(docker=engine(**changes), gpu=driver(gpu(), **facts)), COMPOSE)
+    desktop = engine(operating_system="Docker Desktop")
+    yield Trouble(host(docker=desktop, gpu=driver(gpu())), COMPOSE, CUDA)
+    yield Trouble(host(system=WSL_SYSTEM, gpu=NoGpuDriver(state="no-device", detail="x")))
     full = gpu(memory_free=MIB, processes=(process("a; b"),))
     large = {**CUDA, "recompute": "none", "batch_size": 4}
     yield Trouble(host(gpu=driver(full)), train=large)
+    yield Trouble(host(gpu=driver(gpu(memory_free=1250 * MIB))), train={**CUDA, "batch_size": 2})
+    kept = {**CUDA, "recompute": "none"}
+    yield Trouble(host(gpu=driver(gpu(memory_free=2 * GIB))), train=kept)
+    old = host(gpu=driver(gpu(), driver_version="535.1"), python=_python(torch_cuda="13.0"))
+    yield Trouble(old, LOCAL, CUDA)
+    yield Trouble(old, COMPOSE, CUDA)
+    pascal = gpu(compute_capability=(6, 1))
+    yield Trouble(host(gpu=driver(pascal), python=_python(torch_cuda="13.0")), LOCAL, CUDA)
+    yield Trouble(host(gpu=driver(pascal)), COMPOSE, CUDA)
     yield Trouble(host(gpu=driver(gpu(compute_capability=(6, 1)), driver_version="500.1")))
     yield Trouble(host(gpu=driver(gpu(), visible_devices="")), LOCAL, CUDA)
     yield Trouble(host(gpu=driver(gpu())), train={**CUDA, "budget": "1GiB"})
@@ -166,6 +185,9 @@ def _gpu() -> Iterator[Trouble]:
     yield Trouble(host(gpu=driver(gpu())), two, CUDA)
     both = (gpu(), gpu(index=1, uuid="GPU-1"))
     yield Trouble(host(gpu=driver(*both, visible_devices="1")), {**LOCAL, **two}, CUDA)
+    yield Trouble(host(gpu=driver(*both, visible_devices="")), {**LOCAL, **two}, CUDA)
+    yield Trouble(host(gpu=NoGpuDriver(state="no-driver", detail="x")), {**LOCAL, **two}, CUDA)
+    yield Trouble(host(gpu=driver(full)), train={**CUDA, "profile": "default"})
     alone = driver(gpu(), toolkit="/usr/bin/nvidia-ctk")
     yield Trouble(host(gpu=alone, docker=engine(version="29.3.0")), train=CUDA)
     yield Trouble(_snap(gpu=driver(gpu())), train=CUDA)
@@ -186,12 +208,13 @@ def _machine() -> Iterator[Trouble]:
 
 def _files() -> Iterator[Trouble]:
     """Files whose names bash would take for several words, or worse."""
-    head = "services:\n  cache:\n    image: dragonflydb/dragonfly\n"
+    head = "services:\n  cache:\n    image: dragonflydb/dragonfly:v1.40.0\n"
     limited = host(docker=engine(cpus=16, most_memlock=8 * MIB))
     for keys in (
         "    command: ['--maxmemory', '2G', '--proactor_threads', '16']\n",
         "    command:\n      - --maxmemory=2G\n      - --dir=/$$HOME\n",
         "    command: --http_admin_console=false --proactor_threads=1\n",
+        "    command: ['--save_schedule=*:30', --proactor_threads=1]\n",
         "    environment: {DFLY_PASSWORD: hunter2, DFLY_proactor_threads: 1}\n",
         "    command: --maxmemory=${MAX:-2G} --proactor_threads=16\n",
         "    ulimits: {memlock: -1}\n    ports: ['6379:6379']\n",

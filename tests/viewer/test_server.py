@@ -125,6 +125,26 @@ def test_a_message_that_is_none_is_answered_and_harms_nothing(address):
         assert read_step(page) == 1
 
 
+def test_a_step_that_fails_ends_the_page_with_the_reason(address, simulations, monkeypatch):
+    def refuse(*_: object) -> None:
+        raise RuntimeError("CUDA out of memory.\nTried to allocate 2 GiB")
+
+    with open_socket(address) as page:
+        read_step(page)
+        monkeypatch.setattr(simulations[-1], "advance", refuse)
+        page.send(json.dumps({"kind": "step"}))
+        with pytest.raises(ConnectionClosed, match="CUDA out of memory"):
+            page.recv(20)
+
+
+def test_a_connection_that_asks_for_nothing_is_not_worth_a_traceback(address, capfd):
+    with socket.create_connection((HOST, address.port), 5):
+        pass
+    with open_socket(address) as page:
+        read_step(page)
+    assert capfd.readouterr().err == ""
+
+
 def test_more_pages_than_it_can_step_are_refused(address):
     with ExitStack() as pages:
         for _ in range(4):

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from infra.compose_file.model import LocatedValue, Service
 from infra.doctor.check import Check
-from infra.doctor.container_limits import count_container_cpus, find_container_memory
+from infra.doctor.container_limits import find_container_cpus, find_container_memory
 from infra.doctor.dragonfly_answers import (
     format_answers,
     format_plan_answers,
@@ -20,11 +20,15 @@ from infra.doctor.dragonfly_start import (
 from infra.doctor.finding import Severity, Verdict, locate, ok, skip
 from infra.doctor.subjects import FileSubject, HostSubject
 from infra.dragonfly import startup_rules as rules
+from infra.dragonfly.releases import NEWEST_READ, format_release, is_read, parse_release
 from infra.dragonfly.service import Dragonfly
+from infra.host.facts import Unknown
 from qca.core.units import format_count, format_size
 
 
 def _judge_host(subject: HostSubject) -> Verdict:
+    if isinstance(subject.facts.cpu, Unknown):
+        return skip(f"Could not look. cpu: {subject.facts.cpu.reason}")
     plan = subject.plan.dragonfly
     threads, maxmemory = plan.proactor_threads.value, plan.maxmemory_bytes.value
     needed = rules.compute_required_memory(threads)
@@ -41,7 +45,7 @@ def _judge_host(subject: HostSubject) -> Verdict:
         )
         return ok("\n".join([headline, *_describe_defaults(subject)]), **evidence)
     message = (
-        f"Dragonfly would say: {rules.format_refusal(threads, rules.parse_release(plan.image))}\n"
+        f"Dragonfly would say: {rules.format_refusal(threads, parse_release(plan.image))}\n"
         f"It wants 256 MiB for each of its {format_count(threads, 'thread')}; "
         f"maxmemory is {format_size(maxmemory)}.\n"
         f"{format_plan_answers(subject, threads, maxmemory)}"
@@ -54,16 +58,16 @@ def _judge_host(subject: HostSubject) -> Verdict:
 
 def _describe_defaults(subject: HostSubject) -> Iterator[str]:
     """Say what Dragonfly would have done without the plan's numbers."""
-    cpus = count_container_cpus(subject.facts)
+    cpus = find_container_cpus(subject.facts)
     maxmemory = subject.config.stack.maxmemory
     available = find_container_memory(subject.facts)
     if maxmemory is None and available is not None:
         maxmemory = rules.compute_default_maxmemory(available, None)
-    if maxmemory is None:
+    if maxmemory is None or cpus is None:
         return
     threads = format_count(cpus, "thread")
     if rules.refuses_to_start(cpus, maxmemory):
-        refusal = rules.format_refusal(cpus, rules.parse_release(subject.plan.dragonfly.image))
+        refusal = rules.format_refusal(cpus, parse_release(subject.plan.dragonfly.image))
         yield (
             f"Left alone it would take {threads} and end: {refusal} "
             f"{format_plan_answers(subject, cpus, maxmemory)}"
@@ -90,20 +94,32 @@ def _choose_line(dragonfly: Dragonfly) -> LocatedValue | Service:
 
 def _judge_service(subject: FileSubject, dragonfly: Dragonfly) -> Verdict:
     name = dragonfly.service.name
-    if dragonfly.is_one_word:
-        message = (
-            f"Service {name}: no program has the name {dragonfly.other_program!r}.\n"
-            "Give each word of the command an item of its own, or write it as one string."
-        )
+    if dragonfly.missing_program:
+        message = f"Service {name}: {_explain_missing_program(dragonfly.missing_program)}"
         return Verdict(Severity.ERROR, message, {"service": name})
     if hidden := explain_hidden_start(dragonfly):
-        return skip(f"Whether service {name} starts cannot be told.\n{hidden}")
+        return skip(f"Cannot determine whether service {name} starts.\n{hidden}")
     start = predict_start(subject.facts, dragonfly)
     if isinstance(start, Verdict):
         return start
     if rules.refuses_to_start(start.threads.count, start.maxmemory.size):
         return _report_refusal(subject, dragonfly, start)
+    if start.threads.count >= rules.TOO_MANY_THREADS:
+        message = (
+            f"Service {name}: {format_count(start.threads.count, 'thread')} are too many; "
+            f"Dragonfly aborts with {rules.TOO_MANY_THREADS} threads or more."
+        )
+        return Verdict(Severity.ERROR, message, _collect_evidence(dragonfly, start))
     return _report_start(dragonfly, start)
+
+
+def _explain_missing_program(program: str) -> str:
+    if " " in program:
+        return (
+            f"no program has the name {program!r}.\n"
+            "Give each word of the command an item of its own, or write it as one string."
+        )
+    return f"Dragonfly's image has no program {program}.\nStart `dragonfly`, or leave it out."
 
 
 def _report_start(dragonfly: Dragonfly, start: DragonflyStart) -> Verdict:
@@ -111,10 +127,10 @@ def _report_start(dragonfly: Dragonfly, start: DragonflyStart) -> Verdict:
     name, how = dragonfly.service.name, _describe_start(dragonfly, start)
     evidence = _collect_evidence(dragonfly, start)
     if flags := dragonfly.fatal_flags:
-        message = f"Service {name}: {how} would do, but it ends over {flags[0]!r} (QCA704)."
+        message = f"Service {name}: {how} would do, but it exits over {flags[0]!r} (QCA704)."
         return Verdict(Severity.INFO, message, evidence)
-    if flags := dragonfly.unknown_flags:
-        why = f"whether it knows the flag {flags[0]} cannot be told (QCA704)"
+    if flags := dragonfly.uncertain_flags:
+        why = f"whether it accepts the flag {flags[0]} cannot be determined (QCA704)"
         return skip(f"Service {name}: {how} would do, but {why}.", **evidence)
     return ok(f"Service {name}: Dragonfly starts with {how}.", **evidence)
 
@@ -137,8 +153,8 @@ def _describe_start(dragonfly: Dragonfly, start: DragonflyStart) -> str:
         f"{format_count(start.threads.count, 'thread')} ({start.threads.because}), "
         f"{format_size(start.maxmemory.size)} ({start.maxmemory.because})"
     )
-    if dragonfly.release > rules.NEWEST:
-        how += f", by the rules of v{rules.NEWEST[0]}.{rules.NEWEST[1]}, the newest that is known"
+    if not is_read(dragonfly.release):
+        how += f", by the rules of {format_release(NEWEST_READ)}, the newest that were read"
     return how
 
 
@@ -148,7 +164,7 @@ def _collect_evidence(dragonfly: Dragonfly, start: DragonflyStart) -> dict[str, 
         "proactor_threads": start.threads.count,
         "maxmemory_bytes": start.maxmemory.size,
         "required_bytes": rules.compute_required_memory(start.threads.count),
-        "release": "v" + ".".join(map(str, dragonfly.release)),
+        "release": format_release(dragonfly.release),
     }
 
 
@@ -156,7 +172,7 @@ CHECK = Check(
     id="QCA301",
     category="dragonfly",
     title="Dragonfly would refuse to start",
-    needs=("cpu",),
+    needs=(),
     looks_at="the threads and the maxmemory that Dragonfly would start with: the plan's, and "
     "those of each Dragonfly service in the files given with -f (`--proactor_threads` and "
     "`--maxmemory` on the command line or as DFLY_*, the CPU limit, the memory limit, by the "

@@ -6,6 +6,7 @@ from infra.doctor.check import Check
 from infra.doctor.dragonfly_services import list_dragonflies
 from infra.doctor.finding import Severity, Verdict, locate, ok
 from infra.doctor.subjects import FileSubject, HostSubject
+from infra.dragonfly.flag_values import parse_boolean
 from infra.dragonfly.service import Dragonfly
 from infra.host.facts import Engine, HostFacts, require
 from qca.core.versions import parse_version
@@ -41,7 +42,8 @@ def _list_obstacles(facts: HostFacts) -> Iterator[str]:
 
 def _judge_service(dragonfly: Dragonfly, obstacles: list[str]) -> Verdict:
     name = dragonfly.service.name
-    if "force_epoll" in dragonfly.flags:
+    epoll = dragonfly.flags.get("force_epoll")
+    if epoll is not None and parse_boolean(epoll.value):
         return ok(f"Service {name}: Dragonfly uses epoll by its own flag.")
     if not obstacles:
         return ok(f"Service {name}: nothing is known that keeps io_uring from it.")

@@ -1,11 +1,13 @@
 """QCA401: can the training use a GPU, layer by layer?"""
 
 from infra.doctor.check import Check
+from infra.doctor.container_gpu_errors import GPU_ERRORS
 from infra.doctor.finding import Remedy, Severity, Verdict, ok, skip
-from infra.doctor.remedies.training import TRAIN_ON_CPU
+from infra.doctor.remedies.training import offer_cpu_training
 from infra.doctor.subjects import HostSubject
 from infra.host.container_gpu import (
     CDI_FOR_NVIDIA,
+    Obstacle,
     assess_gpu_access,
     list_cdi_devices,
     select_training_gpus,
@@ -19,6 +21,9 @@ def _judge_host(subject: HostSubject) -> Verdict:
     driver = require(subject.facts.gpu)
     if isinstance(driver, NoGpuDriver):
         what, remedies = _NO_DRIVER[driver.state]
+        system = known_or_none(subject.facts.system)
+        if system and system.wsl_gpu and driver.state in ("no-device", "no-driver"):
+            what, remedies = "WSL2 has a GPU (/dev/dxg), and no NVIDIA driver answers.", _WSL
         evidence = {"state": driver.state, "cards": list(driver.cards)}
         return _report_missing(subject, f"{what}\n{driver.detail}", evidence, remedies)
     if not driver.gpus:
@@ -43,7 +48,7 @@ def _report_missing(
     """Return the verdict on a missing GPU: an error only if the configuration asks for one."""
     if subject.config.train.device == "cuda":
         message += '\nThe configuration asks for `device = "cuda"`.'
-        return Verdict(Severity.ERROR, message, evidence, (*remedies, TRAIN_ON_CPU))
+        return Verdict(Severity.ERROR, message, evidence, (*remedies, *offer_cpu_training(subject)))
     message += "\nThe training runs on the CPU, with a small model unless told otherwise."
     severity = Severity.WARNING if remedies else Severity.INFO
     return Verdict(severity, message, evidence, remedies)
@@ -60,6 +65,12 @@ def _judge_containers(
         "cdi": list_cdi_devices(engine),
         "runtimes": list(engine.runtimes),
     }
+    if _is_desktop_on_linux(subject, engine):
+        message = (
+            f"Containers cannot use {names}: Docker Desktop's engine runs in a virtual machine, "
+            "to which Linux hands no NVIDIA GPU."
+        )
+        return _report_no_access(subject, message, evidence, (_USE_DEFAULT_CONTEXT,))
     access = assess_gpu_access(engine, driver)
     if access.usable:
         message = f"Containers can use {names}, driver {driver.driver_version}: {access.because}."
@@ -69,24 +80,35 @@ def _judge_containers(
         return skip(f"{message}{access.because}.", **evidence)
     message = (
         f"Containers cannot use {names}: {access.because}.\nA container that asks for it ends "
-        'with: could not select device driver "nvidia" with capabilities: [[gpu]]'
+        f"with: {GPU_ERRORS[access.obstacle]}"
     )
-    return _report_no_access(subject, engine, driver, message, evidence)
+    evidence["obstacle"] = str(access.obstacle)
+    remedies = _REMEDIES[_classify(engine, driver, access.obstacle)]
+    return _report_no_access(subject, message, evidence, remedies)
+
+
+def _is_desktop_on_linux(subject: HostSubject, engine: Engine) -> bool:
+    """Whether the engine is Docker Desktop's on Linux itself (nvidia-docker issue 1711)."""
+    system = known_or_none(subject.facts.system)
+    is_linux = system is not None and system.system == "Linux" and not system.wsl
+    return is_linux and "Docker Desktop" in engine.operating_system
+
+
+def _classify(engine: Engine, driver: GpuDriver, obstacle: Obstacle) -> str:
+    """Return the key of the remedies: the obstacle, or how the toolkit comes to this engine."""
+    if obstacle is not Obstacle.NO_TOOLKIT:
+        return obstacle
+    if is_from_snap(engine):
+        return "snap-with-toolkit" if "nvidia" in engine.runtimes else "snap"
+    takes_cdi = driver.toolkit is not None and parse_version(engine.version) >= CDI_FOR_NVIDIA
+    return "takes-cdi" if takes_cdi else obstacle
 
 
 def _report_no_access(
-    subject: HostSubject,
-    engine: Engine,
-    driver: GpuDriver,
-    message: str,
-    evidence: dict[str, object],
+    subject: HostSubject, message: str, evidence: dict[str, object], remedies: tuple[Remedy, ...]
 ) -> Verdict:
-    takes_cdi = driver.toolkit is not None and parse_version(engine.version) >= CDI_FOR_NVIDIA
-    remedies = (_WRITE_CDI_FILE, _INSTALL_TOOLKIT) if takes_cdi else (_INSTALL_TOOLKIT,)
-    if is_from_snap(engine):
-        remedies = (_REMOVE_HOST_TOOLKIT,) if "nvidia" in engine.runtimes else (_RESTART_SNAP,)
     if subject.plan.trainer.device.value == "cuda":
-        return Verdict(Severity.ERROR, message, evidence, (*remedies, TRAIN_ON_CPU))
+        return Verdict(Severity.ERROR, message, evidence, (*remedies, *offer_cpu_training(subject)))
     message += "\nThe training runs on the CPU instead."
     return Verdict(Severity.WARNING, message, evidence, remedies)
 
@@ -126,6 +148,51 @@ _REMOVE_HOST_TOOLKIT = Remedy(
     ),
     breaks="ends everything that runs on this machine; other engines here lose their GPU",
 )
+
+_USE_DEFAULT_CONTEXT = Remedy(
+    "Use the engine of this machine itself, if it is installed (`docker-ce`)",
+    ("docker context use default",),
+    breaks="every docker command of this user follows the default context from then on",
+)
+_WSL = (
+    Remedy(
+        "Install NVIDIA's driver on Windows, never inside WSL, and start WSL again: in PowerShell "
+        "`wsl --update`, then `wsl --shutdown` (https://docs.nvidia.com/cuda/wsl-user-guide/)"
+    ),
+    Remedy("See whether the driver's library is there", ("ls -l /usr/lib/wsl/lib",)),
+)
+_RESTART_DOCKER = Remedy(
+    "Restart the daemon, which looks for the toolkit when it starts",
+    ("sudo systemctl restart docker",),
+    breaks=_RESTARTS_DOCKER,
+)
+_WRITE_CDI_FILE_ANEW = Remedy(
+    "Write the CDI file anew, for the driver that runs",
+    ("sudo nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml",),
+    breaks="after the next upgrade of the driver it is to be written again (toolkit 1.18 and newer "
+    "do so by themselves)",
+)
+_CONFIGURE = "nvidia-ctk config --set nvidia-container-cli.no-cgroups"
+_SET_NO_CGROUPS = Remedy(
+    "Tell the toolkit that the engine is rootless",
+    (f"sudo {_CONFIGURE} --in-place",),
+    breaks="engines that run as root on this machine lose their GPU",
+)
+_CLEAR_NO_CGROUPS = Remedy(
+    "Tell the toolkit that the engine is not rootless",
+    (f"sudo {_CONFIGURE}=false --in-place",),
+    breaks="rootless engines on this machine lose their GPU",
+)
+_REMEDIES: dict[str, tuple[Remedy, ...]] = {
+    "snap": (_RESTART_SNAP,),
+    "snap-with-toolkit": (_REMOVE_HOST_TOOLKIT,),
+    "takes-cdi": (_WRITE_CDI_FILE, _INSTALL_TOOLKIT),
+    Obstacle.NO_TOOLKIT: (_INSTALL_TOOLKIT,),
+    Obstacle.NOT_RESTARTED: (_RESTART_DOCKER,),
+    Obstacle.STALE_CDI: (_WRITE_CDI_FILE_ANEW,),
+    Obstacle.NEEDS_NO_CGROUPS: (_SET_NO_CGROUPS,),
+    Obstacle.NO_CGROUPS: (_CLEAR_NO_CGROUPS,),
+}
 
 # What NVML's failure means, and what fixes it.
 _NO_DRIVER: dict[str, tuple[str, tuple[Remedy, ...]]] = {

@@ -4,35 +4,30 @@ from dataclasses import asdict
 
 from infra.doctor.check import Check
 from infra.doctor.finding import Severity, Verdict, ok, skip
-from infra.doctor.gpu_need import GpuNeed, collect_need_evidence, compute_gpu_need
+from infra.doctor.gpu_need import (
+    GpuNeed,
+    collect_need_evidence,
+    compute_gpu_need,
+    find_training_gpu,
+)
 from infra.doctor.mig_slices import judge_slices
 from infra.doctor.remedies.gpu_memory import offer_roomier_gpus, offer_smaller_training
 from infra.doctor.remedies.gpu_processes import describe_holders, free_memory
 from infra.doctor.subjects import HostSubject
-from infra.host.container_gpu import find_fullest_gpu, select_training_gpus
-from infra.host.facts import Gpu, NoGpuDriver, require
+from infra.host.facts import Gpu
 from qca.core.units import format_size
 
 
 def _judge_host(subject: HostSubject) -> Verdict:
     if subject.plan.trainer.device.value != "cuda":
         return ok("No GPU memory is asked for: the training runs on the CPU.")
-    gpu = _find_fullest_gpu(subject)
+    gpu = find_training_gpu(subject)
     if gpu is None:
         return skip("There is no GPU whose memory could be compared (QCA401).")
     need = compute_gpu_need(subject.plan.trainer)
     if gpu.mig:
         return judge_slices(subject, gpu, need)
     return _judge_gpu(subject, gpu, need)
-
-
-def _find_fullest_gpu(subject: HostSubject) -> Gpu | None:
-    driver = require(subject.facts.gpu)
-    if isinstance(driver, NoGpuDriver):
-        return None
-    return find_fullest_gpu(
-        select_training_gpus(driver, subject.plan.runtime.value, subject.config.stack.gpus)
-    )
 
 
 def _judge_gpu(subject: HostSubject, gpu: Gpu, need: GpuNeed) -> Verdict:

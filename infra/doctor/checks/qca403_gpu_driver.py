@@ -4,24 +4,22 @@ from collections.abc import Iterator
 
 from infra.doctor.check import Check
 from infra.doctor.finding import Remedy, Severity, Verdict, ok, skip
+from infra.doctor.remedies.torch_wheel import offer_torch_build
 from infra.doctor.subjects import HostSubject
-from infra.doctor.torch_build import USE_OLDER_CUDA, find_cuda_version
+from infra.doctor.torch_build import find_cuda_version
+from infra.doctor.torch_wheels import find_oldest_driver
 from infra.host.facts import GpuDriver, require
 from qca.core.versions import parse_version
-
-# Minor-version compatibility: the oldest driver for any CUDA of that major version.
-# https://docs.nvidia.com/deploy/cuda-compatibility/minor-version-compatibility.html
-_OLDEST_DRIVER: dict[tuple[int, ...], str] = {(12,): "525.60.13", (13,): "580.65.06"}
 
 
 def _judge_host(subject: HostSubject) -> Iterator[Verdict]:
     driver = require(subject.facts.gpu)
     if subject.plan.trainer.device.value == "cuda" and isinstance(driver, GpuDriver):
-        yield _judge_driver(driver.driver_version, find_cuda_version(subject))
+        yield _judge_driver(subject, driver.driver_version, find_cuda_version(subject))
 
 
-def _judge_driver(driver: str, cuda: str | None) -> Verdict:
-    oldest = _OLDEST_DRIVER.get(parse_version(cuda or "")[:1])
+def _judge_driver(subject: HostSubject, driver: str, cuda: str | None) -> Verdict:
+    oldest = find_oldest_driver(cuda or "")
     if oldest is None:
         return skip("The CUDA version of the torch that will run is not known.")
     evidence = {"driver": driver, "cuda": cuda, "oldest_driver": oldest}
@@ -29,9 +27,15 @@ def _judge_driver(driver: str, cuda: str | None) -> Verdict:
         return ok(f"Driver {driver} can run CUDA {cuda}.", **evidence)
     message = (
         f"The driver is too old: {driver}; CUDA {cuda} needs {oldest} or newer.\n"
-        "The container ends with `unsatisfied condition: cuda>=...`, or torch finds no GPU."
+        f"{_describe_end(subject)}"
     )
-    return Verdict(Severity.ERROR, message, evidence, (_UPGRADE, USE_OLDER_CUDA))
+    return Verdict(Severity.ERROR, message, evidence, (_UPGRADE, *offer_torch_build(subject)))
+
+
+def _describe_end(subject: HostSubject) -> str:
+    if subject.is_local_run:
+        return "torch finds no GPU."
+    return "The container ends with `unsatisfied condition: cuda>=...`, or torch finds no GPU."
 
 
 _UPGRADE = Remedy("Upgrade the NVIDIA driver, then reboot: https://www.nvidia.com/drivers/")
@@ -45,7 +49,7 @@ CHECK = Check(
     "the installed torch.",
     why="Any CUDA 12 needs driver 525.60.13, any CUDA 13 needs 580.65.06. An image can "
     "ask for more by NVIDIA_REQUIRE_CUDA.",
-    fix="Upgrade the driver, or take an image with an older CUDA.",
+    fix="Upgrade the driver, or take an image, or for a local run a wheel, with an older CUDA.",
     url="https://docs.nvidia.com/deploy/cuda-compatibility/minor-version-compatibility.html",
     judge_host=_judge_host,
 )

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from infra.doctor.check import Check
 from infra.doctor.finding import Remedy, Severity, Verdict, ok, skip
-from infra.doctor.remedies.training import SMALLER_BATCH, TRAIN_ON_CPU
+from infra.doctor.remedies.training import SMALLER_BATCH, offer_cpu_training
 from infra.doctor.subjects import HostSubject
 from infra.host.container_gpu import is_elsewhere, select_training_gpus
 from infra.host.facts import Engine, GpuDriver, NoGpuDriver, known_or_none, require
@@ -54,8 +54,10 @@ def _report_too_few(
     message = f"{wanted} GPUs are asked for, and the training could use {usable} here."
     evidence = {"gpus_wanted": wanted, "gpus_usable": usable}
     if isinstance(driver, NoGpuDriver):
-        return Verdict(Severity.ERROR, f"{message}\n{driver.detail}", evidence, (TRAIN_ON_CPU,))
-    remedies = (_USE_ALL if usable else TRAIN_ON_CPU,)
+        return Verdict(
+            Severity.ERROR, f"{message}\n{driver.detail}", evidence, offer_cpu_training(subject)
+        )
+    remedies = (_USE_ALL,) if usable else offer_cpu_training(subject)
     if subject.is_local_run and usable < len(driver.gpus):
         message += (
             f"\nThe driver shows {len(driver.gpus)}; CUDA_VISIBLE_DEVICES="

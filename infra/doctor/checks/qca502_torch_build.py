@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from infra.doctor.check import Check
-from infra.doctor.finding import Remedy, Severity, Verdict, ok
-from infra.doctor.remedies.quoting import quote_path
+from infra.doctor.finding import Severity, Verdict, ok
+from infra.doctor.remedies.torch_wheel import offer_torch_build
 from infra.doctor.subjects import HostSubject
 from infra.host.facts import GpuDriver, PythonFacts, known_or_none, require
 
@@ -25,18 +25,7 @@ def _judge_torch(subject: HostSubject, python: PythonFacts, torch: str) -> Verdi
         "The configuration asks for the GPU." if asked else "The training runs on the CPU."
     )
     severity = Severity.ERROR if asked else Severity.WARNING
-    return Verdict(severity, message, {"torch": torch}, (_install_cuda_build(python),))
-
-
-def _install_cuda_build(python: PythonFacts) -> Remedy:
-    return Remedy(
-        "Install the CUDA build (several gigabytes)",
-        (
-            f"{quote_path(python.executable)} -m pip install --force-reinstall "
-            "'torch~=2.13.0' --index-url https://download.pytorch.org/whl/cu130",
-        ),
-        breaks="replaces torch and what it depends on in that environment",
-    )
+    return Verdict(severity, message, {"torch": torch}, offer_torch_build(subject))
 
 
 CHECK = Check(

@@ -1,21 +1,33 @@
-"""QCA704: does Dragonfly know the flags and values that the file gives it?"""
+"""QCA704: does Dragonfly accept the flags and values that the file gives it?"""
 
 from collections.abc import Iterator
 
 from infra.compose_file.model import ComposeFile
 from infra.doctor.check import Check
 from infra.doctor.dragonfly_services import explain_hidden_flags, list_dragonflies
-from infra.doctor.finding import Remedy, Severity, Verdict, locate, ok, skip
-from infra.doctor.remedies.line_edit import edit_line, replace_on_line
+from infra.doctor.finding import Severity, Verdict, locate, ok, skip
+from infra.doctor.remedies.rename_flag import offer_for_fault
 from infra.doctor.subjects import FileSubject
-from infra.dragonfly import startup_rules as rules
-from infra.dragonfly.command import Flag
-from infra.dragonfly.flags import REMOVED_FLAGS, find_closest_flag
+from infra.dragonfly.flag_faults import Effect, FaultKind, FlagFault
+from infra.dragonfly.flag_table import Standing, read_flag_table
+from infra.dragonfly.releases import LATEST, NEWEST_READ, format_release
 from infra.dragonfly.service import Dragonfly
 
-# Their successors take another kind of value, so that a new name alone does not do:
-# save_schedule took HH:MM, snapshot_cron takes a crontab.
-_CHANGED_VALUES = frozenset({"save_schedule"})
+# Flags whose values QCA301 judges: they are what it starts with.
+_JUDGED_ELSEWHERE = frozenset({"maxmemory", "proactor_threads"})
+
+# What Dragonfly has in place of a flag of Redis.
+_FLAGS_OF_REDIS = {
+    "appendonly": "Dragonfly keeps no append-only file; snapshots are --snapshot_cron",
+    "maxmemory_policy": "an eviction policy is --cache_mode=true",
+    "save": "snapshots are --snapshot_cron with a crontab",
+}
+
+_SEVERITIES = {
+    Effect.EXITS: Severity.ERROR,
+    Effect.IGNORED: Severity.INFO,
+    Effect.UNCERTAIN: Severity.SKIPPED,
+}
 
 
 def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
@@ -25,84 +37,92 @@ def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
 
 def _judge_service(file: ComposeFile, dragonfly: Dragonfly) -> Iterator[Verdict]:
     name = dragonfly.service.name
-    verdicts = [
-        *_refuse_unknown_flags(file, dragonfly),
-        *_refuse_illegal_values(file, dragonfly),
-        *_skip_uncertain_flags(file, dragonfly),
-    ]
-    yield from verdicts
+    faults = [fault for fault in dragonfly.faults if not _is_judged_elsewhere(fault)]
+    for fault in faults:
+        yield locate(_report(file, dragonfly, fault), file, fault.given)
     if hidden := explain_hidden_flags(dragonfly):
         message = f"Not every flag of service {name} can be seen.\n{hidden}"
         yield locate(skip(message, service=name), file, dragonfly.service)
-    elif not verdicts:
-        message = f"Service {name}: Dragonfly is known to have each of its flags."
+    elif not faults:
+        release = format_release(dragonfly.release)
+        message = f"Service {name}: Dragonfly {release} is known to accept each of its flags."
         yield locate(ok(message, service=name), file, dragonfly.service)
 
 
-def _refuse_unknown_flags(file: ComposeFile, dragonfly: Dragonfly) -> Iterator[Verdict]:
-    name = dragonfly.service.name
-    for flag, given in dragonfly.flags.items():
-        instead = dragonfly.find_replacement(flag)
-        if instead is not None:
-            message = f"Service {name}: {_explain_unknown_flag(flag, instead)}"
-            remedies = _rename_flag(file, given, flag, instead)
-            evidence = {"service": name, "flag": flag}
-            yield locate(Verdict(Severity.ERROR, message, evidence, remedies), file, given)
+def _is_judged_elsewhere(fault: FlagFault) -> bool:
+    return fault.kind is FaultKind.VALUE and fault.flag in _JUDGED_ELSEWHERE
 
 
-def _explain_unknown_flag(flag: str, instead: str) -> str:
-    """Return what Dragonfly does, and what to write `instead`, which may be nothing."""
-    if flag == "PASSWORD":
+def _report(file: ComposeFile, dragonfly: Dragonfly, fault: FlagFault) -> Verdict:
+    is_name = fault.kind is FaultKind.NAME
+    explanation = _explain_name(dragonfly, fault) if is_name else _explain_value(dragonfly, fault)
+    remedies = () if fault.effect is Effect.UNCERTAIN else offer_for_fault(file, dragonfly, fault)
+    message = f"Service {dragonfly.service.name}: {explanation}"
+    evidence = {"service": dragonfly.service.name, "flag": fault.flag}
+    return Verdict(_SEVERITIES[fault.effect], message, evidence, remedies)
+
+
+def _explain_name(dragonfly: Dragonfly, fault: FlagFault) -> str:
+    release, flag = format_release(dragonfly.release), fault.flag
+    if fault.effect is Effect.IGNORED:
+        since = format_release(read_flag_table()[flag].retired)
+        return f"Dragonfly {release} ignores the flag {flag}, retired since {since}."
+    if fault.effect is Effect.UNCERTAIN:
         return (
-            "Dragonfly ends at once over DFLY_PASSWORD, which it does not know.\n"
-            "The name is DFLY_requirepass, though the help of that flag says otherwise."
+            f"cannot determine whether Dragonfly {release} has the flag {flag}.\n"
+            f"The newest release whose flags were read is {format_release(NEWEST_READ)}. It exits "
+            f"over a flag that it does not know.{_suggest(fault)}"
         )
-    if flag in REMOVED_FLAGS:
-        release = "v" + ".".join(map(str, REMOVED_FLAGS[flag][0][:2]))
-        return f"Dragonfly ends at once over the flag {flag}.\nIt is gone since {release}" + (
-            f": write {instead}." if instead else "."
-        )
+    what = "flag" if fault.given.words else "environment variable"
+    written = flag if fault.given.words else f"DFLY_{flag}"
     return (
-        f"Dragonfly ends at once over the flag {flag!r}.\nIt says: Unknown command line flag."
-        + (f" Write {instead}." if instead else "")
-        + (" A value is an item of its own, or behind a =." if " " in flag else "")
+        f"Dragonfly {release} exits immediately: unknown {what} {written!r}.\n"
+        f"{_explain_absence(dragonfly, fault)}{_suggest(fault)}"
     )
 
 
-def _rename_flag(file: ComposeFile, given: Flag, flag: str, instead: str) -> tuple[Remedy, ...]:
-    name = given.words[0] if given.words else given
-    can_rename = bool(instead) and flag not in _CHANGED_VALUES
-    edit = replace_on_line(file, name, flag, instead) if can_rename else None
-    if edit is None:
-        return ()
-    title = f"Write {instead} for {flag} at {edit.file}:{edit.line}"
-    return (edit_line(title, edit, automatic=True),)
+def _explain_absence(dragonfly: Dragonfly, fault: FlagFault) -> str:
+    """Return since when or until when the release lacks the flag."""
+    if fault.standing is not Standing.ABSENT:
+        return "No release has it."
+    history = read_flag_table()[fault.flag]
+    if dragonfly.release >= history.absent:
+        return f"It is gone since {format_release(history.absent)}."
+    if history.gap is not None and dragonfly.release >= history.since:
+        return f"{format_release(history.gap[0])} to {format_release(history.gap[1])} lack it."
+    return "It came with a later release."
 
 
-def _refuse_illegal_values(file: ComposeFile, dragonfly: Dragonfly) -> Iterator[Verdict]:
-    name = dragonfly.service.name
-    for flag in dragonfly.illegal_flags:
-        given = dragonfly.flags[flag]
-        message = (
-            f"Service {name}: Dragonfly ends at once over {flag}={given.value}.\n"
-            "The flag's value is a whole number"
-            + (", of a port one up to 65535." if flag.endswith("port") else ".")
+def _suggest(fault: FlagFault) -> str:
+    hint = _FLAGS_OF_REDIS.get(fault.flag.lower().replace("-", "_"))
+    if hint:
+        return f" It is Redis's: {hint}."
+    _, blank, value = fault.flag.partition(" ")
+    if not fault.instead:
+        return " `dragonfly --helpfull` lists those it has."
+    if not fault.is_sure:
+        return f" Did you mean {fault.instead}?"
+    prefix = "" if fault.given.words else "DFLY_"
+    item = " A value is an item of its own, or behind a =." if blank else ""
+    return f" Write {prefix}{fault.instead}{'=' + value.strip() if blank else ''}.{item}"
+
+
+def _explain_value(dragonfly: Dragonfly, fault: FlagFault) -> str:
+    release = format_release(dragonfly.release)
+    if fault.effect is Effect.UNCERTAIN:
+        newest = format_release(NEWEST_READ)
+        return (
+            f"cannot determine whether Dragonfly {release} starts.\n{newest} exits over this: "
+            f"{fault.reason}."
         )
-        evidence = {"service": name, "flag": flag}
-        yield locate(Verdict(Severity.ERROR, message, evidence), file, given)
+    if fault.kind is FaultKind.VALUE:
+        written = f"{fault.flag}={fault.given.value}"
+        return f"Dragonfly exits immediately: illegal value {written}.\n{_capitalize(fault)}."
+    return f"Dragonfly exits immediately: {fault.reason}."
 
 
-def _skip_uncertain_flags(file: ComposeFile, dragonfly: Dragonfly) -> Iterator[Verdict]:
-    name, newest = dragonfly.service.name, f"v{rules.NEWEST[0]}.{rules.NEWEST[1]}"
-    for flag in dragonfly.unknown_flags:
-        near = find_closest_flag(flag)
-        message = (
-            f"Service {name}: whether Dragonfly knows the flag {flag} cannot be told; "
-            f"{newest} and older are not known to have it.\n"
-            "It ends at once over a flag that it does not know."
-            + (f" Is {near} meant?" if near else " `dragonfly --helpfull` lists those it has.")
-        )
-        yield locate(skip(message, service=name, flag=flag), file, dragonfly.flags[flag])
+def _capitalize(fault: FlagFault) -> str:
+    return fault.reason[:1].upper() + fault.reason[1:]
 
 
 CHECK = Check(
@@ -110,11 +130,13 @@ CHECK = Check(
     category="file",
     title="A flag that Dragonfly does not know",
     needs=(),
-    looks_at="flags on the command line and DFLY_* variables of Dragonfly services, by the "
-    f"release in the image's name (none named: v{rules.NEWEST[0]}.{rules.NEWEST[1]}).",
-    why="Dragonfly ends at once over a flag or a DFLY_* variable that it does not know, and "
-    "over a value that the flag cannot have.",
-    fix="Write the new name, or drop the flag.",
+    looks_at="flags on the command line, in flag files and in DFLY_* variables of Dragonfly "
+    f"services, by the release in the image's name (none named: {format_release(LATEST)}).",
+    why="Dragonfly exits immediately over a flag or a DFLY_* variable that it does not know, over "
+    "a value that the flag cannot have, and over some that its own rules forbid, such as a "
+    "dbfilename with an extension. Flags come and go: the table has each release from v1.0 to "
+    f"{format_release(NEWEST_READ)}; of v2 only what its release pages name is known.",
+    fix="Write the name of a flag that the release has, or drop the flag.",
     url="https://github.com/dragonflydb/dragonfly/releases",
     judge_file=_judge_file,
 )

@@ -6,9 +6,10 @@ from collections.abc import Iterator
 from infra.compose_file.devices import DeviceRequest
 from infra.compose_file.model import Service
 from infra.doctor.check import Check
+from infra.doctor.container_gpu_errors import GPU_ERRORS
 from infra.doctor.finding import Severity, Verdict, locate, ok, skip
 from infra.doctor.subjects import FileSubject
-from infra.host.container_gpu import GpuAccess, assess_gpu_access, is_elsewhere
+from infra.host.container_gpu import GpuAccess, Obstacle, assess_gpu_access, is_elsewhere
 from infra.host.facts import Engine, GpuDriver, HostFacts, NoGpuDriver, known_or_none, require
 from qca.core.versions import parse_version
 
@@ -78,13 +79,16 @@ def _judge_request(facts: HostFacts, service: Service, request: DeviceRequest, k
         if request.driver not in ("", "nvidia") or "amd" in request.capabilities:
             return _skip_service(service, "the device driver is not NVIDIA's")
         why = "its driver for NVIDIA does not know all of the capabilities"
-        return _refuse(service, f"for devices ({key}), which no engine gives: {why}", request)
+        why = f"for devices ({key}), which no engine gives: {why}"
+        return _refuse(service, why, request.refusal)
     access = _find_access(facts, engine)
     if access.usable is None:
         return _skip_service(service, access.because)
     if not access.usable:
         why = f"for a GPU ({key}), which no container gets here: {access.because}"
-        return _refuse(service, why, request)
+        is_missing = access.obstacle is Obstacle.NO_TOOLKIT
+        error = request.refusal if is_missing else GPU_ERRORS[access.obstacle]
+        return _refuse(service, why, error)
     return _refuse_missing_gpu(facts, engine, service, request, key) or _accept(service)
 
 
@@ -165,15 +169,15 @@ def _skip_service(service: Service, why: str) -> Verdict:
     return skip(f"Whether service {service.name} gets its GPU cannot be told: {why}.")
 
 
-def _refuse(service: Service, why: str, request: DeviceRequest) -> Verdict:
-    message = f"Service {service.name} asks {why}.\nThe engine ends with: {request.refusal}"
+def _refuse(service: Service, why: str, error: str) -> Verdict:
+    message = f"Service {service.name} asks {why}.\nThe engine ends with: {error}"
     return Verdict(Severity.ERROR, message, {"service": service.name})
 
 
 def _judge_cdi(service: Service, engine: Engine, request: DeviceRequest) -> Verdict:
     if parse_version(engine.version) < _CDI_KNOWN:
         why = f"for CDI devices, which Engine {engine.version} (before 25) does not know"
-        return _refuse(service, why, request)
+        return _refuse(service, why, request.refusal)
     missing = [name for name in request.ids if name not in engine.cdi_devices]
     if not missing:
         return ok(f"Service {service.name}: the engine has found its CDI devices.")

@@ -18,9 +18,8 @@ def _judge_file(subject: FileSubject) -> list[Verdict]:
     if file.refusals:
         return [_describe_refusal(file, refusal) for refusal in file.refusals]
     if file.not_confirmed_because:
-        return [
-            skip(f"Whether Compose takes {file.path} was not asked: {file.not_confirmed_because}.")
-        ]
+        message = f"{file.path} breaks no rule of Compose's that is known here; Compose itself "
+        return [skip(f"{message}was not asked: {file.not_confirmed_because}.")]
     return []
 
 

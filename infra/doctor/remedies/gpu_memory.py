@@ -1,9 +1,13 @@
 """Remedies for a training that does not fit its GPU: another GPU, or a smaller training."""
 
+from collections.abc import Mapping
+
 from infra.doctor.finding import Remedy
-from infra.doctor.remedies.training import SMALLER_BATCH, TRAIN_ON_CPU
+from infra.doctor.gpu_need import has_room
+from infra.doctor.remedies.training import SMALLER_BATCH, change_training, offer_cpu_training
 from infra.doctor.subjects import HostSubject
 from infra.host.facts import Gpu, GpuDriver, require
+from qca.core.config import TrainConfig
 from qca.core.units import format_size
 
 
@@ -35,24 +39,33 @@ def _describe(gpu: Gpu) -> str:
 
 
 def offer_smaller_training(subject: HostSubject) -> tuple[Remedy, ...]:
-    """Offer what makes the training smaller, first what costs least, and the CPU last."""
-    train, remedies = subject.plan.train, []
-    if subject.plan.trainer.recompute.value == "none":
-        remedies.append(
-            Remedy(
-                "Recompute each step instead of keeping its activations",
-                ("QCA_TRAIN_RECOMPUTE=step qca up",),
-                breaks="every step runs forward twice",
-            )
-        )
-    if train.batch_size > 1:
-        remedies.append(Remedy("Take one sample at a time", ("QCA_TRAIN_BATCH_SIZE=1 qca up",)))
+    """Offer what makes the training fit, first what costs least, and the CPU last.
+
+    Needs the fact `gpu`.
+    """
+    changes = _list_changes(subject.plan.train, subject.plan.trainer.recompute.value)
+    gpu = (remedy for change, remedy in changes if has_room(change_training(subject, **change)))
+    return (*gpu, *offer_cpu_training(subject))
+
+
+def _list_changes(
+    train: TrainConfig, recompute: str
+) -> tuple[tuple[Mapping[str, int | str], Remedy], ...]:
+    """Return changes of the training, and the remedies that make them."""
     half = max(1, train.hidden_channels // 2)
-    remedies.append(
-        Remedy(
-            "Train a model of half the width",
-            (f"QCA_TRAIN_HIDDEN_CHANNELS={half} qca up",),
-            breaks="another model: checkpoints of the wider one do not load",
-        )
+    step = Remedy(
+        "Recompute each step instead of keeping its activations",
+        ("QCA_TRAIN_RECOMPUTE=step qca up",),
+        breaks="every step runs forward twice",
     )
-    return (*remedies, TRAIN_ON_CPU)
+    one_sample = Remedy("Take one sample at a time", ("QCA_TRAIN_BATCH_SIZE=1 qca up",))
+    narrower = Remedy(
+        "Train a model of half the width",
+        (f"QCA_TRAIN_HIDDEN_CHANNELS={half} qca up",),
+        breaks="another model: checkpoints of the wider one do not load",
+    )
+    return (
+        *([({"recompute": "step"}, step)] if recompute == "none" else []),
+        *([({"batch_size": 1}, one_sample)] if train.batch_size > 1 else []),
+        ({"hidden_channels": half}, narrower),
+    )

@@ -34,7 +34,7 @@ def _change_flag(file: ComposeFile, flag: str, given: Flag, setting: str) -> Edi
         return _change_variable(file, f"DFLY_{flag}", given, setting)
     *name, last = given.words
     new = setting if name else f"{last.raw.partition('=')[0]}={setting}"
-    return _change_word(file, last, new)
+    return change_word(file, last, new)
 
 
 def _change_variable(file: ComposeFile, name: str, given: LocatedValue, new: str) -> Edit | None:
@@ -47,7 +47,7 @@ def _change_variable(file: ComposeFile, name: str, given: LocatedValue, new: str
     return Edit(given.file, given.line, line, (f"{match['head']}{new}{match['tail']}",))
 
 
-def _change_word(file: ComposeFile, at: LocatedValue, new: str) -> Edit | None:
+def change_word(file: ComposeFile, at: LocatedValue, new: str) -> Edit | None:
     """Write `new` in place of a word of the command, in the same quotes."""
     line, place = find_line(file, at), at.place
     if line is None or place is None:

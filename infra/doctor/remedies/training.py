@@ -1,12 +1,47 @@
-"""Remedies that train in another way: without containers, on the CPU, a smaller model."""
+"""Remedies that train in another way: without containers, on the CPU, a smaller model.
+
+A remedy that changes the plan is offered only where the plan that it leads to fits.
+"""
+
+from dataclasses import replace
+from typing import Any
 
 from infra.doctor.finding import Remedy
+from infra.doctor.subjects import HostSubject
+from infra.stack.plan import plan_stack
+from qca.core.config import TrainConfig
+from qca.memory.budget import parameter_count
 
 TRAIN_LOCALLY = Remedy(
     "Train without Docker, as a process on this machine", ("qca up --runtime local",)
 )
-TRAIN_ON_CPU = Remedy("Train on the CPU", ("QCA_TRAIN_DEVICE=cpu qca up",))
 TRAIN_SMALL_MODEL = Remedy("Train the small model", ("qca up --profile cpu",))
 
 SMALLER_BATCH = "the combined batch is smaller: batch_size for each GPU"
 """What it breaks to train with fewer GPUs."""
+
+
+def change_training(subject: HostSubject, **changes: Any) -> HostSubject:
+    """Return the host as it would be with these changes of the configured training."""
+    config = replace(subject.config, train=subject.config.train.override(**changes))
+    return replace(subject, plan=plan_stack(subject.facts, config), config=config)
+
+
+def offer_cpu_training(subject: HostSubject) -> tuple[Remedy, ...]:
+    """Offer the CPU if the training fits there, and say how much smaller its model becomes."""
+    after = change_training(subject, device="cpu")
+    if after.plan.trainer.fits.value is False:
+        return ()
+    before, smaller = _describe_size(subject.plan.train), _describe_size(after.plan.train)
+    command = "QCA_TRAIN_DEVICE=cpu qca up"
+    if smaller == before:
+        return (Remedy("Train on the CPU", (command,)),)
+    breaks = (
+        f"the model has {smaller} instead of {before}; `--profile default` keeps it, and is slow"
+    )
+    return (Remedy("Train a small model on the CPU", (command,), breaks=breaks),)
+
+
+def _describe_size(train: TrainConfig) -> str:
+    number = parameter_count(train.d_state, train.hidden_channels)
+    return f"{number / 1e6:.1f} million parameters"

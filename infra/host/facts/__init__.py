@@ -19,6 +19,8 @@ from infra.host.facts.docker import (
     StandaloneCompose,
 )
 from infra.host.facts.gpu import (
+    CdiSpec,
+    ContainerToolkit,
     Gpu,
     GpuDriver,
     GpuProcess,
@@ -43,10 +45,12 @@ from infra.host.facts.known import (
 )
 
 __all__ = [
+    "CdiSpec",
     "ComposeFacts",
     "ComposePlugin",
     "ComposeV1",
     "ComposeV1Bundle",
+    "ContainerToolkit",
     "CpuFacts",
     "Disk",
     "DockerComposeFacts",

@@ -23,6 +23,10 @@ class Engine:
     cpus: Count
     memory: Size
     cgroup_version: str
+    cgroup_driver: str | None = None
+    """`systemd` or `cgroupfs`; None where that was not recorded."""
+    started: Count | None = None
+    """When its daemon started, in seconds since 1970; None where that could not be seen."""
     runtimes: tuple[str, ...]
     cdi_devices: tuple[str, ...]
     """CDI devices that the daemon discovered (API 1.50 and newer tell), e.g. `nvidia.com/gpu=0`."""
@@ -80,6 +84,11 @@ class ComposePlugin:
     """Path of the `docker` program that has the plugin."""
     client_version: str | None = None
     """Version of that program; None where that was not recorded."""
+    buildx: str | None = None
+    """Version of the plugin that builds images, empty without one; None where not recorded."""
+    missing_credential_helpers: tuple[str, ...] | None = None
+    """Programs that its configuration names for passwords and that are not on PATH; None where
+    not recorded."""
 
 
 @strict_dataclass

@@ -46,6 +46,32 @@ class Gpu:
 
 
 @strict_dataclass
+class CdiSpec:
+    """A CDI file for NVIDIA devices, and what in it does not fit this host."""
+
+    path: str
+    driver_version: str | None
+    """The driver whose libraries it mounts; None where it names none."""
+    missing: tuple[str, ...]
+    """Device files that it names and that are not there."""
+
+
+@strict_dataclass
+class ContainerToolkit:
+    """What of the NVIDIA Container Toolkit is on this host."""
+
+    cdi_hook: str | None
+    """Path of `nvidia-cdi-hook` on PATH, without which dockerd makes no CDI devices of a GPU."""
+    hook_changed: Count | None
+    """When the hook was put there, in seconds since 1970; None without one."""
+    no_cgroups: bool
+    """The setting of that name in the toolkit's configuration, as rootless engines need it."""
+    char_links: bool
+    """Whether /dev/char has links to NVIDIA's device files."""
+    cdi_specs: tuple[CdiSpec, ...]
+
+
+@strict_dataclass
 class GpuDriver:
     """An NVIDIA driver that answered, and its GPUs (there may be none)."""
 
@@ -58,6 +84,8 @@ class GpuDriver:
     """Path of `nvidia-container-runtime-hook` or `nvidia-ctk` on PATH; None if neither is."""
     cdi_files: tuple[str, ...] = ()
     """CDI files for NVIDIA devices on this host."""
+    container_toolkit: ContainerToolkit | None = None
+    """None where it was not recorded."""
     visible_devices: str | None = None
     """`CUDA_VISIBLE_DEVICES` where qca runs; None if it is not set."""
 

@@ -26,6 +26,8 @@ class SystemFacts:
     distribution: str
     """`PRETTY_NAME` of os-release, or the system's name."""
     wsl: bool
+    wsl_gpu: bool | None = None
+    """Whether Windows hands a GPU to WSL2 (/dev/dxg); None elsewhere, or not recorded."""
     in_container: bool = False
     io_uring_disabled: int | None = None
     """`kernel.io_uring_disabled`: 0 allowed, 1 for privileged, 2 for nobody; None before 6.6."""

@@ -2,10 +2,13 @@
 
 import re
 import shutil
+from concurrent.futures import ThreadPoolExecutor
 
 from infra.host.deadline import Deadline
 from infra.host.errors import ProbeError
 from infra.host.facts import ComposePlugin, NoComposePlugin
+from infra.host.probes.buildx import ask_buildx_version
+from infra.host.probes.credential_helpers import find_missing_helpers
 
 # "Docker Compose version v2.40.3"; Debian's build says "2.26.1-4", without the v.
 VERSION = re.compile(r"Docker Compose version v?(\d\S*)")
@@ -22,11 +25,18 @@ def probe(deadline: Deadline) -> ComposePlugin | NoComposePlugin:
     docker = shutil.which("docker")
     if docker is None:
         return NoComposePlugin(detail="there is no `docker` program on PATH")
-    output = deadline.run([docker, "compose", "version"])
+    with ThreadPoolExecutor(1) as beside:
+        buildx = beside.submit(ask_buildx_version, deadline)
+        output = deadline.run([docker, "compose", "version"])
     match = VERSION.search(output.stdout)
     if match:
-        client = _ask_client_version(docker, deadline)
-        return ComposePlugin(version=match[1], docker_client=docker, client_version=client)
+        return ComposePlugin(
+            version=match[1],
+            docker_client=docker,
+            client_version=_ask_client_version(docker, deadline),
+            buildx=buildx.result(),
+            missing_credential_helpers=find_missing_helpers(),
+        )
     if output.exit_code == 0:
         raise ProbeError(
             f"`{docker} compose version` answered what is no version: {output.error_line}"

@@ -11,6 +11,7 @@ from infra.host.errors import ProbeError
 from infra.host.facts import Gpu, GpuDriver, GpuProcess, MigDevice, NoGpuDriver
 from infra.host.probes import pci
 from infra.host.probes.answer_fields import parse_integer, parse_text
+from infra.host.probes.container_toolkit import find_cdi_files, read_container_toolkit
 from qca.memory.nvml import (
     DeviceMemory,
     NvmlError,
@@ -23,8 +24,6 @@ from qca.memory.nvml import (
 # The first is what dockerd itself looks for in its PATH; the second writes CDI files.
 _TOOLKIT = ("nvidia-container-runtime-hook", "nvidia-ctk")
 _Missing = Literal["no-driver", "not-loaded"]
-
-_CDI_DIRS = ("etc/cdi", "var/run/cdi")  # where the engine reads CDI files by default
 
 
 def probe(root: Path = Path("/"), nvml: Any = None) -> GpuDriver | NoGpuDriver:
@@ -70,7 +69,8 @@ def _read_driver(nvml: Any, root: Path) -> GpuDriver:
         cuda_version=(cuda // 1000, cuda % 1000 // 10),  # 12040 is 12.4
         gpus=tuple(_read_gpu(nvml, *numbered) for numbered in enumerate(list_devices(nvml))),
         toolkit=next((path for name in _TOOLKIT if (path := shutil.which(name))), None),
-        cdi_files=_find_cdi_files(root),
+        cdi_files=tuple(str(path) for path in find_cdi_files(root)),
+        container_toolkit=read_container_toolkit(root),
         visible_devices=os.environ.get("CUDA_VISIBLE_DEVICES"),
     )
 
@@ -158,12 +158,3 @@ def _read_process_name(nvml: Any, pid: int) -> str:
         return parse_text(nvml.nvmlSystemGetProcessName(pid))
     except (nvml.NVMLError, UnicodeDecodeError):  # outside of this container, or just ended
         return ""
-
-
-def _find_cdi_files(root: Path) -> tuple[str, ...]:
-    """Return the CDI files that describe NVIDIA devices, by their names' custom."""
-    files: list[str] = []
-    for folder in _CDI_DIRS:
-        with suppress(OSError):
-            files += [str(path) for path in (root / folder).iterdir() if "nvidia" in path.name]
-    return tuple(sorted(files))

@@ -15,12 +15,14 @@ _CONTAINER_MARKS = (".dockerenv", "run/.containerenv")
 def probe(root: Path = Path("/")) -> SystemFacts:
     """Return what runs here."""
     name = platform.uname()
+    wsl = "microsoft" in name.release.lower()
     return SystemFacts(
         system=name.system,
         release=name.release,
         machine=name.machine,
         distribution=_read_distribution(root) or _read_product(name.system),
-        wsl="microsoft" in name.release.lower(),
+        wsl=wsl,
+        wsl_gpu=(root / "dev/dxg").exists() if wsl else None,
         in_container=any((root / mark).exists() for mark in _CONTAINER_MARKS),
         io_uring_disabled=_read_io_uring_disabled(root),
     )

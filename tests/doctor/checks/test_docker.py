@@ -4,7 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from infra.host.facts import HostFacts
 from tests.support.hosts import (
+    PLUGIN,
     engine,
     host,
     no_engine,
@@ -23,7 +25,15 @@ from tests.support.verdicts import (
     snap_host,
 )
 
+
+def _helpers(missing: tuple[str, ...] | None) -> HostFacts:
+    return host(compose=replace(PLUGIN, missing_credential_helpers=missing))
+
+
 CASES = [
+    HostCase("QCA105", _helpers(()), OK, "is there", COMPOSE),
+    HostCase("QCA105", _helpers(("docker-credential-desktop",)), WARNING, "-desktop", COMPOSE),
+    HostCase("QCA105", _helpers(None), SKIPPED, "not recorded", COMPOSE),
     # The engine. Without one, a local run is chosen by itself, and nothing is an error.
     HostCase("QCA101", host(), OK, "28.5.2 answers"),
     HostCase("QCA101", host(docker=no_engine("not-installed")), INFO, "not installed"),

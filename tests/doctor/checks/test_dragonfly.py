@@ -107,7 +107,11 @@ FILE_CASES = [
     ),
     FileCase("QCA301", "    command: --proactor_threads=four\n", ERROR, "not a number", 4),
     FileCase(
-        "QCA301", "    environment: [DFLY_proactor_threads=]\n", ERROR, "'' is not a number", 4
+        "QCA301",
+        "    environment: [DFLY_proactor_threads=]\n",
+        ERROR,
+        "'' is not a number of threads",
+        4,
     ),
     FileCase("QCA301", "    command: sh -c 'dragonfly --maxmemory=2G'\n", SKIPPED, "shell", 2),
     FileCase("QCA301", "    command: --flagfile=/etc/flags\n", SKIPPED, "inside the container", 2),
@@ -128,10 +132,47 @@ FILE_CASES = [
         "QCA301", "    command:\n      - dragonfly --maxmemory=4G\n", ERROR, "no program has the", 2
     ),
     FileCase("QCA301", "    command: --maxmemory=4G --http_admin_console\n", INFO, "(QCA704)", 4),
+    FileCase("QCA301", "    command: --maxmemory=4G --port=abc\n", INFO, "exits over 'port'", 4),
     FileCase(
-        "QCA301", "    command: --maxmemory=4G --max_memory=4G\n", SKIPPED, "the flag max_memory", 4
+        "QCA301",
+        "    command: --maxmemory=256G --proactor_threads=1024\n",
+        ERROR,
+        "threads are too many",
+        4,
     ),
-    FileCase("QCA301", "    command: --maxmemory=4G --port=abc\n", INFO, "ends over 'port'", 4),
+    FileCase("QCA301", "    command: redis-server --port 1\n", ERROR, "no program redis-server", 2),
+    # An unread file of flags changes what comes before it, and nothing that comes after.
+    FileCase(
+        "QCA301",
+        "    command: --maxmemory=1G --proactor_threads=16 --flagfile=/etc/flags\n",
+        SKIPPED,
+        "inside the container",
+        4,
+    ),
+    FileCase(
+        "QCA301",
+        "    command: --flagfile=/etc/flags --maxmemory=1G --proactor_threads=16\n",
+        ERROR,
+        "There are 16 threads",
+        4,
+    ),
+    # With both numbers in the file, nothing needs to be known of the host.
+    FileCase(
+        "QCA301",
+        "    command: --maxmemory=1G --proactor_threads=16\n",
+        ERROR,
+        "There are 16 threads",
+        4,
+        facts=host(cpu="no /proc", docker="hung"),
+    ),
+    FileCase(
+        "QCA301",
+        "    command: --maxmemory=1G\n",
+        SKIPPED,
+        "no /proc",
+        4,
+        facts=host(cpu="no /proc", docker="hung"),
+    ),
     FileCase("QCA302", "    command: --maxmemory=2G\n    mem_limit: 2g\n", WARNING, "too close", 5),
     FileCase("QCA302", "    command: --maxmemory=2G\n    mem_limit: 3g\n", OK, "within", 5),
     FileCase("QCA302", "    command: --maxmemory=2G\n", INFO, "no memory limit", 2),
@@ -149,6 +190,7 @@ FILE_CASES = [
         facts=host(docker=engine(version="24.0.7"), system=NO_IO_URING),
     ),
     FileCase("QCA303", "    command: --force_epoll\n", OK, "by its own flag", facts=host()),
+    FileCase("QCA303", "    command: --force_epoll=false\n", INFO, "seccomp", facts=host()),
     FileCase("QCA304", LOCKED, OK, "", facts=host(docker=engine(most_memlock=-1))),
     FileCase("QCA304", LOCKED, ERROR, "8 MiB", facts=host(docker=engine(most_memlock=8 * MIB))),
 ]

@@ -5,10 +5,11 @@ from dataclasses import replace
 import pytest
 
 from infra.doctor.examine import examine
-from infra.host.facts import SystemFacts
+from infra.host.facts import HostFacts
 from tests.support.hosts import (
     CDI_ENGINE,
     PLUGIN,
+    WSL_SYSTEM,
     compose_file,
     config,
     driver,
@@ -37,6 +38,7 @@ def _reserve(how: str, capabilities: str = "gpu") -> str:
 
 
 GPUS = "    gpus: all\n"
+BUILT = "    build: .\n"
 
 CDI = _reserve("driver: cdi, device_ids: ['nvidia.com/gpu=all']")
 
@@ -51,20 +53,23 @@ NO_ENGINE = host(docker=no_engine("not-running"))
 VISIBLE = "    environment:\n      - NVIDIA_VISIBLE_DEVICES=all\n"
 RUNC_ENGINE = engine(default_runtime="runc")
 RUNC = host(docker=RUNC_ENGINE)
-WSL = gpu_host(
-    system=SystemFacts(
-        system="Linux",
-        release="5.15.153.1-microsoft-standard-WSL2",
-        machine="x86_64",
-        distribution="Ubuntu 24.04.1 LTS",
-        wsl=True,
-    )
-)
+WSL = gpu_host(system=WSL_SYSTEM)
 
 OLD_COMPOSE = replace(PLUGIN, version="2.26.1-4")
 
 
+def _buildx(version: str | None, compose: str = "2.40.3") -> HostFacts:
+    return host(compose=replace(PLUGIN, version=compose, buildx=version))
+
+
 FILE_CASES = [
+    FileCase("QCA206", BUILT, ERROR, "requires buildx 0.17.0", 2, _buildx("0.13.1+ds1")),
+    FileCase("QCA206", BUILT, ERROR, "no image with buildx 0.16.2", 2, _buildx("0.16.2", "5.6.1")),
+    FileCase("QCA206", BUILT, OK, "", facts=_buildx("0.17.0")),
+    FileCase("QCA206", BUILT, OK, "", facts=_buildx("")),  # it builds as of old
+    FileCase("QCA206", BUILT, OK, "", facts=_buildx("0.13.1", "2.26.1-4")),
+    FileCase("QCA206", BUILT, SKIPPED, "not recorded", facts=_buildx(None)),
+    FileCase("QCA206", "", OK, "", facts=_buildx("0.13.1")),
     FileCase("QCA701", "", OK, "read whole", 1),
     FileCase("QCA701", "    extends: {file: o.yml, service: x}\n", SKIPPED, "not read", 4),
     FileCase("QCA701", "    env_file: secrets.env\n", SKIPPED, "`env_file`", 4),
@@ -80,31 +85,53 @@ FILE_CASES = [
         "QCA704", "    command: --http_admin_console=true\n", ERROR, "primary_port_http_enabled", 4
     ),
     FileCase("QCA704", "    command: --oom_deny_commands=get\n", OK, "", 2),  # gone only in v1.40
+    FileCase("QCA704", "    command: --oom_deny_ratio=1\n", INFO, "retired since v1.26.0", 4),
+    FileCase("QCA704", "    command: --use_large_pages\n", ERROR, "gone since v1.4.0", 4),
+    FileCase("QCA704", "    command: --coro_squash\n", ERROR, "with a later release", 4),
+    FileCase("QCA704", "    command: --huffman_table=x\n", ERROR, "v1.29.0 to v1.30.3 lack it", 4),
     FileCase(
         "QCA704",
         "    command:\n      - --hz=1\n      - --proactor_threads 2\n",
         ERROR,
-        "'proactor_threads 2'.\nIt says: Unknown command line flag. Write proactor_threads=2",
+        "'proactor_threads 2'.\nNo release has it. Write proactor_threads=2",
         6,
     ),
     FileCase("QCA704", "    command: --proactor-threads=2\n", ERROR, "Write proactor_threads.", 4),
     # No spelling of this is a flag's name, so that there is nothing to write instead.
-    FileCase("QCA704", "    command: ['--grün=1']\n", ERROR, "'grün'.\nIt says: Unknown comm", 4),
-    FileCase("QCA704", "    environment: {DFLY_MAXMEMORY: 2G}\n", ERROR, "Write maxmemory.", 4),
+    FileCase("QCA704", "    command: ['--grün=1']\n", ERROR, "unknown flag 'grün'", 4),
+    FileCase(
+        "QCA704", "    environment: {DFLY_MAXMEMORY: 2G}\n", ERROR, "Write DFLY_maxmemory.", 4
+    ),
     FileCase("QCA704", "    environment: {DFLY_DEV_ENV: 1, dfly_x: 1}\n", OK, "", 2),
     FileCase("QCA704", "    environment: {DFLY_PASSWORD: x}\n", ERROR, "DFLY_requirepass", 4),
     FileCase("QCA704", "    environment: {DFLY_requirepass: x}\n", OK, "", 2),
+    FileCase("QCA704", "    environment: {DFLY_help: 1}\n", ERROR, "unknown environment var", 4),
+    FileCase("QCA704", "    command: --help\n", ERROR, "does not serve", 4),
     FileCase(
-        "QCA704", "    command: --port=abc\n", ERROR, "over port=abc.\nThe flag's value is a wh", 4
+        "QCA704", "    command: --port=abc\n", ERROR, "illegal value port=abc.\nThe value has to", 4
     ),
     FileCase("QCA704", "    command: --port=70000\n", ERROR, "up to 65535", 4),
-    FileCase("QCA704", "    environment: {DFLY_dbnum: many}\n", ERROR, "over dbnum=many", 4),
+    FileCase("QCA704", "    command: --port=0\n", ERROR, "unixsocket", 4),
+    FileCase("QCA704", "    command: --dbfilename\n", ERROR, "A value is missing", 4),
+    FileCase("QCA704", "    command: --dbfilename --tls\n", OK, "", 2),  # that is the name
+    FileCase("QCA704", "    command: --dbfilename=dump.rdb\n", ERROR, "--nodf_snapshot_format", 4),
+    FileCase("QCA704", "    command: --snapshot_cron='*:30'\n", ERROR, "crontab of five", 4),
+    FileCase("QCA704", "    command: --cache_mode=on\n", ERROR, "true or false", 4),
+    FileCase(
+        "QCA704", "    environment: {DFLY_dbnum: many}\n", ERROR, "illegal value dbnum=many", 4
+    ),
     FileCase("QCA704", "    command: --port=-1 --dbnum=16 --dir=abc\n", OK, "", 2),
-    FileCase("QCA704", "    command: --max_memory=2G\n", SKIPPED, "Is maxmemory meant?", 4),
-    FileCase("QCA704", "    command: --zzz=2\n", SKIPPED, "`dragonfly --helpfull`", 4),
-    FileCase("QCA704", "    environment: {DFLY_zzz: 2}\n", SKIPPED, "the flag zzz", 4),
-    FileCase("QCA704", "    command: --noversion_check --dbnum=4 --tls\n", OK, "", 2),
-    FileCase("QCA704", "    command: --save_schedule='*:30'\n", ERROR, "write snapshot_cron", 4),
+    FileCase("QCA704", "    command: --max_memory=2G\n", ERROR, "Write maxmemory.", 4),
+    FileCase("QCA704", "    command: --maxmemry=2G\n", ERROR, "Did you mean maxmemory?", 4),
+    FileCase("QCA704", "    command: --zzz=2\n", ERROR, "`dragonfly --helpfull`", 4),
+    FileCase("QCA704", "    command: --undefok=zzz --zzz=2\n", OK, "", 2),
+    FileCase("QCA704", "    command: --fromenv=hz\n", ERROR, "FLAGS_hz is not set", 4),
+    FileCase("QCA704", "    command: --tryfromenv=hz\n", OK, "", 2),
+    FileCase("QCA704", "    command: --maxmemory-policy=noeviction\n", ERROR, "It is Redis's", 4),
+    FileCase("QCA704", "    environment: {DFLY_zzz: 2}\n", ERROR, "'DFLY_zzz'", 4),
+    FileCase("QCA704", "    command: --noversion_check --dbnum=4 --tls=no\n", OK, "", 2),
+    FileCase("QCA704", "    command: --tls\n", ERROR, "tls requires requirepass", 4),
+    FileCase("QCA704", "    command: --save_schedule='*:30'\n", ERROR, "30 * * * *", 4),
     FileCase("QCA704", "    command: sh -c 'dragonfly --x=1'\n", SKIPPED, "shell", 2),
     FileCase("QCA704", "    command: --flagfile=/etc/flags\n", SKIPPED, "inside the container", 2),
     FileCase("QCA705", "    cpus: 32\n", ERROR, "Range of CPUs is from 0.01 to 16.00", 4),
@@ -281,6 +308,11 @@ FILE_CASES = [
         "no engine",
         facts=host(gpu=driver(gpu()), docker=no_engine("not-running")),
     ),
+    # Without Compose our own reading holds the file against its schema and its rules.
+    FileCase("QCA707", "    comand: x\n", ERROR, "additional properties 'comand' not allowed", 4),
+    FileCase("QCA707", "    mem_limits: 1g\n", ERROR, "'mem_limits' not allowed", 4),
+    FileCase("QCA707", "    ports: 6379\n", ERROR, "services.cache.ports must be an array", 4),
+    FileCase("QCA707", "    networks: [n]\n", ERROR, "refers to undefined network n", 4),
     FileCase("QCA709", "    volumes: ['vol:/v']\nvolumes: {vol: {}}\n", OK, "", 1),
     FileCase(
         "QCA709",

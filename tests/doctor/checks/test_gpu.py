@@ -11,6 +11,9 @@ from infra.host.facts import (
 )
 from qca.core.units import MIB
 from tests.support.hosts import (
+    BROKEN_GPU_CONTAINERS,
+    PYTHON,
+    WSL_SYSTEM,
     driver,
     engine,
     gpu,
@@ -19,6 +22,7 @@ from tests.support.hosts import (
     no_engine,
     one,
     process,
+    toolkit,
 )
 from tests.support.verdicts import (
     COMPOSE,
@@ -45,7 +49,44 @@ def _cdi_host(version: str) -> HostFacts:
     return host(gpu=driver(gpu(), toolkit=None), docker=docker)
 
 
+def _broken(name: str) -> HostFacts:
+    changes, facts = BROKEN_GPU_CONTAINERS[name]
+    return gpu_host(docker=engine(**changes), **facts)
+
+
+def _reload(**changes: Any) -> HostFacts:
+    """A host whose engine uses systemd's cgroups, with these changes to the toolkit."""
+    return gpu_host(docker=engine(cgroup_driver="systemd"), container_toolkit=toolkit(**changes))
+
+
+NO_DEVICE = NoGpuDriver(state="no-device", detail="no card on the PCI bus")
+
 CASES = [
+    HostCase("QCA401", _broken("not-restarted"), WARNING, "looks for it only then", COMPOSE),
+    HostCase("QCA401", _broken("stale-cdi"), WARNING, "describes driver 535.183.01, and", COMPOSE),
+    HostCase("QCA401", _broken("needs-no-cgroups"), WARNING, "operation not permitted", COMPOSE),
+    HostCase("QCA401", _broken("no-cgroups"), ERROR, "NVML: Unknown Error", COMPOSE, CUDA),
+    HostCase("QCA401", _broken("lost-on-reload"), OK, "", COMPOSE),
+    HostCase(
+        "QCA401",
+        gpu_host(docker=engine(operating_system="Docker Desktop")),
+        ERROR,
+        "hands no NVIDIA GPU",
+        COMPOSE,
+        CUDA,
+    ),
+    HostCase("QCA401", host(system=WSL_SYSTEM, gpu=NO_DEVICE), WARNING, "/dev/dxg"),
+    HostCase(
+        "QCA401",
+        host(system=replace(WSL_SYSTEM, wsl_gpu=None), gpu=NO_DEVICE),
+        INFO,
+        "There is no NVIDIA GPU here",
+    ),
+    HostCase("QCA406", _reload(), OK, "links", COMPOSE),
+    HostCase("QCA406", _reload(char_links=False), WARNING, "systemctl daemon-reload", COMPOSE),
+    HostCase("QCA406", gpu_host(docker=engine(cgroup_driver="cgroupfs")), OK, "", COMPOSE),
+    HostCase("QCA406", gpu_host(docker=engine(cgroup_driver="systemd")), SKIPPED, "", COMPOSE),
+    HostCase("QCA406", gpu_host(), SKIPPED, "not recorded", COMPOSE),
     # The GPU, layer by layer. A machine without one is in order.
     HostCase("QCA401", host(), INFO, "no NVIDIA GPU"),
     HostCase("QCA401", host(), ERROR, "no NVIDIA GPU", train=CUDA),
@@ -248,3 +289,34 @@ def test_hidden_gpus_are_no_gpus_for_a_local_run():
 
     assert finding.severity is WARNING
     assert "CUDA_VISIBLE_DEVICES=-1" in finding.message
+
+
+WHEEL = (
+    "-m pip install --force-reinstall 'torch~=2.13.0' --index-url https://download.pytorch.org/whl/"
+)
+CUDA_13 = replace(PYTHON, torch_cuda="13.0")
+
+
+@pytest.mark.parametrize(
+    ("check", "facts"),
+    [
+        ("QCA403", {"driver_version": "535.274.02"}),
+        ("QCA404", {"gpus": (gpu(compute_capability=(6, 1)),)}),
+    ],
+)
+def test_a_local_run_gets_the_wheel_that_runs_here_and_containers_the_image(check, facts):
+    machine = host(gpu=replace(driver(gpu()), **facts), python=CUDA_13)
+
+    local = one(machine, check, stack=LOCAL, train=CUDA)
+    containers = one(machine, check, stack=COMPOSE, train=CUDA)
+
+    assert local.remedies[-1].commands == (f"{PYTHON.executable} {WHEEL}cu126",)
+    assert "cuda12.6" in containers.remedies[-1].commands[0]
+
+
+def test_no_build_is_offered_where_none_would_run():
+    blackwell = driver(gpu(compute_capability=(12, 0)), driver_version="535.274.02")
+
+    finding = one(host(gpu=blackwell, python=CUDA_13), "QCA403", stack=COMPOSE, train=CUDA)
+
+    assert [remedy.commands for remedy in finding.remedies] == [()]

@@ -120,3 +120,22 @@ def test_of_all_gpus_those_with_the_room_are_offered():
     finding = _judge_memory(roomy, full, stack={"gpus": "all"})
 
     assert "CUDA_VISIBLE_DEVICES=0 qca up --runtime local" in _commands(finding)
+
+
+def test_a_smaller_training_is_offered_only_where_it_fits():
+    tight = _judge_memory(gpu(memory_free=100 * MIB))
+    assert not [command for command in _commands(tight) if "HIDDEN_CHANNELS" in command]
+
+    roomier = _judge_memory(gpu(memory_free=1100 * MIB))
+    assert "QCA_TRAIN_HIDDEN_CHANNELS=64 qca up" in _commands(roomier)
+
+
+def test_the_cpu_is_offered_with_what_becomes_of_the_model():
+    (remedy,) = [
+        one
+        for one in _judge_memory(gpu(memory_free=100 * MIB)).remedies
+        if one.commands == ("QCA_TRAIN_DEVICE=cpu qca up",)
+    ]
+
+    assert "0.4 million parameters instead of 27.9 million parameters" in remedy.breaks
+    assert "--profile default" in remedy.breaks

@@ -11,6 +11,7 @@ from tests.doctor.checks import (
     test_files,
     test_gpu,
     test_host,
+    test_image_cuda,
     test_python,
     test_security,
 )
@@ -46,6 +47,7 @@ def test_every_check_of_files_has_its_three_cases(check: Check):
     """Where it needs a fact of the host, test_unknown_facts.py takes that away."""
     severities = {case.severity for case in FILE_CASES if case.check == check.id}
     severities |= {case[1] for case in test_files.ASKED if check.id == "QCA707"}
+    severities |= {case[3] for case in test_image_cuda.CASES if check.id == "QCA407"}
     severities |= {case[1] for case in test_files.EXTERNALS if check.id == "QCA709"}
 
     assert OK in severities, "no file that is well"

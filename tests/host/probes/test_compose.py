@@ -57,6 +57,8 @@ def test_the_compose_plugin(
             "version": version,
             "docker_client": str(tmp_path / "docker"),
             "client_version": "20.10.24+dfsg1",
+            "buildx": "0.13.1+ds1",
+            "missing_credential_helpers": (),
         }
     else:
         assert asdict(found) == {"found": False, "detail": stderr.splitlines()[-1]}
@@ -95,5 +97,10 @@ def test_a_program_that_is_not_docker_is_no_verdict(
 def install_docker(monkeypatch: pytest.MonkeyPatch, folder: Path, script: str) -> None:
     """Put a `docker` on PATH that notes its arguments and does as the script says."""
     answer = '[ "$*" = --version ] && echo "Docker version 20.10.24+dfsg1, build 297e128" && exit'
+    (folder / "cli-plugins").mkdir()
+    write_program(
+        folder / "cli-plugins/docker-buildx", "echo github.com/docker/buildx 0.13.1+ds1 0.13.1-3"
+    )
+    monkeypatch.setenv("DOCKER_CONFIG", str(folder))
     write_program(folder / "docker", f'{answer}\n[ "$*" = "compose version" ] || exit 9\n{script}')
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")

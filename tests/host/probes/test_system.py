@@ -48,3 +48,18 @@ def test_wsl_by_its_kernel(monkeypatch: pytest.MonkeyPatch, release: str, wsl: b
     name = system.platform.uname()._replace(release=release)
     monkeypatch.setattr(system.platform, "uname", lambda: name)
     assert system.probe().wsl is wsl
+
+
+@pytest.mark.parametrize("has_gpu", [True, False])
+def test_a_gpu_that_windows_hands_on(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, has_gpu: bool
+) -> None:
+    assert system.probe(tmp_path).wsl_gpu is None
+    uname = os.uname()
+    release = "5.15.153.1-microsoft-standard-WSL2"
+    named = type("Uname", (), {"system": "Linux", "release": release, "machine": uname.machine})
+    monkeypatch.setattr(system.platform, "uname", named)
+    (tmp_path / "dev").mkdir()
+    if has_gpu:
+        (tmp_path / "dev/dxg").touch()
+    assert system.probe(tmp_path).wsl_gpu is has_gpu

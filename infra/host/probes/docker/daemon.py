@@ -1,5 +1,6 @@
 """The process of the Docker daemon on this host: what it may give to containers."""
 
+import os
 import re
 from pathlib import Path
 
@@ -18,18 +19,16 @@ def read_most_memlock(engine: Engine, root: Path = Path("/")) -> int | None:
 
     A rootless daemon has its capabilities in a namespace of its own, where they do not count.
     """
-    if not engine.host.startswith("unix://"):
+    daemon = _find_daemon(engine, root / "proc")
+    if daemon is None:
         return None
-    daemons = _find_daemons(root / "proc")
-    if len(daemons) != 1:
-        return None  # none to be seen (a virtual machine's), or not clear which one answers
     rootless = any("rootless" in option for option in engine.security_options)
     try:
-        status = read_text(daemons[0] / "status")
+        status = read_text(daemon / "status")
         capabilities = re.search(r"^CapEff:\s*([0-9a-f]+)$", status, re.M)
         if capabilities and not rootless and int(capabilities[1], 16) & _SYS_RESOURCE:
             return ANY
-        limits = read_text(daemons[0] / "limits")
+        limits = read_text(daemon / "limits")
     except ProbeError:
         return None
     hard = re.search(r"^Max locked memory\s+\S+\s+(\S+)", limits, re.M)
@@ -38,6 +37,32 @@ def read_most_memlock(engine: Engine, root: Path = Path("/")) -> int | None:
     if hard[1] == "unlimited":
         return ANY
     return int(hard[1]) if re.fullmatch(r"\d{1,18}", hard[1], re.ASCII) else None
+
+
+def read_start_time(engine: Engine, root: Path = Path("/")) -> int | None:
+    """Return when the daemon started, in seconds since 1970; None where it cannot be seen."""
+    daemon = _find_daemon(engine, root / "proc")
+    if daemon is None:
+        return None
+    try:
+        booted = re.search(r"^btime (\d+)$", read_text(root / "proc/stat"), re.M)
+        # proc_pid_stat(5): the 22nd field, in clock ticks since the machine was started; the name
+        # in the second may hold spaces and brackets.
+        ticks = read_text(daemon / "stat").rpartition(")")[2].split()[19]
+    except (ProbeError, IndexError):
+        return None
+    if booted is None or not ticks.isdecimal():
+        return None
+    return int(booted[1]) + int(ticks) // os.sysconf("SC_CLK_TCK")
+
+
+def _find_daemon(engine: Engine, proc: Path) -> Path | None:
+    """Return the folder of the daemon that answers; None where that is not clear."""
+    if not engine.host.startswith("unix://"):
+        return None
+    daemons = _find_daemons(proc)
+    # None to be seen (a virtual machine's), or several of which any may answer.
+    return daemons[0] if len(daemons) == 1 else None
 
 
 def _find_daemons(proc: Path) -> list[Path]:

@@ -34,6 +34,7 @@ def parse_engine(endpoint: Endpoint, version: dict[str, Any], info: dict[str, An
         cpus=parse_integer(info["NCPU"], "NCPU", least=1),
         memory=parse_integer(info["MemTotal"], "MemTotal"),  # 0 where it cannot see it
         cgroup_version=get_optional(info, "CgroupVersion", str) or "",
+        cgroup_driver=get_optional(info, "CgroupDriver", str),
         runtimes=tuple(sorted(get_optional(info, "Runtimes", dict) or {})),
         cdi_devices=tuple(
             parse_text(device["ID"])

@@ -1,6 +1,8 @@
 """What a daemon may give, from its process in /proc."""
 
+import os
 import subprocess
+import time
 from dataclasses import asdict
 from pathlib import Path
 
@@ -8,7 +10,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from infra.host.facts import Engine
-from infra.host.probes.docker.daemon import ANY, read_most_memlock
+from infra.host.probes.docker.daemon import ANY, read_most_memlock, read_start_time
 from tests.support.hosts import engine
 
 ALL_CAPABILITIES, WITHOUT_SYS_RESOURCE = "000001ffffffffff", "000001fffeffffff"
@@ -55,6 +57,34 @@ def test_what_cannot_be_seen_is_not_guessed(tmp_path: Path) -> None:
     (two / "proc/7/status").write_text("nonsense")
     (two / "proc/7/limits").write_text("nonsense")
     assert read_most_memlock(engine(), two) is None
+
+
+def test_the_start_of_the_daemon_is_told_by_the_kernel(tmp_path: Path) -> None:
+    ticks = os.sysconf("SC_CLK_TCK")
+    root = write_daemon(tmp_path, ALL_CAPABILITIES)
+    fields = " ".join(["S", *["0"] * 18, str(90 * ticks), "0"])
+    (root / "proc/7/stat").write_text(f"7 (docker) (d) {fields}\n")
+    (root / "proc/stat").write_text("cpu  1 2 3\nbtime 1700000000\n")
+    assert read_start_time(engine(), root) == 1700000090
+    assert read_start_time(engine(host="tcp://there:2375"), root) is None
+    (root / "proc/stat").write_text("cpu  1 2 3\n")
+    assert read_start_time(engine(), root) is None
+    (root / "proc/7/stat").write_text("nonsense")
+    assert read_start_time(engine(), root) is None
+
+
+def test_a_real_process_started_when_it_did(tmp_path: Path) -> None:
+    (tmp_path / "proc").mkdir()
+    (tmp_path / "proc/stat").write_text(Path("/proc/stat").read_text())
+    with subprocess.Popen(["sleep", "20"]) as sleeping:
+        folder = tmp_path / f"proc/{sleeping.pid}"
+        folder.mkdir()
+        (folder / "comm").write_text("dockerd\n")
+        (folder / "stat").write_text(Path(f"/proc/{sleeping.pid}/stat").read_text())
+        sleeping.kill()
+    started = read_start_time(engine(), tmp_path)
+    assert started is not None
+    assert abs(started - time.time()) < 20
 
 
 def test_the_kernel_agrees_about_this_very_process() -> None:

@@ -201,10 +201,11 @@ def test_as_the_docker_program_does(home: Path, environment: dict[str, str]) -> 
     if docker is None:
         pytest.skip("there is no `docker` program on PATH to compare with")
     found = resolve_endpoint(environment, home)
+    outside = {key: text for key, text in os.environ.items() if not key.startswith("DOCKER_")}
     done = subprocess.run(
         [docker, "ps"],
         env={
-            **os.environ,
+            **outside,
             "HOME": str(home),
             "DOCKER_CONFIG": str(home / ".docker"),
             **environment,

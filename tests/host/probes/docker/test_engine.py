@@ -36,6 +36,7 @@ def plain_environment(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     monkeypatch.setenv("DOCKER_CONFIG", str(folder / "config"))
     # Not what the daemon of this machine may do.
     monkeypatch.setattr("infra.host.probes.docker.engine.read_most_memlock", lambda _: None)
+    monkeypatch.setattr("infra.host.probes.docker.engine.read_start_time", lambda _: None)
 
 
 def probe(monkeypatch: pytest.MonkeyPatch, host: str | Path, timeout: float = 10) -> Any:

@@ -354,7 +354,7 @@ def test_a_broken_record_hurts_only_itself(interpreter: Interpreter, home: Path)
 def test_an_interpreter_that_is_externally_managed(interpreter: Interpreter, home: Path) -> None:
     install_v1(interpreter.site_packages, "5.0.3", "2.28.1", "1.26.12")
     assert not probe_v1(interpreter, home).externally_managed
-    mark = interpreter.site_packages.parent / "EXTERNALLY-MANAGED"
+    mark = interpreter.library / "EXTERNALLY-MANAGED"
     mark.touch()
     assert probe_v1(interpreter, home).externally_managed
     mark.unlink()

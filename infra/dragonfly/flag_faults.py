@@ -1,0 +1,134 @@
+"""What is wrong with the flags of a Dragonfly service: names, values, and rules of its own."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from enum import Enum, auto
+
+from infra.dragonfly.command import Flag
+from infra.dragonfly.exit_rules import list_broken_rules
+from infra.dragonfly.flag_table import (
+    Standing,
+    find_nearest_flag,
+    find_standing,
+    find_type,
+    read_flag_table,
+)
+from infra.dragonfly.flag_values import describe_legal_values
+from infra.dragonfly.given_flags import GivenFlags
+from infra.dragonfly.releases import Release, is_read
+
+# What to write for a flag that was renamed. Its values stayed the same.
+_SUCCESSORS: Mapping[str, str] = {
+    "PASSWORD": "requirepass",  # as in DFLY_PASSWORD
+    "default_lua_config": "default_lua_flags",
+    "http_admin_console": "primary_port_http_enabled",
+    "memcache_port": "memcached_port",
+}
+
+# Abseil's flags that print something are no variables (measured: DFLY_help).
+_NO_VARIABLES = frozenset({"help", "helpfull", "helpmatch", "helpon", "helpshort", "version"})
+
+
+class Effect(Enum):
+    """What comes of a fault."""
+
+    EXITS = auto()
+    IGNORED = auto()
+    """A retired flag: Dragonfly says so in its log and starts."""
+    UNCERTAIN = auto()
+
+
+class FaultKind(Enum):
+    """What a fault is about."""
+
+    NAME = auto()
+    VALUE = auto()
+    RULE = auto()
+    FILE = auto()
+
+
+@dataclass(frozen=True)
+class FlagFault:
+    """A flag that Dragonfly does not take as it is given."""
+
+    flag: str
+    given: Flag
+    kind: FaultKind
+    effect: Effect
+    standing: Standing = Standing.PRESENT
+    reason: str = ""
+    """What is wrong with the value; for a name, `standing` says it."""
+    instead: str = ""
+    """The flag of this release to write for the name; empty where none is known."""
+    is_sure: bool = False
+    """`instead` is the same name spelled right or its successor, not only a similar one."""
+
+
+def find_flag_faults(given: GivenFlags, release: Release) -> tuple[FlagFault, ...]:
+    """Return the faults of the flags, in the order in which they are given."""
+    return (*_check_flags(given, release), *_check_rules(given, release), *_check_files(given))
+
+
+def _check_flags(given: GivenFlags, release: Release) -> Iterator[FlagFault]:
+    for name, flag in given.flags.items():
+        standing = Standing.UNKNOWN if _is_malformed(name, flag) else find_standing(name, release)
+        if standing is not Standing.PRESENT and name not in given.undefined_ok:
+            yield _report_name(name, flag, standing, release)
+        elif reason := _describe_value(name, flag, release):
+            yield FlagFault(name, flag, FaultKind.VALUE, Effect.EXITS, reason=reason)
+
+
+def _is_malformed(name: str, flag: Flag) -> bool:
+    """Whether no release can have a flag or variable of that name."""
+    is_variable = not flag.words
+    word = name.replace("_", "")
+    is_plain = word.isascii() and word.isalnum() and word == word.lower()
+    is_known = name in read_flag_table()
+    return (not is_plain and not is_known) or (is_variable and name in _NO_VARIABLES)
+
+
+def _report_name(name: str, flag: Flag, standing: Standing, release: Release) -> FlagFault:
+    effects = {Standing.RETIRED: Effect.IGNORED, Standing.UNCERTAIN: Effect.UNCERTAIN}
+    effect = effects.get(standing, Effect.EXITS)
+    instead = _find_substitute(name, release) if effect is not Effect.IGNORED else ""
+    plain = name.partition(" ")[0].lower().replace("-", "_").replace("_", "")
+    is_sure = _SUCCESSORS.get(name) == instead or plain == instead.replace("_", "")
+    return FlagFault(name, flag, FaultKind.NAME, effect, standing, instead=instead, is_sure=is_sure)
+
+
+def _find_substitute(name: str, release: Release) -> str:
+    """Return an existing flag for one that does not exist: its successor, or the most similar."""
+    successor = _SUCCESSORS.get(name)
+    if successor and find_standing(successor, release) is Standing.PRESENT:
+        return successor
+    return find_nearest_flag(name.partition(" ")[0], release)
+
+
+def _describe_value(name: str, flag: Flag, release: Release) -> str:
+    if flag.lacks_value:
+        return "a value is missing"
+    legal = describe_legal_values(find_type(name), flag.value, release)
+    return f"the value has to be {legal}" if legal else ""
+
+
+def _check_rules(given: GivenFlags, release: Release) -> Iterator[FlagFault]:
+    """Yield what Dragonfly's own rules say, as far as no file that was not read may change it."""
+    values = {name: flag.value for name, flag in given.flags.items()}
+    effect = Effect.EXITS if is_read(release) else Effect.UNCERTAIN
+    for name, reason in list_broken_rules(values, release):
+        is_present = find_standing(name, release) is Standing.PRESENT
+        if is_present and name in given.settled:
+            yield FlagFault(name, given.flags[name], FaultKind.RULE, effect, reason=reason)
+
+
+def _check_files(given: GivenFlags) -> Iterator[FlagFault]:
+    for name, flag, reason in given.faults:
+        yield FlagFault(name, flag, FaultKind.FILE, Effect.EXITS, reason=reason)
+
+
+def is_accepted(name: str, value: str, others: Mapping[str, Flag], release: Release) -> bool:
+    """Whether the release accepts `--name=value` beside the other flags of a service."""
+    flag = Flag(value, 1, value, words=())
+    given = GivenFlags(flags={**others, name: flag}, settled={*others, name})
+    faults = find_flag_faults(given, release)
+    return not any(fault.flag == name for fault in faults)

@@ -1,0 +1,131 @@
+"""Dragonfly's flags by release: type, since when, retired or absent from which release on."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from difflib import get_close_matches
+from enum import Enum, auto
+from functools import cache
+from pathlib import Path
+
+from infra.dragonfly.releases import NEWEST_READ, Release, is_read
+from qca.core.versions import parse_version
+
+_FLAG_TABLE = Path(__file__).parents[1] / "data" / "dragonfly-flags.txt"
+
+# The table begins with it. What it has is taken for that of the releases before, of which only
+# a few flags are known.
+_OLDEST_READ: Release = (1, 0, 0)
+
+# The main branch of August 2026 came after the newest release that was read.
+_MAIN: Release = (1, 41, 0)
+_NEVER: Release = (999, 0, 0)
+
+# As like as names must be for the one to be proposed for the other.
+_LIKENESS = 0.8
+
+
+class Standing(Enum):
+    """Whether a release has a flag."""
+
+    PRESENT = auto()
+    RETIRED = auto()
+    """It is accepted and ignored, with a notice in the log."""
+    ABSENT = auto()
+    """Another release has it; this one exits."""
+    UNKNOWN = auto()
+    """No release has it: each exits."""
+    UNCERTAIN = auto()
+    """It is unknown whether this release has it."""
+
+
+@dataclass(frozen=True)
+class FlagHistory:
+    """A flag through the releases."""
+
+    type: str
+    since: Release
+    retired: Release = _NEVER
+    absent: Release = _NEVER
+    gap: tuple[Release, Release] | None = None
+    """The first and the last release of those in between that lack it."""
+    unread: Release = _NEVER
+
+    def judge(self, release: Release) -> Standing:
+        """Return whether a release whose sources were read has the flag."""
+        in_gap = self.gap is not None and self.gap[0] <= release <= self.gap[1]
+        if not self.since <= release < self.absent or in_gap:
+            return Standing.ABSENT
+        if release >= self.unread:
+            return Standing.UNCERTAIN
+        return Standing.RETIRED if release >= self.retired else Standing.PRESENT
+
+
+@cache
+def read_flag_table() -> Mapping[str, FlagHistory]:
+    """Return every flag that is known, by its name."""
+    lines = _FLAG_TABLE.read_text("utf-8").splitlines()
+    return dict(_parse_line(line) for line in lines if not line.startswith("#"))
+
+
+def _parse_line(line: str) -> tuple[str, FlagHistory]:
+    name, kind, since, *rest = line.split()
+    dates = dict(part.split("=") for part in rest)
+    first, _, last = dates.pop("gap", "").partition("-")
+    gap = (_parse_release(first), _parse_release(last)) if first else None
+    later = {key: _parse_release(text) for key, text in dates.items()}
+    return name, FlagHistory(kind, _parse_release(since), gap=gap, **later)
+
+
+def _parse_release(text: str) -> Release:
+    if text == "main":
+        return _MAIN
+    major, minor, patch = parse_version(text)
+    return major, minor, patch
+
+
+def find_standing(flag: str, release: Release) -> Standing:
+    """Return whether a release has the flag, as far as that is known."""
+    history = read_flag_table().get(flag)
+    if not is_read(release):
+        return _judge_unread_release(history, release)
+    if release < _OLDEST_READ:
+        return _judge_early_release(history, release)
+    return history.judge(release) if history else Standing.UNKNOWN
+
+
+def _judge_unread_release(history: FlagHistory | None, release: Release) -> Standing:
+    """Judge by what the release pages name; what they do not name stays as it was."""
+    if history is None:
+        return Standing.UNCERTAIN
+    if NEWEST_READ < history.absent <= release:
+        return Standing.ABSENT
+    standing = history.judge(release)
+    return Standing.UNCERTAIN if standing is Standing.ABSENT else standing
+
+
+def _judge_early_release(history: FlagHistory | None, release: Release) -> Standing:
+    if history is None or history.since > _OLDEST_READ:
+        return Standing.UNCERTAIN
+    return Standing.ABSENT if release >= history.absent else Standing.PRESENT
+
+
+def find_type(flag: str) -> str:
+    """Return the type of a flag's value; empty for a flag that is not known."""
+    history = read_flag_table().get(flag)
+    return history.type if history else ""
+
+
+def is_switch(flag: str) -> bool:
+    """Whether the flag is true or false, and so takes no word after it."""
+    return find_type(flag) == "bool"
+
+
+def find_nearest_flag(flag: str, release: Release) -> str:
+    """Return the flag of that release that is most like a name; empty where none is."""
+    existing = [
+        name for name in read_flag_table() if find_standing(name, release) is Standing.PRESENT
+    ]
+    plain = flag.lower().replace("-", "").replace("_", "")
+    same = (name for name in existing if name.replace("_", "") == plain)
+    near = get_close_matches(flag, sorted(existing), n=1, cutoff=_LIKENESS)
+    return next(same, "") or next(iter(near), "")

@@ -1,0 +1,81 @@
+"""Values that a flag can have by its type, as Abseil parses them.
+
+https://github.com/abseil/abseil-cpp/blob/master/absl/flags/marshalling.cc
+"""
+
+import re
+from collections.abc import Callable, Mapping
+
+from infra.dragonfly.cron import is_crontab
+from infra.dragonfly.releases import Release
+from infra.dragonfly.sizes import read_size
+
+_TRUE, _FALSE = frozenset({"1", "t", "true", "y", "yes"}), frozenset({"0", "f", "false", "n", "no"})
+
+_INTEGER = re.compile(r"(?P<sign>[+-]?)(?:0[xX](?P<hex>[0-9a-fA-F]+)|(?P<decimal>[0-9]+))")
+_FLOAT = re.compile(
+    r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?|inf(?:inity)?|nan)", re.IGNORECASE
+)
+# -1 is any port that is free (dfly_main.cc).
+_RANGES: Mapping[str, range] = {
+    "int32": range(-(2**31), 2**31),
+    "uint16": range(2**16),
+    "uint32": range(2**32),
+    "uint64": range(2**64),
+    "port": range(-1, 2**16),
+}
+_MOST_DIGITS = 40
+
+
+def parse_boolean(text: str) -> bool | None:
+    """Return what Abseil reads as true or false; None for anything else."""
+    word = text.strip().lower()
+    return True if word in _TRUE else False if word in _FALSE else None
+
+
+def parse_integer(text: str) -> int | None:
+    """Return the number that Abseil reads: with blanks around it, a sign, or hexadecimal."""
+    match = _INTEGER.fullmatch(text.strip())
+    if match is None or len(text) > _MOST_DIGITS:
+        return None
+    number = int(match["hex"], 16) if match["hex"] else int(match["decimal"])
+    return -number if match["sign"] == "-" else number
+
+
+def describe_legal_values(kind: str, value: str, release: Release) -> str:
+    """Return what a value of that type has to be; empty where the value is one."""
+    if kind in _RANGES:
+        return _describe_range(kind) if not _is_in_range(kind, value) else ""
+    describe = _DESCRIPTIONS.get(kind)
+    if describe is None:
+        return ""
+    is_legal, description = describe
+    return "" if is_legal(value, release) else description
+
+
+def _is_in_range(kind: str, value: str) -> bool:
+    number = parse_integer(value)
+    is_signed = kind in ("int32", "port")
+    if number is None:  # to which a range would compare each of its numbers
+        return False
+    return number in _RANGES[kind] and (is_signed or "-" not in value)
+
+
+def _describe_range(kind: str) -> str:
+    if kind in ("port", "uint16"):
+        return "a whole number up to 65535"
+    return "a whole number" if kind == "int32" else "a whole number that is not negative"
+
+
+_DESCRIPTIONS: Mapping[str, tuple[Callable[[str, Release], bool], str]] = {
+    "bool": (lambda value, _: parse_boolean(value) is not None, "true or false"),
+    "float": (lambda value, _: _FLOAT.fullmatch(value.strip()) is not None, "a number"),
+    "size": (
+        lambda value, release: read_size(value, release) is not None,
+        "a size such as 500MB, 1G or 1TB",
+    ),
+    "cron": (
+        lambda value, _: not value or is_crontab(value),
+        "a crontab of five fields without quotes, such as */30 * * * *",
+    ),
+}

@@ -1,0 +1,31 @@
+"""Dragonfly's releases: which one an image names, and how much is known of it."""
+
+from qca.core.versions import parse_version
+
+Release = tuple[int, int, int]
+
+NEWEST_READ: Release = (1, 40, 1)
+"""The newest release whose sources were read."""
+
+LATEST: Release = (2, 1, 0)
+"""What the tag `latest` named in November 2026; of 2.x only the release pages are known."""
+
+
+def parse_release(image: str) -> Release:
+    """Return the release that an image's tag names (`v2.1` is 2.1.0); else the latest."""
+    tag = image.partition("@")[0].rpartition("/")[2].partition(":")[2]
+    numbers = parse_version(tag)
+    if len(numbers) < len(("major", "minor")):
+        return LATEST
+    major, minor, patch, *_ = (*numbers, 0)
+    return major, minor, patch
+
+
+def is_read(release: Release) -> bool:
+    """Whether a release's rules are known from its sources, and not only from its page."""
+    return release <= NEWEST_READ
+
+
+def format_release(release: Release) -> str:
+    """Return a release as its tag is written: `v1.40.1`."""
+    return "v" + ".".join(map(str, release))

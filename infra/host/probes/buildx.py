@@ -1,0 +1,40 @@
+"""buildx, the plugin of `docker` by which Compose builds images.
+
+The plugin is asked itself: `docker buildx version` starts it twice, and takes as long again.
+"""
+
+import os
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from infra.host.deadline import Deadline
+from infra.host.errors import ProbeError
+
+# docker/cli cli-plugins/manager: the user's folder, then those of the system.
+_SYSTEM_FOLDERS = (
+    "/usr/local/lib/docker/cli-plugins",
+    "/usr/local/libexec/docker/cli-plugins",
+    "/usr/lib/docker/cli-plugins",
+    "/usr/libexec/docker/cli-plugins",
+)
+# "github.com/docker/buildx v0.17.1 257815a"; Debian's build says "0.13.1+ds1", without the v.
+_VERSION = re.compile(r"/buildx v?(\d\S*)")
+
+
+def ask_buildx_version(deadline: Deadline) -> str | None:
+    """Return its version; empty where it is not there, None where it does not say."""
+    plugin = next((path for path in _list_places() if os.access(path, os.X_OK)), None)
+    if plugin is None:
+        return ""
+    try:
+        match = _VERSION.search(deadline.run([plugin, "version"]).stdout)
+    except ProbeError:
+        return None
+    return match[1] if match else None
+
+
+def _list_places() -> Iterator[Path]:
+    own = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker") / "cli-plugins"
+    for folder in (own, *map(Path, _SYSTEM_FOLDERS)):
+        yield folder / "docker-buildx"

@@ -1,0 +1,38 @@
+"""The programs to which `docker` leaves passwords of registries, by its config.json."""
+
+import json
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from infra.host.errors import FileMissingError, ProbeError
+from infra.host.files import read_text
+
+# docker/cli cli/config/credentials: a helper's program is called so.
+_PREFIX = "docker-credential-"
+
+
+def find_missing_helpers() -> tuple[str, ...] | None:
+    """Return the helpers that are named and not on PATH; None where the file cannot be read."""
+    folder = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
+    try:
+        config = json.loads(read_text(folder / "config.json"))
+    except FileMissingError:
+        return ()
+    except (ProbeError, ValueError, RecursionError):
+        return None
+    programs = {_PREFIX + name for name in _list_helpers(config)}
+    return tuple(sorted(program for program in programs if shutil.which(program) is None))
+
+
+def _list_helpers(config: Any) -> Iterator[str]:
+    """Yield the helper for all registries, and those for single ones."""
+    if not isinstance(config, dict):
+        return
+    single = config.get("credHelpers")
+    single_names = single.values() if isinstance(single, dict) else ()
+    for name in (config.get("credsStore"), *single_names):
+        if isinstance(name, str) and name:
+            yield name

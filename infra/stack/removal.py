@@ -1,0 +1,121 @@
+"""Remove what belongs to a project, found by the labels that Compose gave it.
+
+Neither the state folder nor the Compose file is needed for it, and no program that a Ctrl-C on
+the terminal would reach too.
+"""
+
+import contextlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from infra.stack.compose_document import STORE_STOP_SECONDS, TRAINER_STOP_SECONDS
+from infra.stack.containers import PROJECT_LABEL, SERVICE_LABEL
+from infra.stack.docker_client import connect_engine
+from qca.core.errors import LaunchError
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+_FILES_LABEL = f"{PROJECT_LABEL}.config_files"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Removed:
+    """How much of a project was there, and is no more."""
+
+    containers: int
+    networks: int
+    volumes: tuple[str, ...]
+    kept_volumes: tuple[str, ...]
+
+    def is_nothing(self) -> bool:
+        """Whether there was nothing to remove."""
+        return not (self.containers or self.networks or self.volumes)
+
+
+def remove_project(project: str, compose_file: Path, *, volumes: bool) -> Removed:
+    """Remove a project's containers and networks, and its volumes if asked to.
+
+    The trainer is stopped first: it writes a checkpoint, and sends the store what is left.
+
+    Raises:
+        LaunchError: the project is another folder's, or the engine refuses.
+
+    """
+    with connect_engine() as engine:
+        containers = _list_containers(engine, project)
+        refuse_foreign(containers, project, compose_file)
+        for container in sorted(containers, key=_is_store):
+            _remove_container(engine, container)
+        networks = engine.networks(filters={"label": f"{PROJECT_LABEL}={project}"})
+        for network in networks:
+            engine.remove_network(network["Id"])
+        found = engine.volumes(filters={"label": f"{PROJECT_LABEL}={project}"})["Volumes"] or ()
+        names = tuple(sorted(volume["Name"] for volume in found))
+        for name in names if volumes else ():
+            engine.remove_volume(name)
+    return Removed(
+        containers=len(containers),
+        networks=len(networks),
+        volumes=names if volumes else (),
+        kept_volumes=() if volumes else names,
+    )
+
+
+def list_remaining(project: str) -> list[str]:
+    """Return the services of a project that still have a container.
+
+    Raises:
+        LaunchError: the engine does not answer.
+
+    """
+    with connect_engine() as engine:
+        containers = _list_containers(engine, project)
+    return sorted(container["Labels"].get(SERVICE_LABEL, "?") for container in containers)
+
+
+def refuse_foreign(containers: Sequence[dict[str, Any]], project: str, compose_file: Path) -> None:
+    """Refuse a project one of whose containers another folder's Compose file has made.
+
+    Raises:
+        LaunchError: naming the other file.
+
+    """
+    here = str(compose_file.resolve())
+    for container in containers:
+        other = container["Labels"].get(_FILES_LABEL, here)
+        if other != here:
+            raise LaunchError(
+                f"the project name {project!r} is taken by the stack of {other}",
+                hint="Give this one another name: --project NAME, or [stack] project in qca.toml.",
+            )
+
+
+def refuse_foreign_project(project: str, compose_file: Path) -> None:
+    """Refuse a project name that another folder's stack uses: Compose would replace it.
+
+    Raises:
+        LaunchError: naming the other stack's file, or the engine does not answer.
+
+    """
+    with connect_engine() as engine:
+        refuse_foreign(_list_containers(engine, project), project, compose_file)
+
+
+def _list_containers(engine: "APIClient", project: str) -> list[dict[str, Any]]:
+    return engine.containers(all=True, filters={"label": f"{PROJECT_LABEL}={project}"})
+
+
+def _is_store(container: dict[str, Any]) -> bool:
+    return container["Labels"].get(SERVICE_LABEL) == "store"
+
+
+def _remove_container(engine: "APIClient", container: dict[str, Any]) -> None:
+    from docker.errors import NotFound
+
+    seconds = STORE_STOP_SECONDS if _is_store(container) else TRAINER_STOP_SECONDS
+    with contextlib.suppress(NotFound):  # somebody else removed it
+        engine.stop(container["Id"], timeout=seconds)
+        engine.remove_container(container["Id"], v=True, force=True)

@@ -1,0 +1,73 @@
+"""A training's events as lines for people."""
+
+from qca.core.units import format_size
+from qca.runs.events import (
+    CheckpointWritten,
+    ConfigChanged,
+    EpisodeRecord,
+    Event,
+    Finished,
+    Noted,
+    PlanChanged,
+    Skipped,
+    Started,
+)
+from qca.runs.resume_messages import describe_config_change, describe_repeated_episodes
+
+_ENDINGS = {
+    "complete": "Done: {} episodes.",
+    "stopped": "Stopped after {} episodes; {} goes on from there.",
+    "already-complete": "This run is complete: {} episodes. "
+    "--episodes makes it longer, --run NAME starts another.",
+}
+
+
+def describe_event(event: Event, *, resume: str = "the same command") -> list[str]:
+    """Return the event as lines; `resume` is what goes on with a training that was stopped."""
+    match event:
+        case Started():
+            return _describe_start(event)
+        case EpisodeRecord():
+            return [f"episode {event.episode}  {'  '.join(format_numbers(event))}"]
+        case Finished():
+            return [_ENDINGS[event.reason].format(event.episodes, resume)]
+        case Skipped():
+            return [f"Episode {event.episode} is skipped: {event.because}."]
+        case PlanChanged():
+            return [
+                f"Out of memory; episode {event.episode} is repeated with recompute "
+                f"{event.recompute}, optimizer state on {event.optimizer_state}."
+            ]
+        case ConfigChanged():
+            changes = describe_config_change(event.before, event.now)
+            return [f"Note: changed with episode {event.episode:,}: {changes}."]
+        case Noted():
+            return [f"Note: {event.message}."]
+        case CheckpointWritten():
+            return [f"Checkpoint of episode {event.episode}."]
+
+
+def format_numbers(record: EpisodeRecord) -> list[str]:
+    """Return what counts of an episode, the most important first."""
+    return [
+        f"loss {record.loss:.4g}",
+        f"{record.steps_per_second:.3g} steps/s",
+        format_size(record.memory_bytes),
+    ]
+
+
+def _describe_start(event: Started) -> list[str]:
+    predicted = event.predicted_memory_bytes
+    peak = "" if predicted is None else f", predicted peak {format_size(predicted)}"
+    segment = "" if event.segment == 1 else f" in segments of {event.segment} steps"
+    together = "" if event.processes == 1 else f" in {event.processes} processes"
+    lines = [
+        f"Training {event.run}: {event.parameters:,} parameters, "
+        f"{event.grid}x{event.grid} cells, {event.steps} steps an episode, "
+        f"on {event.device}{together}, {event.precision}, "
+        f"recompute {event.recompute}{segment}{peak}."
+    ]
+    if event.made_again_until is not None:
+        repeated = describe_repeated_episodes(event.first_episode, event.made_again_until)
+        lines.append(f"Note: {repeated}.")
+    return [*lines, *(f"Note: {warning}" for warning in event.warnings)]

@@ -1,0 +1,42 @@
+"""Taking a stack down: all of it, or one line about what still runs and what ends it."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from infra.stack.state import StateDir
+from qca.cli.signals import Terminated, ignore_signals
+from qca.core.errors import LaunchError
+
+if TYPE_CHECKING:
+    from infra.stack.removal import Removed
+
+
+def take_down(
+    project: str, state: StateDir, *, volumes: bool, say: Callable[[str], None]
+) -> "Removed":
+    """Remove the stack; interrupted, say what is left of it.
+
+    Raises:
+        LaunchError: the engine refuses, or the project is another folder's.
+
+    """
+    from infra.stack.removal import remove_project
+
+    try:
+        return remove_project(project, state.compose_file, volumes=volumes)
+    except (KeyboardInterrupt, Terminated):
+        with ignore_signals():
+            say(_describe_remains(project))
+        raise
+
+
+def _describe_remains(project: str) -> str:
+    from infra.stack.removal import list_remaining
+
+    try:
+        services = list_remaining(project)
+    except LaunchError as error:
+        return f"What still runs of the stack {project} is unknown: {error}. `qca down` ends it."
+    if not services:
+        return f"No container of the stack {project} is left."
+    return f"Still there of the stack {project}: {', '.join(services)}. `qca down` ends it."

@@ -1,0 +1,73 @@
+"""The bar of a training on a terminal."""
+
+import re
+
+import pytest
+
+from qca.cli.event_text import describe_event
+from qca.cli.progress import ProgressView
+from qca.core.units import format_time_left
+from qca.runs.events import Finished
+from tests.support.run_folders import make_started, record
+
+
+@pytest.fixture(params=[60, 80, 100])
+def columns(request, monkeypatch) -> int:
+    """The width of the terminal that stderr pretends to be."""
+    for name, value in {"COLUMNS": request.param, "TTY_COMPATIBLE": 1, "FORCE_COLOR": 1}.items():
+        monkeypatch.setenv(name, str(value))
+    return request.param
+
+
+def show(*, restarted: bool = False) -> None:
+    with ProgressView() as view:
+        view.show(make_started())
+        view.show(record(2))
+        if restarted:
+            view.show(make_started(2))
+        view.show(record(5))
+        view.show(Finished(reason="complete", episodes=5))
+        view.say("Run folder: runs/first")
+
+
+def test_the_bar_ends_above_the_closing_lines(columns, capsys):
+    show()
+    text = capsys.readouterr().err
+    assert text.rindex("5/5") < text.index("Done: 5 episodes.") < text.index("Run folder:")
+
+
+def test_the_bar_has_as_many_numbers_as_there_is_room_for(columns, capsys):
+    show()
+    last = capsys.readouterr().err.rpartition("5/5")[2].splitlines()[0]
+    shown = [number for number in ("loss 0.8", "10 steps/s", "300 MiB") if number in last]
+    assert len(shown) == {60: 1, 80: 2, 100: 3}[columns]
+
+
+def test_no_word_of_a_message_is_broken(columns, capsys):
+    [line] = describe_event(make_started())
+    with ProgressView() as view:
+        view.say(line)
+    shown = re.sub(r"\x1b\[[\d;?]*[A-Za-z]", " ", capsys.readouterr().err)
+    assert shown.split() == line.split()
+    assert all(len(row.strip()) <= columns for row in shown.splitlines())
+
+
+def test_a_file_gets_a_message_as_one_line(capsys):
+    [line] = describe_event(make_started())
+    with ProgressView() as view:
+        view.say(line)
+    assert capsys.readouterr().err == f"{line}\n"
+
+
+def test_a_trainer_that_was_started_again_has_no_second_bar(columns, capsys):
+    show(restarted=True)
+    end = capsys.readouterr().err.rpartition("\x1b[?25h")[0]
+    assert end.rpartition("\x1b[2K")[2].count("5/5") == 1
+    assert "2/5" not in end.rpartition("\x1b[2K")[2]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(7.4, "7 s"), (60, "1 min"), (7140, "119 min"), (11100, "3 h 05 min")]
+)
+def test_the_time_that_is_left(seconds, text):
+    assert format_time_left(seconds) == text

@@ -1,0 +1,99 @@
+"""Dragonfly's flags, release by release."""
+
+import pytest
+
+from infra.dragonfly.flag_table import (
+    Standing,
+    find_nearest_flag,
+    find_standing,
+    is_switch,
+    read_flag_table,
+)
+from infra.dragonfly.releases import NEWEST_READ
+
+TYPES = {
+    *("bool", "cron", "float", "int32", "list", "other", "port", "size", "text"),
+    *("uint16", "uint32", "uint64"),
+}
+
+
+@pytest.mark.parametrize(
+    ("flag", "release", "standing"),
+    [
+        ("maxmemory", (1, 0, 0), Standing.PRESENT),
+        ("maxmemory", NEWEST_READ, Standing.PRESENT),
+        ("snapshot_cron", (1, 7, 0), Standing.ABSENT),
+        ("snapshot_cron", (1, 7, 1), Standing.PRESENT),
+        ("oom_deny_ratio", (1, 25, 5), Standing.PRESENT),
+        ("oom_deny_ratio", (1, 26, 0), Standing.RETIRED),
+        ("oom_deny_ratio", (1, 40, 0), Standing.ABSENT),
+        ("use_large_pages", (1, 4, 0), Standing.ABSENT),
+        # A flag that the 1.28 branch got after 1.29 was out.
+        ("mget_dedup_keys", (1, 28, 30), Standing.PRESENT),
+        ("mget_dedup_keys", (1, 29, 0), Standing.ABSENT),
+        ("mget_dedup_keys", (1, 30, 0), Standing.PRESENT),
+        ("pipeline_queue_limit", (1, 15, 0), Standing.ABSENT),
+        ("pipeline_queue_limit", (1, 22, 0), Standing.PRESENT),
+        ("http_admin_console", (0, 16, 0), Standing.PRESENT),
+        ("http_admin_console", (1, 0, 0), Standing.ABSENT),
+        ("appendonly", (1, 34, 1), Standing.UNKNOWN),
+        ("cf_bucket_size", NEWEST_READ, Standing.ABSENT),  # only on the main branch
+        ("logtostderr", (1, 38, 0), Standing.PRESENT),  # the image's own command has it
+        ("log_utc_time", (1, 37, 0), Standing.PRESENT),
+        ("log_utc_time", (1, 38, 0), Standing.UNCERTAIN),
+        # Before v1.0 the table does not reach.
+        ("maxmemory", (0, 9, 0), Standing.PRESENT),
+        ("appendonly", (0, 9, 0), Standing.UNCERTAIN),
+    ],
+)
+def test_a_flag_through_the_releases(flag, release, standing):
+    assert find_standing(flag, release) is standing
+
+
+@pytest.mark.parametrize(
+    ("flag", "release", "standing"),
+    [
+        ("maxmemory", (2, 1, 0), Standing.PRESENT),
+        ("cf_bucket_size", (2, 0, 0), Standing.PRESENT),
+        ("proactor_busy_poll_usec", (2, 0, 0), Standing.PRESENT),
+        ("proactor_busy_poll_usec", (2, 1, 0), Standing.ABSENT),
+        ("proactor_tail_cpus", (2, 1, 0), Standing.PRESENT),
+        ("proactor_tail_cpus", (2, 0, 0), Standing.UNCERTAIN),
+        ("oom_deny_ratio", (2, 1, 0), Standing.UNCERTAIN),
+        ("appendonly", (2, 1, 0), Standing.UNCERTAIN),
+    ],
+)
+def test_of_v2_only_what_its_release_pages_name_is_known(flag, release, standing):
+    assert find_standing(flag, release) is standing
+
+
+def test_every_line_of_the_table_has_a_type_and_dates_in_order():
+    for flag, history in read_flag_table().items():
+        assert history.type in TYPES, flag
+        assert history.since < history.absent, flag
+        assert history.retired == (999, 0, 0) or history.since <= history.retired, flag
+        if history.gap:
+            assert history.since < history.gap[0] <= history.gap[1] < history.absent, flag
+
+
+@pytest.mark.parametrize(
+    ("name", "release", "flag"),
+    [
+        ("maxmemry", NEWEST_READ, "maxmemory"),
+        ("max-memory", NEWEST_READ, "maxmemory"),
+        ("MaxMemory", NEWEST_READ, "maxmemory"),
+        ("max_memory", NEWEST_READ, "maxmemory"),
+        ("memcached-port", (1, 4, 0), "memcache_port"),
+        ("oom_deny_ratios", NEWEST_READ, "rss_oom_deny_ratio"),
+        ("zzzzqqqq", NEWEST_READ, ""),
+    ],
+)
+def test_the_nearest_flag_is_one_that_the_release_has(name, release, flag):
+    assert find_nearest_flag(name, release) == flag
+
+
+@pytest.mark.parametrize(
+    ("flag", "expected"), [("tls", True), ("maxmemory", False), ("nonsense", False)]
+)
+def test_a_switch_is_a_flag_that_is_true_or_false(flag, expected):
+    assert is_switch(flag) is expected

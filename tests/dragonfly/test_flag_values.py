@@ -1,0 +1,67 @@
+"""Values of flags, by their type."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from infra.dragonfly.flag_values import describe_legal_values, parse_integer
+from infra.dragonfly.releases import NEWEST_READ
+
+LEGAL = [
+    ("bool", "yes"),
+    ("bool", " T "),
+    ("int32", "-5"),
+    ("uint32", "+2"),
+    ("uint32", "0x2"),
+    ("uint32", " 2"),
+    ("uint32", "70000"),
+    ("port", "-1"),
+    ("port", "6379"),
+    ("float", "1.5e3"),
+    ("size", "512mib"),
+    ("cron", "*/30 * * * *"),
+    ("cron", ""),
+    ("text", ""),
+    ("other", "anything"),
+    ("", "of a flag that is not known"),
+]
+ILLEGAL = [
+    ("bool", "on"),
+    ("bool", "2"),
+    ("bool", ""),
+    ("int32", "1.5"),
+    ("int32", "2147483648"),
+    ("uint16", "70000"),
+    ("uint16", "-1"),
+    ("uint32", "-1"),
+    ("uint32", "-0"),
+    ("uint32", "0x"),
+    ("uint64", "many"),
+    ("port", "65536"),
+    ("port", "-2"),
+    ("float", "much"),
+    ("size", "4GIB"),
+    ("cron", "*:30"),
+]
+
+
+@pytest.mark.parametrize(("kind", "value"), LEGAL)
+def test_a_value_that_the_type_takes(kind, value):
+    assert describe_legal_values(kind, value, NEWEST_READ) == ""
+
+
+@pytest.mark.parametrize(("kind", "value"), ILLEGAL)
+def test_a_value_that_the_type_does_not_take(kind, value):
+    assert describe_legal_values(kind, value, NEWEST_READ)
+
+
+@given(st.integers(-(2**70), 2**70))
+def test_a_number_is_read_in_both_notations(number):
+    assert parse_integer(str(number)) == number
+    assert parse_integer(f"{number:#x}") == number
+
+
+@given(st.text(max_size=60))
+def test_no_text_is_too_odd_for_a_type(text):
+    for kind in ("bool", "cron", "float", "int32", "port", "size", "uint64"):
+        assert isinstance(describe_legal_values(kind, text, NEWEST_READ), str)

@@ -1,0 +1,30 @@
+"""Dragonfly's releases by the tags of images."""
+
+import pytest
+
+from infra.dragonfly.releases import LATEST, format_release, is_read, parse_release
+
+
+@pytest.mark.parametrize(
+    ("image", "release"),
+    [
+        ("docker.dragonflydb.io/dragonflydb/dragonfly:v1.14.2", (1, 14, 2)),
+        ("ghcr.io/dragonflydb/dragonfly:v1.9.0-alpine", (1, 9, 0)),
+        ("docker.dragonflydb.io/dragonflydb/dragonfly:v2.1", (2, 1, 0)),
+        ("localhost:5000/dragonflydb/dragonfly", LATEST),
+        ("dragonflydb/dragonfly:latest", LATEST),
+        ("dragonflydb/dragonfly:v1.30.1@sha256:abc", (1, 30, 1)),
+        ("", LATEST),
+    ],
+)
+def test_the_release_of_an_image(image, release):
+    assert parse_release(image) == release
+
+
+def test_the_sources_of_v1_were_read_and_those_of_v2_not():
+    assert is_read((1, 40, 1))
+    assert not is_read((2, 0, 0))
+
+
+def test_a_release_is_written_as_its_tag():
+    assert format_release((1, 40, 1)) == "v1.40.1"
