@@ -169,7 +169,7 @@ class TrainConfig(_Table):
     recompute: Recompute = "auto"
     """What backward recomputes: `none`, `step`, `two-level`, `host`, or `auto`: the fastest
     that fits the budget."""
-    segment: Annotated[int, Constraint(ge=1)] | Literal["auto"] = "auto"
+    segment: Annotated[int, Constraint(ge=1, lt=2**63)] | Literal["auto"] = "auto"
     """Steps whose gradients are computed as one batch, each more with a step's activations; `auto`:
     as many as are faster and fit the budget. A run that is resumed keeps its own."""
     optimizer_state: OptimizerState = "auto"
