@@ -124,7 +124,7 @@ def test_the_report_says_what_it_needs(clean, tmp_path):
     assert done.returncode == 1
     python = clean / "python"
     wanted = "'jinja2>=3.1.6' 'matplotlib>=3.10' 'numpy>=2' 'safetensors>=0.5'"
-    assert f"{python} -m pip install {wanted}" in done.stderr
+    assert f"{python} -P -m pip install {wanted}" in done.stderr
 
 
 @pytest.mark.slow

@@ -1,6 +1,6 @@
 """What the Dragonfly services of a Compose project would start with: threads and maxmemory."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from infra.compose_file.limits import read_cpu_quota, read_cpuset, read_size
 from infra.compose_file.model import LocatedValue
@@ -12,6 +12,14 @@ from infra.dragonfly.flag_values import parse_integer
 from infra.dragonfly.service import Dragonfly
 from infra.dragonfly.sizes import read_size as read_maxmemory
 from infra.host.facts import Engine, HostFacts, Unknown, known_or_none
+
+# Settings of a service that its cgroup holds it to, and by which Dragonfly decides.
+_CGROUP_LIMITS = frozenset(
+    {
+        *("cpus", "cpu_quota", "cpu_period", "deploy.resources.limits.cpus"),
+        *("mem_limit", "deploy.resources.limits.memory"),
+    }
+)
 
 
 @dataclass(frozen=True)
@@ -39,6 +47,23 @@ def predict_start(facts: HostFacts, dragonfly: Dragonfly) -> DragonflyStart | Ve
     if isinstance(maxmemory, Verdict):
         return maxmemory
     return DragonflyStart(threads, maxmemory)
+
+
+def predict_start_without_limits(facts: HostFacts, dragonfly: Dragonfly) -> DragonflyStart | None:
+    """Return what the service may start with as well: on cgroup v1, by none of its limits.
+
+    Dragonfly finds them only where the host mounts the controllers as `cpu,cpuacct`; mounted apart
+    or as `cpuacct,cpu` it sees neither the CPU limit nor the memory limit. None where its limits
+    are seen for sure, or where that does not tell.
+    """
+    docker = known_or_none(facts.docker)
+    if not isinstance(docker, Engine) or docker.cgroup_version != "1":
+        return None
+    settings = dragonfly.service.settings.items()
+    others = {key: value for key, value in settings if key not in _CGROUP_LIMITS}
+    service = replace(dragonfly.service, settings=others)
+    start = predict_start(facts, replace(dragonfly, service=service))
+    return start if isinstance(start, DragonflyStart) else None
 
 
 def predict_maxmemory(facts: HostFacts, dragonfly: Dragonfly) -> Maxmemory | Verdict:

@@ -10,6 +10,8 @@ NEWEST_READ: Release = (1, 40, 1)
 LATEST: Release = (2, 1, 0)
 """What the tag `latest` named in November 2026; of 2.x only the release pages are known."""
 
+_NEW_LICENSE: Release = (2, 0, 0)
+
 
 def parse_release(image: str) -> Release:
     """Return the release that an image's tag names (`v2.1` is 2.1.0); else the latest."""
@@ -29,3 +31,13 @@ def is_read(release: Release) -> bool:
 def format_release(release: Release) -> str:
     """Return a release as its tag is written: `v1.40.1`."""
     return "v" + ".".join(map(str, release))
+
+
+def describe_license(release: Release) -> str:
+    """Return what a user of that release should know of its license; empty where it is v1's."""
+    if release < _NEW_LICENSE:
+        return ""
+    return (
+        f"Dragonfly {format_release(release)} is licensed under the DSAL, free in production up to "
+        "100 vCPUs (v1: the BSL 1.1): https://github.com/dragonflydb/dragonfly/releases"
+    )

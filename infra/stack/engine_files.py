@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from infra.stack.containers import PROJECT_LABEL
 from infra.stack.docker_client import connect_engine
 
 if TYPE_CHECKING:
@@ -57,6 +58,13 @@ def has_volume(volume: str) -> bool:
         except NotFound:
             return False
     return True
+
+
+def ensure_volume(volume: str, project: str) -> None:
+    """Make the volume with a project's runs, unless it is there, labeled as Compose would."""
+    labels = {PROJECT_LABEL: project, f"{PROJECT_LABEL.rpartition('.')[0]}.volume": "runs"}
+    with connect_engine() as engine:
+        engine.create_volume(volume, labels=labels)
 
 
 @contextlib.contextmanager

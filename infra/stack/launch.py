@@ -17,7 +17,7 @@ from infra.stack.plan import StackPlan
 from infra.stack.process import run_streaming
 from infra.stack.removal import refuse_foreign_project
 from infra.stack.render_compose import render_compose
-from infra.stack.run_storage import RunStorage, name_volume
+from infra.stack.run_storage import RunStorage
 from infra.stack.secret import check_secret, ensure_secret
 from infra.stack.state import StateDir
 from qca.core.atomic_files import write_atomically
@@ -59,21 +59,18 @@ def prepare(
     return Images(store=pin_digest(plan.dragonfly.image), trainer=trainer)
 
 
-def settle_storage(planned: RunStorage, project: str, state: StateDir, image: str) -> RunStorage:
+def settle_storage(planned: RunStorage, state: StateDir, image: str) -> RunStorage:
     """Return where the run is kept: in a folder here if the engine has this machine's files."""
-    if has_files_of(state.root, image):
-        return replace(planned, volume=None)
-    return replace(planned, volume=planned.volume or name_volume(project))
+    return replace(planned, volume=None) if has_files_of(state.root, image) else planned
 
 
-def refuse_run_in_volume(project: str, run: str) -> None:
+def refuse_run_in_volume(volume: str, run: str) -> None:
     """Refuse to start a run anew here which an earlier version kept in a volume.
 
     Raises:
         LaunchError: with how to go on.
 
     """
-    volume = name_volume(project)
     with open_run(volume, run) as archive:
         if archive is not None:
             raise LaunchError(

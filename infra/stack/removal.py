@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 _FILES_LABEL = f"{PROJECT_LABEL}.config_files"
 
 
+class ForeignProjectError(LaunchError):
+    """The project belongs to another folder."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Removed:
     """How much of a project was there, and is no more."""
@@ -35,8 +39,10 @@ class Removed:
         return not (self.containers or self.networks or self.volumes)
 
 
-def remove_project(project: str, compose_file: Path, *, volumes: bool) -> Removed:
+def remove_project(project: str, folder: Path, *, volumes: bool) -> Removed:
     """Remove a project's containers and networks, and its volumes if asked to.
+
+    Its Compose file must lie, or have lain, in `folder`.
 
     The trainer is stopped first: it writes a checkpoint, and sends the store what is left.
 
@@ -46,7 +52,7 @@ def remove_project(project: str, compose_file: Path, *, volumes: bool) -> Remove
     """
     with connect_engine() as engine:
         containers = _list_containers(engine, project)
-        refuse_foreign(containers, project, compose_file)
+        refuse_foreign(containers, project, folder)
         for container in sorted(containers, key=_is_store):
             _remove_container(engine, container)
         networks = engine.networks(filters={"label": f"{PROJECT_LABEL}={project}"})
@@ -76,21 +82,37 @@ def list_remaining(project: str) -> list[str]:
     return sorted(container["Labels"].get(SERVICE_LABEL, "?") for container in containers)
 
 
-def refuse_foreign(containers: Sequence[dict[str, Any]], project: str, compose_file: Path) -> None:
-    """Refuse a project one of whose containers another folder's Compose file has made.
+def find_projects(folder: Path) -> list[str]:
+    """Return the projects whose containers come from a Compose file in `folder`.
+
+    Raises:
+        LaunchError: the engine does not answer.
+
+    """
+    with connect_engine() as engine:
+        containers = engine.containers(all=True, filters={"label": [PROJECT_LABEL, _FILES_LABEL]})
+    labels = [container["Labels"] for container in containers]
+    return sorted({one[PROJECT_LABEL] for one in labels if _is_from(one[_FILES_LABEL], folder)})
+
+
+def refuse_foreign(containers: Sequence[dict[str, Any]], project: str, place: Path) -> None:
+    """Refuse a project one of whose containers comes from another Compose file than in `place`.
 
     Raises:
         LaunchError: naming the other file.
 
     """
-    here = str(compose_file.resolve())
     for container in containers:
-        other = container["Labels"].get(_FILES_LABEL, here)
-        if other != here:
-            raise LaunchError(
+        other = container["Labels"].get(_FILES_LABEL)
+        if other is not None and not _is_from(other, place):
+            raise ForeignProjectError(
                 f"the project name {project!r} is taken by the stack of {other}",
                 hint="Give this one another name: --project NAME, or [stack] project in qca.toml.",
             )
+
+
+def _is_from(compose_file: str, place: Path) -> bool:
+    return Path(compose_file).is_relative_to(place.resolve())
 
 
 def refuse_foreign_project(project: str, compose_file: Path) -> None:

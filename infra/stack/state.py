@@ -1,4 +1,4 @@
-"""The state folder, `.qca`: what `qca up` made here, so that `qca down` can remove just that."""
+"""A run's state folder, `.qca/RUN`: what `qca up` made, so that `qca down` can remove just that."""
 
 import contextlib
 import fcntl
@@ -69,17 +69,15 @@ class StateDir:
             LaunchError: saying what stands where.
 
         """
+        if self.root.parent == STATE_DIR:
+            check_parent(STATE_DIR)
         try:
             check_own_folder(self.root, owned=True)
             check_own_folder(self.log_dir, owned=True)
             for file in (*self._files(), *self.log_dir.glob("*.log")):
                 check_plain(file, follow=False)
         except OSError as error:
-            raise LaunchError(
-                f"{error.filename}: {error.strerror}",
-                hint=f"`qca up` keeps its files in {self.root}, a folder of its own. Look at what "
-                "is there, and remove it if it is not yours.",
-            ) from None
+            raise _foreign_error(error, self.root) from None
 
     def remove(self) -> None:
         """Remove what `qca up` wrote, and the folder if nothing else is in it.
@@ -107,7 +105,8 @@ class StateDir:
             for file in (*self.log_dir.glob("*.log"), *self._files()):
                 file.unlink(missing_ok=True)
         self.lock_file.unlink(missing_ok=True)
-        for folder in (self.log_dir, self.root):
+        above = [self.root.parent] if self.root.parent == STATE_DIR else []
+        for folder in (self.log_dir, self.root, *above):
             with contextlib.suppress(OSError):
                 folder.rmdir()
 
@@ -123,9 +122,30 @@ Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 """As the configuration takes it; anybody may have written the file."""
 
 
+def check_parent(folder: Path) -> None:
+    """Refuse a link or another user's folder in the place of the folder of state folders.
+
+    Raises:
+        LaunchError: saying what stands there.
+
+    """
+    try:
+        check_own_folder(folder, owned=True)
+    except OSError as error:
+        raise _foreign_error(error, folder) from None
+
+
+def _foreign_error(error: OSError, folder: Path) -> LaunchError:
+    return LaunchError(
+        f"{error.filename}: {error.strerror}",
+        hint=f"`qca up` keeps its files in {folder}, a folder of its own. Look at what "
+        "is there, and remove it if it is not yours.",
+    )
+
+
 @dataclass(frozen=True)
 class Launch:
-    """What was launched from this folder."""
+    """How a run was launched."""
 
     runtime: Literal["compose", "local"]
     project: Name
@@ -210,7 +230,7 @@ def state_lock(state: StateDir) -> Iterator[None]:
 def _open_lock_file(state: StateDir) -> IO[bytes]:
     state.check()
     try:
-        state.root.mkdir(exist_ok=True)
+        state.root.mkdir(parents=True, exist_ok=True)
         return open_plain(state.lock_file, "a+b", follow=False, buffering=0)
     except OSError as error:
         raise LaunchError(

@@ -8,7 +8,7 @@ import torch
 
 from qca.automaton.load import Saved, read_saved
 from qca.automaton.memory import require_memory
-from qca.automaton.start import has_own_grid, make_start
+from qca.automaton.start import check_grid, has_own_grid, make_start
 from qca.automaton.stepper import DrawFactor, iterate_steps, make_stepper
 from qca.core.config import Device, TrainConfig
 from qca.core.errors import InputError
@@ -72,6 +72,9 @@ class Automaton:
         """Return the cells to start from, complex64 (d_state, H, W); see `rollout`."""
         if grid is None and not has_own_grid(start):
             grid = self.config.grid
+        if grid is not None:  # before a state is drawn, which alone may be too large
+            check_grid(grid)
+            self.require_memory(grid)
         seed = self.config.seed if seed is None else seed
         return make_start(start, seed=seed, d_state=self.config.d_state, grid=grid)
 

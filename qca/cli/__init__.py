@@ -32,6 +32,8 @@ _COMMANDS = {
     "up": "Launch the training, with Docker or without, and follow it.",
     "status": "Show what is running.",
     "logs": "Show the logs of what is running.",
+    "attach": "Follow what was launched with `up -d`.",
+    "runs": "List the runs, or remove one.",
     "fetch": "Copy a run here that is in a volume, or on another engine.",
     "down": "Stop and remove what `up` made.",
     "train": "Train here, in this process: what the container runs.",

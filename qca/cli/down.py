@@ -1,15 +1,17 @@
 """`qca down`: remove what `qca up` created, and nothing else."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from infra.stack.launches import find_launched, list_states
 from infra.stack.state import STATE_DIR, StateDir, read_launch, stop_holder
 from qca.cli.messages import say
 from qca.cli.options import config_flag, config_option, read_config
 from qca.cli.take_down import take_down
+from qca.core.config import Config
 from qca.core.errors import LaunchError
 
 if TYPE_CHECKING:
@@ -17,41 +19,77 @@ if TYPE_CHECKING:
 
 
 @click.command()
+@click.argument("run", required=False)
+@click.option("--all", "all_", is_flag=True, help="All runs launched from this folder.")
 @click.option("--volumes", is_flag=True, help="Also remove a volume with runs; never `runs/`.")
 @config_flag("stack", "project")
 @config_option
-def down(volumes: bool, config_file: Path | None, **flags: Any) -> None:
-    """Stop and remove what `up` made; runs are kept, but for --volumes those in a volume.
+def down(
+    run: str | None, all_: bool, volumes: bool, config_file: Path | None, **flags: Any
+) -> None:
+    """Stop RUN and remove what `up` made; `runs/` is kept.
 
-    Containers are found by their labels, so that those of a `qca up` that was killed, or whose
-    folder `.qca` is gone, are found too.
+    RUN may be left out where one was launched. Containers are found by their labels, so that
+    those of a `qca up` that was killed, or whose folder `.qca` is gone, are found too.
     """
-    state = StateDir(STATE_DIR)
+    states = _choose_states(run, all_)
+    for state in states:
+        _end(state, volumes=volumes)
+    if not states or all_:
+        _remove_orphans(lambda: read_config(config_file, flags), volumes=volumes)
+
+
+def _choose_states(run: str | None, all_: bool) -> list[StateDir]:
+    """Return the state folders of what is to end.
+
+    Raises:
+        InputError: RUN was not launched, or there are several, and neither it nor --all is given.
+
+    """
+    states = list_states()
+    if run is not None and run in states:
+        return [states[run]]
+    if run is not None or (len(states) > 1 and not all_):
+        return [find_launched(run).state]
+    return list(states.values())
+
+
+def _end(state: StateDir, *, volumes: bool) -> None:
     launch = read_launch(state)
     was_running = stop_holder(state)
     if was_running:
         say("The running `qca up` was stopped.")
-    if launch is not None and launch.runtime == "local":
-        if not was_running:
-            say(f"Nothing to do: nothing runs here. The run {launch.run} is kept.")
-    else:
-        project = launch.project if launch else read_config(config_file, flags).stack.project
-        _remove_stack(project, state, volumes=volumes, is_launched=launch is not None)
+    if launch is not None and launch.runtime == "compose":
+        _report(launch.project, take_down(launch.project, volumes=volumes, say=say))
+    elif launch is not None and not was_running:
+        say(f"Nothing to do: {launch.run} does not run. It is kept.")
     state.remove()
 
 
-def _remove_stack(project: str, state: StateDir, *, volumes: bool, is_launched: bool) -> None:
+def _remove_orphans(read: Callable[[], Config], *, volumes: bool) -> None:
+    """Remove the containers from this folder of which it has no record."""
+    from infra.stack.removal import ForeignProjectError, find_projects
+
+    StateDir(STATE_DIR).remove()  # of an older version
     try:
-        removed = take_down(project, state, volumes=volumes, say=say)
+        projects = find_projects(STATE_DIR)
     except LaunchError as error:
-        if is_launched or "is taken by" in error.message:
-            raise
-        say(f"Nothing was launched from this folder, and no engine answers: {error}.")
+        say(f"Nothing was launched from this folder. No engine tells of containers: {error}.")
         return
-    if removed.is_nothing() and not is_launched:
-        say(f"Nothing to do: nothing was launched from this folder as project {project}.")
-    else:
-        say(f"Removed the stack {project}. {_describe_kept(removed)}")
+    for project in projects or [read().stack.project]:
+        try:
+            removed = take_down(project, volumes=volumes, say=say)
+        except ForeignProjectError as error:
+            say(f"Nothing was launched from this folder: {error}.")
+            continue
+        if removed.is_nothing():
+            say(f"Nothing to do: nothing was launched from this folder as project {project}.")
+        else:
+            _report(project, removed)
+
+
+def _report(project: str, removed: "Removed") -> None:
+    say(f"Removed the stack {project}. {_describe_kept(removed)}")
 
 
 def _describe_kept(removed: "Removed") -> str:

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import click
 
-from infra.stack.state import STATE_DIR, StateDir, read_holder, read_launch
+from infra.stack.launches import find_launched
+from infra.stack.state import StateDir, read_holder
 from qca.cli.event_text import describe_event
 from qca.cli.options import format_option
-from qca.core.errors import LaunchError
 from qca.core.plain_files import open_plain
 from qca.core.visible import escape_invisible
 from qca.runs.events import Event, parse_event
@@ -23,16 +23,17 @@ _POLL_SECONDS = 0.2
 @click.option("-n", "--tail", type=click.IntRange(min=0), help="Only the last lines of each.")
 @format_option
 @click.argument("services", nargs=-1, type=click.Choice(["store", "trainer"]))
-def logs(follow: bool, tail: int | None, format_: str, services: tuple[str, ...]) -> None:
+@click.option("--run", help="Of which run; needed where several were launched.")
+def logs(
+    follow: bool, tail: int | None, format_: str, services: tuple[str, ...], run: str | None
+) -> None:
     """Show the logs of what is running, or of what ran last.
 
     The trainer's events are shown as sentences; as JSON, each line is an object with its service,
     and the event or the line as it was written.
     """
-    state = StateDir(STATE_DIR)
-    launch = read_launch(state)
-    if launch is None:
-        raise LaunchError("nothing was launched from this folder", hint="Start with `qca up`.")
+    launched = find_launched(run)
+    launch, state = launched.launch, launched.state
     if launch.runtime == "compose":
         from infra.stack.container_logs import read_logs
         from infra.stack.docker_client import make_stack_client
@@ -40,7 +41,8 @@ def logs(follow: bool, tail: int | None, format_: str, services: tuple[str, ...]
         stack = make_stack_client(state, launch.project)
         lines = read_logs(stack, list(services), follow=follow, tail=tail)
     else:
-        lines = _read_log_files(state, list(services), follow=follow, tail=tail)
+        found = follow_log_files(state, list(services), follow=follow, tail=tail)
+        lines = (f"{service}  | {line}" for service, line in found)
     show = _format_json if format_ == "json" else _format_text
     for line in lines:
         service, _, text = line.partition("|")
@@ -68,10 +70,10 @@ def _parse_event(line: str) -> Event | None:
         return None
 
 
-def _read_log_files(
+def follow_log_files(
     state: StateDir, services: list[str], *, follow: bool, tail: int | None
-) -> Iterator[str]:
-    """Yield the log files' lines, each after its service; with `follow`, until `qca up` ends."""
+) -> Iterator[tuple[str, str]]:
+    """Yield service and line of the local log files; with `follow`, until `qca up` ends."""
     from infra.stack.local import list_log_files
 
     offsets: dict[Path, int] = {}
@@ -81,7 +83,7 @@ def _read_log_files(
             first = file not in offsets
             whole, offsets[file] = _read_whole_lines(file, offsets.get(file, 0))
             new = whole[len(whole) - tail :] if first and tail is not None else whole
-            yield from (f"{file.stem}  | {line}" for line in new)
+            yield from ((file.stem, line) for line in new)
         if not (follow and running):
             return
         time.sleep(_POLL_SECONDS)

@@ -9,9 +9,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from infra.dragonfly.releases import describe_license, parse_release
+from infra.dragonfly.service import is_dragonfly_image
 from infra.stack.decision import Decision, list_decisions, strip_reasons
 from infra.stack.plan import StackPlan, TrainerPlan, plan_stack
 from qca.cli.host_facts import host_facts, plan_here
+from qca.cli.messages import say
 from qca.cli.options import config_options, facts_option, format_option, read_config
 from qca.core.errors import PlanError
 from qca.core.units import format_size
@@ -46,11 +49,20 @@ def plan(config_file: Path | None, facts_file: Path | None, format_: str, **flag
         click.echo(json.dumps(build_plan_document(stack_plan), indent=2, ensure_ascii=False))
     else:
         Console().print(build_table(stack_plan))
+    if note := describe_store_license(stack_plan):
+        say(note)
     if stack_plan.trainer.fits.value is False:
         raise PlanError(
             "the training does not fit",
             hint="`qca estimate --solve batch|grid|steps` finds the largest that does.",
         )
+
+
+def describe_store_license(stack_plan: StackPlan) -> str:
+    """Return what to know of the license of the store's image; empty where it is not started."""
+    image = stack_plan.dragonfly.image
+    is_started = stack_plan.runtime.value == "compose" and is_dragonfly_image(image)
+    return describe_license(parse_release(image)) if is_started else ""
 
 
 def build_plan_document(stack_plan: StackPlan) -> dict[str, Any]:

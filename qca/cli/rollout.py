@@ -14,15 +14,10 @@ from qca.core.config import Device
 
 if TYPE_CHECKING:
     from qca.automaton.automaton import Automaton
-    from qca.measures.choose_field import ChosenField
-    from qca.measures.state import ComplexArray, State
-    from qca.rollout.request import Format, RolloutRequest
+    from qca.measures.state import State
+    from qca.rollout.request import RolloutRequest
 
 _STOPPING = b"\nStopping; writing what there is so far. Ctrl-C again stops at once.\n"
-
-# What a page shows beside the densities of the first few components.
-_PAGE_FIELDS = ("phase", "dominant", "entropy", "coherence", "change", "asymmetry")
-_PAGE_COMPONENTS = 4
 
 
 @click.command()
@@ -88,12 +83,14 @@ def rollout(
     """
     automaton = load_automaton(what, runs, device)
     from qca.rollout.request import make_request, parse_format, require_possible
+    from qca.rollout.shown_fields import choose_fields
 
     output = output or (automaton.folder or Path()) / "rollout.html"
     psi = automaton.make_start(start, grid=grid, seed=seed)
-    fields = _choose_fields(field_names, parse_format(output), psi)
+    d_state = automaton.config.d_state
+    fields = choose_fields(field_names, parse_format(output), psi.shape[1:], d_state)
     request = make_request(output, steps, psi.shape[1:], every, fields, fps)
-    require_possible(request, automaton.config.d_state)
+    require_possible(request, d_state)
     stop = threading.Event()
     states = automaton.rollout(
         steps, seed=seed, noise=noise, start=psi, every=request.every, stop=stop
@@ -106,26 +103,12 @@ def rollout(
         raise KeyboardInterrupt
 
 
-def _choose_fields(
-    names: tuple[str, ...], format_: "Format", psi: "ComplexArray"
-) -> "list[ChosenField]":
-    """Return the fields asked for; without any, many for a page and one for a picture."""
-    from qca.measures.choose_field import choose_field
-
-    if not names:
-        count = min(_PAGE_COMPONENTS, len(psi)) if format_ == "html" else 1
-        names = tuple(f"density:{component}" for component in range(count))
-        if format_ == "html":
-            is_square = psi.shape[1] == psi.shape[2]
-            names += _PAGE_FIELDS if is_square else _PAGE_FIELDS[:-1]
-    return [choose_field(name, len(psi)) for name in names]
-
-
 def _record(automaton: "Automaton", request: "RolloutRequest", states: "Iterator[State]") -> None:
     """Run to the end, with a bar, and write the file."""
     from rich.console import Console
     from rich.progress import track
 
+    from qca.rollout.describe import describe_rollout
     from qca.rollout.player import Player
     from qca.rollout.recording import Recording
     from qca.rollout.write import write_recording
@@ -140,17 +123,5 @@ def _record(automaton: "Automaton", request: "RolloutRequest", states: "Iterator
         disable=not console.is_terminal,
     ):
         recording.add(state)
-    player = Player(automaton.name, _describe(automaton, request), request.fps)
+    player = Player(automaton.name, describe_rollout(automaton, request), request.fps)
     write_recording(request, recording, player, automaton.episode)
-
-
-def _describe(automaton: "Automaton", request: "RolloutRequest") -> str:
-    rows, columns = request.grid
-    trained = "" if automaton.episode is None else f"after {automaton.episode:,} episodes; "
-    apart = "" if request.every == 1 else f", a frame every {request.every} steps"
-    if request.stride > 1:
-        apart += f"; one of {request.stride} cells along each axis is shown"
-    return (
-        f"The automaton {trained}{rows}\u00d7{columns} cells of "
-        f"{automaton.config.d_state} components, {request.steps:,} steps{apart}."
-    )

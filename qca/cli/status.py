@@ -13,7 +13,8 @@ import click
 from rich.console import Console, RenderableType
 from rich.live import Live
 
-from infra.stack.state import STATE_DIR, Launch, StateDir, read_holder, read_launch
+from infra.stack.launches import find_launched
+from infra.stack.state import Launch, StateDir, read_holder, read_launch
 from qca.cli.options import format_option
 from qca.cli.signals import Terminated, raise_on_sigterm
 from qca.cli.status_view import render_status
@@ -58,18 +59,22 @@ class _Status:
 
 
 @click.command()
+@click.argument("run", required=False)
 @format_option
 @click.option("-w", "--watch", is_flag=True, help="Show it until the training is over.")
-def status(format_: str, watch: bool) -> None:
-    """Show what was launched from this folder, and how far its training is."""
+def status(run: str | None, format_: str, watch: bool) -> None:
+    """Show how far the training RUN is that was launched from this folder.
+
+    RUN may be left out where one was launched.
+    """
     if watch and format_ == "json":
         raise click.UsageError(
             "--watch is for people; a script calls `qca status --format json` when it wants to"
         )
-    state = StateDir(STATE_DIR)
+    state = find_launched(run).state
     current = _read_status(state)
     if current is None:
-        raise LaunchError("nothing was launched from this folder", hint="Start with `qca up`.")
+        raise LaunchError("it was taken down meanwhile", hint="Start with `qca up`.")
     if format_ == "json":
         click.echo(json.dumps(current.build_document(), indent=2))
         return

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from infra.stack.state import StateDir
+from infra.stack.state import STATE_DIR
 from qca.cli.signals import Terminated, ignore_signals
 from qca.core.errors import LaunchError
 
@@ -11,9 +11,7 @@ if TYPE_CHECKING:
     from infra.stack.removal import Removed
 
 
-def take_down(
-    project: str, state: StateDir, *, volumes: bool, say: Callable[[str], None]
-) -> "Removed":
+def take_down(project: str, *, volumes: bool, say: Callable[[str], None]) -> "Removed":
     """Remove the stack; interrupted, say what is left of it.
 
     Raises:
@@ -23,7 +21,7 @@ def take_down(
     from infra.stack.removal import remove_project
 
     try:
-        return remove_project(project, state.compose_file, volumes=volumes)
+        return remove_project(project, STATE_DIR, volumes=volumes)
     except (KeyboardInterrupt, Terminated):
         with ignore_signals():
             say(_describe_remains(project))

@@ -1,7 +1,8 @@
 """`qca up`: examine, plan, launch, wait until healthy, follow."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,8 +10,10 @@ import click
 
 from infra.host.facts import HostFacts
 from infra.stack.decision import GIVEN
-from infra.stack.plan import StackPlan
+from infra.stack.launches import choose_project, list_launched
+from infra.stack.plan import Runtime, StackPlan
 from infra.stack.project_lock import project_lock
+from infra.stack.run_storage import RunStorage, name_volume, plan_storage
 from infra.stack.state import (
     STATE_DIR,
     Launch,
@@ -19,7 +22,10 @@ from infra.stack.state import (
     state_lock,
     write_launch,
 )
+from qca.cli.background import build_words, start_in_background
+from qca.cli.event_lines import show_lines
 from qca.cli.host_facts import plan_here
+from qca.cli.messages import say
 from qca.cli.next_steps import describe_complete_run
 from qca.cli.options import RUNS, config_options, read_config
 from qca.cli.progress import ProgressView
@@ -28,40 +34,62 @@ from qca.cli.take_down import take_down
 from qca.core.config import Config
 from qca.core.errors import LaunchError
 from qca.runs.checkpoint_files import list_checkpoints
-from qca.runs.events import parse_event
 from qca.runs.run_folder import RunFolder
 
 if TYPE_CHECKING:
     from infra.stack.launch import Images
-    from infra.stack.run_storage import RunStorage
 
 
 @click.command()
+@click.option("-d", "--detach", is_flag=True, help="Return once it trains; `attach` follows it.")
 @config_options("stack", "train")
-def up(config_file: Path | None, **flags: Any) -> None:
+def up(config_file: Path | None, detach: bool, **flags: Any) -> None:
     """Launch the training and follow it to its end.
 
     With a Docker Engine and Compose V2 the trainer and the store run as containers; without
     them, the same trainer runs here. Ctrl-C stops what was launched, with a checkpoint; the
-    next `qca up` goes on from there.
+    next `qca up` goes on from there. Several runs may train at once, each under a name of its
+    own (--run).
     """
     config = read_config(config_file, flags)
-    state = StateDir(STATE_DIR)
     RunFolder(RUNS / config.train.run).check()
-    with raise_on_sigterm(), state_lock(state), ProgressView() as view:
+    with raise_on_sigterm():
         try:
-            view.say("Examining this host.")
-            facts, plan = plan_here(config)
-            _refuse_blocked_host(facts, config)
-            _refuse_other_stack(plan, state)
-            _announce(plan, view)
-            with _describe_interruption(plan, view):
-                if plan.runtime.value == "compose":
-                    _run_compose(facts, plan, config, state, view)
-                else:
-                    _run_local(plan, state, view)
+            runtime = _launch(config, detach)
+            if detach and runtime == "local":
+                _detach(build_words(config_file, flags), config.train.run)
         except Terminated:
-            view.say("Stopped.")
+            say("Stopped.")
+
+
+def _launch(config: Config, detach: bool) -> Runtime:
+    """Launch the training, but for one that is to run detached without Docker; return how."""
+    state = StateDir(STATE_DIR / config.train.run)
+    project = choose_project(config.stack.project, config.train.run, list_launched())
+    volume = name_volume(config.stack.project)
+    config = replace(config, stack=config.stack.override(project=project))
+    with state_lock(state), ProgressView() as view:
+        view.say("Examining this host.")
+        facts, plan = plan_here(config)
+        _refuse_blocked_host(facts, config)
+        _refuse_other_stack(plan, state)
+        _announce(plan, view)
+        storage = replace(plan_storage(facts, project), volume=volume)
+        with _describe_interruption(plan, view):
+            if plan.runtime.value == "compose":
+                _run_compose(plan, config, storage, state, view, detach=detach)
+            elif not detach:
+                _run_local(plan, state, view)
+    return plan.runtime.value
+
+
+def _detach(words: list[str], run: str) -> None:
+    said = start_in_background(words, StateDir(STATE_DIR / run))
+    say(_describe_detached(run) if said is None else said)
+
+
+def _describe_detached(run: str) -> str:
+    return f"The training goes on. `qca attach {run}` follows it, `qca down {run}` stops it."
 
 
 @contextmanager
@@ -102,7 +130,7 @@ def _refuse_other_stack(plan: StackPlan, state: StateDir) -> None:
     if (before.runtime, before.project) != (plan.runtime.value, plan.project):
         raise LaunchError(
             f"the stack {before.project} was launched from this folder and may still be there",
-            hint="Take it down first: `qca down` (its run is kept).",
+            hint=f"Take it down first: `qca down {before.run}` (its run is kept).",
         )
 
 
@@ -140,7 +168,7 @@ def _run_local(plan: StackPlan, state: StateDir, view: ProgressView) -> None:
         closing(run_trainer(plan, state, runs=RUNS, store_url=store_url)) as lines,
     ):
         try:
-            _show_lines(lines, view)
+            show_lines(lines, view)
         except (KeyboardInterrupt, Terminated):
             view.say("Stopping; the trainer writes a checkpoint first.")
             raise
@@ -148,31 +176,38 @@ def _run_local(plan: StackPlan, state: StateDir, view: ProgressView) -> None:
 
 
 def _run_compose(
-    facts: HostFacts, plan: StackPlan, config: Config, state: StateDir, view: ProgressView
+    plan: StackPlan,
+    config: Config,
+    planned: RunStorage,
+    state: StateDir,
+    view: ProgressView,
+    *,
+    detach: bool,
 ) -> None:
     from infra.stack import launch
-    from infra.stack.run_storage import plan_storage
+    from infra.stack.engine_files import ensure_volume
 
     with project_lock(plan.project):
         # An earlier stack of this folder keeps running until this is done.
         images = launch.prepare(
             plan, state, ca_bundle=config.stack.ca_bundle, say=view.say, tick=view.tick
         )
-        planned = plan_storage(facts, plan.project)
-        storage = launch.settle_storage(planned, plan.project, state, images.store)
+        storage = launch.settle_storage(planned, state, images.store)
         if storage.volume is None:
-            _prepare_run_folder(plan)
+            _prepare_run_folder(plan, planned.volume)
+        else:
+            ensure_volume(storage.volume, config.stack.project)
         write_launch(state, _describe_launch(plan, storage.volume))
-        _start_and_follow(plan, images, storage, state, view)
+        _start_and_follow(plan, images, storage, state, view, detach=detach)
 
 
-def _prepare_run_folder(plan: StackPlan) -> None:
+def _prepare_run_folder(plan: StackPlan, volume: str | None) -> None:
     from infra.stack.launch import refuse_run_in_volume
     from infra.stack.run_storage import ensure_run_folder
 
     folder = RUNS / plan.train.run
-    if not RunFolder(folder).is_used():
-        refuse_run_in_volume(plan.project, plan.train.run)
+    if volume is not None and not RunFolder(folder).is_used():
+        refuse_run_in_volume(volume, plan.train.run)
     ensure_run_folder(folder)
 
 
@@ -185,9 +220,11 @@ def _describe_run_place(run: str, volume: str | None) -> str:
 def _start_and_follow(
     plan: StackPlan,
     images: "Images",
-    storage: "RunStorage",
+    storage: RunStorage,
     state: StateDir,
     view: ProgressView,
+    *,
+    detach: bool,
 ) -> None:
     """Run the stack to the end of the training; take it down if that is not reached."""
     from infra.stack import launch
@@ -196,8 +233,11 @@ def _start_and_follow(
 
     try:
         launch.start(plan, state, images, storage, RUNS / plan.train.run, say=view.say)
+        if detach:
+            view.say(_describe_detached(plan.train.run))
+            return
         with closing(follow_trainer(make_stack_client(state, plan.project))) as lines:
-            _show_lines(lines, view)
+            show_lines(lines, view)
         view.say(_describe_run_place(plan.train.run, storage.volume))
         view.say("The store still runs; `qca down` removes the stack and keeps the run.")
     except BaseException:
@@ -211,19 +251,8 @@ def _start_and_follow(
 
 def _take_down(project: str, state: StateDir, view: ProgressView) -> None:
     try:
-        take_down(project, state, volumes=False, say=view.say)
+        take_down(project, volumes=False, say=view.say)
     except LaunchError as error:  # the reason for taking it down is what `up` ends with
         view.say(f"The stack {project} may still run: {error}. `qca down` ends it.")
     else:
         state.remove()
-
-
-def _show_lines(lines: Iterable[str], view: ProgressView) -> None:
-    """Show the trainer's events; a line that is not an event is shown as a message."""
-    for line in lines:
-        try:
-            event = parse_event(line)
-        except ValueError:
-            view.say(line)
-            continue
-        view.show(event)

@@ -26,7 +26,9 @@ def explain_install(extra: str) -> str:
     wanted = [f"{name}{specifier}" for name, specifier in _find_missing(extra).items()]
     if not wanted:  # all is recorded as installed, and some of it cannot be imported
         return f"Reinstall the extra {extra!r} of {DISTRIBUTION}, the way it was installed."
-    return f"Run: {shlex.join([sys.executable, '-m', 'pip', 'install', *wanted])}"
+    # -P: a `pip.py` in the folder that the command is pasted in is not run.
+    command = [sys.executable, "-P", "-m", "pip", "install", *wanted]
+    return f"Run: {shlex.join(command)}"
 
 
 def _find_missing(extra: str) -> dict[str, str]:

@@ -57,7 +57,7 @@ def export_automaton(automaton: Automaton, path: Path) -> None:
     """
     write = _WRITERS[parse_format(path)]
     try:
-        with replace_file(path) as unfinished, _be_quiet():
+        with replace_file(path) as unfinished, _silence_exporter():
             write(automaton, unfinished)
     except ModuleNotFoundError as error:
         raise LaunchError(
@@ -146,7 +146,7 @@ _WRITERS: dict[Format, Callable[[Automaton, Path], None]] = {
 
 
 @contextlib.contextmanager
-def _be_quiet() -> Iterator[None]:
+def _silence_exporter() -> Iterator[None]:
     """Keep torch's exporter from telling of torchvision and of its own deprecations."""
     logger = logging.getLogger("torch.onnx")
     before = logger.level

@@ -39,9 +39,9 @@ def plant_victims(folder: Path) -> dict[str, bytes]:
 
 STATE: dict[str, Plant] = {
     "the folder": lambda folder: (folder / ".qca").symlink_to("."),
-    "the lock": lambda folder: link(folder / ".qca/lock", "../victim"),
-    "a log": lambda folder: link(folder / ".qca/logs/trainer.log", "../../victim"),
-    "the flags": lambda folder: link(folder / ".qca/store.flags", "../victim"),
+    "the lock": lambda folder: link(folder / ".qca/first/lock", "../../victim"),
+    "a log": lambda folder: link(folder / ".qca/first/logs/trainer.log", "../../../victim"),
+    "the flags": lambda folder: link(folder / ".qca/first/store.flags", "../../victim"),
 }
 
 

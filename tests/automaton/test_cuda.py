@@ -6,7 +6,6 @@ import torch
 
 from qca.automaton.automaton import CHUNK, Automaton
 from qca.automaton.stepper import GraphStepper, make_stepper
-from qca.model.noise import Noise
 from tests.support.automata import trained_run
 
 pytestmark = [
@@ -39,4 +38,3 @@ def test_a_captured_step_is_the_eager_one(tmp_path):
             assert (expected.psi - found.psi).abs().max() < 1e-6
             assert (expected.squared_norm - found.squared_norm).abs().max() < 1e-6
             psi = found.psi
-    assert Noise(0, range(1), 0.5).draw_factor(psi, 0) is not None

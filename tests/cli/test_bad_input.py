@@ -129,6 +129,6 @@ def test_a_state_file_that_cannot_be_understood_is_named(qca, command, content):
 
 
 def state_file(qca: Program) -> Path:
-    folder = qca.folder / ".qca"
-    folder.mkdir()
+    folder = qca.folder / ".qca" / "first"
+    folder.mkdir(parents=True)
     return folder / "launch.json"

@@ -93,3 +93,12 @@ def test_without_docker_there_are_no_rows_of_a_store_or_a_container(qca):
     assert "container memory" not in text
     assert "store" not in text.split("trainer\n")[0]
     assert "predicted peak" in text
+
+
+@pytest.mark.parametrize(("tag", "is_named"), [("v1.40.1", False), ("v2.1", True)])
+def test_the_license_of_dragonfly_2_is_named(qca, tag, is_named):
+    image = f"docker.dragonflydb.io/dragonflydb/dragonfly:{tag}"
+
+    done = qca("plan", "--facts", SERVER, "--runtime", "compose", "--store-image", image)
+
+    assert ("DSAL" in done.stderr) is is_named

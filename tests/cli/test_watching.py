@@ -107,8 +107,8 @@ def over(qca) -> Program:
     """The program in a folder whose training has ended, launched by an older version of it."""
     write_run(qca.folder / "runs" / "first", map(record, range(1, 7)))
     launch = {"runtime": "local", "project": "qca", "run": "first", "runs": "runs"}
-    (qca.folder / ".qca").mkdir()
-    (qca.folder / ".qca" / "launch.json").write_text(json.dumps(launch))
+    (qca.folder / ".qca" / "first").mkdir(parents=True)
+    (qca.folder / ".qca" / "first" / "launch.json").write_text(json.dumps(launch))
     return qca
 
 
@@ -130,7 +130,7 @@ def test_what_an_older_version_did_not_note_is_unknown(over):
 
 
 def test_logs_that_begin_later_are_followed_and_lines_are_shown_whole(over):
-    state = over.folder / ".qca"
+    state = over.folder / ".qca" / "first"
     (state / "logs").mkdir()
     with (state / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)  # as a `qca up` does that runs
@@ -162,7 +162,7 @@ def read_logged_episodes(logs: Running) -> list[int]:
 
 
 def test_logs_are_sentences_for_people_and_objects_for_machines(over):
-    folder = over.folder / ".qca" / "logs"
+    folder = over.folder / ".qca" / "first" / "logs"
     folder.mkdir()
     events = [record(7), Noted(message="a disk is slow"), Finished(reason="stopped", episodes=7)]
     lines = [*(one.model_dump_json() for one in events), "what a library wrote"]

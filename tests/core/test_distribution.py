@@ -36,7 +36,7 @@ def test_the_distribution_is_the_projects_and_not_called_as_somebody_elses():
 def test_a_hint_names_the_requirements_and_not_the_distribution(without):
     without("jinja2", "matplotlib")
     hint = explain_install("report")
-    assert f"{sys.executable} -m pip install 'jinja2>=3.1.6' 'matplotlib>=3.10'" in hint
+    assert f"{sys.executable} -P -m pip install 'jinja2>=3.1.6' 'matplotlib>=3.10'" in hint
     assert "qca" not in hint.replace(sys.executable, "")
 
 

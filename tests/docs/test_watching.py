@@ -30,10 +30,10 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder that one is in; a training was launched from it, and is over."""
     for run in ("first", "second"):
         complete_run(tmp_path / "runs" / run)
-    (tmp_path / ".qca" / "logs").mkdir(parents=True)
-    (tmp_path / ".qca" / "logs" / "trainer.log").write_text('{"event":"finished"}\n')
+    (tmp_path / ".qca" / "first" / "logs").mkdir(parents=True)
+    (tmp_path / ".qca" / "first" / "logs" / "trainer.log").write_text('{"event":"finished"}\n')
     launch = {"runtime": "local", "project": "qca", "run": "first", "runs": "runs"}
-    (tmp_path / ".qca" / "launch.json").write_text(json.dumps(launch))
+    (tmp_path / ".qca" / "first" / "launch.json").write_text(json.dumps(launch))
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

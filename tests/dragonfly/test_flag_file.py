@@ -143,3 +143,45 @@ def test_a_project_that_is_not_the_working_directory(tmp_path, monkeypatch):
     flag = _read(Path("here")).flags["maxmemory"]
 
     assert (flag.value, flag.file) == ("2G", "here/f")
+
+
+MOUNTED = (
+    f"services:\n  cache:\n{CACHE}    volumes: ['.:/conf']\n    command: --hz=1 --flagfile={{}}\n"
+)
+
+
+@pytest.mark.parametrize("named", ["/conf/f,/conf/g", "/conf/nested"])
+def test_several_flag_files_and_nested_ones_are_followed(tmp_path, named):
+    write_files(
+        tmp_path,
+        a_yml=MOUNTED.format(named),
+        f="--maxmemory=1G\n",
+        g="\n  # ours\n--maxmemory=2G\n",
+        nested="--flagfile=/conf/f\n--flagfile=/conf/g\n--flagfile=/conf/nested\n",
+    )
+
+    found = _read(tmp_path)
+
+    assert found.flags["maxmemory"].value == "2G"
+    assert found.unread_flag_file is None
+    assert not found.faults
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [(None, "does not exist"), ("maxmemory=1G\n", "is no flag")],
+    ids=["no such file", "a line without a dash"],
+)
+def test_a_flag_file_over_which_dragonfly_exits(tmp_path, text, says):
+    files = {"f": text} if text else {}
+    write_files(tmp_path, a_yml=MOUNTED.format("/conf/f"), **files)
+
+    (fault,) = _read(tmp_path).faults
+
+    assert says in fault.reason
+
+
+def test_what_comes_before_an_unread_flag_file_is_not_settled(tmp_path):
+    write_files(tmp_path, a_yml=MOUNTED.format("/etc/flags --port=1"))
+
+    assert _read(tmp_path).settled_flags == {"port"}

@@ -2,7 +2,13 @@
 
 import pytest
 
-from infra.dragonfly.releases import LATEST, format_release, is_read, parse_release
+from infra.dragonfly.releases import (
+    LATEST,
+    describe_license,
+    format_release,
+    is_read,
+    parse_release,
+)
 
 
 @pytest.mark.parametrize(
@@ -28,3 +34,8 @@ def test_the_sources_of_v1_were_read_and_those_of_v2_not():
 
 def test_a_release_is_written_as_its_tag():
     assert format_release((1, 40, 1)) == "v1.40.1"
+
+
+def test_v2_has_another_license():
+    assert describe_license((1, 40, 1)) == ""
+    assert "DSAL" in describe_license(LATEST)

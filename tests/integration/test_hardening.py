@@ -186,7 +186,7 @@ def test_the_store_is_published_on_this_machine_alone_and_only_if_asked_for(star
 
 
 def test_its_file_is_for_the_user_in_the_containers_alone(started):
-    file = (started.stack.folder / ".qca" / "store.flags").stat()
+    file = (started.stack.folder / ".qca" / "first" / "store.flags").stat()
     assert (file.st_uid, stat.S_IMODE(file.st_mode)) == (started.uid, 0o400)
     for service in SERVICES:
         seen = started.stack.run_inside(service, "stat", "-c", "%u %a", "/run/secrets/store_flags")
@@ -208,12 +208,18 @@ def test_it_shows_nowhere(started):
     assert not [command for command in commands if password in command]
     assert password not in stack.qca("logs").stdout
     for name in ("compose.yaml", ".env", "launch.json"):
-        assert password not in (stack.folder / ".qca" / name).read_text()
+        assert password not in (stack.folder / ".qca" / "first" / name).read_text()
 
 
 def test_compose_does_not_print_it_either(started):
     done = subprocess.run(
-        ["docker", "compose", "-f", started.stack.folder / ".qca" / "compose.yaml", "config"],
+        [
+            "docker",
+            "compose",
+            "-f",
+            started.stack.folder / ".qca" / "first" / "compose.yaml",
+            "config",
+        ],
         env=environment(**started.stack.engine.variables),
         capture_output=True,
         text=True,

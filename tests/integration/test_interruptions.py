@@ -70,5 +70,6 @@ def test_at_twenty_moments(stack, signals):
                 if up.process.poll() is not None:
                     break
             done = up.end()
-        assert done.returncode == 130, (moment, done.stderr)
+        # While Python starts, it is Python that the signal ends.
+        assert done.returncode in (130, -signal.SIGINT), (moment, done.stderr)
         assert_gone_or_said(stack, done.stderr)

@@ -10,7 +10,7 @@ def test_up_trains_and_down_leaves_the_engine_as_it_was(stack):
     assert done.stdout == ""
     assert "episode 6/6" in done.stderr
     assert "Done: 6 episodes" in done.stderr
-    assert {path.name for path in (stack.folder / ".qca").iterdir()} == STATE
+    assert {path.name for path in (stack.folder / ".qca" / "first").iterdir()} == STATE
     assert stack.metrics() == [1, 2, 3, 4, 5, 6]
     assert stack.list_checkpoints() == [2, 4, 6]
     assert [record["episode"] for record in stack.read_stream()] == [1, 2, 3, 4, 5, 6]

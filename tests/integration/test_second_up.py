@@ -19,7 +19,7 @@ def stack(engine, settings, tmp_path_factory) -> Iterator[Stack]:
 def looks(stack: Stack) -> tuple[object, ...]:
     """What there is of the stack: its store's start, and the files of its state folder."""
     state = stack.inspect("store")["State"]
-    files = {path.name: path.read_bytes() for path in (stack.folder / ".qca").iterdir()}
+    files = {path.name: path.read_bytes() for path in (stack.folder / ".qca" / "first").iterdir()}
     files.pop("lock")
     return state["StartedAt"], state["Health"]["Status"], files
 
@@ -42,7 +42,7 @@ def test_what_cannot_start_leaves_the_earlier_stack_as_it_was(stack, words, said
 
 
 def test_a_password_that_others_can_read_is_not_used(stack):
-    file = stack.folder / ".qca" / "store.flags"
+    file = stack.folder / ".qca" / "first" / "store.flags"
     before = looks(stack)
     file.chmod(0o444)
     try:

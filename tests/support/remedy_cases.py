@@ -159,6 +159,8 @@ def _gpu() -> Iterator[Trouble]:
     yield Trouble(host(gpu=driver(gpu(), toolkit=None)), train=CUDA)
     for changes, facts in BROKEN_GPU_CONTAINERS.values():
         yield Trouble(host(docker=engine(**changes), gpu=driver(gpu(), **facts)), COMPOSE)
+    yield Trouble(host(gpu=NoGpuDriver(state="no-driver", detail="x", nouveau=True)))
+    yield Trouble(host(gpu=NoGpuDriver(state="not-loaded", detail="x", secure_boot=True)))
     desktop = engine(operating_system="Docker Desktop")
     yield Trouble(host(docker=desktop, gpu=driver(gpu())), COMPOSE, CUDA)
     yield Trouble(host(system=WSL_SYSTEM, gpu=NoGpuDriver(state="no-device", detail="x")))

@@ -48,7 +48,7 @@ class Stack:
 
     def password(self) -> str:
         """The store's password."""
-        flags = (self.folder / ".qca" / "store.flags").read_text().strip()
+        flags = (self.folder / ".qca" / "first" / "store.flags").read_text().strip()
         return flags.removeprefix("--requirepass=")
 
     def read_stream(self, run: str = "first") -> list[dict[str, Any]]:

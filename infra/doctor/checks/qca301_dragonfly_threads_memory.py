@@ -16,6 +16,7 @@ from infra.doctor.dragonfly_start import (
     DragonflyStart,
     explain_hidden_start,
     predict_start,
+    predict_start_without_limits,
 )
 from infra.doctor.finding import Severity, Verdict, locate, ok, skip
 from infra.doctor.subjects import FileSubject, HostSubject
@@ -102,7 +103,10 @@ def _judge_service(subject: FileSubject, dragonfly: Dragonfly) -> Verdict:
     start = predict_start(subject.facts, dragonfly)
     if isinstance(start, Verdict):
         return start
-    if rules.refuses_to_start(start.threads.count, start.maxmemory.size):
+    unlimited = predict_start_without_limits(subject.facts, dragonfly)
+    if unlimited is not None and _is_refused(unlimited) != _is_refused(start):
+        return _report_unseen_limits(dragonfly, start, unlimited)
+    if _is_refused(start):
         return _report_refusal(subject, dragonfly, start)
     if start.threads.count >= rules.TOO_MANY_THREADS:
         message = (
@@ -111,6 +115,22 @@ def _judge_service(subject: FileSubject, dragonfly: Dragonfly) -> Verdict:
         )
         return Verdict(Severity.ERROR, message, _collect_evidence(dragonfly, start))
     return _report_start(dragonfly, start)
+
+
+def _report_unseen_limits(
+    dragonfly: Dragonfly, start: DragonflyStart, unlimited: DragonflyStart
+) -> Verdict:
+    message = (
+        f"Cannot determine whether service {dragonfly.service.name} starts: this host has cgroup "
+        "v1.\nOnly where cpu and cpuacct are mounted together, in this order, does Dragonfly see "
+        f"the container's limits. Then it would have {_describe_start(dragonfly, start)}; "
+        f"otherwise {_describe_start(dragonfly, unlimited)}."
+    )
+    return skip(message, **_collect_evidence(dragonfly, start))
+
+
+def _is_refused(start: DragonflyStart) -> bool:
+    return rules.refuses_to_start(start.threads.count, start.maxmemory.size)
 
 
 def _explain_missing_program(program: str) -> str:

@@ -7,7 +7,11 @@ from infra.doctor.check import Check
 from infra.doctor.dragonfly_services import list_dragonflies
 from infra.doctor.dragonfly_start import explain_hidden_start, predict_maxmemory
 from infra.doctor.finding import Remedy, Severity, Verdict, locate, ok, skip
-from infra.doctor.remedies.training import TRAIN_SMALL_MODEL
+from infra.doctor.remedies.training import (
+    TRAIN_SMALL_MODEL,
+    change_stack,
+    change_training,
+)
 from infra.doctor.subjects import FileSubject, HostSubject
 from infra.dragonfly import startup_rules as rules
 from infra.dragonfly.service import Dragonfly
@@ -59,16 +63,25 @@ def _report_overcommitment(subject: HostSubject, evidence: dict[str, int]) -> Ve
 
 
 def _list_remedies(subject: HostSubject) -> tuple[Remedy, ...]:
+    """Return what makes the containers fit, as far as the plan that it leads to does."""
     remedies, least = [], rules.compute_required_memory(1)
-    if subject.plan.dragonfly.maxmemory_bytes.value > least:
+    if _has_room(change_stack(subject, proactor_threads=1, maxmemory=least)):
         command = (
             f"QCA_STACK_PROACTOR_THREADS=1 QCA_STACK_MAXMEMORY={format_exact_size(least)} qca up"
         )
         remedies.append(Remedy("Give Dragonfly the least it runs with", (command,)))
-    if subject.plan.trainer.profile.value != "cpu":
+    if _has_room(change_training(subject, profile="cpu")):
         remedies.append(TRAIN_SMALL_MODEL)
     local = Remedy("Train without containers and Dragonfly", ("qca up --runtime local",))
     return (*remedies, local)
+
+
+def _has_room(subject: HostSubject) -> bool:
+    """Whether both containers' limits fit what containers have together."""
+    plan, host = subject.plan, find_usable_memory(subject.facts)
+    limit = plan.dragonfly.container_memory_bytes.value
+    trainer = plan.trainer.container_memory_bytes.value
+    return host is not None and limit + trainer <= host
 
 
 def _judge_file(subject: FileSubject) -> Iterator[Verdict]:

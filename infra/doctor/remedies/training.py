@@ -23,7 +23,16 @@ SMALLER_BATCH = "the combined batch is smaller: batch_size for each GPU"
 
 def change_training(subject: HostSubject, **changes: Any) -> HostSubject:
     """Return the host as it would be with these changes of the configured training."""
-    config = replace(subject.config, train=subject.config.train.override(**changes))
+    return _plan_again(subject, train=subject.config.train.override(**changes))
+
+
+def change_stack(subject: HostSubject, **changes: Any) -> HostSubject:
+    """Return the host as it would be with these changes of the configured stack."""
+    return _plan_again(subject, stack=subject.config.stack.override(**changes))
+
+
+def _plan_again(subject: HostSubject, **tables: Any) -> HostSubject:
+    config = replace(subject.config, **tables)
     return replace(subject, plan=plan_stack(subject.facts, config), config=config)
 
 

@@ -98,6 +98,11 @@ class NoGpuDriver:
     detail: str
     cards: tuple[str, ...] = ()
     """NVIDIA cards on the PCI bus: address and device id, e.g. `0000:01:00.0 10de:1f82`."""
+    nouveau: bool | None = None
+    """Whether the kernel has loaded nouveau, the other driver for these cards; None where that
+    was not recorded."""
+    secure_boot: bool | None = None
+    """Whether the firmware lets the kernel load signed modules only; None where it does not say."""
 
 
 GpuFacts = Annotated[GpuDriver | NoGpuDriver, Constraint(discriminator="state")]

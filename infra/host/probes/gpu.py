@@ -4,6 +4,7 @@ import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -12,6 +13,7 @@ from infra.host.facts import Gpu, GpuDriver, GpuProcess, MigDevice, NoGpuDriver
 from infra.host.probes import pci
 from infra.host.probes.answer_fields import parse_integer, parse_text
 from infra.host.probes.container_toolkit import find_cdi_files, read_container_toolkit
+from infra.host.probes.kernel_modules import has_nouveau, read_secure_boot
 from qca.memory.nvml import (
     DeviceMemory,
     NvmlError,
@@ -32,7 +34,8 @@ def probe(root: Path = Path("/"), nvml: Any = None) -> GpuDriver | NoGpuDriver:
         with open_nvml(nvml) as opened:
             return _read_driver(opened, root)
     except NvmlInitError as error:
-        return _explain_missing_driver(error, pci.find_nvidia_cards(root))
+        missing = _explain_missing_driver(error, pci.find_nvidia_cards(root))
+        return replace(missing, nouveau=has_nouveau(root), secure_boot=read_secure_boot(root))
     except NvmlError as error:
         raise ProbeError(f"the NVIDIA driver answered with an error: {error}") from None
     except (TypeError, ValueError) as error:

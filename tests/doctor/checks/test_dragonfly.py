@@ -344,3 +344,33 @@ def test_a_cpu_limit_that_stands_as_a_quota_is_lowered_by_hand(tmp_path):
     )
 
     assert finding.remedies[1].title == "Set the CPU limit of service cache to 1"
+
+
+def test_limits_that_do_not_fit_get_only_remedies_after_which_they_do():
+    stack = {**COMPOSE, "maxmemory": "15GiB", "proactor_threads": 4}
+
+    titles = [remedy.title for remedy in one(host(), "QCA302", stack=stack).remedies]
+
+    # The small model would still stand beside a store of 20 GiB.
+    assert titles == [
+        "Give Dragonfly the least it runs with",
+        "Train without containers and Dragonfly",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("limits", "severity"),
+    [
+        ("    cpus: 1\n    command: --maxmemory=256mb\n", SKIPPED),
+        ("    cpuset: '0'\n    command: --maxmemory=256mb\n", OK),
+        ("    mem_limit: 600m\n", SKIPPED),
+        ("    cpus: 1\n    command: --maxmemory=100mb\n", ERROR),
+        ("    cpus: 1\n    command: --maxmemory=4G\n", OK),
+    ],
+)
+def test_on_cgroup_v1_limits_count_only_where_the_layout_does_not_matter(
+    tmp_path, limits, severity
+):
+    facts = host(docker=engine(cpus=2, cgroup_version="1"))
+
+    assert judge_file(tmp_path, "QCA301", HEAD + limits, facts).severity is severity

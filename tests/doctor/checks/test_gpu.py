@@ -59,6 +59,10 @@ def _reload(**changes: Any) -> HostFacts:
     return gpu_host(docker=engine(cgroup_driver="systemd"), container_toolkit=toolkit(**changes))
 
 
+def _blocked(state: Any, **changes: Any) -> HostFacts:
+    return host(gpu=NoGpuDriver(state=state, detail="x", **changes))
+
+
 NO_DEVICE = NoGpuDriver(state="no-device", detail="no card on the PCI bus")
 
 CASES = [
@@ -82,6 +86,11 @@ CASES = [
         INFO,
         "There is no NVIDIA GPU here",
     ),
+    HostCase("QCA401", _blocked("no-driver", nouveau=True), WARNING, "with nouveau"),
+    HostCase("QCA401", _blocked("not-loaded", nouveau=True), WARNING, "with nouveau"),
+    HostCase("QCA401", _blocked("not-loaded", secure_boot=True), WARNING, "Secure Boot lets"),
+    HostCase("QCA401", _blocked("no-driver", secure_boot=True), WARNING, "no driver for"),
+    HostCase("QCA401", _blocked("no-device", nouveau=True), INFO, "no NVIDIA GPU"),
     HostCase("QCA406", _reload(), OK, "links", COMPOSE),
     HostCase("QCA406", _reload(char_links=False), WARNING, "systemctl daemon-reload", COMPOSE),
     HostCase("QCA406", gpu_host(docker=engine(cgroup_driver="cgroupfs")), OK, "", COMPOSE),

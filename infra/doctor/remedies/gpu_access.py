@@ -1,0 +1,142 @@
+"""What brings a GPU to a training or a container, by the layer that is missing."""
+
+from infra.doctor.finding import Remedy
+from infra.host.container_gpu import Obstacle
+
+_RESTARTS_DOCKER = "restarting Docker stops the running containers, unless live-restore is on"
+
+SHOW_GPUS = Remedy("Show it again, in this shell", ("unset CUDA_VISIBLE_DEVICES",))
+_INSTALL_TOOLKIT = Remedy(
+    "Install the NVIDIA Container Toolkit and register it (its package source first: "
+    "https://docs.nvidia.com/datacenter/cloud-native/container-toolkit/latest/install-guide.html)",
+    (
+        "sudo apt-get install -y nvidia-container-toolkit",
+        "sudo nvidia-ctk runtime configure --runtime=docker",
+        "sudo systemctl restart docker",
+    ),
+    breaks=_RESTARTS_DOCKER,
+)
+_WRITE_CDI_FILE = Remedy(
+    "Describe the GPUs for the engine in a CDI file",
+    (
+        "sudo nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml",
+        "sudo systemctl restart docker",
+    ),
+    breaks=f"the file is to be written anew after each upgrade of the driver; {_RESTARTS_DOCKER}",
+)
+_RESTART_SNAP = Remedy(
+    "Let the snap find the driver again; it sets up its toolkit when it starts",
+    ("sudo snap set docker nvidia-support.disabled=false", "sudo snap restart docker"),
+    breaks=_RESTARTS_DOCKER,
+)
+_REMOVE_HOST_TOOLKIT = Remedy(
+    "Remove this host's toolkit, since the snap has its own, and reboot",
+    (
+        "sudo apt-get remove nvidia-container-toolkit nvidia-container-toolkit-base "
+        "libnvidia-container-tools libnvidia-container1",
+        "sudo reboot",
+    ),
+    breaks="ends everything that runs on this machine; other engines here lose their GPU",
+)
+
+USE_DEFAULT_CONTEXT = Remedy(
+    "Use the engine of this machine itself, if it is installed (`docker-ce`)",
+    ("docker context use default",),
+    breaks="every docker command of this user follows the default context from then on",
+)
+_NOUVEAU = (
+    Remedy(
+        "Install NVIDIA's driver, keep nouveau out, and reboot (Debian, Ubuntu)",
+        (
+            "echo 'blacklist nouveau' | sudo tee /etc/modprobe.d/blacklist-nouveau.conf",
+            "sudo update-initramfs -u",
+            "sudo reboot",
+        ),
+        breaks="ends everything that runs on this machine; without NVIDIA's driver the screen is "
+        "left without acceleration",
+    ),
+)
+_SECURE_BOOT = (
+    Remedy(
+        "See whether the module was refused: `Key was rejected by service`",
+        ("sudo modprobe nvidia",),
+    ),
+    Remedy(
+        "Enroll the key that signed it, and confirm at the next start (Ubuntu, Debian with DKMS)",
+        ("sudo mokutil --import /var/lib/shim-signed/mok/MOK.der", "sudo reboot"),
+        breaks="ends everything that runs on this machine",
+    ),
+)
+_WSL = (
+    Remedy(
+        "Install NVIDIA's driver on Windows, never inside WSL, and start WSL again: in PowerShell "
+        "`wsl --update`, then `wsl --shutdown` (https://docs.nvidia.com/cuda/wsl-user-guide/)"
+    ),
+    Remedy("See whether the driver's library is there", ("ls -l /usr/lib/wsl/lib",)),
+)
+_RESTART_DOCKER = Remedy(
+    "Restart the daemon, which looks for the toolkit when it starts",
+    ("sudo systemctl restart docker",),
+    breaks=_RESTARTS_DOCKER,
+)
+_WRITE_CDI_FILE_ANEW = Remedy(
+    "Write the CDI file anew, for the driver that runs",
+    ("sudo nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml",),
+    breaks="after the next upgrade of the driver it is to be written again (toolkit 1.18 and newer "
+    "do so by themselves)",
+)
+_CONFIGURE = "nvidia-ctk config --set nvidia-container-cli.no-cgroups"
+_SET_NO_CGROUPS = Remedy(
+    "Tell the toolkit that the engine is rootless",
+    (f"sudo {_CONFIGURE} --in-place",),
+    breaks="engines that run as root on this machine lose their GPU",
+)
+_CLEAR_NO_CGROUPS = Remedy(
+    "Tell the toolkit that the engine is not rootless",
+    (f"sudo {_CONFIGURE}=false --in-place",),
+    breaks="rootless engines on this machine lose their GPU",
+)
+GPU_ACCESS_REMEDIES: dict[str, tuple[Remedy, ...]] = {
+    "snap": (_RESTART_SNAP,),
+    "snap-with-toolkit": (_REMOVE_HOST_TOOLKIT,),
+    "takes-cdi": (_WRITE_CDI_FILE, _INSTALL_TOOLKIT),
+    Obstacle.NO_TOOLKIT: (_INSTALL_TOOLKIT,),
+    Obstacle.NOT_RESTARTED: (_RESTART_DOCKER,),
+    Obstacle.STALE_CDI: (_WRITE_CDI_FILE_ANEW,),
+    Obstacle.NEEDS_NO_CGROUPS: (_SET_NO_CGROUPS,),
+    Obstacle.NO_CGROUPS: (_CLEAR_NO_CGROUPS,),
+}
+
+# What NVML's failure means, and what fixes it.
+NO_DRIVER: dict[str, tuple[str, tuple[Remedy, ...]]] = {
+    "wsl": ("WSL2 has a GPU (/dev/dxg), and no NVIDIA driver answers.", _WSL),
+    "nouveau": ("The kernel drives this NVIDIA GPU with nouveau, which has no CUDA.", _NOUVEAU),
+    "secure-boot": (
+        "The NVIDIA driver's kernel module is not loaded, and Secure Boot lets the kernel load "
+        "signed modules only.",
+        _SECURE_BOOT,
+    ),
+    "no-device": ("There is no NVIDIA GPU here.", ()),
+    "no-driver": (
+        "There is an NVIDIA GPU and no driver for it.",
+        (Remedy("See which driver Ubuntu recommends", ("ubuntu-drivers devices",)),),
+    ),
+    "not-loaded": (
+        "The NVIDIA driver is installed, but its kernel module is not loaded.",
+        (Remedy("Load it", ("sudo modprobe nvidia",)),),
+    ),
+    "no-permission": (
+        "The NVIDIA driver is there, but this user may not use it.",
+        (Remedy("See who may", ("ls -l /dev/nvidia*",)),),
+    ),
+    "version-mismatch": (
+        "The NVIDIA driver's library and kernel module are of different versions.",
+        (
+            Remedy(
+                "Reboot: the driver was upgraded and the old module is still loaded",
+                ("sudo reboot",),
+                breaks="ends everything that runs on this machine",
+            ),
+        ),
+    ),
+}

@@ -1,0 +1,64 @@
+"""`qca attach`: follow a training that was launched before."""
+
+from collections.abc import Iterable, Iterator
+
+import click
+
+from infra.stack.launches import Launched, find_launched
+from qca.cli.event_lines import show_lines
+from qca.cli.messages import say
+from qca.cli.progress import ProgressView
+from qca.core.errors import LaunchError
+from qca.runs.events import Finished, parse_event
+
+
+@click.command()
+@click.argument("run", required=False)
+def attach(run: str | None) -> None:
+    """Follow the training RUN, launched before from this folder, to its end.
+
+    Ctrl-C detaches: the training goes on.
+    """
+    launched = find_launched(run)
+    name = launched.launch.run
+    try:
+        with ProgressView() as view:
+            show_lines(_follow(launched), view)
+    except KeyboardInterrupt:
+        say(f"Detached; the training goes on. `qca attach {name}` comes back, `qca down` stops it.")
+
+
+def _follow(launched: Launched) -> Iterable[str]:
+    if launched.launch.runtime == "compose":
+        from infra.stack.container_logs import follow_trainer
+        from infra.stack.docker_client import make_stack_client
+
+        return follow_trainer(make_stack_client(launched.state, launched.launch.project))
+    return _follow_log(launched)
+
+
+def _follow_log(launched: Launched) -> Iterator[str]:
+    """Yield the lines of a local trainer's log until its `qca up` has ended.
+
+    Raises:
+        LaunchError: the training did not end in order.
+
+    """
+    from qca.cli.logs import follow_log_files
+
+    last = ""
+    for _, line in follow_log_files(launched.state, ["trainer"], follow=True, tail=None):
+        last = line
+        yield line
+    if not _is_end(last):
+        raise LaunchError(
+            f"the training {launched.launch.run} has ended before its last episode",
+            hint="`qca logs trainer` shows why; `qca up` goes on from the last checkpoint.",
+        )
+
+
+def _is_end(line: str) -> bool:
+    try:
+        return isinstance(parse_event(line), Finished)
+    except ValueError:
+        return False

@@ -1,0 +1,64 @@
+"""A `qca up` in the background: started in a session of its own, and watched until it trains."""
+
+import contextlib
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from infra.stack.state import StateDir
+from qca.cli.signals import Terminated
+from qca.core.errors import LaunchError
+from qca.core.train_flags import format_flag_name
+
+_POLL_SECONDS = 0.1
+
+
+def build_words(config_file: Path | None, flags: Mapping[str, Any]) -> list[str]:
+    """Return the words of a `qca up` with these options, which follows its training."""
+    given = [f"{format_flag_name(key)}={flag}" for key, flag in flags.items() if flag is not None]
+    return ["up", *([] if config_file is None else [f"--config={config_file}"]), *given]
+
+
+def start_in_background(words: Sequence[str], state: StateDir) -> str | None:
+    """Start `qca WORDS`; return None once its trainer runs, or what it said if it is done already.
+
+    Raises:
+        LaunchError: it failed before; the message holds what it said.
+
+    """
+    begin = time.time()
+    with tempfile.TemporaryFile("w+") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-P", "-m", "qca", *words],
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,  # a closed terminal does not reach it
+        )
+        try:
+            while process.poll() is None and not _has_started(state, begin):
+                time.sleep(_POLL_SECONDS)
+        except (KeyboardInterrupt, Terminated):
+            process.send_signal(signal.SIGTERM)
+            process.wait()
+            raise
+        if process.returncode is None:
+            return None
+        output.seek(0)
+        said = output.read().strip()
+    if process.returncode != 0:
+        raise LaunchError(f"the training did not start:\n{said}")
+    return said
+
+
+def _has_started(state: StateDir, begin: float) -> bool:
+    """Whether the trainer of a `qca up` that was started after `begin` has reported its start."""
+    log = state.log_dir / "trainer.log"
+    with contextlib.suppress(FileNotFoundError):
+        return log.stat().st_mtime >= begin and '"event":' in log.read_text(errors="replace")
+    return False

@@ -1,0 +1,112 @@
+"""`qca runs`: the runs, wherever they are; `qca runs rm`: one less."""
+
+import json
+import shutil
+import sys
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Literal
+
+import click
+from rich.console import Console
+from rich.table import Table
+
+from infra.stack.launches import list_launched
+from qca.cli.options import format_option, runs_option
+from qca.core.errors import InputError, LaunchError
+from qca.core.units import format_size
+from qca.runs.listing import RunSummary, summarize_runs
+from qca.runs.run_folder import RunFolder
+
+_MINUTE, _HOUR, _DAY = 60, 3600, 86400
+
+
+@click.group(invoke_without_command=True)
+@runs_option
+@format_option
+@click.pass_context
+def runs(ctx: click.Context, runs: Path, format_: Literal["text", "json"]) -> None:
+    """List the runs, those of containers on another engine too."""
+    ctx.obj = runs
+    if ctx.invoked_subcommand is not None:
+        return
+    found = [*summarize_runs(runs, datetime.now(UTC)), *_list_in_volumes()]
+    if format_ == "json":
+        document = {"schema_version": 1, "runs": [asdict(run) for run in found]}
+        click.echo(json.dumps(document, indent=2))
+    elif found:
+        Console(highlight=False).print(_build_table(found))
+    else:
+        click.echo(f"No run in {runs}. `qca up` starts one.", err=True)
+
+
+@runs.command()
+@click.argument("run")
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.pass_obj
+def rm(runs: Path, run: str, yes: bool) -> None:
+    """Remove RUN for good: its checkpoints, metrics and pictures."""
+    if run not in [one.name for one in summarize_runs(runs, datetime.now(UTC))]:
+        raise InputError(f"no run {run!r} in {runs}", hint="`qca runs` lists them.")
+    folder = runs / run
+    if RunFolder(folder).is_held():
+        raise LaunchError(f"{folder}: a trainer works on this run", hint=f"First: qca down {run}")
+    if not yes:
+        _ask(folder)
+    try:
+        shutil.rmtree(folder)
+    except OSError as error:
+        raise LaunchError(f"{error.filename}: {error.strerror}") from None
+    click.echo(f"Removed {folder}.", err=True)
+
+
+def _ask(folder: Path) -> None:
+    if not sys.stdin.isatty():
+        raise click.UsageError("without a terminal, `qca runs rm` needs --yes")
+    click.confirm(f"Remove {folder} with all its checkpoints?", abort=True, err=True)
+
+
+def _list_in_volumes() -> list[RunSummary]:
+    """Return the runs that were launched from here and kept on another engine."""
+    return [
+        RunSummary(
+            name=run,
+            state="in a volume",
+            episodes=one.launch.episodes,
+            device=one.launch.device,
+            where=f"volume {one.launch.volume}",
+        )
+        for run, one in list_launched().items()
+        if one.launch.volume is not None
+    ]
+
+
+def _build_table(found: list[RunSummary]) -> Table:
+    columns = ("run", "state", "episode", "loss", "device", "age", "size", "where")
+    table = Table(*columns, box=None, pad_edge=False, header_style="bold")
+    for run in found:
+        table.add_row(
+            run.name,
+            run.state,
+            _format_episode(run),
+            "" if run.loss is None else f"{run.loss:.4g}",
+            run.device or "",
+            "" if run.age_seconds is None else _format_age(run.age_seconds),
+            "" if run.size_bytes is None else format_size(run.size_bytes),
+            run.where,
+        )
+    return table
+
+
+def _format_episode(run: RunSummary) -> str:
+    if run.episode is None:
+        return ""
+    return f"{run.episode:,}" if run.episodes is None else f"{run.episode:,}/{run.episodes:,}"
+
+
+def _format_age(seconds: float) -> str:
+    for unit, name in ((_DAY, "d"), (_HOUR, "h"), (_MINUTE, "min")):
+        if seconds >= unit:
+            return f"{seconds // unit:.0f} {name}"
+    return f"{max(0.0, seconds):.0f} s"

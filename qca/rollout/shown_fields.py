@@ -1,0 +1,31 @@
+"""Which fields a rollout shows where none are asked for."""
+
+from collections.abc import Sequence
+
+from qca.measures.choose_field import ChosenField, choose_field
+from qca.rollout.request import Format
+
+# What a page shows beside the densities of the first few components; the last one has a meaning
+# on a square grid alone.
+_PAGE_FIELDS = ("phase", "dominant", "entropy", "coherence", "change", "asymmetry")
+_PAGE_COMPONENTS = 4
+
+
+def choose_fields(
+    names: Sequence[str], format_: Format, grid: tuple[int, int], d_state: int
+) -> list[ChosenField]:
+    """Return the fields of these names; without any, many for a page and one for a picture.
+
+    Raises:
+        InputError: there is no such field, or no such component.
+
+    """
+    chosen = names or _list_defaults(format_, grid, d_state)
+    return [choose_field(name, d_state) for name in chosen]
+
+
+def _list_defaults(format_: Format, grid: tuple[int, int], d_state: int) -> list[str]:
+    if format_ != "html":
+        return ["density:0"]
+    densities = [f"density:{component}" for component in range(min(_PAGE_COMPONENTS, d_state))]
+    return [*densities, *(_PAGE_FIELDS if grid[0] == grid[1] else _PAGE_FIELDS[:-1])]

@@ -1,0 +1,67 @@
+"""The runs of a folder, a line each: how far each is, how old and how large."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from qca.core.errors import InputError
+from qca.runs.run import Run, read_run
+
+
+@dataclass(frozen=True, kw_only=True)
+class RunSummary:
+    """One run; None is unknown."""
+
+    name: str
+    state: str
+    """A `qca.runs.run.Status`, or `unreadable`."""
+    episode: int | None = None
+    episodes: int | None = None
+    loss: float | None = None
+    device: str | None = None
+    age_seconds: float | None = None
+    """Since its first session started."""
+    size_bytes: int | None = None
+    where: str
+
+
+def summarize_runs(runs: Path, now: datetime) -> list[RunSummary]:
+    """Return the runs in the folder `runs`, by name."""
+    folders = sorted(file.parent for file in runs.glob("*/config.json"))
+    return [_summarize(folder, now) for folder in folders]
+
+
+def measure_size(folder: Path) -> int:
+    """Return the bytes of the files in `folder`, without those that vanish meanwhile."""
+    size = 0
+    for path in folder.rglob("*"):
+        try:
+            size += path.lstat().st_size if path.is_file() else 0
+        except FileNotFoundError:
+            continue
+    return size
+
+
+def _summarize(folder: Path, now: datetime) -> RunSummary:
+    size, where = measure_size(folder), str(folder)
+    try:
+        run = read_run(folder)
+    except InputError:
+        return RunSummary(name=folder.name, state="unreadable", size_bytes=size, where=where)
+    return RunSummary(
+        name=folder.name,
+        state=run.status,
+        episode=run.episodes_done,
+        episodes=run.config.episodes,
+        loss=run.records[-1].loss if run.records else None,
+        device=run.device,
+        age_seconds=_measure_age(run, now),
+        size_bytes=size,
+        where=where,
+    )
+
+
+def _measure_age(run: Run, now: datetime) -> float | None:
+    if run.start_time is None:
+        return None
+    return (now - datetime.fromisoformat(run.start_time)).total_seconds()

@@ -1,0 +1,101 @@
+"""Several runs of one folder, without Docker: launched, followed, listed, ended one by one."""
+
+import json
+import shutil
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import trainable_in
+from tests.support.program import ENDLESS, Program, checkpoints, episodes
+from tests.support.terminal import open_terminal
+from tests.support.waiting import wait_for
+
+UP = ("up", "--runtime", "local")
+TESTS = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def several(tmp_path_factory) -> Iterator[Program]:
+    """The program in a folder where the runs a and b train in the background."""
+    with trainable_in(tmp_path_factory.mktemp("several")) as program:
+        try:
+            for run in ("a", "b"):
+                done = program(*UP, "--detach", "--run", run, *ENDLESS)
+                assert f"`qca attach {run}` follows it" in done.stderr
+            yield program
+        finally:
+            program("down", "--all")
+
+
+def test_both_train_and_each_is_asked_by_name(several):
+    for run in ("a", "b"):
+        wait_for(lambda run=run: len(episodes(several, run)) > 2)
+        assert json.loads(several("status", run, "--format", "json").stdout)["run"] == run
+        assert f"Training {run}: " in several("logs", "trainer", "--run", run).stdout
+
+
+@pytest.mark.parametrize("words", ["status", "logs", "down", "attach"])
+def test_without_a_name_they_are_listed(several, words):
+    done = several(words, check=2)
+    assert "several runs were launched from this folder: a, b" in done.stderr
+
+
+def test_a_run_that_trains_is_not_launched_twice_nor_removed(several):
+    assert "another `qca up`" in several(*UP, "-d", "--run", "a", check=1).stderr
+    assert "a trainer works" in several("runs", "rm", "a", "--yes", check=1).stderr
+
+
+def test_attach_follows_and_ctrl_c_detaches(several):
+    with open_terminal(several, "attach", "a") as terminal:
+        wait_for(lambda: "loss " in terminal.read())
+        terminal.process.send_signal(signal.SIGINT)
+        assert terminal.process.wait(30) == 0
+        assert "Detached; the training goes on" in terminal.read()
+    made = len(episodes(several, "a"))
+    wait_for(lambda: len(episodes(several, "a")) > made)
+
+
+def test_they_are_listed_with_what_they_are(several):
+    found = json.loads(several("runs", "--format", "json").stdout)
+    assert found["schema_version"] == 1
+    a, b = found["runs"]
+    assert (a["name"], a["state"], a["device"], a["where"]) == ("a", "running", "cpu", "runs/a")
+    assert b["episode"] > 0
+    assert b["size_bytes"] > 1000
+    assert "running" in several("runs").stdout
+
+
+def test_one_is_ended_and_the_other_goes_on(several):
+    several("down", "b")
+    assert checkpoints(several, "b")[-1] == episodes(several, "b")[-1]
+    assert [path.name for path in (several.folder / ".qca").iterdir()] == ["a"]
+    made = len(episodes(several, "a"))
+    wait_for(lambda: len(episodes(several, "a")) > made)
+
+
+def test_a_launch_in_the_background_that_fails_says_why(trainable):
+    (trainable.folder / "runs").touch()
+    assert "Not a directory" in trainable(*UP, "-d", check=1).stderr
+    trainable("down")
+    assert not (trainable.folder / ".qca").exists()
+
+
+def test_a_run_is_removed_only_with_a_word(qca):
+    shutil.copytree(TESTS / "data" / "run-0.1.0", qca.folder / "runs")
+    assert "--yes" in qca("runs", "rm", "stopped", check=2).stderr
+    qca("runs", "rm", "stopped", "--yes")
+    assert not (qca.folder / "runs" / "stopped").exists()
+    assert "no run '../runs'" in qca("runs", "rm", "../runs", "--yes", check=2).stderr
+    names = [one["name"] for one in json.loads(qca("runs", "--format", "json").stdout)["runs"]]
+    assert names == ["finished", "skipped"]
+
+
+def test_a_run_that_cannot_be_read_is_listed_as_such(qca):
+    folder = qca.folder / "runs" / "broken"
+    folder.mkdir(parents=True)
+    (folder / "config.json").write_text("{")
+    [found] = json.loads(qca("runs", "--format", "json").stdout)["runs"]
+    assert (found["state"], found["loss"]) == ("unreadable", None)
