@@ -137,7 +137,6 @@ def _resolve(config: Config, *, processes: int, nnodes: int) -> TrainConfig:
         train.profile,
         train.device,
         train.recompute,
-        train.segment,
         train.precision,
         train.optimizer_state,
     )
