@@ -5,6 +5,8 @@ import os
 
 import pytest
 
+from infra.doctor.formats import FORMATS
+
 INVISIBLE = "\x1b]0;owned\x07", "\u202e", "\u2066", "\u200b", "\x9b2J"
 
 FILE = """\
@@ -18,7 +20,7 @@ services:
 """
 
 
-@pytest.mark.parametrize("format_", ["text", "markdown", "github"])
+@pytest.mark.parametrize("format_", sorted({*FORMATS} - {"json"}))
 def test_no_format_prints_what_a_terminal_obeys_or_hides(qca, format_):
     files = []
     for number, characters in enumerate(INVISIBLE):
