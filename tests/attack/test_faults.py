@@ -153,10 +153,10 @@ def test_a_compose_file_of_absurd_values(qca, content):
     ids=["empty", "nothing", "nested", "400 digits"],
 )
 def test_an_absurd_state_folder(qca, content):
-    (qca.folder / ".qca").mkdir()
-    (qca.folder / ".qca/launch.json").write_text(content)
+    (qca.folder / ".qca/r").mkdir(parents=True)
+    (qca.folder / ".qca/r/launch.json").write_text(content)
     for command in ("status", "down", "logs"):
-        assert ".qca/launch.json" in qca(command, check=1).stderr
+        assert ".qca/r/launch.json" in qca(command, check=1).stderr
 
 
 @pytest.mark.parametrize(
