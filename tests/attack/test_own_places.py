@@ -42,6 +42,7 @@ STATE: dict[str, Plant] = {
     "the lock": lambda folder: link(folder / ".qca/first/lock", "../../victim"),
     "a log": lambda folder: link(folder / ".qca/first/logs/trainer.log", "../../../victim"),
     "the flags": lambda folder: link(folder / ".qca/first/store.flags", "../../victim"),
+    "a run's folder": lambda folder: link(folder / ".qca/first", ".."),
 }
 
 
