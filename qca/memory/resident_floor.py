@@ -7,6 +7,7 @@ import platform
 from importlib import metadata
 
 from qca.core.cache_folder import keep_cached, read_cached
+from qca.core.distribution import DISTRIBUTION
 
 _FILE = "resident-floor.json"
 
@@ -26,7 +27,7 @@ def _describe_build() -> str:
     """Return what the figure depends on, as one line; an environment has one torch."""
     parts = (
         f"torch {_find_version('torch')} in {_find_folder('torch')}",
-        f"qca {_find_version('qca')}",
+        f"qca {_find_version(DISTRIBUTION)}",
         f"Python {platform.python_version()}",
         f"{platform.system()} {platform.machine()}",
     )

@@ -11,6 +11,7 @@ from infra.host.deadline import Output
 from infra.host.errors import ProbeError
 from infra.host.probes import python
 from infra.host.resident_floor import measure_resident_floor
+from qca.core.distribution import DISTRIBUTION
 from qca.core.units import MIB
 from qca.memory.resident_floor import read_resident_floor
 
@@ -40,7 +41,7 @@ def test_it_is_the_peak_that_the_smallest_training_reported(answer) -> None:
     assert measure_resident_floor() == 7 * MIB
 
 
-@pytest.mark.parametrize("changed", ["torch", "qca"])
+@pytest.mark.parametrize("changed", ["torch", DISTRIBUTION])
 def test_it_is_kept_for_this_build_of_torch_and_no_other(
     answer, changed: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
