@@ -6,17 +6,13 @@ wheels of one torch version, so no figure that is shipped can be right for all.
 """
 
 import json
-import platform
 import sys
 from tempfile import TemporaryDirectory
 
 from infra.host.deadline import Deadline
 from infra.host.errors import ProbeError
-from infra.host.facts import PythonFacts
-from qca.core.cache_folder import keep_cached, read_cached
-from qca.core.distribution import DISTRIBUTION
+from qca.memory.resident_floor import keep_resident_floor
 
-_FILE = "resident-floor.json"
 # Loading torch from a slow disk takes most of it.
 _SECONDS = 120.0
 _SMALLEST = {
@@ -33,13 +29,7 @@ _SMALLEST = {
 }
 
 
-def read_resident_floor(python: PythonFacts) -> int | None:
-    """Return the bytes that were measured for this torch build; None where they were not."""
-    found = read_cached(_FILE, _describe_build(python))
-    return found if isinstance(found, int) and found > 0 else None
-
-
-def measure_resident_floor(python: PythonFacts) -> int:
+def measure_resident_floor() -> int:
     """Run the smallest training, keep the bytes that its process took, and return them.
 
     Raises:
@@ -65,16 +55,8 @@ def measure_resident_floor(python: PythonFacts) -> int:
     found = max(_read_memory(line) for line in output.stdout.splitlines())
     if found == 0:
         raise ProbeError("the smallest training reported no memory")
-    keep_cached(_FILE, _describe_build(python), found)
+    keep_resident_floor(found)
     return found
-
-
-def _describe_build(python: PythonFacts) -> str:
-    """Return what the figure depends on, as one line."""
-    torch, qca = (python.distributions.get(name) for name in ("torch", DISTRIBUTION))
-    cuda = f"CUDA {python.torch_cuda}" if python.torch_cuda else "CPU build"
-    parts = (f"torch {torch} ({cuda})", f"qca {qca}", f"Python {python.version}")
-    return ", ".join((*parts, f"{platform.system()} {platform.machine()}"))
 
 
 def _read_memory(line: str) -> int:

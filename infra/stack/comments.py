@@ -33,6 +33,7 @@ def comment_trainer(plan: StackPlan, path: Path, command: Sequence[str]) -> dict
         "--batch-size": trainer.batch_size.because,
         "--precision": trainer.precision.because,
         "--recompute": trainer.recompute.because,
+        "--segment": trainer.segment.because,
         "--optimizer-state": trainer.optimizer_state.because,
         "--processes": trainer.gpus.because,
     }

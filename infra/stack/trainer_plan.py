@@ -48,6 +48,10 @@ class TrainerPlan:
     profile: Decision[Profile]
     precision: Decision[ResolvedPrecision]
     recompute: Decision[ResolvedRecompute]
+    segment: Decision[int]
+    """Steps that are differentiated as one batch."""
+    tapes: Decision[int]
+    """Steps that keep their tape and are not recomputed."""
     optimizer_state: Decision[ResolvedOptimizerState]
     batch_size: Decision[int]
     """Samples of an episode in each process."""
@@ -107,6 +111,8 @@ def plan_trainer(
         profile=profile,
         precision=_decide_precision(train, choice, device.value),
         recompute=Decision(choice.recompute, choice.because),
+        segment=_decide_segment(train, choice, device.value),
+        tapes=_decide_tapes(choice),
         optimizer_state=_decide_optimizer_state(train, choice, device.value),
         batch_size=_decide_batch_size(config.train, train),
         predicted_peak_bytes=_predict_peak(choice),
@@ -142,6 +148,26 @@ def _decide_precision(
     else:
         because = "`auto` means float32, unless only a 16-bit format fits the budget"
     return Decision(choice.precision, because)
+
+
+def _decide_segment(train: TrainConfig, choice: Choice, device: Device) -> Decision[int]:
+    if train.segment != "auto":
+        because = GIVEN
+    elif choice.recompute == "none":
+        because = "plain autograd recomputes nothing"
+    elif device == "cpu":
+        because = "one step's kernels fill a CPU"
+    elif choice.segment == 1:
+        because = "a longer one, which would be faster, does not fit the budget"
+    else:
+        because = "the fastest that fits, by the built-in cost of a step on an H200"
+    return Decision(choice.segment, because)
+
+
+def _decide_tapes(choice: Choice) -> Decision[int]:
+    if choice.tapes:
+        return Decision(choice.tapes, "plain autograd keeps the tape of every step")
+    return Decision(0, "every step is recomputed from its state")
 
 
 def _decide_optimizer_state(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from infra.doctor.formats import FORMATS
 from qca.cli.host_facts import PROBE_SECONDS
 from qca.cli.options import config_option, facts_option
 from qca.core.atomic_files import write_atomically
@@ -78,7 +79,7 @@ def _read_ids(_: click.Context, parameter: click.Parameter, given: tuple[str, ..
 @click.option(
     "--format",
     "format_",
-    type=click.Choice(["text", "json", "markdown", "github"]),
+    type=click.Choice(FORMATS),
     default="text",
     show_default=True,
     help="Text for people, JSON for scripts, Markdown for a bug report, GitHub annotations.",
@@ -136,7 +137,7 @@ def doctor(
         findings = fix_findings(
             findings, lambda: examination.judge(_probe_again(timeout)), yes, dry_run
         )
-    click.echo(doctor_run.render_report(format_, findings, facts), nl=False)
+    click.echo(doctor_run.render_findings(format_, findings, facts), nl=False)
     if doctor_run.has_failures(findings, strict):
         sys.exit(1)
 

@@ -16,12 +16,11 @@ from infra.compose_file.policy import Policy
 from infra.doctor.check import Check
 from infra.doctor.examine import examine
 from infra.doctor.finding import Finding, Severity
-from infra.doctor.formats.text import render_text
+from infra.doctor.formats import render_report
 from infra.host.facts import ComposePlugin, HostFacts, known_or_none
 from qca.cli import color
 from qca.cli.messages import say
 from qca.core.config import Config
-from qca.core.distribution import read_version
 from qca.core.errors import InputError
 from qca.core.masking import select_secrets
 from qca.core.plain_files import read_plain
@@ -114,39 +113,17 @@ def _read_variables() -> dict[str, str]:
         return dict(os.environ)
 
 
-def render_report(format_: str, findings: Sequence[Finding], facts: HostFacts) -> str:
-    """Return the report in one of the formats of `--format`."""
-    match format_:
-        case "json":
-            from infra.doctor.formats.json import render_json
-            from infra.doctor.host_summary import summarize_host
-
-            return render_json(findings, summarize_host(facts))
-        case "markdown":
-            return _render_markdown(findings, facts)
-        case "github":
-            from infra.doctor.formats.github import render_github
-
-            return render_github(findings)
-    return _render_text(findings)
-
-
-def _render_markdown(findings: Sequence[Finding], facts: HostFacts) -> str:
-    from infra.doctor.formats.markdown import render_markdown
-    from infra.host.recording import make_scrubber, record
-
-    return render_markdown(
-        findings,
-        recorded_host=record(facts),
-        anonymize=make_scrubber(facts).clean,
-        version=read_version(),
-    )
-
-
-def _render_text(findings: Sequence[Finding]) -> str:
+def render_findings(format_: str, findings: Sequence[Finding], facts: HostFacts) -> str:
+    """Return the report in one of the formats of `--format`, as stdout can show it."""
     is_terminal = sys.stdout.isatty()
     width = shutil.get_terminal_size().columns if is_terminal else 80
-    return render_text(findings, width=max(40, width), color=is_terminal and color.is_wanted())
+    return render_report(
+        format_,
+        findings,
+        facts,
+        width=max(40, width),
+        color=is_terminal and color.is_wanted(),
+    )
 
 
 def has_failures(findings: Sequence[Finding], strict: bool) -> bool:

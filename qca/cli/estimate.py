@@ -36,6 +36,7 @@ _KEYS = (
     "max_noise",
     "precision",
     "recompute",
+    "segment",
     "optimizer_state",
     "budget",
 )
@@ -152,6 +153,8 @@ def _build_document(
         "fits": choice.fits,
         "device": device,
         "recompute": choice.recompute,
+        "segment": choice.segment,
+        "tapes": choice.tapes,
         "precision": choice.precision,
         "optimizer_state": choice.optimizer_state,
         "host_bytes": choice.host_bytes,

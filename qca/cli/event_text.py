@@ -59,12 +59,13 @@ def format_numbers(record: EpisodeRecord) -> list[str]:
 def _describe_start(event: Started) -> list[str]:
     predicted = event.predicted_memory_bytes
     peak = "" if predicted is None else f", predicted peak {format_size(predicted)}"
+    segment = "" if event.segment == 1 else f" in segments of {event.segment} steps"
     together = "" if event.processes == 1 else f" in {event.processes} processes"
     lines = [
         f"Training {event.run}: {event.parameters:,} parameters, "
         f"{event.grid}x{event.grid} cells, {event.steps} steps an episode, "
         f"on {event.device}{together}, {event.precision}, "
-        f"recompute {event.recompute}{peak}."
+        f"recompute {event.recompute}{segment}{peak}."
     ]
     if event.made_again_until is not None:
         repeated = describe_repeated_episodes(event.first_episode, event.made_again_until)

@@ -51,17 +51,13 @@ def measure_python(facts: HostFacts) -> HostFacts:
     return replace(facts, python=Known(value=measured))
 
 
-def find_resident_floor(*, measure: bool = True) -> int | None:
-    """Return what this Python with torch takes of memory; None where that is not known.
-
-    Where it was not measured yet, `measure` says whether to do so.
-    """
+def find_resident_floor() -> int | None:
+    """Return what this Python with torch takes of memory; None where it cannot be measured."""
     from infra.host.errors import ProbeError
     from infra.host.probes import python
 
     try:
-        found = python.probe()
-        return _measure_once(found) if measure else found.resident_floor
+        return _measure_once(python.probe())
     except ProbeError:
         return None
 
@@ -73,5 +69,5 @@ def _measure_once(python: PythonFacts) -> int | None:
     from infra.host.resident_floor import measure_resident_floor
 
     with suppress(ProbeError):  # a trainer that does not start says why when it is needed
-        return measure_resident_floor(python)
+        return measure_resident_floor()
     return None

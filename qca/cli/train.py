@@ -16,6 +16,7 @@ from qca.core.config import Config, TrainConfig, apply_profile
 from qca.core.distribution import explain_install
 from qca.core.errors import LaunchError
 from qca.memory.budget import estimate
+from qca.memory.resident_floor import read_resident_floor
 from qca.runs.run_folder import RunFolder
 from qca.train.distributed.launcher_env import (
     is_launched,
@@ -95,10 +96,13 @@ def train(
         raise click.UsageError("--nnodes needs --rdzv-endpoint HOST:PORT, where the machines meet")
     prepare_environment()  # before torch is loaded
     config = _resolve(read_config(config_file, flags), processes=processes, nnodes=nnodes)
+    resume = resume or (is_launched() and is_restarted())
+    if resume:
+        config = RunFolder(runs / config.run).keep_segment(config)
     request = TrainRequest(
         config=config,
         folder=runs / config.run,
-        resume=resume or (is_launched() and is_restarted()),
+        resume=resume,
         init=init,
         progress=progress,
         store_url=store_url,
@@ -151,11 +155,7 @@ def _predict_memory(train: TrainConfig) -> dict[str, int]:
     """Return the fields of a request that say what the training is predicted to take."""
     if train.device == "auto" or train.recompute == "auto":
         return {}  # not reached: both are resolved before a training starts
-    floor = None
-    if train.device == "cpu":
-        from qca.cli.host_facts import find_resident_floor
-
-        floor = find_resident_floor(measure=False)
+    floor = read_resident_floor() if train.device == "cpu" else None
     found = estimate(train, recompute=train.recompute, device=train.device, resident_floor=floor)
     return {
         "predicted_peak_bytes": found.predicted_peak_bytes,

@@ -32,6 +32,7 @@ Profile = Literal["auto", "cpu", "default", "low-memory"]
 HalfPrecision = Literal["bf16", "fp16"]
 HALF_PRECISIONS: tuple[HalfPrecision, ...] = get_args(HalfPrecision)
 ResolvedPrecision = Literal["fp32", "tf32", HalfPrecision]
+TENSOR_CORE_PRECISIONS: tuple[ResolvedPrecision, ...] = ("tf32", *HALF_PRECISIONS)
 Precision = Literal["auto", ResolvedPrecision]
 ResolvedRecompute = Literal["none", "step", "two-level", "host"]
 Recompute = Literal["auto", ResolvedRecompute]
@@ -166,8 +167,11 @@ class TrainConfig(_Table):
     """Numbers of the network: strict `fp32`, `tf32` (a GPU's products in 19 bits), `bf16`, `fp16`;
     `auto` is fp32, or a 16-bit format where only that fits the budget."""
     recompute: Recompute = "auto"
-    """What backward recomputes: `none`, `step`, `two-level`, `host`, or `auto`: the first of these
+    """What backward recomputes: `none`, `step`, `two-level`, `host`, or `auto`: the fastest
     that fits the budget."""
+    segment: Annotated[int, Constraint(ge=1, lt=2**63)] | Literal["auto"] = "auto"
+    """Steps whose gradients are computed as one batch, each more with a step's activations; `auto`:
+    as many as are faster and fit the budget. A run that is resumed keeps its own."""
     optimizer_state: OptimizerState = "auto"
     """Where AdamW's moments live: `device`, `host`, or `auto`: on the device where they fit."""
     budget: Size | None = None

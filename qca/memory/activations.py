@@ -30,6 +30,7 @@ from qca.memory.layers import (
     list_nodes,
     sum_kept_bytes,
 )
+from qca.memory.segment import SegmentSizes
 from qca.memory.state_tensors import (
     FIRST_UPDATES,
     UPDATES,
@@ -85,6 +86,14 @@ class EpisodeSizes:
         """Return the bytes of so many states and so many float32 fields of one number a cell."""
         return StateTensors(states, cells).count_bytes(self.shape)
 
+    def compute_segment_peak(self, length: int, *, first: bool) -> int:
+        """Return the peak of the adjoint of `length` steps at once, without their states.
+
+        See `SegmentSizes.compute_peak` for `first`.
+        """
+        segment = SegmentSizes(self.shape, length, self.update, self.noise)
+        return segment.compute_peak(first=first) + self.cotangents
+
     def sum_graphs(self, steps: int) -> int:
         """Return what autograd keeps of the first so many steps, without psi before and after."""
         if steps <= 0:
@@ -130,39 +139,55 @@ def compute_interval(steps: int) -> int:
 
 
 def count_retained_states(
-    steps: int, recompute: ResolvedRecompute, *, device: str
+    steps: int, recompute: ResolvedRecompute, *, device: str, segment: int = 1
 ) -> RetainedStates:
-    """Return them for an episode of `steps` steps; see `qca.train.state_store`."""
+    """Return them for an episode of `steps` steps; see `qca.train.state_store`.
+
+    A segment takes the states of all its steps out of the store at once.
+    """
     if recompute == "two-level":
-        interval = compute_interval(steps)
-        segments = -(-steps // interval)
-        last = steps - (segments - 1) * interval
-        recomputed = segments - 1 + interval - 1 if segments > 1 else 0
-        in_last_step = segments + last - 1
-        return RetainedStates(in_last_step, max(in_last_step - 1, recomputed), in_last_step)
+        return _count_two_level_states(steps, segment)
     if recompute == "host":
         # The first state, which the caller holds, and the copy in use; on a CPU the host's
         # memory is the device's.
-        count = 2 if device == "cuda" else steps + 2
-        return RetainedStates(count, count, count - 1)
-    return RetainedStates(steps, steps - 1, steps)
+        count = (1 if device == "cuda" else steps + 1) + segment
+        return RetainedStates(count, count, count - segment)
+    return RetainedStates(steps, steps - segment, steps)
+
+
+def _count_two_level_states(steps: int, segment: int) -> RetainedStates:
+    """Walk the way back, from the last step, as far as it differs from what follows."""
+    interval = compute_interval(steps)
+    firsts = -(-steps // interval)
+    between = steps - (firsts - 1) * interval - 1
+    in_loss, peaks = firsts + between, [0, 0]
+    turn = max(0, steps - 2 * (interval + segment))
+    for end in range(steps, turn, -segment):
+        for popped, t in enumerate(reversed(range(max(0, end - segment), end))):
+            if t % interval and not between:
+                between = t % interval
+            index = end < steps
+            peaks[index] = max(peaks[index], firsts + between + popped)
+            if t % interval:
+                between -= 1
+            else:
+                firsts -= 1
+    return RetainedStates(peaks[0], peaks[1], in_loss)
 
 
 def estimate_adjoint_memory(
     train: TrainConfig, recompute: ResolvedRecompute, *, device: str
 ) -> tuple[int, int]:
-    """Return bytes of states and activations where one step's graph is kept at a time."""
-    episode = EpisodeSizes.from_config(train)
-    retained = count_retained_states(train.steps, recompute, device=device)
+    """Return bytes of states and activations where one segment's graph is kept at a time."""
+    episode, length = EpisodeSizes.from_config(train), find_segment(train)
+    retained = count_retained_states(train.steps, recompute, device=device, segment=length)
     state = count_state_bytes(episode.shape)
     # Captured graphs add to gradients that always exist.
     first = device == "cpu"
-    in_last = episode.compute_backward_peak(train.steps, first=first) + episode.cotangents
-    peak = retained.in_last_step * state + in_last
-    if train.steps > 1:
-        in_earlier = episode.compute_backward_peak(train.steps - 1, first=False)
-        in_earlier += episode.cotangents
-        peak = max(peak, retained.in_earlier_steps * state + in_earlier)
+    if length > 1:
+        peak = _compute_segments_peak(episode, retained, length, first=first)
+    else:
+        peak = _compute_steps_peak(episode, retained, first=first)
     # The states that the loss samples are all among those that `step` keeps, but the last.
     samples = episode.sample_steps
     sampled = episode.count_bytes(1 if recompute == "step" else samples, samples)
@@ -171,6 +196,36 @@ def estimate_adjoint_memory(
     peak = max(peak, retained.in_loss * state + in_loss)
     states = max(retained) * state
     return states, peak - states + episode.count_bytes(episode.noise)
+
+
+def find_segment(train: TrainConfig) -> int:
+    """Return how many steps are differentiated as one batch: no more than there are."""
+    return 1 if train.segment == "auto" else min(train.segment, train.steps)
+
+
+def _compute_steps_peak(episode: EpisodeSizes, retained: RetainedStates, *, first: bool) -> int:
+    """Return the peak of the backward of the last two steps, with the states."""
+    state, steps = count_state_bytes(episode.shape), episode.steps
+    in_last = episode.compute_backward_peak(steps, first=first) + episode.cotangents
+    peak = retained.in_last_step * state + in_last
+    if steps == 1:
+        return peak
+    in_earlier = episode.compute_backward_peak(steps - 1, first=False) + episode.cotangents
+    return max(peak, retained.in_earlier_steps * state + in_earlier)
+
+
+def _compute_segments_peak(
+    episode: EpisodeSizes, retained: RetainedStates, length: int, *, first: bool
+) -> int:
+    """Return the peak of the backward of the last segment or of the one before, with the states."""
+    state, before = count_state_bytes(episode.shape), episode.steps - length
+    peak = retained.in_last_step * state + episode.compute_segment_peak(length, first=first)
+    if before <= 0:
+        return peak
+    # A captured graph is always of whole segments.
+    next_length = min(length, before) if first else length
+    in_earlier = episode.compute_segment_peak(next_length, first=False)
+    return max(peak, retained.in_earlier_steps * state + in_earlier)
 
 
 def estimate_plain_activations(train: TrainConfig) -> int:

@@ -15,13 +15,14 @@ from qca.core.config import (
 from qca.core.errors import InputError
 from qca.core.units import format_size
 from qca.memory.budget import Estimate, estimate, estimate_host_bytes
+from qca.memory.cost import estimate_step_cost, list_segments
 
 Device = Literal["cpu", "cuda"]
 
-# In the order of preference, which is also that of decreasing need, except for `none`.
+# What `auto` tries. Plain autograd launches each kernel from Python, which is slower on a GPU.
 STRATEGIES: dict[Device, tuple[ResolvedRecompute, ...]] = {
     "cpu": ("none", "step", "two-level"),
-    "cuda": ("none", "step", "two-level", "host"),
+    "cuda": ("step", "two-level", "host"),
 }
 
 
@@ -30,8 +31,10 @@ class Choice:
     """How to run a training within a budget, with the sentence that says why."""
 
     train: TrainConfig
-    """With precision, recompute and optimizer_state resolved."""
+    """With precision, recompute, segment and optimizer_state resolved."""
     recompute: ResolvedRecompute
+    segment: int
+    """How many steps are differentiated as one batch."""
     precision: ResolvedPrecision
     optimizer_state: ResolvedOptimizerState
     estimate: Estimate
@@ -42,9 +45,15 @@ class Choice:
     """None where the budget is unknown."""
     because: str
 
+    @property
+    def tapes(self) -> int:
+        """How many steps keep their tape: all with plain autograd."""
+        return self.train.steps if self.recompute == "none" else 0
+
 
 class _Candidate(NamedTuple):
     recompute: ResolvedRecompute
+    segment: int
     precision: ResolvedPrecision
     optimizer_state: ResolvedOptimizerState
     estimate: Estimate
@@ -61,9 +70,9 @@ def choose(
     together: bool = False,
     resident_floor: int | None = None,
 ) -> Choice:
-    """Return how to run `train`: as it says, and where it says `auto`, the first that fits.
+    """Return how to run `train`: as it says, and where it says `auto`, the fastest that fits.
 
-    float32 with the optimizer on the device comes first, with more and more recomputation;
+    float32 with the optimizer on the device comes first, by the cost model (`qca.memory.cost`);
     then the optimizer's state goes to host memory; last comes `half`, the 16-bit format that
     the card has, if any. The batch and the model stay as they are. What is moved to the
     host has to fit `host_budget`, where that is known. Budgets and needs are those of one
@@ -82,7 +91,7 @@ def choose(
     )
     candidates = list(every_way)
     if budget is None:
-        steps = (item for item in candidates if item.recompute == "step")
+        steps = (c for c in candidates if c.recompute == "step" and c.segment == 1)
         found = next(steps, candidates[0])
         because = f"the budget is unknown; {_describe_need(found)}"
         return _make_choice(train, found, None, None, because)
@@ -108,7 +117,8 @@ def find_next_cheaper(train: TrainConfig, *, device: Device) -> tuple[TrainConfi
     """
     recompute = "none" if train.recompute == "auto" else train.recompute
     now = estimate(train, recompute=recompute, device=device).total_bytes
-    unresolved = train.override(recompute="auto", optimizer_state="auto")
+    # A shorter segment would only put off what needs less: all of it goes at once.
+    unresolved = train.override(recompute="auto", segment=1, optimizer_state="auto")
     for found in _list_candidates(unresolved, device, None):
         if found.estimate.total_bytes < now:
             return _resolve(train, found), found.estimate
@@ -141,13 +151,12 @@ def _list_candidates(
         optimizer_states = (train.optimizer_state,)
     elif device == "cpu":
         optimizer_states = ("device",)
-    strategies = STRATEGIES[device] if train.recompute == "auto" else (train.recompute,)
     for precision in precisions:
         for optimizer_state in optimizer_states:
-            for recompute in strategies:
-                if recompute == "none" and precision in HALF_PRECISIONS:
-                    continue
-                resolved = train.override(precision=precision, optimizer_state=optimizer_state)
+            for recompute, segment in _list_episodes(train, device, precision):
+                resolved = train.override(
+                    precision=precision, segment=segment, optimizer_state=optimizer_state
+                )
                 needs = estimate(
                     resolved,
                     recompute=recompute,
@@ -156,7 +165,28 @@ def _list_candidates(
                     resident_floor=resident_floor,
                 )
                 host = estimate_host_bytes(resolved, recompute) if device == "cuda" else 0
-                yield _Candidate(recompute, precision, optimizer_state, needs, host)
+                yield _Candidate(recompute, segment, precision, optimizer_state, needs, host)
+
+
+def _list_episodes(
+    train: TrainConfig, device: Device, precision: ResolvedPrecision
+) -> list[tuple[ResolvedRecompute, int]]:
+    """Return each way to differentiate an episode and its segment, the fastest first."""
+    strategies: tuple[ResolvedRecompute, ...] = STRATEGIES[device]
+    if train.recompute != "auto":
+        strategies = (train.recompute,)
+    elif precision in HALF_PRECISIONS:
+        strategies = tuple(recompute for recompute in strategies if recompute != "none")
+    lengths = [train.segment] if train.segment != "auto" else None
+    lengths = lengths or list_segments(precision, train.steps, device=device)
+    ways: list[tuple[ResolvedRecompute, int]] = []
+    for recompute in strategies:
+        ways.extend((recompute, length) for length in (lengths if recompute != "none" else [1]))
+
+    def compute_cost(way: tuple[ResolvedRecompute, int]) -> float:
+        return estimate_step_cost(way[0], precision, way[1], device=device)
+
+    return sorted(ways, key=compute_cost)
 
 
 def _make_choice(
@@ -165,6 +195,7 @@ def _make_choice(
     return Choice(
         train=_resolve(train, found),
         recompute=found.recompute,
+        segment=found.segment,
         precision=found.precision,
         optimizer_state=found.optimizer_state,
         estimate=found.estimate,
@@ -178,6 +209,7 @@ def _make_choice(
 def _resolve(train: TrainConfig, found: _Candidate) -> TrainConfig:
     return train.override(
         recompute=found.recompute,
+        segment=found.segment,
         precision=found.precision,
         optimizer_state=found.optimizer_state,
     )
@@ -193,7 +225,8 @@ def _describe_need(found: _Candidate) -> str:
 def _describe_candidate(found: _Candidate) -> str:
     moments = ", AdamW's moments in host memory," if found.optimizer_state == "host" else ""
     precision = f" in {found.precision}" if found.precision != "fp32" else ""
-    return f"recompute plan `{found.recompute}`{precision}{moments}"
+    segment = f" in segments of {found.segment} steps" if found.segment > 1 else ""
+    return f"recompute plan `{found.recompute}`{segment}{precision}{moments}"
 
 
 def _explain(found: _Candidate, budget: int, candidates: list[_Candidate]) -> str:

@@ -74,6 +74,7 @@ def measure_peak(
     device: Literal["cpu", "cuda"] = "cpu",
     compute: Callable[[UNetUnitary], nn.Module] = lambda model: model,
     states: Callable[[Tensor], Any] | None = None,
+    runner: Callable[[Evolution], Any] | None = None,
 ) -> int:
     """Return the most bytes that are alive at once while `train` trains, on fake tensors.
 
@@ -87,6 +88,7 @@ def measure_peak(
         device: whose memory is counted.
         compute: wraps the model for computing, for example in a half-precision copy.
         states: returns a state store for states that are like its argument.
+        runner: returns what runs the steps of an evolution, from `qca.train.step_runner`.
 
     """
     options: dict[str, Any] = {}
@@ -99,6 +101,8 @@ def measure_peak(
         outside = live.live if device == "cuda" else 0
         model = UNetUnitary(train.d_state, train.hidden_channels)
         evolution = Evolution(compute(model), train.gamma, train.update)
+        if runner is not None:
+            options["runner"] = runner(evolution)
         optimizer = _add_optimizer_state(torch.optim.AdamW(model.parameters(), fused=True))
         psi = torch.empty(shape, dtype=torch.complex64)
         noise = _allocate_factor if has_noise(train.max_noise) else _draw_no_noise

@@ -20,7 +20,10 @@ def explain_host_placement(
         return None
     # Of the size that `solve` found, all else as it was given.
     on_device = choice.train.override(
-        recompute=train.recompute, precision=choice.precision, optimizer_state="device"
+        recompute=train.recompute,
+        segment=train.segment,
+        precision=choice.precision,
+        optimizer_state="device",
     )
     refused = choose(on_device, choice.budget_bytes, device=device, host_budget=host_budget)
     return (

@@ -72,12 +72,16 @@ class Evolution(nn.Module):
         # from outside (a loss on this very state) is added, in whichever way an episode
         # is differentiated. It makes both ways equal to the last bit.
         psi = psi.view_as(psi)
+        return self.apply_update(psi, self.compute_field(psi))
+
+    def apply_update(self, psi: Tensor, h: Tensor) -> Step:
+        """Return what one step gives under the field h, complex and shaped like psi."""
         if self.update == "cartesian":
-            return step_cartesian(psi, self.compute_field(psi), self.gamma)
+            return step_cartesian(psi, h, self.gamma)
         if self.gamma == 0:
-            psi = rotate(psi, self.compute_field(psi))
+            psi = rotate(psi, h)
             return Step(psi, compute_squared_norm(psi).squeeze(1))
-        return damp(rotate_any_norm(psi, self.compute_field(psi)), self.gamma)
+        return damp(rotate_any_norm(psi, h), self.gamma)
 
     def compute_field(self, psi: Tensor) -> Tensor:
         """Return the network's output as a complex field h, shaped like psi."""

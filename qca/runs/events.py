@@ -36,6 +36,8 @@ class Started(_Event):
     grid: Count
     batch_size: Count
     recompute: str
+    segment: int = 1
+    """How many steps are differentiated as one batch."""
     precision: str = "fp32"
     optimizer_state: str = "device"
     processes: Count = 1
@@ -99,6 +101,7 @@ class PlanChanged(_Event):
     because: str
     """What the allocator said, with its numbers."""
     recompute: str
+    segment: int = 1
     """The strategy from now on."""
     optimizer_state: str
     predicted_peak_bytes: Count

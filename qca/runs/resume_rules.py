@@ -18,6 +18,7 @@ UNRECORDED = frozenset(
         "profile",  # only a source of other values
         "device",
         "recompute",
+        "segment",  # the run's own is kept, see `restore_segment`
         "optimizer_state",
         "budget",
     }
@@ -81,6 +82,13 @@ def require_effect(config: TrainConfig, saved: Mapping[str, Any], source: Path) 
                 hint=f"Leave {key} out, or add episodes: --episodes with more than "
                 f"{config.episodes}.",
             )
+
+
+def restore_segment(config: TrainConfig, saved: Mapping[str, Any]) -> TrainConfig:
+    """Return `config` with the segment that a run has so far: its sums run in that order."""
+    segment = saved.get("segment", 1)  # a run that is older than segments had single steps
+    is_count = isinstance(segment, int) and not isinstance(segment, bool) and segment >= 1
+    return config.override(segment=segment) if is_count else config
 
 
 def restore_ineffective(config: TrainConfig, saved: Mapping[str, Any]) -> TrainConfig:

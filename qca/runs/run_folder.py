@@ -31,7 +31,7 @@ from qca.core.errors import CheckpointError, InputError, LaunchError
 from qca.core.json_object import parse_object
 from qca.core.plain_files import check_own_folder, open_plain, read_plain
 from qca.core.units import MIB
-from qca.runs.resume_rules import require_same_config
+from qca.runs.resume_rules import require_same_config, restore_segment
 
 LARGEST_CONFIG = MIB
 """Of `config.json`, which has a few hundred bytes."""
@@ -150,6 +150,17 @@ class RunFolder:
                 hint="Start another run with --run, or restore the file.",
             ) from None
         require_same_config(config, saved, self.config)
+
+    def keep_segment(self, config: TrainConfig) -> TrainConfig:
+        """Return `config` with the segment that the run has so far: its sums run in that order.
+
+        Without one, or a file to read it from, it is `config` as given; `check_config` says why.
+        """
+        try:
+            saved = parse_object(read_plain(self.config, limit=LARGEST_CONFIG, follow=False))
+        except (OSError, ValueError):
+            return config
+        return restore_segment(config, saved)
 
     def write_config(self, config: TrainConfig) -> None:
         """Write the configuration that the training continues with."""

@@ -2,12 +2,13 @@
 
 `plain_episode` leaves it to autograd, which keeps what every step needs. `adjoint_episode`
 saves only states, as many as its recompute strategy says (see `state_store`): back through
-time it recomputes one step at a time, with gradients, and passes the state's gradient on to
-the step before. At any time one step's graph is alive. Both add the same numbers in the same
-order.
+time it recomputes one step at a time, or a segment of several (see `segment`), with gradients, and
+passes the state's gradient on to the step before. At any time one segment's graph is alive. Both
+add the same numbers, with segments of one step in the same order.
 """
 
-from collections.abc import Callable, Mapping
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple, Protocol
 
 import torch
@@ -15,8 +16,9 @@ from torch import Tensor
 
 from qca.model.evolution import Evolution, Step, compute_squared_norm
 from qca.model.losses import Loss, compute_energy
+from qca.train.segment import Cotangent
 from qca.train.state_store import DeviceStore, StateStore
-from qca.train.step_runner import Cotangent, EagerRunner, StepRunner
+from qca.train.step_runner import EagerRunner, StepInput, StepRunner
 
 NoiseFactor = Callable[[Tensor, int], Tensor | None]
 """What a state is multiplied with before step number t, for example `Noise.draw_factor`; the same
@@ -122,7 +124,7 @@ def adjoint_episode(
     start, sample_steps = _compute_initial_energy(psi), frozenset(loss.sample_steps(steps))
 
     def recompute(psi: Tensor, t: int) -> Tensor:
-        psi_after = runner.forward(psi, noise(psi, t)).psi
+        psi_after = runner.forward(StepInput(psi, noise(psi, t))).psi
         on_step()
         return psi_after
 
@@ -131,16 +133,19 @@ def adjoint_episode(
         outcome, cotangents = _loss_cotangents(loss, start, samples, scale)
         samples.clear()
         gradient: Tensor | None = None
-        for t in reversed(range(steps)):
-            state = states.pop(t, recompute)
-            cotangent = cotangents.pop(t + 1, Cotangent(None, None))
-            if gradient is not None:
-                # Under its old name, so that the one before is not held through the backward.
-                gradient = gradient if cotangent.psi is None else gradient + cotangent.psi
-                cotangent = Cotangent(gradient, cotangent.weight)
+        for segment in _list_segments(steps, runner.segment):
+            starts = deque[StepInput]()
+            for t in reversed(segment):
+                state = states.pop(t, recompute)
+                starts.appendleft(StepInput(state, noise(state, t)))
+                del state  # it goes as soon as its segment is done
+            arriving = [cotangents.pop(t + 1, Cotangent(None, None)) for t in segment]
+            # Under its old name, the gradient would be held through the backward beside the sum.
+            arriving[-1], gradient = arriving[-1].add(gradient), None
             # The first state is given: nothing asks for its gradient.
-            gradient = runner.backward(state, noise(state, t), cotangent, needs_grad=t > 0)
-            on_step()
+            gradient = runner.backward(starts, arriving, needs_grad=segment[0] > 0)
+            for _ in segment:
+                on_step()
     finally:
         states.clear()
     return outcome
@@ -159,12 +164,18 @@ def _run_forward(
     samples: dict[int, Step] = {}
     for t in range(steps):
         states.save(t, psi.detach())
-        step = runner.forward(psi, noise(psi, t))
+        step = runner.forward(StepInput(psi, noise(psi, t)))
         psi = step.psi
         if t + 1 in sample_steps:
             samples[t + 1] = step
         on_step()
     return samples
+
+
+def _list_segments(steps: int, length: int) -> Iterator[range]:
+    """Yield the steps of each segment, the last segment first; the first one may be shorter."""
+    for end in range(steps, 0, -length):
+        yield range(max(0, end - length), end)
 
 
 def _loss_cotangents(

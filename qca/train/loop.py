@@ -3,6 +3,7 @@
 import time
 from collections.abc import Sequence
 
+from qca.memory.activations import find_segment
 from qca.runs.events import ConfigChanged, Finish, Finished, Noted, PlanChanged
 from qca.train.memory_refusal import (
     RefusedMemory,
@@ -140,6 +141,7 @@ class TrainingLoop:
                 episode=self.trainer.episodes + 1,
                 because=because,
                 recompute=self.trainer.config.recompute,
+                segment=find_segment(self.trainer.config),
                 optimizer_state=self.trainer.config.optimizer_state,
                 predicted_peak_bytes=needs.predicted_peak_bytes,
             )

@@ -35,9 +35,9 @@ class HalfModel(nn.Module):
     def __init__(self, original: UNetUnitary, dtype: torch.dtype) -> None:
         super().__init__()
         self._dtype = dtype
-        self._originals = list(original.parameters())
+        self.originals = list(original.parameters())
         self.copy = UNetUnitary(original.d_state, original.hidden_channels)
-        for parameter, learned in zip(self.copy.parameters(), self._originals, strict=True):
+        for parameter, learned in zip(self.copy.parameters(), self.originals, strict=True):
             parameter.data = learned.detach().to(dtype)  # keeps the device and the layout
             parameter.register_post_accumulate_grad_hook(partial(_pass_gradient_on, learned))
 
@@ -48,7 +48,7 @@ class HalfModel(nn.Module):
     @torch.no_grad()
     def refresh(self) -> None:
         """Take over the original's weights."""
-        for parameter, learned in zip(self.copy.parameters(), self._originals, strict=True):
+        for parameter, learned in zip(self.copy.parameters(), self.originals, strict=True):
             parameter.copy_(learned)
 
 

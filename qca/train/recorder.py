@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
 from qca.core.config import TrainConfig
+from qca.memory.activations import find_segment
 from qca.runs.events import (
     CheckpointWritten,
     EpisodeRecord,
@@ -117,6 +118,7 @@ class RunRecorder(Recorder):
                 grid=config.grid,
                 batch_size=config.batch_size,
                 recompute=config.recompute,
+                segment=find_segment(config),
                 precision=config.precision,
                 optimizer_state=config.optimizer_state,
                 processes=trainer.ranks.size,

@@ -1,41 +1,51 @@
-"""How one step runs forward and backward: eagerly, or as captured CUDA graphs.
+"""How steps run forward and backward: eagerly, or as captured CUDA graphs.
 
 A step of a small automaton is a hundred kernels of a few microseconds each; launched one
 by one from Python they keep a fast GPU waiting. The step and its adjoint have fixed
 shapes, so on CUDA both are captured once as graphs and replayed for every step of every
-episode: one launch each.
+episode: one launch each. With a segment of k steps (see `qca.train.segment`), the adjoint of
+all k is one graph.
 """
 
+from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
 import torch
 from torch import Tensor
 
 from qca.model.evolution import Evolution, Step
+from qca.train.segment import Cotangent, SegmentAdjoint
 
 _WARM_UP = 3  # passes before a capture, as torch's documentation of CUDA graphs has it
 
 
-class Cotangent(NamedTuple):
-    """The gradient of the loss by a step's results; None where there is none."""
+class StepInput(NamedTuple):
+    """What a step starts from."""
 
-    psi: Tensor | None
-    weight: Tensor | None
+    psi: Tensor
+    factor: Tensor | None
+    """The noise that psi is multiplied with first."""
+
+    def apply_noise(self) -> Tensor:
+        """Return psi times the factor."""
+        return self.psi if self.factor is None else self.psi * self.factor
 
 
 class StepRunner(Protocol):
-    """One step, forward and backward."""
+    """Runs one step forward, and up to `segment` consecutive steps backward."""
 
-    def forward(self, psi: Tensor, factor: Tensor | None) -> Step:
-        """Run a step from psi times `factor` (its noise), without gradients."""
+    segment: int
+
+    def forward(self, start: StepInput) -> Step:
+        """Run a step without gradients."""
         ...
 
     def backward(
-        self, psi: Tensor, factor: Tensor | None, cotangent: Cotangent, *, needs_grad: bool
+        self, starts: Sequence[StepInput], cotangents: Sequence[Cotangent], *, needs_grad: bool
     ) -> Tensor | None:
-        """Recompute the step, add to the parameters' gradients, return the gradient by psi.
+        """Recompute the steps, add to the parameters' gradients, return the first psi's gradient.
 
-        None where the cotangent is empty, or where psi needs no gradient. The step's graph
+        None where the cotangents are empty, or where psi needs no gradient. The steps' graph
         is freed before this returns.
         """
         ...
@@ -44,20 +54,31 @@ class StepRunner(Protocol):
 class EagerRunner:
     """Launches the kernels of each step one by one."""
 
-    def __init__(self, evolution: Evolution) -> None:
+    def __init__(self, evolution: Evolution, segment: int = 1) -> None:
+        self.segment = segment
         self._evolution = evolution
+        self._adjoint = SegmentAdjoint(evolution) if segment > 1 else None
 
     @torch.no_grad()
-    def forward(self, psi: Tensor, factor: Tensor | None) -> Step:
+    def forward(self, start: StepInput) -> Step:
         """Run a step without gradients."""
-        return self._evolution.advance(psi if factor is None else psi * factor)
+        return self._evolution.advance(start.apply_noise())
 
     def backward(
-        self, psi: Tensor, factor: Tensor | None, cotangent: Cotangent, *, needs_grad: bool
+        self, starts: Sequence[StepInput], cotangents: Sequence[Cotangent], *, needs_grad: bool
     ) -> Tensor | None:
-        """Recompute the step and differentiate it."""
-        psi = psi.detach().requires_grad_(needs_grad)
-        step = self._evolution.advance(psi if factor is None else psi * factor)
+        """Recompute the steps and differentiate them."""
+        if self._adjoint is None:
+            (start,), (cotangent,) = starts, cotangents
+            return self._differentiate(start, cotangent, needs_grad=needs_grad)
+        psi = torch.cat([start.apply_noise() for start in starts])
+        return self._adjoint.run(psi, [start.factor for start in starts], cotangents)
+
+    def _differentiate(
+        self, start: StepInput, cotangent: Cotangent, *, needs_grad: bool
+    ) -> Tensor | None:
+        psi = start.psi.detach().requires_grad_(needs_grad)
+        step = self._evolution.advance(StepInput(psi, start.factor).apply_noise())
         pairs = [pair for pair in zip(step, cotangent, strict=True) if pair[1] is not None]
         if pairs:
             roots, gradients = zip(*pairs, strict=True)
@@ -66,11 +87,13 @@ class EagerRunner:
 
 
 class GraphRunner:
-    """Replays one captured CUDA graph for a step and one for its adjoint.
+    """Replays one captured CUDA graph for a step and one for the adjoint of a segment.
 
     Args:
         evolution: the step; its parameters must stay where they are.
         like: a state, complex (B, d_state, H, W), on the device: its shape is captured.
+        segment: how many steps the adjoint's graph goes back.
+        noise: whether a step may have a factor.
 
     The parameters' gradients must exist before the capture: the graph adds to them in place.
 
@@ -80,66 +103,108 @@ class GraphRunner:
 
     """
 
-    def __init__(self, evolution: Evolution, like: Tensor) -> None:
-        self._psi = torch.zeros_like(like)
-        self._psi[:, 0] = 1  # cells of norm 1: a warm-up on zeros would divide by zero
-        self._cotangent = torch.zeros_like(like)
-        self._weight_cotangent = torch.zeros_like(like.real[:, 0])
+    def __init__(
+        self, evolution: Evolution, like: Tensor, segment: int = 1, *, noise: bool = True
+    ) -> None:
+        self.segment = segment
+        self._evolution = evolution
+        self._buffers = _GraphBuffers(like, segment, noise=noise and segment > 1)
+        self._adjoint = SegmentAdjoint(evolution) if segment > 1 else None
         pool = torch.cuda.graph_pool_handle()
         stream = torch.cuda.Stream()
         stream.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(stream):
             for _ in range(_WARM_UP):
-                self._capture_forward(evolution)
-                self._capture_backward(evolution)
+                self._run_forward()
+                self._run_backward()
         torch.cuda.current_stream().wait_stream(stream)
         torch.cuda.synchronize()
         torch.cuda.empty_cache()  # what the warm-up took would stand beside the graphs' pool
         self._forward_graph, self._backward_graph = torch.cuda.CUDAGraph(), torch.cuda.CUDAGraph()
         with torch.cuda.graph(self._backward_graph, pool=pool):
-            self._gradient = self._capture_backward(evolution)
+            self._gradient = self._run_backward()
         with torch.cuda.graph(self._forward_graph, pool=pool):
-            self._next = self._capture_forward(evolution)
+            self._next = self._run_forward()
 
-    def forward(self, psi: Tensor, factor: Tensor | None) -> Step:
+    def forward(self, start: StepInput) -> Step:
         """Run a step without gradients."""
-        self._load_input(psi, factor)
+        self._buffers.load_state(0, start)
         self._forward_graph.replay()
         return Step(*(part.clone() for part in self._next))
 
     def backward(
-        self, psi: Tensor, factor: Tensor | None, cotangent: Cotangent, *, needs_grad: bool
+        self, starts: Sequence[StepInput], cotangents: Sequence[Cotangent], *, needs_grad: bool
     ) -> Tensor | None:
-        """Recompute the step and differentiate it."""
-        if cotangent.psi is None and cotangent.weight is None:
-            return None
-        self._load_input(psi, factor)
-        _copy_or_zero(self._cotangent, cotangent.psi)
-        _copy_or_zero(self._weight_cotangent, cotangent.weight)
-        self._backward_graph.replay()
-        return self._gradient.clone() if factor is None else self._gradient * factor.conj()
+        """Recompute the steps and differentiate them.
 
-    def _load_input(self, psi: Tensor, factor: Tensor | None) -> None:
-        if factor is None:
-            self._psi.copy_(psi)
-        else:
-            torch.mul(psi, factor, out=self._psi)
+        Fewer steps than a segment leave rows behind them without a gradient, which add nothing.
+        """
+        if all(part is None for cotangent in cotangents for part in cotangent):
+            return None
+        self._buffers.clear_cotangents()
+        for index, (start, cotangent) in enumerate(zip(starts, cotangents, strict=True)):
+            self._buffers.load_state(index, start)
+            self._buffers.load_cotangent(index, start.factor, cotangent)
+        self._backward_graph.replay()
+        factor = starts[0].factor
+        if self._adjoint is not None or factor is None:
+            return self._gradient.clone()
+        return self._gradient * factor.conj()
 
     @torch.no_grad()
-    def _capture_forward(self, evolution: Evolution) -> Step:
-        return evolution.advance(self._psi)
+    def _run_forward(self) -> Step:
+        return self._evolution.advance(self._buffers.psi[0])
 
-    def _capture_backward(self, evolution: Evolution) -> Tensor:
-        psi = self._psi.detach().requires_grad_()
-        step = evolution.advance(psi)
-        torch.autograd.backward(list(step), [self._cotangent, self._weight_cotangent])
+    def _run_backward(self) -> Tensor:
+        buffers = self._buffers
+        if self._adjoint is not None:
+            return self._adjoint.run(
+                buffers.psi.flatten(0, 1), buffers.list_factors(), buffers.list_cotangents()
+            )
+        psi = buffers.psi[0].detach().requires_grad_()
+        step = self._evolution.advance(psi)
+        torch.autograd.backward(list(step), list(buffers.list_cotangents()[0]))
         assert psi.grad is not None
         return psi.grad
 
 
-def _copy_or_zero(static: Tensor, value: Tensor | None) -> None:
-    """Fill a captured graph's input, which must stay where it is."""
-    if value is None:
-        static.zero_()
-    else:
-        static.copy_(value)
+class _GraphBuffers:
+    """The inputs of captured graphs, which stay where they are; a row for each step."""
+
+    def __init__(self, like: Tensor, rows: int, *, noise: bool) -> None:
+        self.psi = like.new_zeros(rows, *like.shape)
+        self.psi[:, :, 0] = 1  # cells of norm 1: a warm-up on zeros would divide by zero
+        self._factors = torch.ones_like(self.psi) if noise else None
+        self._cotangents = torch.zeros_like(self.psi)
+        self._weight_cotangents = torch.zeros_like(self.psi.real[:, :, 0])
+
+    def load_state(self, row: int, start: StepInput) -> None:
+        if start.factor is None:
+            self.psi[row].copy_(start.psi)
+        else:
+            torch.mul(start.psi, start.factor, out=self.psi[row])
+
+    def clear_cotangents(self) -> None:
+        self._cotangents.zero_()
+        self._weight_cotangents.zero_()
+
+    def load_cotangent(self, row: int, factor: Tensor | None, cotangent: Cotangent) -> None:
+        if cotangent.psi is not None:
+            self._cotangents[row].copy_(cotangent.psi)
+        if cotangent.weight is not None:
+            self._weight_cotangents[row].copy_(cotangent.weight)
+        if self._factors is None:
+            return
+        if factor is None:
+            self._factors[row].fill_(1)
+        else:
+            self._factors[row].copy_(factor)
+
+    def list_factors(self) -> list[Tensor | None]:
+        return [None] * len(self.psi) if self._factors is None else list(self._factors)
+
+    def list_cotangents(self) -> list[Cotangent]:
+        return [
+            Cotangent(psi, weight)
+            for psi, weight in zip(self._cotangents, self._weight_cotangents, strict=True)
+        ]

@@ -8,9 +8,10 @@ from functools import partial
 import torch
 from torch import Tensor
 
-from qca.core.config import GRADIENT_NORM_LIMIT, TrainConfig
+from qca.core.config import GRADIENT_NORM_LIMIT, TENSOR_CORE_PRECISIONS, TrainConfig
 from qca.core.errors import QcaError
-from qca.core.noise_schedule import compute_noise_rate
+from qca.core.noise_schedule import compute_noise_rate, has_noise
+from qca.memory.activations import find_segment
 from qca.model.evolution import Evolution
 from qca.model.initial_state import draw_initial_state
 from qca.model.losses import make_loss
@@ -190,17 +191,19 @@ class Trainer:
 
     def _make_runner(self, psi: Tensor) -> StepRunner:
         """Capture CUDA graphs on CUDA; run steps eagerly where that is not possible."""
+        segment = find_segment(self.config)
         if self.device.type != "cuda":
-            return EagerRunner(self.evolution)
+            return EagerRunner(self.evolution, segment)
         for parameter in self.model.parameters():
             parameter.grad = torch.zeros_like(parameter)
         try:
-            return GraphRunner(self.evolution, psi)
+            noise = has_noise(self.config.max_noise)
+            return GraphRunner(self.evolution, psi, segment, noise=noise)
         except torch.OutOfMemoryError:
             raise
         except RuntimeError as error:  # an old card or driver, or an operation that refuses
             self.eager_because = str(error).splitlines()[0]
-            return EagerRunner(self.evolution)
+            return EagerRunner(self.evolution, segment)
 
     def _read_numbers(self, outcome: Outcome, norm: Tensor) -> StepResult:
         """Return the episode's numbers, averaged over the ranks, with one read of the device."""
@@ -244,5 +247,5 @@ def _choose_memory_format(config: TrainConfig, device: torch.device) -> torch.me
     its time in TF32 and in bfloat16. Strict float32, which they do not compute, takes 1.04 of
     it and more scratch memory (H100, torch 2.11, the seed's model).
     """
-    tensor_cores = device.type == "cuda" and config.precision in ("tf32", "bf16", "fp16")
+    tensor_cores = device.type == "cuda" and config.precision in TENSOR_CORE_PRECISIONS
     return torch.channels_last if tensor_cores else torch.contiguous_format

@@ -39,7 +39,7 @@ def run_in_shell(program: Program, *words: object, redirect: str) -> subprocess.
         (("doctor", "--facts", FACTS, "--format", "json"), 1),
         (("--help",), 1),
         (("report", "reported", "--facts", FACTS), 0),  # its payload is the file
-        (TRAIN, 1),
+        pytest.param(TRAIN, 1, marks=pytest.mark.slow),
     ],
     ids=lambda one: one[0] if isinstance(one, tuple) else "",
 )
@@ -106,6 +106,7 @@ def test_a_report_of_absurd_files(qca, name, content, code):
     assert code == 0 or name in done.stderr
 
 
+@pytest.mark.slow
 def test_a_report_of_states_without_cells(qca):
     run = complete_run(qca.folder / "runs/first")
     write_states(run, {0: field(cells=0)})
@@ -152,10 +153,10 @@ def test_a_compose_file_of_absurd_values(qca, content):
     ids=["empty", "nothing", "nested", "400 digits"],
 )
 def test_an_absurd_state_folder(qca, content):
-    (qca.folder / ".qca").mkdir()
-    (qca.folder / ".qca/launch.json").write_text(content)
+    (qca.folder / ".qca/r").mkdir(parents=True)
+    (qca.folder / ".qca/r/launch.json").write_text(content)
     for command in ("status", "down", "logs"):
-        assert ".qca/launch.json" in qca(command, check=1).stderr
+        assert ".qca/r/launch.json" in qca(command, check=1).stderr
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import pytest
 
+from infra.doctor.formats import FORMATS
 from tests.support.program import Program
 
 # Too many threads, so that there is a remedy whose diff and command are about this very line.
@@ -40,7 +41,7 @@ def files(qca: Program) -> list[str]:
     return [f"{number}.yaml" for number in range(len(SERVICES))]
 
 
-@pytest.mark.parametrize("format_", ["text", "json", "markdown", "github"])
+@pytest.mark.parametrize("format_", FORMATS)
 def test_no_format_of_the_doctor_shows_one(qca, files, format_):
     done = qca("doctor", "--files-only", *files, "--format", format_, check=1)
     assert all(name in done.stdout for name in files)

@@ -5,6 +5,8 @@ import os
 
 import pytest
 
+from infra.doctor.formats import FORMATS
+
 INVISIBLE = "\x1b]0;owned\x07", "\u202e", "\u2066", "\u200b", "\x9b2J"
 
 FILE = """\
@@ -18,7 +20,7 @@ services:
 """
 
 
-@pytest.mark.parametrize("format_", ["text", "markdown", "github"])
+@pytest.mark.parametrize("format_", sorted({*FORMATS} - {"json"}))
 def test_no_format_prints_what_a_terminal_obeys_or_hides(qca, format_):
     files = []
     for number, characters in enumerate(INVISIBLE):
@@ -41,13 +43,13 @@ def test_an_error_escapes_the_name_of_its_file(qca):
 
 
 def test_a_state_folder_of_somebody_elses_steers_no_terminal(qca):
-    (qca.folder / ".qca/logs").mkdir(parents=True)
+    (qca.folder / ".qca/r/logs").mkdir(parents=True)
     launch = {"runtime": "local", "project": "p", "run": "r", "runs": "runs"}
-    (qca.folder / ".qca/launch.json").write_text(json.dumps(launch))
-    (qca.folder / ".qca/logs/trainer.log").write_text("\x1b]0;owned\x07\u202e\n")
+    (qca.folder / ".qca/r/launch.json").write_text(json.dumps(launch))
+    (qca.folder / ".qca/r/logs/trainer.log").write_text("\x1b]0;owned\x07\u202e\n")
     shown = qca("logs").stdout
     assert "\\x1b]0;owned\\x07\\u202e" in shown
     assert "\x1b" not in shown
-    (qca.folder / ".qca/launch.json").write_text(json.dumps({**launch, "run": "\x1b[2J"}))
+    (qca.folder / ".qca/r/launch.json").write_text(json.dumps({**launch, "run": "\x1b[2J"}))
     for command in ("status", "logs", "down"):
         assert "\x1b" not in qca(command, check=1).stderr

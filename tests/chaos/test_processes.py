@@ -94,7 +94,7 @@ def test_trainer_and_store_are_killed_at_random_moments(
 @pytest.mark.parametrize(
     ("trouble", "seconds"),
     # Longer than the trainer waits for an answer, and the ten seconds of the long run.
-    [("_frozen", 2.5), *(pytest.param(name.__name__, 10, marks=slow) for name in TROUBLES)],
+    [("_freeze", 2.5), *(pytest.param(name.__name__, 10, marks=slow) for name in TROUBLES)],
 )
 def test_a_store_in_trouble_does_not_hold_up_the_training(
     tmp_path, store, undisturbed, trouble, seconds

@@ -28,7 +28,7 @@ def read_document(*words: str, cwd: Path) -> dict[str, Any]:
 
 def test_the_json_is_the_documents_own(tmp_path: Path) -> None:
     shown = read_document("--budget", CARD, cwd=tmp_path)
-    found = estimate(TrainConfig(), recompute="step")
+    found = estimate(TrainConfig(segment=8), recompute="step")
     assert shown["schema_version"] == 1
     assert shown["parameters"] == 27_883_292
     assert shown["predicted_peak_bytes"] == found.predicted_peak_bytes
@@ -45,7 +45,7 @@ def test_the_json_is_the_documents_own(tmp_path: Path) -> None:
     assert shown["context_bytes"] == found.context_bytes
     assert shown["budget_bytes"] == parse_size(CARD)
     assert shown["fits"] is True
-    assert shown["recompute"] == "step"
+    assert (shown["recompute"], shown["segment"], shown["tapes"]) == ("step", 8, 0)
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ PLAIN_SIZES = f"plan `none` needs 29.86 GiB {BESIDE}"
         (
             ["--budget", "1.3GiB"],
             0,
-            f"plan `host` needs 723.59 MiB {BESIDE}, and 256 MiB of the host",
+            f"plan `host` needs 723.61 MiB {BESIDE}, and 256 MiB of the host",
         ),
         (["--recompute", "none", "--budget", "30.6GiB"], 0, None),
         (["--recompute", "none", "--budget", "24GiB", "--optimizer-state", "host"], 1, None),
@@ -150,9 +150,10 @@ def test_moments_that_were_moved_are_told_with_the_reason_and_the_flag_against_i
 
 def test_moments_that_a_larger_batch_needs_moved_are_told(tmp_path: Path) -> None:
     """Of the batch that was found, not of the one that was given."""
-    done = run_estimate("--recompute", "step", "--budget", CARD, "--solve", "batch", cwd=tmp_path)
-    found = solve(TrainConfig(recompute="step"), parse_size(CARD), "batch")
-    kept = found.choice.train.override(optimizer_state="device")
+    budget = "3.45GiB"
+    done = run_estimate("--recompute", "step", "--budget", budget, "--solve", "batch", cwd=tmp_path)
+    found = solve(TrainConfig(recompute="step"), parse_size(budget), "batch")
+    kept = found.choice.train.override(segment=1, optimizer_state="device")
     peak = estimate(kept, recompute="step").predicted_peak_bytes
     assert found.choice.optimizer_state == "host"
     assert f"{MOVED}: with them on the device, recompute plan `step` needs {format_size(peak)}" in (
@@ -161,8 +162,14 @@ def test_moments_that_a_larger_batch_needs_moved_are_told(tmp_path: Path) -> Non
 
 
 def test_a_budget_decides_between_the_plans(tmp_path: Path) -> None:
-    assert read_document("--budget", "64GiB", cwd=tmp_path)["recompute"] == "none"
     assert read_document("--budget", CARD, cwd=tmp_path)["recompute"] == "step"
+    assert read_document("--budget", "1.5GiB", cwd=tmp_path)["recompute"] == "host"
+
+
+def test_a_segment_can_be_asked_for(tmp_path: Path) -> None:
+    shown = read_document("--segment", "3", cwd=tmp_path)
+    assert (shown["segment"], shown["tapes"]) == (3, 0)
+    assert read_document("--recompute", "none", cwd=tmp_path)["tapes"] == 500
 
 
 def test_loads_no_torch() -> None:

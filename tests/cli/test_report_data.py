@@ -22,7 +22,7 @@ def test_what_was_decided_for_the_run_is_decided_anew():
 
 
 def test_what_the_run_computes_stays_what_it_is():
-    run = {"grid": 128, "steps": 77, "precision": "bf16", "batch_size": 3}
+    run = {"grid": 128, "steps": 77, "precision": "bf16", "batch_size": 3, "segment": 4}
     today = describe("gpu-workstation", **run).plan
     assert (today.precision, today.batch_size) == ("bf16", 3)
     config = TrainConfig(**run, optimizer_state=today.optimizer_state)

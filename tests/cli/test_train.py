@@ -38,8 +38,8 @@ def test_an_end_that_was_asked_for_is_a_success(finish, stop_requested, monkeypa
     run_that_returns(finish, monkeypatch, stop_requested=stop_requested)
 
 
-def test_a_trainer_with_nothing_left_to_decide_does_not_load_infra(tmp_path):
-    """On a CPU it reads what was measured of this Python, which is a probe of infra."""
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_a_trainer_with_nothing_left_to_decide_does_not_load_infra(device, tmp_path):
     code = (
         "import sys\n"
         "from qca.cli import train as command\n"
@@ -47,7 +47,7 @@ def test_a_trainer_with_nothing_left_to_decide_does_not_load_infra(tmp_path):
         "command.train.main(sys.argv[1:], standalone_mode=False)\n"
         "assert 'infra' not in sys.modules"
     )
-    flags = [*WORDS, "--optimizer-state=device", "--device=cuda"]
+    flags = [*WORDS, "--optimizer-state=device", f"--device={device}"]
     subprocess.run([sys.executable, "-c", code, *flags], cwd=tmp_path, check=True)
 
 

@@ -10,7 +10,7 @@ from qca.cli.train import train
 from qca.core.config import PROFILES, TrainConfig, apply_profile
 from qca.core.train_flags import format_train_flags
 
-COUNTS = st.integers(min_value=1)
+COUNTS = st.integers(1, 2**63 - 1)
 VALUES = {
     "run": st.from_regex(r"[a-z0-9][a-z0-9_-]{0,62}", fullmatch=True),
     "profile": st.sampled_from(["auto", *PROFILES]),
@@ -30,6 +30,7 @@ VALUES = {
     "weight_decay": st.floats(0, 1),
     "precision": st.sampled_from(["auto", "fp32", "tf32", "bf16", "fp16"]),
     "recompute": st.sampled_from(["auto", "none", "step", "two-level", "host"]),
+    "segment": st.one_of(st.just("auto"), COUNTS),
     "optimizer_state": st.sampled_from(["auto", "device", "host"]),
     "checkpoint_every": COUNTS,
     "keep_checkpoints": COUNTS,

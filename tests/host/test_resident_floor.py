@@ -2,24 +2,18 @@
 
 import json
 import sys
-from dataclasses import replace
+from importlib import metadata
 from pathlib import Path
 
 import pytest
 
 from infra.host.deadline import Output
 from infra.host.errors import ProbeError
-from infra.host.facts import PythonFacts
 from infra.host.probes import python
-from infra.host.resident_floor import measure_resident_floor, read_resident_floor
+from infra.host.resident_floor import measure_resident_floor
+from qca.core.distribution import DISTRIBUTION
 from qca.core.units import MIB
-
-PYTHON = PythonFacts(
-    version="3.11.7",
-    executable="/usr/bin/python3",
-    distributions={"qca-trainer": "0.1.0", "torch": "2.13.0"},
-    torch_cuda="13.0",
-)
+from qca.memory.resident_floor import read_resident_floor
 
 
 @pytest.fixture(autouse=True)
@@ -44,34 +38,33 @@ def answer(monkeypatch: pytest.MonkeyPatch):
 def test_it_is_the_peak_that_the_smallest_training_reported(answer) -> None:
     episodes = [{"event": "episode", "memory_bytes": size} for size in (5 * MIB, 7 * MIB)]
     answer(0, {"event": "started"}, *episodes, {"event": "finished"})
-    assert measure_resident_floor(PYTHON) == 7 * MIB
+    assert measure_resident_floor() == 7 * MIB
 
 
-def test_it_is_kept_for_this_build_of_torch_and_no_other(answer) -> None:
+@pytest.mark.parametrize("changed", ["torch", DISTRIBUTION])
+def test_it_is_kept_for_this_build_of_torch_and_no_other(
+    answer, changed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     answer(0, {"event": "episode", "memory_bytes": 7 * MIB})
-    measure_resident_floor(PYTHON)
-    assert read_resident_floor(PYTHON) == 7 * MIB
-    for other in (
-        replace(PYTHON, torch_cuda=None),
-        replace(PYTHON, version="3.12.1"),
-        replace(PYTHON, distributions={"qca-trainer": "0.1.0", "torch": "2.14.0"}),
-        replace(PYTHON, distributions={"qca-trainer": "0.2.0", "torch": "2.13.0"}),
-    ):
-        assert read_resident_floor(other) is None
+    measure_resident_floor()
+    assert read_resident_floor() == 7 * MIB
+    true = metadata.version
+    monkeypatch.setattr(metadata, "version", lambda name: "9" if name == changed else true(name))
+    assert read_resident_floor() is None
 
 
 @pytest.mark.parametrize("exit_code", [0, 1])
 def test_a_training_that_tells_nothing_is_an_error_and_is_not_kept(answer, exit_code: int) -> None:
     answer(exit_code, {"event": "started"}, stderr="ModuleNotFoundError: no torch")
     with pytest.raises(ProbeError, match="the smallest training"):
-        measure_resident_floor(PYTHON)
-    assert read_resident_floor(PYTHON) is None
+        measure_resident_floor()
+    assert read_resident_floor() is None
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the peak from /proc")
 def test_the_real_one_is_found_by_the_probe_from_then_on() -> None:
     before = python.probe()
     assert before.resident_floor is None
-    measured = measure_resident_floor(before)
+    measured = measure_resident_floor()
     assert 100 * MIB < measured < 2048 * MIB
     assert python.probe().resident_floor == measured

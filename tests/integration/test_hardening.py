@@ -40,7 +40,7 @@ class Started:
     port: int | None
     """Where the store is published."""
 
-    def inspected(self, service: str) -> dict[str, Any]:
+    def inspect(self, service: str) -> dict[str, Any]:
         return self.stack.inspect(service)
 
 
@@ -102,7 +102,7 @@ def test_a_container_may_do_no_more_than_it_needs(started, service):
 
 @pytest.mark.parametrize("service", SERVICES)
 def test_and_can_do_no_more(started, service):
-    inside = started.stack.inside
+    inside = started.stack.run_inside
     assert inside(service, "id", "-u").strip() == str(started.uid)
     status = inside(service, "cat", "/proc/1/status")
     assert "CapEff:\t0000000000000000" in status

@@ -22,35 +22,56 @@ def predict_need(recompute: ResolvedRecompute, **values: Any) -> int:
     return estimate(configure(**values), recompute=recompute).total_bytes
 
 
-# From the dearest to the cheapest: each is taken where the one before it lacks one byte.
+# By the cost model, the fastest first; each is taken where those before it lack memory.
 LADDER = [
-    ("none", "fp32", "device"),
-    ("step", "fp32", "device"),
-    ("two-level", "fp32", "device"),
-    ("host", "fp32", "device"),
-    ("two-level", "fp32", "host"),
-    ("host", "fp32", "host"),
+    ("step", 8, "device"),
+    ("host", 8, "device"),
+    ("step", 4, "device"),
+    ("host", 4, "device"),
+    ("host", 2, "device"),
+    ("host", 1, "device"),
+    ("host", 1, "host"),
 ]
 
 
-@pytest.mark.parametrize(("recompute", "precision", "optimizer_state"), LADDER)
-def test_auto_takes_the_first_way_that_fits_and_with_a_byte_less_the_next(
-    recompute: Any, precision: str, optimizer_state: str
+@pytest.mark.parametrize(("recompute", "segment", "optimizer_state"), LADDER)
+def test_auto_takes_the_fastest_way_that_fits(
+    recompute: Any, segment: int, optimizer_state: str
 ) -> None:
-    budget = predict_need(recompute, precision=precision, optimizer_state=optimizer_state)
+    budget = predict_need(recompute, segment=segment, optimizer_state=optimizer_state)
     choice = choose(SEED, budget)
-    assert (choice.recompute, choice.precision, choice.optimizer_state) == (
+    assert (choice.recompute, choice.segment, choice.optimizer_state) == (
         recompute,
-        precision,
+        segment,
         optimizer_state,
     )
     assert choice.fits
-    following = LADDER.index((recompute, precision, optimizer_state)) + 1
     less = choose(SEED, budget - 1)
-    if following == len(LADDER):
-        assert not less.fits
-    else:
-        assert (less.recompute, less.precision, less.optimizer_state) == LADDER[following]
+    assert not less.fits or less.estimate.total_bytes < budget
+
+
+def test_with_a_byte_less_than_the_last_way_needs_nothing_fits() -> None:
+    recompute, segment, optimizer_state = LADDER[-1]
+    budget = predict_need(recompute, segment=segment, optimizer_state=optimizer_state)  # type: ignore[arg-type]
+    assert not choose(SEED, budget - 1).fits
+
+
+@pytest.mark.parametrize(("precision", "segment"), [("fp32", 8), ("tf32", 16), ("bf16", 16)])
+def test_a_large_budget_buys_the_segment_that_was_measured_fastest(
+    precision: str, segment: int
+) -> None:
+    choice = choose(configure(precision=precision), 80 * GIB)
+    assert (choice.recompute, choice.segment, choice.tapes) == ("step", segment, 0)
+
+
+def test_a_segment_is_no_longer_than_the_episode() -> None:
+    assert choose(configure(steps=5), 80 * GIB).segment == 4
+
+
+def test_plain_autograd_is_no_choice_on_a_gpu_and_the_first_on_a_cpu() -> None:
+    small = configure(steps=4, grid=8)
+    assert choose(small, 80 * GIB, device="cpu").tapes == 4
+    assert choose(small, 80 * GIB).recompute == "step"
 
 
 @pytest.mark.parametrize("half", ["bf16", "fp16"])
@@ -81,7 +102,7 @@ def test_where_nothing_fits_it_is_the_way_that_needs_least() -> None:
 
 def test_where_the_budget_is_unknown_it_is_one_steps_graph() -> None:
     choice = choose(SEED, None)
-    assert (choice.fits, choice.recompute, choice.precision) == (None, "step", "fp32")
+    assert (choice.fits, choice.recompute, choice.segment) == (None, "step", 1)
 
 
 def test_a_cpu_keeps_no_states_or_moments_elsewhere() -> None:
@@ -96,11 +117,11 @@ def test_half_precision_by_plain_autograd_is_refused_with_the_reason(half: Any) 
 
 
 def test_says_what_the_choice_needs_what_there_is_and_what_is_preferred() -> None:
-    because = choose(SEED, CARD).because
-    assert "recompute plan `step` needs" in because
-    assert "budget of 3.68 GiB" in because
+    because = choose(SEED, 2 * GIB).because
+    assert "recompute plan `host` in segments of 8 steps needs" in because
+    assert "budget of 2 GiB" in because
     assert "what is preferred to it would need" in because
-    assert "(recompute plan `none`)" in because
+    assert "(recompute plan `step` in segments of 8 steps)" in because
 
 
 def test_says_by_how_much_it_does_not_fit() -> None:
@@ -112,12 +133,13 @@ def test_says_that_the_budget_is_unknown() -> None:
 
 
 def test_after_a_refusal_each_plan_is_followed_by_the_next_cheaper_to_the_last() -> None:
-    train, tried = configure(recompute="none", precision="fp32", optimizer_state="device"), []
+    train, tried = configure(recompute="step", segment=8, precision="fp32"), []
+    train = train.override(optimizer_state="device")
     while (cheaper := find_next_cheaper(train, device="cuda")) is not None:
         train, found = cheaper
         assert found == estimate(train, recompute=train.recompute)  # type: ignore[arg-type]
-        tried.append((train.recompute, train.precision, train.optimizer_state))
-    assert tried == LADDER[1:]
+        tried.append((train.recompute, train.segment, train.optimizer_state))
+    assert tried == [("step", 1, "device"), ("host", 1, "device"), ("host", 1, "host")]
 
 
 def test_after_a_refusal_the_precision_stays() -> None:

@@ -12,6 +12,7 @@ from qca.runs.resume_rules import (
     find_changes,
     require_effect,
     restore_ineffective,
+    restore_segment,
 )
 
 RUN = Path("runs/first")
@@ -49,6 +50,15 @@ def test_a_value_without_effect_is_refused_with_what_gives_it_one():
     ) as refused:
         require_effect(TrainConfig(learning_rate=0.1, episodes=50), {"learning_rate": 0.01}, RUN)
     assert "--episodes with more than 50" in refused.value.hint
+
+
+@pytest.mark.parametrize(
+    ("saved", "segment"),
+    [({"segment": 8}, 8), ({}, 1), ({"segment": "auto"}, 4), ({"segment": 0}, 4)],
+    ids=str,
+)
+def test_a_run_keeps_its_segment(saved, segment):
+    assert restore_segment(TrainConfig(segment=4), saved).segment == segment
 
 
 def test_a_complete_run_is_described_as_it_was_trained():

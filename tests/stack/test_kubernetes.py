@@ -49,6 +49,7 @@ NOT_IN_THE_OBJECTS = {
     "trainer.nnodes",
     "trainer.rdzv_endpoint",
     "trainer.batch_size",
+    "trainer.tapes",
     "trainer.fits",
     "trainer.base_image",
 }

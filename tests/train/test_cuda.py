@@ -61,6 +61,9 @@ CONFIGS = [
     pytest.param({"steps": 20, "precision": "tf32"}, id="tf32"),
     pytest.param({"steps": 20, "precision": "bf16", "batch_size": 4}, id="bf16"),
     pytest.param({"steps": 20, "precision": "fp16", "recompute": "host"}, id="fp16"),
+    pytest.param({"steps": 20, "segment": 8}, id="segments"),
+    pytest.param({"steps": 20, "segment": 8, "precision": "tf32"}, id="segments in tf32"),
+    pytest.param({"steps": 20, "segment": 8, "precision": "bf16"}, id="segments in bf16"),
 ]
 SMALL: dict[str, Any] = {
     "grid": 16,
@@ -101,14 +104,19 @@ def gradient(config: TrainConfig) -> torch.Tensor:
 
 @pytest.mark.parametrize("loss", sorted(LOSSES))
 @pytest.mark.parametrize("update", ["cartesian", "unitary"])
-@pytest.mark.parametrize("recompute", ["step", "two-level", "host"])
-def test_the_adjoint_as_cuda_graphs_equals_plain_autograd(loss, update, recompute, monkeypatch):
+@pytest.mark.parametrize(
+    ("recompute", "segment"),
+    [("step", 1), ("step", 8), ("two-level", 1), ("two-level", 3), ("host", 1), ("host", 20)],
+)
+def test_the_adjoint_as_cuda_graphs_equals_plain_autograd(
+    loss, update, recompute, segment, monkeypatch
+):
     monkeypatch.setattr(torch.backends.cudnn, "deterministic", True)
     config = TrainConfig(
         device="cuda", precision="fp32", loss=loss, update=update, gamma=0.05, **SMALL
     )
     plain = gradient(config.override(recompute="none"))
-    found = gradient(config.override(recompute=recompute))
+    found = gradient(config.override(recompute=recompute, segment=segment))
     assert plain.norm() > 1e-4
     assert ((found - plain).norm() / plain.norm()).item() <= 1e-5
 
@@ -117,7 +125,7 @@ def test_where_no_graph_can_be_captured_steps_are_made_one_by_one(monkeypatch):
     config = TrainConfig(device="cuda", precision="fp32", recompute="step", **SMALL)
     expected = gradient(config)
 
-    def refuse(*_):
+    def refuse(*_, **__):
         raise RuntimeError("operation not permitted when stream is capturing\nmore")
 
     monkeypatch.setattr(trainer_module, "GraphRunner", refuse)
@@ -129,9 +137,11 @@ def test_where_no_graph_can_be_captured_steps_are_made_one_by_one(monkeypatch):
     torch.testing.assert_close(torch.cat(found), expected, rtol=1e-4, atol=1e-5)
 
 
+@pytest.mark.parametrize("segment", [1, 8])
 @pytest.mark.parametrize("recompute", ["step", "two-level", "host"])
-def test_inside_an_episode_the_host_waits_for_nothing(recompute):
-    config = TrainConfig(device="cuda", precision="fp32", recompute=recompute, **SMALL)
+def test_inside_an_episode_the_host_waits_for_nothing(recompute, segment):
+    how = {"precision": "fp32", "recompute": recompute, "segment": segment}
+    config = TrainConfig(device="cuda", **how, **SMALL)
     trainer = Trainer(config, prepare_device(config, None))
     trainer.episodes = CURRICULUM_EPISODES
     run_episode(trainer)  # captures

@@ -3,7 +3,6 @@
 import re
 import sys
 import sysconfig
-from dataclasses import replace
 from importlib import metadata
 from importlib.util import find_spec
 from pathlib import Path
@@ -11,8 +10,8 @@ from pathlib import Path
 from infra.host.errors import ProbeError
 from infra.host.facts import PythonFacts
 from infra.host.files import read_text
-from infra.host.resident_floor import read_resident_floor
 from qca.core.distribution import DISTRIBUTION
+from qca.memory.resident_floor import read_resident_floor
 
 # What the trainer, the store and the launcher are made of.
 _DISTRIBUTIONS = (
@@ -33,15 +32,15 @@ _DISTRIBUTIONS = (
 def probe() -> PythonFacts:
     """Return this interpreter and the versions of the distributions that matter here."""
     found = {name: version for name in _DISTRIBUTIONS if (version := _find_version(name))}
-    python = PythonFacts(
+    return PythonFacts(
         version=".".join(map(str, sys.version_info[:3])),
         executable=sys.executable,
         distributions=found,
         torch_cuda=_read_torch_cuda() if "torch" in found else None,
         virtual_environment=sys.prefix != sys.base_prefix,
         externally_managed=_is_externally_managed(),
+        resident_floor=read_resident_floor(),
     )
-    return replace(python, resident_floor=read_resident_floor(python))
 
 
 def _find_version(distribution: str) -> str | None:

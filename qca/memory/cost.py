@@ -1,0 +1,71 @@
+"""How long a step takes in each way to run an episode: built-in figures, to put them in order.
+
+The figures are of one card and of the seed's model; another card has others, and the same order
+where its kernels scale alike.
+"""
+
+from typing import Literal, NamedTuple
+
+from qca.core.config import ResolvedPrecision, ResolvedRecompute
+
+
+class _StepCost(NamedTuple):
+    """Milliseconds for one of 500 steps of the seed's model, batch 1, forward and backward."""
+
+    fixed: float
+    """Whatever the segment."""
+    shared: float
+    """What a segment of k steps pays once instead of k times."""
+    forward: float
+    """Recomputing the state after it."""
+
+
+# H200, torch 2.11, captured CUDA graphs; `fixed` and `shared` from segments of 1 and of 8 steps.
+_CUDA_COSTS: dict[ResolvedPrecision, _StepCost] = {
+    "fp32": _StepCost(fixed=5.21, shared=1.85, forward=2.2),
+    "tf32": _StepCost(fixed=1.86, shared=0.94, forward=0.66),
+    "bf16": _StepCost(fixed=1.54, shared=0.80, forward=0.56),
+    "fp16": _StepCost(fixed=1.54, shared=0.80, forward=0.56),
+}
+# Plain autograd, launched from Python.
+_CUDA_PLAIN: dict[ResolvedPrecision, float] = {"fp32": 5.22, "tf32": 6.17}
+_CUDA_HOST_COPY = 0.06  # a state to pinned memory and back
+# In strict float32 a segment of 16 was measured slower than one of 8.
+_LONGEST_SEGMENT: dict[ResolvedPrecision, int] = {"fp32": 8}
+_LONGEST_TENSOR_CORE_SEGMENT = 16
+
+# On a CPU the kernels fill it with one step; in units of plain autograd's step, of which a third
+# is the forward pass.
+_CPU_COSTS: dict[ResolvedRecompute, float] = {
+    "none": 1.0,
+    "step": 1.08,
+    "two-level": 1.4,
+    "host": 1.1,
+}
+
+
+def estimate_step_cost(
+    recompute: ResolvedRecompute,
+    precision: ResolvedPrecision,
+    segment: int,
+    *,
+    device: Literal["cpu", "cuda"],
+) -> float:
+    """Return what a step costs, in units that only compare ways on the same device."""
+    if device == "cpu":
+        return _CPU_COSTS[recompute]
+    if recompute == "none":
+        return _CUDA_PLAIN.get(precision, _CUDA_PLAIN["tf32"])
+    cost = _CUDA_COSTS[precision]
+    extra = {"two-level": cost.forward, "host": _CUDA_HOST_COPY}.get(recompute, 0.0)
+    return cost.fixed + cost.shared / segment + extra
+
+
+def list_segments(
+    precision: ResolvedPrecision, steps: int, *, device: Literal["cpu", "cuda"]
+) -> list[int]:
+    """Return the lengths of segments that are worth trying, the fastest first."""
+    if device == "cpu":
+        return [1]
+    longest = _LONGEST_SEGMENT.get(precision, _LONGEST_TENSOR_CORE_SEGMENT)
+    return [length for length in (16, 8, 4, 2, 1) if length <= min(longest, steps)]

@@ -1,0 +1,48 @@
+"""What was measured of a training without tensors on this machine's CPU; see `qca.memory.context`.
+
+`infra.host.resident_floor` measures it. It differs twofold between wheels of one torch version.
+"""
+
+import platform
+from importlib import metadata
+
+from qca.core.cache_folder import keep_cached, read_cached
+from qca.core.distribution import DISTRIBUTION
+
+_FILE = "resident-floor.json"
+
+
+def read_resident_floor() -> int | None:
+    """Return the bytes that were measured for this torch build; None where they were not."""
+    found = read_cached(_FILE, _describe_build())
+    return found if isinstance(found, int) and found > 0 else None
+
+
+def keep_resident_floor(size: int) -> None:
+    """Keep what was measured for this torch build."""
+    keep_cached(_FILE, _describe_build(), size)
+
+
+def _describe_build() -> str:
+    """Return what the figure depends on, as one line; an environment has one torch."""
+    parts = (
+        f"torch {_find_version('torch')} in {_find_folder('torch')}",
+        f"qca {_find_version(DISTRIBUTION)}",
+        f"Python {platform.python_version()}",
+        f"{platform.system()} {platform.machine()}",
+    )
+    return ", ".join(parts)
+
+
+def _find_version(distribution: str) -> str | None:
+    try:
+        return metadata.version(distribution)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _find_folder(distribution: str) -> str | None:
+    try:
+        return str(metadata.distribution(distribution).locate_file(""))
+    except metadata.PackageNotFoundError:
+        return None

@@ -1,0 +1,106 @@
+"""The memory of the adjoint of several consecutive steps; see `qca.train.segment`.
+
+What the batched forward keeps stays until the weights' gradients are added, layer by layer. The
+peak is that sum with the largest of what comes and goes beside it, or lies among those gradients.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from qca.core.unet_shape import count_groups
+from qca.memory.layers import FLOAT, INDEX, Shape
+from qca.memory.state_tensors import OpMemory, count_state_bytes
+
+
+class Layer(NamedTuple):
+    """A convolution, with what goes with it; sizes in bytes."""
+
+    kept: int
+    """What the forward keeps until this layer's weights have their gradient."""
+    weights: int
+    """That gradient, in the network's number format."""
+    gradient: int
+    """The bytes of the weights in `.grad`: float32."""
+
+
+@dataclass(frozen=True)
+class SegmentSizes:
+    """Bytes of the adjoint of `length` steps, beside states, weights and gradients."""
+
+    shape: Shape
+    """Of one step."""
+    length: int
+    update: OpMemory
+    noise: bool
+
+    def compute_peak(self, *, first: bool = False) -> int:
+        """Return the most bytes that are alive at once.
+
+        With `first`, the gradients were dropped before and are allocated as they are added; the
+        result is counted from all of them being there.
+        """
+        layers = list_layers(replace(self.shape, batch_size=self.length * self.shape.batch_size))
+        kept = sum(layer.kept for layer in layers)
+        missing = sum(layer.gradient for layer in layers) if first else 0
+        peak = kept - missing + self._compute_transient()
+        beside = 3 * count_state_bytes(self.shape) + _count_affine(self.shape.hidden_channels)
+        for layer in layers:
+            added = layer.weights
+            if first and layer.weights != layer.gradient:
+                added += layer.gradient  # made of the one in half precision, with both alive
+            peak = max(peak, kept - missing + added + beside)
+            kept -= layer.kept
+            missing -= layer.gradient if first else 0
+        return self._count_inputs() + peak
+
+    def _count_inputs(self) -> int:
+        """Return the states as they go into the steps, and in 16 bits the fields that come out."""
+        half = self.shape.element != FLOAT
+        return (1 + half + self.noise) * self.length * count_state_bytes(self.shape)
+
+    def _compute_transient(self) -> int:
+        """Return what comes and goes while the gradient goes back through one step."""
+        shape, c, state = self.shape, self.shape.hidden_channels, count_state_bytes(self.shape)
+        update = self.update.peak.count_bytes(shape)
+        # The gradients of both skip connections, and three maps around the first max-pool.
+        network = shape.map_bytes(6 * c, 1) + shape.map_bytes(6 * c) + 4 * state
+        return max(update, network) + 2 * state
+
+
+def list_layers(shape: Shape) -> list[Layer]:
+    """Return the convolutions of `UNetAdjoint`, in the order in which their gradients are added."""
+    c, field, size = shape.hidden_channels, 2 * shape.d_state, shape.map_bytes
+    pooled = size(c, 1) + shape.count_numbers(c, 1) * INDEX
+    pooled_twice = size(2 * c, 2) + shape.count_numbers(2 * c, 2) * INDEX
+    return [
+        *_list_block(shape, field, c, 0, kept=size(field)),
+        *_list_block(shape, c, 2 * c, 1, kept=pooled),
+        *_list_block(shape, 2 * c, 4 * c, 2, kept=pooled_twice),
+        *_list_block(shape, 4 * c, 8 * c, 2, kept=0),
+        *_list_block(shape, 6 * c, 4 * c, 1, kept=size(6 * c, 1)),
+        *_list_block(shape, 3 * c, c, 0, kept=size(3 * c)),
+        _make_layer(shape, size(4 * c, 1), 4 * 8 * c * 4 * c),
+        _make_layer(shape, size(2 * c), 4 * 4 * c * 2 * c),
+        _make_layer(shape, size(field), c * field),
+    ]
+
+
+def _list_block(shape: Shape, i: int, o: int, halvings: int, *, kept: int) -> Iterator[Layer]:
+    """Yield both layers of a block. `kept` is its input, where that is its own to keep.
+
+    A layer keeps its convolution's output with GroupNorm's statistics, and its result.
+    """
+    out = shape.map_bytes(o, halvings)
+    statistics = 2 * shape.batch_size * count_groups(o) * FLOAT
+    yield _make_layer(shape, kept + out + statistics, 9 * i * o)
+    yield _make_layer(shape, 3 * out + statistics, 9 * o * o)
+
+
+def _count_affine(c: int) -> int:
+    """Return the bytes of the gradients of all GroupNorms' weights and biases, in float32."""
+    return 2 * 2 * (c + 2 * c + 4 * c + 8 * c + 4 * c + c) * FLOAT
+
+
+def _make_layer(shape: Shape, kept: int, weights: int) -> Layer:
+    return Layer(kept, weights * shape.element, weights * FLOAT)

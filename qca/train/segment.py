@@ -1,0 +1,98 @@
+"""Several consecutive steps differentiated together, from their states.
+
+The states of an episode are known before its way back begins. So the network runs once over the
+states of k steps, as one batch; then the gradient goes back through one step after another, and the
+weights' gradients of all k are added once. It costs what one step's backward needs, k times.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from qca.model.evolution import Evolution
+from qca.model.unet import UNetUnitary
+from qca.model.unet_adjoint import UNetAdjoint
+from qca.train.precision import HalfModel
+
+
+class Cotangent(NamedTuple):
+    """The gradient of the loss by a step's results; None where there is none."""
+
+    psi: Tensor | None
+    weight: Tensor | None
+
+    def add(self, gradient: Tensor | None) -> "Cotangent":
+        """Return it with the gradient that arrives from the next step."""
+        if gradient is None or self.psi is None:
+            return Cotangent(self.psi if gradient is None else gradient, self.weight)
+        return Cotangent(gradient + self.psi, self.weight)
+
+
+class SegmentAdjoint:
+    """The adjoint of consecutive steps of one evolution, whose model is a U-Net."""
+
+    def __init__(self, evolution: Evolution) -> None:
+        self._evolution = evolution
+        self._network = _make_adjoint(evolution.model)
+
+    @torch.no_grad()
+    def run(
+        self,
+        psi: Tensor,
+        factors: Sequence[Tensor | None],
+        cotangents: Sequence[Cotangent],
+    ) -> Tensor:
+        """Add to the parameters' gradients, and return the gradient by the first state.
+
+        Args:
+            psi: the states that went into the steps, complex (k * B, d_state, H, W), each
+                multiplied with its factor already.
+            factors: the noise of each step, see `qca.train.episode.NoiseFactor`.
+            cotangents: the gradients that each step's results have from outside of the segment.
+
+        """
+        field = self._network.forward(torch.cat([psi.real, psi.imag], dim=1))
+        batch = len(psi) // len(cotangents)
+        gradient: Tensor | None = None
+        for index in reversed(range(len(cotangents))):
+            rows = slice(index * batch, (index + 1) * batch)
+            cotangent = cotangents[index].add(gradient)
+            gradient = self._pull_back(rows, psi[rows], field[rows], cotangent)
+            factor = factors[index]
+            gradient = gradient if factor is None else gradient * factor.conj()
+        self._network.add_weight_gradients()
+        assert gradient is not None
+        return gradient
+
+    def _pull_back(self, rows: slice, psi: Tensor, field: Tensor, cotangent: Cotangent) -> Tensor:
+        """Return the gradient by the state before one step."""
+        by_psi, by_field = self._pull_back_update(psi, field, cotangent)
+        by_input = self._network.backward(rows, torch.cat([by_field.real, by_field.imag], dim=1))
+        return by_psi + _as_complex(by_input)
+
+    def _pull_back_update(
+        self, psi: Tensor, field: Tensor, cotangent: Cotangent
+    ) -> tuple[Tensor, Tensor]:
+        psi, h = psi.detach().requires_grad_(), _as_complex(field).requires_grad_()
+        with torch.enable_grad():
+            step = self._evolution.apply_update(psi, h)
+        pairs = [pair for pair in zip(step, cotangent, strict=True) if pair[1] is not None]
+        if not pairs:
+            return torch.zeros_like(psi), torch.zeros_like(h)
+        results, gradients = zip(*pairs, strict=True)
+        by_psi, by_field = torch.autograd.grad(results, (psi, h), gradients)
+        return by_psi, by_field
+
+
+def _make_adjoint(model: nn.Module) -> UNetAdjoint:
+    if isinstance(model, HalfModel):
+        return UNetAdjoint(model.copy, model.originals)
+    assert isinstance(model, UNetUnitary)
+    return UNetAdjoint(model)
+
+
+def _as_complex(parts: Tensor) -> Tensor:
+    """Return channels that are real and then imaginary parts as a complex field."""
+    return torch.complex(*parts.chunk(2, dim=1))

@@ -1,0 +1,111 @@
+"""Segments of several steps: the gradients are plain autograd's to rounding."""
+
+import threading
+from functools import partial
+from pathlib import Path
+
+import pytest
+import torch
+
+from qca.model.evolution import Evolution
+from qca.model.initial_state import draw_initial_state
+from qca.model.losses import LOSSES
+from qca.model.noise import Noise
+from qca.train.episode import Episode, adjoint_episode, plain_episode
+from qca.train.precision import HALF, HalfModel
+from qca.train.state_store import make_state_store
+from qca.train.step_runner import EagerRunner
+from tests.support.models import lively_evolution, lively_model
+from tests.support.training import read_learned, read_newest, run, small
+
+STEPS, BATCH = 11, 2
+
+
+def differentiate(
+    episode: Episode,
+    evolution: Evolution,
+    *,
+    loss: str = "evolutionary",
+    rate: float = 0.3,
+    learned: torch.nn.Module | None = None,
+) -> torch.Tensor:
+    """Return the gradient of the learned parameters, by default the evolution's."""
+    learned = learned or evolution
+    psi = draw_initial_state(0, range(BATCH), d_state=4, grid=8)
+    noise = Noise(0, range(BATCH), rate).draw_factor
+    episode(evolution, psi, steps=STEPS, loss=LOSSES[loss](5), noise=noise)
+    gradient = flatten_gradients(learned)
+    learned.zero_grad()
+    return gradient
+
+
+def flatten_gradients(module: torch.nn.Module) -> torch.Tensor:
+    return torch.cat([p.grad.flatten() for p in module.parameters() if p.grad is not None])
+
+
+def make_episode(evolution: Evolution, segment: int, recompute: str = "step") -> Episode:
+    like = draw_initial_state(0, range(BATCH), d_state=4, grid=8)
+    states = make_state_store(recompute, STEPS, like)
+    return partial(adjoint_episode, states=states, runner=EagerRunner(evolution, segment))
+
+
+def measure_error(found: torch.Tensor, expected: torch.Tensor) -> float:
+    return ((found - expected).norm() / expected.norm()).item()
+
+
+@pytest.mark.parametrize("segment", [2, 4, 11, 16])
+@pytest.mark.parametrize("recompute", ["step", "two-level", "host"])
+def test_gradients_are_plain_autograds_wherever_states_come_from(
+    recompute: str, segment: int
+) -> None:
+    evolution = lively_evolution("cartesian", 0.02)
+    expected = differentiate(plain_episode, evolution)
+    found = differentiate(make_episode(evolution, segment, recompute), evolution)
+    assert expected.norm() > 1e-2
+    assert measure_error(found, expected) <= 1e-5
+
+
+@pytest.mark.parametrize("rate", [0.0, 0.3])
+@pytest.mark.parametrize("loss", sorted(LOSSES))
+@pytest.mark.parametrize(
+    ("update", "gamma"),
+    [("cartesian", 0.0), ("cartesian", 0.05), ("unitary", 0.0), ("unitary", 0.05)],
+)
+def test_for_every_update_loss_and_noise(update, gamma: float, loss: str, rate: float) -> None:
+    evolution = lively_evolution(update, gamma)
+    expected = differentiate(plain_episode, evolution, loss=loss, rate=rate)
+    found = differentiate(make_episode(evolution, 4), evolution, loss=loss, rate=rate)
+    assert measure_error(found, expected) <= 1e-5 or expected.norm() < 1e-4
+
+
+@pytest.mark.parametrize("dtype", HALF.values(), ids=HALF.keys())
+def test_in_16_bits_it_is_no_further_from_float32_than_single_steps_are(dtype) -> None:
+    model = lively_model()
+    exact = differentiate(plain_episode, Evolution(model, 0.02))
+    half = Evolution(HalfModel(model, dtype), 0.02)
+
+    def measure_drift(segment: int) -> float:
+        found = differentiate(make_episode(half, segment), half, learned=model)
+        return measure_error(found, exact)
+
+    assert measure_drift(4) <= 1.5 * measure_drift(1)
+
+
+def test_the_stop_is_asked_for_between_any_two_steps() -> None:
+    evolution = lively_evolution("cartesian")
+    calls: list[None] = []
+    differentiate(
+        partial(make_episode(evolution, 4), on_step=lambda: calls.append(None)), evolution
+    )
+    assert len(calls) == 2 * STEPS
+
+
+def test_a_training_in_segments_stops_and_goes_on_as_if_it_had_not(tmp_path: Path) -> None:
+    config = small(steps=8, segment=3, batch_size=2)
+    run(config, tmp_path / "whole")
+    stop = threading.Event()
+    run(config.override(episodes=3), tmp_path / "stopped", stop=stop)
+    run(config, tmp_path / "stopped", resume=True)
+    assert read_learned(tmp_path / "whole") == read_learned(tmp_path / "stopped")
+    one, other = read_newest(tmp_path / "whole"), read_newest(tmp_path / "stopped")
+    assert all(torch.equal(one.tensors[name], other.tensors[name]) for name in one.tensors)
