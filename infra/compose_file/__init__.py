@@ -11,6 +11,10 @@ behind it. The way of a file, in Compose's own order:
     extends, includes          what it refers to, read in the same way
     merge_tags, merge, unique  laid over the files before it
     schema, canonical          held against the schema, and written in long forms
-    value_rules, rules         what no schema can say
+    value_rules, cross_key_rules   what no schema can say
     services, config_json      as the model, and in the shape of `docker compose config`
+
+The line of a finding: a node's line (`yaml_nodes.Node`) becomes the origin of a value in the tree
+(`yaml_tree.Origin`) and stays with it through every step; `services` and `command_words` put it
+into the model's `LocatedValue`, and a check hands that to `infra.doctor.finding.locate`.
 """

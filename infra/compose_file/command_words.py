@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
+from infra.compose_file.command_spans import WrittenWord, find_words, locate_item
 from infra.compose_file.interpolation import BadVariableError, interpolate
 from infra.compose_file.model import LocatedValue
 from infra.compose_file.shell_words import split_command
-from infra.compose_file.spans import WrittenWord, find_words, locate_item
 from infra.compose_file.yaml_tree import Items, Origin, Table, Value, to_items, to_text
 
 

@@ -5,11 +5,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from infra.compose_file.cross_key_rules import find_conflicts
 from infra.compose_file.dotenv import BadDotenvError, parse_assignments
 from infra.compose_file.model import Refusal, UnreadReference, UnsetVariable
 from infra.compose_file.policy import Policy
 from infra.compose_file.reading import Reading, resolve
-from infra.compose_file.rules import find_conflicts
 from infra.compose_file.service_environment import resolve_environments
 from infra.compose_file.tree_reader import find_name, read_tree
 from infra.compose_file.value_rules import check_values

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 
 import click
 
-from infra.stack.launches import Launched, find_launched
+from infra.stack.launched_runs import Launched, find_launched
 from qca.cli.event_lines import show_lines
 from qca.cli.messages import say
 from qca.cli.progress import ProgressView

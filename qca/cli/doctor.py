@@ -115,10 +115,10 @@ def doctor(
     with _start_probing(facts_file, timeout) as wait_for_facts:
         # Loading the checks takes about as long as the host takes to answer.
         from infra.doctor.examine import select
-        from qca.cli import doctor_run
+        from qca.cli import doctor_report
         from qca.core.config_loader import load_config
 
-        examination = doctor_run.Examination(
+        examination = doctor_report.Examination(
             config=load_config(config_file),
             checks=select(only, ignore),
             projects=projects,
@@ -137,8 +137,8 @@ def doctor(
         findings = fix_findings(
             findings, lambda: examination.judge(_probe_again(timeout)), yes, dry_run
         )
-    click.echo(doctor_run.render_findings(format_, findings, facts), nl=False)
-    if doctor_run.has_failures(findings, strict):
+    click.echo(doctor_report.render_findings(format_, findings, facts), nl=False)
+    if doctor_report.has_failures(findings, strict):
         sys.exit(1)
 
 

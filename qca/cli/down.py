@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from infra.stack.launches import find_launched, list_states
+from infra.stack.launched_runs import find_launched, list_states
 from infra.stack.state import STATE_DIR, StateDir, read_launch, stop_holder
 from qca.cli.messages import say
 from qca.cli.options import config_flag, config_option, read_config

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from infra.stack.launches import find_launched
+from infra.stack.launched_runs import find_launched
 from infra.stack.state import StateDir, read_holder
 from qca.cli.event_text import describe_event
 from qca.cli.options import format_option
@@ -74,7 +74,7 @@ def follow_log_files(
     state: StateDir, services: list[str], *, follow: bool, tail: int | None
 ) -> Iterator[tuple[str, str]]:
     """Yield service and line of the local log files; with `follow`, until `qca up` ends."""
-    from infra.stack.local import list_log_files
+    from infra.stack.launch_local import list_log_files
 
     offsets: dict[Path, int] = {}
     while True:

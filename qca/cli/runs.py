@@ -12,7 +12,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from infra.stack.launches import list_launched
+from infra.stack.launched_runs import list_launched
 from qca.cli.options import format_option, runs_option
 from qca.core.errors import InputError, LaunchError
 from qca.core.units import format_size

@@ -13,7 +13,7 @@ import click
 from rich.console import Console, RenderableType
 from rich.live import Live
 
-from infra.stack.launches import find_launched
+from infra.stack.launched_runs import find_launched
 from infra.stack.state import Launch, StateDir, read_holder, read_launch
 from qca.cli.options import format_option
 from qca.cli.signals import Terminated, raise_on_sigterm

@@ -10,7 +10,7 @@ import click
 
 from infra.host.facts import HostFacts
 from infra.stack.decision import GIVEN
-from infra.stack.launches import choose_project, list_launched
+from infra.stack.launched_runs import choose_project, list_launched
 from infra.stack.plan import Runtime, StackPlan
 from infra.stack.project_lock import project_lock
 from infra.stack.run_storage import RunStorage, name_volume, plan_storage
@@ -37,7 +37,7 @@ from qca.runs.checkpoint_files import list_checkpoints
 from qca.runs.run_folder import RunFolder
 
 if TYPE_CHECKING:
-    from infra.stack.launch import Images
+    from infra.stack.launch_compose import Images
 
 
 @click.command()
@@ -160,7 +160,7 @@ def _describe_launch(plan: StackPlan, volume: str | None = None) -> Launch:
 
 
 def _run_local(plan: StackPlan, state: StateDir, view: ProgressView) -> None:
-    from infra.stack.local import run_embedded_store, run_trainer
+    from infra.stack.launch_local import run_embedded_store, run_trainer
 
     write_launch(state, _describe_launch(plan))
     with (
@@ -184,15 +184,15 @@ def _run_compose(
     *,
     detach: bool,
 ) -> None:
-    from infra.stack import launch
+    from infra.stack import launch_compose
     from infra.stack.engine_files import ensure_volume
 
     with project_lock(plan.project):
         # An earlier stack of this folder keeps running until this is done.
-        images = launch.prepare(
+        images = launch_compose.prepare(
             plan, state, ca_bundle=config.stack.ca_bundle, say=view.say, tick=view.tick
         )
-        storage = launch.settle_storage(planned, state, images.store)
+        storage = launch_compose.settle_storage(planned, state, images.store)
         if storage.volume is None:
             _prepare_run_folder(plan, planned.volume)
         else:
@@ -202,7 +202,7 @@ def _run_compose(
 
 
 def _prepare_run_folder(plan: StackPlan, volume: str | None) -> None:
-    from infra.stack.launch import refuse_run_in_volume
+    from infra.stack.launch_compose import refuse_run_in_volume
     from infra.stack.run_storage import ensure_run_folder
 
     folder = RUNS / plan.train.run
@@ -227,12 +227,12 @@ def _start_and_follow(
     detach: bool,
 ) -> None:
     """Run the stack to the end of the training; take it down if that is not reached."""
-    from infra.stack import launch
+    from infra.stack import launch_compose
     from infra.stack.container_logs import follow_trainer
     from infra.stack.docker_client import make_stack_client
 
     try:
-        launch.start(plan, state, images, storage, RUNS / plan.train.run, say=view.say)
+        launch_compose.start(plan, state, images, storage, RUNS / plan.train.run, say=view.say)
         if detach:
             view.say(_describe_detached(plan.train.run))
             return

@@ -11,7 +11,7 @@ from click.testing import CliRunner
 from infra.doctor.checks import CHECKS
 from infra.doctor.examine import examine
 from infra.host.recording import load
-from infra.stack import launch, local
+from infra.stack import launch_compose, launch_local
 from qca.cli import cli, host_facts
 from qca.core.errors import LaunchError
 
@@ -24,7 +24,7 @@ def launched(tmp_path, monkeypatch) -> list[str]:
     names: list[str] = []
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(host_facts, "host_facts", lambda _: load(SERVER))
-    for module, name in ((launch, "prepare"), (local, "run_embedded_store")):
+    for module, name in ((launch_compose, "prepare"), (launch_local, "run_embedded_store")):
         monkeypatch.setattr(module, name, lambda *_, name=name, **__: _record(names, name))
     return names
 

@@ -84,7 +84,7 @@ def test_what_an_engine_refuses_is_said_in_its_own_words(monkeypatch: pytest.Mon
 
 def test_the_sdk_is_loaded_by_its_first_use_alone() -> None:
     program = (
-        "import sys, infra.doctor.examine, infra.stack.launch, infra.stack.image\n"
+        "import sys, infra.doctor.examine, infra.stack.launch_compose, infra.stack.image\n"
         "print(*sorted({'docker', 'requests'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)

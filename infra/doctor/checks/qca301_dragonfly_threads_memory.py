@@ -4,8 +4,7 @@ from collections.abc import Iterator
 
 from infra.compose_file.model import LocatedValue, Service
 from infra.doctor.check import Check
-from infra.doctor.container_limits import find_container_cpus, find_container_memory
-from infra.doctor.dragonfly_answers import (
+from infra.doctor.dragonfly_remedies import (
     format_answers,
     format_plan_answers,
     offer_for_plan,
@@ -20,6 +19,7 @@ from infra.doctor.dragonfly_start import (
 )
 from infra.doctor.finding import Severity, Verdict, locate, ok, skip
 from infra.doctor.subjects import FileSubject, HostSubject
+from infra.doctor.unlimited_containers import find_container_cpus, find_container_memory
 from infra.dragonfly import startup_rules as rules
 from infra.dragonfly.releases import NEWEST_READ, format_release, is_read, parse_release
 from infra.dragonfly.service import Dragonfly

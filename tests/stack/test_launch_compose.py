@@ -5,7 +5,7 @@ import stat
 
 from ruamel.yaml import YAML
 
-from infra.stack.launch import Images, write_files
+from infra.stack.launch_compose import Images, write_files
 from infra.stack.plan import plan_stack
 from infra.stack.run_storage import RunStorage
 from infra.stack.secret import find_secret_owner
