@@ -99,7 +99,7 @@ def attack(session: nox.Session) -> None:
     """Everything in a stranger's folder: hostile files and programs, secrets, faults, kills."""
     session.install("-e", ".[dev]")
     tests = ("tests/attack", "tests/chaos", "tests/compose_file/test_fuzz.py")
-    inputs = {"QCA_FUZZ_INPUTS": "20000", "QCA_ATTACK_INPUTS": "2000"}
+    inputs = {"FUZZ_INPUTS": "20000", "ATTACK_INPUTS": "2000"}
     session.run("pytest", *tests, "-s", "-m", "slow or not slow", *session.posargs, env=inputs)
 
 
@@ -108,7 +108,7 @@ def fuzz(session: nox.Session) -> None:
     """Read 100,000 Compose files that are nearly right; none may end in a traceback."""
     session.install("-e", ".[dev]")
     tests = ("tests/compose_file/test_fuzz.py", "--timeout", "3600")
-    session.run("pytest", *tests, *session.posargs, env={"QCA_FUZZ_INPUTS": "100000"})
+    session.run("pytest", *tests, *session.posargs, env={"FUZZ_INPUTS": "100000"})
 
 
 @nox.session

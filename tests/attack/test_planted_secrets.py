@@ -1,6 +1,6 @@
 """Secrets of any form are planted wherever a file can hold one, and looked for in every output.
 
-QCA_ATTACK_INPUTS says how many are planted; the nox session `attack` plants more.
+ATTACK_INPUTS says how many are planted; the nox session `attack` plants more.
 """
 
 import json
@@ -21,7 +21,7 @@ from qca.core.config import Config
 from qca.core.masking import select_secrets
 
 FACTS = load(Path(__file__).parents[1] / "hosts" / "cpu-engine.json")
-INPUTS = int(os.environ.get("QCA_ATTACK_INPUTS", "60"))
+INPUTS = int(os.environ.get("ATTACK_INPUTS", "60"))
 
 NAMES = ["DB_PASSWORD", "AWS_SECRET_ACCESS_KEY", "GITHUB_TOKEN", "API_KEY", "REDIS_AUTH", "MY_PASS"]
 FLAGS = ["--requirepass={}", "--masterauth={}", "--requirepass {}", "-requirepass={}"]

@@ -51,8 +51,8 @@ def test_dotenv(text):
 
 
 def test_trees_that_are_nearly_right(tmp_path):
-    """The nox session `fuzz` reads many more: QCA_FUZZ_INPUTS=100000."""
-    inputs = int(os.environ.get("QCA_FUZZ_INPUTS", "2000"))
+    """The nox session `fuzz` reads many more: FUZZ_INPUTS=100000."""
+    inputs = int(os.environ.get("FUZZ_INPUTS", "2000"))
     source = random.Random(int(os.environ.get("QCA_FUZZ_SEED", "1")))
     (tmp_path / "e.env").write_text("E=1\nF='x'\n")
     first, second = tmp_path / "a.yml", tmp_path / "b.yml"
