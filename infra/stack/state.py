@@ -25,6 +25,9 @@ _STOP_SECONDS = 90.0
 
 _LAUNCH_LIMIT = 64 * KIB
 
+# The kernel's PID_MAX_LIMIT, and more bytes than its digits.
+_LARGEST_PID, _PID_LIMIT = 2**22, 32
+
 
 @dataclass(frozen=True)
 class StateDir:
@@ -246,7 +249,8 @@ def read_holder(state: StateDir) -> int | None:
             try:
                 fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except BlockingIOError:
-                return int(lock.read().strip() or 0) or None
+                pid = int(lock.read(_PID_LIMIT) or 0)
+                return pid if 0 < pid < _LARGEST_PID else None  # kill takes -1 for all processes
     except (OSError, ValueError):
         pass
     return None

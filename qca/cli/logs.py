@@ -82,7 +82,7 @@ def follow_log_files(
         for file in list_log_files(state, services):
             first = file not in offsets
             whole, offsets[file] = _read_whole_lines(file, offsets.get(file, 0))
-            new = whole[len(whole) - tail :] if first and tail is not None else whole
+            new = whole[max(0, len(whole) - tail) :] if first and tail is not None else whole
             yield from ((file.stem, line) for line in new)
         if not (follow and running):
             return

@@ -100,7 +100,7 @@ def _draw_memory(memory: Memory, budget: int) -> ProgressBar:
 
 
 def _format_episode(episode: int, episodes: int | None) -> str:
-    if episodes is None:
+    if not episodes:
         return f"{episode:,}"
     return f"{episode:,} of {episodes:,} ({episode / episodes:.0%})"
 

@@ -20,7 +20,7 @@ class RunSummary:
     loss: float | None = None
     device: str | None = None
     age_seconds: float | None = None
-    """Since its first session started."""
+    """Since its first session started, by its journal."""
     size_bytes: int | None = None
     where: str
 
@@ -32,12 +32,12 @@ def summarize_runs(runs: Path, now: datetime) -> list[RunSummary]:
 
 
 def measure_size(folder: Path) -> int:
-    """Return the bytes of the files in `folder`, without those that vanish meanwhile."""
+    """Return the bytes of the files in `folder`, without those that vanish or cannot be read."""
     size = 0
     for path in folder.rglob("*"):
         try:
             size += path.lstat().st_size if path.is_file() else 0
-        except FileNotFoundError:
+        except OSError:
             continue
     return size
 
@@ -62,6 +62,8 @@ def _summarize(folder: Path, now: datetime) -> RunSummary:
 
 
 def _measure_age(run: Run, now: datetime) -> float | None:
-    if run.start_time is None:
+    try:
+        start = datetime.fromisoformat(run.start_time or "")
+    except ValueError:  # anybody may have written the journal
         return None
-    return (now - datetime.fromisoformat(run.start_time)).total_seconds()
+    return (now - start).total_seconds() if start.tzinfo else None

@@ -1,6 +1,7 @@
 """What `qca status` draws on a terminal."""
 
 import io
+import re
 
 import pytest
 from rich.console import Console
@@ -58,3 +59,11 @@ def test_a_state_has_its_color():
     text = show(80, color=True)
     assert "\x1b[32mhealthy" in text
     assert "\x1b[31mexited (1)" in text
+
+
+def test_a_launch_of_no_episodes_has_no_share():
+    progress = summarize_progress(RECORDS, Expectation(episodes=0), running=False)
+    console = Console(file=io.StringIO(), width=80)
+    console.print(render_status(LAUNCH, SERVICES, progress, bar=True))
+    assert isinstance(console.file, io.StringIO)
+    assert re.search(r"episode +30 *\n", console.file.getvalue())

@@ -176,3 +176,12 @@ def test_logs_are_sentences_for_people_and_objects_for_machines(over):
     objects = [json.loads(line) for line in over("logs", "--format", "json").stdout.splitlines()]
     assert [one["event"] for one in objects[:3]] == [one.model_dump() for one in events]
     assert objects[3] == {"service": "trainer", "line": "what a library wrote"}
+
+
+@pytest.mark.parametrize(("tail", "shown"), [(0, []), (2, ["2", "3"]), (5, ["1", "2", "3"])])
+def test_the_tail_is_the_last_lines_and_all_where_there_are_fewer(over, tail, shown):
+    folder = over.folder / ".qca" / "first" / "logs"
+    folder.mkdir()
+    (folder / "trainer.log").write_text("1\n2\n3\n")
+    lines = over("logs", "--tail", tail).stdout.splitlines()
+    assert lines == [f"trainer  | {line}" for line in shown]

@@ -34,6 +34,20 @@ def test_another_users_up_is_not_ours_to_stop(tmp_path, monkeypatch):
             stop_holder(state)
 
 
+@pytest.mark.parametrize("number", [-1, -os.getpid(), 2**22, 2**80])
+def test_what_is_no_process_id_is_never_signalled(tmp_path, monkeypatch, number):
+    sent: list[int] = []
+    monkeypatch.setattr(module.os, "kill", lambda pid, _: sent.append(pid))
+    monkeypatch.setattr(module, "_STOP_SECONDS", 0.0)
+    state = StateDir(tmp_path)
+    with state.lock_file.open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        lock.write(f"{number}\n")
+        lock.flush()
+        assert not stop_holder(state)
+    assert sent == []
+
+
 def test_another_users_folder_is_not_ours_to_remove(tmp_path, monkeypatch):
     def refuse(*_: object, **__: object) -> None:
         raise PermissionError(13, "Permission denied", str(tmp_path / "compose.yaml"))

@@ -1,0 +1,30 @@
+"""The list of the runs: what is known of each, whatever is in its files."""
+
+import json
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from qca.runs.listing import RunSummary, summarize_runs
+
+NOW = datetime(2026, 2, 3, 4, 6, 6, tzinfo=UTC)
+
+
+def summarize(runs: Path, start: str) -> RunSummary:
+    (runs / "first").mkdir(parents=True)
+    (runs / "first/config.json").write_text('{"run": "first"}')
+    (runs / "first/events.jsonl").write_text(json.dumps({"time": start, "event": "started"}))
+    (only,) = summarize_runs(runs, NOW)
+    return only
+
+
+def test_the_age_counts_from_the_first_start(tmp_path):
+    assert summarize(tmp_path, "2026-02-03T05:05:06+01:00").age_seconds == 60
+
+
+@pytest.mark.parametrize("start", ["yesterday", "", "2026-02-03T04:05:06", "2026-02-30T00:00:00Z"])
+def test_a_start_that_is_no_time_leaves_the_age_unknown(tmp_path, start):
+    found = summarize(tmp_path, start)
+    assert found.age_seconds is None
+    assert found.state == "interrupted"
