@@ -26,8 +26,10 @@ def fetch(run: str, runs: Path, config_file: Path | None, **flags: Any) -> None:
     from qca.runs.run_copy import unpack_run
     from qca.runs.run_folder import RunFolder
 
-    folder = runs / run
-    volume = name_volume(read_config(config_file, flags).stack.project)
+    config = read_config(config_file, {**flags, "run": run})
+    folder = runs / config.train.run
+    RunFolder(folder).check()
+    volume = name_volume(config.stack.project)
     with open_run(volume, run) as archive:
         if archive is not None:
             unpack_run(archive, folder)

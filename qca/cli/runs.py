@@ -50,6 +50,7 @@ def rm(runs: Path, run: str, yes: bool) -> None:
     if run not in [one.name for one in summarize_runs(runs, datetime.now(UTC))]:
         raise InputError(f"no run {run!r} in {runs}", hint="`qca runs` lists them.")
     folder = runs / run
+    RunFolder(folder).check()
     if RunFolder(folder).is_held():
         raise LaunchError(f"{folder}: a trainer works on this run", hint=f"First: qca down {run}")
     if not yes:

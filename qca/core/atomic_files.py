@@ -157,8 +157,9 @@ def _write_to_stream(path: Path, content: bytes) -> bool:
 
 def _find_descriptor(path: Path) -> int | None:
     """Return the descriptor that a path such as `/dev/stdout` or `/dev/fd/3` stands for."""
+    descriptors = os.path.realpath("/proc/self/fd")
     for _ in range(_MOST_LINKS):
-        if path.name.isdecimal() and path.parent.resolve() == Path("/proc/self/fd").resolve():
+        if path.name.isdecimal() and os.path.realpath(path.parent) == descriptors:
             return int(path.name)
         if not path.is_symlink():
             break
@@ -188,4 +189,5 @@ def _open_stream(path: Path) -> int:
 
 def _refuse_link(path: Path) -> None:
     if path.is_symlink():
-        raise OSError(errno.ELOOP, f"a symbolic link; give what it leads to: {path.resolve()}")
+        target = os.path.realpath(path)  # Path.resolve raises over a link to itself
+        raise OSError(errno.ELOOP, f"a symbolic link; give what it leads to: {target}")

@@ -15,7 +15,7 @@ def unpack_run(chunks: Iterable[bytes], folder: Path) -> None:
     """Unpack the archive of one run folder as `folder`, in place of an older copy.
 
     An older copy is one whose journal is the beginning of the new one's: it is only appended to.
-    What was added to it, such as a report, stays.
+    What was added to it, such as a report, stays. If anything fails, the older copy stays as it is.
 
     Raises:
         InputError: another run is there, or one that went on here; or the archive is damaged.
@@ -26,9 +26,10 @@ def unpack_run(chunks: Iterable[bytes], folder: Path) -> None:
         new = _extract(chunks, Path(temporary))
         if folder.exists():
             _require_older_copy(folder, new)
-            _keep_additions(folder, new)
-            folder.rename(Path(temporary) / ".before")
-        new.rename(folder)
+            _copy_additions(folder, new)
+            _exchange(folder, new, before=Path(temporary) / ".before")
+        else:
+            new.rename(folder)
 
 
 def _extract(chunks: Iterable[bytes], target: Path) -> Path:
@@ -38,7 +39,10 @@ def _extract(chunks: Iterable[bytes], target: Path) -> Path:
             archive.extractall(target, filter="data")
     except tarfile.TarError as error:
         raise InputError(f"the copy of the run is damaged: {error}", hint="Try again.") from None
-    return next(target.iterdir())
+    folder = next(target.iterdir(), None)
+    if folder is None or not folder.is_dir():
+        raise InputError("what arrived is no folder of a run", hint="Try again.")
+    return folder
 
 
 def _require_older_copy(folder: Path, new: Path) -> None:
@@ -53,10 +57,25 @@ def _require_older_copy(folder: Path, new: Path) -> None:
         )
 
 
-def _keep_additions(folder: Path, new: Path) -> None:
+def _copy_additions(folder: Path, new: Path) -> None:
     for path in folder.iterdir():
-        if not (new / path.name).exists():
-            shutil.move(path, new / path.name)
+        if (new / path.name).exists():
+            continue
+        if path.is_dir() and not path.is_symlink():
+            shutil.copytree(path, new / path.name, symlinks=True)
+        else:
+            shutil.copy2(path, new / path.name, follow_symlinks=False)
+
+
+def _exchange(folder: Path, new: Path, *, before: Path) -> None:
+    """Put `new` in the place of `folder`, which is moved to `before`, or stays if that fails."""
+    try:
+        folder.rename(before)
+        new.rename(folder)
+    except BaseException:
+        if before.exists() and not folder.exists():
+            before.rename(folder)
+        raise
 
 
 def _read_bytes(path: Path) -> bytes:

@@ -200,7 +200,7 @@ class RunFolder:
 
 def _link_error(link: Path, *, runs: Path) -> InputError:
     """Return the refusal of a link, with what to type where it is the user's own."""
-    target = link.resolve()
+    target = Path(os.path.realpath(link))  # Path.resolve raises over a link to itself
     folder = target if link == runs else target.parent
     run = "" if link == runs else f" --run {shlex.quote(target.name)}"
     return InputError(

@@ -93,6 +93,24 @@ def test_a_run_is_removed_only_with_a_word(qca):
     assert names == ["finished", "skipped"]
 
 
+def test_a_link_to_a_run_is_not_removed(qca):
+    shutil.copytree(TESTS / "data" / "run-0.1.0", qca.folder / "elsewhere")
+    (qca.folder / "runs").mkdir()
+    (qca.folder / "runs" / "linked").symlink_to("../elsewhere/stopped")
+    assert "a symbolic link to" in qca("runs", "rm", "linked", "--yes", check=2).stderr
+    assert (qca.folder / "runs" / "linked" / "config.json").is_file()
+
+
+@pytest.mark.parametrize("run", [".", "..", "../other", "/tmp"])
+def test_nothing_but_a_run_is_fetched(qca, run):
+    assert "--run: " in qca("fetch", run, check=2).stderr
+
+
+def test_a_link_to_itself_in_the_place_of_the_runs_is_refused_in_words(qca):
+    (qca.folder / "runs").symlink_to("runs")
+    assert "a symbolic link to" in qca("fetch", "first", check=2).stderr
+
+
 def test_a_run_that_cannot_be_read_is_listed_as_such(qca):
     folder = qca.folder / "runs" / "broken"
     folder.mkdir(parents=True)

@@ -159,3 +159,10 @@ def test_what_a_library_leaves_beside_its_file_goes_too(tmp_path):
     (tmp_path / ".tmpfile").write_text("somebody's")
     remove_unfinished(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == [".tmpfile"]
+
+
+@pytest.mark.parametrize("name", ["loop", "loop/1"])
+def test_a_link_to_itself_is_refused_in_words(tmp_path, name):
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(LaunchError, match="cannot write"):
+        write_atomically(tmp_path / name, "text")

@@ -1,5 +1,6 @@
 """A run that arrives as an archive: what it replaces, and what it must not."""
 
+import errno
 import fcntl
 import io
 import tarfile
@@ -81,3 +82,36 @@ def test_an_archive_cannot_write_outside_of_the_folder(tmp_path):
     with pytest.raises(InputError, match="outside"):
         unpack_run([content.getvalue()], tmp_path / "runs" / "first")
     assert not list(tmp_path.rglob("victim"))
+
+
+def test_what_is_no_folder_is_refused(tmp_path):
+    content = io.BytesIO()
+    tarfile.open(fileobj=content, mode="w").close()
+    with pytest.raises(InputError, match="no folder of a run"):
+        unpack_run([content.getvalue()], tmp_path / "runs" / "first")
+    assert not list((tmp_path / "runs").iterdir())
+
+
+@pytest.mark.parametrize("failing", [1, 2])
+def test_an_exchange_that_fails_leaves_the_older_copy_with_its_additions(
+    tmp_path, monkeypatch, failing
+):
+    here = write_run(tmp_path / "runs" / "first", JOURNAL[0])
+    (here / "notes").mkdir()
+    (here / "notes" / "today.txt").write_text("mine")
+    before = list_files(here)
+    run = write_run(tmp_path / "far" / "first", "".join(JOURNAL))
+    rename, calls = Path.rename, []
+
+    def refuse(path: Path, target: Path) -> Path:
+        calls.append(path)
+        if len(calls) == failing:
+            raise OSError(errno.EBUSY, "Device or resource busy", str(path))
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    with pytest.raises(OSError, match="busy"):
+        unpack_run(archive(run), here)
+    assert list_files(here) == before
+    assert (here / "events.jsonl").read_text() == JOURNAL[0]
+    assert [path.name for path in here.parent.iterdir()] == ["first"]
