@@ -16,7 +16,7 @@ from qca.core.errors import CheckpointError, InputError
 from qca.runs.run import find_run, read_config
 from qca.runs.run_folder import RunFolder
 from qca.train.checkpoint import MODEL, find_newest_intact, read_checkpoint
-from qca.train.weights import read_weights
+from qca.train.weights import is_torch_file, read_weights
 
 EXPORT_FORMAT = "qca-weights-1"
 """The `format` in the metadata of an exported safetensors file; `config` stands beside it."""
@@ -67,9 +67,9 @@ def _read_run(path: Path) -> Saved:
 
 
 def _read_file(path: Path) -> Saved:
-    if path.suffix != ".safetensors":
-        return _read_torch_file(path)
     try:
+        if is_torch_file(path):
+            return _read_torch_file(path)
         with safe_open(path, framework="pt") as file:
             header: dict[str, str] = file.metadata() or {}
     except (OSError, SafetensorError) as error:
@@ -103,19 +103,15 @@ def _read_torch_file(path: Path) -> Saved:
 
 
 def _build_saved(path: Path, header: Mapping[str, str], weights: dict[str, Tensor]) -> Saved:
-    config = _parse_config(path, header.get("config", ""))
-    episode = header.get("episode", "")
-    return Saved(config.run, config, weights, int(episode) if episode else None, None)
-
-
-def _parse_config(path: Path, text: str) -> TrainConfig:
     try:
-        values = json.loads(text)
-    except ValueError as error:
+        values = json.loads(header.get("config", ""))
+        episode = int(header["episode"]) if header.get("episode") else None
+    except (ValueError, TypeError, RecursionError) as error:
         raise InputError(
             f"{path}: its metadata cannot be read: {error}", hint="Export it anew."
         ) from None
-    return _build_config(path, values)
+    config = _build_config(path, values)
+    return Saved(config.run, config, weights, episode, None)
 
 
 def _build_config(path: Path, values: dict[str, Any]) -> TrainConfig:

@@ -4,6 +4,7 @@ import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from tokenize import TokenError
 from zipfile import BadZipFile
 
 import numpy as np
@@ -45,6 +46,12 @@ def draw_seed_cell(seed: int, d_state: int, grid: int) -> ComplexArray:
     return psi
 
 
+# What numpy raises over a file that is none of its own, damaged, or larger than memory.
+_UNREADABLE = (
+    *(OSError, ValueError, LookupError, EOFError, RuntimeError, MemoryError),
+    *(BadZipFile, TokenError, zlib.error),
+)
+
 BUILT_IN: dict[str, Draw] = {"random": draw_random, "seed-cell": draw_seed_cell}
 
 
@@ -85,12 +92,12 @@ def make_start(
         psi, name = start, "the start"
     else:
         psi, name = _find_start(start, seed, d_state, grid), str(start)
+    _check_cells(psi, name, d_state)
     if grid is not None and psi.shape[1:] != (grid, grid):
         raise InputError(
             f"{name}: its grid is {psi.shape[1]}x{psi.shape[2]}, not {grid}x{grid}",
             hint="Leave the grid out: the state's own is used.",
         )
-    _check_cells(psi, name, d_state)
     return np.ascontiguousarray(psi, np.complex64)
 
 
@@ -131,13 +138,12 @@ def read_start(path: Path) -> ComplexArray:
         return list(found.states.values())[-1]
     try:
         content = np.load(path, allow_pickle=False)
-        psi = content if isinstance(content, np.ndarray) else content["psi"][-1]
-    except (OSError, ValueError, LookupError, EOFError, BadZipFile, zlib.error) as error:
+        return content if isinstance(content, np.ndarray) else np.asarray(content["psi"])[-1]
+    except _UNREADABLE as error:
         raise InputError(
             f"{path}: no state can be read from it: {error}",
             hint="It takes a trajectory of `qca rollout`, or an array saved with numpy.save.",
         ) from None
-    return psi
 
 
 def _check_cells(psi: ComplexArray, name: str, d_state: int) -> None:

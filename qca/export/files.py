@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 import torch
-from safetensors.torch import save_file
+from safetensors import torch as safetensors
 
 from qca.automaton.automaton import Automaton
 from qca.automaton.load import EXPORT_FORMAT
@@ -82,7 +82,7 @@ def describe(automaton: Automaton) -> dict[str, str]:
 
 def _write_safetensors(automaton: Automaton, path: Path) -> None:
     """Write the weights by their state-dict names."""
-    save_file(_copy_weights(automaton), path, metadata=describe(automaton))
+    path.write_bytes(safetensors.save(_copy_weights(automaton), describe(automaton)))
 
 
 def _write_pth(automaton: Automaton, path: Path) -> None:
@@ -92,7 +92,9 @@ def _write_pth(automaton: Automaton, path: Path) -> None:
         "episode": automaton.episode,
         "qca": describe(automaton),
     }
-    torch.save(content, path)
+    buffer = io.BytesIO()  # what torch raises over a full disk does not say so
+    torch.save(content, buffer)
+    path.write_bytes(buffer.getvalue())
 
 
 def _write_pt2(automaton: Automaton, path: Path) -> None:

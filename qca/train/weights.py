@@ -70,6 +70,12 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     }
 
 
+def is_torch_file(path: Path) -> bool:
+    """Return whether a file begins like those of `torch.save`: a zip archive or a pickle."""
+    with open_plain(path) as file:
+        return file.read(2) in (b"PK", b"\x80\x02")
+
+
 def _describe_error(error: Exception) -> str:
     """Return the first line of an error, but not torch's advice to run the code of the file."""
     if isinstance(error, pickle.UnpicklingError):
@@ -79,9 +85,7 @@ def _describe_error(error: Exception) -> str:
 
 def _read_tensors(path: Path) -> dict[str, Tensor]:
     """Return the named tensors of a file, those of a nested mapping if its names are below."""
-    with open_plain(path) as file:
-        zipped_or_pickled = file.read(2) in (b"PK", b"\x80\x02")
-    if not zipped_or_pickled:
+    if not is_torch_file(path):
         return load_file(path)
     content = torch.load(path, map_location="cpu", weights_only=True)
     below = content.values() if isinstance(content, Mapping) else ()

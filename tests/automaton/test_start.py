@@ -1,5 +1,8 @@
 """States to start from: drawn, a single cell, or from a file."""
 
+import zipfile
+from pathlib import Path
+
 import numpy as np
 import pytest
 
@@ -55,6 +58,7 @@ BAD = {
     "a large cell": (lambda: 2 * field(), "a norm above 1"),
     "no complex numbers": (lambda: field().real, "is not a state"),
     "a batch": (lambda: field()[None], "is not a state"),
+    "a row of cells": (lambda: field()[:, 0], "is not a state"),
     "other components": (lambda: field()[:2], "cells have 2 components, the automaton's have 3"),
     "a grid of 6": (lambda: field()[:, :6, :6], "a grid of 6 is not possible"),
 }
@@ -65,6 +69,8 @@ def test_what_is_no_state_of_this_automaton_is_refused(name):
     make, message = BAD[name]
     with pytest.raises(InputError, match=message):
         start(make())
+    with pytest.raises(InputError, match=message):
+        start(make(), 8)
 
 
 def test_a_file_of_another_grid_than_was_asked_for_is_refused(tmp_path):
@@ -82,3 +88,29 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path, name):
         (tmp_path / name).write_bytes(contents[name])
     with pytest.raises(InputError):
         start(tmp_path / name)
+
+
+def write_npy(path: Path, header: str) -> None:
+    """Write an array's header with no numbers after it."""
+    text = header.encode().ljust(117) + b"\n"
+    path.write_bytes(b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text)
+
+
+HEADERS = {
+    "cut short": "{'descr': (",
+    "larger than memory": "{'descr': '<c8', 'fortran_order': False, 'shape': (30000000000000,)}",
+}
+
+
+@pytest.mark.parametrize("name", HEADERS)
+def test_an_array_that_numpy_cannot_read_is_refused(tmp_path, name):
+    write_npy(tmp_path / "one.npy", HEADERS[name])
+    with pytest.raises(InputError, match=r"one\.npy: no state can be read from it"):
+        start(tmp_path / "one.npy")
+
+
+def test_an_archive_whose_psi_is_no_array_is_refused(tmp_path):
+    with zipfile.ZipFile(tmp_path / "one.npz", "w") as archive:
+        archive.writestr("psi", "hello")
+    with pytest.raises(InputError, match=r"one\.npz: no state can be read from it"):
+        start(tmp_path / "one.npz")

@@ -1,6 +1,8 @@
 """Each exported file makes the same step in a program that does not know qca."""
 
 import json
+import resource
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -9,10 +11,11 @@ import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from qca.automaton.automaton import Automaton
 from qca.core.errors import CheckpointError, InputError, LaunchError
-from qca.export.files import export_automaton
+from qca.export.files import describe, export_automaton
 from qca.model.unet import UNetUnitary
 from tests.export.conftest import FORMATS, ONNX
 
@@ -124,6 +127,44 @@ def test_a_file_that_cannot_be_written_leaves_nothing(automaton, tmp_path):
     with pytest.raises(LaunchError, match=r"cannot write .*nowhere"):
         export_automaton(automaton, tmp_path / "nowhere" / "first.pth")
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+def test_a_disk_that_has_no_room_is_said(automaton, tmp_path, format_):
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, before[1]))
+    try:
+        with pytest.raises(LaunchError, match=r"cannot write .*: File too large"):
+            export_automaton(automaton, tmp_path / f"first.{format_}")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("format_", ["safetensors", "pth"])
+def test_a_file_may_have_any_name(automaton, exported, tmp_path, format_):
+    renamed = shutil.copy(exported[format_], tmp_path / "first.weights")
+    assert Automaton.load(renamed, device="cpu").config == automaton.config
+
+
+@pytest.mark.parametrize(
+    "change", [{"episode": "six"}, {"config": "no JSON"}, {"config": "[" * 100_000}]
+)
+def test_metadata_that_qca_does_not_write_is_refused(automaton, exported, tmp_path, change):
+    header = {**describe(automaton), **change}
+    save_file(load_file(exported["safetensors"]), tmp_path / "one.safetensors", header)
+    torch.save({**torch.load(exported["pth"]), "qca": header}, tmp_path / "one.pth")
+    for name in ("one.safetensors", "one.pth"):
+        with pytest.raises(InputError, match="its metadata cannot be read"):
+            Automaton.load(tmp_path / name, device="cpu")
+
+
+@pytest.mark.parametrize("change", [{"episode": [6]}, {"config": 5}])
+def test_metadata_that_is_no_text_is_refused(automaton, exported, tmp_path, change):
+    content = {**torch.load(exported["pth"]), "qca": {**describe(automaton), **change}}
+    torch.save(content, tmp_path / "one.pth")
+    with pytest.raises(InputError, match="its metadata cannot be read"):
+        Automaton.load(tmp_path / "one.pth", device="cpu")
 
 
 def test_without_onnx_its_extra_is_named(automaton, tmp_path, monkeypatch):
