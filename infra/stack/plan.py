@@ -4,12 +4,14 @@
 (`fits`), and the doctor's checks judge it.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from infra.host.facts import ComposePlugin, HostFacts, Known, NoEngine
 from infra.stack.decision import GIVEN, Decision
 from infra.stack.dragonfly_plan import DragonflyPlan, plan_dragonfly
+from infra.stack.trainer_memory import RunningRun
 from infra.stack.trainer_plan import TrainerPlan, plan_trainer
 from qca.core.config import Config, StackConfig, TrainConfig
 from qca.core.errors import PlanError
@@ -46,8 +48,17 @@ class StackPlan:
         return limit if budget is None else min(limit, budget)
 
 
-def plan_stack(facts: HostFacts, config: Config, *, cpu_processes: int = 1) -> StackPlan:
-    """Decide how the training runs on this host, in `cpu_processes` if that is on its CPU."""
+def plan_stack(
+    facts: HostFacts,
+    config: Config,
+    *,
+    cpu_processes: int = 1,
+    running: Sequence[RunningRun] = (),
+) -> StackPlan:
+    """Decide how the training runs on this host, in `cpu_processes` if that is on its CPU.
+
+    It leaves the runs in `running` what they have yet to take of the same device's memory.
+    """
     runtime = _decide_runtime(facts, config.stack)
     dragonfly = plan_dragonfly(facts, config.stack)
     store_bytes = dragonfly.container_memory_bytes.value if runtime.value == "compose" else 0
@@ -57,6 +68,7 @@ def plan_stack(facts: HostFacts, config: Config, *, cpu_processes: int = 1) -> S
         runtime=runtime.value,
         store_bytes=store_bytes,
         cpu_processes=cpu_processes,
+        running=running,
     )
     return StackPlan(
         project=config.stack.project,

@@ -1,6 +1,8 @@
 """What memory the trainer may use, and what its container may take of the host."""
 
 import math
+from collections.abc import Sequence
+from dataclasses import dataclass
 
 from infra.host.facts import Gpu, HostFacts, MemoryFacts, known_or_none
 from infra.stack.decision import GIVEN, Decision
@@ -23,6 +25,18 @@ CUDA_RESIDENT = 1.6 * GIB
 LAUNCHER_RESIDENT = 0.55 * GIB
 
 
+@dataclass(frozen=True, kw_only=True)
+class RunningRun:
+    """A run that trains on this machine while another is planned."""
+
+    run: str
+    device: str
+    planned_bytes: int
+    """Memory of its device that each of its processes takes at its peak."""
+    pending_bytes: int
+    """The part of it that is not in use yet, and so still counts as free."""
+
+
 def decide_budget(
     facts: HostFacts,
     train: TrainConfig,
@@ -31,21 +45,27 @@ def decide_budget(
     *,
     store_bytes: int,
     processes: int,
+    running: Sequence[RunningRun] = (),
 ) -> Decision[int | None]:
     """Return the bytes that each process may use; None where they could not be seen."""
     if train.budget is not None:
         return Decision(train.budget, GIVEN)
+    beside = [one for one in running if one.device == device]
     if device == "cuda":
-        return _decide_gpu_budget(gpu)
+        return _leave_room(_decide_gpu_budget(gpu), beside)
     memory = known_or_none(facts.memory)
     if memory is None:
         return Decision(None, "the host's memory could not be seen")
     because = "the host's available memory"
     if store_bytes:
         because += f" less {format_size(store_bytes)} for the store"
-    if processes > 1:  # GPUs are there once for each process, the host's memory once for all
-        because += f", shared by {processes} processes"
-    return Decision(max(0, _compute_free_memory(memory, store_bytes)) // processes, because)
+    free = max(0, _compute_free_memory(memory, store_bytes))
+    budget = _leave_room(Decision(free, because), beside)
+    if processes == 1 or budget.value is None:
+        return budget
+    # GPUs are there once for each process, the host's memory once for all.
+    because = f"{budget.because}, shared by {processes} processes"
+    return Decision(budget.value // processes, because)
 
 
 def compute_host_budget(
@@ -90,6 +110,19 @@ def _decide_gpu_budget(gpu: Gpu | None) -> Decision[int | None]:
         return Decision(least, because)
     because = f"what {gpu.name} has free of {format_size(gpu.memory_total)}"
     return Decision(gpu.memory_free, because)
+
+
+def _leave_room(budget: Decision[int | None], beside: Sequence[RunningRun]) -> Decision[int | None]:
+    """Return the budget less what the runs beside this one have yet to take."""
+    if budget.value is None or not beside:
+        return budget
+    takers = [
+        f"run {one.run} takes {format_size(one.planned_bytes)}, "
+        f"{format_size(one.pending_bytes)} of it yet to come and kept free"
+        for one in beside
+    ]
+    left = budget.value - sum(one.pending_bytes for one in beside)
+    return Decision(max(0, left), "; ".join((budget.because, *takers)))
 
 
 def _compute_free_memory(memory: MemoryFacts, store_bytes: int) -> int:

@@ -1,5 +1,6 @@
 """On what the training runs, and whether it fits there."""
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from infra.host.container_gpu import find_fullest_gpu
@@ -16,6 +17,7 @@ from infra.stack.trainer_device import (
     find_gpus,
 )
 from infra.stack.trainer_memory import (
+    RunningRun,
     compute_host_budget,
     decide_budget,
     decide_container_limit,
@@ -76,12 +78,18 @@ def _is_distributed(processes: int, nnodes: int) -> bool:
 
 
 def plan_trainer(
-    facts: HostFacts, config: Config, *, runtime: str, store_bytes: int, cpu_processes: int
+    facts: HostFacts,
+    config: Config,
+    *,
+    runtime: str,
+    store_bytes: int,
+    cpu_processes: int,
+    running: Sequence[RunningRun] = (),
 ) -> tuple[TrainerPlan, TrainConfig]:
     """Choose device, profile and recompute plan; return the resolved training as well.
 
     `store_bytes` is what the store takes of the host's memory. GPUs have a process each; a CPU
-    has `cpu_processes`.
+    has `cpu_processes`. `running` are the runs that train beside this one.
     """
     gpus = find_gpus(facts, runtime, config.stack.gpus)
     gpu = find_fullest_gpu(gpus)
@@ -91,7 +99,13 @@ def plan_trainer(
     profile = decide_profile(config.train, device.value, gpu)
     train = apply_profile(config.train, profile.value)
     budget = decide_budget(
-        facts, train, device.value, gpu, store_bytes=store_bytes, processes=processes
+        facts,
+        train,
+        device.value,
+        gpu,
+        store_bytes=store_bytes,
+        processes=processes,
+        running=running,
     )
     together = _is_distributed(processes, config.stack.nnodes)
     choice = choose(

@@ -1,5 +1,6 @@
 """The facts of the host that a command plans for: this one, or a recorded one."""
 
+from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +11,7 @@ from qca.core.config import Config
 
 if TYPE_CHECKING:
     from infra.stack.plan import StackPlan
+    from infra.stack.trainer_memory import RunningRun
 
 # The Docker Engine on a busy laptop answers within a second; a dead ssh host never does.
 PROBE_SECONDS = 5.0
@@ -26,8 +28,10 @@ def host_facts(facts_file: Path | None) -> HostFacts:
     return collect(timeout=PROBE_SECONDS, work_dir=Path.cwd())
 
 
-def plan_here(config: Config, *, cpu_processes: int = 1) -> tuple[HostFacts, "StackPlan"]:
-    """Return this host's facts and the plan for it.
+def plan_here(
+    config: Config, *, cpu_processes: int = 1, running: Sequence["RunningRun"] = ()
+) -> tuple[HostFacts, "StackPlan"]:
+    """Return this host's facts and the plan for it, beside the runs in `running`.
 
     Where that plan trains with this Python on the CPU, what Python takes of its memory is
     measured first, once per torch build: some seconds.
@@ -35,11 +39,11 @@ def plan_here(config: Config, *, cpu_processes: int = 1) -> tuple[HostFacts, "St
     from infra.stack.plan import plan_stack
 
     facts = host_facts(None)
-    plan = plan_stack(facts, config, cpu_processes=cpu_processes)
+    plan = plan_stack(facts, config, cpu_processes=cpu_processes, running=running)
     if plan.runtime.value != "local" or plan.trainer.device.value != "cpu":
         return facts, plan
     measured = measure_python(facts)
-    return measured, plan_stack(measured, config, cpu_processes=cpu_processes)
+    return measured, plan_stack(measured, config, cpu_processes=cpu_processes, running=running)
 
 
 def measure_python(facts: HostFacts) -> HostFacts:

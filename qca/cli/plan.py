@@ -16,6 +16,7 @@ from infra.stack.plan import StackPlan, TrainerPlan, plan_stack
 from qca.cli.host_facts import host_facts, plan_here
 from qca.cli.messages import say
 from qca.cli.options import config_options, facts_option, format_option, read_config
+from qca.cli.running_runs import list_running_runs
 from qca.core.errors import PlanError
 from qca.core.units import format_size
 
@@ -42,7 +43,7 @@ def plan(config_file: Path | None, facts_file: Path | None, format_: str, **flag
     """
     config = read_config(config_file, flags)
     if facts_file is None:
-        _, stack_plan = plan_here(config)
+        _, stack_plan = plan_here(config, running=list_running_runs(config.train.run))
     else:
         stack_plan = plan_stack(host_facts(facts_file), config)
     if format_ == "json":

@@ -1,6 +1,6 @@
 """`qca up`: examine, plan, launch, wait until healthy, follow."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -22,6 +22,7 @@ from infra.stack.state import (
     state_lock,
     write_launch,
 )
+from infra.stack.trainer_memory import RunningRun
 from qca.cli.background import build_words, start_in_background
 from qca.cli.event_lines import show_lines
 from qca.cli.host_facts import plan_here
@@ -29,10 +30,11 @@ from qca.cli.messages import say
 from qca.cli.next_steps import describe_complete_run
 from qca.cli.options import RUNS, config_options, read_config
 from qca.cli.progress import ProgressView
+from qca.cli.running_runs import list_running_runs
 from qca.cli.signals import Terminated, raise_on_sigterm
 from qca.cli.take_down import take_down
 from qca.core.config import Config
-from qca.core.errors import LaunchError
+from qca.core.errors import LaunchError, PlanError
 from qca.runs.checkpoint_files import list_checkpoints
 from qca.runs.run_folder import RunFolder
 
@@ -70,8 +72,10 @@ def _launch(config: Config, detach: bool) -> Runtime:
     config = replace(config, stack=config.stack.override(project=project))
     with state_lock(state), ProgressView() as view:
         view.say("Examining this host.")
-        facts, plan = plan_here(config)
+        running = list_running_runs(config.train.run)
+        facts, plan = plan_here(config, running=running)
         _refuse_blocked_host(facts, config)
+        _refuse_crowded_device(plan, running)
         _refuse_other_stack(plan, state)
         _announce(plan, view)
         storage = replace(plan_storage(facts, project), volume=volume)
@@ -119,6 +123,17 @@ def _refuse_blocked_host(facts: HostFacts, config: Config) -> None:
         raise LaunchError(
             "the training cannot be launched on this host as it is",
             hint="`qca doctor` shows the whole examination, `qca explain ID` one check.",
+        )
+
+
+def _refuse_crowded_device(plan: StackPlan, running: Sequence[RunningRun]) -> None:
+    """Refuse what fits the device alone, but not beside the runs that train on it."""
+    if running and plan.trainer.fits.value is False:
+        names = ", ".join(one.run for one in running)
+        raise PlanError(
+            f"the training does not fit beside {names}: {plan.trainer.fits.because}\n"
+            f"The budget is {plan.trainer.budget_bytes.because}.",
+            hint="Wait until one is done, or stop one with `qca down RUN`.",
         )
 
 

@@ -37,6 +37,13 @@ def test_both_train_and_each_is_asked_by_name(several):
         assert f"Training {run}: " in several("logs", "trainer", "--run", run).stdout
 
 
+def test_the_plan_of_another_leaves_both_their_memory(several):
+    reasons = json.loads(several("plan", "--run", "c", "--format", "json").stdout)["reasons"]
+    because = {one["for"]: one["because"] for one in reasons}
+    assert "; run a takes " in because["trainer.budget_bytes"]
+    assert "; run b takes " in because["trainer.budget_bytes"]
+
+
 @pytest.mark.parametrize("words", ["status", "logs", "down", "attach"])
 def test_without_a_name_they_are_listed(several, words):
     done = several(words, check=2)

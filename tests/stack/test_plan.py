@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from infra.host.recording import load
 from infra.stack.decision import list_decisions
 from infra.stack.plan import plan_stack
+from infra.stack.trainer_memory import RunningRun
 from qca.core.config import Config, Runtime, StackConfig, TrainConfig
 from qca.core.units import GIB, MIB
 from qca.memory.context import CUDA_CONTEXT, NCCL_CONTEXT
@@ -312,6 +313,44 @@ def test_processes_on_a_cpu_share_the_hosts_memory():
     plan = plan_stack(facts, config, cpu_processes=4)
     assert plan.trainer.budget_bytes.value == 4 * GIB
     assert get_reason(plan, "trainer.budget_bytes").endswith("shared by 4 processes")
+
+
+def running(run: str, device: str, pending: int) -> RunningRun:
+    return RunningRun(run=run, device=device, planned_bytes=3 * GIB, pending_bytes=pending)
+
+
+ON_CPU = Config(stack=StackConfig(runtime="local"), train=TrainConfig(device="cpu"))
+ON_GPU = Config(stack=StackConfig(runtime="local"), train=TrainConfig(device="cuda"))
+
+
+@pytest.mark.parametrize(
+    ("config", "device", "other"), [(ON_CPU, "cpu", "cuda"), (ON_GPU, "cuda", "cpu")]
+)
+def test_what_running_runs_have_yet_to_take_is_left_to_them(config, device, other):
+    facts = bare_host(memory=20 * GIB, gpu=driver(gpu(memory_total=24 * GIB, memory_free=20 * GIB)))
+    alone = plan_stack(facts, config).trainer.budget_bytes
+    runs = [running("a", device, 2 * GIB), running("b", device, GIB), running("c", other, GIB)]
+    beside = plan_stack(facts, config, running=runs).trainer.budget_bytes
+    assert alone.value is not None
+    assert beside.value == alone.value - 3 * GIB
+    assert beside.because == (
+        f"{alone.because}; run a takes 3 GiB, 2 GiB of it yet to come and kept free; "
+        "run b takes 3 GiB, 1 GiB of it yet to come and kept free"
+    )
+
+
+def test_running_runs_are_left_room_once_and_not_by_each_process():
+    runs = [running("a", "cpu", 4 * GIB)]
+    facts = bare_host(memory=16 * GIB)
+    budget = plan_stack(facts, ON_CPU, cpu_processes=4, running=runs).trainer.budget_bytes
+    assert budget.value == 3 * GIB
+    assert budget.because.endswith("kept free, shared by 4 processes")
+
+
+def test_a_budget_beside_running_runs_is_not_negative_and_may_be_unknown():
+    runs = [running("a", "cpu", 99 * GIB)]
+    assert plan_stack(bare_host(), ON_CPU, running=runs).trainer.budget_bytes.value == 0
+    assert plan_stack(NOTHING_KNOWN, ON_CPU, running=runs).trainer.budget_bytes.value is None
 
 
 def test_a_given_budget_is_for_each_process():

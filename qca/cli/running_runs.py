@@ -1,0 +1,59 @@
+"""What the runs of this folder that train now take of the machine's memory."""
+
+from pathlib import Path
+
+from infra.stack.launched_runs import Launched, list_launched
+from infra.stack.state import read_holder
+from infra.stack.trainer_memory import RunningRun
+from qca.runs.progress import parse_newest_records, read_last_lines
+from qca.runs.run_folder import RunFolder
+
+
+def list_running_runs(planned: str) -> list[RunningRun]:
+    """Return the runs that train here beside the one that is planned, each with its memory.
+
+    A run on an engine elsewhere takes none of this machine's; of one that an older version
+    launched, it is unknown what was planned.
+    """
+    others = [one for run, one in list_launched().items() if run != planned]
+    found = [_describe_memory(one) for one in others if _is_training(one)]
+    return [one for one in found if one is not None]
+
+
+def _is_training(launched: Launched) -> bool:
+    if launched.launch.volume is not None:
+        return False
+    return _open_run(launched).is_held() or read_holder(launched.state) is not None
+
+
+def _describe_memory(launched: Launched) -> RunningRun | None:
+    launch = launched.launch
+    peak, context = launch.predicted_peak_bytes, launch.context_bytes
+    if launch.device is None or peak is None or context is None:
+        return None
+    used = _measure_use(launched, launch.device, context)
+    return RunningRun(
+        run=launch.run,
+        device=launch.device,
+        planned_bytes=peak + context,
+        pending_bytes=max(0, peak + context - used),
+    )
+
+
+def _measure_use(launched: Launched, device: str, context: int) -> int:
+    """Return the bytes that the run is sure to hold now; 0 until an episode of it is done."""
+    metrics = _open_run(launched).metrics
+    try:
+        if metrics.stat().st_mtime < launched.state.launch_file.stat().st_mtime:
+            return 0  # of an earlier launch
+        records = parse_newest_records(read_last_lines(metrics))
+    except OSError:
+        return 0
+    if not records:
+        return 0
+    # CUDA's allocator keeps what it once reserved; a CPU's tensors come and go in an episode.
+    return context + (records[-1].reserved_bytes or 0 if device == "cuda" else 0)
+
+
+def _open_run(launched: Launched) -> RunFolder:
+    return RunFolder(Path(launched.launch.runs) / launched.launch.run)
