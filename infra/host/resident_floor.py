@@ -5,12 +5,13 @@ torch with its libraries, and all that `qca train` loads beside them. It differs
 wheels of one torch version, so no figure that is shipped can be right for all.
 """
 
-import json
+import os
 import sys
 from tempfile import TemporaryDirectory
 
 from infra.host.deadline import Deadline
 from infra.host.errors import ProbeError
+from qca.core.json_object import parse_object
 from qca.memory.resident_floor import keep_resident_floor
 
 # Loading torch from a slow disk takes most of it.
@@ -38,6 +39,8 @@ def measure_resident_floor() -> int:
     """
     with TemporaryDirectory(prefix="qca-resident-") as runs, Deadline(_SECONDS) as deadline:
         flags = [f"--{name}={value}" for name, value in _SMALLEST.items()]
+        # The user's configuration is for another training.
+        variables = {name: one for name, one in os.environ.items() if not name.startswith("QCA_")}
         output = deadline.run(
             [
                 sys.executable,
@@ -48,11 +51,12 @@ def measure_resident_floor() -> int:
                 f"--runs={runs}",
                 "--progress=json",
                 *flags,
-            ]
+            ],
+            env=variables,
         )
     if output.exit_code != 0:
         raise ProbeError(f"the smallest training failed: {output.error_line}")
-    found = max(_read_memory(line) for line in output.stdout.splitlines())
+    found = max(map(_read_memory, output.stdout.splitlines()), default=0)
     if found == 0:
         raise ProbeError("the smallest training reported no memory")
     keep_resident_floor(found)
@@ -60,5 +64,10 @@ def measure_resident_floor() -> int:
 
 
 def _read_memory(line: str) -> int:
-    event = json.loads(line)
-    return event["memory_bytes"] if event.get("event") == "episode" else 0
+    """Return an episode's peak in bytes; 0 for any other line."""
+    try:
+        event = parse_object(line)
+    except ValueError:  # what a library printed
+        return 0
+    memory = event.get("memory_bytes")
+    return memory if event.get("event") == "episode" and isinstance(memory, int) else 0

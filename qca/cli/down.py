@@ -35,8 +35,10 @@ def down(
     states = _choose_states(run, all_)
     for state in states:
         _end(state, volumes=volumes)
-    if not states or all_:
-        _remove_orphans(lambda: read_config(config_file, flags), volumes=volumes)
+    if not states:
+        _remove_unrecorded(lambda: read_config(config_file, flags), volumes=volumes)
+    elif all_:
+        _remove_orphans(volumes=volumes)
 
 
 def _choose_states(run: str | None, all_: bool) -> list[StateDir]:
@@ -66,8 +68,21 @@ def _end(state: StateDir, *, volumes: bool) -> None:
     state.remove()
 
 
-def _remove_orphans(read: Callable[[], Config], *, volumes: bool) -> None:
-    """Remove the containers from this folder of which it has no record."""
+def _remove_orphans(*, volumes: bool) -> None:
+    """Remove the containers from this folder that are left beside those of its records."""
+    from infra.stack.removal import find_projects
+
+    try:
+        projects = find_projects(STATE_DIR)
+    except LaunchError as error:
+        say(f"Whether other containers are left is unknown: {error}.")
+        return
+    for project in projects:
+        _report(project, take_down(project, volumes=volumes, say=say))
+
+
+def _remove_unrecorded(read: Callable[[], Config], *, volumes: bool) -> None:
+    """Remove the containers from this folder, which has no record of any."""
     from infra.stack.removal import ForeignProjectError, find_projects
 
     StateDir(STATE_DIR).remove()  # of an older version

@@ -83,6 +83,17 @@ def test_one_is_ended_and_the_other_goes_on(several):
     wait_for(lambda: len(episodes(several, "a")) > made)
 
 
+def test_taking_all_down_does_not_say_that_there_was_nothing(qca):
+    folder = qca.folder / ".qca" / "first"
+    folder.mkdir(parents=True)
+    launch = {"runtime": "local", "project": "qca", "run": "first", "runs": "runs"}
+    (folder / "launch.json").write_text(json.dumps(launch))
+    done = qca("down", "--all")
+    assert "first does not run. It is kept." in done.stderr
+    assert "nothing was launched" not in done.stderr.lower()
+    assert not folder.exists()
+
+
 def test_a_launch_in_the_background_that_fails_says_why(trainable):
     (trainable.folder / "runs").touch()
     assert "Not a directory" in trainable(*UP, "-d", check=1).stderr

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from infra.host.deadline import Output
+from infra.host.deadline import Deadline, Output
 from infra.host.errors import ProbeError
 from infra.host.probes import python
 from infra.host.resident_floor import measure_resident_floor
@@ -59,6 +59,28 @@ def test_a_training_that_tells_nothing_is_an_error_and_is_not_kept(answer, exit_
     with pytest.raises(ProbeError, match="the smallest training"):
         measure_resident_floor()
     assert read_resident_floor() is None
+
+
+@pytest.mark.parametrize("said", ["a library's greeting", "[1]", '{"event": "episode"}', ""])
+def test_what_is_no_episode_is_passed_over(monkeypatch: pytest.MonkeyPatch, said: str) -> None:
+    lines = f'{said}\n{{"event": "episode", "memory_bytes": {MIB}}}\n'
+    monkeypatch.setattr(Deadline, "run", lambda *_, **__: Output(0, lines, ""))
+    assert measure_resident_floor() == MIB
+    monkeypatch.setattr(Deadline, "run", lambda *_, **__: Output(0, said, ""))
+    with pytest.raises(ProbeError, match="reported no memory"):
+        measure_resident_floor()
+
+
+def test_the_users_configuration_does_not_count(monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(self: Deadline, argv: list[str], *, env: dict[str, str] | None = None) -> Output:
+        assert env is not None
+        assert "PATH" in env
+        assert not [name for name in env if name.startswith("QCA_")]
+        return Output(0, f'{{"event": "episode", "memory_bytes": {MIB}}}', "")
+
+    monkeypatch.setenv("QCA_TRAIN_BATCH_SIZE", "4096")
+    monkeypatch.setattr(Deadline, "run", run)
+    assert measure_resident_floor() == MIB
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the peak from /proc")

@@ -1,5 +1,6 @@
 """Which Python of this host can make an environment in which Compose V1 works. None is run."""
 
+import os
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -29,7 +30,9 @@ def _list_pythons(search_path: Iterable[str]) -> Iterator[tuple[Path, str]]:
     for name in _NAMES:
         for folder in search_path:
             path = Path(folder, name)
-            match = _VERSIONED.fullmatch(path.resolve().name) if path.is_file() else None
+            # Path.is_file raises for a folder that this user may not enter.
+            is_there = os.access(path, os.F_OK)
+            match = _VERSIONED.fullmatch(path.resolve().name) if is_there else None
             if match:
                 yield path, match[1]
 

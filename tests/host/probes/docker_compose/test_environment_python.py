@@ -56,3 +56,11 @@ def test_where_none_will_do_there_is_none(tmp_path):
     own = _install_python(tmp_path / "usr", "3.13")
 
     assert find_environment_python(own, "3.13.0", [f"{tmp_path}/usr/bin", "/nowhere"]) == ""
+
+
+def test_a_folder_of_the_path_that_cannot_be_looked_into_is_passed_over(tmp_path):
+    own = _install_python(tmp_path / "usr", "3.13")
+    other = _install_python(tmp_path / "local", "3.10")
+    no_path = "x" * 5000
+
+    assert find_environment_python(own, "3.13.0", [no_path, f"{tmp_path}/local/bin"]) == str(other)
