@@ -69,6 +69,7 @@ def run_trainer(
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
+            errors="replace",
             start_new_session=True,  # Ctrl-C comes to `qca up`, which passes it on in order
         )
         with process:
@@ -149,9 +150,12 @@ def _wait_through_ctrl_c(process: subprocess.Popen[str]) -> None:
 
 
 def _describe_exit(returncode: int) -> str:
-    if returncode < 0:
+    if returncode >= 0:
+        return f"exit code {returncode}"
+    try:
         return f"signal {signal.Signals(-returncode).name}"
-    return f"exit code {returncode}"
+    except ValueError:  # most of the real-time signals have no name
+        return f"signal {-returncode}"
 
 
 def _read_last_lines(file: Path, count: int = 10) -> str:

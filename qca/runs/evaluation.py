@@ -12,8 +12,14 @@ from pydantic import TypeAdapter, ValidationError
 
 from qca.core.atomic_files import write_atomically
 from qca.core.errors import InputError
+from qca.core.json_object import parse_object
+from qca.core.plain_files import read_plain
+from qca.core.units import MIB
 
 SCHEMA_VERSION = 1
+
+# A few kilobytes a run and condition.
+_LARGEST_FILE = 16 * MIB
 
 # Two standard errors: of differences as large by chance there are five in a hundred.
 _CLEAR = 2.0
@@ -101,13 +107,13 @@ def read_evaluation(path: Path) -> Evaluation | None:
 
     """
     try:
-        document = json.loads(path.read_text(encoding="utf-8"))
+        document = parse_object(read_plain(path, limit=_LARGEST_FILE, follow=False))
         if document.pop("schema_version") != SCHEMA_VERSION:
             raise ValueError("it is of another version of qca")
         return TypeAdapter(Evaluation).validate_python(document)
     except FileNotFoundError:
         return None
-    except (OSError, ValidationError, ValueError, KeyError, TypeError, AttributeError) as error:
+    except (OSError, ValidationError, ValueError, KeyError) as error:
         raise InputError(
             f"{path}: not an evaluation: {str(error).splitlines()[0]}",
             hint="Remove it; `qca evaluate` writes a new one.",

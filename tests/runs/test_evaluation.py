@@ -1,6 +1,7 @@
 """What was found is written and read back, and an unknown stays one."""
 
 import json
+import os
 
 import pytest
 
@@ -61,9 +62,18 @@ def test_trials_are_selected_by_their_condition():
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[]", "{}", json.dumps({**as_document(EVALUATION), "schema_version": 2})]
+    "text",
+    ["", "[]", "{}", "[" * 9999, json.dumps({**as_document(EVALUATION), "schema_version": 2})],
+    ids=["empty", "list", "no keys", "deep", "version 2"],
 )
 def test_what_is_none_is_refused(tmp_path, text):
     (tmp_path / "evaluation.json").write_text(text)
     with pytest.raises(InputError, match="not an evaluation"):
+        read_evaluation(tmp_path / "evaluation.json")
+
+
+@pytest.mark.timeout(20)
+def test_a_pipe_in_its_place_is_not_waited_for(tmp_path):
+    os.mkfifo(tmp_path / "evaluation.json")
+    with pytest.raises(InputError, match="a named pipe, not a plain file"):
         read_evaluation(tmp_path / "evaluation.json")

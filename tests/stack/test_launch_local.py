@@ -1,0 +1,49 @@
+"""What the trainer of a local launch writes, and how it ends."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from infra.host.recording import load
+from infra.stack import launch_local
+from infra.stack.plan import plan_stack
+from infra.stack.state import StateDir
+from qca.core.config import Config, StackConfig, TrainConfig
+from qca.core.errors import LaunchError
+
+HOSTS = Path(__file__).parents[1] / "hosts"
+Launch = Callable[[str], list[str]]
+
+
+@pytest.fixture
+def launch(tmp_path, monkeypatch) -> Launch:
+    """Returns a function that runs a program in the trainer's place."""
+    facts = load(HOSTS / "gpu-no-permission.json")
+    plan = plan_stack(facts, Config(StackConfig(runtime="local"), TrainConfig()))
+
+    def run(program: str) -> list[str]:
+        command = [sys.executable, "-c", f"import os, sys\n{program}"]
+        monkeypatch.setattr(launch_local, "_build_trainer_command", lambda *_: command)
+        state = StateDir(tmp_path)
+        return list(launch_local.run_trainer(plan, state, runs=tmp_path, store_url="unix://store"))
+
+    return run
+
+
+def test_bytes_that_are_no_text_are_replaced(launch):
+    assert launch(r"sys.stdout.buffer.write(b'\xff by a library\n')") == ["\ufffd by a library"]
+
+
+@pytest.mark.parametrize(
+    ("program", "end"),
+    [
+        ("sys.exit(3)", "exit code 3"),
+        ("os.kill(os.getpid(), 9)", "signal SIGKILL"),
+        ("os.kill(os.getpid(), 40)", "signal 40"),
+    ],
+)
+def test_how_it_ended_is_said(launch, program, end):
+    with pytest.raises(LaunchError, match=rf"the trainer ended with {end}\."):
+        launch(program)
