@@ -29,5 +29,5 @@ def require_memory(
         raise PlanError(
             f"{shape.grid}x{shape.grid} cells need {format_size(needed)} of memory on the "
             f"{device}; {format_size(free)} are free",
-            hint="Choose a smaller --grid, or another --device.",
+            hint="Choose a smaller grid (`qca evaluate`: a smaller --beyond), or another --device.",
         )

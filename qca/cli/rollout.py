@@ -123,5 +123,6 @@ def _record(automaton: "Automaton", request: "RolloutRequest", states: "Iterator
         disable=not console.is_terminal,
     ):
         recording.add(state)
-    player = Player(automaton.name, describe_rollout(automaton, request), request.fps)
+    description = describe_rollout(automaton, request, recording.steps[-1])
+    player = Player(automaton.name, description, request.fps)
     write_recording(request, recording, player, automaton.episode)

@@ -66,14 +66,24 @@ def evaluate(
     seed: int,
     on_steps: OnSteps,
 ) -> Evaluation:
-    """Run the automaton, its untrained self and others from the same fresh states."""
+    """Run the automaton, its untrained self and others from the same fresh states.
+
+    Raises:
+        PlanError: the device has too little memory free for one of the conditions.
+
+    """
     loss = make_loss(automaton.config.loss)
+    for condition in conditions:  # before the first, which may take long
+        for one in (automaton, *others):
+            one.require_memory(condition.grid, held_states=loss.max_sample_steps + 1)
     trials: list[Trial] = []
     for condition in conditions:
         untrained = _run_states(automaton.make_untrained(), loss, condition, states, seed, on_steps)
         for one in (automaton, *others):
             values = _run_states(one, loss, condition, states, seed, on_steps)
-            trials.append(_make_trial(one.name, condition, values, untrained))
+            has_same_states = one.config.d_state == automaton.config.d_state
+            compared = untrained if has_same_states else None
+            trials.append(_make_trial(one.name, condition, values, compared))
         trials.append(_make_trial(UNTRAINED, condition, untrained, None))
     return Evaluation(
         automaton.name, automaton.episode, automaton.config.loss, states, seed, trials
@@ -102,7 +112,6 @@ def _run_states(
     on_steps: OnSteps,
 ) -> Values:
     """Run from each of `states` fresh states; the same for the same seed, d_state and grid."""
-    automaton.require_memory(condition.grid, held_states=loss.max_sample_steps + 1)
     values: dict[str, list[float]] = {}
     stepper: Stepper | None = None
     for sample in range(states):

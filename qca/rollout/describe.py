@@ -4,15 +4,15 @@ from qca.automaton.automaton import Automaton
 from qca.rollout.request import RolloutRequest
 
 
-def describe_rollout(automaton: Automaton, request: RolloutRequest) -> str:
-    """Return what was run, and what of it is shown."""
+def describe_rollout(automaton: Automaton, request: RolloutRequest, steps: int) -> str:
+    """Return what was run, and what of it is shown; `steps` are those that were made."""
     rows, columns = request.grid
     parts = ["The automaton as it was given"]
     if automaton.episode is not None:
         parts = [f"The automaton after {automaton.episode:,} episodes"]
+    made = f"{steps:,}" if steps == request.steps else f"{steps:,} of {request.steps:,}"
     parts.append(
-        f"{rows}\u00d7{columns} cells of {automaton.config.d_state} components, "
-        f"{request.steps:,} steps"
+        f"{rows}\u00d7{columns} cells of {automaton.config.d_state} components, {made} steps"
     )
     if request.every > 1:
         parts.append(f"a frame every {request.every} steps")

@@ -10,6 +10,7 @@ from typing import Literal, get_args
 import psutil
 
 from qca.core.errors import InputError, LaunchError, PlanError
+from qca.core.plain_files import check_plain
 from qca.core.units import MIB, format_size
 from qca.measures.choose_field import ChosenField
 from qca.rollout.pictures import load_pillow
@@ -21,7 +22,8 @@ STATE_FORMATS: frozenset[Format] = frozenset({"safetensors", "npz"})
 """Those that hold the states themselves."""
 
 _FLOAT, _COMPLEX = 4, 8
-_PIXELS = 512 * 512 * 3  # of one enlarged picture in color
+_PICTURE_CELLS = 512 * 512  # of a small grid, once it is enlarged
+_COLORS = 3  # bytes of a pixel
 _PAGE_CELLS = 128  # a side; more than a screen shows of one grid
 _MARGIN = 16 * MIB  # of a disk that is left free
 _MOST_FRAMES = 100_000
@@ -137,12 +139,12 @@ def require_possible(request: RolloutRequest, d_state: int) -> None:
 
     Raises:
         InputError: more frames than a page, or any file, can hold.
-        LaunchError: an encoder or a folder is missing.
+        LaunchError: an encoder or a folder is missing, or something else than a file is there.
         PlanError: more than memory or disk have free.
 
     """
     _require_encoder(request.format)
-    _require_folder(request.output)
+    _require_place(request.output)
     if request.frames > _MOST_FRAMES:
         raise InputError(
             f"{request.frames:,} frames are more than {_MOST_FRAMES:,}",
@@ -160,7 +162,7 @@ def count_kept_bytes(request: RolloutRequest, d_state: int) -> int:
     if not request.keeps_states:
         each = _FLOAT * request.shown_cells * len(request.fields)
     if request.format == "gif":
-        each += _PIXELS * len(request.fields)
+        each += _COLORS * max(_PICTURE_CELLS, request.cells) * len(request.fields)
     return request.frames * each
 
 
@@ -171,13 +173,19 @@ def _require_encoder(format_: Format) -> None:
         load_pillow()
 
 
-def _require_folder(output: Path) -> None:
+def _require_place(output: Path) -> None:
     folder = output.parent
     if not folder.is_dir() or not os.access(folder, os.W_OK):
         problem = "cannot be written" if folder.is_dir() else "does not exist"
         raise LaunchError(
             f"the folder {folder} {problem}", hint="Give another output with -o FILE."
         )
+    try:
+        check_plain(output, follow=False)
+    except OSError as error:
+        raise LaunchError(
+            f"cannot write {output}: {error.strerror}", hint="Give another output with -o FILE."
+        ) from None
 
 
 def _require_small_page(request: RolloutRequest) -> None:

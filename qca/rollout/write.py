@@ -18,12 +18,15 @@ def write_recording(
     """Write what was recorded in the format that the output's name asks for.
 
     Raises:
-        LaunchError: it cannot be written; a file that was there before stays.
+        LaunchError, CheckpointError: it cannot be written; a file that was there before stays.
 
     """
+    if request.format == "safetensors":  # which replaces the file itself
+        write_safetensors(request.output, recording.states, episode)
+        return
     try:
         with replace_file(request.output) as unfinished:
-            _write(unfinished, request, recording, player, episode)
+            _write(unfinished, request, recording, player)
     except OSError as error:
         raise LaunchError(
             f"cannot write {request.output}: {error.strerror or error}",
@@ -31,9 +34,7 @@ def write_recording(
         ) from None
 
 
-def _write(
-    path: Path, request: RolloutRequest, recording: Recording, player: Player, episode: int | None
-) -> None:
+def _write(path: Path, request: RolloutRequest, recording: Recording, player: Player) -> None:
     match request.format:
         case "html":
             path.write_text(render_player(player, recording), encoding="utf-8")
@@ -43,7 +44,5 @@ def _write(
             write_contact_sheet(path, draw_fields(recording), recording.steps)
         case "mp4" | "webm" as container:
             write_video(path, draw_fields(recording), request.fps, container)
-        case "safetensors":
-            write_safetensors(path, recording.states, episode)
-        case "npz":
+        case _:
             write_npz(path, recording.states)

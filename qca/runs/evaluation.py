@@ -60,7 +60,8 @@ class Trial:
     values: Mapping[str, Statistic]
     """By name: `loss`, its terms as `loss.TERM`, and the measures of the last state."""
     loss_difference: Statistic | None = None
-    """Loss less that of the untrained network from the same states; None for that one itself."""
+    """Loss less that of the untrained network from the same states; None for that one itself, and
+    for a run whose cells have another number of components, and so other states."""
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from contextlib import suppress
 from websockets.asyncio.server import ServerConnection
 from websockets.exceptions import ConnectionClosed
 
-from qca.core.errors import InputError
+from qca.core.errors import InputError, QcaError
 from qca.viewer.messages import (
     ChooseField,
     ChooseSpeed,
@@ -91,7 +91,7 @@ class Connection:
             return
         try:
             shows = await asyncio.to_thread(self._apply, command)
-        except InputError as error:
+        except QcaError as error:
             await self._report(error)
             return
         if shows:
@@ -125,5 +125,5 @@ class Connection:
         self._unshown += 1
         await self._socket.send(frame.encode())
 
-    async def _report(self, error: InputError) -> None:
+    async def _report(self, error: QcaError) -> None:
         await self._socket.send(json.dumps({"problem": f"{error.message} {error.hint}".strip()}))

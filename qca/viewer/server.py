@@ -13,7 +13,7 @@ from websockets.asyncio.server import ServerConnection, serve
 from websockets.datastructures import Headers
 from websockets.http11 import Request, Response
 
-from qca.core.errors import LaunchError
+from qca.core.errors import LaunchError, QcaError
 from qca.viewer.connection import Connection
 from qca.viewer.simulation import Simulation
 
@@ -89,7 +89,7 @@ async def serve_pages(
             try:
                 simulation = await asyncio.to_thread(make_simulation)
                 await Connection(connection, simulation).run()
-            except (RuntimeError, MemoryError) as error:  # torch's refusals are the former
+            except (QcaError, RuntimeError, MemoryError) as error:  # torch raises the second
                 reason = str(error).splitlines()[0] if str(error) else type(error).__name__
                 await connection.close(1011, reason[:_LONGEST_REASON])
 

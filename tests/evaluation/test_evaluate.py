@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from qca.automaton import memory
 from qca.automaton.automaton import Automaton
-from qca.core.errors import InputError
+from qca.core.errors import InputError, PlanError
 from qca.evaluation.evaluate import (
     UNTRAINED,
     Condition,
@@ -90,3 +91,23 @@ def test_the_steps_are_counted(automaton):
     conditions = list_conditions(automaton, 2)
     evaluate(automaton, [], conditions, states=2, seed=0, on_steps=made.append)
     assert sum(made) == count_steps(conditions, 2, 2) == 2 * 2 * (5 + 10 + 5)
+
+
+def test_a_grid_that_does_not_fit_is_refused_before_the_first_step(automaton, monkeypatch):
+    monkeypatch.setattr(memory.psutil, "virtual_memory", lambda: type("", (), {"available": 10**6}))
+    conditions = [Condition("small", 1, 4), Condition("large", 1, 1024)]
+    made: list[int] = []
+    with pytest.raises(PlanError, match="1024x1024 cells need") as error:
+        evaluate(automaton, [], conditions, states=2, seed=0, on_steps=made.append)
+    assert made == []
+    assert "--beyond" in error.value.hint
+
+
+def test_other_cells_have_no_difference_from_the_untrained_network(automaton, tmp_path):
+    other = lively_automaton(tmp_path / "other", d_state=2)
+    conditions = list_conditions(automaton, 1)
+    found = evaluate(automaton, [other], conditions, states=2, seed=0, on_steps=lambda steps: None)
+    first, second, _ = found.trials
+    assert first.loss_difference is not None
+    assert second.loss_difference is None
+    assert second.values["loss"].mean is not None

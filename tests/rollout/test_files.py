@@ -1,5 +1,6 @@
 """Pictures, films and trajectories, read back by other programs."""
 
+import resource
 import subprocess
 
 import numpy as np
@@ -7,13 +8,17 @@ import pytest
 from PIL import Image
 from safetensors.numpy import load_file
 
-from qca.core.errors import LaunchError
+from qca.core.errors import CheckpointError, LaunchError
 from qca.rollout import video
 from qca.rollout.pictures import choose_frames, paint_frame, write_contact_sheet, write_gif
+from qca.rollout.player import Player
 from qca.rollout.recording import draw_fields
+from qca.rollout.request import make_request
 from qca.rollout.trajectory import write_npz, write_safetensors
 from qca.rollout.video import find_encoder, write_video
+from qca.rollout.write import write_recording
 from qca.runs.snapshots import read_snapshots
+from tests.rollout.conftest import record
 
 
 @pytest.fixture(scope="module")
@@ -102,3 +107,18 @@ def test_a_trajectory_of_numpy_has_the_norms_too(tmp_path, states):
     assert found["step"].tolist() == [0, 2, 4, 6, 8]
     assert np.array_equal(found["psi"][1], states[1].psi)
     assert np.array_equal(found["squared_norm"][4], states[4].squared_norm)
+
+
+def test_a_trajectory_without_room_is_named_as_it_was_asked_for(tmp_path, states):
+    output = tmp_path / "a.safetensors"
+    request = make_request(output, 8, (8, 8), 2, [], 25)
+    kept, player = record(states, keeps_states=True), Player("first", "", 25)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
+    try:
+        with pytest.raises(CheckpointError) as error:
+            write_recording(request, kept, player, 6)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert error.value.message.startswith(f"{output}: the states cannot be written")
+    assert list(tmp_path.iterdir()) == []

@@ -12,6 +12,7 @@ from qca.rollout.player import LARGEST_FRAMES
 from qca.rollout.request import (
     RolloutRequest,
     count_frames,
+    count_kept_bytes,
     make_request,
     parse_format,
     require_possible,
@@ -81,3 +82,14 @@ def test_more_states_than_the_disk_holds(request_for, monkeypatch):
 def test_a_folder_that_is_not_there(tmp_path, request_for):
     with pytest.raises(LaunchError, match="nowhere does not exist"):
         require_possible(request_for("nowhere/a.html"), 14)
+
+
+def test_a_folder_in_the_place_of_the_output(tmp_path, request_for):
+    (tmp_path / "a.html").mkdir()
+    with pytest.raises(LaunchError, match=r"cannot write .*a\.html: a folder"):
+        require_possible(request_for("a.html"), 14)
+
+
+def test_the_pictures_of_a_large_grid_are_larger(request_for):
+    gif, png = (request_for(f"a.{one}", steps=0, grid=(1024, 1024)) for one in ("gif", "png"))
+    assert count_kept_bytes(gif, 14) - count_kept_bytes(png, 14) == 3 * 1024 * 1024

@@ -35,9 +35,10 @@ def test_a_rollout_is_described_with_what_is_left_out(tmp_path):
         make_request(Path("a.html"), steps, grid, every, fields, 25)
         for steps, grid, every in ((5, (8, 8), None), (900, (256, 256), 300))
     )
-    assert describe_rollout(automaton, short) == (
+    assert describe_rollout(automaton, short, 5) == (
         "The automaton after 6 episodes; 8\u00d78 cells of 3 components, 5 steps."
     )
-    assert describe_rollout(automaton, long).endswith(
+    assert describe_rollout(automaton, long, 900).endswith(
         "900 steps; a frame every 300 steps; one of 2 cells along each axis is shown."
     )
+    assert "components, 450 of 900 steps;" in describe_rollout(automaton, long, 450)

@@ -11,7 +11,7 @@ import pytest
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from qca.core.errors import LaunchError
+from qca.core.errors import LaunchError, PlanError
 from qca.viewer.server import HOST, Address, bind
 from qca.viewer.simulation import Simulation
 from tests.support.viewer import serve
@@ -150,6 +150,32 @@ def test_a_step_that_fails_ends_the_page_with_the_reason(address, simulations, m
         page.send(json.dumps({"kind": "step"}))
         with pytest.raises(ConnectionClosed, match="CUDA out of memory"):
             page.recv(20)
+
+
+def test_a_reset_that_does_not_fit_the_memory_is_said(address, simulations, monkeypatch):
+    def refuse(*_: object) -> None:
+        raise PlanError("8x8 cells need 2 GiB of memory on the cpu; 1 GiB are free")
+
+    with open_socket(address) as page:
+        read_step(page)
+        monkeypatch.setattr(simulations[-1], "reset", refuse)
+        page.send(json.dumps({"kind": "reset", "seed": 1, "start": "random"}))
+        assert "8x8 cells need 2 GiB" in json.loads(page.recv(20))["problem"]
+        page.send(json.dumps({"kind": "step"}))
+        assert read_step(page) == 1
+
+
+def test_a_page_that_does_not_fit_the_memory_is_told_so(automaton, monkeypatch):
+    def refuse(*_: object, **__: object) -> None:
+        raise PlanError("8x8 cells need 2 GiB of memory on the cpu; 1 GiB are free")
+
+    monkeypatch.setattr(automaton, "make_start", refuse)
+    with (
+        serve(automaton, []) as address,
+        open_socket(address) as page,
+        pytest.raises(ConnectionClosed, match="8x8 cells need 2 GiB"),
+    ):
+        page.recv(20)
 
 
 def test_a_connection_that_asks_for_nothing_is_not_worth_a_traceback(address, capfd):
