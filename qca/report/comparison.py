@@ -1,7 +1,8 @@
 """Several runs laid over one another, on one page."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 
 from markupsafe import Markup
@@ -42,6 +43,7 @@ def render_comparison(runs: Sequence[Run], now: datetime) -> str:
             f"{len(runs)} runs are more than {MAX_RUNS}, which have a color each",
             hint="Compare fewer at a time.",
         )
+    runs = list(number_namesakes(runs))
     template = build_environment(str).get_template("comparison.html.j2")
     return template.render(
         runs=runs,
@@ -53,6 +55,15 @@ def render_comparison(runs: Sequence[Run], now: datetime) -> str:
         measures=list(draw_measure_overlays(runs)),
         differences=list_differences(runs),
     )
+
+
+def number_namesakes(runs: Sequence[Run]) -> Iterator[Run]:
+    """Yield the runs, each under a name of its own: `first`, `first (2)`."""
+    seen: Counter[str] = Counter()
+    for run in runs:
+        seen[run.name] += 1
+        count = seen[run.name]
+        yield run if count == 1 else replace(run, name=f"{run.name} ({count})")
 
 
 def list_differences(runs: Sequence[Run]) -> list[Difference]:

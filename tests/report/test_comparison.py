@@ -72,3 +72,10 @@ def test_runs_that_are_alike_and_empty_give_a_page_that_says_so(runs):
 def test_more_runs_than_there_are_colors_are_refused(runs):
     with pytest.raises(InputError, match="7 runs are more than 6"):
         render_comparison(runs[:1] * 7, NOW)
+
+
+def test_runs_of_the_same_name_have_a_curve_each(runs, tmp_path):
+    other = read_run(complete_run(tmp_path / "elsewhere" / "first", seed=7))
+    shown = Page(render_comparison([runs[0], other], NOW))
+    assert "first 4 to 0.667; first (2) 4 to 0.667." in shown.text
+    assert "qca report first first," in shown.text
