@@ -91,9 +91,9 @@ def rotate(psi: Parts, h: Parts) -> Parts:
     phase_less_one = Parts(-2 * (b / 2).sin().square(), b.sin())
     along = Parts(cos_less_one, b * sinc)
     change = along.add(phase_less_one).add(phase_less_one.multiply(along))
-    change = Parts(change.real + (1 - squared_norm) / 2, change.imaginary)
     across = Parts(sinc + sinc * phase_less_one.real, sinc * phase_less_one.imaginary)
-    return psi.add(change.multiply(psi)).add(across.multiply(w))
+    turned = psi.add(change.multiply(psi)).add(across.multiply(w))
+    return turned.add(turned.scale((1 - turned.sum_squares()) / 2))
 
 
 def damp(psi: Parts, gamma: float) -> Parts:

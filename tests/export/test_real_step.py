@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from qca.export.real_step import RealStep
+from qca.export.real_step import Parts, RealStep, rotate
+from qca.model import evolution
 from qca.model.initial_state import draw_initial_state
 from tests.support.models import lively_evolution
 
@@ -20,3 +21,11 @@ def test_it_is_the_step_of_the_evolution(update, gamma, d_state):
         real, imaginary = RealStep(evolution)(psi.real, psi.imag)
     assert (torch.complex(real, imaginary) - expected).abs().max() < 1e-6
     assert (expected - psi).abs().max() > 1e-3
+
+
+def test_a_cell_that_turns_far_is_pulled_back_to_norm_1():
+    psi = 1.001 * draw_initial_state(0, range(1), d_state=3, grid=8)
+    h = 3j * psi  # close to half a turn
+    found = torch.complex(*rotate(Parts(psi.real, psi.imag), Parts(h.real, h.imag)))
+    assert (found - evolution.rotate(psi, h)).abs().max() < 1e-6
+    assert (found.abs().square().sum(dim=1) - 1).abs().max() < 1e-5
