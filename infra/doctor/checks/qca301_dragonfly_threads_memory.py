@@ -70,13 +70,14 @@ def _describe_defaults(subject: HostSubject) -> Iterator[str]:
     if rules.refuses_to_start(cpus, maxmemory):
         refusal = rules.format_refusal(cpus, parse_release(subject.plan.dragonfly.image))
         yield (
-            f"Left alone it would take {threads} and end: {refusal} "
+            f"By default Dragonfly would start {threads} and exit: {refusal} "
             f"{format_plan_answers(subject, cpus, maxmemory)}"
         )
     else:
         yield (
-            f"Left alone it would take {threads} with {format_size(maxmemory)}; "
-            f"{format_size(rules.compute_required_memory(cpus))} would do."
+            f"By default Dragonfly would start {threads}, which need "
+            f"{format_size(rules.compute_required_memory(cpus))}, and could fill "
+            f"{format_size(maxmemory)}."
         )
 
 

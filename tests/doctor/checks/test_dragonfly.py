@@ -239,7 +239,7 @@ def test_on_a_small_host_the_larger_answer_is_called_too_much():
 def test_cpus_of_this_process_do_not_limit_what_a_container_sees():
     pinned = host(cpu=CpuFacts(online=16, affinity=2, cgroup_quota=1.0), docker=engine(cpus=16))
 
-    assert "Left alone it would take 16 threads" in one(pinned, "QCA301").message
+    assert "By default Dragonfly would start 16 threads" in one(pinned, "QCA301").message
 
 
 OTHERS = [
