@@ -10,6 +10,10 @@ import torch
 from qca.core.units import format_size
 from qca.memory.nvml import list_gpu_memory_holders
 
+# A resident set differs by some percent from run to run: 390 MiB in 400 episodes where 381 were
+# predicted, while other runs of the same training stayed under it.
+_RESIDENT_TOLERANCE = 1.05
+
 
 class PeakMemory(NamedTuple):
     """Bytes at the peak so far."""
@@ -48,14 +52,16 @@ def describe_excess(
 ) -> str | None:
     """Return the sentence for a peak above its prediction; None for one within it, or without one.
 
-    A resident set is compared with peak and context together, an allocator's bytes with the peak.
+    A resident set is compared with peak and context together, and may be some percent above them;
+    an allocator's bytes are compared with the peak.
     """
     if predicted_peak_bytes is None or predicted_context_bytes is None:
         return None
-    predicted, found = predicted_peak_bytes, memory.reserved
+    predicted, found, tolerance = predicted_peak_bytes, memory.reserved, 1.0
     if found is None:
         predicted, found = predicted + predicted_context_bytes, memory.used
-    if found <= predicted:
+        tolerance = _RESIDENT_TOLERANCE
+    if found <= predicted * tolerance:
         return None
     return (
         f"the training takes {format_size(found)} of memory, more than the predicted "
