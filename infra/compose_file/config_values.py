@@ -1,5 +1,6 @@
 """The values of a service in the shape in which Compose's `config` prints them."""
 
+import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -8,6 +9,7 @@ from infra.compose_file.sizes import parse_cpus, parse_docker_size, round_to_sin
 from infra.compose_file.yaml_tree import Items, Table, Value, to_items, to_table, to_text
 
 _ALL_DEVICES = -1
+_COUNT = re.compile(r"-?[0-9]{1,18}")
 _SIZES = ("mem_limit", "mem_reservation", "mem_swappiness", "memswap_limit", "shm_size")
 
 
@@ -69,7 +71,7 @@ def _write_request(table: Table) -> dict[str, Any]:
 def _read_count(text: str) -> int:
     if text.lower() == "all":
         return _ALL_DEVICES
-    return int(text) if text.removeprefix("-").isdecimal() else 0
+    return int(text) if _COUNT.fullmatch(text) else 0
 
 
 def write_options(value: Value) -> dict[str, str]:

@@ -10,6 +10,9 @@ from infra.compose_file.reading import Reading
 from infra.compose_file.references import NotFollowedError
 from infra.compose_file.yaml_tree import Origin, Table, Value, to_table, to_text
 
+# Nobody chains more, and Python's stack holds not many times as many.
+_LONGEST_CHAIN = 100
+
 
 @dataclass(frozen=True)
 class ExtendedFile:
@@ -72,6 +75,8 @@ class _Extender:
             self._refuse_circle((*trail, step), origin)
             return own
         try:
+            if len(trail) > _LONGEST_CHAIN:
+                raise NotFollowedError(f"more than {_LONGEST_CHAIN} services extend one another")
             there = self._find_place(file, place) if file else place
         except NotFollowedError as error:
             self._note_unread(name, file, origin, error)

@@ -1,5 +1,6 @@
 """A document with its variables filled in, and its texts cast to what their keys hold."""
 
+import math
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -33,9 +34,12 @@ def _cast_to_boolean(text: str) -> bool:
 
 def _cast_to_float(text: str) -> float:
     try:
-        return float(text)
+        number = float(text)
     except ValueError:
         raise ValueError(f'parsing "{text}": invalid syntax') from None
+    if not math.isfinite(number):
+        raise ValueError(f'parsing "{text}": value out of range')
+    return number
 
 
 _SERVICE_CASTS: dict[str, Cast] = {

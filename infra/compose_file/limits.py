@@ -10,6 +10,7 @@ from infra.compose_file.sizes import parse_docker_size
 _PERIOD = 100_000
 
 _CPUSET = re.compile(r"\d{1,5}(-\d{1,5})?(,\d{1,5}(-\d{1,5})?)*", re.ASCII)
+_COUNT = re.compile(r"[0-9]{1,19}")
 _MOST_CPUS = 8192  # as in the engine's own parser
 
 
@@ -29,6 +30,11 @@ def read_number(text: LocatedValue | None) -> float | None:
     except ValueError:
         return None
     return number if number and math.isfinite(number) else None
+
+
+def read_count(text: str) -> int | None:
+    """Return a whole number; None for any other text, or for more digits than 64 bits hold."""
+    return int(text) if _COUNT.fullmatch(text) else None
 
 
 def read_cpu_quota(service: Service) -> float | None:

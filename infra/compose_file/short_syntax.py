@@ -15,6 +15,7 @@ LONGEST_BARE_TARGET = 2
 _PROTOCOLS = ("tcp", "udp", "sctp")
 _PROPAGATIONS = ("rprivate", "private", "rshared", "shared", "rslave", "slave")
 _SELINUX = ("z", "Z")
+_PORT = re.compile(r"[0-9]{1,9}")
 _LETTER = re.compile(r"[^\W\d_]")
 
 
@@ -92,7 +93,7 @@ def _read_address(text: str) -> str:
 def _read_range(text: str, what: str) -> tuple[int, int]:
     first, dash, last = text.partition("-")
     numbers = (first, last) if dash else (first, first)
-    if not all(one.isascii() and one.isdecimal() for one in numbers):
+    if not all(map(_PORT.fullmatch, numbers)):
         raise SpecError(f"invalid {what}: {text}")
     start, end = (int(one) for one in numbers)
     if end < start or end > _LARGEST_PORT:

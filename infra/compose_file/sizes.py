@@ -1,5 +1,6 @@
 """Sizes, durations and numbers of CPUs as Compose reads them, and as it writes them."""
 
+import math
 import re
 import struct
 
@@ -39,7 +40,10 @@ def parse_docker_size(text: str) -> int:
 def _parse_float(text: str) -> float:
     if not _NUMBER.fullmatch(text):
         raise ValueError(f'parsing "{text}": invalid syntax')
-    return float(text)
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(f'parsing "{text}": value out of range')
+    return number
 
 
 def _to_integer(size: float) -> int:

@@ -1,5 +1,6 @@
 """The values under the keys of a service, each with its line."""
 
+import re
 from collections.abc import Iterator
 
 from infra.compose_file.devices import DeviceRequest, DeviceRequests
@@ -35,6 +36,7 @@ _SINGLE = (
 _RESERVED_DEVICES = "deploy.resources.reservations.devices"
 _EVERY = "all"
 _ALL_DEVICES = "-1"
+_PORTS = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9}))?")
 
 
 def locate_value(value: Value, origin: Origin) -> LocatedValue:
@@ -148,10 +150,8 @@ def read_ports(service: Table) -> Iterator[PublishedPorts]:
 
 
 def _read_range(text: str) -> tuple[int, int] | None:
-    first, dash, last = text.partition("-")
-    if not first.isdecimal() or (dash and not last.isdecimal()):
-        return None
-    return int(first), int(last or first)
+    match = _PORTS.fullmatch(text)
+    return (int(match[1]), int(match[2] or match[1])) if match else None
 
 
 def read_mounts(service: Table) -> dict[str, dict[str, str]]:

@@ -27,7 +27,7 @@ _INTEGERS = (
     (re.compile(r"[-+]?0[xX][0-9a-fA-F]+"), 16),
     (re.compile(r"[-+]?0[bB][01]+"), 2),
     (re.compile(r"[-+]?0[oO]?[0-7]+"), 8),
-    (re.compile(r"[-+]?(0|[1-9][0-9]*)"), 10),
+    (re.compile(r"[-+]?(0|[1-9][0-9]{0,19})"), 10),  # 64 bits hold no more digits
 )
 _DATE = re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}")
 _FIRST = frozenset("+-.0123456789")
@@ -116,7 +116,8 @@ def _resolve_number(text: str) -> Scalar:
                 return -0.0
             if _SMALLEST_INTEGER <= number <= _LARGEST_INTEGER:
                 return number
-    return float(plain) if _FLOAT.fullmatch(plain) else text
+    number = float(plain) if _FLOAT.fullmatch(plain) else math.inf
+    return number if math.isfinite(number) else text  # out of a float's range it stays a text
 
 
 def _decode_binary(text: str) -> str:

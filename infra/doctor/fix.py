@@ -153,6 +153,7 @@ def _run(commands: Sequence[str]) -> str:
                     cwd=folder,
                     capture_output=True,
                     text=True,
+                    errors="replace",
                     timeout=_COMMAND_SECONDS,
                     stdin=subprocess.DEVNULL,
                     check=False,

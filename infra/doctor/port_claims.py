@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from infra.compose_file.limits import read_count
 from infra.compose_file.model import ComposeFile, LocatedValue, PublishedPorts, Service
 
 # What these images listen on unless their command says otherwise (their pages on Docker Hub).
@@ -41,7 +42,8 @@ class Claim:
         """How many containers ask for them."""
         settings = self.service.settings if self.service else {}
         scale = settings.get("scale") or settings.get("deploy.replicas")
-        return int(scale.value) if scale and scale.value.isdecimal() else 1
+        count = read_count(scale.value) if scale else None
+        return 1 if count is None else count
 
 
 def list_claims(file: ComposeFile) -> Iterator[Claim]:
@@ -73,7 +75,7 @@ def _find_port_option(service: Service) -> int | None:
         name, equals, value = word.partition("=")
         if name in ("--port", "-port"):
             text = value if equals else following
-            return int(text) if text.isdecimal() else None
+            return read_count(text)
     return None
 
 

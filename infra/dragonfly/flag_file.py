@@ -24,7 +24,7 @@ def read_flag_files(file: ComposeFile) -> ComposeFile:
         names = list_flag_files(skip_wrappers(service.command))
         while names:
             path = find_host_path(service, file.files, names.pop(0))
-            if path is None or path in sources:
+            if path is None or path in sources or path in missing:
                 continue
             try:
                 sources[path] = read_project_file(file, path)

@@ -17,6 +17,9 @@ _VARIABLES_READ: Release = (1, 11, 0)
 # A variable with the prefix that is no flag's, and yet taken.
 _NO_FLAG = "DEV_ENV"
 
+# Flag files that name one another twice over would take for ever.
+_MOST_FILES = 60
+
 
 @dataclass
 class GivenFlags:
@@ -32,6 +35,9 @@ class GivenFlags:
     """Names that Abseil passes over where no such flag exists (--undefok)."""
     faults: list[tuple[str, Flag, str]] = field(default_factory=list)
     """Flags over whose files or variables Dragonfly exits, and why."""
+
+    files: int = 0
+    """How many flag files have been read, each as often as it is named."""
 
     def add(self, name: str, flag: Flag) -> None:
         """Take a flag; it counts where it was given last."""
@@ -85,10 +91,11 @@ def _read_file(
         given.faults.append(("flagfile", flag, f"the flag file {name} does not exist"))
         return
     lines = file.sources.get(path) if path is not None else None
-    if path is None or lines is None:
+    if path is None or lines is None or given.files >= _MOST_FILES:
         given.unread_flag_file = flag
         given.settled.clear()
         return
+    given.files += 1
     words = parse_flag_file(path, lines)
     for word in words:
         if not word.value.startswith("-"):

@@ -26,7 +26,7 @@ class Dragonfly:
     settled_flags: frozenset[str]
     """Those that no flag file comes after that was not read."""
     unread_flag_file: Flag | None
-    """Names a file of further flags that was not read: it lies inside the container."""
+    """Names a file of further flags that was not read: it lies inside the container, say."""
     faults: tuple[FlagFault, ...]
     """What is wrong with the flags; none where another program may change them."""
 

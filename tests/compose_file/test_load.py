@@ -315,6 +315,17 @@ def test_deep_nesting_is_refused(tmp_path):
         compose_file(tmp_path, "services: " + "[" * 100_000)
 
 
+def test_a_long_chain_of_extends_is_not_followed_to_its_end(tmp_path):
+    chain = [f"  a{n}: {{extends: a{n + 1}}}\n" for n in range(1500)]
+    file = compose_file(tmp_path, f"services:\n{''.join(chain)}  a1500: {{image: x}}\n")
+
+    services = {service.name: service for service in file.services}
+
+    assert services["a0"].unread_sources == ("extends",)
+    assert services["a1450"].image
+    assert "more than 100 services" in file.unread[0].why
+
+
 def test_compose_finds_the_same_file_first(tmp_path):
     assert find_default_file(tmp_path) is None
     (tmp_path / "docker-compose.yml").touch()

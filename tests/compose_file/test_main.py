@@ -80,3 +80,40 @@ def test_no_file_is_exit_2(folder):
 
     assert result.exit_code == 2
     assert "no configuration file provided" in result.stderr
+
+
+NINES = "9" * 5000
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "cpus: 'NINES'",
+        "cpus: nan",
+        "deploy: {resources: {limits: {cpus: 'NINES'}}}",
+        "mem_limit: NINESk",
+        "ports: ['NINES']",
+    ],
+)
+def test_numbers_that_no_machine_holds_are_refused(folder, key):
+    text = f"services:\n  a:\n    image: x\n    {key}\n"
+    (folder / "compose.yml").write_text(text.replace("NINES", NINES))
+
+    result = _run()
+
+    assert result.exit_code == 2
+    assert "compose.yml:4: " in result.stderr
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "ports: [{target: 80, published: 'NINES'}]",
+        "gpus: [{count: 'NINES'}]",
+    ],
+)
+def test_absurd_numbers_end_in_no_traceback(folder, key):
+    text = f"services:\n  a:\n    image: x\n    {key}\n"
+    (folder / "compose.yml").write_text(text.replace("NINES", NINES))
+
+    assert _run().exit_code in (0, 2)

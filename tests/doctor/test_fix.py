@@ -61,6 +61,12 @@ def test_a_command_that_fails_ends_it_and_is_undone(tmp_path):
     assert not place.exists()
 
 
+def test_a_command_may_print_what_is_no_text(tmp_path):
+    proposal = _proposal(tmp_path / "x", "printf '\\377 no luck' >&2; false")
+
+    assert "no luck" in apply_remedy(proposal, lambda: [FIXED]).detail
+
+
 def test_only_automatic_remedies_of_what_is_wrong_are_proposed():
     link = one(
         host(compose=NO_PLUGIN, docker_compose=StandaloneCompose(path="/x/d", version="5.0.0")),

@@ -185,3 +185,15 @@ def test_what_comes_before_an_unread_flag_file_is_not_settled(tmp_path):
     write_files(tmp_path, a_yml=MOUNTED.format("/etc/flags --port=1"))
 
     assert _read(tmp_path).settled_flags == {"port"}
+
+
+@pytest.mark.parametrize(("length", "times"), [(30, 2), (500, 1)], ids=["a bomb", "a long chain"])
+def test_flag_files_that_name_one_another_without_end_are_not_all_read(tmp_path, length, times):
+    write_files(tmp_path, a_yml=MOUNTED.format("/conf/f0"), **{f"f{length}": "--maxmemory=1G\n"})
+    for number in range(length):
+        (tmp_path / f"f{number}").write_text(f"--flagfile=/conf/f{number + 1}\n" * times)
+
+    found = _read(tmp_path)
+
+    assert found.unread_flag_file is not None
+    assert "maxmemory" not in found.settled_flags

@@ -4,7 +4,7 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from infra.compose_file.limits import read_cpuset, read_number, read_size
+from infra.compose_file.limits import read_count, read_cpuset, read_number, read_size
 from infra.compose_file.model import LocatedValue, Service
 from infra.doctor.check import Check
 from infra.doctor.finding import Severity, Verdict, locate, ok
@@ -139,7 +139,7 @@ def _read_ulimit(given: LocatedValue) -> float | None:
     """Return a limit as a number, infinity for -1; None where it is no number."""
     if given.value == "-1":
         return math.inf
-    return int(given.value) if given.value.isdecimal() else None
+    return read_count(given.value)
 
 
 def _judge_cpuset(cpuset: LocatedValue, cpus: int) -> Iterator[_Fault]:

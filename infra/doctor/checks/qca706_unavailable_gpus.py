@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 
 from infra.compose_file.devices import DeviceRequest
+from infra.compose_file.limits import read_count
 from infra.compose_file.model import Service
 from infra.doctor.check import Check
 from infra.doctor.container_gpu_errors import GPU_ERRORS
@@ -197,8 +198,8 @@ def _refuse_missing_gpu(
     gpu = require(facts.gpu)
     if is_elsewhere(engine) or not isinstance(gpu, GpuDriver):
         return None
-    numbers = [int(one) for one in request.ids if one.isdecimal()]
-    last = max([*numbers, (int(request.count) if request.count.isdecimal() else 0) - 1])
+    numbers = [one for one in map(read_count, request.ids) if one is not None]
+    last = max([*numbers, (read_count(request.count) or 0) - 1])
     if last < len(gpu.gpus):
         return None
     message = (

@@ -133,7 +133,7 @@ FILE_CASES = [
     FileCase("QCA704", "    command: --tls\n", ERROR, "tls requires requirepass", 4),
     FileCase("QCA704", "    command: --save_schedule='*:30'\n", ERROR, "30 * * * *", 4),
     FileCase("QCA704", "    command: sh -c 'dragonfly --x=1'\n", SKIPPED, "shell", 2),
-    FileCase("QCA704", "    command: --flagfile=/etc/flags\n", SKIPPED, "inside the container", 2),
+    FileCase("QCA704", "    command: --flagfile=/etc/flags\n", SKIPPED, "was not read", 2),
     FileCase("QCA705", "    cpus: 32\n", ERROR, "Range of CPUs is from 0.01 to 16.00", 4),
     FileCase("QCA705", "    cpus: 16\n", OK, "", 1),
     FileCase("QCA705", "    cpus: 0\n", OK, "", 1),
@@ -441,3 +441,22 @@ def test_a_service_in_the_hosts_network_has_its_images_port(tmp_path, keys, clas
 
     errors = [f for f in findings if f.id == "QCA601" and f.severity is ERROR]
     assert bool(errors) == clashes
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        "scale: NINES, ports: ['7000:1']",
+        "ulimits: {memlock: 'NINES'}",
+        "gpus: [{count: 'NINES'}]",
+        "gpus: [{device_ids: ['NINES']}]",
+        "network_mode: host, command: [redis-server, --port, 'NINES']",
+    ],
+)
+def test_no_check_fails_over_a_number_of_thousands_of_digits(tmp_path, keys):
+    text = f"services:\n  a: {{image: redis, {keys}}}\n"
+    file = compose_file(tmp_path, text.replace("NINES", "9" * 5000))
+
+    findings = examine(gpu_host(), config(), files=[file])
+
+    assert [finding.message for finding in findings if finding.is_check_failure] == []
