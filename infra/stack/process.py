@@ -9,8 +9,8 @@ from collections.abc import Callable, Sequence
 
 from qca.core.errors import LaunchError
 
-# Enough of a failed build's end to see its cause.
-_KEPT_LINES = 15
+# A failed `pip install` in a build puts its cause 30 lines above the end of the output.
+_KEPT_LINES = 40
 
 # A build that is told to stop does so within a second.
 _ASKED_TO_END = 3
