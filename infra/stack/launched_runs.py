@@ -58,7 +58,10 @@ def find_launched(run: str | None) -> Launched:
         known = f"Launched were: {', '.join(found)}." if found else "Start with `qca up`."
         raise InputError(f"the run {run!r} was not launched from this folder", hint=known)
     if not found:
-        raise LaunchError("nothing was launched from this folder", hint="Start with `qca up`.")
+        raise LaunchError(
+            "nothing was launched from this folder, or it was taken down",
+            hint="Start with `qca up`; `qca runs` lists the runs that are kept.",
+        )
     return found[run] if run else next(iter(found.values()))
 
 

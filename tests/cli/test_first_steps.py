@@ -33,6 +33,13 @@ def test_init_leaves_a_file_alone_that_is_there(qca):
     assert (qca.folder / "qca.toml").read_text() == "[train]\ngrid = 8\n"
 
 
+@pytest.mark.parametrize("words", ["status", "logs", "attach"])
+def test_where_nothing_is_launched_it_is_said_where_the_runs_are(qca, words):
+    done = qca(words, check=1)
+    assert "nothing was launched from this folder, or it was taken down" in done.stderr
+    assert "`qca runs` lists the runs that are kept" in done.stderr
+
+
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
 def test_completion_prints_what_the_shell_understands(qca, shell):
     script = qca("completion", shell).stdout
