@@ -39,7 +39,7 @@ _VALUE = re.compile(r"""(?:"(?:\\.|[^"\\])*(?:"|$)|'[^']*(?:'|$)|\\.|[^\s"'`\\])
 _CLI_PASSWORD = re.compile(
     rf"(?P<head>\b(?:redis|valkey)-cli\b[^\n]*?[\"'\s]-a[\"',\s]*\s)(?P<value>{_VALUE.pattern})"
 )
-_USERINFO = re.compile(r"(?P<scheme>[A-Za-z][\w+.-]*)://(?P<userinfo>[^\s'\"`<>]*)@(?!sha\d+:)")
+_USERINFO = re.compile(r"(?<![\w+.-])(?P<scheme>[\w+.-]+)://(?P<userinfo>[^\s'\"`<>]*)@(?!sha\d+:)")
 _PASSWORD_AT = re.compile(
     r"(?<![\w/@.+%-])(?P<user>[\w.+%-]+):(?!//)[^\s'\"`<>]+@(?!sha\d+:)(?=[A-Za-z0-9\[])"
 )
@@ -69,8 +69,9 @@ def mask_secrets(text: str, secrets: Collection[str] = ()) -> str:
     """Return a text without these secrets, and without what looks like one."""
     for form in _list_forms(secrets):
         text = text.replace(form, MASK)
-    text = _USERINFO.sub(_mask_userinfo, text)
-    text = _PASSWORD_AT.sub(rf"\g<user>:{MASK}@", text)
+    if "@" in text:  # without one, both would look for it from every place of a long text
+        text = _USERINFO.sub(_mask_userinfo, text)
+        text = _PASSWORD_AT.sub(rf"\g<user>:{MASK}@", text)
     text = _CLI_PASSWORD.sub(rf"\g<head>{MASK}", text)
     text = _AUTHORIZATION.sub(rf"\g<head>{MASK}", text)
     return "".join(_mask_named(_TOKEN.sub(MASK, text)))

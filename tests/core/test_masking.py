@@ -28,6 +28,7 @@ FORMS = [
     "https://{}@host/x".replace("{}", "ghp_abcdefgh"),
     "redis://:{}@127.0.0.1:6379/0",
     "ssh://bob:{}@host",
+    "x=1https://bob:{}@host",
     "bob:{}@host.example",
     "https://host/path?user=x&token={}",
     "https://host/path?X-Amz-Signature={}",
@@ -105,3 +106,10 @@ def test_names_of_secrets(name, secret):
 )
 def test_whatever_the_secret_is_nothing_of_it_is_left(secret, form):
     assert secret not in mask_secrets(form.replace("{}", secret))
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("part", ["a", "a-", "key_", "a:b", "a://"])
+def test_a_long_word_takes_no_longer_than_its_length(part):
+    text = part * 100_000
+    assert mask_secrets(text) == text
