@@ -14,7 +14,7 @@ def explain_hidden_flags(dragonfly: Dragonfly) -> str:
     if dragonfly.other_program:
         return f"Its command starts {dragonfly.other_program}, which may change the flags."
     if dragonfly.unread_flag_file is not None:
-        return f"Flags may be in {dragonfly.unread_flag_file.value}, a file that was not read."
+        return f"The flag file {dragonfly.unread_flag_file.value} was not read."
     if dragonfly.service.unread_sources:
         keys = " and ".join(f"`{key}`" for key in dragonfly.service.unread_sources)
         return f"Settings may depend on {keys}, which was not read."

@@ -25,10 +25,20 @@ def _list_literals(service: Service) -> Iterator[tuple[str, LocatedValue]]:
     for name, value in service.variables.items():
         if is_secret_name(name) and _is_literal(value.value, value.raw):
             yield name, value
-    for word in service.command:
-        flag, _, text = word.value.partition("=")
-        if flag.startswith("-") and is_secret_name(flag) and _is_literal(text, word.raw):
+    words = service.command
+    for word, following in zip(words, (*words[1:], None), strict=True):
+        flag, equals, text = word.value.partition("=")
+        if not flag.startswith("-") or not is_secret_name(flag):
+            continue
+        if equals and _is_literal(text, word.raw):
             yield flag, word
+        elif not equals and following and _is_value(following):
+            yield flag, following
+
+
+def _is_value(word: LocatedValue) -> bool:
+    """Whether the word behind a flag is a secret that is written out."""
+    return not word.value.startswith("-") and _is_literal(word.value, word.raw)
 
 
 def _is_literal(value: str, raw: str) -> bool:

@@ -146,7 +146,7 @@ FILE_CASES = [
         "QCA301",
         "    command: --maxmemory=1G --proactor_threads=16 --flagfile=/etc/flags\n",
         SKIPPED,
-        "a file that was not read",
+        "was not read",
         4,
     ),
     FileCase(
