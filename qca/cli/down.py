@@ -89,7 +89,10 @@ def _remove_unrecorded(read: Callable[[], Config], *, volumes: bool) -> None:
     try:
         projects = find_projects(STATE_DIR)
     except LaunchError as error:
-        say(f"Nothing was launched from this folder. No engine tells of containers: {error}.")
+        say(
+            "Nothing was launched from this folder. "
+            f"Whether containers are left is unknown: {error}."
+        )
         return
     for project in projects or [read().stack.project]:
         try:

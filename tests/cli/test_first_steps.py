@@ -8,7 +8,7 @@ import pytest
 
 from qca.core.config import Config
 from qca.core.config_loader import load_config
-from tests.support.program import QCA, environment
+from tests.support.program import QCA, Program, environment
 
 
 def test_init_writes_a_file_that_changes_nothing(qca):
@@ -38,6 +38,12 @@ def test_where_nothing_is_launched_it_is_said_where_the_runs_are(qca, words):
     done = qca(words, check=1)
     assert "nothing was launched from this folder, or it was taken down" in done.stderr
     assert "`qca runs` lists the runs that are kept" in done.stderr
+
+
+def test_down_without_an_engine_says_what_it_does_not_know(tmp_path):
+    done = Program(tmp_path, {"DOCKER_HOST": "unix:///nonexistent"})("down")
+    assert "Nothing was launched from this folder." in done.stderr
+    assert "Whether containers are left is unknown: " in done.stderr
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
