@@ -58,7 +58,7 @@ class Automaton:
         return cls(saved, model, _prepare(saved.config, device))
 
     def make_untrained(self) -> "Automaton":
-        """Return the automaton that the training began with."""
+        """Return it with the weights that its seed draws, before any training."""
         saved = Saved(f"{self.name} untrained", self.config, {}, 0, None)
         return Automaton(saved, new_model(self.config), self.device)
 
