@@ -30,8 +30,8 @@ def view(what: str, runs: Path, device: Device, grid: int | None, port: int, ope
 
     WHAT is a run's name or folder, a checkpoint, or a file of qca export. The page starts,
     pauses and steps it, shows any field, and lets you draw on it. Only someone who has the
-    address, with its token, can open it, and only on this machine. Closing the page stops the stepping;
-    Ctrl-C ends the command.
+    address, with its token, can open it, and only on this machine. Closing the page stops the
+    stepping; Ctrl-C ends the command.
     """
     automaton = load_automaton(what, runs, device)
     try:
