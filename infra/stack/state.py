@@ -216,10 +216,10 @@ def state_lock(state: StateDir) -> Iterator[None]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            pid = read_holder(state) or "unknown"
+            pid, run = read_holder(state) or "unknown", state.root.name
             raise LaunchError(
                 f"another `qca up` (process {pid}) works in {state.root}",
-                hint="Follow it with `qca status` and `qca logs -f`, or stop it with `qca down`.",
+                hint=f"Follow it with `qca attach {run}`, or stop it with `qca down {run}`.",
             ) from None
         lock.truncate(0)
         lock.write(f"{os.getpid()}\n".encode())

@@ -25,7 +25,8 @@ def attach(run: str | None) -> None:
         with ProgressView() as view:
             show_lines(_follow(launched), view)
     except KeyboardInterrupt:
-        say(f"Detached; the training goes on. `qca attach {name}` comes back, `qca down` stops it.")
+        commands = f"`qca attach {name}` comes back, `qca down {name}` stops it"
+        say(f"Detached; the training goes on. {commands}.")
 
 
 def _follow(launched: Launched) -> Iterable[str]:
@@ -51,9 +52,11 @@ def _follow_log(launched: Launched) -> Iterator[str]:
         last = line
         yield line
     if not _is_end(last):
+        run = launched.launch.run
         raise LaunchError(
-            f"the training {launched.launch.run} has ended before its last episode",
-            hint="`qca logs trainer` shows why; `qca up` goes on from the last checkpoint.",
+            f"the training {run} has ended before its last episode",
+            hint=f"`qca logs trainer --run {run}` shows why; `qca up --run {run}` goes on from the "
+            "last checkpoint.",
         )
 
 

@@ -51,7 +51,9 @@ def test_without_a_name_they_are_listed(several, words):
 
 
 def test_a_run_that_trains_is_not_launched_twice_nor_removed(several):
-    assert "another `qca up`" in several(*UP, "-d", "--run", "a", check=1).stderr
+    refused = several(*UP, "-d", "--run", "a", check=1).stderr
+    assert "another `qca up`" in refused
+    assert "`qca down a`" in refused
     assert "a trainer works" in several("runs", "rm", "a", "--yes", check=1).stderr
 
 
@@ -61,6 +63,7 @@ def test_attach_follows_and_ctrl_c_detaches(several):
         terminal.process.send_signal(signal.SIGINT)
         assert terminal.process.wait(30) == 0
         assert "Detached; the training goes on" in terminal.read()
+        assert "`qca down a`" in " ".join(terminal.read().split())
     made = len(episodes(several, "a"))
     wait_for(lambda: len(episodes(several, "a")) > made)
 
