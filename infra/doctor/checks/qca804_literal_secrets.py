@@ -26,7 +26,7 @@ def _list_literals(service: Service) -> Iterator[tuple[str, LocatedValue]]:
         if is_secret_name(name) and _is_literal(value.value, value.raw):
             yield name, value
     words = service.command
-    for word, following in zip(words, (*words[1:], None), strict=True):
+    for word, following in zip(words, (*words[1:], None), strict=False):
         flag, equals, text = word.value.partition("=")
         if not flag.startswith("-") or not is_secret_name(flag):
             continue
@@ -49,7 +49,7 @@ def _is_literal(value: str, raw: str) -> bool:
 def _warn(service: Service, name: str) -> Verdict:
     variable = name.strip("-").upper().replace("-", "_")
     message = (
-        f"Service {service.name}: {name} is written out in the file.\n"
+        f"Service {service.name}: the value of `{name}` is written out in the file.\n"
         "Everyone who sees the file, its repository or its history has it. Write "
         f"${{{variable}}} in its place, put the value into `.env`, which stays out of the "
         "repository, and change it, since it is known."

@@ -57,7 +57,7 @@ FILE_CASES = [
     FileCase("QCA804", "    command: --requirepass=hunter2\n", WARNING, "${REQUIREPASS} in", 4),
     FileCase("QCA804", "    command: --requirepass=$P\n", OK, ""),
     FileCase("QCA804", "    command: --requirepass hunter2\n", WARNING, "${REQUIREPASS} in", 4),
-    FileCase("QCA804", "    command: [--requirepass, hunter2, -v]\n", WARNING, "requirepass", 4),
+    FileCase("QCA804", "    command: [--requirepass, hunter2, -v]\n", WARNING, "` is written", 4),
     FileCase("QCA804", "    command: --requirepass $P --hz=1\n", OK, ""),
     FileCase("QCA804", "    command: [--tls_auth, --hz=1]\n", OK, ""),
     FileCase("QCA806", "", INFO, "without a memory limit: cache", 2),
