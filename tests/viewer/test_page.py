@@ -86,6 +86,15 @@ def test_fields_starts_and_seeds_can_be_chosen(page):
     assert page.find_element(By.ID, "problem").text == ""
 
 
+def test_the_measures_are_those_of_the_state_that_is_shown(page):
+    random = page.find_element(By.ID, "measures").text
+    assert "entropy" in random
+    Select(page.find_element(By.ID, "start")).select_by_visible_text("seed-cell")
+    click(page, "reset")
+    wait(page, lambda driver: driver.find_element(By.ID, "measures").text != random)
+    assert read_step(page) == 0
+
+
 def test_the_zoom_enlarges_and_the_cell_under_the_pointer_stays_right(page):
     Select(page.find_element(By.ID, "zoom")).select_by_value("2")
     canvas, view = (page.find_element(By.ID, name) for name in ("canvas", "view"))

@@ -11,6 +11,7 @@ const recorded = document.createElement("canvas");
 
 let socket = null;
 let frame = null; // the newest: { step, grid, lowest, highest, measures, places }
+let charted = -1; // the step of the newest values in the charts
 let shown = 0; // the field
 let playing = false;
 let brushed = ""; // the cell that was drawn on last
@@ -46,20 +47,20 @@ const field = () => ({ ...data.fields[shown], lowest: frame.lowest, highest: fra
 
 const show = (next) => {
   const scaled = !frame || next.lowest !== frame.lowest || next.highest !== frame.highest;
-  if (frame && next.step < frame.step) series.forEach((measure) => (measure.values = []));
-  const moved = !frame || next.step !== frame.step || !series[0].values.length;
+  if (next.step < charted) series.forEach((measure) => (measure.values = []));
+  // The same step again: disturbed, started otherwise, or with another field.
+  if (next.step === charted) series.forEach((measure) => measure.values.pop());
+  charted = next.step;
   frame = next;
   paint(part("canvas"), frame.places, frame.grid, palettes[shown]);
   if (scaled) paintLegend(part("scale"), part("ends"), field(), palettes[shown]);
   part("step").textContent = `step ${frame.step.toLocaleString("en")}`;
-  if (moved) {
-    series.forEach((measure, number) => {
-      measure.values.push(frame.measures[number]);
-      if (measure.values.length > HISTORY) measure.values.shift();
-      charts[number].draw(measure.values);
-      charts[number].point(measure.values.length - 1, measure.values);
-    });
-  }
+  series.forEach((measure, number) => {
+    measure.values.push(frame.measures[number]);
+    if (measure.values.length > HISTORY) measure.values.shift();
+    charts[number].draw(measure.values);
+    charts[number].point(measure.values.length - 1, measure.values);
+  });
   if (recorder) copyForRecorder();
   document.body.dataset.frames = Number(document.body.dataset.frames || 0) + 1;
 };
