@@ -5,6 +5,7 @@ import ipaddress
 import re
 import socket
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Self
@@ -53,10 +54,14 @@ class Identity:
 
     @classmethod
     def detect(cls) -> Self:
-        """Return the names of who runs this, and where."""
-        home = str(Path.home())
+        """Return the names of who runs this, and where; a user without an account has none."""
+        user = home = ""
+        with suppress(KeyError, OSError):
+            user = getpass.getuser()
+        with suppress(RuntimeError):
+            home = str(Path.home())
         host = socket.gethostname()
-        return cls(home, (getpass.getuser(), Path(home).name), (host, host.partition(".")[0]))
+        return cls(home, (user, Path(home).name), (host, host.partition(".")[0]))
 
 
 class Scrubber:

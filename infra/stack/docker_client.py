@@ -54,7 +54,7 @@ def connect_engine() -> Iterator["APIClient"]:
     from docker.errors import DockerException as SdkError
     from requests.exceptions import RequestException
 
-    endpoint = resolve_endpoint(os.environ, Path.home())
+    endpoint = resolve_endpoint(os.environ, _find_home())
     if isinstance(endpoint, NoEngine):
         raise LaunchError(f"{endpoint.host}: {endpoint.detail}", hint=_HINT)
     try:
@@ -65,6 +65,14 @@ def connect_engine() -> Iterator["APIClient"]:
             f"the Docker Engine at {endpoint.host}: {_describe_sdk_error(error)}",
             hint=_SSH_HINT if endpoint.scheme == "ssh" else _HINT,
         ) from None
+
+
+def _find_home() -> Path:
+    try:
+        return Path.home()
+    except RuntimeError:  # a user ID without an account, and no HOME
+        hint = "Set HOME to a folder; Docker looks there for its configuration."
+        raise LaunchError("this user has no home folder", hint=hint) from None
 
 
 def _open_client(endpoint: Endpoint) -> "APIClient":

@@ -1,6 +1,7 @@
 """A record names nobody, can be read back, and a wrong file is answered with its place."""
 
 import json
+import pwd
 from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
@@ -253,3 +254,17 @@ def test_whatever_stands_in_a_file_is_read_or_refused(
     else:
         return
     assert message.startswith(str(path))
+
+
+def test_a_user_without_an_account_has_no_name_to_remove(monkeypatch):
+    def find_none(_: int) -> None:
+        raise KeyError("uid not found: 12345")
+
+    for name in ("HOME", "LOGNAME", "USER", "LNAME", "USERNAME"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(pwd, "getpwuid", find_none)
+    found = Identity.detect()
+    assert (found.home, found.users) == ("", ("", ""))
+    assert Scrubber(found, []).clean("as it was") == "as it was"
+    monkeypatch.setenv("HOME", "/srv/jane")
+    assert Identity.detect().users == ("", "jane")

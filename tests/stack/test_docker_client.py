@@ -32,6 +32,15 @@ def test_an_engine_that_cannot_be_reached_is_named(
         pass
 
 
+def test_a_user_without_a_home_is_told_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    def find_none() -> Path:
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.setattr(Path, "home", find_none)
+    with pytest.raises(LaunchError, match="no home folder"), connect_engine():
+        pass
+
+
 # Takes the place of ssh: notes its words, and runs the last one here as the far machine would.
 SSH = """\
 echo "$@" >>{log}
