@@ -22,8 +22,10 @@ def offer_for_fault(
         return _offer_crontab(file, dragonfly, fault)
     if fault.kind is not FaultKind.NAME:
         return ()
-    flag, service = fault.flag.partition(" ")[0], dragonfly.service.name
-    return (*_offer_name(file, dragonfly, fault), Remedy(f"Remove {flag} from service {service}"))
+    prefix = "" if fault.given.words else "DFLY_"
+    written, service = prefix + fault.flag.partition(" ")[0], dragonfly.service.name
+    removal = Remedy(f"Remove {written} from service {service}")
+    return (*_offer_name(file, dragonfly, fault), removal)
 
 
 def _offer_name(file: ComposeFile, dragonfly: Dragonfly, fault: FlagFault) -> tuple[Remedy, ...]:

@@ -460,3 +460,11 @@ def test_no_check_fails_over_a_number_of_thousands_of_digits(tmp_path, keys):
     findings = examine(gpu_host(), config(), files=[file])
 
     assert [finding.message for finding in findings if finding.is_check_failure] == []
+
+
+def test_the_remedy_names_a_variable_as_the_file_does(tmp_path):
+    text = HEAD + "    environment: {DFLY_nosuch: 1}\n"
+
+    (remedy,) = judge_file(tmp_path, "QCA704", text, host()).remedies
+
+    assert remedy.title == "Remove DFLY_nosuch from service cache"
