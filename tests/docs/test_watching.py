@@ -53,7 +53,7 @@ def test_every_command_of_qca_runs(folder):
 def test_tensorboard_shows_the_run(tmp_path):
     [command] = [line for line in COMMANDS if not line.startswith("qca ")]
     writer = open_writer(tmp_path / "runs" / "first" / "tensorboard", 1)
-    writer.write(record(1))
+    writer.write_episode(record(1))
     writer.close()
     port = find_free_port()
     program, *words = shlex.split(command)
