@@ -8,6 +8,7 @@ import click
 from qca.core.config import Device
 from qca.core.distribution import explain_install
 from qca.core.errors import LaunchError
+from qca.core.units import format_count
 
 if TYPE_CHECKING:
     from qca.automaton.automaton import Automaton
@@ -42,6 +43,8 @@ def load_automaton(what: str, runs: Path, device: Device) -> "Automaton":
     automaton = Automaton.load(what, runs=runs, device=device)
     for damaged in automaton.damaged:
         click.echo(f"Note: {damaged}; an older checkpoint is used.", err=True)
-    trained = "" if automaton.episode is None else f" after {automaton.episode:,} episodes"
+    trained = ""
+    if automaton.episode is not None:
+        trained = f" after {format_count(automaton.episode, 'episode')}"
     click.echo(f"Loaded {automaton.name}{trained}, on {automaton.device}.", err=True)
     return automaton

@@ -1,6 +1,7 @@
 """A rollout in one sentence, for the page that shows it."""
 
 from qca.automaton.automaton import Automaton
+from qca.core.units import format_count
 from qca.rollout.request import RolloutRequest
 
 
@@ -9,7 +10,7 @@ def describe_rollout(automaton: Automaton, request: RolloutRequest, steps: int) 
     rows, columns = request.grid
     parts = ["The automaton as it was given"]
     if automaton.episode is not None:
-        parts = [f"The automaton after {automaton.episode:,} episodes"]
+        parts = [f"The automaton after {format_count(automaton.episode, 'episode')}"]
     made = f"{steps:,}" if steps == request.steps else f"{steps:,} of {request.steps:,}"
     parts.append(
         f"{rows}\u00d7{columns} cells of {automaton.config.d_state} components, {made} steps"

@@ -130,7 +130,7 @@ def choose_every(format_: Format, steps: int, cells: int, fields: int) -> int:
     """Return the steps between two frames: 1, or as many as a page needs to stay small."""
     if format_ != "html":
         return 1
-    most = max(2, LARGEST_FRAMES // (cells * fields))
+    most = min(_MOST_FRAMES, max(2, LARGEST_FRAMES // (cells * fields)))
     return max(1, -(-steps // (most - 1)))
 
 

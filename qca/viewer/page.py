@@ -6,6 +6,7 @@ from importlib.resources import files
 from qca.automaton.automaton import Automaton
 from qca.automaton.start import list_initial_states
 from qca.core.distribution import read_version
+from qca.core.units import format_count
 from qca.measures.choose_field import choose_field, list_fields
 from qca.measures.over_time import MEASURES
 from qca.measures.palettes import make_palette
@@ -35,7 +36,9 @@ def render_page(automaton: Automaton, grid: int, address: Address) -> str:
         "fastest": FASTEST,
         "largestRadius": min(MAX_RADIUS, grid // 2),
     }
-    trained = "" if automaton.episode is None else f"after {automaton.episode:,} episodes; "
+    trained = ""
+    if automaton.episode is not None:
+        trained = f"after {format_count(automaton.episode, 'episode')}; "
     return fill_template(
         (own / "view.html").read_text(encoding="utf-8"),
         {

@@ -93,3 +93,9 @@ def test_a_folder_in_the_place_of_the_output(tmp_path, request_for):
 def test_the_pictures_of_a_large_grid_are_larger(request_for):
     gif, png = (request_for(f"a.{one}", steps=0, grid=(1024, 1024)) for one in ("gif", "png"))
     assert count_kept_bytes(gif, 14) - count_kept_bytes(png, 14) == 3 * 1024 * 1024
+
+
+def test_a_page_of_few_cells_leaves_out_frames_too(request_for):
+    request = request_for("a.html", steps=200_000, grid=(4, 4))
+    assert request.every == 3
+    require_possible(request, 14)

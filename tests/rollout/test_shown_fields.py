@@ -42,3 +42,5 @@ def test_a_rollout_is_described_with_what_is_left_out(tmp_path):
         "900 steps; a frame every 300 steps; one of 2 cells along each axis is shown."
     )
     assert "components, 450 of 900 steps;" in describe_rollout(automaton, long, 450)
+    automaton.episode = 1
+    assert describe_rollout(automaton, short, 5).startswith("The automaton after 1 episode; ")
