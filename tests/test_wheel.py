@@ -123,7 +123,7 @@ def test_the_report_says_what_it_needs(clean, tmp_path):
     done = run(clean, tmp_path, "qca", "report", "first")
     assert done.returncode == 1
     python = clean / "python"
-    wanted = "'jinja2>=3.1.6' 'matplotlib>=3.10' 'numpy>=2' 'safetensors>=0.5'"
+    wanted = "'jinja2>=3.1.6' 'matplotlib>=3.10' 'numpy>=2' 'pillow>=11' 'safetensors>=0.5'"
     assert f"{python} -P -m pip install {wanted}" in done.stderr
 
 

@@ -84,6 +84,7 @@ class RunFolder:
 
         Raises:
             InputError: saying what stands where, and how to name the folder that is meant.
+            CheckpointError: this user may not look into it.
 
         """
         for folder in (self.path.parent, self.path):
@@ -92,6 +93,8 @@ class RunFolder:
         try:
             for folder in (self.path, self.checkpoints, self.tensorboard):
                 check_own_folder(folder)
+        except PermissionError as error:
+            raise self._write_error(error) from None
         except OSError as error:
             raise InputError(
                 f"{error.filename}: {error.strerror}",
