@@ -118,9 +118,11 @@ def doctor(
         from qca.cli import doctor_report
         from qca.core.config_loader import load_config
 
+        if not (checks := select(only, ignore)):
+            raise click.UsageError("--only and --ignore leave no check.")
         examination = doctor_report.Examination(
             config=load_config(config_file),
-            checks=select(only, ignore),
+            checks=checks,
             projects=projects,
             files_only=files_only,
             is_recorded=facts_file is not None,

@@ -69,6 +69,13 @@ def test_only_and_ignore_choose_the_checks(call_main, tmp_path, facts):
     assert "QCA301" not in [finding["id"] for finding in rest["findings"]]
 
 
+def test_a_choice_that_leaves_no_check_is_a_wrong_call(call_main, tmp_path, facts):
+    words = ("--facts", facts(HEALTHY), "--only", "QCA301", "--ignore", "QCA301")
+    done = call_main(tmp_path, "doctor", *words)
+    assert done.returncode == 2
+    assert "--only and --ignore leave no check" in done.stderr
+
+
 def test_a_pattern_names_all_checks_of_a_category(call_main, tmp_path, facts):
     (tmp_path / "c.yml").write_text("services: {db: {image: redis}}")
     words = ("doctor", "--facts", facts(HEALTHY), "-f", "c.yml", "--format", "json")
