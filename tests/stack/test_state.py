@@ -34,7 +34,9 @@ def test_another_users_up_is_not_ours_to_stop(tmp_path, monkeypatch):
             stop_holder(state)
 
 
-@pytest.mark.parametrize("number", [-1, -os.getpid(), 2**22, 2**80])
+@pytest.mark.parametrize(
+    "number", [-1, -os.getpid(), 2**22, 2**80], ids=["all", "own group", "too large", "absurd"]
+)
 def test_what_is_no_process_id_is_never_signalled(tmp_path, monkeypatch, number):
     sent: list[int] = []
     monkeypatch.setattr(module.os, "kill", lambda pid, _: sent.append(pid))
