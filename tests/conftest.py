@@ -57,3 +57,13 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> "Iterator[Chrome]":
 
     with open_browser(tmp_path_factory.mktemp("chromium")) as browser:
         yield browser
+
+
+@pytest.fixture(autouse=True)
+def leave_no_safe_path(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Take back what a trainer in this process tells every Python that it starts.
+
+    `qca train` sets PYTHONSAFEPATH; an interpreter that a later test asks would not see the folder
+    of its script.
+    """
+    monkeypatch.delenv("PYTHONSAFEPATH", raising=False)

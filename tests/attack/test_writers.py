@@ -18,6 +18,7 @@ KNOWN = {
     "qca/runs/tensorboard.py": "makes a new file in a checked folder",
     "qca/cli/init.py": "makes a new file",
     "infra/stack/image.py": "in a temporary folder of its own",
+    "qca/runs/run_copy.py": "in a new folder, which then takes the run's place as a whole",
     "infra/stack/engine_files.py": "a marker with a random name; an archive in memory",
 }
 WRITERS = {"write_text", "write_bytes", "touch", "copyfile", "copy2", "copytree"}

@@ -454,7 +454,7 @@ def test_any_python_understands_the_question(
     program: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """From 2.7 on, as far as this machine has them."""
-    for name in ("PYTHONPATH", "PYTHONHOME"):
+    for name in ("PYTHONPATH", "PYTHONHOME", "PYTHONSAFEPATH"):
         monkeypatch.delenv(name, raising=False)
     install(tmp_path, "urllib3", "1.26.12")
     install_imports(tmp_path / "compose", "import pipes", "from distutils.spawn import find")
