@@ -10,7 +10,7 @@ from infra.compose_file.reading import Reading
 from infra.compose_file.references import NotFollowedError
 from infra.compose_file.yaml_tree import Origin, Table, Value, to_table, to_text
 
-# Nobody chains more, and Python's stack holds not many times as many.
+# Real files chain far fewer, and Python's stack does not hold many times as many.
 _LONGEST_CHAIN = 100
 
 

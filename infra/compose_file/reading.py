@@ -16,7 +16,7 @@ from qca.core.units import MIB
 
 LARGEST_FILE = 4 * MIB
 
-# Nobody chains more; a file that includes itself twice over would take for ever.
+# Real files include far fewer; one that includes itself twice would never end.
 MOST_FILES = 60
 LONGEST_TRAIL = 20
 

@@ -18,7 +18,8 @@ from qca.automaton.automaton import Automaton
 from qca.automaton.load import EXPORT_FORMAT
 from qca.core.atomic_files import replace_file
 from qca.core.distribution import explain_install
-from qca.core.errors import InputError, LaunchError
+from qca.core.errors import LaunchError
+from qca.core.output_format import choose_by_name
 from qca.core.unet_shape import GRID_MULTIPLE
 from qca.export.real_step import RealStep
 
@@ -37,14 +38,7 @@ def parse_format(path: Path) -> Format:
         InputError: it asks for none that is known.
 
     """
-    suffix = path.suffix.removeprefix(".").lower()
-    for known in get_args(Format):
-        if suffix == known:
-            return known
-    raise InputError(
-        f"{path}: its name does not say what to write",
-        hint=f"Let it end in one of: {', '.join('.' + one for one in get_args(Format))}.",
-    )
+    return choose_by_name(path, get_args(Format))
 
 
 def export_automaton(automaton: Automaton, path: Path) -> None:

@@ -10,6 +10,7 @@ from typing import Literal, get_args
 import psutil
 
 from qca.core.errors import InputError, LaunchError, PlanError
+from qca.core.output_format import choose_by_name
 from qca.core.plain_files import check_plain
 from qca.core.units import MIB, format_size
 from qca.measures.choose_field import ChosenField
@@ -106,14 +107,7 @@ def parse_format(path: Path) -> Format:
         InputError: it asks for none that is known.
 
     """
-    suffix = path.suffix.removeprefix(".").lower()
-    for known in get_args(Format):
-        if suffix == known:
-            return known
-    raise InputError(
-        f"{path}: its name does not say what to write",
-        hint=f"Let it end in one of: {', '.join('.' + one for one in get_args(Format))}.",
-    )
+    return choose_by_name(path, get_args(Format))
 
 
 def choose_stride(format_: Format, grid: tuple[int, int]) -> int:
