@@ -19,7 +19,7 @@ from websockets.sync.client import ClientConnection, connect
 from qca.automaton.automaton import Automaton
 from qca.automaton.load import Saved
 from qca.core.config import PROFILES, TrainConfig, apply_profile
-from qca.train.weights import new_model
+from qca.train.weights import build_model
 from qca.viewer.server import Address, bind, make_address, serve_pages
 from qca.viewer.simulation import Simulation
 
@@ -31,7 +31,7 @@ def make_automaton(profile: str) -> Automaton:
     """Return the untrained automaton of a profile, on the CPU."""
     config = apply_profile(TrainConfig(), profile)
     saved = Saved(profile, config, {}, 0, None)
-    return Automaton(saved, new_model(config), torch.device("cpu"))
+    return Automaton(saved, build_model(config), torch.device("cpu"))
 
 
 def open_page(address: Address) -> ClientConnection:

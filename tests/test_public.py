@@ -6,7 +6,7 @@ import sys
 import pytest
 
 import qca
-from tests.support.automata import trained_run
+from tests.support.automata import write_trained_run
 
 
 def test_every_public_name_is_there_and_documented():
@@ -39,7 +39,7 @@ def test_fields_and_measures_need_no_torch():
 
 
 def test_an_automaton_is_loaded_run_and_measured(tmp_path):
-    automaton = qca.load(trained_run(tmp_path / "first"), device="cpu")
+    automaton = qca.load(write_trained_run(tmp_path / "first"), device="cpu")
     states = list(automaton.rollout(steps=3))
     assert qca.measure(states[-1], states[-2])["activity"] > 0
     density = abs(states[2].psi[1]) ** 2

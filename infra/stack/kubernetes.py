@@ -22,8 +22,8 @@ from infra.stack.kubernetes_pods import Names, build_store_pod, build_trainer_po
 from infra.stack.plan import StackPlan
 from qca.core.errors import InputError
 from qca.core.units import GIB
-from qca.memory.budget import parameter_count
-from qca.memory.checkpoint_size import checkpoint_bytes
+from qca.memory.budget import count_parameters
+from qca.memory.checkpoint_size import count_checkpoint_bytes
 
 Object = dict[str, Any]
 
@@ -81,7 +81,7 @@ def compute_runs_bytes(plan: StackPlan) -> int:
     two moments in float32; 1 GiB for metrics, events and pictures.
     """
     train = plan.train
-    checkpoint = checkpoint_bytes(parameter_count(train.d_state, train.hidden_channels))
+    checkpoint = count_checkpoint_bytes(count_parameters(train.d_state, train.hidden_channels))
     needed = (train.keep_checkpoints + 2) * checkpoint + GIB
     return -(-needed // GIB) * GIB
 

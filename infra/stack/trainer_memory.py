@@ -9,8 +9,8 @@ from infra.stack.decision import GIVEN, Decision
 from infra.stack.trainer_device import Device
 from qca.core.config import TrainConfig
 from qca.core.units import GIB, MIB, format_size
-from qca.memory.budget import parameter_count
-from qca.memory.checkpoint_size import checkpoint_bytes
+from qca.memory.budget import count_parameters
+from qca.memory.checkpoint_size import count_checkpoint_bytes
 from qca.memory.choose import Choice
 
 # Over what was measured or predicted: the page cache of a checkpoint that is being written
@@ -75,7 +75,7 @@ def compute_host_budget(
     memory = known_or_none(facts.memory)
     if memory is None:
         return None
-    resident = _compute_resident_bytes(parameter_count(train.d_state, train.hidden_channels))
+    resident = _compute_resident_bytes(count_parameters(train.d_state, train.hidden_channels))
     free = _compute_free_memory(memory, store_bytes)
     each = (free / CONTAINER_HEADROOM - _compute_launcher_bytes(processes)) / processes
     return max(0, int(each - resident))
@@ -137,7 +137,7 @@ def _compute_launcher_bytes(processes: int) -> int:
 def _compute_resident_bytes(parameters: int) -> int:
     """Return what the trainer takes of the host's memory while it computes on a GPU."""
     # A checkpoint's tensors on the host, and the bytes that are written of them.
-    return int(CUDA_RESIDENT) + 2 * checkpoint_bytes(parameters)
+    return int(CUDA_RESIDENT) + 2 * count_checkpoint_bytes(parameters)
 
 
 def _round_up(size: float) -> int:

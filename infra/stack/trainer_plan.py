@@ -32,7 +32,7 @@ from qca.core.config import (
     apply_profile,
 )
 from qca.core.units import format_size
-from qca.memory.checkpoint_size import moments_bytes
+from qca.memory.checkpoint_size import count_moment_bytes
 from qca.memory.choose import Choice, choose
 
 
@@ -187,7 +187,7 @@ def _decide_tapes(choice: Choice) -> Decision[int]:
 def _decide_optimizer_state(
     train: TrainConfig, choice: Choice, device: Device
 ) -> Decision[ResolvedOptimizerState]:
-    moments = f"AdamW's moments, {format_size(moments_bytes(choice.estimate.parameters))},"
+    moments = f"AdamW's moments, {format_size(count_moment_bytes(choice.estimate.parameters))},"
     if train.optimizer_state != "auto":
         because = GIVEN
     elif device == "cpu":

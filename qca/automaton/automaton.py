@@ -19,7 +19,7 @@ from qca.model.noise import Noise
 from qca.model.unet import UNetUnitary
 from qca.train.device import prepare_device
 from qca.train.request import StopFlag
-from qca.train.weights import new_model, require_loadable
+from qca.train.weights import build_model, require_loadable
 
 # States that are copied from a GPU together: it then waits for the host once, not for each.
 CHUNK = 16
@@ -52,7 +52,7 @@ class Automaton:
     def load(cls, what: str | Path, *, runs: str | Path = "runs", device: Device = "auto") -> Self:
         """Load a trained automaton, see `load`."""
         saved = read_saved(what, Path(runs))
-        model = new_model(saved.config)
+        model = build_model(saved.config)
         require_loadable(saved.weights, model.state_dict())
         model.load_state_dict(saved.weights)
         return cls(saved, model, _prepare(saved.config, device))
@@ -60,7 +60,7 @@ class Automaton:
     def make_untrained(self) -> "Automaton":
         """Return it with the weights that its seed draws, before any training."""
         saved = Saved(f"{self.name} untrained", self.config, {}, 0, None)
-        return Automaton(saved, new_model(self.config), self.device)
+        return Automaton(saved, build_model(self.config), self.device)
 
     def make_start(
         self,

@@ -11,7 +11,7 @@ from qca.core.unet_shape import GRID_MULTIPLE
 from qca.export.files import Format, parse_format
 from qca.measures.over_time import MEASURES, measure_series
 from qca.measures.state import State
-from qca.memory.budget import parameter_count
+from qca.memory.budget import count_parameters
 from qca.runs.run import Run, read_run
 
 _CONTENTS: Mapping[Format, str] = {
@@ -88,7 +88,7 @@ def render_card(automaton: Automaton, run: Run | None, path: Path, license_text:
         "",
         f"- File: `{path.name}`, {_CONTENTS[format_]}.",
         f"- License: {license_text or 'not stated by whoever exported it'}.",
-        f"- Parameters: {parameter_count(config.d_state, config.hidden_channels):,}.",
+        f"- Parameters: {count_parameters(config.d_state, config.hidden_channels):,}.",
         f"- Cells: {config.d_state} complex components; trained on {config.grid}x{config.grid} "
         f"cells, {config.steps:,} steps an episode.",
         f"- Update: {config.update}, gamma {config.gamma}.",

@@ -101,7 +101,7 @@ class Estimate:
         return self.total_bytes <= budget
 
 
-def parameter_count(d_state: int, hidden_channels: int) -> int:
+def count_parameters(d_state: int, hidden_channels: int) -> int:
     """Return the number of parameters of UNetUnitary; 27,883,292 at 14 and 128."""
     return sum(list_parameter_sizes(d_state, hidden_channels))
 
@@ -169,7 +169,7 @@ def estimate_host_bytes(train: TrainConfig, recompute: ResolvedRecompute) -> int
                 train.steps * count_state_bytes(EpisodeSizes.from_config(train).shape) - 1
             ).bit_length()
         )
-    weights = FLOAT * parameter_count(train.d_state, train.hidden_channels)
+    weights = FLOAT * count_parameters(train.d_state, train.hidden_channels)
     return states + (4 * weights if train.optimizer_state == "host" else 0)
 
 

@@ -3,11 +3,11 @@
 from qca.memory.layers import FLOAT
 
 
-def moments_bytes(parameters: int) -> int:
+def count_moment_bytes(parameters: int) -> int:
     """Return the bytes of AdamW's two moments of each parameter."""
     return 2 * FLOAT * parameters
 
 
-def checkpoint_bytes(parameters: int) -> int:
+def count_checkpoint_bytes(parameters: int) -> int:
     """Return the bytes of a checkpoint's tensors; its headers are a few kilobytes more."""
-    return FLOAT * parameters + moments_bytes(parameters)
+    return FLOAT * parameters + count_moment_bytes(parameters)

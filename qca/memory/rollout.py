@@ -5,7 +5,7 @@ from typing import Literal
 
 from qca.core.config import Update
 from qca.memory.allocator import estimate_winograd_workspace
-from qca.memory.budget import parameter_count
+from qca.memory.budget import count_parameters
 from qca.memory.context import estimate_context
 from qca.memory.layers import FLOAT, Shape, list_parameter_sizes
 from qca.memory.state_tensors import StateTensors, count_state_bytes
@@ -32,7 +32,7 @@ def estimate_rollout(
 
     `held_states` are those on the device that wait to be copied from it.
     """
-    needed = FLOAT * parameter_count(shape.d_state, shape.hidden_channels)
+    needed = FLOAT * count_parameters(shape.d_state, shape.hidden_channels)
     needed += 2 * estimate_step(shape, update, gamma) + held_states * count_state_bytes(shape)
     if device == "cuda":
         context = estimate_context(device)

@@ -10,7 +10,7 @@ from markupsafe import Markup
 
 from qca.core.distribution import read_version
 from qca.core.units import format_size
-from qca.memory.budget import Estimate, parameter_count
+from qca.memory.budget import Estimate, count_parameters
 from qca.report.curves import draw_learning, draw_speed
 from qca.report.formatting import (
     format_duration,
@@ -78,7 +78,7 @@ def render_page(run: Run, host: HostSection, now: datetime) -> str:
         now=now,
         version=read_version(),
         css=Markup(read_asset("page.css")),
-        parameters=parameter_count(run.config.d_state, run.config.hidden_channels),
+        parameters=count_parameters(run.config.d_state, run.config.hidden_channels),
         share=min(100.0, 100 * run.episodes_done / run.config.episodes),
         status_sentence=_STATUS_SENTENCES[run.status],
         facts=_build_facts(run, need),

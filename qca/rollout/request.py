@@ -69,7 +69,7 @@ class RolloutRequest:
         return count_shown_cells(self.grid, self.stride)
 
     @property
-    def described(self) -> str:
+    def size_text(self) -> str:
         """Its size in words."""
         return f"{self.frames:,} frames of {self.grid[0]}x{self.grid[1]} cells"
 
@@ -188,7 +188,7 @@ def _require_small_page(request: RolloutRequest) -> None:
         every = choose_every("html", request.steps, request.shown_cells, len(request.fields))
         largest = format_size(LARGEST_FRAMES * 4 // 3)
         raise InputError(
-            f"{request.described} make a page of up to {format_size(size * 4 // 3)}; "
+            f"{request.size_text} make a page of up to {format_size(size * 4 // 3)}; "
             f"a page may have {largest}",
             hint=f"Keep fewer frames (--every {every}) or fields (--field), or write a video.",
         )
@@ -199,7 +199,7 @@ def _require_memory(request: RolloutRequest, d_state: int) -> None:
     needed, free = 2 * count_kept_bytes(request, d_state), psutil.virtual_memory().available
     if needed > free:
         raise PlanError(
-            f"{request.described} need {format_size(needed)} of memory; "
+            f"{request.size_text} need {format_size(needed)} of memory; "
             f"{format_size(free)} are available",
             hint="Keep fewer frames with --every, or choose a smaller --grid.",
         )

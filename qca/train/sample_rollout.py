@@ -21,7 +21,7 @@ from qca.runs.run_folder import RunFolder
 from qca.runs.snapshots import write_snapshots
 from qca.train.checkpoint import MODEL, find_newest_intact
 from qca.train.request import StopFlag
-from qca.train.weights import new_model
+from qca.train.weights import build_model
 
 # Frames of the report's animation: as many as it needs to be smooth, fewer where the file would
 # be larger than that, and eight in any case.
@@ -67,7 +67,7 @@ def write_sample_rollout(config: TrainConfig, run_dir: Path, *, stop: StopFlag) 
             return
         cuda = config.device != "cpu" and torch.cuda.is_available()
         device = torch.device("cuda" if cuda else "cpu")
-        model = new_model(config)
+        model = build_model(config)
         model.load_state_dict(checkpoint.select(MODEL))
         evolution = Evolution(model.to(device), config.gamma, config.update)
         psi = draw_initial_state(config.seed, range(1), d_state=config.d_state, grid=config.grid)

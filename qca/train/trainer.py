@@ -25,7 +25,7 @@ from qca.train.precision import HALF, HalfModel, LossScale
 from qca.train.state_store import StateStore, make_state_store
 from qca.train.step_result import SkippedStep, StepResult, find_nonfinite
 from qca.train.step_runner import EagerRunner, GraphRunner, StepRunner
-from qca.train.weights import new_model, require_loadable
+from qca.train.weights import build_model, require_loadable
 
 # So many episodes in a row that are not finite are no accident any more. Under float16 the
 # loss scale is lowered first, and those do not count.
@@ -53,7 +53,7 @@ class Trainer:
         self.plateau = Plateau()
         self.loss_scale = LossScale()
         self.loss = make_loss(config.loss)
-        self.model = new_model(config).to(device)
+        self.model = build_model(config).to(device)
         layout = _choose_memory_format(config, device)
         self.model.to(memory_format=layout)  # pyright: ignore[reportCallIssue] # torch's stub
         half = HALF.get(config.precision)

@@ -18,7 +18,7 @@ from qca.model.unet import UNetUnitary
 _FIRST = "inc.conv_block.0.weight"  # a name that every checkpoint of this model has
 
 
-def new_model(config: TrainConfig) -> UNetUnitary:
+def build_model(config: TrainConfig) -> UNetUnitary:
     """Return the untrained model of a run: the same weights for the same seed, on the CPU."""
     draw = make_generator(config.seed, Purpose.WEIGHTS)
     with torch.random.fork_rng(devices=[]):

@@ -9,7 +9,7 @@ from qca.automaton.automaton import Automaton
 from qca.core.errors import CheckpointError, InputError, PlanError
 from qca.model.initial_state import draw_initial_state
 from qca.model.noise import Noise
-from tests.support.automata import lively_automaton, trained_run
+from tests.support.automata import lively_automaton, write_trained_run
 from tests.support.run_folders import complete_run
 from tests.support.training import StopAfter
 
@@ -102,7 +102,7 @@ def test_a_grid_that_does_not_fit_the_memory_is_refused(automaton, monkeypatch):
 
 
 def test_a_checkpoint_is_the_run_at_its_episode(tmp_path):
-    folder = trained_run(tmp_path / "first", episode=4)
+    folder = write_trained_run(tmp_path / "first", episode=4)
     [checkpoint] = (folder / "checkpoints").iterdir()
     from_file, from_run = (Automaton.load(what, device="cpu") for what in (checkpoint, folder))
     assert (from_file.name, from_file.episode, from_file.folder) == ("first", 4, None)
@@ -112,7 +112,7 @@ def test_a_checkpoint_is_the_run_at_its_episode(tmp_path):
 
 
 def test_a_run_is_found_by_its_name(tmp_path):
-    trained_run(tmp_path / "first")
+    write_trained_run(tmp_path / "first")
     assert Automaton.load("first", runs=tmp_path, device="cpu").name == "first"
 
 
@@ -122,7 +122,7 @@ def test_a_run_without_a_checkpoint_is_refused(tmp_path):
 
 
 def test_a_checkpoint_of_another_architecture_is_refused(tmp_path):
-    folder = trained_run(tmp_path / "first")
+    folder = write_trained_run(tmp_path / "first")
     config = folder / "config.json"
     config.write_text(config.read_text().replace('"d_state": 3', '"d_state": 4'))
     with pytest.raises(CheckpointError, match="another architecture: inc"):
@@ -130,8 +130,8 @@ def test_a_checkpoint_of_another_architecture_is_refused(tmp_path):
 
 
 def test_an_older_checkpoint_stands_in_for_a_truncated_one(tmp_path):
-    folder = trained_run(tmp_path / "first", episode=4)
-    trained_run(folder, episode=6)
+    folder = write_trained_run(tmp_path / "first", episode=4)
+    write_trained_run(folder, episode=6)
     newest = folder / "checkpoints" / "episode-00000006.safetensors"
     newest.write_bytes(newest.read_bytes()[:1000])
     automaton = Automaton.load(folder, device="cpu")

@@ -6,7 +6,7 @@ import torch
 
 from qca.automaton.automaton import CHUNK, Automaton
 from qca.automaton.stepper import GraphStepper, make_stepper
-from tests.support.automata import trained_run
+from tests.support.automata import write_trained_run
 
 pytestmark = [
     pytest.mark.cuda,
@@ -16,7 +16,7 @@ pytestmark = [
 
 @pytest.mark.parametrize("update", ["cartesian", "unitary"])
 def test_a_rollout_is_the_cpus_within_rounding(tmp_path, update):
-    folder = trained_run(tmp_path / "first", update=update, hidden_channels=16, grid=16)
+    folder = write_trained_run(tmp_path / "first", update=update, hidden_channels=16, grid=16)
     cpu, gpu = (Automaton.load(folder, device=device) for device in ("cpu", "cuda"))
     steps = 2 * CHUNK + 3
     for noise in (0.0, 0.3):
@@ -28,7 +28,7 @@ def test_a_rollout_is_the_cpus_within_rounding(tmp_path, update):
 
 
 def test_a_captured_step_is_the_eager_one(tmp_path):
-    automaton = Automaton.load(trained_run(tmp_path / "first"), device="cuda")
+    automaton = Automaton.load(write_trained_run(tmp_path / "first"), device="cuda")
     psi = torch.from_numpy(automaton.make_start()).unsqueeze(0).cuda()
     stepper = make_stepper(automaton.evolution, psi)
     assert isinstance(stepper, GraphStepper)

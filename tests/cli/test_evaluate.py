@@ -4,14 +4,14 @@ import json
 
 import pytest
 
-from tests.support.automata import trained_run
+from tests.support.automata import write_trained_run
 
 
 @pytest.fixture
 def trained(qca):
     """The program in a folder with two runs."""
-    trained_run(qca.folder / "runs" / "first")
-    trained_run(qca.folder / "runs" / "second", gamma=0.3)
+    write_trained_run(qca.folder / "runs" / "first")
+    write_trained_run(qca.folder / "runs" / "second", gamma=0.3)
     return qca
 
 

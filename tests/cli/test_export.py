@@ -1,10 +1,10 @@
 """`qca export`: from a run to a file with its card."""
 
-from tests.support.automata import trained_run
+from tests.support.automata import write_trained_run
 
 
 def test_a_run_becomes_a_file_with_a_card(qca):
-    trained_run(qca.folder / "runs" / "first")
+    write_trained_run(qca.folder / "runs" / "first")
     done = qca("export", "first", "-o", "first.safetensors", "--license", "CC0-1.0")
     assert "Wrote first.safetensors and first.safetensors.md." in done.stderr
     assert "License: CC0-1.0" in (qca.folder / "first.safetensors.md").read_text()
@@ -13,7 +13,7 @@ def test_a_run_becomes_a_file_with_a_card(qca):
 
 
 def test_what_cannot_be_is_said(qca):
-    trained_run(qca.folder / "runs" / "first")
+    write_trained_run(qca.folder / "runs" / "first")
     assert "does not say what to write" in qca("export", "first", "-o", "a.bin", check=2).stderr
     assert "no run 'second'" in qca("export", "second", "-o", "a.pth", check=2).stderr
     assert "-o" in qca("export", "first", check=2).stderr

@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 
 from qca.runs.snapshots import read_snapshots
-from tests.support.automata import trained_run
+from tests.support.automata import write_trained_run
 from tests.support.program import Program
 
 
 @pytest.fixture
 def trained(qca):
     """The program in a folder with a trained run."""
-    trained_run(qca.folder / "runs" / "first")
+    write_trained_run(qca.folder / "runs" / "first")
     return qca
 
 
@@ -74,7 +74,7 @@ def test_what_cannot_be_is_said_and_writes_nothing(trained, words, status, messa
     ["long.npz", *(pytest.param(f"long.{one}", marks=pytest.mark.slow) for one in ("gif", "html"))],
 )
 def test_ctrl_c_keeps_what_there_is_as_a_whole_file(tmp_path, name):
-    trained_run(tmp_path / "runs" / "first")
+    write_trained_run(tmp_path / "runs" / "first")
     program = Program(tmp_path)
     # A frame takes seconds: it stops between two.
     words = ("rollout", "first", "--steps", 50_000, "--every", 2000, "-o", name)

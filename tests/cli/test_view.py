@@ -5,12 +5,12 @@ import signal
 import urllib.request
 
 from qca.viewer.server import bind
-from tests.support.automata import trained_run
+from tests.support.automata import write_trained_run
 from tests.support.program import Program
 
 
 def test_it_says_where_the_page_is_and_ends_with_ctrl_c(tmp_path):
-    trained_run(tmp_path / "runs" / "first")
+    write_trained_run(tmp_path / "runs" / "first")
     with Program(tmp_path).start("view", "first") as running:
         running.wait_for_stderr("Ctrl-C ends the view.")
         [url] = re.findall(r"http://127\.0\.0\.1:\d+/\S+/", running.read_stderr())
@@ -20,7 +20,7 @@ def test_it_says_where_the_page_is_and_ends_with_ctrl_c(tmp_path):
 
 
 def test_what_cannot_be_is_said(qca):
-    trained_run(qca.folder / "runs" / "first")
+    write_trained_run(qca.folder / "runs" / "first")
     with bind(0) as bound:
         port = bound.getsockname()[1]
         assert f"port {port} of" in qca("view", "first", "--port", port, check=1).stderr

@@ -13,7 +13,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 
 @pytest.fixture
-def without(monkeypatch: pytest.MonkeyPatch):
+def hide_packages(monkeypatch: pytest.MonkeyPatch):
     """Returns a function after which these distributions are not installed."""
     find_version = metadata.version
 
@@ -33,15 +33,15 @@ def test_the_distribution_is_the_projects_and_not_called_as_somebody_elses():
     assert read_version() == PROJECT["version"]
 
 
-def test_a_hint_names_the_requirements_and_not_the_distribution(without):
-    without("jinja2", "matplotlib")
+def test_a_hint_names_the_requirements_and_not_the_distribution(hide_packages):
+    hide_packages("jinja2", "matplotlib")
     hint = explain_install("report")
     assert f"{sys.executable} -P -m pip install 'jinja2>=3.1.6' 'matplotlib>=3.10'" in hint
     assert "qca" not in hint.replace(sys.executable, "")
 
 
-def test_a_requirement_of_another_extra_is_not_named(without):
-    without("jinja2", "websockets")
+def test_a_requirement_of_another_extra_is_not_named(hide_packages):
+    hide_packages("jinja2", "websockets")
     assert "websockets" not in explain_install("report")
 
 

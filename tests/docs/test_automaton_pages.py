@@ -18,7 +18,7 @@ from qca.measures.over_time import MEASURES
 from qca.measures.state import State
 from qca.model.evolution import Step
 from qca.model.losses import make_loss
-from tests.support.automata import trained_run
+from tests.support.automata import write_trained_run
 from tests.support.pages import DOCS, find_blocks, list_commands, read_page
 from tests.support.plugins import install
 from tests.support.run_folders import field
@@ -29,7 +29,7 @@ plt.switch_backend("agg")
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The folder that one is in, with a trained run."""
-    trained_run(tmp_path / "runs" / "first", grid=16)
+    write_trained_run(tmp_path / "runs" / "first", grid=16)
     monkeypatch.chdir(tmp_path)
     return tmp_path
 

@@ -34,6 +34,6 @@ class Exported:
 
 
 @pytest.fixture(scope="session")
-def exported(automaton: Automaton, tmp_path_factory: pytest.TempPathFactory) -> Exported:
-    """The file of each format: `exported["onnx"]`."""
-    return Exported(automaton, tmp_path_factory.mktemp("exported"))
+def exports(automaton: Automaton, tmp_path_factory: pytest.TempPathFactory) -> Exported:
+    """The file of each format: `exports["onnx"]`."""
+    return Exported(automaton, tmp_path_factory.mktemp("exports"))

@@ -43,8 +43,8 @@ def test_its_configuration_can_be_trained_with(card, automaton):
     assert TrainConfig(**train) == automaton.config
 
 
-def test_what_is_not_known_is_said(exported):
-    loaded = Automaton.load(exported["pth"], device="cpu")
+def test_what_is_not_known_is_said(exports):
+    loaded = Automaton.load(exports["pth"], device="cpu")
     card = render_card(loaded, None, Path("first.pth"), None)
     assert "- License: not stated by whoever exported it." in card
     assert "Not measured: " in card
@@ -55,8 +55,8 @@ def test_what_is_not_known_is_said(exported):
     "format_",
     ["safetensors", pytest.param("pt2", marks=pytest.mark.slow), ONNX],
 )
-def test_its_five_lines_load_the_file(automaton, exported, format_):
-    path = exported[format_]
+def test_its_five_lines_load_the_file(automaton, exports, format_):
+    path = exports[format_]
     text = write_card(automaton, path, None).read_text()
     program = read_block(text, "python")
     assert len(program.strip().splitlines()) <= 6

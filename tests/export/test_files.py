@@ -55,10 +55,10 @@ def draw(batch: int, rows: int, columns: int) -> np.ndarray:
 
 
 @pytest.mark.parametrize("format_", ["pt2", ONNX])
-def test_the_step_is_the_same_for_any_batch_and_grid(automaton, exported, tmp_path, format_):
+def test_the_step_is_the_same_for_any_batch_and_grid(automaton, exports, tmp_path, format_):
     starts = {f"start{number}": draw(*sizes) for number, sizes in enumerate(GRIDS)}
     np.savez(tmp_path / "starts.npz", start0=starts["start0"], start1=starts["start1"])
-    files = (exported[format_], tmp_path / "starts.npz", tmp_path / "ends.npz")
+    files = (exports[format_], tmp_path / "starts.npz", tmp_path / "ends.npz")
     program = PROGRAM.format(step=STEPS[format_])
     subprocess.run([sys.executable, "-c", program, *files], check=True, cwd=tmp_path)
     ends = np.load(tmp_path / "ends.npz")
@@ -70,9 +70,9 @@ def test_the_step_is_the_same_for_any_batch_and_grid(automaton, exported, tmp_pa
         assert np.abs(expected - psi).max() > 1e-2
 
 
-def test_atherias_loader_finds_the_weights(automaton, exported):
+def test_atherias_loader_finds_the_weights(automaton, exports):
     """As its `load_model` does: by `torch.load`, below `model_state_dict`, name for name."""
-    checkpoint = torch.load(exported["pth"], map_location="cpu")
+    checkpoint = torch.load(exports["pth"], map_location="cpu")
     assert checkpoint["episode"] == 6
     model = UNetUnitary(d_state=3, hidden_channels=4)
     missing, unexpected = model.load_state_dict(checkpoint["model_state_dict"], strict=False)
@@ -83,38 +83,38 @@ def test_atherias_loader_finds_the_weights(automaton, exported):
 
 
 @pytest.mark.parametrize("format_", ["safetensors", "pth"])
-def test_qca_loads_it_back(automaton, exported, format_):
-    loaded = Automaton.load(exported[format_], device="cpu")
+def test_qca_loads_it_back(automaton, exports, format_):
+    loaded = Automaton.load(exports[format_], device="cpu")
     assert (loaded.name, loaded.episode, loaded.config) == ("first", 6, automaton.config)
     ends = [list(one.rollout(2))[-1].psi for one in (loaded, automaton)]
     assert np.array_equal(ends[0], ends[1])
 
 
-def test_the_weights_are_all_there_under_their_names(automaton, exported):
-    with safe_open(exported["safetensors"], framework="pt") as file:
+def test_the_weights_are_all_there_under_their_names(automaton, exports):
+    with safe_open(exports["safetensors"], framework="pt") as file:
         names, header = set(file.keys()), file.metadata()
     assert names == automaton.evolution.model.state_dict().keys()
     assert json.loads(header["config"])["d_state"] == 3
 
 
 @pytest.mark.parametrize("format_", FORMATS)
-def test_a_truncated_file_is_refused(exported, tmp_path, format_):
+def test_a_truncated_file_is_refused(exports, tmp_path, format_):
     cut = tmp_path / f"cut.{format_}"
-    cut.write_bytes(exported[format_].read_bytes()[:5000])
+    cut.write_bytes(exports[format_].read_bytes()[:5000])
     with pytest.raises(InputError):
         Automaton.load(cut, device="cpu")
 
 
-def test_weights_with_a_nan_are_refused(automaton, exported, tmp_path):
-    content = torch.load(exported["pth"])
+def test_weights_with_a_nan_are_refused(automaton, exports, tmp_path):
+    content = torch.load(exports["pth"])
     content["model_state_dict"]["outc.bias"][0] = float("nan")
     torch.save(content, tmp_path / "nan.pth")
     with pytest.raises(CheckpointError, match=r"a NaN or an infinity in outc\.bias"):
         Automaton.load(tmp_path / "nan.pth", device="cpu")
 
 
-def test_weights_that_do_not_say_whose_they_are_are_refused(exported, tmp_path):
-    content = torch.load(exported["pth"])
+def test_weights_that_do_not_say_whose_they_are_are_refused(exports, tmp_path):
+    content = torch.load(exports["pth"])
     torch.save(content["model_state_dict"], tmp_path / "bare.pth")
     with pytest.raises(InputError, match="it does not say of which") as error:
         Automaton.load(tmp_path / "bare.pth", device="cpu")
@@ -142,26 +142,26 @@ def test_a_disk_that_has_no_room_is_said(automaton, tmp_path, format_):
 
 
 @pytest.mark.parametrize("format_", ["safetensors", "pth"])
-def test_a_file_may_have_any_name(automaton, exported, tmp_path, format_):
-    renamed = shutil.copy(exported[format_], tmp_path / "first.weights")
+def test_a_file_may_have_any_name(automaton, exports, tmp_path, format_):
+    renamed = shutil.copy(exports[format_], tmp_path / "first.weights")
     assert Automaton.load(renamed, device="cpu").config == automaton.config
 
 
 @pytest.mark.parametrize(
     "change", [{"episode": "six"}, {"config": "no JSON"}, {"config": "[" * 100_000}]
 )
-def test_metadata_that_qca_does_not_write_is_refused(automaton, exported, tmp_path, change):
+def test_metadata_that_qca_does_not_write_is_refused(automaton, exports, tmp_path, change):
     header = {**describe(automaton), **change}
-    save_file(load_file(exported["safetensors"]), tmp_path / "one.safetensors", header)
-    torch.save({**torch.load(exported["pth"]), "qca": header}, tmp_path / "one.pth")
+    save_file(load_file(exports["safetensors"]), tmp_path / "one.safetensors", header)
+    torch.save({**torch.load(exports["pth"]), "qca": header}, tmp_path / "one.pth")
     for name in ("one.safetensors", "one.pth"):
         with pytest.raises(InputError, match="its metadata cannot be read"):
             Automaton.load(tmp_path / name, device="cpu")
 
 
 @pytest.mark.parametrize("change", [{"episode": [6]}, {"config": 5}])
-def test_metadata_that_is_no_text_is_refused(automaton, exported, tmp_path, change):
-    content = {**torch.load(exported["pth"]), "qca": {**describe(automaton), **change}}
+def test_metadata_that_is_no_text_is_refused(automaton, exports, tmp_path, change):
+    content = {**torch.load(exports["pth"]), "qca": {**describe(automaton), **change}}
     torch.save(content, tmp_path / "one.pth")
     with pytest.raises(InputError, match="its metadata cannot be read"):
         Automaton.load(tmp_path / "one.pth", device="cpu")

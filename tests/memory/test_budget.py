@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from qca.core.config import ResolvedRecompute, TrainConfig
 from qca.core.units import MIB
 from qca.memory.activations import compute_interval
-from qca.memory.budget import estimate, estimate_host_bytes, parameter_count
+from qca.memory.budget import count_parameters, estimate, estimate_host_bytes
 from qca.memory.context import CUDA_CONTEXT, NCCL_CONTEXT, RESIDENT_FLOOR
 from qca.model.unet import UNetUnitary
 
@@ -47,11 +47,11 @@ def predict_peak(recompute: ResolvedRecompute, values: dict[str, Any]) -> int:
 def test_counts_the_parameters_of_the_real_network(d_state: int, hidden_channels: int) -> None:
     model = UNetUnitary(d_state, hidden_channels)
     count = sum(parameter.numel() for parameter in model.parameters())
-    assert parameter_count(d_state, hidden_channels) == count
+    assert count_parameters(d_state, hidden_channels) == count
 
 
 def test_the_seeds_network_has_27_883_292_parameters() -> None:
-    assert parameter_count(14, 128) == 27_883_292
+    assert count_parameters(14, 128) == 27_883_292
 
 
 def test_the_terms_of_the_seeds_run_are_those_that_were_measured() -> None:

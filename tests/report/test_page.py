@@ -69,17 +69,17 @@ def render(host):
 
 
 @pytest.fixture(scope="module")
-def complete(render, tmp_path_factory) -> str:
+def complete_page(render, tmp_path_factory) -> str:
     return render(complete_run(tmp_path_factory.mktemp("runs") / "first"))
 
 
 @pytest.fixture(scope="module")
-def eventful(render, tmp_path_factory) -> str:
+def eventful_page(render, tmp_path_factory) -> str:
     return render(eventful_run(tmp_path_factory.mktemp("runs") / "long"))
 
 
-def test_a_complete_run(complete):
-    shown = Page(complete)
+def test_a_complete_run(complete_page):
+    shown = Page(complete_page)
     for words in (
         "first complete",
         "6 of 6 episodes",
@@ -112,8 +112,8 @@ def test_a_run_that_is_not_finished_says_so(render, tmp_path, episodes, events, 
     assert "no pictures of the state" in shown.text
 
 
-def test_what_happened_on_the_way_is_told(eventful):
-    shown = Page(eventful)
+def test_what_happened_on_the_way_is_told(eventful_page):
+    shown = Page(eventful_page)
     for words in (
         "The run was continued 1 time.",
         "3 episodes gave a number that is not finite",
@@ -161,8 +161,8 @@ def test_what_was_made_again_is_told_as_such():
     )
 
 
-def test_the_findings_and_the_plan_with_its_reasons(complete, host):
-    shown = Page(complete)
+def test_the_findings_and_the_plan_with_its_reasons(complete_page, host):
+    shown = Page(complete_page)
     for finding in host.findings:
         assert finding.id in shown.text
     worst = next(one for one in host.findings if one.severity == "error")
@@ -181,25 +181,25 @@ def test_what_could_not_be_seen_is_never_told_as_well(tmp_path):
     assert "Budget what the device had free unknown" in shown.text
 
 
-def test_it_loads_nothing_and_runs_nothing(complete, eventful):
-    for text in (complete, eventful):
+def test_it_loads_nothing_and_runs_nothing(complete_page, eventful_page):
+    for text in (complete_page, eventful_page):
         assert Page(text).loads == []
         assert "<script" not in text
         assert "url(http" not in text
         assert "default-src 'none'" in text
 
 
-def test_every_id_is_there_once(eventful):
-    ids = Page(eventful).ids
+def test_every_id_is_there_once(eventful_page):
+    ids = Page(eventful_page).ids
     assert sorted(ids) == sorted(set(ids))
 
 
-def test_letters_of_the_charts_are_text(complete):
-    assert len(re.findall(r"<text[^>]*>episode</text>", complete)) == 9
+def test_letters_of_the_charts_are_text(complete_page):
+    assert len(re.findall(r"<text[^>]*>episode</text>", complete_page)) == 9
 
 
-def test_the_same_run_gives_the_same_page(render, complete, tmp_path):
-    assert render(complete_run(tmp_path / "first")) == complete
+def test_the_same_run_gives_the_same_page(render, complete_page, tmp_path):
+    assert render(complete_run(tmp_path / "first")) == complete_page
 
 
 def test_what_a_file_says_is_text_and_names_no_person(render, tmp_path):

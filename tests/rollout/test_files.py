@@ -22,12 +22,12 @@ from tests.rollout.conftest import record
 
 
 @pytest.fixture(scope="module")
-def drawn(recording):
+def drawn_fields(recording):
     return draw_fields(recording)
 
 
-def test_a_gif_has_every_frame_in_its_colors(tmp_path, drawn):
-    write_gif(tmp_path / "a.gif", drawn[:1], fps=10)
+def test_a_gif_has_every_frame_in_its_colors(tmp_path, drawn_fields):
+    write_gif(tmp_path / "a.gif", drawn_fields[:1], fps=10)
     with Image.open(tmp_path / "a.gif") as picture:
         assert getattr(picture, "n_frames", 1) == 5
         assert picture.size == (512, 512)
@@ -35,22 +35,22 @@ def test_a_gif_has_every_frame_in_its_colors(tmp_path, drawn):
         assert picture.info["loop"] == 0
         picture.seek(3)
         pixels = np.asarray(picture.convert("RGB"))
-    assert np.abs(pixels[::64, ::64].astype(int) - drawn[0].paint(3)).max() <= 8
+    assert np.abs(pixels[::64, ::64].astype(int) - drawn_fields[0].paint(3)).max() <= 8
 
 
-def test_several_fields_stand_beside_one_another(drawn):
-    picture = paint_frame(drawn, 0, 2)
+def test_several_fields_stand_beside_one_another(drawn_fields):
+    picture = paint_frame(drawn_fields, 0, 2)
     assert picture.shape == (16, 3 * 16 + 2 * 8, 3)
-    assert np.array_equal(picture[::2, :16:2], drawn[0].paint(0))
-    assert np.array_equal(picture[::2, -16::2], drawn[2].paint(0))
+    assert np.array_equal(picture[::2, :16:2], drawn_fields[0].paint(0))
+    assert np.array_equal(picture[::2, -16::2], drawn_fields[2].paint(0))
 
 
-def test_a_contact_sheet_has_a_row_for_each_field(tmp_path, drawn, recording):
-    write_contact_sheet(tmp_path / "a.png", drawn, recording.steps)
+def test_a_contact_sheet_has_a_row_for_each_field(tmp_path, drawn_fields, recording):
+    write_contact_sheet(tmp_path / "a.png", drawn_fields, recording.steps)
     with Image.open(tmp_path / "a.png") as sheet:
         assert sheet.size == (5 * 168 + 8, 3 * 184 + 8)
         corner = sheet.getpixel((8, 8 + 16))
-    assert corner == tuple(drawn[0].paint(0)[0, 0])
+    assert corner == tuple(drawn_fields[0].paint(0)[0, 0])
 
 
 @pytest.mark.parametrize(
@@ -64,22 +64,22 @@ def test_frames_are_chosen_evenly_with_the_first_and_the_last(count, chosen):
 
 
 @pytest.mark.parametrize("container", ["mp4", "webm"])
-def test_a_video_can_be_decoded_to_its_frames(tmp_path, drawn, container):
+def test_a_video_can_be_decoded_to_its_frames(tmp_path, drawn_fields, container):
     path = tmp_path / f"a.{container}"
-    write_video(path, drawn, 10, container)
+    write_video(path, drawn_fields, 10, container)
     raw = [find_encoder(), "-loglevel", "error", "-i", str(path)]
     raw += ["-f", "rawvideo", "-pix_fmt", "rgb24", "-"]
     decoded = subprocess.run(raw, capture_output=True, check=True).stdout
     frames = np.frombuffer(decoded, np.uint8).reshape(5, 512, -1, 3)
-    expected = paint_frame(drawn, 2, 64).astype(int)
+    expected = paint_frame(drawn_fields, 2, 64).astype(int)
     # The colors are stored at half the resolution; the middle of a cell has kept its own.
     assert np.abs(frames[2, 32::64, 32:512:64] - expected[32::64, 32:512:64]).mean() < 8
 
 
-def test_what_the_encoder_says_is_passed_on(tmp_path, drawn):
+def test_what_the_encoder_says_is_passed_on(tmp_path, drawn_fields):
     (tmp_path / "a.mp4").mkdir()
     with pytest.raises(LaunchError, match=r"FFmpeg cannot write a.mp4: .*Is a directory"):
-        write_video(tmp_path / "a.mp4", drawn, 10, "mp4")
+        write_video(tmp_path / "a.mp4", drawn_fields, 10, "mp4")
 
 
 def test_without_an_encoder_its_extra_is_named(monkeypatch):

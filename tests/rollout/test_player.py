@@ -27,7 +27,7 @@ def page(recording, tmp_path_factory) -> str:
 
 
 @pytest.fixture
-def paused(browser, page) -> Chrome:
+def player(browser, page) -> Chrome:
     """The page where nobody wants motion: it waits at the first frame."""
     open_page(browser, page, motion=False)
     WebDriverWait(browser, 10).until(lambda driver: read_text(driver, "ends"))
@@ -46,41 +46,41 @@ def read_pixels(browser: Chrome) -> np.ndarray:
     return np.array(browser.execute_script(PIXELS), np.uint8).reshape(8, 8, 4)[..., :3]
 
 
-def test_it_shows_the_fields_of_the_frames_in_their_colors(paused, recording):
+def test_it_shows_the_fields_of_the_frames_in_their_colors(player, recording):
     drawn = draw_fields(recording)
-    choice = Select(paused.find_element(By.ID, "field"))
+    choice = Select(player.find_element(By.ID, "field"))
     assert [option.text for option in choice.options] == ["density:1", "phase:0", "dominant"]
     for number, field in enumerate(drawn):
         choice.select_by_index(number)
-        assert np.array_equal(read_pixels(paused), field.paint(0))
+        assert np.array_equal(read_pixels(player), field.paint(0))
 
 
-def test_the_keyboard_does_everything(paused, recording):
+def test_the_keyboard_does_everything(player, recording):
     density = draw_fields(recording)[0]
-    press(paused, Keys.ARROW_RIGHT, Keys.ARROW_RIGHT, Keys.ARROW_LEFT)
-    assert read_text(paused, "step") == "step 2"
-    assert np.array_equal(read_pixels(paused), density.paint(1))
-    press(paused, Keys.END)
-    assert read_text(paused, "step") == "step 8"
-    press(paused, "2")
-    assert Select(paused.find_element(By.ID, "field")).first_selected_option.text == "phase:0"
-    press(paused, Keys.HOME, " ")
-    WebDriverWait(paused, 10).until(lambda driver: read_text(driver, "step") == "step 6")
-    press(paused, " ")
-    stopped = read_text(paused, "step")
-    assert read_text(paused, "play") == "Play"
-    paused.execute_async_script("setTimeout(arguments[0], 200)")
-    assert read_text(paused, "step") == stopped
+    press(player, Keys.ARROW_RIGHT, Keys.ARROW_RIGHT, Keys.ARROW_LEFT)
+    assert read_text(player, "step") == "step 2"
+    assert np.array_equal(read_pixels(player), density.paint(1))
+    press(player, Keys.END)
+    assert read_text(player, "step") == "step 8"
+    press(player, "2")
+    assert Select(player.find_element(By.ID, "field")).first_selected_option.text == "phase:0"
+    press(player, Keys.HOME, " ")
+    WebDriverWait(player, 10).until(lambda driver: read_text(driver, "step") == "step 6")
+    press(player, " ")
+    stopped = read_text(player, "step")
+    assert read_text(player, "play") == "Play"
+    player.execute_async_script("setTimeout(arguments[0], 200)")
+    assert read_text(player, "step") == stopped
 
 
-def test_the_mouse_scrubs_and_reads_a_cell(paused, recording):
-    scrub = paused.find_element(By.ID, "scrub")
-    ActionChains(paused).move_to_element(scrub).click().perform()
-    assert read_text(paused, "step") == "step 4"
-    canvas = paused.find_element(By.ID, "canvas")
-    ActionChains(paused).move_to_element_with_offset(canvas, 5, 5).perform()
-    assert read_text(paused, "readout").startswith("row 4, column 4: density:1 ")
-    value = float(read_text(paused, "readout").split()[-2])
+def test_the_mouse_scrubs_and_reads_a_cell(player, recording):
+    scrub = player.find_element(By.ID, "scrub")
+    ActionChains(player).move_to_element(scrub).click().perform()
+    assert read_text(player, "step") == "step 4"
+    canvas = player.find_element(By.ID, "canvas")
+    ActionChains(player).move_to_element_with_offset(canvas, 5, 5).perform()
+    assert read_text(player, "readout").startswith("row 4, column 4: density:1 ")
+    value = float(read_text(player, "readout").split()[-2])
     assert value == pytest.approx(recording.stack(0)[2, 4, 4], abs=0.005)
 
 
@@ -90,14 +90,14 @@ def test_it_plays_by_itself_where_motion_is_welcome(browser, page):
     assert read_text(browser, "play") == "Pause"
 
 
-def test_the_measures_follow_the_frame(paused, recording):
-    figures = paused.find_elements(By.CSS_SELECTOR, "#measures figure")
+def test_the_measures_follow_the_frame(player, recording):
+    figures = player.find_elements(By.CSS_SELECTOR, "#measures figure")
     assert [one.text.split("\n")[0] for one in figures] == [
         name.replace("_", " ") for name in recording.measures
     ]
     activity = figures[list(recording.measures).index("activity")]
     assert "unknown" in activity.text
-    press(paused, Keys.ARROW_RIGHT)
+    press(player, Keys.ARROW_RIGHT)
     assert f"{recording.measures['activity'][1]:.3g}" in activity.text
 
 

@@ -23,11 +23,13 @@ Usage = namedtuple("Usage", "total used free")
 
 
 @pytest.fixture
-def request_for(tmp_path):
-    def request_for(name: str, steps=500, grid=(64, 64), every=None, fields=1) -> RolloutRequest:
+def make_small_request(tmp_path):
+    def make_small_request(
+        name: str, steps=500, grid=(64, 64), every=None, fields=1
+    ) -> RolloutRequest:
         return make_request(tmp_path / name, steps, grid, every, FIELDS * fields, 25)
 
-    return request_for
+    return make_small_request
 
 
 @pytest.mark.parametrize(
@@ -44,58 +46,60 @@ def test_a_name_that_says_no_format_is_refused(tmp_path, name):
 
 
 @pytest.mark.parametrize(("steps", "grid"), [(500, 64), (100_000, 64), (500, 4096), (3, 4)])
-def test_a_page_leaves_out_frames_and_cells_until_it_is_small(request_for, steps, grid):
-    request = request_for("a.html", steps, (grid, grid), fields=10)
+def test_a_page_leaves_out_frames_and_cells_until_it_is_small(make_small_request, steps, grid):
+    request = make_small_request("a.html", steps, (grid, grid), fields=10)
     size = request.frames * request.shown_cells * 10
     assert size <= LARGEST_FRAMES
     assert size > LARGEST_FRAMES / 3 or request.every == 1
     require_possible(request, 14)
 
 
-def test_every_frame_that_is_asked_for_has_to_fit_into_the_page(request_for):
-    request = request_for("a.html", every=1, fields=10)
+def test_every_frame_that_is_asked_for_has_to_fit_into_the_page(make_small_request):
+    request = make_small_request("a.html", every=1, fields=10)
     with pytest.raises(InputError, match="501 frames of 64x64 cells make a page of") as error:
         require_possible(request, 14)
     assert "--every 2" in error.value.hint
 
 
-def test_more_frames_than_anything_can_hold(request_for):
+def test_more_frames_than_anything_can_hold(make_small_request):
     with pytest.raises(InputError, match="1,000,001 frames are more than") as error:
-        require_possible(request_for("a.npz", steps=10**6), 14)
+        require_possible(make_small_request("a.npz", steps=10**6), 14)
     assert "--every 11 " in error.value.hint
 
 
-def test_more_frames_than_the_memory_holds(request_for, monkeypatch):
+def test_more_frames_than_the_memory_holds(make_small_request, monkeypatch):
     memory = namedtuple("Memory", "available")(2**30)
     monkeypatch.setattr(psutil, "virtual_memory", lambda: memory)
     with pytest.raises(PlanError, match=r"need .* of memory; 1 GiB are available"):
-        require_possible(request_for("a.gif", steps=2000), 14)
+        require_possible(make_small_request("a.gif", steps=2000), 14)
 
 
-def test_more_states_than_the_disk_holds(request_for, monkeypatch):
+def test_more_states_than_the_disk_holds(make_small_request, monkeypatch):
     monkeypatch.setattr(shutil, "disk_usage", lambda path: Usage(2**30, 2**29, 2**27))
-    require_possible(request_for("a.npz", steps=10), 14)
+    require_possible(make_small_request("a.npz", steps=10), 14)
     with pytest.raises(PlanError, match=r"a.npz will take .*; the disk has 112 MiB to spare"):
-        require_possible(request_for("a.npz", steps=500), 14)
+        require_possible(make_small_request("a.npz", steps=500), 14)
 
 
-def test_a_folder_that_is_not_there(tmp_path, request_for):
+def test_a_folder_that_is_not_there(tmp_path, make_small_request):
     with pytest.raises(LaunchError, match="nowhere does not exist"):
-        require_possible(request_for("nowhere/a.html"), 14)
+        require_possible(make_small_request("nowhere/a.html"), 14)
 
 
-def test_a_folder_in_the_place_of_the_output(tmp_path, request_for):
+def test_a_folder_in_the_place_of_the_output(tmp_path, make_small_request):
     (tmp_path / "a.html").mkdir()
     with pytest.raises(LaunchError, match=r"cannot write .*a\.html: a folder"):
-        require_possible(request_for("a.html"), 14)
+        require_possible(make_small_request("a.html"), 14)
 
 
-def test_the_pictures_of_a_large_grid_are_larger(request_for):
-    gif, png = (request_for(f"a.{one}", steps=0, grid=(1024, 1024)) for one in ("gif", "png"))
+def test_the_pictures_of_a_large_grid_are_larger(make_small_request):
+    gif, png = (
+        make_small_request(f"a.{one}", steps=0, grid=(1024, 1024)) for one in ("gif", "png")
+    )
     assert count_kept_bytes(gif, 14) - count_kept_bytes(png, 14) == 3 * 1024 * 1024
 
 
-def test_a_page_of_few_cells_leaves_out_frames_too(request_for):
-    request = request_for("a.html", steps=200_000, grid=(4, 4))
+def test_a_page_of_few_cells_leaves_out_frames_too(make_small_request):
+    request = make_small_request("a.html", steps=200_000, grid=(4, 4))
     assert request.every == 3
     require_possible(request, 14)

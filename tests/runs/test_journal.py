@@ -74,7 +74,7 @@ def test_a_link_or_a_pipe_is_reported_and_stops_nothing(tmp_path):
 
 
 @pytest.fixture
-def restarted(tmp_path, monkeypatch) -> Path:
+def restarted_run(tmp_path, monkeypatch) -> Path:
     """A run that was killed after episode 4, two after its checkpoint; 2 and 4 are skipped."""
     true = trainer.draw_initial_state
 
@@ -93,8 +93,8 @@ def _train(folder: Path, episodes: int) -> None:
     run(small(episodes=episodes), folder, resume=True)
 
 
-def test_what_is_made_again_stays_in_the_history_and_the_next_start_says_so(restarted):
-    events = read_journal(restarted / "events.jsonl")
+def test_what_is_made_again_stays_in_the_history_and_the_next_start_says_so(restarted_run):
+    events = read_journal(restarted_run / "events.jsonl")
     episodes = [(e["event"], e.get("first_episode") or e.get("episode")) for e in events]
     assert episodes == [
         *(("started", 1), ("skipped", 2), ("checkpoint", 2), ("skipped", 4), ("checkpoint", 4)),
@@ -111,9 +111,9 @@ def test_what_is_made_again_stays_in_the_history_and_the_next_start_says_so(rest
     assert [e.get("made_again_until") for e in events if e["event"] == "started"] == [None, 4]
 
 
-def test_an_episode_that_was_skipped_twice_counts_once_as_in_the_metrics(restarted):
-    skipped = list_skipped_episodes(read_journal(restarted / "events.jsonl"))
-    records = read_records(restarted / "metrics.jsonl")
+def test_an_episode_that_was_skipped_twice_counts_once_as_in_the_metrics(restarted_run):
+    skipped = list_skipped_episodes(read_journal(restarted_run / "events.jsonl"))
+    records = read_records(restarted_run / "metrics.jsonl")
     assert skipped == [2, 4]
     assert records[-1].skipped == len(skipped)
     assert sorted([*skipped, *(r.episode for r in records)]) == [1, 2, 3, 4, 5, 6]

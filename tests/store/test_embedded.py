@@ -22,7 +22,7 @@ def start(**variables: str) -> subprocess.Popen[str]:
 
 
 @pytest.fixture
-def embedded() -> Iterator[subprocess.Popen[str]]:
+def launcher() -> Iterator[subprocess.Popen[str]]:
     with start() as process:
         yield process
 
@@ -41,23 +41,23 @@ def _answers(url: str) -> bool:
         return False
 
 
-def test_it_ends_with_its_standard_input(embedded):
-    url = _ready(embedded)
+def test_it_ends_with_its_standard_input(launcher):
+    url = _ready(launcher)
     assert _answers(url)
-    embedded.communicate()
-    assert embedded.returncode == 0
+    launcher.communicate()
+    assert launcher.returncode == 0
     with pytest.raises(redis.ConnectionError, match="No such file"):
         connect(url).ping()
 
 
-def test_a_server_that_is_killed_is_started_again_in_the_same_place(embedded):
-    url = _ready(embedded)
+def test_a_server_that_is_killed_is_started_again_in_the_same_place(launcher):
+    url = _ready(launcher)
     for _ in range(2):
-        [server] = psutil.Process(embedded.pid).children()
+        [server] = psutil.Process(launcher.pid).children()
         server.kill()
         wait_for(lambda killed=server: not killed.is_running() and _answers(url))
-    embedded.communicate()
-    assert embedded.returncode == 0
+    launcher.communicate()
+    assert launcher.returncode == 0
 
 
 def test_a_long_temporary_folder_does_not_matter(tmp_path):

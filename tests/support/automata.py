@@ -11,7 +11,7 @@ from tests.support.models import lively_model
 from tests.support.run_folders import CONFIG, complete_run
 
 
-def trained_run(folder: Path, *, episode: int = 6, **config: Any) -> Path:
+def write_trained_run(folder: Path, *, episode: int = 6, **config: Any) -> Path:
     """Write a complete run of six episodes with a checkpoint; return its folder."""
     complete_run(folder, **config)
     chosen = CONFIG.override(run=folder.name, **config)
@@ -25,4 +25,4 @@ def trained_run(folder: Path, *, episode: int = 6, **config: Any) -> Path:
 
 def lively_automaton(folder: Path, **config: Any) -> Automaton:
     """Return the automaton of a run like that, on the CPU."""
-    return Automaton.load(trained_run(folder, **config), device="cpu")
+    return Automaton.load(write_trained_run(folder, **config), device="cpu")

@@ -13,7 +13,7 @@ from qca.train.request import TrainRequest
 from qca.train.session import run_session
 from qca.train.step_result import SkippedStep, StepResult
 from qca.train.trainer import Trainer
-from qca.train.weights import new_model
+from qca.train.weights import build_model
 
 SMALL = TrainConfig(
     device="cpu",
@@ -35,7 +35,7 @@ def small(**changes) -> TrainConfig:
 
 def make_other_weights(**changes) -> dict[str, torch.Tensor]:
     """Return weights other than those that a small run starts with."""
-    return new_model(small(seed=7, **changes)).state_dict()
+    return build_model(small(seed=7, **changes)).state_dict()
 
 
 class StopAfter:

@@ -24,7 +24,7 @@ from qca.train import trainer as trainer_module
 from qca.train.plateau import Plateau
 from qca.train.step_result import StepResult
 from qca.train.trainer import Trainer
-from qca.train.weights import new_model
+from qca.train.weights import build_model
 from tests.support.training import (
     StopAfter,
     list_kinds,
@@ -57,7 +57,7 @@ def test_a_training_from_start_to_end(tmp_path):
     first, last = events[0], events[-1]
     assert isinstance(first, Started)
     assert (first.first_episode, first.episodes, first.warnings) == (1, 6, ())
-    assert first.parameters == sum(p.numel() for p in new_model(small()).parameters())
+    assert first.parameters == sum(p.numel() for p in build_model(small()).parameters())
     assert last == Finished(reason="complete", episodes=6)
     assert read_records(tmp_path / "run/metrics.jsonl") == select_records(events)
     assert sorted(path.name for path in (tmp_path / "run").iterdir()) == [
@@ -402,7 +402,7 @@ def test_noise_comes_with_the_curriculum(tmp_path, monkeypatch):
 
 
 def test_weights_are_the_seeds():
-    one, same, other = (new_model(small(seed=seed)).outc.weight for seed in (0, 0, 1))
+    one, same, other = (build_model(small(seed=seed)).outc.weight for seed in (0, 0, 1))
     assert torch.equal(one, same)
     assert not torch.equal(one, other)
 

@@ -13,7 +13,7 @@ from qca.train import sample_rollout
 from qca.train.request import TrainRequest
 from qca.train.sample_rollout import choose_sample_steps, write_sample_rollout
 from qca.train.session import run_session
-from qca.train.weights import new_model
+from qca.train.weights import build_model
 from tests.support.distributed_training import SECONDS, WHOLE, read_stderr, start
 from tests.support.training import StopAfter, read_newest, small
 
@@ -39,7 +39,7 @@ def test_a_complete_training_leaves_one_evolution_of_its_model(tmp_path):
     assert found.episode == config.episodes
     assert list(found.states) == [0, 1, 2, 3, 4]
 
-    model = new_model(config)
+    model = build_model(config)
     saved = read_newest(tmp_path).tensors
     model.load_state_dict({name: saved[f"model.{name}"] for name in model.state_dict()})
     step = Evolution(model, config.gamma, config.update)

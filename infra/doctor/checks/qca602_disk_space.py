@@ -7,8 +7,8 @@ from infra.doctor.finding import Remedy, Severity, Verdict, ok, skip
 from infra.doctor.subjects import HostSubject
 from infra.host.facts import Disk, require
 from qca.core.units import GIB, MIB, format_size
-from qca.memory.budget import parameter_count
-from qca.memory.checkpoint_size import checkpoint_bytes
+from qca.memory.budget import count_parameters
+from qca.memory.checkpoint_size import count_checkpoint_bytes
 
 # Metrics, logs, and a file system that is not filled to the brim.
 _DISK_SLACK = 200 * MIB
@@ -38,7 +38,7 @@ def _judge_host(subject: HostSubject) -> Iterator[Verdict]:
 
 def _judge_checkpoints(subject: HostSubject, disk: Disk) -> Verdict:
     train = subject.plan.train
-    one = checkpoint_bytes(parameter_count(train.d_state, train.hidden_channels))
+    one = count_checkpoint_bytes(count_parameters(train.d_state, train.hidden_channels))
     # The newest and the best are kept, and the next is written whole before the oldest goes.
     needed = one * (train.keep_checkpoints + 2) + _DISK_SLACK
     evidence = {"path": disk.path, "free": disk.free, "needed": needed, "checkpoint": one}

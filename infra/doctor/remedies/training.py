@@ -10,7 +10,7 @@ from infra.doctor.finding import Remedy
 from infra.doctor.subjects import HostSubject
 from infra.stack.plan import plan_stack
 from qca.core.config import TrainConfig
-from qca.memory.budget import parameter_count
+from qca.memory.budget import count_parameters
 
 TRAIN_LOCALLY = Remedy(
     "Train without Docker, as a process on this machine", ("qca up --runtime local",)
@@ -52,5 +52,5 @@ def offer_cpu_training(subject: HostSubject) -> tuple[Remedy, ...]:
 
 
 def _describe_size(train: TrainConfig) -> str:
-    number = parameter_count(train.d_state, train.hidden_channels)
+    number = count_parameters(train.d_state, train.hidden_channels)
     return f"{number / 1e6:.1f} million parameters"
