@@ -1,11 +1,18 @@
-"""Find a check by its ID, and write the page about all of them."""
+"""Find a check by its ID, and write the pages about them."""
 
 import difflib
 import sys
 import textwrap
+from pathlib import Path
 
 from infra.doctor.check import Check
 from infra.doctor.checks import CHECKS
+from infra.doctor.examples import Example, list_example_parts, list_examples
+
+_NOTE = (
+    "<!-- Written by `python -m infra.doctor.catalogue docs`; change the checks and their\n"
+    "examples, not this page. -->"
+)
 
 _BY_ID = {check.id: check for check in CHECKS}
 
@@ -43,32 +50,42 @@ def list_sections(check: Check) -> tuple[tuple[str, str], ...]:
         ("What it looks at", check.looks_at[0].upper() + check.looks_at[1:]),
         ("Why it matters", check.why),
         ("How to fix it", check.fix),
-        ("Source", check.url),
     )
 
 
-def render_page() -> str:
-    """Return docs/checks.md: every check in full."""
-    head = (
-        "# The checks of `qca doctor`\n\n"
-        "<!-- Written by `python -m infra.doctor.catalogue`; change the checks, not this page. -->"
-        "\n\n`qca explain ID` shows the same in the terminal. IDs never change their meaning.\n"
-        "`--only ID` and `--ignore ID` choose among them.\n\n"
-        "| ID | category | says |\n| --- | --- | --- |\n"
-    )
+def render_index() -> str:
+    """Return docs/checks.md: the list of all checks, each with a link to its page."""
     rows = "".join(
-        f"| [{check.id}](#{check.id.lower()}) | {check.category} | {check.title} |\n"
+        f"| [{check.id}](checks/{check.id}.md) | {check.category} | {check.title} |\n"
         for check in CHECKS
     )
-    return head + rows + "".join(_render_chapter(check) for check in CHECKS)
+    return (
+        f"# The checks of `qca doctor`\n\n{_NOTE}\n\n"
+        "Each check has a page with an example that it reports and one that it passes;\n"
+        "`qca explain ID` shows it in the terminal. IDs never change their meaning.\n"
+        "`--only ID` and `--ignore ID` choose among them.\n\n"
+        f"| ID | category | reports |\n| --- | --- | --- |\n{rows}"
+    )
 
 
-def _render_chapter(check: Check) -> str:
-    parts = [f'\n## <a id="{check.id.lower()}"></a>{check.id}: {check.title}\n']
-    for heading, text in list_sections(check):
-        body = f"<{text}>" if heading == "Source" else _wrap(text)
-        parts.append(f"\n### {heading}\n\n{body}\n")
-    return "".join(parts)
+def render_page(check: Check) -> str:
+    """Return docs/checks/ID.md: one check in full."""
+    parts = [
+        f"# {check.id}: {check.title}\n",
+        f"{_NOTE}\n",
+        f"Category: {check.category}. [All checks](../checks.md)\n",
+        *(f"## {heading}\n\n{_wrap(text)}\n" for heading, text in list_sections(check)),
+        *(_render_example(heading, example) for heading, example in list_examples(check.id)),
+        f"## Source\n\n<{check.url}>\n",
+    ]
+    return "\n".join(parts)
+
+
+def _render_example(heading: str, example: Example) -> str:
+    parts = [f"## {heading}\n\n{example.when}\n"]
+    for caption, language, text in list_example_parts(example):
+        parts.append(f"{caption}\n" + (f"\n```{language}\n{text}```\n" if text else ""))
+    return "\n".join(parts)
 
 
 def _wrap(text: str) -> str:
@@ -78,5 +95,16 @@ def _wrap(text: str) -> str:
     )
 
 
+def write_pages(docs: Path) -> None:
+    """Write the list and the pages into the folder `docs`, and remove those of no check."""
+    pages = docs / "checks"
+    pages.mkdir(exist_ok=True)
+    for path in pages.glob("*.md"):
+        path.unlink()
+    (docs / "checks.md").write_text(render_index(), encoding="utf-8")
+    for check in CHECKS:
+        (pages / f"{check.id}.md").write_text(render_page(check), encoding="utf-8")
+
+
 if __name__ == "__main__":
-    sys.stdout.write(render_page())
+    write_pages(Path(sys.argv[1]))

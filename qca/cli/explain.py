@@ -1,6 +1,7 @@
 """`qca explain`: one check in full."""
 
 from fnmatch import fnmatch
+from textwrap import indent
 
 import click
 from rich.console import Console
@@ -10,6 +11,7 @@ from rich.text import Text
 from infra.doctor.catalogue import UnknownCheckError, find_check, list_sections
 from infra.doctor.check import Check
 from infra.doctor.checks import CHECKS
+from infra.doctor.examples import Example, list_example_parts, list_examples
 
 # Longer lines are hard to read, however wide the terminal is.
 _WIDEST = 88
@@ -52,7 +54,29 @@ def _show(check: Check) -> None:
     console.print(Text(f"{check.id}: {check.title}", style="bold"))
     console.print(Text(f"category {check.category}", style="dim"))
     for heading, text in list_sections(check):
-        console.print()
-        console.print(Text(heading, style="bold"))
+        _show_heading(console, heading)
         for paragraph in text.split("\n"):
-            console.print(Padding(Text(paragraph), (0, 0, 0, 2)), soft_wrap=heading == "Source")
+            console.print(_indent(Text(paragraph)))
+    for heading, example in list_examples(check.id):
+        _show_heading(console, heading)
+        _show_example(console, example)
+    _show_heading(console, "Source")
+    console.print(_indent(Text(check.url)), soft_wrap=True)
+
+
+def _show_heading(console: Console, heading: str) -> None:
+    console.print()
+    console.print(Text(heading, style="bold"))
+
+
+def _show_example(console: Console, example: Example) -> None:
+    console.print(_indent(Text(example.when)))
+    for caption, _, text in list_example_parts(example):
+        console.print()
+        console.print(_indent(Text(caption)))
+        if text:
+            console.print(Text(indent(text.rstrip(), " " * 6), style="cyan"), soft_wrap=True)
+
+
+def _indent(text: Text) -> Padding:
+    return Padding(text, (0, 0, 0, 2))

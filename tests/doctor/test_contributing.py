@@ -14,7 +14,7 @@ from tests.support.doctor_reports import SCHEMA
 from tests.support.pages import BLOCK, ROOT, assert_printed, read_page
 
 SECTION = read_page("contributing").partition("\n## Add a check\n")[2].partition("\n## ")[0]
-PYTHON_BLOCKS = [body for _, language, body in BLOCK.findall(SECTION) if language == "python"]
+FILES = [body for _, language, body in BLOCK.findall(SECTION) if language in ("python", "yaml")]
 COMMANDS, REPORT = (
     next(body for _, language, body in BLOCK.findall(SECTION) if language == wanted)
     for wanted in ("sh", "")
@@ -31,9 +31,10 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (project / "qca").symlink_to(ROOT / "qca")
     (project / "docs").mkdir()
     (project / "tests" / "doctor" / "checks").mkdir(parents=True)
-    (project / "tests" / "support").symlink_to(ROOT / "tests" / "support")
+    for folder in ("support", "hosts"):
+        (project / "tests" / folder).symlink_to(ROOT / "tests" / folder)
     (project / "compose.yaml").write_text(COMPOSE_FILE)
-    for block in PYTHON_BLOCKS:
+    for block in FILES:
         path = project / block.splitlines()[0].removeprefix("# ")
         path.write_text(block)
     _register(project / "infra/doctor/checks/__init__.py", "qca799_untagged_images")
@@ -71,12 +72,14 @@ def test_the_page_says_what_its_commands_do(project):
     outputs = [_run(project, command) for command in COMMANDS.splitlines()]
 
     assert COMMANDS.splitlines()[-1] == DOCTOR
-    assert [done.returncode for done in outputs] == [0, 0, 0], outputs
-    assert "4 passed" in outputs[1].stdout
-    assert_printed(REPORT, outputs[2].stdout)
-    checks = (project / "docs/checks.md").read_text()
-    assert "| [QCA799](#qca799) | file | An image without a tag |\n" in checks
-    assert '## <a id="qca799"></a>QCA799: An image without a tag\n' in checks
+    assert [done.returncode for done in outputs] == [0, 0, 0, 0], outputs
+    assert "4 passed" in outputs[2].stdout
+    assert_printed(REPORT, outputs[3].stdout)
+    row = "| [QCA799](checks/QCA799.md) | file | An image without a tag |\n"
+    assert row in (project / "docs/checks.md").read_text()
+    page = (project / "docs/checks/QCA799.md").read_text()
+    assert page.startswith("# QCA799: An image without a tag\n")
+    assert "warning QCA799 An image without a tag\n  compose.yaml:3\n" in page
 
 
 def test_the_check_is_explained(project):

@@ -45,6 +45,15 @@ def render_text(findings: Sequence[Finding], *, width: int = 80, color: bool = F
     return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
 
 
+def render_details(findings: Sequence[Finding], *, width: int = 80) -> str:
+    """Return what the report says about each finding below its list, the line itself included."""
+    out = io.StringIO()
+    console = _open_console(out, width, color=False)
+    for finding in findings:
+        _print_details(console, finding)
+    return "\n".join(line.rstrip() for line in out.getvalue().strip().splitlines()) + "\n"
+
+
 def _open_console(out: io.StringIO, width: int, color: bool) -> Console:
     return Console(
         file=out,

@@ -1,0 +1,62 @@
+"""The examples of a check: one that it reports, and one that it passes.
+
+Each check has a file `infra/data/examples/ID.yaml` with the keys `bad` and `good`. A test judges
+them all, so that the pages about the checks show what the doctor really says.
+"""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+EXAMPLES = Path(__file__).parents[1] / "data" / "examples"
+
+
+@dataclass(frozen=True)
+class Example:
+    """A situation in which a check reports something, or passes."""
+
+    when: str
+    """The situation in a sentence."""
+    host: str
+    """Name of the recorded host in `tests/hosts` on which it is judged."""
+    facts: str = ""
+    """Facts that differ from that host's, as YAML."""
+    config: str = ""
+    """The `qca.toml`."""
+    compose: str = ""
+    """The `compose.yaml`."""
+    networks: tuple[str, ...] = ()
+    """External networks that the engine has."""
+    report: str = ""
+    """What the doctor says; empty where the check passes."""
+
+
+def list_examples(check_id: str) -> tuple[tuple[str, Example], ...]:
+    """Return the two examples of a check, each with its heading; none where it has no file."""
+    path = EXAMPLES / f"{check_id}.yaml"
+    if not path.exists():
+        return ()
+    document = _parse(path)
+    return (
+        ("Example: reported", Example(**document["bad"])),
+        ("Example: passed", Example(**document["good"])),
+    )
+
+
+def list_example_parts(example: Example) -> tuple[tuple[str, str, str], ...]:
+    """Return the parts of an example: the caption of each, its language and its text."""
+    parts = (
+        ("With these facts of the host changed:", "yaml", example.facts),
+        ("With this `qca.toml`:", "toml", example.config),
+        ("With this `compose.yaml`:", "yaml", example.compose),
+        (f"On the recorded host `{example.host}`, the doctor reports:", "", example.report),
+    )
+    passed = (f"On the recorded host `{example.host}`, the check passes.", "", "")
+    return (*(part for part in parts if part[2]), *(() if example.report else (passed,)))
+
+
+def _parse(path: Path) -> Any:
+    # Only the pages and `qca explain` need the library, and its import is slow.
+    from ruamel.yaml import YAML
+
+    return YAML(typ="safe", pure=True).load(path)
