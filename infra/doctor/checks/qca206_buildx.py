@@ -23,11 +23,15 @@ def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
 
 
 def _judge_buildx(plugin: ComposePlugin, service: Service) -> Verdict:
-    if parse_version(plugin.version) < _ASKING_COMPOSE or plugin.buildx == "":
+    compose, buildx = parse_version(plugin.version), parse_version(plugin.buildx or "")
+    if plugin.buildx == "" or () < compose < _ASKING_COMPOSE:
         return ok(f"Compose {plugin.version} builds images with what is here.")
     if plugin.buildx is None:
         return skip("Which buildx builds the images was not recorded.")
-    if parse_version(plugin.buildx) >= _OLDEST_BUILDX:
+    if not compose or not buildx:
+        versions = f"Compose {plugin.version} and buildx {plugin.buildx}"
+        return skip(f"Cannot determine whether {versions} build images: no version is in them.")
+    if buildx >= _OLDEST_BUILDX:
         return ok(f"Compose {plugin.version} builds images with buildx {plugin.buildx}.")
     message = (
         f"Compose {plugin.version} builds no image with buildx {plugin.buildx}.\n"

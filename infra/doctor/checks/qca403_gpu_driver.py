@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 from infra.doctor.check import Check
+from infra.doctor.cuda_table import find_oldest_driver
 from infra.doctor.finding import Remedy, Severity, Verdict, ok, skip
 from infra.doctor.remedies.torch_wheel import offer_torch_build
 from infra.doctor.subjects import HostSubject
 from infra.doctor.torch_build import find_cuda_version
-from infra.doctor.torch_wheels import find_oldest_driver
 from infra.host.facts import GpuDriver, require
 from qca.core.versions import parse_version
 
@@ -47,8 +47,9 @@ CHECK = Check(
     needs=("gpu",),
     looks_at="the driver's version, and the CUDA version in the trainer image's name or of "
     "the installed torch.",
-    why="Any CUDA 12 needs driver 525.60.13, any CUDA 13 needs 580.65.06. An image can "
-    "ask for more by NVIDIA_REQUIRE_CUDA.",
+    why="Any CUDA 11 needs driver 450.80.02, any CUDA 12 525.60.13, any CUDA 13 580.65.06. An "
+    "image can ask for more by NVIDIA_REQUIRE_CUDA.\n"
+    "For example driver 535 with a CUDA 13 build: torch finds no GPU.",
     fix="Upgrade the driver, or take an image, or for a local run a wheel, with an older CUDA.",
     url="https://docs.nvidia.com/deploy/cuda-compatibility/minor-version-compatibility.html",
     judge_host=_judge_host,

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 from infra.doctor.check import Check
+from infra.doctor.cuda_table import has_code_for
 from infra.doctor.finding import Severity, Verdict, ok, skip
 from infra.doctor.remedies.torch_wheel import offer_torch_build
 from infra.doctor.subjects import HostSubject
 from infra.doctor.torch_build import find_cuda_version
-from infra.doctor.torch_wheels import has_code_for, is_known_build
 from infra.host.facts import Gpu, GpuDriver, require
 
 
@@ -16,17 +16,17 @@ def _judge_host(subject: HostSubject) -> Iterator[Verdict]:
     if subject.plan.trainer.device.value != "cuda" or not isinstance(driver, GpuDriver):
         return
     cuda = find_cuda_version(subject)
-    if is_known_build(cuda or ""):
-        yield from (_judge_gpu(subject, cuda or "", gpu) for gpu in driver.gpus)
-    elif driver.gpus:
-        yield skip(f"For which GPUs torch with CUDA {cuda} was built is not known.")
+    yield from (_judge_gpu(subject, cuda, gpu) for gpu in driver.gpus)
 
 
-def _judge_gpu(subject: HostSubject, cuda: str, gpu: Gpu) -> Verdict:
+def _judge_gpu(subject: HostSubject, cuda: str | None, gpu: Gpu) -> Verdict:
     name, capability = gpu.name, gpu.compute_capability
     version = f"{capability[0]}.{capability[1]}"
     evidence = {"gpu": name, "compute_capability": version, "cuda": cuda}
-    if has_code_for(cuda, capability):
+    has_code = has_code_for(cuda or "", capability)
+    if has_code is None:
+        return skip(f"Cannot determine whether torch with CUDA {cuda} is built for {name}.")
+    if has_code:
         return ok(f"torch with CUDA {cuda} is built for {name} ({version}).", **evidence)
     message = (
         f"torch with CUDA {cuda} holds no code for {name} (compute capability {version}).\n"
@@ -41,7 +41,10 @@ CHECK = Check(
     title="torch holds no code for this GPU",
     needs=("gpu",),
     looks_at="the GPU's compute capability against what PyTorch's wheels are built for.",
-    why="CUDA 13 wheels start at 7.5 (Turing); a GTX 1050 Ti (6.1) needs a CUDA 12.6 build.",
+    why="CUDA 13 builds start at 7.5 (Turing), and those with CUDA 12.8 and 12.9 at 7.0 or 7.5, "
+    "by PyTorch's release; builds with CUDA 12.6 and older end at 9.0 (Hopper).\n"
+    "For example a GTX 1050 Ti (6.1) needs a CUDA 12.6 build, and an RTX 5070 (12.0) none of "
+    "those.",
     fix="Take a build for that GPU.",
     url="https://github.com/pytorch/pytorch/blob/main/RELEASE.md",
     judge_host=_judge_host,

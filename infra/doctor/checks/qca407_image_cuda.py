@@ -4,18 +4,18 @@ from collections.abc import Iterator
 
 from infra.compose_file.model import Service
 from infra.doctor.check import Check
+from infra.doctor.cuda_table import (
+    choose_cuda,
+    find_oldest_driver,
+    find_own_driver,
+    has_code_for,
+)
 from infra.doctor.finding import Severity, Verdict, locate, ok, skip
 from infra.doctor.image_cuda import ImageCuda, find_image_cuda
 from infra.doctor.subjects import FileSubject
 from infra.host.container_gpu import is_elsewhere
-from infra.host.facts import Engine, GpuDriver, require
+from infra.host.facts import Engine, Gpu, GpuDriver, require
 from qca.core.versions import parse_version
-
-# Minor-version compatibility: the oldest driver for any CUDA of that major version.
-# https://docs.nvidia.com/deploy/cuda-compatibility/minor-version-compatibility.html
-_OLDEST_DRIVER = {11: "450.80.02", 12: "525.60.13", 13: "580.65.06"}
-# PyTorch's release notes: wheels with CUDA 13 hold no code for GPUs before Turing.
-_TORCH_13, _OLDEST_GPU_OF_TORCH_13 = 13, (7, 5)
 
 
 def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
@@ -37,7 +37,7 @@ def _requests_gpu(service: Service) -> bool:
 
 def _judge_image(service: Service, image: str, driver: GpuDriver) -> Verdict:
     cuda = find_image_cuda(image)
-    oldest = _OLDEST_DRIVER.get(cuda.version[0]) if cuda else None
+    oldest = find_oldest_driver(cuda.text) if cuda else None
     if cuda is None or oldest is None:
         return skip(f"Service {service.name}: {image} does not say which CUDA it brings.")
     evidence = {"service": service.name, "cuda": cuda.text, "driver": driver.driver_version}
@@ -62,17 +62,39 @@ def _find_fault(cuda: ImageCuda, oldest: str, driver: GpuDriver) -> tuple[Severi
         return Severity.WARNING, (
             f"the image asks for CUDA {cuda.text}, and driver {version} is of {newest}.\n"
             "It sets NVIDIA_REQUIRE_CUDA, by which the toolkit may refuse it: `requirement error: "
-            f"unsatisfied condition: cuda>={cuda.text}`. Upgrade the driver, or take an image "
+            f"unsatisfied condition: cuda>={cuda.text}`. {_advise_upgrade(cuda)}, or take an image "
             f"with CUDA {newest} or older."
         )
-    old = [gpu for gpu in driver.gpus if gpu.compute_capability < _OLDEST_GPU_OF_TORCH_13]
-    if cuda.is_torch and cuda.version[0] >= _TORCH_13 and old:
-        return Severity.ERROR, (
-            f"the image's torch with CUDA {cuda.text} holds no code for {old[0].name}.\n"
-            "The first operation ends with `no kernel image is available`. Take an image with "
-            "CUDA 12.6."
-        )
+    return _find_torch_fault(cuda, driver) if cuda.is_torch else None
+
+
+def _find_torch_fault(cuda: ImageCuda, driver: GpuDriver) -> tuple[Severity, str] | None:
+    for gpu in driver.gpus:
+        has_code = has_code_for(cuda.text, gpu.compute_capability)
+        if has_code is None:
+            return Severity.SKIPPED, (
+                f"cannot determine whether the image's torch with CUDA {cuda.text} holds code for "
+                f"{gpu.name}."
+            )
+        if not has_code:
+            return Severity.ERROR, (
+                f"the image's torch with CUDA {cuda.text} holds no code for {gpu.name}.\n"
+                "The first operation ends with `no kernel image is available`. "
+                f"{_advise_build(gpu, driver.driver_version)}"
+            )
     return None
+
+
+def _advise_build(gpu: Gpu, driver: str) -> str:
+    fitting = choose_cuda(driver, (gpu.compute_capability,))
+    if fitting:
+        return f"Take an image with CUDA {fitting}."
+    return f"No current build of PyTorch has code for it and runs with driver {driver}."
+
+
+def _advise_upgrade(cuda: ImageCuda) -> str:
+    own = find_own_driver(cuda.text)
+    return f"Upgrade the driver to {own} or newer" if own else "Upgrade the driver"
 
 
 CHECK = Check(
@@ -84,7 +106,7 @@ CHECK = Check(
     "the tags of nvidia/cuda), against the driver and the GPUs' compute capability.",
     why="Any CUDA 12 needs driver 525.60.13, any CUDA 13 needs 580.65.06. NVIDIA's own images ask "
     "for the driver of their very CUDA, with exceptions by card. PyTorch with CUDA 13 has no code "
-    "for GPUs before Turing (7.5).\n"
+    "for GPUs before Turing (7.5), and with CUDA 12.6 none for Blackwell (10.0 and newer).\n"
     "For example `pytorch/pytorch:2.13.0-cuda13.0-cudnn9-runtime` with driver 535 finds no GPU.",
     fix="Upgrade the driver, or take an image with an older CUDA.",
     url="https://docs.nvidia.com/deploy/cuda-compatibility/minor-version-compatibility.html",

@@ -69,6 +69,8 @@ FILE_CASES = [
     FileCase("QCA206", BUILT, OK, "", facts=_buildx("")),  # it builds as of old
     FileCase("QCA206", BUILT, OK, "", facts=_buildx("0.13.1", "2.26.1-4")),
     FileCase("QCA206", BUILT, SKIPPED, "not recorded", facts=_buildx(None)),
+    FileCase("QCA206", BUILT, SKIPPED, "buildx dev build images", facts=_buildx("dev")),
+    FileCase("QCA206", BUILT, SKIPPED, "Compose dev and", facts=_buildx("0.13.1", "dev")),
     FileCase("QCA206", "", OK, "", facts=_buildx("0.13.1")),
     FileCase("QCA701", "", OK, "read whole", 1),
     FileCase("QCA701", "    extends: {file: o.yml, service: x}\n", SKIPPED, "not read", 4),

@@ -40,6 +40,8 @@ from tests.support.verdicts import (
 )
 
 TWO_GPUS: dict[str, Any] = {"gpus": 2}
+CUDA_12_8 = {"base_image": "pytorch/pytorch:2.9.1-cuda12.8-cudnn9-runtime"}
+CUDA_11_8 = {"base_image": "pytorch/pytorch:2.3.0-cuda11.8-cudnn8-runtime"}
 
 GPU_1 = gpu(index=1, uuid="GPU-1")
 
@@ -188,6 +190,8 @@ CASES = [
     HostCase("QCA403", gpu_host(), OK),
     HostCase("QCA403", gpu_host(driver_version="535.183.01"), ERROR, "580.65.06"),
     HostCase("QCA403", gpu_host(), SKIPPED, "not known", {"base_image": "mine:1"}),
+    HostCase("QCA403", gpu_host(driver_version="470.1"), OK, "CUDA 11.8", CUDA_11_8),
+    HostCase("QCA403", gpu_host(driver_version="440.1"), ERROR, "450.80.02", CUDA_11_8),
     HostCase("QCA403", host(gpu="NVML hung"), SKIPPED),
     HostCase("QCA404", gpu_host(), OK),
     HostCase("QCA404", gpu_host(gpu(compute_capability=(8, 9))), OK),
@@ -207,7 +211,10 @@ CASES = [
         "no code for",
         {"base_image": "pytorch/pytorch:2.13.0-cuda12.6-cudnn9-runtime"},
     ),
-    HostCase("QCA404", gpu_host(), SKIPPED, "not known", {"base_image": "mine:1"}),
+    HostCase("QCA404", gpu_host(), SKIPPED, "Cannot determine", {"base_image": "mine:1"}),
+    # Of CUDA 12.8 some releases of PyTorch hold code for Volta, and none for Pascal.
+    HostCase("QCA404", gpu_host(gpu(compute_capability=(7, 0))), SKIPPED, "CUDA 12.8", CUDA_12_8),
+    HostCase("QCA404", gpu_host(gpu(compute_capability=(6, 1))), ERROR, "no code for", CUDA_12_8),
     # As many GPUs as are asked for? Of one, QCA401 judges.
     HostCase(
         "QCA405", gpu_host(gpu(), GPU_1), OK, "2 GPUs are asked for, and 2 are here", TWO_GPUS

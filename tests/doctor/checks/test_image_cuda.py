@@ -12,6 +12,9 @@ from tests.support.verdicts import ERROR, OK, SKIPPED, WARNING, judge_file
 TORCH_13 = "pytorch/pytorch:2.13.0-cuda13.0-cudnn9-runtime"
 TORCH_12 = "pytorch/pytorch:2.13.0-cuda12.6-cudnn9-runtime"
 OLD_DRIVER: dict[str, Any] = {"driver_version": "535.183.01", "cuda_version": (12, 2)}
+TORCH_12_8 = "pytorch/pytorch:2.9.1-cuda12.8-cudnn9-runtime"
+BLACKWELL = gpu(name="NVIDIA GeForce RTX 5070", compute_capability=(12, 0))
+VOLTA = gpu(name="NVIDIA TITAN V", compute_capability=(7, 0))
 PASCAL = gpu(name="NVIDIA GeForce GTX 1050 Ti", compute_capability=(6, 1))
 
 
@@ -25,13 +28,17 @@ CASES = [
     (TORCH_13, "runtime: nvidia", _host(**OLD_DRIVER), ERROR, "with CUDA 12"),
     (TORCH_13, "gpus: all", _host(PASCAL), ERROR, "holds no code for NVIDIA GeForce GTX 1050 Ti"),
     (TORCH_12, "gpus: all", _host(PASCAL, **OLD_DRIVER), OK, ""),
+    (TORCH_12, "gpus: all", _host(BLACKWELL), ERROR, "Take an image with CUDA 13.0"),
+    (TORCH_12, "gpus: all", _host(BLACKWELL, **OLD_DRIVER), ERROR, "No current build of PyTorch"),
+    (TORCH_12_8, "gpus: all", _host(VOLTA), SKIPPED, "holds code for NVIDIA TITAN V"),
+    (TORCH_12_8, "gpus: all", _host(PASCAL), ERROR, "Take an image with CUDA 12.6"),
     ("nvidia/cuda:12.8.1-base-ubuntu24.04", "gpus: all", _host(), OK, ""),
     (
         "nvidia/cuda:12.8.1-base-ubuntu24.04",
         "gpus: all",
         _host(**OLD_DRIVER),
         WARNING,
-        "is of 12.2",
+        "is of 12.2.\nIt sets NVIDIA_REQUIRE_CUDA",
     ),
     ("nvidia/cuda:13.0.0-base-ubuntu24.04", "gpus: all", _host(**OLD_DRIVER), WARNING, "580.65.06"),
     ("example/worker:v2-cu130", "gpus: all", _host(**OLD_DRIVER), WARNING, "CUDA 13.0"),

@@ -15,6 +15,7 @@ from tests.support.fake_programs import write_program
         ("echo github.com/docker/buildx v0.17.1 257815a6f", "0.17.1"),
         ("echo github.com/docker/buildx 0.13.1+ds1 0.13.1+ds1-3", "0.13.1+ds1"),
         ("echo nonsense", None),
+        ("echo github.com/docker/buildx dev", None),
         ("exit 1", None),
         ("exec sleep 20", None),
         (None, ""),

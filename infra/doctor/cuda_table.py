@@ -1,0 +1,110 @@
+"""What each CUDA needs of a driver, and PyTorch's builds with it of a GPU: one table.
+
+Drivers: table 2 and 3 of https://docs.nvidia.com/cuda/cuda-toolkit-release-notes/, and
+https://docs.nvidia.com/deploy/cuda-compatibility/minor-version-compatibility.html.
+PyTorch's Linux x86-64 builds: https://github.com/pytorch/pytorch/blob/main/RELEASE.md, and for
+CUDA 12.8 and 12.9 https://dev-discuss.pytorch.org/t/3128.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from qca.core.versions import parse_version
+
+Capability = tuple[int, int]
+
+
+@dataclass(frozen=True)
+class _TorchBuild:
+    """For which GPUs PyTorch's builds with one CUDA hold code."""
+
+    native: tuple[Capability, ...]
+    ptx: Capability | None = None
+    """Intermediate code that any newer GPU can compile; None if there is none."""
+    some_releases: tuple[Capability, ...] = ()
+    """GPUs for which only some releases of PyTorch hold code."""
+
+    def can_run(self, capability: Capability) -> bool | None:
+        """Whether such a GPU runs it; None where that depends on PyTorch's release.
+
+        Machine code runs on the same major version, from its own minor version on.
+        """
+        if self.ptx is not None and capability >= self.ptx:
+            return True
+        if _is_covered(capability, self.native):
+            return True
+        return None if _is_covered(capability, self.some_releases) else False
+
+
+def _is_covered(capability: Capability, native: tuple[Capability, ...]) -> bool:
+    return any(one[0] == capability[0] and one <= capability for one in native)
+
+
+_UP_TO_HOPPER = _TorchBuild(((5, 0), (6, 0), (7, 0), (7, 5), (8, 0), (8, 6), (9, 0)))
+_FROM_TURING = _TorchBuild(((7, 5), (8, 0), (8, 6), (9, 0), (10, 0), (12, 0)), (12, 0))
+_FROM_VOLTA = _TorchBuild(_FROM_TURING.native, (12, 0), some_releases=((7, 0),))
+
+
+@dataclass(frozen=True)
+class _Cuda:
+    """One release of CUDA."""
+
+    version: str
+    oldest_driver: str
+    """By minor-version compatibility, which is the same for all of a major version."""
+    own_driver: str
+    """The driver that came with it, the first that says it is of this CUDA."""
+    torch: _TorchBuild | None = None
+
+
+_TABLE = {
+    row.version: row
+    for row in (
+        _Cuda("11.8", "450.80.02", "520.61.05", _UP_TO_HOPPER),
+        _Cuda("12.0", "525.60.13", "525.60.13"),
+        _Cuda("12.1", "525.60.13", "530.30.02", _UP_TO_HOPPER),
+        _Cuda("12.2", "525.60.13", "535.54.03"),
+        _Cuda("12.3", "525.60.13", "545.23.06"),
+        _Cuda("12.4", "525.60.13", "550.54.14", _UP_TO_HOPPER),
+        _Cuda("12.5", "525.60.13", "555.42.02"),
+        _Cuda("12.6", "525.60.13", "560.28.03", _UP_TO_HOPPER),
+        _Cuda("12.8", "525.60.13", "570.26", _FROM_VOLTA),
+        _Cuda("12.9", "525.60.13", "575.51.03", _FROM_VOLTA),
+        _Cuda("13.0", "580.65.06", "580.65.06", _FROM_TURING),
+        _Cuda("13.1", "580.65.06", "590.44.01"),
+        _Cuda("13.2", "580.65.06", "595.45.04", _FROM_TURING),
+    )
+}
+
+# The wheels that the doctor offers, first the one that torch comes with by default.
+_OFFERED = ("13.0", "12.6")
+
+
+def find_oldest_driver(cuda: str) -> str | None:
+    """Return the oldest driver that runs a CUDA; None where that is not known."""
+    major = parse_version(cuda)[:1]
+    rows = (row for row in _TABLE.values() if major and parse_version(row.version)[:1] == major)
+    return next((row.oldest_driver for row in rows), None)
+
+
+def find_own_driver(cuda: str) -> str | None:
+    """Return the driver that came with a CUDA; None where that is not known."""
+    row = _TABLE.get(cuda)
+    return row.own_driver if row else None
+
+
+def has_code_for(cuda: str, capability: Capability) -> bool | None:
+    """Whether PyTorch's builds with that CUDA run on such a GPU; None where that is not known."""
+    row = _TABLE.get(cuda)
+    return row.torch.can_run(capability) if row and row.torch else None
+
+
+def choose_cuda(driver: str, capabilities: Iterable[Capability]) -> str | None:
+    """Return the CUDA of the wheel that this driver and all of these GPUs run, if there is one."""
+    gpus = tuple(capabilities)
+    for cuda in _OFFERED:
+        oldest = find_oldest_driver(cuda)
+        is_new_enough = oldest is not None and parse_version(driver) >= parse_version(oldest)
+        if is_new_enough and all(has_code_for(cuda, capability) for capability in gpus):
+            return cuda
+    return None
