@@ -6,7 +6,7 @@ from enum import StrEnum
 from typing import Any, Literal, Protocol, Self
 
 from infra.compose_file.line_edits import Edit
-from infra.compose_file.model import ComposeFile
+from infra.compose_file.model import ComposeFile, LocatedValue
 
 Category = Literal["docker", "compose", "dragonfly", "gpu", "python", "host", "file", "security"]
 
@@ -54,6 +54,8 @@ class Location:
 
     file: str
     line: int
+    columns: tuple[int, int] | None = None
+    """The first column and the one after the last, counted from 1; None where not known."""
 
 
 @dataclass(frozen=True)
@@ -95,8 +97,26 @@ class HasLine(Protocol):
 def locate(verdict: Verdict, file: ComposeFile, where: HasLine | int) -> Verdict:
     """Return the verdict on a line of the file, or of one that was merged into it."""
     if isinstance(where, int):
-        return replace(verdict, location=Location(file.path, where))
-    return replace(verdict, location=Location(where.file or file.path, where.line))
+        path, line = file.path, where
+    else:
+        path, line = where.file or file.path, where.line
+    columns = _find_span(where) or _measure_line(file, path, line)
+    return replace(verdict, location=Location(path, line, columns))
+
+
+def _find_span(where: HasLine | int) -> tuple[int, int] | None:
+    if isinstance(where, LocatedValue) and where.place is not None:
+        return where.place.start + 1, where.place.end + 1
+    return None
+
+
+def _measure_line(file: ComposeFile, path: str, line: int) -> tuple[int, int] | None:
+    """Return the columns of a line's text, without its indentation."""
+    lines = file.sources.get(path, ())
+    text = lines[line - 1] if 0 < line <= len(lines) else ""
+    if not text.strip():
+        return None
+    return len(text) - len(text.lstrip()) + 1, len(text.rstrip()) + 1
 
 
 @dataclass(frozen=True)

@@ -84,7 +84,7 @@ def test_a_verdict_on_a_file_stands_on_its_line_or_on_the_first(file):
 
     places = [finding.location for finding in _run(check, file)]
 
-    assert places == [Location(file.path, 1), Location(file.path, 2)]
+    assert places == [Location(file.path, 1), Location(file.path, 2, (3, 6))]
 
 
 def test_an_unknown_fact_is_told_once_for_the_host_and_once_for_each_file(file):

@@ -11,7 +11,7 @@ if TYPE_CHECKING:  # the command line reads FORMATS before it starts the probes
     from infra.host.facts import HostFacts
 
 # The values of `qca doctor --format`.
-FORMATS = ("text", "json", "markdown", "github")
+FORMATS = ("text", "json", "markdown", "github", "sarif")
 
 
 def render_report(
@@ -33,6 +33,8 @@ def render_report(
             from infra.doctor.formats.github import render_github
 
             return render_github(findings)
+        case "sarif":
+            return _render_sarif(findings)
         case "text":
             from infra.doctor.formats.text import render_text
 
@@ -51,3 +53,13 @@ def _render_markdown(findings: "Sequence[Finding]", facts: "HostFacts") -> str:
         anonymize=make_scrubber(facts).clean,
         version=read_version(),
     )
+
+
+def _render_sarif(findings: "Sequence[Finding]") -> str:
+    from pathlib import Path
+
+    from infra.doctor.checks import CHECKS
+    from infra.doctor.formats.sarif import render_sarif
+    from qca.core.distribution import read_version
+
+    return render_sarif(findings, checks=CHECKS, root=Path.cwd(), version=read_version())

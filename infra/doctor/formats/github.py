@@ -6,6 +6,7 @@ https://docs.github.com/en/actions/reference/workflow-commands-for-github-action
 from collections.abc import Iterable
 
 from infra.doctor.finding import Finding, Severity
+from infra.doctor.formats.message import format_message
 from qca.core.visible import escape_invisible
 
 _LEVELS = {
@@ -26,12 +27,7 @@ def _format_command(finding: Finding) -> str:
     properties = {"file": location.file, "line": str(location.line)} if location else {}
     properties["title"] = f"{finding.id} {finding.headline}"
     pairs = ",".join(f"{key}={_escape_property(value)}" for key, value in properties.items())
-    return f"::{_LEVELS[finding.severity]} {pairs}::{_escape_data(_format_message(finding))}\n"
-
-
-def _format_message(finding: Finding) -> str:
-    remedies = (remedy.title for remedy in finding.remedies)
-    return "\n".join([finding.message, *(f"- {title}" for title in remedies)])
+    return f"::{_LEVELS[finding.severity]} {pairs}::{_escape_data(format_message(finding))}\n"
 
 
 def _escape_data(text: str) -> str:

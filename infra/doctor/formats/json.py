@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from infra.compose_file.line_edits import format_diff
-from infra.doctor.finding import Finding, Remedy, Severity
+from infra.doctor.finding import Finding, Location, Remedy, Severity
 from infra.doctor.host_summary import HostSummary
 
 SCHEMA_VERSION = 1
@@ -35,8 +35,12 @@ def _encode_finding(finding: Finding) -> dict[str, Any]:
         "evidence": dict(finding.evidence),
         "remedies": [_encode_remedy(remedy) for remedy in finding.remedies],
         "url": finding.url,
-        "location": asdict(finding.location) if finding.location else None,
+        "location": _encode_location(finding.location) if finding.location else None,
     }
+
+
+def _encode_location(location: Location) -> dict[str, Any]:
+    return {"file": location.file, "line": location.line}
 
 
 def _encode_remedy(remedy: Remedy) -> dict[str, Any]:

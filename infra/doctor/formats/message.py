@@ -1,0 +1,8 @@
+"""A finding as one text, for the formats that show no more than that beside a line of code."""
+
+from infra.doctor.finding import Finding
+
+
+def format_message(finding: Finding) -> str:
+    """Return the message, and a line for each remedy."""
+    return "\n".join([finding.message, *(f"- {remedy.title}" for remedy in finding.remedies)])

@@ -1,0 +1,47 @@
+"""Files and regions as SARIF writes them."""
+
+import os
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import quote
+
+from infra.doctor.finding import Location
+
+# What a log calls the folder that relative addresses start from: the root of the repository.
+_BASE = "%SRCROOT%"
+
+
+def encode_location(location: Location, root: Path) -> dict[str, Any]:
+    """Return a place in a file."""
+    return {
+        "physicalLocation": {
+            "artifactLocation": encode_artifact(location.file, root),
+            "region": encode_region(location),
+        }
+    }
+
+
+def encode_artifact(file: str, root: Path) -> dict[str, str]:
+    """Return a file's address: relative to the root if it lies below, else absolute."""
+    path = PurePosixPath(os.path.normpath(root / file))
+    if path.is_relative_to(root):
+        return {"uri": _quote(str(path.relative_to(root))), "uriBaseId": _BASE}
+    return {"uri": f"file://{_quote(str(path))}"}
+
+
+def encode_region(location: Location) -> dict[str, int]:
+    """Return a line, or the part of it that is meant."""
+    if location.columns is None:
+        return {"startLine": location.line}
+    start, end = location.columns
+    return {
+        "startLine": location.line,
+        "startColumn": start,
+        "endLine": location.line,
+        "endColumn": end,
+    }
+
+
+def _quote(path: str) -> str:
+    """Escape a path, names that are not UTF-8 included."""
+    return quote(os.fsencode(path))
