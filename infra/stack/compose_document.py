@@ -8,12 +8,13 @@ Hardened by default: ordinary user, read-only root, no capabilities, limits on a
 from typing import Any
 
 from infra.stack.plan import StackPlan, TrainerPlan
-from infra.stack.run_storage import RunStorage, name_volume
+from infra.stack.run_storage import RunStorage, name_secret_volume, name_volume
 from qca.core.train_flags import format_train_flags
 from qca.core.units import format_exact_size
 
 STORE_PORT = 6379
-STORE_FLAGS = "/run/secrets/store_flags"
+SECRETS = "/run/secrets"
+STORE_FLAGS = f"{SECRETS}/store_flags"
 RUNS = "/runs"
 
 # What a person running the file by hand has to provide; the file's header says how.
@@ -40,32 +41,35 @@ SHARED_MEMORY = "1g"
 
 def build_compose_document(plan: StackPlan, storage: RunStorage) -> dict[str, Any]:
     """Return the Compose document that runs `plan` with its run in `storage`."""
-    services = {"store": _build_store(plan), "trainer": _build_trainer(plan, storage)}
+    services = {"store": _build_store(plan, storage), "trainer": _build_trainer(plan, storage)}
     if storage.is_remapped:  # else no user in the container could open the user's files
         services = {name: {**one, "userns_mode": "host"} for name, one in services.items()}
     return {
         "services": services,
         "networks": _build_networks(plan),
-        **_build_volumes(plan, storage),
-        "secrets": {"store_flags": {"file": STORE_FLAGS_FILE}},
+        **_build_files(plan, storage),
     }
 
 
-def _build_volumes(plan: StackPlan, storage: RunStorage) -> dict[str, Any]:
+def _build_files(plan: StackPlan, storage: RunStorage) -> dict[str, Any]:
+    """Return the password's file, or the volumes of an engine that has no files of this machine."""
     if storage.volume is None:
-        return {}
+        return {"secrets": {"store_flags": {"file": STORE_FLAGS_FILE}}}
     is_own = storage.volume == name_volume(plan.project)
-    return {"volumes": {"runs": {} if is_own else {"name": storage.volume, "external": True}}}
+    runs = {} if is_own else {"name": storage.volume, "external": True}
+    # Not a secret with content: Compose copies one into the container, whose root is read-only.
+    secret = {"name": name_secret_volume(plan.project), "external": True}
+    return {"volumes": {"runs": runs, "secret": secret}}
 
 
-def _build_store(plan: StackPlan) -> dict[str, Any]:
+def _build_store(plan: StackPlan, storage: RunStorage) -> dict[str, Any]:
     dragonfly = plan.dragonfly
     service: dict[str, Any] = {
         "image": dragonfly.image,
         "command": build_store_command(plan, STORE_FLAGS),
         **_build_hardening(dragonfly.container_memory_bytes.value),
         "tmpfs": [_SCRATCH.format("/tmp"), _SCRATCH.format("/data")],
-        "secrets": ["store_flags"],
+        **_build_mounts(storage),
         "networks": list(_build_networks(plan)),
         "healthcheck": _build_store_healthcheck(dragonfly.image),
         "restart": "unless-stopped",
@@ -129,8 +133,7 @@ def _build_trainer(plan: StackPlan, storage: RunStorage) -> dict[str, Any]:
         **_build_hardening(plan.trainer.container_memory_bytes.value),
         "tmpfs": [_SCRATCH.format("/tmp")],
         "environment": {"HOME": "/tmp"},
-        "volumes": [_build_run_mount(run, storage)],
-        "secrets": ["store_flags"],
+        **_build_mounts(storage, _build_run_mount(run, storage)),
         **_build_trainer_network(plan),
         "depends_on": {"store": {"condition": "service_healthy"}},
         "healthcheck": {
@@ -148,6 +151,14 @@ def _build_trainer(plan: StackPlan, storage: RunStorage) -> dict[str, Any]:
     if plan.trainer.gpus.value > 1:
         service["shm_size"] = SHARED_MEMORY
     return service
+
+
+def _build_mounts(storage: RunStorage, *mounts: dict[str, Any]) -> dict[str, Any]:
+    """Return a service's mounts, the password's file among them."""
+    if storage.volume is None:
+        return {**({"volumes": list(mounts)} if mounts else {}), "secrets": ["store_flags"]}
+    secret = {"type": "volume", "source": "secret", "target": SECRETS, "read_only": True}
+    return {"volumes": [*mounts, secret]}
 
 
 def _build_run_mount(run: str, storage: RunStorage) -> dict[str, Any]:

@@ -14,6 +14,9 @@ POLL_SECONDS = 0.5
 # What Compose calls its own; `docker compose run` makes containers that are no part of the stack.
 PROJECT_LABEL = "com.docker.compose.project"
 SERVICE_LABEL = "com.docker.compose.service"
+VOLUME_LABEL = "com.docker.compose.volume"
+SECRET_ROLE = "secret"
+"""What the label of a volume with a store's password says; one with runs says `runs`."""
 _STACK_LABELS = ("com.docker.compose.oneoff=False", SERVICE_LABEL)
 
 Health = Literal["healthy", "waiting", "done", "failed"]

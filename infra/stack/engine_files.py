@@ -9,11 +9,13 @@ import json
 import secrets
 import tarfile
 from collections.abc import Iterable, Iterator
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
-from infra.stack.containers import PROJECT_LABEL
+from infra.stack.compose_document import SECRETS, STORE_FLAGS
+from infra.stack.containers import PROJECT_LABEL, SECRET_ROLE, VOLUME_LABEL
 from infra.stack.docker_client import connect_engine
+from infra.stack.run_storage import name_secret_volume
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -21,7 +23,7 @@ if TYPE_CHECKING:
 _TARGET = "/runs"
 
 
-def has_files_of(folder: Path, image: str) -> bool:
+def has_files_of(folder: Path, image: str, project: str) -> bool:
     """Whether the engine has `folder` as it is here, judged by a file that no other place has.
 
     Its address says little: a socket may lead to another machine, and TCP to this one.
@@ -38,7 +40,7 @@ def has_files_of(folder: Path, image: str) -> bool:
     try:
         with connect_engine() as engine:
             try:
-                with _create_container(engine, image, mount):
+                with _create_container(engine, image, mount, project):
                     return True
             except APIError as error:
                 if error.status_code == 400 and "bind source path" in str(error.explanation):
@@ -60,15 +62,41 @@ def has_volume(volume: str) -> bool:
     return True
 
 
-def ensure_volume(volume: str, project: str) -> None:
-    """Make the volume with a project's runs, unless it is there, labeled as Compose would."""
-    labels = {PROJECT_LABEL: project, f"{PROJECT_LABEL.rpartition('.')[0]}.volume": "runs"}
+def ensure_volume(volume: str, project: str, role: str) -> None:
+    """Make a project's volume, unless it is there, labeled as Compose would; `role` is its key."""
+    labels = {PROJECT_LABEL: project, VOLUME_LABEL: role}
     with connect_engine() as engine:
         engine.create_volume(volume, labels=labels)
 
 
+def put_secret(file: Path, project: str, image: str, owner: tuple[int, int]) -> None:
+    """Copy the store's password file into the project's volume for it, readable by `owner` alone.
+
+    Raises:
+        LaunchError: the engine does not answer, or has no such image.
+
+    """
+    volume = name_secret_volume(project)
+    ensure_volume(volume, project, SECRET_ROLE)
+    archive = _pack(PurePath(STORE_FLAGS).name, file.read_bytes(), owner)
+    mount = {"Type": "volume", "Source": volume, "Target": SECRETS}
+    with connect_engine() as engine, _create_container(engine, image, mount, project) as container:
+        engine.put_archive(container, SECRETS, archive)
+
+
+def _pack(name: str, content: bytes, owner: tuple[int, int]) -> bytes:
+    """Return a tar archive of one file that nobody but its owner can read."""
+    described = tarfile.TarInfo(name)
+    described.size, described.mode = len(content), 0o400
+    described.uid, described.gid = owner
+    archive = io.BytesIO()
+    with tarfile.open(fileobj=archive, mode="w") as tar:
+        tar.addfile(described, io.BytesIO(content))
+    return archive.getvalue()
+
+
 @contextlib.contextmanager
-def open_run(volume: str, run: str) -> Iterator[Iterable[bytes] | None]:
+def open_run(volume: str, run: str, project: str) -> Iterator[Iterable[bytes] | None]:
     """Yield the tar archive of a run in a volume, whether its trainer runs or not.
 
     None where the volume has no such run, or there is no such volume.
@@ -86,7 +114,7 @@ def open_run(volume: str, run: str) -> Iterator[Iterable[bytes] | None]:
     with (
         connect_engine() as engine,
         _import_empty_image(engine) as image,
-        _create_container(engine, image, mount) as container,
+        _create_container(engine, image, mount, project) as container,
     ):
         try:
             chunks, _ = engine.get_archive(container, f"{_TARGET}/{run}")
@@ -110,9 +138,13 @@ def _import_empty_image(engine: "APIClient") -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def _create_container(engine: "APIClient", image: str, mount: dict[str, Any]) -> Iterator[str]:
+def _create_container(
+    engine: "APIClient", image: str, mount: dict[str, Any], project: str
+) -> Iterator[str]:
+    """Yield a container of the project, so that `qca down` removes what a killed program leaves."""
     config = engine.create_host_config(mounts=[mount], network_mode="none")
-    container = engine.create_container(image, ["-"], host_config=config)["Id"]
+    labels = {PROJECT_LABEL: project}
+    container = engine.create_container(image, ["-"], host_config=config, labels=labels)["Id"]
     try:
         yield container
     finally:

@@ -11,7 +11,7 @@ from python_on_whales import DockerClient
 from infra.stack.container_logs import log_tail
 from infra.stack.containers import POLL_SECONDS, health_of, list_containers
 from infra.stack.docker_client import make_stack_client
-from infra.stack.engine_files import has_files_of, open_run
+from infra.stack.engine_files import has_files_of, open_run, put_secret
 from infra.stack.image import ensure_pulled, ensure_trainer_image, pin_digest
 from infra.stack.plan import StackPlan
 from infra.stack.process import run_streaming
@@ -59,19 +59,22 @@ def prepare(
     return Images(store=pin_digest(plan.dragonfly.image), trainer=trainer)
 
 
-def settle_storage(planned: RunStorage, state: StateDir, image: str) -> RunStorage:
+def settle_storage(
+    planned: RunStorage, state: StateDir, images: Images, project: str
+) -> RunStorage:
     """Return where the run is kept: in a folder here if the engine has this machine's files."""
-    return replace(planned, volume=None) if has_files_of(state.root, image) else planned
+    is_here = has_files_of(state.root, images.store, project)
+    return replace(planned, volume=None) if is_here else planned
 
 
-def refuse_run_in_volume(volume: str, run: str) -> None:
+def refuse_run_in_volume(volume: str, run: str, project: str) -> None:
     """Refuse to start a run anew here which an earlier version kept in a volume.
 
     Raises:
         LaunchError: with how to go on.
 
     """
-    with open_run(volume, run) as archive:
+    with open_run(volume, run, project) as archive:
         if archive is not None:
             raise LaunchError(
                 f"the run {run} is in the volume {volume}, where version 0.1.0 kept it",
@@ -96,6 +99,8 @@ def start(
 
     """
     write_files(plan, state, images, storage, folder)
+    if storage.volume is not None:
+        put_secret(state.store_flags, plan.project, images.store, storage.find_container_user())
     say(f"Starting store and trainer as project {plan.project}.")
     stack = make_stack_client(state, plan.project)
     try:
@@ -116,11 +121,11 @@ def write_files(
     variables = {
         "COMPOSE_PROJECT_NAME": plan.project,
         "QCA_TRAINER_IMAGE": images.trainer,
-        "QCA_STORE_FLAGS": str(state.store_flags.resolve()),
         "QCA_UID": str(uid),
         "QCA_GID": str(gid),
     }
     if storage.volume is None:
+        variables["QCA_STORE_FLAGS"] = str(state.store_flags.resolve())
         variables["QCA_RUN_FOLDER"] = str(folder.resolve())
     write_atomically(state.env_file, "".join(f"{k}={v}\n" for k, v in variables.items()))
 

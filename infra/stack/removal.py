@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from infra.stack.compose_document import STORE_STOP_SECONDS, TRAINER_STOP_SECONDS
-from infra.stack.containers import PROJECT_LABEL, SERVICE_LABEL
+from infra.stack.containers import PROJECT_LABEL, SECRET_ROLE, SERVICE_LABEL, VOLUME_LABEL
 from infra.stack.docker_client import connect_engine
 from qca.core.errors import LaunchError
 
@@ -40,7 +40,7 @@ class Removed:
 
 
 def remove_project(project: str, folder: Path, *, volumes: bool) -> Removed:
-    """Remove a project's containers and networks, and its volumes if asked to.
+    """Remove a project's containers, networks and password; volumes with runs if asked to.
 
     Its Compose file must lie, or have lain, in `folder`.
 
@@ -58,9 +58,8 @@ def remove_project(project: str, folder: Path, *, volumes: bool) -> Removed:
         networks = engine.networks(filters={"label": f"{PROJECT_LABEL}={project}"})
         for network in networks:
             engine.remove_network(network["Id"])
-        found = engine.volumes(filters={"label": f"{PROJECT_LABEL}={project}"})["Volumes"] or ()
-        names = tuple(sorted(volume["Name"] for volume in found))
-        for name in names if volumes else ():
+        secrets, names = _list_volumes(engine, project)
+        for name in (*secrets, *(names if volumes else ())):
             engine.remove_volume(name)
     return Removed(
         containers=len(containers),
@@ -128,6 +127,14 @@ def refuse_foreign_project(project: str, compose_file: Path) -> None:
 
 def _list_containers(engine: "APIClient", project: str) -> list[dict[str, Any]]:
     return engine.containers(all=True, filters={"label": f"{PROJECT_LABEL}={project}"})
+
+
+def _list_volumes(engine: "APIClient", project: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the project's volumes with its password, and those with runs."""
+    found = engine.volumes(filters={"label": f"{PROJECT_LABEL}={project}"})["Volumes"] or ()
+    secrets = {one["Name"] for one in found if one["Labels"].get(VOLUME_LABEL) == SECRET_ROLE}
+    names = {one["Name"] for one in found}
+    return tuple(sorted(secrets)), tuple(sorted(names - secrets))
 
 
 def _is_store(container: dict[str, Any]) -> bool:

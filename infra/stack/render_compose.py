@@ -8,7 +8,7 @@ from infra.stack.commented_yaml import Path, dump_commented_yaml, format_head_co
 from infra.stack.comments import comment_store, comment_trainer
 from infra.stack.compose_document import build_compose_document
 from infra.stack.plan import StackPlan
-from infra.stack.run_storage import RunStorage
+from infra.stack.run_storage import RunStorage, name_secret_volume
 
 _HEADER = """\
 Written by `qca render compose`; change the plan (qca.toml), not this file.
@@ -17,16 +17,24 @@ It needs these things of yours, given as variables or in an `.env` file beside t
   QCA_TRAINER_IMAGE  the trainer image, built from the repository:
                      docker build -f Dockerfile.cuda -t qca-trainer \\
 {build_args}                       .
+{files}Then: docker compose -p {project} -f THIS_FILE up -d --wait store && \\
+      docker compose -p {project} -f THIS_FILE up trainer
+"""
+
+_FILES_HERE = """\
   QCA_STORE_FLAGS    a file with the store's password, which no command line shows:
                      (umask 077; echo "--requirepass=$(openssl rand -hex 32)" > store.flags)
   QCA_UID, QCA_GID   the owner of that file, as whom both containers run: `id -u`, `id -g`.
                      As root, take 999 for both and: chown 999:999 store.flags
-{run_folder}Then: docker compose -p {project} -f THIS_FILE up -d --wait store && \\
-      docker compose -p {project} -f THIS_FILE up trainer
+  QCA_RUN_FOLDER     the folder of the run, which that user can write: mkdir -p runs/{run}
 """
 
-_RUN_FOLDER = """\
-  QCA_RUN_FOLDER     the folder of the run, which that user can write: mkdir -p runs/{run}
+_FILES_ELSEWHERE = """\
+  QCA_UID, QCA_GID   as whom both containers run: `id -u`, `id -g`; as root, 999 for both.
+The engine has no files of this machine, so the store's password goes into a volume there:
+  echo "--requirepass=$(openssl rand -hex 32)" | docker run -i --rm -u 0 \\
+    -v {secret}:/secret --entrypoint sh $QCA_TRAINER_IMAGE -c "umask 377 && \\
+    cat > /secret/store_flags && chown $QCA_UID:$QCA_GID /secret/store_flags"
 """
 
 
@@ -36,10 +44,17 @@ def render_compose(plan: StackPlan, storage: RunStorage) -> str:
     header = _HEADER.format(
         build_args=_format_build_args(plan),
         project=plan.project,
-        run_folder="" if storage.volume else _RUN_FOLDER.format(run=plan.train.run),
+        files=_describe_files(plan, storage),
     )
     body = dump_commented_yaml(content, _collect_comments(plan, content))
     return f"{format_head_comment(header)}\n{body}"
+
+
+def _describe_files(plan: StackPlan, storage: RunStorage) -> str:
+    """Return how to provide the password and the run's folder, wherever the engine's files are."""
+    if storage.volume is None:
+        return _FILES_HERE.format(run=plan.train.run)
+    return _FILES_ELSEWHERE.format(secret=name_secret_volume(plan.project))
 
 
 def _format_build_args(plan: StackPlan) -> str:
@@ -66,5 +81,6 @@ def _collect_comments(plan: StackPlan, content: Mapping[str, Any]) -> dict[Path,
         (*trainer, "restart"): "a finished training exits with 0 and is not started again",
         (*trainer, "stop_grace_period"): "SIGTERM writes a checkpoint first",
         ("networks", "internal"): "no way out: neither the store nor the trainer needs one",
+        ("volumes", "secret"): "with the file of the store's password",
         ("volumes", "runs"): "on the engine's machine; `qca fetch RUN` copies a run out of it",
     }

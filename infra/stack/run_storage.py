@@ -33,6 +33,11 @@ def name_volume(project: str) -> str:
     return f"{project}_runs"
 
 
+def name_secret_volume(project: str) -> str:
+    """Return the volume that holds the store's password where the engine has files of its own."""
+    return f"{project}_secret"
+
+
 def plan_storage(facts: HostFacts, project: str) -> RunStorage:
     """Return where the runs are kept, judged by the engine's address and its security options.
 

@@ -30,7 +30,7 @@ def fetch(run: str, runs: Path, config_file: Path | None, **flags: Any) -> None:
     folder = runs / config.train.run
     RunFolder(folder).check()
     volume = name_volume(config.stack.project)
-    with open_run(volume, run) as archive:
+    with open_run(volume, run, config.stack.project) as archive:
         if archive is not None:
             unpack_run(archive, folder)
             click.echo(f"Copied {run} from the volume {volume}: {folder}", err=True)

@@ -16,13 +16,19 @@ from tests.support.hosts import PLUGIN, bare_host, engine
 IMAGES = Images(store="example.com/dragonfly:v1.40.0@sha256:abc", trainer="qca-trainer:123")
 
 
+PLAN = plan_stack(bare_host(docker=engine(cpus=16), compose=PLUGIN), Config())
+
+
+def read_variables(state: StateDir) -> dict[str, str]:
+    return dict(line.split("=", 1) for line in state.env_file.read_text().splitlines())
+
+
 def test_they_say_what_to_run_and_as_whom(tmp_path):
     state = StateDir(tmp_path)
-    plan = plan_stack(bare_host(docker=engine(cpus=16), compose=PLUGIN), Config())
-    write_files(plan, state, IMAGES, RunStorage(), tmp_path / "runs/first")
+    write_files(PLAN, state, IMAGES, RunStorage(), tmp_path / "runs/first")
     content = YAML(typ="safe").load(state.compose_file.read_text())
     assert content["services"]["store"]["image"] == IMAGES.store
-    variables = dict(line.split("=", 1) for line in state.env_file.read_text().splitlines())
+    variables = read_variables(state)
     uid, gid = find_secret_owner()
     assert variables == {
         "COMPOSE_PROJECT_NAME": "qca",
@@ -35,3 +41,10 @@ def test_they_say_what_to_run_and_as_whom(tmp_path):
     found = state.store_flags.stat()
     assert (found.st_uid, stat.S_IMODE(found.st_mode)) == (uid, 0o400)
     assert os.access(state.store_flags, os.R_OK)
+
+
+def test_they_name_no_file_of_this_machine_to_an_engine_elsewhere(tmp_path):
+    state = StateDir(tmp_path)
+    write_files(PLAN, state, IMAGES, RunStorage(volume="qca_runs"), tmp_path / "runs/first")
+    assert str(tmp_path) not in state.compose_file.read_text() + state.env_file.read_text()
+    assert state.store_flags.exists()  # `launch_compose.start` copies it there

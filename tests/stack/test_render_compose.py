@@ -1,3 +1,6 @@
+import re
+
+import pytest
 from ruamel.yaml import YAML
 
 from infra.stack.compose_document import build_compose_document
@@ -25,17 +28,20 @@ def test_the_reason_stands_above_the_number():
     assert "Dragonfly issue 3658" in find_line_above("mem_limit: 1383M")
 
 
-def test_the_head_says_how_to_get_each_required_variable():
-    head = TEXT.split("\nservices:")[0]
-    for variable in (
-        "QCA_TRAINER_IMAGE",
-        "QCA_STORE_FLAGS",
-        "QCA_UID",
-        "QCA_GID",
-        "QCA_RUN_FOLDER",
-    ):
-        assert variable in head
+FAR = RunStorage(volume="qca_runs")
+
+
+@pytest.mark.parametrize("storage", [RunStorage(), FAR], ids=["here", "elsewhere"])
+def test_the_head_says_how_to_get_each_required_variable(storage):
+    head, _, body = render_compose(PLAN, storage).partition("\nservices:")
+    required = set(re.findall(r"\$\{(\w+):\?", body))
+    assert {"QCA_TRAINER_IMAGE", "QCA_UID", "QCA_GID"} <= required
+    assert all(f"  {variable}" in head or f", {variable}" in head for variable in required)
     assert "--build-arg BASE_IMAGE=python:3.13-slim" in head
+
+
+def test_the_head_says_how_the_password_gets_to_an_engine_elsewhere():
+    assert "-v qca_secret:/secret" in render_compose(PLAN, FAR)
 
 
 def test_lines_are_short_enough_to_read():

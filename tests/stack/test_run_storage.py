@@ -1,11 +1,12 @@
 """Where a run is kept, by what is known of the engine, and as whom the containers work on it."""
 
 import os
+from pathlib import PurePath
 
 import pytest
 
 from infra.stack import run_storage
-from infra.stack.compose_document import build_compose_document
+from infra.stack.compose_document import STORE_FLAGS, build_compose_document
 from infra.stack.plan import plan_stack
 from infra.stack.run_storage import RunStorage, ensure_run_folder, plan_storage
 from infra.stack.secret import find_secret_owner
@@ -61,9 +62,19 @@ def test_where_users_are_remapped_they_are_not_for_these_containers(service):
 )
 def test_a_volume_of_the_project_is_made_and_any_other_is_used(volume, declared):
     document = build_compose_document(PLAN, RunStorage(volume=volume))
-    assert document["volumes"] == {"runs": declared}
-    [mount] = document["services"]["trainer"]["volumes"]
+    assert document["volumes"]["runs"] == declared
+    mount, _ = document["services"]["trainer"]["volumes"]
     assert mount == {"type": "volume", "source": "runs", "target": "/runs"}
+
+
+@pytest.mark.parametrize("service", ["store", "trainer"])
+def test_without_files_of_this_machine_the_password_is_in_a_volume(service):
+    document = build_compose_document(PLAN, RunStorage(volume="qca_runs"))
+    *_, mount = document["services"][service]["volumes"]
+    assert (mount["source"], mount["target"]) == ("secret", str(PurePath(STORE_FLAGS).parent))
+    assert mount["read_only"]
+    assert document["volumes"]["secret"] == {"name": "qca_secret", "external": True}
+    assert "secrets" not in document | document["services"][service]
 
 
 def test_root_in_a_rootless_engine_is_the_user():

@@ -34,8 +34,8 @@ class Stack:
         return self.qca("up", "--runtime", "compose", *words, **options)
 
     def list_leftovers(self) -> dict[str, set[str]]:
-        """What is on the engine that was not there before."""
-        now = self.engine.inventory()
+        """What is on the engine that was not there before, without other projects'."""
+        now = self.engine.inventory(self.project)
         return {kind: now[kind] - names for kind, names in self.before.items()}
 
     def inspect(self, service: str) -> dict[str, Any]:

@@ -82,13 +82,22 @@ class Engine:
             )
         return done
 
-    def inventory(self) -> dict[str, set[str]]:
-        """All containers, networks and volumes that there are, by name."""
-        return {
-            "containers": set(self.run("ps", "-a", "--format", "{{.Names}}").stdout.split()),
-            "networks": set(self.run("network", "ls", "--format", "{{.Name}}").stdout.split()),
-            "volumes": set(self.run("volume", "ls", "--format", "{{.Name}}").stdout.split()),
+    def inventory(self, project: str | None = None) -> dict[str, set[str]]:
+        """All containers, networks and volumes that there are, by name.
+
+        With a project, without those of another one: other tests may use the same engine.
+        """
+        label = '{{.Label "com.docker.compose.project"}}'
+        lists = {
+            "containers": ("ps", "-a", "--format", f"{{{{.Names}}}}\t{label}"),
+            "networks": ("network", "ls", "--format", f"{{{{.Name}}}}\t{label}"),
+            "volumes": ("volume", "ls", "--format", f"{{{{.Name}}}}\t{label}"),
         }
+        found: dict[str, set[str]] = {}
+        for kind, words in lists.items():
+            rows = [line.split("\t") for line in self.run(*words).stdout.splitlines()]
+            found[kind] = {name for name, of in rows if not (project and of and of != project)}
+        return found
 
 
 def unavailable(reason: str) -> NoReturn:

@@ -1,0 +1,109 @@
+"""A launch with Docker: images, storage, containers, and the way back if it does not come up."""
+
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+from infra.stack.plan import StackPlan
+from infra.stack.project_lock import project_lock
+from infra.stack.run_storage import RunStorage
+from infra.stack.state import StateDir, write_launch
+from qca.cli.event_lines import show_lines
+from qca.cli.launch_words import (
+    describe_detached,
+    describe_interruption,
+    describe_launch,
+    describe_run_place,
+)
+from qca.cli.options import RUNS
+from qca.cli.progress import ProgressView
+from qca.cli.take_down import take_down
+from qca.core.config import Config
+from qca.core.errors import LaunchError
+from qca.runs.run_folder import RunFolder
+
+if TYPE_CHECKING:
+    from infra.stack.launch_compose import Images
+
+
+def launch_containers(
+    plan: StackPlan,
+    config: Config,
+    planned: RunStorage,
+    state: StateDir,
+    view: ProgressView,
+    *,
+    detach: bool,
+) -> None:
+    """Run the stack to the end of the training, or until it is healthy where `detach` is given.
+
+    Raises:
+        LaunchError: it cannot be started, or the trainer failed.
+
+    """
+    from infra.stack import launch_compose
+    from infra.stack.engine_files import ensure_volume
+
+    with project_lock(plan.project):
+        # An earlier stack of this folder keeps running until this is done.
+        images = launch_compose.prepare(
+            plan, state, ca_bundle=config.stack.ca_bundle, say=view.say, tick=view.tick
+        )
+        storage = launch_compose.settle_storage(planned, state, images, plan.project)
+        if storage.volume is None:
+            _prepare_run_folder(plan, planned.volume)
+        else:
+            ensure_volume(storage.volume, config.stack.project, "runs")
+        write_launch(state, describe_launch(plan, storage.volume))
+        with describe_interruption(plan, storage.volume, view):
+            _start_and_follow(plan, images, storage, state, view, detach=detach)
+
+
+def _prepare_run_folder(plan: StackPlan, volume: str | None) -> None:
+    from infra.stack.launch_compose import refuse_run_in_volume
+    from infra.stack.run_storage import ensure_run_folder
+
+    folder = RUNS / plan.train.run
+    if volume is not None and not RunFolder(folder).is_used():
+        refuse_run_in_volume(volume, plan.train.run, plan.project)
+    ensure_run_folder(folder)
+
+
+def _start_and_follow(
+    plan: StackPlan,
+    images: "Images",
+    storage: RunStorage,
+    state: StateDir,
+    view: ProgressView,
+    *,
+    detach: bool,
+) -> None:
+    """Run the stack to the end of the training; take it down if that is not reached."""
+    from infra.stack import launch_compose
+    from infra.stack.container_logs import follow_trainer
+    from infra.stack.docker_client import make_stack_client
+
+    try:
+        launch_compose.start(plan, state, images, storage, RUNS / plan.train.run, say=view.say)
+        if detach:
+            view.say(describe_detached(plan.train.run))
+            return
+        with closing(follow_trainer(make_stack_client(state, plan.project))) as lines:
+            show_lines(lines, view)
+        view.say(describe_run_place(plan.train.run, storage.volume))
+        view.say("The store still runs; `qca down` removes the stack and keeps the run.")
+    except BaseException:
+        view.say(
+            "Taking the stack down; the trainer writes a checkpoint first. "
+            "Ctrl-C again leaves that to `qca down`."
+        )
+        _take_down(plan.project, state, view)
+        raise
+
+
+def _take_down(project: str, state: StateDir, view: ProgressView) -> None:
+    try:
+        take_down(project, volumes=False, say=view.say)
+    except LaunchError as error:  # the reason for taking it down is what `up` ends with
+        view.say(f"The stack {project} may still run: {error}. `qca down` ends it.")
+    else:
+        state.remove()

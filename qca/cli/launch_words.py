@@ -1,0 +1,78 @@
+"""What `qca up` records and says of a launch: its numbers, where its run is, how it goes on."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from infra.stack.decision import GIVEN
+from infra.stack.plan import StackPlan
+from infra.stack.state import Launch
+from qca.cli.next_steps import describe_complete_run
+from qca.cli.options import RUNS
+from qca.cli.progress import ProgressView
+from qca.cli.signals import Terminated
+from qca.runs.checkpoint_files import list_checkpoints
+from qca.runs.run_folder import RunFolder
+
+
+def announce(plan: StackPlan, view: ProgressView) -> None:
+    """Say how the training is launched, and why so."""
+    if plan.runtime.value == "local":
+        view.say(f"Without Docker: {plan.runtime.because}. The store is an embedded Valkey server.")
+    else:
+        view.say(f"With Docker: {plan.runtime.because}.")
+    profile = plan.trainer.profile
+    if profile.value == "cpu" and profile.because != GIVEN:
+        view.say("This is the small CPU profile; --profile default trains the whole model.")
+
+
+def describe_launch(plan: StackPlan, volume: str | None = None) -> Launch:
+    """Return the record of a launch, for the commands that look at it later."""
+    return Launch(
+        runtime=plan.runtime.value,
+        project=plan.project,
+        run=plan.train.run,
+        runs=str(RUNS.resolve()),
+        episodes=plan.train.episodes,
+        device=plan.trainer.device.value,
+        predicted_peak_bytes=plan.trainer.predicted_peak_bytes.value,
+        context_bytes=plan.trainer.context_bytes.value,
+        budget_bytes=plan.trainer_limit_bytes,
+        volume=volume,
+    )
+
+
+def describe_detached(run: str) -> str:
+    """Return how to come back to a training that goes on by itself."""
+    return f"The training goes on. `qca attach {run}` follows it, `qca down {run}` stops it."
+
+
+def describe_run_place(run: str, volume: str | None) -> str:
+    """Return where a finished run is, and what can be done with it."""
+    if volume is not None:
+        return f"The run is in the engine's volume {volume}; `qca fetch {run}` copies it here."
+    return describe_complete_run(RUNS / run)
+
+
+@contextmanager
+def describe_interruption(
+    plan: StackPlan, volume: str | None, view: ProgressView
+) -> Iterator[None]:
+    """Say after an interruption where the run is and how far, and how to go on."""
+    try:
+        yield
+    except (KeyboardInterrupt, Terminated):
+        view.end_bar()
+        if found := _describe_saved(plan, volume):
+            view.say(f"{found} The same command goes on from there.")
+        raise
+
+
+def _describe_saved(plan: StackPlan, volume: str | None) -> str | None:
+    run = plan.train.run
+    if volume is not None:
+        return describe_run_place(run, volume)
+    folder = RunFolder(RUNS / run)
+    saved = list_checkpoints(folder.checkpoints)
+    if not saved:
+        return None
+    return f"Safe in {folder.path}: {saved[-1][0]:,} of {plan.train.episodes:,} episodes."
