@@ -3,6 +3,7 @@
 Sizes, durations, counts and command strings: the schema takes any text for them.
 """
 
+import re
 from collections.abc import Callable
 
 from infra.compose_file.model import Refusal
@@ -10,6 +11,8 @@ from infra.compose_file.path_rules import PathRules, compile_rules
 from infra.compose_file.shell_words import split_command
 from infra.compose_file.sizes import is_duration, parse_cpus, parse_docker_size
 from infra.compose_file.yaml_tree import Items, Origin, Table, Value, to_table, to_text
+
+_NUMBER = re.compile(r"[+-]?[0-9]+")  # what Go's strconv.Atoi takes
 
 Check = Callable[[Value], None]
 """Raises ValueError for what Compose cannot read."""
@@ -76,7 +79,7 @@ def _check_command(value: Value) -> None:
 
 def _check_count(value: Value) -> None:
     text = to_text(value)
-    if text and text.lower() != "all" and not text.lstrip("-").isdecimal():
+    if text and text.lower() != "all" and not _NUMBER.fullmatch(text):
         raise ValueError(f"invalid value \"{text}\", the only value allowed is 'all' or a number")
 
 

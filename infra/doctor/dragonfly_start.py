@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from infra.compose_file.limits import read_cpu_quota, read_cpuset, read_size
-from infra.compose_file.model import LocatedValue
+from infra.compose_file.model import LocatedValue, Service
 from infra.doctor.dragonfly_services import explain_hidden_flags
 from infra.doctor.finding import Severity, Verdict, skip
 from infra.doctor.unlimited_containers import find_container_cpus, find_container_memory
@@ -11,7 +11,7 @@ from infra.dragonfly import startup_rules as rules
 from infra.dragonfly.flag_values import parse_integer
 from infra.dragonfly.service import Dragonfly
 from infra.dragonfly.sizes import read_size as read_maxmemory
-from infra.host.facts import Engine, HostFacts, Unknown, known_or_none
+from infra.host.facts import Engine, HostFacts, Known, Unknown, known_or_none, require
 
 # Settings of a service that its cgroup holds it to, and by which Dragonfly decides.
 _CGROUP_LIMITS = frozenset(
@@ -53,17 +53,57 @@ def predict_start_without_limits(facts: HostFacts, dragonfly: Dragonfly) -> Drag
     """Return what the service may start with as well: on cgroup v1, by none of its limits.
 
     Dragonfly finds them only where the host mounts the controllers as `cpu,cpuacct`; mounted apart
-    or as `cpuacct,cpu` it sees neither the CPU limit nor the memory limit. None where its limits
-    are seen for sure, or where that does not tell.
+    or as `cpuacct,cpu` it sees neither the CPU limit nor the memory limit. None where it is known
+    which of the two the host does, or where that does not tell.
     """
-    docker = known_or_none(facts.docker)
-    if not isinstance(docker, Engine) or docker.cgroup_version != "1":
+    if sees_limits(facts) is not None:
         return None
-    settings = dragonfly.service.settings.items()
-    others = {key: value for key, value in settings if key not in _CGROUP_LIMITS}
-    service = replace(dragonfly.service, settings=others)
-    start = predict_start(facts, replace(dragonfly, service=service))
+    start = predict_start(facts, replace(dragonfly, service=_drop_limits(dragonfly.service)))
     return start if isinstance(start, DragonflyStart) else None
+
+
+def sees_limits(facts: HostFacts) -> bool | None:
+    """Return whether Dragonfly sees a container's limits; None where the host does not tell."""
+    if _find_cgroup_version(facts) != "1":
+        return True
+    hierarchies = _list_v1_hierarchies(facts)
+    return None if hierarchies is None else rules.sees_limits(hierarchies)
+
+
+def _find_cgroup_version(facts: HostFacts) -> str:
+    """Return the version that the engine names; without an engine, the one that this host has."""
+    docker = known_or_none(facts.docker)
+    if isinstance(docker, Engine):
+        return docker.cgroup_version
+    return "1" if "memory" in (_list_v1_hierarchies(facts) or ()) else "2"
+
+
+def _list_v1_hierarchies(facts: HostFacts) -> tuple[str, ...] | None:
+    """Return those that containers have; None where it is not this host's kernel that runs them."""
+    docker, system = known_or_none(facts.docker), known_or_none(facts.system)
+    is_elsewhere = isinstance(docker, Engine) and (
+        not docker.host.startswith("unix://") or "Docker Desktop" in docker.operating_system
+    )
+    return system.cgroup_v1 if system and not is_elsewhere else None
+
+
+def overlooks_limits(facts: HostFacts, dragonfly: Dragonfly) -> bool:
+    """Whether the service would start with other numbers if Dragonfly saw its limits."""
+    if sees_limits(facts) is not False:
+        return False
+    system = replace(require(facts.system), cgroup_v1=tuple(rules.V1_HIERARCHIES))
+    seen = replace(facts, system=Known(value=system))
+    return predict_start(seen, dragonfly) != predict_start(facts, dragonfly)
+
+
+def _keep_seen_limits(facts: HostFacts, service: Service) -> Service:
+    return _drop_limits(service) if sees_limits(facts) is False else service
+
+
+def _drop_limits(service: Service) -> Service:
+    settings = service.settings.items()
+    others = {key: value for key, value in settings if key not in _CGROUP_LIMITS}
+    return replace(service, settings=others)
 
 
 def predict_maxmemory(facts: HostFacts, dragonfly: Dragonfly) -> Maxmemory | Verdict:
@@ -75,7 +115,8 @@ def predict_maxmemory(facts: HostFacts, dragonfly: Dragonfly) -> Maxmemory | Ver
             return _refuse_size(dragonfly, given)
         if size:
             return Maxmemory(size, given.raw)
-    available, limit = find_container_memory(facts), read_size(dragonfly.service.memory_limit)
+    service = _keep_seen_limits(facts, dragonfly.service)
+    available, limit = find_container_memory(facts), read_size(service.memory_limit)
     if available is None:
         return skip(
             f"Service {dragonfly.service.name} sets no maxmemory, and the host's memory is unknown."
@@ -89,12 +130,12 @@ def count_threads(facts: HostFacts, dragonfly: Dragonfly, flag: int | None) -> r
 
     None where that depends on the host's CPUs and they are unknown.
     """
-    service, docker = dragonfly.service, known_or_none(facts.docker)
+    service = _keep_seen_limits(facts, dragonfly.service)
     return rules.count_threads(
         len(read_cpuset(service.cpuset) or ()) or find_container_cpus(facts),
         quota=read_cpu_quota(service),
         flag=flag,
-        cgroup_version=docker.cgroup_version if isinstance(docker, Engine) else "2",
+        cgroup_version=_find_cgroup_version(facts),
         release=dragonfly.release,
     )
 

@@ -1,9 +1,10 @@
 """Values over which Dragonfly exits though their type allows them: its own rules.
 
-Each was read in the sources that it names and seen on v1.40.0.
+Each was read in the sources that it names and, but for `unixsocketperm`, seen on v1.40.0.
 """
 
 import posixpath
+import re
 from collections.abc import Callable, Iterator, Mapping
 
 from infra.dragonfly.cron import convert_save_schedule
@@ -20,6 +21,7 @@ _FILE_NAMES_CHECKED: Release = (1, 9, 0)  # ValidateFilename
 _SAVE_SCHEDULE_REFUSED: Release = (1, 14, 0)  # pull request 2327
 _TLS_NEEDS_AUTHENTICATION: Release = (1, 7, 0)
 
+_SOCKET_MODE = re.compile(r"\+?0*[0-7]{1,3}")
 _AFFINITY_MODES = ("auto", "off", "on")
 _CLUSTER_MODES = ("", "emulated", "yes")
 _KEYSPACE_EVENTS = ("", "Ex")
@@ -79,6 +81,14 @@ def _check_port(values: Values, _: Release) -> str:
     return "port 0 requires a unixsocket to listen on" if is_closed else ""
 
 
+def _check_socket_mode(values: Values, _: Release) -> str:
+    """Judge as dfly_main.cc does, which looks at the mode only if there is a socket."""
+    mode = values["unixsocketperm"]
+    if not mode or not values.get("unixsocket") or _SOCKET_MODE.fullmatch(mode.strip()):
+        return ""
+    return f"unixsocketperm {mode!r} is no octal number up to 777"
+
+
 def _check_databases(values: Values, _: Release) -> str:
     number = parse_integer(values["dbnum"])
     is_too_big = number is not None and number > _MOST_DATABASES
@@ -116,6 +126,7 @@ _RULES: Mapping[str, Callable[[Values, Release], str]] = {
     "save_schedule": _check_save_schedule,
     "tls": _check_tls,
     "port": _check_port,
+    "unixsocketperm": _check_socket_mode,
     "dbnum": _check_databases,
     "pipeline_queue_limit": _check_queue_limit,
     "cluster_mode": _require_one_of("cluster_mode", _CLUSTER_MODES),

@@ -23,6 +23,7 @@ _SUCCESSORS: Mapping[str, str] = {
     "default_lua_config": "default_lua_flags",
     "http_admin_console": "primary_port_http_enabled",
     "memcache_port": "memcached_port",
+    "proactor_irq_cpus": "proactor_tail_cpus",
 }
 
 # Abseil's flags that print something are no variables (measured: DFLY_help).

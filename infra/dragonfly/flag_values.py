@@ -1,6 +1,7 @@
 """Values that a flag can have by its type, as Abseil parses them.
 
-https://github.com/abseil/abseil-cpp/blob/master/absl/flags/marshalling.cc
+https://github.com/abseil/abseil-cpp/blob/master/absl/flags/marshalling.cc; Dragonfly's own types
+by their `AbslParseFlag` in its sources.
 """
 
 import re
@@ -26,6 +27,15 @@ _RANGES: Mapping[str, range] = {
 }
 _MOST_DIGITS = 40
 
+# CompressionMode, by number or name (rdb_save.cc).
+_COMPRESSIONS = frozenset(
+    {"0", "1", "2", "3", "NONE", "SINGLE_ENTRY", "MULTI_ENTRY_ZSTD", "MULTI_ENTRY_LZ4"}
+)
+_LEAST_TIERED_SIZE = 64  # AtLeast64 (tiered_storage.cc)
+
+# Before it, an illegal crontab was a warning in the log (dragonfly pull request 2101).
+_CRONTAB_REFUSED: Release = (1, 12, 0)
+
 
 def parse_boolean(text: str) -> bool | None:
     """Return what Abseil reads as true or false; None for anything else."""
@@ -40,6 +50,28 @@ def parse_integer(text: str) -> int | None:
         return None
     number = int(match["hex"], 16) if match["hex"] else int(match["decimal"])
     return -number if match["sign"] == "-" else number
+
+
+def _is_address(text: str) -> bool:
+    """Whether `--replicaof` reads a host and a port; an empty text is no master (ReplicaOfFlag)."""
+    host, colon, port = text.rpartition(":")
+    if not text:
+        return True
+    is_bracketed = (host.startswith("["), host.endswith("]"))
+    return (
+        bool(colon and host and port)
+        and is_bracketed in ((False, False), (True, True))
+        and (not is_bracketed[0] or len(host) > len("[]"))
+    )
+
+
+def _is_crontab(text: str, release: Release) -> bool:
+    return not text or release < _CRONTAB_REFUSED or is_crontab(text)
+
+
+def _is_tiered_size(text: str) -> bool:
+    number = parse_integer(text)
+    return number is not None and _is_in_range("uint64", text) and number >= _LEAST_TIERED_SIZE
 
 
 def describe_legal_values(kind: str, value: str, release: Release) -> str:
@@ -75,7 +107,10 @@ _DESCRIPTIONS: Mapping[str, tuple[Callable[[str, Release], bool], str]] = {
         "a size such as 500MB, 1G or 1TB",
     ),
     "cron": (
-        lambda value, _: not value or is_crontab(value),
+        _is_crontab,
         "a crontab of five fields without quotes, such as */30 * * * *",
     ),
+    "address": (lambda value, _: _is_address(value), "host:port or [IPv6]:port"),
+    "compression": (lambda value, _: value in _COMPRESSIONS, "a number from 0 to 3"),
+    "from64": (lambda value, _: _is_tiered_size(value), "a whole number from 64 on"),
 }

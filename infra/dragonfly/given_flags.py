@@ -11,8 +11,10 @@ from infra.dragonfly.releases import Release
 _PREFIX = "DFLY_"
 _ABSEIL_PREFIX = "FLAGS_"
 
-# First release that reads DFLY_ variables; those before take DFLY_PASSWORD alone.
-_VARIABLES_READ: Release = (1, 11, 0)
+VARIABLES_READ: Release = (1, 11, 0)
+"""First release that reads DFLY_ variables; those before take DFLY_PASSWORD alone."""
+OLD_PASSWORD = "PASSWORD"
+"""What follows DFLY_ in that variable."""
 
 # A variable with the prefix that is no flag's, and yet taken.
 _NO_FLAG = "DEV_ENV"
@@ -51,7 +53,7 @@ def read_given_flags(file: ComposeFile, service: Service, release: Release) -> G
     given = GivenFlags()
     for name, text in service.environment.items():
         flag = name.removeprefix(_PREFIX)
-        if name.startswith(_PREFIX) and flag != _NO_FLAG and release >= _VARIABLES_READ:
+        if name.startswith(_PREFIX) and flag != _NO_FLAG and release >= VARIABLES_READ:
             given.add(flag, Flag(text.value, text.line, text.raw, text.file))
     _read_words(given, file, service, skip_wrappers(service.command), ())
     return given

@@ -10,7 +10,8 @@ NEWEST_READ: Release = (1, 40, 1)
 LATEST: Release = (2, 1, 0)
 """What the tag `latest` named in November 2026; of 2.x only the release pages are known."""
 
-_NEW_LICENSE: Release = (2, 0, 0)
+_NEW_LICENSE: Release = (2, 1, 0)
+"""https://www.dragonflydb.io/docs/managing-dragonfly/upgrading: 2.0 still has the BSL."""
 
 
 def parse_release(image: str) -> Release:
@@ -34,7 +35,7 @@ def format_release(release: Release) -> str:
 
 
 def describe_license(release: Release) -> str:
-    """Return what a user of that release should know of its license; empty where it is v1's."""
+    """Return what a user of that release should know of its license; empty where it is the BSL."""
     if release < _NEW_LICENSE:
         return ""
     return (

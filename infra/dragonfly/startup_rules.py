@@ -6,6 +6,7 @@ for each thread still holds.
 """
 
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from infra.dragonfly.releases import NEWEST_READ, Release
@@ -31,6 +32,11 @@ CGROUPS_READ = (1, 2, 0)
 """First release that reads the cgroup's memory and CPU limits."""
 FLAG_BEATS_QUOTA = (1, 38, 0)
 """First release whose --proactor_threads wins over a CPU quota (dragonfly issue 4251)."""
+
+
+V1_HIERARCHIES = frozenset({"cpu,cpuacct", "memory"})
+"""The hierarchies of cgroup v1 in which it looks for its limits, by their whole names
+(GetCGroupPath in dfly_main.cc). Where it lacks one of them, it reads no limit at all."""
 
 
 @dataclass(frozen=True)
@@ -72,6 +78,11 @@ def _count_threads_by_quota(quota: float | None, cgroup_version: str) -> int:
     if quota is None:
         return 0
     return int(quota) if cgroup_version == "1" else math.ceil(quota)
+
+
+def sees_limits(v1_hierarchies: Collection[str]) -> bool:
+    """Whether Dragonfly finds its container's limits among these hierarchies of cgroup v1."""
+    return V1_HIERARCHIES.issubset(v1_hierarchies)
 
 
 def compute_default_maxmemory(

@@ -29,8 +29,8 @@ class DragonflyPlan:
 def plan_dragonfly(facts: HostFacts, config: StackConfig) -> DragonflyPlan:
     """Size Dragonfly: given numbers are kept, the rest follows from the host.
 
-    A small host gets fewer threads, never a refusal; whether given numbers hold is for
-    the doctor (QCA301, QCA302) to say.
+    A small host gets fewer threads, never a refusal. The doctor (QCA301, QCA302) judges numbers
+    that were given.
     """
     memory = find_usable_memory(facts)
     threads = _decide_threads(facts, config, memory)
@@ -41,8 +41,9 @@ def plan_dragonfly(facts: HostFacts, config: StackConfig) -> DragonflyPlan:
         maxmemory_bytes=maxmemory,
         container_memory_bytes=Decision(
             compute_container_limit(maxmemory.value),
-            f"{SNAPSHOT_HEADROOM} times maxmemory: Dragonfly's resident memory can exceed "
-            "maxmemory by a third (Dragonfly issue 3658), and a container over its limit is killed",
+            f"{SNAPSHOT_HEADROOM} times maxmemory: during a snapshot Dragonfly's memory may exceed "
+            "maxmemory by a third (Dragonfly issue 3658), and the kernel kills a container that "
+            "exceeds its limit",
         ),
     )
 
@@ -75,15 +76,15 @@ def _decide_threads(facts: HostFacts, config: StackConfig, memory: int | None) -
         return Decision(config.proactor_threads, GIVEN)
     cpus = count_usable_cpus(facts)
     if cpus is None:
-        return Decision(1, "the number of CPUs could not be seen, so the smallest that works")
+        return Decision(1, "the smallest number that works, as the CPUs could not be seen")
     room = config.maxmemory or (memory or 0) // HOST_SHARE
     affordable = max(1, room // BYTES_PER_THREAD)
     threads = min(cpus, DEFAULT_THREADS, affordable)
     because = f"the smaller of {format_count(cpus, 'usable CPU')} and {DEFAULT_THREADS}"
     if threads < min(cpus, DEFAULT_THREADS):
         what = "maxmemory as given" if config.maxmemory else "a quarter of the host's memory"
-        because += f", cut to what {what} ({format_size(room)}) holds at 256 MiB a thread"
-    because += "; left alone, Dragonfly would start one thread for every CPU it sees"
+        because += f", lowered to what {what} ({format_size(room)}) holds at 256 MiB per thread"
+    because += "; by default Dragonfly starts one thread for every CPU that it sees"
     return Decision(threads, because)
 
 
@@ -91,16 +92,16 @@ def _decide_maxmemory(config: StackConfig, threads: int, memory: int | None) -> 
     if config.maxmemory is not None:
         return Decision(config.maxmemory, GIVEN)
     needed = threads * BYTES_PER_THREAD
+    whom = "its one thread" if threads == 1 else f"each of {threads} threads"
     because = (
-        f"256 MiB for each of {format_count(threads, 'thread')} ({format_exact_size(needed)}), "
-        "under which Dragonfly refuses to start"
+        f"256 MiB for {whom} ({format_exact_size(needed)}); with less, Dragonfly refuses to start"
     )
     if memory is None:
-        because += "; the host's memory could not be seen"
+        because += ". The host's memory could not be seen"
     elif needed > memory // HOST_SHARE:
         because += (
-            f"; more than a quarter of the host's {format_size(memory)}, but the least there is"
+            f". That exceeds a quarter of the host's {format_size(memory)}, but no less will do"
         )
     else:
-        because += f"; under a quarter of the host's {format_size(memory)}"
+        because += f". That is within a quarter of the host's {format_size(memory)}"
     return Decision(needed, because)

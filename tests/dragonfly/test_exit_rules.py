@@ -21,6 +21,8 @@ BROKEN = [
     ({"proactor_affinity_mode": "numa"}, "auto or off or on"),
     ({"pipeline_queue_limit": "0"}, "more than 0"),
     ({"help": "true"}, "does not serve"),
+    ({"unixsocketperm": "1777", "unixsocket": "/tmp/s"}, "octal"),
+    ({"unixsocketperm": "rw", "unixsocket": "/tmp/s"}, "octal"),
 ]
 KEPT = [
     {"dbfilename": "dump"},
@@ -37,6 +39,8 @@ KEPT = [
     {"notify_keyspace_events": "Ex"},
     {"proactor_affinity_mode": "off"},
     {"help": "false"},
+    {"unixsocketperm": "0770", "unixsocket": "/tmp/s"},
+    {"unixsocketperm": "rw"},
 ]
 
 

@@ -12,8 +12,8 @@ from infra.dragonfly.flag_table import (
 from infra.dragonfly.releases import NEWEST_READ
 
 TYPES = {
-    *("bool", "cron", "float", "int32", "list", "other", "port", "size", "text"),
-    *("uint16", "uint32", "uint64"),
+    *("address", "bool", "compression", "cron", "float", "from64", "int32", "list", "other"),
+    *("port", "size", "text", "uint16", "uint32", "uint64"),
 }
 
 
@@ -57,6 +57,11 @@ def test_a_flag_through_the_releases(flag, release, standing):
         ("cf_bucket_size", (2, 0, 0), Standing.PRESENT),
         ("proactor_busy_poll_usec", (2, 0, 0), Standing.PRESENT),
         ("proactor_busy_poll_usec", (2, 1, 0), Standing.ABSENT),
+        ("tiered_max_pending_stash_bytes", (2, 0, 0), Standing.PRESENT),
+        ("tiered_max_pending_stash_bytes", (2, 1, 0), Standing.RETIRED),
+        ("tiered_max_pending_bytes", (2, 1, 0), Standing.PRESENT),
+        ("tiered_max_pending_bytes", (2, 0, 0), Standing.UNCERTAIN),
+        ("tiered_max_pending_bytes", NEWEST_READ, Standing.ABSENT),
         ("proactor_tail_cpus", (2, 1, 0), Standing.PRESENT),
         ("proactor_tail_cpus", (2, 0, 0), Standing.UNCERTAIN),
         ("oom_deny_ratio", (2, 1, 0), Standing.UNCERTAIN),

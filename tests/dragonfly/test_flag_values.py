@@ -21,6 +21,13 @@ LEGAL = [
     ("size", "512mib"),
     ("cron", "*/30 * * * *"),
     ("cron", ""),
+    ("compression", "2"),
+    ("compression", "MULTI_ENTRY_LZ4"),
+    ("address", ""),
+    ("address", "master:6379"),
+    ("address", "[::1]:6379"),
+    ("address", "::1:6379"),
+    ("from64", "64"),
     ("text", ""),
     ("other", "anything"),
     ("", "of a flag that is not known"),
@@ -42,6 +49,17 @@ ILLEGAL = [
     ("float", "much"),
     ("size", "4GIB"),
     ("cron", "*:30"),
+    ("compression", "zstd"),
+    ("compression", "4"),
+    ("compression", "none"),
+    ("address", "master"),
+    ("address", "master:"),
+    ("address", ":6379"),
+    ("address", "[::1:6379"),
+    ("address", "[]:6379"),
+    ("from64", "63"),
+    ("from64", "-64"),
+    ("from64", "64kb"),
 ]
 
 
@@ -55,6 +73,11 @@ def test_a_value_that_the_type_does_not_take(kind, value):
     assert describe_legal_values(kind, value, NEWEST_READ)
 
 
+def test_before_v1_12_an_illegal_crontab_was_only_a_warning():
+    assert describe_legal_values("cron", "*:30", (1, 11, 0)) == ""
+    assert describe_legal_values("cron", "*:30", (1, 12, 0))
+
+
 @given(st.integers(-(2**70), 2**70))
 def test_a_number_is_read_in_both_notations(number):
     assert parse_integer(str(number)) == number
@@ -63,5 +86,5 @@ def test_a_number_is_read_in_both_notations(number):
 
 @given(st.text(max_size=60))
 def test_no_text_is_too_odd_for_a_type(text):
-    for kind in ("bool", "cron", "float", "int32", "port", "size", "uint64"):
+    for kind in ("address", "bool", "cron", "float", "from64", "int32", "port", "size", "uint64"):
         assert isinstance(describe_legal_values(kind, text, NEWEST_READ), str)

@@ -96,6 +96,11 @@ REFUSED: dict[str, tuple[str, int, str]] = {
     "a brace that is open": (write_service("command: ${X"), 4, "invalid interpolation format"),
     "a name with a dot": (write_service("command: ${X.Y}"), 4, "invalid interpolation format"),
     "a required variable": (write_service("command: ${X:?say}"), 4, "missing a value: say"),
+    "two signs": (
+        write_service("gpus: [{count: '--5'}]"),
+        4,
+        "invalid value \"--5\", the only value allowed is 'all' or a number",
+    ),
     "no number": (write_service("scale: ${X:-many}"), 4, 'parsing "many": invalid syntax'),
     "no truth": (write_service("privileged: maybe"), 4, "invalid boolean: maybe"),
     # Short forms and values.

@@ -14,6 +14,7 @@ from infra.doctor.dragonfly_services import list_dragonflies
 from infra.doctor.dragonfly_start import (
     DragonflyStart,
     explain_hidden_start,
+    overlooks_limits,
     predict_start,
     predict_start_without_limits,
 )
@@ -47,7 +48,7 @@ def _judge_host(subject: HostSubject) -> Verdict:
         return ok("\n".join([headline, *_describe_defaults(subject)]), **evidence)
     message = (
         f"Dragonfly would say: {rules.format_refusal(threads, parse_release(plan.image))}\n"
-        f"It wants 256 MiB for each of its {format_count(threads, 'thread')}; "
+        f"It needs 256 MiB for each of its {format_count(threads, 'thread')}; "
         f"maxmemory is {format_size(maxmemory)}.\n"
         f"{format_plan_answers(subject, threads, maxmemory)}"
     )
@@ -118,6 +119,12 @@ def _judge_service(subject: FileSubject, dragonfly: Dragonfly) -> Verdict:
     return _report_start(dragonfly, start)
 
 
+_UNSEEN_LIMITS = (
+    "It sees none of the container's limits: this host does not mount cgroup v1's cpu and cpuacct "
+    "together, in this order."
+)
+
+
 def _report_unseen_limits(
     dragonfly: Dragonfly, start: DragonflyStart, unlimited: DragonflyStart
 ) -> Verdict:
@@ -161,9 +168,11 @@ def _report_refusal(subject: FileSubject, dragonfly: Dragonfly, start: Dragonfly
     message = (
         f"Service {dragonfly.service.name}: Dragonfly would say: "
         f"{rules.format_refusal(threads, dragonfly.release)}\n"
-        f"It wants 256 MiB for each thread, and would have {_describe_start(dragonfly, start)}.\n"
+        f"It needs 256 MiB for each thread, and would have {_describe_start(dragonfly, start)}.\n"
         f"{format_answers(threads, maxmemory)}"
     )
+    if overlooks_limits(subject.facts, dragonfly):
+        message += f"\n{_UNSEEN_LIMITS}"
     evidence = _collect_evidence(dragonfly, start)
     remedies = offer_for_service(subject, dragonfly, threads, maxmemory)
     return Verdict(Severity.ERROR, message, evidence, remedies)
@@ -198,8 +207,8 @@ CHECK = Check(
     "those of each Dragonfly service in the files given with -f (`--proactor_threads` and "
     "`--maxmemory` on the command line or as DFLY_*, the CPU limit, the memory limit, by the "
     "rules of the release that the image names).",
-    why="Dragonfly exits when maxmemory is under 256 MiB for each of its threads, and left "
-    "alone it takes one thread for every CPU that it sees: 16 threads want 4 GiB. Without "
+    why="Dragonfly exits when maxmemory is under 256 MiB for each of its threads, and by "
+    "default it starts one thread for every CPU that it sees: 16 threads need 4 GiB. Without "
     "maxmemory it takes 0.8 of what is available to it. Before v1.38 a CPU limit silently "
     "overrides --proactor_threads.",
     fix="Two answers: more memory for those threads, or fewer threads for that memory. The "

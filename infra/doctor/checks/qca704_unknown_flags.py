@@ -10,6 +10,7 @@ from infra.doctor.remedies.rename_flag import offer_for_fault
 from infra.doctor.subjects import FileSubject
 from infra.dragonfly.flag_faults import Effect, FaultKind, FlagFault
 from infra.dragonfly.flag_table import Standing, read_flag_table
+from infra.dragonfly.given_flags import OLD_PASSWORD, VARIABLES_READ
 from infra.dragonfly.releases import LATEST, NEWEST_READ, format_release
 from infra.dragonfly.service import Dragonfly
 
@@ -83,8 +84,10 @@ def _explain_name(dragonfly: Dragonfly, fault: FlagFault) -> str:
 
 def _explain_absence(dragonfly: Dragonfly, fault: FlagFault) -> str:
     """Return since when or until when the release lacks the flag."""
+    if fault.flag == OLD_PASSWORD and not fault.given.words:
+        return f"Releases before {format_release(VARIABLES_READ)} took the password from it."
     if fault.standing is not Standing.ABSENT:
-        return "No release has it."
+        return "No release is known to have it."
     history = read_flag_table()[fault.flag]
     if dragonfly.release >= history.absent:
         return f"It is gone since {format_release(history.absent)}."
@@ -128,7 +131,7 @@ def _capitalize(fault: FlagFault) -> str:
 CHECK = Check(
     id="QCA704",
     category="file",
-    title="A flag that Dragonfly does not know",
+    title="A flag or value that Dragonfly does not accept",
     needs=(),
     looks_at="flags on the command line, in flag files and in DFLY_* variables of Dragonfly "
     f"services, by the release in the image's name (none named: {format_release(LATEST)}).",
@@ -136,7 +139,7 @@ CHECK = Check(
     "a value that the flag cannot have, and over some that its own rules forbid, such as a "
     "dbfilename with an extension. Flags come and go: the table has each release from v1.0 to "
     f"{format_release(NEWEST_READ)}; of v2 only what its release pages name is known.",
-    fix="Write the name of a flag that the release has, or drop the flag.",
+    fix="Write the name of a flag that the release has, with a value that it takes, or drop it.",
     url="https://github.com/dragonflydb/dragonfly/releases",
     judge_file=_judge_file,
 )

@@ -31,6 +31,9 @@ class SystemFacts:
     in_container: bool = False
     io_uring_disabled: int | None = None
     """`kernel.io_uring_disabled`: 0 allowed, 1 for privileged, 2 for nobody; None before 6.6."""
+    cgroup_v1: tuple[str, ...] | None = None
+    """Hierarchies of cgroup v1 by their controllers, e.g. `cpu,cpuacct`, in the kernel's order;
+    empty where there is only v2, None where that was not recorded."""
 
 
 @strict_dataclass

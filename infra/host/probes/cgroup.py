@@ -45,6 +45,17 @@ def read_memory_limit(root: Path = Path("/")) -> int | None:
     return min((limit for limit in limits if limit is not None), default=None)
 
 
+def list_v1_hierarchies(root: Path = Path("/")) -> tuple[str, ...] | None:
+    """Return the controllers that each of version 1's hierarchies has, as the kernel writes them.
+
+    None where the kernel has no control groups.
+    """
+    text = _read_if_present(root / "proc/self/cgroup")
+    if text is None:
+        return None
+    return tuple(names for _, names, _ in _parse_groups(text) if names)
+
+
 def _read_quota_v1(folder: Path) -> float | None:
     quota = _read_number(folder / "cpu.cfs_quota_us", none="-1")
     if quota is None:
@@ -134,15 +145,21 @@ def _parse_own_path(text: str, controller: str) -> PurePosixPath | None:
 
     Seen from another cgroup namespace a path can begin with "/..": it is not mounted here.
     """
-    for line in text.split("\n"):
-        number, _, rest = line.partition(":")
-        names, _, path = rest.partition(":")
-        if line and not (number.isdecimal() and path.startswith("/")):
-            raise ProbeError(f"/proc/self/cgroup says {line[:40]!r}, which names no group")
-        if (controller in names.split(",") if controller else not names) and path.startswith("/"):
+    for _, names, path in _parse_groups(text):
+        if controller in names.split(",") if controller else not names:
             pure = _unescape_path(path)
             return pure if ".." not in pure.parts else PurePosixPath("/")
     return None
+
+
+def _parse_groups(text: str) -> Iterator[tuple[str, str, str]]:
+    """Yield number, controllers and path of each line of /proc/self/cgroup."""
+    for line in filter(None, text.split("\n")):
+        number, _, rest = line.partition(":")
+        names, _, path = rest.partition(":")
+        if not (number.isdecimal() and path.startswith("/")):
+            raise ProbeError(f"/proc/self/cgroup says {line[:40]!r}, which names no group")
+        yield number, names, path
 
 
 def _parse_mounts(text: str) -> Iterator[_Mount]:

@@ -7,6 +7,7 @@ from pathlib import Path
 from infra.host.errors import FileMissingError, ProbeError
 from infra.host.facts import SystemFacts
 from infra.host.files import read_text
+from infra.host.probes.cgroup import list_v1_hierarchies
 
 # Left by Docker and by Podman in the containers they start.
 _CONTAINER_MARKS = (".dockerenv", "run/.containerenv")
@@ -25,6 +26,7 @@ def probe(root: Path = Path("/")) -> SystemFacts:
         wsl_gpu=(root / "dev/dxg").exists() if wsl else None,
         in_container=any((root / mark).exists() for mark in _CONTAINER_MARKS),
         io_uring_disabled=_read_io_uring_disabled(root),
+        cgroup_v1=_list_cgroup_hierarchies(root),
     )
 
 
@@ -52,6 +54,13 @@ def _unquote(value: str) -> str:
 def _read_product(system: str) -> str:
     version = platform.mac_ver()[0]
     return f"macOS {version}" if version else system
+
+
+def _list_cgroup_hierarchies(root: Path) -> tuple[str, ...] | None:
+    try:
+        return list_v1_hierarchies(root)
+    except ProbeError:  # the probes of CPU and memory say what is wrong with it
+        return None
 
 
 def _read_io_uring_disabled(root: Path) -> int | None:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -374,3 +375,62 @@ def test_on_cgroup_v1_limits_count_only_where_the_layout_does_not_matter(
     facts = host(docker=engine(cpus=2, cgroup_version="1"))
 
     assert judge_file(tmp_path, "QCA301", HEAD + limits, facts).severity is severity
+
+
+APART = ("cpu", "cpuacct", "memory")
+TOGETHER = ("cpu,cpuacct", "memory")
+
+
+def _host_on_cgroup_v1(hierarchies: tuple[str, ...], **changes: Any) -> HostFacts:
+    system = replace(KERNEL_4, cgroup_v1=hierarchies)
+    docker = engine(cpus=2, memory=2 * GIB, **{"cgroup_version": "1", **changes})
+    return host(docker=docker, system=system)
+
+
+# Run on v1.40.0: with cpu and cpuacct apart it saw neither limit, and took the host's two CPUs.
+@pytest.mark.parametrize(
+    ("hierarchies", "limits", "severity", "threads"),
+    [
+        (APART, "    cpus: 1\n    command: --maxmemory=256mb\n", ERROR, 2),
+        (("cpuacct,cpu", "memory"), "    cpus: 1\n    command: --maxmemory=256mb\n", ERROR, 2),
+        (TOGETHER, "    cpus: 1\n    command: --maxmemory=256mb\n", OK, 1),
+        (APART, "    cpuset: '0'\n    command: --maxmemory=256mb\n", OK, 1),
+        (APART, "    mem_limit: 600m\n", OK, 2),
+        (TOGETHER, "    mem_limit: 600m\n", ERROR, 2),
+    ],
+)
+def test_on_a_known_layout_of_cgroup_v1_limits_count_where_dragonfly_sees_them(
+    tmp_path, hierarchies, limits, severity, threads
+):
+    facts = _host_on_cgroup_v1(hierarchies)
+
+    finding = judge_file(tmp_path, "QCA301", HEAD + limits, facts)
+
+    assert (finding.severity, finding.evidence["proactor_threads"]) == (severity, threads)
+
+
+def test_a_limit_that_dragonfly_does_not_see_is_explained_and_not_lowered(tmp_path):
+    text = f"{HEAD}    cpus: 1\n    command: --maxmemory=256mb\n"
+
+    finding = judge_file(tmp_path, "QCA301", text, _host_on_cgroup_v1(APART))
+
+    assert "It sees none of the container's limits" in finding.message
+    assert "--proactor_threads=1" in finding.remedies[0].title
+
+
+@pytest.mark.parametrize(
+    "elsewhere", [{"host": "tcp://10.0.0.9:2375"}, {"operating_system": "Docker Desktop"}]
+)
+def test_the_layout_of_this_host_says_nothing_of_an_engine_elsewhere(tmp_path, elsewhere):
+    text = f"{HEAD}    cpus: 1\n    command: --maxmemory=256mb\n"
+
+    facts = _host_on_cgroup_v1(APART, **elsewhere)
+
+    assert judge_file(tmp_path, "QCA301", text, facts).severity is SKIPPED
+
+
+def test_without_an_engine_the_layout_of_this_host_counts(tmp_path):
+    text = f"{HEAD}    cpus: 1\n    command: --maxmemory=256mb\n"
+    facts = host(docker=no_engine("not-running"), system=replace(KERNEL_4, cgroup_v1=APART))
+
+    assert judge_file(tmp_path, "QCA301", text, facts).severity is ERROR

@@ -214,3 +214,19 @@ def test_a_file_that_cannot_be_read_is_not_taken_for_no_limit(tmp_path: Path, fi
     (root / file).mkdir()  # root may read every file, and nobody a folder
     with pytest.raises(ProbeError, match="could not be read"):
         cgroup.read_cpu_quota(root)
+
+
+@pytest.mark.parametrize(
+    ("own", "hierarchies"),
+    [
+        ("0::/a", ()),
+        ("4:cpu,cpuacct:/\n3:memory:/a\n0::/", ("cpu,cpuacct", "memory")),
+        ("4:cpuacct:/\n3:cpu:/\n1:name=systemd:/\n", ("cpuacct", "cpu", "name=systemd")),
+    ],
+)
+def test_hierarchies_of_version_1(tmp_path: Path, own: str, hierarchies: tuple[str, ...]) -> None:
+    assert cgroup.list_v1_hierarchies(write_tree(tmp_path, own, [], {})) == hierarchies
+
+
+def test_a_kernel_without_control_groups_has_no_hierarchies(tmp_path: Path) -> None:
+    assert cgroup.list_v1_hierarchies(tmp_path) is None

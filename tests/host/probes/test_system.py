@@ -63,3 +63,14 @@ def test_a_gpu_that_windows_hands_on(
     if has_gpu:
         (tmp_path / "dev/dxg").touch()
     assert system.probe(tmp_path).wsl_gpu is has_gpu
+
+
+@pytest.mark.parametrize(
+    ("text", "hierarchies"), [("2:cpu:/\n1:memory:/\n", ("cpu", "memory")), ("nonsense", None)]
+)
+def test_cgroup_hierarchies_that_cannot_be_read_do_not_hide_the_system(
+    tmp_path: Path, text: str, hierarchies: tuple[str, ...] | None
+) -> None:
+    (tmp_path / "proc/self").mkdir(parents=True)
+    (tmp_path / "proc/self/cgroup").write_text(text)
+    assert system.probe(tmp_path).cgroup_v1 == hierarchies
