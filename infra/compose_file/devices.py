@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 
-# What the engine's driver for NVIDIA takes (moby, daemon/nvidia_linux.go).
+# What the engine's drivers take (moby, daemon/devices_nvidia_linux.go and devices_amd_linux.go).
 _NVIDIA = frozenset(
     {"compat32", "compute", "display", "gpu", "graphics", "nvidia", "utility", "video"}
 )
+_AMD = frozenset({"amd", "gpu"})
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,11 @@ class DeviceRequest:
     def is_for_nvidia(self) -> bool:
         """Whether the engine hands it to its driver for NVIDIA, if it has that."""
         return self.driver in ("", "nvidia") and _NVIDIA.issuperset(self.capabilities)
+
+    @property
+    def is_for_amd(self) -> bool:
+        """Whether the engine hands it to its driver for AMD, if it has that."""
+        return self.driver in ("", "amd") and _AMD.issuperset(self.capabilities)
 
     @property
     def refusal(self) -> str:

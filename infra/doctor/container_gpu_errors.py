@@ -1,6 +1,10 @@
-"""The words with which a container ends that does not get its GPU."""
+"""What the engine or the toolkit says of a container that does not get its GPU."""
 
-from infra.host.container_gpu import Obstacle
+from infra.compose_file.devices import DeviceRequest
+from infra.host.container_gpu import CDI_FOR_AMD, Obstacle, list_cdi_devices
+from infra.host.facts import Engine, GpuDriver
+from infra.host.gpu_names import UnresolvedGpu
+from qca.core.versions import parse_version
 
 GPU_ERRORS = {
     Obstacle.NO_TOOLKIT: 'could not select device driver "nvidia" with capabilities: [[gpu]]',
@@ -13,3 +17,38 @@ GPU_ERRORS = {
     # https://github.com/NVIDIA/nvidia-container-toolkit/issues/48
     Obstacle.NO_CGROUPS: "Failed to initialize NVML: Unknown Error",
 }
+
+_NO_DRIVER = (Obstacle.NO_TOOLKIT, Obstacle.NOT_RESTARTED)
+
+
+def quote_refusal(engine: Engine, request: DeviceRequest, obstacle: Obstacle) -> str:
+    """Return what the engine says to a request for a GPU that it does not meet.
+
+    From 29.3 on AMD's driver answers for the GPUs of an engine that found no toolkit of NVIDIA's
+    when it started, unless the request names a driver (moby, daemon/devices_linux.go). A public
+    report: https://github.com/NVIDIA/NemoClaw/issues/3575.
+    """
+    if obstacle not in _NO_DRIVER:
+        return GPU_ERRORS[obstacle]
+    has_amd_driver = engine.cdi_dirs and parse_version(engine.version) >= CDI_FOR_AMD
+    if not has_amd_driver or request.driver or not request.is_for_amd:
+        return request.refusal
+    if list_cdi_devices(engine):
+        return "AMD CDI spec not found"
+    return "failed to discover GPU vendor from CDI: no known GPU vendor found"
+
+
+def describe_unresolved(missing: UnresolvedGpu, driver: GpuDriver) -> str:
+    """Return why a GPU of that name is not there, and how the container ends."""
+    name = missing.name
+    if missing.by_cdi_only:
+        return (
+            "which is none of the engine's CDI devices; `nvidia-ctk cdi list` shows them.\n"
+            "The container ends with: CDI device injection failed: unresolvable CDI devices "
+            f"nvidia.com/gpu={name}"
+        )
+    counted = "counted from 0; " if name.isdecimal() else ""
+    return (
+        f"{counted}this host has {len(driver.gpus)}.\n"
+        f"The container ends with: device error: {name}: unknown device"
+    )

@@ -18,6 +18,8 @@ from infra.host.snap import is_from_snap
 from qca.core.versions import parse_version
 
 CDI_FOR_NVIDIA = (29, 2)
+CDI_FOR_AMD = (29, 3)
+_AMD_KIND = "amd.com/gpu="
 _HOOK = "nvidia-container-runtime-hook"
 
 
@@ -50,7 +52,7 @@ def assess_gpu_access(engine: Engine, gpu: GpuDriver) -> GpuAccess:
     """Return whether containers of `engine` can use the GPUs that `gpu` shows."""
     if is_from_snap(engine):
         return _assess_snap(engine, gpu)
-    if _takes_cdi(engine, gpu):
+    if takes_cdi(engine, gpu):
         return _assess_cdi(engine, gpu)
     has_runtime = "nvidia" in engine.runtimes
     if is_elsewhere(engine):
@@ -58,7 +60,7 @@ def assess_gpu_access(engine: Engine, gpu: GpuDriver) -> GpuAccess:
             return GpuAccess(True, f"the engine at {engine.host} has the nvidia runtime")
         where = f"the engine at {engine.host} runs on another machine, if a virtual one"
         return GpuAccess(None, where)
-    if gpu.toolkit and gpu.toolkit.endswith(_HOOK):
+    if gpu.toolkit and _is_hook(gpu.toolkit):
         return _assess_hook(engine, gpu, gpu.toolkit)
     if has_runtime:
         return GpuAccess(
@@ -69,8 +71,8 @@ def assess_gpu_access(engine: Engine, gpu: GpuDriver) -> GpuAccess:
     return GpuAccess(False, _explain_missing_toolkit(engine, gpu))
 
 
-def _takes_cdi(engine: Engine, gpu: GpuDriver) -> bool:
-    """Whether dockerd turns a request for a GPU into CDI devices that it has found.
+def takes_cdi(engine: Engine, gpu: GpuDriver) -> bool:
+    """Whether dockerd turns a request for an NVIDIA GPU into CDI devices that it has found.
 
     It does so only with `nvidia-cdi-hook` on its PATH (moby, daemon/devices_nvidia_linux.go).
     """
@@ -80,12 +82,21 @@ def _takes_cdi(engine: Engine, gpu: GpuDriver) -> bool:
     return toolkit is None or is_elsewhere(engine) or toolkit.cdi_hook is not None
 
 
+def has_hook(engine: Engine, gpu: GpuDriver) -> bool:
+    """Whether dockerd can be taken to find the toolkit's hook, which knows GPUs by itself."""
+    return _is_hook(gpu.toolkit or "") or "nvidia" in engine.runtimes
+
+
+def _is_hook(program: str) -> bool:
+    return program.endswith(_HOOK)
+
+
 def _assess_cdi(engine: Engine, gpu: GpuDriver) -> GpuAccess:
     toolkit = gpu.container_toolkit
     stale = "" if toolkit is None or is_elsewhere(engine) else _explain_stale_cdi(toolkit, gpu)
     if not stale:
         return GpuAccess(True, "the engine has found CDI devices")
-    if gpu.toolkit and gpu.toolkit.endswith(_HOOK):
+    if gpu.toolkit and _is_hook(gpu.toolkit):
         # Engines differ in which of the two they try first.
         return GpuAccess(None, f"{stale}; the engine may take the toolkit's hook in its place")
     return GpuAccess(False, stale, Obstacle.STALE_CDI)
@@ -151,6 +162,26 @@ def _explain_missing_toolkit(engine: Engine, gpu: GpuDriver) -> str:
     if parse_version(engine.version) >= CDI_FOR_NVIDIA:
         return f"{missing}, and the engine has found no CDI device"
     return missing
+
+
+def assess_amd_access(engine: Engine) -> GpuAccess | None:
+    """Return whether a container that asks for a GPU by `gpus` gets AMD's; None without a sign.
+
+    From 29.3 on an engine makes CDI devices of the request, unless it found NVIDIA's toolkit when
+    it started: moby pull request 52048 (daemon/devices_amd_linux.go). Before, only AMD's runtime
+    reads it. https://instinct.docs.amd.com/projects/container-toolkit
+    """
+    has_devices = any(device.startswith(_AMD_KIND) for device in engine.cdi_devices)
+    if not has_devices and "amd" not in engine.runtimes:
+        return None
+    if has_devices and (list_cdi_devices(engine) or "nvidia" in engine.runtimes):
+        return GpuAccess(None, "the engine knows GPUs of NVIDIA and of AMD")
+    if has_devices and parse_version(engine.version) >= CDI_FOR_AMD:
+        return GpuAccess(True, "the engine has found AMD's CDI devices")
+    if "amd" in engine.runtimes:
+        return GpuAccess(None, "that depends on AMD's runtime, which the service has to ask for")
+    why = f"Engine {engine.version} (before 29.3) makes no CDI devices of the request"
+    return GpuAccess(False, why)
 
 
 def select_training_gpus(driver: GpuDriver, runtime: str, count: int | Literal["all"]) -> list[Gpu]:

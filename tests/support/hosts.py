@@ -251,6 +251,10 @@ BROKEN_GPU_CONTAINERS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
         _WITH_CDI,
         {"toolkit": None, "container_toolkit": toolkit(cdi_specs=(_OLD_SPEC,))},
     ),
+    "no-numbers": (
+        {"version": "29.2.1", "cdi_devices": ("nvidia.com/gpu=all",)},
+        {"toolkit": None, "container_toolkit": toolkit()},
+    ),
     "needs-no-cgroups": ({"security_options": _ROOTLESS}, {"container_toolkit": toolkit()}),
     "no-cgroups": ({}, {"container_toolkit": toolkit(no_cgroups=True)}),
     "lost-on-reload": (

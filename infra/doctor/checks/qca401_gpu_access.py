@@ -19,6 +19,7 @@ from infra.host.container_gpu import (
     select_training_gpus,
 )
 from infra.host.facts import Engine, GpuDriver, NoGpuDriver, known_or_none, require
+from infra.host.gpu_names import find_unresolved
 from infra.host.snap import is_from_snap
 from qca.core.versions import parse_version
 
@@ -87,6 +88,13 @@ def _judge_containers(
         )
         return _report_no_access(subject, message, evidence, (USE_DEFAULT_CONTEXT,))
     access = assess_gpu_access(engine, driver)
+    if access.usable and _has_no_numbers(engine, driver):
+        message = (
+            f"The training's container cannot use {names}: it asks for the GPU by number, and the "
+            "engine's CDI devices have none, as under WSL2.\nIt ends with: CDI device injection "
+            "failed: unresolvable CDI devices nvidia.com/gpu=0"
+        )
+        return _report_no_access(subject, message, evidence, GPU_ACCESS_REMEDIES["no-numbers"])
     if access.usable:
         message = f"Containers can use {names}, driver {driver.driver_version}: {access.because}."
         return ok(message, **evidence)
@@ -100,6 +108,12 @@ def _judge_containers(
     evidence["obstacle"] = str(access.obstacle)
     remedies = GPU_ACCESS_REMEDIES[_classify(engine, driver, access.obstacle)]
     return _report_no_access(subject, message, evidence, remedies)
+
+
+def _has_no_numbers(engine: Engine, driver: GpuDriver) -> bool:
+    """Whether the only way to a GPU is a CDI file that names none by number (WSL2: `all`)."""
+    unresolved = find_unresolved(engine, driver, ("0",))
+    return unresolved is not None and unresolved.by_cdi_only
 
 
 def _is_desktop_on_linux(subject: HostSubject, engine: Engine) -> bool:
@@ -139,8 +153,8 @@ CHECK = Check(
     "it discovered.",
     why="Without it a container that asks for a GPU is not started. A registered nvidia "
     "runtime is not required, and is not enough by itself. Before Engine 29.2 CDI devices "
-    "serve only those who ask for the driver `cdi` (moby pull request 50228). On a machine "
-    "without a GPU this is no fault; the training runs on the CPU.",
+    "serve only those who ask for the driver `cdi` (moby pull request 50228). Under WSL2 a CDI "
+    "file names `all` and no numbers, by which the stack asks. On a machine without a GPU this is no fault; the training runs on the CPU.",
     fix="Install what the message names, the driver first; restart the daemon after the "
     "toolkit; reboot after an upgrade of the driver.",
     url="https://docs.nvidia.com/datacenter/cloud-native/container-toolkit/latest/"

@@ -7,11 +7,17 @@ from infra.compose_file.devices import DeviceRequest
 from infra.compose_file.limits import read_count
 from infra.compose_file.model import Service
 from infra.doctor.check import Check
-from infra.doctor.container_gpu_errors import GPU_ERRORS
+from infra.doctor.container_gpu_errors import describe_unresolved, quote_refusal
 from infra.doctor.finding import Severity, Verdict, locate, ok, skip
 from infra.doctor.subjects import FileSubject
-from infra.host.container_gpu import GpuAccess, Obstacle, assess_gpu_access, is_elsewhere
+from infra.host.container_gpu import (
+    GpuAccess,
+    assess_amd_access,
+    assess_gpu_access,
+    is_elsewhere,
+)
 from infra.host.facts import Engine, GpuDriver, HostFacts, NoGpuDriver, known_or_none, require
+from infra.host.gpu_names import find_unresolved
 from qca.core.versions import parse_version
 
 # https://github.com/cncf-tags/container-device-interface/blob/main/SPEC.md: vendor/class=name.
@@ -77,20 +83,59 @@ def _judge_request(facts: HostFacts, service: Service, request: DeviceRequest, k
     if request.driver == "cdi":
         return _judge_cdi(service, engine, request)
     if not request.is_for_nvidia:
-        if request.driver not in ("", "nvidia") or "amd" in request.capabilities:
-            return _skip_service(service, "the device driver is not NVIDIA's")
-        why = "its driver for NVIDIA does not know all of the capabilities"
-        why = f"for devices ({key}), which no engine gives: {why}"
-        return _refuse(service, why, request.refusal)
+        return _judge_other_driver(engine, service, request, key)
     access = _find_access(facts, engine)
+    amd_access = assess_amd_access(engine) if request.is_for_amd and not access.usable else None
+    access = amd_access or access
     if access.usable is None:
         return _skip_service(service, access.because)
     if not access.usable:
         why = f"for a GPU ({key}), which no container gets here: {access.because}"
-        is_missing = access.obstacle is Obstacle.NO_TOOLKIT
-        error = request.refusal if is_missing else GPU_ERRORS[access.obstacle]
-        return _refuse(service, why, error)
-    return _refuse_missing_gpu(facts, engine, service, request, key) or _accept(service)
+        return _refuse(service, why, quote_refusal(engine, request, access.obstacle))
+    return _judge_names(facts, engine, service, request, key) or _accept(service)
+
+
+def _judge_names(
+    facts: HostFacts, engine: Engine, service: Service, request: DeviceRequest, key: str
+) -> Verdict | None:
+    """Refuse GPUs that are not there, where those are of the engine's machine."""
+    driver = require(facts.gpu)
+    if is_elsewhere(engine) or not isinstance(driver, GpuDriver):
+        return None
+    unresolved = find_unresolved(engine, driver, _list_names(request))
+    if unresolved is None:
+        return None
+    if not unresolved.is_missing:
+        return _skip_service(service, f"the names of the GPUs do not tell {unresolved.name}")
+    message = (
+        f"Service {service.name} asks for GPU {unresolved.name} ({key}), "
+        f"{describe_unresolved(unresolved, driver)}"
+    )
+    evidence = {"service": service.name, "gpus": len(driver.gpus)}
+    return Verdict(Severity.ERROR, message, evidence)
+
+
+def _list_names(request: DeviceRequest) -> tuple[str, ...]:
+    """Return the GPUs that a request names; `count` means the first ones, of which the last."""
+    count = read_count(request.count) or 0
+    return request.ids or ((str(count - 1),) if count else ())
+
+
+def _judge_other_driver(
+    engine: Engine, service: Service, request: DeviceRequest, key: str
+) -> Verdict:
+    """Judge a request that the engine's driver for NVIDIA does not take."""
+    if request.is_for_amd:
+        access = assess_amd_access(engine)
+        if access and access.usable:
+            return _accept(service)
+        because = access.because if access else "the engine shows no GPU of AMD's"
+        return _skip_service(service, because)
+    if request.driver not in ("", "nvidia") or "amd" in request.capabilities:
+        return _skip_service(service, "the device driver is not NVIDIA's")
+    why = "its driver for NVIDIA does not know all of the capabilities"
+    why = f"for devices ({key}), which no engine gives: {why}"
+    return _refuse(service, why, request.refusal)
 
 
 def _judge_host_device(facts: HostFacts, service: Service, name: str) -> Verdict | None:
@@ -191,36 +236,20 @@ def _judge_cdi(service: Service, engine: Engine, request: DeviceRequest) -> Verd
     return Verdict(Severity.ERROR, message, {"service": service.name})
 
 
-def _refuse_missing_gpu(
-    facts: HostFacts, engine: Engine, service: Service, request: DeviceRequest, key: str
-) -> Verdict | None:
-    """Refuse more GPUs than there are, where those are of the engine's machine."""
-    gpu = require(facts.gpu)
-    if is_elsewhere(engine) or not isinstance(gpu, GpuDriver):
-        return None
-    numbers = [one for one in map(read_count, request.ids) if one is not None]
-    last = max([*numbers, (read_count(request.count) or 0) - 1])
-    if last < len(gpu.gpus):
-        return None
-    message = (
-        f"Service {service.name} asks for GPU {last} ({key}), counted from 0; this host has "
-        f"{len(gpu.gpus)}.\nThe container ends with: device error: {last}: unknown device"
-    )
-    return Verdict(Severity.ERROR, message, {"service": service.name, "gpus": len(gpu.gpus)})
-
-
 CHECK = Check(
     id="QCA706",
     category="file",
     title="A service asks for a GPU that it cannot get",
     needs=("docker", "gpu"),
     looks_at="`gpus:`, `runtime:` and the devices under deploy.resources.reservations: their "
-    "driver, capabilities, count and IDs; CDI devices and NVIDIA's device files under `devices:`; "
-    "NVIDIA_VISIBLE_DEVICES without any of them.",
+    "driver, capabilities, count and IDs (numbers, UUIDs); CDI devices and NVIDIA's device files "
+    "under `devices:`; NVIDIA_VISIBLE_DEVICES without any of them.",
     why="The engine refuses the container, and leaves it in the state `created`. Measured on "
     "Engine 20.10 without NVIDIA: `nvidia.com/gpu=all` ends with `could not select device driver`, "
     "`/dev/nvidia0` with `no such file or directory`. With the variable alone it starts, without "
-    "a GPU: only the nvidia runtime reads it.",
+    "a GPU: only the nvidia runtime reads it. Without NVIDIA's toolkit Engine 29.3 and newer look "
+    "for AMD's GPUs, and say `AMD CDI spec not found`. A UUID has to be whole; as a CDI device it "
+    "has a name only from toolkit 1.15 on, and under WSL2 there is only `nvidia.com/gpu=all`.",
     fix="Make the GPU usable (QCA401), or leave the service out, say with a profile. A "
     "reservation wants `driver: nvidia` and `capabilities: [gpu]`; `runtime: nvidia` wants that "
     "runtime registered (`nvidia-ctk runtime configure`), which the others do not.",

@@ -100,6 +100,7 @@ GPU_ACCESS_REMEDIES: dict[str, tuple[Remedy, ...]] = {
     "snap": (_RESTART_SNAP,),
     "snap-with-toolkit": (_REMOVE_HOST_TOOLKIT,),
     "takes-cdi": (_WRITE_CDI_FILE, _INSTALL_TOOLKIT),
+    "no-numbers": (_INSTALL_TOOLKIT,),
     Obstacle.NO_TOOLKIT: (_INSTALL_TOOLKIT,),
     Obstacle.NOT_RESTARTED: (_RESTART_DOCKER,),
     Obstacle.STALE_CDI: (_WRITE_CDI_FILE_ANEW,),

@@ -220,7 +220,6 @@ FILE_CASES = [
         "3: unknown device",
         facts=host(gpu=driver(gpu())),
     ),
-    FileCase("QCA706", _reserve("device_ids: ['0', GPU-7]"), OK, "", facts=host(gpu=driver(gpu()))),
     FileCase(
         "QCA706", "    gpus: [{count: 2}]\n", ERROR, "unknown device", facts=host(gpu=driver(gpu()))
     ),
@@ -234,7 +233,7 @@ FILE_CASES = [
     ),
     FileCase(
         "QCA706",
-        _reserve("count: 1", "amd"),
+        _reserve("driver: intel, count: 1"),
         SKIPPED,
         "not NVIDIA's",
         facts=host(gpu=driver(gpu())),

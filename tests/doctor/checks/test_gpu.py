@@ -70,6 +70,7 @@ NO_DEVICE = NoGpuDriver(state="no-device", detail="no card on the PCI bus")
 CASES = [
     HostCase("QCA401", _broken("not-restarted"), WARNING, "looks for it only then", COMPOSE),
     HostCase("QCA401", _broken("stale-cdi"), WARNING, "describes driver 535.183.01, and", COMPOSE),
+    HostCase("QCA401", _broken("no-numbers"), ERROR, "unresolvable CDI", COMPOSE, CUDA),
     HostCase("QCA401", _broken("needs-no-cgroups"), WARNING, "operation not permitted", COMPOSE),
     HostCase("QCA401", _broken("no-cgroups"), ERROR, "NVML: Unknown Error", COMPOSE, CUDA),
     HostCase("QCA401", _broken("lost-on-reload"), OK, "", COMPOSE),

@@ -1,0 +1,80 @@
+"""The GPUs that a request names, by number, UUID or CDI name, against those of the host.
+
+The toolkit's hook knows numbers from 0, whole UUIDs, PCI addresses and `all` (libnvidia-container,
+src/cli/common.c). An engine that makes CDI devices of them knows the names in the CDI files
+(moby, daemon/devices_nvidia_linux.go): toolkits before 1.15 write no UUIDs there, and under WSL2
+there is only `all`.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from infra.host.container_gpu import has_hook, list_cdi_devices, takes_cdi
+from infra.host.facts import Engine, GpuDriver
+
+_KIND = "nvidia.com/gpu="
+_NUMBER = re.compile(r"\d{1,9}", re.ASCII)
+_SLICE = re.compile(r"(\d{1,9}):(\d{1,9})", re.ASCII)
+_PCI_ADDRESS = re.compile(r"[\da-f]{1,8}:[\da-f]{2}:[\da-f]{2}\.0", re.I | re.ASCII)
+# What a recorded host has in place of a UUID; see anonymize.py.
+_STAND_IN = re.compile(r"(?:GPU|MIG)-\d+", re.ASCII)
+
+
+@dataclass(frozen=True)
+class UnresolvedGpu:
+    """A name of a request that no GPU answers to, or of which that cannot be determined."""
+
+    name: str
+    is_missing: bool
+    by_cdi_only: bool
+    """The engine looks among CDI devices alone, since dockerd finds no hook of the toolkit."""
+
+
+def find_unresolved(
+    engine: Engine, driver: GpuDriver, names: Iterable[str]
+) -> UnresolvedGpu | None:
+    """Return the first name without a GPU, or else the first in doubt; None if all have one."""
+    by_cdi, by_hook = takes_cdi(engine, driver), has_hook(engine, driver)
+    doubt = None
+    for name in names:
+        answers = [_is_in_cdi(engine, name)] if by_cdi else []
+        answers += [_is_in_driver(driver, name)] if by_hook else []
+        if not answers or True in answers:
+            continue
+        unresolved = UnresolvedGpu(name, None not in answers, not by_hook)
+        if unresolved.is_missing:
+            return unresolved
+        doubt = doubt or unresolved
+    return doubt
+
+
+def _is_in_cdi(engine: Engine, name: str) -> bool | None:
+    devices = list_cdi_devices(engine)
+    if (name if "=" in name else _KIND + name) in devices:
+        return True
+    return _decide_by_uuid(name, [device.removeprefix(_KIND) for device in devices])
+
+
+def _is_in_driver(driver: GpuDriver, name: str) -> bool | None:
+    if name.lower() == "all":
+        return True
+    if _NUMBER.fullmatch(name):
+        return int(name) < len(driver.gpus)
+    if match := _SLICE.fullmatch(name):
+        number, position = int(match[1]), int(match[2])
+        gpus = driver.gpus
+        return number < len(gpus) and position < len(gpus[number].mig_devices)
+    if _PCI_ADDRESS.fullmatch(name):
+        return None
+    uuids = [gpu.uuid for gpu in driver.gpus]
+    uuids += [one.uuid for gpu in driver.gpus for one in gpu.mig_devices]
+    return _decide_by_uuid(name, uuids)
+
+
+def _decide_by_uuid(name: str, known: list[str]) -> bool | None:
+    """Return whether a UUID is among them; None where a recording has left them out."""
+    if name.lower() in (uuid.lower() for uuid in known):
+        return True
+    is_uuid = name.upper().startswith(("GPU-", "MIG-"))
+    return None if is_uuid and any(map(_STAND_IN.fullmatch, known)) else False
