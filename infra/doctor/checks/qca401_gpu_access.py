@@ -154,7 +154,8 @@ CHECK = Check(
     why="Without it a container that asks for a GPU is not started. A registered nvidia "
     "runtime is not required, and is not enough by itself. Before Engine 29.2 CDI devices "
     "serve only those who ask for the driver `cdi` (moby pull request 50228). Under WSL2 a CDI "
-    "file names `all` and no numbers, by which the stack asks. On a machine without a GPU this is no fault; the training runs on the CPU.",
+    "file names `all` and no numbers, by which the stack asks. On a machine without a GPU this is "
+    "no fault; the training runs on the CPU.",
     fix="Install what the message names, the driver first; restart the daemon after the "
     "toolkit; reboot after an upgrade of the driver.",
     url="https://docs.nvidia.com/datacenter/cloud-native/container-toolkit/latest/"
