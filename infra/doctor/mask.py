@@ -1,13 +1,12 @@
 """Findings without the secrets of the files and of the environment that they are about."""
 
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from itertools import pairwise
-from typing import Any
 
 from infra.compose_file.model import ComposeFile, Service
 from infra.doctor.finding import Finding
-from qca.core.masking import MASK, is_secret_name, mask_secrets
+from qca.core.masking import is_secret_name, mask_document, mask_secrets
 
 
 def find_secrets(file: ComposeFile) -> frozenset[str]:
@@ -24,7 +23,7 @@ def mask_finding(finding: Finding, secrets: Collection[str]) -> Finding:
     return replace(
         finding,
         message=mask(finding.message),
-        evidence=_mask(finding.evidence, mask),
+        evidence=mask_document(finding.evidence, mask),
         remedies=tuple(remedy.change_texts(mask) for remedy in finding.remedies),
     )
 
@@ -38,20 +37,3 @@ def _list_secrets(service: Service) -> Iterator[str]:
         flag, equals, value = word.partition("=")
         if word.startswith("-") and is_secret_name(flag):
             yield value if equals else following
-
-
-def _mask(value: Any, mask: Callable[[str], str]) -> Any:
-    """Return a value of the evidence with every text in it masked."""
-    if isinstance(value, str):
-        return mask(value)
-    if isinstance(value, Mapping):
-        return {
-            key: MASK if _is_secret(key, one) else _mask(one, mask) for key, one in value.items()
-        }
-    if isinstance(value, list | tuple):
-        return type(value)(_mask(one, mask) for one in value)
-    return value
-
-
-def _is_secret(key: object, value: object) -> bool:
-    return isinstance(value, str) and is_secret_name(str(key))

@@ -33,12 +33,21 @@ _COMMAND_SECONDS = 15.0
 
 
 def make_stack_client(state: StateDir, project: str) -> DockerClient:
-    """Return a client for the stack of this state folder."""
+    """Return a client for the stack that `qca up` has just written into this state folder."""
     return DockerClient(
         compose_files=[state.compose_file],
         compose_project_name=project,
         compose_project_directory=state.root,
     )
+
+
+def make_project_client(project: str) -> DockerClient:
+    """Return a client that knows a stack by its name alone, to look at what runs.
+
+    No Compose file is read for it: one in a state folder that came with a clone could include
+    another machine's. Compose reads an `.env` in the project's directory, hence the root's.
+    """
+    return DockerClient(compose_project_name=project, compose_project_directory="/")
 
 
 @contextlib.contextmanager

@@ -1,7 +1,7 @@
 """The runs launched from this folder, each with a state folder of its own: `.qca/RUN`."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from infra.stack.state import STATE_DIR, Launch, StateDir, check_parent, read_launch
 from qca.core.errors import InputError, LaunchError
@@ -13,6 +13,40 @@ class Launched:
 
     launch: Launch
     state: StateDir
+
+
+@dataclass(frozen=True)
+class LaunchedRuns:
+    """What was launched from this folder, by run, and whose records cannot be read."""
+
+    readable: Mapping[str, Launched] = field(default_factory=dict)
+    damaged: Mapping[str, LaunchError] = field(default_factory=dict)
+    """What was launched there, if anything, is unknown."""
+
+    def list_names(self) -> list[str]:
+        """Return all of them, in order."""
+        return sorted({*self.readable, *self.damaged})
+
+    def raise_damaged(self) -> None:
+        """Raise what is wrong with the damaged records, if there are any.
+
+        Raises:
+            LaunchError: naming each.
+
+        """
+        raise_errors(list(self.damaged.values()))
+
+
+def raise_errors(errors: Sequence[LaunchError]) -> None:
+    """Raise what went wrong with some of several runs, if anything did.
+
+    Raises:
+        LaunchError: with all their messages, and each hint once.
+
+    """
+    if errors:
+        hints = dict.fromkeys(error.hint for error in errors)
+        raise LaunchError("\n".join(error.message for error in errors), hint="\n".join(hints))
 
 
 def list_states() -> dict[str, StateDir]:
@@ -29,47 +63,64 @@ def list_states() -> dict[str, StateDir]:
     return {path.name: StateDir(path) for path in paths}
 
 
-def list_launched() -> dict[str, Launched]:
-    """Return what was launched from this folder, by run.
+def list_launched() -> LaunchedRuns:
+    """Return what was launched from this folder; one damaged record leaves the others readable.
 
     Raises:
-        LaunchError: a state folder holds what `qca up` cannot have made.
+        LaunchError: something else stands in the place of the state folders.
 
     """
-    found = {run: (read_launch(state), state) for run, state in list_states().items()}
-    return {run: Launched(launch, state) for run, (launch, state) in found.items() if launch}
+    readable: dict[str, Launched] = {}
+    damaged: dict[str, LaunchError] = {}
+    for run, state in list_states().items():
+        try:
+            launch = read_launch(state)
+        except LaunchError as error:
+            damaged[run] = error
+            continue
+        if launch is not None:
+            readable[run] = Launched(launch, state)
+    return LaunchedRuns(readable, damaged)
 
 
 def find_launched(run: str | None) -> Launched:
     """Return the launched run of that name, or the only one.
 
     Raises:
-        LaunchError: nothing was launched.
+        LaunchError: nothing was launched, or the run's record is damaged.
         InputError: the run was not, or there are several and none is named.
 
     """
     found = list_launched()
-    if run is None and len(found) > 1:
+    names = found.list_names()
+    if run is None and len(names) > 1:
         raise InputError(
-            f"several runs were launched from this folder: {', '.join(found)}",
+            f"several runs were launched from this folder: {', '.join(names)}",
             hint="Name one of them.",
         )
-    if run is not None and run not in found:
-        known = f"Launched were: {', '.join(found)}." if found else "Start with `qca up`."
+    if run is not None and run not in names:
+        known = f"Launched were: {', '.join(names)}." if names else "Start with `qca up`."
         raise InputError(f"the run {run!r} was not launched from this folder", hint=known)
-    if not found:
+    if not names:
         raise LaunchError(
             "nothing was launched from this folder, or it was taken down",
             hint="Start with `qca up`; `qca runs` lists the runs that are kept.",
         )
-    return found[run] if run else next(iter(found.values()))
+    wanted = run or names[0]
+    if wanted in found.damaged:
+        raise found.damaged[wanted]
+    return found.readable[wanted]
 
 
-def choose_project(project: str, run: str, launched: Mapping[str, Launched]) -> str:
-    """Return the Compose project of a run: one that no other run of this folder has."""
+def choose_project(project: str, run: str, launched: LaunchedRuns) -> str:
+    """Return the Compose project of a run: one that no other run of this folder has.
+
+    A damaged record may be that of a run with any of the names.
+    """
     second = f"{project}-{run}"
-    own = launched.get(run)
+    own = launched.readable.get(run)
     if own is not None and own.launch.project in (project, second):
         return own.launch.project
-    taken = {one.launch.project for one in launched.values() if one.launch.runtime == "compose"}
-    return second if project in taken else project
+    stacks = launched.readable.values()
+    taken = {one.launch.project for one in stacks if one.launch.runtime == "compose"}
+    return second if project in taken or launched.damaged else project

@@ -1,32 +1,21 @@
 """A run's state folder, `.qca/RUN`: what `qca up` made, so that `qca down` can remove just that."""
 
 import contextlib
-import fcntl
 import json
-import os
-import signal
-import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Annotated, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError
 
 from qca.core.atomic_files import remove_unfinished, write_atomically
 from qca.core.errors import LaunchError
-from qca.core.plain_files import check_own_folder, check_plain, open_plain, read_plain
+from qca.core.plain_files import check_own_folder, check_plain, read_plain
 from qca.core.units import KIB
 
 STATE_DIR = Path(".qca")
 
-# A trainer that is told to stop finishes the step it is in and writes a checkpoint.
-_STOP_SECONDS = 90.0
-
 _LAUNCH_LIMIT = 64 * KIB
-
-# The kernel's PID_MAX_LIMIT, and more bytes than its digits.
-_LARGEST_PID, _PID_LIMIT = 2**22, 32
 
 
 @dataclass(frozen=True)
@@ -154,7 +143,7 @@ class Launch:
     project: Name
     run: Name
     runs: str
-    """Folder that holds the run folders."""
+    """Folder that holds the run folders, for whoever reads the file; qca goes by its own."""
     episodes: Count | None = None
     device: str | None = None
     predicted_peak_bytes: Count | None = None
@@ -183,7 +172,7 @@ def read_launch(state: StateDir) -> Launch | None:
     state.check()
     try:
         text = read_plain(state.launch_file, limit=_LAUNCH_LIMIT, follow=False)
-        return _LAUNCH.validate_json(text)
+        return _require_own(_LAUNCH.validate_json(text), state)
     except FileNotFoundError:
         return None
     except ValidationError as error:
@@ -194,92 +183,15 @@ def read_launch(state: StateDir) -> Launch | None:
         raise _unreadable_error(state, str(error.strerror)) from None
 
 
+def _require_own(launch: Launch, state: StateDir) -> Launch:
+    """Refuse the record of another run: what is said of this one would be done to that one."""
+    if launch.run != state.root.name:
+        raise _unreadable_error(state, f"it is about the run {launch.run}")
+    return launch
+
+
 def _unreadable_error(state: StateDir, why: str) -> LaunchError:
     return LaunchError(
         f"{state.launch_file} cannot be read: {why}",
         hint="`docker compose ls` shows what runs; remove the file to start afresh.",
     )
-
-
-@contextlib.contextmanager
-def state_lock(state: StateDir) -> Iterator[None]:
-    """Hold the state folder, so that only one `qca up` works on it.
-
-    The kernel frees the lock with the process, however it ends; nothing stale stays.
-
-    Raises:
-        LaunchError: another one holds it, and the message says which process; or the folder
-            cannot be written.
-
-    """
-    with _open_lock_file(state) as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            pid, run = read_holder(state) or "unknown", state.root.name
-            raise LaunchError(
-                f"another `qca up` (process {pid}) works in {state.root}",
-                hint=f"Follow it with `qca attach {run}`, or stop it with `qca down {run}`.",
-            ) from None
-        lock.truncate(0)
-        lock.write(f"{os.getpid()}\n".encode())
-        try:
-            yield
-        finally:
-            if not state.launch_file.exists():
-                state.remove()  # refused before anything was launched
-
-
-def _open_lock_file(state: StateDir) -> IO[bytes]:
-    state.check()
-    try:
-        state.root.mkdir(parents=True, exist_ok=True)
-        return open_plain(state.lock_file, "a+b", follow=False, buffering=0)
-    except OSError as error:
-        raise LaunchError(
-            f"{error.filename}: {error.strerror}",
-            hint=f"`qca up` keeps what it makes in {state.root}, a folder that it must write to.",
-        ) from None
-
-
-def read_holder(state: StateDir) -> int | None:
-    """Return the process id of the `qca up` that holds the folder; None if none does."""
-    try:
-        with open_plain(state.lock_file, follow=False) as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-            except BlockingIOError:
-                pid = int(lock.read(_PID_LIMIT) or 0)
-                return pid if 0 < pid < _LARGEST_PID else None  # kill takes -1 for all processes
-    except (OSError, ValueError):
-        pass
-    return None
-
-
-def stop_holder(state: StateDir) -> bool:
-    """Tell the `qca up` that holds the folder to stop, and wait; return whether there was one.
-
-    Raises:
-        LaunchError: it does not end.
-
-    """
-    pid = read_holder(state)
-    if pid is None:
-        return False
-    try:
-        os.kill(pid, signal.SIGTERM)
-    except ProcessLookupError:
-        pass
-    except PermissionError:
-        raise LaunchError(
-            f"`qca up` (process {pid}) is another user's", hint="Only they can stop it."
-        ) from None
-    deadline = time.monotonic() + _STOP_SECONDS
-    while read_holder(state) is not None:
-        if time.monotonic() > deadline:
-            raise LaunchError(
-                f"`qca up` (process {pid}) did not stop within {_STOP_SECONDS:.0f} s",
-                hint=f"kill -KILL {pid}, then `qca down` again.",
-            )
-        time.sleep(0.1)
-    return True

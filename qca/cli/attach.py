@@ -32,9 +32,9 @@ def attach(run: str | None) -> None:
 def _follow(launched: Launched) -> Iterable[str]:
     if launched.launch.runtime == "compose":
         from infra.stack.container_logs import follow_trainer
-        from infra.stack.docker_client import make_stack_client
+        from infra.stack.docker_client import make_project_client
 
-        return follow_trainer(make_stack_client(launched.state, launched.launch.project))
+        return follow_trainer(make_project_client(launched.launch.project))
     return _follow_log(launched)
 
 

@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from infra.stack.launched_runs import find_launched, list_states
-from infra.stack.state import STATE_DIR, StateDir, read_launch, stop_holder
+from infra.stack.launched_runs import find_launched, list_states, raise_errors
+from infra.stack.state import STATE_DIR, StateDir, read_launch
+from infra.stack.state_lock import stop_holder
 from qca.cli.messages import say
 from qca.cli.options import config_flag, config_option, read_config
 from qca.cli.take_down import take_down
@@ -33,12 +34,12 @@ def down(
     those of a `qca up` that was killed, or whose folder `.qca` is gone, are found too.
     """
     states = _choose_states(run, all_)
-    for state in states:
-        _end(state, volumes=volumes)
+    errors = _end_all(states, volumes=volumes)
     if not states:
         _remove_unrecorded(lambda: read_config(config_file, flags), volumes=volumes)
     elif all_:
         _remove_orphans(volumes=volumes)
+    raise_errors(errors)
 
 
 def _choose_states(run: str | None, all_: bool) -> list[StateDir]:
@@ -54,6 +55,17 @@ def _choose_states(run: str | None, all_: bool) -> list[StateDir]:
     if run is not None or (len(states) > 1 and not all_):
         return [find_launched(run).state]
     return list(states.values())
+
+
+def _end_all(states: Sequence[StateDir], *, volumes: bool) -> list[LaunchError]:
+    """End each, whatever is wrong with another; return what went wrong."""
+    errors = []
+    for state in states:
+        try:
+            _end(state, volumes=volumes)
+        except LaunchError as error:
+            errors.append(error)
+    return errors
 
 
 def _end(state: StateDir, *, volumes: bool) -> None:

@@ -1,16 +1,20 @@
 """`qca logs`: the output of the store and the trainer."""
 
 import json
+import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import click
 
 from infra.stack.launched_runs import find_launched
-from infra.stack.state import StateDir, read_holder
+from infra.stack.state import StateDir
+from infra.stack.state_lock import is_held
 from qca.cli.event_text import describe_event
 from qca.cli.options import format_option
+from qca.core.masking import mask_document, mask_secrets, select_secrets
 from qca.core.plain_files import open_plain
 from qca.core.visible import escape_invisible
 from qca.runs.events import Event, parse_event
@@ -36,29 +40,32 @@ def logs(
     launch, state = launched.launch, launched.state
     if launch.runtime == "compose":
         from infra.stack.container_logs import read_logs
-        from infra.stack.docker_client import make_stack_client
+        from infra.stack.docker_client import make_project_client
 
-        stack = make_stack_client(state, launch.project)
+        stack = make_project_client(launch.project)
         lines = read_logs(stack, list(services), follow=follow, tail=tail)
     else:
         found = follow_log_files(state, list(services), follow=follow, tail=tail)
         lines = (f"{service}  | {line}" for service, line in found)
     show = _format_json if format_ == "json" else _format_text
+    mask = partial(mask_secrets, secrets=select_secrets(os.environ))
     for line in lines:
         service, _, text = line.partition("|")
-        click.echo(escape_invisible(show(service, text.removeprefix(" "))))
+        click.echo(escape_invisible(show(service, text.removeprefix(" "), mask)))
 
 
-def _format_text(service: str, line: str) -> str:
+def _format_text(service: str, line: str, mask: Callable[[str], str]) -> str:
     """Return the line after its service; an event as its sentences."""
     event = _parse_event(line)
     shown = [line] if event is None else describe_event(event)
-    return "\n".join(f"{service}| {one}" for one in shown)
+    return "\n".join(f"{service}| {mask(one)}" for one in shown)
 
 
-def _format_json(service: str, line: str) -> str:
+def _format_json(service: str, line: str, mask: Callable[[str], str]) -> str:
     event = _parse_event(line)
-    content = {"line": line} if event is None else {"event": event.model_dump(mode="json")}
+    content = mask_document(
+        {"line": line} if event is None else {"event": event.model_dump(mode="json")}, mask
+    )
     # Compose writes the container's number behind the service: `trainer-1`.
     return json.dumps({"service": service.strip().removesuffix("-1"), **content})
 
@@ -78,7 +85,7 @@ def follow_log_files(
 
     offsets: dict[Path, int] = {}
     while True:
-        running = read_holder(state) is not None
+        running = is_held(state)
         for file in list_log_files(state, services):
             first = file not in offsets
             whole, offsets[file] = _read_whole_lines(file, offsets.get(file, 0))

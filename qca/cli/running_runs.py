@@ -1,10 +1,10 @@
 """What the runs of this folder that train now take of the machine's memory."""
 
-from pathlib import Path
-
 from infra.stack.launched_runs import Launched, list_launched
-from infra.stack.state import read_holder
+from infra.stack.state_lock import is_held
 from infra.stack.trainer_memory import RunningRun
+from qca.cli.messages import say
+from qca.cli.options import RUNS
 from qca.runs.progress import parse_newest_records, read_last_lines
 from qca.runs.run_folder import RunFolder
 
@@ -13,9 +13,13 @@ def list_running_runs(planned: str) -> list[RunningRun]:
     """Return the runs that train here beside the one that is planned, each with its memory.
 
     A run on an engine elsewhere takes none of this machine's; of one that an older version
-    launched, it is unknown what was planned.
+    launched, it is unknown what was planned. One whose record is damaged is reported.
     """
-    others = [one for run, one in list_launched().items() if run != planned]
+    launched = list_launched()
+    for run, error in launched.damaged.items():
+        if run != planned:
+            say(f"What the run {run} takes of this machine is unknown: {error}.")
+    others = [one for run, one in launched.readable.items() if run != planned]
     found = [_describe_memory(one) for one in others if _is_training(one)]
     return [one for one in found if one is not None]
 
@@ -23,7 +27,7 @@ def list_running_runs(planned: str) -> list[RunningRun]:
 def _is_training(launched: Launched) -> bool:
     if launched.launch.volume is not None:
         return False
-    return _open_run(launched).is_held() or read_holder(launched.state) is not None
+    return _open_run(launched).is_held() or is_held(launched.state)
 
 
 def _describe_memory(launched: Launched) -> RunningRun | None:
@@ -56,4 +60,4 @@ def _measure_use(launched: Launched, device: str, context: int) -> int:
 
 
 def _open_run(launched: Launched) -> RunFolder:
-    return RunFolder(Path(launched.launch.runs) / launched.launch.run)
+    return RunFolder(RUNS / launched.launch.run)

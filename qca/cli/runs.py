@@ -12,7 +12,7 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from infra.stack.launched_runs import list_launched
+from infra.stack.launched_runs import LaunchedRuns, list_launched
 from qca.cli.options import format_option, runs_option
 from qca.core.errors import InputError, LaunchError
 from qca.core.units import format_size
@@ -31,7 +31,8 @@ def runs(ctx: click.Context, runs: Path, format_: Literal["text", "json"]) -> No
     ctx.obj = runs
     if ctx.invoked_subcommand is not None:
         return
-    found = [*summarize_runs(runs, datetime.now(UTC)), *_list_in_volumes()]
+    launched = list_launched()
+    found = [*summarize_runs(runs, datetime.now(UTC)), *_list_in_volumes(launched)]
     if format_ == "json":
         document = {"schema_version": 1, "runs": [asdict(run) for run in found]}
         click.echo(json.dumps(document, indent=2))
@@ -39,6 +40,7 @@ def runs(ctx: click.Context, runs: Path, format_: Literal["text", "json"]) -> No
         Console(highlight=False).print(_build_table(found))
     else:
         click.echo(f"No run in {runs}. `qca up` starts one.", err=True)
+    launched.raise_damaged()
 
 
 @runs.command()
@@ -51,15 +53,22 @@ def rm(runs: Path, run: str, yes: bool) -> None:
         raise InputError(f"no run {run!r} in {runs}", hint="`qca runs` lists them.")
     folder = runs / run
     RunFolder(folder).check()
-    if RunFolder(folder).is_held():
-        raise LaunchError(f"{folder}: a trainer works on this run", hint=f"First: qca down {run}")
+    _refuse_held(folder)
     if not yes:
         _ask(folder)
+        _refuse_held(folder)  # an answer may take a while
     try:
         shutil.rmtree(folder)
     except OSError as error:
         raise LaunchError(f"{error.filename}: {error.strerror}") from None
     click.echo(f"Removed {folder}.", err=True)
+
+
+def _refuse_held(folder: Path) -> None:
+    if RunFolder(folder).is_held():
+        raise LaunchError(
+            f"{folder}: a trainer works on this run", hint=f"First: qca down {folder.name}"
+        )
 
 
 def _ask(folder: Path) -> None:
@@ -68,7 +77,7 @@ def _ask(folder: Path) -> None:
     click.confirm(f"Remove {folder} with all its checkpoints?", abort=True, err=True)
 
 
-def _list_in_volumes() -> list[RunSummary]:
+def _list_in_volumes(launched: LaunchedRuns) -> list[RunSummary]:
     """Return the runs that were launched from here and kept on another engine."""
     return [
         RunSummary(
@@ -78,7 +87,7 @@ def _list_in_volumes() -> list[RunSummary]:
             device=one.launch.device,
             where=f"volume {one.launch.volume}",
         )
-        for run, one in list_launched().items()
+        for run, one in launched.readable.items()
         if one.launch.volume is not None
     ]
 

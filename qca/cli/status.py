@@ -14,8 +14,9 @@ from rich.console import Console, RenderableType
 from rich.live import Live
 
 from infra.stack.launched_runs import find_launched
-from infra.stack.state import Launch, StateDir, read_holder, read_launch
-from qca.cli.options import format_option
+from infra.stack.state import Launch, StateDir, read_launch
+from infra.stack.state_lock import is_held
+from qca.cli.options import RUNS, format_option
 from qca.cli.signals import Terminated, raise_on_sigterm
 from qca.cli.status_view import render_status
 from qca.core.errors import LaunchError
@@ -119,16 +120,15 @@ def _read_status(state: StateDir) -> _Status | None:
 def _read_compose(launch: Launch, state: StateDir) -> _Status:
     from infra.stack.container_logs import read_recent_trainer_lines
     from infra.stack.containers import describe_services
-    from infra.stack.docker_client import make_stack_client
+    from infra.stack.docker_client import make_project_client
 
-    stack = make_stack_client(state, launch.project)
+    stack = make_project_client(launch.project)
     services = describe_services(stack) if state.compose_file.exists() else []
     trainer = next((one["state"] for one in services if one["name"] == "trainer"), None)
     if trainer is None:  # `qca up` builds its image, or is being stopped
-        return _Status(launch, services, None, running=read_holder(state) is not None)
+        return _Status(launch, services, None, running=is_held(state))
     if launch.volume is None:
-        file = Path(launch.runs) / launch.run / "metrics.jsonl"
-        records = parse_newest_records(read_last_lines(file))
+        records = parse_newest_records(read_last_lines(RUNS / launch.run / "metrics.jsonl"))
     else:
         records = parse_newest_records(read_recent_trainer_lines(stack))
         records = records or _read_earlier_records(stack, launch.run)
@@ -148,8 +148,8 @@ def _read_earlier_records(stack: Any, run: str) -> list[EpisodeRecord]:
 
 
 def _read_local(launch: Launch, state: StateDir) -> _Status:
-    running = read_holder(state) is not None
-    run = Path(launch.runs) / launch.run
+    running = is_held(state)
+    run = RUNS / launch.run
     healths = {"store": None, "trainer": _read_health(run, state) if running else None}
     services = [
         {

@@ -10,7 +10,8 @@ import click
 from infra.stack.launched_runs import choose_project, list_launched
 from infra.stack.plan import Runtime, StackPlan
 from infra.stack.run_storage import name_volume, plan_storage
-from infra.stack.state import STATE_DIR, StateDir, state_lock, write_launch
+from infra.stack.state import STATE_DIR, StateDir, write_launch
+from infra.stack.state_lock import state_lock
 from qca.cli.background import build_words, start_in_background
 from qca.cli.event_lines import show_lines
 from qca.cli.host_facts import plan_here

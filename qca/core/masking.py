@@ -2,10 +2,14 @@
 
 Whatever is shown to a person or written into a report goes through `mask_secrets`. A secret is
 replaced by `***`; what stands around it stays.
+
+Anybody may have written the text, and a log is long. No pattern here goes over the same stretch
+twice, so that the time is in proportion to the length.
 """
 
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from typing import Any
 from urllib.parse import quote
 
 MASK = "***"
@@ -36,18 +40,24 @@ _SEPARATOR = re.compile(r"[\"'`]?\s*[=:]\s*")
 _FLAG_SEPARATOR = re.compile(r"(?:[\"'`]?\s*[=:]\s*|[\"']\s*,\s*|\s+)(?![\"']?-)")
 _VALUE = re.compile(r"""(?:"(?:\\.|[^"\\])*(?:"|$)|'[^']*(?:'|$)|\\.|[^\s"'`\\])+""")
 
-_CLI_PASSWORD = re.compile(
-    rf"(?P<head>\b(?:redis|valkey)-cli\b[^\n]*?[\"'\s]-a[\"',\s]*\s)(?P<value>{_VALUE.pattern})"
-)
-_USERINFO = re.compile(r"(?<![\w+.-])(?P<scheme>[\w+.-]+)://(?P<userinfo>[^\s'\"`<>]*)@(?!sha\d+:)")
-_PASSWORD_AT = re.compile(
-    r"(?<![\w/@.+%-])(?P<user>[\w.+%-]+):(?!//)[^\s'\"`<>]+@(?!sha\d+:)(?=[A-Za-z0-9\[])"
-)
-# Tokens that say what they are (GitHub, GitLab, AWS, Slack, Hugging Face, JSON web tokens).
+# `-a PASSWORD`, which in another program's words is something else.
+_CLI_LINE = re.compile(r"\b(?:redis|valkey)-cli\b[^\n]*")
+_CLI_FLAG = re.compile(r"(?<=[\"'\s,])-a(?=[\"'\s,])")
+_CLI_SEPARATOR = re.compile(r"[\"']?(?:\s*,\s*|\s+)")
+
+_WORD = re.compile(r"[^\s'\"`<>]+")
+# Before a digest, it is the `@` of an image.
+_AT = re.compile(r"@(?!sha\d+:)")
+_AT_HOST = re.compile(r"@(?!sha\d+:)(?=[A-Za-z0-9\[])")
+_SCHEME = re.compile(r"(?<![\w+.-])([\w+.-]++)://")
+_USER = re.compile(r"(?<![\w/@.+%-])([\w.+%-]++):(?!//)")
+
+# Tokens that say what they are (GitHub, GitLab, AWS, Slack, Hugging Face), and JSON web tokens.
 _TOKEN = re.compile(
     r"\b(?:gh[pousr]_\w{6,}|github_pat_\w{6,}|glpat-[\w-]{6,}|A[KS]IA[A-Z0-9]{12,}"
-    r"|xox[abprs]-[\w-]{6,}|hf_\w{8,}|eyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?)"
+    r"|xox[abprs]-[\w-]{6,}|hf_\w{8,})"
 )
+_WEB_TOKEN = re.compile(r"\beyJ[\w-]{8,}+(?P<payload>\.[\w-]{8,}(?:\.[\w-]*)?)?")
 _AUTHORIZATION = re.compile(r"(?P<head>\b(?:Bearer|Basic)\s+)[\w.~+/=-]{6,}")
 
 
@@ -69,12 +79,32 @@ def mask_secrets(text: str, secrets: Collection[str] = ()) -> str:
     """Return a text without these secrets, and without what looks like one."""
     for form in _list_forms(secrets):
         text = text.replace(form, MASK)
-    if "@" in text:  # without one, both would look for it from every place of a long text
-        text = _USERINFO.sub(_mask_userinfo, text)
-        text = _PASSWORD_AT.sub(rf"\g<user>:{MASK}@", text)
-    text = _CLI_PASSWORD.sub(rf"\g<head>{MASK}", text)
+    if "@" in text:
+        text = _WORD.sub(lambda word: _mask_password_at(_mask_userinfo(word[0])), text)
+    text = _mask_values_at(text, _find_cli_passwords(text))
     text = _AUTHORIZATION.sub(rf"\g<head>{MASK}", text)
-    return "".join(_mask_named(_TOKEN.sub(MASK, text)))
+    text = _WEB_TOKEN.sub(lambda token: MASK if token["payload"] else token[0], text)
+    text = _TOKEN.sub(MASK, text)
+    return _mask_values_at(text, _find_named_values(text))
+
+
+def mask_document(document: Any, mask: Callable[[str], str]) -> Any:
+    """Return a document of mappings and lists with every text in it masked.
+
+    What has the name of a secret is masked as a whole.
+    """
+    if isinstance(document, str):
+        return mask(document)
+    if isinstance(document, Mapping):
+        return {
+            key: MASK
+            if isinstance(one, str) and is_secret_name(str(key))
+            else mask_document(one, mask)
+            for key, one in document.items()
+        }
+    if isinstance(document, list | tuple):
+        return type(document)(mask_document(one, mask) for one in document)
+    return document
 
 
 def _list_forms(secrets: Iterable[str]) -> list[str]:
@@ -85,26 +115,50 @@ def _list_forms(secrets: Iterable[str]) -> list[str]:
     return sorted({*plain, *(quote(one, safe="") for one in plain)}, key=len, reverse=True)
 
 
-def _mask_userinfo(match: re.Match[str]) -> str:
-    scheme, userinfo = match["scheme"], match["userinfo"]
+def _mask_userinfo(word: str) -> str:
+    """Mask the password of a URL, or a user who is a token."""
+    scheme, ends = _SCHEME.search(word), [at.start() for at in _AT.finditer(word)]
+    if scheme is None or not ends or ends[-1] < scheme.end():
+        return word
+    userinfo, rest = word[scheme.end() : ends[-1]], word[ends[-1] :]
     user, colon, _ = userinfo.partition(":")
     if colon:
-        return f"{scheme}://{user}:{MASK}@"
-    is_name = scheme.endswith("ssh") or "/" in userinfo  # an account, or an @ in a path
-    return match[0] if is_name else f"{scheme}://{MASK}@"
+        return f"{word[: scheme.end()]}{user}:{MASK}{rest}"
+    is_name = scheme[1].endswith("ssh") or "/" in userinfo  # an account, or an @ in a path
+    return word if is_name else f"{word[: scheme.end()]}{MASK}{rest}"
 
 
-def _mask_named(text: str) -> Iterator[str]:
-    """Yield the text in pieces, with the value after each name of a secret masked."""
-    shown = 0
+def _mask_password_at(word: str) -> str:
+    """Mask the password of `user:password@host`, without a scheme."""
+    ends = [at.start() for at in _AT_HOST.finditer(word)]
+    user = _USER.search(word, 0, ends[-1]) if ends else None
+    if user is None or user.end() == ends[-1]:
+        return word
+    return f"{word[: user.end()]}{MASK}{word[ends[-1] :]}"
+
+
+def _find_cli_passwords(text: str) -> Iterator[int]:
+    """Yield where the passwords of `redis-cli -a` begin."""
+    for line in _CLI_LINE.finditer(text):
+        for flag in _CLI_FLAG.finditer(text, line.start(), line.end()):
+            if separator := _CLI_SEPARATOR.match(text, flag.end()):
+                yield separator.end()
+
+
+def _find_named_values(text: str) -> Iterator[int]:
+    """Yield where the value after each name of a secret begins."""
     for name in _NAME.finditer(text):
-        if name.start() < shown or not is_secret_name(name[0]):
-            continue
-        separator = _FLAG_SEPARATOR if name[0].startswith("-") else _SEPARATOR
-        if (between := separator.match(text, name.end())) is None:
-            continue
-        if value := _VALUE.match(text, between.end()):
-            yield text[shown : between.end()]
-            yield MASK
+        if is_secret_name(name[0]):
+            pattern = _FLAG_SEPARATOR if name[0].startswith("-") else _SEPARATOR
+            if separator := pattern.match(text, name.end()):
+                yield separator.end()
+
+
+def _mask_values_at(text: str, starts: Iterable[int]) -> str:
+    """Return the text with the value at each of the places masked."""
+    pieces, shown = [], 0
+    for start in starts:
+        if start >= shown and (value := _VALUE.match(text, start)):
+            pieces += [text[shown:start], MASK]
             shown = value.end()
-    yield text[shown:]
+    return "".join((*pieces, text[shown:]))

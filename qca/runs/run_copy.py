@@ -4,10 +4,12 @@ import shutil
 import tarfile
 import tempfile
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from io import RawIOBase
 from pathlib import Path
 
 from qca.core.errors import InputError
+from qca.core.plain_files import check_plain, open_plain
 from qca.runs.run_folder import RunFolder
 
 
@@ -49,7 +51,7 @@ def _require_older_copy(folder: Path, new: Path) -> None:
     here = RunFolder(folder)
     if here.is_held():
         raise InputError(f"{folder}: a trainer works on this run here", hint="Stop it first.")
-    journal, arrived = _read_bytes(here.events), _read_bytes(RunFolder(new).events)
+    journal, arrived = _read_journal(folder), _read_journal(new)
     if not arrived.startswith(journal) or (here.is_used() and not journal):
         raise InputError(
             f"{folder}: another run, or one that went on here, is in the way",
@@ -61,10 +63,34 @@ def _copy_additions(folder: Path, new: Path) -> None:
     for path in folder.iterdir():
         if (new / path.name).exists():
             continue
-        if path.is_dir() and not path.is_symlink():
-            shutil.copytree(path, new / path.name, symlinks=True)
-        else:
+        if path.is_symlink():
             shutil.copy2(path, new / path.name, follow_symlinks=False)
+        elif path.is_dir():
+            shutil.copytree(path, new / path.name, symlinks=True, copy_function=_copy_plain)
+        else:
+            _copy_plain(path, new / path.name)
+
+
+def _copy_plain(source: str | Path, target: str | Path) -> None:
+    """Copy a file with its times.
+
+    Raises:
+        InputError: it is a pipe or a device, from which one would read without end.
+
+    """
+    with _refuse_odd_file():
+        check_plain(Path(source), follow=False)
+    shutil.copy2(source, target)
+
+
+@contextmanager
+def _refuse_odd_file() -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise InputError(
+            f"{error.filename}: {error.strerror}", hint="Look at what it is, and move it away."
+        ) from None
 
 
 def _exchange(folder: Path, new: Path, *, before: Path) -> None:
@@ -78,8 +104,12 @@ def _exchange(folder: Path, new: Path, *, before: Path) -> None:
         raise
 
 
-def _read_bytes(path: Path) -> bytes:
-    return path.read_bytes() if path.exists() else b""
+def _read_journal(folder: Path) -> bytes:
+    journal = RunFolder(folder).events
+    if not journal.exists():
+        return b""
+    with _refuse_odd_file(), open_plain(journal, follow=False) as file:
+        return file.read()
 
 
 class _ChunkReader(RawIOBase):

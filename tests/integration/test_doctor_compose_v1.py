@@ -186,5 +186,5 @@ def test_a_dry_run_installs_nothing(seeds_evening: Machine, project: Path, tmp_p
         **_no_plugin(tmp_path),
     )
 
-    assert "python3 -m venv ~/.local/share/qca/compose-v1" in done.stderr
+    assert "python3 -I -m venv ~/.local/share/qca/compose-v1" in done.stderr
     assert machine.packages() == before

@@ -3,6 +3,7 @@
 import errno
 import fcntl
 import io
+import os
 import tarfile
 from pathlib import Path
 
@@ -65,6 +66,20 @@ def test_a_run_that_is_trained_here_is_not_replaced(tmp_path):
         fcntl.flock(lock, fcntl.LOCK_EX)
         with pytest.raises(InputError, match="a trainer works"):
             unpack_run(archive(run), here)
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize("name", ["events.jsonl", "notes/pipe", "pipe"])
+def test_a_pipe_is_refused_and_not_waited_for(tmp_path, name):
+    here = write_run(tmp_path / "runs" / "first", JOURNAL[0])
+    path = here / name
+    path.parent.mkdir(exist_ok=True)
+    path.unlink(missing_ok=True)
+    os.mkfifo(path)
+    run = write_run(tmp_path / "far" / "first", "".join(JOURNAL))
+    with pytest.raises(InputError, match=f"{name}: a named pipe, not a plain file"):
+        unpack_run(archive(run), here)
+    assert list_files(tmp_path / "runs") == {f"first/{one}" for one in list_files(here)}
 
 
 def test_an_archive_that_breaks_off_leaves_the_older_copy(tmp_path):

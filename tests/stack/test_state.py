@@ -1,53 +1,14 @@
-"""The state folder: one `qca up` at a time, and nobody else's."""
+"""The state folder: what `qca up` made, and nobody else's."""
 
-import fcntl
+import json
 import os
 
 import pytest
 
 from infra.stack import state as module
-from infra.stack.state import StateDir, read_holder, read_launch, state_lock, stop_holder
+from infra.stack.state import StateDir, read_launch
+from infra.stack.state_lock import state_lock
 from qca.core.errors import LaunchError
-
-
-def test_a_folder_is_held_by_one_and_freed_with_it(tmp_path):
-    state = StateDir(tmp_path / ".qca")
-    with state_lock(state):
-        assert read_holder(state) == os.getpid()
-        with pytest.raises(LaunchError, match=f"process {os.getpid()}"), state_lock(state):
-            pass
-    assert read_holder(state) is None
-    assert not state.root.exists()
-
-
-def test_another_users_up_is_not_ours_to_stop(tmp_path, monkeypatch):
-    def refuse(pid: int, number: int) -> None:
-        raise PermissionError
-
-    state = StateDir(tmp_path)
-    with state.lock_file.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        lock.write("1\n")
-        lock.flush()
-        monkeypatch.setattr(module.os, "kill", refuse)
-        with pytest.raises(LaunchError, match="another user's"):
-            stop_holder(state)
-
-
-@pytest.mark.parametrize(
-    "number", [-1, -os.getpid(), 2**22, 2**80], ids=["all", "own group", "too large", "absurd"]
-)
-def test_what_is_no_process_id_is_never_signalled(tmp_path, monkeypatch, number):
-    sent: list[int] = []
-    monkeypatch.setattr(module.os, "kill", lambda pid, _: sent.append(pid))
-    monkeypatch.setattr(module, "_STOP_SECONDS", 0.0)
-    state = StateDir(tmp_path)
-    with state.lock_file.open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        lock.write(f"{number}\n")
-        lock.flush()
-        assert not stop_holder(state)
-    assert sent == []
 
 
 def test_another_users_folder_is_not_ours_to_remove(tmp_path, monkeypatch):
@@ -100,3 +61,41 @@ def test_a_folder_in_which_nothing_was_launched_keeps_its_files(tmp_path):
         pass
     state.remove()
     assert [path.name for path in state.root.iterdir()] == ["compose.yaml"]
+
+
+LAUNCH = {"runtime": "compose", "project": "qca", "run": "first", "runs": "runs"}
+
+FORGED = {
+    "another run's": ({"run": "second"}, "it is about the run second"),
+    "a project that is an option": ({"project": "--all"}, "project: "),
+    "a runtime that is a program": ({"runtime": "sh"}, "runtime: "),
+    "a negative size": ({"context_bytes": -1}, "context_bytes: "),
+    "more than the machine counts": ({"episodes": 2**63}, "episodes: "),
+}
+
+
+@pytest.mark.parametrize(("values", "message"), FORGED.values(), ids=FORGED)
+def test_a_record_that_qca_up_cannot_have_written_is_refused(tmp_path, values, message):
+    state = StateDir(tmp_path / "first")
+    state.root.mkdir()
+    state.launch_file.write_text(json.dumps(LAUNCH | values))
+    with pytest.raises(LaunchError, match=message):
+        read_launch(state)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "Invalid JSON"),
+        ("[" * 60_000, "Invalid JSON"),
+        (" " * 70_000, "larger than 64 KiB"),
+        ('{"run": "first"}', "runtime: "),
+    ],
+    ids=["empty", "nested deep", "large", "incomplete"],
+)
+def test_a_damaged_record_is_refused_in_words(tmp_path, text, message):
+    state = StateDir(tmp_path / "first")
+    state.root.mkdir()
+    state.launch_file.write_text(text)
+    with pytest.raises(LaunchError, match=message):
+        read_launch(state)

@@ -54,14 +54,15 @@ def _list_other_versions(python: PythonFacts) -> list[str]:
 
 def _install(python: PythonFacts, missing: list[str]) -> Remedy:
     wanted = [f"{name}{TRAIN_REQUIREMENTS[name]}" for name in missing]
-    pip = f"{quote_path(python.executable)} -m pip install {shlex.join(wanted)}"
+    # -P and -I: a `pip.py` or `venv.py` in the folder that they are pasted in is not run.
+    pip = f"{quote_path(python.executable)} -P -m pip install {shlex.join(wanted)}"
     if not python.externally_managed:
         breaks = "may change the versions of what else is installed in that environment"
         return Remedy("Install them (torch is large)", (pip,), breaks=breaks)
     return Remedy(
         "This Python is managed by the system: install qca with its extra into an environment "
         "of its own, from the folder that holds qca's pyproject.toml",
-        ("python3 -m venv .venv", ".venv/bin/python -m pip install '.[train]'"),
+        ("python3 -I -m venv .venv", ".venv/bin/python -I -m pip install '.[train]'"),
     )
 
 

@@ -110,7 +110,8 @@ def _create_environment(compose: ComposeV1, plugin: ComposeFacts | None) -> Reme
     return Remedy(
         "Give V1 an environment of its own, with versions that work",
         (
-            f"{quote_path(python)} -m venv {_ENVIRONMENT}",
+            # -I: a `venv.py` in the folder that it is pasted in is not run.
+            f"{quote_path(python)} -I -m venv {_ENVIRONMENT}",
             f"{pip} -c {shlex.quote(str(CONSTRAINTS))} {shlex.join(_IMPORTS)}",
             f"{pip} --no-deps docker-compose==1.29.2",
             f"{_TRY} {_ENVIRONMENT}/bin/docker-compose -f - ps",
@@ -150,8 +151,10 @@ def _change_libraries(compose: ComposeV1) -> Remedy | None:
     return Remedy(
         f"Last: change the libraries of {compose.interpreter} in place",
         (
-            f"{interpreter} -m pip install {where}{shlex.join((*pins, *added))}",
-            f"{interpreter} -m pip check",
+            # Not where it is pasted, which may hold a `pip.py`. -P came with Python 3.11, and -I
+            # would hide the user site.
+            f"(cd / && {interpreter} -m pip install {where}{shlex.join((*pins, *added))})",
+            f"(cd / && {interpreter} -m pip check)",
         ),
         breaks=_describe_breakage(compose, pins),
     )

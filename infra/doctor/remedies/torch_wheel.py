@@ -37,7 +37,7 @@ def _offer_wheel(subject: HostSubject, cuda: str) -> tuple[Remedy, ...]:
         Remedy(
             f"Install the CUDA {cuda} build, which this driver and GPU can run (several gigabytes)",
             (
-                f"{quote_path(python.executable)} -m pip install --force-reinstall "
+                f"{quote_path(python.executable)} -P -m pip install --force-reinstall "
                 f"'{_REQUIREMENT}' --index-url {index}",
             ),
             breaks="replaces torch and what it depends on in that environment",

@@ -309,7 +309,8 @@ def test_hidden_gpus_are_no_gpus_for_a_local_run():
 
 
 WHEEL = (
-    "-m pip install --force-reinstall 'torch~=2.13.0' --index-url https://download.pytorch.org/whl/"
+    "-P -m pip install --force-reinstall 'torch~=2.13.0' "
+    "--index-url https://download.pytorch.org/whl/"
 )
 CUDA_13 = replace(PYTHON, torch_cuda="13.0")
 

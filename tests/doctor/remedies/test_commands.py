@@ -211,3 +211,10 @@ def test_what_needs_root_says_so_by_sudo():
         for command in commands:
             if any(word in command for word in ("systemctl", "usermod", "apt-get", "modprobe")):
                 assert re.match(r"(?:echo [^|]* \| )?sudo ", command)
+
+
+def test_a_python_that_is_started_runs_no_module_of_the_folder_it_is_pasted_in():
+    starts = [command for command in COMMANDS if " -m pip " in command or " -m venv " in command]
+    assert len(starts) > 5
+    unsafe = [one for one in starts if not re.search(r" -[IP] -m |^\(cd / && ", one)]
+    assert unsafe == []

@@ -1,0 +1,158 @@
+"""Who works in a run's state folder: one `qca up`, which holds its lock and can be told to stop."""
+
+import contextlib
+import fcntl
+import os
+import signal
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from infra.stack.state import StateDir
+from qca.core.errors import LaunchError
+from qca.core.plain_files import open_plain
+
+# A trainer that is told to stop finishes the step it is in and writes a checkpoint.
+_STOP_SECONDS = 90.0
+
+# The kernel's PID_MAX_LIMIT, and more bytes than its digits.
+_LARGEST_PID, _PID_LIMIT = 2**22, 32
+
+
+@contextlib.contextmanager
+def state_lock(state: StateDir) -> Iterator[None]:
+    """Hold the state folder, so that only one `qca up` works on it.
+
+    The kernel frees the lock with the process, however it ends; nothing stale stays.
+
+    Raises:
+        LaunchError: another one holds it, and the message says which process; or the folder
+            cannot be written.
+
+    """
+    with _open_lock_file(state) as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            pid, run = find_holder(state) or "unknown", state.root.name
+            raise LaunchError(
+                f"another `qca up` (process {pid}) works in {state.root}",
+                hint=f"Follow it with `qca attach {run}`, or stop it with `qca down {run}`.",
+            ) from None
+        lock.truncate(0)
+        lock.write(f"{os.getpid()}\n".encode())
+        try:
+            yield
+        finally:
+            if not state.launch_file.exists():
+                state.remove()  # refused before anything was launched
+
+
+def is_held(state: StateDir) -> bool:
+    """Whether a process holds the folder."""
+    try:
+        with open_plain(state.lock_file, follow=False) as lock:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False
+    return False
+
+
+def find_holder(state: StateDir) -> int | None:
+    """Return the process that holds the folder; None if none does, or it cannot be determined.
+
+    The lock file names it, and anybody may have written that file: the kernel has to agree.
+    """
+    try:
+        pid = _read_named_process(state.lock_file)
+        return pid if pid is not None and _holds_lock(pid, state.lock_file) else None
+    except OSError:
+        return None
+
+
+def stop_holder(state: StateDir) -> bool:
+    """Tell the `qca up` that holds the folder to stop, and wait; return whether there was one.
+
+    Raises:
+        LaunchError: it does not end, is another user's, or cannot be determined.
+
+    """
+    if not is_held(state):
+        return False
+    pid = find_holder(state)
+    if pid is None:
+        if not is_held(state):  # it has ended by itself
+            return True
+        raise LaunchError(
+            f"cannot determine which process holds {state.lock_file}; none was stopped",
+            hint=f"`sudo fuser -v {state.lock_file}` names it: another user's `qca up`, or one in "
+            "a container. Whoever started it there has to stop it.",
+        )
+    _tell_to_stop(pid)
+    _wait_until_free(state, pid)
+    return True
+
+
+def _tell_to_stop(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGTERM)
+    except ProcessLookupError:
+        pass
+    except PermissionError:
+        raise LaunchError(
+            f"`qca up` (process {pid}) is another user's", hint="Only they can stop it."
+        ) from None
+
+
+def _wait_until_free(state: StateDir, pid: int) -> None:
+    deadline = time.monotonic() + _STOP_SECONDS
+    while is_held(state):
+        if time.monotonic() > deadline:
+            raise LaunchError(
+                f"`qca up` (process {pid}) did not stop within {_STOP_SECONDS:.0f} s",
+                hint=f"kill -KILL {pid}, then `qca down` again.",
+            )
+        time.sleep(0.1)
+
+
+def _open_lock_file(state: StateDir) -> IO[bytes]:
+    state.check()
+    try:
+        state.root.mkdir(parents=True, exist_ok=True)
+        return open_plain(state.lock_file, "a+b", follow=False, buffering=0)
+    except OSError as error:
+        raise LaunchError(
+            f"{error.filename}: {error.strerror}",
+            hint=f"`qca up` keeps what it makes in {state.root}, a folder that it must write to.",
+        ) from None
+
+
+def _read_named_process(lock_file: Path) -> int | None:
+    """Return the process that a lock file names; None if it is no number of one."""
+    with open_plain(lock_file, follow=False) as lock:
+        text = lock.read(_PID_LIMIT)
+    try:
+        pid = int(text)
+    except ValueError:
+        return None
+    return pid if 0 < pid < _LARGEST_PID else None  # kill takes -1 for all processes
+
+
+def _holds_lock(pid: int, lock_file: Path) -> bool:
+    """Whether one of the process's open files is this one, locked by flock (proc_pid_fdinfo(5)).
+
+    Raises:
+        OSError: there is no such process, or it is another user's.
+
+    """
+    process, wanted = Path(f"/proc/{pid}"), lock_file.lstat()
+    for opened in (process / "fd").iterdir():
+        with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+            if not os.path.samestat(opened.stat(), wanted):
+                continue
+            if "FLOCK" in (process / "fdinfo" / opened.name).read_text():
+                return True
+    return False

