@@ -183,7 +183,9 @@ class _Layer:
         if self._affine is None:
             self._affine = weight, bias
         else:
-            _aten._foreach_add_(list(self._affine), [weight, bias])
+            # With its overload named: to find it, torch would first print what the others refuse,
+            # which waits for a GPU and ends the capture of a graph.
+            _aten._foreach_add_.List(list(self._affine), [weight, bias])
 
 
 class _Block:
