@@ -7,6 +7,7 @@ from tempfile import TemporaryDirectory
 
 from infra.compose_file.line_edits import apply_edits, restore_files
 from infra.doctor.finding import Finding, Remedy, Severity
+from qca.core.diagnostics import log_command
 from qca.core.errors import InputError, QcaError
 
 # Linking a file takes no time, Compose V1 in an environment of its own a download of 2 MB.
@@ -147,9 +148,10 @@ def _run(commands: Sequence[str]) -> str:
     """
     for command in commands:
         try:
-            with TemporaryDirectory(prefix="qca-") as folder:
+            words = ["bash", "-c", command]
+            with log_command(words) as run, TemporaryDirectory(prefix="qca-") as folder:
                 process = subprocess.run(
-                    ["bash", "-c", command],
+                    words,
                     cwd=folder,
                     capture_output=True,
                     text=True,
@@ -158,6 +160,7 @@ def _run(commands: Sequence[str]) -> str:
                     stdin=subprocess.DEVNULL,
                     check=False,
                 )
+                run.exit_code = process.returncode
         except (OSError, subprocess.TimeoutExpired) as error:
             return f"cannot run `{command}`: {error}"
         if process.returncode:

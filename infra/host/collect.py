@@ -1,6 +1,8 @@
 """Collect the facts of this host: all probes run at once, and none can stop another."""
 
+import logging
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, wait
 from contextlib import contextmanager
@@ -23,6 +25,8 @@ from infra.host.probes import (
     python,
     system,
 )
+
+_logger = logging.getLogger(__name__)
 
 # A probe that meets the deadline in its own call knows best what did not answer; it gets
 # this long to say so before it is given up.
@@ -96,7 +100,7 @@ def start_probes(probes: Mapping[str, Probe], results: Mapping[str, Future[objec
     for name, probe in probes.items():
         # A daemon thread: one that hangs is left behind, and does not keep qca from ending.
         threading.Thread(
-            target=_run_probe, args=(probe, results[name]), name=f"probe-{name}", daemon=True
+            target=_run_probe, args=(name, probe, results[name]), name=f"probe-{name}", daemon=True
         ).start()
 
 
@@ -104,7 +108,11 @@ def wait_for_facts(
     probes: Mapping[str, Probe], results: Mapping[str, Future[object]], deadline: Deadline
 ) -> dict[str, Any]:
     """Return what each probe found, or why it found nothing, by name."""
-    return {name: _wait_for_fact(probe, results[name], deadline) for name, probe in probes.items()}
+    facts = {name: _wait_for_fact(probe, results[name], deadline) for name, probe in probes.items()}
+    for name, fact in facts.items():
+        if isinstance(fact, Unknown):
+            _logger.debug("%s is unknown: %s", name, fact.reason)
+    return facts
 
 
 def wait_for_result(
@@ -130,10 +138,23 @@ def _wait_for_fact(
         return Unknown(reason=str(error))
 
 
-def _run_probe(probe: Probe, result: Future[object]) -> None:
+def _run_probe(name: str, probe: Probe, result: Future[object]) -> None:
     try:
-        result.set_result(probe.run())
+        with _log_time(name):
+            found = probe.run()
+        result.set_result(found)
     except Exception as error:
         result.set_exception(error)
     except BaseException as error:  # a library that ends the program ends its thread only
         result.set_exception(RuntimeError(describe_error(error)))
+
+
+@contextmanager
+def _log_time(name: str) -> Iterator[None]:
+    start = time.monotonic()
+    outcome = "failed"
+    try:
+        yield
+        outcome = "answered"
+    finally:
+        _logger.debug("probe %s %s after %.3f s", name, outcome, time.monotonic() - start)

@@ -16,6 +16,7 @@ from typing import IO, Self
 
 from infra.host.errors import ProbeError, ProbeTimeoutError, describe_error
 from infra.host.files import MAX_BYTES
+from qca.core.diagnostics import log_command
 
 
 @dataclass(frozen=True)
@@ -81,11 +82,14 @@ class Deadline:
                 killed then, with every process that it started.
 
         """
-        with TemporaryDirectory(prefix="qca-", ignore_cleanup_errors=True) as folder:
+        with (
+            log_command(argv) as run,
+            TemporaryDirectory(prefix="qca-", ignore_cleanup_errors=True) as folder,
+        ):
             process = self._start(argv, env, folder)
             try:
                 stdout, stderr = self._read(process)
-                code = process.wait(self.seconds_left())
+                code = run.exit_code = process.wait(self.seconds_left())
             except subprocess.TimeoutExpired:
                 raise self.timeout_error(_format_command(argv)) from None
             finally:

@@ -10,6 +10,7 @@ from python_on_whales import DockerClient
 
 from infra.stack.containers import POLL_SECONDS, Container, list_containers
 from infra.stack.docker_client import translate_errors
+from qca.core.diagnostics import log_command
 from qca.core.errors import LaunchError
 
 # A sentence or two of a health check's output, which can be 4096 bytes.
@@ -18,11 +19,10 @@ _CHECK_CHARACTERS = 300
 
 def log_tail(stack: DockerClient, service: str) -> str:
     """Return the end of a service's log, and whether it was killed for its memory."""
-    with translate_errors():
-        text = stack.compose.logs(services=[service], tail="10", no_log_prefix=True)
+    text = _read_end(stack, service, lines=10)
     container = list_containers(stack).get(service)
     note = _describe_failure(container) if container else ""
-    lines = "\n".join(f"  {line}" for line in str(text).strip().splitlines())
+    lines = "\n".join(f"  {line}" for line in text.strip().splitlines())
     return f"{note} Its last words:\n{lines or '  (none)'}"
 
 
@@ -47,9 +47,14 @@ def read_logs(
 
 def read_recent_trainer_lines(stack: DockerClient) -> list[str]:
     """Return the newest lines that the trainer wrote."""
-    with translate_errors():
-        text = stack.compose.logs(services=["trainer"], tail="20", no_log_prefix=True)
-    return str(text).splitlines()
+    return _read_end(stack, "trainer", lines=20).splitlines()
+
+
+def _read_end(stack: DockerClient, service: str, *, lines: int) -> str:
+    with translate_errors(), log_command(["docker", "compose", "logs", service]) as run:
+        text = stack.compose.logs(services=[service], tail=str(lines), no_log_prefix=True)
+        run.exit_code = 0  # any other raises
+    return str(text)
 
 
 def follow_trainer(stack: DockerClient) -> Generator[str, None, None]:

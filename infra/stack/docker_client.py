@@ -17,6 +17,7 @@ from python_on_whales.exceptions import DockerException
 from infra.host.facts import NoEngine
 from infra.host.probes.docker.endpoint import Endpoint, Tls, resolve_endpoint
 from infra.stack.state import StateDir
+from qca.core.diagnostics import log_command
 from qca.core.errors import LaunchError
 
 if TYPE_CHECKING:
@@ -133,15 +134,18 @@ def _describe_sdk_error(error: BaseException) -> str:
 
 def run_docker(*arguments: str) -> str | None:
     """Return what `docker ARGUMENTS` prints; None where it fails or takes too long."""
+    command = ["docker", *arguments]
     try:
-        done = subprocess.run(
-            ["docker", *arguments],
-            capture_output=True,
-            stdin=subprocess.DEVNULL,
-            text=True,
-            timeout=_COMMAND_SECONDS,
-            check=False,
-        )
+        with log_command(command) as run:
+            done = subprocess.run(
+                command,
+                capture_output=True,
+                stdin=subprocess.DEVNULL,
+                text=True,
+                timeout=_COMMAND_SECONDS,
+                check=False,
+            )
+            run.exit_code = done.returncode
     except (OSError, subprocess.TimeoutExpired):
         return None
     return done.stdout if done.returncode == 0 else None

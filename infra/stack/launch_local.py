@@ -12,6 +12,7 @@ from typing import IO
 from infra.stack.compose_document import build_distributed_flags
 from infra.stack.plan import StackPlan
 from infra.stack.state import StateDir
+from qca.core.diagnostics import log_command
 from qca.core.distribution import explain_install
 from qca.core.errors import LaunchError
 from qca.core.plain_files import open_plain
@@ -34,20 +35,23 @@ def run_embedded_store(state: StateDir) -> Iterator[str]:
         LaunchError: the server did not start; the message holds the end of its log.
 
     """
-    with _open_log(state, "store") as log:
-        process = subprocess.Popen(
-            [*_PYTHON, "-m", "qca.store.embedded"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=log,
-            text=True,
-            start_new_session=True,
-        )
-    with process:
-        try:
-            yield f"unix://{_wait_for_socket(process, state)}"
-        finally:
-            _stop_store(process)
+    command = [*_PYTHON, "-m", "qca.store.embedded"]
+    with log_command(command) as run:
+        with _open_log(state, "store") as log:
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                start_new_session=True,
+            )
+        with process:
+            try:
+                yield f"unix://{_wait_for_socket(process, state)}"
+            finally:
+                _stop_store(process)
+        run.exit_code = process.returncode
 
 
 def run_trainer(
@@ -62,9 +66,10 @@ def run_trainer(
         LaunchError: the trainer failed; the message holds its last words.
 
     """
-    with _open_log(state, "trainer") as log:
+    command = _build_trainer_command(plan, runs, store_url)
+    with _open_log(state, "trainer") as log, log_command(command) as run:
         process = subprocess.Popen(
-            _build_trainer_command(plan, runs, store_url),
+            command,
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=log,
@@ -79,6 +84,7 @@ def run_trainer(
                 if process.poll() is None:
                     process.send_signal(signal.SIGTERM)
                     _wait_through_ctrl_c(process)
+        run.exit_code = process.returncode
     if process.returncode != 0:
         raise LaunchError(
             f"the trainer ended with {_describe_exit(process.returncode)}. Its last words:\n"

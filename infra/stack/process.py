@@ -7,6 +7,7 @@ import subprocess
 from collections import deque
 from collections.abc import Callable, Sequence
 
+from qca.core.diagnostics import log_command
 from qca.core.errors import LaunchError
 
 # A failed `pip install` in a build puts its cause 30 lines above the end of the output.
@@ -27,6 +28,19 @@ def run_streaming(command: Sequence[str], *, tick: Callable[[str], None], hint: 
 
     """
     last: deque[str] = deque(maxlen=_KEPT_LINES)
+
+    def keep(line: str) -> None:
+        last.append(line)
+        tick(line)
+
+    with log_command(command) as run:
+        run.exit_code = _stream(command, keep, hint)
+    if run.exit_code != 0:
+        output = "\n".join(f"  {line}" for line in last)
+        raise LaunchError(f"`{' '.join(command[:2])}` failed and output:\n{output}", hint=hint)
+
+
+def _stream(command: Sequence[str], tick: Callable[[str], None], hint: str) -> int:
     try:
         process = subprocess.Popen(
             command,
@@ -41,15 +55,11 @@ def run_streaming(command: Sequence[str], *, tick: Callable[[str], None], hint: 
         raise LaunchError(f"cannot run {command[0]}: {error.strerror}", hint=hint) from None
     try:
         for line in process.stdout or ():
-            last.append(line.rstrip())
             tick(line.rstrip())
-        returncode = process.wait()
+        return process.wait()
     except BaseException:
         _terminate(process)
         raise
-    if returncode != 0:
-        output = "\n".join(f"  {line}" for line in last)
-        raise LaunchError(f"`{' '.join(command[:2])}` failed and output:\n{output}", hint=hint)
 
 
 def _terminate(process: subprocess.Popen[str]) -> None:

@@ -19,7 +19,9 @@ from qca.cli.messages import say
 from qca.cli.search_path import drop_relative_folders
 from qca.cli.signals import EXIT_INTERRUPTED, end_interrupted
 from qca.cli.streams import discard_output, open_closed_streams
-from qca.core.distribution import DISTRIBUTION
+from qca.cli.suggestions import SuggestingGroup
+from qca.cli.verbosity import add_verbosity, hide_records, is_verbose
+from qca.core.distribution import read_version
 from qca.core.errors import QcaError
 
 # In the order of their use: name (also the module's) and help in the list.
@@ -47,14 +49,14 @@ _COMMANDS = {
 }
 
 
-class _LazyGroup(click.Group):
+class _LazyGroup(SuggestingGroup):
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(_COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in _COMMANDS:
             return None
-        return getattr(import_module(f"qca.cli.{cmd_name}"), cmd_name)
+        return add_verbosity(getattr(import_module(f"qca.cli.{cmd_name}"), cmd_name))
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
@@ -70,13 +72,38 @@ class _LazyGroup(click.Group):
             raise
 
 
+def _show_version(ctx: click.Context, _: click.Parameter, is_given: bool) -> None:
+    """Show it and end; not eager, so that a `-v` after it is read first."""
+    if not is_given or ctx.resilient_parsing:
+        return
+    click.echo(f"qca, version {read_version()}" if not is_verbose() else _describe_all_versions())
+    ctx.exit()
+
+
+def _describe_all_versions() -> str:
+    from qca.cli.host_facts import host_facts
+    from qca.cli.versions import describe_versions
+
+    hide_records()
+    return describe_versions(host_facts(None))
+
+
 @click.group(cls=_LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(package_name=DISTRIBUTION, prog_name="qca")
+@click.option(
+    "--version",
+    is_flag=True,
+    expose_value=False,
+    callback=_show_version,
+    help="Show the version; with -v also Python's, torch's, Docker's and Compose's.",
+)
 def cli() -> None:
     """Train a neural quantum cellular automaton on the machine you have.
 
     Start with `qca doctor`, or go straight to `qca up`.
     """
+
+
+add_verbosity(cli)
 
 
 def main() -> None:

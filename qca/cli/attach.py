@@ -6,7 +6,7 @@ import click
 
 from infra.stack.launched_runs import Launched, find_launched
 from qca.cli.event_lines import show_lines
-from qca.cli.messages import say
+from qca.cli.messages import note
 from qca.cli.progress import ProgressView
 from qca.core.errors import LaunchError
 from qca.runs.events import Finished, parse_event
@@ -26,7 +26,7 @@ def attach(run: str | None) -> None:
             show_lines(_follow(launched), view)
     except KeyboardInterrupt:
         commands = f"`qca attach {name}` comes back, `qca down {name}` stops it"
-        say(f"Detached; the training goes on. {commands}.")
+        note(f"Detached; the training goes on. {commands}.")
 
 
 def _follow(launched: Launched) -> Iterable[str]:

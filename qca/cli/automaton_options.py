@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from qca.cli.messages import note
 from qca.core.config import Device
 from qca.core.distribution import explain_install
 from qca.core.errors import LaunchError
@@ -46,5 +47,5 @@ def load_automaton(what: str, runs: Path, device: Device) -> "Automaton":
     trained = ""
     if automaton.episode is not None:
         trained = f" after {format_count(automaton.episode, 'episode')}"
-    click.echo(f"Loaded {automaton.name}{trained}, on {automaton.device}.", err=True)
+    note(f"Loaded {automaton.name}{trained}, on {automaton.device}.")
     return automaton

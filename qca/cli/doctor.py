@@ -10,6 +10,7 @@ import click
 
 from infra.doctor.formats import FORMATS
 from qca.cli.host_facts import PROBE_SECONDS
+from qca.cli.messages import note
 from qca.cli.options import config_option, facts_option
 from qca.core.atomic_files import write_atomically
 
@@ -178,4 +179,4 @@ def _write_record(facts: "HostFacts", file: Path) -> None:
     from infra.host.recording import record
 
     write_atomically(file, record(facts))
-    click.echo(f"Wrote this host's facts to {file}; replay: qca doctor --facts {file}", err=True)
+    note(f"Wrote this host's facts to {file}; replay: qca doctor --facts {file}")

@@ -9,7 +9,7 @@ import click
 from infra.stack.launched_runs import find_launched, list_states, raise_errors
 from infra.stack.state import STATE_DIR, StateDir, read_launch
 from infra.stack.state_lock import stop_holder
-from qca.cli.messages import say
+from qca.cli.messages import note, say
 from qca.cli.options import config_flag, config_option, read_config
 from qca.cli.take_down import take_down
 from qca.core.config import Config
@@ -72,11 +72,11 @@ def _end(state: StateDir, *, volumes: bool) -> None:
     launch = read_launch(state)
     was_running = stop_holder(state)
     if was_running:
-        say("The running `qca up` was stopped.")
+        note("The running `qca up` was stopped.")
     if launch is not None and launch.runtime == "compose":
         _report(launch.project, take_down(launch.project, volumes=volumes, say=say))
     elif launch is not None and not was_running:
-        say(f"Nothing to do: {launch.run} does not run. It is kept.")
+        note(f"Nothing to do: {launch.run} does not run. It is kept.")
     state.remove()
 
 
@@ -113,13 +113,13 @@ def _remove_unrecorded(read: Callable[[], Config], *, volumes: bool) -> None:
             say(f"Nothing was launched from this folder: {error}.")
             continue
         if removed.is_nothing():
-            say(f"Nothing to do: nothing was launched from this folder as project {project}.")
+            note(f"Nothing to do: nothing was launched from this folder as project {project}.")
         else:
             _report(project, removed)
 
 
 def _report(project: str, removed: "Removed") -> None:
-    say(f"Removed the stack {project}. {_describe_kept(removed)}")
+    note(f"Removed the stack {project}. {_describe_kept(removed)}")
 
 
 def _describe_kept(removed: "Removed") -> str:

@@ -8,6 +8,7 @@ import click
 
 from qca.cli.automaton_options import device_option, load_automaton, what_argument
 from qca.cli.options import format_option, runs_option
+from qca.cli.verbosity import is_quiet
 from qca.core.config import Device
 from qca.runs.run_folder import RunFolder
 
@@ -69,7 +70,7 @@ def evaluate(
 
     conditions = list_conditions(automaton, beyond)
     console = Console(stderr=True)
-    with Progress(console=console, disable=not console.is_terminal) as progress:
+    with Progress(console=console, disable=is_quiet() or not console.is_terminal) as progress:
         total = count_steps(conditions, len(others) + 2, states)
         task = progress.add_task(automaton.name, total=total)
         evaluation = run_trials(

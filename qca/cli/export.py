@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from qca.cli.automaton_options import load_automaton, what_argument
+from qca.cli.messages import note
 from qca.cli.options import runs_option
 
 
@@ -32,4 +33,4 @@ def export(what: str, runs: Path, output: Path, license_text: str | None) -> Non
 
     export_automaton(automaton, output)
     card = write_card(automaton, output, license_text)
-    click.echo(f"Wrote {output} and {card}.", err=True)
+    note(f"Wrote {output} and {card}.")

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from qca.cli.messages import note
 from qca.cli.options import config_flag, config_option, read_config, runs_option
 from qca.core.errors import InputError
 
@@ -33,9 +34,9 @@ def fetch(run: str, runs: Path, config_file: Path | None, **flags: Any) -> None:
     with open_run(volume, run, config.stack.project) as archive:
         if archive is not None:
             unpack_run(archive, folder)
-            click.echo(f"Copied {run} from the volume {volume}: {folder}", err=True)
+            note(f"Copied {run} from the volume {volume}: {folder}")
         elif RunFolder(folder).config.is_file():
-            click.echo(f"{run} is here already: {folder}", err=True)
+            note(f"{run} is here already: {folder}")
         else:
             raise InputError(
                 f"no run {run!r}: neither in the volume {volume} nor in {runs}",

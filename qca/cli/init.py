@@ -4,6 +4,7 @@ from pathlib import Path
 
 import click
 
+from qca.cli.messages import note
 from qca.core.config_loader import CONFIG_FILE
 from qca.core.errors import InputError
 
@@ -38,4 +39,4 @@ def init(output: Path) -> None:
             hint="Check the folder and its permissions.",
         ) from None
     reading = "" if output == CONFIG_FILE else f" -c {output}"
-    click.echo(f"Wrote {output}.\nNext: qca plan{reading}, then qca up{reading}", err=True)
+    note(f"Wrote {output}.\nNext: qca plan{reading}, then qca up{reading}")

@@ -46,7 +46,7 @@ def launch_containers(
     with project_lock(plan.project):
         # An earlier stack of this folder keeps running until this is done.
         images = launch_compose.prepare(
-            plan, state, ca_bundle=config.stack.ca_bundle, say=view.say, tick=view.tick
+            plan, state, ca_bundle=config.stack.ca_bundle, say=view.note, tick=view.tick
         )
         storage = launch_compose.settle_storage(planned, state, images, plan.project)
         if storage.volume is None:
@@ -83,16 +83,16 @@ def _start_and_follow(
     from infra.stack.docker_client import make_stack_client
 
     try:
-        launch_compose.start(plan, state, images, storage, RUNS / plan.train.run, say=view.say)
+        launch_compose.start(plan, state, images, storage, RUNS / plan.train.run, say=view.note)
         if detach:
-            view.say(describe_detached(plan.train.run))
+            view.note(describe_detached(plan.train.run))
             return
         with closing(follow_trainer(make_stack_client(state, plan.project))) as lines:
             show_lines(lines, view)
-        view.say(describe_run_place(plan.train.run, storage.volume))
-        view.say("The store still runs; `qca down` removes the stack and keeps the run.")
+        view.note(describe_run_place(plan.train.run, storage.volume))
+        view.note("The store still runs; `qca down` removes the stack and keeps the run.")
     except BaseException:
-        view.say(
+        view.note(
             "Taking the stack down; the trainer writes a checkpoint first. "
             "Ctrl-C again leaves that to `qca down`."
         )

@@ -17,12 +17,13 @@ from qca.runs.run_folder import RunFolder
 def announce(plan: StackPlan, view: ProgressView) -> None:
     """Say how the training is launched, and why so."""
     if plan.runtime.value == "local":
-        view.say(f"Without Docker: {plan.runtime.because}. The store is an embedded Valkey server.")
+        because = f"Without Docker: {plan.runtime.because}."
+        view.note(f"{because} The store is an embedded Valkey server.")
     else:
-        view.say(f"With Docker: {plan.runtime.because}.")
+        view.note(f"With Docker: {plan.runtime.because}.")
     profile = plan.trainer.profile
     if profile.value == "cpu" and profile.because != GIVEN:
-        view.say("This is the small CPU profile; --profile default trains the whole model.")
+        view.note("This is the small CPU profile; --profile default trains the whole model.")
 
 
 def describe_launch(plan: StackPlan, volume: str | None = None) -> Launch:
@@ -63,7 +64,7 @@ def describe_interruption(
     except (KeyboardInterrupt, Terminated):
         view.end_bar()
         if found := _describe_saved(plan, volume):
-            view.say(f"{found} The same command goes on from there.")
+            view.note(f"{found} The same command goes on from there.")
         raise
 
 

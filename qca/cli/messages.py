@@ -5,6 +5,7 @@ from collections.abc import Collection
 
 import click
 
+from qca.cli.verbosity import is_quiet
 from qca.core.masking import mask_secrets, select_secrets
 from qca.core.visible import escape_invisible
 
@@ -18,3 +19,9 @@ def clean(text: str, secrets: Collection[str] = ()) -> str:
 def say(text: str, *, color: str | None = None, secrets: Collection[str] = ()) -> None:
     """Write a message to stderr."""
     click.secho(clean(text, secrets), fg=color, err=True)
+
+
+def note(text: str) -> None:
+    """Write a message to stderr that `-q` leaves out: what was done, or what comes next."""
+    if not is_quiet():
+        say(text)

@@ -15,6 +15,7 @@ from rich.text import Text
 
 from qca.cli.event_text import describe_event, format_numbers
 from qca.cli.messages import clean
+from qca.cli.verbosity import is_quiet
 from qca.core.units import format_time_left
 from qca.runs.events import CheckpointWritten, EpisodeRecord, Event, Finished, Started
 
@@ -42,6 +43,8 @@ class _TimeLeft(ProgressColumn):
 class ProgressView:
     """Shows events on stderr as they come; use it as a context manager.
 
+    With `-q`, only what went otherwise than planned.
+
     Args:
         resume: what goes on with a training that was stopped.
 
@@ -49,6 +52,7 @@ class ProgressView:
 
     def __init__(self, *, resume: str = "the same command") -> None:
         self._resume = resume
+        self._is_quiet = is_quiet()
         self._console = Console(stderr=True)
         self._progress = Progress(
             TextColumn("{task.description}", markup=False),
@@ -57,7 +61,7 @@ class ProgressView:
             TextColumn("{task.fields[numbers]}"),
             _TimeLeft(),
             console=self._console,
-            disable=not self._console.is_terminal,
+            disable=self._is_quiet or not self._console.is_terminal,
         )
         self._task: TaskID | None = None
         self._ticker: TaskID | None = None
@@ -77,6 +81,11 @@ class ProgressView:
         whole = not self._console.is_terminal
         self._console.print(clean(message), highlight=False, markup=False, soft_wrap=whole)
 
+    def note(self, message: str) -> None:
+        """Print a message that `-q` leaves out."""
+        if not self._is_quiet:
+            self.say(message)
+
     def tick(self, line: str) -> None:
         """Show the newest line of a long operation; the next one replaces it."""
         if self._ticker is None:
@@ -86,6 +95,12 @@ class ProgressView:
     def show(self, event: Event) -> None:
         """Show one event of the training."""
         match event:
+            case Started() if self._is_quiet:
+                for warning in event.warnings:
+                    self.say(f"Note: {warning}")
+                return
+            case Finished() if self._is_quiet:
+                return
             case EpisodeRecord():
                 self._show_episode(event)
                 return
@@ -130,4 +145,4 @@ class ProgressView:
         last = record.episode == self._episodes
         if not self._console.is_terminal and (last or now - self._last_line >= _LINE_SECONDS):
             self._last_line = now
-            self.say(f"episode {record.episode}/{self._episodes}  {'  '.join(numbers)}")
+            self.note(f"episode {record.episode}/{self._episodes}  {'  '.join(numbers)}")

@@ -10,7 +10,9 @@ import click
 from infra.host.facts import HostFacts
 from infra.stack.plan import StackPlan, plan_stack
 from qca.cli.host_facts import host_facts
+from qca.cli.messages import note
 from qca.cli.options import Command, config_options, facts_option, read_config
+from qca.cli.suggestions import SuggestingGroup
 from qca.core.atomic_files import write_atomically
 from qca.core.config import Config
 from qca.core.distribution import read_version
@@ -19,7 +21,7 @@ from qca.core.plain_files import read_plain
 from qca.core.units import MIB
 
 
-@click.group()
+@click.group(cls=SuggestingGroup)
 def render() -> None:
     """Write the file that runs the plan."""
 
@@ -117,7 +119,7 @@ def _write_or_compare(text: str, output: Path | None, *, check: bool) -> None:
         _compare(output, text)
     else:
         write_atomically(output, text)
-        click.echo(f"Wrote {output}.", err=True)
+        note(f"Wrote {output}.")
 
 
 def _set_compose_runtime(config: Config) -> Config:

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from qca.cli.host_facts import host_facts
+from qca.cli.messages import note
 from qca.cli.options import facts_option, runs_option
 from qca.core.atomic_files import write_atomically
 from qca.core.config_loader import load_config
@@ -63,7 +64,7 @@ def report(
         page = runs / "comparison.html" if output is None else output
         text = _render_several(folders)
     write_atomically(page, text)
-    click.echo(f"Wrote {page}.", err=True)
+    note(f"Wrote {page}.")
 
 
 def _render_one(folder: Path, config_file: Path | None, facts_file: Path | None) -> str:
@@ -73,7 +74,7 @@ def _render_one(folder: Path, config_file: Path | None, facts_file: Path | None)
 
     run, config = read_run(folder), load_config(config_file)
     if facts_file is None:
-        click.echo("Examining this host.", err=True)
+        note("Examining this host.")
     host = describe_host(host_facts(facts_file), config, run.config)
     return render_page(run, host, datetime.now(UTC))
 

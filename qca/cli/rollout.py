@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING
 import click
 
 from qca.cli.automaton_options import device_option, load_automaton, what_argument
+from qca.cli.messages import note
 from qca.cli.options import runs_option
 from qca.cli.signals import set_on_signals
+from qca.cli.verbosity import is_quiet
 from qca.core.config import Device
 
 if TYPE_CHECKING:
@@ -96,9 +98,9 @@ def rollout(
         steps, seed=seed, noise=noise, start=psi, every=request.every, stop=stop
     )
     with set_on_signals(stop, _STOPPING) as interrupted:
-        click.echo(f"Running {steps:,} steps of {psi.shape[1]}x{psi.shape[2]} cells.", err=True)
+        note(f"Running {steps:,} steps of {psi.shape[1]}x{psi.shape[2]} cells.")
         _record(automaton, request, states)
-    click.echo(f"Wrote {output}.", err=True)
+    note(f"Wrote {output}.")
     if interrupted.is_set():
         raise KeyboardInterrupt
 
@@ -120,7 +122,7 @@ def _record(automaton: "Automaton", request: "RolloutRequest", states: "Iterator
         description=f"{automaton.name}, {request.steps:,} steps",
         total=request.frames,
         console=console,
-        disable=not console.is_terminal,
+        disable=is_quiet() or not console.is_terminal,
     ):
         recording.add(state)
     description = describe_rollout(automaton, request, recording.steps[-1])

@@ -13,7 +13,9 @@ from rich.console import Console
 from rich.table import Table
 
 from infra.stack.launched_runs import LaunchedRuns, list_launched
+from qca.cli.messages import note
 from qca.cli.options import format_option, runs_option
+from qca.cli.suggestions import SuggestingGroup
 from qca.core.errors import InputError, LaunchError
 from qca.core.units import format_size
 from qca.runs.listing import RunSummary, summarize_runs
@@ -22,7 +24,7 @@ from qca.runs.run_folder import RunFolder
 _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 
-@click.group(invoke_without_command=True)
+@click.group(cls=SuggestingGroup, invoke_without_command=True)
 @runs_option
 @format_option
 @click.pass_context
@@ -61,7 +63,7 @@ def rm(runs: Path, run: str, yes: bool) -> None:
         shutil.rmtree(folder)
     except OSError as error:
         raise LaunchError(f"{error.filename}: {error.strerror}") from None
-    click.echo(f"Removed {folder}.", err=True)
+    note(f"Removed {folder}.")
 
 
 def _refuse_held(folder: Path) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
+from qca.cli.messages import note
 from qca.cli.next_steps import describe_complete_run
 from qca.cli.options import config_options, read_config, runs_option
 from qca.cli.signals import ignore_late_sigterm, set_on_signals
@@ -127,7 +128,7 @@ def train(
     if is_leader():
         _check_end(finish, stop, interrupted)
         if finish != "stopped" and request.progress == "auto":
-            click.echo(describe_complete_run(request.folder), err=True)
+            note(describe_complete_run(request.folder))
 
 
 def _resolve(config: Config, *, processes: int, nnodes: int) -> TrainConfig:

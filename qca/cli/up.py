@@ -28,7 +28,7 @@ from qca.cli.launch_words import (
     describe_launch,
     describe_run_place,
 )
-from qca.cli.messages import say
+from qca.cli.messages import note
 from qca.cli.options import RUNS, config_options, read_config
 from qca.cli.progress import ProgressView
 from qca.cli.running_runs import list_running_runs
@@ -56,7 +56,7 @@ def up(config_file: Path | None, detach: bool, **flags: Any) -> None:
             if detach and runtime == "local":
                 _detach(build_words(config_file, flags), config.train.run)
         except Terminated:
-            say("Stopped.")
+            note("Stopped.")
 
 
 def _launch(config: Config, detach: bool) -> Runtime:
@@ -66,7 +66,7 @@ def _launch(config: Config, detach: bool) -> Runtime:
     volume = name_volume(config.stack.project)
     config = replace(config, stack=config.stack.override(project=project))
     with state_lock(state), ProgressView() as view:
-        view.say("Examining this host.")
+        view.note("Examining this host.")
         running = list_running_runs(config.train.run)
         facts, plan = plan_here(config, running=running)
         refuse_blocked_host(facts, config)
@@ -83,7 +83,7 @@ def _launch(config: Config, detach: bool) -> Runtime:
 
 def _detach(words: list[str], run: str) -> None:
     said = start_in_background(words, StateDir(STATE_DIR / run))
-    say(describe_detached(run) if said is None else said)
+    note(describe_detached(run) if said is None else said)
 
 
 def _launch_processes(plan: StackPlan, state: StateDir, view: ProgressView) -> None:
@@ -98,6 +98,6 @@ def _launch_processes(plan: StackPlan, state: StateDir, view: ProgressView) -> N
         try:
             show_lines(lines, view)
         except (KeyboardInterrupt, Terminated):
-            view.say("Stopping; the trainer writes a checkpoint first.")
+            view.note("Stopping; the trainer writes a checkpoint first.")
             raise
-    view.say(describe_run_place(plan.train.run, None))
+    view.note(describe_run_place(plan.train.run, None))

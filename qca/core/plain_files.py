@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import IO, Literal
 
+from qca.core.diagnostics import log_read
 from qca.core.units import format_size
 
 Mode = Literal["rb", "wb", "ab", "xb", "a+b", "r+b"]
@@ -52,6 +53,7 @@ def read_plain(path: Path, *, limit: int, follow: bool = True) -> bytes:
             content += chunk
     if len(content) > limit:
         raise OSError(errno.EFBIG, f"larger than {format_size(limit)}", str(path))
+    log_read(path, len(content))
     return bytes(content)
 
 

@@ -4,6 +4,7 @@ import shutil
 import subprocess
 from pathlib import Path
 
+from qca.core.diagnostics import log_command
 from qca.core.distribution import explain_install
 from qca.core.errors import LaunchError
 from qca.rollout.pictures import paint_frames
@@ -51,9 +52,12 @@ def write_video(path: Path, fields: list[DrawnField], fps: float, container: str
     command = [find_encoder(), "-loglevel", "error", "-y", *source, "-i", "-"]
     command += [*_CODECS[container], "-f", container, str(path)]
     # In a session of its own: a Ctrl-C of the terminal must not end it before the last frame.
-    with subprocess.Popen(
-        command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
-    ) as encoder:
+    with (
+        log_command(command) as run,
+        subprocess.Popen(
+            command, stdin=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True
+        ) as encoder,
+    ):
         assert encoder.stdin is not None
         try:
             encoder.stdin.write(first.tobytes())
@@ -62,6 +66,7 @@ def write_video(path: Path, fields: list[DrawnField], fps: float, container: str
         except BrokenPipeError:
             pass  # it has ended, and says why
         _, said = encoder.communicate()
+        run.exit_code = encoder.returncode
     if encoder.returncode != 0:
         lines = said.decode(errors="replace").strip().splitlines()
         raise LaunchError(

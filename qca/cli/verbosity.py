@@ -1,0 +1,70 @@
+"""`-v` and `-q`, before or after any command: more on stderr, or only what must be said.
+
+With `-v`, records of the standard `logging` are shown, secrets masked: each program that is run,
+each file that is read, each probe. With `-q`, notes and progress are left out; errors, warnings and
+questions stay.
+"""
+
+from typing import Any
+
+import click
+
+_QUIET = "qca.quiet"
+_VERBOSE = "qca.verbose"
+_HIDE = "qca.hide-records"
+
+
+def add_verbosity(command: click.Command) -> click.Command:
+    """Give a command, and those in it, the two options."""
+    if not any(isinstance(one, _Switch) for one in command.params):
+        command.params += [
+            _Switch(_VERBOSE, ["-v", "--verbose"], "Show on stderr what is run, read and asked."),
+            _Switch(_QUIET, ["-q", "--quiet"], "Leave out notes and progress."),
+        ]
+    if isinstance(command, click.Group):
+        for one in command.commands.values():
+            add_verbosity(one)
+    return command
+
+
+def is_quiet() -> bool:
+    """Whether `-q` was given."""
+    return _is_given(_QUIET)
+
+
+def is_verbose() -> bool:
+    """Whether `-v` was given."""
+    return _is_given(_VERBOSE)
+
+
+def hide_records() -> None:
+    """Show no records from now on, for an answer that `-v` makes longer by itself."""
+    ctx = click.get_current_context()
+    if hide := ctx.meta.get(_HIDE):
+        hide()
+
+
+def _is_given(key: str) -> bool:
+    ctx = click.get_current_context(silent=True)
+    return ctx is not None and ctx.meta.get(key, False)
+
+
+class _Switch(click.Option):
+    """A flag that holds for the whole call, wherever it stands."""
+
+    def __init__(self, key: str, names: list[str], text: str) -> None:
+        super().__init__(names, is_flag=True, is_eager=True, expose_value=False, help=text)
+        self._key = key
+
+    def process_value(self, ctx: click.Context, value: Any) -> Any:
+        is_given = super().process_value(ctx, value)
+        if is_given and not ctx.resilient_parsing and not ctx.meta.get(self._key):
+            ctx.meta[self._key] = True
+            if ctx.meta.get(_QUIET) and ctx.meta.get(_VERBOSE):
+                raise click.UsageError("-v and -q contradict each other.", ctx)
+            if self._key == _VERBOSE:
+                from qca.cli.log_lines import show_records
+
+                ctx.meta[_HIDE] = show_records()
+                ctx.find_root().call_on_close(ctx.meta[_HIDE])
+        return is_given

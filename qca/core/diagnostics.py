@@ -1,0 +1,58 @@
+"""What `-v` shows, by the standard `logging`: each program that is run, each file that is read.
+
+A record holds its texts as they are; what shows it masks the secrets in them. `logging` takes
+milliseconds to load, so it is imported with the first record.
+"""
+
+import shlex
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from os import PathLike
+
+# A longer word, or one of several lines, is a script.
+_LONGEST_WORD = 80
+
+
+@dataclass
+class CommandRun:
+    """One run of a program, whose exit code is set once it is known."""
+
+    exit_code: int | None = None
+
+
+def format_command(words: Sequence[str | PathLike[str]]) -> str:
+    """Return a command as it would be typed, with scripts left out."""
+    return " ".join("..." if _is_script(str(word)) else shlex.quote(str(word)) for word in words)
+
+
+@contextmanager
+def log_command(words: Sequence[str | PathLike[str]]) -> Iterator[CommandRun]:
+    """Log a program, when the block ends, with its time and its exit code."""
+    run = CommandRun()
+    start = time.monotonic()
+    outcome = "not finished"
+    try:
+        yield run
+        outcome = "no exit code" if run.exit_code is None else f"exit code {run.exit_code}"
+    except Exception as error:
+        outcome = str(error) or type(error).__name__
+        raise
+    finally:
+        _log("ran `%s` in %.3f s: %s", format_command(words), time.monotonic() - start, outcome)
+
+
+def log_read(path: str | PathLike[str], size: int) -> None:
+    """Log a file that was read."""
+    _log("read %s, %d bytes", path, size)
+
+
+def _is_script(word: str) -> bool:
+    return "\n" in word or len(word) >= _LONGEST_WORD
+
+
+def _log(message: str, *values: object) -> None:
+    import logging
+
+    logging.getLogger(__name__).debug(message, *values)

@@ -1,0 +1,132 @@
+"""`-v` and `-q`: what is shown on stderr besides errors, wherever they stand."""
+
+import logging
+
+import pytest
+from click.testing import CliRunner
+
+from infra.host.recording import record
+from qca.cli import cli
+from qca.cli.verbosity import is_quiet
+from tests.support.hosts import host
+
+COMPOSE = "services:\n  cache:\n    image: dragonflydb/dragonfly:v1.40.0\n"
+
+
+@pytest.fixture
+def recorded(tmp_path, monkeypatch):
+    """A folder with a recorded host and a Compose file, to work in."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "host.json").write_text(record(host()))
+    (tmp_path / "compose.yaml").write_text(COMPOSE)
+    return tmp_path
+
+
+def _list_commands(group, words=()):
+    yield words, group
+    if hasattr(group, "list_commands"):
+        context = group.make_context("qca", [], resilient_parsing=True)
+        for name in group.list_commands(context):
+            yield from _list_commands(group.get_command(context, name), (*words, name))
+
+
+COMMANDS = {" ".join(words): command for words, command in _list_commands(cli)}
+
+
+def test_every_command_takes_both_once():
+    assert "runs rm" in COMMANDS
+    for command in COMMANDS.values():
+        names = [name for option in command.params for name in option.opts]
+        assert [names.count(name) for name in ("-v", "--verbose", "-q", "--quiet")] == [1] * 4
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("-v", "render", "compose", "--facts", "host.json"),
+        ("render", "--verbose", "compose", "--facts", "host.json"),
+        ("render", "compose", "--facts", "host.json", "-v"),
+    ],
+    ids=" ".join,
+)
+def test_verbose_names_each_file_that_is_read(recorded, words):
+    done = CliRunner().invoke(cli, words)
+
+    assert done.exit_code == 0, done.output
+    size = (recorded / "host.json").stat().st_size
+    assert f"debug: read host.json, {size} bytes\n" in done.stderr
+    assert "debug" not in done.stdout
+
+
+def test_without_it_nothing_is_shown_and_the_loggers_are_as_they_were(recorded):
+    CliRunner().invoke(cli, ["-v", "plan", "--facts", "host.json"])
+
+    done = CliRunner().invoke(cli, ["render", "compose", "--facts", "host.json"])
+
+    assert done.stderr == ""
+    for name in ("qca", "infra"):
+        assert logging.getLogger(name).handlers == []
+        assert logging.getLogger(name).level == logging.NOTSET
+
+
+def test_verbose_times_each_probe_and_each_program(qca, tmp_path):
+    program = tmp_path / "docker"
+    program.write_text("#!/bin/sh\nexit 3\n")
+    program.chmod(0o755)
+
+    done = qca("doctor", "-v", "--only", "QCA201", check=None, PATH=f"{tmp_path}:/usr/bin:/bin")
+
+    lines = done.stderr.splitlines()
+    assert all(line.startswith("debug: ") for line in lines)
+    for name in ("docker", "compose", "gpu", "python"):
+        assert any(line.startswith(f"debug: probe {name} ") for line in lines), name
+    [ran] = [line for line in lines if f"ran `{program} compose version`" in line]
+    assert ran.endswith(" s: exit code 3")
+
+
+def test_verbose_shows_no_secret_and_no_order_for_the_terminal(qca, monkeypatch):
+    name = "tok-4711x\x1b[31m.json"
+    (qca.folder / name).write_text(record(host()))
+
+    done = qca("plan", "-v", "--facts", name, API_TOKEN="tok-4711x")
+
+    assert "debug: read ***\\x1b[31m.json" in done.stderr
+    assert "tok-4711x" not in done.stderr
+    assert "\x1b" not in done.stderr
+
+
+@pytest.mark.parametrize("switch", ["-q", "--quiet"])
+def test_quiet_leaves_out_notes_and_keeps_errors(recorded, switch):
+    words = ["render", "compose", "--facts", "host.json", "-o"]
+
+    loud = CliRunner().invoke(cli, [*words, "a.yaml"])
+    quiet = CliRunner().invoke(cli, [*words, "b.yaml", switch])
+    failed = CliRunner().invoke(cli, [*words[:-1], "--check", switch])
+
+    assert loud.stderr == "Wrote a.yaml.\n"
+    assert quiet.stderr == ""
+    assert (recorded / "b.yaml").read_text() == (recorded / "a.yaml").read_text()
+    assert failed.exit_code == 2
+    assert "Error" in failed.stderr
+
+
+def test_a_quiet_training_says_nothing_and_trains(qca):
+    from tests.support.program import episodes, write_config
+
+    write_config(qca.folder)
+
+    done = qca("train", "-q")
+
+    assert done.stderr == ""
+    assert episodes(qca) == [1, 2, 3, 4, 5, 6]
+
+
+def test_both_together_are_a_usage_error():
+    done = CliRunner().invoke(cli, ["-q", "plan", "-v"])
+
+    assert done.exit_code == 2
+    assert "-v and -q contradict each other" in done.stderr
+
+
+def test_outside_a_command_nothing_is_quiet():
+    assert not is_quiet()
