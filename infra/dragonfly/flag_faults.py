@@ -67,16 +67,31 @@ class FlagFault:
 
 def find_flag_faults(given: GivenFlags, release: Release) -> tuple[FlagFault, ...]:
     """Return the faults of the flags, in the order in which they are given."""
-    return (*_check_flags(given, release), *_check_rules(given, release), *_check_files(given))
+    return (
+        *_check_flags(given, release),
+        *_check_hidden_variables(given, release),
+        *_check_rules(given, release),
+        *_check_files(given),
+    )
 
 
 def _check_flags(given: GivenFlags, release: Release) -> Iterator[FlagFault]:
     for name, flag in given.flags.items():
         standing = Standing.UNKNOWN if _is_malformed(name, flag) else find_standing(name, release)
-        if standing is not Standing.PRESENT and name not in given.undefined_ok:
+        is_undefined_ok = bool(flag.words) and name in given.undefined_ok
+        if standing is not Standing.PRESENT and not is_undefined_ok:
             yield _report_name(name, flag, standing, release)
         elif reason := _describe_value(name, flag, release):
             yield FlagFault(name, flag, FaultKind.VALUE, Effect.EXITS, reason=reason)
+
+
+def _check_hidden_variables(given: GivenFlags, release: Release) -> Iterator[FlagFault]:
+    """Yield the variables over which it exits though the command line gives the same flag."""
+    for name, flag in given.variables.items():
+        standing = find_standing(name, release)
+        is_hidden = flag is not given.flags.get(name)
+        if is_hidden and standing is Standing.RETIRED:
+            yield _report_name(name, flag, standing, release)
 
 
 def _is_malformed(name: str, flag: Flag) -> bool:
@@ -89,7 +104,9 @@ def _is_malformed(name: str, flag: Flag) -> bool:
 
 
 def _report_name(name: str, flag: Flag, standing: Standing, release: Release) -> FlagFault:
-    effects = {Standing.RETIRED: Effect.IGNORED, Standing.UNCERTAIN: Effect.UNCERTAIN}
+    effects = {Standing.UNCERTAIN: Effect.UNCERTAIN}
+    if flag.words:  # for variables Dragonfly goes by GetAllFlags, which leaves retired flags out
+        effects[Standing.RETIRED] = Effect.IGNORED
     effect = effects.get(standing, Effect.EXITS)
     instead = _find_substitute(name, release) if effect is not Effect.IGNORED else ""
     plain = name.partition(" ")[0].lower().replace("-", "_").replace("_", "")

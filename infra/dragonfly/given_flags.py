@@ -31,6 +31,8 @@ class GivenFlags:
     """By name without dashes, in their order; the command line wins over `DFLY_*`."""
     settled: set[str] = field(default_factory=set)
     """Flags that no file comes after that was not read."""
+    variables: dict[str, Flag] = field(default_factory=dict)
+    """Those of `DFLY_*`, also where the command line wins over them."""
     unread_flag_file: Flag | None = None
     """The last that names a file of further flags which was not read."""
     undefined_ok: set[str] = field(default_factory=set)
@@ -54,7 +56,8 @@ def read_given_flags(file: ComposeFile, service: Service, release: Release) -> G
     for name, text in service.environment.items():
         flag = name.removeprefix(_PREFIX)
         if name.startswith(_PREFIX) and flag != _NO_FLAG and release >= VARIABLES_READ:
-            given.add(flag, Flag(text.value, text.line, text.raw, text.file))
+            given.variables[flag] = Flag(text.value, text.line, text.raw, text.file)
+            given.add(flag, given.variables[flag])
     _read_words(given, file, service, skip_wrappers(service.command), ())
     return given
 

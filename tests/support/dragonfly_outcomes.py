@@ -1,59 +1,76 @@
-"""What Dragonfly v1.40.0 did with words of its command line and with variables, when it was run.
+"""What Dragonfly v1.40.0 did with a command line and variables, when it was run.
 
-Written down from runs of the program and not from the product's rules, so that a test which
-compares the two can fail. Each word stands beside `--proactor_threads=2 --maxmemory=512mb`.
+`tests/dragonfly/data/runs.csv` was written down from runs of the program, with two CPUs, and not
+from anybody's rules: a test that holds the product against it can fail. Its columns: the words of
+the command, each starting with `--`; variables as JSON; `UP` or `exit STATUS`, negative for a
+signal; the threads, where it came to count them; a part of what it said.
 """
 
-STARTS = (
-    "--cache_mode=yes",
-    "--cluster_mode=emulated",
-    "--dbfilename=dump",
-    "--dir=/no/such",
-    "--experimental_io_loop_v2=true",  # retired: a line in the log
-    "--list_compress_level=1",
-    "--maxclients=0",
-    "--memcached_port=70000",
-    "--notify_keyspace_events=Ex",
-    "--port=6380",
-    "--primary_port_http_enabled=false",
-    "--snapshot_cron=30 * * * *",
-    "--tryfromenv=hz",
-)
-EXITS = (
-    "--admin_port=-1",
-    "--appendonly=yes",
-    "--cache_mode=on",
-    "--cluster_mode=true",
-    "--dbfilename=a/b",
-    "--dbfilename=dump.rdb",
-    "--dbnum=2000",
-    "--helpfull",
-    "--list_experimental_zstd_dict_threshold=100",
-    "--memcached_port=-1",
-    "--notify_keyspace_events=zzz",
-    "--pipeline_queue_limit=0",
-    "--port=0",
-    "--proactor_affinity_mode=bad",
-    "--save_schedule=*:30",
-    "--snapshot_cron=every 5",
-)
+import csv
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
-# The last of each decides: sizes and threads alone on the command line.
-SIZES_THAT_START = ("+512mb", "0x20000000", "1E", "512.mb", "512mib", "536870912BB", "0.5GiB")
-SIZES_THAT_EXIT = ("4GIB", "512mIB", "512 mb", "1,5g", "9E", "inf", "-1", "", "536870911")
-THREADS_THAT_START = ("+2", "0x2", " 2", "0")
-THREADS_THAT_EXIT = ("65", "two", "-1")
+from tests.testbed.dragonfly_standin.flags import StartRefusedError, parse_flags
+from tests.testbed.dragonfly_standin.rules import Host, check_start, choose_limits
 
-VARIABLES_THAT_START = (
-    ("DFLY_DEV_ENV", "1"),
-    ("DFLY_requirepass", "x"),
-    ("DFLY_flagfile", "/no/such"),
-    ("DFLY_maxmemory", "1"),  # the command line wins
-    ("dfly_port", "1"),
-)
-VARIABLES_THAT_EXIT = (
-    ("DFLY_MAXMEMORY", "1g"),
-    ("DFLY_PASSWORD", "x"),
-    ("DFLY_help", "true"),
-    ("DFLY_port", "abc"),
-)
+TABLE = Path(__file__).parents[1] / "dragonfly" / "data" / "runs.csv"
+
+
+@dataclass(frozen=True)
+class Run:
+    """One start, and how it ended."""
+
+    case: str
+    words: tuple[str, ...]
+    variables: dict[str, str]
+    outcome: str
+    threads: int | None
+    message: str
+
+    @property
+    def starts(self) -> bool:
+        """Whether it served."""
+        return self.outcome == "UP"
+
+    def __str__(self) -> str:
+        return self.case
+
+
+def read_runs(path: Path = TABLE) -> list[Run]:
+    """Return the runs of a table in this form."""
+    with path.open(encoding="utf-8", newline="") as file:
+        return [_parse_run(row) for row in csv.DictReader(file)]
+
+
+def _parse_run(row: dict[str, Any]) -> Run:
+    return Run(
+        row["case"],
+        tuple(_split_words(row["arguments"])),
+        json.loads(row["environment"]),
+        row["outcome"],
+        int(row["threads"]) if row["threads"] else None,
+        row["message"],
+    )
+
+
+def _split_words(arguments: str) -> list[str]:
+    """Part `--flag=a value` and `--flag value`, of which only the latter are two words."""
+    words = re.split(r" (?=--)", arguments)
+    return [part for word in words for part in (word.split(" ", 1) if "=" not in word else [word])]
+
+
+def ask_standin(words: tuple[str, ...], variables: dict[str, str], host: Host) -> str:
+    """Return how the test bed's stand-in for Dragonfly ends: empty, or with what it refuses."""
+
+    def read_file(path: str) -> str:
+        raise FileNotFoundError(path)
+
+    try:
+        flags = parse_flags(words, variables, read_file)
+        check_start(flags, choose_limits(flags, host))
+    except StartRefusedError as refusal:
+        return f"{refusal.status}: {refusal}"
+    return ""

@@ -1,12 +1,30 @@
-"""The stand-in's rules against the cases read from Dragonfly's sources; no engine needed."""
+"""The stand-in's rules against runs of Dragonfly and cases of its sources; no engine needed."""
 
 import pytest
 
+from tests.support.dragonfly_outcomes import Run, ask_standin, read_runs
+
 from .dragonfly_standin import rules
+from .dragonfly_standin.flags import ABORTED, StartRefusedError, parse_flags
+from .dragonfly_standin.valkey import build_config
+from .dragonfly_standin.values import format_size, parse_size, parse_switch
 
 GIB = 1024**3
 MIB = 1024**2
 BIG_HOST = rules.Host(affinity=16, available_bytes=64 * GIB)
+
+
+STATUSES = {"UP": "", "exit 0": "0", "exit 1": "1", "exit 255": "255", "exit -6": "134"}
+
+
+@pytest.mark.parametrize("run", read_runs(), ids=str)
+def test_a_run_of_dragonfly_ends_here_as_it_ended_there(run: Run):
+    host = rules.Host(affinity=2, available_bytes=8 * GIB)
+
+    status, _, message = ask_standin(run.words, run.variables, host).partition(": ")
+
+    assert status == STATUSES[run.outcome]
+    assert run.starts or run.message in message
 
 
 def parse(*arguments, environment=None, files=None):
@@ -16,14 +34,14 @@ def parse(*arguments, environment=None, files=None):
         except KeyError:
             raise FileNotFoundError(path) from None
 
-    return rules.parse_flags(arguments, environment or {}, read_file)
+    return parse_flags(arguments, environment or {}, read_file)
 
 
 @pytest.mark.parametrize(
     "text", ["4G", "4g", "4GB", "4gb", "4GiB", "4096m", "4096mb", "4294967296"]
 )
 def test_sizes_that_are_four_gibibytes(text):
-    assert rules.parse_size(text) == 4 * GIB
+    assert parse_size(text) == 4 * GIB
 
 
 @pytest.mark.parametrize(
@@ -31,13 +49,15 @@ def test_sizes_that_are_four_gibibytes(text):
     [("1.25GiB", 1342177280), (".5k", 512), ("0", 0), ("10B", 10), ("1e3", 1000), ("1T", 1024**4)],
 )
 def test_other_sizes(text, value):
-    assert rules.parse_size(text) == value
+    assert parse_size(text) == value
 
 
-@pytest.mark.parametrize("text", ["", "G", "4Gjunk", "4 Gigs", "4 G", "-1G", "4iB", "4GBB", "lots"])
+@pytest.mark.parametrize(
+    "text", ["", "G", "4Gjunk", "4 Gigs", "4 G", "-1G", "4iB", "4GBB", "4GIB", "lots"]
+)
 def test_malformed_sizes(text):
     with pytest.raises(ValueError, match=r"^Use human-readable format, eg.: 500MB, 1G, 1TB$"):
-        rules.parse_size(text)
+        parse_size(text)
 
 
 @pytest.mark.parametrize(
@@ -53,7 +73,7 @@ def test_malformed_sizes(text):
     ],
 )
 def test_sizes_as_they_are_printed(value, text):
-    assert rules.human_size(value) == text
+    assert format_size(value) == text
 
 
 @pytest.mark.parametrize(
@@ -65,8 +85,8 @@ def test_sizes_as_they_are_printed(value, text):
     ],
 )
 def test_starts(arguments, threads, maxmemory):
-    chosen = rules.limits(parse(*arguments), BIG_HOST)
-    rules.check(chosen)
+    chosen = rules.choose_limits(parse(*arguments), BIG_HOST)
+    rules.check_memory(chosen)
     assert (chosen.threads, chosen.maxmemory) == (threads, maxmemory)
 
 
@@ -85,24 +105,24 @@ def test_starts(arguments, threads, maxmemory):
     ],
 )
 def test_refuses_less_than_256_mib_a_thread(arguments, message):
-    with pytest.raises(rules.StartRefusedError) as refusal:
-        rules.check(rules.limits(parse(*arguments), BIG_HOST))
+    with pytest.raises(StartRefusedError) as refusal:
+        rules.check_memory(rules.choose_limits(parse(*arguments), BIG_HOST))
     assert (str(refusal.value), refusal.value.status) == (message, 1)
 
 
 def test_without_maxmemory_the_rule_is_applied_to_four_fifths_of_what_is_available():
     host = rules.Host(affinity=16, available_bytes=4 * GIB)
-    chosen = rules.limits({}, host)
+    chosen = rules.choose_limits({}, host)
     assert chosen.maxmemory == int(0.8 * 4 * GIB)
-    with pytest.raises(rules.StartRefusedError, match=r"16 threads, so 4\.00GiB"):
-        rules.check(chosen)
+    with pytest.raises(StartRefusedError, match=r"16 threads, so 4\.00GiB"):
+        rules.check_memory(chosen)
 
 
 def test_more_than_the_host_has_is_only_a_warning():
     host = rules.Host(affinity=4, available_bytes=GIB)
-    chosen = rules.limits(parse("--maxmemory=2G"), host)
-    rules.check(chosen)
-    assert rules.memory_log(chosen, host) == [
+    chosen = rules.choose_limits(parse("--maxmemory=2G"), host)
+    rules.check_memory(chosen)
+    assert rules.describe_memory(chosen, host) == [
         ("W", "Got memory limit 2.00GiB, however only 1.00GiB was found."),
         ("I", "Max memory limit is: 2.00GiB"),
     ]
@@ -118,7 +138,7 @@ def test_more_than_the_host_has_is_only_a_warning():
     ],
 )
 def test_thread_count(flags, quota, threads):
-    assert rules.thread_count(flags, rules.Host(16, GIB, quota)) == threads
+    assert rules.count_threads(flags, rules.Host(16, GIB, quota)) == threads
 
 
 @pytest.mark.parametrize(
@@ -126,21 +146,22 @@ def test_thread_count(flags, quota, threads):
     [("max 100000", None), ("200000 100000", 2), ("50000 100000", 1), ("150000 100000\n", 2)],
 )
 def test_cgroup_v2_quota_is_rounded_up(cpu_max, threads):
-    assert rules.quota_v2(cpu_max) == threads
+    assert rules.read_quota_v2(cpu_max) == threads
 
 
 @pytest.mark.parametrize(
     ("quota", "threads"), [("-1", None), ("200000", 2), ("150000", 1), ("50000\n", None)]
 )
 def test_cgroup_v1_quota_is_cut_off_and_half_a_cpu_is_no_limit(quota, threads):
-    assert rules.quota_v1(quota, "100000\n") == threads
+    assert rules.read_quota_v1(quota, "100000\n") == threads
 
 
 def test_booleans_take_no_value_from_the_next_argument():
     flags = parse("--logtostderr", "--maxmemory", "4G", "--nocache_mode", "--force_epoll=true")
     assert flags["maxmemory"] == "4G"
-    on = {name for name in flags if rules.is_true(flags, name)}
-    assert on == {"logtostderr", "force_epoll"}
+    assert parse_switch(flags["logtostderr"])
+    assert parse_switch(flags["force_epoll"])
+    assert not parse_switch(flags["cache_mode"])
 
 
 def test_the_last_of_two_wins():
@@ -153,14 +174,13 @@ def test_the_last_of_two_wins():
         ("--nonsense", "Unknown command line flag 'nonsense'"),
         ("--nonsense=1", "Unknown command line flag 'nonsense'"),
         ("--use_large_pages", "Unknown command line flag 'use_large_pages'"),  # gone in v1.14
-        ("--save_schedule=x", "Unknown command line flag 'save_schedule'"),  # snapshot_cron now
         ("--maxmemory", "Missing the value for the flag 'maxmemory'"),
         ("--proactor_threads=four", "Illegal value 'four' specified for flag 'proactor_threads'"),
         ("--maxmemory=4 Gigs", "Use human-readable format, eg.: 500MB, 1G, 1TB"),
     ],
 )
 def test_flags_that_end_it(argument, message):
-    with pytest.raises(rules.StartRefusedError, match=message) as refusal:
+    with pytest.raises(StartRefusedError, match=message) as refusal:
         parse(argument)
     assert refusal.value.status == 1
 
@@ -173,16 +193,16 @@ def test_environment_gives_flags_and_the_command_line_wins():
 @pytest.mark.parametrize(
     ("variable", "message"),
     [
-        ("DFLY_PASSWORD", "deprecated in favor of DFLY_requirepass"),
+        ("DFLY_PASSWORD", "unknown environment variable DFLY_PASSWORD"),
         ("DFLY_MAXMEMORY", "unknown environment variable DFLY_MAXMEMORY"),  # case-sensitive
         ("DFLY_nonsense", "unknown environment variable DFLY_nonsense"),
         ("DFLY_maxmemory", "could not parse flag maxmemory"),
     ],
 )
 def test_environment_that_ends_it(variable, message):
-    with pytest.raises(rules.StartRefusedError, match=message) as refusal:
+    with pytest.raises(StartRefusedError, match=message) as refusal:
         parse(environment={variable: "junk"})
-    assert refusal.value.status == rules.ABORTED
+    assert refusal.value.status == ABORTED
 
 
 def test_flagfile_is_read_where_it_stands():
@@ -200,13 +220,13 @@ def test_flagfile_is_read_where_it_stands():
     ],
 )
 def test_flagfiles_that_end_it(text, message):
-    with pytest.raises(rules.StartRefusedError, match=message):
+    with pytest.raises(StartRefusedError, match=message):
         parse("--flagfile", "f", files={} if text is None else {"f": text})
 
 
 def test_valkey_is_told_the_same_and_writes_nothing():
     flags = parse("--requirepass", 'a"b\\', "--cache_mode", "--port=7000", "--dir=/data")
-    config = rules.valkey_config(flags, GIB).splitlines()
+    config = build_config(flags, GIB).splitlines()
     assert {
         'save ""',
         "appendonly no",

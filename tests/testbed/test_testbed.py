@@ -50,14 +50,17 @@ def test_the_store_runs_hardened_as_any_user(stack):
     assert "example" not in inside(stack, "with-password", "cat", "/proc/1/cmdline")
 
 
+ENOUGH = ("--proactor_threads=1", "--maxmemory=256m")
+
+
 @pytest.mark.parametrize(
     ("options", "arguments", "status", "message"),
     [
         ([], ["--proactor_threads=16", "--maxmemory=2G"], 1, "16 threads, so 4.00GiB are required"),
         (["--memory=300m", "--cpus=1"], [], 1, "1 threads, so 256.00MiB are required"),
         ([], ["--maxmemory=4Gjunk"], 1, "Use human-readable format, eg.: 500MB, 1G, 1TB"),
-        ([], ["--save_schedule=x"], 1, "Unknown command line flag 'save_schedule'"),
-        (["--env=DFLY_PASSWORD=x"], [], 134, "deprecated in favor of DFLY_requirepass"),
+        ([], ["--save_schedule=x", *ENOUGH], 1, "please use snapshot_cron instead"),
+        (["--env=DFLY_PASSWORD=x"], [], 134, "unknown environment variable DFLY_PASSWORD"),
     ],
 )
 def test_the_store_refuses_what_dragonfly_refuses(

@@ -86,6 +86,9 @@ def _explain_absence(dragonfly: Dragonfly, fault: FlagFault) -> str:
     """Return since when or until when the release lacks the flag."""
     if fault.flag == OLD_PASSWORD and not fault.given.words:
         return f"Releases before {format_release(VARIABLES_READ)} took the password from it."
+    if fault.standing is Standing.RETIRED:
+        since = format_release(read_flag_table()[fault.flag].retired)
+        return f"Retired since {since}, it is ignored on the command line only."
     if fault.standing is not Standing.ABSENT:
         return "No release is known to have it."
     history = read_flag_table()[fault.flag]

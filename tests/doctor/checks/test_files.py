@@ -88,6 +88,13 @@ FILE_CASES = [
     ),
     FileCase("QCA704", "    command: --oom_deny_commands=get\n", OK, "", 2),  # gone only in v1.40
     FileCase("QCA704", "    command: --oom_deny_ratio=1\n", INFO, "retired since v1.26.0", 4),
+    FileCase(
+        "QCA704",
+        "    environment: {DFLY_oom_deny_ratio: 1}\n",
+        ERROR,
+        "on the command line only",
+        4,
+    ),
     FileCase("QCA704", "    command: --use_large_pages\n", ERROR, "gone since v1.4.0", 4),
     FileCase("QCA704", "    command: --coro_squash\n", ERROR, "with a later release", 4),
     FileCase("QCA704", "    command: --huffman_table=x\n", ERROR, "v1.29.0 to v1.30.3 lack it", 4),
@@ -130,6 +137,13 @@ FILE_CASES = [
     FileCase("QCA704", "    command: --maxmemry=2G\n", ERROR, "Did you mean maxmemory?", 4),
     FileCase("QCA704", "    command: --zzz=2\n", ERROR, "`dragonfly --helpfull`", 4),
     FileCase("QCA704", "    command: --undefok=zzz --zzz=2\n", OK, "", 2),
+    FileCase(
+        "QCA704",
+        "    command: --undefok=zzz\n    environment: {DFLY_zzz: 2}\n",
+        ERROR,
+        "unknown environment variable 'DFLY_zzz'",
+        5,
+    ),
     FileCase("QCA704", "    command: --fromenv=hz\n", ERROR, "FLAGS_hz is not set", 4),
     FileCase("QCA704", "    command: --tryfromenv=hz\n", OK, "", 2),
     FileCase("QCA704", "    command: --maxmemory-policy=noeviction\n", ERROR, "It is Redis's", 4),

@@ -6,6 +6,8 @@ import time
 from pathlib import Path
 
 from . import rules
+from .flags import ABORTED, StartRefusedError, parse_flags
+from .valkey import build_config
 
 NAME = "dragonfly-standin"
 VALKEY = "/usr/local/bin/valkey-server"
@@ -13,15 +15,15 @@ CGROUP = Path("/sys/fs/cgroup")
 
 
 def read(path: Path) -> str | None:
-    """The text of a file of the kernel's, or None where this kernel has none."""
+    """Return the text of a file of the kernel's; None where this kernel has none."""
     try:
         return path.read_text()
     except OSError:
         return None
 
 
-def available_bytes() -> int:
-    """The least of the memory that the kernel calls available and the container's limit."""
+def find_available_bytes() -> int:
+    """Return the lesser of what the kernel calls available and the container's limit."""
     meminfo = dict(line.split(":", 1) for line in Path("/proc/meminfo").read_text().splitlines())
     found = [int(meminfo["MemAvailable"].split()[0]) * 1024]
     for name in ("memory.max", "memory/memory.limit_in_bytes"):
@@ -31,41 +33,43 @@ def available_bytes() -> int:
     return min(found)
 
 
-def quota_threads() -> int | None:
-    """The container's CPU quota in threads, whichever version of cgroups is mounted."""
+def count_quota_threads() -> int | None:
+    """Return the container's CPU quota in threads, whichever version of cgroups is mounted."""
     cpu_max = read(CGROUP / "cpu.max")
     if cpu_max is not None:
-        return rules.quota_v2(cpu_max)
+        return rules.read_quota_v2(cpu_max)
     quota, period = (read(CGROUP / "cpu" / f"cpu.cfs_{name}_us") for name in ("quota", "period"))
-    return rules.quota_v1(quota, period) if quota and period else None
+    return rules.read_quota_v1(quota, period) if quota and period else None
 
 
 def log(level: str, text: str) -> None:
-    """One line in the form of Dragonfly's own log."""
+    """Print a line in the form of Dragonfly's own log."""
     stamp = time.strftime("%Y%m%d %H:%M:%S")
     print(f"{level}{stamp} {os.getpid():6} {NAME}] {text}", file=sys.stderr, flush=True)
 
 
 def main() -> int:
-    """Decides like Dragonfly, then hands the process over to Valkey."""
+    """Decide like Dragonfly, then hand the process over to Valkey."""
     log("W", "This stands in for Dragonfly in tests: its start-up rule, then a Valkey server.")
     try:
-        flags = rules.parse_flags(sys.argv[1:], os.environ, lambda path: Path(path).read_text())
-        host = rules.Host(len(os.sched_getaffinity(0)), available_bytes(), quota_threads())
-        chosen = rules.limits(flags, host)
-        for level, text in rules.memory_log(chosen, host):
+        flags = parse_flags(sys.argv[1:], os.environ, lambda path: Path(path).read_text())
+        host = rules.Host(
+            len(os.sched_getaffinity(0)), find_available_bytes(), count_quota_threads()
+        )
+        chosen = rules.choose_limits(flags, host)
+        for level, text in rules.describe_memory(chosen, host):
             log(level, text)
         log("I", f"Running {chosen.threads} io threads")
-        rules.check(chosen)
-    except rules.StartRefusedError as refusal:
-        log("F" if refusal.status == rules.ABORTED else "E", str(refusal))
+        rules.check_start(flags, chosen)
+    except StartRefusedError as refusal:
+        log("F" if refusal.status == ABORTED else "E", str(refusal))
         return refusal.status
-    become_valkey(rules.valkey_config(flags, chosen.maxmemory))
+    become_valkey(build_config(flags, chosen.maxmemory))
     return 0
 
 
 def become_valkey(config: str) -> None:
-    """Configures it over standard input, so that the password shows in no process list."""
+    """Start it, configured over standard input so that the password shows in no process list."""
     memory_file = os.memfd_create("valkey.conf")
     os.write(memory_file, config.encode())
     os.lseek(memory_file, 0, os.SEEK_SET)
