@@ -6,6 +6,7 @@ from typing import TypeAlias
 
 from infra.doctor.finding import Category, Finding, Location, Severity, Verdict
 from infra.doctor.subjects import FileSubject, HostSubject
+from infra.host.facts import LIVE_FACTS, HostFacts
 
 Verdicts: TypeAlias = Verdict | Iterable[Verdict]
 
@@ -22,7 +23,8 @@ class Check:
     category: Category
     title: str
     needs: tuple[str, ...]
-    """Field names of HostFacts."""
+    """Field names of HostFacts. A check is left out where one of them is None: that is what only
+    `qca doctor --deep` finds out, and it was not asked for."""
     looks_at: str
     """For `qca explain`: what it looks at."""
     why: str
@@ -37,6 +39,15 @@ class Check:
     def __post_init__(self) -> None:
         if self.judge_host is None and self.judge_file is None:
             raise ValueError(f"{self.id} judges neither hosts nor files")
+
+    @property
+    def live_facts(self) -> tuple[str, ...]:
+        """The facts among `needs` that only `qca doctor --deep` finds out."""
+        return tuple(name for name in self.needs if name in LIVE_FACTS)
+
+    def is_idle(self, facts: HostFacts) -> bool:
+        """Whether it needs such a fact, which nobody asked for."""
+        return any(getattr(facts, name) is None for name in self.live_facts)
 
     def report(self, verdict: Verdict) -> Finding:
         """Return the finding that this verdict makes."""

@@ -21,6 +21,8 @@ def run_checks(
     """Return what each check finds on the host and then in each of the files."""
     findings: list[Finding] = []
     for check in checks:
+        if host is not None and check.is_idle(host.facts):
+            continue
         if host is not None and check.judge_host is not None:
             findings += _run(check, check.judge_host, host, None)
         if check.judge_file is not None:

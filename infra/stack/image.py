@@ -122,6 +122,21 @@ def has_image(image: str) -> bool:
     return _inspect_image(image) is not None
 
 
+def find_trainer_image(project: str) -> str | None:
+    """Return the trainer image that was built last for a project; None where there is none."""
+    with connect_engine() as engine:
+        found = engine.images(filters={"label": f"{PROJECT_LABEL}={project}"})
+    newest_first = sorted(found, key=lambda image: image["Created"], reverse=True)
+    tags = [tag for image in newest_first for tag in image["RepoTags"] or ()]
+    return next((tag for tag in tags if tag.startswith(f"{_REPOSITORY}:")), None)
+
+
+def find_image_size(image: str) -> int | None:
+    """Return the bytes that an image takes on the engine; None where it does not have it."""
+    details = _inspect_image(image)
+    return None if details is None else int(details["Size"])
+
+
 def _inspect_image(image: str) -> dict[str, Any] | None:
     """Return what the engine knows of an image; None where it does not have it."""
     from docker.errors import NotFound
@@ -135,7 +150,7 @@ def _inspect_image(image: str) -> dict[str, Any] | None:
 
 def _announce_download(image: str, say: Callable[[str], None]) -> None:
     if not has_image(image):
-        size = _fetch_download_size(image)
+        size = fetch_download_size(image)
         size_text = "its registry did not tell the size" if size is None else format_size(size)
         say(f"To download: {image} ({size_text}).")
 
@@ -185,7 +200,7 @@ def remove_older_images(name: str, project: str) -> None:
                     engine.remove_image(older)
 
 
-def _fetch_download_size(image: str) -> int | None:
+def fetch_download_size(image: str) -> int | None:
     """Return the bytes of an image's layers as its registry gives them; None if it does not."""
     text = run_docker("manifest", "inspect", "--verbose", image)
     if text is None:

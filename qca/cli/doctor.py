@@ -1,7 +1,7 @@
 """`qca doctor`: what would stop the stack, why, and how to fix it."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,6 +15,7 @@ from qca.cli.options import config_option, facts_option
 from qca.core.atomic_files import write_atomically
 
 if TYPE_CHECKING:
+    from infra.doctor.check import Check
     from infra.host.facts import HostFacts
 
 
@@ -66,7 +67,13 @@ def _read_ids(_: click.Context, parameter: click.Parameter, given: tuple[str, ..
 )
 @click.option("--strict", is_flag=True, help="Warnings fail too.")
 @click.option("--fix", is_flag=True, help="Apply the remedies that are safe, asking first.")
-@click.option("--yes", is_flag=True, help="With --fix: do not ask.")
+@click.option(
+    "--deep",
+    is_flag=True,
+    help="Start containers to see what no fact tells, asking first: with the GPU, the store, the "
+    "volumes, a name lookup, this folder.",
+)
+@click.option("--yes", is_flag=True, help="With --fix or --deep: do not ask.")
 @click.option("--dry-run", is_flag=True, help="With --fix: only print the commands.")
 @click.option(
     "--timeout",
@@ -98,6 +105,7 @@ def doctor(
     ignore: set[str],
     strict: bool,
     fix: bool,
+    deep: bool,
     yes: bool,
     dry_run: bool,
     timeout: float,
@@ -110,7 +118,10 @@ def doctor(
 
     Exits with 0 if nothing does, 1 if something does, 2 if the call or a file is wrong.
     """
-    _refuse_contradictions(facts_file, record_file, fix, yes, dry_run)
+    _refuse_other_host(facts_file, {"--fix": fix, "--deep": deep, "--record": record_file})
+    _refuse_idle_options(fix, deep, yes, dry_run)
+    if files_only and deep:
+        raise click.UsageError("--files-only leaves out the host; --deep is about it.")
     if files_only and not (files or each):
         raise click.UsageError("--files-only needs a compose file.")
     projects = ([files] if files else []) + [(path,) for path in each]
@@ -132,8 +143,8 @@ def doctor(
             follow_outside=follow_outside,
         )
         facts = wait_for_facts()
-    if record_file:
-        _write_record(facts, record_file)
+    if not deep:
+        _refuse_deep_checks(checks, facts)
     findings = examination.judge(facts)
     if fix:
         from qca.cli.doctor_fix import fix_findings
@@ -141,19 +152,36 @@ def doctor(
         findings = fix_findings(
             findings, lambda: examination.judge(_probe_again(timeout)), yes, dry_run
         )
+    if deep:
+        from qca.cli.doctor_deep import add_live_facts
+
+        facts = _probe_again(timeout) if fix else facts
+        facts = add_live_facts(facts, examination.config, checks, yes=yes, timeout=timeout)
+        findings = examination.judge(facts)
+    if record_file:
+        _write_record(facts, record_file)
     click.echo(doctor_report.render_findings(format_, findings, facts), nl=False)
     if doctor_report.has_failures(findings, strict):
         sys.exit(1)
 
 
-def _refuse_contradictions(
-    facts_file: Path | None, record_file: Path | None, fix: bool, yes: bool, dry_run: bool
-) -> None:
-    if facts_file and (fix or record_file):
-        other = "--fix" if fix else "--record"
-        raise click.UsageError(f"--facts judges another host; {other} is about this one.")
-    if (yes or dry_run) and not fix:
-        raise click.UsageError(f"{'--yes' if yes else '--dry-run'} goes with --fix.")
+def _refuse_other_host(facts_file: Path | None, about_this_one: "dict[str, object]") -> None:
+    given = [option for option, value in about_this_one.items() if value]
+    if facts_file and given:
+        raise click.UsageError(f"--facts judges another host; {given[0]} is about this one.")
+
+
+def _refuse_idle_options(fix: bool, deep: bool, yes: bool, dry_run: bool) -> None:
+    if yes and not (fix or deep):
+        raise click.UsageError("--yes goes with --fix or --deep.")
+    if dry_run and not fix:
+        raise click.UsageError("--dry-run goes with --fix.")
+
+
+def _refuse_deep_checks(checks: "Sequence[Check]", facts: "HostFacts") -> None:
+    """Refuse to judge only what nobody looked at."""
+    if all(check.is_idle(facts) for check in checks):
+        raise click.UsageError(f"{checks[0].id} judges what --deep runs.")
 
 
 @contextmanager

@@ -9,6 +9,7 @@ command                      SIGINT                                    SIGTERM
 `qca up`                     stops what it launched, exit 130;         the same, exit 0
                              the second stops waiting
 `qca down`                   says what is left, exit 130               killed by it
+`qca doctor --deep`          removes what it started, exit 130         the same, killed by it
 `qca status --watch`         exit 130                                  exit 0
 all other commands           exit 130                                  killed by it
 ===========================  ========================================  ========================
@@ -31,6 +32,9 @@ session, and waits for its checkpoint (a second SIGINT kills the trainer). With 
 the stack down (`qca.cli.take_down`); a second signal ends that with one line about what is left,
 during which both are ignored (`ignore_signals`). SIGHUP, which a closed terminal sends, is as
 SIGTERM, but under `nohup`.
+
+`qca doctor --deep` works in a thread, which no signal interrupts; the main thread tells it to stop
+and waits until all is removed (`qca.cli.doctor_deep`).
 
 In a container the trainer gets SIGTERM from `docker stop`, which is the first case above.
 """
@@ -86,6 +90,13 @@ def _drop_terminal() -> None:
     for descriptor in (0, 1, 2):
         if os.isatty(descriptor):
             os.dup2(nowhere, descriptor)
+
+
+def end_terminated() -> NoReturn:
+    """End this process as SIGTERM ends one that does not handle it."""
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.raise_signal(signal.SIGTERM)
+    raise AssertionError("SIGTERM is blocked")
 
 
 @contextmanager

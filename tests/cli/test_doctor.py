@@ -118,6 +118,11 @@ def test_an_unknown_check_is_a_usage_error_that_lists_near_ones(call_main, tmp_p
         ("--dry-run",),
         ("--facts", "host.json", "--fix"),
         ("--facts", "host.json", "--record", "x.json"),
+        ("--facts", "host.json", "--deep"),
+        ("--facts", "host.json", "--only", "QCA391"),
+        ("--only", "QCA?9*"),
+        ("--deep", "--files-only", "x.yml"),
+        ("--deep", "--only", "QCA101"),
         ("--facts", "none.json"),
         ("-c", "none.toml"),
         ("-f", "none.yml", "--only", "QCA701"),
@@ -130,6 +135,20 @@ def test_a_wrong_call_ends_with_2_and_a_message(call_main, tmp_path, facts, word
 
     assert (done.returncode, done.stdout) == (2, "")
     assert done.stderr.strip()
+
+
+def test_deep_without_an_engine_asks_nothing_and_calls_nothing_fine(
+    call_main, tmp_path, monkeypatch
+):
+    monkeypatch.setenv("DOCKER_HOST", f"unix://{tmp_path}/none.sock")
+
+    done = call_main(tmp_path, "doctor", "--deep", "--only", "QCA?9*", "--format", "json")
+
+    findings = json.loads(done.stdout)["findings"]
+    assert {one["id"] for one in findings} == {"QCA191", "QCA192", "QCA193", "QCA391", "QCA491"}
+    assert {one["severity"] for one in findings} == {"skipped"}
+    assert "no Docker Engine answers (not-running)" in findings[0]["message"]
+    assert done.stderr == ""
 
 
 def test_a_broken_config_is_named_with_line_and_key(call_main, tmp_path, facts):

@@ -57,7 +57,7 @@ def format_report(findings: list[Finding]) -> str:
 def _make_host(example: Example) -> HostFacts:
     document = json.loads((HOSTS / f"{example.host}.json").read_text())
     for name, changes in (YAML(typ="safe").load(example.facts) or {}).items():
-        value = document[name].get("value")
+        value = document.get(name, {}).get("value")
         document[name] = {"known": True, "value": _change(value, changes)}
     path = Path("host.json")
     path.write_text(json.dumps(document))

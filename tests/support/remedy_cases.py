@@ -18,14 +18,19 @@ from infra.host.facts import (
     ComposePlugin,
     ComposeV1,
     Disk,
+    FolderMount,
+    GpuRun,
+    GpuStep,
     HostFacts,
     LibraryUser,
     Listener,
     MemoryFacts,
     MigDevice,
+    NameLookup,
     NoGpuDriver,
     PythonFacts,
     StandaloneCompose,
+    VolumeWrite,
 )
 from infra.host.recording import load
 from qca.core.units import GIB, MIB
@@ -208,6 +213,22 @@ def _machine() -> Iterator[Trouble]:
     yield Trouble(host(memory=small), COMPOSE, {"device": "cpu", "profile": "default"})
 
 
+def _live() -> Iterator[Trouble]:
+    for network in ("stack", "default"):
+        lookup = NameLookup(name="store", network=network, found=False)
+        yield Trouble(host(live_lookups=(lookup,)), COMPOSE)
+    for fault in ("elsewhere", "unwritable"):
+        yield Trouble(host(live_mount=FolderMount(image="x", user="1:1", fault=fault)), COMPOSE)
+    write = VolumeWrite(service="trainer", target="/x", kind="volume", user="1:1", written=False)
+    yield Trouble(host(live_volumes=(write,)), COMPOSE)
+    failures: tuple[tuple[GpuStep, int], ...] = (
+        *(("init", 2), ("init", 999), ("init", 802), ("kernel", 209), ("result", 0)),
+    )
+    for step, code in failures:
+        run = GpuRun(image="x", seconds=1, failed_at=step, code=code)
+        yield Trouble(host(live_gpu=run), COMPOSE, CUDA)
+
+
 def _files() -> Iterator[Trouble]:
     """Files whose names bash would take for several words, or worse."""
     head = "services:\n  cache:\n    image: dragonflydb/dragonfly:v1.40.0\n"
@@ -240,6 +261,7 @@ TROUBLE = [
     *_dragonfly(),
     *_gpu(),
     *_machine(),
+    *_live(),
     *_files(),
     *_read_recorded_hosts(),
 ]

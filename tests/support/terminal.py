@@ -26,6 +26,10 @@ class Terminal:
                 self._shown.extend(block)
         return self._shown.decode(errors="replace")
 
+    def write(self, text: str) -> None:
+        """Type a text."""
+        os.write(self._ours, text.encode())
+
     def read_to_end(self) -> str:
         """Wait for the program to end, and return all that it has written."""
         # Reading all the while: a terminal holds 4 KiB, and a writer waits for room.

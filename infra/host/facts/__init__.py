@@ -28,6 +28,7 @@ from infra.host.facts.gpu import (
     NoGpuDriver,
 )
 from infra.host.facts.host import (
+    LIVE_FACTS,
     CpuFacts,
     Disk,
     HostFacts,
@@ -43,8 +44,17 @@ from infra.host.facts.known import (
     replace_unprintable,
     require,
 )
+from infra.host.facts.live import (
+    FolderMount,
+    GpuRun,
+    GpuStep,
+    NameLookup,
+    StoreRun,
+    VolumeWrite,
+)
 
 __all__ = [
+    "LIVE_FACTS",
     "CdiSpec",
     "ComposeFacts",
     "ComposePlugin",
@@ -56,9 +66,12 @@ __all__ = [
     "DockerComposeFacts",
     "DockerFacts",
     "Engine",
+    "FolderMount",
     "Gpu",
     "GpuDriver",
     "GpuProcess",
+    "GpuRun",
+    "GpuStep",
     "HostFacts",
     "Known",
     "Library",
@@ -66,14 +79,17 @@ __all__ = [
     "Listener",
     "MemoryFacts",
     "MigDevice",
+    "NameLookup",
     "NoComposePlugin",
     "NoDockerCompose",
     "NoEngine",
     "NoGpuDriver",
     "PythonFacts",
     "StandaloneCompose",
+    "StoreRun",
     "SystemFacts",
     "Unknown",
+    "VolumeWrite",
     "known_or_none",
     "replace_unprintable",
     "require",

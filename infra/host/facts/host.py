@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from infra.host.facts.docker import ComposeFacts, DockerComposeFacts, DockerFacts
 from infra.host.facts.gpu import GpuFacts
 from infra.host.facts.known import Count, Known, Size, Unknown
+from infra.host.facts.live import FolderMount, GpuRun, NameLookup, StoreRun, VolumeWrite
 from qca.core.validation import Constraint, strict_dataclass
 
 
@@ -126,3 +127,13 @@ class HostFacts:
     python: Known[PythonFacts] | Unknown
     listeners: Known[tuple[Listener, ...]] | Unknown
     disks: Known[tuple[Disk, ...]] | Unknown
+    live_gpu: Known[GpuRun] | Unknown | None = None
+    """What only running containers show, here and below; None where none was started for it."""
+    live_store: Known[StoreRun] | Unknown | None = None
+    live_volumes: Known[tuple[VolumeWrite, ...]] | Unknown | None = None
+    live_lookups: Known[tuple[NameLookup, ...]] | Unknown | None = None
+    live_mount: Known[FolderMount] | Unknown | None = None
+
+
+LIVE_FACTS = ("live_lookups", "live_mount", "live_volumes", "live_store", "live_gpu")
+"""What `qca doctor --deep` adds, in the order in which it is found out."""

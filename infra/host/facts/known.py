@@ -32,13 +32,15 @@ class Unknown:
     reason: str
 
 
-def require(fact: Known[T] | Unknown) -> T:
+def require(fact: Known[T] | Unknown | None) -> T:
     """Return the value of a fact that the caller has made sure is known.
 
     Raises:
-        LookupError: if it is unknown.
+        LookupError: if it is unknown, or nobody asked for it.
 
     """
+    if fact is None:
+        raise LookupError("a fact that `needs` does not list was not asked for")
     if isinstance(fact, Unknown):
         raise LookupError(f"a fact that `needs` does not list is unknown: {fact.reason}")
     return fact.value

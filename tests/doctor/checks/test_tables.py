@@ -12,6 +12,7 @@ from tests.doctor.checks import (
     test_gpu,
     test_host,
     test_image_cuda,
+    test_live,
     test_python,
     test_security,
 )
@@ -19,7 +20,10 @@ from tests.support.verdicts import ERROR, INFO, OK, SKIPPED, WARNING
 
 CASES = [
     case
-    for module in (test_docker, test_compose, test_dragonfly, test_gpu, test_python, test_host)
+    for module in (
+        *(test_docker, test_compose, test_dragonfly, test_gpu, test_python, test_host),
+        test_live,
+    )
     for case in module.CASES
 ]
 FILE_CASES = [*test_dragonfly.FILE_CASES, *test_host.FILE_CASES, *test_files.FILE_CASES]

@@ -1,0 +1,52 @@
+"""QCA193: can the stack's user write to its volumes? Asked by `qca doctor --deep`."""
+
+from collections.abc import Iterator
+
+from infra.doctor.check import Check
+from infra.doctor.finding import Remedy, Severity, Verdict, ok, skip
+from infra.doctor.subjects import HostSubject
+from infra.host.facts import VolumeWrite, require
+from infra.stack.run_storage import name_volume
+
+
+def _judge_host(subject: HostSubject) -> Iterator[Verdict]:
+    for write in require(subject.facts.live_volumes):
+        yield _judge_write(subject, write)
+
+
+def _judge_write(subject: HostSubject, write: VolumeWrite) -> Verdict:
+    evidence = {"service": write.service, "target": write.target, "user": write.user}
+    where = f"{write.target} of {write.service} ({write.kind})"
+    if write.written is None:
+        return skip(f"Cannot determine whether {where} can be written: {write.detail}.", **evidence)
+    if write.written:
+        return ok(f"User {write.user} writes to {where}.", **evidence)
+    message = f"User {write.user} cannot write to {where}.\n{write.detail}"
+    if write.kind == "volume":
+        remedy = _show_volume(name_volume(subject.plan.project))
+        return Verdict(subject.grade_container_fault(), message, evidence, (remedy,))
+    message += "\nrunc before 1.2 keeps the mode that the image's own folder has."
+    if (write.service, write.target) == ("store", "/data"):
+        message += "\nThe store writes nothing there: it is started with `--dbfilename=`."
+        return Verdict(Severity.INFO, message, evidence)
+    return Verdict(Severity.WARNING, message, evidence)
+
+
+def _show_volume(name: str) -> Remedy:
+    return Remedy("See where the volume is and who made it", (f"docker volume inspect {name}",))
+
+
+CHECK = Check(
+    id="QCA193",
+    category="docker",
+    title="The stack's user cannot write to a volume",
+    needs=("live_volumes",),
+    looks_at="with `--deep`: a container of each service, confined as planned, writes a small file "
+    "into each of its scratch folders (tmpfs) and volumes, and removes it.",
+    why="The stack runs as an ordinary user on a read-only root, and can write nowhere else. A "
+    "volume that another user filled stays that user's; a tmpfs may get another mode than it asks "
+    "for.",
+    fix="Give the volume to the user, or let the run have another one.",
+    url="https://docs.docker.com/engine/storage/volumes/",
+    judge_host=_judge_host,
+)

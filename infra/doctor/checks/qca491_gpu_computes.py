@@ -1,0 +1,68 @@
+"""QCA491: does a container compute on the GPU? Asked by `qca doctor --deep`."""
+
+from infra.doctor.check import Check
+from infra.doctor.finding import Remedy, Severity, Verdict, ok
+from infra.doctor.remedies.gpu_failure import FAILURE_REMEDIES, classify_failure
+from infra.doctor.remedies.training import offer_cpu_training
+from infra.doctor.subjects import HostSubject
+from infra.host.facts import GpuRun, GpuStep, require
+
+_STEPS: dict[GpuStep, str] = {
+    "start": "The engine does not start a container with a GPU.",
+    "library": "A container gets a GPU without the driver's library.",
+    "init": "CUDA cannot be initialized in a container.",
+    "device": "CUDA finds no GPU in a container.",
+    "context": "CUDA cannot open the GPU in a container.",
+    "memory": "The GPU's memory cannot be used in a container.",
+    "kernel": "The GPU does not run what the container's program was built for.",
+    "result": "The GPU computes wrongly.",
+    "program": "The container that was to compute on the GPU ended without an answer.",
+}
+
+
+def _judge_host(subject: HostSubject) -> Verdict:
+    run = require(subject.facts.live_gpu)
+    evidence = {
+        "image": run.image,
+        "failed_at": run.failed_at,
+        "code": run.code,
+        "device": run.device,
+        "seconds": run.seconds,
+    }
+    if run.failed_at is None:
+        message = f"A container computes on {run.device} with {run.computed_by} ({run.image})."
+        return ok(message, **evidence)
+    message = f"{_STEPS[run.failed_at]}\n{run.detail}\nTried in {run.image}{_name_device(run)}."
+    return _report(subject, message, evidence, FAILURE_REMEDIES[classify_failure(run)])
+
+
+def _name_device(run: GpuRun) -> str:
+    return f" on {run.device}" if run.device else ""
+
+
+def _report(
+    subject: HostSubject, message: str, evidence: dict[str, object], remedies: tuple[Remedy, ...]
+) -> Verdict:
+    """Return an error where the training counts on the GPU, a warning where it does without."""
+    if subject.plan.trainer.device.value != "cuda" or subject.is_local_run:
+        return Verdict(Severity.WARNING, message, evidence, remedies)
+    return Verdict(Severity.ERROR, message, evidence, (*remedies, *offer_cpu_training(subject)))
+
+
+CHECK = Check(
+    id="QCA491",
+    category="gpu",
+    title="A container cannot compute on the GPU",
+    needs=("live_gpu",),
+    looks_at="with `--deep`: a container with the trainer's GPUs (in the trainer image if it is "
+    "there, otherwise in its base) calls cuInit, allocates memory and multiplies on each GPU by "
+    "the driver alone; then torch multiplies, where the image has it.",
+    why="`nvidia-smi` may work in a container in which cuInit fails (NVIDIA/nvidia-container-"
+    "toolkit issue 1743): it loads another library and opens other devices. Which step fails, and "
+    "with which number of CUDA, tells the layer: the toolkit, the kernel's modules, the fabric "
+    "manager, other programs on the GPU, or a torch that was built for other GPUs.",
+    fix="Fix the layer that the message names; a module `nvidia_uvm` that is not loaded, and a CDI "
+    "file of an earlier driver, are common.",
+    url="https://docs.nvidia.com/cuda/cuda-driver-api/group__CUDA__TYPES.html",
+    judge_host=_judge_host,
+)

@@ -1,0 +1,71 @@
+"""The images that the live probes run in: those that the stack needs anyway, and no others."""
+
+from dataclasses import dataclass
+
+from infra.stack.compose_document import is_distroless
+from infra.stack.image import fetch_download_size, find_image_size, find_trainer_image
+from infra.stack.plan import StackPlan
+
+
+@dataclass(frozen=True)
+class ImageSource:
+    """An image, and what it takes to have it."""
+
+    name: str
+    is_here: bool
+    size: int | None
+    """Bytes on the engine, or of the download; None where the registry did not tell."""
+
+    @property
+    def obstacle(self) -> str:
+        """Why nothing can run in it; empty where it is here, or a download of a known size."""
+        if self.is_here or self.size is not None:
+            return ""
+        return (
+            f"the image {self.name} is not here, and its registry does not tell the size of the "
+            "download"
+        )
+
+
+@dataclass(frozen=True)
+class ProbeImages:
+    """What runs where."""
+
+    store: ImageSource
+    base: ImageSource
+    trainer: ImageSource | None
+    """The trainer's own, if it was built before."""
+
+    @property
+    def python(self) -> ImageSource:
+        """An image with a Python."""
+        return self.trainer or self.base
+
+    @property
+    def shell(self) -> ImageSource:
+        """An image with a shell, one that is here if there is any."""
+        has_shell = [*([] if is_distroless(self.store.name) else [self.store]), self.base]
+        choices = [*([self.trainer] if self.trainer else []), *has_shell]
+        return next((one for one in choices if one.is_here), choices[0])
+
+
+def find_images(plan: StackPlan) -> ProbeImages:
+    """Ask the engine which of the stack's images it has, and the registries for the others' sizes.
+
+    Raises:
+        LaunchError: the engine does not answer.
+
+    """
+    trainer = find_trainer_image(plan.project)
+    return ProbeImages(
+        store=_find_image(plan.dragonfly.image),
+        base=_find_image(plan.trainer.base_image.value),
+        trainer=None if trainer is None else _find_image(trainer),
+    )
+
+
+def _find_image(name: str) -> ImageSource:
+    size = find_image_size(name)
+    if size is not None:
+        return ImageSource(name, is_here=True, size=size)
+    return ImageSource(name, is_here=False, size=fetch_download_size(name))

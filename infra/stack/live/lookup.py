@@ -1,0 +1,73 @@
+"""The live probe of name service: on the stack's network, and of the world outside."""
+
+import socket
+import threading
+from typing import Literal
+
+from infra.host.errors import ProbeTimeoutError
+from infra.host.facts import NameLookup
+from infra.stack.live.sandbox import ContainerRequest, Sandbox
+from infra.stack.live.shell import COMMAND_NOT_FOUND, run_script
+
+STORE_NAME = "store"
+OUTSIDE_NAME = "pypi.org"
+"""Where pip goes when the trainer image is built."""
+
+_LOOK_UP = 'if command -v getent >/dev/null; then getent hosts "$1"; else nslookup "$1"; fi'
+_HOST_SECONDS = 5.0
+
+
+def look_up_names(sandbox: Sandbox, image: str, seconds: float) -> tuple[NameLookup, ...]:
+    """Look up the store's name on a network as the stack's, and a public one as builds do."""
+    stack = ContainerRequest(
+        image=image, command=[], network=sandbox.create_network(), aliases=[STORE_NAME]
+    )
+    default = ContainerRequest(image=image, command=[], network="bridge")
+    return (
+        _look_up(sandbox, stack, STORE_NAME, "stack", seconds),
+        _compare_with_host(_look_up(sandbox, default, OUTSIDE_NAME, "default", seconds)),
+    )
+
+
+def _look_up(
+    sandbox: Sandbox,
+    request: ContainerRequest,
+    name: str,
+    network: Literal["stack", "default"],
+    seconds: float,
+) -> NameLookup:
+    try:
+        outcome = run_script(sandbox, request, _LOOK_UP, [name], seconds)
+    except ProbeTimeoutError as error:
+        return NameLookup(name=name, network=network, found=False, detail=str(error))
+    if outcome.exit_code == COMMAND_NOT_FOUND:
+        detail = f"the image {request.image} has neither getent nor nslookup"
+        return NameLookup(name=name, network=network, found=None, detail=detail)
+    found = outcome.exit_code == 0
+    detail = "" if found else outcome.output or f"exit code {outcome.exit_code}"
+    return NameLookup(name=name, network=network, found=found, detail=detail)
+
+
+def _compare_with_host(lookup: NameLookup) -> NameLookup:
+    """A name that this host does not know says nothing about its containers."""
+    if lookup.found is not False or _is_known_here(lookup.name):
+        return lookup
+    detail = "this host does not know the name either"
+    return NameLookup(name=lookup.name, network=lookup.network, found=None, detail=detail)
+
+
+def _is_known_here(name: str) -> bool:
+    """Whether this host finds the name within some seconds; its resolver has no limit of ours."""
+    found = threading.Event()
+
+    def look_up() -> None:
+        try:
+            socket.getaddrinfo(name, 443)
+        except OSError:
+            return
+        found.set()
+
+    thread = threading.Thread(target=look_up, name="lookup", daemon=True)
+    thread.start()
+    thread.join(_HOST_SECONDS)
+    return found.is_set()

@@ -1,0 +1,77 @@
+"""Run the live probes one after the other; none can stop another, and nothing is left behind."""
+
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from infra.host.errors import ProbeError, describe_error
+from infra.host.facts import HostFacts, Known, Unknown, replace_unprintable
+from infra.stack.docker_client import connect_engine
+from infra.stack.live.folder import make_folder
+from infra.stack.live.images import find_images
+from infra.stack.live.probes import Circumstances, LiveProbe
+from infra.stack.live.sandbox import Sandbox
+from infra.stack.plan import StackPlan
+from infra.stack.run_storage import plan_storage
+from qca.core.errors import QcaError
+
+Fact = Known[Any] | Unknown
+
+
+def survey(facts: HostFacts, plan: StackPlan, least_seconds: float) -> Circumstances:
+    """Return what the probes are planned from, having asked the engine for the images.
+
+    Raises:
+        LaunchError: the engine does not answer.
+
+    """
+    storage = plan_storage(facts, plan.project)
+    return Circumstances(facts, plan, storage, find_images(plan), least_seconds)
+
+
+def run_probes(
+    probes: Iterable[LiveProbe],
+    work_dir: Path,
+    stop: threading.Event,
+    announce: Callable[[LiveProbe], None],
+) -> dict[str, Fact]:
+    """Return what each probe finds, or why it finds nothing, by the fact's name.
+
+    Setting `stop` ends it soon; a thread of its own keeps signals from interrupting the removal.
+
+    Raises:
+        LaunchError: what was started could not be removed.
+
+    """
+    found: dict[str, Fact] = {}
+    with connect_engine() as engine, Sandbox(engine, stop) as sandbox:
+        for probe in probes:
+            announce(probe)
+            found[probe.fact] = _run_probe(probe, sandbox, work_dir)
+    return found
+
+
+def _run_probe(probe: LiveProbe, sandbox: Sandbox, work_dir: Path) -> Fact:
+    try:
+        with _translate_errors(), make_folder(work_dir) as folder:
+            return Known(value=replace_unprintable(probe.run(sandbox, folder)))
+    except ProbeError as error:
+        return Unknown(reason=str(error))
+
+
+@contextmanager
+def _translate_errors() -> Iterator[None]:
+    """Raise whatever keeps a probe from an answer as `ProbeError`."""
+    from docker.errors import APIError, DockerException
+    from requests.exceptions import RequestException
+
+    try:
+        yield
+    except APIError as error:
+        raise ProbeError(f"the engine refused: {error.explanation or error}") from None
+    except (DockerException, RequestException, OSError) as error:
+        raise ProbeError(describe_error(error)) from None
+    except QcaError as error:
+        raise ProbeError(error.message) from None

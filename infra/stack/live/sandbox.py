@@ -1,0 +1,206 @@
+"""What the live probes make on the engine: containers, networks and volumes under one label."""
+
+import contextlib
+import secrets
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from infra.host.errors import ProbeError, ProbeTimeoutError
+
+if TYPE_CHECKING:
+    from docker import APIClient
+
+LABEL = "qca.deep"
+"""On all that belongs to one examination; its value is the examination's own."""
+EXPIRES_LABEL = "qca.deep.expires"
+"""From when on (seconds since 1970) nobody works with it: left by a qca that was killed."""
+
+_EXPIRY_SECONDS = 3600
+_POLL_SECONDS = 0.1
+_LOG_LINES = 20
+_LOG_CHARACTERS = 2000
+_LOG_LIMITS = {"type": "json-file", "config": {"max-size": "10m", "max-file": "1"}}
+
+
+class RefusedError(ProbeError):
+    """The engine does not start a container, in the engine's words."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ContainerRequest:
+    """A container to start."""
+
+    image: str
+    command: Sequence[str]
+    entrypoint: Sequence[str] | None = None
+    """Empty to run the command itself; None for the image's own."""
+    user: str = ""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    healthcheck: Mapping[str, Any] | None = None
+    limits: Mapping[str, Any] = field(default_factory=dict)
+    """Arguments of the SDK's `create_host_config`."""
+    network: str = "none"
+    aliases: Sequence[str] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Outcome:
+    """How a container ended."""
+
+    exit_code: int
+    output: str
+    """The end of its log."""
+    seconds: float
+    killed_for_memory: bool = False
+
+
+class Sandbox:
+    """Starts the containers of one examination; leaving the context removes whatever is left.
+
+    Setting `stop` ends the probe that runs. It is not interrupted in any other way, so that
+    nothing is made that is not removed: give it a thread of its own.
+    """
+
+    def __init__(self, engine: "APIClient", stop: threading.Event) -> None:
+        self.engine = engine
+        self._stop = stop
+        self._token = secrets.token_hex(8)
+
+    def __enter__(self) -> "Sandbox":
+        remove_expired(self.engine)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        _remove_all(self.engine, f"{LABEL}={self._token}")
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """The labels of all that is made here."""
+        expires = int(time.time()) + _EXPIRY_SECONDS
+        return {LABEL: self._token, EXPIRES_LABEL: str(expires)}
+
+    def run(self, request: ContainerRequest, seconds: float) -> Outcome:
+        """Run a container to its end.
+
+        Raises:
+            RefusedError: the engine does not start it.
+            ProbeTimeoutError: it did not end in time.
+
+        """
+        started = time.monotonic()
+        with self.start(request) as container:
+            for state in self.watch(container, seconds):
+                if state["Status"] in ("exited", "dead"):
+                    return Outcome(
+                        exit_code=state["ExitCode"],
+                        output=self.read_log(container),
+                        seconds=time.monotonic() - started,
+                        killed_for_memory=state["OOMKilled"],
+                    )
+        raise ProbeTimeoutError(f"the container did not end within {seconds:g} s")
+
+    @contextlib.contextmanager
+    def start(self, request: ContainerRequest) -> Iterator[str]:
+        """Start a container, yield its ID, and remove it.
+
+        Raises:
+            RefusedError: the engine does not start it.
+
+        """
+        from docker.errors import APIError
+
+        self._refuse_stopped()
+        try:
+            container = self._create(request)
+            self.engine.start(container)
+        except APIError as error:
+            raise RefusedError(str(error.explanation or error)) from None
+        try:
+            yield container
+        finally:
+            with contextlib.suppress(APIError):  # leaving the sandbox tries again
+                self.engine.remove_container(container, v=True, force=True)
+
+    def watch(self, container: str, seconds: float) -> Iterator[dict[str, Any]]:
+        """Yield a container's state again and again, for so many seconds."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            yield self.engine.inspect_container(container)["State"]
+            self._stop.wait(_POLL_SECONDS)
+            self._refuse_stopped()
+
+    def read_log(self, container: str) -> str:
+        """Return the end of what a container wrote."""
+        log = self.engine.logs(container, tail=_LOG_LINES)
+        return log.decode(errors="replace").strip()[-_LOG_CHARACTERS:]
+
+    def create_network(self) -> str:
+        """Make a network as the stack's own, without a way out; return its name."""
+        name = f"qca-deep-{self._token}"
+        self.engine.create_network(name, internal=True, labels=self.labels)
+        return name
+
+    def find_volume(self, name: str) -> str | None:
+        """Return the volume's name if the engine has it."""
+        from docker.errors import NotFound
+
+        try:
+            return str(self.engine.inspect_volume(name)["Name"])
+        except NotFound:
+            return None
+
+    def create_volume(self) -> str:
+        """Make a named volume; return its name."""
+        name = f"qca-deep-{self._token}-{secrets.token_hex(4)}"
+        self.engine.create_volume(name, labels=self.labels)
+        return name
+
+    def _create(self, request: ContainerRequest) -> str:
+        engine = self.engine
+        limits = {"log_config": _LOG_LIMITS, **request.limits}
+        networks = None
+        if request.aliases:
+            endpoint = engine.create_endpoint_config(aliases=list(request.aliases))
+            networks = engine.create_networking_config({request.network: endpoint})
+        return engine.create_container(
+            request.image,
+            list(request.command),
+            entrypoint=None if request.entrypoint is None else list(request.entrypoint),
+            user=request.user or None,
+            environment=dict(request.environment),
+            healthcheck=request.healthcheck,
+            host_config=engine.create_host_config(network_mode=request.network, **limits),
+            networking_config=networks,
+            labels=self.labels,
+        )["Id"]
+
+    def _refuse_stopped(self) -> None:
+        if self._stop.is_set():
+            raise ProbeError("it was interrupted")
+
+
+def remove_expired(engine: "APIClient") -> None:
+    """Remove what an examination left behind that was killed."""
+    for container in engine.containers(all=True, filters={"label": EXPIRES_LABEL}):
+        labels = container["Labels"]
+        if labels[EXPIRES_LABEL].isdecimal() and int(labels[EXPIRES_LABEL]) < time.time():
+            _remove_all(engine, f"{LABEL}={labels.get(LABEL, '')}")
+
+
+def _remove_all(engine: "APIClient", label: str) -> None:
+    """Remove containers, then the networks and volumes that they used."""
+    from docker.errors import NotFound
+
+    chosen = {"label": label}
+    for container in engine.containers(all=True, filters=chosen):
+        with contextlib.suppress(NotFound):
+            engine.remove_container(container["Id"], v=True, force=True)
+    for network in engine.networks(filters=chosen):
+        with contextlib.suppress(NotFound):
+            engine.remove_network(network["Id"])
+    for volume in engine.volumes(filters=chosen)["Volumes"] or ():
+        with contextlib.suppress(NotFound):
+            engine.remove_volume(volume["Name"])

@@ -1,0 +1,36 @@
+"""A short script in a container, by the shell that its image has."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from infra.host.errors import ProbeError
+from infra.stack.live.sandbox import ContainerRequest, Outcome, RefusedError, Sandbox
+
+COMMAND_NOT_FOUND = 127
+"""A shell's exit code for a command that is not there (POSIX, "Exit Status for Commands")."""
+
+# What the container runtime says of an image without the program.
+NO_PROGRAM = "executable file not found"
+
+
+def run_script(
+    sandbox: Sandbox,
+    request: ContainerRequest,
+    script: str,
+    arguments: Sequence[str],
+    seconds: float,
+) -> Outcome:
+    """Run a script in place of the request's command.
+
+    Raises:
+        RefusedError: the engine does not start the container.
+        ProbeError: the image has no shell, or the script did not end in time.
+
+    """
+    words = ["sh", "-c", script, "sh", *arguments]
+    try:
+        return sandbox.run(replace(request, entrypoint=words, command=[]), seconds)
+    except RefusedError as error:
+        if NO_PROGRAM in str(error):
+            raise ProbeError(f"the image {request.image} has no shell") from None
+        raise

@@ -1,0 +1,60 @@
+"""The live probe of the store: its image, started with the planned flags until it is healthy."""
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from infra.host.facts import StoreRun
+from infra.stack.compose_document import STORE_FLAGS
+from infra.stack.live.sandbox import ContainerRequest, RefusedError, Sandbox
+from infra.stack.live.service_limits import translate_healthcheck, translate_limits
+
+
+def run_store(
+    sandbox: Sandbox, service: Mapping[str, Any], user: str, flags_file: Path, seconds: float
+) -> StoreRun:
+    """Return what comes of the planned store, whose password is in `flags_file`."""
+    request = ContainerRequest(
+        image=service["image"],
+        command=service["command"],
+        user=user,
+        healthcheck=translate_healthcheck(service),
+        limits={**translate_limits(service), "mounts": [_mount_flags(flags_file)]},
+    )
+    started = time.monotonic()
+    try:
+        return _wait_until_healthy(sandbox, request, started, seconds)
+    except RefusedError as error:
+        return StoreRun(image=request.image, seconds=0, outcome="refused", detail=str(error))
+
+
+def _mount_flags(file: Path) -> dict[str, Any]:
+    return {"Type": "bind", "Source": str(file), "Target": STORE_FLAGS, "ReadOnly": True}
+
+
+def _wait_until_healthy(
+    sandbox: Sandbox, request: ContainerRequest, started: float, seconds: float
+) -> StoreRun:
+    state: dict[str, Any] = {}
+    with sandbox.start(request) as container:
+        for state in sandbox.watch(container, seconds):
+            passed = round(time.monotonic() - started, 1)
+            if state["Status"] in ("exited", "dead"):
+                return StoreRun(
+                    image=request.image,
+                    seconds=passed,
+                    outcome="exited",
+                    exit_code=state["ExitCode"],
+                    killed_for_memory=state["OOMKilled"],
+                    detail=sandbox.read_log(container),
+                )
+            if state.get("Health", {}).get("Status") == "healthy":
+                return StoreRun(image=request.image, seconds=passed, outcome="healthy")
+        detail = _read_last_check(state) or sandbox.read_log(container)
+    return StoreRun(image=request.image, seconds=seconds, outcome="unhealthy", detail=detail)
+
+
+def _read_last_check(state: Mapping[str, Any]) -> str:
+    checks = (state.get("Health") or {}).get("Log") or ()
+    return str(checks[-1]["Output"]).strip() if checks else ""

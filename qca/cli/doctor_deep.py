@@ -1,0 +1,165 @@
+"""`qca doctor --deep`: list what would be started, ask, start it, and remove it again."""
+
+import sys
+import threading
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from infra.doctor.check import Check
+from infra.host.facts import HostFacts, NoEngine, Unknown
+from infra.stack.image import ensure_pulled
+from infra.stack.live.images import ImageSource
+from infra.stack.live.probes import LiveProbe, plan_probes
+from infra.stack.live.run import run_probes, survey
+from infra.stack.live.sandbox import LABEL
+from infra.stack.plan import plan_stack
+from qca.cli.messages import say
+from qca.cli.signals import Terminated, end_terminated, ignore_signals, raise_on_sigterm
+from qca.core.config import Config
+from qca.core.errors import LaunchError
+from qca.core.units import format_size
+
+if TYPE_CHECKING:
+    from infra.stack.live.run import Fact
+
+# An engine that has stopped answering gets this long to remove what was started.
+_REMOVAL_SECONDS = 60.0
+
+
+def add_live_facts(
+    facts: HostFacts, config: Config, checks: Iterable[Check], *, yes: bool, timeout: float
+) -> HostFacts:
+    """Return the facts with what containers show that the user lets it start.
+
+    What is not started is unknown, with the reason. `timeout` is the least time of a container.
+    """
+    wanted = {name for check in checks for name in check.live_facts}
+    if not wanted:
+        raise click.UsageError("--only and --ignore leave nothing that --deep runs.")
+    return replace(facts, **_find_facts(facts, config, wanted, yes, timeout))
+
+
+def _find_facts(
+    facts: HostFacts, config: Config, wanted: set[str], yes: bool, timeout: float
+) -> "dict[str, Fact]":
+    if reason := _explain_no_engine(facts):
+        return _report_all(wanted, reason)
+    try:
+        plan = plan_stack(facts, config)
+        probes, unknown = plan_probes(survey(facts, plan, timeout), wanted)
+    except LaunchError as error:
+        return _report_all(wanted, error.message)
+    if not probes:
+        return {**unknown}
+    _announce(probes)
+    if refusal := "" if yes else _ask():
+        return {**unknown, **_report_all([probe.fact for probe in probes], refusal)}
+    try:
+        with raise_on_sigterm():
+            return {**unknown, **_run(probes)}
+    except Terminated:
+        end_terminated()
+
+
+def _explain_no_engine(facts: HostFacts) -> str:
+    if isinstance(facts.docker, Unknown):
+        return facts.docker.reason
+    engine = facts.docker.value
+    if isinstance(engine, NoEngine):
+        return f"no Docker Engine answers ({engine.state})"
+    return "" if engine.os_type == "linux" else "the engine runs no Linux containers"
+
+
+def _report_all(names: Iterable[str], reason: str) -> "dict[str, Fact]":
+    return {name: Unknown(reason=reason) for name in names}
+
+
+def _announce(probes: Sequence[LiveProbe]) -> None:
+    say("--deep starts containers, one after the other, and removes each of them:")
+    for probe in probes:
+        names = ", ".join(image.name for image in probe.images)
+        say(f"  {probe.activity} (in {names}; at most {probe.seconds:g} s)")
+    say("Their images:")
+    for image in _list_images(probes):
+        size = "size unknown" if image.size is None else format_size(image.size)
+        state = "is here" if image.is_here else "is downloaded first, and stays: `qca up` needs it"
+        say(f"  {image.name} ({size}) {state}")
+
+
+def _list_images(probes: Sequence[LiveProbe]) -> list[ImageSource]:
+    return list(dict.fromkeys(image for probe in probes for image in probe.images))
+
+
+def _ask() -> str:
+    """Ask whether to go on; return why not, or nothing."""
+    if not sys.stdin.isatty():
+        return "not started: no terminal to ask on; use --yes to start it without asking"
+    return "" if click.confirm("Start them?", err=True) else "not started: the answer was no"
+
+
+def _run(probes: Sequence[LiveProbe]) -> "dict[str, Fact]":
+    """Download what is missing, and run what then has its images."""
+    missing: dict[str, str] = {}
+    for image in _list_images(probes):
+        try:
+            if not image.is_here:
+                ensure_pulled(image.name, say=say, tick=lambda _: None)
+        except LaunchError as error:
+            missing[image.name] = error.message
+    ready, found = [], {}
+    for probe in probes:
+        if reasons := [missing[image.name] for image in probe.images if image.name in missing]:
+            found[probe.fact] = Unknown(reason=reasons[0])
+        else:
+            ready.append(probe)
+    return {**found, **_run_in_thread(ready)}
+
+
+def _run_in_thread(probes: Sequence[LiveProbe]) -> "dict[str, Fact]":
+    """Run the probes where no signal interrupts them; one that comes has all removed first."""
+    stop, done = threading.Event(), threading.Event()
+    found: dict[str, Fact] = {}
+    errors: list[Exception] = []
+
+    def work() -> None:
+        try:
+            found.update(run_probes(probes, Path.cwd(), stop, _announce_start))
+        except Exception as error:
+            errors.append(error)
+        finally:
+            done.set()
+
+    try:
+        threading.Thread(target=work, name="live-probes", daemon=True).start()
+        # An interrupted join() takes the thread for ended (python/cpython issue 90882).
+        done.wait()
+    except (KeyboardInterrupt, Terminated):
+        with ignore_signals():
+            _stop(stop, done)
+        raise
+    for error in errors:
+        if not isinstance(error, LaunchError):
+            raise error
+        say(f"{error.message}\n{_describe_leftovers()}")
+    unanswered = _report_all([probe.fact for probe in probes], "the engine stopped answering")
+    return {**unanswered, **found}
+
+
+def _announce_start(probe: LiveProbe) -> None:
+    say(f"  {probe.activity} ...")
+
+
+def _stop(stop: threading.Event, done: threading.Event) -> None:
+    say("Removing what was started.")
+    stop.set()
+    if not done.wait(_REMOVAL_SECONDS):
+        say(_describe_leftovers())
+
+
+def _describe_leftovers() -> str:
+    command = f"docker ps -aq --filter label={LABEL} | xargs -r docker rm -fv"
+    return f"What was started may still be there; this removes it: {command}"

@@ -1,0 +1,163 @@
+"""`qca doctor --deep` on a real engine: what is started and found, and that nothing is left."""
+
+import json
+import os
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from infra.stack.live.sandbox import EXPIRES_LABEL, LABEL
+from tests.support.forks import Forked
+from tests.support.program import Program
+from tests.support.terminal import open_terminal
+from tests.support.waiting import wait_for
+from tests.testbed.fixtures import Engine
+
+DEEP = ("doctor", "--deep", "--format", "json", "--only", "QCA?9*")
+STORE = ("doctor", "--deep", "--format", "json", "--only", "QCA391")
+NEVER_HEALTHY = 'ENTRYPOINT ["sleep", "60"]'
+
+
+@pytest.fixture
+def qca(engine: Engine, settings: dict[str, str], tmp_path: Path) -> Program:
+    """The program in an empty folder, with the images of the test bed."""
+    variables = {**engine.variables, **settings, "QCA_STACK_RUNTIME": "compose"}
+    return Forked(tmp_path, variables)
+
+
+def list_started(engine: Engine) -> list[str]:
+    """Return the containers, networks and volumes that `--deep` has made."""
+    chosen = ("--quiet", "--filter", f"label={LABEL}")
+    kinds = (("ps", "--all"), ("network", "ls"), ("volume", "ls"))
+    return [name for kind in kinds for name in engine.run(*kind, *chosen).stdout.split()]
+
+
+@pytest.fixture
+def nothing_left(engine: Engine) -> Iterator[None]:
+    """Fail a test that leaves something of `--deep` on the engine."""
+    yield
+    assert list_started(engine) == []
+
+
+@pytest.fixture
+def build(engine: Engine) -> Iterator[Callable[..., str]]:
+    """Build images for one test: `build(base, "ENV A=b")`."""
+    names: list[str] = []
+
+    def build(base: str, *lines: str) -> str:
+        name = f"qca-test-{os.getpid()}-deep:{len(names)}"
+        names.append(name)
+        subprocess.run(
+            ["docker", "build", "--quiet", "--tag", name, "-"],
+            env=engine.environment,
+            input="\n".join((f"FROM {base}", *lines)),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=True,
+        )
+        return name
+
+    yield build
+    for name in names:
+        engine.run("image", "rm", "--force", name)
+
+
+def read_findings(done: subprocess.CompletedProcess[str]) -> dict[str, list[dict[str, Any]]]:
+    """Return the findings of each check."""
+    findings: dict[str, list[dict[str, Any]]] = {}
+    for one in json.loads(done.stdout)["findings"]:
+        findings.setdefault(one["id"], []).append(one)
+    return findings
+
+
+def test_a_healthy_engine_passes_and_keeps_nothing(qca, nothing_left):
+    done = qca(*DEEP, "--yes", "--record", "host.json")
+
+    found = read_findings(done)
+    assert done.returncode == 0
+    assert {one["severity"] for name in ("QCA192", "QCA391") for one in found[name]} == {"ok"}
+    assert found["QCA191"][0]["message"] == "A container on a network as the stack's finds store."
+    assert found["QCA491"][0]["severity"] == "skipped"  # no GPU here
+    assert [path.name for path in qca.folder.iterdir()] == ["host.json"]
+    replayed = qca("doctor", "--facts", "host.json", "--format", "json", "--only", "QCA?9*")
+    assert read_findings(replayed) == found
+
+
+def test_without_a_terminal_nothing_is_started_and_nothing_is_fine(qca, nothing_left):
+    done = qca(*DEEP)
+
+    found = [one for findings in read_findings(done).values() for one in findings]
+    assert {one["severity"] for one in found} == {"skipped"}
+    assert "no terminal to ask on; use --yes" in found[0]["message"]
+    assert "Their images:" in done.stderr
+    assert "(250" in done.stderr or "MiB) is here" in done.stderr
+
+
+@pytest.mark.slow
+def test_no_is_an_answer(qca, nothing_left):
+    with open_terminal(qca, *DEEP) as terminal:
+        wait_for(lambda: "Start them? [y/N]" in terminal.read())
+        terminal.write("n\n")
+        assert "not started: the answer was no" in terminal.read_to_end()
+
+
+@pytest.mark.parametrize(
+    ("number", "status"),
+    [(signal.SIGINT, 130), pytest.param(signal.SIGTERM, -15, marks=pytest.mark.slow)],
+)
+def test_interrupted_it_removes_what_it_started(qca, build, engine, nothing_left, number, status):
+    image = build(engine.images.store, NEVER_HEALTHY)
+    qca.variables["QCA_STACK_STORE_IMAGE"] = image
+
+    with qca.start(*STORE, "--yes") as running:
+        wait_for(lambda: list_started(engine))
+        running.process.send_signal(number)
+        done = running.end(seconds=30)
+
+    assert done.returncode == status
+    assert "Removing what was started." in done.stderr
+    assert list(qca.folder.iterdir()) == []
+
+
+def test_a_store_that_refuses_its_flags_is_quoted(qca, nothing_left):
+    qca.variables |= {"QCA_STACK_PROACTOR_THREADS": "16", "QCA_STACK_MAXMEMORY": "1GiB"}
+
+    done = qca(*STORE, "--yes", check=None)
+
+    (finding,) = read_findings(done)["QCA391"]
+    assert (done.returncode, finding["severity"]) == (1, "error")
+    assert "16 threads" in finding["message"]
+
+
+def test_an_image_of_unknown_size_is_never_downloaded(qca, nothing_left):
+    qca.variables["QCA_STACK_STORE_IMAGE"] = "localhost:1/nowhere:1"
+
+    done = qca(*STORE, "--yes", check=None)
+
+    (finding,) = read_findings(done)["QCA391"]
+    assert finding["severity"] == "skipped"
+    assert "does not tell the size of the download" in finding["message"]
+
+
+@pytest.mark.slow
+def test_what_a_killed_examination_left_is_removed_by_the_next(qca, engine, nothing_left):
+    image = engine.images.tiny
+    killed, running = [
+        engine.run(
+            "create", "--label", f"{LABEL}={token}", "--label", f"{EXPIRES_LABEL}={when}", image
+        )
+        for token, when in (("killed", 1), ("running", int(time.time()) + 3600))
+    ]
+    try:
+        qca("doctor", "--deep", "--yes", "--only", "QCA192")
+        left = engine.run("ps", "--all", "--quiet", "--no-trunc").stdout.split()
+        assert killed.stdout.strip() not in left
+        assert running.stdout.strip() in left
+    finally:
+        engine.run("rm", "--force", killed.stdout.strip(), running.stdout.strip(), check=False)
