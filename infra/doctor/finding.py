@@ -143,7 +143,6 @@ class Finding:
         return self.id, file, service, flag
 
     @property
-    def headline(self) -> str:
-        """The fault by its name; where there is none, what the message begins with."""
-        faulty = self.severity in (Severity.WARNING, Severity.ERROR)
-        return self.title if faulty and not self.is_check_failure else self.message.split("\n")[0]
+    def summary(self) -> str:
+        """The first line of the message."""
+        return self.message.split("\n")[0]

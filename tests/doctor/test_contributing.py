@@ -79,7 +79,7 @@ def test_the_page_says_what_its_commands_do(project):
     assert row in (project / "docs/checks.md").read_text()
     page = (project / "docs/checks/QCA799.md").read_text()
     assert page.startswith("# QCA799: An image without a tag\n")
-    assert "warning QCA799 An image without a tag\n  compose.yaml:3\n" in page
+    assert "warning QCA799 Service db: the image redis has no tag" in page
 
 
 def test_the_check_is_explained(project):
@@ -99,7 +99,7 @@ def test_its_finding_is_in_every_format(project):
     (finding,) = document["findings"]
     assert (finding["id"], finding["severity"]) == ("QCA799", "warning")
     assert finding["location"] == {"file": "compose.yaml", "line": 3}
-    assert "QCA799 An image without a tag (compose.yaml:3)" in markdown
+    assert "QCA799 Service db: the image redis has no tag" in markdown
     assert github.startswith("::warning file=compose.yaml,line=3,title=QCA799 ")
 
 

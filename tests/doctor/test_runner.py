@@ -108,7 +108,7 @@ def test_a_check_that_raises_is_an_error_and_costs_no_other_finding(file, judge)
     assert failure.severity is Severity.ERROR
     assert failure.is_check_failure
     assert failure.message.startswith("This check failed, which is a defect of qca: ZeroDivision")
-    assert failure.headline == failure.message
+    assert failure.summary == failure.message
     assert other.severity is Severity.OK
 
 

@@ -25,9 +25,15 @@ def render_github(findings: Iterable[Finding]) -> str:
 def _format_command(finding: Finding) -> str:
     location = finding.location
     properties = {"file": location.file, "line": str(location.line)} if location else {}
-    properties["title"] = f"{finding.id} {finding.headline}"
+    properties["title"] = f"{finding.id} {_choose_title(finding)}"
     pairs = ",".join(f"{key}={_escape_property(value)}" for key, value in properties.items())
     return f"::{_LEVELS[finding.severity]} {pairs}::{_escape_data(format_message(finding))}\n"
+
+
+def _choose_title(finding: Finding) -> str:
+    """Return the check's title if it reports a fault; it would be wrong about anything else."""
+    is_fault = finding.severity in (Severity.WARNING, Severity.ERROR)
+    return finding.title if is_fault and not finding.is_check_failure else finding.summary
 
 
 def _escape_data(text: str) -> str:

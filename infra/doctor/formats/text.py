@@ -1,13 +1,12 @@
-"""Findings as text for people: a line for each, then the details of those that need attention."""
+"""Findings as text for people: a list, then each problem in full, the worst last."""
 
 import io
+import textwrap
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from itertools import groupby
 
 from rich.console import Console
-from rich.padding import Padding
-from rich.table import Table
 from rich.text import Text
 
 from infra.compose_file.line_edits import format_diff
@@ -30,28 +29,114 @@ _DETAILS_ORDER = (Severity.INFO, Severity.SKIPPED, Severity.WARNING, Severity.ER
 
 
 def render_text(findings: Sequence[Finding], *, width: int = 80, color: bool = False) -> str:
-    """Return the report for people, folded to `width` columns."""
+    """Return the report for people, wrapped at `width` columns.
+
+    A finding that one line says in full is in the list, any other has a block of its own below.
+    """
     out = io.StringIO()
     console = _open_console(out, width, color)
     for category, group in groupby(findings, key=lambda finding: finding.category):
-        console.print(_style(category, "bold"))
-        console.print(_build_table(group))
+        listed = [finding for finding in group if not _has_details(finding)]
+        if listed:
+            console.print(Text(category, style="bold"))
+        for finding in listed:
+            _print_line(console, finding)
     for severity in _DETAILS_ORDER:
         for finding in findings:
             if finding.severity is severity and _has_details(finding):
                 _print_details(console, finding)
     console.print()
     console.print(_format_counts(findings))
-    return "\n".join(line.rstrip() for line in out.getvalue().splitlines()) + "\n"
+    return _strip_lines(out)
 
 
 def render_details(findings: Sequence[Finding], *, width: int = 80) -> str:
-    """Return what the report says about each finding below its list, the line itself included."""
+    """Return the block of each finding."""
     out = io.StringIO()
     console = _open_console(out, width, color=False)
     for finding in findings:
         _print_details(console, finding)
-    return "\n".join(line.rstrip() for line in out.getvalue().strip().splitlines()) + "\n"
+    return _strip_lines(out)
+
+
+def _strip_lines(out: io.StringIO) -> str:
+    return "\n".join(line.rstrip() for line in out.getvalue().strip("\n").splitlines()) + "\n"
+
+
+def _has_details(finding: Finding) -> bool:
+    """Whether there is more to say than one line."""
+    if finding.severity is Severity.OK:
+        return False
+    is_fault = finding.severity in _FAULTS
+    return is_fault or "\n" in finding.message or bool(finding.remedies)
+
+
+def _print_line(console: Console, finding: Finding) -> None:
+    text = finding.message
+    if finding.location and finding.severity is not Severity.OK:
+        text += f" ({_format_location(finding.location)})"
+    console.print("  ", end="")
+    _print_heading(console, finding, text, indent=2)
+
+
+def _print_details(console: Console, finding: Finding) -> None:
+    summary, *paragraphs = finding.message.split("\n")
+    console.print()
+    _print_heading(console, finding, summary, style="bold")
+    if finding.location:  # not wrapped, so that a terminal can open it
+        location = Text(_format_location(finding.location), style="underline")
+        console.print(Text("  ").append(location), soft_wrap=True)
+    for paragraph in paragraphs:
+        _print_wrapped(console, paragraph)
+    for remedy in finding.remedies:
+        _print_remedy(console, remedy)
+    if finding.severity in _FAULTS:
+        _print_wrapped(console, f"more: qca explain {finding.id}", style="dim")
+
+
+def _print_heading(
+    console: Console, finding: Finding, text: str, *, style: str = "", indent: int = 0
+) -> None:
+    severity = finding.severity.value.ljust(_SEVERITY_WIDTH)
+    console.print(Text(severity, style=_SEVERITY_STYLES[finding.severity]), end="")
+    console.print(Text(f"{finding.id} ", style="dim"), end="")
+    column = indent + _SEVERITY_WIDTH + len(finding.id) + 1
+    first, *rest = _wrap(text, console.width - column)
+    console.print(Text(first, style=style), soft_wrap=True)
+    for line in rest:
+        console.print(Text(" " * column).append(line, style=style), soft_wrap=True)
+
+
+def _format_location(location: Location) -> str:
+    """Return the place on one line, whatever the file's name."""
+    return escape_invisible(location.file).replace("\n", "\\n") + f":{location.line}"
+
+
+def _print_remedy(console: Console, remedy: Remedy) -> None:
+    _print_wrapped(console, f"- {remedy.title}" + (":" if remedy.commands else ""), hanging=2)
+    for line in format_diff(remedy.edits).splitlines():
+        style = _DIFF_STYLES.get(line[0], "")
+        console.print(Text(f"      {escape_invisible(line)}", style=style), soft_wrap=True)
+    for command in remedy.commands:  # not wrapped, so that it can be copied
+        console.print(Text(f"      {escape_invisible(command)}", style="cyan"), soft_wrap=True)
+    if remedy.breaks:
+        _print_wrapped(console, f"({remedy.breaks})", indent=4, style="dim")
+
+
+def _print_wrapped(
+    console: Console, text: str, *, indent: int = 2, hanging: int = 0, style: str = ""
+) -> None:
+    for number, line in enumerate(_wrap(text, console.width - indent - hanging)):
+        margin = " " * (indent + (hanging if number else 0))
+        console.print(Text(margin).append(line, style=style), soft_wrap=True)
+
+
+def _wrap(text: str, width: int) -> list[str]:
+    """Break the text between words only, so that addresses and paths stay whole."""
+    lines = textwrap.wrap(
+        escape_invisible(text), max(width, 1), break_long_words=False, break_on_hyphens=False
+    )
+    return lines or [""]
 
 
 def _open_console(out: io.StringIO, width: int, color: bool) -> Console:
@@ -66,71 +151,6 @@ def _open_console(out: io.StringIO, width: int, color: bool) -> Console:
         markup=False,
         legacy_windows=False,
     )
-
-
-def _style(text: str, style: str = "") -> Text:
-    return Text(escape_invisible(text), style=style)
-
-
-def _build_table(findings: Iterable[Finding]) -> Table:
-    """Return one line for each finding."""
-    table = Table.grid(padding=(0, 1))
-    table.add_column(width=1)
-    table.add_column(width=_SEVERITY_WIDTH - 1)
-    for finding in findings:
-        is_ok = finding.severity is Severity.OK
-        text = finding.message if is_ok else finding.headline
-        if finding.location and not is_ok:
-            text += f" ({_format_location(finding.location)})"
-        severity = Text(finding.severity.value, style=_SEVERITY_STYLES[finding.severity])
-        table.add_row("", severity, Text(finding.id, style="dim"), _style(text))
-    return table
-
-
-def _has_details(finding: Finding) -> bool:
-    """Whether there is more to say than its line in the table does."""
-    return finding.message != finding.headline or bool(finding.remedies)
-
-
-def _print_details(console: Console, finding: Finding) -> None:
-    console.print()
-    console.print(_format_heading(finding))
-    if finding.location:  # never folded, so that a terminal can open it
-        location = f"  {_format_location(finding.location)}"
-        console.print(_style(location, "underline"), soft_wrap=True)
-    paragraphs = finding.message.split("\n")
-    for paragraph in paragraphs if finding.severity in _FAULTS else paragraphs[1:]:
-        console.print(_indent(_style(paragraph)))
-    for remedy in finding.remedies:
-        _print_remedy(console, remedy)
-    if finding.severity in _FAULTS:
-        console.print(_indent(Text(f"more: qca explain {finding.id}", style="dim")))
-
-
-def _format_location(location: Location) -> str:
-    """Return the place on one line, whatever the file's name."""
-    return escape_invisible(location.file).replace("\n", "\\n") + f":{location.line}"
-
-
-def _format_heading(finding: Finding) -> Text:
-    severity = finding.severity.value.ljust(_SEVERITY_WIDTH)
-    heading = Text(severity, style=_SEVERITY_STYLES[finding.severity])
-    heading.append(f"{finding.id} ", style="dim")
-    return heading.append(escape_invisible(finding.headline), style="bold")
-
-
-def _print_remedy(console: Console, remedy: Remedy) -> None:
-    console.print(_indent(_style(f"- {remedy.title}" + (":" if remedy.commands else ""))))
-    for line in format_diff(remedy.edits).splitlines():
-        console.print(_style(f"      {line}", _DIFF_STYLES.get(line[0], "")), soft_wrap=True)
-    for command in remedy.commands:  # never folded, so that it can be copied
-        console.print(_style(f"      {command}", "cyan"), soft_wrap=True)
-    if remedy.breaks:
-        console.print(_indent(_style(f"({remedy.breaks})", "dim"), columns=4))
-
-
-def _indent(text: Text, columns: int = 2) -> Padding:
-    return Padding(text, (0, 0, 0, columns))
 
 
 def _format_counts(findings: Sequence[Finding]) -> Text:
