@@ -16,7 +16,7 @@ from infra.host.facts import Engine, GpuDriver
 _KIND = "nvidia.com/gpu="
 _NUMBER = re.compile(r"\d{1,9}", re.ASCII)
 _SLICE = re.compile(r"(\d{1,9}):(\d{1,9})", re.ASCII)
-_PCI_ADDRESS = re.compile(r"[\da-f]{1,8}:[\da-f]{2}:[\da-f]{2}\.0", re.I | re.ASCII)
+_PCI_ADDRESS = re.compile(r"([\da-f]{1,8}):([\da-f]{2}):([\da-f]{2})\.0", re.I | re.ASCII)
 # What a recorded host has in place of a UUID; see anonymize.py.
 _STAND_IN = re.compile(r"(?:GPU|MIG)-\d+", re.ASCII)
 
@@ -65,8 +65,10 @@ def _is_in_driver(driver: GpuDriver, name: str) -> bool | None:
         number, position = int(match[1]), int(match[2])
         gpus = driver.gpus
         return number < len(gpus) and position < len(gpus[number].mig_devices)
-    if _PCI_ADDRESS.fullmatch(name):
-        return None
+    if match := _PCI_ADDRESS.fullmatch(name):
+        address = f"{int(match[1], 16):04x}:{match[2]}:{match[3]}.0".lower()
+        known = [gpu.pci_address for gpu in driver.gpus]
+        return True if address in known else (None if None in known else False)
     uuids = [gpu.uuid for gpu in driver.gpus]
     uuids += [one.uuid for gpu in driver.gpus for one in gpu.mig_devices]
     return _decide_by_uuid(name, uuids)

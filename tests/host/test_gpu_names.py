@@ -15,8 +15,11 @@ NO_HOOK: dict[str, Any] = {"toolkit": None, "container_toolkit": toolkit()}
 BY_NUMBER = ("nvidia.com/gpu=0", "nvidia.com/gpu=all")
 
 
-def find(name: str, *devices: str, uuid: str = UUID, **changes: Any) -> UnresolvedGpu | None:
+def find(
+    name: str, *devices: str, uuid: str = UUID, pci: str | None = None, **changes: Any
+) -> UnresolvedGpu | None:
     one = gpu(
+        pci_address=pci,
         uuid=uuid,
         mig_devices=(
             MigDevice(name="1g.10gb", uuid=SLICE, memory_total=10 * GIB, memory_free=GIB),
@@ -40,9 +43,11 @@ def test_a_gpu_that_is_not_there(name):
     assert find(name) == UnresolvedGpu(name, is_missing=True, by_cdi_only=False)
 
 
-@pytest.mark.parametrize("name", ["0000:01:00.0", "1:00:00.0"])
-def test_a_pci_address_is_not_among_the_facts(name):
-    assert find(name) == UnresolvedGpu(name, is_missing=False, by_cdi_only=False)
+@pytest.mark.parametrize("name", ["0000:0A:00.0", "0:0a:00.0", "00000000:0a:00.0"])
+def test_a_pci_address_may_be_short_or_long(name):
+    assert find(name, pci="0000:0a:00.0") is None
+    assert find(name, pci="0000:0b:00.0") == UnresolvedGpu(name, True, by_cdi_only=False)
+    assert find(name, pci=None) == UnresolvedGpu(name, False, by_cdi_only=False)
 
 
 def test_a_recorded_host_has_no_uuids_to_compare():

@@ -20,7 +20,7 @@ NOBODY = Identity(home="", users=(), hosts=())
 def list_states() -> set[str]:
     """Return every state and kind that some host shows."""
     text = "\n".join(path.read_text() for path in HOSTS)
-    return set(re.findall(r'"(?:state|kind)": "([^"]+)"', text))
+    return set(re.findall(r'"(?:state|kind|memory_repair)": "([^"]+)"', text))
 
 
 def test_there_are_hosts() -> None:

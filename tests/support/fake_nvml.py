@@ -49,6 +49,29 @@ class Device:
     slices: dict[int, "Device"] = field(default_factory=dict)
     computing: list[Process] | int = field(default_factory=list)
     drawing: list[Process] | int = field(default_factory=list)
+    answers: dict[str, Any] = field(default_factory=dict)
+    """What differs from `SOUND`, by the name of the question."""
+
+
+@dataclass
+class PciInfo:
+    domain: int
+    bus: int
+    device: int
+
+
+# What a sound card with ECC and remapped rows answers; a number in place of a tuple, list or
+# object stays a number: an error is an `NVMLError`.
+SOUND: dict[str, Any] = {
+    "nvmlDeviceGetPciInfo_v3": PciInfo(0, 0x0A, 0),
+    "nvmlDeviceGetCurrentClocksEventReasons": 1,  # idle
+    "nvmlDeviceGetCurrPcieLinkWidth": 16,
+    "nvmlDeviceGetMaxPcieLinkWidth": 16,
+    "nvmlDeviceGetTotalEccErrors": 0,
+    "nvmlDeviceGetRemappedRows": (0, 0, 0, 0),
+    "nvmlDeviceGetRetiredPagesPendingStatus": 0,
+    "nvmlDeviceGetCurrentClocksThrottleReasons": 1,
+}
 
 
 class FakeNvml:
@@ -65,6 +88,8 @@ class FakeNvml:
     NVML_ERROR_GPU_IS_LOST = 15
     NVML_ERROR_LIB_RM_VERSION_MISMATCH = 18
     NVML_DEVICE_MIG_ENABLE = 1
+    NVML_MEMORY_ERROR_TYPE_UNCORRECTED = 1
+    NVML_VOLATILE_ECC = 0
     nvmlMemory_v2 = 0x2000028  # noqa: N815
 
     def __init__(
@@ -126,6 +151,8 @@ class FakeNvml:
         return _or_raise(device.drawing)
 
     def __getattr__(self, name: str) -> Callable[..., Any]:
+        if name in SOUND:
+            return lambda device, *_: _answer({**SOUND, **device.answers}[name])
         return {
             "nvmlSystemGetDriverVersion": lambda: self.version,
             "nvmlSystemGetCudaDriverVersion_v2": lambda: 12080,
@@ -135,6 +162,12 @@ class FakeNvml:
             "nvmlDeviceGetCudaComputeCapability": lambda device: device.capability,
             "nvmlDeviceGetMaxMigDeviceCount": lambda device: 7,
         }[name]
+
+
+def _answer(value: Any) -> Any:
+    if isinstance(value, NVMLError):
+        raise value
+    return value
 
 
 def _or_raise(value: list[Process] | int) -> list[Process]:

@@ -19,6 +19,7 @@ from infra.host.facts import (
     Engine,
     Gpu,
     GpuDriver,
+    GpuHealth,
     GpuProcess,
     HostFacts,
     Known,
@@ -173,6 +174,15 @@ def user_installed(version: str, over: str | None = None) -> Library:
     )
 
 
+SOUND = GpuHealth(
+    slowed_by=(),
+    pcie_width=8,
+    pcie_most_width=8,
+    memory_errors=None,
+    memory_repair=None,
+)
+
+
 def gpu(**changes: Any) -> Gpu:
     """The seed's GPU: 3.68 GiB."""
     values: dict[str, Any] = {
@@ -185,6 +195,7 @@ def gpu(**changes: Any) -> Gpu:
         "compute_capability": (8, 6),
         "mig": False,
         "processes": (),
+        "health": SOUND,
     }
     return Gpu(**{**values, **changes})
 
@@ -203,6 +214,7 @@ def driver(*gpus: Gpu, **changes: Any) -> GpuDriver:
         "cuda_version": (13, 0),
         "gpus": gpus,
         "toolkit": "/usr/bin/nvidia-container-runtime-hook",
+        "xids": (),
     }
     return GpuDriver(**{**values, **changes})
 

@@ -7,7 +7,7 @@ source that makes a remedy is left out.
 import contextlib
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -166,6 +166,9 @@ def _gpu() -> Iterator[Trouble]:
         yield Trouble(host(docker=engine(**changes), gpu=driver(gpu(), **facts)), COMPOSE)
     yield Trouble(host(gpu=NoGpuDriver(state="no-driver", detail="x", nouveau=True)))
     yield Trouble(host(gpu=NoGpuDriver(state="not-loaded", detail="x", secure_boot=True)))
+    no_module = NoGpuDriver(state="not-loaded", detail="x", module="")
+    yield Trouble(host(gpu=no_module))
+    yield Trouble(host(gpu=replace(no_module, module="nvidia.ko", module_refusal="x")))
     desktop = engine(operating_system="Docker Desktop")
     yield Trouble(host(docker=desktop, gpu=driver(gpu())), COMPOSE, CUDA)
     yield Trouble(host(system=WSL_SYSTEM, gpu=NoGpuDriver(state="no-device", detail="x")))

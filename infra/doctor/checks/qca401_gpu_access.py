@@ -28,8 +28,16 @@ def _judge_host(subject: HostSubject) -> Verdict:
     driver = require(subject.facts.gpu)
     if isinstance(driver, NoGpuDriver):
         what, remedies = NO_DRIVER[_find_layer(subject, driver)]
-        evidence = {"state": driver.state, "cards": list(driver.cards)}
-        return _report_missing(subject, f"{what}\n{driver.detail}", evidence, remedies)
+        evidence = {
+            "state": driver.state,
+            "cards": list(driver.cards),
+            "module": driver.module,
+            "module_signed": driver.module_signed,
+            "module_refusal": driver.module_refusal,
+        }
+        refusal = f"\nThe kernel's log: {driver.module_refusal}" if driver.module_refusal else ""
+        message = f"{what}\n{driver.detail}{refusal}"
+        return _report_missing(subject, message, evidence, remedies)
     if not driver.gpus:
         return _report_missing(subject, "The NVIDIA driver shows no GPU.", {}, ())
     names = ", ".join(gpu.name for gpu in driver.gpus)
@@ -53,9 +61,18 @@ def _find_layer(subject: HostSubject, driver: NoGpuDriver) -> str:
         return "wsl"
     if driver.nouveau and driver.state in ("no-driver", "not-loaded"):
         return "nouveau"
-    if driver.secure_boot and driver.state == "not-loaded":
-        return "secure-boot"
+    if driver.state == "not-loaded":
+        return _find_module_fault(driver)
     return driver.state
+
+
+def _find_module_fault(driver: NoGpuDriver) -> str:
+    """Return the key of what keeps the kernel from loading the driver's module."""
+    if driver.module == "":
+        return "no-module"
+    if driver.module_refusal or (driver.secure_boot and driver.module_signed is False):
+        return "unsigned-module"
+    return "secure-boot" if driver.secure_boot and driver.module_refusal is None else driver.state
 
 
 def _report_missing(

@@ -56,16 +56,22 @@ _NOUVEAU = (
         "left without acceleration",
     ),
 )
+_ENROLL_KEY = Remedy(
+    "Enroll the key that signed it, and confirm at the next start (Ubuntu, Debian with DKMS)",
+    ("sudo mokutil --import /var/lib/shim-signed/mok/MOK.der", "sudo reboot"),
+    breaks="ends everything that runs on this machine",
+)
 _SECURE_BOOT = (
     Remedy(
         "See whether the module was refused: `Key was rejected by service`",
         ("sudo modprobe nvidia",),
     ),
-    Remedy(
-        "Enroll the key that signed it, and confirm at the next start (Ubuntu, Debian with DKMS)",
-        ("sudo mokutil --import /var/lib/shim-signed/mok/MOK.der", "sudo reboot"),
-        breaks="ends everything that runs on this machine",
-    ),
+    _ENROLL_KEY,
+)
+_BUILD_MODULE = Remedy(
+    "Build the module for this kernel with DKMS, which needs the kernel's headers "
+    "(linux-headers-generic on Ubuntu, linux-headers-amd64 on Debian)",
+    ("sudo dkms autoinstall", "sudo modprobe nvidia"),
 )
 _WSL = (
     Remedy(
@@ -114,7 +120,7 @@ NO_DRIVER: dict[str, tuple[str, tuple[Remedy, ...]]] = {
     "nouveau": ("The kernel drives this NVIDIA GPU with nouveau, which has no CUDA.", _NOUVEAU),
     "secure-boot": (
         "The NVIDIA driver's kernel module is not loaded, and Secure Boot lets the kernel load "
-        "signed modules only.",
+        "signed modules only. Whether it refused this one cannot be determined.",
         _SECURE_BOOT,
     ),
     "no-device": ("There is no NVIDIA GPU here.", ()),
@@ -125,6 +131,15 @@ NO_DRIVER: dict[str, tuple[str, tuple[Remedy, ...]]] = {
     "not-loaded": (
         "The NVIDIA driver is installed, but its kernel module is not loaded.",
         (Remedy("Load it", ("sudo modprobe nvidia",)),),
+    ),
+    "unsigned-module": (
+        "The kernel loads signed modules only, and refuses the NVIDIA driver's: it has no "
+        "signature that this machine trusts.",
+        (_ENROLL_KEY,),
+    ),
+    "no-module": (
+        "The NVIDIA driver has no module for the kernel that runs: it was built for another one.",
+        (_BUILD_MODULE,),
     ),
     "no-permission": (
         "The NVIDIA driver is there, but this user may not use it.",

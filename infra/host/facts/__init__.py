@@ -23,9 +23,11 @@ from infra.host.facts.gpu import (
     ContainerToolkit,
     Gpu,
     GpuDriver,
+    GpuHealth,
     GpuProcess,
     MigDevice,
     NoGpuDriver,
+    Xid,
 )
 from infra.host.facts.host import (
     LIVE_FACTS,
@@ -69,6 +71,7 @@ __all__ = [
     "FolderMount",
     "Gpu",
     "GpuDriver",
+    "GpuHealth",
     "GpuProcess",
     "GpuRun",
     "GpuStep",
@@ -90,6 +93,7 @@ __all__ = [
     "SystemFacts",
     "Unknown",
     "VolumeWrite",
+    "Xid",
     "known_or_none",
     "replace_unprintable",
     "require",

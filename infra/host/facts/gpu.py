@@ -27,6 +27,34 @@ class MigDevice:
 
 
 @strict_dataclass
+class GpuHealth:
+    """What a GPU says of its condition; None in a field where the GPU has no such thing."""
+
+    slowed_by: tuple[str, ...] | None
+    """Faults that hold its clocks down now, such as `hardware thermal slowdown`."""
+    pcie_width: Count | None
+    pcie_most_width: Count | None
+    """The lanes that GPU and slot could use together."""
+    memory_errors: Count | None
+    """Those that ECC could not correct, since the driver was loaded."""
+    memory_repair: Literal["none", "pending", "failed"] | None
+    """Whether faulty memory is to be replaced by spare rows."""
+    untold: tuple[str, ...] = ()
+    """Which of these NVML did not tell, though the GPU may know."""
+
+
+@strict_dataclass
+class Xid:
+    """An error of NVIDIA's driver in the kernel's log."""
+
+    code: Count
+    pci_address: str
+    """As the kernel writes it, e.g. `0000:01:00`."""
+    count: Count
+    """How often it is there."""
+
+
+@strict_dataclass
 class Gpu:
     """One GPU as NVML shows it. Sizes in bytes."""
 
@@ -43,6 +71,10 @@ class Gpu:
     mig_devices: tuple[MigDevice, ...] = ()
     shares_host_memory: bool = False
     """A GPU without memory of its own: the figures are the host's."""
+    pci_address: str | None = None
+    """E.g. `0000:01:00.0`; None where that was not recorded, or there is none (WSL2)."""
+    health: GpuHealth | None = None
+    """None where that was not recorded."""
 
 
 @strict_dataclass
@@ -88,6 +120,8 @@ class GpuDriver:
     """None where it was not recorded."""
     visible_devices: str | None = None
     """`CUDA_VISIBLE_DEVICES` where qca runs; None if it is not set."""
+    xids: tuple[Xid, ...] | None = None
+    """Errors in the kernel's log; None where this user may not read it, or not recorded."""
 
 
 @strict_dataclass
@@ -103,6 +137,14 @@ class NoGpuDriver:
     was not recorded."""
     secure_boot: bool | None = None
     """Whether the firmware lets the kernel load signed modules only; None where it does not say."""
+    module: str | None = None
+    """The driver's module for the running kernel, empty if there is none; None where the list of
+    modules cannot be read."""
+    module_signed: bool | None = None
+    """Whether that file ends with a signature; None where it is compressed or cannot be read."""
+    module_refusal: str | None = None
+    """The kernel's words on a module without a signature that it trusts, empty if there are none;
+    None where this user may not read its log."""
 
 
 GpuFacts = Annotated[GpuDriver | NoGpuDriver, Constraint(discriminator="state")]

@@ -13,7 +13,14 @@ from infra.host.facts import Gpu, GpuDriver, GpuProcess, MigDevice, NoGpuDriver
 from infra.host.probes import pci
 from infra.host.probes.answer_fields import parse_integer, parse_text
 from infra.host.probes.container_toolkit import find_cdi_files, read_container_toolkit
-from infra.host.probes.kernel_modules import has_nouveau, read_secure_boot
+from infra.host.probes.gpu_health import read_gpu_health
+from infra.host.probes.kernel_log import find_module_refusal, find_xids, read_kernel_log
+from infra.host.probes.kernel_modules import (
+    find_nvidia_module,
+    has_nouveau,
+    has_signature,
+    read_secure_boot,
+)
 from qca.memory.nvml import (
     DeviceMemory,
     NvmlError,
@@ -35,7 +42,7 @@ def probe(root: Path = Path("/"), nvml: Any = None) -> GpuDriver | NoGpuDriver:
             return _read_driver(opened, root)
     except NvmlInitError as error:
         missing = _explain_missing_driver(error, pci.find_nvidia_cards(root))
-        return replace(missing, nouveau=has_nouveau(root), secure_boot=read_secure_boot(root))
+        return _add_kernel_facts(missing, root)
     except NvmlError as error:
         raise ProbeError(f"the NVIDIA driver answered with an error: {error}") from None
     except (TypeError, ValueError) as error:
@@ -65,8 +72,23 @@ def _explain_missing_driver(error: NvmlInitError, cards: tuple[str, ...]) -> NoG
     return NoGpuDriver(state=state, detail=f"there is a card, but {words}: {error}", cards=cards)
 
 
+def _add_kernel_facts(missing: NoGpuDriver, root: Path) -> NoGpuDriver:
+    """Add what the kernel and the firmware say of the driver's module, where there is a card."""
+    found = replace(missing, nouveau=has_nouveau(root), secure_boot=read_secure_boot(root))
+    if not missing.cards:
+        return found
+    module, log = find_nvidia_module(root), read_kernel_log(root)
+    return replace(
+        found,
+        module=module,
+        module_signed=has_signature(module, root),
+        module_refusal=None if log is None else find_module_refusal(log),
+    )
+
+
 def _read_driver(nvml: Any, root: Path) -> GpuDriver:
     cuda = nvml.nvmlSystemGetCudaDriverVersion_v2()
+    log = read_kernel_log(root)
     return GpuDriver(
         driver_version=parse_text(nvml.nvmlSystemGetDriverVersion()),
         cuda_version=(cuda // 1000, cuda % 1000 // 10),  # 12040 is 12.4
@@ -75,6 +97,7 @@ def _read_driver(nvml: Any, root: Path) -> GpuDriver:
         cdi_files=tuple(str(path) for path in find_cdi_files(root)),
         container_toolkit=read_container_toolkit(root),
         visible_devices=os.environ.get("CUDA_VISIBLE_DEVICES"),
+        xids=None if log is None else find_xids(log),
     )
 
 
@@ -94,8 +117,18 @@ def _read_gpu(nvml: Any, index: int, handle: Any) -> Gpu:
         mig=mig,
         processes=tuple(_read_processes(nvml, handle)),
         shares_host_memory=shares_host_memory,
+        pci_address=_read_pci_address(nvml, handle),
+        health=read_gpu_health(nvml, handle),
         mig_devices=tuple(_read_mig_devices(nvml, handle)) if mig else (),
     )
+
+
+def _read_pci_address(nvml: Any, handle: Any) -> str | None:
+    """Return the address as the system writes it: a GPU is function 0 of its device."""
+    with suppress(nvml.NVMLError):
+        found = nvml.nvmlDeviceGetPciInfo_v3(handle)
+        return f"{found.domain:04x}:{found.bus:02x}:{found.device:02x}.0"
+    return None
 
 
 def _read_memory(nvml: Any, handle: Any) -> tuple[DeviceMemory, bool]:

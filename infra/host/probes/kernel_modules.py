@@ -1,14 +1,22 @@
-"""What keeps the kernel from loading NVIDIA's module: another driver, or a missing signature."""
+"""What keeps the kernel from loading NVIDIA's module: none built, no signature, another driver."""
 
+import os
+import re
 from pathlib import Path
 
 from infra.host.errors import ProbeError
-from infra.host.files import read_text
+from infra.host.files import MAX_BYTES, read_text
 
 # The variable of the UEFI specification, with its vendor's GUID: four bytes of attributes, and 1
 # where Secure Boot is on.
 _SECURE_BOOT = "sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
 _LENGTH = 5
+
+# modules.dep(5): a line for each module of that kernel, below its folder.
+# Debian calls it nvidia-current.
+_NVIDIA = re.compile(r"^(\S*/nvidia(?:-(?:current|tesla|legacy)[\w-]*)?\.ko(?:\.\w+)?):", re.M)
+# include/linux/module_signature.h
+_SIGNATURE = b"~Module signature appended~\n"
 
 
 def has_nouveau(root: Path = Path("/")) -> bool | None:
@@ -28,3 +36,31 @@ def read_secure_boot(root: Path = Path("/")) -> bool | None:
     except OSError:
         return None
     return value[-1] == 1 if len(value) == _LENGTH else None
+
+
+def find_nvidia_module(root: Path = Path("/"), release: str | None = None) -> str | None:
+    """Return the module's file for the running kernel; empty if it has none.
+
+    None where the kernel's list of modules cannot be read, as in a container.
+    """
+    folder = Path("lib/modules") / (release or os.uname().release)
+    try:
+        modules = read_text(root / folder / "modules.dep")
+    except ProbeError:
+        return None
+    match = _NVIDIA.search(modules)
+    if match is None:
+        return None if len(modules) >= MAX_BYTES else ""
+    return f"/{folder / match[1]}"
+
+
+def has_signature(module: str | None, root: Path = Path("/")) -> bool | None:
+    """Return whether a module ends with a signature; None where it is compressed or not there."""
+    if not module or not module.endswith(".ko"):
+        return None
+    try:
+        with (root / module.lstrip("/")).open("rb") as file:
+            file.seek(-len(_SIGNATURE), os.SEEK_END)
+            return file.read() == _SIGNATURE
+    except OSError:
+        return None

@@ -8,11 +8,13 @@ import pytest
 from infra.host.facts import (
     HostFacts,
     NoGpuDriver,
+    Xid,
 )
 from qca.core.units import MIB
 from tests.support.hosts import (
     BROKEN_GPU_CONTAINERS,
     PYTHON,
+    SOUND,
     WSL_SYSTEM,
     driver,
     engine,
@@ -43,6 +45,8 @@ TWO_GPUS: dict[str, Any] = {"gpus": 2}
 CUDA_12_8 = {"base_image": "pytorch/pytorch:2.9.1-cuda12.8-cudnn9-runtime"}
 CUDA_11_8 = {"base_image": "pytorch/pytorch:2.3.0-cuda11.8-cudnn8-runtime"}
 
+BUS = Xid(code=79, pci_address="0000:0a:00", count=1)
+
 GPU_1 = gpu(index=1, uuid="GPU-1")
 
 
@@ -63,6 +67,17 @@ def _reload(**changes: Any) -> HostFacts:
 
 def _blocked(state: Any, **changes: Any) -> HostFacts:
     return host(gpu=NoGpuDriver(state=state, detail="x", **changes))
+
+
+def _module(**changes: Any) -> HostFacts:
+    """A host with Secure Boot whose kernel has not loaded NVIDIA's module."""
+    values = {"module": "/lib/modules/6.8.0/updates/dkms/nvidia.ko", "secure_boot": True}
+    return _blocked("not-loaded", **{**values, **changes})
+
+
+def _condition(**changes: Any) -> HostFacts:
+    """A host with one GPU in a condition that differs from a sound one."""
+    return gpu_host(gpu(health=replace(SOUND, **changes)))
 
 
 NO_DEVICE = NoGpuDriver(state="no-device", detail="no card on the PCI bus")
@@ -92,6 +107,14 @@ CASES = [
     HostCase("QCA401", _blocked("no-driver", nouveau=True), WARNING, "with nouveau"),
     HostCase("QCA401", _blocked("not-loaded", nouveau=True), WARNING, "with nouveau"),
     HostCase("QCA401", _blocked("not-loaded", secure_boot=True), WARNING, "Secure Boot lets"),
+    HostCase("QCA401", _module(module_refusal=None), WARNING, "cannot be determined"),
+    HostCase("QCA401", _module(module_refusal=""), WARNING, "is not loaded.\nx"),
+    HostCase("QCA401", _module(module_refusal="", module_signed=False), WARNING, "no signature"),
+    HostCase("QCA401", _module(module_refusal="Loading of unsigned"), WARNING, "log: Loading of"),
+    HostCase(
+        "QCA401", _module(secure_boot=None, module_signed=False), WARNING, "is not loaded.\nx"
+    ),
+    HostCase("QCA401", _module(module=""), WARNING, "no module for the kernel"),
     HostCase("QCA401", _blocked("no-driver", secure_boot=True), WARNING, "no driver for"),
     HostCase("QCA401", _blocked("no-device", nouveau=True), INFO, "no NVIDIA GPU"),
     HostCase("QCA406", _reload(), OK, "links", COMPOSE),
@@ -216,6 +239,35 @@ CASES = [
     # Of CUDA 12.8 some releases of PyTorch hold code for Volta, and none for Pascal.
     HostCase("QCA404", gpu_host(gpu(compute_capability=(7, 0))), SKIPPED, "CUDA 12.8", CUDA_12_8),
     HostCase("QCA404", gpu_host(gpu(compute_capability=(6, 1))), ERROR, "no code for", CUDA_12_8),
+    HostCase("QCA408", gpu_host(), OK, "NVIDIA GeForce RTX 3050: no fault reported"),
+    HostCase("QCA408", _condition(memory_errors=2), INFO, "2 memory errors"),
+    HostCase("QCA408", _condition(memory_repair="pending"), INFO, "at the GPU's next reset"),
+    HostCase("QCA408", _condition(memory_repair="failed"), INFO, "due for exchange"),
+    HostCase("QCA408", _condition(slowed_by=("power brake",)), INFO, "moment: power brake."),
+    HostCase("QCA408", _condition(pcie_width=1), INFO, "uses 1 of the 8 PCIe lanes"),
+    HostCase("QCA408", _condition(pcie_width=None), OK, "no fault reported"),
+    HostCase("QCA408", gpu_host(xids=(BUS,)), INFO, "The card at 0000:0a:00: the kernel's log has"),
+    HostCase(
+        "QCA408",
+        gpu_host(gpu(pci_address="0000:0a:00.0"), xids=(BUS,)),
+        INFO,
+        "NVIDIA GeForce RTX 3050: the kernel's log has Xid 79 once, the GPU fell off the bus",
+    ),
+    HostCase(
+        "QCA408",
+        gpu_host(xids=(replace(BUS, code=999, count=3),)),
+        INFO,
+        "Xid 999 3 times, which NVIDIA's list explains",
+    ),
+    HostCase("QCA408", gpu_host(xids=None), SKIPPED, "the kernel's log cannot be read"),
+    HostCase("QCA408", gpu_host(gpu(health=None)), SKIPPED, "it was not recorded"),
+    HostCase(
+        "QCA408",
+        _condition(untold=("clocks", "PCIe"), slowed_by=None),
+        SKIPPED,
+        "of NVIDIA GeForce RTX 3050: clocks and PCIe (NVML does not tell)",
+    ),
+    HostCase("QCA408", host(gpu="NVML hung"), SKIPPED, "NVML hung"),
     # As many GPUs as are asked for? Of one, QCA401 judges.
     HostCase(
         "QCA405", gpu_host(gpu(), GPU_1), OK, "2 GPUs are asked for, and 2 are here", TWO_GPUS
@@ -338,3 +390,13 @@ def test_no_build_is_offered_where_none_would_run():
     finding = one(host(gpu=blackwell, python=CUDA_13), "QCA403", stack=COMPOSE, train=CUDA)
 
     assert [remedy.commands for remedy in finding.remedies] == [()]
+
+
+def test_what_cannot_be_determined_is_told_beside_the_faults():
+    sick = gpu(health=replace(SOUND, memory_errors=1, pcie_width=4, untold=("clocks",)))
+
+    findings = judge(gpu_host(sick, xids=None), "QCA408")
+
+    assert [finding.severity for finding in findings] == [INFO, INFO, SKIPPED]
+    assert "clocks" in findings[-1].message
+    assert "Xid" in findings[-1].message

@@ -7,7 +7,7 @@ import pytest
 from infra.host.errors import ProbeError
 from infra.host.facts import GpuDriver, GpuProcess, NoGpuDriver
 from infra.host.probes import gpu
-from tests.support.fake_nvml import MIB, Device, FakeNvml, Memory, NVMLError, Process
+from tests.support.fake_nvml import MIB, SOUND, Device, FakeNvml, Memory, NVMLError, Process
 
 
 def write_card(root: Path, address: str, vendor: str, kind: str) -> None:
@@ -39,7 +39,8 @@ def test_the_layer_below_is_a_stand_in_with_nvidias_numbers() -> None:
     assert {name: getattr(FakeNvml, name) for name in names} == {
         name: getattr(pynvml, name) for name in names
     }
-    assert all(hasattr(pynvml, name) for name in vars(FakeNvml) if name.startswith("nvml"))
+    asked = [name for name in vars(FakeNvml) if name.startswith("nvml")]
+    assert all(hasattr(pynvml, name) for name in [*asked, *SOUND])
 
 
 LAYERS = {
@@ -88,6 +89,7 @@ def test_the_driver_and_its_gpu() -> None:
     assert (one.name, one.compute_capability, one.mig) == ("NVIDIA GeForce GTX 1650", (7, 5), False)
     assert (one.memory_total, one.memory_free) == (3768 * MIB, 64 * MIB)
     assert one.memory_reserved == 60 * MIB
+    assert one.pci_address == "0000:0a:00.0"
 
 
 def test_a_driver_without_a_gpu() -> None:

@@ -4,7 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from infra.host.probes.kernel_modules import has_nouveau, read_secure_boot
+from infra.host.probes.kernel_modules import (
+    find_nvidia_module,
+    has_nouveau,
+    has_signature,
+    read_secure_boot,
+)
 
 VARIABLE = "sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
 
@@ -38,3 +43,46 @@ def test_secure_boot_is_the_fifth_byte(
         (tmp_path / VARIABLE).parent.mkdir(parents=True)
         (tmp_path / VARIABLE).write_bytes(value)
     assert read_secure_boot(tmp_path) is expected
+
+
+@pytest.mark.parametrize(
+    ("line", "module"),
+    [
+        ("updates/dkms/nvidia.ko: kernel/drivers/video/video.ko", "updates/dkms/nvidia.ko"),
+        ("kernel/nvidia-580/nvidia.ko.zst:", "kernel/nvidia-580/nvidia.ko.zst"),
+        ("updates/dkms/nvidia-current.ko:", "updates/dkms/nvidia-current.ko"),
+        ("kernel/drivers/usb/nvidia-drm.ko: updates/dkms/nvidia.ko", ""),
+        ("kernel/drivers/gpu/drm/nouveau/nouveau.ko:", ""),
+        ("x" * 2**20, None),  # only a part of the list was read
+    ],
+)
+def test_the_module_is_looked_up_for_the_kernel_that_runs(
+    tmp_path: Path, line: str, module: str | None
+) -> None:
+    folder = tmp_path / "lib/modules/6.1.0-9-amd64"
+    folder.mkdir(parents=True)
+    (folder / "modules.dep").write_text(f"kernel/a.ko:\n{line}\n")
+
+    expected = f"/lib/modules/6.1.0-9-amd64/{module}" if module else module
+    assert find_nvidia_module(tmp_path, "6.1.0-9-amd64") == expected
+    assert find_nvidia_module(tmp_path, "6.1.0-10-amd64") is None
+
+
+@pytest.mark.parametrize(
+    ("content", "name", "expected"),
+    [
+        (b"ELF~Module signature appended~\n", "nvidia.ko", True),
+        (b"ELF and nothing after it, as DKMS leaves it without a key", "nvidia.ko", False),
+        (b"~Module signature appended~\n", "nvidia.ko.zst", None),
+        (b"", "nvidia.ko", None),
+        (None, "nvidia.ko", None),
+    ],
+)
+def test_a_signature_stands_at_the_end_of_the_module(
+    tmp_path: Path, content: bytes | None, name: str, expected: bool | None
+) -> None:
+    if content is not None:
+        (tmp_path / name).write_bytes(content)
+
+    assert has_signature(f"/{name}", tmp_path) is expected
+    assert has_signature("", tmp_path) is None

@@ -1,0 +1,145 @@
+"""QCA408: does a GPU report a fault of its own, or run slower than it could?"""
+
+from collections.abc import Iterator
+
+from infra.doctor.check import Check
+from infra.doctor.finding import Severity, Verdict, ok, skip
+from infra.doctor.subjects import HostSubject
+from infra.host.facts import Gpu, GpuDriver, GpuHealth, Xid, require
+
+# https://docs.nvidia.com/deploy/xid-errors; most of the first four come from the program.
+_XIDS = {
+    13: "a program's error on the GPU",
+    31: "a program's access to memory that is not its own",
+    43: "a program that the GPU stopped",
+    45: "a program's work that was removed after another error",
+    48: "a memory error that ECC could not correct",
+    62: "the GPU's own controller halted",
+    63: "faulty memory that is to be replaced",
+    64: "faulty memory that could not be replaced",
+    74: "an NVLink error",
+    79: "the GPU fell off the bus",
+    92: "many memory errors that ECC corrected",
+    94: "a memory error that ended one program",
+    95: "a memory error that ended all programs",
+    119: "no answer from the GPU's system processor",
+    120: "an error of the GPU's system processor",
+}
+
+
+def _judge_host(subject: HostSubject) -> Iterator[Verdict]:
+    driver = require(subject.facts.gpu)
+    if not isinstance(driver, GpuDriver) or not driver.gpus:
+        return
+    faults = [fault for gpu in driver.gpus for fault in _find_faults(gpu)]
+    faults += [_report_xid(driver, xid) for xid in driver.xids or ()]
+    unknown = list(_list_unknown(driver))
+    yield from faults
+    if unknown:
+        yield skip(f"Cannot determine {', '.join(unknown)}.")
+    elif not faults:
+        names = ", ".join(gpu.name for gpu in driver.gpus)
+        yield ok(f"{names}: no fault reported, and no Xid error in the kernel's log.")
+
+
+def _list_unknown(driver: GpuDriver) -> Iterator[str]:
+    if any(gpu.health is None for gpu in driver.gpus):
+        yield "the condition of the GPUs: it was not recorded"
+    for gpu in driver.gpus:
+        if gpu.health and gpu.health.untold:
+            yield f"of {gpu.name}: {' and '.join(gpu.health.untold)} (NVML does not tell)"
+    if driver.xids is None:
+        yield "Xid errors: the kernel's log cannot be read (try `sudo dmesg`), or was not recorded"
+
+
+def _find_faults(gpu: Gpu) -> Iterator[Verdict]:
+    health = gpu.health
+    if health is None:
+        return
+    evidence = {"gpu": gpu.index}
+    for message in (
+        _describe_memory(gpu.name, health),
+        _describe_repair(gpu.name, health),
+        _describe_slowdown(gpu.name, health),
+        _describe_link(gpu.name, health),
+    ):
+        if message:
+            yield Verdict(Severity.INFO, message, evidence)
+
+
+def _describe_memory(name: str, health: GpuHealth) -> str:
+    if not health.memory_errors:
+        return ""
+    return (
+        f"{name}: {health.memory_errors} memory errors since the driver was loaded that ECC could "
+        "not correct.\nA result may be wrong, or a training have ended over it. `nvidia-smi -q -d "
+        "ECC` shows where they are."
+    )
+
+
+def _describe_repair(name: str, health: GpuHealth) -> str:
+    if health.memory_repair == "pending":
+        return (
+            f"{name}: faulty memory is to be replaced at the GPU's next reset.\nReboot, or reset "
+            "it while nothing uses it: sudo nvidia-smi --gpu-reset"
+        )
+    if health.memory_repair == "failed":
+        return (
+            f"{name}: faulty memory could not be replaced, since no spare rows are left.\nThe card "
+            "is due for exchange; a training on it may end with an ECC error."
+        )
+    return ""
+
+
+def _describe_slowdown(name: str, health: GpuHealth) -> str:
+    if not health.slowed_by:
+        return ""
+    return (
+        f"{name} is held back at this moment: {', '.join(health.slowed_by)}.\nIt is too hot, or "
+        "lacks power: look at fans, dust and power connectors. `nvidia-smi -q -d PERFORMANCE` "
+        "shows whether it stays so."
+    )
+
+
+def _describe_link(name: str, health: GpuHealth) -> str:
+    width, most = health.pcie_width, health.pcie_most_width
+    if width is None or most is None or width >= most:
+        return ""
+    return (
+        f"{name} uses {width} of the {most} PCIe lanes that it and its slot have.\nCopies between "
+        "the host's memory and the GPU take that much longer. Some laptops narrow the link while "
+        "the GPU idles; else look at the slot, the riser and the firmware's settings."
+    )
+
+
+def _report_xid(driver: GpuDriver, xid: Xid) -> Verdict:
+    cards = [gpu.name for gpu in driver.gpus if (gpu.pci_address or "").startswith(xid.pci_address)]
+    meaning = _XIDS.get(xid.code, "which NVIDIA's list explains")
+    times = "once" if xid.count == 1 else f"{xid.count} times"
+    message = (
+        f"{cards[0] if cards else f'The card at {xid.pci_address}'}: the kernel's log has Xid "
+        f"{xid.code} {times}, {meaning}.\n`sudo dmesg | grep Xid` shows when, and which process "
+        "it was."
+    )
+    evidence = {"xid": xid.code, "count": xid.count, "pci_address": xid.pci_address}
+    return Verdict(Severity.INFO, message, evidence)
+
+
+CHECK = Check(
+    id="QCA408",
+    category="gpu",
+    title="A GPU reports a fault",
+    needs=("gpu",),
+    looks_at="by NVML each GPU's memory errors that ECC could not correct, memory that is to be "
+    "replaced, what slows its clocks down, and the width of its PCIe link; in the kernel's log, "
+    "where this user may read it, NVIDIA's Xid errors.",
+    why="A training of hours ends over such a fault, or takes several times as long, and the error "
+    "of CUDA in its log does not say why. It is never more than information: a GPU with old errors "
+    "may be sound.\n"
+    "For example `NVRM: Xid (PCI:0000:01:00): 79`: the GPU has fallen off the bus, and only a "
+    "reboot brings it back.",
+    fix="Heat and power first: fans, dust, power connectors. Xid 13, 31 and 43 mostly come from "
+    "the program; others from the card, its slot or the driver.",
+    url="https://docs.nvidia.com/deploy/xid-errors/",
+    judge_host=_judge_host,
+)

@@ -1,0 +1,63 @@
+"""The kernel's log: errors of NVIDIA's driver, and modules that the kernel refused."""
+
+import os
+import re
+from collections import Counter
+from contextlib import suppress
+from pathlib import Path
+
+from infra.host.facts import Xid
+
+# A record of /dev/kmsg has 8 KiB at most, and a read takes one; a smaller buffer is an error.
+_RECORD = 2**14
+_MOST_BYTES = 2**23
+# https://docs.nvidia.com/deploy/xid-errors: NVRM: Xid (PCI:0000:01:00): 79, pid=...
+_XID = re.compile(r"NVRM: Xid \(PCI:([\da-fA-F:.]{7,16})\): (\d{1,4})")
+# kernel/module/signing.c, security/lockdown/lockdown.c
+_REFUSAL = re.compile(
+    r"Loading of (?:unsigned module|module with \w+ \w+) is rejected"
+    r"|Lockdown: \S+: unsigned module loading is restricted"
+)
+
+
+def read_kernel_log(root: Path = Path("/")) -> str | None:
+    """Return what is left of the log; None where this user may not read it, or it is not here."""
+    try:
+        log = os.open(root / "dev/kmsg", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError:
+        return None
+    try:
+        return _read_records(log).decode(errors="replace")
+    except OSError:
+        return None
+    finally:
+        os.close(log)
+
+
+def _read_records(log: int) -> bytes:
+    records = bytearray()
+    while len(records) < _MOST_BYTES:
+        with suppress(BrokenPipeError):  # a record was overwritten before it was read
+            try:
+                record = os.read(log, _RECORD)
+            except BlockingIOError:  # the end
+                break
+            if not record:
+                break
+            records += record
+    return bytes(records)
+
+
+def find_xids(log: str) -> tuple[Xid, ...]:
+    """Return the errors of NVIDIA's driver, each once with how often it is there."""
+    counted = Counter((match[1].lower(), int(match[2])) for match in _XID.finditer(log))
+    return tuple(
+        Xid(code=code, pci_address=address, count=count)
+        for (address, code), count in sorted(counted.items())
+    )
+
+
+def find_module_refusal(log: str) -> str:
+    """Return the kernel's words on a module without a signature that it trusts; empty if none."""
+    match = _REFUSAL.search(log)
+    return match[0] if match else ""

@@ -1,0 +1,89 @@
+"""The kernel's log, of which only NVIDIA's errors and refused modules are kept."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from infra.host.facts import Xid
+from infra.host.probes.kernel_log import find_module_refusal, find_xids, read_kernel_log
+
+# As the kernel writes them; the processes' names are made up.
+LOG = """\
+6,901,1100000,-;NVRM: loading NVIDIA UNIX x86_64 Kernel Module  580.95.05
+3,990,9900000,-;NVRM: Xid (PCI:0000:0A:00): 31, pid=4242, name=python3, Ch 00000010
+ SUBSYSTEM=pci
+3,991,9900010,-;NVRM: Xid (PCI:0000:0a:00): 31, pid=4242, name=python3, Ch 00000011
+3,999,9900500,-;NVRM: Xid (PCI:0000:0a:00): 79, pid=<unknown>, GPU has fallen off the bus.
+"""
+
+
+def write_log(root: Path, text: str) -> Path:
+    (root / "dev").mkdir()
+    (root / "dev/kmsg").write_text(text)
+    return root
+
+
+def test_the_log_is_read_to_its_end(tmp_path: Path) -> None:
+    assert read_kernel_log(write_log(tmp_path, LOG)) == LOG
+
+
+def test_without_a_log_there_is_none(tmp_path: Path) -> None:
+    assert read_kernel_log(tmp_path) is None
+
+
+def test_records_come_one_by_one_and_some_were_overwritten(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = iter([b"6,1,1,-;one\n", BrokenPipeError(), b"6,9,9,-;two\n", BlockingIOError()])
+
+    def read(*_: int) -> bytes:
+        answer = next(answers)
+        if isinstance(answer, OSError):
+            raise answer
+        return answer
+
+    root = write_log(tmp_path, "")
+    monkeypatch.setattr(os, "read", read)
+
+    assert read_kernel_log(root) == "6,1,1,-;one\n6,9,9,-;two\n"
+
+
+def test_a_log_that_breaks_off_is_not_a_log(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def read(*_: int) -> bytes:
+        raise PermissionError
+
+    root = write_log(tmp_path, "")
+    monkeypatch.setattr(os, "read", read)
+
+    assert read_kernel_log(root) is None
+
+
+def test_the_drivers_errors_are_counted_by_card_and_kind() -> None:
+    assert find_xids(LOG) == (
+        Xid(code=31, pci_address="0000:0a:00", count=2),
+        Xid(code=79, pci_address="0000:0a:00", count=1),
+    )
+    assert find_xids("6,1,1,-;NVRM: Xid without a number\n") == ()
+
+
+@pytest.mark.parametrize(
+    ("message", "words"),
+    [
+        ("Loading of unsigned module is rejected", "Loading of unsigned module is rejected"),
+        (
+            "Loading of module with unavailable key is rejected",
+            "Loading of module with unavailable key is rejected",
+        ),
+        (
+            "Lockdown: modprobe: unsigned module loading is restricted; see man kernel_lockdown.7",
+            "Lockdown: modprobe: unsigned module loading is restricted",
+        ),
+        # Loaded all the same: only the kernel is marked.
+        ("nvidia: module verification failed: signature and/or required key missing", ""),
+    ],
+)
+def test_a_refused_module_is_seen(message: str, words: str) -> None:
+    assert find_module_refusal(f"5,1,1,-;{message}\n") == words
