@@ -30,6 +30,13 @@ KUBERNETES_FILES = {
     "nodes": ["--facts", "tests/hosts/gpu-workstation.json", "--nodes", "4"],
 }
 
+# What a forge reads, by the schema that it is held against.
+FORGE_FILES = {
+    "workflows": [".github/workflows/ci.yml"],
+    "issue-forms": [".github/ISSUE_TEMPLATE/bug.yml", ".github/ISSUE_TEMPLATE/idea.yml"],
+    "issue-config": [".github/ISSUE_TEMPLATE/config.yml"],
+}
+
 
 @nox.session
 def lint(session: nox.Session) -> None:
@@ -41,6 +48,17 @@ def lint(session: nox.Session) -> None:
     for file, flags in COMPOSE_FILES.items():
         session.run("qca", "render", "compose", *flags, "--check", "-o", file)
     session.notify("rendered")
+    session.notify("forge")
+
+
+@nox.session
+def forge(session: nox.Session) -> None:
+    """The files for contributors: schemas and safety of workflows and forms, the commit hooks."""
+    session.install("check-jsonschema>=0.37", "pre-commit>=4", "zizmor>=1.20")
+    for schema, files in FORGE_FILES.items():
+        session.run("check-jsonschema", "--builtin-schema", f"vendor.github-{schema}", *files)
+    session.run("zizmor", "--offline", ".github/workflows")
+    session.run("pre-commit", "run", "--all-files", "--show-diff-on-failure")
 
 
 @nox.session
@@ -125,6 +143,13 @@ def build(session: nox.Session) -> None:
     """Build the wheel and try it in clean environments; downloads torch for CPUs."""
     session.install("-e", ".[dev]")
     session.run("pytest", "tests/test_wheel.py", "-m", "slow or not slow", *session.posargs)
+
+
+@nox.session
+def release(session: nox.Session) -> None:
+    """On the day of a release: version, changelog, the built files, an install of the wheel."""
+    session.install("-e", ".[dev]", "twine>=6")
+    session.run("pytest", "tests/release", "-m", "slow or not slow", *session.posargs)
 
 
 @nox.session
