@@ -55,7 +55,7 @@ def list_probes(
         "docker_compose": Probe(
             "examining `docker-compose`", lambda: docker_compose.probe(deadline)
         ),
-        "gpu": Probe("asking the NVIDIA driver", gpu.probe),
+        "gpu": Probe("asking the NVIDIA driver", lambda: gpu.probe(deadline)),
         "listeners": Probe("listing the TCP ports in use", listeners.probe),
         "system": Probe("reading the operating system's name", system.probe),
         "cpu": Probe("reading the CPU count and limits", cpu.probe),

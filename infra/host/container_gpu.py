@@ -19,6 +19,8 @@ from qca.core.versions import parse_version
 
 CDI_FOR_NVIDIA = (29, 2)
 CDI_FOR_AMD = (29, 3)
+# https://github.com/NVIDIA/nvidia-container-toolkit/blob/main/CHANGELOG.md
+_CDI_HOOK_SINCE = (1, 16)
 _AMD_KIND = "amd.com/gpu="
 _HOOK = "nvidia-container-runtime-hook"
 
@@ -157,11 +159,19 @@ def _explain_missing_toolkit(engine: Engine, gpu: GpuDriver) -> str:
     )
     if list_cdi_devices(engine):
         if parse_version(engine.version) >= CDI_FOR_NVIDIA:
-            return f"{missing}, and without nvidia-cdi-hook the engine takes no CDI devices for it"
+            why = "without nvidia-cdi-hook the engine takes no CDI devices for it"
+            return f"{missing}, and {why}{_explain_old_toolkit(gpu)}"
         return f"{missing}, and Engine {engine.version} (before 29.2) takes no CDI devices for it"
     if parse_version(engine.version) >= CDI_FOR_NVIDIA:
         return f"{missing}, and the engine has found no CDI device"
     return missing
+
+
+def _explain_old_toolkit(gpu: GpuDriver) -> str:
+    version = gpu.container_toolkit.version if gpu.container_toolkit else None
+    if not () < parse_version(version or "") < _CDI_HOOK_SINCE:
+        return ""
+    return f" (toolkit {version} has none; it came with 1.16)"
 
 
 def assess_amd_access(engine: Engine) -> GpuAccess | None:

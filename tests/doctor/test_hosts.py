@@ -31,12 +31,12 @@ EVERYTHING = {
     "daemon-hung": ("W101", "E101 S105 S602"),
     "docker-desktop-mac": ("S105 S601 S602", "S105 S601 S602"),  # the disk is a virtual machine's
     "docker-desktop-wsl2": ("S105 S602", "S105 S602"),
-    "gpu-mig": ("S105 S406 S408", "S105 S406 S408"),  # planned for a slice
+    "gpu-mig": ("S105 S406 S408 S409", "S105 S406 S408 S409"),  # planned for a slice
     "gpu-no-driver": ("S105 W401", "S105 W401"),
     "gpu-no-permission": ("S105 W401", "S105 W401"),
     "gpu-no-toolkit": ("S105 W401 S408", "S105 W401 S408"),
     "gpu-not-loaded": ("S105 W401", "S105 W401"),
-    "gpu-old-driver": ("S105 E403 S406 S408", "S105 E403 S406 S408"),
+    "gpu-old-driver": ("S105 E403 S406 S408 S409", "S105 E403 S406 S408 S409"),
     "engine-26": ("S105", "S105"),
     # V1 starts there and cannot recreate; without V2 a local run is planned.
     "engine-26-v1": ("W201 W202 W204", "E201 W202 W204"),
@@ -44,7 +44,7 @@ EVERYTHING = {
     # The plan may or may not count on the GPU; either way it is not called fine.
     "gpu-toolkit-not-registered": (None, None),  # below
     "gpu-version-mismatch": ("S105 W401", "S105 W401"),
-    "gpu-workstation": ("S105 S406 S408", "S105 S406 S408"),
+    "gpu-workstation": ("S105 S406 S408 S409", "S105 S406 S408 S409"),
     "h100-no-docker": ("S408 E501", "E101 E201 S401 S408 S602"),
     "no-compose": ("W201", "E201"),
     "no-permission": ("W101 E501", "E101 S105 S602"),
@@ -54,7 +54,7 @@ EVERYTHING = {
     "seed-laptop": ("W201 W202 W203 W204 E402 S408", "E201 W202 E203 W204 W401 S408"),
     "seed-laptop-idle": ("W201 W202 W203 W204 S408", "E201 W202 E203 W204 W401 S408"),
     "server-128-threads": ("S105", "S105"),
-    "server-8-gpus": ("S105 S406 S408", "S105 S406 S408"),
+    "server-8-gpus": ("S105 S406 S408 S409", "S105 S406 S408 S409"),
     "small-host": ("S105 E603", "S105 E603"),  # 1 GiB: torch beside the store does not fit
     # Confined by AppArmor: the stack's containers, which have no-new-privileges, do not start.
     "snap-docker": ("E104 S105", "E104 S105"),
@@ -66,7 +66,7 @@ EVERYTHING = {
     "gpu-not-restarted": ("W401", "W401"),
     "gpu-stale-cdi": ("W401", "W401"),
     "gpu-cdi-missing-device": ("W401", "W401"),
-    "gpu-cdi-without-hook": ("W401", "W401"),
+    "gpu-cdi-without-hook": ("W401 W409", "W401 W409"),
     "gpu-lost-on-reload": ("W406", "W406"),
     "gpu-rootless": ("W401", "W401"),
     "gpu-rootless-no-cgroups": ("", ""),
@@ -134,7 +134,7 @@ def test_a_narrow_host_is_judged_by_what_its_containers_add_up_to():
 def test_a_toolkit_without_its_hook_is_not_called_fine():
     findings = examine(load(HOSTS / "gpu-toolkit-not-registered.json"), config())
 
-    assert _verdicts(findings) in ("S105 E401 S408", "S105 W401 S408")
+    assert _verdicts(findings) in ("S105 E401 S408 S409", "S105 W401 S408 S409")
 
 
 def test_every_recorded_host_is_in_the_table():

@@ -227,6 +227,7 @@ def toolkit(**changes: Any) -> ContainerToolkit:
         "no_cgroups": False,
         "char_links": True,
         "cdi_specs": (),
+        "version": "1.18.1",
     }
     return ContainerToolkit(**{**values, **changes})
 

@@ -48,6 +48,7 @@ from tests.support.hosts import (
     no_engine,
     process,
     seeds_laptop,
+    toolkit,
     user_installed,
 )
 
@@ -166,6 +167,8 @@ def _gpu() -> Iterator[Trouble]:
         yield Trouble(host(docker=engine(**changes), gpu=driver(gpu(), **facts)), COMPOSE)
     yield Trouble(host(gpu=NoGpuDriver(state="no-driver", detail="x", nouveau=True)))
     yield Trouble(host(gpu=NoGpuDriver(state="not-loaded", detail="x", secure_boot=True)))
+    old = driver(gpu(), container_toolkit=toolkit(version="1.14.6"))
+    yield Trouble(host(gpu=old), COMPOSE)
     no_module = NoGpuDriver(state="not-loaded", detail="x", module="")
     yield Trouble(host(gpu=no_module))
     yield Trouble(host(gpu=replace(no_module, module="nvidia.ko", module_refusal="x")))

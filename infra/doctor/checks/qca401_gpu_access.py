@@ -146,8 +146,10 @@ def _classify(engine: Engine, driver: GpuDriver, obstacle: Obstacle) -> str:
         return obstacle
     if is_from_snap(engine):
         return "snap-with-toolkit" if "nvidia" in engine.runtimes else "snap"
-    takes_cdi = driver.toolkit is not None and parse_version(engine.version) >= CDI_FOR_NVIDIA
-    return "takes-cdi" if takes_cdi else obstacle
+    # Where the engine has CDI devices already, it is the hook that is missing, not the file.
+    lacks_file = driver.toolkit is not None and not list_cdi_devices(engine)
+    takes_cdi = parse_version(engine.version) >= CDI_FOR_NVIDIA
+    return "takes-cdi" if lacks_file and takes_cdi else obstacle
 
 
 def _report_no_access(

@@ -101,6 +101,9 @@ class ContainerToolkit:
     char_links: bool
     """Whether /dev/char has links to NVIDIA's device files."""
     cdi_specs: tuple[CdiSpec, ...]
+    version: str | None = None
+    """As `nvidia-ctk` says it, e.g. `1.17.8`; empty without that program, None where it does not
+    say or that was not recorded."""
 
 
 @strict_dataclass

@@ -1,4 +1,4 @@
-"""What of the NVIDIA Container Toolkit is on this host, from its files. Nothing of it is run."""
+"""What of the NVIDIA Container Toolkit is on this host: from its files, but for its version."""
 
 import re
 import shutil
@@ -6,12 +6,15 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
+from infra.host.deadline import Deadline
 from infra.host.errors import ProbeError
 from infra.host.facts import CdiSpec, ContainerToolkit
 from infra.host.files import read_text
 
 _CDI_DIRS = ("etc/cdi", "var/run/cdi")  # where the engine reads CDI files by default
 _HOOK, _CDI_HOOK = "nvidia-container-runtime-hook", "nvidia-cdi-hook"
+# "NVIDIA Container Toolkit CLI version 1.17.8"
+_VERSION = re.compile(r"\bversion v?(\d\S*)")
 
 # What dockerd runs it with: https://github.com/NVIDIA/nvidia-container-toolkit (config.toml).
 _CONFIG = "etc/nvidia-container-runtime/config.toml"
@@ -23,7 +26,7 @@ _DRIVER_LIBRARY = re.compile(r"/lib(?:cuda|nvidia-ml)\.so\.(\d{3,}\.[\d.]*\d)")
 _DEVICE_FILE = re.compile(r"[pP]ath\"?:\s*\"?(/dev/nvidia[\w./-]*)")
 
 
-def read_container_toolkit(root: Path = Path("/")) -> ContainerToolkit:
+def read_container_toolkit(root: Path, deadline: Deadline) -> ContainerToolkit:
     """Return what is there of it; what cannot be read counts as not there."""
     cdi_hook = shutil.which(_CDI_HOOK)
     return ContainerToolkit(
@@ -32,7 +35,19 @@ def read_container_toolkit(root: Path = Path("/")) -> ContainerToolkit:
         no_cgroups=bool(_NO_CGROUPS.search(_read_or_empty(root / _CONFIG))),
         char_links=_has_char_links(root / "dev/char"),
         cdi_specs=tuple(_read_spec(path, root) for path in find_cdi_files(root)),
+        version=_ask_version(deadline),
     )
+
+
+def _ask_version(deadline: Deadline) -> str | None:
+    program = shutil.which("nvidia-ctk")
+    if program is None:
+        return ""
+    try:
+        match = _VERSION.search(deadline.run([program, "--version"]).stdout)
+    except ProbeError:
+        return None
+    return match[1] if match else None
 
 
 def find_cdi_files(root: Path) -> tuple[Path, ...]:

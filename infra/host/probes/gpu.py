@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Literal
 
+from infra.host.deadline import Deadline
 from infra.host.errors import ProbeError
 from infra.host.facts import Gpu, GpuDriver, GpuProcess, MigDevice, NoGpuDriver
 from infra.host.probes import pci
@@ -35,11 +36,11 @@ _TOOLKIT = ("nvidia-container-runtime-hook", "nvidia-ctk")
 _Missing = Literal["no-driver", "not-loaded"]
 
 
-def probe(root: Path = Path("/"), nvml: Any = None) -> GpuDriver | NoGpuDriver:
+def probe(deadline: Deadline, root: Path = Path("/"), nvml: Any = None) -> GpuDriver | NoGpuDriver:
     """Ask NVML. `nvml` is the module `pynvml`; tests hand in their own."""
     try:
         with open_nvml(nvml) as opened:
-            return _read_driver(opened, root)
+            return _read_driver(opened, root, deadline)
     except NvmlInitError as error:
         missing = _explain_missing_driver(error, pci.find_nvidia_cards(root))
         return _add_kernel_facts(missing, root)
@@ -86,7 +87,7 @@ def _add_kernel_facts(missing: NoGpuDriver, root: Path) -> NoGpuDriver:
     )
 
 
-def _read_driver(nvml: Any, root: Path) -> GpuDriver:
+def _read_driver(nvml: Any, root: Path, deadline: Deadline) -> GpuDriver:
     cuda = nvml.nvmlSystemGetCudaDriverVersion_v2()
     log = read_kernel_log(root)
     return GpuDriver(
@@ -95,7 +96,7 @@ def _read_driver(nvml: Any, root: Path) -> GpuDriver:
         gpus=tuple(_read_gpu(nvml, *numbered) for numbered in enumerate(list_devices(nvml))),
         toolkit=next((path for name in _TOOLKIT if (path := shutil.which(name))), None),
         cdi_files=tuple(str(path) for path in find_cdi_files(root)),
-        container_toolkit=read_container_toolkit(root),
+        container_toolkit=read_container_toolkit(root, deadline),
         visible_devices=os.environ.get("CUDA_VISIBLE_DEVICES"),
         xids=None if log is None else find_xids(log),
     )

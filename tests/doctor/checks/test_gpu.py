@@ -75,6 +75,17 @@ def _module(**changes: Any) -> HostFacts:
     return _blocked("not-loaded", **{**values, **changes})
 
 
+def _toolkit(version: str) -> HostFacts:
+    return gpu_host(container_toolkit=toolkit(version=version))
+
+
+def _old_cdi(version: str) -> HostFacts:
+    """A host with CDI devices, without any hook of the toolkit."""
+    docker = engine(version="29.4.0", cdi_devices=("nvidia.com/gpu=0",))
+    tools = toolkit(version=version, cdi_hook=None)
+    return gpu_host(docker=docker, toolkit="/usr/bin/nvidia-ctk", container_toolkit=tools)
+
+
 def _condition(**changes: Any) -> HostFacts:
     """A host with one GPU in a condition that differs from a sound one."""
     return gpu_host(gpu(health=replace(SOUND, **changes)))
@@ -268,6 +279,16 @@ CASES = [
         "of NVIDIA GeForce RTX 3050: clocks and PCIe (NVML does not tell)",
     ),
     HostCase("QCA408", host(gpu="NVML hung"), SKIPPED, "NVML hung"),
+    HostCase("QCA409", _toolkit("1.17.8"), OK, "1.17.8", COMPOSE),
+    HostCase("QCA409", _toolkit("1.17.7"), WARNING, "does not write the CDI file anew", COMPOSE),
+    HostCase("QCA409", _toolkit("1.14.6"), WARNING, "nor bring nvidia-cdi-hook", COMPOSE),
+    HostCase("QCA409", _toolkit("1.11.0"), WARNING, "make the links in /dev/char", COMPOSE),
+    HostCase("QCA409", _toolkit(""), SKIPPED, "does not say it", COMPOSE),
+    HostCase("QCA409", _toolkit("dev"), SKIPPED, "does not say it", COMPOSE),
+    HostCase("QCA409", gpu_host(), SKIPPED, "not recorded", COMPOSE),
+    HostCase("QCA409", host(gpu="NVML hung"), SKIPPED, "NVML hung", COMPOSE),
+    HostCase("QCA401", _old_cdi("1.14.6"), WARNING, "1.14.6 has none; it came with 1.16", COMPOSE),
+    HostCase("QCA401", _old_cdi("1.18.1"), WARNING, "takes no CDI devices for it.", COMPOSE),
     # As many GPUs as are asked for? Of one, QCA401 judges.
     HostCase(
         "QCA405", gpu_host(gpu(), GPU_1), OK, "2 GPUs are asked for, and 2 are here", TWO_GPUS
@@ -400,3 +421,15 @@ def test_what_cannot_be_determined_is_told_beside_the_faults():
     assert [finding.severity for finding in findings] == [INFO, INFO, SKIPPED]
     assert "clocks" in findings[-1].message
     assert "Xid" in findings[-1].message
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        host(),
+        gpu_host(toolkit=None),  # QCA401
+        gpu_host(docker=engine(host="ssh://there"), container_toolkit=toolkit(version="1.0")),
+    ],
+)
+def test_without_a_toolkit_here_nothing_is_said_of_its_version(facts):
+    assert judge(facts, "QCA409", stack=COMPOSE) == []

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from infra.host.deadline import Deadline
 from infra.host.facts import CdiSpec
 from infra.host.probes.container_toolkit import read_container_toolkit
+from tests.support.fake_programs import write_program
 
 # As `nvidia-ctk cdi generate` writes them, shortened.
 YAML = """---
@@ -57,7 +59,7 @@ def write(root: Path, name: str, text: str = "") -> Path:
 
 
 def test_where_there_is_none_nothing_is_found(tmp_path: Path) -> None:
-    found = read_container_toolkit(tmp_path)
+    found = read_container_toolkit(tmp_path, Deadline(5))
     assert (found.cdi_hook, found.hook_changed, found.no_cgroups) == (None, None, False)
     assert (found.char_links, found.cdi_specs) == (False, ())
 
@@ -66,7 +68,7 @@ def test_where_there_is_none_nothing_is_found(tmp_path: Path) -> None:
 def test_the_hooks_time_is_when_it_came_there(tmp_path: Path, programs: Path, name: str) -> None:
     program = write(programs, name)
     program.chmod(0o755)
-    found = read_container_toolkit(tmp_path)
+    found = read_container_toolkit(tmp_path, Deadline(5))
     assert found.cdi_hook == (str(program) if name == "nvidia-cdi-hook" else None)
     assert found.hook_changed is not None
     assert abs(found.hook_changed - time.time()) < 60
@@ -82,15 +84,15 @@ def test_the_hooks_time_is_when_it_came_there(tmp_path: Path, programs: Path, na
 )
 def test_the_setting_for_rootless_engines(tmp_path: Path, text: str, expected: bool) -> None:
     write(tmp_path, "etc/nvidia-container-runtime/config.toml", text)
-    assert read_container_toolkit(tmp_path).no_cgroups is expected
+    assert read_container_toolkit(tmp_path, Deadline(5)).no_cgroups is expected
 
 
 def test_links_to_device_files(tmp_path: Path) -> None:
     (tmp_path / "dev/char").mkdir(parents=True)
     (tmp_path / "dev/char/1:3").symlink_to("../null")
-    assert not read_container_toolkit(tmp_path).char_links
+    assert not read_container_toolkit(tmp_path, Deadline(5)).char_links
     (tmp_path / "dev/char/195:0").symlink_to("../nvidia0")
-    assert read_container_toolkit(tmp_path).char_links
+    assert read_container_toolkit(tmp_path, Deadline(5)).char_links
 
 
 @pytest.mark.parametrize(
@@ -107,6 +109,24 @@ def test_what_a_cdi_file_is_written_for(
 ) -> None:
     path = write(tmp_path, "etc/cdi/nvidia.yaml", text)
     write(tmp_path, "dev/nvidia0")
-    assert read_container_toolkit(tmp_path).cdi_specs == (
+    assert read_container_toolkit(tmp_path, Deadline(5)).cdi_specs == (
         CdiSpec(path=str(path), driver_version=version, missing=missing),
     )
+
+
+@pytest.mark.parametrize(
+    ("script", "version"),
+    [
+        ("echo NVIDIA Container Toolkit CLI version 1.17.8; echo commit: f2027571", "1.17.8"),
+        ("echo NVIDIA Container Toolkit CLI version unknown", None),
+        ("exit 1", None),
+        ("exec sleep 20", None),
+        (None, ""),
+    ],
+)
+def test_its_version_is_asked_of_the_toolkit(
+    tmp_path: Path, programs: Path, script: str | None, version: str | None
+) -> None:
+    if script:
+        write_program(programs / "nvidia-ctk", script.replace("exec sleep", "exec /bin/sleep"))
+    assert read_container_toolkit(tmp_path, Deadline(0.5)).version == version

@@ -378,7 +378,7 @@ def test_what_the_nvidia_driver_says_of_a_card(
         computing=[Process(7, used)],
     )
     with write_host({}) as root:
-        fact = collect_fact(lambda: gpu.probe(root, FakeNvml(card)))
+        fact = collect_fact(lambda: gpu.probe(Deadline(5), root, FakeNvml(card)))
     if isinstance(fact, Known):
         (found,) = fact.value.gpus
         assert found.memory_free >= 0

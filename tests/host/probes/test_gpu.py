@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from infra.host.deadline import Deadline
 from infra.host.errors import ProbeError
 from infra.host.facts import GpuDriver, GpuProcess, NoGpuDriver
 from infra.host.probes import gpu
@@ -26,7 +27,7 @@ def with_card(tmp_path: Path) -> Path:
 
 
 def probe(nvml: FakeNvml, root: Path = Path("/nowhere")) -> GpuDriver:
-    found = gpu.probe(root, nvml)
+    found = gpu.probe(Deadline(5), root, nvml)
     assert isinstance(found, GpuDriver)
     assert nvml.open == 0  # shut down again
     return found
@@ -54,11 +55,11 @@ LAYERS = {
 
 @pytest.mark.parametrize(("error", "states"), LAYERS.items())
 def test_which_layer_is_missing(with_card: Path, error: int, states: tuple[str, str]) -> None:
-    found = gpu.probe(with_card, FakeNvml(init_error=error))
+    found = gpu.probe(Deadline(5), with_card, FakeNvml(init_error=error))
     assert isinstance(found, NoGpuDriver)
     assert found.state == states[0]
     assert found.cards == ("0000:01:00.0 10de:1f82",)
-    found = gpu.probe(Path("/nowhere"), FakeNvml(init_error=error))
+    found = gpu.probe(Deadline(5), Path("/nowhere"), FakeNvml(init_error=error))
     assert found.state == states[1]
 
 
@@ -67,7 +68,7 @@ def test_which_layer_is_missing(with_card: Path, error: int, states: tuple[str, 
 )
 def test_another_error_is_no_verdict(with_card: Path, nvml: FakeNvml) -> None:
     with pytest.raises(ProbeError, match="NVML error"):
-        gpu.probe(with_card, nvml)
+        gpu.probe(Deadline(5), with_card, nvml)
     assert nvml.open == 0
 
 
@@ -77,9 +78,9 @@ def test_without_the_driver_the_real_library_says_so() -> None:
     try:
         pynvml.nvmlInit()
     except pynvml.NVMLError:
-        assert isinstance(gpu.probe(), NoGpuDriver)
+        assert isinstance(gpu.probe(Deadline(5)), NoGpuDriver)
     else:
-        assert isinstance(gpu.probe(), GpuDriver)
+        assert isinstance(gpu.probe(Deadline(5)), GpuDriver)
 
 
 def test_the_driver_and_its_gpu() -> None:
@@ -111,7 +112,11 @@ def test_a_gpu_without_memory_of_its_own_shares_the_hosts() -> None:
 
 def test_memory_that_cannot_be_read_is_no_verdict() -> None:
     with pytest.raises(ProbeError):
-        gpu.probe(Path("/nowhere"), FakeNvml(Device(memory=FakeNvml.NVML_ERROR_NO_PERMISSION)))
+        gpu.probe(
+            Deadline(5),
+            Path("/nowhere"),
+            FakeNvml(Device(memory=FakeNvml.NVML_ERROR_NO_PERMISSION)),
+        )
 
 
 @pytest.mark.parametrize(
@@ -127,7 +132,7 @@ def test_memory_that_cannot_be_read_is_no_verdict() -> None:
 )
 def test_an_answer_of_another_kind_is_no_verdict(nvml: FakeNvml) -> None:
     with pytest.raises(ProbeError, match="answered what cannot be"):
-        gpu.probe(Path("/nowhere"), nvml)
+        gpu.probe(Deadline(5), Path("/nowhere"), nvml)
     assert nvml.open == 0
 
 
