@@ -152,11 +152,11 @@ def test_the_image_can_be_built_from_it(clean, tmp_path):
     """As good a build context as the checkout's: the same files, the same image name."""
     program = (
         "from pathlib import Path\n"
-        "from infra.stack.image import compute_image_name, make_context\n"
+        "from infra.stack.image import compute_image_name, list_context, make_context\n"
         "folder = Path('context')\n"
         "folder.mkdir()\n"
         "make_context(folder, None)\n"
-        "print(compute_image_name(folder, {}))"
+        "print(compute_image_name(list_context(), {}))"
     )
     installed = python(clean, tmp_path, program)
     context = tmp_path / "context"

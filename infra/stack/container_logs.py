@@ -4,23 +4,24 @@ import time
 from collections.abc import Callable, Generator, Iterator
 from datetime import datetime
 from pathlib import Path
-from typing import Any
-
-from python_on_whales import DockerClient
+from typing import TYPE_CHECKING, Any
 
 from infra.stack.containers import POLL_SECONDS, Container, list_containers
 from infra.stack.docker_client import translate_errors
 from qca.core.diagnostics import log_command
 from qca.core.errors import LaunchError
 
+if TYPE_CHECKING:
+    from python_on_whales import DockerClient
+
 # A sentence or two of a health check's output, which can be 4096 bytes.
 _CHECK_CHARACTERS = 300
 
 
-def log_tail(stack: DockerClient, service: str) -> str:
+def log_tail(stack: "DockerClient", service: str) -> str:
     """Return the end of a service's log, and whether it was killed for its memory."""
     text = _read_end(stack, service, lines=10)
-    container = list_containers(stack).get(service)
+    container = _list_containers(stack).get(service)
     note = _describe_failure(container) if container else ""
     lines = "\n".join(f"  {line}" for line in text.strip().splitlines())
     return f"{note} Its last words:\n{lines or '  (none)'}"
@@ -36,7 +37,7 @@ def _describe_failure(container: Container) -> str:
 
 
 def read_logs(
-    stack: DockerClient, names: list[str], *, follow: bool, tail: int | None
+    stack: "DockerClient", names: list[str], *, follow: bool, tail: int | None
 ) -> Iterator[str]:
     """Yield lines of the services' logs, each with the service's name."""
     last = None if tail is None else str(tail)
@@ -45,19 +46,19 @@ def read_logs(
     )
 
 
-def read_recent_trainer_lines(stack: DockerClient) -> list[str]:
+def read_recent_trainer_lines(stack: "DockerClient") -> list[str]:
     """Return the newest lines that the trainer wrote."""
     return _read_end(stack, "trainer", lines=20).splitlines()
 
 
-def _read_end(stack: DockerClient, service: str, *, lines: int) -> str:
+def _read_end(stack: "DockerClient", service: str, *, lines: int) -> str:
     with translate_errors(), log_command(["docker", "compose", "logs", service]) as run:
         text = stack.compose.logs(services=[service], tail=str(lines), no_log_prefix=True)
         run.exit_code = 0  # any other raises
     return str(text)
 
 
-def follow_trainer(stack: DockerClient) -> Generator[str, None, None]:
+def follow_trainer(stack: "DockerClient") -> Generator[str, None, None]:
     """Yield the lines that the trainer writes, from its start to its end.
 
     Raises:
@@ -77,15 +78,19 @@ def follow_trainer(stack: DockerClient) -> Generator[str, None, None]:
         )
 
 
-def copy_from_trainer(stack: DockerClient, source: str, destination: Path) -> None:
+def copy_from_trainer(stack: "DockerClient", source: str, destination: Path) -> None:
     """Copy a file out of the trainer's container, which need not run."""
     trainer = _find_trainer(stack)
     with translate_errors():
         stack.container.copy((trainer.id, source), destination)
 
 
-def _find_trainer(stack: DockerClient) -> Container:
-    trainer = list_containers(stack).get("trainer")
+def _list_containers(stack: "DockerClient") -> dict[str, Container]:
+    return list_containers(str(stack.client_config.compose_project_name))
+
+
+def _find_trainer(stack: "DockerClient") -> Container:
+    trainer = _list_containers(stack).get("trainer")
     if trainer is None:
         raise LaunchError(
             "the trainer's container was removed",
@@ -94,14 +99,14 @@ def _find_trainer(stack: DockerClient) -> Container:
     return trainer
 
 
-def _read_lines_since_start(stack: DockerClient, trainer: Container) -> Iterator[str]:
+def _read_lines_since_start(stack: "DockerClient", trainer: Container) -> Iterator[str]:
     # Not through Compose, which puts lines of its own among them.
     return _decode_lines(
         lambda: stack.container.logs(trainer.id, follow=True, stream=True, since=trainer.started_at)
     )
 
 
-def _has_restarted(stack: DockerClient, started: datetime) -> bool:
+def _has_restarted(stack: "DockerClient", started: datetime) -> bool:
     """Wait until the trainer has ended, or its restart policy has started it since `started`."""
     while (trainer := _find_trainer(stack)).status not in ("exited", "dead"):
         if trainer.status == "running" and trainer.started_at != started:

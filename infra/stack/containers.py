@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from python_on_whales import DockerClient
-
 from infra.stack.docker_client import connect_engine
 
 POLL_SECONDS = 0.5
@@ -40,15 +38,15 @@ class Container:
     """The output of the last health check, if that failed."""
 
 
-def list_containers(stack: DockerClient) -> dict[str, Container]:
-    """Return the stack's containers by service, stopped ones too.
+def list_containers(project: str) -> dict[str, Container]:
+    """Return a stack's containers by service, stopped ones too.
 
     Raises:
         LaunchError: the engine does not answer.
 
     """
-    project = f"{PROJECT_LABEL}={stack.client_config.compose_project_name}"
-    return {one.service: one for one in _inspect_containers([project, *_STACK_LABELS])}
+    labels = [f"{PROJECT_LABEL}={project}", *_STACK_LABELS]
+    return {one.service: one for one in _inspect_containers(labels)}
 
 
 def health_of(container: Container) -> Health:
@@ -60,8 +58,8 @@ def health_of(container: Container) -> Health:
     return "healthy" if container.health == "healthy" else "waiting"
 
 
-def describe_services(stack: DockerClient) -> list[dict[str, Any]]:
-    """Return name, state, health and exit code of each of the stack's containers."""
+def describe_services(project: str) -> list[dict[str, Any]]:
+    """Return name, state, health and exit code of each of a stack's containers."""
     return [
         {
             "name": name,
@@ -70,7 +68,7 @@ def describe_services(stack: DockerClient) -> list[dict[str, Any]]:
             "health": container.health if container.status == "running" else None,
             "exit_code": container.exit_code if container.status == "exited" else None,
         }
-        for name, container in sorted(list_containers(stack).items())
+        for name, container in sorted(list_containers(project).items())
     ]
 
 

@@ -1,18 +1,17 @@
 """How the stack talks to Docker: the engine's API, `docker compose`, and errors in Docker's words.
 
-Questions to the engine go through the Docker SDK, which is imported when the first one is asked;
-what Compose or the `docker` program has to do goes through them.
+Questions to the engine go through the Docker SDK; what Compose or the `docker` program has to do
+goes through them. Both libraries take half a second to import, so the first use does it.
 """
 
 import contextlib
+import functools
 import os
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-from python_on_whales import DockerClient
-from python_on_whales.exceptions import DockerException
 
 from infra.host.facts import NoEngine
 from infra.host.probes.docker.endpoint import Endpoint, Tls, resolve_endpoint
@@ -23,6 +22,8 @@ from qca.core.errors import LaunchError
 if TYPE_CHECKING:
     from docker import APIClient
     from docker.tls import TLSConfig
+    from python_on_whales import DockerClient
+    from python_on_whales.exceptions import DockerException
 
 _HINT = "`qca doctor` examines Docker and Compose."
 _SSH_HINT = "`docker version` goes the same way: through ssh, and `docker` on that machine."
@@ -33,8 +34,10 @@ _ENGINE_SECONDS = 30
 _COMMAND_SECONDS = 15.0
 
 
-def make_stack_client(state: StateDir, project: str) -> DockerClient:
+def make_stack_client(state: StateDir, project: str) -> "DockerClient":
     """Return a client for the stack that `qca up` has just written into this state folder."""
+    from python_on_whales import DockerClient
+
     return DockerClient(
         compose_files=[state.compose_file],
         compose_project_name=project,
@@ -42,12 +45,14 @@ def make_stack_client(state: StateDir, project: str) -> DockerClient:
     )
 
 
-def make_project_client(project: str) -> DockerClient:
+def make_project_client(project: str) -> "DockerClient":
     """Return a client that knows a stack by its name alone, to look at what runs.
 
     No Compose file is read for it: one in a state folder that came with a clone could include
     another machine's. Compose reads an `.env` in the project's directory, hence the root's.
     """
+    from python_on_whales import DockerClient
+
     return DockerClient(compose_project_name=project, compose_project_directory="/")
 
 
@@ -77,6 +82,16 @@ def connect_engine() -> Iterator["APIClient"]:
         ) from None
 
 
+def preload_sdk() -> None:
+    """Import the SDK in the background, while the host is examined by other programs."""
+    threading.Thread(target=_import_sdk, name="docker", daemon=True).start()
+
+
+def _import_sdk() -> None:
+    with contextlib.suppress(ImportError):  # the first use says so
+        import docker  # noqa: F401
+
+
 def _find_home() -> Path:
     try:
         return Path.home()
@@ -87,11 +102,17 @@ def _find_home() -> Path:
 
 def _open_client(endpoint: Endpoint) -> "APIClient":
     """Return a client that speaks the engine's own version of the API."""
+    return _make_client(endpoint, _ask_api_version(endpoint))
+
+
+@functools.cache
+def _ask_api_version(endpoint: Endpoint) -> str:
+    """Return the version of the API that the engine speaks; a failure is not remembered."""
     from docker.constants import DEFAULT_DOCKER_API_VERSION
 
     with contextlib.closing(_make_client(endpoint, DEFAULT_DOCKER_API_VERSION)) as client:
         version = client.version(api_version=False).get("ApiVersion")
-    return _make_client(endpoint, version or DEFAULT_DOCKER_API_VERSION)
+    return version or DEFAULT_DOCKER_API_VERSION
 
 
 def _make_client(endpoint: Endpoint, version: str) -> "APIClient":
@@ -154,13 +175,15 @@ def run_docker(*arguments: str) -> str | None:
 @contextlib.contextmanager
 def translate_errors(hint: str = _HINT) -> Iterator[None]:
     """Raise what Docker refuses as a LaunchError in Docker's own words, with `hint`."""
+    from python_on_whales.exceptions import DockerException
+
     try:
         yield
     except DockerException as error:
         raise LaunchError(error_text(error), hint=hint) from None
 
 
-def error_text(error: DockerException) -> str:
+def error_text(error: "DockerException") -> str:
     """Return what docker wrote to its error stream, or the error itself.
 
     Without the Compose plugin docker takes `compose` for an unknown word and complains of the

@@ -3,10 +3,11 @@
 import contextlib
 import hashlib
 import json
+import os
 import platform
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -32,28 +33,36 @@ _ARCHITECTURES = {"x86_64": "amd64", "AMD64": "amd64", "aarch64": "arm64"}
 _MANIFESTS = ("OCIManifest", "SchemaV2Manifest")
 
 
-def make_context(folder: Path, ca_bundle: Path | None) -> None:
-    """Fill `folder` with what the image is built from, whether qca is installed or checked out."""
+def list_context() -> dict[str, Path]:
+    """Return the files of the build context by their names there, from a wheel or a checkout."""
     packages = {name: Path(str(files(name))) for name in _PACKAGES}
     checkout = packages["qca"].parent
     installed = packages["infra"] / "data" / "image"
     source = installed if installed.is_dir() else checkout
-    for name in _FILES:
-        shutil.copyfile(source / name, folder / name)
+    found = {name: source / name for name in _FILES}
     for name, package in packages.items():
-        ignore = shutil.ignore_patterns("__pycache__", "image")
-        shutil.copytree(package, folder / name, ignore=ignore)
-    if ca_bundle is not None:
+        for folder, folders, names in os.walk(package):
+            folders[:] = set(folders) - {"__pycache__", "image"}
+            inside = Path(name, os.path.relpath(folder, package))
+            found |= {(inside / file).as_posix(): Path(folder, file) for file in names}
+    return found
+
+
+def make_context(folder: Path, ca_bundle: Path | None) -> None:
+    """Fill `folder` with what the image is built from."""
+    for name, file in list_context().items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, folder / name)
+    if ca_bundle is not None:  # needed to build, absent from the image
         shutil.copyfile(ca_bundle, folder / "ca-bundle.crt")
 
 
-def compute_image_name(context: Path, arguments: dict[str, str]) -> str:
+def compute_image_name(context: Mapping[str, Path], arguments: Mapping[str, str]) -> str:
     """Return a name that changes with whatever the image is built from."""
-    digest = hashlib.sha256(json.dumps(arguments, sort_keys=True).encode())
-    for file in sorted(path for path in context.rglob("*") if path.is_file()):
-        if file.name != "ca-bundle.crt":  # needed to build, absent from the image
-            digest.update(file.relative_to(context).as_posix().encode() + b"\0")
-            digest.update(file.read_bytes())
+    digest = hashlib.sha256(json.dumps(dict(arguments), sort_keys=True).encode())
+    for name, file in sorted(context.items()):
+        digest.update(name.encode() + b"\0")
+        digest.update(file.read_bytes())
     return f"{_REPOSITORY}:{digest.hexdigest()[:12]}"
 
 
@@ -71,16 +80,16 @@ def ensure_trainer_image(
             does not answer.
 
     """
-    with tempfile.TemporaryDirectory(prefix="qca-image-") as folder:
-        context = Path(folder)
-        _prepare(context, ca_bundle)
-        arguments = list_build_args(plan.trainer.base_image.value)
-        name = compute_image_name(context, arguments)
-        if not has_image(name):
-            _announce_download(plan.trainer.base_image.value, say)
-            say(f"Building the trainer image {name} on {plan.trainer.base_image.value}.")
-            _build(context, name, arguments, plan.project, tick)
-            remove_older_images(name, plan.project)
+    base_image = plan.trainer.base_image.value
+    arguments = list_build_args(base_image)
+    name = compute_image_name(list_context(), arguments)
+    if not has_image(name):
+        _announce_download(base_image, say)
+        say(f"Building the trainer image {name} on {base_image}.")
+        with tempfile.TemporaryDirectory(prefix="qca-image-") as folder:
+            _prepare(Path(folder), ca_bundle)
+            _build(Path(folder), name, arguments, plan.project, tick)
+        remove_older_images(name, plan.project)
     return name
 
 

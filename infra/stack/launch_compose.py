@@ -6,8 +6,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from python_on_whales import DockerClient
-
 from infra.stack.container_logs import log_tail
 from infra.stack.containers import POLL_SECONDS, health_of, list_containers
 from infra.stack.docker_client import make_stack_client
@@ -102,12 +100,11 @@ def start(
     if storage.volume is not None:
         put_secret(state.store_flags, plan.project, images.store, storage.find_container_user())
     say(f"Starting store and trainer as project {plan.project}.")
-    stack = make_stack_client(state, plan.project)
     try:
         _run_compose_up(plan.project, state)
     except LaunchError as error:
-        raise _build_start_error(stack, plan.project, error) from None
-    _wait_until_healthy(stack, plan.project)
+        raise _build_start_error(state, plan.project, error) from None
+    _wait_until_healthy(state, plan.project)
 
 
 def write_files(
@@ -130,19 +127,19 @@ def write_files(
     write_atomically(state.env_file, "".join(f"{k}={v}\n" for k, v in variables.items()))
 
 
-def _wait_until_healthy(stack: DockerClient, project: str) -> None:
+def _wait_until_healthy(state: StateDir, project: str) -> None:
     """Wait until the store is healthy, and the trainer too or already done."""
     deadline = time.monotonic() + _HEALTHY_SECONDS
     while True:
-        states = {name: health_of(container) for name, container in list_containers(stack).items()}
-        if states.get("store") == "healthy" and states.get("trainer") in ("healthy", "done"):
+        found = {name: health_of(container) for name, container in list_containers(project).items()}
+        if found.get("store") == "healthy" and found.get("trainer") in ("healthy", "done"):
             return
-        for name, state in states.items():
-            if state == "failed":
-                raise _build_not_up_error(stack, project, f"{name} failed", name)
+        for name, health in found.items():
+            if health == "failed":
+                raise _build_not_up_error(state, project, f"{name} failed", name)
         if time.monotonic() > deadline:
-            name = next((name for name, state in states.items() if state == "waiting"), "store")
-            raise _build_not_up_error(stack, project, f"{name} is not healthy in time", name)
+            name = next((name for name, health in found.items() if health == "waiting"), "store")
+            raise _build_not_up_error(state, project, f"{name} is not healthy in time", name)
         time.sleep(POLL_SECONDS)
 
 
@@ -155,16 +152,17 @@ def _run_compose_up(project: str, state: StateDir) -> None:
     run_streaming(command, tick=lambda _: None, hint=hint)
 
 
-def _build_start_error(stack: DockerClient, project: str, error: LaunchError) -> LaunchError:
+def _build_start_error(state: StateDir, project: str, error: LaunchError) -> LaunchError:
     with contextlib.suppress(LaunchError):
-        for name, container in list_containers(stack).items():
+        for name, container in list_containers(project).items():
             if health_of(container) == "failed" or container.status == "restarting":
-                return _build_not_up_error(stack, project, f"{name} failed", name)
+                return _build_not_up_error(state, project, f"{name} failed", name)
     return error
 
 
-def _build_not_up_error(stack: DockerClient, project: str, what: str, name: str) -> LaunchError:
+def _build_not_up_error(state: StateDir, project: str, what: str, name: str) -> LaunchError:
+    last_words = log_tail(make_stack_client(state, project), name)
     return LaunchError(
-        f"the stack {project} did not come up: {what}.{log_tail(stack, name)}",
+        f"the stack {project} did not come up: {what}.{last_words}",
         hint="`qca doctor` examines this host; `qca plan` shows the numbers and their reasons.",
     )

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
-from infra.stack.state import STATE_DIR, Launch, StateDir, check_parent, read_launch
+from infra.stack.launch_record import Launch, read_launch
+from infra.stack.state import STATE_DIR, StateDir, check_parent
 from qca.core.errors import InputError, LaunchError
 
 

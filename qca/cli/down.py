@@ -6,8 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from infra.stack.launch_record import read_launch
 from infra.stack.launched_runs import find_launched, list_states, raise_errors
-from infra.stack.state import STATE_DIR, StateDir, read_launch
+from infra.stack.state import STATE_DIR, StateDir
 from infra.stack.state_lock import stop_holder
 from qca.cli.messages import note, say
 from qca.cli.options import config_flag, config_option, read_config
@@ -33,6 +34,8 @@ def down(
     RUN may be left out where one was launched. Containers are found by their labels, so that
     those of a `qca up` that was killed, or whose folder `.qca` is gone, are found too.
     """
+    if run is not None and all_:
+        raise click.UsageError(f"--all ends every run; leave out either it or {run}")
     states = _choose_states(run, all_)
     errors = _end_all(states, volumes=volumes)
     if not states:

@@ -1,6 +1,7 @@
 """`qca evaluate`: how a trained automaton does on states that it has not seen."""
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -8,11 +9,12 @@ import click
 
 from qca.cli.automaton_options import device_option, load_automaton, what_argument
 from qca.cli.options import format_option, runs_option
-from qca.cli.verbosity import is_quiet
+from qca.cli.step_progress import show_steps
 from qca.core.config import Device
 from qca.runs.run_folder import RunFolder
 
 if TYPE_CHECKING:
+    from qca.automaton.automaton import Automaton
     from qca.runs.evaluation import Evaluation, Statistic, Trial
 
 
@@ -61,25 +63,16 @@ def evaluate(
     """
     automaton = load_automaton(what, runs, device)
     others = [load_automaton(other, runs, device) for other in against]
-    from rich.console import Console
-    from rich.progress import Progress
-
+    _tell_apart([automaton, *others], [what, *against])
     from qca.evaluation.evaluate import count_steps, list_conditions
     from qca.evaluation.evaluate import evaluate as run_trials
     from qca.runs.evaluation import as_document, write_evaluation
 
     conditions = list_conditions(automaton, beyond)
-    console = Console(stderr=True)
-    with Progress(console=console, disable=is_quiet() or not console.is_terminal) as progress:
-        total = count_steps(conditions, len(others) + 2, states)
-        task = progress.add_task(automaton.name, total=total)
+    total = count_steps(conditions, len(others) + 2, states)
+    with show_steps(automaton.name, total) as on_steps:
         evaluation = run_trials(
-            automaton,
-            others,
-            conditions,
-            states=states,
-            seed=seed,
-            on_steps=lambda steps: progress.advance(task, steps),
+            automaton, others, conditions, states=states, seed=seed, on_steps=on_steps
         )
     if automaton.folder is not None:
         write_evaluation(RunFolder(automaton.folder).evaluation, evaluation)
@@ -87,6 +80,22 @@ def evaluate(
         click.echo(json.dumps(as_document(evaluation), indent=2, allow_nan=False))
     else:
         _print_tables(evaluation)
+
+
+def _tell_apart(automata: "Sequence[Automaton]", words: Sequence[str]) -> None:
+    """Name those that have the same name as the user named them.
+
+    Raises:
+        UsageError: they were named the same too.
+
+    """
+    names = [one.name for one in automata]
+    for one, word in zip(automata, words, strict=True):
+        if names.count(one.name) > 1:
+            one.name = word
+    names = [one.name for one in automata]
+    if repeated := [name for name in dict.fromkeys(names) if names.count(name) > 1]:
+        raise click.UsageError(f"named more than once: {', '.join(repeated)}")
 
 
 def _print_tables(evaluation: "Evaluation") -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from qca.cli.messages import note
+from qca.core.atomic_files import replace_file
 from qca.core.config_loader import CONFIG_FILE
 from qca.core.errors import InputError
 
@@ -25,18 +26,18 @@ def init(output: Path) -> None:
     """
     from qca.core.config_template import render_template
 
-    try:
-        with output.open("x", encoding="utf-8") as file:
-            file.write(render_template())
-    except FileExistsError:
+    if output.exists() or output.is_symlink():
         raise InputError(
             f"{output}: there is one already, and it stays as it is",
             hint="Write another one with -o FILE, and read it with -c FILE.",
-        ) from None
+        )
+    try:
+        with replace_file(output) as unfinished:
+            unfinished.write_text(render_template(), encoding="utf-8")
     except OSError as error:
         raise InputError(
             f"{output}: cannot be written: {error.strerror}",
-            hint="Check the folder and its permissions.",
+            hint="Check the folder, its permissions and the free space of its disk.",
         ) from None
     reading = "" if output == CONFIG_FILE else f" -c {output}"
     note(f"Wrote {output}.\nNext: qca plan{reading}, then qca up{reading}")

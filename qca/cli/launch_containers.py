@@ -3,10 +3,11 @@
 from contextlib import closing
 from typing import TYPE_CHECKING
 
+from infra.stack.launch_record import write_launch
 from infra.stack.plan import StackPlan
 from infra.stack.project_lock import project_lock
 from infra.stack.run_storage import RunStorage
-from infra.stack.state import StateDir, write_launch
+from infra.stack.state import StateDir
 from qca.cli.event_lines import show_lines
 from qca.cli.launch_words import (
     describe_detached,

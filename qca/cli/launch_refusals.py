@@ -5,8 +5,9 @@ from collections.abc import Sequence
 import click
 
 from infra.host.facts import HostFacts
+from infra.stack.launch_record import read_launch
 from infra.stack.plan import StackPlan
-from infra.stack.state import StateDir, read_launch
+from infra.stack.state import StateDir
 from infra.stack.trainer_memory import RunningRun
 from qca.core.config import Config
 from qca.core.errors import LaunchError, PlanError

@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from infra.stack.decision import GIVEN
+from infra.stack.launch_record import Launch
 from infra.stack.plan import StackPlan
-from infra.stack.state import Launch
 from qca.cli.next_steps import describe_complete_run
 from qca.cli.options import RUNS
 from qca.cli.progress import ProgressView

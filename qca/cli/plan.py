@@ -1,6 +1,7 @@
 """`qca plan`: the sizing decision with a reason for each number."""
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,9 @@ from infra.dragonfly.releases import describe_license, parse_release
 from infra.dragonfly.service import is_dragonfly_image
 from infra.stack.decision import Decision, list_decisions, strip_reasons
 from infra.stack.plan import StackPlan, TrainerPlan, plan_stack
+from qca.cli.background import build_words
 from qca.cli.host_facts import host_facts, plan_here
-from qca.cli.messages import say
+from qca.cli.messages import note, say
 from qca.cli.options import config_options, facts_option, format_option, read_config
 from qca.cli.running_runs import list_running_runs
 from qca.core.errors import PlanError
@@ -50,13 +52,15 @@ def plan(config_file: Path | None, facts_file: Path | None, format_: str, **flag
         click.echo(json.dumps(build_plan_document(stack_plan), indent=2, ensure_ascii=False))
     else:
         Console().print(build_table(stack_plan))
-    if note := describe_store_license(stack_plan):
-        say(note)
+    if license_note := describe_store_license(stack_plan):
+        say(license_note)
     if stack_plan.trainer.fits.value is False:
         raise PlanError(
             "the training does not fit",
             hint="`qca estimate --solve batch|grid|steps` finds the largest that does.",
         )
+    if format_ == "text" and facts_file is None:
+        note(f"Next: {shlex.join(['qca', *build_words(config_file, flags)])}")
 
 
 def describe_store_license(stack_plan: StackPlan) -> str:

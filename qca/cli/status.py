@@ -13,8 +13,9 @@ import click
 from rich.console import Console, RenderableType
 from rich.live import Live
 
+from infra.stack.launch_record import Launch, read_launch
 from infra.stack.launched_runs import find_launched
-from infra.stack.state import Launch, StateDir, read_launch
+from infra.stack.state import StateDir
 from infra.stack.state_lock import is_held
 from qca.cli.options import RUNS, format_option
 from qca.cli.signals import Terminated, raise_on_sigterm
@@ -122,14 +123,14 @@ def _read_compose(launch: Launch, state: StateDir) -> _Status:
     from infra.stack.containers import describe_services
     from infra.stack.docker_client import make_project_client
 
-    stack = make_project_client(launch.project)
-    services = describe_services(stack) if state.compose_file.exists() else []
+    services = describe_services(launch.project) if state.compose_file.exists() else []
     trainer = next((one["state"] for one in services if one["name"] == "trainer"), None)
     if trainer is None:  # `qca up` builds its image, or is being stopped
         return _Status(launch, services, None, running=is_held(state))
     if launch.volume is None:
         records = parse_newest_records(read_last_lines(RUNS / launch.run / "metrics.jsonl"))
     else:
+        stack = make_project_client(launch.project)
         records = parse_newest_records(read_recent_trainer_lines(stack))
         records = records or _read_earlier_records(stack, launch.run)
     return _build_status(launch, services, records, running=trainer in _ALIVE)

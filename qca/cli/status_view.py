@@ -8,7 +8,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from infra.stack.state import Launch
+from infra.stack.launch_record import Launch
 from qca.core.units import format_size, format_time_left
 from qca.runs.progress import Memory, Progress
 

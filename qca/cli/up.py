@@ -7,10 +7,12 @@ from typing import Any
 
 import click
 
+from infra.stack.docker_client import preload_sdk
+from infra.stack.launch_record import write_launch
 from infra.stack.launched_runs import choose_project, list_launched
 from infra.stack.plan import Runtime, StackPlan
 from infra.stack.run_storage import name_volume, plan_storage
-from infra.stack.state import STATE_DIR, StateDir, write_launch
+from infra.stack.state import STATE_DIR, StateDir
 from infra.stack.state_lock import state_lock
 from qca.cli.background import build_words, start_in_background
 from qca.cli.event_lines import show_lines
@@ -67,6 +69,8 @@ def _launch(config: Config, detach: bool) -> Runtime:
     config = replace(config, stack=config.stack.override(project=project))
     with state_lock(state), ProgressView() as view:
         view.note("Examining this host.")
+        if config.stack.runtime != "local":
+            preload_sdk()
         running = list_running_runs(config.train.run)
         facts, plan = plan_here(config, running=running)
         refuse_blocked_host(facts, config)

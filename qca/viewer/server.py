@@ -112,9 +112,11 @@ def answer_request(request: Request, address: Address, page: str) -> Response | 
     """
     if request.headers.get("Host") != f"{HOST}:{address.port}":
         return _respond(http.HTTPStatus.MISDIRECTED_REQUEST, "This server has another name.\n")
-    if secrets.compare_digest(request.path, f"/{address.token}/"):
+    # The comparison takes bytes, or texts of ASCII alone.
+    path = request.path.encode(errors="surrogateescape")
+    if secrets.compare_digest(path, f"/{address.token}/".encode()):
         return _respond(http.HTTPStatus.OK, page, "text/html; charset=utf-8")
-    if not secrets.compare_digest(request.path, f"/{address.token}/socket"):
+    if not secrets.compare_digest(path, f"/{address.token}/socket".encode()):
         return _respond(http.HTTPStatus.NOT_FOUND, "Nothing is here.\n")
     if request.headers.get("Origin") != address.origin:
         return _respond(http.HTTPStatus.FORBIDDEN, "Only this server's page may ask for this.\n")

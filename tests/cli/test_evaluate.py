@@ -27,6 +27,15 @@ def test_the_tables_say_how_it_compares(trained):
     assert not (trained.folder / "runs" / "second" / "evaluation.json").exists()
 
 
+def test_runs_of_the_same_name_are_told_apart(trained):
+    other = trained.folder / "elsewhere" / "first"
+    write_trained_run(other, gamma=0.3)
+    words = ("evaluate", "first", "--states", 2, "--beyond", 1, "--format", "json", "--against")
+    trials = json.loads(trained(*words, other).stdout)["trials"]
+    assert [trial["automaton"] for trial in trials] == ["first", str(other), "untrained"]
+    assert "named more than once: first" in trained(*words, "first", check=2).stderr
+
+
 def test_json_is_one_document_and_what_the_run_folder_has(trained):
     done = trained("evaluate", "first", "--states", 2, "--beyond", 1, "--format", "json")
     document = json.loads(done.stdout)

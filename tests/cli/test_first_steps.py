@@ -33,11 +33,33 @@ def test_init_leaves_a_file_alone_that_is_there(qca):
     assert (qca.folder / "qca.toml").read_text() == "[train]\ngrid = 8\n"
 
 
+def test_init_on_a_full_disk_leaves_nothing(qca):
+    (qca.folder / "full").mkdir()
+    mount = 'mount -t tmpfs -o size=4k none full && head -c 4096 /dev/zero >full/other; "$@"'
+    listed = "ls -A full | grep -v other >listed; exit $0"
+    script = f"{mount}; status=$?; {listed.replace('$0', '$status')}"
+    before = ["unshare", "--mount", "--map-root-user", "sh", "-c", script, "sh"]
+    done = Program(qca.folder, qca.variables, before)("init", "-o", "full/qca.toml", check=2)
+    assert "No space left on device" in done.stderr
+    assert (qca.folder / "listed").read_text() == ""
+
+
 @pytest.mark.parametrize("words", ["status", "logs", "attach"])
 def test_where_nothing_is_launched_it_is_said_where_the_runs_are(qca, words):
     done = qca(words, check=1)
     assert "nothing was launched from this folder, or it was taken down" in done.stderr
     assert "`qca runs` lists the runs that are kept" in done.stderr
+
+
+def test_plan_names_the_command_that_launches_it(qca):
+    (qca.folder / "my.toml").write_text("")
+    words = ("--config", "my.toml", "--run", "b", "--runtime", "local")
+    assert "Next: qca up --config=my.toml --run=b --runtime=local" in qca("plan", *words).stderr
+    assert "Next" not in qca("plan", *words, "--format", "json").stderr
+
+
+def test_down_takes_a_run_or_all_of_them(qca):
+    assert "--all ends every run" in qca("down", "first", "--all", check=2).stderr
 
 
 def test_down_without_an_engine_says_what_it_does_not_know(tmp_path):

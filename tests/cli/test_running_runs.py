@@ -5,7 +5,8 @@ from dataclasses import replace
 
 import pytest
 
-from infra.stack.state import STATE_DIR, Launch, StateDir, write_launch
+from infra.stack.launch_record import Launch, write_launch
+from infra.stack.state import STATE_DIR, StateDir
 from infra.stack.state_lock import state_lock
 from infra.stack.trainer_memory import RunningRun
 from qca.cli.running_runs import list_running_runs

@@ -6,7 +6,7 @@ import re
 import pytest
 from rich.console import Console
 
-from infra.stack.state import Launch
+from infra.stack.launch_record import Launch
 from qca.cli.status_view import draw_sparkline, render_status
 from qca.core.units import GIB
 from qca.runs.progress import Expectation, summarize_progress

@@ -13,9 +13,8 @@ from pathlib import Path
 import pytest
 
 from infra.stack.containers import describe_services, list_containers
-from infra.stack.docker_client import connect_engine, make_stack_client
+from infra.stack.docker_client import connect_engine
 from infra.stack.removal import refuse_foreign_project
-from infra.stack.state import StateDir
 from qca.core.errors import LaunchError
 from tests.support.relay import relay_to
 from tests.testbed.fixtures import Engine
@@ -134,9 +133,8 @@ def test_a_project_of_another_folder_is_refused_by_its_label(engine_environment,
     refuse_foreign_project(PROJECT, mine)
 
 
-def test_the_stacks_containers_are_those_of_its_services(engine_environment, tmp_path):
+def test_the_stacks_containers_are_those_of_its_services(engine_environment):
     """Stopped ones too; not what `docker compose run` leaves, nor another project's."""
-    stack = make_stack_client(StateDir(tmp_path), PROJECT)
 
     def create(service: str, project: str = PROJECT, oneoff: str = "False") -> str:
         labels = {"project": project, "service": service, "oneoff": oneoff}
@@ -148,10 +146,10 @@ def test_the_stacks_containers_are_those_of_its_services(engine_environment, tmp
     ids.append(create("store", project=f"{PROJECT}-2"))
     try:
         engine_environment.run("start", "--attach", ids[1], check=False)
-        found = list_containers(stack)
+        found = list_containers(PROJECT)
         assert {name: one.id for name, one in found.items()} == {"store": ids[0], "trainer": ids[1]}
         assert (found["trainer"].status, found["trainer"].exit_code) == ("exited", 3)
-        assert [one["state"] for one in describe_services(stack)] == ["created", "exited"]
+        assert [one["state"] for one in describe_services(PROJECT)] == ["created", "exited"]
     finally:
         engine_environment.run("rm", "--force", *ids)
-    assert list_containers(stack) == {}
+    assert list_containers(PROJECT) == {}

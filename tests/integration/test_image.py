@@ -10,7 +10,7 @@ from infra.stack.image import (
     PROJECT_LABEL,
     compute_image_name,
     has_image,
-    make_context,
+    list_context,
     pin_digest,
     remove_older_images,
 )
@@ -82,14 +82,13 @@ def test_it_adds_little_to_its_base(engine, image, settings):
 
 
 def test_the_source_alone_changes_the_name(tmp_path):
-    make_context(tmp_path, None)
-    arguments = {"BASE_IMAGE": "debian"}
-    name = compute_image_name(tmp_path, arguments)
-    (tmp_path / BUNDLE).write_text("a certificate")
-    assert compute_image_name(tmp_path, arguments) == name
-    assert compute_image_name(tmp_path, {"BASE_IMAGE": "alpine"}) != name
-    (tmp_path / "qca" / "units.py").write_text("")
-    assert compute_image_name(tmp_path, arguments) != name
+    context, arguments = list_context(), {"BASE_IMAGE": "debian"}
+    assert BUNDLE not in context
+    name = compute_image_name(context, arguments)
+    assert compute_image_name(context, {"BASE_IMAGE": "alpine"}) != name
+    (tmp_path / "units.py").write_text("")
+    changed = {**context, "qca/core/units.py": tmp_path / "units.py"}
+    assert compute_image_name(changed, arguments) != name
 
 
 def test_a_projects_next_image_takes_the_place_of_its_last(engine, engine_environment, tmp_path):

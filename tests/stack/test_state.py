@@ -6,7 +6,8 @@ import os
 import pytest
 
 from infra.stack import state as module
-from infra.stack.state import StateDir, read_launch
+from infra.stack.launch_record import read_launch
+from infra.stack.state import StateDir
 from infra.stack.state_lock import state_lock
 from qca.core.errors import LaunchError
 

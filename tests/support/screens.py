@@ -10,8 +10,8 @@ from rich.console import Console, RenderableType
 from rich.terminal_theme import DEFAULT_TERMINAL_THEME, SVG_EXPORT_THEME, TerminalTheme
 
 from infra.host.recording import load
+from infra.stack.launch_record import Launch
 from infra.stack.plan import plan_stack
-from infra.stack.state import Launch
 from qca.cli.plan import build_table
 from qca.cli.status_view import render_status
 from qca.core.config import Config

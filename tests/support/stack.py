@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from infra.stack.image import compute_image_name, make_context
+from infra.stack.image import compute_image_name, list_context, make_context
 from tests.support.program import Endless, Program, checkpoints, episodes, write_config
 from tests.testbed.fixtures import Engine
 
@@ -88,10 +88,10 @@ def trainer_image(engine: Engine, settings: Mapping[str, str]) -> str:
     """The image that `qca up` would build, under its name; built only if it is not there."""
     arguments = {"BASE_IMAGE": settings["QCA_STACK_BASE_IMAGE"]}
     bundle = settings.get("QCA_STACK_CA_BUNDLE")
-    with tempfile.TemporaryDirectory() as folder:
-        make_context(Path(folder), Path(bundle) if bundle else None)
-        name = compute_image_name(Path(folder), arguments)
-        if engine.run("image", "inspect", name, check=False).returncode != 0:
+    name = compute_image_name(list_context(), arguments)
+    if engine.run("image", "inspect", name, check=False).returncode != 0:
+        with tempfile.TemporaryDirectory() as folder:
+            make_context(Path(folder), Path(bundle) if bundle else None)
             given = [f"--build-arg={key}={value}" for key, value in arguments.items()]
             file = f"{folder}/Dockerfile.cuda"
             engine.run("build", "-q", "-f", file, "-t", name, *given, folder, timeout=280)

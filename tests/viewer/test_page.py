@@ -114,6 +114,21 @@ def test_what_is_seen_can_be_recorded(page):
     assert page.execute_script("return document.body.dataset.saved").startswith("first-step-")
 
 
+CHOOSE_FIELD_AND_RECORD = """
+const field = document.getElementById("field");
+field.value = "1";
+field.dispatchEvent(new Event("change"));
+document.getElementById("record").click();
+"""
+
+
+def test_a_recording_can_start_before_the_first_frame_of_another_field(page):
+    page.execute_script(CHOOSE_FIELD_AND_RECORD)
+    assert page.find_element(By.ID, "record").get_attribute("aria-pressed") == "true"
+    page.execute_script(CHOOSE_FIELD_AND_RECORD)
+    wait(page, lambda driver: driver.execute_script("return document.body.dataset.saved"))
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [DESK, PHONE])
 def test_everything_can_be_read(browser, url, width, scheme):

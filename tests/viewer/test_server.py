@@ -8,11 +8,13 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 
 import pytest
+from websockets.datastructures import Headers
 from websockets.exceptions import ConnectionClosed, InvalidStatus
+from websockets.http11 import Request
 from websockets.sync.client import ClientConnection, connect
 
 from qca.core.errors import LaunchError, PlanError
-from qca.viewer.server import HOST, Address, bind
+from qca.viewer.server import HOST, Address, answer_request, bind
 from qca.viewer.simulation import Simulation
 from tests.support.viewer import serve
 
@@ -58,6 +60,14 @@ def test_the_page_is_served_to_who_has_the_token(address):
 @pytest.mark.parametrize("path", ["/", "/socket", "/favicon.ico", "/AAAA/", "/../etc/passwd"])
 def test_without_the_token_nothing_is_there(address, path):
     assert get(address, path).status == 404
+
+
+@pytest.mark.parametrize("path", ["/\u00e9", "/\udce9"], ids=["text", "bytes that are none"])
+def test_a_path_that_is_not_ascii_is_not_there_either(path):
+    address = Address(8000, "token")
+    answer = answer_request(Request(path, Headers(Host=f"{HOST}:8000")), address, "page")
+    assert answer is not None
+    assert answer.status_code == 404
 
 
 @pytest.mark.parametrize("host", ["evil.example", "localhost", "127.0.0.1:1"])

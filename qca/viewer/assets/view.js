@@ -66,6 +66,7 @@ const show = (next) => {
 };
 
 const copyForRecorder = () => {
+  if (!frame) return; // the first one, or another field's, is on its way
   const [rows, columns] = frame.grid;
   recorded.width = RECORDED_WIDTH;
   recorded.height = Math.round((RECORDED_WIDTH * rows) / columns);
@@ -119,7 +120,7 @@ const brush = (event) => {
 const save = (pieces, type) => {
   const link = document.createElement("a");
   link.href = URL.createObjectURL(new Blob(pieces, { type }));
-  link.download = `${document.title.split(",")[0]}-step-${frame.step}.webm`;
+  link.download = `${document.title.split(",")[0]}-step-${charted}.webm`;
   link.click();
   document.body.dataset.saved = link.download;
   setTimeout(() => URL.revokeObjectURL(link.href), 10000);

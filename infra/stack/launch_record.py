@@ -1,0 +1,82 @@
+"""How a run was launched: the record of it in its state folder, `.qca/RUN/launch.json`."""
+
+import json
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter, ValidationError
+
+from infra.stack.state import StateDir
+from qca.core.atomic_files import write_atomically
+from qca.core.errors import LaunchError
+from qca.core.plain_files import read_plain
+from qca.core.units import KIB
+
+_LAUNCH_LIMIT = 64 * KIB
+
+Count = Annotated[int, Field(ge=0, lt=2**63)]
+
+Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+"""As the configuration takes it; anybody may have written the file."""
+
+
+@dataclass(frozen=True)
+class Launch:
+    """How a run was launched."""
+
+    runtime: Literal["compose", "local"]
+    project: Name
+    run: Name
+    runs: str
+    """Folder that holds the run folders, for whoever reads the file; qca goes by its own."""
+    episodes: Count | None = None
+    device: str | None = None
+    predicted_peak_bytes: Count | None = None
+    context_bytes: Count | None = None
+    budget_bytes: Count | None = None
+    """These are as planned, to compare with; None in a file of an older version."""
+    volume: str | None = None
+    """The volume that keeps the runs, on an engine elsewhere; None where `runs` does."""
+
+
+_LAUNCH = TypeAdapter(Launch)
+
+
+def write_launch(state: StateDir, launch: Launch) -> None:
+    """Remember what is being launched, before anything is."""
+    write_atomically(state.launch_file, json.dumps(vars(launch), indent=1) + "\n")
+
+
+def read_launch(state: StateDir) -> Launch | None:
+    """Return what was launched from this folder; None if nothing was.
+
+    Raises:
+        LaunchError: the file is there but cannot be understood.
+
+    """
+    state.check()
+    try:
+        text = read_plain(state.launch_file, limit=_LAUNCH_LIMIT, follow=False)
+        return _require_own(_LAUNCH.validate_json(text), state)
+    except FileNotFoundError:
+        return None
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(str(part) for part in first["loc"]) or "file"
+        raise _unreadable_error(state, f"{where}: {first['msg']}") from None
+    except OSError as error:
+        raise _unreadable_error(state, str(error.strerror)) from None
+
+
+def _require_own(launch: Launch, state: StateDir) -> Launch:
+    """Refuse the record of another run: what is said of this one would be done to that one."""
+    if launch.run != state.root.name:
+        raise _unreadable_error(state, f"it is about the run {launch.run}")
+    return launch
+
+
+def _unreadable_error(state: StateDir, why: str) -> LaunchError:
+    return LaunchError(
+        f"{state.launch_file} cannot be read: {why}",
+        hint="`docker compose ls` shows what runs; remove the file to start afresh.",
+    )
