@@ -78,15 +78,16 @@ def put_secret(file: Path, project: str, image: str, owner: tuple[int, int]) -> 
     """
     volume = name_secret_volume(project)
     ensure_volume(volume, project, SECRET_ROLE)
-    archive = _pack(PurePath(STORE_FLAGS).name, file.read_bytes(), owner)
+    archive = pack_secret(file, owner)
     mount = {"Type": "volume", "Source": volume, "Target": SECRETS}
     with connect_engine() as engine, _create_container(engine, image, mount, project) as container:
         engine.put_archive(container, SECRETS, archive)
 
 
-def _pack(name: str, content: bytes, owner: tuple[int, int]) -> bytes:
-    """Return a tar archive of one file that nobody but its owner can read."""
-    described = tarfile.TarInfo(name)
+def pack_secret(file: Path, owner: tuple[int, int]) -> bytes:
+    """Return a tar archive of the store's password file, which nobody but `owner` can read."""
+    content = file.read_bytes()
+    described = tarfile.TarInfo(PurePath(STORE_FLAGS).name)
     described.size, described.mode = len(content), 0o400
     described.uid, described.gid = owner
     archive = io.BytesIO()

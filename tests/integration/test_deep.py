@@ -1,7 +1,6 @@
 """`qca doctor --deep` on a real engine: what is started and found, and that nothing is left."""
 
 import json
-import os
 import signal
 import subprocess
 import time
@@ -12,6 +11,7 @@ from typing import Any
 import pytest
 
 from infra.stack.live.sandbox import EXPIRES_LABEL, LABEL
+from tests.support.built_images import build_images
 from tests.support.forks import Forked
 from tests.support.program import Program
 from tests.support.terminal import open_terminal
@@ -45,27 +45,9 @@ def nothing_left(engine: Engine) -> Iterator[None]:
 
 
 @pytest.fixture
-def build(engine: Engine) -> Iterator[Callable[..., str]]:
-    """Build images for one test: `build(base, "ENV A=b")`."""
-    names: list[str] = []
-
-    def build(base: str, *lines: str) -> str:
-        name = f"qca-test-{os.getpid()}-deep:{len(names)}"
-        names.append(name)
-        subprocess.run(
-            ["docker", "build", "--quiet", "--tag", name, "-"],
-            env=engine.environment,
-            input="\n".join((f"FROM {base}", *lines)),
-            capture_output=True,
-            text=True,
-            timeout=60,
-            check=True,
-        )
-        return name
-
-    yield build
-    for name in names:
-        engine.run("image", "rm", "--force", name)
+def build(engine: Engine, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., str]]:
+    with build_images(engine, tmp_path_factory.mktemp("image")) as build:
+        yield build
 
 
 def read_findings(done: subprocess.CompletedProcess[str]) -> dict[str, list[dict[str, Any]]]:
@@ -125,6 +107,7 @@ def test_interrupted_it_removes_what_it_started(qca, build, engine, nothing_left
     assert list(qca.folder.iterdir()) == []
 
 
+@pytest.mark.slow
 def test_a_store_that_refuses_its_flags_is_quoted(qca, nothing_left):
     qca.variables |= {"QCA_STACK_PROACTOR_THREADS": "16", "QCA_STACK_MAXMEMORY": "1GiB"}
 
@@ -135,6 +118,7 @@ def test_a_store_that_refuses_its_flags_is_quoted(qca, nothing_left):
     assert "16 threads" in finding["message"]
 
 
+@pytest.mark.slow
 def test_an_image_of_unknown_size_is_never_downloaded(qca, nothing_left):
     qca.variables["QCA_STACK_STORE_IMAGE"] = "localhost:1/nowhere:1"
 

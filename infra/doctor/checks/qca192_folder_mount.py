@@ -3,8 +3,10 @@
 from infra.doctor.check import Check
 from infra.doctor.finding import Remedy, Severity, Verdict, ok
 from infra.doctor.subjects import HostSubject
-from infra.host.container_gpu import is_elsewhere
-from infra.host.facts import Engine, known_or_none, require
+from infra.host.facts import require
+
+# What an engine says that has no such folder (moby, volume/mounts/validate.go).
+_MISSING = "bind source path does not exist"
 
 _FAULTS = {
     "refused": "The engine does not mount this folder into a container.",
@@ -21,15 +23,10 @@ def _judge_host(subject: HostSubject) -> Verdict:
         return ok(f"A container reads and writes in this folder as {mount.user}.", **evidence)
     message = f"{_FAULTS[mount.fault]}\nTried as {mount.user} in a new folder within this one"
     message += f": {mount.detail}" if mount.detail else "."
-    if mount.fault in ("refused", "elsewhere") and _keeps_runs_in_volume(subject):
+    if mount.fault == "refused" and _MISSING in mount.detail:
         message += "\nThe engine has files of its own: `qca up` keeps the run in a volume."
         return Verdict(Severity.INFO, message, evidence)
     return Verdict(subject.grade_container_fault(), message, evidence, _REMEDIES[mount.fault])
-
-
-def _keeps_runs_in_volume(subject: HostSubject) -> bool:
-    engine = known_or_none(subject.facts.docker)
-    return isinstance(engine, Engine) and is_elsewhere(engine)
 
 
 _SHOW_FOLDER = Remedy(

@@ -168,11 +168,12 @@ def _skip_volumes(
 
 def _make_store(given: Circumstances) -> LiveProbe:
     seconds = max(_STORE_SECONDS, given.least_seconds)
+    owner = given.storage.find_container_user()
 
     def run(sandbox: Sandbox, folder: Path) -> object:
         flags_file = folder / "store.flags"
         ensure_secret(flags_file)
-        return run_store(sandbox, given.services["store"], given.user, flags_file, seconds)
+        return run_store(sandbox, given.services["store"], owner, flags_file, seconds)
 
     activity = "start the store with its planned flags, until it is healthy"
     return LiveProbe("live_store", activity, (given.images.store,), seconds, run)

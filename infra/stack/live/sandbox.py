@@ -25,6 +25,10 @@ _LOG_CHARACTERS = 2000
 _LOG_LIMITS = {"type": "json-file", "config": {"max-size": "10m", "max-file": "1"}}
 
 
+MISSING_SOURCE = "bind source path does not exist"
+"""What an engine says that has no such folder (moby, volume/mounts/validate.go)."""
+
+
 class RefusedError(ProbeError):
     """The engine does not start a container, in the engine's words."""
 
@@ -112,10 +116,21 @@ class Sandbox:
         """
         from docker.errors import APIError
 
+        with self._make(request) as container:
+            try:
+                self.engine.start(container)
+            except APIError as error:
+                raise RefusedError(str(error.explanation or error)) from None
+            yield container
+
+    @contextlib.contextmanager
+    def _make(self, request: ContainerRequest) -> Iterator[str]:
+        """Make a container, yield its ID, and remove it."""
+        from docker.errors import APIError
+
         self._refuse_stopped()
         try:
             container = self._create(request)
-            self.engine.start(container)
         except APIError as error:
             raise RefusedError(str(error.explanation or error)) from None
         try:
@@ -158,6 +173,31 @@ class Sandbox:
         self.engine.create_volume(name, labels=self.labels)
         return name
 
+    def has_source(self, image: str, bind: Mapping[str, Any]) -> bool:
+        """Whether the engine has what a bind mount names; the container is never started.
+
+        Raises:
+            RefusedError: the engine has another reason not to make it.
+
+        """
+        try:
+            with self._make(_describe_unstarted(image, bind)):
+                return True
+        except RefusedError as error:
+            if MISSING_SOURCE in str(error):
+                return False
+            raise
+
+    def fill(self, image: str, mount: Mapping[str, Any], archive: bytes) -> None:
+        """Unpack a tar archive into a volume, at its target in a container that is never started.
+
+        Raises:
+            RefusedError: the engine does not make the container.
+
+        """
+        with self._make(_describe_unstarted(image, mount)) as container:
+            self.engine.put_archive(container, mount["Target"], archive)
+
     def _create(self, request: ContainerRequest) -> str:
         engine = self.engine
         limits = {"log_config": _LOG_LIMITS, **request.limits}
@@ -180,6 +220,10 @@ class Sandbox:
     def _refuse_stopped(self) -> None:
         if self._stop.is_set():
             raise ProbeError("it was interrupted")
+
+
+def _describe_unstarted(image: str, mount: Mapping[str, Any]) -> ContainerRequest:
+    return ContainerRequest(image=image, command=["-"], limits={"mounts": [dict(mount)]})
 
 
 def remove_expired(engine: "APIClient") -> None:

@@ -6,21 +6,32 @@ from pathlib import Path
 from typing import Any
 
 from infra.host.facts import StoreRun
-from infra.stack.compose_document import STORE_FLAGS
+from infra.stack.compose_document import SECRETS, STORE_FLAGS
+from infra.stack.engine_files import pack_secret
 from infra.stack.live.sandbox import ContainerRequest, RefusedError, Sandbox
 from infra.stack.live.service_limits import translate_healthcheck, translate_limits
 
 
 def run_store(
-    sandbox: Sandbox, service: Mapping[str, Any], user: str, flags_file: Path, seconds: float
+    sandbox: Sandbox,
+    service: Mapping[str, Any],
+    owner: tuple[int, int],
+    flags_file: Path,
+    seconds: float,
 ) -> StoreRun:
-    """Return what comes of the planned store, whose password is in `flags_file`."""
+    """Return what comes of the planned store, whose password is in `flags_file`.
+
+    Raises:
+        RefusedError: the engine does not take the password.
+
+    """
+    mount = _mount_flags(sandbox, service["image"], owner, flags_file)
     request = ContainerRequest(
         image=service["image"],
         command=service["command"],
-        user=user,
+        user=f"{owner[0]}:{owner[1]}",
         healthcheck=translate_healthcheck(service),
-        limits={**translate_limits(service), "mounts": [_mount_flags(flags_file)]},
+        limits={**translate_limits(service), "mounts": [mount]},
     )
     started = time.monotonic()
     try:
@@ -29,8 +40,16 @@ def run_store(
         return StoreRun(image=request.image, seconds=0, outcome="refused", detail=str(error))
 
 
-def _mount_flags(file: Path) -> dict[str, Any]:
-    return {"Type": "bind", "Source": str(file), "Target": STORE_FLAGS, "ReadOnly": True}
+def _mount_flags(
+    sandbox: Sandbox, image: str, owner: tuple[int, int], file: Path
+) -> dict[str, Any]:
+    """Return the mount of the password as `qca up` makes it, on an engine here or elsewhere."""
+    bind = {"Type": "bind", "Source": str(file), "Target": STORE_FLAGS, "ReadOnly": True}
+    if sandbox.has_source(image, bind):
+        return bind
+    volume = {"Type": "volume", "Source": sandbox.create_volume(), "Target": SECRETS}
+    sandbox.fill(image, volume, pack_secret(file, owner))
+    return {**volume, "ReadOnly": True}
 
 
 def _wait_until_healthy(
