@@ -29,7 +29,7 @@ from tests.support.verdicts import (
     assert_host_verdict,
 )
 
-REMOTE = {"docker": engine(host="tcp://far:2376")}
+NO_SOURCE = 'invalid mount config for type "bind": bind source path does not exist: /x'
 
 
 def lookup(found: bool | None, network: Any = "stack", detail: str = "") -> HostFacts:
@@ -37,9 +37,9 @@ def lookup(found: bool | None, network: Any = "stack", detail: str = "") -> Host
     return host(live_lookups=(NameLookup(name=name, network=network, found=found, detail=detail),))
 
 
-def mount(fault: Any, detail: str = "", **facts: Any) -> HostFacts:
+def mount(fault: Any, detail: str = "") -> HostFacts:
     mounted = FolderMount(image="store:1", user="1000:1000", fault=fault, detail=detail)
-    return host(live_mount=mounted, **facts)
+    return host(live_mount=mounted)
 
 
 def write(written: bool | None, **changes: Any) -> HostFacts:
@@ -77,7 +77,8 @@ CASES = [
     HostCase("QCA192", mount("unwritable", "denied"), ERROR, "denied", COMPOSE),
     HostCase("QCA192", mount("unwritable"), WARNING, "cannot write", LOCAL),
     HostCase("QCA192", mount("elsewhere"), ERROR, "is not here", COMPOSE),
-    HostCase("QCA192", mount("refused", "no such path", **REMOTE), INFO, "in a volume", COMPOSE),
+    HostCase("QCA192", mount("refused", NO_SOURCE), INFO, "in a volume", COMPOSE),
+    HostCase("QCA192", mount("refused", "path is not shared"), ERROR, "not shared", COMPOSE),
     HostCase("QCA192", host(live_mount="no shell"), SKIPPED, "no shell"),
     HostCase("QCA193", write(True), OK, "User 1000:1000 writes to /runs of trainer"),
     HostCase("QCA193", write(False), ERROR, "Permission denied", COMPOSE),
