@@ -146,6 +146,14 @@ def build(session: nox.Session) -> None:
 
 
 @nox.session
+def docs(session: nox.Session) -> None:
+    """Build the docs site into site/; a link or an anchor that leads nowhere fails."""
+    session.install("zensical>=0.0.73,<0.1", "mkdocstrings-python>=2")
+    session.run("python", "docs/site/gather_pages.py", "build/docs")
+    session.run("zensical", "build", "--clean", "--strict")
+
+
+@nox.session
 def release(session: nox.Session) -> None:
     """On the day of a release: version, changelog, the built files, an install of the wheel."""
     session.install("-e", ".[dev]", "twine>=6")
