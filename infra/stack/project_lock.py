@@ -60,4 +60,4 @@ def _open_regular_file(path: Path) -> IO[str]:
         raise LaunchError(
             f"{path}: {error.strerror}", hint="It is a lock; remove what stands in its place."
         ) from None
-    return os.fdopen(descriptor, "r+")
+    return os.fdopen(descriptor, "r+", errors="surrogateescape")  # for the name of a folder

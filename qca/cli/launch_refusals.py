@@ -1,6 +1,7 @@
 """What `qca up` refuses to launch: on a blocked host, beside other runs, over another stack."""
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import click
 
@@ -39,6 +40,19 @@ def refuse_crowded_device(plan: StackPlan, running: Sequence[RunningRun]) -> Non
             f"The budget is {plan.trainer.budget_bytes.because}.",
             hint="Wait until one is done, or stop one with `qca down RUN`.",
         )
+
+
+def refuse_undecodable_folder(plan: StackPlan) -> None:
+    """Refuse containers in a folder whose path Docker cannot be given: its API takes UTF-8."""
+    folder = Path.cwd()
+    try:
+        str(folder).encode()
+    except UnicodeEncodeError:
+        if plan.runtime.value == "compose":
+            raise LaunchError(
+                f"{folder}: the path is not UTF-8, and Docker takes no other",
+                hint="Rename the folder, or train without containers: --runtime local",
+            ) from None
 
 
 def refuse_other_stack(plan: StackPlan, state: StateDir) -> None:

@@ -10,6 +10,7 @@ from qca.cli.next_steps import describe_complete_run
 from qca.cli.options import RUNS
 from qca.cli.progress import ProgressView
 from qca.cli.signals import Terminated
+from qca.core.visible import escape_invisible
 from qca.runs.checkpoint_files import list_checkpoints
 from qca.runs.run_folder import RunFolder
 
@@ -32,7 +33,7 @@ def describe_launch(plan: StackPlan, volume: str | None = None) -> Launch:
         runtime=plan.runtime.value,
         project=plan.project,
         run=plan.train.run,
-        runs=str(RUNS.resolve()),
+        runs=escape_invisible(str(RUNS.resolve())),  # JSON holds no bytes that are not UTF-8
         episodes=plan.train.episodes,
         device=plan.trainer.device.value,
         predicted_peak_bytes=plan.trainer.predicted_peak_bytes.value,

@@ -1,6 +1,5 @@
 """`qca plan`: the sizing decision with a reason for each number."""
 
-import json
 import shlex
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from qca.cli.messages import note, say
 from qca.cli.options import config_options, facts_option, format_option, read_config
 from qca.cli.running_runs import list_running_runs
 from qca.core.errors import PlanError
+from qca.core.json_object import format_object
 from qca.core.units import format_size
 
 # Shown where several GPUs or machines train together; its place is after them.
@@ -49,7 +49,7 @@ def plan(config_file: Path | None, facts_file: Path | None, format_: str, **flag
     else:
         stack_plan = plan_stack(host_facts(facts_file), config)
     if format_ == "json":
-        click.echo(json.dumps(build_plan_document(stack_plan), indent=2, ensure_ascii=False))
+        click.echo(format_object(build_plan_document(stack_plan)))
     else:
         Console().print(build_table(stack_plan))
     if license_note := describe_store_license(stack_plan):

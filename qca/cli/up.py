@@ -22,6 +22,7 @@ from qca.cli.launch_refusals import (
     refuse_blocked_host,
     refuse_crowded_device,
     refuse_other_stack,
+    refuse_undecodable_folder,
 )
 from qca.cli.launch_words import (
     announce,
@@ -73,6 +74,7 @@ def _launch(config: Config, detach: bool) -> Runtime:
             preload_sdk()
         running = list_running_runs(config.train.run)
         facts, plan = plan_here(config, running=running)
+        refuse_undecodable_folder(plan)
         refuse_blocked_host(facts, config)
         refuse_crowded_device(plan, running)
         refuse_other_stack(plan, state)

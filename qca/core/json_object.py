@@ -1,4 +1,4 @@
-"""JSON objects in files that anybody may have written."""
+"""JSON objects: those in files that anybody may have written, and those that commands print."""
 
 import json
 from typing import Any
@@ -18,3 +18,12 @@ def parse_object(text: str | bytes) -> dict[str, Any]:
     if not isinstance(document, dict):
         raise ValueError("not a JSON object")
     return document
+
+
+def format_object(document: dict[str, Any]) -> str:
+    r"""Return the object as indented JSON that can be written as UTF-8.
+
+    A byte of a file's name that is not UTF-8 becomes `\udcXX`, as Python reads it back.
+    """
+    text = json.dumps(document, indent=2, ensure_ascii=False)
+    return text.encode(errors="backslashreplace").decode()

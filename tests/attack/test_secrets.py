@@ -1,5 +1,7 @@
 """No output of a command shows a secret of a Compose file, of `.env` or of the environment."""
 
+import json
+
 import pytest
 
 from infra.doctor.formats import FORMATS
@@ -46,6 +48,24 @@ def test_no_format_of_the_doctor_shows_one(qca, files, format_):
     done = qca("doctor", "--files-only", *files, "--format", format_, check=1)
     assert all(name in done.stdout for name in files)
     assert "s3same" not in done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("format_", ["text", "json"])
+def test_the_logs_show_none(qca, format_):
+    folder = qca.folder / ".qca" / "first"
+    (folder / "logs").mkdir(parents=True)
+    launch = {"runtime": "local", "project": "qca", "run": "first", "runs": "runs"}
+    (folder / "launch.json").write_text(json.dumps(launch))
+    lines = [
+        f"started with --requirepass={SECRET}",
+        json.dumps({"event": "noted", "message": f"redis://:{SECRET}@host.example"}),
+        "and with h1dden-L2 as well",
+    ]
+    (folder / "logs" / "trainer.log").write_text("\n".join([*lines, ""]))
+    shown = Program(qca.folder, {"DEPLOY_TOKEN": "h1dden-L2"})("logs", "--format", format_).stdout
+    assert shown.count("***") == 3
+    assert "s3same" not in shown
+    assert "h1dden" not in shown
 
 
 def test_what_is_to_be_fixed_shows_none(qca, files):

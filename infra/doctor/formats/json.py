@@ -1,6 +1,5 @@
 """Findings as one JSON document, for scripts; its schema is `infra/data/doctor-schema.json`."""
 
-import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import asdict
@@ -9,6 +8,7 @@ from typing import Any
 from infra.compose_file.line_edits import format_diff
 from infra.doctor.finding import Finding, Location, Remedy, Severity
 from infra.doctor.host_summary import HostSummary
+from qca.core.json_object import format_object
 
 SCHEMA_VERSION = 1
 
@@ -22,7 +22,7 @@ def render_json(findings: Sequence[Finding], host: HostSummary) -> str:
         "summary": {severity.value: counts[severity] for severity in Severity},
         "findings": [_encode_finding(finding) for finding in findings],
     }
-    return json.dumps(document, indent=2, ensure_ascii=False)
+    return format_object(document)
 
 
 def _encode_finding(finding: Finding) -> dict[str, Any]:
