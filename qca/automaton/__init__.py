@@ -1,1 +1,1 @@
-"""A trained automaton: loaded from where it was saved, and run."""
+"""Load a trained automaton from a run or a file, and run it."""

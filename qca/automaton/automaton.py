@@ -1,4 +1,4 @@
-"""The automaton: a trained network with its update rule, and the states that it goes through."""
+"""The automaton: a trained network with its update rule, and its rollouts."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,20 +21,20 @@ from qca.train.device import prepare_device
 from qca.train.request import StopFlag
 from qca.train.weights import build_model, require_loadable
 
-# States that are copied from a GPU together: it then waits for the host once, not for each.
+# Number of states to copy from a GPU at once, so that it waits for the host only once.
 CHUNK = 16
 
 
 class Automaton:
-    """A trained automaton on a device; computed in float32 whatever it was trained in.
+    """A trained automaton on a device. It computes in float32, whatever its training used.
 
     Attributes:
-        name: of the run.
-        config: what it was trained with, `qca.core.config.TrainConfig`.
-        episode: whole episodes trained; None if it is not known, 0 if untrained.
-        folder: the run folder; None where it came from a file.
+        name: name of the run.
+        config: the training's configuration, `qca.core.config.TrainConfig`.
+        episode: whole episodes trained; None if unknown, 0 if untrained.
+        folder: the run folder; None if it was loaded from a file.
         evolution: one step, psi -> psi on complex64 (B, d_state, H, W), as a torch module.
-        device: the torch.device that it is computed on.
+        device: the torch.device that it runs on.
 
     """
 
@@ -58,7 +58,7 @@ class Automaton:
         return cls(saved, model, _prepare(saved.config, device))
 
     def make_untrained(self) -> "Automaton":
-        """Return it with the weights that its seed draws, before any training."""
+        """Return the same automaton with the untrained weights drawn from its seed."""
         saved = Saved(f"{self.name} untrained", self.config, {}, 0, None)
         return Automaton(saved, build_model(self.config), self.device)
 
@@ -72,7 +72,7 @@ class Automaton:
         """Return the cells to start from, complex64 (d_state, H, W); see `rollout`."""
         if grid is None and not has_own_grid(start):
             grid = self.config.grid
-        if grid is not None:  # before a state is drawn, which alone may be too large
+        if grid is not None:  # check before drawing a state, which may itself be too large
             check_grid(grid)
             self.require_memory(grid)
         seed = self.config.seed if seed is None else seed
@@ -89,35 +89,35 @@ class Automaton:
         every: int = 1,
         stop: StopFlag | None = None,
     ) -> Iterator[State]:
-        """Yield the start, each `every`-th of `steps` states after it, and the last; on the host.
+        """Yield the start, each `every`-th of `steps` states after it, and the last, on the host.
 
-        The network is fully convolutional and runs on any grid. GroupNorm's statistics span the
-        grid, though, so that every cell weakly feels every other, and the size of the grid too.
+        The network is fully convolutional and runs on any grid. GroupNorm's statistics, however,
+        span the grid, so the other cells and the size of the grid weakly influence each cell.
 
         Args:
-            steps: steps to make.
-            grid: cells a side, a multiple of 4; the training's if not given.
-            seed: of the start and the noise; the training's if not given.
+            steps: number of steps.
+            grid: cells per side, a multiple of 4; by default the training's.
+            seed: seed of the start and the noise; by default the training's.
             noise: rate of the noise, 0 to 1, as `max_noise` in a training.
-            start: `random`, `seed-cell`, an installed package's initial state; cells of your
-                own, complex64 (d_state, H, W); or a file: a trajectory of `qca rollout`, whose
-                last state is taken, or a .npy array.
-            every: steps between two states that are yielded.
-            stop: ends the rollout with the step in which it is set, as with `threading.Event`.
+            start: `random`, `seed-cell` or an installed package's initial state; your own cells,
+                complex64 (d_state, H, W); or a file: a trajectory of `qca rollout`, which continues
+                from its last state, or a .npy array.
+            every: steps between two yielded states.
+            stop: an event, such as `threading.Event`, that ends the rollout after the current step.
 
         Raises:
-            InputError: an argument is not possible.
-            PlanError: the device has too little memory free.
+            InputError: an argument is invalid.
+            PlanError: the device has too little free memory.
 
         """
         if steps < 0 or every < 1:
             raise InputError(
-                f"cannot make {steps} steps and yield every {every}th state",
-                hint="Give 0 steps or more, and 1 or more between two states.",
+                f"steps is {steps} and every is {every}",
+                hint="Set steps to 0 or more, and every to 1 or more.",
             )
         if not 0 <= noise <= 1:
             raise InputError(f"noise is {noise}", hint="Give a rate from 0 to 1.")
-        psi = torch.from_numpy(self.make_start(start, grid=grid, seed=seed)).unsqueeze(0)
+        psi = torch.as_tensor(self.make_start(start, grid=grid, seed=seed)).unsqueeze(0)
         chunk = CHUNK if self._device_kind == "cuda" else 1
         self.require_memory(max(psi.shape[2:]), held_states=chunk)
         draw = None
@@ -126,10 +126,10 @@ class Automaton:
         return self._iterate(psi, steps, every, chunk, draw, stop)
 
     def require_memory(self, grid: int, *, batch_size: int = 1, held_states: int = 1) -> None:
-        """Refuse a grid for which the device has too little memory free.
+        """Refuse a grid for which the device has too little free memory.
 
         Raises:
-            PlanError: with what it needs and what there is.
+            PlanError: it needs more than is free; names both amounts.
 
         """
         shape = Shape(grid, self.config.d_state, self.config.hidden_channels, batch_size)
@@ -168,19 +168,19 @@ def load(what: str | Path, *, runs: str | Path = "runs", device: Device = "auto"
     """Load a trained automaton.
 
     Args:
-        what: a run's name below `runs`, its folder, a checkpoint, or a file of `qca export`.
-        runs: the folder of the run folders.
-        device: `cpu`, `cuda`, or `auto`: a usable GPU.
+        what: the name of a run in `runs`, its folder, a checkpoint, or a file of `qca export`.
+        runs: the folder with the run folders.
+        device: `cpu`, `cuda`, or `auto`: a usable GPU, otherwise the CPU.
 
     Raises:
-        QcaError: with what is wrong and what to do.
+        QcaError: it cannot be loaded; the message and the hint say why and what to do.
 
     """
     return Automaton.load(what, runs=runs, device=device)
 
 
 def _copy_to_host(waiting: list[tuple[int, Step]]) -> Iterator[State]:
-    """Yield states, which the device hands over together."""
+    """Copy the states from the device in one transfer, and yield them."""
     if not waiting:
         return
     psi = torch.cat([step.psi for _, step in waiting]).cpu().numpy()

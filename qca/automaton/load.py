@@ -1,50 +1,51 @@
-"""A trained automaton from where it was saved: a run, a checkpoint, or an exported file."""
+"""Read a trained automaton from a run, a checkpoint or an exported file."""
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from pydantic import ValidationError
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from torch import Tensor
 
 from qca.core.config import TrainConfig
 from qca.core.errors import CheckpointError, InputError
+from qca.core.tensor_file import open_tensors
 from qca.runs.run import find_run, read_config
 from qca.runs.run_folder import RunFolder
 from qca.train.checkpoint import MODEL, find_newest_intact, read_checkpoint
 from qca.train.weights import is_torch_file, read_weights
 
 EXPORT_FORMAT = "qca-weights-1"
-"""The `format` in the metadata of an exported safetensors file; `config` stands beside it."""
+"""The value of `format` in the metadata of an exported safetensors file, next to `config`."""
 
 
 @dataclass(frozen=True)
 class Saved:
-    """What a file or a run folder holds of an automaton."""
+    """An automaton as saved in a file or a run folder."""
 
     name: str
-    """The run's name."""
+    """Name of the run."""
     config: TrainConfig
     weights: dict[str, Tensor]
-    """By the model's state-dict names, on the CPU."""
+    """Weights by the model's state-dict names, on the CPU."""
     episode: int | None
     """Whole episodes trained; None if the file does not say."""
     folder: Path | None
-    """The run folder, where it came from one."""
+    """The run folder; None if it was read from a file."""
     damaged: tuple[str, ...] = ()
-    """What is wrong with each newer checkpoint of the run that was left aside."""
+    """For each newer checkpoint of the run that is damaged, what is wrong with it."""
 
 
 def read_saved(what: str | Path, runs: Path) -> Saved:
-    """Read a run's name or folder, a checkpoint, or a file of `qca export`.
+    """Read an automaton by a run's name or folder, a checkpoint, or a file of `qca export`.
 
     Raises:
-        InputError: there is no such thing, or it is not one of these.
-        CheckpointError: it is damaged, or a run has no checkpoint yet.
+        InputError: it does not exist, or is not one of these.
+        CheckpointError: it is damaged, or the run has no checkpoint yet.
 
     """
     path = Path(what)
@@ -59,7 +60,7 @@ def _read_run(path: Path) -> Saved:
     checkpoint, damaged = find_newest_intact(folder.checkpoints)
     if checkpoint is None:
         raise CheckpointError(
-            f"the run {config.run} has no checkpoint yet",
+            f"run {config.run} has no checkpoint yet",
             hint="Train it first: `qca up` writes one every few episodes.",
         )
     weights = checkpoint.select(MODEL)
@@ -70,12 +71,12 @@ def _read_file(path: Path) -> Saved:
     try:
         if is_torch_file(path):
             return _read_torch_file(path)
-        with safe_open(path, framework="pt") as file:
-            header: dict[str, str] = file.metadata() or {}
+        with open_tensors(path, "pt") as file:
+            header = file.metadata() or {}
     except (OSError, SafetensorError) as error:
         raise InputError(
-            f"{path}: no weights can be read from it: {error}",
-            hint="Restore the file from a copy, or export it anew.",
+            f"{path}: cannot read weights: {error}",
+            hint="Restore the file from a copy, or export it again.",
         ) from None
     if header.get("format") == EXPORT_FORMAT:
         return _build_saved(path, header, read_weights(path))
@@ -85,30 +86,35 @@ def _read_file(path: Path) -> Saved:
         return Saved(config.run, config, checkpoint.select(MODEL), checkpoint.episode, None)
     raise InputError(
         f"{path}: neither a checkpoint nor an exported automaton",
-        hint="Its metadata does not say which automaton it is; `qca export` writes such files.",
+        hint="Its metadata do not describe an automaton, as those of `qca export` do.",
     )
 
 
 def _read_torch_file(path: Path) -> Saved:
-    """Read a .pth of `qca export`: `weights_only`, so that no code in it is run."""
-    weights = read_weights(path)  # refuses what cannot be read
-    content = torch.load(path, map_location="cpu", weights_only=True)
-    header = content.get("qca") if isinstance(content, dict) else None
-    if not isinstance(header, dict) or header.get("format") != EXPORT_FORMAT:
+    """Read a .pth file of `qca export` with `weights_only`, so that no code in it runs."""
+    weights = read_weights(path)  # raises if the file cannot be read
+    content: object = torch.load(path, map_location="cpu", weights_only=True)
+    header = _select_mapping(content).get("qca")
+    if _select_mapping(header).get("format") != EXPORT_FORMAT:
         raise InputError(
-            f"{path}: the weights of an automaton, but it does not say of which",
+            f"{path}: has weights, but no metadata that describe the automaton",
             hint="Train on with them: `qca train --init FILE`; or export them with `qca export`.",
         )
-    return _build_saved(path, header, weights)
+    return _build_saved(path, _select_mapping(header), weights)
 
 
-def _build_saved(path: Path, header: Mapping[str, str], weights: dict[str, Tensor]) -> Saved:
+def _select_mapping(value: object) -> Mapping[str, Any]:
+    """Return the value if it is a dictionary, otherwise an empty one."""
+    return cast("dict[str, Any]", value) if isinstance(value, dict) else {}
+
+
+def _build_saved(path: Path, header: Mapping[str, Any], weights: dict[str, Tensor]) -> Saved:
     try:
         values = json.loads(header.get("config", ""))
         episode = int(header["episode"]) if header.get("episode") else None
     except (ValueError, TypeError, RecursionError) as error:
         raise InputError(
-            f"{path}: its metadata cannot be read: {error}", hint="Export it anew."
+            f"{path}: cannot read its metadata: {error}", hint="Export it again."
         ) from None
     config = _build_config(path, values)
     return Saved(config.run, config, weights, episode, None)
@@ -119,6 +125,6 @@ def _build_config(path: Path, values: dict[str, Any]) -> TrainConfig:
         return TrainConfig(**values)
     except (ValidationError, TypeError) as error:
         raise InputError(
-            f"{path}: its configuration is not one of this version: {str(error).splitlines()[0]}",
+            f"{path}: its configuration is of another version: {str(error).splitlines()[0]}",
             hint="Use the version of qca that wrote it.",
         ) from None

@@ -1,4 +1,4 @@
-"""Whether a rollout fits the memory that is free, said before it starts."""
+"""Check before a rollout whether it fits the free memory."""
 
 from typing import Literal
 
@@ -15,10 +15,10 @@ from qca.memory.rollout import estimate_rollout
 def require_memory(
     shape: Shape, config: TrainConfig, device: Literal["cpu", "cuda"], held_states: int = 1
 ) -> None:
-    """Refuse a rollout that needs more memory than the device has free; unknown is not refused.
+    """Refuse a rollout that needs more than the device's free memory, if that is known.
 
     Raises:
-        PlanError: with what it needs and what there is.
+        PlanError: it needs more than is free; names both amounts.
 
     """
     needed = estimate_rollout(

@@ -1,13 +1,15 @@
-"""The state that a rollout starts from: drawn, a single excited cell, or read from a file."""
+"""The initial state of a rollout: random, a single excited cell, or read from a file."""
 
 import zlib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from tokenize import TokenError
+from typing import Any
 from zipfile import BadZipFile
 
 import numpy as np
+from numpy.lib.npyio import NpzFile
 
 from qca.core.errors import InputError
 from qca.core.plugins import list_plugins, load_plugin
@@ -18,27 +20,27 @@ from qca.runs.snapshots import read_snapshots
 
 GROUP = "qca.initial_states"
 LARGEST_GRID = 4096
-_GROUND = 0  # the component that every cell but the excited one is in
-_LARGEST_NORM = 1 + 1e-3  # rounding included
+_GROUND = 0  # the component of all cells but the excited one
+_LARGEST_NORM = 1 + 1e-3  # allows for rounding
 
 Draw = Callable[[int, int, int], ComplexArray]
-"""Return complex64 cells (d_state, grid, grid) for a seed, d_state and grid, each of norm 1."""
+"""A function from seed, d_state and grid to complex64 cells (d_state, grid, grid) of norm 1."""
 
 
 @dataclass(frozen=True)
 class InitialState:
-    """What an installed package adds as an initial state."""
+    """An initial state that an installed package adds."""
 
     draw: Draw
 
 
 def draw_random(seed: int, d_state: int, grid: int) -> ComplexArray:
-    """Return complex normal cells, each normalized: what the training starts from."""
+    """Return normalized complex normal cells, as at the start of a training."""
     return draw_initial_state(seed, range(1), d_state=d_state, grid=grid)[0].numpy()
 
 
 def draw_seed_cell(seed: int, d_state: int, grid: int) -> ComplexArray:
-    """Return cells that are all in component 0, but the one in the middle, drawn at random."""
+    """Return cells in component 0, except for a random one in the middle."""
     psi = np.zeros((d_state, grid, grid), np.complex64)
     psi[_GROUND] = 1
     middle = grid // 2
@@ -46,7 +48,7 @@ def draw_seed_cell(seed: int, d_state: int, grid: int) -> ComplexArray:
     return psi
 
 
-# What numpy raises over a file that is none of its own, damaged, or larger than memory.
+# The errors that numpy raises for a file that is foreign, damaged, or larger than the memory.
 _UNREADABLE = (
     *(OSError, ValueError, LookupError, EOFError, RuntimeError, MemoryError),
     *(BadZipFile, TokenError, zlib.error),
@@ -64,13 +66,13 @@ def check_grid(grid: int) -> None:
     """Refuse a grid that the network cannot halve twice.
 
     Raises:
-        InputError: it is not a multiple of 4 between 4 and 4096.
+        InputError: it is not a multiple of 4 from 4 to 4096.
 
     """
     if grid % GRID_MULTIPLE or not GRID_MULTIPLE <= grid <= LARGEST_GRID:
         nearest = min(max(GRID_MULTIPLE, round(grid / GRID_MULTIPLE) * GRID_MULTIPLE), LARGEST_GRID)
         raise InputError(
-            f"a grid of {grid} is not possible: its side must be a multiple of {GRID_MULTIPLE} "
+            f"invalid grid {grid}: it must be a multiple of {GRID_MULTIPLE} "
             f"from {GRID_MULTIPLE} to {LARGEST_GRID}",
             hint=f"For example --grid {nearest}.",
         )
@@ -81,11 +83,11 @@ def make_start(
 ) -> ComplexArray:
     """Return the cells to start from, complex64 (d_state, H, W).
 
-    `start` is the cells themselves, the name of an initial state, or a file, see `read_start`;
-    a name needs a grid, the others have their own.
+    `start` is an array of cells, a file for `read_start`, or the name of an initial state. Only a
+    name needs `grid`; the others have their own.
 
     Raises:
-        InputError: no such initial state or file, or it does not fit.
+        InputError: there is no such initial state or file, or it does not fit the automaton.
 
     """
     if isinstance(start, np.ndarray):
@@ -96,13 +98,13 @@ def make_start(
     if grid is not None and psi.shape[1:] != (grid, grid):
         raise InputError(
             f"{name}: its grid is {psi.shape[1]}x{psi.shape[2]}, not {grid}x{grid}",
-            hint="Leave the grid out: the state's own is used.",
+            hint="Omit the grid to use the state's own.",
         )
     return np.ascontiguousarray(psi, np.complex64)
 
 
 def has_own_grid(start: str | Path | ComplexArray) -> bool:
-    """Return whether a start is not drawn on a grid of one's choice."""
+    """Return whether a start is an array or a file, which have their own grid."""
     return isinstance(start, np.ndarray) or str(start) not in list_initial_states()
 
 
@@ -122,7 +124,7 @@ def read_start(path: Path) -> ComplexArray:
     """Read cells, complex (d_state, H, W), from a trajectory (its last state) or a .npy file.
 
     Raises:
-        InputError: there is no such file, or no state in it.
+        InputError: the file does not exist, or has no state.
 
     """
     names = ", ".join(list_initial_states())
@@ -134,22 +136,22 @@ def read_start(path: Path) -> ComplexArray:
     if path.suffix == ".safetensors":
         found = read_snapshots(path)
         if not found or not found.states:
-            raise InputError(f"{path}: no states in it", hint=f"Initial states: {names}.")
+            raise InputError(f"{path}: has no states", hint=f"Initial states: {names}.")
         return list(found.states.values())[-1]
     try:
-        content = np.load(path, allow_pickle=False)
-        return content if isinstance(content, np.ndarray) else np.asarray(content["psi"])[-1]
+        content: Any = np.load(path, allow_pickle=False)
+        return np.asarray(content["psi"])[-1] if isinstance(content, NpzFile) else content
     except _UNREADABLE as error:
         raise InputError(
-            f"{path}: no state can be read from it: {error}",
-            hint="It takes a trajectory of `qca rollout`, or an array saved with numpy.save.",
+            f"{path}: cannot read a state: {error}",
+            hint="Give a trajectory of `qca rollout` or an array saved with numpy.save.",
         ) from None
 
 
 def _check_cells(psi: ComplexArray, name: str, d_state: int) -> None:
     hint = "A state is complex, of shape (d_state, H, W), with cells of norm 1 or less."
     if psi.ndim != 3 or not np.iscomplexobj(psi):
-        raise InputError(f"{name}: an array {psi.dtype} {psi.shape} is not a state", hint=hint)
+        raise InputError(f"{name}: {psi.dtype} {psi.shape} is not a state", hint=hint)
     if psi.shape[0] != d_state:
         raise InputError(
             f"{name}: its cells have {psi.shape[0]} components, the automaton's have {d_state}",
@@ -158,6 +160,6 @@ def _check_cells(psi: ComplexArray, name: str, d_state: int) -> None:
     for side in psi.shape[1:]:
         check_grid(side)
     if not np.isfinite(psi).all():
-        raise InputError(f"{name}: there is a NaN or an infinity in it", hint=hint)
+        raise InputError(f"{name}: contains NaN or infinity", hint=hint)
     if np.linalg.norm(psi, axis=0).max() > _LARGEST_NORM:
-        raise InputError(f"{name}: it has cells of a norm above 1", hint=hint)
+        raise InputError(f"{name}: contains cells of a norm above 1", hint=hint)

@@ -1,4 +1,4 @@
-"""One step without gradients: its kernels launched one by one, or as a captured CUDA graph."""
+"""Run single steps without gradients, kernel by kernel or as a captured CUDA graph."""
 
 from collections.abc import Callable, Iterator
 
@@ -7,20 +7,20 @@ from torch import Tensor
 
 from qca.model.evolution import Evolution, Step
 
-_WARM_UP = 3  # passes before a capture, as torch's documentation of CUDA graphs has it
+_WARM_UP = 3  # passes before a capture, as torch's documentation of CUDA graphs recommends
 
 Stepper = Callable[[Tensor], Step]
-"""Return the step after a state, complex64 (B, d_state, H, W), without gradients."""
+"""A function that returns the step after a state, complex64 (B, d_state, H, W)."""
 DrawFactor = Callable[[Tensor, int], Tensor | None]
-"""Return what a state is multiplied with before step t, as `qca.model.noise.Noise` draws it."""
+"""A function that draws the factor for a state before step t, as `qca.model.noise.Noise` does."""
 
 
 class GraphStepper:
-    """Replays one captured CUDA graph for a step: one launch where there were a hundred.
+    """Replays a captured CUDA graph: one launch per step instead of about a hundred.
 
     Raises:
-        RuntimeError: where this device, driver or model cannot be captured.
-        torch.OutOfMemoryError: if memory is refused.
+        RuntimeError: this device, driver or model does not support a capture.
+        torch.OutOfMemoryError: the device has too little memory.
 
     """
 
@@ -47,21 +47,21 @@ class GraphStepper:
 
 
 def make_stepper(evolution: Evolution, like: Tensor) -> Stepper:
-    """Return the fastest stepper for states like `like`; on a GPU a captured graph."""
+    """Return the fastest stepper for states shaped like `like`: on a GPU a captured graph."""
     if like.device.type == "cuda":
         try:
             return GraphStepper(evolution, like)
         except torch.OutOfMemoryError:
             raise
         except RuntimeError:
-            torch.cuda.synchronize()  # a capture that failed; step by step is slower, not wrong
+            torch.cuda.synchronize()  # the capture failed; without it steps are slower but correct
     return torch.inference_mode()(evolution.advance)
 
 
 def iterate_steps(
     stepper: Stepper, psi: Tensor, steps: int, *, draw_factor: DrawFactor | None = None
 ) -> Iterator[Step]:
-    """Yield each step after `psi`; noise, if there is any, disturbs the state before its step."""
+    """Yield each step after `psi`; with noise, each state is multiplied by its factor before."""
     for t in range(steps):
         factor = draw_factor(psi, t) if draw_factor else None
         step = stepper(psi if factor is None else psi * factor)

@@ -66,7 +66,7 @@ def evaluate(
     _tell_apart([automaton, *others], [what, *against])
     from qca.evaluation.evaluate import count_steps, list_conditions
     from qca.evaluation.evaluate import evaluate as run_trials
-    from qca.runs.evaluation import as_document, write_evaluation
+    from qca.runs.evaluation import build_document, write_evaluation
 
     conditions = list_conditions(automaton, beyond)
     total = count_steps(conditions, len(others) + 2, states)
@@ -77,7 +77,7 @@ def evaluate(
     if automaton.folder is not None:
         write_evaluation(RunFolder(automaton.folder).evaluation, evaluation)
     if format_ == "json":
-        click.echo(json.dumps(as_document(evaluation), indent=2, allow_nan=False))
+        click.echo(json.dumps(build_document(evaluation), indent=2, allow_nan=False))
     else:
         _print_tables(evaluation)
 

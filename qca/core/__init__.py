@@ -1,5 +1,4 @@
 """The ground floor: errors, units, the configuration, validation, atomic files.
 
-May import no other room of qca or infra, and never torch; pydantic only when a value is
-validated.
+Imports no other room of qca or infra, and never torch; loads pydantic only to validate a value.
 """

@@ -1,8 +1,8 @@
-"""Writing files so that a reader, or a crash, never sees half of one. Needs no torch.
+"""Write files so that neither a reader nor a crash ever sees half of one. Needs no torch.
 
-A file is written in a temporary folder of its own beside the target, which holds whatever a
-library makes on the way, and then renamed. The folder has a random name and is locked while it is
-used, so that another process can tell it from one that a killed process has left.
+A file is written in a temporary folder next to the target and then renamed. The folder also holds
+any scratch files of the library that writes. Its name is random and it is locked while in use, so
+another process can tell it from one that a killed process left behind.
 """
 
 import errno
@@ -12,35 +12,35 @@ import re
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from qca.core.errors import LaunchError
 from qca.core.plain_files import check_plain
 
-_UNFINISHED = ".qca-unfinished"  # nobody else names a file so
+_UNFINISHED = ".qca-unfinished"  # no other program uses this suffix
 
-# The temporary file of the library safetensors, which 0.1.0 had in the folder itself.
+# The temporary file of the safetensors library; 0.1.0 let it write in the target's folder.
 _SAFETENSORS_UNFINISHED = re.compile(r"\.tmp[A-Za-z0-9]{6}")
 
 _HINT = "Check the folder's permissions and the free space of its disk."
 
-# The kernel itself follows no more (path_resolution(7)).
+# The kernel's own limit (path_resolution(7)).
 _MOST_LINKS = 40
 
 _being_written: set[Path] = set()
 
 
 @contextmanager
-def replace_file(path: Path) -> Iterator[Path]:
-    """Give a temporary path near `path`; what is written there becomes `path` at the end.
+def replace_file(path: Path) -> Generator[Path]:
+    """Yield a temporary path near `path`; the file written there replaces `path` at the end.
 
-    The new content is on the disk before it gets the name. If the block raises, `path`
-    is as it was and the temporary file is gone.
+    The new content is synced to the disk before the rename. If the block raises, `path` stays
+    unchanged and the temporary file is removed.
 
     Raises:
-        OSError: `path` is a link, a device or a folder, or the folder cannot be written.
+        OSError: `path` is a link, a device or a folder, or its folder cannot be written to.
 
     """
     check_plain(path, follow=False)
@@ -53,13 +53,13 @@ def replace_file(path: Path) -> Iterator[Path]:
 
 
 def write_atomically(path: Path, text: str, *, mode: int = 0o644) -> None:
-    """Write a small file with `replace_file`; its folder is made if it is not there.
+    """Write a small file with `replace_file`, creating its folder if needed.
 
-    A device, a pipe and an open descriptor (`/dev/stdout`) are written to instead.
+    A device, a pipe or an open descriptor (`/dev/stdout`) is written to directly.
 
     Raises:
-        LaunchError: `path` is a link or a folder, the folder cannot be written or the disk is
-            full; `path` is as before.
+        LaunchError: `path` is a link or a folder, its folder cannot be written to, or the disk is
+            full; `path` stays unchanged.
 
     """
     content = text.encode()
@@ -77,13 +77,13 @@ def write_atomically(path: Path, text: str, *, mode: int = 0o644) -> None:
 
 
 def drop_unfinished() -> None:
-    """Remove what this process is writing: for one that ends without unwinding its blocks."""
+    """Remove the files that this process has not finished, before it exits without unwinding."""
     for folder in tuple(_being_written):
         shutil.rmtree(folder, ignore_errors=True)
 
 
 def sync(path: Path) -> None:
-    """Wait until a file's content, or a folder's list of names, is on the disk."""
+    """Wait until a file's content, or a folder's list of entries, is on the disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -92,7 +92,7 @@ def sync(path: Path) -> None:
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Remove what killed processes have left in a folder in which no other process writes now."""
+    """Remove what killed processes left in a folder that no other process is writing to."""
     for path in folder.iterdir():
         if path.name.endswith(_UNFINISHED):
             _remove(path)
@@ -101,8 +101,8 @@ def remove_unfinished(folder: Path) -> None:
 
 
 @contextmanager
-def _make_temporary_folder(parent: Path) -> Iterator[Path]:
-    """Make a locked folder with a random name; remove it at the end."""
+def _make_temporary_folder(parent: Path) -> Generator[Path]:
+    """Create a locked folder with a random name; remove it at the end."""
     folder, descriptor = _make_locked_folder(parent)
     _being_written.add(folder)
     try:
@@ -116,9 +116,9 @@ def _make_temporary_folder(parent: Path) -> Iterator[Path]:
 def _make_locked_folder(parent: Path) -> tuple[Path, int]:
     while True:
         folder = Path(tempfile.mkdtemp(_UNFINISHED, ".", parent))
-        with suppress(FileNotFoundError):  # removed before it was locked
+        with suppress(FileNotFoundError):  # another process removed it before it was locked
             descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-            with suppress(OSError):  # some network file systems lock no folder
+            with suppress(OSError):  # some network file systems cannot lock a folder
                 fcntl.flock(descriptor, fcntl.LOCK_EX)
             if folder.exists():
                 return folder, descriptor
@@ -126,7 +126,7 @@ def _make_locked_folder(parent: Path) -> tuple[Path, int]:
 
 
 def _remove_abandoned(folder: Path) -> None:
-    """Remove the temporary folders that nobody holds: whoever made them was killed."""
+    """Remove the unlocked temporary folders; the processes that created them were killed."""
     for path in folder.glob(f".*{_UNFINISHED}"):
         with suppress(OSError):
             descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
@@ -145,18 +145,18 @@ def _remove(path: Path) -> None:
 
 
 def _write_to_stream(path: Path, content: bytes) -> bool:
-    """Write to a device, a pipe or one of this process's descriptors; False for anything else."""
+    """Write to a device, a pipe or an open descriptor; return False if `path` is none of these."""
     number = _find_descriptor(path)
     if number is None and not _is_stream(path):
         return False
     descriptor = _open_stream(path) if number is None else os.dup(number)
-    with open(descriptor, "wb") as stream:  # noqa: PTH123 - a descriptor
+    with open(descriptor, "wb") as stream:  # noqa: PTH123 - a descriptor has no Path
         stream.write(content)
     return True
 
 
 def _find_descriptor(path: Path) -> int | None:
-    """Return the descriptor that a path such as `/dev/stdout` or `/dev/fd/3` stands for."""
+    """Return the descriptor that a path such as `/dev/stdout` or `/dev/fd/3` refers to."""
     descriptors = os.path.realpath("/proc/self/fd")
     for _ in range(_MOST_LINKS):
         if path.name.isdecimal() and os.path.realpath(path.parent) == descriptors:
@@ -176,7 +176,7 @@ def _is_stream(path: Path) -> bool:
 
 
 def _open_stream(path: Path) -> int:
-    """Open a device, or a pipe that somebody reads: one that nobody reads would wait for ever."""
+    """Open a device, or a pipe that has a reader; opening one without would block forever."""
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_NOCTTY | os.O_NONBLOCK)
     except OSError as error:
@@ -190,4 +190,4 @@ def _open_stream(path: Path) -> int:
 def _refuse_link(path: Path) -> None:
     if path.is_symlink():
         target = os.path.realpath(path)  # Path.resolve raises over a link to itself
-        raise OSError(errno.ELOOP, f"a symbolic link; give what it leads to: {target}")
+        raise OSError(errno.ELOOP, f"it is a symbolic link; name its target instead: {target}")

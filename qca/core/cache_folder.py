@@ -1,4 +1,4 @@
-"""Where qca keeps what it measured once on this machine; deleting it costs a measurement."""
+"""The cache of measurements taken on this machine; deleting it only repeats a measurement."""
 
 import json
 import os
@@ -7,22 +7,23 @@ from pathlib import Path
 from typing import Any
 
 from qca.core.atomic_files import replace_file
+from qca.core.json_object import parse_object
 
 
 def find_cache_folder() -> Path:
-    """Return `$XDG_CACHE_HOME/qca`, by default `~/.cache/qca`; it may not exist yet."""
+    """Return `$XDG_CACHE_HOME/qca`, by default `~/.cache/qca`. It may not exist yet."""
     base = os.environ.get("XDG_CACHE_HOME")
     return (Path(base) if base else Path.home() / ".cache") / "qca"
 
 
 def read_cached(name: str, key: str) -> Any:
-    """Return the value that was kept in the file `name` for `key`; None where there is none."""
+    """Return the value cached in the file `name` under `key`, or None if there is none."""
     return _read(name).get(key)
 
 
 def keep_cached(name: str, key: str, value: Any) -> None:
-    """Keep a JSON value in the file `name`; a cache that cannot be written is done without."""
-    with suppress(OSError, RuntimeError):  # RuntimeError: this user has no home
+    """Cache a JSON value in the file `name`; do nothing if the cache cannot be written."""
+    with suppress(OSError, RuntimeError):  # RuntimeError: this user has no home folder
         folder = find_cache_folder()
         folder.mkdir(parents=True, exist_ok=True)
         with replace_file(folder / name) as unfinished:
@@ -31,7 +32,6 @@ def keep_cached(name: str, key: str, value: Any) -> None:
 
 def _read(name: str) -> dict[str, Any]:
     try:
-        document = json.loads((find_cache_folder() / name).read_text(encoding="utf-8"))
+        return parse_object((find_cache_folder() / name).read_text(encoding="utf-8"))
     except (OSError, RuntimeError, ValueError):
         return {}
-    return document if isinstance(document, dict) else {}

@@ -1,7 +1,7 @@
-"""Reading the configuration: from flags, the environment and the file.
+"""Load the configuration from flags, the environment and the file.
 
-A value is taken from the first place that has it: a command-line flag, the environment
-(`QCA_TRAIN_GRID`, `QCA_STACK_RUNTIME`), the file `qca.toml`.
+A command-line flag overrides the environment (`QCA_TRAIN_GRID`, `QCA_STACK_RUNTIME`), which
+overrides the file `qca.toml`.
 """
 
 import os
@@ -12,7 +12,7 @@ from dataclasses import fields
 from difflib import get_close_matches
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
 
 from qca.core.config import Config, StackConfig, TrainConfig
 from qca.core.errors import InputError
@@ -25,11 +25,13 @@ if TYPE_CHECKING:
     from pydantic import ValidationError
 
 T = TypeVar("T")
+_Explain: TypeAlias = "Callable[[str, ValidationError], InputError]"
 
 CONFIG_FILE = Path("qca.toml")
 _LARGEST_FILE = MIB
+_TABLES: Mapping[str, type] = {"stack": StackConfig, "train": TrainConfig}
 
-# What a rendered Compose file reads; qca itself does not.
+# Variables that a rendered Compose file reads; qca itself does not.
 _COMPOSE_VARIABLES = (
     "QCA_GID",
     "QCA_RUN_FOLDER",
@@ -45,54 +47,43 @@ def load_config(
     environment: Mapping[str, str] = os.environ,
     flags: Mapping[str, Mapping[str, Any]] | None = None,
 ) -> Config:
-    """Read the configuration from `file` (default: `qca.toml` if it is there).
+    """Read the configuration from `file` (default: `qca.toml` if it exists).
 
-    `flags` maps a table to the values given on the command line; None values are
-    left out. The profile itself is not applied here: `auto` needs the host.
+    `flags` maps a table to the values given on the command line; None means not given. Does not
+    apply the profile: `auto` needs the host.
 
     Raises:
-        InputError: with file, line and key, or with the variable's name.
+        InputError: a value or a key is wrong; names the file, line and key, or the variable.
 
     """
     _refuse_unknown_variables(environment)
-    path = file or CONFIG_FILE
+    path, flags = file or CONFIG_FILE, flags or {}
     text = _read(path, required=file is not None)
     tables = _parse(path, text)
-    values: dict[str, dict[str, Any]] = {}
-    for table, model in (("stack", StackConfig), ("train", TrainConfig)):
-        values[table] = {
-            **tables.get(table, {}),
-            **_read_environment(table, model, environment),
-            **_drop_unset((flags or {}).get(table, {})),
-        }
-    unknown = set(tables) - set(values)
-    if unknown:
-        key = min(unknown)
-        raise InputError(
-            f"{_locate(path, text, (key,))}: unknown table or key {key!r}",
-            hint="The tables are [stack] and [train].",
-        )
-    invalid = partial(
-        _explain_invalid, path=path, text=text, environment=environment, flags=flags or {}
-    )
-    config = Config(
-        _build_table(StackConfig, "stack", values["stack"], invalid),
-        _build_table(TrainConfig, "train", values["train"], invalid),
-    )
-    if config.stack.nnodes > 1 and config.stack.rdzv_endpoint is None:
-        raise InputError(
-            f"nnodes is {config.stack.nnodes}, and it is not said where the machines meet",
-            hint="Give --rdzv-endpoint HOST:PORT, the same on all of them.",
-        )
-    return config
+    _refuse_unknown_tables(tables, path, text)
+    values = {name: _merge_values(name, tables, environment, flags) for name in _TABLES}
+    explain = partial(_explain_invalid, path=path, text=text, environment=environment, flags=flags)
+    stack = _build_table(StackConfig, "stack", values["stack"], explain)
+    train = _build_table(TrainConfig, "train", values["train"], explain)
+    _require_endpoint(stack)
+    return Config(stack, train)
 
 
-def _build_table(
-    table: type[T],
-    name: str,
-    values: Mapping[str, Any],
-    invalid: Callable[[str, "ValidationError"], InputError],
-) -> T:
+def _merge_values(
+    table: str,
+    tables: Mapping[str, Mapping[str, Any]],
+    environment: Mapping[str, str],
+    flags: Mapping[str, Mapping[str, Any]],
+) -> dict[str, Any]:
+    """Return the values of a table: the file's, overridden by the environment and the flags."""
+    return {
+        **tables.get(table, {}),
+        **_read_environment(table, environment),
+        **_drop_unset(flags.get(table, {})),
+    }
+
+
+def _build_table(table: type[T], name: str, values: Mapping[str, Any], explain: _Explain) -> T:
     if not values:
         return table()
     from pydantic import ValidationError
@@ -100,7 +91,26 @@ def _build_table(
     try:
         return table(**values)
     except ValidationError as error:
-        raise invalid(name, error) from None
+        raise explain(name, error) from None
+
+
+def _refuse_unknown_tables(tables: Mapping[str, object], path: Path, text: str) -> None:
+    unknown = tables.keys() - _TABLES.keys()
+    if unknown:
+        key = min(unknown)
+        raise InputError(
+            f"{_locate(path, text, (key,))}: unknown table or key {key!r}",
+            hint="The tables are [stack] and [train].",
+        )
+
+
+def _require_endpoint(stack: StackConfig) -> None:
+    """Raise InputError if several machines train together without a place to meet."""
+    if stack.nnodes > 1 and stack.rdzv_endpoint is None:
+        raise InputError(
+            f"nnodes is {stack.nnodes}, but rdzv_endpoint is not set",
+            hint="Give --rdzv-endpoint HOST:PORT, the same on all machines.",
+        )
 
 
 def _read(path: Path, *, required: bool) -> str:
@@ -124,33 +134,34 @@ def _parse(path: Path, text: str) -> dict[str, Any]:
     except tomllib.TOMLDecodeError as error:
         line = re.search(r"at line (\d+)", str(error))
         number = line[1] if line else len(text.splitlines())  # "at end of document"
-        raise InputError(f"{path}:{number}: {error}", hint="It is not valid TOML there.") from None
+        raise InputError(f"{path}:{number}: {error}", hint="Fix the TOML syntax there.") from None
     except (ValueError, RecursionError):
         raise InputError(
             f"{path}: a number is too long, or values are nested too deep",
-            hint="Its values are single numbers and texts.",
+            hint="Every value is a single number or text.",
         ) from None
     for key, value in tables.items():
         if not isinstance(value, dict):
             raise InputError(
-                f"{_locate(path, text, (key,))}: key {key!r} stands outside of a table",
-                hint="Put it under [stack] or [train].",
+                f"{_locate(path, text, (key,))}: key {key!r} is outside of a table",
+                hint="Move it under [stack] or [train].",
             )
     return tables
 
 
-def _read_environment(table: str, model: type, environment: Mapping[str, str]) -> dict[str, str]:
+def _read_environment(table: str, environment: Mapping[str, str]) -> dict[str, str]:
     return {
         field.name: environment[name]
-        for field in fields(model)
+        for field in fields(_TABLES[table])
         if (name := _format_variable_name(table, field.name)) in environment
     }
 
 
 def _refuse_unknown_variables(environment: Mapping[str, str]) -> None:
     keys = [
-        *(_format_variable_name("stack", key.name) for key in fields(StackConfig)),
-        *(_format_variable_name("train", key.name) for key in fields(TrainConfig)),
+        _format_variable_name(name, field.name)
+        for name, table in _TABLES.items()
+        for field in fields(table)
     ]
     for name in sorted(environment):
         if name.startswith("QCA_") and name not in (*keys, *_COMPOSE_VARIABLES):
@@ -159,7 +170,7 @@ def _refuse_unknown_variables(environment: Mapping[str, str]) -> None:
                 f"{name}: unknown environment variable",
                 hint=f"Did you mean {nearest[0]}? Otherwise unset it."
                 if nearest
-                else "Unset it. docs/configuration.md lists every key that can be set.",
+                else "Unset it. docs/configuration.md lists every key.",
             )
 
 
@@ -197,7 +208,7 @@ def _explain_invalid(
 
 
 def _locate(path: Path, text: str, keys: tuple[str, ...]) -> str:
-    """Return `file:line` of a key; tomllib keeps no positions, so the text is searched."""
+    """Return `file:line` of a key, searching the text: tomllib does not record positions."""
     table = keys[0] if len(keys) == 2 else ""
     current = ""
     for number, line in enumerate(text.splitlines(), start=1):

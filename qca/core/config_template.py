@@ -1,4 +1,4 @@
-"""A `qca.toml` to start from: the keys that count, each with its meaning, none of them set."""
+"""The `qca.toml` that `qca init` writes: the main keys, each explained and commented out."""
 
 import json
 from textwrap import wrap
@@ -6,9 +6,9 @@ from textwrap import wrap
 from qca.core.config import PROFILES, StackConfig, TrainConfig, describe_keys
 
 _HEAD = """\
-# What qca trains, and how it is launched. Nothing is set here yet: a line without its # is.
-# A flag (--grid 64) wins over the environment (QCA_TRAIN_GRID=64), and that over this file.
-# docs/configuration.md has every key.
+# What qca trains and how it is launched. Remove the # in front of a key to set it.
+# A flag (--grid 64) overrides the environment (QCA_TRAIN_GRID=64), which overrides this file.
+# docs/configuration.md lists every key.
 """
 
 _STACK_KEYS = ("runtime", "project", "maxmemory", "store_port", "gpus")
@@ -19,14 +19,14 @@ _TRAIN_KEYS = (
     *("budget", "checkpoint_every"),
 )
 
-# For keys without a default.
+# Examples for the keys without a default.
 _EXAMPLES = {"maxmemory": "2GiB", "store_port": 6379, "budget": "3.68GiB"}
 
 _WIDTH = 88
 
 
 def render_template() -> str:
-    """Return the file's text; as it is, it gives the default configuration."""
+    """Return the file's text; unchanged, it gives the default configuration."""
     return "\n".join(
         (
             _HEAD,
@@ -43,7 +43,7 @@ def render_template() -> str:
 
 def _render_keys(defaults: StackConfig | TrainConfig, keys: tuple[str, ...]) -> list[str]:
     meanings = describe_keys(type(defaults))
-    lines = []
+    lines: list[str] = []
     for key in keys:
         default = getattr(defaults, key)
         value = _EXAMPLES[key] if default is None else default

@@ -1,7 +1,7 @@
-"""The distribution that this code is installed from, and what its extras need.
+"""The distribution that this code is installed from, and the requirements of its extras.
 
-The command and the packages are called `qca`; the distribution is not: that name belongs to other
-people on PyPI, and a hint such as `pip install 'qca[report]'` could install theirs.
+The command and the packages are called `qca`, but the distribution is not: on PyPI that name
+belongs to another project, which a hint such as `pip install 'qca[report]'` could install.
 """
 
 import shlex
@@ -18,26 +18,26 @@ def read_version() -> str:
 
 
 def explain_install(extra: str) -> str:
-    """Return the command that installs what this Python lacks of an extra.
+    """Return a sentence with the command that installs the missing requirements of an extra.
 
-    It names the requirements themselves, never this distribution: the copy that runs may come from
-    a checkout or a wheel.
+    It names the requirements themselves, never this distribution, which may be installed from a
+    checkout or a wheel.
     """
     wanted = [f"{name}{specifier}" for name, specifier in _find_missing(extra).items()]
-    if not wanted:  # all is recorded as installed, and some of it cannot be imported
-        return f"Reinstall the extra {extra!r} of {DISTRIBUTION}, the way it was installed."
-    # -P: a `pip.py` in the folder that the command is pasted in is not run.
+    if not wanted:  # all are recorded as installed, but one cannot be imported
+        return f"Reinstall the extra {extra!r} of {DISTRIBUTION} the way you installed it."
+    # -P: do not run a `pip.py` of the current folder.
     command = [sys.executable, "-P", "-m", "pip", "install", *wanted]
     return f"Run: {shlex.join(command)}"
 
 
 def _find_missing(extra: str) -> dict[str, str]:
-    """Return the requirements of an extra that are not installed, with their versions."""
+    """Return the requirements of an extra that are not installed, with their version ranges."""
     from importlib.metadata import PackageNotFoundError, requires, version
 
     from packaging.requirements import Requirement
 
-    missing = {}
+    missing: dict[str, str] = {}
     for requirement in map(Requirement, requires(DISTRIBUTION) or ()):
         if requirement.marker is None or not requirement.marker.evaluate({"extra": extra}):
             continue

@@ -9,14 +9,14 @@
     ├── StoreError              exit 1: the metrics store cannot be used
     └── CheckpointError         exit 1: a checkpoint cannot be written or read
 
-Every error carries a message that says what is wrong and a hint that says what
-to do next. Only `qca.cli` prints them, and exits.
-Ctrl-C is Python's own KeyboardInterrupt, and ends with 130.
+Every error has a message that says what is wrong and a hint that says what to do next.
+Only `qca.cli` prints them and exits.
+Ctrl-C raises Python's own KeyboardInterrupt; `qca.cli` turns it into exit code 130.
 """
 
 
 class QcaError(Exception):
-    """Base of all errors that are shown to the user without a traceback."""
+    """Base class of all errors that are shown to the user without a traceback."""
 
     exit_code = 1
 
@@ -27,22 +27,22 @@ class QcaError(Exception):
 
 
 class InputError(QcaError):
-    """A wrong call or input file; the message names file, line and key where there are any."""
+    """The call or an input file is wrong; the message names the file, line and key if it can."""
 
     exit_code = 2
 
 
 class PlanError(QcaError):
-    """No plan fits the host and the configuration together."""
+    """No plan fits both the host and the configuration."""
 
 
 class LaunchError(QcaError):
-    """The stack, a container or the trainer did not come up, or ended badly."""
+    """The stack, a container or the trainer did not start, or failed."""
 
 
 class StoreError(QcaError):
-    """The metrics store cannot be started, reached or written."""
+    """The metrics store cannot be started, reached or written to."""
 
 
 class CheckpointError(QcaError):
-    """A checkpoint cannot be written, or the one that is there cannot be continued."""
+    """A checkpoint cannot be written, or the existing one cannot be resumed."""

@@ -1,8 +1,8 @@
-"""The losses by name, and how many steps of an episode each one evaluates. Needs no torch.
+"""The names of the losses, and how many steps of an episode each one evaluates. Needs no torch.
 
-The built-in losses themselves are in `qca.model.losses`, the memory that each one takes in
-`qca.memory.state_tensors`; `tests/model/test_new_loss.py` names the place where one is missing.
-An installed package adds others through the entry points `qca.losses`.
+`qca.model.losses` implements the built-in ones, `qca.memory.state_tensors` has their memory;
+`tests/model/test_new_loss.py` names the place where a new one is missing. An installed package
+adds losses through the entry points `qca.losses`.
 """
 
 from collections.abc import Mapping
@@ -15,14 +15,14 @@ GROUP = "qca.losses"
 BuiltInLoss = Literal["evolutionary", "mse_energy", "structure"]
 
 MAX_SAMPLE_STEPS: Mapping[str, int] = {"evolutionary": 10, "mse_energy": 1, "structure": 10}
-"""How many steps a loss evaluates where the episode has as many; 1 is the last step alone."""
+"""How many steps a loss evaluates at most; 1 means only the last step."""
 
 MAX_INSTALLED_SAMPLE_STEPS = 10
-"""How many an installed package's loss may evaluate: its memory is predicted for as many."""
+"""How many steps an installed package's loss may evaluate; its memory is predicted for so many."""
 
 
 def get_max_sample_steps(name: str) -> int:
-    """Return how many steps a loss evaluates at most; an installed one is not loaded for it."""
+    """Return how many steps a loss evaluates at most, without loading an installed one."""
     return MAX_SAMPLE_STEPS.get(name, MAX_INSTALLED_SAMPLE_STEPS)
 
 
@@ -34,12 +34,12 @@ def list_losses() -> list[str]:
 
 def _check_loss(name: str) -> str:
     if name not in get_args(BuiltInLoss) and name not in list_losses():
-        raise ValueError(f"no loss is called {name!r}; there are {', '.join(list_losses())}")
+        raise ValueError(f"unknown loss {name!r}; choose one of {', '.join(list_losses())}")
     return name
 
 
 class _KnownLoss:
-    """In an annotation: accepts the name of a built-in or an installed loss."""
+    """An annotation that accepts the name of a built-in or an installed loss."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
         from pydantic import AfterValidator

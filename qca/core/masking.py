@@ -1,10 +1,10 @@
-"""Texts without the secrets in them: known by their value, by the name before them, or by shape.
+"""Mask secrets in texts. A secret is recognized by its value, the name before it, or its shape.
 
-Whatever is shown to a person or written into a report goes through `mask_secrets`. A secret is
-replaced by `***`; what stands around it stays.
+Every text that is shown to the user or written into a report goes through `mask_secrets`, which
+replaces each secret by `***` and keeps the rest.
 
-Anybody may have written the text, and a log is long. No pattern here goes over the same stretch
-twice, so that the time is in proportion to the length.
+A text may be long and written by anyone, so no pattern visits the same part twice: the time is
+proportional to the length.
 """
 
 import re
@@ -14,11 +14,11 @@ from urllib.parse import quote
 
 MASK = "***"
 
-# Shorter values, and these, stand in texts with another meaning.
+# Shorter values, and these words, also occur in texts with other meanings.
 _SHORTEST = 4
 _ORDINARY = {"true", "false", "none", "null", "auto", "enabled", "disabled", "required", "optional"}
 
-# Parts of names, between their underscores, dots and capitals.
+# Parts of names; underscores, dots and capitals separate them.
 _SECRET_PARTS = {
     *("pass", "pw", "pwd", "auth", "sig", "signature", "dsn", "cookie", "bearer", "apikey", "pat"),
 }
@@ -27,7 +27,7 @@ _SECRET_ANYWHERE = re.compile(
     r"|credential|api_?key",
     re.IGNORECASE,
 )
-# What such a name ends with where its value is about a secret and is none.
+# A name that ends in one of these describes a secret but does not hold one.
 _HARMLESS_ENDS = {
     *("file", "path", "dir", "name", "ttl", "timeout", "size", "length", "count", "age", "type"),
     *("policy", "enabled", "required", "seconds", "days", "user", "secrets", "tokens", "method"),
@@ -36,23 +36,23 @@ _PART = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
 _NAME = re.compile(r"-{0,2}[A-Za-z_][\w.-]*")
 _SEPARATOR = re.compile(r"[\"'`]?\s*[=:]\s*")
-# A flag's value may also be the next word, or the next item of a list.
+# A flag's value may also be the next word or the next item of a list.
 _FLAG_SEPARATOR = re.compile(r"(?:[\"'`]?\s*[=:]\s*|[\"']\s*,\s*|\s+)(?![\"']?-)")
 _VALUE = re.compile(r"""(?:"(?:\\.|[^"\\])*(?:"|$)|'[^']*(?:'|$)|\\.|[^\s"'`\\])+""")
 
-# `-a PASSWORD`, which in another program's words is something else.
+# `-a PASSWORD`; in other programs' commands `-a` means something else.
 _CLI_LINE = re.compile(r"\b(?:redis|valkey)-cli\b[^\n]*")
 _CLI_FLAG = re.compile(r"(?<=[\"'\s,])-a(?=[\"'\s,])")
 _CLI_SEPARATOR = re.compile(r"[\"']?(?:\s*,\s*|\s+)")
 
 _WORD = re.compile(r"[^\s'\"`<>]+")
-# Before a digest, it is the `@` of an image.
+# Before a digest, the `@` belongs to an image.
 _AT = re.compile(r"@(?!sha\d+:)")
 _AT_HOST = re.compile(r"@(?!sha\d+:)(?=[A-Za-z0-9\[])")
 _SCHEME = re.compile(r"(?<![\w+.-])([\w+.-]++)://")
 _USER = re.compile(r"(?<![\w/@.+%-])([\w.+%-]++):(?!//)")
 
-# Tokens that say what they are (GitHub, GitLab, AWS, Slack, Hugging Face), and JSON web tokens.
+# Tokens with a known prefix (GitHub, GitLab, AWS, Slack, Hugging Face), and JSON web tokens.
 _TOKEN = re.compile(
     r"\b(?:gh[pousr]_\w{6,}|github_pat_\w{6,}|glpat-[\w-]{6,}|A[KS]IA[A-Z0-9]{12,}"
     r"|xox[abprs]-[\w-]{6,}|hf_\w{8,})"
@@ -76,7 +76,7 @@ def select_secrets(variables: Mapping[str, str]) -> frozenset[str]:
 
 
 def mask_secrets(text: str, secrets: Collection[str] = ()) -> str:
-    """Return a text without these secrets, and without what looks like one."""
+    """Return a text with these secrets masked, and everything that looks like one."""
     for form in _list_forms(secrets):
         text = text.replace(form, MASK)
     if "@" in text:
@@ -108,7 +108,7 @@ def mask_document(document: Any, mask: Callable[[str], str]) -> Any:
 
 
 def _list_forms(secrets: Iterable[str]) -> list[str]:
-    """Return the secrets as they may be written, the longest first: others can be parts of it."""
+    """Return the forms in which the secrets may appear, those that contain others first."""
     plain = {
         one for one in secrets if len(one) >= _SHORTEST and one.strip().lower() not in _ORDINARY
     }

@@ -1,4 +1,4 @@
-"""The format of an output file, which its name chooses."""
+"""Choose the format of an output file by its name."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,10 +10,10 @@ F = TypeVar("F", bound=str)
 
 
 def choose_by_name(path: Path, formats: Sequence[F]) -> F:
-    """Return the format that a file's name ends in.
+    """Return the format that is the suffix of a file's name.
 
     Raises:
-        InputError: it ends in none of them.
+        InputError: the suffix is not one of the formats.
 
     """
     suffix = path.suffix.removeprefix(".").lower()
@@ -21,6 +21,6 @@ def choose_by_name(path: Path, formats: Sequence[F]) -> F:
         if suffix == known:
             return known
     raise InputError(
-        f"{path}: its name does not say what to write",
-        hint=f"Let it end in one of: {', '.join('.' + one for one in formats)}.",
+        f"{path}: unknown output format {path.suffix!r}",
+        hint=f"End the name in one of: {', '.join('.' + one for one in formats)}.",
     )

@@ -1,8 +1,8 @@
-"""Opening files where somebody else may have put something in their place.
+"""Open files that another program may have replaced with something else. Needs no torch.
 
-Only plain files are opened: a named pipe waits for ever, a device never ends, a link leads
-elsewhere. What is refused is an OSError whose text says what stands there, so that callers report
-it like any other file that they cannot use. Needs no torch.
+Only plain files are opened: a named pipe blocks forever, a device never ends, a link leads
+elsewhere. Anything else raises an OSError whose text says what it is, so callers report it like any
+other unusable file.
 """
 
 import errno
@@ -30,10 +30,10 @@ _KINDS = (
 def open_plain(
     path: Path, mode: Mode = "rb", *, follow: bool = True, buffering: int = -1
 ) -> IO[bytes]:
-    """Open a plain file; without `follow` its last name must not be a link.
+    """Open a plain file; without `follow` the path itself must not be a link.
 
     Raises:
-        OSError: it is no plain file, or cannot be opened.
+        OSError: it is not a plain file, or cannot be opened.
 
     """
     opener = partial(_open_checked, follow=follow)
@@ -44,7 +44,7 @@ def read_plain(path: Path, *, limit: int, follow: bool = True) -> bytes:
     """Return the content of a plain file of at most `limit` bytes.
 
     Raises:
-        OSError: it is no plain file, is larger, or cannot be read.
+        OSError: it is not a plain file, is larger, or cannot be read.
 
     """
     with open_plain(path, follow=follow) as file:
@@ -58,10 +58,10 @@ def read_plain(path: Path, *, limit: int, follow: bool = True) -> bytes:
 
 
 def check_plain(path: Path, *, follow: bool = True) -> None:
-    """Refuse what is no plain file; nothing there is fine.
+    """Raise unless `path` is a plain file or does not exist.
 
     Raises:
-        OSError: saying what it is.
+        OSError: it is something else; the text says what.
 
     """
     try:
@@ -72,12 +72,12 @@ def check_plain(path: Path, *, follow: bool = True) -> None:
 
 
 def check_own_folder(path: Path, *, owned: bool = False) -> None:
-    """Refuse a link, or anything but a folder; nothing there is fine.
+    """Raise unless `path` is a real folder, not a link to one, or does not exist.
 
-    With `owned`, the folder must also belong to this user (root may use anyone's).
+    With `owned`, the folder must also belong to this user (root may use any folder).
 
     Raises:
-        OSError: saying what stands there.
+        OSError: it is something else, or another user's; the text says what.
 
     """
     try:
@@ -91,7 +91,7 @@ def check_own_folder(path: Path, *, owned: bool = False) -> None:
 
 
 def _open_checked(path: str, flags: int, *, follow: bool) -> int:
-    """Open as `open` would, but look before and after, and truncate only then."""
+    """Open as `open` would, but check before and after, and truncate only then."""
     check_plain(Path(path), follow=follow)
     careful = os.O_NONBLOCK | os.O_NOCTTY | (0 if follow else os.O_NOFOLLOW)
     descriptor = os.open(path, flags & ~os.O_TRUNC | careful, 0o666)

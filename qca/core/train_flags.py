@@ -1,24 +1,24 @@
-"""A training's configuration as flags of `qca train`, which reads the same one back from them.
+"""Write a training's configuration as flags of `qca train`, which parses them to the same one.
 
 All code that starts a trainer in another process (Compose, Kubernetes, the local launch, torch's
-elastic launcher) writes its configuration with `format_train_flags`.
+elastic launcher) passes the configuration with `format_train_flags`.
 """
 
 from dataclasses import asdict
 
 from qca.core.config import PROFILES, TrainConfig
 
-# What a reader of the command line looks for; written even at its default.
+# Keys that a reader of the command line looks for; always written, even at their default.
 _ALWAYS = ("run", "device", "recompute")
 
 
 def format_train_flags(config: TrainConfig) -> list[str]:
     """Return the flags of `qca train` that give `config`, without those at their default.
 
-    The budget is left out: it only resolves `auto`, and a trainer is given the resolved values.
+    Leaves out the budget: it only resolves `auto`, and a trainer gets the resolved values.
     """
     defaults, from_profile = asdict(TrainConfig()), PROFILES.get(config.profile, {})
-    flags = []
+    flags: list[str] = []
     for key, value in asdict(config).items():
         default = defaults[key]
         is_needed = value != default or value != from_profile.get(key, default)

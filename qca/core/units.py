@@ -1,7 +1,7 @@
-"""Sizes in bytes: read as people, Docker and Dragonfly write them, and print them.
+"""Parse and format sizes in bytes, durations and counts.
 
-Units are binary throughout (1G = 1GB = 1GiB = 2**30), as both Docker (go-units
-`RAMInBytes`) and Dragonfly (helio `strings/human_readable.cc`) read them.
+Units are binary throughout (1G = 1GB = 1GiB = 2**30), as in Docker (go-units `RAMInBytes`) and
+Dragonfly (helio `strings/human_readable.cc`).
 """
 
 import re
@@ -16,24 +16,24 @@ GIB = 2**30
 
 _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5, "e": 6}
 _SIZE = re.compile(r"(?P<number>[0-9]+(?:\.[0-9]+)?)(?:(?P<unit>[kmgtpe])i?)?b?", re.IGNORECASE)
-_LARGEST = 2**63 - 1  # Docker and Dragonfly keep sizes in a signed 64-bit integer
+_LARGEST = 2**63 - 1  # Docker and Dragonfly store sizes in a signed 64-bit integer
 
 
-def parse_size(text: str | int) -> int:
+def parse_size(text: object) -> int:
     """Return the number of bytes that `text` means, the same everywhere in qca.
 
-    Accepts a bare number (bytes), decimals, and K, M, G, T, P, E with an optional
-    `i` and `B` in any case: ``4G``, ``4gb``, ``4GiB``, ``4096m``, ``1.25GiB``.
+    Accepts an integer or text: a bare number (bytes), decimals, and K, M, G, T, P, E with an
+    optional `i` and `B` in any case: ``4G``, ``4gb``, ``4GiB``, ``4096m``, ``1.25GiB``.
 
     Raises:
         InputError: for anything else, with the accepted forms as hint.
 
     """
     if isinstance(text, bool) or not isinstance(text, str | int):
-        raise _not_a_size(text)
+        raise _make_size_error(text)
     match = _SIZE.fullmatch(str(text).strip())
     if match is None:
-        raise _not_a_size(text)
+        raise _make_size_error(text)
     size = Decimal(match["number"]) * 1024 ** _POWERS[(match["unit"] or "").lower()]
     if size > _LARGEST:
         raise InputError(
@@ -44,7 +44,7 @@ def parse_size(text: str | int) -> int:
 
 
 def format_size(size: int) -> str:
-    """Return `size` bytes for people: ``512 B``, ``1.25 GiB``, ``256 MiB``."""
+    """Return `size` bytes in the largest fitting unit: ``512 B``, ``1.25 GiB``, ``256 MiB``."""
     if abs(size) < KIB:
         return f"{size} B"
     value = float(size)
@@ -64,7 +64,7 @@ def format_exact_size(size: int) -> str:
 
 
 def format_time_left(seconds: float) -> str:
-    """Return how long something still takes: "40 s", "7 min", "3 h 05 min"."""
+    """Return a remaining time: ``40 s``, ``7 min``, ``3 h 05 min``."""
     if seconds < 60:
         return f"{seconds:.0f} s"
     minutes = round(seconds / 60)
@@ -81,7 +81,7 @@ def pluralize(number: int, noun: str, plural: str = "") -> str:
     return noun if number == 1 else plural or f"{noun}s"
 
 
-def _not_a_size(text: object) -> InputError:
+def _make_size_error(text: object) -> InputError:
     return InputError(
         f"{str(text)!r} is not a size",
         hint="Write a number with an optional unit, for example 4G, 4GiB, 4096m or 4294967296.",
@@ -89,7 +89,7 @@ def _not_a_size(text: object) -> InputError:
 
 
 def _parse_for_pydantic(value: object) -> object:
-    """Return the size; a ValueError, which pydantic reports with the key, if it is not one."""
+    """Return the size, or raise a ValueError, which pydantic reports with the key."""
     if not isinstance(value, str | int):
         return value
     try:
@@ -99,7 +99,7 @@ def _parse_for_pydantic(value: object) -> object:
 
 
 class _SizeSyntax:
-    """An annotation that reads a size such as `2GiB`."""
+    """An annotation that makes pydantic accept a size such as `2GiB`."""
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
         from pydantic import BeforeValidator
@@ -108,4 +108,4 @@ class _SizeSyntax:
 
 
 Size = Annotated[int, _SizeSyntax()]
-"""The type of a configured size: it is written `2GiB`, and holds bytes."""
+"""A configured size: written as `2GiB`, stored as bytes."""

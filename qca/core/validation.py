@@ -1,7 +1,7 @@
-"""Dataclasses whose annotations state the allowed values, and their validation by pydantic.
+"""Dataclasses whose annotations state the allowed values, validated by pydantic.
 
-pydantic takes longer to load than the doctor takes to examine a healthy host, so it is loaded
-only when there are values to check: the user's configuration, or a file.
+Loading pydantic takes longer than examining a healthy host, so it is loaded only when there are
+values to check: the user's configuration or a file.
 """
 
 from collections.abc import Mapping
@@ -13,16 +13,16 @@ T = TypeVar("T")
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
 def strict_dataclass(cls: type[T]) -> type[T]:
-    """Make a class a frozen, keyword-only dataclass; validated, it refuses unknown keys and NaN.
+    """Make a class a frozen, keyword-only dataclass that, validated, refuses unknown keys and NaN.
 
-    pydantic reads its settings from an attribute of the class that has this name.
+    pydantic reads its settings from the attribute `__pydantic_config__` of the class.
     """
     setattr(cls, "__pydantic_config__", {"extra": "forbid", "allow_inf_nan": False})  # noqa: B010
     return dataclass(frozen=True, kw_only=True)(cls)
 
 
 class Constraint:
-    """An annotation with the arguments of pydantic's `Field`, for example `Constraint(ge=0)`."""
+    """An annotation that takes the arguments of pydantic's `Field`, such as `Constraint(ge=0)`."""
 
     def __init__(self, **field: Any) -> None:
         self.field = field
@@ -35,10 +35,10 @@ class Constraint:
 
 
 def validate(kind: type[T], values: Mapping[str, Any]) -> T:
-    """Return the values as `kind`, a dataclass.
+    """Return the values as an instance of `kind`, a dataclass.
 
     Raises:
-        pydantic.ValidationError: a ValueError with every value that is not allowed.
+        pydantic.ValidationError: a value is not allowed. It is a ValueError and lists all of them.
 
     """
     from pydantic import TypeAdapter
@@ -47,5 +47,5 @@ def validate(kind: type[T], values: Mapping[str, Any]) -> T:
 
 
 def is_unknown_key(fault: Mapping[str, Any]) -> bool:
-    """Whether an error that pydantic reports is an unknown key."""
+    """Whether an error reported by pydantic is about an unknown key."""
     return fault["type"] == "unexpected_keyword_argument"

@@ -1,24 +1,24 @@
-"""Texts of others, shown without the characters that a terminal obeys or does not show."""
+"""Escape characters in foreign texts that a terminal would interpret or not show."""
 
 import unicodedata
 
-# Controls, invisible formatting such as the direction of writing, halves of surrogate pairs (bytes
-# of a name that is not UTF-8), line and paragraph separators.
+# Control characters, invisible formatting such as text direction, surrogates (bytes of a name that
+# is not UTF-8), line and paragraph separators.
 _INVISIBLE = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 
-# Letters and marks that are blank all the same: Hangul fillers, an empty Braille cell.
+# Letters and marks that are blank: Hangul fillers, an empty Braille cell, and others.
 _BLANK = set("\u034f\u115f\u1160\u17b4\u17b5\u2800\u3164\uffa0")
 
 
 def escape_invisible(text: str) -> str:
-    r"""Write each such character as Python would: `\x1b`, `\u202e`; lines and tabs stay."""
+    r"""Return the text with such characters as Python escapes: `\x1b`. Keeps newlines and tabs."""
     if text.isascii() and text.isprintable():
         return text
     return "".join(map(_escape, text))
 
 
 def is_invisible(character: str) -> bool:
-    """Whether a character does not show, or does something else than show."""
+    """Whether a character is invisible or controls the terminal."""
     return unicodedata.category(character) in _INVISIBLE or character in _BLANK
 
 

@@ -1,1 +1,1 @@
-"""How a trained automaton does on states it has not seen, where it was trained and beyond."""
+"""Evaluate a trained automaton on fresh states, under its training's conditions and beyond."""

@@ -1,4 +1,4 @@
-"""Trials: an automaton runs from fresh states, and its losses and measures are averaged."""
+"""Run automata from fresh states, and average their losses and measures."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -20,12 +20,12 @@ from qca.runs.evaluation import Evaluation, Statistic, Trial
 UNTRAINED = "untrained"
 
 OnSteps = Callable[[int], None]
-"""Called with the number of steps that were made since it was called last."""
+"""A callback that gets the number of steps since its last call."""
 
 
 @dataclass(frozen=True)
 class Condition:
-    """How long and on which grid the automata run."""
+    """The number of steps and the grid of a trial."""
 
     name: str
     steps: int
@@ -33,16 +33,16 @@ class Condition:
 
 
 def list_conditions(automaton: Automaton, beyond: int) -> list[Condition]:
-    """Return the training's own steps and grid, and `beyond` times of each.
+    """Return the training's steps and grid, then `beyond` times the steps and the grid.
 
     Raises:
-        InputError: the larger grid is too large.
+        InputError: the larger grid exceeds the limit.
 
     """
     steps, grid = automaton.config.steps, automaton.config.grid
     if grid * beyond > LARGEST_GRID:
         raise InputError(
-            f"{beyond} times the grid is {grid * beyond}, more than {LARGEST_GRID}",
+            f"{beyond} times the grid is {grid * beyond}; the limit is {LARGEST_GRID}",
             hint=f"Choose --beyond {LARGEST_GRID // grid} or less.",
         )
     conditions = [Condition("as trained", steps, grid)]
@@ -53,7 +53,7 @@ def list_conditions(automaton: Automaton, beyond: int) -> list[Condition]:
 
 
 def count_steps(conditions: Sequence[Condition], automata: int, states: int) -> int:
-    """Return the steps of a whole evaluation."""
+    """Return the total number of steps of an evaluation."""
     return automata * states * sum(condition.steps for condition in conditions)
 
 
@@ -69,11 +69,11 @@ def evaluate(
     """Run the automaton, its untrained self and others from the same fresh states.
 
     Raises:
-        PlanError: the device has too little memory free for one of the conditions.
+        PlanError: the device has too little free memory for one of the conditions.
 
     """
     loss = make_loss(automaton.config.loss)
-    for condition in conditions:  # before the first, which may take long
+    for condition in conditions:  # check all before the first, which may take long
         for one in (automaton, *others):
             one.require_memory(condition.grid, held_states=loss.max_sample_steps + 1)
     trials: list[Trial] = []
@@ -91,7 +91,7 @@ def evaluate(
 
 
 Values = Mapping[str, Sequence[float]]
-"""For each name a number for each initial state."""
+"""By name, one number per initial state."""
 
 
 def _make_trial(name: str, condition: Condition, values: Values, untrained: Values | None) -> Trial:
@@ -111,7 +111,7 @@ def _run_states(
     seed: int,
     on_steps: OnSteps,
 ) -> Values:
-    """Run from each of `states` fresh states; the same for the same seed, d_state and grid."""
+    """Run from each of `states` fresh states, which seed, d_state and grid determine."""
     values: dict[str, list[float]] = {}
     stepper: Stepper | None = None
     for sample in range(states):
@@ -131,7 +131,7 @@ def _run_states(
 def _run_state(
     stepper: Stepper, loss: Loss, psi: torch.Tensor, steps: int, on_steps: OnSteps
 ) -> dict[str, float]:
-    """Return the loss, its terms, and the measures of the last state of one rollout."""
+    """Run one rollout; return the loss, its terms, and the measures of the last state."""
     sample_steps = frozenset(loss.sample_steps(steps))
     start = psi.abs().square().sum(dim=(1, 2, 3))
     sampled: list[Step] = []

@@ -1,1 +1,1 @@
-"""A trained automaton as a file for other programs, with a card beside it."""
+"""Export a trained automaton as a file for other programs, with a card."""

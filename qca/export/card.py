@@ -1,4 +1,4 @@
-"""The card beside an exported file: what it is, where it comes from, how to load it."""
+"""The card of an exported file: what it is, where it comes from, how to load it."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
@@ -17,15 +17,15 @@ from qca.runs.run import Run, read_run
 _CONTENTS: Mapping[Format, str] = {
     "safetensors": "the weights by their state-dict names, float32; the configuration is in its "
     "metadata",
-    "pth": "the weights, float32, under `model_state_dict`: what `load_model` of the project "
-    "Atheria reads for `UNET_UNITARY`",
+    "pth": "the weights, float32, under `model_state_dict`, as `load_model` of the Atheria project "
+    "reads them for `UNET_UNITARY`",
     "pt2": "one step psi -> psi as a program of `torch.export`",
     "onnx": "one step psi -> psi as an ONNX model",
 }
 
 _STEP = (
-    "Real and imaginary part are two float32 tensors (batch, {d_state}, H, W), H and W multiples "
-    f"of {GRID_MULTIPLE}; so are the two results. A start has cells of norm 1."
+    "The real and imaginary parts are two float32 tensors (batch, {d_state}, H, W), with H and W "
+    f"multiples of {GRID_MULTIPLE}; so are the two results. The initial cells have norm 1."
 )
 
 _LOADERS: Mapping[Format, str] = {
@@ -59,7 +59,7 @@ real, imaginary = session.run(None, dict(real=parts[0], imaginary=parts[1]))
 
 
 def write_card(automaton: Automaton, path: Path, license_text: str | None) -> Path:
-    """Write the card of an exported file beside it, FILE.md; return its path.
+    """Write the card of an exported file next to it as FILE.md; return its path.
 
     Raises:
         LaunchError: it cannot be written.
@@ -83,17 +83,17 @@ def render_card(automaton: Automaton, run: Run | None, path: Path, license_text:
     lines = [
         f"# {automaton.name}",
         "",
-        "A neural quantum cellular automaton: a U-Net that looks at the whole grid and says how "
-        "each cell moves.",
+        "A neural quantum cellular automaton: a U-Net maps the state of the whole grid to the "
+        "change of each cell.",
         "",
         f"- File: `{path.name}`, {_CONTENTS[format_]}.",
-        f"- License: {license_text or 'not stated by whoever exported it'}.",
+        f"- License: {license_text or 'not stated'}.",
         f"- Parameters: {count_parameters(config.d_state, config.hidden_channels):,}.",
         f"- Cells: {config.d_state} complex components; trained on {config.grid}x{config.grid} "
-        f"cells, {config.steps:,} steps an episode.",
+        f"cells, {config.steps:,} steps per episode.",
         f"- Update: {config.update}, gamma {config.gamma}.",
         *_describe_training(automaton, run),
-        f"- Made by qca {read_version()}.",
+        f"- Exported by qca {read_version()}.",
         "",
         "## Load it",
         "",
@@ -110,7 +110,7 @@ def render_card(automaton: Automaton, run: Run | None, path: Path, license_text:
 
 
 def _describe_training(automaton: Automaton, run: Run | None) -> Iterator[str]:
-    """Yield what is known of the training; no more than that."""
+    """Yield what is known about the training."""
     config, episode = automaton.config, automaton.episode
     trained = "an unknown number of" if episode is None else f"{episode:,}"
     yield f"- Trained: {trained} episodes, loss `{config.loss}`, noise up to {config.max_noise}."
@@ -118,7 +118,7 @@ def _describe_training(automaton: Automaton, run: Run | None) -> Iterator[str]:
         return
     last = next((one for one in reversed(run.records) if one.episode == episode), None)
     if last is not None:
-        yield f"- Loss of its last episode: {last.loss:.6g}."
+        yield f"- Loss of the last episode: {last.loss:.6g}."
     if run.start_time:
         yield f"- Training started {run.start_time}, on {run.device}, {config.precision}."
 
@@ -126,26 +126,26 @@ def _describe_training(automaton: Automaton, run: Run | None) -> Iterator[str]:
 def _describe_measures(run: Run | None) -> Iterator[str]:
     """Yield a table of the measures of the run's own sample rollout, if there is one."""
     if run is None or run.snapshots is None or len(run.snapshots.states) < 2:
-        yield "Not measured: the run folder has no sample rollout. `qca evaluate` measures it."
+        yield "Not measured: there is no sample rollout. Run `qca evaluate` to measure it."
         return
     steps = list(run.snapshots.states)
     first, last = steps[0], steps[-1]
     states = (State.from_psi(step, run.snapshots.states[step]) for step in steps)
     series = measure_series(states)
-    yield f"Of one rollout from the run's first state, after episode {run.snapshots.episode:,}:"
+    yield f"One rollout from the run's first state, after episode {run.snapshots.episode:,}:"
     yield ""
     yield f"| measure | step {first} | step {last:,} | unit |"
     yield "| --- | --- | --- | --- |"
     for measure in MEASURES:
         if measure.name in ("energy", "activity"):
-            continue  # snapshots know neither the norm before nor the step before
+            continue  # snapshots lack the norm before renormalization and the previous step
         values = series[measure.name]
         name = measure.name.replace("_", " ")
         yield f"| {name} | {values[0]:.4g} | {values[-1]:.4g} | {measure.unit} |"
 
 
 def _list_settings(automaton: Automaton) -> Iterator[str]:
-    """Yield the configuration as lines of a qca.toml."""
+    """Yield the configuration as lines of a `qca.toml`."""
     for key, value in asdict(automaton.config).items():
         if value is not None:
             yield f"{key} = " + (f'"{value}"' if isinstance(value, str) else str(value))

@@ -1,4 +1,4 @@
-"""An automaton in each of the formats; every file says itself which automaton it is."""
+"""Export an automaton in each format; the metadata of every file describe the automaton."""
 
 import contextlib
 import copy
@@ -6,7 +6,7 @@ import io
 import json
 import logging
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import asdict
 from pathlib import Path
 from typing import Literal, get_args
@@ -21,32 +21,32 @@ from qca.core.distribution import explain_install
 from qca.core.errors import LaunchError
 from qca.core.output_format import choose_by_name
 from qca.core.unet_shape import GRID_MULTIPLE
+from qca.export.onnx_model import write_model
 from qca.export.real_step import RealStep
 
 Format = Literal["safetensors", "pth", "pt2", "onnx"]
 
-INPUTS, OUTPUTS = ("real", "imaginary"), ("next_real", "next_imaginary")
-# In multiples of four cells; and two samples, since torch.export takes one for a constant.
+# In multiples of four cells. Two samples, since torch.export specializes on a batch of one.
 _EXAMPLE_SIDES, _EXAMPLE_BATCH = (4, 6), 2
 _LARGEST = 1024
 
 
 def parse_format(path: Path) -> Format:
-    """Return the format that a file's name asks for.
+    """Return the format that a file's suffix names.
 
     Raises:
-        InputError: it asks for none that is known.
+        InputError: the suffix is not a known format.
 
     """
     return choose_by_name(path, get_args(Format))
 
 
 def export_automaton(automaton: Automaton, path: Path) -> None:
-    """Write the automaton in the format that the file's name asks for.
+    """Write the automaton in the format that the file's suffix names.
 
     Raises:
-        InputError: the name asks for no known format.
-        LaunchError: what the format needs is not installed, or the file cannot be written.
+        InputError: the suffix is not a known format.
+        LaunchError: a package that the format needs is missing, or the file cannot be written.
 
     """
     write = _WRITERS[parse_format(path)]
@@ -55,7 +55,7 @@ def export_automaton(automaton: Automaton, path: Path) -> None:
             write(automaton, unfinished)
     except ModuleNotFoundError as error:
         raise LaunchError(
-            f"ONNX needs {error.name}, which is not installed here",
+            f"ONNX needs {error.name}, which is not installed",
             hint=explain_install("export"),
         ) from None
     except OSError as error:
@@ -66,7 +66,7 @@ def export_automaton(automaton: Automaton, path: Path) -> None:
 
 
 def describe(automaton: Automaton) -> dict[str, str]:
-    """Return what a file says of its automaton, as texts."""
+    """Return the metadata that describe the automaton in a file."""
     return {
         "format": EXPORT_FORMAT,
         "config": json.dumps(asdict(automaton.config), sort_keys=True),
@@ -80,13 +80,13 @@ def _write_safetensors(automaton: Automaton, path: Path) -> None:
 
 
 def _write_pth(automaton: Automaton, path: Path) -> None:
-    """Write what Atheria's `load_model` reads: the weights under `model_state_dict`."""
+    """Write the weights under `model_state_dict`, where Atheria's `load_model` expects them."""
     content = {
         "model_state_dict": _copy_weights(automaton),
         "episode": automaton.episode,
         "qca": describe(automaton),
     }
-    buffer = io.BytesIO()  # what torch raises over a full disk does not say so
+    buffer = io.BytesIO()  # torch's own error for a full disk does not say so
     torch.save(content, buffer)
     path.write_bytes(buffer.getvalue())
 
@@ -94,24 +94,14 @@ def _write_pth(automaton: Automaton, path: Path) -> None:
 def _write_pt2(automaton: Automaton, path: Path) -> None:
     """Write one step as a program of torch.export."""
     program = trace_step(automaton)
-    buffer = io.BytesIO()  # torch looks at a path's suffix, and an unfinished file has another
+    buffer = io.BytesIO()  # torch checks a path's suffix, and an unfinished file has another
     torch.export.save(program, buffer, extra_files=describe(automaton))
     path.write_bytes(buffer.getvalue())
 
 
 def _write_onnx(automaton: Automaton, path: Path) -> None:
     """Write one step as an ONNX model."""
-    import onnx
-    import onnxscript  # noqa: F401 - torch's exporter needs it, and says so less clearly
-
-    exported = torch.onnx.export(
-        trace_step(automaton), (), input_names=INPUTS, output_names=OUTPUTS, verbose=False
-    )
-    assert exported is not None
-    model = exported.model_proto
-    for key, text in describe(automaton).items():
-        model.metadata_props.add(key=key, value=text)
-    onnx.save(model, path, format="protobuf")
+    write_model(path, trace_step(automaton), describe(automaton))
 
 
 def trace_step(automaton: Automaton) -> torch.export.ExportedProgram:
@@ -124,7 +114,7 @@ def trace_step(automaton: Automaton) -> torch.export.ExportedProgram:
     example = torch.zeros(_EXAMPLE_BATCH, automaton.config.d_state, *sides)
     example[:, 0] = 1
     step = RealStep(copy.deepcopy(automaton.evolution)).cpu().eval()
-    # Two tensors: one given twice would be taken for one input.
+    # Two tensors, since torch.export treats the same tensor given twice as one input.
     return torch.export.export(step, (example, example.clone()), dynamic_shapes=(sizes, sizes))
 
 
@@ -142,8 +132,8 @@ _WRITERS: dict[Format, Callable[[Automaton, Path], None]] = {
 
 
 @contextlib.contextmanager
-def _silence_exporter() -> Iterator[None]:
-    """Keep torch's exporter from telling of torchvision and of its own deprecations."""
+def _silence_exporter() -> Generator[None]:
+    """Silence torch's exporter, which logs about torchvision and its own deprecations."""
     logger = logging.getLogger("torch.onnx")
     before = logger.level
     logger.setLevel(logging.ERROR)

@@ -1,6 +1,6 @@
-"""One step in real numbers: for programs and formats that know no complex ones.
+"""One step in real arithmetic, for programs and formats without complex numbers.
 
-The same as `qca.model.evolution`, term by term, on real and imaginary parts.
+It is `qca.model.evolution`, term by term, on real and imaginary parts.
 """
 
 from typing import NamedTuple
@@ -18,20 +18,20 @@ from qca.model.evolution import (
 
 
 class Parts(NamedTuple):
-    """A complex tensor as its real and imaginary part."""
+    """A complex tensor as its real and imaginary parts."""
 
     real: Tensor
     imaginary: Tensor
 
     def multiply(self, other: "Parts") -> "Parts":
-        """Return the product of both."""
+        """Return the complex product."""
         return Parts(
             self.real * other.real - self.imaginary * other.imaginary,
             self.real * other.imaginary + self.imaginary * other.real,
         )
 
     def add(self, other: "Parts") -> "Parts":
-        """Return the sum of both."""
+        """Return the sum."""
         return Parts(self.real + other.real, self.imaginary + other.imaginary)
 
     def scale(self, factor: Tensor | float) -> "Parts":
@@ -56,11 +56,11 @@ class RealStep(nn.Module):
         self.update = evolution.update
 
     def forward(self, real: Tensor, imaginary: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the real and the imaginary part of the next state."""
+        """Return the real and imaginary parts of the next state."""
         psi = Parts(real, imaginary)
         h = Parts(*self.model(torch.cat([real, imaginary], dim=1)).chunk(2, dim=1))
         after = self.advance(psi, h)
-        return after.real, after.imaginary  # a plain tuple: a format knows no named one
+        return after.real, after.imaginary  # a plain tuple: formats do not support named ones
 
     def advance(self, psi: Parts, h: Parts) -> Parts:
         """Return the next state under the field h."""

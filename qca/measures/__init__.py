@@ -1,1 +1,1 @@
-"""What can be seen of a state: fields over the grid, measures over time. numpy, no torch."""
+"""Fields of a state over the grid, and measures of it over time. Needs numpy, not torch."""

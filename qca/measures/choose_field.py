@@ -1,4 +1,4 @@
-"""Fields by their name: the built-in ones, and those of installed packages (`qca.fields`)."""
+"""Choose a field by its name, built-in or of an installed package (`qca.fields`)."""
 
 import re
 from dataclasses import dataclass
@@ -16,14 +16,14 @@ _NAME = re.compile(r"(?P<name>[a-z][a-z0-9_-]*)(?::(?P<component>\d+))?")
 
 @dataclass(frozen=True)
 class ChosenField:
-    """A field, of one component where it has one."""
+    """A field with the component that it shows, if it has components."""
 
     field: Field
     component: int = 0
 
     @property
     def name(self) -> str:
-        """As it is written for `--field`."""
+        """The name as given to `--field`."""
         suffix = f":{self.component}" if self.field.has_component else ""
         return self.field.name + suffix
 
@@ -31,15 +31,15 @@ class ChosenField:
         """Return the field of a state, float32 (H, W).
 
         Raises:
-            InputError: an installed package's field has another shape.
+            InputError: a field of an installed package has the wrong shape.
 
         """
         values = np.asarray(self.field.compute(state, previous, self.component), np.float32)
         if values.shape != state.psi.shape[1:]:
             raise InputError(
-                f"the field {self.field.name} has shape {values.shape} on a grid of "
+                f"field {self.field.name}: shape {values.shape} does not match the grid "
                 f"{state.psi.shape[1:]}",
-                hint="A field has one number for each cell; fix the package that declares it.",
+                hint="A field has one number per cell; fix the package that declares it.",
             )
         return values
 
@@ -48,14 +48,14 @@ def list_fields() -> dict[str, Field]:
     """Return all fields by name, the built-in ones first.
 
     Raises:
-        InputError: an installed package's field cannot be loaded, or takes a built-in name.
+        InputError: a field of an installed package cannot be loaded, or has a built-in name.
 
     """
     fields = {field.name: field for field in BUILT_IN}
     for name, point in list_plugins(GROUP).items():
         if name in fields:
             raise InputError(
-                f"the field {name!r} of an installed package has a built-in field's name",
+                f"field {name!r} of an installed package has the name of a built-in field",
                 hint=f"Rename it in the package's entry point {GROUP}.",
             )
         fields[name] = load_plugin(point, Field)
@@ -66,18 +66,18 @@ def choose_field(text: str, d_state: int) -> ChosenField:
     """Return the field that `text` names, such as `entropy` or `density:2`.
 
     Raises:
-        InputError: there is no such field, or no such component among `d_state`.
+        InputError: no field has this name, or the component is not below `d_state`.
 
     """
     match = _NAME.fullmatch(text)
     fields = list_fields()
     field = fields.get(match["name"]) if match else None
     if match is None or field is None:
-        raise InputError(f"no field is called {text!r}", hint=f"Fields: {', '.join(fields)}.")
+        raise InputError(f"unknown field {text!r}", hint=f"Fields: {', '.join(fields)}.")
     component = int(match["component"] or 0)
     if match["component"] and not field.has_component:
         raise InputError(
-            f"the field {field.name} has no components", hint=f"Write --field {field.name}."
+            f"field {field.name} has no components", hint=f"Write --field {field.name}."
         )
     if component >= d_state:
         raise InputError(
@@ -88,12 +88,12 @@ def choose_field(text: str, d_state: int) -> ChosenField:
 
 
 def compute_field(name: str, state: State, previous: State | None = None) -> FloatArray:
-    """Return a field of a state by its name, real (H, W): `entropy`, `density:2`.
+    """Return a field of a state, real (H, W), by its name: `entropy`, `density:2`.
 
-    `change` needs the state before; docs/rollout.md has each field's formula and unit.
+    `change` needs the previous state. docs/rollout.md has each field's formula and unit.
 
     Raises:
-        InputError: there is no such field, or no such component.
+        InputError: no field has this name, or no such component.
 
     """
     return choose_field(name, len(state.psi)).compute(state, previous)

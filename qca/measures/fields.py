@@ -1,8 +1,8 @@
-"""Fields: one real number for each cell of a state, float32 (H, W).
+"""Fields: one real number per cell of a state, float32 (H, W).
 
-Each function takes a state, the one shown before it (None at the start) and a component of the
-cells, counted from 0; most need only the first. p_c is |psi_c|^2 / |psi|^2, the probability of
-component c in a cell. The grid does not wrap around: a cell at its edge has fewer neighbors.
+Each function takes a state, the previously shown one (None at the start) and a component of the
+cells, counted from 0; most need only the state. p_c is |psi_c|^2 / |psi|^2, the probability of
+component c in a cell. The grid does not wrap around, so cells at its edge have fewer neighbors.
 """
 
 from collections.abc import Callable
@@ -14,28 +14,28 @@ import numpy as np
 from qca.measures.state import ComplexArray, FloatArray, State, compute_squared_magnitude
 
 Scale = Literal["sequential", "cyclic", "categorical"]
-_SMALLEST = np.float32(1e-12)  # where |psi|^2 divides: a cell that is all but damped away
+_SMALLEST = np.float32(1e-12)  # of |psi|^2 as a divisor, for a cell that is damped nearly to zero
 
 
 @dataclass(frozen=True)
 class Field:
-    """A named field, and how it is drawn."""
+    """A named field with its color scale."""
 
     name: str
     unit: str
     compute: Callable[[State, State | None, int], FloatArray]
     scale: Scale = "sequential"
-    """Cyclic where its ends meet; categorical where its values are numbers of components."""
+    """Cyclic if its ends are the same value; categorical if its values are component numbers."""
     lowest: float | None = 0.0
-    """What the scale begins with; None is the lowest value that is shown."""
+    """The lower end of the scale; None for the lowest value shown."""
     highest: float | None = None
-    """What the scale ends with; None is the highest value that is shown."""
+    """The upper end of the scale; None for the highest value shown."""
     has_component: bool = False
-    """Whether it is that of one component: `density:2`."""
+    """Whether the field shows one component, as in `density:2`."""
 
 
 def compute_density(state: State, previous: State | None = None, component: int = 0) -> FloatArray:
-    """Return |psi_c|^2; a probability, 0 to 1 where cells are normalized."""
+    """Return |psi_c|^2: the probability of component c if cells are normalized."""
     return compute_squared_magnitude(state.psi[component])
 
 
@@ -50,7 +50,7 @@ def find_dominant(state: State, previous: State | None = None, component: int = 
 
 
 def compute_entropy(state: State, previous: State | None = None, component: int = 0) -> FloatArray:
-    """Return -sum_c p_c log2 p_c in bits: 0 for one component alone, log2 d_state for all alike."""
+    """Return -sum_c p_c log2 p_c in bits: 0 for a single component, log2 d_state for equal ones."""
     probability = _compute_probabilities(state.psi)
     return -(probability * np.log2(np.maximum(probability, _SMALLEST))).sum(axis=0)
 
@@ -71,9 +71,9 @@ def compute_coherence(
 
 
 def compute_change(state: State, previous: State | None = None, component: int = 0) -> FloatArray:
-    """Return |psi - psi_before| / steps between the two: norm per step; 0 where nothing is before.
+    """Return |psi - psi_previous| / steps between the two, in norm per step; 0 at the start.
 
-    Of states that are several steps apart it is the mean velocity, not the length of the path.
+    For states that are several steps apart this is the mean velocity, not the length of the path.
     """
     if previous is None or previous.step == state.step:
         return np.zeros(state.psi.shape[1:], np.float32)
@@ -86,8 +86,8 @@ def compute_asymmetry(
 ) -> FloatArray:
     """Return the mean over components of (|psi_c| - |psi_c after a quarter turn|)^2.
 
-    It is 0 where the grid looks alike from all four sides; its mean is the loss's `symmetry`.
-    A grid that is not square has none: NaN.
+    It is 0 if the grid looks the same from all four sides; its mean is the loss term `symmetry`.
+    Return NaN for a grid that is not square.
     """
     magnitude = np.abs(state.psi)
     if magnitude.shape[1] != magnitude.shape[2]:
@@ -115,7 +115,7 @@ BUILT_IN: tuple[Field, ...] = (
 
 _Cells = tuple[slice, slice, slice]
 _ALL, _FIRST, _LAST = slice(None), slice(None, -1), slice(1, None)
-# Each pair of neighbors once: below one another, then beside one another.
+# Each pair of neighbors once: vertical pairs, then horizontal pairs.
 _NEIGHBORS: tuple[tuple[_Cells, _Cells], ...] = (
     ((_ALL, _FIRST, _ALL), (_ALL, _LAST, _ALL)),
     ((_ALL, _ALL, _FIRST), (_ALL, _ALL, _LAST)),

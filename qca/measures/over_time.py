@@ -1,6 +1,6 @@
-"""Measures: one real number for each state, to be drawn over the steps.
+"""Measures: one real number per state, plotted over the steps.
 
-Each function takes a state and the one measured before it (None at the start).
+Each function takes a state and the previously measured one (None at the start).
 """
 
 from collections.abc import Callable, Iterable
@@ -29,13 +29,13 @@ class Measure:
 def measure_energy(state: State, previous: State | None = None) -> float:
     """Return the mean of the cells' |psi|^2 before renormalization or after damping.
 
-    1 is the energy of a start of normalized cells: the trainer's "energy left".
+    A start of normalized cells has energy 1, so this is the trainer's "energy left".
     """
     return float(state.squared_norm.mean(dtype=np.float64))
 
 
 def measure_norm_error(state: State, previous: State | None = None) -> float:
-    """Return the mean over cells of | |psi|^2 - 1 |: rounding, or what damping has taken."""
+    """Return the mean over cells of | |psi|^2 - 1 |: rounding errors, or the loss by damping."""
     return float(
         np.abs(compute_squared_magnitude(state.psi).sum(axis=0) - 1).mean(dtype=np.float64)
     )
@@ -49,7 +49,7 @@ def measure_entropy(state: State, previous: State | None = None) -> float:
 def measure_activity(state: State, previous: State | None = None) -> float:
     """Return the mean change of a cell in norm per step, see `fields.compute_change`.
 
-    NaN at the start: nothing is known before it.
+    Return NaN at the start, which has no previous state.
     """
     if previous is None:
         return float("nan")
@@ -69,9 +69,9 @@ def measure_asymmetry(state: State, previous: State | None = None) -> float:
 def measure_frequency(state: State, previous: State | None = None) -> float:
     """Return the mean spatial frequency of the densities in cycles per cell.
 
-    sum |k| P(k) / sum P(k), with P the power spectrum of |psi_c|^2 without its mean, summed
-    over components: 0 is a uniform grid, 0.5 a pattern that alternates from cell to cell along
-    one axis. White noise has 0.38.
+    It is sum |k| P(k) / sum P(k), where P is the power spectrum of |psi_c|^2 without its mean,
+    summed over components. A uniform grid has 0, a pattern that alternates from cell to cell along
+    one axis 0.5, white noise 0.38.
     """
     density = compute_squared_magnitude(state.psi).astype(np.float64)
     density -= density.mean(axis=(1, 2), keepdims=True)
@@ -93,7 +93,7 @@ MEASURES: tuple[Measure, ...] = (
     Measure("frequency", "cycles per cell", measure_frequency),
 )
 
-# Less power than this for each number is the rounding of equal densities.
+# Below this power per number there are only the rounding errors of equal densities.
 _FLAT = 1e-12
 
 
@@ -103,7 +103,7 @@ def measure_all(state: State, previous: State | None = None) -> dict[str, float]
 
 
 def measure_series(states: Iterable[State]) -> dict[str, list[float]]:
-    """Return every measure of states in order, by name, and their steps under `step`."""
+    """Return every measure of a sequence of states by name, and their steps under `step`."""
     series: dict[str, list[float]] = {"step": [], **{measure.name: [] for measure in MEASURES}}
     previous: State | None = None
     for state in states:

@@ -1,7 +1,7 @@
-"""The colors of a field, the same in every picture and page.
+"""The colors of fields, the same in every picture and page.
 
-Sequential is matplotlib's magma, cyclic its twilight (both CC0), at a few points between which
-is interpolated; categorical turns the hue by the golden ratio, so that neighbors differ.
+The sequential palette interpolates matplotlib's magma, the cyclic one its twilight (both CC0). The
+categorical one rotates the hue by the golden ratio, so that neighbors differ.
 """
 
 import colorsys
@@ -25,9 +25,9 @@ _TWILIGHT = (
 
 
 def make_palette(scale: Scale, categories: int = 1) -> NDArray[np.uint8]:
-    """Return the colors of a scale, uint8 (256, 3); categorical: the first `categories` of them."""
+    """Return the colors of a scale, uint8 (256, 3); a categorical one has `categories` colors."""
     if scale == "categorical":
-        colors = [_color_of_category(number) for number in range(min(categories, COLORS))]
+        colors = [_choose_color(number) for number in range(min(categories, COLORS))]
         return np.array(colors + colors[-1:] * (COLORS - len(colors)), np.uint8)
     points = [_parse_hex(text) for text in (_MAGMA if scale == "sequential" else _TWILIGHT)]
     places = np.linspace(0, len(points) - 1, COLORS)
@@ -38,9 +38,9 @@ def make_palette(scale: Scale, categories: int = 1) -> NDArray[np.uint8]:
 
 
 def quantize(values: FloatArray, scale: Scale, lowest: float, highest: float) -> NDArray[np.uint8]:
-    """Return the place of each value in its palette; what is beyond the ends is clipped.
+    """Return each value's index in its palette; values beyond the ends are clipped.
 
-    A value that is not finite has the first color.
+    A value that is not finite gets the first color.
     """
     if scale == "categorical":
         return np.clip(values, 0, COLORS - 1).astype(np.uint8)
@@ -49,7 +49,7 @@ def quantize(values: FloatArray, scale: Scale, lowest: float, highest: float) ->
     return np.nan_to_num(share * (COLORS - 1)).round().astype(np.uint8)
 
 
-def _color_of_category(number: int) -> tuple[int, ...]:
+def _choose_color(number: int) -> tuple[int, ...]:
     lightness = (0.55, 0.72, 0.40)[number % 3]
     color = colorsys.hls_to_rgb((0.58 + number * _GOLDEN_RATIO) % 1, lightness, 0.62)
     return tuple(round(255 * channel) for channel in color)

@@ -1,4 +1,4 @@
-"""A state of the automaton as numpy sees it."""
+"""A state of the automaton as numpy arrays."""
 
 from dataclasses import dataclass
 
@@ -11,19 +11,19 @@ FloatArray = NDArray[np.floating]
 
 @dataclass(frozen=True)
 class State:
-    """The automaton after a number of steps."""
+    """The state of the automaton after a number of steps."""
 
     step: int
-    """Steps made; 0 is the start."""
+    """Steps so far; 0 is the start."""
     psi: ComplexArray
     """The cells, complex64 of shape (d_state, H, W)."""
     squared_norm: FloatArray
-    """Each cell's |psi|^2, float32 (H, W), read where it can still move: before the
-    renormalization of a cartesian step, after the damping of a unitary one."""
+    """Each cell's |psi|^2, float32 (H, W): before the renormalization of a cartesian step, or after
+    the damping of a unitary one."""
 
     @classmethod
     def from_psi(cls, step: int, psi: ComplexArray) -> "State":
-        """Return the state of cells of which nothing else is known."""
+        """Return the state of these cells, with the squared norm that they have now."""
         return cls(step, psi, compute_squared_magnitude(psi).sum(axis=0))
 
 

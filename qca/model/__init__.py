@@ -1,6 +1,6 @@
-"""The model: UNetUnitary, one step of the automaton, its states, noise and losses.
+"""The model: UNetUnitary, one step of the automaton, initial states, noise and losses.
 
-May import `qca.core` and torch.
+Imports `qca.core` and torch.
 """
 
 from qca.model.evolution import Evolution, Step

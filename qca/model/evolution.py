@@ -1,14 +1,14 @@
-"""One step of the automaton: psi, complex64 of shape (B, d_state, H, W), to the same.
+"""One step of the automaton: maps psi, complex64 (B, d_state, H, W), to the same shape.
 
-The network's output is read as a complex field h, and a cell is a vector in C^d.
-
-`cartesian` is an Euler step with loss, then each cell is normalised. `unitary` is the
-exponential of the rank-two generator K = h u^H - u h^H with u = psi / |psi|, which keeps
-each cell's norm by itself; damping follows as a channel of its own and is the only thing
-that takes from the norm. h depends on psi, so neither map is linear in psi.
+A cell is a vector in C^d, and the network's output is a complex field h. `cartesian` is a lossy
+Euler step that then normalizes each cell. `unitary` is the exponential of the rank-two generator
+K = h u^H - u h^H with u = psi / |psi|, which preserves each cell's norm; a separate damping channel
+follows and alone reduces the norm. h depends on psi, so neither map is linear in psi.
 """
 
-from typing import NamedTuple, get_args
+# torch leaves `torch.linalg` without types.
+# pyright: reportUnknownMemberType=false
+from typing import NamedTuple, cast, get_args
 
 import torch
 from torch import Tensor, nn
@@ -16,25 +16,25 @@ from torch import Tensor, nn
 from qca.core.config import Update
 
 NORM_FLOOR = 1e-9  # added to a norm before dividing by it
-SQUARED_NORM_FLOOR = 1e-12  # of |psi|^2 where it divides: a cell that is all but damped away
+SQUARED_NORM_FLOOR = 1e-12  # of |psi|^2 as a divisor, for a cell that is damped nearly to zero
 GROUND = 0  # the component that amplitude damping decays to
 
-# Taylor coefficients in theta^2 of cos(theta) and sin(theta)/theta. Below the threshold
-# the first term left out is 0.1^6/12! = 2e-15, exact in float32 and nearly in float64;
-# above it, theta^2 is far enough from zero to divide by it.
+# Taylor coefficients in theta^2 of cos(theta) and sin(theta)/theta. Below the threshold the first
+# omitted term is 0.1^6/12! = 2e-15: exact in float32 and nearly exact in float64. Above it, theta^2
+# is large enough to divide by.
 _SERIES_BELOW = 0.1
 _COS_SERIES = (1.0, -1 / 2, 1 / 24, -1 / 720, 1 / 40320, -1 / 3628800)
 _SINC_SERIES = (1.0, -1 / 6, 1 / 120, -1 / 5040, 1 / 362880, -1 / 39916800)
 
 
 class Step(NamedTuple):
-    """What one step gives."""
+    """The result of one step."""
 
     psi: Tensor
     """The next state, complex (B, d_state, H, W)."""
     squared_norm: Tensor
-    """Each cell's |psi|^2, real (B, H, W), read where it can still move: before the
-    renormalisation (cartesian), after the damping (unitary)."""
+    """Each cell's |psi|^2, real (B, H, W): before the renormalization (cartesian) or after the
+    damping (unitary), where it is not yet constant."""
 
 
 class Evolution(nn.Module):
@@ -42,13 +42,13 @@ class Evolution(nn.Module):
 
     Args:
         model: maps float (B, 2 * d_state, H, W) to the same shape.
-        gamma: dissipation a step, 0 to 1.
-        update: "cartesian" or "unitary", see the module's text.
+        gamma: dissipation per step, 0 to 1.
+        update: "cartesian" or "unitary", see the module's docstring.
 
-    Calling it gives the next state; `advance` also gives each cell's squared norm.
+    Calling it returns the next state; `advance` also returns each cell's squared norm.
 
     Raises:
-        ValueError: for an unknown update, or gamma outside of 0 to 1.
+        ValueError: the update is unknown, or gamma is outside of 0 to 1.
 
     """
 
@@ -68,14 +68,14 @@ class Evolution(nn.Module):
 
     def advance(self, psi: Tensor) -> Step:
         """Return the next state and each cell's squared norm, see `Step`."""
-        # One entrance to the step: its several uses of psi are then summed before anything
-        # from outside (a loss on this very state) is added, in whichever way an episode
-        # is differentiated. It makes both ways equal to the last bit.
+        # All uses of psi inside the step go through this one view, so autograd sums their gradients
+        # before it adds any from outside (a loss on this state). This makes plain autograd and the
+        # step-by-step adjoint agree to the last bit.
         psi = psi.view_as(psi)
         return self.apply_update(psi, self.compute_field(psi))
 
     def apply_update(self, psi: Tensor, h: Tensor) -> Step:
-        """Return what one step gives under the field h, complex and shaped like psi."""
+        """Return the result of one step under the field h, complex and shaped like psi."""
         if self.update == "cartesian":
             return step_cartesian(psi, h, self.gamma)
         if self.gamma == 0:
@@ -90,21 +90,20 @@ class Evolution(nn.Module):
 
 
 def step_cartesian(psi: Tensor, h: Tensor, gamma: float) -> Step:
-    """Return psi + h * psi - gamma * psi with each cell normalised, and its squared norm before."""
+    """Return psi + h * psi - gamma * psi, normalized per cell, and the squared norm before that."""
     moved = psi + h * psi - gamma * psi
-    norm = torch.linalg.vector_norm(moved, dim=1, keepdim=True)
+    norm = compute_norm(moved)
     return Step(moved / (norm + NORM_FLOOR), norm.squeeze(1).square())
 
 
 def rotate(psi: Tensor, h: Tensor) -> Tensor:
     """Return exp(h psi^H - psi h^H) psi, per cell, for cells with |psi| = 1.
 
-    With h = a psi + w, w orthogonal to psi, b = Im a and theta^2 = b^2 + |w|^2 it is
-    exp(ib) [(cos theta + i b sinc theta) psi + sinc theta w]. It is computed as psi plus a
-    change: where the rotation is small, so is what is rounded. What rounding leaves of the
-    norm is then taken back by one Newton step towards 1: over 500 steps it would otherwise
-    add up to 1e-5 where a cell hardly moves and always rounds the same way, and where a cell
-    turns far it would grow.
+    With h = a psi + w, w orthogonal to psi, b = Im a and theta^2 = b^2 + |w|^2, this equals
+    exp(ib) [(cos theta + i b sinc theta) psi + sinc theta w]. It is computed as psi plus a change,
+    so that a small rotation has a small rounding error. One Newton step towards norm 1 then removes
+    the rounding error of the norm. Without it, 500 steps add up to an error of 1e-5 in a cell that
+    hardly moves and always rounds the same way, and to more in a cell that turns far.
     """
     squared_norm = compute_squared_norm(psi)
     a = (psi.conj() * h).sum(dim=1, keepdim=True) / squared_norm.clamp_min(SQUARED_NORM_FLOOR)
@@ -115,31 +114,36 @@ def rotate(psi: Tensor, h: Tensor) -> Tensor:
     along = torch.complex(cos_less_one, b * sinc)
     change = along + phase_less_one + phase_less_one * along
     turned = psi + change * psi + (sinc + sinc * phase_less_one) * w
-    # After the rotation, by its own norm: taken from psi's before it, the correction would turn
-    # with the cell, and beyond a quarter turn add to the error that it should remove.
+    # Correct by the norm after the rotation. A correction by psi's norm before it would turn with
+    # the cell, and beyond a quarter turn it would add to the error that it should remove.
     return turned + (1 - compute_squared_norm(turned)) / 2 * turned
 
 
 def rotate_any_norm(psi: Tensor, h: Tensor) -> Tensor:
-    """Return `rotate` of each cell's direction, with the cell's own norm: for damped cells.
+    """Rotate cells of any norm, such as damped ones: rotate the direction and keep the norm.
 
-    The norm is part of the state here, and nothing pulls it back: each step rounds it once.
+    The norm is part of the state here, so it is not corrected: each step rounds it once.
     """
     norm = compute_squared_norm(psi).clamp_min(SQUARED_NORM_FLOOR).sqrt()
     return norm * rotate(psi / norm, h)
 
 
 def damp(psi: Tensor, gamma: float) -> Step:
-    """Return psi after amplitude damping, and each cell's squared norm after it.
+    """Return psi after amplitude damping, with each cell's squared norm.
 
-    The branch without a jump of the amplitude-damping channel (Nielsen and Chuang, 8.3.5,
-    here for d levels): each component but the first keeps sqrt(1 - gamma) of its amplitude.
-    What is lost, the squared norm before less the one after, is not normalised away.
+    This is the no-jump branch of the amplitude-damping channel (Nielsen and Chuang, 8.3.5, here for
+    d levels): each component but the first keeps sqrt(1 - gamma) of its amplitude. The cells are
+    not renormalized, so the loss of norm stays visible.
     """
     kept = torch.full_like(psi.real[0, :, :1, :1], (1 - gamma) ** 0.5)  # (d_state, 1, 1)
     kept[GROUND] = 1.0
     psi = kept * psi
     return Step(psi, compute_squared_norm(psi).squeeze(1))
+
+
+def compute_norm(psi: Tensor) -> Tensor:
+    """Return |psi| of each cell, real (B, 1, H, W)."""
+    return cast(Tensor, torch.linalg.vector_norm(psi, dim=1, keepdim=True))
 
 
 def compute_squared_norm(psi: Tensor) -> Tensor:
@@ -148,16 +152,16 @@ def compute_squared_norm(psi: Tensor) -> Tensor:
 
 
 def cos_less_one_and_sinc(theta_squared: Tensor) -> tuple[Tensor, Tensor]:
-    """Return cos(theta) - 1 and sin(theta)/theta of theta^2 >= 0, both without cancellation."""
+    """Return cos(theta) - 1 and sin(theta)/theta for theta^2 >= 0, both without cancellation."""
     cos_half, sinc_half = cos_and_sinc(theta_squared / 4)
     return -0.5 * theta_squared * sinc_half.square(), sinc_half * cos_half
 
 
 def cos_and_sinc(theta_squared: Tensor) -> tuple[Tensor, Tensor]:
-    """Return cos(theta) and sin(theta)/theta of theta^2 >= 0; smooth at zero, gradients too."""
+    """Return cos(theta) and sin(theta)/theta for theta^2 >= 0, with smooth gradients at zero."""
     small = theta_squared < _SERIES_BELOW
-    # Each branch sees only arguments that it can take, so that the branch not chosen
-    # gives a zero gradient and not zero times infinity.
+    # Each branch gets only valid arguments, so that the gradient of the branch that is not chosen
+    # is zero, not zero times infinity.
     near = torch.where(small, theta_squared, 0.0)
     theta = torch.where(small, 1.0, theta_squared).sqrt()
     cos = torch.where(small, _evaluate_polynomial(_COS_SERIES, near), theta.cos())

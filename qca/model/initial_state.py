@@ -1,4 +1,4 @@
-"""The state that an episode starts from."""
+"""Draw the initial state of an episode."""
 
 from collections.abc import Sequence
 
@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from qca.model.evolution import compute_norm
 from qca.model.random_streams import Purpose, make_generator
 
 
@@ -17,16 +18,16 @@ def draw_initial_state(
     grid: int,
     purpose: Purpose = Purpose.STATE,
 ) -> Tensor:
-    """Return complex normal cells, each normalised: complex64 (B, d_state, grid, grid), on the CPU.
+    """Return normalized complex normal cells, complex64 (B, d_state, grid, grid), on the CPU.
 
-    `samples` are the global indices of the batch's samples; sample i of run `seed` is the
-    same state whichever batch it is in.
+    `samples` are the global indices of the batch's samples. Sample i of run `seed` is the same
+    state in any batch.
     """
     shape = (2, d_state, grid, grid)
     parts = [
         make_generator(seed, purpose, sample).standard_normal(shape, dtype=np.float32)
         for sample in samples
     ]
-    real, imaginary = torch.from_numpy(np.stack(parts)).unbind(dim=1)
+    real, imaginary = torch.as_tensor(np.stack(parts)).unbind(dim=1)
     psi = torch.complex(real, imaginary)
-    return psi / torch.linalg.vector_norm(psi, dim=1, keepdim=True)
+    return psi / compute_norm(psi)

@@ -1,12 +1,9 @@
 """The losses of an episode.
 
-A loss says at which steps it evaluates the episode, and computes its terms from them, one
-number for each sample; the trainer averages over samples. The energy E is the sum of the
-cells' |psi|^2, read where it can still move (see `evolution.Step`).
-
-A new built-in loss is a class here, a name in `qca.core.losses` and an entry in
-`qca.memory.state_tensors`; `tests/model/test_new_loss.py` names what is missing.
-An installed package adds one as a class through the entry points `qca.losses`.
+A loss chooses the steps at which it evaluates the episode and computes its terms from them, one
+number per sample; the trainer averages over samples. The energy E is the sum of the cells' |psi|^2
+as in `evolution.Step`. To add a loss, see docs/contributing.md (built-in) and docs/add-a-loss.md
+(in a package).
 """
 
 from abc import ABC, abstractmethod
@@ -23,9 +20,9 @@ from qca.core.losses import GROUP, MAX_INSTALLED_SAMPLE_STEPS, MAX_SAMPLE_STEPS
 from qca.core.plugins import list_plugins, load_plugin
 from qca.model.evolution import Step
 
-_TARGET_SURVIVAL = 0.8  # share of the initial energy that should be left
-# Keeps the logarithm and its slope finite where all cells are alike: a standard deviation of
-# 1e-4 is far above rounding (1e-7) and far below that of a random state (about 0.2).
+_TARGET_SURVIVAL = 0.8  # share of the initial energy that should remain
+# Keeps the logarithm and its slope finite if all cells are alike. Its root, 1e-4, is far above
+# rounding (1e-7) and far below the standard deviation of a random state (about 0.2).
 _SMALLEST_VARIANCE = 1e-8
 
 
@@ -34,22 +31,22 @@ class Loss(ABC):
     """A weighted sum of terms over some steps of an episode."""
 
     max_sample_steps: int
-    """How many steps to evaluate, evenly spaced, the last always among them; 1: only the last."""
+    """How many evenly spaced steps to evaluate, always including the last; 1: only the last."""
 
     name: ClassVar[str]
     term_weights: ClassVar[Mapping[str, float]]
     """The factor of each term in the loss."""
     energy_terms: ClassVar[frozenset[str]]
-    """The terms that depend on the energy alone."""
+    """The terms that depend only on the energy."""
 
     def sample_steps(self, steps: int) -> tuple[int, ...]:
-        """Return the steps to evaluate, counted from 1, rising; the last of them is `steps`."""
+        """Return the steps to evaluate, counted from 1, in ascending order; the last is `steps`."""
         count = min(self.max_sample_steps, steps)
         return tuple(steps * (k + 1) // count for k in range(count))
 
     @abstractmethod
     def compute_terms(self, start: Tensor, sampled: Sequence[Step]) -> dict[str, Tensor]:
-        """Return each term, real (B,), from the initial energy (B,) and the sampled steps."""
+        """Compute each term, real (B,), from the initial energy (B,) and the sampled steps."""
 
     def combine(self, terms: Mapping[str, Tensor]) -> Tensor:
         """Return the loss of each sample, real (B,): the weighted sum of its terms."""
@@ -57,9 +54,9 @@ class Loss(ABC):
         return torch.stack(weighted).sum(dim=0)
 
     def find_constant_terms(self, update: Update, gamma: float, d_state: int) -> tuple[str, ...]:
-        """Return the terms that no network weights can change under this update."""
-        if d_state == 1:  # a cell of one component is a phase: only an Euler step's energy moves
-            variable = self.energy_terms if update == "cartesian" else frozenset()
+        """Return the terms that the network's weights cannot change under this update."""
+        if d_state == 1:  # a cell is a mere phase: only the energy of an Euler step can change
+            variable = self.energy_terms if update == "cartesian" else frozenset[str]()
         elif update == "unitary" and gamma == 0:
             variable = frozenset(self.term_weights) - self.energy_terms
         else:
@@ -69,7 +66,7 @@ class Loss(ABC):
 
 @dataclass(frozen=True)
 class Evolutionary(Loss):
-    """Keep 80 % of the energy, be symmetric under a quarter turn, be varied."""
+    """Rewards states that keep 80 % of the energy, are symmetric under a quarter turn, and vary."""
 
     max_sample_steps: int = MAX_SAMPLE_STEPS["evolutionary"]
 
@@ -82,7 +79,7 @@ class Evolutionary(Loss):
     energy_terms = frozenset({"survival"})
 
     def compute_terms(self, start: Tensor, sampled: Sequence[Step]) -> dict[str, Tensor]:
-        """Return survival at the last sampled step; symmetry and complexity averaged over all."""
+        """Compute survival at the last sampled step, symmetry and complexity averaged over all."""
         magnitudes = [step.psi.abs() for step in sampled]
         return {
             "survival": (compute_energy(sampled[-1]) - _TARGET_SURVIVAL * start).abs() / start,
@@ -93,7 +90,7 @@ class Evolutionary(Loss):
 
 @dataclass(frozen=True)
 class MseEnergy(Loss):
-    """End with the energy of the start: (E_T - E_0)^2. Evaluates the last step only."""
+    """Rewards ending with the initial energy: (E_T - E_0)^2. Evaluates only the last step."""
 
     max_sample_steps: int = MAX_SAMPLE_STEPS["mse_energy"]
 
@@ -102,13 +99,13 @@ class MseEnergy(Loss):
     energy_terms = frozenset({"energy_error"})
 
     def compute_terms(self, start: Tensor, sampled: Sequence[Step]) -> dict[str, Tensor]:
-        """Return the squared difference of the energies."""
+        """Compute the squared difference of the energies."""
         return {"energy_error": (compute_energy(sampled[-1]) - start).square()}
 
 
 @dataclass(frozen=True)
 class Structure(Loss):
-    """Few components a cell, smooth over the grid: mean |psi| + 0.1 * total variation."""
+    """Rewards few components per cell and a smooth grid: mean |psi| + 0.1 * total variation."""
 
     max_sample_steps: int = MAX_SAMPLE_STEPS["structure"]
 
@@ -117,7 +114,7 @@ class Structure(Loss):
     energy_terms = frozenset()
 
     def compute_terms(self, start: Tensor, sampled: Sequence[Step]) -> dict[str, Tensor]:
-        """Return both, averaged over the sampled steps."""
+        """Compute both terms, averaged over the sampled steps."""
         magnitudes = [step.psi.abs() for step in sampled]
         return {
             "magnitude": _average([magnitude.mean(dim=(1, 2, 3)) for magnitude in magnitudes]),
@@ -131,23 +128,21 @@ LOSSES: Mapping[str, Callable[..., Loss]] = {
 
 
 def make_loss(name: str) -> Loss:
-    """Return a loss by its name, built-in or of an installed package.
+    """Return the built-in or installed loss of this name.
 
     Raises:
-        InputError: no package has it, or what it has is not a loss that can be trained with.
+        InputError: no package has it, or the package's object is not a usable loss.
 
     """
     if name in LOSSES:
         return LOSSES[name]()
     point = list_plugins(GROUP).get(name)
     if point is None:
-        raise InputError(
-            f"no loss is called {name!r}", hint="Install the package that declares it."
-        )
+        raise InputError(f"unknown loss {name!r}", hint="Install the package that declares it.")
     loss = load_plugin(point, type)()
     if not isinstance(loss, Loss) or loss.max_sample_steps > MAX_INSTALLED_SAMPLE_STEPS:
         raise InputError(
-            f"{GROUP} {name!r} does not make a qca.Loss of at most "
+            f"{GROUP} {name!r}: not a qca.Loss with at most "
             f"{MAX_INSTALLED_SAMPLE_STEPS} sample steps",
             hint="Fix or uninstall the package that declares it.",
         )
@@ -155,7 +150,7 @@ def make_loss(name: str) -> Loss:
 
 
 def compute_energy(step: Step) -> Tensor:
-    """Return the sum of all cells' |psi|^2 of each sample, real (B,)."""
+    """Return the sum of |psi|^2 over the cells of each sample, real (B,)."""
     return step.squared_norm.sum(dim=(1, 2))
 
 
@@ -172,7 +167,7 @@ def _measure_sameness(magnitude: Tensor) -> Tensor:
 
 
 def _measure_variation(magnitude: Tensor) -> Tensor:
-    """Return the total variation of |psi| over the grid, a mean over components and cells."""
+    """Return the total variation of |psi| over the grid, averaged over components and cells."""
     down = magnitude.diff(dim=2).abs().mean(dim=(1, 2, 3))
     across = magnitude.diff(dim=3).abs().mean(dim=(1, 2, 3))
     return down + across

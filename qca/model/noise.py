@@ -1,7 +1,7 @@
-"""Noise: random phases and sign flips of cells, which keep every norm.
+"""Noise: random phases and sign flips of cells, which preserve every norm.
 
-Drawn from (seed, global sample index, step): a step that is computed again for its
-gradient meets the same noise.
+It is drawn from (seed, global sample index, step), so a step that is recomputed for its gradient
+gets the same noise.
 """
 
 from collections.abc import Sequence
@@ -9,22 +9,22 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from qca.core.noise_schedule import has_noise
 from qca.model.random_streams import Purpose, make_generator
 
-_FLIP_PROBABILITY = 0.2  # of a step to flip any cells at all
-_FLIP_SHARE = 0.1  # a cell is flipped with this share of the rate
+_FLIP_PROBABILITY = 0.2  # probability that a step flips any cells at all
+_FLIP_SHARE = 0.1  # of the rate: the probability that such a step flips a given cell
 
 
 @dataclass(frozen=True)
 class Noise:
-    """The noise of one episode: a state before a step is multiplied by the factor drawn for it.
+    """The noise of one episode: before each step, the state is multiplied by a random factor.
 
-    Phase flip: each cell, with probability `rate`, gets an independent random phase per
-    component. Bit flip: with probability 0.2 a step also negates each cell with
-    probability 0.1 * rate.
+    Phase flip: with probability `rate`, a cell gets an independent random phase per component. Bit
+    flip: with probability 0.2, a step also negates each cell with probability 0.1 * rate.
     """
 
     seed: int
@@ -33,7 +33,7 @@ class Noise:
     rate: float
 
     def draw_factor(self, psi: Tensor, step: int) -> Tensor | None:
-        """Return the factor of a state before step `step`, shaped like psi; None for no noise.
+        """Return the factor for a state before step `step`, shaped like psi; None without noise.
 
         Args:
             psi: a state, complex (B, d_state, H, W); only its shape and device matter.
@@ -44,17 +44,17 @@ class Noise:
             return None
         shape = (psi.shape[1], psi.shape[2], psi.shape[3])
         drawn = np.stack([self._draw_sample_factor(n, step, shape) for n in self.samples])
-        factor = torch.from_numpy(drawn)
+        factor = torch.as_tensor(drawn)
         if psi.device.type == "cuda":
-            # From pinned memory the copy waits for nothing: the host draws the next step's
-            # noise while the device still works.
+            # A copy from pinned memory is asynchronous: the host draws the next step's noise while
+            # the device still works.
             return factor.pin_memory().to(psi.device, non_blocking=True)
         return factor
 
     def _draw_sample_factor(
         self, sample: int, step: int, shape: tuple[int, int, int]
-    ) -> np.ndarray:
-        """Return the factor of one sample's state: unit complex (d_state, H, W)."""
+    ) -> NDArray[np.complex64]:
+        """Return the factor for one sample's state: unit complex (d_state, H, W)."""
         draw = make_generator(self.seed, Purpose.NOISE, sample, step)
         factor = np.ones(shape, dtype=np.complex64)
         hit = draw.random(shape[1:]) < self.rate

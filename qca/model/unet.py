@@ -1,7 +1,7 @@
-"""UNetUnitary: the network that looks at the whole grid and says how each cell moves.
+"""UNetUnitary: the network that maps the state of the whole grid to the change of each cell.
 
-The names of the submodules are the names in the state dict; weights of this
-architecture saved elsewhere load key for key.
+The names of its submodules are the keys of the state dict, so that weights of this architecture
+saved by another program load unchanged.
 """
 
 import torch
@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from qca.core.unet_shape import GRID_MULTIPLE, count_groups
 
-# So small that an untrained step is nearly the identity: an episode of hundreds of
-# steps then starts as a slow drift, not as chaos.
+# Small enough that an untrained step is nearly the identity: at first an episode of hundreds of
+# steps is a slow drift, not chaos.
 _OUTPUT_STD = 1e-5
 
 
@@ -19,8 +19,8 @@ class ConvBlock(nn.Module):
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
-        # ELU works in place: its gradient needs only its result, and the next convolution
-        # keeps that anyway. It saves a third of what a step keeps for the backward pass.
+        # ELU works in place: its gradient needs only its result, and the next convolution saves
+        # that anyway. This saves a third of the tensors that a step keeps for the backward pass.
         self.conv_block = nn.Sequential(
             nn.Conv2d(inputs, outputs, 3, padding=1, bias=False),
             nn.GroupNorm(count_groups(outputs), outputs),
@@ -39,9 +39,9 @@ class UNetUnitary(nn.Module):
     """A U-Net from the state's real and imaginary parts to a field of the same shape.
 
     Args:
-        d_state: complex components of a cell; the network has 2 * d_state channels
-            at its input and at its output.
-        hidden_channels: channels of the first block; the deepest has eight times as many.
+        d_state: complex components of a cell; the network has 2 * d_state input and output
+            channels.
+        hidden_channels: channels of the first block; the deepest block has eight times as many.
 
     Example:
         >>> model = UNetUnitary(d_state=14, hidden_channels=128)
@@ -72,7 +72,7 @@ class UNetUnitary(nn.Module):
         """Map (B, 2 * d_state, H, W) to the same shape.
 
         Raises:
-            ValueError: if H or W is not a multiple of 4.
+            ValueError: H or W is not a multiple of 4.
 
         """
         if x.shape[-2] % GRID_MULTIPLE or x.shape[-1] % GRID_MULTIPLE:

@@ -1,10 +1,9 @@
-"""UNetUnitary over a batch of known states, and its adjoint one slice of that batch at a time.
+"""UNetUnitary's forward pass over a batch of known states, and its adjoint slice by slice.
 
-Autograd cannot go back through one sample of a batch at the price of one. Here the forward pass
-runs once over the states of several steps and keeps what the adjoint needs. The gradient then goes
-back through the rows of one step after another. The gradient of each convolution's output takes
-the place of what was kept of that output, so that the weights' gradients of all rows are one
-product for each layer at the end.
+Autograd cannot backpropagate through one sample of a batch at the cost of one. Here the forward
+pass runs once over the states of several steps and saves what the adjoint needs; the backward pass
+then visits the rows of one step after another. The gradient of each convolution's output overwrites
+the saved output, so that at the end one product per layer gives the weight gradients of all rows.
 """
 
 from collections.abc import Iterator, Sequence
@@ -18,12 +17,12 @@ _aten = torch.ops.aten
 
 
 class UNetAdjoint:
-    """A network's forward over the states of several steps, and its adjoint step by step.
+    """A network's forward pass over the states of several steps, and its adjoint step by step.
 
     Args:
         model: the network, in the number format that it computes in.
-        learned: the parameters whose `.grad` gets the gradients, in the order of the model's own;
-            those themselves if not given.
+        learned: the parameters whose `.grad` receives the gradients, in the order of the model's
+            parameters; by default these.
 
     Call `forward`, then `backward` once for the rows of each step, then `add_weight_gradients`.
     """
@@ -42,7 +41,7 @@ class UNetAdjoint:
 
     @torch.no_grad()
     def forward(self, x: Tensor) -> Tensor:
-        """Map (N, 2 * d_state, H, W) as the model does; `backward` may overwrite the result."""
+        """Return the model's output for (N, 2 * d_state, H, W); `backward` may overwrite it."""
         full = self._inc.forward(x.to(self._dtype, memory_format=self._format))
         half = self._down1.forward(self._pool1.forward(full))
         deep = self._bot.forward(self._down2.forward(self._pool2.forward(half)))
@@ -52,7 +51,7 @@ class UNetAdjoint:
 
     @torch.no_grad()
     def backward(self, rows: slice, cotangent: Tensor) -> Tensor:
-        """Return the input's gradient of some rows from the output's."""
+        """Return the gradient of the input for some rows, from the gradient of their output."""
         full = self._conv_up2.backward(rows, self._outc.backward(rows, cotangent.to(self._dtype)))
         up, full = full.tensor_split([self._up2.out_channels], dim=1)
         half = self._conv_up1.backward(rows, self._up2.backward(rows, up))
@@ -64,7 +63,7 @@ class UNetAdjoint:
 
     @torch.no_grad()
     def add_weight_gradients(self) -> None:
-        """Add the weights' gradients of all rows to `.grad`, and let go of what was kept."""
+        """Add the weight gradients of all rows to `.grad`, and free the saved tensors."""
         self._pool1.clear()
         self._pool2.clear()
         for part in (*self._list_layers(), self._up1, self._up2, self._outc):
@@ -78,13 +77,13 @@ class UNetAdjoint:
 
 
 class _Convolution:
-    """A convolution, transposed or not; keeps its input and its output's gradient."""
+    """A convolution, transposed or not; saves its input and the gradient of its output."""
 
     def __init__(self, conv: nn.Conv2d | nn.ConvTranspose2d) -> None:
         self._conv = conv
         self._input: Tensor | None = None
         self.cotangent: Tensor | None = None
-        """The output's gradient; set to the output itself by `forward`."""
+        """The gradient of the output; `forward` sets it to the output itself, as a buffer."""
         self.out_channels = conv.out_channels
 
     def forward(self, x: Tensor) -> Tensor:
@@ -135,12 +134,12 @@ class _Layer:
         self._norm = norm
         self._format = _read_memory_format(conv.weight)
         self._kept: tuple[Tensor, Tensor, Tensor, Tensor] | None = None
-        """GroupNorm's input, its means and reciprocal deviations, and what ELU gave."""
+        """GroupNorm's input, its means and reciprocal standard deviations, and ELU's output."""
         self._affine: tuple[Tensor, Tensor] | None = None
-        """The gradients of GroupNorm's weight and bias so far, in float32 at least."""
+        """The gradients of GroupNorm's weight and bias so far, at least in float32."""
 
     def forward(self, x: Tensor) -> Tensor:
-        # CUDA's GroupNorm reads the plain layout only, tensor cores the other.
+        # CUDA's GroupNorm reads only the contiguous layout, tensor cores prefer channels-last.
         normed = self._convolution.forward(x).contiguous()
         self._convolution.cotangent = _view_in_format(normed, self._format)
         out, mean, rstd = _aten.native_group_norm(
@@ -174,7 +173,7 @@ class _Layer:
         yield self._norm.bias, bias
 
     def _count_numbers(self, x: Tensor) -> tuple[int, int, int, int]:
-        """Return samples, channels, cells and groups, as GroupNorm's kernels take them."""
+        """Return the numbers of samples, channels, cells and groups, in GroupNorm's order."""
         return x.shape[0], x.shape[1], x.shape[2] * x.shape[3], self._norm.num_groups
 
     def _add_affine(self, weight: Tensor, bias: Tensor) -> None:
@@ -204,11 +203,11 @@ class _Block:
 
 
 class _Pool:
-    """A max-pool that halves both sides."""
+    """A max-pool that halves both sides of the grid."""
 
     def __init__(self) -> None:
         self._kept: tuple[Tensor, Tensor] | None = None
-        """The input, and the place of each maximum in it."""
+        """The input, and the index of each maximum in it."""
 
     def forward(self, x: Tensor) -> Tensor:
         out, indices = _aten.max_pool2d_with_indices(x, [2, 2], [2, 2])
@@ -232,7 +231,7 @@ def _read_memory_format(weight: Tensor) -> torch.memory_format:
 
 
 def _view_in_format(x: Tensor, memory_format: torch.memory_format) -> Tensor:
-    """Return the same memory as a tensor of the same shape in another layout of each sample."""
+    """Return a view of the same memory and shape in another layout of each sample."""
     if memory_format == torch.contiguous_format:
         return x
     n, c, h, w = x.shape

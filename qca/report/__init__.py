@@ -1,5 +1,5 @@
-"""One self-contained HTML page about a run: charts, pictures, the plan, the host, the journal.
+"""Render one self-contained HTML page about a run: charts, pictures, plan, host and journal.
 
-May import `qca.runs`, the closed form of `qca.memory` and `qca.core`; the host comes in as plain
-data (`host_section`). Needs the extra `report`, not torch.
+Imports `qca.runs`, the closed form of `qca.memory` and `qca.core`; gets the host as plain data
+(`host_section`). Needs the extra `report`, not torch.
 """

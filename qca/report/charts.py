@@ -1,9 +1,11 @@
-"""Curves as inline SVG.
+"""Draw curves as inline SVG.
 
-Colors are the page's own: matplotlib draws each as a distinct near-black placeholder, which is
-then replaced by a CSS variable, so that the drawings follow the page's light and dark themes.
+matplotlib draws each color as a distinct near-black placeholder, which is then replaced by a CSS
+variable, so that the charts follow the page's light and dark themes.
 """
 
+# matplotlib's annotations are incomplete.
+# pyright: reportUnknownMemberType=false
 import io
 import logging
 import re
@@ -17,6 +19,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
 from matplotlib.figure import Figure
+from matplotlib.layout_engine import ConstrainedLayoutEngine
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullLocator
 from numpy.typing import NDArray
 
@@ -29,20 +32,20 @@ _PLACEHOLDERS: dict[Color, str] = {
 }
 SERIES: tuple[Color, ...] = ("a", "b", "c", "d", "e", "f")
 
-# In CSS pixels. A phone's column and a third of a desktop page are about this wide, so letters
-# have the page's size on both.
+# In CSS pixels. A phone's column and a third of a desktop page are about this wide, so that the
+# letters have the page's font size on both.
 SMALL = (400, 240)
 WIDE = (1120, 300)
 
-# From this many values on, a running median over a 25th of them is drawn on top.
+# With at least this many values, the chart adds a running median over a 25th of them.
 SMOOTH_FROM = 75
 _SMOOTH_SHARE = 25
 
-# No screen shows more points than this; they would only make the page larger.
+# No screen can show more points; they would only make the page larger.
 _MAX_POINTS = 700
 
 _STYLE: dict[Any, Any] = {
-    "svg.fonttype": "none",  # letters stay text, in the page's font
+    "svg.fonttype": "none",  # text stays text, in the page's font
     "figure.facecolor": "none",
     "axes.facecolor": "none",
     "svg.hashsalt": "qca",  # the same run gives the same bytes
@@ -53,29 +56,32 @@ _STYLE: dict[Any, Any] = {
     "ytick.minor.size": 0,
 }
 
-# Between two labels of a scale.
+# Allowed steps between two labels of a scale, times a power of ten.
 _TICK_STEPS = (1, 2, 5, 10)
 _BINARY_UNITS = ((40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB"))
 
-# The first drawing on a machine searches for fonts, and logs that.
+# The first drawing on a machine searches for fonts and logs it.
 logging.getLogger("matplotlib").setLevel(logging.ERROR)
+
+
+_Values = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
 class Curve:
-    """A line of a chart; `y` over `x`."""
+    """A line of a chart: `y` over `x`."""
 
     label: str
     x: Sequence[float]
     y: Sequence[float]
     color: Color = "a"
     smooth: bool = False
-    """Draw the values pale, and their running median over them."""
+    """Draw the values pale, with their running median on top."""
 
 
 @dataclass(frozen=True)
 class Level:
-    """A horizontal line to compare the curves with."""
+    """A horizontal reference line."""
 
     label: str
     y: float
@@ -98,40 +104,34 @@ def draw(
     """Return the chart as an `<svg>` element.
 
     Args:
-        name: prefix of the ids in the element, which must be unique on the page.
-        curves: what is drawn, over the episodes; one of a single value is drawn as a dot.
-        quantity: of the vertical axis; "bytes" are converted to MiB or another unit.
-        axis: of the horizontal axis.
+        name: prefix for the ids in the element, which must be unique on the page.
+        curves: the curves to draw; a curve with a single value is drawn as a dot.
+        quantity: label of the vertical axis; "bytes" are converted to MiB or another unit.
+        axis: label of the horizontal axis.
         size: width and height in CSS pixels.
-        levels: values to compare with.
-        lines: positions on the horizontal axis that are marked with dotted lines.
-        ticks: episodes without a value, as strokes at the bottom.
-        log: a logarithmic scale, if all values are positive.
+        levels: horizontal reference lines.
+        lines: positions on the horizontal axis to mark with dotted lines.
+        ticks: positions without a value, marked with short strokes at the bottom.
+        log: whether to use a logarithmic scale; ignored unless all values are positive.
         from_zero: whether the scale starts at zero.
 
     """
     if quantity == "bytes":
         quantity, curves, levels = _convert_bytes(curves, levels)
     with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(size[0] / 72, size[1] / 72), dpi=72, layout="constrained")
-        figure.get_layout_engine().set(w_pad=0.02, h_pad=0.04)  # type: ignore[union-attr]
+        layout = ConstrainedLayoutEngine(w_pad=0.02, h_pad=0.04)
+        figure = Figure(figsize=(size[0] / 72, size[1] / 72), dpi=72, layout=layout)
         axes = figure.add_subplot()
         for curve in curves:
             _draw_curve(axes, curve)
-        for level in levels:
-            color = _PLACEHOLDERS[level.color]
-            axes.axhline(level.y, color=color, linewidth=1.3, linestyle=(0, (5, 3)))
-        for line in lines:
-            axes.axvline(line, color=_PLACEHOLDERS["muted"], linewidth=1, linestyle=(0, (1, 2)))
-        for tick in ticks:
-            axes.axvline(tick, ymax=0.06, color=_PLACEHOLDERS["warn"], linewidth=1.6)
+        _draw_marks(axes, levels, lines, ticks)
         _scale_values(axes, curves, log=log, from_zero=from_zero)
         _style_axes(axes, quantity, axis, labels=9 if size[0] > SMALL[0] else 5)
         return _render_svg(figure, name, size)
 
 
 def is_log_scale_useful(*curves: Sequence[float]) -> bool:
-    """Whether a logarithmic scale can show these values, and shows more than a linear one."""
+    """Whether a logarithmic scale can show these values and shows more than a linear one."""
     values = [value for curve in curves for value in curve]
     return bool(values) and min(values) > 0 and max(values) / min(values) > 20
 
@@ -139,7 +139,7 @@ def is_log_scale_useful(*curves: Sequence[float]) -> bool:
 def _convert_bytes(
     curves: Sequence[Curve], levels: Sequence[Level]
 ) -> tuple[str, list[Curve], list[Level]]:
-    """Convert bytes to the unit of the largest, so that the scale has round numbers."""
+    """Convert bytes to the unit of the largest value, so that the scale has round numbers."""
     largest = max([*(max(curve.y) for curve in curves), *(level.y for level in levels)])
     factor, unit = next(
         ((2**power, unit) for power, unit in _BINARY_UNITS if largest >= 2**power), (1, "bytes")
@@ -170,8 +170,20 @@ def _draw_curve(axes: Axes, curve: Curve) -> None:
         axes.plot(*_thin_out(x, medians), color=color, linewidth=2.2)
 
 
-def _thin_out(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[NDArray, NDArray]:
-    """Return the lowest and the highest point of each stretch, so that every peak stays."""
+def _draw_marks(
+    axes: Axes, levels: Sequence[Level], lines: Sequence[float], ticks: Sequence[float]
+) -> None:
+    for level in levels:
+        color = _PLACEHOLDERS[level.color]
+        axes.axhline(level.y, color=color, linewidth=1.3, linestyle=(0, (5, 3)))
+    for line in lines:
+        axes.axvline(line, color=_PLACEHOLDERS["muted"], linewidth=1, linestyle=(0, (1, 2)))
+    for tick in ticks:
+        axes.axvline(tick, ymax=0.06, color=_PLACEHOLDERS["warn"], linewidth=1.6)
+
+
+def _thin_out(x: _Values, y: _Values) -> tuple[_Values, _Values]:
+    """Return the lowest and the highest point of each section, which keeps every peak."""
     if len(x) <= _MAX_POINTS:
         return x, y
     edges = np.linspace(0, len(x), _MAX_POINTS // 2 + 1).astype(int)
@@ -182,7 +194,7 @@ def _thin_out(x: NDArray[np.float64], y: NDArray[np.float64]) -> tuple[NDArray, 
     return x[unique], y[unique]
 
 
-def _compute_running_median(y: NDArray[np.float64], window: int) -> NDArray[np.float64]:
+def _compute_running_median(y: _Values, window: int) -> _Values:
     half = window // 2
     padded = np.pad(y, half, mode="reflect")
     windows = np.lib.stride_tricks.sliding_window_view(padded, 2 * half + 1)
@@ -193,7 +205,7 @@ def _scale_values(axes: Axes, curves: Sequence[Curve], *, log: bool, from_zero: 
     values = [value for curve in curves for value in curve.y]
     if log and values and min(values) > 0:
         axes.set_yscale("log")
-        # Powers of ten alone would be one label or two.
+        # Powers of ten alone would give only one or two labels.
         subs = (1.0, 2.0, 5.0) if max(values) / min(values) < 100 else (1.0,)
         axes.yaxis.set_major_locator(LogLocator(subs=subs, numticks=7))
         axes.yaxis.set_minor_locator(NullLocator())
@@ -201,12 +213,12 @@ def _scale_values(axes: Axes, curves: Sequence[Curve], *, log: bool, from_zero: 
         axes.yaxis.set_major_locator(MaxNLocator(5, steps=_TICK_STEPS))
         if from_zero:
             axes.set_ylim(bottom=0, top=None if any(values) else 1)
-    axes.yaxis.set_major_formatter(FuncFormatter(lambda value, _: _format_number(value)))
+    axes.yaxis.set_major_formatter(FuncFormatter(_format_label))
 
 
 def _style_axes(axes: Axes, quantity: str, axis: str, *, labels: int) -> None:
     axes.xaxis.set_major_locator(MaxNLocator(labels, steps=_TICK_STEPS, integer=True))
-    axes.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.0f}"))
+    axes.xaxis.set_major_formatter(FuncFormatter(_format_position))
     axes.margins(x=0.015)
     axes.set_xlabel(axis, color=_PLACEHOLDERS["muted"], loc="right")
     axes.set_title(quantity, loc="left", fontsize=12.5, color=_PLACEHOLDERS["muted"])
@@ -217,7 +229,11 @@ def _style_axes(axes: Axes, quantity: str, axis: str, *, labels: int) -> None:
     axes.spines["bottom"].set_color(_PLACEHOLDERS["muted"])
 
 
-def _format_number(value: float) -> str:
+def _format_position(value: float, _: int) -> str:
+    return f"{value:,.0f}"
+
+
+def _format_label(value: float, _: int) -> str:
     """Return a short label for a scale: 0.002, 12,000, 5e-5."""
     if value and not 1e-3 <= abs(value) < 1e6:
         mantissa, exponent = f"{value:.3e}".split("e")

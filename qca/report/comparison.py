@@ -1,4 +1,4 @@
-"""Several runs laid over one another, on one page."""
+"""Render a page that compares several runs and overlays their curves."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -17,15 +17,15 @@ from qca.report.template import build_environment, read_asset
 from qca.runs.run import Run
 
 MAX_RUNS = len(SERIES)
-"""As many as there are colors that can be told apart."""
+"""The number of distinguishable colors."""
 
-# Keys of the configuration that say how a run was computed, and not what.
+# Keys of the configuration that do not change what a run computes.
 _NOT_COMPARED = frozenset({"run", "profile", "budget", "checkpoint_every", "keep_checkpoints"})
 
 
 @dataclass(frozen=True)
 class Difference:
-    """A key of the configuration in which the runs differ."""
+    """A key of the configuration with different values, one per run."""
 
     key: str
     values: Sequence[object]
@@ -35,13 +35,13 @@ def render_comparison(runs: Sequence[Run], now: datetime) -> str:
     """Return the page as HTML; the same input gives the same bytes.
 
     Raises:
-        InputError: there are more runs than can be told apart.
+        InputError: there are more runs than colors.
 
     """
     if len(runs) > MAX_RUNS:
         raise InputError(
-            f"{len(runs)} runs are more than {MAX_RUNS}, which have a color each",
-            hint="Compare fewer at a time.",
+            f"cannot compare {len(runs)} runs; the limit is {MAX_RUNS}",
+            hint="Compare fewer runs at a time.",
         )
     runs = list(number_namesakes(runs))
     template = build_environment(str).get_template("comparison.html.j2")
@@ -58,7 +58,7 @@ def render_comparison(runs: Sequence[Run], now: datetime) -> str:
 
 
 def number_namesakes(runs: Sequence[Run]) -> Iterator[Run]:
-    """Yield the runs, each under a name of its own: `first`, `first (2)`."""
+    """Yield the runs with unique names: `first`, `first (2)`."""
     seen: Counter[str] = Counter()
     for run in runs:
         seen[run.name] += 1
@@ -67,7 +67,7 @@ def number_namesakes(runs: Sequence[Run]) -> Iterator[Run]:
 
 
 def list_differences(runs: Sequence[Run]) -> list[Difference]:
-    """Return the settings in which the runs differ."""
+    """Return the keys in which the runs' configurations differ."""
     settings = [asdict(run.config) for run in runs]
     return [
         Difference(key, [values[key] for values in settings])
@@ -77,7 +77,7 @@ def list_differences(runs: Sequence[Run]) -> list[Difference]:
 
 
 def draw_overlays(runs: Sequence[Run]) -> Iterator[Chart]:
-    """Yield the loss and each of its terms over the episodes of all runs."""
+    """Yield charts of the loss and each of its terms, with the episodes of all runs."""
     recorded = [run for run in runs if run.records]
     yield from _draw_chart(
         "Loss",
@@ -99,7 +99,7 @@ def draw_overlays(runs: Sequence[Run]) -> Iterator[Chart]:
 
 
 def draw_measure_overlays(runs: Sequence[Run]) -> Iterator[Chart]:
-    """Yield each measure over the sample rollouts of all runs that have one."""
+    """Yield a chart of each measure, with the sample rollouts of all runs that have one."""
     sampled = {run.name: run.snapshots for run in runs if run.snapshots}
     series = {name: measure_series(list_states(found)) for name, found in sampled.items()}
     for measure in MEASURES:
@@ -121,7 +121,7 @@ def _draw_chart(
     unit: str = "",
     is_wide: bool = False,
 ) -> Iterator[Chart]:
-    """Yield one chart, or none where no run has anything to draw."""
+    """Yield one chart, or none if no run has points."""
     colors = dict(zip((run.name for run in runs), SERIES, strict=False))
     curves = [
         Curve(name, [x for x, _ in pairs], [y for _, y in pairs], colors[name])
@@ -136,8 +136,8 @@ def _draw_chart(
     caption = "; ".join(f"{curve.label} {curve.y[0]:.3g} to {curve.y[-1]:.3g}" for curve in curves)
 
     def draw_at(size: tuple[int, int]) -> Markup:
-        options = {"quantity": quantity, "axis": axis, "size": size, "log": log}
-        return Markup(draw(f"{name}{size[0]}", curves, **options))  # type: ignore[arg-type]
+        svg = draw(f"{name}{size[0]}", curves, quantity=quantity, axis=axis, size=size, log=log)
+        return Markup(svg)
 
     yield Chart(
         title,

@@ -1,4 +1,4 @@
-"""The run's charts of learning and speed, with their captions."""
+"""Draw the charts of a run's learning and speed, with their captions."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
@@ -26,12 +26,12 @@ from qca.runs.run import Run
 
 @dataclass(frozen=True)
 class Legend:
-    """One line of a legend."""
+    """One entry of a legend."""
 
     label: str
     color: Color
     kind: str = "curve"
-    """Or "level", "line", "tick", as in `charts.draw`."""
+    """"curve", "level", "line" or "tick", as in `charts.draw`."""
 
 
 @dataclass(frozen=True)
@@ -40,15 +40,15 @@ class Chart:
 
     title: str
     caption: str
-    """What the chart shows; also its description for screen readers."""
+    """A summary of the chart; also its description for screen readers."""
     svg: Markup
     legend: tuple[Legend, ...] = ()
     narrow: Markup | None = None
-    """The same for a phone, if `svg` is wider than its screen."""
+    """A version for a phone, if `svg` is wider than its screen."""
 
 
 def draw_learning(run: Run) -> Iterator[Chart]:
-    """Yield the charts of the episodes; none before the first one."""
+    """Yield the charts over the episodes; none before the first episode."""
     if run.records:
         yield _draw_loss(run)
         yield _draw_components(run.records)
@@ -58,61 +58,68 @@ def draw_learning(run: Run) -> Iterator[Chart]:
 
 
 def draw_speed(records: Sequence[EpisodeRecord]) -> Chart:
-    """Return the chart of steps a second."""
+    """Return the chart of steps per second."""
     x, y = extract_series(records, lambda record: record.steps_per_second)
     curve = Curve("speed", x, y, "b", smooth=True)
     return Chart(
         "Speed",
-        f"Median {median(y):,.3g} steps a second, slowest {min(y):,.3g}, fastest {max(y):,.3g}; "
-        "each forward and backward, a batch counts once.",
-        draw_markup("speed", [curve], "steps a second", from_zero=True),
+        f"Median {median(y):,.3g} steps per second, slowest {min(y):,.3g}, fastest "
+        f"{max(y):,.3g}. A step counts forward and backward; a batch counts once.",
+        Markup(draw("speed", [curve], quantity="steps per second", from_zero=True)),
     )
 
 
 def extract_series(
     records: Sequence[EpisodeRecord], value: Callable[[EpisodeRecord], float]
 ) -> tuple[list[float], list[float]]:
-    """Return the numbers of the episodes, and one value of each."""
+    """Return the episodes' numbers, and one value of each episode."""
     return [float(record.episode) for record in records], [value(record) for record in records]
 
 
 def _draw_loss(run: Run) -> Chart:
     x, y = extract_series(run.records, lambda record: record.loss)
-    best = run.best_record
-    sentences = [
-        f"From {y[0]:.4g} in episode {x[0]:,.0f} to {y[-1]:.4g} in episode {x[-1]:,.0f}; "
-        f"the best is {best.loss:.4g} in episode {best.episode:,}."
-    ]
-    legend = []
-    if len(x) >= SMOOTH_FROM:
-        legend.append(Legend("each episode, pale; running median, strong", "a"))
-    if run.resume_episodes:
-        sentences.append(f"The run was continued {format_count(len(run.resume_episodes), 'time')}.")
-        legend.append(Legend("continued here", "muted", "line"))
-    sentences += [
-        f"The loss is {change['now']['loss']} from episode {change['episode']:,} on, "
-        f"{change['before']['loss']} before: their values do not compare."
-        for change in run.config_changes
-        if "loss" in change["now"]
-    ]
-    if run.skipped_episodes:
-        skipped = format_count(len(run.skipped_episodes), "episode")
-        sentences.append(
-            f"{skipped} gave a number that is not finite, and nothing was learned from it."
-        )
-        legend.append(Legend("skipped", "warn", "tick"))
+    log = is_log_scale_useful(y)
     return _draw_twice(
-        Chart("Loss", " ".join(sentences), Markup(""), tuple(legend)),
+        Chart("Loss", " ".join(_describe_loss(run)), Markup(""), tuple(_list_loss_legend(run))),
         lambda name, size: draw(
             name,
             [Curve("loss", x, y, smooth=True)],
-            quantity="loss, logarithmic" if is_log_scale_useful(y) else "loss",
+            quantity="loss, logarithmic" if log else "loss",
             size=size,
             lines=[episode - 0.5 for episode in run.resume_episodes],
             ticks=run.skipped_episodes,
-            log=is_log_scale_useful(y),
+            log=log,
         ),
     )
+
+
+def _describe_loss(run: Run) -> Iterator[str]:
+    """Yield the sentences of the caption: the loss, its changes, resumes and skips."""
+    first, last, best = run.records[0], run.records[-1], run.best_record
+    yield (
+        f"From {first.loss:.4g} in episode {first.episode:,} to {last.loss:.4g} in episode "
+        f"{last.episode:,}; the best is {best.loss:.4g} in episode {best.episode:,}."
+    )
+    if run.resume_episodes:
+        yield f"The run was resumed {format_count(len(run.resume_episodes), 'time')}."
+    for change in run.config_changes:
+        if "loss" in change["now"]:
+            yield (
+                f"The loss is {change['now']['loss']} from episode {change['episode']:,} on, and "
+                f"{change['before']['loss']} before; their values cannot be compared."
+            )
+    if run.skipped_episodes:
+        skipped = format_count(len(run.skipped_episodes), "episode")
+        yield f"{skipped} produced a number that is not finite and did not change the weights."
+
+
+def _list_loss_legend(run: Run) -> Iterator[Legend]:
+    if len(run.records) >= SMOOTH_FROM:
+        yield Legend("each episode, pale; running median, strong", "a")
+    if run.resume_episodes:
+        yield Legend("resumed here", "muted", "line")
+    if run.skipped_episodes:
+        yield Legend("skipped", "warn", "tick")
 
 
 def _draw_components(records: Sequence[EpisodeRecord]) -> Chart:
@@ -125,7 +132,7 @@ def _draw_components(records: Sequence[EpisodeRecord]) -> Chart:
     return _draw_twice(
         Chart(
             "Components of the loss",
-            f"Each term before its factor, from the first episode to the last: {changes}.",
+            f"Each term before weighting, from the first episode to the last: {changes}.",
             Markup(""),
             tuple(Legend(curve.label, curve.color) for curve in curves),
         ),
@@ -148,32 +155,34 @@ def _make_component_curve(records: Sequence[EpisodeRecord], name: str, color: Co
 def _draw_gradient(records: Sequence[EpisodeRecord]) -> Chart:
     x, y = extract_series(records, lambda record: record.gradient_norm)
     clipped = sum(norm > GRADIENT_NORM_LIMIT for norm in y)
+    log = is_log_scale_useful(y, [GRADIENT_NORM_LIMIT])
+    svg = draw(
+        "gradient",
+        [Curve("norm", x, y, smooth=True)],
+        quantity="norm, logarithmic" if log else "norm",
+        levels=[Level("limit", GRADIENT_NORM_LIMIT)],
+        log=log,
+    )
     return Chart(
         "Norm of the gradient",
         f"Median {median(y):.3g}, largest {max(y):.3g}, before clipping; clipped to "
         f"{GRADIENT_NORM_LIMIT:g} in {clipped:,} of {format_count(len(y), 'episode')}.",
-        draw_markup(
-            "gradient",
-            [Curve("norm", x, y, smooth=True)],
-            "norm, logarithmic" if is_log_scale_useful(y, [GRADIENT_NORM_LIMIT]) else "norm",
-            levels=[Level("limit", GRADIENT_NORM_LIMIT)],
-            log=is_log_scale_useful(y, [GRADIENT_NORM_LIMIT]),
-        ),
-        (Legend("norm", "a"), Legend("limit of the clipping", "ink", "level")),
+        Markup(svg),
+        (Legend("norm", "a"), Legend("clipping limit", "ink", "level")),
     )
 
 
 def _draw_learning_rate(run: Run) -> Chart:
     x, y = extract_series(run.records, lambda record: record.learning_rate)
-    caption = f"{y[0]:.3g} throughout; it is halved when the loss stalls."
+    caption = f"Constant at {y[0]:.3g}; it is halved when the loss stalls."
     if causes := list(_explain_learning_rate(run)):
         caption = f"From {y[0]:.3g} to {y[-1]:.3g}: {'; '.join(causes)}."
-    svg = draw_markup("rate", [Curve("rate", x, y, "c")], "learning rate", from_zero=True)
-    return Chart("Learning rate", caption, svg)
+    svg = draw("rate", [Curve("rate", x, y, "c")], quantity="learning rate", from_zero=True)
+    return Chart("Learning rate", caption, Markup(svg))
 
 
 def _explain_learning_rate(run: Run) -> Iterator[str]:
-    """Yield why the rate changed: by the schedule, and by what the user set."""
+    """Yield the changes of the rate: by the schedule and by the user."""
     settings = [change for change in run.config_changes if "learning_rate" in change["now"]]
     given = [change["episode"] for change in settings]
     halvings = sum(
@@ -192,17 +201,12 @@ def _draw_noise(records: Sequence[EpisodeRecord]) -> Chart:
     x, y = extract_series(records, lambda record: record.noise_rate)
     caption = f"From {y[0]:.3g} to {y[-1]:.3g}: the share of cells whose phase a step disturbs."
     curve = Curve("noise", x, y, "d")
-    svg = draw_markup("noise", [curve], "share of the cells", from_zero=True)
-    return Chart("Noise", caption, svg)
-
-
-def draw_markup(name: str, curves: Sequence[Curve], quantity: str, **options: object) -> Markup:
-    """Return a chart's drawing; the options are those of `charts.draw`."""
-    return Markup(draw(name, curves, quantity=quantity, **options))  # type: ignore[arg-type]
+    svg = draw("noise", [curve], quantity="share of the cells", from_zero=True)
+    return Chart("Noise", caption, Markup(svg))
 
 
 def _draw_twice(chart: Chart, drawing: Callable[[str, tuple[int, int]], str]) -> Chart:
-    """Return the chart with its two drawings: for a wide page, and for a phone."""
+    """Return the chart with two drawings, for a wide page and for a phone."""
     name = chart.title.split()[0].lower()
     broad, narrow = (Markup(drawing(f"{name}{size[0]}", size)) for size in (WIDE, SMALL))
     return Chart(chart.title, chart.caption, broad, chart.legend, narrow)

@@ -1,4 +1,4 @@
-"""Numbers, times and names as the page shows them."""
+"""Format numbers, times and names for the page."""
 
 from datetime import UTC, datetime
 
@@ -8,9 +8,9 @@ from qca.runs.evaluation import Statistic
 
 
 def format_time(time: datetime | str) -> str:
-    """Return a date and time in UTC, since a page is made to be shared.
+    """Return a date and time in UTC, since pages are shared across time zones.
 
-    A text that is not a time in ISO 8601 is returned unchanged.
+    Return a text that is not in ISO 8601 unchanged.
     """
     if isinstance(time, str):
         try:
@@ -33,14 +33,14 @@ def format_duration(seconds: float) -> str:
 
 
 def format_key(name: str) -> str:
-    """Return a key of a plan or an event as words: `trainer.budget_bytes` is "trainer: budget"."""
+    """Return a key of a plan or an event in words: `trainer.budget_bytes` is "trainer: budget"."""
     return name.replace("_bytes", "").replace("_", " ").replace("-", " ").replace(".", ": ")
 
 
 def render_prose(text: str) -> Markup:
-    """Return a message as HTML, with the text between backquotes as code."""
+    """Return a message as HTML, with text between backquotes as code."""
     parts = str(text).split("`")
-    if len(parts) % 2 == 0:  # one has no partner
+    if len(parts) % 2 == 0:  # the backquotes are not paired
         return escape(text)
     tagged = (
         Markup("<code>{}</code>").format(part) if number % 2 else escape(part)
@@ -50,7 +50,7 @@ def render_prose(text: str) -> Markup:
 
 
 def format_statistic(statistic: Statistic | None) -> str:
-    """Return a mean with its standard error: ``2.31 ± 0.02``; ``unknown`` where it is."""
+    """Return a mean with its standard error, such as ``2.31 ± 0.02``, or ``unknown``."""
     if statistic is None or statistic.mean is None or statistic.standard_error is None:
         return "unknown"
     return f"{statistic.mean:.4g} ± {statistic.standard_error:.1g}"

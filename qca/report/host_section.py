@@ -1,4 +1,4 @@
-"""The host that the page is made on: plain data from the command line."""
+"""The host on which the page is created, as plain data from the command line."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ class RemedyEntry:
     title: str
     commands: Sequence[str]
     breaks: str
-    """What else it changes; empty if nothing."""
+    """The side effects of the commands; empty if there are none."""
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class FindingEntry:
 
 @dataclass(frozen=True)
 class PlanEntry:
-    """What `qca plan` would decide today, on this host, for the run's training."""
+    """The plan that `qca plan` would make today, on this host, for the run's training."""
 
     device: str
     profile: str
@@ -44,15 +44,15 @@ class PlanEntry:
     context_bytes: int
     budget_bytes: int | None
     reasons: Mapping[str, str]
-    """By the path of the number in the plan: `trainer.budget_bytes`."""
+    """Reasons by the path of the number in the plan, such as `trainer.budget_bytes`."""
 
 
 @dataclass(frozen=True)
 class HostSection:
-    """The host that the page is made on; not necessarily the one that the run was made on."""
+    """The host on which the page is created; the run may come from another one."""
 
     findings: Sequence[FindingEntry]
     plan: PlanEntry
     summary: str
     clean: Callable[[str], str]
-    """Removes names of persons and machines from a text: a report is made to be shared."""
+    """Removes names of people and machines from a text, since reports are shared."""

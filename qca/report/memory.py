@@ -1,4 +1,4 @@
-"""The run's memory, compared with the prediction and the budget."""
+"""Compare a run's memory with its prediction and the budget."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -15,7 +15,7 @@ from qca.runs.run import Run
 
 @dataclass(frozen=True)
 class BudgetBar:
-    """Bytes of one process, in tensors and outside of them; shares are percent of the bar."""
+    """Bytes of one process, in tensors and outside of them; shares in percent of the bar."""
 
     measured: int
     predicted: int
@@ -26,7 +26,7 @@ class BudgetBar:
 
 
 def predict_memory(run: Run) -> Estimate | None:
-    """Return the prediction for the run; None while its plan is not decided."""
+    """Return the prediction for the run; None until its plan is decided."""
     config = run.config
     if config.recompute == "auto" or config.device == "auto":
         return None
@@ -34,7 +34,7 @@ def predict_memory(run: Run) -> Estimate | None:
     need = estimate(config, recompute=config.recompute, device=config.device, together=together)
     if run.predicted_context_bytes is None:
         return need
-    # As it was predicted then and there, perhaps by what was measured of that Python.
+    # Use the prediction of that time and machine, which may include a measurement of its Python.
     beside = need.context.kernels + need.context.nccl
     context = replace(need.context, runtime=run.predicted_context_bytes - beside)
     return replace(need, context=context)
@@ -58,22 +58,22 @@ def draw_memory(run: Run, need: Estimate | None) -> Chart:
     if any(record.reserved_bytes is not None for record in records):
         reserved = extract_series(records, lambda record: float(record.reserved_bytes or 0))
         curves.append(Curve("reserved by the allocator", *reserved, color="a"))
-    caption = f"The peak so far, at the end {format_size(find_measured_peak(records))}"
+    caption = f"The peak so far; {format_size(find_measured_peak(records))} at the end"
     legend = [Legend(curve.label, curve.color) for curve in curves]
     levels: list[Level] = []
     if need is not None:
         predicted = select_comparable_peak(run, need)
         levels.append(Level("predicted", float(predicted)))
-        label = "predicted, the interpreter included" if on_cpu else "predicted"
+        label = "predicted, including the interpreter" if on_cpu else "predicted"
         legend.append(Legend(label, "ink", "level"))
         share = find_measured_peak(records) / predicted
-        caption += f": {share:.0%} of the predicted {format_size(predicted)}"
+        caption += f", {share:.0%} of the predicted {format_size(predicted)}"
     svg = draw("memory", curves, quantity="bytes", levels=levels, from_zero=True)
     return Chart("Memory", f"{caption}.", Markup(svg), tuple(legend))
 
 
 def compare_with_budget(run: Run, need: Estimate | None, budget: int | None) -> BudgetBar | None:
-    """Return the measured and the predicted peak beside the budget; None if one is unknown."""
+    """Return the measured and predicted peaks with the budget; None if one of them is unknown."""
     if need is None or not run.records or not budget:
         return None
     outside = 0 if run.config.device == "cpu" else need.context_bytes

@@ -1,4 +1,4 @@
-"""The page's content; its order and look are in `page.html.j2` and `page.css`."""
+"""Build the page's content; `page.html.j2` and `page.css` have its order and style."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -32,20 +32,20 @@ from qca.report.timeline import build_timeline
 from qca.runs.events import EpisodeRecord
 from qca.runs.run import Run, Status
 
-# Rows of the table of episodes.
+# The most rows in the table of episodes.
 _MAX_ROWS = 16
 
-# Severities of the findings that are shown in full, the worst first.
+# Severities of the findings to show in full, the worst first.
 _SHOWN_SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
 
 _STATUS_SENTENCES: dict[Status, str] = {
     "complete": "",
-    "running": "The training still runs: this page shows it as it was when the page was made.",
+    "running": "The training is still running; this page shows its state at the time of the page.",
     "stopped": "The run is not finished: it was stopped, with a checkpoint. The command that "
-    "started it goes on from there.",
-    "interrupted": "The run is not finished: it ended without a word, killed or with its machine. "
-    "The command that started it goes on from the last checkpoint.",
-    "not begun": "The training has not made an episode yet.",
+    "started it resumes from there.",
+    "interrupted": "The run is not finished: its process or its machine was killed. The command "
+    "that started it resumes from the last checkpoint.",
+    "not begun": "The training has not finished an episode yet.",
 }
 
 
@@ -60,7 +60,7 @@ class Fact:
 
 @dataclass(frozen=True)
 class PlanRow:
-    """A row of the plan: how the run was made, and what this host would get today."""
+    """A row of the plan: the value of the run, and the value that this host would get today."""
 
     what: str
     run: str
@@ -113,14 +113,14 @@ def _build_facts(run: Run, need: Estimate | None) -> list[Fact]:
     speeds = [record.steps_per_second for record in records]
     return [
         Fact("Loss", f"{records[-1].loss:.4g}", f"best {best.loss:.4g}, episode {best.episode:,}"),
-        Fact("Speed", f"{median(speeds):,.3g}", "steps a second, median"),
+        Fact("Speed", f"{median(speeds):,.3g}", "steps per second, median"),
         Fact("Peak memory", format_size(find_measured_peak(records)), note),
-        Fact("Time", format_duration(seconds), f"{episode} an episode"),
+        Fact("Time", format_duration(seconds), f"{episode} per episode"),
     ]
 
 
 def _select_rows(records: Sequence[EpisodeRecord]) -> list[EpisodeRecord]:
-    """Return the first record, the last, and some at even distances between them."""
+    """Return the first record, the last, and evenly spaced ones between them."""
     if len(records) <= _MAX_ROWS:
         return list(records)
     last = len(records) - 1
@@ -130,9 +130,9 @@ def _select_rows(records: Sequence[EpisodeRecord]) -> list[EpisodeRecord]:
 def _build_plan_rows(run: Run, today: PlanEntry, need: Estimate | None) -> list[PlanRow]:
     config = run.config
     budget = "unknown" if today.budget_bytes is None else format_size(today.budget_bytes)
-    configured = format_size(config.budget) if config.budget else "what the device had free"
+    configured = format_size(config.budget) if config.budget else "the device's free memory"
     peak = "not decided" if need is None else format_size(need.predicted_peak_bytes)
-    beside = "not decided" if need is None else format_size(need.context_bytes)
+    outside = "not decided" if need is None else format_size(need.context_bytes)
     return [
         PlanRow("Device", config.device, today.device),
         PlanRow("Profile", config.profile, today.profile),
@@ -141,15 +141,15 @@ def _build_plan_rows(run: Run, today: PlanEntry, need: Estimate | None) -> list[
         PlanRow("Optimizer state", config.optimizer_state, today.optimizer_state),
         PlanRow("Batch size", str(config.batch_size), str(today.batch_size)),
         PlanRow("Predicted peak", peak, format_size(today.predicted_peak_bytes)),
-        PlanRow("Outside of the tensors", beside, format_size(today.context_bytes)),
+        PlanRow("Outside of tensors", outside, format_size(today.context_bytes)),
         PlanRow("Budget", configured, budget),
     ]
 
 
 def _describe_budget_source(run: Run, host: HostSection) -> str:
     if run.config.budget:
-        return "given in the configuration"
-    return "that of today, " + host.plan.reasons["trainer.budget_bytes"]
+        return "set in the configuration"
+    return "as of today, " + host.plan.reasons["trainer.budget_bytes"]
 
 
 def _select(findings: Sequence[FindingEntry], severity: Severity) -> list[FindingEntry]:

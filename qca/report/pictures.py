@@ -1,4 +1,4 @@
-"""The state as two small animations: density and phase of each cell."""
+"""Draw the state as two small animations: density and phase of each cell."""
 
 import base64
 import io
@@ -13,24 +13,24 @@ from qca.measures.fields import Scale
 from qca.measures.palettes import make_palette, quantize
 from qca.runs.snapshots import Snapshots
 
-# Frames of an animation; more would make the page heavy, and no run folder has more.
+# The most frames of an animation; more would make the page large, and no run folder has more.
 _MAX_FRAMES = 48
-# Cells a side; a screen shows no more of one picture.
+# The most cells per side; a screen cannot show more in one picture.
 _MAX_CELLS = 128
-# Where each step restores the cells' total weights, they spread less than this, by rounding.
+# If each step normalizes the cells, rounding spreads their total weights by less than this.
 _CONSTANT_SPREAD = 1e-3
-# Milliseconds: of a whole animation, of a frame at the least and at the most, of the last one.
+# Durations in milliseconds: the whole animation, the shortest and longest frame, the last frame.
 _DURATION, _SHORTEST, _LONGEST, _PAUSE = 6000, 60, 500, 1500
 
 
 @dataclass(frozen=True)
 class Animation:
-    """Pictures in turn, as data URIs."""
+    """An animation with its last frame, as data URIs."""
 
     moving: str
     """An animated PNG."""
     still: str
-    """Its last frame, for readers who want no motion."""
+    """The last frame, for readers who prefer reduced motion."""
 
 
 @dataclass(frozen=True)
@@ -39,12 +39,12 @@ class Gallery:
 
     episode: int
     steps: Sequence[int]
-    """Of the frames."""
+    """The step of each frame."""
     component: int
     """The component whose phase is shown, counted from 0."""
     components: int
     of_component: bool
-    """Whether the density is that component's too, since every cell's total is the same."""
+    """Whether the density shows only that component, since all cells have the same total."""
     lowest: float
     highest: float
     density: Animation
@@ -54,7 +54,7 @@ class Gallery:
 
 
 def draw_gallery(snapshots: Snapshots) -> Gallery | None:
-    """Draw the states; None if there are none."""
+    """Draw the states; return None if there are none."""
     steps = _select_steps(list(snapshots.states))
     if not steps:
         return None
@@ -81,7 +81,7 @@ def draw_gallery(snapshots: Snapshots) -> Gallery | None:
 
 
 def _select_steps(steps: list[int]) -> list[int]:
-    """Return the first step, the last, and some at even distances between them."""
+    """Return the first step, the last, and evenly spaced ones between them."""
     if len(steps) <= _MAX_FRAMES:
         return steps
     indices = np.linspace(0, len(steps) - 1, _MAX_FRAMES).round().astype(int)
@@ -97,7 +97,7 @@ def _downsample(state: NDArray[np.complex64]) -> NDArray[np.complex64]:
 def _animate(
     values: NDArray[np.floating], scale: Scale, lowest: float, highest: float
 ) -> Animation:
-    """Return frames, (T, H, W), one pixel a cell; the page scales them without smoothing."""
+    """Return frames, (T, H, W), with one pixel per cell; the page scales them without smoothing."""
     palette = make_palette(scale).tobytes()
     pictures = [Image.fromarray(places) for places in quantize(values, scale, lowest, highest)]
     for picture in pictures:
@@ -109,7 +109,7 @@ def _animate(
 
 
 def _encode(pictures: list[Image.Image], durations: list[int]) -> str:
-    """Return pictures as an animated PNG, or a plain one, in a data URI."""
+    """Return pictures as a PNG in a data URI, animated if there are several."""
     out = io.BytesIO()
     first, *rest = pictures
     if rest:

@@ -1,26 +1,27 @@
-"""The measures over the sample rollout, as charts."""
+"""Draw the measures over the sample rollout."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
+from markupsafe import Markup
 
 from qca.measures.over_time import MEASURES, measure_series
 from qca.measures.state import State
-from qca.report.charts import SERIES, Curve
-from qca.report.curves import Chart, draw_markup
+from qca.report.charts import SERIES, Curve, draw
+from qca.report.curves import Chart
 from qca.runs.snapshots import Snapshots
 
-# A norm that is restored by each step is off by less than this.
+# If each step restores the norm, its error stays below this.
 _ROUNDING = 1e-5
 
 
 Series = Mapping[str, Sequence[float]]
-"""A number for each state by the measure's name, and the steps under `step`."""
+"""One number per state by the measure's name, and the steps under `step`."""
 
 
 def draw_measures(snapshots: Snapshots) -> Iterator[Chart]:
-    """Yield a chart for each measure that is known at two steps or more."""
+    """Yield a chart for each measure that is known at two or more steps."""
     series = measure_series(list_states(snapshots))
     for number, measure in enumerate(MEASURES):
         if not is_shown(measure.name, snapshots, series):
@@ -28,17 +29,19 @@ def draw_measures(snapshots: Snapshots) -> Iterator[Chart]:
         x, y = zip(*select_known(series, measure.name), strict=True)
         unit = f" {measure.unit}" if measure.unit else ""
         curve = Curve(measure.name, x, y, SERIES[number % len(SERIES)])
+        quantity = measure.unit or "norm"
+        svg = draw(f"rollout-{measure.name}", [curve], quantity=quantity, axis="step")
         yield Chart(
             measure.name.replace("_", " ").capitalize(),
             f"From {y[0]:.3g} to {y[-1]:.3g}{unit}, between {min(y):.3g} and {max(y):.3g}.",
-            draw_markup(f"rollout-{measure.name}", [curve], measure.unit or "norm", axis="step"),
+            Markup(svg),
         )
 
 
 def is_shown(name: str, snapshots: Snapshots, series: Series) -> bool:
-    """Return whether a measure is known at two steps or more, and is more than rounding."""
+    """Return whether a measure is known at two or more steps and is not only rounding errors."""
     if name == "energy" and not snapshots.energies:
-        return False  # states are kept after their renormalization, which hides it
+        return False  # the stored states are renormalized, which hides the energy
     values = [value for _, value in select_known(series, name)]
     return len(values) >= 2 and not (name == "norm_error" and max(values) < _ROUNDING)
 
@@ -50,7 +53,7 @@ def select_known(series: Series, name: str) -> list[tuple[float, float]]:
 
 
 def list_states(snapshots: Snapshots) -> Iterator[State]:
-    """Yield the states with what is known of their energy."""
+    """Yield the states, with their energies where the file has them."""
     for step, psi in snapshots.states.items():
         state = State.from_psi(step, psi)
         energy = snapshots.energies.get(step)

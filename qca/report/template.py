@@ -1,16 +1,26 @@
-"""The templates and what they print with."""
+"""Load the page's templates, with the filters that they use."""
 
+# jinja2 leaves `Environment.filters` without types.
+# pyright: reportUnknownMemberType=false
 from collections.abc import Callable
 from importlib.resources import files
 
 from jinja2 import Environment, FunctionLoader, StrictUndefined
+from markupsafe import Markup
 
 from qca.core.units import format_size
 from qca.report.formatting import format_statistic, format_time, render_prose
 
 
 def build_environment(clean: Callable[[str], str]) -> Environment:
-    """Return the environment of the templates; `clean` takes names of people and machines out."""
+    """Return the environment of the templates; `clean` removes names of people and machines."""
+
+    def clean_text(value: object) -> str:
+        return clean(str(value))
+
+    def render_clean_prose(value: object) -> Markup:
+        return render_prose(clean(str(value)))
+
     environment = Environment(
         autoescape=True,
         undefined=StrictUndefined,
@@ -21,8 +31,8 @@ def build_environment(clean: Callable[[str], str]) -> Environment:
         "size": format_size,
         "statistic": format_statistic,
         "time": format_time,
-        "prose": lambda text: render_prose(clean(str(text))),
-        "clean": lambda text: clean(str(text)),
+        "prose": render_clean_prose,
+        "clean": clean_text,
     }
     return environment
 

@@ -1,4 +1,4 @@
-"""The run's journal as sentences."""
+"""Turn the run's journal into sentences."""
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,26 +13,26 @@ from qca.runs.resume_messages import describe_config_change, describe_repeated_e
 _ENDINGS = {
     "complete": "Complete",
     "stopped": "Stopped, with a checkpoint",
-    "already-complete": "Asked to go on, and found complete",
+    "already-complete": "Resumed, but already complete",
 }
 
-# Several of these in a row are one entry, with the others folded behind it.
+# Several consecutive events of these kinds become one entry that unfolds.
 _GROUPED = {"checkpoint": "checkpoints", "skipped": "episodes skipped"}
 
 
 @dataclass(frozen=True)
 class Entry:
-    """A line of the journal, or several of a kind in a row."""
+    """An event of the journal, or several consecutive ones of the same kind."""
 
     time: str
-    """As in the journal: ISO 8601."""
+    """The time in ISO 8601, as in the journal."""
     title: str
     text: str = ""
     inner: tuple["Entry", ...] = ()
 
 
 def build_timeline(events: Sequence[Mapping[str, Any]]) -> Iterator[Entry]:
-    """Yield an entry for each event, in order; checkpoints and skips in a row are grouped."""
+    """Yield an entry for each event, in order, and one for consecutive checkpoints or skips."""
     for kind, group in groupby(_mark_repeated(events), key=lambda event: event["event"]):
         entries = tuple(_build_entry(event) for event in group)
         if kind in _GROUPED and len(entries) > 1:
@@ -44,26 +44,27 @@ def build_timeline(events: Sequence[Mapping[str, Any]]) -> Iterator[Entry]:
 
 
 def _mark_repeated(events: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
-    """Return the events; a skipped episode that was repeated later has the key `made_again`."""
+    """Return the events; a skipped episode that was repeated later gets the key `repeated`."""
     marked: list[Mapping[str, Any]] = []
     later = math.inf  # the first episode of all sessions after the event
     for event in reversed(events):
-        again = {}
         match event:
             case {"event": "started", "first_episode": int(first)}:
                 later = min(first, later)
+                marked.append(event)
             case {"event": "skipped", "episode": int(episode)} if episode >= later:
-                again = {"made_again": True}
-        marked.append({**event, **again})
+                marked.append({**event, "repeated": True})
+            case _:
+                marked.append(event)
     return marked[::-1]
 
 
 def _build_entry(event: Mapping[str, Any]) -> Entry:
-    """Return an event as sentences; an unknown kind lists its fields."""
+    """Return an event as sentences; for an unknown kind, list its fields."""
     time = str(event["time"])
     match event:
         case {"event": "started", "first_episode": int(first), "device": str(device)}:
-            title = "Started" if first == 1 else f"Continued with episode {first:,}"
+            title = "Started" if first == 1 else f"Resumed with episode {first:,}"
             together = f" in {n} processes" if (n := event.get("processes", 1)) != 1 else ""
             how = f"On {device}{together}, {event.get('precision', 'fp32')}, recompute "
             recompute, warnings = event.get("recompute", "unknown"), event.get("warnings") or ()
@@ -74,7 +75,7 @@ def _build_entry(event: Mapping[str, Any]) -> Entry:
         case {"event": "checkpoint", "episode": int(episode)}:
             return Entry(time, f"Checkpoint of episode {episode:,}")
         case {"event": "skipped", "episode": int(episode), "because": because}:
-            later = ", and repeated later" if event.get("made_again") else ""
+            later = " and repeated later" if event.get("repeated") else ""
             return Entry(time, f"Episode {episode:,} skipped{later}", str(because))
         case {"event": "plan-changed", "episode": int(episode), "recompute": recompute}:
             return Entry(
@@ -90,9 +91,14 @@ def _build_entry(event: Mapping[str, Any]) -> Entry:
         case {"event": "finished", "reason": str(reason), "episodes": int(episodes)}:
             title = _ENDINGS.get(reason, format_key(reason))
             return Entry(time, title, format_count(episodes, "episode"))
+        case _:
+            return _list_fields(event)
+
+
+def _list_fields(event: Mapping[str, Any]) -> Entry:
     fields = ((key, value) for key, value in event.items() if key not in ("time", "event"))
     text = ", ".join(f"{format_key(key)} {value}" for key, value in fields)
-    return Entry(time, format_key(event["event"]).capitalize(), text)
+    return Entry(str(event["time"]), format_key(event["event"]).capitalize(), text)
 
 
 def _lower_first(text: str) -> str:

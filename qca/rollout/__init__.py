@@ -1,1 +1,1 @@
-"""A rollout to look at or to compute with: pictures, films, trajectories, a page with a player."""
+"""Write a rollout as pictures, a video, a trajectory, or a page with a player."""

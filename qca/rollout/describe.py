@@ -1,4 +1,4 @@
-"""A rollout in one sentence, for the page that shows it."""
+"""Describe a rollout in one sentence, for its page."""
 
 from qca.automaton.automaton import Automaton
 from qca.core.units import format_count
@@ -6,9 +6,9 @@ from qca.rollout.request import RolloutRequest
 
 
 def describe_rollout(automaton: Automaton, request: RolloutRequest, steps: int) -> str:
-    """Return what was run, and what of it is shown; `steps` are those that were made."""
+    """Return what ran and what the page shows of it; `steps` is how many steps have run."""
     rows, columns = request.grid
-    parts = ["The automaton as it was given"]
+    parts = ["The automaton at an unknown episode"]
     if automaton.episode is not None:
         parts = [f"The automaton after {format_count(automaton.episode, 'episode')}"]
     made = f"{steps:,}" if steps == request.steps else f"{steps:,} of {request.steps:,}"
@@ -18,5 +18,5 @@ def describe_rollout(automaton: Automaton, request: RolloutRequest, steps: int) 
     if request.every > 1:
         parts.append(f"a frame every {request.every} steps")
     if request.stride > 1:
-        parts.append(f"one of {request.stride} cells along each axis is shown")
+        parts.append(f"1 of {request.stride} cells along each axis")
     return f"{'; '.join(parts)}."

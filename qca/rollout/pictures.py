@@ -1,4 +1,4 @@
-"""Frames as pictures: animated GIF and a contact sheet, both by Pillow."""
+"""Write frames as an animated GIF or a contact sheet, with Pillow."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,21 +14,21 @@ from qca.rollout.recording import DrawnField
 if TYPE_CHECKING:
     from types import ModuleType
 
-# A grid is drawn about so wide, a whole number of pixels for each cell.
+# The approximate width of a grid; each cell has a whole number of pixels.
 _PICTURE_WIDTH = 512
 _SHEET_WIDTH = 160  # of one frame of a contact sheet
-_SHEET_FRAMES = 8  # a row of as many can still be seen
-_GAP = 8  # pixels between pictures beside each other
+_SHEET_FRAMES = 8  # in a row; more would be too small to see
+_GAP = 8  # pixels between pictures
 _LABEL = 16  # pixels above each row of a contact sheet
 
 
 def choose_scale(cells: int, width: int = _PICTURE_WIDTH) -> int:
-    """Return the pixels for each cell, so that `cells` are about `width` pixels wide."""
+    """Return the pixels per cell that make `cells` cells about `width` pixels wide."""
     return max(1, width // cells)
 
 
 def paint_frame(fields: list[DrawnField], frame: int, scale: int) -> NDArray[np.uint8]:
-    """Return a frame's fields beside one another, enlarged: uint8 (height, width, 3)."""
+    """Return a frame's fields side by side, enlarged: uint8 (height, width, 3)."""
     parts: list[NDArray[np.uint8]] = []
     for drawn in fields:
         picture = drawn.paint(frame).repeat(scale, axis=0).repeat(scale, axis=1)
@@ -39,17 +39,17 @@ def paint_frame(fields: list[DrawnField], frame: int, scale: int) -> NDArray[np.
 
 
 def paint_frames(fields: list[DrawnField]) -> Iterator[NDArray[np.uint8]]:
-    """Yield every frame, all of one size with even sides, as video needs them."""
+    """Yield every frame, all of the same size with even sides, as video requires."""
     scale = choose_scale(max(fields[0].frames.shape[1:]))
     for frame in range(len(fields[0].frames)):
         yield paint_frame(fields, frame, scale)
 
 
 def write_gif(path: Path, fields: list[DrawnField], fps: float) -> None:
-    """Write an animated GIF that repeats."""
+    """Write an animated GIF that loops."""
     image = load_pillow()
     first, *rest = [image.fromarray(frame) for frame in paint_frames(fields)]
-    # A GIF counts hundredths of a second, and browsers slow down what has less than two.
+    # A GIF counts in hundredths of a second, and browsers slow down frames shorter than two.
     duration = max(20, round(100 / fps) * 10)
     first.save(path, format="GIF", save_all=True, append_images=rest, duration=duration, loop=0)
 
@@ -77,7 +77,7 @@ def write_contact_sheet(path: Path, fields: list[DrawnField], steps: list[int]) 
 
 
 def choose_frames(count: int, most: int = _SHEET_FRAMES) -> list[int]:
-    """Return at most `most` of `count` frames: the first, the last, and evenly between them."""
+    """Return at most `most` of `count` frames, evenly spaced, with the first and the last."""
     chosen = min(count, most)
     return [round((count - 1) * number / max(1, chosen - 1)) for number in range(chosen)]
 
@@ -93,7 +93,7 @@ def load_pillow() -> "ModuleType":
         from PIL import Image
     except ModuleNotFoundError:
         raise LaunchError(
-            "pictures need Pillow, which is not installed here",
-            hint=f"Write a .html, which needs nothing more. {explain_install('video')}",
+            "pictures need Pillow, which is not installed",
+            hint=f"Write a .html file, which does not need it. {explain_install('video')}",
         ) from None
     return Image

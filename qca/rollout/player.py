@@ -1,7 +1,8 @@
-"""A rollout as one self-contained HTML page with a player.
+"""Render a rollout as one self-contained HTML page with a player.
 
-The frames are the palette places of each field, one byte a cell, compressed together; the page's
-script unpacks and colors them. It loads nothing: its policy forbids even to try.
+A frame has the palette index of each cell of each field, one byte per cell. All frames are
+compressed together; the page's script unpacks and colors them. The page loads nothing, and its
+Content-Security-Policy forbids it to.
 """
 
 import base64
@@ -17,14 +18,14 @@ from importlib.resources import files
 from qca.core.distribution import read_version
 from qca.rollout.recording import DrawnField, Recording, draw_fields, list_measure_units
 
-# Of the page's 15 MB: base64 adds a third, and frames of noise cannot be compressed.
+# For a page of 15 MB: base64 adds a third, and frames of noise cannot be compressed.
 LARGEST_FRAMES = 10_500_000
-"""Bytes that all frames of a page may have: frames times fields times cells."""
+"""The limit on the bytes of a page's frames: frames times fields times cells."""
 
 
 @dataclass(frozen=True)
 class Player:
-    """What a page says about the rollout that it shows."""
+    """The texts and the speed of a page's player."""
 
     title: str
     subtitle: str
@@ -32,7 +33,7 @@ class Player:
 
 
 def render_player(player: Player, recording: Recording) -> str:
-    """Return the page."""
+    """Return the page as HTML."""
     drawn = draw_fields(recording)
     frames = b"".join(field.frames.tobytes() for field in drawn)
     document = {
@@ -64,7 +65,7 @@ def render_player(player: Player, recording: Recording) -> str:
 
 
 def describe_field(drawn: DrawnField) -> dict[str, object]:
-    """Return what the script needs to know to draw and name a field."""
+    """Return the values with which the script draws and labels a field."""
     return {
         "name": drawn.name,
         "unit": drawn.unit,
@@ -76,23 +77,23 @@ def describe_field(drawn: DrawnField) -> dict[str, object]:
 
 
 def choose_shown(drawn: Sequence[DrawnField]) -> int:
-    """Return the field to begin with: the density that varies most over the last frame, if any."""
+    """Return the field to show first: the density that varies most in the last frame, if any."""
     densities = [number for number, field in enumerate(drawn) if field.name.startswith("density:")]
     return max(densities, key=lambda number: drawn[number].frames[-1].std(), default=0)
 
 
 def fill_template(template: str, parts: Mapping[str, str]) -> str:
-    """Return the template with each `{{name}}` replaced; what is filled in is left as it is."""
+    """Return the template with each `{{name}}` replaced once; does not expand inserted texts."""
     return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], template)
 
 
 def embed_json(document: object) -> str:
-    """Return JSON that can stand in a script element."""
+    """Return JSON that is safe inside a script element."""
     return json.dumps(document, allow_nan=False, separators=(",", ":")).replace("<", "\\u003c")
 
 
 def hash_script(script: str) -> str:
-    """Return the hash by which a Content-Security-Policy allows an inline script."""
+    """Return the hash that makes a Content-Security-Policy allow an inline script."""
     digest = hashlib.sha256(script.encode()).digest()
     return f"sha256-{base64.b64encode(digest).decode()}"
 
@@ -106,5 +107,5 @@ def _describe_measures(measures: Mapping[str, Sequence[float]]) -> list[dict[str
 
 
 def _replace_unknown(values: Sequence[float]) -> list[float | None]:
-    """Return the values to six digits, and None for what JSON has no number for."""
+    """Return the values rounded to six digits, with None for NaN and infinity."""
     return [float(f"{value:.6g}") if abs(value) < float("inf") else None for value in values]

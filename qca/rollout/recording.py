@@ -1,4 +1,4 @@
-"""What is kept of a rollout while it runs: the chosen fields, the measures, or the states."""
+"""Record a rollout while it runs: the chosen fields and all measures, or the states."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -14,23 +14,23 @@ from qca.measures.state import FloatArray, State
 
 @dataclass
 class Recording:
-    """Fields and measures of the states that were added, in order."""
+    """Fields and measures of the added states, in order."""
 
     fields: Sequence[ChosenField]
     keeps_states: bool = False
-    """Keep the states themselves, and neither fields nor measures."""
+    """Record the states themselves instead of fields and measures."""
     stride: int = 1
-    """Keep of the fields every so many cells of each axis: a mean of phases would be none."""
-    steps: list[int] = field(default_factory=list)
-    values: list[list[FloatArray]] = field(default_factory=list)
-    """For each state the values of each field, (H, W)."""
-    measures: dict[str, list[float]] = field(default_factory=dict)
-    """By name, a number for each state."""
-    states: list[State] = field(default_factory=list)
+    """Record every `stride`-th cell along each axis; a mean of phases would not be a phase."""
+    steps: list[int] = field(default_factory=list[int])
+    values: list[list[FloatArray]] = field(default_factory=list[list[FloatArray]])
+    """The values of each field, (H, W), for each state."""
+    measures: dict[str, list[float]] = field(default_factory=dict[str, list[float]])
+    """By name, one number per state."""
+    states: list[State] = field(default_factory=list[State])
     _previous: State | None = None
 
     def add(self, state: State) -> None:
-        """Keep what is wanted of the next state."""
+        """Record the next state."""
         self.steps.append(state.step)
         if self.keeps_states:
             self.states.append(state)
@@ -42,13 +42,13 @@ class Recording:
         self._previous = state
 
     def stack(self, number: int) -> FloatArray:
-        """Return one field of all states, (frames, H, W)."""
+        """Return the field with this number for all states, (frames, H, W)."""
         return np.stack([values[number] for values in self.values])
 
 
 @dataclass(frozen=True)
 class DrawnField:
-    """A field of all frames as places in a palette, on one scale for all of them."""
+    """A field of all frames as palette indices, with one scale for all frames."""
 
     name: str
     unit: str
@@ -58,7 +58,7 @@ class DrawnField:
     palette: NDArray[np.uint8]
     """Colors, (256, 3)."""
     frames: NDArray[np.uint8]
-    """Places in the palette, (frames, H, W)."""
+    """Palette indices, (frames, H, W)."""
 
     def paint(self, frame: int) -> NDArray[np.uint8]:
         """Return a frame in color, (H, W, 3)."""
@@ -66,7 +66,7 @@ class DrawnField:
 
 
 def draw_fields(recording: Recording) -> list[DrawnField]:
-    """Return every field of a recording, ready to be shown."""
+    """Return every field of a recording as palette indices."""
     return [
         draw_field(chosen, recording.stack(number))
         for number, chosen in enumerate(recording.fields)
@@ -74,7 +74,7 @@ def draw_fields(recording: Recording) -> list[DrawnField]:
 
 
 def draw_field(chosen: ChosenField, values: FloatArray) -> DrawnField:
-    """Put a field's values, (frames, H, W), on its scale; one scale for all frames."""
+    """Map a field's values, (frames, H, W), to palette indices, with one scale for all frames."""
     lowest, highest = find_range(chosen, values)
     scale = chosen.field.scale
     categories = int(highest) + 1 if scale == "categorical" else 1
@@ -90,7 +90,7 @@ def draw_field(chosen: ChosenField, values: FloatArray) -> DrawnField:
 
 
 def find_range(chosen: ChosenField, values: FloatArray) -> tuple[float, float]:
-    """Return the ends of a field's scale: its own, or those of the finite values."""
+    """Return the ends of a field's scale: fixed ones, or the extremes of the finite values."""
     finite = values[np.isfinite(values)]
     lowest, highest = chosen.field.lowest, chosen.field.highest
     if lowest is None:
@@ -101,5 +101,5 @@ def find_range(chosen: ChosenField, values: FloatArray) -> tuple[float, float]:
 
 
 def list_measure_units() -> dict[str, str]:
-    """Return the unit of each measure by its name."""
+    """Return the unit of each measure by name."""
     return {measure.name: measure.unit for measure in MEASURES}

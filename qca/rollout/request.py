@@ -1,4 +1,4 @@
-"""What is asked of a rollout, and whether it can be had: said before the first step."""
+"""The request for a rollout, checked before its first step."""
 
 import os
 import shutil
@@ -20,19 +20,19 @@ from qca.rollout.video import find_encoder
 
 Format = Literal["html", "gif", "mp4", "webm", "png", "safetensors", "npz"]
 STATE_FORMATS: frozenset[Format] = frozenset({"safetensors", "npz"})
-"""Those that hold the states themselves."""
+"""The formats that store the states themselves."""
 
 _FLOAT, _COMPLEX = 4, 8
-_PICTURE_CELLS = 512 * 512  # of a small grid, once it is enlarged
-_COLORS = 3  # bytes of a pixel
-_PAGE_CELLS = 128  # a side; more than a screen shows of one grid
-_MARGIN = 16 * MIB  # of a disk that is left free
+_PICTURE_CELLS = 512 * 512  # pixels of a small grid after enlarging it
+_COLORS = 3  # bytes per pixel
+_PAGE_CELLS = 128  # per side; more than a screen shows of one grid
+_MARGIN = 16 * MIB  # space to leave free on a disk
 _MOST_FRAMES = 100_000
 
 
 @dataclass(frozen=True)
 class RolloutRequest:
-    """A rollout and the file that comes of it."""
+    """A rollout and its output file."""
 
     output: Path
     steps: int
@@ -45,37 +45,37 @@ class RolloutRequest:
 
     @property
     def format(self) -> Format:
-        """The output's format, by its name."""
+        """The format of the output, by its name."""
         return parse_format(self.output)
 
     @property
     def frames(self) -> int:
-        """Frames that it will have: the start, each `every`-th step, and the last."""
+        """Number of frames: the start, each `every`-th step, and the last."""
         return count_frames(self.steps, self.every)
 
     @property
     def cells(self) -> int:
-        """Cells of the grid."""
+        """Number of cells of the grid."""
         return self.grid[0] * self.grid[1]
 
     @property
     def stride(self) -> int:
-        """Of so many cells along each axis one is shown: more than 1 on a page of a large grid."""
+        """Show every `stride`-th cell along each axis; more than 1 on a page of a large grid."""
         return choose_stride(self.format, self.grid)
 
     @property
     def shown_cells(self) -> int:
-        """Cells of a frame that are shown."""
+        """Number of cells that a frame shows."""
         return count_shown_cells(self.grid, self.stride)
 
     @property
     def size_text(self) -> str:
-        """Its size in words."""
+        """The size of the recording in words."""
         return f"{self.frames:,} frames of {self.grid[0]}x{self.grid[1]} cells"
 
     @property
     def keeps_states(self) -> bool:
-        """Whether the output is the states themselves."""
+        """Whether the output stores the states themselves."""
         return self.format in STATE_FORMATS
 
 
@@ -87,7 +87,7 @@ def make_request(
     fields: Sequence[ChosenField],
     fps: float,
 ) -> RolloutRequest:
-    """Return the request; without `every`, all frames, or as many as a page may have."""
+    """Return the request; by default with every frame, or as many as a page may have."""
     format_ = parse_format(output)
     if every is None:
         shown = count_shown_cells(grid, choose_stride(format_, grid))
@@ -96,32 +96,32 @@ def make_request(
 
 
 def count_frames(steps: int, every: int) -> int:
-    """Return the start, each `every`-th of `steps` steps, and the last."""
+    """Return the number of frames: the start, each `every`-th of `steps` steps, and the last."""
     return 1 + -(-steps // every)
 
 
 def parse_format(path: Path) -> Format:
-    """Return the format that a file's name asks for.
+    """Return the format that a file's suffix names.
 
     Raises:
-        InputError: it asks for none that is known.
+        InputError: the suffix is not a known format.
 
     """
     return choose_by_name(path, get_args(Format))
 
 
 def choose_stride(format_: Format, grid: tuple[int, int]) -> int:
-    """Return of how many cells along each axis one is shown; only a page leaves any out."""
+    """Return the stride between shown cells along each axis; more than 1 only on a page."""
     return -(-max(grid) // _PAGE_CELLS) if format_ == "html" else 1
 
 
 def count_shown_cells(grid: tuple[int, int], stride: int) -> int:
-    """Return the cells of a grid of which each `stride`-th of both axes is shown."""
+    """Return the number of cells shown if each axis shows every `stride`-th."""
     return -(-grid[0] // stride) * -(-grid[1] // stride)
 
 
 def choose_every(format_: Format, steps: int, cells: int, fields: int) -> int:
-    """Return the steps between two frames: 1, or as many as a page needs to stay small."""
+    """Return the steps between two frames: 1, or as many as keep a page small."""
     if format_ != "html":
         return 1
     most = min(_MOST_FRAMES, max(2, LARGEST_FRAMES // (cells * fields)))
@@ -129,20 +129,20 @@ def choose_every(format_: Format, steps: int, cells: int, fields: int) -> int:
 
 
 def require_possible(request: RolloutRequest, d_state: int) -> None:
-    """Refuse what cannot be written: nothing to encode with, no folder, too much of it.
+    """Refuse an output that cannot be written.
 
     Raises:
-        InputError: more frames than a page, or any file, can hold.
-        LaunchError: an encoder or a folder is missing, or something else than a file is there.
-        PlanError: more than memory or disk have free.
+        InputError: it has more frames than a page, or any file, can hold.
+        LaunchError: the encoder or the folder is missing, or the output is not a plain file.
+        PlanError: it needs more than the free memory or disk space.
 
     """
     _require_encoder(request.format)
     _require_place(request.output)
     if request.frames > _MOST_FRAMES:
         raise InputError(
-            f"{request.frames:,} frames are more than {_MOST_FRAMES:,}",
-            hint=f"Keep fewer: --every {-(-request.steps // (_MOST_FRAMES - 1))} or more.",
+            f"too many frames: {request.frames:,}; the limit is {_MOST_FRAMES:,}",
+            hint=f"Record fewer: --every {-(-request.steps // (_MOST_FRAMES - 1))} or more.",
         )
     if request.format == "html":
         _require_small_page(request)
@@ -151,7 +151,7 @@ def require_possible(request: RolloutRequest, d_state: int) -> None:
 
 
 def count_kept_bytes(request: RolloutRequest, d_state: int) -> int:
-    """Return the bytes that the recording of a rollout takes in memory."""
+    """Return the memory that the recording of a rollout takes, in bytes."""
     each = (_COMPLEX * d_state + _FLOAT) * request.cells
     if not request.keeps_states:
         each = _FLOAT * request.shown_cells * len(request.fields)
@@ -170,10 +170,8 @@ def _require_encoder(format_: Format) -> None:
 def _require_place(output: Path) -> None:
     folder = output.parent
     if not folder.is_dir() or not os.access(folder, os.W_OK):
-        problem = "cannot be written" if folder.is_dir() else "does not exist"
-        raise LaunchError(
-            f"the folder {folder} {problem}", hint="Give another output with -o FILE."
-        )
+        problem = "is not writable" if folder.is_dir() else "does not exist"
+        raise LaunchError(f"folder {folder} {problem}", hint="Give another output with -o FILE.")
     try:
         check_plain(output, follow=False)
     except OSError as error:
@@ -189,29 +187,29 @@ def _require_small_page(request: RolloutRequest) -> None:
         largest = format_size(LARGEST_FRAMES * 4 // 3)
         raise InputError(
             f"{request.size_text} make a page of up to {format_size(size * 4 // 3)}; "
-            f"a page may have {largest}",
-            hint=f"Keep fewer frames (--every {every}) or fields (--field), or write a video.",
+            f"the limit is {largest}",
+            hint=f"Record fewer frames (--every {every}) or fields (--field), or write a video.",
         )
 
 
 def _require_memory(request: RolloutRequest, d_state: int) -> None:
-    # The frames are stacked once more when they are drawn or written.
+    # Drawing or writing the frames stacks them, which takes the same memory again.
     needed, free = 2 * count_kept_bytes(request, d_state), psutil.virtual_memory().available
     if needed > free:
         raise PlanError(
             f"{request.size_text} need {format_size(needed)} of memory; "
             f"{format_size(free)} are available",
-            hint="Keep fewer frames with --every, or choose a smaller --grid.",
+            hint="Record fewer frames with --every, or choose a smaller --grid.",
         )
 
 
 def _require_disk(request: RolloutRequest, d_state: int) -> None:
-    """Refuse what the disk cannot hold; pictures are small, states are not compressed."""
+    """Refuse states that the disk cannot hold; they are not compressed. Pictures are small."""
     needed = count_kept_bytes(request, d_state) if request.keeps_states else 0
     free = shutil.disk_usage(request.output.parent).free - _MARGIN
     if needed > free:
         raise PlanError(
-            f"{request.output.name} will take {format_size(needed)}; the disk has "
-            f"{format_size(max(0, free))} to spare",
-            hint="Keep fewer states with --every, or write to another disk.",
+            f"{request.output.name} needs {format_size(needed)}; the disk has "
+            f"{format_size(max(0, free))} free",
+            hint="Record fewer states with --every, or write to another disk.",
         )

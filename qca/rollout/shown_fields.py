@@ -1,12 +1,12 @@
-"""Which fields a rollout shows where none are asked for."""
+"""Choose the fields that a rollout shows."""
 
 from collections.abc import Sequence
 
 from qca.measures.choose_field import ChosenField, choose_field
 from qca.rollout.request import Format
 
-# What a page shows beside the densities of the first few components; the last one has a meaning
-# on a square grid alone.
+# The fields of a page, in addition to the densities of the first components. The last one is
+# defined only on a square grid.
 _PAGE_FIELDS = ("phase", "dominant", "entropy", "coherence", "change", "asymmetry")
 _PAGE_COMPONENTS = 4
 
@@ -14,10 +14,10 @@ _PAGE_COMPONENTS = 4
 def choose_fields(
     names: Sequence[str], format_: Format, grid: tuple[int, int], d_state: int
 ) -> list[ChosenField]:
-    """Return the fields of these names; without any, many for a page and one for a picture.
+    """Return the fields with these names; by default many for a page and one for a picture.
 
     Raises:
-        InputError: there is no such field, or no such component.
+        InputError: no field has this name, or no such component.
 
     """
     chosen = names or _list_defaults(format_, grid, d_state)

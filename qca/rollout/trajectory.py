@@ -1,4 +1,4 @@
-"""States as numbers: a trajectory in safetensors or numpy's format."""
+"""Write the states of a rollout, as safetensors or in numpy's format."""
 
 from pathlib import Path
 
@@ -9,14 +9,14 @@ from qca.runs.snapshots import write_snapshots
 
 
 def write_safetensors(path: Path, states: list[State], episode: int | None) -> None:
-    """Write float32 tensors (2, d_state, H, W), real and imaginary part, named by their steps."""
+    """Write the parts of each state, float32 (2, d_state, H, W), named by its step."""
     cells = {state.step: state.psi for state in states}
     energies = {state.step: float(state.squared_norm.mean()) for state in states}
     write_snapshots(path, episode or 0, cells, energies)
 
 
 def write_npz(path: Path, states: list[State]) -> None:
-    """Write `psi`, complex64 (T, d_state, H, W), with `step` and `squared_norm` beside it."""
+    """Write the arrays `psi`, complex64 (T, d_state, H, W), `step` and `squared_norm`."""
     with path.open("wb") as file:
         np.savez(
             file,

@@ -1,7 +1,8 @@
-"""Frames as a video, encoded by FFmpeg: the one of imageio-ffmpeg, or the system's."""
+"""Encode frames as a video with FFmpeg: that of imageio-ffmpeg, or the system's."""
 
 import shutil
 import subprocess
+from importlib import import_module
 from pathlib import Path
 
 from qca.core.diagnostics import log_command
@@ -10,7 +11,7 @@ from qca.core.errors import LaunchError
 from qca.rollout.pictures import paint_frames
 from qca.rollout.recording import DrawnField
 
-# Both play in every browser of the day; the quality shows no block at the edge of a cell.
+# All current browsers play both; at this quality the edges of cells have no block artifacts.
 _CODECS = {
     "mp4": ("-c:v", "libx264", "-crf", "16", "-pix_fmt", "yuv420p", "-movflags", "+faststart"),
     "webm": ("-c:v", "libvpx-vp9", "-crf", "24", "-b:v", "0", "-pix_fmt", "yuv420p"),
@@ -18,22 +19,20 @@ _CODECS = {
 
 
 def find_encoder() -> str:
-    """Return the path of an FFmpeg.
+    """Return the path of an FFmpeg executable.
 
     Raises:
-        LaunchError: there is none.
+        LaunchError: FFmpeg is not installed.
 
     """
     try:
-        import imageio_ffmpeg
-
-        return imageio_ffmpeg.get_ffmpeg_exe()
+        return import_module("imageio_ffmpeg").get_ffmpeg_exe()
     except (ModuleNotFoundError, RuntimeError):
         found = shutil.which("ffmpeg")
     if found is None:
         raise LaunchError(
-            "a video needs an encoder, and there is no FFmpeg here",
-            hint=f"Write a .gif or a .html, which need none. {explain_install('video')}",
+            "a video needs FFmpeg, which is not installed",
+            hint=f"Write a .gif or .html file, which do not need it. {explain_install('video')}",
         )
     return found
 
@@ -42,7 +41,7 @@ def write_video(path: Path, fields: list[DrawnField], fps: float, container: str
     """Encode a recording's fields, side by side, as `mp4` or `webm`.
 
     Raises:
-        LaunchError: there is no encoder, or it fails; says how.
+        LaunchError: FFmpeg is not installed or fails; has its error message.
 
     """
     frames = paint_frames(fields)
@@ -51,7 +50,7 @@ def write_video(path: Path, fields: list[DrawnField], fps: float, container: str
     source = ("-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-r", str(fps))
     command = [find_encoder(), "-loglevel", "error", "-y", *source, "-i", "-"]
     command += [*_CODECS[container], "-f", container, str(path)]
-    # In a session of its own: a Ctrl-C of the terminal must not end it before the last frame.
+    # In a new session, so that Ctrl-C in the terminal does not end it before the last frame.
     with (
         log_command(command) as run,
         subprocess.Popen(
@@ -64,12 +63,12 @@ def write_video(path: Path, fields: list[DrawnField], fps: float, container: str
             for frame in frames:
                 encoder.stdin.write(frame.tobytes())
         except BrokenPipeError:
-            pass  # it has ended, and says why
-        _, said = encoder.communicate()
+            pass  # it has ended; its error message says why
+        _, stderr = encoder.communicate()
         run.exit_code = encoder.returncode
     if encoder.returncode != 0:
-        lines = said.decode(errors="replace").strip().splitlines()
+        lines = stderr.decode(errors="replace").strip().splitlines()
         raise LaunchError(
-            f"FFmpeg cannot write {path.name}: {lines[-1] if lines else 'it gives no reason'}",
+            f"FFmpeg cannot write {path.name}: {lines[-1] if lines else 'no error message'}",
             hint="Try another format, such as .html or .gif.",
         )

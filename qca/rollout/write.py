@@ -1,4 +1,4 @@
-"""A recording becomes a file, whole or not at all."""
+"""Write a recording to a file atomically."""
 
 from pathlib import Path
 
@@ -15,13 +15,13 @@ from qca.rollout.video import write_video
 def write_recording(
     request: RolloutRequest, recording: Recording, player: Player, episode: int | None
 ) -> None:
-    """Write what was recorded in the format that the output's name asks for.
+    """Write a recording in the format that the output's suffix names.
 
     Raises:
-        LaunchError, CheckpointError: it cannot be written; a file that was there before stays.
+        LaunchError, CheckpointError: it cannot be written; an existing file stays unchanged.
 
     """
-    if request.format == "safetensors":  # which replaces the file itself
+    if request.format == "safetensors":  # write_snapshots replaces the file itself
         write_safetensors(request.output, recording.states, episode)
         return
     try:

@@ -1,5 +1,5 @@
-"""A run on disk, without torch: its folder, events, metrics, journal, states, and how far it is.
+"""A run on disk, without torch: its folder, events, metrics, journal, states and progress.
 
-May import `qca.core`. The trainer writes through these modules; `qca status`, `qca report` and
-the store's sender read through them.
+Imports `qca.core`. The trainer writes a run with these modules; `qca status`, `qca report` and the
+store's sender read it with them.
 """

@@ -1,4 +1,4 @@
-"""What `qca evaluate` found, `evaluation.json` in the run folder. Needs no torch."""
+"""The result of `qca evaluate`: `evaluation.json` in the run folder. Needs no torch."""
 
 import json
 import math
@@ -18,10 +18,10 @@ from qca.core.units import MIB
 
 SCHEMA_VERSION = 1
 
-# A few kilobytes a run and condition.
+# A file has a few kilobytes per run and condition.
 _LARGEST_FILE = 16 * MIB
 
-# Two standard errors: of differences as large by chance there are five in a hundred.
+# In standard errors; chance alone exceeds two of them in 5 % of cases.
 _CLEAR = 2.0
 
 
@@ -30,19 +30,19 @@ class Statistic:
     """A mean over initial states."""
 
     mean: float | None
-    """None where it is not known: not finite, or without a meaning here."""
+    """None if it is unknown: not finite, or meaningless here."""
     standard_error: float | None
-    """Of the mean; None where the mean is."""
+    """The standard error of the mean; None if the mean is None."""
 
     @classmethod
     def from_values(cls, values: Sequence[float]) -> "Statistic":
-        """Return the mean of two values or more, with its standard error."""
+        """Return the mean of at least two values, with its standard error."""
         if not all(math.isfinite(value) for value in values):
             return cls(None, None)
         return cls(fmean(values), stdev(values) / math.sqrt(len(values)))
 
     def is_clear(self) -> bool:
-        """Return whether the mean is farther from 0 than chance explains."""
+        """Return whether the mean differs from 0 by more than chance explains."""
         if self.mean is None or self.standard_error is None:
             return False
         return abs(self.mean) > _CLEAR * self.standard_error
@@ -50,7 +50,7 @@ class Statistic:
 
 @dataclass(frozen=True)
 class Trial:
-    """One automaton under one condition."""
+    """The results of one automaton under one condition."""
 
     automaton: str
     """The run's name, or `untrained`."""
@@ -58,15 +58,15 @@ class Trial:
     steps: int
     grid: int
     values: Mapping[str, Statistic]
-    """By name: `loss`, its terms as `loss.TERM`, and the measures of the last state."""
+    """Results by name: `loss`, its terms as `loss.TERM`, and the measures of the last state."""
     loss_difference: Statistic | None = None
-    """Loss less that of the untrained network from the same states; None for that one itself, and
-    for a run whose cells have another number of components, and so other states."""
+    """The loss minus the untrained network's from the same states. None for the untrained network
+    itself, and for a run with another number of components, which has other states."""
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """Trials of a run and of those that it is compared with, over the same initial states."""
+    """Trials of a run and of the runs that it is compared with, from the same initial states."""
 
     run: str
     episode: int | None
@@ -76,7 +76,7 @@ class Evaluation:
     trials: Sequence[Trial]
 
     def list_conditions(self) -> list[str]:
-        """Return the conditions in their order."""
+        """Return the conditions in the order of the trials."""
         return list(dict.fromkeys(trial.condition for trial in self.trials))
 
     def select(self, condition: str) -> list[Trial]:
@@ -84,7 +84,7 @@ class Evaluation:
         return [trial for trial in self.trials if trial.condition == condition]
 
 
-def as_document(evaluation: Evaluation) -> dict[str, Any]:
+def build_document(evaluation: Evaluation) -> dict[str, Any]:
     """Return the evaluation as JSON values."""
     return {"schema_version": SCHEMA_VERSION, **asdict(evaluation)}
 
@@ -93,24 +93,24 @@ def write_evaluation(path: Path, evaluation: Evaluation) -> None:
     """Write an evaluation.
 
     Raises:
-        LaunchError: it cannot be written; a file that was there before stays.
+        LaunchError: it cannot be written; an existing file stays unchanged.
 
     """
-    text = json.dumps(as_document(evaluation), indent=2, allow_nan=False)
+    text = json.dumps(build_document(evaluation), indent=2, allow_nan=False)
     write_atomically(path, text + "\n")
 
 
 def read_evaluation(path: Path) -> Evaluation | None:
-    """Read an evaluation; None where there is no file.
+    """Read an evaluation; return None if there is no file.
 
     Raises:
-        InputError: the file is damaged, or of another version.
+        InputError: the file is damaged or of another version.
 
     """
     try:
         document = parse_object(read_plain(path, limit=_LARGEST_FILE, follow=False))
         if document.pop("schema_version") != SCHEMA_VERSION:
-            raise ValueError("it is of another version of qca")
+            raise ValueError("written by another version of qca")
         return TypeAdapter(Evaluation).validate_python(document)
     except FileNotFoundError:
         return None

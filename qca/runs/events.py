@@ -1,6 +1,6 @@
 """The events that a training reports, and their JSON. Needs no torch.
 
-`qca.runs.metrics_log` keeps the episodes among them, `qca.runs.journal` all others.
+`qca.runs.metrics_log` stores the episodes, `qca.runs.journal` all other events.
 """
 
 from typing import Annotated, Literal
@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, TypeAdapter
 Finish = Literal["complete", "stopped", "already-complete"]
 
 
-# Anything larger was not written by a training, and what shows it would fail over it.
+# A training writes nothing larger, and the code that displays it could not handle more.
 Count = Annotated[int, Field(ge=0, lt=2**63)]
 Measurement = Annotated[FiniteFloat, Field(ge=-1e300, le=1e300)]
 
@@ -27,30 +27,31 @@ class Started(_Event):
     device: str
     parameters: Count
     first_episode: Count
-    """1, or the one after the checkpoint that is continued."""
+    """1, or the episode after the checkpoint that the run resumes from."""
     made_again_until: Count | None = None
-    """The last episode that an earlier session had run after that checkpoint. From `first_episode`
-    to here they are repeated, and earlier events about them are void. None if none is repeated."""
+    """The last episode that an earlier session had run after that checkpoint. The episodes from
+    `first_episode` to this one are repeated, and earlier events about them are void. None if no
+    episode is repeated."""
     episodes: Count
     steps: Count
     grid: Count
     batch_size: Count
     recompute: str
     segment: int = 1
-    """How many steps are differentiated as one batch."""
+    """Number of steps that are differentiated as one batch."""
     precision: str = "fp32"
     optimizer_state: str = "device"
     processes: Count = 1
-    """How many train together; each has a batch of its own."""
+    """Number of processes that train together, each with its own batch."""
     predicted_peak_bytes: Count | None = None
-    """Of the tensors."""
+    """Predicted peak memory of the tensors."""
     predicted_context_bytes: Count | None = None
-    """Of what the process takes beside them."""
+    """Predicted memory of the process outside of the tensors."""
     warnings: tuple[str, ...] = ()
 
     @property
     def predicted_memory_bytes(self) -> int | None:
-        """The prediction of the episodes' `memory_bytes`: a resident set includes the context."""
+        """The prediction for `memory_bytes` of the episodes; on a CPU it includes the context."""
         if self.predicted_peak_bytes is None or self.device != "cpu":
             return self.predicted_peak_bytes
         if self.predicted_context_bytes is None:
@@ -59,38 +60,39 @@ class Started(_Event):
 
 
 class EpisodeRecord(_Event):
-    """An episode was run and learned from; this is also a line of `metrics.jsonl`."""
+    """An episode has run and updated the weights; this is also a line of `metrics.jsonl`."""
 
     event: Literal["episode"] = "episode"
     episode: Annotated[Count, Field(ge=1)]
     loss: Measurement
     components: dict[str, Measurement]
-    """The loss's terms, each before its factor."""
+    """The terms of the loss, before weighting."""
     energy: Measurement
-    """E_T / E_0: what the last Euler step, or the damping of the whole episode, has left."""
+    """E_T / E_0: the share of energy left by the last Euler step (cartesian) or by the damping over
+    the whole episode (unitary)."""
     noise_rate: Measurement
     learning_rate: Measurement
     gradient_norm: Measurement
-    """Before clipping."""
+    """The norm before clipping."""
     seconds: Measurement
     steps_per_second: Measurement
-    """Steps of the automaton, forward and backward; a batch counts once."""
+    """Steps of the automaton, each forward and backward; a batch counts once."""
     memory_bytes: Count
     """Peak so far: on CUDA the allocator's allocated bytes, on a CPU the process's resident set."""
     reserved_bytes: Count | None = None
-    """Peak so far of the bytes that CUDA's allocator has reserved; None on a CPU."""
+    """Peak so far of the bytes reserved by CUDA's allocator; None on a CPU."""
     skipped: Count = 0
-    """Episodes of the run so far from which nothing was learned."""
+    """Number of skipped episodes of the run so far."""
 
 
 class Skipped(_Event):
-    """An episode gave a number that is not finite: nothing was learned from it."""
+    """An episode produced a number that is not finite, so the weights were not updated."""
 
     event: Literal["skipped"] = "skipped"
     episode: Count
     because: str
     loss_scale: Measurement
-    """The factor of the loss from now on; it moves under float16 alone."""
+    """The factor of the loss from now on; it changes only under float16."""
 
 
 class PlanChanged(_Event):
@@ -99,27 +101,27 @@ class PlanChanged(_Event):
     event: Literal["plan-changed"] = "plan-changed"
     episode: Count
     because: str
-    """What the allocator said, with its numbers."""
+    """The allocator's message, with its numbers."""
     recompute: str
     segment: int = 1
-    """The strategy from now on."""
+    """The segment of the new strategy."""
     optimizer_state: str
     predicted_peak_bytes: Count
 
 
 class ConfigChanged(_Event):
-    """A continued training goes on with other values than those of its checkpoint."""
+    """A resumed training uses other values than its checkpoint."""
 
     event: Literal["config-changed"] = "config-changed"
     episode: Count
-    """The first one with the new values."""
+    """The first episode with the new values."""
     before: dict[str, float | int | str]
     now: dict[str, float | int | str]
-    """Both have the same keys, those of the configuration that changed."""
+    """Both have the same keys: those of the configuration that changed."""
 
 
 class Noted(_Event):
-    """Something that the user should know; the training goes on."""
+    """A notice for the user; the training continues."""
 
     event: Literal["noted"] = "noted"
     message: str
@@ -130,21 +132,21 @@ class CheckpointWritten(_Event):
 
     event: Literal["checkpoint"] = "checkpoint"
     episode: Count
-    """Whole episodes that it contains."""
+    """Number of whole episodes that it contains."""
     path: str
     loss: Measurement | None = None
-    """Mean of the newest ten episodes' losses; None where nothing was learned yet."""
+    """Mean loss of the newest ten episodes; None if every episode so far was skipped."""
     best_episode: Count | None = None
-    """The episode of the checkpoint with the lowest such loss, which is kept."""
+    """The episode of the checkpoint with the lowest mean loss, which is kept."""
 
 
 class Finished(_Event):
-    """The training has ended in order."""
+    """The training has ended normally."""
 
     event: Literal["finished"] = "finished"
     reason: Finish
     episodes: Count
-    """Whole episodes of the run, earlier sessions included."""
+    """Number of whole episodes of the run, including earlier sessions."""
 
 
 Event = (
@@ -162,10 +164,10 @@ _EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="e
 
 
 def parse_event(line: str | bytes) -> Event:
-    """Read an event from its JSON, as `event.model_dump_json()` writes it.
+    """Parse an event from the JSON that `event.model_dump_json()` writes.
 
     Raises:
-        ValueError: if it is not an event.
+        ValueError: it is not an event.
 
     """
     return _EVENT.validate_json(line)

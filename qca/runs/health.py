@@ -1,19 +1,19 @@
 """Is the training alive? `python -m qca.runs.health RUN_DIR` for a container's HEALTHCHECK.
 
-Exit 0 while the run's heartbeat is fresh, otherwise 1 with a sentence. Needs no torch.
+Exits with 0 while the run's heartbeat is fresh, otherwise with 1 and a message. Needs no torch.
 """
 
 import sys
 import time
 from pathlib import Path
 
-# A heartbeat comes between any two steps, at most every two seconds. What takes longest
-# without one: a step of a large model on a slow CPU, or a checkpoint to a slow disk.
+# The trainer beats between steps, at most every two seconds. The longest pauses are a step of a
+# large model on a slow CPU and a checkpoint on a slow disk.
 STALE_AFTER = 60.0
 
 
 def find_fault(run: Path, now: float) -> str | None:
-    """Return why the training in `run` is not healthy at `now` (Unix time), or None if it is."""
+    """Return why the training in `run` is unhealthy at `now` (Unix time), or None if it is not."""
     try:
         age = now - (run / "heartbeat").stat().st_mtime
     except FileNotFoundError:
@@ -21,12 +21,12 @@ def find_fault(run: Path, now: float) -> str | None:
     except OSError as error:
         return f"{run}: {error.strerror}"
     if age > STALE_AFTER:
-        return f"the training in {run} was last alive {age:.0f} s ago"
+        return f"the last heartbeat of the training in {run} was {age:.0f} s ago"
     return None
 
 
 def main(arguments: list[str]) -> int:
-    """Return the exit code."""
+    """Print the fault, if there is one, and return the exit code."""
     if len(arguments) != 1:
         print("usage: python -m qca.runs.health RUN_DIR", file=sys.stderr)
         return 2

@@ -1,16 +1,14 @@
-"""The run's journal, `runs/RUN/events.jsonl`: what happened when, beside the episodes.
+"""The run's journal, `runs/RUN/events.jsonl`: its events with their times, except the episodes.
 
-One JSON object a line, the event with the time at which it was reported; appended to by every
-session of the run, read by `qca report`. Episodes are in `metrics.jsonl` and not here. A write
-that fails is reported once and never stops a training.
+Each line is a JSON object. Every session of the run appends to the file; `qca report` reads it. A
+write that fails is reported once and never stops a training.
 
-It is a history: no line is ever removed. Where a session goes on from a checkpoint, earlier
-events about the episodes after that checkpoint are void; the session's `started` line says so,
-with `first_episode` and `made_again_until`.
+No line is ever removed. If a session resumes from a checkpoint, earlier events about the episodes
+after it are void; `first_episode` and `made_again_until` of the session's `started` line say which.
 """
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterable, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,7 +21,7 @@ from qca.core.plain_files import open_plain, read_plain
 from qca.core.units import MIB
 from qca.runs.events import EpisodeRecord
 
-# A run of years, with an event for every episode.
+# Enough for a run of years with an event for every episode.
 _LARGEST_FILE = 256 * MIB
 _LARGEST_NUMBER = 2**63
 
@@ -31,8 +29,8 @@ _LARGEST_NUMBER = 2**63
 @contextmanager
 def open_journal(
     path: Path, *, warn: Callable[[str], None]
-) -> Iterator[Callable[[BaseModel], None]]:
-    """Yield a listener that appends each event but the episodes; the run folder must exist."""
+) -> Generator[Callable[[BaseModel], None]]:
+    """Yield a listener that appends every event except the episodes; the run folder must exist."""
     gave_up = False
 
     def append_event(event: BaseModel) -> None:
@@ -45,13 +43,13 @@ def open_journal(
             _append_line(path, json.dumps(line))
         except OSError as error:
             gave_up = True
-            warn(f"{path}: no more events are noted: {error.strerror}")
+            warn(f"{path}: cannot be written, no more events are recorded: {error.strerror}")
 
     yield append_event
 
 
 def read_journal(path: Path) -> list[dict[str, Any]]:
-    """Return the events, oldest first, without lines that are not events (one cut by a crash)."""
+    """Return the events, oldest first, without invalid lines, such as one truncated by a crash."""
     try:
         content = read_plain(path, limit=_LARGEST_FILE, follow=False)
     except FileNotFoundError:
@@ -61,7 +59,7 @@ def read_journal(path: Path) -> list[dict[str, Any]]:
 
 
 def list_skipped_episodes(events: Iterable[Mapping[str, Any]]) -> list[int]:
-    """Return the episodes from which nothing was learned, without those that were repeated."""
+    """Return the skipped episodes, without those that were repeated later."""
     found: set[int] = set()
     for event in events:
         match event:
@@ -69,11 +67,13 @@ def list_skipped_episodes(events: Iterable[Mapping[str, Any]]) -> list[int]:
                 found.add(episode)
             case {"event": "started", "first_episode": int(first)}:
                 found = {episode for episode in found if episode < first}
+            case _:
+                pass
     return sorted(found)
 
 
 def list_config_changes(events: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """Return the changes of the configuration, without those whose episodes were repeated."""
+    """Return the `config-changed` events, without those whose episodes were repeated later."""
     found: list[Mapping[str, Any]] = []
     for event in events:
         match event:
@@ -81,11 +81,13 @@ def list_config_changes(events: Iterable[Mapping[str, Any]]) -> list[Mapping[str
                 found.append(event)
             case {"event": "started", "first_episode": int(first)}:
                 found = [change for change in found if change["episode"] < first]
+            case _:
+                pass
     return found
 
 
 def _append_line(path: Path, line: str) -> None:
-    """Append a line, after ending one that a crash has cut: only the cut one is lost."""
+    """Append a line, first ending one that a crash truncated, so that only that one is lost."""
     with open_plain(path, "a+b", follow=False) as file:
         if file.tell() > 0:
             file.seek(-1, 2)

@@ -1,4 +1,4 @@
-"""The runs of a folder, a line each: how far each is, how old and how large."""
+"""List the runs of a folder with their progress, age and size."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,29 +10,29 @@ from qca.runs.run import Run, read_run
 
 @dataclass(frozen=True, kw_only=True)
 class RunSummary:
-    """One run; None is unknown."""
+    """A line of the list; None means unknown."""
 
     name: str
     state: str
-    """A `qca.runs.run.Status`, or `unreadable`."""
+    """One of `qca.runs.run.Status`, or `unreadable`."""
     episode: int | None = None
     episodes: int | None = None
     loss: float | None = None
     device: str | None = None
     age_seconds: float | None = None
-    """Since its first session started, by its journal."""
+    """Age since the first session started, by the journal."""
     size_bytes: int | None = None
     where: str
 
 
 def summarize_runs(runs: Path, now: datetime) -> list[RunSummary]:
-    """Return the runs in the folder `runs`, by name."""
+    """Return the runs in the folder `runs`, sorted by name."""
     folders = sorted(file.parent for file in runs.glob("*/config.json"))
     return [_summarize(folder, now) for folder in folders]
 
 
 def measure_size(folder: Path) -> int:
-    """Return the bytes of the files in `folder`, without those that vanish or cannot be read."""
+    """Return the bytes of the files in `folder`, without files that vanish or cannot be read."""
     size = 0
     for path in folder.rglob("*"):
         try:
@@ -64,6 +64,6 @@ def _summarize(folder: Path, now: datetime) -> RunSummary:
 def _measure_age(run: Run, now: datetime) -> float | None:
     try:
         start = datetime.fromisoformat(run.start_time or "")
-    except ValueError:  # anybody may have written the journal
+    except ValueError:  # another program may have written the journal
         return None
     return (now - start).total_seconds() if start.tzinfo else None

@@ -1,9 +1,8 @@
-"""`metrics.jsonl`: one line for each episode that was learned from. Needs no torch.
+"""`metrics.jsonl`: one JSON object per line for each episode that was not skipped. Needs no torch.
 
-The file is the truth about a run: one JSON object a line, in the order of the episodes,
-each episode once. It is only ever appended to, with one exception: a training that goes
-on from a checkpoint first drops the lines of the episodes that it will repeat (the
-file is then replaced, never cut in place).
+The file is the authoritative record of a run, with each episode once and in order. A training only
+appends to it, with one exception: if it resumes from a checkpoint, it first drops the lines of the
+episodes that it will repeat. It then replaces the file, and never truncates it in place.
 """
 
 import os
@@ -20,32 +19,33 @@ from qca.core.plain_files import open_plain, read_plain
 from qca.core.units import GIB
 from qca.runs.events import EpisodeRecord
 
-# One episode's loss is that of a few random states under random noise; a mean of ten has a
-# third of its scatter.
+# The loss of one episode is that of a few random states under random noise; a mean of ten scatters
+# a third as much.
 _RECENT = 10
 
-# Two million episodes.
+# Enough for two million episodes.
 _LARGEST_FILE = GIB
 
 
 def read_records(path: Path) -> list[EpisodeRecord]:
-    """Read `metrics.jsonl` without an incomplete last line; a missing file has no records.
+    """Read `metrics.jsonl` without an incomplete last line; return none if the file is missing.
 
     Raises:
-        InputError: with file and line, for a line that is not a record.
+        InputError: a line is not a record; the message names file and line.
 
     """
     return [record for record, _ in _read_lines(path)]
 
 
 class MetricsLog:
-    """The file, opened for appending.
+    """The file `metrics.jsonl`, open for appending.
 
-    Opening it drops the lines after episode `keep` and an incomplete last line;
-    `last_episode_found` is the last episode before that.
+    Opening it drops the lines after episode `keep` and an incomplete last line.
+    `last_episode_found` is the last episode that the file had before.
 
     Raises:
-        InputError: if a line is not a record. CheckpointError: if the file cannot be written.
+        InputError: a line is not a record.
+        CheckpointError: the file cannot be written.
 
     """
 
@@ -61,7 +61,7 @@ class MetricsLog:
         self._recent = deque(records, maxlen=_RECENT)
 
     def append(self, record: EpisodeRecord) -> None:
-        """Add one line, visible to readers when this returns."""
+        """Append one line and flush it, so that readers see it."""
         try:
             self._file.write(record.model_dump_json().encode() + b"\n")
             self._file.flush()
@@ -71,9 +71,9 @@ class MetricsLog:
         self._recent.append(record)
 
     def compute_recent_loss(self) -> float | None:
-        """Return the mean loss of the newest ten episodes; None if there is none.
+        """Return the mean loss of the newest ten episodes; None if there are none.
 
-        Episodes with other terms than the newest one's are left out: the loss was another.
+        Ignores episodes with other terms than the newest one's, since they had another loss.
         """
         if not self._recent:
             return None
@@ -82,14 +82,14 @@ class MetricsLog:
         return sum(losses) / len(losses)
 
     def sync(self) -> None:
-        """Wait until the lines are on the disk."""
+        """Wait until all lines are on the disk."""
         try:
             os.fsync(self._file.fileno())
         except OSError as error:
             raise _write_error(self.path, error) from None
 
     def close(self) -> None:
-        """Close the file; a write that failed has been reported by `append`."""
+        """Close the file; `append` has already reported a failed write."""
         with suppress(OSError):
             self._file.close()
 
@@ -102,7 +102,7 @@ def _write_error(path: Path, error: OSError) -> CheckpointError:
 
 
 def _read_content(path: Path) -> bytes:
-    """Return what is in the file; nothing if there is none."""
+    """Return the content of the file; empty if it does not exist."""
     try:
         return read_plain(path, limit=_LARGEST_FILE, follow=False)
     except FileNotFoundError:
@@ -110,7 +110,7 @@ def _read_content(path: Path) -> bytes:
 
 
 def _read_lines(path: Path) -> list[tuple[EpisodeRecord, bytes]]:
-    """Return each record with its line; without a last line that has no newline."""
+    """Return each record with its line, without a last line that has no newline."""
     lines = _read_content(path).split(b"\n")[:-1]
     records: list[tuple[EpisodeRecord, bytes]] = []
     for number, line in enumerate(lines, start=1):
@@ -120,15 +120,15 @@ def _read_lines(path: Path) -> list[tuple[EpisodeRecord, bytes]]:
             first = error.errors(include_url=False)[0]
             where = ".".join(str(part) for part in first["loc"]) or "line"
             raise InputError(
-                f"{path}:{number}: no metrics record: {where}: {first['msg']}",
-                hint="Only qca writes this file; take the line out, or start another run.",
+                f"{path}:{number}: not a metrics record: {where}: {first['msg']}",
+                hint="Only qca writes this file; remove the line, or start another run.",
             ) from None
         records.append((record, line))
     return records
 
 
 def _drop_later_lines(path: Path, episode: int) -> tuple[Sequence[EpisodeRecord], int]:
-    """Drop the lines after `episode`; return the records left, and the last episode before that.
+    """Drop the lines after `episode`; return the records left, and the last episode found.
 
     The records that are left have each episode once, in order.
     """

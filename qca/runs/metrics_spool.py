@@ -1,4 +1,4 @@
-"""A run's `metrics.jsonl` as its sender reads it: whole lines, found again by their episode."""
+"""Index a run's `metrics.jsonl` for the sender: whole lines that can be found by their episode."""
 
 import json
 from array import array
@@ -10,10 +10,10 @@ from qca.core.plain_files import open_plain
 
 
 class MetricsSpool:
-    """The whole lines of a file that only grows, numbered from 0; episodes rise, with gaps.
+    """The whole lines of a growing file, numbered from 0; episodes ascend, with gaps.
 
-    Remembers 16 bytes a line, so that a store which has lost something can be compared with
-    the file, and filled from it, without reading the file from its beginning again.
+    The index has 16 bytes per line. With it, a store that has lost lines can be compared with the
+    file and refilled without reading the whole file again.
     """
 
     def __init__(self, path: Path) -> None:
@@ -22,11 +22,11 @@ class MetricsSpool:
         self._bounds = array("q", [0])  # line i lies between bounds i and i + 1
 
     def __len__(self) -> int:
-        """Return how many whole lines `read_appended` has found."""
+        """Return the number of whole lines that `read_appended` has found."""
         return len(self._episodes)
 
     def read_appended(self) -> None:
-        """Index the lines that were appended; one without its end is still being written."""
+        """Index the lines appended since the last call, except one that is still being written."""
         if not self.path.exists():
             return
         with open_plain(self.path, follow=False) as file:
@@ -38,7 +38,7 @@ class MetricsSpool:
                 self._bounds.append(self._bounds[-1] + len(line))
 
     def read_lines(self, start: int, stop: int) -> list[tuple[int, bytes]]:
-        """Return the episodes and lines with the numbers from `start` to `stop` - 1."""
+        """Return the episodes and lines numbered from `start` to `stop` - 1."""
         bounds = self._bounds[start : stop + 1]
         with open_plain(self.path, follow=False) as file:
             file.seek(bounds[0])

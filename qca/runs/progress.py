@@ -1,4 +1,4 @@
-"""How far a training is, as `qca status` shows it. Needs neither torch nor numpy."""
+"""The progress of a training, as `qca status` shows it. Needs neither torch nor numpy."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,16 +8,16 @@ from statistics import median
 from qca.core.plain_files import open_plain
 from qca.runs.events import EpisodeRecord, Started, parse_event
 
-# The newest episodes tell how long the next ones take.
+# The newest episodes predict how long the next ones take.
 _RECENT = 20
 
-# Of a metrics file; far more than so many lines of a few hundred bytes.
+# The end of a metrics file; far more than this many lines of a few hundred bytes.
 _TAIL_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True)
 class Expectation:
-    """What was decided when the training was launched; None is unknown."""
+    """The decisions made when the training was launched; None means unknown."""
 
     episodes: int | None = None
     device: str | None = None
@@ -28,32 +28,32 @@ class Expectation:
 
 @dataclass(frozen=True)
 class Memory:
-    """Bytes of the trainer's process on its device, in tensors and outside of them."""
+    """Memory of the trainer's process on its device, in tensors and outside of them."""
 
     used_bytes: int
-    """At the peak so far."""
+    """Peak so far."""
     predicted_bytes: int | None
     budget_bytes: int | None
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a training is."""
+    """The progress of a training."""
 
     newest: EpisodeRecord
     episodes: int | None
-    """How many the training is to run; None is unknown."""
+    """Number of episodes to run; None means unknown."""
     eta_seconds: float | None
-    """How long the rest will take; None if nothing runs, or `episodes` is unknown."""
+    """Time until the end; None if nothing is running, or `episodes` is unknown."""
     memory: Memory
     losses: tuple[float, ...]
-    """Of the newest episodes, oldest first."""
+    """Losses of the newest episodes, oldest first."""
 
 
 def summarize_progress(
     records: Sequence[EpisodeRecord], expected: Expectation, *, running: bool
 ) -> Progress | None:
-    """Return how far the newest records, oldest first, have come; None if there are none."""
+    """Return the progress by the newest records, oldest first; None if there are none."""
     if not records:
         return None
     newest, eta = records[-1], None
@@ -66,9 +66,9 @@ def summarize_progress(
 
 
 def parse_newest_records(lines: Sequence[str]) -> list[EpisodeRecord]:
-    """Return the last episodes among a trainer's lines; other lines are left out.
+    """Return the last episodes among a trainer's lines, ignoring other lines.
 
-    Where a restarted trainer repeats episodes, their earlier records are dropped.
+    If a restarted trainer repeats episodes, their earlier records are dropped.
     """
     found: list[EpisodeRecord] = []
     for line in lines:
@@ -84,7 +84,7 @@ def parse_newest_records(lines: Sequence[str]) -> list[EpisodeRecord]:
 
 
 def read_last_lines(path: Path) -> list[str]:
-    """Return the last whole lines of a metrics file, however long; none if there is no file."""
+    """Return the last whole lines of a metrics file of any length; none if there is no file."""
     try:
         with open_plain(path, follow=False) as file:
             size = file.seek(0, 2)
@@ -97,7 +97,7 @@ def read_last_lines(path: Path) -> list[str]:
 
 def _measure_memory(newest: EpisodeRecord, expected: Expectation) -> Memory:
     used, outside = newest.reserved_bytes or newest.memory_bytes, expected.context_bytes
-    if expected.device == "cuda":  # a resident set has everything in it, an allocator its own
+    if expected.device == "cuda":  # the allocator does not count the context, a resident set does
         used += outside or 0
     peak = expected.predicted_peak_bytes
     predicted = None if peak is None or outside is None else peak + outside

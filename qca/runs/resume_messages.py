@@ -1,4 +1,4 @@
-"""What a training that goes on from a checkpoint reports about it. Pure."""
+"""Messages of a training that resumes from a checkpoint. Pure functions."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,9 +9,9 @@ def find_last_repeated(episode: int, last_line: int, skipped: Sequence[int]) -> 
     """Return the last episode trained before the restart, or None if none is repeated.
 
     Args:
-        episode: whole episodes of the checkpoint; 0 where there is none.
+        episode: whole episodes of the checkpoint; 0 if there is none.
         last_line: the last episode in `metrics.jsonl`.
-        skipped: the skipped episodes in the journal, which have no such line.
+        skipped: the skipped episodes of the journal, which have no line there.
 
     """
     last = max(last_line, *skipped, 0)
@@ -32,12 +32,12 @@ def describe_config_change(before: Mapping[str, object], now: Mapping[str, objec
 
 
 def describe_lost_lines(lines: int, learned: int) -> list[str]:
-    """Return a sentence if `metrics.jsonl` has fewer lines than episodes were learned from."""
+    """Return a sentence if `metrics.jsonl` lacks lines of episodes that the checkpoint contains."""
     if lines >= learned:
         return []
     return [
-        f"metrics.jsonl has lines of {lines} episodes up to the checkpoint, which learned from "
-        f"{learned}: the others are lost"
+        f"metrics.jsonl has {lines} of the {learned} episodes up to the checkpoint; the other "
+        "lines are lost"
     ]
 
 
@@ -50,7 +50,6 @@ def describe_batch_change(before: int | None, now: int, batch_size: int) -> list
         return []
     return [
         f"the combined batch was {before * batch_size} and is now {now * batch_size}: "
-        f"{before} {pluralize(before, 'process', 'processes')} trained together up to the "
-        f"checkpoint, now {now} {pluralize(now, 'process', 'processes')}, "
-        f"with batch_size={batch_size} each"
+        f"{before} {pluralize(before, 'process', 'processes')} trained up to the checkpoint, "
+        f"{now} now {'trains' if now == 1 else 'train'}, with batch_size={batch_size} each"
     ]

@@ -1,4 +1,4 @@
-"""A run as read from its folder; a missing or damaged file is refused by name."""
+"""Read a run from its folder. The error for a missing or damaged file names it."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -26,26 +26,26 @@ Status = Literal["complete", "running", "stopped", "interrupted", "not begun"]
 
 @dataclass(frozen=True)
 class Run:
-    """A run: its configuration, what it recorded, and how far it is."""
+    """A run: its configuration, its records and its progress."""
 
     name: str
     config: TrainConfig
     records: Sequence[EpisodeRecord]
     events: Sequence[dict[str, Any]]
-    """The journal's, oldest first; empty for a run of a version without a journal."""
+    """The events of the journal, oldest first; empty for a run of a version without one."""
     checkpoints: Sequence[str]
-    """File names, oldest first."""
+    """File names of the checkpoints, oldest first."""
     last_checkpoint: int | None
     """The episode of the newest checkpoint; None if there is none."""
     snapshots: Snapshots | None
     evaluation: Evaluation | None
-    """What `qca evaluate` found last; None where it was not called."""
+    """The last result of `qca evaluate`; None if it never ran."""
     is_held: bool
-    """Whether a trainer on this host works on it."""
+    """Whether a trainer on this host is working on it."""
 
     @cached_property
     def status(self) -> Status:
-        """Where the run is; interrupted means that it ended without reporting so."""
+        """The state of the run; interrupted means that it ended without reporting its end."""
         if self.episodes_done >= self.config.episodes:
             return "complete"
         if self.is_held:
@@ -57,7 +57,7 @@ class Run:
 
     @cached_property
     def episodes_done(self) -> int:
-        """Episodes run, skipped ones included; those after the last checkpoint may be lost."""
+        """Number of episodes, including skipped ones. A crash loses those after a checkpoint."""
         learned = self.records[-1].episode if self.records else 0
         last = self.events[-1] if self.events else {}
         finished = last.get("episodes") if last.get("event") == "finished" else 0
@@ -65,54 +65,54 @@ class Run:
 
     @cached_property
     def skipped_episodes(self) -> list[int]:
-        """Episodes from which nothing was learned, without those that were repeated."""
+        """The skipped episodes, without those that were repeated later."""
         return list_skipped_episodes(self.events)
 
     @property
     def best_record(self) -> EpisodeRecord:
-        """The record with the lowest loss, among those with the terms of the newest one."""
+        """The record with the lowest loss among those that have the newest one's terms."""
         terms = self.records[-1].components.keys()
         comparable = [record for record in self.records if record.components.keys() == terms]
         return min(comparable, key=lambda record: record.loss)
 
     @cached_property
     def config_changes(self) -> list[Mapping[str, Any]]:
-        """The `config-changed` events that hold, oldest first."""
+        """The valid `config-changed` events, oldest first."""
         return list_config_changes(self.events)
 
     @cached_property
     def resume_episodes(self) -> list[int]:
-        """The first episodes of the sessions that continued the run."""
+        """The first episode of each session that resumed the run."""
         firsts = [event.get("first_episode") for event in self._start_events]
         return [number for number in firsts if isinstance(number, int) and number > 1]
 
     @property
     def processes(self) -> int:
-        """How many trained together in the last session; 1 if the journal does not say."""
+        """The number of processes of the last session; 1 if the journal does not say."""
         number = self._start_events[-1].get("processes") if self._start_events else None
         return number if isinstance(number, int) else 1
 
     @property
     def predicted_context_bytes(self) -> int | None:
-        """What the last session expected to take beside its tensors; None if it did not say."""
+        """The last session's predicted memory outside of tensors; None if it did not record one."""
         last = self._start_events[-1] if self._start_events else {}
         size = last.get("predicted_context_bytes")
         return size if isinstance(size, int) else None
 
     @property
     def start_time(self) -> str | None:
-        """When the run's first session started, as written in the journal."""
+        """The time at which the first session started, as in the journal."""
         return str(self._start_events[0]["time"]) if self._start_events else None
 
     @property
     def end_time(self) -> str | None:
-        """When its last session ended in order; None if it has not."""
+        """The time at which the last session ended normally; None if it did not."""
         last = self.events[-1] if self.events else {}
         return str(last["time"]) if last.get("event") == "finished" else None
 
     @property
     def device(self) -> str:
-        """The device of the last session, or else the configured one."""
+        """The device of the last session, or the configured one if the journal does not say."""
         device = self._start_events[-1].get("device") if self._start_events else None
         return str(device or self.config.device)
 
@@ -122,10 +122,10 @@ class Run:
 
 
 def find_run(name: str, runs: Path) -> Path:
-    """Return the folder of the run `name` in `runs`, or at that path.
+    """Return the folder of the run: `name` in the folder `runs`, or `name` as a path.
 
     Raises:
-        InputError: there is none; the hint lists the runs that there are.
+        InputError: there is no such run; the hint lists the runs.
 
     """
     for folder in (runs / name, Path(name)):
@@ -136,7 +136,7 @@ def find_run(name: str, runs: Path) -> Path:
     known = f"In {runs}: {', '.join(names)}." if names else f"There is no run in {runs} yet."
     raise InputError(
         f"no run {name!r}: neither {runs / name} nor {name} has a config.json",
-        hint=f"{known} Another place is given with --runs, or as a path.",
+        hint=f"{known} For a run elsewhere, give --runs or a path.",
     )
 
 
@@ -144,7 +144,7 @@ def read_run(path: Path) -> Run:
     """Read a run folder.
 
     Raises:
-        InputError: a file in it is missing, damaged or of another version; names it.
+        InputError: a file is missing, damaged or of another version; the message names it.
 
     """
     try:
@@ -162,7 +162,7 @@ def _read(folder: RunFolder) -> Run:
     if checkpoints and not folder.metrics.exists():
         last = checkpoints[-1][1].name
         raise InputError(
-            f"{folder.metrics}: not there, though the run has checkpoints up to {last}",
+            f"{folder.metrics}: missing, although the run has checkpoints up to {last}",
             hint="Copy the whole run folder, or restore the file.",
         )
     return Run(
@@ -182,18 +182,18 @@ def read_config(path: Path) -> TrainConfig:
     """Read the `config.json` of a run.
 
     Raises:
-        InputError: it is missing, damaged or of another version; says which, and where.
+        InputError: it is missing, damaged or of another version.
 
     """
     try:
         return TrainConfig(**parse_object(read_plain(path, limit=LARGEST_CONFIG, follow=False)))
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        key = ".".join(str(part) for part in first["loc"]) or "the whole"
+        key = ".".join(str(part) for part in first["loc"]) or "the whole file"
         problem = "unknown key" if is_unknown_key(first) else first["msg"]
         raise InputError(
             f"{path}: {key}: {problem}",
-            hint="The run was made by another version of qca; use that one.",
+            hint="Another version of qca wrote the run; use that version.",
         ) from None
     except (OSError, ValueError) as error:
         problem = error.strerror if isinstance(error, OSError) else error

@@ -1,4 +1,4 @@
-"""A run that arrives as a tar archive, unpacked into its folder."""
+"""Unpack a run from a tar archive into its folder."""
 
 import shutil
 import tarfile
@@ -14,13 +14,13 @@ from qca.runs.run_folder import RunFolder
 
 
 def unpack_run(chunks: Iterable[bytes], folder: Path) -> None:
-    """Unpack the archive of one run folder as `folder`, in place of an older copy.
+    """Unpack the archive of one run folder as `folder`, replacing an older copy.
 
-    An older copy is one whose journal is the beginning of the new one's: it is only appended to.
-    What was added to it, such as a report, stays. If anything fails, the older copy stays as it is.
+    A copy is older if its journal is a prefix of the new one's. Files that were added to it, such
+    as a report, are kept. If anything fails, the older copy stays unchanged.
 
     Raises:
-        InputError: another run is there, or one that went on here; or the archive is damaged.
+        InputError: `folder` is another run or was trained further here, or the archive is damaged.
 
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
@@ -43,19 +43,19 @@ def _extract(chunks: Iterable[bytes], target: Path) -> Path:
         raise InputError(f"the copy of the run is damaged: {error}", hint="Try again.") from None
     folder = next(target.iterdir(), None)
     if folder is None or not folder.is_dir():
-        raise InputError("what arrived is no folder of a run", hint="Try again.")
+        raise InputError("the archive does not contain a run folder", hint="Try again.")
     return folder
 
 
 def _require_older_copy(folder: Path, new: Path) -> None:
     here = RunFolder(folder)
     if here.is_held():
-        raise InputError(f"{folder}: a trainer works on this run here", hint="Stop it first.")
+        raise InputError(f"{folder}: a trainer is working on this run", hint="Stop it first.")
     journal, arrived = _read_journal(folder), _read_journal(new)
     if not arrived.startswith(journal) or (here.is_used() and not journal):
         raise InputError(
-            f"{folder}: another run, or one that went on here, is in the way",
-            hint="Rename it, or name another folder with --runs.",
+            f"{folder}: already exists, as another run or trained further here",
+            hint="Rename it, or choose another folder with --runs.",
         )
 
 
@@ -94,7 +94,7 @@ def _refuse_odd_file() -> Iterator[None]:
 
 
 def _exchange(folder: Path, new: Path, *, before: Path) -> None:
-    """Put `new` in the place of `folder`, which is moved to `before`, or stays if that fails."""
+    """Replace `folder` by `new` and move the old one to `before`; undo this if it fails."""
     try:
         folder.rename(before)
         new.rename(folder)
@@ -113,7 +113,7 @@ def _read_journal(folder: Path) -> bytes:
 
 
 class _ChunkReader(RawIOBase):
-    """The chunks as a file; `tarfile` reads blocks of its own size from it."""
+    """The chunks as a file, from which `tarfile` reads blocks of any size."""
 
     def __init__(self, chunks: Iterator[bytes]) -> None:
         self._chunks = chunks

@@ -3,13 +3,13 @@
 ::
 
     runs/RUN/config.json     the TrainConfig
-             metrics.jsonl   one line an episode, see `metrics_log`
-             events.jsonl    what else happened, see `journal`
+             metrics.jsonl   one line per episode, see `metrics_log`
+             events.jsonl    all other events, see `journal`
              states.safetensors  one rollout of the trained model, see `snapshots`
-             evaluation.json what `qca evaluate` found last, see `evaluation`
+             evaluation.json the last result of `qca evaluate`, see `evaluation`
              tensorboard/    see `tensorboard`
              checkpoints/    see `qca.train.checkpoint`
-             lock            held while a trainer works here
+             lock            locked while a trainer works here
              heartbeat       touched every few seconds, see `health`
 """
 
@@ -19,7 +19,7 @@ import os
 import shlex
 import socket
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -34,13 +34,13 @@ from qca.core.units import MIB
 from qca.runs.resume_rules import require_same_config, restore_segment
 
 LARGEST_CONFIG = MIB
-"""Of `config.json`, which has a few hundred bytes."""
+"""The size limit of `config.json`, which has a few hundred bytes."""
 
 _BEAT_EVERY = 2.0  # seconds; `health` allows many times that
 
 
 class RunFolder:
-    """Paths of a run's files, and the operations on the folder as a whole."""
+    """The paths of a run's files, and operations on the whole folder."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -56,15 +56,15 @@ class RunFolder:
         self._last_beat = -_BEAT_EVERY
 
     @contextmanager
-    def hold(self) -> Iterator[None]:
+    def hold(self) -> Generator[None]:
         """Create the folder and hold its lock.
 
-        The lock is the kernel's (flock): it ends with the process, however that ends. The file
-        `lock` alone, without a holder, means nothing.
+        The kernel releases the lock (flock) whenever the process ends, so a file `lock` that no
+        process holds has no effect.
 
         Raises:
-            LaunchError: if another trainer holds it, with its process and host.
-            CheckpointError: if the folder cannot be created or written.
+            LaunchError: another trainer holds the lock; names its process and host.
+            CheckpointError: the folder cannot be created or written to.
 
         """
         self.check()
@@ -80,11 +80,11 @@ class RunFolder:
             yield
 
     def check(self) -> None:
-        """Refuse what is no folder of a trainer's making; what is in it is checked when opened.
+        """Raise unless the run folder and its subfolders are real folders, or do not exist yet.
 
         Raises:
-            InputError: saying what stands where, and how to name the folder that is meant.
-            CheckpointError: this user may not look into it.
+            InputError: one is a link or another kind of file; the hint names the folder to use.
+            CheckpointError: this user has no permission to read it.
 
         """
         for folder in (self.path.parent, self.path):
@@ -102,7 +102,7 @@ class RunFolder:
             ) from None
 
     def is_held(self) -> bool:
-        """Whether a trainer on this host works here; one on another host is not detected."""
+        """Whether a trainer on this host works here. Does not detect one on another host."""
         try:
             with open_plain(self._lock, follow=False) as lock:
                 fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -122,7 +122,7 @@ class RunFolder:
         """Refuse to start a run twice, or to resume it with another configuration.
 
         Raises:
-            InputError: with what to do.
+            InputError: the run exists and `resume` is not set, or its configuration differs.
 
         """
         self.check()
@@ -131,15 +131,15 @@ class RunFolder:
         if not resume:
             raise InputError(
                 f"{self.path}: this run has been started already",
-                hint="Continue it with --resume, or start another with --run NAME.",
+                hint="Resume it with --resume, or start another with --run NAME.",
             )
         self.check_config(config)
 
     def check_config(self, config: TrainConfig) -> None:
-        """Refuse to resume with another configuration than the folder's.
+        """Refuse to resume with a configuration that differs from the folder's.
 
         Raises:
-            InputError: with the key and both values, or if `config.json` cannot be read.
+            InputError: a key differs, or `config.json` cannot be read; names the key and values.
 
         """
         try:
@@ -155,9 +155,9 @@ class RunFolder:
         require_same_config(config, saved, self.config)
 
     def keep_segment(self, config: TrainConfig) -> TrainConfig:
-        """Return `config` with the segment that the run has so far: its sums run in that order.
+        """Return `config` with the run's own segment, which decides the order of its sums.
 
-        Without one, or a file to read it from, it is `config` as given; `check_config` says why.
+        Returns `config` unchanged if `config.json` cannot be read; `check_config` reports that.
         """
         try:
             saved = parse_object(read_plain(self.config, limit=LARGEST_CONFIG, follow=False))
@@ -166,16 +166,16 @@ class RunFolder:
         return restore_segment(config, saved)
 
     def write_config(self, config: TrainConfig) -> None:
-        """Write the configuration that the training continues with."""
+        """Write the configuration that the training now uses."""
         write_atomically(self.config, json.dumps(asdict(config), indent=2) + "\n")
 
     def beat(self) -> None:
-        """Touch the heartbeat file; cheap enough to be called between any two steps."""
+        """Touch the heartbeat file; cheap enough to call between any two steps."""
         now = time.monotonic()
         if now - self._last_beat < _BEAT_EVERY:
             return
         self._last_beat = now
-        # A full disk is reported where something is lost by it: at a checkpoint.
+        # A full disk is reported where it loses data: at a checkpoint.
         with suppress(OSError), open_plain(self.heartbeat, "ab", follow=False) as file:
             os.utime(file.fileno())
 
@@ -191,7 +191,7 @@ class RunFolder:
     def _lock_error(self, holder: str) -> LaunchError:
         return LaunchError(
             f"{self.path}: another trainer is writing to this run ({holder or 'unknown'})",
-            hint="Wait for it, stop it, or start another run with --run NAME.",
+            hint="Wait until it ends, stop it, or start another run with --run NAME.",
         )
 
     def _write_error(self, error: OSError) -> CheckpointError:
@@ -202,12 +202,12 @@ class RunFolder:
 
 
 def _link_error(link: Path, *, runs: Path) -> InputError:
-    """Return the refusal of a link, with what to type where it is the user's own."""
+    """Return the error for a link, with the options to give if the user created it."""
     target = Path(os.path.realpath(link))  # Path.resolve raises over a link to itself
     folder = target if link == runs else target.parent
     run = "" if link == runs else f" --run {shlex.quote(target.name)}"
     return InputError(
-        f"{link}: a symbolic link to {target}, which is not followed",
-        hint="If you made it, name the folder itself to `qca train` or `qca report`: "
+        f"{link}: is a symbolic link to {target}, which qca does not follow",
+        hint="If you created the link, name the folder itself to `qca train` or `qca report`: "
         f"--runs {shlex.quote(str(folder))}{run}",
     )

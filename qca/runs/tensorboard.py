@@ -1,19 +1,18 @@
 """TensorBoard event files of a run, `runs/RUN/tensorboard/`. Needs no torch.
 
-A copy for TensorBoard; the truth is `metrics.jsonl`. A failure here (a full disk, a missing
-library) is reported once and never stops a training.
+They are a copy of `metrics.jsonl` for TensorBoard. A failure (a full disk, a missing library) is
+reported once and never stops a training.
 
-`tensorboardX` brings the messages and the checksum. Its own writer is not used: it hands
-records to a thread, which dies at the first failed write and then blocks the training as soon
-as its queue is full. Here a record is one write to the file: a training that is killed loses
-none.
+`tensorboardX` provides the messages and the checksum, but not the writer: its thread dies at the
+first failed write, and the training then blocks as soon as the queue is full. Here each record is
+one write to the file, so a killed training loses none.
 """
 
 import os
 import socket
 import struct
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from importlib import import_module
 from io import FileIO
@@ -22,8 +21,8 @@ from typing import Any
 
 from qca.runs.events import EpisodeRecord, Event, Started
 
-# The version of the format in which a restart voids what older files say of later steps
-# (tensorboard, backend/event_processing/event_accumulator.py).
+# In this version of the format, a restart voids the later steps of older files (tensorboard,
+# backend/event_processing/event_accumulator.py).
 _FILE_VERSION = "brain.Event:2"
 
 Warn = Callable[[str], None]
@@ -34,19 +33,19 @@ def _ignore(message: str) -> None:
 
 
 class Writer:
-    """Writes the scalars of each episode; after the first failure it writes nothing more."""
+    """Writes the scalars of each episode; stops writing after the first failure."""
 
     def __init__(self, file: FileIO | None, warn: Warn) -> None:
         self._file = file
         self._warn = warn
 
     def write_episode(self, record: EpisodeRecord) -> None:
-        """Add an episode."""
+        """Write the scalars of an episode."""
         if self._file is not None:
             self.write_message(_build_event(step=record.episode, summary=_build_summary(record)))
 
     def write_message(self, message: Any) -> None:
-        """Add TensorBoard's own message `Event`."""
+        """Write an `Event`, TensorBoard's own message."""
         if self._file is None:
             return
         data = _frame_record(message.SerializeToString())
@@ -55,7 +54,7 @@ class Writer:
                 raise OSError("No space left on device")
         except OSError as error:
             self.close()
-            self._warn(f"no TensorBoard files from here on: {error.strerror or error}")
+            self._warn(f"no more TensorBoard files are written: {error.strerror or error}")
 
     def close(self) -> None:
         """Close the file."""
@@ -68,15 +67,15 @@ class Writer:
 def open_writer(folder: Path, first_episode: int, *, warn: Warn = _ignore) -> Writer:
     """Open a new event file, which voids older ones from `first_episode` on.
 
-    `warn` is called with a sentence if the file cannot be written; the writer then does nothing.
+    If the file cannot be written, call `warn` with a sentence and return a writer without effect.
     """
     try:
-        import tensorboardX  # noqa: F401 - whether it is there
+        import_module("tensorboardX")  # raises here if it is not installed
 
         folder.mkdir(parents=True, exist_ok=True)
         file = (folder / _choose_file_name(folder)).open("xb", buffering=0)
     except (ImportError, OSError) as error:
-        warn(f"no TensorBoard files: {error}")
+        warn(f"no TensorBoard files are written: {error}")
         return Writer(None, warn)
     writer = Writer(file, warn)
     writer.write_message(_build_event(file_version=_FILE_VERSION))
@@ -85,7 +84,7 @@ def open_writer(folder: Path, first_episode: int, *, warn: Warn = _ignore) -> Wr
 
 
 @contextmanager
-def open_tensorboard(folder: Path, *, warn: Warn) -> Iterator[Callable[[Event], None]]:
+def open_tensorboard(folder: Path, *, warn: Warn) -> Generator[Callable[[Event], None]]:
     """Yield a listener to a training's events that writes the event file of one session."""
     writer = Writer(None, warn)
 
@@ -103,7 +102,7 @@ def open_tensorboard(folder: Path, *, warn: Warn) -> Iterator[Callable[[Event], 
 
 
 def collect_scalars(record: EpisodeRecord) -> dict[str, float]:
-    """Return an episode's scalars by tag; TensorBoard groups by what is before the slash."""
+    """Return an episode's scalars by tag; TensorBoard groups them by the part before the slash."""
     scalars = {
         "loss/total": record.loss,
         **{f"loss/{name}": value for name, value in record.components.items()},
@@ -121,10 +120,10 @@ def collect_scalars(record: EpisodeRecord) -> dict[str, float]:
 
 
 def _choose_file_name(folder: Path) -> str:
-    """Return a name that sorts after those in `folder`: TensorBoard reads them in that order.
+    """Return a name that sorts after those in `folder`, since TensorBoard reads them in order.
 
-    It holds the second, as TensorBoard's own names do, but a later one than any other file's:
-    two sessions may start within a second, or a clock be set back.
+    Like TensorBoard's own names it contains the time in seconds, but always a later one than any
+    other file: two sessions may start within a second, and a clock may be set back.
     """
     older = (path.name.split(".")[3] for path in folder.glob("events.out.tfevents.*"))
     newest = max((int(second) for second in older if second.isdecimal()), default=0)
@@ -134,11 +133,13 @@ def _choose_file_name(folder: Path) -> str:
 
 def _frame_record(data: bytes) -> bytes:
     """Return a TFRecord: length, checksum of the length, data, checksum of the data."""
-    from tensorboardX.record_writer import masked_crc32c
-
     length = struct.pack("<Q", len(data))
-    checks = (struct.pack("<I", masked_crc32c(part)) for part in (length, data))
-    return length + next(checks) + data + next(checks)
+    return length + _pack_checksum(length) + data + _pack_checksum(data)
+
+
+def _pack_checksum(data: bytes) -> bytes:
+    module = import_module("tensorboardX.record_writer")
+    return struct.pack("<I", module.masked_crc32c(data))
 
 
 def _build_event(**fields: Any) -> Any:
@@ -152,11 +153,11 @@ def _build_summary(record: EpisodeRecord) -> Any:
 
 
 def _build_restart(first_episode: int) -> Any:
-    """Return the message at which a reader drops what it has of this step and later ones."""
+    """Return the message that makes a reader drop its data of this step and later ones."""
     session = _load_messages("event").SessionLog
     return _build_event(step=first_episode, session_log=session(status=session.START))
 
 
 def _load_messages(name: str) -> Any:
-    """Return a module of protobuf messages, which are created when it is loaded."""
+    """Return a module of protobuf messages; its classes exist only at runtime."""
     return import_module(f"tensorboardX.proto.{name}_pb2")

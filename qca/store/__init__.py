@@ -1,4 +1,4 @@
-"""The metrics store: a Redis-protocol client, the sender, a server for machines without Docker.
+"""The metrics store: its client, the sender, and a server for machines without Docker.
 
-May import `qca.runs` and `qca.core`.
+Imports `qca.runs` and `qca.core`.
 """

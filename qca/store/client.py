@@ -1,9 +1,12 @@
-"""The Redis-protocol store: where it is, its password, and the key of a run's metrics."""
+"""Connect to the store, which speaks Redis' protocol, and name the key of a run's metrics."""
 
+# redis-py's annotations are incomplete.
+# pyright: reportUnknownMemberType=false
 from pathlib import Path
 
 import redis
 from redis.backoff import NoBackoff
+from redis.client import Pipeline
 from redis.retry import Retry
 
 from qca.core.errors import InputError
@@ -15,12 +18,12 @@ TIMEOUT_SECONDS = 2.0
 
 
 def connect(url: str, flags_file: Path | None = None) -> redis.Redis:
-    """Return a client for `url`; the password comes from Dragonfly's flag file, if given.
+    """Return a client for `url`, with the password from Dragonfly's flag file, if given.
 
-    Does not connect yet. Every operation ends within seconds, whatever the store does.
+    Does not connect yet. Every operation ends within seconds, even if the store does not answer.
 
     Raises:
-        InputError: the URL or the flag file cannot be used.
+        InputError: the URL is invalid, or the flag file cannot be read or has no password.
 
     """
     password = None if flags_file is None else read_password(flags_file)
@@ -28,7 +31,7 @@ def connect(url: str, flags_file: Path | None = None) -> redis.Redis:
         return redis.Redis.from_url(
             url,
             password=password,
-            protocol=2,  # all stores speak it, and refuse in it in plain words
+            protocol=2,  # every store speaks it, and a refusal in it is plain text
             socket_timeout=TIMEOUT_SECONDS,
             socket_connect_timeout=TIMEOUT_SECONDS,
             retry=Retry(NoBackoff(), 0),
@@ -40,21 +43,31 @@ def connect(url: str, flags_file: Path | None = None) -> redis.Redis:
         ) from None
 
 
+def begin_transaction(client: redis.Redis) -> Pipeline:
+    """Return a pipeline whose commands run as one transaction."""
+    return client.pipeline(transaction=True)
+
+
 def read_password(flags_file: Path) -> str:
-    """Return the password of Dragonfly's flag file, the line `--requirepass=...`."""
+    """Return the password in Dragonfly's flag file, from the line `--requirepass=...`.
+
+    Raises:
+        InputError: the file cannot be read, or has no such line.
+
+    """
     try:
         lines = read_plain(flags_file, limit=MIB).decode(errors="replace").splitlines()
     except OSError as error:
         raise InputError(
             f"{flags_file}: {error.strerror}",
-            hint="The file must be readable for the user that the trainer runs as.",
+            hint="The user that the trainer runs as must be able to read the file.",
         ) from None
     for line in lines:
         if line.startswith("--requirepass="):
             return line.removeprefix("--requirepass=").strip()
     raise InputError(
         f"{flags_file}: no line `--requirepass=...`",
-        hint="It is the file that Dragonfly reads with --flagfile.",
+        hint="Give the file that Dragonfly reads with --flagfile.",
     )
 
 

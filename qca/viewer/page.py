@@ -1,4 +1,4 @@
-"""The viewer's page: the player's colors and charts, with a socket instead of frames."""
+"""Render the viewer's page, which shares the player's colors and charts but uses a socket."""
 
 import html
 from importlib.resources import files
@@ -15,11 +15,11 @@ from qca.viewer.messages import FASTEST
 from qca.viewer.server import Address
 from qca.viewer.simulation import MAX_RADIUS
 
-_MOST_COMPONENTS = 16  # of a field that are offered; a longer list is of no use
+_MOST_COMPONENTS = 16  # offered for each field; a longer list would be hard to use
 
 
 def render_page(automaton: Automaton, grid: int, address: Address) -> str:
-    """Return the page for an automaton on a grid."""
+    """Return the page as HTML, for an automaton on a grid."""
     shared, own = files("qca.rollout") / "assets", files("qca.viewer") / "assets"
     script = "".join(
         (folder / name).read_text(encoding="utf-8")
@@ -57,7 +57,7 @@ def render_page(automaton: Automaton, grid: int, address: Address) -> str:
 
 
 def list_field_names(d_state: int) -> list[str]:
-    """Return the fields that can be chosen, each component of those that have any."""
+    """Return the fields to choose from, with one entry per component if a field has them."""
     names: list[str] = []
     for name, field in list_fields().items():
         components = range(min(d_state, _MOST_COMPONENTS)) if field.has_component else (None,)

@@ -1,4 +1,4 @@
-"""The server: one page and one socket on 127.0.0.1, for whoever knows the address."""
+"""Serve the page and its socket on 127.0.0.1, only to clients that know the address."""
 
 import asyncio
 import errno
@@ -18,14 +18,14 @@ from qca.viewer.connection import Connection
 from qca.viewer.simulation import Simulation
 
 HOST = "127.0.0.1"
-_MOST_PAGES = 4  # open at once; each steps an automaton of its own
-_LARGEST_MESSAGE = 4096  # bytes of a command
+_MOST_PAGES = 4  # that may be open at once; each steps its own automaton
+_LARGEST_MESSAGE = 4096  # bytes
 _LONGEST_REASON = 120  # a close frame holds 123 bytes (RFC 6455, section 5.5)
 
 
 @dataclass(frozen=True)
 class Address:
-    """Where the page is. The token is what keeps other programs' pages and users away."""
+    """The address of the page. Its secret token keeps out other pages and other users."""
 
     port: int
     token: str
@@ -42,29 +42,29 @@ class Address:
 
 
 def bind(port: int) -> socket.socket:
-    """Return a socket that listens on a port of 127.0.0.1; port 0 is any that is free.
+    """Return a socket that listens on a port of 127.0.0.1; port 0 means any free one.
 
     Raises:
-        LaunchError: the port is in use, or may not be bound.
+        LaunchError: the port is in use or cannot be bound.
 
     """
     bound = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
     bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         bound.bind((HOST, port))
-        bound.listen()  # the first page may be asked for before it is served
+        bound.listen()  # a browser may connect before the server runs
     except OSError as error:
         bound.close()
         in_use = error.errno == errno.EADDRINUSE
         raise LaunchError(
             f"port {port} of {HOST} " + ("is in use" if in_use else f"cannot be bound: {error}"),
-            hint="Choose another --port, or leave it out: any free one is taken.",
+            hint="Choose another --port, or omit it to use any free one.",
         ) from None
     return bound
 
 
 def make_address(bound: socket.socket) -> Address:
-    """Return the address of a bound socket, with a token of its own."""
+    """Return the address of a bound socket, with a new token."""
     return Address(bound.getsockname()[1], secrets.token_urlsafe(16))
 
 
@@ -74,11 +74,11 @@ async def serve_pages(
     page: str,
     make_simulation: Callable[[], Simulation],
 ) -> None:
-    """Serve the page, and an automaton to each that is open, until cancelled."""
+    """Serve the page, and run an automaton for each open one, until cancelled."""
     open_pages = asyncio.Semaphore(_MOST_PAGES)
 
     def answer(_: ServerConnection, request: Request) -> Response | None:
-        """Answer everything but the handshake of the page's own socket."""
+        """Answer every request but the handshake of the page's own socket."""
         return answer_request(request, address, page)
 
     async def handle(connection: ServerConnection) -> None:
@@ -89,7 +89,7 @@ async def serve_pages(
             try:
                 simulation = await asyncio.to_thread(make_simulation)
                 await Connection(connection, simulation).run()
-            except (QcaError, RuntimeError, MemoryError) as error:  # torch raises the second
+            except (QcaError, RuntimeError, MemoryError) as error:  # torch raises RuntimeError
                 reason = str(error).splitlines()[0] if str(error) else type(error).__name__
                 await connection.close(1011, reason[:_LONGEST_REASON])
 
@@ -105,28 +105,28 @@ async def serve_pages(
 
 
 def answer_request(request: Request, address: Address, page: str) -> Response | None:
-    """Return the page or a refusal; None lets the handshake of the page's socket go on.
+    """Return the page or a refusal; None accepts the handshake of the page's socket.
 
-    A page of another origin, or a name that was made to point here (DNS rebinding), has another
-    Host or Origin; any other path is one that the token's owner does not ask for.
+    A page of another origin, or a host name that points here (DNS rebinding), has another Origin or
+    Host. A path without the token does not come from the page's user.
     """
     if request.headers.get("Host") != f"{HOST}:{address.port}":
-        return _respond(http.HTTPStatus.MISDIRECTED_REQUEST, "This server has another name.\n")
-    # The comparison takes bytes, or texts of ASCII alone.
+        return _respond(http.HTTPStatus.MISDIRECTED_REQUEST, "Wrong host name.\n")
+    # `compare_digest` accepts bytes, or texts of ASCII only.
     path = request.path.encode(errors="surrogateescape")
     if secrets.compare_digest(path, f"/{address.token}/".encode()):
         return _respond(http.HTTPStatus.OK, page, "text/html; charset=utf-8")
     if not secrets.compare_digest(path, f"/{address.token}/socket".encode()):
-        return _respond(http.HTTPStatus.NOT_FOUND, "Nothing is here.\n")
+        return _respond(http.HTTPStatus.NOT_FOUND, "Not found.\n")
     if request.headers.get("Origin") != address.origin:
-        return _respond(http.HTTPStatus.FORBIDDEN, "Only this server's page may ask for this.\n")
+        return _respond(http.HTTPStatus.FORBIDDEN, "Only this server's page may connect.\n")
     return None
 
 
 def _make_silent_logger() -> logging.Logger:
-    """Return a logger that drops what it gets.
+    """Return a logger that drops all records.
 
-    Browsers open connections that they never use, each of which would be logged with a traceback.
+    Browsers open connections that they never use, and each would be logged with a traceback.
     """
     logger = logging.getLogger("qca.viewer")
     logger.addHandler(logging.NullHandler())

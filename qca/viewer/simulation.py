@@ -1,4 +1,4 @@
-"""The automaton that one page looks at: stepped, disturbed and drawn."""
+"""The automaton of one page, which the page steps, perturbs and draws."""
 
 import struct
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from qca.measures.state import ComplexArray, FloatArray, State
 from qca.model.evolution import Step, compute_squared_norm
 
 MAX_RADIUS = 32
-"""Of a perturbation, in cells."""
+"""The largest radius of a perturbation, in cells."""
 
 _HEADER = struct.Struct("<IHHff")  # step, rows, columns, the ends of the scale
 
@@ -31,12 +31,12 @@ class Frame:
     lowest: float
     highest: float
     measures: tuple[float, ...]
-    """In the order of `MEASURES`; NaN where one is not known."""
+    """In the order of `MEASURES`; NaN if unknown."""
     places: NDArray[np.uint8]
-    """Places in the field's palette, (H, W)."""
+    """Indices in the field's palette, (H, W)."""
 
     def encode(self) -> bytes:
-        """Return it as bytes, little-endian: header, measures as float32, one byte a cell."""
+        """Return little-endian bytes: the header, the measures as float32, one byte per cell."""
         rows, columns = self.places.shape
         header = _HEADER.pack(self.step, rows, columns, self.lowest, self.highest)
         measures = np.array(self.measures, "<f4").tobytes()
@@ -44,7 +44,7 @@ class Frame:
 
 
 class Simulation:
-    """An automaton with a state, a field that is looked at, and a scale that grows with it."""
+    """An automaton with its state, the field to show, and a scale that widens with the values."""
 
     def __init__(self, automaton: Automaton, *, grid: int | None = None) -> None:
         self._automaton = automaton
@@ -53,7 +53,7 @@ class Simulation:
         self.reset(automaton.config.seed, "random")
 
     def reset(self, seed: int, start: str) -> None:
-        """Begin anew from an initial state.
+        """Restart from an initial state.
 
         Raises:
             InputError: there is no such initial state.
@@ -62,14 +62,14 @@ class Simulation:
         psi = self._automaton.make_start(start, grid=self._grid, seed=seed)
         self._random = np.random.default_rng(seed)
         self._step = 0
-        self._psi = torch.from_numpy(psi).unsqueeze(0).to(self._automaton.device)
+        self._psi = torch.as_tensor(psi).unsqueeze(0).to(self._automaton.device)
         self._squared_norm: Tensor = compute_squared_norm(self._psi).squeeze(1)
         self._stepper = make_stepper(self._automaton.evolution, self._psi)
         self._before: State | None = None
         self._forget_scale()
 
     def advance(self, steps: int) -> None:
-        """Make so many steps."""
+        """Run a number of steps."""
         for number in range(steps):
             if number == steps - 1:
                 self._before = self._read_state()
@@ -78,7 +78,7 @@ class Simulation:
             self._step += 1
 
     def choose(self, name: str) -> None:
-        """Look at another field.
+        """Show another field.
 
         Raises:
             InputError: there is no such field.
@@ -88,10 +88,10 @@ class Simulation:
         self._forget_scale()
 
     def perturb(self, row: int, column: int, radius: int) -> None:
-        """Replace the cells within `radius` of a cell by random ones, each time by others.
+        """Replace the cells within `radius` of a cell by new random ones.
 
         Raises:
-            InputError: the cell is not on the grid, or the radius is not from 0 to 32.
+            InputError: the cell is outside the grid, or the radius is not from 0 to 32.
 
         """
         rows, columns = self._psi.shape[2:]
@@ -105,11 +105,11 @@ class Simulation:
         drawn = self._draw_cells(int(hit.sum()))
         psi = self._psi[0].cpu().numpy().copy()
         psi[:, hit] = drawn
-        self._psi = torch.from_numpy(psi).unsqueeze(0).to(self._automaton.device)
+        self._psi = torch.as_tensor(psi).unsqueeze(0).to(self._automaton.device)
         self._squared_norm = compute_squared_norm(self._psi).squeeze(1)
 
     def draw(self) -> Frame:
-        """Return what is to be seen now."""
+        """Return the current frame."""
         state = self._read_state()
         values = self._field.compute(state, self._before)
         self._widen_scale(values)
@@ -125,7 +125,7 @@ class Simulation:
 
     @property
     def field(self) -> ChosenField:
-        """The field that is looked at."""
+        """The field to show."""
         return self._field
 
     def _read_state(self) -> State:
@@ -143,7 +143,7 @@ class Simulation:
         self._highest = -np.inf if field.highest is None else field.highest
 
     def _widen_scale(self, values: FloatArray) -> None:
-        """Let the scale reach what is shown: one that followed each frame would flicker."""
+        """Widen the scale to the values; a scale that followed each frame would flicker."""
         finite = values[np.isfinite(values)]
         if not finite.size:
             finite = np.zeros(1, np.float32)

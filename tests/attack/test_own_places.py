@@ -122,7 +122,7 @@ def test_a_file_that_is_asked_for_is_no_link_and_no_folder(qca, option):
     before = plant_victims(qca.folder)
     link(qca.folder / "out", "victim")
     link(qca.folder / "other.qca-unfinished", "victim")
-    assert "a symbolic link; give what it leads to" in qca(*option, "out", check=1).stderr
+    assert "it is a symbolic link; name its target instead" in qca(*option, "out", check=1).stderr
     assert "a folder, not a plain file" in qca(*option, ".", check=1).stderr
     qca(*option, "other")
     assert not (qca.folder / "other").is_symlink()

@@ -108,8 +108,8 @@ def test_a_store_in_trouble_does_not_hold_up_the_training(
     assert trainer.read_last_episode() > before + 5
     mend()
     episodes = finish(trainer, tmp_path, store)
-    assert "the store takes no metrics" in trainer.read_stderr()
-    assert "the store takes metrics again, and has all of them" in trainer.read_stderr()
+    assert "the store does not accept metrics" in trainer.read_stderr()
+    assert "the store accepts metrics again and has all of them" in trainer.read_stderr()
     assert_nothing_was_lost(trainer.run, undisturbed(episodes), store)
 
 

@@ -14,6 +14,6 @@ def test_a_run_becomes_a_file_with_a_card(qca):
 
 def test_what_cannot_be_is_said(qca):
     write_trained_run(qca.folder / "runs" / "first")
-    assert "does not say what to write" in qca("export", "first", "-o", "a.bin", check=2).stderr
+    assert "unknown output format" in qca("export", "first", "-o", "a.bin", check=2).stderr
     assert "no run 'second'" in qca("export", "second", "-o", "a.pth", check=2).stderr
     assert "-o" in qca("export", "first", check=2).stderr

@@ -53,13 +53,13 @@ def test_everything_about_it_can_be_chosen(trained):
 @pytest.mark.parametrize(
     ("words", "status", "message"),
     [
-        (("first", "--grid", 10), 2, "a grid of 10 is not possible"),
-        (("first", "--field", "flux"), 2, "no field is called 'flux'"),
+        (("first", "--grid", 10), 2, "invalid grid 10"),
+        (("first", "--field", "flux"), 2, "unknown field 'flux'"),
         (("first", "--start", "nothing"), 2, "neither an initial state nor a file"),
-        (("first", "-o", "one.avi"), 2, "does not say what to write"),
-        (("first", "-o", "nowhere/one.html"), 1, "the folder nowhere does not exist"),
+        (("first", "-o", "one.avi"), 2, "unknown output format"),
+        (("first", "-o", "nowhere/one.html"), 1, "folder nowhere does not exist"),
         (("second",), 2, "no run 'second'"),
-        (("first", "--steps", 200_000, "-o", "one.npz"), 2, "200,001 frames are more"),
+        (("first", "--steps", 200_000, "-o", "one.npz"), 2, "too many frames: 200,001"),
     ],
     ids=lambda value: " ".join(map(str, value)) if isinstance(value, tuple) else "",
 )

@@ -56,7 +56,7 @@ def test_a_folder_that_cannot_be_made_is_told_with_the_next_step(tmp_path):
 
 
 def test_the_temporary_file_cannot_be_foreseen(tmp_path):
-    """With a name known beforehand, a link of that name would have its target overwritten."""
+    """With a predictable name, a link of that name would have its target overwritten."""
     victim, path = tmp_path / "victim", tmp_path / "file"
     victim.write_text("precious")
     (tmp_path / "file.qca-unfinished").symlink_to(victim)
@@ -70,7 +70,9 @@ def test_a_link_is_refused_with_its_target(tmp_path):
     victim = tmp_path / "victim"
     victim.write_text("precious")
     (tmp_path / "file").symlink_to(victim)
-    with pytest.raises(LaunchError, match=f"a symbolic link; give what it leads to: {victim}"):
+    with pytest.raises(
+        LaunchError, match=f"it is a symbolic link; name its target instead: {victim}"
+    ):
         write_atomically(tmp_path / "file", "new")
     assert victim.read_text() == "precious"
 
@@ -103,7 +105,7 @@ def test_a_device_is_written_to_and_stays_a_device(tmp_path):
     try:
         write_atomically(device, "text")
     except LaunchError as refused:
-        pytest.skip(refused.message)  # the file system knows no devices
+        pytest.skip(refused.message)  # the file system does not support devices
     assert device.is_char_device()
 
 

@@ -116,7 +116,7 @@ def test_the_documentation_lists_every_key_with_its_default(model):
 
 
 def test_several_machines_need_a_place_to_meet(tmp_path):
-    with pytest.raises(InputError, match="nnodes is 2, and it is not said where"):
+    with pytest.raises(InputError, match="nnodes is 2, but rdzv_endpoint is not set"):
         load_config(flags={"stack": {"nnodes": "2"}}, environment={})
     together = {"nnodes": "2", "rdzv_endpoint": "one.example:29400", "gpus": "all"}
     found = load_config(flags={"stack": together}, environment={}).stack

@@ -14,7 +14,7 @@ PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
 
 @pytest.fixture
 def hide_packages(monkeypatch: pytest.MonkeyPatch):
-    """Returns a function after which these distributions are not installed."""
+    """Return a function that makes distributions look uninstalled."""
     find_version = metadata.version
 
     def hide(*names: str) -> None:

@@ -1,4 +1,4 @@
-"""A secret is masked wherever it stands, and ordinary sentences stay as they are."""
+"""Secrets are masked wherever they occur, and ordinary sentences stay unchanged."""
 
 import pytest
 from hypothesis import given

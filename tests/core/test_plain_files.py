@@ -1,4 +1,4 @@
-"""Only plain files are opened, and a refusal says what stands there."""
+"""Only plain files are opened; the error says what else was there."""
 
 import os
 import socket

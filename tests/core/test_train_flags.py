@@ -1,4 +1,4 @@
-"""The round trip of a configuration through the flags of `qca train`."""
+"""A configuration survives the round trip through the flags of `qca train`."""
 
 from dataclasses import fields
 

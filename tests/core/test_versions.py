@@ -1,4 +1,4 @@
-"""A version is read as the numbers that it begins with."""
+"""A version is parsed into the numbers at its start."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Nothing that a terminal obeys or hides is shown as it is."""
+"""Characters that a terminal would interpret or hide are escaped."""
 
 import pytest
 

@@ -32,7 +32,7 @@ def test_it_says_what_the_file_is_and_where_it_comes_from(card):
     assert "# first" in card
     assert "- License: CC0-1.0." in card
     assert "- Trained: 6 episodes, loss `evolutionary`, noise up to 0.1." in card
-    assert "- Loss of its last episode: 0.666667." in card
+    assert "- Loss of the last episode: 0.666667." in card
     assert f"- Training started {TIME}, on cpu, fp32." in card
     assert "- Update: unitary, gamma 0.05." in card
     assert re.search(r"\| entropy \| [\d.]+ \| [\d.]+ \| bit \|", card)
@@ -46,7 +46,7 @@ def test_its_configuration_can_be_trained_with(card, automaton):
 def test_what_is_not_known_is_said(exports):
     loaded = Automaton.load(exports["pth"], device="cpu")
     card = render_card(loaded, None, Path("first.pth"), None)
-    assert "- License: not stated by whoever exported it." in card
+    assert "- License: not stated." in card
     assert "Not measured: " in card
     assert "Loss of" not in card
 

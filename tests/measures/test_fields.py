@@ -1,4 +1,4 @@
-"""Fields of states for which they can be computed by hand."""
+"""Fields agree with values computed by hand."""
 
 import numpy as np
 import pytest
@@ -53,7 +53,7 @@ def test_coherence_is_1_up_to_a_phase_and_0_between_orthogonal_cells():
     assert compute_coherence(make_state(psi)) == pytest.approx(1)
     psi[:, :, 2:] = [psi[1, :, 2:], psi[0, :, 2:]]
     half = compute_coherence(make_state(psi))
-    # In the corner one of two neighbors is of the other kind, within a side one of three.
+    # In a corner, one of two neighbors differs; along a side, one of three.
     assert half[:, 0] == pytest.approx(1)
     assert half[0, 1] == pytest.approx(2 / 3)
     assert half[1, 1] == pytest.approx(3 / 4)

@@ -1,4 +1,4 @@
-"""Measures of states for which they can be computed by hand."""
+"""Measures agree with values computed by hand."""
 
 import numpy as np
 import pytest

@@ -1,4 +1,4 @@
-"""Colors: the ends of the scales are where they should be."""
+"""Palettes have the right colors at the ends of their scales."""
 
 import numpy as np
 import pytest

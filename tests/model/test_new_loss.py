@@ -1,4 +1,4 @@
-"""A loss stands in three modules; the test names the one where it is missing.
+"""A built-in loss has entries in three modules; the test names the one where it is missing.
 
 1. `qca/core/losses.py`: its name in `BuiltInLoss`, and how many steps it evaluates;
 2. `qca/model/losses.py`: its class, and the class in `LOSSES`;

@@ -64,13 +64,13 @@ def test_runs_that_are_alike_and_empty_give_a_page_that_says_so(runs):
         "has an episode yet",
         "has a sample rollout",
         "has been evaluated",
-        "Nothing that",
+        "The runs have the same",
     ):
         assert words in shown.text
 
 
 def test_more_runs_than_there_are_colors_are_refused(runs):
-    with pytest.raises(InputError, match="7 runs are more than 6"):
+    with pytest.raises(InputError, match="cannot compare 7 runs; the limit is 6"):
         render_comparison(runs[:1] * 7, NOW)
 
 

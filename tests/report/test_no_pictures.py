@@ -1,4 +1,4 @@
-"""What the page says where it has no pictures of the state."""
+"""A page without pictures of the state explains why, and how to get them."""
 
 import fcntl
 
@@ -11,8 +11,9 @@ from tests.support.run_folders import event, finish_event, record, start_event, 
 KILLED = [start_event()]
 STOPPED = [start_event(), finish_event(4, "stopped")]
 DIVERGED = [start_event(), event("skipped", episode=5, because="the loss is nan")]
-GOES_ON = (
-    "The command that started it (`qca train` with `--resume`) goes on to its end and makes them."
+FINISH = (
+    "Run the command that started it again (`qca train` with `--resume`) to finish the training "
+    "and get the pictures."
 )
 
 
@@ -31,31 +32,29 @@ def why(folder, episodes: int, events, *checkpoints: int) -> str:
         (KILLED, [2], "4 of 6 episodes", 2),
         (DIVERGED, [2, 4], "5 of 6 episodes", 4),
         (KILLED, [], "4 of 6 episodes", None),
-        (KILLED, [0], "4 of 6 episodes", None),  # there is no training of no episode
+        (KILLED, [0], "4 of 6 episodes", None),  # a training of 0 episodes is impossible
     ],
     ids=["stopped", "killed", "diverged", "without a checkpoint", "with the first state's"],
 )
-def test_of_a_run_that_is_not_finished_it_says_how_to_get_them(
-    tmp_path, events, checkpoints, far, now
-):
+def test_an_unfinished_run_says_how_to_get_them(tmp_path, events, checkpoints, far, now):
     text = why(tmp_path / "run", 4, events, *checkpoints)
-    assert f"and this one made {far}. {GOES_ON}" in text
+    assert f"and this one ran {far}. {FINISH}" in text
     assert ("--episodes" in text) is (now is not None)
     if now is not None:
-        assert f"With `--episodes {now}` added it makes those of the last checkpoint" in text
+        assert f"Add `--episodes {now}` to get those of the last checkpoint" in text
 
 
-def test_of_a_complete_run_it_says_that_the_same_command_makes_them(tmp_path):
+def test_a_complete_run_says_that_the_same_command_makes_them(tmp_path):
     text = why(tmp_path / "run", 6, [start_event(), finish_event(6)], 6)
     assert "although the run is complete" in text
-    assert "called again (`qca train` with `--resume`), makes them and trains no further" in text
+    assert "(`qca train` with `--resume`); it makes the pictures without training further" in text
 
 
-def test_of_a_run_that_has_not_begun_it_says_when_they_come(tmp_path):
+def test_a_run_that_has_not_begun_says_when_they_come(tmp_path):
     assert "of the state yet: a training makes them when" in why(tmp_path / "run", 0, [])
 
 
-def test_of_one_that_runs_it_says_when_they_come(tmp_path):
+def test_a_running_training_says_when_they_come(tmp_path):
     folder = tmp_path / "run"
     folder.mkdir()
     with (folder / "lock").open("w") as lock:
@@ -63,7 +62,7 @@ def test_of_one_that_runs_it_says_when_they_come(tmp_path):
         assert "of the state yet: a training makes them when" in why(folder, 4, KILLED, 2)
 
 
-def test_a_file_of_another_name_is_no_checkpoint(tmp_path):
+def test_a_file_with_another_name_is_not_a_checkpoint(tmp_path):
     folder = tmp_path / "run"
     why(folder, 4, STOPPED, 2)
     (folder / "checkpoints" / "episode-best.safetensors").touch()

@@ -86,10 +86,10 @@ def test_a_complete_run(complete_page):
         "From 4 in episode 1 to 0.6667 in episode 6; the best is 0.6667 in episode 6.",
         "survival 0.4 to 0.0667; symmetry 0.01 to 0.01; complexity 2 to 2",
         "clipped to 1 in 6 of 6 episodes",
-        "Median 10 steps a second",
-        "at the end 300 MiB",
+        "Median 10 steps per second",
+        "300 MiB at the end",
         "of the predicted",
-        "One evolution of 5 steps",
+        "One rollout of 5 steps",
         "Started 3 Feb 2026, 04:05:06 UTC. Ended 3 Feb 2026, 04:05:06 UTC.",
     ):
         assert words in shown.text
@@ -100,8 +100,8 @@ def test_a_complete_run(complete_page):
     ("episodes", "events", "words"),
     [
         (4, [start_event(), finish_event(4, "stopped")], "not finished: it was stopped"),
-        (4, [start_event()], "not finished: it ended without a word"),
-        (0, [], "has not made an episode yet"),
+        (4, [start_event()], "not finished: its process or its machine was killed"),
+        (0, [], "has not finished an episode yet"),
     ],
 )
 def test_a_run_that_is_not_finished_says_so(render, tmp_path, episodes, events, words):
@@ -112,11 +112,11 @@ def test_a_run_that_is_not_finished_says_so(render, tmp_path, episodes, events, 
     assert "no pictures of the state" in shown.text
 
 
-def test_what_happened_on_the_way_is_told(eventful_page):
+def test_the_events_of_a_run_are_shown(eventful_page):
     shown = Page(eventful_page)
     for words in (
-        "The run was continued 1 time.",
-        "3 episodes gave a number that is not finite",
+        "The run was resumed 1 time.",
+        "3 episodes produced a number that is not finite",
         "2 checkpoints, the last: checkpoint of episode 100",
         "2 episodes skipped, the last: episode 41 skipped",
         "Episode 130 skipped the loss is nan",
@@ -128,12 +128,12 @@ def test_what_happened_on_the_way_is_told(eventful_page):
         assert words in shown.text
 
 
-def test_how_many_processes_made_a_run_is_told():
+def test_the_number_of_processes_is_shown():
     [together] = build_timeline([start_event() | {"processes": 2}])
     assert together.text == "On cpu in 2 processes, fp32, recompute none"
 
 
-def test_what_was_made_again_is_told_as_such():
+def test_repeated_episodes_are_marked():
     skip = {"because": "the loss is nan"}
     timeline = list(
         build_timeline(
@@ -151,8 +151,8 @@ def test_what_was_made_again_is_told_as_such():
         "Started",
         "Episode 2 skipped",
         "Checkpoint of episode 3",
-        "Episode 4 skipped, and repeated later",
-        "Continued with episode 4",
+        "Episode 4 skipped and repeated later",
+        "Resumed with episode 4",
         "Episode 4 skipped",
     ]
     assert timeline[4].text == (
@@ -173,12 +173,12 @@ def test_the_findings_and_the_plan_with_its_reasons(complete_page, host):
     assert host.plan.device in shown.text
 
 
-def test_what_could_not_be_seen_is_never_told_as_well(tmp_path):
+def test_an_unknown_fact_is_skipped_and_never_passed(tmp_path):
     unknown = describe_recorded_host("all-unknown")
     skipped = [one for one in unknown.findings if one.severity == "skipped"]
     shown = Page(render_page(read_run(write_run(tmp_path / "run", [])), unknown, NOW))
-    assert f"Could not be seen: {len(skipped)}" in shown.text
-    assert "Budget what the device had free unknown" in shown.text
+    assert f"Skipped: {len(skipped)}" in shown.text
+    assert "Budget the device's free memory unknown" in shown.text
 
 
 def test_it_loads_nothing_and_runs_nothing(complete_page, eventful_page):
@@ -202,7 +202,7 @@ def test_the_same_run_gives_the_same_page(render, complete_page, tmp_path):
     assert render(complete_run(tmp_path / "first")) == complete_page
 
 
-def test_what_a_file_says_is_text_and_names_no_person(render, tmp_path):
+def test_texts_of_files_are_escaped_and_name_no_person(render, tmp_path):
     evil = "<script>alert(1)</script>"
     home = "/home/erika/.cache is full"
     events = [start_event(), event("noted", message=evil + home), event(evil, answer=evil)]
@@ -231,7 +231,7 @@ def test_no_numbers_break_it(render, tmp_path, records):
     assert "nan" not in shown.text.split()
 
 
-def test_checkpoints_in_a_row_are_one_entry_with_the_others_behind_it():
+def test_consecutive_checkpoints_are_one_entry_that_unfolds():
     [gathered] = build_timeline([event("checkpoint", episode=n, path="x") for n in (50, 100, 150)])
     assert gathered.title == "3 checkpoints, the last: checkpoint of episode 150"
     assert gathered.inner[0].title == "Checkpoint of episode 50"
@@ -259,7 +259,7 @@ def test_a_report_needs_no_torch():
     subprocess.run([sys.executable, "-c", probe], check=True)
 
 
-def test_a_rate_that_was_set_is_not_said_to_be_halved(render, tmp_path):
+def test_a_rate_set_by_the_user_is_not_reported_as_halved(render, tmp_path):
     change = event(
         "config-changed",
         episode=51,
@@ -276,7 +276,7 @@ def test_a_rate_that_was_set_is_not_said_to_be_halved(render, tmp_path):
     )
     text = Page(render(folder)).text
     assert "halved 1 time, when the loss stalled; set from 0.0001 to 0.01 with episode 51" in text
-    assert "The loss is evolutionary from episode 51 on, structure before" in text
+    assert "The loss is evolutionary from episode 51 on, and structure before" in text
     assert "Configuration changed with episode 51" in text
 
 

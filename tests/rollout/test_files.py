@@ -85,9 +85,9 @@ def test_what_the_encoder_says_is_passed_on(tmp_path, drawn_fields):
 def test_without_an_encoder_its_extra_is_named(monkeypatch):
     monkeypatch.setitem(video.__dict__["shutil"].__dict__, "which", lambda name: None)
     monkeypatch.setitem(__import__("sys").modules, "imageio_ffmpeg", None)
-    with pytest.raises(LaunchError, match="there is no FFmpeg here") as error:
+    with pytest.raises(LaunchError, match="a video needs FFmpeg") as error:
         find_encoder()
-    assert "Write a .gif or a .html" in error.value.hint
+    assert "Write a .gif or .html file" in error.value.hint
 
 
 def test_a_trajectory_has_every_state(tmp_path, states):

@@ -39,7 +39,7 @@ def test_a_rollout_is_described_with_what_is_left_out(tmp_path):
         "The automaton after 6 episodes; 8\u00d78 cells of 3 components, 5 steps."
     )
     assert describe_rollout(automaton, long, 900).endswith(
-        "900 steps; a frame every 300 steps; one of 2 cells along each axis is shown."
+        "900 steps; a frame every 300 steps; 1 of 2 cells along each axis."
     )
     assert "components, 450 of 900 steps;" in describe_rollout(automaton, long, 450)
     automaton.episode = 1

@@ -10,7 +10,7 @@ from qca.runs.evaluation import (
     Evaluation,
     Statistic,
     Trial,
-    as_document,
+    build_document,
     read_evaluation,
     write_evaluation,
 )
@@ -63,7 +63,7 @@ def test_trials_are_selected_by_their_condition():
 
 @pytest.mark.parametrize(
     "text",
-    ["", "[]", "{}", "[" * 9999, json.dumps({**as_document(EVALUATION), "schema_version": 2})],
+    ["", "[]", "{}", "[" * 9999, json.dumps({**build_document(EVALUATION), "schema_version": 2})],
     ids=["empty", "list", "no keys", "deep", "version 2"],
 )
 def test_what_is_none_is_refused(tmp_path, text):

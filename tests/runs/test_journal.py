@@ -55,7 +55,9 @@ def test_a_full_disk_is_reported_once_and_stops_nothing(tmp_path, monkeypatch):
     with open_journal(path, warn=warnings.append) as append:
         append(CHECKPOINT)
         append(CHECKPOINT)
-    assert warnings == [f"{path}: no more events are noted: No space left on device"]
+    assert warnings == [
+        f"{path}: cannot be written, no more events are recorded: No space left on device"
+    ]
 
 
 def test_a_link_or_a_pipe_is_reported_and_stops_nothing(tmp_path):

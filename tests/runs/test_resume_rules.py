@@ -49,7 +49,7 @@ def test_a_value_without_effect_is_refused_with_what_gives_it_one():
         InputError, match=r"learning_rate 0\.1 has no effect.* with 0\.01"
     ) as refused:
         require_effect(TrainConfig(learning_rate=0.1, episodes=50), {"learning_rate": 0.01}, RUN)
-    assert "--episodes with more than 50" in refused.value.hint
+    assert "set --episodes to more than 50" in refused.value.hint
 
 
 @pytest.mark.parametrize(

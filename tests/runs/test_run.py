@@ -132,9 +132,9 @@ def _metrics_folder(folder: Path) -> None:
     [
         (_other_version, r"config\.json: flux: unknown key"),
         (_cut_config, r"config\.json: cannot be read"),
-        (_no_metrics, r"metrics\.jsonl: not there, though the run has checkpoints"),
-        (_foreign_line, r"metrics\.jsonl:7: no metrics record"),
-        (_cut_states, r"states\.safetensors: no states of a run"),
+        (_no_metrics, r"metrics\.jsonl: missing, although the run has checkpoints"),
+        (_foreign_line, r"metrics\.jsonl:7: not a metrics record"),
+        (_cut_states, r"states\.safetensors: cannot read the states"),
         (_metrics_folder, r"metrics\.jsonl: cannot be read: a folder, not a plain file"),
     ],
 )

@@ -53,7 +53,7 @@ def test_an_older_copy_is_replaced_and_keeps_what_was_added_to_it(tmp_path):
 def test_another_run_or_one_that_went_on_is_not_replaced(tmp_path, journal):
     here = write_run(tmp_path / "runs" / "first", journal)
     run = write_run(tmp_path / "far" / "first", "".join(JOURNAL))
-    with pytest.raises(InputError, match="in the way"):
+    with pytest.raises(InputError, match="already exists, as another run"):
         unpack_run(archive(run), here)
     assert (here / "events.jsonl").read_text() == journal
     assert [path.name for path in here.parent.iterdir()] == ["first"]
@@ -64,7 +64,7 @@ def test_a_run_that_is_trained_here_is_not_replaced(tmp_path):
     run = write_run(tmp_path / "far" / "first", "".join(JOURNAL))
     with (here / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        with pytest.raises(InputError, match="a trainer works"):
+        with pytest.raises(InputError, match="a trainer is working"):
             unpack_run(archive(run), here)
 
 
@@ -102,7 +102,7 @@ def test_an_archive_cannot_write_outside_of_the_folder(tmp_path):
 def test_what_is_no_folder_is_refused(tmp_path):
     content = io.BytesIO()
     tarfile.open(fileobj=content, mode="w").close()
-    with pytest.raises(InputError, match="no folder of a run"):
+    with pytest.raises(InputError, match="does not contain a run folder"):
         unpack_run([content.getvalue()], tmp_path / "runs" / "first")
     assert not list((tmp_path / "runs").iterdir())
 

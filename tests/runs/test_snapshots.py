@@ -85,7 +85,7 @@ def _use_wrong_name(path, states):
 def test_a_file_that_is_none_of_these_is_refused_with_its_path(tmp_path, states, spoil):
     path = tmp_path / "states.safetensors"
     spoil(path, states)
-    with pytest.raises(InputError, match=r"states\.safetensors: no states of a run"):
+    with pytest.raises(InputError, match=r"states\.safetensors: cannot read the states"):
         read_snapshots(path)
 
 

@@ -86,7 +86,7 @@ def test_a_folder_that_cannot_be_made_is_reported_and_stops_nothing(tmp_path):
     writer.write_episode(record(1))
     writer.close()
     assert len(warnings) == 1
-    assert "no TensorBoard files" in warnings[0]
+    assert "no TensorBoard files are written" in warnings[0]
 
 
 def test_a_disk_that_fills_up_is_reported_once_and_stops_nothing():
@@ -96,7 +96,7 @@ def test_a_disk_that_fills_up_is_reported_once_and_stops_nothing():
     for episode in (1, 2, 3):
         writer.write_episode(record(episode))
     writer.close()
-    assert warnings == ["no TensorBoard files from here on: No space left on device"]
+    assert warnings == ["no more TensorBoard files are written: No space left on device"]
 
 
 def test_a_clock_that_was_set_back_changes_no_order(tmp_path, monkeypatch):

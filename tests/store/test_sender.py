@@ -278,8 +278,8 @@ def test_a_store_in_trouble_gets_everything_once_it_is_well(
         wait_for(lambda: len(warnings) > 1)
         assert valkey.lines() == metrics.lines()
     assert re.search(TROUBLES[trouble], warnings[0])
-    assert "training goes on" in warnings[0]
-    assert warnings[1:] == ["the store takes metrics again, and has all of them"]
+    assert "the training continues" in warnings[0]
+    assert warnings[1:] == ["the store accepts metrics again and has all of them"]
 
 
 @pytest.mark.parametrize("trouble", TROUBLES, ids=lambda trouble: trouble.__name__)
@@ -290,7 +290,7 @@ def test_what_a_store_in_trouble_did_not_get_is_said_at_the_end(
     metrics.write(1)
     with send(valkey.url):
         wait_for(lambda: warnings)
-    assert warnings[-1] == f"the store did not get every metric; all of them are in {metrics.file}"
+    assert warnings[-1] == f"the store lacks some metrics; all of them are in {metrics.file}"
     recover()
 
 
@@ -369,8 +369,8 @@ def test_what_is_no_store_is_told_once_and_stops_nothing(metrics, send, warnings
             sender.notify()
             time.sleep(0.15)
     [first, last] = warnings
-    assert first.startswith("the store takes no metrics (")
-    assert "did not get every metric" in last
+    assert first.startswith("the store does not accept metrics (")
+    assert "the store lacks some metrics" in last
 
 
 def test_a_store_that_is_away_is_not_asked_at_every_episode(metrics, warnings, monkeypatch):

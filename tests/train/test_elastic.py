@@ -87,8 +87,8 @@ def test_going_on_with_another_number_says_once_how_large_the_batch_is_now(tmp_p
     assert read_newest(folder / "first").processes == 2
 
     message = (
-        "the combined batch was 6 and is now 3: 2 processes trained together up to the "
-        "checkpoint, now 1 process, with batch_size=3 each"
+        "the combined batch was 6 and is now 3: 2 processes trained up to the checkpoint, "
+        "1 now trains, with batch_size=3 each"
     )
     assert start(folder, "--resume", episodes=4, **how).wait(SECONDS) == 0, read_stderr(folder)
     assert read_stderr(folder).count(f"Note: {message}.") == 1

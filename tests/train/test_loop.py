@@ -300,7 +300,7 @@ def test_another_loss_starts_with_no_best_one(tmp_path):
 def test_what_has_no_effect_on_a_complete_run_is_refused(tmp_path, key, value):
     run(small(episodes=1), tmp_path)
     before = (tmp_path / "config.json").read_text()
-    with pytest.raises(InputError, match=f"is complete: {key} .* has no effect") as refused:
+    with pytest.raises(InputError, match=f"is complete, so {key} .* has no effect") as refused:
         run(small(episodes=1, **{key: value}), tmp_path, resume=True)
     assert "--episodes" in refused.value.hint
     assert (tmp_path / "config.json").read_text() == before
