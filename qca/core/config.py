@@ -110,7 +110,7 @@ class StackConfig(_Table):
     proactor_threads: Annotated[int, Constraint(ge=1, le=1024)] | None = None
     """Dragonfly's threads; by default sized from the host."""
     store_image: str = DRAGONFLY_IMAGE
-    """Image of the store; Dragonfly 2 has another license, free in production up to 100 vCPUs."""
+    """Image of the store; Dragonfly 2.1 has another license, free in production up to 100 vCPUs."""
     store_port: Annotated[int, Constraint(ge=1, le=65535)] | None = None
     """Port on 127.0.0.1 at which the store is published; by default it is not published."""
     gpus: Annotated[int, Constraint(ge=1, le=1024)] | Literal["all"] = 1
