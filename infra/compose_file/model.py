@@ -126,6 +126,8 @@ class Service:
     devices: Mapping[str, DeviceRequests] = field(default_factory=dict)
     """What it requests of the engine's device drivers, by `gpus` and
     `deploy.resources.reservations.devices`."""
+    image_variables: Mapping[str, str] | None = None
+    """What the image sets, as an engine that has it told; None where none was asked, or has it."""
     is_built: bool = False
     """Whether its image is built from this project (`build`)."""
     host_devices: tuple[LocatedValue, ...] = ()

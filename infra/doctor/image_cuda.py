@@ -1,7 +1,12 @@
-"""Which CUDA an image brings, as far as its name tells."""
+"""Which CUDA an image brings: by what it sets, where the engine has it, or by its name."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from infra.compose_file.model import ComposeFile, Service
+from infra.host.errors import ProbeError
+from infra.host.probes.engine_resources import read_image_variables
 
 Version = tuple[int, int]
 
@@ -9,6 +14,7 @@ Version = tuple[int, int]
 _CUDA = re.compile(r"cuda[-_]?(\d{1,2})\.(\d{1,2})")
 # The wheels' way, of which the last digit is the minor version: `cu126`
 _WHEEL = re.compile(r"\bcu(\d{2})(\d)\b")
+_IS_KEPT = re.compile(r"CUDA_VERSION$|NVIDIA_(REQUIRE_|DISABLE_REQUIRE$)")
 _LEADING = re.compile(r"(\d{1,2})\.(\d{1,2})")
 
 
@@ -28,8 +34,51 @@ class ImageCuda:
         return ".".join(map(str, self.version))
 
 
-def find_image_cuda(image: str) -> ImageCuda | None:
-    """Return the CUDA that an image's name says it brings; None where it says none."""
+def requests_nvidia(service: Service) -> bool:
+    """Whether a service asks for NVIDIA's GPUs by a key of its own."""
+    requests = (one for devices in service.devices.values() for one in devices.requests)
+    has_runtime = bool(service.runtime and service.runtime.value == "nvidia")
+    return has_runtime or any(request.is_for_nvidia for request in requests)
+
+
+def look_up_images(
+    file: ComposeFile, docker_client: str, environment: Mapping[str, str]
+) -> ComposeFile:
+    """Return the file with what the images of its GPU services set, as far as the engine has them.
+
+    Only what is about NVIDIA is kept: an image may set a password.
+    """
+    services = tuple(_look_up(one, docker_client, environment) for one in file.services)
+    return replace(file, services=services)
+
+
+def _look_up(service: Service, docker_client: str, environment: Mapping[str, str]) -> Service:
+    if service.image is None or service.is_built or not requests_nvidia(service):
+        return service
+    try:
+        variables = read_image_variables(docker_client, service.image.value, environment)
+    except ProbeError:
+        return service
+    if variables is None:
+        return service
+    kept = {name: text for name, text in variables.items() if _IS_KEPT.match(name)}
+    return replace(service, image_variables=kept)
+
+
+def find_image_cuda(image: str, variables: Mapping[str, str] | None = None) -> ImageCuda | None:
+    """Return the CUDA that an image sets or that its name says; None where it says none.
+
+    NVIDIA's images, and those that are made of them, set CUDA_VERSION.
+    """
+    named = _find_named_cuda(image)
+    match = _LEADING.match((variables or {}).get("CUDA_VERSION", ""))
+    if match is None:
+        return named
+    is_torch = named.is_torch if named else False
+    return ImageCuda((int(match[1]), int(match[2])), is_torch, has_requirement=False)
+
+
+def _find_named_cuda(image: str) -> ImageCuda | None:
     path, _, tag = image.partition("@")[0].rpartition(":")
     if "/" in tag or not path:  # a registry's port, or no tag
         return None

@@ -9,6 +9,7 @@ from infra.compose_file.model import ComposeFile
 from infra.compose_file.policy import Policy
 from infra.compose_file.resolved_by_compose import apply_answer, apply_refusal
 from infra.doctor.external_resources import look_up_externals
+from infra.doctor.image_cuda import look_up_images
 from infra.dragonfly.flag_file import read_flag_files
 from infra.host.errors import ProbeError
 from infra.host.facts import ComposePlugin
@@ -37,6 +38,7 @@ def read_project(
     if plugin is not None:
         file = confirm(file, paths, plugin, environment)
         file = look_up_externals(file, plugin.docker_client, environment)
+        file = look_up_images(file, plugin.docker_client, environment)
     return read_flag_files(file)
 
 

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from infra.compose_file.model import Service
 from infra.doctor.check import Check
+from infra.doctor.cuda_requirement import is_met, list_requirements
 from infra.doctor.cuda_table import (
     choose_cuda,
     find_oldest_driver,
@@ -11,11 +12,13 @@ from infra.doctor.cuda_table import (
     has_code_for,
 )
 from infra.doctor.finding import Severity, Verdict, locate, ok, skip
-from infra.doctor.image_cuda import ImageCuda, find_image_cuda
+from infra.doctor.image_cuda import ImageCuda, find_image_cuda, requests_nvidia
 from infra.doctor.subjects import FileSubject
-from infra.host.container_gpu import is_elsewhere
+from infra.host.container_gpu import is_elsewhere, takes_cdi
 from infra.host.facts import Engine, Gpu, GpuDriver, require
 from qca.core.versions import parse_version
+
+_SHOWN = 60  # characters of a requirement, which may fill a screen
 
 
 def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
@@ -23,20 +26,46 @@ def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
     if not isinstance(driver, GpuDriver) or not isinstance(engine, Engine) or is_elsewhere(engine):
         return  # QCA706 says what GPU services come to
     for service in subject.file.services:
-        if service.image and not service.is_built and _requests_gpu(service):
-            verdict = _judge_image(service, service.image.value, driver)
+        if service.image and not service.is_built and requests_nvidia(service):
+            # CDI devices are handed out whatever the image requires.
+            is_checked = not takes_cdi(engine, driver)
+            verdict = _judge_requirements(service, driver) if is_checked else None
+            verdict = verdict or _judge_image(service, service.image.value, driver)
             yield locate(verdict, subject.file, service.image)
 
 
-def _requests_gpu(service: Service) -> bool:
-    has_nvidia = any(
-        request.is_for_nvidia for one in service.devices.values() for request in one.requests
+def _judge_requirements(service: Service, driver: GpuDriver) -> Verdict | None:
+    """Judge what the image itself requires, where the engine has it; None where that is met."""
+    if service.image_variables is None:
+        return None
+    own = {name: found.value for name, found in service.environment.items()}
+    for requirement in list_requirements({**service.image_variables, **own}):
+        answers = {is_met(requirement, driver, gpu) for gpu in driver.gpus}
+        if answers == {False}:
+            return _refuse(service, requirement, driver)
+        if answers - {True}:
+            return skip(
+                f"Service {service.name}: cannot determine whether the toolkit gives the image "
+                f"this GPU: it requires {requirement[:_SHOWN]}."
+            )
+    return None
+
+
+def _refuse(service: Service, requirement: str, driver: GpuDriver) -> Verdict:
+    first = requirement.split()[0]
+    cuda = find_image_cuda("", service.image_variables)
+    message = (
+        f"Service {service.name}: the image requires {first}; driver {driver.driver_version} is of "
+        f"CUDA {'.'.join(map(str, driver.cuda_version))}.\n"
+        f"The container ends with: requirement error: unsatisfied condition: {first}\n"
+        f"{_advise_upgrade(cuda) if cuda else 'Upgrade the driver'}, or take an older image."
     )
-    return has_nvidia or bool(service.runtime and service.runtime.value == "nvidia")
+    evidence = {"service": service.name, "requires": requirement, "driver": driver.driver_version}
+    return Verdict(Severity.ERROR, message, evidence)
 
 
 def _judge_image(service: Service, image: str, driver: GpuDriver) -> Verdict:
-    cuda = find_image_cuda(image)
+    cuda = find_image_cuda(image, service.image_variables)
     oldest = find_oldest_driver(cuda.text) if cuda else None
     if cuda is None or oldest is None:
         return skip(f"Service {service.name}: {image} does not say which CUDA it brings.")
@@ -57,7 +86,7 @@ def _find_fault(cuda: ImageCuda, oldest: str, driver: GpuDriver) -> tuple[Severi
             "The container ends with `unsatisfied condition: cuda>=...`, or finds no GPU. Upgrade "
             f"the driver, or take an image with CUDA {driver.cuda_version[0]}."
         )
-    if cuda.has_requirement and cuda.version > driver.cuda_version:
+    if cuda.has_requirement and cuda.version > driver.cuda_version:  # the engine lacks the image
         newest = ".".join(map(str, driver.cuda_version))
         return Severity.WARNING, (
             f"the image asks for CUDA {cuda.text}, and driver {version} is of {newest}.\n"
@@ -103,10 +132,12 @@ CHECK = Check(
     title="An image's CUDA does not fit this driver or GPU",
     needs=("docker", "gpu"),
     looks_at="the CUDA in the names of images whose services ask for a GPU (`-cuda12.6-`, `cu126`, "
-    "the tags of nvidia/cuda), against the driver and the GPUs' compute capability.",
+    "the tags of nvidia/cuda), against the driver and the GPUs' compute capability. Where the "
+    "engine has the image, what that sets itself: CUDA_VERSION and NVIDIA_REQUIRE_CUDA.",
     why="Any CUDA 12 needs driver 525.60.13, any CUDA 13 needs 580.65.06. NVIDIA's own images ask "
-    "for the driver of their very CUDA, with exceptions by card. PyTorch with CUDA 13 has no code "
-    "for GPUs before Turing (7.5), and with CUDA 12.6 none for Blackwell (10.0 and newer).\n"
+    "for the driver of their very CUDA, with exceptions by card: the toolkit's hook refuses them "
+    "to others, while CDI devices are handed out unasked. PyTorch with CUDA 13 has no code for "
+    "GPUs before Turing (7.5), and with CUDA 12.6 none for Blackwell (10.0 and newer).\n"
     "For example `pytorch/pytorch:2.13.0-cuda13.0-cudnn9-runtime` with driver 535 finds no GPU.",
     fix="Upgrade the driver, or take an image with an older CUDA.",
     url="https://docs.nvidia.com/deploy/cuda-compatibility/minor-version-compatibility.html",

@@ -1,5 +1,6 @@
-"""The networks and volumes that the engine has, by their names; nothing is created."""
+"""The networks, volumes and images that the engine has; nothing is created or pulled."""
 
+import json
 from collections.abc import Mapping
 
 from infra.host.deadline import Deadline
@@ -23,3 +24,24 @@ def list_engine_resources(
     if output.exit_code:
         raise ProbeError(output.error_line)
     return frozenset(output.stdout.split())
+
+
+def read_image_variables(
+    docker_client: str, image: str, environment: Mapping[str, str]
+) -> dict[str, str] | None:
+    """Return the variables that an image sets; None where the engine does not have it.
+
+    Raises:
+        ProbeError: the client cannot be started, or its answer cannot be understood.
+
+    """
+    command = [docker_client, "image", "inspect", "--format", "{{json .Config.Env}}", "--", image]
+    with Deadline(_SECONDS) as deadline:
+        output = deadline.run(command, env=dict(environment))
+    if output.exit_code:
+        return None
+    try:
+        lines = json.loads(output.stdout) or []
+        return dict(line.split("=", 1) for line in lines)
+    except (ValueError, TypeError, AttributeError):
+        raise ProbeError(f"`docker image inspect` answered {output.stdout[:40]!r}") from None

@@ -1,12 +1,18 @@
 """QCA407: the CUDA of the images in a file, against the driver and the GPUs."""
 
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from infra.doctor.image_cuda import find_image_cuda
+from infra.compose_file.load import read_compose_file
+from infra.compose_file.model import ComposeFile
+from infra.doctor.finding import Finding
+from infra.doctor.image_cuda import find_image_cuda, look_up_images
 from infra.host.facts import HostFacts
-from tests.support.hosts import driver, engine, gpu, host
+from tests.support.fake_programs import write_program
+from tests.support.hosts import CDI_ENGINE, compose_file, driver, engine, gpu, host, one
 from tests.support.verdicts import ERROR, OK, SKIPPED, WARNING, judge_file
 
 TORCH_13 = "pytorch/pytorch:2.13.0-cuda13.0-cudnn9-runtime"
@@ -78,3 +84,86 @@ def test_the_cuda_is_read_off_the_tag(image, version):
     found = find_image_cuda(image)
 
     assert (found.version if found else None) == version
+
+
+REQUIRED = {
+    "CUDA_VERSION": "12.8.1",
+    "NVIDIA_REQUIRE_CUDA": "cuda>=12.8 brand=tesla,driver>=535,driver<536",
+}
+DISABLED = "environment: {NVIDIA_DISABLE_REQUIRE: 'true'}"
+
+
+def _judge_present(
+    folder: Path, facts: HostFacts, variables: dict[str, str], line: str = ""
+) -> Finding:
+    """Judge a service whose image the engine has, and which sets these variables."""
+    text = f"services:\n  app:\n    image: example/app:1\n    gpus: all\n    {line}\n"
+    file = compose_file(folder, text)
+    services = tuple(replace(each, image_variables=variables) for each in file.services)
+    return one(facts, "QCA407", files=[replace(file, services=services)])
+
+
+@pytest.mark.parametrize(
+    ("facts", "line", "severity", "says"),
+    [
+        (_host(), "", OK, "driver 580.95.05 runs CUDA 12.8"),
+        (
+            _host(**OLD_DRIVER),
+            "",
+            ERROR,
+            "unsatisfied condition: cuda>=12.8\nUpgrade the driver to 570.26 or newer",
+        ),
+        (_host(gpu(name="Tesla T4"), **OLD_DRIVER), "", SKIPPED, "cannot determine"),
+        (_host(**OLD_DRIVER), DISABLED, OK, "runs CUDA 12.8"),
+        # Nothing holds an image to what it requires where the engine takes CDI devices.
+        (host(docker=CDI_ENGINE, gpu=driver(gpu(), **OLD_DRIVER)), "", OK, "runs CUDA 12.8"),
+    ],
+)
+def test_an_image_that_is_here_says_what_it_requires(tmp_path, facts, line, severity, says):
+    found = _judge_present(tmp_path, facts, REQUIRED, line)
+
+    assert (found.severity, found.message) == (severity, found.message)
+    assert says in found.message
+
+
+def test_an_image_that_is_here_and_says_nothing_is_not_judged(tmp_path):
+    assert _judge_present(tmp_path, _host(), {}).severity is SKIPPED
+
+
+def _look_up(folder: Path, text: str, script: str) -> ComposeFile:
+    (folder / "compose.yml").write_text(text)
+    write_program(folder / "docker", f'echo "$@" >> {folder}/asked\n{script}')
+    file = read_compose_file(folder / "compose.yml", {})
+    return look_up_images(file, str(folder / "docker"), {"PATH": "/usr/bin:/bin"})
+
+
+GPU_SERVICE = "services:\n  app: {image: example/app:1, gpus: all}\n"
+
+
+@pytest.mark.parametrize(
+    ("script", "variables"),
+    [
+        (
+            """echo '["PATH=/bin","API_TOKEN=a=b","CUDA_VERSION=12.8.1"]'""",
+            {"CUDA_VERSION": "12.8.1"},
+        ),
+        ("echo null", {}),
+        ("echo No such image >&2; exit 1", None),
+        ("echo nonsense", None),
+        ("""echo '["no sign"]'""", None),
+    ],
+)
+def test_the_engine_is_asked_what_an_image_sets(tmp_path, script, variables):
+    (service,) = _look_up(tmp_path, GPU_SERVICE, script).services
+
+    assert service.image_variables == variables
+    assert (tmp_path / "asked").read_text().endswith(" -- example/app:1\n")
+
+
+@pytest.mark.parametrize(
+    "keys", ["image: a", "build: ., gpus: all", "image: a, build: ., gpus: all"]
+)
+def test_only_images_of_gpu_services_are_asked_for(tmp_path, keys):
+    _look_up(tmp_path, f"services:\n  app: {{{keys}}}\n", "echo null")
+
+    assert not (tmp_path / "asked").exists()

@@ -1,0 +1,84 @@
+"""What an image requires of the driver and the GPU (NVIDIA_REQUIRE_CUDA), as the toolkit reads it.
+
+The toolkit's hook hands it to libnvidia-container: alternatives apart by spaces, each of conditions
+that all have to hold (src/cli/dsl.c and configure.c). CDI devices are handed out without it.
+"""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from itertools import zip_longest
+
+from infra.host.facts import Gpu, GpuDriver
+from qca.core.versions import parse_version
+
+_PREFIX, _DISABLED = "NVIDIA_REQUIRE_", "NVIDIA_DISABLE_REQUIRE"
+# Go's strconv.ParseBool
+_TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True"})
+_CONDITION = re.compile(r"(cuda|driver|arch|brand)(=|!=|<=|<|>=|>)([^<>=!]+)", re.I)
+_COMPARISONS: Mapping[str, Callable[[int], bool]] = {
+    "=": lambda sign: sign == 0,
+    "!=": lambda sign: sign != 0,
+    "<": lambda sign: sign < 0,
+    "<=": lambda sign: sign <= 0,
+    ">": lambda sign: sign > 0,
+    ">=": lambda sign: sign >= 0,
+}
+
+
+def list_requirements(variables: Mapping[str, str]) -> list[str]:
+    """Return what the variables of a container require; nothing where they switch it off."""
+    if variables.get(_DISABLED) in _TRUE:
+        return []
+    return [text for name, text in variables.items() if name.startswith(_PREFIX) and text]
+
+
+def is_met(requirement: str, driver: GpuDriver, gpu: Gpu) -> bool | None:
+    """Whether driver and GPU meet it; None where that depends on what is not known of the GPU."""
+    return _any(
+        _all(_is_true(condition, driver, gpu) for condition in alternative.split(",") if condition)
+        for alternative in requirement.split()
+    )
+
+
+def _any(answers: Iterable[bool | None]) -> bool | None:
+    found = list(answers)
+    if True in found or not found:
+        return True
+    return None if None in found else False
+
+
+def _all(answers: Iterable[bool | None]) -> bool | None:
+    found = list(answers)
+    if False in found:
+        return False
+    return None if None in found else True
+
+
+def _is_true(condition: str, driver: GpuDriver, gpu: Gpu) -> bool | None:
+    match = _CONDITION.fullmatch(condition)
+    if match is None:
+        return None
+    name, comparison, wanted = match[1].lower(), match[2], match[3]
+    if name == "brand":
+        brand = _find_brand(gpu)
+        return None if brand is None else (brand == wanted.lower()) is (comparison == "=")
+    found = {
+        "cuda": driver.cuda_version,
+        "driver": parse_version(driver.driver_version),
+        "arch": gpu.compute_capability,
+    }[name]
+    limit = parse_version(wanted)
+    return _COMPARISONS[comparison](_compare(found, limit)) if found and limit else None
+
+
+def _find_brand(gpu: Gpu) -> str | None:
+    """Return NVML's brand as far as the name tells it: that of the gaming cards."""
+    return "geforce" if "GeForce" in gpu.name else None
+
+
+def _compare(one: tuple[int, ...], other: tuple[int, ...]) -> int:
+    """Return a number below, equal to or above 0; missing numbers at the end count as 0."""
+    for left, right in zip_longest(one, other, fillvalue=0):
+        if left != right:
+            return left - right
+    return 0
