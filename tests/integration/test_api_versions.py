@@ -20,7 +20,7 @@ ANSWERS = {"/version": VERSION, "/info": INFO, "/_ping": {}, "/containers/json":
 COMMANDS = (["ps"], ["compose", "-p", "nothing", "ps"])
 
 
-@pytest.fixture(params=["engine", "older_engine"])
+@pytest.fixture(params=["engine", "older_engine", "newest_engine"])
 def plugin(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> ComposePlugin:
     """The Compose of one test bed, as the probe finds it; the engine beside it is not asked."""
     bed: Engine = request.getfixturevalue(request.param)
@@ -80,3 +80,18 @@ def test_a_newer_minimum_is_refused_and_never_called_accepted(plugin, socket):
         assert one.least <= spoken
         assert one.most is None or spoken <= one.most
         assert one.reaches((1, 98)) is not True
+
+
+def test_compose_5_takes_the_version_of_an_older_engine(newest_engine, monkeypatch, socket):
+    """Its sources name API 1.44 as its own oldest; what it does was run on Engine 20.10 too."""
+    monkeypatch.setenv("DOCKER_CONFIG", newest_engine.variables["DOCKER_CONFIG"])
+    plugin = compose.probe(Deadline(10))
+    assert isinstance(plugin, ComposePlugin)
+    assert plugin.version == "5.6.1"
+
+    with engine_at(socket, ANSWERS, "1.12", "1.41"):
+        error = _run(plugin, ["compose", "-p", "nothing", "ps"])
+
+    assert "API version" not in error
+    monkeypatch.delenv("DOCKER_HOST")
+    assert newest_engine.run("compose", "-p", "nothing", "ps").returncode == 0

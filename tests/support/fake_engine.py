@@ -41,6 +41,7 @@ class _Server(socketserver.ThreadingUnixStreamServer):
     daemon_threads = True
     answers: dict[str, Any]
     min_api: str
+    newest_api: str
 
     def handle_error(self, request: Any, client_address: Any) -> None:
         """Say nothing: the other side hangs up on a server that is too slow."""
@@ -61,13 +62,16 @@ class _Handler(BaseHTTPRequestHandler):
         if version and _to_numbers(version) < _to_numbers(server.min_api):
             words = f"client version {version} is too old. Minimum supported API version is "
             answer = (400, {"message": f"{words}{server.min_api}, please upgrade your client"})
+        elif version and _to_numbers(version) > _to_numbers(server.newest_api):
+            words = f"client version {version} is too new. Maximum supported API version is "
+            answer = (400, {"message": f"{words}{server.newest_api}"})
         status, body = answer if isinstance(answer, tuple) else (200, answer)
         if body == "hang":
             time.sleep(30)
         payload = body if isinstance(body, bytes) else json.dumps(body).encode()
         self.send_response(status)
         self.send_header("Content-Type", "application/json")
-        self.send_header("API-Version", "1.99")
+        self.send_header("API-Version", server.newest_api)
         self.send_header("Content-Length", str(len(payload)))
         self.end_headers()
         if self.command != "HEAD":
@@ -82,13 +86,16 @@ def _to_numbers(version: str) -> tuple[int, ...]:
 
 
 @contextmanager
-def engine_at(socket: Path, answers: dict[str, Any], min_api: str = "1.0") -> Iterator[None]:
+def engine_at(
+    socket: Path, answers: dict[str, Any], min_api: str = "1.0", newest_api: str = "1.99"
+) -> Iterator[None]:
     """Serve `answers` at `socket`: a path's body, or its status and body; "hang" never ends.
 
-    A question in a version of the API before `min_api` is refused, in Engine 29's words.
+    A question in a version of the API before `min_api`, or after `newest_api`, is refused in the
+    words of an engine.
     """
     with _Server(str(socket), _Handler) as server:
-        server.answers, server.min_api = answers, min_api
+        server.answers, server.min_api, server.newest_api = answers, min_api, newest_api
         threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
         try:
             yield

@@ -26,12 +26,14 @@ __all__ = [
     "engine",
     "engine_environment",
     "engine_unchanged",
+    "newest_engine",
     "older_engine",
     "unchanged",
 ]
 
 HERE = Path(__file__).parent
 CACHE = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "qca-testbed"
+NEWEST_COMPOSE = "5.6.1.0"
 HOW = f"run {HERE / 'testbed'} up"
 
 
@@ -145,6 +147,17 @@ def older_engine() -> Engine:
     if not _settings().get("TESTBED_OLDER_DOCKER_CONFIG"):
         unavailable(f"the test bed has no second Compose: {HOW}, on Debian without an engine")
     return find_engine("TESTBED_OLDER_DOCKER_CONFIG")
+
+
+@pytest.fixture(scope="session")
+def newest_engine(engine: Engine) -> Engine:
+    """The same engine with Compose 5, which is on PyPI and in no release of Debian."""
+    folder = CACHE / "docker-config" / f"compose-{NEWEST_COMPOSE}"
+    script = HERE / "compose-pypi.sh"
+    done = subprocess.run([script, folder, NEWEST_COMPOSE], capture_output=True, text=True)
+    if done.returncode != 0:
+        unavailable(f"no Compose {NEWEST_COMPOSE}: {done.stderr.strip()}")
+    return Engine(engine.images, {"DOCKER_CONFIG": done.stdout.strip()})
 
 
 @pytest.fixture
