@@ -19,7 +19,7 @@ _UNCHANGED = "..."
 
 @dataclass(frozen=True)
 class Edit:
-    """One line of a file, and the lines that take its place."""
+    """One line of a file, and the lines that take its place; none delete it."""
 
     file: str
     line: int
@@ -107,7 +107,7 @@ def _replace_line(text: str, edit: Edit) -> str:
     ending = line[len(line.rstrip("\r\n")) :]
     if line.removesuffix(ending) != edit.old:
         raise QcaError(f"{edit.file}:{edit.line} has changed since it was read")
-    lines[edit.line - 1] = (ending or "\n").join(edit.new) + ending
+    lines[edit.line - 1] = (ending or "\n").join(edit.new) + ending if edit.new else ""
     return "".join(lines)
 
 

@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 
+from infra.compose_file.limits import read_size
 from infra.compose_file.model import ComposeFile
 from infra.doctor.dragonfly_start import count_threads
 from infra.doctor.finding import Remedy
 from infra.doctor.remedies.line_edit import edit_line, replace_on_line
 from infra.doctor.remedies.set_flag import set_flag
+from infra.doctor.remedies.training import TRAIN_LOCALLY
 from infra.doctor.subjects import FileSubject, HostSubject
 from infra.dragonfly import startup_rules as rules
 from infra.dragonfly.service import Dragonfly
@@ -53,37 +55,66 @@ def _has_room(subject: HostSubject, maxmemory: int) -> bool:
 
 
 def offer_for_plan(subject: HostSubject, threads: int, maxmemory: int) -> tuple[Remedy, ...]:
-    """Return both remedies for `qca up`, first the one that this host can hold."""
-    needed, fewer = rules.compute_required_memory(threads), rules.compute_max_threads(maxmemory)
-    has_room = _has_room(subject, needed)
-    more = Remedy(
+    """Return the remedies for `qca up` with which Dragonfly starts and the host holds both.
+
+    Where there is none of that, at least what lets Dragonfly start, or the run without it.
+    """
+    more, less = _add_memory(threads), _take_fewer_threads(maxmemory)
+    room = _has_room(subject, rules.compute_required_memory(threads))
+    if less is None:
+        return (more,) if room else (TRAIN_LOCALLY,)
+    return (more, less) if room else (less,)
+
+
+def _add_memory(threads: int) -> Remedy:
+    needed = rules.compute_required_memory(threads)
+    return Remedy(
         f"Give {format_count(threads, 'thread')} the necessary {format_size(needed)}",
         (f"QCA_STACK_MAXMEMORY={format_exact_size(needed)} qca up",),
-        breaks="" if has_room else "this host cannot hold it beside the trainer",
     )
+
+
+def _take_fewer_threads(maxmemory: int) -> Remedy | None:
+    """Return the remedy that stays within the memory; None where it holds not even one thread."""
+    fewer = rules.compute_max_threads(maxmemory)
     if fewer == 0:
-        return (more,)
-    less = Remedy(
+        return None
+    return Remedy(
         f"Stay within {format_size(maxmemory)} with at most {format_count(fewer, 'thread')}",
         (f"QCA_STACK_PROACTOR_THREADS={fewer} qca up",),
     )
-    return (more, less) if has_room else (less, more)
 
 
 def offer_for_service(
     subject: FileSubject, dragonfly: Dragonfly, threads: int, maxmemory: int
 ) -> tuple[Remedy, ...]:
-    """Return both remedies for a service of a Compose project."""
-    needed, fewer = rules.compute_required_memory(threads), rules.compute_max_threads(maxmemory)
-    more = set_flag(subject.file, dragonfly, "maxmemory", format_exact_size(needed))
+    """Return the remedies for a service of a Compose project with which it starts.
+
+    Fewer threads come first: they cost a little speed. More memory is left out where the
+    container or the host cannot hold it.
+    """
+    fewer = rules.compute_max_threads(maxmemory)
+    more = _add_memory_to_service(subject, dragonfly, rules.compute_required_memory(threads))
     if fewer == 0:
-        return (more,)
+        return more
     would_start = count_threads(subject.facts, dragonfly, fewer)
     if would_start is None or would_start.count != fewer:  # the flag is overridden
-        return (more, _lower_cpu_limit(subject.file, dragonfly, fewer))
-    # Fewer threads cost a little speed; more memory may be more than the host has.
+        return (*more, _lower_cpu_limit(subject.file, dragonfly, fewer))
     less = set_flag(subject.file, dragonfly, "proactor_threads", str(fewer), automatic=True)
-    return (less, more)
+    return (less, *more)
+
+
+def _add_memory_to_service(
+    subject: FileSubject, dragonfly: Dragonfly, needed: int
+) -> tuple[Remedy, ...]:
+    service, safe = dragonfly.service, compute_container_limit(needed)
+    host, limit = find_usable_memory(subject.facts), read_size(service.memory_limit)
+    if host is not None and needed > host:
+        return ()
+    if limit is not None and limit < safe:
+        title = f"Give service {service.name} --maxmemory={format_exact_size(needed)} and a memory "
+        return (Remedy(f"{title}limit of at least {format_size(safe)}"),)
+    return (set_flag(subject.file, dragonfly, "maxmemory", format_exact_size(needed)),)
 
 
 def _lower_cpu_limit(file: ComposeFile, dragonfly: Dragonfly, threads: int) -> Remedy:

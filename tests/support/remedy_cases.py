@@ -217,6 +217,10 @@ def _machine() -> Iterator[Trouble]:
     yield Trouble(host(disks=(disk("docker", MIB), disk("work", MIB))))
     small = MemoryFacts(total=2 * GIB, available=GIB, cgroup_limit=None)
     yield Trouble(host(memory=small), COMPOSE, {"device": "cpu", "profile": "default"})
+    middling = MemoryFacts(total=2 * GIB, available=1400 * MIB, cgroup_limit=None)
+    yield Trouble(host(memory=middling), COMPOSE, {"device": "cpu", "profile": "default"})
+    one_checkpoint = 220 * MIB
+    yield Trouble(host(disks=(disk("docker", one_checkpoint), disk("work", one_checkpoint))))
 
 
 def _live() -> Iterator[Trouble]:
@@ -248,6 +252,13 @@ def _files() -> Iterator[Trouble]:
         "    command: --maxmemory=${MAX:-2G} --proactor_threads=16\n",
         "    ulimits: {memlock: -1}\n    ports: ['6379:6379']\n",
         "    privileged: true\n",
+        "    pid: host\n",
+        "    network_mode: 'host'  # why\n",
+        "    ports: ['7000:1', '7001:1']\n",
+        "    ports:\n      - 7000:1\n      - 0.0.0.0:7001:1\n",
+        "    volumes:\n      - /var/run/docker.sock:/s:ro\n      - data:/data\n",
+        "    environment:\n      DB_PASSWORD: hunter2\n",
+        "    environment:\n      - DB_PASSWORD=hunter2\n",
         "    ports: ['7000:1']\n  other: {image: redis, ports: ['7000:1']}\n",
         "  old:\n    image: dragonflydb/dragonfly:v1.34.1\n    cpus: 2\n"
         "    command: --maxmemory=300mb --proactor_threads=1\n",

@@ -40,7 +40,8 @@ def _judge_privileges(subject: HostSubject, engine: Engine) -> Iterator[Verdict]
     if parse_version(engine.version) >= _MAY_BE_PATCHED:
         message += "\nRevisions of the snap after September 2026 may have been mended."
         severity = Severity.WARNING
-    yield Verdict(severity, message, evidence, (_INSTALL_PACKAGES, TRAIN_LOCALLY))
+    around = () if subject.is_local_run else (TRAIN_LOCALLY,)
+    yield Verdict(severity, message, evidence, (_INSTALL_PACKAGES, *around))
 
 
 def _judge_folder(subject: HostSubject) -> Iterator[Verdict]:

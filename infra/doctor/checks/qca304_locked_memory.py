@@ -45,7 +45,8 @@ def _judge_service(
             **evidence,
         )
     if most == _UNLIMITED or _UNLIMITED != wanted <= most:
-        return ok(f"Service {name}: the engine can give a memlock of {memlock.value}.")
+        message = f"Service {name}: the engine can give a memlock of {memlock.value}."
+        return ok(message, **evidence)
     message = (
         f"Service {name} asks for a memlock of {memlock.value}; this engine may give "
         f"{format_size(most)}.\nThe container ends with: error setting rlimit type 8: operation "

@@ -39,8 +39,7 @@ def _judge_host(subject: HostSubject) -> Iterator[Verdict]:
 def _judge_checkpoints(subject: HostSubject, disk: Disk) -> Verdict:
     train = subject.plan.train
     one = count_checkpoint_bytes(count_parameters(train.d_state, train.hidden_channels))
-    # The newest and the best are kept, and the next is written whole before the oldest goes.
-    needed = one * (train.keep_checkpoints + 2) + _DISK_SLACK
+    needed = _count_needed_bytes(one, train.keep_checkpoints)
     evidence = {"path": disk.path, "free": disk.free, "needed": needed, "checkpoint": one}
     if disk.free >= needed:
         return ok(f"{disk.path} has {format_size(disk.free)} free for checkpoints.", **evidence)
@@ -49,8 +48,17 @@ def _judge_checkpoints(subject: HostSubject, disk: Disk) -> Verdict:
         f"A checkpoint takes {format_size(one)}; the newest {train.keep_checkpoints} and "
         "the best are kept while the next is written."
     )
-    remedies = (_KEEP_ONE,) if subject.is_local_run else (*_FREE_DOCKER, _KEEP_ONE)
+    keep_one = (_KEEP_ONE,) if _count_needed_bytes(one, 1) <= disk.free else ()
+    remedies = keep_one if subject.is_local_run else (*_FREE_DOCKER, *keep_one)
     return Verdict(Severity.ERROR, message, evidence, remedies)
+
+
+def _count_needed_bytes(checkpoint: int, kept: int) -> int:
+    """Return what checkpoints of that size take at the most.
+
+    The newest and the best are kept, and the next is written whole before the oldest goes.
+    """
+    return checkpoint * (kept + 2) + _DISK_SLACK
 
 
 def _judge_image(subject: HostSubject, disk: Disk) -> Iterator[Verdict]:

@@ -2,7 +2,7 @@
 
 from infra.doctor.check import Check
 from infra.doctor.finding import Remedy, Severity, Verdict, ok, skip
-from infra.doctor.remedies.training import TRAIN_SMALL_MODEL
+from infra.doctor.remedies.training import TRAIN_SMALL_MODEL, change_stack, change_training
 from infra.doctor.subjects import HostSubject
 from qca.core.units import format_size
 
@@ -28,12 +28,17 @@ def _judge_host(subject: HostSubject) -> Verdict:
 
 
 def _list_remedies(subject: HostSubject) -> tuple[Remedy, ...]:
+    """Return what frees memory, and what takes less of it as far as that fits."""
     remedies = [Remedy("See who uses the memory", ("ps -eo pid,rss,comm --sort=-rss | head",))]
-    if subject.plan.trainer.profile.value != "cpu":
+    if _fits(change_training(subject, profile="cpu")):
         remedies.insert(0, TRAIN_SMALL_MODEL)
-    if not subject.is_local_run:
+    if not subject.is_local_run and _fits(change_stack(subject, runtime="local")):
         remedies.append(Remedy("Do without Dragonfly's share", ("qca up --runtime local",)))
     return tuple(remedies)
+
+
+def _fits(subject: HostSubject) -> bool:
+    return subject.plan.trainer.fits.value is not False
 
 
 CHECK = Check(

@@ -1,34 +1,37 @@
 """QCA801: can anyone on the network use a store that has no password?"""
 
 import re
-from collections.abc import Iterator
+import shlex
+from collections.abc import Iterator, Sequence
 
 from infra.compose_file.model import ComposeFile, LocatedValue, PublishedPorts, Service
 from infra.doctor.check import Check
 from infra.doctor.dragonfly_services import explain_hidden_flags
-from infra.doctor.finding import Remedy, Severity, Verdict, locate, skip
-from infra.doctor.remedies.line_edit import edit_line, find_line, replace_on_line
+from infra.doctor.finding import HasLine, Remedy, Severity, Verdict, locate, skip
+from infra.doctor.remedies.line_edit import edit_lines, replace_by_pattern
 from infra.doctor.subjects import FileSubject
 from infra.dragonfly.service import is_dragonfly, read_dragonfly
 
-_EVERY_ADDRESS = ("", "0.0.0.0", "::", "[::]")
+_EVERY_ADDRESS = ("", "*", "0.0.0.0", "::", "[::]")
 _THIS_MACHINE = "127.0.0.1"
 
 # Stores that speak Redis's protocol, by the last part of their images' names. In these images
 # protected mode is off, so that only a password keeps anyone out.
 _STORES = ("keydb", "redis", "redis-stack-server", "redis-stack", "valkey")
-_PASSWORD_FLAGS = ("--requirepass", "--aclfile")
-_PASSWORD_VARIABLES = ("REDIS_PASSWORD", "REDIS_ARGS", "VALKEY_PASSWORD", "VALKEY_EXTRA_FLAGS")
+_PASSWORD_VARIABLES = ("REDIS_PASSWORD", "VALKEY_PASSWORD")
+_FLAG_VARIABLES = ("REDIS_ARGS", "VALKEY_EXTRA_FLAGS")
+_PASSWORD, _ACCESS_LIST, _BIND = "requirepass", "aclfile", "bind"
 
 
 def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
     file = subject.file
-    for service in file.services:
-        ports = [one for one in service.ports if one.address in _EVERY_ADDRESS]
-        if ports and _is_store(service) and not _has_password(file, service):
-            hidden = _explain_hidden(file, service)
-            verdict = _skip(service, hidden) if hidden else _warn(file, service, ports[0])
-            yield locate(verdict, file, ports[0])
+    for service in filter(_is_store, file.services):
+        where = _find_opening(file, service)
+        if where is None or _read_flag(file, service, _PASSWORD) or _has_password(service):
+            continue
+        hidden = _explain_hidden(file, service)
+        verdict = _skip(service, hidden) if hidden else _warn(file, service, where)
+        yield locate(verdict, file, where)
 
 
 def _is_store(service: Service) -> bool:
@@ -37,22 +40,71 @@ def _is_store(service: Service) -> bool:
     return is_dragonfly(service) or name in _STORES
 
 
-def _has_password(file: ComposeFile, service: Service) -> bool:
+def _find_opening(file: ComposeFile, service: Service) -> LocatedValue | PublishedPorts | None:
+    """Return what lets the network in: the host's network, or the first port published to all.
+
+    In the host's network Docker passes over `ports`; there the store's own `bind` counts.
+    """
+    network = service.settings.get("network_mode")
+    if network is not None and network.value == "host":
+        addresses = _read_flag(file, service, _BIND).split()
+        is_open = not addresses or any(one.lstrip("-") in _EVERY_ADDRESS for one in addresses)
+        return network if is_open else None
+    return next(iter(_list_open_ports(service)), None)
+
+
+def _list_open_ports(service: Service) -> list[PublishedPorts]:
+    return [one for one in service.ports if one.address in _EVERY_ADDRESS]
+
+
+def _has_password(service: Service) -> bool:
+    """Whether a variable that the image's start reads sets one; Dragonfly's counts as a flag."""
+    variables = service.environment
+    return any(variables[name].value for name in _PASSWORD_VARIABLES if name in variables)
+
+
+def _read_flag(file: ComposeFile, service: Service, name: str) -> str:
+    """Return a flag's value, empty where it is not given."""
     if is_dragonfly(service):
         flags = read_dragonfly(file, service).flags
-        return any(flags[name].value for name in ("requirepass", "PASSWORD") if name in flags)
-    words = " ".join(word.value for word in service.command)
-    variables = service.environment
-    return any(flag in words for flag in _PASSWORD_FLAGS) or any(
-        variables[name].value for name in _PASSWORD_VARIABLES if name in variables
-    )
+        old = flags.get("PASSWORD") if name == _PASSWORD else None  # as in DFLY_PASSWORD
+        found = flags.get(name) or old
+        return found.value if found else ""
+    words = [word.value for word in service.command]
+    for variable in _FLAG_VARIABLES:
+        if variable in service.environment:
+            words += _split_words(service.environment[variable].value)
+    return _read_words(words, f"--{name}")
+
+
+def _split_words(text: str) -> list[str]:
+    try:
+        return shlex.split(text)
+    except ValueError:  # a quote that is not closed
+        return text.split()
+
+
+def _read_words(words: Sequence[str], flag: str) -> str:
+    """Return what follows the flag, up to the next one: Redis takes `--bind a b` and `--flag=x`."""
+    value: list[str] = []
+    is_inside = False
+    for word in words:
+        name, equals, text = word.partition("=")
+        if word.startswith("--"):
+            is_inside = name == flag
+            value = [text] if is_inside and equals else [] if is_inside else value
+        elif is_inside:
+            value.append(word)
+    return " ".join(value).strip()
 
 
 def _explain_hidden(file: ComposeFile, service: Service) -> str:
     """Return where a password may be that the file does not show; empty if nowhere."""
-    if is_dragonfly(service):
-        return explain_hidden_flags(read_dragonfly(file, service))
-    if any(word.value.endswith(".conf") for word in service.command):
+    if is_dragonfly(service) and (hidden := explain_hidden_flags(read_dragonfly(file, service))):
+        return hidden
+    if _read_flag(file, service, _ACCESS_LIST):
+        return "Its list of users, `aclfile`, was not read."
+    if not is_dragonfly(service) and any(word.value.endswith(".conf") for word in service.command):
         return "Its configuration file was not read."
     if service.unread_sources:
         return f"`{service.unread_sources[0]}` was not read."
@@ -63,26 +115,36 @@ def _skip(service: Service, hidden: str) -> Verdict:
     return skip(f"Cannot determine whether service {service.name} has a password. {hidden}")
 
 
-def _warn(file: ComposeFile, service: Service, ports: PublishedPorts) -> Verdict:
+def _warn(file: ComposeFile, service: Service, where: HasLine) -> Verdict:
+    if isinstance(where, PublishedPorts):
+        opening = f"publishes {where} on every address"
+        cure = (
+            "ports that Docker publishes bypass ufw's rules. Publish the port on this machine only"
+        )
+        edit = _bind_to_this_machine(file, _list_open_ports(service))
+    else:
+        opening = "listens on every address of the host's network"
+        cure = f"`ports` count for nothing there. Give it `--bind {_THIS_MACHINE}`"
+        edit = None
     message = (
-        f"Service {service.name} publishes {ports} on every address, and has no password.\n"
+        f"Service {service.name} {opening}, and has no password.\n"
         "Anyone who reaches this host can read, change and delete all that it stores, and have it "
-        "write files in its volumes; ports that Docker publishes pass by ufw's rules. Publish "
-        "the port on this machine only, or set a password."
+        f"write files in its volumes; {cure}, or set a password."
     )
-    edit = _bind_to_this_machine(file, ports)
     remedies = (edit,) if edit else ()
     return Verdict(Severity.WARNING, message, {"service": service.name}, remedies)
 
 
-def _bind_to_this_machine(file: ComposeFile, ports: PublishedPorts) -> Remedy | None:
-    """Return the remedy for the short form, `6379:6379`; None where it is written otherwise."""
-    at = LocatedValue(str(ports), ports.line, "", ports.file)
-    line = find_line(file, at) or ""
-    numbers = f"{ports.first}" if ports.first == ports.last else f"{ports.first}-{ports.last}"
-    match = re.search(rf"(?<![\w.:\-])(?:0\.0\.0\.0:)?{numbers}:(?=\d)", line)
-    edit = replace_on_line(file, at, match[0], f"{_THIS_MACHINE}:{numbers}:") if match else None
-    return edit_line("Publish it on this machine only", edit, automatic=False) if edit else None
+def _bind_to_this_machine(file: ComposeFile, ports: Sequence[PublishedPorts]) -> Remedy | None:
+    """Return the remedy for the short form, `6379:6379`; None where one is written otherwise."""
+    replacements = []
+    for one in ports:
+        numbers = f"{one.first}" if one.first == one.last else f"{one.first}-{one.last}"
+        pattern = rf"(?<![\w.:\-])(?:0\.0\.0\.0:)?{re.escape(numbers)}:(?=\d)"
+        at = LocatedValue(str(one), one.line, "", one.file)
+        replacements.append((at, pattern, f"{_THIS_MACHINE}:{numbers}:"))
+    edits = replace_by_pattern(file, replacements)
+    return edit_lines("Publish it on this machine only", edits, automatic=False) if edits else None
 
 
 CHECK = Check(
@@ -91,8 +153,8 @@ CHECK = Check(
     title="Anyone on the network can use a store without a password",
     needs=(),
     looks_at="services that run Dragonfly, Redis, Valkey or KeyDB: whether they publish a port on "
-    "every address, and whether their flags or variables set a password. A configuration file "
-    "inside the container is not read.",
+    "every address or listen in the host's network, and whether their flags or variables set a "
+    "password. A configuration file inside the container is not read.",
     why="The store's images accept every connection: protected mode is off in them. Bots look for "
     "such ports, and turn a writable store into code that runs.\n"
     'For example `ports: ["6379:6379"]` is open; `["127.0.0.1:6379:6379"]` is not.',

@@ -1,11 +1,13 @@
 """QCA802: does a service get the engine's socket, and with it the host?"""
 
+import re
 from collections.abc import Iterator
 from pathlib import PurePosixPath
 
-from infra.compose_file.model import LocatedValue, Service
+from infra.compose_file.model import ComposeFile, LocatedValue, Service
 from infra.doctor.check import Check
-from infra.doctor.finding import Severity, Verdict, locate
+from infra.doctor.finding import Remedy, Severity, Verdict, locate
+from infra.doctor.remedies.line_edit import delete_line, edit_line
 from infra.doctor.subjects import FileSubject
 from infra.doctor.unread_extends import skip_hidden_services
 
@@ -18,7 +20,7 @@ def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
     for service in subject.file.services:
         for path in service.host_paths:
             if _holds_socket(path.value):
-                yield locate(_warn(service, path), subject.file, path)
+                yield locate(_warn(subject.file, service, path), subject.file, path)
     yield from skip_hidden_services(subject.file, "mounts the engine's socket")
 
 
@@ -27,14 +29,22 @@ def _holds_socket(path: str) -> bool:
     return pure.name in _SOCKETS or str(pure) in _FOLDERS
 
 
-def _warn(service: Service, path: LocatedValue) -> Verdict:
+def _warn(file: ComposeFile, service: Service, path: LocatedValue) -> Verdict:
     message = (
         f"Service {service.name} mounts {path.value}, by which it controls the engine.\n"
         "Whoever gets into it can start a privileged container and is root on this host; `:ro` "
         "does not help, since a socket is not written to as a file is. Leave the mount out, or "
         "put a proxy between that lets through what the service needs."
     )
-    return Verdict(Severity.WARNING, message, {"service": service.name, "path": path.value})
+    evidence = {"service": service.name, "path": path.value}
+    return Verdict(Severity.WARNING, message, evidence, _leave_out(file, path))
+
+
+def _leave_out(file: ComposeFile, path: LocatedValue) -> tuple[Remedy, ...]:
+    """Return the remedy for the short form on a line of its own, `- /run/docker.sock:/s`."""
+    edit = delete_line(file, path, rf"-\s+([\"']?){re.escape(path.raw)}(:[^\s\"']*)?\1")
+    title = "Leave the mount out, if the service does without"
+    return (edit_line(title, edit, automatic=False),) if edit else ()
 
 
 CHECK = Check(

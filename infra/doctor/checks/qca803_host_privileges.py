@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from infra.compose_file.model import ComposeFile, LocatedValue, Service
 from infra.doctor.check import Check
 from infra.doctor.finding import Remedy, Severity, Verdict, locate
-from infra.doctor.remedies.line_edit import edit_line, replace_on_line
+from infra.doctor.remedies.line_edit import delete_line, edit_line, replace_on_line
 from infra.doctor.subjects import FileSubject
 from infra.doctor.unread_extends import skip_hidden_services
 
@@ -18,17 +18,22 @@ def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
             if setting and setting.value.lower() == value:
                 message = f"Service {service.name} {what} (`{key}: {value}`).\n{exploit}"
                 severity = Severity.INFO if key == "network_mode" else Severity.WARNING
-                remedy = _drop_privileges(file, service, setting) if key == "privileged" else None
                 evidence = {"service": service.name, "key": key}
-                remedies = (remedy,) if remedy else ()
+                remedies = _drop_privilege(file, service, key, setting)
                 yield locate(Verdict(severity, message, evidence, remedies), file, setting)
     yield from skip_hidden_services(file, "has the host's privileges")
 
 
-def _drop_privileges(file: ComposeFile, service: Service, setting: LocatedValue) -> Remedy | None:
-    edit = replace_on_line(file, setting, "true", "false")
-    title = f"Run {service.name} without; add what it then misses with `cap_add` or `devices`"
-    return edit_line(title, edit, automatic=False) if edit else None
+def _drop_privilege(
+    file: ComposeFile, service: Service, key: str, setting: LocatedValue
+) -> tuple[Remedy, ...]:
+    if key == "privileged":
+        edit = replace_on_line(file, setting, "true", "false")
+        title = f"Run {service.name} without; add what it then misses with `cap_add` or `devices`"
+    else:
+        edit = delete_line(file, setting, rf"{key}:\s+([\"']?)host\1")
+        title = f"Leave `{key}` out"
+    return (edit_line(title, edit, automatic=False),) if edit else ()
 
 
 _PRIVILEGES = (

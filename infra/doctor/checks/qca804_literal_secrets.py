@@ -1,10 +1,13 @@
 """QCA804: does the file itself hold passwords and keys?"""
 
+import re
 from collections.abc import Iterator
 
-from infra.compose_file.model import LocatedValue, Service
+from infra.compose_file.line_edits import Edit
+from infra.compose_file.model import ComposeFile, LocatedValue, Service
 from infra.doctor.check import Check
-from infra.doctor.finding import Severity, Verdict, locate
+from infra.doctor.finding import Remedy, Severity, Verdict, locate
+from infra.doctor.remedies.line_edit import edit_lines, find_line
 from infra.doctor.subjects import FileSubject
 from infra.doctor.unread_extends import skip_hidden_services
 from qca.core.masking import is_secret_name
@@ -16,7 +19,7 @@ _SWITCHES = ("", "0", "1", "false", "no", "none", "null", "off", "on", "true", "
 def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
     for service in subject.file.services:
         for name, value in _list_literals(service):
-            yield locate(_warn(service, name), subject.file, value)
+            yield locate(_warn(subject.file, service, name, value), subject.file, value)
     yield from skip_hidden_services(subject.file, "is given a secret that is written out")
 
 
@@ -46,7 +49,7 @@ def _is_literal(value: str, raw: str) -> bool:
     return value.lower() not in _SWITCHES and not is_path and "$" not in raw
 
 
-def _warn(service: Service, name: str) -> Verdict:
+def _warn(file: ComposeFile, service: Service, name: str, value: LocatedValue) -> Verdict:
     variable = name.strip("-").upper().replace("-", "_")
     message = (
         f"Service {service.name}: the value of `{name}` is written out in the file.\n"
@@ -54,7 +57,24 @@ def _warn(service: Service, name: str) -> Verdict:
         f"${{{variable}}} in its place, put the value into `.env`, which stays out of the "
         "repository, and change it, since it is known."
     )
-    return Verdict(Severity.WARNING, message, {"service": service.name, "name": name})
+    evidence = {"service": service.name, "name": name}
+    return Verdict(Severity.WARNING, message, evidence, _take_from_variable(file, name, value))
+
+
+def _take_from_variable(file: ComposeFile, name: str, value: LocatedValue) -> tuple[Remedy, ...]:
+    """Return the remedy for `NAME: value` and `- NAME=value` on a line of their own.
+
+    Its command names the variable and not the secret, which no output shows.
+    """
+    line = find_line(file, value) or ""
+    head = re.match(rf"\s*(?:-\s+)?{re.escape(name)}(?P<sign>: |=)", line)
+    if head is None or line[head.end() :].strip().strip("\"'") != value.raw:
+        return ()
+    edit = Edit(value.file, value.line, line, (f"{head[0]}${{{name}}}",))
+    sign = head["sign"]
+    script = f"{value.line}s/{sign}.*/{sign}${{{name}}}/"
+    title = f"Take it from the variable {name}; put that into `.env` first"
+    return (edit_lines(title, (edit,), automatic=False, script=script),)
 
 
 CHECK = Check(

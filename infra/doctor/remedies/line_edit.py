@@ -1,4 +1,9 @@
-"""Remedies that change one line of a Compose file: by `--fix`, or by the sed command shown."""
+"""Remedies that change single lines of a Compose file: by `--fix`, or by the sed command shown."""
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from pathlib import Path
 
 from infra.compose_file.line_edits import Edit
 from infra.compose_file.model import ComposeFile, LocatedValue
@@ -9,15 +14,40 @@ from infra.doctor.remedies.sed import build_sed_script
 
 def edit_line(title: str, edit: Edit, *, automatic: bool) -> Remedy:
     """Return the remedy that makes one edit, with the sed command that does the same."""
-    path = quote_path(edit.file)
+    return edit_lines(title, (edit,), automatic=automatic)
+
+
+def edit_lines(title: str, edits: Sequence[Edit], *, automatic: bool, script: str = "") -> Remedy:
+    """Return the remedy that makes the edits, with a sed command for each file.
+
+    `script` takes the place of the one that names the words that change.
+    """
+    paths = {edit.file: _find_real_path(edit.file) for edit in edits}
+    backups = " and ".join(f"{path}.bak" for path in paths.values())
+    files = "file" if len(paths) == 1 else "files"
+    lines = "that line" if len(edits) == 1 else "those lines"
     return Remedy(
         title,
-        (f"sed -i.bak {quote_word(build_sed_script(edit))} {path}",),
+        tuple(
+            _build_command(path, [edit for edit in edits if edit.file == file], script)
+            for file, path in paths.items()
+        ),
         automatic=automatic,
-        breaks=f"changes that line only; the command leaves the old file as {edit.file}.bak",
-        undo=(f"mv {quote_path(edit.file + '.bak')} {path}",),
-        edits=(edit,),
+        breaks=f"changes {lines} only; the command leaves the old {files} as {backups}",
+        undo=tuple(f"mv {quote_path(f'{path}.bak')} {quote_path(path)}" for path in paths.values()),
+        edits=tuple(edits),
     )
+
+
+def _find_real_path(path: str) -> str:
+    """Return where a symbolic link leads, in whose place `sed -i` would put a file of its own."""
+    return str(Path(path).resolve()) if Path(path).is_symlink() else path
+
+
+def _build_command(path: str, edits: Iterable[Edit], script: str) -> str:
+    scripts = [quote_word(script or build_sed_script(edit)) for edit in edits]
+    given = scripts[0] if len(scripts) == 1 else " ".join(f"-e {one}" for one in scripts)
+    return f"sed -i.bak {given} {quote_path(path)}"
 
 
 def replace_on_line(file: ComposeFile, at: LocatedValue, old: str, new: str) -> Edit | None:
@@ -26,6 +56,34 @@ def replace_on_line(file: ComposeFile, at: LocatedValue, old: str, new: str) -> 
     if line is None or line.count(old) != 1 or old in ("", new):
         return None
     return Edit(at.file, at.line, line, (line.replace(old, new),))
+
+
+def replace_by_pattern(
+    file: ComposeFile, replacements: Iterable[tuple[LocatedValue, str, str]]
+) -> tuple[Edit, ...]:
+    """Return the edits that write a text for each pattern, on the line of its value.
+
+    Several may stand on one line. Empty if one of the patterns is not there exactly once.
+    """
+    edits: dict[tuple[str, int], Edit] = {}
+    for at, pattern, new in replacements:
+        key, line = (at.file, at.line), find_line(file, at)
+        if line is None:
+            return ()
+        edit = edits.get(key, Edit(at.file, at.line, line, (line,)))
+        parts = re.split(pattern, edit.new[0])
+        if len(parts) != 2:
+            return ()
+        edits[key] = replace(edit, new=(new.join(parts),))
+    return tuple(edits.values())
+
+
+def delete_line(file: ComposeFile, at: LocatedValue, pattern: str) -> Edit | None:
+    """Return the edit that deletes the line of `at`, if it has nothing but what the pattern is."""
+    line = find_line(file, at)
+    if line is None or not re.fullmatch(rf"\s*{pattern}\s*(?:#.*)?", line):
+        return None
+    return Edit(at.file, at.line, line, ())
 
 
 def find_line(file: ComposeFile, at: LocatedValue) -> str | None:

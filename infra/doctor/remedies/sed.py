@@ -11,6 +11,8 @@ _WORD_BREAKS = " \"',[\ufeff"
 
 def build_sed_script(edit: Edit) -> str:
     """Return a script that names the words that change; the rest of the line need not show."""
+    if not edit.new:
+        return f"{edit.line}d"
     if edit.new[0] == edit.old:  # both lines end as the one did, with CR LF or without CR
         return rf"{edit.line}s/\(\r*\)$/\1\n{_escape_replacement(edit.new[1])}\1/"
     old, new, occurrence = _find_changed_words(edit.old, edit.new[0])

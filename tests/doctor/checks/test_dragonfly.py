@@ -234,7 +234,43 @@ def test_on_a_small_host_the_larger_answer_is_called_too_much():
 
     assert "4 GiB for 16 threads (too much for this host" in finding.message
     assert "at most 8 threads in 2 GiB (this host can hold it" in finding.message
-    assert finding.remedies[0].commands == ("QCA_STACK_PROACTOR_THREADS=8 qca up",)
+    assert [one.commands for one in finding.remedies] == [("QCA_STACK_PROACTOR_THREADS=8 qca up",)]
+
+
+def test_a_host_that_can_hold_neither_answer_is_offered_the_run_without_dragonfly():
+    stack = {**COMPOSE, "maxmemory": "100MiB", "proactor_threads": 64}
+
+    finding = one(seeds_laptop(), "QCA301", stack=stack)
+
+    assert [one.commands for one in finding.remedies] == [("qca up --runtime local",)]
+
+
+@pytest.mark.parametrize(
+    ("limits", "titles"),
+    [
+        ("", ["--proactor_threads=8", "--maxmemory=4G"]),
+        ("    mem_limit: 6g\n", ["--proactor_threads=8", "--maxmemory=4G"]),
+        ("    mem_limit: 3g\n", ["--proactor_threads=8", "memory limit of at least 5.4 GiB"]),
+    ],
+)
+def test_more_memory_is_offered_as_far_as_the_container_holds_it(tmp_path, limits, titles):
+    text = f"{HEAD}    command: --maxmemory=2G\n{limits}"
+
+    finding = judge_file(tmp_path, "QCA301", text, SIXTEEN_THREADS)
+
+    for remedy, words in zip(finding.remedies, titles, strict=True):
+        assert words in remedy.title
+
+
+def test_more_memory_than_the_host_has_is_not_offered(tmp_path):
+    small = host(
+        docker=engine(cpus=16, memory=3 * GIB),
+        memory=MemoryFacts(total=3 * GIB, available=2 * GIB, cgroup_limit=None),
+    )
+
+    finding = judge_file(tmp_path, "QCA301", f"{HEAD}    command: --maxmemory=2G\n", small)
+
+    assert ["--proactor_threads=8" in one.title for one in finding.remedies] == [True]
 
 
 def test_cpus_of_this_process_do_not_limit_what_a_container_sees():

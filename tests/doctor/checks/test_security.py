@@ -1,10 +1,11 @@
 """QCA8xx: what in a Compose file gives the host or its data away."""
 
 import json
+from pathlib import Path
 
 import pytest
 
-from infra.compose_file.line_edits import format_diff
+from infra.compose_file.line_edits import apply_edits, format_diff
 from infra.doctor.blocking import select_blocking
 from infra.doctor.checks import CHECKS
 from infra.doctor.examine import examine
@@ -81,6 +82,22 @@ def test_a_service_gets_its_verdict(tmp_path, case):
         ("image: docker.io/valkey/valkey:9@sha256:00, ports: ['6379:6379']", WARNING),
         ("image: redis:8, ports: ['6379:6379'], command: redis-server --requirepass x", OK),
         ("image: redis:8, ports: ['6379:6379'], command: redis-server /etc/redis.conf", SKIPPED),
+        ("image: redis:8, ports: ['6379:6379'], command: redis-server --requirepass ''", WARNING),
+        ("image: redis:8, ports: ['6379:6379'], command: [--requirepass, --port, '1']", WARNING),
+        ("image: redis:8, ports: ['6379:6379'], command: [--requirepass=x]", OK),
+        ("image: redis:8, ports: ['6379:6379'], command: --aclfile /etc/users.acl", SKIPPED),
+        ("image: redis/redis-stack, ports: ['1:1'], environment: {REDIS_ARGS: --save 9}", WARNING),
+        (
+            "image: redis/redis-stack, ports: ['1:1'], environment: {REDIS_ARGS: --requirepass x}",
+            OK,
+        ),
+        ("image: redis:8, network_mode: host", WARNING),
+        ("image: redis:8, network_mode: host, command: --requirepass x", OK),
+        ("image: redis:8, network_mode: host, command: --bind 127.0.0.1 -::1 --port 1", OK),
+        ("image: redis:8, network_mode: host, command: --bind 127.0.0.1 0.0.0.0", WARNING),
+        ("image: redis:8, network_mode: host, ports: ['127.0.0.1:6379:6379']", WARNING),
+        ("image: dragonflydb/dragonfly:v1.40.0, network_mode: host", WARNING),
+        ("image: dragonflydb/dragonfly:v1.40.0, network_mode: host, command: --bind=127.0.0.1", OK),
         ("image: bitnami/redis:8, ports: ['6379:6379'], environment: {REDIS_PASSWORD: x}", OK),
         ("image: oliver006/redis_exporter:v1, ports: ['9121:9121']", OK),
         ("image: redis:8", OK),
@@ -137,6 +154,7 @@ def test_the_fix_is_shown_as_a_diff_and_left_to_the_user(tmp_path, check, lines,
         "'${PORT:-6379}:6379'",
         "{target: 6379, published: 6379}",
         "6379:6379, 16379:6379, 6379:6380",  # which of them is meant is not clear
+        "6379:6379, {target: 6380, published: 6380}",
     ],
 )
 def test_no_diff_is_offered_where_the_words_are_not_clear(tmp_path, ports):
@@ -159,3 +177,61 @@ def test_nothing_of_it_is_more_than_a_warning_or_keeps_the_stack_from_starting(t
     assert {finding.severity for finding in security} == {WARNING, INFO}
     assert select_blocking(security) == []
     assert "hunter2" not in json.dumps([(f.message, dict(f.evidence)) for f in security])
+
+
+@pytest.mark.parametrize(
+    ("check", "lines", "after"),
+    [
+        (
+            "QCA801",
+            "    ports: ['6379:6379', '7000:7000']\n",
+            "    ports: ['127.0.0.1:6379:6379', '127.0.0.1:7000:7000']\n",
+        ),
+        (
+            "QCA801",
+            "    ports:\n      - 6379:6379\n      - 127.0.0.1:1:1\n      - 7000:7000\n",
+            "    ports:\n      - 127.0.0.1:6379:6379\n      - 127.0.0.1:1:1\n"
+            "      - 127.0.0.1:7000:7000\n",
+        ),
+        (
+            "QCA802",
+            "    volumes:\n      - a:/a\n      - '/var/run/docker.sock:/s'  # why\n",
+            "    volumes:\n      - a:/a\n",
+        ),
+        ("QCA803", "    pid: host\n    restart: always\n", "    restart: always\n"),
+        (
+            "QCA804",
+            "    environment:\n      A_TOKEN: 'abcdef'\n",
+            "    environment:\n      A_TOKEN: ${A_TOKEN}\n",
+        ),
+        (
+            "QCA804",
+            "    environment:\n      - A_TOKEN=abcdef\n",
+            "    environment:\n      - A_TOKEN=${A_TOKEN}\n",
+        ),
+    ],
+)
+def test_the_fix_leaves_the_rest_of_the_file(tmp_path, check, lines, after):
+    head = "services:\n  cache:\n    image: redis:8\n"
+    (remedy,) = judge_file(tmp_path, check, head + lines).remedies
+    path = Path(remedy.edits[0].file)
+
+    apply_edits(remedy.edits)
+
+    assert path.read_text() == head + after
+    assert "abcdef" not in " ".join(remedy.commands)
+
+
+@pytest.mark.parametrize(
+    ("check", "lines"),
+    [
+        ("QCA802", "    volumes: ['/var/run/docker.sock:/s']\n"),
+        ("QCA803", "    <<: {pid: host}\n"),
+        ("QCA804", "    environment: {A_TOKEN: abcdef}\n"),
+        ("QCA804", "    command: --requirepass=hunter2\n"),
+    ],
+)
+def test_what_shares_its_line_with_other_things_is_left_to_the_user(tmp_path, check, lines):
+    head = "services:\n  cache:\n    image: redis:8\n"
+
+    assert judge_file(tmp_path, check, head + lines).remedies == ()

@@ -1,5 +1,6 @@
 """A word is replaced only where that is one clear change of one line that was read."""
 
+import subprocess
 from dataclasses import replace
 
 import pytest
@@ -55,3 +56,20 @@ def test_a_remedy_has_the_edit_and_the_command_that_does_the_same():
     assert remedy.commands == ("sed -i.bak 4s/2/1/ 'my file.yml'",)
     assert remedy.undo == ("mv 'my file.yml.bak' 'my file.yml'",)
     assert remedy.automatic
+
+
+def test_the_command_for_a_linked_file_changes_what_the_link_leads_to(tmp_path):
+    real, link = tmp_path / "real.yml", tmp_path / "link.yml"
+    real.write_text("a: 1\n")
+    link.symlink_to(real.name)
+    remedy = edit_line("x", Edit(str(link), 1, "a: 1", ("a: 2",)), automatic=True)
+
+    for command in remedy.commands:
+        subprocess.run(["bash", "-c", command], check=True)
+    assert link.is_symlink()
+    assert real.read_text() == "a: 2\n"
+
+    for command in remedy.undo:
+        subprocess.run(["bash", "-c", command], check=True)
+    assert link.is_symlink()
+    assert real.read_text() == "a: 1\n"
