@@ -2,12 +2,14 @@
 
 import re
 
+import click
 import pytest
 
+from qca.cli import cli
 from qca.cli.event_text import describe_event
 from qca.cli.progress import ProgressView
 from qca.core.units import format_time_left
-from qca.runs.events import Finished
+from qca.runs.events import Finished, Skipped
 from tests.support.run_folders import make_started, record
 
 
@@ -28,6 +30,25 @@ def show(*, restarted: bool = False) -> None:
         view.show(record(5))
         view.show(Finished(reason="complete", episodes=5))
         view.say("Run folder: runs/first")
+
+
+def test_quiet_leaves_problems_alone(columns, capsys):
+    started = make_started().model_copy(update={"warnings": ("the disk is slow",)})
+    with click.Context(cli, info_name="qca") as context:
+        context.meta["qca.quiet"] = True
+        with ProgressView() as view:
+            for event in (
+                started,
+                record(1),
+                Skipped(episode=2, because="the loss is not finite", loss_scale=1),
+            ):
+                view.show(event)
+            view.show(Finished(reason="complete", episodes=5))
+            view.note("Run folder: runs/first")
+    assert capsys.readouterr().err.splitlines() == [
+        "Note: the disk is slow",
+        "Episode 2 is skipped: the loss is not finite.",
+    ]
 
 
 def test_the_bar_ends_above_the_closing_lines(columns, capsys):
