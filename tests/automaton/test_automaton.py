@@ -1,4 +1,4 @@
-"""A trained automaton runs from wherever it was saved, and as the trainer would run it."""
+"""A trained automaton can be loaded from any saved form and runs as in its training."""
 
 import numpy as np
 import pytest
@@ -46,7 +46,7 @@ def test_each_kth_state_is_yielded_and_the_last(automaton):
     assert all(np.array_equal(state.psi, all_states[state.step].psi) for state in few)
 
 
-def test_it_ends_with_the_step_in_which_it_is_stopped(automaton):
+def test_it_ends_after_the_step_in_which_it_is_stopped(automaton):
     states = list(automaton.rollout(100, every=10, stop=StopAfter(4)))
     assert [state.step for state in states] == [0, 5]
 
@@ -90,7 +90,7 @@ def test_the_untrained_automaton_hardly_moves(automaton):
         ({"steps": 1, "grid": 8192}, "from 4 to 4096"),
     ],
 )
-def test_what_cannot_be_run_is_refused_before_the_first_step(automaton, arguments, message):
+def test_invalid_arguments_are_refused_before_the_first_step(automaton, arguments, message):
     with pytest.raises(InputError, match=message):
         automaton.rollout(**arguments)
 
@@ -129,7 +129,7 @@ def test_a_checkpoint_of_another_architecture_is_refused(tmp_path):
         Automaton.load(folder, device="cpu")
 
 
-def test_an_older_checkpoint_stands_in_for_a_truncated_one(tmp_path):
+def test_an_older_checkpoint_replaces_a_truncated_one(tmp_path):
     folder = write_trained_run(tmp_path / "first", episode=4)
     write_trained_run(folder, episode=6)
     newest = folder / "checkpoints" / "episode-00000006.safetensors"
@@ -141,7 +141,7 @@ def test_an_older_checkpoint_stands_in_for_a_truncated_one(tmp_path):
         Automaton.load(newest, device="cpu")
 
 
-def test_a_file_that_says_nothing_of_its_automaton_is_refused(tmp_path):
+def test_a_file_without_a_description_of_its_automaton_is_refused(tmp_path):
     folder = complete_run(tmp_path / "first")
     with pytest.raises(InputError, match="neither a checkpoint nor an exported automaton"):
         Automaton.load(folder / "states.safetensors", device="cpu")

@@ -1,4 +1,4 @@
-"""On a GPU a captured graph makes the same steps, and states come to the host in chunks."""
+"""On a GPU a captured graph runs the same steps, and states are copied to the host in chunks."""
 
 import numpy as np
 import pytest

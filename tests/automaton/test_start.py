@@ -1,4 +1,4 @@
-"""States to start from: drawn, a single cell, or from a file."""
+"""Initial states are random, a single excited cell, or read from a file."""
 
 import zipfile
 from pathlib import Path
@@ -33,14 +33,14 @@ def test_a_seed_cell_is_the_only_one_that_is_not_in_component_0():
     assert not np.allclose(psi[:, 4, 4], other[:, 4, 4])
 
 
-def test_of_a_trajectory_the_last_state_is_taken(tmp_path):
+def test_a_trajectory_continues_from_its_last_state(tmp_path):
     write_states(tmp_path, {0: field(), 10: field(1), 9: field(2)})
     assert np.allclose(start(tmp_path / "states.safetensors"), field(1))
     np.savez(tmp_path / "states.npz", psi=np.stack([field(), field(1)]))
     assert np.array_equal(start(tmp_path / "states.npz"), field(1))
 
 
-def test_an_array_of_ones_own_is_taken_as_it_is(tmp_path):
+def test_the_users_own_array_is_used_unchanged(tmp_path):
     np.save(tmp_path / "one.npy", field())
     assert np.array_equal(start(tmp_path / "one.npy"), field())
     assert np.array_equal(start(field()), field())
@@ -65,7 +65,7 @@ BAD = {
 
 
 @pytest.mark.parametrize("name", BAD)
-def test_what_is_no_state_of_this_automaton_is_refused(name):
+def test_a_state_that_does_not_fit_the_automaton_is_refused(name):
     make, message = BAD[name]
     with pytest.raises(InputError, match=message):
         start(make())
@@ -91,7 +91,7 @@ def test_a_file_that_cannot_be_read_is_refused(tmp_path, name):
 
 
 def write_npy(path: Path, header: str) -> None:
-    """Write an array's header with no numbers after it."""
+    """Write the header of an array without its numbers."""
     text = header.encode().ljust(117) + b"\n"
     path.write_bytes(b"\x93NUMPY\x01\x00" + len(text).to_bytes(2, "little") + text)
 

@@ -33,7 +33,7 @@ def test_nothing_is_changed_or_left_behind_when_writing_fails(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path):
+def test_only_the_leftovers_of_killed_processes_are_removed(tmp_path):
     path = tmp_path / "file"
     write_atomically(path, "whole")
     writing = replace_file(path)
@@ -48,14 +48,14 @@ def test_a_secret_has_its_mode_from_the_start(tmp_path):
     assert path.stat().st_mode & 0o777 == 0o400
 
 
-def test_a_folder_that_cannot_be_made_is_told_with_the_next_step(tmp_path):
+def test_the_error_for_a_folder_that_cannot_be_made_says_what_to_do(tmp_path):
     (tmp_path / "file").write_text("in the way")
     with pytest.raises(LaunchError, match="cannot write") as refused:
         write_atomically(tmp_path / "file" / "below", "text")
     assert "permissions" in refused.value.hint
 
 
-def test_the_temporary_file_cannot_be_foreseen(tmp_path):
+def test_the_name_of_the_temporary_file_is_unpredictable(tmp_path):
     """With a predictable name, a link of that name would have its target overwritten."""
     victim, path = tmp_path / "victim", tmp_path / "file"
     victim.write_text("precious")
@@ -77,7 +77,7 @@ def test_a_link_is_refused_with_its_target(tmp_path):
     assert victim.read_text() == "precious"
 
 
-def test_a_folder_is_refused_in_words(tmp_path, monkeypatch):
+def test_a_folder_is_refused(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     for path in (tmp_path, Path()):
         with pytest.raises(LaunchError, match="a folder, not a plain file"):
@@ -126,7 +126,7 @@ def test_a_pipe_that_nobody_reads_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"])
-def test_an_open_descriptor_is_written_to_where_it_stands(tmp_path, name):
+def test_an_open_descriptor_is_written_to_at_its_position(tmp_path, name):
     write = "from pathlib import Path; from qca.core.atomic_files import write_atomically as w"
     code = f"{write}; print('before', flush=True); w(Path({name!r}), 'text')"
     with (tmp_path / "out").open("wb") as out:
@@ -135,7 +135,7 @@ def test_an_open_descriptor_is_written_to_where_it_stands(tmp_path, name):
     assert Path("/dev/stdout").is_symlink()
 
 
-def test_what_a_kill_left_goes_with_the_next_write_and_what_is_being_written_stays(tmp_path):
+def test_the_next_write_removes_leftovers_but_no_unfinished_file(tmp_path):
     killed = """
 import os, signal
 from pathlib import Path
@@ -153,7 +153,7 @@ with replace_file(Path("file")) as unfinished:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["file", "other"]
 
 
-def test_what_a_library_leaves_beside_its_file_goes_too(tmp_path):
+def test_the_scratch_files_of_a_library_are_removed_too(tmp_path):
     writing = replace_file(tmp_path / "file")
     unfinished = writing.__enter__()
     (unfinished.parent / ".tmpAbC123").write_text("half, under a name of the library's own")
@@ -164,7 +164,7 @@ def test_what_a_library_leaves_beside_its_file_goes_too(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["loop", "loop/1"])
-def test_a_link_to_itself_is_refused_in_words(tmp_path, name):
+def test_a_link_to_itself_is_refused(tmp_path, name):
     (tmp_path / "loop").symlink_to("loop")
     with pytest.raises(LaunchError, match="cannot write"):
         write_atomically(tmp_path / name, "text")

@@ -11,7 +11,9 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path / "qca"
 
 
-def test_by_default_it_is_in_the_home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_by_default_the_cache_is_in_the_home_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.setenv("HOME", str(tmp_path))
     assert find_cache_folder() == tmp_path / ".cache" / "qca"
@@ -27,7 +29,7 @@ def test_each_key_keeps_its_own_value(folder: Path) -> None:
 
 
 @pytest.mark.parametrize("content", ["", "{", "[1, 2]", "null", "\udcff"])
-def test_a_damaged_file_is_as_none_and_is_written_anew(folder: Path, content: str) -> None:
+def test_a_damaged_file_is_ignored_and_replaced(folder: Path, content: str) -> None:
     folder.mkdir()
     (folder / "sizes.json").write_bytes(content.encode(errors="surrogateescape"))
     assert read_cached("sizes.json", "one") is None
@@ -35,7 +37,7 @@ def test_a_damaged_file_is_as_none_and_is_written_anew(folder: Path, content: st
     assert read_cached("sizes.json", "one") == 1
 
 
-def test_a_folder_that_cannot_be_written_is_done_without(tmp_path: Path, monkeypatch) -> None:
+def test_an_unwritable_folder_is_ignored(tmp_path: Path, monkeypatch) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     keep_cached("sizes.json", "one", 1)

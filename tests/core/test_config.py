@@ -20,12 +20,12 @@ def load(text=None, tmp_path=None, environment=NO_ENVIRONMENT, **tables):
     return load_config(file, environment=environment, flags=tables)
 
 
-def test_without_anything_the_defaults_hold(tmp_path, monkeypatch):
+def test_by_default_every_key_has_its_default(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert load() == Config()
 
 
-def test_a_flag_wins_over_the_environment_and_that_over_the_file(tmp_path):
+def test_a_flag_overrides_the_environment_which_overrides_the_file(tmp_path):
     text = "[train]\ngrid = 8\nsteps = 8\nepisodes = 8\n"
     environment = {"QCA_TRAIN_STEPS": "16", "QCA_TRAIN_EPISODES": "16"}
     train = load(text, tmp_path, environment, train={"episodes": "32"}).train
@@ -94,7 +94,7 @@ def test_a_file_that_is_not_text_is_refused(tmp_path):
 
 
 @pytest.mark.parametrize("profile", PROFILES)
-def test_a_profile_leaves_alone_what_the_person_set(profile):
+def test_a_profile_keeps_the_values_that_the_user_set(profile):
     given = TrainConfig(steps=7, batch_size=3, recompute="none")
     train = apply_profile(given, profile)
     assert (train.steps, train.batch_size, train.recompute) == (7, 3, "none")
@@ -126,7 +126,7 @@ def test_several_machines_need_a_place_to_meet(tmp_path):
 @pytest.mark.parametrize(
     ("key", "value"), [("rdzv_endpoint", "host"), ("gpus", "0"), ("gpus", "many"), ("nnodes", "0")]
 )
-def test_what_is_no_number_of_gpus_or_no_endpoint_is_refused_by_its_flag(key, value):
+def test_an_invalid_number_of_gpus_or_endpoint_is_refused_by_its_flag(key, value):
     with pytest.raises(InputError, match=f"--{key.replace('_', '-')}: "):
         load_config(flags={"stack": {key: value}}, environment={})
 
@@ -145,5 +145,5 @@ def test_an_unknown_variable_is_refused_with_the_nearest(variable, hint):
     assert hint in refused.value.hint
 
 
-def test_what_a_compose_file_reads_is_no_unknown_variable():
+def test_the_variables_of_a_compose_file_are_known():
     load_config(environment={"QCA_UID": "1000", "QCA_TRAINER_IMAGE": "qca-trainer"})

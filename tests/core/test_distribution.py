@@ -28,7 +28,7 @@ def hide_packages(monkeypatch: pytest.MonkeyPatch):
     return hide
 
 
-def test_the_distribution_is_the_projects_and_not_called_as_somebody_elses():
+def test_the_distribution_has_a_name_of_its_own_on_pypi():
     assert PROJECT["name"] == DISTRIBUTION != "qca"
     assert read_version() == PROJECT["version"]
 
@@ -45,11 +45,11 @@ def test_a_requirement_of_another_extra_is_not_named(hide_packages):
     assert "websockets" not in explain_install("report")
 
 
-def test_what_is_installed_and_cannot_be_imported_is_to_be_reinstalled():
+def test_a_package_that_cannot_be_imported_has_to_be_reinstalled():
     assert explain_install("report").startswith("Reinstall the extra 'report'")
 
 
-def test_no_source_asks_for_somebody_elses_distribution():
+def test_no_source_installs_the_distribution_of_another_project():
     sources = [file for package in ("qca", "infra") for file in (ROOT / package).rglob("*.py")]
     asking = re.compile(r"hint=.*qca\[|version\(['\"]qca['\"]\)")
     assert [file.name for file in sources if asking.search(file.read_text())] == []

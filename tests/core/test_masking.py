@@ -66,11 +66,11 @@ def test_a_secret_is_masked_in_every_form(form):
 
 
 @pytest.mark.parametrize("text", ORDINARY)
-def test_an_ordinary_text_stays(text):
+def test_an_ordinary_text_is_unchanged(text):
     assert mask_secrets(text) == text
 
 
-def test_what_stands_around_a_secret_stays():
+def test_the_text_around_a_secret_is_unchanged():
     masked = mask_secrets('command: --maxmemory=2G --requirepass="a b" --port=1')
     assert masked == "command: --maxmemory=2G --requirepass=*** --port=1"
     assert mask_secrets("tcp://bob:pw@host:2376/x") == "tcp://bob:***@host:2376/x"
@@ -107,7 +107,7 @@ def test_names_of_secrets(name, secret):
     st.text("abcXYZ0189/+=_.,:@!%-", min_size=8, max_size=40).filter(lambda one: one[0] != "-"),
     st.sampled_from([form for form in FORMS if "{}" in form]),
 )
-def test_whatever_the_secret_is_nothing_of_it_is_left(secret, form):
+def test_no_part_of_any_secret_is_left(secret, form):
     assert secret not in mask_secrets(form.replace("{}", secret))
 
 
@@ -136,5 +136,5 @@ def test_a_megabyte_takes_no_longer_than_its_length(part):
 
 
 @pytest.mark.parametrize("part", ["a", "a-", "key_", "a:b", "a://"])
-def test_a_long_word_stays(part):
+def test_a_long_word_is_unchanged(part):
     assert mask_secrets(part * 10_000) == part * 10_000

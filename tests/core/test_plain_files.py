@@ -34,7 +34,7 @@ def test_anything_but_a_plain_file_is_refused_at_once_and_by_name(
 
 
 @pytest.mark.parametrize("mode", ["rb", "wb", "ab", "a+b", "r+b"])
-def test_a_link_is_followed_only_where_that_is_wanted(tmp_path, mode):
+def test_a_link_is_followed_only_on_request(tmp_path, mode):
     target, link = tmp_path / "target", tmp_path / "link"
     target.write_text("precious")
     link.symlink_to(target)
@@ -59,7 +59,7 @@ def test_a_file_is_read_up_to_its_limit(tmp_path):
         read_plain(path, limit=1023)
 
 
-def test_a_file_that_is_opened_for_writing_anew_is_emptied(tmp_path):
+def test_opening_a_file_for_writing_truncates_it(tmp_path):
     path = tmp_path / "file"
     path.write_text("old and long")
     with open_plain(path, "wb") as file:
@@ -67,7 +67,7 @@ def test_a_file_that_is_opened_for_writing_anew_is_emptied(tmp_path):
     assert path.read_text() == "new"
 
 
-def test_a_folder_is_ours_when_it_is_no_link_and_no_file(tmp_path):
+def test_a_link_or_a_file_is_not_an_own_folder(tmp_path):
     check_own_folder(tmp_path / "absent")
     check_own_folder(tmp_path, owned=True)
     (tmp_path / "link").symlink_to(tmp_path)

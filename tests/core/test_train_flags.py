@@ -49,7 +49,7 @@ def test_a_configuration_becomes_flags_and_the_command_reads_it_back(config):
     assert (read if config.profile == "auto" else apply_profile(read, config.profile)) == config
 
 
-def test_a_default_is_left_out_and_what_a_reader_looks_for_is_not():
+def test_defaults_are_left_out_except_the_main_keys():
     assert format_train_flags(TrainConfig()) == ["--run=first", "--device=auto", "--recompute=auto"]
 
 

@@ -24,7 +24,7 @@ def test_decimals_bytes_and_numbers(text, size):
 @pytest.mark.parametrize(
     "text", ["4 Gigs", "4 G", "-4G", "", "G", "4ib", "1.G", "4GG", "1e9", "4,5G", True, "٤G"]
 )
-def test_what_is_no_size_is_refused_with_the_accepted_forms(text):
+def test_a_text_that_is_not_a_size_is_refused_with_the_accepted_forms(text):
     with pytest.raises(InputError) as refused:
         parse_size(text)
     assert "4GiB" in refused.value.hint

@@ -21,5 +21,5 @@ from qca.core.visible import escape_invisible
         ("not UTF-8 \udcff", "not UTF-8 \\xff"),
     ],
 )
-def test_a_character_that_does_not_show_is_written_out(text, shown):
+def test_an_invisible_character_is_escaped(text, shown):
     assert escape_invisible(text) == shown

@@ -1,4 +1,4 @@
-"""Trials of an automaton: what is run, from which states, and what is averaged."""
+"""An evaluation runs the right conditions from fresh states and averages the results."""
 
 import math
 
@@ -51,7 +51,7 @@ def test_it_runs_as_trained_and_beyond(automaton, evaluation):
     assert evaluation.list_conditions() == ["as trained", "2x the steps", "2x the grid"]
 
 
-def test_the_run_stands_beside_others_and_its_untrained_self(evaluation):
+def test_the_run_is_compared_with_others_and_its_untrained_network(evaluation):
     names = [trial.automaton for trial in evaluation.select("as trained")]
     assert names == ["first", "first", UNTRAINED]
     first, again, untrained = evaluation.select("as trained")
@@ -81,7 +81,7 @@ def test_its_numbers_are_means_over_fresh_states(automaton, evaluation):
     assert values.keys() == names | {measure.name for measure in MEASURES}
 
 
-def test_the_states_are_none_that_a_training_has_seen():
+def test_no_training_uses_the_states():
     fresh = draw_initial_state(0, [0], d_state=2, grid=4, purpose=Purpose.EVALUATION)
     assert not torch.allclose(fresh, draw_initial_state(0, [0], d_state=2, grid=4))
 

@@ -1,4 +1,4 @@
-"""An automaton, and its files in every format."""
+"""An automaton and its exported file in each format."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,7 +9,7 @@ from qca.automaton.automaton import Automaton
 from qca.export.files import export_automaton
 from tests.support.automata import lively_automaton
 
-# ONNX takes seconds to export; what it shares with .pt2 is tested there.
+# An ONNX export takes seconds, so the code that it shares with .pt2 is tested there.
 ONNX = pytest.param("onnx", marks=pytest.mark.slow)
 FORMATS = ("safetensors", "pth", "pt2", ONNX)
 
@@ -21,7 +21,7 @@ def automaton(tmp_path_factory: pytest.TempPathFactory) -> Automaton:
 
 @dataclass(frozen=True)
 class Exported:
-    """The files of one automaton, each written when the first test needs it."""
+    """The exported files of one automaton, each written when a test first needs it."""
 
     automaton: Automaton
     folder: Path
@@ -35,5 +35,5 @@ class Exported:
 
 @pytest.fixture(scope="session")
 def exports(automaton: Automaton, tmp_path_factory: pytest.TempPathFactory) -> Exported:
-    """The file of each format: `exports["onnx"]`."""
+    """Return the exported files by format: `exports["onnx"]`."""
     return Exported(automaton, tmp_path_factory.mktemp("exports"))

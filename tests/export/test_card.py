@@ -1,4 +1,4 @@
-"""The card says what is known, and its lines load the file."""
+"""The card describes what is known, and its code loads the file."""
 
 import re
 import subprocess
@@ -28,7 +28,7 @@ def card(automaton) -> str:
     return render_card(automaton, run, Path("first.onnx"), "CC0-1.0")
 
 
-def test_it_says_what_the_file_is_and_where_it_comes_from(card):
+def test_it_describes_the_file_and_its_origin(card):
     assert "# first" in card
     assert "- License: CC0-1.0." in card
     assert "- Trained: 6 episodes, loss `evolutionary`, noise up to 0.1." in card
@@ -43,7 +43,7 @@ def test_its_configuration_can_be_trained_with(card, automaton):
     assert TrainConfig(**train) == automaton.config
 
 
-def test_what_is_not_known_is_said(exports):
+def test_unknown_values_are_named_as_unknown(exports):
     loaded = Automaton.load(exports["pth"], device="cpu")
     card = render_card(loaded, None, Path("first.pth"), None)
     assert "- License: not stated." in card

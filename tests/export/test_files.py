@@ -1,4 +1,4 @@
-"""Each exported file makes the same step in a program that does not know qca."""
+"""Each exported file computes the same step in a program that does not import qca."""
 
 import json
 import resource
@@ -21,7 +21,7 @@ from tests.export.conftest import FORMATS, ONNX
 
 GRIDS = ((1, 8, 8), (3, 16, 12))
 
-# What runs in a program of its own; it must not import qca.
+# Runs in a separate program that must not import qca.
 STEPS = {
     "pt2": """
 import torch
@@ -71,7 +71,7 @@ def test_the_step_is_the_same_for_any_batch_and_grid(automaton, exports, tmp_pat
 
 
 def test_atherias_loader_finds_the_weights(automaton, exports):
-    """As its `load_model` does: by `torch.load`, below `model_state_dict`, name for name."""
+    """Atheria's `load_model` reads the weights by name under `model_state_dict`."""
     checkpoint = torch.load(exports["pth"], map_location="cpu")
     assert checkpoint["episode"] == 6
     model = UNetUnitary(d_state=3, hidden_channels=4)
@@ -113,7 +113,7 @@ def test_weights_with_a_nan_are_refused(automaton, exports, tmp_path):
         Automaton.load(tmp_path / "nan.pth", device="cpu")
 
 
-def test_weights_that_do_not_say_whose_they_are_are_refused(exports, tmp_path):
+def test_weights_without_a_description_are_refused(exports, tmp_path):
     content = torch.load(exports["pth"])
     torch.save(content["model_state_dict"], tmp_path / "bare.pth")
     with pytest.raises(InputError, match="no metadata that describe") as error:
@@ -130,7 +130,7 @@ def test_a_file_that_cannot_be_written_leaves_nothing(automaton, tmp_path):
 
 
 @pytest.mark.parametrize("format_", FORMATS)
-def test_a_disk_that_has_no_room_is_said(automaton, tmp_path, format_):
+def test_a_full_disk_is_reported(automaton, tmp_path, format_):
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, before[1]))
     try:
@@ -150,7 +150,7 @@ def test_a_file_may_have_any_name(automaton, exports, tmp_path, format_):
 @pytest.mark.parametrize(
     "change", [{"episode": "six"}, {"config": "no JSON"}, {"config": "[" * 100_000}]
 )
-def test_metadata_that_qca_does_not_write_is_refused(automaton, exports, tmp_path, change):
+def test_foreign_metadata_are_refused(automaton, exports, tmp_path, change):
     header = {**describe(automaton), **change}
     save_file(load_file(exports["safetensors"]), tmp_path / "one.safetensors", header)
     torch.save({**torch.load(exports["pth"]), "qca": header}, tmp_path / "one.pth")
@@ -160,7 +160,7 @@ def test_metadata_that_qca_does_not_write_is_refused(automaton, exports, tmp_pat
 
 
 @pytest.mark.parametrize("change", [{"episode": [6]}, {"config": 5}])
-def test_metadata_that_is_no_text_is_refused(automaton, exports, tmp_path, change):
+def test_metadata_that_are_not_text_are_refused(automaton, exports, tmp_path, change):
     content = {**torch.load(exports["pth"]), "qca": {**describe(automaton), **change}}
     torch.save(content, tmp_path / "one.pth")
     with pytest.raises(InputError, match="cannot read its metadata"):

@@ -1,4 +1,4 @@
-"""The step in real numbers is the step in complex ones."""
+"""The step in real numbers equals the step in complex numbers."""
 
 import pytest
 import torch
@@ -25,7 +25,7 @@ def test_it_is_the_step_of_the_evolution(update, gamma, d_state):
 
 def test_a_cell_that_turns_far_is_pulled_back_to_norm_1():
     psi = 1.001 * draw_initial_state(0, range(1), d_state=3, grid=8)
-    h = 3j * psi  # close to half a turn
+    h = 3j * psi  # nearly half a turn
     found = torch.complex(*rotate(Parts(psi.real, psi.imag), Parts(h.real, h.imag)))
     assert (found - evolution.rotate(psi, h)).abs().max() < 1e-6
     assert (found.abs().square().sum(dim=1) - 1).abs().max() < 1e-5

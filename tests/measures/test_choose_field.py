@@ -35,7 +35,7 @@ def test_a_field_is_chosen_by_name_and_component(text, name):
         ("entropy:1", "field entropy has no components"),
     ],
 )
-def test_what_cannot_be_chosen_is_said(text, message):
+def test_an_unknown_field_or_component_is_refused(text, message):
     with pytest.raises(InputError, match=message) as error:
         choose_field(text, 3)
     assert error.value.hint
@@ -54,7 +54,7 @@ def test_an_installed_package_adds_a_field(monkeypatch):
         ("no_field", "is a str, not a Field"),
     ],
 )
-def test_a_package_that_is_broken_is_named(monkeypatch, value, message):
+def test_the_error_names_a_broken_package(monkeypatch, value, message):
     install(monkeypatch, GROUP, __name__, strange=value)
     with pytest.raises(InputError, match=f"qca.fields 'strange' {message}"):
         list_fields()

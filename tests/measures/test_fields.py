@@ -22,7 +22,7 @@ def make_state(psi: np.ndarray, step: int = 0) -> State:
 
 
 def fill(*components: complex, cells: int = 4) -> State:
-    """Return cells that are all alike."""
+    """Return identical cells."""
     return make_state(np.stack([np.full((cells, cells), one) for one in components]))
 
 

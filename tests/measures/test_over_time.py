@@ -26,7 +26,7 @@ def test_energy_is_read_before_the_renormalization():
     assert measure_norm_error(state) == pytest.approx(0, abs=1e-6)
 
 
-def test_the_norm_error_is_what_damping_has_taken():
+def test_the_norm_error_is_the_loss_by_damping():
     assert measure_norm_error(make_state(0.5 * field())) == pytest.approx(0.75)
 
 

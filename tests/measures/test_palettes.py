@@ -7,7 +7,7 @@ from qca.measures.palettes import COLORS, make_palette, quantize
 
 
 @pytest.mark.parametrize(("scale", "name"), [("sequential", "magma"), ("cyclic", "twilight")])
-def test_a_palette_is_matplotlibs_within_what_the_eye_sees(scale, name):
+def test_a_palette_looks_like_matplotlibs(scale, name):
     colormaps = pytest.importorskip("matplotlib").colormaps
     expected = 255 * colormaps[name](np.linspace(0, 1, COLORS))[:, :3]
     assert np.abs(make_palette(scale) - expected).mean() < 4
@@ -19,7 +19,7 @@ def test_a_phase_has_no_seam():
     assert (palette[0] == palette[-1]).all()
 
 
-def test_components_have_colors_of_their_own():
+def test_components_have_different_colors():
     colors = make_palette("categorical", 14)[:14].astype(int)
     apart = np.abs(colors[:, None] - colors[None]).sum(axis=2) + 999 * np.eye(14)
     assert apart.min() > 40

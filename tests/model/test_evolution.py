@@ -100,7 +100,7 @@ def test_unitary_keeps_every_norm_for_500_steps_without_renormalising(std: float
     assert (compute_squared_norm(psi).sqrt() - 1).abs().max() < 2e-6
 
 
-# Angles from far below rounding to sixteen turns, and fields that turn every cell alike.
+# Angles from far below rounding to sixteen turns, and fields that rotate all cells equally.
 ANGLES = [1e-6, 1e-3, 0.1, 1.0, 3.0, 6.0, 20.0, 100.0]
 FIELDS = ["same at every step", "other at every step", "along psi"]
 
@@ -108,7 +108,7 @@ FIELDS = ["same at every step", "other at every step", "along psi"]
 def find_norm_errors(
     step: Any, psi: Tensor, dtype: torch.dtype, field: str, *, norm: float = 1.0, steps: int = 500
 ) -> dict[float, float]:
-    """Return the largest relative change of a norm after `steps` random steps, by their angle."""
+    """Return the largest relative change of a norm after `steps` random steps, for each angle."""
     angles = torch.tensor(ANGLES).reshape(-1, 1, 1, 1)
     psi = psi.to(dtype).repeat(len(ANGLES), 1, 1, 1)
     start = psi = psi / measure_norm(psi).unsqueeze(1).to(psi.real.dtype) * norm
@@ -142,7 +142,7 @@ def test_rotations_by_any_angle_keep_every_norm(
 def test_a_damped_cells_norm_drifts_by_one_rounding_a_step(
     d_state: int, dtype: torch.dtype, error: float, field: str
 ):
-    """500 times 2^-23 and 2^-52: what a number that is stored anew at each step can lose."""
+    """The error of a number that is rounded at each of 500 steps: 500 times 2^-23 or 2^-52."""
     psi = draw_initial_state(0, [0], d_state=d_state, grid=8)
     found = find_norm_errors(rotate_any_norm, psi, dtype, field, norm=0.37)
     assert {angle: size for angle, size in found.items() if not size < error} == {}
@@ -154,7 +154,7 @@ def test_damping_after_any_angle_is_that_of_double_precision(angle: float):
     h = angle * draw_initial_state(1, [0], d_state=3, grid=8)
     found = damp(rotate_any_norm(psi, h), 0.05)
     exact = damp(rotate_any_norm(psi.to(torch.complex128), h.to(torch.complex128)), 0.05)
-    atol = 1e-6 * max(1.0, angle)  # the angle itself is rounded
+    atol = 1e-6 * max(1.0, angle)  # the angle itself has a rounding error
     torch.testing.assert_close(found.psi.to(torch.complex128), exact.psi, rtol=0, atol=atol)
     torch.testing.assert_close(found.squared_norm.double(), exact.squared_norm, rtol=0, atol=atol)
 
@@ -240,7 +240,7 @@ def test_nothing_divides_by_zero_where_the_field_or_a_cell_vanishes(update, gamm
     model = UNetUnitary(2, 8)
     torch.nn.init.zeros_(model.outc.weight)
     psi = draw_initial_state(0, [0], d_state=2, grid=4)
-    psi[..., 0, 0] = torch.tensor([0, 1])  # all of it damped away at gamma 1
+    psi[..., 0, 0] = torch.tensor([0, 1])  # gamma 1 damps all of it
     psi[..., 1, 1] = 0
     step = Evolution(model, gamma, update).advance(psi.requires_grad_())
     (step.psi.abs().sum() + step.squared_norm.sum()).backward()

@@ -12,7 +12,7 @@ def test_cells_are_normalised_complex_normal():
     psi = draw_initial_state(0, range(4), d_state=2, grid=32)
     assert psi.dtype == torch.complex64
     torch.testing.assert_close(torch.linalg.vector_norm(psi, dim=1), torch.ones(4, 32, 32))
-    # A direction drawn evenly: |psi_0|^2 is uniform on [0, 1] for two components.
+    # A uniformly random direction: |psi_0|^2 is uniform on [0, 1] for two components.
     share = psi[:, 0].abs().square().flatten().sort().values
     assert (share - torch.linspace(0, 1, share.numel())).abs().max() < 0.04
     assert psi.real.mean().abs() < 0.02

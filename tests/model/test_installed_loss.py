@@ -68,7 +68,7 @@ def test_without_its_package_the_name_is_refused():
 
 
 @pytest.mark.parametrize("name", ["greedy", "text"])
-def test_what_is_no_loss_that_can_be_trained_with_is_refused(stillness, name):
+def test_an_object_that_is_not_a_usable_loss_is_refused(stillness, name):
     assert json  # what `text` names
     with pytest.raises(InputError, match=f"qca.losses '{name}'"):
         make_loss(name)

@@ -37,7 +37,7 @@ def test_sample_steps_are_evenly_spaced_and_end_with_the_last(max_sample_steps, 
 @pytest.mark.parametrize(
     ("name", "count"), [("evolutionary", 10), ("structure", 10), ("mse_energy", 1)]
 )
-def test_each_loss_evaluates_so_many_steps(name: str, count: int):
+def test_each_loss_evaluates_its_number_of_steps(name: str, count: int):
     assert len(LOSSES[name]().sample_steps(500)) == count
 
 
@@ -83,7 +83,7 @@ def test_structure_is_mean_size_and_a_tenth_of_the_total_variation():
 
 
 @pytest.mark.parametrize("name", LOSSES)
-def test_each_sample_has_a_loss_of_its_own(name: str):
+def test_each_sample_has_its_own_loss(name: str):
     loss = LOSSES[name]()
     evolution = lively_evolution("cartesian", 0.01)
 
@@ -102,7 +102,7 @@ def test_each_sample_has_a_loss_of_its_own(name: str):
 @pytest.mark.parametrize("gamma", [0.0, 0.02])
 @pytest.mark.parametrize("d_state", [1, 3])
 def test_constant_terms_are_exactly_those_without_a_gradient(name, update, gamma, d_state):
-    """Compares what the loss says with the gradients of two lively steps."""
+    """Compare the loss's own answer with the gradients of two lively steps."""
     loss = LOSSES[name]()
     evolution = lively_evolution(update, gamma, d_state=d_state)
     psi = draw_initial_state(0, [0], d_state=d_state, grid=8)
@@ -113,7 +113,7 @@ def test_constant_terms_are_exactly_those_without_a_gradient(name, update, gamma
             value.sum(), list(evolution.parameters()), retain_graph=True, materialize_grads=True
         )
         size = sum(g.square().sum().item() for g in gradients) ** 0.5
-        # A sum of squares near its minimum is compared on the scale of what it is made of.
+        # Compare a sum of squares near its minimum on the scale of its summands.
         if size < 1e-4:
             without_gradient.append(term)
     assert loss.find_constant_terms(update, gamma, d_state) == tuple(without_gradient)

@@ -11,7 +11,7 @@ def draw_states(samples: list[int]) -> torch.Tensor:
 
 
 def disturb(noise: Noise, psi: torch.Tensor, step: int) -> torch.Tensor:
-    """Return psi as it is before step `step`."""
+    """Return psi before step `step`."""
     factor = noise.draw_factor(psi, step)
     return psi if factor is None else psi * factor
 
@@ -22,7 +22,7 @@ def test_below_a_rate_of_a_thousandth_nothing_happens():
     assert disturb(Noise(0, [0], 0.001), psi, 0) is not psi
 
 
-def test_a_step_asked_again_meets_the_same_noise_in_every_batch():
+def test_a_recomputed_step_has_the_same_noise_in_every_batch():
     psi = draw_states([0, 1, 2])
     noisy = disturb(Noise(5, [0, 1, 2], 0.5), psi, 17)
     assert torch.equal(noisy, disturb(Noise(5, [0, 1, 2], 0.5), psi, 17))
@@ -46,18 +46,18 @@ def test_noise_keeps_every_norm():
     torch.testing.assert_close(noisy.abs(), psi.abs())
 
 
-def test_a_cell_is_hit_with_the_rates_probability_and_each_component_by_itself():
+def test_the_rate_is_the_probability_of_a_phase_flip_per_cell():
     noise, unit = Noise(0, [0], 0.3), torch.ones(1, 2, 64, 64).to(torch.complex64)
     factors = torch.cat([disturb(noise, unit, t) for t in range(20)])
     hit = (factors[:, 0].imag != 0).float().mean().item()
     assert hit == pytest.approx(0.3, abs=0.01)
     both = factors[factors[:, 0].imag.unsqueeze(1).expand_as(factors) != 0].reshape(-1)
-    assert both.mean().abs() < 0.02  # phases all round the circle
+    assert both.mean().abs() < 0.02  # phases around the whole circle
     assert (factors[:, 0] != factors[:, 1]).float().mean().item() == pytest.approx(0.3, abs=0.01)
 
 
 def test_a_fifth_of_the_steps_flips_a_tenth_of_the_rate(monkeypatch):
-    """Without phases: the signs alone."""
+    """Select the flips of the sign, without the random phases."""
     monkeypatch.setattr(np, "exp", np.ones_like)
     noise, unit = Noise(0, [0], 1.0), torch.ones(1, 1, 64, 64).to(torch.complex64)
     flips = [(disturb(noise, unit, t).real < 0).float().mean().item() for t in range(300)]

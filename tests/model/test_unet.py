@@ -76,8 +76,8 @@ def test_a_grid_that_cannot_be_halved_twice_is_named(height: int, width: int):
         UNetUnitary(3, 8)(torch.randn(1, 6, height, width))
 
 
-def test_an_untrained_network_says_almost_nothing():
-    """Weights of std 1e-5 and no bias: the first steps of a training are nearly the identity."""
+def test_an_untrained_network_is_nearly_zero():
+    """With weights of std 1e-5 and no bias, the first steps are nearly the identity."""
     model = UNetUnitary(3, 64)
     assert model.outc.weight.std().item() == pytest.approx(1e-5, rel=0.3)
     assert 0 < model(torch.randn(1, 6, 8, 8)).abs().max() < 1e-3

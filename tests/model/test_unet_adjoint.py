@@ -8,7 +8,7 @@ from qca.model.unet import UNetUnitary
 from qca.model.unet_adjoint import UNetAdjoint
 from tests.support.models import lively_model
 
-# Relative to autograd's own gradient; the sums over samples run in another order.
+# Relative to autograd's gradient; the sums over samples have another order.
 ROUNDING = {torch.float64: 1e-13, torch.float32: 2e-5, torch.bfloat16: 3e-2}
 FORMATS = {"plain": torch.contiguous_format, "channels last": torch.channels_last}
 
@@ -59,7 +59,7 @@ def measure_error(found: Tensor, expected: Tensor) -> float:
 
 @pytest.mark.parametrize("memory_format", FORMATS.values(), ids=FORMATS)
 @pytest.mark.parametrize("dtype", ROUNDING, ids=str)
-def test_every_gradient_is_autograds(
+def test_every_gradient_equals_autograds(
     dtype: torch.dtype, memory_format: torch.memory_format
 ) -> None:
     model = make_model(dtype)
@@ -79,7 +79,7 @@ def test_it_holds_for_every_size(
 
 
 def test_gradients_are_added_to_those_of_other_parameters() -> None:
-    """As in half precision, where the weights that compute are copies of those that learn."""
+    """As in half precision, the computing weights are copies of the trained ones."""
     model, learned = make_model(torch.bfloat16), make_model(torch.float32)
     for parameter in learned.parameters():
         parameter.grad = torch.ones_like(parameter)

@@ -30,7 +30,7 @@ NOW = datetime(2026, 3, 4, 5, 6, 7, tzinfo=UTC)
 
 @pytest.fixture(scope="session")
 def host() -> HostSection:
-    """A recorded host with findings that are errors, warnings, notes and well."""
+    """Return a recorded host with errors, warnings, notes and passed checks."""
     return describe_recorded_host("v1-bundle")
 
 

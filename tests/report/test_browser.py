@@ -1,4 +1,4 @@
-"""The page in a real browser, as people see it: on a desk and on a phone, by day and by night."""
+"""The page in a real browser, on a desktop and on a phone, in light and in dark mode."""
 
 import json
 
@@ -16,7 +16,7 @@ from tests.support.run_folders import complete_run, eventful_run, write_run
 
 @pytest.fixture(scope="module")
 def pages(host: HostSection, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The address of each page."""
+    """Return the address of each page."""
     folder = tmp_path_factory.mktemp("runs")
     runs = {
         "complete": complete_run(folder / "complete"),
@@ -50,7 +50,7 @@ def test_everything_can_be_read(browser, pages, name, width, scheme):
     assert page["pictures"] == (2 * 2 if name == "complete" else 0)
 
 
-def test_it_is_dark_where_the_reader_wants_it_dark(browser, pages):
+def test_it_follows_the_readers_dark_mode(browser, pages):
     by_day, by_night = (
         look_at(browser, pages["complete"], width=DESK, scheme=scheme)["paper"]
         for scheme in ("light", "dark")
@@ -59,9 +59,9 @@ def test_it_is_dark_where_the_reader_wants_it_dark(browser, pages):
     assert by_night == "rgb(19, 21, 27)"
 
 
-def test_it_asks_for_nothing_and_complains_of_nothing(browser, pages):
+def test_it_loads_nothing_and_the_browser_logs_nothing(browser, pages):
     for kind in ("browser", "performance"):
-        browser.get_log(kind)  # what was said before
+        browser.get_log(kind)  # earlier log entries
     for url in pages.values():
         look_at(browser, url, width=DESK)
     messages = (json.loads(entry["message"])["message"] for entry in browser.get_log("performance"))

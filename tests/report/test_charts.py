@@ -1,4 +1,4 @@
-"""The drawings: what is on them, and in which units."""
+"""Charts have the right marks and units."""
 
 import re
 
@@ -12,7 +12,7 @@ def texts(svg: str) -> list[str]:
 
 
 def heights(svg: str) -> list[list[float]]:
-    """The vertical places of the points of each curve."""
+    """Return the vertical positions of the points of each curve."""
     paths = re.findall(r'<path d="([^"]*)"[^>]*?stroke: var\(--a\)', svg, re.DOTALL)
     return [[float(y) for y in re.findall(r"[ML] [\d.]+ ([\d.]+)", path)] for path in paths]
 
@@ -37,7 +37,7 @@ def test_a_level_is_within_the_scale():
     assert "40" in texts(svg)
 
 
-def test_of_many_points_the_peaks_stay():
+def test_thinning_out_points_keeps_the_peaks():
     values = [1.0] * 10_000
     values[5_001], values[7_003] = 9.0, 0.2
     [line] = heights(draw("m", [Curve("a", range(10_000), values)], quantity="x"))
@@ -45,7 +45,7 @@ def test_of_many_points_the_peaks_stay():
     assert len(set(line)) == 3
 
 
-def test_where_there_are_enough_values_their_median_is_drawn_over_them():
+def test_enough_values_get_a_running_median():
     values = [1.0 if n % 10 else 9.0 for n in range(200)]
     pale, strong = heights(draw("m", [Curve("a", range(200), values, smooth=True)], quantity="x"))
     assert len(set(pale)) == 2

@@ -1,4 +1,4 @@
-"""Several runs over one another: their curves, and what differs."""
+"""A comparison shows the curves and the differences of several runs."""
 
 import pytest
 
@@ -18,7 +18,7 @@ from tests.support.run_folders import complete_run, write_run
 
 @pytest.fixture
 def runs(tmp_path):
-    """A complete run, one of another loss, and one that has not begun."""
+    """Return a complete run, one with another loss, and one that has not begun."""
     first = complete_run(tmp_path / "first")
     write_evaluation(first / "evaluation.json", EVALUATION)
     folders = [
@@ -47,7 +47,7 @@ def test_the_settings_that_differ_are_listed(runs):
     }
 
 
-def test_the_page_tells_of_all_runs(runs):
+def test_the_page_shows_all_runs(runs):
     shown = Page(render_comparison(runs, NOW))
     assert shown.loads == []
     for words in (
@@ -58,7 +58,7 @@ def test_the_page_tells_of_all_runs(runs):
         assert words in shown.text
 
 
-def test_runs_that_are_alike_and_empty_give_a_page_that_says_so(runs):
+def test_the_page_of_equal_and_empty_runs_says_so(runs):
     shown = Page(render_comparison([runs[2], runs[2]], NOW))
     for words in (
         "has an episode yet",
@@ -69,7 +69,7 @@ def test_runs_that_are_alike_and_empty_give_a_page_that_says_so(runs):
         assert words in shown.text
 
 
-def test_more_runs_than_there_are_colors_are_refused(runs):
+def test_more_runs_than_colors_are_refused(runs):
     with pytest.raises(InputError, match="cannot compare 7 runs; the limit is 6"):
         render_comparison(runs[:1] * 7, NOW)
 

@@ -1,4 +1,4 @@
-"""What is predicted for a run, beside which its memory is shown."""
+"""The predicted memory of a run is that of its own start."""
 
 from qca.memory.context import NCCL_CONTEXT
 from qca.report.memory import predict_memory
@@ -12,7 +12,7 @@ def context(run: Run) -> int:
     return need.context_bytes
 
 
-def test_gpus_that_train_together_are_predicted_nccls_memory_too(tmp_path):
+def test_the_prediction_for_several_gpus_includes_nccl(tmp_path):
     cuda = {"device": "cuda", "recompute": "step"}
     alone = read_run(write_run(tmp_path / "one", [record(1)], events=[start_event()], **cuda))
     last = {**start_event(2), "processes": 2}
@@ -29,7 +29,7 @@ def test_nothing_is_predicted_while_the_plan_is_not_decided(tmp_path):
 
 
 def test_the_prediction_is_the_one_that_the_run_was_started_with(tmp_path):
-    """And not that of this Python, or of the wheel whose figure is shipped."""
+    """The prediction is not that of this Python or of the shipped measurement."""
     started = start_event() | {"predicted_context_bytes": 500 * 2**20}
     run = read_run(write_run(tmp_path / "one", [record(1)], events=[started]))
 

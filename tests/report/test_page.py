@@ -1,4 +1,4 @@
-"""What the page says; how it looks is `test_browser`'s."""
+"""The content of the page; `test_browser` tests its appearance."""
 
 import re
 import subprocess
@@ -27,7 +27,7 @@ INLINE = {"code"}
 
 
 class Page(HTMLParser):
-    """The page as a reader of HTML sees it; fails on a tag that is not closed where it was."""
+    """A parsed page; fails on a tag that is not closed where it was opened."""
 
     def __init__(self, text: str) -> None:
         super().__init__()
@@ -104,7 +104,7 @@ def test_a_complete_run(complete_page):
         (0, [], "has not finished an episode yet"),
     ],
 )
-def test_a_run_that_is_not_finished_says_so(render, tmp_path, episodes, events, words):
+def test_an_unfinished_run_says_so(render, tmp_path, episodes, events, words):
     made = map(record, range(1, episodes + 1))
     shown = Page(render(write_run(tmp_path / "first", made, events=events)))
     assert words in shown.text

@@ -1,4 +1,4 @@
-"""Animations of states whose density and phase are known."""
+"""Animations show the density and the phase of known states."""
 
 import base64
 import io
@@ -31,12 +31,12 @@ def read_frames(picture: str) -> list[np.ndarray]:
 
 
 def color(scale, share: float) -> Any:
-    """The color at this share of the scale."""
+    """Return the color at this share of the scale."""
     return pytest.approx(make_palette(scale)[round(255 * share)].astype(int), abs=3)
 
 
 def uneven() -> np.ndarray:
-    """Two components; the first is 0 in one corner and 2 in another, the second is 0.1i."""
+    """Return a state: component 0 is 0 in one corner, 2 in another; component 1 is 0.1i."""
     psi = np.full((2, 4, 4), 1.0, np.complex64)
     psi[0, 0, 0], psi[0, 3, 3] = 0, 2
     psi[1] = 0.1j
@@ -53,7 +53,7 @@ def test_the_density_is_the_sum_over_the_components_on_one_scale_for_all():
     assert first[3, 3] == color("sequential", 4 / 16.04)
 
 
-def test_where_each_cell_keeps_its_weight_the_liveliest_component_is_drawn():
+def test_if_cells_keep_their_weight_the_most_variable_component_is_drawn():
     psi = np.zeros((3, 4, 4), np.complex64)
     psi[0] = np.sqrt(0.5)
     psi[1, :, :2] = psi[2, :, 2:] = np.sqrt(0.5)
@@ -72,14 +72,14 @@ def test_the_phase_is_that_of_one_component_around_the_circle():
     assert picture[1, 0] == color("cyclic", 0.25)
 
 
-def test_of_many_steps_some_are_shown_with_the_first_and_the_last():
+def test_a_selection_of_many_steps_has_the_first_and_the_last():
     found = draw({step: field(step) for step in range(0, 201, 2)})
     assert len(found.steps) == len(read_frames(found.density.moving)) == 48
     assert (found.steps[0], found.steps[-1]) == (0, 200)
     assert found.episode == 7
 
 
-def test_for_who_wants_no_motion_there_is_the_last_frame():
+def test_readers_without_motion_get_the_last_frame():
     found = draw({step: field(step) for step in range(3)})
     [still] = read_frames(found.phase.still)
     assert np.array_equal(still, read_frames(found.phase.moving)[-1])

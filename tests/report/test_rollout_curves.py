@@ -1,4 +1,4 @@
-"""The measures over a sample rollout: which are shown, and what is said of them."""
+"""The charts of the measures over a sample rollout, with their captions."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""One recording for all tests of what becomes of it."""
+"""One recording for the tests of all output formats."""
 
 import pytest
 
@@ -12,7 +12,7 @@ FIELDS = ("density:1", "phase", "dominant")
 
 @pytest.fixture(scope="session")
 def states() -> list[State]:
-    """Five states of 8x8 cells, two steps apart."""
+    """Return five states of 8x8 cells, two steps apart."""
     return [State.from_psi(2 * step, field(step)) for step in range(5)]
 
 

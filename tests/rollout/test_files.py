@@ -1,4 +1,4 @@
-"""Pictures, films and trajectories, read back by other programs."""
+"""Other programs can read the pictures, videos and trajectories."""
 
 import resource
 import subprocess
@@ -38,7 +38,7 @@ def test_a_gif_has_every_frame_in_its_colors(tmp_path, drawn_fields):
     assert np.abs(pixels[::64, ::64].astype(int) - drawn_fields[0].paint(3)).max() <= 8
 
 
-def test_several_fields_stand_beside_one_another(drawn_fields):
+def test_several_fields_are_side_by_side(drawn_fields):
     picture = paint_frame(drawn_fields, 0, 2)
     assert picture.shape == (16, 3 * 16 + 2 * 8, 3)
     assert np.array_equal(picture[::2, :16:2], drawn_fields[0].paint(0))
@@ -72,11 +72,11 @@ def test_a_video_can_be_decoded_to_its_frames(tmp_path, drawn_fields, container)
     decoded = subprocess.run(raw, capture_output=True, check=True).stdout
     frames = np.frombuffer(decoded, np.uint8).reshape(5, 512, -1, 3)
     expected = paint_frame(drawn_fields, 2, 64).astype(int)
-    # The colors are stored at half the resolution; the middle of a cell has kept its own.
+    # Colors have half the resolution, so compare only the middle of each cell.
     assert np.abs(frames[2, 32::64, 32:512:64] - expected[32::64, 32:512:64]).mean() < 8
 
 
-def test_what_the_encoder_says_is_passed_on(tmp_path, drawn_fields):
+def test_the_error_has_the_encoders_message(tmp_path, drawn_fields):
     (tmp_path / "a.mp4").mkdir()
     with pytest.raises(LaunchError, match=r"FFmpeg cannot write a.mp4: .*Is a directory"):
         write_video(tmp_path / "a.mp4", drawn_fields, 10, "mp4")
@@ -109,7 +109,7 @@ def test_a_trajectory_of_numpy_has_the_norms_too(tmp_path, states):
     assert np.array_equal(found["squared_norm"][4], states[4].squared_norm)
 
 
-def test_a_trajectory_without_room_is_named_as_it_was_asked_for(tmp_path, states):
+def test_the_error_for_a_full_disk_names_the_requested_file(tmp_path, states):
     output = tmp_path / "a.safetensors"
     request = make_request(output, 8, (8, 8), 2, [], 25)
     kept, player = record(states, keeps_states=True), Player("first", "", 25)

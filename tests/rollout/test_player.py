@@ -1,4 +1,4 @@
-"""The player in a real browser: what it shows, what it does when asked, and how it looks."""
+"""The player in a real browser: its content, its controls and its appearance."""
 
 import json
 
@@ -28,7 +28,7 @@ def page(recording, tmp_path_factory) -> str:
 
 @pytest.fixture
 def player(browser, page) -> Chrome:
-    """The page where nobody wants motion: it waits at the first frame."""
+    """Open the page with reduced motion, so that it waits at the first frame."""
     open_page(browser, page, motion=False)
     WebDriverWait(browser, 10).until(lambda driver: read_text(driver, "ends"))
     return browser
@@ -112,7 +112,7 @@ def test_everything_can_be_read(browser, page, width, scheme):
     assert look["small"] == []
 
 
-def test_it_asks_for_nothing_and_complains_of_nothing(browser, page):
+def test_it_loads_nothing_and_the_browser_logs_nothing(browser, page):
     for kind in ("browser", "performance"):
         browser.get_log(kind)
     open_page(browser, page)

@@ -1,4 +1,4 @@
-"""What is kept of a rollout, and how its fields are put on a scale."""
+"""A recording has the requested values and maps them to a scale."""
 
 import numpy as np
 import pytest
@@ -16,13 +16,13 @@ def test_it_has_every_field_and_measure_of_every_state(recording, states):
     assert recording.states == []
 
 
-def test_states_are_kept_instead_where_they_are_wanted(states):
+def test_states_are_recorded_on_request(states):
     recording = record(states, keeps_states=True)
     assert recording.states == states
     assert recording.values == []
 
 
-def test_of_a_large_grid_each_kth_cell_is_kept(states):
+def test_every_kth_cell_of_a_large_grid_is_recorded(states):
     recording = record(states, stride=3)
     assert recording.stack(0).shape == (5, 3, 3)
     assert np.array_equal(recording.stack(0)[0], compute_density(states[0], None, 1)[::3, ::3])

@@ -1,4 +1,4 @@
-"""What is asked for is possible, or refused in words before the first step."""
+"""An impossible request is refused before the first step."""
 
 import shutil
 from collections import namedtuple
@@ -40,7 +40,7 @@ def test_the_start_and_the_end_are_among_the_frames(steps, every, frames):
 
 
 @pytest.mark.parametrize("name", ["rollout", "rollout.avi", "html"])
-def test_a_name_that_says_no_format_is_refused(tmp_path, name):
+def test_an_unknown_output_format_is_refused(tmp_path, name):
     with pytest.raises(InputError, match="unknown output format"):
         parse_format(tmp_path / name)
 
@@ -54,7 +54,7 @@ def test_a_page_leaves_out_frames_and_cells_until_it_is_small(make_small_request
     require_possible(request, 14)
 
 
-def test_every_frame_that_is_asked_for_has_to_fit_into_the_page(make_small_request):
+def test_all_requested_frames_must_fit_into_the_page(make_small_request):
     request = make_small_request("a.html", every=1, fields=10)
     with pytest.raises(InputError, match="501 frames of 64x64 cells make a page of") as error:
         require_possible(request, 14)

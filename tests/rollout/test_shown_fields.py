@@ -1,4 +1,4 @@
-"""Which fields are shown where none are asked for, and how a page says what was run."""
+"""The default fields of a rollout, and its description."""
 
 from pathlib import Path
 
@@ -23,7 +23,7 @@ def test_a_page_has_many_fields_and_a_picture_one(format_, grid, first, last, co
     assert (names[0], names[-1], len(names)) == (first, last, count)
 
 
-def test_what_is_asked_for_is_shown():
+def test_the_requested_fields_are_shown():
     chosen = choose_fields(["phase:2", "entropy"], "html", (8, 8), 3)
     assert [one.name for one in chosen] == ["phase:2", "entropy"]
 

@@ -1,4 +1,4 @@
-"""What was found is written and read back, and an unknown stays one."""
+"""An evaluation survives the round trip, including unknown values."""
 
 import json
 import os
@@ -31,7 +31,7 @@ EVALUATION = Evaluation(
 )
 
 
-def test_it_is_read_as_it_was_written(tmp_path):
+def test_an_evaluation_survives_the_round_trip(tmp_path):
     write_evaluation(tmp_path / "evaluation.json", EVALUATION)
     assert read_evaluation(tmp_path / "evaluation.json") == EVALUATION
     assert read_evaluation(tmp_path / "none.json") is None
@@ -66,14 +66,14 @@ def test_trials_are_selected_by_their_condition():
     ["", "[]", "{}", "[" * 9999, json.dumps({**build_document(EVALUATION), "schema_version": 2})],
     ids=["empty", "list", "no keys", "deep", "version 2"],
 )
-def test_what_is_none_is_refused(tmp_path, text):
+def test_a_file_that_is_not_an_evaluation_is_refused(tmp_path, text):
     (tmp_path / "evaluation.json").write_text(text)
     with pytest.raises(InputError, match="not an evaluation"):
         read_evaluation(tmp_path / "evaluation.json")
 
 
 @pytest.mark.timeout(20)
-def test_a_pipe_in_its_place_is_not_waited_for(tmp_path):
+def test_a_pipe_is_refused_without_waiting(tmp_path):
     os.mkfifo(tmp_path / "evaluation.json")
     with pytest.raises(InputError, match="a named pipe, not a plain file"):
         read_evaluation(tmp_path / "evaluation.json")

@@ -32,6 +32,6 @@ def test_what_is_not_an_event_is_a_value_error(line):
     ("device", "context", "memory"), [("cpu", 7, 10), ("cpu", None, None), ("cuda:0", 7, 3)]
 )
 def test_what_is_predicted_is_what_is_measured(device, context, memory):
-    """A resident set, which has the interpreter in it, or what CUDA's allocator gave out."""
+    """A resident set includes the interpreter; CUDA's allocator counts only tensors."""
     given = {"device": device, "predicted_peak_bytes": 3, "predicted_context_bytes": context}
     assert make_started().model_copy(update=given).predicted_memory_bytes == memory

@@ -28,7 +28,7 @@ def test_events_are_kept_with_their_time_and_episodes_are_not(tmp_path):
     assert events[0]["time"].endswith("+00:00")
 
 
-def test_a_line_cut_by_a_crash_costs_that_line_alone(tmp_path):
+def test_a_line_truncated_by_a_crash_is_the_only_one_lost(tmp_path):
     path = tmp_path / "events.jsonl"
     with open_journal(path, warn=_fail) as append:
         append(CHECKPOINT)
@@ -39,17 +39,17 @@ def test_a_line_cut_by_a_crash_costs_that_line_alone(tmp_path):
     assert json.loads(path.read_text().splitlines()[-1])["event"] == "checkpoint"
 
 
-def test_there_is_nothing_where_no_file_is(tmp_path):
+def test_a_missing_file_is_empty(tmp_path):
     assert read_journal(tmp_path / "events.jsonl") == []
 
 
-def test_what_is_no_event_is_left_out(tmp_path):
+def test_invalid_lines_are_ignored(tmp_path):
     (tmp_path / "events.jsonl").write_bytes(b'[1]\n{"a": 1}\n\xff\n{"time": "t", "event": "e"}\n')
     assert read_journal(tmp_path / "events.jsonl") == [{"time": "t", "event": "e"}]
 
 
 def test_a_full_disk_is_reported_once_and_stops_nothing(tmp_path, monkeypatch):
-    """/dev/full takes an open and refuses each write."""
+    """`/dev/full` can be opened, but refuses every write."""
     path, warnings = tmp_path / "events.jsonl", list[str]()
     monkeypatch.setattr(journal, "open_plain", lambda *_, **__: open("/dev/full", "a+b"))  # noqa: PTH123, SIM115
     with open_journal(path, warn=warnings.append) as append:
@@ -77,7 +77,7 @@ def test_a_link_or_a_pipe_is_reported_and_stops_nothing(tmp_path):
 
 @pytest.fixture
 def restarted_run(tmp_path, monkeypatch) -> Path:
-    """A run that was killed after episode 4, two after its checkpoint; 2 and 4 are skipped."""
+    """A run killed after episode 4, two after its checkpoint, that skipped episodes 2 and 4."""
     true = trainer.draw_initial_state
 
     def draw_initial_state(seed, samples, **shape):
@@ -95,7 +95,7 @@ def _train(folder: Path, episodes: int) -> None:
     run(small(episodes=episodes), folder, resume=True)
 
 
-def test_what_is_made_again_stays_in_the_history_and_the_next_start_says_so(restarted_run):
+def test_repeated_events_stay_and_the_start_says_which_are_void(restarted_run):
     events = read_journal(restarted_run / "events.jsonl")
     episodes = [(e["event"], e.get("first_episode") or e.get("episode")) for e in events]
     assert episodes == [
@@ -121,7 +121,7 @@ def test_an_episode_that_was_skipped_twice_counts_once_as_in_the_metrics(restart
     assert sorted([*skipped, *(r.episode for r in records)]) == [1, 2, 3, 4, 5, 6]
 
 
-def test_a_history_that_cannot_be_read_does_not_stop_a_training(tmp_path):
+def test_an_unreadable_journal_does_not_stop_a_training(tmp_path):
     run(small(episodes=3), tmp_path)
     (tmp_path / "events.jsonl").unlink()
     (tmp_path / "events.jsonl").mkdir()

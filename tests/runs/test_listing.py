@@ -1,4 +1,4 @@
-"""The list of the runs: what is known of each, whatever is in its files."""
+"""The list shows what is known about each run, even if its files are damaged."""
 
 import json
 from datetime import UTC, datetime
@@ -24,7 +24,7 @@ def test_the_age_counts_from_the_first_start(tmp_path):
 
 
 @pytest.mark.parametrize("start", ["yesterday", "", "2026-02-03T04:05:06", "2026-02-30T00:00:00Z"])
-def test_a_start_that_is_no_time_leaves_the_age_unknown(tmp_path, start):
+def test_an_invalid_start_time_leaves_the_age_unknown(tmp_path, start):
     found = summarize(tmp_path, start)
     assert found.age_seconds is None
     assert found.state == "interrupted"

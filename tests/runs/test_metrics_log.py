@@ -19,7 +19,7 @@ def _read_episodes(path) -> list[int]:
     return [r.episode for r in read_records(path)]
 
 
-def test_a_line_is_there_for_readers_as_soon_as_it_is_appended(tmp_path):
+def test_a_reader_sees_a_line_as_soon_as_it_is_appended(tmp_path):
     path = tmp_path / "metrics.jsonl"
     log = MetricsLog(path, keep=0)
     for episode in (1, 2):
@@ -28,14 +28,14 @@ def test_a_line_is_there_for_readers_as_soon_as_it_is_appended(tmp_path):
     assert json.loads(path.read_text().splitlines()[0])["components"] == record(1).components
 
 
-def test_there_is_nothing_to_read_where_no_file_is(tmp_path):
+def test_a_missing_file_has_no_records(tmp_path):
     assert read_records(tmp_path / "metrics.jsonl") == []
 
 
 @pytest.mark.parametrize(
     ("keep", "left"), [(0, []), (2, [1, 2]), (4, [1, 2, 3, 4]), (9, [1, 2, 3, 4])]
 )
-def test_what_comes_after_the_checkpoint_is_dropped(tmp_path, keep, left):
+def test_lines_after_the_checkpoint_are_dropped(tmp_path, keep, left):
     path = tmp_path / "metrics.jsonl"
     _write_log(path, 1, 2, 3, 4)
     log = MetricsLog(path, keep=keep)
@@ -45,7 +45,7 @@ def test_what_comes_after_the_checkpoint_is_dropped(tmp_path, keep, left):
 
 
 @pytest.mark.parametrize("cut", range(1, 40, 7))
-def test_a_last_line_cut_in_the_middle_is_repaired(tmp_path, cut):
+def test_a_truncated_last_line_is_dropped(tmp_path, cut):
     path = tmp_path / "metrics.jsonl"
     _write_log(path, 1, 2, 3)
     path.write_bytes(path.read_bytes()[:-cut])
@@ -61,20 +61,20 @@ def test_a_last_line_cut_in_the_middle_is_repaired(tmp_path, cut):
 )
 @pytest.mark.parametrize("opened_again", [False, True])
 def test_the_recent_loss_is_the_mean_of_ten(tmp_path, episodes, mean, opened_again):
-    """Losses are 0.5 / n here."""
+    """Return a record whose loss is 0.5 / n."""
     path = tmp_path / "metrics.jsonl"
     log = MetricsLog(path, keep=0)
     for number, episode in enumerate(episodes, start=1):
         log.append(record(number, loss=0.5 / episode))
     if opened_again:
-        log.append(record(len(episodes) + 1, loss=99.0))  # not in the checkpoint
+        log.append(record(len(episodes) + 1, loss=99.0))  # the checkpoint does not contain it
         log.close()
         log = MetricsLog(path, keep=len(episodes))
     assert log.count == len(episodes)
     assert log.compute_recent_loss() == (None if mean is None else pytest.approx(mean))
 
 
-def test_lines_that_are_there_twice_are_kept_once(tmp_path):
+def test_duplicate_lines_are_kept_once(tmp_path):
     path = tmp_path / "metrics.jsonl"
     lines = [record(n).model_dump_json() + "\n" for n in (1, 2, 1, 2, 3)]
     path.write_text("".join(lines))
@@ -108,15 +108,15 @@ def test_a_reader_of_the_old_file_never_sees_it_cut(tmp_path):
         (record(2).model_dump_json().replace("2.0", "NaN", 1), "loss"),
     ],
 )
-def test_a_line_that_is_no_record_is_named(tmp_path, line, message):
+def test_the_error_names_a_line_that_is_not_a_record(tmp_path, line, message):
     path = tmp_path / "metrics.jsonl"
     path.write_text(f"{record(1).model_dump_json()}\n{line}\n{record(3).model_dump_json()}\n")
     with pytest.raises(InputError, match=rf"metrics\.jsonl:2: .*{message}"):
         read_records(path)
 
 
-def test_a_full_disk_is_said():
-    """/dev/full takes an open and refuses each write."""
+def test_a_full_disk_is_reported():
+    """`/dev/full` can be opened, but refuses every write."""
     log = MetricsLog.__new__(MetricsLog)
     log.path = Path("/dev/full")
     log._file = log.path.open("ab")

@@ -17,7 +17,7 @@ def _append(file, *episodes: int) -> None:
         spool.writelines(_line(episode) + b"\n" for episode in episodes)
 
 
-def test_where_no_file_is_there_are_no_lines(file):
+def test_a_missing_file_has_no_lines(file):
     spool = MetricsSpool(file)
     spool.read_appended()
     assert len(spool) == 0

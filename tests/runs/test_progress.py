@@ -1,4 +1,4 @@
-"""How far a training is, judged from its newest records."""
+"""The progress of a training follows from its newest records."""
 
 import pytest
 
@@ -28,7 +28,7 @@ def test_nothing_is_known_before_the_first_episode():
     ("last", "running", "eta"),
     [(10, True, 45.0), (100, True, 0.0), (120, True, 0.0), (10, False, None)],
 )
-def test_what_is_left_takes_as_long_as_the_newest_episodes(last, running, eta):
+def test_the_time_left_follows_from_the_newest_episodes(last, running, eta):
     progress = summarize_progress([record(last, seconds=0.5)], CUDA, running=running)
     assert progress is not None
     assert progress.eta_seconds == eta
@@ -41,7 +41,7 @@ def test_one_slow_episode_does_not_make_the_rest_slow():
     assert progress.eta_seconds == 45.0
 
 
-def test_how_long_it_takes_is_unknown_where_the_number_of_episodes_is():
+def test_the_time_left_is_unknown_without_a_number_of_episodes():
     progress = summarize_progress([record(1)], Expectation(), running=True)
     assert progress is not None
     assert (progress.episodes, progress.eta_seconds) == (None, None)
@@ -65,13 +65,13 @@ def test_the_memory_is_all_that_the_process_has_on_its_device(expected, measured
     assert progress.memory.budget_bytes == expected.budget_bytes
 
 
-def test_lines_that_are_no_episode_are_left_out():
+def test_lines_that_are_not_episodes_are_ignored():
     lines = ["Traceback", record(1).model_dump_json(), '{"event":"noted","message":"x"}', "{", ""]
     assert parse_newest_records(lines) == [record(1)]
 
 
-def test_an_episode_that_is_made_again_counts_once():
-    """As in the log of a container whose trainer was killed and started again."""
+def test_a_repeated_episode_counts_once():
+    """Return the log of a container whose trainer was killed and restarted."""
     restart = make_started(first=3).model_dump_json()
     before = [record(n).model_dump_json() for n in range(1, 6)]
     assert [r.episode for r in parse_newest_records([*before, restart])] == [1, 2]

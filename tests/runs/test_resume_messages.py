@@ -1,4 +1,4 @@
-"""The sentences of a training that goes on."""
+"""The messages of a resumed training."""
 
 import re
 
@@ -17,9 +17,9 @@ from qca.runs.resume_messages import (
     [
         (0, 0, [], None),
         (5, 5, [2], None),
-        (5, 3, [], None),  # lines are lost
+        (5, 3, [], None),  # some lines are lost
         (5, 7, [], 7),
-        (5, 7, [6, 8], 8),  # the last ones gave no line
+        (5, 7, [6, 8], 8),  # the last ones were skipped and have no line
         (5, 5, [6], 6),
         (0, 3, [], 3),
     ],

@@ -20,7 +20,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"
 
 
 def read_table() -> list[set[str]]:
-    """The keys in each row of the page's table."""
+    """Return the keys in each row of the page's table."""
     text = PAGE.read_text().partition("## What may change when a run is continued")[2]
     rows = re.findall(r"^\| (`.*?) \| .*\|$", text.partition("\n## ")[0], re.M)
     return [set(re.findall(r"`(\w+)`", row)) for row in rows]
@@ -40,11 +40,11 @@ def test_changes_are_found_with_both_values():
 @pytest.mark.parametrize(
     "given", [{"episodes": 100}, {"device": "cpu"}, {"learning_rate": 1e-2}, {}]
 )
-def test_what_a_complete_run_takes(given):
+def test_the_values_that_a_complete_run_accepts(given):
     require_effect(TrainConfig(**given), {"episodes": 50, "learning_rate": 1e-2}, RUN)
 
 
-def test_a_value_without_effect_is_refused_with_what_gives_it_one():
+def test_a_value_without_effect_is_refused_with_a_remedy():
     with pytest.raises(
         InputError, match=r"learning_rate 0\.1 has no effect.* with 0\.01"
     ) as refused:

@@ -1,4 +1,4 @@
-"""What is read from a run folder, and what is refused."""
+"""A run folder is read, or refused if it is damaged."""
 
 import fcntl
 import json
@@ -25,7 +25,7 @@ def test_a_run_is_found_by_its_name_and_by_its_path(tmp_path):
     assert find_run(str(folder), tmp_path / "elsewhere") == folder
 
 
-def test_a_run_that_is_not_there_is_refused_with_those_that_are(tmp_path):
+def test_the_error_for_an_unknown_run_lists_the_runs(tmp_path):
     complete_run(tmp_path / "one")
     complete_run(tmp_path / "two")
     with pytest.raises(InputError, match="no run 'three'") as refused:
@@ -33,7 +33,7 @@ def test_a_run_that_is_not_there_is_refused_with_those_that_are(tmp_path):
     assert "one, two" in refused.value.hint
 
 
-def test_where_there_is_no_run_at_all_that_is_said(tmp_path):
+def test_the_error_says_if_there_is_no_run_at_all(tmp_path):
     with pytest.raises(InputError) as refused:
         find_run("first", tmp_path / "runs")
     assert "no run in" in refused.value.hint
@@ -43,7 +43,7 @@ def test_where_there_is_no_run_at_all_that_is_said(tmp_path):
     ("episodes", "events", "status"),
     [
         (6, [start_event(), finish_event(6)], "complete"),
-        (6, [], "complete"),  # of before the journal
+        (6, [], "complete"),  # a run of a version without a journal
         (5, [start_event(), event("skipped", episode=6), finish_event(6)], "complete"),
         (6, [start_event(), finish_event(6), finish_event(6, "already-complete")], "complete"),
         (4, [start_event(), finish_event(4, "stopped")], "stopped"),
@@ -53,7 +53,7 @@ def test_where_there_is_no_run_at_all_that_is_said(tmp_path):
         (0, [], "not begun"),
     ],
 )
-def test_how_a_run_stands(tmp_path, episodes, events, status):
+def test_the_status_of_a_run(tmp_path, episodes, events, status):
     folder = write_run(tmp_path / "run", map(record, range(1, episodes + 1)), events=events)
     assert read_run(folder).status == status
 
@@ -66,7 +66,7 @@ def test_a_run_that_a_trainer_holds_is_running(tmp_path):
     assert read_run(folder).status == "interrupted"
 
 
-def test_what_happened_on_the_way(tmp_path):
+def test_the_events_of_a_run(tmp_path):
     run = read_run(eventful_run(tmp_path / "run"))
     assert run.skipped_episodes == [40, 41, 130]
     assert run.resume_episodes == [101]
@@ -74,7 +74,7 @@ def test_what_happened_on_the_way(tmp_path):
     assert run.status == "stopped"
 
 
-def test_what_was_skipped_after_the_checkpoint_that_is_continued_is_made_again(tmp_path):
+def test_episodes_skipped_after_the_checkpoint_are_repeated(tmp_path):
     skips = [event("skipped", episode=n, because="the loss is nan") for n in (2, 5)]
     folder = write_run(
         tmp_path / "run", map(record, (1, 3)), events=[start_event(), *skips, start_event(first=3)]
@@ -95,7 +95,7 @@ def test_checkpoints_are_listed_oldest_first(tmp_path):
     ]
 
 
-# -- what is refused ------------------------------------------------------------------------------
+# -- damaged runs ---------------------------------------------------------------------------------
 
 
 def _other_version(folder: Path) -> None:
@@ -138,7 +138,7 @@ def _metrics_folder(folder: Path) -> None:
         (_metrics_folder, r"metrics\.jsonl: cannot be read: a folder, not a plain file"),
     ],
 )
-def test_what_is_damaged_is_refused_with_its_place(tmp_path, spoil, message):
+def test_the_error_for_a_damaged_file_names_it(tmp_path, spoil, message):
     folder = complete_run(tmp_path / "run")
     spoil(folder)
     with pytest.raises(InputError, match=message) as refused:

@@ -1,4 +1,4 @@
-"""A run that arrives as an archive: what it replaces, and what it must not."""
+"""A run from an archive replaces an older copy and nothing else."""
 
 import errno
 import fcntl
@@ -23,7 +23,7 @@ def write_run(folder: Path, journal: str, checkpoint: str = "episode-00000002") 
 
 
 def archive(folder: Path, block: int = 700) -> list[bytes]:
-    """The archive of a folder as an engine sends it, in blocks of any size."""
+    """Return the archive of a folder as an engine sends it, in blocks of any size."""
     content = io.BytesIO()
     with tarfile.open(fileobj=content, mode="w") as file:
         file.add(folder, folder.name)
@@ -41,7 +41,7 @@ def test_a_run_arrives_whole_and_nothing_else_is_left(tmp_path):
     assert list_files(tmp_path / "runs") == {f"first/{name}" for name in list_files(run)}
 
 
-def test_an_older_copy_is_replaced_and_keeps_what_was_added_to_it(tmp_path):
+def test_an_older_copy_is_replaced_and_keeps_its_additions(tmp_path):
     here = write_run(tmp_path / "runs" / "first", JOURNAL[0], "episode-00000001")
     (here / "report.html").write_text("a page")
     run = write_run(tmp_path / "far" / "first", "".join(JOURNAL))
@@ -50,7 +50,7 @@ def test_an_older_copy_is_replaced_and_keeps_what_was_added_to_it(tmp_path):
 
 
 @pytest.mark.parametrize("journal", ['{"event": "another"}\n', "".join(JOURNAL) + "more\n", ""])
-def test_another_run_or_one_that_went_on_is_not_replaced(tmp_path, journal):
+def test_another_run_or_one_trained_further_is_not_replaced(tmp_path, journal):
     here = write_run(tmp_path / "runs" / "first", journal)
     run = write_run(tmp_path / "far" / "first", "".join(JOURNAL))
     with pytest.raises(InputError, match="already exists, as another run"):
@@ -99,7 +99,7 @@ def test_an_archive_cannot_write_outside_of_the_folder(tmp_path):
     assert not list(tmp_path.rglob("victim"))
 
 
-def test_what_is_no_folder_is_refused(tmp_path):
+def test_an_archive_without_a_folder_is_refused(tmp_path):
     content = io.BytesIO()
     tarfile.open(fileobj=content, mode="w").close()
     with pytest.raises(InputError, match="does not contain a run folder"):

@@ -12,7 +12,7 @@ from qca.runs.snapshots import read_snapshots, write_snapshots
 
 @pytest.fixture(scope="module")
 def states() -> dict[int, NDArray[np.complex64]]:
-    """States of three steps, not in their order."""
+    """Return states of three steps, not in ascending order."""
     random = np.random.default_rng(0)
     parts = {step: random.standard_normal((2, 3, 8, 8)) for step in (4, 0, 2)}
     return {step: (real + 1j * imag).astype(np.complex64) for step, (real, imag) in parts.items()}
@@ -40,7 +40,7 @@ def test_energies_come_back_where_they_were_written(tmp_path, states):
     assert found.energies == {}
 
 
-def test_a_newer_file_takes_the_place_of_the_older(tmp_path, states):
+def test_a_newer_file_replaces_the_older(tmp_path, states):
     path = tmp_path / "states.safetensors"
     write_snapshots(path, 1, states)
     write_snapshots(path, 2, {7: states[4]})
@@ -50,11 +50,11 @@ def test_a_newer_file_takes_the_place_of_the_older(tmp_path, states):
     assert list(tmp_path.iterdir()) == [path]
 
 
-def test_there_is_nothing_where_no_file_is(tmp_path):
+def test_a_missing_file_is_empty(tmp_path):
     assert read_snapshots(tmp_path / "states.safetensors") is None
 
 
-def test_a_file_that_cannot_be_written_is_said(tmp_path, states):
+def test_a_file_that_cannot_be_written_is_reported(tmp_path, states):
     with pytest.raises(CheckpointError, match="the states cannot be written"):
         write_snapshots(tmp_path / "nowhere" / "states.safetensors", 1, states)
 
@@ -82,7 +82,7 @@ def _use_wrong_name(path, states):
 
 
 @pytest.mark.parametrize("spoil", [_truncate, _drop_format, _use_wrong_shape, _use_wrong_name])
-def test_a_file_that_is_none_of_these_is_refused_with_its_path(tmp_path, states, spoil):
+def test_the_error_for_an_invalid_file_names_it(tmp_path, states, spoil):
     path = tmp_path / "states.safetensors"
     spoil(path, states)
     with pytest.raises(InputError, match=r"states\.safetensors: cannot read the states"):

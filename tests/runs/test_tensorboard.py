@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-# TensorBoard's reader as TensorBoard itself uses it: it drops what a restart made void.
+# TensorBoard's reader, set as in TensorBoard itself: it drops what a restart voids.
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from qca.runs.events import CheckpointWritten, Finished
@@ -70,7 +70,7 @@ def test_a_real_training_is_written_as_its_metrics_are(tmp_path):
     assert curve(tmp_path / "board") == [(n, pytest.approx(loss)) for n, loss in losses]
 
 
-def test_an_episode_is_there_for_readers_as_soon_as_it_is_made(tmp_path):
+def test_a_reader_sees_an_episode_as_soon_as_it_ends(tmp_path):
     with open_tensorboard(tmp_path, warn=pytest.fail) as listen:
         listen(make_started())
         listen(record(1))
@@ -90,7 +90,7 @@ def test_a_folder_that_cannot_be_made_is_reported_and_stops_nothing(tmp_path):
 
 
 def test_a_disk_that_fills_up_is_reported_once_and_stops_nothing():
-    """/dev/full takes an open and refuses each write."""
+    """`/dev/full` can be opened, but refuses every write."""
     warnings: list[str] = []
     writer = Writer(FileIO("/dev/full", "w"), warnings.append)
     for episode in (1, 2, 3):
@@ -106,7 +106,7 @@ def test_a_clock_that_was_set_back_changes_no_order(tmp_path, monkeypatch):
     assert [step for step, _ in curve(tmp_path)] == [1, 2, 3]
 
 
-def test_without_the_library_it_is_reported_and_the_training_goes_on(tmp_path, monkeypatch):
+def test_a_missing_library_is_reported_and_the_training_continues(tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "tensorboardX", None)
     warnings: list[str] = []
     writer = open_writer(tmp_path / "board", 1, warn=warnings.append)

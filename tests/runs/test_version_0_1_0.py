@@ -1,4 +1,4 @@
-"""Run folders of version 0.1.0, as it wrote them, are read."""
+"""Run folders written by version 0.1.0 can be read."""
 
 from pathlib import Path
 

@@ -8,7 +8,7 @@ from tests.support.valkey import Valkey
 
 @pytest.fixture
 def valkey(tmp_path: Path) -> Iterator[Valkey]:
-    """A real Valkey server on a Unix socket."""
+    """Run a real Valkey server on a Unix socket."""
     server = Valkey(tmp_path / "valkey")
     server.start()
     yield server

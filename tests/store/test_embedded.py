@@ -50,7 +50,7 @@ def test_it_ends_with_its_standard_input(launcher):
         connect(url).ping()
 
 
-def test_a_server_that_is_killed_is_started_again_in_the_same_place(launcher):
+def test_a_killed_server_restarts_at_the_same_address(launcher):
     url = _ready(launcher)
     for _ in range(2):
         [server] = psutil.Process(launcher.pid).children()

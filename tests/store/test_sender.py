@@ -1,4 +1,4 @@
-"""A run's metrics on their way to a store to which everything happens that can."""
+"""The sender delivers a run's metrics, whatever happens to the store."""
 
 import json
 import re
@@ -48,7 +48,7 @@ def warnings() -> list[str]:
 
 @pytest.fixture
 def send(metrics, warnings, monkeypatch):
-    """Runs a sender for the file of metrics; faster than in earnest."""
+    """Run a sender for the metrics file, with shorter pauses than in use."""
     monkeypatch.setattr(sender_module, "_RETRY_SECONDS", 0.1)
     monkeypatch.setattr(sender_module, "_PACE_SECONDS", 0.01)
 
@@ -81,7 +81,7 @@ def test_sending_twice_changes_nothing(valkey, metrics, send):
     assert before["entries-added"] == 5
 
 
-def test_episodes_that_were_skipped_are_no_gap_to_be_filled(valkey, metrics, send):
+def test_skipped_episodes_are_not_a_gap(valkey, metrics, send):
     metrics.write(1, 2, 5)
     with send(valkey.url):
         pass
@@ -109,7 +109,7 @@ def test_nothing_is_sent_by_a_training_that_was_refused(valkey, metrics, warning
     assert warnings == []
 
 
-# -- what the stream holds ------------------------------------------------------------------------
+# -- the content of the stream---------------------------------------------------------------------
 
 
 def _change_nothing(client: redis.Redis) -> None:
@@ -117,7 +117,7 @@ def _change_nothing(client: redis.Redis) -> None:
 
 
 def _add_other_records(client: redis.Redis) -> None:
-    """Those of an earlier training of the same name."""
+    """Add the entries of an earlier training of the same name."""
     for episode in (1, 2, 3):
         client.xadd(KEY, {"record": b'{"event":"episode","episode":%d,}' % episode}, f"{episode}-0")
 
@@ -154,7 +154,7 @@ FOUND = [
 
 
 @pytest.mark.parametrize("change", [*FOUND, _delete_stream], ids=lambda change: change.__name__)
-def test_the_stream_becomes_what_the_file_is_whatever_is_found_in_it(valkey, metrics, send, change):
+def test_any_other_stream_is_replaced_by_the_file(valkey, metrics, send, change):
     metrics.write(1, 2, 3, 5)
     if change is not _add_other_records:
         with send(valkey.url):
@@ -169,9 +169,7 @@ def test_the_stream_becomes_what_the_file_is_whatever_is_found_in_it(valkey, met
 @pytest.mark.parametrize(
     "change", [_delete_middle, _delete_stream], ids=lambda change: change.__name__
 )
-def test_what_is_lost_behind_the_senders_back_is_noticed_with_the_next_episode(
-    valkey, metrics, send, change
-):
+def test_a_loss_in_the_store_is_noticed_with_the_next_episode(valkey, metrics, send, change):
     metrics.write(1, 2, 3)
     with send(valkey.url) as sender:
         wait_for(lambda: valkey.lines() == metrics.lines())
@@ -181,8 +179,8 @@ def test_what_is_lost_behind_the_senders_back_is_noticed_with_the_next_episode(
         wait_for(lambda: valkey.lines() == metrics.lines())
 
 
-def test_what_a_resumed_training_has_made_again_replaces_what_was_sent(valkey, metrics, send):
-    """Episode 2 was sent, then its trainer was killed before the checkpoint."""
+def test_repeated_episodes_replace_those_already_sent(valkey, metrics, send):
+    """Episode 2 was sent before its trainer was killed, and is not in the checkpoint."""
     metrics.write(1, 2)
     with send(valkey.url):
         pass
@@ -195,7 +193,7 @@ def test_what_a_resumed_training_has_made_again_replaces_what_was_sent(valkey, m
 
 
 @pytest.mark.parametrize("at_once", [True, False])
-def test_the_stream_is_capped_to_its_newest(valkey, metrics, send, monkeypatch, at_once):
+def test_the_stream_keeps_only_the_newest_episodes(valkey, metrics, send, monkeypatch, at_once):
     monkeypatch.setattr(sender_module, "STREAM_LENGTH", 1000)
     monkeypatch.setattr(sender_module, "_BATCH", 300)
     for first in (1, 1201):
@@ -210,7 +208,7 @@ def test_the_stream_is_capped_to_its_newest(valkey, metrics, send, monkeypatch, 
     assert added == (1000 if at_once else 1000 + 1200)
 
 
-# -- stores in trouble ----------------------------------------------------------------------------
+# -- failing stores -------------------------------------------------------------------------------
 
 
 def _kill(valkey: Valkey):
@@ -239,14 +237,14 @@ def _fill(valkey: Valkey):
 
 
 def _require_password(valkey: Valkey):
-    """It wants a password that we do not have."""
+    """Make the store require a password that the sender does not have."""
     valkey.client.config_set("requirepass", "secret")
     valkey.client.client_kill_filter(_type="normal", skipme=True)
     return lambda: valkey.client.config_set("requirepass", "")
 
 
 def _make_read_only(valkey: Valkey):
-    """As a replica is, or a server whose own disk is full."""
+    """Make the store read-only, like a replica or a server whose disk is full."""
     valkey.client.replicaof("127.0.0.1", "1")
     return lambda: valkey.client.replicaof("NO", "ONE")
 
@@ -262,9 +260,7 @@ TROUBLES: dict[Callable[[Valkey], Callable[[], object]], str] = {
 
 
 @pytest.mark.parametrize("trouble", TROUBLES, ids=lambda trouble: trouble.__name__)
-def test_a_store_in_trouble_gets_everything_once_it_is_well(
-    valkey, metrics, send, warnings, trouble
-):
+def test_a_failing_store_gets_everything_once_it_recovers(valkey, metrics, send, warnings, trouble):
     metrics.write(1, 2, 3)
     with send(valkey.url) as sender:
         wait_for(lambda: valkey.lines() == metrics.lines())
@@ -283,7 +279,7 @@ def test_a_store_in_trouble_gets_everything_once_it_is_well(
 
 
 @pytest.mark.parametrize("trouble", TROUBLES, ids=lambda trouble: trouble.__name__)
-def test_what_a_store_in_trouble_did_not_get_is_said_at_the_end(
+def test_metrics_that_a_failing_store_lacks_are_reported_at_the_end(
     valkey, metrics, send, warnings, trouble
 ):
     recover = trouble(valkey)
@@ -294,10 +290,8 @@ def test_what_a_store_in_trouble_did_not_get_is_said_at_the_end(
     recover()
 
 
-def test_a_store_that_never_answers_does_not_hold_up_the_end_for_ever(
-    valkey, metrics, send, monkeypatch
-):
-    """Were the sender waited for, this would last until the server goes on: never."""
+def test_a_store_that_never_answers_does_not_block_the_end(valkey, metrics, send, monkeypatch):
+    """If the end waited for the sender, this test would never finish."""
     monkeypatch.setattr(sender_module, "TIMEOUT_SECONDS", 0.1)
     client = connect(valkey.url)
     client.connection_pool.connection_kwargs["socket_timeout"] = None
@@ -307,8 +301,8 @@ def test_a_store_that_never_answers_does_not_hold_up_the_end_for_ever(
         pass
 
 
-def test_of_a_batch_that_a_full_store_refuses_no_later_part_is_taken(valkey, metrics, send):
-    """Room is made when the store has refused the first lines and not seen the others."""
+def test_a_full_store_accepts_no_later_part_of_a_refused_batch(valkey, metrics, send):
+    """Free memory after the store has refused the first lines and before it gets the others."""
     _fill(valkey)
 
     def make_room() -> None:
@@ -362,7 +356,7 @@ def _hang_up(connection: socket.socket) -> None:
     [_answer_http, _greet_as_ssh, _answer_ok, _answer_nonsense, _hang_up],
     ids=lambda answer: answer.__name__,
 )
-def test_what_is_no_store_is_told_once_and_stops_nothing(metrics, send, warnings, answer):
+def test_another_service_is_reported_once_and_stops_nothing(metrics, send, warnings, answer):
     metrics.write(1, 2)
     with serve(answer) as url, send(url) as sender:
         for _ in range(3):
@@ -373,8 +367,8 @@ def test_what_is_no_store_is_told_once_and_stops_nothing(metrics, send, warnings
     assert "the store lacks some metrics" in last
 
 
-def test_a_store_that_is_away_is_not_asked_at_every_episode(metrics, warnings, monkeypatch):
-    """However short the episodes are: asking costs time that the training needs."""
+def test_an_unreachable_store_is_not_queried_at_every_episode(metrics, warnings, monkeypatch):
+    """A query takes time from the training, so short episodes must not cause more of them."""
     asked = []
     monkeypatch.setattr(sender_module._Stream, "fill", lambda self: asked.append(1) or 1 / 0)
     start = time.monotonic()
@@ -398,4 +392,6 @@ def test_a_healthy_store_is_not_written_to_at_every_episode_either(valkey, metri
     elapsed = time.monotonic() - start
     assert valkey.lines() == metrics.lines()
     sent = valkey.client.info("commandstats")["cmdstat_exec"]["calls"]
-    assert sent <= elapsed / sender_module._PACE_SECONDS + 3  # the question, the first, the last
+    assert (
+        sent <= elapsed / sender_module._PACE_SECONDS + 3
+    )  # the query, the first batch, the last batch

@@ -1,4 +1,4 @@
-"""What a page may ask for, and what it may not."""
+"""Valid messages of a page are parsed, and all others refused."""
 
 import json
 

@@ -1,4 +1,4 @@
-"""The page in a real browser: what its controls do, and how it looks."""
+"""The page in a real browser: its controls and its appearance."""
 
 from collections.abc import Iterator
 
@@ -27,7 +27,7 @@ def url(automaton) -> Iterator[str]:
 
 @pytest.fixture
 def page(browser, url) -> Chrome:
-    """A page that has its first frame."""
+    """Return a page that has shown its first frame."""
     open_page(browser, url)
     wait_for_frames(browser, 1)
     return browser
@@ -65,7 +65,7 @@ def test_it_starts_pauses_and_makes_one_step(page):
     wait(page, lambda driver: read_step(driver) == 1)
 
 
-def test_the_pointer_disturbs_the_cells_that_it_is_on(page):
+def test_the_pointer_perturbs_the_cells_under_it(page):
     before = page.execute_script(PIXELS)
     canvas = page.find_element(By.ID, "canvas")
     ActionChains(page).move_to_element_with_offset(canvas, 5, 5).click().perform()
@@ -105,7 +105,7 @@ def test_the_zoom_enlarges_and_the_cell_under_the_pointer_stays_right(page):
     assert page.find_element(By.ID, "readout").text.startswith("row 2, column 0:")
 
 
-def test_what_is_seen_can_be_recorded(page):
+def test_the_view_can_be_recorded(page):
     click(page, "record")
     click(page, "play")
     wait_for_frames(page, 10)
@@ -142,7 +142,7 @@ def test_everything_can_be_read(browser, url, width, scheme):
     assert look["small"] == []
 
 
-def test_the_browser_complains_of_nothing(browser, url):
+def test_the_browser_logs_nothing(browser, url):
     browser.get_log("browser")
     open_page(browser, url)
     wait_for_frames(browser, 1)

@@ -1,4 +1,4 @@
-"""Who may open the page and its socket, and what the socket does."""
+"""The server admits only its own page, and the socket obeys it."""
 
 import http.client
 import json
@@ -21,7 +21,7 @@ from tests.support.viewer import serve
 
 @pytest.fixture(scope="module")
 def simulations() -> list[Simulation]:
-    """Of all pages that were opened."""
+    """Return the simulations of all pages that were opened."""
     return []
 
 
@@ -48,7 +48,7 @@ def read_step(page: ClientConnection) -> int:
     return int.from_bytes(data[:4], "little")
 
 
-def test_the_page_is_served_to_who_has_the_token(address):
+def test_the_page_needs_the_token(address):
     answer = get(address, f"/{address.token}/")
     text = answer.read().decode()
     assert answer.status == 200
@@ -58,12 +58,12 @@ def test_the_page_is_served_to_who_has_the_token(address):
 
 
 @pytest.mark.parametrize("path", ["/", "/socket", "/favicon.ico", "/AAAA/", "/../etc/passwd"])
-def test_without_the_token_nothing_is_there(address, path):
+def test_a_request_without_the_token_finds_nothing(address, path):
     assert get(address, path).status == 404
 
 
 @pytest.mark.parametrize("path", ["/\u00e9", "/\udce9"], ids=["text", "bytes that are none"])
-def test_a_path_that_is_not_ascii_is_not_there_either(path):
+def test_a_path_that_is_not_ascii_is_not_found(path):
     address = Address(8000, "token")
     answer = answer_request(Request(path, Headers(Host=f"{HOST}:8000")), address, "page")
     assert answer is not None
@@ -75,7 +75,7 @@ def test_another_name_for_this_machine_is_refused(address, host):
     assert get(address, f"/{address.token}/", Host=host).status == 421
 
 
-def test_it_listens_on_this_machine_alone(address):
+def test_it_listens_only_on_this_machine(address):
     with pytest.raises(OSError), socket.create_connection(("127.0.0.2", address.port), 2):  # noqa: PT011
         pass
 
@@ -84,7 +84,7 @@ def test_it_listens_on_this_machine_alone(address):
     ("changes", "status"),
     [({"origin": "http://evil.example"}, 403), ({"token": "A" * 22}, 404)],
 )
-def test_the_socket_is_for_this_servers_page_alone(address, changes, status):
+def test_only_this_servers_page_may_use_the_socket(address, changes, status):
     with pytest.raises(InvalidStatus) as error:
         open_socket(address, **changes)
     assert error.value.response.status_code == status
@@ -134,13 +134,13 @@ def test_closing_the_page_ends_the_stepping(address, simulations):
         for _ in range(5):
             read_step(page)
             page.send(json.dumps({"kind": "shown"}))
-    time.sleep(0.3)  # a step that was being made
+    time.sleep(0.3)  # a step that was already running
     step = simulations[-1].draw().step
     time.sleep(0.3)
     assert simulations[-1].draw().step == step > 0
 
 
-def test_a_message_that_is_none_is_answered_and_harms_nothing(address):
+def test_an_invalid_message_is_answered_and_ignored(address):
     with open_socket(address) as page:
         read_step(page)
         for message in ("nonsense", json.dumps({"kind": "field", "name": "flux"})):
@@ -162,7 +162,7 @@ def test_a_step_that_fails_ends_the_page_with_the_reason(address, simulations, m
             page.recv(20)
 
 
-def test_a_reset_that_does_not_fit_the_memory_is_said(address, simulations, monkeypatch):
+def test_a_reset_that_does_not_fit_the_memory_is_reported(address, simulations, monkeypatch):
     def refuse(*_: object) -> None:
         raise PlanError("8x8 cells need 2 GiB of memory on the cpu; 1 GiB are free")
 
@@ -175,7 +175,7 @@ def test_a_reset_that_does_not_fit_the_memory_is_said(address, simulations, monk
         assert read_step(page) == 1
 
 
-def test_a_page_that_does_not_fit_the_memory_is_told_so(automaton, monkeypatch):
+def test_a_page_that_does_not_fit_the_memory_is_closed_with_the_reason(automaton, monkeypatch):
     def refuse(*_: object, **__: object) -> None:
         raise PlanError("8x8 cells need 2 GiB of memory on the cpu; 1 GiB are free")
 
@@ -188,7 +188,7 @@ def test_a_page_that_does_not_fit_the_memory_is_told_so(automaton, monkeypatch):
         page.recv(20)
 
 
-def test_a_connection_that_asks_for_nothing_is_not_worth_a_traceback(address, capfd):
+def test_an_unused_connection_logs_no_traceback(address, capfd):
     with socket.create_connection((HOST, address.port), 5):
         pass
     with open_socket(address) as page:
@@ -196,7 +196,7 @@ def test_a_connection_that_asks_for_nothing_is_not_worth_a_traceback(address, ca
     assert capfd.readouterr().err == ""
 
 
-def test_more_pages_than_it_can_step_are_refused(address):
+def test_too_many_pages_are_refused(address):
     with ExitStack() as pages:
         for _ in range(4):
             read_step(pages.enter_context(open_socket(address)))
@@ -205,7 +205,7 @@ def test_more_pages_than_it_can_step_are_refused(address):
             fifth.recv(20)
 
 
-def test_a_port_in_use_is_said():
+def test_a_port_in_use_is_reported():
     with bind(0) as first:
         port = first.getsockname()[1]
         with pytest.raises(LaunchError, match=f"port {port} of 127.0.0.1 is in use"):

@@ -1,4 +1,4 @@
-"""The automaton that a page looks at: what it steps, shows and takes."""
+"""A page's automaton steps, shows frames and obeys commands."""
 
 import struct
 
@@ -73,7 +73,7 @@ def test_a_perturbation_replaces_the_cells_around_a_cell(simulation):
 
 
 @pytest.mark.parametrize("where", [(8, 0, 1), (0, -1, 1), (0, 0, 33), (0, 0, -1)])
-def test_a_perturbation_beside_the_grid_is_refused(simulation, where):
+def test_a_perturbation_outside_the_grid_is_refused(simulation, where):
     with pytest.raises(InputError, match="cannot perturb"):
         simulation.perturb(*where)
 
