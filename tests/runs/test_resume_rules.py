@@ -21,7 +21,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "configuration.md"
 
 def read_table() -> list[set[str]]:
     """Return the keys in each row of the page's table."""
-    text = PAGE.read_text().partition("## What may change when a run is continued")[2]
+    text = PAGE.read_text().partition("## What you can change when you resume a run")[2]
     rows = re.findall(r"^\| (`.*?) \| .*\|$", text.partition("\n## ")[0], re.M)
     return [set(re.findall(r"`(\w+)`", row)) for row in rows]
 
