@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 
 from infra.host.container_gpu import find_fullest_gpu
-from infra.host.facts import HostFacts, known_or_none
+from infra.host.facts import Gpu, HostFacts, known_or_none
 from infra.stack.base_image import decide_base_image
 from infra.stack.decision import GIVEN, Decision
 from infra.stack.trainer_device import (
@@ -31,6 +31,7 @@ from qca.core.config import (
     TrainConfig,
     apply_profile,
 )
+from qca.core.step_timing import StepTiming
 from qca.core.units import format_size
 from qca.memory.checkpoint_size import count_moment_bytes
 from qca.memory.choose import Choice, choose
@@ -116,6 +117,7 @@ def plan_trainer(
         host_budget=compute_host_budget(facts, train, store_bytes=store_bytes, processes=processes),
         together=together,
         resident_floor=_find_resident_floor(facts, runtime),
+        timings=select_timings(facts, train, device.value, gpu),
     )
     plan = TrainerPlan(
         device=device,
@@ -173,6 +175,8 @@ def _decide_segment(train: TrainConfig, choice: Choice, device: Device) -> Decis
         because = "one step's kernels fill a CPU"
     elif choice.segment == 1:
         because = "a longer one, which would be faster, does not fit the budget"
+    elif choice.is_measured:
+        because = "the fastest that fits, by the step times that were measured here"
     else:
         because = "the fastest that fits, by the built-in cost of a step on an H200"
     return Decision(choice.segment, because)
@@ -212,6 +216,16 @@ def _predict_peak(choice: Choice) -> Decision[int]:
     terms = asdict(choice.estimate.breakdown).items()
     parts = [f"{name} {format_size(size)}" for name, size in terms if size]
     return Decision(choice.estimate.predicted_peak_bytes, f"the sum of {', '.join(parts)}")
+
+
+def select_timings(
+    facts: HostFacts, train: TrainConfig, device: Device, gpu: Gpu | None
+) -> list[StepTiming]:
+    """Return the step times that were measured on this device with a training of these sizes."""
+    python = known_or_none(facts.python)
+    name = gpu.name if gpu and device == "cuda" else "cpu"
+    timings = python.step_timings if python else ()
+    return [timing for timing in timings if timing.is_of(name, train)]
 
 
 def _find_resident_floor(facts: HostFacts, runtime: str) -> int | None:

@@ -15,7 +15,7 @@ from qca.core.errors import PlanError
 from qca.core.units import format_size
 from qca.memory.choose import Choice, Device, choose
 from qca.memory.context import Context
-from qca.memory.nvml import read_free_gpu_memory
+from qca.memory.nvml import read_compute_capability, read_free_gpu_memory
 from qca.memory.optimizer_placement import explain_host_placement
 from qca.memory.solve import Dimension, solve
 
@@ -65,10 +65,20 @@ def _train_options(command: Command) -> Command:
     type=click.Choice(["batch", "grid", "steps"]),
     help="Find the largest that fits the budget, all else as given.",
 )
+@click.option(
+    "--measure",
+    "is_measured",
+    is_flag=True,
+    help="Run some steps in each way on this machine's device, and compare their time and memory.",
+)
 @config_option
 @format_option
 def estimate(
-    config_file: Path | None, dimension: Dimension | None, format_: str, **flags: Any
+    config_file: Path | None,
+    dimension: Dimension | None,
+    is_measured: bool,
+    format_: str,
+    **flags: Any,
 ) -> None:
     """Predict the peak memory of a training, before it runs; needs no torch.
 
@@ -80,9 +90,17 @@ def estimate(
 
     What --solve finds may keep in host memory what this machine has available now.
 
+    --measure needs torch and takes a minute or two. Later plans for the same device and the same
+    sizes use its times instead of the built-in ones.
+
     Exits with 1 if peak and context together are more than the budget.
     """
     train = _apply_named_profile(read_config(config_file, flags).train)
+    if is_measured:
+        if dimension:
+            raise click.UsageError("--measure and --solve cannot be combined.")
+        _measure(train, format_)
+        return
     device: Device = "cpu" if train.device == "cpu" else "cuda"
     budget = train.budget
     if budget is None and device == "cuda":
@@ -103,6 +121,23 @@ def estimate(
             "the training does not fit",
             hint="--solve batch|grid|steps finds the largest that does.",
         )
+
+
+def _measure(train: TrainConfig, format_: str) -> None:
+    """Measure the ways to run `train` on the device that it would take, and print them."""
+    from qca.cli import measure  # numpy and safetensors, which come with torch
+
+    capability = None if train.device == "cpu" else read_compute_capability()
+    device: Device = "cuda" if capability or train.device == "cuda" else "cpu"
+    free = read_free_gpu_memory() if device == "cuda" else psutil.virtual_memory().available
+    floor = find_resident_floor() if device == "cpu" else None
+    found = measure.measure_ways(train, device, capability, train.budget or free, floor)
+    if format_ == "json":
+        rows = measure.build_measurement_document(found, train.steps)
+        document = {"schema_version": _SCHEMA_VERSION, "steps": train.steps, "measurements": rows}
+        click.echo(json.dumps(document, indent=2))
+    else:
+        measure.print_measurements(found, train.steps)
 
 
 def _apply_named_profile(train: TrainConfig) -> TrainConfig:

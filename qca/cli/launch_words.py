@@ -1,11 +1,13 @@
 """What `qca up` records and says of a launch: its numbers, where its run is, how it goes on."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from infra.stack.alternatives import Alternative
 from infra.stack.decision import GIVEN
 from infra.stack.launch_record import Launch
 from infra.stack.plan import StackPlan
+from qca.cli.alternatives import describe_faster_precision
 from qca.cli.next_steps import describe_complete_run
 from qca.cli.options import RUNS
 from qca.cli.progress import ProgressView
@@ -15,7 +17,7 @@ from qca.runs.checkpoint_files import list_checkpoints
 from qca.runs.run_folder import RunFolder
 
 
-def announce(plan: StackPlan, view: ProgressView) -> None:
+def announce(plan: StackPlan, alternatives: Sequence[Alternative], view: ProgressView) -> None:
     """Say how the training is launched, and why so."""
     if plan.runtime.value == "local":
         because = f"Without Docker: {plan.runtime.because}."
@@ -25,6 +27,9 @@ def announce(plan: StackPlan, view: ProgressView) -> None:
     profile = plan.trainer.profile
     if profile.value == "cpu" and profile.because != GIVEN:
         view.note("This is the small CPU profile; --profile default trains the whole model.")
+    hint = describe_faster_precision(alternatives)
+    if hint and not list_checkpoints(RunFolder(RUNS / plan.train.run).checkpoints):
+        view.note(hint)
 
 
 def describe_launch(plan: StackPlan, volume: str | None = None) -> Launch:

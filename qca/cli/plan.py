@@ -11,8 +11,10 @@ from rich.table import Table
 
 from infra.dragonfly.releases import describe_license, parse_release
 from infra.dragonfly.service import is_dragonfly_image
+from infra.stack.alternatives import list_alternatives
 from infra.stack.decision import Decision, list_decisions, strip_reasons
 from infra.stack.plan import StackPlan, TrainerPlan, plan_stack
+from qca.cli.alternatives import build_alternatives_table, describe_sources
 from qca.cli.background import build_words
 from qca.cli.host_facts import host_facts, plan_here
 from qca.cli.messages import note, say
@@ -45,13 +47,19 @@ def plan(config_file: Path | None, facts_file: Path | None, format_: str, **flag
     """
     config = read_config(config_file, flags)
     if facts_file is None:
-        _, stack_plan = plan_here(config, running=list_running_runs(config.train.run))
+        facts, stack_plan = plan_here(config, running=list_running_runs(config.train.run))
     else:
-        stack_plan = plan_stack(host_facts(facts_file), config)
+        facts = host_facts(facts_file)
+        stack_plan = plan_stack(facts, config)
     if format_ == "json":
         click.echo(format_object(build_plan_document(stack_plan)))
     else:
-        Console().print(build_table(stack_plan))
+        console = Console(highlight=False)
+        console.print(build_table(stack_plan))
+        if alternatives := list_alternatives(facts, config, stack_plan):
+            console.print()
+            console.print(build_alternatives_table(alternatives))
+            console.print(describe_sources(alternatives), style="dim")
     if license_note := describe_store_license(stack_plan):
         say(license_note)
     if stack_plan.trainer.fits.value is False:

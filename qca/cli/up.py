@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from infra.stack.alternatives import list_alternatives
 from infra.stack.docker_client import preload_sdk
 from infra.stack.launch_record import write_launch
 from infra.stack.launched_runs import choose_project, list_launched
@@ -78,7 +79,7 @@ def _launch(config: Config, detach: bool) -> Runtime:
         refuse_blocked_host(facts, config)
         refuse_crowded_device(plan, running)
         refuse_other_stack(plan, state)
-        announce(plan, view)
+        announce(plan, list_alternatives(facts, config, plan), view)
         if plan.runtime.value == "compose":
             storage = replace(plan_storage(facts, project), volume=volume)
             launch_containers(plan, config, storage, state, view, detach=detach)

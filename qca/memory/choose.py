@@ -1,8 +1,8 @@
 """Choose how an episode is recomputed for a budget."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
 
 from qca.core.config import (
     HALF_PRECISIONS,
@@ -13,11 +13,10 @@ from qca.core.config import (
     TrainConfig,
 )
 from qca.core.errors import InputError
+from qca.core.step_timing import StepTiming
 from qca.core.units import format_size
 from qca.memory.budget import Estimate, estimate, estimate_host_bytes
-from qca.memory.cost import estimate_step_cost, list_segments
-
-Device = Literal["cpu", "cuda"]
+from qca.memory.cost import Device, estimate_step_cost, list_segments
 
 # What `auto` tries. Plain autograd launches each kernel from Python, which is slower on a GPU.
 STRATEGIES: dict[Device, tuple[ResolvedRecompute, ...]] = {
@@ -44,6 +43,8 @@ class Choice:
     fits: bool | None
     """None where the budget is unknown."""
     because: str
+    is_measured: bool = False
+    """Whether the order of the ways rests on step times that were measured here."""
 
     @property
     def tapes(self) -> int:
@@ -69,6 +70,7 @@ def choose(
     host_budget: int | None = None,
     together: bool = False,
     resident_floor: int | None = None,
+    timings: Sequence[StepTiming] = (),
 ) -> Choice:
     """Return how to run `train`: as it says, and where it says `auto`, the fastest that fits.
 
@@ -77,7 +79,8 @@ def choose(
     the card has, if any. The batch and the model stay as they are. What is moved to the
     host has to fit `host_budget`, where that is known. Budgets and needs are those of one
     process, also where several train `together`. `resident_floor` is what was measured of a CPU's
-    context, see `qca.memory.context`.
+    context, see `qca.memory.context`; `timings` are the step times that were measured on this
+    device with these sizes.
 
     Where nothing fits, it is the candidate that needs least, with `fits` False.
 
@@ -87,7 +90,7 @@ def choose(
     """
     _require_full_precision_sums(train)
     every_way = _list_candidates(
-        train, device, half, together=together, resident_floor=resident_floor
+        train, device, half, together=together, resident_floor=resident_floor, timings=timings
     )
     candidates = list(every_way)
     if budget is None:
@@ -98,7 +101,9 @@ def choose(
     room = host_budget if host_budget is not None else max(c.host_bytes for c in candidates)
     for found in candidates:
         if found.estimate.fits(budget) and found.host_bytes <= room:
-            return _make_choice(train, found, budget, True, _explain(found, budget, candidates))
+            because = _explain(found, budget, candidates)
+            choice = _make_choice(train, found, budget, True, because)
+            return replace(choice, is_measured=bool(timings))
     within = [c for c in candidates if c.host_bytes <= room]
     if not within:
         least = candidates[0]
@@ -141,9 +146,12 @@ def _list_candidates(
     *,
     together: bool = False,
     resident_floor: int | None = None,
+    timings: Sequence[StepTiming] = (),
 ) -> Iterator[_Candidate]:
     """Yield every way to run `train`, in the order of preference."""
-    precisions: tuple[ResolvedPrecision, ...] = ("fp32", half) if half else ("fp32",)
+    precisions: tuple[ResolvedPrecision, ...] = ("fp32",)
+    if half and train.recompute != "none":
+        precisions = ("fp32", half)
     if train.precision != "auto":
         precisions = (train.precision,)
     optimizer_states: tuple[ResolvedOptimizerState, ...] = ("device", "host")
@@ -153,7 +161,7 @@ def _list_candidates(
         optimizer_states = ("device",)
     for precision in precisions:
         for optimizer_state in optimizer_states:
-            for recompute, segment in _list_episodes(train, device, precision):
+            for recompute, segment in _list_episodes(train, device, precision, timings):
                 resolved = train.override(
                     precision=precision, segment=segment, optimizer_state=optimizer_state
                 )
@@ -169,7 +177,10 @@ def _list_candidates(
 
 
 def _list_episodes(
-    train: TrainConfig, device: Device, precision: ResolvedPrecision
+    train: TrainConfig,
+    device: Device,
+    precision: ResolvedPrecision,
+    timings: Sequence[StepTiming],
 ) -> list[tuple[ResolvedRecompute, int]]:
     """Return each way to differentiate an episode and its segment, the fastest first."""
     strategies: tuple[ResolvedRecompute, ...] = STRATEGIES[device]
@@ -184,7 +195,7 @@ def _list_episodes(
         ways.extend((recompute, length) for length in (lengths if recompute != "none" else [1]))
 
     def compute_cost(way: tuple[ResolvedRecompute, int]) -> float:
-        return estimate_step_cost(way[0], precision, way[1], device=device)
+        return estimate_step_cost(way[0], precision, way[1], device=device, timings=timings)
 
     return sorted(ways, key=compute_cost)
 

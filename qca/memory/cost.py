@@ -1,12 +1,16 @@
-"""How long a step takes in each way to run an episode: built-in figures, to put them in order.
+"""How long a step takes in each way to run an episode, as measured here or by built-in figures.
 
-The figures are of one card and of the seed's model; another card has others, and the same order
-where its kernels scale alike.
+The built-in figures are from one card and the full model. They order the ways correctly on another
+card if its kernels scale alike; `qca estimate --measure` replaces them.
 """
 
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from qca.core.config import ResolvedPrecision, ResolvedRecompute
+from qca.core.step_timing import StepTiming
+
+Device = Literal["cpu", "cuda"]
 
 
 class _StepCost(NamedTuple):
@@ -44,14 +48,40 @@ _CPU_COSTS: dict[ResolvedRecompute, float] = {
 }
 
 
+# Error of the whole gradient after 500 steps of the full model, untrained, relative to its norm in
+# fp32 (H100, torch 2.11; docs/model.md).
+DRIFT: dict[ResolvedPrecision, float] = {"fp32": 0, "tf32": 5e-4, "bf16": 6e-3, "fp16": 8e-4}
+
+
 def estimate_step_cost(
     recompute: ResolvedRecompute,
     precision: ResolvedPrecision,
     segment: int,
     *,
-    device: Literal["cpu", "cuda"],
+    device: Device,
+    timings: Sequence[StepTiming] = (),
 ) -> float:
-    """Return what a step costs, in units that only compare ways on the same device."""
+    """Return what a step costs, in units that only compare ways on the same device.
+
+    With `timings` of this device it is seconds: what was measured, or for a way that was not
+    measured, the built-in figure in the proportion of the most similar way that was.
+    """
+    figure = _look_up_cost(recompute, precision, segment, device)
+    if not timings:
+        return figure
+
+    def rate_similarity(timing: StepTiming) -> tuple[bool, bool, int]:
+        distance = abs(timing.segment - segment)
+        return timing.precision == precision, timing.recompute == recompute, -distance
+
+    similar = max(timings, key=rate_similarity)
+    measured = _look_up_cost(similar.recompute, similar.precision, similar.segment, device)
+    return figure * similar.seconds / measured
+
+
+def _look_up_cost(
+    recompute: ResolvedRecompute, precision: ResolvedPrecision, segment: int, device: Device
+) -> float:
     if device == "cpu":
         return _CPU_COSTS[recompute]
     if recompute == "none":
@@ -61,9 +91,7 @@ def estimate_step_cost(
     return cost.fixed + cost.shared / segment + extra
 
 
-def list_segments(
-    precision: ResolvedPrecision, steps: int, *, device: Literal["cpu", "cuda"]
-) -> list[int]:
+def list_segments(precision: ResolvedPrecision, steps: int, *, device: Device) -> list[int]:
     """Return the lengths of segments that are worth trying, the fastest first."""
     if device == "cpu":
         return [1]

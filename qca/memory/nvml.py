@@ -85,6 +85,19 @@ def read_free_gpu_memory() -> int | None:
         return None
 
 
+def read_compute_capability() -> tuple[int, int] | None:
+    """Return the compute capability of the first GPU; None where NVML does not answer."""
+    try:
+        with open_nvml() as nvml:
+            devices = list_devices(nvml)
+            if not devices:
+                return None
+            major, minor = nvml.nvmlDeviceGetCudaComputeCapability(devices[0])
+            return int(major), int(minor)
+    except NvmlError:
+        return None
+
+
 def list_gpu_memory_holders() -> list[tuple[int, int]]:
     """Return the processes that compute on the GPUs with their bytes, the largest first.
 

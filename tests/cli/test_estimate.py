@@ -182,3 +182,44 @@ def test_loads_no_torch() -> None:
         "sys.exit('torch' in sys.modules)\n"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+SMALLEST = ("--device", "cpu", "--grid", "4", "--d-state", "1", "--hidden-channels", "1")
+
+
+def test_measure_times_each_way_and_later_plans_know_it(tmp_path: Path) -> None:
+    cache = {"XDG_CACHE_HOME": str(tmp_path / "cache")}
+    words = ("--measure", *SMALLEST, "--steps", "2", "--format", "json")
+
+    done = run_estimate(*words, cwd=tmp_path, **cache)
+
+    assert done.returncode == 0, done.stderr
+    rows = json.loads(done.stdout)["measurements"]
+    assert [(row["recompute"], row["precision"]) for row in rows] == [
+        ("step", "fp32"),
+        ("two-level", "fp32"),
+        ("none", "fp32"),
+    ]
+    for row in rows:
+        assert row["error"] is None
+        assert row["seconds_per_episode"] > 0
+        assert 0 < row["measured_bytes"] <= row["predicted_bytes"] * 1.05
+    kept = json.loads((tmp_path / "cache" / "qca" / "step-timings.json").read_text())
+    assert len(kept["timings"]) == 3
+
+
+def test_measure_leaves_out_what_does_not_fit(tmp_path: Path) -> None:
+    words = ("--measure", *SMALLEST, "--steps", "2", "--budget", "1MiB")
+
+    done = run_estimate(*words, cwd=tmp_path, XDG_CACHE_HOME=str(tmp_path / "cache"))
+
+    assert done.returncode == 1
+    assert "nothing could be measured: needs" in done.stderr
+    assert not (tmp_path / "cache" / "qca" / "step-timings.json").exists()
+
+
+def test_measure_and_solve_exclude_one_another(tmp_path: Path) -> None:
+    done = run_estimate("--measure", "--solve", "batch", cwd=tmp_path)
+
+    assert done.returncode == 2
+    assert "--measure and --solve cannot be combined" in done.stderr

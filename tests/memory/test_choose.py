@@ -156,3 +156,10 @@ def test_what_goes_to_the_host_has_to_fit_there() -> None:
     asked = choose(configure(recompute="host"), budget, host_budget=states - 1)
     assert (asked.recompute, asked.fits) == ("host", False)
     assert "more than the 256 MiB that the host has for it" in asked.because
+
+
+def test_plain_autograd_is_never_planned_in_16_bits() -> None:
+    """`choose` refuses what it would then plan: the sums of 500 steps would be in 16 bits."""
+    choice = choose(TrainConfig(recompute="none"), 24 * GIB, half="bf16")
+
+    assert (choice.precision, choice.fits) == ("fp32", False)

@@ -12,6 +12,7 @@ from infra.host.facts.docker import ComposeFacts, DockerComposeFacts, DockerFact
 from infra.host.facts.gpu import GpuFacts
 from infra.host.facts.known import Count, Known, Size, Unknown
 from infra.host.facts.live import FolderMount, GpuRun, NameLookup, StoreRun, VolumeWrite
+from qca.core.step_timing import StepTiming
 from qca.core.validation import Constraint, strict_dataclass
 
 
@@ -84,6 +85,8 @@ class PythonFacts:
     resident_floor: Size | None = None
     """Bytes that a training without tensors takes of a CPU's memory with this torch; None where
     that was not measured."""
+    step_timings: tuple[StepTiming, ...] = ()
+    """What `qca estimate --measure` measured with this torch."""
     virtual_environment: bool = False
     externally_managed: bool = False
     """Whether `pip install` is refused here (PEP 668: Debian 12 and newer)."""

@@ -12,6 +12,7 @@ from infra.host.facts import PythonFacts
 from infra.host.files import read_text
 from qca.core.distribution import DISTRIBUTION
 from qca.memory.resident_floor import read_resident_floor
+from qca.memory.step_timings import read_step_timings
 
 # What the trainer, the store and the launcher are made of.
 _DISTRIBUTIONS = (
@@ -40,6 +41,7 @@ def probe() -> PythonFacts:
         virtual_environment=sys.prefix != sys.base_prefix,
         externally_managed=_is_externally_managed(),
         resident_floor=read_resident_floor(),
+        step_timings=read_step_timings(found.get("torch")),
     )
 
 

@@ -1,0 +1,85 @@
+"""Other ways to run the planned training on its GPU: what each takes of memory and of time."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from infra.host.container_gpu import find_fullest_gpu
+from infra.host.facts import HostFacts
+from infra.stack.plan import StackPlan
+from infra.stack.trainer_device import find_gpus
+from infra.stack.trainer_plan import select_timings
+from qca.core.config import Config, ResolvedPrecision, ResolvedRecompute, TrainConfig, apply_profile
+from qca.core.step_timing import StepTiming
+from qca.memory.choose import Choice, choose
+from qca.memory.cost import DRIFT, estimate_step_cost
+from qca.memory.ways import list_precisions
+
+
+@dataclass(frozen=True)
+class Alternative:
+    """A way to run the training, compared with the planned one."""
+
+    precision: ResolvedPrecision
+    recompute: ResolvedRecompute
+    segment: int
+    total_bytes: int
+    """Predicted peak and context."""
+    fits: bool | None
+    time_ratio: float
+    """Its time relative to the planned way's."""
+    drift: float
+    """Error of the gradient relative to fp32."""
+    is_measured: bool
+    """Whether time and drift were measured on this machine."""
+    is_planned: bool = False
+
+
+def list_alternatives(facts: HostFacts, config: Config, plan: StackPlan) -> list[Alternative]:
+    """Return the planned way and the best in each other precision, the fastest first.
+
+    Besides those it is the planned precision with one step's graph, which needs less memory. Empty
+    without a GPU.
+    """
+    gpu = find_fullest_gpu(find_gpus(facts, plan.runtime.value, config.stack.gpus))
+    if gpu is None or plan.trainer.device.value != "cuda":
+        return []
+    train = apply_profile(config.train, plan.trainer.profile.value)
+    timings = select_timings(facts, train, "cuda", gpu)
+    budget = plan.trainer.budget_bytes.value
+    planned = _describe(_choose(plan.train, budget, timings), timings)
+    ways = _list_ways(train, plan, list_precisions(gpu.compute_capability))
+    others = {_describe(_choose(way, budget, timings), timings) for way in ways} - {planned}
+    found = [replace(planned, is_planned=True), *others]
+    fastest_first = sorted(found, key=lambda one: one.time_ratio)
+    return [replace(one, time_ratio=one.time_ratio / planned.time_ratio) for one in fastest_first]
+
+
+def _list_ways(
+    train: TrainConfig, plan: StackPlan, precisions: Sequence[ResolvedPrecision]
+) -> Iterator[TrainConfig]:
+    for precision in precisions:
+        if train.recompute != "none":
+            yield train.override(precision=precision)
+    yield plan.train.override(recompute="step", segment=1)
+
+
+def _choose(train: TrainConfig, budget: int | None, timings: Sequence[StepTiming]) -> Choice:
+    return choose(train, budget, device="cuda", timings=timings)
+
+
+def _describe(choice: Choice, timings: Sequence[StepTiming]) -> Alternative:
+    """Return the chosen way, its cost in place of the ratio to the planned way's."""
+    cost = estimate_step_cost(
+        choice.recompute, choice.precision, choice.segment, device="cuda", timings=timings
+    )
+    measured = [one.drift for one in timings if one.precision == choice.precision and one.drift]
+    return Alternative(
+        precision=choice.precision,
+        recompute=choice.recompute,
+        segment=choice.segment,
+        total_bytes=choice.estimate.total_bytes,
+        fits=choice.fits,
+        time_ratio=cost,
+        drift=measured[0] if measured else DRIFT[choice.precision],
+        is_measured=bool(timings),
+    )

@@ -1,0 +1,57 @@
+"""Other ways to run a training, as a table under the plan and as a hint at the launch."""
+
+from collections.abc import Sequence
+
+from rich.table import Table
+
+from infra.stack.alternatives import Alternative
+from qca.core.units import format_size
+
+# A hint is worth its line only from here on.
+_MUCH_FASTER = 0.7
+
+
+def build_alternatives_table(alternatives: Sequence[Alternative]) -> Table:
+    """Return a row for each way, the fastest first, with its time relative to the plan's."""
+    titles = ("precision", "recompute", "segment", "memory", "fits", "time", "drift")
+    table = Table(*titles, "", box=None, pad_edge=False, header_style="bold")
+    for column in table.columns[2:-1]:
+        column.justify = "right"
+    for one in alternatives:
+        table.add_row(
+            one.precision,
+            one.recompute,
+            str(one.segment),
+            format_size(one.total_bytes),
+            {True: "yes", False: "no", None: "unknown"}[one.fits],
+            f"{one.time_ratio:.2f}",
+            f"{one.drift:.0e}" if one.drift else "0",
+            "planned" if one.is_planned else "",
+            style="bold" if one.is_planned else "",
+        )
+    return table
+
+
+def describe_sources(alternatives: Sequence[Alternative]) -> str:
+    """Return what the table's figures rest on."""
+    columns = (
+        "Time is relative to the plan; drift is the error of the gradient relative to fp32. Choose "
+        "another way with --precision, --recompute and --segment."
+    )
+    if any(one.is_measured for one in alternatives):
+        return f"Times and drift as `qca estimate --measure` measured them here. {columns}"
+    source = "Times from an H200 and drift from an H100, with the full model;"
+    return f"{source} `qca estimate --measure` measures this GPU. {columns}"
+
+
+def describe_faster_precision(alternatives: Sequence[Alternative]) -> str | None:
+    """Return the hint that a lower precision would be much faster; None if none would be."""
+    planned = next((one for one in alternatives if one.is_planned), None)
+    faster = [one for one in alternatives if one.fits and one.time_ratio < _MUCH_FASTER]
+    if planned is None or planned.precision != "fp32" or not faster:
+        return None
+    least_drift = min(faster, key=lambda one: one.drift)
+    return (
+        f"This GPU would need about {least_drift.time_ratio:.2f} of the time with --precision "
+        f"{least_drift.precision}; `qca plan` compares."
+    )

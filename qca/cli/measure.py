@@ -1,0 +1,204 @@
+"""`qca estimate --measure`: run some steps in each way on this machine's device, and compare."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors.numpy import load_file
+
+from qca.cli.messages import note
+from qca.core.config import TrainConfig
+from qca.core.errors import LaunchError
+from qca.core.json_object import parse_object
+from qca.core.step_timing import StepTiming
+from qca.core.units import format_size
+from qca.memory.budget import estimate
+from qca.memory.cost import Device
+from qca.memory.step_timings import keep_step_timings
+from qca.memory.ways import Way, list_precisions, list_ways
+from qca.train.distributed.torch_env import prepare_environment
+
+# Enough for the longest segment four times; a CPU takes a second or more for a step.
+_STEPS: dict[Device, int] = {"cuda": 64, "cpu": 8}
+
+
+@dataclass(frozen=True)
+class Measurement:
+    """One way to run an episode: what was predicted and measured of some steps of it."""
+
+    way: Way
+    predicted_bytes: int
+    """Peak of the steps that were measured: of the GPU's allocator, or the resident set."""
+    timing: StepTiming | None
+    error: str | None = None
+
+
+def measure_ways(
+    train: TrainConfig,
+    device: Device,
+    compute_capability: tuple[int, int] | None,
+    budget: int | None,
+    resident_floor: int | None,
+) -> list[Measurement]:
+    """Measure each way that fits the budget, and keep the results for later plans.
+
+    Raises:
+        LaunchError: nothing could be measured, for example because torch is not installed.
+
+    """
+    prepare_environment()  # the children inherit it
+    short = train.override(steps=min(train.steps, _STEPS[device]), device=device)
+    ways = list(list_ways(short, device, list_precisions(compute_capability)))
+    with TemporaryDirectory(prefix="qca-measure-") as folder:
+        found = [
+            _measure(short, way, budget, resident_floor, Path(folder)) for way in _announce(ways)
+        ]
+    timings = [one.timing for one in found if one.timing]
+    if not timings:
+        raise LaunchError(
+            f"nothing could be measured: {found[0].error}",
+            hint="Try `qca doctor --only QCA501`.",
+        )
+    keep_step_timings(timings)
+    return found
+
+
+def _announce(ways: list[Way]) -> Iterator[Way]:
+    for number, way in enumerate(ways, 1):
+        note(f"Measuring {number} of {len(ways)}: {_describe(way)}.")
+        yield way
+
+
+def _describe(way: Way) -> str:
+    segment = f" in segments of {way.segment} steps" if way.segment > 1 else ""
+    return f"recompute {way.recompute}{segment} in {way.precision}"
+
+
+def _measure(
+    train: TrainConfig, way: Way, budget: int | None, resident_floor: int | None, folder: Path
+) -> Measurement:
+    resolved = train.override(**way._asdict(), optimizer_state="device")
+    device: Device = "cuda" if train.device == "cuda" else "cpu"
+    needs = estimate(
+        resolved, recompute=way.recompute, device=device, resident_floor=resident_floor
+    )
+    predicted = needs.predicted_peak_bytes if device == "cuda" else needs.total_bytes
+    if budget is not None and not needs.fits(budget):
+        lack = f"needs {format_size(needs.total_bytes)}, and {format_size(budget)} are free"
+        return Measurement(way, predicted, None, lack)
+    answer = _time(resolved, needs.predicted_peak_bytes, folder / f"{way.precision}.safetensors")
+    if error := answer.get("error"):
+        return Measurement(way, predicted, None, str(error))
+    timing = StepTiming(
+        **{name: answer[name] for name in ("device", "torch", "seconds", "peak_bytes")},
+        **{name: getattr(train, name) for name in ("grid", "d_state", "hidden_channels")},
+        **{name: getattr(train, name) for name in ("batch_size", "update", "steps")},
+        **way._asdict(),
+        drift=_measure_drift(way, folder),
+    )
+    return Measurement(way, predicted, timing)
+
+
+def _time(train: TrainConfig, limit_bytes: int, gradient: Path) -> dict[str, Any]:
+    request = {"train": asdict(train), "limit_bytes": limit_bytes, "gradient": str(gradient)}
+    done = subprocess.run(
+        [sys.executable, "-P", "-m", "qca.train.step_timing"],
+        input=json.dumps(request),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return _parse_answer(done)
+
+
+def _parse_answer(done: "subprocess.CompletedProcess[str]") -> dict[str, Any]:
+    if done.returncode == 0:
+        return parse_object(done.stdout)
+    last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+    return {"error": f"it ended with exit code {done.returncode}: {last}"}
+
+
+def _measure_drift(way: Way, folder: Path) -> float | None:
+    """Return the error of a gradient relative to its norm in fp32, which was measured first."""
+    exact = folder / "fp32.safetensors"
+    if way.precision == "fp32" or not exact.exists():
+        return None
+    expected = _load_gradient(exact)
+    found = _load_gradient(folder / f"{way.precision}.safetensors")
+    return float(np.linalg.norm(found - expected) / np.linalg.norm(expected))
+
+
+def _load_gradient(path: Path) -> NDArray[np.float64]:
+    tensors = load_file(path)
+    return np.concatenate([tensors[name].ravel() for name in sorted(tensors)]).astype(np.float64)
+
+
+def build_measurement_document(found: list[Measurement], steps: int) -> list[dict[str, Any]]:
+    """Return the measurements as JSON, each with the seconds of an episode of `steps` steps."""
+    return [
+        {
+            **one.way._asdict(),
+            "predicted_bytes": one.predicted_bytes,
+            "measured_bytes": one.timing.peak_bytes if one.timing else None,
+            "measured_steps": one.timing.steps if one.timing else None,
+            "batch_size": one.timing.batch_size if one.timing else None,
+            "seconds_per_episode": one.timing.seconds * steps if one.timing else None,
+            "samples_per_second": _count_samples(one.timing, steps) if one.timing else None,
+            "drift": one.timing.drift if one.timing else None,
+            "error": one.error,
+        }
+        for one in found
+    ]
+
+
+def _count_samples(timing: StepTiming, steps: int) -> float:
+    return timing.batch_size / (timing.seconds * steps)
+
+
+def print_measurements(found: list[Measurement], steps: int) -> None:
+    """Print the measurements as a table."""
+    from rich.console import Console  # slow to import, and JSON does not need it
+    from rich.table import Table
+
+    titles = ("recompute", "segment", "precision", "seconds", "samples/s")
+    table = Table(*titles, "peak", "predicted", "drift", box=None, pad_edge=False)
+    for column in table.columns[1:]:
+        column.justify, column.no_wrap = "right", True
+    for one in found:
+        way = (one.way.recompute, str(one.way.segment), one.way.precision)
+        table.add_row(*way, *_format_results(one, steps))
+    console = Console(highlight=False)
+    console.print(table)
+    for line in _describe_conditions(found, steps):
+        console.print(line)
+
+
+def _format_results(one: Measurement, steps: int) -> tuple[str, ...]:
+    predicted = format_size(one.predicted_bytes)
+    if one.timing is None:
+        return ("", "", "", predicted, "")
+    timing = one.timing
+    return (
+        f"{timing.seconds * steps:.3g}",
+        f"{_count_samples(timing, steps):.3g}",
+        format_size(timing.peak_bytes),
+        predicted,
+        "" if timing.drift is None else f"{timing.drift:.1g}",
+    )
+
+
+def _describe_conditions(found: list[Measurement], steps: int) -> Iterator[str]:
+    yield from (f"Not measured: {_describe(one.way)}: {one.error}." for one in found if one.error)
+    timing = next(one.timing for one in found if one.timing)
+    yield (
+        f"Measured on {timing.device} with torch {timing.torch} and batch {timing.batch_size}: the "
+        f"peak of {timing.steps} steps, the seconds of an episode of {steps} steps, and the drift, "
+        "the error of the gradient relative to fp32."
+    )

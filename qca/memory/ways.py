@@ -1,0 +1,45 @@
+"""The ways to run an episode that are worth measuring on a device."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from qca.core.config import ResolvedPrecision, ResolvedRecompute, TrainConfig
+from qca.memory.cost import Device, list_segments
+
+# Ampere, compute capability 8.0, brought tf32 and bfloat16; float16 arithmetic came with 5.3 (CUDA
+# C Programming Guide, "Arithmetic Instructions").
+_TENSOR_CORES = (8, 0)
+_HALF_ARITHMETIC = (5, 3)
+
+
+class Way(NamedTuple):
+    """A way to run an episode."""
+
+    recompute: ResolvedRecompute
+    segment: int
+    precision: ResolvedPrecision
+
+
+def list_precisions(compute_capability: tuple[int, int] | None) -> list[ResolvedPrecision]:
+    """Return the precisions that a GPU computes in natively, fp32 first; None is a CPU."""
+    if compute_capability is None or compute_capability < _HALF_ARITHMETIC:
+        return ["fp32"]
+    if compute_capability < _TENSOR_CORES:
+        return ["fp32", "fp16"]
+    return ["fp32", "tf32", "bf16", "fp16"]
+
+
+def list_ways(
+    train: TrainConfig, device: Device, precisions: list[ResolvedPrecision]
+) -> Iterator[Way]:
+    """Yield the ways to measure: each precision with the longest and the shortest segment.
+
+    What states in host memory, two levels and, on a CPU, plain autograd cost is measured in fp32.
+    """
+    for precision in precisions:
+        lengths = list_segments(precision, train.steps, device=device)
+        for length in sorted({lengths[0], 1}, reverse=True):
+            yield Way("step", length, precision)
+    longest = list_segments("fp32", train.steps, device=device)[0]
+    yield Way("two-level", longest, "fp32")
+    yield Way("host", longest, "fp32") if device == "cuda" else Way("none", 1, "fp32")

@@ -1,0 +1,140 @@
+"""Measured step times: kept by what they depend on, and used in place of the built-in ones."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from qca.core.config import TrainConfig
+from qca.core.step_timing import StepTiming
+from qca.memory.choose import choose
+from qca.memory.cost import estimate_step_cost
+from qca.memory.step_timings import keep_step_timings, read_step_timings
+from qca.memory.ways import Way, list_precisions, list_ways
+
+CARD = "NVIDIA GeForce GTX 1650"
+
+
+def make_timing(**changes: object) -> StepTiming:
+    timing = StepTiming(
+        device=CARD,
+        torch="2.13.0+cu130",
+        grid=64,
+        d_state=14,
+        hidden_channels=128,
+        batch_size=1,
+        update="cartesian",
+        recompute="step",
+        segment=1,
+        precision="fp32",
+        steps=64,
+        seconds=0.1,
+        peak_bytes=10**9,
+        drift=None,
+    )
+    return replace(timing, **changes)  # type: ignore[arg-type]
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    return tmp_path / "qca" / "step-timings.json"
+
+
+def test_a_timing_is_kept_for_its_torch() -> None:
+    timing = make_timing()
+
+    keep_step_timings([timing])
+
+    assert read_step_timings("2.13.0+cu130") == (timing,)
+    assert read_step_timings("2.14.0+cu130") == ()
+
+
+def test_a_second_measurement_replaces_the_first() -> None:
+    keep_step_timings([make_timing(), make_timing(segment=8, seconds=0.07)])
+    keep_step_timings([make_timing(seconds=0.2)])
+
+    assert [(one.segment, one.seconds) for one in read_step_timings("2.13.0+cu130")] == [
+        (8, 0.07),
+        (1, 0.2),
+    ]
+
+
+@pytest.mark.parametrize("text", ["", "[]", '{"timings": 1}', '{"timings": [{"seconds": "x"}]}'])
+def test_a_damaged_cache_counts_as_none(cache: Path, text: str) -> None:
+    cache.parent.mkdir()
+    cache.write_text(text)
+
+    assert read_step_timings("2.13.0+cu130") == ()
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [({}, True), ({"grid": 32}, False), ({"batch_size": 2}, False), ({"device": "cpu"}, False)],
+)
+def test_a_timing_is_of_one_device_and_one_size(changes: dict[str, object], expected: bool) -> None:
+    assert make_timing(**changes).is_of(CARD, TrainConfig()) is expected
+
+
+def test_a_measured_way_costs_what_was_measured() -> None:
+    timings = [make_timing(), make_timing(segment=8, seconds=0.07)]
+
+    cost = estimate_step_cost("step", "fp32", 8, device="cuda", timings=timings)
+
+    assert cost == pytest.approx(0.07)
+
+
+def test_an_unmeasured_way_costs_in_proportion_to_the_most_similar_one() -> None:
+    timings = [make_timing(), make_timing(precision="tf32", seconds=0.09)]
+    built_in = [estimate_step_cost("step", "tf32", k, device="cuda") for k in (1, 16)]
+
+    cost = estimate_step_cost("step", "tf32", 16, device="cuda", timings=timings)
+
+    assert cost == pytest.approx(0.09 * built_in[1] / built_in[0])
+
+
+def test_auto_takes_the_way_that_was_measured_as_the_fastest() -> None:
+    slow_segments = [make_timing(), *(make_timing(segment=k, seconds=0.3) for k in (2, 4, 8))]
+    budget = 8 * 2**30
+
+    built_in = choose(TrainConfig(), budget)
+    measured = choose(TrainConfig(), budget, timings=slow_segments)
+
+    assert (built_in.segment, built_in.is_measured) == (8, False)
+    assert (measured.segment, measured.is_measured) == (1, True)
+
+
+@pytest.mark.parametrize(
+    ("compute_capability", "expected"),
+    [
+        (None, ["fp32"]),
+        ((5, 2), ["fp32"]),
+        ((7, 5), ["fp32", "fp16"]),
+        ((8, 6), ["fp32", "tf32", "bf16", "fp16"]),
+    ],
+)
+def test_the_precisions_are_those_that_the_gpu_computes_in(
+    compute_capability: tuple[int, int] | None, expected: list[str]
+) -> None:
+    assert list_precisions(compute_capability) == expected
+
+
+def test_each_precision_is_measured_with_its_longest_segment_and_with_single_steps() -> None:
+    ways = list(list_ways(TrainConfig(), "cuda", ["fp32", "tf32"]))
+
+    assert ways == [
+        Way("step", 8, "fp32"),
+        Way("step", 1, "fp32"),
+        Way("step", 16, "tf32"),
+        Way("step", 1, "tf32"),
+        Way("two-level", 8, "fp32"),
+        Way("host", 8, "fp32"),
+    ]
+
+
+def test_a_cpu_measures_plain_autograd_too() -> None:
+    assert list(list_ways(TrainConfig(), "cpu", ["fp32"])) == [
+        Way("step", 1, "fp32"),
+        Way("two-level", 1, "fp32"),
+        Way("none", 1, "fp32"),
+    ]

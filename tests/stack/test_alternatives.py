@@ -1,0 +1,82 @@
+"""Other ways to run the planned training on its GPU."""
+
+from pathlib import Path
+
+import pytest
+
+from infra.host.facts import GpuDriver, HostFacts, Known, require
+from infra.host.recording import load
+from infra.stack.alternatives import Alternative, list_alternatives
+from infra.stack.plan import plan_stack
+from tests.memory.test_step_timings import make_timing
+from tests.support.hosts import config, host, python
+
+HOSTS = Path(__file__).parents[1] / "hosts"
+
+
+def compare(facts: HostFacts, **train: object) -> list[Alternative]:
+    settings = config(train=train)
+    return list_alternatives(facts, settings, plan_stack(facts, settings))
+
+
+@pytest.fixture
+def workstation() -> HostFacts:
+    return load(HOSTS / "gpu-workstation.json")
+
+
+def test_each_precision_of_the_gpu_has_its_fastest_way(workstation: HostFacts) -> None:
+    found = compare(workstation)
+
+    assert {(one.precision, one.segment, one.is_planned) for one in found} == {
+        ("bf16", 16, False),
+        ("fp16", 16, False),
+        ("tf32", 16, False),
+        ("fp32", 8, True),
+        ("fp32", 1, False),
+    }
+    assert all(one.fits for one in found)
+
+
+def test_times_are_relative_to_the_plan(workstation: HostFacts) -> None:
+    found = compare(workstation)
+
+    assert [one.time_ratio for one in found] == sorted(one.time_ratio for one in found)
+    assert [one.time_ratio for one in found if one.is_planned] == [1.0]
+
+
+def test_the_plan_itself_may_be_the_fastest(workstation: HostFacts) -> None:
+    planned = [one for one in compare(workstation, precision="bf16") if one.is_planned]
+
+    assert [(one.precision, one.time_ratio) for one in planned] == [("bf16", 1.0)]
+
+
+def test_without_a_gpu_there_are_none() -> None:
+    assert compare(host()) == []
+
+
+def test_plain_autograd_is_not_compared_with_16_bits(workstation: HostFacts) -> None:
+    assert {one.precision for one in compare(workstation, recompute="none")} == {"fp32"}
+
+
+def test_what_was_measured_here_replaces_the_built_in_figures(workstation: HostFacts) -> None:
+    driver = require(workstation.gpu)
+    assert isinstance(driver, GpuDriver)
+    name = driver.gpus[0].name
+    timings = (
+        make_timing(device=name, segment=8, seconds=0.01),
+        make_timing(device=name, segment=16, precision="tf32", seconds=0.008, drift=0.5),
+    )
+    measured = host(
+        **{
+            field: getattr(workstation, field).value
+            for field in ("system", "cpu", "memory", "docker", "compose", "gpu", "disks")
+        },
+        python=python(step_timings=timings),
+    )
+
+    found = {one.precision: one for one in compare(measured) if one.segment > 1}
+
+    assert isinstance(measured.python, Known)
+    assert found["tf32"].time_ratio == pytest.approx(0.8)
+    assert found["tf32"].drift == 0.5
+    assert all(one.is_measured for one in found.values())
