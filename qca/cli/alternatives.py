@@ -14,19 +14,18 @@ _MUCH_FASTER = 0.7
 def build_alternatives_table(alternatives: Sequence[Alternative]) -> Table:
     """Return a row for each way, the fastest first, with its time relative to the plan's."""
     titles = ("precision", "recompute", "segment", "memory", "fits", "time", "drift")
-    table = Table(*titles, "", box=None, pad_edge=False, header_style="bold")
-    for column in table.columns[2:-1]:
+    table = Table(*titles, box=None, pad_edge=False, header_style="bold")
+    for column in table.columns[2:]:
         column.justify = "right"
     for one in alternatives:
         table.add_row(
-            one.precision,
+            f"{one.precision} *" if one.is_planned else one.precision,
             one.recompute,
             str(one.segment),
             format_size(one.total_bytes),
             {True: "yes", False: "no", None: "unknown"}[one.fits],
             f"{one.time_ratio:.2f}",
             f"{one.drift:.0e}" if one.drift else "0",
-            "planned" if one.is_planned else "",
             style="bold" if one.is_planned else "",
         )
     return table
@@ -35,8 +34,8 @@ def build_alternatives_table(alternatives: Sequence[Alternative]) -> Table:
 def describe_sources(alternatives: Sequence[Alternative]) -> str:
     """Return what the table's figures rest on."""
     columns = (
-        "Time is relative to the plan; drift is the error of the gradient relative to fp32. Choose "
-        "another way with --precision, --recompute and --segment."
+        "Time is relative to the plan (*); drift is the error of the gradient relative to fp32. "
+        "Choose another way with --precision, --recompute and --segment."
     )
     if any(one.is_measured for one in alternatives):
         return f"Times and drift as `qca estimate --measure` measured them here. {columns}"

@@ -5,7 +5,9 @@ from pathlib import Path
 
 import pytest
 
-SERVER = Path(__file__).parents[1] / "hosts" / "server-8-gpus.json"
+HOSTS = Path(__file__).parents[1] / "hosts"
+SERVER = HOSTS / "server-8-gpus.json"
+CPU_ENGINE = HOSTS / "cpu-engine.json"
 TOGETHER = ("gpus", "nnodes", "rdzv endpoint", "combined batch")
 TWO_MACHINES = ("--nnodes", 2, "--rdzv-endpoint", "gpu1:29400")
 
@@ -82,7 +84,8 @@ def test_no_word_is_broken_at_the_width_of_a_terminal(qca, columns):
     reasons = " ".join(one["because"] for one in document["reasons"]).split()
     text = qca("plan", "--facts", SERVER, COLUMNS=columns).stdout
     start = text.splitlines()[0].index("because")
-    shown = [word for line in text.splitlines()[1:] for word in line[start:].split()]
+    table = text.split("\n\n")[0].splitlines()[1:]
+    shown = [word for line in table for word in line[start:].split()]
     assert set(shown) <= set(reasons)
     assert all(len(line) <= int(columns) for line in text.splitlines())
 
@@ -102,3 +105,17 @@ def test_the_license_of_dragonfly_2_is_named(qca, tag, is_named):
     done = qca("plan", "--facts", SERVER, "--runtime", "compose", "--store-image", image)
 
     assert ("DSAL" in done.stderr) is is_named
+
+
+@pytest.mark.parametrize("columns", ["60", "100"])
+def test_a_plan_for_a_gpu_compares_the_other_precisions(qca, columns):
+    _, table, *_ = qca("plan", "--facts", SERVER, COLUMNS=columns).stdout.split("\n\n")
+
+    rows = [line.split() for line in table.splitlines() if "step" in line]
+    assert {row[0] for row in rows} == {"fp32", "tf32", "bf16", "fp16"}
+    assert [row[1] for row in rows].count("*") == 1
+    assert "…" not in table
+
+
+def test_a_plan_for_a_cpu_has_nothing_to_compare(qca):
+    assert "drift" not in qca("plan", "--facts", CPU_ENGINE).stdout
