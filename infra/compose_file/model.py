@@ -121,8 +121,8 @@ class Service:
     not_started_because: str = ""
     """Why a plain `up` does not start it; empty where it does."""
     mounts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    """By `volumes`, `secrets` and `configs`: paths in the container, and what is seen there, the
-    path of a bind mount or the name of a secret or config."""
+    """By `volumes`, `secrets`, `configs` and `tmpfs`: paths in the container, and what is seen
+    there, the path of a bind mount or the name of a secret or config; empty for a tmpfs."""
     devices: Mapping[str, DeviceRequests] = field(default_factory=dict)
     """What it requests of the engine's device drivers, by `gpus` and
     `deploy.resources.reservations.devices`."""

@@ -1,7 +1,7 @@
 """The values under the keys of a service, each with its line."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from infra.compose_file.devices import DeviceRequest, DeviceRequests
 from infra.compose_file.model import LocatedValue, PublishedPorts
@@ -24,6 +24,7 @@ _SINGLE = (
     "cpus",
     "cpuset",
     "image",
+    "ipc",
     "mem_limit",
     "mem_reservation",
     "memswap_limit",
@@ -32,6 +33,7 @@ _SINGLE = (
     "privileged",
     "runtime",
     "scale",
+    "shm_size",
 )
 _RESERVED_DEVICES = "deploy.resources.reservations.devices"
 _EVERY = "all"
@@ -155,17 +157,27 @@ def _read_range(text: str) -> tuple[int, int] | None:
 
 
 def read_mounts(service: Table) -> dict[str, dict[str, str]]:
-    """Return what is seen where: bind mounts by path, secrets and configs by name."""
-    binds = (to_table(one) for one in to_items(service.get("volumes")))
+    """Return what is seen where: bind mounts by path, secrets and configs by name, scratch."""
+    volumes = [to_table(one) for one in to_items(service.get("volumes"))]
     return {
         "volumes": {
             to_text(one.get("target")): to_text(one.get("source"))
-            for one in binds
+            for one in volumes
             if one.get("type") == "bind"
         },
+        "tmpfs": dict.fromkeys(_list_scratch_folders(service, volumes), ""),
         "secrets": dict(_read_named_mounts(service, "secrets", "/run/secrets/")),
         "configs": dict(_read_named_mounts(service, "configs", "/")),
     }
+
+
+def _list_scratch_folders(service: Table, volumes: Sequence[Table]) -> Iterator[str]:
+    given = service.get("tmpfs")
+    for one in given if isinstance(given, Items) else [given]:
+        yield to_text(one).partition(":")[0]
+    for volume in volumes:
+        if volume.get("type") == "tmpfs":
+            yield to_text(volume.get("target"))
 
 
 def _read_named_mounts(service: Table, key: str, folder: str) -> Iterator[tuple[str, str]]:

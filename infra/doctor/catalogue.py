@@ -39,9 +39,9 @@ def find_check(given: str) -> Check:
     digits = f"QCA{wanted}"
     if wanted.isdecimal() and digits in _BY_ID:
         return _BY_ID[digits]
-    raise UnknownCheckError(
-        given, tuple(difflib.get_close_matches(wanted, _BY_ID, n=5, cutoff=0.5))
-    )
+    same_hundred = [one for one in _BY_ID if one[:-2] == wanted[:-2]]
+    near = difflib.get_close_matches(wanted, same_hundred or _BY_ID, n=5, cutoff=0.5)
+    raise UnknownCheckError(given, tuple(near))
 
 
 def list_sections(check: Check) -> tuple[tuple[str, str], ...]:

@@ -28,6 +28,8 @@ class Maxmemory:
 
     size: int
     because: str
+    varies: bool = False
+    """Whether it is what the machine has left when Dragonfly starts."""
 
 
 @dataclass(frozen=True)
@@ -122,7 +124,8 @@ def predict_maxmemory(facts: HostFacts, dragonfly: Dragonfly) -> Maxmemory | Ver
             f"Service {dragonfly.service.name} sets no maxmemory, and the host's memory is unknown."
         )
     default = rules.compute_default_maxmemory(available, limit, dragonfly.release)
-    return Maxmemory(default, "no maxmemory given: 0.8 of what is available")
+    varies = limit is None or limit > available
+    return Maxmemory(default, "no maxmemory given: 0.8 of what is available", varies)
 
 
 def count_threads(facts: HostFacts, dragonfly: Dragonfly, flag: int | None) -> rules.Threads | None:

@@ -6,7 +6,6 @@ from infra.doctor.check import Check
 from infra.doctor.finding import Remedy, Severity, Verdict, ok, skip
 from infra.doctor.subjects import HostSubject
 from infra.host.facts import VolumeWrite, require
-from infra.stack.run_storage import name_volume
 
 
 def _judge_host(subject: HostSubject) -> Iterator[Verdict]:
@@ -23,6 +22,8 @@ def _judge_write(subject: HostSubject, write: VolumeWrite) -> Verdict:
         return ok(f"User {write.user} writes to {where}.", **evidence)
     message = f"User {write.user} cannot write to {where}.\n{write.detail}"
     if write.kind == "volume":
+        from infra.stack.run_storage import name_volume  # slow, and rarely needed
+
         remedy = _show_volume(name_volume(subject.plan.project))
         return Verdict(subject.grade_container_fault(), message, evidence, (remedy,))
     message += "\nrunc before 1.2 keeps the mode that the image's own folder has."

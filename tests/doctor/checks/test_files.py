@@ -340,6 +340,31 @@ FILE_CASES = [
         6,
     ),
     FileCase("QCA709", "networks: {n: {external: true}}\n", OK, "", 1),  # no service is in it
+    *(
+        FileCase(
+            "QCA710", f"  train:\n    image: pytorch/pytorch:2.13.0\n{lines}", severity, says, 5
+        )
+        for lines, severity, says in (
+            ("", INFO, "with 64 MiB of shared memory.\n"),
+            ("    command: train --num_workers=0\n", INFO, "with 64 MiB of shared memory.\n"),
+            ("    command: train --num_workers=8\n", WARNING, "is given 8 workers"),
+            (
+                "    command: [train, --dataloader-num-workers, '4']\n",
+                WARNING,
+                "is given 4 workers",
+            ),
+            ("    command: train --workers 2\n    shm_size: 32m\n", WARNING, "32 MiB"),
+            ("    command: train --workers 2\n    shm_size: 1gb\n", OK, "1 GiB"),
+            ("    ipc: host\n", OK, "the host's memory"),
+            ("    ipc: service:cache\n", SKIPPED, "of another container"),
+            ("    tmpfs: /dev/shm:size=1g\n", OK, "of its own"),
+            ("    volumes: [{type: tmpfs, target: /dev/shm}]\n", OK, "of its own"),
+            ("    volumes: ['/dev/shm:/dev/shm']\n", OK, "of its own"),
+            ("    extends: {file: none.yml, service: x}\n", SKIPPED, "was not read"),
+        )
+    ),
+    FileCase("QCA710", "    command: torchrun train.py\n", INFO, "runs torch", 3),
+    FileCase("QCA710", "", OK, ""),  # no torch
     FileCase("QCA708", "    command: dragonfly --hz=1 | tee log\n", WARNING, "| tee log", 4),
     FileCase(
         "QCA708",
