@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from infra.stack.launch_record import Launch, read_launch
 from infra.stack.state import STATE_DIR, StateDir, check_parent
+from infra.stack.state_lock import is_held
 from qca.core.errors import InputError, LaunchError
 
 
@@ -94,6 +95,7 @@ def find_launched(run: str | None) -> Launched:
     """
     found = list_launched()
     names = found.list_names()
+    _refuse_early(run, names)
     if run is None and len(names) > 1:
         raise InputError(
             f"several runs were launched from this folder: {', '.join(names)}",
@@ -111,6 +113,24 @@ def find_launched(run: str | None) -> Launched:
     if wanted in found.damaged:
         raise found.damaged[wanted]
     return found.readable[wanted]
+
+
+def _refuse_early(run: str | None, launched: Sequence[str]) -> None:
+    """Refuse to look at a run that a `qca up` is about to launch.
+
+    Raises:
+        LaunchError: naming it.
+
+    """
+    if run in launched or (run is None and launched):
+        return
+    states = list_states()
+    for name, state in states.items() if run is None else [(run, states.get(run))]:
+        if state is not None and is_held(state):
+            raise LaunchError(
+                f"`qca up` is still preparing the run {name}: it examines the host, or gets images",
+                hint=f"Try again once it says that it starts; `qca down {name}` stops it.",
+            )
 
 
 def choose_project(project: str, run: str, launched: LaunchedRuns) -> str:

@@ -35,13 +35,25 @@ class RunningRun:
     """Memory of its device that each of its processes takes at its peak."""
     pending_bytes: int
     """The part of it that is not in use yet, and so still counts as free."""
+    gpus: tuple[str, ...] | None = None
+    """UUIDs of the GPUs that it trains on; None where they are unknown."""
+    host_bytes: int = 0
+    """What it takes of the host's memory beside its device's, at its peak."""
+    host_pending_bytes: int = 0
+    """The part of that which is not in use yet."""
+
+    def may_use(self, gpu: Gpu | None) -> bool:
+        """Whether it trains on this GPU, as far as is known."""
+        if self.device != "cuda":
+            return False
+        return gpu is None or self.gpus is None or gpu.uuid in self.gpus
 
 
 def decide_budget(
     facts: HostFacts,
     train: TrainConfig,
     device: Device,
-    gpu: Gpu | None,
+    gpus: Sequence[Gpu],
     *,
     store_bytes: int,
     processes: int,
@@ -50,9 +62,8 @@ def decide_budget(
     """Return the bytes that each process may use; None where they could not be seen."""
     if train.budget is not None:
         return Decision(train.budget, GIVEN)
-    beside = [one for one in running if one.device == device]
     if device == "cuda":
-        return _leave_room(_decide_gpu_budget(gpu), beside)
+        return _decide_fullest_gpu_budget(gpus, running)
     memory = known_or_none(facts.memory)
     if memory is None:
         return Decision(None, "the host's memory could not be seen")
@@ -60,7 +71,7 @@ def decide_budget(
     if store_bytes:
         because += f" less {format_size(store_bytes)} for the store"
     free = max(0, _compute_free_memory(memory, store_bytes))
-    budget = _leave_room(Decision(free, because), beside)
+    budget = _leave_room(Decision(free, because), _list_host_takers(running))
     if processes == 1 or budget.value is None:
         return budget
     # GPUs are there once for each process, the host's memory once for all.
@@ -69,14 +80,20 @@ def decide_budget(
 
 
 def compute_host_budget(
-    facts: HostFacts, train: TrainConfig, *, store_bytes: int, processes: int
+    facts: HostFacts,
+    train: TrainConfig,
+    *,
+    store_bytes: int,
+    processes: int,
+    running: Sequence[RunningRun] = (),
 ) -> int | None:
     """Return what each GPU's training may keep in the host's memory; None where none was seen."""
     memory = known_or_none(facts.memory)
     if memory is None:
         return None
     resident = _compute_resident_bytes(count_parameters(train.d_state, train.hidden_channels))
-    free = _compute_free_memory(memory, store_bytes)
+    pending = sum(one.pending_bytes for one in _list_host_takers(running))
+    free = _compute_free_memory(memory, store_bytes) - pending
     each = (free / CONTAINER_HEADROOM - _compute_launcher_bytes(processes)) / processes
     return max(0, int(each - resident))
 
@@ -101,6 +118,17 @@ def decide_container_limit(device: Device, choice: Choice, processes: int) -> De
     return Decision(_round_up(needed * CONTAINER_HEADROOM), because)
 
 
+def _decide_fullest_gpu_budget(
+    gpus: Sequence[Gpu], running: Sequence[RunningRun]
+) -> Decision[int | None]:
+    """Return the budget on the GPU that has the least left beside the runs that train on it."""
+    budgets: list[Decision[int | None]] = []
+    for gpu in gpus or (None,):
+        takers = [_describe_device_use(one) for one in running if one.may_use(gpu)]
+        budgets.append(_leave_room(_decide_gpu_budget(gpu), takers))
+    return min(budgets, key=lambda budget: budget.value or 0)
+
+
 def _decide_gpu_budget(gpu: Gpu | None) -> Decision[int | None]:
     if gpu is None:
         return Decision(None, "the GPU's free memory could not be seen")
@@ -112,12 +140,36 @@ def _decide_gpu_budget(gpu: Gpu | None) -> Decision[int | None]:
     return Decision(gpu.memory_free, because)
 
 
-def _leave_room(budget: Decision[int | None], beside: Sequence[RunningRun]) -> Decision[int | None]:
+@dataclass(frozen=True)
+class _Taker:
+    """What a run beside this one takes of a memory, and what of that is yet to come."""
+
+    run: str
+    bytes: int
+    pending_bytes: int
+
+
+def _describe_device_use(one: RunningRun) -> _Taker:
+    return _Taker(one.run, one.planned_bytes, one.pending_bytes)
+
+
+def _list_host_takers(running: Sequence[RunningRun]) -> list[_Taker]:
+    """Return what the runs take of the host's memory, those that train on a GPU too."""
+    on_cpu = [_describe_device_use(one) for one in running if one.device == "cpu"]
+    on_gpu = [
+        _Taker(one.run, one.host_bytes, one.host_pending_bytes)
+        for one in running
+        if one.device == "cuda" and one.host_bytes
+    ]
+    return on_cpu + on_gpu
+
+
+def _leave_room(budget: Decision[int | None], beside: Sequence[_Taker]) -> Decision[int | None]:
     """Return the budget less what the runs beside this one have yet to take."""
     if budget.value is None or not beside:
         return budget
     takers = [
-        f"run {one.run} takes {format_size(one.planned_bytes)}, "
+        f"run {one.run} takes {format_size(one.bytes)}, "
         f"{format_size(one.pending_bytes)} of it yet to come and kept free"
         for one in beside
     ]

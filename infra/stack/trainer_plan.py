@@ -103,7 +103,7 @@ def plan_trainer(
         facts,
         train,
         device.value,
-        gpu,
+        gpus,
         store_bytes=store_bytes,
         processes=processes,
         running=running,
@@ -114,7 +114,9 @@ def plan_trainer(
         budget.value,
         device=device.value,
         half=choose_half_precision(gpu) if device.value == "cuda" else None,
-        host_budget=compute_host_budget(facts, train, store_bytes=store_bytes, processes=processes),
+        host_budget=compute_host_budget(
+            facts, train, store_bytes=store_bytes, processes=processes, running=running
+        ),
         together=together,
         resident_floor=_find_resident_floor(facts, runtime),
         timings=select_timings(facts, train, device.value, gpu),

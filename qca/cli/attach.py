@@ -1,11 +1,14 @@
 """`qca attach`: follow a training that was launched before."""
 
+import time
 from collections.abc import Iterable, Iterator
 
 import click
 
 from infra.stack.launched_runs import Launched, find_launched
+from infra.stack.state_lock import is_held
 from qca.cli.event_lines import show_lines
+from qca.cli.launch_words import STORE_STAYS, describe_run_place
 from qca.cli.messages import note
 from qca.cli.progress import ProgressView
 from qca.core.errors import LaunchError
@@ -24,6 +27,9 @@ def attach(run: str | None) -> None:
     try:
         with ProgressView() as view:
             show_lines(_follow(launched), view)
+            view.note(describe_run_place(name, launched.launch.volume))
+            if launched.launch.runtime == "compose":
+                view.note(STORE_STAYS)
     except KeyboardInterrupt:
         commands = f"`qca attach {name}` comes back, `qca down {name}` stops it"
         note(f"Detached; the training goes on. {commands}.")
@@ -34,8 +40,17 @@ def _follow(launched: Launched) -> Iterable[str]:
         from infra.stack.container_logs import follow_trainer
         from infra.stack.docker_client import make_project_client
 
+        _wait_for_trainer(launched)
         return follow_trainer(make_project_client(launched.launch.project))
     return _follow_log(launched)
+
+
+def _wait_for_trainer(launched: Launched) -> None:
+    """Wait until the trainer has a container, as long as `qca up` works on that."""
+    from infra.stack.containers import POLL_SECONDS, list_containers
+
+    while "trainer" not in list_containers(launched.launch.project) and is_held(launched.state):
+        time.sleep(POLL_SECONDS)
 
 
 def _follow_log(launched: Launched) -> Iterator[str]:

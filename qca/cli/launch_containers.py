@@ -1,18 +1,19 @@
 """A launch with Docker: images, storage, containers, and the way back if it does not come up."""
 
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from infra.stack.launch_record import write_launch
+from infra.stack.launch_record import Launch, write_launch
 from infra.stack.plan import StackPlan
 from infra.stack.project_lock import project_lock
 from infra.stack.run_storage import RunStorage
 from infra.stack.state import StateDir
 from qca.cli.event_lines import show_lines
 from qca.cli.launch_words import (
+    STORE_STAYS,
     describe_detached,
     describe_interruption,
-    describe_launch,
     describe_run_place,
 )
 from qca.cli.options import RUNS
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 def launch_containers(
     plan: StackPlan,
+    launch: Launch,
     config: Config,
     planned: RunStorage,
     state: StateDir,
@@ -54,7 +56,7 @@ def launch_containers(
             _prepare_run_folder(plan, planned.volume)
         else:
             ensure_volume(storage.volume, config.stack.project, "runs")
-        write_launch(state, describe_launch(plan, storage.volume))
+        write_launch(state, replace(launch, volume=storage.volume))
         with describe_interruption(plan, storage.volume, view):
             _start_and_follow(plan, images, storage, state, view, detach=detach)
 
@@ -91,7 +93,7 @@ def _start_and_follow(
         with closing(follow_trainer(make_stack_client(state, plan.project))) as lines:
             show_lines(lines, view)
         view.note(describe_run_place(plan.train.run, storage.volume))
-        view.note("The store still runs; `qca down` removes the stack and keeps the run.")
+        view.note(STORE_STAYS)
     except BaseException:
         view.note(
             "Taking the stack down; the trainer writes a checkpoint first. "

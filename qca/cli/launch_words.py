@@ -3,18 +3,24 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
+from infra.host.facts import HostFacts
 from infra.stack.alternatives import Alternative
 from infra.stack.decision import GIVEN
 from infra.stack.launch_record import Launch
 from infra.stack.plan import StackPlan
+from infra.stack.trainer_device import find_gpus
+from infra.stack.trainer_memory import CONTAINER_HEADROOM
 from qca.cli.alternatives import describe_faster_precision
 from qca.cli.next_steps import describe_complete_run
 from qca.cli.options import RUNS
 from qca.cli.progress import ProgressView
 from qca.cli.signals import Terminated
+from qca.core.config import Config
 from qca.core.visible import escape_invisible
 from qca.runs.checkpoint_files import list_checkpoints
 from qca.runs.run_folder import RunFolder
+
+STORE_STAYS = "The store still runs; `qca down` removes the stack and keeps the run."
 
 
 def announce(plan: StackPlan, alternatives: Sequence[Alternative], view: ProgressView) -> None:
@@ -32,8 +38,11 @@ def announce(plan: StackPlan, alternatives: Sequence[Alternative], view: Progres
         view.note(hint)
 
 
-def describe_launch(plan: StackPlan, volume: str | None = None) -> Launch:
+def describe_launch(facts: HostFacts, config: Config, plan: StackPlan) -> Launch:
     """Return the record of a launch, for the commands that look at it later."""
+    trains_on_gpu = plan.trainer.device.value == "cuda"
+    gpus = find_gpus(facts, plan.runtime.value, config.stack.gpus) if trains_on_gpu else []
+    host_bytes = int(plan.trainer.container_memory_bytes.value / CONTAINER_HEADROOM)
     return Launch(
         runtime=plan.runtime.value,
         project=plan.project,
@@ -44,7 +53,8 @@ def describe_launch(plan: StackPlan, volume: str | None = None) -> Launch:
         predicted_peak_bytes=plan.trainer.predicted_peak_bytes.value,
         context_bytes=plan.trainer.context_bytes.value,
         budget_bytes=plan.trainer_limit_bytes,
-        volume=volume,
+        gpus=tuple(gpu.uuid for gpu in gpus) or None,
+        host_bytes=host_bytes if trains_on_gpu else None,
     )
 
 

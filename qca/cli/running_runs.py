@@ -2,7 +2,7 @@
 
 from infra.stack.launched_runs import Launched, list_launched
 from infra.stack.state_lock import is_held
-from infra.stack.trainer_memory import RunningRun
+from infra.stack.trainer_memory import CUDA_RESIDENT, RunningRun
 from qca.cli.messages import say
 from qca.cli.options import RUNS
 from qca.runs.progress import parse_newest_records, read_last_lines
@@ -35,12 +35,17 @@ def _describe_memory(launched: Launched) -> RunningRun | None:
     peak, context = launch.predicted_peak_bytes, launch.context_bytes
     if launch.device is None or peak is None or context is None:
         return None
-    used = _measure_use(launched, launch.device, context)
+    used, host = _measure_use(launched, launch.device, context), launch.host_bytes or 0
+    # After an episode torch with CUDA's libraries is loaded; a checkpoint's bytes come and go.
+    loaded = int(CUDA_RESIDENT) * len(launch.gpus or (None,)) if used else 0
     return RunningRun(
         run=launch.run,
         device=launch.device,
         planned_bytes=peak + context,
         pending_bytes=max(0, peak + context - used),
+        gpus=launch.gpus,
+        host_bytes=host,
+        host_pending_bytes=max(0, host - loaded),
     )
 
 

@@ -8,7 +8,6 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from infra.stack.launch_record import Launch
 from qca.core.units import format_size, format_time_left
 from qca.runs.progress import Memory, Progress
 
@@ -33,12 +32,15 @@ _MUCH, _TOO_MUCH = 0.8, 0.95
 
 
 def render_status(
-    launch: Launch, services: Sequence[dict[str, Any]], progress: Progress | None, *, bar: bool
+    title: str, services: Sequence[dict[str, Any]] | None, progress: Progress | None, *, bar: bool
 ) -> RenderableType:
-    """Return the services and how far the training is; with bars and a curve on a terminal."""
-    title = f"run {launch.run}, runtime {launch.runtime}, project {launch.project}"
-    table = _list_services(services) if services else Text("no services yet")
-    parts = [Text(title, style="bold"), Text(), table, Text()]
+    """Return the services and how far the training is; with bars and a curve on a terminal.
+
+    `services` is None where none is to be expected.
+    """
+    parts: list[RenderableType] = [Text(title, style="bold"), Text()]
+    if services is not None:
+        parts += [_list_services(services) if services else Text("no services yet"), Text()]
     if progress is None:
         return Group(*parts, Text("no episode yet"))
     return Group(*parts, _render_progress(progress, bar))

@@ -9,7 +9,7 @@ import click
 
 from infra.stack.alternatives import list_alternatives
 from infra.stack.docker_client import preload_sdk
-from infra.stack.launch_record import write_launch
+from infra.stack.launch_record import Launch, write_launch
 from infra.stack.launched_runs import choose_project, list_launched
 from infra.stack.plan import Runtime, StackPlan
 from infra.stack.run_storage import name_volume, plan_storage
@@ -80,11 +80,12 @@ def _launch(config: Config, detach: bool) -> Runtime:
         refuse_crowded_device(plan, running)
         refuse_other_stack(plan, state)
         announce(plan, list_alternatives(facts, config, plan), view)
+        launch = describe_launch(facts, config, plan)
         if plan.runtime.value == "compose":
             storage = replace(plan_storage(facts, project), volume=volume)
-            launch_containers(plan, config, storage, state, view, detach=detach)
+            launch_containers(plan, launch, config, storage, state, view, detach=detach)
         elif not detach:
-            _launch_processes(plan, state, view)
+            _launch_processes(plan, launch, state, view)
     return plan.runtime.value
 
 
@@ -93,10 +94,10 @@ def _detach(words: list[str], run: str) -> None:
     note(describe_detached(run) if said is None else said)
 
 
-def _launch_processes(plan: StackPlan, state: StateDir, view: ProgressView) -> None:
+def _launch_processes(plan: StackPlan, launch: Launch, state: StateDir, view: ProgressView) -> None:
     from infra.stack.launch_local import run_embedded_store, run_trainer
 
-    write_launch(state, describe_launch(plan))
+    write_launch(state, launch)
     with (
         describe_interruption(plan, None, view),
         run_embedded_store(state) as store_url,

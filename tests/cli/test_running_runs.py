@@ -8,7 +8,7 @@ import pytest
 from infra.stack.launch_record import Launch, write_launch
 from infra.stack.state import STATE_DIR, StateDir
 from infra.stack.state_lock import state_lock
-from infra.stack.trainer_memory import RunningRun
+from infra.stack.trainer_memory import CUDA_RESIDENT, RunningRun
 from qca.cli.running_runs import list_running_runs
 from qca.core.units import GIB, MIB
 from qca.runs.events import EpisodeRecord
@@ -85,6 +85,22 @@ def test_later_what_it_holds_is_not_counted_twice(folder, device, reserved, pend
     finish_episode(folder, reserved)
     with folder.hold():
         assert list_running_runs("b") == takes(device, pending)
+
+
+@pytest.mark.parametrize(
+    ("done", "pending"),
+    [
+        pytest.param(False, 4 * GIB, id="before its first episode"),
+        pytest.param(True, 4 * GIB - int(CUDA_RESIDENT), id="torch with CUDA is loaded"),
+    ],
+)
+def test_a_run_on_a_gpu_is_known_by_its_gpu_and_its_memory_of_the_host(folder, done, pending):
+    record(replace(launch(folder, "cuda"), gpus=("GPU-1",), host_bytes=4 * GIB))
+    if done:
+        finish_episode(folder, GIB)
+    with folder.hold():
+        [run] = list_running_runs("b")
+    assert (run.gpus, run.host_bytes, run.host_pending_bytes) == (("GPU-1",), 4 * GIB, pending)
 
 
 def test_an_episode_of_an_earlier_launch_says_nothing(folder):

@@ -6,13 +6,12 @@ import re
 import pytest
 from rich.console import Console
 
-from infra.stack.launch_record import Launch
 from qca.cli.status_view import draw_sparkline, render_status
 from qca.core.units import GIB
 from qca.runs.progress import Expectation, summarize_progress
 from tests.support.run_folders import record
 
-LAUNCH = Launch(runtime="local", project="qca", run="first", runs="runs")
+TITLE = "run first, runtime local, project qca"
 SERVICES = [
     {"name": "trainer", "state": "running", "health": "healthy", "exit_code": None},
     {"name": "store", "state": "exited", "health": None, "exit_code": 1},
@@ -27,7 +26,7 @@ def show(width: int, *, bar: bool = True, color: bool = False) -> str:
     progress = summarize_progress(RECORDS, EXPECTED, running=True)
     system = "standard" if color else None
     console = Console(file=io.StringIO(), width=width, force_terminal=color, color_system=system)
-    console.print(render_status(LAUNCH, SERVICES, progress, bar=bar))
+    console.print(render_status(TITLE, SERVICES, progress, bar=bar))
     assert isinstance(console.file, io.StringIO)
     return console.file.getvalue()
 
@@ -64,6 +63,6 @@ def test_a_state_has_its_color():
 def test_a_launch_of_no_episodes_has_no_share():
     progress = summarize_progress(RECORDS, Expectation(episodes=0), running=False)
     console = Console(file=io.StringIO(), width=80)
-    console.print(render_status(LAUNCH, SERVICES, progress, bar=True))
+    console.print(render_status(TITLE, SERVICES, progress, bar=True))
     assert isinstance(console.file, io.StringIO)
     assert re.search(r"episode +30 *\n", console.file.getvalue())

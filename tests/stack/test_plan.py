@@ -1,4 +1,4 @@
-from dataclasses import fields
+from dataclasses import fields, replace
 from pathlib import Path
 
 import pytest
@@ -337,6 +337,38 @@ def test_what_running_runs_have_yet_to_take_is_left_to_them(config, device, othe
         f"{alone.because}; run a takes 3 GiB, 2 GiB of it yet to come and kept free; "
         "run b takes 3 GiB, 1 GiB of it yet to come and kept free"
     )
+
+
+@pytest.mark.parametrize(
+    ("gpus", "pending"),
+    [
+        pytest.param(("GPU-0",), 2 * GIB, id="the same GPU"),
+        pytest.param(("GPU-1",), 0, id="another GPU"),
+        pytest.param(None, 2 * GIB, id="an unknown GPU"),
+    ],
+)
+def test_a_run_on_another_gpu_takes_nothing_of_this_one(gpus, pending):
+    facts = bare_host(gpu=driver(*gpus_with_free(20 * GIB, 20 * GIB)))
+    runs = [replace(running("a", "cuda", 2 * GIB), gpus=gpus)]
+    budget = plan_stack(facts, ON_GPU, running=runs).trainer.budget_bytes
+    assert budget.value == 20 * GIB - pending
+
+
+def test_the_gpu_with_the_least_left_beside_the_others_sets_the_budget():
+    facts = bare_host(gpu=driver(*gpus_with_free(18 * GIB, 20 * GIB)))
+    config = Config(stack=StackConfig(runtime="local", gpus=2), train=TrainConfig(device="cuda"))
+    runs = [replace(running("a", "cuda", 5 * GIB), gpus=("GPU-1",))]
+    assert plan_stack(facts, config, running=runs).trainer.budget_bytes.value == 15 * GIB
+
+
+def test_a_run_on_a_gpu_takes_memory_of_the_host_too():
+    taken = replace(
+        running("a", "cuda", GIB), host_bytes=4 * GIB, host_pending_bytes=2 * GIB, gpus=("GPU-0",)
+    )
+    facts = bare_host(memory=16 * GIB)
+    budget = plan_stack(facts, ON_CPU, running=[taken]).trainer.budget_bytes
+    assert budget.value == 14 * GIB
+    assert "run a takes 4 GiB, 2 GiB of it yet to come" in budget.because
 
 
 def test_running_runs_are_left_room_once_and_not_by_each_process():

@@ -10,7 +10,6 @@ from rich.console import Console, RenderableType
 from rich.terminal_theme import DEFAULT_TERMINAL_THEME, SVG_EXPORT_THEME, TerminalTheme
 
 from infra.host.recording import load
-from infra.stack.launch_record import Launch
 from infra.stack.plan import plan_stack
 from qca.cli.plan import build_table
 from qca.cli.status_view import render_status
@@ -60,7 +59,7 @@ def _show_plan() -> RenderableType:
 
 
 def _show_status() -> RenderableType:
-    launch = Launch(runtime="local", project="qca", run="first", runs="runs")
+    title = "run first, runtime local, project qca"
     services = [
         {"name": "store", "state": "running", "health": None, "exit_code": None},
         {"name": "trainer", "state": "running", "health": "healthy", "exit_code": None},
@@ -76,7 +75,7 @@ def _show_status() -> RenderableType:
         record(n, loss=2 + 4 / n + 0.1 * (n % 3), memory_bytes=378 * MIB) for n in range(1, 42)
     ]
     progress = summarize_progress(records, expected, running=True)
-    return render_status(launch, services, progress, bar=True)
+    return render_status(title, services, progress, bar=True)
 
 
 if __name__ == "__main__":

@@ -36,7 +36,14 @@ class Stack:
     def list_leftovers(self) -> dict[str, set[str]]:
         """What is on the engine that was not there before, without other projects'."""
         now = self.engine.inventory(self.project)
-        return {kind: now[kind] - names for kind, names in self.before.items()}
+        return {
+            kind: {name for name in now[kind] - names if not self._is_of_others(name)}
+            for kind, names in self.before.items()
+        }
+
+    def _is_of_others(self, name: str) -> bool:
+        """Whether another test made it, on the same engine at the same time."""
+        return name.startswith("qca-test-") and not name.startswith(self.project)
 
     def inspect(self, service: str) -> dict[str, Any]:
         """`docker inspect` of a service's container."""

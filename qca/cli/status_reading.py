@@ -1,0 +1,180 @@
+"""What `qca status` shows, read from the containers, the logs and the run folder."""
+
+import contextlib
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from infra.stack.launch_record import Launch, read_launch
+from infra.stack.state import StateDir
+from infra.stack.state_lock import is_held
+from qca.cli.options import RUNS
+from qca.core.errors import LaunchError
+from qca.runs.events import EpisodeRecord
+from qca.runs.health import find_fault
+from qca.runs.progress import (
+    Expectation,
+    Progress,
+    parse_newest_records,
+    read_last_lines,
+    summarize_progress,
+)
+from qca.runs.run import read_run
+from qca.runs.run_folder import RunFolder
+
+# States of a trainer's container that trains, or is about to.
+_ALIVE = ("created", "running", "restarting", "paused")
+
+
+@dataclass(frozen=True)
+class Status:
+    """A run: what of it was launched from here, and how far it is."""
+
+    run: str
+    launch: Launch | None
+    """None where nothing of it was launched from here, or it was taken down."""
+    title: str
+    services: Sequence[dict[str, Any]]
+    progress: Progress | None
+    running: bool
+    episodes: int | None
+    is_complete: bool = False
+    """Whether the last episode is done, of a run that was not launched."""
+
+    def build_document(self) -> dict[str, Any]:
+        """Return the JSON document."""
+        launch, progress = self.launch, self.progress
+        return {
+            "schema_version": 1,
+            "runtime": None if launch is None else launch.runtime,
+            "project": None if launch is None else launch.project,
+            "run": self.run,
+            "services": list(self.services),
+            "episodes": self.episodes,
+            "last_episode": None if progress is None else progress.newest.model_dump(),
+            "memory": None if progress is None else asdict(progress.memory),
+            "eta_seconds": None if progress is None else progress.eta_seconds,
+        }
+
+
+def read_status(state: StateDir) -> Status | None:
+    """Return the status; None if nothing was launched, or it was taken down meanwhile."""
+    launch = read_launch(state)
+    if launch is None:
+        return None
+    try:
+        return (_read_compose if launch.runtime == "compose" else _read_local)(launch, state)
+    except LaunchError:
+        if read_launch(state) is None:
+            return None
+        raise
+
+
+def find_kept(name: str | None) -> Path | None:
+    """Return the folder of the run of that name, or of the only one, whatever was launched."""
+    if name is None:
+        folders = [file.parent for file in RUNS.glob("*/config.json")]
+        return folders[0] if len(folders) == 1 else None
+    folder = RUNS / name
+    is_name = folder.parent == RUNS and name not in ("", ".", "..")
+    return folder if is_name and RunFolder(folder).config.is_file() else None
+
+
+def read_kept(folder: Path) -> Status:
+    """Return the status of a run that is in `runs/` and was not launched, or was taken down.
+
+    Raises:
+        InputError: a file of the run is damaged.
+
+    """
+    run = read_run(folder)
+    expected = Expectation(episodes=run.config.episodes, device=run.device)
+    return Status(
+        run=folder.name,
+        launch=None,
+        title=f"run {folder.name}, {run.status}",
+        services=[],
+        progress=summarize_progress(run.records, expected, running=run.is_held),
+        running=False,
+        episodes=run.config.episodes,
+        is_complete=run.status == "complete",
+    )
+
+
+def _read_compose(launch: Launch, state: StateDir) -> Status:
+    from infra.stack.container_logs import read_recent_trainer_lines
+    from infra.stack.containers import describe_services
+    from infra.stack.docker_client import make_project_client
+
+    services = describe_services(launch.project) if state.compose_file.exists() else []
+    trainer = next((one["state"] for one in services if one["name"] == "trainer"), None)
+    if trainer is None:  # `qca up` builds its image, or is being stopped
+        return _build_status(launch, services, [], running=is_held(state))
+    if launch.volume is None:
+        records = parse_newest_records(read_last_lines(RUNS / launch.run / "metrics.jsonl"))
+    else:
+        stack = make_project_client(launch.project)
+        records = parse_newest_records(read_recent_trainer_lines(stack))
+        records = records or _read_earlier_records(stack, launch.run)
+    return _build_status(launch, services, records, running=trainer in _ALIVE)
+
+
+def _read_earlier_records(stack: Any, run: str) -> list[EpisodeRecord]:
+    """Return the newest records from the run folder, for a trainer that has just started."""
+    from infra.stack.compose_document import RUNS
+    from infra.stack.container_logs import copy_from_trainer
+
+    with tempfile.TemporaryDirectory(prefix="qca-") as folder:
+        copy = Path(folder) / "metrics.jsonl"
+        with contextlib.suppress(LaunchError):  # the file comes with the first episode
+            copy_from_trainer(stack, f"{RUNS}/{run}/metrics.jsonl", copy)
+        return parse_newest_records(read_last_lines(copy))
+
+
+def _read_local(launch: Launch, state: StateDir) -> Status:
+    running = is_held(state)
+    run = RUNS / launch.run
+    healths = {"store": None, "trainer": _read_health(run, state) if running else None}
+    services = [
+        {
+            "name": name,
+            "state": "running" if running else "stopped",
+            "health": health,
+            "exit_code": None,
+        }
+        for name, health in healths.items()
+    ]
+    records = parse_newest_records(read_last_lines(run / "metrics.jsonl"))
+    return _build_status(launch, services, records, running=running)
+
+
+def _read_health(run: Path, state: StateDir) -> str:
+    """Return the trainer's health by its heartbeat, in Docker's terms."""
+    with contextlib.suppress(OSError):
+        if (run / "heartbeat").stat().st_mtime >= state.launch_file.stat().st_mtime:
+            return "healthy" if find_fault(run, time.time()) is None else "unhealthy"
+    return "starting"
+
+
+def _build_status(
+    launch: Launch, services: list[dict[str, Any]], records: list[EpisodeRecord], *, running: bool
+) -> Status:
+    expected = Expectation(
+        episodes=launch.episodes,
+        device=launch.device,
+        predicted_peak_bytes=launch.predicted_peak_bytes,
+        context_bytes=launch.context_bytes,
+        budget_bytes=launch.budget_bytes,
+    )
+    return Status(
+        run=launch.run,
+        launch=launch,
+        title=f"run {launch.run}, runtime {launch.runtime}, project {launch.project}",
+        services=services,
+        progress=summarize_progress(records, expected, running=running),
+        running=running,
+        episodes=launch.episodes,
+    )

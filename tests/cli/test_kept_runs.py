@@ -1,0 +1,70 @@
+"""Runs of which nothing is launched: after `qca down`, and before `qca up` has launched them."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from infra.stack.launch_record import Launch
+from infra.stack.launched_runs import Launched
+from infra.stack.state import STATE_DIR, StateDir
+from infra.stack.state_lock import state_lock
+from qca.cli import attach
+
+DATA = Path(__file__).parents[1] / "data" / "run-0.1.0"
+
+
+@pytest.fixture
+def kept(qca):
+    """The program in a folder with one finished run."""
+    shutil.copytree(DATA / "finished", qca.folder / "runs" / "first")
+    return qca
+
+
+@pytest.mark.parametrize("words", [(), ("first",), ("--watch",)])
+def test_status_shows_a_run_that_is_kept(kept, words):
+    done = kept("status", *words)
+    assert "run first, complete" in done.stdout
+    assert "episode  6 of 6" in done.stdout
+    assert "qca report first" in done.stderr
+
+
+def test_what_runs_it_is_null_in_json(kept):
+    document = json.loads(kept("status", "--format", "json").stdout)
+    assert (document["run"], document["runtime"], document["services"]) == ("first", None, [])
+    assert document["last_episode"]["episode"] == document["episodes"] == 6
+
+
+def test_one_that_is_not_done_can_go_on(kept):
+    shutil.copytree(kept.folder / "runs" / "first", kept.folder / "runs" / "second")
+    config = kept.folder / "runs" / "second" / "config.json"
+    config.write_text(config.read_text().replace('"episodes": 6', '"episodes": 9'))
+    assert "`qca up --run second` goes on with it" in kept("status", "second").stderr
+    assert "nothing was launched" in kept("status", check=1).stderr  # which of the two?
+
+
+@pytest.mark.parametrize("name", ["second", "..", "/etc"])
+def test_what_is_no_run_here_is_a_wrong_name(kept, name):
+    assert "was not launched from this folder" in kept("status", name, check=2).stderr
+
+
+@pytest.mark.parametrize("words", [("status",), ("attach", "first"), ("logs",)])
+def test_while_up_prepares_a_launch_that_is_said(qca, monkeypatch, words):
+    monkeypatch.chdir(qca.folder)
+    with state_lock(StateDir(STATE_DIR / "first")):
+        done = qca(*words, check=1)
+    assert "`qca up` is still preparing the run first" in done.stderr
+
+
+@pytest.mark.parametrize("ends", [False, True], ids=["starts", "fails"])
+def test_attach_waits_for_the_container_as_long_as_up_works(monkeypatch, ends):
+    launch = Launch(runtime="compose", project="qca", run="first", runs="runs")
+    launched = Launched(launch, StateDir(STATE_DIR / "first"))
+    found = iter([{}, {"store": None}, {} if ends else {"trainer": None}])
+    held = iter([True, True, not ends])
+    monkeypatch.setattr("infra.stack.containers.list_containers", lambda _: next(found))
+    monkeypatch.setattr(attach, "is_held", lambda _: next(held))
+    monkeypatch.setattr(attach.time, "sleep", lambda _: None)
+    attach._wait_for_trainer(launched)
+    assert next(found, None) is None
