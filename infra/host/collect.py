@@ -1,8 +1,6 @@
 """Collect the facts of this host: all probes run at once, and none can stop another."""
 
-import logging
 import threading
-import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, wait
 from contextlib import contextmanager
@@ -25,8 +23,7 @@ from infra.host.probes import (
     python,
     system,
 )
-
-_logger = logging.getLogger(__name__)
+from qca.core.diagnostics import log_time
 
 # A probe that meets the deadline in its own call knows best what did not answer; it gets
 # this long to say so before it is given up.
@@ -108,11 +105,7 @@ def wait_for_facts(
     probes: Mapping[str, Probe], results: Mapping[str, Future[object]], deadline: Deadline
 ) -> dict[str, Any]:
     """Return what each probe found, or why it found nothing, by name."""
-    facts = {name: _wait_for_fact(probe, results[name], deadline) for name, probe in probes.items()}
-    for name, fact in facts.items():
-        if isinstance(fact, Unknown):
-            _logger.debug("%s is unknown: %s", name, fact.reason)
-    return facts
+    return {name: _wait_for_fact(probe, results[name], deadline) for name, probe in probes.items()}
 
 
 def wait_for_result(
@@ -140,21 +133,10 @@ def _wait_for_fact(
 
 def _run_probe(name: str, probe: Probe, result: Future[object]) -> None:
     try:
-        with _log_time(name):
+        with log_time(f"probe {name}"):
             found = probe.run()
         result.set_result(found)
     except Exception as error:
         result.set_exception(error)
     except BaseException as error:  # a library that ends the program ends its thread only
         result.set_exception(RuntimeError(describe_error(error)))
-
-
-@contextmanager
-def _log_time(name: str) -> Iterator[None]:
-    start = time.monotonic()
-    outcome = "failed"
-    try:
-        yield
-        outcome = "answered"
-    finally:
-        _logger.debug("probe %s %s after %.3f s", name, outcome, time.monotonic() - start)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from infra.host.facts import NoEngine
 from infra.host.probes.docker.endpoint import Endpoint, Tls, resolve_endpoint
 from infra.stack.state import StateDir
-from qca.core.diagnostics import log_command
+from qca.core.diagnostics import log_command, log_time
 from qca.core.errors import LaunchError
 
 if TYPE_CHECKING:
@@ -110,7 +110,10 @@ def _ask_api_version(endpoint: Endpoint) -> str:
     """Return the version of the API that the engine speaks; a failure is not remembered."""
     from docker.constants import DEFAULT_DOCKER_API_VERSION
 
-    with contextlib.closing(_make_client(endpoint, DEFAULT_DOCKER_API_VERSION)) as client:
+    with (
+        log_time(f"the Docker Engine at {endpoint.host}"),
+        contextlib.closing(_make_client(endpoint, DEFAULT_DOCKER_API_VERSION)) as client,
+    ):
         version = client.version(api_version=False).get("ApiVersion")
     return version or DEFAULT_DOCKER_API_VERSION
 

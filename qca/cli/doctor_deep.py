@@ -17,7 +17,7 @@ from infra.stack.live.probes import LiveProbe, plan_probes
 from infra.stack.live.run import run_probes, survey
 from infra.stack.live.sandbox import LABEL
 from infra.stack.plan import plan_stack
-from qca.cli.messages import say
+from qca.cli.messages import note, say
 from qca.cli.signals import Terminated, end_terminated, ignore_signals, raise_on_sigterm
 from qca.core.config import Config
 from qca.core.errors import LaunchError
@@ -150,11 +150,11 @@ def _run_in_thread(probes: Sequence[LiveProbe]) -> "dict[str, Fact]":
 
 
 def _announce_start(probe: LiveProbe) -> None:
-    say(f"  {probe.activity} ...")
+    note(f"  {probe.activity} ...")
 
 
 def _stop(stop: threading.Event, done: threading.Event) -> None:
-    say("Removing what was started.")
+    note("Removing what was started.")
     stop.set()
     if not done.wait(_REMOVAL_SECONDS):
         say(_describe_leftovers())

@@ -1,4 +1,4 @@
-"""What `-v` shows, by the standard `logging`: each program that is run, each file that is read.
+"""What `-v` shows, by the standard `logging`: programs that are run, files, times of probes.
 
 A record holds its texts as they are; what shows it masks the secrets in them. `logging` takes
 milliseconds to load, so it is imported with the first record.
@@ -6,7 +6,7 @@ milliseconds to load, so it is imported with the first record.
 
 import shlex
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from os import PathLike
@@ -28,7 +28,7 @@ def format_command(words: Sequence[str | PathLike[str]]) -> str:
 
 
 @contextmanager
-def log_command(words: Sequence[str | PathLike[str]]) -> Iterator[CommandRun]:
+def log_command(words: Sequence[str | PathLike[str]]) -> Generator[CommandRun]:
     """Log a program, when the block ends, with its time and its exit code."""
     run = CommandRun()
     start = time.monotonic()
@@ -41,6 +41,18 @@ def log_command(words: Sequence[str | PathLike[str]]) -> Iterator[CommandRun]:
         raise
     finally:
         _log("ran `%s` in %.3f s: %s", format_command(words), time.monotonic() - start, outcome)
+
+
+@contextmanager
+def log_time(what: str) -> Generator[None]:
+    """Log how long something took, when the block ends."""
+    start = time.monotonic()
+    outcome = "failed"
+    try:
+        yield
+        outcome = "answered"
+    finally:
+        _log("%s %s after %.3f s", what, outcome, time.monotonic() - start)
 
 
 def log_read(path: str | PathLike[str], size: int) -> None:

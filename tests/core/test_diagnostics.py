@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,7 @@ from infra.host.errors import ProbeError
 from infra.host.files import read_text
 from infra.stack.docker_client import run_docker
 from infra.stack.process import run_streaming
-from qca.core.diagnostics import format_command, log_command
+from qca.core.diagnostics import format_command, log_command, log_time
 from qca.core.errors import LaunchError
 from qca.core.plain_files import read_plain
 
@@ -58,6 +59,16 @@ def test_a_program_that_was_not_run_to_its_end_says_why(records, error, outcome)
         raise error
 
     assert records.messages[0].endswith(f" s: {outcome}")
+
+
+@pytest.mark.parametrize("outcome", ["answered", "failed"])
+def test_a_time_is_logged_with_the_outcome(records, outcome):
+    with suppress(ProbeError), log_time("probe gpu"):
+        if outcome == "failed":
+            raise ProbeError("it hangs")
+
+    [line] = records.messages
+    assert line.startswith(f"probe gpu {outcome} after 0.0")
 
 
 def _probe(words):

@@ -15,6 +15,7 @@ from infra.stack.live.probes import Circumstances, LiveProbe
 from infra.stack.live.sandbox import Sandbox
 from infra.stack.plan import StackPlan
 from infra.stack.run_storage import plan_storage
+from qca.core.diagnostics import log_time
 from qca.core.errors import QcaError
 
 Fact = Known[Any] | Unknown
@@ -55,7 +56,11 @@ def run_probes(
 
 def _run_probe(probe: LiveProbe, sandbox: Sandbox, work_dir: Path) -> Fact:
     try:
-        with _translate_errors(), make_folder(work_dir) as folder:
+        with (
+            log_time(f"probe {probe.fact}"),
+            _translate_errors(),
+            make_folder(work_dir) as folder,
+        ):
             return Known(value=replace_unprintable(probe.run(sandbox, folder)))
     except ProbeError as error:
         return Unknown(reason=str(error))
