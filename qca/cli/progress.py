@@ -1,8 +1,9 @@
 """A running training on stderr: a bar on a terminal, a line every few seconds elsewhere."""
 
 import time
+from collections.abc import Callable
 
-from rich.console import Console
+from rich.console import Console, RenderableType
 from rich.progress import (
     BarColumn,
     Progress,
@@ -47,13 +48,21 @@ class ProgressView:
 
     Args:
         resume: what goes on with a training that was stopped.
+        console: where to show it; stderr if not given.
+        get_time: the clock by which the time left is computed, in seconds.
 
     """
 
-    def __init__(self, *, resume: str = "the same command") -> None:
+    def __init__(
+        self,
+        *,
+        resume: str = "the same command",
+        console: Console | None = None,
+        get_time: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._resume = resume
         self._is_quiet = is_quiet()
-        self._console = Console(stderr=True)
+        self._console = console or Console(stderr=True)
         self._progress = Progress(
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=None),
@@ -61,6 +70,7 @@ class ProgressView:
             TextColumn("{task.fields[numbers]}"),
             _TimeLeft(),
             console=self._console,
+            get_time=get_time,
             disable=self._is_quiet or not self._console.is_terminal,
         )
         self._task: TaskID | None = None
@@ -74,6 +84,10 @@ class ProgressView:
 
     def __exit__(self, *_: object) -> None:
         self._progress.stop()
+
+    def render_bar(self) -> RenderableType:
+        """Return the bar as it is now."""
+        return self._progress.get_renderable()
 
     def say(self, message: str) -> None:
         """Print a message: above the bar while there is one, otherwise below."""
