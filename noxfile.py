@@ -130,6 +130,15 @@ def fuzz(session: nox.Session) -> None:
 
 
 @nox.session
+@nox.parametrize("version", ["2.13.0", "2.14.1", "2.15.0"])
+def torch(session: nox.Session, version: str) -> None:
+    """Hold the memory planner, the model and the trainer on each supported torch."""
+    session.install("-e", ".[dev]", f"torch=={version}")
+    tests = ("tests/memory", "tests/model", "tests/train")
+    session.run("pytest", "-n", "auto", *tests, "-m", "slow or not slow", *session.posargs)
+
+
+@nox.session
 def automaton(session: nox.Session) -> None:
     """Everything about running a trained automaton, the tests of minutes and the pages too."""
     session.install("-e", ".[dev]")
