@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from infra.stack.launch_record import Launch, read_launch
-from infra.stack.state import STATE_DIR, StateDir, check_parent
+from infra.stack.state import STATE_DIR, StateDir, check_state_folder
 from infra.stack.state_lock import is_held
 from qca.core.errors import InputError, LaunchError
 
@@ -58,11 +58,14 @@ def list_states() -> dict[str, StateDir]:
         LaunchError: something else stands in their place.
 
     """
-    check_parent(STATE_DIR)
+    check_state_folder(STATE_DIR)
     if not STATE_DIR.exists():
         return {}
-    paths = sorted(path for path in STATE_DIR.iterdir() if path.is_symlink() or path.is_dir())
-    return {path.name: StateDir(path) for path in paths}
+    paths = sorted(STATE_DIR.iterdir())
+    for path in paths:
+        if path.is_symlink():  # `qca up` makes none, whatever its name
+            check_state_folder(path)
+    return {path.name: StateDir(path) for path in paths if path.is_dir()}
 
 
 def list_launched() -> LaunchedRuns:

@@ -55,7 +55,7 @@ class StateDir:
 
         """
         if self.root.parent == STATE_DIR:
-            check_parent(STATE_DIR)
+            check_state_folder(STATE_DIR)
         try:
             check_own_folder(self.root, owned=True)
             check_own_folder(self.log_dir, owned=True)
@@ -101,8 +101,8 @@ class StateDir:
         return (*files, self.launch_file)
 
 
-def check_parent(folder: Path) -> None:
-    """Refuse a link or another user's folder in the place of the folder of state folders.
+def check_state_folder(folder: Path) -> None:
+    """Refuse a link or another user's folder in the place of `.qca`, or of a folder in it.
 
     Raises:
         LaunchError: saying what stands there.

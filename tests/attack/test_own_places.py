@@ -43,6 +43,8 @@ STATE: dict[str, Plant] = {
     "a log": lambda folder: link(folder / ".qca/first/logs/trainer.log", "../../../victim"),
     "the flags": lambda folder: link(folder / ".qca/first/store.flags", "../../victim"),
     "a run's folder": lambda folder: link(folder / ".qca/first", ".."),
+    "another run's folder": lambda folder: link(folder / ".qca/other", ".."),
+    "the lock of 0.1.0": lambda folder: link(folder / ".qca/lock", "../victim"),
 }
 
 

@@ -12,10 +12,7 @@ from pathlib import Path
 from infra.compose_file.load import read_compose_files
 from infra.doctor.examine import examine
 from infra.doctor.finding import Finding
-from infra.doctor.formats.github import render_github
-from infra.doctor.formats.json import render_json
-from infra.doctor.formats.text import render_text
-from infra.doctor.host_summary import summarize_host
+from infra.doctor.formats import FORMATS, render_report
 from infra.host.recording import load, make_scrubber
 from qca.core.config import Config
 from qca.core.masking import select_secrets
@@ -68,10 +65,10 @@ def write_project(folder: Path, source: random.Random, secret: str) -> Path:
 
 
 def render_all(findings: list[Finding]) -> str:
-    clean = make_scrubber(FACTS).clean
-    text = render_text(findings)
-    documents = [text, clean(text), render_github(findings)]
-    return "\n".join([*documents, render_json(findings, summarize_host(FACTS))])
+    reports = [
+        render_report(format_, findings, FACTS, width=80, color=False) for format_ in FORMATS
+    ]
+    return "\n".join([*reports, make_scrubber(FACTS).clean(reports[0])])
 
 
 def test_of_all_secrets_that_are_planted_none_is_found(tmp_path):

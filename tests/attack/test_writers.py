@@ -19,6 +19,8 @@ KNOWN = {
     "qca/cli/init.py": "makes a new file",
     "infra/stack/image.py": "in a temporary folder of its own",
     "qca/runs/run_copy.py": "in a new folder, which then takes the run's place as a whole",
+    "infra/stack/live/folder.py": "in a folder with a random name, which this process has made",
+    "infra/doctor/catalogue.py": "this project's own pages, for its developers",
     "infra/stack/engine_files.py": "a marker with a random name; an archive in memory",
 }
 WRITERS = {"write_text", "write_bytes", "touch", "copyfile", "copy2", "copytree"}
