@@ -5,6 +5,7 @@ import sys
 import textwrap
 from pathlib import Path
 
+from infra.doctor.accuracy import describe_accuracy
 from infra.doctor.check import Check
 from infra.doctor.checks import CHECKS
 from infra.doctor.examples import Example, list_example_parts, list_examples
@@ -50,6 +51,7 @@ def list_sections(check: Check) -> tuple[tuple[str, str], ...]:
         ("What it looks at", check.looks_at[0].upper() + check.looks_at[1:]),
         ("Why it matters", check.why),
         ("How to fix it", check.fix),
+        ("How often it is wrong", describe_accuracy(check.id)),
     )
 
 
@@ -61,7 +63,8 @@ def render_index() -> str:
     )
     return (
         f"# The checks of `qca doctor`\n\n{_NOTE}\n\n"
-        "Each check has a page with an example that it reports and one that it passes;\n"
+        "Each check has a page with an example that it reports and one that it passes, and with\n"
+        "what it was held against and how often it was wrong;\n"
         "`qca explain ID` shows it in the terminal. IDs never change their meaning.\n"
         "`--only ID` and `--ignore ID` choose among them.\n\n"
         f"| ID | category | reports |\n| --- | --- | --- |\n{rows}"

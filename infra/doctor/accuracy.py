@@ -1,0 +1,45 @@
+"""How often each check is wrong: what it was held against, and where it last disagreed.
+
+The counts in `infra/data/check-accuracy.json` are written by `python -m tests.support.accuracy`;
+`infra/data/check-disagreements.toml` is kept by hand.
+"""
+
+import json
+import tomllib
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from qca.core.units import format_count
+
+_DATA = Path(__file__).parents[1] / "data"
+COUNTS = _DATA / "check-accuracy.json"
+DISAGREEMENTS = _DATA / "check-disagreements.toml"
+
+
+def describe_accuracy(check_id: str) -> str:
+    """Return what is known of a check's errors, a paragraph for each corpus."""
+    corpora = _read_counts()["corpora"]
+    measured = _read_counts()["checks"].get(check_id, {})
+    lines = [_describe_corpus(corpora[name], counts) for name, counts in measured.items()]
+    if not lines:
+        lines = ["How often it is wrong is not known: it is held against its own tests alone."]
+    last = _read_disagreements().get(check_id)
+    lines.append(f"Last disagreement: {last}" if last else "No disagreement is recorded.")
+    return "\n".join(lines)
+
+
+def _describe_corpus(what: str, counts: dict[str, int]) -> str:
+    unknown, wrong = counts["unknown"], counts["wrong"]
+    judged = format_count(counts["judged"], "verdict")
+    return f"{what}: {judged}, {unknown} more left open, {wrong} wrong."
+
+
+@cache
+def _read_counts() -> dict[str, Any]:
+    return json.loads(COUNTS.read_text(encoding="utf-8"))
+
+
+@cache
+def _read_disagreements() -> dict[str, str]:
+    return tomllib.loads(DISAGREEMENTS.read_text(encoding="utf-8"))

@@ -1,0 +1,74 @@
+"""What the pages say of each check's errors comes from counts that can be made again."""
+
+import json
+import tomllib
+
+import pytest
+
+from infra.doctor.accuracy import COUNTS, DISAGREEMENTS, describe_accuracy
+from infra.doctor.checks import CHECKS
+from tests.support.accuracy import count_flags, count_libraries, count_runs, tally
+from tests.support.dragonfly_outcomes import TABLE
+
+WRITTEN = json.loads(COUNTS.read_text())
+IDS = [check.id for check in CHECKS]
+
+
+@pytest.mark.parametrize(
+    ("corpus", "count"),
+    [
+        ("compose-v1", count_libraries),
+        ("dragonfly-runs", lambda: count_runs(TABLE, "in this repository")),
+    ],
+)
+def test_what_lies_in_the_repository_is_counted_as_written(corpus, count):
+    description, outcomes = count()
+
+    written = {
+        check_id: counts[corpus]
+        for check_id, counts in WRITTEN["checks"].items()
+        if corpus in counts
+    }
+    command = "python -m tests.support.accuracy"
+    assert (description, tally(outcomes)) == (WRITTEN["corpora"][corpus], written), command
+
+
+def test_only_checks_that_are_there_have_counts_and_disagreements():
+    disagreements = tomllib.loads(DISAGREEMENTS.read_text())
+
+    assert set(WRITTEN["checks"]) | set(disagreements) <= set(IDS)
+    assert {name for counts in WRITTEN["checks"].values() for name in counts} == set(
+        WRITTEN["corpora"]
+    )
+
+
+def test_a_wrong_verdict_is_counted_and_an_open_one_is_not_a_verdict():
+    outcomes = [("QCA1", True), ("QCA1", False), ("QCA1", None), ("QCA2", True)]
+
+    assert tally(outcomes) == {
+        "QCA1": {"judged": 2, "unknown": 1, "wrong": 1},
+        "QCA2": {"judged": 1, "unknown": 0, "wrong": 0},
+    }
+
+
+def test_a_check_without_a_corpus_says_so():
+    assert "is not known" in describe_accuracy("QCA805")
+    assert "No disagreement is recorded" in describe_accuracy("QCA805")
+
+
+def test_a_check_says_what_it_was_held_against_and_where_it_was_last_wrong():
+    text = describe_accuracy("QCA301")
+
+    assert "74 runs of Dragonfly v1.40.0" in text
+    assert "74 verdicts, 0 more left open, 0 wrong" in text
+    assert "Last disagreement: " in text
+
+
+def test_a_flag_table_that_says_otherwise_is_counted_as_wrong(tmp_path):
+    path = tmp_path / "flags.csv"
+    path.write_text(
+        "flag,type,first_release,retired_from,absent_from,absent_between\n"
+        "maxmemory,size,v1.0.0,,,\nhz,uint32,v1.0.0,,v1.30.0,\n"
+    )
+
+    assert tally(count_flags(path)[1]) == {"QCA704": {"judged": 4, "unknown": 0, "wrong": 1}}
