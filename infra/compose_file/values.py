@@ -34,6 +34,7 @@ _SINGLE = (
     "runtime",
     "scale",
     "shm_size",
+    "user",
 )
 _RESERVED_DEVICES = "deploy.resources.reservations.devices"
 _EVERY = "all"

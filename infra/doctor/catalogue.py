@@ -15,6 +15,7 @@ _NOTE = (
     "examples, not this page. -->"
 )
 
+_MOST_NEAR = 5
 _BY_ID = {check.id: check for check in CHECKS}
 
 
@@ -40,9 +41,10 @@ def find_check(given: str) -> Check:
     digits = f"QCA{wanted}"
     if wanted.isdecimal() and digits in _BY_ID:
         return _BY_ID[digits]
-    same_hundred = [one for one in _BY_ID if one[:-2] == wanted[:-2]]
-    near = difflib.get_close_matches(wanted, same_hundred or _BY_ID, n=5, cutoff=0.5)
-    raise UnknownCheckError(given, tuple(near))
+    swapped = [one for one in _BY_ID if sorted(one) == sorted(wanted)]
+    similar = difflib.get_close_matches(wanted, _BY_ID, n=_MOST_NEAR, cutoff=0.5)
+    near = tuple(dict.fromkeys([*swapped, *similar]))[:_MOST_NEAR]
+    raise UnknownCheckError(given, near)
 
 
 def list_sections(check: Check) -> tuple[tuple[str, str], ...]:

@@ -81,12 +81,38 @@ DESKTOP = host(
     docker=engine(cpus=24, memory=7985 * MIB, operating_system="Docker Desktop"),
 )
 
+BIND = "    volumes: ['./d:/data']\n"
+
 FILE_CASES = [
     # The seed's file: 2 GiB for the 16 threads of the host.
     FileCase("QCA301", "    command: dragonfly --maxmemory=2G\n", ERROR, "There are 16 threads", 4),
     FileCase("QCA301", "    command: --maxmemory=2G --proactor_threads=16\n", ERROR, "4.00GiB", 4),
     FileCase("QCA301", "    command: --maxmemory=2G --proactor_threads=8\n", OK, "starts", 4),
     FileCase("QCA301", "    command: --maxmemory=4G --proactor_threads=16\n", OK, "starts", 4),
+    FileCase("QCA305", "", OK, "gives /data to Dragonfly", 2),
+    FileCase("QCA305", "    user: '0'\n", OK, "gives /data to Dragonfly", 4),
+    FileCase("QCA305", "    user: 999:999\n", OK, "is Dragonfly's", 4),
+    FileCase("QCA305", "    user: dfly\n", OK, "is Dragonfly's", 4),
+    FileCase("QCA305", "    user: 1000:1000\n", WARNING, "it runs as user 1000", 4),
+    FileCase("QCA305", "    user: '1000'\n    tmpfs: /data\n", OK, "writes no snapshots", 4),
+    FileCase("QCA305", "    user: '1000'\n    command: --dbfilename=\n", OK, "no snapshots", 4),
+    FileCase("QCA305", "    user: '1000'\n    command: --dir=/other\n", OK, "no snapshots", 4),
+    FileCase("QCA305", "    user: '1000'\n    volumes: ['./d:/data']\n", SKIPPED, "ls -ldn", 4),
+    FileCase("QCA305", "    user: ${WHO:-redis}\n", SKIPPED, "as which user", 4),
+    FileCase("QCA305", "    command: sh -c dragonfly\n", SKIPPED, "a shell", 2),
+    *(
+        FileCase(
+            "QCA305", f"  old:\n    image: dragonflydb/dragonfly:{tag}\n{BIND}", severity, says
+        )
+        for tag, severity, says in (
+            ("v1.9.0", OK, "gives /data to Dragonfly"),
+            ("v1.10.0", SKIPPED, "Docker makes a missing folder root's"),
+            ("v1.20.1", SKIPPED, "Docker makes a missing folder root's"),
+            ("v1.21.2", SKIPPED, "the image of v1.21.2"),
+            ("v1.22.0", OK, "gives /data to Dragonfly"),
+            ("v2.1", OK, ""),
+        )
+    ),
     FileCase("QCA301", "", OK, "That is 244 MiB more than the 6 GiB that it needs", 2, DESKTOP),
     FileCase("QCA301", "", OK, "tells all the memory of its machine", 2, DESKTOP),
     FileCase("QCA301", "    command: --maxmemory=6G\n", OK, "(--maxmemory=6G).", 4, DESKTOP),

@@ -36,7 +36,18 @@ BUSY = {
 NEEDS = [(check, fact) for check in CHECKS for fact in check.needs]
 # These judge what is in the file and need no fact; QCA301 none if the file holds both numbers.
 OF_THE_FILE = {
-    *("QCA301", "QCA701", "QCA702", "QCA703", "QCA704", "QCA707", "QCA708", "QCA709", "QCA710"),
+    *(
+        "QCA301",
+        "QCA305",
+        "QCA701",
+        "QCA702",
+        "QCA703",
+        "QCA704",
+        "QCA707",
+        "QCA708",
+        "QCA709",
+        "QCA710",
+    ),
 }
 SECURITY = {check.id for check in CHECKS if check.category == "security"}
 

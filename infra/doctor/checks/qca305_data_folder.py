@@ -1,0 +1,106 @@
+"""QCA305: can Dragonfly write its snapshots to /data?"""
+
+from collections.abc import Iterator
+
+from infra.compose_file.model import LocatedValue, Service
+from infra.doctor.check import Check
+from infra.doctor.dragonfly_services import explain_hidden_flags, list_dragonflies
+from infra.doctor.finding import Severity, Verdict, locate, ok, skip
+from infra.doctor.subjects import FileSubject
+from infra.dragonfly.releases import Release, format_release, is_read
+from infra.dragonfly.service import Dragonfly
+
+_FOLDER = "/data"
+_ROOT, _DRAGONFLY = 0, 999
+_USERS = {"root": _ROOT, "dfly": _DRAGONFLY}
+# The image runs as `dfly` from the one pull request on; the other has its entrypoint start as
+# root again, which gives /data to `dfly`. Which patch of v1.21 has it first was not read.
+# https://github.com/dragonflydb/dragonfly/pull/1775 and /pull/3518
+_FIRST_AS_DFLY: Release = (1, 10, 0)
+_FIRST_UNCLEAR: Release = (1, 21, 0)
+_FIRST_AS_ROOT: Release = (1, 22, 0)
+
+
+def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
+    for dragonfly in list_dragonflies(subject.file):
+        service = dragonfly.service
+        verdict = _judge_service(dragonfly, service.settings.get("user"))
+        if verdict is not None:
+            yield locate(verdict, subject.file, service.settings.get("user") or service)
+
+
+def _judge_service(dragonfly: Dragonfly, given: LocatedValue | None) -> Verdict | None:
+    """Return the verdict on a service; None where nothing is known of how its image starts."""
+    name = dragonfly.service.name
+    if hidden := explain_hidden_flags(dragonfly):
+        return skip(f"Cannot determine whether service {name} can write its snapshots.\n{hidden}")
+    if _keeps_nothing(dragonfly):
+        return ok(f"Service {name} writes no snapshots.")
+    if given is None and not is_read(dragonfly.release):
+        return None
+    user = _find_user(dragonfly.release) if given is None else _parse_user(given.value)
+    if user is None:
+        who = given.value if given else f"the image of {format_release(dragonfly.release)}"
+        return skip(f"Cannot determine as which user service {name} writes: {who}.")
+    if user == _ROOT:
+        return ok(f"Service {name}: the image gives {_FOLDER} to Dragonfly as it starts.")
+    return _judge_folder(dragonfly.service, user)
+
+
+def _keeps_nothing(dragonfly: Dragonfly) -> bool:
+    """Whether no snapshot is written, or not to /data, or to one that lasts no longer anyway."""
+    name, folder = dragonfly.flags.get("dbfilename"), dragonfly.flags.get("dir")
+    is_elsewhere = folder is not None and folder.value.rstrip("/") not in ("", _FOLDER)
+    is_scratch = _FOLDER in dragonfly.service.mounts.get("tmpfs", ())
+    return (name is not None and name.value == "") or is_elsewhere or is_scratch
+
+
+def _find_user(release: Release) -> int | None:
+    """Return as whom the image starts; None where that is not clear."""
+    if _FIRST_UNCLEAR <= release < _FIRST_AS_ROOT:
+        return None
+    return _DRAGONFLY if _FIRST_AS_DFLY <= release < _FIRST_UNCLEAR else _ROOT
+
+
+def _parse_user(text: str) -> int | None:
+    name = text.partition(":")[0]
+    return int(name) if name.isdecimal() else _USERS.get(name)
+
+
+def _judge_folder(service: Service, user: int) -> Verdict:
+    evidence = {"service": service.name, "user": user}
+    source = service.mounts.get("volumes", {}).get(_FOLDER)
+    if source is not None:
+        return skip(
+            f"Cannot determine whether service {service.name} can write its snapshots.\nIt runs as "
+            f"user {user} from the start and {_FOLDER} is {source}, whose owner was not looked at "
+            "(Docker makes a missing folder root's). `ls -ldn` shows it.",
+            **evidence,
+        )
+    if user == _DRAGONFLY:
+        return ok(f"Service {service.name}: a new volume at {_FOLDER} is Dragonfly's.", **evidence)
+    message = (
+        f"Service {service.name} cannot write its snapshots: it runs as user {user}, and a new "
+        f"volume at {_FOLDER} is user {_DRAGONFLY}'s, as in the image.\n"
+        "What it holds is lost when it ends. Leave `user` out, or set 999:999; the entrypoint "
+        f"gives {_FOLDER} away only where it starts as root."
+    )
+    return Verdict(Severity.WARNING, message, evidence)
+
+
+CHECK = Check(
+    id="QCA305",
+    category="dragonfly",
+    title="Dragonfly cannot write its snapshots",
+    needs=(),
+    looks_at="`user` of the Dragonfly services, what is mounted at /data, and `--dir` and "
+    "`--dbfilename`, by the release that the image names.",
+    why="Dragonfly saves its data to /data when it ends. The image's entrypoint starts as root, "
+    "gives /data to user 999 and goes on as that; where `user` is set it cannot, nor could it from "
+    "v1.10 to v1.20, which ran as user 999 from the start. A new volume has the owner of the "
+    "image's folder, 999; a folder of the host keeps its own, which is not looked at.",
+    fix="Leave `user` out, or set `999:999` and give a mounted folder to that user "
+    "(`sudo chown 999:999 FOLDER`).",
+    url="https://github.com/dragonflydb/dragonfly/pull/3518",
+    judge_file=_judge_file,
+)
