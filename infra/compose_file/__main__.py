@@ -1,7 +1,7 @@
 """`python -m infra.compose_file`: print a project as it is read, without Compose.
 
-In the shape of `docker compose config --format json`. Exit 2, with the file and the line, where
-Compose would refuse the files.
+The output has the format of `docker compose config --format json`. If Compose would refuse the
+files, the exit code is 2, and the message names the file and the line.
 """
 
 import json
@@ -48,7 +48,7 @@ def _find_files(files: tuple[Path, ...]) -> tuple[Path, ...]:
 
 
 def _report(project: Project) -> None:
-    """Say on stderr what is not read, and end where Compose would refuse."""
+    """Report the files that were not read; exit if Compose would refuse the project."""
     for unread in project.unread:
         click.echo(f"{unread.file}:{unread.line}: {unread.what}: {unread.why}", err=True)
     for refusal in project.refusals:

@@ -1,4 +1,4 @@
-"""The long form of everything that Compose lets one write shorter."""
+"""Convert the short forms that Compose accepts to their long forms."""
 
 from collections.abc import Callable
 
@@ -24,16 +24,16 @@ from infra.compose_file.yaml_tree import (
 )
 
 Expand = Callable[[Value, Origin], Value]
-"""Returns the long form of a value; raises SpecError."""
+"""Returns the long form of a value, or raises SpecError."""
 
 
 def expand_short_forms(top: Table, refusals: list[Refusal]) -> Table:
-    """Return the tree in its long forms; what Compose refuses there is noted, and left out."""
+    """Return the tree in long form; values that Compose refuses are recorded and left out."""
     return _Walk(refusals).visit_table(top, _RULES, "")
 
 
 class _Walk:
-    """One walk through a project."""
+    """A traversal of a project."""
 
     def __init__(self, refusals: list[Refusal]) -> None:
         self._refusals = refusals
@@ -80,7 +80,7 @@ class _Walk:
 
 
 class _FaultHereError(SpecError):
-    """A fault that Compose names with the path of the value."""
+    """An error that Compose reports with the path of the value."""
 
 
 def _expand_build(value: Value, origin: Origin) -> Value:
@@ -88,7 +88,7 @@ def _expand_build(value: Value, origin: Origin) -> Value:
 
 
 def _expand_names(values: dict[str, Value] | None) -> Expand:
-    """Make a mapping of a list of names, each with the `values`."""
+    """Convert a list of names to a mapping from each name to `values`."""
 
     def expand(value: Value, _origin: Origin) -> Value:
         if not isinstance(value, Items):
@@ -102,7 +102,7 @@ def _expand_names(values: dict[str, Value] | None) -> Expand:
 
 
 def _expand_dependency(value: Value, origin: Origin) -> Value:
-    """A dependency in the long form is required unless it says otherwise."""
+    """Add `required: true` to a dependency in long form that does not set it."""
     if isinstance(value, Table) and "required" not in value:
         value = value.copy()
         value.put("required", True, origin)
@@ -136,7 +136,7 @@ def _expand_gpus(value: Value, origin: Origin) -> Value:
 
 
 def _expand_device_request(value: Value, origin: Origin) -> Value:
-    """A request for devices that gives no number and no IDs is for all of them."""
+    """Set the count of a device request without count and IDs to all."""
     if not isinstance(value, Table):
         return value
     if "count" in value and "device_ids" in value:
@@ -163,7 +163,7 @@ def _expand_volume(value: Value, origin: Origin) -> Value:
 
 
 def _list_options(spec: VolumeSpec) -> dict[str, dict[str, Value]]:
-    """Return the options by the kind of mount that they are for; there may be some for both."""
+    """Return the options by the type of mount that they apply to; some may apply to both."""
     bind: dict[str, Value] = {"create_host_path": True} if spec.is_bind else {}
     if spec.propagation:
         bind["propagation"] = spec.propagation
@@ -186,7 +186,7 @@ def _expand_mount(value: Value, origin: Origin) -> Value:
 
 
 def _expand_port(value: Value, origin: Origin) -> Value:
-    """Return one entry; a range of targets stays a range, `8000-9000`."""
+    """Return one entry; a range of target ports stays a range, such as `8000-9000`."""
     if isinstance(value, Table):
         table = value.copy()
         for key, default in (("mode", "ingress"), ("protocol", "tcp")):
@@ -209,12 +209,12 @@ def _write_port(spec: PortSpec) -> dict[str, Value]:
 
 
 def format_ports(ports: tuple[int, int]) -> str:
-    """Return a port, or the first and the last of a range."""
+    """Return a port twice, or the first and the last port of a range."""
     return f"{ports[0]}-{ports[1]}" if ports[0] != ports[1] else str(ports[0])
 
 
 def _expand_external(value: Value, _origin: Origin) -> Value:
-    """`external: {name: X}` is `external: true` and `name: X`."""
+    """Convert `external: {name: X}` to `external: true` and `name: X`."""
     external = value.get("external") if isinstance(value, Table) else None
     if not isinstance(value, Table) or not isinstance(external, Table):
         return value

@@ -1,4 +1,4 @@
-"""Where the words of a command are written, so that one of them can be written anew."""
+"""Locate the words of a command in the file, so that one of them can be replaced."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -6,32 +6,32 @@ from dataclasses import dataclass
 
 from infra.compose_file.model import Span
 
-# A word as a shell splits it off, its quotes included; `${X:-a b}` is one.
+# A word as a shell splits it, with its quotes; `${X:-a b}` is one word.
 _WORD = re.compile(
     r"""(?:\$\{[^{}'"]*\}|[^ \t\r\n'"\\]|\\.|'[^']*'|"(?:[^"\\]|\\.)*")+""", re.DOTALL
 )
 
-# The tag and the anchor that may stand before a value.
+# The tag and the anchor that may precede a value.
 _PROPERTIES = re.compile(r"(?:[!&][^\s,\[\]{}]*\s+)*")
 
-# What may stand between two words of a string: blanks, YAML's quotes, an escaped end of line.
+# What may separate two words of a string: whitespace, YAML's quotes, an escaped line break.
 _BETWEEN = re.compile(r"""(?:[ \t"']|\\[nrt]?)*""")
 
 
 @dataclass(frozen=True)
 class WrittenWord:
-    """A word as it is written in a string, and where."""
+    """A word of a string, as written, with its position."""
 
     text: str
     line: int
     place: Span | None
-    """None where it is not clear; the line is then the nearest that is."""
+    """None if the position is unclear; `line` is then the nearest known line."""
 
 
 def find_words(
     text: str, lines: Sequence[str], line: int, column: int, *, block: bool
 ) -> Iterator[WrittenWord]:
-    """Yield the words of one string, which may run over several lines.
+    """Yield the words of one string, which may span several lines.
 
     `line` and `column` are where the string begins; a `block` has its text below that line.
     Each word is looked for behind the one before it: the same word may stand there twice.
@@ -51,7 +51,7 @@ def find_words(
 def locate_item(
     raw: str, lines: Sequence[str], line: int, column: int, *, brackets: bool
 ) -> Span | None:
-    """Return where an item of a list is, if it is written there as it is read."""
+    """Return the position of a list item, if it is written exactly as it is read."""
     if not 0 < line <= len(lines):
         return None
     start = _skip_properties(lines, line, column)
@@ -72,7 +72,7 @@ def _skip_properties(lines: Sequence[str], line: int, column: int) -> int:
 
 
 def _find_next(word: str, lines: Sequence[str], line: int, column: int) -> tuple[int, int] | None:
-    """Return where the word is, if nothing else is written before it."""
+    """Return the position of the word, if it comes first on the line."""
     for number in range(line, len(lines) + 1):
         text, start = lines[number - 1], column if number == line else 0
         at = text.find(word, start)

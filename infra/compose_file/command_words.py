@@ -1,4 +1,4 @@
-"""The words of `command` and `entrypoint`, each with its line and its place on it."""
+"""The words of `command` and `entrypoint`, each with its line and column."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from infra.compose_file.yaml_tree import Items, Origin, Table, Value, to_items, 
 
 
 def read_words(service: Table, key: str) -> tuple[LocatedValue, ...]:
-    """Return a command's words, written as a list or as one string that Compose splits."""
+    """Return the words of a command, which is a list or a string that Compose splits."""
     value = service.get(key)
     if isinstance(value, str):
         return tuple(_split_string(value, service.origins[key]))
@@ -19,7 +19,7 @@ def read_words(service: Table, key: str) -> tuple[LocatedValue, ...]:
 
 
 def find_dropped_words(service: Table) -> LocatedValue | None:
-    """Return the text that Compose drops at the end of a command string, if it does."""
+    """Return the end of a command string that Compose drops, or an empty string."""
     for key in ("entrypoint", "command"):
         value = service.get(key)
         if isinstance(value, str) and (text := _find_dropped(value)):
@@ -49,14 +49,14 @@ def _split_string(value: str, origin: Origin) -> Iterator[LocatedValue]:
 
 
 def _find_written(origin: Origin) -> Iterator[WrittenWord]:
-    """Yield the words as they are written; of what came by a merge the place is not its own."""
+    """Yield the words as written; words that came from a merge have no column."""
     if not origin.is_merged:
         lines = origin.source.lines
         yield from find_words(origin.raw, lines, *origin.start, block=origin.is_block)
 
 
 def _interpolate_word(written: WrittenWord, origin: Origin) -> Iterator[LocatedValue]:
-    """Yield what becomes of a word: one, or by a variable in it none or several."""
+    """Yield the words that a written word becomes: a variable in it can make it none or several."""
     try:
         filled, _ = interpolate(written.text, origin.source.variables)
         words, raw = split_command(filled).words, split_command(written.text).words

@@ -1,4 +1,4 @@
-"""A project in the shape of `docker compose config --format json`, as far as it is read.
+"""Convert a project to the format of `docker compose config --format json`.
 
 Texts are escaped as Compose escapes them there: a `$` is `$$`.
 """
@@ -29,7 +29,7 @@ from infra.compose_file.yaml_tree import (
 
 
 def project_to_json(project: Project) -> dict[str, Any]:
-    """Return the document; what no active service uses is left out, as in Compose's own."""
+    """Return the document, without the resources that no active service uses, as Compose does."""
     services = to_table(project.top.get("services"))
     shown = {name: to_table(services[name]) for name in sorted(project.active)}
     document: dict[str, Any] = {
@@ -76,7 +76,7 @@ def _write_environment(service: Table) -> dict[str, str | None]:
 
 
 def _write_networks(service: Table) -> dict[str, Any] | None:
-    """A service that names no network is in the default one."""
+    """Add the default network to a service that names no network."""
     networks = service.get("networks")
     if isinstance(networks, Table) and networks:
         return {key: write_plain(value) or None for key, value in sorted(networks.items())}

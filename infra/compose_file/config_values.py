@@ -1,4 +1,4 @@
-"""The values of a service in the shape in which Compose's `config` prints them."""
+"""Convert the values of a service to the format that Compose's `config` prints."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -14,7 +14,7 @@ _SIZES = ("mem_limit", "mem_reservation", "mem_swappiness", "memswap_limit", "sh
 
 
 def write_command(value: Value) -> list[str] | None:
-    """Write a command's words; null where there is none."""
+    """Write the words of a command, or null without a command."""
     if isinstance(value, str):
         return _split(value)
     return None if value is None else [to_text(item) for item in to_items(value)]
@@ -28,7 +28,7 @@ def _split(text: str) -> list[str]:
 
 
 def write_cpus(value: Value) -> float | int | None:
-    """Write a number of CPUs in the precision that Compose keeps."""
+    """Write a number of CPUs with the precision that Compose keeps."""
     try:
         number = parse_cpus(value) if isinstance(value, str) else round_to_single(_as_float(value))
     except ValueError:
@@ -37,7 +37,7 @@ def write_cpus(value: Value) -> float | int | None:
 
 
 def write_integer(value: Value) -> int | None:
-    """Write a whole number, to which Compose cuts a fraction."""
+    """Write a whole number; Compose truncates fractions."""
     try:
         return int(value) if isinstance(value, int | float | str) else None
     except (OverflowError, ValueError):
@@ -49,7 +49,7 @@ def _as_float(value: Value) -> float:
 
 
 def write_size(value: Value) -> str | None:
-    """Write a size as its bytes; nothing for 0, which is no limit."""
+    """Write a size in bytes, or nothing for 0, which means no limit."""
     try:
         size = parse_docker_size(value) if isinstance(value, str) else value
     except ValueError:
@@ -83,12 +83,12 @@ def write_options(value: Value) -> dict[str, str]:
 
 
 def write_requests(value: Value) -> list[dict[str, Any]]:
-    """Write requests for devices; -1 is all of them."""
+    """Write device requests; a count of -1 means all devices."""
     return [_write_request(to_table(one)) for one in to_items(value)]
 
 
 def _write_ports(value: Value) -> list[dict[str, Any]]:
-    """Write each port of a range for itself; one that is there again goes in its place."""
+    """Write each port of a range separately; a repeated port replaces the earlier one."""
     found: dict[tuple[Any, ...], dict[str, Any]] = {}
     for entry in to_items(value):
         for port in _expand_port(to_table(entry)):
@@ -109,7 +109,7 @@ def _expand_port(entry: Table) -> Iterator[dict[str, Any]]:
         return
     first, last = _read_range(to_text(target))
     start = _read_range(port["published"])[0] if "published" in port else None
-    for number in sorted(range(first, last + 1), key=str):  # so Compose sorts them
+    for number in sorted(range(first, last + 1), key=str):  # the order of Compose's output
         published = {} if start is None else {"published": str(start + number - first)}
         yield {**port, "target": number, **published}
 
@@ -140,7 +140,7 @@ def _write_mount(entry: Table) -> dict[str, Any]:
 
 
 def _write_files(folder: str) -> Callable[[Value], list[dict[str, Any]]]:
-    """Write what is mounted of secrets and configs, in the `folder` where no target is given."""
+    """Write the mounted secrets or configs; the default target is in `folder`."""
 
     def write(value: Value) -> list[dict[str, Any]]:
         return [_write_file(to_table(one), folder) for one in to_items(value)]
@@ -158,7 +158,7 @@ def _write_file(entry: Table, folder: str) -> dict[str, Any]:
 
 
 def write_plain(value: Value) -> Any:
-    """Write a value as it is."""
+    """Write a value unchanged."""
     if isinstance(value, Table):
         return {
             key: write_plain(one)

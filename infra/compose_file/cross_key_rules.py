@@ -1,6 +1,6 @@
-"""Compose's rules across keys, which no schema can say: in its order, and nearly in its words.
+"""Compose's rules across keys, which a schema cannot express, in its order and nearly its wording.
 
-What was not read may bring what is missing here; a rule that this would change is passed over.
+A file that was not read could add a missing definition; rules that depend on it are skipped.
 https://github.com/compose-spec/compose-go, loader/validate.go
 """
 
@@ -34,12 +34,12 @@ _TESTS = ("CMD", "CMD-SHELL", "NONE")
 
 @dataclass(frozen=True)
 class _Scene:
-    """What a service is judged among."""
+    """The definitions that a service can refer to."""
 
     top: Table
     active: frozenset[str]
     is_whole: bool
-    """Nothing that `include` would bring is missing."""
+    """Whether every `include` was read."""
 
     @property
     def services(self) -> Table:
@@ -47,7 +47,7 @@ class _Scene:
 
 
 def find_conflicts(top: Table, active: Iterable[str], reading: Reading) -> list[Refusal]:
-    """Return what Compose refuses of a project with these services active."""
+    """Return the reasons for which Compose refuses a project with these active services."""
     scene = _Scene(
         top, frozenset(active), not any(one.what == "`include`" for one in reading.unread)
     )
@@ -90,7 +90,7 @@ def _check_resource(path: str, kind: str, table: Table, origin: Origin) -> Itera
 
 
 def _check_secrets(top: Table) -> Iterator[Refusal]:
-    """Refuse a secret that a driver would bring; only a file or a variable can."""
+    """Refuse a secret that comes from a driver instead of a file or a variable."""
     for name, value, origin in to_table(top.get("secrets")).entries():
         secret = to_table(value)
         if secret.get("driver") and not any(secret.get(key) for key in ("file", "environment")):
@@ -176,7 +176,7 @@ def _check_numbers(name: str, service: Table, origin: Origin) -> Iterator[Refusa
 
 
 def _check_limits(name: str, service: Table) -> Iterator[Refusal]:
-    """Refuse a limit that is given in two places, and not as the same."""
+    """Refuse a limit that two keys set to different values."""
     resources = descend(service, "deploy", "resources")
     for key, (kind, below, read) in _LIMITS.items():
         one, other = service.get(key), to_table(resources.get(kind)).get(below)
@@ -195,7 +195,7 @@ def _read(value: Value, read: Callable[[str], float]) -> float:
 
 
 def _check_mounts(name: str, service: Table) -> Iterator[Refusal]:
-    """Refuse two mounts in one place; of secrets and configs Compose asks nothing."""
+    """Refuse two mounts with the same target; Compose does not check secrets and configs."""
     taken: dict[str, str] = {}
     for key in ("tmpfs", "volumes"):
         for index, (entry, origin) in enumerate(to_items(service.get(key)).entries()):
@@ -209,7 +209,7 @@ def _check_mounts(name: str, service: Table) -> Iterator[Refusal]:
 
 
 def _check_together(scene: _Scene) -> Iterator[Refusal]:
-    """Refuse circles of dependencies, and a container's name that two services have."""
+    """Refuse circular dependencies, and a container name that two services share."""
     owners: dict[str, str] = {}
     for name, value, _ in scene.services.entries():
         service = to_table(value)

@@ -1,22 +1,22 @@
-"""The names by which Compose finds its files; nothing is read, and no YAML parser is loaded."""
+"""The default names of Compose files. This module reads no file and loads no YAML parser."""
 
 import os
 from collections.abc import Mapping
 from pathlib import Path
 
 _NAMES = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
-"""The names that Compose looks for, in its order of preference."""
+"""The names that Compose looks for, in order of preference."""
 
 
 def find_default_file(folder: Path) -> Path | None:
-    """Return the compose file that Compose would take in `folder`."""
+    """Return the Compose file that Compose would use in `folder`."""
     return next((folder / name for name in _NAMES if (folder / name).is_file()), None)
 
 
 def find_default_files(
     folder: Path, variables: Mapping[str, str] | None = None
 ) -> tuple[Path, ...]:
-    """Return what Compose would take in `folder`: the file, and the override file beside it.
+    """Return the file that Compose would use in `folder`, and its override file if there is one.
 
     COMPOSE_FILE among the `variables` names others, apart by COMPOSE_PATH_SEPARATOR.
     https://docs.docker.com/compose/how-tos/environment-variables/envvars/
@@ -31,7 +31,7 @@ def find_default_files(
 
 
 def find_override(path: Path) -> str | None:
-    """Return the override file that Compose would add when it finds `path` by itself."""
+    """Return the override file that Compose adds when it finds `path` by default."""
     if path.name not in _NAMES:
         return None
     names = (f"{path.stem}.override{suffix}" for suffix in (".yaml", ".yml"))

@@ -1,4 +1,4 @@
-"""What a service depends on: by `depends_on`, and by what it shares with another."""
+"""The services that a service depends on: by `depends_on`, or by sharing something with them."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -11,18 +11,18 @@ _SERVICE = "service:"
 
 @dataclass(frozen=True)
 class Dependency:
-    """One service that another needs."""
+    """A service that another service needs."""
 
     name: str
     condition: str
     origin: Origin
     is_required: bool = True
     restart: bool | None = None
-    """Whether it is restarted with the other; None where nothing is said about it."""
+    """Whether the other service restarts with it; None if the file does not say."""
 
 
 def find_dependencies(service: Table) -> Iterator[Dependency]:
-    """Yield what a service depends on; what `depends_on` says of a service goes first."""
+    """Yield the dependencies of a service; an entry of `depends_on` takes precedence."""
     declared = to_table(service.get("depends_on"))
     for name, value, origin in declared.entries():
         entry = to_table(value)
@@ -56,7 +56,7 @@ def _find_implied(service: Table) -> Iterator[Dependency]:
 
 
 def find_dependency_circle(services: Mapping[str, Table]) -> tuple[list[str], Origin] | None:
-    """Return the services of a circle, the first one again at the end, and where it is closed."""
+    """Return the services of a cycle (the first again at the end) and the place that closes it."""
     done: set[str] = set()
     for start in sorted(services):
         trail: list[str] = []

@@ -1,8 +1,8 @@
-"""What a service asks of the engine's device drivers: `gpus`, or reservations of devices."""
+"""The devices that a service requests from the engine's drivers, by `gpus` or by reservations."""
 
 from dataclasses import dataclass
 
-# What the engine's drivers take (moby, daemon/devices_nvidia_linux.go and devices_amd_linux.go).
+# The engine's drivers (moby, daemon/devices_nvidia_linux.go and devices_amd_linux.go).
 _NVIDIA = frozenset(
     {"compat32", "compute", "display", "gpu", "graphics", "nvidia", "utility", "video"}
 )
@@ -16,29 +16,29 @@ class DeviceRequest:
     driver: str = ""
     capabilities: tuple[str, ...] = ()
     count: str = ""
-    """A number or `all`; empty where it is not given."""
+    """A number or `all`; empty if the file does not set it."""
     ids: tuple[str, ...] = ()
 
     @property
     def is_for_nvidia(self) -> bool:
-        """Whether the engine hands it to its driver for NVIDIA, if it has that."""
+        """Whether the engine's NVIDIA driver handles it, if the engine has one."""
         return self.driver in ("", "nvidia") and _NVIDIA.issuperset(self.capabilities)
 
     @property
     def is_for_amd(self) -> bool:
-        """Whether the engine hands it to its driver for AMD, if it has that."""
+        """Whether the engine's AMD driver handles it, if the engine has one."""
         return self.driver in ("", "amd") and _AMD.issuperset(self.capabilities)
 
     @property
     def refusal(self) -> str:
-        """What the engine says where it has no driver for it."""
+        """The engine's message if it has no driver for the request."""
         capabilities = f"[{' '.join(self.capabilities)}]" if self.capabilities else ""
         return f'could not select device driver "{self.driver}" with capabilities: [{capabilities}]'
 
 
 @dataclass(frozen=True)
 class DeviceRequests:
-    """What one key of a service requests, and the line on which it does."""
+    """The devices that one key of a service requests, and its line."""
 
     requests: tuple[DeviceRequest, ...]
     line: int

@@ -17,17 +17,17 @@ from infra.compose_file.yaml_tree import Items, Origin, Source, Table, Value
 
 @dataclass(frozen=True)
 class Document:
-    """One document, and the keys that its merge tags clear in what it is laid over."""
+    """A document, and the keys that its merge tags clear in the files below it."""
 
     top: Table
     reset_keys: tuple[str, ...] = ()
 
 
 def parse_documents(text: str, source: Source) -> Iterator[Document]:
-    """Yield the documents of a file; one with comments alone has none.
+    """Yield the documents of a file; a file with only comments has none.
 
     Raises:
-        NotYamlError: it is not YAML, or not what Compose takes of it, with the line.
+        NotYamlError: the file is not YAML, or not YAML that Compose accepts; with the line.
 
     """
     has_tags = "!reset" in text or "!override" in text
@@ -47,7 +47,7 @@ def _build_document(node: Node, source: Source) -> Value:
 
 
 class _Builder:
-    """Builds the tree of one document; every alias is built where it stands."""
+    """Builds the tree of one document; an alias becomes a copy of the subtree."""
 
     def __init__(self, source: Source) -> None:
         self._source = source
@@ -95,7 +95,7 @@ class _Builder:
         return table
 
     def _merge(self, table: Table, merged: Node, path: str) -> None:
-        """Add what `<<` brings; what the mapping has itself stays, and earlier goes first."""
+        """Add the keys from `<<`; the mapping's own keys and earlier entries take precedence."""
         brought = self.build(merged, path)
         for one in brought if isinstance(brought, Items) else [brought]:
             if not isinstance(one, Table):
@@ -140,7 +140,7 @@ def _resolve(node: Node) -> str | int | float | bool | None:
 
 
 def _check_finite(value: Value, line: int) -> Value:
-    """Refuse infinity and its kin, of which Compose cannot check the schema."""
+    """Refuse infinity and NaN, which Compose cannot validate."""
     if isinstance(value, float) and not math.isfinite(value):
         raise NotYamlError(f"unsupported value: {format_float(value)}", line)
     return value

@@ -1,7 +1,7 @@
 """The variables of an `.env` file, or of a service's `env_file`, as Compose reads them.
 
-Values may hold variables, those of `variables` and those further up in the file, unless they are
-in single quotes. A quoted value may run over several lines.
+Values may refer to `variables` and to earlier variables in the file, except in single quotes. A
+quoted value may span several lines.
 https://docs.docker.com/compose/how-tos/environment-variables/variable-interpolation/ and
 https://github.com/compose-spec/compose-go (dotenv/parser.go)
 """
@@ -17,7 +17,7 @@ _NAME = re.compile(r"[^=:\n]*")
 _NAME_CHARACTER = re.compile(r"[\w.\-\[\]]")
 _COMMENT = " #"
 
-# What a backslash stands for in double quotes; `$$` is a dollar sign for the interpolation.
+# The escapes in double quotes; `$$` is a dollar sign for the interpolation.
 _ESCAPE = re.compile(r'\\(?:[abcfnrtv$"\\]|0\d{0,3})')
 _ESCAPES = {
     "\\a": "\a",
@@ -35,7 +35,7 @@ _OCTAL_DIGITS = 3
 
 
 class BadDotenvError(ValueError):
-    """A line that Compose does not take, and with it the file."""
+    """A line for which Compose refuses the file."""
 
     def __init__(self, problem: str, line: int) -> None:
         super().__init__(problem)
@@ -43,7 +43,7 @@ class BadDotenvError(ValueError):
 
 
 def read_dotenv(text: str, variables: Mapping[str, str] | None = None) -> dict[str, str]:
-    """Return the variables of an `.env` file, up to the line that Compose does not take."""
+    """Return the variables of an `.env` file, up to the first line that Compose refuses."""
     found = {}
     try:
         for name, value, _ in parse_assignments(text, variables):
@@ -58,12 +58,12 @@ def parse_assignments(
     variables: Mapping[str, str] | None = None,
     earlier: Mapping[str, str] | None = None,
 ) -> Iterator[tuple[str, str, int]]:
-    """Yield name, value and line of each variable; a name alone has its value from `variables`.
+    """Yield name, value and line of each variable; a lone name takes its value from `variables`.
 
-    What `earlier` files set may be used too, as long as this one does not set it again.
+    Variables of `earlier` files can be used too, until this file sets them.
 
     Raises:
-        BadDotenvError: at a line that Compose does not take.
+        BadDotenvError: at a line that Compose refuses.
 
     """
     given = dict(variables or {})
@@ -82,7 +82,7 @@ def parse_assignments(
 
 
 class _Reader:
-    """Reads a file from its begin to its end."""
+    """Reads a file from start to end."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -91,13 +91,13 @@ class _Reader:
 
     @property
     def line(self) -> int:
-        """The number of the line that is read."""
+        """The current line number."""
         at, line = self._counted
         self._counted = (self._at, line + self._text.count("\n", at, self._at))
         return self._counted[1]
 
     def skip_to_statement(self) -> bool:
-        """Skip blanks and comments; return whether anything is left."""
+        """Skip whitespace and comments; return whether there is more to read."""
         while self._at < len(self._text):
             if self._text[self._at] == "#":
                 self._at = self._find_line_end()
@@ -108,7 +108,7 @@ class _Reader:
         return False
 
     def read_name(self) -> tuple[str, bool]:
-        """Return a name, and whether a value follows.
+        """Return a name, and whether a value follows it.
 
         On the last line, without an end and without a sign, there is a value without a name.
         """
@@ -132,7 +132,7 @@ class _Reader:
         return name, has_value
 
     def read_value(self, variables: Mapping[str, str]) -> str:
-        """Return a value; what follows it on the line is a statement of its own."""
+        """Return a value; anything after it on the line is a separate statement."""
         while self._text[self._at : self._at + 1] and self._text[self._at] in _SPACES:
             self._at += 1
         quote = self._text[self._at : self._at + 1]
@@ -146,7 +146,7 @@ class _Reader:
         return value
 
     def _read_quoted(self, quote: str) -> str:
-        """Return what stands in quotes; a backslash takes the quote's meaning, and stays else."""
+        """Return the quoted text; a backslash escapes the quote and is otherwise kept."""
         parts: list[str] = []
         index = self._at + 1
         while index < len(self._text):
@@ -184,7 +184,7 @@ def _unescape(text: str) -> str:
 
 
 def _replace_escape(escape: str) -> str:
-    """Return what an escape stands for; one of too few octal digits is none."""
+    """Return the character of an escape; an octal escape with too few digits is kept as written."""
     digits = escape[2:]
     if escape.startswith("\\0") and len(digits) == _OCTAL_DIGITS and int(digits, 8) < 256:
         return chr(int(digits, 8))

@@ -1,4 +1,4 @@
-"""`extends`: a service laid over another, of its own document or of another file."""
+"""`extends`: merge a service over another one from its own document or another file."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,13 +10,13 @@ from infra.compose_file.reading import Reading
 from infra.compose_file.references import NotFollowedError
 from infra.compose_file.yaml_tree import Origin, Table, Value, to_table, to_text
 
-# Real files chain far fewer, and Python's stack does not hold many times as many.
+# Real files chain far fewer, and Python's stack could not hold many more.
 _LONGEST_CHAIN = 100
 
 
 @dataclass(frozen=True)
 class ExtendedFile:
-    """The services of a file that others extend, and what its merge tags clear."""
+    """The services of a file that can be extended, and the keys that its merge tags clear."""
 
     path: str
     services: Table
@@ -27,13 +27,13 @@ class ReadExtended(Protocol):
     """Reads a file that a service extends; its paths are relative to its own folder."""
 
     def __call__(self, path: Path) -> ExtendedFile:
-        """Return the file. Raises NotFollowedError."""
+        """Return the file, or raise NotFollowedError."""
         ...
 
 
 @dataclass(frozen=True)
 class _Place:
-    """Where services are looked up: a file, its folder, and the keys that are cleared there."""
+    """The place where services are looked up: a file, its folder, and its cleared keys."""
 
     file: ExtendedFile
     folder: Path
@@ -41,7 +41,7 @@ class _Place:
 
 
 def apply_extends(reading: Reading, file: ExtendedFile, folder: Path, read: ReadExtended) -> Table:
-    """Return the services of a document, each laid over what it extends."""
+    """Return the services of a document, each merged over the service that it extends."""
     walk = _Extender(reading, read)
     place = _Place(file, folder, file.reset_keys)
     services = file.services.copy()
@@ -51,7 +51,7 @@ def apply_extends(reading: Reading, file: ExtendedFile, folder: Path, read: Read
 
 
 class _Extender:
-    """Follows the chains of one document."""
+    """Follows the `extends` chains of one document."""
 
     def __init__(self, reading: Reading, read: ReadExtended) -> None:
         self._reading = reading
@@ -60,7 +60,7 @@ class _Extender:
     def extend(
         self, name: str, service: Value, place: _Place, trail: tuple[tuple[str, str], ...]
     ) -> Value:
-        """Return a service laid over the one that it extends, if it extends one."""
+        """Return a service, merged over the one that it extends, if any."""
         if not isinstance(service, Table) or "extends" not in service:
             return service
         own, origin = service.copy(), service.origins["extends"]
@@ -94,7 +94,7 @@ class _Extender:
     def _is_uncertain(
         self, name: str, base: str, file: str, place: _Place, *, is_first: bool
     ) -> bool:
-        """Whether Compose may forget tags: of what is extended, or of what is extended further."""
+        """Whether Compose may lose merge tags of a service anywhere in the chain."""
         if not file and _has_uncertain_tags(base, place):
             return True
         return is_first and _has_uncertain_tags(name, place) and _is_extended_here(name, place)
@@ -130,9 +130,9 @@ class _Extender:
 
 
 UNREAD_EXTENDS = "x-unread-extends"
-"""Marks a service that extends what was not read."""
+"""Marks a service whose base was not read."""
 UNCERTAIN_EXTENDS = "x-uncertain-extends"
-"""Marks a service that Compose reads one way or the other."""
+"""Marks a service that Compose reads inconsistently."""
 
 
 def _mark(service: Table, mark: str, origin: Origin) -> Table:
@@ -157,14 +157,14 @@ def _is_extended_here(name: str, place: _Place) -> bool:
 
 
 def _read_reference(extends: Value) -> tuple[str, str]:
-    """Return the service that is extended and the file that it is in; none for the same."""
+    """Return the name of the base service and its file, or None for the same file."""
     if isinstance(extends, Table):
         return to_text(extends.get("service")), to_text(extends.get("file"))
     return to_text(extends), ""
 
 
 def _clear(base: Table, name: str, reset_keys: tuple[str, ...]) -> Table:
-    """Return the base without what the tags of the service that extends it clear."""
+    """Return the base without the keys that the extending service's tags clear."""
     prefix = f"services.{name}."
     keys = (key.removeprefix(prefix) for key in reset_keys if key.startswith(prefix))
     return to_table(clear_keys(base, tuple(keys)))

@@ -8,7 +8,7 @@ from infra.compose_file.yaml_tree import Table, to_items, to_table, to_text
 
 
 def find_externals(top: Table, active: Collection[str]) -> Iterator[ExternalResource]:
-    """Yield what is external of what the active services use, each once."""
+    """Yield the external networks and volumes that the active services use, each once."""
     services = to_table(top.get("services"))
     used = [to_table(services.get(name)) for name in active]
     networks = {name for service in used for name in _list_networks(service)}
@@ -28,7 +28,7 @@ def _find_external(
 
 
 def _list_networks(service: Table) -> Iterator[str]:
-    """Yield the networks of a service; one that names none is in the default one."""
+    """Yield the networks of a service; without any, it is in the default network."""
     networks = to_table(service.get("networks"))
     yield from networks or ([] if service.get("network_mode") else ["default"])
 

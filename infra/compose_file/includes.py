@@ -1,4 +1,4 @@
-"""`include`: files that are read as projects of their own, and what they bring into this one."""
+"""`include`: read files as separate projects, and add their resources to this project."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -10,29 +10,29 @@ from infra.compose_file.references import NotFollowedError
 from infra.compose_file.yaml_tree import Items, Origin, Table, Value, to_text
 
 _KEYS = {"env_file", "path", "project_directory"}
-# Since then the first stays where a file is included twice; before that was a conflict.
+# Since this version, a file that is included twice is no conflict: the first one is kept.
 _REPEATED_INCLUDE = (5,)
 _RESOURCES = ("services", "volumes", "networks", "secrets", "configs", "models")
 
 
 @dataclass(frozen=True)
 class Found:
-    """Included files, and what they are read with."""
+    """Included files, and their settings."""
 
     paths: list[Path]
     folder: Path
-    """What paths in them are relative to."""
+    """The folder to which their paths are relative."""
     variables: Mapping[str, str]
 
 
 @dataclass(frozen=True)
 class Include:
-    """One entry of `include`: files that are merged, and what they are read with."""
+    """One entry of `include`: files to merge, and their settings."""
 
     names: tuple[str, ...]
     project_directory: str = ""
     env_files: tuple[str, ...] = ()
-    """Read in place of the `.env` of their folder."""
+    """Read instead of the `.env` in their folder."""
 
     def find(
         self,
@@ -44,7 +44,7 @@ class Include:
         """Return the files.
 
         Raises:
-            NotFollowedError: one is not there, too far away, or includes this one.
+            NotFollowedError: a file is missing, outside the allowed folders, or includes this one.
 
         """
         if not self.names:
@@ -65,7 +65,7 @@ class Include:
     def _read_variables(
         self, reading: Reading, folder: Path, home: Path, variables: Mapping[str, str]
     ) -> dict[str, str]:
-        """Return the variables, and beneath them those of the `.env` files."""
+        """Return the variables, with those of the `.env` files as defaults."""
         if self.env_files:
             text = "\n".join(reading.read_file(name, folder)[1] for name in self.env_files)
         else:
@@ -78,7 +78,7 @@ class Include:
 def read_includes(
     reading: Reading, entries: Value, origin: Origin
 ) -> Iterator[tuple[Include, Origin]]:
-    """Yield the entries of `include`; one with keys of a later Compose is not followed."""
+    """Yield the entries of `include`; an entry with keys of a later Compose is not followed."""
     if entries is None:
         return
     if not isinstance(entries, Items):
@@ -103,12 +103,12 @@ def _read_texts(value: Value) -> tuple[str, ...]:
 
 
 def _is_repeated(first: Origin, again: Origin) -> bool:
-    """Whether both come from the same file, which is included twice."""
+    """Whether both come from the same file, included twice."""
     return (first.source.path, first.line) == (again.source.path, again.line)
 
 
 def import_resources(brought: Table, own: Table, origin: Origin, reading: Reading) -> None:
-    """Add what an included project has; what is there already must be the same."""
+    """Add the resources of an included project; a resource that exists already must be the same."""
     takes_repeated = reading.version is None or reading.version >= _REPEATED_INCLUDE
     for kind in _RESOURCES:
         there = brought.get(kind)

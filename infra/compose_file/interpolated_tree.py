@@ -1,4 +1,4 @@
-"""A document with its variables filled in, and its texts cast to what their keys hold."""
+"""Fill in the variables of a document, and cast its texts to the types of their keys."""
 
 import math
 import re
@@ -113,7 +113,7 @@ _CASTS = compile_rules(
 
 @dataclass
 class Interpolated:
-    """A document with its variables filled in, and what came to light."""
+    """A document with its variables filled in, and the problems that were found."""
 
     top: Table
     unset: list[UnsetVariable] = field(default_factory=list)
@@ -121,13 +121,13 @@ class Interpolated:
 
 
 def interpolate_document(top: Table, variables: Mapping[str, str]) -> Interpolated:
-    """Return a document with its variables filled in; a form that Compose rejects is noted."""
+    """Return a document with its variables filled in, and the expressions that Compose refuses."""
     walk = _Walk(variables)
     return Interpolated(walk.fill_table(top, _CASTS, ""), walk.unset, walk.refusals)
 
 
 class _Walk:
-    """One walk through a document."""
+    """A traversal of a document."""
 
     def __init__(self, variables: Mapping[str, str]) -> None:
         self._variables = variables

@@ -1,4 +1,4 @@
-"""Variables in a compose file, filled in as Compose does, and what was missing.
+"""Fill in the variables of a Compose file as Compose does, and report the missing ones.
 
 The forms: `$X`, `${X}`, `${X-default}`, `${X:-default}`, `${X?message}`, `${X:?message}`,
 `${X+other}`, `${X:+other}`; `$$` is a dollar sign. With a colon, empty counts as unset.
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _OPERATOR = re.compile(r":?[-?+]")
 
-# Defaults may hold variables again; nobody nests deeper, and the stack stays small.
+# Defaults can contain variables; no real file nests deeper, and this bounds the stack.
 _DEEPEST = 20
 
 
@@ -22,18 +22,18 @@ class MissingVariable:
 
     name: str
     required: str | None
-    """The file's own message if it requires the variable; None if Compose takes it as empty."""
+    """The message of a required variable; None if Compose uses an empty value."""
 
 
 class BadVariableError(ValueError):
-    """A `$` form that Compose rejects."""
+    """A `$` expression that Compose refuses."""
 
 
 def interpolate(text: str, variables: Mapping[str, str]) -> tuple[str, tuple[MissingVariable, ...]]:
-    """Return `text` with its variables filled in, and those that had no value.
+    """Return `text` with its variables filled in, and the variables without a value.
 
     Raises:
-        BadVariableError: for a form that Compose rejects.
+        BadVariableError: for an expression that Compose refuses.
 
     """
     missing: list[MissingVariable] = []
@@ -57,7 +57,7 @@ def _fill(
 def _fill_variable(
     text: str, dollar: int, variables: Mapping[str, str], missing: list[MissingVariable], depth: int
 ) -> tuple[str, int]:
-    """Return the value of the form that starts at `dollar`, and where the text goes on."""
+    """Return the value of the expression at `dollar`, and the position after it."""
     if text.startswith("$$", dollar):
         return "$", dollar + 2
     if text.startswith("${", dollar):
@@ -65,7 +65,7 @@ def _fill_variable(
         return _fill_braced(text[dollar + 2 : end], variables, missing, depth), end + 1
     name = _NAME.match(text, dollar + 1)
     if name is None:
-        return "$", dollar + 1  # it begins no variable, and stays as it is
+        return "$", dollar + 1  # it starts no variable, and is kept
     return _fill_plain(name[0], variables, missing), name.end()
 
 

@@ -1,4 +1,4 @@
-"""Limits of memory and CPUs as numbers: what a service of a Compose file may use."""
+"""The limits of a service on memory and CPUs, as numbers."""
 
 import math
 import re
@@ -6,7 +6,7 @@ import re
 from infra.compose_file.model import LocatedValue, Service
 from infra.compose_file.sizes import parse_docker_size
 
-# What `cpu_quota` is a share of, in microseconds, where there is no `cpu_period`.
+# The default of `cpu_period`, in microseconds, of which `cpu_quota` is a share.
 _PERIOD = 100_000
 
 _CPUSET = re.compile(r"\d{1,5}(-\d{1,5})?(,\d{1,5}(-\d{1,5})?)*", re.ASCII)
@@ -15,7 +15,7 @@ _MOST_CPUS = 8192  # as in the engine's own parser
 
 
 def read_size(text: LocatedValue | None) -> int | None:
-    """Return a Docker size; None where there is none, or none that Docker can read (QCA705)."""
+    """Return a Docker size; None without one, or if Docker cannot read it (QCA705)."""
     try:
         size = parse_docker_size(text.value) if text else 0
     except ValueError:
@@ -24,7 +24,7 @@ def read_size(text: LocatedValue | None) -> int | None:
 
 
 def read_number(text: LocatedValue | None) -> float | None:
-    """Return a number of CPUs; None where there is none (0 is none), or no number (QCA705)."""
+    """Return a number of CPUs; None without one (0 means none) or if it is invalid (QCA705)."""
     try:
         number = float(text.value) if text else 0
     except ValueError:
@@ -33,12 +33,12 @@ def read_number(text: LocatedValue | None) -> float | None:
 
 
 def read_count(text: str) -> int | None:
-    """Return a whole number; None for any other text, or for more digits than 64 bits hold."""
+    """Return a whole number; None for any other text, or if it exceeds 64 bits."""
     return int(text) if _COUNT.fullmatch(text) else None
 
 
 def read_cpu_quota(service: Service) -> float | None:
-    """Return how many CPUs a service may use, by `cpus` or by a quota; None for no limit."""
+    """Return the number of CPUs that `cpus` or a quota allows; None without a limit."""
     quota, period = (read_number(service.settings.get(f"cpu_{key}")) for key in ("quota", "period"))
     if quota is not None and quota > 0:
         return quota / (period or _PERIOD)
@@ -46,7 +46,7 @@ def read_cpu_quota(service: Service) -> float | None:
 
 
 def read_cpuset(cpuset: LocatedValue | None) -> frozenset[int] | None:
-    """Return the CPUs that `0-3,8` names; None where there is no such list."""
+    """Return the CPUs of a list such as `0-3,8`; None if it is not such a list."""
     if cpuset is None or not _CPUSET.fullmatch(cpuset.value):
         return None
     spans = [part.partition("-") for part in cpuset.value.split(",")]

@@ -1,4 +1,4 @@
-"""Changes of single lines in somebody's file: shown as a diff, made as a whole, taken back."""
+"""Change single lines of a user's files: show the changes as a diff, apply them, and undo them."""
 
 import difflib
 import re
@@ -10,7 +10,7 @@ from qca.core.atomic_files import write_atomically
 from qca.core.errors import QcaError
 from qca.core.masking import mask_secrets
 
-# What a line is about: its indentation and its first key. The rest is shown where it changes.
+# The indentation and the first key of a line, which the diff shows besides the changed words.
 _HEAD = re.compile(r"\s*(?:-\s+)*(?:[\"']?[\w.-]+[\"']?:\s+)?")
 _WORD = re.compile(r"[\s\"',\[\]{}]+|[^\s\"',\[\]{}]+")
 _MARKS = " \t\r\"',[]{}"
@@ -19,7 +19,7 @@ _UNCHANGED = "..."
 
 @dataclass(frozen=True)
 class Edit:
-    """One line of a file, and the lines that take its place; none delete it."""
+    """One line of a file, and the lines that replace it; no lines delete it."""
 
     file: str
     line: int
@@ -28,9 +28,9 @@ class Edit:
 
 
 def format_diff(edits: Sequence[Edit]) -> str:
-    """Return the edits as a unified diff without context, and without the words that stay.
+    """Return the edits as a unified diff without context and without the unchanged words.
 
-    Those may be passwords. What is shown is masked as well.
+    Unchanged words may be passwords. The changed words are masked too.
     """
     parts = []
     for edit in edits:
@@ -58,7 +58,7 @@ def _shorten(line: str, other: str) -> str:
 
 
 def _count_common(words: Sequence[str], others: Sequence[str]) -> int:
-    """Return with how many equal words two lists begin."""
+    """Return the number of equal words at the start of two lists."""
     pairs = zip(words, others, strict=False)
     return next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(words), len(others)))
 
@@ -70,10 +70,10 @@ def _number_hunk(line: str, edit: Edit, count: int) -> str:
 
 
 def apply_edits(edits: Sequence[Edit]) -> dict[Path, str]:
-    """Make the edits; return the text that each file had before.
+    """Apply the edits; return the previous text of each file.
 
     Raises:
-        QcaError: a file is no longer what it was when it was judged; nothing was changed.
+        QcaError: a file has changed since it was checked; nothing was written.
 
     """
     before: dict[Path, str] = {}
@@ -89,7 +89,7 @@ def apply_edits(edits: Sequence[Edit]) -> dict[Path, str]:
 
 
 def restore_files(before: dict[Path, str]) -> None:
-    """Give the files the text that they had."""
+    """Restore the previous text of the files."""
     for path, text in before.items():
         _write_text(path, text)
 
@@ -112,6 +112,6 @@ def _replace_line(text: str, edit: Edit) -> str:
 
 
 def _write_text(path: Path, text: str) -> None:
-    """Write the file where it really lies, so that a link stays one; its mode stays."""
+    """Write the file at its real path, so that a link is kept; keep its mode."""
     place = path.resolve()
     write_atomically(place, text, mode=place.stat().st_mode & 0o7777)

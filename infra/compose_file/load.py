@@ -1,8 +1,8 @@
-"""Read Compose files from disk. Nothing in them is run, and the network is never asked.
+"""Read Compose files from disk. Nothing in them is run, and the network is never used.
 
-What they refer to (`include`, `extends`, `env_file`) is followed as far as the policy goes: below
-the first file's folder, or wherever it lies on this machine. What was not followed is listed as
-unread, so that it is never taken for fine.
+References (`include`, `extends`, `env_file`) are followed as far as the policy allows: within the
+first file's folder, or anywhere on this machine. The others are listed as unread, so that they
+never count as passed.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -24,7 +24,7 @@ def read_compose_file(path: Path, environment: Mapping[str, str]) -> ComposeFile
     """Read `path`; variables come from `environment`, then from the `.env` beside the file.
 
     Raises:
-        InputError: if it cannot be read, or is not YAML; with the line.
+        InputError: the file cannot be read, or is not YAML; with the line.
 
     """
     return read_compose_files([path], environment)
@@ -37,7 +37,7 @@ def read_compose_files(
     policy: Policy = Policy.WITHIN_FOLDER,
     version: tuple[int, ...] | None = None,
 ) -> ComposeFile:
-    """Read files and merge them as Compose does with several `-f`: the later over the earlier.
+    """Read files and merge them as Compose does with several `-f`, later files over earlier ones.
 
     All paths in them are relative to the first one's folder, the project folder.
 
@@ -68,7 +68,7 @@ def read_project_file(file: ComposeFile, path: str) -> tuple[str, ...]:
     """Return the lines of another file of the project folder.
 
     Raises:
-        NotFollowedError: it is not there, lies out of the folder or cannot be read.
+        NotFollowedError: the file is missing, outside the folder, or cannot be read.
 
     """
     reading = Reading(Path(file.folder), Policy.WITHIN_FOLDER)
@@ -76,7 +76,7 @@ def read_project_file(file: ComposeFile, path: str) -> tuple[str, ...]:
 
 
 def _find_files(project: Project) -> Iterator[tuple[str, str]]:
-    """Yield the files that top-level secrets and configs are."""
+    """Yield the files of top-level secrets and configs."""
     for key in ("secrets", "configs"):
         for name, entry in to_table(project.top.get(key)).items():
             if file := to_text(to_table(entry).get("file")):
@@ -84,7 +84,7 @@ def _find_files(project: Project) -> Iterator[tuple[str, str]]:
 
 
 def _shorten_mounts(service: Service, project: Project) -> Service:
-    """Return the service with the paths of its bind mounts as the folder was given."""
+    """Return the service with the paths of its bind mounts written like the given folder."""
     volumes = service.mounts["volumes"].items()
     short = {target: shorten(source, project.folder) for target, source in volumes}
     return replace(service, mounts={**service.mounts, "volumes": short})

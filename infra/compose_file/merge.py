@@ -1,7 +1,7 @@
-"""Lay one tree over another, as Compose does with files and with services that are extended.
+"""Merge one tree over another, as Compose does with files and with extended services.
 
-What is single is replaced, mappings are merged key by key, lists are joined; some keys have
-rules of their own. What a list may hold once only is made unique afterwards (`unique.py`).
+Scalars are replaced, mappings are merged key by key, and lists are joined; some keys have special
+rules. `unique.py` removes duplicates from lists afterwards.
 https://docs.docker.com/reference/compose-file/merge/
 """
 
@@ -24,17 +24,17 @@ from infra.compose_file.yaml_tree import (
 
 Located = tuple[Value, Origin]
 Merger = Callable[[Located, Located], tuple[Located, Located]]
-"""Returns two values in the form in which they are merged; the same twice is not merged."""
+"""Returns two values in the form in which they are merged; equal values are not merged."""
 
 
 def merge_trees(base: Table, over: Table) -> tuple[Table, Sequence[Refusal]]:
-    """Return `base` with `over` laid over it, and what Compose refuses about that."""
+    """Return `base` with `over` merged over it, and the reasons for which Compose refuses that."""
     refusals: list[Refusal] = []
     return _merge_tables(base, over, _RULES, "", refusals), refusals
 
 
 def merge_services(base: Table, over: Table, name: str) -> tuple[Table, Sequence[Refusal]]:
-    """Return a service laid over the one that it extends."""
+    """Return a service merged over the one that it extends."""
     refusals: list[Refusal] = []
     rules = cast("PathRules[Merger]", _RULES.below["services"].step(name))
     return _merge_tables(base, over, rules, f"services.{name}", refusals), refusals
@@ -87,7 +87,7 @@ def _join_sequences(base: Located, over: Located) -> tuple[Located, Located]:
 
 
 def _join_hosts(base: Located, over: Located) -> tuple[Located, Located]:
-    """Join lists in which the same host may stand again with the same address."""
+    """Join lists in which a host may repeat with the same address."""
     below, above = _to_sequence(base), _to_sequence(over)
     known = set(map(to_text, to_items(below[0])))
     added = [one for one in to_items(above[0]).entries() if to_text(one[0]) not in known]
@@ -95,7 +95,7 @@ def _join_hosts(base: Located, over: Located) -> tuple[Located, Located]:
 
 
 def _to_sequence(located: Located) -> Located:
-    """Return a mapping as a list of `KEY=value`, and a single text as a list."""
+    """Return a mapping as a list of `KEY=value`, and a scalar as a list."""
     value, origin = located
     if isinstance(value, Table):
         return make_items(_list_pairs(value), is_flow=value.is_flow), origin
@@ -117,7 +117,7 @@ def format_pair(key: str, value: Value) -> str:
 
 
 def _merge_by_name(values: dict[str, Value] | None) -> Merger:
-    """Merge lists of names as mappings, each name with the `values`."""
+    """Merge lists of names as mappings from each name to `values`."""
 
     def to_mapping(located: Located) -> Located:
         value, origin = located
@@ -142,7 +142,7 @@ def _merge_builds(base: Located, over: Located) -> tuple[Located, Located]:
 
 
 def _merge_logging(base: Located, over: Located) -> tuple[Located, Located]:
-    """Merge options only where both have the same driver, or one has none."""
+    """Merge options only if both have the same driver, or one has none."""
     drivers = [to_table(one[0]).get("driver") for one in (base, over)]
     return (over, over) if None not in drivers and drivers[0] != drivers[1] else (base, over)
 
@@ -153,7 +153,7 @@ def _merge_ulimits(base: Located, over: Located) -> tuple[Located, Located]:
 
 
 def _merge_ipam(base: Located, over: Located) -> tuple[Located, Located]:
-    """Merge pools of addresses by their subnet."""
+    """Merge address pools by subnet."""
     if not isinstance(base[0], Items) or not isinstance(over[0], Items):
         return base, over
     pools = {to_text(to_table(pool).get("subnet")): (pool, at) for pool, at in base[0].entries()}

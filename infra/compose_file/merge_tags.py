@@ -1,4 +1,4 @@
-"""`!reset` and `!override`: what they leave of their own file, and take from those below it.
+"""`!reset` and `!override`: what they remove from their own file and from the files below it.
 
 Followed as Compose does, on YAML's nodes before anything is made of them. `!reset` drops what
 it marks, `!override` keeps it, as it stands, and either clears the same key of what this
@@ -13,10 +13,10 @@ _RESET, _OVERRIDE = "!reset", "!override"
 
 
 def apply_merge_tags(document: Node) -> tuple[bool, tuple[str, ...]]:
-    """Drop what `!reset` marks; return whether the document stays, and the keys that are cleared.
+    """Drop the nodes with `!reset`; return whether the document remains, and the cleared keys.
 
     Raises:
-        NotYamlError: its aliases stand for too many values.
+        NotYamlError: its aliases expand to too many values.
 
     """
     tags = _Tags()
@@ -25,7 +25,7 @@ def apply_merge_tags(document: Node) -> tuple[bool, tuple[str, ...]]:
 
 
 class _Tags:
-    """One walk through a document; every alias is walked where it stands."""
+    """A traversal of a document, which visits every alias in place."""
 
     def __init__(self) -> None:
         self.reset_keys: list[str] = []
@@ -33,14 +33,14 @@ class _Tags:
         self._within: set[int] = set()
 
     def follow(self, node: Node, path: str) -> bool:
-        """Note what the tags clear, drop what `!reset` marks, and return whether `node` stays."""
+        """Record cleared keys, drop nodes with `!reset`; return whether `node` remains."""
         self._left -= 1
         if self._left < 0:
             raise NotYamlError(f"its aliases stand for more than {MOST_VALUES} values")
         if node.tag in (_RESET, _OVERRIDE):
             self.reset_keys.append(path)
             return node.tag == _OVERRIDE
-        if node.kind != "scalar" and id(node) not in self._within:  # a circle has no end
+        if node.kind != "scalar" and id(node) not in self._within:  # a cycle would never end
             self._within.add(id(node))
             self._follow_inside(node, path)
             self._within.remove(id(node))
@@ -56,21 +56,21 @@ class _Tags:
 
 
 def _join_path(path: str, key: Node) -> str:
-    """Return the path of a key; what `<<` brings has the path of the mapping itself."""
+    """Return the path of a key; keys from `<<` have the path of the mapping."""
     if key.text == "<<":
         return path
     return f"{path}.{key.text}" if path else key.text
 
 
 def clear_keys(table: Table, keys: tuple[str, ...]) -> Table:
-    """Return a mapping without the keys that a later file's tags clear; items of lists stay."""
+    """Return a mapping without the keys that a later file's tags clear; list items are kept."""
     for key in keys:
         table = _clear(table, key.split("."))
     return table
 
 
 def _clear(value: Table, steps: list[str]) -> Table:
-    """Return the mapping without what the steps lead to; a name may hold a dot itself."""
+    """Return the mapping without the value at the path `steps`; a name may contain a dot."""
     for count in range(1, len(steps) + 1):
         key, rest = ".".join(steps[:count]), steps[count:]
         if key not in value:

@@ -1,4 +1,4 @@
-"""What a compose file that somebody else wrote asks for, with line numbers."""
+"""The model of a user's Compose file, with line numbers."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -7,13 +7,13 @@ from typing import Literal
 from infra.compose_file.devices import DeviceRequests
 from infra.compose_file.interpolation import MissingVariable
 
-# A key of `Service.unread_sources`: what a merge tag takes away is not certain.
+# A key of `Service.unread_sources`: a merge tag has an uncertain effect.
 UNCERTAIN_TAGS = "!reset"
 
 
 @dataclass(frozen=True)
 class Span:
-    """Where on its line a word is written, its quotes included."""
+    """The columns of a word on its line, including its quotes."""
 
     kind: Literal["item", "in brackets", "word", "line", "apart"]
     """An item of a list on lines or in brackets, a word of a string, a line of a flag file; or
@@ -24,33 +24,33 @@ class Span:
 
 @dataclass(frozen=True)
 class LocatedValue:
-    """A value as written, its variables filled in, and the line it stands on."""
+    """A value with its variables filled in, and its line."""
 
     value: str
     line: int
     raw: str
     file: str = ""
     place: Span | None = None
-    """Where on that line it is, for the words of a command; None where that is not clear."""
+    """Its columns, for the words of a command; None if they are unclear."""
 
 
 @dataclass(frozen=True)
 class UnreadReference:
-    """Something that the file refers to and that was not looked into."""
+    """A reference of the file that was not followed."""
 
     what: str
     line: int
     file: str = ""
     why: str = ""
     outside: bool = False
-    """It lies out of the file's folder, or on another machine: Compose would go there."""
+    """It is outside the file's folder, or on another machine; Compose would follow it."""
     is_nondeterministic: bool = False
-    """Compose itself reads it one way or the other; asking it once tells nothing."""
+    """Compose itself reads it inconsistently, so that asking it once proves nothing."""
 
 
 @dataclass(frozen=True)
 class UnsetVariable:
-    """A variable without a value, and where it is used."""
+    """A variable without a value, and where the file uses it."""
 
     variable: MissingVariable
     line: int
@@ -59,7 +59,7 @@ class UnsetVariable:
 
 @dataclass(frozen=True)
 class Refusal:
-    """Why Compose does not take a file."""
+    """The reason for which Compose refuses a file."""
 
     message: str
     line: int
@@ -68,29 +68,29 @@ class Refusal:
 
 @dataclass(frozen=True)
 class ExternalResource:
-    """A network or a volume that a service uses and that Compose does not create."""
+    """A network or volume that a service uses and Compose does not create."""
 
     kind: Literal["network", "volume"]
     name: str
-    """The engine's name for it."""
+    """Its name in the engine."""
     line: int
     file: str = ""
     is_there: bool | None = None
-    """Whether the engine has it; None where that is not known."""
+    """Whether the engine has it; None if that is unknown."""
     unknown_because: str = "no engine was asked"
 
 
 @dataclass(frozen=True)
 class PublishedPorts:
-    """Ports of the host, one after the other, that a service publishes."""
+    """A range of host ports that a service publishes."""
 
     address: str
-    """Empty for every address."""
+    """Empty for all addresses."""
     first: int
     last: int
     protocol: str = "tcp"
     is_choice: bool = False
-    """Any one of them will do."""
+    """Compose chooses one of them."""
     line: int = 1
     file: str = ""
 
@@ -101,41 +101,41 @@ class PublishedPorts:
 
 @dataclass(frozen=True)
 class Service:
-    """What one service asks for, as far as the doctor judges it."""
+    """The settings of a service that the doctor checks."""
 
     name: str
     line: int
     file: str = ""
     settings: Mapping[str, LocatedValue] = field(default_factory=dict)
-    """Single values by the path of their key, as `deploy.resources.limits.cpus`."""
+    """Scalars by the path of their key, such as `deploy.resources.limits.cpus`."""
     entrypoint: tuple[LocatedValue, ...] = ()
     arguments: tuple[LocatedValue, ...] = ()
     variables: Mapping[str, LocatedValue] = field(default_factory=dict)
-    """What `environment` sets."""
+    """The variables that `environment` sets."""
     env_file_values: Mapping[str, LocatedValue] = field(default_factory=dict)
-    """What the files of `env_file` set, beneath `environment`."""
+    """The variables that the files of `env_file` set; `environment` overrides them."""
     dropped_words: LocatedValue | None = None
     """The text that Compose drops at the end of a command string, from an unquoted `;` on."""
     ports: tuple[PublishedPorts, ...] = ()
     profiles: tuple[str, ...] = ()
     not_started_because: str = ""
-    """Why a plain `up` does not start it; empty where it does."""
+    """Why a plain `up` does not start it; empty if it does."""
     mounts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     """By `volumes`, `secrets`, `configs` and `tmpfs`: paths in the container, and what is seen
     there, the path of a bind mount or the name of a secret or config; empty for a tmpfs."""
     devices: Mapping[str, DeviceRequests] = field(default_factory=dict)
-    """What it requests of the engine's device drivers, by `gpus` and
+    """The devices that it requests from the engine's drivers, by `gpus` and
     `deploy.resources.reservations.devices`."""
     image_variables: Mapping[str, str] | None = None
-    """What the image sets, as an engine that has it told; None where none was asked, or has it."""
+    """The image's settings, if the engine has the image; None if it does not or was not asked."""
     is_built: bool = False
-    """Whether its image is built from this project (`build`)."""
+    """Whether its image is built (`build`)."""
     host_devices: tuple[LocatedValue, ...] = ()
-    """What `devices` names of the host: device files and CDI devices."""
+    """The device files and CDI devices in `devices`."""
     host_paths: tuple[LocatedValue, ...] = ()
-    """The paths of the host that are mounted, as written."""
+    """The host paths that it mounts, as written."""
     unread_sources: tuple[str, ...] = ()
-    """Keys by which settings come from files that were not read."""
+    """The keys that refer to files that were not read."""
 
     @property
     def image(self) -> LocatedValue | None:
@@ -144,39 +144,39 @@ class Service:
 
     @property
     def memory_limit(self) -> LocatedValue | None:
-        """The container's memory limit, in whichever of the two places it is."""
+        """The container's memory limit, from either of its two keys."""
         limits = "deploy.resources.limits.memory"
         return self.settings.get(limits) or self.settings.get("mem_limit")
 
     @property
     def memory_reservation(self) -> LocatedValue | None:
-        """The memory that is kept for the container, in whichever of the two places it is."""
+        """The container's memory reservation, from either of its two keys."""
         reserved = "deploy.resources.reservations.memory"
         return self.settings.get(reserved) or self.settings.get("mem_reservation")
 
     @property
     def memory_and_swap(self) -> LocatedValue | None:
-        """The limit of memory and swap together; -1 is none."""
+        """The limit on memory and swap together; -1 means none."""
         return self.settings.get("memswap_limit")
 
     @property
     def cpus(self) -> LocatedValue | None:
-        """The limit of CPUs, in whichever of the two places it is."""
+        """The CPU limit, from either of its two keys."""
         return self.settings.get("deploy.resources.limits.cpus") or self.settings.get("cpus")
 
     @property
     def cpuset(self) -> LocatedValue | None:
-        """The CPUs by their numbers."""
+        """The numbers of the CPUs that it may use."""
         return self.settings.get("cpuset")
 
     @property
     def memlock(self) -> LocatedValue | None:
-        """The limit of locked memory that it asks for; -1 is none."""
+        """The requested limit on locked memory; -1 means none."""
         return self.settings.get("ulimits.memlock")
 
     @property
     def runtime(self) -> LocatedValue | None:
-        """The program that runs the container, where it is not the engine's own choice."""
+        """The container runtime, if it is not the engine's default."""
         found = self.settings.get("runtime")
         return found if found and found.value else None
 
@@ -187,13 +187,13 @@ class Service:
 
     @property
     def command(self) -> tuple[LocatedValue, ...]:
-        """The words that are run, the entrypoint's before the command's."""
+        """The command line: the words of the entrypoint, then those of the command."""
         return self.entrypoint + self.arguments
 
 
 @dataclass(frozen=True)
 class ComposeFile:
-    """A compose file as read, with those that were merged into it."""
+    """A Compose file as read, with the files that were merged into it."""
 
     path: str
     services: tuple[Service, ...]
@@ -202,26 +202,26 @@ class ComposeFile:
     unread: tuple[UnreadReference, ...] = ()
     unset: tuple[UnsetVariable, ...] = ()
     override: str | None = None
-    """The override file beside it, which Compose merges where it finds `path` by itself."""
+    """The override file, which Compose merges if it finds `path` by default."""
     sources: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    """The lines of every file that was read, `path` first."""
+    """The lines of each file that was read, `path` first."""
     files: Mapping[str, str] = field(default_factory=dict)
     """The paths of top-level secrets and configs: `secrets.a.file`."""
     externals: tuple[ExternalResource, ...] = ()
-    """The external networks and volumes that its active services use."""
+    """The external networks and volumes of its active services."""
     missing: frozenset[str] = frozenset()
-    """Paths in the folder at which a file was looked for and is not."""
+    """Paths in the folder where a file was expected but missing."""
     hidden: frozenset[str] = frozenset()
-    """Values from `.env` files and those of `include`, which nobody is shown."""
+    """Values from `.env` files, which are never shown."""
     folder: str = "."
     """Compose's project folder."""
     profiles: tuple[str, ...] = ()
-    """The profiles that are active."""
+    """The active profiles."""
     refusals: tuple[Refusal, ...] = ()
-    """What Compose would refuse, by our own reading."""
+    """The reasons for which Compose would refuse the file, by our own reading."""
     confirmed_by: str = ""
-    """The Compose whose `config` confirmed the values; empty where they are our own reading."""
+    """The Compose whose `config` confirmed the values; empty for our own reading."""
     refused: str = ""
-    """What Compose says where it does not take the file."""
+    """Compose's message if it refuses the file."""
     not_confirmed_because: str = ""
-    """Why Compose was not asked, or gave no answer; empty too where it was not to be asked."""
+    """Why Compose gave no answer; empty if it did, or was not meant to be asked."""

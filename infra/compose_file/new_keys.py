@@ -1,4 +1,4 @@
-"""Keys that Compose has not always known: an older one refuses a file over them.
+"""Keys that older versions of Compose refuse.
 
 By comparison of the schemas that Compose 2.26.1, 2.40.3 and 5.6.1 embed.
 """
@@ -29,13 +29,13 @@ _LAST_WITHOUT: dict[str, Version] = {
     ),
     **dict.fromkeys(("jobs", "services.*.build.no_cache_filter", "services.*.pre_start"), (2, 40)),
 }
-"""The newest Compose that is known not to have the key; one in between may have it."""
+"""The newest Compose known to lack the key; a version in between may have it."""
 
 _RULES = compile_rules(_LAST_WITHOUT)
 
 
 def find_unknown_keys(top: Table, version: Version) -> list[Refusal]:
-    """Return the keys of a tree that this Compose does not know yet."""
+    """Return the keys of a tree that this version of Compose does not know."""
     refusals: list[Refusal] = []
     _visit(top, _RULES, version[:2], "", refusals)
     return refusals

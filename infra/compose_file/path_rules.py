@@ -1,4 +1,4 @@
-"""Rules for places of a Compose file, by patterns such as `services.*.ports`."""
+"""Rules for paths in a Compose file, by patterns such as `services.*.ports`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,18 +11,18 @@ ANY = "*"
 
 @dataclass(slots=True)
 class PathRules(Generic[Rule]):
-    """The rule for this place, and the rules for those below it."""
+    """The rule for a path, and the rules for the paths below it."""
 
     rule: Rule | None = None
     below: dict[str, "PathRules[Rule]"] = field(default_factory=dict)
 
     def step(self, key: str) -> "PathRules[Rule] | None":
-        """Return the rules below a key; None where there are none."""
+        """Return the rules below a key; None if there are none."""
         return self.below.get(key) or self.below.get(ANY)
 
 
 def compile_rules(rules: Mapping[str, Rule]) -> PathRules[Rule]:
-    """Return the rules by the steps of their patterns; an exact key goes before `*`."""
+    """Return the rules as a tree of pattern steps; an exact key takes precedence over `*`."""
     top: PathRules[Rule] = PathRules()
     for pattern, rule in rules.items():
         place = top

@@ -1,4 +1,4 @@
-"""The paths of a project, absolute: relative ones lie below the folder of the file they are in."""
+"""Make the paths of a project absolute; they are relative to the folder of their file."""
 
 import os
 from collections.abc import Callable
@@ -12,17 +12,17 @@ Locate = Callable[[Value, Path], Value]
 
 
 def resolve_paths(top: Table, folder: Path) -> Table:
-    """Return the tree with its paths absolute."""
+    """Return the tree with absolute paths."""
     return _visit(top, _RULES, folder)
 
 
 def locate(name: str, folder: Path) -> str:
-    """Return the path that a name means in a folder; `~` is the user's."""
+    """Return the path of a name in a folder; `~` is the user's home."""
     return os.path.normpath(folder.absolute() / _expand_user(name))
 
 
 def shorten(path: str, folder: Path) -> str:
-    """Return a path below a folder as the folder was given, relative or not; any other stays."""
+    """Return a path within a folder written like the given folder; other paths stay the same."""
     absolute = os.path.normpath(folder.absolute())
     if path == absolute or path.startswith(f"{absolute}{os.sep}"):
         return str(folder / path[len(absolute) :].lstrip(os.sep))
@@ -58,7 +58,7 @@ def _locate_path(value: Value, folder: Path) -> Value:
 
 
 def _locate_context(value: Value, folder: Path) -> Value:
-    """A context may be a repository, or come from a driver."""
+    """Skip a context that is a repository, or that comes from a driver."""
     is_remote = isinstance(value, str) and (
         "://" in value or value.startswith(("git@", "github.com/"))
     )
@@ -77,7 +77,7 @@ def _locate_mount(value: Value, folder: Path) -> Value:
 
 
 def _locate_device(value: Value, folder: Path) -> Value:
-    """A volume of the local driver may be a bind mount of a path."""
+    """Resolve the path of a local volume that is a bind mount."""
     options = value.get("driver_opts") if isinstance(value, Table) else None
     if not isinstance(value, Table) or not isinstance(options, Table):
         return value

@@ -1,4 +1,4 @@
-"""A project as Compose has it after all files are read: its name, and what a plain `up` starts."""
+"""A project after all its files are read: its name, and the services that a plain `up` starts."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,21 +20,21 @@ _ALL_PROFILES = "*"
 
 @dataclass(frozen=True)
 class Project:
-    """The files of a project as one tree, with what came to light."""
+    """The files of a project as one tree, with the problems that were found."""
 
     name: str
     top: Table
     """All services, whatever their profiles."""
     active: tuple[str, ...]
-    """The services that the profiles leave in."""
+    """The services that the profiles activate."""
     profiles: tuple[str, ...]
     folder: Path
     refusals: tuple[Refusal, ...]
-    """What Compose would refuse, the first thing first."""
+    """The reasons for which Compose would refuse it, in order."""
     unset: tuple[UnsetVariable, ...]
     unread: tuple[UnreadReference, ...]
     keys: Mapping[str, int]
-    """Top-level keys and their lines."""
+    """The top-level keys and their lines."""
     sources: Mapping[str, tuple[str, ...]]
     hidden: frozenset[str]
 
@@ -46,7 +46,7 @@ def read_project(
     policy: Policy = Policy.LOCAL,
     version: tuple[int, ...] | None = None,
 ) -> Project:
-    """Read files and merge them as Compose does with several `-f`: the later over the earlier.
+    """Read files and merge them as Compose does with several `-f`, later files over earlier ones.
 
     All paths in them are relative to the first one's folder, the project folder. Variables come
     from `environment`, then from the `.env` in that folder. The `version` is that of the Compose
@@ -86,7 +86,7 @@ def read_project(
 def _choose_name(
     reading: Reading, paths: Sequence[Path], folder: Path, variables: Mapping[str, str]
 ) -> str:
-    """Return the name that is given, that of the files, or that of the folder."""
+    """Return the given name, the name in the files, or the name of the folder."""
     if given := variables.get("COMPOSE_PROJECT_NAME"):
         if derive_project_name(given) != given:
             origin = Origin(Source(str(paths[0]), (), variables), 1)
@@ -102,12 +102,12 @@ def _choose_name(
 
 
 def derive_project_name(text: str) -> str:
-    """Return the name that Compose makes of a folder's."""
+    """Return the project name that Compose derives from a folder's name."""
     return re.sub(r"[^a-z0-9_-]", "", text.lower()).lstrip("_-")
 
 
 def find_active_services(top: Table, profiles: Iterable[str]) -> list[str]:
-    """Return the services that have no profile, or one of these."""
+    """Return the services without a profile, or with one of these."""
     chosen = set(profiles)
     return [
         name
@@ -122,14 +122,14 @@ def _is_active(service: Table, profiles: set[str]) -> bool:
 
 
 def _choose_profiles(profiles: Iterable[str], variables: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the profiles that are given, or those of COMPOSE_PROFILES."""
+    """Return the given profiles, or those of COMPOSE_PROFILES."""
     given = tuple(dict.fromkeys(profiles))
     named = (one.strip() for one in variables.get("COMPOSE_PROFILES", "").split(","))
     return given or tuple(dict.fromkeys(one for one in named if one))
 
 
 def _read_dotenv(reading: Reading, environment: Mapping[str, str]) -> dict[str, str]:
-    """Return the variables of the `.env`, or of the files that stand in for it."""
+    """Return the variables of the `.env`, or of the files that replace it."""
     found: dict[str, str] = {}
     for path in _list_env_files(reading.folder, environment):
         variables = {**found, **environment}

@@ -1,4 +1,4 @@
-"""One reading of a project: how far it may follow, and what has come to light so far."""
+"""The state of reading a project: what may be followed, and the problems found so far."""
 
 import re
 from collections.abc import Mapping
@@ -20,30 +20,30 @@ LARGEST_FILE = 4 * MIB
 MOST_FILES = 60
 LONGEST_TRAIL = 20
 
-# What Compose takes for a repository or a registry; everything else is a path.
+# References that Compose treats as a repository or a registry; everything else is a path.
 _REMOTE = re.compile(r"[a-z][a-z0-9+.-]*://|github\.com/|[\w.-]+@[\w.-]+:", re.I)
 
 
 @dataclass
 class Reading:
-    """What is read, and what has been found there."""
+    """The settings of a reading, and its results so far."""
 
     folder: Path
-    """The project's, as it was given."""
+    """The project's folder, as it was given."""
     policy: Policy
     version: tuple[int, ...] | None = None
-    """Of the Compose that the files are for; None for the newest."""
+    """The version of Compose that the files are for; None for the newest."""
     files: int = 0
     refusals: list[Refusal] = field(default_factory=list)
     unset: list[UnsetVariable] = field(default_factory=list)
     unread: list[UnreadReference] = field(default_factory=list)
     keys: dict[str, int] = field(default_factory=dict)
-    """The top-level keys of the project's own files, and their lines."""
+    """The top-level keys of the project's own files, with their lines."""
     sources: dict[str, tuple[str, ...]] = field(default_factory=dict)
     hidden: set[str] = field(default_factory=set)
 
     def refuse(self, message: str, origin: Origin) -> None:
-        """Note what Compose would refuse."""
+        """Record a reason for which Compose would refuse the project."""
         self.refusals.append(Refusal(message, origin.line, origin.source.path))
 
     def note_unread(
@@ -54,16 +54,16 @@ class Reading:
         *,
         is_nondeterministic: bool = False,
     ) -> None:
-        """Note a reference that was not followed, and why."""
+        """Record a reference that was not followed, with the reason."""
         place = (origin.line, origin.source.path)
         reference = UnreadReference(what, *place, str(error), error.outside, is_nondeterministic)
         self.unread.append(reference)
 
     def find_file(self, name: str, folder: Path) -> Path:
-        """Return the path of a file that a compose file names.
+        """Return the path of an existing file that a Compose file refers to.
 
         Raises:
-            NotFollowedError: it is not there, or further away than is followed.
+            NotFollowedError: the file is missing, or outside the allowed folders.
 
         """
         if not name:
@@ -78,10 +78,10 @@ class Reading:
         return path
 
     def stay_within(self, name: str, folder: Path) -> Path:
-        """Return the path of what a compose file names, be it there or not.
+        """Return the path of a file that a Compose file refers to, even if it is missing.
 
         Raises:
-            NotFollowedError: it is further away than is followed.
+            NotFollowedError: the path is outside the allowed folders.
 
         """
         path = Path(shorten(locate(name, folder), self.folder))
@@ -91,9 +91,9 @@ class Reading:
         return path
 
     def read_dotenv(self, path: Path, variables: Mapping[str, str]) -> str:
-        """Return the text of an `.env`, in whatever encoding; none where it cannot be read.
+        """Return the text of an `.env` in any encoding; None if it cannot be read.
 
-        One that leads out of the folder, or is no file, is noted as not followed.
+        One that leads out of the folder, or is not a file, is recorded as not followed.
         """
         try:
             self.stay_within(path.name, path.parent)
@@ -107,10 +107,10 @@ class Reading:
         return ""
 
     def count_file(self) -> None:
-        """Count one more file.
+        """Count another file.
 
         Raises:
-            NotFollowedError: they are too many.
+            NotFollowedError: there are too many.
 
         """
         self.files += 1
@@ -118,10 +118,10 @@ class Reading:
             raise NotFollowedError(f"more than {MOST_FILES} files")
 
     def read_file(self, name: str, folder: Path) -> tuple[str, str]:
-        """Return the path and the text of a file that is named in a compose file.
+        """Return the path and the text of a file that a Compose file refers to.
 
         Raises:
-            NotFollowedError: as `find_file`, or it cannot be read.
+            NotFollowedError: as for `find_file`, or the file cannot be read.
 
         """
         path = self.find_file(name, folder)
@@ -134,7 +134,7 @@ class Reading:
 
 
 def _is_there(path: Path) -> bool:
-    """Whether there is anything to be opened; a name that is too long is nowhere."""
+    """Whether the path exists; a name that is too long does not."""
     try:
         return path.exists()
     except OSError:
@@ -142,7 +142,7 @@ def _is_there(path: Path) -> bool:
 
 
 def resolve(path: Path) -> Path:
-    """Return the path with its links followed; where they run in a circle it is not there."""
+    """Return the path with its links resolved; a cycle of links does not exist."""
     try:
         return path.resolve()
     except (OSError, RuntimeError, ValueError):
@@ -150,10 +150,10 @@ def resolve(path: Path) -> Path:
 
 
 def read_text(path: Path, *, is_yaml: bool = False) -> str:
-    """Return a file's text; what is no UTF-8 in a file that is not YAML is replaced.
+    """Return a file's text; invalid UTF-8 is replaced in a file that is not YAML.
 
     Raises:
-        InputError: it cannot be read, or is larger than any compose file.
+        InputError: the file cannot be read, or is larger than any Compose file.
 
     """
     try:
@@ -176,7 +176,7 @@ def _decode(content: bytes) -> str:
 
 
 def _find_oddity(path: Path) -> str | None:
-    """Return what stands there in the place of a file: a pipe, a device, ...; None for a file."""
+    """Return the kind of a path that is not a file (a pipe, a device, ...); None for a file."""
     try:
         check_plain(path)
     except OSError as error:

@@ -1,8 +1,8 @@
-"""A reference of a compose file that was not followed."""
+"""The error for a reference of a Compose file that was not followed."""
 
 
 class NotFollowedError(Exception):
-    """A file that the compose file refers to was not read; the message says why."""
+    """A file that the Compose file refers to was not read; the message says why."""
 
     def __init__(
         self, why: str, *, outside: bool = False, missing: bool = False, circular: bool = False
@@ -14,5 +14,5 @@ class NotFollowedError(Exception):
 
     @property
     def is_fault(self) -> bool:
-        """Whether Compose could not follow it either."""
+        """Whether Compose cannot follow it either."""
         return self.missing or self.circular

@@ -1,7 +1,7 @@
-"""What Compose itself makes of a project (`docker compose config`), laid over our own reading.
+"""Apply Compose's own values (`docker compose config`) to our reading of a project.
 
-Values are Compose's, positions are those of our reading. Compose is asked elsewhere: see
-`infra.host.probes.compose_config`.
+The values are Compose's, and the positions are ours. `infra.host.probes.compose_config` asks
+Compose.
 """
 
 import os
@@ -32,7 +32,7 @@ _DEEPEST = 100
 def apply_answer(file: ComposeFile, document: Any, confirmed_by: str) -> ComposeFile:
     """Return the file with the values of the JSON document that `docker compose config` prints.
 
-    Where that is not understood, our own reading stays, with the reason.
+    If it is not understood, our own reading is kept, with the reason.
     """
     try:
         services = _read_services(document, file.path)
@@ -42,12 +42,12 @@ def apply_answer(file: ComposeFile, document: Any, confirmed_by: str) -> Compose
 
 
 def apply_refusal(file: ComposeFile, message: str) -> ComposeFile:
-    """Return the file with Compose's refusal, secrets masked."""
+    """Return the file with Compose's error message, with secrets masked."""
     return replace(file, refused=_mask_secrets(message, file))
 
 
 def _mask_secrets(text: str, file: ComposeFile) -> str:
-    """Mask what `.env` files and those of `env_file` set, should Compose have repeated it."""
+    """Mask the values of `.env` and `env_file` files that Compose may have repeated."""
     values = set(file.hidden)
     values |= {one.value for service in file.services for one in service.environment.values()}
     for value in sorted(values, key=len, reverse=True):
@@ -65,7 +65,7 @@ def _read_services(document: Any, path: str) -> tuple[Service, ...]:
 
 
 def _convert_to_tree(value: Any, origin: Origin, depth: int) -> Value:
-    """Return what JSON holds as a tree that is all from one place."""
+    """Return a JSON value as a tree whose values share one origin."""
     if depth > _DEEPEST:
         raise ValueError("nested too deep")
     if isinstance(value, dict):
@@ -98,7 +98,7 @@ def _replace_values(
 
 
 def _keep_positions(answered: Service, own: Service) -> Service:
-    """Return what Compose answered about a service, at the positions where we read it."""
+    """Return Compose's values of a service, with our positions."""
 
     return replace(
         own,
@@ -118,7 +118,7 @@ def _keep_positions(answered: Service, own: Service) -> Service:
 def _locate_words(
     words: Iterable[LocatedValue], candidates: Iterable[LocatedValue], own: Service
 ) -> tuple[LocatedValue, ...]:
-    """Return words where our reading has the same; each of ours is taken once."""
+    """Return Compose's words, with the positions of our equal words, each used once."""
     left, located = list(candidates), []
     for word in words:
         match = next((one for one in left if _has_same_meaning(one.value, word.value)), None)
@@ -129,7 +129,7 @@ def _locate_words(
 
 
 def _locate_ports(ports: Iterable[PublishedPorts], own: Service) -> tuple[PublishedPorts, ...]:
-    """Return ports where our reading has the same; of a range Compose names each for itself."""
+    """Return Compose's ports, with our positions; Compose lists each port of a range separately."""
     located = (_find_ports(one, own) for one in ports)
     return tuple(dict.fromkeys(located))
 
@@ -145,7 +145,7 @@ def _find_ports(ports: PublishedPorts, own: Service) -> PublishedPorts:
 def _locate_values(
     values: Mapping[str, LocatedValue], ours: Mapping[str, LocatedValue], own: Service
 ) -> dict[str, LocatedValue]:
-    """Return values where our reading has the same keys."""
+    """Return Compose's values, with the positions of our keys."""
 
     def locate(key: str, value: LocatedValue) -> LocatedValue:
         if key not in ours:
@@ -162,7 +162,7 @@ def _locate_at_service(value: LocatedValue, own: Service) -> LocatedValue:
 
 
 def _keep_own_paths(answered: Service, own: Service) -> dict[str, dict[str, str]]:
-    """Return Compose's mounts; a path that it only made absolute stays as we have it."""
+    """Return Compose's mounts; a path that Compose only made absolute is kept as we have it."""
 
     def keep(key: str, target: str, source: str) -> str:
         path = own.mounts.get(key, {}).get(target, "")
@@ -183,7 +183,7 @@ def _keep_device_lines(answered: Service, own: Service) -> dict[str, DeviceReque
 
 
 def _has_same_meaning(one: str, other: str) -> bool:
-    """Whether two texts mean the same: Compose writes 2g as 2147483648, and 1.50 as 1.5."""
+    """Whether two texts mean the same: Compose writes 2g as 2147483648 and 1.50 as 1.5."""
     if one == other:
         return True
     for parse in (float, parse_docker_size):

@@ -1,6 +1,6 @@
-"""Compose's own schema: which keys there are, and of what type their values are.
+"""Validate a project against Compose's schema: its keys, and the types of their values.
 
-`infra/data/compose-spec.json` is what the newest Compose embeds (infra/data/README.md).
+`infra/data/compose-spec.json` is the schema that the newest Compose embeds (infra/data/README.md).
 """
 
 import json
@@ -20,7 +20,7 @@ _BRANCHES = ("oneOf", "anyOf", "allOf")
 
 
 def check_schema(top: Table, origin: Origin) -> list[Refusal]:
-    """Return where the tree does not follow the schema, one refusal a place."""
+    """Return a refusal for each value that does not follow the schema."""
     validator = _load_validator()
     found: dict[tuple[str, int], Refusal] = {}
     for error in validator.iter_errors(top):
@@ -32,14 +32,16 @@ def check_schema(top: Table, origin: Origin) -> list[Refusal]:
 
 @cache
 def _load_validator() -> "Validator":
-    from jsonschema import Draft202012Validator  # a tenth of a second that a plain run needs not
+    from jsonschema import (
+        Draft202012Validator,
+    )  # loading it takes a tenth of a second, which other commands save
 
     schema = json.loads((files("infra") / "data" / "compose-spec.json").read_text())
     return Draft202012Validator(schema)
 
 
 def _find_causes(error: "ValidationError") -> Iterator["ValidationError"]:
-    """Yield what is wrong within the branch that the value was meant for."""
+    """Yield the errors of the schema branch that the value was meant for."""
     if error.validator not in _BRANCHES or not error.context:
         yield error
         return
@@ -54,7 +56,7 @@ def _find_causes(error: "ValidationError") -> Iterator["ValidationError"]:
 
 
 def _is_about_type(one: "ValidationError") -> bool:
-    """Whether a branch is for another type of value altogether."""
+    """Whether a branch is for a different type of value."""
     return one.validator in ("type", "const", "enum") and not one.path
 
 
@@ -82,14 +84,14 @@ def _describe(error: "ValidationError", top: Table, origin: Origin) -> Refusal:
 
 
 def _list_extra(error: "ValidationError") -> list[str]:
-    """Return the keys that the schema does not know, in their order."""
+    """Return the keys that the schema does not know, in order."""
     quoted = error.message.rpartition("(")[2]
     table: Any = error.instance
     return [key for key in table if repr(key) in quoted]
 
 
 def _list_types(error: "ValidationError") -> str:
-    """Return the types that the value may have, as Compose names them."""
+    """Return the allowed types of the value, with Compose's names for them."""
     found = [error] if error.validator == "type" else []
     if error.validator in _BRANCHES:
         found = [one for one in error.context or () if one.validator == "type"]
@@ -107,7 +109,7 @@ def _as_list(value: Any) -> list[str]:
 
 
 def _shorten(message: str) -> str:
-    """Return a message without the value in front of it, which may be a whole tree, or secret."""
+    """Return a message without the value at its start, which may be a whole tree or a secret."""
     for sign in (" is less than", " is greater than", " does not match", " has non-unique"):
         _, found, rest = message.rpartition(sign)
         if found:
@@ -116,7 +118,7 @@ def _shorten(message: str) -> str:
 
 
 def _locate(top: Table, steps: list[str | int], origin: Origin) -> Origin:
-    """Return where a value is written, or the nearest above it."""
+    """Return the origin of a value, or of its nearest parent that has one."""
     value: Value = top
     for step in steps:
         if isinstance(step, int):

@@ -1,4 +1,4 @@
-"""The variables of services: what `environment` sets, and beneath it the files of `env_file`."""
+"""The variables of services, from `environment` and, with lower precedence, from `env_file`."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -17,17 +17,17 @@ from infra.compose_file.yaml_tree import (
 )
 
 ENV_FILE_VALUES = "x-env-file-values"
-"""Holds what the files of a service's `env_file` set."""
+"""The key for the variables from a service's `env_file`."""
 UNREAD_ENV_FILE = "x-unread-env-file"
-"""Marks a service one of whose env files was not read."""
+"""Marks a service with an env file that was not read."""
 
 
 def resolve_environments(
     reading: Reading, top: Table, names: Iterable[str], variables: Mapping[str, str]
 ) -> Table:
-    """Return the tree with the environments of services as mappings, env files read.
+    """Return the tree with the services' environments as mappings, and their env files read.
 
-    A name alone has the value of the project's variable; without one it is not set.
+    A name without a value takes the value of the project's variable, if it is set.
     """
     services = to_table(top.get("services"))
     if not services:
@@ -68,7 +68,7 @@ def _resolve(
 
 
 def _check_label_files(reading: Reading, name: str, service: Table) -> None:
-    """Note the files of `label_file` that cannot be read; Compose reads them, too."""
+    """Record the files of `label_file` that cannot be read; Compose reads them too."""
     for entry, origin in to_items(service.get("label_file")).entries():
         try:
             reading.read_file(to_text(entry), Path())
@@ -79,7 +79,7 @@ def _check_label_files(reading: Reading, name: str, service: Table) -> None:
 
 
 def _read_environment(service: Table, variables: Mapping[str, str]) -> Table:
-    """Return what `environment` sets, as a mapping; None is a name without a value."""
+    """Return the variables of `environment` as a mapping; None is a name without a value."""
     value, resolved = service.get("environment"), Table()
     if isinstance(value, Items):
         for item, origin in value.entries():
@@ -108,7 +108,7 @@ def _read_env_file(
 
 
 def _read_raw(reading: Reading, source: Source) -> Table:
-    """Read `format: raw`: what stands behind the sign is the value as it is."""
+    """Read `format: raw`, in which the text after the equals sign is the value."""
     found = Table()
     for number, line in enumerate(source.lines, 1):
         name, equals, value = line.partition("=")

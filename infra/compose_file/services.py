@@ -1,4 +1,4 @@
-"""The services of a project as the model has them."""
+"""Convert the services of a project to the model."""
 
 from collections.abc import Collection, Iterator
 
@@ -24,7 +24,7 @@ from infra.compose_file.yaml_tree import (
     to_text,
 )
 
-# The keys under which it is noted that a service is not known whole.
+# The keys that mark a service as not completely read.
 _MARKS = {
     UNREAD_ENV_FILE: "env_file",
     UNREAD_EXTENDS: "extends",
@@ -33,7 +33,7 @@ _MARKS = {
 
 
 def read_services(top: Table, active: Collection[str]) -> Iterator[Service]:
-    """Yield the services, those that a plain `up` does not start too."""
+    """Yield all services, including those that a plain `up` does not start."""
     for name, value, origin in to_table(top.get("services")).entries():
         if isinstance(value, Table):
             yield _read_service(name, value, origin, name in active)

@@ -1,7 +1,7 @@
-"""A command string split into words as Compose splits it, which is not as a shell does.
+"""Split a command string into words as Compose does, which differs from a shell.
 
-It ends at an unquoted `;`, `&`, `|`, `<` or `>`, and what follows is dropped without a word.
-In double quotes a backslash goes, whatever stands behind it; a `#` begins no comment.
+It ends at an unquoted `;`, `&`, `|`, `<` or `>`, and the rest is dropped silently. In double quotes
+a backslash is always removed, and a `#` does not start a comment.
 https://github.com/mattn/go-shellwords
 """
 
@@ -15,7 +15,7 @@ INVALID_COMMAND = "invalid command line string"
 
 @dataclass(frozen=True)
 class SplitCommand:
-    """The words of a command, and the text that Compose drops behind them."""
+    """The words of a command, and the text after them that Compose drops."""
 
     words: tuple[str, ...]
     dropped: str = ""
@@ -25,7 +25,7 @@ def split_command(text: str) -> SplitCommand:
     """Return the words of a command string.
 
     Raises:
-        ValueError: a quote, a bracket or a backslash is left open.
+        ValueError: a quote, a bracket or a backslash is not closed.
 
     """
     splitter = _Splitter()
@@ -45,7 +45,7 @@ class _Splitter:
         self._is_escaped = False
 
     def take(self, character: str) -> bool:
-        """Take the next character; return whether the command goes on."""
+        """Process the next character; return whether the command continues."""
         if self._is_escaped:
             self._is_escaped = False
             self._add(character)
@@ -60,7 +60,7 @@ class _Splitter:
             self._take_bracket(character)
         elif character in _ENDS and not self._quote:
             if character == ">" and self._word and self._word.isdecimal():
-                self._word = None  # the number of a stream
+                self._word = None  # a stream number
             return False
         else:
             self._add(character)
@@ -74,7 +74,7 @@ class _Splitter:
         return tuple(self._words)
 
     def _take_bracket(self, character: str) -> None:
-        """Within backquotes and `$(...)` nothing is split; they stay as they are."""
+        """Process a character in backquotes or `$(...)`, which are kept unsplit."""
         if self._quote in ("'", '"'):
             pass
         elif character == "`" and self._quote != "(":

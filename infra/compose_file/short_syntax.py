@@ -1,7 +1,7 @@
 """The short forms of ports, volumes and devices: `8080:80/udp`, `./data:/data:ro`.
 
-https://docs.docker.com/reference/compose-file/services/#ports and `#volumes`; what is refused,
-and in which words, is compose-go's `format/volume.go` and go-connections' `nat` package.
+https://docs.docker.com/reference/compose-file/services/#ports and `#volumes`; the errors and their
+wording come from compose-go's `format/volume.go` and go-connections' `nat` package.
 """
 
 import ipaddress
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 _LARGEST_PORT = 65535
 
-# A volume's text of up to two characters is a target whatever it holds.
+# A volume of up to two characters is always a target.
 LONGEST_BARE_TARGET = 2
 _PROTOCOLS = ("tcp", "udp", "sctp")
 _PROPAGATIONS = ("rprivate", "private", "rshared", "shared", "rslave", "slave")
@@ -20,24 +20,24 @@ _LETTER = re.compile(r"[^\W\d_]")
 
 
 class SpecError(ValueError):
-    """A short form that Compose does not take, in its words."""
+    """A short form that Compose refuses, with Compose's message."""
 
 
 @dataclass(frozen=True)
 class PortSpec:
-    """Ports of a container, one after the other, and where the host publishes them."""
+    """A range of container ports, and the host ports that publish it."""
 
     target: tuple[int, int]
-    """First and last."""
+    """The first and the last port."""
     published: tuple[int, int] | None
-    """First and last; more than one for a single target is a range to choose from."""
+    """The first and the last port; for a single target, a range to choose from."""
     address: str
     protocol: str
 
 
 @dataclass(frozen=True)
 class VolumeSpec:
-    """What is mounted where."""
+    """A mount: its source and its target."""
 
     target: str
     source: str = ""
@@ -48,15 +48,15 @@ class VolumeSpec:
 
     @property
     def is_bind(self) -> bool:
-        """Whether the source is a path of the host."""
+        """Whether the source is a host path."""
         return is_path(self.source)
 
 
 def parse_port(text: str) -> PortSpec:
-    """Return what `[ADDRESS:][HOST:]CONTAINER[/PROTOCOL]` says.
+    """Parse `[ADDRESS:][HOST:]CONTAINER[/PROTOCOL]`.
 
     Raises:
-        SpecError: Compose does not take it.
+        SpecError: Compose refuses it.
 
     """
     parts = text.split(":")
@@ -106,10 +106,10 @@ def _measure(ports: tuple[int, int]) -> int:
 
 
 def parse_volume(text: str) -> VolumeSpec:
-    """Return what `[SOURCE:]TARGET[:OPTIONS]` says.
+    """Parse `[SOURCE:]TARGET[:OPTIONS]`.
 
     Raises:
-        SpecError: Compose does not take it.
+        SpecError: Compose refuses it.
 
     """
     if not text:
@@ -135,7 +135,7 @@ def parse_volume(text: str) -> VolumeSpec:
 
 
 def _split_sections(text: str) -> list[str]:
-    """Split at colons, but not behind the letter of a Windows drive."""
+    """Split at colons, but not after a Windows drive letter."""
     sections = [""]
     for character in text:
         if character == ":" and not _LETTER.fullmatch(sections[-1]):
@@ -146,16 +146,16 @@ def _split_sections(text: str) -> list[str]:
 
 
 def is_path(source: str) -> bool:
-    """Whether a volume's source is a path, of Windows too, and not a name."""
+    """Whether a volume's source is a path (also a Windows path) and not a name."""
     is_drive = bool(_LETTER.match(source)) and source[1:2] == ":"
     return source.startswith((".", "/", "~", "\\\\")) or is_drive
 
 
 def parse_device(text: str) -> dict[str, str]:
-    """Return what `SOURCE[:TARGET[:PERMISSIONS]]` says.
+    """Parse `SOURCE[:TARGET[:PERMISSIONS]]`.
 
     Raises:
-        SpecError: Compose does not take it.
+        SpecError: Compose refuses it.
 
     """
     parts = text.split(":")

@@ -1,4 +1,4 @@
-"""Sizes, durations and numbers of CPUs as Compose reads them, and as it writes them."""
+"""Read and write sizes, durations and numbers of CPUs as Compose does."""
 
 import math
 import re
@@ -18,7 +18,7 @@ def parse_docker_size(text: str) -> int:
     """Return a size in bytes as docker/go-units reads it: `2g`, `2 GiB`, `1.5e3m`.
 
     Raises:
-        ValueError: it reads none, in its words.
+        ValueError: it is not a size; with go-units' message.
 
     """
     if _INTEGER.fullmatch(text):
@@ -47,21 +47,21 @@ def _parse_float(text: str) -> float:
 
 
 def _to_integer(size: float) -> int:
-    return int(size) if size <= _LARGEST else -_LARGEST - 1  # Go's conversion overflows to it
+    return int(size) if size <= _LARGEST else -_LARGEST - 1  # the result of Go's overflow
 
 
 def parse_cpus(text: str) -> float:
     """Return a number of CPUs, with the precision that Compose keeps.
 
     Raises:
-        ValueError: it is no number.
+        ValueError: it is not a number.
 
     """
     return round_to_single(_parse_float(text))
 
 
 def round_to_single(number: float) -> float:
-    """Return the shortest number that is the same in single precision."""
+    """Return the shortest decimal that is equal in single precision."""
     try:
         (single,) = struct.unpack("f", struct.pack("f", number))
     except (OverflowError, struct.error):
@@ -74,5 +74,5 @@ def round_to_single(number: float) -> float:
 
 
 def is_duration(text: str) -> bool:
-    """Whether Compose reads a duration: `1m30s`, `2h`."""
+    """Whether Compose accepts the duration, such as `1m30s` or `2h`."""
     return _DURATION.fullmatch(text) is not None

@@ -1,4 +1,4 @@
-"""What a plain `docker compose up` starts, and what it leaves: judged apart."""
+"""Split a project into the services that a plain `docker compose up` starts, and the others."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -7,15 +7,15 @@ from infra.compose_file.model import ComposeFile
 
 
 def keep_started(file: ComposeFile) -> ComposeFile:
-    """Return the project with the services alone that a plain `up` starts."""
+    """Return the project with only the services that a plain `up` starts."""
     started = tuple(one for one in file.services if not one.not_started_because)
     return file if len(started) == len(file.services) else replace(file, services=started)
 
 
 def split_dormant(file: ComposeFile) -> Iterator[tuple[str, ComposeFile]]:
-    """Yield why services are not started, and the project with those services alone.
+    """Yield each reason for not starting services, and the project with only those services.
 
-    What is not theirs (unset variables, refusals, what was not read) is left out.
+    Unset variables, refusals and unread references of the whole project are left out.
     """
     bare = replace(
         file,

@@ -1,8 +1,8 @@
-"""The files of a project as one tree: parsed, interpolated, extended, included and merged.
+"""Read the files of a project into one tree: parse, interpolate, extend, include and merge.
 
-In Compose's own order: the tree of each file is laid over that of the files before it, checked
-against the schema, and written in its long forms. What Compose would refuse is noted and left
-out, so that the rest can be judged.
+As in Compose, the tree of each file is merged over that of the files before it, validated against
+the schema, and converted to long form. Values that Compose would refuse are recorded and left out,
+so that the rest can be checked.
 """
 
 import re
@@ -26,7 +26,7 @@ from infra.compose_file.yaml_nodes import NotYamlError
 from infra.compose_file.yaml_tree import Origin, Source, Table, make_table, to_text
 from qca.core.errors import InputError
 
-# At the top of a block, or anywhere in a flow mapping; most files have none.
+# At the start of a block, or anywhere in a flow mapping; most files have none.
 _MAY_HAVE_NAME = re.compile(r"""^["']?name["']?\s*:|^\{""", re.M)
 
 NOT_JUDGED = "Nothing in the file was judged, and nothing in it was changed."
@@ -39,10 +39,10 @@ def read_tree(
     variables: Mapping[str, str],
     trail: tuple[Path, ...] = (),
 ) -> Table:
-    """Return the tree of files, the later laid over the earlier, its paths absolute.
+    """Return the tree of the files, later ones merged over earlier ones, with absolute paths.
 
     Raises:
-        InputError: a file cannot be read, or is not YAML; with the line.
+        InputError: a file cannot be read or is not YAML; with the line.
 
     """
     top = Table()
@@ -56,7 +56,7 @@ def read_tree(
 def find_name(
     reading: Reading, paths: Sequence[Path], variables: Mapping[str, str]
 ) -> tuple[str, Origin] | None:
-    """Return the name that the last of the files with one gives the project, and where."""
+    """Return the project name from the last file that sets one, with its origin."""
     named = None
     for path in paths:
         if not _MAY_HAVE_NAME.search(read_text(path, is_yaml=True)):
@@ -72,7 +72,7 @@ def find_name(
 
 
 class _FileReader:
-    """Reads one file; its `extends` are relative to the folder, and so are its `include`."""
+    """Reads one file; its `extends` and `include` are relative to the folder."""
 
     def __init__(
         self,
@@ -90,7 +90,7 @@ class _FileReader:
         self._extended: dict[Path, ExtendedFile] = {}
 
     def lay_over(self, top: Table) -> Table:
-        """Return the tree with this file's documents laid over it."""
+        """Return the tree with this file's documents merged over it."""
         for document in parse_file(self._reading, self._path, self._variables):
             top = self._lay_document(document, top)
         return top
@@ -128,7 +128,7 @@ class _FileReader:
         return own
 
     def _read_extended(self, path: Path) -> ExtendedFile:
-        """Return the services of another file, in their long forms and with absolute paths."""
+        """Return the services of another file, in long form and with absolute paths."""
         if path not in self._extended:
             self._reading.count_file()
             self._extended[path] = self._read_services(path)
@@ -181,7 +181,7 @@ def parse_file(reading: Reading, path: Path, variables: Mapping[str, str]) -> li
     """Return the documents of a file.
 
     Raises:
-        InputError: it cannot be read, or is not YAML; with the line.
+        InputError: the file cannot be read or is not YAML; with the line.
 
     """
     text = read_text(path, is_yaml=True)
@@ -195,6 +195,6 @@ def parse_file(reading: Reading, path: Path, variables: Mapping[str, str]) -> li
 
 
 def _write_long(top: Table, reading: Reading) -> Table:
-    """Return the tree in its long forms, which may show more duplicates."""
+    """Return the tree in long form, in which more duplicates can appear."""
     top.drop("version")
     return make_unique(expand_short_forms(top, reading.refusals), reading.refusals)

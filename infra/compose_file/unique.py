@@ -1,6 +1,6 @@
-"""Lists that may hold a thing once only: the later entry takes the place of the earlier.
+"""Remove duplicates from lists; a later entry replaces an earlier one.
 
-Two entries are the same by a variable's name, a mount's target, a port's numbers.
+Entries are duplicates if they have the same variable name, mount target or port numbers.
 https://docs.docker.com/reference/compose-file/merge/#unique-resources
 """
 
@@ -12,11 +12,11 @@ from infra.compose_file.short_syntax import SpecError, parse_volume
 from infra.compose_file.yaml_tree import Items, Origin, Table, Value, make_items, to_text
 
 Identify = Callable[[Value, str], str]
-"""Returns what an entry is the same by; raises SpecError."""
+"""Returns the identity of an entry, or raises SpecError."""
 
 
 def make_unique(top: Table, refusals: list[Refusal]) -> Table:
-    """Return the tree with the lists made unique; what Compose refuses there is noted."""
+    """Return the tree without duplicates in its lists, and record what Compose refuses."""
     return _visit_table(top, _RULES, "", refusals)
 
 
@@ -44,7 +44,7 @@ def _make_unique(items: Items, identify: Identify, path: str, refusals: list[Ref
         except SpecError as error:
             refusals.append(Refusal(str(error), origin.line, origin.source.path))
             key = f"{index}"
-        found[key] = (value, origin)  # a key keeps its first place
+        found[key] = (value, origin)  # a key keeps its first position
     return make_items(found.values(), is_flow=items.is_flow)
 
 

@@ -1,6 +1,6 @@
-"""Values that pass Compose's schema and that it cannot read all the same.
+"""Find values that pass Compose's schema but that Compose cannot read.
 
-Sizes, durations, counts and command strings: the schema takes any text for them.
+The schema accepts any text for sizes, durations, counts and command strings.
 """
 
 import re
@@ -12,19 +12,19 @@ from infra.compose_file.shell_words import split_command
 from infra.compose_file.sizes import is_duration, parse_cpus, parse_docker_size
 from infra.compose_file.yaml_tree import Items, Origin, Table, Value, to_table, to_text
 
-_NUMBER = re.compile(r"[+-]?[0-9]+")  # what Go's strconv.Atoi takes
+_NUMBER = re.compile(r"[+-]?[0-9]+")  # the syntax of Go's strconv.Atoi
 
 Check = Callable[[Value], None]
-"""Raises ValueError for what Compose cannot read."""
+"""Raises ValueError for a value that Compose cannot read."""
 
 
 def check_values(top: Table) -> list[Refusal]:
-    """Return what Compose could not decode of the project."""
+    """Return the values of the project that Compose cannot read."""
     return _Walk().visit(top, _RULES)
 
 
 class _Walk:
-    """One walk through a project."""
+    """A traversal of a project."""
 
     def __init__(self) -> None:
         self._refusals: list[Refusal] = []

@@ -1,4 +1,4 @@
-"""The values under the keys of a service, each with its line."""
+"""Read the values of a service's keys, each with its line."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -16,7 +16,7 @@ from infra.compose_file.yaml_tree import (
     to_text,
 )
 
-# Keys of a service that hold one value.
+# Keys of a service with a single value.
 _SINGLE = (
     "container_name",
     "cpu_period",
@@ -48,7 +48,7 @@ def locate_value(value: Value, origin: Origin) -> LocatedValue:
 
 
 def read_settings(service: Table) -> dict[str, LocatedValue]:
-    """Return the single values by the paths of their keys."""
+    """Return the single values by the path of their key."""
     found = dict(_read_keys(service, "", _SINGLE))
     deploy = descend(service, "deploy")
     found.update(_read_keys(deploy, "deploy.", ("replicas",)))
@@ -71,7 +71,7 @@ def _read_keys(
 
 
 def _read_ulimit(key: str, value: Value, origin: Origin) -> Iterator[tuple[str, LocatedValue]]:
-    """Yield the hard limit and the soft one."""
+    """Yield the hard limit and the soft limit."""
     if not isinstance(value, Table):
         if value is not None and not isinstance(value, Items):
             yield key, locate_value(value, origin)
@@ -84,7 +84,7 @@ def _read_ulimit(key: str, value: Value, origin: Origin) -> Iterator[tuple[str, 
 
 
 def read_environment(table: Table) -> dict[str, LocatedValue]:
-    """Return the variables that have a value; of `NAME=value` as it is written the value."""
+    """Return the variables that have a value."""
     found = {}
     for name, value, origin in table.entries():
         if value is not None:
@@ -94,7 +94,7 @@ def read_environment(table: Table) -> dict[str, LocatedValue]:
 
 
 def read_devices(service: Table) -> Iterator[tuple[str, DeviceRequests]]:
-    """Yield the keys that request devices, each with its requests."""
+    """Yield each key that requests devices, with its requests."""
     reservations = descend(service, "deploy", "resources", "reservations")
     for key, items, capability in (
         ("gpus", to_items(service.get("gpus")), "gpu"),
@@ -107,14 +107,14 @@ def read_devices(service: Table) -> Iterator[tuple[str, DeviceRequests]]:
 
 
 def read_host_devices(service: Table) -> Iterator[LocatedValue]:
-    """Yield what `devices` names of the host, a device file or a CDI device."""
+    """Yield the device files and CDI devices in `devices`."""
     for item, origin in to_items(service.get("devices")).entries():
         if source := to_text(to_table(item).get("source")):
             yield locate_value(source, origin)
 
 
 def read_host_paths(service: Table) -> Iterator[LocatedValue]:
-    """Yield the paths of the host that `volumes` mounts."""
+    """Yield the host paths that `volumes` mounts."""
     for item, origin in to_items(service.get("volumes")).entries():
         entry = to_table(item)
         if entry.get("type") == "bind":
@@ -135,7 +135,7 @@ def _read_device(entry: Table, capability: str) -> DeviceRequest:
 
 
 def read_ports(service: Table) -> Iterator[PublishedPorts]:
-    """Yield the ports of the host that a service publishes, a range as one."""
+    """Yield the host ports that a service publishes; a range is one entry."""
     for item, origin in to_items(service.get("ports")).entries():
         entry = to_table(item)
         published = _read_range(to_text(entry.get("published")))
@@ -158,7 +158,7 @@ def _read_range(text: str) -> tuple[int, int] | None:
 
 
 def read_mounts(service: Table) -> dict[str, dict[str, str]]:
-    """Return what is seen where: bind mounts by path, secrets and configs by name, scratch."""
+    """Return what each container path shows: a host path, a secret, a config or a tmpfs."""
     volumes = [to_table(one) for one in to_items(service.get("volumes"))]
     return {
         "volumes": {

@@ -1,4 +1,4 @@
-"""The nodes of a YAML stream, with their marks; what is not YAML is refused with its line."""
+"""Parse a YAML stream into nodes with positions; invalid YAML is an error with its line."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -17,25 +17,25 @@ from yaml.events import (
     StreamEndEvent,
 )
 
-# libyaml's parser is the one that Go's was translated from; where it was not built in, PyYAML's
-# own reads the same language at a twentieth of the speed.
+# Go's parser was translated from libyaml. If PyYAML was built without libyaml, its own parser reads
+# the same language, twenty times slower.
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
-# Compose's own schema goes about ten levels deep.
+# Compose's schema is about ten levels deep.
 _DEEPEST = 100
 
 # Each alias is walked where it stands. A file of 4 MiB holds fewer values without aliases; an
 # alias bomb stands for more.
 MOST_VALUES = 400_000
 
-# Of `%YAML`; Go's parser takes no other.
+# The only version in `%YAML` that Go's parser accepts.
 _VERSION = (1, 1)
 
 _BLOCK_STYLES = ("|", ">")
 
 
 class NotYamlError(ValueError):
-    """A text that is not YAML, with the line where that shows; 0 where none is known."""
+    """A text that is not YAML, with the line of the error; 0 if it is unknown."""
 
     def __init__(self, problem: str, line: int = 0) -> None:
         super().__init__(problem)
@@ -44,13 +44,13 @@ class NotYamlError(ValueError):
 
 @dataclass(slots=True, eq=False)
 class Node:
-    """A scalar, a list or a mapping of a document; an alias is the node that it stands for."""
+    """A scalar, a list or a mapping of a document; an alias is the same node as its anchor."""
 
     kind: Literal["scalar", "list", "mapping"]
     line: int
     column: int
     tag: str = ""
-    """As written, or empty."""
+    """The tag as written, or empty."""
     text: str = ""
     is_plain: bool = False
     is_block: bool = False
@@ -63,7 +63,7 @@ def compose_documents(text: str) -> Iterator[Node]:
     """Yield the documents of a stream.
 
     Raises:
-        NotYamlError: it is not YAML, or is nested too deep.
+        NotYamlError: the text is not YAML, or is nested too deeply.
 
     """
     try:
@@ -84,7 +84,7 @@ def compose_documents(text: str) -> Iterator[Node]:
 
 
 class _Composer:
-    """Composes one document from the events of a stream."""
+    """Builds one document from the events of a stream."""
 
     def __init__(self, loader: yaml.SafeLoader) -> None:
         self._loader = loader

@@ -1,6 +1,6 @@
-"""Plain YAML scalars as Compose's parser resolves them: YAML 1.2 with what it keeps of 1.1.
+"""Resolve plain YAML scalars as Compose's parser does: YAML 1.2 with parts of 1.1.
 
-`010` is octal, `1_000` is a number, `yes` is a text. Numbers are written back as Go prints them.
+`010` is octal, `1_000` is a number, and `yes` is a string. Numbers are printed as Go prints them.
 https://github.com/yaml/go-yaml (resolve.go)
 """
 
@@ -27,18 +27,18 @@ _INTEGERS = (
     (re.compile(r"[-+]?0[xX][0-9a-fA-F]+"), 16),
     (re.compile(r"[-+]?0[bB][01]+"), 2),
     (re.compile(r"[-+]?0[oO]?[0-7]+"), 8),
-    (re.compile(r"[-+]?(0|[1-9][0-9]{0,19})"), 10),  # 64 bits hold no more digits
+    (re.compile(r"[-+]?(0|[1-9][0-9]{0,19})"), 10),  # no 64-bit number has more digits
 )
 _DATE = re.compile(r"[0-9]{4}-[0-9]{1,2}-[0-9]{1,2}")
 _FIRST = frozenset("+-.0123456789")
 _SMALLEST_INTEGER, _LARGEST_INTEGER = -(2**63), 2**64 - 1
 
-# Beyond these exponents Go prints a float in the scientific notation.
+# Beyond these exponents Go uses scientific notation for floats.
 _SMALLEST_EXPONENT, _LARGEST_EXPONENT = -4, 6
 
 
 def resolve_plain(text: str) -> Scalar:
-    """Return what an unquoted scalar stands for."""
+    """Return the value of an unquoted scalar."""
     if text in _CONSTANTS:
         return _CONSTANTS[text]
     if text[0] not in _FIRST:
@@ -47,10 +47,10 @@ def resolve_plain(text: str) -> Scalar:
 
 
 def resolve_tagged(text: str, tag: str) -> Scalar:
-    """Return what a scalar under a tag stands for; under a tag that YAML lacks it is a text.
+    """Return the value of a tagged scalar; with a tag that YAML does not define, it is a string.
 
     Raises:
-        ValueError: the text is none of that type.
+        ValueError: the text is not of that type.
 
     """
     kind = tag.removeprefix(_YAML)
@@ -67,7 +67,7 @@ def resolve_tagged(text: str, tag: str) -> Scalar:
 
 
 def format_scalar(value: Scalar) -> str:
-    """Return a scalar as Go prints it: 1.0 is `1`, true is `true`, and nothing is empty."""
+    """Return a scalar as Go prints it: 1.0 is `1`, true is `true`, and null is empty."""
     if value is None:
         return ""
     if isinstance(value, bool):
@@ -76,7 +76,7 @@ def format_scalar(value: Scalar) -> str:
 
 
 def format_float(value: float) -> str:
-    """Return a float as Go's `%v` prints it: the shortest digits, 1e+06 from a million on."""
+    """Return a float as Go's `%v` prints it: the shortest digits, with 1e+06 from one million."""
     if not math.isfinite(value):
         return "NaN" if math.isnan(value) else f"{'+' if value > 0 else '-'}Inf"
     sign, digits, exponent = _split_float(value)
@@ -90,7 +90,7 @@ def format_float(value: float) -> str:
 
 
 def _split_float(value: float) -> tuple[str, str, int]:
-    """Return a float's sign, its shortest digits, and the exponent of the first of them."""
+    """Return a float's sign, its shortest digits, and the exponent of the first digit."""
     sign, digits, exponent = Decimal(repr(value)).as_tuple()
     text = "".join(map(str, digits))
     short = text.rstrip("0") or "0"
@@ -99,7 +99,7 @@ def _split_float(value: float) -> tuple[str, str, int]:
 
 
 def _write_date(text: str) -> str:
-    """Return a date as Go prints the moment for which Compose takes it."""
+    """Return a date as Go prints the time that Compose reads it as."""
     try:
         moment = date(*map(int, text.split("-")))
     except ValueError:
@@ -117,7 +117,7 @@ def _resolve_number(text: str) -> Scalar:
             if _SMALLEST_INTEGER <= number <= _LARGEST_INTEGER:
                 return number
     number = float(plain) if _FLOAT.fullmatch(plain) else math.inf
-    return number if math.isfinite(number) else text  # out of a float's range it stays a text
+    return number if math.isfinite(number) else text  # beyond a float's range it is a string
 
 
 def _decode_binary(text: str) -> str:

@@ -1,4 +1,4 @@
-"""A YAML document as plain values that know where each of them is written."""
+"""A YAML document as plain values, each with its origin in a file."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ Value = Union["Table", "Items", Scalar]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Source:
-    """A file that values come from, and what they are interpolated with."""
+    """The file of a value, and the variables for its interpolation."""
 
     path: str
     lines: tuple[str, ...]
@@ -20,19 +20,19 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """Where a value is written."""
+    """The position of a value in a file."""
 
     source: Source
     line: int
-    """The line of its key, or of the list's item."""
+    """The line of its key, or of its list item."""
     start: tuple[int, int] = (0, 0)
-    """The line and the column on which the value itself begins."""
+    """The line and the column at which the value starts."""
     raw: str = ""
-    """A scalar's text as it is written, its variables not filled in."""
+    """A scalar's text as written, before interpolation."""
     is_block: bool = False
-    """A text below `|` or `>`."""
+    """A block scalar (`|` or `>`)."""
     is_merged: bool = False
-    """It came by a merge (`<<`): several mappings may have it."""
+    """It comes from a merge (`<<`), so several mappings may share it."""
 
 
 class Table(dict[str, Value]):
@@ -46,17 +46,17 @@ class Table(dict[str, Value]):
         self.is_flow = False
 
     def put(self, key: str, value: Value, origin: Origin) -> None:
-        """Set a value and where it is from."""
+        """Set a value and its origin."""
         self[key] = value
         self.origins[key] = origin
 
     def drop(self, key: str) -> None:
-        """Remove a value if it is there."""
+        """Remove a value if it exists."""
         self.pop(key, None)
         self.origins.pop(key, None)
 
     def copy(self) -> "Table":
-        """Return a mapping of its own with the same values."""
+        """Return a copy of the mapping; the values are shared."""
         other = Table()
         other.update(self)
         other.origins.update(self.origins)
@@ -80,12 +80,12 @@ class Items(list[Value]):
         self.is_flow = False
 
     def add(self, value: Value, origin: Origin) -> None:
-        """Append a value and where it is from."""
+        """Append a value and its origin."""
         self.append(value)
         self.origins.append(origin)
 
     def copy(self) -> "Items":
-        """Return a list of its own with the same values."""
+        """Return a copy of the list; the values are shared."""
         return make_items(self.entries(), is_flow=self.is_flow)
 
     def entries(self) -> Iterator[tuple[Value, Origin]]:
@@ -103,7 +103,7 @@ def make_items(pairs: Iterable[tuple[Value, Origin]], *, is_flow: bool = False) 
 
 
 def make_table(values: Mapping[str, Value], origin: Origin) -> Table:
-    """Return a mapping whose values are all from one place."""
+    """Return a mapping whose values share one origin."""
     table = Table()
     for key, value in values.items():
         table.put(key, value, origin)
@@ -111,22 +111,22 @@ def make_table(values: Mapping[str, Value], origin: Origin) -> Table:
 
 
 def to_table(value: Value) -> Table:
-    """Return a mapping; an empty one for what is none."""
+    """Return a mapping; an empty one for any other value."""
     return value if isinstance(value, Table) else Table()
 
 
 def to_items(value: Value) -> Items:
-    """Return a list; an empty one for what is none."""
+    """Return a list; an empty one for any other value."""
     return value if isinstance(value, Items) else Items()
 
 
 def to_text(value: Value) -> str:
-    """Return a scalar as Compose prints it; nothing for a mapping or a list."""
+    """Return a scalar as Compose prints it; an empty string for a mapping or a list."""
     return "" if isinstance(value, Table | Items) else format_scalar(value)
 
 
 def descend(value: Value, *keys: str) -> Table:
-    """Return the mapping under keys that lie in one another."""
+    """Return the mapping under nested keys."""
     for key in keys:
         value = to_table(value).get(key)
     return to_table(value)
