@@ -38,7 +38,7 @@ def _judge_privileges(subject: HostSubject, engine: Engine) -> Iterator[Verdict]
     )
     severity = subject.grade_container_fault()
     if parse_version(engine.version) >= _MAY_BE_PATCHED:
-        message += "\nRevisions of the snap after September 2026 may have been mended."
+        message += "\nRevisions of the snap after September 2026 may have fixed this."
         severity = Severity.WARNING
     around = () if subject.is_local_run else (TRAIN_LOCALLY,)
     yield Verdict(severity, message, evidence, (_INSTALL_PACKAGES, *around))

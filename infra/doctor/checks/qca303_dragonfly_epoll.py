@@ -49,7 +49,7 @@ def _judge_service(dragonfly: Dragonfly, obstacles: list[str]) -> Verdict:
         return ok(f"Service {name}: nothing is known that keeps io_uring from it.")
     message = (
         f"Service {name}: Dragonfly will use epoll instead of io_uring: {'; '.join(obstacles)}.\n"
-        "It says so once in its log and runs, a little slower; there is nothing to mend. "
+        "It says so once in its log and runs, a little slower; nothing needs to be fixed. "
         "`--force_epoll` keeps it from trying."
     )
     return Verdict(Severity.INFO, message, {"service": name, "reasons": obstacles})

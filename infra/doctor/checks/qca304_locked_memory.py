@@ -32,7 +32,9 @@ def _judge_service(
 ) -> Verdict:
     name = service.name
     if not isinstance(engine, Engine):
-        return skip(f"Whether service {name} gets its memlock cannot be told: no engine.")
+        return skip(
+            f"Cannot determine whether service {name} gets its memlock: no engine answered."
+        )
     most = engine.most_memlock
     wanted = _UNLIMITED if memlock.value == "-1" else read_size(memlock)
     evidence = {"service": name, "asked": memlock.value, "most": most}
@@ -40,8 +42,8 @@ def _judge_service(
         return skip(f"Service {name}: memlock {memlock.value!r} is no size.", **evidence)
     if most is None:
         return skip(
-            f"Whether service {name} gets its memlock of {memlock.value} cannot be told: "
-            "the daemon's process cannot be seen from here.",
+            f"Cannot determine whether service {name} gets its memlock of {memlock.value}: the "
+            "daemon's process is not visible from here.",
             **evidence,
         )
     if most == _UNLIMITED or _UNLIMITED != wanted <= most:
@@ -72,7 +74,7 @@ CHECK = Check(
     title="More locked memory asked for than the engine may give",
     needs=("docker",),
     looks_at="`ulimits: memlock` of the services in the files given with -f, against the "
-    "capabilities and limits of the daemon's process, where that is to be seen on this host.",
+    "capabilities and limits of the daemon's process, where this host shows them.",
     why="Dragonfly's documentation asks for `memlock: -1`, which io_uring needed before kernel "
     "5.12. Raising a hard limit takes CAP_SYS_RESOURCE; a rootless daemon, or one in a "
     "container, lacks it, and then no container with that setting starts at all.",

@@ -7,7 +7,7 @@ from pathlib import PurePosixPath
 from infra.compose_file.model import ComposeFile, LocatedValue, Service
 from infra.doctor.check import Check
 from infra.doctor.finding import Remedy, Severity, Verdict, locate
-from infra.doctor.remedies.line_edit import delete_line, edit_line
+from infra.doctor.remedies.line_edit import delete_item, edit_line
 from infra.doctor.subjects import FileSubject
 from infra.doctor.unread_extends import skip_hidden_services
 
@@ -41,8 +41,8 @@ def _warn(file: ComposeFile, service: Service, path: LocatedValue) -> Verdict:
 
 
 def _leave_out(file: ComposeFile, path: LocatedValue) -> tuple[Remedy, ...]:
-    """Return the remedy for the short form on a line of its own, `- /run/docker.sock:/s`."""
-    edit = delete_line(file, path, rf"-\s+([\"']?){re.escape(path.raw)}(:[^\s\"']*)?\1")
+    """Return the remedy for one of several items in the short form, `- /run/docker.sock:/s`."""
+    edit = delete_item(file, path, rf"([\"']?){re.escape(path.raw)}(:[^\s\"']*)?\1")
     title = "Leave the mount out, if the service does without"
     return (edit_line(title, edit, automatic=False),) if edit else ()
 

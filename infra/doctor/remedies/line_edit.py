@@ -86,6 +86,20 @@ def delete_line(file: ComposeFile, at: LocatedValue, pattern: str) -> Edit | Non
     return Edit(at.file, at.line, line, ())
 
 
+def delete_item(file: ComposeFile, at: LocatedValue, pattern: str) -> Edit | None:
+    """Return the edit that deletes an item of a list, if others remain: Compose takes no empty key.
+
+    `pattern` is the item without its dash.
+    """
+    lines = file.sources.get(at.file, ())
+    edit = delete_line(file, at, rf"-\s+{pattern}")
+    if edit is None:
+        return None
+    dash = edit.old[: edit.old.index("-") + 1]
+    neighbors = lines[max(0, at.line - 2) : at.line - 1] + lines[at.line : at.line + 1]
+    return edit if any(line.startswith(dash) for line in neighbors) else None
+
+
 def find_line(file: ComposeFile, at: LocatedValue) -> str | None:
     """Return the text of the line that a value stands on; None where it was not read."""
     lines = file.sources.get(at.file, ())

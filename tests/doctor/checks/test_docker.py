@@ -64,7 +64,7 @@ CASES = [
     HostCase("QCA104", host(), OK, "not from a snap"),
     HostCase("QCA104", snap_host(), ERROR, "no-new-privileges", COMPOSE),
     HostCase("QCA104", snap_host(), WARNING, "no-new-privileges", LOCAL),
-    HostCase("QCA104", snap_host(version="29.3.1"), WARNING, "may have been mended", COMPOSE),
+    HostCase("QCA104", snap_host(version="29.3.1"), WARNING, "may have fixed this", COMPOSE),
     HostCase("QCA104", snap_host(security_options=()), OK, "nothing of that stops", COMPOSE),
     HostCase("QCA104", snap_host("/srv/qca", security_options=()), ERROR, "/srv/qca", COMPOSE),
     HostCase(

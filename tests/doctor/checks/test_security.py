@@ -226,6 +226,7 @@ def test_the_fix_leaves_the_rest_of_the_file(tmp_path, check, lines, after):
     ("check", "lines"),
     [
         ("QCA802", "    volumes: ['/var/run/docker.sock:/s']\n"),
+        ("QCA802", "    volumes:\n      - /var/run/docker.sock:/s\n    restart: always\n"),
         ("QCA803", "    <<: {pid: host}\n"),
         ("QCA804", "    environment: {A_TOKEN: abcdef}\n"),
         ("QCA804", "    command: --requirepass=hunter2\n"),
