@@ -26,7 +26,7 @@ def _judge_write(subject: HostSubject, write: VolumeWrite) -> Verdict:
 
         remedy = _show_volume(name_volume(subject.plan.project))
         return Verdict(subject.grade_container_fault(), message, evidence, (remedy,))
-    message += "\nrunc before 1.2 keeps the mode that the image's own folder has."
+    message += "\nOlder releases of runc give a tmpfs the mode of the image's own folder there."
     if (write.service, write.target) == ("store", "/data"):
         message += "\nThe store writes nothing there: it is started with `--dbfilename=`."
         return Verdict(Severity.INFO, message, evidence)
@@ -46,7 +46,7 @@ CHECK = Check(
     "into each of its scratch folders (tmpfs) and volumes, and removes it.",
     why="The stack runs as an ordinary user on a read-only root, and can write nowhere else. A "
     "volume that another user filled stays that user's; a tmpfs may get another mode than it asks "
-    "for.",
+    "for (https://github.com/opencontainers/runc/issues/3911).",
     fix="Give the volume to the user, or let the run have another one.",
     url="https://docs.docker.com/engine/storage/volumes/",
     judge_host=_judge_host,

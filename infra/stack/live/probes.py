@@ -17,7 +17,7 @@ from infra.host.facts import (
     known_or_none,
 )
 from infra.stack.compose_document import RUNS, build_compose_document, is_distroless
-from infra.stack.live.folder import format_user, try_folder
+from infra.stack.live.folder import format_user, make_folder, try_folder
 from infra.stack.live.gpu import run_on_gpu
 from infra.stack.live.images import ImageSource, ProbeImages
 from infra.stack.live.lookup import look_up_names
@@ -49,7 +49,7 @@ class LiveProbe:
     seconds: float
     """How long each of its containers may take."""
     run: Callable[[Sandbox, Path], object]
-    """Takes a folder within the work folder, which is removed afterwards."""
+    """Takes the work folder, in which it leaves nothing."""
 
 
 @dataclass(frozen=True)
@@ -105,12 +105,17 @@ def _make_lookup(given: Circumstances) -> LiveProbe:
 
 def _make_mount(given: Circumstances) -> LiveProbe:
     image, seconds = given.images.shell, max(_SHORT_SECONDS, given.least_seconds)
+
+    def run(sandbox: Sandbox, work_dir: Path) -> object:
+        with make_folder(work_dir) as folder:
+            return try_folder(sandbox, image.name, given.storage, folder, seconds)
+
     return LiveProbe(
         "live_mount",
         f"mount a new folder within this one, and write there as {given.user}",
         (image,),
         seconds,
-        lambda sandbox, folder: try_folder(sandbox, image.name, given.storage, folder, seconds),
+        run,
     )
 
 
@@ -130,23 +135,17 @@ def _write_all_volumes(
 ) -> tuple[VolumeWrite, ...]:
     store, trainer = given.services["store"], given.services["trainer"]
     write = partial(write_volumes, sandbox, user=given.user, seconds=seconds)
+    if is_distroless(store["image"]):
+        written = _skip_volumes("store", store, given.user, "its image has no shell")
+    else:
+        written = write(name="store", service=store, volumes={})
     image = given.images.trainer
-    return (
-        *(
-            _skip_volumes("store", store, given.user, "its image has no shell")
-            if is_distroless(store["image"])
-            else write(name="store", service=store, volumes={})
-        ),
-        *(
-            _skip_volumes("trainer", trainer, given.user, "its image is built by `qca up`")
-            if image is None
-            else write(
-                name="trainer",
-                service={**trainer, "image": image.name},
-                volumes=_find_volumes(sandbox, given.storage),
-            )
-        ),
-    )
+    if image is None:
+        why = "its image is built by `qca up`"
+        return (*written, *_skip_volumes("trainer", trainer, given.user, why))
+    volumes = _find_volumes(sandbox, given.storage)
+    named = {**trainer, "image": image.name}
+    return (*written, *write(name="trainer", service=named, volumes=volumes))
 
 
 def _find_volumes(sandbox: Sandbox, storage: RunStorage) -> dict[str, str]:
@@ -170,10 +169,11 @@ def _make_store(given: Circumstances) -> LiveProbe:
     seconds = max(_STORE_SECONDS, given.least_seconds)
     owner = given.storage.find_container_user()
 
-    def run(sandbox: Sandbox, folder: Path) -> object:
-        flags_file = folder / "store.flags"
-        ensure_secret(flags_file)
-        return run_store(sandbox, given.services["store"], owner, flags_file, seconds)
+    def run(sandbox: Sandbox, work_dir: Path) -> object:
+        with make_folder(work_dir) as folder:
+            flags_file = folder / "store.flags"
+            ensure_secret(flags_file)
+            return run_store(sandbox, given.services["store"], owner, flags_file, seconds)
 
     activity = "start the store with its planned flags, until it is healthy"
     return LiveProbe("live_store", activity, (given.images.store,), seconds, run)

@@ -9,7 +9,6 @@ from typing import Any
 from infra.host.errors import ProbeError, describe_error
 from infra.host.facts import HostFacts, Known, Unknown, replace_unprintable
 from infra.stack.docker_client import connect_engine
-from infra.stack.live.folder import make_folder
 from infra.stack.live.images import find_images
 from infra.stack.live.probes import Circumstances, LiveProbe
 from infra.stack.live.sandbox import Sandbox
@@ -56,12 +55,8 @@ def run_probes(
 
 def _run_probe(probe: LiveProbe, sandbox: Sandbox, work_dir: Path) -> Fact:
     try:
-        with (
-            log_time(f"probe {probe.fact}"),
-            _translate_errors(),
-            make_folder(work_dir) as folder,
-        ):
-            return Known(value=replace_unprintable(probe.run(sandbox, folder)))
+        with log_time(f"probe {probe.fact}"), _translate_errors():
+            return Known(value=replace_unprintable(probe.run(sandbox, work_dir)))
     except ProbeError as error:
         return Unknown(reason=str(error))
 

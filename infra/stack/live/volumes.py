@@ -1,11 +1,11 @@
 """The live probe of volumes: the user of each service writes where the stack will write."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any, Literal
 
 from infra.host.errors import ProbeError
 from infra.host.facts import VolumeWrite
-from infra.stack.live.sandbox import ContainerRequest, Outcome, Sandbox
+from infra.stack.live.sandbox import ContainerRequest, Sandbox
 from infra.stack.live.service_limits import translate_limits
 from infra.stack.live.shell import run_script
 
@@ -40,30 +40,23 @@ def write_volumes(
     request = ContainerRequest(
         image=service["image"], command=[], user=user, limits={**limits, "mounts": mounts}
     )
-    lines = _read_lines(run_script(sandbox, request, _WRITE, list(targets), seconds), targets)
+    answers = _parse_answers(run_script(sandbox, request, _WRITE, list(targets), seconds).output)
+    if missing := targets.keys() - answers.keys():
+        raise ProbeError(f"the container did not try {', '.join(sorted(missing))}")
+    writes = ((target, kind, *answers[target]) for target, kind in targets.items())
     return tuple(
         VolumeWrite(
-            service=name,
-            target=target,
-            kind=kind,
-            user=user,
-            written=lines[target].startswith("yes "),
-            detail=lines[target].removeprefix(f"no {target}").strip()
-            if lines[target].startswith("no ")
-            else "",
+            service=name, target=target, kind=kind, user=user, written=written, detail=detail
         )
-        for target, kind in targets.items()
+        for target, kind, written, detail in writes
     )
 
 
-def _read_lines(outcome: Outcome, targets: Sequence[str] | Mapping[str, Any]) -> dict[str, str]:
-    """Return the line about each folder."""
-    lines = {
-        words[1]: line
-        for line in outcome.output.splitlines()
-        if len(words := line.split(" ", 2)) > 1
+def _parse_answers(output: str) -> dict[str, tuple[bool, str]]:
+    """Return whether each folder was written, and what was said."""
+    lines = (line.split(" ", 2) for line in output.splitlines())
+    return {
+        words[1]: (words[0] == "yes", " ".join(words[2:]).strip())
+        for words in lines
+        if words[0] in ("yes", "no") and len(words) > 1
     }
-    missing = [target for target in targets if target not in lines]
-    if missing:
-        raise ProbeError(f"the container said nothing of {', '.join(missing)}: {outcome.output}")
-    return lines

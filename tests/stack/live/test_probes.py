@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from infra.host.errors import ProbeError
 from infra.host.facts import LIVE_FACTS, HostFacts, Unknown
 from infra.stack.live.images import ImageSource, ProbeImages
 from infra.stack.live.probes import Circumstances, LiveProbe, plan_probes
@@ -83,6 +84,15 @@ def test_a_download_of_unknown_size_is_not_planned():
     assert set(probes) == {"live_lookups", "live_mount", "live_gpu"}
     assert set(unknown) == {"live_volumes", "live_store"}
     assert "does not tell the size" in unknown["live_store"].reason
+
+
+def test_a_work_folder_that_cannot_be_written_costs_only_what_needs_it(tmp_path):
+    probes, _ = plan(GPU_HOST)
+    sandbox: Any = None  # it is not come to
+
+    for fact in ("live_mount", "live_store"):
+        with pytest.raises(ProbeError, match="no folder can be made in"):
+            probes[fact].run(sandbox, tmp_path / "gone")
 
 
 def test_a_longer_timeout_is_every_containers():
