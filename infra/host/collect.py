@@ -40,7 +40,11 @@ class Probe:
 
 
 def list_probes(
-    deadline: Deadline, work_dir: Path, wait_for_docker: Callable[[], DockerFacts]
+    deadline: Deadline,
+    work_dir: Path,
+    wait_for_docker: Callable[[], DockerFacts],
+    *,
+    asks_buildx: bool = True,
 ) -> dict[str, Probe]:
     """Return the probe of each fact, by its name in `HostFacts`, the slowest first.
 
@@ -48,7 +52,7 @@ def list_probes(
     """
     return {
         "docker": Probe("asking the Docker Engine", lambda: docker.probe(deadline)),
-        "compose": Probe("asking `docker compose`", lambda: compose.probe(deadline)),
+        "compose": Probe("asking `docker compose`", lambda: compose.probe(deadline, asks_buildx)),
         "docker_compose": Probe(
             "examining `docker-compose`", lambda: docker_compose.probe(deadline)
         ),
@@ -62,19 +66,24 @@ def list_probes(
     }
 
 
-def collect(*, timeout: float, work_dir: Path) -> HostFacts:
+def collect(*, timeout: float, work_dir: Path, asks_buildx: bool = True) -> HostFacts:
     """Return the facts of this host, in about `timeout` seconds.
 
     Never raises: what could not be determined is an `Unknown` that says why.
     """
-    with start_collecting(timeout=timeout, work_dir=work_dir) as wait_for_facts:
+    with start_collecting(
+        timeout=timeout, work_dir=work_dir, asks_buildx=asks_buildx
+    ) as wait_for_facts:
         return wait_for_facts()
 
 
 @contextmanager
-def start_collecting(*, timeout: float, work_dir: Path) -> Iterator[Callable[[], HostFacts]]:
+def start_collecting(
+    *, timeout: float, work_dir: Path, asks_buildx: bool = True
+) -> Iterator[Callable[[], HostFacts]]:
     """Start every probe, and yield a function that waits for them, as `collect` does.
 
+    buildx takes longer to say its version than most probes, and only files with `build:` need it.
     They mostly wait for other programs: the caller can do something else meanwhile.
     """
     results: dict[str, Future[object]] = {}
@@ -86,7 +95,7 @@ def start_collecting(*, timeout: float, work_dir: Path) -> Iterator[Callable[[],
         return cast(DockerFacts, docker_result)
 
     with Deadline(timeout) as deadline:
-        probes = list_probes(deadline, work_dir, wait_for_docker)
+        probes = list_probes(deadline, work_dir, wait_for_docker, asks_buildx=asks_buildx)
         results.update({name: Future() for name in probes})
         start_probes(probes, results)
         yield lambda: replace_unprintable(HostFacts(**wait_for_facts(probes, results, deadline)))

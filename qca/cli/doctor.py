@@ -1,5 +1,6 @@
 """`qca doctor`: what would stop the stack, why, and how to fix it."""
 
+import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -125,7 +126,8 @@ def doctor(
     if files_only and not (files or each):
         raise click.UsageError("--files-only needs a compose file.")
     projects = ([files] if files else []) + [(path,) for path in each]
-    with _start_probing(facts_file, timeout) as wait_for_facts:
+    asks_buildx = bool(projects or record_file or _has_compose_file())
+    with _start_probing(facts_file, timeout, asks_buildx) as wait_for_facts:
         # Loading the checks takes about as long as the host takes to answer.
         from infra.doctor.examine import select
         from qca.cli import doctor_report
@@ -184,8 +186,18 @@ def _refuse_deep_checks(checks: "Sequence[Check]", facts: "HostFacts") -> None:
         raise click.UsageError(f"{checks[0].id} judges what --deep runs.")
 
 
+def _has_compose_file() -> bool:
+    """Whether this folder may name a Compose file, whose images buildx would build."""
+    from infra.compose_file.default_files import find_default_file
+
+    may_name_one = "COMPOSE_FILE" in os.environ or Path(".env").is_file()
+    return may_name_one or find_default_file(Path()) is not None
+
+
 @contextmanager
-def _start_probing(facts_file: Path | None, timeout: float) -> Iterator["Callable[[], HostFacts]"]:
+def _start_probing(
+    facts_file: Path | None, timeout: float, asks_buildx: bool = True
+) -> Iterator["Callable[[], HostFacts]"]:
     """Start the probes of this host, or read a recorded one; yield what returns the facts."""
     if facts_file is not None:
         from infra.host.recording import load
@@ -194,7 +206,9 @@ def _start_probing(facts_file: Path | None, timeout: float) -> Iterator["Callabl
         return
     from infra.host.collect import start_collecting
 
-    with start_collecting(timeout=timeout, work_dir=Path.cwd()) as wait_for_facts:
+    with start_collecting(
+        timeout=timeout, work_dir=Path.cwd(), asks_buildx=asks_buildx
+    ) as wait_for_facts:
         yield wait_for_facts
 
 

@@ -25,7 +25,7 @@ def host_facts(facts_file: Path | None) -> HostFacts:
         return load(facts_file)
     from infra.host.collect import collect
 
-    return collect(timeout=PROBE_SECONDS, work_dir=Path.cwd())
+    return collect(timeout=PROBE_SECONDS, work_dir=Path.cwd(), asks_buildx=False)
 
 
 def plan_here(

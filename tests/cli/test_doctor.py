@@ -1,6 +1,7 @@
 """`qca doctor` and `qca explain` as they are called: payload, messages, exit codes."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,7 @@ import pytest
 from infra.host.facts import HostFacts
 from infra.host.recording import record
 from tests.support.doctor_reports import SCHEMA
+from tests.support.fake_programs import write_program
 from tests.support.hosts import NO_PLUGIN, host, no_engine, seeds_laptop
 
 HEALTHY = host()
@@ -227,6 +229,33 @@ def test_a_compose_file_in_the_folder_is_examined_without_failing(call_main, tmp
 
     assert done.returncode == 0
     assert "compose.yaml:4" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("name", "words", "is_asked"),
+    [
+        (None, (), False),
+        ("compose.yaml", (), True),
+        (".env", (), True),  # it may name a Compose file
+        (None, ("--record", "here.json"), True),
+    ],
+)
+def test_buildx_is_asked_only_where_a_file_may_have_images_to_build(
+    call_main, tmp_path, monkeypatch, name, words, is_asked
+):
+    programs, folder = tmp_path / "programs", tmp_path / "folder"
+    (programs / "cli-plugins").mkdir(parents=True)
+    folder.mkdir()
+    write_program(programs / "docker", "echo Docker Compose version v2.40.3")
+    write_program(programs / "cli-plugins/docker-buildx", f"touch {tmp_path}/asked")
+    monkeypatch.setenv("PATH", f"{programs}:{os.environ['PATH']}")
+    monkeypatch.setenv("DOCKER_CONFIG", str(programs))
+    if name:
+        (folder / name).write_text("")
+
+    call_main(folder, "doctor", *words)
+
+    assert (tmp_path / "asked").exists() is is_asked
 
 
 def test_explain_shows_the_whole_check(call_main, tmp_path):

@@ -16,7 +16,7 @@ VERSION = re.compile(r"Docker Compose version v?(\d\S*)")
 _CLIENT_VERSION = re.compile(r"Docker version (\d[^\s,]*)")
 
 
-def probe(deadline: Deadline) -> ComposePlugin | NoComposePlugin:
+def probe(deadline: Deadline, asks_buildx: bool = True) -> ComposePlugin | NoComposePlugin:
     """Ask `docker compose version`.
 
     Without flags on purpose: where the plugin is missing, a flag makes `docker` complain
@@ -26,7 +26,7 @@ def probe(deadline: Deadline) -> ComposePlugin | NoComposePlugin:
     if docker is None:
         return NoComposePlugin(detail="there is no `docker` program on PATH")
     with ThreadPoolExecutor(1) as beside:
-        buildx = beside.submit(ask_buildx_version, deadline)
+        buildx = beside.submit(ask_buildx_version, deadline) if asks_buildx else None
         output = deadline.run([docker, "compose", "version"])
     match = VERSION.search(output.stdout)
     if match:
@@ -34,7 +34,7 @@ def probe(deadline: Deadline) -> ComposePlugin | NoComposePlugin:
             version=match[1],
             docker_client=docker,
             client_version=_ask_client_version(docker, deadline),
-            buildx=buildx.result(),
+            buildx=buildx.result() if buildx else None,
             missing_credential_helpers=find_missing_helpers(),
         )
     if output.exit_code == 0:

@@ -80,6 +80,19 @@ def test_a_client_that_does_not_say_its_version(
     assert (found.version, found.client_version) == ("2.40.3", None)
 
 
+def test_buildx_is_asked_only_where_images_may_be_built(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    install_docker(monkeypatch, tmp_path, "echo Docker Compose version v2.40.3")
+    write_program(tmp_path / "cli-plugins/docker-buildx", f"touch {tmp_path}/asked")
+
+    found = compose.probe(Deadline(5), asks_buildx=False)
+
+    assert isinstance(found, ComposePlugin)
+    assert found.buildx is None
+    assert not (tmp_path / "asked").exists()
+
+
 def test_no_docker_program_no_plugin(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     assert not compose.probe(Deadline(5)).found
