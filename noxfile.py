@@ -118,7 +118,8 @@ def attack(session: nox.Session) -> None:
     session.install("-e", ".[dev]")
     tests = ("tests/attack", "tests/chaos", "tests/compose_file/test_fuzz.py")
     inputs = {"FUZZ_INPUTS": "20000", "ATTACK_INPUTS": "2000"}
-    session.run("pytest", *tests, "-s", "-m", "slow or not slow", *session.posargs, env=inputs)
+    options = ("-s", "-m", "slow or not slow", "--timeout", "3600")
+    session.run("pytest", *tests, *options, *session.posargs, env=inputs)
 
 
 @nox.session

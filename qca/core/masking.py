@@ -9,7 +9,7 @@ proportional to the length.
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from typing import Any
+from typing import Any, cast
 from urllib.parse import quote
 
 MASK = "***"
@@ -96,15 +96,17 @@ def mask_document(document: Any, mask: Callable[[str], str]) -> Any:
     if isinstance(document, str):
         return mask(document)
     if isinstance(document, Mapping):
-        return {
-            key: MASK
-            if isinstance(one, str) and is_secret_name(str(key))
-            else mask_document(one, mask)
-            for key, one in document.items()
-        }
+        entries = cast("Mapping[str, Any]", document)
+        return {name: _mask_entry(name, entry, mask) for name, entry in entries.items()}
     if isinstance(document, list | tuple):
-        return type(document)(mask_document(one, mask) for one in document)
+        items = [mask_document(item, mask) for item in cast("Iterable[Any]", document)]
+        return tuple(items) if isinstance(document, tuple) else items
     return document
+
+
+def _mask_entry(name: str, entry: Any, mask: Callable[[str], str]) -> Any:
+    is_secret = isinstance(entry, str) and is_secret_name(str(name))
+    return MASK if is_secret else mask_document(entry, mask)
 
 
 def _list_forms(secrets: Iterable[str]) -> list[str]:
@@ -156,7 +158,8 @@ def _find_named_values(text: str) -> Iterator[int]:
 
 def _mask_values_at(text: str, starts: Iterable[int]) -> str:
     """Return the text with the value at each of the places masked."""
-    pieces, shown = [], 0
+    pieces: list[str] = []
+    shown = 0
     for start in starts:
         if start >= shown and (value := _VALUE.match(text, start)):
             pieces += [text[shown:start], MASK]

@@ -3,7 +3,7 @@
 import shutil
 import tarfile
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import contextmanager
 from io import RawIOBase
 from pathlib import Path
@@ -84,7 +84,7 @@ def _copy_plain(source: str | Path, target: str | Path) -> None:
 
 
 @contextmanager
-def _refuse_odd_file() -> Iterator[None]:
+def _refuse_odd_file() -> Generator[None]:
     try:
         yield
     except OSError as error:

@@ -89,6 +89,7 @@ def test_trainer_and_store_are_killed_at_random_moments(
             store.start()
     episodes = finish(trainer, tmp_path, store)
     assert_nothing_was_lost(trainer.run, undisturbed(episodes), store)
+    print(f"{trainers} kills of the trainer and {stores} of the store survived")
 
 
 @pytest.mark.parametrize(
@@ -154,3 +155,4 @@ def test_a_disk_that_fills_up_costs_no_episode(tmp_path, store, undisturbed, tim
         trainer = start(tmp_path, store)
         episodes = finish(trainer, tmp_path, store)
         assert_nothing_was_lost(trainer.run, undisturbed(episodes), store)
+    print(f"{times} full disks survived")
