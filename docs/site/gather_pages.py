@@ -37,7 +37,8 @@ _REFERENCE = {
 _FILES = "files"
 
 _FENCE = re.compile(r"^ *(`{3,}).*?^ *\1`*$", re.M | re.S)
-_LINK = re.compile(r"(!?\[(?:[^\[\]]|\[[^\]]*\])*\])\(([^()\s]+)\)")
+_LINK = re.compile(r"(?P<label>!?\[(?:[^\[\]]|\[[^\]]*\])*\])\((?P<address>[^()\s]+)\)")
+_PICTURE = re.compile(r"(?P<attribute>\bsrc(?:set)?)=\"(?P<address>[^\"\s]+)\"")
 
 
 def gather(target: Path) -> None:
@@ -76,18 +77,25 @@ def _rewrite_links(text: str, source: str, page: str, target: Path) -> str:
 
 
 def _rewrite(text: str, source: str, page: str, target: Path) -> str:
-    def replace(link: re.Match[str]) -> str:
-        label, address = link.groups()
+    def move(address: str) -> str | None:
         path, hash_, anchor = address.partition("#")
         if not path or "://" in path:
-            return link[0]
+            return address
         linked = posixpath.normpath(posixpath.join(posixpath.dirname(source), path))
         place = _place(linked, target)
         if place is None:
-            return label[1:-1]  # a folder of the repository, which a site has no page for
-        return f"{label}({posixpath.relpath(place, posixpath.dirname(page) or '.')}{hash_}{anchor})"
+            return None
+        return f"{posixpath.relpath(place, posixpath.dirname(page) or '.')}{hash_}{anchor}"
 
-    return _LINK.sub(replace, text)
+    def replace_link(link: re.Match[str]) -> str:
+        moved = move(link["address"])
+        # A folder of the repository has no page.
+        return link["label"][1:-1] if moved is None else f"{link['label']}({moved})"
+
+    def replace_picture(picture: re.Match[str]) -> str:
+        return f'{picture["attribute"]}="{move(picture["address"])}"'
+
+    return _PICTURE.sub(replace_picture, _LINK.sub(replace_link, text))
 
 
 def _place(linked: str, target: Path) -> str | None:
