@@ -1,7 +1,7 @@
 """The live probe of volumes: the user of each service writes where the stack will write."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from infra.host.errors import ProbeError
 from infra.host.facts import VolumeWrite
@@ -15,6 +15,11 @@ _WRITE = (
     'if said=$( { echo > "$file" && rm "$file"; } 2>&1 ); '
     'then echo "yes $folder"; else echo "no $folder $said" | tr "\\n" " "; echo; fi; done'
 )
+
+
+class _Answer(NamedTuple):
+    written: bool
+    said: str
 
 
 def write_volumes(
@@ -43,20 +48,24 @@ def write_volumes(
     answers = _parse_answers(run_script(sandbox, request, _WRITE, list(targets), seconds).output)
     if missing := targets.keys() - answers.keys():
         raise ProbeError(f"the container did not try {', '.join(sorted(missing))}")
-    writes = ((target, kind, *answers[target]) for target, kind in targets.items())
     return tuple(
         VolumeWrite(
-            service=name, target=target, kind=kind, user=user, written=written, detail=detail
+            service=name,
+            target=target,
+            kind=kind,
+            user=user,
+            written=answers[target].written,
+            detail=answers[target].said,
         )
-        for target, kind, written, detail in writes
+        for target, kind in targets.items()
     )
 
 
-def _parse_answers(output: str) -> dict[str, tuple[bool, str]]:
-    """Return whether each folder was written, and what was said."""
+def _parse_answers(output: str) -> dict[str, _Answer]:
+    """Return the answer about each folder."""
     lines = (line.split(" ", 2) for line in output.splitlines())
     return {
-        words[1]: (words[0] == "yes", " ".join(words[2:]).strip())
+        words[1]: _Answer(words[0] == "yes", " ".join(words[2:]).strip())
         for words in lines
         if words[0] in ("yes", "no") and len(words) > 1
     }
