@@ -89,6 +89,12 @@ def _list_v1_hierarchies(facts: HostFacts) -> tuple[str, ...] | None:
     return system.cgroup_v1 if system and not is_elsewhere else None
 
 
+def forget_host(facts: HostFacts) -> HostFacts:
+    """Return facts that leave all to the file, as on any host that shows Dragonfly its limits."""
+    unknown = Unknown(reason="the file is judged by itself")
+    return replace(facts, system=unknown, cpu=unknown, memory=unknown, docker=unknown)
+
+
 def overlooks_limits(facts: HostFacts, dragonfly: Dragonfly) -> bool:
     """Whether the service would start with other numbers if Dragonfly saw its limits."""
     if sees_limits(facts) is not False:

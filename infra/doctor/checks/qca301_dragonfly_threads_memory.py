@@ -1,6 +1,7 @@
 """QCA301: has Dragonfly memory enough for its threads, or would it refuse to start?"""
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from infra.compose_file.model import LocatedValue, Service
 from infra.doctor.check import Check
@@ -14,9 +15,11 @@ from infra.doctor.dragonfly_services import list_dragonflies
 from infra.doctor.dragonfly_start import (
     DragonflyStart,
     explain_hidden_start,
+    forget_host,
     overlooks_limits,
     predict_start,
     predict_start_without_limits,
+    sees_limits,
 )
 from infra.doctor.finding import Severity, Verdict, locate, ok, skip
 from infra.doctor.subjects import FileSubject, HostSubject
@@ -106,9 +109,8 @@ def _judge_service(subject: FileSubject, dragonfly: Dragonfly) -> Verdict:
     start = predict_start(subject.facts, dragonfly)
     if isinstance(start, Verdict):
         return start
-    unlimited = predict_start_without_limits(subject.facts, dragonfly)
-    if unlimited is not None and _is_refused(unlimited) != _is_refused(start):
-        return _report_unseen_limits(dragonfly, start, unlimited)
+    if verdict := _judge_unseen_limits(subject, dragonfly, start):
+        return verdict
     if _is_refused(start):
         return _report_refusal(subject, dragonfly, start)
     if start.threads.count >= rules.TOO_MANY_THREADS:
@@ -128,6 +130,34 @@ _UNSEEN_LIMITS = (
     "It sees none of the container's limits: this host does not mount cgroup v1's cpu and cpuacct "
     "together, in this order."
 )
+
+
+def _judge_unseen_limits(
+    subject: FileSubject, dragonfly: Dragonfly, start: DragonflyStart
+) -> Verdict | None:
+    """Return the verdict where it depends on whether cgroup v1 shows the limits; else None."""
+    unlimited = predict_start_without_limits(subject.facts, dragonfly)
+    is_open = unlimited is not None and _is_refused(unlimited) != _is_refused(start)
+    starts_unseen = sees_limits(subject.facts) is False and not _is_refused(start)
+    if not is_open and not starts_unseen:
+        return None
+    if refusal := _report_refusal_elsewhere(subject, dragonfly):
+        return refusal
+    return _report_unseen_limits(dragonfly, start, unlimited) if unlimited and is_open else None
+
+
+def _report_refusal_elsewhere(subject: FileSubject, dragonfly: Dragonfly) -> Verdict | None:
+    """Return the error of a file that by itself is refused where Dragonfly sees its limits."""
+    elsewhere = replace(subject, facts=forget_host(subject.facts))
+    start = predict_start(elsewhere.facts, dragonfly)
+    if not isinstance(start, DragonflyStart) or not _is_refused(start):
+        return None
+    verdict = _report_refusal(elsewhere, dragonfly, start)
+    message = (
+        f"{verdict.message}\nThat is so wherever Dragonfly sees the container's limits; on this "
+        "host's cgroup v1 it may not see them, and start."
+    )
+    return replace(verdict, message=message)
 
 
 def _report_unseen_limits(

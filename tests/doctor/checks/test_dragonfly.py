@@ -451,7 +451,7 @@ APART = ("cpu", "cpuacct", "memory")
 TOGETHER = ("cpu,cpuacct", "memory")
 
 
-def _host_on_cgroup_v1(hierarchies: tuple[str, ...], **changes: Any) -> HostFacts:
+def _host_on_cgroup_v1(hierarchies: tuple[str, ...] | None, **changes: Any) -> HostFacts:
     system = replace(KERNEL_4, cgroup_v1=hierarchies)
     docker = engine(cpus=2, memory=2 * GIB, **{"cgroup_version": "1", **changes})
     return host(docker=docker, system=system)
@@ -477,6 +477,18 @@ def test_on_a_known_layout_of_cgroup_v1_limits_count_where_dragonfly_sees_them(
     finding = judge_file(tmp_path, "QCA301", HEAD + limits, facts)
 
     assert (finding.severity, finding.evidence["proactor_threads"]) == (severity, threads)
+
+
+@pytest.mark.parametrize("hierarchies", [APART, TOGETHER, None])
+def test_a_file_that_is_refused_by_itself_is_an_error_on_any_host(tmp_path, hierarchies):
+    # HEAD names v1.30: before v1.38 the CPU limit beats --proactor_threads.
+    text = f"{HEAD}    cpus: 2\n    command: --maxmemory=300mb --proactor_threads=1\n"
+
+    finding = judge_file(tmp_path, "QCA301", text, _host_on_cgroup_v1(hierarchies))
+
+    assert finding.severity is ERROR
+    assert "There are 2 threads, so 512.00MiB are required" in finding.message
+    assert ("may not see them, and start" in finding.message) is (hierarchies != TOGETHER)
 
 
 def test_a_limit_that_dragonfly_does_not_see_is_explained_and_not_lowered(tmp_path):
