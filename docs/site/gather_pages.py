@@ -9,6 +9,7 @@ import posixpath
 import re
 import shutil
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -45,7 +46,7 @@ def gather(target: Path) -> None:
     """Write every page and every file that one links to into an empty folder."""
     shutil.rmtree(target, ignore_errors=True)
     for source, page in _list_pages().items():
-        _write(target / page, _rewrite_links((ROOT / source).read_text(), source, page, target))
+        _write(target / page, _Move(source, page, target).rewrite((ROOT / source).read_text()))
     shutil.copytree(ROOT / "docs" / "images", target / "images")
     for name, (title, modules) in _REFERENCE.items():
         directives = "".join(f"\n::: {module}\n" for module in modules)
@@ -67,35 +68,42 @@ def _list_pages() -> dict[str, str]:
     return {**pages, **_ROOT_PAGES}
 
 
-def _rewrite_links(text: str, source: str, page: str, target: Path) -> str:
-    """Return a page with its links as they are in the site; blocks of code stay."""
-    parts, end = [], 0
-    for fence in _FENCE.finditer(text):
-        parts += [_rewrite(text[end : fence.start()], source, page, target), fence[0]]
-        end = fence.end()
-    return "".join([*parts, _rewrite(text[end:], source, page, target)])
+@dataclass(frozen=True)
+class _Move:
+    """One page's way from the repository into the site."""
 
+    source: str
+    page: str
+    target: Path
 
-def _rewrite(text: str, source: str, page: str, target: Path) -> str:
-    def move(address: str) -> str | None:
+    def rewrite(self, text: str) -> str:
+        """Return the page with the addresses that the site has; blocks of code stay."""
+        parts, end = [], 0
+        for fence in _FENCE.finditer(text):
+            parts += [self._rewrite_prose(text[end : fence.start()]), fence[0]]
+            end = fence.end()
+        return "".join([*parts, self._rewrite_prose(text[end:])])
+
+    def _rewrite_prose(self, text: str) -> str:
+        return _PICTURE.sub(self._rewrite_picture, _LINK.sub(self._rewrite_link, text))
+
+    def _rewrite_link(self, link: re.Match[str]) -> str:
+        address = self._find_address(link["address"])
+        # A folder of the repository has no page.
+        return link["label"][1:-1] if address is None else f"{link['label']}({address})"
+
+    def _rewrite_picture(self, picture: re.Match[str]) -> str:
+        return f'{picture["attribute"]}="{self._find_address(picture["address"])}"'
+
+    def _find_address(self, address: str) -> str | None:
         path, hash_, anchor = address.partition("#")
         if not path or "://" in path:
             return address
-        linked = posixpath.normpath(posixpath.join(posixpath.dirname(source), path))
-        place = _place(linked, target)
+        linked = posixpath.normpath(posixpath.join(posixpath.dirname(self.source), path))
+        place = _place(linked, self.target)
         if place is None:
             return None
-        return f"{posixpath.relpath(place, posixpath.dirname(page) or '.')}{hash_}{anchor}"
-
-    def replace_link(link: re.Match[str]) -> str:
-        moved = move(link["address"])
-        # A folder of the repository has no page.
-        return link["label"][1:-1] if moved is None else f"{link['label']}({moved})"
-
-    def replace_picture(picture: re.Match[str]) -> str:
-        return f'{picture["attribute"]}="{move(picture["address"])}"'
-
-    return _PICTURE.sub(replace_picture, _LINK.sub(replace_link, text))
+        return f"{posixpath.relpath(place, posixpath.dirname(self.page) or '.')}{hash_}{anchor}"
 
 
 def _place(linked: str, target: Path) -> str | None:
