@@ -9,7 +9,7 @@ import functools
 import os
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -57,7 +57,7 @@ def make_project_client(project: str) -> "DockerClient":
 
 
 @contextlib.contextmanager
-def connect_engine() -> Iterator["APIClient"]:
+def connect_engine() -> Generator["APIClient"]:
     """Connect the SDK to the engine that the `docker` program would use.
 
     The SDK's own `from_env` knows DOCKER_HOST but no contexts, hence the host's endpoint.
@@ -176,7 +176,7 @@ def run_docker(*arguments: str) -> str | None:
 
 
 @contextlib.contextmanager
-def translate_errors(hint: str = _HINT) -> Iterator[None]:
+def translate_errors(hint: str = _HINT) -> Generator[None]:
     """Raise what Docker refuses as a LaunchError in Docker's own words, with `hint`."""
     from python_on_whales.exceptions import DockerException
 

@@ -8,7 +8,7 @@ import io
 import json
 import secrets
 import tarfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
@@ -97,7 +97,7 @@ def pack_secret(file: Path, owner: tuple[int, int]) -> bytes:
 
 
 @contextlib.contextmanager
-def open_run(volume: str, run: str, project: str) -> Iterator[Iterable[bytes] | None]:
+def open_run(volume: str, run: str, project: str) -> Generator[Iterable[bytes] | None]:
     """Yield the tar archive of a run in a volume, whether its trainer runs or not.
 
     None where the volume has no such run, or there is no such volume.
@@ -125,7 +125,7 @@ def open_run(volume: str, run: str, project: str) -> Iterator[Iterable[bytes] | 
 
 
 @contextlib.contextmanager
-def _import_empty_image(engine: "APIClient") -> Iterator[str]:
+def _import_empty_image(engine: "APIClient") -> Generator[str]:
     """Yield an image without files, so that none has to be there."""
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w"):
@@ -141,7 +141,7 @@ def _import_empty_image(engine: "APIClient") -> Iterator[str]:
 @contextlib.contextmanager
 def _create_container(
     engine: "APIClient", image: str, mount: dict[str, Any], project: str
-) -> Iterator[str]:
+) -> Generator[str]:
     """Yield a container of the project, so that `qca down` removes what a killed program leaves."""
     config = engine.create_host_config(mounts=[mount], network_mode="none")
     labels = {PROJECT_LABEL: project}

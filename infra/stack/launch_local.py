@@ -26,7 +26,7 @@ _PYTHON = (sys.executable, "-P")
 
 
 @contextlib.contextmanager
-def run_embedded_store(state: StateDir) -> Iterator[str]:
+def run_embedded_store(state: StateDir) -> Generator[str]:
     """Run a private Valkey server; yield its URL, stop it at the end.
 
     The server ends when its standard input does, so even a killed `qca up` leaves none.

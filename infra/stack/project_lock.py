@@ -4,7 +4,7 @@ import contextlib
 import fcntl
 import os
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import IO
 
@@ -12,7 +12,7 @@ from qca.core.errors import LaunchError
 
 
 @contextlib.contextmanager
-def project_lock(project: str) -> Iterator[None]:
+def project_lock(project: str) -> Generator[None]:
     """Hold a project's name, so that two folders cannot launch it in the same moment.
 
     Once its containers are there, their labels say whose it is (`launch.prepare`); this covers

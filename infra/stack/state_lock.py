@@ -5,7 +5,7 @@ import fcntl
 import os
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import IO
 
@@ -21,7 +21,7 @@ _LARGEST_PID, _PID_LIMIT = 2**22, 32
 
 
 @contextlib.contextmanager
-def state_lock(state: StateDir) -> Iterator[None]:
+def state_lock(state: StateDir) -> Generator[None]:
     """Hold the state folder, so that only one `qca up` works on it.
 
     The kernel frees the lock with the process, however it ends; nothing stale stays.

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from tokenize import TokenError
-from typing import Any
+from typing import Any, cast
 from zipfile import BadZipFile
 
 import numpy as np
@@ -140,7 +140,8 @@ def read_start(path: Path) -> ComplexArray:
         return list(found.states.values())[-1]
     try:
         content: Any = np.load(path, allow_pickle=False)
-        return np.asarray(content["psi"])[-1] if isinstance(content, NpzFile) else content
+        is_archive = isinstance(content, NpzFile)
+        return np.asarray(cast("dict[str, Any]", content)["psi"])[-1] if is_archive else content
     except _UNREADABLE as error:
         raise InputError(
             f"{path}: cannot read a state: {error}",

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -197,7 +197,7 @@ def _has_compose_file() -> bool:
 @contextmanager
 def _start_probing(
     facts_file: Path | None, timeout: float, asks_buildx: bool = True
-) -> Iterator["Callable[[], HostFacts]"]:
+) -> Generator["Callable[[], HostFacts]"]:
     """Start the probes of this host, or read a recorded one; yield what returns the facts."""
     if facts_file is not None:
         from infra.host.recording import load

@@ -110,7 +110,8 @@ def _run(probes: Sequence[LiveProbe]) -> "dict[str, Fact]":
                 ensure_pulled(image.name, say=say, tick=lambda _: None)
         except LaunchError as error:
             missing[image.name] = error.message
-    ready, found = [], {}
+    ready: list[LiveProbe] = []
+    found: dict[str, Fact] = {}
     for probe in probes:
         if reasons := [missing[image.name] for image in probe.images if image.name in missing]:
             found[probe.fact] = Unknown(reason=reasons[0])

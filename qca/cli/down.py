@@ -62,7 +62,7 @@ def _choose_states(run: str | None, all_: bool) -> list[StateDir]:
 
 def _end_all(states: Sequence[StateDir], *, volumes: bool) -> list[LaunchError]:
     """End each, whatever is wrong with another; return what went wrong."""
-    errors = []
+    errors: list[LaunchError] = []
     for state in states:
         try:
             _end(state, volumes=volumes)

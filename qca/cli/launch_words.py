@@ -1,6 +1,6 @@
 """What `qca up` records and says of a launch: its numbers, where its run is, how it goes on."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 
 from infra.host.facts import HostFacts
@@ -73,7 +73,7 @@ def describe_run_place(run: str, volume: str | None) -> str:
 @contextmanager
 def describe_interruption(
     plan: StackPlan, volume: str | None, view: ProgressView
-) -> Iterator[None]:
+) -> Generator[None]:
     """Say after an interruption where the run is and how far, and how to go on."""
     try:
         yield

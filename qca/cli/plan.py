@@ -116,12 +116,12 @@ def _format_label(path: str) -> str:
 
 def _select_rows(stack_plan: StackPlan) -> dict[str, Decision[Any]]:
     """Return what the table shows: of GPUs and machines only what differs from one of each."""
-    trainer, rows = stack_plan.trainer, {}
+    rows: dict[str, Decision[Any]] = {}
     for path, decision in list_decisions(stack_plan).items():
         if path not in (*_DISTRIBUTED, *_JSON_ONLY) and not _is_unused(path, stack_plan):
             rows[path] = decision
         if path == "trainer.device":
-            rows |= _select_distributed_rows(trainer)
+            rows |= _select_distributed_rows(stack_plan.trainer)
     return rows
 
 

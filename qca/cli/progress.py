@@ -124,6 +124,8 @@ class ProgressView:
                 self._remove_ticker()
             case Finished():
                 self.end_bar()
+            case _:
+                pass
         for line in describe_event(event, resume=self._resume):
             self.say(line)
         if isinstance(event, Started):

@@ -42,7 +42,7 @@ In a container the trainer gets SIGTERM from `docker stop`, which is the first c
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import NoReturn
@@ -66,7 +66,7 @@ class Terminated(BaseException):
 
 
 @contextmanager
-def raise_on_sigterm() -> Iterator[None]:
+def raise_on_sigterm() -> Generator[None]:
     """Raise Terminated in the main thread when SIGTERM comes, or SIGHUP where it ends a process."""
 
     def terminate(number: int, _: FrameType | None) -> None:
@@ -100,7 +100,7 @@ def end_terminated() -> NoReturn:
 
 
 @contextmanager
-def ignore_signals() -> Iterator[None]:
+def ignore_signals() -> Generator[None]:
     """Ignore Ctrl-C, SIGTERM and SIGHUP during a cleanup."""
     numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
     before = {number: signal.signal(number, signal.SIG_IGN) for number in numbers}
@@ -112,7 +112,7 @@ def ignore_signals() -> Iterator[None]:
 
 
 @contextmanager
-def set_on_signals(stop: threading.Event, notice: bytes = _STOPPING) -> Iterator[threading.Event]:
+def set_on_signals(stop: threading.Event, notice: bytes = _STOPPING) -> Generator[threading.Event]:
     """Set `stop` on SIGINT and SIGTERM; yield an event that is set after SIGINT.
 
     `notice` is written to stderr when the first SIGINT comes.
@@ -166,7 +166,7 @@ def _listen(
 
 
 @contextmanager
-def ignore_late_sigterm() -> Iterator[None]:
+def ignore_late_sigterm() -> Generator[None]:
     """In a process that a launcher has started: never die of SIGTERM itself.
 
     The code that unblocks it handles it; after that, this process is ending anyway.

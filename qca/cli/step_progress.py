@@ -1,7 +1,7 @@
 """The steps of a long computation on stderr: a bar on a terminal, a line now and then elsewhere."""
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 
 from rich.console import Console
@@ -15,7 +15,7 @@ _LINE_SECONDS = 5.0  # between two lines in a log file, as of a training
 
 
 @contextmanager
-def show_steps(name: str, total: int) -> Iterator[Callable[[int], None]]:
+def show_steps(name: str, total: int) -> Generator[Callable[[int], None]]:
     """Yield what is called with the number of steps made since its last call."""
     console = Console(stderr=True)
     if is_quiet() or not console.is_terminal:

@@ -3,7 +3,7 @@
 import contextlib
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 
 import click
 
@@ -22,7 +22,7 @@ Warn = Callable[[str], None]
 @contextlib.contextmanager
 def open_listeners(
     request: TrainRequest, stop: threading.Event, *, leads: bool
-) -> Iterator[tuple[list[Listener], Warn]]:
+) -> Generator[tuple[list[Listener], Warn]]:
     """Yield the listeners to events, and the function for warnings; only the leader has some."""
     if not leads:
         yield [], lambda message: None
@@ -35,7 +35,7 @@ def open_listeners(
 
 
 @contextlib.contextmanager
-def _open_view(request: TrainRequest, stop: threading.Event) -> Iterator[tuple[Listener, Warn]]:
+def _open_view(request: TrainRequest, stop: threading.Event) -> Generator[tuple[Listener, Warn]]:
     """Yield a function that shows an event, and one that shows a warning."""
     if request.progress == "auto":
         with ProgressView(resume=describe_resume(resume=request.resume)) as view:
@@ -54,7 +54,7 @@ def _open_view(request: TrainRequest, stop: threading.Event) -> Iterator[tuple[L
 
 
 @contextlib.contextmanager
-def _open_sender(request: TrainRequest, warn: Warn) -> Iterator[Listener]:
+def _open_sender(request: TrainRequest, warn: Warn) -> Generator[Listener]:
     """Yield a listener that notifies the sender; without a store it does nothing."""
     if request.store_url is None:
         yield lambda event: None

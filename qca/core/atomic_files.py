@@ -189,5 +189,5 @@ def _open_stream(path: Path) -> int:
 
 def _refuse_link(path: Path) -> None:
     if path.is_symlink():
-        target = os.path.realpath(path)  # Path.resolve raises over a link to itself
+        target = os.path.realpath(path)  # Path.resolve raises for a link to itself
         raise OSError(errno.ELOOP, f"it is a symbolic link; name its target instead: {target}")

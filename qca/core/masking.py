@@ -89,9 +89,9 @@ def mask_secrets(text: str, secrets: Collection[str] = ()) -> str:
 
 
 def mask_document(document: Any, mask: Callable[[str], str]) -> Any:
-    """Return a document of mappings and lists with every text in it masked.
+    """Return a document of mappings and lists with the secrets in its texts masked.
 
-    What has the name of a secret is masked as a whole.
+    A text under the name of a secret is masked as a whole.
     """
     if isinstance(document, str):
         return mask(document)
@@ -157,7 +157,7 @@ def _find_named_values(text: str) -> Iterator[int]:
 
 
 def _mask_values_at(text: str, starts: Iterable[int]) -> str:
-    """Return the text with the value at each of the places masked."""
+    """Return the text with the value at each of the positions masked."""
     pieces: list[str] = []
     shown = 0
     for start in starts:

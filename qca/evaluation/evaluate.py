@@ -73,7 +73,7 @@ def evaluate(
 
     """
     loss = make_loss(automaton.config.loss)
-    for condition in conditions:  # check all before the first, which may take long
+    for condition in conditions:  # the first may take long, so check all before it
         for one in (automaton, *others):
             one.require_memory(condition.grid, held_states=loss.max_sample_steps + 1)
     trials: list[Trial] = []

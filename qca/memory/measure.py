@@ -6,6 +6,8 @@ than once in an iteration, which is all that an automaton does; `LiveBytes` coun
 storages by weak reference instead, whichever code made them.
 """
 
+# torch's annotations are incomplete.
+# pyright: reportUnknownMemberType=false
 import weakref
 from collections.abc import Callable
 from typing import Any, Literal

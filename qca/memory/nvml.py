@@ -1,8 +1,9 @@
 """The NVIDIA driver's management library (NVML): opened, asked and closed; no torch, no CUDA."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from importlib import import_module
 from typing import Any
 
 
@@ -29,7 +30,7 @@ class DeviceMemory:
 
 
 @contextmanager
-def open_nvml(nvml: Any = None) -> Iterator[Any]:
+def open_nvml(nvml: Any = None) -> Generator[Any]:
     """Open NVML, yield the module `pynvml`, and close it at the end; tests pass their own module.
 
     Raises:
@@ -38,7 +39,7 @@ def open_nvml(nvml: Any = None) -> Iterator[Any]:
 
     """
     if nvml is None:
-        import pynvml as nvml  # loads the driver's library: only for a command that needs it
+        nvml = import_module("pynvml")  # loads the driver's library, so only when it is needed
     try:
         nvml.nvmlInit()
     except nvml.NVMLError as error:

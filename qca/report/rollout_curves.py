@@ -41,7 +41,7 @@ def draw_measures(snapshots: Snapshots) -> Iterator[Chart]:
 def is_shown(name: str, snapshots: Snapshots, series: Series) -> bool:
     """Return whether a measure is known at two or more steps and is not only rounding errors."""
     if name == "energy" and not snapshots.energies:
-        return False  # the stored states are renormalized, which hides the energy
+        return False  # the stored states are renormalized and so have lost it
     values = [value for _, value in select_known(series, name)]
     return len(values) >= 2 and not (name == "norm_error" and max(values) < _ROUNDING)
 

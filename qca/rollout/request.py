@@ -193,7 +193,7 @@ def _require_small_page(request: RolloutRequest) -> None:
 
 
 def _require_memory(request: RolloutRequest, d_state: int) -> None:
-    # Drawing or writing the frames stacks them, which takes the same memory again.
+    # Drawing or writing the frames stacks them and so doubles the memory.
     needed, free = 2 * count_kept_bytes(request, d_state), psutil.virtual_memory().available
     if needed > free:
         raise PlanError(

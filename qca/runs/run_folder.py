@@ -203,7 +203,7 @@ class RunFolder:
 
 def _link_error(link: Path, *, runs: Path) -> InputError:
     """Return the error for a link, with the options to give if the user created it."""
-    target = Path(os.path.realpath(link))  # Path.resolve raises over a link to itself
+    target = Path(os.path.realpath(link))  # Path.resolve raises for a link to itself
     folder = target if link == runs else target.parent
     run = "" if link == runs else f" --run {shlex.quote(target.name)}"
     return InputError(

@@ -8,6 +8,8 @@ of a random generator in it: all random numbers come from counters (`model.rando
 The newest few are kept, and the best: the one whose newest episodes had the lowest mean loss.
 """
 
+# safetensors' annotations are incomplete.
+# pyright: reportUnknownVariableType=false
 import hashlib
 import json
 from collections.abc import Mapping
@@ -17,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -25,6 +27,7 @@ from qca.core.atomic_files import replace_file
 from qca.core.errors import CheckpointError
 from qca.core.json_object import parse_object
 from qca.core.plain_files import check_plain
+from qca.core.tensor_file import open_tensors
 from qca.runs.checkpoint_files import build_checkpoint_path, list_checkpoints
 from qca.train.plateau import Plateau
 from qca.train.precision import LossScale
@@ -104,9 +107,12 @@ def read_checkpoint(path: Path) -> Checkpoint:
     """
     try:
         check_plain(path, follow=False)
-        with safe_open(path, framework="pt") as file:
+        with open_tensors(path, "pt") as file:
             header = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+            tensors: dict[str, Tensor] = {
+                name: file.get_tensor(name)
+                for name in file.keys()  # noqa: SIM118
+            }
         text = header["qca"]
         if header["sha256"] != _digest(text, tensors):
             raise _damage_error(path, "its checksum does not fit its content")
@@ -183,8 +189,8 @@ def _read_loss(path: Path) -> list[tuple[str | None, float]]:
     """Return which loss a checkpoint's header has, and its value; empty if there is none."""
     try:
         check_plain(path, follow=False)
-        with safe_open(path, framework="np") as file:
-            description = parse_object(file.metadata()["qca"])
+        with open_tensors(path, "np") as file:
+            description = parse_object((file.metadata() or {})["qca"])
         loss, name = description["loss"], description["config"].get("loss")
     except (OSError, SafetensorError, KeyError, TypeError, ValueError, AttributeError):
         return []

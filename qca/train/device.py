@@ -1,5 +1,9 @@
 """The device that a training runs on, and its preparation."""
 
+# torch's annotations are incomplete.
+# pyright: reportUnknownMemberType=false
+from typing import cast
+
 import torch
 
 from qca.core.config import TrainConfig
@@ -49,6 +53,6 @@ def prepare_device(config: TrainConfig, predicted_peak_bytes: int | None) -> tor
     torch.backends.cudnn.conv.fp32_precision = products  # pyright: ignore[reportAttributeAccessIssue]
     torch.backends.cuda.matmul.fp32_precision = products  # pyright: ignore[reportAttributeAccessIssue]
     if predicted_peak_bytes is not None:
-        total = torch.cuda.get_device_properties(device).total_memory
+        total = cast(int, torch.cuda.get_device_properties(device).total_memory)
         torch.cuda.set_per_process_memory_fraction(min(1.0, predicted_peak_bytes / total), device)
     return device

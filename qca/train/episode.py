@@ -7,6 +7,8 @@ passes the state's gradient on to the step before. At any time one segment's gra
 add the same numbers, with segments of one step in the same order.
 """
 
+# torch's annotations are incomplete.
+# pyright: reportUnknownMemberType=false
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple, Protocol
@@ -79,12 +81,16 @@ def plain_episode(
     """Run an episode with one autograd graph over all its steps."""
     start, sample_steps = _compute_initial_energy(psi), loss.sample_steps(steps)
     samples: dict[int, Step] = {}
+
+    def report_backward(_: Tensor) -> None:
+        on_step()
+
     for t in range(steps):
         factor = noise(psi, t)
         step = evolution.advance(psi if factor is None else psi * factor)
         psi = step.psi
         if psi.requires_grad:
-            psi.register_hook(lambda gradient: on_step())
+            psi.register_hook(report_backward)
         if t + 1 in sample_steps:
             samples[t + 1] = step
         on_step()

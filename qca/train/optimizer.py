@@ -1,5 +1,7 @@
 """AdamW over a model's weights, and its state in a checkpoint."""
 
+# torch's annotations are incomplete.
+# pyright: reportUnknownMemberType=false
 from collections.abc import Mapping
 
 import torch

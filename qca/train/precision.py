@@ -9,6 +9,8 @@ float16 reaches down to 6e-8 only, so the loss is scaled up and the gradients do
 (Micikevicius and others 2018, arXiv 1710.03740, section 3.2).
 """
 
+# torch's annotations are incomplete.
+# pyright: reportUnknownMemberType=false
 from dataclasses import dataclass
 from functools import partial
 

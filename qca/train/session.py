@@ -5,7 +5,7 @@ configuration into a `TrainRequest`; here it goes into a `Trainer`; `Trainer.com
 hands `steps` to the episode.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Sequence
 from contextlib import closing, contextmanager
 
 import torch
@@ -75,7 +75,7 @@ def _open_training(
     stop: StopFlag,
     listeners: Sequence[Listener],
     warn: Warn,
-) -> Iterator[TrainingLoop]:
+) -> Generator[TrainingLoop]:
     """Yield the loop, from where the run is; the first rank holds the run folder meanwhile.
 
     When it has ended in order, its memory is free again.
@@ -165,7 +165,7 @@ def _list_changes(
 
 
 @contextmanager
-def _connect(folder: RunFolder, listeners: Sequence[Listener], warn: Warn) -> Iterator[Listener]:
+def _connect(folder: RunFolder, listeners: Sequence[Listener], warn: Warn) -> Generator[Listener]:
     """Yield what hands an event to the journal, to TensorBoard and to `listeners`."""
     with (
         open_journal(folder.events, warn=warn) as append_to_journal,

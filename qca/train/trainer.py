@@ -1,9 +1,12 @@
 """Model, optimizer and schedule together: runs episodes, learns from them, can be saved."""
 
+# torch's annotations are incomplete.
+# pyright: reportUnknownMemberType=false
 import gc
 from collections.abc import Mapping
 from dataclasses import asdict
 from functools import partial
+from typing import cast
 
 import torch
 from torch import Tensor
@@ -210,14 +213,14 @@ class Trainer:
         terms = outcome.terms
         numbers = torch.stack([outcome.loss, outcome.energy, *terms.values()])
         self.ranks.average([numbers])
-        loss, energy, *values, gradient_norm = [*numbers.tolist(), norm.item()]
+        loss, energy, *values = cast(list[float], numbers.tolist())
         return StepResult(
             loss=loss,
             components=dict(zip(terms, values, strict=True)),
             energy=energy,
             noise_rate=compute_noise_rate(self.config.max_noise, self.episodes),
             learning_rate=self.plateau.decay(self.config.learning_rate),
-            gradient_norm=gradient_norm,
+            gradient_norm=norm.item(),
         )
 
     def _step(self, result: StepResult) -> None:

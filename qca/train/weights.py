@@ -1,8 +1,11 @@
 """Weights to start from: drawn from the seed, or read from a file, whose code is never run."""
 
+# The annotations of torch and safetensors are incomplete.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
 import pickle
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError
@@ -87,9 +90,11 @@ def _read_tensors(path: Path) -> dict[str, Tensor]:
     """Return the named tensors of a file, those of a nested mapping if its names are below."""
     if not is_torch_file(path):
         return load_file(path)
-    content = torch.load(path, map_location="cpu", weights_only=True)
-    below = content.values() if isinstance(content, Mapping) else ()
-    mappings = [value for value in (content, *below) if isinstance(value, Mapping)]
+    content: Any = torch.load(path, map_location="cpu", weights_only=True)
+    below: Iterable[Any] = content.values() if isinstance(content, Mapping) else ()
+    mappings: list[Mapping[Any, Any]] = [
+        value for value in (content, *below) if isinstance(value, Mapping)
+    ]
     for mapping in mappings:
         if any(isinstance(name, str) and name.endswith(_FIRST) for name in mapping):
             return {name: value for name, value in mapping.items() if isinstance(value, Tensor)}

@@ -21,7 +21,7 @@ def test_from_a_training_to_its_page(trainable):
     page = (trainable.folder / "runs" / "first" / "report.html").read_text()
     assert ">complete</span>" in page
     assert "6 of 6 episodes" in page
-    assert "One evolution of 5 steps" in page
+    assert "One rollout of 5 steps" in page
     assert page.count('<img src="data:image/png') == 2 * 2
     assert "From 1 to " in page  # the energy
 
@@ -32,10 +32,10 @@ def test_a_stopped_run_gets_its_pictures_as_its_page_says(trainable):
         train.wait_for_stderr("episode 1/")
         train.end(signal.SIGTERM)
     trainable("report", "first")
-    [episodes] = re.findall(r"With <code>--episodes (\d+)</code> added", page.read_text())
+    [episodes] = re.findall(r"Add <code>--episodes (\d+)</code> to get", page.read_text())
     trainable("train", "--resume", "--episodes", episodes)
     trainable("report", "first")
-    assert f"by the model as it was after episode {int(episodes):,}." in page.read_text()
+    assert f"by the model after episode {int(episodes):,}." in page.read_text()
 
     more = int(episodes) + 1
     trainable("train", "--resume", "--episodes", more)

@@ -24,4 +24,4 @@ def test_what_cannot_be_is_said(qca):
     with bind(0) as bound:
         port = bound.getsockname()[1]
         assert f"port {port} of" in qca("view", "first", "--port", port, check=1).stderr
-    assert "a grid of 9" in qca("view", "first", "--grid", 9, check=2).stderr
+    assert "invalid grid 9" in qca("view", "first", "--grid", 9, check=2).stderr

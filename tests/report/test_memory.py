@@ -29,7 +29,7 @@ def test_nothing_is_predicted_while_the_plan_is_not_decided(tmp_path):
 
 
 def test_the_prediction_is_the_one_that_the_run_was_started_with(tmp_path):
-    """The prediction is not that of this Python or of the shipped measurement."""
+    """Neither a measurement of this Python nor the shipped one changes the prediction."""
     started = start_event() | {"predicted_context_bytes": 500 * 2**20}
     run = read_run(write_run(tmp_path / "one", [record(1)], events=[started]))
 

@@ -5,7 +5,7 @@ import os
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -29,7 +29,7 @@ _READ_AND_WRITE = (
 
 
 @contextlib.contextmanager
-def make_folder(work_dir: Path) -> Iterator[Path]:
+def make_folder(work_dir: Path) -> Generator[Path]:
     """Make a folder within this one as a run's is made, and remove it with all that is in it.
 
     Raises:

@@ -1,7 +1,7 @@
 """Run the live probes one after the other; none can stop another, and nothing is left behind."""
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -62,7 +62,7 @@ def _run_probe(probe: LiveProbe, sandbox: Sandbox, work_dir: Path) -> Fact:
 
 
 @contextmanager
-def _translate_errors() -> Iterator[None]:
+def _translate_errors() -> Generator[None]:
     """Raise whatever keeps a probe from an answer as `ProbeError`."""
     from docker.errors import APIError, DockerException
     from requests.exceptions import RequestException

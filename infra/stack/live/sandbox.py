@@ -4,7 +4,7 @@ import contextlib
 import secrets
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -107,7 +107,7 @@ class Sandbox:
         raise ProbeTimeoutError(f"the container did not end within {seconds:g} s")
 
     @contextlib.contextmanager
-    def start(self, request: ContainerRequest) -> Iterator[str]:
+    def start(self, request: ContainerRequest) -> Generator[str]:
         """Start a container, yield its ID, and remove it.
 
         Raises:
@@ -124,7 +124,7 @@ class Sandbox:
             yield container
 
     @contextlib.contextmanager
-    def _make(self, request: ContainerRequest) -> Iterator[str]:
+    def _make(self, request: ContainerRequest) -> Generator[str]:
         """Make a container, yield its ID, and remove it."""
         from docker.errors import APIError
 

@@ -5,8 +5,10 @@ all learn the same. What an episode costs in communication is one all-reduce of 
 gradients (NCCL between GPUs, gloo between CPUs).
 """
 
+# torch's annotations are incomplete.
+# pyright: reportUnknownMemberType=false
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import TypeVar
@@ -60,7 +62,7 @@ class Ranks:
 
 
 @contextmanager
-def _translate_errors() -> Iterator[None]:
+def _translate_errors() -> Generator[None]:
     """Raise LaunchError for a backend's error when another process is gone."""
     try:
         yield
@@ -79,7 +81,7 @@ def read_local_rank() -> int:
 
 
 @contextmanager
-def join_ranks(device: torch.device) -> Iterator[Ranks]:
+def join_ranks(device: torch.device) -> Generator[Ranks]:
     """Meet the other processes, if `torchrun` started this one (it sets WORLD_SIZE)."""
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
