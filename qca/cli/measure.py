@@ -1,5 +1,7 @@
 """`qca estimate --measure`: run some steps in each way on this machine's device, and compare."""
 
+# safetensors' annotations are incomplete.
+# pyright: reportUnknownVariableType=false
 import json
 import subprocess
 import sys

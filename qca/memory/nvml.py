@@ -1,9 +1,10 @@
 """The NVIDIA driver's management library (NVML): opened, asked and closed; no torch, no CUDA."""
 
+# nvidia-ml-py has no annotations.
+# pyright: reportMissingTypeStubs=false
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from importlib import import_module
 from typing import Any
 
 
@@ -39,7 +40,7 @@ def open_nvml(nvml: Any = None) -> Generator[Any]:
 
     """
     if nvml is None:
-        nvml = import_module("pynvml")  # loads the driver's library, so only when it is needed
+        import pynvml as nvml  # loads the driver's library, so only when it is needed
     try:
         nvml.nvmlInit()
     except nvml.NVMLError as error:

@@ -4,6 +4,8 @@
 as JSON on stdout.
 """
 
+# safetensors' annotations are incomplete.
+# pyright: reportUnknownVariableType=false
 import json
 import sys
 import time

@@ -62,7 +62,7 @@ def test_a_run_of_another_version_is_named_with_its_key(made):
     file.write_text(json.dumps({**json.loads(file.read_text()), "flux": 1}))
     done = made("report", "first", check=2)
     assert "runs/first/config.json: flux" in done.stderr
-    assert "another version" in done.stderr
+    assert "Another version" in done.stderr
     assert not (made.folder / "runs" / "first" / "report.html").exists()
 
 
