@@ -13,7 +13,9 @@ POLL_SECONDS = 0.5
 PROJECT_LABEL = "com.docker.compose.project"
 SERVICE_LABEL = "com.docker.compose.service"
 VOLUME_LABEL = "com.docker.compose.volume"
-SECRET_ROLE = "secret"
+RUNS_ROLE, SECRET_ROLE = "runs", "secret"
+# On volumes that qca has made itself: an application may have one that Compose labels alike.
+MADE_LABEL = "qca.volume"
 """What the label of a volume with a store's password says; one with runs says `runs`."""
 _STACK_LABELS = ("com.docker.compose.oneoff=False", SERVICE_LABEL)
 

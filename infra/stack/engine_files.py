@@ -13,7 +13,7 @@ from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
 from infra.stack.compose_document import SECRETS, STORE_FLAGS
-from infra.stack.containers import PROJECT_LABEL, SECRET_ROLE, VOLUME_LABEL
+from infra.stack.containers import MADE_LABEL, PROJECT_LABEL, SECRET_ROLE, VOLUME_LABEL
 from infra.stack.docker_client import connect_engine
 from infra.stack.run_storage import name_secret_volume
 
@@ -64,7 +64,7 @@ def has_volume(volume: str) -> bool:
 
 def ensure_volume(volume: str, project: str, role: str) -> None:
     """Make a project's volume, unless it is there, labeled as Compose would; `role` is its key."""
-    labels = {PROJECT_LABEL: project, VOLUME_LABEL: role}
+    labels = {PROJECT_LABEL: project, VOLUME_LABEL: role, MADE_LABEL: role}
     with connect_engine() as engine:
         engine.create_volume(volume, labels=labels)
 

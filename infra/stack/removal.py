@@ -11,7 +11,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from infra.stack.compose_document import STORE_STOP_SECONDS, TRAINER_STOP_SECONDS
-from infra.stack.containers import PROJECT_LABEL, SECRET_ROLE, SERVICE_LABEL, VOLUME_LABEL
+from infra.stack.containers import (
+    MADE_LABEL,
+    PROJECT_LABEL,
+    RUNS_ROLE,
+    SECRET_ROLE,
+    SERVICE_LABEL,
+    VOLUME_LABEL,
+)
 from infra.stack.docker_client import connect_engine
 from qca.core.errors import LaunchError
 
@@ -130,11 +137,15 @@ def _list_containers(engine: "APIClient", project: str) -> list[dict[str, Any]]:
 
 
 def _list_volumes(engine: "APIClient", project: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the project's volumes with its password, and those with runs."""
+    """Return the project's volumes with its password, and those with runs.
+
+    No others: where no container is left, the project may be another folder's application.
+    """
     found = engine.volumes(filters={"label": f"{PROJECT_LABEL}={project}"})["Volumes"] or ()
-    secrets = {one["Name"] for one in found if one["Labels"].get(VOLUME_LABEL) == SECRET_ROLE}
-    names = {one["Name"] for one in found}
-    return tuple(sorted(secrets)), tuple(sorted(names - secrets))
+    labels = {one["Name"]: one["Labels"] for one in found}
+    secrets = (name for name, own in labels.items() if own.get(MADE_LABEL) == SECRET_ROLE)
+    runs = (name for name, own in labels.items() if own.get(VOLUME_LABEL) == RUNS_ROLE)
+    return tuple(sorted(secrets)), tuple(sorted(runs))
 
 
 def _is_store(container: dict[str, Any]) -> bool:
