@@ -1,6 +1,8 @@
 """`qca doctor --deep` on a real engine: what is started and found, and that nothing is left."""
 
 import json
+import os
+import shutil
 import signal
 import subprocess
 import time
@@ -13,6 +15,7 @@ import pytest
 from infra.stack.live.sandbox import EXPIRES_LABEL, LABEL
 from tests.support.built_images import build_images
 from tests.support.forks import Forked
+from tests.support.image_registry import registry
 from tests.support.program import Program
 from tests.support.terminal import open_terminal
 from tests.support.waiting import wait_for
@@ -116,6 +119,38 @@ def test_a_store_that_refuses_its_flags_is_quoted(qca, nothing_left):
     (finding,) = read_findings(done)["QCA391"]
     assert (done.returncode, finding["severity"]) == (1, "error")
     assert "16 threads" in finding["message"]
+
+
+TELL_SIZE = """#!/bin/sh
+[ "$1" = manifest ] || exec {docker} "$@"
+echo '{{"Descriptor": {{}}, "OCIManifest": {{"layers": [{{"size": 1048576}}]}}}}'
+"""
+
+
+@pytest.mark.slow
+def test_a_download_is_listed_with_its_size_and_kept(qca, engine, nothing_left, tmp_path_factory):
+    """The test's registry has no certificate, without which `docker manifest` does not ask it."""
+    program = tmp_path_factory.mktemp("bin") / "docker"
+    program.write_text(TELL_SIZE.format(docker=shutil.which("docker")))
+    program.chmod(0o755)
+    qca.variables["PATH"] = f"{program.parent}:{os.environ['PATH']}"
+    with registry() as host:
+        image = f"{host}/store:1"
+        engine.run("tag", engine.images.tiny, image)
+        engine.run("push", image)
+        engine.run("image", "rm", image)
+        qca.variables["QCA_STACK_STORE_IMAGE"] = image
+        try:
+            asked = qca(*STORE)
+            assert f"  {image} (1 MiB) is downloaded first, and stays" in asked.stderr
+            assert engine.run("image", "inspect", image, check=False).returncode != 0
+
+            done = qca(*STORE, "--yes", check=None)
+            (finding,) = read_findings(done)["QCA391"]
+            assert finding["evidence"]["outcome"] == "refused"  # busybox has no Dragonfly
+            assert engine.run("image", "inspect", image, check=False).returncode == 0
+        finally:
+            engine.run("image", "rm", "--force", image, check=False)
 
 
 @pytest.mark.slow

@@ -1,9 +1,10 @@
 """A registry of images for one test, on 127.0.0.1, which an engine needs no certificate for.
 
-Just what `docker push` asks for (the OCI Distribution Specification's push), all in memory.
+Just what `docker push` and `docker pull` ask for (the OCI Distribution Specification), in memory.
 """
 
 import hashlib
+import json
 import re
 import threading
 import uuid
@@ -17,12 +18,17 @@ class _Registry(BaseHTTPRequestHandler):
     stored: dict[str, bytes]
 
     def do_GET(self) -> None:
-        self._answer(200)
+        content = self._find()
+        self._answer(404 if content is None else 200, content=content or b"")
+        self.wfile.write(content or b"")
 
     def do_HEAD(self) -> None:
-        digest = self.path.rpartition("/")[2]
-        found = self.stored.get(digest)
-        self._answer(404 if found is None else 200, digest=digest, length=len(found or b""))
+        content = self._find()
+        self._answer(404 if content is None else 200, content=content or b"")
+
+    def _find(self) -> bytes | None:
+        """Return a manifest by its tag or digest, or a blob; something for the question itself."""
+        return b"{}" if self.path == "/v2/" else self.stored.get(self.path.rpartition("/")[2])
 
     def do_POST(self) -> None:
         self._answer(202, location=f"{self.path.rstrip('/')}/{uuid.uuid4()}")
@@ -56,10 +62,14 @@ class _Registry(BaseHTTPRequestHandler):
         digest: str = "",
         location: str = "",
         received: str = "",
-        length: int = 0,
+        content: bytes = b"",
     ) -> None:
         self.send_response(status)
-        self.send_header("Content-Length", str(length))
+        self.send_header("Content-Length", str(len(content)))
+        if content:
+            digest = f"sha256:{hashlib.sha256(content).hexdigest()}"
+        if "/manifests/" in self.path and content:
+            self.send_header("Content-Type", json.loads(content)["mediaType"])
         headers = {"Docker-Content-Digest": digest, "Location": location, "Range": received}
         for name, value in headers.items():
             if value:
