@@ -9,9 +9,12 @@ from infra.doctor.finding import Severity, Verdict, skip
 from infra.doctor.unlimited_containers import find_container_cpus, find_container_memory
 from infra.dragonfly import startup_rules as rules
 from infra.dragonfly.flag_values import parse_integer
+from infra.dragonfly.releases import NEWEST_READ, format_release, is_read
 from infra.dragonfly.service import Dragonfly
 from infra.dragonfly.sizes import read_size as read_maxmemory
+from infra.host.container_gpu import is_elsewhere
 from infra.host.facts import Engine, HostFacts, Known, Unknown, known_or_none, require
+from qca.core.units import format_count, format_size
 
 # Settings of a service that its cgroup holds it to, and by which Dragonfly decides.
 _CGROUP_LIMITS = frozenset(
@@ -38,6 +41,22 @@ class DragonflyStart:
 
     threads: rules.Threads
     maxmemory: Maxmemory
+
+    @property
+    def is_refused(self) -> bool:
+        """Whether Dragonfly exits for want of memory."""
+        return rules.refuses_to_start(self.threads.count, self.maxmemory.size)
+
+
+def describe_start(dragonfly: Dragonfly, start: DragonflyStart) -> str:
+    """Return threads and maxmemory with what made them so, and by which rules."""
+    how = (
+        f"{format_count(start.threads.count, 'thread')} ({start.threads.because}), "
+        f"{format_size(start.maxmemory.size)} ({start.maxmemory.because})"
+    )
+    if not is_read(dragonfly.release):
+        how += f", by the rules of {format_release(NEWEST_READ)}, the newest that were read"
+    return how
 
 
 def predict_start(facts: HostFacts, dragonfly: Dragonfly) -> DragonflyStart | Verdict:
@@ -83,10 +102,9 @@ def _find_cgroup_version(facts: HostFacts) -> str:
 def _list_v1_hierarchies(facts: HostFacts) -> tuple[str, ...] | None:
     """Return those that containers have; None where it is not this host's kernel that runs them."""
     docker, system = known_or_none(facts.docker), known_or_none(facts.system)
-    is_elsewhere = isinstance(docker, Engine) and (
-        not docker.host.startswith("unix://") or "Docker Desktop" in docker.operating_system
-    )
-    return system.cgroup_v1 if system and not is_elsewhere else None
+    if system is None or (isinstance(docker, Engine) and is_elsewhere(docker)):
+        return None
+    return system.cgroup_v1
 
 
 def forget_host(facts: HostFacts) -> HostFacts:

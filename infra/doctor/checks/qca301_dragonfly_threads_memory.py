@@ -14,6 +14,7 @@ from infra.doctor.dragonfly_remedies import (
 from infra.doctor.dragonfly_services import list_dragonflies
 from infra.doctor.dragonfly_start import (
     DragonflyStart,
+    describe_start,
     explain_hidden_start,
     forget_host,
     overlooks_limits,
@@ -25,7 +26,7 @@ from infra.doctor.finding import Severity, Verdict, locate, ok, skip
 from infra.doctor.subjects import FileSubject, HostSubject
 from infra.doctor.unlimited_containers import find_container_cpus, find_container_memory
 from infra.dragonfly import startup_rules as rules
-from infra.dragonfly.releases import NEWEST_READ, format_release, is_read, parse_release
+from infra.dragonfly.releases import format_release, parse_release
 from infra.dragonfly.service import Dragonfly
 from infra.host.container_gpu import is_elsewhere
 from infra.host.facts import Engine, HostFacts, Unknown, known_or_none
@@ -111,7 +112,7 @@ def _judge_service(subject: FileSubject, dragonfly: Dragonfly) -> Verdict:
         return start
     if verdict := _judge_unseen_limits(subject, dragonfly, start):
         return verdict
-    if _is_refused(start):
+    if start.is_refused:
         return _report_refusal(subject, dragonfly, start)
     if start.threads.count >= rules.TOO_MANY_THREADS:
         message = (
@@ -137,8 +138,8 @@ def _judge_unseen_limits(
 ) -> Verdict | None:
     """Return the verdict where it depends on whether cgroup v1 shows the limits; else None."""
     unlimited = predict_start_without_limits(subject.facts, dragonfly)
-    is_open = unlimited is not None and _is_refused(unlimited) != _is_refused(start)
-    starts_unseen = sees_limits(subject.facts) is False and not _is_refused(start)
+    is_open = unlimited is not None and unlimited.is_refused != start.is_refused
+    starts_unseen = sees_limits(subject.facts) is False and not start.is_refused
     if not is_open and not starts_unseen:
         return None
     if refusal := _report_refusal_elsewhere(subject, dragonfly):
@@ -150,7 +151,7 @@ def _report_refusal_elsewhere(subject: FileSubject, dragonfly: Dragonfly) -> Ver
     """Return the error of a file that by itself is refused where Dragonfly sees its limits."""
     elsewhere = replace(subject, facts=forget_host(subject.facts))
     start = predict_start(elsewhere.facts, dragonfly)
-    if not isinstance(start, DragonflyStart) or not _is_refused(start):
+    if not isinstance(start, DragonflyStart) or not start.is_refused:
         return None
     verdict = _report_refusal(elsewhere, dragonfly, start)
     message = (
@@ -166,14 +167,10 @@ def _report_unseen_limits(
     message = (
         f"Cannot determine whether service {dragonfly.service.name} starts: this host has cgroup "
         "v1.\nOnly where cpu and cpuacct are mounted together, in this order, does Dragonfly see "
-        f"the container's limits. Then it would have {_describe_start(dragonfly, start)}; "
-        f"otherwise {_describe_start(dragonfly, unlimited)}."
+        f"the container's limits. Then it would have {describe_start(dragonfly, start)}; "
+        f"otherwise {describe_start(dragonfly, unlimited)}."
     )
     return skip(message, **_collect_evidence(dragonfly, start))
-
-
-def _is_refused(start: DragonflyStart) -> bool:
-    return rules.refuses_to_start(start.threads.count, start.maxmemory.size)
 
 
 def _explain_missing_program(program: str) -> str:
@@ -187,7 +184,7 @@ def _explain_missing_program(program: str) -> str:
 
 def _report_start(subject: FileSubject, dragonfly: Dragonfly, start: DragonflyStart) -> Verdict:
     """Return the verdict on a service with memory enough, which a flag may yet end."""
-    name, how = dragonfly.service.name, _describe_start(dragonfly, start)
+    name, how = dragonfly.service.name, describe_start(dragonfly, start)
     evidence = _collect_evidence(dragonfly, start)
     if flags := dragonfly.fatal_flags:
         message = f"Service {name}: {how} would do, but it exits over {flags[0]!r} (QCA704)."
@@ -222,7 +219,7 @@ def _report_refusal(subject: FileSubject, dragonfly: Dragonfly, start: Dragonfly
     message = (
         f"Service {dragonfly.service.name}: Dragonfly would say: "
         f"{rules.format_refusal(threads, dragonfly.release)}\n"
-        f"It needs 256 MiB for each thread, and would have {_describe_start(dragonfly, start)}.\n"
+        f"It needs 256 MiB for each thread, and would have {describe_start(dragonfly, start)}.\n"
         f"{format_answers(threads, maxmemory)}"
     )
     if overlooks_limits(subject.facts, dragonfly):
@@ -230,16 +227,6 @@ def _report_refusal(subject: FileSubject, dragonfly: Dragonfly, start: Dragonfly
     evidence = _collect_evidence(dragonfly, start)
     remedies = offer_for_service(subject, dragonfly, threads, maxmemory)
     return Verdict(Severity.ERROR, message, evidence, remedies)
-
-
-def _describe_start(dragonfly: Dragonfly, start: DragonflyStart) -> str:
-    how = (
-        f"{format_count(start.threads.count, 'thread')} ({start.threads.because}), "
-        f"{format_size(start.maxmemory.size)} ({start.maxmemory.because})"
-    )
-    if not is_read(dragonfly.release):
-        how += f", by the rules of {format_release(NEWEST_READ)}, the newest that were read"
-    return how
 
 
 def _collect_evidence(dragonfly: Dragonfly, start: DragonflyStart) -> dict[str, str | int]:
