@@ -257,7 +257,7 @@ def test_lines_that_are_lost_are_said(tmp_path):
     started = run(small(), tmp_path, resume=True)[0]
     assert isinstance(started, Started)
     [warning] = started.warnings
-    assert "lines of 3 episodes" in warning
+    assert "metrics.jsonl has 3 of the " in warning
     assert [r.episode for r in read_records(tmp_path / "metrics.jsonl")] == [1, 3, 4, 5, 6]
 
 
