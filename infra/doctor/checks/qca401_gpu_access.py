@@ -116,7 +116,7 @@ def _judge_containers(
         message = f"Containers can use {names}, driver {driver.driver_version}: {access.because}."
         return ok(message, **evidence)
     if access.usable is None:
-        message = f"Whether containers can use {names} cannot be told.\nThe reason: "
+        message = f"Cannot determine whether containers can use {names}: "
         return skip(f"{message}{access.because}.", **evidence)
     message = (
         f"Containers cannot use {names}: {access.because}.\nA container that asks for it ends "

@@ -21,7 +21,7 @@ def _judge_count(subject: HostSubject, wanted: int) -> Verdict:
     driver = require(subject.facts.gpu)
     doubt = _explain_doubt(subject, driver)
     if doubt:
-        return skip(f"Whether there are {wanted} GPUs cannot be told: {doubt}.")
+        return skip(f"Cannot determine whether there are {wanted} GPUs: {doubt}.")
     usable = _count_usable(subject, driver)
     if usable < wanted:
         return _report_too_few(subject, driver, wanted, usable)
@@ -83,7 +83,7 @@ CHECK = Check(
     "leaves, against `gpus` in the configuration.",
     why="Each GPU has a process of its own. The engine would refuse the container, or torch the "
     "process that finds no GPU, after the image was built. Of GPUs in MIG mode, and of those of "
-    "an engine on another machine, it cannot be told from here how many a training gets.",
+    "an engine on another machine, the doctor cannot determine from here how many a training gets.",
     fix="Ask for fewer, or for `all`; the combined batch, `gpus` times `batch_size`, is then "
     "smaller.",
     url="https://docs.docker.com/compose/how-tos/gpu-support/",

@@ -212,7 +212,7 @@ def _accept(service: Service) -> Verdict:
 
 
 def _skip_service(service: Service, why: str) -> Verdict:
-    return skip(f"Whether service {service.name} gets its GPU cannot be told: {why}.")
+    return skip(f"Cannot determine whether service {service.name} gets its GPU: {why}.")
 
 
 def _refuse(service: Service, why: str, error: str) -> Verdict:
@@ -228,7 +228,7 @@ def _judge_cdi(service: Service, engine: Engine, request: DeviceRequest) -> Verd
     if not missing:
         return ok(f"Service {service.name}: the engine has found its CDI devices.")
     if parse_version(engine.version) < _CDI_LISTED or is_elsewhere(engine):
-        return skip(f"Whether the engine finds {missing[0]} cannot be told: it does not say.")
+        return skip(f"Cannot determine whether the engine finds {missing[0]}: it does not say.")
     message = (
         f"Service {service.name} asks for {missing[0]}, which the engine has not found.\n"
         f"The engine ends with: CDI device injection failed: unresolvable CDI devices {missing[0]}"
