@@ -10,9 +10,9 @@ from rich.live import Live
 
 from infra.stack.launched_runs import find_launched, list_states
 from infra.stack.state import StateDir
+from qca.cli.launch_words import describe_run_place
 from qca.cli.messages import note
-from qca.cli.next_steps import describe_complete_run
-from qca.cli.options import RUNS, format_option
+from qca.cli.options import format_option
 from qca.cli.signals import Terminated, raise_on_sigterm
 from qca.cli.status_reading import Status, find_kept, read_kept, read_status
 from qca.cli.status_view import render_status
@@ -45,8 +45,8 @@ def status(run: str | None, format_: str, watch: bool) -> None:
             _watch(state, current, console)
     else:
         console.print(_render(current, console))
-    if state is None:
-        note(_describe_next_step(current))
+    if next_step := _describe_next_step(current):
+        note(next_step)
 
 
 def _find_status(run: str | None) -> tuple[StateDir | None, Status]:
@@ -70,10 +70,15 @@ def _find_status(run: str | None) -> tuple[StateDir | None, Status]:
     return state, current
 
 
-def _describe_next_step(kept: Status) -> str:
-    if kept.is_complete:
-        return describe_complete_run(RUNS / kept.run)
-    return f"It is not launched; `qca up --run {kept.run}` goes on with it."
+def _describe_next_step(current: Status) -> str:
+    """Return what can be done with a run that does not train; empty for one that does."""
+    if current.running:
+        return ""
+    if current.is_complete:
+        return describe_run_place(current.run, current.launch and current.launch.volume)
+    if current.launch is None:
+        return f"It is not launched; `qca up --run {current.run}` goes on with it."
+    return ""
 
 
 def _watch(state: StateDir, current: Status, console: Console) -> None:

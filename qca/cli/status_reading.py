@@ -41,8 +41,12 @@ class Status:
     progress: Progress | None
     running: bool
     episodes: int | None
-    is_complete: bool = False
-    """Whether the last episode is done, of a run that was not launched."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the last episode is done."""
+        made = 0 if self.progress is None else self.progress.newest.episode
+        return self.episodes is not None and made >= self.episodes
 
     def build_document(self) -> dict[str, Any]:
         """Return the JSON document."""
@@ -98,9 +102,8 @@ def read_kept(folder: Path) -> Status:
         title=f"run {folder.name}, {run.status}",
         services=[],
         progress=summarize_progress(run.records, expected, running=run.is_held),
-        running=False,
+        running=run.is_held,
         episodes=run.config.episodes,
-        is_complete=run.status == "complete",
     )
 
 

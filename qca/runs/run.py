@@ -133,7 +133,11 @@ def find_run(name: str, runs: Path) -> Path:
             RunFolder(folder).check()
             return folder
     names = sorted(path.parent.name for path in runs.glob("*/config.json"))
-    known = f"In {runs}: {', '.join(names)}." if names else f"There is no run in {runs} yet."
+    known = (
+        f"In {runs}: {', '.join(names)}."
+        if names
+        else f"No run in {runs} yet; `qca up` starts one."
+    )
     raise InputError(
         f"no run {name!r}: neither {runs / name} nor {name} has a config.json",
         hint=f"{known} For a run elsewhere, give --runs or a path.",

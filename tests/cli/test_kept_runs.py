@@ -44,6 +44,10 @@ def test_one_that_is_not_done_can_go_on(kept):
     assert "nothing was launched" in kept("status", check=1).stderr  # which of the two?
 
 
+def test_a_missing_run_names_the_command_that_makes_one(qca):
+    assert "`qca up` starts one" in qca("report", "first", check=2).stderr
+
+
 @pytest.mark.parametrize("name", ["second", "..", "/etc"])
 def test_what_is_no_run_here_is_a_wrong_name(kept, name):
     assert "was not launched from this folder" in kept("status", name, check=2).stderr

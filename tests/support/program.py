@@ -80,7 +80,7 @@ class Running:
         if number is not None:
             self.process.send_signal(number)
         status = self.process.wait(seconds)
-        assert "Traceback" not in self.read_stderr()
+        assert "Traceback" not in self.read_stderr(), self.read_stderr()
         return subprocess.CompletedProcess(
             self.process.args, status, self.stdout.read_text(), self.read_stderr()
         )
