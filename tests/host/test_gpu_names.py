@@ -52,6 +52,7 @@ def test_a_pci_address_may_be_short_or_long(name):
 
 def test_a_recorded_host_has_no_uuids_to_compare():
     assert find(UUID, uuid="GPU-1") == UnresolvedGpu(UUID, is_missing=False, by_cdi_only=False)
+    assert find("gpu0", uuid="GPU-1") == UnresolvedGpu("gpu0", is_missing=True, by_cdi_only=False)
     recorded = find(UUID, *BY_NUMBER, "nvidia.com/gpu=GPU-1", uuid="GPU-1", **NO_HOOK)
     assert recorded == UnresolvedGpu(UUID, is_missing=False, by_cdi_only=True)
 
