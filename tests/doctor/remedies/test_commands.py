@@ -38,9 +38,9 @@ EDITS = [
 
 # Shell built-ins need no stand-in; everything else is replaced by a program that notes its words.
 STAND_INS = [
-    *("apt-get", "chmod", "curl", "docker", "docker-compose", "head", "journalctl", "kill", "ln"),
-    *("ls", "my python", "pip", "ps", "python", "python3", "qca", "rm", "sg", "sh", "sha256sum"),
-    *("sudo", "ubuntu-drivers", "usermod"),
+    *("apt-get", "cat", "chmod", "curl", "docker", "docker-compose", "findmnt", "grep", "head"),
+    *("journalctl", "kill", "ln", "ls", "my python", "nvidia-smi", "pip", "ps", "python"),
+    *("python3", "qca", "rm", "sg", "sh", "sha256sum", "sudo", "ubuntu-drivers", "usermod"),
 ]
 
 # These only touch what is named to them, which here is in the test's own folder.
