@@ -12,8 +12,14 @@ from collections.abc import Generator, Iterable
 from pathlib import Path, PurePath
 from typing import TYPE_CHECKING, Any
 
-from infra.stack.compose_document import SECRETS, STORE_FLAGS
-from infra.stack.containers import MADE_LABEL, PROJECT_LABEL, SECRET_ROLE, VOLUME_LABEL
+from infra.stack.compose_document import RUNS, SECRETS, STORE_FLAGS
+from infra.stack.containers import (
+    MADE_LABEL,
+    PROJECT_LABEL,
+    SECRET_ROLE,
+    VOLUME_LABEL,
+    list_containers,
+)
 from infra.stack.docker_client import connect_engine
 from infra.stack.run_storage import name_secret_volume
 
@@ -94,6 +100,22 @@ def pack_secret(file: Path, owner: tuple[int, int]) -> bytes:
     with tarfile.open(fileobj=archive, mode="w") as tar:
         tar.addfile(described, io.BytesIO(content))
     return archive.getvalue()
+
+
+def measure_run(project: str, run: str) -> int | None:
+    """Return the bytes of a run, asked in its trainer's container; None where that does not run.
+
+    Raises:
+        LaunchError: the engine does not answer.
+
+    """
+    trainer = list_containers(project).get("trainer")
+    if trainer is None or trainer.status != "running":
+        return None
+    with connect_engine() as engine:
+        command = engine.exec_create(trainer.id, ["du", "-sb", f"{RUNS}/{run}"], stderr=False)
+        answer = engine.exec_start(command["Id"]).split()
+    return int(answer[0]) if answer and answer[0].isdigit() else None
 
 
 @contextlib.contextmanager

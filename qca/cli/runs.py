@@ -12,10 +12,11 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from infra.stack.launched_runs import LaunchedRuns, list_launched
+from infra.stack.launched_runs import list_launched
 from qca.cli.messages import note
 from qca.cli.options import format_option, runs_option
 from qca.cli.suggestions import SuggestingGroup
+from qca.cli.volume_runs import list_in_volumes
 from qca.core.errors import InputError, LaunchError
 from qca.core.units import format_size
 from qca.runs.listing import RunSummary, summarize_runs
@@ -34,7 +35,7 @@ def runs(ctx: click.Context, runs: Path, format_: Literal["text", "json"]) -> No
     if ctx.invoked_subcommand is not None:
         return
     launched = list_launched()
-    found = [*summarize_runs(runs, datetime.now(UTC)), *_list_in_volumes(launched)]
+    found = [*summarize_runs(runs, datetime.now(UTC)), *list_in_volumes(launched)]
     if format_ == "json":
         document = {"schema_version": 1, "runs": [asdict(run) for run in found]}
         click.echo(json.dumps(document, indent=2))
@@ -77,21 +78,6 @@ def _ask(folder: Path) -> None:
     if not sys.stdin.isatty():
         raise click.UsageError("without a terminal, `qca runs rm` needs --yes")
     click.confirm(f"Remove {folder} with all its checkpoints?", abort=True, err=True)
-
-
-def _list_in_volumes(launched: LaunchedRuns) -> list[RunSummary]:
-    """Return the runs that were launched from here and kept on another engine."""
-    return [
-        RunSummary(
-            name=run,
-            state="in a volume",
-            episodes=one.launch.episodes,
-            device=one.launch.device,
-            where=f"volume {one.launch.volume}",
-        )
-        for run, one in launched.readable.items()
-        if one.launch.volume is not None
-    ]
 
 
 def _build_table(found: list[RunSummary]) -> Table:

@@ -34,6 +34,8 @@ def test_a_run_is_trained_read_copied_here_and_taken_down(far):
     assert document["last_episode"]["episode"] == 6
     assert "episode 6" in far.qca("logs", "trainer").stdout
     assert_only_the_user_can_read_the_password(far)
+    [listed] = json.loads(far.qca("runs", "--format", "json").stdout)["runs"]
+    assert (listed["state"], listed["episode"], listed["size_bytes"]) == ("complete", 6, None)
 
     far.qca("down")
     assert far.list_leftovers()["volumes"] == {f"{far.project}_runs"}
@@ -56,6 +58,10 @@ def test_a_run_that_goes_on_is_copied_and_again_after_an_interruption(far):
         up.wait_for_stderr("episode ")
         far.qca("fetch", "first")
         copied = far.metrics()
+        [listed] = json.loads(far.qca("runs", "--format", "json").stdout)["runs"][1:]
+        assert (listed["name"], listed["state"]) == ("first", "running")
+        assert listed["episode"] > 0
+        assert listed["size_bytes"] > 1000
         done = up.end(signal.SIGINT)
     assert done.returncode == 130
     assert "`qca fetch first` copies it here" in done.stderr

@@ -1,0 +1,48 @@
+"""The runs that are kept on another engine, as `qca runs` lists them."""
+
+from dataclasses import replace
+
+from infra.stack.launched_runs import Launched, LaunchedRuns
+from qca.cli.status_reading import Status, read_status
+from qca.core.errors import LaunchError
+from qca.runs.listing import RunSummary
+
+
+def list_in_volumes(launched: LaunchedRuns) -> list[RunSummary]:
+    """Return the runs that were launched from here and are kept in a volume of their engine."""
+    found = [one for one in launched.readable.values() if one.launch.volume is not None]
+    return [_summarize(one) for one in found]
+
+
+def _summarize(launched: Launched) -> RunSummary:
+    launch = launched.launch
+    recorded = RunSummary(
+        name=launch.run,
+        state="in a volume",
+        episodes=launch.episodes,
+        device=launch.device,
+        where=f"volume {launch.volume}",
+    )
+    try:
+        status = read_status(launched.state)
+    except LaunchError:  # the engine does not answer
+        return recorded
+    return recorded if status is None else _add_progress(recorded, launched, status)
+
+
+def _add_progress(recorded: RunSummary, launched: Launched, status: Status) -> RunSummary:
+    from infra.stack.engine_files import measure_run
+
+    state = "complete" if status.is_complete else "running" if status.running else "stopped"
+    newest = None if status.progress is None else status.progress.newest
+    try:
+        size = measure_run(launched.launch.project, launched.launch.run)
+    except LaunchError:
+        size = None
+    return replace(
+        recorded,
+        state=state,
+        episode=newest and newest.episode,
+        loss=newest and newest.loss,
+        size_bytes=size,
+    )
