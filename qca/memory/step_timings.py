@@ -5,13 +5,27 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace
-from typing import Any, cast
+from typing import Any, cast, get_args
 
 from qca.core.cache_folder import keep_cached, read_cached
+from qca.core.config import ResolvedPrecision, ResolvedRecompute, Update
 from qca.core.step_timing import StepTiming
 
 _FILE = "step-timings.json"
 _KEY = "timings"
+
+_TYPES: dict[str, type | tuple[type, ...]] = {
+    **dict.fromkeys(("device", "torch", "update", "recompute", "precision"), str),
+    **dict.fromkeys(("grid", "d_state", "hidden_channels", "batch_size"), int),
+    **dict.fromkeys(("segment", "steps", "peak_bytes"), int),
+    "seconds": float,
+    "drift": (float, type(None)),
+}
+_CHOICES: dict[str, tuple[str, ...]] = {
+    "update": get_args(Update),
+    "recompute": get_args(ResolvedRecompute),
+    "precision": get_args(ResolvedPrecision),
+}
 
 
 def read_step_timings(torch: str | None) -> tuple[StepTiming, ...]:
@@ -32,13 +46,22 @@ def _identify(timing: StepTiming) -> StepTiming:
 
 
 def _read_all() -> list[StepTiming]:
-    """Return what the cache holds; nothing if the file is damaged."""
-    entries = read_cached(_FILE, _KEY)
-    if not isinstance(entries, list) or not entries:
+    """Return the timings in the cache; none if one of them is damaged."""
+    entries: Any = read_cached(_FILE, _KEY)
+    if not isinstance(entries, list):
         return []
-    from pydantic import TypeAdapter, ValidationError  # slow to load, and rarely needed
+    found = cast("list[Any]", entries)
+    return [StepTiming(**entry) for entry in found] if all(map(_is_valid, found)) else []
 
-    try:
-        return TypeAdapter(list[StepTiming]).validate_python(cast("list[Any]", entries))
-    except ValidationError:
-        return []
+
+def _is_valid(entry: Any) -> bool:
+    """Whether an entry has the right keys and types; pydantic would slow every command down."""
+    if not isinstance(entry, dict):
+        return False
+    values = cast("dict[str, Any]", entry)
+    return (
+        values.keys() == _TYPES.keys()
+        and all(isinstance(values[name], kind) for name, kind in _TYPES.items())
+        and all(values[name] in choices for name, choices in _CHOICES.items())
+        and bool(values["seconds"] > 0)
+    )

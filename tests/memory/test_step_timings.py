@@ -1,5 +1,6 @@
 """Measured step times: kept by what they depend on, and used in place of the built-in ones."""
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -64,6 +65,19 @@ def test_a_second_measurement_replaces_the_first() -> None:
 def test_a_damaged_cache_counts_as_none(cache: Path, text: str) -> None:
     cache.parent.mkdir()
     cache.write_text(text)
+
+    assert read_step_timings("2.13.0+cu130") == ()
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("seconds", 0.0), ("seconds", "1"), ("grid", 1.5), ("precision", "int8"), ("drift", "x")],
+)
+def test_a_timing_with_a_wrong_value_counts_as_none(cache: Path, field: str, value: object) -> None:
+    keep_step_timings([make_timing()])
+    document = json.loads(cache.read_text())
+    document["timings"][0][field] = value
+    cache.write_text(json.dumps(document))
 
     assert read_step_timings("2.13.0+cu130") == ()
 
