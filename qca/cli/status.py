@@ -27,7 +27,7 @@ _REFRESH_SECONDS = {"local": 1.0, "compose": 3.0}
 @format_option
 @click.option("-w", "--watch", is_flag=True, help="Show it until the training is over.")
 def status(run: str | None, format_: str, watch: bool) -> None:
-    """Show how far the training RUN is, launched from this folder or kept in runs/.
+    """Show how far the training RUN is, launched or kept.
 
     RUN may be left out where there is one.
     """

@@ -94,7 +94,7 @@ def read_kept(folder: Path) -> Status:
         InputError: a file of the run is damaged.
 
     """
-    run = read_run(folder)
+    run = read_run(folder, with_states=False)
     expected = Expectation(episodes=run.config.episodes, device=run.device)
     return Status(
         run=folder.name,

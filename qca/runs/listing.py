@@ -45,7 +45,7 @@ def measure_size(folder: Path) -> int:
 def _summarize(folder: Path, now: datetime) -> RunSummary:
     size, where = measure_size(folder), str(folder)
     try:
-        run = read_run(folder)
+        run = read_run(folder, with_states=False)
     except InputError:
         return RunSummary(name=folder.name, state="unreadable", size_bytes=size, where=where)
     return RunSummary(

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import ValidationError
 
@@ -19,7 +19,9 @@ from qca.runs.events import EpisodeRecord
 from qca.runs.journal import list_config_changes, list_skipped_episodes, read_journal
 from qca.runs.metrics_log import read_records
 from qca.runs.run_folder import LARGEST_CONFIG, RunFolder
-from qca.runs.snapshots import Snapshots, read_snapshots
+
+if TYPE_CHECKING:
+    from qca.runs.snapshots import Snapshots
 
 Status = Literal["complete", "running", "stopped", "interrupted", "not begun"]
 
@@ -37,7 +39,7 @@ class Run:
     """File names of the checkpoints, oldest first."""
     last_checkpoint: int | None
     """The episode of the newest checkpoint; None if there is none."""
-    snapshots: Snapshots | None
+    snapshots: "Snapshots | None"
     evaluation: Evaluation | None
     """The last result of `qca evaluate`; None if it never ran."""
     is_held: bool
@@ -136,7 +138,7 @@ def find_run(name: str, runs: Path) -> Path:
     known = (
         f"In {runs}: {', '.join(names)}."
         if names
-        else f"No run in {runs} yet; `qca up` starts one."
+        else f"There is no run in {runs} yet; `qca up` starts one."
     )
     raise InputError(
         f"no run {name!r}: neither {runs / name} nor {name} has a config.json",
@@ -144,15 +146,15 @@ def find_run(name: str, runs: Path) -> Path:
     )
 
 
-def read_run(path: Path) -> Run:
-    """Read a run folder.
+def read_run(path: Path, *, with_states: bool = True) -> Run:
+    """Read a run folder; without its states, which are large and need numpy, if so asked.
 
     Raises:
         InputError: a file is missing, damaged or of another version; the message names it.
 
     """
     try:
-        return _read(RunFolder(path))
+        return _read(RunFolder(path), with_states)
     except OSError as error:
         raise InputError(
             f"{error.filename or path}: cannot be read: {error.strerror}",
@@ -160,7 +162,7 @@ def read_run(path: Path) -> Run:
         ) from None
 
 
-def _read(folder: RunFolder) -> Run:
+def _read(folder: RunFolder, with_states: bool) -> Run:
     config = read_config(folder.config)
     checkpoints = list_checkpoints(folder.checkpoints)
     if checkpoints and not folder.metrics.exists():
@@ -176,10 +178,16 @@ def _read(folder: RunFolder) -> Run:
         events=read_journal(folder.events),
         checkpoints=[path.name for _, path in checkpoints],
         last_checkpoint=checkpoints[-1][0] if checkpoints else None,
-        snapshots=read_snapshots(folder.states),
+        snapshots=_read_snapshots(folder) if with_states else None,
         evaluation=read_evaluation(folder.evaluation),
         is_held=folder.is_held(),
     )
+
+
+def _read_snapshots(folder: RunFolder) -> "Snapshots | None":
+    from qca.runs.snapshots import read_snapshots
+
+    return read_snapshots(folder.states)
 
 
 def read_config(path: Path) -> TrainConfig:

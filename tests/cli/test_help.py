@@ -98,6 +98,7 @@ def test_help_loads_nothing_heavy():
         ("render", "kubernetes"),
         ("estimate", "--device", "cpu"),
         ("status",),
+        ("runs",),
     ],
     ids=lambda words: " ".join(words),
 )
