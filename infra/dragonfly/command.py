@@ -18,7 +18,7 @@ class Flag(LocatedValue):
     """A flag's value, and the words of the command that give it."""
 
     words: tuple[LocatedValue, ...] = ()
-    """`--flag=value`, or `--flag` and `value`; none where `DFLY_<flag>` gives it."""
+    """`--flag=value`, or `--flag` and `value`; none if `DFLY_<flag>` gives it."""
     lacks_value: bool = False
     """It is the last word, and its type requires a value."""
 
@@ -31,7 +31,7 @@ class Flag(LocatedValue):
 
 
 def find_program(service: Service) -> str:
-    """Return the program that the command starts; empty where it leaves that to the image."""
+    """Return the program that the command starts; empty if it leaves that to the image."""
     words = skip_wrappers(service.command)
     first = words[0].value if words else "-"
     return "" if first.startswith("-") else first.rpartition("/")[2]

@@ -60,7 +60,7 @@ class FlagFault:
     reason: str = ""
     """What is wrong with the value; for a name, `standing` says it."""
     instead: str = ""
-    """The flag of this release to write for the name; empty where none is known."""
+    """The flag of this release to write for the name; empty if none is known."""
     is_sure: bool = False
     """`instead` is the same name spelled right or its successor, not only a similar one."""
 

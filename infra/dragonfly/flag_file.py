@@ -47,7 +47,7 @@ def split_list(value: str) -> list[str]:
 
 
 def find_host_path(service: Service, files: Mapping[str, str], name: str) -> str | None:
-    """Return the path on the host of a file in the container; None where none is mounted there.
+    """Return the path on the host of a file in the container; None if none is mounted there.
 
     `files` are the paths of the top-level secrets and configs (`ComposeFile.files`).
     """

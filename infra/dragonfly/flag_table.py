@@ -121,7 +121,7 @@ def is_switch(flag: str) -> bool:
 
 
 def find_nearest_flag(flag: str, release: Release) -> str:
-    """Return the flag of that release that is most like a name; empty where none is."""
+    """Return the flag of that release that is most like a name; empty if none is."""
     existing = [
         name for name in read_flag_table() if find_standing(name, release) is Standing.PRESENT
     ]

@@ -75,7 +75,7 @@ def _is_tiered_size(text: str) -> bool:
 
 
 def describe_legal_values(kind: str, value: str, release: Release) -> str:
-    """Return what a value of that type has to be; empty where the value is one."""
+    """Return what a value of that type has to be; empty if the value is one."""
     if kind in _RANGES:
         return _describe_range(kind) if not _is_in_range(kind, value) else ""
     describe = _DESCRIPTIONS.get(kind)

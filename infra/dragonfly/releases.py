@@ -35,7 +35,7 @@ def format_release(release: Release) -> str:
 
 
 def describe_license(release: Release) -> str:
-    """Return what a user of that release should know of its license; empty where it is the BSL."""
+    """Return what a user of that release should know of its license; empty if it is the BSL."""
     if release < _NEW_LICENSE:
         return ""
     return (

@@ -28,7 +28,7 @@ class Dragonfly:
     unread_flag_file: Flag | None
     """Names a file of further flags that was not read: it lies inside the container, say."""
     faults: tuple[FlagFault, ...]
-    """What is wrong with the flags; none where another program may change them."""
+    """What is wrong with the flags; none if another program may change them."""
 
     @property
     def other_program(self) -> str:
@@ -40,7 +40,7 @@ class Dragonfly:
 
     @property
     def missing_program(self) -> str:
-        """The program of the command that cannot be in the image; empty where it may be."""
+        """The program of the command that cannot be in the image; empty if it may be."""
         program = find_program(self.service)
         image = self.service.image.value if self.service.image else ""
         is_foreign = program in _OTHER_SERVERS and _is_official_image(image)

@@ -21,7 +21,7 @@ _MOST = 2**63
 
 
 def read_size(text: str, release: Release = NEWEST_READ) -> int | None:
-    """Return the bytes that Dragonfly reads in `text`; None where it refuses to read it."""
+    """Return the bytes that Dragonfly reads in `text`; None if it refuses to read it."""
     pattern = _STRICT_SIZE if release >= STRICT_SIZES else _LAX_SIZE
     match = pattern.fullmatch(text)
     if match is None:

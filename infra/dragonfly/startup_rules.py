@@ -57,7 +57,7 @@ def count_threads(
 ) -> Threads | None:
     """Return how many threads Dragonfly starts where it sees `cpus` CPUs.
 
-    None where that depends on the CPUs and their number is unknown.
+    None if that depends on the CPUs and their number is unknown.
     `quota` is the container's CPU limit, `flag` the value of --proactor_threads or
     DFLY_proactor_threads; 0 means "decide yourself", as for Dragonfly.
     """

@@ -1,4 +1,4 @@
-"""What is known about a host, and the probes that find it out.
+"""The facts about a host, and the probes that collect them.
 
 May import: of qca, only `core` and `memory.nvml`; nothing else of infra.
 """

@@ -1,4 +1,4 @@
-"""Remove what names a person or a machine from the texts of one record."""
+"""Remove the names of users and machines from the texts of a record."""
 
 import getpass
 import ipaddress
@@ -12,7 +12,7 @@ from typing import Self
 
 from qca.core.masking import mask_secrets
 
-# Account names that name no person, and that stand in facts with another meaning.
+# Account names that identify nobody and occur in facts with another meaning.
 _GENERIC_ACCOUNTS = {
     *("root", "user", "admin", "administrator", "docker", "podman", "compose", "python"),
     *("linux", "ubuntu", "debian", "nvidia", "cuda", "torch", "redis", "runner", "local"),
@@ -20,13 +20,13 @@ _GENERIC_ACCOUNTS = {
 _THIS, _REMOTE = "this-host", "remote-host"
 _LOCAL = {"", "localhost", "localhost.localdomain", _THIS, _REMOTE}
 
-# Under whatever folder the homes lie: /home, /export/home, /nfs/homes, /Users, C:\\Users.
+# Home folders, wherever they are: /home, /export/home, /nfs/homes, /Users, C:\\Users.
 _HOMES = re.compile(
     r"(?:[A-Za-z]:\\Users|(?:/[\w.-]+)*?/(?:homes?\d*|Users|people))[/\\][^/\\\s:'\"]+"
 )
 _CREDENTIALS = re.compile(r"(?<=://)[^/@\s]+@")
 _ADDRESS = re.compile(r"\b(?:tcp|ssh|https?)://(?:user@)?(\[[^\]]*\]|[^/:\s'\"]+)")
-# As ssh, Docker and the C library name a machine in their errors.
+# How ssh, Docker and the C library write a machine's name in their errors.
 _NAMED_HOST = re.compile(
     r"(?:\blookup (?=\S+(?: on |:))|\b(?:hostname|dial tcp) (?=[^\s:]+:)"
     r"|\bconnect to host (?=\S+ port)|\b[\w.-]+@(?!sha\d))([A-Za-z][\w.-]*[A-Za-z0-9])"
@@ -39,14 +39,14 @@ _IPV4 = re.compile(r"(?<![\w.-])\d{1,3}(?:\.\d{1,3}){3}(?![\w-]|\.\d)")
 _IPV6 = re.compile(r"(?<![\w:.])(?=[\da-f]*:[\da-f]*:)[\da-f:]{1,38}[\da-f](?!\w)", re.IGNORECASE)
 _MAC = re.compile(r"(?<![\w:])(?:[\da-f]{2}:){5}[\da-f]{2}(?![\w:])", re.IGNORECASE)
 
-# RFC 5737, RFC 7042 and RFC 3849: addresses that stand for others in documents.
+# RFC 5737, RFC 7042 and RFC 3849: addresses reserved for documentation.
 _EXAMPLE_V4, _EXAMPLE_V6 = "192.0.2.1", "2001:db8::1"
 _EXAMPLE_MAC = "00:00:5e:00:53:00"
 
 
 @dataclass(frozen=True)
 class Identity:
-    """What is to be removed: the names of this person and of this machine."""
+    """The names to remove: those of this user and of this machine."""
 
     home: str
     users: tuple[str, ...]
@@ -54,7 +54,7 @@ class Identity:
 
     @classmethod
     def detect(cls) -> Self:
-        """Return the names of who runs this, and where; a user without an account has none."""
+        """Return the current user's and machine's names; a user ID without an account has none."""
         user = home = ""
         with suppress(KeyError, OSError):
             user = getpass.getuser()
@@ -65,7 +65,7 @@ class Identity:
 
 
 class Scrubber:
-    """Replaces, in every text of one record, the same name by the same stand-in."""
+    """Replaces a name by the same placeholder in every text of a record."""
 
     def __init__(self, identity: Identity, texts: Iterable[str]) -> None:
         self._home = identity.home.rstrip("/\\")
@@ -78,7 +78,7 @@ class Scrubber:
         self._devices: dict[str, str] = {}
 
     def clean(self, text: str) -> str:
-        """Return `text` without what identifies somebody."""
+        """Return `text` without anything that identifies a user or a machine."""
         text = mask_secrets(text.encode(errors="replace").decode())
         text = _CREDENTIALS.sub("user@", text)
         if self._home:
@@ -93,7 +93,7 @@ class Scrubber:
         return _replace_address(text)
 
     def _number_device(self, match: re.Match[str]) -> str:
-        """Number the devices: their ids are unique in the world, but facts refer to them."""
+        """Replace a globally unique device ID by a number; facts can still refer to it."""
         number = len(self._devices) + 1
         return self._devices.setdefault(match[0].lower(), f"{match['kind'].upper()}-{number}")
 
@@ -105,12 +105,12 @@ def _find_remote_hosts(text: str) -> Iterator[str]:
 
 
 def _select_identifying(names: Iterable[str]) -> list[str]:
-    """Return the names that tell something, the longest first: others can be parts of it."""
+    """Return the identifying names, longest first, since a name can contain another."""
     return sorted(filter(_is_identifying, set(names)), key=lambda name: (-len(name), name))
 
 
 def _is_identifying(name: str) -> bool:
-    """Whether a name says something about a person or a machine."""
+    """Whether a name identifies a user or a machine."""
     if name.lower() in _GENERIC_ACCOUNTS | _LOCAL or not re.search(r"[^\W\d_]", name):
         return False
     return not _is_local_address(name.strip("[]"))
@@ -121,7 +121,7 @@ def _compile_word(name: str) -> re.Pattern[str]:
 
 
 def _replace_address(text: str) -> str:
-    """Replace a text that is an IP address of one machine."""
+    """Return the placeholder for an IP address of a machine; other texts are returned unchanged."""
     try:
         address = ipaddress.ip_address(text)
     except ValueError:

@@ -1,4 +1,4 @@
-"""Collect the facts of this host: all probes run at once, and none can stop another."""
+"""Collect the facts of this host: all probes run at once, and none can block another."""
 
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -25,17 +25,17 @@ from infra.host.probes import (
 )
 from qca.core.diagnostics import log_time
 
-# A probe that meets the deadline in its own call knows best what did not answer; it gets
-# this long to say so before it is given up.
+# A probe that times out in a call of its own knows best what did not answer; it gets this long to
+# report that before it is abandoned.
 _GRACE_SECONDS = 0.25
 
 
 @dataclass(frozen=True)
 class Probe:
-    """What finds out one fact of `HostFacts`."""
+    """The function that determines one fact of `HostFacts`."""
 
     activity: str
-    """What it does, for the sentence "... failed" or "... did not answer within 5 s"."""
+    """The subject of the sentence "... failed" or "... did not answer within 5 s"."""
     run: Callable[[], object]
 
 
@@ -48,7 +48,7 @@ def list_probes(
 ) -> dict[str, Probe]:
     """Return the probe of each fact, by its name in `HostFacts`, the slowest first.
 
-    `wait_for_docker` returns what the probe of Docker found, or raises `ProbeError`.
+    `wait_for_docker` returns the result of the Docker probe, or raises `ProbeError`.
     """
     return {
         "docker": Probe("asking the Docker Engine", lambda: docker.probe(deadline)),
@@ -69,7 +69,7 @@ def list_probes(
 def collect(*, timeout: float, work_dir: Path, asks_buildx: bool = True) -> HostFacts:
     """Return the facts of this host, in about `timeout` seconds.
 
-    Never raises: what could not be determined is an `Unknown` that says why.
+    Never raises: a fact that could not be determined is an `Unknown` with the reason.
     """
     with start_collecting(
         timeout=timeout, work_dir=work_dir, asks_buildx=asks_buildx
@@ -81,10 +81,10 @@ def collect(*, timeout: float, work_dir: Path, asks_buildx: bool = True) -> Host
 def start_collecting(
     *, timeout: float, work_dir: Path, asks_buildx: bool = True
 ) -> Iterator[Callable[[], HostFacts]]:
-    """Start every probe, and yield a function that waits for them, as `collect` does.
+    """Start every probe, and yield a function that waits for the facts, as `collect` does.
 
-    buildx takes longer to say its version than most probes, and only files with `build:` need it.
-    They mostly wait for other programs: the caller can do something else meanwhile.
+    The probes mostly wait for other programs, so the caller can do something else meanwhile. Asking
+    buildx for its version takes longer than most probes, and only files with `build:` need it.
     """
     results: dict[str, Future[object]] = {}
 
@@ -102,9 +102,9 @@ def start_collecting(
 
 
 def start_probes(probes: Mapping[str, Probe], results: Mapping[str, Future[object]]) -> None:
-    """Run every probe in a thread of its own, which sets its result."""
+    """Run every probe in its own thread, which sets its result."""
     for name, probe in probes.items():
-        # A daemon thread: one that hangs is left behind, and does not keep qca from ending.
+        # In a daemon thread, a hanging probe does not keep qca from exiting.
         threading.Thread(
             target=_run_probe, args=(name, probe, results[name]), name=f"probe-{name}", daemon=True
         ).start()
@@ -113,14 +113,14 @@ def start_probes(probes: Mapping[str, Probe], results: Mapping[str, Future[objec
 def wait_for_facts(
     probes: Mapping[str, Probe], results: Mapping[str, Future[object]], deadline: Deadline
 ) -> dict[str, Any]:
-    """Return what each probe found, or why it found nothing, by name."""
+    """Return the fact of each probe by name, known or unknown with the reason."""
     return {name: _wait_for_fact(probe, results[name], deadline) for name, probe in probes.items()}
 
 
 def wait_for_result(
     probe: Probe, result: Future[object], deadline: Deadline, seconds: float
 ) -> object:
-    """Wait for what a probe found; every way to fail becomes `ProbeError`."""
+    """Return the result of a probe; every failure becomes `ProbeError`."""
     done, _ = wait([result], timeout=seconds)
     if not done:
         raise deadline.timeout_error(probe.activity)
@@ -147,5 +147,5 @@ def _run_probe(name: str, probe: Probe, result: Future[object]) -> None:
         result.set_result(found)
     except Exception as error:
         result.set_exception(error)
-    except BaseException as error:  # a library that ends the program ends its thread only
+    except BaseException as error:  # a library that exits the program ends only this thread
         result.set_exception(RuntimeError(describe_error(error)))

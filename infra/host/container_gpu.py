@@ -1,9 +1,9 @@
-"""Whether an engine can hand an NVIDIA GPU to a container that asks for the driver `nvidia`.
+"""Decide whether an engine can pass an NVIDIA GPU to a container that requests driver `nvidia`.
 
-dockerd looks for `nvidia-container-runtime-hook` on its own PATH. From Engine 29.2 on it
-also turns the request into CDI devices, if it has found any; before, CDI files serve only
-those who ask for the driver `cdi`, whatever is in them. A registered nvidia runtime is
-neither required nor enough. https://github.com/moby/moby/pull/50228
+dockerd looks for `nvidia-container-runtime-hook` on its own PATH. From Engine 29.2 on, it also
+turns the request into CDI devices, if it has found any; earlier engines use CDI files only for
+requests of the driver `cdi`. A registered nvidia runtime is neither required nor sufficient.
+https://github.com/moby/moby/pull/50228
 """
 
 import math
@@ -26,32 +26,32 @@ _HOOK = "nvidia-container-runtime-hook"
 
 
 class Obstacle(StrEnum):
-    """What keeps a container from its GPU, where there is one."""
+    """The reason for which a container cannot use the GPU of this host."""
 
     NO_TOOLKIT = "no-toolkit"
     NOT_RESTARTED = "not-restarted"
-    """The toolkit came after the daemon had started, which looks for it only then."""
+    """The toolkit was installed after the daemon started, which looks for it only at its start."""
     STALE_CDI = "stale-cdi"
-    """The CDI file describes another driver, or devices that are not there."""
+    """The CDI file describes another driver, or devices that do not exist."""
     NEEDS_NO_CGROUPS = "needs-no-cgroups"
-    """A rootless engine may not set device rules, which the toolkit tries."""
+    """A rootless engine may not set device rules, but the toolkit tries to."""
     NO_CGROUPS = "no-cgroups"
-    """The toolkit is set up for a rootless engine, and this one is not."""
+    """The toolkit is configured for a rootless engine, but this one is not rootless."""
 
 
 @dataclass(frozen=True)
 class GpuAccess:
-    """What an engine can do with the GPUs of this host, and how that is known."""
+    """Whether an engine can use the GPUs of this host, and the evidence for it."""
 
     usable: bool | None
-    """None where it cannot be determined from here."""
+    """None if it cannot be determined from here."""
     because: str
     obstacle: Obstacle = Obstacle.NO_TOOLKIT
-    """What is in the way where it is not usable."""
+    """The obstacle, if it is not usable."""
 
 
 def assess_gpu_access(engine: Engine, gpu: GpuDriver) -> GpuAccess:
-    """Return whether containers of `engine` can use the GPUs that `gpu` shows."""
+    """Return whether containers of `engine` can use the GPUs of `gpu`."""
     if is_from_snap(engine):
         return _assess_snap(engine, gpu)
     if takes_cdi(engine, gpu):
@@ -85,7 +85,7 @@ def takes_cdi(engine: Engine, gpu: GpuDriver) -> bool:
 
 
 def has_hook(engine: Engine, gpu: GpuDriver) -> bool:
-    """Whether dockerd can be taken to find the toolkit's hook, which knows GPUs by itself."""
+    """Whether dockerd presumably finds the toolkit's hook, which resolves GPU names itself."""
     return _is_hook(gpu.toolkit or "") or "nvidia" in engine.runtimes
 
 
@@ -99,15 +99,15 @@ def _assess_cdi(engine: Engine, gpu: GpuDriver) -> GpuAccess:
     if not stale:
         return GpuAccess(True, "the engine has found CDI devices")
     if gpu.toolkit and _is_hook(gpu.toolkit):
-        # Engines differ in which of the two they try first.
+        # Engines differ in the order in which they try the two.
         return GpuAccess(None, f"{stale}; the engine may take the toolkit's hook in its place")
     return GpuAccess(False, stale, Obstacle.STALE_CDI)
 
 
 def _explain_stale_cdi(toolkit: ContainerToolkit, gpu: GpuDriver) -> str:
-    """Return what in the CDI files does not fit this host; empty if a file fits.
+    """Return the mismatch of the CDI files with this host; empty if a file matches.
 
-    Those in /var/run/cdi go before those in /etc/cdi.
+    Files in /var/run/cdi take precedence over those in /etc/cdi.
     """
     written_anew = [one for one in toolkit.cdi_specs if "/run/cdi/" in one.path]
     for spec in written_anew or toolkit.cdi_specs:
@@ -124,7 +124,7 @@ def _assess_hook(engine: Engine, gpu: GpuDriver, hook: str) -> GpuAccess:
     toolkit = gpu.container_toolkit
     if toolkit is None:
         return GpuAccess(True, f"dockerd finds {hook}")
-    # A registered runtime shows that the toolkit was there before, and has been upgraded since.
+    # A registered runtime proves that the toolkit was installed earlier and upgraded since.
     is_newer = (toolkit.hook_changed or 0) > (engine.started or math.inf)
     if is_newer and "nvidia" not in engine.runtimes:
         why = f"{hook} came after the daemon had started, which looks for it only then"
@@ -140,7 +140,7 @@ def _assess_hook(engine: Engine, gpu: GpuDriver, hook: str) -> GpuAccess:
 
 
 def _assess_snap(engine: Engine, gpu: GpuDriver) -> GpuAccess:
-    """The snap brings a toolkit of its own, sets it up where it finds a driver, and sees no other.
+    """Assess the snap's engine, which sees only its own toolkit, set up if it finds a driver.
 
     https://github.com/canonical/docker-snap#nvidia-support and its issue 357
     """
@@ -175,11 +175,11 @@ def _explain_old_toolkit(gpu: GpuDriver) -> str:
 
 
 def assess_amd_access(engine: Engine) -> GpuAccess | None:
-    """Return whether a container that asks for a GPU by `gpus` gets AMD's; None without a sign.
+    """Return whether a container with `gpus` gets AMD's GPUs; None without evidence of AMD.
 
-    From 29.3 on an engine makes CDI devices of the request, unless it found NVIDIA's toolkit when
-    it started: moby pull request 52048 (daemon/devices_amd_linux.go). Before, only AMD's runtime
-    reads it. https://instinct.docs.amd.com/projects/container-toolkit
+    From 29.3 on, an engine turns the request into CDI devices, unless it found NVIDIA's toolkit
+    when it started: moby pull request 52048 (daemon/devices_amd_linux.go). On earlier engines, only
+    AMD's runtime handles it. https://instinct.docs.amd.com/projects/container-toolkit
     """
     has_devices = any(device.startswith(_AMD_KIND) for device in engine.cdi_devices)
     if not has_devices and "amd" not in engine.runtimes:
@@ -195,11 +195,11 @@ def assess_amd_access(engine: Engine) -> GpuAccess | None:
 
 
 def select_training_gpus(driver: GpuDriver, runtime: str, count: int | Literal["all"]) -> list[Gpu]:
-    """Return the GPUs that a training gets that asks for `count`; fewer, if there are fewer.
+    """Return the GPUs for a training that requests `count`, or fewer if the host has fewer.
 
-    A container that asks for `count: N` is given the first N (moby, daemon/nvidia_linux.go); a
-    process, those that CUDA_VISIBLE_DEVICES names, all of them where it is not set, none where it
-    is empty. https://docs.nvidia.com/cuda/cuda-c-programming-guide/#cuda-environment-variables
+    A container with `count: N` gets the first N (moby, daemon/nvidia_linux.go). A process gets
+    those in CUDA_VISIBLE_DEVICES: all of them if it is not set, none if it is empty.
+    https://docs.nvidia.com/cuda/cuda-c-programming-guide/#cuda-environment-variables
     """
     if runtime == "local" and driver.visible_devices is not None:
         gpus = _select_visible_gpus(driver, driver.visible_devices)
@@ -211,7 +211,7 @@ def select_training_gpus(driver: GpuDriver, runtime: str, count: int | Literal["
 def _select_visible_gpus(driver: GpuDriver, visible_devices: str) -> list[Gpu]:
     """Return the GPUs that CUDA shows for this value of CUDA_VISIBLE_DEVICES.
 
-    Those before the first name that it does not know; none if one of these is named twice
+    These are the GPUs before the first unknown name, or none if one of them is repeated
     (torch.cuda's _parse_visible_devices counts in the same way).
     """
     names = [name.strip() for name in visible_devices.split(",")]
@@ -227,7 +227,7 @@ def find_fullest_gpu(gpus: Iterable[Gpu]) -> Gpu | None:
 
 
 def _find_gpu(driver: GpuDriver, name: str) -> Gpu | None:
-    """Return the GPU that CUDA means by a name: an index, a UUID, or a unique prefix of one."""
+    """Return the GPU that a name means to CUDA: an index, a UUID, or a unique prefix of one."""
     for gpu in driver.gpus:
         if name == str(gpu.index) or name in (device.uuid for device in gpu.mig_devices):
             return gpu
@@ -241,5 +241,5 @@ def list_cdi_devices(engine: Engine) -> list[str]:
 
 
 def is_elsewhere(engine: Engine) -> bool:
-    """Whether the engine runs on another machine, Docker Desktop's virtual one included."""
+    """Whether the engine runs on another machine, such as Docker Desktop's virtual machine."""
     return not engine.host.startswith("unix://") or "Docker Desktop" in engine.operating_system

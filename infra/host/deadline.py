@@ -1,4 +1,4 @@
-"""The time that the probes have together, and the programs that they run within it."""
+"""The shared deadline of the probes, and the programs that they run within it."""
 
 import os
 import selectors
@@ -21,7 +21,7 @@ from qca.core.diagnostics import log_command
 
 @dataclass(frozen=True)
 class Output:
-    """What a program wrote, and its exit code."""
+    """The output and the exit code of a program."""
 
     exit_code: int
     stdout: str
@@ -29,7 +29,7 @@ class Output:
 
     @property
     def error_line(self) -> str:
-        """The line that says what went wrong: the first, or the last of a Python traceback."""
+        """The line with the error: the first, or the last of a Python traceback."""
         lines = [line.strip() for line in f"{self.stderr}\n{self.stdout}".splitlines()]
         telling = [line for line in lines if line and not line.startswith("WARNING: ")]
         if self.stderr.startswith("Traceback "):
@@ -38,9 +38,9 @@ class Output:
 
 
 class Deadline:
-    """The time that all probes of one run have together, and the programs they started.
+    """The shared deadline of the probes of a run, and the programs that they started.
 
-    Use it as a context: what still runs at the end of it is killed.
+    Use it as a context manager: on exit it kills the programs that are still running.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -67,19 +67,18 @@ class Deadline:
     def seconds_left(self) -> float:
         """Return the seconds until the deadline, never less than a millisecond.
 
-        Zero would mean "do not wait" to a socket, and "no limit" to others.
+        Zero would mean "do not wait" to a socket, and "no limit" to other calls.
         """
         return max(0.001, self._end_time - time.monotonic())
 
     def run(self, argv: Sequence[str | Path], *, env: dict[str, str] | None = None) -> Output:
-        """Run a program to its end, without input and without a terminal, in an empty folder.
+        """Run a program to completion, without input or a terminal, in an empty folder.
 
-        Nothing in the user's folder is loaded or read by it: no module by a Python, no `.env` by
-        Compose.
+        It cannot load anything from the user's folder, such as a Python module or Compose's `.env`.
 
         Raises:
-            ProbeError: if it cannot be started, writes without end, or takes too long; it is
-                killed then, with every process that it started.
+            ProbeError: it cannot be started, writes too much, or takes too long; it is then killed
+            with every process that it started.
 
         """
         with (
@@ -97,7 +96,7 @@ class Deadline:
         return Output(code, stdout.decode(errors="replace"), stderr.decode(errors="replace"))
 
     def timeout_error(self, what: str) -> ProbeTimeoutError:
-        """Return the error for `what`, which did not answer."""
+        """Return the error for a `what` that did not answer in time."""
         return ProbeTimeoutError(f"{what} did not answer within {self.seconds:g} s")
 
     def _start(
@@ -107,8 +106,8 @@ class Deadline:
             if self._over:
                 raise self.timeout_error(_format_command(argv))
             try:
-                # A session of its own: no terminal to ask for a password on, and one
-                # group to kill. Ctrl-C does not reach it; leaving the context does.
+                # In a new session it has no terminal to ask for a password on, and one process
+                # group to kill. Ctrl-C does not reach it; leaving the context kills it.
                 process = subprocess.Popen(
                     [str(word) for word in argv],
                     stdin=subprocess.DEVNULL,
@@ -126,7 +125,7 @@ class Deadline:
             return process
 
     def _read(self, process: subprocess.Popen[bytes]) -> tuple[bytes, bytes]:
-        """Read both outputs to their end, but neither for too long nor too much."""
+        """Read both outputs to their end, within the limits on time and size."""
         assert process.stdout is not None
         assert process.stderr is not None
         texts: dict[IO[bytes], bytearray] = {
@@ -146,7 +145,7 @@ class Deadline:
                     if not chunk:
                         selector.unregister(key.fileobj)
                     elif len(key.data) > MAX_BYTES:
-                        raise ProbeError(f"{_format_command(process.args)} wrote without end")
+                        raise ProbeError(f"{_format_command(process.args)} wrote too much")
         return bytes(texts[process.stdout]), bytes(texts[process.stderr])
 
     def _forget(self, process: subprocess.Popen[bytes]) -> None:
@@ -160,17 +159,17 @@ class Deadline:
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:
-    """Kill a program that was not waited for yet (so its id is still its own) and its children."""
+    """Kill a program that was not waited for yet (so its ID is still valid) and its children."""
     import psutil
 
     with suppress(psutil.Error):
         for child in psutil.Process(process.pid).children(recursive=True):
             with suppress(psutil.Error):
-                child.kill()  # also those that made a session of their own, as `docker` does
+                child.kill()  # including those that started a new session, as `docker` does
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(process.pid, signal.SIGKILL)
     with suppress(subprocess.TimeoutExpired):
-        process.wait(1)  # SIGKILL is prompt; a process stuck in the kernel is not waited for
+        process.wait(1)  # SIGKILL acts at once; a process stuck in the kernel is left
 
 
 def _format_command(argv: object) -> str:

@@ -1,16 +1,16 @@
-"""Why a probe could not see its subject."""
+"""The errors of probes."""
 
 
 class ProbeError(Exception):
-    """A probe cannot see its subject; the message says what it looked at and what is wrong."""
+    """A probe could not determine its fact; the message names what it examined and the error."""
 
 
 class FileMissingError(ProbeError):
-    """There is no such file: that is an answer where the file is optional."""
+    """The file does not exist, which is a valid answer if it is optional."""
 
 
 class ProbeTimeoutError(ProbeError):
-    """What a probe looked at did not answer before the deadline."""
+    """The program or service that a probe asked did not answer before the deadline."""
 
 
 def describe_error(error: BaseException) -> str:

@@ -1,4 +1,4 @@
-"""Reading the small files in which a system describes itself."""
+"""Read the small files in which a system describes itself."""
 
 import re
 from pathlib import Path
@@ -7,15 +7,15 @@ from infra.host.errors import FileMissingError, ProbeError, describe_error
 from qca.core.diagnostics import log_read
 
 MAX_BYTES = 2**20
-"""What a probe reads is a version, a setting or a list of mounts. A program or a file that
-has more to say than this is not what we took it for."""
+"""The most that a probe reads. It reads versions, settings and lists of mounts; a longer output or
+file is not what the probe expects."""
 
-# What a search among all processes reads is not worth hundreds of log lines.
+# A search of all processes would log hundreds of lines.
 _OF_PROCESS = re.compile(r"/proc/\d+/")
 
 
 def read_text(path: Path) -> str:
-    """Read at most `MAX_BYTES` of a text file; undecodable bytes are replaced.
+    """Return up to `MAX_BYTES` of a text file; undecodable bytes are replaced.
 
     Raises:
         FileMissingError: if there is no such file.

@@ -1,9 +1,9 @@
-"""The GPUs that a request names, by number, UUID or CDI name, against those of the host.
+"""Match the GPUs that a request names (by number, UUID or CDI name) with those of the host.
 
 The toolkit's hook knows numbers from 0, whole UUIDs, PCI addresses and `all` (libnvidia-container,
-src/cli/common.c). An engine that makes CDI devices of them knows the names in the CDI files
-(moby, daemon/devices_nvidia_linux.go): toolkits before 1.15 write no UUIDs there, and under WSL2
-there is only `all`.
+src/cli/common.c). An engine that turns them into CDI devices knows the names in the CDI files
+(moby, daemon/devices_nvidia_linux.go): toolkits before 1.15 write no UUIDs, and WSL2 has only
+`all`.
 """
 
 import re
@@ -17,24 +17,24 @@ _KIND = "nvidia.com/gpu="
 _NUMBER = re.compile(r"\d{1,9}", re.ASCII)
 _SLICE = re.compile(r"(\d{1,9}):(\d{1,9})", re.ASCII)
 _PCI_ADDRESS = re.compile(r"([\da-f]{1,8}):([\da-f]{2}):([\da-f]{2})\.0", re.I | re.ASCII)
-# What a recorded host has in place of a UUID; see anonymize.py.
+# The placeholder for a UUID in a recorded host; see anonymize.py.
 _STAND_IN = re.compile(r"(?:GPU|MIG)-\d+", re.ASCII)
 
 
 @dataclass(frozen=True)
 class UnresolvedGpu:
-    """A name of a request that no GPU answers to, or of which that cannot be determined."""
+    """A requested name that matches no GPU, or for which a match cannot be determined."""
 
     name: str
     is_missing: bool
     by_cdi_only: bool
-    """The engine looks among CDI devices alone, since dockerd finds no hook of the toolkit."""
+    """Whether the engine knows only CDI devices, because dockerd finds no hook of the toolkit."""
 
 
 def find_unresolved(
     engine: Engine, driver: GpuDriver, names: Iterable[str]
 ) -> UnresolvedGpu | None:
-    """Return the first name without a GPU, or else the first in doubt; None if all have one."""
+    """Return the first name without a GPU, or else the first uncertain one; None if all match."""
     by_cdi, by_hook = takes_cdi(engine, driver), has_hook(engine, driver)
     doubt = None
     for name in names:
@@ -75,7 +75,7 @@ def _is_in_driver(driver: GpuDriver, name: str) -> bool | None:
 
 
 def _decide_by_uuid(name: str, known: list[str]) -> bool | None:
-    """Return whether a UUID is among them; None where a recording has left them out."""
+    """Return whether a UUID is known; None if a recording has omitted the UUIDs."""
     if name.lower() in (uuid.lower() for uuid in known):
         return True
     is_uuid = name.upper().startswith(("GPU-", "MIG-"))

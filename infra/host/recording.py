@@ -1,7 +1,7 @@
-"""Write a host's facts to be judged elsewhere, and read them back.
+"""Write a host's facts to a file that can be checked elsewhere, and read them back.
 
-What names a person or a machine is removed on the way out: a recorded host is made to
-be pasted into a bug report.
+The names of users and machines are removed, since a recorded host is meant to be pasted into a bug
+report.
 """
 
 import json
@@ -23,28 +23,28 @@ if TYPE_CHECKING:
 
 
 def record(facts: HostFacts, identity: Identity | None = None) -> str:
-    """Return the facts as JSON, without secrets, names of persons and of machines."""
+    """Return the facts as JSON, without secrets and the names of users and machines."""
     scrubber = make_scrubber(facts, identity)
     return json.dumps(_serialize(facts, scrubber.clean), indent=2, ensure_ascii=False) + "\n"
 
 
 def make_scrubber(facts: HostFacts, identity: Identity | None = None) -> Scrubber:
-    """Return what cleans the texts of a record, and any other text about the same host."""
+    """Return a scrubber for the texts of a record and any other text about the same host."""
     return Scrubber(identity or Identity.detect(), _collect_texts(facts))
 
 
 def load(path: Path) -> HostFacts:
-    """Read facts that `record` wrote, or that were written by hand.
+    """Return facts from a file that `record` wrote, or that was written by hand.
 
     Raises:
-        InputError: with the file, and the line or key that is wrong.
+        InputError: the file is invalid; with the file, and the line or key.
 
     """
     document = _read_document(path)
     version = document.get("schema_version", 1)
     if version != 1 or isinstance(version, bool):
         raise InputError(
-            f"{path}: schema_version: {version!r} is not a version that this qca reads",
+            f"{path}: schema_version: {version!r} is not supported by this qca",
             hint="It reads version 1; use the qca that recorded the file, or record it again.",
         )
     from pydantic import TypeAdapter, ValidationError
@@ -59,7 +59,7 @@ def load(path: Path) -> HostFacts:
 
 
 def _serialize(value: Any, clean: Callable[[str], str]) -> Any:
-    """Return facts as JSON values; texts that a Literal type fixes are left as they are."""
+    """Return facts as JSON values; values of Literal types are not cleaned."""
     if is_dataclass(value):
         return {
             field.name: (
@@ -87,7 +87,10 @@ def _read_document(path: Path) -> dict[str, Any]:
         text = read_plain(path, limit=MAX_BYTES).decode()
     except UnicodeDecodeError:
         raise InputError(f"{path}: not UTF-8 text", hint="Facts are JSON.") from None
-    except (OSError, ValueError) as error:  # ValueError: no path at all, as with a null byte
+    except (
+        OSError,
+        ValueError,
+    ) as error:  # ValueError: not a path, such as with a null byte
         raise InputError(
             f"{path}: {describe_error(error)}", hint="Check the path given to --facts."
         ) from None
@@ -97,7 +100,7 @@ def _read_document(path: Path) -> dict[str, Any]:
         raise InputError(
             f"{path}, line {error.lineno}: {error.msg}", hint="The file is not valid JSON there."
         ) from None
-    except (ValueError, RecursionError) as error:  # a number or a nesting without end
+    except (ValueError, RecursionError) as error:  # a huge number or endless nesting
         raise InputError(f"{path}: {describe_error(error)}", hint="Facts are JSON.") from None
     if not isinstance(document, dict):
         raise InputError(f"{path}: not a JSON object", hint="See `qca doctor --record FILE`.")
@@ -105,11 +108,11 @@ def _read_document(path: Path) -> dict[str, Any]:
 
 
 def _describe_first_error(error: "ValidationError", document: dict[str, Any]) -> str:
-    """Say the first thing that is wrong, with the key as it stands in the file."""
+    """Return the first error, with the key as in the file."""
     errors = [one for one in error.errors() if _is_about_chosen(one["loc"], document)]
     first = (errors or error.errors())[0]
     key = ".".join(_resolve_keys(first["loc"], document, missing=first["type"] == "missing"))
-    if not key:  # no JSON to pydantic, such as half a pair of surrogates in a text
+    if not key:  # invalid JSON to pydantic, such as a lone surrogate in a string
         return f"{first['msg']}"
     if first["type"] == "missing":
         return f"key {key} is missing"

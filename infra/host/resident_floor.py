@@ -1,8 +1,8 @@
-"""What Python with the installed torch takes of a CPU's memory, measured once per torch build.
+"""Measure the host memory of Python with the installed torch, once per torch build.
 
-The figure is the peak resident set of a training whose tensors take nothing: the interpreter,
-torch with its libraries, and all that `qca train` loads beside them. It differs twofold between
-wheels of one torch version, so no figure that is shipped can be right for all.
+The figure is the peak resident set of a training with negligible tensors: the interpreter, torch
+with its libraries, and everything else that `qca train` loads. It differs by a factor of two
+between wheels of one torch version, so no constant can be right for all.
 """
 
 import os
@@ -31,15 +31,15 @@ _SMALLEST = {
 
 
 def measure_resident_floor() -> int:
-    """Run the smallest training, keep the bytes that its process took, and return them.
+    """Run the smallest training, save the peak memory of its process in bytes, and return it.
 
     Raises:
-        ProbeError: if it cannot be run, for example because torch is not installed.
+        ProbeError: the training cannot be run, for example because torch is not installed.
 
     """
     with TemporaryDirectory(prefix="qca-resident-") as runs, Deadline(_SECONDS) as deadline:
         flags = [f"--{name}={value}" for name, value in _SMALLEST.items()]
-        # The user's configuration is for another training.
+        # The user's configuration is meant for other trainings.
         variables = {name: one for name, one in os.environ.items() if not name.startswith("QCA_")}
         output = deadline.run(
             [
@@ -67,7 +67,7 @@ def _read_memory(line: str) -> int:
     """Return an episode's peak in bytes; 0 for any other line."""
     try:
         event = parse_object(line)
-    except ValueError:  # what a library printed
+    except ValueError:  # a line that a library printed
         return 0
     memory = event.get("memory_bytes")
     return memory if event.get("event") == "episode" and isinstance(memory, int) else 0

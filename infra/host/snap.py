@@ -1,4 +1,4 @@
-"""Docker from a snap: the daemon and its client are confined, and see less than they seem to.
+"""Recognize Docker from a snap, whose daemon and client are confined to certain folders.
 
 https://github.com/canonical/docker-snap (README) and https://snapcraft.io/docs/home-interface
 """
@@ -7,25 +7,25 @@ import re
 
 from infra.host.facts import ComposePlugin, Engine
 
-# $SNAP_COMMON/var-lib-docker; `snap set docker data-root=...` may put it elsewhere.
+# $SNAP_COMMON/var-lib-docker; `snap set docker data-root=...` can move it.
 _ROOT = "/var/snap/docker/"
 _PROGRAMS = "/snap/"
 
-# The interface `home` gives the folders of /home and root's own, but nothing there whose
-# name begins with a dot. A recorded host has ~ for the home folder.
+# The interface `home` grants the folders below /home and root's own, except entries whose name
+# begins with a dot. In a recorded host, ~ is the home folder.
 _VISIBLE = re.compile(r"(/home/[^/]+|/root|~)(/(?!\.)|$)")
 
 
 def is_from_snap(engine: Engine) -> bool:
-    """Whether the engine is the one of the snap `docker`."""
+    """Whether the engine comes from the snap `docker`."""
     return engine.root_dir.startswith(_ROOT)
 
 
 def is_client_from_snap(plugin: ComposePlugin) -> bool:
-    """Whether the `docker` program that was asked is the snap's."""
+    """Whether the `docker` program comes from the snap."""
     return plugin.docker_client.startswith(_PROGRAMS)
 
 
 def is_visible_to_snap(folder: str) -> bool:
-    """Whether the snap's Docker can read the files of a folder."""
+    """Whether the snap's Docker can read the files in a folder."""
     return _VISIBLE.match(folder) is not None

@@ -157,7 +157,7 @@ def _describe_sdk_error(error: BaseException) -> str:
 
 
 def run_docker(*arguments: str) -> str | None:
-    """Return what `docker ARGUMENTS` prints; None where it fails or takes too long."""
+    """Return what `docker ARGUMENTS` prints; None if it fails or takes too long."""
     command = ["docker", *arguments]
     try:
         with log_command(command) as run:

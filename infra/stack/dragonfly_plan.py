@@ -66,7 +66,7 @@ def find_usable_memory(facts: HostFacts) -> int | None:
     """Return the bytes that containers can share: Docker Desktop's virtual machine has fewer."""
     memory, docker = known_or_none(facts.memory), known_or_none(facts.docker)
     sizes = [memory.usable] if memory else []
-    if isinstance(docker, Engine) and docker.memory:  # 0 where the engine does not tell
+    if isinstance(docker, Engine) and docker.memory:  # 0 if the engine does not tell
         sizes.append(docker.memory)
     return min(sizes, default=None)
 

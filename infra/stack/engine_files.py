@@ -122,7 +122,7 @@ def measure_run(project: str, run: str) -> int | None:
 def open_run(volume: str, run: str, project: str) -> Generator[Iterable[bytes] | None]:
     """Yield the tar archive of a run in a volume, whether its trainer runs or not.
 
-    None where the volume has no such run, or there is no such volume.
+    None if the volume has no such run, or there is no such volume.
 
     Raises:
         LaunchError: the engine does not answer.

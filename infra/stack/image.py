@@ -132,7 +132,7 @@ def has_image(image: str) -> bool:
 
 
 def find_trainer_image(project: str) -> str | None:
-    """Return the trainer image that was built last for a project; None where there is none."""
+    """Return the trainer image that was built last for a project; None if there is none."""
     with connect_engine() as engine:
         found = engine.images(filters={"label": f"{PROJECT_LABEL}={project}"})
     newest_first = sorted(found, key=lambda image: image["Created"], reverse=True)
@@ -141,13 +141,13 @@ def find_trainer_image(project: str) -> str | None:
 
 
 def find_image_size(image: str) -> int | None:
-    """Return the bytes that an image takes on the engine; None where it does not have it."""
+    """Return the bytes that an image takes on the engine; None if it does not have it."""
     details = _inspect_image(image)
     return None if details is None else int(details["Size"])
 
 
 def _inspect_image(image: str) -> dict[str, Any] | None:
-    """Return what the engine knows of an image; None where it does not have it."""
+    """Return what the engine knows of an image; None if it does not have it."""
     from docker.errors import NotFound
 
     with connect_engine() as engine:

@@ -36,11 +36,11 @@ class Launch:
     budget_bytes: Count | None = None
     """These are as planned, to compare with; None in a file of an older version."""
     gpus: tuple[str, ...] | None = None
-    """UUIDs of the GPUs that it was planned for; None where they are unknown."""
+    """UUIDs of the GPUs that it was planned for; None if they are unknown."""
     host_bytes: Count | None = None
     """What it was planned to take of this machine's memory beside its device's."""
     volume: str | None = None
-    """The volume that keeps the runs, on an engine elsewhere; None where `runs` does."""
+    """The volume that keeps the runs, on an engine elsewhere; None if `runs` does."""
 
 
 _LAUNCH = TypeAdapter(Launch)

@@ -37,7 +37,7 @@ class StackPlan:
 
     @property
     def trainer_limit_bytes(self) -> int | None:
-        """What the trainer can take of its device; None where that is unknown.
+        """What the trainer can take of its device; None if that is unknown.
 
         On a CPU a container ends at its own limit, long before the host's memory does.
         """

@@ -15,7 +15,7 @@ class RunStorage:
     """How a container gets at its run, and as whom."""
 
     volume: str | None = None
-    """The named volume that holds the runs; None where the run is a folder of this machine."""
+    """The named volume that holds the runs; None if the run is a folder of this machine."""
     is_rootless: bool = False
     """Whether root in a container is the user that the engine runs as."""
     is_remapped: bool = False

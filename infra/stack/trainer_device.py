@@ -17,7 +17,7 @@ LOW_MEMORY_GPU = 4 * GIB
 
 
 def find_gpus(facts: HostFacts, runtime: str, requested: GpuCount) -> list[Gpu]:
-    """Return the GPUs that the training would get; none where none could be seen."""
+    """Return the GPUs that the training would get; none if none could be seen."""
     driver = known_or_none(facts.gpu)
     if not isinstance(driver, GpuDriver):
         return []

@@ -36,7 +36,7 @@ class RunningRun:
     pending_bytes: int
     """The part of it that is not in use yet, and so still counts as free."""
     gpus: tuple[str, ...] | None = None
-    """UUIDs of the GPUs that it trains on; None where they are unknown."""
+    """UUIDs of the GPUs that it trains on; None if they are unknown."""
     host_bytes: int = 0
     """What it takes of the host's memory beside its device's, at its peak."""
     host_pending_bytes: int = 0
@@ -59,7 +59,7 @@ def decide_budget(
     processes: int,
     running: Sequence[RunningRun] = (),
 ) -> Decision[int | None]:
-    """Return the bytes that each process may use; None where they could not be seen."""
+    """Return the bytes that each process may use; None if they could not be seen."""
     if train.budget is not None:
         return Decision(train.budget, GIVEN)
     if device == "cuda":
@@ -87,7 +87,7 @@ def compute_host_budget(
     processes: int,
     running: Sequence[RunningRun] = (),
 ) -> int | None:
-    """Return what each GPU's training may keep in the host's memory; None where none was seen."""
+    """Return what each GPU's training may keep in the host's memory; None if none was seen."""
     memory = known_or_none(facts.memory)
     if memory is None:
         return None

@@ -63,7 +63,7 @@ class TrainerPlan:
     """Memory outside the allocator: the CUDA context, with NCCL where several train together; or
     the interpreter with torch."""
     budget_bytes: Decision[int | None]
-    """What the device has to give each process; None where it could not be seen."""
+    """What the device has to give each process; None if it could not be seen."""
     fits: Decision[bool | None]
     base_image: Decision[str]
     container_memory_bytes: Decision[int]

@@ -100,7 +100,7 @@ def test_a_program_that_closes_its_output_and_stays_is_killed_too(tmp_path: Path
 
 def test_a_program_that_writes_without_end_is_cut_off() -> None:
     before = psutil.Process().memory_info().rss
-    with pytest.raises(ProbeError, match="wrote without end"):
+    with pytest.raises(ProbeError, match="wrote too much"):
         Deadline(10).run(["yes"])
     assert psutil.Process().memory_info().rss - before < 20 * MAX_BYTES
 

@@ -180,8 +180,8 @@ WRONG = {
     "an unknown state": (change("docker.value.state", "odd"), "docker.value: input tag 'odd'"),
     "neither known nor unknown": (change("cpu.known", "maybe"), "cpu.known: input should be"),
     "a list for a fact": (change("cpu", []), "cpu: input should be"),
-    "another version": (change("schema_version", 2), "schema_version: 2 is not a version"),
-    "no version at all": (change("schema_version", None), "schema_version: None is not a version"),
+    "another version": (change("schema_version", 2), "schema_version: 2 is not supported"),
+    "no version at all": (change("schema_version", None), "schema_version: None is not supported"),
 }
 
 

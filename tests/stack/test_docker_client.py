@@ -21,7 +21,7 @@ ROOT = Path(__file__).parents[2]
     [
         ("unix:///no/such.sock", "unix:///no/such.sock: No such file or directory"),
         ("tcp://127.0.0.1:1", "tcp://127.0.0.1:1: Connection refused"),
-        ("gopher://here", "gopher:// is not an address that docker knows"),
+        ("gopher://here", "gopher:// is not an address that docker supports"),
     ],
 )
 def test_an_engine_that_cannot_be_reached_is_named(

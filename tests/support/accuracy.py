@@ -36,7 +36,7 @@ from tests.support.dragonfly_outcomes import TABLE, read_runs
 from tests.support.hosts import config, engine, host
 
 Outcome = tuple[str, bool | None]
-"""A check, and whether its verdict was right; None where it left the question open."""
+"""A check, and whether its verdict was right; None if it left the question open."""
 
 _MATRICES = Path(__file__).parents[1] / "doctor" / "data"
 _MARKS = {Severity.ERROR: "E", Severity.WARNING: "W", Severity.SKIPPED: "S"}

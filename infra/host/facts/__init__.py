@@ -1,6 +1,6 @@
 """The facts about a host: frozen data, each known or unknown with the reason.
 
-May import: of qca, only `core`; nothing of infra: facts do not know how they are found.
+May import: of qca, only `core`; nothing of infra: facts do not depend on how they are collected.
 """
 
 from infra.host.facts.docker import (

@@ -1,4 +1,4 @@
-"""Facts about Docker: the engine, Compose V2, and what `docker-compose` runs."""
+"""Facts about Docker: the engine, Compose V2, and the program `docker-compose`."""
 
 from dataclasses import field
 from typing import Annotated, Literal
@@ -13,23 +13,23 @@ class Engine:
 
     state: Literal["running"] = "running"
     host: str
-    """Where it was reached, e.g. `unix:///var/run/docker.sock`."""
+    """The address at which it answered, e.g. `unix:///var/run/docker.sock`."""
     context: str
     version: str
     api_version: str
     min_api_version: str | None = None
-    """Oldest API that it accepts; None where that was not recorded."""
+    """The oldest API version that it accepts; None if that was not recorded."""
     operating_system: str
     cpus: Count
     memory: Size
     cgroup_version: str
     cgroup_driver: str | None = None
-    """`systemd` or `cgroupfs`; None where that was not recorded."""
+    """`systemd` or `cgroupfs`; None if that was not recorded."""
     started: Count | None = None
-    """When its daemon started, in seconds since 1970; None where that could not be seen."""
+    """The start time of its daemon, in seconds since 1970; None if it could not be determined."""
     runtimes: tuple[str, ...]
     cdi_devices: tuple[str, ...]
-    """CDI devices that the daemon discovered (API 1.50 and newer tell), e.g. `nvidia.com/gpu=0`."""
+    """CDI devices that the daemon discovered (reported since API 1.50), e.g. `nvidia.com/gpu=0`."""
     root_dir: str
     security_options: tuple[str, ...]
     driver: str
@@ -37,37 +37,38 @@ class Engine:
     architecture: str = ""
     """Machine type of the engine's host, e.g. `x86_64`."""
     os_type: str = "linux"
-    """What its containers run: `linux` or `windows`."""
+    """The operating system of its containers: `linux` or `windows`."""
     default_runtime: str = ""
     cdi_dirs: tuple[str, ...] = ()
-    """Where it looks for CDI files; empty where CDI is off, or too old to tell."""
+    """The folders of its CDI files; empty if CDI is off or the engine is too old to report it."""
     limits_memory: bool | None = None
-    """Whether it can hold containers to a memory limit (not so without the cgroup controller);
-    None where it does not tell."""
+    """Whether it can enforce a container's memory limit (it needs the cgroup controller for that);
+    None if it does not report it."""
     limits_cpu: bool | None = None
     most_memlock: Annotated[int, Constraint(ge=-1, lt=2**63)] | None = None
-    """The most locked memory that a container may ask for, in bytes; -1 any, None unknown."""
+    """The highest limit on locked memory that a container may request, in bytes; -1 means any, and
+    None unknown."""
     components: dict[str, str] = field(default_factory=dict)
-    """Names and versions of its parts; Podman in Docker's place says `Podman Engine`."""
+    """Names and versions of its components; Podman reports `Podman Engine`."""
 
 
 @strict_dataclass
 class NoEngine:
-    """No Docker Engine could be used, and at which step it failed."""
+    """The step at which reaching a Docker Engine failed."""
 
     state: Literal[
         "not-installed", "not-running", "no-permission", "bad-host", "bad-context", "no-answer"
     ]
     host: str
-    """Where it was looked for."""
+    """The address that was tried."""
     detail: str
-    """The error, in the words of the tool that met it."""
+    """The error message of the tool that failed."""
     other_sockets: tuple[str, ...] = ()
-    """Addresses of other engines' sockets that are there (rootless, Desktop, Podman)."""
+    """Addresses of existing sockets of other engines (rootless, Desktop, Podman)."""
     socket_group: str | None = None
-    """Group that may use the socket, where permission is what lacks."""
+    """The group that may use the socket, if the user lacks the permission."""
     group_member: bool = False
-    """Whether this user is already listed in that group: then a new login is missing."""
+    """Whether this user is already listed in that group, and only needs to log in again."""
 
 
 DockerFacts = Annotated[Engine | NoEngine, Constraint(discriminator="state")]
@@ -75,7 +76,7 @@ DockerFacts = Annotated[Engine | NoEngine, Constraint(discriminator="state")]
 
 @strict_dataclass
 class ComposePlugin:
-    """`docker compose` (V2 or later) answered."""
+    """`docker compose` (V2 or later), which answered."""
 
     found: Literal[True] = True
     version: str
@@ -83,17 +84,16 @@ class ComposePlugin:
     docker_client: str
     """Path of the `docker` program that has the plugin."""
     client_version: str | None = None
-    """Version of that program; None where that was not recorded."""
+    """The version of that program; None if that was not recorded."""
     buildx: str | None = None
-    """Version of the plugin that builds images, empty without one; None where not recorded."""
+    """The version of the plugin that builds images; empty without one, None if not recorded."""
     missing_credential_helpers: tuple[str, ...] | None = None
-    """Programs that its configuration names for passwords and that are not on PATH; None where
-    not recorded."""
+    """Credential helpers in its configuration that are not on PATH; None if not recorded."""
 
 
 @strict_dataclass
 class NoComposePlugin:
-    """`docker compose` is not there."""
+    """`docker compose` is not installed."""
 
     found: Literal[False] = False
     detail: str
@@ -108,30 +108,30 @@ class Library:
 
     version: str
     location: str
-    """Folder it would be imported from."""
+    """The folder from which it would be imported."""
     user_site: bool
     """Whether that folder is the interpreter's user site (`pip install --user`)."""
     pythonpath: bool = False
     """Whether PYTHONPATH put that folder on the path."""
     installed: str = ""
-    """Day on which it was installed there, e.g. `2025-11-28`; empty if it left no record."""
+    """The date of its installation, e.g. `2025-11-28`; empty if it left no record."""
     shadows: tuple["Library", ...] = ()
-    """Other versions further down the path: imported if this one were not there."""
+    """Other versions further down the path, which would be imported if this one were removed."""
 
 
 @strict_dataclass
 class LibraryUser:
-    """A distribution that requires one of the libraries; a change can break it."""
+    """A distribution that requires one of the libraries; changing the library can break it."""
 
     distribution: str
     version: str
     requirement: str
-    """As its metadata says it, e.g. `requests>=2.31`."""
+    """The requirement in its metadata, e.g. `requests>=2.31`."""
 
 
 @strict_dataclass
 class ComposeV1:
-    """`docker-compose` on PATH is Compose V1, run by a Python interpreter."""
+    """A `docker-compose` on PATH that is Compose V1, run by a Python interpreter."""
 
     kind: Literal["v1"] = "v1"
     path: str
@@ -139,28 +139,28 @@ class ComposeV1:
     interpreter: str
     python_version: str
     libraries: dict[str, Library]
-    """Keys `docker`, `requests`, `urllib3`, `PyYAML`; a missing one is not importable."""
+    """By name: `docker`, `requests`, `urllib3`, `PyYAML`; a missing one is not importable."""
     users: tuple[LibraryUser, ...] = ()
     """Distributions of that interpreter that require one of the libraries."""
     user_site: str | None = None
-    """The interpreter's user site; None where it does not look there."""
+    """The interpreter's user site; None if it does not look there."""
     virtual_environment: bool = False
     externally_managed: bool = False
     """Whether `pip install` is refused there (PEP 668: Debian 12 and newer)."""
     user_only: tuple[str, ...] = ()
-    """Modules that V1 imports and that only the user site or PYTHONPATH has."""
+    """Modules that V1 imports and that exist only in the user site or on PYTHONPATH."""
     missing_modules: tuple[str, ...] | None = None
-    """Modules without which it cannot start; None where that was not recorded."""
+    """Modules without which it cannot start; None if that was not recorded."""
     environment_python: str | None = None
-    """A Python that can make an environment in which V1 works, empty if there is none; None where
+    """A Python that can create an environment in which V1 works; empty if there is none, None if
     that was not recorded."""
     beside: "ComposeV1 | None" = None
-    """The one that `qca doctor --fix` set up in an environment of its own, if it is there."""
+    """The V1 that `qca doctor --fix` installed in its own environment, if it exists."""
 
 
 @strict_dataclass
 class ComposeV1Bundle:
-    """`docker-compose` on PATH is the self-contained V1 binary, with libraries of its own."""
+    """A `docker-compose` on PATH that is the V1 binary, which includes its libraries."""
 
     kind: Literal["v1-bundle"] = "v1-bundle"
     path: str
@@ -169,7 +169,7 @@ class ComposeV1Bundle:
 
 @strict_dataclass
 class StandaloneCompose:
-    """`docker-compose` on PATH is V2 or later under the old name."""
+    """A `docker-compose` on PATH that is V2 or later under the old name."""
 
     kind: Literal["modern"] = "modern"
     path: str
@@ -178,7 +178,7 @@ class StandaloneCompose:
 
 @strict_dataclass
 class NoDockerCompose:
-    """There is no `docker-compose` on PATH."""
+    """The absence of `docker-compose` from PATH."""
 
     kind: Literal["absent"] = "absent"
 

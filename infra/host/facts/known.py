@@ -1,7 +1,7 @@
-"""What every fact is made of: `Known`, or `Unknown` with a reason.
+"""The two states of a fact: `Known`, or `Unknown` with a reason.
 
-Facts are plain frozen dataclasses. Their annotations say what is checked of a recorded host;
-the probes check by hand what a driver or another program answers them (`probes.answer_fields`).
+Facts are plain frozen dataclasses. Their annotations define the validation of a recorded host; the
+probes validate the answers of drivers and programs by hand (`probes.answer_fields`).
 """
 
 import dataclasses
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 Count = Annotated[int, Constraint(ge=0)]
 Size = Annotated[int, Constraint(ge=0, lt=2**63)]
-"""Bytes; kernels, Docker and NVML keep them in 63 or 64 bits."""
+"""A number of bytes; kernels, Docker and NVML keep them in 63 or 64 bits."""
 
 
 @strict_dataclass
@@ -26,17 +26,17 @@ class Known(Generic[T]):
 
 @strict_dataclass
 class Unknown:
-    """A fact that could not be determined, and why."""
+    """A fact that could not be determined, with the reason."""
 
     known: Literal[False] = False
     reason: str
 
 
 def require(fact: Known[T] | Unknown | None) -> T:
-    """Return the value of a fact that the caller has made sure is known.
+    """Return the value of a fact that the caller requires to be known.
 
     Raises:
-        LookupError: if it is unknown, or nobody asked for it.
+        LookupError: the fact is unknown or was not collected.
 
     """
     if fact is None:
@@ -47,12 +47,12 @@ def require(fact: Known[T] | Unknown | None) -> T:
 
 
 def known_or_none(fact: Known[T] | Unknown) -> T | None:
-    """Return a fact's value; None where it is unknown."""
+    """Return a fact's value; None if it is unknown."""
     return fact.value if isinstance(fact, Known) else None
 
 
 def replace_unprintable(value: T) -> T:
-    """Replace bytes that are no text, as paths may hold: neither JSON nor terminals take them."""
+    """Replace undecodable bytes in paths, which JSON and terminals cannot represent."""
     return _replace_unprintable(value)
 
 

@@ -1,4 +1,4 @@
-"""Facts that only a running container shows: `qca doctor --deep` starts one for each of them."""
+"""Facts that need a running container; `qca doctor --deep` starts one for each of them."""
 
 from typing import Annotated, Literal
 
@@ -13,71 +13,73 @@ GpuStep = Literal[
 
 @strict_dataclass
 class GpuRun:
-    """What a container with a GPU did: cuInit, an allocation, a multiplication."""
+    """The result of a container with a GPU: cuInit, an allocation, a multiplication."""
 
     image: str
     seconds: Seconds
     failed_at: GpuStep | None
-    """The first step that failed: `start` is the engine's, `program` the end of the program for
-    another reason than CUDA's answer; None where every product was right."""
+    """The first step that failed: the engine for `start`, and for `program` the program itself, not
+    CUDA; None if every product was right."""
     detail: str = ""
-    """What was refused, in the words of the engine, of CUDA or of torch."""
+    """The error message of the engine, CUDA or torch."""
     code: int | None = None
-    """CUDA's number for it (`CUresult`), where CUDA answered."""
+    """CUDA's error code (`CUresult`), if CUDA answered."""
     device: str = ""
-    """The GPU's name as the container sees it; empty where it came not so far."""
+    """The GPU's name in the container; empty if the container did not get that far."""
     computed_by: str = ""
-    """What multiplied: `torch 2.13.0`, or `the driver` in an image without torch."""
+    """The library of the multiplication: `torch 2.13.0`, or `the driver` in an image without
+    torch."""
 
 
 @strict_dataclass
 class StoreRun:
-    """What the store's container did with the planned flags."""
+    """The result of the store's container with the planned flags."""
 
     image: str
     seconds: Seconds
-    """Until it was healthy, or until it ended."""
+    """The time until it was healthy or exited."""
     outcome: Literal["healthy", "refused", "exited", "unhealthy"]
-    """Refused is the engine's no; unhealthy, that it ran to the end of its time without an
+    """`refused` means that the engine did not start it; `unhealthy`, that it timed out without an
     answer."""
     exit_code: int | None = None
     killed_for_memory: bool = False
     detail: str = ""
-    """The engine's words, the last health check's, or the end of its log."""
+    """The message of the engine or the last health check, or the end of its log."""
 
 
 @strict_dataclass
 class VolumeWrite:
-    """One folder that the stack writes to, and whether its user can."""
+    """A folder that the stack writes to, and whether its user can."""
 
     service: str
     target: str
     kind: Literal["tmpfs", "volume"]
     user: str
     written: bool | None
-    """None where it was not tried; then `detail` says why."""
+    """None if it was not tried; then `detail` says why."""
     detail: str = ""
 
 
 @strict_dataclass
 class NameLookup:
-    """One name that a container looked up."""
+    """A name that a container looked up."""
 
     name: str
     network: Literal["stack", "default"]
-    """A network as the stack's own, where Docker answers for its services, or the one that images
-    are built in, where the host's name servers do."""
+    """A network like the stack's own, where Docker resolves names, or the default network for image
+    builds, which uses the host's name servers."""
     found: bool | None
-    """None where it could not be asked, or where the host does not know the name either."""
+    """None if the lookup was impossible, or the host cannot resolve the name either."""
     detail: str = ""
 
 
 @strict_dataclass
 class FolderMount:
-    """Whether a container reads and writes in a folder within this one."""
+    """Whether a container can read and write in a folder within this one."""
 
     image: str
     user: str
     fault: Literal["refused", "unreadable", "unwritable", "elsewhere"] | None
-    """Refused is the engine's no; elsewhere, that the container wrote and the file is not here."""
+    """`refused` means that the engine did not start it; `elsewhere`, that the file it wrote is not
+    on this host."""
     detail: str = ""

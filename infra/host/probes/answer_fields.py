@@ -1,6 +1,6 @@
-"""What another program or a library answered, each field of the kind that it should be.
+"""Read the answers of programs and libraries, with each field of the expected type.
 
-By hand where pydantic would do it, since loading that takes longer than a host takes to answer.
+This is done by hand because importing pydantic takes longer than collecting the answers.
 """
 
 from collections.abc import Iterable, Mapping
@@ -10,10 +10,10 @@ T = TypeVar("T")
 
 
 def get_optional(answer: Mapping[str, Any], key: str, kind: type[T]) -> T | None:
-    """Return a field that may be left out or null.
+    """Return a field that may be missing or null.
 
     Raises:
-        TypeError: if it is of another kind.
+        TypeError: it has another type.
 
     """
     found = answer.get(key)
@@ -24,18 +24,17 @@ def get_required(answer: Mapping[str, Any], key: str, kind: type[T]) -> T:
     """Return a field.
 
     Raises:
-        LookupError: if it is not there.
-        TypeError: if it is of another kind.
+        LookupError: it is missing. TypeError: it has another type.
 
     """
     return _check_kind(answer[key], key, kind)
 
 
 def parse_integer(found: Any, what: str, *, least: int = 0) -> int:
-    """Return a whole number that is not smaller, and no larger than an int64 holds.
+    """Return an integer that is at least `least` and fits an int64.
 
     Raises:
-        TypeError or ValueError: if it is none.
+        TypeError or ValueError: it is not such an integer.
 
     """
     number = _check_kind(found, what, int)
@@ -45,20 +44,20 @@ def parse_integer(found: Any, what: str, *, least: int = 0) -> int:
 
 
 def parse_texts(found: Iterable[Any] | None) -> tuple[str, ...]:
-    """Return texts, none for what is not there.
+    """Return strings; an empty tuple for a missing field.
 
     Raises:
-        TypeError: if one of them is no text.
+        TypeError: one of them is not a string.
 
     """
     return tuple(parse_text(one) for one in found or ())
 
 
 def parse_text(found: Any) -> str:
-    """Return a text.
+    """Return a string.
 
     Raises:
-        TypeError: if it is none.
+        TypeError: it is not a string.
 
     """
     if not isinstance(found, str):
@@ -67,7 +66,7 @@ def parse_text(found: Any) -> str:
 
 
 def _check_kind(found: Any, key: str, kind: type[T]) -> T:
-    # In Python a bool is an int; in an answer it is not.
+    # A bool is an int in Python, but not in an answer.
     if not isinstance(found, kind) or (isinstance(found, bool) and kind is not bool):
         raise TypeError(f"{key} is {type(found).__name__}")
     return found

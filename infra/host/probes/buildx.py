@@ -1,6 +1,6 @@
-"""buildx, the plugin of `docker` by which Compose builds images.
+"""Probe buildx, the `docker` plugin with which Compose builds images.
 
-The plugin is asked itself: `docker buildx version` starts it twice, and takes as long again.
+The plugin is run directly: `docker buildx version` starts it twice, and so takes twice as long.
 """
 
 import os
@@ -11,19 +11,19 @@ from pathlib import Path
 from infra.host.deadline import Deadline
 from infra.host.errors import ProbeError
 
-# docker/cli cli-plugins/manager: the user's folder, then those of the system.
+# docker/cli cli-plugins/manager: the user's folder, then the system's.
 _SYSTEM_FOLDERS = (
     "/usr/local/lib/docker/cli-plugins",
     "/usr/local/libexec/docker/cli-plugins",
     "/usr/lib/docker/cli-plugins",
     "/usr/libexec/docker/cli-plugins",
 )
-# "github.com/docker/buildx v0.17.1 257815a"; Debian's build says "0.13.1+ds1", without the v.
+# "github.com/docker/buildx v0.17.1 257815a"; Debian's build prints "0.13.1+ds1", without the v.
 _VERSION = re.compile(r"/buildx v?(\d\S*)")
 
 
 def ask_buildx_version(deadline: Deadline) -> str | None:
-    """Return its version; empty where it is not there, None where it does not say."""
+    """Return its version; empty if it is not installed, None if it prints no version."""
     plugin = next((path for path in _list_places() if os.access(path, os.X_OK)), None)
     if plugin is None:
         return ""

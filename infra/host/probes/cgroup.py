@@ -1,9 +1,9 @@
-"""This process's own control groups, versions 1 and 2, from the process up to the root.
+"""Read the limits of this process's control groups, v1 and v2, from the process up to the root.
 
-A limit set on any ancestor counts, so every folder on the way up is read. A file that is not
-there sets no limit; one that cannot be read, or holds what the kernel never writes, is
-`ProbeError`: what it would have said is not known. Sources:
-the kernel's admin-guide/cgroup-v1 and cgroup-v2, cgroup_namespaces(7), proc_pid_mountinfo(5).
+A limit of any ancestor applies, so the folder of each is read. A missing file means no limit. A
+file that cannot be read, or has contents that the kernel never writes, raises `ProbeError`, because
+its limit is unknown. Sources: the kernel's admin-guide/cgroup-v1 and cgroup-v2,
+cgroup_namespaces(7), proc_pid_mountinfo(5).
 """
 
 import re
@@ -14,30 +14,30 @@ from pathlib import Path, PurePosixPath
 from infra.host.errors import FileMissingError, ProbeError
 from infra.host.files import read_text
 
-# Without a limit, version 1 shows the largest number of whole pages that fits a signed
-# 64-bit number: it depends on the page size, and no machine has half of that.
+# Without a limit, v1 shows the largest multiple of the page size that fits a signed 64-bit number.
+# No machine has half that much memory.
 _V1_UNLIMITED = 2**62
 
 
 @dataclass(frozen=True)
 class _Mount:
-    """A mounted hierarchy: `root` is the part of it that is seen at `point`."""
+    """A mounted hierarchy, of which `root` is visible at `point`."""
 
     controllers: frozenset[str]
-    """Version 1: its controllers; version 2: empty."""
+    """Its controllers in v1; empty in v2."""
     root: PurePosixPath
     point: PurePosixPath
 
 
 def read_cpu_quota(root: Path = Path("/")) -> float | None:
-    """Return the smallest CPU quota, in CPUs; None where no group has one."""
+    """Return the smallest CPU quota, in CPUs; None if no group has one."""
     quotas = [_read_quota_v1(folder) for folder in _list_group_folders(root, "cpu")]
     quotas += [_read_quota_v2(folder) for folder in _list_group_folders(root, "")]
     return min((quota for quota in quotas if quota is not None), default=None)
 
 
 def read_memory_limit(root: Path = Path("/")) -> int | None:
-    """Return the smallest memory limit, in bytes; None where no group has one."""
+    """Return the smallest memory limit, in bytes; None if no group has one."""
     limits = [
         limit for folder in _list_group_folders(root, "memory") for limit in _read_limits_v1(folder)
     ]
@@ -46,9 +46,9 @@ def read_memory_limit(root: Path = Path("/")) -> int | None:
 
 
 def list_v1_hierarchies(root: Path = Path("/")) -> tuple[str, ...] | None:
-    """Return the controllers that each of version 1's hierarchies has, as the kernel writes them.
+    """Return the controllers of each v1 hierarchy, as the kernel writes them.
 
-    None where the kernel has no control groups.
+    None if the kernel has no control groups.
     """
     text = _read_if_present(root / "proc/self/cgroup")
     if text is None:
@@ -83,7 +83,7 @@ def _divide_quota(quota: int, period: int | None, path: Path) -> float:
 
 
 def _read_limits_v1(folder: Path) -> Iterator[int | None]:
-    """Yield the group's limit, and that of its ancestors, also those that we cannot see."""
+    """Yield the limits of the group and its ancestors, including ancestors not visible here."""
     yield _drop_sentinel(_read_number(folder / "memory.limit_in_bytes", none="-1"))
     stat = _read_if_present(folder / "memory.stat") or ""
     inherited = re.search(r"^hierarchical_memory_limit (\d{1,19})$", stat, re.M | re.ASCII)
@@ -96,7 +96,7 @@ def _drop_sentinel(limit: int | None) -> int | None:
 
 
 def _read_number(path: Path, none: str = "max") -> int | None:
-    """Return the number in a file; None for `none`, and for a file that is not there."""
+    """Return the number in a file; None if it is `none` or the file does not exist."""
     text = _read_if_present(path)
     if text is None or text.strip() == none:
         return None
@@ -117,9 +117,9 @@ def _nonsense_error(path: Path, text: str) -> ProbeError:
 
 
 def _list_group_folders(root: Path, controller: str) -> list[Path]:
-    """Return the folder of this process's group and those of its ancestors, as far as mounted.
+    """Return the folders of this process's group and its ancestors, as far as they are mounted.
 
-    `controller` is one of version 1, or empty for version 2's single hierarchy.
+    `controller` is a v1 controller, or empty for v2's single hierarchy.
     """
     path = _parse_own_path(_read_if_present(root / "proc/self/cgroup") or "", controller)
     mounts = [
@@ -136,14 +136,14 @@ def _list_group_folders(root: Path, controller: str) -> list[Path]:
 
 
 def _score_mount(mount: _Mount, path: PurePosixPath) -> int:
-    """Prefer the mount that shows our path, and of several the one that shows least else."""
+    """Return the rank of a mount: one that contains our path, and the least else, is best."""
     return len(mount.root.parts) if path.is_relative_to(mount.root) else 0
 
 
 def _parse_own_path(text: str, controller: str) -> PurePosixPath | None:
-    """Find the path in /proc/self/cgroup: lines "4:memory:/a/b", "0::/a/b" for version 2.
+    """Find the path in /proc/self/cgroup: lines such as "4:memory:/a/b", or "0::/a/b" for v2.
 
-    Seen from another cgroup namespace a path can begin with "/..": it is not mounted here.
+    In another cgroup namespace, a path can begin with "/..": it is then not mounted here.
     """
     for _, names, path in _parse_groups(text):
         if controller in names.split(",") if controller else not names:
@@ -180,6 +180,6 @@ def _parse_mounts(text: str) -> Iterator[_Mount]:
 
 
 def _unescape_path(field: str) -> PurePosixPath:
-    """Return the absolute path in a field; spaces and the like are written as octal numbers."""
+    """Return the absolute path in a field, with octal escapes such as those for spaces decoded."""
     text = re.sub(r"\\([0-7]{3})", lambda match: chr(int(match[1], 8)), field)
     return PurePosixPath("/" + text.strip("/"))

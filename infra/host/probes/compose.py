@@ -1,4 +1,4 @@
-"""`docker compose`: Compose V2 and later, a plugin of the `docker` program."""
+"""Probe `docker compose`: Compose V2 and later, a plugin of the `docker` program."""
 
 import re
 import shutil
@@ -10,17 +10,17 @@ from infra.host.facts import ComposePlugin, NoComposePlugin
 from infra.host.probes.buildx import ask_buildx_version
 from infra.host.probes.credential_helpers import find_missing_helpers
 
-# "Docker Compose version v2.40.3"; Debian's build says "2.26.1-4", without the v.
+# "Docker Compose version v2.40.3"; Debian's build prints "2.26.1-4", without the v.
 VERSION = re.compile(r"Docker Compose version v?(\d\S*)")
-# "Docker version 20.10.24+dfsg1, build 297e128"; Podman's says "podman version 4.3.1".
+# "Docker version 20.10.24+dfsg1, build 297e128"; Podman's prints "podman version 4.3.1".
 _CLIENT_VERSION = re.compile(r"Docker version (\d[^\s,]*)")
 
 
 def probe(deadline: Deadline, asks_buildx: bool = True) -> ComposePlugin | NoComposePlugin:
     """Ask `docker compose version`.
 
-    Without flags on purpose: where the plugin is missing, a flag makes `docker` complain
-    about the flag. It exits 0 with the daemon down too, so it tells about Compose only.
+    It has no flags on purpose: without the plugin, `docker` would complain about the flag. It also
+    exits with 0 if the daemon is down, so it tests only Compose.
     """
     docker = shutil.which("docker")
     if docker is None:
@@ -38,14 +38,12 @@ def probe(deadline: Deadline, asks_buildx: bool = True) -> ComposePlugin | NoCom
             missing_credential_helpers=find_missing_helpers(),
         )
     if output.exit_code == 0:
-        raise ProbeError(
-            f"`{docker} compose version` answered what is no version: {output.error_line}"
-        )
+        raise ProbeError(f"`{docker} compose version` printed no version: {output.error_line}")
     return NoComposePlugin(detail=output.error_line)
 
 
 def _ask_client_version(docker: str, deadline: Deadline) -> str | None:
-    """Return the version of the `docker` program, which asks no daemon for it."""
+    """Return the version of the `docker` program; this does not need the daemon."""
     try:
         match = _CLIENT_VERSION.search(deadline.run([docker, "--version"]).stdout)
     except ProbeError:

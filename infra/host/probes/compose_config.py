@@ -1,6 +1,7 @@
-"""`docker compose config`: what Compose itself makes of its files. It merges and runs nothing.
+"""Run `docker compose config`, which prints how Compose reads its files, and starts nothing.
 
-Compose follows its files anywhere: ask only about files that stay within their folder.
+Compose follows references to any path: use it only for files that refer to nothing outside their
+folder.
 """
 
 import json
@@ -14,10 +15,11 @@ from infra.host.deadline import Deadline
 from infra.host.errors import ProbeError
 from infra.host.facts import ComposePlugin
 
-# It takes a quarter of a second; a file cannot make it take long.
+# It normally takes a quarter of a second; the limit keeps a file from making it take long.
 _SECONDS = 10
 
-# How Compose's logger begins a line: `time="..." level=warning`, or `WARN[0000]` on a terminal.
+# The start of a line from Compose's logger: `time="..." level=warning`, or `WARN[0000]` on a
+# terminal.
 _WARNING = re.compile(r"(time=\S+ )?level=(warning|info|debug)|(WARN|INFO|DEBU)\[")
 
 
@@ -30,7 +32,7 @@ class ResolvedConfig:
 
 @dataclass(frozen=True)
 class RefusedConfig:
-    """Compose's own words where it does not accept the files."""
+    """Compose's own message if it does not accept the files."""
 
     message: str
 
@@ -42,10 +44,10 @@ def ask_compose_config(
     environment: Mapping[str, str],
     profiles: Iterable[str] = (),
 ) -> ResolvedConfig | RefusedConfig:
-    """Return what Compose says about files of one project, with these profiles active.
+    """Return Compose's answer for the files of a project, with these profiles active.
 
     Raises:
-        ProbeError: it gave no answer in time, or none that is JSON.
+        ProbeError: it did not answer in time, or not with JSON.
 
     """
     files = [word for path in paths for word in ("-f", str(path.absolute()))]
@@ -63,10 +65,10 @@ def ask_compose_config(
 
 
 def find_reason(stderr: str) -> str:
-    """Return why Compose refused, on one line: what it warned of before is left out.
+    """Return Compose's reason for refusing, on one line and without its preceding warnings.
 
-    A head such as "decoding failed due to the following error(s):" says nothing by itself, so
-    the lines behind it are joined to it.
+    A heading such as "decoding failed due to the following error(s):" is useless alone, so the
+    lines after it are joined to it.
     """
     lines = (line.strip() for line in stderr.splitlines())
     return " ".join(line for line in lines if line and not _WARNING.match(line))

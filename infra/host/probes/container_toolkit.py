@@ -1,4 +1,4 @@
-"""What of the NVIDIA Container Toolkit is on this host: from its files, but for its version."""
+"""Probe the NVIDIA Container Toolkit by its files; only its version needs a program."""
 
 import re
 import shutil
@@ -11,23 +11,24 @@ from infra.host.errors import ProbeError
 from infra.host.facts import CdiSpec, ContainerToolkit
 from infra.host.files import read_text
 
-_CDI_DIRS = ("etc/cdi", "var/run/cdi")  # where the engine reads CDI files by default
+_CDI_DIRS = ("etc/cdi", "var/run/cdi")  # the engine's default folders for CDI files
 _HOOK, _CDI_HOOK = "nvidia-container-runtime-hook", "nvidia-cdi-hook"
 # "NVIDIA Container Toolkit CLI version 1.17.8"
 _VERSION = re.compile(r"\bversion v?(\d\S*)")
 
-# What dockerd runs it with: https://github.com/NVIDIA/nvidia-container-toolkit (config.toml).
+# The configuration with which dockerd runs it: https://github.com/NVIDIA/nvidia-container-toolkit
+# (config.toml).
 _CONFIG = "etc/nvidia-container-runtime/config.toml"
 _NO_CGROUPS = re.compile(r"^\s*no-cgroups\s*=\s*true\b", re.M)
 
-# WSL's libcuda.so.1.1 says nothing of the driver, whose versions begin with three digits.
-# In YAML and in JSON: `hostPath: /usr/lib/.../libcuda.so.580.95.05`, `"path": "/dev/nvidia0"`.
+# WSL's libcuda.so.1.1 does not name the driver's version, which begins with three digits. In YAML
+# and in JSON: `hostPath: /usr/lib/.../libcuda.so.580.95.05`, `"path": "/dev/nvidia0"`.
 _DRIVER_LIBRARY = re.compile(r"/lib(?:cuda|nvidia-ml)\.so\.(\d{3,}\.[\d.]*\d)")
 _DEVICE_FILE = re.compile(r"[pP]ath\"?:\s*\"?(/dev/nvidia[\w./-]*)")
 
 
 def read_container_toolkit(root: Path, deadline: Deadline) -> ContainerToolkit:
-    """Return what is there of it; what cannot be read counts as not there."""
+    """Return the installed parts; a part that cannot be read counts as not installed."""
     cdi_hook = shutil.which(_CDI_HOOK)
     return ContainerToolkit(
         cdi_hook=cdi_hook,
@@ -51,7 +52,7 @@ def _ask_version(deadline: Deadline) -> str | None:
 
 
 def find_cdi_files(root: Path) -> tuple[Path, ...]:
-    """Return the CDI files that describe NVIDIA devices, by their names' custom."""
+    """Return the CDI files for NVIDIA devices, by the naming convention."""
     files: list[Path] = []
     for folder in _CDI_DIRS:
         with suppress(OSError):
@@ -76,7 +77,7 @@ def _list_missing(device_files: set[str], root: Path) -> Iterator[str]:
 
 
 def _read_change_time(program: str | None) -> int | None:
-    """Return when a program came to its place: a package keeps the time at which it was built."""
+    """Return the ctime of a program: a package sets its mtime to the time of the build."""
     if program is None:
         return None
     try:

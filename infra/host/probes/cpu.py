@@ -1,4 +1,4 @@
-"""Hardware threads, and how many of them this process may use."""
+"""Count the hardware threads, and those that this process may use."""
 
 import os
 from pathlib import Path
@@ -9,10 +9,10 @@ from infra.host.probes import cgroup
 
 
 def probe(root: Path = Path("/")) -> CpuFacts:
-    """Return the CPUs of this host, of this process's mask, and of its cgroup."""
+    """Return the CPUs of this host, of this process's affinity mask, and of its cgroup."""
     online = os.cpu_count()
     if online is None:
-        raise ProbeError("the system does not tell how many CPUs it has")
+        raise ProbeError("the system does not report its number of CPUs")
     return CpuFacts(
         online=online, affinity=_count_affinity(online), cgroup_quota=cgroup.read_cpu_quota(root)
     )

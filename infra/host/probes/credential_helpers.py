@@ -1,4 +1,4 @@
-"""The programs to which `docker` leaves passwords of registries, by its config.json."""
+"""Find the credential helpers for registries that `docker` is configured to use (config.json)."""
 
 import json
 import os
@@ -10,12 +10,12 @@ from typing import Any
 from infra.host.errors import FileMissingError, ProbeError
 from infra.host.files import read_text
 
-# docker/cli cli/config/credentials: a helper's program is called so.
+# docker/cli cli/config/credentials: the prefix of a helper's program.
 _PREFIX = "docker-credential-"
 
 
 def find_missing_helpers() -> tuple[str, ...] | None:
-    """Return the helpers that are named and not on PATH; None where the file cannot be read."""
+    """Return the configured helpers that are not on PATH; None if the file cannot be read."""
     folder = Path(os.environ.get("DOCKER_CONFIG") or Path.home() / ".docker")
     try:
         config = json.loads(read_text(folder / "config.json"))
@@ -28,7 +28,7 @@ def find_missing_helpers() -> tuple[str, ...] | None:
 
 
 def _list_helpers(config: Any) -> Iterator[str]:
-    """Yield the helper for all registries, and those for single ones."""
+    """Yield the default helper, and those for individual registries."""
     if not isinstance(config, dict):
         return
     single = config.get("credHelpers")

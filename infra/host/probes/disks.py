@@ -1,4 +1,4 @@
-"""The file systems that the stack writes to."""
+"""Measure the file systems that the stack writes to."""
 
 import shutil
 import tempfile
@@ -14,8 +14,8 @@ from infra.host.facts import Disk, DockerFacts, Engine
 def probe(work_dir: Path, wait_for_docker: Callable[[], DockerFacts]) -> tuple[Disk, ...]:
     """Return the disks of the work folder, the temporary folder and Docker's root folder.
 
-    `wait_for_docker` returns what the Docker probe found; where that failed, Docker's disk is
-    left out.
+    `wait_for_docker` returns the result of the Docker probe; if that failed, Docker's disk is
+    omitted.
     """
     disks = [
         _measure_disk("work", work_dir),
@@ -24,7 +24,7 @@ def probe(work_dir: Path, wait_for_docker: Callable[[], DockerFacts]) -> tuple[D
     try:
         engine = wait_for_docker()
     except ProbeError:
-        return tuple(disks)  # the fact about Docker says why
+        return tuple(disks)  # the fact about Docker has the reason
     if _is_on_this_host(engine):
         disks.append(_measure_disk("docker", Path(engine.root_dir)))
     return tuple(disks)
@@ -37,12 +37,12 @@ def _is_on_this_host(engine: DockerFacts) -> TypeGuard[Engine]:
 def _is_visible(path: str) -> bool:
     try:
         return bool(path) and Path(path).exists()
-    except OSError:  # a folder on the way is not ours to enter
+    except OSError:  # this user may not enter a folder on the path
         return False
 
 
 def _measure_disk(purpose: Literal["work", "docker", "temporary"], path: Path) -> Disk:
-    """Measure the file system that `path` is on, or will be on once it is made."""
+    """Measure the file system of `path`, which need not exist yet."""
     path = path.absolute()
     existing = next((folder for folder in (path, *path.parents) if _is_visible(str(folder))), path)
     try:

@@ -1,4 +1,4 @@
-"""The networks, volumes and images that the engine has; nothing is created or pulled."""
+"""List the networks, volumes and images of the engine; nothing is created or pulled."""
 
 import json
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ _SECONDS = 5
 def list_engine_resources(
     docker_client: str, kind: str, environment: Mapping[str, str]
 ) -> frozenset[str]:
-    """Return the names of the engine's networks or volumes, by the `kind`: `network`, `volume`.
+    """Return the names of the engine's networks or volumes, by `kind`: `network` or `volume`.
 
     Raises:
         ProbeError: the client cannot be started, or the engine does not answer.
@@ -29,10 +29,10 @@ def list_engine_resources(
 def read_image_variables(
     docker_client: str, image: str, environment: Mapping[str, str]
 ) -> dict[str, str] | None:
-    """Return the variables that an image sets; None where the engine does not have it.
+    """Return the variables that an image sets; None if the engine does not have the image.
 
     Raises:
-        ProbeError: the client cannot be started, or its answer cannot be understood.
+        ProbeError: the client cannot be started, or its answer is invalid.
 
     """
     command = [docker_client, "image", "inspect", "--format", "{{json .Config.Env}}", "--", image]

@@ -1,4 +1,4 @@
-"""NVIDIA GPUs as the driver's management library (NVML) shows them; torch is not needed."""
+"""Probe NVIDIA GPUs through the driver's management library (NVML), without torch."""
 
 import os
 import shutil
@@ -31,13 +31,13 @@ from qca.memory.nvml import (
     read_memory,
 )
 
-# The first is what dockerd itself looks for in its PATH; the second writes CDI files.
+# dockerd looks for the first on its PATH; the second writes CDI files.
 _TOOLKIT = ("nvidia-container-runtime-hook", "nvidia-ctk")
 _Missing = Literal["no-driver", "not-loaded"]
 
 
 def probe(deadline: Deadline, root: Path = Path("/"), nvml: Any = None) -> GpuDriver | NoGpuDriver:
-    """Ask NVML. `nvml` is the module `pynvml`; tests hand in their own."""
+    """Query NVML; `nvml` is the module `pynvml`, or a stand-in for it in tests."""
     try:
         with open_nvml(nvml) as opened:
             return _read_driver(opened, root, deadline)
@@ -47,11 +47,11 @@ def probe(deadline: Deadline, root: Path = Path("/"), nvml: Any = None) -> GpuDr
     except NvmlError as error:
         raise ProbeError(f"the NVIDIA driver answered with an error: {error}") from None
     except (TypeError, ValueError) as error:
-        raise ProbeError(f"the NVIDIA driver answered what cannot be: {error}") from None
+        raise ProbeError(f"the NVIDIA driver gave an impossible answer: {error}") from None
 
 
 def _explain_missing_driver(error: NvmlInitError, cards: tuple[str, ...]) -> NoGpuDriver:
-    """Say at which layer NVML failed. Without a card no layer above it is missing."""
+    """Return the layer at which NVML failed; without a card, the layers above it don't matter."""
     import pynvml
 
     if error.code == pynvml.NVML_ERROR_LIB_RM_VERSION_MISMATCH:
@@ -65,7 +65,7 @@ def _explain_missing_driver(error: NvmlInitError, cards: tuple[str, ...]) -> NoG
         pynvml.NVML_ERROR_DRIVER_NOT_LOADED: ("not-loaded", "the kernel module is not loaded"),
     }
     if error.code not in missing:
-        raise ProbeError(f"the NVIDIA driver could not be asked: {error}")
+        raise ProbeError(f"the NVIDIA driver could not be queried: {error}")
     if not cards:
         detail = f"no NVIDIA card on the PCI bus, and no driver ({error})"
         return NoGpuDriver(state="no-device", detail=detail)
@@ -74,7 +74,7 @@ def _explain_missing_driver(error: NvmlInitError, cards: tuple[str, ...]) -> NoG
 
 
 def _add_kernel_facts(missing: NoGpuDriver, root: Path) -> NoGpuDriver:
-    """Add what the kernel and the firmware say of the driver's module, where there is a card."""
+    """Add the kernel's and the firmware's facts about the driver's module, if there is a card."""
     found = replace(missing, nouveau=has_nouveau(root), secure_boot=read_secure_boot(root))
     if not missing.cards:
         return found
@@ -125,7 +125,7 @@ def _read_gpu(nvml: Any, index: int, handle: Any) -> Gpu:
 
 
 def _read_pci_address(nvml: Any, handle: Any) -> str | None:
-    """Return the address as the system writes it: a GPU is function 0 of its device."""
+    """Return the address in the system's notation, in which a GPU is function 0 of its device."""
     with suppress(nvml.NVMLError):
         found = nvml.nvmlDeviceGetPciInfo_v3(handle)
         return f"{found.domain:04x}:{found.bus:02x}:{found.device:02x}.0"
@@ -133,7 +133,7 @@ def _read_pci_address(nvml: Any, handle: Any) -> str | None:
 
 
 def _read_memory(nvml: Any, handle: Any) -> tuple[DeviceMemory, bool]:
-    """Return a device's memory, and whether it is the host's own (it has none of its own)."""
+    """Return a device's memory, and whether that is the host's (the GPU has none of its own)."""
     try:
         memory = read_memory(nvml, handle)
     except nvml.NVMLError as error:
@@ -154,7 +154,7 @@ def _parse_size(found: Any) -> int:
 def _is_mig_enabled(nvml: Any, handle: Any) -> bool:
     try:
         current, _ = nvml.nvmlDeviceGetMigMode(handle)
-    except nvml.NVMLError:  # cards before Ampere have no such mode
+    except nvml.NVMLError:  # cards before Ampere have no MIG mode
         return False
     return current == nvml.NVML_DEVICE_MIG_ENABLE
 
@@ -175,7 +175,7 @@ def _read_mig_devices(nvml: Any, handle: Any) -> Iterator[MigDevice]:
 
 
 def _read_processes(nvml: Any, handle: Any) -> Iterator[GpuProcess]:
-    """Yield each process once; one that draws and computes is listed by both queries."""
+    """Yield each process once; both queries list one that uses graphics and compute."""
     queries: tuple[Callable[[Any], Any], ...] = (
         nvml.nvmlDeviceGetComputeRunningProcesses,
         nvml.nvmlDeviceGetGraphicsRunningProcesses,
@@ -193,5 +193,5 @@ def _read_processes(nvml: Any, handle: Any) -> Iterator[GpuProcess]:
 def _read_process_name(nvml: Any, pid: int) -> str:
     try:
         return parse_text(nvml.nvmlSystemGetProcessName(pid))
-    except (nvml.NVMLError, UnicodeDecodeError):  # outside of this container, or just ended
+    except (nvml.NVMLError, UnicodeDecodeError):  # outside of this container, or just exited
         return ""

@@ -1,4 +1,4 @@
-"""What a GPU says of its own condition, by NVML: memory errors, slowdown, and its PCIe link."""
+"""Read the health of a GPU from NVML: memory errors, slowdown, and its PCIe link."""
 
 from collections.abc import Callable
 from typing import Any, Literal
@@ -6,8 +6,8 @@ from typing import Any, Literal
 from infra.host.facts import GpuHealth
 from infra.host.probes.answer_fields import parse_integer
 
-# nvml.h, nvmlClocksEventReason*. Not among them: idle, the power limit and clocks that somebody
-# chose, by which any sound GPU is held back.
+# nvml.h, nvmlClocksEventReason*. Idling, the power limit and user-set clocks are not among them:
+# they slow down healthy GPUs too.
 _SLOWDOWNS = {
     0x08: "hardware slowdown",
     0x20: "software thermal slowdown",
@@ -17,27 +17,31 @@ _SLOWDOWNS = {
 
 
 class _Questions:
-    """Asks NVML, and notes what it did not tell though the GPU may know it."""
+    """Queries NVML, and records the properties that it did not report but the GPU may have."""
 
     def __init__(self, nvml: Any) -> None:
         self._nvml = nvml
         self.untold: list[str] = []
 
     def ask(self, what: str, question: Callable[[], Any]) -> Any:
-        """Return the answer; None where the GPU has no such thing, or NVML does not tell."""
+        """Return the answer; None if the GPU lacks that property or NVML does not report it."""
         try:
             return question()
         except self._nvml.NVMLError as error:
             if error.value == self._nvml.NVML_ERROR_NOT_SUPPORTED:
                 return None
-        except (AttributeError, TypeError, ValueError):  # older bindings, or no such answer
+        except (
+            AttributeError,
+            TypeError,
+            ValueError,
+        ):  # older bindings, or a value unknown to them
             pass
         self.untold.append(what)
         return None
 
 
 def read_gpu_health(nvml: Any, handle: Any) -> GpuHealth:
-    """Ask a GPU for its condition. Never raises: what NVML does not tell is named in `untold`."""
+    """Return a GPU's health. Never raises: `untold` names what NVML does not report."""
     questions = _Questions(nvml)
     ask = questions.ask
     return GpuHealth(
@@ -60,19 +64,19 @@ def _read_slowdowns(nvml: Any, handle: Any) -> tuple[str, ...]:
     except nvml.NVMLError as error:
         if error.value != nvml.NVML_ERROR_FUNCTION_NOT_FOUND:
             raise
-        # Drivers before 535 know it by its old name only.
+        # Drivers before 535 know only its old name.
         reasons = nvml.nvmlDeviceGetCurrentClocksThrottleReasons(handle)
     return tuple(words for bit, words in _SLOWDOWNS.items() if _parse(reasons) & bit)
 
 
 def _read_memory_errors(nvml: Any, handle: Any) -> int:
-    """Return the errors that ECC could not correct, since the driver was loaded."""
+    """Return the number of errors that ECC could not correct since the driver was loaded."""
     kind, since = nvml.NVML_MEMORY_ERROR_TYPE_UNCORRECTED, nvml.NVML_VOLATILE_ECC
     return _parse(nvml.nvmlDeviceGetTotalEccErrors(handle, kind, since))
 
 
 def _read_memory_repair(nvml: Any, handle: Any) -> Literal["none", "pending", "failed"]:
-    """Return whether faulty rows (before Ampere: pages) are to be replaced at the next reset."""
+    """Return whether faulty rows (before Ampere: pages) will be replaced at the next reset."""
     try:
         _, _, is_pending, has_failed = nvml.nvmlDeviceGetRemappedRows(handle)
     except nvml.NVMLError as error:

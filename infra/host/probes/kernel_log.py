@@ -1,4 +1,4 @@
-"""The kernel's log: errors of NVIDIA's driver, and modules that the kernel refused."""
+"""Read the kernel's log: errors of NVIDIA's driver, and modules that the kernel refused."""
 
 import os
 import re
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from infra.host.facts import Xid
 
-# A record of /dev/kmsg has 8 KiB at most, and a read takes one; a smaller buffer is an error.
+# A record of /dev/kmsg has up to 8 KiB, and a read returns one; a smaller buffer is an error.
 _RECORD = 2**14
 _MOST_BYTES = 2**23
 # https://docs.nvidia.com/deploy/xid-errors: NVRM: Xid (PCI:0000:01:00): 79, pid=...
@@ -21,7 +21,7 @@ _REFUSAL = re.compile(
 
 
 def read_kernel_log(root: Path = Path("/")) -> str | None:
-    """Return what is left of the log; None where this user may not read it, or it is not here."""
+    """Return what is still in the log; None if this user may not read it, or it does not exist."""
     try:
         log = os.open(root / "dev/kmsg", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     except OSError:
@@ -37,7 +37,7 @@ def read_kernel_log(root: Path = Path("/")) -> str | None:
 def _read_records(log: int) -> bytes:
     records = bytearray()
     while len(records) < _MOST_BYTES:
-        with suppress(BrokenPipeError):  # a record was overwritten before it was read
+        with suppress(BrokenPipeError):  # the record was overwritten before it was read
             try:
                 record = os.read(log, _RECORD)
             except BlockingIOError:  # the end
@@ -49,7 +49,7 @@ def _read_records(log: int) -> bytes:
 
 
 def find_xids(log: str) -> tuple[Xid, ...]:
-    """Return the errors of NVIDIA's driver, each once with how often it is there."""
+    """Return the errors of NVIDIA's driver, each with its number of occurrences."""
     counted = Counter((match[1].lower(), int(match[2])) for match in _XID.finditer(log))
     return tuple(
         Xid(code=code, pci_address=address, count=count)
@@ -58,6 +58,6 @@ def find_xids(log: str) -> tuple[Xid, ...]:
 
 
 def find_module_refusal(log: str) -> str:
-    """Return the kernel's words on a module without a signature that it trusts; empty if none."""
+    """Return the kernel's message about a module without a trusted signature; empty if none."""
     match = _REFUSAL.search(log)
     return match[0] if match else ""

@@ -1,4 +1,4 @@
-"""What keeps the kernel from loading NVIDIA's module: none built, no signature, another driver."""
+"""Find what keeps the kernel from loading NVIDIA's module: not built, unsigned, another driver."""
 
 import os
 import re
@@ -12,15 +12,15 @@ from infra.host.files import MAX_BYTES, read_text
 _SECURE_BOOT = "sys/firmware/efi/efivars/SecureBoot-8be4df61-93ca-11d2-aa0d-00e098032b8c"
 _LENGTH = 5
 
-# modules.dep(5): a line for each module of that kernel, below its folder.
-# Debian calls it nvidia-current.
+# modules.dep(5): a line for each module of a kernel, with a path below its folder. Debian calls it
+# nvidia-current.
 _NVIDIA = re.compile(r"^(\S*/nvidia(?:-(?:current|tesla|legacy)[\w-]*)?\.ko(?:\.\w+)?):", re.M)
 # include/linux/module_signature.h
 _SIGNATURE = b"~Module signature appended~\n"
 
 
 def has_nouveau(root: Path = Path("/")) -> bool | None:
-    """Return whether nouveau is loaded; None where the list of modules cannot be read."""
+    """Return whether nouveau is loaded; None if the list of modules cannot be read."""
     try:
         lines = read_text(root / "proc/modules").splitlines()
     except ProbeError:
@@ -29,7 +29,7 @@ def has_nouveau(root: Path = Path("/")) -> bool | None:
 
 
 def read_secure_boot(root: Path = Path("/")) -> bool | None:
-    """Return whether Secure Boot is on; None without UEFI, or where it cannot be read."""
+    """Return whether Secure Boot is on; None without UEFI or if it cannot be read."""
     try:
         with (root / _SECURE_BOOT).open("rb") as file:
             value = file.read(_LENGTH)
@@ -41,7 +41,7 @@ def read_secure_boot(root: Path = Path("/")) -> bool | None:
 def find_nvidia_module(root: Path = Path("/"), release: str | None = None) -> str | None:
     """Return the module's file for the running kernel; empty if it has none.
 
-    None where the kernel's list of modules cannot be read, as in a container.
+    None if the kernel's list of modules cannot be read, as in a container.
     """
     folder = Path("lib/modules") / (release or os.uname().release)
     try:
@@ -55,7 +55,7 @@ def find_nvidia_module(root: Path = Path("/"), release: str | None = None) -> st
 
 
 def has_signature(module: str | None, root: Path = Path("/")) -> bool | None:
-    """Return whether a module ends with a signature; None where it is compressed or not there."""
+    """Return whether a module ends with a signature; None if it is compressed or does not exist."""
     if not module or not module.endswith(".ko"):
         return None
     try:

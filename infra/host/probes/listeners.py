@@ -1,4 +1,4 @@
-"""TCP ports on which something listens."""
+"""List the TCP ports on which a process listens."""
 
 import sys
 
@@ -7,13 +7,13 @@ from infra.host.facts import Listener
 
 
 def probe() -> tuple[Listener, ...]:
-    """Return who listens where; the process is named where the system tells."""
+    """Return the listening ports, with the process if the system reports it."""
     import psutil
 
     try:
         connections = psutil.net_connections(kind="tcp")
     except psutil.AccessDenied:
-        reason = "macOS tells only root" if sys.platform == "darwin" else "permission denied"
+        reason = "only root sees them on macOS" if sys.platform == "darwin" else "permission denied"
         raise ProbeError(f"the list of listening TCP ports could not be read: {reason}") from None
     endpoints = {
         (connection.laddr.ip, connection.laddr.port, connection.pid)
@@ -32,5 +32,5 @@ def _read_process_name(pid: int | None) -> str | None:
 
     try:
         return psutil.Process(pid).name() if pid else None
-    except psutil.Error:  # it has ended meanwhile
+    except psutil.Error:  # it has exited meanwhile
         return None

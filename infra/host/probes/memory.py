@@ -1,4 +1,4 @@
-"""Host memory, and what the cgroup leaves of it."""
+"""Read the host's memory and the cgroup's limit on it."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ def probe(root: Path = Path("/")) -> MemoryFacts:
     memory = psutil.virtual_memory()
     if not 0 <= memory.available <= memory.total or not memory.total:
         account = f"{memory.available} bytes available of {memory.total}"
-        raise ProbeError(f"the system's account of its memory makes no sense: {account}")
+        raise ProbeError(f"the system reports impossible memory figures: {account}")
     return MemoryFacts(
         total=memory.total,
         available=memory.available,

@@ -1,4 +1,4 @@
-"""NVIDIA cards on the PCI bus: is there anything that a driver could drive?"""
+"""Find the NVIDIA cards on the PCI bus, with or without a driver."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The Python environment that qca itself runs in. Nothing is imported to look at it."""
+"""Examine the Python environment of qca itself, without importing anything."""
 
 import re
 import sys
@@ -14,7 +14,7 @@ from qca.core.distribution import DISTRIBUTION
 from qca.memory.resident_floor import read_resident_floor
 from qca.memory.step_timings import read_step_timings
 
-# What the trainer, the store and the launcher are made of.
+# The distributions that the trainer, the store and the launcher use.
 _DISTRIBUTIONS = (
     DISTRIBUTION,
     "docker",
@@ -31,7 +31,7 @@ _DISTRIBUTIONS = (
 
 
 def probe() -> PythonFacts:
-    """Return this interpreter and the versions of the distributions that matter here."""
+    """Return this interpreter, and the versions of the distributions that qca uses."""
     found = {name: version for name in _DISTRIBUTIONS if (version := _find_version(name))}
     return PythonFacts(
         version=".".join(map(str, sys.version_info[:3])),
@@ -53,7 +53,7 @@ def _find_version(distribution: str) -> str | None:
 
 
 def _read_torch_cuda() -> str | None:
-    """Read `cuda` in torch/version.py: importing torch takes seconds.
+    """Read `cuda` from torch/version.py, because importing torch takes seconds.
 
     The line is `cuda: Optional[str] = '13.0'`, or `= None` in a CPU build.
     """
@@ -63,12 +63,12 @@ def _read_torch_cuda() -> str | None:
     path = Path(spec.origin).with_name("version.py")
     match = re.search(r"^cuda\b[^=\n]*=\s*(None|'[^']*'|\"[^\"]*\")", read_text(path), re.MULTILINE)
     if match is None:
-        raise ProbeError(f"{path} does not say for which CUDA this torch was built")
+        raise ProbeError(f"{path} does not contain the CUDA version of this torch")
     return None if match[1] == "None" else match[1][1:-1]
 
 
 def _is_externally_managed() -> bool:
-    """Whether `pip install` is refused here (PEP 668), as it is on Debian 12 and newer."""
+    """Whether `pip install` is refused here (PEP 668), as on Debian 12 and newer."""
     in_environment = sys.prefix != sys.base_prefix
     mark = Path(sysconfig.get_path("stdlib")) / "EXTERNALLY-MANAGED"
     return not in_environment and mark.exists()

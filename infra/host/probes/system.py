@@ -1,4 +1,4 @@
-"""Operating system and kernel."""
+"""Identify the operating system and the kernel."""
 
 import platform
 import shlex
@@ -9,12 +9,12 @@ from infra.host.facts import SystemFacts
 from infra.host.files import read_text
 from infra.host.probes.cgroup import list_v1_hierarchies
 
-# Left by Docker and by Podman in the containers they start.
+# Files that Docker and Podman create in their containers.
 _CONTAINER_MARKS = (".dockerenv", "run/.containerenv")
 
 
 def probe(root: Path = Path("/")) -> SystemFacts:
-    """Return what runs here."""
+    """Return the facts about the operating system and the kernel."""
     name = platform.uname()
     wsl = "microsoft" in name.release.lower()
     return SystemFacts(
@@ -31,7 +31,7 @@ def probe(root: Path = Path("/")) -> SystemFacts:
 
 
 def _read_distribution(root: Path) -> str:
-    """Return `PRETTY_NAME` as os-release(5) writes it, or nothing."""
+    """Return `PRETTY_NAME` from os-release(5), or an empty string."""
     for path in ("etc/os-release", "usr/lib/os-release"):
         try:
             lines = read_text(root / path).splitlines()
@@ -59,7 +59,7 @@ def _read_product(system: str) -> str:
 def _list_cgroup_hierarchies(root: Path) -> tuple[str, ...] | None:
     try:
         return list_v1_hierarchies(root)
-    except ProbeError:  # the probes of CPU and memory say what is wrong with it
+    except ProbeError:  # the probes of CPU and memory report the error
         return None
 
 
@@ -71,5 +71,5 @@ def _read_io_uring_disabled(root: Path) -> int | None:
     except FileMissingError:
         return None
     if text not in ("0", "1", "2"):
-        raise ProbeError(f"{path} says {text[:20]!r}, which is none of its values")
+        raise ProbeError(f"{path} says {text[:20]!r}, which is not a valid value")
     return int(text)

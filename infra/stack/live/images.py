@@ -14,11 +14,11 @@ class ImageSource:
     name: str
     is_here: bool
     size: int | None
-    """Bytes on the engine, or of the download; None where the registry did not tell."""
+    """Bytes on the engine, or of the download; None if the registry did not tell."""
 
     @property
     def obstacle(self) -> str:
-        """Why nothing can run in it; empty where it is here, or a download of a known size."""
+        """Why nothing can run in it; empty if it is here, or a download of a known size."""
         if self.is_here or self.size is not None:
             return ""
         return (

@@ -196,7 +196,7 @@ def _make_gpu(given: Circumstances) -> LiveProbe:
 
 
 def _explain_no_gpu(given: Circumstances) -> str:
-    """Return why no container asks for a GPU; empty where one does."""
+    """Return why no container asks for a GPU; empty if one does."""
     if given.plan.trainer.device.value == "cuda":
         return ""
     gpu, engine = given.facts.gpu, known_or_none(given.facts.docker)

@@ -39,7 +39,7 @@ CASES = [
     HostCase("QCA601", _listen("redis-server", 812, "10.0.0.7"), OK, "", {"store_port": 6379}),
     HostCase("QCA601", _listen("docker-proxy", 812), WARNING, "this stack", {"store_port": 6379}),
     HostCase("QCA601", _listen(None, None), WARNING, "another user's", {"store_port": 6379}),
-    HostCase("QCA601", host(listeners="macOS tells only root"), SKIPPED, "only root"),
+    HostCase("QCA601", host(listeners="only root sees them on macOS"), SKIPPED, "only root"),
     HostCase("QCA602", host(), OK),
     HostCase(
         "QCA602", host(disks=(disk("docker", 5 * MIB), disk("work"))), ERROR, "/docker has 5 MiB"

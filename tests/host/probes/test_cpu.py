@@ -19,7 +19,7 @@ def test_a_smaller_mask_is_seen() -> None:
         os.sched_setaffinity(0, before)
 
 
-def test_a_system_that_does_not_tell_its_cpus(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_system_that_does_not_report_its_cpus(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "cpu_count", lambda: None)
-    with pytest.raises(ProbeError, match="how many CPUs"):
+    with pytest.raises(ProbeError, match="number of CPUs"):
         cpu.probe()

@@ -131,7 +131,7 @@ def test_memory_that_cannot_be_read_is_no_verdict() -> None:
     ids=["a name", "a capability", "a size", "a process's name", "the driver's version"],
 )
 def test_an_answer_of_another_kind_is_no_verdict(nvml: FakeNvml) -> None:
-    with pytest.raises(ProbeError, match="answered what cannot be"):
+    with pytest.raises(ProbeError, match="gave an impossible answer"):
         gpu.probe(Deadline(5), Path("/nowhere"), nvml)
     assert nvml.open == 0
 

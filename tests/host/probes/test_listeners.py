@@ -34,5 +34,5 @@ def test_a_list_that_only_root_may_read(monkeypatch: pytest.MonkeyPatch) -> None
 
     monkeypatch.setattr(psutil, "net_connections", refuse)
     monkeypatch.setattr(sys, "platform", "darwin")
-    with pytest.raises(ProbeError, match="macOS tells only root"):
+    with pytest.raises(ProbeError, match="only root sees them on macOS"):
         listeners.probe()

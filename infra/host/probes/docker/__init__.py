@@ -1,4 +1,4 @@
-"""The probe of the Docker Engine: where it is, how it is reached, what it answers.
+"""The probe of the Docker Engine: its address, the connection, and its answers.
 
 May import: facts, the shared parts of `infra.host`, and `probes.answer_fields`.
 """

@@ -1,4 +1,4 @@
-"""The process of the Docker daemon on this host: what it may give to containers."""
+"""Examine the process of the Docker daemon on this host: its limits and its start time."""
 
 import os
 import re
@@ -8,16 +8,16 @@ from infra.host.errors import ProbeError
 from infra.host.facts import Engine
 from infra.host.files import read_text
 
-# capabilities(7): CAP_SYS_RESOURCE, which raising a hard limit takes (getrlimit(2)).
+# capabilities(7): CAP_SYS_RESOURCE, which is required to raise a hard limit (getrlimit(2)).
 _SYS_RESOURCE = 1 << 24
 
 ANY = -1
 
 
 def read_most_memlock(engine: Engine, root: Path = Path("/")) -> int | None:
-    """Return the most locked memory that a container may ask for; None where it cannot be seen.
+    """Return the highest limit on locked memory that a container may request; None if unknown.
 
-    A rootless daemon has its capabilities in a namespace of its own, where they do not count.
+    The capabilities of a rootless daemon apply only in its own user namespace, so they don't count.
     """
     daemon = _find_daemon(engine, root / "proc")
     if daemon is None:
@@ -40,14 +40,14 @@ def read_most_memlock(engine: Engine, root: Path = Path("/")) -> int | None:
 
 
 def read_start_time(engine: Engine, root: Path = Path("/")) -> int | None:
-    """Return when the daemon started, in seconds since 1970; None where it cannot be seen."""
+    """Return the daemon's start time, in seconds since 1970; None if it cannot be determined."""
     daemon = _find_daemon(engine, root / "proc")
     if daemon is None:
         return None
     try:
         booted = re.search(r"^btime (\d+)$", read_text(root / "proc/stat"), re.M)
-        # proc_pid_stat(5): the 22nd field, in clock ticks since the machine was started; the name
-        # in the second may hold spaces and brackets.
+        # proc_pid_stat(5): the 22nd field, in clock ticks since boot; the name in the second field
+        # may contain spaces and parentheses.
         ticks = read_text(daemon / "stat").rpartition(")")[2].split()[19]
     except (ProbeError, IndexError):
         return None
@@ -57,11 +57,11 @@ def read_start_time(engine: Engine, root: Path = Path("/")) -> int | None:
 
 
 def _find_daemon(engine: Engine, proc: Path) -> Path | None:
-    """Return the folder of the daemon that answers; None where that is not clear."""
+    """Return the /proc folder of the daemon that answers; None if it cannot be determined."""
     if not engine.host.startswith("unix://"):
         return None
     daemons = _find_daemons(proc)
-    # None to be seen (a virtual machine's), or several of which any may answer.
+    # There is none (in a virtual machine), or any of several may be the one that answers.
     return daemons[0] if len(daemons) == 1 else None
 
 
@@ -70,7 +70,7 @@ def _find_daemons(proc: Path) -> list[Path]:
     for folder in proc.glob("[0-9]*"):
         try:
             name = read_text(folder / "comm").strip()
-        except ProbeError:  # it has ended meanwhile
+        except ProbeError:  # it has exited meanwhile
             continue
         if name == "dockerd":
             daemons.append(folder)

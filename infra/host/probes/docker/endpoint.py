@@ -1,9 +1,9 @@
-"""Where the Docker Engine is to be found: as the `docker` program decides it.
+"""Resolve the address of the Docker Engine as the `docker` program does.
 
 DOCKER_HOST, then DOCKER_CONTEXT, then `currentContext` in config.json, then the default
-socket (docker/cli cli/command/cli.go `resolveContextName`; an empty variable counts as
-unset, and a config.json that cannot be read is passed over). docker-py reads contexts
-too, from 7.2 on, but looks for them in the working folder where there is no config.json.
+socket (docker/cli cli/command/cli.go `resolveContextName`; an empty variable counts as unset, and
+an unreadable config.json is ignored). From 7.2 on, docker-py also reads contexts, but without a
+config.json it looks for them in the working folder.
 """
 
 import hashlib
@@ -26,7 +26,7 @@ _SCHEMES = ("unix", "tcp", "ssh")  # what `docker` accepts outside of Windows
 
 @dataclass(frozen=True)
 class Tls:
-    """Certificates as `docker` lays them out: ca.pem, cert.pem, key.pem in one folder."""
+    """The certificates of a context, in one folder as for `docker`: ca.pem, cert.pem, key.pem."""
 
     folder: Path
     verify: bool
@@ -34,7 +34,7 @@ class Tls:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """An address of an engine, checked for its form."""
+    """The address of an engine, with a valid syntax."""
 
     host: str
     context: str
@@ -58,7 +58,7 @@ class Endpoint:
 
 
 def resolve_endpoint(environment: Mapping[str, str], home: Path) -> Endpoint | NoEngine:
-    """Return the engine's address, or why there is none."""
+    """Return the engine's address, or the reason for not having one."""
     folder = Path(environment.get("DOCKER_CONFIG") or home / ".docker")
     if host := environment.get("DOCKER_HOST"):
         return _parse_host(host, DEFAULT_CONTEXT, _read_tls_settings(environment, folder))
@@ -69,20 +69,20 @@ def resolve_endpoint(environment: Mapping[str, str], home: Path) -> Endpoint | N
 
 
 def _parse_host(host: str, context: str, tls: Tls | None) -> Endpoint | NoEngine:
-    """Complete the address as `docker` does, and refuse what it refuses."""
+    """Complete and validate the address as `docker` does."""
     host = host.strip() if "://" in host else f"tcp://{host.strip()}"
     scheme, _, address = host.partition("://")
     if scheme not in _SCHEMES:
-        return _refuse_host(host, f"{scheme}:// is not an address that docker knows")
+        return _refuse_host(host, f"{scheme}:// is not an address that docker supports")
     if scheme == "unix":
         return Endpoint(f"unix://{address}" if address else DEFAULT_HOST, context)
     try:
         parts = urlsplit(host)
-        _ = parts.port  # reading it is what checks it
+        _ = parts.port  # reading the property validates it
     except ValueError as error:
         return _refuse_host(host, str(error))
     if scheme == "ssh" and not parts.hostname:
-        return _refuse_host(host, "ssh:// needs the name of a host")
+        return _refuse_host(host, "ssh:// needs a host name")
     return Endpoint(host, context, tls if scheme == "tcp" else None)
 
 
@@ -114,9 +114,9 @@ def _read_context(context: str, folder: Path) -> Endpoint | NoEngine:
         docker: dict[str, Any] = meta["Endpoints"]["docker"]
         host, skip_verify = str(docker.get("Host") or ""), bool(docker.get("SkipTLSVerify"))
     except ProbeError as error:
-        return _refuse_context(context, f"the context {context!r} is not there: {error}")
+        return _refuse_context(context, f"the context {context!r} does not exist: {error}")
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return _refuse_context(context, f"the stored context {context!r} cannot be understood")
+        return _refuse_context(context, f"the stored context {context!r} is invalid")
     certificates = folder / "contexts" / "tls" / digest / "docker"
     tls = Tls(certificates, not skip_verify) if certificates.is_dir() else None
     return _parse_host(host or DEFAULT_HOST, context, tls)

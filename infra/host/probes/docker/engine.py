@@ -1,4 +1,4 @@
-"""The Docker Engine, asked through its API; or at which step it could not be reached."""
+"""Query the Docker Engine through its API, or report the step at which that failed."""
 
 import errno
 import os
@@ -19,7 +19,7 @@ from infra.host.probes.docker.sockets import find_other_sockets, read_owner_grou
 
 _State = Literal["not-running", "no-permission", "bad-host", "no-answer"]
 
-# What connecting to a socket says; anything else is `not-running`.
+# The meaning of the errors of connect(2); any other error means `not-running`.
 _BY_ERRNO: dict[int | None, _State] = {
     errno.EACCES: "no-permission",
     errno.EPERM: "no-permission",
@@ -29,7 +29,7 @@ _BY_ERRNO: dict[int | None, _State] = {
 
 
 def probe(deadline: Deadline) -> Engine | NoEngine:
-    """Find the engine as `docker` would, and ask it."""
+    """Find the engine as `docker` would, and query it."""
     endpoint = resolve_endpoint(os.environ, Path.home())
     if isinstance(endpoint, NoEngine):
         return endpoint
@@ -58,12 +58,12 @@ def _ask_engine(endpoint: Endpoint, deadline: Deadline) -> Engine | NoEngine:
         state = _classify_status(error.status)
         return NoEngine(state=state, host=endpoint.host, detail=str(error))
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
-        detail = f"what answers is no Docker Engine: {describe_error(error)}"
+        detail = f"the answer is not from a Docker Engine: {describe_error(error)}"
         return NoEngine(state="bad-host", host=endpoint.host, detail=detail)
 
 
 def _explain_unreachable(endpoint: Endpoint, error: OSError) -> NoEngine:
-    if error.errno is None:  # Python's own: the path is too long for a socket
+    if error.errno is None:  # Python's own error: the path is too long for a socket
         return NoEngine(state="bad-host", host=endpoint.host, detail=str(error))
     state = _BY_ERRNO.get(error.errno, "not-running")
     if error.errno == errno.ENOENT and endpoint.host == DEFAULT_HOST and not _is_installed():

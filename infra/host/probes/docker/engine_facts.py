@@ -1,4 +1,4 @@
-"""What an engine's answers to `/version` and `/info` say, whichever way they were had."""
+"""Parse an engine's answers to `/version` and `/info`, from HTTP or from the `docker` program."""
 
 from typing import Any
 
@@ -7,17 +7,17 @@ from infra.host.probes.answer_fields import get_optional, parse_integer, parse_t
 from infra.host.probes.docker.endpoint import Endpoint
 from qca.core.versions import parse_version
 
-# Engine 1.12 of 2016; newer clients, Compose V2 among them, speak to no older one.
+# Engine 1.12 of 2016; newer clients such as Compose V2 do not support older ones.
 _OLDEST_API = (1, 24)
 
 
 def parse_engine(endpoint: Endpoint, version: dict[str, Any], info: dict[str, Any]) -> Engine:
     """Return the facts in the two answers.
 
-    Older engines, and Podman in Docker's place, leave fields out.
+    Older engines and Podman omit some fields.
 
     Raises:
-        ValueError, TypeError or LookupError: if these are not an engine's answers.
+        ValueError, TypeError or LookupError: these are not an engine's answers.
 
     """
     api = get_optional(version, "ApiVersion", str) or ""
@@ -32,7 +32,7 @@ def parse_engine(endpoint: Endpoint, version: dict[str, Any], info: dict[str, An
         min_api_version=get_optional(version, "MinAPIVersion", str),
         operating_system=get_optional(info, "OperatingSystem", str) or "",
         cpus=parse_integer(info["NCPU"], "NCPU", least=1),
-        memory=parse_integer(info["MemTotal"], "MemTotal"),  # 0 where it cannot see it
+        memory=parse_integer(info["MemTotal"], "MemTotal"),  # 0 if it cannot determine it
         cgroup_version=get_optional(info, "CgroupVersion", str) or "",
         cgroup_driver=get_optional(info, "CgroupDriver", str),
         runtimes=tuple(sorted(get_optional(info, "Runtimes", dict) or {})),

@@ -1,7 +1,7 @@
-"""A question to the Docker Engine's API, with an end in time and in size.
+"""Query the Docker Engine's API, with limits on time and size.
 
-HTTP/1.0 on a plain socket: the answer ends where the connection does. A client library would
-do the same, without a limit to the size, and its import takes longer than the answer.
+It uses HTTP/1.0 on a plain socket, where the answer ends with the connection. A client library
+would have no limit on the size, and importing it takes longer than the answer.
 """
 
 import json
@@ -17,7 +17,7 @@ from infra.host.probes.docker.endpoint import Endpoint, Tls
 
 
 class RefusedError(Exception):
-    """The daemon answered that it will not; with the status and its words."""
+    """The daemon refused the request; with the status and its message."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -28,7 +28,7 @@ def connect(endpoint: Endpoint, deadline: Deadline) -> socket.socket:
     """Connect to the engine's socket or port.
 
     Raises:
-        OSError: if that fails; its number tells the reasons apart.
+        OSError: the connection fails; its errno distinguishes the reasons.
 
     """
     if endpoint.scheme != "unix":
@@ -46,12 +46,11 @@ def connect(endpoint: Endpoint, deadline: Deadline) -> socket.socket:
 def get(
     connection: socket.socket, endpoint: Endpoint, path: str, deadline: Deadline
 ) -> dict[str, Any]:
-    """Ask for `path` on a fresh connection, and close it.
+    """Return the JSON object at `path`; closes the connection, which must be new.
 
     Raises:
-        RefusedError: if the daemon answers with an error.
-        OSError: if the connection breaks; TimeoutError if the answer takes too long.
-        ValueError: if what answers is no Docker Engine.
+        RefusedError: the daemon answers with an error. OSError: the connection breaks; TimeoutError
+        if the answer takes too long. ValueError: the answer is not from a Docker Engine.
 
     """
     with closing(connection):
@@ -67,7 +66,7 @@ def get(
 
 
 def _read(stream: socket.socket, deadline: Deadline) -> bytes:
-    """Read to the end, which one who sends drop by drop does not put off."""
+    """Read to the end; a server that sends slowly cannot extend the deadline."""
     answer = bytearray()
     while len(answer) <= MAX_BYTES:
         stream.settimeout(deadline.seconds_left())
@@ -75,7 +74,7 @@ def _read(stream: socket.socket, deadline: Deadline) -> bytes:
         if not part:
             return bytes(answer)
         answer += part
-    raise ValueError("an answer without end")
+    raise ValueError("the answer is too long")
 
 
 def _parse_response(answer: bytes) -> dict[str, Any]:
@@ -92,7 +91,7 @@ def _parse_response(answer: bytes) -> dict[str, Any]:
         message = document.get("message") if isinstance(document, dict) else None
         raise RefusedError(status, f"{message}" if message else f"HTTP status {status}")
     if not isinstance(document, dict):
-        raise ValueError("no JSON object")
+        raise ValueError("not a JSON object")
     return document
 
 

@@ -1,6 +1,6 @@
-"""An engine behind ssh://, asked through the `docker` program, which brings the connection.
+"""Query an engine at an ssh:// address through the `docker` program, which connects to it.
 
-It runs without a terminal, so that ssh cannot stop to ask for a password.
+It runs without a terminal, so that ssh cannot prompt for a password.
 """
 
 import json
@@ -14,7 +14,7 @@ from infra.host.facts import Engine, NoEngine
 from infra.host.probes.docker.endpoint import Endpoint
 from infra.host.probes.docker.engine_facts import parse_engine
 
-# What ssh and docker write, and which step it means. The first that fits decides.
+# Messages of ssh and docker, with the step that failed. The first match decides.
 _STEPS: tuple[tuple[str, Literal["no-permission", "bad-host"]], ...] = (
     ("permission denied", "no-permission"),
     ("host key verification failed", "no-permission"),
@@ -23,7 +23,7 @@ _STEPS: tuple[tuple[str, Literal["no-permission", "bad-host"]], ...] = (
 
 
 def ask_engine(endpoint: Endpoint, deadline: Deadline) -> Engine | NoEngine:
-    """Return the engine's facts, or at which step the connection failed."""
+    """Return the engine's facts, or the step at which the connection failed."""
     program = shutil.which("docker")
     if program is None:
         detail = "an ssh:// address needs the `docker` program, and there is none on PATH"
@@ -39,7 +39,7 @@ def ask_engine(endpoint: Endpoint, deadline: Deadline) -> Engine | NoEngine:
     try:
         return parse_engine(endpoint, _parse_document(version), _parse_document(info))
     except (ValueError, LookupError, TypeError, AttributeError) as error:
-        detail = f"the answer of `docker info` cannot be understood: {error}"
+        detail = f"cannot parse the output of `docker info`: {error}"
         return NoEngine(state="no-answer", host=endpoint.host, detail=detail)
 
 

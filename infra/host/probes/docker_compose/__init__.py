@@ -1,4 +1,4 @@
-"""The probe of the program `docker-compose`: what starts it, and the libraries of Compose V1.
+"""The probe of the program `docker-compose`: its launcher, and the libraries of Compose V1.
 
 May import: facts, the shared parts of `infra.host`, `probes.answer_fields` and `probes.compose`.
 """

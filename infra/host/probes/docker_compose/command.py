@@ -1,4 +1,4 @@
-"""What `docker-compose` on PATH is, judged by its content and its output, not by its name."""
+"""Identify `docker-compose` on PATH by its contents and output instead of its name."""
 
 import os
 import re
@@ -25,16 +25,16 @@ from infra.host.probes.docker_compose.launcher import (
     identify_launcher,
 )
 
-# "docker-compose version 1.29.2, build 5becea4c"; Debian's says "build unknown".
+# "docker-compose version 1.29.2, build 5becea4c"; Debian's prints "build unknown".
 _V1_VERSION = re.compile(r"docker-compose version (1\.\S+?),")
 
 
-# Where `qca doctor --fix` puts a Compose V1 with libraries of its own, under the home folder.
+# Where `qca doctor --fix` installs a Compose V1 with its own libraries, below the home folder.
 OWN_V1 = ".local/share/qca/compose-v1"
 
 
 def probe(deadline: Deadline) -> DockerComposeFacts:
-    """Find `docker-compose` and examine it. Only `docker-compose version` is ever run."""
+    """Find `docker-compose` and examine it; the only command run is `docker-compose version`."""
     found = shutil.which("docker-compose")
     if found is None:
         return NoDockerCompose()
@@ -56,7 +56,7 @@ def _examine_python_script(
 
 
 def _examine_own_v1(path: Path, deadline: Deadline) -> ComposeV1 | None:
-    """Examine the V1 that qca set up, where `docker-compose` on PATH is another."""
+    """Examine the V1 that qca installed, unless it is the `docker-compose` on PATH."""
     own = Path.home() / OWN_V1 / "bin/docker-compose"
     try:
         if not own.exists() or own.samefile(path):
@@ -93,11 +93,11 @@ def _examine_v1(path: Path, interpreter: tuple[str, ...], deadline: Deadline) ->
 
 
 def _examine_shell_script(path: Path, calls_plugin: bool, deadline: Deadline) -> DockerComposeFacts:
-    """A script that only calls `docker compose` can be asked; another could do anything."""
+    """Examine a shell script; only one that just calls `docker compose` is safe to run."""
     if not calls_plugin:
         raise ProbeError(
             f"{path} is a shell script that starts something else (a wrapper or a version "
-            "manager's shim); what it starts was not guessed"
+            "manager's shim); qca does not guess which program that is"
         )
     return _parse_modern(path, _run_version(path, deadline))
 
@@ -110,7 +110,7 @@ def _examine_binary(path: Path, pyinstaller: bool, deadline: Deadline) -> Docker
 
 
 def _run_version(path: Path, deadline: Deadline) -> Output:
-    """Ask for the version. No Compose asks the daemon for that, V1 not even when broken."""
+    """Run `version`, for which no Compose needs the daemon, not even a broken V1."""
     return deadline.run([path, "version"])
 
 

@@ -1,4 +1,4 @@
-"""Which Python of this host can make an environment in which Compose V1 works. None is run."""
+"""Find a Python on this host that can create an environment for Compose V1, without running it."""
 
 import os
 import re
@@ -14,23 +14,23 @@ _VERSIONED = re.compile(r"python(3\.\d+)")
 
 
 def can_run_v1(python_version: str) -> bool:
-    """Whether Compose V1 works with that Python, its libraries chosen for it."""
+    """Whether Compose V1 works with that Python, given suitable libraries."""
     return _OLDEST <= parse_version(python_version)[:2] <= _NEWEST
 
 
 def find_environment_python(own: Path, own_version: str, search_path: Iterable[str]) -> str:
-    """Return V1's own Python, or the first on the path that will do; empty if there is none."""
+    """Return V1's own Python, or the first suitable one on the path; empty if there is none."""
     candidates = ((own, own_version), *_list_pythons(search_path))
     usable = (path for path, version in candidates if _can_make_environment(path, version))
     return str(next(usable, ""))
 
 
 def _list_pythons(search_path: Iterable[str]) -> Iterator[tuple[Path, str]]:
-    """Yield the Pythons on the path whose files' names say their version."""
+    """Yield the Pythons on the path whose file names contain their version."""
     for name in _NAMES:
         for folder in search_path:
             path = Path(folder, name)
-            # Path.is_file raises for a folder that this user may not enter.
+            # Path.is_file raises an error in a folder that this user may not enter.
             is_there = os.access(path, os.F_OK)
             match = _VERSIONED.fullmatch(path.resolve().name) if is_there else None
             if match:
@@ -38,7 +38,7 @@ def _list_pythons(search_path: Iterable[str]) -> Iterator[tuple[Path, str]]:
 
 
 def _can_make_environment(python: Path, version: str) -> bool:
-    """Whether `python -m venv` works there: Debian has `ensurepip` in a package of its own."""
+    """Whether `python -m venv` works there; Debian has `ensurepip` in a separate package."""
     if not can_run_v1(version):
         return False
     library = f"python{'.'.join(map(str, parse_version(version)[:2]))}"

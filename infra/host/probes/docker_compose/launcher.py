@@ -1,4 +1,4 @@
-"""How a program is started: a Python script, a shell script, or machine code."""
+"""Identify what a program is: a Python script, a shell script, or machine code."""
 
 import re
 import shlex
@@ -7,16 +7,17 @@ from pathlib import Path, PurePosixPath
 
 from infra.host.errors import ProbeError, describe_error
 
-# The archive at the end of a program that PyInstaller made, as `docker-compose` 1.x was
-# for download (PyInstaller, bootloader/src/pyi_archive.h). A signature may follow it.
+# The magic number of the archive that PyInstaller appends to a program, such as the
+# `docker-compose` 1.x download (PyInstaller, bootloader/src/pyi_archive.h). A signature may follow
+# it.
 _PYINSTALLER = b"MEI\014\013\012\013\016"
 _TAIL = 2**20
 
 _PYTHON = re.compile(r"(python|pypy)[\d.]*")
 _SHELLS = {"sh", "bash", "dash", "zsh", "ksh", "ash"}
 
-# pip writes this second line where the interpreter's path is too long, or has a space,
-# for a first one: '''exec' "/a path/python3" "$0" "$@"
+# pip writes this as the second line if the interpreter's path is too long for the first, or has a
+# space: '''exec' "/a path/python3" "$0" "$@"
 _TRAMPOLINE = re.compile(r"""^'''exec' ("?)(?P<python>.+?)\1 "\$0" "\$@"$""", re.MULTILINE)
 
 _PLUGIN_CALL = re.compile(r"^\s*(exec\s+)?(\S*/)?docker\s+compose\b", re.MULTILINE)
@@ -25,30 +26,30 @@ _OTHER_CALL = re.compile(r"docker\s+(?!compose\b)[a-z-]+|docker-compose\s|curl|w
 
 @dataclass(frozen=True)
 class PythonScript:
-    """A script, and the words that start its interpreter."""
+    """A Python script, with the command line of its interpreter."""
 
     interpreter: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class ShellScript:
-    """A shell script; whether all that it calls is `docker compose`."""
+    """A shell script, which may call only `docker compose`."""
 
     calls_plugin: bool
 
 
 @dataclass(frozen=True)
 class Binary:
-    """Machine code; whether PyInstaller made it from Python."""
+    """Machine code, which PyInstaller may have made from Python."""
 
     pyinstaller: bool
 
 
 def identify_launcher(path: Path) -> PythonScript | ShellScript | Binary:
-    """Return how the program at `path` is started.
+    """Return what the program at `path` is.
 
     Raises:
-        ProbeError: if the file cannot be read, or another kind of script is in it.
+        ProbeError: the file cannot be read, or is another kind of script.
 
     """
     start, tail = _read_ends(path)
@@ -79,10 +80,10 @@ def _read_ends(path: Path) -> tuple[bytes, bytes]:
 
 
 def _split_shebang(line: str) -> tuple[str, ...]:
-    """Split a `#!` line as the kernel does: the program, and all the rest as one argument.
+    """Split a `#!` line as the kernel does: the program, and the rest as one argument.
 
-    `env -S` splits that argument itself. The words are passed on unchanged, so that
-    options such as Fedora's `-s` (no user site) count.
+    `env -S` splits that argument itself. The words are passed on unchanged, so that options such as
+    Fedora's `-s` (no user site) apply.
     """
     program, _, argument = line[2:].strip().partition(" ")
     argument = argument.strip()

@@ -1,6 +1,6 @@
 """Ask the interpreter behind Compose V1 which libraries it would import.
 
-Our own interpreter cannot know: it has another path, another user site, other packages.
+Our own interpreter cannot know that: it has a different path, user site and packages.
 """
 
 import json
@@ -15,13 +15,13 @@ from infra.host.errors import ProbeError
 from infra.host.facts import Library, LibraryUser
 from infra.host.probes.answer_fields import get_optional, get_required, parse_text, parse_texts
 
-# An interpreter may print more than we asked for (sitecustomize); this marks our line.
+# An interpreter may print other text (from sitecustomize); this prefix marks our line.
 MARK = "qca-libraries: "
 
 
 @dataclass(frozen=True)
 class Answer:
-    """What the interpreter says about itself."""
+    """The answer of an interpreter."""
 
     executable: str
     python_version: str
@@ -36,10 +36,10 @@ class Answer:
 
 
 def ask_interpreter(script: Path, interpreter: tuple[str, ...], deadline: Deadline) -> Answer:
-    """Put the question to the interpreter that starts `script`, in this environment.
+    """Run the question in the interpreter of `script`, in this environment.
 
     Raises:
-        ProbeError: if it cannot be started, fails, or answers something else.
+        ProbeError: the interpreter cannot be started, fails, or gives an invalid answer.
 
     """
     question = (
@@ -51,11 +51,11 @@ def ask_interpreter(script: Path, interpreter: tuple[str, ...], deadline: Deadli
     line = next((line for line in output.stdout.splitlines() if line.startswith(MARK)), None)
     who = f"{' '.join(interpreter)}, which runs {script},"
     if line is None:
-        raise ProbeError(f"{who} did not answer about its libraries: {output.error_line}")
+        raise ProbeError(f"{who} did not list its libraries: {output.error_line}")
     try:
         return _parse_answer(json.loads(line.removeprefix(MARK)))
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise ProbeError(f"{who} answered what cannot be understood: {error}") from None
+        raise ProbeError(f"{who} gave an invalid answer: {error}") from None
 
 
 def _parse_answer(answer: Mapping[str, Any]) -> Answer:
@@ -76,7 +76,7 @@ def _parse_answer(answer: Mapping[str, Any]) -> Answer:
 
 
 def _parse_imported(places: Sequence[Mapping[str, Any]]) -> Library:
-    """Return the library in the first place, with the others, which it shadows."""
+    """Return the library at the first location, with the others that it shadows."""
     first, *others = places
     if not first["version"]:
         raise ValueError(f"the module in {first['location']} does not say its version")
@@ -95,7 +95,7 @@ def _parse_library(answer: Mapping[str, Any], *, shadows: tuple[Library, ...] = 
 
 
 def _select_users(requirements: list[list[str]], python_version: str) -> Iterator[LibraryUser]:
-    """Keep the requirements that hold there: not those of extras or of another Python."""
+    """Yield the requirements that apply there: not those of extras or of another Python."""
     from packaging.requirements import InvalidRequirement, Requirement
 
     environment = {

@@ -1,8 +1,8 @@
-"""The question that is put to another interpreter: which libraries would you import?
+"""A script for another interpreter, which prints the libraries that it would import.
 
-Run as `PYTHON -c THIS_TEXT PATH_OF_DOCKER_COMPOSE`, on any Python from 2.7 on, with only
-its standard library. It imports none of the libraries, and reads no configuration but
-what starting the interpreter reads anyway. It answers with one line of JSON.
+It runs as `PYTHON -c THIS_TEXT PATH_OF_DOCKER_COMPOSE`, on any Python since 2.7, with only its
+standard library. It imports none of the libraries, and reads no configuration beyond what starting
+the interpreter reads anyway. It prints one line of JSON.
 """
 
 # Python 2.7 has no pathlib, and knows OSError by two names:
@@ -16,10 +16,10 @@ import sys
 import sysconfig
 import time
 
-# Module to import -> name of the distribution that brings it.
+# Module to import -> name of the distribution that contains it.
 MODULES = {"docker": "docker", "requests": "requests", "urllib3": "urllib3", "yaml": "PyYAML"}
 
-# What docker-compose 1.29.2 imports, itself and what it cannot do without.
+# The imports of docker-compose 1.29.2 and of its required dependencies.
 NEEDED = (
     "compose",
     "docker",
@@ -37,13 +37,14 @@ NEEDED = (
     "certifi",
 )
 
-# What only some releases import: of Compose (Debian's has no distutils), docker-py and requests.
-# Python 3.12 dropped distutils and 3.13 pipes. In the order in which `docker-compose` meets them.
+# Imports of only some releases of Compose (Debian's has no distutils), docker-py and requests.
+# Python 3.12 dropped distutils and 3.13 pipes. They are in the order in which `docker-compose`
+# imports them.
 IMPORTED_BY_SOME = ("pipes", "distutils", "chardet", "packaging")
 IMPORTERS = ("compose", "docker", "requests")
 IMPORT = re.compile(r"^(?:import|from) +({})\b".format("|".join(IMPORTED_BY_SOME)), re.M)
 
-# Where a module says its own version, for folders without metadata.
+# The files with a module's own version, for folders without metadata.
 VERSION_FILES = ("_version.py", "__version__.py", "version.py", "__init__.py")
 VERSION = re.compile(
     r"^(?:__version__|version)\s*(?::[^=\n]*)?=\s*[^'\"\n]*['\"](\d[^'\"]*)['\"]", re.M
@@ -51,7 +52,7 @@ VERSION = re.compile(
 
 
 def build_search_path():
-    """sys.path as the script has it: its own folder stands where `-c` has the work folder."""
+    """Return the script's sys.path, with its own folder instead of `-c`'s work folder."""
     flags = sys.flags
     path = list(sys.path)
     if not getattr(flags, "isolated", 0) and not getattr(flags, "safe_path", False):
@@ -100,7 +101,7 @@ def find_distributions(folder):
 
 
 def parse_egg_requirements(text):
-    """Lines up to the first section: the sections are extras."""
+    """Return the lines up to the first section; the sections are extras."""
     lines = [line.strip() for line in text.split("\n[")[0].splitlines()]
     return [line for line in lines if line and not line.startswith("[")]
 
@@ -113,7 +114,7 @@ def read_install_day(record):
 
 
 def find_module(folder, module):
-    """The module's folder, or its file, if this folder of the path has it."""
+    """Return the module's folder or file, if this folder of the path has it."""
     package = os.path.join(folder, module)
     if os.path.isfile(os.path.join(package, "__init__.py")):
         return package
@@ -121,7 +122,7 @@ def find_module(folder, module):
 
 
 def find_imported_elsewhere(module):
-    """A module that an import hook brings from a folder outside of the path (editable installs)."""
+    """Return a module that an import hook finds outside of the path (editable installs)."""
     try:
         from importlib.util import find_spec
 
@@ -141,7 +142,7 @@ def read_module_version(package):
 
 
 def find_places(path, records, module, distribution):
-    """The library in every folder of the path that has it, the one that is imported first."""
+    """Return the library in every folder of the path that has it, with the imported one first."""
     found = []
     for folder in path:
         package = find_module(folder, module)
@@ -150,7 +151,7 @@ def find_places(path, records, module, distribution):
     package = None if found else find_imported_elsewhere(module)
     if package:
         found.append(describe_place(os.path.dirname(package), package, [], distribution))
-    # Without a version: the first counts all the same, and those that it shadows do not.
+    # Without a version, the first one still counts, but the ones that it shadows do not.
     return found[:1] + [one for one in found[1:] if one["version"]]
 
 
@@ -158,7 +159,7 @@ def describe_place(folder, package, records, distribution):
     mine = [
         record for record in records if normalize_name(record[0]) == normalize_name(distribution)
     ]
-    # Two records in one folder are left by a broken upgrade: only the module knows then.
+    # A broken upgrade left two records in one folder; only the module has the right version.
     version = mine[0][1] if len(mine) == 1 else read_module_version(package)
     return {
         "version": version or (mine[0][1] if mine else None),
@@ -170,7 +171,7 @@ def describe_place(folder, package, records, distribution):
 
 
 def find_user_site():
-    """The user site, if this interpreter looks there."""
+    """Return the user site, if this interpreter uses it."""
     try:
         return site.getusersitepackages() if site.ENABLE_USER_SITE else None
     except AttributeError:  # the `site` of an old virtualenv
@@ -178,7 +179,7 @@ def find_user_site():
 
 
 def is_user_site(folder):
-    """Whether it is the user site, or on the path only by a `.pth` file there."""
+    """Whether it is the user site, or is on the path only because of a `.pth` file there."""
     own = find_user_site()
     folders = list_pth_folders(own) if own else []
     if own:
@@ -187,7 +188,7 @@ def is_user_site(folder):
 
 
 def list_pth_folders(site_folder):
-    """The folders that the `.pth` files of a site folder put on the path."""
+    """Return the folders that the `.pth` files of a site folder add to the path."""
     found = []
     for name in list_names(site_folder):
         if name.endswith(".pth"):
@@ -205,7 +206,7 @@ def is_on_pythonpath(folder):
 
 
 def list_user_only(path):
-    """The needed modules that are gone without the user site and PYTHONPATH."""
+    """Return the required modules that are missing without the user site and PYTHONPATH."""
     found = dict((name, [one for one in path if find_module(one, name)]) for name in NEEDED)
     return [
         name
@@ -215,13 +216,13 @@ def list_user_only(path):
 
 
 def list_missing(path):
-    """The modules without which this `docker-compose` cannot start, the first it meets first."""
+    """Return the missing modules that this `docker-compose` needs to start, in import order."""
     needed = [name for name in IMPORTED_BY_SOME if name in list_imported(path)] + list(NEEDED)
     return [name for name in needed if not is_importable(path, name)]
 
 
 def list_imported(path):
-    """Those of IMPORTED_BY_SOME that the packages import as soon as they are loaded."""
+    """Return those of IMPORTED_BY_SOME that the packages import at load time."""
     found = set()
     for module in IMPORTERS:
         package = next((one for one in (find_module(f, module) for f in path) if one), "")
@@ -233,7 +234,7 @@ def list_imported(path):
 
 
 def is_importable(path, module):
-    """Debian keeps a distutils of two modules, without the one that is imported."""
+    """Whether a module can be imported; Debian's partial distutils lacks the imported module."""
     file = os.path.join(module, "spawn") if module == "distutils" else module
     found = any(find_module(folder, file) for folder in path)
     return found or bool(find_imported_elsewhere(module))
@@ -252,7 +253,7 @@ def is_externally_managed():
 
 
 def list_requirements(records, path):
-    """What the distributions that count (the first of each name) require of the libraries."""
+    """Return the libraries that the effective distributions (the first of each name) require."""
     libraries = [normalize_name(name) for name in MODULES.values()]
     visited, found = set(), []
     for folder in path:

@@ -114,11 +114,11 @@ REFUSED = {
     "a port that is none": ({"DOCKER_HOST": "tcp://a:b:c"}, "bad-host", "Port"),
     "a port out of range": ({"DOCKER_HOST": "tcp://a:99999"}, "bad-host", "Port out of range"),
     "half an IPv6 address": ({"DOCKER_HOST": "tcp://[::1:2375"}, "bad-host", "Invalid IPv6"),
-    "ssh without a host": ({"DOCKER_HOST": "ssh://"}, "bad-host", "name of a host"),
+    "ssh without a host": ({"DOCKER_HOST": "ssh://"}, "bad-host", "host name"),
     "a context that is not there": ({"DOCKER_CONTEXT": "gone"}, "bad-context", "No such file"),
-    "a context that is no JSON": ({"DOCKER_CONTEXT": "broken"}, "bad-context", "understood"),
-    "a context that is a list": ({"DOCKER_CONTEXT": "list"}, "bad-context", "understood"),
-    "a context without Docker": ({"DOCKER_CONTEXT": "swarm"}, "bad-context", "understood"),
+    "a context that is no JSON": ({"DOCKER_CONTEXT": "broken"}, "bad-context", "is invalid"),
+    "a context that is a list": ({"DOCKER_CONTEXT": "list"}, "bad-context", "is invalid"),
+    "a context without Docker": ({"DOCKER_CONTEXT": "swarm"}, "bad-context", "is invalid"),
 }
 
 

@@ -271,7 +271,7 @@ def test_other_engines_sockets_are_named(monkeypatch: pytest.MonkeyPatch, folder
         ("echo 'Host key verification failed.' >&2; exit 1", "no-permission", "key"),
         ("echo 'connect to host far: Connection refused' >&2; exit 1", "not-running", "refused"),
         ("exec sleep 30", "no-answer", "within 0.5 s"),
-        ("echo nonsense", "no-answer", "cannot be understood"),
+        ("echo nonsense", "no-answer", "cannot parse"),
     ],
 )
 def test_an_engine_behind_ssh_never_hangs(

@@ -378,7 +378,7 @@ UNSEEN = {
     "its interpreter is gone": ("#!/usr/bin/python3.99\n", "No such file or directory"),
     "its interpreter hangs": ("#!{home}/python3\n", "did not answer within"),
     "another tool in Python": ("#!{python}\nprint('podman-compose 1.5')\n", "not Docker's Compose"),
-    "a shim of pyenv": ('#!/usr/bin/env bash\nexec pyenv exec "$0"\n', "was not guessed"),
+    "a shim of pyenv": ('#!/usr/bin/env bash\nexec pyenv exec "$0"\n', "does not guess"),
     "a script for Perl": ("#!/usr/bin/perl\n", "is a script for"),
     "no program at all": ("\x7fELF", "Exec format error"),
 }
