@@ -34,8 +34,14 @@ def _judge_service(dragonfly: Dragonfly, given: LocatedValue | None) -> Verdict 
     name = dragonfly.service.name
     if hidden := explain_hidden_flags(dragonfly):
         return skip(f"Cannot determine whether service {name} can write its snapshots.\n{hidden}")
-    if _keeps_nothing(dragonfly):
-        return ok(f"Service {name} writes no snapshots.")
+    if reason := _explain_no_snapshots(dragonfly):
+        return ok(f"Service {name}: {reason}.")
+    folder = dragonfly.flags.get("dir")
+    if folder is not None and folder.value.rstrip("/") not in ("", _FOLDER):
+        return skip(
+            f"Cannot determine whether service {name} can write its snapshots to {folder.value}: "
+            "who owns that folder was not looked at."
+        )
     if given is None and not is_read(dragonfly.release):
         return None
     user = _find_user(dragonfly.release) if given is None else _parse_user(given.value)
@@ -47,12 +53,14 @@ def _judge_service(dragonfly: Dragonfly, given: LocatedValue | None) -> Verdict 
     return _judge_folder(dragonfly.service, user)
 
 
-def _keeps_nothing(dragonfly: Dragonfly) -> bool:
-    """Whether no snapshot is written, or not to /data, or to one that lasts no longer anyway."""
-    name, folder = dragonfly.flags.get("dbfilename"), dragonfly.flags.get("dir")
-    is_elsewhere = folder is not None and folder.value.rstrip("/") not in ("", _FOLDER)
-    is_scratch = _FOLDER in dragonfly.service.mounts.get("tmpfs", ())
-    return (name is not None and name.value == "") or is_elsewhere or is_scratch
+def _explain_no_snapshots(dragonfly: Dragonfly) -> str:
+    """Return why no snapshot is kept, whoever writes it; empty where one is to be."""
+    name = dragonfly.flags.get("dbfilename")
+    if name is not None and name.value == "":
+        return "it writes no snapshots"
+    if _FOLDER in dragonfly.service.mounts.get("tmpfs", ()):
+        return f"{_FOLDER} is a tmpfs, which keeps no snapshot"
+    return ""
 
 
 def _find_user(release: Release) -> int | None:

@@ -94,9 +94,17 @@ FILE_CASES = [
     FileCase("QCA305", "    user: 999:999\n", OK, "is Dragonfly's", 4),
     FileCase("QCA305", "    user: dfly\n", OK, "is Dragonfly's", 4),
     FileCase("QCA305", "    user: 1000:1000\n", WARNING, "it runs as user 1000", 4),
-    FileCase("QCA305", "    user: '1000'\n    tmpfs: /data\n", OK, "writes no snapshots", 4),
+    FileCase("QCA305", "    user: '1000'\n    tmpfs: /data\n", OK, "is a tmpfs", 4),
     FileCase("QCA305", "    user: '1000'\n    command: --dbfilename=\n", OK, "no snapshots", 4),
-    FileCase("QCA305", "    user: '1000'\n    command: --dir=/other\n", OK, "no snapshots", 4),
+    *(
+        FileCase("QCA305", f"    user: '1000'\n    command: --dir={folder}\n", severity, says, 4)
+        for folder, severity, says in (
+            ("/data/", WARNING, "it runs as user 1000"),
+            ("/data/old", SKIPPED, "to /data/old: who owns that folder"),
+            ("/other", SKIPPED, "to /other: who owns that folder"),
+            ("s3://bucket/store", SKIPPED, "to s3://bucket/store"),
+        )
+    ),
     FileCase("QCA305", "    user: '1000'\n    volumes: ['./d:/data']\n", SKIPPED, "ls -ldn", 4),
     FileCase("QCA305", "    user: ${WHO:-redis}\n", SKIPPED, "as which user", 4),
     FileCase("QCA305", "    command: sh -c dragonfly\n", SKIPPED, "a shell", 2),
