@@ -9,6 +9,10 @@ from infra.stack.state_lock import is_held
 from qca.core.errors import InputError, LaunchError
 
 
+class NothingLaunchedError(LaunchError):
+    """No run was launched from this folder."""
+
+
 @dataclass(frozen=True)
 class Launched:
     """A run that was launched, and its state folder."""
@@ -92,7 +96,8 @@ def find_launched(run: str | None) -> Launched:
     """Return the launched run of that name, or the only one.
 
     Raises:
-        LaunchError: nothing was launched, or the run's record is damaged.
+        NothingLaunchedError: no run was launched.
+        LaunchError: the run's record is damaged, or `qca up` is about to launch it.
         InputError: the run was not, or there are several and none is named.
 
     """
@@ -108,7 +113,7 @@ def find_launched(run: str | None) -> Launched:
         known = f"Launched were: {', '.join(names)}." if names else "Start with `qca up`."
         raise InputError(f"the run {run!r} was not launched from this folder", hint=known)
     if not names:
-        raise LaunchError(
+        raise NothingLaunchedError(
             "nothing was launched from this folder, or it was taken down",
             hint="Start with `qca up`; `qca runs` lists the runs that are kept.",
         )

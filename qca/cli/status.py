@@ -3,13 +3,14 @@
 import contextlib
 import json
 import time
+from collections.abc import Callable
+from functools import partial
 
 import click
 from rich.console import Console, RenderableType
 from rich.live import Live
 
-from infra.stack.launched_runs import find_launched, list_states
-from infra.stack.state import StateDir
+from infra.stack.launched_runs import NothingLaunchedError, find_launched
 from qca.cli.launch_words import describe_run_place
 from qca.cli.messages import note
 from qca.cli.options import format_option
@@ -35,39 +36,44 @@ def status(run: str | None, format_: str, watch: bool) -> None:
         raise click.UsageError(
             "--watch is for people; a script calls `qca status --format json` when it wants to"
         )
-    state, current = _find_status(run)
+    read, current = _find_status(run)
     if format_ == "json":
         click.echo(json.dumps(current.build_document(), indent=2))
         return
     console = Console(highlight=False)
-    if watch and state is not None:
+    if watch:
         with contextlib.suppress(Terminated), raise_on_sigterm():
-            _watch(state, current, console)
+            _watch(read, current, console)
     else:
         console.print(_render(current, console))
     if next_step := _describe_next_step(current):
         note(next_step)
 
 
-def _find_status(run: str | None) -> tuple[StateDir | None, Status]:
-    """Return the status of what was launched, with its state folder, or of a run that is kept.
+def _find_status(run: str | None) -> tuple[Callable[[], Status | None], Status]:
+    """Return the status of a run, launched or kept, and what reads it again.
 
     Raises:
-        LaunchError: there is none.
+        LaunchError: there is none, or it is unknown what was launched.
         InputError: there is no such run, or there are several and none is named.
 
     """
-    try:
-        state = find_launched(run).state
-    except (InputError, LaunchError):
-        kept = None if run is None and list_states() else find_kept(run)
-        if kept is None:
-            raise
-        return None, read_kept(kept)
-    current = read_status(state)
+    read = _find_reader(run)
+    current = read()
     if current is None:
         raise LaunchError("it was taken down meanwhile", hint="Start with `qca up`.")
-    return state, current
+    return read, current
+
+
+def _find_reader(run: str | None) -> Callable[[], Status | None]:
+    try:
+        return partial(read_status, find_launched(run).state)
+    except (InputError, NothingLaunchedError) as error:
+        is_ambiguous = run is None and isinstance(error, InputError)
+        kept = None if is_ambiguous else find_kept(run)
+        if kept is None:
+            raise
+        return partial(read_kept, kept)
 
 
 def _describe_next_step(current: Status) -> str:
@@ -81,12 +87,12 @@ def _describe_next_step(current: Status) -> str:
     return ""
 
 
-def _watch(state: StateDir, current: Status, console: Console) -> None:
+def _watch(read: Callable[[], Status | None], current: Status, console: Console) -> None:
     """Show the status until the training is over, or the stack is taken down."""
     with Live(_render(current, console), console=console, auto_refresh=False) as live:
         while current.running:
             time.sleep(_REFRESH_SECONDS[current.launch.runtime if current.launch else "local"])
-            latest = read_status(state)
+            latest = read()
             if latest is None:
                 return
             current = latest

@@ -41,12 +41,8 @@ class Status:
     progress: Progress | None
     running: bool
     episodes: int | None
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether the last episode is done."""
-        made = 0 if self.progress is None else self.progress.newest.episode
-        return self.episodes is not None and made >= self.episodes
+    is_complete: bool
+    """Whether the last episode is done; one that was skipped counts where the journal is here."""
 
     def build_document(self) -> dict[str, Any]:
         """Return the JSON document."""
@@ -104,6 +100,7 @@ def read_kept(folder: Path) -> Status:
         progress=summarize_progress(run.records, expected, running=run.is_held),
         running=run.is_held,
         episodes=run.config.episodes,
+        is_complete=run.status == "complete",
     )
 
 
@@ -172,6 +169,7 @@ def _build_status(
         context_bytes=launch.context_bytes,
         budget_bytes=launch.budget_bytes,
     )
+    last = records[-1].episode if records else 0
     return Status(
         run=launch.run,
         launch=launch,
@@ -180,4 +178,5 @@ def _build_status(
         progress=summarize_progress(records, expected, running=running),
         running=running,
         episodes=launch.episodes,
+        is_complete=launch.episodes is not None and last >= launch.episodes,
     )

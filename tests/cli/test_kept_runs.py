@@ -1,7 +1,9 @@
 """Runs of which nothing is launched: after `qca down`, and before `qca up` has launched them."""
 
+import fcntl
 import json
 import shutil
+import time
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,7 @@ from infra.stack.launched_runs import Launched
 from infra.stack.state import STATE_DIR, StateDir
 from infra.stack.state_lock import state_lock
 from qca.cli import attach
+from tests.support.run_folders import event, finish_event, record, start_event, write_run
 
 DATA = Path(__file__).parents[1] / "data" / "run-0.1.0"
 
@@ -44,6 +47,40 @@ def test_one_that_is_not_done_can_go_on(kept):
     assert "nothing was launched" in kept("status", check=1).stderr  # which of the two?
 
 
+def test_a_skipped_last_episode_is_done_too(qca):
+    skipped = event("skipped", episode=6, because="the loss is nan")
+    events = [start_event(), skipped, finish_event(6)]
+    write_run(qca.folder / "runs" / "first", map(record, range(1, 6)), events=events)
+    done = qca("status")
+    assert "run first, complete" in done.stdout
+    assert "qca report first" in done.stderr
+
+
+def test_watching_follows_a_trainer_that_nothing_launched(qca):
+    folder = write_run(qca.folder / "runs" / "first", [record(1)])
+    with (folder / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with qca.start("status", "--watch") as status:
+            time.sleep(1)  # it would have ended by now
+            assert status.process.poll() is None
+            write_run(folder, map(record, range(1, 4)))
+            fcntl.flock(lock, fcntl.LOCK_UN)
+            assert "episode  3 of 6" in status.end().stdout
+
+
+@pytest.mark.parametrize("words", [("first",), ()])
+def test_an_unreadable_record_is_not_taken_for_none(kept, words):
+    state = kept.folder / ".qca" / "first"
+    state.mkdir(parents=True)
+    (state / "launch.json").write_text("{")
+    assert "launch.json cannot be read" in kept("status", *words, check=1).stderr
+
+
+def test_a_state_folder_without_a_record_hides_no_run(kept):
+    (kept.folder / ".qca" / "first").mkdir(parents=True)
+    assert "run first, complete" in kept("status").stdout
+
+
 def test_a_missing_run_names_the_command_that_makes_one(qca):
     assert "`qca up` starts one" in qca("report", "first", check=2).stderr
 
@@ -53,11 +90,13 @@ def test_what_is_no_run_here_is_a_wrong_name(kept, name):
     assert "was not launched from this folder" in kept("status", name, check=2).stderr
 
 
-@pytest.mark.parametrize("words", [("status",), ("attach", "first"), ("logs",)])
-def test_while_up_prepares_a_launch_that_is_said(qca, monkeypatch, words):
-    monkeypatch.chdir(qca.folder)
+@pytest.mark.parametrize(
+    "words", [("status",), ("status", "first"), ("attach", "first"), ("logs",)]
+)
+def test_while_up_prepares_a_launch_that_is_said(kept, monkeypatch, words):
+    monkeypatch.chdir(kept.folder)
     with state_lock(StateDir(STATE_DIR / "first")):
-        done = qca(*words, check=1)
+        done = kept(*words, check=1)
     assert "`qca up` is still preparing the run first" in done.stderr
 
 

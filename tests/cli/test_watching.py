@@ -88,7 +88,7 @@ def test_logs_follow_the_trainer(watched):
 def test_a_report_of_it_says_that_it_runs(watched):
     watched("report", "first", "-o", "page.html")
     page = (watched.folder / "page.html").read_text()
-    assert "The training still runs" in page
+    assert "The training is still running" in page
 
 
 def test_when_the_training_ends_watching_and_following_end_with_0(endless, watched):
