@@ -51,6 +51,7 @@ _RECOMPUTE = ["step", "two-level", "host"]
 @click.option("--max-noise", "--noise-rate", type=float, default=0.0)
 @click.option("--precision", type=click.Choice(_PRECISIONS), default="fp32")
 @click.option("--recompute", type=click.Choice(_RECOMPUTE), default="step")
+@click.option("--segment", type=click.IntRange(min=1), default=1)
 @click.option("--optimizer-state", type=click.Choice(["device", "host"]), default="device")
 @click.option("--compare", type=click.Choice(["naive", "none"]), default="naive")
 @click.option("--repeats", type=click.IntRange(min=1), default=3)
@@ -61,6 +62,11 @@ _RECOMPUTE = ["step", "two-level", "host"]
     help="Hold the project's allocator to so much of the GPU; as `qca train` does, to the "
     "predicted peak if not given.",
 )
+@click.option(
+    "--multiprocessors",
+    type=click.IntRange(min=1),
+    help="Emulate a smaller GPU: give both sides so many of this one's (CUDA, a green context).",
+)
 @click.option("--format", "output", type=click.Choice(["text", "json"]), default="text")
 def main(
     compare: str,
@@ -68,6 +74,7 @@ def main(
     threads: int,
     deterministic: bool,
     limit: str | None,
+    multiprocessors: int | None,
     output: str,
     **settings: Any,
 ) -> None:
@@ -86,6 +93,7 @@ def main(
         "threads": threads,
         "deterministic": deterministic,
         "limit_bytes": _predict_peak(config) if limit_bytes is None else limit_bytes,
+        "multiprocessors": multiprocessors,
     }
     with tempfile.TemporaryDirectory(prefix="qca-bptt-") as folder:
         result = measure_all(config, request, compare == "naive", Path(folder))
@@ -130,15 +138,17 @@ def measure_all(
 def format_text(result: dict[str, Any]) -> str:
     """Return the result for people."""
     config, project = result["config"], result["project"]
+    count = result["multiprocessors"]
+    emulated = "" if count is None else f", {count} of its multiprocessors by a green context"
     lines = [
-        f"{config['device']} ({project['device_name']}), "
+        f"{config['device']} ({project['device_name']}{emulated}), "
         f"torch {project['torch']}, {project['threads']} threads; "
         f"grid {config['grid']}, d_state {config['d_state']}, "
         f"hidden_channels {config['hidden_channels']}, {config['steps']} steps, "
         f"batch {config['batch_size']}, {config['loss']}, {config['update']}, "
         f"{config['precision']}",
         f"peak: {result['peak_means']}",
-        _format_side(f"project ({config['recompute']})", project)
+        _format_side(f"project ({config['recompute']}, segment {config['segment']})", project)
         + f", predicted {format_size(result['predicted_peak_bytes'])}",
     ]
     if project["eager_because"]:

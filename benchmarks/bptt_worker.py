@@ -3,17 +3,21 @@
 Makes episodes as a training does, AdamW's step included, and prints one JSON object.
 """
 
+import gc
 import json
 import math
 import statistics
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
+from torch.cuda.green_contexts import GreenContext
 
 from qca.core.config import TrainConfig
 from qca.core.noise_schedule import CURRICULUM_EPISODES
@@ -46,6 +50,13 @@ def measure(config: TrainConfig, request: dict[str, Any]) -> dict[str, Any]:
     """
     baseline = read_peak_resident_bytes()
     device = prepare_device(config, request["limit_bytes"])
+    with _use_multiprocessors(request["multiprocessors"], device):
+        return _measure_episodes(config, request, device, baseline)
+
+
+def _measure_episodes(
+    config: TrainConfig, request: dict[str, Any], device: torch.device, baseline: int
+) -> dict[str, Any]:
     trainer = (_Autocast if request["naive"] else Trainer)(config, device)
     trainer.episodes = CURRICULUM_EPISODES  # from here on the noise is `max_noise`
     seconds: list[float] = []
@@ -80,6 +91,23 @@ def measure(config: TrainConfig, request: dict[str, Any]) -> dict[str, Any]:
         "threads": torch.get_num_threads(),
         "device_name": torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu",
     }
+
+
+@contextmanager
+def _use_multiprocessors(count: int | None, device: torch.device) -> Iterator[None]:
+    """Run what is in the block on so many multiprocessors of a GPU; on all of them if None."""
+    if count is None:
+        yield
+        return
+    torch.zeros(1, device=device)  # a green context is made of the primary one
+    context = GreenContext.create(num_sms=count, device_id=device.index)
+    context.set_context()
+    # Autograd's own threads would not be in it.
+    with torch.autograd.set_multithreading_enabled(False):
+        yield
+    gc.collect()  # graphs have to go before their context does
+    torch.cuda.synchronize(device)
+    context.pop_context()
 
 
 class _Autocast(Trainer):
