@@ -1,4 +1,4 @@
-"""What a GPU takes beyond the bytes of the tensors: rounding by the allocator, and cuDNN.
+"""What CUDA's allocator takes beyond the bytes of the tensors: its rounding.
 
 The rules are those of PyTorch's `CUDACachingAllocator` (c10/core/AllocatorConfig.h and
 c10/cuda/CUDACachingAllocator.cpp): a block is a multiple of 512 bytes; blocks up to
@@ -9,7 +9,7 @@ larger block has a segment of its own, rounded up to 2 MiB.
 from collections.abc import Iterable, Sequence
 
 from qca.core.units import MIB
-from qca.memory.layers import FLOAT, Shape
+from qca.memory.layers import FLOAT
 
 BLOCK = 512
 SMALL, SMALL_SEGMENT = MIB, 2 * MIB
@@ -17,17 +17,17 @@ LARGE, LARGE_SEGMENT = 10 * MIB, 20 * MIB
 SEGMENT_STEP = 2 * MIB
 
 
-def estimate_rounding(tensors: Sequence[int], *, states: int, state: int, moving: int) -> int:
+def estimate_rounding(tensors: Sequence[int], *, states: int, state: int, holes: int) -> int:
     """Return the bytes that the allocator reserves beyond those of its tensors.
 
     `tensors` are the elements of each parameter, which is held four times (weights,
-    gradients, two moments). They and the states are packed as they come; `moving` is what
-    comes and goes, of which a quarter is taken to lie in holes of the wrong size.
+    gradients, two moments). They and the states are packed as they come; `holes` is what of
+    all that comes and goes lies in holes of the wrong size.
     """
     sizes = 4 * [FLOAT * elements for elements in tensors]
     parameters = pack_into_segments(sizes) - sum(sizes)
     kept = states * (round_to_segment(state) // count_blocks_per_segment(state) - state)
-    return parameters + kept + moving // 4 + 2 * (LARGE_SEGMENT + SMALL_SEGMENT)
+    return parameters + kept + holes + 2 * (LARGE_SEGMENT + SMALL_SEGMENT)
 
 
 def round_to_block(size: int) -> int:
@@ -67,34 +67,3 @@ def pack_into_segments(sizes: Iterable[int]) -> int:
         else:
             holes[fit] -= block
     return total
-
-
-def estimate_winograd_workspace(shape: Shape) -> int:
-    """Return the scratch memory of cuDNN's hungriest algorithm but FFT, for the largest layer.
-
-    Non-fused Winograd F(4x4, 3x3) writes its transformed operands to memory: 36 numbers
-    for each 3x3 kernel, and 36 for each 4x4 tile of the input and of the output
-    (Lavin and Gray 2015, arXiv 1509.09308, section 4.3). Derived, not measured on a GPU.
-    """
-    c, field = shape.hidden_channels, 2 * shape.d_state
-    layers = [
-        *_list_conv_layers(field, c, 0),
-        *_list_conv_layers(c, 2 * c, 1),
-        *_list_conv_layers(2 * c, 4 * c, 2),
-        *_list_conv_layers(4 * c, 8 * c, 2),
-        *_list_conv_layers(6 * c, 4 * c, 1),
-        *_list_conv_layers(3 * c, c, 0),
-    ]
-    return max(
-        36 * i * o * FLOAT
-        + 36 * shape.batch_size * _count_tiles(shape.grid >> halvings) * (i + o) * FLOAT
-        for i, o, halvings in layers
-    )
-
-
-def _list_conv_layers(i: int, o: int, halvings: int) -> list[tuple[int, int, int]]:
-    return [(i, o, halvings), (o, o, halvings)]
-
-
-def _count_tiles(side: int) -> int:
-    return (-(-side // 4)) ** 2

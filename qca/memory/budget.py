@@ -11,40 +11,31 @@ optimizer    AdamW's two moments, and one step counter for each tensor; nothing 
 states       those that the recompute strategy keeps: 8 bytes for each component
 activations  what autograd keeps of the steps whose graph is alive, and what its
              backward needs beside them, at its peak
-workspace    cuDNN's scratch memory and what the allocator rounds up; 0 on a CPU
+workspace    scratch memory, graphs and what the allocator rounds up; 0 on a CPU
 ===========  =================================================================
 
 Beside them stands the context: what the process takes outside of torch's tensors, see
 `qca.memory.context`.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
 
 from qca.core.config import (
     HALF_PRECISIONS,
-    TENSOR_CORE_PRECISIONS,
     ResolvedRecompute,
     TrainConfig,
 )
-from qca.core.noise_schedule import has_noise
 from qca.memory.activations import (
     EpisodeSizes,
     estimate_adjoint_memory,
     estimate_plain_activations,
     find_segment,
 )
-from qca.memory.allocator import estimate_rounding, estimate_winograd_workspace
 from qca.memory.context import Context, estimate_context
-from qca.memory.layers import FLOAT, HALF, Shape, list_parameter_sizes
-from qca.memory.state_tensors import StateTensors, count_state_bytes
-
-# What a captured step and its adjoint keep throughout, beside their pool: the state that comes
-# out and the first state's gradient; and for each step of a segment the state that goes in, the
-# gradient of what comes out, a squared norm for each of the two, and its noise.
-GRAPH_RESULTS = StateTensors(2, 1)
-GRAPH_INPUTS = StateTensors(2, 2)
-GRAPH_NOISE = StateTensors(1, 0)
+from qca.memory.layers import FLOAT, HALF, list_parameter_sizes
+from qca.memory.state_tensors import count_state_bytes
+from qca.memory.workspace import estimate_workspace
 
 
 @dataclass(frozen=True)
@@ -132,14 +123,9 @@ def estimate(
     workspace = 0
     if device == "cuda":
         segment = 0 if recompute == "none" else find_segment(train)
-        buffers = _count_graph_buffers(train, shape, segment)
-        samples = replace(shape, batch_size=max(1, segment) * shape.batch_size)
-        workspace = buffers + estimate_winograd_workspace(samples)
-        moving = activations + buffers
-        if train.batch_size > 1 and train.precision not in TENSOR_CORE_PRECISIONS:
-            # Several samples make cuDNN's strict float32 hungrier than that (H200, torch 2.11).
-            moving *= 2
-        workspace += estimate_rounding(tensors, states=states // state, state=state, moving=moving)
+        workspace = estimate_workspace(
+            train, shape, segment, tensors, states=states, moving=activations
+        )
     breakdown = Breakdown(
         parameters=FLOAT * count + half,
         gradients=FLOAT * count,
@@ -171,15 +157,6 @@ def estimate_host_bytes(train: TrainConfig, recompute: ResolvedRecompute) -> int
         )
     weights = FLOAT * count_parameters(train.d_state, train.hidden_channels)
     return states + (4 * weights if train.optimizer_state == "host" else 0)
-
-
-def _count_graph_buffers(train: TrainConfig, shape: Shape, segment: int) -> int:
-    """Return the bytes that captured graphs keep as their inputs and results."""
-    if segment == 0:
-        return 0
-    noise = segment > 1 and has_noise(train.max_noise)
-    inputs = GRAPH_INPUTS.count_bytes(shape) + noise * GRAPH_NOISE.count_bytes(shape)
-    return GRAPH_RESULTS.count_bytes(shape) + segment * inputs
 
 
 def _estimate_optimizer(train: TrainConfig, tensors: list[int], device: str) -> int:

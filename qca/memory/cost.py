@@ -24,12 +24,13 @@ class _StepCost(NamedTuple):
     """Recomputing the state after it."""
 
 
-# H200, torch 2.11, captured CUDA graphs; `fixed` and `shared` from segments of 1 and of 8 steps.
+# H200, torch 2.11, captured CUDA graphs; `fixed` and `shared` from segments of 1 step and of 8 in
+# fp32, 16 otherwise: with `qca.model.kernels`, which single steps do not use.
 _CUDA_COSTS: dict[ResolvedPrecision, _StepCost] = {
-    "fp32": _StepCost(fixed=5.21, shared=1.85, forward=2.2),
-    "tf32": _StepCost(fixed=1.86, shared=0.94, forward=0.66),
-    "bf16": _StepCost(fixed=1.54, shared=0.80, forward=0.56),
-    "fp16": _StepCost(fixed=1.54, shared=0.80, forward=0.56),
+    "fp32": _StepCost(fixed=1.49, shared=5.57, forward=0.64),
+    "tf32": _StepCost(fixed=1.22, shared=1.58, forward=0.36),
+    "bf16": _StepCost(fixed=0.79, shared=1.55, forward=0.32),
+    "fp16": _StepCost(fixed=0.79, shared=1.55, forward=0.32),
 }
 # Plain autograd, launched from Python.
 _CUDA_PLAIN: dict[ResolvedPrecision, float] = {"fp32": 5.22, "tf32": 6.17}

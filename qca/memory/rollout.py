@@ -4,11 +4,11 @@ from collections.abc import Iterator
 from typing import Literal
 
 from qca.core.config import Update
-from qca.memory.allocator import estimate_winograd_workspace
 from qca.memory.budget import count_parameters
 from qca.memory.context import estimate_context
 from qca.memory.layers import FLOAT, Shape, list_parameter_sizes
 from qca.memory.state_tensors import StateTensors, count_state_bytes
+from qca.memory.workspace import estimate_winograd_workspace
 
 # (update, damped) -> the tensors at the peak of a step whose network does nothing, psi included;
 # counted with `qca.memory.measure.LiveBytes`, see tests/memory/test_rollout.py.

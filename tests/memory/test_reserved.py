@@ -1,9 +1,8 @@
 """Predicted peaks beside the bytes that real trainings reserved on a GPU.
 
-One H200, driver 580, torch 2.11, growing segments, cuDNN's heuristics; MiB of
-`torch.cuda.max_memory_reserved` after two episodes. Each was held to its prediction, but for the
-last two and those of plain autograd, which nothing limited. A limit nearer to what was reserved in
-the end was tried and is too low: trainings held to that were refused memory.
+One H200, driver 580, torch 2.11, growing segments; MiB of `torch.cuda.max_memory_reserved` after
+two episodes. Each was held to its prediction, but for plain autograd, which nothing limited. Where
+more is free, cuDNN takes more.
 """
 
 from typing import Any
@@ -17,50 +16,55 @@ from qca.memory.budget import estimate
 SEED = {"recompute": "step", "steps": 500, "max_noise": 0.0}
 SHORT = {"recompute": "step", "steps": 20, "max_noise": 0.1}
 SMALL = {"grid": 16, "d_state": 4, "hidden_channels": 16}
+NARROW = {"recompute": "host", "d_state": 32, "hidden_channels": 32}
 
 RESERVED: list[tuple[dict[str, Any], int]] = [
     ({**SEED, "precision": "fp32", "segment": 1}, 912),
-    ({**SEED, "precision": "fp32", "segment": 8}, 1282),
-    ({**SEED, "precision": "fp32", "segment": 16}, 1682),
-    ({**SEED, "precision": "tf32", "segment": 1}, 792),
-    ({**SEED, "precision": "tf32", "segment": 8}, 1164),
-    ({**SEED, "precision": "tf32", "segment": 16}, 1584),
-    ({**SEED, "precision": "bf16", "segment": 1}, 784),
-    ({**SEED, "precision": "bf16", "segment": 8}, 986),
-    ({**SEED, "precision": "bf16", "segment": 16}, 1226),
-    ({**SEED, "precision": "fp16", "segment": 8}, 984),
-    ({**SEED, "recompute": "none", "precision": "fp32"}, 24352),
+    ({**SEED, "precision": "fp32", "segment": 8}, 1706),
+    ({**SEED, "precision": "tf32", "segment": 16}, 1616),
+    ({**SEED, "precision": "bf16", "segment": 16}, 1262),
+    ({**SEED, "precision": "fp16", "segment": 16}, 1262),
+    ({**SEED, "recompute": "none", "precision": "fp32"}, 24572),
     ({**SEED, "recompute": "none", "precision": "tf32"}, 24286),
     ({**SHORT, "precision": "fp32", "segment": 1}, 702),
-    ({**SHORT, "precision": "fp32", "segment": 4}, 854),
-    ({**SHORT, "precision": "fp32", "segment": 8}, 1074),
-    ({**SHORT, "precision": "fp32", "segment": 8, "batch_size": 4}, 3108),
-    ({**SHORT, "precision": "fp32", "segment": 4, "hidden_channels": 64}, 322),
-    ({**SHORT, "precision": "fp32", "segment": 1, "grid": 128}, 912),
-    ({**SHORT, **SMALL, "precision": "fp32", "segment": 8}, 34),
-    ({**SHORT, "precision": "fp32", "segment": 4, "update": "unitary"}, 852),
-    ({**SHORT, "recompute": "two-level", "precision": "fp32", "segment": 8}, 1070),
-    (
-        {
-            **SHORT,
-            "recompute": "host",
-            "precision": "fp32",
-            "segment": 4,
-            "d_state": 32,
-            "hidden_channels": 32,
-        },
-        186,
-    ),
+    ({**SHORT, "precision": "fp32", "segment": 4}, 1120),
+    ({**SHORT, "precision": "fp32", "segment": 8}, 1402),
+    ({**SHORT, "precision": "fp32", "segment": 16}, 2086),
+    ({**SHORT, "precision": "fp32", "segment": 1, "batch_size": 8}, 1424),
+    ({**SHORT, "precision": "fp32", "segment": 8, "batch_size": 4}, 3394),
+    ({**SHORT, "precision": "fp32", "segment": 4, "hidden_channels": 64}, 432),
+    ({**SHORT, "precision": "fp32", "segment": 4, "grid": 128}, 2132),
+    ({**SHORT, **SMALL, "precision": "fp32", "segment": 8}, 58),
+    ({**SHORT, "precision": "fp32", "segment": 4, "update": "unitary"}, 1120),
     ({**SHORT, "precision": "tf32", "segment": 1}, 582),
-    ({**SHORT, "precision": "tf32", "segment": 4}, 734),
-    ({**SHORT, "precision": "tf32", "segment": 8}, 956),
-    ({**SHORT, "precision": "tf32", "segment": 8, "batch_size": 4}, 2372),
-    ({**SHORT, "precision": "fp32", "segment": 1, "batch_size": 2}, 818),
-    ({**SHORT, "precision": "fp32", "segment": 1, "batch_size": 4}, 972),
+    ({**SHORT, "precision": "tf32", "segment": 4}, 720),
+    ({**SHORT, "precision": "tf32", "segment": 8}, 942),
+    ({**SHORT, "precision": "tf32", "segment": 16}, 1386),
+    ({**SHORT, "precision": "tf32", "segment": 1, "batch_size": 8}, 1074),
+    ({**SHORT, "precision": "tf32", "segment": 8, "batch_size": 4}, 2332),
+    ({**SHORT, "precision": "tf32", "segment": 4, "hidden_channels": 64}, 290),
+    ({**SHORT, "precision": "tf32", "segment": 4, "grid": 128}, 1470),
+    ({**SHORT, **SMALL, "precision": "tf32", "segment": 8}, 16),
+    ({**SHORT, "precision": "tf32", "segment": 4, "update": "unitary"}, 720),
+    ({**SHORT, "precision": "bf16", "segment": 1}, 574),
+    ({**SHORT, "precision": "bf16", "segment": 4}, 652),
+    ({**SHORT, "precision": "bf16", "segment": 8}, 794),
+    ({**SHORT, "precision": "bf16", "segment": 16}, 1016),
+    ({**SHORT, "precision": "bf16", "segment": 1, "batch_size": 8}, 958),
+    ({**SHORT, "precision": "bf16", "segment": 8, "batch_size": 4}, 1560),
+    ({**SHORT, "precision": "bf16", "segment": 4, "hidden_channels": 64}, 228),
+    ({**SHORT, "precision": "bf16", "segment": 4, "grid": 128}, 1080),
+    ({**SHORT, **SMALL, "precision": "bf16", "segment": 8}, 34),
+    ({**SHORT, "precision": "bf16", "segment": 4, "update": "unitary"}, 652),
+    ({**SHORT, "recompute": "two-level", "precision": "fp32", "segment": 8}, 1398),
+    ({**SHORT, "recompute": "two-level", "precision": "bf16", "segment": 8}, 790),
+    ({**SHORT, **NARROW, "precision": "fp32", "segment": 4}, 226),
+    ({**SHORT, **NARROW, "precision": "bf16", "segment": 4}, 130),
+    ({**SHORT, "precision": "fp32", "segment": 4, "batch_size": 4, "steps": 100}, 2252),
 ]
-# What the predictions are over at most: tensor cores need next to no scratch memory.
-AT_MOST = 1.45
-SLACK = 48 * MIB  # of a small model, whose allocator asks for whole segments all the same
+AT_MOST = 1.10
+# Of a small training, for which the allocator asks for whole segments all the same.
+SLACK = 64 * MIB
 
 
 def format_case(case: object) -> str:

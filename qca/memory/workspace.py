@@ -1,0 +1,115 @@
+"""What a GPU takes beside an episode's tensors: scratch memory, captured graphs, and rounding.
+
+How much scratch memory cuDNN takes is up to its heuristics and to what is free. The figures below
+were fitted to the reserved bytes of real trainings (`tests/memory/test_reserved.py`).
+"""
+
+from dataclasses import replace
+
+from qca.core.config import TENSOR_CORE_PRECISIONS, TrainConfig
+from qca.core.noise_schedule import has_noise
+from qca.core.units import MIB
+from qca.memory.allocator import estimate_rounding
+from qca.memory.layers import FLOAT, Shape
+from qca.memory.state_tensors import StateTensors, count_state_bytes
+
+# What a captured step and its adjoint keep throughout, beside their pool: the state that comes
+# out and the first state's gradient; and for each step of a segment the state that goes in, the
+# gradient of what comes out, a squared norm for each of the two, and its noise.
+GRAPH_RESULTS = StateTensors(2, 1)
+GRAPH_INPUTS = StateTensors(2, 2)
+GRAPH_NOISE = StateTensors(1, 0)
+
+# Beside that, and so many times the largest layer's weights in float32: tensor cores, and strict
+# float32 by `qca.model.winograd` with cuBLAS's workspace.
+_TENSOR_CORES, _TENSOR_CORES_WEIGHTS = 40 * MIB, 1.3
+_STRICT, _STRICT_WEIGHTS = 80 * MIB, 2.9
+# The share of what comes and goes that lies in holes of the wrong size.
+_PLAIN_HOLES, _STEP_HOLES, _SEGMENT_HOLES = 1 / 16, 1 / 4, 1 / 25
+
+
+def estimate_workspace(
+    train: TrainConfig, shape: Shape, segment: int, tensors: list[int], *, states: int, moving: int
+) -> int:
+    """Return the bytes that a training reserves on a GPU beside its tensors.
+
+    Args:
+        train: the configuration.
+        shape: of one step.
+        segment: how many steps are differentiated as one batch; 0 for plain autograd.
+        tensors: the number of elements of each parameter.
+        states: the bytes of the states that are kept.
+        moving: what comes and goes: the activations.
+
+    """
+    graphs = _count_graph_bytes(train, shape, segment)
+    largest = FLOAT * max(tensors)
+    if segment and train.precision in TENSOR_CORE_PRECISIONS:
+        scratch = _TENSOR_CORES + round(_TENSOR_CORES_WEIGHTS * largest)
+        return graphs + scratch + round((_SEGMENT_HOLES if segment > 1 else _STEP_HOLES) * moving)
+    samples = replace(shape, batch_size=max(1, segment) * shape.batch_size)
+    cudnn = estimate_winograd_workspace(samples)
+    if segment > 1:
+        kept, spread = _count_transformed_bytes(samples)
+        scratch = _STRICT + round(_STRICT_WEIGHTS * largest)
+        return graphs + kept + max(spread, cudnn) + scratch
+    # The graphs of plain autograd are all alike, and leave few holes. Several samples make cuDNN's
+    # strict float32 hungrier (H200, torch 2.11).
+    share = _PLAIN_HOLES if segment == 0 else _STEP_HOLES * (1 if train.batch_size == 1 else 2)
+    state = count_state_bytes(shape)
+    rounding = estimate_rounding(
+        tensors, states=states // state, state=state, holes=round(share * (moving + graphs))
+    )
+    return graphs + cudnn + rounding
+
+
+def estimate_winograd_workspace(shape: Shape) -> int:
+    """Return the scratch memory of cuDNN's hungriest algorithm but FFT, for the largest layer.
+
+    Non-fused Winograd F(4x4, 3x3) writes its transformed operands to memory: 36 numbers
+    for each 3x3 kernel, and 36 for each 4x4 tile of the input and of the output
+    (Lavin and Gray 2015, arXiv 1509.09308, section 4.3). Derived, not measured on a GPU.
+    """
+    return max(
+        36 * i * o * FLOAT
+        + 36 * shape.batch_size * _count_tiles(shape.grid >> halvings) * (i + o) * FLOAT
+        for i, o, halvings in _list_convolutions(shape)
+    )
+
+
+def _count_graph_bytes(train: TrainConfig, shape: Shape, segment: int) -> int:
+    """Return the bytes that captured graphs keep as their inputs and results."""
+    if segment == 0:
+        return 0
+    noise = segment > 1 and has_noise(train.max_noise)
+    inputs = GRAPH_INPUTS.count_bytes(shape) + noise * GRAPH_NOISE.count_bytes(shape)
+    return GRAPH_RESULTS.count_bytes(shape) + segment * inputs
+
+
+def _count_transformed_bytes(shape: Shape) -> tuple[int, int]:
+    """Return what `qca.model.winograd` keeps of the weights, and what it takes for a layer.
+
+    It has 16 numbers for each 3x3 kernel, and 16 for each 2x2 tile of the input and the output.
+    """
+    layers = _list_convolutions(shape)
+    kept = sum(16 * i * o * FLOAT for i, o, _ in layers)
+    taken = max(4 * (i + o) * shape.count_numbers(1, halvings) * FLOAT for i, o, halvings in layers)
+    return kept, taken
+
+
+def _list_convolutions(shape: Shape) -> list[tuple[int, int, int]]:
+    """Return input channels, output channels and halvings of the grid of all 3x3 convolutions."""
+    c, field = shape.hidden_channels, 2 * shape.d_state
+    blocks = [
+        (field, c, 0),
+        (c, 2 * c, 1),
+        (2 * c, 4 * c, 2),
+        (4 * c, 8 * c, 2),
+        (6 * c, 4 * c, 1),
+        (3 * c, c, 0),
+    ]
+    return [layer for i, o, halvings in blocks for layer in ((i, o, halvings), (o, o, halvings))]
+
+
+def _count_tiles(side: int) -> int:
+    return (-(-side // 4)) ** 2
