@@ -11,7 +11,16 @@ from collections.abc import Iterator, Sequence
 import torch
 from torch import Tensor, nn
 
+from qca.model.convolution_adjoint import (
+    Convolution,
+    UpConvolution,
+    is_strict,
+    read_memory_format,
+)
+from qca.model.kernels import Kernels, find_kernels
+from qca.model.norm_elu import FusedNormElu, NormElu, PlainNormElu
 from qca.model.unet import ConvBlock, UNetUnitary
+from qca.model.winograd import Winograd
 
 _aten = torch.ops.aten
 
@@ -24,20 +33,30 @@ class UNetAdjoint:
         learned: the parameters whose `.grad` receives the gradients, in the order of the model's
             parameters; by default these.
 
-    Call `forward`, then `backward` once for the rows of each step, then `add_weight_gradients`.
+    Call `refresh` before the first use and whenever the weights have changed. Then call `forward`,
+    `backward` once for the rows of each step, and `add_weight_gradients`.
     """
 
     def __init__(self, model: UNetUnitary, learned: Sequence[nn.Parameter] | None = None) -> None:
         own = list[Tensor](model.parameters())
         self._learned = dict(zip(own, own if learned is None else learned, strict=True))
-        self._format = _read_memory_format(own[0])
+        self._format = read_memory_format(own[0])
         self._dtype = own[0].dtype
-        self._inc, self._bot = _Block(model.inc), _Block(model.bot)
-        self._down1, self._down2 = _Block(model.down1[1]), _Block(model.down2[1])
+        kernels = find_kernels(own[0])
+        self._inc, self._bot = _Block(model.inc, kernels), _Block(model.bot, kernels)
+        self._down1 = _Block(model.down1[1], kernels)
+        self._down2 = _Block(model.down2[1], kernels)
         self._pool1, self._pool2 = _Pool(), _Pool()
-        self._up1, self._up2 = _Convolution(model.up1), _Convolution(model.up2)
-        self._conv_up1, self._conv_up2 = _Block(model.conv_up1), _Block(model.conv_up2)
-        self._outc = _Convolution(model.outc)
+        make_up = UpConvolution if is_strict(own[0], kernels) else Convolution
+        self._up1, self._up2 = make_up(model.up1), make_up(model.up2)
+        self._conv_up1 = _Block(model.conv_up1, kernels)
+        self._conv_up2 = _Block(model.conv_up2, kernels)
+        self._outc = Convolution(model.outc)
+
+    def refresh(self) -> None:
+        """Take over the weights after they have changed."""
+        for layer in self._list_layers():
+            layer.refresh()
 
     @torch.no_grad()
     def forward(self, x: Tensor) -> Tensor:
@@ -66,9 +85,17 @@ class UNetAdjoint:
         """Add the weight gradients of all rows to `.grad`, and free the saved tensors."""
         self._pool1.clear()
         self._pool2.clear()
-        for part in (*self._list_layers(), self._up1, self._up2, self._outc):
+        for part in self._list_parts():
             for parameter, gradient in part.pop_weight_gradients():
                 _add_gradient(self._learned[parameter], gradient)
+
+    def clear(self) -> None:
+        """Free the saved tensors, where nothing is differentiated."""
+        for part in (*self._list_parts(), self._pool1, self._pool2):
+            part.clear()
+
+    def _list_parts(self) -> Iterator["_Layer | Convolution"]:
+        yield from (*self._list_layers(), self._up1, self._up2, self._outc)
 
     def _list_layers(self) -> Iterator["_Layer"]:
         for block in (self._inc, self._down1, self._down2, self._bot):
@@ -76,124 +103,53 @@ class UNetAdjoint:
         yield from (*self._conv_up1.layers, *self._conv_up2.layers)
 
 
-class _Convolution:
-    """A convolution, transposed or not; saves its input and the gradient of its output."""
-
-    def __init__(self, conv: nn.Conv2d | nn.ConvTranspose2d) -> None:
-        self._conv = conv
-        self._input: Tensor | None = None
-        self.cotangent: Tensor | None = None
-        """The gradient of the output; `forward` sets it to the output itself, as a buffer."""
-        self.out_channels = conv.out_channels
-
-    def forward(self, x: Tensor) -> Tensor:
-        self._input = x
-        self.cotangent = out = self._conv(x)
-        return out
-
-    def backward(self, rows: slice, cotangent: Tensor) -> Tensor:
-        assert self.cotangent is not None
-        self.cotangent[rows] = cotangent
-        (gradient, _, _) = self._run_backward(rows, (True, False, False))
-        return gradient
-
-    def pop_weight_gradients(self) -> Iterator[tuple[Tensor, Tensor]]:
-        has_bias = self._conv.bias is not None
-        _, weight, bias = self._run_backward(slice(None), (False, True, has_bias))
-        self._input = self.cotangent = None
-        yield self._conv.weight, weight
-        if self._conv.bias is not None:
-            yield self._conv.bias, bias
-
-    def _run_backward(
-        self, rows: slice, mask: tuple[bool, bool, bool]
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        conv = self._conv
-        assert self.cotangent is not None
-        assert self._input is not None
-        return _aten.convolution_backward(
-            self.cotangent[rows],
-            self._input[rows],
-            conv.weight,
-            [conv.out_channels] if mask[2] else None,
-            conv.stride,
-            conv.padding,
-            conv.dilation,
-            conv.transposed,
-            conv.output_padding,
-            conv.groups,
-            mask,
-        )
-
-
 class _Layer:
     """A 3x3 convolution with GroupNorm and ELU."""
 
-    def __init__(self, conv: nn.Conv2d, norm: nn.GroupNorm) -> None:
-        self._convolution = _Convolution(conv)
-        self._norm = norm
-        self._format = _read_memory_format(conv.weight)
-        self._kept: tuple[Tensor, Tensor, Tensor, Tensor] | None = None
-        """GroupNorm's input, its means and reciprocal standard deviations, and ELU's output."""
-        self._affine: tuple[Tensor, Tensor] | None = None
-        """The gradients of GroupNorm's weight and bias so far, at least in float32."""
+    def __init__(self, conv: nn.Conv2d, norm: nn.GroupNorm, kernels: Kernels | None) -> None:
+        self._format = read_memory_format(conv.weight)
+        self._norm: NormElu
+        winograd = None
+        if kernels is None:
+            self._norm = PlainNormElu(norm, self._format)
+        else:
+            self._norm = FusedNormElu(norm, kernels)
+            if is_strict(conv.weight, kernels):
+                winograd = Winograd(conv.weight, kernels)
+        self._convolution = Convolution(conv, winograd)
+
+    def refresh(self) -> None:
+        self._convolution.refresh()
 
     def forward(self, x: Tensor) -> Tensor:
-        # CUDA's GroupNorm reads only the contiguous layout, tensor cores prefer channels-last.
-        normed = self._convolution.forward(x).contiguous()
-        self._convolution.cotangent = _view_in_format(normed, self._format)
-        out, mean, rstd = _aten.native_group_norm(
-            normed, self._norm.weight, self._norm.bias, *self._count_numbers(normed), self._norm.eps
-        )
-        out = _aten.elu_(out).contiguous(memory_format=self._format)
-        self._kept = normed, mean, rstd, out
-        return out
+        out = self._norm.order(self._convolution.forward(x))
+        self._convolution.cotangent = _view_in_format(out, self._format)
+        return self._norm.forward(out)
 
     def backward(self, rows: slice, cotangent: Tensor) -> Tensor:
-        assert self._kept is not None
-        normed, mean, rstd, out = (tensor[rows] for tensor in self._kept)
-        cotangent = _aten.elu_backward(cotangent, 1.0, 1.0, 1.0, True, out)
-        cotangent, weight, bias = _aten.native_group_norm_backward(
-            cotangent.contiguous(),
-            normed,
-            mean,
-            rstd,
-            self._norm.weight,
-            *self._count_numbers(normed),
-            (True, True, True),
-        )
-        self._add_affine(weight, bias)
-        return self._convolution.backward(rows, cotangent)
+        gradient = self._norm.backward(rows, cotangent)
+        if self._norm.in_place:
+            return self._convolution.pull_back(rows)
+        return self._convolution.backward(rows, gradient)
 
     def pop_weight_gradients(self) -> Iterator[tuple[Tensor, Tensor]]:
-        assert self._affine is not None
-        (weight, bias), self._affine, self._kept = self._affine, None, None
+        weight, bias = self._norm.pop_weight_gradients()
         yield from self._convolution.pop_weight_gradients()
-        yield self._norm.weight, weight
-        yield self._norm.bias, bias
+        yield self._norm.norm.weight, weight
+        yield self._norm.norm.bias, bias
 
-    def _count_numbers(self, x: Tensor) -> tuple[int, int, int, int]:
-        """Return the numbers of samples, channels, cells and groups, in GroupNorm's order."""
-        return x.shape[0], x.shape[1], x.shape[2] * x.shape[3], self._norm.num_groups
-
-    def _add_affine(self, weight: Tensor, bias: Tensor) -> None:
-        wide = torch.promote_types(weight.dtype, torch.float32)
-        weight, bias = weight.to(wide), bias.to(wide)
-        if self._affine is None:
-            self._affine = weight, bias
-        else:
-            # With its overload named: to find it, torch would first print what the others refuse,
-            # which waits for a GPU and ends the capture of a graph.
-            _aten._foreach_add_.List(list(self._affine), [weight, bias])
+    def clear(self) -> None:
+        self._norm.clear()
+        self._convolution.clear()
 
 
 class _Block:
     """Two layers, one after the other."""
 
-    def __init__(self, block: nn.Module) -> None:
+    def __init__(self, block: nn.Module, kernels: Kernels | None) -> None:
         assert isinstance(block, ConvBlock)
         conv1, norm1, _, conv2, norm2, _ = block.conv_block
-        self.layers = (_Layer(conv1, norm1), _Layer(conv2, norm2))  # pyright: ignore
+        self.layers = (_Layer(conv1, norm1, kernels), _Layer(conv2, norm2, kernels))  # pyright: ignore
 
     def forward(self, x: Tensor) -> Tensor:
         return self.layers[1].forward(self.layers[0].forward(x))
@@ -225,14 +181,9 @@ class _Pool:
         self._kept = None
 
 
-def _read_memory_format(weight: Tensor) -> torch.memory_format:
-    last = weight.is_contiguous(memory_format=torch.channels_last) and not weight.is_contiguous()
-    return torch.channels_last if last else torch.contiguous_format
-
-
 def _view_in_format(x: Tensor, memory_format: torch.memory_format) -> Tensor:
-    """Return a view of the same memory and shape in another layout of each sample."""
-    if memory_format == torch.contiguous_format:
+    """Return the same memory as a tensor of the same shape in another layout of each sample."""
+    if x.is_contiguous(memory_format=memory_format):
         return x
     n, c, h, w = x.shape
     return x.view(n, h, w, c).permute(0, 3, 1, 2)

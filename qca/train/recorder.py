@@ -82,7 +82,7 @@ class RunRecorder(Recorder):
         self._saved_episode = saved_episode
         self._predicted_peak_bytes: int | None = None
         self._predicted_context_bytes = predicted_context_bytes
-        self._has_noted_eager = self._has_noted_excess = False
+        self._has_noted_runner = self._has_noted_excess = False
 
     def beat(self) -> None:
         """Touch the heartbeat."""
@@ -131,11 +131,11 @@ class RunRecorder(Recorder):
     def report_episode(
         self, trainer: Trainer, result: StepResult | SkippedStep, seconds: float
     ) -> None:
-        """Report the episode; once each that there are no CUDA graphs, and too low a prediction."""
-        if trainer.eager_because is not None and not self._has_noted_eager:
-            self._has_noted_eager = True
-            message = f"CUDA graphs cannot be used here ({trainer.eager_because})"
-            self.report(Noted(message=f"{message}: steps are made one by one"))
+        """Report the episode; once each how its steps are run, and too low a prediction."""
+        if not self._has_noted_runner:
+            self._has_noted_runner = True
+            for message in describe_runner(trainer):
+                self.report(Noted(message=message))
         self.report(describe_episode(trainer, result, seconds))
         excess = describe_excess(
             read_peak_memory(trainer.device),
@@ -173,6 +173,21 @@ class RunRecorder(Recorder):
             events = []
         skipped = list_skipped_episodes(events)
         return find_last_repeated(episode, self._metrics.last_episode_found, skipped)
+
+
+def describe_runner(trainer: Trainer) -> Iterator[str]:
+    """Yield what is worth knowing of how a GPU runs the steps."""
+    if trainer.eager_because is not None:
+        yield (
+            f"CUDA graphs cannot be used here ({trainer.eager_because}): steps are made one by one"
+        )
+    if trainer.unfused_because is not None:
+        yield (
+            f"fused kernels cannot be used here ({trainer.unfused_because}): "
+            "PyTorch's operators take their place"
+        )
+    if trainer.trial_seconds is not None:
+        yield f"cuDNN's algorithms were chosen by trial in {trainer.trial_seconds:.1f} s"
 
 
 def describe_episode(

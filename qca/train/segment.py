@@ -11,9 +11,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from qca.model.evolution import Evolution
+from qca.model.evolution import Evolution, Step
+from qca.model.kernels import find_kernels
 from qca.model.unet import UNetUnitary
 from qca.model.unet_adjoint import UNetAdjoint
+from qca.model.update_adjoint import as_complex, make_update
 from qca.train.precision import HalfModel
 
 
@@ -34,8 +36,19 @@ class SegmentAdjoint:
     """The adjoint of consecutive steps of one evolution, whose model is a U-Net."""
 
     def __init__(self, evolution: Evolution) -> None:
-        self._evolution = evolution
         self._network = _make_adjoint(evolution.model)
+        self._update = make_update(evolution, find_kernels(next(evolution.parameters())))
+
+    def refresh(self) -> None:
+        """Take over the weights after they have changed."""
+        self._network.refresh()
+
+    @torch.no_grad()
+    def advance(self, psi: Tensor) -> Step:
+        """Run one step forward, and keep nothing."""
+        field = self._network.forward(torch.cat([psi.real, psi.imag], dim=1))
+        self._network.clear()
+        return self._update.advance(psi, field)
 
     @torch.no_grad()
     def run(
@@ -68,22 +81,9 @@ class SegmentAdjoint:
 
     def _pull_back(self, rows: slice, psi: Tensor, field: Tensor, cotangent: Cotangent) -> Tensor:
         """Return the gradient by the state before one step."""
-        by_psi, by_field = self._pull_back_update(psi, field, cotangent)
-        by_input = self._network.backward(rows, torch.cat([by_field.real, by_field.imag], dim=1))
-        return by_psi + _as_complex(by_input)
-
-    def _pull_back_update(
-        self, psi: Tensor, field: Tensor, cotangent: Cotangent
-    ) -> tuple[Tensor, Tensor]:
-        psi, h = psi.detach().requires_grad_(), _as_complex(field).requires_grad_()
-        with torch.enable_grad():
-            step = self._evolution.apply_update(psi, h)
-        pairs = [pair for pair in zip(step, cotangent, strict=True) if pair[1] is not None]
-        if not pairs:
-            return torch.zeros_like(psi), torch.zeros_like(h)
-        results, gradients = zip(*pairs, strict=True)
-        by_psi, by_field = torch.autograd.grad(results, (psi, h), gradients)
-        return by_psi, by_field
+        by_psi, by_field = self._update.backward(psi, field, *cotangent)
+        by_input = self._network.backward(rows, by_field)
+        return by_psi + as_complex(by_input)
 
 
 def _make_adjoint(model: nn.Module) -> UNetAdjoint:
@@ -91,8 +91,3 @@ def _make_adjoint(model: nn.Module) -> UNetAdjoint:
         return UNetAdjoint(model.copy, model.originals)
     assert isinstance(model, UNetUnitary)
     return UNetAdjoint(model)
-
-
-def _as_complex(parts: Tensor) -> Tensor:
-    """Return channels that are real and then imaginary parts as a complex field."""
-    return torch.complex(*parts.chunk(2, dim=1))

@@ -7,6 +7,7 @@ episode: one launch each. With a segment of k steps (see `qca.train.segment`), t
 all k is one graph.
 """
 
+import time
 from collections.abc import Sequence
 from typing import NamedTuple, Protocol
 
@@ -14,6 +15,7 @@ import torch
 from torch import Tensor
 
 from qca.model.evolution import Evolution, Step
+from qca.train.conv_trials import try_algorithms
 from qca.train.segment import Cotangent, SegmentAdjoint
 
 _WARM_UP = 3  # passes before a capture, as torch's documentation of CUDA graphs has it
@@ -35,6 +37,10 @@ class StepRunner(Protocol):
     """Runs one step forward, and up to `segment` consecutive steps backward."""
 
     segment: int
+
+    def refresh(self) -> None:
+        """Take over the weights after they have changed; call it before each episode."""
+        ...
 
     def forward(self, start: StepInput) -> Step:
         """Run a step without gradients."""
@@ -58,6 +64,11 @@ class EagerRunner:
         self.segment = segment
         self._evolution = evolution
         self._adjoint = SegmentAdjoint(evolution) if segment > 1 else None
+
+    def refresh(self) -> None:
+        """Take over the weights."""
+        if self._adjoint is not None:
+            self._adjoint.refresh()
 
     @torch.no_grad()
     def forward(self, start: StepInput) -> Step:
@@ -94,6 +105,7 @@ class GraphRunner:
         like: a state, complex (B, d_state, H, W), on the device: its shape is captured.
         segment: how many steps the adjoint's graph goes back.
         noise: whether a step may have a factor.
+        trials: whether cuDNN's algorithms are chosen by trial; `trial_seconds` is what that took.
 
     The parameters' gradients must exist before the capture: the graph adds to them in place.
 
@@ -104,27 +116,43 @@ class GraphRunner:
     """
 
     def __init__(
-        self, evolution: Evolution, like: Tensor, segment: int = 1, *, noise: bool = True
+        self,
+        evolution: Evolution,
+        like: Tensor,
+        segment: int = 1,
+        *,
+        noise: bool = True,
+        trials: bool = False,
     ) -> None:
         self.segment = segment
         self._evolution = evolution
         self._buffers = _GraphBuffers(like, segment, noise=noise and segment > 1)
         self._adjoint = SegmentAdjoint(evolution) if segment > 1 else None
+        self.refresh()
         pool = torch.cuda.graph_pool_handle()
         stream = torch.cuda.Stream()
         stream.wait_stream(torch.cuda.current_stream())
+        self.trial_seconds: float | None = None
         with torch.cuda.stream(stream):
+            if trials:
+                self._try_algorithms()
             for _ in range(_WARM_UP):
                 self._run_forward()
                 self._run_backward()
         torch.cuda.current_stream().wait_stream(stream)
         torch.cuda.synchronize()
+        torch._C._cuda_clearCublasWorkspaces()  # pyright: ignore[reportPrivateUsage] # as documented
         torch.cuda.empty_cache()  # what the warm-up took would stand beside the graphs' pool
         self._forward_graph, self._backward_graph = torch.cuda.CUDAGraph(), torch.cuda.CUDAGraph()
         with torch.cuda.graph(self._backward_graph, pool=pool):
             self._gradient = self._run_backward()
         with torch.cuda.graph(self._forward_graph, pool=pool):
             self._next = self._run_forward()
+
+    def refresh(self) -> None:
+        """Take over the weights."""
+        if self._adjoint is not None:
+            self._adjoint.refresh()
 
     def forward(self, start: StepInput) -> Step:
         """Run a step without gradients."""
@@ -151,9 +179,19 @@ class GraphRunner:
             return self._gradient.clone()
         return self._gradient * factor.conj()
 
+    def _try_algorithms(self) -> None:
+        """Run everything once in which a convolution's algorithm can be chosen."""
+        started = time.monotonic()
+        with try_algorithms():
+            self._run_forward()
+            self._run_backward()
+        torch.cuda.synchronize()
+        self.trial_seconds = time.monotonic() - started
+
     @torch.no_grad()
     def _run_forward(self) -> Step:
-        return self._evolution.advance(self._buffers.psi[0])
+        psi = self._buffers.psi[0]
+        return self._evolution.advance(psi) if self._adjoint is None else self._adjoint.advance(psi)
 
     def _run_backward(self) -> Tensor:
         buffers = self._buffers

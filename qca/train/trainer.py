@@ -17,9 +17,11 @@ from qca.core.noise_schedule import compute_noise_rate, has_noise
 from qca.memory.activations import find_segment
 from qca.model.evolution import Evolution
 from qca.model.initial_state import draw_initial_state
+from qca.model.kernels import find_obstacle
 from qca.model.losses import make_loss
 from qca.model.noise import Noise
 from qca.train.checkpoint import MODEL, OPTIMIZER, Checkpoint
+from qca.train.conv_trials import are_worthwhile
 from qca.train.distributed.ranks import Ranks
 from qca.train.episode import Episode, OnStep, Outcome, adjoint_episode, plain_episode
 from qca.train.optimizer import Optimizer
@@ -65,6 +67,10 @@ class Trainer:
         self.optimizer = Optimizer(self.model, config)
         self.eager_because: str | None = None
         """Why CUDA graphs are not in use on a GPU."""
+        self.unfused_because: str | None = None
+        """Why `qca.model.kernels` are not in use on a GPU, where segments are."""
+        self.trial_seconds: float | None = None
+        """How long the choice of cuDNN's algorithms took; None without trials."""
         self._states: StateStore | None = None
         self._runner: StepRunner | None = None
         self._skips_in_a_row = 0
@@ -188,6 +194,7 @@ class Trainer:
             self._states = make_state_store(self.config.recompute, self.config.steps, psi)
         if self._runner is None:
             self._runner = self._make_runner(psi)
+        self._runner.refresh()
         # A captured graph adds to the gradients where they are.
         self.model.zero_grad(set_to_none=isinstance(self._runner, EagerRunner))
         return partial(adjoint_episode, states=self._states, runner=self._runner)
@@ -197,16 +204,21 @@ class Trainer:
         segment = find_segment(self.config)
         if self.device.type != "cuda":
             return EagerRunner(self.evolution, segment)
+        self.unfused_because = find_obstacle(self.device) if segment > 1 else None
+        fused = segment > 1 and self.unfused_because is None
         for parameter in self.model.parameters():
             parameter.grad = torch.zeros_like(parameter)
         try:
             noise = has_noise(self.config.max_noise)
-            return GraphRunner(self.evolution, psi, segment, noise=noise)
+            trials = are_worthwhile(self.config, fused=fused)
+            runner = GraphRunner(self.evolution, psi, segment, noise=noise, trials=trials)
         except torch.OutOfMemoryError:
             raise
         except RuntimeError as error:  # an old card or driver, or an operation that refuses
             self.eager_because = str(error).splitlines()[0]
             return EagerRunner(self.evolution, segment)
+        self.trial_seconds = runner.trial_seconds
+        return runner
 
     def _read_numbers(self, outcome: Outcome, norm: Tensor) -> StepResult:
         """Return the episode's numbers, averaged over the ranks, with one read of the device."""

@@ -71,6 +71,7 @@ SMALL: dict[str, Any] = {
     "hidden_channels": 16,
     "steps": 20,
     "batch_size": 2,
+    "episodes": 1,
 }
 
 

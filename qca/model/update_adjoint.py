@@ -1,0 +1,108 @@
+"""The update of a step and its adjoint: plain operators and autograd, or fused kernels on a GPU."""
+
+from typing import Protocol
+
+import torch
+from torch import Tensor
+
+from qca.model.evolution import NORM_FLOOR, Evolution, Step
+from qca.model.kernels import Kernels
+
+_BLOCK = 32  # cells of one program
+
+
+class Update(Protocol):
+    """What a step makes of a state and of the network's field, (B, 2 * d_state, H, W)."""
+
+    def advance(self, psi: Tensor, field: Tensor) -> Step:
+        """Return what the step gives, without gradients."""
+        ...
+
+    def backward(
+        self, psi: Tensor, field: Tensor, by_psi: Tensor | None, by_weight: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """Return the gradients of both, from those of the next state and of the squared norms."""
+        ...
+
+
+class PlainUpdate:
+    """By the evolution itself, and autograd."""
+
+    def __init__(self, evolution: Evolution) -> None:
+        self._evolution = evolution
+
+    @torch.no_grad()
+    def advance(self, psi: Tensor, field: Tensor) -> Step:
+        """Return what the step gives."""
+        return self._evolution.apply_update(psi, as_complex(field))
+
+    def backward(
+        self, psi: Tensor, field: Tensor, by_psi: Tensor | None, by_weight: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """Return the gradients of state and field."""
+        psi, h = psi.detach().requires_grad_(), as_complex(field).requires_grad_()
+        with torch.enable_grad():
+            step = self._evolution.apply_update(psi, h)
+        pairs = [
+            pair for pair in zip(step, (by_psi, by_weight), strict=True) if pair[1] is not None
+        ]
+        if not pairs:
+            return torch.zeros_like(psi), torch.zeros_like(field)
+        results, gradients = zip(*pairs, strict=True)
+        psi_gradient, h_gradient = torch.autograd.grad(results, (psi, h), gradients)
+        return psi_gradient, torch.cat([h_gradient.real, h_gradient.imag], dim=1)
+
+
+class FusedCartesianUpdate:
+    """By one kernel forward and one backward; of contiguous states and fields."""
+
+    def __init__(self, gamma: float, kernels: Kernels) -> None:
+        self._decay = 1 - gamma
+        self._kernels = kernels.step
+
+    @torch.no_grad()
+    def advance(self, psi: Tensor, field: Tensor) -> Step:
+        """Return what the step gives."""
+        psi, field = psi.contiguous(), field.contiguous()
+        step = Step(torch.empty_like(psi), torch.empty_like(field[:, 0]))
+        grid, sizes = self._find_sizes(psi)
+        self._kernels.advance[grid](
+            *(torch.view_as_real(psi), field, torch.view_as_real(step.psi), step.squared_norm),
+            *(self._decay, NORM_FLOOR, *sizes),
+        )
+        return step
+
+    @torch.no_grad()
+    def backward(
+        self, psi: Tensor, field: Tensor, by_psi: Tensor | None, by_weight: Tensor | None
+    ) -> tuple[Tensor, Tensor]:
+        """Return the gradients of state and field."""
+        psi, field = psi.contiguous(), field.contiguous()
+        by_psi = torch.zeros_like(psi) if by_psi is None else by_psi.contiguous()
+        by_weight = torch.zeros_like(field[:, 0]) if by_weight is None else by_weight.contiguous()
+        psi_gradient, field_gradient = torch.empty_like(psi), torch.empty_like(field)
+        grid, sizes = self._find_sizes(psi)
+        self._kernels.differentiate[grid](
+            *(torch.view_as_real(psi), field, torch.view_as_real(by_psi), by_weight),
+            *(torch.view_as_real(psi_gradient), field_gradient),
+            *(self._decay, NORM_FLOOR, *sizes),
+        )
+        return psi_gradient, field_gradient
+
+    def _find_sizes(self, psi: Tensor) -> tuple[tuple[int], tuple[int, ...]]:
+        """Return the number of programs, and what they count."""
+        batch, components, height, width = psi.shape
+        rows, lanes = batch * height * width, 1 << (components - 1).bit_length()
+        return (-(-rows // _BLOCK),), (rows, height * width, components, _BLOCK, lanes)
+
+
+def make_update(evolution: Evolution, kernels: Kernels | None) -> Update:
+    """Return the fastest way to compute an evolution's update."""
+    if kernels is not None and evolution.update == "cartesian":
+        return FusedCartesianUpdate(evolution.gamma, kernels)
+    return PlainUpdate(evolution)
+
+
+def as_complex(parts: Tensor) -> Tensor:
+    """Return channels that are real and then imaginary parts as a complex field."""
+    return torch.complex(*parts.chunk(2, dim=1))

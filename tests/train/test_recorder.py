@@ -1,0 +1,33 @@
+"""What a run reports of how its steps are run."""
+
+import pytest
+import torch
+
+from qca.train.recorder import describe_runner
+from qca.train.trainer import Trainer
+from tests.support.training import small
+
+
+@pytest.mark.parametrize(
+    ("found", "expected"),
+    [
+        ({}, []),
+        (
+            {"eager_because": "no capture"},
+            ["CUDA graphs cannot be used here (no capture): steps are made one by one"],
+        ),
+        (
+            {"unfused_because": "no compiler", "trial_seconds": 2.49},
+            [
+                "fused kernels cannot be used here (no compiler): PyTorch's operators take their "
+                "place",
+                "cuDNN's algorithms were chosen by trial in 2.5 s",
+            ],
+        ),
+    ],
+)
+def test_what_is_unusual_is_told(found: dict[str, object], expected: list[str]) -> None:
+    trainer = Trainer(small(), torch.device("cpu"))
+    for name, value in found.items():
+        setattr(trainer, name, value)
+    assert list(describe_runner(trainer)) == expected
