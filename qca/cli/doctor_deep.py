@@ -163,4 +163,7 @@ def _stop(stop: threading.Event, done: threading.Event) -> None:
 
 def _describe_leftovers() -> str:
     command = f"docker ps -aq --filter label={LABEL} | xargs -r docker rm -fv"
-    return f"What was started may still be there; this removes it: {command}"
+    return (
+        f"What was started may still be there; this removes the containers: {command}\n"
+        "The next `qca doctor --deep` removes the rest once it is an hour old."
+    )

@@ -166,17 +166,24 @@ def test_an_image_of_unknown_size_is_never_downloaded(qca, nothing_left):
 
 @pytest.mark.slow
 def test_what_a_killed_examination_left_is_removed_by_the_next(qca, engine, nothing_left):
-    image = engine.images.tiny
-    killed, running = [
-        engine.run(
-            "create", "--label", f"{LABEL}={token}", "--label", f"{EXPIRES_LABEL}={when}", image
-        )
-        for token, when in (("killed", 1), ("running", int(time.time()) + 3600))
+    def make(token: str, expires: int, *command: str) -> str:
+        labels = (f"{LABEL}={token}", f"{EXPIRES_LABEL}={expires}")
+        kind = (word for label in labels for word in ("--label", label))
+        return engine.run(*command[:-1], *kind, command[-1]).stdout.strip()
+
+    past, future = 1, int(time.time()) + 3600
+    for token in ("killed", "killed-between-two-containers"):
+        make(token, past, "network", "create", token)
+        make(token, past, "volume", "create", token)
+    make("killed", past, "create", engine.images.tiny)
+    running = [
+        make("running", past, "network", "create", "running"),  # made long before the container
+        make("running", future, "create", engine.images.tiny),
     ]
     try:
         qca("doctor", "--deep", "--yes", "--only", "QCA192")
-        left = engine.run("ps", "--all", "--quiet", "--no-trunc").stdout.split()
-        assert killed.stdout.strip() not in left
-        assert running.stdout.strip() in left
+        left = {name for name in list_started(engine) if any(name in one for one in running)}
+        assert (len(left), len(list_started(engine))) == (2, 2)
     finally:
-        engine.run("rm", "--force", killed.stdout.strip(), running.stdout.strip(), check=False)
+        engine.run("rm", "--force", running[1], check=False)
+        engine.run("network", "rm", "running", check=False)

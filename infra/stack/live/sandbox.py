@@ -228,10 +228,22 @@ def _describe_unstarted(image: str, mount: Mapping[str, Any]) -> ContainerReques
 
 def remove_expired(engine: "APIClient") -> None:
     """Remove what an examination left behind that was killed."""
-    for container in engine.containers(all=True, filters={"label": EXPIRES_LABEL}):
-        labels = container["Labels"]
-        if labels[EXPIRES_LABEL].isdecimal() and int(labels[EXPIRES_LABEL]) < time.time():
-            _remove_all(engine, f"{LABEL}={labels.get(LABEL, '')}")
+    last_expiry: dict[str, int] = {}
+    for labels in _list_labels(engine):
+        token, expires = labels.get(LABEL), labels[EXPIRES_LABEL]
+        if token and expires.isdecimal():
+            last_expiry[token] = max(last_expiry.get(token, 0), int(expires))
+    for token, expires in last_expiry.items():
+        if expires < time.time():
+            _remove_all(engine, f"{LABEL}={token}")
+
+
+def _list_labels(engine: "APIClient") -> Iterator[Mapping[str, str]]:
+    """Yield the labels of all that examinations have made, with and without a container."""
+    chosen = {"label": EXPIRES_LABEL}
+    made = [*engine.containers(all=True, filters=chosen), *engine.networks(filters=chosen)]
+    made += engine.volumes(filters=chosen)["Volumes"] or ()
+    yield from (one["Labels"] for one in made)
 
 
 def _remove_all(engine: "APIClient", label: str) -> None:
