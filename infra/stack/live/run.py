@@ -59,6 +59,8 @@ def _run_probe(probe: LiveProbe, sandbox: Sandbox, work_dir: Path) -> Fact:
             return Known(value=replace_unprintable(probe.run(sandbox, work_dir)))
     except ProbeError as error:
         return Unknown(reason=str(error))
+    except Exception as error:  # an engine may answer what no engine should
+        return Unknown(reason=f"it failed: {describe_error(error)}")
 
 
 @contextmanager
