@@ -138,7 +138,9 @@ def _run() -> int:
         code = _report(error.message, hint=error.hint, exit_code=error.exit_code)
     except OSError as error:
         discard_output()
-        code = _report(f"{error.filename or 'the output'}: {error.strerror}", exit_code=1)
+        # Neither a folder that was deleted under the program nor its output has a name.
+        nameless = "this folder" if isinstance(error, FileNotFoundError) else "the output"
+        code = _report(f"{error.filename or nameless}: {error.strerror}", exit_code=1)
     return code
 
 

@@ -1,6 +1,8 @@
 """A wrong call or file: status 2 and a message that names the place, never a traceback."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -55,6 +57,15 @@ def test_a_wrong_call_is_named(qca, words, message):
     done = qca(*words.split(), check=2)
     assert message in done.stderr
     assert done.stdout == ""
+
+
+def test_a_folder_that_was_deleted_meanwhile_is_named(tmp_path):
+    program = Path(sys.executable).with_name("qca")
+    script = 'mkdir gone && cd gone && rmdir ../gone && exec "$0" plan'
+    done = subprocess.run(
+        ["sh", "-c", script, program], cwd=tmp_path, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (1, "qca: this folder: No such file or directory\n")
 
 
 @pytest.mark.parametrize(
