@@ -175,7 +175,13 @@ def _decide_segment(train: TrainConfig, choice: Choice, device: Device) -> Decis
         because = "plain autograd recomputes nothing"
     elif device == "cpu":
         because = "one step's kernels fill a CPU"
-    elif choice.segment == 1:
+    elif train.steps == 1:
+        because = "an episode of one step has no longer one"
+    elif choice.fits is None and choice.segment > 1:
+        because = "the fastest; the budget is unknown"
+    elif choice.fits is None:
+        because = "a longer one needs more memory, and the budget is unknown"
+    elif choice.segment == 1 and not choice.is_measured:
         because = "a longer one, which would be faster, does not fit the budget"
     elif choice.is_measured:
         because = "the fastest that fits, by the step times that were measured here"

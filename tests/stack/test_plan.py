@@ -12,6 +12,7 @@ from infra.stack.trainer_memory import RunningRun
 from qca.core.config import Config, Runtime, StackConfig, TrainConfig
 from qca.core.units import GIB, MIB
 from qca.memory.context import CUDA_CONTEXT, NCCL_CONTEXT
+from tests.memory.test_step_timings import make_timing
 from tests.support.hosts import (
     CDI_ENGINE,
     NOTHING_KNOWN,
@@ -404,3 +405,38 @@ def test_without_docker_the_trainer_can_take_what_the_host_has():
     assert budget.value is not None
     assert budget.value > GIB
     assert "store" not in budget.because
+
+
+@pytest.mark.parametrize(
+    ("free", "seconds", "train", "segment", "why"),
+    [
+        pytest.param(20 * GIB, None, {}, 8, "by the built-in cost", id="room"),
+        pytest.param(20 * GIB, 0.01, {}, 8, "measured here", id="measured as faster"),
+        pytest.param(20 * GIB, 0.3, {}, 1, "measured here", id="measured as slower"),
+        pytest.param(
+            1900 * MIB, None, {"recompute": "step"}, 1, "does not fit the budget", id="no room"
+        ),
+        pytest.param(20 * GIB, None, {"steps": 1}, 1, "of one step", id="one step"),
+        pytest.param(None, None, {}, 1, "the budget is unknown", id="nothing is seen"),
+        pytest.param(
+            None, None, {"recompute": "two-level"}, 8, "the budget is unknown", id="given way"
+        ),
+    ],
+)
+def test_the_reason_of_a_segment_is_why_it_is_no_longer_one(free, seconds, train, segment, why):
+    card = gpu(memory_total=24 * GIB, memory_free=free or 0)
+    timings = [
+        make_timing(device=card.name),
+        *(make_timing(device=card.name, segment=k, seconds=seconds) for k in (2, 4, 8)),
+    ]
+    facts = bare_host(
+        **({"gpu": driver(card)} if free else {}),
+        python=python(step_timings=tuple(timings) if seconds else ()),
+    )
+    config = Config(
+        stack=StackConfig(runtime="local"),
+        train=TrainConfig(device="cuda", profile="default").override(**train),
+    )
+    plan = plan_stack(facts, config)
+    assert plan.trainer.segment.value == segment
+    assert why in get_reason(plan, "trainer.segment")
