@@ -414,7 +414,7 @@ def test_without_docker_the_trainer_can_take_what_the_host_has():
         pytest.param(20 * GIB, 0.01, {}, 8, "measured here", id="measured as faster"),
         pytest.param(20 * GIB, 0.3, {}, 1, "measured here", id="measured as slower"),
         pytest.param(
-            1900 * MIB, None, {"recompute": "step"}, 1, "does not fit the budget", id="no room"
+            1720 * MIB, None, {"recompute": "step"}, 1, "does not fit the budget", id="no room"
         ),
         pytest.param(20 * GIB, None, {"steps": 1}, 1, "of one step", id="one step"),
         pytest.param(None, None, {}, 1, "the budget is unknown", id="nothing is seen"),
