@@ -74,7 +74,7 @@ def follow_trainer(stack: "DockerClient") -> Generator[str, None, None]:
     if exit_code != 0:
         raise LaunchError(
             f"the trainer ended with exit code {exit_code}.{log_tail(stack, 'trainer')}",
-            hint="The run is kept; `qca up` goes on from the last checkpoint.",
+            hint="The run is kept; `qca up` resumes from the last checkpoint.",
         )
 
 
@@ -94,7 +94,7 @@ def _find_trainer(stack: "DockerClient") -> Container:
     if trainer is None:
         raise LaunchError(
             "the trainer's container was removed",
-            hint="The run is kept; `qca up` goes on from the last checkpoint.",
+            hint="The run is kept; `qca up` resumes from the last checkpoint.",
         )
     return trainer
 

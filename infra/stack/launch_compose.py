@@ -76,7 +76,7 @@ def refuse_run_in_volume(volume: str, run: str, project: str) -> None:
         if archive is not None:
             raise LaunchError(
                 f"the run {run} is in the volume {volume}, where version 0.1.0 kept it",
-                hint=f"`qca fetch {run}` copies it here, and `qca up` goes on from there; "
+                hint=f"`qca fetch {run}` copies it here, and `qca up` resumes from there; "
                 "--run NAME starts another.",
             )
 

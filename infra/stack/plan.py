@@ -88,7 +88,7 @@ def require_fit(plan: StackPlan) -> None:
     if plan.trainer.fits.value is False:
         raise PlanError(
             f"the training does not fit: {plan.trainer.fits.because}",
-            hint="`qca estimate --solve batch|grid|steps` finds the largest that does.",
+            hint="`qca estimate --solve batch|grid|steps` finds the largest that fits.",
         )
 
 

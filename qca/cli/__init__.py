@@ -1,6 +1,6 @@
-"""The command line: one small module a command, imported only when the command is called.
+"""The command line: one small module per command, imported only when that command runs.
 
-May import every room of qca and infra; no other room imports it.
+It may import every package of qca and infra; none of them imports it.
 """
 
 import io
@@ -24,28 +24,28 @@ from qca.cli.verbosity import add_verbosity, hide_records, is_verbose
 from qca.core.distribution import read_version
 from qca.core.errors import QcaError
 
-# In the order of their use: name (also the module's) and help in the list.
+# In the order in which they are used: the name (also the module's) and the help in the list.
 _COMMANDS = {
     "doctor": "Examine this host: what would stop the stack, why, and how to fix it.",
     "explain": "Explain one check in full.",
-    "init": "Write a commented qca.toml with the keys that count.",
+    "init": "Write a commented qca.toml with the most important keys.",
     "plan": "Show the sizing decision, with a reason for each number.",
-    "render": "Write the file that runs the plan.",
+    "render": "Write a Compose file or Kubernetes manifests for the plan.",
     "up": "Launch the training, with Docker or without, and follow it.",
     "status": "Show what is running.",
     "logs": "Show the logs of what is running.",
-    "attach": "Follow what was launched with `up -d`.",
+    "attach": "Follow a training launched with `up -d`.",
     "runs": "List the runs, or remove one.",
-    "fetch": "Copy a run here that is in a volume, or on another engine.",
-    "down": "Stop and remove what `up` made.",
-    "train": "Train here, in this process: what the container runs.",
+    "fetch": "Copy a run from an engine's volume to this machine.",
+    "down": "Stop a run and remove what `up` created.",
+    "train": "Train in this process, as the container does.",
     "estimate": "Predict the peak memory of a training.",
-    "rollout": "Run a trained automaton, and write what is seen.",
-    "evaluate": "Measure a trained automaton on states that it has not seen.",
-    "view": "Run a trained automaton live, in a page on this machine.",
-    "export": "Write a trained automaton as a file for other programs.",
-    "report": "Write one HTML page about a run, or several.",
-    "completion": "Print what bash, zsh or fish needs to complete qca.",
+    "rollout": "Run a trained automaton and save an animation, pictures or the states.",
+    "evaluate": "Measure a trained automaton on unseen initial states.",
+    "view": "Run a trained automaton live in the browser.",
+    "export": "Export a trained automaton for other programs.",
+    "report": "Write an HTML report about one or more runs.",
+    "completion": "Print the completion script for bash, zsh or fish.",
 }
 
 
@@ -66,14 +66,14 @@ class _LazyGroup(SuggestingGroup):
         try:
             return super().invoke(ctx)
         except (BrokenPipeError, SystemExit) as end:
-            # Click and Rich would end with 1, which here is an answer of its own.
+            # Click and Rich would exit with 1, which has a meaning here.
             if isinstance(end, BrokenPipeError) or isinstance(end.__context__, BrokenPipeError):
                 sys.exit(_end_without_reader())
             raise
 
 
 def _show_version(ctx: click.Context, _: click.Parameter, is_given: bool) -> None:
-    """Show it and end; not eager, so that a `-v` after it is read first."""
+    """Show the version and exit; not eager, so that a later `-v` is parsed first."""
     if not is_given or ctx.resilient_parsing:
         return
     click.echo(f"qca, version {read_version()}" if not is_verbose() else _describe_all_versions())
@@ -107,7 +107,7 @@ add_verbosity(cli)
 
 
 def main() -> None:
-    """Run the command line; every expected error ends in a message and its exit code."""
+    """Run the command line; turn each expected error into a message and an exit code."""
     open_closed_streams()
     drop_relative_folders(os.environ)
     if not sys.warnoptions:  # asked for with -W or PYTHONWARNINGS
@@ -124,7 +124,7 @@ def main() -> None:
 
 def _run() -> int:
     try:
-        # `ctx.exit(n)` comes back as a value, in newer versions of Click; None is a normal end.
+        # Newer versions of Click return the value of `ctx.exit(n)`; None means success.
         code = cli.main(standalone_mode=False) or 0
         sys.stdout.flush()
     except click.exceptions.Exit as exit_:
@@ -145,7 +145,7 @@ def _run() -> int:
 
 
 def _end_after_ctrl_c() -> NoReturn:
-    """Report the interruption and end without Python's shutdown, which Ctrl-C could interrupt."""
+    """Report the interruption and exit without Python's shutdown, which Ctrl-C could interrupt."""
     signal.signal(signal.SIGINT, end_interrupted)  # a second one must not raise
     with suppress(KeyboardInterrupt, OSError):
         _report("interrupted", exit_code=EXIT_INTERRUPTED)
@@ -154,14 +154,14 @@ def _end_after_ctrl_c() -> NoReturn:
 
 
 def _show_usage_error(error: click.ClickException) -> None:
-    """Show it as Click does, without what a terminal would obey."""
+    """Show a usage error as Click does, without control characters."""
     text = io.StringIO()
     error.show(text)
     say(text.getvalue().rstrip("\n"))
 
 
 def _report(message: str, *, exit_code: int, hint: str = "") -> int:
-    with suppress(OSError):  # a full disk under stderr leaves the exit code to tell
+    with suppress(OSError):  # if stderr's disk is full, the exit code is all that is left
         say(f"qca: {message}", color="red" if color.is_wanted() else None)
         if hint:
             say(f"  {hint}")
@@ -169,6 +169,6 @@ def _report(message: str, *, exit_code: int, hint: str = "") -> int:
 
 
 def _end_without_reader() -> int:
-    """End quietly when stdout's reader left (`qca plan | head`), as other tools do."""
+    """Exit quietly if stdout's reader has left (`qca plan | head`), as other tools do."""
     discard_output()
     return 128 + signal.SIGPIPE

@@ -7,12 +7,12 @@ from rich.table import Table
 from infra.stack.alternatives import Alternative
 from qca.core.units import format_size
 
-# A hint is worth its line only from here on.
+# The least speedup that is worth a hint.
 _MUCH_FASTER = 0.7
 
 
 def build_alternatives_table(alternatives: Sequence[Alternative]) -> Table:
-    """Return a row for each way, the fastest first, with its time relative to the plan's."""
+    """Return a row per alternative, fastest first, with its time relative to the plan's."""
     titles = ("precision", "recompute", "segment", "memory", "fits", "time", "drift")
     table = Table(*titles, box=None, pad_edge=False, header_style="bold")
     for column in table.columns[2:]:
@@ -32,10 +32,10 @@ def build_alternatives_table(alternatives: Sequence[Alternative]) -> Table:
 
 
 def describe_sources(alternatives: Sequence[Alternative]) -> str:
-    """Return what the table's figures rest on."""
+    """Return the source of the table's figures."""
     columns = (
         "Time is relative to the plan (*); drift is the error of the gradient relative to fp32. "
-        "Choose another way with --precision, --recompute and --segment."
+        "Choose another with --precision, --recompute and --segment."
     )
     if any(one.is_measured for one in alternatives):
         return f"Times and drift as `qca estimate --measure` measured them here. {columns}"
@@ -44,7 +44,7 @@ def describe_sources(alternatives: Sequence[Alternative]) -> str:
 
 
 def describe_faster_precision(alternatives: Sequence[Alternative]) -> str | None:
-    """Return the hint that a lower precision would be much faster; None if none would be."""
+    """Return a hint if a lower precision would be much faster, otherwise None."""
     planned = next((one for one in alternatives if one.is_planned), None)
     faster = [one for one in alternatives if one.fits and one.time_ratio < _MUCH_FASTER]
     if planned is None or planned.precision != "fp32" or not faster:

@@ -1,4 +1,4 @@
-"""`qca attach`: follow a training that was launched before."""
+"""`qca attach`: follow a training that is already running."""
 
 import time
 from collections.abc import Iterable, Iterator
@@ -18,9 +18,9 @@ from qca.runs.events import Finished, parse_event
 @click.command()
 @click.argument("run", required=False)
 def attach(run: str | None) -> None:
-    """Follow the training RUN, launched before from this folder, to its end.
+    """Follow the training RUN, launched from this folder, until it finishes.
 
-    Ctrl-C detaches: the training goes on.
+    Ctrl-C detaches; the training continues.
     """
     launched = find_launched(run)
     name = launched.launch.run
@@ -31,8 +31,8 @@ def attach(run: str | None) -> None:
             if launched.launch.runtime == "compose":
                 view.note(STORE_STAYS)
     except KeyboardInterrupt:
-        commands = f"`qca attach {name}` comes back, `qca down {name}` stops it"
-        note(f"Detached; the training goes on. {commands}.")
+        commands = f"`qca attach {name}` reattaches, `qca down {name}` stops it"
+        note(f"Detached; the training continues. {commands}.")
 
 
 def _follow(launched: Launched) -> Iterable[str]:
@@ -46,7 +46,7 @@ def _follow(launched: Launched) -> Iterable[str]:
 
 
 def _wait_for_trainer(launched: Launched) -> None:
-    """Wait until the trainer has a container, as long as `qca up` works on that."""
+    """Wait for the trainer's container for as long as `qca up` is starting it."""
     from infra.stack.containers import POLL_SECONDS, list_containers
 
     while "trainer" not in list_containers(launched.launch.project) and is_held(launched.state):
@@ -54,10 +54,10 @@ def _wait_for_trainer(launched: Launched) -> None:
 
 
 def _follow_log(launched: Launched) -> Iterator[str]:
-    """Yield the lines of a local trainer's log until its `qca up` has ended.
+    """Yield the lines of a local trainer's log until its `qca up` exits.
 
     Raises:
-        LaunchError: the training did not end in order.
+        LaunchError: the training failed or was killed.
 
     """
     from qca.cli.logs import follow_log_files
@@ -69,8 +69,8 @@ def _follow_log(launched: Launched) -> Iterator[str]:
     if not _is_end(last):
         run = launched.launch.run
         raise LaunchError(
-            f"the training {run} has ended before its last episode",
-            hint=f"`qca logs trainer --run {run}` shows why; `qca up --run {run}` goes on from the "
+            f"the training {run} stopped before its last episode",
+            hint=f"`qca logs trainer --run {run}` shows why; `qca up --run {run}` resumes from the "
             "last checkpoint.",
         )
 

@@ -1,4 +1,4 @@
-"""Options and loading that the commands for a trained automaton share."""
+"""Options and loading code shared by the commands for a trained automaton."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -22,15 +22,15 @@ device_option = click.option(
     type=click.Choice(["auto", "cpu", "cuda"]),
     default="auto",
     show_default=True,
-    help="Where to compute; auto takes a usable GPU.",
+    help="Device to compute on; auto uses a GPU if one is usable.",
 )
 
 
 def load_automaton(what: str, runs: Path, device: Device) -> "Automaton":
-    """Load an automaton, and say on stderr what was loaded.
+    """Load an automaton and report on stderr what was loaded.
 
     Raises:
-        LaunchError: torch is not installed here.
+        LaunchError: torch is not installed.
         QcaError: see `Automaton.load`.
 
     """
@@ -38,12 +38,12 @@ def load_automaton(what: str, runs: Path, device: Device) -> "Automaton":
         from qca.automaton.automaton import Automaton
     except ModuleNotFoundError as error:
         raise LaunchError(
-            f"running an automaton needs {error.name}, which is not installed here",
+            f"running an automaton needs {error.name}, which is not installed",
             hint=explain_install("train"),
         ) from None
     automaton = Automaton.load(what, runs=runs, device=device)
     for damaged in automaton.damaged:
-        click.echo(f"Note: {damaged}; an older checkpoint is used.", err=True)
+        click.echo(f"Note: {damaged}; using an older checkpoint.", err=True)
     trained = ""
     if automaton.episode is not None:
         trained = f" after {format_count(automaton.episode, 'episode')}"

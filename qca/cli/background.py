@@ -1,4 +1,4 @@
-"""A `qca up` in the background: started in a session of its own, and watched until it trains."""
+"""Run `qca up` in the background, in its own process session, and watch it until it trains."""
 
 import contextlib
 import signal
@@ -19,16 +19,16 @@ _POLL_SECONDS = 0.1
 
 
 def build_words(config_file: Path | None, flags: Mapping[str, Any]) -> list[str]:
-    """Return the words of a `qca up` with these options, which follows its training."""
+    """Return the command line of a `qca up` with these options that follows its training."""
     given = [f"{format_flag_name(key)}={flag}" for key, flag in flags.items() if flag is not None]
     return ["up", *([] if config_file is None else [f"--config={config_file}"]), *given]
 
 
 def start_in_background(words: Sequence[str], state: StateDir) -> str | None:
-    """Start `qca WORDS`; return None once its trainer runs, or what it said if it is done already.
+    """Start `qca WORDS`; return None once its trainer runs, or its output if it is already done.
 
     Raises:
-        LaunchError: it failed before; the message holds what it said.
+        LaunchError: it failed before that; the message contains its output.
 
     """
     begin = time.time()
@@ -38,7 +38,7 @@ def start_in_background(words: Sequence[str], state: StateDir) -> str | None:
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
-            start_new_session=True,  # a closed terminal does not reach it
+            start_new_session=True,  # closing the terminal does not stop it
         )
         try:
             while process.poll() is None and not _has_started(state, begin):
@@ -57,7 +57,7 @@ def start_in_background(words: Sequence[str], state: StateDir) -> str | None:
 
 
 def _has_started(state: StateDir, begin: float) -> bool:
-    """Whether the trainer of a `qca up` that was started after `begin` has reported its start."""
+    """Return whether a trainer of a `qca up` started after `begin` has reported its start."""
     log = state.log_dir / "trainer.log"
     with contextlib.suppress(FileNotFoundError):
         return log.stat().st_mtime >= begin and '"event":' in log.read_text(errors="replace")

@@ -1,8 +1,8 @@
-"""Whether the environment asks for color; whether there is a terminal is another question."""
+"""Decide from the environment whether to use color; it does not look at the terminal."""
 
 import os
 
 
 def is_wanted() -> bool:
-    """Return False where NO_COLOR is set (no-color.org) or the terminal has none."""
+    """Return False if NO_COLOR is set (no-color.org) or the terminal has no color."""
     return not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"

@@ -1,9 +1,9 @@
-"""`qca completion`: what a shell needs to complete the commands and options of qca."""
+"""`qca completion`: print a shell's completion script for qca."""
 
 import click
 from click.shell_completion import get_completion_class
 
-# Where each shell reads it at its start.
+# How to load the script when each shell starts.
 _SETUP = {
     "bash": 'add to ~/.bashrc: eval "$(qca completion bash)"',
     "zsh": 'add to ~/.zshrc, after compinit: eval "$(qca completion zsh)"',
@@ -20,5 +20,5 @@ _SETUP = {
 def completion(ctx: click.Context, shell: str) -> None:
     """Print the script that lets a shell complete commands and options."""
     script = get_completion_class(shell)
-    assert script is not None  # Click has each of the three
+    assert script is not None  # Click supports all three shells
     click.echo(script(ctx.find_root().command, {}, "qca", "_QCA_COMPLETE").source())

@@ -1,4 +1,4 @@
-"""`qca doctor`: what would stop the stack, why, and how to fix it."""
+"""`qca doctor`: report what would stop the stack, why, and how to fix it."""
 
 import os
 import sys
@@ -35,54 +35,55 @@ def _read_ids(_: click.Context, parameter: click.Parameter, given: tuple[str, ..
     "files",
     multiple=True,
     type=click.Path(path_type=Path),
-    help="Examine a compose file too; several are merged as Compose merges them.",
+    help="Also check this Compose file; several are merged as Compose merges them.",
 )
 @click.argument("each", nargs=-1, metavar="[COMPOSE_FILE]...", type=click.Path(path_type=Path))
-@click.option("--files-only", is_flag=True, help="Report on the files only, not on the host.")
+@click.option("--files-only", is_flag=True, help="Check the files only, not the host.")
 @click.option(
     "--compose-profile",
     "profiles",
     multiple=True,
     metavar="PROFILE",
-    help="Judge the files with this Compose profile active (repeatable; * for all). Default: "
+    help="Activate this Compose profile when checking the files (repeatable; * for all). Default: "
     "COMPOSE_PROFILES.",
 )
 @click.option(
     "--follow-outside",
     is_flag=True,
-    help="Read what the files refer to out of their folder, too; never from the network.",
+    help="Also read files outside the project folder that the files refer to; never from the "
+    "network.",
 )
 @facts_option
 @click.option(
     "--record",
     "record_file",
     type=click.Path(path_type=Path),
-    help="Write this host's facts to a file, secrets and user names removed.",
+    help="Write this host's facts to a file, without secrets and user names.",
 )
-@click.option("--only", multiple=True, callback=_read_ids, help="Run this check only (repeatable).")
+@click.option("--only", multiple=True, callback=_read_ids, help="Run only this check (repeatable).")
 @click.option(
     "--ignore",
     multiple=True,
     callback=_read_ids,
-    help="Leave this check out, or all that a pattern such as QCA8* names.",
+    help="Skip this check, or all that match a pattern such as QCA8*.",
 )
-@click.option("--strict", is_flag=True, help="Warnings fail too.")
-@click.option("--fix", is_flag=True, help="Apply the remedies that are safe, asking first.")
+@click.option("--strict", is_flag=True, help="Exit with 1 on warnings too.")
+@click.option("--fix", is_flag=True, help="Apply the safe fixes, asking before each.")
 @click.option(
     "--deep",
     is_flag=True,
-    help="Start containers to see what no fact tells, asking first: with the GPU, the store, the "
-    "volumes, a name lookup, this folder.",
+    help="Test the GPU, the store, the volumes, a name lookup and this folder in containers, "
+    "asking first.",
 )
-@click.option("--yes", is_flag=True, help="With --fix or --deep: do not ask.")
-@click.option("--dry-run", is_flag=True, help="With --fix: only print the commands.")
+@click.option("--yes", is_flag=True, help="Do not ask (with --fix or --deep).")
+@click.option("--dry-run", is_flag=True, help="Only print the commands (with --fix).")
 @click.option(
     "--timeout",
     type=click.FloatRange(min=0.1, max=600),
     default=PROBE_SECONDS,
     show_default=True,
     metavar="SECONDS",
-    help="Limit for the slowest probe.",
+    help="Time limit for the slowest probe.",
 )
 @config_option
 @click.option(
@@ -113,28 +114,29 @@ def doctor(
     config_file: Path | None,
     format_: str,
 ) -> None:
-    """Examine this host: what would stop the stack, why, and how to fix it.
+    """Report what would stop the stack on this host, why, and how to fix it.
 
-    Each COMPOSE_FILE is judged by itself, several -f as one.
+    Each COMPOSE_FILE is checked separately; several -f are merged into one project.
 
-    Exits with 0 if nothing does, 1 if something does, 2 if the call or a file is wrong.
+    The exit code is 0 if nothing would, 1 if something would, and 2 if the call or a file is
+    invalid.
     """
     _refuse_other_host(facts_file, {"--fix": fix, "--deep": deep, "--record": record_file})
     _refuse_idle_options(fix, deep, yes, dry_run)
     if files_only and deep:
-        raise click.UsageError("--files-only leaves out the host; --deep is about it.")
+        raise click.UsageError("--files-only does not check the host, but --deep does.")
     if files_only and not (files or each):
-        raise click.UsageError("--files-only needs a compose file.")
+        raise click.UsageError("--files-only needs a Compose file.")
     projects = ([files] if files else []) + [(path,) for path in each]
     asks_buildx = bool(projects or record_file or _has_compose_file())
     with _start_probing(facts_file, timeout, asks_buildx) as wait_for_facts:
-        # Loading the checks takes about as long as the host takes to answer.
+        # Loading the checks takes about as long as probing the host, so do both at once.
         from infra.doctor.examine import select
         from qca.cli import doctor_report
         from qca.core.config_loader import load_config
 
         if not (checks := select(only, ignore)):
-            raise click.UsageError("--only and --ignore leave no check.")
+            raise click.UsageError("--only and --ignore exclude every check.")
         examination = doctor_report.Examination(
             config=load_config(config_file),
             checks=checks,
@@ -170,24 +172,24 @@ def doctor(
 def _refuse_other_host(facts_file: Path | None, about_this_one: "dict[str, object]") -> None:
     given = [option for option, value in about_this_one.items() if value]
     if facts_file and given:
-        raise click.UsageError(f"--facts judges another host; {given[0]} is about this one.")
+        raise click.UsageError(f"--facts checks a recorded host, but {given[0]} checks this one.")
 
 
 def _refuse_idle_options(fix: bool, deep: bool, yes: bool, dry_run: bool) -> None:
     if yes and not (fix or deep):
-        raise click.UsageError("--yes goes with --fix or --deep.")
+        raise click.UsageError("--yes needs --fix or --deep.")
     if dry_run and not fix:
-        raise click.UsageError("--dry-run goes with --fix.")
+        raise click.UsageError("--dry-run needs --fix.")
 
 
 def _refuse_deep_checks(checks: "Sequence[Check]", facts: "HostFacts") -> None:
-    """Refuse to judge only what nobody looked at."""
+    """Refuse to run only checks whose facts were not probed."""
     if all(check.is_idle(facts) for check in checks):
-        raise click.UsageError(f"{checks[0].id} judges what --deep runs.")
+        raise click.UsageError(f"{checks[0].id} needs --deep.")
 
 
 def _has_compose_file() -> bool:
-    """Whether this folder may name a Compose file, whose images buildx would build."""
+    """Return whether this folder may have a Compose file whose images buildx would build."""
     from infra.compose_file.default_files import find_default_file
 
     may_name_one = "COMPOSE_FILE" in os.environ or Path(".env").is_file()
@@ -198,7 +200,7 @@ def _has_compose_file() -> bool:
 def _start_probing(
     facts_file: Path | None, timeout: float, asks_buildx: bool = True
 ) -> Generator["Callable[[], HostFacts]"]:
-    """Start the probes of this host, or read a recorded one; yield what returns the facts."""
+    """Probe this host, or read a recorded one; yield a function that returns the facts."""
     if facts_file is not None:
         from infra.host.recording import load
 

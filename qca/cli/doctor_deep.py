@@ -1,4 +1,4 @@
-"""`qca doctor --deep`: list what would be started, ask, start it, and remove it again."""
+"""`qca doctor --deep`: list the containers, ask, run them, and remove them."""
 
 import sys
 import threading
@@ -26,20 +26,21 @@ from qca.core.units import format_size
 if TYPE_CHECKING:
     from infra.stack.live.run import Fact
 
-# An engine that has stopped answering gets this long to remove what was started.
+# How long to wait for an engine that stopped answering to remove the containers.
 _REMOVAL_SECONDS = 60.0
 
 
 def add_live_facts(
     facts: HostFacts, config: Config, checks: Iterable[Check], *, yes: bool, timeout: float
 ) -> HostFacts:
-    """Return the facts with what containers show that the user lets it start.
+    """Return the facts with the results of the containers that the user lets it start.
 
-    What is not started is unknown, with the reason. `timeout` is the least time of a container.
+    The result of a container that is not started is unknown, with the reason. `timeout` is the
+    least time that a container gets.
     """
     wanted = {name for check in checks for name in check.live_facts}
     if not wanted:
-        raise click.UsageError("--only and --ignore leave nothing that --deep runs.")
+        raise click.UsageError("--only and --ignore exclude every check that --deep runs.")
     return replace(facts, **_find_facts(facts, config, wanted, yes, timeout))
 
 
@@ -79,14 +80,14 @@ def _report_all(names: Iterable[str], reason: str) -> "dict[str, Fact]":
 
 
 def _announce(probes: Sequence[LiveProbe]) -> None:
-    say("--deep starts containers, one after the other, and removes each of them:")
+    say("--deep starts these containers one after another, and removes each:")
     for probe in probes:
         names = ", ".join(image.name for image in probe.images)
         say(f"  {probe.activity} (in {names}; at most {probe.seconds:g} s)")
     say("Their images:")
     for image in _list_images(probes):
         size = "size unknown" if image.size is None else format_size(image.size)
-        state = "is here" if image.is_here else "is downloaded first, and stays: `qca up` needs it"
+        state = "is here" if image.is_here else "is downloaded and kept; `qca up` needs it"
         say(f"  {image.name} ({size}) {state}")
 
 
@@ -95,14 +96,14 @@ def _list_images(probes: Sequence[LiveProbe]) -> list[ImageSource]:
 
 
 def _ask() -> str:
-    """Ask whether to go on; return why not, or nothing."""
+    """Ask whether to continue; return the reason for not doing so, or an empty string."""
     if not sys.stdin.isatty():
-        return "not started: no terminal to ask on; use --yes to start it without asking"
+        return "not started: cannot ask without a terminal; use --yes to start it without asking"
     return "" if click.confirm("Start them?", err=True) else "not started: the answer was no"
 
 
 def _run(probes: Sequence[LiveProbe]) -> "dict[str, Fact]":
-    """Download what is missing, and run what then has its images."""
+    """Download the missing images, and run the probes whose images are present."""
     missing: dict[str, str] = {}
     for image in _list_images(probes):
         try:
@@ -121,7 +122,8 @@ def _run(probes: Sequence[LiveProbe]) -> "dict[str, Fact]":
 
 
 def _run_in_thread(probes: Sequence[LiveProbe]) -> "dict[str, Fact]":
-    """Run the probes where no signal interrupts them; one that comes has all removed first."""
+    """Run the probes in a thread that signals don't interrupt; a signal removes all containers
+    first."""
     stop, done = threading.Event(), threading.Event()
     found: dict[str, Fact] = {}
     errors: list[Exception] = []
@@ -136,7 +138,7 @@ def _run_in_thread(probes: Sequence[LiveProbe]) -> "dict[str, Fact]":
 
     try:
         threading.Thread(target=work, name="live-probes", daemon=True).start()
-        # An interrupted join() takes the thread for ended (python/cpython issue 90882).
+        # An interrupted join() treats the thread as ended (python/cpython issue 90882).
         done.wait()
     except (KeyboardInterrupt, Terminated):
         with ignore_signals():
@@ -155,7 +157,7 @@ def _announce_start(probe: LiveProbe) -> None:
 
 
 def _stop(stop: threading.Event, done: threading.Event) -> None:
-    note("Removing what was started.")
+    note("Removing the containers.")
     stop.set()
     if not done.wait(_REMOVAL_SECONDS):
         say(_describe_leftovers())
@@ -164,6 +166,6 @@ def _stop(stop: threading.Event, done: threading.Event) -> None:
 def _describe_leftovers() -> str:
     command = f"docker ps -aq --filter label={LABEL} | xargs -r docker rm -fv"
     return (
-        f"What was started may still be there; this removes the containers: {command}\n"
+        f"Some containers may be left; to remove them: {command}\n"
         "The next `qca doctor --deep` removes the rest once it is an hour old."
     )

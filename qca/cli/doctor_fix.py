@@ -1,4 +1,4 @@
-"""`qca doctor --fix`: announce each safe remedy, ask, apply it, and say whether it helped."""
+"""`qca doctor --fix`: announce each safe fix, ask, apply it, and report whether it helped."""
 
 import sys
 from collections.abc import Callable
@@ -14,7 +14,7 @@ from qca.cli.messages import say
 def fix_findings(
     findings: list[Finding], examine_again: Callable[[], list[Finding]], yes: bool, dry_run: bool
 ) -> list[Finding]:
-    """Apply the safe remedies, asking before each, and return what is found afterwards."""
+    """Apply the safe fixes, asking before each, and return the findings afterwards."""
     if not list_proposals(findings):
         click.echo(
             "Nothing can be fixed automatically; apply the remedies below yourself.", err=True
@@ -33,7 +33,7 @@ def fix_findings(
 def _fix_finding(
     proposal: Proposal, examine_again: Callable[[], list[Finding]], findings: list[Finding]
 ) -> list[Finding]:
-    """Apply a remedy and return what is found then; lines may have moved."""
+    """Apply a fix and return the findings afterwards, as lines may have moved."""
     latest = findings
 
     def examine() -> list[Finding]:
@@ -49,13 +49,15 @@ def _fix_finding(
 def _confirm() -> bool:
     if sys.stdin.isatty():
         return click.confirm("Apply?", err=True)
-    click.echo("  not applied: no terminal to ask on; use --yes to apply without asking", err=True)
+    click.echo(
+        "  not applied: cannot ask without a terminal; use --yes to apply without asking", err=True
+    )
     return False
 
 
 def _announce(proposal: Proposal) -> None:
     for remedy in proposal.manual_remedies:
-        say(f"{proposal.finding.id}, to do by hand: {remedy.title}")
+        say(f"{proposal.finding.id}, needs a manual fix: {remedy.title}")
         for command in remedy.commands:
             say(f"  {command}")
     say(f"{proposal.finding.id}: {proposal.remedy.title}")

@@ -1,4 +1,4 @@
-"""What `qca doctor` does with a host's facts: judge them, and render the report."""
+"""Run the checks of `qca doctor` on a host's facts, and render the report."""
 
 import os
 import shutil
@@ -32,22 +32,22 @@ _DOTENV_LIMIT = 256 * KIB
 
 @dataclass(frozen=True)
 class Examination:
-    """What is examined on a host: with which checks and configuration, and which files."""
+    """The checks, configuration and files of one call of `qca doctor`."""
 
     config: Config
     checks: tuple[Check, ...]
     projects: Sequence[tuple[Path, ...]]
-    """Compose projects that the user gave: the files of each are merged."""
+    """Compose projects given by the user; the files of each are merged."""
     files_only: bool
     is_recorded: bool
-    """The host is another one, whose Compose cannot be asked."""
+    """Whether the facts are a recorded host's, whose Compose cannot be called."""
     profiles: tuple[str, ...] = ()
-    """The Compose profiles that are active; where none is given, those of COMPOSE_PROFILES."""
+    """The active Compose profiles; if none is given, those of COMPOSE_PROFILES."""
     follow_outside: bool = False
-    """Files out of a project's folder are read too, on this machine only."""
+    """Whether files outside a project's folder are read too, on this machine only."""
 
     def judge(self, facts: HostFacts) -> list[Finding]:
-        """Read the files and return what the checks find."""
+        """Read the files and return the findings of the checks."""
         files = [self._read_files(paths, facts) for paths in self.projects]
         nearby = None if self.is_recorded or self.files_only else _read_nearby_file()
         findings = examine(
@@ -63,7 +63,7 @@ class Examination:
         ]
 
     def _read_files(self, paths: tuple[Path, ...], facts: HostFacts) -> ComposeFile:
-        """Read one project, and have this host's Compose confirm the reading."""
+        """Read one project, and compare the result with this host's Compose."""
         from infra.doctor.read_project import read_project
 
         compose = known_or_none(facts.compose)
@@ -79,7 +79,7 @@ class Examination:
         )
         if asked is not None:
             return file
-        why = "the host is a recorded one" if self.is_recorded else "`docker compose` is not there"
+        why = "the host is recorded" if self.is_recorded else "`docker compose` is missing"
         return replace(file, not_confirmed_because=why)
 
 
@@ -89,7 +89,7 @@ def _read_nearby_file() -> ComposeFile | None:
     if not paths:
         return None
     if not all(path.resolve().is_relative_to(Path.cwd()) for path in paths):
-        click.echo("Not examined: COMPOSE_FILE leads out of this folder; give it with -f", err=True)
+        click.echo("Not examined: COMPOSE_FILE is outside this folder; pass it with -f", err=True)
         return None
     from infra.doctor.read_project import read_project
 
@@ -101,7 +101,7 @@ def _read_nearby_file() -> ComposeFile | None:
 
 
 def _list_secrets() -> frozenset[str]:
-    """Return the secrets of the environment and of the folder's `.env`, which no output shows."""
+    """Return the secrets of the environment and of the folder's `.env`, to mask in output."""
     return select_secrets(_read_variables())
 
 
@@ -114,7 +114,7 @@ def _read_variables() -> dict[str, str]:
 
 
 def render_findings(format_: str, findings: Sequence[Finding], facts: HostFacts) -> str:
-    """Return the report in one of the formats of `--format`, as stdout can show it."""
+    """Return the report in a format of `--format`, in characters that stdout can encode."""
     is_terminal = sys.stdout.isatty()
     width = shutil.get_terminal_size().columns if is_terminal else 80
     return render_report(
@@ -127,6 +127,6 @@ def render_findings(format_: str, findings: Sequence[Finding], facts: HostFacts)
 
 
 def has_failures(findings: Sequence[Finding], strict: bool) -> bool:
-    """Whether something was found that makes the exit status 1."""
+    """Return whether a finding makes the exit code 1."""
     failures = {Severity.ERROR, Severity.WARNING} if strict else {Severity.ERROR}
     return any(finding.severity in failures for finding in findings)

@@ -29,13 +29,13 @@ if TYPE_CHECKING:
 def down(
     run: str | None, all_: bool, volumes: bool, config_file: Path | None, **flags: Any
 ) -> None:
-    """Stop RUN and remove what `up` made; `runs/` is kept.
+    """Stop RUN and remove what `up` created; `runs/` is kept.
 
-    RUN may be left out where one was launched. Containers are found by their labels, so that
-    those of a `qca up` that was killed, or whose folder `.qca` is gone, are found too.
+    RUN may be omitted if only one was launched. Containers are found by their labels, even if their
+    `qca up` was killed or the folder `.qca` was deleted.
     """
     if run is not None and all_:
-        raise click.UsageError(f"--all ends every run; leave out either it or {run}")
+        raise click.UsageError(f"--all stops every run, so it cannot be combined with {run}")
     states = _choose_states(run, all_)
     errors = _end_all(states, volumes=volumes)
     if not states:
@@ -46,10 +46,10 @@ def down(
 
 
 def _choose_states(run: str | None, all_: bool) -> list[StateDir]:
-    """Return the state folders of what is to end.
+    """Return the state folders of the runs to stop.
 
     Raises:
-        InputError: RUN was not launched, or there are several, and neither it nor --all is given.
+        InputError: RUN was not launched, or several runs were and neither RUN nor --all is given.
 
     """
     states = list_states()
@@ -61,7 +61,7 @@ def _choose_states(run: str | None, all_: bool) -> list[StateDir]:
 
 
 def _end_all(states: Sequence[StateDir], *, volumes: bool) -> list[LaunchError]:
-    """End each, whatever is wrong with another; return what went wrong."""
+    """Stop each run, even if another fails; return the errors."""
     errors: list[LaunchError] = []
     for state in states:
         try:
@@ -79,34 +79,34 @@ def _end(state: StateDir, *, volumes: bool) -> None:
     if launch is not None and launch.runtime == "compose":
         _report(launch.project, take_down(launch.project, volumes=volumes, say=say))
     elif launch is not None and not was_running:
-        note(f"Nothing to do: {launch.run} does not run. It is kept.")
+        note(f"Nothing to do: {launch.run} is not running. It is kept.")
     state.remove()
 
 
 def _remove_orphans(*, volumes: bool) -> None:
-    """Remove the containers from this folder that are left beside those of its records."""
+    """Remove the containers launched from this folder that no record mentions."""
     from infra.stack.removal import find_projects
 
     try:
         projects = find_projects(STATE_DIR)
     except LaunchError as error:
-        say(f"Whether other containers are left is unknown: {error}.")
+        say(f"Cannot determine whether other containers are left: {error}.")
         return
     for project in projects:
         _report(project, take_down(project, volumes=volumes, say=say))
 
 
 def _remove_unrecorded(read: Callable[[], Config], *, volumes: bool) -> None:
-    """Remove the containers from this folder, which has no record of any."""
+    """Remove the containers launched from this folder, which has no records."""
     from infra.stack.removal import ForeignProjectError, find_projects
 
-    StateDir(STATE_DIR).remove()  # of an older version
+    StateDir(STATE_DIR).remove()  # the project name of an older version
     try:
         projects = find_projects(STATE_DIR)
     except LaunchError as error:
         say(
             "Nothing was launched from this folder. "
-            f"Whether containers are left is unknown: {error}."
+            f"Cannot determine whether containers are left: {error}."
         )
         return
     for project in projects or [read().stack.project]:
@@ -127,7 +127,7 @@ def _report(project: str, removed: "Removed") -> None:
 
 def _describe_kept(removed: "Removed") -> str:
     if removed.volumes:
-        return f"With the {_join_volumes(removed.volumes)}. The images and `runs` are kept."
+        return f"Also removed: {_join_volumes(removed.volumes)}. The images and `runs` are kept."
     if removed.kept_volumes:
         return f"The {_join_volumes(removed.kept_volumes)} is kept, and so are the images."
     return "The run is kept, and so are the images."

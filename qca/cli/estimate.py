@@ -21,7 +21,7 @@ from qca.memory.solve import Dimension, solve
 
 _SCHEMA_VERSION = 1
 
-# The keys of the [train] table that memory depends on; the others are not worth a flag here.
+# The keys of the [train] table that affect memory; only they have flags here.
 _KEYS = (
     "profile",
     "device",
@@ -57,19 +57,19 @@ def _train_options(command: Command) -> Command:
     default="adamw",
     show_default=True,
     expose_value=False,
-    help="The optimizer, which keeps two moments of each parameter.",
+    help="The optimizer, which keeps two moments per parameter.",
 )
 @click.option(
     "--solve",
     "dimension",
     type=click.Choice(["batch", "grid", "steps"]),
-    help="Find the largest that fits the budget, all else as given.",
+    help="Find the largest value that fits the budget, with everything else unchanged.",
 )
 @click.option(
     "--measure",
     "is_measured",
     is_flag=True,
-    help="Run some steps in each way on this machine's device, and compare their time and memory.",
+    help="Run a few steps in each way on this machine's device, and compare time and memory.",
 )
 @config_option
 @format_option
@@ -80,20 +80,20 @@ def estimate(
     format_: str,
     **flags: Any,
 ) -> None:
-    """Predict the peak memory of a training, before it runs; needs no torch.
+    """Predict the peak memory of a training without running it, or torch.
 
-    The configuration is read as `qca train` reads it, but not fitted to this host: without
-    a file or a flag it is the full one, on a GPU.
+    The configuration is read as `qca train` reads it, but it is not adapted to this host: without a
+    file or flags it is the full model on a GPU.
 
-    The budget is --budget; without one, what the GPU has free now. Where that cannot be
-    seen, budget and fits are unknown (null in JSON), and the exit code is 0.
+    The budget is --budget, or by default the GPU's free memory. If that is unknown, budget and fits
+    are unknown too (null in JSON), and the exit code is 0.
 
-    What --solve finds may keep in host memory what this machine has available now.
+    With --solve, states may use the host memory that this machine has available now.
 
-    --measure needs torch and takes a minute or two. Later plans for the same device and the same
-    sizes use its times instead of the built-in ones.
+    --measure needs torch and takes a minute or two. Later plans for the same device and sizes use
+    the measured times instead of the built-in ones.
 
-    Exits with 1 if peak and context together are more than the budget.
+    The exit code is 1 if peak and context together exceed the budget.
     """
     train = _apply_named_profile(read_config(config_file, flags).train)
     if is_measured:
@@ -105,7 +105,7 @@ def estimate(
     budget = train.budget
     if budget is None and device == "cuda":
         budget = read_free_gpu_memory()
-    # Without a bound, states in host memory would let an episode be as long as one likes.
+    # Without a limit, states in host memory would allow an episode of any length.
     host_budget = psutil.virtual_memory().available if dimension else None
     floor = find_resident_floor() if device == "cpu" else None
     choice, solved = _choose(train, budget, device, dimension, host_budget, floor)
@@ -119,12 +119,12 @@ def estimate(
     if choice.fits is False:
         raise PlanError(
             "the training does not fit",
-            hint="--solve batch|grid|steps finds the largest that does.",
+            hint="--solve batch|grid|steps finds the largest that fits.",
         )
 
 
 def _measure(train: TrainConfig, format_: str) -> None:
-    """Measure the ways to run `train` on the device that it would take, and print them."""
+    """Measure the ways to run `train` on the device that it would use, and print them."""
     from qca.cli import measure  # numpy and safetensors, which come with torch
 
     capability = None if train.device == "cpu" else read_compute_capability()
@@ -141,7 +141,7 @@ def _measure(train: TrainConfig, format_: str) -> None:
 
 
 def _apply_named_profile(train: TrainConfig) -> TrainConfig:
-    """Apply the profile, where one is named; the profile `cpu` is for the CPU."""
+    """Apply the profile, if one is named; the profile `cpu` sets the device to the CPU."""
     if train.profile == "auto":
         return train
     if train.profile == "cpu" and train.device == "auto":
@@ -157,11 +157,13 @@ def _choose(
     host_budget: int | None,
     resident_floor: int | None,
 ) -> tuple[Choice, dict[str, Any] | None]:
-    """Return how to run `train`, and what --solve has found if it was given."""
+    """Return how to run `train`, and the result of --solve if it was given."""
     if dimension is None:
         return choose(train, budget, device=device, resident_floor=resident_floor), None
     if budget is None:
-        raise click.UsageError(f"--solve {dimension} needs a --budget; no free GPU memory is seen.")
+        raise click.UsageError(
+            f"--solve {dimension} needs a --budget: the free GPU memory is unknown."
+        )
     solution = solve(
         train,
         budget,
@@ -199,7 +201,7 @@ def _build_document(
 
 
 def _print_table(choice: Choice, device: Device, solved: dict[str, Any] | None) -> None:
-    from rich.console import Console  # slow to import, and JSON does not need it
+    from rich.console import Console  # slow to import, and not needed for JSON
     from rich.table import Table
 
     console = Console(highlight=False)

@@ -1,4 +1,4 @@
-"""`qca evaluate`: how a trained automaton does on states that it has not seen."""
+"""`qca evaluate`: measure a trained automaton on unseen initial states."""
 
 import json
 from collections.abc import Sequence
@@ -26,21 +26,21 @@ if TYPE_CHECKING:
     "--against",
     multiple=True,
     metavar="WHAT",
-    help="Another run to compare with; repeat it for several.",
+    help="Another run to compare with (repeatable).",
 )
 @click.option(
     "--states",
     type=click.IntRange(2, 10_000),
     default=8,
     show_default=True,
-    help="Fresh initial states to average over.",
+    help="New initial states to average over.",
 )
 @click.option(
     "--beyond",
     type=click.IntRange(1, 64),
     default=4,
     show_default=True,
-    help="Go so many times beyond the training's steps and grid; 1 stays there.",
+    help="Factor by which to exceed the training's steps and grid; 1 skips that.",
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @format_option
@@ -54,12 +54,12 @@ def evaluate(
     seed: int,
     format_: str,
 ) -> None:
-    """Measure a trained automaton on states that it has not seen.
+    """Measure a trained automaton on unseen initial states.
 
-    WHAT is a run's name or folder, a checkpoint, or a file of qca export. It runs from fresh
-    initial states for as many steps and on the grid that it was trained with, and beyond both,
-    beside its untrained self and other runs. Losses and measures come with their standard
-    errors. The result is also written to evaluation.json in the run folder.
+    WHAT is a run's name or folder, a checkpoint, or a file from qca export. It runs from new
+    initial states with its training's steps and grid, then with more steps and a larger grid, and
+    is compared with its untrained network and other runs. Losses and measures have standard errors.
+    The result is also saved as evaluation.json in the run folder.
     """
     automaton = load_automaton(what, runs, device)
     others = [load_automaton(other, runs, device) for other in against]
@@ -83,10 +83,10 @@ def evaluate(
 
 
 def _tell_apart(automata: "Sequence[Automaton]", words: Sequence[str]) -> None:
-    """Name those that have the same name as the user named them.
+    """Give automata with equal names the names that the user typed.
 
     Raises:
-        UsageError: they were named the same too.
+        UsageError: the user typed the same name twice.
 
     """
     names = [one.name for one in automata]

@@ -1,4 +1,4 @@
-"""The trainer's lines of output, shown as the events that they are."""
+"""Parse the trainer's output and show its events."""
 
 from collections.abc import Iterable
 

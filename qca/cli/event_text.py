@@ -1,4 +1,4 @@
-"""A training's events as lines for people."""
+"""Format a training's events as readable lines."""
 
 from qca.core.units import format_size
 from qca.runs.events import (
@@ -16,14 +16,14 @@ from qca.runs.resume_messages import describe_config_change, describe_repeated_e
 
 _ENDINGS = {
     "complete": "Done: {} episodes.",
-    "stopped": "Stopped after {} episodes; {} goes on from there.",
+    "stopped": "Stopped after {} episodes; {} resumes from there.",
     "already-complete": "This run is complete: {} episodes. "
     "--episodes makes it longer, --run NAME starts another.",
 }
 
 
 def describe_event(event: Event, *, resume: str = "the same command") -> list[str]:
-    """Return the event as lines; `resume` is what goes on with a training that was stopped."""
+    """Return the event as lines; `resume` is the command that resumes a stopped training."""
     match event:
         case Started():
             return _describe_start(event)
@@ -32,10 +32,10 @@ def describe_event(event: Event, *, resume: str = "the same command") -> list[st
         case Finished():
             return [_ENDINGS[event.reason].format(event.episodes, resume)]
         case Skipped():
-            return [f"Episode {event.episode} is skipped: {event.because}."]
+            return [f"Skipped episode {event.episode}: {event.because}."]
         case PlanChanged():
             return [
-                f"Out of memory; episode {event.episode} is repeated with recompute "
+                f"Out of memory; retrying episode {event.episode} with recompute "
                 f"{event.recompute}, optimizer state on {event.optimizer_state}."
             ]
         case ConfigChanged():
@@ -44,11 +44,11 @@ def describe_event(event: Event, *, resume: str = "the same command") -> list[st
         case Noted():
             return [f"Note: {event.message}."]
         case CheckpointWritten():
-            return [f"Checkpoint of episode {event.episode}."]
+            return [f"Saved the checkpoint of episode {event.episode}."]
 
 
 def format_numbers(record: EpisodeRecord) -> list[str]:
-    """Return what counts of an episode, the most important first."""
+    """Return the main numbers of an episode, the most important first."""
     return [
         f"loss {record.loss:.4g}",
         f"{record.steps_per_second:.3g} steps/s",

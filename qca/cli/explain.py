@@ -1,4 +1,4 @@
-"""`qca explain`: one check in full."""
+"""`qca explain`: print one check's page."""
 
 from fnmatch import fnmatch
 from textwrap import indent
@@ -13,22 +13,22 @@ from infra.doctor.check import Check
 from infra.doctor.checks import CHECKS
 from infra.doctor.examples import Example, list_example_parts, list_examples
 
-# Longer lines are hard to read, however wide the terminal is.
+# Longer lines are hard to read, even on a wide terminal.
 _WIDEST = 88
 
 
 @click.command()
 @click.argument("check_id", metavar="ID")
 def explain(check_id: str) -> None:
-    """Explain one check in full: what it looks at, why it matters, how to fix it.
+    """Explain one check: what it examines, why it matters, and how to fix it.
 
-    ID is a check's name such as QCA301, in any case. docs/checks.md lists them all.
+    ID is a check's name such as QCA301, in upper or lower case. docs/checks.md lists them all.
     """
     _show(look_up(check_id, "'ID'"))
 
 
 def look_up(check_id: str, option: str) -> Check:
-    """Return the check, or raise a usage error that lists the IDs that come near."""
+    """Return the check, or raise a usage error that suggests similar IDs."""
     try:
         return find_check(check_id)
     except UnknownCheckError as error:
@@ -39,12 +39,12 @@ def look_up(check_id: str, option: str) -> Check:
 
 
 def look_up_all(pattern: str, option: str) -> list[Check]:
-    """Return the checks that a pattern such as `QCA8*` names, or the one of that ID."""
+    """Return the checks that match a pattern such as `QCA8*`, or the one with that ID."""
     if "*" not in pattern:
         return [look_up(pattern, option)]
     found = [check for check in CHECKS if fnmatch(check.id, pattern.strip().upper())]
     if not found:
-        raise click.BadParameter(f"no check is called {pattern!r}.", param_hint=option)
+        raise click.BadParameter(f"no check matches {pattern!r}.", param_hint=option)
     return found
 
 

@@ -1,4 +1,4 @@
-"""`qca export`: a trained automaton as a file for other programs."""
+"""`qca export`: save a trained automaton for other programs."""
 
 from pathlib import Path
 
@@ -17,15 +17,15 @@ from qca.cli.options import runs_option
     "--output",
     type=click.Path(path_type=Path),
     required=True,
-    help="Write here: .safetensors (weights), .pth (weights for Atheria), .pt2 (a step for "
-    "torch.export) or .onnx (a step).",
+    help="Output file: .safetensors (weights), .pth (weights for Atheria), .pt2 (one step, "
+    "torch.export) or .onnx (one step).",
 )
-@click.option("--license", "license_text", metavar="TEXT", help="License line of the card.")
+@click.option("--license", "license_text", metavar="TEXT", help="License named in the card.")
 def export(what: str, runs: Path, output: Path, license_text: str | None) -> None:
-    """Write a trained automaton as a file for other programs.
+    """Export a trained automaton for other programs.
 
-    WHAT is a run's name or folder, a checkpoint, or a file of qca export. A card is written
-    beside it, FILE.md: what it is, where it comes from, and how to load it.
+    WHAT is a run's name or folder, a checkpoint, or a file from qca export. A model card, FILE.md,
+    is written next to it; it says what the file contains, where it comes from, and how to load it.
     """
     automaton = load_automaton(what, runs, "cpu")
     from qca.export.card import write_card

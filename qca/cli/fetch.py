@@ -1,4 +1,4 @@
-"""`qca fetch`: copy a run here that containers keep in a volume."""
+"""`qca fetch`: copy a run from an engine's volume to this machine."""
 
 from pathlib import Path
 from typing import Any
@@ -18,9 +18,9 @@ from qca.core.errors import InputError
 def fetch(run: str, runs: Path, config_file: Path | None, **flags: Any) -> None:
     """Copy RUN from the engine's volume to the folder of the run folders.
 
-    An engine on another machine keeps the runs in a volume, as version 0.1.0 did everywhere.
-    The training may go on meanwhile; fetch again for what it adds. Where the engine is on this
-    machine, a run is in its folder already.
+    An engine on another machine keeps runs in a volume; version 0.1.0 always did.
+    The training may continue meanwhile; fetch again to update the copy. If the engine is on this
+    machine, the run is already in its folder.
     """
     from infra.stack.engine_files import open_run
     from infra.stack.run_storage import name_volume
@@ -36,7 +36,7 @@ def fetch(run: str, runs: Path, config_file: Path | None, **flags: Any) -> None:
             unpack_run(archive, folder)
             note(f"Copied {run} from the volume {volume}: {folder}")
         elif RunFolder(folder).config.is_file():
-            note(f"{run} is here already: {folder}")
+            note(f"{run} is already here: {folder}")
         else:
             raise InputError(
                 f"no run {run!r}: neither in the volume {volume} nor in {runs}",

@@ -1,4 +1,4 @@
-"""The facts of the host that a command plans for: this one, or a recorded one."""
+"""Get the facts of the host to plan for: this one, or a recorded one."""
 
 from collections.abc import Sequence
 from contextlib import suppress
@@ -31,10 +31,10 @@ def host_facts(facts_file: Path | None) -> HostFacts:
 def plan_here(
     config: Config, *, cpu_processes: int = 1, running: Sequence["RunningRun"] = ()
 ) -> tuple[HostFacts, "StackPlan"]:
-    """Return this host's facts and the plan for it, beside the runs in `running`.
+    """Return this host's facts and its plan, given the runs in `running`.
 
-    Where that plan trains with this Python on the CPU, what Python takes of its memory is
-    measured first, once per torch build: some seconds.
+    If that plan trains with this Python on the CPU, the memory that Python itself needs is measured
+    first, once per torch build; that takes some seconds.
     """
     from infra.stack.plan import plan_stack
 
@@ -47,7 +47,7 @@ def plan_here(
 
 
 def measure_python(facts: HostFacts) -> HostFacts:
-    """Return facts that hold this Python's resident floor, unless it cannot be measured."""
+    """Return the facts with this Python's resident floor, unless it cannot be measured."""
     python = known_or_none(facts.python)
     if python is None:
         return facts
@@ -56,7 +56,7 @@ def measure_python(facts: HostFacts) -> HostFacts:
 
 
 def find_resident_floor() -> int | None:
-    """Return what this Python with torch takes of memory; None where it cannot be measured."""
+    """Return the memory that this Python with torch takes, or None if it cannot be measured."""
     from infra.host.errors import ProbeError
     from infra.host.probes import python
 
@@ -72,6 +72,6 @@ def _measure_once(python: PythonFacts) -> int | None:
     from infra.host.errors import ProbeError
     from infra.host.resident_floor import measure_resident_floor
 
-    with suppress(ProbeError):  # a trainer that does not start says why when it is needed
+    with suppress(ProbeError):  # a trainer that cannot start reports why when it is launched
         return measure_resident_floor()
     return None

@@ -1,4 +1,4 @@
-"""`qca init`: a commented `qca.toml`."""
+"""`qca init`: write a commented `qca.toml`."""
 
 from pathlib import Path
 
@@ -17,26 +17,26 @@ from qca.core.errors import InputError
     type=click.Path(path_type=Path),
     default=CONFIG_FILE,
     show_default=True,
-    help="Write here; a file that is there is left alone.",
+    help="Output file; an existing file is not overwritten.",
 )
 def init(output: Path) -> None:
-    """Write a commented qca.toml with the keys that count.
+    """Write a commented qca.toml with the most important keys.
 
-    It sets nothing yet: every key stands there with its meaning and its default, behind a #.
+    It sets nothing yet: every key is commented out, with its meaning and its default.
     """
     from qca.core.config_template import render_template
 
     if output.exists() or output.is_symlink():
         raise InputError(
-            f"{output}: there is one already, and it stays as it is",
-            hint="Write another one with -o FILE, and read it with -c FILE.",
+            f"{output}: the file already exists and was not changed",
+            hint="Write another file with -o FILE, and use it with -c FILE.",
         )
     try:
         with replace_file(output) as unfinished:
             unfinished.write_text(render_template(), encoding="utf-8")
     except OSError as error:
         raise InputError(
-            f"{output}: cannot be written: {error.strerror}",
+            f"{output}: cannot write the file: {error.strerror}",
             hint="Check the folder, its permissions and the free space of its disk.",
         ) from None
     reading = "" if output == CONFIG_FILE else f" -c {output}"

@@ -1,4 +1,4 @@
-"""A launch with Docker: images, storage, containers, and the way back if it does not come up."""
+"""Launch with Docker: images, storage and containers, and removal if the stack does not start."""
 
 from contextlib import closing
 from dataclasses import replace
@@ -37,17 +37,17 @@ def launch_containers(
     *,
     detach: bool,
 ) -> None:
-    """Run the stack to the end of the training, or until it is healthy where `detach` is given.
+    """Run the stack until the training ends, or with `detach` until the stack is healthy.
 
     Raises:
-        LaunchError: it cannot be started, or the trainer failed.
+        LaunchError: the stack cannot be started, or the trainer failed.
 
     """
     from infra.stack import launch_compose
     from infra.stack.engine_files import ensure_volume
 
     with project_lock(plan.project):
-        # An earlier stack of this folder keeps running until this is done.
+        # An earlier stack of this folder keeps running until the images are built.
         images = launch_compose.prepare(
             plan, state, ca_bundle=config.stack.ca_bundle, say=view.note, tick=view.tick
         )
@@ -80,7 +80,7 @@ def _start_and_follow(
     *,
     detach: bool,
 ) -> None:
-    """Run the stack to the end of the training; take it down if that is not reached."""
+    """Run the stack until the training ends; take it down if it does not get there."""
     from infra.stack import launch_compose
     from infra.stack.container_logs import follow_trainer
     from infra.stack.docker_client import make_stack_client
@@ -106,7 +106,7 @@ def _start_and_follow(
 def _take_down(project: str, state: StateDir, view: ProgressView) -> None:
     try:
         take_down(project, volumes=False, say=view.say)
-    except LaunchError as error:  # the reason for taking it down is what `up` ends with
-        view.say(f"The stack {project} may still run: {error}. `qca down` ends it.")
+    except LaunchError as error:  # `up` exits with the error that led to taking it down
+        view.say(f"The stack {project} may still be running: {error}. `qca down` stops it.")
     else:
         state.remove()

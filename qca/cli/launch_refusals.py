@@ -1,4 +1,4 @@
-"""What `qca up` refuses to launch: on a blocked host, beside other runs, over another stack."""
+"""Refuse a launch on a blocked host, without room for it, or over another stack."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,7 +15,7 @@ from qca.core.errors import LaunchError, PlanError
 
 
 def refuse_blocked_host(facts: HostFacts, config: Config) -> None:
-    """Refuse what the doctor finds to be in the way, in its own words."""
+    """Refuse to launch if the doctor found errors, and show them."""
     from infra.doctor.blocking import select_blocking, select_check_failures
     from infra.doctor.examine import examine
     from infra.doctor.formats.text import render_text
@@ -26,31 +26,31 @@ def refuse_blocked_host(facts: HostFacts, config: Config) -> None:
     if blocking := select_blocking(findings):
         click.echo(render_text(blocking), err=True)
         raise LaunchError(
-            "the training cannot be launched on this host as it is",
-            hint="`qca doctor` shows the whole examination, `qca explain ID` one check.",
+            "the training cannot be launched on this host",
+            hint="`qca doctor` shows all findings, `qca explain ID` explains a check.",
         )
 
 
 def refuse_crowded_device(plan: StackPlan, running: Sequence[RunningRun]) -> None:
-    """Refuse what fits the device alone, but not beside the runs that train on it."""
+    """Refuse a training that fits the device alone, but not together with the runs on it."""
     if running and plan.trainer.fits.value is False:
         names = ", ".join(one.run for one in running)
         raise PlanError(
-            f"the training does not fit beside {names}: {plan.trainer.fits.because}\n"
+            f"the training does not fit while {names} is running: {plan.trainer.fits.because}\n"
             f"The budget is {plan.trainer.budget_bytes.because}.",
-            hint="Wait until one is done, or stop one with `qca down RUN`.",
+            hint="Wait until a run finishes, or stop one with `qca down RUN`.",
         )
 
 
 def refuse_undecodable_folder(plan: StackPlan) -> None:
-    """Refuse containers in a folder whose path Docker cannot be given: its API takes UTF-8."""
+    """Refuse containers in a folder whose path is not UTF-8, as Docker's API requires."""
     folder = Path.cwd()
     try:
         str(folder).encode()
     except UnicodeEncodeError:
         if plan.runtime.value == "compose":
             raise LaunchError(
-                f"{folder}: the path is not UTF-8, and Docker takes no other",
+                f"{folder}: Docker only accepts paths in UTF-8, and this one is not",
                 hint="Rename the folder, or train without containers: --runtime local",
             ) from None
 
@@ -62,6 +62,6 @@ def refuse_other_stack(plan: StackPlan, state: StateDir) -> None:
         return
     if (before.runtime, before.project) != (plan.runtime.value, plan.project):
         raise LaunchError(
-            f"the stack {before.project} was launched from this folder and may still be there",
+            f"the stack {before.project} was launched from this folder and may still exist",
             hint=f"Take it down first: `qca down {before.run}` (its run is kept).",
         )

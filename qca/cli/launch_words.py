@@ -1,4 +1,4 @@
-"""What `qca up` records and says of a launch: its numbers, where its run is, how it goes on."""
+"""Format and record a launch for `qca up`: its numbers, its run folder, and how to resume it."""
 
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
@@ -20,11 +20,11 @@ from qca.core.visible import escape_invisible
 from qca.runs.checkpoint_files import list_checkpoints
 from qca.runs.run_folder import RunFolder
 
-STORE_STAYS = "The store still runs; `qca down` removes the stack and keeps the run."
+STORE_STAYS = "The store is still running; `qca down` removes the stack and keeps the run."
 
 
 def announce(plan: StackPlan, alternatives: Sequence[Alternative], view: ProgressView) -> None:
-    """Say how the training is launched, and why so."""
+    """Print how the training is launched, and why."""
     if plan.runtime.value == "local":
         because = f"Without Docker: {plan.runtime.because}."
         view.note(f"{because} The store is an embedded Valkey server.")
@@ -39,7 +39,7 @@ def announce(plan: StackPlan, alternatives: Sequence[Alternative], view: Progres
 
 
 def describe_launch(facts: HostFacts, config: Config, plan: StackPlan) -> Launch:
-    """Return the record of a launch, for the commands that look at it later."""
+    """Return the record of a launch, which later commands read."""
     trains_on_gpu = plan.trainer.device.value == "cuda"
     gpus = find_gpus(facts, plan.runtime.value, config.stack.gpus) if trains_on_gpu else []
     host_bytes = int(plan.trainer.container_memory_bytes.value / CONTAINER_HEADROOM)
@@ -47,7 +47,7 @@ def describe_launch(facts: HostFacts, config: Config, plan: StackPlan) -> Launch
         runtime=plan.runtime.value,
         project=plan.project,
         run=plan.train.run,
-        runs=escape_invisible(str(RUNS.resolve())),  # JSON holds no bytes that are not UTF-8
+        runs=escape_invisible(str(RUNS.resolve())),  # JSON cannot hold bytes that are not UTF-8
         episodes=plan.train.episodes,
         device=plan.trainer.device.value,
         predicted_peak_bytes=plan.trainer.predicted_peak_bytes.value,
@@ -59,12 +59,12 @@ def describe_launch(facts: HostFacts, config: Config, plan: StackPlan) -> Launch
 
 
 def describe_detached(run: str) -> str:
-    """Return how to come back to a training that goes on by itself."""
-    return f"The training goes on. `qca attach {run}` follows it, `qca down {run}` stops it."
+    """Return how to reattach to a training that runs in the background."""
+    return f"The training continues. `qca attach {run}` follows it, `qca down {run}` stops it."
 
 
 def describe_run_place(run: str, volume: str | None) -> str:
-    """Return where a finished run is, and what can be done with it."""
+    """Return where a finished run is, and the commands for it."""
     if volume is not None:
         return f"The run is in the engine's volume {volume}; `qca fetch {run}` copies it here."
     return describe_complete_run(RUNS / run)
@@ -74,13 +74,13 @@ def describe_run_place(run: str, volume: str | None) -> str:
 def describe_interruption(
     plan: StackPlan, volume: str | None, view: ProgressView
 ) -> Generator[None]:
-    """Say after an interruption where the run is and how far, and how to go on."""
+    """Print after an interruption where the run is, its progress, and how to resume it."""
     try:
         yield
     except (KeyboardInterrupt, Terminated):
         view.end_bar()
         if found := _describe_saved(plan, volume):
-            view.note(f"{found} The same command goes on from there.")
+            view.note(f"{found} The same command resumes from there.")
         raise
 
 
@@ -92,4 +92,4 @@ def _describe_saved(plan: StackPlan, volume: str | None) -> str | None:
     saved = list_checkpoints(folder.checkpoints)
     if not saved:
         return None
-    return f"Safe in {folder.path}: {saved[-1][0]:,} of {plan.train.episodes:,} episodes."
+    return f"Saved in {folder.path}: {saved[-1][0]:,} of {plan.train.episodes:,} episodes."

@@ -1,4 +1,4 @@
-"""The records of the standard `logging` as lines on stderr; loaded for `-v` alone."""
+"""Write the records of the standard `logging` to stderr; loaded only for `-v`."""
 
 import logging
 from collections.abc import Callable
@@ -9,7 +9,7 @@ _LOGGERS = tuple(logging.getLogger(package) for package in ("qca", "infra"))
 
 
 class LineHandler(logging.Handler):
-    """Writes each record as every other message is written, without secrets."""
+    """Writes each record like every other message, with secrets masked."""
 
     def emit(self, record: logging.LogRecord) -> None:
         """Write one line."""
@@ -20,7 +20,7 @@ class LineHandler(logging.Handler):
 
 
 def show_records() -> Callable[[], None]:
-    """Show the records of both packages from now on; return what ends that."""
+    """Show the records of both packages from now on; return a function that stops it."""
     handler = LineHandler()
     for logger in _LOGGERS:
         logger.addHandler(handler)

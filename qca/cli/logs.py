@@ -1,4 +1,4 @@
-"""`qca logs`: the output of the store and the trainer."""
+"""`qca logs`: show the output of the store and the trainer."""
 
 import json
 import os
@@ -23,18 +23,20 @@ _POLL_SECONDS = 0.2
 
 
 @click.command()
-@click.option("-f", "--follow", is_flag=True, help="Go on showing what comes.")
-@click.option("-n", "--tail", type=click.IntRange(min=0), help="Only the last lines of each.")
+@click.option("-f", "--follow", is_flag=True, help="Keep showing new lines.")
+@click.option(
+    "-n", "--tail", type=click.IntRange(min=0), help="Show only the last N lines of each service."
+)
 @format_option
 @click.argument("services", nargs=-1, type=click.Choice(["store", "trainer"]))
-@click.option("--run", help="Of which run; needed where several were launched.")
+@click.option("--run", help="Run to show; needed if several were launched.")
 def logs(
     follow: bool, tail: int | None, format_: str, services: tuple[str, ...], run: str | None
 ) -> None:
-    """Show the logs of what is running, or of what ran last.
+    """Show the logs of the run that is running, or ran last.
 
-    The trainer's events are shown as sentences; as JSON, each line is an object with its service,
-    and the event or the line as it was written.
+    The trainer's events are shown as sentences. With JSON, each line is an object with the service
+    and either the event or the original line.
     """
     launched = find_launched(run)
     launch, state = launched.launch, launched.state
@@ -55,7 +57,7 @@ def logs(
 
 
 def _format_text(service: str, line: str, mask: Callable[[str], str]) -> str:
-    """Return the line after its service; an event as its sentences."""
+    """Return the line prefixed with its service; an event is returned as sentences."""
     event = _parse_event(line)
     shown = [line] if event is None else describe_event(event)
     return "\n".join(f"{service}| {mask(one)}" for one in shown)
@@ -66,7 +68,7 @@ def _format_json(service: str, line: str, mask: Callable[[str], str]) -> str:
     content = mask_document(
         {"line": line} if event is None else {"event": event.model_dump(mode="json")}, mask
     )
-    # Compose writes the container's number behind the service: `trainer-1`.
+    # Compose appends the container's number to the service: `trainer-1`.
     return json.dumps({"service": service.strip().removesuffix("-1"), **content})
 
 
@@ -80,7 +82,7 @@ def _parse_event(line: str) -> Event | None:
 def follow_log_files(
     state: StateDir, services: list[str], *, follow: bool, tail: int | None
 ) -> Iterator[tuple[str, str]]:
-    """Yield service and line of the local log files; with `follow`, until `qca up` ends."""
+    """Yield service and line from the local log files; with `follow`, until `qca up` exits."""
     from infra.stack.launch_local import list_log_files
 
     offsets: dict[Path, int] = {}
@@ -97,10 +99,10 @@ def follow_log_files(
 
 
 def _read_whole_lines(file: Path, offset: int) -> tuple[list[str], int]:
-    """Return the lines from `offset` bytes on, and the offset of what is still being written."""
+    """Return the complete lines from byte `offset` on, and the offset of the unfinished one."""
     try:
         with open_plain(file, follow=False) as log:
-            if log.seek(0, 2) < offset:  # another `qca up` has begun it anew
+            if log.seek(0, 2) < offset:  # another `qca up` has truncated it
                 offset = 0
             log.seek(offset)
             new = log.read()

@@ -1,4 +1,4 @@
-"""`qca estimate --measure`: run some steps in each way on this machine's device, and compare."""
+"""`qca estimate --measure`: run a few steps in each way on this machine's device, and compare."""
 
 # safetensors' annotations are incomplete.
 # pyright: reportUnknownVariableType=false
@@ -27,17 +27,17 @@ from qca.memory.step_timings import keep_step_timings
 from qca.memory.ways import Way, list_precisions, list_ways
 from qca.train.distributed.torch_env import prepare_environment
 
-# Enough for the longest segment four times; a CPU takes a second or more for a step.
+# Four times the longest segment; a CPU takes a second or more per step.
 _STEPS: dict[Device, int] = {"cuda": 64, "cpu": 8}
 
 
 @dataclass(frozen=True)
 class Measurement:
-    """One way to run an episode: what was predicted and measured of some steps of it."""
+    """One way to run an episode, with its prediction and its measurement of a few steps."""
 
     way: Way
     predicted_bytes: int
-    """Peak of the steps that were measured: of the GPU's allocator, or the resident set."""
+    """Peak of the measured steps: the GPU allocator's, or the resident set."""
     timing: StepTiming | None
     error: str | None = None
 
@@ -55,7 +55,7 @@ def measure_ways(
         LaunchError: nothing could be measured, for example because torch is not installed.
 
     """
-    prepare_environment()  # the children inherit it
+    prepare_environment()  # child processes inherit it
     short = train.override(steps=min(train.steps, _STEPS[device]), device=device)
     ways = list(list_ways(short, device, list_precisions(compute_capability)))
     with TemporaryDirectory(prefix="qca-measure-") as folder:
@@ -93,7 +93,7 @@ def _measure(
     )
     predicted = needs.predicted_peak_bytes if device == "cuda" else needs.total_bytes
     if budget is not None and not needs.fits(budget):
-        lack = f"needs {format_size(needs.total_bytes)}, and {format_size(budget)} are free"
+        lack = f"needs {format_size(needs.total_bytes)}, but only {format_size(budget)} is free"
         return Measurement(way, predicted, None, lack)
     answer = _time(resolved, needs.predicted_peak_bytes, folder / f"{way.precision}.safetensors")
     if error := answer.get("error"):
@@ -124,11 +124,12 @@ def _parse_answer(done: "subprocess.CompletedProcess[str]") -> dict[str, Any]:
     if done.returncode == 0:
         return parse_object(done.stdout)
     last = (done.stderr.strip().splitlines() or ["no message"])[-1]
-    return {"error": f"it ended with exit code {done.returncode}: {last}"}
+    return {"error": f"it failed with exit code {done.returncode}: {last}"}
 
 
 def _measure_drift(way: Way, folder: Path) -> float | None:
-    """Return the error of a gradient relative to its norm in fp32, which was measured first."""
+    """Return a gradient's error relative to the norm of the fp32 gradient, which is measured
+    first."""
     exact = folder / "fp32.safetensors"
     if way.precision == "fp32" or not exact.exists():
         return None
@@ -143,7 +144,7 @@ def _load_gradient(path: Path) -> NDArray[np.float64]:
 
 
 def build_measurement_document(found: list[Measurement], steps: int) -> list[dict[str, Any]]:
-    """Return the measurements as JSON, each with the seconds of an episode of `steps` steps."""
+    """Return the measurements as JSON, each with the seconds per episode of `steps` steps."""
     return [
         {
             **one.way._asdict(),
@@ -166,7 +167,7 @@ def _count_samples(timing: StepTiming, steps: int) -> float:
 
 def print_measurements(found: list[Measurement], steps: int) -> None:
     """Print the measurements as a table."""
-    from rich.console import Console  # slow to import, and JSON does not need it
+    from rich.console import Console  # slow to import, and not needed for JSON
     from rich.table import Table
 
     titles = ("recompute", "segment", "precision", "seconds", "samples/s")
@@ -201,6 +202,6 @@ def _describe_conditions(found: list[Measurement], steps: int) -> Iterator[str]:
     timing = next(one.timing for one in found if one.timing)
     yield (
         f"Measured on {timing.device} with torch {timing.torch} and batch {timing.batch_size}: the "
-        f"peak of {timing.steps} steps, the seconds of an episode of {steps} steps, and the drift, "
-        "the error of the gradient relative to fp32."
+        f"peak of {timing.steps} steps, the seconds per episode of {steps} steps, and the drift "
+        "(the error of the gradient relative to fp32)."
     )

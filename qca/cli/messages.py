@@ -1,4 +1,4 @@
-"""Messages on stderr: without secrets, and without characters that a terminal would obey."""
+"""Write messages to stderr, without secrets and control characters."""
 
 import os
 from collections.abc import Collection
@@ -11,7 +11,7 @@ from qca.core.visible import escape_invisible
 
 
 def clean(text: str, secrets: Collection[str] = ()) -> str:
-    """Return a text as it may be shown: what files and programs wrote may be in it."""
+    """Return text that is safe to show; it may contain output of files and programs."""
     known = select_secrets(os.environ).union(secrets)
     return escape_invisible(mask_secrets(text, known))
 
@@ -22,6 +22,6 @@ def say(text: str, *, color: str | None = None, secrets: Collection[str] = ()) -
 
 
 def note(text: str) -> None:
-    """Write a message to stderr that `-q` leaves out: what was done, or what comes next."""
+    """Write a message to stderr, unless `-q` is given: what was done, or what to do next."""
     if not is_quiet():
         say(text)

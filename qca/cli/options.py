@@ -1,4 +1,4 @@
-"""Options that several commands share. Values are checked by qca.core.config, not by Click."""
+"""Options shared by several commands. Values are checked by qca.core.config, not by Click."""
 
 from collections.abc import Callable
 from dataclasses import fields
@@ -14,7 +14,7 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 
 class _Flag(click.Option):
-    """The flag of one configuration key, whose help is built only when it is shown."""
+    """The flag of one configuration key; its help is built only when shown."""
 
     def __init__(self, *args: Any, table: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -31,7 +31,7 @@ class _Flag(click.Option):
 
 
 def config_flag(table: str, key: str) -> Callable[[Command], Command]:
-    """Add the flag of one key of a configuration table; its value is checked with the others."""
+    """Add the flag of one key of a configuration table; its value is validated with the others."""
     from qca.core.train_flags import format_flag_name
 
     return click.option(format_flag_name(key), key, cls=_Flag, table=table, metavar=key.upper())
@@ -54,7 +54,7 @@ config_option = click.option(
     "--config",
     "config_file",
     type=click.Path(path_type=Path),
-    help="Configuration file.  [default: qca.toml if it is there]",
+    help="Configuration file.  [default: qca.toml if it exists]",
 )
 
 
@@ -70,7 +70,7 @@ def read_config(config_file: Path | None, flags: dict[str, Any]) -> "Config":
 
 
 def _load_tables() -> "dict[str, type[StackConfig] | type[TrainConfig]]":
-    from qca.core.config import (  # not before the doctor's probes have begun
+    from qca.core.config import (  # not before the doctor's probes have started
         StackConfig,
         TrainConfig,
     )
@@ -92,7 +92,7 @@ facts_option = click.option(
     "--facts",
     "facts_file",
     type=click.Path(path_type=Path),
-    help="Judge a recorded host (`qca doctor --record`) instead of this one.",
+    help="Use a recorded host (`qca doctor --record`) instead of this one.",
 )
 
 format_option = click.option(

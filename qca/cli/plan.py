@@ -24,16 +24,16 @@ from qca.core.errors import PlanError
 from qca.core.json_object import format_object
 from qca.core.units import format_size
 
-# Shown where several GPUs or machines train together; its place is after them.
+# Shown if several GPUs or machines train together, in the row after them.
 _COMBINED = "combined batch"
 _DISTRIBUTED = ("trainer.gpus", "trainer.nnodes", "trainer.rdzv_endpoint")
-# In JSON, and at the head of a rendered file; too wide for a table.
+# Shown in JSON and at the head of a rendered file, but too wide for a table.
 _JSON_ONLY = ("trainer.base_image",)
-# Of containers: without Docker there are none, and the store is a small Valkey server.
+# For containers only: without Docker the store is a small Valkey server.
 _CONTAINERS_ONLY = ("store_port", "trainer.container_memory_bytes")
 
 _GROUPS = {"": "launch", "dragonfly": "store", "trainer": "trainer"}
-"""What the table calls the parts of a plan."""
+"""The table's headings for the parts of a plan."""
 
 
 @click.command()
@@ -43,7 +43,7 @@ _GROUPS = {"": "launch", "dragonfly": "store", "trainer": "trainer"}
 def plan(config_file: Path | None, facts_file: Path | None, format_: str, **flags: Any) -> None:
     """Show the sizing decision, with a reason for each number.
 
-    Exits with 1 if the training does not fit the memory that there is.
+    The exit code is 1 if the training does not fit the available memory.
     """
     config = read_config(config_file, flags)
     if facts_file is None:
@@ -65,14 +65,14 @@ def plan(config_file: Path | None, facts_file: Path | None, format_: str, **flag
     if stack_plan.trainer.fits.value is False:
         raise PlanError(
             "the training does not fit",
-            hint="`qca estimate --solve batch|grid|steps` finds the largest that does.",
+            hint="`qca estimate --solve batch|grid|steps` finds the largest that fits.",
         )
     if format_ == "text" and facts_file is None:
         note(f"Next: {shlex.join(['qca', *build_words(config_file, flags)])}")
 
 
 def describe_store_license(stack_plan: StackPlan) -> str:
-    """Return what to know of the license of the store's image; empty where it is not started."""
+    """Return a note on the license of the store's image, or nothing if it is not started."""
     image = stack_plan.dragonfly.image
     is_started = stack_plan.runtime.value == "compose" and is_dragonfly_image(image)
     return describe_license(parse_release(image)) if is_started else ""
@@ -88,7 +88,7 @@ def build_plan_document(stack_plan: StackPlan) -> dict[str, Any]:
 
 
 def build_table(stack_plan: StackPlan) -> Table:
-    """Return the plan's rows in groups, each with its reason."""
+    """Return the plan's rows in groups, each row with its reason."""
     table = Table("what", "value", "because", box=None, pad_edge=False, header_style="bold")
     for column in table.columns[:2]:
         column.no_wrap = True
@@ -115,7 +115,7 @@ def _format_label(path: str) -> str:
 
 
 def _select_rows(stack_plan: StackPlan) -> dict[str, Decision[Any]]:
-    """Return what the table shows: of GPUs and machines only what differs from one of each."""
+    """Return the rows to show; the numbers of GPUs and machines only if not one."""
     rows: dict[str, Decision[Any]] = {}
     for path, decision in list_decisions(stack_plan).items():
         if path not in (*_DISTRIBUTED, *_JSON_ONLY) and not _is_unused(path, stack_plan):

@@ -1,4 +1,4 @@
-"""A running training on stderr: a bar on a terminal, a line every few seconds elsewhere."""
+"""Show a training on stderr: a bar on a terminal, a line every few seconds elsewhere."""
 
 import time
 from collections.abc import Callable
@@ -22,15 +22,15 @@ from qca.runs.events import CheckpointWritten, EpisodeRecord, Event, Finished, S
 
 _LINE_SECONDS = 5.0  # between two lines in a log file
 
-# Of a line of `docker build`; leaves room for the bar on an 80-column terminal.
+# Columns for a line of `docker build`; leaves room for the bar on an 80-column terminal.
 _TICK_WIDTH = 50
 
-# Columns of a terminal from which on the bar has room for two and for three numbers beside it.
+# The least terminal width for two and for three numbers next to the bar.
 _ROOM_FOR_NUMBERS = (0, 80, 100)
 
 
 class _TimeLeft(ProgressColumn):
-    """How long the rest takes, with a label; nothing before that is known."""
+    """The remaining time with a label; empty until it is known."""
 
     max_refresh = 0.5
 
@@ -42,14 +42,14 @@ class _TimeLeft(ProgressColumn):
 
 
 class ProgressView:
-    """Shows events on stderr as they come; use it as a context manager.
+    """Shows events on stderr as they arrive; use it as a context manager.
 
-    With `-q`, only what went otherwise than planned.
+    With `-q`, only deviations from the plan.
 
     Args:
-        resume: what goes on with a training that was stopped.
+        resume: the command that resumes a stopped training.
         console: where to show it; stderr if not given.
-        get_time: the clock by which the time left is computed, in seconds.
+        get_time: the clock for the remaining time, in seconds.
 
     """
 
@@ -86,17 +86,17 @@ class ProgressView:
         self._progress.stop()
 
     def render_bar(self) -> RenderableType:
-        """Return the bar as it is now."""
+        """Return the current bar."""
         return self._progress.get_renderable()
 
     def say(self, message: str) -> None:
-        """Print a message: above the bar while there is one, otherwise below."""
-        # A terminal would break a long line in the middle of a word; a file keeps it whole.
+        """Print a message: above the bar while it is shown, otherwise below."""
+        # Wrap lines for a terminal, which would break them inside a word, but not for a file.
         whole = not self._console.is_terminal
         self._console.print(clean(message), highlight=False, markup=False, soft_wrap=whole)
 
     def note(self, message: str) -> None:
-        """Print a message that `-q` leaves out."""
+        """Print a message unless `-q` is given."""
         if not self._is_quiet:
             self.say(message)
 
@@ -119,7 +119,7 @@ class ProgressView:
                 self._show_episode(event)
                 return
             case CheckpointWritten():
-                return  # the run folder is named at the end; a line each would hide the rest
+                return  # the end names the run folder; a line per checkpoint would hide the rest
             case Started():
                 self._remove_ticker()
             case Finished():
@@ -132,7 +132,7 @@ class ProgressView:
             self._add_bar(event)
 
     def end_bar(self) -> None:
-        """Leave the bar as it is; what is said from now on stands below it."""
+        """Leave the bar on the screen; later messages are printed below it."""
         self._remove_ticker()
         self._progress.stop()
 
@@ -142,7 +142,7 @@ class ProgressView:
             self._ticker = None
 
     def _add_bar(self, event: Started) -> None:
-        """Show the run's bar; that of a trainer that was started again takes the first one's."""
+        """Show the run's bar; a restarted trainer reuses the first bar."""
         if self._task is not None:
             self._progress.remove_task(self._task)
         self._episodes = event.episodes

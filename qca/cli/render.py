@@ -1,4 +1,4 @@
-"""`qca render`: the file that runs the plan."""
+"""`qca render`: write a Compose file or Kubernetes manifests for the plan."""
 
 import difflib
 from dataclasses import replace
@@ -23,17 +23,22 @@ from qca.core.units import MIB
 
 @click.group(cls=SuggestingGroup)
 def render() -> None:
-    """Write the file that runs the plan."""
+    """Write a Compose file or Kubernetes manifests for the plan."""
 
 
 def _file_options(command: Command) -> Command:
-    """Add the options of both commands: the configuration, the host and the output."""
+    """Add the options that both commands share: configuration, host and output."""
     for option in (
         click.option(
-            "--check", is_flag=True, help="Only compare with OUTPUT; exit 1 if it differs."
+            "--check",
+            is_flag=True,
+            help="Only compare with the output file; exit with 1 if it differs.",
         ),
         click.option(
-            "-o", "--output", type=click.Path(path_type=Path), help="Write here, not to stdout."
+            "-o",
+            "--output",
+            type=click.Path(path_type=Path),
+            help="Output file, instead of stdout.",
         ),
         facts_option,
         config_options("stack", "train"),
@@ -67,13 +72,13 @@ def compose(
     type=click.IntRange(min=1, max=999),
     default=1,
     show_default=True,
-    help="Machines that train one model together, each with a pod.",
+    help="Number of machines that train one model together, one pod each.",
 )
 @click.option(
     "--trainer-image",
     default=f"qca-trainer:{read_version()}",
     show_default=True,
-    help="Where the nodes pull the trainer image from, e.g. REGISTRY/qca-trainer:1.",
+    help="The trainer image that the nodes pull, such as REGISTRY/qca-trainer:1.",
 )
 @_file_options
 def kubernetes(
@@ -85,11 +90,11 @@ def kubernetes(
     trainer_image: str,
     **flags: Any,
 ) -> None:
-    """Write the Kubernetes objects of the plan, each number with its reason.
+    """Write the plan's Kubernetes manifests, with the reason for each number.
 
-    The plan is for the machine that is examined: give --facts a file that `qca doctor
-    --record` wrote on a node. Kubernetes itself is not asked for anything. The head of the
-    file says how to apply it.
+    The plan is made for the examined machine: run `qca doctor --record` on a node, and pass the
+    file with --facts. The cluster itself is not contacted. The comment at the top of the file says
+    how to apply it.
     """
     from infra.stack.render_kubernetes import render_kubernetes
 
@@ -123,7 +128,7 @@ def _write_or_compare(text: str, output: Path | None, *, check: bool) -> None:
 
 
 def _set_compose_runtime(config: Config) -> Config:
-    """Return the configuration with the runtime `compose`, whatever this host would use."""
+    """Return the configuration with the runtime `compose`, regardless of this host."""
     return replace(config, stack=config.stack.override(runtime="compose"))
 
 
@@ -140,5 +145,5 @@ def _compare(file: Path, rendered: str) -> None:
         )
         click.echo("\n".join(lines))
         raise QcaError(
-            f"{file} is not what the plan renders", hint="Run the same command without --check."
+            f"{file} differs from the plan", hint="Run the same command without --check."
         )

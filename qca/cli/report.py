@@ -1,4 +1,4 @@
-"""`qca report`: one self-contained HTML page about a run."""
+"""`qca report`: write a self-contained HTML page about a run."""
 
 from datetime import UTC, datetime
 from importlib import import_module
@@ -21,7 +21,7 @@ from qca.core.errors import LaunchError
     "-o",
     "--output",
     type=click.Path(path_type=Path),
-    help="Write here.  [default: report.html in the run folder; comparison.html in --runs]",
+    help="Output file.  [default: report.html in the run folder; comparison.html in --runs]",
 )
 @runs_option
 @click.option(
@@ -29,7 +29,7 @@ from qca.core.errors import LaunchError
     "--config",
     "config_file",
     type=click.Path(path_type=Path),
-    help="Configuration file, for its [stack] table.  [default: qca.toml if it is there]",
+    help="Configuration file, for its [stack] table.  [default: qca.toml if it exists]",
 )
 @facts_option
 def report(
@@ -41,18 +41,18 @@ def report(
 ) -> None:
     """Write one self-contained HTML page about a run, or about several.
 
-    RUN is its name, or the path of its folder. The page has the run's curves, its memory
-    against the plan, its state in motion and in measures, the plan with its reasons, and what
-    qca doctor says of this host. Of several runs it has the curves laid over one another, and
-    what differs in their configurations. It loads nothing from a network, and names of persons
-    and machines are taken out of it.
+    RUN is its name, or the path of its folder. The page shows the run's curves, its memory compared
+    with the plan, an animation and measures of its state, the plan with its reasons, and the
+    findings of qca doctor on this host. For several runs it overlays their curves and lists the
+    differences in their configurations. It loads nothing from a network, and the names of users and
+    machines are removed.
     """
     try:
-        import_module("qca.report.page")  # raises here if the extra is not installed
+        import_module("qca.report.page")  # raises if the extra is not installed
         from qca.runs.run import find_run
     except ModuleNotFoundError as error:
         raise LaunchError(
-            f"the report needs {error.name}, which is not installed here",
+            f"the report needs {error.name}, which is not installed",
             hint=explain_install("report"),
         ) from None
     folders = [find_run(name, runs) for name in names]
@@ -60,7 +60,9 @@ def report(
         page = folders[0] / "report.html" if output is None else output
         text = _render_one(folders[0], config_file, facts_file)
     elif config_file or facts_file:
-        raise click.UsageError("-c and --facts are about a host; a page of several runs has none")
+        raise click.UsageError(
+            "-c and --facts need a single run: a page about several runs does not show the host"
+        )
     else:
         page = runs / "comparison.html" if output is None else output
         text = _render_several(folders)

@@ -1,4 +1,4 @@
-"""The host section of a report: the doctor's findings and today's plan, as plain data."""
+"""Collect the host section of a report: the doctor's findings and the current plan."""
 
 from dataclasses import asdict, replace
 
@@ -13,7 +13,7 @@ from qca.core.config import Config, TrainConfig
 from qca.core.units import format_size
 from qca.report.host_section import FindingEntry, HostSection, PlanEntry, RemedyEntry
 
-# The keys that a run's configuration holds resolved, and that a plan decides anew.
+# The keys that a run's configuration stores resolved; the plan decides them again.
 _DECIDED = ("profile", "device", "recompute", "optimizer_state")
 
 
@@ -66,6 +66,6 @@ def _summarize(facts: HostFacts) -> str:
         None if host.cpus is None else f"{host.cpus} CPUs",
         None if host.memory_bytes is None else f"{format_size(host.memory_bytes)} of memory",
         None if host.gpus is None else ", ".join(host.gpus) or "no NVIDIA GPU",
-        "Docker could not be seen" if host.docker is None else f"Docker {host.docker}",
+        "Docker's state is unknown" if host.docker is None else f"Docker {host.docker}",
     ]
     return ", ".join(part for part in parts if part)

@@ -1,4 +1,4 @@
-"""`qca rollout`: run a trained automaton, and write what is seen."""
+"""`qca rollout`: run a trained automaton and save an animation, pictures or the states."""
 
 import threading
 from collections.abc import Iterator
@@ -30,37 +30,41 @@ _STOPPING = b"\nStopping; writing what there is so far. Ctrl-C again stops at on
     "-o",
     "--output",
     type=click.Path(path_type=Path),
-    help="Write here: .html (a player), .gif, .mp4, .webm, .png (a contact sheet), .safetensors "
+    help="Output file: .html (a player), .gif, .mp4, .webm, .png (a contact sheet), .safetensors "
     "or .npz (the states).  [default: rollout.html in the run folder]",
 )
 @click.option("--steps", type=click.IntRange(0, 10_000_000), default=500, show_default=True)
-@click.option("--grid", type=int, help="Cells a side, a multiple of 4.  [default: the training's]")
 @click.option(
-    "--seed", type=click.IntRange(min=0), help="Of start and noise.  [default: the run's]"
+    "--grid", type=int, help="Cells per side, a multiple of 4.  [default: the training's]"
 )
 @click.option(
-    "--noise", type=click.FloatRange(0, 1), default=0.0, show_default=True, help="Rate of noise."
+    "--seed",
+    type=click.IntRange(min=0),
+    help="Seed of the initial state and the noise.  [default: the run's]",
+)
+@click.option(
+    "--noise", type=click.FloatRange(0, 1), default=0.0, show_default=True, help="Noise rate."
 )
 @click.option(
     "--start",
     default="random",
     show_default=True,
-    help="random, seed-cell (one excited cell), or a FILE with a state: a trajectory or .npy.",
+    help="Initial state: random, seed-cell (one excited cell), or a FILE (a trajectory or .npy).",
 )
 @click.option(
     "--field",
     "field_names",
     multiple=True,
     help="What to show: density, phase, dominant, entropy, coherence, change, asymmetry; "
-    "density:2 is that of component 2. Repeat it for several.",
+    "density:2 is the density of component 2 (repeatable).",
 )
-@click.option("--every", type=click.IntRange(min=1), help="Steps between two frames.")
+@click.option("--every", type=click.IntRange(min=1), help="Steps between frames.")
 @click.option(
     "--fps",
     type=click.FloatRange(0.1, 240),
     default=25.0,
     show_default=True,
-    help="Frames a second.",
+    help="Frames per second.",
 )
 def rollout(
     what: str,
@@ -76,12 +80,12 @@ def rollout(
     every: int | None,
     fps: float,
 ) -> None:
-    """Run a trained automaton without training it, and write what is seen.
+    """Run a trained automaton and save an animation, pictures or the states.
 
-    WHAT is a run's name or folder, a checkpoint, or a file of qca export. The page that is
-    written by default is one file with a player; it loads nothing.
+    WHAT is a run's name or folder, a checkpoint, or a file from qca export. By default it writes an
+    HTML page with a player, which loads nothing from a network.
 
-    The first Ctrl-C writes what there is so far and ends with 130; a second one ends at once.
+    The first Ctrl-C saves the frames so far and exits with 130; a second one exits immediately.
     """
     automaton = load_automaton(what, runs, device)
     from qca.rollout.request import make_request, parse_format, require_possible
@@ -106,7 +110,7 @@ def rollout(
 
 
 def _record(automaton: "Automaton", request: "RolloutRequest", states: "Iterator[State]") -> None:
-    """Run to the end, with a bar, and write the file."""
+    """Run all steps with a progress bar, and write the file."""
     from rich.console import Console
     from rich.progress import track
 

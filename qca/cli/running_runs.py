@@ -1,4 +1,4 @@
-"""What the runs of this folder that train now take of the machine's memory."""
+"""Find the memory that this folder's running trainings take of the machine."""
 
 from infra.stack.launched_runs import Launched, list_launched
 from infra.stack.state_lock import is_held
@@ -10,15 +10,15 @@ from qca.runs.run_folder import RunFolder
 
 
 def list_running_runs(planned: str) -> list[RunningRun]:
-    """Return the runs that train here beside the one that is planned, each with its memory.
+    """Return the other runs that train on this machine, each with its memory.
 
-    A run on an engine elsewhere takes none of this machine's; of one that an older version
-    launched, it is unknown what was planned. One whose record is damaged is reported.
+    A run on another machine's engine takes none of this machine's memory. The plan of a run that an
+    older version launched is unknown. A run with a damaged record is reported.
     """
     launched = list_launched()
     for run, error in launched.damaged.items():
         if run != planned:
-            say(f"What the run {run} takes of this machine is unknown: {error}.")
+            say(f"Cannot determine the memory of run {run}: {error}.")
     others = [one for run, one in launched.readable.items() if run != planned]
     found = [_describe_memory(one) for one in others if _is_training(one)]
     return [one for one in found if one is not None]
@@ -36,7 +36,7 @@ def _describe_memory(launched: Launched) -> RunningRun | None:
     if launch.device is None or peak is None or context is None:
         return None
     used, host = _measure_use(launched, launch.device, context), launch.host_bytes or 0
-    # After an episode torch with CUDA's libraries is loaded; a checkpoint's bytes come and go.
+    # After one episode torch and CUDA's libraries are loaded; a checkpoint's bytes are temporary.
     loaded = int(CUDA_RESIDENT) * len(launch.gpus or (None,)) if used else 0
     return RunningRun(
         run=launch.run,
@@ -50,7 +50,7 @@ def _describe_memory(launched: Launched) -> RunningRun | None:
 
 
 def _measure_use(launched: Launched, device: str, context: int) -> int:
-    """Return the bytes that the run is sure to hold now; 0 until an episode of it is done."""
+    """Return the bytes that the run certainly holds now; 0 until its first episode is done."""
     metrics = _open_run(launched).metrics
     try:
         if metrics.stat().st_mtime < launched.state.launch_file.stat().st_mtime:
@@ -60,7 +60,7 @@ def _measure_use(launched: Launched, device: str, context: int) -> int:
         return 0
     if not records:
         return 0
-    # CUDA's allocator keeps what it once reserved; a CPU's tensors come and go in an episode.
+    # CUDA's allocator keeps its reserved memory; a CPU frees tensors during an episode.
     return context + (records[-1].reserved_bytes or 0 if device == "cuda" else 0)
 
 

@@ -1,4 +1,4 @@
-"""`qca runs`: the runs, wherever they are; `qca runs rm`: one less."""
+"""`qca runs`: list the runs; `qca runs rm`: remove one."""
 
 import json
 import shutil
@@ -30,7 +30,7 @@ _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 @format_option
 @click.pass_context
 def runs(ctx: click.Context, runs: Path, format_: Literal["text", "json"]) -> None:
-    """List the runs, those of containers on another engine too."""
+    """List the runs, including those on another machine's engine."""
     ctx.obj = runs
     if ctx.invoked_subcommand is not None:
         return
@@ -48,10 +48,10 @@ def runs(ctx: click.Context, runs: Path, format_: Literal["text", "json"]) -> No
 
 @runs.command()
 @click.argument("run")
-@click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @click.pass_obj
 def rm(runs: Path, run: str, yes: bool) -> None:
-    """Remove RUN for good: its checkpoints, metrics and pictures."""
+    """Delete RUN permanently, with its checkpoints, metrics and pictures."""
     if run not in [one.name for one in summarize_runs(runs, datetime.now(UTC))]:
         raise InputError(f"no run {run!r} in {runs}", hint="`qca runs` lists them.")
     folder = runs / run
@@ -59,7 +59,7 @@ def rm(runs: Path, run: str, yes: bool) -> None:
     _refuse_held(folder)
     if not yes:
         _ask(folder)
-        _refuse_held(folder)  # an answer may take a while
+        _refuse_held(folder)  # the run may have started during the question
     try:
         shutil.rmtree(folder)
     except OSError as error:
@@ -70,13 +70,13 @@ def rm(runs: Path, run: str, yes: bool) -> None:
 def _refuse_held(folder: Path) -> None:
     if RunFolder(folder).is_held():
         raise LaunchError(
-            f"{folder}: a trainer works on this run", hint=f"First: qca down {folder.name}"
+            f"{folder}: a trainer is using this run", hint=f"Stop it first: qca down {folder.name}"
         )
 
 
 def _ask(folder: Path) -> None:
     if not sys.stdin.isatty():
-        raise click.UsageError("without a terminal, `qca runs rm` needs --yes")
+        raise click.UsageError("`qca runs rm` cannot ask without a terminal; use --yes")
     click.confirm(f"Remove {folder} with all its checkpoints?", abort=True, err=True)
 
 

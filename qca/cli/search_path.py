@@ -1,6 +1,6 @@
-"""Where programs and modules are looked for: never relative to the folder that qca is called in.
+"""Never search for programs and modules relative to the current folder.
 
-That folder may be somebody else's, and an empty entry or `.` in PATH or PYTHONPATH stands for it.
+That folder may be another user's, and an empty entry or `.` in PATH or PYTHONPATH means it.
 """
 
 import os
@@ -8,7 +8,7 @@ from collections.abc import MutableMapping
 
 
 def drop_relative_folders(environment: MutableMapping[str, str]) -> None:
-    """Keep the absolute folders of PATH and PYTHONPATH alone, for us and for what we start."""
+    """Keep only the absolute folders of PATH and PYTHONPATH, for this process and its children."""
     for name in ("PATH", "PYTHONPATH"):
         if name in environment:
             folders = environment[name].split(os.pathsep)

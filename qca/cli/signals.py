@@ -1,4 +1,4 @@
-"""What happens at SIGINT (Ctrl-C) and SIGTERM: every signal handler of the program is here.
+"""Every signal handler of the program, and what SIGINT (Ctrl-C) and SIGTERM do.
 
 ===========================  ========================================  ========================
 command                      SIGINT                                    SIGTERM
@@ -14,8 +14,8 @@ command                      SIGINT                                    SIGTERM
 all other commands           exit 130                                  killed by it
 ===========================  ========================================  ========================
 
-`qca train`, one process. `set_on_signals` sets the event `stop`. The training loop reads it
-between any two steps (`qca.train.loop`), gives the episode up, writes a checkpoint of the whole
+`qca train`, one process. `set_on_signals` sets the event `stop`. The training loop checks it after
+every step (`qca.train.loop`), drops the unfinished episode, writes a checkpoint of the finished
 ones and returns "stopped". That is exit code 0; after a SIGINT `qca.cli.train` raises
 KeyboardInterrupt, which is 130. A second SIGINT ends the process at once with 130
 (`end_interrupted`).
@@ -23,20 +23,20 @@ KeyboardInterrupt, which is 130. A second SIGINT ends the process at once with 1
 `qca train --processes N`. The launching process receives the signal as above; once its `stop` is
 set, it sends SIGTERM to each trainer (`qca.train.distributed.elastic`). The trainers agree to
 stop between two episodes, write one checkpoint and exit with 0. A trainer starts with SIGTERM
-blocked, until `set_on_signals` can handle it, and ignores one that comes while it is ending
-(`ignore_late_sigterm`): a death by SIGTERM would make the launcher restart it.
+blocked, until `set_on_signals` can handle it, and ignores one that arrives during its exit
+(`ignore_late_sigterm`): if SIGTERM killed it, the launcher would restart it.
 
 `qca up`. SIGTERM raises `Terminated` in the main thread (`raise_on_sigterm`), as SIGINT raises
-KeyboardInterrupt. Without Docker it then sends SIGTERM to the trainer, a process of another
+KeyboardInterrupt. Without Docker it then sends SIGTERM to the trainer, which is in another process
 session, and waits for its checkpoint (a second SIGINT kills the trainer). With Docker it takes
-the stack down (`qca.cli.take_down`); a second signal ends that with one line about what is left,
-during which both are ignored (`ignore_signals`). SIGHUP, which a closed terminal sends, is as
-SIGTERM, but under `nohup`.
+the stack down (`qca.cli.take_down`); a second signal stops that with one line about what is left,
+and both are ignored while it is written (`ignore_signals`). SIGHUP, which a closed terminal sends,
+is handled like SIGTERM, except under `nohup`.
 
-`qca doctor --deep` works in a thread, which no signal interrupts; the main thread tells it to stop
-and waits until all is removed (`qca.cli.doctor_deep`).
+`qca doctor --deep` works in a thread that signals do not interrupt; the main thread asks it to stop
+and waits until all containers are removed (`qca.cli.doctor_deep`).
 
-In a container the trainer gets SIGTERM from `docker stop`, which is the first case above.
+In a container the trainer gets SIGTERM from `docker stop`, as in the first case above.
 """
 
 import os
@@ -49,25 +49,25 @@ from typing import NoReturn
 
 from qca.core.atomic_files import drop_unfinished
 
-# What shells expect of a program that Ctrl-C ended: 128 + SIGINT.
+# The exit code that shells expect after Ctrl-C: 128 + SIGINT.
 EXIT_INTERRUPTED = 128 + signal.SIGINT
 
 _STOPPING = b"\nStopping after this step, with a checkpoint; Ctrl-C again stops at once.\n"
 
-# Ends what a progress bar does to the terminal: DECTCEM, "show cursor".
+# Undoes what a progress bar does to the terminal: DECTCEM, "show cursor".
 _SHOW_CURSOR = b"\x1b[?25h"
 
 
 class Terminated(BaseException):
-    """SIGTERM has come: clean up and end with 0, as a service should.
+    """SIGTERM was received: clean up and exit with 0, as a service should.
 
-    Not an Exception, as KeyboardInterrupt is none, so that no `except Exception` catches it.
+    Like KeyboardInterrupt, it is not an Exception, so `except Exception` does not catch it.
     """
 
 
 @contextmanager
 def raise_on_sigterm() -> Generator[None]:
-    """Raise Terminated in the main thread when SIGTERM comes, or SIGHUP where it ends a process."""
+    """Raise Terminated in the main thread on SIGTERM, and on SIGHUP unless it is ignored."""
 
     def terminate(number: int, _: FrameType | None) -> None:
         if number == signal.SIGHUP:
@@ -85,7 +85,7 @@ def raise_on_sigterm() -> Generator[None]:
 
 
 def _drop_terminal() -> None:
-    """Let what is still written go nowhere: writing to a terminal that is gone fails."""
+    """Discard further output: writing to a closed terminal fails."""
     nowhere = os.open(os.devnull, os.O_RDWR)
     for descriptor in (0, 1, 2):
         if os.isatty(descriptor):
@@ -93,7 +93,7 @@ def _drop_terminal() -> None:
 
 
 def end_terminated() -> NoReturn:
-    """End this process as SIGTERM ends one that does not handle it."""
+    """End this process as an unhandled SIGTERM would."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.raise_signal(signal.SIGTERM)
     raise AssertionError("SIGTERM is blocked")
@@ -117,10 +117,10 @@ def set_on_signals(stop: threading.Event, notice: bytes = _STOPPING) -> Generato
 
     `notice` is written to stderr when the first SIGINT comes.
 
-    A second SIGINT ends the process there and then. It raises nothing: a KeyboardInterrupt may
-    come up in a destructor, a thread's join or a callback of C code, which print or swallow it.
-    And it does not wait for the main thread, which may be in one call of C code for minutes:
-    Python writes each signal to a pipe, and a thread of its own reads from there.
+    A second SIGINT ends the process immediately. It does not raise: a KeyboardInterrupt in a
+    destructor, a thread's join or a callback of C code would be printed or swallowed.
+    Nor does it wait for the main thread, which may spend minutes in one call of C code: Python
+    writes each signal to a pipe, and a separate thread reads it.
     """
     interrupted = threading.Event()
     reading, writing = os.pipe2(os.O_CLOEXEC)
@@ -130,7 +130,7 @@ def set_on_signals(stop: threading.Event, notice: bytes = _STOPPING) -> Generato
     )
     listener.start()
     fd_before = signal.set_wakeup_fd(writing)
-    # Only to replace the handlers that would raise, or end the process.
+    # Only replaces the handlers that would raise or end the process.
     before = {
         number: signal.signal(number, _do_nothing) for number in (signal.SIGINT, signal.SIGTERM)
     }
@@ -138,12 +138,12 @@ def set_on_signals(stop: threading.Event, notice: bytes = _STOPPING) -> Generato
     try:
         yield interrupted
     finally:
-        # Once interrupted, the process is ending and a second Ctrl-C is still heard.
+        # After an interruption the process is exiting, and a second Ctrl-C still ends it.
         if not interrupted.is_set():
             for number, handler in before.items():
                 signal.signal(number, handler)
             signal.set_wakeup_fd(fd_before)
-            os.close(writing)  # ends the listener
+            os.close(writing)  # stops the listener
             listener.join()
 
 
@@ -167,9 +167,9 @@ def _listen(
 
 @contextmanager
 def ignore_late_sigterm() -> Generator[None]:
-    """In a process that a launcher has started: never die of SIGTERM itself.
+    """Never let SIGTERM kill a process that a launcher started.
 
-    The code that unblocks it handles it; after that, this process is ending anyway.
+    The code that unblocks it handles it; after that, this process is exiting anyway.
     """
     # Not SIG_IGN, which would discard a pending one.
     signal.signal(signal.SIGTERM, _do_nothing)
@@ -181,7 +181,7 @@ def ignore_late_sigterm() -> Generator[None]:
 
 
 def end_interrupted(*_: object) -> NoReturn:
-    """End this process now with 130, unwinding nothing; no file is left half-written."""
+    """Exit immediately with 130, without unwinding; no file is left half-written."""
     drop_unfinished()
     if os.isatty(2):
         with suppress(OSError):

@@ -1,4 +1,4 @@
-"""`qca status`: what is running, and how far the training is."""
+"""`qca status`: show what is running, and the progress of the training."""
 
 import contextlib
 import json
@@ -26,15 +26,16 @@ _REFRESH_SECONDS = {"local": 1.0, "compose": 3.0}
 @click.command()
 @click.argument("run", required=False)
 @format_option
-@click.option("-w", "--watch", is_flag=True, help="Show it until the training is over.")
+@click.option("-w", "--watch", is_flag=True, help="Keep showing it until the training ends.")
 def status(run: str | None, format_: str, watch: bool) -> None:
-    """Show how far the training RUN is, launched or kept.
+    """Show the progress of RUN, launched from this folder or kept.
 
-    RUN may be left out where there is one.
+    RUN may be omitted if there is only one.
     """
     if watch and format_ == "json":
         raise click.UsageError(
-            "--watch is for people; a script calls `qca status --format json` when it wants to"
+            "--watch cannot be combined with --format json; call `qca status --format json` "
+            "repeatedly"
         )
     read, current = _find_status(run)
     if format_ == "json":
@@ -51,7 +52,7 @@ def status(run: str | None, format_: str, watch: bool) -> None:
 
 
 def _find_status(run: str | None) -> tuple[Callable[[], Status | None], Status]:
-    """Return the status of a run, launched or kept, and what reads it again.
+    """Return the status of a launched or kept run, and a function that reads it again.
 
     Raises:
         LaunchError: there is none, or it is unknown what was launched.
@@ -77,18 +78,18 @@ def _find_reader(run: str | None) -> Callable[[], Status | None]:
 
 
 def _describe_next_step(current: Status) -> str:
-    """Return what can be done with a run that does not train; empty for one that does."""
+    """Return the next step for a run that is not training, or an empty string."""
     if current.running:
         return ""
     if current.is_complete:
         return describe_run_place(current.run, current.launch and current.launch.volume)
     if current.launch is None:
-        return f"It is not launched; `qca up --run {current.run}` goes on with it."
+        return f"It is not running; `qca up --run {current.run}` resumes it."
     return ""
 
 
 def _watch(read: Callable[[], Status | None], current: Status, console: Console) -> None:
-    """Show the status until the training is over, or the stack is taken down."""
+    """Show the status until the training ends or the stack is taken down."""
     with Live(_render(current, console), console=console, auto_refresh=False) as live:
         while current.running:
             time.sleep(_REFRESH_SECONDS[current.launch.runtime if current.launch else "local"])

@@ -1,4 +1,4 @@
-"""What `qca status` shows, read from the containers, the logs and the run folder."""
+"""Read the status of a run from the containers, the logs and the run folder."""
 
 import contextlib
 import tempfile
@@ -25,17 +25,17 @@ from qca.runs.progress import (
 from qca.runs.run import read_run
 from qca.runs.run_folder import RunFolder
 
-# States of a trainer's container that trains, or is about to.
+# States of the container of a trainer that is training, or is about to.
 _ALIVE = ("created", "running", "restarting", "paused")
 
 
 @dataclass(frozen=True)
 class Status:
-    """A run: what of it was launched from here, and how far it is."""
+    """The status of a run: what was launched from here, and its progress."""
 
     run: str
     launch: Launch | None
-    """None where nothing of it was launched from here, or it was taken down."""
+    """None if it was not launched from here, or was taken down."""
     title: str
     services: Sequence[dict[str, Any]]
     progress: Progress | None
@@ -61,7 +61,7 @@ class Status:
 
 
 def read_status(state: StateDir) -> Status | None:
-    """Return the status; None if nothing was launched, or it was taken down meanwhile."""
+    """Return the status, or None if nothing was launched or it was taken down meanwhile."""
     launch = read_launch(state)
     if launch is None:
         return None
@@ -74,7 +74,7 @@ def read_status(state: StateDir) -> Status | None:
 
 
 def find_kept(name: str | None) -> Path | None:
-    """Return the folder of the run of that name, or of the only one, whatever was launched."""
+    """Return the folder of the named run, or of the only one, launched or not."""
     if name is None:
         folders = [file.parent for file in RUNS.glob("*/config.json")]
         return folders[0] if len(folders) == 1 else None
@@ -84,7 +84,7 @@ def find_kept(name: str | None) -> Path | None:
 
 
 def read_kept(folder: Path) -> Status:
-    """Return the status of a run that is in `runs/` and was not launched, or was taken down.
+    """Return the status of a run in `runs/` that was not launched, or was taken down.
 
     Raises:
         InputError: a file of the run is damaged.
@@ -129,7 +129,7 @@ def _read_earlier_records(stack: Any, run: str) -> list[EpisodeRecord]:
 
     with tempfile.TemporaryDirectory(prefix="qca-") as folder:
         copy = Path(folder) / "metrics.jsonl"
-        with contextlib.suppress(LaunchError):  # the file comes with the first episode
+        with contextlib.suppress(LaunchError):  # the first episode creates the file
             copy_from_trainer(stack, f"{RUNS}/{run}/metrics.jsonl", copy)
         return parse_newest_records(read_last_lines(copy))
 

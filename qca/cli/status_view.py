@@ -1,4 +1,4 @@
-"""The text of `qca status`."""
+"""Render the text of `qca status`."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -15,7 +15,7 @@ _BAR_WIDTH = 30
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
 
-# Of the words for a service's state and health; the others keep the terminal's color.
+# Colors of a service's state and health; other words keep the terminal's color.
 _STYLES = {
     "running": "green",
     "healthy": "green",
@@ -27,16 +27,16 @@ _STYLES = {
     "dead": "red",
 }
 
-# Shares of the budget from which on the memory's bar warns.
+# Shares of the budget at which the color of the memory bar changes.
 _MUCH, _TOO_MUCH = 0.8, 0.95
 
 
 def render_status(
     title: str, services: Sequence[dict[str, Any]] | None, progress: Progress | None, *, bar: bool
 ) -> RenderableType:
-    """Return the services and how far the training is; with bars and a curve on a terminal.
+    """Return the services and the training's progress, with bars and a curve on a terminal.
 
-    `services` is None where none is to be expected.
+    `services` is None if none is expected.
     """
     parts: list[RenderableType] = [Text(title, style="bold"), Text()]
     if services is not None:
@@ -47,7 +47,7 @@ def render_status(
 
 
 def draw_sparkline(values: Sequence[float]) -> str:
-    """Return a block for each value, the lowest for the smallest."""
+    """Return a block character per value, the lowest block for the smallest value."""
     low, high = min(values), max(values)
     steps = len(_BLOCKS) - 1
     shares = [(value - low) / (high - low) if high > low else 0 for value in values]
@@ -79,7 +79,7 @@ def _render_progress(progress: Progress, bar: bool) -> Table:
             (draw_sparkline(progress.losses), "cyan"), f"  the newest {count} episodes"
         )
         grid.add_row("", curve)
-    speed = f"{newest.steps_per_second:.3g} steps/s, {newest.seconds:.3g} s an episode"
+    speed = f"{newest.steps_per_second:.3g} steps/s, {newest.seconds:.3g} s per episode"
     grid.add_row("speed", speed)
     grid.add_row("memory", _format_memory(progress.memory))
     if bar and progress.memory.budget_bytes:

@@ -1,4 +1,4 @@
-"""The steps of a long computation on stderr: a bar on a terminal, a line now and then elsewhere."""
+"""Show the steps of a long computation on stderr: a bar on a terminal, otherwise lines."""
 
 import time
 from collections.abc import Callable, Generator
@@ -16,7 +16,7 @@ _LINE_SECONDS = 5.0  # between two lines in a log file, as of a training
 
 @contextmanager
 def show_steps(name: str, total: int) -> Generator[Callable[[int], None]]:
-    """Yield what is called with the number of steps made since its last call."""
+    """Yield a function to call with the number of steps since its last call."""
     console = Console(stderr=True)
     if is_quiet() or not console.is_terminal:
         yield _StepLines(name, total).advance
@@ -27,14 +27,14 @@ def show_steps(name: str, total: int) -> Generator[Callable[[int], None]]:
 
 
 class _StepLines:
-    """Says how far it is, at most once in a few seconds."""
+    """Prints the progress, at most once every few seconds."""
 
     def __init__(self, name: str, total: int) -> None:
         self._name, self._total, self._made = name, total, 0
         self._start = self._last_line = time.monotonic()
 
     def advance(self, steps: int) -> None:
-        """Count the steps, and say so if a line is due."""
+        """Count the steps, and print a line if one is due."""
         self._made += steps
         now = time.monotonic()
         if now - self._last_line < _LINE_SECONDS:

@@ -1,20 +1,20 @@
-"""The standard streams, where whoever started qca has closed them (`qca plan >&-`)."""
+"""Handle standard streams that are closed (`qca plan >&-`) or can no longer be written."""
 
 import os
 import sys
 
 
 def open_closed_streams() -> None:
-    """Let each closed standard stream read and write nothing.
+    """Open /dev/null for each closed standard stream.
 
-    The first file that is opened would otherwise take its number, and what libraries and children
-    print would be written into that file.
+    Otherwise the next file to be opened would get its descriptor, and the output of libraries and
+    child processes would go to that file.
     """
     for number in (0, 1, 2):
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # takes the lowest free number, which is this one
+            os.open(os.devnull, os.O_RDWR)  # returns the lowest free descriptor, which is this one
             os.set_inheritable(number, True)
     sys.stdin = sys.stdin or os.fdopen(0, closefd=False)
     sys.stdout = sys.stdout or os.fdopen(1, "w", closefd=False)
@@ -22,5 +22,5 @@ def open_closed_streams() -> None:
 
 
 def discard_output() -> None:
-    """Write what is left of stdout to nowhere: its reader is gone, or its disk is full."""
+    """Discard the rest of stdout: its reader is gone, or its disk is full."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

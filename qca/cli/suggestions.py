@@ -1,4 +1,4 @@
-"""A group of commands that names the nearest one where a word is none of them."""
+"""A group of commands that suggests similar names for an unknown command."""
 
 from difflib import get_close_matches
 
@@ -6,7 +6,7 @@ import click
 
 
 class SuggestingGroup(click.Group):
-    """As Click's own, whose newest versions suggest only commands that are already loaded."""
+    """Replaces Click's suggestions, which in its newest versions cover only loaded commands."""
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -14,7 +14,7 @@ class SuggestingGroup(click.Group):
         """Return the command that the first word names.
 
         Raises:
-            UsageError: there is none; it says which come near.
+            UsageError: the command does not exist; the message suggests similar ones.
 
         """
         name, names = args[0], self.list_commands(ctx)

@@ -1,4 +1,4 @@
-"""Taking a stack down: all of it, or one line about what still runs and what ends it."""
+"""Take a stack down, or report what is still running and how to stop it."""
 
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -12,10 +12,10 @@ if TYPE_CHECKING:
 
 
 def take_down(project: str, *, volumes: bool, say: Callable[[str], None]) -> "Removed":
-    """Remove the stack; interrupted, say what is left of it.
+    """Remove the stack; if interrupted, report what is left of it.
 
     Raises:
-        LaunchError: the engine refuses, or the project is another folder's.
+        LaunchError: the engine refuses, or the project belongs to another folder.
 
     """
     from infra.stack.removal import remove_project
@@ -34,7 +34,7 @@ def _describe_remains(project: str) -> str:
     try:
         services = list_remaining(project)
     except LaunchError as error:
-        return f"What still runs of the stack {project} is unknown: {error}. `qca down` ends it."
+        return f"Cannot determine what is left of {project}: {error}. `qca down` removes it."
     if not services:
         return f"No container of the stack {project} is left."
-    return f"Still there of the stack {project}: {', '.join(services)}. `qca down` ends it."
+    return f"Left of the stack {project}: {', '.join(services)}. `qca down` removes it."

@@ -1,4 +1,4 @@
-"""`qca train`: the trainer itself, here in this process."""
+"""`qca train`: run the trainer in this process."""
 
 import contextlib
 import threading
@@ -34,42 +34,46 @@ if TYPE_CHECKING:
 
 @click.command()
 @config_options("train")
-@click.option("--resume", is_flag=True, help="Go on with the run, if it has been started.")
+@click.option("--resume", is_flag=True, help="Resume the run if it exists.")
 @runs_option
 @click.option(
     "--progress",
     type=click.Choice(["auto", "json"]),
     default="auto",
     show_default=True,
-    help="A bar or lines on stderr, or one JSON event a line on stdout.",
+    help="A bar or lines on stderr, or one JSON event per line on stdout.",
 )
-@click.option("--store", "store_url", help="Redis-protocol store that gets a copy of the metrics.")
+@click.option(
+    "--store", "store_url", help="Redis-compatible store that receives a copy of the metrics."
+)
 @click.option(
     "--store-flags",
     type=click.Path(path_type=Path),
-    help="Dragonfly's flag file, which holds the store's password.",
+    help="Dragonfly's flag file with the store's password.",
 )
 @click.option(
     "--processes",
     type=click.IntRange(min=1, max=1024),
     default=1,
     show_default=True,
-    help="Processes of this machine, one for each GPU, each with a batch of its own.",
+    help="Processes on this machine, one per GPU, each with its own batch.",
 )
 @click.option(
     "--nnodes",
     type=click.IntRange(min=1, max=1024),
     default=1,
     show_default=True,
-    help="Machines that train together; start the same on each.",
+    help="Machines that train together; run the same command on each.",
 )
 @click.option(
-    "--rdzv-endpoint", metavar="HOST:PORT", help="One of these machines, where they meet."
+    "--rdzv-endpoint",
+    metavar="HOST:PORT",
+    help="Address on one of these machines where all of them meet.",
 )
 @click.option(
     "--init",
     type=click.Path(path_type=Path),
-    help="Weights to begin with: safetensors, or saved with torch.save (no code in it is run).",
+    help="Initial weights: safetensors, or saved with torch.save (code in the file is never run).",
 )
 def train(
     config_file: Path | None,
@@ -84,17 +88,19 @@ def train(
     rdzv_endpoint: str | None,
     **flags: Any,
 ) -> None:
-    """Train here, in this process: what the container runs.
+    """Train in this process, as the container does.
 
-    The first Ctrl-C writes a checkpoint and ends with 130, a second one ends at once;
-    SIGTERM writes a checkpoint and ends with 0.
+    The first Ctrl-C writes a checkpoint and exits with 130, a second one exits immediately; SIGTERM
+    writes a checkpoint and exits with 0.
 
-    With --processes or --nnodes, torch's elastic launcher starts and watches that many
-    trainers; where one is lost, all go on from the last checkpoint. Several machines need one
-    folder --runs that all of them see.
+    With --processes or --nnodes, torch's elastic launcher starts and monitors that many trainers;
+    if one is lost, all resume from the last checkpoint. Several machines need a --runs folder that
+    all of them can access.
     """
     if nnodes > 1 and rdzv_endpoint is None:
-        raise click.UsageError("--nnodes needs --rdzv-endpoint HOST:PORT, where the machines meet")
+        raise click.UsageError(
+            "--nnodes needs --rdzv-endpoint HOST:PORT, the address where the machines meet"
+        )
     prepare_environment()  # before torch is loaded
     config = _resolve(read_config(config_file, flags), processes=processes, nnodes=nnodes)
     resume = resume or (is_launched() and is_restarted())
@@ -132,7 +138,7 @@ def train(
 
 
 def _resolve(config: Config, *, processes: int, nnodes: int) -> TrainConfig:
-    """Return the training with every `auto` resolved; probes the host only if there is one."""
+    """Return the training with every `auto` resolved; probe the host only if there is one."""
     train = config.train
     choices = (
         train.profile,
@@ -153,9 +159,9 @@ def _resolve(config: Config, *, processes: int, nnodes: int) -> TrainConfig:
 
 
 def _predict_memory(train: TrainConfig) -> dict[str, int]:
-    """Return the fields of a request that say what the training is predicted to take."""
+    """Return the fields of a request that hold the memory prediction."""
     if train.device == "auto" or train.recompute == "auto":
-        return {}  # not reached: both are resolved before a training starts
+        return {}  # unreachable: both are resolved before a training starts
     floor = read_resident_floor() if train.device == "cpu" else None
     found = estimate(train, recompute=train.recompute, device=train.device, resident_floor=floor)
     return {
@@ -165,11 +171,11 @@ def _predict_memory(train: TrainConfig) -> dict[str, int]:
 
 
 def _launch(request: TrainRequest, stop: threading.Event) -> None:
-    """Let the launcher run `qca train` in each process, until all have ended."""
-    # Here once, instead of in each process.
+    """Let the launcher run `qca train` in each process until all have exited."""
+    # Once here, instead of in each process.
     RunFolder(request.folder).check_start(request.config, resume=request.resume)
     with set_on_signals(stop) as interrupted:
-        _load_session()  # says so if torch is not installed
+        _load_session()  # reports a missing torch
         from qca.train.distributed.elastic import run_processes
 
         run_processes(request, stop)
@@ -178,24 +184,24 @@ def _launch(request: TrainRequest, stop: threading.Event) -> None:
 
 
 def _load_session() -> "Callable[..., str]":
-    """Return `run_session`; torch is loaded here and not before."""
+    """Return `run_session`, importing torch only now."""
     try:
         from qca.train.session import run_session
     except ModuleNotFoundError as error:
         raise LaunchError(
-            f"the trainer needs {error.name}, which is not installed here",
+            f"the trainer needs {error.name}, which is not installed",
             hint=explain_install("train"),
         ) from None
     return run_session
 
 
 def _check_end(finish: str, stop: threading.Event, interrupted: threading.Event) -> None:
-    """Raise if the training ended by Ctrl-C, or because another process was told to stop."""
+    """Raise if the training stopped because of Ctrl-C or a signal to another process."""
     if interrupted.is_set():
         raise KeyboardInterrupt
     if finish == "stopped" and not stop.is_set():
-        # 0 would tell torchrun, and a cluster, that this training is finished.
+        # With 0, torchrun or a cluster would consider this training finished.
         raise LaunchError(
-            "another process of this training was told to stop; a checkpoint is written",
-            hint="Started again with --resume, all of them go on from there.",
+            "another process of this training was stopped; a checkpoint was written",
+            hint="To resume from it, start all of them again with --resume.",
         )

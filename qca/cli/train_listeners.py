@@ -1,4 +1,4 @@
-"""The listeners of `qca train`: the view of its events, and the sender of its metrics."""
+"""The listeners of `qca train`: they show its events and send its metrics."""
 
 import contextlib
 import sys
@@ -23,7 +23,7 @@ Warn = Callable[[str], None]
 def open_listeners(
     request: TrainRequest, stop: threading.Event, *, leads: bool
 ) -> Generator[tuple[list[Listener], Warn]]:
-    """Yield the listeners to events, and the function for warnings; only the leader has some."""
+    """Yield the event listeners and the function for warnings; only the leader has listeners."""
     if not leads:
         yield [], lambda message: None
         return
@@ -55,7 +55,7 @@ def _open_view(request: TrainRequest, stop: threading.Event) -> Generator[tuple[
 
 @contextlib.contextmanager
 def _open_sender(request: TrainRequest, warn: Warn) -> Generator[Listener]:
-    """Yield a listener that notifies the sender; without a store it does nothing."""
+    """Yield a listener that notifies the sender; without a store, the listener does nothing."""
     if request.store_url is None:
         yield lambda event: None
         return

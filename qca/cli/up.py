@@ -1,4 +1,4 @@
-"""`qca up`: examine, plan, launch, wait until healthy, follow."""
+"""`qca up`: examine the host, plan, launch, wait until healthy, and follow."""
 
 from contextlib import closing
 from dataclasses import replace
@@ -42,15 +42,17 @@ from qca.runs.run_folder import RunFolder
 
 
 @click.command()
-@click.option("-d", "--detach", is_flag=True, help="Return once it trains; `attach` follows it.")
+@click.option(
+    "-d", "--detach", is_flag=True, help="Return once it is training; `attach` follows it."
+)
 @config_options("stack", "train")
 def up(config_file: Path | None, detach: bool, **flags: Any) -> None:
-    """Launch the training and follow it to its end.
+    """Launch the training and follow it until it finishes.
 
-    With a Docker Engine and Compose V2 the trainer and the store run as containers; without
-    them, the same trainer runs here. Ctrl-C stops what was launched, with a checkpoint; the
-    next `qca up` goes on from there. Several runs may train at once, each under a name of its
-    own (--run).
+    With a Docker Engine and Compose V2 the trainer and the store run as containers; without them,
+    the same trainer runs as a local process. Ctrl-C writes a checkpoint and stops the training; the
+    next `qca up` resumes from there. Several runs may train at once, each with its own name
+    (--run).
     """
     config = read_config(config_file, flags)
     RunFolder(RUNS / config.train.run).check()
@@ -64,7 +66,7 @@ def up(config_file: Path | None, detach: bool, **flags: Any) -> None:
 
 
 def _launch(config: Config, detach: bool) -> Runtime:
-    """Launch the training, but for one that is to run detached without Docker; return how."""
+    """Launch the training and return how, except a detached one without Docker."""
     state = StateDir(STATE_DIR / config.train.run)
     project = choose_project(config.stack.project, config.train.run, list_launched())
     volume = name_volume(config.stack.project)

@@ -1,8 +1,8 @@
-"""`-v` and `-q`, before or after any command: more on stderr, or only what must be said.
+"""`-v` and `-q`, before or after any command: more output on stderr, or only errors, warnings and
+questions.
 
-With `-v`, records of the standard `logging` are shown, secrets masked: each program that is run,
-each file that is read, each probe. With `-q`, notes and progress are left out; errors, warnings and
-questions stay.
+With `-v`, records of the standard `logging` are shown with secrets masked: each program run, each
+file read, each probe. With `-q`, notes and progress are left out.
 """
 
 from typing import Any
@@ -15,10 +15,14 @@ _HIDE = "qca.hide-records"
 
 
 def add_verbosity(command: click.Command) -> click.Command:
-    """Give a command, and those in it, the two options."""
+    """Add the two options to a command and its subcommands."""
     if not any(isinstance(one, _Switch) for one in command.params):
         command.params += [
-            _Switch(_VERBOSE, ["-v", "--verbose"], "Show on stderr what is run, read and asked."),
+            _Switch(
+                _VERBOSE,
+                ["-v", "--verbose"],
+                "Log each program run, file read and probe to stderr.",
+            ),
             _Switch(_QUIET, ["-q", "--quiet"], "Leave out notes and progress."),
         ]
     if isinstance(command, click.Group):
@@ -28,17 +32,17 @@ def add_verbosity(command: click.Command) -> click.Command:
 
 
 def is_quiet() -> bool:
-    """Whether `-q` was given."""
+    """Return whether `-q` was given."""
     return _is_given(_QUIET)
 
 
 def is_verbose() -> bool:
-    """Whether `-v` was given."""
+    """Return whether `-v` was given."""
     return _is_given(_VERBOSE)
 
 
 def hide_records() -> None:
-    """Show no records from now on, for an answer that `-v` makes longer by itself."""
+    """Stop showing records, for a command whose own output `-v` extends."""
     ctx = click.get_current_context()
     if hide := ctx.meta.get(_HIDE):
         hide()
@@ -50,7 +54,7 @@ def _is_given(key: str) -> bool:
 
 
 class _Switch(click.Option):
-    """A flag that holds for the whole call, wherever it stands."""
+    """A flag for the whole call, at any position."""
 
     def __init__(self, key: str, names: list[str], text: str) -> None:
         super().__init__(names, is_flag=True, is_eager=True, expose_value=False, help=text)
@@ -61,7 +65,7 @@ class _Switch(click.Option):
         if is_given and not ctx.resilient_parsing and not ctx.meta.get(self._key):
             ctx.meta[self._key] = True
             if ctx.meta.get(_QUIET) and ctx.meta.get(_VERBOSE):
-                raise click.UsageError("-v and -q contradict each other.", ctx)
+                raise click.UsageError("-v and -q cannot be combined.", ctx)
             if self._key == _VERBOSE:
                 from qca.cli.log_lines import show_records
 

@@ -1,4 +1,4 @@
-"""`qca --version -v`: the versions of all that a training rests on; nothing of it is imported."""
+"""`qca --version -v`: list the versions of what a training depends on, without importing it."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ from qca.core.distribution import read_version
 
 
 def describe_versions(facts: HostFacts) -> str:
-    """Return a line for each part: its version, or why it is not known."""
+    """Return a line for each part with its version, or why it is unknown."""
     lines = [("qca", read_version()), *_list_python(facts), *_list_docker(facts)]
     width = max(len(name) for name, _ in lines)
     return "\n".join(f"{name:<{width}}  {text}" for name, text in lines)
@@ -25,10 +25,10 @@ def _list_python(facts: HostFacts) -> Iterator[tuple[str, str]]:
 def _list_docker(facts: HostFacts) -> Iterator[tuple[str, str]]:
     compose = facts.compose
     if isinstance(compose, Known) and isinstance(compose.value, ComposePlugin):
-        client = compose.value.client_version or "unknown: it names none"
+        client = compose.value.client_version or "unknown: no version reported"
         yield "Docker client", f"{client} ({compose.value.docker_client})"
     else:
-        yield "Docker client", "unknown: it is asked only where `docker compose` answers"
+        yield "Docker client", "unknown: read only if `docker compose` works"
     yield "Docker Engine", _describe_engine(facts.docker)
     if isinstance(compose, Unknown):
         yield "Docker Compose", _explain(compose)

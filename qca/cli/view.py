@@ -1,4 +1,4 @@
-"""`qca view`: a trained automaton live in a browser."""
+"""`qca view`: run a trained automaton live in the browser."""
 
 import asyncio
 import webbrowser
@@ -17,7 +17,9 @@ from qca.core.errors import LaunchError
 @what_argument
 @runs_option
 @device_option
-@click.option("--grid", type=int, help="Cells a side, a multiple of 4.  [default: the training's]")
+@click.option(
+    "--grid", type=int, help="Cells per side, a multiple of 4.  [default: the training's]"
+)
 @click.option(
     "--port",
     type=click.IntRange(0, 65535),
@@ -26,12 +28,12 @@ from qca.core.errors import LaunchError
 )
 @click.option("--open", "opens", is_flag=True, help="Open the page in a browser.")
 def view(what: str, runs: Path, device: Device, grid: int | None, port: int, opens: bool) -> None:
-    """Run a trained automaton live, in a page on this machine.
+    """Run a trained automaton live in the browser.
 
-    WHAT is a run's name or folder, a checkpoint, or a file of qca export. The page starts,
-    pauses and steps it, shows any field, and lets you draw on it. Only someone who has the
-    address, with its token, can open it, and only on this machine. Closing the page stops the
-    stepping; Ctrl-C ends the command.
+    WHAT is a run's name or folder, a checkpoint, or a file from qca export. On the page you can
+    start, pause and step it, show any field, and draw on it. The page opens only on this machine,
+    and only with the token in its address. Closing the page stops the stepping; Ctrl-C stops the
+    command.
     """
     automaton = load_automaton(what, runs, device)
     try:
@@ -40,15 +42,15 @@ def view(what: str, runs: Path, device: Device, grid: int | None, port: int, ope
         from qca.viewer.simulation import Simulation
     except ModuleNotFoundError as error:
         raise LaunchError(
-            f"the viewer needs {error.name}, which is not installed here",
+            f"the viewer needs {error.name}, which is not installed",
             hint=explain_install("view"),
         ) from None
-    cells = automaton.make_start(grid=grid).shape[1]  # refuses a grid that is not possible
+    cells = automaton.make_start(grid=grid).shape[1]  # refuses an invalid grid
     automaton.require_memory(cells)
     with bind(port) as bound:
         address = make_address(bound)
         page = render_page(automaton, cells, address)
-        click.echo(f"Open {address.page} in a browser; Ctrl-C ends the view.", err=True)
+        click.echo(f"Open {address.page} in a browser; Ctrl-C stops the viewer.", err=True)
         if opens:
             webbrowser.open(address.page)
         asyncio.run(serve_pages(bound, address, page, lambda: Simulation(automaton, grid=cells)))

@@ -96,7 +96,7 @@ class MetricsLog:
 
 def _write_error(path: Path, error: OSError) -> CheckpointError:
     return CheckpointError(
-        f"{path}: cannot be written: {error.strerror}",
+        f"{path}: cannot write the file: {error.strerror}",
         hint="Make room or fix the permissions, then continue with --resume.",
     )
 

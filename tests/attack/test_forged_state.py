@@ -72,7 +72,7 @@ def test_one_damaged_record_leaves_the_others_to_be_asked_for(damaged):
 def test_one_damaged_record_leaves_the_others_to_be_taken_down(damaged):
     done = damaged("down", "--all", check=1)
     assert "b/launch.json cannot be read" in done.stderr
-    assert "c does not run. It is kept." in done.stderr
+    assert "c is not running. It is kept." in done.stderr
     assert [path.name for path in (damaged.folder / ".qca").iterdir()] == ["b"]
 
 
@@ -85,9 +85,9 @@ def test_one_damaged_record_is_reported_beside_the_runs(damaged):
 
 def test_what_a_damaged_run_takes_is_reported_as_unknown(damaged):
     done = damaged("plan", "--facts", TESTS / "hosts/cpu-engine.json")
-    assert "What the run b takes" not in done.stderr  # it would be of another machine
+    assert "the memory of run b" not in done.stderr  # it would be of another machine
     done = damaged("plan")
-    assert "What the run b takes of this machine is unknown" in done.stderr
+    assert "Cannot determine the memory of run b" in done.stderr
 
 
 def test_another_run_is_refused_by_its_own_damaged_record_alone(damaged):

@@ -55,5 +55,5 @@ def test_a_local_run_is_launched_looked_at_and_taken_down(undecodable):
 
 def test_a_launch_with_docker_is_refused(undecodable):
     done = undecodable("up", "--runtime=compose", check=1)
-    assert "caf\\xe9 \\x1b[31m: the path is not UTF-8, and Docker takes no other" in done.stderr
+    assert "caf\\xe9 \\x1b[31m: Docker only accepts paths in UTF-8" in done.stderr
     assert "--runtime local" in done.stderr

@@ -36,7 +36,7 @@ def configured(qca):
         ("logs database", "database"),
         ("logs --tail -1", "--tail"),
         ("status --format xml", "xml"),
-        ("status --watch --format json", "--watch is for people"),
+        ("status --watch --format json", "--watch cannot be combined"),
         ("report", "RUN"),
         ("report nowhere", "neither runs/nowhere nor nowhere has a config.json"),
         ("doctor --only QCA999", "QCA999"),

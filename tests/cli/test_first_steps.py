@@ -29,7 +29,7 @@ def test_every_line_of_it_can_be_taken_as_it_is(qca):
 def test_init_leaves_a_file_alone_that_is_there(qca):
     (qca.folder / "qca.toml").write_text("[train]\ngrid = 8\n")
     done = qca("init", check=2)
-    assert "qca.toml: there is one already" in done.stderr
+    assert "qca.toml: the file already exists" in done.stderr
     assert (qca.folder / "qca.toml").read_text() == "[train]\ngrid = 8\n"
 
 
@@ -59,13 +59,13 @@ def test_plan_names_the_command_that_launches_it(qca):
 
 
 def test_down_takes_a_run_or_all_of_them(qca):
-    assert "--all ends every run" in qca("down", "first", "--all", check=2).stderr
+    assert "--all stops every run" in qca("down", "first", "--all", check=2).stderr
 
 
 def test_down_without_an_engine_says_what_it_does_not_know(tmp_path):
     done = Program(tmp_path, {"DOCKER_HOST": "unix:///nonexistent"})("down")
     assert "Nothing was launched from this folder." in done.stderr
-    assert "Whether containers are left is unknown: " in done.stderr
+    assert "Cannot determine whether containers are left: " in done.stderr
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

@@ -43,7 +43,7 @@ def test_one_that_is_not_done_can_go_on(kept):
     shutil.copytree(kept.folder / "runs" / "first", kept.folder / "runs" / "second")
     config = kept.folder / "runs" / "second" / "config.json"
     config.write_text(config.read_text().replace('"episodes": 6', '"episodes": 9'))
-    assert "`qca up --run second` goes on with it" in kept("status", "second").stderr
+    assert "`qca up --run second` resumes it" in kept("status", "second").stderr
     assert "nothing was launched" in kept("status", check=1).stderr  # which of the two?
 
 

@@ -47,7 +47,7 @@ def test_quiet_leaves_problems_alone(columns, capsys):
             view.note("Run folder: runs/first")
     assert capsys.readouterr().err.splitlines() == [
         "Note: the disk is slow",
-        "Episode 2 is skipped: the loss is not finite.",
+        "Skipped episode 2: the loss is not finite.",
     ]
 
 

@@ -37,4 +37,4 @@ def test_a_budget_that_was_given_holds_today_too():
 def test_the_host_in_a_sentence():
     assert "NVIDIA" in describe("gpu-workstation").summary
     assert "no NVIDIA GPU" in describe("cpu-engine").summary
-    assert "Docker could not be seen" in describe_recorded_host("all-unknown").summary
+    assert "Docker's state is unknown" in describe_recorded_host("all-unknown").summary

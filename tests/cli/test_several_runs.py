@@ -55,7 +55,7 @@ def test_a_run_that_trains_is_not_launched_twice_nor_removed(several):
     assert "another `qca up`" in refused
     assert "`qca down a`" in refused
     for words in (("--yes",), ()):  # refused before it is asked for
-        assert "a trainer works" in several("runs", "rm", "a", *words, check=1).stderr
+        assert "a trainer is using" in several("runs", "rm", "a", *words, check=1).stderr
 
 
 def test_attach_follows_and_ctrl_c_detaches(several):
@@ -63,7 +63,7 @@ def test_attach_follows_and_ctrl_c_detaches(several):
         wait_for(lambda: "loss " in terminal.read())
         terminal.process.send_signal(signal.SIGINT)
         assert terminal.process.wait(30) == 0
-        assert "Detached; the training goes on" in terminal.read()
+        assert "Detached; the training continues" in terminal.read()
         assert "`qca down a`" in " ".join(terminal.read().split())
     made = len(episodes(several, "a"))
     wait_for(lambda: len(episodes(several, "a")) > made)
@@ -93,7 +93,7 @@ def test_taking_all_down_does_not_say_that_there_was_nothing(qca):
     launch = {"runtime": "local", "project": "qca", "run": "first", "runs": "runs"}
     (folder / "launch.json").write_text(json.dumps(launch))
     done = qca("down", "--all")
-    assert "first does not run. It is kept." in done.stderr
+    assert "first is not running. It is kept." in done.stderr
     assert "nothing was launched" not in done.stderr.lower()
     assert not folder.exists()
 

@@ -73,7 +73,7 @@ def test_the_first_ctrl_c_writes_a_checkpoint(trainable):
         done = train.end(signal.SIGINT)
     assert done.returncode == 130
     assert checkpoints(trainable)[-1] == episodes(trainable)[-1]
-    assert "the same command with --resume goes on from there" in done.stderr
+    assert "the same command with --resume resumes from there" in done.stderr
 
 
 def test_a_complete_run_names_its_folder_and_what_shows_it(trained):

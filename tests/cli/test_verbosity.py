@@ -132,7 +132,7 @@ def test_both_together_are_a_usage_error():
     done = CliRunner().invoke(cli, ["-q", "plan", "-v"])
 
     assert done.exit_code == 2
-    assert "-v and -q contradict each other" in done.stderr
+    assert "-v and -q cannot be combined" in done.stderr
 
 
 def test_outside_a_command_nothing_is_quiet():

@@ -12,7 +12,7 @@ from tests.support.program import Program
 def test_it_says_where_the_page_is_and_ends_with_ctrl_c(tmp_path):
     write_trained_run(tmp_path / "runs" / "first")
     with Program(tmp_path).start("view", "first") as running:
-        running.wait_for_stderr("Ctrl-C ends the view.")
+        running.wait_for_stderr("Ctrl-C stops the viewer.")
         [url] = re.findall(r"http://127\.0\.0\.1:\d+/\S+/", running.read_stderr())
         with urllib.request.urlopen(url, timeout=20) as answer:
             assert b"qca view" in answer.read()

@@ -170,7 +170,7 @@ def test_logs_are_sentences_for_people_and_objects_for_machines(over):
     assert over("logs").stdout.splitlines() == [
         "trainer  | episode 7  loss 0.5714  10 steps/s  300 MiB",
         "trainer  | Note: a disk is slow.",
-        "trainer  | Stopped after 7 episodes; the same command goes on from there.",
+        "trainer  | Stopped after 7 episodes; the same command resumes from there.",
         "trainer  | what a library wrote",
     ]
     objects = [json.loads(line) for line in over("logs", "--format", "json").stdout.splitlines()]

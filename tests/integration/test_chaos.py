@@ -101,7 +101,7 @@ def test_after_a_killed_container_the_next_up_goes_on(stack, service):
             stack.engine.run("kill", f"{stack.project}-trainer-1")
         done = up.end()
         assert done.returncode == 1
-        assert "`qca up` goes on from the last" in done.stderr
+        assert "`qca up` resumes from the last" in done.stderr
     stack.up("--episodes", stack.metrics()[-1] + 2)
     assert_nothing_was_lost(stack)
 

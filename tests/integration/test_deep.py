@@ -79,7 +79,7 @@ def test_without_a_terminal_nothing_is_started_and_nothing_is_fine(qca, nothing_
 
     found = [one for findings in read_findings(done).values() for one in findings]
     assert {one["severity"] for one in found} == {"skipped"}
-    assert "no terminal to ask on; use --yes" in found[0]["message"]
+    assert "cannot ask without a terminal; use --yes" in found[0]["message"]
     assert "Their images:" in done.stderr
     assert "(250" in done.stderr or "MiB) is here" in done.stderr
 
@@ -106,7 +106,7 @@ def test_interrupted_it_removes_what_it_started(qca, build, engine, nothing_left
         done = running.end(seconds=30)
 
     assert done.returncode == status
-    assert "Removing what was started." in done.stderr
+    assert "Removing the containers." in done.stderr
     assert list(qca.folder.iterdir()) == []
 
 
@@ -142,7 +142,7 @@ def test_a_download_is_listed_with_its_size_and_kept(qca, engine, nothing_left, 
         qca.variables["QCA_STACK_STORE_IMAGE"] = image
         try:
             asked = qca(*STORE)
-            assert f"  {image} (1 MiB) is downloaded first, and stays" in asked.stderr
+            assert f"  {image} (1 MiB) is downloaded and kept" in asked.stderr
             assert engine.run("image", "inspect", image, check=False).returncode != 0
 
             done = qca(*STORE, "--yes", check=None)

@@ -18,7 +18,7 @@ UP = ("up", "--runtime", "compose", *ENDLESS)
 def assert_gone_or_said(stack: Stack, said: str) -> None:
     """And in either case `qca down` leaves nothing but the run."""
     left = stack.list_leftovers()["containers"]
-    assert not left or f"Still there of the stack {stack.project}" in said
+    assert not left or f"Left of the stack {stack.project}" in said
     assert not left or "`qca down` ends it" in said
     stack.qca("down")
     assert not any(stack.list_leftovers().values())
