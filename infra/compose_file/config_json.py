@@ -3,7 +3,7 @@
 Texts are escaped as Compose escapes them there: a `$` is `$$`.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from typing import Any
 
 from infra.compose_file.config_values import (
@@ -26,6 +26,7 @@ from infra.compose_file.yaml_tree import (
     to_table,
     to_text,
 )
+from qca.core.json_object import is_array, is_object
 
 
 def project_to_json(project: Project) -> dict[str, Any]:
@@ -37,7 +38,7 @@ def project_to_json(project: Project) -> dict[str, Any]:
         "services": {name: _write_service(service) for name, service in shown.items()},
     }
     for kind in ("networks", "volumes"):
-        used = set().union(*(_list_used(service, kind) for service in shown.values()))
+        used = set[str]().union(*(_list_used(service, kind) for service in shown.values()))
         written = dict(_write_resources(project, kind, used))
         if written:
             document[kind] = written
@@ -145,6 +146,6 @@ def _list_used(service: Table, kind: str) -> set[str]:
 def _escape(value: Any) -> Any:
     if isinstance(value, str):
         return value.replace("$", "$$")
-    if isinstance(value, Mapping):
+    if is_object(value):
         return {key: _escape(one) for key, one in value.items()}
-    return [_escape(one) for one in value] if isinstance(value, list) else value
+    return [_escape(one) for one in value] if is_array(value) else value

@@ -7,6 +7,7 @@ from typing import Any
 from infra.compose_file.shell_words import split_command
 from infra.compose_file.sizes import parse_cpus, parse_docker_size, round_to_single
 from infra.compose_file.yaml_tree import Items, Table, Value, to_items, to_table, to_text
+from qca.core.json_object import is_object
 
 _ALL_DEVICES = -1
 _COUNT = re.compile(r"-?[0-9]{1,18}")
@@ -131,10 +132,10 @@ def _write_mount(entry: Table) -> dict[str, Any]:
         del mount["read_only"]
     bind, tmpfs = mount.get("bind"), mount.get("tmpfs")
     if (
-        isinstance(bind, dict) and bind.get("create_host_path") is True
+        is_object(bind) and bind.get("create_host_path") is True
     ):  # the default, which Compose 5 leaves out
         del bind["create_host_path"]
-    if isinstance(tmpfs, dict) and (size := write_size(to_table(entry["tmpfs"]).get("size"))):
+    if is_object(tmpfs) and (size := write_size(to_table(entry["tmpfs"]).get("size"))):
         tmpfs["size"] = size
     return mount
 

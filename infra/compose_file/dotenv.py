@@ -44,7 +44,7 @@ class BadDotenvError(ValueError):
 
 def read_dotenv(text: str, variables: Mapping[str, str] | None = None) -> dict[str, str]:
     """Return the variables of an `.env` file, up to the first line that Compose refuses."""
-    found = {}
+    found: dict[str, str] = {}
     try:
         for name, value, _ in parse_assignments(text, variables):
             found[name] = value

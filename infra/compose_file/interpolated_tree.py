@@ -116,8 +116,8 @@ class Interpolated:
     """A document with its variables filled in, and the problems that were found."""
 
     top: Table
-    unset: list[UnsetVariable] = field(default_factory=list)
-    refusals: list[Refusal] = field(default_factory=list)
+    unset: list[UnsetVariable] = field(default_factory=list[UnsetVariable])
+    refusals: list[Refusal] = field(default_factory=list[Refusal])
 
 
 def interpolate_document(top: Table, variables: Mapping[str, str]) -> Interpolated:

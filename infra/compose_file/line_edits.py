@@ -32,7 +32,7 @@ def format_diff(edits: Sequence[Edit]) -> str:
 
     Unchanged words may be passwords. The changed words are masked too.
     """
-    parts = []
+    parts: list[str] = []
     for edit in edits:
         old = _shorten(edit.old, "\n".join(edit.new))
         new = [old if line == edit.old else _shorten(line, edit.old) for line in edit.new]

@@ -106,13 +106,13 @@ class Service:
     name: str
     line: int
     file: str = ""
-    settings: Mapping[str, LocatedValue] = field(default_factory=dict)
+    settings: Mapping[str, LocatedValue] = field(default_factory=dict[str, LocatedValue])
     """Scalars by the path of their key, such as `deploy.resources.limits.cpus`."""
     entrypoint: tuple[LocatedValue, ...] = ()
     arguments: tuple[LocatedValue, ...] = ()
-    variables: Mapping[str, LocatedValue] = field(default_factory=dict)
+    variables: Mapping[str, LocatedValue] = field(default_factory=dict[str, LocatedValue])
     """The variables that `environment` sets."""
-    env_file_values: Mapping[str, LocatedValue] = field(default_factory=dict)
+    env_file_values: Mapping[str, LocatedValue] = field(default_factory=dict[str, LocatedValue])
     """The variables that the files of `env_file` set; `environment` overrides them."""
     dropped_words: LocatedValue | None = None
     """The text that Compose drops at the end of a command string, from an unquoted `;` on."""
@@ -120,10 +120,10 @@ class Service:
     profiles: tuple[str, ...] = ()
     not_started_because: str = ""
     """Why a plain `up` does not start it; empty if it does."""
-    mounts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    mounts: Mapping[str, Mapping[str, str]] = field(default_factory=dict[str, Mapping[str, str]])
     """By `volumes`, `secrets`, `configs` and `tmpfs`: paths in the container, and what is seen
     there, the path of a bind mount or the name of a secret or config; empty for a tmpfs."""
-    devices: Mapping[str, DeviceRequests] = field(default_factory=dict)
+    devices: Mapping[str, DeviceRequests] = field(default_factory=dict[str, DeviceRequests])
     """The devices that it requests from the engine's drivers, by `gpus` and
     `deploy.resources.reservations.devices`."""
     image_variables: Mapping[str, str] | None = None
@@ -203,9 +203,9 @@ class ComposeFile:
     unset: tuple[UnsetVariable, ...] = ()
     override: str | None = None
     """The override file, which Compose merges if it finds `path` by default."""
-    sources: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    sources: Mapping[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
     """The lines of each file that was read, `path` first."""
-    files: Mapping[str, str] = field(default_factory=dict)
+    files: Mapping[str, str] = field(default_factory=dict[str, str])
     """The paths of top-level secrets and configs: `secrets.a.file`."""
     externals: tuple[ExternalResource, ...] = ()
     """The external networks and volumes of its active services."""

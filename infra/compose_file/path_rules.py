@@ -14,7 +14,7 @@ class PathRules(Generic[Rule]):
     """The rule for a path, and the rules for the paths below it."""
 
     rule: Rule | None = None
-    below: dict[str, "PathRules[Rule]"] = field(default_factory=dict)
+    below: dict[str, "PathRules[Rule]"] = field(default_factory=dict[str, "PathRules[Rule]"])
 
     def step(self, key: str) -> "PathRules[Rule] | None":
         """Return the rules below a key; None if there are none."""

@@ -34,13 +34,13 @@ class Reading:
     version: tuple[int, ...] | None = None
     """The version of Compose that the files are for; None for the newest."""
     files: int = 0
-    refusals: list[Refusal] = field(default_factory=list)
-    unset: list[UnsetVariable] = field(default_factory=list)
-    unread: list[UnreadReference] = field(default_factory=list)
-    keys: dict[str, int] = field(default_factory=dict)
+    refusals: list[Refusal] = field(default_factory=list[Refusal])
+    unset: list[UnsetVariable] = field(default_factory=list[UnsetVariable])
+    unread: list[UnreadReference] = field(default_factory=list[UnreadReference])
+    keys: dict[str, int] = field(default_factory=dict[str, int])
     """The top-level keys of the project's own files, with their lines."""
-    sources: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    hidden: set[str] = field(default_factory=set)
+    sources: dict[str, tuple[str, ...]] = field(default_factory=dict[str, tuple[str, ...]])
+    hidden: set[str] = field(default_factory=set[str])
 
     def refuse(self, message: str, origin: Origin) -> None:
         """Record a reason for which Compose would refuse the project."""

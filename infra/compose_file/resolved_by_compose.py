@@ -22,6 +22,7 @@ from infra.compose_file.model import (
 from infra.compose_file.services import read_services
 from infra.compose_file.sizes import parse_docker_size
 from infra.compose_file.yaml_tree import Origin, Source, Table, Value, make_items, to_table
+from qca.core.json_object import is_array, is_object
 
 # Shorter ones would mask parts of words.
 _SHORTEST_SECRET = 4
@@ -56,7 +57,7 @@ def _mask_secrets(text: str, file: ComposeFile) -> str:
 
 
 def _read_services(document: Any, path: str) -> tuple[Service, ...]:
-    if not isinstance(document, dict) or not isinstance(document.get("services"), dict):
+    if not is_object(document) or not is_object(document.get("services")):
         raise ValueError("no JSON object with services")
     origin = Origin(Source(path, (), {}), 1)
     written = _convert_to_tree(document, origin, 0)
@@ -68,12 +69,12 @@ def _convert_to_tree(value: Any, origin: Origin, depth: int) -> Value:
     """Return a JSON value as a tree whose values share one origin."""
     if depth > _DEEPEST:
         raise ValueError("nested too deep")
-    if isinstance(value, dict):
+    if is_object(value):
         table = Table()
         for key, one in value.items():
             table.put(str(key), _convert_to_tree(one, origin, depth + 1), origin)
         return table
-    if isinstance(value, list):
+    if is_array(value):
         return make_items((_convert_to_tree(one, origin, depth + 1), origin) for one in value)
     return value if isinstance(value, str | int | float | bool) else None
 
@@ -119,7 +120,8 @@ def _locate_words(
     words: Iterable[LocatedValue], candidates: Iterable[LocatedValue], own: Service
 ) -> tuple[LocatedValue, ...]:
     """Return Compose's words, with the positions of our equal words, each used once."""
-    left, located = list(candidates), []
+    left: list[LocatedValue] = list(candidates)
+    located: list[LocatedValue] = []
     for word in words:
         match = next((one for one in left if _has_same_meaning(one.value, word.value)), None)
         if match is not None:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from infra.compose_file.model import Refusal
 from infra.compose_file.yaml_tree import Origin, Table, Value, to_items, to_table
+from qca.core.json_object import is_array
 
 if TYPE_CHECKING:
     from jsonschema.exceptions import ValidationError
@@ -49,10 +50,11 @@ def _find_causes(error: "ValidationError") -> Iterator["ValidationError"]:
     for one in error.context:
         branches.setdefault(one.schema_path[0], []).append(one)
     meant = [found for found in branches.values() if not any(map(_is_about_type, found))]
-    for one in min(meant, key=len, default=[]):
-        yield from _find_causes(one)
     if not meant:
         yield error
+        return
+    for one in min(meant, key=len):
+        yield from _find_causes(one)
 
 
 def _is_about_type(one: "ValidationError") -> bool:
@@ -105,7 +107,7 @@ def _add_article(types: str) -> str:
 
 
 def _as_list(value: Any) -> list[str]:
-    return value if isinstance(value, list) else [value]
+    return value if is_array(value) else [value]
 
 
 def _shorten(message: str) -> str:

@@ -135,7 +135,8 @@ class _FileReader:
         return self._extended[path]
 
     def _read_services(self, path: Path) -> ExtendedFile:
-        top, reset_keys = Table(), []
+        top = Table()
+        reset_keys: list[str] = []
         try:
             for document in parse_file(self._reading, path, self._variables):
                 own = self._interpolate(document)

@@ -85,7 +85,7 @@ def _read_ulimit(key: str, value: Value, origin: Origin) -> Iterator[tuple[str, 
 
 def read_environment(table: Table) -> dict[str, LocatedValue]:
     """Return the variables that have a value."""
-    found = {}
+    found: dict[str, LocatedValue] = {}
     for name, value, origin in table.entries():
         if value is not None:
             raw = origin.raw.removeprefix(f"{name}=") or to_text(value)

@@ -1,8 +1,8 @@
 """Parse a YAML stream into nodes with positions; invalid YAML is an error with its line."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Protocol
 
 import yaml
 from yaml.events import (
@@ -17,9 +17,16 @@ from yaml.events import (
     StreamEndEvent,
 )
 
+
+class _Loader(Protocol):
+    """What is used of PyYAML's loaders, which have no annotations."""
+
+    def get_event(self) -> Event: ...
+
+
 # Go's parser was translated from libyaml. If PyYAML was built without libyaml, its own parser reads
 # the same language, twenty times slower.
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+_make_loader: Callable[[str], _Loader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 # Compose's schema is about ten levels deep.
 _DEEPEST = 100
@@ -55,8 +62,8 @@ class Node:
     is_plain: bool = False
     is_block: bool = False
     is_flow: bool = False
-    items: list["Node"] = field(default_factory=list)
-    pairs: list[tuple["Node", "Node"]] = field(default_factory=list)
+    items: list["Node"] = field(default_factory=list["Node"])
+    pairs: list[tuple["Node", "Node"]] = field(default_factory=list[tuple["Node", "Node"]])
 
 
 def compose_documents(text: str) -> Iterator[Node]:
@@ -67,7 +74,7 @@ def compose_documents(text: str) -> Iterator[Node]:
 
     """
     try:
-        loader = _Loader(text)
+        loader = _make_loader(text)
         while not isinstance(event := loader.get_event(), StreamEndEvent):
             if isinstance(event, DocumentStartEvent):
                 if event.version not in (None, _VERSION):
@@ -86,7 +93,7 @@ def compose_documents(text: str) -> Iterator[Node]:
 class _Composer:
     """Builds one document from the events of a stream."""
 
-    def __init__(self, loader: yaml.SafeLoader) -> None:
+    def __init__(self, loader: _Loader) -> None:
         self._loader = loader
         self._anchors: dict[str, Node] = {}
 

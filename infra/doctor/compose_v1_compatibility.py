@@ -74,7 +74,7 @@ def choose_pins(docker_py: str, requests: str, urllib3: str) -> tuple[str, ...]:
 
     docker, http = Version(docker_py).release, Version(requests).release
     pool = Version(urllib3).release
-    pins = []
+    pins: list[str] = []
     if docker >= (7,) or (docker < (6, 1) and pool >= (2,)):
         pins.append(WORKING_PINS[0])
     if http >= (2, 32):

@@ -4,6 +4,8 @@ Each check has a file `infra/data/examples/ID.yaml` with the keys `bad` and `goo
 them all, so that the pages about the checks show what the doctor really says.
 """
 
+# ruamel.yaml's annotations are incomplete.
+# pyright: reportUnknownMemberType=false
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any

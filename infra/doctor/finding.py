@@ -65,7 +65,7 @@ class Verdict:
     severity: Severity
     message: str
     """The first line says what, the following lines why, with the numbers."""
-    evidence: Mapping[str, Any] = field(default_factory=dict)
+    evidence: Mapping[str, Any] = field(default_factory=dict[str, Any])
     remedies: tuple[Remedy, ...] = ()
     location: Location | None = None
 

@@ -40,7 +40,7 @@ class Claim:
     @property
     def containers(self) -> int:
         """How many containers ask for them."""
-        settings = self.service.settings if self.service else {}
+        settings = self.service.settings if self.service else dict[str, LocatedValue]()
         scale = settings.get("scale") or settings.get("deploy.replicas")
         count = read_count(scale.value) if scale else None
         return 1 if count is None else count

@@ -27,17 +27,17 @@ _MOST_FILES = 60
 class GivenFlags:
     """What is known of the flags once variables, command and flag files are read."""
 
-    flags: dict[str, Flag] = field(default_factory=dict)
+    flags: dict[str, Flag] = field(default_factory=dict[str, Flag])
     """By name without dashes, in their order; the command line wins over `DFLY_*`."""
-    settled: set[str] = field(default_factory=set)
+    settled: set[str] = field(default_factory=set[str])
     """Flags that no file comes after that was not read."""
-    variables: dict[str, Flag] = field(default_factory=dict)
+    variables: dict[str, Flag] = field(default_factory=dict[str, Flag])
     """Those of `DFLY_*`, also where the command line wins over them."""
     unread_flag_file: Flag | None = None
     """The last that names a file of further flags which was not read."""
-    undefined_ok: set[str] = field(default_factory=set)
+    undefined_ok: set[str] = field(default_factory=set[str])
     """Names that Abseil passes over where no such flag exists (--undefok)."""
-    faults: list[tuple[str, Flag, str]] = field(default_factory=list)
+    faults: list[tuple[str, Flag, str]] = field(default_factory=list[tuple[str, Flag, str]])
     """Flags over whose files or variables Dragonfly exits, and why."""
 
     files: int = 0

@@ -1,7 +1,7 @@
 """Collect the facts of this host: all probes run at once, and none can block another."""
 
 import threading
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from concurrent.futures import Future, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -80,7 +80,7 @@ def collect(*, timeout: float, work_dir: Path, asks_buildx: bool = True) -> Host
 @contextmanager
 def start_collecting(
     *, timeout: float, work_dir: Path, asks_buildx: bool = True
-) -> Iterator[Callable[[], HostFacts]]:
+) -> Generator[Callable[[], HostFacts]]:
     """Start every probe, and yield a function that waits for the facts, as `collect` does.
 
     The probes mostly wait for other programs, so the caller can do something else meanwhile. Asking

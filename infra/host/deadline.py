@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import TracebackType
-from typing import IO, Self
+from typing import IO, Self, cast
 
 from infra.host.errors import ProbeError, ProbeTimeoutError, describe_error
 from infra.host.files import MAX_BYTES
@@ -173,6 +173,7 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 
 
 def _format_command(argv: object) -> str:
-    words = [str(word) for word in argv] if isinstance(argv, list | tuple) else [str(argv)]
+    parts = cast("Sequence[object]", argv) if isinstance(argv, list | tuple) else [argv]
+    words = [str(part) for part in parts]
     short = [word if "\n" not in word and len(word) < 80 else "..." for word in words]
     return f"`{' '.join(short)}`"

@@ -5,16 +5,17 @@ report.
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_origin
+from typing import TYPE_CHECKING, Any, Literal, cast, get_origin
 
 from infra.host.anonymize import Identity, Scrubber
 from infra.host.errors import describe_error
 from infra.host.facts import HostFacts
 from infra.host.files import MAX_BYTES
 from qca.core.errors import InputError
+from qca.core.json_object import is_array, is_object
 from qca.core.plain_files import read_plain
 from qca.core.validation import is_unknown_key
 
@@ -42,7 +43,7 @@ def load(path: Path) -> HostFacts:
     """
     document = _read_document(path)
     version = document.get("schema_version", 1)
-    if version != 1 or isinstance(version, bool):
+    if isinstance(version, bool) or version != 1:
         raise InputError(
             f"{path}: schema_version: {version!r} is not supported by this qca",
             hint="It reads version 1; use the qca that recorded the file, or record it again.",
@@ -69,10 +70,10 @@ def _serialize(value: Any, clean: Callable[[str], str]) -> Any:
             )
             for field in fields(value)
         }
-    if isinstance(value, dict):
+    if is_object(value):
         return {key: _serialize(one, clean) for key, one in value.items()}
     if isinstance(value, list | tuple):
-        return [_serialize(one, clean) for one in value]
+        return [_serialize(one, clean) for one in cast("Sequence[Any]", value)]
     return clean(value) if isinstance(value, str) else value
 
 
@@ -102,7 +103,7 @@ def _read_document(path: Path) -> dict[str, Any]:
         ) from None
     except (ValueError, RecursionError) as error:  # a huge number or endless nesting
         raise InputError(f"{path}: {describe_error(error)}", hint="Facts are JSON.") from None
-    if not isinstance(document, dict):
+    if not is_object(document):
         raise InputError(f"{path}: not a JSON object", hint="See `qca doctor --record FILE`.")
     return document
 
@@ -126,7 +127,7 @@ def _is_about_chosen(loc: tuple[int | str, ...], document: dict[str, Any]) -> bo
     if not loc:
         return True
     fact = document.get(str(loc[0]))
-    chosen = "Unknown" if isinstance(fact, dict) and fact.get("known") is False else "Known"
+    chosen = "Unknown" if is_object(fact) and fact.get("known") is False else "Known"
     return len(loc) < 2 or not isinstance(loc[1], str) or loc[1].startswith(chosen)
 
 
@@ -134,9 +135,9 @@ def _resolve_keys(loc: tuple[int | str, ...], value: Any, *, missing: bool) -> I
     """Yield the keys of a location, without the names of the alternatives that pydantic tried."""
     for step, part in enumerate(loc):
         last_missing = missing and step == len(loc) - 1
-        if isinstance(value, dict) and (part in value or last_missing):
+        if is_object(value) and (part in value or last_missing):
             yield str(part)
-            value = value.get(part)
-        elif isinstance(value, list) and isinstance(part, int) and part < len(value):
+            value = value.get(str(part))
+        elif is_array(value) and isinstance(part, int) and part < len(value):
             yield str(part)
             value = value[part]

@@ -1,5 +1,7 @@
 """YAML for people: what a program wrote, with a reason above the lines that have one."""
 
+# ruamel.yaml's annotations are incomplete.
+# pyright: reportUnknownMemberType=false
 import io
 import textwrap
 from collections.abc import Mapping
@@ -7,6 +9,8 @@ from typing import Any
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
+
+from qca.core.json_object import is_array, is_object
 
 _WIDTH = 92
 
@@ -30,14 +34,14 @@ def format_head_comment(text: str) -> str:
 
 
 def _add_comments(node: Any, comments: Mapping[Path, str], path: Path) -> Any:
-    if isinstance(node, dict):
+    if is_object(node):
         mapping = CommentedMap()
         for key, value in node.items():
             mapping[key] = _add_comments(value, comments, (*path, key))
         for key in node:
             _add_comment_before(mapping, key, comments.get((*path, key)), path)
         return mapping
-    if isinstance(node, list):
+    if is_array(node):
         sequence = CommentedSeq(
             [_add_comments(v, comments, (*path, i)) for i, v in enumerate(node)]
         )

@@ -1,5 +1,7 @@
 """The stack's containers as the engine has them: which there are, and in what state."""
 
+# docker-py has no annotations.
+# pyright: reportUnknownMemberType=false
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
@@ -89,8 +91,8 @@ def _inspect_containers(labels: list[str]) -> Iterator[Container]:
 def parse_container(document: dict[str, Any]) -> Container:
     """Return the container in the engine's answer to `/containers/ID/json`."""
     state = document["State"]
-    health = state.get("Health") or {}
-    checks = health.get("Log") or ()
+    health: dict[str, Any] = state.get("Health") or {}
+    checks: list[dict[str, Any]] = health.get("Log") or []
     return Container(
         id=document["Id"],
         service=document["Config"]["Labels"][SERVICE_LABEL],

@@ -1,7 +1,7 @@
 """A planned value with the reason for it, and a plan taken apart into values and reasons."""
 
 from dataclasses import dataclass, fields, is_dataclass
-from typing import Any, Generic, NoReturn, TypeVar
+from typing import Any, Generic, NoReturn, TypeVar, cast
 
 GIVEN = "given in the configuration"
 
@@ -23,7 +23,7 @@ class Decision(Generic[T_co]):
 def strip_reasons(plan: Any) -> Any:
     """Return `plan`, a dataclass, as nested dicts; each Decision becomes its bare value."""
     if isinstance(plan, Decision):
-        return plan.value
+        return cast("Decision[Any]", plan).value
     if is_dataclass(plan):
         return {field.name: strip_reasons(getattr(plan, field.name)) for field in fields(plan)}
     return plan

@@ -10,6 +10,7 @@ import os
 import subprocess
 import threading
 from collections.abc import Generator
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -89,7 +90,7 @@ def preload_sdk() -> None:
 
 def _import_sdk() -> None:
     with contextlib.suppress(ImportError):  # the first use says so
-        import docker  # noqa: F401
+        import_module("docker")
 
 
 def _find_home() -> Path:

@@ -25,8 +25,8 @@ class Launched:
 class LaunchedRuns:
     """What was launched from this folder, by run, and whose records cannot be read."""
 
-    readable: Mapping[str, Launched] = field(default_factory=dict)
-    damaged: Mapping[str, LaunchError] = field(default_factory=dict)
+    readable: Mapping[str, Launched] = field(default_factory=dict[str, Launched])
+    damaged: Mapping[str, LaunchError] = field(default_factory=dict[str, LaunchError])
     """What was launched there, if anything, is unknown."""
 
     def list_names(self) -> list[str]:

@@ -101,7 +101,8 @@ def _comment_object(one: Mapping[str, Any], plan: StackPlan, nodes: int) -> Comm
                 ("spec", "egress", 2): "names, of the cluster's own DNS alone (OpenShift's has "
                 "another namespace and label); nothing else leaves the namespace",
             }
-    return {}
+        case _:
+            return {}
 
 
 def _comment_runs(plan: StackPlan, nodes: int) -> Comments:

@@ -1,7 +1,7 @@
 """Read JSON objects from files that any program may have written, and format them for output."""
 
 import json
-from typing import Any, cast
+from typing import Any, TypeGuard
 
 
 def parse_object(text: str | bytes) -> dict[str, Any]:
@@ -15,9 +15,19 @@ def parse_object(text: str | bytes) -> dict[str, Any]:
         document: object = json.loads(text)
     except RecursionError:
         raise ValueError("nested too deep") from None
-    if not isinstance(document, dict):
+    if not is_object(document):
         raise ValueError("not a JSON object")
-    return cast("dict[str, Any]", document)  # a JSON object's keys are strings
+    return document
+
+
+def is_object(value: object) -> TypeGuard[dict[str, Any]]:
+    """Whether a JSON value is an object, whose keys are always strings."""
+    return isinstance(value, dict)
+
+
+def is_array(value: object) -> TypeGuard[list[Any]]:
+    """Whether a JSON value is an array."""
+    return isinstance(value, list)
 
 
 def format_object(document: dict[str, Any]) -> str:

@@ -64,7 +64,8 @@ def _report_overcommitment(subject: HostSubject, evidence: dict[str, int]) -> Ve
 
 def _list_remedies(subject: HostSubject) -> tuple[Remedy, ...]:
     """Return what makes the containers fit, as far as the plan that it leads to does."""
-    remedies, least = [], rules.compute_required_memory(1)
+    remedies: list[Remedy] = []
+    least = rules.compute_required_memory(1)
     if _has_room(change_stack(subject, proactor_threads=1, maxmemory=least)):
         command = (
             f"QCA_STACK_PROACTOR_THREADS=1 QCA_STACK_MAXMEMORY={format_exact_size(least)} qca up"

@@ -26,6 +26,7 @@ from qca.core.versions import parse_version
 
 def _judge_host(subject: HostSubject) -> Verdict:
     driver = require(subject.facts.gpu)
+    evidence: dict[str, object]
     if isinstance(driver, NoGpuDriver):
         what, remedies = NO_DRIVER[_find_layer(subject, driver)]
         evidence = {

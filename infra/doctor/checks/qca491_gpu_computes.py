@@ -22,7 +22,7 @@ _STEPS: dict[GpuStep, str] = {
 
 def _judge_host(subject: HostSubject) -> Verdict:
     run = require(subject.facts.live_gpu)
-    evidence = {
+    evidence: dict[str, object] = {
         "image": run.image,
         "failed_at": run.failed_at,
         "code": run.code,

@@ -137,7 +137,7 @@ def _warn(file: ComposeFile, service: Service, where: HasLine) -> Verdict:
 
 def _bind_to_this_machine(file: ComposeFile, ports: Sequence[PublishedPorts]) -> Remedy | None:
     """Return the remedy for the short form, `6379:6379`; None where one is written otherwise."""
-    replacements = []
+    replacements: list[tuple[LocatedValue, str, str]] = []
     for one in ports:
         numbers = f"{one.first}" if one.first == one.last else f"{one.first}-{one.last}"
         pattern = rf"(?<![\w.:\-])(?:0\.0\.0\.0:)?{re.escape(numbers)}:(?=\d)"

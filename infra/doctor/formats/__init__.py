@@ -39,7 +39,8 @@ def render_report(
             from infra.doctor.formats.text import render_text
 
             return render_text(findings, width=width, color=color)
-    raise ValueError(f"no such format: {format_}")
+        case _:
+            raise ValueError(f"no such format: {format_}")
 
 
 def _render_markdown(findings: "Sequence[Finding]", facts: "HostFacts") -> str:

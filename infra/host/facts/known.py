@@ -5,8 +5,9 @@ probes validate the answers of drivers and programs by hand (`probes.answer_fiel
 """
 
 import dataclasses
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar, cast
 
+from qca.core.json_object import is_object
 from qca.core.validation import Constraint, strict_dataclass
 
 T = TypeVar("T")
@@ -65,8 +66,8 @@ def _replace_unprintable(value: Any) -> Any:
             value, **{name: _replace_unprintable(getattr(value, name)) for name in names}
         )
     if isinstance(value, tuple):
-        return tuple(_replace_unprintable(item) for item in value)
-    if isinstance(value, dict):
+        return tuple(_replace_unprintable(item) for item in cast("tuple[Any, ...]", value))
+    if is_object(value):
         return {
             _replace_unprintable(key): _replace_unprintable(item) for key, item in value.items()
         }

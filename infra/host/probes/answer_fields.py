@@ -8,6 +8,10 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
+# The kinds of fields with more inside.
+OBJECT: type[dict[str, Any]] = dict
+ARRAY: type[list[Any]] = list
+
 
 def get_optional(answer: Mapping[str, Any], key: str, kind: type[T]) -> T | None:
     """Return a field that may be missing or null.

@@ -9,6 +9,7 @@ from typing import Any
 
 from infra.host.errors import FileMissingError, ProbeError
 from infra.host.files import read_text
+from qca.core.json_object import is_object
 
 # docker/cli cli/config/credentials: the prefix of a helper's program.
 _PREFIX = "docker-credential-"
@@ -29,10 +30,10 @@ def find_missing_helpers() -> tuple[str, ...] | None:
 
 def _list_helpers(config: Any) -> Iterator[str]:
     """Yield the default helper, and those for individual registries."""
-    if not isinstance(config, dict):
+    if not is_object(config):
         return
     single = config.get("credHelpers")
-    single_names = single.values() if isinstance(single, dict) else ()
+    single_names = single.values() if is_object(single) else ()
     for name in (config.get("credsStore"), *single_names):
         if isinstance(name, str) and name:
             yield name

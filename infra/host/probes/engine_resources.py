@@ -41,7 +41,7 @@ def read_image_variables(
     if output.exit_code:
         return None
     try:
-        lines = json.loads(output.stdout) or []
+        lines: list[str] = json.loads(output.stdout) or []
         return dict(line.split("=", 1) for line in lines)
     except (ValueError, TypeError, AttributeError):
         raise ProbeError(f"`docker image inspect` answered {output.stdout[:40]!r}") from None

@@ -1,5 +1,7 @@
 """Probe NVIDIA GPUs through the driver's management library (NVML), without torch."""
 
+# nvidia-ml-py has no annotations.
+# pyright: reportMissingTypeStubs=false
 import os
 import shutil
 from collections.abc import Callable, Iterator

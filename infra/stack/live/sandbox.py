@@ -1,5 +1,7 @@
 """What the live probes make on the engine: containers, networks and volumes under one label."""
 
+# docker-py has no annotations.
+# pyright: reportUnknownMemberType=false
 import contextlib
 import secrets
 import threading
@@ -42,9 +44,9 @@ class ContainerRequest:
     entrypoint: Sequence[str] | None = None
     """Empty to run the command itself; None for the image's own."""
     user: str = ""
-    environment: Mapping[str, str] = field(default_factory=dict)
+    environment: Mapping[str, str] = field(default_factory=dict[str, str])
     healthcheck: Mapping[str, Any] | None = None
-    limits: Mapping[str, Any] = field(default_factory=dict)
+    limits: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Arguments of the SDK's `create_host_config`."""
     network: str = "none"
     aliases: Sequence[str] = ()

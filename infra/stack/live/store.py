@@ -75,5 +75,6 @@ def _wait_until_healthy(
 
 
 def _read_last_check(state: Mapping[str, Any]) -> str:
-    checks = (state.get("Health") or {}).get("Log") or ()
+    health: dict[str, Any] = state.get("Health") or {}
+    checks: list[dict[str, Any]] = health.get("Log") or []
     return str(checks[-1]["Output"]).strip() if checks else ""

@@ -66,7 +66,7 @@ def _find_daemon(engine: Engine, proc: Path) -> Path | None:
 
 
 def _find_daemons(proc: Path) -> list[Path]:
-    daemons = []
+    daemons: list[Path] = []
     for folder in proc.glob("[0-9]*"):
         try:
             name = read_text(folder / "comm").strip()

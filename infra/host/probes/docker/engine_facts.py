@@ -3,7 +3,14 @@
 from typing import Any
 
 from infra.host.facts import Engine
-from infra.host.probes.answer_fields import get_optional, parse_integer, parse_text, parse_texts
+from infra.host.probes.answer_fields import (
+    ARRAY,
+    OBJECT,
+    get_optional,
+    parse_integer,
+    parse_text,
+    parse_texts,
+)
 from infra.host.probes.docker.endpoint import Endpoint
 from qca.core.versions import parse_version
 
@@ -24,6 +31,8 @@ def parse_engine(endpoint: Endpoint, version: dict[str, Any], info: dict[str, An
     server = get_optional(info, "ServerVersion", str)
     if _is_too_old(api):
         raise ValueError(f"its API {api} is no longer supported")
+    devices = get_optional(info, "DiscoveredDevices", ARRAY) or []
+    components = get_optional(version, "Components", ARRAY) or []
     return Engine(
         host=endpoint.host,
         context=endpoint.context,
@@ -35,24 +44,21 @@ def parse_engine(endpoint: Endpoint, version: dict[str, Any], info: dict[str, An
         memory=parse_integer(info["MemTotal"], "MemTotal"),  # 0 if it cannot determine it
         cgroup_version=get_optional(info, "CgroupVersion", str) or "",
         cgroup_driver=get_optional(info, "CgroupDriver", str),
-        runtimes=tuple(sorted(get_optional(info, "Runtimes", dict) or {})),
+        runtimes=tuple(sorted(get_optional(info, "Runtimes", OBJECT) or {})),
         cdi_devices=tuple(
-            parse_text(device["ID"])
-            for device in get_optional(info, "DiscoveredDevices", list) or ()
-            if device.get("Source") == "cdi"
+            parse_text(device["ID"]) for device in devices if device.get("Source") == "cdi"
         ),
         root_dir=get_optional(info, "DockerRootDir", str) or "",
-        security_options=parse_texts(get_optional(info, "SecurityOptions", list)),
+        security_options=parse_texts(get_optional(info, "SecurityOptions", ARRAY)),
         driver=get_optional(info, "Driver", str) or "",
         architecture=get_optional(info, "Architecture", str) or "",
         os_type=get_optional(info, "OSType", str) or "",
         default_runtime=get_optional(info, "DefaultRuntime", str) or "",
-        cdi_dirs=parse_texts(get_optional(info, "CDISpecDirs", list)),
+        cdi_dirs=parse_texts(get_optional(info, "CDISpecDirs", ARRAY)),
         limits_memory=get_optional(info, "MemoryLimit", bool),
         limits_cpu=get_optional(info, "CpuCfsQuota", bool),
         components={
-            parse_text(part["Name"]): parse_text(part.get("Version") or "")
-            for part in get_optional(version, "Components", list) or ()
+            parse_text(part["Name"]): parse_text(part.get("Version") or "") for part in components
         },
     )
 

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 from infra.host.deadline import Deadline
 from infra.host.files import MAX_BYTES
 from infra.host.probes.docker.endpoint import Endpoint, Tls
+from qca.core.json_object import is_object
 
 
 class RefusedError(Exception):
@@ -88,9 +89,9 @@ def _parse_response(answer: bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):
         document = None
     if status != 200:
-        message = document.get("message") if isinstance(document, dict) else None
+        message = document.get("message") if is_object(document) else None
         raise RefusedError(status, f"{message}" if message else f"HTTP status {status}")
-    if not isinstance(document, dict):
+    if not is_object(document):
         raise ValueError("not a JSON object")
     return document
 

@@ -13,6 +13,7 @@ from infra.host.errors import ProbeTimeoutError
 from infra.host.facts import Engine, NoEngine
 from infra.host.probes.docker.endpoint import Endpoint
 from infra.host.probes.docker.engine_facts import parse_engine
+from qca.core.json_object import is_object
 
 # Messages of ssh and docker, with the step that failed. The first match decides.
 _STEPS: tuple[tuple[str, Literal["no-permission", "bad-host"]], ...] = (
@@ -45,7 +46,7 @@ def ask_engine(endpoint: Endpoint, deadline: Deadline) -> Engine | NoEngine:
 
 def _parse_document(output: Output) -> dict[str, Any]:
     document = json.loads(output.stdout)
-    if not isinstance(document, dict):
+    if not is_object(document):
         raise ValueError(output.error_line)
     return document
 

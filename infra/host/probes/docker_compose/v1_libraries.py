@@ -13,7 +13,14 @@ from typing import Any
 from infra.host.deadline import Deadline
 from infra.host.errors import ProbeError
 from infra.host.facts import Library, LibraryUser
-from infra.host.probes.answer_fields import get_optional, get_required, parse_text, parse_texts
+from infra.host.probes.answer_fields import (
+    ARRAY,
+    OBJECT,
+    get_optional,
+    get_required,
+    parse_text,
+    parse_texts,
+)
 
 # An interpreter may print other text (from sitecustomize); this prefix marks our line.
 MARK = "qca-libraries: "
@@ -60,7 +67,7 @@ def ask_interpreter(script: Path, interpreter: tuple[str, ...], deadline: Deadli
 
 def _parse_answer(answer: Mapping[str, Any]) -> Answer:
     python = get_required(answer, "python_version", str)
-    places = get_required(answer, "places", dict)
+    places = get_required(answer, "places", OBJECT)
     return Answer(
         executable=get_required(answer, "executable", str),
         python_version=python,
@@ -69,9 +76,9 @@ def _parse_answer(answer: Mapping[str, Any]) -> Answer:
         externally_managed=get_required(answer, "externally_managed", bool),
         compose_version=get_optional(answer, "compose_version", str),
         libraries={name: _parse_imported(found) for name, found in places.items() if found},
-        users=tuple(_select_users(get_required(answer, "requirements", list), python)),
-        user_only=parse_texts(get_required(answer, "user_only", list)),
-        missing_modules=parse_texts(get_required(answer, "missing_modules", list)),
+        users=tuple(_select_users(get_required(answer, "requirements", ARRAY), python)),
+        user_only=parse_texts(get_required(answer, "user_only", ARRAY)),
+        missing_modules=parse_texts(get_required(answer, "missing_modules", ARRAY)),
     )
 
 
