@@ -21,13 +21,17 @@ _REFUSAL = re.compile(
 
 
 def read_kernel_log(root: Path = Path("/")) -> str | None:
-    """Return what is still in the log; None if this user may not read it, or it does not exist."""
+    """Return what is still in the log; None if this user may not read it, or it does not exist.
+
+    A container may have another file in its place: a pipe, or LXC's link to the console.
+    """
     try:
-        log = os.open(root / "dev/kmsg", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        log = os.open(root / "dev/kmsg", os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY)
     except OSError:
         return None
     try:
-        return _read_records(log).decode(errors="replace")
+        # No kernel has an empty log.
+        return None if os.isatty(log) else _read_records(log).decode(errors="replace") or None
     except OSError:
         return None
     finally:

@@ -32,6 +32,24 @@ def test_without_a_log_there_is_none(tmp_path: Path) -> None:
     assert read_kernel_log(tmp_path) is None
 
 
+def test_a_pipe_in_place_of_the_log_is_not_a_log_without_errors(tmp_path: Path) -> None:
+    (tmp_path / "dev").mkdir()
+    os.mkfifo(tmp_path / "dev/kmsg")
+
+    assert read_kernel_log(tmp_path) is None
+
+
+def test_what_is_typed_on_a_console_in_its_place_is_left_there(tmp_path: Path) -> None:
+    master, console = os.openpty()
+    with os.fdopen(master, "wb"), os.fdopen(console, "rb", buffering=0) as typed:
+        (tmp_path / "dev").mkdir()
+        (tmp_path / "dev/kmsg").symlink_to(os.ttyname(console))
+        os.write(master, b"password\n")
+
+        assert read_kernel_log(tmp_path) is None
+        assert typed.readline() == b"password\n"
+
+
 def test_records_come_one_by_one_and_some_were_overwritten(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
