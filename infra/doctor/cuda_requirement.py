@@ -32,6 +32,11 @@ def list_requirements(variables: Mapping[str, str]) -> list[str]:
     return [text for name, text in variables.items() if name.startswith(_PREFIX) and text]
 
 
+def names_driver(requirement: str) -> bool:
+    """Whether it requires anything of the driver, and not of the GPU alone."""
+    return re.search(r"\b(cuda|driver)\b", requirement, re.I) is not None
+
+
 def is_met(requirement: str, driver: GpuDriver, gpu: Gpu) -> bool | None:
     """Whether driver and GPU meet it; None where that depends on what is not known of the GPU."""
     return _any(

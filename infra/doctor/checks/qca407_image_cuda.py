@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from infra.compose_file.model import Service
 from infra.doctor.check import Check
-from infra.doctor.cuda_requirement import is_met, list_requirements
+from infra.doctor.cuda_requirement import is_met, list_requirements, names_driver
 from infra.doctor.cuda_table import (
     choose_cuda,
     find_oldest_driver,
@@ -58,10 +58,18 @@ def _refuse(service: Service, requirement: str, driver: GpuDriver) -> Verdict:
         f"Service {service.name}: the image requires {first}; driver {driver.driver_version} is of "
         f"CUDA {'.'.join(map(str, driver.cuda_version))}.\n"
         f"The container ends with: requirement error: unsatisfied condition: {first}\n"
-        f"{_advise_upgrade(cuda) if cuda else 'Upgrade the driver'}, or take an older image."
+        f"{_advise_other(first, cuda)}"
     )
     evidence = {"service": service.name, "requires": requirement, "driver": driver.driver_version}
     return Verdict(Severity.ERROR, message, evidence)
+
+
+def _advise_other(requirement: str, cuda: ImageCuda | None) -> str:
+    """Say what to change: no driver brings what an image requires of the GPU alone."""
+    if not names_driver(requirement):
+        return "Take an image for this GPU."
+    upgrade = _advise_upgrade(cuda) if cuda else "Upgrade the driver"
+    return f"{upgrade}, or take an older image."
 
 
 def _judge_image(service: Service, image: str, driver: GpuDriver) -> Verdict:

@@ -126,6 +126,20 @@ def test_an_image_that_is_here_says_what_it_requires(tmp_path, facts, line, seve
     assert says in found.message
 
 
+@pytest.mark.parametrize(
+    ("requirement", "advice"),
+    [
+        ("arch>=9.0", "Take an image for this GPU."),
+        ("brand=tesla arch>=9.0", "Take an image for this GPU."),
+        ("arch>=8.0,cuda>=13.1", "Upgrade the driver, or take an older image."),
+    ],
+)
+def test_a_driver_is_advised_where_the_driver_is_at_fault(tmp_path, requirement, advice):
+    found = _judge_present(tmp_path, _host(), {"NVIDIA_REQUIRE_CUDA": requirement})
+
+    assert (found.severity, found.message.splitlines()[-1]) == (ERROR, advice)
+
+
 def test_an_image_that_is_here_and_says_nothing_is_not_judged(tmp_path):
     assert _judge_present(tmp_path, _host(), {}).severity is SKIPPED
 
