@@ -6,6 +6,7 @@ from infra.doctor.check import Check
 from infra.doctor.finding import Severity, Verdict, ok, skip
 from infra.doctor.subjects import HostSubject
 from infra.host.facts import Gpu, GpuDriver, GpuHealth, Xid, require
+from qca.core.units import format_count
 
 # https://docs.nvidia.com/deploy/xid-errors; most of the first four come from the program.
 _XIDS = {
@@ -71,9 +72,9 @@ def _describe_memory(name: str, health: GpuHealth) -> str:
     if not health.memory_errors:
         return ""
     return (
-        f"{name}: {health.memory_errors} memory errors since the driver was loaded that ECC could "
-        "not correct.\nA result may be wrong, or a training have ended over it. `nvidia-smi -q -d "
-        "ECC` shows where they are."
+        f"{name}: {format_count(health.memory_errors, 'memory error')} since the driver was loaded "
+        "that ECC could not correct.\nA result may be wrong, or a training have ended over it. "
+        "`nvidia-smi -q -d ECC` shows where they are."
     )
 
 

@@ -16,7 +16,7 @@ _STEPS: dict[GpuStep, str] = {
     "memory": "The GPU's memory cannot be used in a container.",
     "kernel": "The GPU does not run what the container's program was built for.",
     "result": "The GPU computes wrongly.",
-    "program": "The container that was to compute on the GPU ended without an answer.",
+    "program": "The container that was to compute on the GPU gave no answer.",
 }
 
 

@@ -102,6 +102,7 @@ CASES = [
     HostCase("QCA491", run_gpu(None, device="A40", computed_by="torch 2"), OK, "A40 with torch 2"),
     HostCase("QCA491", run_gpu("start", SELECTED), ERROR, SELECTED, COMPOSE, CUDA),
     HostCase("QCA491", run_gpu("init", code=999), WARNING, "cannot be initialized", LOCAL),
+    HostCase("QCA491", run_gpu("program", "it hangs"), ERROR, "gave no answer", COMPOSE, CUDA),
     HostCase("QCA491", host(live_gpu="no GPU here"), SKIPPED, "no GPU here"),
 ]
 
