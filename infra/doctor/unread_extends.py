@@ -12,7 +12,7 @@ def is_part_hidden(service: Service) -> bool:
 
 
 def skip_hidden_services(file: ComposeFile, does_what: str) -> Iterator[Verdict]:
-    """Yield for each such service that it cannot be determined whether it `does_what`."""
+    """Yield a skipped verdict for each service that extends an unread one."""
     for service in filter(is_part_hidden, file.services):
         message = f"Cannot determine whether service {service.name} {does_what}: "
-        yield locate(skip(f"{message}what it extends was not read."), file, service)
+        yield locate(skip(f"{message}the service that it extends was not read."), file, service)

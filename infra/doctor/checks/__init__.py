@@ -1,4 +1,4 @@
-"""The checks, a module each, in the order of their IDs, in which they are run and shown."""
+"""The checks, one module each, ordered by ID; they run and are shown in this order."""
 
 from infra.doctor.check import Check
 from infra.doctor.checks import (

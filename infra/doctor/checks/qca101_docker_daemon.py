@@ -9,7 +9,7 @@ from infra.doctor.subjects import HostSubject
 from infra.host.facts import ComposePlugin, Engine, NoEngine, known_or_none, require
 from infra.host.snap import is_client_from_snap
 
-# Where the client looks when neither DOCKER_HOST nor a context names another place.
+# The client's default address, if neither DOCKER_HOST nor a context sets another one.
 _DEFAULT_HOST = "unix:///var/run/docker.sock"
 
 
@@ -24,9 +24,9 @@ def _judge_host(subject: HostSubject) -> Verdict:
             api_version=docker.api_version,
         )
     what, remedies = _choose_remedies(subject, docker)
-    message = f"{what}\nLooked at {docker.host}: {docker.detail}"
+    message = f"{what}\n{docker.host}: {docker.detail}"
     if subject.is_local_run:
-        message += "\n`qca up` trains on this machine without Docker, which needs no engine."
+        message += "\n`qca up` trains on this machine without Docker and does not need an engine."
     else:
         remedies = (*remedies, TRAIN_LOCALLY)
     evidence = {"state": docker.state, "host": docker.host}
@@ -39,10 +39,13 @@ def _grade(subject: HostSubject, docker: NoEngine) -> Severity:
 
 
 def _choose_remedies(subject: HostSubject, docker: NoEngine) -> tuple[str, tuple[Remedy, ...]]:
-    """Return what is wrong, and what fixes it on this host."""
+    """Return the problem, and the remedies that fit this host."""
     what, remedies = _UNREACHABLE[docker.state]
     if docker.state == "bad-host" and docker.host == _DEFAULT_HOST:
-        what, remedies = "What answers at Docker's socket is no Docker Engine.", (_FIND_LISTENER,)
+        what, remedies = (
+            "The program that answers at Docker's socket is not a Docker Engine.",
+            (_FIND_LISTENER,),
+        )
     plugin = known_or_none(subject.facts.compose)
     if isinstance(plugin, ComposePlugin) and is_client_from_snap(plugin):
         remedies = _UNREACHABLE_SNAP.get(docker.state, remedies)
@@ -53,18 +56,19 @@ def _choose_remedies(subject: HostSubject, docker: NoEngine) -> tuple[str, tuple
 
 def _use_other_engine(address: str) -> Remedy:
     command = f"export DOCKER_HOST={shlex.quote(address)}"
-    return Remedy("Use the other engine whose socket is here, in this shell", (command,))
+    return Remedy("Use the other engine found on this host (for this shell only)", (command,))
 
 
-_FIND_LISTENER = Remedy("See which program it is", ("sudo ss -xlp src /var/run/docker.sock",))
+_FIND_LISTENER = Remedy("Find out which program it is", ("sudo ss -xlp src /var/run/docker.sock",))
 
 _LOG_IN_AGAIN = Remedy(
-    "Log in again: this user has joined the group since it last logged in. Or for one command",
+    "Log in again, because this user joined the group after the last login; or run a single "
+    "command in the group",
     ("sg docker -c 'qca doctor'",),
 )
 
-_RESTARTS = "stops the containers that run now, unless the daemon's live-restore is on"
-_WAIT_LONGER = Remedy("Wait longer for it", ("qca doctor --timeout 60",))
+_RESTARTS = "stops all running containers, unless the daemon's live-restore is on"
+_WAIT_LONGER = Remedy("Wait longer for the daemon", ("qca doctor --timeout 60",))
 
 _UNREACHABLE: dict[str, tuple[str, tuple[Remedy, ...]]] = {
     "not-installed": (
@@ -80,51 +84,53 @@ _UNREACHABLE: dict[str, tuple[str, tuple[Remedy, ...]]] = {
     "not-running": (
         "The Docker daemon is not running.",
         (
-            Remedy("Start it", ("sudo systemctl start docker",)),
-            Remedy("Where there is no systemd (WSL, containers)", ("sudo service docker start",)),
+            Remedy("Start the daemon", ("sudo systemctl start docker",)),
+            Remedy(
+                "Start the daemon without systemd (WSL, containers)", ("sudo service docker start",)
+            ),
         ),
     ),
     "no-permission": (
-        "The Docker daemon runs, but this user may not talk to it.",
+        "The Docker daemon is running, but this user is not allowed to connect to it.",
         (
             Remedy(
-                "Join the group that may, then log in again",
+                "Add this user to the docker group, then log in again",
                 ('sudo usermod -aG docker "$USER"',),
                 breaks="members of that group can become root on this machine",
             ),
         ),
     ),
     "bad-host": (
-        "DOCKER_HOST names no place where a Docker daemon can be.",
-        (Remedy("Forget it for this shell", ("unset DOCKER_HOST",)),),
+        "DOCKER_HOST is not a valid address of a Docker daemon.",
+        (Remedy("Unset it in this shell", ("unset DOCKER_HOST",)),),
     ),
     "bad-context": (
         "The selected Docker context cannot be used.",
         (
-            Remedy("See which contexts there are", ("docker context ls",)),
+            Remedy("List the contexts", ("docker context ls",)),
             Remedy(
-                "Go back to the default one",
+                "Switch to the default context",
                 ("docker context use default",),
-                breaks="every docker command of this user follows the default context from then on",
+                breaks="from then on, all docker commands of this user use the default context",
             ),
         ),
     ),
     "no-answer": (
-        "The Docker daemon took the connection and did not answer in time.",
+        "The Docker daemon accepted the connection but did not answer in time.",
         (
-            Remedy("See what it says", ("sudo journalctl -u docker -n 50 --no-pager",)),
-            Remedy("Restart it", ("sudo systemctl restart docker",), breaks=_RESTARTS),
+            Remedy("Read the daemon's log", ("sudo journalctl -u docker -n 50 --no-pager",)),
+            Remedy("Restart the daemon", ("sudo systemctl restart docker",), breaks=_RESTARTS),
             _WAIT_LONGER,
         ),
     ),
 }
 
-# The snap's daemon is a service of snapd, and its socket root's until there is such a group.
+# The snap's daemon is a snapd service; its socket belongs to root until the docker group exists.
 _UNREACHABLE_SNAP: dict[str, tuple[Remedy, ...]] = {
-    "not-running": (Remedy("Start it", ("sudo snap start docker",)),),
+    "not-running": (Remedy("Start the daemon", ("sudo snap start docker",)),),
     "no-permission": (
         Remedy(
-            "Make the group that may, join it, and log in again",
+            "Create the docker group, add this user to it, and log in again",
             (
                 "sudo addgroup --system docker",
                 'sudo adduser "$USER" docker',
@@ -135,8 +141,8 @@ _UNREACHABLE_SNAP: dict[str, tuple[Remedy, ...]] = {
         ),
     ),
     "no-answer": (
-        Remedy("See what it says", ("sudo snap logs docker -n 50",)),
-        Remedy("Restart it", ("sudo snap restart docker",), breaks=_RESTARTS),
+        Remedy("Read the daemon's log", ("sudo snap logs docker -n 50",)),
+        Remedy("Restart the daemon", ("sudo snap restart docker",), breaks=_RESTARTS),
         _WAIT_LONGER,
     ),
 }
@@ -147,13 +153,13 @@ CHECK = Check(
     title="Docker daemon not reachable",
     needs=("docker",),
     looks_at="the engine that the `docker` command would use (DOCKER_HOST, then the current "
-    "context, then the default socket): whether it is installed, runs, may be talked to and "
-    "answers within the time limit.",
-    why="Without an engine no container starts. It is an error only where containers were "
-    'asked for (`runtime = "compose"`, or a file given with -f); otherwise `qca up` trains '
-    "as a local process.",
-    fix="Each of the six cases has its own remedy: install it, start it, join the docker "
-    "group, fix DOCKER_HOST, choose another context, or look into the daemon's log.",
+    "context, then the default socket): whether it is installed and running, and whether this "
+    "user may connect to it and gets an answer within the time limit.",
+    why="Without an engine no container can start. It is an error only if containers are "
+    'configured (`runtime = "compose"`, or a file given with -f); otherwise `qca up` trains in a '
+    "local process.",
+    fix="Each of the six cases has its own remedy: install it, start it, join the docker group, "
+    "fix DOCKER_HOST, choose another context, or read the daemon's log.",
     url="https://docs.docker.com/engine/daemon/troubleshoot/",
     judge_host=_judge_host,
 )

@@ -1,4 +1,4 @@
-"""QCA102: does the engine enforce the memory and CPU limits that it is given?"""
+"""QCA102: does the engine enforce memory and CPU limits?"""
 
 from collections.abc import Iterator
 
@@ -22,7 +22,10 @@ def _judge_engine(engine: Engine) -> Verdict:
     if lacking:
         return Verdict(Severity.WARNING, _explain(engine, lacking), evidence)
     if unknown:
-        message = f"The engine does not tell whether it can limit {' and '.join(unknown)}."
+        message = (
+            f"Cannot determine whether the engine can limit {' and '.join(unknown)}: it does not "
+            "say."
+        )
         return skip(message, **evidence)
     return ok("The engine can limit a container's memory and CPUs.", **evidence)
 
@@ -30,10 +33,10 @@ def _judge_engine(engine: Engine) -> Verdict:
 def _explain(engine: Engine, lacking: list[str]) -> str:
     rootless = any("rootless" in option for option in engine.security_options)
     message = (
-        f"The engine ignores {' and '.join(lacking)} limits (cgroup v{engine.cgroup_version}"
-        f"{', rootless' if rootless else ''}).\n"
-        "The stack starts, but nothing holds a container to its limit, and Dragonfly sees the "
-        "whole host instead."
+        f"The engine ignores {' and '.join(lacking)} limits (cgroup "
+        f"v{engine.cgroup_version}{', rootless' if rootless else ''}).\nThe stack starts, but its "
+        "containers can exceed their limits, and Dragonfly sees the memory and CPUs of the whole "
+        "host."
     )
     if rootless:
         message += " Rootless Docker can limit containers only with cgroup v2 and systemd."
@@ -45,9 +48,9 @@ CHECK = Check(
     category="docker",
     title="Docker ignores memory and CPU limits",
     needs=("docker",),
-    looks_at="whether the engine says that it can limit a container's memory and CPUs.",
+    looks_at="whether the engine reports that it can limit a container's memory and CPUs.",
     why="Rootless Docker supports `--memory` and `--cpus` only with cgroup v2 and systemd. "
-    "Without limits the container limit that the plan sets protects nothing.",
+    "Without them the planned container limits have no effect.",
     fix="Boot with cgroup v2, or use an engine that is not rootless.",
     url="https://docs.docker.com/engine/security/rootless/tips/#limiting-resources",
     judge_host=_judge_host,

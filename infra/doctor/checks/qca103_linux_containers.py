@@ -17,18 +17,21 @@ def _judge_host(subject: HostSubject) -> Iterator[Verdict]:
 def _judge_engine(subject: HostSubject, engine: Engine) -> Verdict:
     evidence = {"operating_system": engine.operating_system, "os_type": engine.os_type}
     if not engine.os_type:
-        return skip("The engine does not tell what kind of containers it runs.", **evidence)
+        return skip(
+            "Cannot determine which kind of containers the engine runs: it does not say.",
+            **evidence,
+        )
     if engine.os_type != "linux":
         message = (
-            f"The engine runs {engine.os_type} containers; the stack's images are Linux ones.\n"
-            "Docker Desktop switches in its menu: `Switch to Linux containers`."
+            f"The engine runs {engine.os_type} containers; the stack's images are Linux images.\n"
+            "In Docker Desktop, choose `Switch to Linux containers` from the menu."
         )
         return Verdict(subject.grade_container_fault(), message, evidence)
     podman = [name for name in engine.components if "podman" in name.lower()]
     if podman:
         message = (
-            f"This is {podman[0]} {engine.components[podman[0]]} in Docker's place.\n"
-            "qca is tested with Docker Engine; Podman answers most of the same calls."
+            f"This is {podman[0]} {engine.components[podman[0]]} instead of Docker.\nqca is "
+            "tested with Docker Engine; Podman supports most of the same calls."
         )
         return Verdict(Severity.INFO, message, {**evidence, "components": engine.components})
     return ok(f"The engine runs Linux containers ({engine.operating_system}).", **evidence)
@@ -39,10 +42,10 @@ CHECK = Check(
     category="docker",
     title="Not a Docker Engine with Linux containers",
     needs=("docker",),
-    looks_at="what kind of containers the engine runs, and whether it is Podman.",
+    looks_at="which kind of containers the engine runs, and whether it is Podman.",
     why="All images of the stack are Linux images, which an engine in Windows mode refuses. "
-    "Podman behind Docker's socket answers most calls, but is not what qca is tested with.",
-    fix="Switch Docker Desktop to Linux containers; or use Docker Engine.",
+    "Podman supports most of the calls to Docker's socket, but qca is not tested with it.",
+    fix="Switch Docker Desktop to Linux containers, or use Docker Engine.",
     url="https://docs.docker.com/desktop/setup/install/windows-install/",
     judge_host=_judge_host,
 )

@@ -1,4 +1,4 @@
-"""QCA104: would Docker from a snap start the stack's hardened containers, and see their files?"""
+"""QCA104: can Docker from a snap start the stack's hardened containers and read their files?"""
 
 from collections.abc import Iterator
 
@@ -10,8 +10,8 @@ from infra.host.facts import ComposePlugin, Disk, Engine, known_or_none, require
 from infra.host.snap import is_client_from_snap, is_from_snap, is_visible_to_snap
 from qca.core.versions import parse_version
 
-# The snap's patch of 2026-09-28 that fixes it (patches/engine/0007) is for moby's module v2,
-# which Engine 29 was the first to be built from.
+# The snap's patch of 2026-09-28 (patches/engine/0007) fixes it in moby's module v2, from which
+# Engine 29 was the first to be built.
 _MAY_BE_PATCHED = (29, 0)
 
 
@@ -23,18 +23,18 @@ def _judge_host(subject: HostSubject) -> list[Verdict]:
         return [ok("Docker is not from a snap.")]
     faults = [*_judge_privileges(subject, engine)] if from_snap else []
     faults += _judge_folder(subject)
-    message = f"Docker {engine.version} is from a snap, and nothing of that stops the stack."
+    message = f"Docker {engine.version} is from a snap, which does not affect the stack here."
     return faults or [ok(message)]
 
 
 def _judge_privileges(subject: HostSubject, engine: Engine) -> Iterator[Verdict]:
     evidence = {"version": engine.version, "security_options": list(engine.security_options)}
     if not any("apparmor" in option for option in engine.security_options):
-        return  # unconfined: nothing refuses the change of profile
+        return  # without confinement the change of profile is allowed
     message = (
-        "The snap's Docker starts no container that has no-new-privileges, which the stack's "
-        "have.\nAppArmor refuses the step from the snap's profile to the container's; such a "
-        "container ends with: exec ...: operation not permitted"
+        "The snap's Docker cannot start containers with no-new-privileges, which the stack uses.\n"
+        "AppArmor refuses the change from the snap's profile to the container's, and the "
+        "container fails with: exec ...: operation not permitted"
     )
     severity = subject.grade_container_fault()
     if parse_version(engine.version) >= _MAY_BE_PATCHED:
@@ -48,7 +48,9 @@ def _judge_folder(subject: HostSubject) -> Iterator[Verdict]:
     disks = known_or_none(subject.facts.disks)
     work = next((disk for disk in disks or () if disk.purpose == "work"), None)
     if work is None:
-        yield skip("Whether the snap's Docker sees this folder is not known.")
+        yield skip(
+            "Cannot determine whether the snap's Docker can read this folder: its path is unknown."
+        )
     elif not is_visible_to_snap(work.path):
         severity, evidence = subject.grade_container_fault(), {"path": work.path}
         yield Verdict(severity, _explain_hidden(work), evidence, (_MOVE_HOME, _INSTALL_PACKAGES))
@@ -56,22 +58,25 @@ def _judge_folder(subject: HostSubject) -> Iterator[Verdict]:
 
 def _explain_hidden(work: Disk) -> str:
     return (
-        f"The snap's Docker does not see {work.path}.\nIt is confined to the files of a home "
-        "folder, hidden ones left out: Compose says of any file elsewhere that it is not there, "
-        "and a bind mount from elsewhere is empty."
+        f"The snap's Docker cannot access {work.path}.\nIt can only access files in a home folder "
+        "that are not hidden: Compose reports any other file as missing, and a bind mount of any "
+        "other folder is empty."
     )
 
 
 _INSTALL_PACKAGES = Remedy(
-    "Replace the snap by Docker's own packages",
+    "Replace the snap with Docker's own packages",
     (
         "sudo snap remove docker",
         "curl -fsSL https://get.docker.com -o get-docker.sh",
         "sudo sh get-docker.sh",
     ),
-    breaks="the snap's containers, images and volumes go with it, into a snapshot of snapd",
+    breaks="the snap's containers, images and volumes are removed with it; snapd keeps them in a "
+    "snapshot",
 )
-_MOVE_HOME = Remedy("Work in a folder of your home", ("mkdir -p ~/qca && cd ~/qca && qca up",))
+_MOVE_HOME = Remedy(
+    "Work in a folder in your home folder", ("mkdir -p ~/qca && cd ~/qca && qca up",)
+)
 
 CHECK = Check(
     id="QCA104",
@@ -81,8 +86,8 @@ CHECK = Check(
     looks_at="whether the engine or the `docker` program is the snap's (its folder "
     "/var/snap/docker, its path /snap), whether AppArmor confines it, and the work folder.",
     why="A confined daemon cannot start a container with `no-new-privileges` (Launchpad bug "
-    "1908448), which every container of the stack has, and reads only what lies in a home "
-    "folder and is not hidden: no /tmp, no /srv, no ~/.cache.",
+    "1908448), which every container of the stack sets. It can only read files in a home folder "
+    "that are not hidden: not /tmp, /srv or ~/.cache.",
     fix="Use Docker's own packages, or train without containers. Work in your home folder.",
     url="https://github.com/canonical/docker-snap#usage",
     judge_host=_judge_host,

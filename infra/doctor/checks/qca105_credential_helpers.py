@@ -1,4 +1,4 @@
-"""QCA105: are the programs there to which Docker leaves passwords of registries?"""
+"""QCA105: are the credential helpers that Docker is configured to use installed?"""
 
 from collections.abc import Iterator
 
@@ -16,19 +16,22 @@ def _judge_host(subject: HostSubject) -> Iterator[Verdict]:
 
 def _judge_helpers(missing: tuple[str, ...] | None) -> Verdict:
     if missing is None:
-        return skip("Which credential helpers Docker's config.json names was not recorded.")
+        return skip(
+            "Cannot determine whether a credential helper is missing: those in Docker's "
+            "config.json were not recorded."
+        )
     if not missing:
-        return ok("Every credential helper that Docker's config.json names is there.")
+        return ok("All credential helpers in Docker's config.json are installed.")
     message = (
-        f"Docker's config.json names {', '.join(missing)}, which is not on PATH.\n"
-        "Compose pulls no image then, public ones included. It ends with: error getting "
-        f'credentials - err: exec: "{missing[0]}": executable file not found in $PATH'
+        f"Docker's config.json names {', '.join(missing)}, which is not on PATH.\nCompose cannot "
+        "pull any image, not even a public one. It fails with: error getting credentials - err: "
+        f'exec: "{missing[0]}": executable file not found in $PATH'
     )
     return Verdict(Severity.WARNING, message, {"missing": list(missing)}, (_EDIT_CONFIG,))
 
 
 _EDIT_CONFIG = Remedy(
-    "Take the line that names it (`credsStore` or `credHelpers`) out of ~/.docker/config.json, or "
+    "Remove the line with its name (`credsStore` or `credHelpers`) from ~/.docker/config.json, or "
     "install the helper"
 )
 
@@ -37,13 +40,13 @@ CHECK = Check(
     category="docker",
     title="A credential helper is missing",
     needs=("compose",),
-    looks_at="`credsStore` and `credHelpers` in config.json of the `docker` program, and whether "
-    "the programs `docker-credential-...` are on PATH.",
-    why="Docker Desktop writes such a line and leaves it behind, in WSL too. Measured with Compose "
-    "5.6.1: `docker compose pull` fails, for public images too; `docker pull` of client 28 does "
-    "not.\n"
-    'For example `{"credsStore": "desktop"}` without docker-credential-desktop on PATH.',
-    fix="Take the line out of config.json, or install the helper.",
+    looks_at="`credsStore` and `credHelpers` in Docker's config.json, and whether the programs "
+    "`docker-credential-...` are on PATH.",
+    why="Docker Desktop writes this line, also in WSL, and leaves it when uninstalled. Measured "
+    "with Compose 5.6.1: `docker compose pull` fails even for public images; `docker pull` of "
+    'client 28 does not.\nFor example `{"credsStore": "desktop"}` without '
+    "docker-credential-desktop on PATH.",
+    fix="Remove the line from config.json, or install the helper.",
     url="https://docs.docker.com/reference/cli/docker/login/#credential-stores",
     judge_host=_judge_host,
 )

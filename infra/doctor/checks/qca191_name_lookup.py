@@ -1,4 +1,4 @@
-"""QCA191: do containers find names? Asked by `qca doctor --deep`."""
+"""QCA191: can containers look up names? Tested by `qca doctor --deep`."""
 
 from collections.abc import Iterator
 
@@ -8,8 +8,8 @@ from infra.doctor.subjects import HostSubject
 from infra.host.facts import NameLookup, require
 
 _PLACES = {
-    "stack": "on a network as the stack's",
-    "default": "on the network that images are built in",
+    "stack": "on a network like the stack's",
+    "default": "on the network used for image builds",
 }
 
 
@@ -23,47 +23,49 @@ def _judge_lookup(subject: HostSubject, lookup: NameLookup) -> Verdict:
     evidence = {"name": lookup.name, "network": lookup.network}
     if lookup.found is None:
         return skip(
-            f"Cannot determine whether containers {place} find {lookup.name}: {lookup.detail}.",
+            f"Cannot determine whether containers {place} can look up {lookup.name}: "
+            f"{lookup.detail}.",
             **evidence,
         )
     if lookup.found:
-        return ok(f"A container {place} finds {lookup.name}.", **evidence)
-    message = f"A container {place} does not find {lookup.name}.\n{lookup.detail}\n"
+        return ok(f"Containers {place} can look up {lookup.name}.", **evidence)
+    message = f"Containers {place} cannot look up {lookup.name}.\n{lookup.detail}\n"
     if lookup.network == "stack":
-        message += "The trainer reaches the store by that name."
+        message += "The trainer connects to the store by this name."
         severity = subject.grade_container_fault()
         return Verdict(severity, message, evidence, (_RESTORE_RULES,))
-    message += "This host finds it. What an image's build downloads cannot be reached like this."
+    message += "This host can look it up, but an image build cannot, so its downloads fail."
     return Verdict(Severity.WARNING, message, evidence, _NAME_SERVERS)
 
 
 _RESTORE_RULES = Remedy(
-    "Restart the daemon: it writes its packet filter rules again, which a reloaded firewall drops",
+    "Restart the daemon to restore its packet filter rules, which reloading a firewall removes",
     ("sudo systemctl restart docker",),
-    breaks="stops the containers that run now, unless the daemon's live-restore is on",
+    breaks="stops all running containers, unless the daemon's live-restore is on",
 )
 _NAME_SERVERS = (
-    Remedy("See which name servers this host asks", ("cat /etc/resolv.conf",)),
+    Remedy("Show the name servers of this host", ("cat /etc/resolv.conf",)),
     Remedy(
-        "If containers do not reach these (a VPN's, one on 127.0.0.1), name others under `dns` in "
-        "/etc/docker/daemon.json, and restart the daemon",
+        "If containers cannot reach them (a VPN's, or one on 127.0.0.1), set others under `dns` "
+        "in /etc/docker/daemon.json, and restart the daemon",
         ("sudo systemctl restart docker",),
-        breaks="stops the containers that run now, unless the daemon's live-restore is on",
+        breaks="stops all running containers, unless the daemon's live-restore is on",
     ),
 )
 
 CHECK = Check(
     id="QCA191",
     category="docker",
-    title="Containers do not find a name",
+    title="Containers cannot look up a name",
     needs=("live_lookups",),
-    looks_at="with `--deep`: one container on a new network that has no way out, as the stack's, "
-    "looks up `store`; another on Docker's default network looks up pypi.org.",
-    why="On a network of its own the engine's name server (127.0.0.11) answers for the services; "
-    "it needs packet filter rules that a reloaded firewall drops. On the default network "
-    "containers ask the host's name servers, which they may not reach. A public name that this "
-    "host does not know either is skipped.",
-    fix="Restart the daemon after the firewall; name servers that containers reach in daemon.json.",
+    looks_at="with `--deep`: one container looks up `store` on a new internal network like the "
+    "stack's, and another looks up pypi.org on Docker's default network.",
+    why="On a user-defined network the engine's name server (127.0.0.11) resolves service names; "
+    "it needs packet filter rules, which reloading a firewall removes. On the default network "
+    "containers ask the host's name servers, which may be unreachable from there. If this host "
+    "cannot look up the public name either, the check is skipped.",
+    fix="Restart the daemon after the firewall, or set name servers that containers can reach in "
+    "daemon.json.",
     url="https://docs.docker.com/engine/network/#dns-services",
     judge_host=_judge_host,
 )

@@ -1,18 +1,18 @@
-"""QCA192: can a container use this folder? Asked by `qca doctor --deep`."""
+"""QCA192: can a container use this folder? Tested by `qca doctor --deep`."""
 
 from infra.doctor.check import Check
 from infra.doctor.finding import Remedy, Severity, Verdict, ok
 from infra.doctor.subjects import HostSubject
 from infra.host.facts import require
 
-# What an engine says that has no such folder (moby, volume/mounts/validate.go).
+# The error of an engine that does not have the folder (moby, volume/mounts/validate.go).
 _MISSING = "bind source path does not exist"
 
 _FAULTS = {
-    "refused": "The engine does not mount this folder into a container.",
-    "unreadable": "A container cannot read what is in this folder.",
-    "unwritable": "A container cannot write in this folder.",
-    "elsewhere": "What a container writes in this folder is not here.",
+    "refused": "The engine cannot mount this folder into a container.",
+    "unreadable": "Containers cannot read files in this folder.",
+    "unwritable": "Containers cannot write to this folder.",
+    "elsewhere": "Files that a container writes to this folder do not appear on this machine.",
 }
 
 
@@ -20,22 +20,22 @@ def _judge_host(subject: HostSubject) -> Verdict:
     mount = require(subject.facts.live_mount)
     evidence = {"user": mount.user, "fault": mount.fault}
     if mount.fault is None:
-        return ok(f"A container reads and writes in this folder as {mount.user}.", **evidence)
-    message = f"{_FAULTS[mount.fault]}\nTried as {mount.user} in a new folder within this one"
+        return ok(f"Containers can read and write in this folder as {mount.user}.", **evidence)
+    message = f"{_FAULTS[mount.fault]}\nTested as {mount.user} in a new subfolder"
     message += f": {mount.detail}" if mount.detail else "."
     if mount.fault == "refused" and _MISSING in mount.detail:
-        message += "\nThe engine has files of its own: `qca up` keeps the run in a volume."
+        message += "\nThe engine has another file system, so `qca up` keeps the run in a volume."
         return Verdict(Severity.INFO, message, evidence)
     return Verdict(subject.grade_container_fault(), message, evidence, _REMEDIES[mount.fault])
 
 
 _SHOW_FOLDER = Remedy(
-    "See the folder's owner, mode and label, and its file system: SELinux, and a network share "
-    "that takes root for nobody, refuse containers",
+    "Check the folder's owner, mode and label, and its file system: SELinux, or a network share "
+    "that maps root to nobody, can deny access to containers",
     ("ls -ldZ .", "findmnt -T ."),
 )
 _USE_THIS_ENGINE = Remedy(
-    "See which engine answers: it has other files than this machine", ("docker context ls",)
+    "Check which engine is in use: its file system is not this machine's", ("docker context ls",)
 )
 _REMEDIES = {
     "refused": (_SHOW_FOLDER,),
@@ -49,13 +49,13 @@ CHECK = Check(
     category="docker",
     title="Containers cannot use this folder",
     needs=("live_mount",),
-    looks_at="with `--deep`: a container that has a new folder within the work folder mounted, as "
-    "a run's is, reads a file there as the user that the stack runs as, and writes another.",
-    why="The trainer's container keeps its run in the folder `runs` here. Who owns it, SELinux's "
-    "label, a network file system, and what a virtual machine shares decide whether that works, "
-    "each without a trace in any fact. Where the engine has no files of this machine, the run is "
-    "kept in a volume.",
-    fix="Work in a folder on a local disk that is your own.",
+    looks_at="with `--deep`: a container mounts a new subfolder of the work folder, as for a run, "
+    "reads a file there as the stack's user, and writes another.",
+    why="The trainer's container keeps its run in the folder `runs` here. Whether that works "
+    "depends on the folder's owner, its SELinux label, a network file system and the folders "
+    "shared with a virtual machine, and no recorded fact shows it. If the engine does not have "
+    "this machine's files, the run is kept in a volume.",
+    fix="Work in a folder that you own, on a local disk.",
     url="https://docs.docker.com/engine/storage/bind-mounts/",
     judge_host=_judge_host,
 )

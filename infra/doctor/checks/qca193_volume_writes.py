@@ -1,4 +1,4 @@
-"""QCA193: can the stack's user write to its volumes? Asked by `qca doctor --deep`."""
+"""QCA193: can the stack's user write to its volumes? Tested by `qca doctor --deep`."""
 
 from collections.abc import Iterator
 
@@ -17,24 +17,27 @@ def _judge_write(subject: HostSubject, write: VolumeWrite) -> Verdict:
     evidence = {"service": write.service, "target": write.target, "user": write.user}
     where = f"{write.target} of {write.service} ({write.kind})"
     if write.written is None:
-        return skip(f"Cannot determine whether {where} can be written: {write.detail}.", **evidence)
+        return skip(f"Cannot determine whether {where} is writable: {write.detail}.", **evidence)
     if write.written:
-        return ok(f"User {write.user} writes to {where}.", **evidence)
+        return ok(f"User {write.user} can write to {where}.", **evidence)
     message = f"User {write.user} cannot write to {where}.\n{write.detail}"
     if write.kind == "volume":
         from infra.stack.run_storage import name_volume  # slow, and rarely needed
 
         remedy = _show_volume(name_volume(subject.plan.project))
         return Verdict(subject.grade_container_fault(), message, evidence, (remedy,))
-    message += "\nOlder releases of runc give a tmpfs the mode of the image's own folder there."
+    message += "\nOlder releases of runc give a tmpfs the mode of the image's folder at its path."
     if (write.service, write.target) == ("store", "/data"):
-        message += "\nThe store writes nothing there: it is started with `--dbfilename=`."
+        message += (
+            "\nIt does not affect the store, which runs with `--dbfilename=` and writes nothing "
+            "there."
+        )
         return Verdict(Severity.INFO, message, evidence)
     return Verdict(Severity.WARNING, message, evidence)
 
 
 def _show_volume(name: str) -> Remedy:
-    return Remedy("See where the volume is and who made it", (f"docker volume inspect {name}",))
+    return Remedy("Show the volume's location and labels", (f"docker volume inspect {name}",))
 
 
 CHECK = Check(
@@ -42,12 +45,13 @@ CHECK = Check(
     category="docker",
     title="The stack's user cannot write to a volume",
     needs=("live_volumes",),
-    looks_at="with `--deep`: a container of each service, confined as planned, writes a small file "
-    "into each of its scratch folders (tmpfs) and volumes, and removes it.",
-    why="The stack runs as an ordinary user on a read-only root, and can write nowhere else. A "
-    "volume that another user filled stays that user's; a tmpfs may get another mode than it asks "
-    "for (https://github.com/opencontainers/runc/issues/3911).",
-    fix="Give the volume to the user, or let the run have another one.",
+    looks_at="with `--deep`: a container of each service, confined as planned, writes a small "
+    "file to each of its tmpfs mounts and volumes, and removes it.",
+    why="The stack runs as an ordinary user on a read-only root file system, so these are the "
+    "only places that it can write to. A volume filled by another user still belongs to that "
+    "user, and a tmpfs may not get the mode that it asks for "
+    "(https://github.com/opencontainers/runc/issues/3911).",
+    fix="Change the owner of the volume, or use another volume for the run.",
     url="https://docs.docker.com/engine/storage/volumes/",
     judge_host=_judge_host,
 )

@@ -1,4 +1,4 @@
-"""QCA201: is `docker compose`, Compose V2 or later, here?"""
+"""QCA201: is `docker compose` (Compose V2 or later) installed?"""
 
 from infra.doctor.check import Check
 from infra.doctor.finding import Remedy, Severity, Verdict, ok
@@ -23,12 +23,12 @@ def _judge_host(subject: HostSubject) -> Verdict:
             version=compose.version,
             docker_client=compose.docker_client,
         )
-    message = f"`docker compose` (Compose V2) is not there.\n{compose.detail}"
+    message = f"`docker compose` (Compose V2) is not installed.\n{compose.detail}"
     if subject.is_local_run:
-        message += "\n`qca up` trains on this machine without Docker, which needs no Compose."
+        message += "\n`qca up` trains on this machine without Docker and does not need Compose."
     other = known_or_none(subject.facts.docker_compose)
     if isinstance(other, StandaloneCompose):
-        message += f"\n{other.path} is Compose {other.version}: it can serve as the plugin as is."
+        message += f"\n{other.path} is Compose {other.version}: you can link it as the plugin."
     return Verdict(_grade(subject), message, {"detail": compose.detail}, (_choose_remedy(subject),))
 
 
@@ -52,12 +52,12 @@ CHECK = Check(
     category="compose",
     title="No Compose V2",
     needs=("compose",),
-    looks_at="what `docker compose version` answers. Releases go from 2.40 to 5.0, so any "
-    "major version from 2 on is modern.",
-    why="`qca up` starts the containers with `docker compose`. Compose V1 "
-    "(`docker-compose`) cannot take its place: it lacks `up --wait`.",
-    fix="Install the plugin, for one user or for all; a modern `docker-compose` that is "
-    "already there can be linked as the plugin.",
+    looks_at="the answer of `docker compose version`. Release 2.40 was followed by 5.0, so any "
+    "major version from 2 on is accepted.",
+    why="`qca up` starts the containers with `docker compose`. Compose V1 (`docker-compose`) is "
+    "no replacement, because it does not have `up --wait`.",
+    fix="Install the plugin for one user or for all users, or link an installed `docker-compose` "
+    "of V2 or later as the plugin.",
     url="https://docs.docker.com/compose/install/linux/",
     judge_host=_judge_host,
 )

@@ -20,14 +20,14 @@ def _judge_host(subject: HostSubject) -> Verdict:
         message = f"`docker-compose` is Compose {compose.version} under the old name."
         return ok(message, path=compose.path)
     if not isinstance(compose, ComposeV1 | ComposeV1Bundle):
-        return ok("There is no Compose V1 on PATH.")
+        return ok("Compose V1 is not on PATH.")
     has_plugin = isinstance(known_or_none(subject.facts.compose), ComposePlugin)
     message = (
-        f"`docker-compose` is Compose V1 ({compose.version}), {compose.path}.\n"
-        "It has had no updates, security fixes included, since July 2023. "
+        f"`docker-compose` is Compose V1 ({compose.version}), {compose.path}.\nIt has had no "
+        "updates, including security fixes, since July 2023. "
     )
     message += (
-        "`docker compose` (with a space) is here and is what `qca up` uses."
+        "`qca up` uses `docker compose` (with a space), which is installed."
         if has_plugin
         else "qca does not use it: it needs `docker compose`, Compose V2."
     )
@@ -41,10 +41,10 @@ CHECK = Check(
     category="compose",
     title="Compose V1 is what `docker-compose` runs",
     needs=("docker_compose",),
-    looks_at="the `docker-compose` on PATH, judged by what it answers and not by its name: a "
-    "Python script is V1, a Go binary is V2 or later, and there is a self-contained V1 binary.",
-    why="Compose V1 (last release 1.29.2, May 2021) reached its end of life in July 2023. It "
-    "has no upper bounds on the libraries it needs, so that any upgrade of them can break it "
+    looks_at="the `docker-compose` on PATH, by its content and its answer: a Python script is V1, "
+    "a Go binary is V2 or later, and V1 also exists as a self-contained binary.",
+    why="Compose V1 (last release 1.29.2, May 2021) reached its end of life in July 2023. It sets "
+    "no upper bounds on the versions of its libraries, so any upgrade of them can break it "
     "(QCA203).",
     fix="Type `docker compose` instead of `docker-compose`; nearly all files work unchanged.",
     url="https://docs.docker.com/compose/releases/migrate/",

@@ -1,4 +1,4 @@
-"""QCA205: do Compose and the `docker` program speak an API that the engine still accepts?"""
+"""QCA205: does the engine still accept the API versions of Compose and the `docker` program?"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,25 +18,25 @@ from infra.doctor.subjects import HostSubject
 from infra.host.facts import ComposePlugin, Engine, known_or_none, require
 from infra.host.snap import is_client_from_snap
 
-# The oldest minimum that nothing in use today is too old for: Docker 1.12 of 2016 speaks it.
+# All clients in use today support this minimum: it is the API version of Docker 1.12 (2016).
 _ACCEPTS_ALL: Api = (1, 24)
 
 
 @dataclass(frozen=True)
 class _Speaker:
-    """A program that talks to the engine."""
+    """A client of the engine."""
 
     name: str
     newest: NewestApi | None
     calls: str
-    """The commands that fail where it is refused."""
+    """The commands that fail if the engine refuses it."""
     remedy: Remedy
 
 
 def _judge_host(subject: HostSubject) -> Iterator[Verdict]:
     engine, plugin = require(subject.facts.docker), require(subject.facts.compose)
     if not isinstance(engine, Engine) or not isinstance(plugin, ComposePlugin):
-        return  # QCA101 and QCA201 say so
+        return  # QCA101 and QCA201 report this
     oldest = find_oldest_accepted(engine)
     if oldest is None:
         yield skip(f"Cannot determine which API versions Engine {engine.version} accepts.")
@@ -77,18 +77,20 @@ def _accept(engine: Engine, oldest: Api, speakers: tuple[_Speaker, ...]) -> Verd
     ]
     api = format_api(oldest)
     if unknown:
-        return skip(f"Cannot determine whether {unknown[0]} speaks API {api}, the engine's oldest.")
-    message = f"Compose and `docker` speak an API that Engine {engine.version} accepts"
+        return skip(
+            f"Cannot determine whether {unknown[0]} supports API {api}, the oldest that the "
+            "engine accepts."
+        )
+    message = f"Compose and `docker` use an API version that Engine {engine.version} accepts"
     return ok(f"{message} ({api} and newer).", min_api_version=api)
 
 
 def _refuse(subject: HostSubject, engine: Engine, oldest: Api, speaker: _Speaker) -> Verdict:
     api = format_api(oldest)
     message = (
-        f"{speaker.name} is too old for Engine {engine.version}: it speaks API {speaker.newest}; "
-        f"the engine accepts {api} and newer.\n"
-        f"Every {speaker.calls} that asks the engine ends with: client version ... is too old. "
-        f"Minimum supported API version is {api}"
+        f"{speaker.name} is too old for Engine {engine.version}: it uses API {speaker.newest}; "
+        f"the engine accepts {api} and newer.\nEvery {speaker.calls} that connects to the engine "
+        f"fails with: client version ... is too old. Minimum supported API version is {api}"
     )
     evidence = {"engine": engine.version, "min_api_version": api, "speaks": str(speaker.newest)}
     return Verdict(subject.grade_container_fault(), message, evidence, (speaker.remedy,))
@@ -104,16 +106,17 @@ CHECK = Check(
     category="compose",
     title="Compose or `docker` is too old for this engine",
     needs=("docker", "compose"),
-    looks_at="the oldest API version that the engine accepts (`MinAPIVersion`; by its release "
-    "where that was not recorded) against the newest that this Compose and this `docker` "
-    "program can speak.",
-    why="Engine 29.0 to 29.2 refuse clients under API 1.44, and 29.3 and newer those under 1.40. "
-    "Compose brings a client of its own: before 2.24 it speaks 1.41 to 1.43, whatever the "
-    "`docker` program beside it speaks. It happens where the engine is upgraded and a plugin in "
-    "~/.docker/cli-plugins is not. The other way round there is no fault: a newer Compose takes "
-    "the engine's version (5.6.1 was run with Engine 20.10). Compose V1 negotiates too.",
+    looks_at="the oldest API version that the engine accepts (`MinAPIVersion`, or by its release "
+    "if that was not recorded), and the newest that this Compose and this `docker` program "
+    "support.",
+    why="Engine 29.0 to 29.2 refuse clients below API 1.44, and 29.3 and newer those below 1.40. "
+    "Compose has its own client: before 2.24 it uses API 1.41 to 1.43, independent of the "
+    "`docker` program. The error appears if the engine is upgraded but a plugin in "
+    "~/.docker/cli-plugins is not. The opposite case works: a newer Compose uses the engine's "
+    "version (5.6.1 was run with Engine 20.10). Compose V1 negotiates the version too.",
     fix="Install a newer Compose, or upgrade `docker-ce-cli`. A plugin in ~/.docker/cli-plugins "
-    "comes before the system's: removing an old one there is enough where the system has its own.",
+    "takes precedence over the system's: if the system has its own, removing the old one is "
+    "enough.",
     url="https://github.com/docker/compose/issues/13389",
     judge_host=_judge_host,
 )

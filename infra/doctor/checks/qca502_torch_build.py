@@ -21,8 +21,8 @@ def _judge_torch(subject: HostSubject, python: PythonFacts, torch: str) -> Verdi
     if python.torch_cuda:
         return ok(f"torch {torch} is built for CUDA {python.torch_cuda}.")
     asked = subject.config.train.device == "cuda"
-    message = f"torch {torch} is a build for CPUs, and there is a GPU.\n" + (
-        "The configuration asks for the GPU." if asked else "The training runs on the CPU."
+    message = f"torch {torch} is a CPU build, but this host has a GPU.\n" + (
+        "The configuration requires the GPU." if asked else "The training would run on the CPU."
     )
     severity = Severity.ERROR if asked else Severity.WARNING
     return Verdict(severity, message, {"torch": torch}, offer_torch_build(subject))
@@ -33,10 +33,10 @@ CHECK = Check(
     category="python",
     title="The installed torch cannot use the GPU",
     needs=("python",),
-    looks_at="whether the installed torch was built for CUDA, where a local run is planned "
-    "and there is a GPU.",
-    why="A CPU build of torch never uses a GPU, and says nothing about it.",
-    fix="Install a CUDA build that the driver and the GPU go with (QCA403, QCA404).",
+    looks_at="whether the installed torch was built for CUDA, if a local run is planned and the "
+    "host has a GPU.",
+    why="A CPU build of torch never uses a GPU, and does not say so.",
+    fix="Install a CUDA build that supports the driver and the GPU (QCA403, QCA404).",
     url="https://pytorch.org/get-started/locally/",
     judge_host=_judge_host,
 )

@@ -1,4 +1,4 @@
-"""QCA601: is every port free that the stack or a Compose project publishes on this host?"""
+"""QCA601: are the ports free that the stack or a Compose project publishes on this host?"""
 
 from collections.abc import Iterator
 
@@ -32,7 +32,7 @@ def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
         elif claim.ports.protocol == "tcp":
             verdict = _judge_listeners(listeners, claim)
         else:
-            continue  # what listens by TCP has another port
+            continue  # the listeners are TCP only
         yield locate(verdict, subject.file, claim.ports)
 
 
@@ -44,7 +44,7 @@ def _report_clash(claim: Claim, rival: Claim) -> Verdict:
         if names[0] != names[-1]
         else f"Service {names[0]} publishes port {port} twice."
     )
-    message += "\nThe engine says: Bind for it failed: port is already allocated."
+    message += "\nThe engine reports: Bind for it failed: port is already allocated."
     remedy = Remedy(_suggest_port(port, claim))
     return Verdict(Severity.ERROR, message, {"port": port, "services": names}, (remedy,))
 
@@ -52,9 +52,9 @@ def _report_clash(claim: Claim, rival: Claim) -> Verdict:
 def _report_replicas(claim: Claim) -> Verdict:
     first, count = claim.ports.first, claim.containers
     message = (
-        f"{claim.what.capitalize()} starts {count} containers, and each publishes port {first}; "
-        f"only one of them starts.\nPublish a range, such as {first}-{first + count - 1}, or the "
-        "container's port alone."
+        f"{claim.what.capitalize()} has {count} containers that all publish port {first}; only "
+        f"one of them can start.\nPublish a range, such as {first}-{first + count - 1}, or only "
+        "the container's port."
     )
     names = [claim.service.name] if claim.service else []
     return Verdict(Severity.ERROR, message, {"port": first, "services": names})
@@ -70,17 +70,17 @@ def _judge_listeners(listeners: tuple[Listener, ...], claim: Claim) -> Verdict:
     port, what = holder.port, claim.what
     evidence = {"port": port, "pid": holder.pid, "process": holder.process}
     if holder.pid is None or holder.process == "docker-proxy":
-        # It may be this very stack, which is already up: `qca up` twice is harmless.
+        # It may be this stack, already running: a second `qca up` is harmless.
         message = (
-            f"Port {port}, which {what} wants, is in use by a container or by another user's "
-            "process.\nIf that is this stack, already running, all is well; otherwise it "
-            "cannot start."
+            f"Port {port}, which {what} publishes, is in use by a container or by another user's "
+            "process.\nIf that is this stack, already running, ignore this warning; otherwise "
+            f"{what} cannot start."
         )
-        look = Remedy("See which container", (f"docker ps --filter publish={port}",))
+        look = Remedy("Find the container", (f"docker ps --filter publish={port}",))
         return Verdict(Severity.WARNING, message, evidence, (look, _move(port, claim)))
     message = (
-        f"Port {port}, which {what} wants, is in use by {holder.process} (pid {holder.pid}).\n"
-        f"It listens on {holder.address or 'every address'}."
+        f"Port {port}, which {what} publishes, is in use by {holder.process} (pid {holder.pid}).\n"
+        f"It listens on {holder.address or 'all addresses'}."
     )
     return Verdict(Severity.ERROR, message, evidence, (_move(port, claim), _end(holder)))
 
@@ -106,7 +106,9 @@ def _find_next_port(port: int) -> int:
 
 
 def _end(holder: Listener) -> Remedy:
-    return Remedy(f"End {holder.process}", (f"kill {holder.pid}",), breaks=f"ends {holder.process}")
+    return Remedy(
+        f"Stop {holder.process}", (f"kill {holder.pid}",), breaks=f"stops {holder.process}"
+    )
 
 
 CHECK = Check(
@@ -114,12 +116,12 @@ CHECK = Check(
     category="host",
     title="A port is in use",
     needs=("listeners",),
-    looks_at="the ports that the plan publishes (none unless `store_port` is set) and those "
-    "of the files given with -f, against what listens on this host and against each other.",
-    why="Two programs cannot listen on one port: the container is made and not started. "
-    "Who holds it is named where the system tells; a container's port is held by "
-    "docker-proxy, and may be this very stack.",
-    fix="Publish on another port, or end what holds it.",
+    looks_at="the ports published by the plan (none unless `store_port` is set) and by the files "
+    "given with -f, compared with the listeners on this host and with each other.",
+    why="Two programs cannot listen on the same port: the container is created but does not "
+    "start. The message names the program that uses it, if the system shows it; a container's "
+    "port is held by docker-proxy, and may belong to this stack.",
+    fix="Publish on another port, or stop the program that uses it.",
     url="https://docs.docker.com/engine/network/port-publishing/",
     judge_host=_judge_host,
     judge_file=_judge_file,

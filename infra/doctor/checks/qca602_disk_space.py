@@ -1,4 +1,4 @@
-"""QCA602: has the disk room for the checkpoints, and for building the image?"""
+"""QCA602: does the disk have space for the checkpoints and for building the image?"""
 
 from collections.abc import Iterator
 
@@ -10,11 +10,11 @@ from qca.core.units import GIB, MIB, format_size
 from qca.memory.budget import count_parameters
 from qca.memory.checkpoint_size import count_checkpoint_bytes
 
-# Metrics, logs, and a file system that is not filled to the brim.
+# For metrics and logs, and to leave some space free.
 _DISK_SLACK = 200 * MIB
-# Unpacked: python-slim with torch for CPUs took 1.3 GB here; PyTorch's CUDA runtime images
-# are about 8 GB (hub.docker.com/r/pytorch/pytorch lists half of it compressed). While an
-# image is built its newest layer exists twice.
+# Unpacked sizes: python-slim with a CPU build of torch took 1.3 GB here; PyTorch's CUDA runtime
+# images are about 8 GB (hub.docker.com/r/pytorch/pytorch lists half of that, compressed). During a
+# build the newest layer exists twice.
 _IMAGE_BYTES = {"cpu": 3 * GIB, "cuda": 16 * GIB}
 
 
@@ -25,12 +25,17 @@ def _judge_host(subject: HostSubject) -> Iterator[Verdict]:
         yield (
             _judge_checkpoints(subject, work)
             if work
-            else skip("The work folder's disk is unknown.")
+            else skip(
+                "Cannot determine whether the checkpoints fit: the disk of the work folder is "
+                "unknown."
+            )
         )
         return
     docker = disks.get("docker")
     if docker is None:
-        yield skip("Docker's folder lies where its free space cannot be seen from here.")
+        yield skip(
+            "Cannot determine the free space of Docker's folder: it is not visible from here."
+        )
         return
     yield _judge_checkpoints(subject, docker)
     yield from _judge_image(subject, docker)
@@ -54,9 +59,9 @@ def _judge_checkpoints(subject: HostSubject, disk: Disk) -> Verdict:
 
 
 def _count_needed_bytes(checkpoint: int, kept: int) -> int:
-    """Return what checkpoints of that size take at the most.
+    """Return the maximum size of the checkpoints together, in bytes.
 
-    The newest and the best are kept, and the next is written whole before the oldest goes.
+    The newest and the best are kept, and the next is complete before the oldest is deleted.
     """
     return checkpoint * (kept + 2) + _DISK_SLACK
 
@@ -65,8 +70,8 @@ def _judge_image(subject: HostSubject, disk: Disk) -> Iterator[Verdict]:
     needed = _IMAGE_BYTES[subject.plan.trainer.device.value]
     if disk.free < needed:
         message = (
-            f"{disk.path} has {format_size(disk.free)} free; building the trainer image takes "
-            f"about {format_size(needed)}.\nThat is no matter if the image is already there."
+            f"{disk.path} has {format_size(disk.free)} free; building the trainer image needs "
+            f"about {format_size(needed)}.\nIgnore this if the image is already built."
         )
         evidence = {"free": disk.free, "needed": needed}
         yield Verdict(Severity.WARNING, message, evidence, _FREE_DOCKER)
@@ -74,11 +79,11 @@ def _judge_image(subject: HostSubject, disk: Disk) -> Iterator[Verdict]:
 
 _KEEP_ONE = Remedy("Keep one checkpoint", ("QCA_TRAIN_KEEP_CHECKPOINTS=1 qca up",))
 _FREE_DOCKER = (
-    Remedy("See what Docker holds", ("docker system df",)),
+    Remedy("Show the disk space that Docker uses", ("docker system df",)),
     Remedy(
         "Remove images that no container uses, and the build cache",
         ("docker image prune", "docker builder prune"),
-        breaks="such images are pulled or built again when they are wanted",
+        breaks="removed images need to be pulled or built again when they are used",
     ),
 )
 
@@ -87,11 +92,10 @@ CHECK = Check(
     category="host",
     title="Too little disk space",
     needs=("disks",),
-    looks_at="the free space where checkpoints go (the work folder, or Docker's folder for "
-    "containers) against what the checkpoints take, and for containers against the image.",
-    why="A checkpoint holds the weights and two moments of AdamW for each, 12 bytes a "
-    "parameter: 319 MiB for the full model; the newest three and the best are kept while the "
-    "next is written.",
+    looks_at="the free space where checkpoints are stored (the work folder, or Docker's folder "
+    "for containers), the size of the checkpoints, and for containers the size of the image.",
+    why="A checkpoint contains each weight and its two AdamW moments, 12 bytes per parameter (319 "
+    "MiB for the full model). The newest three and the best are kept while the next is written.",
     fix="Free space, keep fewer checkpoints, or work in another folder.",
     url="https://docs.docker.com/engine/manage-resources/pruning/",
     judge_host=_judge_host,

@@ -1,4 +1,4 @@
-"""QCA705: does Docker take the limits of the services?"""
+"""QCA705: does Docker accept the limits of the services?"""
 
 import math
 from collections.abc import Iterator
@@ -13,8 +13,8 @@ from infra.doctor.unlimited_containers import count_container_cpus
 from qca.core.errors import InputError
 from qca.core.units import MIB, format_count, parse_size
 
-# What the engine itself demands: moby, daemon/daemon_unix.go, verifyPlatformContainerResources
-# and verifyCgroupCPUs; the same from 20.10 on.
+# The engine's own limits, unchanged since 20.10: moby, daemon/daemon_unix.go,
+# verifyPlatformContainerResources and verifyCgroupCPUs.
 _LEAST_MEMORY = 6 * MIB
 _LEAST_CPUS = 0.01
 _LEAST_QUOTA = 1000
@@ -23,7 +23,7 @@ _PERIODS = range(1000, 1_000_001)
 
 @dataclass(frozen=True)
 class _Fault:
-    """A limit that Docker does not take, and what Docker or qca says to it."""
+    """A limit that Docker refuses, with the explanation."""
 
     at: LocatedValue
     message: str
@@ -37,7 +37,7 @@ def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
         for service in subject.file.services
         for fault in _find_faults(service, cpus)
     ]
-    yield from faults or [ok(f"{subject.file.path}: its limits are such as Docker takes.")]
+    yield from faults or [ok(f"{subject.file.path}: Docker accepts its limits.")]
 
 
 def _report_fault(service: Service, fault: _Fault) -> Verdict:
@@ -46,7 +46,7 @@ def _report_fault(service: Service, fault: _Fault) -> Verdict:
 
 
 def _quote_docker(what: str, docker: str) -> str:
-    return f"{what}.\nDocker ends with: {docker}"
+    return f"{what}.\nDocker reports: {docker}"
 
 
 def _find_faults(service: Service, cpus: int) -> Iterator[_Fault]:
@@ -65,11 +65,13 @@ def _judge_memory(service: Service) -> Iterator[_Fault]:
         if given and not _is_size(given):
             yield _Fault(given, f"Docker cannot read the size {given.value!r}.")
         elif given and (size := read_size(given)) and size < _LEAST_MEMORY:
-            yield _Fault(given, _quote_docker(given.value, f"Minimum {name} allowed is 6MB"))
+            what = f"{name} {given.value} is below Docker's minimum of 6 MiB"
+            yield _Fault(given, _quote_docker(what, f"Minimum {name} allowed is 6MB"))
     most, least = read_size(limit), read_size(reserved)
-    if most and least and reserved and most < least:
+    if most and least and limit and reserved and most < least:
         docker = "Minimum memory limit can not be less than memory reservation limit, see usage"
-        yield _Fault(reserved, _quote_docker(f"{reserved.value} is more than the limit", docker))
+        what = f"memory reservation {reserved.value} is above the memory limit {limit.value}"
+        yield _Fault(reserved, _quote_docker(what, docker))
 
 
 def _is_size(given: LocatedValue) -> bool:
@@ -85,14 +87,15 @@ def _judge_swap(service: Service) -> Iterator[_Fault]:
     size = read_size(swap)
     if not swap or not size or (limit and limit <= size):
         return
-    what = f"memswap_limit {swap.value} is memory and swap together"
+    what = f"memswap_limit {swap.value} (memory and swap together)"
     if limit:
-        # An engine that cannot limit swap leaves it out, with a warning.
+        # An engine that cannot limit swap ignores it with a warning.
         docker = "Minimum memoryswap limit should be larger than memory limit, see usage"
+        what += " is below the memory limit"
         yield _Fault(swap, _quote_docker(what, docker), Severity.WARNING)
     else:
         docker = "You should always set the Memory limit when using Memoryswap limit, see usage"
-        yield _Fault(swap, _quote_docker(what, docker))
+        yield _Fault(swap, _quote_docker(f"{what} needs a memory limit", docker))
 
 
 def _judge_cpus(service: Service, cpus: int) -> Iterator[_Fault]:
@@ -105,7 +108,9 @@ def _judge_cpus(service: Service, cpus: int) -> Iterator[_Fault]:
             yield _Fault(given, f"{given.value!r} is not a number of CPUs.")
     elif not _LEAST_CPUS <= number <= cpus:
         docker = f"Range of CPUs is from {_LEAST_CPUS} to {cpus}.00"
-        yield _Fault(given, _quote_docker(f"{given.value} CPUs cannot be given here", docker))
+        yield _Fault(
+            given, _quote_docker(f"cpus {given.value} is outside the engine's range", docker)
+        )
 
 
 def _judge_quota(service: Service) -> Iterator[_Fault]:
@@ -113,15 +118,20 @@ def _judge_quota(service: Service) -> Iterator[_Fault]:
     for given, name in ((quota, "Quota"), (period, "Period")):
         if given and read_number(given) and read_number(service.cpus):
             docker = f"Conflicting options: Nano CPUs and CPU {name} cannot both be set"
-            yield _Fault(given, _quote_docker("cpus says the same already", docker))
+            yield _Fault(given, _quote_docker(f"cpu_{name.lower()} conflicts with cpus", docker))
     if quota and 0 < (read_number(quota) or 0) < _LEAST_QUOTA:
         docker = "CPU cfs quota can not be less than 1ms (i.e. 1000)"
-        yield _Fault(quota, _quote_docker(f"cpu_quota {quota.value} are microseconds", docker))
+        yield _Fault(
+            quota, _quote_docker(f"cpu_quota {quota.value} (microseconds) is too small", docker)
+        )
     if period and (number := read_number(period)) and int(number) not in _PERIODS:
         docker = (
             "CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)"
         )
-        yield _Fault(period, _quote_docker(f"cpu_period {period.value} are microseconds", docker))
+        yield _Fault(
+            period,
+            _quote_docker(f"cpu_period {period.value} (microseconds) is out of range", docker),
+        )
 
 
 def _judge_ulimits(service: Service) -> Iterator[_Fault]:
@@ -131,12 +141,12 @@ def _judge_ulimits(service: Service) -> Iterator[_Fault]:
             continue
         low, high = _read_ulimit(soft), _read_ulimit(hard)
         if low is not None and high is not None and low > high:
-            what = f"{key}, {soft.value}, is more than the hard limit, {hard.value}"
-            yield _Fault(soft, f"{what}.\nThe container ends with: error setting rlimit")
+            what = f"{key} {soft.value} is above the hard limit {hard.value}"
+            yield _Fault(soft, f"{what}.\nThe container fails with: error setting rlimit")
 
 
 def _read_ulimit(given: LocatedValue) -> float | None:
-    """Return a limit as a number, infinity for -1; None where it is no number."""
+    """Return a limit as a number, with infinity for -1, or None if it is not a number."""
     if given.value == "-1":
         return math.inf
     return read_count(given.value)
@@ -146,29 +156,32 @@ def _judge_cpuset(cpuset: LocatedValue, cpus: int) -> Iterator[_Fault]:
     numbers = read_cpuset(cpuset)
     if numbers is None:
         docker = f"Invalid value {cpuset.value} for cpuset cpus"
-        yield _Fault(cpuset, _quote_docker(f"cpuset {cpuset.value!r} is not as 0-3,8", docker))
+        yield _Fault(
+            cpuset,
+            _quote_docker(f"cpuset {cpuset.value!r} is not a list of CPUs such as 0-3,8", docker),
+        )
         return
     docker = f"Requested CPUs are not available - requested {cpuset.value}"
     if len(numbers) > cpus:
-        what = f"cpuset {cpuset.value} names more CPUs than the {cpus} that there are"
+        what = f"cpuset {cpuset.value} names more CPUs than the {cpus} of the engine"
         yield _Fault(cpuset, _quote_docker(what, docker))
     elif max(numbers) >= cpus:
-        # Which numbers they have is not seen: a machine may have CPUs 0 to 3 and 8 to 11.
-        what = f"there may be no CPU {max(numbers)}; the engine has {format_count(cpus, 'CPU')}"
-        yield _Fault(cpuset, f"{what}.\nIf so, Docker ends with: {docker}", Severity.WARNING)
+        # The numbers of the CPUs are unknown: a machine may have CPUs 0 to 3 and 8 to 11.
+        what = f"CPU {max(numbers)} may not exist, since the engine has {format_count(cpus, 'CPU')}"
+        yield _Fault(cpuset, f"{what}.\nIf it does not, Docker reports: {docker}", Severity.WARNING)
 
 
 CHECK = Check(
     id="QCA705",
     category="file",
-    title="A limit that Docker does not take",
+    title="A limit that Docker refuses",
     needs=("cpu",),
     looks_at="`mem_limit`, `mem_reservation`, `memswap_limit`, `cpus`, `cpu_quota`, `cpu_period`, "
-    "`cpuset`, `ulimits`, and the limits and the reservation of memory under deploy.resources.",
-    why="The engine refuses a container with more CPUs than it has, with CPUs that are not there, "
-    "with less than 6 MiB, or with limits that contradict each other; Compose, a size that it "
-    "cannot read.",
-    fix="Write sizes as 512m or 2g, and no more CPUs than there are.",
+    "`cpuset`, `ulimits`, and the limits and the memory reservation under deploy.resources.",
+    why="The engine refuses a container with more CPUs than it has, with CPUs that do not exist, "
+    "with less than 6 MiB of memory, or with limits that contradict each other. Compose refuses a "
+    "size that it cannot parse.",
+    fix="Write sizes such as 512m or 2g, and request no more CPUs than the engine has.",
     url="https://docs.docker.com/engine/containers/resource_constraints/",
     judge_file=_judge_file,
 )

@@ -1,4 +1,4 @@
-"""QCA706: can the engine hand out the GPUs that the services ask for?"""
+"""QCA706: can the engine provide the GPUs that the services request?"""
 
 import re
 from collections.abc import Iterator
@@ -24,15 +24,15 @@ from qca.core.versions import parse_version
 _CDI_NAME = re.compile(r"[A-Za-z0-9][\w.-]*/[A-Za-z][\w-]*=\S+")
 _DEVICE_FILE = re.compile(r"/dev/nvidia(\d+|ctl|-uvm|-uvm-tools|-modeset)")
 _WITHOUT_DEVICE_FILES = ("no-device", "no-driver", "not-loaded")
-# Values of NVIDIA_VISIBLE_DEVICES by which a container asks for no GPU.
+# Values of NVIDIA_VISIBLE_DEVICES that request no GPU.
 _NO_GPU = ("", "void", "none")
 
-# containerd finds a runtime by such a name itself; the engine need not have it registered.
+# containerd finds runtimes with this prefix itself, so they need not be registered with the engine.
 _CONTAINERD_RUNTIME = "io.containerd."
 _CDI_KNOWN = (25, 0)
-"""The first engine that takes CDI devices."""
+"""The first engine that supports CDI devices."""
 _CDI_LISTED = (28, 3)
-"""The first engine whose answer lists every CDI device that it has found."""
+"""The first engine that lists all CDI devices that it has found."""
 
 
 def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
@@ -55,17 +55,17 @@ def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
 
 
 def _judge_runtime(facts: HostFacts, service: Service, runtime: str) -> Verdict | None:
-    """Judge the key `runtime`; only the one named nvidia is about GPUs."""
+    """Judge the key `runtime`; only the runtime nvidia concerns GPUs."""
     engine = require(facts.docker)
     if not isinstance(engine, Engine):
         return _skip_service(service, "no engine") if runtime == "nvidia" else None
     is_registered = not engine.runtimes or runtime in engine.runtimes
     if not is_registered and not runtime.startswith(_CONTAINERD_RUNTIME):
-        # So says Engine 26; 20.10 says "Unknown runtime specified nvidia".
+        # The message of Engine 26; 20.10 says "Unknown runtime specified nvidia".
         message = (
-            f"Service {service.name} asks for the runtime {runtime}; the engine has "
-            f"{', '.join(engine.runtimes)}.\n"
-            f"The engine ends with: unknown or invalid runtime name: {runtime}"
+            f"Service {service.name} uses the runtime {runtime}, but the engine only has "
+            f"{', '.join(engine.runtimes)}.\nThe engine reports: unknown or invalid runtime name: "
+            f"{runtime}"
         )
         return Verdict(Severity.ERROR, message, {"service": service.name})
     if runtime != "nvidia":
@@ -90,7 +90,7 @@ def _judge_request(facts: HostFacts, service: Service, request: DeviceRequest, k
     if access.usable is None:
         return _skip_service(service, access.because)
     if not access.usable:
-        why = f"for a GPU ({key}), which no container gets here: {access.because}"
+        why = f"for a GPU ({key}), but containers have no access to one here: {access.because}"
         return _refuse(service, why, quote_refusal(engine, request, access.obstacle))
     return _judge_names(facts, engine, service, request, key) or _accept(service)
 
@@ -98,7 +98,7 @@ def _judge_request(facts: HostFacts, service: Service, request: DeviceRequest, k
 def _judge_names(
     facts: HostFacts, engine: Engine, service: Service, request: DeviceRequest, key: str
 ) -> Verdict | None:
-    """Refuse GPUs that are not there, where those are of the engine's machine."""
+    """Refuse GPUs that do not exist on the engine's machine, if that is this one."""
     driver = require(facts.gpu)
     if is_elsewhere(engine) or not isinstance(driver, GpuDriver):
         return None
@@ -106,7 +106,9 @@ def _judge_names(
     if unresolved is None:
         return None
     if not unresolved.is_missing:
-        return _skip_service(service, f"the names of the GPUs do not tell {unresolved.name}")
+        return _skip_service(
+            service, f"the names of the GPUs do not show whether {unresolved.name} exists"
+        )
     message = (
         f"Service {service.name} asks for GPU {unresolved.name} ({key}), "
         f"{describe_unresolved(unresolved, driver)}"
@@ -116,7 +118,7 @@ def _judge_names(
 
 
 def _list_names(request: DeviceRequest) -> tuple[str, ...]:
-    """Return the GPUs that a request names; `count` means the first ones, of which the last."""
+    """Return the GPUs that a request names; for a `count`, the last GPU that it includes."""
     count = read_count(request.count) or 0
     return request.ids or ((str(count - 1),) if count else ())
 
@@ -124,22 +126,22 @@ def _list_names(request: DeviceRequest) -> tuple[str, ...]:
 def _judge_other_driver(
     engine: Engine, service: Service, request: DeviceRequest, key: str
 ) -> Verdict:
-    """Judge a request that the engine's driver for NVIDIA does not take."""
+    """Judge a request that the engine's NVIDIA driver does not handle."""
     if request.is_for_amd:
         access = assess_amd_access(engine)
         if access and access.usable:
             return _accept(service)
-        because = access.because if access else "the engine shows no GPU of AMD's"
+        because = access.because if access else "the engine shows no AMD GPU"
         return _skip_service(service, because)
     if request.driver not in ("", "nvidia") or "amd" in request.capabilities:
-        return _skip_service(service, "the device driver is not NVIDIA's")
-    why = "its driver for NVIDIA does not know all of the capabilities"
-    why = f"for devices ({key}), which no engine gives: {why}"
+        return _skip_service(service, "the request is for another device driver than NVIDIA's")
+    why = "its NVIDIA driver does not support all of the capabilities"
+    why = f"for devices ({key}) that no engine provides: {why}"
     return _refuse(service, why, request.refusal)
 
 
 def _judge_host_device(facts: HostFacts, service: Service, name: str) -> Verdict | None:
-    """Judge an entry of `devices`: a CDI device, or a device file of NVIDIA's driver."""
+    """Judge an entry of `devices`: a CDI device, or an NVIDIA device file."""
     engine = require(facts.docker)
     is_cdi = _CDI_NAME.fullmatch(name)
     if not is_cdi and not _DEVICE_FILE.fullmatch(name):
@@ -149,27 +151,28 @@ def _judge_host_device(facts: HostFacts, service: Service, name: str) -> Verdict
     if is_cdi:
         return _judge_cdi(service, engine, DeviceRequest("cdi", ids=(name,)))
     if is_elsewhere(engine):
-        return _skip_service(service, "its device files are those of another machine")
+        return _skip_service(
+            service, "the engine runs on another machine, whose device files are not visible"
+        )
     missing = _explain_missing_file(facts)
     if missing:
         message = (
             f"Service {service.name} asks for {name}, which this host does not have: {missing}.\n"
-            f'The engine ends with: error gathering device information while adding custom device "'
-            f'{name}": no such file or directory'
+            "The engine reports: error gathering device information while adding custom device "
+            f'"{name}": no such file or directory'
         )
         return Verdict(Severity.ERROR, message, {"service": service.name})
     if _requests_gpu(service):
         return None
     message = (
-        f"Service {service.name} gets {name}, a device file alone.\n"
-        "CUDA also needs the driver's libraries, in the very version of the driver: `gpus: all` or "
-        "a reservation brings both."
+        f"Service {service.name} gets only the device file {name}.\nCUDA also needs the driver's "
+        "libraries in the driver's exact version; `gpus: all` or a reservation provides both."
     )
     return Verdict(Severity.INFO, message, {"service": service.name})
 
 
 def _explain_missing_file(facts: HostFacts) -> str:
-    """Return why there are no device files of NVIDIA's driver; empty where there may be."""
+    """Return why NVIDIA's device files are missing; empty if they may exist."""
     gpu, system = require(facts.gpu), known_or_none(facts.system)
     if system and system.wsl:
         return "under WSL2 the GPU is /dev/dxg"
@@ -184,18 +187,17 @@ def _requests_gpu(service: Service) -> bool:
 
 
 def _judge_variable(facts: HostFacts, service: Service) -> Verdict:
-    """Judge a service that asks for GPUs by NVIDIA_VISIBLE_DEVICES alone."""
+    """Judge a service that requests GPUs only with NVIDIA_VISIBLE_DEVICES."""
     engine = require(facts.docker)
     if not isinstance(engine, Engine) or not engine.default_runtime:
-        return _skip_service(service, "the engine's default runtime is not known")
+        return _skip_service(service, "the engine's default runtime is unknown")
     if engine.default_runtime == "nvidia":
         access = _find_access(facts, engine)
         return _accept(service) if access.usable else _skip_service(service, access.because)
     message = (
-        f"Service {service.name} sets NVIDIA_VISIBLE_DEVICES, and starts without a GPU.\n"
-        f"Only the nvidia runtime reads that variable; the default here is "
-        f"{engine.default_runtime}. Ask for the GPU with `gpus: all`, or with a reservation of "
-        "devices."
+        f"Service {service.name} sets NVIDIA_VISIBLE_DEVICES but starts without a GPU.\nOnly the "
+        f"nvidia runtime reads that variable; the default here is {engine.default_runtime}. "
+        "Request the GPU with `gpus: all` or with a device reservation."
     )
     return Verdict(Severity.WARNING, message, {"service": service.name})
 
@@ -208,7 +210,7 @@ def _find_access(facts: HostFacts, engine: Engine) -> GpuAccess:
 
 
 def _accept(service: Service) -> Verdict:
-    return ok(f"Service {service.name}: the engine can hand it a GPU.")
+    return ok(f"Service {service.name}: the engine can provide a GPU.")
 
 
 def _skip_service(service: Service, why: str) -> Verdict:
@@ -216,22 +218,22 @@ def _skip_service(service: Service, why: str) -> Verdict:
 
 
 def _refuse(service: Service, why: str, error: str) -> Verdict:
-    message = f"Service {service.name} asks {why}.\nThe engine ends with: {error}"
+    message = f"Service {service.name} asks {why}.\nThe engine reports: {error}"
     return Verdict(Severity.ERROR, message, {"service": service.name})
 
 
 def _judge_cdi(service: Service, engine: Engine, request: DeviceRequest) -> Verdict:
     if parse_version(engine.version) < _CDI_KNOWN:
-        why = f"for CDI devices, which Engine {engine.version} (before 25) does not know"
+        why = f"for CDI devices, which need Engine 25 (this is {engine.version})"
         return _refuse(service, why, request.refusal)
     missing = [name for name in request.ids if name not in engine.cdi_devices]
     if not missing:
-        return ok(f"Service {service.name}: the engine has found its CDI devices.")
+        return ok(f"Service {service.name}: the engine has its CDI devices.")
     if parse_version(engine.version) < _CDI_LISTED or is_elsewhere(engine):
         return skip(f"Cannot determine whether the engine finds {missing[0]}: it does not say.")
     message = (
-        f"Service {service.name} asks for {missing[0]}, which the engine has not found.\n"
-        f"The engine ends with: CDI device injection failed: unresolvable CDI devices {missing[0]}"
+        f"Service {service.name} asks for {missing[0]}, which the engine does not have.\nThe "
+        f"engine reports: CDI device injection failed: unresolvable CDI devices {missing[0]}"
     )
     return Verdict(Severity.ERROR, message, {"service": service.name})
 
@@ -242,17 +244,18 @@ CHECK = Check(
     title="A service asks for a GPU that it cannot get",
     needs=("docker", "gpu"),
     looks_at="`gpus:`, `runtime:` and the devices under deploy.resources.reservations: their "
-    "driver, capabilities, count and IDs (numbers, UUIDs); CDI devices and NVIDIA's device files "
-    "under `devices:`; NVIDIA_VISIBLE_DEVICES without any of them.",
-    why="The engine refuses the container, and leaves it in the state `created`. Measured on "
-    "Engine 20.10 without NVIDIA: `nvidia.com/gpu=all` ends with `could not select device driver`, "
-    "`/dev/nvidia0` with `no such file or directory`. With the variable alone it starts, without "
-    "a GPU: only the nvidia runtime reads it. Without NVIDIA's toolkit Engine 29.3 and newer look "
-    "for AMD's GPUs, and say `AMD CDI spec not found`. A UUID has to be whole; as a CDI device it "
-    "has a name only from toolkit 1.15 on, and under WSL2 there is only `nvidia.com/gpu=all`.",
-    fix="Make the GPU usable (QCA401), or leave the service out, say with a profile. A "
-    "reservation wants `driver: nvidia` and `capabilities: [gpu]`; `runtime: nvidia` wants that "
-    "runtime registered (`nvidia-ctk runtime configure`), which the others do not.",
+    "driver, capabilities, count and IDs (numbers, UUIDs); CDI devices and NVIDIA device files "
+    "under `devices:`; and NVIDIA_VISIBLE_DEVICES without any of these.",
+    why="The engine does not start the container and leaves it in the state `created`. Measured "
+    "on Engine 20.10 without NVIDIA: `nvidia.com/gpu=all` fails with `could not select device "
+    "driver`, and `/dev/nvidia0` with `no such file or directory`. With only the variable, the "
+    "container starts without a GPU, because only the nvidia runtime reads it. Without NVIDIA's "
+    "toolkit, Engine 29.3 and newer look for AMD GPUs and report `AMD CDI spec not found`. A UUID "
+    "must be complete; toolkit 1.15 and newer name CDI devices by UUID, and under WSL2 the only "
+    "CDI device is `nvidia.com/gpu=all`.",
+    fix="Make the GPU usable (QCA401), or disable the service, for example with a profile. A "
+    "reservation needs `driver: nvidia` and `capabilities: [gpu]`. Only `runtime: nvidia` needs "
+    "that runtime to be registered (`nvidia-ctk runtime configure`).",
     url="https://docs.docker.com/compose/how-tos/gpu-support/",
     judge_file=_judge_file,
 )

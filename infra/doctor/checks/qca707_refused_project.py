@@ -1,4 +1,4 @@
-"""QCA707: does Compose itself take the file?"""
+"""QCA707: does Compose accept the file?"""
 
 import re
 
@@ -11,26 +11,29 @@ from infra.doctor.subjects import FileSubject
 def _judge_file(subject: FileSubject) -> list[Verdict]:
     file = subject.file
     if file.refused:
-        message = f"Compose does not take {file.path}.\nIt says: {file.refused}"
+        message = f"Compose refuses {file.path}.\nIt reports: {file.refused}"
         return [locate(Verdict(Severity.ERROR, message), file, _find_refused(file))]
     if file.confirmed_by:
-        return [ok(f"{file.confirmed_by} takes {file.path}.")]
+        return [ok(f"{file.confirmed_by} accepts {file.path}.")]
     if file.refusals:
         return [_describe_refusal(file, refusal) for refusal in file.refusals]
     if file.not_confirmed_because:
-        message = f"{file.path} breaks no rule of Compose's that is known here; Compose itself "
+        message = (
+            f"Cannot determine whether Compose accepts {file.path}: it breaks no known rule, but "
+            "Compose "
+        )
         return [skip(f"{message}was not asked: {file.not_confirmed_because}.")]
     return []
 
 
 def _describe_refusal(file: ComposeFile, refusal: Refusal) -> Verdict:
-    """Return what our own reading finds that no Compose takes, by its schema and its rules."""
-    message = f"Compose does not take {file.path}.\n{refusal.message}"
+    """Return the verdict on a violation of Compose's schema or rules that qca found."""
+    message = f"Compose refuses {file.path}.\n{refusal.message}"
     return locate(Verdict(Severity.ERROR, message), file, refusal)
 
 
 def _find_refused(file: ComposeFile) -> Refusal | Service | int:
-    """Return what Compose's refusal is about; it gives no lines, so ours are taken."""
+    """Return the place that Compose refuses; it reports no line, so qca's own reading gives it."""
     if file.refusals:
         return file.refusals[0]
     paths = re.findall(r"services\.([\w.-]+)", file.refused)
@@ -41,14 +44,14 @@ def _find_refused(file: ComposeFile) -> Refusal | Service | int:
 CHECK = Check(
     id="QCA707",
     category="file",
-    title="Compose does not take the file",
+    title="Compose refuses the file",
     needs=(),
-    looks_at="what `docker compose config` says to the files given with -f. It runs nothing, "
-    "and is not asked where the files lead out of their folder. Where it is not asked, the files "
-    "are held against its schema and its rules across keys.",
+    looks_at="the answer of `docker compose config` for the files given with -f. The command "
+    "starts nothing, and is not run if the files refer to files outside of their folder. If it is "
+    "not run, the files are checked against Compose's schema and its rules across keys.",
     why="Compose checks keys and types against its schema, and settings against each other, "
-    "before it starts anything. Its version matters: an older one knows fewer keys.",
-    fix="Fix what Compose names.",
+    "before it starts anything. An older Compose supports fewer keys.",
+    fix="Fix the key or value that Compose names.",
     url="https://docs.docker.com/reference/cli/docker/compose/config/",
     judge_file=_judge_file,
 )

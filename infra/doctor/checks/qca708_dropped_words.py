@@ -16,19 +16,19 @@ def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
             yield locate(_describe_cut(service, dropped), file, dropped)
     unseen = [one for one in file.services if "extends" in one.unread_sources and not one.command]
     for service in unseen:
-        message = f"Cannot determine whether the command of service {service.name} is cut: "
-        yield locate(skip(message + "what it extends was not read."), file, service)
+        message = f"Cannot determine whether the command of service {service.name} is truncated: "
+        yield locate(skip(message + "the service that it extends was not read."), file, service)
     if not cut and not unseen:
-        yield ok(f"{file.path}: no command string is cut.")
+        yield ok(f"{file.path}: no command string is truncated.")
 
 
 def _describe_cut(service: Service, dropped: LocatedValue) -> Verdict:
-    """Name what is dropped, and the words that are left before it."""
+    """Return the warning, with the part of the command that Compose drops."""
     text = dropped.value.strip()
     message = (
-        f"Service {service.name}: Compose drops the end of the command: {text}\n"
-        f"It ends a command string at an unquoted {text[:1]} and says nothing. Quote the word "
-        "that holds it, or write the command as a list; for a shell: [sh, -c, '...']."
+        f"Service {service.name}: Compose drops the end of the command: {text}\nCompose silently "
+        f"ends a command string at an unquoted {text[:1]}. Quote the word that contains it, or "
+        "write the command as a list; for a shell: [sh, -c, '...']."
     )
     evidence = {"service": service.name, "dropped": text}
     return Verdict(Severity.WARNING, message, evidence)
@@ -40,10 +40,10 @@ CHECK = Check(
     title="Compose drops the end of a command",
     needs=(),
     looks_at="`command` and `entrypoint` that are written as one string.",
-    why="Compose splits such a string itself, not by a shell: it ends at an unquoted `;`, `&`, "
-    "`|`, `<` or `>`, and what follows never reaches the container. A password with an `&` in "
-    "it takes every flag behind it along.",
-    fix="Quote the word that holds the character, or write the command as a list.",
+    why="Compose splits the string itself, without a shell. It stops at an unquoted `;`, `&`, "
+    "`|`, `<` or `>`, and the rest never reaches the container. An `&` in a password drops all "
+    "flags after it.",
+    fix="Quote the word that contains the character, or write the command as a list.",
     url="https://docs.docker.com/reference/compose-file/services/#command",
     judge_file=_judge_file,
 )

@@ -1,4 +1,4 @@
-"""QCA709: has the engine the networks and volumes that the file takes for granted?"""
+"""QCA709: does the engine have the external networks and volumes of the file?"""
 
 from collections.abc import Iterator
 
@@ -19,12 +19,12 @@ def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
 def _judge(one: ExternalResource) -> Verdict:
     what = f"{one.kind} {one.name}"
     if one.is_there is None:
-        return skip(f"Whether the engine has {what} was not looked at: {one.unknown_because}.")
+        return skip(f"Cannot determine whether the engine has {what}: {one.unknown_because}.")
     if one.is_there:
         return ok(f"The engine has the external {what}.")
     message = (
-        f"The engine has no {what}, which is external: Compose creates none, and `up` fails.\n"
-        f"Create it: docker {one.kind} create {one.name}"
+        f"The engine does not have the external {what}; Compose does not create it, so `up` "
+        f"fails.\nCreate it: docker {one.kind} create {one.name}"
     )
     return Verdict(Severity.ERROR, message, {one.kind: one.name})
 
@@ -34,11 +34,11 @@ CHECK = Check(
     category="file",
     title="An external network or volume is missing",
     needs=(),
-    looks_at="networks and volumes with `external: true` that a service uses, against those that "
-    "`docker network ls` and `docker volume ls` name. Nothing is created.",
-    why="Compose takes what is external for granted. Where it is missing, `up` ends before it "
-    "starts anything.",
-    fix="Create it (`docker network create NAME`), or drop `external: true`.",
+    looks_at="networks and volumes with `external: true` that a service uses, compared with the "
+    "lists of `docker network ls` and `docker volume ls`. Nothing is created.",
+    why="Compose expects external networks and volumes to exist. If one is missing, `up` fails "
+    "before it starts anything.",
+    fix="Create it (`docker network create NAME`), or remove `external: true`.",
     url="https://docs.docker.com/reference/compose-file/networks/#external",
     judge_file=_judge_file,
 )

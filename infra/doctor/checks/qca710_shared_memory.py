@@ -1,4 +1,4 @@
-"""QCA710: has a service that runs torch shared memory enough for its workers?"""
+"""QCA710: does a service that runs torch have enough shared memory for its workers?"""
 
 import re
 from collections.abc import Iterator
@@ -12,7 +12,8 @@ from infra.doctor.subjects import FileSubject
 from infra.doctor.unread_extends import is_part_hidden
 from qca.core.units import MIB, format_size
 
-# What a container gets (moby, daemon/config `DefaultShmSize`), unless the daemon is told another.
+# A container's default (moby, daemon/config `DefaultShmSize`), unless the daemon is configured
+# otherwise.
 _DEFAULT_BYTES = 64 * MIB
 _FOLDER = "/dev/shm"
 _TORCH_IMAGE = re.compile(r"(^|/)(pytorch|vllm)[^/:@]*")
@@ -35,18 +36,24 @@ def _runs_torch(service: Service) -> bool:
 def _judge_service(service: Service) -> Verdict:
     name = f"Service {service.name}"
     if is_part_hidden(service):
-        return skip(f"{name}: what it extends was not read, and may set its shared memory.")
+        return skip(
+            f"Cannot determine the shared memory of service {service.name}: the service that it "
+            "extends was not read."
+        )
     ipc = service.settings.get("ipc")
     if ipc and ipc.value == "host":
-        return ok(f"{name} shares the host's memory (`ipc: host`).")
+        return ok(f"{name} uses the host's shared memory (`ipc: host`).")
     if ipc and ipc.value not in ("private", "shareable"):
-        return skip(f"{name} shares the memory of another container (`ipc: {ipc.value}`).")
+        return skip(
+            f"{name} uses the shared memory of another container (`ipc: {ipc.value}`), whose size "
+            "is unknown."
+        )
     if any(_FOLDER in service.mounts.get(kind, ()) for kind in ("volumes", "tmpfs")):
-        return ok(f"{name} has a {_FOLDER} of its own.")
+        return ok(f"{name} mounts its own {_FOLDER}.")
     given = service.settings.get("shm_size")
     size = read_size(given) if given else _DEFAULT_BYTES
     if size is None:
-        return skip(f"{name}: its `shm_size` cannot be read.")
+        return skip(f"{name}: its `shm_size` is not a valid size.")
     if size > _DEFAULT_BYTES:
         return ok(f"{name} has {format_size(size)} of shared memory.", size=size)
     return _report_little(service, size)
@@ -54,10 +61,10 @@ def _judge_service(service: Service) -> Verdict:
 
 def _report_little(service: Service, size: int) -> Verdict:
     workers = _count_workers(service)
-    how = f" and is given {workers} workers" if workers else ""
+    how = f" and {workers} workers" if workers else ""
     message = (
         f"Service {service.name} runs torch with {format_size(size)} of shared memory{how}.\n"
-        "DataLoader workers hand over their batches in it, and end with `Bus error` when it is "
+        "DataLoader workers pass their batches through it, and crash with `Bus error` when it is "
         "full. Set `shm_size: 1g`, or more for large batches."
     )
     evidence = {"service": service.name, "size": size, "workers": workers}
@@ -65,7 +72,7 @@ def _report_little(service: Service, size: int) -> Verdict:
 
 
 def _count_workers(service: Service) -> int:
-    """Return the most workers that a flag of the command names; 0 where none does."""
+    """Return the largest number of workers in the command's flags, or 0."""
     words = [word.value for word in service.command]
     given = [
         match[1] or following
@@ -80,13 +87,13 @@ CHECK = Check(
     category="file",
     title="Little shared memory for torch's workers",
     needs=(),
-    looks_at="`shm_size`, `ipc` and what is mounted at /dev/shm, of services whose image or "
-    "command is torch's; a warning where the command asks for workers, otherwise an info.",
+    looks_at="`shm_size`, `ipc` and mounts at /dev/shm of services whose image or command is "
+    "torch's. It is a warning if the command sets a number of workers, otherwise an info.",
     why="A container has 64 MiB of /dev/shm by default, and torch's DataLoader passes each batch "
-    "through it as soon as `num_workers` is more than 0. The daemon's `default-shm-size` can be "
-    "another, which the engine does not tell. The trainer of qca has no such workers; with several "
-    "GPUs it gets 1 GiB for NCCL.",
-    fix="Set `shm_size`, or `ipc: host`, by which the service shares the host's.",
+    "through it as soon as `num_workers` is more than 0. The daemon's `default-shm-size` may "
+    "differ, but the engine does not report it. The trainer of qca has no such workers; with "
+    "several GPUs it gets 1 GiB for NCCL.",
+    fix="Set `shm_size`, or `ipc: host` to use the host's shared memory.",
     url="https://github.com/pytorch/pytorch#docker-image",
     judge_file=_judge_file,
 )

@@ -15,8 +15,8 @@ from infra.dragonfly.service import is_dragonfly, read_dragonfly
 _EVERY_ADDRESS = ("", "*", "0.0.0.0", "::", "[::]")
 _THIS_MACHINE = "127.0.0.1"
 
-# Stores that speak Redis's protocol, by the last part of their images' names. In these images
-# protected mode is off, so that only a password keeps anyone out.
+# Stores with Redis's protocol, by the last part of their image's name. These images turn protected
+# mode off, so only a password restricts access.
 _STORES = ("keydb", "redis", "redis-stack-server", "redis-stack", "valkey")
 _PASSWORD_VARIABLES = ("REDIS_PASSWORD", "VALKEY_PASSWORD")
 _FLAG_VARIABLES = ("REDIS_ARGS", "VALKEY_EXTRA_FLAGS")
@@ -41,9 +41,10 @@ def _is_store(service: Service) -> bool:
 
 
 def _find_opening(file: ComposeFile, service: Service) -> LocatedValue | PublishedPorts | None:
-    """Return what lets the network in: the host's network, or the first port published to all.
+    """Return the setting that opens the store: the host's network, or the first port on all
+    addresses.
 
-    In the host's network Docker passes over `ports`; there the store's own `bind` counts.
+    In the host's network Docker ignores `ports`, and the store's own `bind` applies.
     """
     network = service.settings.get("network_mode")
     if network is not None and network.value == "host":
@@ -58,13 +59,14 @@ def _list_open_ports(service: Service) -> list[PublishedPorts]:
 
 
 def _has_password(service: Service) -> bool:
-    """Whether a variable that the image's start reads sets one; Dragonfly's counts as a flag."""
+    """Whether a variable of the image's entrypoint sets one; Dragonfly's variable is read as a
+    flag."""
     variables = service.environment
     return any(variables[name].value for name in _PASSWORD_VARIABLES if name in variables)
 
 
 def _read_flag(file: ComposeFile, service: Service, name: str) -> str:
-    """Return a flag's value, empty where it is not given."""
+    """Return a flag's value; empty if the flag is not set."""
     if is_dragonfly(service):
         flags = read_dragonfly(file, service).flags
         old = flags.get("PASSWORD") if name == _PASSWORD else None  # as in DFLY_PASSWORD
@@ -85,7 +87,7 @@ def _split_words(text: str) -> list[str]:
 
 
 def _read_words(words: Sequence[str], flag: str) -> str:
-    """Return what follows the flag, up to the next one: Redis takes `--bind a b` and `--flag=x`."""
+    """Return the words from the flag to the next one: Redis accepts `--bind a b` and `--flag=x`."""
     value: list[str] = []
     is_inside = False
     for word in words:
@@ -99,7 +101,7 @@ def _read_words(words: Sequence[str], flag: str) -> str:
 
 
 def _explain_hidden(file: ComposeFile, service: Service) -> str:
-    """Return where a password may be that the file does not show; empty if nowhere."""
+    """Return which unread source may set a password; empty if there is none."""
     if is_dragonfly(service) and (hidden := explain_hidden_flags(read_dragonfly(file, service))):
         return hidden
     if _read_flag(file, service, _ACCESS_LIST):
@@ -117,26 +119,26 @@ def _skip(service: Service, hidden: str) -> Verdict:
 
 def _warn(file: ComposeFile, service: Service, where: HasLine) -> Verdict:
     if isinstance(where, PublishedPorts):
-        opening = f"publishes {where} on every address"
+        opening = f"publishes {where} on all addresses"
         cure = (
-            "ports that Docker publishes bypass ufw's rules. Publish the port on this machine only"
+            "ports that Docker publishes bypass ufw's rules. Publish the port only on this machine"
         )
         edit = _bind_to_this_machine(file, _list_open_ports(service))
     else:
-        opening = "listens on every address of the host's network"
-        cure = f"`ports` count for nothing there. Give it `--bind {_THIS_MACHINE}`"
+        opening = "listens on all addresses of the host's network"
+        cure = f"`ports` has no effect there. Set `--bind {_THIS_MACHINE}`"
         edit = None
     message = (
-        f"Service {service.name} {opening}, and has no password.\n"
-        "Anyone who reaches this host can read, change and delete all that it stores, and have it "
-        f"write files in its volumes; {cure}, or set a password."
+        f"Service {service.name} {opening} without a password.\nAnyone who can reach this host "
+        f"can read, change and delete its data, and make it write files to its volumes; {cure}, "
+        "or set a password."
     )
     remedies = (edit,) if edit else ()
     return Verdict(Severity.WARNING, message, {"service": service.name}, remedies)
 
 
 def _bind_to_this_machine(file: ComposeFile, ports: Sequence[PublishedPorts]) -> Remedy | None:
-    """Return the remedy for the short form, `6379:6379`; None where one is written otherwise."""
+    """Return the remedy for ports in short form (`6379:6379`), or None if one is not."""
     replacements: list[tuple[LocatedValue, str, str]] = []
     for one in ports:
         numbers = f"{one.first}" if one.first == one.last else f"{one.first}-{one.last}"
@@ -144,7 +146,7 @@ def _bind_to_this_machine(file: ComposeFile, ports: Sequence[PublishedPorts]) ->
         at = LocatedValue(str(one), one.line, "", one.file)
         replacements.append((at, pattern, f"{_THIS_MACHINE}:{numbers}:"))
     edits = replace_by_pattern(file, replacements)
-    return edit_lines("Publish it on this machine only", edits, automatic=False) if edits else None
+    return edit_lines("Publish it only on this machine", edits, automatic=False) if edits else None
 
 
 CHECK = Check(
@@ -153,13 +155,13 @@ CHECK = Check(
     title="Anyone on the network can use a store without a password",
     needs=(),
     looks_at="services that run Dragonfly, Redis, Valkey or KeyDB: whether they publish a port on "
-    "every address or listen in the host's network, and whether their flags or variables set a "
+    "all addresses or use the host's network, and whether their flags or variables set a "
     "password. A configuration file inside the container is not read.",
-    why="The store's images accept every connection: protected mode is off in them. Bots look for "
-    "such ports, and turn a writable store into code that runs.\n"
-    'For example `ports: ["6379:6379"]` is open; `["127.0.0.1:6379:6379"]` is not.',
-    fix="Publish the port on 127.0.0.1, or not at all: services of one project reach one another "
-    "without. Or set a password, `--requirepass`.",
+    why="The stores' images accept every connection, because protected mode is off. Bots scan for "
+    'open ports and use a writable store to run code.\nFor example `ports: ["6379:6379"]` is '
+    'open; `["127.0.0.1:6379:6379"]` is not.',
+    fix="Publish the port on 127.0.0.1, or not at all: services of one project can connect to "
+    "each other without it. Or set a password with `--requirepass`.",
     url="https://redis.io/docs/latest/operate/oss_and_stack/management/security/",
     judge_file=_judge_file,
 )

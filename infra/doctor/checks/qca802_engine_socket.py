@@ -1,4 +1,4 @@
-"""QCA802: does a service get the engine's socket, and with it the host?"""
+"""QCA802: does a service mount the engine's socket, which controls the host?"""
 
 import re
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from infra.doctor.subjects import FileSubject
 from infra.doctor.unread_extends import skip_hidden_services
 
 _SOCKETS = ("docker.sock", "podman.sock", "containerd.sock")
-# Folders in which the socket lies.
+# Folders that contain the socket.
 _FOLDERS = ("/", "/run", "/var/run")
 
 
@@ -31,19 +31,19 @@ def _holds_socket(path: str) -> bool:
 
 def _warn(file: ComposeFile, service: Service, path: LocatedValue) -> Verdict:
     message = (
-        f"Service {service.name} mounts {path.value}, by which it controls the engine.\n"
-        "Whoever gets into it can start a privileged container and is root on this host; `:ro` "
-        "does not help, since a socket is not written to as a file is. Leave the mount out, or "
-        "put a proxy between that lets through what the service needs."
+        f"Service {service.name} mounts {path.value} and can control the engine.\nAn attacker in "
+        "the container can start a privileged one and become root on this host; `:ro` does not "
+        "prevent it, because it does not restrict what is sent to a socket. Remove the mount, or "
+        "use a socket proxy that only allows the calls that the service needs."
     )
     evidence = {"service": service.name, "path": path.value}
     return Verdict(Severity.WARNING, message, evidence, _leave_out(file, path))
 
 
 def _leave_out(file: ComposeFile, path: LocatedValue) -> tuple[Remedy, ...]:
-    """Return the remedy for one of several items in the short form, `- /run/docker.sock:/s`."""
+    """Return the remedy for one of several items in short form (`- /run/docker.sock:/s`)."""
     edit = delete_item(file, path, rf"([\"']?){re.escape(path.raw)}(:[^\s\"']*)?\1")
-    title = "Leave the mount out, if the service does without"
+    title = "Remove the mount, if the service works without it"
     return (edit_line(title, edit, automatic=False),) if edit else ()
 
 
@@ -53,10 +53,10 @@ CHECK = Check(
     title="A service controls the engine",
     needs=(),
     looks_at="bind mounts of the engine's socket (docker.sock, podman.sock, containerd.sock) and "
-    "of the folders that hold it.",
-    why="Who may talk to the engine can mount the host's disk into a container of his own.\n"
-    "For example `volumes: [/var/run/docker.sock:/var/run/docker.sock:ro]` gives the host away.",
-    fix="Leave it out, or put a socket proxy between that allows only reading.",
+    "of the folders that contain it.",
+    why="Access to the engine is enough to mount the host's disk in a new container.\nFor example "
+    "`volumes: [/var/run/docker.sock:/var/run/docker.sock:ro]` makes the service root on the host.",
+    fix="Remove it, or use a socket proxy that only allows reading.",
     url="https://docs.docker.com/engine/security/protect-access/",
     judge_file=_judge_file,
 )

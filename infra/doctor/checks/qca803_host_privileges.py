@@ -29,10 +29,12 @@ def _drop_privilege(
 ) -> tuple[Remedy, ...]:
     if key == "privileged":
         edit = replace_on_line(file, setting, "true", "false")
-        title = f"Run {service.name} without; add what it then misses with `cap_add` or `devices`"
+        title = (
+            f"Run {service.name} without it; add what the service needs with `cap_add` or `devices`"
+        )
     else:
         edit = delete_line(file, setting, rf"{key}:\s+([\"']?)host\1")
-        title = f"Leave `{key}` out"
+        title = f"Remove `{key}`"
     return (edit_line(title, edit, automatic=False),) if edit else ()
 
 
@@ -41,21 +43,22 @@ _PRIVILEGES = (
         "privileged",
         "true",
         "runs with every privilege of the host",
-        "Whoever gets into it can mount the host's disk and is root on this host.",
+        "An attacker in the container can mount the host's disk and become root on this host.",
     ),
     (
         "pid",
         "host",
-        "sees the host's processes",
-        "Whoever gets into it can read the environment of every process of its user, passwords "
-        "among them, and end them. Leave the key out.",
+        "can see the host's processes",
+        "An attacker in the container can read the environment of all processes of its user, "
+        "including passwords, and kill them. Remove the key.",
     ),
     (
         "network_mode",
         "host",
-        "has the host's network",
-        "Whoever gets into it reaches all that listens on 127.0.0.1 here, and every port that it "
-        "opens is open on the host. Publish the ports that it needs instead.",
+        "uses the host's network",
+        "An attacker in the container can connect to all services on 127.0.0.1 of this host, and "
+        "every port that the service opens is open on the host. Publish the ports that it needs "
+        "instead.",
     ),
 )
 
@@ -65,9 +68,9 @@ CHECK = Check(
     title="A service has the host's privileges",
     needs=(),
     looks_at="`privileged: true`, `pid: host` and `network_mode: host`.",
-    why="Each of them takes down a wall between the container and the host.\n"
-    "For example `privileged: true` for the sake of one device: `devices: [/dev/ttyUSB0]` will do.",
-    fix="Leave it out, and add what the service then misses: `cap_add`, `devices`, `ports`.",
+    why="Each of them removes a boundary between the container and the host.\nFor example, a "
+    "service that uses `privileged: true` for one device only needs `devices: [/dev/ttyUSB0]`.",
+    fix="Remove it, and add what the service needs instead: `cap_add`, `devices`, `ports`.",
     url="https://docs.docker.com/reference/compose-file/services/#privileged",
     judge_file=_judge_file,
 )

@@ -1,4 +1,4 @@
-"""QCA804: does the file itself hold passwords and keys?"""
+"""QCA804: does the file contain passwords or keys?"""
 
 import re
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from infra.doctor.subjects import FileSubject
 from infra.doctor.unread_extends import skip_hidden_services
 from qca.core.masking import is_secret_name
 
-# Values of such variables that are switches, and no secrets.
+# Values that are switches and not secrets.
 _SWITCHES = ("", "0", "1", "false", "no", "none", "null", "off", "on", "true", "yes")
 
 
@@ -20,11 +20,11 @@ def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
     for service in subject.file.services:
         for name, value in _list_literals(service):
             yield locate(_warn(subject.file, service, name, value), subject.file, value)
-    yield from skip_hidden_services(subject.file, "is given a secret that is written out")
+    yield from skip_hidden_services(subject.file, "contains a secret")
 
 
 def _list_literals(service: Service) -> Iterator[tuple[str, LocatedValue]]:
-    """Yield the variables and flags whose values are secrets, written out."""
+    """Yield the variables and flags with a literal secret as their value."""
     for name, value in service.variables.items():
         if is_secret_name(name) and _is_literal(value.value, value.raw):
             yield name, value
@@ -40,7 +40,7 @@ def _list_literals(service: Service) -> Iterator[tuple[str, LocatedValue]]:
 
 
 def _is_value(word: LocatedValue) -> bool:
-    """Whether the word behind a flag is a secret that is written out."""
+    """Whether the word after a flag is a literal secret."""
     return not word.value.startswith("-") and _is_literal(word.value, word.raw)
 
 
@@ -52,19 +52,19 @@ def _is_literal(value: str, raw: str) -> bool:
 def _warn(file: ComposeFile, service: Service, name: str, value: LocatedValue) -> Verdict:
     variable = name.strip("-").upper().replace("-", "_")
     message = (
-        f"Service {service.name}: the value of `{name}` is written out in the file.\n"
-        "Everyone who sees the file, its repository or its history has it. Write "
-        f"${{{variable}}} in its place, put the value into `.env`, which stays out of the "
-        "repository, and change it, since it is known."
+        f"Service {service.name}: the file contains the value of `{name}`.\nAnyone with access to "
+        f"the file, its repository or its history can read it. Write ${{{variable}}} instead, and "
+        "put the value in `.env`, which should not be committed. Then change the secret, because "
+        "it may be known."
     )
     evidence = {"service": service.name, "name": name}
     return Verdict(Severity.WARNING, message, evidence, _take_from_variable(file, name, value))
 
 
 def _take_from_variable(file: ComposeFile, name: str, value: LocatedValue) -> tuple[Remedy, ...]:
-    """Return the remedy for `NAME: value` and `- NAME=value` on a line of their own.
+    """Return the remedy for `NAME: value` or `- NAME=value` on its own line.
 
-    Its command names the variable and not the secret, which no output shows.
+    Its command names the variable and not the secret, which must not appear in any output.
     """
     line = find_line(file, value) or ""
     head = re.match(rf"\s*(?:-\s+)?{re.escape(name)}(?P<sign>: |=)", line)
@@ -73,23 +73,23 @@ def _take_from_variable(file: ComposeFile, name: str, value: LocatedValue) -> tu
     edit = Edit(value.file, value.line, line, (f"{head[0]}${{{name}}}",))
     sign = head["sign"]
     script = f"{value.line}s/{sign}.*/{sign}${{{name}}}/"
-    title = f"Take it from the variable {name}; put that into `.env` first"
+    title = f"Use the variable {name}; set it in `.env` first"
     return (edit_lines(title, (edit,), automatic=False, script=script),)
 
 
 CHECK = Check(
     id="QCA804",
     category="security",
-    title="The file holds a secret",
+    title="The file contains a secret",
     needs=(),
-    looks_at="variables under `environment` and flags of the command whose names are those of "
-    "secrets (password, token, key), with a value that is written out. Values from `.env` and "
-    "`env_file` are not looked at, and none is shown.",
-    why="A compose file is shared and kept in a repository; what was in it once stays in the "
-    "history.\n"
-    "For example `DB_PASSWORD: hunter2` is found, `DB_PASSWORD: ${DB_PASSWORD:?}` is fine.",
+    looks_at="variables under `environment` and flags of the command whose names suggest a secret "
+    "(password, token, key) and whose value is literal. Values from `.env` and `env_file` are not "
+    "checked, and no value is shown.",
+    why="Compose files are shared and kept in repositories, whose history keeps every secret that "
+    "was ever committed.\nFor example `DB_PASSWORD: hunter2` is reported, and `DB_PASSWORD: "
+    "${DB_PASSWORD:?}` is fine.",
     fix="Take the value from a variable that `.env` sets, or from a secret "
-    "(`POSTGRES_PASSWORD_FILE: /run/secrets/...`), and change the one that was in the file.",
+    "(`POSTGRES_PASSWORD_FILE: /run/secrets/...`), and change the secret that was in the file.",
     url="https://docs.docker.com/compose/how-tos/use-secrets/",
     judge_file=_judge_file,
 )

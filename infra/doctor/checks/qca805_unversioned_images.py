@@ -1,4 +1,4 @@
-"""QCA805: does every image name its version?"""
+"""QCA805: do all images name a version?"""
 
 from collections.abc import Iterator
 
@@ -15,8 +15,8 @@ def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
     if names:
         message = (
             f"Images without a version: {', '.join(dict.fromkeys(one.value for one in names))}.\n"
-            "Whoever controls or takes over the tag decides what runs here after the next pull. "
-            "Name a version, or a digest (`docker image inspect` shows it as RepoDigests)."
+            "Anyone who controls the tag decides what runs here after the next pull. Name a "
+            "version or a digest (`docker image inspect` shows it as RepoDigests)."
         )
         evidence = {"images": sorted({one.value for one in names})}
         yield locate(Verdict(Severity.INFO, message, evidence), file, names[0])
@@ -33,9 +33,9 @@ CHECK = Check(
     category="security",
     title="Images without a version",
     needs=(),
-    looks_at="`image:` of the services that build none: a digest, or a tag other than `latest`.",
-    why="What `latest` is changes over time, so that the same file runs something else tomorrow.\n"
-    "For example `image: redis` is found, `image: redis:8.2` is fine.",
+    looks_at="`image:` of the services without `build:`: a digest, or a tag other than `latest`.",
+    why="`latest` changes over time, so the same file may run another version tomorrow.\nFor "
+    "example `image: redis` is reported, and `image: redis:8.2` is fine.",
     fix="Name a version or a digest.",
     url="https://docs.docker.com/build/building/best-practices/#pin-base-image-versions",
     judge_file=_judge_file,

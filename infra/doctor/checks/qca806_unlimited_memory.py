@@ -19,9 +19,9 @@ def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
         names = [service.name for service in found]
         more = f" and {len(names) - _MOST_SHOWN} more" if len(names) > _MOST_SHOWN else ""
         message = (
-            f"Services without a memory limit: {', '.join(names[:_MOST_SHOWN])}{more}.\n"
-            "Whoever makes one of them use more and more, by a flood of requests or a leak, takes "
-            "the host's memory from all the others. Give each a `mem_limit`."
+            f"Services without a memory limit: {', '.join(names[:_MOST_SHOWN])}{more}.\nA flood "
+            "of requests or a leak in one of them can use up the memory of the whole host. Set a "
+            "`mem_limit` for each."
         )
         yield locate(Verdict(Severity.INFO, message, {"services": names}), file, found[0])
 
@@ -32,10 +32,9 @@ CHECK = Check(
     title="Services without a memory limit",
     needs=(),
     looks_at="`mem_limit` and `deploy.resources.limits.memory` of the services.",
-    why="Without a limit the kernel ends whatever process it chooses when the memory is used up, "
-    "on the whole host.\n"
-    "For example `mem_limit: 1g` ends the service alone that goes beyond it.",
-    fix="Set `mem_limit`, somewhat above what the service takes (`docker stats`).",
+    why="Without a limit, the kernel may kill any process on the host when the memory runs out.\n"
+    "For example `mem_limit: 1g` only kills the service that exceeds it.",
+    fix="Set `mem_limit` somewhat above the memory that the service uses (`docker stats`).",
     url="https://docs.docker.com/engine/containers/resource_constraints/",
     judge_file=_judge_file,
 )

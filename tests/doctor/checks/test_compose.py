@@ -51,17 +51,17 @@ CASES = [
     # Compose.
     HostCase("QCA201", host(), OK, "2.40.3"),
     HostCase("QCA201", host(compose=NO_PLUGIN), WARNING, "trains on this machine"),
-    HostCase("QCA201", host(compose=NO_PLUGIN), ERROR, "not there", COMPOSE),
+    HostCase("QCA201", host(compose=NO_PLUGIN), ERROR, "not installed", COMPOSE),
     HostCase("QCA201", host(compose=NO_PLUGIN, docker=no_engine("not-installed")), INFO),
     HostCase(
         "QCA201",
         replace(snap_host(), compose=host(compose=NO_PLUGIN).compose),
         ERROR,
-        "not there",
+        "not installed",
         COMPOSE,
     ),
     HostCase("QCA201", host(compose="hung"), SKIPPED, "hung"),
-    HostCase("QCA202", host(), OK, "no Compose V1"),
+    HostCase("QCA202", host(), OK, "Compose V1 is not on PATH"),
     HostCase("QCA202", _v1(), INFO, "1.29.2"),
     HostCase("QCA202", seeds_laptop(), WARNING, "July 2023"),
     HostCase(
@@ -94,12 +94,12 @@ CASES = [
     HostCase("QCA204", seeds_laptop(), OK),  # Engine 24
     HostCase("QCA204", host(docker_compose="denied"), SKIPPED),
     HostCase("QCA205", host(), OK, "1.24 and newer"),
-    HostCase("QCA205", _api("29.0.2", "2.5.0"), ERROR, "speaks API 1.41 to 1.43", COMPOSE),
+    HostCase("QCA205", _api("29.0.2", "2.5.0"), ERROR, "uses API 1.41 to 1.43", COMPOSE),
     HostCase("QCA205", _api("29.0.2", "2.23.3"), ERROR, "accepts 1.44 and newer", COMPOSE),
     HostCase("QCA205", _api("29.0.2", "2.24.0"), OK),
     HostCase("QCA205", _api("29.3.0", "2.5.0", "20.10.24+dfsg1"), OK, "1.40 and newer"),
     HostCase("QCA205", _api("29.3.0", "2.5.0", "18.9.1"), ERROR, "program 18.9.1", COMPOSE),
-    HostCase("QCA205", _api("29.1.3", "5.6.1", "20.10.24+dfsg1"), ERROR, "speaks API 1.41;"),
+    HostCase("QCA205", _api("29.1.3", "5.6.1", "20.10.24+dfsg1"), ERROR, "uses API 1.41;"),
     HostCase("QCA205", _api("29.1.3", "5.6.1", None), SKIPPED, "was not recorded"),
     HostCase("QCA205", _api("20.10.24", "5.6.1", None), OK, "1.12 and newer"),
     # The daemon's configuration goes before its release.

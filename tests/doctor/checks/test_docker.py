@@ -31,7 +31,7 @@ def _helpers(missing: tuple[str, ...] | None) -> HostFacts:
 
 
 CASES = [
-    HostCase("QCA105", _helpers(()), OK, "is there", COMPOSE),
+    HostCase("QCA105", _helpers(()), OK, "are installed", COMPOSE),
     HostCase("QCA105", _helpers(("docker-credential-desktop",)), WARNING, "-desktop", COMPOSE),
     HostCase("QCA105", _helpers(None), SKIPPED, "not recorded", COMPOSE),
     # The engine. Without one, a local run is chosen by itself, and nothing is an error.
@@ -40,8 +40,12 @@ CASES = [
     HostCase("QCA101", host(docker=no_engine("not-running")), WARNING, "not running"),
     HostCase("QCA101", host(docker=no_engine("not-installed")), ERROR, "not installed", COMPOSE),
     HostCase("QCA101", host(docker=no_engine("not-running")), ERROR, "not running", COMPOSE),
-    HostCase("QCA101", host(docker=no_engine("no-permission")), ERROR, "may not talk", COMPOSE),
-    HostCase("QCA101", host(docker=no_engine("bad-host")), ERROR, "is no Docker Engine", COMPOSE),
+    HostCase(
+        "QCA101", host(docker=no_engine("no-permission")), ERROR, "not allowed to connect", COMPOSE
+    ),
+    HostCase(
+        "QCA101", host(docker=no_engine("bad-host")), ERROR, "is not a Docker Engine", COMPOSE
+    ),
     HostCase(
         "QCA101",
         host(docker=replace(no_engine("bad-host"), host="tcp://x:1")),
@@ -54,26 +58,26 @@ CASES = [
     HostCase("QCA101", host(docker="no time left"), SKIPPED, "no time left"),
     HostCase("QCA102", host(), OK),
     HostCase("QCA102", host(docker=engine(limits_memory=False)), WARNING, "memory limits"),
-    HostCase("QCA102", host(docker=engine(limits_cpu=None)), SKIPPED, "does not tell"),
+    HostCase("QCA102", host(docker=engine(limits_cpu=None)), SKIPPED, "does not say"),
     HostCase("QCA102", host(docker="hung"), SKIPPED, "hung"),
     HostCase("QCA103", host(), OK),
     HostCase("QCA103", host(docker=engine(os_type="windows")), ERROR, "Linux containers"),
     HostCase("QCA103", host(docker=engine(components={"Podman Engine": "5.4.0"})), INFO, "Podman"),
-    HostCase("QCA103", host(docker=engine(os_type="")), SKIPPED, "does not tell"),
+    HostCase("QCA103", host(docker=engine(os_type="")), SKIPPED, "does not say"),
     HostCase("QCA103", host(docker="hung"), SKIPPED),
     HostCase("QCA104", host(), OK, "not from a snap"),
     HostCase("QCA104", snap_host(), ERROR, "no-new-privileges", COMPOSE),
     HostCase("QCA104", snap_host(), WARNING, "no-new-privileges", LOCAL),
     HostCase("QCA104", snap_host(version="29.3.1"), WARNING, "may have fixed this", COMPOSE),
-    HostCase("QCA104", snap_host(security_options=()), OK, "nothing of that stops", COMPOSE),
+    HostCase("QCA104", snap_host(security_options=()), OK, "does not affect the stack", COMPOSE),
     HostCase("QCA104", snap_host("/srv/qca", security_options=()), ERROR, "/srv/qca", COMPOSE),
     HostCase(
-        "QCA104", snap_host("/home/USER/.qca", security_options=()), ERROR, "hidden ones", COMPOSE
+        "QCA104", snap_host("/home/USER/.qca", security_options=()), ERROR, "not hidden", COMPOSE
     ),
     HostCase(
-        "QCA104", snap_host("/root", security_options=()), OK, "nothing of that stops", COMPOSE
+        "QCA104", snap_host("/root", security_options=()), OK, "does not affect the stack", COMPOSE
     ),
-    HostCase("QCA104", snap_host("", security_options=()), SKIPPED, "not known", COMPOSE),
+    HostCase("QCA104", snap_host("", security_options=()), SKIPPED, "its path is unknown", COMPOSE),
     HostCase("QCA104", host(compose=SNAP_CLIENT), ERROR, "/work", COMPOSE),
     HostCase("QCA104", host(docker=no_engine("not-running")), OK),
     HostCase("QCA104", host(docker="hung"), SKIPPED, "hung"),

@@ -64,25 +64,36 @@ def _buildx(version: str | None, compose: str = "2.40.3") -> HostFacts:
 
 FILE_CASES = [
     FileCase("QCA206", BUILT, ERROR, "requires buildx 0.17.0", 2, _buildx("0.13.1+ds1")),
-    FileCase("QCA206", BUILT, ERROR, "no image with buildx 0.16.2", 2, _buildx("0.16.2", "5.6.1")),
+    FileCase(
+        "QCA206",
+        BUILT,
+        ERROR,
+        "cannot build images with buildx 0.16.2",
+        2,
+        _buildx("0.16.2", "5.6.1"),
+    ),
     FileCase("QCA206", BUILT, OK, "", facts=_buildx("0.17.0")),
-    FileCase("QCA206", BUILT, OK, "", facts=_buildx("")),  # it builds as of old
+    FileCase("QCA206", BUILT, OK, "", facts=_buildx("")),  # without buildx it still builds
     FileCase("QCA206", BUILT, OK, "", facts=_buildx("0.13.1", "2.26.1-4")),
     FileCase("QCA206", BUILT, SKIPPED, "not recorded", facts=_buildx(None)),
-    FileCase("QCA206", BUILT, SKIPPED, "buildx dev build images", facts=_buildx("dev")),
+    FileCase("QCA206", BUILT, SKIPPED, "buildx dev can build images", facts=_buildx("dev")),
     FileCase("QCA206", BUILT, SKIPPED, "Compose dev and", facts=_buildx("0.13.1", "dev")),
     FileCase("QCA206", "", OK, "", facts=_buildx("0.13.1")),
-    FileCase("QCA701", "", OK, "read whole", 1),
+    FileCase("QCA701", "", OK, "read completely", 1),
     FileCase("QCA701", "    extends: {file: o.yml, service: x}\n", SKIPPED, "not read", 4),
     FileCase("QCA701", "    env_file: secrets.env\n", SKIPPED, "`env_file`", 4),
-    FileCase("QCA702", "    command: --maxmemory=${M}\n", WARNING, "takes each as empty", 4),
+    FileCase("QCA702", "    command: --maxmemory=${M}\n", WARNING, "uses an empty value", 4),
     FileCase("QCA702", "    command: --maxmemory=${M:?say how much}\n", ERROR, "say how much", 4),
     FileCase("QCA702", "    command: --maxmemory=${M:-2G}\n", OK, "", 1),
-    FileCase("QCA702", "    env_file: secrets.env\n", SKIPPED, "nor the variables there", 4),
+    FileCase(
+        "QCA702", "    env_file: secrets.env\n", SKIPPED, "so its variables were not checked", 4
+    ),
     FileCase("QCA703", "version: '3'\n", INFO, "obsolete", 4),
     FileCase("QCA703", "    gpus: all\n", OK, "", 1),
     FileCase("QCA703", GPUS, WARNING, "2.26", facts=host(gpu=driver(gpu()), compose=OLD_COMPOSE)),
-    FileCase("QCA703", GPUS, SKIPPED, "could not be seen", facts=host(compose="hung")),
+    FileCase(
+        "QCA703", GPUS, SKIPPED, "the installed version is unknown", facts=host(compose="hung")
+    ),
     FileCase(
         "QCA704", "    command: --http_admin_console=true\n", ERROR, "primary_port_http_enabled", 4
     ),
@@ -188,28 +199,26 @@ FILE_CASES = [
     FileCase("QCA705", "    cpuset: 0-15\n", OK, "", 1),
     FileCase("QCA705", "    cpuset: ''\n", OK, "", 1),
     FileCase("QCA705", "    cpuset: 0-16\n", ERROR, "requested 0-16", 4),
-    FileCase("QCA705", "    cpuset: '16'\n", WARNING, "there may be no CPU 16", 4),
+    FileCase("QCA705", "    cpuset: '16'\n", WARNING, "CPU 16 may not exist", 4),
     FileCase("QCA705", "    cpuset: 0, 1\n", ERROR, "Invalid value 0, 1", 4),
     FileCase("QCA705", "    cpuset: 3-1\n", ERROR, "Invalid value 3-1", 4),
     FileCase(
         "QCA705",
         "    ulimits: {memlock: {soft: -1, hard: 65536}}\n",
         ERROR,
-        "ulimits.memlock.soft, -1, is more than the hard limit, 65536",
+        "ulimits.memlock.soft -1 is above the hard limit 65536",
         4,
     ),
-    FileCase(
-        "QCA705", "    ulimits: {nofile: {soft: 20, hard: 10}}\n", ERROR, "more than the hard", 4
-    ),
+    FileCase("QCA705", "    ulimits: {nofile: {soft: 20, hard: 10}}\n", ERROR, "above the hard", 4),
     FileCase("QCA705", "    ulimits: {nofile: {soft: 9, hard: 10}, memlock: -1}\n", OK, "", 1),
     FileCase("QCA706", "    gpus: all\n", ERROR, "could not select device driver", 4),
     FileCase("QCA706", "    runtime: nvidia\n", ERROR, "invalid runtime name: nvidia", 4),
-    FileCase("QCA706", GPUS, OK, "can hand it", facts=host(gpu=driver(gpu()))),
+    FileCase("QCA706", GPUS, OK, "can provide a GPU", facts=host(gpu=driver(gpu()))),
     FileCase(
         "QCA706",
         _reserve("driver: nvidia, count: 1"),
         OK,
-        "can hand it",
+        "can provide a GPU",
         facts=host(gpu=driver(gpu())),
     ),
     FileCase(
@@ -249,7 +258,7 @@ FILE_CASES = [
         "QCA706",
         _reserve("driver: intel, count: 1"),
         SKIPPED,
-        "not NVIDIA's",
+        "another device driver than NVIDIA's",
         facts=host(gpu=driver(gpu())),
     ),
     FileCase(
@@ -273,7 +282,7 @@ FILE_CASES = [
     FileCase("QCA706", _devices("/dev/nvidia0:/dev/nvidia0"), ERROR, "no such file", 5, host()),
     FileCase("QCA706", _devices("/dev/nvidiactl"), ERROR, "no NVIDIA card", 5, host()),
     FileCase("QCA706", _devices("/dev/nvidia0"), ERROR, "/dev/dxg", facts=WSL),
-    FileCase("QCA706", _devices("/dev/nvidia0"), INFO, "a device file alone", facts=gpu_host()),
+    FileCase("QCA706", _devices("/dev/nvidia0"), INFO, "only the device file", facts=gpu_host()),
     FileCase("QCA706", _devices("/dev/nvidia0") + GPUS, OK, "", facts=gpu_host()),
     FileCase("QCA706", _devices("/dev/nvidia0"), SKIPPED, "no engine", facts=NO_ENGINE),
     FileCase(
@@ -301,7 +310,7 @@ FILE_CASES = [
         "QCA706",
         CDI,
         OK,
-        "has found",
+        "has its CDI devices",
         facts=host(docker=engine(cdi_devices=("nvidia.com/gpu=all",))),
     ),
     FileCase(
@@ -336,7 +345,7 @@ FILE_CASES = [
         "QCA709",
         "    volumes: ['vol:/v']\nvolumes:\n  vol: {external: true}\n",
         SKIPPED,
-        "volume vol was not looked at: no engine was asked",
+        "has volume vol: no engine was asked",
         6,
     ),
     FileCase("QCA709", "networks: {n: {external: true}}\n", OK, "", 1),  # no service is in it
@@ -347,19 +356,19 @@ FILE_CASES = [
         for lines, severity, says in (
             ("", INFO, "with 64 MiB of shared memory.\n"),
             ("    command: train --num_workers=0\n", INFO, "with 64 MiB of shared memory.\n"),
-            ("    command: train --num_workers=8\n", WARNING, "is given 8 workers"),
+            ("    command: train --num_workers=8\n", WARNING, "and 8 workers"),
             (
                 "    command: [train, --dataloader-num-workers, '4']\n",
                 WARNING,
-                "is given 4 workers",
+                "and 4 workers",
             ),
             ("    command: train --workers 2\n    shm_size: 32m\n", WARNING, "32 MiB"),
             ("    command: train --workers 2\n    shm_size: 1gb\n", OK, "1 GiB"),
-            ("    ipc: host\n", OK, "the host's memory"),
+            ("    ipc: host\n", OK, "the host's shared memory"),
             ("    ipc: service:cache\n", SKIPPED, "of another container"),
-            ("    tmpfs: /dev/shm:size=1g\n", OK, "of its own"),
-            ("    volumes: [{type: tmpfs, target: /dev/shm}]\n", OK, "of its own"),
-            ("    volumes: ['/dev/shm:/dev/shm']\n", OK, "of its own"),
+            ("    tmpfs: /dev/shm:size=1g\n", OK, "its own /dev/shm"),
+            ("    volumes: [{type: tmpfs, target: /dev/shm}]\n", OK, "its own /dev/shm"),
+            ("    volumes: ['/dev/shm:/dev/shm']\n", OK, "its own /dev/shm"),
             ("    extends: {file: none.yml, service: x}\n", SKIPPED, "was not read"),
         )
     ),
@@ -388,7 +397,11 @@ def test_file(tmp_path, case: FileCase):
 EXTERNALS = [
     ({"is_there": False}, ERROR, "docker network create shared"),
     ({"is_there": True}, OK, "has the external network shared"),
-    ({"unknown_because": "no engine"}, SKIPPED, "was not looked at: no engine"),
+    (
+        {"unknown_because": "no engine"},
+        SKIPPED,
+        "Cannot determine whether the engine has network shared: no engine",
+    ),
 ]
 
 
@@ -408,7 +421,7 @@ def test_an_external_network_is_looked_up(tmp_path, answer, severity, says):
 
 ASKED = [
     ({"refused": "services.cache additional properties 'x' not allowed"}, ERROR, "properties 'x'"),
-    ({"confirmed_by": "Compose 2.40.3"}, OK, "Compose 2.40.3 takes"),
+    ({"confirmed_by": "Compose 2.40.3"}, OK, "Compose 2.40.3 accepts"),
     ({"not_confirmed_because": "`docker compose` is not there"}, SKIPPED, "is not there"),
 ]
 
@@ -450,7 +463,7 @@ def test_an_engine_that_could_not_see_its_cpus_is_judged_by_the_hosts(tmp_path):
 @pytest.mark.parametrize(
     ("keys", "says"),
     [
-        ("scale: 2, ports: ['7000:1']", "starts 2 containers, and each publishes port 7000"),
+        ("scale: 2, ports: ['7000:1']", "has 2 containers that all publish port 7000"),
         ("deploy: {replicas: 3}, ports: ['7000:1']", "Publish a range, such as 7000-7002"),
         ("ports: ['7000:1', '7000:2']", "Service a publishes port 7000 twice"),
         ("scale: 2, ports: ['7000-7001:1']", ""),

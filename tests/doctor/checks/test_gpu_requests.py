@@ -36,7 +36,7 @@ CASES = [
     # The GPUs that `device_ids` names.
     (_reserve(f"device_ids: [{UUID}]"), _nvidia(), OK, ""),
     (_reserve(f"device_ids: ['0', {OTHER}]"), _nvidia(), ERROR, f"error: {OTHER}: unknown device"),
-    (_reserve(f"device_ids: [{OTHER}]"), _nvidia(uuid="GPU-1"), SKIPPED, "do not tell"),
+    (_reserve(f"device_ids: [{OTHER}]"), _nvidia(uuid="GPU-1"), SKIPPED, "do not show"),
     (
         _reserve(f"device_ids: [{UUID}]"),
         _nvidia(*NVIDIA, **WITHOUT_HOOK),
@@ -51,7 +51,7 @@ CASES = [
     ),
     ("gpus: all", _nvidia("nvidia.com/gpu=all", **WITHOUT_HOOK), OK, ""),
     # Without NVIDIA's toolkit AMD's driver answers, from 29.3 on, where no driver is named.
-    ("gpus: all", _nvidia(*NVIDIA, **WITHOUT_TOOLKIT), ERROR, "with: AMD CDI spec not found"),
+    ("gpus: all", _nvidia(*NVIDIA, **WITHOUT_TOOLKIT), ERROR, ": AMD CDI spec not found"),
     ("gpus: all", _nvidia(**WITHOUT_TOOLKIT), ERROR, "no known GPU vendor found"),
     (_reserve("driver: nvidia"), _nvidia(**WITHOUT_TOOLKIT), ERROR, 'device driver "nvidia"'),
     ("gpus: all", _no_nvidia("29.3.0"), ERROR, "no known GPU vendor found"),
@@ -67,8 +67,8 @@ CASES = [
     ("gpus: all", _no_nvidia("29.2.1", *AMD), ERROR, "before 29.3"),
     ("gpus: all", _no_nvidia("28.5.2", runtimes=("amd",)), SKIPPED, "AMD's runtime"),
     ("gpus: all", _no_nvidia("29.3.0", *AMD, *NVIDIA), SKIPPED, "of NVIDIA and of AMD"),
-    (_reserve("count: 1", "amd"), _no_nvidia("29.3.0"), SKIPPED, "shows no GPU of AMD's"),
-    (_reserve("count: 1", "amd"), _nvidia(), SKIPPED, "shows no GPU of AMD's"),
+    (_reserve("count: 1", "amd"), _no_nvidia("29.3.0"), SKIPPED, "shows no AMD GPU"),
+    (_reserve("count: 1", "amd"), _nvidia(), SKIPPED, "shows no AMD GPU"),
 ]
 
 

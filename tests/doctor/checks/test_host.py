@@ -46,14 +46,14 @@ CASES = [
     ),
     HostCase("QCA602", host(disks=(disk("docker"), disk("work", 5 * MIB))), OK),
     HostCase("QCA602", host(disks=(disk("docker"), disk("work", 5 * MIB))), ERROR, "/work", LOCAL),
-    HostCase("QCA602", host(disks=(disk("work"),)), SKIPPED, "cannot be seen from here"),
+    HostCase("QCA602", host(disks=(disk("work"),)), SKIPPED, "not visible from here"),
     HostCase("QCA602", host(disks="denied"), SKIPPED),
     HostCase("QCA603", host(), OK, "fits"),
     HostCase(
         "QCA603",
         host(memory=MemoryFacts(total=16 * GIB, available=64 * MIB, cgroup_limit=None)),
         ERROR,
-        "may use",
+        "may only use",
     ),
     HostCase("QCA603", host(memory="no /proc"), SKIPPED),
 ]

@@ -66,21 +66,21 @@ def run_gpu(failed_at: Any, detail: str = "its own words", **changes: Any) -> Ho
 SELECTED = 'could not select device driver "nvidia" with capabilities: [[gpu]]'
 
 CASES = [
-    HostCase("QCA191", lookup(True), OK, "finds store"),
+    HostCase("QCA191", lookup(True), OK, "can look up store"),
     HostCase("QCA191", lookup(False, detail="no answer"), ERROR, "no answer", COMPOSE),
-    HostCase("QCA191", lookup(False), WARNING, "does not find store", LOCAL),
-    HostCase("QCA191", lookup(False, "default"), WARNING, "This host finds it", COMPOSE),
+    HostCase("QCA191", lookup(False), WARNING, "cannot look up store", LOCAL),
+    HostCase("QCA191", lookup(False, "default"), WARNING, "This host can look it up", COMPOSE),
     HostCase("QCA191", lookup(None, "default", "nor does the host"), SKIPPED, "nor does the host"),
     HostCase("QCA191", host(live_lookups="no engine"), SKIPPED, "no engine"),
-    HostCase("QCA192", mount(None), OK, "reads and writes in this folder as 1000:1000"),
+    HostCase("QCA192", mount(None), OK, "can read and write in this folder as 1000:1000"),
     HostCase("QCA192", mount("unreadable", "denied"), ERROR, "cannot read", COMPOSE),
     HostCase("QCA192", mount("unwritable", "denied"), ERROR, "denied", COMPOSE),
     HostCase("QCA192", mount("unwritable"), WARNING, "cannot write", LOCAL),
-    HostCase("QCA192", mount("elsewhere"), ERROR, "is not here", COMPOSE),
+    HostCase("QCA192", mount("elsewhere"), ERROR, "do not appear on this machine", COMPOSE),
     HostCase("QCA192", mount("refused", NO_SOURCE), INFO, "in a volume", COMPOSE),
     HostCase("QCA192", mount("refused", "path is not shared"), ERROR, "not shared", COMPOSE),
     HostCase("QCA192", host(live_mount="no shell"), SKIPPED, "no shell"),
-    HostCase("QCA193", write(True), OK, "User 1000:1000 writes to /runs of trainer"),
+    HostCase("QCA193", write(True), OK, "User 1000:1000 can write to /runs of trainer"),
     HostCase("QCA193", write(False), ERROR, "Permission denied", COMPOSE),
     HostCase("QCA193", write(False, kind="tmpfs", target="/tmp"), WARNING, "runc", COMPOSE),
     HostCase(

@@ -27,7 +27,7 @@ from tests.support.verdicts import (
 
 CASES = [
     # This Python.
-    HostCase("QCA501", host(), OK, "container brings its own"),
+    HostCase("QCA501", host(), OK, "container image has torch"),
     HostCase("QCA501", host(), OK, "torch 2.13.0", LOCAL),
     HostCase("QCA501", host(python=replace(PYTHON, distributions={})), OK),
     HostCase(
@@ -45,8 +45,8 @@ CASES = [
         LOCAL,
     ),
     HostCase("QCA501", host(python="broken"), SKIPPED, "broken"),
-    HostCase("QCA502", gpu_host(), WARNING, "a build for CPUs", LOCAL),
-    HostCase("QCA502", gpu_host(), ERROR, "asks for the GPU", LOCAL, CUDA),
+    HostCase("QCA502", gpu_host(), WARNING, "is a CPU build", LOCAL),
+    HostCase("QCA502", gpu_host(), ERROR, "requires the GPU", LOCAL, CUDA),
     HostCase(
         "QCA502",
         host(gpu=driver(gpu()), python=replace(PYTHON, torch_cuda="13.0")),

@@ -27,12 +27,12 @@ SOCKET = "/var/run/docker.sock"
 EXTENDS = "    extends: {file: o.yml, service: x}\n"
 
 FILE_CASES = [
-    FileCase("QCA801", PORTS, WARNING, "publishes 6379 on every address", 4),
+    FileCase("QCA801", PORTS, WARNING, "publishes 6379 on all addresses", 4),
     FileCase("QCA801", "    ports: ['0.0.0.0:6379:6379']\n", WARNING, "0.0.0.0:6379", 4),
     FileCase("QCA801", "    ports: ['127.0.0.1:6379:6379']\n", OK, ""),
     FileCase("QCA801", "    ports: ['6379']\n", OK, ""),  # any free port: published is not known
     FileCase("QCA801", PORTS + "    command: --requirepass=${P:-x}\n", OK, ""),
-    FileCase("QCA801", PORTS + "    command: --requirepass=\n", WARNING, "no password", 4),
+    FileCase("QCA801", PORTS + "    command: --requirepass=\n", WARNING, "without a password", 4),
     FileCase("QCA801", PORTS + "    environment: {DFLY_requirepass: x}\n", OK, ""),
     FileCase("QCA801", PORTS + "    command: --flagfile=/etc/flags\n", SKIPPED, "flag file"),
     FileCase("QCA801", PORTS + "    env_file: a.env\n", SKIPPED, "`env_file`"),
@@ -48,17 +48,27 @@ FILE_CASES = [
         "QCA804",
         "    environment: {DB_PASSWORD: hunter2}\n",
         WARNING,
-        "${DB_PASSWORD} in its place",
+        "${DB_PASSWORD} instead",
         4,
     ),
     FileCase("QCA804", "    environment: ['API_TOKEN=abcdef']\n", WARNING, "API_TOKEN", 4),
     FileCase("QCA804", "    environment: {DB_PASSWORD: $P, X_TOKEN: '${T:-abc}'}\n", OK, ""),
     FileCase("QCA804", "    environment: {PASSWORD_FILE: /x, A_SECRET: /run/secrets/a}\n", OK, ""),
     FileCase("QCA804", "    environment: {ALLOW_EMPTY_PASSWORD: 'yes'}\n", OK, ""),
-    FileCase("QCA804", "    command: --requirepass=hunter2\n", WARNING, "${REQUIREPASS} in", 4),
+    FileCase(
+        "QCA804", "    command: --requirepass=hunter2\n", WARNING, "${REQUIREPASS} instead", 4
+    ),
     FileCase("QCA804", "    command: --requirepass=$P\n", OK, ""),
-    FileCase("QCA804", "    command: --requirepass hunter2\n", WARNING, "${REQUIREPASS} in", 4),
-    FileCase("QCA804", "    command: [--requirepass, hunter2, -v]\n", WARNING, "` is written", 4),
+    FileCase(
+        "QCA804", "    command: --requirepass hunter2\n", WARNING, "${REQUIREPASS} instead", 4
+    ),
+    FileCase(
+        "QCA804",
+        "    command: [--requirepass, hunter2, -v]\n",
+        WARNING,
+        "contains the value of `--requirepass`",
+        4,
+    ),
     FileCase("QCA804", "    command: --requirepass $P --hz=1\n", OK, ""),
     FileCase("QCA804", "    command: [--tls_auth, --hz=1]\n", OK, ""),
     FileCase("QCA806", "", INFO, "without a memory limit: cache", 2),
