@@ -30,6 +30,9 @@ STORE_STOP_SECONDS = 10
 
 # Scratch folders live in memory and count towards the container's limit.
 _SCRATCH = "{}:size=64m,mode=1777"
+# Triton compiles kernels into the home folder and loads them from there. Docker mounts a tmpfs with
+# `noexec` by default, and from such a folder no library can be loaded.
+_EXECUTABLE = ",exec"
 
 # Python, torch's worker threads and the health check stay far below; a fork bomb does not.
 PIDS_LIMIT = 512
@@ -124,6 +127,7 @@ def _build_store_healthcheck(image: str) -> dict[str, Any]:
 
 def _build_trainer(plan: StackPlan, storage: RunStorage) -> dict[str, Any]:
     run = f"{RUNS}/{plan.train.run}"
+    has_gpu = plan.trainer.device.value == "cuda"
     service: dict[str, Any] = {
         "image": TRAINER_IMAGE,
         "command": [
@@ -131,7 +135,7 @@ def _build_trainer(plan: StackPlan, storage: RunStorage) -> dict[str, Any]:
             *build_distributed_flags(plan.trainer),
         ],
         **_build_hardening(plan.trainer.container_memory_bytes.value),
-        "tmpfs": [_SCRATCH.format("/tmp")],
+        "tmpfs": [_SCRATCH.format("/tmp") + (_EXECUTABLE if has_gpu else "")],
         "environment": {"HOME": "/tmp"},
         **_build_mounts(storage, _build_run_mount(run, storage)),
         **_build_trainer_network(plan),
@@ -146,7 +150,7 @@ def _build_trainer(plan: StackPlan, storage: RunStorage) -> dict[str, Any]:
         "restart": "on-failure:3",
         "stop_grace_period": f"{TRAINER_STOP_SECONDS}s",
     }
-    if plan.trainer.device.value == "cuda":
+    if has_gpu:
         service["deploy"] = _build_gpu_reservation(plan.trainer.gpus.value)
     if plan.trainer.gpus.value > 1:
         service["shm_size"] = SHARED_MEMORY

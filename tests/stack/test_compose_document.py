@@ -126,3 +126,12 @@ def test_trainers_of_two_machines_reach_each_other_and_their_own_store():
     assert trainer["command"][-3:] == ["--processes=2", "--nnodes=2", "--rdzv-endpoint=one:29400"]
     assert "--store=redis://127.0.0.1:6379" in trainer["command"]
     assert services["store"]["ports"] == ["127.0.0.1:6379:6379"]
+
+
+@pytest.mark.parametrize(("name", "expected"), [("cpu", False), ("gpu", True)])
+def test_only_a_gpu_trainer_may_load_compiled_kernels_from_its_scratch_folder(name, expected):
+    trainer = build_compose_document(PLANS[name], RunStorage())["services"]["trainer"]
+
+    (scratch,) = trainer["tmpfs"]
+    assert ("exec" in scratch.partition(":")[2].split(",")) is expected
+    assert trainer["environment"]["HOME"] == scratch.partition(":")[0]
