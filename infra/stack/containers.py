@@ -1,7 +1,8 @@
 """The stack's containers as the engine has them: which there are, and in what state."""
 
 # docker-py has no annotations.
-# pyright: reportUnknownMemberType=false
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime

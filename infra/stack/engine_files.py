@@ -3,6 +3,9 @@
 Asked through containers that are created and never started: nothing of ours runs for it.
 """
 
+# docker-py has no annotations.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
 import contextlib
 import io
 import json

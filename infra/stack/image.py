@@ -1,5 +1,8 @@
 """The trainer image: its build context, its name, and what it will download."""
 
+# docker-py has no annotations.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
 import contextlib
 import hashlib
 import json
@@ -9,6 +12,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Mapping
 from importlib.resources import files
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
@@ -135,7 +139,7 @@ def find_trainer_image(project: str) -> str | None:
     """Return the trainer image that was built last for a project; None if there is none."""
     with connect_engine() as engine:
         found = engine.images(filters={"label": f"{PROJECT_LABEL}={project}"})
-    newest_first = sorted(found, key=lambda image: image["Created"], reverse=True)
+    newest_first = sorted(found, key=itemgetter("Created"), reverse=True)
     tags = [tag for image in newest_first for tag in image["RepoTags"] or ()]
     return next((tag for tag in tags if tag.startswith(f"{_REPOSITORY}:")), None)
 

@@ -4,6 +4,9 @@ Neither the state folder nor the Compose file is needed for it, and no program t
 the terminal would reach too.
 """
 
+# docker-py has no annotations.
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
 import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass

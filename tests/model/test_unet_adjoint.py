@@ -114,6 +114,6 @@ def test_rows_without_a_gradient_add_nothing() -> None:
 def test_no_tensor_is_printed(monkeypatch: pytest.MonkeyPatch) -> None:
     """Printing one waits for a GPU, which the capture of a graph does not survive."""
     printed: list[Tensor] = []
-    monkeypatch.setattr(torch._tensor_str, "_str", lambda tensor, **_: printed.append(tensor) or "")
+    monkeypatch.setattr("torch._tensor_str._str", lambda tensor, **_: printed.append(tensor) or "")
     find_errors(make_model(torch.float32), segment=3, batch=1)
     assert printed == []

@@ -1,5 +1,6 @@
 from dataclasses import fields, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -429,8 +430,9 @@ def test_the_reason_of_a_segment_is_why_it_is_no_longer_one(free, seconds, train
         make_timing(device=card.name),
         *(make_timing(device=card.name, segment=k, seconds=seconds) for k in (2, 4, 8)),
     ]
+    seen: dict[str, Any] = {"gpu": driver(card)} if free else {}
     facts = bare_host(
-        **({"gpu": driver(card)} if free else {}),
+        **seen,
         python=python(step_timings=tuple(timings) if seconds else ()),
     )
     config = Config(

@@ -4,6 +4,8 @@ Standard library and Python 3.7 only, since it runs in whatever image there is. 
 is asked itself, without any library of the image; then torch, where the image has one.
 """
 
+from __future__ import annotations
+
 import ctypes
 import json
 
@@ -34,26 +36,26 @@ _SQUARE = b"""
 
 
 class _CudaError(Exception):
-    def __init__(self, step, detail, code=None):
+    def __init__(self, step: str, detail: str, code: int | None = None) -> None:
         super().__init__(detail)
-        self.report = {"failed_at": step, "detail": detail, "code": code}
+        self.report: dict[str, object] = {"failed_at": step, "detail": detail, "code": code}
 
 
 class _Driver:
     """libcuda, whose every answer but 0 is an error."""
 
-    def __init__(self):
+    def __init__(self) -> None:
         try:
             self._library = ctypes.CDLL("libcuda.so.1")
         except OSError as error:
             raise _CudaError("library", str(error)) from None
 
-    def call(self, step, name, *arguments):
-        code = getattr(self._library, name)(*arguments)
+    def call(self, step: str, name: str, *arguments: object) -> None:
+        code: int = getattr(self._library, name)(*arguments)
         if code != 0:
             raise _CudaError(step, f"{name}: {self._name_error(code)}", code)
 
-    def _name_error(self, code):
+    def _name_error(self, code: int) -> str:
         name, text = ctypes.c_char_p(), ctypes.c_char_p()
         for function, result in (("cuGetErrorName", name), ("cuGetErrorString", text)):
             getattr(self._library, function)(code, ctypes.byref(result))
@@ -61,9 +63,9 @@ class _Driver:
         return ": ".join(words) or f"error {code}"
 
 
-def run():
+def run() -> dict[str, object]:
     """Return what came of it, as the fields of `GpuRun`."""
-    report = {"failed_at": None, "computed_by": "the driver"}
+    report: dict[str, object] = {"failed_at": None, "computed_by": "the driver"}
     try:
         driver = _Driver()
         driver.call("init", "cuInit", 0)
@@ -79,7 +81,7 @@ def run():
     return report
 
 
-def _compute(driver, index, report):
+def _compute(driver: _Driver, index: int, report: dict[str, object]) -> None:
     device, context = ctypes.c_int(), ctypes.c_void_p()
     driver.call("device", "cuDeviceGet", ctypes.byref(device), index)
     name = ctypes.create_string_buffer(256)
@@ -94,7 +96,7 @@ def _compute(driver, index, report):
     driver.call("context", "cuDevicePrimaryCtxRelease_v2", device)
 
 
-def _square(driver, memory):
+def _square(driver: _Driver, memory: ctypes.c_uint64) -> None:
     """Square the numbers from 0 on in the device's memory."""
     module, function = ctypes.c_void_p(), ctypes.c_void_p()
     driver.call("kernel", "cuModuleLoadData", ctypes.byref(module), _SQUARE)
@@ -112,7 +114,7 @@ def _square(driver, memory):
         raise _CudaError("result", f"{wrong} of {_COUNT} products are wrong")
 
 
-def _compute_with_torch(report):
+def _compute_with_torch(report: dict[str, object]) -> None:
     """Multiply two matrices as the trainer does, where the image has torch."""
     try:
         import torch

@@ -1,7 +1,8 @@
 """What the live probes make on the engine: containers, networks and volumes under one label."""
 
 # docker-py has no annotations.
-# pyright: reportUnknownMemberType=false
+# pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
+# pyright: reportUnknownArgumentType=false
 import contextlib
 import secrets
 import threading

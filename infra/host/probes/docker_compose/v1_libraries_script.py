@@ -5,7 +5,9 @@ standard library. It imports none of the libraries, and reads no configuration b
 the interpreter reads anyway. It prints one line of JSON.
 """
 
-# Python 2.7 has no pathlib, and knows OSError by two names:
+# Python 2.7 has no annotations, only comments:
+# pyright: reportTypeCommentUsage=false
+# It has no pathlib, and knows OSError by two names:
 # ruff: noqa: C402, D103, PTH100, PTH110, PTH113, PTH118, PTH120, PTH204, PTH208, UP020, UP024
 import io
 import json
@@ -15,6 +17,14 @@ import site
 import sys
 import sysconfig
 import time
+
+TYPE_CHECKING = False  # Python 2.7 has no typing
+if TYPE_CHECKING:
+    from collections.abc import Iterator  # noqa: F401 - the type comments use it
+
+    # Name, version, requirements and day of a distribution; and a library in a folder of the path.
+    Record = tuple[str, str, list[str], str]
+    Place = dict[str, object]
 
 # Module to import -> name of the distribution that contains it.
 MODULES = {"docker": "docker", "requests": "requests", "urllib3": "urllib3", "yaml": "PyYAML"}
@@ -52,6 +62,7 @@ VERSION = re.compile(
 
 
 def build_search_path():
+    # type: () -> list[str]
     """Return the script's sys.path, with its own folder instead of `-c`'s work folder."""
     flags = sys.flags
     path = list(sys.path)
@@ -61,6 +72,7 @@ def build_search_path():
 
 
 def list_names(folder):
+    # type: (str) -> list[str]
     try:
         return os.listdir(folder)
     except OSError:
@@ -68,6 +80,7 @@ def list_names(folder):
 
 
 def read_text(path):
+    # type: (str) -> str
     try:
         with io.open(path, encoding="utf-8", errors="replace") as file:
             return file.read(2**20)
@@ -76,10 +89,12 @@ def read_text(path):
 
 
 def normalize_name(name):
+    # type: (str) -> str
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
 def find_distributions(folder):
+    # type: (str) -> Iterator[Record]
     """Yield name, version, requirements and time of each distribution recorded in a folder."""
     for entry in list_names(folder):
         record = os.path.join(folder, entry)
@@ -101,12 +116,14 @@ def find_distributions(folder):
 
 
 def parse_egg_requirements(text):
+    # type: (str) -> list[str]
     """Return the lines up to the first section; the sections are extras."""
     lines = [line.strip() for line in text.split("\n[")[0].splitlines()]
     return [line for line in lines if line and not line.startswith("[")]
 
 
 def read_install_day(record):
+    # type: (str) -> str
     try:
         return time.strftime("%Y-%m-%d", time.gmtime(os.path.getmtime(record)))
     except OSError:
@@ -114,6 +131,7 @@ def read_install_day(record):
 
 
 def find_module(folder, module):
+    # type: (str, str) -> str | None
     """Return the module's folder or file, if this folder of the path has it."""
     package = os.path.join(folder, module)
     if os.path.isfile(os.path.join(package, "__init__.py")):
@@ -122,6 +140,7 @@ def find_module(folder, module):
 
 
 def find_imported_elsewhere(module):
+    # type: (str) -> str | None
     """Return a module that an import hook finds outside of the path (editable installs)."""
     try:
         from importlib.util import find_spec
@@ -134,6 +153,7 @@ def find_imported_elsewhere(module):
 
 
 def read_module_version(package):
+    # type: (str) -> str | None
     for name in VERSION_FILES:
         match = VERSION.search(read_text(os.path.join(package, name)))
         if match:
@@ -142,8 +162,9 @@ def read_module_version(package):
 
 
 def find_places(path, records, module, distribution):
+    # type: (list[str], dict[str, list[Record]], str, str) -> list[Place]
     """Return the library in every folder of the path that has it, with the imported one first."""
-    found = []
+    found = []  # type: list[Place]
     for folder in path:
         package = find_module(folder, module)
         if package and folder not in [one["location"] for one in found]:
@@ -156,6 +177,7 @@ def find_places(path, records, module, distribution):
 
 
 def describe_place(folder, package, records, distribution):
+    # type: (str, str, list[Record], str) -> Place
     mine = [
         record for record in records if normalize_name(record[0]) == normalize_name(distribution)
     ]
@@ -171,6 +193,7 @@ def describe_place(folder, package, records, distribution):
 
 
 def find_user_site():
+    # type: () -> str | None
     """Return the user site, if this interpreter uses it."""
     try:
         return site.getusersitepackages() if site.ENABLE_USER_SITE else None
@@ -179,6 +202,7 @@ def find_user_site():
 
 
 def is_user_site(folder):
+    # type: (str) -> bool
     """Whether it is the user site, or is on the path only because of a `.pth` file there."""
     own = find_user_site()
     folders = list_pth_folders(own) if own else []
@@ -188,8 +212,9 @@ def is_user_site(folder):
 
 
 def list_pth_folders(site_folder):
+    # type: (str) -> list[str]
     """Return the folders that the `.pth` files of a site folder add to the path."""
-    found = []
+    found = []  # type: list[str]
     for name in list_names(site_folder):
         if name.endswith(".pth"):
             for line in read_text(os.path.join(site_folder, name)).splitlines():
@@ -199,6 +224,7 @@ def list_pth_folders(site_folder):
 
 
 def is_on_pythonpath(folder):
+    # type: (str) -> bool
     if getattr(sys.flags, "ignore_environment", 0):
         return False
     given = os.environ.get("PYTHONPATH", "").split(os.pathsep)
@@ -206,6 +232,7 @@ def is_on_pythonpath(folder):
 
 
 def list_user_only(path):
+    # type: (list[str]) -> list[str]
     """Return the required modules that are missing without the user site and PYTHONPATH."""
     found = dict((name, [one for one in path if find_module(one, name)]) for name in NEEDED)
     return [
@@ -216,14 +243,16 @@ def list_user_only(path):
 
 
 def list_missing(path):
+    # type: (list[str]) -> list[str]
     """Return the missing modules that this `docker-compose` needs to start, in import order."""
     needed = [name for name in IMPORTED_BY_SOME if name in list_imported(path)] + list(NEEDED)
     return [name for name in needed if not is_importable(path, name)]
 
 
 def list_imported(path):
+    # type: (list[str]) -> set[str]
     """Return those of IMPORTED_BY_SOME that the packages import at load time."""
-    found = set()
+    found = set()  # type: set[str]
     for module in IMPORTERS:
         package = next((one for one in (find_module(f, module) for f in path) if one), "")
         for folder, _, names in os.walk(package):
@@ -234,6 +263,7 @@ def list_imported(path):
 
 
 def is_importable(path, module):
+    # type: (list[str], str) -> bool
     """Whether a module can be imported; Debian's partial distutils lacks the imported module."""
     file = os.path.join(module, "spawn") if module == "distutils" else module
     found = any(find_module(folder, file) for folder in path)
@@ -241,11 +271,13 @@ def is_importable(path, module):
 
 
 def is_in_virtual_environment():
+    # type: () -> bool
     base = getattr(sys, "base_prefix", getattr(sys, "real_prefix", sys.prefix))
     return base != sys.prefix or hasattr(sys, "real_prefix")
 
 
 def is_externally_managed():
+    # type: () -> bool
     folder = sysconfig.get_path("stdlib")
     return not is_in_virtual_environment() and os.path.exists(
         os.path.join(folder, "EXTERNALLY-MANAGED")
@@ -253,9 +285,11 @@ def is_externally_managed():
 
 
 def list_requirements(records, path):
+    # type: (dict[str, list[Record]], list[str]) -> list[list[str]]
     """Return the libraries that the effective distributions (the first of each name) require."""
     libraries = [normalize_name(name) for name in MODULES.values()]
-    visited, found = set(), []
+    visited = set()  # type: set[str]
+    found = []  # type: list[list[str]]
     for folder in path:
         for name, version, requirements, _ in records.get(folder, []):
             if normalize_name(name) in visited:
@@ -269,6 +303,7 @@ def list_requirements(records, path):
 
 
 def main():
+    # type: () -> None
     path = build_search_path()
     records = dict((folder, list(find_distributions(folder))) for folder in path)
     compose = [
