@@ -30,7 +30,7 @@ class Alternative:
     drift: float
     """Error of the gradient relative to fp32."""
     is_measured: bool
-    """Whether time and drift were measured on this machine."""
+    """Whether its precision was measured on this machine, and so time and drift rest on that."""
     is_planned: bool = False
 
 
@@ -46,9 +46,12 @@ def list_alternatives(facts: HostFacts, config: Config, plan: StackPlan) -> list
     train = apply_profile(config.train, plan.trainer.profile.value)
     timings = select_timings(facts, train, "cuda", gpu)
     budget = plan.trainer.budget_bytes.value
-    planned = _describe(_choose(plan.train, budget, timings), timings)
-    ways = _list_ways(train, plan, list_precisions(gpu.compute_capability))
-    others = {_describe(_choose(way, budget, timings), timings) for way in ways} - {planned}
+    ways = (plan.train, *_list_ways(train, plan, list_precisions(gpu.compute_capability)))
+    together = plan.trainer.is_distributed
+    choices = (
+        choose(way, budget, device="cuda", together=together, timings=timings) for way in ways
+    )
+    planned, *others = dict.fromkeys(_describe(choice, timings) for choice in choices)
     found = [replace(planned, is_planned=True), *others]
     fastest_first = sorted(found, key=lambda one: one.time_ratio)
     return [replace(one, time_ratio=one.time_ratio / planned.time_ratio) for one in fastest_first]
@@ -63,16 +66,13 @@ def _list_ways(
     yield plan.train.override(recompute="step", segment=1)
 
 
-def _choose(train: TrainConfig, budget: int | None, timings: Sequence[StepTiming]) -> Choice:
-    return choose(train, budget, device="cuda", timings=timings)
-
-
 def _describe(choice: Choice, timings: Sequence[StepTiming]) -> Alternative:
     """Return the chosen way, its cost in place of the ratio to the planned way's."""
     cost = estimate_step_cost(
         choice.recompute, choice.precision, choice.segment, device="cuda", timings=timings
     )
-    measured = [one.drift for one in timings if one.precision == choice.precision and one.drift]
+    measured = [one for one in timings if one.precision == choice.precision]
+    drifts = [one.drift for one in measured if one.drift is not None]
     return Alternative(
         precision=choice.precision,
         recompute=choice.recompute,
@@ -80,6 +80,6 @@ def _describe(choice: Choice, timings: Sequence[StepTiming]) -> Alternative:
         total_bytes=choice.estimate.total_bytes,
         fits=choice.fits,
         time_ratio=cost,
-        drift=measured[0] if measured else DRIFT[choice.precision],
-        is_measured=bool(timings),
+        drift=drifts[0] if drifts else DRIFT[choice.precision],
+        is_measured=bool(measured),
     )

@@ -37,8 +37,15 @@ def describe_sources(alternatives: Sequence[Alternative]) -> str:
         "Time is relative to the plan (*); drift is the error of the gradient relative to fp32. "
         "Choose another with --precision, --recompute and --segment."
     )
-    if any(one.is_measured for one in alternatives):
+    unmeasured = dict.fromkeys(one.precision for one in alternatives if not one.is_measured)
+    if not unmeasured:
         return f"Times and drift as `qca estimate --measure` measured them here. {columns}"
+    if any(one.is_measured for one in alternatives):
+        return (
+            f"`qca estimate --measure` did not measure {', '.join(unmeasured)} here: the times are "
+            "estimated from those that it measured, the drift is from an H100 with the full model. "
+            f"{columns}"
+        )
     source = "Times from an H200 and drift from an H100, with the full model;"
     return f"{source} `qca estimate --measure` measures this GPU. {columns}"
 

@@ -4,10 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from infra.host.facts import GpuDriver, HostFacts, Known, require
+from infra.host.facts import GpuDriver, HostFacts, require
 from infra.host.recording import load
 from infra.stack.alternatives import Alternative, list_alternatives
 from infra.stack.plan import plan_stack
+from qca.cli.alternatives import describe_sources
 from tests.memory.test_step_timings import make_timing
 from tests.support.hosts import config, host, python
 
@@ -44,6 +45,15 @@ def test_times_are_relative_to_the_plan(workstation: HostFacts) -> None:
     assert [one.time_ratio for one in found if one.is_planned] == [1.0]
 
 
+def test_ways_that_take_the_same_time_keep_the_order_of_the_precisions(
+    workstation: HostFacts,
+) -> None:
+    found = {one.precision: one.time_ratio for one in compare(workstation)}
+
+    assert found["bf16"] == found["fp16"]
+    assert list(found)[:2] == ["bf16", "fp16"]
+
+
 def test_the_plan_itself_may_be_the_fastest(workstation: HostFacts) -> None:
     planned = [one for one in compare(workstation, precision="bf16") if one.is_planned]
 
@@ -74,9 +84,23 @@ def test_what_was_measured_here_replaces_the_built_in_figures(workstation: HostF
         python=python(step_timings=timings),
     )
 
-    found = {one.precision: one for one in compare(measured) if one.segment > 1}
+    found = compare(measured)
 
-    assert isinstance(measured.python, Known)
-    assert found["tf32"].time_ratio == pytest.approx(0.8)
-    assert found["tf32"].drift == 0.5
-    assert all(one.is_measured for one in found.values())
+    by_precision = {one.precision: one for one in found if one.segment > 1}
+    assert by_precision["tf32"].time_ratio == pytest.approx(0.8)
+    assert by_precision["tf32"].drift == 0.5
+    assert {one.precision for one in found if one.is_measured} == {"fp32", "tf32"}
+    assert "did not measure bf16, fp16 here" in describe_sources(found)
+
+
+def test_the_planned_way_takes_what_the_plan_says_on_several_gpus_too() -> None:
+    facts = load(HOSTS / "server-8-gpus.json")
+    settings = config(stack={"gpus": "all"})
+    plan = plan_stack(facts, settings)
+
+    [planned] = [one for one in list_alternatives(facts, settings, plan) if one.is_planned]
+
+    assert plan.trainer.gpus.value == 8
+    assert planned.total_bytes == (
+        plan.trainer.predicted_peak_bytes.value + plan.trainer.context_bytes.value
+    )
