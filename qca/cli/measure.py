@@ -128,8 +128,7 @@ def _parse_answer(done: "subprocess.CompletedProcess[str]") -> dict[str, Any]:
 
 
 def _measure_drift(way: Way, folder: Path) -> float | None:
-    """Return a gradient's error relative to the norm of the fp32 gradient, which is measured
-    first."""
+    """Return a gradient's error relative to the norm of the fp32 gradient."""
     exact = folder / "fp32.safetensors"
     if way.precision == "fp32" or not exact.exists():
         return None

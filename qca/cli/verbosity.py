@@ -1,8 +1,8 @@
-"""`-v` and `-q`, before or after any command: more output on stderr, or only errors, warnings and
-questions.
+"""The options `-v` (more output on stderr) and `-q` (less), before or after any command.
 
 With `-v`, records of the standard `logging` are shown with secrets masked: each program run, each
-file read, each probe. With `-q`, notes and progress are left out.
+file read, each probe. With `-q`, notes and progress are left out; errors, warnings and questions
+stay.
 """
 
 from typing import Any

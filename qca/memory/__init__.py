@@ -1,4 +1,4 @@
-"""How much memory a training takes: predicted in closed form, measured, and fitted to a budget.
+"""Predict a training's memory in closed form, measure it, and fit a training to a budget.
 
-May import `qca.core`; `measure`, alone in needing torch, may import `qca.model`.
+It may import `qca.core`; only `measure` needs torch, and it may import `qca.model`.
 """

@@ -1,13 +1,13 @@
-"""The peak of an episode's own memory, beside weights, gradients and states.
+"""The peak of an episode's own memory, without weights, gradients and states.
 
-The peak is at one of a few points, all of them in the backward of the last two steps:
+The peak occurs at one of these points, all in the backward of the last two steps:
 
 - in the backward of a step's update, when all of its network's saved tensors are alive;
-- inside the network's own backward, where the deepest layers add their weights'
-  gradients, as large as the weights, to those that exist already;
+- inside the network's own backward, where the deepest layers add their weights' gradients, as large
+as the weights, to the existing ones;
 - in the backward of the loss.
 
-(AdamW's step runs after the episode's own memory was freed, and works in place.)
+(AdamW's step runs in place, after the episode's own memory has been freed.)
 
 The last step's backward is the first of the episode: the gradients, dropped before it,
 are allocated as it runs. The step before it adds to gradients that all exist, with one
@@ -44,7 +44,7 @@ from qca.memory.state_tensors import (
 
 @dataclass(frozen=True)
 class EpisodeSizes:
-    """The sizes of one training configuration that its peaks are computed from."""
+    """The sizes of a training configuration from which its peaks are computed."""
 
     steps: int
     shape: Shape
@@ -53,12 +53,12 @@ class EpisodeSizes:
     first_update: OpMemory
     loss: LossMemory
     sample_steps: int
-    """At how many steps the loss is evaluated."""
+    """The number of steps at which the loss is evaluated."""
     noise: bool
 
     @classmethod
     def from_config(cls, train: TrainConfig) -> "EpisodeSizes":
-        """Read them from the configuration; noise counts if it will ever be applied."""
+        """Read the sizes from the configuration; noise counts if it is ever applied."""
         element = HALF if train.precision in HALF_PRECISIONS else FLOAT
         shape = Shape(train.grid, train.d_state, train.hidden_channels, train.batch_size, element)
         return cls(
@@ -74,7 +74,7 @@ class EpisodeSizes:
 
     @property
     def cotangents(self) -> int:
-        """Bytes of the loss's gradients at its sample steps, but the one passed to the step."""
+        """Bytes of the loss's gradients at its sample steps, except the one passed to the step."""
         return self.count_bytes(max(0, self.sample_steps * self.loss.cotangents - 1))
 
     @property
@@ -83,7 +83,7 @@ class EpisodeSizes:
         return sum(node.gradient for node in self.nodes)
 
     def count_bytes(self, states: float, cells: float = 0) -> int:
-        """Return the bytes of so many states and so many float32 fields of one number a cell."""
+        """Return the bytes of so many states, and float32 fields with one number per cell."""
         return StateTensors(states, cells).count_bytes(self.shape)
 
     def compute_segment_peak(self, length: int, *, first: bool) -> int:
@@ -95,12 +95,12 @@ class EpisodeSizes:
         return segment.compute_peak(first=first) + self.cotangents
 
     def sum_graphs(self, steps: int) -> int:
-        """Return what autograd keeps of the first so many steps, without psi before and after."""
+        """Return the bytes that autograd saves for the first steps, without the outer psi."""
         if steps <= 0:
             return 0
         network, after = sum_kept_bytes(self.nodes), count_state_bytes(self.shape)
         first = network + self.first_update.kept.count_bytes(self.shape) - after
-        # Noise multiplies psi with a factor, which is kept for psi's gradient.
+        # Noise multiplies psi by a factor, which is saved for psi's gradient.
         later = network + self.update.kept.count_bytes(self.shape) - after
         return first + (steps - 1) * (later + self.count_bytes(self.noise))
 
@@ -109,7 +109,7 @@ class EpisodeSizes:
 
         `step` counts from 1; see `layers.compute_backward_peak` for `first` and `sums`.
         """
-        is_first_step = step == 1  # its psi needs no gradient
+        is_first_step = step == 1  # the first psi needs no gradient
         peak = (self.first_update if is_first_step else self.update).peak
         missing = self.gradients if first else 0
         in_update = sum_kept_bytes(self.nodes) + peak.count_bytes(self.shape) - missing
@@ -123,25 +123,25 @@ class EpisodeSizes:
 
 
 class RetainedStates(NamedTuple):
-    """How many states a recompute strategy has alive, the one in use included."""
+    """How many states a recompute strategy keeps alive, including the one in use."""
 
     in_last_step: int
-    """During the backward of the last step, which is the first to run."""
+    """Number during the backward of the last step, which runs first."""
     in_earlier_steps: int
-    """The most during the backward of the steps before it."""
+    """Maximum during the backward of the earlier steps."""
     in_loss: int
-    """During the loss's backward, without its sample steps."""
+    """Number during the loss's backward, without its sample steps."""
 
 
 def compute_interval(steps: int) -> int:
-    """Return the steps between two states that `two-level` saves: the root, rounded up."""
+    """Return the steps between two states saved by `two-level`: the square root, rounded up."""
     return math.isqrt(steps - 1) + 1
 
 
 def count_retained_states(
     steps: int, recompute: ResolvedRecompute, *, device: str, segment: int = 1
 ) -> RetainedStates:
-    """Return them for an episode of `steps` steps; see `qca.train.state_store`.
+    """Return the numbers for an episode of `steps` steps; see `qca.train.state_store`.
 
     A segment takes the states of all its steps out of the store at once.
     """
@@ -156,7 +156,7 @@ def count_retained_states(
 
 
 def _count_two_level_states(steps: int, segment: int) -> RetainedStates:
-    """Walk the way back, from the last step, as far as it differs from what follows."""
+    """Return the peaks of the backward from the last step on, until they repeat."""
     interval = compute_interval(steps)
     firsts = -(-steps // interval)
     between = steps - (firsts - 1) * interval - 1
@@ -178,7 +178,7 @@ def _count_two_level_states(steps: int, segment: int) -> RetainedStates:
 def estimate_adjoint_memory(
     train: TrainConfig, recompute: ResolvedRecompute, *, device: str
 ) -> tuple[int, int]:
-    """Return bytes of states and activations where one segment's graph is kept at a time."""
+    """Return the bytes of states and activations if one segment's graph is alive at a time."""
     episode, length = EpisodeSizes.from_config(train), find_segment(train)
     retained = count_retained_states(train.steps, recompute, device=device, segment=length)
     state = count_state_bytes(episode.shape)
@@ -188,7 +188,7 @@ def estimate_adjoint_memory(
         peak = _compute_segments_peak(episode, retained, length, first=first)
     else:
         peak = _compute_steps_peak(episode, retained, first=first)
-    # The states that the loss samples are all among those that `step` keeps, but the last.
+    # `step` keeps all states that the loss samples, except the last.
     samples = episode.sample_steps
     sampled = episode.count_bytes(1 if recompute == "step" else samples, samples)
     missing = episode.gradients if first else 0
@@ -199,7 +199,7 @@ def estimate_adjoint_memory(
 
 
 def find_segment(train: TrainConfig) -> int:
-    """Return how many steps are differentiated as one batch: no more than there are."""
+    """Return how many steps are differentiated as one batch, at most all of them."""
     return 1 if train.segment == "auto" else min(train.segment, train.steps)
 
 
@@ -222,7 +222,7 @@ def _compute_segments_peak(
     peak = retained.in_last_step * state + episode.compute_segment_peak(length, first=first)
     if before <= 0:
         return peak
-    # A captured graph is always of whole segments.
+    # A captured graph always covers a whole segment.
     next_length = min(length, before) if first else length
     in_earlier = episode.compute_segment_peak(next_length, first=False)
     return max(peak, retained.in_earlier_steps * state + in_earlier)
@@ -231,7 +231,7 @@ def _compute_segments_peak(
 def estimate_plain_activations(train: TrainConfig) -> int:
     """Return the bytes of activations of `none`, plain autograd: the graphs of all steps."""
     episode, steps = EpisodeSizes.from_config(train), train.steps
-    # The last state; and with noise the first and those that the loss samples, undisturbed.
+    # The last state; with noise also the first and the sampled states, before their noise.
     ends = episode.count_bytes(1 + episode.noise * episode.sample_steps)
     in_loss = episode.sum_graphs(steps) - episode.gradients
     in_loss += episode.loss.compute_peak(episode.sample_steps, episode.shape)

@@ -1,9 +1,9 @@
-"""What CUDA's allocator takes beyond the bytes of the tensors: its rounding.
+"""Predict the rounding of CUDA's allocator: what it reserves beyond the tensors' bytes.
 
 The rules are those of PyTorch's `CUDACachingAllocator` (c10/core/AllocatorConfig.h and
 c10/cuda/CUDACachingAllocator.cpp): a block is a multiple of 512 bytes; blocks up to
-1 MiB share segments of 2 MiB, blocks under 10 MiB share segments of 20 MiB, and a
-larger block has a segment of its own, rounded up to 2 MiB.
+1 MiB share segments of 2 MiB, blocks under 10 MiB share segments of 20 MiB, and a larger block has
+its own segment, rounded up to 2 MiB.
 """
 
 from collections.abc import Iterable, Sequence
@@ -20,9 +20,9 @@ SEGMENT_STEP = 2 * MIB
 def estimate_rounding(tensors: Sequence[int], *, states: int, state: int, holes: int) -> int:
     """Return the bytes that the allocator reserves beyond those of its tensors.
 
-    `tensors` are the elements of each parameter, which is held four times (weights,
-    gradients, two moments). They and the states are packed as they come; `holes` is what of
-    all that comes and goes lies in holes of the wrong size.
+    `tensors` are the numbers of elements of the parameters, each held four times (weights,
+    gradients, two moments). These and the states are packed in order; `holes` are the bytes of
+    temporary tensors lost in holes of the wrong size.
     """
     sizes = 4 * [FLOAT * elements for elements in tensors]
     parameters = pack_into_segments(sizes) - sum(sizes)
@@ -36,7 +36,7 @@ def round_to_block(size: int) -> int:
 
 
 def round_to_segment(size: int) -> int:
-    """Return the segment that is asked of the driver for a block of `size` bytes."""
+    """Return the segment that is requested from the driver for a block of `size` bytes."""
     block = round_to_block(size)
     if block <= SMALL:
         return SMALL_SEGMENT

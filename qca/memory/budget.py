@@ -1,4 +1,4 @@
-"""How much memory a training takes, predicted without torch.
+"""Predict how much memory a training takes, without torch.
 
 The peak of an episode is the sum of six terms that can be checked one by one:
 
@@ -14,7 +14,7 @@ activations  what autograd keeps of the steps whose graph is alive, and what its
 workspace    scratch memory, graphs and what the allocator rounds up; 0 on a CPU
 ===========  =================================================================
 
-Beside them stands the context: what the process takes outside of torch's tensors, see
+The context comes on top: the memory of the process outside torch's tensors, see
 `qca.memory.context`.
 """
 
@@ -40,7 +40,7 @@ from qca.memory.workspace import estimate_workspace
 
 @dataclass(frozen=True)
 class Breakdown:
-    """Bytes at the peak."""
+    """Bytes of each term at the peak."""
 
     parameters: int
     gradients: int
@@ -64,31 +64,31 @@ class Breakdown:
 
 @dataclass(frozen=True)
 class Estimate:
-    """A predicted peak, and the memory that the process takes beside it."""
+    """A predicted peak, and the memory that the process takes in addition."""
 
     recompute: ResolvedRecompute
     parameters: int
-    """How many there are, not their bytes."""
+    """The number of parameters, not their bytes."""
     breakdown: Breakdown
     context: Context
 
     @property
     def context_bytes(self) -> int:
-        """What the process takes outside of torch's tensors."""
+        """Memory of the process outside torch's tensors."""
         return self.context.total
 
     @property
     def predicted_peak_bytes(self) -> int:
-        """What the training's tensors take at most, allocator and workspace included."""
+        """Peak of the training's tensors, including allocator and workspace."""
         return self.breakdown.total
 
     @property
     def total_bytes(self) -> int:
-        """Peak and context: what has to fit a budget."""
+        """Peak plus context, which must fit the budget."""
         return self.predicted_peak_bytes + self.context_bytes
 
     def fits(self, budget: int) -> bool:
-        """Say whether peak and context together stay within `budget` bytes."""
+        """Return whether peak and context together stay within `budget` bytes."""
         return self.total_bytes <= budget
 
 
@@ -105,11 +105,11 @@ def estimate(
     together: bool = False,
     resident_floor: int | None = None,
 ) -> Estimate:
-    """Predict the peak memory of one episode with its optimizer step, in each process.
+    """Predict the peak memory per process of one episode with its optimizer step.
 
-    An `auto` that is left in `train` means fp32, and the optimizer's state on the device.
-    `together` says that several processes train one model; `resident_floor` is what was measured
-    of a CPU's context, see `estimate_context`.
+    A remaining `auto` in `train` means fp32, and the optimizer's state on the device.
+    `together` means that several processes train one model; `resident_floor` is the measured
+    context of a CPU, see `estimate_context`.
     """
     shape = EpisodeSizes.from_config(train).shape
     tensors = list_parameter_sizes(train.d_state, train.hidden_channels)
@@ -144,7 +144,7 @@ def estimate(
 
 
 def estimate_host_bytes(train: TrainConfig, recompute: ResolvedRecompute) -> int:
-    """Return what a training on a GPU keeps in the host's memory."""
+    """Return the bytes that a training on a GPU keeps in host memory."""
     states = 0
     if recompute == "host":
         # torch's allocator of pinned memory rounds up to a power of two
@@ -169,6 +169,6 @@ def _estimate_optimizer(train: TrainConfig, tensors: list[int], device: str) -> 
 
 
 def _count_operands(train: TrainConfig, tensors: list[int]) -> int:
-    """Return what a CPU's kernels copy at most, as tried (`tests/memory/test_resident.py`)."""
+    """Return the bytes that a CPU's kernels copy (measured in `tests/memory/test_resident.py`)."""
     _, activations = estimate_adjoint_memory(train, "step", device="cpu")
     return activations + 2 * FLOAT * max(tensors)

@@ -1,4 +1,4 @@
-"""Choose how an episode is recomputed for a budget."""
+"""Choose how to recompute an episode within a budget."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -18,7 +18,8 @@ from qca.core.units import format_size
 from qca.memory.budget import Estimate, estimate, estimate_host_bytes
 from qca.memory.cost import Device, estimate_step_cost, list_segments
 
-# What `auto` tries. Plain autograd launches each kernel from Python, which is slower on a GPU.
+# The strategies that `auto` tries. Plain autograd launches each kernel from Python, which is slower
+# on a GPU.
 STRATEGIES: dict[Device, tuple[ResolvedRecompute, ...]] = {
     "cpu": ("none", "step", "two-level"),
     "cuda": ("step", "two-level", "host"),
@@ -27,28 +28,28 @@ STRATEGIES: dict[Device, tuple[ResolvedRecompute, ...]] = {
 
 @dataclass(frozen=True)
 class Choice:
-    """How to run a training within a budget, with the sentence that says why."""
+    """How to run a training within a budget, with the reason as a sentence."""
 
     train: TrainConfig
-    """With precision, recompute, segment and optimizer_state resolved."""
+    """The configuration with precision, recompute, segment and optimizer_state resolved."""
     recompute: ResolvedRecompute
     segment: int
-    """How many steps are differentiated as one batch."""
+    """Number of steps differentiated as one batch."""
     precision: ResolvedPrecision
     optimizer_state: ResolvedOptimizerState
     estimate: Estimate
     host_bytes: int
-    """What a training on a GPU keeps in the host's memory, beside all else."""
+    """Bytes that a training on a GPU additionally keeps in host memory."""
     budget_bytes: int | None
     fits: bool | None
-    """None where the budget is unknown."""
+    """None if the budget is unknown."""
     because: str
     is_measured: bool = False
-    """Whether the order of the ways rests on step times that were measured here."""
+    """Whether the order of the ways is based on step times measured on this machine."""
 
     @property
     def tapes(self) -> int:
-        """How many steps keep their tape: all with plain autograd."""
+        """Number of steps whose graph is kept: all with plain autograd."""
         return self.train.steps if self.recompute == "none" else 0
 
 
@@ -72,20 +73,18 @@ def choose(
     resident_floor: int | None = None,
     timings: Sequence[StepTiming] = (),
 ) -> Choice:
-    """Return how to run `train`: as it says, and where it says `auto`, the fastest that fits.
+    """Return how to run `train`: as configured, and the fastest way that fits for each `auto`.
 
-    float32 with the optimizer on the device comes first, by the cost model (`qca.memory.cost`);
-    then the optimizer's state goes to host memory; last comes `half`, the 16-bit format that
-    the card has, if any. The batch and the model stay as they are. What is moved to the
-    host has to fit `host_budget`, where that is known. Budgets and needs are those of one
-    process, also where several train `together`. `resident_floor` is what was measured of a CPU's
-    context, see `qca.memory.context`; `timings` are the step times that were measured on this
-    device with these sizes.
-
-    Where nothing fits, it is the candidate that needs least, with `fits` False.
+    float32 with the optimizer on the device is tried first, ordered by the cost model
+    (`qca.memory.cost`); then with the optimizer's state in host memory; last `half`, the card's
+    16-bit format, if any. The batch and the model do not change. The bytes moved to the host must
+    fit `host_budget`, if that is known. Budgets and needs are per process, also if several train
+    `together`. `resident_floor` is the measured context of a CPU, see `qca.memory.context`;
+    `timings` are the step times measured on this device with these sizes. If nothing fits, return
+    the candidate that needs the least, with `fits` False.
 
     Raises:
-        InputError: for a combination that would not train well.
+        InputError: the combination would not train well.
 
     """
     _require_full_precision_sums(train)
@@ -116,13 +115,14 @@ def choose(
 
 
 def find_next_cheaper(train: TrainConfig, *, device: Device) -> tuple[TrainConfig, Estimate] | None:
-    """Return the same training in the next way that needs less memory; None if none does.
+    """Return the same training with the next way that needs less memory, or None.
 
-    The order is that of `choose`. The precision stays: another would change what is computed.
+    The order is that of `choose`. The precision does not change, because it would change the
+    results.
     """
     recompute = "none" if train.recompute == "auto" else train.recompute
     now = estimate(train, recompute=recompute, device=device).total_bytes
-    # A shorter segment would only put off what needs less: all of it goes at once.
+    # A shorter segment would only delay the ways that need less, so skip all of them.
     unresolved = train.override(recompute="auto", segment=1, optimizer_state="auto")
     for found in _list_candidates(unresolved, device, None):
         if found.estimate.total_bytes < now:
@@ -148,7 +148,7 @@ def _list_candidates(
     resident_floor: int | None = None,
     timings: Sequence[StepTiming] = (),
 ) -> Iterator[_Candidate]:
-    """Yield every way to run `train`, in the order of preference."""
+    """Yield every way to run `train`, in order of preference."""
     precisions: tuple[ResolvedPrecision, ...] = ("fp32",)
     if half and train.recompute != "none":
         precisions = ("fp32", half)

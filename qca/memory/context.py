@@ -1,8 +1,8 @@
-"""What a training's process takes outside of torch's tensors.
+"""Estimate the memory of a training's process outside torch's tensors.
 
-On CUDA it is the driver's context, and NCCL where several GPUs train together. On a CPU it is
-the interpreter with torch and its libraries, which depends on the wheel that is installed
-(a CUDA build takes twice a CPU build's), and what the kernels hold beside their operands.
+On CUDA it is the driver's context, and NCCL if several GPUs train together. On a CPU it is
+the interpreter with torch and its libraries, which depends on the installed wheel (a CUDA build
+takes twice as much as a CPU build), and the memory that kernels hold besides their operands.
 """
 
 from dataclasses import dataclass
@@ -10,40 +10,40 @@ from typing import Literal
 
 from qca.core.units import MIB
 
-# NVIDIA's context with the kernels and the graphs that are loaded: 621 MiB at the first tensor,
-# 708 after a training (`benchmarks.bptt`, outside_bytes: what the GPU has in use, less what
-# the allocator holds; H100, driver 580, torch 2.11). Smaller cards hold fewer
-# multiprocessors' stacks, hence less.
+# NVIDIA's context with the loaded kernels and graphs: 621 MiB at the first tensor,
+# 708 after a training (`benchmarks.bptt`, outside_bytes: the GPU's memory in use minus the
+# allocator's; H100, driver 580, torch 2.11). Smaller cards have fewer multiprocessors and therefore
+# smaller stacks.
 CUDA_CONTEXT = 736 * MIB
-# What NCCL takes beside it where several GPUs train together, held to four blocks as
-# `qca.train.distributed.torch_env` does: 368 MiB on each of two H100 joined by NVLink
-# (driver 580, NCCL 2.28, torch 2.11; `tests/train/test_cuda_processes.py` holds it to that).
-# 5 % on top.
+# NCCL's memory if several GPUs train together, limited to four blocks by
+# `qca.train.distributed.torch_env`: 368 MiB on each of two H100 joined by NVLink
+# (driver 580, NCCL 2.28, torch 2.11; asserted by `tests/train/test_cuda_processes.py`). 5 % on top.
 NCCL_CONTEXT = 388 * MIB
-# The peak resident set of a training whose tensors take nothing (`infra.host.resident_floor`),
-# with the CPU wheel of torch 2.13 on x86-64 Linux: what is assumed where it was not measured.
+# The peak resident set of a training with negligible tensors (`infra.host.resident_floor`), with
+# the CPU wheel of torch 2.13 on x86-64 Linux; used if it was not measured.
 RESIDENT_FLOOR = 335 * MIB
-# What convolutions of a real size add to it, beside copies of their operands: oneDNN's code and
-# malloc's arenas. 16 MiB at most over twelve configurations on two cores (VmHWM less the floor,
+# What convolutions of a realistic size add to it, besides copies of their operands: oneDNN's code
+# and
+# malloc's arenas. 16 MiB at most over twelve configurations on two cores (VmHWM minus the floor,
 # the tensors and the operands; `tests/memory/test_resident.py`), half as much again on top.
 CPU_KERNELS = 24 * MIB
 
 
 @dataclass(frozen=True)
 class Context:
-    """Bytes outside of torch's tensors."""
+    """Bytes outside torch's tensors."""
 
     runtime: int
     """The CUDA context, or the interpreter with torch."""
     kernels: int = 0
-    """What a CPU's kernels hold beside their operands."""
+    """Bytes that a CPU's kernels hold besides their operands."""
     nccl: int = 0
     measured: bool = False
-    """Whether `runtime` was measured on this machine; otherwise it is the shipped figure."""
+    """Whether `runtime` was measured on this machine, rather than the shipped figure."""
 
     @property
     def total(self) -> int:
-        """All of it."""
+        """Sum of both."""
         return self.runtime + self.kernels + self.nccl
 
 
@@ -54,14 +54,14 @@ def estimate_context(
     together: bool = False,
     resident_floor: int | None = None,
 ) -> Context:
-    """Return what a training's process takes outside of torch's tensors.
+    """Return the memory of a training's process outside torch's tensors.
 
     Args:
-        device: where it computes.
-        operands: the most bytes that one step's kernels read and write on a CPU: oneDNN copies
-            them into its own blocked layout, and malloc keeps much of what is given back.
+        device: the device that it computes on.
+        operands: the most bytes that one step's kernels read and write on a CPU: oneDNN copies them
+        into its own blocked layout, and malloc keeps much of the freed memory.
         together: whether several GPUs train one model.
-        resident_floor: what a training without tensors takes here, if it was measured.
+        resident_floor: the memory of a training without tensors on this machine, if measured.
 
     """
     if device == "cuda":

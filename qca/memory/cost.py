@@ -1,4 +1,4 @@
-"""How long a step takes in each way to run an episode, as measured here or by built-in figures.
+"""Estimate how long a step takes in each way to run an episode, measured or built-in.
 
 The built-in figures are from one card and the full model. They order the ways correctly on another
 card if its kernels scale alike; `qca estimate --measure` replaces them.
@@ -14,14 +14,14 @@ Device = Literal["cpu", "cuda"]
 
 
 class _StepCost(NamedTuple):
-    """Milliseconds for one of 500 steps of the seed's model, batch 1, forward and backward."""
+    """Milliseconds per step of 500 steps of the full model, batch 1, forward and backward."""
 
     fixed: float
-    """Whatever the segment."""
+    """Cost of a step that does not depend on the segment."""
     shared: float
-    """What a segment of k steps pays once instead of k times."""
+    """Cost that a segment of k steps pays once instead of k times."""
     forward: float
-    """Recomputing the state after it."""
+    """Cost of recomputing the state after a step."""
 
 
 # H200, torch 2.11, captured CUDA graphs; `fixed` and `shared` from segments of 1 step and of 8 in
@@ -32,15 +32,15 @@ _CUDA_COSTS: dict[ResolvedPrecision, _StepCost] = {
     "bf16": _StepCost(fixed=0.79, shared=1.55, forward=0.32),
     "fp16": _StepCost(fixed=0.79, shared=1.55, forward=0.32),
 }
-# Plain autograd, launched from Python.
+# Plain autograd, with kernels launched from Python.
 _CUDA_PLAIN: dict[ResolvedPrecision, float] = {"fp32": 5.22, "tf32": 6.17}
-_CUDA_HOST_COPY = 0.06  # a state to pinned memory and back
+_CUDA_HOST_COPY = 0.06  # copying a state to pinned memory and back
 # In strict float32 a segment of 16 was measured slower than one of 8.
 _LONGEST_SEGMENT: dict[ResolvedPrecision, int] = {"fp32": 8}
 _LONGEST_TENSOR_CORE_SEGMENT = 16
 
-# On a CPU the kernels fill it with one step; in units of plain autograd's step, of which a third
-# is the forward pass.
+# On a CPU one step already uses all cores. The unit is a step of plain autograd, a third of it the
+# forward pass.
 _CPU_COSTS: dict[ResolvedRecompute, float] = {
     "none": 1.0,
     "step": 1.08,
@@ -62,10 +62,10 @@ def estimate_step_cost(
     device: Device,
     timings: Sequence[StepTiming] = (),
 ) -> float:
-    """Return what a step costs, in units that only compare ways on the same device.
+    """Return the cost of a step, in units that are comparable only on the same device.
 
-    With `timings` of this device it is seconds: what was measured, or for a way that was not
-    measured, the built-in figure in the proportion of the most similar way that was.
+    With `timings` of this device the unit is seconds: the measured time or, for a way that was not
+    measured, the built-in figure scaled by the most similar measured way.
     """
     figure = _look_up_cost(recompute, precision, segment, device)
     if not timings:
@@ -93,7 +93,7 @@ def _look_up_cost(
 
 
 def list_segments(precision: ResolvedPrecision, steps: int, *, device: Device) -> list[int]:
-    """Return the lengths of segments that are worth trying, the fastest first."""
+    """Return the segment lengths worth trying, fastest first."""
     if device == "cpu":
         return [1]
     longest = _LONGEST_SEGMENT.get(precision, _LONGEST_TENSOR_CORE_SEGMENT)

@@ -1,8 +1,8 @@
-"""The layers of UNetUnitary as sizes: what autograd keeps of one pass, and when it frees it.
+"""The sizes of UNetUnitary's layers: what autograd saves in one pass, and when it frees it.
 
 This is the layer table of `qca.model.unet` without torch. A forward pass is a list of
-`Node`; autograd walks it from the last to the first, and each node frees what it
-kept. All sizes are bytes, of the network's own number format unless they say otherwise.
+`Node`; autograd walks it from last to first, and each node frees its saved tensors. All sizes are
+in bytes, in the network's number format unless stated otherwise.
 """
 
 from collections.abc import Iterator
@@ -12,7 +12,7 @@ from qca.core.unet_shape import count_groups
 
 FLOAT = 4
 HALF = 2
-INDEX = 8  # max_pool2d keeps the place of each maximum as int64
+INDEX = 8  # max_pool2d saves the index of each maximum as int64
 
 
 @dataclass(frozen=True)
@@ -21,15 +21,15 @@ class Node:
 
     name: str
     produced: int
-    """The gradient that its backward hands on: as large as its input."""
+    """The gradient that its backward produces, as large as its input."""
     kept: int = 0
-    """Storages kept for the backward of which this node's is the last to need them."""
+    """Storages saved for backward whose last user is this node."""
     weights: int = 0
-    """The gradient of its weights, which stands beside `.grad` until it is added to it."""
+    """The gradient of its weights, a separate tensor until it is added to `.grad`."""
     gradient: int = 0
-    """The bytes of its weights in `.grad`: float32, whatever the network computes in."""
+    """The bytes of its weights in `.grad`, float32 in every precision."""
     held: int = 0
-    """Bytes that stay from this node's backward until the skip connection is used."""
+    """Bytes that stay alive from this node's backward until the skip connection is used."""
     released: int = 0
     """Bytes of a skip connection that are freed after this node's backward: its gradient
     and the produced one are then replaced by their sum."""
@@ -37,21 +37,21 @@ class Node:
 
 @dataclass(frozen=True)
 class Shape:
-    """What one pass of the network depends on."""
+    """The parameters that one pass of the network depends on."""
 
     grid: int
     d_state: int
     hidden_channels: int
     batch_size: int
     element: int = FLOAT
-    """Bytes of a number in the network: an activation, or a weight's gradient as it comes."""
+    """Bytes per number in the network: an activation, or a weight's gradient before it is added."""
 
     def map_bytes(self, channels: int, halvings: int = 0) -> int:
-        """Return the bytes of `channels` feature maps after so many max-pools."""
+        """Return the bytes of `channels` feature maps after the given number of max-pools."""
         return self.count_numbers(channels, halvings) * self.element
 
     def count_numbers(self, channels: int, halvings: int = 0) -> int:
-        """Return how many numbers `channels` feature maps hold after so many max-pools."""
+        """Return the elements of `channels` feature maps after the given number of max-pools."""
         return self.batch_size * channels * (self.grid >> halvings) ** 2
 
 
@@ -71,7 +71,7 @@ def _list_block_parameters(i: int, o: int) -> list[int]:
 
 
 def list_nodes(shape: Shape) -> list[Node]:
-    """Return the nodes of one forward pass of UNetUnitary, first to last."""
+    """Return the nodes of one forward pass of UNetUnitary, in order."""
     c, field = shape.hidden_channels, 2 * shape.d_state
     low, high = shape.map_bytes(6 * c, 1), shape.map_bytes(3 * c)
     return [
@@ -96,9 +96,9 @@ def _list_block_nodes(
 ) -> Iterator[Node]:
     """Yield the nodes of a block: convolution, GroupNorm and ELU, twice.
 
-    A convolution keeps its input, GroupNorm its input and statistics. ELU works in
-    place and keeps its result, which is also what the next layer keeps: that storage
-    goes when ELU's own backward is done. An input that is not `fresh` is such a result.
+    A convolution saves its input, GroupNorm its input and statistics. ELU works in place and saves
+    its result, which is also the next layer's saved input: that storage is freed after ELU's own
+    backward. An input that is not `fresh` is the result of an ELU.
     """
     out = shape.map_bytes(o, halvings)
     statistics = 2 * shape.batch_size * count_groups(o) * FLOAT
@@ -130,26 +130,25 @@ def _size_weights(shape: Shape, count: int) -> dict[str, int]:
 
 
 def sum_kept_bytes(nodes: list[Node]) -> int:
-    """Return what autograd keeps of one forward pass."""
+    """Return the bytes that autograd saves in one forward pass."""
     return sum(node.kept for node in nodes)
 
 
 def compute_backward_peak(
     nodes: list[Node], gradient: int, *, first: bool = False, sums: bool = False
 ) -> int:
-    """Return the most bytes that are alive at once during the backward of one pass.
+    """Return the peak number of bytes alive during the backward of one pass.
 
-    `gradient` is the size of the gradient that arrives at the last node. A node's own
-    backward has its saved tensors, the gradient that arrived, the one that it produces
-    and its weights' gradient alive together.
+    During a node's backward, its saved tensors, its incoming gradient, the gradient that it
+    produces and its weights' gradient are alive together.
 
     Args:
-        nodes: the pass, first to last.
+        nodes: the pass, in order.
         gradient: bytes of the gradient that arrives at the last node.
-        first: the gradients were dropped before; the weights' gradients stay, and those
-            to come are not there yet. The result is counted from all of them being there.
-        sums: one backward goes through several passes, and autograd itself adds up their
-            weights' gradients, with both and the sum alive; it may do so in place.
+        first: `.grad` was cleared before; the weights' gradients are kept as they are computed, and
+        the later ones do not exist yet. The result is relative to all of them existing.
+        sums: one backward goes through several passes, and autograd itself adds up their weights'
+        gradients, with both and the sum alive; it may also add in place.
 
     """
     missing = sum(node.gradient for node in nodes) if first else 0
@@ -157,7 +156,7 @@ def compute_backward_peak(
     for node in reversed(nodes):
         added = 2 * node.weights if sums else node.weights
         if first and node.weights != node.gradient:
-            added += node.gradient  # made of the one in half precision, with both alive
+            added += node.gradient  # converted from the half-precision one, with both alive
         skip_sum = node.produced if node.released else 0
         peak = max(peak, alive + arrived + node.produced + added + skip_sum)
         alive += node.held - node.kept - node.released + (node.gradient if first else 0)

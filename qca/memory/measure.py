@@ -1,9 +1,8 @@
-"""The measured peak: run the real episode on fake tensors and count bytes.
+"""Measure the peak by running the real episode on fake tensors and counting bytes.
 
-Fake tensors have shapes and storages but no memory, so that an episode of 27 GiB can be
-measured on a laptop. PyTorch's own `MemTracker` refuses a module that is called more
-than once in an iteration, which is all that an automaton does; `LiveBytes` counts
-storages by weak reference instead, whichever code made them.
+Fake tensors have shapes and storages but no memory, so a laptop can measure an episode of 27 GiB.
+PyTorch's `MemTracker` refuses modules that are called more than once per iteration, as an
+automaton's network always is; `LiveBytes` instead counts all storages by weak references.
 """
 
 # torch's annotations are incomplete.
@@ -26,11 +25,11 @@ from qca.model.unet import UNetUnitary
 
 
 class LiveBytes(TorchDispatchMode):
-    """Count the bytes of all storages made while it is on, now and at most.
+    """Counts the current and peak bytes of all storages created while it is active.
 
-    A storage counts from the operation that made it until its last tensor is gone,
-    autograd's saved tensors included; a view adds nothing. What a kernel allocates and
-    frees inside one operation is not counted. Use it inside a `FakeTensorMode`.
+    A storage counts from the operation that creates it until its last tensor is freed, including
+    autograd's saved tensors; a view adds nothing. Memory that a kernel allocates and frees within
+    one operation is not counted. Use it inside a `FakeTensorMode`.
     """
 
     def __init__(self) -> None:
@@ -40,7 +39,7 @@ class LiveBytes(TorchDispatchMode):
         self._sizes: dict[int, tuple[weakref.ref[Any], int]] = {}
 
     def restart_peak(self) -> None:
-        """Forget the peak so far; what is alive stays counted."""
+        """Reset the peak to the bytes that are alive now."""
         self.peak = self.live
 
     def __torch_dispatch__(
@@ -78,19 +77,19 @@ def measure_peak(
     states: Callable[[Tensor], Any] | None = None,
     runner: Callable[[Evolution], Any] | None = None,
 ) -> int:
-    """Return the most bytes that are alive at once while `train` trains, on fake tensors.
+    """Return the peak number of bytes alive while `train` runs on fake tensors.
 
-    Runs one iteration, with the optimizer's state there from the beginning, as in all but
-    a training's first. Fake tensors are on no device; for "cuda" host memory is not counted,
-    and where states are kept, the gradients stay where they are, as a captured graph needs it.
+    Runs one iteration with an existing optimizer state, as in all but the first iteration. Fake
+    tensors are on no device; for "cuda", host memory is not counted, and with a state store the
+    gradients keep their addresses, as a captured graph requires.
 
     Args:
         train: the sizes.
         episode: the function to measure, from `qca.train.episode`.
-        device: whose memory is counted.
-        compute: wraps the model for computing, for example in a half-precision copy.
-        states: returns a state store for states that are like its argument.
-        runner: returns what runs the steps of an evolution, from `qca.train.step_runner`.
+        device: the device whose memory is counted.
+        compute: wraps the model for the computation, for example in a half-precision copy.
+        states: returns a state store for states like its argument.
+        runner: returns the step runner of an evolution, from `qca.train.step_runner`.
 
     """
     options: dict[str, Any] = {}
@@ -120,7 +119,7 @@ def measure_peak(
 
 
 def _add_optimizer_state(optimizer: torch.optim.AdamW) -> torch.optim.AdamW:
-    """Add the state that its first step would have made."""
+    """Create the optimizer state that the first step would create."""
     for group in optimizer.param_groups:
         for parameter in group["params"]:
             optimizer.state[parameter] = {

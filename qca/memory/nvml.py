@@ -1,4 +1,4 @@
-"""The NVIDIA driver's management library (NVML): opened, asked and closed; no torch, no CUDA."""
+"""Query the NVIDIA driver's management library (NVML), without torch or CUDA."""
 
 # nvidia-ml-py has no annotations.
 # pyright: reportMissingTypeStubs=false
@@ -9,7 +9,7 @@ from typing import Any
 
 
 class NvmlError(Exception):
-    """NVML answered with an error; `code` is one of nvml.h's, as `pynvml.NVML_ERROR_*`."""
+    """NVML returned an error; `code` is one of nvml.h's, as `pynvml.NVML_ERROR_*`."""
 
     def __init__(self, error: Any) -> None:
         super().__init__(str(error))
@@ -17,17 +17,17 @@ class NvmlError(Exception):
 
 
 class NvmlInitError(NvmlError):
-    """NVML could not be opened: no library, no kernel module, no permission."""
+    """NVML cannot be opened: the library, the kernel module or the permission is missing."""
 
 
 @dataclass(frozen=True)
 class DeviceMemory:
-    """Memory of a GPU or of a MIG device, in bytes, as the driver gave it (not validated)."""
+    """Memory of a GPU or of a MIG device, in bytes, as reported by the driver (not validated)."""
 
     total: int
     free: int
     reserved: int
-    """Held back by the driver, and not free; 0 where only NVML's first query is there."""
+    """Bytes reserved by the driver and not free; 0 if only NVML's first query is available."""
 
 
 @contextmanager
@@ -40,7 +40,7 @@ def open_nvml(nvml: Any = None) -> Generator[Any]:
 
     """
     if nvml is None:
-        import pynvml as nvml  # loads the driver's library, so only when it is needed
+        import pynvml as nvml  # loads the driver's library, so import it late
     try:
         nvml.nvmlInit()
     except nvml.NVMLError as error:
@@ -60,11 +60,11 @@ def list_devices(nvml: Any) -> list[Any]:
 
 
 def read_memory(nvml: Any, device: Any) -> DeviceMemory:
-    """Return a device's memory. Old drivers know only the first of NVML's two queries.
+    """Return a device's memory. Old drivers support only the first of NVML's two queries.
 
     Raises:
-        pynvml.NVMLError: if there is neither; NVML_ERROR_NOT_SUPPORTED for a GPU that is built
-            into the processor and has no memory of its own.
+        pynvml.NVMLError: if neither works; NVML_ERROR_NOT_SUPPORTED for a GPU that is integrated
+        into the processor and has no dedicated memory.
 
     """
     with suppress(nvml.NVMLError):
@@ -75,9 +75,9 @@ def read_memory(nvml: Any, device: Any) -> DeviceMemory:
 
 
 def read_free_gpu_memory() -> int | None:
-    """Return the free bytes of the GPU that has most of them; None where NVML does not answer.
+    """Return the free bytes of the GPU with the most; None if NVML is not available.
 
-    Memory that the driver reserves for itself is not in the figure.
+    Memory that the driver reserves for itself does not count as free.
     """
     try:
         with open_nvml() as nvml:
@@ -88,7 +88,7 @@ def read_free_gpu_memory() -> int | None:
 
 
 def read_compute_capability() -> tuple[int, int] | None:
-    """Return the compute capability of the first GPU; None where NVML does not answer."""
+    """Return the compute capability of the first GPU; None if NVML is not available."""
     try:
         with open_nvml() as nvml:
             devices = list_devices(nvml)
@@ -101,9 +101,9 @@ def read_compute_capability() -> tuple[int, int] | None:
 
 
 def list_gpu_memory_holders() -> list[tuple[int, int]]:
-    """Return the processes that compute on the GPUs with their bytes, the largest first.
+    """Return the processes that compute on the GPUs with their bytes, largest first.
 
-    Empty where NVML does not answer; in a container it does not see processes outside.
+    Empty if NVML is not available; in a container, it does not list processes outside.
     """
     try:
         with open_nvml() as nvml:

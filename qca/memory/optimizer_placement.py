@@ -1,4 +1,4 @@
-"""Why AdamW's moments are in host memory where the user did not ask for that."""
+"""Explain why AdamW's moments are in host memory if the user did not request that."""
 
 from qca.core.config import TrainConfig
 from qca.memory.choose import Choice, Device, choose
@@ -7,18 +7,18 @@ from qca.memory.choose import Choice, Device, choose
 def explain_host_placement(
     train: TrainConfig, choice: Choice, *, device: Device = "cuda", host_budget: int | None = None
 ) -> str | None:
-    """Return why `choice` moved the moments, with the flag that prevents it; None if it did not.
+    """Return why `choice` moved the moments, with the flag that prevents it, or None.
 
     Args:
-        train: as it was given, before `choice` resolved it.
-        choice: what `choose` or `solve` returned for it.
-        device: the one that was passed there.
-        host_budget: the one that was passed there.
+        train: the configuration before `choice` resolved it.
+        choice: the result of `choose` or `solve` for it.
+        device: the argument passed there.
+        host_budget: the argument passed there.
 
     """
     if train.optimizer_state != "auto" or choice.optimizer_state != "host":
         return None
-    # Of the size that `solve` found, all else as it was given.
+    # The size that `solve` found, with everything else as given.
     on_device = choice.train.override(
         recompute=train.recompute,
         segment=train.segment,

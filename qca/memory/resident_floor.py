@@ -1,4 +1,4 @@
-"""What was measured of a training without tensors on this machine's CPU; see `qca.memory.context`.
+"""Cache the measured memory of a training without tensors on a CPU; see `qca.memory.context`.
 
 `infra.host.resident_floor` measures it. It differs twofold between wheels of one torch version.
 """
@@ -13,18 +13,18 @@ _FILE = "resident-floor.json"
 
 
 def read_resident_floor() -> int | None:
-    """Return the bytes that were measured for this torch build; None where they were not."""
+    """Return the bytes measured for this torch build, or None if there is no measurement."""
     found = read_cached(_FILE, _describe_build())
     return found if isinstance(found, int) and found > 0 else None
 
 
 def keep_resident_floor(size: int) -> None:
-    """Keep what was measured for this torch build."""
+    """Save the measurement for this torch build."""
     keep_cached(_FILE, _describe_build(), size)
 
 
 def _describe_build() -> str:
-    """Return what the figure depends on, as one line; an environment has one torch."""
+    """Return the key of the measurement in one line; an environment has one torch."""
     parts = (
         f"torch {_find_version('torch')} in {_find_folder('torch')}",
         f"qca {_find_version(DISTRIBUTION)}",

@@ -1,4 +1,4 @@
-"""The peak memory of a rollout: steps without gradients, in closed form. Needs no torch."""
+"""Predict the peak memory of a rollout (steps without gradients) in closed form, without torch."""
 
 from collections.abc import Iterator
 from typing import Literal
@@ -10,7 +10,7 @@ from qca.memory.layers import FLOAT, Shape, list_parameter_sizes
 from qca.memory.state_tensors import StateTensors, count_state_bytes
 from qca.memory.workspace import estimate_winograd_workspace
 
-# (update, damped) -> the tensors at the peak of a step whose network does nothing, psi included;
+# (update, damped) -> the tensors at the peak of a step with a no-op network, including psi;
 # counted with `qca.memory.measure.LiveBytes`, see tests/memory/test_rollout.py.
 UPDATES: dict[tuple[Update, bool], StateTensors] = {
     ("cartesian", False): StateTensors(5, 0),
@@ -28,27 +28,27 @@ def estimate_rollout(
     device: Literal["cpu", "cuda"],
     held_states: int = 0,
 ) -> int:
-    """Return the bytes that a rollout adds to its process at its peak, a GPU's context included.
+    """Return the bytes that a rollout adds to its process at its peak, including a GPU's context.
 
-    `held_states` are those on the device that wait to be copied from it.
+    `held_states` is the number of states on the device that wait to be copied to the host.
     """
     needed = FLOAT * count_parameters(shape.d_state, shape.hidden_channels)
     needed += 2 * estimate_step(shape, update, gamma) + held_states * count_state_bytes(shape)
     if device == "cuda":
         context = estimate_context(device)
         return needed + context.total + estimate_winograd_workspace(shape)
-    # As for a training: the libraries copy operands into their own layout.
+    # As in a training, the libraries copy operands into their own layout.
     return needed + 2 * FLOAT * max(list_parameter_sizes(shape.d_state, shape.hidden_channels))
 
 
 def estimate_step(shape: Shape, update: Update, gamma: float) -> int:
-    """Return the bytes of all tensors but the weights at the peak of one step."""
+    """Return the bytes of all tensors except the weights at the peak of one step."""
     in_network = count_state_bytes(shape) + max(_list_forward_bytes(shape))
     return max(in_network, UPDATES[update, gamma > 0].count_bytes(shape))
 
 
 def _list_forward_bytes(shape: Shape) -> Iterator[int]:
-    """Yield what is alive at the peak of each block of UNetUnitary's pass, its input included."""
+    """Yield the bytes alive at the peak of each block of UNetUnitary, including its input."""
     c = shape.hidden_channels
     x = shape.map_bytes(2 * shape.d_state)
     full, half, deep = shape.map_bytes(c), shape.map_bytes(2 * c, 1), shape.map_bytes(4 * c, 2)
@@ -63,5 +63,5 @@ def _list_forward_bytes(shape: Shape) -> Iterator[int]:
 
 
 def _block_peak(shape: Shape, channels: int, halvings: int) -> int:
-    """Return what a block makes at its peak: a convolution's input and its result."""
+    """Return the bytes that a block allocates at its peak: a convolution's input and result."""
     return 2 * shape.map_bytes(channels, halvings)

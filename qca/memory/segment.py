@@ -1,7 +1,8 @@
 """The memory of the adjoint of several consecutive steps; see `qca.train.segment`.
 
-What the batched forward keeps stays until the weights' gradients are added, layer by layer. The
-peak is that sum with the largest of what comes and goes beside it, or lies among those gradients.
+The tensors saved by the batched forward stay until the weights' gradients are added, layer by
+layer. The peak is their sum plus the largest temporaries, or occurs while those gradients are
+added.
 """
 
 from collections.abc import Iterator
@@ -14,31 +15,31 @@ from qca.memory.state_tensors import OpMemory, count_state_bytes
 
 
 class Layer(NamedTuple):
-    """A convolution, with what goes with it; sizes in bytes."""
+    """A convolution with its saved tensors and gradients; sizes in bytes."""
 
     kept: int
-    """What the forward keeps until this layer's weights have their gradient."""
+    """Tensors that the forward saves until this layer's weights have their gradient."""
     weights: int
-    """That gradient, in the network's number format."""
+    """The weights' gradient, in the network's number format."""
     gradient: int
-    """The bytes of the weights in `.grad`: float32."""
+    """The bytes of the weights in `.grad`, float32."""
 
 
 @dataclass(frozen=True)
 class SegmentSizes:
-    """Bytes of the adjoint of `length` steps, beside states, weights and gradients."""
+    """Bytes of the adjoint of `length` steps, without states, weights and gradients."""
 
     shape: Shape
-    """Of one step."""
+    """The shape of one step."""
     length: int
     update: OpMemory
     noise: bool
 
     def compute_peak(self, *, first: bool = False) -> int:
-        """Return the most bytes that are alive at once.
+        """Return the peak number of bytes alive.
 
-        With `first`, the gradients were dropped before and are allocated as they are added; the
-        result is counted from all of them being there.
+        With `first`, `.grad` was cleared before, and gradients are allocated as they are added; the
+        result is relative to all of them existing.
         """
         layers = list_layers(replace(self.shape, batch_size=self.length * self.shape.batch_size))
         kept = sum(layer.kept for layer in layers)
@@ -48,19 +49,19 @@ class SegmentSizes:
         for layer in layers:
             added = layer.weights
             if first and layer.weights != layer.gradient:
-                added += layer.gradient  # made of the one in half precision, with both alive
+                added += layer.gradient  # converted from the half-precision one, with both alive
             peak = max(peak, kept - missing + added + beside)
             kept -= layer.kept
             missing -= layer.gradient if first else 0
         return self._count_inputs() + peak
 
     def _count_inputs(self) -> int:
-        """Return the states as they go into the steps, and in 16 bits the fields that come out."""
+        """Return the bytes of the steps' input states, and in 16 bits of the output fields."""
         half = self.shape.element != FLOAT
         return (1 + half + self.noise) * self.length * count_state_bytes(self.shape)
 
     def _compute_transient(self) -> int:
-        """Return what comes and goes while the gradient goes back through one step."""
+        """Return the temporary bytes of propagating the gradient back through one step."""
         shape, c, state = self.shape, self.shape.hidden_channels, count_state_bytes(self.shape)
         update = self.update.peak.count_bytes(shape)
         # The gradients of both skip connections, and three maps around the first max-pool.
@@ -87,9 +88,11 @@ def list_layers(shape: Shape) -> list[Layer]:
 
 
 def _list_block(shape: Shape, i: int, o: int, halvings: int, *, kept: int) -> Iterator[Layer]:
-    """Yield both layers of a block. `kept` is its input, where that is its own to keep.
+    """Yield both layers of a block.
 
-    A layer keeps its convolution's output with GroupNorm's statistics, and its result.
+    `kept` is its input, if no other block saves it. A layer saves its convolution's output with
+    GroupNorm's statistics, and its result.
+
     """
     out = shape.map_bytes(o, halvings)
     statistics = 2 * shape.batch_size * count_groups(o) * FLOAT

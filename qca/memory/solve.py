@@ -1,4 +1,4 @@
-"""Find how large a training may be for a budget: its batch, its grid or its number of steps."""
+"""Find the largest batch, grid or number of steps that fits a budget."""
 
 from collections.abc import Callable
 from typing import Literal, NamedTuple
@@ -10,8 +10,8 @@ from qca.memory.choose import Choice, Device, choose
 
 Dimension = Literal["batch", "grid", "steps"]
 
-# Field of TrainConfig, its increment, and the largest value to try: those of TrainConfig, and
-# for the batch one that fits no device.
+# Field of TrainConfig, its increment, and the largest value to try: TrainConfig's own limits, and
+# for the batch a value that fits no device.
 _DIMENSIONS: dict[Dimension, tuple[str, int, int]] = {
     "batch": ("batch_size", 1, 2**24),
     "grid": ("grid", GRID_MULTIPLE, 4096),
@@ -20,7 +20,7 @@ _DIMENSIONS: dict[Dimension, tuple[str, int, int]] = {
 
 
 class Solution(NamedTuple):
-    """The largest batch, grid or number of steps that fits, and how it is run."""
+    """The largest batch, grid or number of steps that fits, and how to run it."""
 
     dimension: Dimension
     value: int
@@ -38,13 +38,13 @@ def solve(
 ) -> Solution:
     """Return the largest value of one dimension of `train` that fits `budget` bytes.
 
-    The other dimensions stay as they are. The largest is found by bisection, in the dimension's
-    own step, for the need grows with each dimension. One exception: in tiny networks, the need
-    of `two-level` falls by a few percent at a step that begins a segment; the value returned then
+    The other dimensions do not change. It is found by bisection in multiples of the dimension's
+    increment, because the need grows with each dimension. One exception: in tiny networks, the need
+    of `two-level` falls by a few percent at a step that starts a segment; the value returned then
     fits and the next one doesn't, but a larger one may.
 
     Raises:
-        PlanError: not even the smallest fits; says what it needs and what there is.
+        PlanError: even the smallest does not fit; the message gives its need and the budget.
 
     """
     field, unit, largest = _DIMENSIONS[dimension]

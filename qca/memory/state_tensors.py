@@ -1,9 +1,9 @@
-"""The tensors of the update, the noise and the loss, beside the network's.
+"""Count the tensors of the update, the noise and the loss, without the network's.
 
-All of them are as large as a state (complex64), as half of one (its absolute values), or as
-one float32 for each cell, whatever the network is. Hence two numbers describe each. They were
-counted with `qca.memory.measure.LiveBytes` around `Evolution.advance` with a network that does
-nothing, and around the loss, at d_state 1 to 64; `tests/memory/test_state_tensors.py` counts
+All of them are as large as a state (complex64), as half of one (its absolute values), or as one
+float32 for each cell, for any network, so two numbers describe each. They were
+counted with `qca.memory.measure.LiveBytes` around `Evolution.advance` with a no-op network, and
+around the loss, at d_state 1 to 64; `tests/memory/test_state_tensors.py` counts
 them again.
 """
 
@@ -17,13 +17,13 @@ COMPLEX = 8  # complex64
 
 
 class StateTensors(NamedTuple):
-    """So many states, and so many float32 fields of one number a cell."""
+    """A number of states and a number of float32 fields with one number per cell."""
 
     states: float
     cells: float
 
     def count_bytes(self, shape: Shape) -> int:
-        """Return the size for a batch."""
+        """Return the bytes for a batch."""
         return round(
             self.states * count_state_bytes(shape) + self.cells * shape.count_numbers(1) * FLOAT
         )
@@ -33,20 +33,20 @@ class OpMemory(NamedTuple):
     """The tensors of one operation on the state."""
 
     kept: StateTensors
-    """After its forward: its results and the tensors that autograd saves."""
+    """Bytes after its forward: its results and the tensors that autograd saves."""
     peak: StateTensors
     """Peak during its backward, including the saved tensors and the incoming gradient."""
 
 
-# (update, damped) -> the tensors of a step beside psi and what the network keeps; they include
-# h, the network's output.
+# (update, damped) -> the tensors of a step without psi and the network's saved tensors; they
+# include h, the network's output.
 UPDATES = {
     ("cartesian", False): OpMemory(StateTensors(4, 3), StateTensors(10, 5)),
     ("cartesian", True): OpMemory(StateTensors(4, 3), StateTensors(10, 5)),
     ("unitary", False): OpMemory(StateTensors(5, 40.25), StateTensors(10, 41.25)),
     ("unitary", True): OpMemory(StateTensors(7, 42.5), StateTensors(12, 43.25)),
 }
-# The same for the first step, whose psi is given: nothing is kept for its gradient.
+# The same for the first step, whose psi is given: nothing is saved for its gradient.
 FIRST_UPDATES = {
     ("cartesian", False): OpMemory(StateTensors(3, 3), StateTensors(9, 5)),
     ("cartesian", True): OpMemory(StateTensors(3, 3), StateTensors(9, 5)),
@@ -56,14 +56,14 @@ FIRST_UPDATES = {
 
 
 class LossMemory(NamedTuple):
-    """The tensors of a loss; at how many steps it is evaluated, `qca.core.losses` says."""
+    """The tensors of a loss; `qca.core.losses` defines the steps at which it is evaluated."""
 
     cotangents: int
-    """States of gradient that its backward returns for each sample step."""
+    """Gradients, in states, that its backward returns for each sample step."""
     per_step: StateTensors
-    """For each sample step, at the peak of its backward."""
+    """Tensors for each sample step, at the peak of its backward."""
     once: StateTensors
-    """In addition, whatever the number of sample steps."""
+    """Additional tensors, independent of the number of sample steps."""
 
     def compute_peak(self, sample_steps: int, shape: Shape) -> int:
         """Return the bytes at the peak of its backward."""
@@ -79,13 +79,13 @@ LOSSES: Mapping[BuiltInLoss, LossMemory] = {
 }
 
 
-# Of a loss of an installed package nothing is known, and asking it would load torch; twice what
-# the largest built-in one takes is room for some temporaries.
+# The tensors of a loss from an installed package are unknown, and reading them would load torch;
+# twice the largest built-in loss leaves room for some temporaries.
 INSTALLED_LOSS = LossMemory(1, StateTensors(3, 2), StateTensors(3, 2))
 
 
 def get_loss_memory(name: str) -> LossMemory:
-    """Return the tensors of a loss by its name."""
+    """Return the tensors of the named loss."""
     return {**LOSSES}.get(name, INSTALLED_LOSS)
 
 

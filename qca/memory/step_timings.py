@@ -1,6 +1,7 @@
-"""The step times that were measured on this machine, kept for later plans.
+"""Cache the step times measured on this machine, for later plans.
 
-`qca estimate --measure` measures them. They are kept by device, torch and the model's sizes.
+`qca estimate --measure` measures them. The keys are the device, torch's version and the model's
+sizes.
 """
 
 from collections.abc import Sequence
@@ -29,24 +30,24 @@ _CHOICES: dict[str, tuple[str, ...]] = {
 
 
 def read_step_timings(torch: str | None) -> tuple[StepTiming, ...]:
-    """Return what was measured with this version of torch."""
+    """Return the timings measured with this version of torch."""
     return tuple(timing for timing in _read_all() if timing.torch == torch)
 
 
 def keep_step_timings(timings: Sequence[StepTiming]) -> None:
-    """Keep the timings, in place of earlier ones of the same device, torch and sizes."""
+    """Save the timings, replacing earlier ones with the same device, torch and sizes."""
     measured = {_identify(timing) for timing in timings}
     others = [timing for timing in _read_all() if _identify(timing) not in measured]
     keep_cached(_FILE, _KEY, [asdict(timing) for timing in (*others, *timings)])
 
 
 def _identify(timing: StepTiming) -> StepTiming:
-    """Return the timing without its results."""
+    """Return the timing's key: the timing without its results."""
     return replace(timing, steps=0, seconds=1.0, peak_bytes=0, drift=None)
 
 
 def _read_all() -> list[StepTiming]:
-    """Return the timings in the cache; none if one of them is damaged."""
+    """Return the cached timings, or none if any of them is damaged."""
     entries: Any = read_cached(_FILE, _KEY)
     if not isinstance(entries, list):
         return []
@@ -55,7 +56,7 @@ def _read_all() -> list[StepTiming]:
 
 
 def _is_valid(entry: Any) -> bool:
-    """Whether an entry has the right keys and types; pydantic would slow every command down."""
+    """Return whether an entry has the right keys and types; pydantic is too slow to import."""
     if not isinstance(entry, dict):
         return False
     values = cast("dict[str, Any]", entry)

@@ -1,4 +1,4 @@
-"""The ways to run an episode that are worth measuring on a device."""
+"""List the ways to run an episode that are worth measuring on a device."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -6,7 +6,7 @@ from typing import NamedTuple
 from qca.core.config import ResolvedPrecision, ResolvedRecompute, TrainConfig
 from qca.memory.cost import Device, list_segments
 
-# Ampere, compute capability 8.0, brought tf32 and bfloat16; float16 arithmetic came with 5.3 (CUDA
+# tf32 and bfloat16 need compute capability 8.0 (Ampere), float16 arithmetic 5.3 (CUDA
 # C Programming Guide, "Arithmetic Instructions").
 _TENSOR_CORES = (8, 0)
 _HALF_ARITHMETIC = (5, 3)
@@ -21,7 +21,7 @@ class Way(NamedTuple):
 
 
 def list_precisions(compute_capability: tuple[int, int] | None) -> list[ResolvedPrecision]:
-    """Return the precisions that a GPU computes in natively, fp32 first; None is a CPU."""
+    """Return the precisions that a GPU supports natively, fp32 first; None means a CPU."""
     if compute_capability is None or compute_capability < _HALF_ARITHMETIC:
         return ["fp32"]
     if compute_capability < _TENSOR_CORES:
@@ -34,7 +34,7 @@ def list_ways(
 ) -> Iterator[Way]:
     """Yield the ways to measure: each precision with the longest and the shortest segment.
 
-    What states in host memory, two levels and, on a CPU, plain autograd cost is measured in fp32.
+    States in host memory, two levels and, on a CPU, plain autograd are measured in fp32.
     """
     for precision in precisions:
         lengths = list_segments(precision, train.steps, device=device)

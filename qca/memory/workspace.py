@@ -1,7 +1,7 @@
-"""What a GPU takes beside an episode's tensors: scratch memory, captured graphs, and rounding.
+"""Estimate a GPU's memory besides tensors: scratch memory, captured graphs, and rounding.
 
-How much scratch memory cuDNN takes is up to its heuristics and to what is free. The figures below
-were fitted to the reserved bytes of real trainings (`tests/memory/test_reserved.py`).
+cuDNN's scratch memory depends on its heuristics and on the free memory. The constants below were
+fitted to the reserved bytes of real trainings (`tests/memory/test_reserved.py`).
 """
 
 from dataclasses import replace
@@ -13,9 +13,9 @@ from qca.memory.allocator import estimate_rounding
 from qca.memory.layers import FLOAT, Shape
 from qca.memory.state_tensors import StateTensors, count_state_bytes
 
-# What a captured step and its adjoint keep throughout, beside their pool: the state that comes
-# out and the first state's gradient; and for each step of a segment the state that goes in, the
-# gradient of what comes out, a squared norm for each of the two, and its noise.
+# Tensors that a captured step and its adjoint always keep, besides their pool: the output state and
+# the first state's gradient, and for each step of a segment its input state, the gradient of its
+# output, a squared norm of both, and its noise.
 GRAPH_RESULTS = StateTensors(2, 1)
 GRAPH_INPUTS = StateTensors(2, 2)
 GRAPH_NOISE = StateTensors(1, 0)
@@ -24,22 +24,22 @@ GRAPH_NOISE = StateTensors(1, 0)
 # float32 by `qca.model.winograd` with cuBLAS's workspace.
 _TENSOR_CORES, _TENSOR_CORES_WEIGHTS = 40 * MIB, 1.3
 _STRICT, _STRICT_WEIGHTS = 80 * MIB, 2.9
-# The share of what comes and goes that lies in holes of the wrong size.
+# The share of temporary tensors lost in holes of the wrong size.
 _PLAIN_HOLES, _STEP_HOLES, _SEGMENT_HOLES = 1 / 16, 1 / 4, 1 / 25
 
 
 def estimate_workspace(
     train: TrainConfig, shape: Shape, segment: int, tensors: list[int], *, states: int, moving: int
 ) -> int:
-    """Return the bytes that a training reserves on a GPU beside its tensors.
+    """Return the bytes that a training reserves on a GPU besides its tensors.
 
     Args:
         train: the configuration.
-        shape: of one step.
+        shape: the shape of one step.
         segment: how many steps are differentiated as one batch; 0 for plain autograd.
         tensors: the number of elements of each parameter.
-        states: the bytes of the states that are kept.
-        moving: what comes and goes: the activations.
+        states: the bytes of the saved states.
+        moving: the bytes of temporary tensors, the activations.
 
     """
     graphs = _count_graph_bytes(train, shape, segment)
@@ -53,8 +53,8 @@ def estimate_workspace(
         kept, spread = _count_transformed_bytes(samples)
         scratch = _STRICT + round(_STRICT_WEIGHTS * largest)
         return graphs + kept + max(spread, cudnn) + scratch
-    # The graphs of plain autograd are all alike, and leave few holes. Several samples make cuDNN's
-    # strict float32 hungrier (H200, torch 2.11).
+    # The graphs of plain autograd have equal sizes and leave few holes. With several samples,
+    # cuDNN's strict float32 needs more (H200, torch 2.11).
     share = _PLAIN_HOLES if segment == 0 else _STEP_HOLES * (1 if train.batch_size == 1 else 2)
     state = count_state_bytes(shape)
     rounding = estimate_rounding(
@@ -64,7 +64,7 @@ def estimate_workspace(
 
 
 def estimate_winograd_workspace(shape: Shape) -> int:
-    """Return the scratch memory of cuDNN's hungriest algorithm but FFT, for the largest layer.
+    """Return the most scratch memory of cuDNN's algorithms, except FFT, for any layer.
 
     Non-fused Winograd F(4x4, 3x3) writes its transformed operands to memory: 36 numbers
     for each 3x3 kernel, and 36 for each 4x4 tile of the input and of the output
@@ -87,9 +87,9 @@ def _count_graph_bytes(train: TrainConfig, shape: Shape, segment: int) -> int:
 
 
 def _count_transformed_bytes(shape: Shape) -> tuple[int, int]:
-    """Return what `qca.model.winograd` keeps of the weights, and what it takes for a layer.
+    """Return the bytes of `qca.model.winograd` for the weights, and for the largest layer.
 
-    It has 16 numbers for each 3x3 kernel, and 16 for each 2x2 tile of the input and the output.
+    It needs 16 numbers for each 3x3 kernel, and 16 for each 2x2 tile of the input and the output.
     """
     layers = _list_convolutions(shape)
     kept = sum(16 * i * o * FLOAT for i, o, _ in layers)
