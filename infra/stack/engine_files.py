@@ -9,7 +9,6 @@ Asked through containers that are created and never started: nothing of ours run
 import contextlib
 import io
 import json
-import secrets
 import tarfile
 from collections.abc import Generator, Iterable
 from pathlib import Path, PurePath
@@ -25,6 +24,7 @@ from infra.stack.containers import (
 )
 from infra.stack.docker_client import connect_engine
 from infra.stack.run_storage import name_secret_volume
+from qca.core.atomic_files import make_temporary_folder
 
 if TYPE_CHECKING:
     from docker import APIClient
@@ -33,7 +33,7 @@ _TARGET = "/runs"
 
 
 def has_files_of(folder: Path, image: str, project: str) -> bool:
-    """Whether the engine has `folder` as it is here, judged by a file that no other place has.
+    """Whether the engine has `folder` as it is here, judged by a folder in it with a random name.
 
     Its address says little: a socket may lead to another machine, and TCP to this one.
 
@@ -43,20 +43,16 @@ def has_files_of(folder: Path, image: str, project: str) -> bool:
     """
     from docker.errors import APIError
 
-    marker = folder / f"marker-{secrets.token_hex(16)}"
-    marker.touch()
-    mount = {"Type": "bind", "Source": str(marker.resolve()), "Target": _TARGET, "ReadOnly": True}
-    try:
-        with connect_engine() as engine:
-            try:
-                with _create_container(engine, image, mount, project):
-                    return True
-            except APIError as error:
-                if error.status_code == 400 and "bind source path" in str(error.explanation):
-                    return False
-                raise
-    finally:
-        marker.unlink(missing_ok=True)
+    with make_temporary_folder(folder) as marker, connect_engine() as engine:
+        source = str(marker.resolve())
+        mount = {"Type": "bind", "Source": source, "Target": _TARGET, "ReadOnly": True}
+        try:
+            with _create_container(engine, image, mount, project):
+                return True
+        except APIError as error:
+            if error.status_code == 400 and "bind source path" in str(error.explanation):
+                return False
+            raise
 
 
 def has_volume(volume: str) -> bool:

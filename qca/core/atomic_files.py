@@ -44,7 +44,7 @@ def replace_file(path: Path) -> Generator[Path]:
 
     """
     check_plain(path, follow=False)
-    with _make_temporary_folder(path.parent) as folder:
+    with make_temporary_folder(path.parent) as folder:
         unfinished = folder / path.name
         yield unfinished
         sync(unfinished)
@@ -101,8 +101,11 @@ def remove_unfinished(folder: Path) -> None:
 
 
 @contextmanager
-def _make_temporary_folder(parent: Path) -> Generator[Path]:
-    """Create a locked folder with a random name; remove it at the end."""
+def make_temporary_folder(parent: Path) -> Generator[Path]:
+    """Create a locked folder with a random name; remove it at the end.
+
+    If this process is killed, the next `write_atomically` in `parent` removes it.
+    """
     folder, descriptor = _make_locked_folder(parent)
     _being_written.add(folder)
     try:

@@ -21,7 +21,7 @@ KNOWN = {
     "qca/runs/run_copy.py": "in a new folder, which then takes the run's place as a whole",
     "infra/stack/live/folder.py": "in a folder with a random name, which this process has made",
     "infra/doctor/catalogue.py": "this project's own pages, for its developers",
-    "infra/stack/engine_files.py": "a marker with a random name; an archive in memory",
+    "infra/stack/engine_files.py": "an archive in memory",
 }
 WRITERS = {"write_text", "write_bytes", "touch", "copyfile", "copy2", "copytree"}
 

@@ -1,0 +1,23 @@
+"""What is left here of the question whether the engine has this machine's files."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from infra.stack import engine_files
+from qca.core.atomic_files import write_atomically
+
+
+def test_a_kill_leaves_nothing_that_the_next_launch_keeps(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine_files, "connect_engine", lambda: os._exit(9))
+    if (child := os.fork()) == 0:
+        engine_files.has_files_of(tmp_path, "store", "first")
+    os.waitpid(child, 0)
+    assert list(tmp_path.iterdir())
+
+    write_atomically(tmp_path / "compose.yaml", "services: {}\n")
+
+    assert [path.name for path in tmp_path.iterdir()] == ["compose.yaml"]
