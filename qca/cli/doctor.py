@@ -12,7 +12,7 @@ import click
 from infra.doctor.formats import FORMATS
 from qca.cli.host_facts import PROBE_SECONDS
 from qca.cli.messages import note
-from qca.cli.options import config_option, facts_option
+from qca.cli.options import NumberRange, config_option, facts_option
 from qca.core.atomic_files import write_atomically
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def _read_ids(_: click.Context, parameter: click.Parameter, given: tuple[str, ..
 @click.option("--dry-run", is_flag=True, help="Only print the commands (with --fix).")
 @click.option(
     "--timeout",
-    type=click.FloatRange(min=0.1, max=600),
+    type=NumberRange(min=0.1, max=600),
     default=PROBE_SECONDS,
     show_default=True,
     metavar="SECONDS",

@@ -1,5 +1,6 @@
 """Options shared by several commands. Values are checked by qca.core.config, not by Click."""
 
+import math
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
@@ -28,6 +29,19 @@ class _Flag(click.Option):
         self.help = describe_keys(model)[key].replace("`", "")
         self.help += "" if default is None else f"  [default: {default}]"
         return super().get_help_record(ctx)
+
+
+class NumberRange(click.FloatRange):
+    """A range of numbers, to which `nan` does not belong: it is on neither side of a bound."""
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> float:
+        """Return the number, or fail as a range does."""
+        number = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail(f"{value!r} is not a number.", param, ctx)
+        return number
 
 
 def config_flag(table: str, key: str) -> Callable[[Command], Command]:

@@ -9,7 +9,7 @@ import click
 
 from qca.cli.automaton_options import device_option, load_automaton, what_argument
 from qca.cli.messages import note
-from qca.cli.options import runs_option
+from qca.cli.options import NumberRange, runs_option
 from qca.cli.signals import set_on_signals
 from qca.cli.verbosity import is_quiet
 from qca.core.config import Device
@@ -42,9 +42,7 @@ _STOPPING = b"\nStopping; writing what there is so far. Ctrl-C again stops at on
     type=click.IntRange(min=0),
     help="Seed of the initial state and the noise.  [default: the run's]",
 )
-@click.option(
-    "--noise", type=click.FloatRange(0, 1), default=0.0, show_default=True, help="Noise rate."
-)
+@click.option("--noise", type=NumberRange(0, 1), default=0.0, show_default=True, help="Noise rate.")
 @click.option(
     "--start",
     default="random",
@@ -61,7 +59,7 @@ _STOPPING = b"\nStopping; writing what there is so far. Ctrl-C again stops at on
 @click.option("--every", type=click.IntRange(min=1), help="Steps between frames.")
 @click.option(
     "--fps",
-    type=click.FloatRange(0.1, 240),
+    type=NumberRange(0.1, 240),
     default=25.0,
     show_default=True,
     help="Frames per second.",
