@@ -5,17 +5,19 @@ import os
 import secrets
 import shutil
 import tempfile
+import time
 from collections.abc import Generator
 from pathlib import Path
 from typing import Any, Literal
 
 from infra.host.errors import ProbeError, describe_error
 from infra.host.facts import FolderMount
-from infra.stack.live.sandbox import ContainerRequest, RefusedError, Sandbox
+from infra.stack.live.sandbox import EXPIRY_SECONDS, ContainerRequest, RefusedError, Sandbox
 from infra.stack.live.shell import run_script
 from infra.stack.run_storage import RunStorage
 from infra.stack.secret import find_secret_owner
 
+_PREFIX = ".qca-deep-"
 _TARGET = "/folder"
 _UNREADABLE, _UNWRITABLE = 3, 4
 _FAULTS: dict[int, Literal["unreadable", "unwritable"]] = {
@@ -36,14 +38,23 @@ def make_folder(work_dir: Path) -> Generator[Path]:
         ProbeError: this user cannot write here.
 
     """
+    _remove_expired(work_dir)
     try:
-        folder = Path(tempfile.mkdtemp(prefix=".qca-deep-", dir=work_dir))
+        folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=work_dir))
     except OSError as error:
         raise ProbeError(f"no folder can be made in {work_dir}: {describe_error(error)}") from None
     try:
         yield folder
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _remove_expired(work_dir: Path) -> None:
+    """Remove the folders left behind by an examination that was killed."""
+    for folder in work_dir.glob(f"{_PREFIX}*"):
+        with contextlib.suppress(OSError):
+            if folder.lstat().st_mtime + EXPIRY_SECONDS < time.time():
+                shutil.rmtree(folder, ignore_errors=True)
 
 
 def try_folder(

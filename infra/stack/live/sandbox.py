@@ -21,7 +21,9 @@ LABEL = "qca.deep"
 EXPIRES_LABEL = "qca.deep.expires"
 """From when on (seconds since 1970) nobody works with it: left by a qca that was killed."""
 
-_EXPIRY_SECONDS = 3600
+EXPIRY_SECONDS = 3600
+"""How long what an examination makes is taken to be in use."""
+
 _POLL_SECONDS = 0.1
 _LOG_LINES = 20
 _LOG_CHARACTERS = 2000
@@ -86,7 +88,7 @@ class Sandbox:
     @property
     def labels(self) -> dict[str, str]:
         """The labels of all that is made here."""
-        expires = int(time.time()) + _EXPIRY_SECONDS
+        expires = int(time.time()) + EXPIRY_SECONDS
         return {LABEL: self._token, EXPIRES_LABEL: str(expires)}
 
     def run(self, request: ContainerRequest, seconds: float) -> Outcome:
