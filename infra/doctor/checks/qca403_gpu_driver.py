@@ -22,6 +22,10 @@ def _judge_driver(subject: HostSubject, driver: str, cuda: str | None) -> Verdic
     oldest = find_oldest_driver(cuda or "")
     if oldest is None:
         return skip("The CUDA version of the torch that will run is not known.")
+    if not parse_version(driver):
+        return skip(
+            f"Cannot determine whether driver {driver!r} runs CUDA {cuda}: it is no version."
+        )
     evidence = {"driver": driver, "cuda": cuda, "oldest_driver": oldest}
     if parse_version(driver) >= parse_version(oldest):
         return ok(f"Driver {driver} can run CUDA {cuda}.", **evidence)

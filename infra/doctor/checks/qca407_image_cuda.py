@@ -77,6 +77,11 @@ def _judge_image(service: Service, image: str, driver: GpuDriver) -> Verdict:
     oldest = find_oldest_driver(cuda.text) if cuda else None
     if cuda is None or oldest is None:
         return skip(f"Service {service.name}: {image} does not say which CUDA it brings.")
+    if not parse_version(driver.driver_version):
+        return skip(
+            f"Service {service.name}: cannot determine whether driver "
+            f"{driver.driver_version!r} runs CUDA {cuda.text}: it is no version."
+        )
     evidence = {"service": service.name, "cuda": cuda.text, "driver": driver.driver_version}
     fault = _find_fault(cuda, oldest, driver)
     if fault is None:

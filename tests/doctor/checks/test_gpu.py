@@ -227,6 +227,7 @@ CASES = [
     HostCase("QCA403", gpu_host(), SKIPPED, "not known", {"base_image": "mine:1"}),
     HostCase("QCA403", gpu_host(driver_version="470.1"), OK, "CUDA 11.8", CUDA_11_8),
     HostCase("QCA403", gpu_host(driver_version="440.1"), ERROR, "450.80.02", CUDA_11_8),
+    HostCase("QCA403", gpu_host(driver_version="unknown"), SKIPPED, "'unknown' runs CUDA 13.0"),
     HostCase("QCA403", host(gpu="NVML hung"), SKIPPED),
     HostCase("QCA404", gpu_host(), OK),
     HostCase("QCA404", gpu_host(gpu(compute_capability=(8, 9))), OK),

@@ -114,6 +114,7 @@ def _judge_present(
             "unsatisfied condition: cuda>=12.8\nUpgrade the driver to 570.26 or newer",
         ),
         (_host(gpu(name="Tesla T4"), **OLD_DRIVER), "", SKIPPED, "cannot determine"),
+        (_host(driver_version="unknown"), "", SKIPPED, "'unknown' runs CUDA 12.8"),
         (_host(**OLD_DRIVER), DISABLED, OK, "runs CUDA 12.8"),
         # Nothing holds an image to what it requires where the engine takes CDI devices.
         (host(docker=CDI_ENGINE, gpu=driver(gpu(), **OLD_DRIVER)), "", OK, "runs CUDA 12.8"),
