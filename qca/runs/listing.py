@@ -26,9 +26,22 @@ class RunSummary:
 
 
 def summarize_runs(runs: Path, now: datetime) -> list[RunSummary]:
-    """Return the runs in the folder `runs`, sorted by name."""
-    folders = sorted(file.parent for file in runs.glob("*/config.json"))
-    return [_summarize(folder, now) for folder in folders]
+    """Return the runs in the folder `runs`, sorted by name; none if there is no such folder.
+
+    Raises:
+        InputError: it is no folder, or cannot be read.
+
+    """
+    try:
+        folders = sorted(runs.iterdir())
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise InputError(
+            f"{runs}: cannot be read: {error.strerror}",
+            hint="--runs names the folder that holds the run folders.",
+        ) from None
+    return [_summarize(folder, now) for folder in folders if _is_run(folder)]
 
 
 def measure_size(folder: Path) -> int:
@@ -40,6 +53,13 @@ def measure_size(folder: Path) -> int:
         except OSError:
             continue
     return size
+
+
+def _is_run(folder: Path) -> bool:
+    try:
+        return (folder / "config.json").is_file()
+    except PermissionError:
+        return True  # unknown: listed as unreadable
 
 
 def _summarize(folder: Path, now: datetime) -> RunSummary:

@@ -34,7 +34,8 @@ def main() -> int:
             TrainConfig(**request["train"]), request["limit_bytes"], Path(request["gradient"])
         )
     except (QcaError, torch.OutOfMemoryError, MemoryError) as error:
-        answer = {"error": str(error).splitlines()[0]}
+        # Python's own MemoryError has no message.
+        answer = {"error": (str(error) or type(error).__name__).splitlines()[0]}
     print(json.dumps(answer))
     return 0
 

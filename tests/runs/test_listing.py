@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from qca.core.errors import InputError
 from qca.runs.listing import RunSummary, summarize_runs
 
 NOW = datetime(2026, 2, 3, 4, 6, 6, tzinfo=UTC)
@@ -28,3 +29,23 @@ def test_an_invalid_start_time_leaves_the_age_unknown(tmp_path, start):
     found = summarize(tmp_path, start)
     assert found.age_seconds is None
     assert found.state == "interrupted"
+
+
+def test_a_folder_that_is_not_there_has_no_runs(tmp_path):
+    assert summarize_runs(tmp_path / "runs", NOW) == []
+
+
+def test_what_is_no_folder_is_not_taken_for_an_empty_one(tmp_path):
+    (tmp_path / "runs").write_text("")
+    with pytest.raises(InputError, match="runs: cannot be read: Not a directory"):
+        summarize_runs(tmp_path / "runs", NOW)
+
+
+def test_a_run_that_this_user_cannot_open_is_listed(tmp_path, monkeypatch):
+    (tmp_path / "first").mkdir()
+
+    def refuse(_: Path) -> bool:
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(Path, "is_file", refuse)
+    assert [one.state for one in summarize_runs(tmp_path, NOW)] == ["unreadable"]

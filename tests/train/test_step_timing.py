@@ -1,0 +1,29 @@
+"""The process that times one way to run an episode answers for every way that cannot be timed."""
+
+import io
+import json
+from dataclasses import asdict
+
+import pytest
+import torch
+
+from qca.core.config import TrainConfig
+from qca.core.errors import LaunchError
+from qca.train import step_timing
+
+
+@pytest.mark.parametrize(
+    ("error", "answer"),
+    [
+        (MemoryError(), "MemoryError"),
+        (torch.OutOfMemoryError("CUDA out of memory.\nTried to allocate"), "CUDA out of memory."),
+        (LaunchError("no GPU", hint="Look."), "no GPU"),
+    ],
+)
+def test_an_error_is_answered_by_its_first_line(monkeypatch, capsys, error, answer):
+    request = {"train": asdict(TrainConfig()), "limit_bytes": None, "gradient": "x"}
+    monkeypatch.setattr("sys.stdin", io.StringIO(json.dumps(request)))
+    monkeypatch.setattr(step_timing, "time_episode", lambda *_: (_ for _ in ()).throw(error))
+
+    assert step_timing.main() == 0
+    assert json.loads(capsys.readouterr().out) == {"error": answer}
