@@ -59,7 +59,7 @@ def estimate_context(
     Args:
         device: the device that it computes on.
         operands: the most bytes that one step's kernels read and write on a CPU: oneDNN copies them
-        into its own blocked layout, and malloc keeps much of the freed memory.
+            into its own blocked layout, and malloc keeps much of the freed memory.
         together: whether several GPUs train one model.
         resident_floor: the memory of a training without tensors on this machine, if measured.
 

@@ -146,9 +146,9 @@ def compute_backward_peak(
         nodes: the pass, in order.
         gradient: bytes of the gradient that arrives at the last node.
         first: `.grad` was cleared before; the weights' gradients are kept as they are computed, and
-        the later ones do not exist yet. The result is relative to all of them existing.
+            the later ones do not exist yet. The result is relative to all of them existing.
         sums: one backward goes through several passes, and autograd itself adds up their weights'
-        gradients, with both and the sum alive; it may also add in place.
+            gradients, with both and the sum alive; it may also add in place.
 
     """
     missing = sum(node.gradient for node in nodes) if first else 0

@@ -64,7 +64,7 @@ def read_memory(nvml: Any, device: Any) -> DeviceMemory:
 
     Raises:
         pynvml.NVMLError: if neither works; NVML_ERROR_NOT_SUPPORTED for a GPU that is integrated
-        into the processor and has no dedicated memory.
+            into the processor and has no dedicated memory.
 
     """
     with suppress(nvml.NVMLError):

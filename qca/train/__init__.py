@@ -1,5 +1,6 @@
-"""The trainer: an episode and its gradient, the loop, checkpoints, sessions. Needs torch.
+"""The trainer: an episode and its gradient, the loop, checkpoints, sessions.
 
-May import `qca.memory`, `qca.runs`, `qca.model` and `qca.core`. `request` and
-`distributed.launcher_env` load no torch, so that the command line can start from them.
+It needs torch, and
+may import `qca.memory`, `qca.runs`, `qca.model` and `qca.core`. `request` and
+`distributed.launcher_env` do not load torch, so the command line can start from them.
 """

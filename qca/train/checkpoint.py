@@ -1,11 +1,11 @@
-"""Checkpoints: everything that a training needs to go on as if it had never stopped.
+"""Checkpoints: everything that a training needs to resume as if it had never stopped.
 
-One safetensors file each, `episode-00000050.safetensors`: the tensors of model and
-optimizer, and in the header's metadata, as JSON, the episode, the loss, the schedule, the
-configuration and a checksum over all of it. Reading one runs no code. There is no state
-of a random generator in it: all random numbers come from counters (`model.random_streams`).
+Each is a safetensors file, `episode-00000050.safetensors`, with the tensors of model and optimizer.
+The header's metadata holds the episode, the loss, the schedule, the configuration and a checksum
+over everything, as JSON. Reading a checkpoint never runs code. It has no random generator's state,
+because all random numbers come from counters (`model.random_streams`).
 
-The newest few are kept, and the best: the one whose newest episodes had the lowest mean loss.
+The newest few are kept, and the best one, whose most recent episodes had the lowest mean loss.
 """
 
 # safetensors' annotations are incomplete.
@@ -35,7 +35,7 @@ from qca.train.precision import LossScale
 SCHEMA_VERSION = 1
 
 MODEL, OPTIMIZER = "model.", "optimizer."
-"""What the names of a checkpoint's tensors begin with."""
+"""The prefixes of the names of a checkpoint's tensors."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class Checkpoint:
     """A training between two episodes."""
 
     episode: int
-    """Whole episodes run."""
+    """Number of finished episodes."""
     tensors: Mapping[str, Tensor]
     """`model.*` by the model's state-dict names, `optimizer.*`; on the CPU."""
     plateau: Plateau
@@ -51,14 +51,14 @@ class Checkpoint:
     """The TrainConfig as JSON values."""
     loss_scale: LossScale = field(default_factory=LossScale)
     skipped: int = 0
-    """How many of these were skipped: nothing was learned from them."""
+    """Number of these that were skipped, without an optimizer step."""
     loss: float | None = None
-    """Mean of the newest episodes' losses; None is unknown."""
+    """Mean loss of the most recent episodes; None if unknown."""
     processes: int | None = None
-    """How many trained together, on all machines, each with its own batch; None is unknown."""
+    """Number of processes on all machines, each with its own batch; None if unknown."""
 
     def select(self, prefix: str) -> dict[str, Tensor]:
-        """Return the tensors whose name begins with `prefix`, by the rest of their name."""
+        """Return the tensors whose name starts with `prefix`, by the rest of their name."""
         return {
             name.removeprefix(prefix): value
             for name, value in self.tensors.items()
@@ -67,10 +67,10 @@ class Checkpoint:
 
 
 def write_checkpoint(folder: Path, checkpoint: Checkpoint, *, keep: int) -> Path:
-    """Write a checkpoint, then remove all older ones but the newest `keep` and the best.
+    """Write a checkpoint, then remove all older ones except the newest `keep` and the best.
 
     Raises:
-        CheckpointError: if it cannot be written; the ones that are there stay as they are.
+        CheckpointError: it cannot be written; existing checkpoints do not change.
 
     """
     path = build_checkpoint_path(folder, checkpoint.episode)
@@ -91,8 +91,9 @@ def write_checkpoint(folder: Path, checkpoint: Checkpoint, *, keep: int) -> Path
             save_file(dict(checkpoint.tensors), unfinished, metadata=header)
     except (OSError, SafetensorError) as error:
         raise CheckpointError(
-            f"{path}: the checkpoint cannot be written: {error}",
-            hint=f"{_describe_newest(folder)} Make room or fix the permissions, then use --resume.",
+            f"{path}: cannot write the checkpoint: {error}",
+            hint=f"{_describe_newest(folder)} Free disk space or fix the permissions, then use "
+            "--resume.",
         ) from None
     _prune(folder, checkpoint.episode, keep)
     return path
@@ -102,7 +103,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     """Read and verify a checkpoint.
 
     Raises:
-        CheckpointError: if it is damaged, or of an unknown version.
+        CheckpointError: it is damaged, or has an unknown version.
 
     """
     try:
@@ -115,7 +116,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
             }
         text = header["qca"]
         if header["sha256"] != _digest(text, tensors):
-            raise _damage_error(path, "its checksum does not fit its content")
+            raise _damage_error(path, "its checksum does not match its content")
         return _parse(path, parse_object(text), tensors)
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise _damage_error(path, str(error)) from None
@@ -124,8 +125,8 @@ def read_checkpoint(path: Path) -> Checkpoint:
 def find_best_episode(folder: Path) -> int | None:
     """Return the episode of the checkpoint with the lowest loss; the newest one among equals.
 
-    Only those that minimized the same loss as the newest one compare. Reads only the headers, not
-    files of some hundred MiB: a checkpoint with damaged tensors can be the best one.
+    Only checkpoints that minimized the same loss as the newest one are compared. Only the headers
+    are read, as the files have some hundred MiB, so one with damaged tensors can be the best.
     """
     losses = [
         (name, loss, -episode)
@@ -137,11 +138,11 @@ def find_best_episode(folder: Path) -> int | None:
 
 
 def find_newest_intact(folder: Path) -> tuple[Checkpoint | None, list[str]]:
-    """Return the newest checkpoint that verifies, and what is wrong with each newer one.
+    """Return the newest intact checkpoint, and the error of each newer one.
 
     Raises:
-        CheckpointError: if there are checkpoints and none verifies, or if the newest that
-            does is of another version: going on from an older one would replace it.
+        CheckpointError: there are checkpoints but none is intact, or the newest intact one has
+            another version, and resuming from an older one would replace it.
 
     """
     damaged: list[str] = []
@@ -154,7 +155,7 @@ def find_newest_intact(folder: Path) -> tuple[Checkpoint | None, list[str]]:
             damaged.append(error.message)
     if damaged:
         raise CheckpointError(
-            f"{folder}: no checkpoint can be read: {damaged[0]}",
+            f"{folder}: cannot read any checkpoint: {damaged[0]}",
             hint="Restore one from a copy, or start another run with --run NAME.",
         )
     return None, damaged
@@ -164,15 +165,15 @@ def _parse(path: Path, description: dict[str, Any], tensors: dict[str, Tensor]) 
     version = description["schema_version"]
     if version != SCHEMA_VERSION:
         raise _OtherVersionError(
-            f"{path}: the checkpoint has version {version} of the format, this program reads "
-            f"{SCHEMA_VERSION}",
+            f"{path}: the checkpoint has format version {version}, but this program reads "
+            f"version {SCHEMA_VERSION}",
             hint="Use the version of qca that wrote it, or start another run with --run NAME.",
         )
     return Checkpoint(
         episode=description["episode"],
         tensors=tensors,
         plateau=Plateau(**description["plateau"]),
-        # Older checkpoints have none of these.
+        # Older checkpoints do not have these keys.
         loss_scale=LossScale(**description.get("loss_scale", {})),
         skipped=description.get("skipped", 0),
         loss=description.get("loss"),
@@ -182,11 +183,11 @@ def _parse(path: Path, description: dict[str, Any], tensors: dict[str, Tensor]) 
 
 
 class _OtherVersionError(CheckpointError):
-    """The checkpoint is intact, and written by another version of qca."""
+    """The checkpoint is intact, but was written by another version of qca."""
 
 
 def _read_loss(path: Path) -> list[tuple[str | None, float]]:
-    """Return which loss a checkpoint's header has, and its value; empty if there is none."""
+    """Return the loss that a checkpoint's header names, and its value; empty if it has none."""
     try:
         check_plain(path, follow=False)
         with open_tensors(path, "np") as file:
@@ -208,12 +209,12 @@ def _digest(text: str, tensors: Mapping[str, Tensor]) -> str:
 
 
 def _prune(folder: Path, episode: int, keep: int) -> None:
-    """Remove old checkpoints, but none of a later episode: training resumed before it."""
+    """Remove old checkpoints, except those of later episodes, before which training resumed."""
     best = find_best_episode(folder)
     older = [(number, path) for number, path in list_checkpoints(folder) if number <= episode]
     for number, path in older[:-keep]:
         if number != best:
-            with suppress(OSError):  # it only takes room; the next call tries again
+            with suppress(OSError):  # it only takes space; the next call retries
                 path.unlink(missing_ok=True)
 
 

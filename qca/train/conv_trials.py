@@ -1,7 +1,6 @@
-"""cuDNN's algorithms chosen by trial: each convolution tries some, and keeps the fastest.
+"""Choose cuDNN's algorithms by trial: each convolution tries some, and keeps the fastest.
 
-A trial may take no more memory than the allocator is held to, the predicted peak; what it took is
-free again afterwards.
+A trial may not exceed the allocator's limit, the predicted peak; its memory is freed afterwards.
 """
 
 import math
@@ -16,16 +15,16 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from qca.core.config import TENSOR_CORE_PRECISIONS, TrainConfig
 
 _SECONDS = 10.0
-# In strict float32 trials take 1 to 4 s and spare 0.3 s an episode (H200, torch 2.11): fewer
-# episodes would not earn them back.
+# In strict float32 trials take 1 to 4 s and save 0.3 s per episode (H200, torch 2.11), so they do
+# not pay off with fewer episodes.
 _FEWEST_EPISODES = 50
 
 
 def are_worthwhile(config: TrainConfig, *, fused: bool) -> bool:
-    """Whether a training is long enough, and its convolutions slow enough.
+    """Return whether a training is long enough, and its convolutions slow enough, for trials.
 
-    On tensor cores trials take 12 to 15 s and spare 0.02 s an episode; nor do they gain anything
-    where a segment's convolutions are Winograd's by the `fused` kernels.
+    On tensor cores trials take 12 to 15 s and save 0.02 s per episode. They also gain nothing if
+    the `fused` kernels run a segment's convolutions with Winograd's algorithm.
     """
     strict = config.precision not in TENSOR_CORE_PRECISIONS
     return strict and not fused and config.episodes >= _FEWEST_EPISODES
@@ -33,7 +32,7 @@ def are_worthwhile(config: TrainConfig, *, fused: bool) -> bool:
 
 @contextmanager
 def try_algorithms(seconds: float = _SECONDS) -> Generator[None]:
-    """Let each new convolution in the block try algorithms; heuristics stay for those too late."""
+    """Let each new convolution in the block try algorithms; later ones use heuristics."""
     before = torch.backends.cudnn.benchmark
     torch.backends.cudnn.benchmark = True
     try:
@@ -45,10 +44,10 @@ def try_algorithms(seconds: float = _SECONDS) -> Generator[None]:
 
 
 class _Deadline(TorchDispatchMode):
-    """Ends the trials between two operations once the time is up."""
+    """Stops the trials between two operations once the time is up."""
 
     end = math.inf
-    """By the monotonic clock."""
+    """The end, on the monotonic clock."""
 
     def __torch_dispatch__(
         self,

@@ -1,4 +1,4 @@
-"""The device that a training runs on, and its preparation."""
+"""Find and prepare the device that a training runs on."""
 
 # torch's annotations are incomplete.
 # pyright: reportUnknownMemberType=false
@@ -12,25 +12,25 @@ from qca.train.distributed.ranks import read_local_rank
 
 
 def require_gpus(count: int) -> None:
-    """Raise LaunchError if torch sees fewer GPUs than that."""
+    """Raise LaunchError if torch sees fewer than `count` GPUs."""
     available = torch.cuda.device_count()
     if available < count:
         raise LaunchError(
-            f"{count} processes need as many GPUs; torch sees {available}",
-            hint="Start at most one process for each GPU.",
+            f"{count} processes need {count} GPUs; torch sees {available}",
+            hint="Start at most one process per GPU.",
         )
 
 
 def prepare_device(config: TrainConfig, predicted_peak_bytes: int | None) -> torch.device:
-    """Return the device of `config`; "auto" means CUDA where torch sees one.
+    """Return the device of `config`; "auto" means CUDA if torch sees a GPU.
 
-    On CUDA the allocator is held to the predicted peak. That makes the prediction a promise
-    to whatever else runs on the card, and it makes cuDNN choose among the algorithms whose
-    workspace fits: without a limit on an 80 GB card, 256x256 cells made it take 65 GiB for one
-    convolution; limited to 2 GiB it was as fast (measured on an H100, torch 2.11).
+    On CUDA the allocator is limited to the predicted peak, which other programs on the card can
+    then rely on. The limit also makes cuDNN choose an algorithm whose workspace fits: without it,
+    on an 80 GB card, one convolution at 256x256 cells took 65 GiB; limited to 2 GiB it was as fast
+    (measured on an H100, torch 2.11).
 
     Raises:
-        LaunchError: the device is not there, or has no such precision.
+        LaunchError: the device does not exist, or does not support the precision.
 
     """
     has_cuda = torch.cuda.is_available()
@@ -42,13 +42,14 @@ def prepare_device(config: TrainConfig, predicted_peak_bytes: int | None) -> tor
     if config.device == "cpu" or not has_cuda:
         if config.precision == "tf32":
             raise LaunchError(
-                "a CPU has no tf32", hint="Use --precision fp32, or a GPU of Ampere or later."
+                "a CPU does not support tf32",
+                hint="Use --precision fp32, or a GPU of Ampere or later.",
             )
         return torch.device("cpu")
     require_gpus(read_local_rank() + 1)
     torch.cuda.set_device(read_local_rank())
     device = torch.device("cuda", read_local_rank())
-    # Without it convolutions round to TF32 on their own, which is not what `fp32` promises.
+    # Otherwise convolutions would round to TF32 by default, contrary to `fp32`.
     products = "tf32" if config.precision == "tf32" else "ieee"
     torch.backends.cudnn.conv.fp32_precision = products  # pyright: ignore[reportAttributeAccessIssue]
     torch.backends.cuda.matmul.fp32_precision = products  # pyright: ignore[reportAttributeAccessIssue]

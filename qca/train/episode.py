@@ -1,10 +1,11 @@
-"""An episode and its gradient: many steps from a state, a loss, and back through all of them.
+"""Run an episode and compute its gradient: many steps from a state, a loss, and the backward.
 
-`plain_episode` leaves it to autograd, which keeps what every step needs. `adjoint_episode`
-saves only states, as many as its recompute strategy says (see `state_store`): back through
-time it recomputes one step at a time, or a segment of several (see `segment`), with gradients, and
+`plain_episode` leaves the gradient to autograd, which saves tensors for every step.
+`adjoint_episode`
+saves only states, as many as its recompute strategy requires (see `state_store`); in the backward
+it recomputes one step at a time, or a segment of several (see `segment`), with gradients, and
 passes the state's gradient on to the step before. At any time one segment's graph is alive. Both
-add the same numbers, with segments of one step in the same order.
+add the same numbers; with segments of one step, even in the same order.
 """
 
 # torch's annotations are incomplete.
@@ -23,24 +24,24 @@ from qca.train.state_store import DeviceStore, StateStore
 from qca.train.step_runner import EagerRunner, StepInput, StepRunner
 
 NoiseFactor = Callable[[Tensor, int], Tensor | None]
-"""What a state is multiplied with before step number t, for example `Noise.draw_factor`; the same
-when asked again. None is no noise."""
+"""Returns the factor of the state before step t, for example `Noise.draw_factor`, and the same one
+on each call. None means no noise."""
 
 OnStep = Callable[[], None]
-"""Called between two steps, forward and backward; may raise to give the episode up."""
+"""Called between two steps, forward and backward; may raise to abort the episode."""
 
 
 class Outcome(NamedTuple):
-    """What an episode gave, averaged over the batch; scalars without gradients."""
+    """The results of an episode, averaged over the batch; scalars without gradients."""
 
     loss: Tensor
     terms: Mapping[str, Tensor]
     energy: Tensor
-    """E_T / E_0: what the last Euler step, or the damping of the whole episode, has left."""
+    """E_T / E_0: the share left by the last Euler step, or by the whole episode's damping."""
 
 
 class Episode(Protocol):
-    """Both kinds of episode can be called like this."""
+    """The signature of both kinds of episode."""
 
     def __call__(
         self,
@@ -111,18 +112,18 @@ def adjoint_episode(
     states: StateStore | None = None,
     runner: StepRunner | None = None,
 ) -> Outcome:
-    """Run an episode that saves states, with one step's graph at a time on the way back.
+    """Run an episode that saves states, with one segment's graph at a time in the backward.
 
     Args:
         evolution: the step.
         psi: the state before the first step.
-        steps: how many to run.
-        loss: what is differentiated.
+        steps: the number of steps to run.
+        loss: the loss to differentiate.
         noise: see `NoiseFactor`.
         on_step: see `OnStep`.
         scale: factor of the gradients.
         states: where the states are saved; on the device if not given.
-        runner: how a step runs forward and backward; eagerly if not given.
+        runner: runs a step forward and backward; eagerly if not given.
 
     """
     states = states or DeviceStore()
@@ -144,11 +145,11 @@ def adjoint_episode(
             for t in reversed(segment):
                 state = states.pop(t, recompute)
                 starts.appendleft(StepInput(state, noise(state, t)))
-                del state  # it goes as soon as its segment is done
+                del state  # so it is freed as soon as its segment is done
             arriving = [cotangents.pop(t + 1, Cotangent(None, None)) for t in segment]
-            # Under its old name, the gradient would be held through the backward beside the sum.
+            # Its old name would keep the gradient alive next to the sum during the backward.
             arriving[-1], gradient = arriving[-1].add(gradient), None
-            # The first state is given: nothing asks for its gradient.
+            # The first state is given, so its gradient is not needed.
             gradient = runner.backward(starts, arriving, needs_grad=segment[0] > 0)
             for _ in segment:
                 on_step()
@@ -179,7 +180,7 @@ def _run_forward(
 
 
 def _list_segments(steps: int, length: int) -> Iterator[range]:
-    """Yield the steps of each segment, the last segment first; the first one may be shorter."""
+    """Yield the steps of each segment, last segment first; the first segment may be shorter."""
     for end in range(steps, 0, -length):
         yield range(max(0, end - length), end)
 
@@ -187,7 +188,7 @@ def _list_segments(steps: int, length: int) -> Iterator[range]:
 def _loss_cotangents(
     loss: Loss, start: Tensor, samples: Mapping[int, Step], scale: float
 ) -> tuple[Outcome, dict[int, Cotangent]]:
-    """Return the outcome, and the loss's own gradient at each step that it samples."""
+    """Return the outcome, and the loss's gradient at each step that it samples."""
     leaves = {
         t: Step(*(part.detach().requires_grad_() for part in step)) for t, step in samples.items()
     }

@@ -1,4 +1,4 @@
-"""The training loop: episode after episode until the last, a stop, or an error."""
+"""The training loop: run episodes until the last one, a stop, or an error."""
 
 import time
 from collections.abc import Sequence
@@ -14,28 +14,27 @@ from qca.train.recorder import Recorder
 from qca.train.request import StopFlag
 from qca.train.trainer import Trainer
 
-# A refused strategy is followed by cheaper ones, but not for ever: a card whose memory ran out
-# three times is shared with something that will take more.
+# After running out of memory, cheaper strategies are tried, but only three times: after that,
+# another program on the card is likely to take more memory again.
 STRATEGIES_TRIED_AFTER_A_REFUSAL = 3
 
 
-class _Stopped(Exception):  # noqa: N818 - a way out, no error
+class _Stopped(Exception):  # noqa: N818 - control flow, not an error
     """Raised between two steps of an episode when the training should stop."""
 
 
 class TrainingLoop:
-    """Runs the episodes that are left.
+    """Runs the remaining episodes.
 
     Args:
-        trainer: the training, from where it continues; `trainer` is another one after memory
-            was refused.
-        recorder: where its events and checkpoints go.
-        stop: read between any two steps; once set, the episode in progress is given up and a
-            checkpoint of the whole ones is written. Several processes read it between two
-            episodes, and stop together.
-        predicted_peak_bytes: reported.
-        warnings: reported with the start.
-        notes: events that are reported after the start.
+        trainer: the training to continue; `trainer` is replaced after running out of memory.
+        recorder: receives its events and checkpoints.
+        stop: checked after every step; once set, the unfinished episode is dropped and a checkpoint
+            of the finished ones is written. Several processes check it between two episodes, and
+            stop together.
+        predicted_peak_bytes: the prediction to report.
+        warnings: warnings to report with the start.
+        notes: events to report after the start.
 
     """
 
@@ -59,11 +58,11 @@ class TrainingLoop:
         self._strategies_left = STRATEGIES_TRIED_AFTER_A_REFUSAL
 
     def run(self) -> Finish:
-        """Train to the last episode, and return why it ended.
+        """Train to the last episode, and return why the training ended.
 
         Raises:
-            PlanError: the device has not enough memory, with cheaper strategies neither.
-            CheckpointError: something cannot be written.
+            PlanError: the device does not have enough memory, even with cheaper strategies.
+            CheckpointError: a file cannot be written.
             QcaError: the loss or its gradient is not finite, several episodes in a row.
 
         """
@@ -93,7 +92,7 @@ class TrainingLoop:
         return self._finish("complete")
 
     def _copy_first_rank(self) -> None:
-        """Start every rank from what the first one has."""
+        """Copy the first rank's state to every rank."""
         if self._ranks.size == 1:
             return
         checkpoint = self._ranks.broadcast(self.trainer.make_checkpoint())
@@ -112,9 +111,9 @@ class TrainingLoop:
         return self._ranks.is_any(value, self.trainer.device)
 
     def _beat_and_check_stop(self) -> None:
-        """Show that the training is alive; raise _Stopped if it should stop.
+        """Touch the heartbeat; raise _Stopped if the training should stop.
 
-        Called between any two steps of an episode, and between two episodes.
+        Called after every step of an episode, and between two episodes.
         """
         self._recorder.beat()
         # Several processes stop together, between two episodes: one that stopped alone would
@@ -128,7 +127,7 @@ class TrainingLoop:
 
     def _use_cheaper_strategy(self, refusal: str | None) -> None:
         """Continue with the next cheaper recompute strategy, or raise PlanError."""
-        because = refusal or "another process was refused memory"
+        because = refusal or "another process ran out of memory"
         cheaper = rebuild_with_cheaper_strategy(self.trainer) if self._strategies_left else None
         if cheaper is None:
             raise out_of_memory_error(self.trainer, because, self._predicted_peak_bytes)

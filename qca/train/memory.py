@@ -1,4 +1,4 @@
-"""The peak memory of this process, and the processes that hold the memory it was refused."""
+"""Read the peak memory of this process, and list the processes that hold a GPU's memory."""
 
 import resource
 import sys
@@ -19,13 +19,13 @@ class PeakMemory(NamedTuple):
     """Bytes at the peak so far."""
 
     used: int
-    """On CUDA what tensors held; on a CPU the process's resident set."""
+    """On CUDA the peak of the tensors; on a CPU the process's resident set."""
     reserved: int | None
-    """On CUDA what the allocator took from the device; None on a CPU."""
+    """On CUDA the peak that the allocator reserved on the device; None on a CPU."""
 
 
 def read_peak_memory(device: torch.device) -> PeakMemory:
-    """Return the peak so far of what `device`'s memory this process holds."""
+    """Return this process's peak memory on `device` so far."""
     if device.type == "cuda":
         return PeakMemory(
             torch.cuda.max_memory_allocated(device), torch.cuda.max_memory_reserved(device)
@@ -36,8 +36,8 @@ def read_peak_memory(device: torch.device) -> PeakMemory:
 def read_peak_resident_bytes() -> int:
     """Return the peak resident set of this process.
 
-    Linux's own count, VmHWM, begins with the program; `getrusage` would begin with what the
-    parent held when it started this process, which may be far more.
+    Linux's VmHWM starts at zero with the program; `getrusage` starts with the parent's memory when
+    it started this process, which may be far more.
     """
     try:
         status = Path("/proc/self/status").read_text(encoding="ascii")
@@ -50,7 +50,7 @@ def read_peak_resident_bytes() -> int:
 def describe_excess(
     memory: PeakMemory, predicted_peak_bytes: int | None, predicted_context_bytes: int | None
 ) -> str | None:
-    """Return the sentence for a peak above its prediction; None for one within it, or without one.
+    """Return a sentence for a peak above its prediction, or None if it is within it or unpredicted.
 
     A resident set is compared with peak and context together, and may be some percent above them;
     an allocator's bytes are compared with the peak.
@@ -70,13 +70,13 @@ def describe_excess(
 
 
 def is_refused_memory(error: Exception) -> bool:
-    """Whether an allocator refused; on a CPU torch raises a plain RuntimeError for it."""
+    """Return whether an allocator ran out of memory; on a CPU torch raises a RuntimeError."""
     known = isinstance(error, MemoryError | torch.OutOfMemoryError)
     return known or "DefaultCPUAllocator" in str(error)
 
 
 def describe_memory_holders(device: torch.device) -> str:
-    """Return a phrase that lists the processes that hold the GPU's memory; empty if unknown."""
+    """Return a phrase that lists the processes with GPU memory; empty if unknown."""
     if device.type != "cuda":
         return ""
     holders = list_gpu_memory_holders()

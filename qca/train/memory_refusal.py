@@ -1,4 +1,4 @@
-"""When an allocator refuses memory: the same training with a cheaper recompute strategy."""
+"""Continue with a cheaper recompute strategy if an allocator runs out of memory."""
 
 from types import TracebackType
 from typing import Literal
@@ -14,9 +14,9 @@ from qca.train.trainer import Trainer
 
 
 class RefusedMemory:
-    """Catches an allocator's refusal in its `with` block; `message` then is what it said.
+    """Catches out-of-memory errors in its `with` block; `message` is then the error's text.
 
-    The exception is dropped here, because its traceback holds the refused episode's tensors.
+    The exception is dropped here, because its traceback keeps the episode's tensors alive.
     """
 
     def __init__(self) -> None:
@@ -40,7 +40,7 @@ class RefusedMemory:
 def rebuild_with_cheaper_strategy(trainer: Trainer) -> tuple[Trainer, Estimate] | None:
     """Return the same training with the next cheaper strategy; None if none is cheaper.
 
-    The memory of `trainer` is free again; it must not be used again.
+    The memory of `trainer` is freed, so it must not be used again.
     """
     cheaper = find_next_cheaper(trainer.config, device=_device_kind(trainer.device))
     if cheaper is None:
@@ -56,15 +56,15 @@ def rebuild_with_cheaper_strategy(trainer: Trainer) -> tuple[Trainer, Estimate] 
 def out_of_memory_error(
     trainer: Trainer, refusal: str, predicted_peak_bytes: int | None
 ) -> PlanError:
-    """Return the error for a refusal that no cheaper strategy answers."""
+    """Return the error to raise if there is no cheaper strategy."""
     config, peak = trainer.config, predicted_peak_bytes
     predicted = "" if peak is None else f"; predicted was a peak of {format_size(peak)}"
     return PlanError(
         f"out of memory in an episode with recompute={config.recompute}, "
         f"optimizer_state={config.optimizer_state}, batch_size={config.batch_size}, "
         f"grid={config.grid}: {refusal}{predicted}{describe_memory_holders(trainer.device)}",
-        hint="Nothing of earlier episodes is lost. Free memory, or see `qca estimate`: "
-        "less is needed with a smaller batch.",
+        hint="Earlier episodes are not lost. Free memory, or use a smaller batch; `qca estimate` "
+        "predicts the peak.",
     )
 
 

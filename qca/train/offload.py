@@ -1,8 +1,7 @@
-"""The optimizer in host memory: AdamW's moments, and its work, where there is room for them.
+"""Keep AdamW's moments in host memory, and run its step there.
 
-The moments are twice the weights, 213 MiB for the whole model, and are used once an
-episode. On the host they cost the GPU nothing but a copy of the gradients there and of the
-weights back.
+The moments are twice the weights, 213 MiB for the whole model, and are used once per episode. On
+the host, the only cost for the GPU is copying the gradients to the host and the weights back.
 """
 
 from collections.abc import Iterable
@@ -12,7 +11,7 @@ from torch import nn
 
 
 class HostCopy:
-    """The parameters that an optimizer in host memory works on."""
+    """Copies of the parameters for an optimizer in host memory."""
 
     def __init__(self, parameters: Iterable[nn.Parameter]) -> None:
         self._on_device = list(parameters)
@@ -33,7 +32,7 @@ class HostCopy:
 
     @torch.no_grad()
     def copy_weights_back(self) -> None:
-        """Copy the weights to the device, and let go of the gradients here."""
+        """Copy the weights to the device, and free the gradients on the host."""
         for host, device in zip(self.parameters, self._on_device, strict=True):
             device.copy_(host)
             host.grad = None

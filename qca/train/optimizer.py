@@ -13,11 +13,11 @@ from qca.train.offload import HostCopy
 
 
 class Optimizer:
-    """Steps a model's weights, on its device or, where the configuration says so, on the host.
+    """Updates a model's weights, on its device or, if so configured, on the host.
 
     Args:
-        model: on its device, in its final memory format.
-        config: its `optimizer_state`, `learning_rate` and `weight_decay`.
+        model: the model, on its device and in its final memory format.
+        config: provides `optimizer_state`, `learning_rate` and `weight_decay`.
 
     """
 
@@ -25,13 +25,13 @@ class Optimizer:
         self._names = [name for name, _ in model.named_parameters()]
         self._host = HostCopy(model.parameters()) if config.optimizer_state == "host" else None
         self._parameters = self._host.parameters if self._host else list(model.parameters())
-        # `fused` works in place: it holds nothing beside its moments, on a CPU neither.
+        # `fused` works in place and allocates nothing besides its moments, even on a CPU.
         self._adamw = torch.optim.AdamW(
             self._parameters, lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
         )
 
     def step(self, learning_rate: float) -> None:
-        """Step by the gradients that are in the model's parameters."""
+        """Make a step with the gradients of the model's parameters."""
         for group in self._adamw.param_groups:
             group["lr"] = learning_rate
         if self._host:
@@ -41,12 +41,12 @@ class Optimizer:
             self._host.copy_weights_back()
 
     def reload_weights(self) -> None:
-        """Take over the model's weights after they were replaced."""
+        """Copy the model's weights after they were replaced."""
         if self._host:
             self._host.copy_weights()
 
     def state_tensors(self) -> dict[str, Tensor]:
-        """Return AdamW's tensors, `exp_avg.NAME` and the like by the parameter's name."""
+        """Return AdamW's tensors, named after the parameters, such as `exp_avg.NAME`."""
         return {
             f"{key}.{name}": value
             for name, parameter in zip(self._names, self._parameters, strict=True)
@@ -54,7 +54,7 @@ class Optimizer:
         }
 
     def load_state_tensors(self, tensors: Mapping[str, Tensor]) -> None:
-        """Take over what `state_tensors` gave; a parameter without any starts afresh."""
+        """Load the result of `state_tensors`; a parameter without any starts with zero moments."""
         state = {}
         for number, (name, parameter) in enumerate(zip(self._names, self._parameters, strict=True)):
             found = {
@@ -68,7 +68,7 @@ class Optimizer:
         self._adamw.load_state_dict({"state": state, "param_groups": groups})
 
     def release(self) -> None:
-        """Let go of every tensor; this optimizer must not be used again."""
+        """Free every tensor; this optimizer must not be used again."""
         self._adamw.state.clear()
         self._adamw.param_groups.clear()
         self._parameters.clear()
@@ -78,5 +78,5 @@ class Optimizer:
 def _copy_in_layout(parameter: Tensor, value: Tensor) -> Tensor:
     """Return a CPU copy of a moment in its parameter's memory format, as AdamW's kernel needs."""
     if value.shape != parameter.shape:
-        return value  # the count of steps
+        return value  # the step counter
     return torch.empty_like(parameter, dtype=value.dtype, device="cpu").copy_(value)

@@ -1,4 +1,4 @@
-"""The learning rate's schedule: halved when the loss stalls. Needs no torch."""
+"""The learning rate schedule, which halves the rate when the loss stalls; needs no torch."""
 
 from dataclasses import dataclass, replace
 
@@ -8,7 +8,7 @@ _BETTER_BY = 1e-4  # share of the best loss's size that counts as better
 
 @dataclass(frozen=True)
 class Plateau:
-    """The schedule's state; immutable, so that a checkpoint holds all of it."""
+    """The schedule's state; immutable, so a checkpoint contains all of it."""
 
     best: float | None = None
     stalled: int = 0
@@ -23,9 +23,9 @@ class Plateau:
         return replace(self, stalled=0, halvings=self.halvings + 1)
 
     def forget_best(self) -> "Plateau":
-        """Return the schedule for another loss, to which the best one so far does not compare."""
+        """Return the schedule for another loss, which is not comparable with the best so far."""
         return Plateau(halvings=self.halvings)
 
     def decay(self, base: float) -> float:
-        """Return the learning rate that `base` has become."""
+        """Return the current learning rate for the initial rate `base`."""
         return base * 0.5**self.halvings

@@ -1,11 +1,11 @@
-"""Half precision that is safe: what is computed in 16 bits, what stays in 32, and when to skip.
+"""Safe half precision: which values have 16 bits, which stay in 32, and when to skip a step.
 
-The network's weights and activations are in 16 bits for the length of an episode. In 32
-bits stay: the weights that are learned, their gradients (each step's share is added to
-them as soon as it is there: a sum over 500 steps in bfloat16, with its 8 bits, would stop
-growing), AdamW's moments, the state between two steps, and its norm.
+The network's weights and activations have 16 bits during an episode. In 32 bits stay: the master
+weights, their gradients (each step's contribution is added immediately, because a sum over 500
+steps in bfloat16, with its 8 bits, would stop growing), AdamW's moments, the state between two
+steps, and its norm.
 
-float16 reaches down to 6e-8 only, so the loss is scaled up and the gradients down again
+The smallest float16 is 6e-8, so the loss is scaled up and the gradients are scaled down again
 (Micikevicius and others 2018, arXiv 1710.03740, section 3.2).
 """
 
@@ -21,16 +21,16 @@ from qca.model.unet import UNetUnitary
 
 HALF: dict[str, torch.dtype] = {"bf16": torch.bfloat16, "fp16": torch.float16}
 
-# As torch.amp.GradScaler begins and backs off. It grows after 2000 steps without overflow;
-# here one optimizer step is a whole episode, and a run has about 2000 of them.
+# The initial scale and backoff of torch.amp.GradScaler. GradScaler grows after 2000 steps without
+# overflow, but here one optimizer step is a whole episode, and a run has about 2000 of them.
 _FIRST_SCALE, _BACK_OFF, _GROWTH, _GROWS_AFTER = 2.0**16, 0.5, 2.0, 100
 _LARGEST_SCALE = 2.0**24
 
 
 class HalfModel(nn.Module):
-    """A copy of a model in 16 bits that hands its gradients on to the original's.
+    """A 16-bit copy of a model that adds its gradients to the original's.
 
-    Maps float32 to float32, as the original does. Call `refresh` when the original's
+    It maps float32 to float32, as the original does. Call `refresh` when the original's
     weights have changed.
     """
 
@@ -44,12 +44,12 @@ class HalfModel(nn.Module):
             parameter.register_post_accumulate_grad_hook(partial(_pass_gradient_on, learned))
 
     def forward(self, x: Tensor) -> Tensor:
-        """Map what the original maps."""
+        """Run the 16-bit copy on float32 input."""
         return self.copy(x.to(self._dtype)).float()
 
     @torch.no_grad()
     def refresh(self) -> None:
-        """Take over the original's weights."""
+        """Copy the original's weights."""
         for parameter, learned in zip(self.copy.parameters(), self.originals, strict=True):
             parameter.copy_(learned)
 
@@ -66,11 +66,11 @@ def _pass_gradient_on(learned: Tensor, parameter: Tensor) -> None:
 
 @dataclass(frozen=True)
 class LossScale:
-    """The factor of the loss under float16, and how it follows overflows."""
+    """The loss scale for float16, and its adjustment after overflows."""
 
     factor: float = _FIRST_SCALE
     clean: int = 0
-    """Episodes without overflow since it last changed."""
+    """Episodes without overflow since the last change."""
 
     def advance(self, finite: bool) -> "LossScale":
         """Return the scale for the next episode."""

@@ -1,4 +1,4 @@
-"""What a training leaves in its run folder, and the events that it reports.
+"""Record a training in its run folder, and report its events.
 
 The first rank has a `RunRecorder`; every other rank has a `Recorder`, which records nothing.
 """
@@ -33,7 +33,7 @@ class Recorder:
     """Records nothing."""
 
     def beat(self) -> None:
-        """Show that the training is alive; called between any two steps."""
+        """Touch the heartbeat; called after every step."""
 
     def write_config(self, config: TrainConfig) -> None:
         """Write the configuration that the training continues with."""
@@ -44,7 +44,7 @@ class Recorder:
     def report_start(
         self, trainer: Trainer, warnings: Sequence[str], predicted_peak_bytes: int | None
     ) -> None:
-        """Report that the training starts from where `trainer` is."""
+        """Report that the training starts from the state of `trainer`."""
 
     def report_episode(
         self, trainer: Trainer, result: StepResult | SkippedStep, seconds: float
@@ -52,17 +52,17 @@ class Recorder:
         """Report the episode that `trainer` has just run."""
 
     def save(self, trainer: Trainer) -> None:
-        """Write a checkpoint, unless there is one of this very episode."""
+        """Write a checkpoint, unless this episode already has one."""
 
 
 class RunRecorder(Recorder):
     """Records a training in its run folder, and reports its events to `listener`.
 
     Args:
-        folder: the run folder, held.
-        metrics: its metrics, opened.
+        folder: the run folder, already locked.
+        metrics: its metrics file, already open.
         listener: called with each event, in the training's thread.
-        saved_episode: the episode of the checkpoint that is continued, if any.
+        saved_episode: the episode of the checkpoint to resume from, if any.
         predicted_context_bytes: see `TrainRequest`.
 
     """
@@ -93,7 +93,7 @@ class RunRecorder(Recorder):
         self._folder.write_config(config)
 
     def report(self, event: Event) -> None:
-        """Report an event; an episode is safe in the metrics before that."""
+        """Report an event; write an episode to the metrics first."""
         if isinstance(event, EpisodeRecord):
             self._metrics.append(event)
         if isinstance(event, Started | PlanChanged):
@@ -103,7 +103,7 @@ class RunRecorder(Recorder):
     def report_start(
         self, trainer: Trainer, warnings: Sequence[str], predicted_peak_bytes: int | None
     ) -> None:
-        """Report the configuration, and what is missing or repeated after a restart."""
+        """Report the configuration, and episodes that are missing or repeated after a restart."""
         config = trainer.config
         lost = describe_lost_lines(self._metrics.count, trainer.episodes - trainer.skipped)
         self.report(
@@ -131,7 +131,7 @@ class RunRecorder(Recorder):
     def report_episode(
         self, trainer: Trainer, result: StepResult | SkippedStep, seconds: float
     ) -> None:
-        """Report the episode; once each how its steps are run, and too low a prediction."""
+        """Report the episode, and once each how its steps run and a peak above its prediction."""
         if not self._has_noted_runner:
             self._has_noted_runner = True
             for message in describe_runner(trainer):
@@ -147,12 +147,12 @@ class RunRecorder(Recorder):
             self.report(Noted(message=excess))
 
     def save(self, trainer: Trainer) -> None:
-        """Write a checkpoint, unless there is one of this very episode."""
+        """Write a checkpoint, unless this episode already has one."""
         episode = trainer.episodes
         if self._saved_episode == episode:
             return
         folder = self._folder.checkpoints
-        self._metrics.sync()  # the lines of a checkpoint's episodes are safe before it is
+        self._metrics.sync()  # sync the metrics of a checkpoint's episodes before the checkpoint
         checkpoint = replace(trainer.make_checkpoint(), loss=self._metrics.compute_recent_loss())
         path = write_checkpoint(folder, checkpoint, keep=trainer.config.keep_checkpoints)
         self._saved_episode = episode
@@ -166,25 +166,23 @@ class RunRecorder(Recorder):
         )
 
     def _find_last_repeated(self, episode: int) -> int | None:
-        """Return the last episode trained before the restart after `episode`; None if none is."""
+        """Return the last episode trained before the restart after `episode`, or None."""
         try:
             events = read_journal(self._folder.events)
-        except OSError:  # it is a history, and never needed to continue
+        except OSError:  # it is only a history, not needed to continue
             events = []
         skipped = list_skipped_episodes(events)
         return find_last_repeated(episode, self._metrics.last_episode_found, skipped)
 
 
 def describe_runner(trainer: Trainer) -> Iterator[str]:
-    """Yield what is worth knowing of how a GPU runs the steps."""
+    """Yield notes on how a GPU runs the steps."""
     if trainer.eager_because is not None:
-        yield (
-            f"CUDA graphs cannot be used here ({trainer.eager_because}): steps are made one by one"
-        )
+        yield (f"CUDA graphs cannot be used ({trainer.eager_because}): steps are run one by one")
     if trainer.unfused_because is not None:
         yield (
-            f"fused kernels cannot be used here ({trainer.unfused_because}): "
-            "PyTorch's operators take their place"
+            f"fused kernels cannot be used ({trainer.unfused_because}): "
+            "PyTorch's operators are used instead"
         )
     if trainer.trial_seconds is not None:
         yield f"cuDNN's algorithms were chosen by trial in {trainer.trial_seconds:.1f} s"

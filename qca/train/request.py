@@ -1,4 +1,4 @@
-"""What the command line asks of the trainer, as one value. Needs no torch."""
+"""The request of the command line to the trainer, as one value; needs no torch."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,42 +9,42 @@ from qca.core.train_flags import format_train_flags
 
 
 class StopFlag(Protocol):
-    """A request to end early; `threading.Event` is one."""
+    """A request to stop early, such as a `threading.Event`."""
 
     def is_set(self) -> bool:
-        """Whether the training should write a checkpoint and end."""
+        """Return whether the training should write a checkpoint and stop."""
         ...
 
 
 @dataclass(frozen=True)
 class TrainRequest:
-    """One call of `qca train`, with nothing in its configuration left to `auto`."""
+    """One call of `qca train`, with every `auto` in its configuration resolved."""
 
     config: TrainConfig
     folder: Path
-    """The run folder, `runs/RUN`; created if it is not there."""
+    """The run folder, `runs/RUN`; created if it does not exist."""
     resume: bool = False
-    """Continue from the newest intact checkpoint, or start where there is none. Without it,
-    a run folder that already holds a training is refused."""
+    """Whether to resume from the newest intact checkpoint, if there is one. Otherwise a run folder
+    that already contains a training is refused."""
     init: Path | None = None
-    """Weights to start from; a run that is continued has its own."""
+    """Initial weights; ignored if the run is resumed."""
     progress: Literal["auto", "json"] = "auto"
     store_url: str | None = None
     store_flags: Path | None = None
-    """Dragonfly's flag file, which holds the store's password."""
+    """Dragonfly's flag file with the store's password."""
     processes: int = 1
-    """Processes of this machine, one for each GPU."""
+    """Processes on this machine, one per GPU."""
     nnodes: int = 1
-    """Machines that train together, each with as many processes."""
+    """Machines that train together, each with the same number of processes."""
     rdzv_endpoint: str | None = None
-    """HOST:PORT of the machine where they meet; None on one machine."""
+    """HOST:PORT where the machines meet; None for one machine."""
     predicted_peak_bytes: int | None = None
-    """Reported; on CUDA the allocator is held to it."""
+    """The predicted peak, which is reported; on CUDA it also limits the allocator."""
     predicted_context_bytes: int | None = None
-    """What the process is predicted to take beside it."""
+    """The predicted memory of the process besides that peak."""
 
     def is_distributed(self) -> bool:
-        """Whether several processes train together."""
+        """Return whether several processes train together."""
         return self.processes > 1 or self.nnodes > 1
 
 

@@ -1,8 +1,8 @@
-"""One rollout of the trained model, sampled at a few steps: `states.safetensors`.
+"""Save a rollout of the trained model, sampled at a few steps, as `states.safetensors`.
 
-Written when a training is complete, and never before: it costs up to a third of an episode and
-memory of its own, and a training that runs, or is told to stop, has neither to spare. Where it
-fails, that is a warning; the training itself is safe by then.
+It is written only when a training is complete: it takes up to a third of an episode's time and
+additional memory, which a running or stopping training cannot spare. A failure is only a warning,
+because the training has been saved by then.
 """
 
 import gc
@@ -23,8 +23,8 @@ from qca.train.checkpoint import MODEL, find_newest_intact
 from qca.train.request import StopFlag
 from qca.train.weights import build_model
 
-# Frames of the report's animation: as many as it needs to be smooth, fewer where the file would
-# be larger than that, and eight in any case.
+# Frames of the report's animation: enough to be smooth, fewer if the file would exceed the limit,
+# but at least eight.
 MAX_SAMPLES, MIN_SAMPLES = 48, 8
 _LARGEST_FILE = 32 * MIB
 _COMPLEX = 8  # bytes of a number
@@ -38,28 +38,29 @@ def sample_when_complete(
     stop: StopFlag,
     warn: Callable[[str], None],
 ) -> None:
-    """Write the states of a training that is complete; of one that was before, if it has none."""
+    """Write the states of a complete training; if it was complete before, only if missing."""
     has_states = RunFolder(run_dir).states.exists()
     if finish == "stopped" or (finish == "already-complete" and has_states):
         return
     try:
         write_sample_rollout(config, run_dir, stop=stop)
-    except (QcaError, MemoryError, RuntimeError) as error:  # torch's refusals are the latter
+    # torch's out-of-memory errors are the latter
+    except (QcaError, MemoryError, RuntimeError) as error:
         first_line = str(error).splitlines()[0] if str(error) else type(error).__name__
         warn(f"no pictures of the state: {first_line}")
 
 
 def write_sample_rollout(config: TrainConfig, run_dir: Path, *, stop: StopFlag) -> None:
-    """Evolve the run's first state, without noise, by its newest checkpoint; write samples of it.
+    """Evolve the run's first state without noise, with its newest checkpoint; write samples.
 
-    Writes nothing where there is no checkpoint, or where `stop` is set on the way.
+    Write nothing if there is no checkpoint, or if `stop` is set meanwhile.
 
     Raises:
         CheckpointError: the states cannot be written, or no checkpoint can be read.
-        LaunchError: a trainer writes to the run.
+        LaunchError: another trainer is writing to the run.
 
     """
-    gc.collect()  # a training's graphs hold on to each other, and to a device's memory
+    gc.collect()  # a training's graphs form reference cycles that hold device memory
     folder = RunFolder(run_dir)
     with folder.hold(), torch.inference_mode():
         checkpoint, _ = find_newest_intact(folder.checkpoints)
@@ -87,7 +88,7 @@ def write_sample_rollout(config: TrainConfig, run_dir: Path, *, stop: StopFlag) 
 
 
 def choose_sample_steps(steps: int, state_bytes: int = 0) -> list[int]:
-    """Return the steps to sample: the start, the end, and evenly between them."""
+    """Return the steps to sample: the start, the end, and steps evenly spaced between them."""
     most = max(MIN_SAMPLES, min(MAX_SAMPLES, _LARGEST_FILE // max(1, state_bytes)))
     count = min(most, steps + 1)
     return [round(steps * number / (count - 1)) for number in range(count)]

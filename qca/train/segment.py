@@ -1,8 +1,8 @@
-"""Several consecutive steps differentiated together, from their states.
+"""Differentiate several consecutive steps together, from their states.
 
-The states of an episode are known before its way back begins. So the network runs once over the
-states of k steps, as one batch; then the gradient goes back through one step after another, and the
-weights' gradients of all k are added once. It costs what one step's backward needs, k times.
+The states of an episode are known before its backward starts. So the network runs once over the
+states of k steps, as one batch; then the gradient goes back through the steps one by one, and the
+weights' gradients of all k are added once. It needs k times the memory of one step's backward.
 """
 
 from collections.abc import Sequence
@@ -20,13 +20,13 @@ from qca.train.precision import HalfModel
 
 
 class Cotangent(NamedTuple):
-    """The gradient of the loss by a step's results; None where there is none."""
+    """The gradient of the loss with respect to a step's results; None if there is none."""
 
     psi: Tensor | None
     weight: Tensor | None
 
     def add(self, gradient: Tensor | None) -> "Cotangent":
-        """Return it with the gradient that arrives from the next step."""
+        """Return it with the incoming gradient of the next step added."""
         if gradient is None or self.psi is None:
             return Cotangent(self.psi if gradient is None else gradient, self.weight)
         return Cotangent(gradient + self.psi, self.weight)
@@ -40,12 +40,12 @@ class SegmentAdjoint:
         self._update = make_update(evolution, find_kernels(next(evolution.parameters())))
 
     def refresh(self) -> None:
-        """Take over the weights after they have changed."""
+        """Copy the weights after they have changed."""
         self._network.refresh()
 
     @torch.no_grad()
     def advance(self, psi: Tensor) -> Step:
-        """Run one step forward, and keep nothing."""
+        """Run one step forward without saving tensors."""
         field = self._network.forward(torch.cat([psi.real, psi.imag], dim=1))
         self._network.clear()
         return self._update.advance(psi, field)
@@ -57,13 +57,13 @@ class SegmentAdjoint:
         factors: Sequence[Tensor | None],
         cotangents: Sequence[Cotangent],
     ) -> Tensor:
-        """Add to the parameters' gradients, and return the gradient by the first state.
+        """Add to the parameters' gradients, and return the gradient of the first state.
 
         Args:
-            psi: the states that went into the steps, complex (k * B, d_state, H, W), each
-                multiplied with its factor already.
+            psi: the states that went into the steps, complex (k * B, d_state, H, W), each already
+                multiplied by its factor.
             factors: the noise of each step, see `qca.train.episode.NoiseFactor`.
-            cotangents: the gradients that each step's results have from outside of the segment.
+            cotangents: the gradient of each step's results from outside the segment.
 
         """
         field = self._network.forward(torch.cat([psi.real, psi.imag], dim=1))
@@ -80,7 +80,7 @@ class SegmentAdjoint:
         return gradient
 
     def _pull_back(self, rows: slice, psi: Tensor, field: Tensor, cotangent: Cotangent) -> Tensor:
-        """Return the gradient by the state before one step."""
+        """Return the gradient with respect to the state before one step."""
         by_psi, by_field = self._update.backward(psi, field, *cotangent)
         by_input = self._network.backward(rows, by_field)
         return by_psi + as_complex(by_input)

@@ -1,8 +1,8 @@
 """One session of a training: opens the run folder, connects the trainer's events, runs the loop.
 
-How a setting reaches the computation, for example `steps`: `qca train` (`qca.cli.train`) puts the
-configuration into a `TrainRequest`; here it goes into a `Trainer`; `Trainer.compute_gradients`
-hands `steps` to the episode.
+A setting such as `steps` reaches the computation like this: `qca train` (`qca.cli.train`) puts the
+configuration into a `TrainRequest`; this module passes it to a `Trainer`;
+`Trainer.compute_gradients` passes `steps` to the episode.
 """
 
 from collections.abc import Callable, Generator, Sequence
@@ -43,16 +43,16 @@ def run_session(
     listeners: Sequence[Listener] = (),
     warn: Warn = lambda message: None,
 ) -> Finish:
-    """Train as asked, and return why it ended: complete, already complete, or stopped.
+    """Train as requested, and return why it ended: complete, already complete, or stopped.
 
-    Each event goes to the run's journal, to its TensorBoard files and then to `listeners`, in
-    this thread. What cannot be written there is passed to `warn` and stops nothing.
+    Each event goes to the run's journal, to its TensorBoard files and then to `listeners`, in this
+    thread. Write errors there are passed to `warn` and do not stop the training.
 
     Raises:
         InputError: the folder is in use for another run or another configuration.
-        LaunchError: another trainer holds the folder, or there is no such device.
-        PlanError: the device has not enough memory, with cheaper strategies neither.
-        CheckpointError: something cannot be written or read back.
+        LaunchError: another trainer has locked the folder, or the device does not exist.
+        PlanError: the device does not have enough memory, even with cheaper strategies.
+        CheckpointError: a file cannot be written or read back.
         QcaError: the loss or its gradient is not finite, several episodes in a row.
 
     """
@@ -76,9 +76,9 @@ def _open_training(
     listeners: Sequence[Listener],
     warn: Warn,
 ) -> Generator[TrainingLoop]:
-    """Yield the loop, from where the run is; the first rank holds the run folder meanwhile.
+    """Yield the loop, positioned where the run stopped; the first rank locks the run folder.
 
-    When it has ended in order, its memory is free again.
+    If the block exits normally, the loop's memory is freed.
     """
     config, peak = request.config, request.predicted_peak_bytes
     if ranks.rank > 0:
@@ -115,12 +115,12 @@ def _open_training(
 
 
 def _find_start(folder: RunFolder, request: TrainRequest) -> tuple[Checkpoint | None, list[str]]:
-    """Return the checkpoint to continue from, if any, and what is wrong with newer ones."""
+    """Return the checkpoint to resume from, if any, and the errors of newer ones."""
     folder.check_start(request.config, resume=request.resume)
     folder.beat()
     checkpoint, warnings = find_newest_intact(folder.checkpoints)
     if checkpoint is not None and request.init is not None:
-        message = f"{request.init} is not read again: the run goes on from its checkpoint"
+        message = f"{request.init} is ignored: the run resumes from its checkpoint"
         warnings = [*warnings, message]
     return checkpoint, warnings
 
@@ -128,7 +128,7 @@ def _find_start(folder: RunFolder, request: TrainRequest) -> tuple[Checkpoint | 
 def _load_start(
     trainer: Trainer, checkpoint: Checkpoint | None, request: TrainRequest, folder: RunFolder
 ) -> None:
-    """Load the checkpoint, or the weights given, or leave the seed's."""
+    """Load the checkpoint or the given weights, or keep the seed's weights."""
     if checkpoint is not None:
         require_same_config(request.config, checkpoint.config, folder.checkpoints)
         if _is_complete(request.config, checkpoint):
@@ -143,7 +143,7 @@ def _is_complete(config: TrainConfig, checkpoint: Checkpoint) -> bool:
 
 
 def _describe_trained(config: TrainConfig, checkpoint: Checkpoint | None) -> TrainConfig:
-    """Return the configuration that describes the run from here on."""
+    """Return the configuration that describes the run from now on."""
     if checkpoint is None or not _is_complete(config, checkpoint):
         return config
     return restore_ineffective(config, checkpoint.config)
@@ -152,7 +152,7 @@ def _describe_trained(config: TrainConfig, checkpoint: Checkpoint | None) -> Tra
 def _list_changes(
     checkpoint: Checkpoint | None, request: TrainRequest, ranks: Ranks
 ) -> list[ConfigChanged | Noted]:
-    """Return what is reported of a training that does not go on as it was."""
+    """Return the events to report if the resumed training differs from before."""
     if checkpoint is None:
         return []
     before, now = find_changes(request.config, checkpoint.config)
@@ -166,7 +166,7 @@ def _list_changes(
 
 @contextmanager
 def _connect(folder: RunFolder, listeners: Sequence[Listener], warn: Warn) -> Generator[Listener]:
-    """Yield what hands an event to the journal, to TensorBoard and to `listeners`."""
+    """Yield a function that passes an event to the journal, to TensorBoard and to `listeners`."""
     with (
         open_journal(folder.events, warn=warn) as append_to_journal,
         open_tensorboard(folder.tensorboard, warn=warn) as write_scalars,

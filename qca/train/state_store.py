@@ -1,10 +1,10 @@
-"""The state before each step of an episode, saved on the way forward for the way back.
+"""Save the state before each step of an episode during the forward, for the backward.
 
-Three recompute strategies differ in nothing else:
+The three recompute strategies differ only in this:
 
 - `step` (`DeviceStore`): every state stays on the device.
-- `two-level` (`TwoLevelStore`): every k-th stays; the ones between are recomputed, k at a time.
-- `host` (`HostStore`): every state goes to the host's memory and comes back when it is needed.
+- `two-level` (`TwoLevelStore`): every k-th state stays; those between are recomputed, k at a time.
+- `host` (`HostStore`): every state is copied to host memory and back when needed.
 """
 
 from collections.abc import Callable
@@ -16,7 +16,7 @@ from torch import Tensor
 from qca.memory.activations import compute_interval
 
 RunForward = Callable[[Tensor, int], Tensor]
-"""Compute the state after step t from the state before it; without gradients."""
+"""Computes the state after step t from the state before it, without gradients."""
 
 
 class StateStore(Protocol):
@@ -27,11 +27,11 @@ class StateStore(Protocol):
         ...
 
     def pop(self, t: int, run_forward: RunForward) -> Tensor:
-        """Return the state before step t and let go of it; called in the reverse order."""
+        """Return the state before step t and drop it; called in reverse order."""
         ...
 
     def clear(self) -> None:
-        """Let go of every state, where an episode was given up half-way."""
+        """Drop every state, if an episode was aborted."""
         ...
 
 
@@ -50,16 +50,16 @@ class DeviceStore:
         return self._states.pop()
 
     def clear(self) -> None:
-        """Let go of every state."""
+        """Drop every state."""
         self._states.clear()
 
 
 class TwoLevelStore:
-    """Holds the first state of each segment of k steps, and all of one segment at a time.
+    """Holds the first state of each segment of k steps, and all states of one segment at a time.
 
-    With k the root of the number of steps, at most about twice that root are alive. The
-    last segment is saved on the way forward; each other one is recomputed when the way back
-    reaches it: nearly each step runs forward once more.
+    With k the square root of the number of steps, at most about 2k states are alive. The last
+    segment is saved during the forward; each other one is recomputed when the backward reaches it,
+    so nearly every step runs forward twice.
     """
 
     def __init__(self, steps: int) -> None:
@@ -69,7 +69,7 @@ class TwoLevelStore:
         self._segment: list[Tensor] = []
 
     def save(self, t: int, psi: Tensor) -> None:
-        """Save the state before step t if it begins a segment or is in the last one."""
+        """Save the state before step t if it starts a segment or is in the last one."""
         segment, within = divmod(t, self.interval)
         if within == 0:
             self._firsts.append(psi)
@@ -77,7 +77,7 @@ class TwoLevelStore:
             self._segment.append(psi)
 
     def pop(self, t: int, run_forward: RunForward) -> Tensor:
-        """Return the state before step t; recompute its segment first if need be."""
+        """Return the state before step t; recompute its segment first if necessary."""
         first = t - t % self.interval
         if t == first:
             return self._firsts.pop()
@@ -89,7 +89,7 @@ class TwoLevelStore:
         return self._segment.pop()
 
     def clear(self) -> None:
-        """Let go of every state."""
+        """Drop every state."""
         self._firsts.clear()
         self._segment.clear()
 
@@ -97,8 +97,8 @@ class TwoLevelStore:
 class HostStore:
     """Holds every state in the host's memory, one buffer for all episodes.
 
-    Where the device is a GPU the buffer is pinned, so that copies there and back are queued
-    like kernels and the host waits for none of them.
+    For a GPU the buffer is pinned, so copies in both directions are queued like kernels and the
+    host does not wait for them.
     """
 
     def __init__(self, buffer: Tensor) -> None:
@@ -116,7 +116,7 @@ class HostStore:
         return self._buffer[t].to(self._device, non_blocking=True, copy=True)
 
     def clear(self) -> None:
-        """Let go of nothing: the buffer is for all episodes."""
+        """Do nothing: the buffer is reused by all episodes."""
 
 
 def make_state_store(recompute: str, steps: int, like: Tensor) -> StateStore:

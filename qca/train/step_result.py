@@ -1,4 +1,4 @@
-"""What one optimizer step gave, in plain numbers. Needs no torch."""
+"""The results of one optimizer step, as plain numbers; needs no torch."""
 
 import math
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class StepResult:
-    """The numbers of one episode; all of them finite where the optimizer stepped."""
+    """The numbers of one episode, all finite if the optimizer made a step."""
 
     loss: float
     components: dict[str, float]
@@ -18,13 +18,13 @@ class StepResult:
 
 @dataclass(frozen=True)
 class SkippedStep:
-    """Why the optimizer did not step after an episode."""
+    """The reason why the optimizer skipped an episode."""
 
     because: str
 
 
 def find_nonfinite(result: StepResult) -> str | None:
-    """Return the first number of an episode that is not finite, as a phrase."""
+    """Return a phrase for the first number of an episode that is not finite."""
     numbers = {
         "the loss": result.loss,
         **{f"the loss's term {name}": term for name, term in result.components.items()},

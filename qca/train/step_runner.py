@@ -1,4 +1,4 @@
-"""How steps run forward and backward: eagerly, or as captured CUDA graphs.
+"""Run steps forward and backward, eagerly or as captured CUDA graphs.
 
 A step of a small automaton is a hundred kernels of a few microseconds each; launched one
 by one from Python they keep a fast GPU waiting. The step and its adjoint have fixed
@@ -18,15 +18,15 @@ from qca.model.evolution import Evolution, Step
 from qca.train.conv_trials import try_algorithms
 from qca.train.segment import Cotangent, SegmentAdjoint
 
-_WARM_UP = 3  # passes before a capture, as torch's documentation of CUDA graphs has it
+_WARM_UP = 3  # warm-up passes before a capture, as in torch's documentation of CUDA graphs
 
 
 class StepInput(NamedTuple):
-    """What a step starts from."""
+    """The input of a step."""
 
     psi: Tensor
     factor: Tensor | None
-    """The noise that psi is multiplied with first."""
+    """The noise factor by which psi is multiplied first."""
 
     def apply_noise(self) -> Tensor:
         """Return psi times the factor."""
@@ -39,7 +39,7 @@ class StepRunner(Protocol):
     segment: int
 
     def refresh(self) -> None:
-        """Take over the weights after they have changed; call it before each episode."""
+        """Copy the weights after they have changed; call it before each episode."""
         ...
 
     def forward(self, start: StepInput) -> Step:
@@ -51,8 +51,8 @@ class StepRunner(Protocol):
     ) -> Tensor | None:
         """Recompute the steps, add to the parameters' gradients, return the first psi's gradient.
 
-        None where the cotangents are empty, or where psi needs no gradient. The steps' graph
-        is freed before this returns.
+        Return None if the cotangents are empty, or if psi needs no gradient. The steps' graph is
+        freed before the call returns.
         """
         ...
 
@@ -66,7 +66,7 @@ class EagerRunner:
         self._adjoint = SegmentAdjoint(evolution) if segment > 1 else None
 
     def refresh(self) -> None:
-        """Take over the weights."""
+        """Copy the weights."""
         if self._adjoint is not None:
             self._adjoint.refresh()
 
@@ -101,17 +101,18 @@ class GraphRunner:
     """Replays one captured CUDA graph for a step and one for the adjoint of a segment.
 
     Args:
-        evolution: the step; its parameters must stay where they are.
-        like: a state, complex (B, d_state, H, W), on the device: its shape is captured.
-        segment: how many steps the adjoint's graph goes back.
+        evolution: the step; its parameters must keep their addresses.
+        like: a state, complex (B, d_state, H, W), on the device; the graphs have its shape.
+        segment: the number of steps in the adjoint's graph.
         noise: whether a step may have a factor.
-        trials: whether cuDNN's algorithms are chosen by trial; `trial_seconds` is what that took.
+        trials: whether cuDNN's algorithms are chosen by trial; `trial_seconds` is the time for
+            that.
 
     The parameters' gradients must exist before the capture: the graph adds to them in place.
 
     Raises:
-        RuntimeError: where this device, driver or model cannot be captured.
-        torch.OutOfMemoryError: if memory is refused.
+        RuntimeError: this device, driver or model cannot be captured.
+        torch.OutOfMemoryError: the device has too little memory.
 
     """
 
@@ -142,7 +143,7 @@ class GraphRunner:
         torch.cuda.current_stream().wait_stream(stream)
         torch.cuda.synchronize()
         torch._C._cuda_clearCublasWorkspaces()  # pyright: ignore[reportPrivateUsage] # as documented
-        torch.cuda.empty_cache()  # what the warm-up took would stand beside the graphs' pool
+        torch.cuda.empty_cache()  # the warm-up's memory would remain next to the graphs' pool
         self._forward_graph, self._backward_graph = torch.cuda.CUDAGraph(), torch.cuda.CUDAGraph()
         with torch.cuda.graph(self._backward_graph, pool=pool):
             self._gradient = self._run_backward()
@@ -150,7 +151,7 @@ class GraphRunner:
             self._next = self._run_forward()
 
     def refresh(self) -> None:
-        """Take over the weights."""
+        """Copy the weights."""
         if self._adjoint is not None:
             self._adjoint.refresh()
 
@@ -165,7 +166,8 @@ class GraphRunner:
     ) -> Tensor | None:
         """Recompute the steps and differentiate them.
 
-        Fewer steps than a segment leave rows behind them without a gradient, which add nothing.
+        If there are fewer steps than in a segment, the remaining rows have no gradient and add
+        nothing.
         """
         if all(part is None for cotangent in cotangents for part in cotangent):
             return None
@@ -180,7 +182,7 @@ class GraphRunner:
         return self._gradient * factor.conj()
 
     def _try_algorithms(self) -> None:
-        """Run everything once in which a convolution's algorithm can be chosen."""
+        """Run every convolution once, so that its algorithm can be chosen."""
         started = time.monotonic()
         with try_algorithms():
             self._run_forward()
@@ -207,7 +209,7 @@ class GraphRunner:
 
 
 class _GraphBuffers:
-    """The inputs of captured graphs, which stay where they are; a row for each step."""
+    """The inputs of captured graphs, at fixed addresses; a row per step."""
 
     def __init__(self, like: Tensor, rows: int, *, noise: bool) -> None:
         self.psi = like.new_zeros(rows, *like.shape)

@@ -1,6 +1,6 @@
-"""Time one way to run an episode, in a process of its own so that its peak memory is its own.
+"""Time one way to run an episode, in a separate process to measure its peak memory.
 
-`qca estimate --measure` runs this module once for each way: a request as JSON on stdin, the result
+`qca estimate --measure` runs this module once per way: a request as JSON on stdin, the result
 as JSON on stdout.
 """
 
@@ -43,9 +43,9 @@ def main() -> int:
 def time_episode(
     config: TrainConfig, limit_bytes: int | None, gradient_file: Path
 ) -> dict[str, Any]:
-    """Return the seconds of a step and the peak memory of an episode, and save its gradient.
+    """Return the seconds per step and the peak memory of an episode, and save its gradient.
 
-    The first episode, which captures graphs, is not timed; of the others the fastest counts.
+    The first episode, which captures graphs, is not timed; the fastest of the others counts.
     """
     device = prepare_device(config, limit_bytes)
     trainer = Trainer(config, device)
@@ -61,10 +61,10 @@ def time_episode(
 
 
 def _run_episode(trainer: Trainer, gradient_file: Path) -> None:
-    """Run the first episode until it is finite, and save its gradient: float16 needs some tries."""
+    """Run the first episode until it is finite, which float16 may need; save its gradient."""
     result: StepResult | SkippedStep | None = None
     while not isinstance(result, StepResult):
-        trainer.episodes = CURRICULUM_EPISODES  # from here on the noise is `max_noise`
+        trainer.episodes = CURRICULUM_EPISODES  # from this episode on, the noise is `max_noise`
         outcome = trainer.compute_gradients(lambda: None)
         _save_gradient(trainer, gradient_file)
         result = trainer.apply_gradients(outcome)

@@ -1,4 +1,4 @@
-"""Model, optimizer and schedule together: runs episodes, learns from them, can be saved."""
+"""A training in memory: run episodes with a model, an optimizer and a schedule, and save it."""
 
 # torch's annotations are incomplete.
 # pyright: reportUnknownMemberType=false
@@ -32,18 +32,20 @@ from qca.train.step_result import SkippedStep, StepResult, find_nonfinite
 from qca.train.step_runner import EagerRunner, GraphRunner, StepRunner
 from qca.train.weights import build_model, require_loadable
 
-# So many episodes in a row that are not finite are no accident any more. Under float16 the
-# loss scale is lowered first, and those do not count.
+# This many non-finite episodes in a row mean that the training has diverged. Episodes after which
+# float16 lowers its loss scale do not count.
 SKIPS_IN_A_ROW = 3
 
 
 class Trainer:
-    """A training in memory. `episodes` counts the whole ones run, `skipped` those in vain.
+    """A training in memory.
+
+    `episodes` counts the finished ones, `skipped` those without an optimizer step.
 
     Args:
-        config: with precision, recompute and optimizer_state resolved; an "auto" that is
-            left means fp32, one step's graph, and the device.
-        device: where to compute.
+        config: the configuration; an "auto" that is left for precision, recompute or
+            optimizer_state means fp32, one step's graph, and the device.
+        device: the device to compute on.
         ranks: the processes that train this model together; `batch_size` is each one's.
 
     """
@@ -66,20 +68,20 @@ class Trainer:
         self.evolution = Evolution(self._half or self.model, config.gamma, config.update)
         self.optimizer = Optimizer(self.model, config)
         self.eager_because: str | None = None
-        """Why CUDA graphs are not in use on a GPU."""
+        """The reason why CUDA graphs are not used on a GPU."""
         self.unfused_because: str | None = None
-        """Why `qca.model.kernels` are not in use on a GPU, where segments are."""
+        """The reason why `qca.model.kernels` are not used on a GPU with segments."""
         self.trial_seconds: float | None = None
-        """How long the choice of cuDNN's algorithms took; None without trials."""
+        """Seconds spent choosing cuDNN's algorithms; None without trials."""
         self._states: StateStore | None = None
         self._runner: StepRunner | None = None
         self._skips_in_a_row = 0
 
     def compute_gradients(self, on_step: OnStep) -> Outcome:
-        """Run the next episode; its gradients, times the loss scale, are then in the weights.
+        """Run the next episode; its gradients, times the loss scale, are then in `.grad`.
 
-        Nothing is learned yet, and no other process is asked: if this raises (`on_step`,
-        or an allocator), the same episode can be run again.
+        The optimizer does not step yet, and no other process is involved: if this raises (in
+        `on_step` or an allocator), the same episode can be run again.
         """
         config, samples = self.config, self._next_samples()
         rate = compute_noise_rate(config.max_noise, self.episodes)
@@ -97,7 +99,7 @@ class Trainer:
         )
 
     def apply_gradients(self, outcome: Outcome) -> StepResult | SkippedStep:
-        """Step the optimizer; where an episode is not finite, count it and learn nothing.
+        """Step the optimizer; if an episode is not finite, skip it and count it.
 
         Raises:
             QcaError: if too many episodes in a row were not finite.
@@ -121,7 +123,7 @@ class Trainer:
         return result if because is None else SkippedStep(because)
 
     def make_checkpoint(self) -> Checkpoint:
-        """Return the training as it is now, its tensors on the CPU."""
+        """Return the current state of the training, with its tensors on the CPU."""
         tensors = {
             **{MODEL + name: value for name, value in self.model.state_dict().items()},
             **{OPTIMIZER + name: value for name, value in self.optimizer.state_tensors().items()},
@@ -140,7 +142,7 @@ class Trainer:
         """Continue from a checkpoint of the same configuration.
 
         Raises:
-            CheckpointError: if the weights are those of another architecture.
+            CheckpointError: the weights belong to another architecture.
 
         """
         self.load_weights(checkpoint.select(MODEL))
@@ -151,11 +153,11 @@ class Trainer:
             self.plateau = self.plateau.forget_best()
 
     def load_weights(self, weights: Mapping[str, Tensor]) -> None:
-        """Take over weights by their state-dict names; the training starts from them.
+        """Load weights by their state-dict names, to start the training from them.
 
         Raises:
-            CheckpointError: if they are those of another architecture, with the first
-                shape that differs, or are not finite.
+            CheckpointError: they belong to another architecture (the message has the first shape
+                that differs), or are not finite.
 
         """
         require_loadable(weights, self.model.state_dict())
@@ -165,13 +167,13 @@ class Trainer:
             self._half.refresh()
 
     def release(self) -> None:
-        """Let go of all device memory; this trainer is of no use any more."""
+        """Free all device memory; this trainer must not be used again."""
         self._states = self._runner = self._half = None
         for parameter in self.model.parameters():
             parameter.grad = None
         del self.model, self.evolution
         self.optimizer.release()
-        gc.collect()  # an exception's traceback makes cycles
+        gc.collect()  # an exception's traceback creates cycles
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
 
@@ -186,7 +188,7 @@ class Trainer:
         return range(first, first + batch)
 
     def _prepare_episode(self, psi: Tensor) -> Episode:
-        """Return the episode of this recompute strategy, with the gradients cleared for it."""
+        """Return the episode function of this recompute strategy, after clearing the gradients."""
         if self.config.recompute == "none":
             self.model.zero_grad(set_to_none=True)
             return plain_episode
@@ -195,12 +197,12 @@ class Trainer:
         if self._runner is None:
             self._runner = self._make_runner(psi)
         self._runner.refresh()
-        # A captured graph adds to the gradients where they are.
+        # A captured graph adds to the gradients in place.
         self.model.zero_grad(set_to_none=isinstance(self._runner, EagerRunner))
         return partial(adjoint_episode, states=self._states, runner=self._runner)
 
     def _make_runner(self, psi: Tensor) -> StepRunner:
-        """Capture CUDA graphs on CUDA; run steps eagerly where that is not possible."""
+        """Capture CUDA graphs on CUDA; if that is not possible, run steps eagerly."""
         segment = find_segment(self.config)
         if self.device.type != "cuda":
             return EagerRunner(self.evolution, segment)
@@ -214,14 +216,15 @@ class Trainer:
             runner = GraphRunner(self.evolution, psi, segment, noise=noise, trials=trials)
         except torch.OutOfMemoryError:
             raise
-        except RuntimeError as error:  # an old card or driver, or an operation that refuses
+        # an old card or driver, or an operation that cannot be captured
+        except RuntimeError as error:
             self.eager_because = str(error).splitlines()[0]
             return EagerRunner(self.evolution, segment)
         self.trial_seconds = runner.trial_seconds
         return runner
 
     def _read_numbers(self, outcome: Outcome, norm: Tensor) -> StepResult:
-        """Return the episode's numbers, averaged over the ranks, with one read of the device."""
+        """Return the episode's numbers, averaged over the ranks, in one copy from the device."""
         terms = outcome.terms
         numbers = torch.stack([outcome.loss, outcome.energy, *terms.values()])
         self.ranks.average([numbers])
@@ -250,17 +253,17 @@ class Trainer:
             raise QcaError(
                 f"episode {self.episodes + 1}: {because}, as in the "
                 f"{SKIPS_IN_A_ROW - 1} episodes before; the training has diverged",
-                hint="Nothing was learned from them. Continue from the last checkpoint with "
+                hint="They did not change the weights. Resume from the last checkpoint with "
                 "--resume and a smaller learning rate.",
             )
 
 
 def _choose_memory_format(config: TrainConfig, device: torch.device) -> torch.memory_format:
-    """Return how weights lie in memory: channels last where tensor cores compute.
+    """Return the weights' memory format: channels last if tensor cores compute.
 
-    They read that layout, and cuDNN would copy every operand into it: an episode takes 0.88 of
-    its time in TF32 and in bfloat16. Strict float32, which they do not compute, takes 1.04 of
-    it and more scratch memory (H100, torch 2.11, the seed's model).
+    They read that layout, so cuDNN would otherwise copy every operand into it: an episode takes
+    0.88 of the time in TF32 and bfloat16. Strict float32, which does not use them, takes 1.04 of
+    the time and more scratch memory (H100, torch 2.11, the seed's model).
     """
     tensor_cores = device.type == "cuda" and config.precision in TENSOR_CORE_PRECISIONS
     return torch.channels_last if tensor_cores else torch.contiguous_format

@@ -1,4 +1,4 @@
-"""Weights to start from: drawn from the seed, or read from a file, whose code is never run."""
+"""Get initial weights: drawn from the seed, or read from a file whose code is never run."""
 
 # The annotations of torch and safetensors are incomplete.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
@@ -18,11 +18,11 @@ from qca.core.plain_files import open_plain
 from qca.model.random_streams import Purpose, make_generator
 from qca.model.unet import UNetUnitary
 
-_FIRST = "inc.conv_block.0.weight"  # a name that every checkpoint of this model has
+_FIRST = "inc.conv_block.0.weight"  # a name in every checkpoint of this model
 
 
 def build_model(config: TrainConfig) -> UNetUnitary:
-    """Return the untrained model of a run: the same weights for the same seed, on the CPU."""
+    """Return the untrained model of a run on the CPU; the seed determines its weights."""
     draw = make_generator(config.seed, Purpose.WEIGHTS)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(int(draw.integers(2**63)))
@@ -33,7 +33,8 @@ def require_loadable(weights: Mapping[str, Tensor], model: Mapping[str, Tensor])
     """Refuse weights that do not fit the model's state dict or are not finite.
 
     Raises:
-        CheckpointError: with the first shape that differs, or the tensor that is not finite.
+        CheckpointError: the message has the first shape that differs, or the tensor that is not
+            finite.
 
     """
     _require_same_shapes(model, weights)
@@ -41,13 +42,13 @@ def require_loadable(weights: Mapping[str, Tensor], model: Mapping[str, Tensor])
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
-    """Read the weights of a model by their state-dict names, from whoever wrote them.
+    """Read the weights of a model by their state-dict names, from a file of any program.
 
-    A safetensors file or one of `torch.save`, which is read with `weights_only`: no code in
-    it is run. The names may stand under a key of their own and have a prefix in front.
+    The file is in safetensors format or saved by `torch.save`; the latter is read with
+    `weights_only`, so its code is not run. The names may be nested under a key and have a prefix.
 
     Raises:
-        InputError: if there is no such file, or no weights of this model in it.
+        InputError: the file does not exist, or does not contain weights of this model.
 
     """
     try:
@@ -56,14 +57,14 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         raise InputError(f"{path}: no such file", hint="Check the path given to --init.") from None
     except (OSError, SafetensorError, RuntimeError, EOFError, pickle.UnpicklingError) as error:
         raise InputError(
-            f"{path}: no weights can be read from it: {_describe_error(error)}",
+            f"{path}: cannot read weights from it: {_describe_error(error)}",
             hint="--init takes a safetensors file, or weights saved with torch.save; code in a "
             "file is never run.",
         ) from None
     prefix = next((name.removesuffix(_FIRST) for name in tensors if name.endswith(_FIRST)), None)
     if prefix is None:
         raise InputError(
-            f"{path}: no weights of this model: nothing in it is named {_FIRST}",
+            f"{path}: the file has no weights of this model: it has no tensor named {_FIRST}",
             hint="docs/model.md lists the names.",
         )
     return {
@@ -74,15 +75,15 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 
 
 def is_torch_file(path: Path) -> bool:
-    """Return whether a file begins like those of `torch.save`: a zip archive or a pickle."""
+    """Return whether a file starts like one of `torch.save`: as a zip archive or a pickle."""
     with open_plain(path) as file:
         return file.read(2) in (b"PK", b"\x80\x02")
 
 
 def _describe_error(error: Exception) -> str:
-    """Return the first line of an error, but not torch's advice to run the code of the file."""
+    """Return the first line of an error, without torch's advice to run the file's code."""
     if isinstance(error, pickle.UnpicklingError):
-        return "there is something else than tensors in it"
+        return "it contains values other than tensors"
     return str(error).splitlines()[0] if str(error) else type(error).__name__
 
 
@@ -106,8 +107,8 @@ def _require_same_shapes(model: Mapping[str, Tensor], saved: Mapping[str, Tensor
         here, there = (tuple(t[name].shape) if name in t else "missing" for t in (model, saved))
         if here != there:
             raise CheckpointError(
-                f"the checkpoint is of another architecture: {name} is {there}, here {here}",
-                hint="Use the configuration that the checkpoint was made with.",
+                f"the checkpoint has another architecture: {name} is {there}, but here {here}",
+                hint="Use the configuration of the checkpoint.",
             )
 
 
@@ -115,6 +116,6 @@ def _require_finite(weights: Mapping[str, Tensor]) -> None:
     for name, value in weights.items():
         if not torch.isfinite(value).all():
             raise CheckpointError(
-                f"the weights are not finite: there is a NaN or an infinity in {name}",
+                f"the weights are not finite: {name} contains NaN or infinity",
                 hint="Use weights of an earlier checkpoint.",
             )

@@ -129,8 +129,8 @@ def test_what_fails_in_each_process_fails_with_its_own_message(tmp_path):
     (tmp_path / "weights").write_text("none")
     process = start(folder, "--processes=2", f"--init={tmp_path / 'weights'}", episodes=3)
     assert process.wait(SECONDS) == 1
-    assert "no weights can be read" in read_stderr(folder)
-    assert "after 3 new starts" in read_stderr(folder)
+    assert "cannot read weights" in read_stderr(folder)
+    assert "after 3 restarts" in read_stderr(folder)
     assert "Traceback" not in read_stderr(folder)
 
 

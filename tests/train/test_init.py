@@ -29,7 +29,7 @@ def test_a_run_that_goes_on_keeps_its_own_and_says_so(tmp_path):
     save_file(make_other_weights(), tmp_path / "file")
     first = run(small(episodes=2), tmp_path / "run", init=tmp_path / "file", resume=True)[0]
     assert isinstance(first, Started)
-    assert "is not read again" in first.warnings[0]
+    assert "is ignored" in first.warnings[0]
     assert first.first_episode == before.episode + 1
 
 
@@ -40,33 +40,33 @@ class _Evil:
 
 BAD = {
     "missing": (lambda path: None, "no such file"),
-    "a folder": (lambda path: path.mkdir(), "no weights can be read"),
-    "empty": (lambda path: path.touch(), "no weights can be read"),
-    "text": (lambda path: path.write_text("weights"), "no weights can be read"),
+    "a folder": (lambda path: path.mkdir(), "cannot read weights"),
+    "empty": (lambda path: path.touch(), "cannot read weights"),
+    "text": (lambda path: path.write_text("weights"), "cannot read weights"),
     "cut": (
         lambda path: (
             save_file(make_other_weights(), path),
             path.write_bytes(path.read_bytes()[:-9]),
         ),
-        "no weights can be read",
+        "cannot read weights",
     ),
     "a cut archive": (
         lambda path: (
             torch.save(make_other_weights(), path),
             path.write_bytes(path.read_bytes()[:-99]),
         ),
-        "no weights can be read",
+        "cannot read weights",
     ),
-    "code": (lambda path: path.write_bytes(pickle.dumps(_Evil())), "no weights can be read"),
+    "code": (lambda path: path.write_bytes(pickle.dumps(_Evil())), "cannot read weights"),
     "code in an archive": (
         lambda path: torch.save({"model": _Evil()}, path),
-        "no weights can be read",
+        "cannot read weights",
     ),
     "another model": (
         lambda path: save_file({"layer.weight": torch.ones(2)}, path),
-        r"nothing in it is named inc\.conv_block\.0\.weight",
+        r"it has no tensor named inc\.conv_block\.0\.weight",
     ),
-    "numbers": (lambda path: torch.save([1, 2], path), "nothing in it is named"),
+    "numbers": (lambda path: torch.save([1, 2], path), "it has no tensor named"),
 }
 
 
@@ -89,19 +89,19 @@ def test_what_holds_no_weights_is_refused_before_anything_is_made(
     [
         (
             make_other_weights(hidden_channels=8),
-            r"bot\.conv_block\.0\.weight is \(64, 32, 3, 3\), here",
+            r"bot\.conv_block\.0\.weight is \(64, 32, 3, 3\), but here",
         ),
         (
             {name: value for name, value in make_other_weights().items() if name != "outc.bias"},
-            r"outc\.bias is missing, here \(4,\)",
+            r"outc\.bias is missing, but here \(4,\)",
         ),
         (
             make_other_weights() | {"outc.bias": torch.full((4,), float("nan"))},
-            r"a NaN .* in outc\.bias",
+            r"outc\.bias contains NaN",
         ),
         (
             make_other_weights() | {"outc.bias": torch.full((4,), -torch.inf)},
-            r"infinity in outc\.bias",
+            r"outc\.bias contains NaN or infinity",
         ),
     ],
 )

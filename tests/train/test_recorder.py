@@ -14,13 +14,12 @@ from tests.support.training import small
         ({}, []),
         (
             {"eager_because": "no capture"},
-            ["CUDA graphs cannot be used here (no capture): steps are made one by one"],
+            ["CUDA graphs cannot be used (no capture): steps are run one by one"],
         ),
         (
             {"unfused_because": "no compiler", "trial_seconds": 2.49},
             [
-                "fused kernels cannot be used here (no compiler): PyTorch's operators take their "
-                "place",
+                "fused kernels cannot be used (no compiler): PyTorch's operators are used instead",
                 "cuDNN's algorithms were chosen by trial in 2.5 s",
             ],
         ),

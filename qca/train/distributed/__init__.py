@@ -1,4 +1,4 @@
 """Several processes that train one model: the ranks, torch's elastic launcher, the environment.
 
-May import what `qca.train` may.
+It may import the same packages as `qca.train`.
 """

@@ -1,4 +1,4 @@
-"""What a process knows of the launcher that has started it. Needs no torch."""
+"""Read the environment variables that the launcher sets for a process, without torch."""
 
 import os
 import threading
@@ -8,22 +8,22 @@ _POLL_SECONDS = 0.5
 
 
 def is_launched() -> bool:
-    """Whether a launcher has started this process."""
+    """Return whether a launcher started this process."""
     return "TORCHELASTIC_RUN_ID" in os.environ
 
 
 def is_leader() -> bool:
-    """Whether this process is the first of all, which alone writes and reports."""
+    """Return whether this process has rank 0, the only one that writes and reports."""
     return os.environ.get("RANK", "0") == "0"
 
 
 def is_restarted() -> bool:
-    """Whether the launcher has restarted the processes after one was lost."""
+    """Return whether the launcher has restarted the processes after one was lost."""
     return int(os.environ.get("TORCHELASTIC_RESTART_COUNT", "0")) > 0
 
 
 def set_when_launcher_exits(stop: threading.Event) -> None:
-    """Set `stop` once the launcher that started this process is gone."""
+    """Set `stop` once the launcher that started this process has exited."""
 
     def watch(parent: int) -> None:
         while os.getppid() == parent:

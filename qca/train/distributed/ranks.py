@@ -1,8 +1,8 @@
-"""Several processes that train one model: `torchrun` starts them, this lets them agree.
+"""Synchronize several processes that train one model and are started by `torchrun`.
 
-Each makes other samples, then gradients and numbers are averaged once an episode, so that
-all learn the same. What an episode costs in communication is one all-reduce of the
-gradients (NCCL between GPUs, gloo between CPUs).
+Each computes different samples; gradients and metrics are then averaged once per episode, so all
+make the same step. The communication per episode is one all-reduce of the gradients (NCCL between
+GPUs, gloo between CPUs).
 """
 
 # torch's annotations are incomplete.
@@ -19,7 +19,7 @@ from torch import Tensor
 
 from qca.core.errors import LaunchError
 
-# How long one process waits for another: as long as a whole episode may take on a slow CPU.
+# How long a process waits for another: the time of a whole episode on a slow CPU.
 _PATIENCE = timedelta(hours=2)
 _CPU = torch.device("cpu")
 
@@ -27,14 +27,14 @@ _T = TypeVar("_T")
 
 
 class Ranks:
-    """The processes of this training; a training alone is one rank of one."""
+    """The processes of this training; a single process has rank 0 of 1."""
 
     def __init__(self, rank: int = 0, size: int = 1) -> None:
         self.rank = rank
         self.size = size
 
     def is_any(self, value: bool, device: torch.device) -> bool:
-        """Whether `value` is true on any rank; every rank must ask at the same point."""
+        """Return whether `value` is true on any rank; every rank must call it at the same point."""
         if self.size == 1:
             return value
         flag = torch.tensor(float(value), device=device)
@@ -48,7 +48,7 @@ class Ranks:
             return
         with _translate_errors():
             for tensor in tensors:
-                dist.all_reduce(tensor)  # gloo has no average of its own
+                dist.all_reduce(tensor)  # gloo has no average operation
                 tensor.div_(self.size)
 
     def broadcast(self, value: _T) -> _T:
@@ -63,33 +63,33 @@ class Ranks:
 
 @contextmanager
 def _translate_errors() -> Generator[None]:
-    """Raise LaunchError for a backend's error when another process is gone."""
+    """Raise LaunchError for the backend's error when another process is gone."""
     try:
         yield
     except torch.OutOfMemoryError:
         raise
     except RuntimeError as error:
         raise LaunchError(
-            f"another process of this training does not answer: {str(error).splitlines()[0]}",
-            hint="All go on from the last checkpoint when they are started again with --resume.",
+            f"another process of this training is not responding: {str(error).splitlines()[0]}",
+            hint="Start all of them again with --resume to resume from the last checkpoint.",
         ) from None
 
 
 def read_local_rank() -> int:
-    """Return which of this machine's processes this is; 0 alone."""
+    """Return this process's index on its machine; 0 for a single process."""
     return int(os.environ.get("LOCAL_RANK", "0"))
 
 
 @contextmanager
 def join_ranks(device: torch.device) -> Generator[Ranks]:
-    """Meet the other processes, if `torchrun` started this one (it sets WORLD_SIZE)."""
+    """Connect to the other processes, if `torchrun` started this one (it sets WORLD_SIZE)."""
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
         yield Ranks()
         return
     with _translate_errors():
         if device.type == "cuda":
-            # gloo for what is shared, which would otherwise take its size on every GPU.
+            # gloo broadcasts objects on the CPU; with NCCL they would take memory on every GPU.
             dist.init_process_group("cpu:gloo,cuda:nccl", timeout=_PATIENCE, device_id=device)
         else:
             dist.init_process_group("gloo", timeout=_PATIENCE)

@@ -1,10 +1,10 @@
-"""What torch and the C library read from the environment. Needs no torch, must come before it."""
+"""Set the environment variables of torch and the C library; call this before importing torch."""
 
 import os
 
 
 def prepare_environment() -> None:
-    """Set how they wait and allocate; what the person has set stays."""
+    """Set how torch and the C library wait and allocate, unless the user has set it."""
     _keep_user_modules_out()
     _set_passive_waiting()
     _set_growing_segments()
@@ -13,15 +13,15 @@ def prepare_environment() -> None:
 
 
 def _keep_user_modules_out() -> None:
-    """Let no Python that torch starts (launcher, compile workers) import from the user's folder."""
+    """Keep Python processes that torch starts from importing from the user's folder."""
     os.environ["PYTHONSAFEPATH"] = "1"
 
 
 def _set_passive_waiting() -> None:
     """Let OpenMP's threads sleep between two parallel regions instead of spinning.
 
-    A small automaton makes thousands of short parallel regions a second. Where other work
-    shares the cores, spinning threads keep the ones they wait for from running: measured
+    A small automaton runs thousands of short parallel regions per second. If other work shares the
+    cores, spinning threads keep the threads they wait for from running: measured
     at 2 threads on 2 cores under a load of 5, an episode of the profile `cpu` took 13 s
     spinning and 1.1 s sleeping.
     """
@@ -40,17 +40,17 @@ def _set_growing_segments() -> None:
 def _limit_nccl_blocks() -> None:
     """Let NCCL use four of a GPU's multiprocessors at most, and memory for as many.
 
-    There is one all-reduce of the gradients an episode. Measured on two H100 joined by NVLink
-    (NCCL 2.28, torch 2.11), whole model of 20 steps: each GPU holds 368 MiB more than one that
-    trains alone instead of 776, and an episode takes 0.153 s instead of 0.156.
+    The gradients need only one all-reduce per episode. Measured on two H100 joined by NVLink
+    (NCCL 2.28, torch 2.11), full model with 20 steps: each GPU holds 368 MiB more than a GPU that
+    trains alone, instead of 776 MiB, and an episode takes 0.153 s instead of 0.156.
     """
     os.environ.setdefault("NCCL_MAX_CTAS", "4")
 
 
 def _shorten_name_lookups() -> None:
-    """Let the C library give a name up after two seconds instead of ten (resolv.conf(5)).
+    """Let the C library give up a name lookup after two seconds instead of ten (resolv.conf(5)).
 
-    A store that starts anew has no name meanwhile. Measured on Engine 20.10: of a name that is not
-    there, a container in a network without a way out hears after 10 s, and with this after 2.
+    While a store restarts, its name does not resolve. Measured on Engine 20.10: in a container on
+    an isolated network, looking up a missing name fails after 10 s, with this setting after 2.
     """
     os.environ.setdefault("RES_OPTIONS", "timeout:1 attempts:2")
