@@ -1,4 +1,4 @@
-"""What Dragonfly does: start-up rules, flags by release, flag files, and how a service runs it.
+"""Dragonfly's behavior: startup rules, flags by release, flag files, and the services that run it.
 
 May import: `infra.compose_file` and `qca.core`; of infra, nothing else.
 """

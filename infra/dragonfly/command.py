@@ -1,4 +1,4 @@
-"""The command of a service: the program that it starts, and the flags that it gives."""
+"""Parse the command of a service: the program that it starts, and its flags."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from infra.compose_file.model import LocatedValue, Service
 from infra.dragonfly.flag_table import find_type, is_switch
 
-# Programs that pass on what follows them as it is: the image's own, and common wrappers.
+# Programs that run the rest of their command line unchanged: the image's own, and common wrappers.
 _WRAPPERS = frozenset({"dumb-init", "entrypoint.sh", "env", "exec", "tini"})
 
 _FLAG = re.compile(r"--?(?P<name>[A-Za-z_][^=]*)(?:=(?P<value>.*))?", re.DOTALL)
@@ -15,30 +15,30 @@ _FLAG = re.compile(r"--?(?P<name>[A-Za-z_][^=]*)(?:=(?P<value>.*))?", re.DOTALL)
 
 @dataclass(frozen=True)
 class Flag(LocatedValue):
-    """A flag's value, and the words of the command that give it."""
+    """A flag's value, and the words of the command that set it."""
 
     words: tuple[LocatedValue, ...] = ()
-    """`--flag=value`, or `--flag` and `value`; none if `DFLY_<flag>` gives it."""
+    """`--flag=value`, or `--flag` and `value`; empty if `DFLY_<flag>` sets it."""
     lacks_value: bool = False
-    """It is the last word, and its type requires a value."""
+    """Whether it is the last word although its type requires a value."""
 
     @property
     def is_complete(self) -> bool:
-        """Whether the word behind it is not its value."""
+        """Whether the next word is not its value."""
         name = self.words[0].raw.lstrip("-") if self.words else ""
         negated = name.removeprefix("no")
         return len(self.words) > 1 or "=" in name or is_switch(name) or is_switch(negated)
 
 
 def find_program(service: Service) -> str:
-    """Return the program that the command starts; empty if it leaves that to the image."""
+    """Return the program that the command starts; empty if the image determines it."""
     words = skip_wrappers(service.command)
     first = words[0].value if words else "-"
     return "" if first.startswith("-") else first.rpartition("/")[2]
 
 
 def skip_wrappers(command: tuple[LocatedValue, ...]) -> tuple[LocatedValue, ...]:
-    """Return the words behind the programs that only pass them on, and behind their options."""
+    """Return the words after the wrapper programs and their options."""
     start = 0
     for word in command:
         is_option = start > 0 and word.value.startswith("-") and len(word.value) <= len("-x")
@@ -51,14 +51,14 @@ def skip_wrappers(command: tuple[LocatedValue, ...]) -> tuple[LocatedValue, ...]
 def parse_flags(words: Sequence[LocatedValue]) -> Iterator[tuple[str, Flag]]:
     """Yield the flags of a command by name, as Abseil reads them.
 
-    `--flag=value` or `--flag value`; a switch takes no following word and may be `--noflag`.
+    `--flag=value` or `--flag value`; a boolean flag takes no following word, and can be `--noflag`.
     """
     index = 0
     while index < len(words):
         word = words[index]
         index += 1
         if word.value == "--":
-            return  # what follows is no flag
+            return  # the rest are not flags
         match = _FLAG.fullmatch(word.value)
         if match is None:
             continue
@@ -77,11 +77,11 @@ def parse_flags(words: Sequence[LocatedValue]) -> Iterator[tuple[str, Flag]]:
 
 
 def _is_value(name: str, word: LocatedValue) -> bool:
-    """Whether a word is the value of the flag before it: of a known one it is in any case."""
+    """Whether a word is the value of the preceding flag; after a known flag, any word is."""
     return bool(find_type(name)) or not word.value.startswith("-")
 
 
 def _locate_flag(value: str, *words: LocatedValue, lacks_value: bool = False) -> Flag:
-    """Place a flag where its value is written."""
+    """Return a flag with the position of its value."""
     raw, last = " ".join(word.raw for word in words), words[-1]
     return Flag(value, last.line, raw, last.file, last.place, words, lacks_value)

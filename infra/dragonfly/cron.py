@@ -1,12 +1,12 @@
-"""The crontab of --snapshot_cron, by the grammar of croncpp.
+"""Validate the crontab of --snapshot_cron by the grammar of croncpp.
 
-Dragonfly puts a field for the seconds before the five of the crontab and lets croncpp read it:
+Dragonfly prepends a field for the seconds to the crontab's five, and parses it with croncpp:
 https://github.com/mariusbancila/croncpp (`make_cron` with its standard traits).
 """
 
 import re
 
-# Minutes, hours, days of the month, months, days of the week (0 is Sunday; there is no 7).
+# Minutes, hours, days of the month, months, days of the week (0 is Sunday; 7 is invalid).
 _BOUNDS = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 6))
 _DAYS_OF_MONTH, _MONTHS, _DAYS_OF_WEEK = 2, 3, 4
 _MONTH_NAMES = "JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC"
@@ -19,7 +19,7 @@ _NUMBER = re.compile(r"[0-9]{1,3}")
 
 
 def is_crontab(text: str) -> bool:
-    """Whether croncpp reads the text as the five fields of a crontab; blanks alone part them."""
+    """Whether croncpp reads the text as the five fields of a crontab, separated by spaces only."""
     fields = [field for field in text.split(" ") if field]
     if len(fields) != len(_BOUNDS):
         return False
@@ -34,7 +34,7 @@ def _is_field(field: str, position: int) -> bool:
 
 
 def _replace_names(field: str, position: int) -> str:
-    """Write numbers for the names of months and days, of each name the first."""
+    """Replace the names of months and days by numbers: the first occurrence of each name."""
     field = field.upper()
     for number, name in _NAMES.get(position, {}).items():
         field = field.replace(name, str(number), 1)
@@ -55,7 +55,7 @@ def _is_part(part: str, least: int, most: int) -> bool:
 
 
 def convert_save_schedule(schedule: str) -> str:
-    """Return the crontab for an `HH:MM` of save_schedule, `*` for any; empty if it is none."""
+    """Return the crontab for save_schedule's `HH:MM`, with `*` for any; empty if it is invalid."""
     match = re.fullmatch(r"(?P<hour>\*|[0-9]{1,2}):(?P<minute>\*|[0-9]{1,2})", schedule)
     if match is None:
         return ""

@@ -1,6 +1,7 @@
-"""Values over which Dragonfly exits though their type allows them: its own rules.
+"""Dragonfly's own rules, by which it exits because of a value that its type allows.
 
-Each was read in the sources that it names and, but for `unixsocketperm`, seen on v1.40.0.
+Each rule was read in the sources that it cites and, except for `unixsocketperm`, tested with
+v1.40.0.
 """
 
 import posixpath
@@ -12,11 +13,11 @@ from infra.dragonfly.flag_values import parse_boolean, parse_integer
 from infra.dragonfly.releases import Release
 
 Values = Mapping[str, str]
-"""Flags and their values."""
+"""The flags by name, with their values."""
 
 _MOST_DATABASES = 1024  # kMaxDbId
 
-# First release with the rule; a rule that is not listed is as old as its flag.
+# The first release with the rule; other rules are as old as their flags.
 _FILE_NAMES_CHECKED: Release = (1, 9, 0)  # ValidateFilename
 _SAVE_SCHEDULE_REFUSED: Release = (1, 14, 0)  # pull request 2327
 _TLS_NEEDS_AUTHENTICATION: Release = (1, 7, 0)
@@ -30,14 +31,14 @@ _PRINTING_FLAGS = ("help", "helpfull", "helpshort", "helppackage", "version", "o
 
 
 def list_broken_rules(values: Values, release: Release) -> Iterator[tuple[str, str]]:
-    """Yield the flags over which Dragonfly exits by its own rules, and why."""
+    """Yield each flag because of which Dragonfly exits by its own rules, and the reason."""
     for flag, find_reason in _RULES.items():
         if flag in values and (reason := find_reason(values, release)):
             yield flag, reason
 
 
 def _check_file_name(values: Values, release: Release) -> str:
-    """Judge as ValidateFilename of snapshot storage does (server_family.cc calls it)."""
+    """Check dbfilename like the snapshot storage's ValidateFilename (from server_family.cc)."""
     name = values["dbfilename"]
     if release < _FILE_NAMES_CHECKED or not name:
         return ""
@@ -53,7 +54,7 @@ def _check_file_name(values: Values, release: Release) -> str:
             f"write {name.removesuffix(extension)}, or add --nodf_snapshot_format for an .rdb"
         )
     if extension and extension.lower() != ".rdb":
-        return f"dbfilename {name!r} has to end in .rdb, or in nothing, with --nodf_snapshot_format"
+        return f"dbfilename {name!r} needs the extension .rdb or none with --nodf_snapshot_format"
     return ""
 
 
@@ -82,11 +83,11 @@ def _check_port(values: Values, _: Release) -> str:
 
 
 def _check_socket_mode(values: Values, _: Release) -> str:
-    """Judge as dfly_main.cc does, which looks at the mode only if there is a socket."""
+    """Check unixsocketperm like dfly_main.cc, which reads the mode only if there is a socket."""
     mode = values["unixsocketperm"]
     if not mode or not values.get("unixsocket") or _SOCKET_MODE.fullmatch(mode.strip()):
         return ""
-    return f"unixsocketperm {mode!r} is no octal number up to 777"
+    return f"unixsocketperm {mode!r} is not an octal number up to 777"
 
 
 def _check_databases(values: Values, _: Release) -> str:
@@ -97,11 +98,11 @@ def _check_databases(values: Values, _: Release) -> str:
 
 def _check_queue_limit(values: Values, _: Release) -> str:
     is_zero = parse_integer(values["pipeline_queue_limit"]) == 0
-    return "pipeline_queue_limit has to be more than 0" if is_zero else ""
+    return "pipeline_queue_limit must be greater than 0" if is_zero else ""
 
 
 def _require_one_of(flag: str, words: tuple[str, ...]) -> Callable[[Values, Release], str]:
-    """Return the rule that a flag takes these words and no other."""
+    """Return the rule that a flag accepts only these words."""
     choice = " or ".join(word or "nothing" for word in words)
 
     def check(values: Values, _: Release) -> str:
@@ -112,11 +113,11 @@ def _require_one_of(flag: str, words: tuple[str, ...]) -> Callable[[Values, Rele
 
 
 def _reject_printing(flag: str) -> Callable[[Values, Release], str]:
-    """Return the rule that a flag prints something and ends the program."""
+    """Return the rule that a flag prints something and exits."""
 
     def check(values: Values, _: Release) -> str:
         is_on = parse_boolean(values[flag]) is not False
-        return f"with --{flag} it only prints, and does not serve" if is_on else ""
+        return f"with --{flag} it only prints, and exits" if is_on else ""
 
     return check
 

@@ -1,4 +1,4 @@
-"""What is wrong with the flags of a Dragonfly service: names, values, and rules of its own."""
+"""Find the faults in the flags of a Dragonfly service: names, values, and Dragonfly's own rules."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from infra.dragonfly.flag_values import describe_legal_values
 from infra.dragonfly.given_flags import GivenFlags
 from infra.dragonfly.releases import Release, is_read
 
-# What to write for a flag that was renamed. Its values stayed the same.
+# The new names of renamed flags, whose values did not change.
 _SUCCESSORS: Mapping[str, str] = {
     "PASSWORD": "requirepass",  # as in DFLY_PASSWORD
     "default_lua_config": "default_lua_flags",
@@ -26,21 +26,21 @@ _SUCCESSORS: Mapping[str, str] = {
     "proactor_irq_cpus": "proactor_tail_cpus",
 }
 
-# Abseil's flags that print something are no variables (measured: DFLY_help).
+# Abseil's flags that print something cannot be set by variables (measured: DFLY_help).
 _NO_VARIABLES = frozenset({"help", "helpfull", "helpmatch", "helpon", "helpshort", "version"})
 
 
 class Effect(Enum):
-    """What comes of a fault."""
+    """The consequence of a fault."""
 
     EXITS = auto()
     IGNORED = auto()
-    """A retired flag: Dragonfly says so in its log and starts."""
+    """A retired flag: Dragonfly logs a notice and starts."""
     UNCERTAIN = auto()
 
 
 class FaultKind(Enum):
-    """What a fault is about."""
+    """The part of a flag that is wrong."""
 
     NAME = auto()
     VALUE = auto()
@@ -50,7 +50,7 @@ class FaultKind(Enum):
 
 @dataclass(frozen=True)
 class FlagFault:
-    """A flag that Dragonfly does not take as it is given."""
+    """A flag that Dragonfly does not accept as it is set."""
 
     flag: str
     given: Flag
@@ -58,15 +58,15 @@ class FlagFault:
     effect: Effect
     standing: Standing = Standing.PRESENT
     reason: str = ""
-    """What is wrong with the value; for a name, `standing` says it."""
+    """The reason for which the value is wrong; for a name, `standing` has it."""
     instead: str = ""
-    """The flag of this release to write for the name; empty if none is known."""
+    """The flag of this release to use instead of the name; empty if none is known."""
     is_sure: bool = False
-    """`instead` is the same name spelled right or its successor, not only a similar one."""
+    """Whether `instead` is the correct spelling or the successor, and not only similar."""
 
 
 def find_flag_faults(given: GivenFlags, release: Release) -> tuple[FlagFault, ...]:
-    """Return the faults of the flags, in the order in which they are given."""
+    """Return the faults of the flags, in the order of the flags."""
     return (
         *_check_flags(given, release),
         *_check_hidden_variables(given, release),
@@ -86,7 +86,7 @@ def _check_flags(given: GivenFlags, release: Release) -> Iterator[FlagFault]:
 
 
 def _check_hidden_variables(given: GivenFlags, release: Release) -> Iterator[FlagFault]:
-    """Yield the variables over which it exits though the command line gives the same flag."""
+    """Yield the variables because of which it exits even if the command line overrides them."""
     for name, flag in given.variables.items():
         standing = find_standing(name, release)
         is_hidden = flag is not given.flags.get(name)
@@ -95,7 +95,7 @@ def _check_hidden_variables(given: GivenFlags, release: Release) -> Iterator[Fla
 
 
 def _is_malformed(name: str, flag: Flag) -> bool:
-    """Whether no release can have a flag or variable of that name."""
+    """Whether the name is not valid for a flag or variable in any release."""
     is_variable = not flag.words
     word = name.replace("_", "")
     is_plain = word.isascii() and word.isalnum() and word == word.lower()
@@ -105,7 +105,7 @@ def _is_malformed(name: str, flag: Flag) -> bool:
 
 def _report_name(name: str, flag: Flag, standing: Standing, release: Release) -> FlagFault:
     effects = {Standing.UNCERTAIN: Effect.UNCERTAIN}
-    if flag.words:  # for variables Dragonfly goes by GetAllFlags, which leaves retired flags out
+    if flag.words:  # for variables, Dragonfly uses GetAllFlags, which omits retired flags
         effects[Standing.RETIRED] = Effect.IGNORED
     effect = effects.get(standing, Effect.EXITS)
     instead = _find_substitute(name, release) if effect is not Effect.IGNORED else ""
@@ -115,7 +115,7 @@ def _report_name(name: str, flag: Flag, standing: Standing, release: Release) ->
 
 
 def _find_substitute(name: str, release: Release) -> str:
-    """Return an existing flag for one that does not exist: its successor, or the most similar."""
+    """Return the replacement for a flag that does not exist: its successor, or the most similar."""
     successor = _SUCCESSORS.get(name)
     if successor and find_standing(successor, release) is Standing.PRESENT:
         return successor
@@ -126,11 +126,11 @@ def _describe_value(name: str, flag: Flag, release: Release) -> str:
     if flag.lacks_value:
         return "a value is missing"
     legal = describe_legal_values(find_type(name), flag.value, release)
-    return f"the value has to be {legal}" if legal else ""
+    return f"the value must be {legal}" if legal else ""
 
 
 def _check_rules(given: GivenFlags, release: Release) -> Iterator[FlagFault]:
-    """Yield what Dragonfly's own rules say, as far as no file that was not read may change it."""
+    """Yield violations of Dragonfly's own rules, unless an unread flag file may change them."""
     values = {name: flag.value for name, flag in given.flags.items()}
     effect = Effect.EXITS if is_read(release) else Effect.UNCERTAIN
     for name, reason in list_broken_rules(values, release):
@@ -145,7 +145,7 @@ def _check_files(given: GivenFlags) -> Iterator[FlagFault]:
 
 
 def is_accepted(name: str, value: str, others: Mapping[str, Flag], release: Release) -> bool:
-    """Whether the release accepts `--name=value` beside the other flags of a service."""
+    """Whether the release accepts `--name=value` together with a service's other flags."""
     flag = Flag(value, 1, value, words=())
     given = GivenFlags(flags={**others, name: flag}, settled={*others, name})
     faults = find_flag_faults(given, release)

@@ -1,7 +1,7 @@
-"""Dragonfly's flag files, where they are mounted from the folder of the Compose file.
+"""Read Dragonfly's flag files, if they are mounted from the folder of the Compose file.
 
-They are looked for when all files are merged: one names it, another may mount it. Their lines lie
-among the sources of the Compose file once `read_flag_files` has read them.
+They are read after the Compose files are merged, since one may name a flag file and another mount
+it. `read_flag_files` adds their lines to the sources of the Compose file.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,11 +13,11 @@ from infra.dragonfly.command import parse_flags, skip_wrappers
 
 
 def read_flag_files(file: ComposeFile) -> ComposeFile:
-    """Return the file with the flag files that its services name among its sources.
+    """Return the file with its services' flag files added to its sources.
 
-    One that lies out of the project folder, or inside the container, is not read.
+    A flag file outside of the project folder or inside the container is not read.
     """
-    from infra.compose_file.load import read_project_file  # brings the YAML parser
+    from infra.compose_file.load import read_project_file  # imports the YAML parser
 
     sources, missing = dict(file.sources), set(file.missing)
     for service in file.services:
@@ -36,18 +36,18 @@ def read_flag_files(file: ComposeFile) -> ComposeFile:
 
 
 def list_flag_files(words: Sequence[LocatedValue]) -> list[str]:
-    """Return the paths in the container of the flag files that these words name."""
+    """Return the container paths of the flag files in these words."""
     values = (flag.value for name, flag in parse_flags(words) if name == "flagfile")
     return [path for value in values for path in split_list(value)]
 
 
 def split_list(value: str) -> list[str]:
-    """Return the items of a flag that takes a list."""
+    """Return the items of a list flag."""
     return [item for item in value.split(",") if item]
 
 
 def find_host_path(service: Service, files: Mapping[str, str], name: str) -> str | None:
-    """Return the path on the host of a file in the container; None if none is mounted there.
+    """Return the host path of a file in the container; None if it is not mounted from the host.
 
     `files` are the paths of the top-level secrets and configs (`ComposeFile.files`).
     """
@@ -65,7 +65,7 @@ def find_host_path(service: Service, files: Mapping[str, str], name: str) -> str
 
 
 def parse_flag_file(path: str, lines: Sequence[str]) -> tuple[LocatedValue, ...]:
-    """Return the lines of a flag file that are no comments; each has to be one flag."""
+    """Return the lines of a flag file except comments; each must be one flag."""
     return tuple(_locate_lines(path, lines))
 
 

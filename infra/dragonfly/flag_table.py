@@ -1,4 +1,4 @@
-"""Dragonfly's flags by release: type, since when, retired or absent from which release on."""
+"""Dragonfly's flags by release: their type, and when each was added, retired and removed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,15 +12,15 @@ from qca.core.versions import parse_version
 
 _FLAG_TABLE = Path(__file__).parents[1] / "data" / "dragonfly-flags.txt"
 
-# The table begins with it. What it has is taken for that of the releases before, of which only
-# a few flags are known.
+# The first release of the table. Earlier releases, of which only a few flags are known, are assumed
+# to have the same flags.
 _OLDEST_READ: Release = (1, 0, 0)
 
-# The main branch of August 2026 came after the newest release that was read.
+# The main branch of August 2026 is newer than the newest release that was read.
 _MAIN: Release = (1, 41, 0)
 _NEVER: Release = (999, 0, 0)
 
-# As like as names must be for the one to be proposed for the other.
+# The minimum similarity of a name that is suggested instead of another.
 _LIKENESS = 0.8
 
 
@@ -29,25 +29,25 @@ class Standing(Enum):
 
     PRESENT = auto()
     RETIRED = auto()
-    """It is accepted and ignored, with a notice in the log."""
+    """The release accepts and ignores it, with a notice in the log."""
     ABSENT = auto()
-    """Another release has it; this one exits."""
+    """Only other releases have it; this one exits."""
     UNKNOWN = auto()
-    """No release has it: each exits."""
+    """No release has it; every release exits."""
     UNCERTAIN = auto()
     """It is unknown whether this release has it."""
 
 
 @dataclass(frozen=True)
 class FlagHistory:
-    """A flag through the releases."""
+    """The history of a flag."""
 
     type: str
     since: Release
     retired: Release = _NEVER
     absent: Release = _NEVER
     gap: tuple[Release, Release] | None = None
-    """The first and the last release of those in between that lack it."""
+    """The first and the last release of a gap in which it was missing."""
     unread: Release = _NEVER
 
     def judge(self, release: Release) -> Standing:
@@ -62,7 +62,7 @@ class FlagHistory:
 
 @cache
 def read_flag_table() -> Mapping[str, FlagHistory]:
-    """Return every flag that is known, by its name."""
+    """Return all known flags by name."""
     lines = _FLAG_TABLE.read_text("utf-8").splitlines()
     return dict(_parse_line(line) for line in lines if not line.startswith("#"))
 
@@ -94,7 +94,7 @@ def find_standing(flag: str, release: Release) -> Standing:
 
 
 def _judge_unread_release(history: FlagHistory | None, release: Release) -> Standing:
-    """Judge by what the release pages name; what they do not name stays as it was."""
+    """Return the standing by the release pages; flags that they don't mention are unchanged."""
     if history is None:
         return Standing.UNCERTAIN
     if NEWEST_READ < history.absent <= release:
@@ -110,18 +110,18 @@ def _judge_early_release(history: FlagHistory | None, release: Release) -> Stand
 
 
 def find_type(flag: str) -> str:
-    """Return the type of a flag's value; empty for a flag that is not known."""
+    """Return the type of a flag's value; empty for an unknown flag."""
     history = read_flag_table().get(flag)
     return history.type if history else ""
 
 
 def is_switch(flag: str) -> bool:
-    """Whether the flag is true or false, and so takes no word after it."""
+    """Whether the flag is boolean, and so takes no following word."""
     return find_type(flag) == "bool"
 
 
 def find_nearest_flag(flag: str, release: Release) -> str:
-    """Return the flag of that release that is most like a name; empty if none is."""
+    """Return the flag of that release that is most similar to a name; empty if none is."""
     existing = [
         name for name in read_flag_table() if find_standing(name, release) is Standing.PRESENT
     ]

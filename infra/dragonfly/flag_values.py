@@ -1,7 +1,7 @@
-"""Values that a flag can have by its type, as Abseil parses them.
+"""Validate the values of flags by their type, as Abseil parses them.
 
 https://github.com/abseil/abseil-cpp/blob/master/absl/flags/marshalling.cc; Dragonfly's own types
-by their `AbslParseFlag` in its sources.
+are parsed by `AbslParseFlag` in its sources.
 """
 
 import re
@@ -17,7 +17,7 @@ _INTEGER = re.compile(r"(?P<sign>[+-]?)(?:0[xX](?P<hex>[0-9a-fA-F]+)|(?P<decimal
 _FLOAT = re.compile(
     r"[+-]?(?:(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:e[+-]?[0-9]+)?|inf(?:inity)?|nan)", re.IGNORECASE
 )
-# -1 is any port that is free (dfly_main.cc).
+# -1 means any free port (dfly_main.cc).
 _RANGES: Mapping[str, range] = {
     "int32": range(-(2**31), 2**31),
     "uint16": range(2**16),
@@ -33,18 +33,18 @@ _COMPRESSIONS = frozenset(
 )
 _LEAST_TIERED_SIZE = 64  # AtLeast64 (tiered_storage.cc)
 
-# Before it, an illegal crontab was a warning in the log (dragonfly pull request 2101).
+# Earlier releases only log a warning about an invalid crontab (dragonfly pull request 2101).
 _CRONTAB_REFUSED: Release = (1, 12, 0)
 
 
 def parse_boolean(text: str) -> bool | None:
-    """Return what Abseil reads as true or false; None for anything else."""
+    """Return the boolean that Abseil reads; None for any other text."""
     word = text.strip().lower()
     return True if word in _TRUE else False if word in _FALSE else None
 
 
 def parse_integer(text: str) -> int | None:
-    """Return the number that Abseil reads: with blanks around it, a sign, or hexadecimal."""
+    """Return the integer that Abseil reads, with spaces around it, a sign, or in hexadecimal."""
     match = _INTEGER.fullmatch(text.strip())
     if match is None or len(text) > _MOST_DIGITS:
         return None
@@ -53,7 +53,7 @@ def parse_integer(text: str) -> int | None:
 
 
 def _is_address(text: str) -> bool:
-    """Whether `--replicaof` reads a host and a port; an empty text is no master (ReplicaOfFlag)."""
+    """Whether `--replicaof` accepts the address; an empty text means no master (ReplicaOfFlag)."""
     host, colon, port = text.rpartition(":")
     if not text:
         return True
@@ -75,7 +75,7 @@ def _is_tiered_size(text: str) -> bool:
 
 
 def describe_legal_values(kind: str, value: str, release: Release) -> str:
-    """Return what a value of that type has to be; empty if the value is one."""
+    """Return the requirement of the type that the value does not meet; empty if it meets it."""
     if kind in _RANGES:
         return _describe_range(kind) if not _is_in_range(kind, value) else ""
     describe = _DESCRIPTIONS.get(kind)
@@ -88,7 +88,7 @@ def describe_legal_values(kind: str, value: str, release: Release) -> str:
 def _is_in_range(kind: str, value: str) -> bool:
     number = parse_integer(value)
     is_signed = kind in ("int32", "port")
-    if number is None:  # to which a range would compare each of its numbers
+    if number is None:  # `in` would compare None with each number of a range
         return False
     return number in _RANGES[kind] and (is_signed or "-" not in value)
 
@@ -96,7 +96,7 @@ def _is_in_range(kind: str, value: str) -> bool:
 def _describe_range(kind: str) -> str:
     if kind in ("port", "uint16"):
         return "a whole number up to 65535"
-    return "a whole number" if kind == "int32" else "a whole number that is not negative"
+    return "a whole number" if kind == "int32" else "a non-negative whole number"
 
 
 _DESCRIPTIONS: Mapping[str, tuple[Callable[[str, Release], bool], str]] = {

@@ -1,4 +1,4 @@
-"""The flags that a service gives, in the order in which Dragonfly reads them."""
+"""Collect the flags that a service sets, in the order in which Dragonfly reads them."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -12,46 +12,46 @@ _PREFIX = "DFLY_"
 _ABSEIL_PREFIX = "FLAGS_"
 
 VARIABLES_READ: Release = (1, 11, 0)
-"""First release that reads DFLY_ variables; those before take DFLY_PASSWORD alone."""
+"""The first release that reads DFLY_ variables; earlier ones read only DFLY_PASSWORD."""
 OLD_PASSWORD = "PASSWORD"
-"""What follows DFLY_ in that variable."""
+"""The part of that variable's name after DFLY_."""
 
-# A variable with the prefix that is no flag's, and yet taken.
+# A variable that starts with the prefix and is accepted although it does not set a flag.
 _NO_FLAG = "DEV_ENV"
 
-# Flag files that name one another twice over would take for ever.
+# Reading flag files that include each other repeatedly would take forever.
 _MOST_FILES = 60
 
 
 @dataclass
 class GivenFlags:
-    """What is known of the flags once variables, command and flag files are read."""
+    """The flags after reading the variables, the command and the flag files."""
 
     flags: dict[str, Flag] = field(default_factory=dict[str, Flag])
-    """By name without dashes, in their order; the command line wins over `DFLY_*`."""
+    """The flags by name without dashes, in order; the command line overrides `DFLY_*`."""
     settled: set[str] = field(default_factory=set[str])
-    """Flags that no file comes after that was not read."""
+    """The flags that are not followed by an unread flag file."""
     variables: dict[str, Flag] = field(default_factory=dict[str, Flag])
-    """Those of `DFLY_*`, also where the command line wins over them."""
+    """The flags from `DFLY_*`, even if the command line overrides them."""
     unread_flag_file: Flag | None = None
-    """The last that names a file of further flags which was not read."""
+    """The last flag that names an unread flag file."""
     undefined_ok: set[str] = field(default_factory=set[str])
-    """Names that Abseil passes over where no such flag exists (--undefok)."""
+    """Names that Abseil ignores if the flag does not exist (--undefok)."""
     faults: list[tuple[str, Flag, str]] = field(default_factory=list[tuple[str, Flag, str]])
-    """Flags over whose files or variables Dragonfly exits, and why."""
+    """The flags with a faulty file or variable, for which Dragonfly exits, and the reasons."""
 
     files: int = 0
-    """How many flag files have been read, each as often as it is named."""
+    """The number of flag files that were read, counting repetitions."""
 
     def add(self, name: str, flag: Flag) -> None:
-        """Take a flag; it counts where it was given last."""
+        """Add a flag; its last occurrence applies."""
         self.flags.pop(name, None)
         self.flags[name] = flag
         self.settled.add(name)
 
 
 def read_given_flags(file: ComposeFile, service: Service, release: Release) -> GivenFlags:
-    """Return the flags that a service of `file` gives to that release of Dragonfly."""
+    """Return the flags that a service of `file` passes to that release of Dragonfly."""
     given = GivenFlags()
     for name, text in service.environment.items():
         flag = name.removeprefix(_PREFIX)
@@ -69,7 +69,7 @@ def _read_words(
     words: Sequence[LocatedValue],
     trail: tuple[str, ...],
 ) -> None:
-    """Read the words of a command or the lines of a flag file; `trail` are the files around it."""
+    """Read the words of a command or the lines of a flag file; `trail` has the including files."""
     for name, flag in parse_flags(words):
         given.add(name, flag)
         if name == "flagfile":
@@ -105,12 +105,12 @@ def _read_file(
     for word in words:
         if not word.value.startswith("-"):
             line = Flag(word.value, word.line, word.raw, word.file, word.place, (word,))
-            given.faults.append(("flagfile", line, "a line of the flag file is no flag"))
+            given.faults.append(("flagfile", line, "a line of the flag file is not a flag"))
     _read_words(given, file, service, words, (*trail, path))
 
 
 def _read_variables(given: GivenFlags, service: Service, name: str, flag: Flag) -> None:
-    """Take flags from `FLAGS_<flag>`; --fromenv requires each to be there."""
+    """Read flags from `FLAGS_<flag>`; --fromenv requires each variable to exist."""
     for wanted in split_list(flag.value):
         text = service.environment.get(_ABSEIL_PREFIX + wanted)
         if text is not None:

@@ -1,4 +1,4 @@
-"""Dragonfly's releases: which one an image names, and how much is known of it."""
+"""Dragonfly's releases: which one an image contains, and how much is known about it."""
 
 from qca.core.versions import parse_version
 
@@ -8,14 +8,14 @@ NEWEST_READ: Release = (1, 40, 1)
 """The newest release whose sources were read."""
 
 LATEST: Release = (2, 1, 0)
-"""What the tag `latest` named in November 2026; of 2.x only the release pages are known."""
+"""The release of the tag `latest` in November 2026; only the release pages of 2.x are known."""
 
 _NEW_LICENSE: Release = (2, 1, 0)
 """https://www.dragonflydb.io/docs/managing-dragonfly/upgrading: 2.0 still has the BSL."""
 
 
 def parse_release(image: str) -> Release:
-    """Return the release that an image's tag names (`v2.1` is 2.1.0); else the latest."""
+    """Return the release in an image's tag (`v2.1` is 2.1.0), or else the latest."""
     tag = image.partition("@")[0].rpartition("/")[2].partition(":")[2]
     numbers = parse_version(tag)
     if len(numbers) < len(("major", "minor")):
@@ -25,17 +25,17 @@ def parse_release(image: str) -> Release:
 
 
 def is_read(release: Release) -> bool:
-    """Whether a release's rules are known from its sources, and not only from its page."""
+    """Whether a release's rules are known from its sources instead of only from its page."""
     return release <= NEWEST_READ
 
 
 def format_release(release: Release) -> str:
-    """Return a release as its tag is written: `v1.40.1`."""
+    """Return a release in the format of its tag: `v1.40.1`."""
     return "v" + ".".join(map(str, release))
 
 
 def describe_license(release: Release) -> str:
-    """Return what a user of that release should know of its license; empty if it is the BSL."""
+    """Return a note on that release's license; empty if it is the BSL."""
     if release < _NEW_LICENSE:
         return ""
     return (

@@ -1,4 +1,4 @@
-"""A service of a compose file that runs Dragonfly: recognised, and its settings read."""
+"""Recognize the services of a Compose file that run Dragonfly, and read their settings."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -11,28 +11,28 @@ from infra.dragonfly.releases import Release, parse_release
 
 _SHELLS = frozenset({"ash", "bash", "busybox", "dash", "ksh", "sh", "zsh"})
 
-# Servers that other images run and Dragonfly's has not: it is Ubuntu with redis-tools.
+# Servers in other images that are not in Dragonfly's, which is Ubuntu with redis-tools.
 _OTHER_SERVERS = frozenset({"keydb-server", "memcached", "redis-server", "valkey-server"})
 
 
 @dataclass(frozen=True)
 class Dragonfly:
-    """How a compose file starts Dragonfly."""
+    """The settings with which a Compose file starts Dragonfly."""
 
     service: Service
     release: Release
     flags: Mapping[str, Flag]
-    """By name without dashes, in their order; the command line wins over `DFLY_*`."""
+    """The flags by name without dashes, in order; the command line overrides `DFLY_*`."""
     settled_flags: frozenset[str]
-    """Those that no flag file comes after that was not read."""
+    """The flags that are not followed by an unread flag file."""
     unread_flag_file: Flag | None
-    """Names a file of further flags that was not read: it lies inside the container, say."""
+    """The flag that names an unread flag file, for example one inside the container."""
     faults: tuple[FlagFault, ...]
-    """What is wrong with the flags; none if another program may change them."""
+    """The faults of the flags; empty if another program may change the flags."""
 
     @property
     def other_program(self) -> str:
-        """What is started in place of Dragonfly, and may start that as it likes."""
+        """The program that is started instead of Dragonfly, and may start it with other flags."""
         program = find_program(self.service)
         if program in _SHELLS:
             return "a shell"
@@ -48,12 +48,12 @@ class Dragonfly:
 
     @property
     def fatal_flags(self) -> tuple[str, ...]:
-        """The flags over which it exits: unknown, illegal or against a rule of its own."""
+        """The flags because of which it exits: unknown, invalid, or violating its own rules."""
         return self._list_flags(Effect.EXITS)
 
     @property
     def uncertain_flags(self) -> tuple[str, ...]:
-        """The flags over which it may exit; whether it does cannot be determined."""
+        """The flags for which it cannot be determined whether Dragonfly exits."""
         return self._list_flags(Effect.UNCERTAIN)
 
     def _list_flags(self, effect: Effect) -> tuple[str, ...]:
@@ -61,13 +61,13 @@ class Dragonfly:
 
 
 def is_dragonfly(service: Service) -> bool:
-    """Whether the service's image or command is Dragonfly's; its name means nothing."""
+    """Whether the service's image or command is Dragonfly's; its name does not matter."""
     image = service.image.value if service.image else ""
     return is_dragonfly_image(image) or find_program(service) == "dragonfly"
 
 
 def is_dragonfly_image(image: str) -> bool:
-    """Whether an image is Dragonfly by its name."""
+    """Whether an image's name is that of Dragonfly."""
     return _is_official_image(image) or _split_image(image)[1] == "dragonfly"
 
 
@@ -78,18 +78,18 @@ def _is_official_image(image: str) -> bool:
 
 
 def _split_image(image: str) -> tuple[str, str]:
-    """Return an image's path and name, without tag and digest."""
+    """Return the path and the name of an image, without its tag and digest."""
     path, _, last = image.partition("@")[0].rpartition("/")
     return path, last.partition(":")[0]
 
 
 def read_dragonfly(file: ComposeFile, service: Service) -> Dragonfly:
-    """Return the settings that a service of `file` gives to Dragonfly."""
+    """Return the settings with which a service of `file` starts Dragonfly."""
     release = parse_release(service.image.value if service.image else "")
     given = read_given_flags(file, service, release)
     dragonfly = Dragonfly(
         service, release, given.flags, frozenset(given.settled), given.unread_flag_file, ()
     )
     if dragonfly.other_program:
-        return dragonfly  # the flags may be the other program's
+        return dragonfly  # the flags may belong to the other program
     return replace(dragonfly, faults=find_flag_faults(given, release))

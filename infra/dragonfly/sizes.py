@@ -1,6 +1,6 @@
-"""Sizes of memory as Dragonfly reads and prints them.
+"""Parse and format memory sizes as Dragonfly does.
 
-Read from romange/helio `strings/human_readable.cc` and held to what v1.40.0 did with such values.
+The rules were read from romange/helio `strings/human_readable.cc` and compared with v1.40.0.
 """
 
 import re
@@ -9,11 +9,11 @@ from infra.dragonfly.releases import NEWEST_READ, Release
 from qca.core.units import KIB, MIB
 
 STRICT_SIZES: Release = (1, 36, 0)
-"""First release that rejects what follows a size's unit."""
+"""The first release that rejects text after a size's unit."""
 
-# As C's strtod: blanks before it, a sign, decimal or hexadecimal.
+# Like C's strtod: leading spaces, a sign, decimal or hexadecimal.
 _NUMBER = r"\s*\+?(?P<number>0[xX][0-9a-fA-F]+|(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?)"
-# Only a lowercase i is read; a B stands for itself and may be doubled.
+# Only a lowercase i is accepted; a B means itself and may be doubled.
 _STRICT_SIZE = re.compile(rf"{_NUMBER}(?:[bB]|(?P<unit>[kKmMgGtTpPeE])i?)?[bB]?", re.ASCII)
 _LAX_SIZE = re.compile(rf"{_NUMBER}(?:(?P<unit>[kKmMgGtTpPeEbB]).*)?", re.ASCII)
 _POWERS = {"": 0, "b": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5, "e": 6}
@@ -21,7 +21,7 @@ _MOST = 2**63
 
 
 def read_size(text: str, release: Release = NEWEST_READ) -> int | None:
-    """Return the bytes that Dragonfly reads in `text`; None if it refuses to read it."""
+    """Return the bytes that Dragonfly reads from `text`; None if it rejects it."""
     pattern = _STRICT_SIZE if release >= STRICT_SIZES else _LAX_SIZE
     match = pattern.fullmatch(text)
     if match is None:
@@ -33,7 +33,7 @@ def read_size(text: str, release: Release = NEWEST_READ) -> int | None:
 
 
 def format_human_readable(size: int) -> str:
-    """Return a size as Dragonfly's log prints it: ``4.00GiB``, ``512.0KiB``."""
+    """Return a size in the format of Dragonfly's log: ``4.00GiB``, ``512.0KiB``."""
     if size < KIB:
         return f"{size}B"
     if size < MIB:

@@ -140,7 +140,7 @@ def _assess_hook(engine: Engine, gpu: GpuDriver, hook: str) -> GpuAccess:
 
 
 def _assess_snap(engine: Engine, gpu: GpuDriver) -> GpuAccess:
-    """Assess the snap's engine, which sees only its own toolkit, set up if it finds a driver.
+    """Assess the snap's engine, which uses only its own toolkit if it finds a driver.
 
     https://github.com/canonical/docker-snap#nvidia-support and its issue 357
     """

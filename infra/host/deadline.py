@@ -29,7 +29,7 @@ class Output:
 
     @property
     def error_line(self) -> str:
-        """The line with the error: the first, or the last of a Python traceback."""
+        """The output line with the error: the first one, or the last of a Python traceback."""
         lines = [line.strip() for line in f"{self.stderr}\n{self.stdout}".splitlines()]
         telling = [line for line in lines if line and not line.startswith("WARNING: ")]
         if self.stderr.startswith("Traceback "):
@@ -96,7 +96,7 @@ class Deadline:
         return Output(code, stdout.decode(errors="replace"), stderr.decode(errors="replace"))
 
     def timeout_error(self, what: str) -> ProbeTimeoutError:
-        """Return the error for a `what` that did not answer in time."""
+        """Return the error that `what` did not answer in time."""
         return ProbeTimeoutError(f"{what} did not answer within {self.seconds:g} s")
 
     def _start(

@@ -14,7 +14,7 @@ class ProbeTimeoutError(ProbeError):
 
 
 def describe_error(error: BaseException) -> str:
-    """Return an error's message on one line, with its class unless the system's text says it."""
+    """Return an error's message on one line; system errors without their class."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror
     name, text = type(error).__name__, " ".join(str(error).split())

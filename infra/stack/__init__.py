@@ -1,5 +1,5 @@
-"""The stack that trains: its plan, its documents, the files they are written to, its launch.
+"""The training stack: its plan, its documents and files, and its launch.
 
-May import: the facts of `infra.host` and where its engine is, `infra.dragonfly`, and of qca only
-`core` and the closed form of `memory`; nothing of `infra.doctor`.
+May import: the facts of `infra.host` and the address of its engine, `infra.dragonfly`, and of qca
+only `core` and the closed form of `memory`; nothing of `infra.doctor`.
 """

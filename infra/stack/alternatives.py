@@ -1,4 +1,4 @@
-"""Other ways to run the planned training on its GPU: what each takes of memory and of time."""
+"""Other ways to run the planned training on its GPU, with the memory and time that each needs."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -23,22 +23,23 @@ class Alternative:
     recompute: ResolvedRecompute
     segment: int
     total_bytes: int
-    """Predicted peak and context."""
+    """The predicted peak and the context."""
     fits: bool | None
     time_ratio: float
-    """Its time relative to the planned way's."""
+    """Its time, relative to that of the planned way."""
     drift: float
-    """Error of the gradient relative to fp32."""
+    """The error of the gradient, relative to fp32."""
     is_measured: bool
-    """Whether its precision was measured on this machine, and so time and drift rest on that."""
+    """Whether the time and the drift are based on measurements of this precision on this
+    machine."""
     is_planned: bool = False
 
 
 def list_alternatives(facts: HostFacts, config: Config, plan: StackPlan) -> list[Alternative]:
-    """Return the planned way and the best in each other precision, the fastest first.
+    """Return the planned way and the best one in each other precision, fastest first.
 
-    Besides those it is the planned precision with one step's graph, which needs less memory. Empty
-    without a GPU.
+    The list also has the planned precision with one step's graph, which needs less memory. It is
+    empty without a GPU.
     """
     gpu = find_fullest_gpu(find_gpus(facts, plan.runtime.value, config.stack.gpus))
     if gpu is None or plan.trainer.device.value != "cuda":
@@ -67,7 +68,7 @@ def _list_ways(
 
 
 def _describe(choice: Choice, timings: Sequence[StepTiming]) -> Alternative:
-    """Return the chosen way, its cost in place of the ratio to the planned way's."""
+    """Return the chosen way, with its absolute cost as `time_ratio`."""
     cost = estimate_step_cost(
         choice.recompute, choice.precision, choice.segment, device="cuda", timings=timings
     )

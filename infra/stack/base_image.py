@@ -1,17 +1,17 @@
-"""The image that the trainer image is built on."""
+"""Choose the base image of the trainer image."""
 
 from infra.stack.decision import GIVEN, Decision
 
-# Python with wheels of our own choice of torch; a tenth of a CUDA image's size.
+# Python, to which pip adds torch for the CPU; a tenth of the size of a CUDA image.
 CPU_BASE_IMAGE = "python:3.13-slim"
-# Without it pip takes torch from PyPI, which on Linux means a CUDA build of gigabytes.
+# Without this index, pip installs torch from PyPI, which on Linux is a CUDA build of gigabytes.
 CPU_TORCH_INDEX = "https://download.pytorch.org/whl/cpu"
 # The tag that PyTorch publishes for the torch release in pyproject.toml.
 CUDA_BASE_IMAGE = "pytorch/pytorch:2.13.0-cuda13.0-cudnn9-runtime"
 
 
 def decide_base_image(given: str | None, device: str) -> Decision[str]:
-    """Return the image to build on, for a training on `device`."""
+    """Return the base image for a training on `device`."""
     if given:
         return Decision(given, GIVEN)
     if device == "cuda":

@@ -1,4 +1,4 @@
-"""YAML for people: what a program wrote, with a reason above the lines that have one."""
+"""Write generated YAML with comments that explain its values."""
 
 # ruamel.yaml's annotations are incomplete.
 # pyright: reportUnknownMemberType=false
@@ -15,13 +15,13 @@ from qca.core.json_object import is_array, is_object
 _WIDTH = 92
 
 Path = tuple[str | int, ...]
-"""Where a value stands in a document: keys and indices from the top."""
+"""The path of a value in a document: keys and indices from the top."""
 
 
 def dump_commented_yaml(content: Mapping[str, Any], comments: Mapping[Path, str]) -> str:
-    """Return `content` as YAML, each comment above the key or item at its path."""
+    """Return `content` as YAML, with each comment above the key or item at its path."""
     yaml = YAML()
-    yaml.width = 4096  # a folded string is the same string, but it cannot be searched for
+    yaml.width = 4096  # a folded string cannot be found by a text search
     yaml.indent(mapping=2, sequence=4, offset=2)
     out = io.StringIO()
     yaml.dump(_add_comments(content, comments, ()), out)
@@ -29,7 +29,7 @@ def dump_commented_yaml(content: Mapping[str, Any], comments: Mapping[Path, str]
 
 
 def format_head_comment(text: str) -> str:
-    """Return `text` as the comment at the head of a file."""
+    """Return `text` as the comment at the top of a file."""
     return "".join(f"# {line}".rstrip() + "\n" for line in text.splitlines())
 
 
@@ -62,5 +62,5 @@ def _add_comment_before(
 
 
 def _wrap(text: str, width: int) -> list[str]:
-    """Return the lines of a text; a name such as `low-memory` stays whole."""
+    """Return the lines of a wrapped text; a name such as `low-memory` is not split."""
     return textwrap.wrap(text, width, break_on_hyphens=False, break_long_words=False)

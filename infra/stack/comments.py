@@ -1,4 +1,4 @@
-"""The comments above the commands of store and trainer, whoever runs the containers."""
+"""The comments on the commands of the store and the trainer, for Compose and Kubernetes."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,24 +8,24 @@ from qca.core.units import format_size
 
 
 def comment_store(plan: StackPlan, path: Path, command: Sequence[str]) -> dict[Path, str]:
-    """Return the comments on the words of the store's command, the list at `path`."""
+    """Return the comments on the words of the store's command, which is the list at `path`."""
     reasons = {
         "--proactor_threads": plan.dragonfly.proactor_threads.because,
         "--maxmemory": plan.dragonfly.maxmemory_bytes.because,
         "--force_epoll": "fast enough for a metrics store; io_uring needs `ulimits: memlock: -1`, "
-        "which rootless and restricted engines refuse, and Docker's own seccomp profile blocks "
-        "it since Engine 25",
+        "which rootless and restricted engines refuse, and Docker's default seccomp profile has "
+        "blocked it since Engine 25",
         "--dbfilename": "no snapshots: the run folder holds every metric, and an empty store is "
-        "filled again (empty turns them off: Dragonfly pull request 1117)",
-        "--version_check": "no daily call home",
-        "--flagfile": "holds --requirepass, which no command line and no look at the container "
-        "then shows",
+        "refilled from it (an empty name turns them off: Dragonfly pull request 1117)",
+        "--version_check": "no daily request to the vendor",
+        "--flagfile": "contains --requirepass, which keeps it off command lines and out of "
+        "`docker inspect`",
     }
     return _comment_flags(path, command, reasons)
 
 
 def comment_trainer(plan: StackPlan, path: Path, command: Sequence[str]) -> dict[Path, str]:
-    """Return the comments on the trainer's command, the list at `path`, and on its words."""
+    """Return the comments on the trainer's command, which is the list at `path`, and its words."""
     trainer = plan.trainer
     reasons = {
         "--profile": trainer.profile.because,
@@ -55,6 +55,6 @@ def _describe_memory(plan: StackPlan) -> str:
 def _comment_flags(
     path: Path, command: Sequence[str], reasons: Mapping[str, str]
 ) -> dict[Path, str]:
-    """Return the comment on each word of `command` that is one of the flags with a reason."""
+    """Return a comment for each word of `command` that is a flag with a reason."""
     flags = [(index, word.partition("=")[0]) for index, word in enumerate(command)]
     return {(*path, index): reasons[flag] for index, flag in flags if flag in reasons}

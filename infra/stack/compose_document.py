@@ -1,8 +1,9 @@
 """The Compose document of a plan: a pure function from StackPlan to a dict.
 
-One document for every Compose V2: no `version` (obsolete since V2.25) and no `gpus` (V2.30 and
-newer), the GPU by `deploy.resources.reservations.devices`.
-Hardened by default: ordinary user, read-only root, no capabilities, limits on all that grows.
+The document works with every Compose V2: it has no `version` (obsolete since V2.25) and no `gpus`
+(V2.30 and newer), but requests the GPU by `deploy.resources.reservations.devices`. The containers
+are hardened by default: an ordinary user, a read-only root, no capabilities, and limits on
+everything that grows.
 """
 
 from typing import Any
@@ -17,35 +18,35 @@ SECRETS = "/run/secrets"
 STORE_FLAGS = f"{SECRETS}/store_flags"
 RUNS = "/runs"
 
-# What a person running the file by hand has to provide; the file's header says how.
+# The variables that a user who runs the file by hand must set, as the file's header explains.
 USER = "${QCA_UID:?see the head of this file}:${QCA_GID:?see the head of this file}"
 TRAINER_IMAGE = "${QCA_TRAINER_IMAGE:?see the head of this file}"
 STORE_FLAGS_FILE = "${QCA_STORE_FLAGS:?see the head of this file}"
 RUN_FOLDER = "${QCA_RUN_FOLDER:?see the head of this file}"
 
-# A finished or stopped trainer has a checkpoint to write: 335 MiB with AdamW's moments,
-# well under a minute on a slow disk.
+# A finished or stopped trainer writes a checkpoint: 335 MiB with AdamW's moments, which takes well
+# under a minute on a slow disk.
 TRAINER_STOP_SECONDS = 60
 STORE_STOP_SECONDS = 10
 
-# Scratch folders live in memory and count towards the container's limit.
+# Scratch folders are in memory and count towards the container's limit.
 _SCRATCH = "{}:size=64m,mode=1777"
 # Triton compiles kernels into the home folder and loads them from there. Docker mounts a tmpfs with
 # `noexec` by default, and from such a folder no library can be loaded.
 _EXECUTABLE = ",exec"
 
-# Python, torch's worker threads and the health check stay far below; a fork bomb does not.
+# Python, torch's worker threads and the health check need far fewer; a fork bomb needs more.
 PIDS_LIMIT = 512
 
-# NCCL's buffers between the GPUs of one machine; Docker's own 64 MiB are too few
-# (NCCL user guide, "Troubleshooting", "Sharing Data").
+# NCCL's buffers between the GPUs of a machine need more than Docker's default of 64 MiB (NCCL user
+# guide, "Troubleshooting", "Sharing Data").
 SHARED_MEMORY = "1g"
 
 
 def build_compose_document(plan: StackPlan, storage: RunStorage) -> dict[str, Any]:
-    """Return the Compose document that runs `plan` with its run in `storage`."""
+    """Return the Compose document that runs `plan` and keeps the run in `storage`."""
     services = {"store": _build_store(plan, storage), "trainer": _build_trainer(plan, storage)}
-    if storage.is_remapped:  # else no user in the container could open the user's files
+    if storage.is_remapped:  # otherwise no user in the container could open the user's files
         services = {name: {**one, "userns_mode": "host"} for name, one in services.items()}
     return {
         "services": services,
@@ -55,12 +56,13 @@ def build_compose_document(plan: StackPlan, storage: RunStorage) -> dict[str, An
 
 
 def _build_files(plan: StackPlan, storage: RunStorage) -> dict[str, Any]:
-    """Return the password's file, or the volumes of an engine that has no files of this machine."""
+    """Return the password file, or the volumes for an engine without this machine's files."""
     if storage.volume is None:
         return {"secrets": {"store_flags": {"file": STORE_FLAGS_FILE}}}
     is_own = storage.volume == name_volume(plan.project)
     runs = {} if is_own else {"name": storage.volume, "external": True}
-    # Not a secret with content: Compose copies one into the container, whose root is read-only.
+    # A secret with `content` would not work: Compose copies it into the container, whose root is
+    # read-only.
     secret = {"name": name_secret_volume(plan.project), "external": True}
     return {"volumes": {"runs": runs, "secret": secret}}
 
@@ -84,10 +86,11 @@ def _build_store(plan: StackPlan, storage: RunStorage) -> dict[str, Any]:
 
 
 def build_store_command(plan: StackPlan, flags_file: str) -> list[str]:
-    """Return what the store's container is given to run; its password is in `flags_file`."""
+    """Return the command of the store's container; the password is in `flags_file`."""
     dragonfly = plan.dragonfly
     return [
-        # The distroless image's entrypoint is the program itself, the other's runs its arguments.
+        # The entrypoint of the distroless image is the program itself; that of the other image runs
+        # its arguments.
         *([] if is_distroless(dragonfly.image) else ["dragonfly"]),
         "--logtostderr",
         f"--proactor_threads={dragonfly.proactor_threads.value}",
@@ -101,20 +104,20 @@ def build_store_command(plan: StackPlan, flags_file: str) -> list[str]:
 
 
 def is_distroless(image: str) -> bool:
-    """Whether it is Dragonfly's image without a shell (from v1.38, by its tag)."""
+    """Whether it is Dragonfly's image without a shell (since v1.38, by its tag)."""
     _, _, name = image.partition("@")[0].rpartition("/")
     return "distroless" in name.partition(":")[2]
 
 
 def _build_store_healthcheck(image: str) -> dict[str, Any]:
-    # The image's own check looks only at nc's exit status, so that an answer such as NOAUTH
-    # or LOADING counts as healthy. The password goes by the environment of that one command.
+    # The image's own check tests only nc's exit status, so an answer such as NOAUTH or LOADING
+    # counts as healthy. The password is passed in the environment of only that command.
     ask = (
         f"REDISCLI_AUTH=$$(sed -n 's/^--requirepass=//p' {STORE_FLAGS}) "
         f"redis-cli -p {STORE_PORT} ping | grep -qx PONG"
     )
     test = ["CMD-SHELL", ask]
-    if is_distroless(image):  # it has this program and no shell
+    if is_distroless(image):  # this program is in the image, a shell is not
         test = ["CMD", "/usr/local/bin/httpcheck", f"http://localhost:{STORE_PORT}/healthz"]
     return {
         "test": test,
@@ -158,7 +161,7 @@ def _build_trainer(plan: StackPlan, storage: RunStorage) -> dict[str, Any]:
 
 
 def _build_mounts(storage: RunStorage, *mounts: dict[str, Any]) -> dict[str, Any]:
-    """Return a service's mounts, the password's file among them."""
+    """Return a service's mounts, including the password file."""
     if storage.volume is None:
         return {**({"volumes": list(mounts)} if mounts else {}), "secrets": ["store_flags"]}
     secret = {"type": "volume", "source": "secret", "target": SECRETS, "read_only": True}
@@ -168,7 +171,7 @@ def _build_mounts(storage: RunStorage, *mounts: dict[str, Any]) -> dict[str, Any
 def _build_run_mount(run: str, storage: RunStorage) -> dict[str, Any]:
     if storage.volume is not None:
         return {"type": "volume", "source": "runs", "target": RUNS}
-    # A folder that Docker makes would be root's, and no trainer could write there.
+    # A folder that Docker creates would belong to root, and the trainer could not write to it.
     bind: dict[str, Any] = {"create_host_path": False}
     if storage.has_selinux:
         bind["selinux"] = "z"
@@ -176,7 +179,7 @@ def _build_run_mount(run: str, storage: RunStorage) -> dict[str, Any]:
 
 
 def _build_trainer_network(plan: StackPlan) -> dict[str, Any]:
-    # Trainers of several machines talk through ports that are chosen as they start.
+    # Trainers on several machines communicate through ports that they choose at startup.
     return {"network_mode": "host"} if plan.trainer.nnodes.value > 1 else {"networks": ["internal"]}
 
 
@@ -187,12 +190,12 @@ def _build_store_url(plan: StackPlan) -> str:
 
 
 def _find_published_port(plan: StackPlan) -> int | None:
-    """Return the store's port on 127.0.0.1; a trainer in the host's network needs one."""
+    """Return the store's port on 127.0.0.1, which a trainer in the host's network needs."""
     return plan.store_port.value or (STORE_PORT if plan.trainer.nnodes.value > 1 else None)
 
 
 def build_trainer_command(plan: StackPlan, store_url: str, flags_file: str) -> list[str]:
-    """Return the words after `qca` that train in a container."""
+    """Return the arguments of `qca` for training in a container."""
     return [
         "train",
         *format_train_flags(plan.train),
@@ -205,7 +208,7 @@ def build_trainer_command(plan: StackPlan, store_url: str, flags_file: str) -> l
 
 
 def build_distributed_flags(trainer: TrainerPlan) -> list[str]:
-    """Return the flags of `qca train` for several GPUs and machines; none for one of each."""
+    """Return the flags of `qca train` for several GPUs or machines; none for a single GPU."""
     gpus, nnodes = trainer.gpus.value, trainer.nnodes.value
     flags = [f"--processes={gpus}"] if gpus > 1 else []
     if nnodes > 1:

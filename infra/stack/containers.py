@@ -1,4 +1,4 @@
-"""The stack's containers as the engine has them: which there are, and in what state."""
+"""List the stack's containers and their states."""
 
 # docker-py has no annotations.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
@@ -12,14 +12,15 @@ from infra.stack.docker_client import connect_engine
 
 POLL_SECONDS = 0.5
 
-# What Compose calls its own; `docker compose run` makes containers that are no part of the stack.
+# Compose's labels; containers of `docker compose run` are not part of the stack.
 PROJECT_LABEL = "com.docker.compose.project"
 SERVICE_LABEL = "com.docker.compose.service"
 VOLUME_LABEL = "com.docker.compose.volume"
 RUNS_ROLE, SECRET_ROLE = "runs", "secret"
-# On volumes that qca has made itself: an application may have one that Compose labels alike.
+# The label of volumes that qca itself created: Compose's labels could also be another
+# application's.
 MADE_LABEL = "qca.volume"
-"""What the label of a volume with a store's password says; one with runs says `runs`."""
+"""The value of that label for a volume with a store's password; for one with runs it is `runs`."""
 _STACK_LABELS = ("com.docker.compose.oneoff=False", SERVICE_LABEL)
 
 Health = Literal["healthy", "waiting", "done", "failed"]
@@ -27,15 +28,15 @@ Health = Literal["healthy", "waiting", "done", "failed"]
 
 @dataclass(frozen=True, kw_only=True)
 class Container:
-    """One of the stack's containers, at one moment."""
+    """The state of one of the stack's containers."""
 
     id: str
     service: str
     status: str
-    """The engine's word: `created`, `running`, `restarting`, `exited`, `dead`, ..."""
+    """The engine's status: `created`, `running`, `restarting`, `exited`, `dead`, ..."""
     exit_code: int
     oom_killed: bool
-    """Whether the kernel killed it over its memory limit."""
+    """Whether the kernel killed it for exceeding its memory limit."""
     started_at: datetime
     health: str | None
     """`starting`, `healthy` or `unhealthy`, by its last check; None without checks."""
@@ -44,7 +45,7 @@ class Container:
 
 
 def list_containers(project: str) -> dict[str, Container]:
-    """Return a stack's containers by service, stopped ones too.
+    """Return a stack's containers by service, including stopped ones.
 
     Raises:
         LaunchError: the engine does not answer.
@@ -55,7 +56,7 @@ def list_containers(project: str) -> dict[str, Container]:
 
 
 def health_of(container: Container) -> Health:
-    """Return what a container's state and health come to."""
+    """Return a container's overall health from its state and its health check."""
     if container.status == "exited":
         return "done" if container.exit_code == 0 else "failed"
     if container.health == "unhealthy" or container.status == "dead":
@@ -69,7 +70,7 @@ def describe_services(project: str) -> list[dict[str, Any]]:
         {
             "name": name,
             "state": container.status,
-            # The engine keeps the last health of what no longer runs.
+            # The engine keeps the last health of a container that no longer runs.
             "health": container.health if container.status == "running" else None,
             "exit_code": container.exit_code if container.status == "exited" else None,
         }
@@ -78,7 +79,7 @@ def describe_services(project: str) -> list[dict[str, Any]]:
 
 
 def _inspect_containers(labels: list[str]) -> Iterator[Container]:
-    """Yield the containers with these labels, without those that are removed meanwhile."""
+    """Yield the containers with these labels, except those that are removed meanwhile."""
     from docker.errors import NotFound
 
     with connect_engine() as engine:
@@ -90,7 +91,7 @@ def _inspect_containers(labels: list[str]) -> Iterator[Container]:
 
 
 def parse_container(document: dict[str, Any]) -> Container:
-    """Return the container in the engine's answer to `/containers/ID/json`."""
+    """Parse the engine's answer to `/containers/ID/json`."""
     state = document["State"]
     health: dict[str, Any] = state.get("Health") or {}
     checks: list[dict[str, Any]] = health.get("Log") or []

@@ -1,4 +1,4 @@
-"""A planned value with the reason for it, and a plan taken apart into values and reasons."""
+"""Planned values with their reasons, and functions that separate the two."""
 
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any, Generic, NoReturn, TypeVar, cast
@@ -10,18 +10,18 @@ T_co = TypeVar("T_co", covariant=True)
 
 @dataclass(frozen=True)
 class Decision(Generic[T_co]):
-    """A value that the plan decided on, and why."""
+    """A value that the plan chose, with the reason."""
 
     value: T_co
     because: str
 
     def __bool__(self) -> NoReturn:
-        """Refuse to be a condition: a Decision for False or None would count as true."""
+        """Raise TypeError, because a Decision with False or None would count as true."""
         raise TypeError("a Decision is neither true nor false; its value may be")
 
 
 def strip_reasons(plan: Any) -> Any:
-    """Return `plan`, a dataclass, as nested dicts; each Decision becomes its bare value."""
+    """Return the dataclass `plan` as nested dicts, with each Decision replaced by its value."""
     if isinstance(plan, Decision):
         return cast("Decision[Any]", plan).value
     if is_dataclass(plan):
@@ -30,7 +30,7 @@ def strip_reasons(plan: Any) -> Any:
 
 
 def list_decisions(plan: Any, prefix: str = "") -> dict[str, Decision[Any]]:
-    """Return every Decision in `plan`, a dataclass, by its path: `dragonfly.maxmemory_bytes`."""
+    """Return every Decision in the dataclass `plan` by its path: `dragonfly.maxmemory_bytes`."""
     decisions: dict[str, Decision[Any]] = {}
     for field in fields(plan):
         path, value = f"{prefix}{field.name}", getattr(plan, field.name)

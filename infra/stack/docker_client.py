@@ -1,7 +1,7 @@
-"""How the stack talks to Docker: the engine's API, `docker compose`, and errors in Docker's words.
+"""Connect to Docker: the engine's API, `docker compose`, and Docker's error messages.
 
-Questions to the engine go through the Docker SDK; what Compose or the `docker` program has to do
-goes through them. Both libraries take half a second to import, so the first use does it.
+The engine is queried through the Docker SDK; Compose and the `docker` program run through
+python-on-whales. Each library takes half a second to import, so it is imported at its first use.
 """
 
 import contextlib
@@ -27,16 +27,16 @@ if TYPE_CHECKING:
     from python_on_whales.exceptions import DockerException
 
 _HINT = "`qca doctor` examines Docker and Compose."
-_SSH_HINT = "`docker version` goes the same way: through ssh, and `docker` on that machine."
+_SSH_HINT = "`docker version` uses the same connection: ssh, and `docker` on that machine."
 
 # An engine on a busy laptop answers within a second.
 _ENGINE_SECONDS = 30
-# A registry that is asked for sizes before a download of gigabytes may take this long.
+# A registry may take this long to answer about sizes before a download of gigabytes.
 _COMMAND_SECONDS = 15.0
 
 
 def make_stack_client(state: StateDir, project: str) -> "DockerClient":
-    """Return a client for the stack that `qca up` has just written into this state folder."""
+    """Return a client for the stack that `qca up` has just written to this state folder."""
     from python_on_whales import DockerClient
 
     return DockerClient(
@@ -47,10 +47,11 @@ def make_stack_client(state: StateDir, project: str) -> "DockerClient":
 
 
 def make_project_client(project: str) -> "DockerClient":
-    """Return a client that knows a stack by its name alone, to look at what runs.
+    """Return a client that knows only a stack's project name, to inspect its containers.
 
-    No Compose file is read for it: one in a state folder that came with a clone could include
-    another machine's. Compose reads an `.env` in the project's directory, hence the root's.
+    It reads no Compose file, since one in a state folder from a clone could include files of
+    another machine. Compose reads `.env` from the project directory, hence the root as the
+    directory.
     """
     from python_on_whales import DockerClient
 
@@ -61,10 +62,10 @@ def make_project_client(project: str) -> "DockerClient":
 def connect_engine() -> Generator["APIClient"]:
     """Connect the SDK to the engine that the `docker` program would use.
 
-    The SDK's own `from_env` knows DOCKER_HOST but no contexts, hence the host's endpoint.
+    The SDK's own `from_env` knows DOCKER_HOST but no contexts, hence `infra.host`'s endpoint.
 
     Raises:
-        LaunchError: there is none, or it does not answer, or it refuses what it is asked.
+        LaunchError: there is no engine, it does not answer, or it refuses a request.
 
     """
     from docker.errors import DockerException as SdkError
@@ -84,12 +85,12 @@ def connect_engine() -> Generator["APIClient"]:
 
 
 def preload_sdk() -> None:
-    """Import the SDK in the background, while the host is examined by other programs."""
+    """Import the SDK in the background, while the probes wait for other programs."""
     threading.Thread(target=_import_sdk, name="docker", daemon=True).start()
 
 
 def _import_sdk() -> None:
-    with contextlib.suppress(ImportError):  # the first use says so
+    with contextlib.suppress(ImportError):  # the first use reports the error
         import_module("docker")
 
 
@@ -102,13 +103,13 @@ def _find_home() -> Path:
 
 
 def _open_client(endpoint: Endpoint) -> "APIClient":
-    """Return a client that speaks the engine's own version of the API."""
+    """Return a client that uses the engine's own API version."""
     return _make_client(endpoint, _ask_api_version(endpoint))
 
 
 @functools.cache
 def _ask_api_version(endpoint: Endpoint) -> str:
-    """Return the version of the API that the engine speaks; a failure is not remembered."""
+    """Return the engine's API version; a failure is not cached."""
     from docker.constants import DEFAULT_DOCKER_API_VERSION
 
     with (
@@ -123,11 +124,11 @@ def _make_client(endpoint: Endpoint, version: str) -> "APIClient":
     from docker import APIClient
 
     tls = _build_tls_config(endpoint.tls) if endpoint.tls else False
-    # The system's ssh knows ~/.ssh/config and its agent, as `docker` does.
+    # Like `docker`, use the system's ssh, which knows ~/.ssh/config and the ssh-agent.
     client = APIClient(
         endpoint.host, version=version, timeout=_ENGINE_SECONDS, tls=tls, use_ssh_client=True
     )
-    # REQUESTS_CA_BUNDLE would win over the endpoint's own certificates.
+    # REQUESTS_CA_BUNDLE would override the endpoint's own certificates.
     client.trust_env = False
     return client
 
@@ -144,7 +145,7 @@ def _build_tls_config(tls: Tls) -> "TLSConfig":
 
 
 def _describe_sdk_error(error: BaseException) -> str:
-    """Return the engine's words, or the system's where the engine was not reached."""
+    """Return the engine's message, or the system's if the engine was not reached."""
     from docker.errors import APIError
 
     if isinstance(error, APIError) and error.explanation:
@@ -178,7 +179,7 @@ def run_docker(*arguments: str) -> str | None:
 
 @contextlib.contextmanager
 def translate_errors(hint: str = _HINT) -> Generator[None]:
-    """Raise what Docker refuses as a LaunchError in Docker's own words, with `hint`."""
+    """Raise Docker's errors as LaunchError, with Docker's own message and `hint`."""
     from python_on_whales.exceptions import DockerException
 
     try:
@@ -188,10 +189,10 @@ def translate_errors(hint: str = _HINT) -> Generator[None]:
 
 
 def error_text(error: "DockerException") -> str:
-    """Return what docker wrote to its error stream, or the error itself.
+    """Return what docker wrote to stderr, or the error itself.
 
-    Without the Compose plugin docker takes `compose` for an unknown word and complains of the
-    first flag after it, which does not name the cause.
+    Without the Compose plugin, docker takes `compose` for an unknown argument and complains about
+    the first flag after it, which does not reveal the cause.
     """
     text = (error.stderr or str(error)).strip()
     if "compose" in error.docker_command and "Run 'docker --help'" in text:

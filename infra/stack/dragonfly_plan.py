@@ -1,4 +1,4 @@
-"""How many threads and how much memory Dragonfly gets on this host."""
+"""Plan the number of threads and the memory of Dragonfly on this host."""
 
 import math
 from dataclasses import dataclass
@@ -9,16 +9,16 @@ from infra.stack.decision import GIVEN, Decision
 from qca.core.config import StackConfig
 from qca.core.units import MIB, format_count, format_exact_size, format_size
 
-# The metrics of one trainer are a few kilobytes a second; four threads are ample.
+# The metrics of one trainer are a few kilobytes per second; four threads are ample.
 DEFAULT_THREADS = 4
 
-# A store beside a training takes at most a quarter of the host.
+# A store next to a training uses at most a quarter of the host's memory.
 HOST_SHARE = 4
 
 
 @dataclass(frozen=True)
 class DragonflyPlan:
-    """How the store is started."""
+    """The settings of the store."""
 
     image: str
     proactor_threads: Decision[int]
@@ -27,10 +27,10 @@ class DragonflyPlan:
 
 
 def plan_dragonfly(facts: HostFacts, config: StackConfig) -> DragonflyPlan:
-    """Size Dragonfly: given numbers are kept, the rest follows from the host.
+    """Size Dragonfly: configured numbers are kept, and the others are derived from the host.
 
-    A small host gets fewer threads, never a refusal. The doctor (QCA301, QCA302) judges numbers
-    that were given.
+    A small host gets fewer threads and is never refused. The doctor checks the configured numbers
+    (QCA301, QCA302).
     """
     memory = find_usable_memory(facts)
     threads = _decide_threads(facts, config, memory)
@@ -54,7 +54,7 @@ def compute_container_limit(maxmemory: int) -> int:
 
 
 def count_usable_cpus(facts: HostFacts) -> int | None:
-    """Return the threads that a container may use, of the engine's machine and of this host."""
+    """Return the CPUs that a container may use on the engine's machine and on this host."""
     cpu, docker = known_or_none(facts.cpu), known_or_none(facts.docker)
     counts = [cpu.usable] if cpu else []
     if isinstance(docker, Engine):
@@ -63,10 +63,10 @@ def count_usable_cpus(facts: HostFacts) -> int | None:
 
 
 def find_usable_memory(facts: HostFacts) -> int | None:
-    """Return the bytes that containers can share: Docker Desktop's virtual machine has fewer."""
+    """Return the bytes that containers can share; Docker Desktop's virtual machine has fewer."""
     memory, docker = known_or_none(facts.memory), known_or_none(facts.docker)
     sizes = [memory.usable] if memory else []
-    if isinstance(docker, Engine) and docker.memory:  # 0 if the engine does not tell
+    if isinstance(docker, Engine) and docker.memory:  # 0 if the engine does not report it
         sizes.append(docker.memory)
     return min(sizes, default=None)
 
@@ -76,15 +76,15 @@ def _decide_threads(facts: HostFacts, config: StackConfig, memory: int | None) -
         return Decision(config.proactor_threads, GIVEN)
     cpus = count_usable_cpus(facts)
     if cpus is None:
-        return Decision(1, "the smallest number that works, as the CPUs could not be seen")
+        return Decision(1, "the smallest number that works, because the number of CPUs is unknown")
     room = config.maxmemory or (memory or 0) // HOST_SHARE
     affordable = max(1, room // BYTES_PER_THREAD)
     threads = min(cpus, DEFAULT_THREADS, affordable)
     because = f"the smaller of {format_count(cpus, 'usable CPU')} and {DEFAULT_THREADS}"
     if threads < min(cpus, DEFAULT_THREADS):
-        what = "maxmemory as given" if config.maxmemory else "a quarter of the host's memory"
+        what = "the configured maxmemory" if config.maxmemory else "a quarter of the host's memory"
         because += f", lowered to what {what} ({format_size(room)}) holds at 256 MiB per thread"
-    because += "; by default Dragonfly starts one thread for every CPU that it sees"
+    because += "; by default Dragonfly starts one thread for every CPU that it finds"
     return Decision(threads, because)
 
 
@@ -97,10 +97,10 @@ def _decide_maxmemory(config: StackConfig, threads: int, memory: int | None) -> 
         f"256 MiB for {whom} ({format_exact_size(needed)}); with less, Dragonfly refuses to start"
     )
     if memory is None:
-        because += ". The host's memory could not be seen"
+        because += ". The host's memory is unknown"
     elif needed > memory // HOST_SHARE:
         because += (
-            f". That exceeds a quarter of the host's {format_size(memory)}, but no less will do"
+            f". That exceeds a quarter of the host's {format_size(memory)}, but Dragonfly needs it"
         )
     else:
         because += f". That is within a quarter of the host's {format_size(memory)}"

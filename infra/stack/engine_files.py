@@ -1,6 +1,6 @@
-"""What the engine has of files: this machine's folders, and named volumes with runs.
+"""Inspect the files that the engine can access: folders of this machine, and named volumes.
 
-Asked through containers that are created and never started: nothing of ours runs for it.
+This uses containers that are created but never started.
 """
 
 # docker-py has no annotations.
@@ -33,12 +33,12 @@ _TARGET = "/runs"
 
 
 def has_files_of(folder: Path, image: str, project: str) -> bool:
-    """Whether the engine has `folder` as it is here, judged by a folder in it with a random name.
+    """Whether the engine can access `folder` of this machine, tested with a randomly named folder.
 
-    Its address says little: a socket may lead to another machine, and TCP to this one.
+    Its address does not determine that: a socket may lead to another machine, and TCP to this one.
 
     Raises:
-        LaunchError: the engine does not answer, or has no such image.
+        LaunchError: the engine does not answer, or does not have the image.
 
     """
     from docker.errors import APIError
@@ -68,17 +68,17 @@ def has_volume(volume: str) -> bool:
 
 
 def ensure_volume(volume: str, project: str, role: str) -> None:
-    """Make a project's volume, unless it is there, labeled as Compose would; `role` is its key."""
+    """Create a project's volume with Compose's labels, unless it exists; `role` is its key."""
     labels = {PROJECT_LABEL: project, VOLUME_LABEL: role, MADE_LABEL: role}
     with connect_engine() as engine:
         engine.create_volume(volume, labels=labels)
 
 
 def put_secret(file: Path, project: str, image: str, owner: tuple[int, int]) -> None:
-    """Copy the store's password file into the project's volume for it, readable by `owner` alone.
+    """Copy the store's password file into its volume of the project, readable only by `owner`.
 
     Raises:
-        LaunchError: the engine does not answer, or has no such image.
+        LaunchError: the engine does not answer, or does not have the image.
 
     """
     volume = name_secret_volume(project)
@@ -90,7 +90,7 @@ def put_secret(file: Path, project: str, image: str, owner: tuple[int, int]) -> 
 
 
 def pack_secret(file: Path, owner: tuple[int, int]) -> bytes:
-    """Return a tar archive of the store's password file, which nobody but `owner` can read."""
+    """Return a tar archive of the store's password file, which only `owner` can read."""
     content = file.read_bytes()
     described = tarfile.TarInfo(PurePath(STORE_FLAGS).name)
     described.size, described.mode = len(content), 0o400
@@ -119,9 +119,9 @@ def measure_run(project: str, run: str) -> int | None:
 
 @contextlib.contextmanager
 def open_run(volume: str, run: str, project: str) -> Generator[Iterable[bytes] | None]:
-    """Yield the tar archive of a run in a volume, whether its trainer runs or not.
+    """Yield the tar archive of a run in a volume; its trainer need not be running.
 
-    None if the volume has no such run, or there is no such volume.
+    Yields None if the volume does not contain the run or does not exist.
 
     Raises:
         LaunchError: the engine does not answer.
@@ -147,7 +147,7 @@ def open_run(volume: str, run: str, project: str) -> Generator[Iterable[bytes] |
 
 @contextlib.contextmanager
 def _import_empty_image(engine: "APIClient") -> Generator[str]:
-    """Yield an image without files, so that none has to be there."""
+    """Yield an image without files, so that the engine needs no other image."""
     archive = io.BytesIO()
     with tarfile.open(fileobj=archive, mode="w"):
         pass
@@ -163,11 +163,11 @@ def _import_empty_image(engine: "APIClient") -> Generator[str]:
 def _create_container(
     engine: "APIClient", image: str, mount: dict[str, Any], project: str
 ) -> Generator[str]:
-    """Yield a container of the project, so that `qca down` removes what a killed program leaves."""
+    """Yield a container, labeled so that `qca down` removes it if this program is killed."""
     config = engine.create_host_config(mounts=[mount], network_mode="none")
     labels = {PROJECT_LABEL: project}
     container = engine.create_container(image, ["-"], host_config=config, labels=labels)["Id"]
     try:
         yield container
     finally:
-        engine.remove_container(container, v=True)  # with the volumes that its image declares
+        engine.remove_container(container, v=True)  # including the volumes that its image declares

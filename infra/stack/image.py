@@ -1,4 +1,4 @@
-"""The trainer image: its build context, its name, and what it will download."""
+"""Build the trainer image: its context, its name, and the size of its downloads."""
 
 # docker-py has no annotations.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
@@ -23,14 +23,14 @@ from infra.stack.process import run_streaming
 from qca.core.errors import LaunchError
 from qca.core.units import format_size
 
-# What Dockerfile.cuda copies, beside the two packages.
+# The files that Dockerfile.cuda copies, besides the two packages.
 _FILES = ("Dockerfile.cuda", "pyproject.toml", "README.md", "LICENSE")
 _PACKAGES = ("qca", "infra")
 _REPOSITORY = "qca-trainer"
-# Whose image it is: a project's next one takes its place.
+# The label with the image's project, whose next image replaces it.
 PROJECT_LABEL = "qca.project"
 
-# What registries call the machines that Python names like this.
+# The names that registries use for Python's machine types.
 _ARCHITECTURES = {"x86_64": "amd64", "AMD64": "amd64", "aarch64": "arm64"}
 
 # Layers in the reply of `docker manifest inspect --verbose`, by kind of manifest.
@@ -38,7 +38,7 @@ _MANIFESTS = ("OCIManifest", "SchemaV2Manifest")
 
 
 def list_context() -> dict[str, Path]:
-    """Return the files of the build context by their names there, from a wheel or a checkout."""
+    """Return the files of the build context by their names in it, from a wheel or a checkout."""
     packages = {name: Path(str(files(name))) for name in _PACKAGES}
     checkout = packages["qca"].parent
     installed = packages["infra"] / "data" / "image"
@@ -53,16 +53,16 @@ def list_context() -> dict[str, Path]:
 
 
 def make_context(folder: Path, ca_bundle: Path | None) -> None:
-    """Fill `folder` with what the image is built from."""
+    """Write the build context of the image to `folder`."""
     for name, file in list_context().items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         shutil.copyfile(file, folder / name)
-    if ca_bundle is not None:  # needed to build, absent from the image
+    if ca_bundle is not None:  # needed for the build, but not in the image
         shutil.copyfile(ca_bundle, folder / "ca-bundle.crt")
 
 
 def compute_image_name(context: Mapping[str, Path], arguments: Mapping[str, str]) -> str:
-    """Return a name that changes with whatever the image is built from."""
+    """Return a name that changes with the context and arguments of the image."""
     digest = hashlib.sha256(json.dumps(dict(arguments), sort_keys=True).encode())
     for name, file in sorted(context.items()):
         digest.update(name.encode() + b"\0")
@@ -77,11 +77,11 @@ def ensure_trainer_image(
     say: Callable[[str], None],
     tick: Callable[[str], None],
 ) -> str:
-    """Build the trainer image unless it is there; return its name.
+    """Build the trainer image unless it exists; return its name.
 
     Raises:
-        LaunchError: the build failed (the message holds the end of its output), or the engine
-            does not answer.
+        LaunchError: the build failed (the message has the end of its output), or the engine does
+        not answer.
 
     """
     base_image = plan.trainer.base_image.value
@@ -98,10 +98,10 @@ def ensure_trainer_image(
 
 
 def ensure_pulled(image: str, *, say: Callable[[str], None], tick: Callable[[str], None]) -> None:
-    """Pull `image` unless it is there.
+    """Pull `image` unless the engine has it.
 
     Raises:
-        LaunchError: it cannot be pulled; the message holds what docker said.
+        LaunchError: the image cannot be pulled; with docker's message.
 
     """
     if has_image(image):
@@ -110,15 +110,15 @@ def ensure_pulled(image: str, *, say: Callable[[str], None], tick: Callable[[str
     run_streaming(
         ["docker", "pull", image],
         tick=tick,
-        hint="Check the name and the network; stack.store_image in qca.toml takes another image.",
+        hint="Check the name and the network; stack.store_image in qca.toml selects another image.",
     )
 
 
 def pin_digest(image: str) -> str:
-    """Return `image` with the digest under which its registry has it, where the engine knows that.
+    """Return `image` with its digest in the registry, if the engine knows it.
 
-    An engine knows the digest of what it pulled or pushed, and none of what was built or
-    loaded here; then the name stays as it is.
+    An engine knows the digests of images that it pulled or pushed, but not of those that were built
+    or loaded; their names are returned unchanged.
     """
     if "@" in image:
         return image
@@ -136,7 +136,7 @@ def has_image(image: str) -> bool:
 
 
 def find_trainer_image(project: str) -> str | None:
-    """Return the trainer image that was built last for a project; None if there is none."""
+    """Return the latest trainer image of a project; None if there is none."""
     with connect_engine() as engine:
         found = engine.images(filters={"label": f"{PROJECT_LABEL}={project}"})
     newest_first = sorted(found, key=itemgetter("Created"), reverse=True)
@@ -145,13 +145,13 @@ def find_trainer_image(project: str) -> str | None:
 
 
 def find_image_size(image: str) -> int | None:
-    """Return the bytes that an image takes on the engine; None if it does not have it."""
+    """Return the size of an image on the engine, in bytes; None if it does not have the image."""
     details = _inspect_image(image)
     return None if details is None else int(details["Size"])
 
 
 def _inspect_image(image: str) -> dict[str, Any] | None:
-    """Return what the engine knows of an image; None if it does not have it."""
+    """Return the engine's description of an image; None if it does not have the image."""
     from docker.errors import NotFound
 
     with connect_engine() as engine:
@@ -164,7 +164,7 @@ def _inspect_image(image: str) -> dict[str, Any] | None:
 def _announce_download(image: str, say: Callable[[str], None]) -> None:
     if not has_image(image):
         size = fetch_download_size(image)
-        size_text = "its registry did not tell the size" if size is None else format_size(size)
+        size_text = "its registry did not report the size" if size is None else format_size(size)
         say(f"To download: {image} ({size_text}).")
 
 
@@ -185,8 +185,8 @@ def _build(
     project: str,
     tick: Callable[[str], None],
 ) -> None:
-    # `docker build` takes BuildKit where the client has it and the classic builder where
-    # not; `docker buildx build` and `docker compose build` need a plugin.
+    # `docker build` uses BuildKit if the client has it, and the classic builder otherwise; `docker
+    # buildx build` and `docker compose build` need a plugin.
     flags = [f"--build-arg={key}={value}" for key, value in arguments.items()]
     flags.append(f"--label={PROJECT_LABEL}={project}")
     file = str(context / "Dockerfile.cuda")
@@ -198,9 +198,9 @@ def _build(
 
 
 def remove_older_images(name: str, project: str) -> None:
-    """Remove the images that this project was built as before; each change makes a new one.
+    """Remove the previous images of this project; each change creates a new one.
 
-    Without force: the engine refuses to remove an image that a container still has.
+    Removal is not forced, so the engine refuses to remove an image that a container still uses.
     """
     from docker.errors import APIError
 
@@ -214,7 +214,7 @@ def remove_older_images(name: str, project: str) -> None:
 
 
 def fetch_download_size(image: str) -> int | None:
-    """Return the bytes of an image's layers as its registry gives them; None if it does not."""
+    """Return the total size of an image's layers in its registry; None if it does not report it."""
     text = run_docker("manifest", "inspect", "--verbose", image)
     if text is None:
         return None

@@ -2,14 +2,13 @@
 
 ::
 
-    StatefulSet, Service   store     Dragonfly, for the trainer alone
-    Job, Service           trainer   one pod a node, joined by torchrun
-    PersistentVolumeClaim  runs      checkpoints and metrics; outlives the Job
-    NetworkPolicy          store, trainer
+    StatefulSet, Service   store     Dragonfly, reachable only by the trainer Job, Service
+    trainer   one pod per node, joined by torchrun PersistentVolumeClaim  runs      checkpoints and
+    metrics; outlives the Job NetworkPolicy          store, trainer
 
-Standard objects only, for the releases that Kubernetes supports (1.35 to 1.37). The store's
-password is in a Secret that the file names and does not hold: a file is applied, copied and
-committed, and a password would go with it.
+It uses only standard objects, of the releases that Kubernetes supports (1.35 to 1.37). The file
+refers to the Secret with the store's password but does not contain it, because the file may be
+copied and committed.
 """
 
 import re
@@ -28,11 +27,11 @@ from qca.memory.checkpoint_size import count_checkpoint_bytes
 Object = dict[str, Any]
 
 _HEALTHZ: Release = (1, 38, 0)
-"""First release of Dragonfly that serves `/healthz`."""
+"""The first release of Dragonfly that serves `/healthz`."""
 
-# As often is a container started again under Compose (`restart: on-failure:3`).
+# The number of restarts under Compose (`restart: on-failure:3`).
 RESTARTS = 3
-# Kubernetes' own default, backoffLimit: a node that is drained takes the others' pods with it,
+# The default of Kubernetes' backoffLimit: draining a node also ends the pods on the other nodes,
 # and those count.
 RESTARTS_TOGETHER = 6
 
@@ -40,9 +39,8 @@ RESTARTS_TOGETHER = 6
 _LONGEST_PROJECT = 63 - len("-trainer-999")
 
 _DNS_PORT = 53
-# CoreDNS and kube-dns carry this label in the namespace kube-system; NodeLocal DNSCache, where a
-# cluster has it, listens on this address of each node. Queries to any other server could carry
-# data out.
+# CoreDNS and kube-dns have this label in the namespace kube-system; NodeLocal DNSCache, if a
+# cluster has it, listens on this address of each node. Queries to any other server could leak data.
 _CLUSTER_DNS: list[Object] = [
     {
         "namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "kube-system"}},
@@ -57,8 +55,8 @@ def build_kubernetes_objects(plan: StackPlan, *, nodes: int, trainer_image: str)
     """Return the objects that run `plan` on `nodes` nodes, in the order to create them.
 
     Raises:
-        InputError: the project's name cannot be the name of such objects, or the store's release
-            cannot answer their probes.
+        InputError: the project's name is not a valid name for the objects, or the store's release
+        cannot answer their probes.
 
     """
     names = Names(_require_valid_name(plan.project))
@@ -75,10 +73,10 @@ def build_kubernetes_objects(plan: StackPlan, *, nodes: int, trainer_image: str)
 
 
 def compute_runs_bytes(plan: StackPlan) -> int:
-    """Return what the run folder can grow to, in whole GiB.
+    """Return the bytes to which the run folder can grow, rounded up to whole GiB.
 
-    The newest checkpoints, the best one and one that is being written, each with weights and
-    two moments in float32; 1 GiB for metrics, events and pictures.
+    This is the sum of the newest checkpoints, the best one and one that is being written, each with
+    weights and two moments in float32, plus 1 GiB for metrics, events and pictures.
     """
     train = plan.train
     checkpoint = count_checkpoint_bytes(count_parameters(train.d_state, train.hidden_channels))
@@ -87,22 +85,22 @@ def compute_runs_bytes(plan: StackPlan) -> int:
 
 
 def _require_healthz(image: str) -> None:
-    """Raise InputError for a Dragonfly that has no `/healthz`, which the probes ask for."""
+    """Raise InputError for a Dragonfly without `/healthz`, which the probes need."""
     release = parse_release(image)
     if is_dragonfly_image(image) and release < _HEALTHZ:
         raise InputError(
             f"stack.store_image: Dragonfly {format_release(release)} has no /healthz, which the "
-            "probes of the pod ask for; it never becomes ready",
+            "pod's probes need, so it would never become ready",
             hint=f"/healthz came with {format_release(_HEALTHZ)}: use that release or a newer one.",
         )
 
 
 def _require_valid_name(project: str) -> str:
-    # The name of a Service, before its suffix: a label of RFC 1035.
+    # The name of a Service without its suffix is a label of RFC 1035.
     if re.fullmatch(r"[a-z][a-z0-9-]*", project) and len(project) <= _LONGEST_PROJECT:
         return project
     raise InputError(
-        f"stack.project: {project!r} cannot name objects in Kubernetes",
+        f"stack.project: {project!r} is not a valid name for Kubernetes objects",
         hint=f"Letters, digits and -, a letter first, at most {_LONGEST_PROJECT}: --project NAME.",
     )
 

@@ -14,7 +14,7 @@ from infra.stack.compose_document import (
 from infra.stack.plan import StackPlan
 from qca.core.units import MIB
 
-# The user of Dockerfile.cuda. Dragonfly's image runs as any; neither needs to be of its own.
+# The user of Dockerfile.cuda. Dragonfly's image works with any user, so both can share one.
 USER = 10001
 
 SECRET_FOLDER = "/run/secrets/qca"
@@ -24,16 +24,16 @@ _FLAGS_FILE = f"{SECRET_FOLDER}/{SECRET_KEY}"
 # torch.distributed.elastic.rendezvous.c10d_rendezvous_backend: DEFAULT_PORT.
 RENDEZVOUS_PORT = 29400
 
-# Nodes that a cluster adds for the Job have to start and pull an image of gigabytes.
+# Nodes that a cluster adds for the Job must start and pull an image of gigabytes.
 JOIN_SECONDS = 1800
 
-# Importing torch from a cold disk, and a first step; what `qca up` waits.
+# Time to import torch from a cold disk and compute a first step; the same as in `qca up`.
 _START_SECONDS = 300
 _PROBE_EVERY = 15
-# Beyond the minute after which `qca.runs.health` calls a training dead.
+# More than the minute after which `qca.runs.health` considers a training dead.
 _DEAD_SECONDS = 120
 
-# As Compose's tmpfs: in memory, counted towards the container's limit.
+# Like Compose's tmpfs, it is in memory and counts towards the container's limit.
 _SCRATCH = {"medium": "Memory", "sizeLimit": "64Mi"}
 
 Object = dict[str, Any]
@@ -41,7 +41,7 @@ Object = dict[str, Any]
 
 @dataclass(frozen=True)
 class Names:
-    """What the objects of a project are called."""
+    """The names of a project's objects."""
 
     project: str
 
@@ -51,21 +51,21 @@ class Names:
 
     @property
     def store(self) -> str:
-        """The store's objects, and the Secret with its password."""
+        """The name of the store's objects and of the Secret with its password."""
         return self.name_of("store")
 
     @property
     def trainer(self) -> str:
-        """The trainer's objects."""
+        """The name of the trainer's objects."""
         return self.name_of("trainer")
 
     @property
     def runs(self) -> str:
-        """The claim of the volume with the run folders."""
+        """The name of the volume claim for the run folders."""
         return self.name_of("runs")
 
     def labels(self, component: str) -> dict[str, str]:
-        """Return the labels of a component's objects, by which they also find each other."""
+        """Return the labels of a component's objects, which their selectors also use."""
         return {
             "app.kubernetes.io/name": "qca",
             "app.kubernetes.io/instance": self.project,
@@ -106,7 +106,7 @@ def build_store_pod(plan: StackPlan, names: Names) -> Object:
 
 
 def build_trainer_pod(plan: StackPlan, names: Names, nodes: int, image: str) -> Object:
-    """Return the spec of a node's trainer pod; it ends with the training and is never restarted."""
+    """Return the spec of a trainer pod, which exits with the training and is never restarted."""
     container = {
         "name": "trainer",
         "image": image,
@@ -154,7 +154,7 @@ def _build_torchrun_command(plan: StackPlan, names: Names, nodes: int) -> list[s
 
 def _build_train_command(plan: StackPlan, names: Names) -> list[str]:
     store = f"redis://{names.store}:{STORE_PORT}"
-    # After `--` torchrun does not look for options of its own: `--run` could be one.
+    # After `--`, torchrun does not look for its own options; `--run` could be one.
     return ["-m", "--", "qca", *build_trainer_command(plan, store, _FLAGS_FILE)]
 
 
@@ -229,5 +229,5 @@ def _build_secret_mount() -> Object:
 
 
 def _format_mebibytes(size: int) -> str:
-    """Return a size as Kubernetes writes it, where M is a million and Mi is meant."""
+    """Return a size in Kubernetes' notation, in which M means a million and Mi means MiB."""
     return f"{-(-size // MIB)}Mi"

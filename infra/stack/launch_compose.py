@@ -1,4 +1,4 @@
-"""Run the stack through `docker compose`: start it, wait until it is healthy, take it down."""
+"""Run the stack through `docker compose`: start it, and wait until it is healthy."""
 
 import contextlib
 import time
@@ -21,14 +21,14 @@ from infra.stack.state import StateDir
 from qca.core.atomic_files import write_atomically
 from qca.core.errors import LaunchError
 
-# Importing torch from a cold disk takes a minute on a laptop; a first step of the real
-# configuration on two cores takes seconds more.
+# On a laptop, importing torch from a cold disk takes a minute; on two cores, the first step of the
+# real configuration takes seconds more.
 _HEALTHY_SECONDS = 300.0
 
 
 @dataclass(frozen=True)
 class Images:
-    """What the containers are started from."""
+    """The images of the containers."""
 
     store: str
     trainer: str
@@ -42,41 +42,41 @@ def prepare(
     say: Callable[[str], None],
     tick: Callable[[str], None],
 ) -> Images:
-    """Refuse what cannot be started and get the images; a stack that runs goes on untouched.
+    """Check that the stack can start, and get its images; a running stack is not touched.
 
     Raises:
-        InputError: the state folder holds a password file that is of no use, or that others read.
-        LaunchError: the project is another folder's, or an image cannot be had.
+        InputError: the password file in the state folder is unusable, or other users can read it.
+        LaunchError: the project belongs to another folder, or an image is not available.
 
     """
     refuse_foreign_project(plan.project, state.compose_file)
     check_secret(state.store_flags)
     ensure_pulled(plan.dragonfly.image, say=say, tick=tick)
     trainer = ensure_trainer_image(plan, ca_bundle, say=say, tick=tick)
-    refuse_foreign_project(plan.project, state.compose_file)  # a build takes minutes
+    refuse_foreign_project(plan.project, state.compose_file)  # a build can take minutes
     return Images(store=pin_digest(plan.dragonfly.image), trainer=trainer)
 
 
 def settle_storage(
     planned: RunStorage, state: StateDir, images: Images, project: str
 ) -> RunStorage:
-    """Return where the run is kept: in a folder here if the engine has this machine's files."""
+    """Return the run's storage: a folder here, if the engine can access this machine's files."""
     is_here = has_files_of(state.root, images.store, project)
     return replace(planned, volume=None) if is_here else planned
 
 
 def refuse_run_in_volume(volume: str, run: str, project: str) -> None:
-    """Refuse to start a run anew here which an earlier version kept in a volume.
+    """Refuse to start a new run if an earlier version kept one of this name in a volume.
 
     Raises:
-        LaunchError: with how to go on.
+        LaunchError: there is such a run; says how to resume it.
 
     """
     with open_run(volume, run, project) as archive:
         if archive is not None:
             raise LaunchError(
                 f"the run {run} is in the volume {volume}, where version 0.1.0 kept it",
-                hint=f"`qca fetch {run}` copies it here, and `qca up` resumes from there; "
+                hint=f"`qca fetch {run}` copies it here, and `qca up` resumes it; "
                 "--run NAME starts another.",
             )
 
@@ -90,10 +90,11 @@ def start(
     *,
     say: Callable[[str], None],
 ) -> None:
-    """Write the stack's files and start it, the run being in `folder`; return when it is healthy.
+    """Write the stack's files for the run in `folder`, start it, and wait until it is healthy.
 
     Raises:
-        LaunchError: the stack did not come up; the message says which part and what it said.
+        LaunchError: the stack did not start; the message names the service and has the end of its
+        log.
 
     """
     write_files(plan, state, images, storage, folder)
@@ -110,7 +111,7 @@ def start(
 def write_files(
     plan: StackPlan, state: StateDir, images: Images, storage: RunStorage, folder: Path
 ) -> None:
-    """Write the Compose file and what it needs, so that `docker compose` alone can run it."""
+    """Write the Compose file and the files that it needs; `docker compose` alone can run it."""
     uid, gid = storage.find_container_user()
     ensure_secret(state.store_flags)
     pinned_plan = replace(plan, dragonfly=replace(plan.dragonfly, image=images.store))
@@ -128,7 +129,7 @@ def write_files(
 
 
 def _wait_until_healthy(state: StateDir, project: str) -> None:
-    """Wait until the store is healthy, and the trainer too or already done."""
+    """Wait until the store is healthy, and the trainer is healthy or finished."""
     deadline = time.monotonic() + _HEALTHY_SECONDS
     while True:
         found = {name: health_of(container) for name, container in list_containers(project).items()}
@@ -139,13 +140,13 @@ def _wait_until_healthy(state: StateDir, project: str) -> None:
                 raise _build_not_up_error(state, project, f"{name} failed", name)
         if time.monotonic() > deadline:
             name = next((name for name, health in found.items() if health == "waiting"), "store")
-            raise _build_not_up_error(state, project, f"{name} is not healthy in time", name)
+            raise _build_not_up_error(state, project, f"{name} was not healthy in time", name)
         time.sleep(POLL_SECONDS)
 
 
 def _run_compose_up(project: str, state: StateDir) -> None:
-    # In a process group of its own, which an interruption ends as a whole: Compose must not go
-    # on starting what is being taken down.
+    # It has its own process group, which is killed as a whole on an interruption: Compose must not
+    # keep starting containers while the stack is taken down.
     place = [f"--project-name={project}", f"--project-directory={state.root}"]
     command = ["docker", "compose", f"--file={state.compose_file}", *place, "up", "--detach"]
     hint = "`qca doctor` examines Docker and Compose."
@@ -161,8 +162,8 @@ def _build_start_error(state: StateDir, project: str, error: LaunchError) -> Lau
 
 
 def _build_not_up_error(state: StateDir, project: str, what: str, name: str) -> LaunchError:
-    last_words = log_tail(make_stack_client(state, project), name)
+    log_end = log_tail(make_stack_client(state, project), name)
     return LaunchError(
-        f"the stack {project} did not come up: {what}.{last_words}",
+        f"the stack {project} did not start: {what}.{log_end}",
         hint="`qca doctor` examines this host; `qca plan` shows the numbers and their reasons.",
     )

@@ -1,4 +1,4 @@
-"""Run the same training without Docker: the trainer and a Valkey server as child processes."""
+"""Run the training without Docker: the trainer and a Valkey server as child processes."""
 
 import contextlib
 import signal
@@ -18,21 +18,21 @@ from qca.core.errors import LaunchError
 from qca.core.plain_files import open_plain
 from qca.core.train_flags import format_train_flags
 
-# The store answers within a tenth of a second; a busy machine gets much longer.
+# The store normally answers within a tenth of a second; a busy machine needs longer.
 _STORE_SECONDS = 15.0
 
-# With -P, a module in the user's folder is not taken for one of ours.
+# With -P, a module in the user's folder cannot shadow one of ours.
 _PYTHON = (sys.executable, "-P")
 
 
 @contextlib.contextmanager
 def run_embedded_store(state: StateDir) -> Generator[str]:
-    """Run a private Valkey server; yield its URL, stop it at the end.
+    """Run a private Valkey server, yield its URL, and stop it at the end.
 
-    The server ends when its standard input does, so even a killed `qca up` leaves none.
+    The server exits when its stdin is closed, so even a killed `qca up` leaves none behind.
 
     Raises:
-        LaunchError: the server did not start; the message holds the end of its log.
+        LaunchError: the server did not start; the message has the end of its log.
 
     """
     command = [*_PYTHON, "-m", "qca.store.embedded"]
@@ -57,13 +57,13 @@ def run_embedded_store(state: StateDir) -> Generator[str]:
 def run_trainer(
     plan: StackPlan, state: StateDir, *, runs: Path, store_url: str
 ) -> Generator[str, None, None]:
-    """Run the trainer; yield the lines that it writes to stdout.
+    """Run the trainer, and yield the lines that it writes to stdout.
 
-    When the caller stops early (Ctrl-C, SIGTERM), the trainer is told to stop, writes its
-    checkpoint, and only then does this return.
+    If the caller stops early (Ctrl-C, SIGTERM), the trainer is signaled to stop, and this returns
+    after it has written its checkpoint.
 
     Raises:
-        LaunchError: the trainer failed; the message holds its last words.
+        LaunchError: the trainer failed; the message has the end of its output.
 
     """
     command = _build_trainer_command(plan, runs, store_url)
@@ -75,7 +75,7 @@ def run_trainer(
             stderr=log,
             text=True,
             errors="replace",
-            start_new_session=True,  # Ctrl-C comes to `qca up`, which passes it on in order
+            start_new_session=True,  # `qca up` receives Ctrl-C, and stops the processes in order
         )
         with process:
             try:
@@ -87,9 +87,9 @@ def run_trainer(
         run.exit_code = process.returncode
     if process.returncode != 0:
         raise LaunchError(
-            f"the trainer ended with {_describe_exit(process.returncode)}. Its last words:\n"
+            f"the trainer failed with {_describe_exit(process.returncode)}. The end of its log:\n"
             f"{_read_last_lines(state.log_dir / 'trainer.log')}",
-            hint=f"The whole log: {state.log_dir / 'trainer.log'}",
+            hint=f"The complete log: {state.log_dir / 'trainer.log'}",
         )
 
 
@@ -106,15 +106,15 @@ def _build_trainer_command(plan: StackPlan, runs: Path, store_url: str) -> list[
 
 
 def list_log_files(state: StateDir, names: list[str]) -> list[Path]:
-    """Return the log files of the named parts, or of all."""
+    """Return the log files of the named services, or of all."""
     state.check()
     return [file for file in sorted(state.log_dir.glob("*.log")) if not names or file.stem in names]
 
 
 def _tee(lines: Iterable[str], log: IO[str]) -> Iterator[str]:
-    """Yield the lines, each written to the log as well: it holds what a container's would."""
+    """Yield the lines, and also write them to the log, which is like a container's."""
     for line in lines:
-        with contextlib.suppress(OSError):  # a full disk is the trainer's to report
+        with contextlib.suppress(OSError):  # the trainer reports a full disk itself
             log.write(line)
             log.flush()
         yield line.rstrip("\n")
@@ -147,7 +147,7 @@ def _stop_store(process: subprocess.Popen[str]) -> None:
 
 
 def _wait_through_ctrl_c(process: subprocess.Popen[str]) -> None:
-    """Wait for a trainer that writes its checkpoint; a second Ctrl-C stops it at once."""
+    """Wait for the trainer to write its checkpoint; a second Ctrl-C kills it at once."""
     try:
         process.wait()
     except KeyboardInterrupt:
@@ -160,12 +160,12 @@ def _describe_exit(returncode: int) -> str:
         return f"exit code {returncode}"
     try:
         return f"signal {signal.Signals(-returncode).name}"
-    except ValueError:  # most of the real-time signals have no name
+    except ValueError:  # most real-time signals have no name
         return f"signal {-returncode}"
 
 
 def _read_last_lines(file: Path, count: int = 10) -> str:
-    """Return the end of a log, without the events, which have been shown as they came."""
+    """Return the end of a log without the events, which have already been shown."""
     all_lines = file.read_text(encoding="utf-8", errors="replace").strip().splitlines()
     lines = [line for line in all_lines if not line.startswith('{"event":')]
     return "\n".join(f"  {line}" for line in lines[-count:]) or "  (nothing)"

@@ -1,4 +1,4 @@
-"""How a run was launched: the record of it in its state folder, `.qca/RUN/launch.json`."""
+"""The record of a launch in the run's state folder, `.qca/RUN/launch.json`."""
 
 import json
 from dataclasses import dataclass
@@ -17,45 +17,45 @@ _LAUNCH_LIMIT = 64 * KIB
 Count = Annotated[int, Field(ge=0, lt=2**63)]
 
 Name = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
-"""As the configuration takes it; anybody may have written the file."""
+"""The names that the configuration accepts; the file may come from anybody."""
 
 
 @dataclass(frozen=True)
 class Launch:
-    """How a run was launched."""
+    """The record of a launch."""
 
     runtime: Literal["compose", "local"]
     project: Name
     run: Name
     runs: str
-    """Folder that holds the run folders, for whoever reads the file; qca goes by its own."""
+    """The parent folder of the runs, as information; qca does not rely on it."""
     episodes: Count | None = None
     device: str | None = None
     predicted_peak_bytes: Count | None = None
     context_bytes: Count | None = None
     budget_bytes: Count | None = None
-    """These are as planned, to compare with; None in a file of an older version."""
+    """The planned figures from here on are for comparison; None in a file of an older version."""
     gpus: tuple[str, ...] | None = None
-    """UUIDs of the GPUs that it was planned for; None if they are unknown."""
+    """The UUIDs of the GPUs that it was planned for; None if they are unknown."""
     host_bytes: Count | None = None
-    """What it was planned to take of this machine's memory beside its device's."""
+    """The host memory that it was planned to use, besides its device's."""
     volume: str | None = None
-    """The volume that keeps the runs, on an engine elsewhere; None if `runs` does."""
+    """The volume that keeps the runs on a remote engine; None if `runs` does."""
 
 
 _LAUNCH = TypeAdapter(Launch)
 
 
 def write_launch(state: StateDir, launch: Launch) -> None:
-    """Remember what is being launched, before anything is."""
+    """Record the launch, before anything is started."""
     write_atomically(state.launch_file, json.dumps(vars(launch), indent=1) + "\n")
 
 
 def read_launch(state: StateDir) -> Launch | None:
-    """Return what was launched from this folder; None if nothing was.
+    """Return the launch from this folder; None if nothing was launched.
 
     Raises:
-        LaunchError: the file is there but cannot be understood.
+        LaunchError: the file exists but is invalid.
 
     """
     state.check()
@@ -73,14 +73,14 @@ def read_launch(state: StateDir) -> Launch | None:
 
 
 def _require_own(launch: Launch, state: StateDir) -> Launch:
-    """Refuse the record of another run: what is said of this one would be done to that one."""
+    """Refuse the record of another run, because a command for this run must not affect that one."""
     if launch.run != state.root.name:
-        raise _unreadable_error(state, f"it is about the run {launch.run}")
+        raise _unreadable_error(state, f"it belongs to the run {launch.run}")
     return launch
 
 
 def _unreadable_error(state: StateDir, why: str) -> LaunchError:
     return LaunchError(
         f"{state.launch_file} cannot be read: {why}",
-        hint="`docker compose ls` shows what runs; remove the file to start afresh.",
+        hint="`docker compose ls` shows what is running; remove the file to start over.",
     )

@@ -1,4 +1,4 @@
-"""The runs launched from this folder, each with a state folder of its own: `.qca/RUN`."""
+"""The runs launched from this folder, each with its own state folder, `.qca/RUN`."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -23,31 +23,31 @@ class Launched:
 
 @dataclass(frozen=True)
 class LaunchedRuns:
-    """What was launched from this folder, by run, and whose records cannot be read."""
+    """The runs that were launched from this folder, and those with unreadable records."""
 
     readable: Mapping[str, Launched] = field(default_factory=dict[str, Launched])
     damaged: Mapping[str, LaunchError] = field(default_factory=dict[str, LaunchError])
-    """What was launched there, if anything, is unknown."""
+    """The errors of unreadable records, by run; it is unknown whether these runs were launched."""
 
     def list_names(self) -> list[str]:
-        """Return all of them, in order."""
+        """Return the names of all of them, sorted."""
         return sorted({*self.readable, *self.damaged})
 
     def raise_damaged(self) -> None:
-        """Raise what is wrong with the damaged records, if there are any.
+        """Raise the errors of the damaged records, if there are any.
 
         Raises:
-            LaunchError: naming each.
+            LaunchError: names each of them.
 
         """
         raise_errors(list(self.damaged.values()))
 
 
 def raise_errors(errors: Sequence[LaunchError]) -> None:
-    """Raise what went wrong with some of several runs, if anything did.
+    """Raise the errors of several runs as one, if there are any.
 
     Raises:
-        LaunchError: with all their messages, and each hint once.
+        LaunchError: has all their messages, and each hint once.
 
     """
     if errors:
@@ -56,10 +56,10 @@ def raise_errors(errors: Sequence[LaunchError]) -> None:
 
 
 def list_states() -> dict[str, StateDir]:
-    """Return the state folders here, by run; in some, nothing was launched yet.
+    """Return the state folders here, by run, including those without a launch yet.
 
     Raises:
-        LaunchError: something else stands in their place.
+        LaunchError: the path of the state folders is not a folder of ours.
 
     """
     check_state_folder(STATE_DIR)
@@ -67,16 +67,16 @@ def list_states() -> dict[str, StateDir]:
         return {}
     paths = sorted(STATE_DIR.iterdir())
     for path in paths:
-        if path.is_symlink():  # `qca up` makes none, whatever its name
+        if path.is_symlink():  # `qca up` never creates one, whatever its name
             check_state_folder(path)
     return {path.name: StateDir(path) for path in paths if path.is_dir()}
 
 
 def list_launched() -> LaunchedRuns:
-    """Return what was launched from this folder; one damaged record leaves the others readable.
+    """Return the launches from this folder; a damaged record does not hide the others.
 
     Raises:
-        LaunchError: something else stands in the place of the state folders.
+        LaunchError: the path of the state folders is not a folder of ours.
 
     """
     readable: dict[str, Launched] = {}
@@ -93,12 +93,12 @@ def list_launched() -> LaunchedRuns:
 
 
 def find_launched(run: str | None) -> Launched:
-    """Return the launched run of that name, or the only one.
+    """Return the launched run with that name, or the only one.
 
     Raises:
         NothingLaunchedError: no run was launched.
-        LaunchError: the run's record is damaged, or `qca up` is about to launch it.
-        InputError: the run was not, or there are several and none is named.
+        LaunchError: the run's record is damaged, or `qca up` is still preparing it.
+        InputError: the named run was not launched, or there are several and none is named.
 
     """
     found = list_launched()
@@ -107,14 +107,14 @@ def find_launched(run: str | None) -> Launched:
     if run is None and len(names) > 1:
         raise InputError(
             f"several runs were launched from this folder: {', '.join(names)}",
-            hint="Name one of them.",
+            hint="Name one of these runs.",
         )
     if run is not None and run not in names:
-        known = f"Launched were: {', '.join(names)}." if names else "Start with `qca up`."
+        known = f"Launched runs: {', '.join(names)}." if names else "Start with `qca up`."
         raise InputError(f"the run {run!r} was not launched from this folder", hint=known)
     if not names:
         raise NothingLaunchedError(
-            "nothing was launched from this folder, or it was taken down",
+            "nothing was launched from this folder, or it has been taken down",
             hint="Start with `qca up`; `qca runs` lists the runs that are kept.",
         )
     wanted = run or names[0]
@@ -124,10 +124,10 @@ def find_launched(run: str | None) -> Launched:
 
 
 def _refuse_early(run: str | None, launched: Sequence[str]) -> None:
-    """Refuse to look at a run that a `qca up` is about to launch.
+    """Refuse to access a run that a `qca up` is still preparing.
 
     Raises:
-        LaunchError: naming it.
+        LaunchError: there is such a run; names it.
 
     """
     if run in launched or (run is None and launched):
@@ -136,15 +136,15 @@ def _refuse_early(run: str | None, launched: Sequence[str]) -> None:
     for name, state in states.items() if run is None else [(run, states.get(run))]:
         if state is not None and is_held(state):
             raise LaunchError(
-                f"`qca up` is still preparing the run {name}: it examines the host, or gets images",
-                hint=f"Try again once it says that it starts; `qca down {name}` stops it.",
+                f"`qca up` is still preparing the run {name}: it examines the host or gets images",
+                hint=f"Retry once it reports that it starts; `qca down {name}` stops it.",
             )
 
 
 def choose_project(project: str, run: str, launched: LaunchedRuns) -> str:
-    """Return the Compose project of a run: one that no other run of this folder has.
+    """Return the Compose project of a run, which no other run of this folder has.
 
-    A damaged record may be that of a run with any of the names.
+    A run with a damaged record may have any of these names.
     """
     second = f"{project}-{run}"
     own = launched.readable.get(run)

@@ -1,7 +1,7 @@
-"""The sizing decision: facts and configuration in, every value with its reason out.
+"""Plan the stack from the facts and the configuration, with a reason for every value.
 
-`plan_stack` is pure and never refuses: where something does not fit it says so in the plan
-(`fits`), and the doctor's checks judge it.
+`plan_stack` is pure and never fails: the plan states whether the training fits (`fits`), and the
+doctor's checks report it.
 """
 
 from collections.abc import Sequence
@@ -23,23 +23,24 @@ Runtime = Literal["compose", "local"]
 
 @dataclass(frozen=True, kw_only=True)
 class StackPlan:
-    """Everything that the compose document or a local launch needs to know."""
+    """All the settings of the Compose document or of a local launch."""
 
     schema_version: Literal[1] = 1
     project: str
     runtime: Decision[Runtime]
     dragonfly: DragonflyPlan
-    """Sized always; used by the runtime `compose`. The local runtime has a small Valkey."""
+    """Always sized, but only used by the runtime `compose`; the local runtime has a small
+    Valkey."""
     store_port: Decision[int | None]
     trainer: TrainerPlan
     train: TrainConfig
-    """The training with profile, device and recompute plan resolved."""
+    """The training, with its profile, device and recompute plan resolved."""
 
     @property
     def trainer_limit_bytes(self) -> int | None:
-        """What the trainer can take of its device; None if that is unknown.
+        """The memory of its device that the trainer can use; None if that is unknown.
 
-        On a CPU a container ends at its own limit, long before the host's memory does.
+        On a CPU, a container reaches its own limit long before the host's memory is exhausted.
         """
         budget = self.trainer.budget_bytes.value
         if self.runtime.value == "local" or self.trainer.device.value != "cpu":
@@ -55,9 +56,9 @@ def plan_stack(
     cpu_processes: int = 1,
     running: Sequence[RunningRun] = (),
 ) -> StackPlan:
-    """Decide how the training runs on this host, in `cpu_processes` if that is on its CPU.
+    """Decide how the training runs on this host, with `cpu_processes` processes on a CPU.
 
-    It leaves the runs in `running` what they have yet to take of the same device's memory.
+    It reserves the memory that the runs in `running` have yet to allocate on the same device.
     """
     runtime = _decide_runtime(facts, config.stack)
     dragonfly = plan_dragonfly(facts, config.stack)
@@ -81,9 +82,9 @@ def plan_stack(
 
 
 def require_fit(plan: StackPlan) -> None:
-    """Raise PlanError for a training that fits the device's memory under no plan.
+    """Raise PlanError for a training that no plan fits into the device's memory.
 
-    Started all the same, it would take a CPU's whole machine down before anything refuses.
+    If it were started, it would exhaust the host's memory on a CPU before anything stopped it.
     """
     if plan.trainer.fits.value is False:
         raise PlanError(
@@ -111,4 +112,4 @@ def _decide_runtime(facts: HostFacts, stack: StackConfig) -> Decision[Runtime]:
 def _decide_store_port(stack: StackConfig) -> Decision[int | None]:
     if stack.store_port is not None:
         return Decision(stack.store_port, GIVEN)
-    return Decision(None, "the store is published only where `stack.store_port` asks for it")
+    return Decision(None, "the store's port is published only if `stack.store_port` is set")

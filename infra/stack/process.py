@@ -1,4 +1,4 @@
-"""Running another program while showing that it lives; never through a shell."""
+"""Run another program while showing its progress, never through a shell."""
 
 import contextlib
 import os
@@ -10,21 +10,21 @@ from collections.abc import Callable, Sequence
 from qca.core.diagnostics import log_command
 from qca.core.errors import LaunchError
 
-# A failed `pip install` in a build puts its cause 30 lines above the end of the output.
+# A failed `pip install` in a build prints its cause 30 lines before the end of the output.
 _KEPT_LINES = 40
 
-# A build that is told to stop does so within a second.
+# A build that is signaled to stop does so within a second.
 _ASKED_TO_END = 3
 _SECONDS_TO_END = 3.0
 
 
 def run_streaming(command: Sequence[str], *, tick: Callable[[str], None], hint: str) -> None:
-    """Run `command`, handing each line of its output to `tick`.
+    """Run `command`, and pass each line of its output to `tick`.
 
-    Ends the program when interrupted.
+    Terminates the program if interrupted.
 
     Raises:
-        LaunchError: it is not there or failed; the message holds the end of its output.
+        LaunchError: the program does not exist or failed; the message has the end of its output.
 
     """
     last: deque[str] = deque(maxlen=_KEPT_LINES)
@@ -49,7 +49,7 @@ def _stream(command: Sequence[str], tick: Callable[[str], None], hint: str) -> i
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
-            start_new_session=True,  # Ctrl-C comes to us, and we end it
+            start_new_session=True,  # only we receive Ctrl-C, and terminate it
         )
     except OSError as error:
         raise LaunchError(f"cannot run {command[0]}: {error.strerror}", hint=hint) from None
@@ -63,9 +63,9 @@ def _stream(command: Sequence[str], tick: Callable[[str], None], hint: str) -> i
 
 
 def _terminate(process: subprocess.Popen[str]) -> None:
-    """Tell the program and its helpers to stop, more than once.
+    """Signal the program and its child processes to stop, more than once.
 
-    `docker build` loses a signal that comes while it hands over to its plugin.
+    `docker build` loses a signal that arrives while it starts its plugin.
     """
     for number in (*[signal.SIGTERM] * _ASKED_TO_END, signal.SIGKILL):
         with contextlib.suppress(ProcessLookupError):

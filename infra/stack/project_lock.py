@@ -1,4 +1,4 @@
-"""A project's name, held by one `qca up` at a time."""
+"""A lock on a project's name, which one `qca up` holds at a time."""
 
 import contextlib
 import fcntl
@@ -13,10 +13,10 @@ from qca.core.errors import LaunchError
 
 @contextlib.contextmanager
 def project_lock(project: str) -> Generator[None]:
-    """Hold a project's name, so that two folders cannot launch it in the same moment.
+    """Lock a project's name, so that two folders cannot launch it at the same time.
 
-    Once its containers are there, their labels say whose it is (`launch.prepare`); this covers
-    the time before, between the `qca up`s of one user.
+    Once its containers exist, their labels identify its folder (`launch.prepare`). Before that,
+    only this lock keeps two `qca up`s of one user apart.
 
     Raises:
         LaunchError: another `qca up` holds it.
@@ -34,7 +34,7 @@ def project_lock(project: str) -> Generator[None]:
 
 
 def _lock_exclusively(path: Path, project: str) -> IO[str]:
-    """Return the file at `path`, locked; not one that its last holder has just removed."""
+    """Return the locked file at `path`, but not one that its last holder has just removed."""
     while True:
         lock = _open_regular_file(path)
         try:
@@ -47,17 +47,17 @@ def _lock_exclusively(path: Path, project: str) -> IO[str]:
             with lock:
                 who = lock.read().strip() or "unknown"
             raise LaunchError(
-                f"another `qca up` ({who}) launches the project {project!r}",
-                hint="Give this one another name: --project NAME, or [stack] project in qca.toml.",
+                f"another `qca up` ({who}) is launching the project {project!r}",
+                hint="Choose another name: --project NAME, or [stack] project in qca.toml.",
             ) from None
 
 
 def _open_regular_file(path: Path) -> IO[str]:
     try:
-        # Not through a link that another user put there.
+        # Do not follow a link that another user created.
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
     except OSError as error:
         raise LaunchError(
-            f"{path}: {error.strerror}", hint="It is a lock; remove what stands in its place."
+            f"{path}: {error.strerror}", hint="This path must be a lock file; remove what is there."
         ) from None
-    return os.fdopen(descriptor, "r+", errors="surrogateescape")  # for the name of a folder
+    return os.fdopen(descriptor, "r+", errors="surrogateescape")  # for folder names

@@ -1,7 +1,7 @@
-"""Remove what belongs to a project, found by the labels that Compose gave it.
+"""Remove a project's resources, which are found by Compose's labels.
 
-Neither the state folder nor the Compose file is needed for it, and no program that a Ctrl-C on
-the terminal would reach too.
+This needs neither the state folder nor the Compose file, and starts no program that Ctrl-C on the
+terminal would interrupt.
 """
 
 # docker-py has no annotations.
@@ -37,7 +37,7 @@ class ForeignProjectError(LaunchError):
 
 @dataclass(frozen=True, kw_only=True)
 class Removed:
-    """How much of a project was there, and is no more."""
+    """The resources of a project that were removed."""
 
     containers: int
     networks: int
@@ -45,19 +45,20 @@ class Removed:
     kept_volumes: tuple[str, ...]
 
     def is_nothing(self) -> bool:
-        """Whether there was nothing to remove."""
+        """Whether nothing was removed."""
         return not (self.containers or self.networks or self.volumes)
 
 
 def remove_project(project: str, folder: Path, *, volumes: bool) -> Removed:
-    """Remove a project's containers, networks and password; volumes with runs if asked to.
+    """Remove a project's containers, networks and password, and with `volumes` its runs.
 
-    Its Compose file must lie, or have lain, in `folder`.
+    Its Compose file must be or have been in `folder`.
 
-    The trainer is stopped first: it writes a checkpoint, and sends the store what is left.
+    The trainer is stopped first, so that it writes a checkpoint and sends its last metrics to the
+    store.
 
     Raises:
-        LaunchError: the project is another folder's, or the engine refuses.
+        LaunchError: the project belongs to another folder, or the engine refuses.
 
     """
     with connect_engine() as engine:
@@ -105,10 +106,10 @@ def find_projects(folder: Path) -> list[str]:
 
 
 def refuse_foreign(containers: Sequence[dict[str, Any]], project: str, place: Path) -> None:
-    """Refuse a project one of whose containers comes from another Compose file than in `place`.
+    """Refuse a project with a container from a Compose file outside of `place`.
 
     Raises:
-        LaunchError: naming the other file.
+        LaunchError: there is such a container; names its file.
 
     """
     for container in containers:
@@ -116,7 +117,7 @@ def refuse_foreign(containers: Sequence[dict[str, Any]], project: str, place: Pa
         if other is not None and not _is_from(other, place):
             raise ForeignProjectError(
                 f"the project name {project!r} is taken by the stack of {other}",
-                hint="Give this one another name: --project NAME, or [stack] project in qca.toml.",
+                hint="Choose another name: --project NAME, or [stack] project in qca.toml.",
             )
 
 
@@ -128,7 +129,8 @@ def refuse_foreign_project(project: str, compose_file: Path) -> None:
     """Refuse a project name that another folder's stack uses: Compose would replace it.
 
     Raises:
-        LaunchError: naming the other stack's file, or the engine does not answer.
+        LaunchError: there is such a stack, and the message names its file; or the engine does not
+        answer.
 
     """
     with connect_engine() as engine:
@@ -140,9 +142,9 @@ def _list_containers(engine: "APIClient", project: str) -> list[dict[str, Any]]:
 
 
 def _list_volumes(engine: "APIClient", project: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return the project's volumes with its password, and those with runs.
+    """Return the project's volumes with a password, and those with runs.
 
-    No others: where no container is left, the project may be another folder's application.
+    Other volumes are left out: without containers, the project may be another folder's application.
     """
     found = engine.volumes(filters={"label": f"{PROJECT_LABEL}={project}"})["Volumes"] or ()
     labels = {one["Name"]: one["Labels"] for one in found}
@@ -159,6 +161,6 @@ def _remove_container(engine: "APIClient", container: dict[str, Any]) -> None:
     from docker.errors import NotFound
 
     seconds = STORE_STOP_SECONDS if _is_store(container) else TRAINER_STOP_SECONDS
-    with contextlib.suppress(NotFound):  # somebody else removed it
+    with contextlib.suppress(NotFound):  # it was removed meanwhile
         engine.stop(container["Id"], timeout=seconds)
         engine.remove_container(container["Id"], v=True, force=True)

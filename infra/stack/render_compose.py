@@ -1,4 +1,4 @@
-"""A Compose document as YAML for people: the reason for each number stands above it."""
+"""Write a Compose document as YAML, with the reason for each number in a comment above it."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,7 +13,7 @@ from infra.stack.run_storage import RunStorage, name_secret_volume
 _HEADER = """\
 Written by `qca render compose`; change the plan (qca.toml), not this file.
 
-It needs these things of yours, given as variables or in an `.env` file beside this one:
+Set these variables in the environment, or in an `.env` file next to this one:
   QCA_TRAINER_IMAGE  the trainer image, built from the repository:
                      docker build -f Dockerfile.cuda -t qca-trainer \\
 {build_args}                       .
@@ -22,16 +22,16 @@ It needs these things of yours, given as variables or in an `.env` file beside t
 """
 
 _FILES_HERE = """\
-  QCA_STORE_FLAGS    a file with the store's password, which no command line shows:
+  QCA_STORE_FLAGS    a file with the store's password, which keeps it off command lines:
                      (umask 077; echo "--requirepass=$(openssl rand -hex 32)" > store.flags)
-  QCA_UID, QCA_GID   the owner of that file, as whom both containers run: `id -u`, `id -g`.
-                     As root, take 999 for both and: chown 999:999 store.flags
-  QCA_RUN_FOLDER     the folder of the run, which that user can write: mkdir -p runs/{run}
+  QCA_UID, QCA_GID   the owner of that file, who also runs both containers: `id -u`, `id -g`.
+                     As root, use 999 for both, and: chown 999:999 store.flags
+  QCA_RUN_FOLDER     the folder of the run, writable for that user: mkdir -p runs/{run}
 """
 
 _FILES_ELSEWHERE = """\
-  QCA_UID, QCA_GID   as whom both containers run: `id -u`, `id -g`; as root, 999 for both.
-The engine has no files of this machine, so the store's password goes into a volume there:
+  QCA_UID, QCA_GID   the user that runs both containers: `id -u`, `id -g`; as root, 999 for both.
+The engine cannot access this machine's files, so the store's password goes into a volume there:
   echo "--requirepass=$(openssl rand -hex 32)" | docker run -i --rm -u 0 \\
     -v {secret}:/secret --entrypoint sh $QCA_TRAINER_IMAGE -c "umask 377 && \\
     cat > /secret/store_flags && chown $QCA_UID:$QCA_GID /secret/store_flags"
@@ -39,7 +39,7 @@ The engine has no files of this machine, so the store's password goes into a vol
 
 
 def render_compose(plan: StackPlan, storage: RunStorage) -> str:
-    """Return the commented YAML of `plan`'s Compose document."""
+    """Return the Compose document of `plan` as YAML with comments."""
     content = build_compose_document(plan, storage)
     header = _HEADER.format(
         build_args=_format_build_args(plan),
@@ -51,7 +51,7 @@ def render_compose(plan: StackPlan, storage: RunStorage) -> str:
 
 
 def _describe_files(plan: StackPlan, storage: RunStorage) -> str:
-    """Return how to provide the password and the run's folder, wherever the engine's files are."""
+    """Return instructions for the password and the run's folder, for a local or a remote engine."""
     if storage.volume is None:
         return _FILES_HERE.format(run=plan.train.run)
     return _FILES_ELSEWHERE.format(secret=name_secret_volume(plan.project))
@@ -63,24 +63,24 @@ def _format_build_args(plan: StackPlan) -> str:
 
 
 def _collect_comments(plan: StackPlan, content: Mapping[str, Any]) -> dict[Path, str]:
-    """Return what to say above which place of the document."""
+    """Return the comments by the path of the value that they explain."""
     store: Path = ("services", "store")
     trainer: Path = ("services", "trainer")
     return {
         **comment_store(plan, (*store, "command"), content["services"]["store"]["command"]),
         **comment_trainer(plan, (*trainer, "command"), content["services"]["trainer"]["command"]),
         (*store, "mem_limit"): plan.dragonfly.container_memory_bytes.because,
-        (*store, "healthcheck"): "the image's own check takes NOAUTH and LOADING for healthy",
+        (*store, "healthcheck"): "the image's own check considers NOAUTH and LOADING healthy",
         (*trainer, "mem_limit"): plan.trainer.container_memory_bytes.because,
         (*trainer, "deploy"): plan.trainer.gpus.because,
-        (*trainer, "shm_size"): "NCCL's buffers between the GPUs; Docker's own 64 MiB are too few",
-        (*trainer, "network_mode"): "the trainers of several machines talk through ports that are "
+        (*trainer, "shm_size"): "NCCL's buffers between the GPUs exceed Docker's default, 64 MiB",
+        (*trainer, "network_mode"): "the trainers of several machines use ports that are "
         "chosen as they start; hence the store's port on 127.0.0.1",
         (*trainer, "volumes"): "checkpoints and metrics; outlive the containers",
         (*trainer, "userns_mode"): "with userns-remap no user here could open the user's files",
-        (*trainer, "restart"): "a finished training exits with 0 and is not started again",
+        (*trainer, "restart"): "a finished training exits with 0 and is not restarted",
         (*trainer, "stop_grace_period"): "SIGTERM writes a checkpoint first",
-        ("networks", "internal"): "no way out: neither the store nor the trainer needs one",
-        ("volumes", "secret"): "with the file of the store's password",
-        ("volumes", "runs"): "on the engine's machine; `qca fetch RUN` copies a run out of it",
+        ("networks", "internal"): "neither the store nor the trainer needs outside access",
+        ("volumes", "secret"): "the store's password file",
+        ("volumes", "runs"): "on the engine's machine; `qca fetch RUN` copies a run from it",
     }

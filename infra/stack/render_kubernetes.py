@@ -1,4 +1,4 @@
-"""Kubernetes objects as YAML for people: how to apply them, and the reason for each number."""
+"""Write Kubernetes objects as YAML, with comments on how to apply them and on each number."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -14,17 +14,17 @@ from infra.stack.plan import StackPlan
 _HEADER = """\
 Written by `qca render kubernetes`; change the plan (qca.toml), not this file.
 
-It needs two things on the cluster:
-1. The trainer image, built from the repository, where the nodes can pull it:
+Prepare two things on the cluster:
+1. The trainer image, built from the repository, in a registry that the nodes can pull from:
      docker build -f Dockerfile.cuda -t {image} \\
 {build_args}       .
      {deliver}
-2. A Secret with a generated password for the store; no command line shows it, nor does this file:
+2. A Secret with a generated password for the store, which stays out of command lines and files:
      openssl rand -hex 32 | sed 's/^/--requirepass=/' | \\
        kubectl create secret generic {project}-store --from-file={key}=/dev/stdin
 Then: kubectl apply -f THIS_FILE
       kubectl logs -f job/{project}-trainer
-{port}A Job cannot be changed: before another training, `kubectl delete job {project}-trainer`.
+{port}A Job cannot be changed; before another training, run `kubectl delete job {project}-trainer`.
 The runs are kept in the volume claim {project}-runs.
 """
 
@@ -33,7 +33,7 @@ The store, on 127.0.0.1:{port} of your machine while this runs:
       kubectl port-forward service/{project}-store {port}:{store_port}
 """
 
-# An image without a registry in its name is the nodes' own.
+# An image without a registry in its name must be loaded into the nodes.
 _LOAD = """\
 kind load docker-image {image}
    (that is kind's way to give it to the nodes; minikube and k3s have theirs. For a registry,
@@ -46,7 +46,7 @@ Comments = dict[Path, str]
 
 
 def render_kubernetes(plan: StackPlan, *, nodes: int, trainer_image: str) -> str:
-    """Return the commented YAML of the objects that run `plan` on `nodes` nodes.
+    """Return the objects that run `plan` on `nodes` nodes, as YAML with comments.
 
     Raises:
         InputError: the project's name cannot be the name of such objects, or the store's release
@@ -86,20 +86,20 @@ def _comment_object(one: Mapping[str, Any], plan: StackPlan, nodes: int) -> Comm
             return _comment_trainer(one, plan, nodes)
         case "Service", "trainer":
             return {
-                ("spec", "publishNotReadyAddresses"): "the pods have to find one another before "
+                ("spec", "publishNotReadyAddresses"): "the pods must find one another before "
                 "they are ready"
             }
         case "NetworkPolicy", "store":
             return {
-                ("spec", "ingress"): "the trainer alone; the node's own probes and `kubectl "
+                ("spec", "ingress"): "only the trainer; the node's own probes and `kubectl "
                 "port-forward` come from the node, which no policy keeps out",
-                ("spec", "egress"): "no way out",
+                ("spec", "egress"): "the store needs no outgoing connections",
             }
         case "NetworkPolicy", "trainer":
             return {
                 ("spec", "ingress", 0): "NCCL and gloo open ports as they need them",
-                ("spec", "egress", 2): "names, of the cluster's own DNS alone (OpenShift's has "
-                "another namespace and label); nothing else leaves the namespace",
+                ("spec", "egress", 2): "only the cluster's own DNS (OpenShift's has "
+                "another namespace and label); nothing else may leave the namespace",
             }
         case _:
             return {}
@@ -114,7 +114,7 @@ def _comment_runs(plan: StackPlan, nodes: int) -> Comments:
     if nodes > 1:
         comments["spec", "accessModes"] = (
             "one folder for all pods: the first one writes it, all of them resume from it and "
-            "look there whether the training is alive. Needs a storage class that can do this"
+            "check there whether the training is alive. This needs a storage class that supports it"
         )
     return comments
 
@@ -128,9 +128,9 @@ def _comment_store(one: Mapping[str, Any], plan: StackPlan) -> Comments:
         (*resources, "limits", "memory"): plan.dragonfly.container_memory_bytes.because,
         (*resources, "limits", "cpu"): "as many as threads: before v1.38 Dragonfly starts a "
         "thread for each CPU of this limit, whatever its flags say (Dragonfly issue 4251)",
-        (*resources, "requests", "cpu"): "one trainer's metrics are a few kilobytes a second",
-        (*_CONTAINER, "startupProbe"): "/healthz answers 200 only to be used, and asks for no "
-        "password",
+        (*resources, "requests", "cpu"): "one trainer's metrics are a few kilobytes per second",
+        (*_CONTAINER, "startupProbe"): "/healthz returns 200 only if the store is usable, and "
+        "needs no password",
     }
 
 
@@ -147,13 +147,13 @@ def _comment_trainer(one: Mapping[str, Any], plan: StackPlan, nodes: int) -> Com
         **comment_trainer(plan, (*_CONTAINER, "command"), command),
         (*resources, "limits", "memory"): plan.trainer.container_memory_bytes.because,
         (*resources, "requests", "cpu"): "no limit: torch starts a thread for each CPU of the "
-        "machine, and a limit would make them wait for one another",
+        "machine, and with a limit they would wait for one another",
     }
     if plan.trainer.device.value == "cuda":
         comments[(*resources, "limits", "nvidia.com/gpu")] = plan.trainer.gpus.because
     if nodes > 1:
         comments[(*_CONTAINER, "startupProbe")] = (
-            f"{JOIN_SECONDS // 60} minutes for all nodes to join, here and when one is replaced"
+            f"{JOIN_SECONDS // 60} minutes for all nodes to join, now and when one is replaced"
         )
     return comments
 
@@ -161,25 +161,25 @@ def _comment_trainer(one: Mapping[str, Any], plan: StackPlan, nodes: int) -> Com
 def _comment_pod() -> Comments:
     return {
         (*_POD, "enableServiceLinks"): "no variables named after Services: Dragonfly refuses "
-        "to start when it does not know a DFLY_*, and qca reads QCA_*",
-        (*_POD, "volumes", 2): "0440, for the pod's group alone, which is fsGroup",
-        (*_POD, "securityContext"): "with the container's own: the Pod Security Standard "
-        '"restricted"',
+        "to start with an unknown DFLY_*, and qca reads QCA_*",
+        (*_POD, "volumes", 2): "0440, readable only by the pod's group, which is fsGroup",
+        (*_POD, "securityContext"): "with the container's own, it meets the Pod Security "
+        'Standard "restricted"',
     }
 
 
 def _explain_completions(plan: StackPlan, nodes: int) -> str:
     if nodes == 1:
-        return "one node; `--nodes N` for more"
+        return "one node; set more with `--nodes N`"
     samples = plan.train.batch_size * nodes * max(1, plan.trainer.gpus.value)
-    return f"{nodes} nodes, each with samples of its own: {samples} in an episode, for all together"
+    return f"{nodes} nodes, each with its own samples: {samples} per episode in total"
 
 
 def _explain_retries(nodes: int) -> str:
-    ends = "a finished training exits with 0 and is not started again; "
+    ends = "a finished training exits with 0 and is not restarted; "
     if nodes == 1:
-        return f"{ends}one that failed goes on from its last checkpoint, as under Compose"
+        return f"{ends}a failed one resumes from its last checkpoint, as with Compose"
     return (
-        f"{ends}when one pod fails or is drained, all end and go on together from the last "
-        "checkpoint, and that counts for the others"
+        f"{ends}if one pod fails or is drained, all of them exit and resume together from the last "
+        "checkpoint, which counts as a failure of the others"
     )

@@ -1,4 +1,4 @@
-"""Where a trainer's container keeps its run: in the user's own folder, or in a named volume."""
+"""Choose where a trainer's container keeps its run: a folder of the user, or a named volume."""
 
 import os
 from dataclasses import dataclass
@@ -12,36 +12,36 @@ from qca.core.plain_files import check_own_folder
 
 @dataclass(frozen=True, kw_only=True)
 class RunStorage:
-    """How a container gets at its run, and as whom."""
+    """The folder or volume of a run, and the user of the containers."""
 
     volume: str | None = None
-    """The named volume that holds the runs; None if the run is a folder of this machine."""
+    """The named volume with the runs; None if the run is a folder of this machine."""
     is_rootless: bool = False
     """Whether root in a container is the user that the engine runs as."""
     is_remapped: bool = False
-    """Whether the engine gives the users in its containers other numbers (userns-remap)."""
+    """Whether the engine maps the user IDs in its containers to others (userns-remap)."""
     has_selinux: bool = False
-    """Whether a folder needs SELinux's label of containers."""
+    """Whether a mounted folder needs SELinux's container label."""
 
     def find_container_user(self) -> tuple[int, int]:
-        """Return as whom the containers run: the user whose files they work on, and the group."""
+        """Return the containers' user and group: those of the files that they work on."""
         return (0, 0) if self.is_rootless else find_secret_owner()
 
 
 def name_volume(project: str) -> str:
-    """Return the volume that keeps a project's runs where the engine has files of its own."""
+    """Return the name of the volume with a project's runs, for a remote engine."""
     return f"{project}_runs"
 
 
 def name_secret_volume(project: str) -> str:
-    """Return the volume that holds the store's password where the engine has files of its own."""
+    """Return the name of the volume with the store's password, for a remote engine."""
     return f"{project}_secret"
 
 
 def plan_storage(facts: HostFacts, project: str) -> RunStorage:
-    """Return where the runs are kept, judged by the engine's address and its security options.
+    """Return the storage of runs, derived from the engine's address and its security options.
 
-    `launch.prepare` asks the engine itself whether it has this machine's files.
+    `launch.prepare` tests whether the engine can really access this machine's files.
     """
     found = known_or_none(facts.docker)
     if not isinstance(found, Engine):
@@ -56,12 +56,13 @@ def plan_storage(facts: HostFacts, project: str) -> RunStorage:
 
 
 def ensure_run_folder(folder: Path) -> None:
-    """Make the run's folder, and let the containers' user write there.
+    """Create the run's folder, and make it writable for the containers' user.
 
-    Started by root, the containers run as an ordinary user, who is given what is in the folder.
+    If root starts them, the containers run as an ordinary user, who becomes the owner of the
+    folder's contents.
 
     Raises:
-        LaunchError: it cannot be made, or belongs to another user.
+        LaunchError: the folder cannot be created, or belongs to another user.
 
     """
     try:
@@ -74,13 +75,13 @@ def ensure_run_folder(folder: Path) -> None:
     except OSError as error:
         raise LaunchError(
             f"{error.filename}: {error.strerror}",
-            hint="The trainer's container writes its run there as you; fix the folder, or start "
-            "another run with --run NAME.",
+            hint="The trainer's container writes its run there with your user ID; fix the folder, "
+            "or start another run with --run NAME.",
         ) from None
 
 
 def _give_away(folder: Path, owner: tuple[int, int]) -> None:
-    """Change the owner of the folder and all in it; a link itself, never what it leads to."""
+    """Change the owner of the folder and its contents; of a link itself, never of its target."""
     for parent, _, names, descriptor in os.fwalk(folder, follow_symlinks=False):
         os.fchown(descriptor, *owner)
         for name in names:

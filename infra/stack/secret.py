@@ -1,8 +1,8 @@
-"""The store's password: one file, for the user in the containers alone.
+"""The store's password file, which only the containers' user can read.
 
-Compose mounts a file secret with the host's owner and mode, whatever the file says about them
-(compose issue 9648). So the containers run as the file's owner: the user who starts them, or
-Dragonfly's own user where root starts them, who must not run them as itself.
+Compose mounts a file secret with its owner and mode on the host, and ignores other settings
+(compose issue 9648). So the containers run as the file's owner: the user who starts them, or, since
+they must not run as root, Dragonfly's own user if root starts them.
 """
 
 import os
@@ -18,17 +18,17 @@ DRAGONFLY_UID = 999
 
 
 def find_secret_owner() -> tuple[int, int]:
-    """Return whose the file is, and with it what the containers write: user and group."""
+    """Return the user and group that own the file and everything that the containers write."""
     if os.getuid() == 0:
         return DRAGONFLY_UID, DRAGONFLY_UID
     return os.getuid(), os.getgid()
 
 
 def check_secret(path: Path) -> None:
-    """Refuse a password file that is there and not as `ensure_secret` makes it.
+    """Refuse an existing password file that `ensure_secret` cannot have created.
 
     Raises:
-        InputError: others can read it, or the containers cannot.
+        InputError: other users can read it, or the containers cannot.
 
     """
     try:
@@ -36,9 +36,9 @@ def check_secret(path: Path) -> None:
     except FileNotFoundError:
         return
     if not stat.S_ISREG(found.st_mode):
-        wrong = "is no plain file"
+        wrong = "is not a plain file"
     elif found.st_mode & 0o077:
-        wrong = "others can read the store's password"
+        wrong = "other users can read the store's password"
     elif found.st_uid != find_secret_owner()[0]:
         wrong = (
             f"belongs to user {found.st_uid}; the containers run as user {find_secret_owner()[0]}"
@@ -47,16 +47,15 @@ def check_secret(path: Path) -> None:
         return
     raise InputError(
         f"{path}: {wrong}",
-        hint="Take the stack down with `qca down` and start anew: a new file is made.",
+        hint="Remove the stack with `qca down` and start it again, which creates a new file.",
     )
 
 
 def ensure_secret(path: Path) -> None:
-    """Make the password file, unless there is one.
+    """Create the password file, unless it exists.
 
     Raises:
-        InputError: the one that is there must not be used.
-        LaunchError: it cannot be written.
+        InputError: the existing file must not be used. LaunchError: the file cannot be written.
 
     """
     if path.exists():

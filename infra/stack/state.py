@@ -1,4 +1,4 @@
-"""A run's state folder, `.qca/RUN`: what `qca up` made, so that `qca down` can remove just that."""
+"""A run's state folder, `.qca/RUN`: the files that `qca up` creates and `qca down` removes."""
 
 import contextlib
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class StateDir:
 
     @property
     def env_file(self) -> Path:
-        """What the Compose file needs; Compose reads it by itself, being beside the file."""
+        """The variables of the Compose file, which Compose reads because it is next to the file."""
         return self.root / ".env"
 
     @property
@@ -34,24 +34,24 @@ class StateDir:
 
     @property
     def launch_file(self) -> Path:
-        """Which runtime and run were launched."""
+        """The record of the launch."""
         return self.root / "launch.json"
 
     @property
     def log_dir(self) -> Path:
-        """Logs of the local runtime."""
+        """The logs of the local runtime."""
         return self.root / "logs"
 
     @property
     def lock_file(self) -> Path:
-        """Held by the `qca up` that runs here; holds its process id."""
+        """The lock file of the current `qca up`, with its process ID."""
         return self.root / "lock"
 
     def check(self) -> None:
-        """Refuse a folder that `qca up` cannot have made: a link, or one with links in it.
+        """Refuse a folder that `qca up` cannot have created: a link, or a folder with links.
 
         Raises:
-            LaunchError: saying what stands where.
+            LaunchError: names the path and what is there.
 
         """
         if self.root.parent == STATE_DIR:
@@ -65,12 +65,12 @@ class StateDir:
             raise _foreign_error(error, self.root) from None
 
     def remove(self) -> None:
-        """Remove what `qca up` wrote, and the folder if nothing else is in it.
+        """Remove the files that `qca up` wrote, and the folder if nothing else is in it.
 
-        Where nothing was launched, that is the lock alone.
+        If nothing was launched, only the lock is removed.
 
         Raises:
-            LaunchError: a file is another user's.
+            LaunchError: a file belongs to another user.
 
         """
         self.check()
@@ -81,7 +81,7 @@ class StateDir:
         except PermissionError as error:
             raise LaunchError(
                 f"{error.filename}: {error.strerror}",
-                hint="Whoever started it there has to take it down.",
+                hint="The user who started it must run `qca down`.",
             ) from None
 
     def _remove(self) -> None:
@@ -96,16 +96,16 @@ class StateDir:
                 folder.rmdir()
 
     def _files(self) -> tuple[Path, ...]:
-        """Return the folder's files but the logs; what says that something was launched, last."""
+        """Return the folder's files without the logs; the record of the launch is last."""
         files = (self.compose_file, self.env_file, self.store_flags, self.lock_file)
         return (*files, self.launch_file)
 
 
 def check_state_folder(folder: Path) -> None:
-    """Refuse a link or another user's folder in the place of `.qca`, or of a folder in it.
+    """Refuse a `.qca`, or a folder in it, that is a link or belongs to another user.
 
     Raises:
-        LaunchError: saying what stands there.
+        LaunchError: says what is there.
 
     """
     try:
@@ -117,6 +117,6 @@ def check_state_folder(folder: Path) -> None:
 def _foreign_error(error: OSError, folder: Path) -> LaunchError:
     return LaunchError(
         f"{error.filename}: {error.strerror}",
-        hint=f"`qca up` keeps its files in {folder}, a folder of its own. Look at what "
-        "is there, and remove it if it is not yours.",
+        hint=f"`qca up` needs {folder} for its own files. Look at what is there, and remove it "
+        "if you don't need it.",
     )

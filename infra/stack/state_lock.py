@@ -1,4 +1,4 @@
-"""Who works in a run's state folder: one `qca up`, which holds its lock and can be told to stop."""
+"""The lock on a run's state folder: only one `qca up` holds it, and others can stop that one."""
 
 import contextlib
 import fcntl
@@ -13,22 +13,22 @@ from infra.stack.state import StateDir
 from qca.core.errors import LaunchError
 from qca.core.plain_files import open_plain
 
-# A trainer that is told to stop finishes the step it is in and writes a checkpoint.
+# A trainer that is signaled to stop finishes its current step and writes a checkpoint.
 _STOP_SECONDS = 90.0
 
-# The kernel's PID_MAX_LIMIT, and more bytes than its digits.
+# The kernel's PID_MAX_LIMIT, and a number of bytes that exceeds its digits.
 _LARGEST_PID, _PID_LIMIT = 2**22, 32
 
 
 @contextlib.contextmanager
 def state_lock(state: StateDir) -> Generator[None]:
-    """Hold the state folder, so that only one `qca up` works on it.
+    """Lock the state folder, so that only one `qca up` works on it.
 
-    The kernel frees the lock with the process, however it ends; nothing stale stays.
+    The kernel releases the lock when the process ends for any reason, so it cannot become stale.
 
     Raises:
-        LaunchError: another one holds it, and the message says which process; or the folder
-            cannot be written.
+        LaunchError: another process holds the lock, and the message names it; or the folder is not
+        writable.
 
     """
     with _open_lock_file(state) as lock:
@@ -37,7 +37,7 @@ def state_lock(state: StateDir) -> Generator[None]:
         except BlockingIOError:
             pid, run = find_holder(state) or "unknown", state.root.name
             raise LaunchError(
-                f"another `qca up` (process {pid}) works in {state.root}",
+                f"another `qca up` (process {pid}) is using {state.root}",
                 hint=f"Follow it with `qca attach {run}`, or stop it with `qca down {run}`.",
             ) from None
         lock.truncate(0)
@@ -50,7 +50,7 @@ def state_lock(state: StateDir) -> Generator[None]:
 
 
 def is_held(state: StateDir) -> bool:
-    """Whether a process holds the folder."""
+    """Whether a process holds the lock."""
     try:
         with open_plain(state.lock_file, follow=False) as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -62,9 +62,10 @@ def is_held(state: StateDir) -> bool:
 
 
 def find_holder(state: StateDir) -> int | None:
-    """Return the process that holds the folder; None if none does, or it cannot be determined.
+    """Return the process that holds the lock; None if none does, or it cannot be determined.
 
-    The lock file names it, and anybody may have written that file: the kernel has to agree.
+    Its ID is in the lock file, but anybody may have written that file, so the kernel must confirm
+    it.
     """
     try:
         pid = _read_named_process(state.lock_file)
@@ -74,36 +75,36 @@ def find_holder(state: StateDir) -> int | None:
 
 
 def stop_holder(state: StateDir) -> bool:
-    """Tell the `qca up` that holds the folder to stop, and wait; return whether there was one.
+    """Stop the `qca up` that holds the lock, and wait for it; return whether there was one.
 
     Raises:
-        LaunchError: it does not end, is another user's, or cannot be determined.
+        LaunchError: it does not exit, belongs to another user, or cannot be determined.
 
     """
     if not is_held(state):
         return False
     pid = find_holder(state)
     if pid is None:
-        if not is_held(state):  # it has ended by itself
+        if not is_held(state):  # it has already exited
             return True
         raise LaunchError(
             f"cannot determine which process holds {state.lock_file}; none was stopped",
             hint=f"`sudo fuser -v {state.lock_file}` names it: another user's `qca up`, or one in "
-            "a container. Whoever started it there has to stop it.",
+            "a container. The user who started it must stop it.",
         )
-    _tell_to_stop(pid)
+    _send_sigterm(pid)
     _wait_until_free(state, pid)
     return True
 
 
-def _tell_to_stop(pid: int) -> None:
+def _send_sigterm(pid: int) -> None:
     try:
         os.kill(pid, signal.SIGTERM)
     except ProcessLookupError:
         pass
     except PermissionError:
         raise LaunchError(
-            f"`qca up` (process {pid}) is another user's", hint="Only they can stop it."
+            f"`qca up` (process {pid}) belongs to another user", hint="Only that user can stop it."
         ) from None
 
 
@@ -126,31 +127,31 @@ def _open_lock_file(state: StateDir) -> IO[bytes]:
     except OSError as error:
         raise LaunchError(
             f"{error.filename}: {error.strerror}",
-            hint=f"`qca up` keeps what it makes in {state.root}, a folder that it must write to.",
+            hint=f"`qca up` keeps its files in {state.root}, which must be writable.",
         ) from None
 
 
 def _read_named_process(lock_file: Path) -> int | None:
-    """Return the process that a lock file names; None if it is no number of one."""
+    """Return the process ID in a lock file; None if it is not a valid one."""
     with open_plain(lock_file, follow=False) as lock:
         text = lock.read(_PID_LIMIT)
     try:
         pid = int(text)
     except ValueError:
         return None
-    return pid if 0 < pid < _LARGEST_PID else None  # kill takes -1 for all processes
+    return pid if 0 < pid < _LARGEST_PID else None  # to kill(2), -1 means all processes
 
 
 def _holds_lock(pid: int, lock_file: Path) -> bool:
-    """Whether one of the process's open files is this one, locked by flock (proc_pid_fdinfo(5)).
+    """Whether the process has this file open and locked by flock (proc_pid_fdinfo(5)).
 
     Raises:
-        OSError: there is no such process, or it is another user's.
+        OSError: the process does not exist, or belongs to another user.
 
     """
     process, wanted = Path(f"/proc/{pid}"), lock_file.lstat()
     for opened in (process / "fd").iterdir():
-        with contextlib.suppress(FileNotFoundError):  # closed meanwhile
+        with contextlib.suppress(FileNotFoundError):  # it was closed meanwhile
             if not os.path.samestat(opened.stat(), wanted):
                 continue
             if "FLOCK" in (process / "fdinfo" / opened.name).read_text():

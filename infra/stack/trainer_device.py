@@ -1,4 +1,4 @@
-"""On which device the training runs, on how many of them, and how large a model that allows."""
+"""Choose the device of the training, the number of GPUs, and the model's profile."""
 
 from typing import Literal
 
@@ -12,12 +12,12 @@ Device = Literal["cpu", "cuda"]
 Profile = Literal["cpu", "default", "low-memory"]
 GpuCount = int | Literal["all"]
 
-# Under this the profile `low-memory` is taken: a 4 GB card shows less than 4 GiB.
+# Below this, the profile is `low-memory`; a 4 GB card has less than 4 GiB.
 LOW_MEMORY_GPU = 4 * GIB
 
 
 def find_gpus(facts: HostFacts, runtime: str, requested: GpuCount) -> list[Gpu]:
-    """Return the GPUs that the training would get; none if none could be seen."""
+    """Return the GPUs that the training would get; none if none could be detected."""
     driver = known_or_none(facts.gpu)
     if not isinstance(driver, GpuDriver):
         return []
@@ -27,27 +27,27 @@ def find_gpus(facts: HostFacts, runtime: str, requested: GpuCount) -> list[Gpu]:
 def decide_device(
     facts: HostFacts, train: TrainConfig, runtime: str, gpu: Gpu | None
 ) -> Decision[Device]:
-    """Choose the GPU where the runtime can use it, otherwise the CPU."""
+    """Choose the GPU if the runtime can use it, otherwise the CPU."""
     if train.device != "auto":
         return Decision(train.device, GIVEN)
     if gpu is None:
         return Decision("cpu", _explain_no_gpu(facts))
     if runtime == "compose":
         if can_containers_use_gpu(facts):
-            return Decision("cuda", f"{gpu.name}, which the engine can hand to a container")
-        why = f"{gpu.name} is there, but containers cannot use it: qca explain QCA401"
+            return Decision("cuda", f"{gpu.name}, which the engine can pass to a container")
+        why = f"{gpu.name} was found, but containers cannot use it: qca explain QCA401"
         return Decision("cpu", why)
     python = known_or_none(facts.python)
     if python and python.torch_cuda:
         return Decision("cuda", f"{gpu.name}, and the installed torch is built for CUDA")
-    why = f"{gpu.name} is there, but the installed torch cannot use it: qca explain QCA501"
+    why = f"{gpu.name} was found, but the installed torch cannot use it: qca explain QCA501"
     return Decision("cpu", why)
 
 
 def can_containers_use_gpu(facts: HostFacts) -> bool:
-    """Whether to count on the engine handing an NVIDIA GPU to a container.
+    """Whether to expect that the engine can pass an NVIDIA GPU to a container.
 
-    Where that cannot be determined from here, a registered nvidia runtime is enough to try.
+    If that cannot be determined from here, a registered nvidia runtime is enough to try it.
     """
     engine, driver = known_or_none(facts.docker), known_or_none(facts.gpu)
     if not isinstance(engine, Engine) or not isinstance(driver, GpuDriver):
@@ -58,7 +58,7 @@ def can_containers_use_gpu(facts: HostFacts) -> bool:
 
 def _explain_no_gpu(facts: HostFacts) -> str:
     if not isinstance(facts.gpu, Known):
-        return f"no GPU could be seen: {facts.gpu.reason}"
+        return f"cannot determine whether there is a GPU: {facts.gpu.reason}"
     if isinstance(facts.gpu.value, GpuDriver):
         hidden = f"CUDA_VISIBLE_DEVICES={facts.gpu.value.visible_devices} hides every GPU"
         return hidden if facts.gpu.value.gpus else "the NVIDIA driver shows no GPU"
@@ -68,13 +68,13 @@ def _explain_no_gpu(facts: HostFacts) -> str:
 def decide_gpu_count(
     facts: HostFacts, requested: GpuCount, gpus: list[Gpu], device: Device
 ) -> Decision[int]:
-    """Return the requested count, also where fewer GPUs were found: QCA405 judges that."""
+    """Return the requested count, even if fewer GPUs were found, which QCA405 reports."""
     if device == "cpu":
         return Decision(0, "the training runs on the CPU")
     count = max(1, len(gpus)) if requested == "all" else requested
     if not isinstance(facts.gpu, Known):
-        return Decision(count, f"{requested} asked for; how many there are could not be seen")
-    because = f"{requested} asked for, {len(gpus) or 'none'} seen"
+        return Decision(count, f"{requested} requested; the number of GPUs is unknown")
+    because = f"{requested} requested, {len(gpus) or 'none'} found"
     if requested != "all" and len(gpus) < requested:
         because += ", too few: qca explain QCA405"
     if gpus:
@@ -85,13 +85,13 @@ def decide_gpu_count(
 
 
 def decide_profile(train: TrainConfig, device: Device, gpu: Gpu | None) -> Decision[Profile]:
-    """Choose a small model for a CPU, and one state at a time for a small GPU."""
+    """Choose a small model for a CPU, and the profile `low-memory` for a small GPU."""
     if train.profile != "auto":
         return Decision(train.profile, GIVEN)
     if device == "cpu":
-        return Decision("cpu", "a small model on a CPU, so that a first run ends in minutes")
+        return Decision("cpu", "a small model on a CPU, so that a first run takes minutes")
     if gpu is None:
-        return Decision("default", "the whole model; the GPU's memory could not be seen")
+        return Decision("default", "the full model; the GPU's memory is unknown")
     if gpu.memory_total < LOW_MEMORY_GPU:
         because = f"the GPU has {format_size(gpu.memory_total)}, under 4 GiB"
         return Decision("low-memory", because)
@@ -99,12 +99,12 @@ def decide_profile(train: TrainConfig, device: Device, gpu: Gpu | None) -> Decis
 
 
 def choose_half_precision(gpu: Gpu | None) -> Literal["bf16", "fp16"] | None:
-    """Return the 16-bit format that the GPU computes in natively."""
+    """Return the 16-bit format that the GPU supports natively; None if it has none."""
     capability = gpu.compute_capability if gpu else None
     if capability is None:
         return None
-    # bfloat16 came with Ampere, 8.0; float16 arithmetic with 5.3 (CUDA C Programming Guide,
-    # "Arithmetic Instructions").
+    # bfloat16 needs compute capability 8.0 (Ampere), float16 arithmetic 5.3 (CUDA C Programming
+    # Guide, "Arithmetic Instructions").
     if capability >= (8, 0):
         return "bf16"
     return "fp16" if capability >= (5, 3) else None

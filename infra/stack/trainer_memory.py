@@ -1,4 +1,4 @@
-"""What memory the trainer may use, and what its container may take of the host."""
+"""Decide the memory that the trainer may use, and its container's memory limit on the host."""
 
 import math
 from collections.abc import Sequence
@@ -13,37 +13,37 @@ from qca.memory.budget import count_parameters
 from qca.memory.checkpoint_size import count_checkpoint_bytes
 from qca.memory.choose import Choice
 
-# Over what was measured or predicted: the page cache of a checkpoint that is being written
-# counts too, and a container over its limit is killed.
+# The factor over the measured or predicted figure: the page cache of a checkpoint that is being
+# written also counts, and a container that exceeds its limit is killed.
 CONTAINER_HEADROOM = 1.25
 # Container limits are rounded up to this.
 _CONTAINER_STEP = 256 * MIB
-# Peak resident memory of a CUDA training, whatever its size: 1.45 to 1.58 GiB on an H100
-# with torch 2.11 (VmHWM); the CUDA libraries and their kernels, loaded as they are needed.
+# The peak resident memory of a CUDA training of any size: 1.45 to 1.58 GiB on an H100 with torch
+# 2.11 (VmHWM). It consists of the CUDA libraries and their kernels, which are loaded on demand.
 CUDA_RESIDENT = 1.6 * GIB
-# The launcher that starts a process for each of several GPUs: 540 MiB, measured as the above.
+# The launcher that starts a process for each of several GPUs: 540 MiB, measured in the same way.
 LAUNCHER_RESIDENT = 0.55 * GIB
 
 
 @dataclass(frozen=True, kw_only=True)
 class RunningRun:
-    """A run that trains on this machine while another is planned."""
+    """A run that is training on this machine while another is planned."""
 
     run: str
     device: str
     planned_bytes: int
-    """Memory of its device that each of its processes takes at its peak."""
+    """The device memory that each of its processes uses at its peak."""
     pending_bytes: int
-    """The part of it that is not in use yet, and so still counts as free."""
+    """The part of it that is not allocated yet, and so still counts as free."""
     gpus: tuple[str, ...] | None = None
-    """UUIDs of the GPUs that it trains on; None if they are unknown."""
+    """The UUIDs of the GPUs that it trains on; None if they are unknown."""
     host_bytes: int = 0
-    """What it takes of the host's memory beside its device's, at its peak."""
+    """The host memory that it uses at its peak, besides its device's."""
     host_pending_bytes: int = 0
-    """The part of that which is not in use yet."""
+    """The part of it that is not allocated yet."""
 
     def may_use(self, gpu: Gpu | None) -> bool:
-        """Whether it trains on this GPU, as far as is known."""
+        """Whether it trains on this GPU; True if that is unknown."""
         if self.device != "cuda":
             return False
         return gpu is None or self.gpus is None or gpu.uuid in self.gpus
@@ -59,14 +59,14 @@ def decide_budget(
     processes: int,
     running: Sequence[RunningRun] = (),
 ) -> Decision[int | None]:
-    """Return the bytes that each process may use; None if they could not be seen."""
+    """Return the bytes that each process may use; None if they could not be determined."""
     if train.budget is not None:
         return Decision(train.budget, GIVEN)
     if device == "cuda":
         return _decide_fullest_gpu_budget(gpus, running)
     memory = known_or_none(facts.memory)
     if memory is None:
-        return Decision(None, "the host's memory could not be seen")
+        return Decision(None, "the host's memory is unknown")
     because = "the host's available memory"
     if store_bytes:
         because += f" less {format_size(store_bytes)} for the store"
@@ -74,7 +74,7 @@ def decide_budget(
     budget = _leave_room(Decision(free, because), _list_host_takers(running))
     if processes == 1 or budget.value is None:
         return budget
-    # GPUs are there once for each process, the host's memory once for all.
+    # Each process has its own GPU, but all share the host's memory.
     because = f"{budget.because}, shared by {processes} processes"
     return Decision(budget.value // processes, because)
 
@@ -87,7 +87,7 @@ def compute_host_budget(
     processes: int,
     running: Sequence[RunningRun] = (),
 ) -> int | None:
-    """Return what each GPU's training may keep in the host's memory; None if none was seen."""
+    """Return the host memory that each GPU's training may use; None if it is unknown."""
     memory = known_or_none(facts.memory)
     if memory is None:
         return None
@@ -110,8 +110,8 @@ def decide_container_limit(device: Device, choice: Choice, processes: int) -> De
     each = _compute_resident_bytes(estimate.parameters) + choice.host_bytes
     needed = processes * each + _compute_launcher_bytes(processes)
     because = (
-        "the model lives on the GPU: what torch with CUDA's libraries takes of the host, what the "
-        f"plan keeps there, and a checkpoint twice while it is written, {CONTAINER_HEADROOM} times"
+        f"{CONTAINER_HEADROOM} times the host memory for torch with CUDA's libraries, the tensors "
+        "that the plan keeps on the host, and two copies of a checkpoint while it is written"
     )
     if processes > 1:
         because += f"; for {processes} processes and their launcher"
@@ -121,7 +121,7 @@ def decide_container_limit(device: Device, choice: Choice, processes: int) -> De
 def _decide_fullest_gpu_budget(
     gpus: Sequence[Gpu], running: Sequence[RunningRun]
 ) -> Decision[int | None]:
-    """Return the budget on the GPU that has the least left beside the runs that train on it."""
+    """Return the budget on the GPU with the least memory left by the runs that train on it."""
     budgets: list[Decision[int | None]] = []
     for gpu in gpus or (None,):
         takers = [_describe_device_use(one) for one in running if one.may_use(gpu)]
@@ -131,18 +131,18 @@ def _decide_fullest_gpu_budget(
 
 def _decide_gpu_budget(gpu: Gpu | None) -> Decision[int | None]:
     if gpu is None:
-        return Decision(None, "the GPU's free memory could not be seen")
+        return Decision(None, "the GPU's free memory is unknown")
     if gpu.mig and gpu.mig_devices:
         least = min(mig_device.memory_free for mig_device in gpu.mig_devices)
-        because = f"what the fullest slice of {gpu.name} has free: a program gets one slice"
+        because = f"the free memory of the fullest slice of {gpu.name}; a program gets one slice"
         return Decision(least, because)
-    because = f"what {gpu.name} has free of {format_size(gpu.memory_total)}"
+    because = f"the free memory of {gpu.name}, of {format_size(gpu.memory_total)} in total"
     return Decision(gpu.memory_free, because)
 
 
 @dataclass(frozen=True)
 class _Taker:
-    """What a run beside this one takes of a memory, and what of that is yet to come."""
+    """The memory that another run uses, and the part of it that is not allocated yet."""
 
     run: str
     bytes: int
@@ -154,7 +154,7 @@ def _describe_device_use(one: RunningRun) -> _Taker:
 
 
 def _list_host_takers(running: Sequence[RunningRun]) -> list[_Taker]:
-    """Return what the runs take of the host's memory, those that train on a GPU too."""
+    """Return the host memory that the runs use, including those that train on a GPU."""
     on_cpu = [_describe_device_use(one) for one in running if one.device == "cpu"]
     on_gpu = [
         _Taker(one.run, one.host_bytes, one.host_pending_bytes)
@@ -165,12 +165,12 @@ def _list_host_takers(running: Sequence[RunningRun]) -> list[_Taker]:
 
 
 def _leave_room(budget: Decision[int | None], beside: Sequence[_Taker]) -> Decision[int | None]:
-    """Return the budget less what the runs beside this one have yet to take."""
+    """Return the budget without the memory that the other runs have yet to allocate."""
     if budget.value is None or not beside:
         return budget
     takers = [
-        f"run {one.run} takes {format_size(one.bytes)}, "
-        f"{format_size(one.pending_bytes)} of it yet to come and kept free"
+        f"run {one.run} uses {format_size(one.bytes)} at its peak, "
+        f"of which {format_size(one.pending_bytes)} is not allocated yet and kept free"
         for one in beside
     ]
     left = budget.value - sum(one.pending_bytes for one in beside)
@@ -178,7 +178,7 @@ def _leave_room(budget: Decision[int | None], beside: Sequence[_Taker]) -> Decis
 
 
 def _compute_free_memory(memory: MemoryFacts, store_bytes: int) -> int:
-    """Return what the host has free beside the store; negative where it has less."""
+    """Return the host's free memory without the store's; negative if the store needs more."""
     return min(memory.available, memory.usable) - store_bytes
 
 
@@ -187,8 +187,8 @@ def _compute_launcher_bytes(processes: int) -> int:
 
 
 def _compute_resident_bytes(parameters: int) -> int:
-    """Return what the trainer takes of the host's memory while it computes on a GPU."""
-    # A checkpoint's tensors on the host, and the bytes that are written of them.
+    """Return the host memory that the trainer uses while it computes on a GPU."""
+    # A checkpoint's tensors on the host, and their serialized bytes.
     return int(CUDA_RESIDENT) + 2 * count_checkpoint_bytes(parameters)
 
 

@@ -1,4 +1,4 @@
-"""On what the training runs, and whether it fits there."""
+"""Plan the training: its device, sizes and recompute strategy, and whether it fits."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -39,31 +39,31 @@ from qca.memory.choose import Choice, choose
 
 @dataclass(frozen=True)
 class TrainerPlan:
-    """How the training is run, and the memory that it is predicted to take."""
+    """The settings of the training, and its predicted memory."""
 
     device: Decision[Device]
     gpus: Decision[int]
-    """GPUs of this machine, with a process each; 0 on a CPU."""
+    """The number of GPUs on this machine, with a process each; 0 on a CPU."""
     nnodes: Decision[int]
-    """Machines that train together."""
+    """The number of machines that train together."""
     rdzv_endpoint: Decision[str | None]
-    """HOST:PORT where they meet."""
+    """HOST:PORT of their rendezvous."""
     profile: Decision[Profile]
     precision: Decision[ResolvedPrecision]
     recompute: Decision[ResolvedRecompute]
     segment: Decision[int]
-    """Steps that are differentiated as one batch."""
+    """The number of steps that are differentiated as one segment."""
     tapes: Decision[int]
-    """Steps that keep their tape and are not recomputed."""
+    """The number of steps that keep their graph and are not recomputed."""
     optimizer_state: Decision[ResolvedOptimizerState]
     batch_size: Decision[int]
-    """Samples of an episode in each process."""
+    """The samples per episode in each process."""
     predicted_peak_bytes: Decision[int]
     context_bytes: Decision[int]
-    """Memory outside the allocator: the CUDA context, with NCCL where several train together; or
+    """The memory outside of the allocator: the CUDA context, with NCCL for several processes, or
     the interpreter with torch."""
     budget_bytes: Decision[int | None]
-    """What the device has to give each process; None if it could not be seen."""
+    """The device memory available to each process; None if it is unknown."""
     fits: Decision[bool | None]
     base_image: Decision[str]
     container_memory_bytes: Decision[int]
@@ -87,10 +87,10 @@ def plan_trainer(
     cpu_processes: int,
     running: Sequence[RunningRun] = (),
 ) -> tuple[TrainerPlan, TrainConfig]:
-    """Choose device, profile and recompute plan; return the resolved training as well.
+    """Choose the device, profile and recompute plan; also return the resolved training.
 
-    `store_bytes` is what the store takes of the host's memory. GPUs have a process each; a CPU
-    has `cpu_processes`. `running` are the runs that train beside this one.
+    `store_bytes` is the store's host memory. Each GPU has one process; a CPU has `cpu_processes`.
+    `running` are the other runs that are training.
     """
     gpus = find_gpus(facts, runtime, config.stack.gpus)
     gpu = find_fullest_gpu(gpus)
@@ -151,7 +151,7 @@ def _decide_nnodes(stack: StackConfig) -> Decision[int]:
 def _decide_rdzv_endpoint(stack: StackConfig) -> Decision[str | None]:
     if stack.rdzv_endpoint is not None:
         return Decision(stack.rdzv_endpoint, GIVEN)
-    return Decision(None, "a single machine needs no meeting point")
+    return Decision(None, "a single machine needs no rendezvous")
 
 
 def _decide_precision(
@@ -160,7 +160,7 @@ def _decide_precision(
     if train.precision != "auto":
         because = GIVEN
     elif choice.precision != "fp32":
-        because = "the GPU computes in it natively, and no plan in float32 fits the budget"
+        because = "the GPU supports it natively, and no float32 plan fits the budget"
     elif device == "cpu":
         because = "`auto` means float32 on a CPU"
     else:
@@ -174,17 +174,17 @@ def _decide_segment(train: TrainConfig, choice: Choice, device: Device) -> Decis
     elif choice.recompute == "none":
         because = "plain autograd recomputes nothing"
     elif device == "cpu":
-        because = "one step's kernels fill a CPU"
+        because = "a single step's kernels keep a CPU busy"
     elif train.steps == 1:
-        because = "an episode of one step has no longer one"
+        because = "an episode of one step has no longer segment"
     elif choice.fits is None and choice.segment > 1:
         because = "the fastest; the budget is unknown"
     elif choice.fits is None:
-        because = "a longer one needs more memory, and the budget is unknown"
+        because = "a longer segment needs more memory, and the budget is unknown"
     elif choice.segment == 1 and not choice.is_measured:
-        because = "a longer one, which would be faster, does not fit the budget"
+        because = "a longer segment would be faster, but does not fit the budget"
     elif choice.is_measured:
-        because = "the fastest that fits, by the step times that were measured here"
+        because = "the fastest that fits, by the step times measured here"
     else:
         because = "the fastest that fits, by the built-in cost of a step on an H200"
     return Decision(choice.segment, because)
@@ -192,7 +192,7 @@ def _decide_segment(train: TrainConfig, choice: Choice, device: Device) -> Decis
 
 def _decide_tapes(choice: Choice) -> Decision[int]:
     if choice.tapes:
-        return Decision(choice.tapes, "plain autograd keeps the tape of every step")
+        return Decision(choice.tapes, "plain autograd keeps the graph of every step")
     return Decision(0, "every step is recomputed from its state")
 
 
@@ -203,11 +203,11 @@ def _decide_optimizer_state(
     if train.optimizer_state != "auto":
         because = GIVEN
     elif device == "cpu":
-        because = "a CPU has no other memory to keep AdamW's moments in"
+        because = "a CPU has no other memory for AdamW's moments"
     elif choice.optimizer_state == "host":
-        because = f"{moments} leave the GPU: with them on it, no {choice.precision} plan fits"
+        because = f"{moments} are in host memory: on the GPU, no {choice.precision} plan fits"
     elif choice.fits:
-        because = f"{moments} fit on the GPU with all else"
+        because = f"{moments} fit on the GPU with everything else"
     else:
         because = f"{moments} stay on the GPU, where the optimizer is fastest"
     return Decision(choice.optimizer_state, because)
@@ -229,7 +229,7 @@ def _predict_peak(choice: Choice) -> Decision[int]:
 def select_timings(
     facts: HostFacts, train: TrainConfig, device: Device, gpu: Gpu | None
 ) -> list[StepTiming]:
-    """Return the step times that were measured on this device with a training of these sizes."""
+    """Return the step times measured on this device with a training of these sizes."""
     python = known_or_none(facts.python)
     name = gpu.name if gpu and device == "cuda" else "cpu"
     timings = python.step_timings if python else ()
@@ -237,7 +237,7 @@ def select_timings(
 
 
 def _find_resident_floor(facts: HostFacts, runtime: str) -> int | None:
-    """Return what was measured of this Python; a container has its own, which was not."""
+    """Return the measured floor of this Python; None for a container's, which is not measured."""
     python = known_or_none(facts.python)
     return python.resident_floor if python and runtime == "local" else None
 
@@ -245,13 +245,13 @@ def _find_resident_floor(facts: HostFacts, runtime: str) -> int | None:
 def _predict_context(choice: Choice, device: Device, *, together: bool) -> Decision[int]:
     if device == "cpu":
         context = choice.estimate.context
-        source = "as measured here" if context.measured else "the figure of a CPU wheel"
+        source = "as measured here" if context.measured else "the figure for a CPU wheel"
         because = (
-            f"Python with torch takes {format_size(context.runtime)} ({source}), its CPU kernels "
+            f"Python with torch needs {format_size(context.runtime)} ({source}), its CPU kernels "
             f"{format_size(context.kernels)} outside of the tensors"
         )
     else:
-        because = "the CUDA context with its kernels and graphs, as measured on an H100"
+        because = "the CUDA context with its kernels and graphs, measured on an H100"
         because += ", and NCCL's buffers" if together else ""
     return Decision(choice.estimate.context_bytes, because)
 
@@ -259,6 +259,6 @@ def _predict_context(choice: Choice, device: Device, *, together: bool) -> Decis
 def _decide_fits(choice: Choice) -> Decision[bool | None]:
     if choice.fits and choice.budget_bytes is not None:
         total, budget = choice.estimate.total_bytes, choice.budget_bytes
-        because = f"peak and context take {format_size(total)} of {format_size(budget)}"
+        because = f"peak and context need {format_size(total)} of {format_size(budget)}"
         return Decision(True, because)
     return Decision(choice.fits, choice.because)

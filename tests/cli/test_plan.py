@@ -27,7 +27,7 @@ def rows(text: str) -> dict[str, str]:
         (
             ("--gpus", "all"),
             {
-                "gpus": "8 all asked for, 8 seen; ",
+                "gpus": "8 all requested, 8 found; ",
                 "combined batch": "8 samples an episode: 8 processes, each with batch_size 1",
             },
         ),
@@ -42,7 +42,7 @@ def rows(text: str) -> dict[str, str]:
         (
             ("--gpus", 4, "--batch-size", 3, *TWO_MACHINES),
             {
-                "gpus": "4 4 asked for, 4 seen; ",
+                "gpus": "4 4 requested, 4 found; ",
                 "nnodes": "2",
                 "rdzv endpoint": "gpu1:29400",
                 "combined batch": "24 samples an episode: 8 processes, each with batch_size 3",

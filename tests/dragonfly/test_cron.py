@@ -1,4 +1,4 @@
-"""Crontabs by croncpp's grammar."""
+"""Crontabs are validated by croncpp's grammar."""
 
 import pytest
 
@@ -26,7 +26,7 @@ def test_five_fields(text):
     [
         "every 5",
         "*:30",
-        "0 * * * * *",  # with seconds: Dragonfly puts those before it itself
+        "0 * * * * *",  # with seconds, which Dragonfly prepends itself
         "'*/30 * * * *'",
         "*/0 * * * *",
         "*/ * * * *",

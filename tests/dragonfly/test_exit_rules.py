@@ -1,4 +1,4 @@
-"""Values over which Dragonfly exits by its own rules."""
+"""Values because of which Dragonfly exits by its own rules."""
 
 import pytest
 
@@ -19,8 +19,8 @@ BROKEN = [
     ({"cluster_mode": "true"}, "nothing or emulated or yes"),
     ({"notify_keyspace_events": "KEA"}, "Ex"),
     ({"proactor_affinity_mode": "numa"}, "auto or off or on"),
-    ({"pipeline_queue_limit": "0"}, "more than 0"),
-    ({"help": "true"}, "does not serve"),
+    ({"pipeline_queue_limit": "0"}, "greater than 0"),
+    ({"help": "true"}, "and exits"),
     ({"unixsocketperm": "1777", "unixsocket": "/tmp/s"}, "octal"),
     ({"unixsocketperm": "rw", "unixsocket": "/tmp/s"}, "octal"),
 ]

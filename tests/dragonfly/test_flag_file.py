@@ -1,4 +1,4 @@
-"""A flag file is read where it is mounted from the project folder, and nowhere else."""
+"""A flag file is read only if it is mounted from the project folder."""
 
 from pathlib import Path
 
@@ -169,7 +169,7 @@ def test_several_flag_files_and_nested_ones_are_followed(tmp_path, named):
 
 @pytest.mark.parametrize(
     ("text", "says"),
-    [(None, "does not exist"), ("maxmemory=1G\n", "is no flag")],
+    [(None, "does not exist"), ("maxmemory=1G\n", "is not a flag")],
     ids=["no such file", "a line without a dash"],
 )
 def test_a_flag_file_over_which_dragonfly_exits(tmp_path, text, says):

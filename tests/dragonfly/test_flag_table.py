@@ -1,4 +1,4 @@
-"""Dragonfly's flags, release by release."""
+"""Dragonfly's flags by release."""
 
 import pytest
 
@@ -28,7 +28,7 @@ TYPES = {
         ("oom_deny_ratio", (1, 26, 0), Standing.RETIRED),
         ("oom_deny_ratio", (1, 40, 0), Standing.ABSENT),
         ("use_large_pages", (1, 4, 0), Standing.ABSENT),
-        # A flag that the 1.28 branch got after 1.29 was out.
+        # A flag that was added to the 1.28 branch after the release of 1.29.
         ("mget_dedup_keys", (1, 28, 30), Standing.PRESENT),
         ("mget_dedup_keys", (1, 29, 0), Standing.ABSENT),
         ("mget_dedup_keys", (1, 30, 0), Standing.PRESENT),
@@ -41,7 +41,7 @@ TYPES = {
         ("logtostderr", (1, 38, 0), Standing.PRESENT),  # the image's own command has it
         ("log_utc_time", (1, 37, 0), Standing.PRESENT),
         ("log_utc_time", (1, 38, 0), Standing.UNCERTAIN),
-        # Before v1.0 the table does not reach.
+        # The table starts with v1.0.
         ("maxmemory", (0, 9, 0), Standing.PRESENT),
         ("appendonly", (0, 9, 0), Standing.UNCERTAIN),
     ],

@@ -1,4 +1,4 @@
-"""Values of flags, by their type."""
+"""The values of flags are validated by type."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""Dragonfly's releases by the tags of images."""
+"""Dragonfly's releases are read from the tags of images."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""Sizes as Dragonfly reads and prints them."""
+"""Sizes are parsed and printed as Dragonfly does."""
 
 import pytest
 from hypothesis import given

@@ -1,4 +1,4 @@
-"""Dragonfly's own start-up rules, release by release."""
+"""Dragonfly's startup rules by release."""
 
 import pytest
 from hypothesis import given

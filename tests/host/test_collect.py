@@ -1,4 +1,4 @@
-"""All probes run side by side; one that fails, ends the program or hangs costs only itself."""
+"""All probes run in parallel; one that fails, exits or hangs does not affect the others."""
 
 import os
 import subprocess
@@ -17,12 +17,12 @@ from infra.host.errors import ProbeError
 from infra.host.facts import LIVE_FACTS, CpuFacts, HostFacts, Known, NoEngine, Unknown
 from infra.host.probes import cpu, gpu, listeners
 
-# What only live probes find is found by infra.stack.live.
+# infra.stack.live determines the facts of live probes.
 PROBES = {field.name for field in fields(HostFacts)} - {"schema_version", "about", *LIVE_FACTS}
 
 
 def run(probe: Callable[[], object], *, timeout: float = 5) -> Known | Unknown:
-    """Run one probe in the place of the CPU's."""
+    """Run a probe in place of the CPU's."""
     probes = {"cpu": Probe("reading the CPU count and limits", probe)}
     deadline, results = Deadline(timeout), {"cpu": Future[object]()}
     start_probes(probes, results)

@@ -1,4 +1,4 @@
-"""Which GPUs a training gets of those that the driver shows, and whether a container gets any."""
+"""The GPUs that a training gets, and whether a container gets any."""
 
 from dataclasses import replace
 
@@ -28,7 +28,7 @@ GPUS = (
         ("1,7,0", [1]),
         ("GPU-aa02", [1]),
         ("GPU-b", [2]),
-        ("GPU-aa", []),  # of two GPUs: CUDA takes neither
+        ("GPU-aa", []),  # matches two GPUs, so CUDA uses neither
         ("MIG-9c", [2]),
         ("0,", [0]),
         ("0,1,0", []),
@@ -62,7 +62,7 @@ AT_RUN = "/var/run/cdi/nvidia.yaml"
         ({}, HOOK, {}, True, HOOK),
         ({"started": 1_700_000_001}, HOOK, {}, True, HOOK),
         ({"started": 1_699_999_999}, HOOK, {}, False, "only then"),
-        # The runtime was registered: the toolkit was there before, and has been upgraded.
+        # The runtime is registered, so the toolkit was installed earlier and upgraded since.
         ({"started": 1_699_999_999, "runtimes": ("nvidia", "runc")}, HOOK, {}, True, HOOK),
         ({"started": 1_699_999_999}, HOOK, {"hook_changed": None}, True, HOOK),
         (ROOTLESS, HOOK, {}, False, "rootless"),

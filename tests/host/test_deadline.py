@@ -1,4 +1,4 @@
-"""A program that a probe runs can fail, hang or talk without end; the probe goes on."""
+"""A program that a probe runs can fail, hang or write endlessly; the probe continues."""
 
 import os
 import sys
@@ -18,7 +18,7 @@ PYTHON = sys.executable
 
 
 def has_ended(pid: int) -> bool:
-    """Whether the process has ended, also where its parent has not collected it yet."""
+    """Whether the process has exited, including zombies."""
     try:
         return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:
@@ -45,7 +45,7 @@ def test_it_gets_no_input_and_no_terminal() -> None:
 
 
 def read_input() -> str:
-    """Return what a program gets that asks for input and for a terminal."""
+    """Return the result of a program that reads its input and opens the terminal."""
     script = "head -c 4; (: </dev/tty) 2>/dev/null || echo no terminal"
     return Deadline(5).run(["sh", "-c", script]).stdout
 
@@ -78,7 +78,7 @@ def test_a_file_that_is_no_program_says_so(tmp_path: Path) -> None:
 
 def test_a_program_that_hangs_is_killed_with_its_children(tmp_path: Path) -> None:
     pids = tmp_path / "pids"
-    # One child stays in the group, one makes a session of its own, as `docker` does for ssh.
+    # One child stays in the group, and one starts a new session, as `docker` does for ssh.
     script = (
         f"sleep 60 & echo $! >>{pids}; setsid sleep 60 & echo $! >>{pids}; echo $$ >>{pids}; wait"
     )

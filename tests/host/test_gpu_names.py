@@ -1,4 +1,4 @@
-"""The GPUs that a request names, against those that the driver and the engine know."""
+"""Requested GPU names are matched with those of the driver and the engine."""
 
 from typing import Any
 
@@ -62,7 +62,7 @@ def test_a_recorded_host_has_no_uuids_to_compare():
     [
         ("0", BY_NUMBER, True),
         ("nvidia.com/gpu=0", BY_NUMBER, True),
-        (UUID, BY_NUMBER, False),  # a file of a toolkit before 1.15
+        (UUID, BY_NUMBER, False),  # a file from a toolkit before 1.15
         (UUID, (*BY_NUMBER, f"nvidia.com/gpu={UUID}"), True),
         ("0", ("nvidia.com/gpu=all",), False),  # WSL2
         ("all", ("nvidia.com/gpu=all",), True),

@@ -1,4 +1,4 @@
-"""The recorded hosts can be read, say what they are, and name nobody."""
+"""The recorded hosts are readable, describe themselves, and name no users."""
 
 import json
 import re
@@ -19,7 +19,7 @@ NOBODY = Identity(home="", users=(), hosts=())
 
 
 def list_states() -> set[str]:
-    """Return every state and kind that some host shows."""
+    """Return every state and kind in the recorded hosts."""
     text = "\n".join(path.read_text() for path in HOSTS)
     return set(re.findall(rf'"(?:{"|".join(STATES)})": "([^"]+)"', text))
 
@@ -42,7 +42,7 @@ def test_a_host_can_be_read_and_written_again(path: Path, tmp_path: Path) -> Non
 
 
 def _keep_keys(written: Any, old: Any) -> Any:
-    """Return what was written without the facts that an older version had not recorded."""
+    """Return the written facts without those that an older version did not record."""
     if isinstance(written, dict) and isinstance(old, dict):
         return {key: _keep_keys(one, old[key]) for key, one in written.items() if key in old}
     if isinstance(written, list) and isinstance(old, list):
@@ -64,14 +64,14 @@ def test_together_they_show_every_state() -> None:
     known: set[str] = set()
     for name, definition in TypeAdapter(HostFacts).json_schema()["$defs"].items():
         if hasattr(live, name):
-            continue  # what only `--deep` finds has its own tests
+            continue  # the facts of `--deep` have their own tests
         for key in STATES & definition.get("properties", {}).keys():
             known |= _list_values(definition["properties"][key])
     assert known == list_states()
 
 
 def _list_values(schema: dict[str, Any]) -> set[str]:
-    """Return the texts that a JSON schema allows."""
+    """Return the string values that a JSON schema allows."""
     found = re.findall(r'"(?:enum|const)": (\[[^]]*\]|"[^"]*")', json.dumps(schema))
     parsed = [json.loads(values) for values in found]
     return {text for one in parsed for text in ([one] if isinstance(one, str) else one)}

@@ -1,4 +1,4 @@
-"""A record names nobody, can be read back, and a wrong file is answered with its place."""
+"""A record names no users and can be read back, and errors in a file have their position."""
 
 import json
 import pwd
@@ -129,7 +129,7 @@ def test_whoever_records_is_not_named(
     ]
     path = tmp_path_factory.mktemp("record") / "host.json"
     path.write_text(text)
-    assert load(path).about  # whatever was replaced, it is still a host
+    assert load(path).about  # after all replacements, it is still a valid host
 
 
 @pytest.mark.parametrize("user", ["running", "driver", "absent", "work"])

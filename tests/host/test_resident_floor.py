@@ -1,4 +1,4 @@
-"""What Python with torch takes: measured by the smallest training, once per torch build."""
+"""The host memory of Python with torch, measured by the smallest training once per torch build."""
 
 import json
 import sys
@@ -23,7 +23,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def answer(monkeypatch: pytest.MonkeyPatch):
-    """Returns a function that sets what the smallest training prints."""
+    """Return a function that sets the output of the smallest training."""
 
     def set_output(exit_code: int, *events: dict, stderr: str = "") -> None:
         lines = "".join(f"{json.dumps(event)}\n" for event in events)

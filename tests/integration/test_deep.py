@@ -162,7 +162,7 @@ def test_an_image_of_unknown_size_is_never_downloaded(qca, nothing_left):
 
     (finding,) = read_findings(done)["QCA391"]
     assert finding["severity"] == "skipped"
-    assert "does not tell the size of the download" in finding["message"]
+    assert "does not report the size of the download" in finding["message"]
 
 
 @pytest.mark.slow

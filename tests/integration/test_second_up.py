@@ -49,6 +49,6 @@ def test_a_password_that_others_can_read_is_not_used(stack):
         done = stack.up(check=2)
     finally:
         file.chmod(0o400)
-    assert f"{file.relative_to(stack.folder)}: others can read" in done.stderr
+    assert f"{file.relative_to(stack.folder)}: other users can read" in done.stderr
     assert "qca down" in done.stderr
     assert looks(stack) == before

@@ -1,4 +1,4 @@
-"""Other ways to run the planned training on its GPU."""
+"""The alternatives to the planned way to train on a GPU."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The end of a log, with what is known of why its container did not come up."""
+"""The end of a container's log, with the known reasons for its failure to start."""
 
 from types import SimpleNamespace
 from typing import cast
@@ -18,11 +18,11 @@ from tests.stack.test_containers import container
         ({"Health": {"Log": [(1, "early"), (0, "PONG")]}}, ""),
         (
             {"Health": {"Log": [(127, "sh: 1:\nredis-cli: not found\n")]}},
-            "said: sh: 1: redis-cli: not found.",
+            "reported: sh: 1: redis-cli: not found.",
         ),
-        ({"Health": {"Log": [(1, "")]}}, "said: nothing."),
-        ({"Health": {"Log": [(1, "x" * 4096)]}}, f"said: {'x' * 300}."),
-        ({"OOMKilled": True}, "over its memory limit"),
+        ({"Health": {"Log": [(1, "")]}}, "reported: nothing."),
+        ({"Health": {"Log": [(1, "x" * 4096)]}}, f"reported: {'x' * 300}."),
+        ({"OOMKilled": True}, "exceeded its memory limit"),
     ],
 )
 def test_a_failing_check_and_a_lack_of_memory_are_said(state, message, monkeypatch):
@@ -31,5 +31,5 @@ def test_a_failing_check_and_a_lack_of_memory_are_said(state, message, monkeypat
     stack = cast(DockerClient, SimpleNamespace(compose=compose))
     tail = container_logs.log_tail(stack, "store")
     assert message in tail
-    assert ("Its health check" in tail) is ("said" in message)
-    assert tail.endswith("Its last words:\n  bye")
+    assert ("Its health check" in tail) is ("reported" in message)
+    assert tail.endswith("The end of its log:\n  bye")

@@ -1,4 +1,4 @@
-"""What a container's state, as the engine describes it, comes to."""
+"""The health of a container, derived from the engine's description of its state."""
 
 from datetime import UTC, datetime
 from typing import Any
@@ -9,7 +9,8 @@ from infra.stack.containers import Container, health_of, parse_container
 
 
 def container(**state: Any) -> Container:
-    """Return a running container with this state; a health check is its exit code and output."""
+    """Return a running container with this state; a health check is given as exit code and
+    output."""
     health = state.get("Health")
     if health and "Log" in health:
         log = [{"ExitCode": code, "Output": output} for code, output in health["Log"]]

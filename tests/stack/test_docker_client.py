@@ -1,4 +1,4 @@
-"""Which engine the SDK is connected to, and what is said where that fails."""
+"""The engine that the SDK connects to, and the error messages."""
 
 import os
 import subprocess
@@ -41,7 +41,7 @@ def test_a_user_without_a_home_is_told_so(monkeypatch: pytest.MonkeyPatch) -> No
         pass
 
 
-# Takes the place of ssh: notes its words, and runs the last one here as the far machine would.
+# A fake ssh, which records its arguments and runs the last one here like the remote machine.
 SSH = """\
 echo "$@" >>{log}
 for command; do :; done
@@ -50,7 +50,7 @@ exec $command"""
 
 @pytest.fixture
 def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder at the head of PATH."""
+    """Return a folder that is first on PATH."""
     folder = tmp_path / "bin"
     folder.mkdir()
     monkeypatch.setenv("PATH", str(folder), prepend=os.pathsep)

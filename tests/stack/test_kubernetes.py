@@ -1,4 +1,4 @@
-"""The objects for a cluster: valid, hardened, fitting together, and with the plan's numbers."""
+"""The objects for a cluster are valid, hardened and consistent, and have the plan's numbers."""
 
 import re
 import shlex
@@ -22,7 +22,7 @@ from qca.core.units import GIB, MIB
 from qca.store.client import read_password
 from tests.support.hosts import CDI_ENGINE, PLUGIN, bare_host, driver, engine, gpu
 
-# https://kubernetes.io/releases/: in support in November 2026.
+# https://kubernetes.io/releases/: the releases supported in November 2026.
 RELEASES = ["1.35", "1.36", "1.37"]
 
 CPU_HOST = bare_host(docker=engine(cpus=16), compose=PLUGIN)
@@ -41,7 +41,7 @@ PLANS = {
 }
 IMAGE = "registry.example.com/qca-trainer:1"
 
-# What the objects do not state, or state only where it is not the default.
+# Settings that the objects omit, or have only if they are not the default.
 NOT_IN_THE_OBJECTS = {
     "runtime",
     "store_port",
@@ -66,7 +66,7 @@ def text(name: str) -> str:
 
 
 def one(name: str, kind: str, component: str) -> dict:
-    """The object of that kind and component."""
+    """Return the object of that kind and component."""
     [found] = [
         found
         for found in objects(name)
@@ -164,7 +164,7 @@ def test_a_pod_is_restricted(name, component):
 @pytest.mark.parametrize(("name", "component"), PODS)
 def test_a_pod_knows_nothing_of_the_cluster(name, component):
     assert pod(name, component)["automountServiceAccountToken"] is False
-    # A Service called dfly-... would give Dragonfly a DFLY_ variable that it dies of.
+    # A Service named dfly-... would set a DFLY_ variable that makes Dragonfly exit.
     assert pod(name, component)["enableServiceLinks"] is False
 
 
@@ -243,7 +243,7 @@ def test_torchrun_reads_the_command_as_it_is_meant(name):
         *(True, "qca"),
         "train",
     )
-    # SIGTERM has to reach the trainer, and its checkpoint the disk, before the pod is killed.
+    # SIGTERM must reach the trainer, and its checkpoint must be on disk, before the pod is killed.
     assert 0 < read.shutdown_timeout < pod(name, "trainer")["terminationGracePeriodSeconds"]
 
 
@@ -335,8 +335,8 @@ def test_lines_are_short_enough_to_read():
         assert max(map(len, comments)) <= 110
 
 
-def test_several_nodes_are_told_how_many_samples_an_episode_has():
-    assert "4 nodes, each with samples of its own: 8 in an episode" in text("several nodes")
+def test_several_nodes_say_how_many_samples_an_episode_has():
+    assert "4 nodes, each with its own samples: 8 per episode" in text("several nodes")
 
 
 def test_the_store_is_reached_by_a_forwarded_port_where_one_is_asked_for():
@@ -364,7 +364,7 @@ def test_the_head_says_how_the_image_gets_to_the_nodes(image, message):
 
 # -- the command at its head ----------------------------------------------------------------------
 
-# Stands for a cluster: keeps what it was called with and what it was given to read.
+# A fake kubectl, which records its arguments and its input.
 FAKE_KUBECTL = """#!/bin/sh
 echo "$@" > called
 for word; do case $word in --from-file=*) cat "${word#--from-file=*=}" > "${word%=*}";; esac; done

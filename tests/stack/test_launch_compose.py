@@ -1,4 +1,4 @@
-"""The files that a launch writes, so that `docker compose` alone can run them."""
+"""The files that a launch writes, with which `docker compose` alone can run the stack."""
 
 import os
 import stat

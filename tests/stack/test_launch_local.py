@@ -1,4 +1,4 @@
-"""What the trainer of a local launch writes, and how it ends."""
+"""The output of a local launch's trainer, and the ways it can exit."""
 
 import sys
 from collections.abc import Callable
@@ -19,7 +19,7 @@ Launch = Callable[[str], list[str]]
 
 @pytest.fixture
 def launch(tmp_path, monkeypatch) -> Launch:
-    """Returns a function that runs a program in the trainer's place."""
+    """Return a function that runs a program instead of the trainer."""
     facts = load(HOSTS / "gpu-no-permission.json")
     plan = plan_stack(facts, Config(StackConfig(runtime="local"), TrainConfig()))
 
@@ -45,5 +45,5 @@ def test_bytes_that_are_no_text_are_replaced(launch):
     ],
 )
 def test_how_it_ended_is_said(launch, program, end):
-    with pytest.raises(LaunchError, match=rf"the trainer ended with {end}\."):
+    with pytest.raises(LaunchError, match=rf"the trainer failed with {end}\."):
         launch(program)

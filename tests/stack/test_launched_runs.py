@@ -1,4 +1,4 @@
-"""The runs launched from a folder, of which a damaged record is one."""
+"""The runs launched from a folder, including one with a damaged record."""
 
 import json
 

@@ -80,7 +80,7 @@ def test_docker_desktops_machine_counts_not_the_host():
 def test_an_unknown_host_gets_the_smallest_store_and_is_told_so():
     plan = plan_stack(NOTHING_KNOWN, Config())
     assert plan.dragonfly.proactor_threads.value == 1
-    assert "could not be seen" in get_reason(plan, "dragonfly.proactor_threads")
+    assert "is unknown" in get_reason(plan, "dragonfly.proactor_threads")
     assert plan.trainer.budget_bytes.value is None
     assert plan.trainer.fits.value is None
 
@@ -230,15 +230,16 @@ def test_gpus_that_are_all_hidden_are_not_trained_on(visible):
 @pytest.mark.parametrize(
     ("frees", "requested", "why"),
     [
-        ((20, 10), 2, "2 asked for, 2 seen; the fullest of them has 10 GiB free"),
-        ((20, 10), "all", "all asked for, 2 seen; the fullest of them has 10 GiB free"),
+        ((20, 10), 2, "2 requested, 2 found; the fullest of them has 10 GiB free"),
+        ((20, 10), "all", "all requested, 2 found; the fullest of them has 10 GiB free"),
         (
             (20, 10),
             4,
-            "4 asked for, 2 seen, too few: qca explain QCA405; the fullest of them has 10 GiB free",
+            "4 requested, 2 found, too few: qca explain QCA405; "
+            "the fullest of them has 10 GiB free",
         ),
-        ((), 4, "4 asked for, none seen, too few: qca explain QCA405"),
-        ((), "all", "all asked for, none seen"),
+        ((), 4, "4 requested, none found, too few: qca explain QCA405"),
+        ((), "all", "all requested, none found"),
     ],
 )
 def test_how_many_gpus_were_asked_for_and_seen_is_said(frees, requested, why):
@@ -251,7 +252,7 @@ def test_how_many_gpus_were_asked_for_and_seen_is_said(frees, requested, why):
 def test_gpus_that_cannot_be_seen_are_not_called_too_few():
     config = Config(stack=StackConfig(gpus=4), train=TrainConfig(device="cuda"))
     assert get_reason(plan_stack(NOTHING_KNOWN, config), "trainer.gpus") == (
-        "4 asked for; how many there are could not be seen"
+        "4 requested; the number of GPUs is unknown"
     )
 
 
@@ -280,7 +281,7 @@ def test_each_process_needs_its_own_of_the_hosts_memory():
     def get_limit(gpus: int) -> int:
         return plan_with_gpus(*[20 * GIB] * 4, gpus=gpus).trainer.container_memory_bytes.value
 
-    each = 1.6 * GIB + 2 * 3 * 4 * 27_883_292  # torch with CUDA, and a checkpoint twice
+    each = 1.6 * GIB + 2 * 3 * 4 * 27_883_292  # torch with CUDA, and two copies of a checkpoint
     assert get_limit(1) >= each
     assert get_limit(4) >= 4 * each
     why = get_reason(plan_with_gpus(20 * GIB, 20 * GIB, gpus=2), "trainer.container_memory_bytes")
@@ -336,8 +337,9 @@ def test_what_running_runs_have_yet_to_take_is_left_to_them(config, device, othe
     assert alone.value is not None
     assert beside.value == alone.value - 3 * GIB
     assert beside.because == (
-        f"{alone.because}; run a takes 3 GiB, 2 GiB of it yet to come and kept free; "
-        "run b takes 3 GiB, 1 GiB of it yet to come and kept free"
+        f"{alone.because}; "
+        "run a uses 3 GiB at its peak, of which 2 GiB is not allocated yet and kept free; "
+        "run b uses 3 GiB at its peak, of which 1 GiB is not allocated yet and kept free"
     )
 
 
@@ -370,7 +372,7 @@ def test_a_run_on_a_gpu_takes_memory_of_the_host_too():
     facts = bare_host(memory=16 * GIB)
     budget = plan_stack(facts, ON_CPU, running=[taken]).trainer.budget_bytes
     assert budget.value == 14 * GIB
-    assert "run a takes 4 GiB, 2 GiB of it yet to come" in budget.because
+    assert "run a uses 4 GiB at its peak, of which 2 GiB is not allocated yet" in budget.because
 
 
 def test_running_runs_are_left_room_once_and_not_by_each_process():

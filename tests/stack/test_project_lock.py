@@ -1,4 +1,4 @@
-"""A project's name is launched by one `qca up` at a time."""
+"""Only one `qca up` at a time can launch a project's name."""
 
 import fcntl
 import os
@@ -32,7 +32,7 @@ def test_a_name_is_launched_by_one_at_a_time_and_the_other_is_named(tmp_path):
             text=True,
         )
     who = f"process {os.getpid()} in {Path.cwd()}"
-    assert f"another `qca up` ({who}) launches the project 'qca'" in done.stderr
+    assert f"another `qca up` ({who}) is launching the project 'qca'" in done.stderr
 
 
 def test_another_name_is_free_and_so_is_one_whose_holder_has_ended():
@@ -49,7 +49,7 @@ def test_nothing_is_left_of_a_claim(tmp_path):
 
 
 def test_a_lock_that_its_holder_removes_at_that_moment_is_not_taken(tmp_path, monkeypatch):
-    """Two would hold it: one the removed file, one the next of that name."""
+    """Otherwise two would hold the lock: one on the removed file, one on its successor."""
     path, really = tmp_path / f"qca-{os.getuid()}-qca.lock", fcntl.flock
     removals = iter([path.unlink])
 

@@ -1,4 +1,4 @@
-"""What `qca down` removes of a project whose containers are gone."""
+"""The resources that `qca down` removes if a project has no containers left."""
 
 from contextlib import contextmanager
 from typing import Any
@@ -11,7 +11,7 @@ from infra.stack.removal import remove_project
 
 
 class VolumesOnly:
-    """An engine on which only volumes of the project are left."""
+    """An engine that has only volumes of the project."""
 
     def __init__(self, volumes: dict[str, dict[str, str]]) -> None:
         self.left = volumes

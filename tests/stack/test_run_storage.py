@@ -1,4 +1,4 @@
-"""Where a run is kept, by what is known of the engine, and as whom the containers work on it."""
+"""The storage of a run and the user of the containers, depending on the engine."""
 
 import os
 from pathlib import PurePath

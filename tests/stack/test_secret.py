@@ -1,4 +1,4 @@
-"""The store's password file: who may read it, and what is refused."""
+"""The store's password file: its readers, and the files that are refused."""
 
 import os
 import stat
@@ -13,14 +13,14 @@ from qca.store.client import read_password
 
 @pytest.fixture(params=["root", "an ordinary user"])
 def starter(request, monkeypatch) -> int:
-    """Who starts the stack; back comes as whom the containers then run."""
+    """Set the user who starts the stack; return the user of the containers."""
     if request.param == "root":
         if os.geteuid() != 0:
             pytest.skip("only root can give a file away")
         return DRAGONFLY_UID
     if os.geteuid() != 0:
         return os.getuid()
-    # The same process, but the calls that ask who it is say somebody else.
+    # In the same process, the calls that return the user report another one.
     monkeypatch.setattr(secret.os, "getuid", lambda: 12345)
     monkeypatch.setattr(secret.os, "getgid", lambda: 54321)
     return 12345
@@ -30,7 +30,7 @@ def test_it_is_for_the_user_in_the_containers_alone(starter, tmp_path):
     path = tmp_path / "store.flags"
     ensure_secret(path)
     if starter == 12345:
-        os.chown(path, 12345, 54321)  # which that user's own process would have made so
+        os.chown(path, 12345, 54321)  # as that user's own process would have created it
     found = path.stat()
     assert stat.S_IMODE(found.st_mode) == 0o400
     assert found.st_uid == find_secret_owner()[0] == starter
@@ -55,7 +55,7 @@ def test_one_that_others_may_touch_is_refused(mode, tmp_path):
     path = tmp_path / "store.flags"
     ensure_secret(path)
     path.chmod(mode)
-    with pytest.raises(InputError, match="others can read"):
+    with pytest.raises(InputError, match="other users can read"):
         ensure_secret(path)
 
 
@@ -69,5 +69,5 @@ def test_one_that_the_containers_cannot_read_is_refused(tmp_path, monkeypatch):
 
 def test_what_is_no_file_is_refused(tmp_path):
     (tmp_path / "store.flags").symlink_to("/etc/hostname")
-    with pytest.raises(InputError, match="no plain file"):
+    with pytest.raises(InputError, match="not a plain file"):
         check_secret(tmp_path / "store.flags")

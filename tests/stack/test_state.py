@@ -1,4 +1,4 @@
-"""The state folder: what `qca up` made, and nobody else's."""
+"""The state folder, which only `qca up` may have created."""
 
 import json
 import os
@@ -67,7 +67,7 @@ def test_a_folder_in_which_nothing_was_launched_keeps_its_files(tmp_path):
 LAUNCH = {"runtime": "compose", "project": "qca", "run": "first", "runs": "runs"}
 
 FORGED = {
-    "another run's": ({"run": "second"}, "it is about the run second"),
+    "another run's": ({"run": "second"}, "it belongs to the run second"),
     "a project that is an option": ({"project": "--all"}, "project: "),
     "a runtime that is a program": ({"runtime": "sh"}, "runtime: "),
     "a negative size": ({"context_bytes": -1}, "context_bytes: "),

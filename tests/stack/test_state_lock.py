@@ -1,4 +1,4 @@
-"""One `qca up` at a time works in a state folder, and only the one that does is told to stop."""
+"""Only one `qca up` at a time uses a state folder, and only that one is signaled to stop."""
 
 import fcntl
 import os
@@ -23,7 +23,7 @@ def state(tmp_path) -> StateDir:
 
 @pytest.fixture
 def signalled(monkeypatch) -> list[int]:
-    """The processes that were sent a signal; none gets it."""
+    """Return the list of signaled processes; no signal is really sent."""
     sent: list[int] = []
     monkeypatch.setattr(module.os, "kill", lambda pid, _: sent.append(pid))
     monkeypatch.setattr(module, "_STOP_SECONDS", 0.0)
@@ -73,7 +73,7 @@ def test_another_users_up_is_not_ours_to_stop(state, monkeypatch):
         raise PermissionError
 
     monkeypatch.setattr(module.os, "kill", refuse)
-    with locked(state, os.getpid()), pytest.raises(LaunchError, match="another user's"):
+    with locked(state, os.getpid()), pytest.raises(LaunchError, match="belongs to another user"):
         stop_holder(state)
 
 

@@ -1,1 +1,1 @@
-"""What tests of several rooms share: builders of inputs, fakes, processes, and ways to wait."""
+"""Helpers shared by the tests of several packages: inputs, fakes, processes, and waiting."""

@@ -1,11 +1,11 @@
-"""Count how often the checks are wrong, and write it down for their pages.
+"""Count how often the checks are wrong, and save the counts for their pages.
 
     python -m tests.support.accuracy [--runs CSV] [--flags CSV] [--compose FOLDER]
 
-Without an option, what lies in this repository is counted. The options name larger corpora that
-do not: runs of Dragonfly in the form of `tests/dragonfly/data/runs.csv`; a table of its flags with
+Without options, it counts the cases in this repository. The options name larger corpora outside of
+it: runs of Dragonfly in the format of `tests/dragonfly/data/runs.csv`; a table of its flags with
 the columns flag, first_release, retired_from, absent_from and absent_between; Compose inputs in the
-form that `benchmarks.compose_reading` reads. What is not named keeps its counts.
+format that `benchmarks.compose_reading` reads. Corpora that are not named keep their counts.
 """
 
 import csv
@@ -36,11 +36,11 @@ from tests.support.dragonfly_outcomes import TABLE, read_runs
 from tests.support.hosts import config, engine, host
 
 Outcome = tuple[str, bool | None]
-"""A check, and whether its verdict was right; None if it left the question open."""
+"""A check, and whether its verdict was right; None if it was undecided."""
 
 _MATRICES = Path(__file__).parents[1] / "doctor" / "data"
 _MARKS = {Severity.ERROR: "E", Severity.WARNING: "W", Severity.SKIPPED: "S"}
-_V1_MAIN: Release = (1, 41, 0)  # no release: the main branch, after the newest of v1
+_V1_MAIN: Release = (1, 41, 0)  # not a release: the main branch, after the newest v1
 
 
 @click.command()
@@ -48,7 +48,7 @@ _V1_MAIN: Release = (1, 41, 0)  # no release: the main branch, after the newest 
 @click.option("--flags", type=click.Path(exists=True, path_type=Path))
 @click.option("--compose", type=click.Path(exists=True, file_okay=False, path_type=Path))
 def main(runs: Path | None, flags: Path | None, compose: Path | None) -> None:
-    """Count, and write the counts into `infra/data/check-accuracy.json`."""
+    """Count, and write the counts to `infra/data/check-accuracy.json`."""
     document = json.loads(COUNTS.read_text()) if COUNTS.exists() else {"corpora": {}, "checks": {}}
     corpora: dict[str, tuple[str, Iterable[Outcome]]] = {
         "hosts": count_hosts(),
@@ -81,7 +81,7 @@ def _write_down(
 
 
 def tally(outcomes: Iterable[Outcome]) -> dict[str, dict[str, int]]:
-    """Return how many verdicts of each check there are, how many are open and how many wrong."""
+    """Return the number of verdicts of each check, and of undecided and wrong ones."""
     tallied: dict[str, dict[str, int]] = {}
     for check_id, is_right in outcomes:
         counts = tallied.setdefault(check_id, {"judged": 0, "unknown": 0, "wrong": 0})
@@ -91,7 +91,7 @@ def tally(outcomes: Iterable[Outcome]) -> dict[str, dict[str, int]]:
 
 
 def count_hosts() -> tuple[str, Iterator[Outcome]]:
-    """Judge the recorded hosts, as the table of their test says."""
+    """Check the recorded hosts against the expectations in their test."""
     table = {name: expected for name, expected in EVERYTHING.items() if expected[0] is not None}
     what = f"{len(table)} recorded hosts with and without containers, their verdicts set by hand"
     return what, (outcome for name in table for outcome in _judge_host(name, table[name]))
@@ -116,7 +116,7 @@ def _mark(finding: Finding) -> str:
 
 
 def count_libraries() -> tuple[str, Iterator[Outcome]]:
-    """Predict the measured combinations of libraries."""
+    """Check the measured combinations of libraries."""
     cells = [cell for path in sorted(_MATRICES.glob("*.csv")) for cell in _read_rows(path)]
     what = f"{len(cells)} combinations of docker-py, requests and urllib3, run with Compose V1"
     return what, map(_judge_libraries, cells)
@@ -135,7 +135,7 @@ def _read_rows(path: Path) -> list[dict[str, str]]:
 
 
 def count_runs(path: Path, where: str) -> tuple[str, Iterator[Outcome]]:
-    """Judge the command lines with which Dragonfly was run."""
+    """Check the command lines with which Dragonfly was run."""
     runs = read_runs(path)
     what = f"{len(runs)} runs of Dragonfly v1.40.0 {where}, with QCA301 and QCA704 together"
     return what, (outcome for run in runs for outcome in _judge_run(run))
@@ -160,7 +160,7 @@ def _judge_run(run: Any) -> Iterator[Outcome]:
 
 
 def count_flags(path: Path) -> tuple[str, Iterator[Outcome]]:
-    """Look every flag up at every release that changes one."""
+    """Look up every flag at every release that changes a flag."""
     rows = _read_rows(path)
     releases = sorted({_parse_release(tag) for row in rows for tag in _list_tags(row)} - {_V1_MAIN})
     what = (
@@ -194,7 +194,7 @@ def _judge_flag(row: dict[str, str], releases: list[Release]) -> Iterator[Outcom
 
 
 def count_inputs(folder: Path) -> tuple[str, Iterator[Outcome]]:
-    """Read the inputs that Compose took or refused."""
+    """Read the inputs that Compose accepted or refused."""
     cases = sorted(folder.glob("*/expected.json"))
     what = f"{len(cases)} inputs of Compose's own tests, each taken or refused by 2.40"
     return what, map(_judge_input, cases)

@@ -1,4 +1,4 @@
-"""Trained automata without a training: run folders with a checkpoint whose steps are lively."""
+"""Automata as after a training: run folders with a checkpoint whose steps change the state."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -24,5 +24,5 @@ def write_trained_run(folder: Path, *, episode: int = 6, **config: Any) -> Path:
 
 
 def lively_automaton(folder: Path, **config: Any) -> Automaton:
-    """Return the automaton of a run like that, on the CPU."""
+    """Return the automaton of such a run, on the CPU."""
     return Automaton.load(write_trained_run(folder, **config), device="cpu")

@@ -1,4 +1,4 @@
-"""A Chromium for tests that look at a page; one for all tests, since a start takes seconds."""
+"""A Chromium for tests of pages, shared by all tests since starting it takes seconds."""
 
 import os
 import shutil
@@ -21,7 +21,7 @@ FLAGS = (
 
 @contextmanager
 def open_browser(profile: Path) -> Iterator[Chrome]:
-    """Yield a browser; skip where there is none, and fail in CI."""
+    """Yield a browser; without one, skip the test, or fail in CI."""
     programs = {name: shutil.which(name) for name in ("chromium", "chromedriver")}
     missing = [name for name, path in programs.items() if path is None]
     if missing:
@@ -55,6 +55,6 @@ def open_page(
 
 
 def look_at(browser: Chrome, url: str, *, width: int, scheme: str = "light") -> dict[str, Any]:
-    """Open a page that has no script, and return what a reader sees of it."""
+    """Open a page without scripts, and return the properties that a reader sees."""
     open_page(browser, url, width=width, scheme=scheme)
     return browser.execute_script(LOOK)

@@ -1,4 +1,4 @@
-"""Images that a test builds on those of the test bed, and that are removed after it."""
+"""Build images on those of the test bed, and remove them after the test."""
 
 import itertools
 import os

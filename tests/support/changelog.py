@@ -1,4 +1,4 @@
-"""CHANGELOG.md as releases, the newest first."""
+"""Parse CHANGELOG.md into releases, newest first."""
 
 import re
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
-"""Random Compose files: trees that are nearly right, a few of their nodes changed.
+"""Random Compose files: nearly valid trees with a few changed nodes.
 
-Trees are changed, not bytes, so that most files get past the parser and into what is behind it.
+Trees are changed instead of bytes, so that most files get past the parser.
 """
 
 import random
@@ -57,7 +57,7 @@ _TAGS = ("!reset", "!override", "!!str", "!x", "&a", "*a")
 
 
 def make_file(source: random.Random) -> str:
-    """Return the text of a file, a part of a whole project with some nodes changed."""
+    """Return the text of a file: a part of a project with some nodes changed."""
     tree = _take_part(_PROJECT, source)
     for _ in range(source.choice((0, 0, 1, 1, 2, 4))):
         tree = _change(tree, source)
@@ -66,7 +66,7 @@ def make_file(source: random.Random) -> str:
 
 
 def _take_part(node: Any, source: random.Random) -> Any:
-    """Leave keys out here and there; without them it is as right as before, mostly."""
+    """Return the tree without some of its keys, which mostly leaves it valid."""
     if isinstance(node, dict):
         return {
             key: _take_part(value, source)
@@ -77,7 +77,7 @@ def _take_part(node: Any, source: random.Random) -> Any:
 
 
 def _change(node: Any, source: random.Random) -> Any:
-    """Return the tree with one node somewhere in it changed."""
+    """Return the tree with one random node changed."""
     if not node or not isinstance(node, dict | list) or source.random() < 0.15:
         return source.choice((source.choice(_ODD), [node], {source.choice(_KEYS): node}, node))
     if isinstance(node, list):
@@ -95,7 +95,7 @@ def _change(node: Any, source: random.Random) -> Any:
 
 
 def _add_tag(text: str, source: random.Random) -> str:
-    """Put a tag, an anchor or an alias before a value."""
+    """Insert a tag, an anchor or an alias before a value."""
     lines = text.splitlines()
     index = source.randrange(len(lines))
     lines[index] = lines[index].replace(": ", f": {source.choice(_TAGS)} ", 1)

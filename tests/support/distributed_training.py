@@ -1,4 +1,4 @@
-"""Several processes that train one model, started as a person starts them."""
+"""Start several processes that train one model, as a user would."""
 
 import contextlib
 import os
@@ -31,14 +31,14 @@ FLAGS = {
 }
 # The seed's model.
 WHOLE = {"grid": 64, "d-state": 14, "hidden-channels": 128}
-SECONDS = 240  # two starts of torch and a rendezvous, on a machine with other work
+SECONDS = 240  # two starts of torch and a rendezvous, on a busy machine
 
 
 STARTED: list[subprocess.Popen[bytes]] = []
 
 
 def end_all() -> None:
-    """End what still runs of it: after a test that failed."""
+    """Kill the processes that a failed test left running."""
     while STARTED:
         process = STARTED.pop()
         with contextlib.suppress(psutil.NoSuchProcess):
@@ -87,7 +87,7 @@ def find_workers(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
 
 
 def measure_gpu_memory(processes: list[psutil.Process]) -> list[int]:
-    """Return what each holds of its GPU's memory, in bytes, as the driver counts."""
+    """Return the GPU memory of each process in bytes, as reported by the driver."""
     import pynvml
 
     pids = {process.pid for process in processes}

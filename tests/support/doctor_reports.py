@@ -1,4 +1,4 @@
-"""The reports of `qca doctor` as the command line renders them, and their published schema."""
+"""Render the reports of `qca doctor` as the command line does, and load their published schema."""
 
 import json
 from pathlib import Path

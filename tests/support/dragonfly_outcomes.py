@@ -1,9 +1,9 @@
-"""What Dragonfly v1.40.0 did with a command line and variables, when it was run.
+"""The measured outcomes of Dragonfly v1.40.0 with various command lines and variables.
 
-`tests/dragonfly/data/runs.csv` was written down from runs of the program, with two CPUs, and not
-from anybody's rules: a test that holds the product against it can fail. Its columns: the words of
-the command, each starting with `--`; variables as JSON; `UP` or `exit STATUS`, negative for a
-signal; the threads, where it came to count them; a part of what it said.
+`tests/dragonfly/data/runs.csv` was recorded from runs of the program with two CPUs and not derived
+from rules, so a test that compares the product with it can fail. Its columns are the words of the
+command, each starting with `--`; the variables as JSON; `UP` or `exit STATUS`, negative for a
+signal; the threads, if it got that far; and a part of its output.
 """
 
 import csv
@@ -21,7 +21,7 @@ TABLE = Path(__file__).parents[1] / "dragonfly" / "data" / "runs.csv"
 
 @dataclass(frozen=True)
 class Run:
-    """One start, and how it ended."""
+    """A start of Dragonfly, with its outcome."""
 
     case: str
     words: tuple[str, ...]
@@ -32,7 +32,7 @@ class Run:
 
     @property
     def starts(self) -> bool:
-        """Whether it served."""
+        """Whether it started to serve."""
         return self.outcome == "UP"
 
     def __str__(self) -> str:
@@ -40,7 +40,7 @@ class Run:
 
 
 def read_runs(path: Path = TABLE) -> list[Run]:
-    """Return the runs of a table in this form."""
+    """Return the runs in a table with these columns."""
     with path.open(encoding="utf-8", newline="") as file:
         return [_parse_run(row) for row in csv.DictReader(file)]
 
@@ -57,13 +57,13 @@ def _parse_run(row: dict[str, Any]) -> Run:
 
 
 def _split_words(arguments: str) -> list[str]:
-    """Part `--flag=a value` and `--flag value`, of which only the latter are two words."""
+    """Split the arguments: `--flag=a value` is one word, `--flag value` is two."""
     words = re.split(r" (?=--)", arguments)
     return [part for word in words for part in (word.split(" ", 1) if "=" not in word else [word])]
 
 
 def ask_standin(words: tuple[str, ...], variables: dict[str, str], host: Host) -> str:
-    """Return how the test bed's stand-in for Dragonfly ends: empty, or with what it refuses."""
+    """Return the error of the test bed's stand-in for Dragonfly; empty if it starts."""
 
     def read_file(path: str) -> str:
         raise FileNotFoundError(path)

@@ -1,4 +1,4 @@
-"""Judge the examples of the checks; run as a program, write anew what the doctor says to them.
+"""Check the examples of the checks; as a program, update the recorded output of the doctor.
 
 python -m tests.support.examples
 """
@@ -30,11 +30,11 @@ from tests.support.hosts import config
 
 HOSTS = Path(__file__).parents[1] / "hosts"
 _ALTERNATIVES = ("state", "found", "kind")
-"""Keys that tell one kind of a fact from another."""
+"""Keys that distinguish the kinds of a fact."""
 
 
 def judge_example(check_id: str, example: Example) -> list[Finding]:
-    """Return what the check finds in the example."""
+    """Return the findings of the check in the example."""
     with tempfile.TemporaryDirectory() as folder, contextlib.chdir(folder):
         return examine(
             _make_host(example),
@@ -45,12 +45,12 @@ def judge_example(check_id: str, example: Example) -> list[Finding]:
 
 
 def format_report(findings: list[Finding]) -> str:
-    """Return the findings as the doctor prints them; those that are fine are left out."""
+    """Return the findings as the doctor prints them, without passed ones."""
     faults = [finding for finding in findings if finding.severity is not Severity.OK]
     if not faults:
         return ""
     text = re.sub(r"  more: qca explain \w+\n", "", render_details(faults))
-    # The one path that depends on where qca is installed.
+    # The only path that depends on where qca is installed.
     return re.sub(r"\S+/infra/data/", ".../infra/data/", text)
 
 
@@ -90,7 +90,7 @@ def _read_files(example: Example) -> list[ComposeFile]:
 
 
 def main() -> None:
-    """Write anew what the doctor says to each example."""
+    """Update the doctor's output in each example."""
     yaml = YAML()
     yaml.width = 1000
     yaml.preserve_quotes = True

@@ -1,4 +1,4 @@
-"""A small HTTP server on a Unix socket that answers as a Docker Engine would, or does not."""
+"""A small HTTP server on a Unix socket that imitates a Docker Engine, or a hanging one."""
 
 import json
 import re
@@ -44,12 +44,12 @@ class _Server(socketserver.ThreadingUnixStreamServer):
     newest_api: str
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Say nothing: the other side hangs up on a server that is too slow."""
+        """Do nothing: clients disconnect from a server that is too slow."""
 
 
 class _Handler(BaseHTTPRequestHandler):
     client_address: tuple[str, int] = ("", 0)
-    protocol_version = "HTTP/1.1"  # an engine keeps its connections, and the SDK's ssh needs that
+    protocol_version = "HTTP/1.1"  # an engine keeps connections open, which the SDK's ssh needs
 
     def do_HEAD(self) -> None:
         self.do_GET()
@@ -78,7 +78,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.wfile.write(payload)
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002
-        """Say nothing."""
+        """Do nothing."""
 
 
 def _to_numbers(version: str) -> tuple[int, ...]:
@@ -89,10 +89,10 @@ def _to_numbers(version: str) -> tuple[int, ...]:
 def engine_at(
     socket: Path, answers: dict[str, Any], min_api: str = "1.0", newest_api: str = "1.99"
 ) -> Iterator[None]:
-    """Serve `answers` at `socket`: a path's body, or its status and body; "hang" never ends.
+    """Serve `answers` at `socket`: a path's body, or status and body; "hang" never answers.
 
-    A question in a version of the API before `min_api`, or after `newest_api`, is refused in the
-    words of an engine.
+    Requests with an API version before `min_api` or after `newest_api` get the error of a real
+    engine.
     """
     with _Server(str(socket), _Handler) as server:
         server.answers, server.min_api, server.newest_api = answers, min_api, newest_api

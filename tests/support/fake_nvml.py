@@ -1,8 +1,8 @@
-"""A stand-in for the module `pynvml`: the part of NVML that the probe uses, as data.
+"""A stand-in for the module `pynvml`, with the part of NVML that the probe uses.
 
-No test here has an NVIDIA driver. What the stand-in does was compared with a real H100
-(driver 580.159.04): the memory queries and their difference, the error of a name that
-is not known, an empty MIG slot. The error numbers are nvml.h's.
+The tests run without an NVIDIA driver. The stand-in was compared with a real H100 (driver
+580.159.04): the memory queries and their difference, the error for an unknown name, and an empty
+MIG slot. The error numbers are nvml.h's.
 """
 
 from collections.abc import Callable
@@ -38,7 +38,7 @@ class Process:
 
 @dataclass
 class Device:
-    """One GPU, or one slice of it. A query that it does not support is an error number."""
+    """A GPU or a slice of one. An error number stands for a query that it does not support."""
 
     name: str = "NVIDIA GeForce GTX 1650"
     uuid: str = "GPU-00000000-0000-0000-0000-000000000001"
@@ -50,7 +50,7 @@ class Device:
     computing: list[Process] | int = field(default_factory=list)
     drawing: list[Process] | int = field(default_factory=list)
     answers: dict[str, Any] = field(default_factory=dict)
-    """What differs from `SOUND`, by the name of the question."""
+    """The answers that differ from `SOUND`, by the name of the query."""
 
 
 @dataclass
@@ -60,8 +60,8 @@ class PciInfo:
     device: int
 
 
-# What a sound card with ECC and remapped rows answers; a number in place of a tuple, list or
-# object stays a number: an error is an `NVMLError`.
+# The answers of a healthy card with ECC and remapped rows. A number instead of a tuple, list or
+# object stays a number; errors are `NVMLError`.
 SOUND: dict[str, Any] = {
     "nvmlDeviceGetPciInfo_v3": PciInfo(0, 0x0A, 0),
     "nvmlDeviceGetCurrentClocksEventReasons": 1,  # idle

@@ -1,4 +1,4 @@
-"""Programs that only pretend: a shell script on the disk, or the output that one would have."""
+"""Fake programs: a shell script, or only the output of a program."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -7,14 +7,14 @@ from infra.host.deadline import Deadline, Output
 
 
 def write_program(path: Path, script: str) -> Path:
-    """Write a shell script that can be run; return its path."""
+    """Write an executable shell script; return its path."""
     path.write_text(f"#!/bin/sh\n{script}\n")
     path.chmod(0o755)
     return path
 
 
 class FixedOutput(Deadline):
-    """A deadline under which every program has the same output; `commands` has their arguments."""
+    """A deadline that returns the same output for every program; `commands` has their arguments."""
 
     def __init__(self, output: Output) -> None:
         super().__init__(5)

@@ -1,6 +1,6 @@
-"""Forks of a Python that has loaded the program: what it does, without what its start takes.
+"""Run the program in forks of a Python that has already loaded it, which saves its startup time.
 
-That it starts, and what it loads for that, is shown by the tests that run the program itself.
+The tests of its startup and imports run the program itself.
 """
 
 import os
@@ -14,8 +14,8 @@ from pathlib import Path
 
 from tests.support.program import Program, environment
 
-# A new interpreter takes seconds to load torch; a fork of one that has loaded it does not.
-# The fork server itself never computes: it has no threads that a fork would lose.
+# A new interpreter takes seconds to load torch; a fork of one that has loaded it does not. The fork
+# server itself never computes, so it has no threads that a fork would lose.
 FORKS = get_context("forkserver")
 FORKS.set_forkserver_preload(
     [
@@ -28,7 +28,7 @@ FORKS.set_forkserver_preload(
 
 @dataclass
 class Forked(Program):
-    """The program; called to its end it is such a fork, and beside a test a process as ever."""
+    """The program: a blocking call runs a fork, and `start` runs a new process."""
 
     def _run(
         self, words: Sequence[object], variables: Mapping[str, str], timeout: float
@@ -52,7 +52,7 @@ class Forked(Program):
 def run_here(
     folder: Path, argv: list[str], variables: Mapping[str, str], out: Path, err: Path
 ) -> None:
-    """Be the program in this very process, with its output in these files."""
+    """Run the program in this process, with its output in these files."""
     os.chdir(folder)
     os.environ.clear()
     os.environ.update(variables)

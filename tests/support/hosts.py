@@ -1,4 +1,4 @@
-"""Small hosts: a healthy one, one of which little is known, and what can be wrong with them."""
+"""Small hosts: a healthy one, one with few known facts, and faults that they can have."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -84,9 +84,9 @@ def disk(purpose: Any, free: int = 100 * GIB) -> Disk:
 
 
 def host(**facts: Any) -> HostFacts:
-    """A host on which everything is well, except for what is given.
+    """Return a healthy host, except for the given facts.
 
-    A string stands for a fact that could not be seen, and is the reason.
+    A string means that the fact is unknown, with that reason.
     """
     healthy: dict[str, Any] = {
         "system": SystemFacts(
@@ -125,7 +125,7 @@ NOTHING_KNOWN = host(**NOT_PROBED)
 
 
 def bare_host(*, cpus: int = 16, memory: int = 16 * GIB, **facts: Any) -> HostFacts:
-    """Return a host with that many CPUs and bytes, all usable and free, and these facts only."""
+    """Return a host with only these facts: the number of CPUs and bytes, all usable and free."""
     known = {
         "cpu": CpuFacts(online=cpus, affinity=cpus, cgroup_quota=None),
         "memory": MemoryFacts(total=memory, available=memory, cgroup_limit=None),
@@ -137,7 +137,7 @@ def engine(**changes: Any) -> Engine:
     return replace(ENGINE, **changes)
 
 
-# Its containers get GPUs by CDI, without the toolkit's hook: from 29.2 on.
+# Its containers get GPUs by CDI, without the toolkit's hook (since Engine 29.2).
 CDI_ENGINE = engine(version="29.2.1", cpus=16, cdi_devices=("nvidia.com/gpu=0",))
 
 
@@ -146,7 +146,7 @@ def no_engine(state: Any, **changes: Any) -> NoEngine:
 
 
 def compose_v1(docker: str, requests: str, urllib3: str, **changes: Any) -> ComposeV1:
-    """Debian's Compose V1, with these libraries as its interpreter imports them."""
+    """Return Debian's Compose V1, with these libraries in its interpreter."""
     versions = {"docker": docker, "requests": requests, "urllib3": urllib3, "PyYAML": "6.0"}
     libraries = {name: make_library(version) for name, version in versions.items()}
     values: dict[str, Any] = {
@@ -164,7 +164,7 @@ def make_library(version: str) -> Library:
 
 
 def user_installed(version: str, over: str | None = None) -> Library:
-    """A library of `pip install --user`, which shadows the distribution's, if there is one."""
+    """Return a library from `pip install --user`, which shadows the distribution's, if any."""
     return Library(
         version=version,
         location="/home/USER/.local/lib/python3.11/site-packages",
@@ -184,7 +184,7 @@ SOUND = GpuHealth(
 
 
 def gpu(**changes: Any) -> Gpu:
-    """The seed's GPU: 3.68 GiB."""
+    """Return the seed's GPU, with 3.68 GiB."""
     values: dict[str, Any] = {
         "index": 0,
         "name": "NVIDIA GeForce RTX 3050",
@@ -201,7 +201,7 @@ def gpu(**changes: Any) -> Gpu:
 
 
 def gpus_with_free(*free: int) -> list[Gpu]:
-    """Return GPUs of 24 GiB with so many bytes free each."""
+    """Return GPUs of 24 GiB, with the given free bytes."""
     return [
         gpu(index=n, uuid=f"GPU-{n}", memory_total=24 * GIB, memory_free=each)
         for n, each in enumerate(free)
@@ -220,7 +220,7 @@ def driver(*gpus: Gpu, **changes: Any) -> GpuDriver:
 
 
 def toolkit(**changes: Any) -> ContainerToolkit:
-    """A toolkit that is set up as it should be, and older than the engine's start."""
+    """Return a correctly configured toolkit, installed before the engine started."""
     values: dict[str, Any] = {
         "cdi_hook": "/usr/bin/nvidia-cdi-hook",
         "hook_changed": 1_700_000_000,
@@ -254,7 +254,8 @@ _ROOTLESS = ("name=seccomp,profile=builtin", "name=rootless")
 _WITH_CDI = {"version": "29.2.1", "cdi_devices": ("nvidia.com/gpu=0",)}
 _OLD_SPEC = cdi_spec(driver_version="535.183.01")
 
-# What keeps containers from a GPU whose driver works: changes to the engine, and to the driver.
+# Obstacles to using a GPU in containers although its driver works, as changes to the engine and the
+# driver.
 BROKEN_GPU_CONTAINERS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
     "not-restarted": (
         {"started": 1_699_999_999},
@@ -286,7 +287,7 @@ def process(name: str = "python3", pid: int = 4242, used: int | None = 3 * GIB) 
 
 
 def seeds_laptop(**changes: Any) -> HostFacts:
-    """The evening of the seed: 16 threads, Compose V1 with requests 2.32.5 and urllib3 2.5.0."""
+    """Return the seed's laptop: 16 threads, Compose V1 with requests 2.32.5 and urllib3 2.5.0."""
     facts: dict[str, Any] = {
         "cpu": CpuFacts(online=16, affinity=16, cgroup_quota=None),
         "docker": engine(version="24.0.7", cpus=16),
@@ -312,12 +313,12 @@ def judge(
     train: dict[str, Any] | None = None,
     files: Sequence[ComposeFile] = (),
 ) -> list[Finding]:
-    """All findings of one check."""
+    """Return all findings of a check."""
     return examine(facts, config(stack, train), files=files, checks=select({check}, ()))
 
 
 def one(facts: HostFacts, check: str, **more: Any) -> Finding:
-    """The only finding of one check."""
+    """Return the only finding of a check."""
     (finding,) = judge(facts, check, **more)
     return finding
 

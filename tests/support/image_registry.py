@@ -1,6 +1,7 @@
-"""A registry of images for one test, on 127.0.0.1, which an engine needs no certificate for.
+"""An image registry for a test, on 127.0.0.1, for which an engine requires no certificate.
 
-Just what `docker push` and `docker pull` ask for (the OCI Distribution Specification), in memory.
+It implements the requests of `docker push` and `docker pull` (OCI Distribution Specification), in
+memory.
 """
 
 import hashlib
@@ -27,7 +28,7 @@ class _Registry(BaseHTTPRequestHandler):
         self._answer(404 if content is None else 200, content=content or b"")
 
     def _find(self) -> bytes | None:
-        """Return a manifest by its tag or digest, or a blob; something for the question itself."""
+        """Return a manifest by tag or digest, or a blob; a non-empty answer for the base URL."""
         return b"{}" if self.path == "/v2/" else self.stored.get(self.path.rpartition("/")[2])
 
     def do_POST(self) -> None:
@@ -82,7 +83,7 @@ class _Registry(BaseHTTPRequestHandler):
 
 @contextmanager
 def registry() -> Iterator[str]:
-    """The `HOST:PORT` of a registry that is empty at first and gone afterwards."""
+    """Yield the `HOST:PORT` of a new, empty registry, and stop it afterwards."""
     handler = type("Registry", (_Registry,), {"stored": {}})
     with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()

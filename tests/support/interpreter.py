@@ -1,4 +1,4 @@
-"""A throw-away Python with folders of its own, and distributions that only pretend."""
+"""A temporary Python with its own folders, and fake distributions."""
 
 import shutil
 import subprocess
@@ -14,11 +14,11 @@ _SAYS_ITS_VERSION = {"docker": "version.py", "requests": "__version__.py", "urll
 
 @dataclass(frozen=True)
 class Interpreter:
-    """A Python whose site-packages are empty, and which looks into the user site."""
+    """A Python with an empty site-packages, which also uses the user site."""
 
     prefix: Path
     site_packages: Path
-    """Debian's Python looks into `dist-packages`."""
+    """Debian's Python uses `dist-packages`."""
 
     @property
     def executable(self) -> Path:
@@ -30,10 +30,9 @@ class Interpreter:
 
 
 def make_interpreter(prefix: Path) -> Interpreter:
-    """Copy the program and link the standard library: it takes `prefix` for its home.
+    """Copy the program and link the standard library, so that `prefix` is its home.
 
-    A virtual environment would not do: it hides the user site, which is what the tests
-    are about.
+    A virtual environment would hide the user site, which is the subject of the tests.
     """
     executable, library = prefix / "bin" / _VERSION, prefix / "lib" / _VERSION
     executable.parent.mkdir(parents=True)
@@ -51,16 +50,16 @@ def make_interpreter(prefix: Path) -> Interpreter:
 
 
 def user_site(base: Path) -> Path:
-    """Return the user site of such a Python under PYTHONUSERBASE=`base`."""
+    """Return the user site of this Python with PYTHONUSERBASE=`base`."""
     return base / "lib" / _VERSION / "site-packages"
 
 
 def install(
     folder: Path, name: str, version: str, requires: Iterable[str] = (), *, kind: str = "dist-info"
 ) -> None:
-    """Write what pip (`dist-info`) or distutils (`egg-info`, a file) leaves, and a module.
+    """Write the metadata of pip (`dist-info`) or distutils (`egg-info`, a file), and a module.
 
-    The module fails when it is imported: nothing may import it.
+    The module raises an error on import, because nothing may import it.
     """
     module = {"PyYAML": "yaml", "docker-compose": "compose"}.get(name, name.replace("-", "_"))
     package = folder / module

@@ -1,7 +1,7 @@
-"""A Python with a system site and a user site of its own: a machine in one folder.
+"""A Python with its own system site and user site: a simulated machine in one folder.
 
-A virtual environment will not do: its own site comes before the user site, while on a
-person's machine `pip install --user` comes before the distribution's packages.
+A virtual environment would not work: its own site precedes the user site, while on a user's machine
+`pip install --user` precedes the distribution's packages.
 """
 
 import os
@@ -16,7 +16,7 @@ import pytest
 
 @dataclass(frozen=True)
 class Machine:
-    """The folder, and how to run things as its user."""
+    """The folder of the machine, with methods to run programs as its user."""
 
     folder: Path
 
@@ -48,7 +48,7 @@ class Machine:
         )
 
     def packages(self) -> dict[str, str]:
-        """What is installed, by folder: the package lists of the system and of the user."""
+        """The installed packages by folder: the package lists of the system and of the user."""
         listed = {}
         for place in (self.folder / "lib", self.home):
             for record in sorted(place.rglob("*.dist-info")):
@@ -57,7 +57,7 @@ class Machine:
 
 
 def make_machine(folder: Path, docker_compose: Path) -> Machine:
-    """Copies the interpreter behind a virtual environment's `docker-compose`, with its packages."""
+    """Copy the interpreter of a virtual environment's `docker-compose`, with its packages."""
     environment = docker_compose.parents[1]
     base, name = _base(environment / "bin/python3")
     machine = Machine(folder)
@@ -97,5 +97,5 @@ def _insist_on_a_user_site(machine: Machine) -> None:
 def qca(
     machine: Machine, *words: str | Path, folder: Path, **variables: str
 ) -> subprocess.CompletedProcess[str]:
-    """Runs `qca` of this checkout as the machine's user."""
+    """Run `qca` from this checkout as the machine's user."""
     return machine.run(sys.executable, "-m", "qca", *words, folder=folder, **variables)

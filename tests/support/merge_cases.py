@@ -1,7 +1,8 @@
-"""Small files with `!reset` and `!override`, and what Compose makes of them.
+"""Small files with `!reset` and `!override`, and Compose's output for them.
 
-`docker compose config` said so, 2.40.3 and 2.26.1 alike; tests/integration/test_doctor_tags.py
-asks again. To record anew, with DOCKER_CONFIG set: python -m tests.support.merge_cases
+It was recorded from `docker compose config`, 2.40.3 and 2.26.1 alike;
+tests/integration/test_doctor_tags.py compares it again. To update it, with DOCKER_CONFIG set:
+python -m tests.support.merge_cases
 """
 
 import json
@@ -40,7 +41,7 @@ _DEPLOYED = (
 
 
 def _lay(keys: str, more: str = "", base: str = _PLAIN) -> tuple[str, ...]:
-    """A file, and one with only these keys of its service over it."""
+    """Return a file, and another with only these keys of its service that overrides it."""
     return base + "".join(f"    {line}\n" for line in more.split("\n") if line), _make(keys)
 
 
@@ -70,12 +71,12 @@ CASES: dict[str, tuple[str, ...]] = {
     "variables under a tag": _lay("mem_limit: !override ${M:-3g}\ncommand: !override x ${N:-q}"),
     "null is a text under a tag": _lay("command: !override null"),
     "an empty command": _lay("command: !override []"),
-    # Commands are never joined, tag or not.
+    # Commands are never joined, with or without a tag.
     "an empty command without a tag": _lay("command: []"),
     "an empty string without a tag": _lay("command: ''\nentrypoint: ''"),
     "null without a tag": _lay("command: null\nentrypoint: null\nmem_limit: null\nports: null"),
     "an empty command of one that extends": (_extend("command: []"),),
-    # The environment: single names go only from one that is a mapping still.
+    # The environment: single names are only removed from one that is still a mapping.
     "environment is overridden": _lay("environment: !override {C: '3'}"),
     "environment is overridden by a list": _lay("environment: !override [C=3]"),
     "environment is overridden by nothing": _lay("environment: !override {}"),
@@ -112,7 +113,7 @@ CASES: dict[str, tuple[str, ...]] = {
                                                       "env_file: none.env"),
     "env_file over environment": _lay("env_file: [f.env]", "env_file: e.env"),
     "environment is reset and env_file stays": _lay("environment: !reset {}", "env_file: e.env"),
-    # Limits in either place.
+    # Limits under either key.
     "deploy is reset": _lay("deploy: !reset null", base=_DEPLOYED),
     "deploy is overridden": _lay("deploy: !override {resources: {limits: {cpus: '3'}}}",
                                   base=_DEPLOYED),
@@ -129,7 +130,7 @@ CASES: dict[str, tuple[str, ...]] = {
         "mem_limit: !reset null\ncpus: !reset null\n"
         "deploy: {resources: {limits: {memory: 3g, cpus: '3'}}}"
     ),
-    # The rest of what is read.
+    # The other keys that are read.
     "devices are reset": _lay("deploy: {resources: {reservations: {devices: !reset []}}}",
                                base=_DEPLOYED),
     "runtime is reset": _lay("runtime: !reset null", "runtime: nvidia"),
@@ -144,7 +145,7 @@ CASES: dict[str, tuple[str, ...]] = {
                                           "ports: [!reset '1:1', '3:3']"),
     "words that look like tags": _lay("command: echo !reset '!override'"),
     "unknown tags": _lay("mem_limit: !foo 3g\nports: !foo ['3:3']\ncpus: !!float 3"),
-    # In the only file, and in three.
+    # Tags in the only file, and in three files.
     "in the only file": (
         "services:\n  a:\n    image: x\n    cpus: !reset 2\n    mem_limit: !override 2g\n"
         "    command: !override [a, b]\n    environment: {A: !reset null, B: !override '2'}\n",
@@ -222,7 +223,7 @@ CASES: dict[str, tuple[str, ...]] = {
     "a later file with nothing": (_PLAIN, "# nothing yet\n"),
     "a first file without services": ("networks: {n: {}}\n", _PLAIN),
     "what is included has no services": ("include: [none.yml]\n" + _PLAIN,),
-    # Anchors: what was dropped where it was first read is gone wherever it is read again.
+    # Anchors: a node that was dropped at its anchor is also missing at its aliases.
     "an alias of a tagged value": (
         _PLAIN,
         "x-r: &r !reset null\nx-p: &p !override ['9:9']\n"
@@ -256,7 +257,7 @@ CASES: dict[str, tuple[str, ...]] = {
 
 
 def write_case(folder: Path, name: str) -> list[Path]:
-    """Write the files of a case, and return those that are given with -f."""
+    """Write the files of a case, and return those that are passed with -f."""
     paths = [folder / f"{index}.yml" for index in range(len(CASES[name]))]
     for path, text in zip(paths, CASES[name], strict=True):
         path.write_text(text)
@@ -266,12 +267,12 @@ def write_case(folder: Path, name: str) -> list[Path]:
 
 
 def read_recorded() -> dict[str, Any]:
-    """Return what Compose said of each case."""
+    """Return Compose's recorded answer for each case."""
     return json.loads(RECORDED.read_text())
 
 
 def summarize_answer(document: dict[str, Any]) -> dict[str, Any]:
-    """Take what matters from the JSON of `docker compose config`."""
+    """Return the relevant parts of the JSON of `docker compose config`."""
     return {
         name: _summarize_answered(service) for name, service in document.get("services", {}).items()
     }
@@ -299,7 +300,7 @@ def _summarize_answered(service: dict[str, Any]) -> dict[str, Any]:
 
 
 def summarize_file(file: ComposeFile) -> dict[str, Any]:
-    """Take the same from our own reading."""
+    """Return the same parts of our own reading."""
     return {service.name: _summarize_service(service) for service in file.services}
 
 
@@ -330,7 +331,7 @@ def _drop_empty(**values: Any) -> dict[str, Any]:
 
 
 def ask(folder: Path, name: str, environment: Mapping[str, str]) -> dict[str, Any]:
-    """Have Compose merge the files of a case."""
+    """Merge the files of a case with Compose."""
     words = [word for path in write_case(folder, name) for word in ("-f", str(path))]
     done = subprocess.run(
         ["docker", "compose", *words, "--profile", "*", "config", "--format", "json"],

@@ -1,4 +1,4 @@
-"""Small models that are far from the identity, so that a test sees more than rounding."""
+"""Small models that are far from the identity, so that tests compare more than rounding errors."""
 
 import torch
 

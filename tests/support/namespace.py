@@ -1,4 +1,4 @@
-"""A folder that other programs do not see: it is mounted in a mount namespace of its own."""
+"""A folder that other programs cannot see, since it is mounted in its own mount namespace."""
 
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -11,7 +11,7 @@ _MOUNT = 'mount -t tmpfs none "$1" && echo ready && exec sleep infinity'
 
 @dataclass(frozen=True)
 class HiddenFolder:
-    """The folder as this process reaches it, and the words that run a program where it is seen."""
+    """The path of the folder for this process, and the command prefix for programs that see it."""
 
     path: Path
     enter: Sequence[str]
@@ -19,7 +19,7 @@ class HiddenFolder:
 
 @contextmanager
 def hide_folder(folder: Path) -> Iterator[HiddenFolder]:
-    """Mount an empty folder at `folder` that is seen in a namespace of its own alone."""
+    """Mount an empty folder at `folder` that is visible only in its own namespace."""
     command = ["unshare", "--mount", "sh", "-c", _MOUNT, "sh", str(folder)]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None

@@ -1,7 +1,7 @@
-"""The pages of docs/: their blocks of commands, run in order, and what the page says they print.
+"""Run the command blocks of the pages in docs/, and compare their output with the page's.
 
-A block of output stands behind the block of commands that printed it; `...` in it stands for
-anything. What cannot be run by a test is in `NOT_RUN`, with the reason.
+A block of output follows the block of commands that printed it, and `...` in it matches anything.
+`NOT_RUN` has the commands that a test cannot run, with the reasons.
 """
 
 import doctest
@@ -45,7 +45,7 @@ NOT_RUN = {
 
 @dataclass(frozen=True)
 class CommandBlock:
-    """A block of commands, and what the page says that they print."""
+    """A block of commands, and their output according to the page."""
 
     lines: list[str]
     output: str | None
@@ -88,7 +88,7 @@ def run_page(page: str, folder: Path) -> None:
 
 
 def _differs_between_machines(page: str, block: CommandBlock) -> bool:
-    """Say whether it shows a training's numbers, which differ between processors, or a host's."""
+    """Whether the block shows numbers of a training or a host, which differ between machines."""
     return page == "tutorial" or "episode 1/" in (block.output or "")
 
 
@@ -103,7 +103,7 @@ def _run_line(line: str, folder: Path) -> str:
         text=True,
         timeout=240,
     )
-    # 1 is an answer of doctor's and of estimate's: it would not start, it does not fit.
+    # doctor and estimate exit with 1 if the training would not start or does not fit
     allowed = (0, 1) if line.startswith(("qca doctor", "qca estimate")) else (0,)
     assert done.returncode in allowed, (line, done.stdout)
     assert "Traceback" not in done.stdout, (line, done.stdout)
@@ -111,7 +111,7 @@ def _run_line(line: str, folder: Path) -> str:
 
 
 def assert_printed(expected: str, printed: str) -> None:
-    """Compare as doctest does: `...` stands for anything, and white space does not count."""
+    """Compare as doctest does: `...` matches anything, and whitespace is ignored."""
     flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
     expected = re.sub(r"(?m)^ *\.\.\.$", "...", expected)
     matches = doctest.OutputChecker().check_output(expected, printed, flags)

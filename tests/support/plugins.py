@@ -1,4 +1,4 @@
-"""Entry points as an installed package would have them."""
+"""Simulate the entry points of an installed package."""
 
 import importlib.metadata
 from importlib.metadata import EntryPoint, EntryPoints

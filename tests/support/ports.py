@@ -1,9 +1,9 @@
-"""TCP ports of this machine."""
+"""Find TCP ports on this machine."""
 
 import socket
 
 
 def find_free_port() -> int:
-    """Return a port of 127.0.0.1 that nothing listened on a moment ago."""
+    """Return a port of 127.0.0.1 that is currently free."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         return server.getsockname()[1]

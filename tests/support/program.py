@@ -1,4 +1,4 @@
-"""The `qca` program, called as a person or a script calls it: words in, text and status out."""
+"""Run the `qca` program as a user or a script does: arguments in, output and exit status out."""
 
 import contextlib
 import json
@@ -18,7 +18,7 @@ from tests.support.waiting import wait_for
 
 QCA = Path(sysconfig.get_path("scripts")) / "qca"
 
-# A training of seconds: what is tested is everything around it.
+# A training of seconds, for tests of everything around it.
 TINY = {
     "profile": '"cpu"',
     "grid": "8",
@@ -34,7 +34,7 @@ ENDLESS = ("--episodes", "1000000")
 
 
 def write_config(folder: Path, stack: Mapping[str, object] | None = None) -> None:
-    """A `qca.toml` with the tiny training, and the `[stack]` table given."""
+    """Write a `qca.toml` with the tiny training and the given `[stack]` table."""
     lines = ["[train]", *(f"{key} = {value}" for key, value in TINY.items())]
     if stack:
         lines += ["[stack]", *(f'{key} = "{value}"' for key, value in stack.items())]
@@ -42,7 +42,7 @@ def write_config(folder: Path, stack: Mapping[str, object] | None = None) -> Non
 
 
 def environment(**variables: str) -> dict[str, str]:
-    """The test's own environment without settings of qca's or of a terminal's, and these."""
+    """Return the test's environment without settings of qca and terminals, plus `variables`."""
     unwanted = ("QCA_", "NO_COLOR", "FORCE_COLOR", "COLUMNS", "TTY_")
     kept = {key: value for key, value in os.environ.items() if not key.startswith(unwanted)}
     return {**kept, **variables}
@@ -50,18 +50,18 @@ def environment(**variables: str) -> dict[str, str]:
 
 @dataclass
 class Running:
-    """A `qca` in a process group of its own, its output in files."""
+    """A running `qca` in its own process group, with its output in files."""
 
     process: subprocess.Popen[bytes]
     stdout: Path
     stderr: Path
 
     def read_stderr(self) -> str:
-        """Returns what it has written to stderr so far."""
+        """Return its stderr so far."""
         return self.stderr.read_text(errors="replace")
 
     def wait_for_stderr(self, words: str, seconds: float = 90.0) -> None:
-        """Waits until it has written these words to stderr."""
+        """Wait until it has written these words to stderr."""
         wait_for(
             lambda: words in self.read_stderr(),
             seconds,
@@ -70,13 +70,13 @@ class Running:
         )
 
     def find_children(self) -> list[psutil.Process]:
-        """Returns every running process that it has started."""
+        """Return every running process that it has started."""
         return psutil.Process(self.process.pid).children(recursive=True)
 
     def end(
         self, number: signal.Signals | None = None, seconds: float = 90.0
     ) -> subprocess.CompletedProcess[str]:
-        """Sends the signal, if any, and waits for the end."""
+        """Send the signal, if any, and wait for its exit."""
         if number is not None:
             self.process.send_signal(number)
         status = self.process.wait(seconds)
@@ -88,17 +88,17 @@ class Running:
 
 @dataclass
 class Program:
-    """Calls `qca` in one folder, with one environment."""
+    """Runs `qca` in a folder, with an environment."""
 
     folder: Path
     variables: Mapping[str, str] = field(default_factory=dict)
     before: Sequence[str] = ()
-    """Words before the program's name, such as `setpriv ...`."""
+    """The command prefix, such as `setpriv ...`."""
 
     def __call__(
         self, *words: object, check: int | None = 0, timeout: float = 120.0, **variables: str
     ) -> subprocess.CompletedProcess[str]:
-        """Runs it to its end, which must be the status `check`, and never a traceback."""
+        """Run it to completion, and require the exit status `check` and no traceback."""
         done = self._run(words, {**self.variables, **variables}, timeout)
         assert "Traceback" not in done.stdout + done.stderr, done.stdout + done.stderr
         if check is not None:
@@ -121,7 +121,7 @@ class Program:
 
     @contextlib.contextmanager
     def start(self, *words: object, **variables: str) -> Iterator[Running]:
-        """Start it, yield it, and end it with SIGTERM if it still runs at the end of the block."""
+        """Start it, yield it, and send it SIGTERM if it still runs at the end of the block."""
         with tempfile.TemporaryDirectory(prefix="qca-test-") as folder:
             out, err = Path(folder) / "stdout", Path(folder) / "stderr"
             with out.open("wb") as stdout, err.open("wb") as stderr:
@@ -145,19 +145,19 @@ class Program:
 
 
 def episodes(program: Program, run: str = "first") -> list[int]:
-    """The episodes in the metrics of a run without Docker."""
+    """Return the episodes in the metrics of a run without Docker."""
     lines = (program.folder / "runs" / run / "metrics.jsonl").read_text().splitlines()
     return [json.loads(line)["episode"] for line in lines]
 
 
 def checkpoints(program: Program, run: str = "first") -> list[int]:
-    """The episodes of its checkpoints."""
+    """Return the episodes of its checkpoints."""
     files = (program.folder / "runs" / run / "checkpoints").iterdir()
     return sorted(int(file.stem.removeprefix("episode-")) for file in files)
 
 
 class Endless:
-    """A training that never ends by itself; started again once a test has ended it."""
+    """A training that never ends by itself, and is restarted if a test has stopped it."""
 
     def __init__(self, program: Program, *words: object) -> None:
         self.program = program
@@ -166,7 +166,7 @@ class Endless:
         self._runs: Running | None = None
 
     def up(self) -> Running:
-        """The process that trains, with an episode made."""
+        """Return the training process, after its first episode."""
         if self._runs is None or self._runs.process.poll() is not None:
             self._started.close()
             self._runs = self._started.enter_context(self.program.start(*self._words))
@@ -174,12 +174,12 @@ class Endless:
         return self._runs
 
     def close(self) -> None:
-        """Ends it."""
+        """Stop it."""
         self._started.close()
 
 
 def restore_ctrl_c() -> None:
-    """Undo what a shell does to a job in its background: the tests inherit a SIGINT ignored."""
+    """Restore SIGINT, which a shell ignores for background jobs and the tests inherit."""
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
@@ -195,7 +195,7 @@ def end_process(process: subprocess.Popen[bytes]) -> None:
 
 @contextlib.contextmanager
 def short_folder() -> Iterator[Path]:
-    """A temporary folder whose path leaves room for a Unix socket's 107 characters."""
+    """Yield a temporary folder with a path short enough for a Unix socket's 107 characters."""
     folder = Path(tempfile.mkdtemp(prefix="qca-test-"))
     try:
         yield folder

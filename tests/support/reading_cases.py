@@ -1,8 +1,8 @@
-"""Small Compose files, and what Compose makes of them.
+"""Small Compose files, and Compose's output for them.
 
-What is taken stands as `docker compose config --format json` printed it (2.40.3 and 5.6.1 alike),
-what is refused with the line that is at fault and a part of Compose's words.
-tests/integration/test_compose_reading.py asks the Compose of the test bed again.
+Accepted values are as printed by `docker compose config --format json` (2.40.3 and 5.6.1 alike);
+refused files have the line at fault and a part of Compose's message.
+tests/integration/test_compose_reading.py compares them with the test bed's Compose.
 """
 
 from typing import Any
@@ -11,13 +11,13 @@ _HEAD = "services:\n  a:\n    image: x\n"
 
 
 def write_service(keys: str) -> str:
-    """Return a file whose one service `a` has these keys, one a line."""
+    """Return a file with one service, `a`, that has these keys, one per line."""
     return _HEAD + "".join(f"    {line}\n" for line in keys.splitlines())
 
 
-# Keys of a service, and what becomes of one of them.
+# Keys of a service, and the result for one of them.
 TAKEN: dict[str, tuple[str, str, Any]] = {
-    # A `$` that begins no variable stays; in the answer each is written twice.
+    # A `$` that does not start a variable is kept; the output doubles it.
     "a lone dollar": ("command: [a$, '5$', '$1 $(date)', ^end$]", "command",
                       ["a$$", "5$$", "$$1 $$(date)", "^end$$"]),
     "a lone dollar in a default": ("image: ${UNSET:-$2a$14$.x}", "image", "$$2a$$14$$.x"),
@@ -44,7 +44,7 @@ TAKEN: dict[str, tuple[str, str, Any]] = {
     "swap without a limit": ("memswap_limit: -1", "memswap_limit", "-1"),
     "cpus": ("cpus: '0.50'", "cpus", 0.5),
     "cpus in single precision": ("cpus: 0.3333333333", "cpus", 0.33333334),
-    # Ports, and what is sorted by their texts.
+    # Ports, and lists that are sorted as strings.
     "a port": ("ports: ['127.0.0.1:8080:80/udp']", "ports",
                [{"mode": "ingress", "host_ip": "127.0.0.1", "target": 80, "published": "8080",
                  "protocol": "udp"}]),
@@ -76,7 +76,7 @@ TAKEN: dict[str, tuple[str, str, Any]] = {
     "truth as a text": ("privileged: 'yes'", "privileged", True),
 }  # fmt: skip
 
-# Whole files, the line at fault, and a part of Compose's words.
+# Complete files, the line at fault, and a part of Compose's message.
 REFUSED: dict[str, tuple[str, int, str]] = {
     # The schema.
     "an unknown key": (write_service("comand: x"), 4, "comand"),

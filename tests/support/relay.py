@@ -1,4 +1,4 @@
-"""A port of this machine that leads to a Unix socket: an engine as another machine has it."""
+"""Relay a port of this machine to a Unix socket, like an engine on another machine."""
 
 import os
 import socket
@@ -10,14 +10,14 @@ from contextlib import contextmanager, suppress
 
 @contextmanager
 def relay_to(path: str, tls: ssl.SSLContext | None = None) -> Iterator[int]:
-    """Hand every connection on to the socket at `path`, out of its TLS if any; yield the port."""
+    """Forward every connection to the socket at `path`, without its TLS, if any; yield the port."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         threading.Thread(target=_accept, args=(server, path, tls), daemon=True).start()
         yield server.getsockname()[1]
 
 
 def relay_stdio(path: str) -> None:
-    """Hand this process's stdin on to the socket at `path`, and what comes back to its stdout."""
+    """Forward this process's stdin to the socket at `path`, and the answers to its stdout."""
     with socket.socket(socket.AF_UNIX) as upstream:
         upstream.connect(path)
         threading.Thread(target=_send_stdin, args=(upstream,), daemon=True).start()

@@ -1,7 +1,7 @@
-"""Hosts and Compose files that together call for every remedy there is.
+"""Hosts and Compose files that together produce every remedy.
 
-`test_commands` runs what is printed for them; `test_remedy_sites` proves that no place in the
-source that makes a remedy is left out.
+`test_commands` runs the printed commands; `test_remedy_sites` verifies that every place in the
+source that creates a remedy is covered.
 """
 
 import contextlib
@@ -60,7 +60,7 @@ COMPOSE, LOCAL, CUDA = {"runtime": "compose"}, {"runtime": "local"}, {"device": 
 
 @dataclass(frozen=True)
 class Trouble:
-    """A host, what is wanted of it, and a project's compose files, the first of them first."""
+    """A host, its configuration, and a project's Compose files, in order."""
 
     host: HostFacts
     stack: Mapping[str, Any] = field(default_factory=dict)
@@ -69,7 +69,7 @@ class Trouble:
 
 
 def make_shadowed_v1(**changes: Any) -> ComposeV1:
-    """Debian's Compose V1, with newer libraries of the user's over those that it came with."""
+    """Return Debian's Compose V1, with newer libraries of the user that shadow its own."""
     v1 = compose_v1(
         "5.0.3",
         "2.28.1",
@@ -89,7 +89,7 @@ def make_shadowed_v1(**changes: Any) -> ComposeV1:
 
 
 def _python(**changes: Any) -> PythonFacts:
-    """An interpreter in a folder with a space, without a single distribution."""
+    """Return an interpreter in a folder with a space in its name, without any distributions."""
     values: dict[str, Any] = {
         "version": "3.13.1",
         "executable": "/opt/my qca/bin/python",
@@ -108,7 +108,7 @@ SNAP_CLIENT = ComposePlugin(version="2.35.1", docker_client="/snap/bin/docker")
 
 
 def _snap(folder: str = "/home/USER/qca", **facts: Any) -> HostFacts:
-    """Docker from a snap, worked with in a folder; `docker` among the facts changes the engine."""
+    """Return a host with Docker from a snap and a work folder; `docker` changes the engine."""
     docker = {
         "root_dir": "/var/snap/docker/common/var-lib-docker",
         "version": "28.1.1",
@@ -240,7 +240,7 @@ def _live() -> Iterator[Trouble]:
 
 
 def _files() -> Iterator[Trouble]:
-    """Files whose names bash would take for several words, or worse."""
+    """Yield files whose names bash would split or interpret."""
     head = "services:\n  cache:\n    image: dragonflydb/dragonfly:v1.40.0\n"
     limited = host(docker=engine(cpus=16, most_memlock=8 * MIB))
     for keys in (
@@ -285,14 +285,14 @@ TROUBLE = [
 
 
 def write(trouble: Trouble, folder: Path) -> None:
-    """Write the files into a folder."""
+    """Write the files to a folder."""
     for name, text in trouble.files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
 
 
 def examine_trouble(trouble: Trouble) -> list[Finding]:
-    """Examine it in a folder that is gone afterwards; the files have names without it."""
+    """Examine it in a temporary folder; the findings have file names without that folder."""
     stack, train = dict(trouble.stack), dict(trouble.train)
     if not trouble.files:
         return examine(trouble.host, config(stack, train))

@@ -1,13 +1,13 @@
-"""Where the source makes remedies with commands, and which of those places a run reaches.
+"""Find where the source creates remedies with commands, and which of these places a run reaches.
 
-A place is a call of `Remedy` with commands, or of a function that returns remedies: two calls
-of one function may print two commands. It is reached when a remedy made there is in a finding.
+A place is a call of `Remedy` with commands, or of a function that returns remedies, since two calls
+of one function may print two commands. It is reached if a finding has a remedy that was created
+there.
 
     python -m tests.support.remedy_sites
 
-examines the hosts and files of `remedy_cases` and prints, as JSON, the places reached and the
-remedies. It is a process of its own, so that remedies made when their module is imported
-are seen as well.
+examines the hosts and files of `remedy_cases`, and prints the reached places and the remedies as
+JSON. It is a separate process, so that remedies that are created on import are also recorded.
 """
 
 import ast
@@ -25,7 +25,7 @@ SOURCE = Path(__file__).parents[2] / "infra"
 
 @dataclass(frozen=True, order=True)
 class Site:
-    """The beginning of a call."""
+    """The position of a call."""
 
     file: str
     line: int
@@ -36,7 +36,7 @@ class Site:
 
 
 def find_sites(trees: dict[str, ast.Module]) -> set[Site]:
-    """Return every place that makes a remedy with commands."""
+    """Return every place that creates a remedy with commands."""
     makers = {name for tree in trees.values() for name in _find_makers(tree) if name[0] != "_"}
     return {
         Site(file, node.lineno, node.col_offset)
@@ -65,7 +65,7 @@ def _find_calls(tree: ast.Module, makers: set[str]) -> Iterator[ast.Call]:
 
 
 def find_loose_ends(trees: dict[str, ast.Module]) -> list[str]:
-    """Return where remedies are made, or get commands, in ways that `find_sites` does not see."""
+    """Return the places that create or change remedies in ways that `find_sites` cannot find."""
     return sorted(
         f"{file}:{line}" for file, tree in trees.items() for line in _find_loose_lines(tree)
     )
@@ -84,7 +84,7 @@ def _find_loose_lines(tree: ast.Module) -> Iterator[int]:
 
 
 def _find_harmless_uses(node: ast.AST) -> Iterator[ast.AST]:
-    """Yield what is called, and what is a type's name."""
+    """Yield the called names and the names of types."""
     if isinstance(node, ast.Call):
         yield node.func
     for field in ("returns", "annotation"):
@@ -103,7 +103,7 @@ def _name(node: ast.AST) -> str:
 
 
 def parse_source() -> dict[str, ast.Module]:
-    """Return the parsed modules by their paths."""
+    """Return the parsed modules by path."""
     return {
         path.relative_to(SOURCE.parent).as_posix(): ast.parse(path.read_text())
         for path in sorted(SOURCE.rglob("*.py"))
@@ -113,7 +113,7 @@ def parse_source() -> dict[str, ast.Module]:
 def _record() -> dict[str, Any]:
     from infra.doctor.finding import Remedy
 
-    made: dict[int, tuple[Remedy, set[Site]]] = {}  # with the remedy, so that no id comes twice
+    made: dict[int, tuple[Remedy, set[Site]]] = {}  # keep the remedy, so that its id is not reused
     original = Remedy.__init__
 
     def record_sites(self: Remedy, *arguments: Any, **named: Any) -> None:
@@ -132,7 +132,7 @@ def _record() -> dict[str, Any]:
 
 
 def _list_active_calls(frame: FrameType | None) -> Iterator[Site]:
-    """Yield the calls of the source that are active."""
+    """Yield the calls in our source that are on the stack."""
     while frame is not None:
         path = Path(frame.f_code.co_filename)
         if path.is_relative_to(SOURCE):

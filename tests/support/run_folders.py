@@ -1,4 +1,4 @@
-"""Run folders as a trainer leaves them, written without one."""
+"""Write run folders like those of a trainer, without a training."""
 
 import json
 from collections.abc import Iterable, Sequence
@@ -30,7 +30,7 @@ TIME = "2026-02-03T04:05:06+00:00"
 
 
 def record(episode: int, **changes: Any) -> EpisodeRecord:
-    """What one episode gave; the loss falls."""
+    """Return the record of an episode; the loss decreases."""
     fields = {
         "episode": episode,
         "loss": 4.0 / episode,
@@ -47,7 +47,7 @@ def record(episode: int, **changes: Any) -> EpisodeRecord:
 
 
 def make_started(first: int = 1) -> Started:
-    """A session's start as the trainer reports it."""
+    """Return the start of a training session as the trainer reports it."""
     return Started(
         run="first",
         device="cpu",
@@ -66,7 +66,7 @@ def event(kind: str, **fields: Any) -> dict[str, Any]:
 
 
 def start_event(first: int = 1) -> dict[str, Any]:
-    """A session's start as it stands in the journal."""
+    """Return the start of a training session as in the journal."""
     return event("started", first_episode=first, device="cpu", recompute="none", precision="fp32")
 
 
@@ -93,14 +93,14 @@ def write_run(
 
 
 def complete_run(folder: Path, **config: Any) -> Path:
-    """Write a run of six episodes that went as it should, pictures included."""
+    """Write a run of six episodes without problems, including pictures."""
     write_run(folder, map(record, range(1, 7)), events=[start_event(), finish_event(6)], **config)
     write_states(folder, {0: field(), 3: field(1), 5: field(2)})
     return folder
 
 
 def eventful_run(folder: Path) -> Path:
-    """Write a longer run: killed, continued, some episodes skipped, memory refused once."""
+    """Write a longer run, with a kill, a resume, skipped episodes and one lack of memory."""
     skipped = (40, 41, 130)
     events = [
         start_event(),
@@ -119,7 +119,7 @@ def eventful_run(folder: Path) -> Path:
 
 
 def field(seed: int = 0, cells: int = 8) -> NDArray[np.complex64]:
-    """Cells of three components, each cell normalised."""
+    """Return cells with three components, each normalized."""
     parts = np.random.default_rng(seed).standard_normal((2, 3, cells, cells))
     psi = parts[0] + 1j * parts[1]
     return (psi / np.linalg.norm(psi, axis=0)).astype(np.complex64)

@@ -1,6 +1,6 @@
-"""The pictures of the terminal in docs/images: `python -m tests.support.screens` draws them anew.
+"""The terminal screenshots in docs/images; `python -m tests.support.screens` updates them.
 
-Each shows what a command prints about recorded data, on a dark and on a light terminal.
+Each shows the output of a command for recorded data, on a dark and on a light terminal.
 """
 
 import io
@@ -41,7 +41,7 @@ THEMES: dict[str, TerminalTheme] = {"dark": SVG_EXPORT_THEME, "light": DEFAULT_T
 
 
 def draw_screens() -> dict[Path, str]:
-    """Return the pictures by their files; the same code draws the same bytes."""
+    """Return the pictures by file; they are reproducible byte by byte."""
     return {
         IMAGES / f"{name}-{theme}.svg": _draw(name, title, show, theme)
         for name, (title, show) in SCREENS.items()
@@ -50,7 +50,7 @@ def draw_screens() -> dict[Path, str]:
 
 
 def show_screen(name: str, width: int = WIDTH) -> Console:
-    """Return a console of that width on which the command's output was recorded."""
+    """Return a console of that width with the recorded output of the command."""
     console = Console(
         file=io.StringIO(),
         width=width,
@@ -83,7 +83,7 @@ def _show_plan(console: Console) -> None:
 
 
 def _show_up(console: Console) -> None:
-    seconds = iter(range(10_000))  # of a clock that goes on with each look at it
+    seconds = iter(range(10_000))  # for a clock that advances at each reading
     view = ProgressView(console=console, get_time=lambda: next(seconds) / 10)
     view.note("Examining this host.")
     announce(plan_stack(load(HOSTS / "cpu-no-docker.json"), Config()), [], view)

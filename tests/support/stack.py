@@ -1,4 +1,4 @@
-"""A folder with a tiny training, and what it has on the real engine."""
+"""A folder with a tiny training, and its resources on the real engine."""
 
 import itertools
 import json
@@ -20,21 +20,21 @@ _numbers = itertools.count(1)
 
 @dataclass(frozen=True)
 class Stack:
-    """One Compose project: its folder, its program, its containers."""
+    """A Compose project: its folder, its program, its containers."""
 
     engine: Engine
     folder: Path
     project: str
     qca: Program
     before: Mapping[str, set[str]]
-    """What was on the engine before it."""
+    """The resources that the engine had before it."""
 
     def up(self, *words: object, **options: Any) -> subprocess.CompletedProcess[str]:
-        """`qca up` with containers, to its end."""
+        """Run `qca up` with containers to completion."""
         return self.qca("up", "--runtime", "compose", *words, **options)
 
     def list_leftovers(self) -> dict[str, set[str]]:
-        """What is on the engine that was not there before, without other projects'."""
+        """Return the new resources on the engine, without those of other projects."""
         now = self.engine.inventory(self.project)
         return {
             kind: {name for name in now[kind] - names if not self._is_of_others(name)}
@@ -42,15 +42,15 @@ class Stack:
         }
 
     def _is_of_others(self, name: str) -> bool:
-        """Whether another test made it, on the same engine at the same time."""
+        """Whether it belongs to another test that is using the same engine."""
         return name.startswith("qca-test-") and not name.startswith(self.project)
 
     def inspect(self, service: str) -> dict[str, Any]:
-        """`docker inspect` of a service's container."""
+        """Return the output of `docker inspect` for a service's container."""
         return json.loads(self.engine.run("inspect", f"{self.project}-{service}-1").stdout)[0]
 
     def run_inside(self, service: str, *command: str) -> str:
-        """What a command prints in a service's container."""
+        """Return the output of a command in a service's container."""
         return self.engine.run("exec", f"{self.project}-{service}-1", *command).stdout
 
     def password(self) -> str:
@@ -59,7 +59,7 @@ class Stack:
         return flags.removeprefix("--requirepass=")
 
     def read_stream(self, run: str = "first") -> list[dict[str, Any]]:
-        """The records in the store's stream, asked for from inside its container."""
+        """Return the records in the store's stream, read from inside its container."""
         script = (
             "REDISCLI_AUTH=$(sed -n 's/^--requirepass=//p' /run/secrets/store_flags) "
             f"redis-cli --json xrange qca:{run}:metrics - +"
@@ -68,11 +68,11 @@ class Stack:
         return [json.loads(fields[1]) for _, fields in entries]
 
     def list_checkpoints(self, run: str = "first") -> list[int]:
-        """The episodes of a run's checkpoints."""
+        """Return the episodes of a run's checkpoints."""
         return checkpoints(self.qca, run)
 
     def metrics(self, run: str = "first") -> list[int]:
-        """The episodes in a run's metrics."""
+        """Return the episodes in a run's metrics."""
         return episodes(self.qca, run)
 
 
@@ -80,7 +80,7 @@ class Stack:
 def new_stack(
     engine: Engine, folder: Path, variables: Mapping[str, str], **settings: object
 ) -> Iterator[Stack]:
-    """A stack under a name of its own; at the end the engine is as it was."""
+    """Yield a stack with a unique name, and finally restore the engine to its previous state."""
     project = f"qca-test-{os.getpid()}-{next(_numbers)}"
     folder.mkdir(exist_ok=True)
     write_config(folder, {"project": project, **settings})
@@ -92,7 +92,7 @@ def new_stack(
 
 
 def trainer_image(engine: Engine, settings: Mapping[str, str]) -> str:
-    """The image that `qca up` would build, under its name; built only if it is not there."""
+    """Return the name of the image that `qca up` would build, and build it if it is missing."""
     arguments = {"BASE_IMAGE": settings["QCA_STACK_BASE_IMAGE"]}
     bundle = settings.get("QCA_STACK_CA_BUNDLE")
     name = compute_image_name(list_context(), arguments)
@@ -106,7 +106,7 @@ def trainer_image(engine: Engine, settings: Mapping[str, str]) -> str:
 
 
 def remove_project(engine: Engine, project: str) -> None:
-    """Removes what carries the project's label, whatever a test left."""
+    """Remove everything with the project's label that a test left behind."""
     label = f"label=com.docker.compose.project={project}"
     for kind in ("container", "network", "volume"):
         shown = ["--all"] if kind == "container" else []
@@ -117,7 +117,7 @@ def remove_project(engine: Engine, project: str) -> None:
 
 
 class Training(Endless):
-    """A stack whose training never ends by itself; started again when a test has ended it."""
+    """A stack whose training never ends by itself, and is restarted if a test has stopped it."""
 
     def __init__(self, stack: Stack) -> None:
         super().__init__(stack.qca, "up", "--runtime", "compose")

@@ -1,4 +1,4 @@
-"""`qca` on a terminal of its own, as a person runs it."""
+"""Run `qca` on a pseudoterminal, as a user does."""
 
 import contextlib
 import os
@@ -20,26 +20,26 @@ class Terminal:
     _shown: bytearray = field(default_factory=bytearray)
 
     def read(self) -> str:
-        """Return all that the program has written so far."""
-        with contextlib.suppress(OSError):  # nothing more for now, or the other end is closed
+        """Return everything that the program has written so far."""
+        with contextlib.suppress(OSError):  # no more data for now, or the other end is closed
             while block := os.read(self._ours, 65536):
                 self._shown.extend(block)
         return self._shown.decode(errors="replace")
 
     def write(self, text: str) -> None:
-        """Type a text."""
+        """Type text."""
         os.write(self._ours, text.encode())
 
     def read_to_end(self) -> str:
-        """Wait for the program to end, and return all that it has written."""
-        # Reading all the while: a terminal holds 4 KiB, and a writer waits for room.
+        """Wait for the program to exit, and return everything that it has written."""
+        # Keep reading: a terminal's buffer has 4 KiB, and a writer blocks when it is full.
         wait_for(lambda: self.read() and self.process.poll() is not None)
         return self.read()
 
 
 @contextlib.contextmanager
 def open_terminal(program: Program, *words: object) -> Iterator[Terminal]:
-    """Run the program on a terminal of its own; end it at the end of the block."""
+    """Run the program on its own terminal, and stop it at the end of the block."""
     ours, theirs = pty.openpty()
     os.set_blocking(ours, False)
     process = subprocess.Popen(

@@ -1,4 +1,4 @@
-"""`qca train` in processes of their own, started often and ended in every way."""
+"""Run `qca train` in processes that are restarted and ended in various ways."""
 
 import json
 import os
@@ -9,7 +9,7 @@ from tests.support.forks import FORKS, run_here
 from tests.support.program import environment
 from tests.support.waiting import wait_for
 
-# Episodes of milliseconds, a checkpoint at every third.
+# Episodes take milliseconds, with a checkpoint at every third.
 TINY = (
     *("--profile=cpu", "--device=cpu", "--precision=fp32", "--optimizer-state=device"),
     *("--recompute=step", "--grid=4", "--d-state=2", "--hidden-channels=2", "--steps=2"),
@@ -19,7 +19,7 @@ ENDLESS = 10**6
 
 
 class Trainer:
-    """One process that trains `run` in a folder, and goes on where the last one ended."""
+    """A process that trains `run` in a folder, resuming where the last one ended."""
 
     def __init__(
         self, folder: Path, *words: str, episodes: int = ENDLESS, run: str = "first"
@@ -34,7 +34,7 @@ class Trainer:
         self._process.start()
 
     def wait_until_it_trains(self) -> None:
-        """Wait until it has made an episode and says so."""
+        """Wait until it reports its first episode."""
         wait_for(
             lambda: "episode " in self.read_stderr(),
             120,
@@ -44,13 +44,13 @@ class Trainer:
         )
 
     def kill(self) -> None:
-        """As `kill -9`, or the kernel where memory ends."""
+        """Kill it like `kill -9`, or like the kernel when memory runs out."""
         assert self._process.is_alive(), f"it had ended: {self.read_stderr()}"
         self._process.kill()
         self._process.join()
 
     def end(self, number: signal.Signals | None = None) -> int | None:
-        """Wait for the end, after a signal if one is given; return the exit status."""
+        """Send the signal, if any, and wait for its exit; return the exit status."""
         if number is not None:
             assert self._process.pid is not None
             os.kill(self._process.pid, number)
@@ -59,11 +59,11 @@ class Trainer:
         return self._process.exitcode
 
     def read_stderr(self) -> str:
-        """Return what it has written to stderr; a log is shared by all trainers of a run."""
+        """Return its stderr; all trainers of a run share a log."""
         return self._log.read_bytes()[self._log_begins :].decode()
 
     def read_last_episode(self) -> int:
-        """Return the last episode in the file of metrics, 0 before the first."""
+        """Return the last episode in the metrics file; 0 before the first."""
         try:
             *lines, _ = (self.run / "metrics.jsonl").read_bytes().split(b"\n")
         except FileNotFoundError:

@@ -1,4 +1,4 @@
-"""Trainings of a second or two, and how to read what they left."""
+"""Run trainings of a second or two, and read their results."""
 
 import threading
 from pathlib import Path
@@ -34,12 +34,12 @@ def small(**changes) -> TrainConfig:
 
 
 def make_other_weights(**changes) -> dict[str, torch.Tensor]:
-    """Return weights other than those that a small run starts with."""
+    """Return weights that differ from the initial ones of a small run."""
     return build_model(small(seed=7, **changes)).state_dict()
 
 
 class StopAfter:
-    """A stop flag that is set after `reads` reads; there is one read between any two steps."""
+    """A stop flag that is set after `reads` reads; it is read once between any two steps."""
 
     def __init__(self, reads: int) -> None:
         self.reads = reads
@@ -74,7 +74,7 @@ def read_newest(folder: Path) -> Checkpoint:
 
 
 def read_learned(folder: Path) -> list[dict]:
-    """Return the records without durations and memory."""
+    """Return the records without their durations and memory."""
     measured = {"seconds", "steps_per_second", "memory_bytes"}
     return [r.model_dump(exclude=measured) for r in read_records(folder / "metrics.jsonl")]
 

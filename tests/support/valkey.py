@@ -1,4 +1,4 @@
-"""Real Valkey servers, what may happen to one, and other servers in its place."""
+"""Real Valkey servers, the failures of one, and other servers instead of it."""
 
 import contextlib
 import os
@@ -16,7 +16,7 @@ from qca.store.client import connect, format_stream_key
 
 
 class Valkey:
-    """A server on a Unix socket in `folder`; `settings` as in valkey.conf."""
+    """A server on a Unix socket in `folder`, with `settings` as in valkey.conf."""
 
     def __init__(self, folder: Path, **settings: str) -> None:
         self.socket = folder / "s"
@@ -36,12 +36,12 @@ class Valkey:
         self._server.stop()
 
     def kill(self) -> None:
-        """As the kernel's OOM killer ends a process."""
+        """Kill the process as the kernel's OOM killer does."""
         self._server.terminate()
 
     @contextlib.contextmanager
     def freeze(self) -> Iterator[None]:
-        """Stop the process: it keeps its connections and does nothing."""
+        """Suspend the process, which keeps its connections open."""
         process = self._server._process
         assert process is not None
         process.send_signal(signal.SIGSTOP)
@@ -51,7 +51,7 @@ class Valkey:
             process.send_signal(signal.SIGCONT)
 
     def lines(self, run: str = "first") -> list[bytes]:
-        """The stream's records in the stream's order; each id is made of its episode."""
+        """Return the stream's records in order; each ID is derived from its episode."""
         entries: Any = self.client.xrange(format_stream_key(run))
         for entry_id, fields in entries:
             assert b'"episode":%d,' % int(entry_id.split(b"-")[0]) in fields[b"record"]
@@ -86,10 +86,10 @@ def forward_to(
     delay: float = 0,
     after: tuple[int, Callable[[], object]] = (0, lambda: None),
 ) -> Callable[[socket.socket], None]:
-    """Return an answer that forwards everything to and from the server at that socket.
+    """Return a handler that forwards everything to and from the server at that socket.
 
-    Each reply is `delay` seconds late. `after` is a number of bytes and an action: the action is
-    taken after that many bytes of one request, before the rest is forwarded.
+    Each reply is delayed by `delay` seconds. `after` is a number of bytes and an action, which runs
+    after that many bytes of a request, before the rest is forwarded.
     """
 
     def answer(connection: socket.socket) -> None:
@@ -106,7 +106,7 @@ def forward_to(
             while data := connection.recv(65536):
                 if len(data) > size > 0:
                     behind.sendall(data[:size])
-                    time.sleep(0.1)  # for the server to read it
+                    time.sleep(0.1)  # so that the server reads it
                     act()
                     data = data[size:]
                 behind.sendall(data)

@@ -1,4 +1,4 @@
-"""Tables of verdicts: a host, or a Compose file on a host, and what a check must say about it."""
+"""Tables of verdicts: a host, or a Compose file on a host, and the expected finding of a check."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -28,7 +28,7 @@ SNAP_CLIENT = ComposePlugin(version="2.35.1", docker_client="/snap/bin/docker")
 
 
 class HostCase(NamedTuple):
-    """A host and a configuration, and the gravest that a check finds there."""
+    """A host and a configuration, and the most severe finding of a check."""
 
     check: str
     facts: HostFacts
@@ -42,7 +42,7 @@ class HostCase(NamedTuple):
 
 
 class FileCase(NamedTuple):
-    """Lines of a Dragonfly service, and the gravest that a check finds in the file."""
+    """Lines of a Dragonfly service, and the most severe finding of a check in the file."""
 
     check: str
     lines: str
@@ -56,13 +56,13 @@ class FileCase(NamedTuple):
 
 
 def gpu_host(*gpus: Any, **changes: Any) -> HostFacts:
-    """Return a host with these GPUs, or one; changes are to its driver, or its engine or system."""
+    """Return a host with these GPUs, by default one, and changed driver, engine or system."""
     facts = {name: changes.pop(name) for name in ("docker", "system") if name in changes}
     return host(gpu=driver(*(gpus or (gpu(),)), **changes), **facts)
 
 
 def snap_host(folder: str = "/home/USER/qca", **changes: Any) -> HostFacts:
-    """Return a host whose Docker is a confined snap, client and engine, with this work folder."""
+    """Return a host with this work folder, and a client and an engine from a confined snap."""
     root = {"root_dir": "/var/snap/docker/common/var-lib-docker", "version": "28.1.1"}
     confined = {"security_options": ("name=apparmor", "name=seccomp,profile=builtin")}
     disks = (replace(disk("work"), path=folder), disk("docker"))
@@ -92,7 +92,7 @@ def assert_file_verdict(folder: Path, case: FileCase) -> None:
 def judge_file(
     folder: Path, check: str, text: str, facts: HostFacts = SIXTEEN_THREADS, **variables: str
 ) -> Finding:
-    """Return the gravest that a check finds in a file; an empty OK where it says nothing."""
+    """Return the most severe finding of a check in a file; an empty OK without findings."""
     file = compose_file(folder, text, **variables)
     findings = examine(facts, config(), files=[file], checks=select({check}, ()))
     about = [finding for finding in findings if finding.location]

@@ -1,4 +1,4 @@
-"""A viewer that is being served, in a thread of the test's own process."""
+"""Serve a viewer from a thread of the test process."""
 
 import asyncio
 import threading

@@ -1,4 +1,4 @@
-"""Wait for what comes true a moment later."""
+"""Wait for a condition to become true."""
 
 import time
 from collections.abc import Callable
@@ -15,13 +15,13 @@ def wait_for(
     is_running: Callable[[], bool] = lambda: True,
     explain: Callable[[], str] = lambda: "",
 ) -> T:
-    """Return what `condition` gives as soon as that is true.
+    """Return the result of `condition` as soon as it is true.
 
-    Fails after `seconds`, or once `is_running` is false without it, with what `explain` says.
+    Fails with the text of `explain` after `seconds`, or once `is_running` is false.
     """
     deadline = time.monotonic() + seconds
     while True:
-        running = is_running()  # asked first: what it left at its end still counts
+        running = is_running()  # checked first, since its last output still counts
         if value := condition():
             return value
         assert running, f"ended before the condition came true: {explain()}"

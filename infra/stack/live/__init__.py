@@ -1,7 +1,7 @@
-"""Live probes: containers that `qca doctor --deep` starts to see what no fact tells.
+"""Live probes: containers that `qca doctor --deep` starts to test what other facts cannot show.
 
-They are started one after the other through the Docker SDK, as the planned stack would start its
-own, each with a limit of time; all that they make carries one label and is removed.
+They are started one after the other through the Docker SDK, with the settings of the planned stack
+and a time limit each. Everything that they create has one label and is removed.
 
-May import: the rest of `infra.stack`, except what launches.
+May import: the rest of `infra.stack`, except the launching modules.
 """

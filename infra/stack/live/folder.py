@@ -1,4 +1,4 @@
-"""The live probe of this folder: a container reads and writes in a folder within it."""
+"""The live probe of the work folder: a container reads and writes in a subfolder."""
 
 import contextlib
 import os
@@ -32,17 +32,17 @@ _READ_AND_WRITE = (
 
 @contextlib.contextmanager
 def make_folder(work_dir: Path) -> Generator[Path]:
-    """Make a folder within this one as a run's is made, and remove it with all that is in it.
+    """Create a subfolder as for a run, and finally remove it with its contents.
 
     Raises:
-        ProbeError: this user cannot write here.
+        ProbeError: this user cannot write to `work_dir`.
 
     """
     _remove_expired(work_dir)
     try:
         folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=work_dir))
     except OSError as error:
-        raise ProbeError(f"no folder can be made in {work_dir}: {describe_error(error)}") from None
+        raise ProbeError(f"cannot create a folder in {work_dir}: {describe_error(error)}") from None
     try:
         yield folder
     finally:
@@ -60,7 +60,7 @@ def _remove_expired(work_dir: Path) -> None:
 def try_folder(
     sandbox: Sandbox, image: str, storage: RunStorage, folder: Path, seconds: float
 ) -> FolderMount:
-    """Return whether the containers' user reads what is in `folder`, and writes there."""
+    """Return whether the containers' user can read and write in `folder`."""
     token = secrets.token_hex(16)
     (folder / "question").write_text(token)
     if os.geteuid() == 0:  # as ensure_run_folder does
@@ -76,20 +76,20 @@ def try_folder(
     except RefusedError as error:
         return FolderMount(image=image, user=user, fault="refused", detail=str(error))
     if outcome.exit_code not in (0, *_FAULTS):
-        raise ProbeError(f"the script ended with {outcome.exit_code}: {outcome.output}")
+        raise ProbeError(f"the script exited with code {outcome.exit_code}: {outcome.output}")
     is_here = outcome.exit_code != 0 or _has_answer(folder, token)
     fault = _FAULTS.get(outcome.exit_code) if is_here else "elsewhere"
     return FolderMount(image=image, user=user, fault=fault, detail=outcome.output)
 
 
 def format_user(storage: RunStorage) -> str:
-    """Return as whom the stack's containers run, as Docker takes it."""
+    """Return the user of the stack's containers in Docker's format."""
     uid, gid = storage.find_container_user()
     return f"{uid}:{gid}"
 
 
 def _mount(folder: Path, storage: RunStorage) -> dict[str, Any]:
-    if storage.has_selinux:  # only this older form can label the folder
+    if storage.has_selinux:  # only this older syntax can set the SELinux label
         return {"binds": [f"{folder}:{_TARGET}:z"]}
     return {"mounts": [{"Type": "bind", "Source": str(folder), "Target": _TARGET}]}
 

@@ -21,10 +21,10 @@ def run_on_gpu(
     user: str,
     seconds: float,
 ) -> GpuRun:
-    """Return what CUDA answers in a container that is confined as the trainer, with its GPUs.
+    """Return CUDA's result in a container with the trainer's limits and GPUs.
 
     Raises:
-        ProbeError: the image has no Python, so that nothing was asked.
+        ProbeError: the image has no Python, so nothing was tested.
 
     """
     request = ContainerRequest(
@@ -63,6 +63,6 @@ def _parse_report(image: str, outcome: Outcome) -> GpuRun:
             image=image, seconds=outcome.seconds, **{k: report[k] for k in report if k in known}
         )
     except (ValueError, TypeError):
-        killed = "killed for its memory" if outcome.killed_for_memory else "ended"
+        killed = "killed for exceeding its memory limit" if outcome.killed_for_memory else "ended"
         detail = f"{killed} with exit code {outcome.exit_code}: {last_line or 'no output'}"
     return GpuRun(image=image, seconds=outcome.seconds, failed_at="program", detail=detail)

@@ -1,7 +1,7 @@
-"""Runs in a container: prints as JSON what CUDA answers there, and whether it multiplies right.
+"""A script for a container: it prints CUDA's result as JSON, and whether it multiplies correctly.
 
-Standard library and Python 3.7 only, since it runs in whatever image there is. First the driver
-is asked itself, without any library of the image; then torch, where the image has one.
+It uses only Python 3.7 and its standard library, since it runs in any image. It first calls the
+driver directly, without any library of the image, and then torch, if the image has it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import json
 _COUNT = 256
 _BYTES = 16 << 20
 
-# PTX, which the driver compiles for whatever GPU this is: each thread squares one number.
+# PTX, which the driver compiles for the GPU: each thread squares one number.
 _SQUARE = b"""
 .version 6.0
 .target sm_50
@@ -42,7 +42,7 @@ class _CudaError(Exception):
 
 
 class _Driver:
-    """libcuda, whose every answer but 0 is an error."""
+    """Calls libcuda, where every result except 0 is an error."""
 
     def __init__(self) -> None:
         try:
@@ -64,7 +64,7 @@ class _Driver:
 
 
 def run() -> dict[str, object]:
-    """Return what came of it, as the fields of `GpuRun`."""
+    """Return the result as the fields of `GpuRun`."""
     report: dict[str, object] = {"failed_at": None, "computed_by": "the driver"}
     try:
         driver = _Driver()
@@ -97,7 +97,7 @@ def _compute(driver: _Driver, index: int, report: dict[str, object]) -> None:
 
 
 def _square(driver: _Driver, memory: ctypes.c_uint64) -> None:
-    """Square the numbers from 0 on in the device's memory."""
+    """Square the numbers from 0 in the device's memory."""
     module, function = ctypes.c_void_p(), ctypes.c_void_p()
     driver.call("kernel", "cuModuleLoadData", ctypes.byref(module), _SQUARE)
     driver.call("kernel", "cuModuleGetFunction", ctypes.byref(function), module, b"square")
@@ -115,14 +115,14 @@ def _square(driver: _Driver, memory: ctypes.c_uint64) -> None:
 
 
 def _compute_with_torch(report: dict[str, object]) -> None:
-    """Multiply two matrices as the trainer does, where the image has torch."""
+    """Multiply two matrices as the trainer does, if the image has torch."""
     try:
         import torch
     except ImportError:
         return
     report["computed_by"] = f"torch {torch.__version__}"
     if torch.version.cuda is None:
-        raise _CudaError("kernel", f"torch {torch.__version__} is a build for CPUs")
+        raise _CudaError("kernel", f"torch {torch.__version__} is a CPU build")
     try:
         ones = torch.ones(_COUNT, _COUNT, device="cuda")
         product = float((ones @ ones).sum())

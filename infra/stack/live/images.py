@@ -1,4 +1,4 @@
-"""The images that the live probes run in: those that the stack needs anyway, and no others."""
+"""The images that the live probes run in: only those that the stack needs anyway."""
 
 from dataclasses import dataclass
 
@@ -9,48 +9,48 @@ from infra.stack.plan import StackPlan
 
 @dataclass(frozen=True)
 class ImageSource:
-    """An image, and what it takes to have it."""
+    """An image, with its size or that of its download."""
 
     name: str
     is_here: bool
     size: int | None
-    """Bytes on the engine, or of the download; None if the registry did not tell."""
+    """The bytes on the engine or of the download; None if the registry did not report them."""
 
     @property
     def obstacle(self) -> str:
-        """Why nothing can run in it; empty if it is here, or a download of a known size."""
+        """Why nothing can run in it; empty if it exists here or its download has a known size."""
         if self.is_here or self.size is not None:
             return ""
         return (
-            f"the image {self.name} is not here, and its registry does not tell the size of the "
-            "download"
+            f"the image {self.name} is not here, and its registry does not report the size of "
+            "the download"
         )
 
 
 @dataclass(frozen=True)
 class ProbeImages:
-    """What runs where."""
+    """The images for the live probes."""
 
     store: ImageSource
     base: ImageSource
     trainer: ImageSource | None
-    """The trainer's own, if it was built before."""
+    """The trainer's own image, if it exists."""
 
     @property
     def python(self) -> ImageSource:
-        """An image with a Python."""
+        """An image with Python."""
         return self.trainer or self.base
 
     @property
     def shell(self) -> ImageSource:
-        """An image with a shell, one that is here if there is any."""
+        """An image with a shell, preferably one that exists here."""
         has_shell = [*([] if is_distroless(self.store.name) else [self.store]), self.base]
         choices = [*([self.trainer] if self.trainer else []), *has_shell]
         return next((one for one in choices if one.is_here), choices[0])
 
 
 def find_images(plan: StackPlan) -> ProbeImages:
-    """Ask the engine which of the stack's images it has, and the registries for the others' sizes.
+    """Find the stack's images on the engine, and the download sizes of the others.
 
     Raises:
         LaunchError: the engine does not answer.

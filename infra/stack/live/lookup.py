@@ -1,4 +1,4 @@
-"""The live probe of name service: on the stack's network, and of the world outside."""
+"""The live probe of name resolution: on the stack's network, and of a public name."""
 
 import socket
 import threading
@@ -11,14 +11,14 @@ from infra.stack.live.shell import COMMAND_NOT_FOUND, run_script
 
 STORE_NAME = "store"
 OUTSIDE_NAME = "pypi.org"
-"""Where pip goes when the trainer image is built."""
+"""The host that pip accesses when the trainer image is built."""
 
 _LOOK_UP = 'if command -v getent >/dev/null; then getent hosts "$1"; else nslookup "$1"; fi'
 _HOST_SECONDS = 5.0
 
 
 def look_up_names(sandbox: Sandbox, image: str, seconds: float) -> tuple[NameLookup, ...]:
-    """Look up the store's name on a network as the stack's, and a public one as builds do."""
+    """Look up the store's name on a network like the stack's, and a public name as builds do."""
     stack = ContainerRequest(
         image=image, command=[], network=sandbox.create_network(), aliases=[STORE_NAME]
     )
@@ -49,15 +49,15 @@ def _look_up(
 
 
 def _compare_with_host(lookup: NameLookup) -> NameLookup:
-    """A name that this host does not know says nothing about its containers."""
+    """Return the lookup as unknown if the host cannot resolve the name either."""
     if lookup.found is not False or _is_known_here(lookup.name):
         return lookup
-    detail = "this host does not know the name either"
+    detail = "this host cannot resolve the name either"
     return NameLookup(name=lookup.name, network=lookup.network, found=None, detail=detail)
 
 
 def _is_known_here(name: str) -> bool:
-    """Whether this host finds the name within some seconds; its resolver has no limit of ours."""
+    """Whether this host resolves the name within some seconds; its resolver has no time limit."""
     found = threading.Event()
 
     def look_up() -> None:

@@ -1,4 +1,4 @@
-"""Which live probes a plan calls for: what each starts, in which image, and for how long."""
+"""Plan the live probes of a stack: the containers, images and time limits of each."""
 
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ from infra.stack.secret import ensure_secret
 
 # A container starts within a second or two; a slow disk or an emulated engine takes longer.
 _SHORT_SECONDS = 20.0
-# Dragonfly answers within a second; its health check has five seconds before it counts.
+# Dragonfly answers within a second; failures of its health check count only after five seconds.
 _STORE_SECONDS = 30.0
 # Importing torch from a cold disk takes a minute on a laptop.
 _GPU_SECONDS = 120.0
@@ -41,43 +41,43 @@ class LiveProbe:
     """A probe that starts containers."""
 
     fact: str
-    """The field of `HostFacts` that it finds."""
+    """The field of `HostFacts` that it determines."""
     activity: str
-    """What it does, for the list that the user is asked about."""
+    """What it does, for the list that the user confirms."""
     images: tuple[ImageSource, ...]
-    """What it starts them from."""
+    """The images of its containers."""
     seconds: float
-    """How long each of its containers may take."""
+    """The time limit of each of its containers."""
     run: Callable[[Sandbox, Path], object]
-    """Takes the work folder, in which it leaves nothing."""
+    """Called with the work folder, in which it leaves nothing behind."""
 
 
 @dataclass(frozen=True)
 class Circumstances:
-    """What the probes are planned from."""
+    """The inputs for planning the probes."""
 
     facts: HostFacts
     plan: StackPlan
     storage: RunStorage
     images: ProbeImages
     least_seconds: float = 0.0
-    """No probe gets less time than this."""
+    """The minimum time limit of a probe."""
 
     @property
     def services(self) -> dict[str, dict[str, Any]]:
-        """The stack's services as they are planned."""
+        """The planned services of the stack."""
         return build_compose_document(self.plan, self.storage)["services"]
 
     @property
     def user(self) -> str:
-        """As whom they run."""
+        """The user that they run as."""
         return format_user(self.storage)
 
 
 def plan_probes(
     circumstances: Circumstances, wanted: Collection[str]
 ) -> tuple[list[LiveProbe], dict[str, Unknown]]:
-    """Return the probes for the wanted facts, and why others of these cannot be found out."""
+    """Return the probes for the wanted facts, and why others of them cannot be determined."""
     probes: list[LiveProbe] = []
     unknown: dict[str, Unknown] = {}
     for fact in LIVE_FACTS:
@@ -96,7 +96,7 @@ def _make_lookup(given: Circumstances) -> LiveProbe:
     image, seconds = given.images.shell, max(_SHORT_SECONDS, given.least_seconds)
     return LiveProbe(
         "live_lookups",
-        "look up a name on a network as the stack's, and a public one",
+        "look up a name on a network like the stack's, and a public name",
         (image,),
         seconds,
         lambda sandbox, _: look_up_names(sandbox, image.name, seconds),
@@ -149,7 +149,7 @@ def _write_all_volumes(
 
 
 def _find_volumes(sandbox: Sandbox, storage: RunStorage) -> dict[str, str]:
-    """Return the volume of the runs by its target: the real one, or a new one as it would be."""
+    """Return the volume of the runs by its target: the real one, or a new one like it."""
     if storage.volume is None:
         return {}
     return {RUNS: sandbox.find_volume(storage.volume) or sandbox.create_volume()}
@@ -196,14 +196,14 @@ def _make_gpu(given: Circumstances) -> LiveProbe:
 
 
 def _explain_no_gpu(given: Circumstances) -> str:
-    """Return why no container asks for a GPU; empty if one does."""
+    """Return the reason for not testing a GPU; empty if a container requests one."""
     if given.plan.trainer.device.value == "cuda":
         return ""
     gpu, engine = given.facts.gpu, known_or_none(given.facts.docker)
     if isinstance(engine, Engine) and ("nvidia" in engine.runtimes or list_cdi_devices(engine)):
         return ""
     if isinstance(gpu, Unknown):
-        return f"whether there is a GPU is unknown: {gpu.reason}"
+        return f"cannot determine whether there is a GPU: {gpu.reason}"
     if isinstance(gpu.value, GpuDriver) and gpu.value.gpus:
         return ""
     return "the training is planned for the CPU, and no NVIDIA GPU was found"

@@ -1,4 +1,4 @@
-"""Run the live probes one after the other; none can stop another, and nothing is left behind."""
+"""Run the live probes one after the other, independently, and leave nothing behind."""
 
 import threading
 from collections.abc import Callable, Generator, Iterable
@@ -21,7 +21,7 @@ Fact = Known[Any] | Unknown
 
 
 def survey(facts: HostFacts, plan: StackPlan, least_seconds: float) -> Circumstances:
-    """Return what the probes are planned from, having asked the engine for the images.
+    """Return the inputs for planning the probes, including the engine's images.
 
     Raises:
         LaunchError: the engine does not answer.
@@ -37,12 +37,13 @@ def run_probes(
     stop: threading.Event,
     announce: Callable[[LiveProbe], None],
 ) -> dict[str, Fact]:
-    """Return what each probe finds, or why it finds nothing, by the fact's name.
+    """Return the fact of each probe by name, known or unknown with the reason.
 
-    Setting `stop` ends it soon; a thread of its own keeps signals from interrupting the removal.
+    Setting `stop` makes it return soon; run it in its own thread, where no signal interrupts the
+    removal.
 
     Raises:
-        LaunchError: what was started could not be removed.
+        LaunchError: the started containers could not be removed.
 
     """
     found: dict[str, Fact] = {}
@@ -65,7 +66,7 @@ def _run_probe(probe: LiveProbe, sandbox: Sandbox, work_dir: Path) -> Fact:
 
 @contextmanager
 def _translate_errors() -> Generator[None]:
-    """Raise whatever keeps a probe from an answer as `ProbeError`."""
+    """Raise the errors that a probe can have as `ProbeError`."""
     from docker.errors import APIError, DockerException
     from requests.exceptions import RequestException
 

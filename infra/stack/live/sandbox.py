@@ -1,4 +1,4 @@
-"""What the live probes make on the engine: containers, networks and volumes under one label."""
+"""Create the live probes' containers, networks and volumes on the engine, with one label."""
 
 # docker-py has no annotations.
 # pyright: reportUnknownMemberType=false, reportUnknownVariableType=false
@@ -17,12 +17,12 @@ if TYPE_CHECKING:
     from docker import APIClient
 
 LABEL = "qca.deep"
-"""On all that belongs to one examination; its value is the examination's own."""
+"""The label of everything that belongs to one examination; its value identifies it."""
 EXPIRES_LABEL = "qca.deep.expires"
-"""From when on (seconds since 1970) nobody works with it: left by a qca that was killed."""
+"""The label with the time (in seconds since 1970) after which it is left over from a killed qca."""
 
 EXPIRY_SECONDS = 3600
-"""How long what an examination makes is taken to be in use."""
+"""The time for which an examination's resources count as in use."""
 
 _POLL_SECONDS = 0.1
 _LOG_LINES = 20
@@ -31,11 +31,11 @@ _LOG_LIMITS = {"type": "json-file", "config": {"max-size": "10m", "max-file": "1
 
 
 MISSING_SOURCE = "bind source path does not exist"
-"""What an engine says that has no such folder (moby, volume/mounts/validate.go)."""
+"""The engine's error for a missing folder (moby, volume/mounts/validate.go)."""
 
 
 class RefusedError(ProbeError):
-    """The engine does not start a container, in the engine's words."""
+    """The engine did not start a container; with the engine's message."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +45,7 @@ class ContainerRequest:
     image: str
     command: Sequence[str]
     entrypoint: Sequence[str] | None = None
-    """Empty to run the command itself; None for the image's own."""
+    """Empty to run the command directly; None for the image's entrypoint."""
     user: str = ""
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
     healthcheck: Mapping[str, Any] | None = None
@@ -57,7 +57,7 @@ class ContainerRequest:
 
 @dataclass(frozen=True, kw_only=True)
 class Outcome:
-    """How a container ended."""
+    """The result of a container."""
 
     exit_code: int
     output: str
@@ -67,10 +67,10 @@ class Outcome:
 
 
 class Sandbox:
-    """Starts the containers of one examination; leaving the context removes whatever is left.
+    """Starts the containers of an examination; leaving the context removes any that are left.
 
-    Setting `stop` ends the probe that runs. It is not interrupted in any other way, so that
-    nothing is made that is not removed: give it a thread of its own.
+    Setting `stop` ends the current probe. Use it in its own thread, where nothing else interrupts
+    it, so that everything it creates is removed.
     """
 
     def __init__(self, engine: "APIClient", stop: threading.Event) -> None:
@@ -87,16 +87,15 @@ class Sandbox:
 
     @property
     def labels(self) -> dict[str, str]:
-        """The labels of all that is made here."""
+        """The labels of everything that is created here."""
         expires = int(time.time()) + EXPIRY_SECONDS
         return {LABEL: self._token, EXPIRES_LABEL: str(expires)}
 
     def run(self, request: ContainerRequest, seconds: float) -> Outcome:
-        """Run a container to its end.
+        """Run a container until it exits.
 
         Raises:
-            RefusedError: the engine does not start it.
-            ProbeTimeoutError: it did not end in time.
+            RefusedError: the engine did not start it. ProbeTimeoutError: it did not exit in time.
 
         """
         started = time.monotonic()
@@ -109,14 +108,14 @@ class Sandbox:
                         seconds=time.monotonic() - started,
                         killed_for_memory=state["OOMKilled"],
                     )
-        raise ProbeTimeoutError(f"the container did not end within {seconds:g} s")
+        raise ProbeTimeoutError(f"the container did not exit within {seconds:g} s")
 
     @contextlib.contextmanager
     def start(self, request: ContainerRequest) -> Generator[str]:
         """Start a container, yield its ID, and remove it.
 
         Raises:
-            RefusedError: the engine does not start it.
+            RefusedError: the engine did not start it.
 
         """
         from docker.errors import APIError
@@ -130,7 +129,7 @@ class Sandbox:
 
     @contextlib.contextmanager
     def _make(self, request: ContainerRequest) -> Generator[str]:
-        """Make a container, yield its ID, and remove it."""
+        """Create a container, yield its ID, and remove it."""
         from docker.errors import APIError
 
         self._refuse_stopped()
@@ -141,11 +140,11 @@ class Sandbox:
         try:
             yield container
         finally:
-            with contextlib.suppress(APIError):  # leaving the sandbox tries again
+            with contextlib.suppress(APIError):  # leaving the sandbox retries
                 self.engine.remove_container(container, v=True, force=True)
 
     def watch(self, container: str, seconds: float) -> Iterator[dict[str, Any]]:
-        """Yield a container's state again and again, for so many seconds."""
+        """Yield a container's state repeatedly, for `seconds`."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             yield self.engine.inspect_container(container)["State"]
@@ -153,12 +152,12 @@ class Sandbox:
             self._refuse_stopped()
 
     def read_log(self, container: str) -> str:
-        """Return the end of what a container wrote."""
+        """Return the end of a container's log."""
         log = self.engine.logs(container, tail=_LOG_LINES)
         return log.decode(errors="replace").strip()[-_LOG_CHARACTERS:]
 
     def create_network(self) -> str:
-        """Make a network as the stack's own, without a way out; return its name."""
+        """Create an internal network like the stack's own; return its name."""
         name = f"qca-deep-{self._token}"
         self.engine.create_network(name, internal=True, labels=self.labels)
         return name
@@ -173,16 +172,16 @@ class Sandbox:
             return None
 
     def create_volume(self) -> str:
-        """Make a named volume; return its name."""
+        """Create a named volume; return its name."""
         name = f"qca-deep-{self._token}-{secrets.token_hex(4)}"
         self.engine.create_volume(name, labels=self.labels)
         return name
 
     def has_source(self, image: str, bind: Mapping[str, Any]) -> bool:
-        """Whether the engine has what a bind mount names; the container is never started.
+        """Whether the engine has the source of a bind mount; the container is never started.
 
         Raises:
-            RefusedError: the engine has another reason not to make it.
+            RefusedError: the engine refused the container for another reason.
 
         """
         try:
@@ -197,7 +196,7 @@ class Sandbox:
         """Unpack a tar archive into a volume, at its target in a container that is never started.
 
         Raises:
-            RefusedError: the engine does not make the container.
+            RefusedError: the engine did not create the container.
 
         """
         with self._make(_describe_unstarted(image, mount)) as container:
@@ -232,7 +231,7 @@ def _describe_unstarted(image: str, mount: Mapping[str, Any]) -> ContainerReques
 
 
 def remove_expired(engine: "APIClient") -> None:
-    """Remove what an examination left behind that was killed."""
+    """Remove everything that a killed examination left behind."""
     last_expiry: dict[str, int] = {}
     for labels in _list_labels(engine):
         token, expires = labels.get(LABEL), labels[EXPIRES_LABEL]
@@ -244,7 +243,7 @@ def remove_expired(engine: "APIClient") -> None:
 
 
 def _list_labels(engine: "APIClient") -> Iterator[Mapping[str, str]]:
-    """Yield the labels of all that examinations have made, with and without a container."""
+    """Yield the labels of everything that examinations have created."""
     chosen = {"label": EXPIRES_LABEL}
     made = [*engine.containers(all=True, filters=chosen), *engine.networks(filters=chosen)]
     made += engine.volumes(filters=chosen)["Volumes"] or ()

@@ -1,16 +1,16 @@
-"""What the planned Compose file says of a service, as the SDK's arguments."""
+"""Convert the limits of a service in the planned Compose file to the SDK's arguments."""
 
 from collections.abc import Mapping
 from typing import Any
 
 from qca.core.units import parse_size
 
-# Compose's durations, as the planned file writes them, in the nanoseconds of the engine's API.
+# Compose's durations, as in the planned file, in the nanoseconds of the engine's API.
 _NANOSECONDS = 10**9
 
 
 def translate_limits(service: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the arguments of `create_host_config` that confine a service as planned."""
+    """Return the arguments of `create_host_config` with the planned limits of a service."""
     return {
         "read_only": service["read_only"],
         "cap_drop": service["cap_drop"],
@@ -23,7 +23,7 @@ def translate_limits(service: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def translate_healthcheck(service: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a service's health check as the engine's API takes it."""
+    """Return a service's health check in the format of the engine's API."""
     check = service["healthcheck"]
     return {
         "test": [word.replace("$$", "$") for word in check["test"]],

@@ -1,4 +1,4 @@
-"""A short script in a container, by the shell that its image has."""
+"""Run a short script in a container, with the shell of its image."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -7,9 +7,9 @@ from infra.host.errors import ProbeError
 from infra.stack.live.sandbox import ContainerRequest, Outcome, RefusedError, Sandbox
 
 COMMAND_NOT_FOUND = 127
-"""A shell's exit code for a command that is not there (POSIX, "Exit Status for Commands")."""
+"""A shell's exit code for an unknown command (POSIX, "Exit Status for Commands")."""
 
-# What the container runtime says of an image without the program.
+# The container runtime's error for an image without the program.
 NO_PROGRAM = "executable file not found"
 
 
@@ -20,11 +20,11 @@ def run_script(
     arguments: Sequence[str],
     seconds: float,
 ) -> Outcome:
-    """Run a script in place of the request's command.
+    """Run a script instead of the request's command.
 
     Raises:
-        RefusedError: the engine does not start the container.
-        ProbeError: the image has no shell, or the script did not end in time.
+        RefusedError: the engine did not start the container. ProbeError: the image has no shell, or
+        the script did not end in time.
 
     """
     words = ["sh", "-c", script, "sh", *arguments]

@@ -19,10 +19,10 @@ def run_store(
     flags_file: Path,
     seconds: float,
 ) -> StoreRun:
-    """Return what comes of the planned store, whose password is in `flags_file`.
+    """Return the result of the planned store, whose password is in `flags_file`.
 
     Raises:
-        RefusedError: the engine does not take the password.
+        RefusedError: the engine did not accept the password.
 
     """
     mount = _mount_flags(sandbox, service["image"], owner, flags_file)
@@ -43,7 +43,7 @@ def run_store(
 def _mount_flags(
     sandbox: Sandbox, image: str, owner: tuple[int, int], file: Path
 ) -> dict[str, Any]:
-    """Return the mount of the password as `qca up` makes it, on an engine here or elsewhere."""
+    """Return the password's mount as in `qca up`, for a local or a remote engine."""
     bind = {"Type": "bind", "Source": str(file), "Target": STORE_FLAGS, "ReadOnly": True}
     if sandbox.has_source(image, bind):
         return bind

@@ -1,4 +1,4 @@
-"""The live probe of volumes: the user of each service writes where the stack will write."""
+"""The live probe of volumes: each service's user writes to the paths that the stack uses."""
 
 from collections.abc import Mapping
 from typing import Any, Literal, NamedTuple
@@ -9,7 +9,7 @@ from infra.stack.live.sandbox import ContainerRequest, Sandbox
 from infra.stack.live.service_limits import translate_limits
 from infra.stack.live.shell import run_script
 
-# One line for each folder: `yes FOLDER`, or `no FOLDER` and what was said.
+# It prints a line for each folder: `yes FOLDER`, or `no FOLDER` and the error.
 _WRITE = (
     'for folder; do file="$folder/.qca-deep"; '
     'if said=$( { echo > "$file" && rm "$file"; } 2>&1 ); '

@@ -129,9 +129,9 @@ FILE_CASES = [
     FileCase("QCA704", "    command: --compression_mode=zstd\n", ERROR, "from 0 to 3", 4),
     FileCase("QCA704", "    command: --replicaof=master\n", ERROR, "host:port", 4),
     FileCase("QCA704", "    environment: {DFLY_help: 1}\n", ERROR, "unknown environment var", 4),
-    FileCase("QCA704", "    command: --help\n", ERROR, "does not serve", 4),
+    FileCase("QCA704", "    command: --help\n", ERROR, "and exits", 4),
     FileCase(
-        "QCA704", "    command: --port=abc\n", ERROR, "illegal value port=abc.\nThe value has to", 4
+        "QCA704", "    command: --port=abc\n", ERROR, "illegal value port=abc.\nThe value must", 4
     ),
     FileCase("QCA704", "    command: --port=70000\n", ERROR, "up to 65535", 4),
     FileCase("QCA704", "    command: --port=0\n", ERROR, "unixsocket", 4),

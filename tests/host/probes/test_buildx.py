@@ -1,4 +1,4 @@
-"""What buildx says of itself, and where it is looked for."""
+"""The version of buildx, and the folders where it is looked for."""
 
 from pathlib import Path
 

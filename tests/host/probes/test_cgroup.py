@@ -1,4 +1,4 @@
-"""Limits are found where the kernel has them, in every layout, up to the root."""
+"""Limits are found in every layout of the kernel, up to the root."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ V1_CPU = "33 31 0:30 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpua
 V1_MEMORY = "35 31 0:32 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory"
 V1_NAMED = "36 31 0:33 / /sys/fs/cgroup/systemd rw - cgroup cgroup rw,name=systemd"
 HYBRID_V2 = "37 31 0:34 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw"
-# A container without a cgroup namespace: its own group is mounted where the root is elsewhere.
+# A container without a cgroup namespace, whose own group is mounted in place of the root.
 V1_CPU_IN_CONTAINER = "33 31 0:30 /docker/c1 /sys/fs/cgroup/cpu ro - cgroup cgroup rw,cpu"
 V1_MEMORY_IN_CONTAINER = "35 31 0:32 /docker/c1 /sys/fs/cgroup/memory ro - cgroup cgroup rw,memory"
 
@@ -24,7 +24,7 @@ FS = "sys/fs/cgroup"
 
 
 def write_tree(root: Path, own: str, mounts: list[str], files: dict[str, str]) -> Path:
-    """Lay out /proc/self and the cgroup file system below `root`."""
+    """Create /proc/self and the cgroup file system below `root`."""
     every = {"proc/self/cgroup": own, "proc/self/mountinfo": "\n".join(mounts), **files}
     for name, text in every.items():
         path = root / name
@@ -211,7 +211,7 @@ def test_what_the_kernel_never_writes_is_not_taken_for_no_limit(
 def test_a_file_that_cannot_be_read_is_not_taken_for_no_limit(tmp_path: Path, file: str) -> None:
     root = write_tree(tmp_path, "0::/a", [V2], {f"{FS}/a/cpu.max": "max 100000"})
     (root / file).unlink()
-    (root / file).mkdir()  # root may read every file, and nobody a folder
+    (root / file).mkdir()  # root can read every file, but nobody can read a folder as a file
     with pytest.raises(ProbeError, match="could not be read"):
         cgroup.read_cpu_quota(root)
 

@@ -1,4 +1,4 @@
-"""What `docker compose version` answers, with and without the plugin."""
+"""The answers of `docker compose version`, with and without the plugin."""
 
 import os
 from dataclasses import asdict
@@ -13,7 +13,7 @@ from infra.host.probes import compose
 from tests.support.fake_programs import write_program
 
 COMPOSE = {
-    # What `docker compose version` prints, and its exit code, as testbeds showed them.
+    # The output and the exit code of `docker compose version`, as recorded on test beds.
     "2.40, as Docker ships it": ("Docker Compose version v2.40.3", "", 0, "2.40.3"),
     "Debian's, without the v": ("Docker Compose version 2.26.1-4", "", 0, "2.26.1-4"),
     "after the jump": ("Docker Compose version v5.0.0", "", 0, "5.0.0"),
@@ -108,7 +108,7 @@ def test_a_program_that_is_not_docker_is_no_verdict(
 
 
 def install_docker(monkeypatch: pytest.MonkeyPatch, folder: Path, script: str) -> None:
-    """Put a `docker` on PATH that notes its arguments and does as the script says."""
+    """Install a `docker` on PATH that records its arguments and runs the script."""
     answer = '[ "$*" = --version ] && echo "Docker version 20.10.24+dfsg1, build 297e128" && exit'
     (folder / "cli-plugins").mkdir()
     write_program(

@@ -1,4 +1,4 @@
-"""Why Compose refused is quoted, and not what it warned of before."""
+"""Compose's reason for refusing is quoted without its preceding warnings."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The NVIDIA Container Toolkit is read off its files."""
+"""The NVIDIA Container Toolkit is identified by its files."""
 
 import time
 from pathlib import Path
@@ -10,7 +10,7 @@ from infra.host.facts import CdiSpec
 from infra.host.probes.container_toolkit import read_container_toolkit
 from tests.support.fake_programs import write_program
 
-# As `nvidia-ctk cdi generate` writes them, shortened.
+# The output of `nvidia-ctk cdi generate`, shortened.
 YAML = """---
 cdiVersion: 0.5.0
 kind: nvidia.com/gpu
@@ -44,7 +44,7 @@ devices:
 
 @pytest.fixture(autouse=True)
 def programs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The only folder on PATH, empty."""
+    """Return an empty folder, the only one on PATH."""
     folder = tmp_path / "bin"
     folder.mkdir()
     monkeypatch.setenv("PATH", str(folder))

@@ -1,4 +1,4 @@
-"""The CPUs of this host, and those of this process."""
+"""The CPUs of this host, and those that this process may use."""
 
 import os
 

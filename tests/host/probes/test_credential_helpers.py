@@ -1,4 +1,4 @@
-"""Which credential helpers `docker` would miss, by its config.json."""
+"""The credential helpers in config.json that are missing."""
 
 from pathlib import Path
 

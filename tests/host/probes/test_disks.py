@@ -1,4 +1,4 @@
-"""The disks that the stack writes to, as far as they are on this host."""
+"""The disks on this host that the stack writes to."""
 
 from pathlib import Path
 

@@ -1,7 +1,7 @@
-"""Whatever a host's files and programs say: a fact, or "could not be seen"; never a guess.
+"""Whatever a host's files and programs contain, the result is a fact or unknown, never a guess.
 
-Property of all of these: no exception but `ProbeError`, no hang, and what is not understood never
-becomes the absence of a limit, of a card or of a fault.
+No probe raises anything but `ProbeError` or hangs, and invalid input never counts as the absence of
+a limit, a card or a fault.
 """
 
 import json
@@ -56,7 +56,7 @@ contents = texts | st.binary(max_size=40)
 
 @contextmanager
 def write_host(files: dict[str, bytes]) -> Iterator[Path]:
-    """A root folder with these files."""
+    """Yield a root folder with these files."""
     with tempfile.TemporaryDirectory() as folder:
         for name, content in files.items():
             path = Path(folder) / name
@@ -66,7 +66,7 @@ def write_host(files: dict[str, bytes]) -> Iterator[Path]:
 
 
 def collect_fact(probe: Callable[[], Any]) -> Known | Unknown:
-    """Return what `collect` makes of a probe."""
+    """Return the fact that `collect` makes of a probe's result."""
     with Deadline(5) as deadline:
         probes, results = {"cpu": Probe("reading", probe)}, {"cpu": Future[object]()}
         start_probes(probes, results)
@@ -84,7 +84,7 @@ def mount_groups(*lines: str) -> dict[str, bytes]:
 @given(text=contents)
 @example(text=b"max 100000\n")
 @example(text=b"max")
-@example(text="\u0661 \u0662".encode())  # digits, but not the kernel's
+@example(text="\u0661 \u0662".encode())  # digits that the kernel does not use
 def test_a_quota_of_version_2_is_no_quota_only_where_it_says_max(text: bytes) -> None:
     with write_host({**mount_groups(V2), f"{FS}/a/cpu.max": text}) as root:
         with suppress(ProbeError):
@@ -162,7 +162,7 @@ def test_the_kernels_account_of_its_memory(total: bytes, available: bytes, extra
     vmstat = b"pswpin 0\npswpout 0\n"
     files = {"proc/meminfo": text, "proc/vmstat": vmstat, "proc/zoneinfo": b""}
     with write_host(files) as root, pytest.MonkeyPatch.context() as patch, catch_warnings():
-        simplefilter("ignore")  # psutil's own, about fields that are missing
+        simplefilter("ignore")  # psutil's own warning about missing fields
         patch.setattr(psutil, "PROCFS_PATH", str(root / "proc"))
         fact = collect_fact(lambda: memory.probe(root))
     assert isinstance(fact, Unknown) or 0 <= fact.value.available <= fact.value.total
@@ -227,7 +227,7 @@ values = st.recursive(
     ),
     max_leaves=6,
 )
-# What each field is where it is an engine's; another kind of value is no answer.
+# The type of each field in an engine's answer; a value of another type is not an answer.
 KINDS = {name: type(value) for name, value in {**VERSION, **INFO}.items()}
 changes = st.dictionaries(st.sampled_from(sorted(KINDS)), values, min_size=1, max_size=2)
 dropped = st.sets(st.sampled_from(sorted(KINDS)), max_size=2)
@@ -235,7 +235,7 @@ dropped = st.sets(st.sampled_from(sorted(KINDS)), max_size=2)
 
 @contextmanager
 def serve_answers() -> Iterator[tuple[Path, list[bytes]]]:
-    """A socket on which each connection gets the next of these answers, whatever it asks."""
+    """Yield a socket that answers each connection with the next of these answers."""
     with tempfile.TemporaryDirectory() as folder, socket.socket(socket.AF_UNIX) as server:
         path, answers = Path(folder) / "d.sock", [b""]
         server.bind(str(path))
@@ -279,7 +279,7 @@ def test_an_engine_that_answers_with_something_else_in_a_field(
     with serve_answers() as (path, answers):
         answers[:] = [format_response(answer), format_response(answer)]
         found = ask_engine(path)
-    unread = "ServerVersion" if answer.get("Version") else ""  # it says the same once more
+    unread = "ServerVersion" if answer.get("Version") else ""  # it gives the same answer again
     wrong = [name for name, value in answer.items()
              if name != unread and value is not None
              and type(value) is not KINDS.get(name)]  # fmt: skip
@@ -357,7 +357,7 @@ def test_what_docker_says_of_an_engine_behind_ssh(code: int, out: str, err: str)
     assert isinstance(found, NoEngine)
 
 
-# NVML, which is a library: numbers that no GPU has, names of another kind.
+# NVML, which is a library: impossible numbers, and names of another type.
 
 sizes = st.one_of(st.integers(-(2**70), 2**70), st.none(), st.text(max_size=3), st.booleans())
 

@@ -1,4 +1,4 @@
-"""What NVML says about the GPUs, and at which layer it cannot be asked."""
+"""NVML's facts about the GPUs, and the layers at which NVML can fail."""
 
 from pathlib import Path
 
@@ -29,7 +29,7 @@ def with_card(tmp_path: Path) -> Path:
 def probe(nvml: FakeNvml, root: Path = Path("/nowhere")) -> GpuDriver:
     found = gpu.probe(Deadline(5), root, nvml)
     assert isinstance(found, GpuDriver)
-    assert nvml.open == 0  # shut down again
+    assert nvml.open == 0  # NVML is shut down
     return found
 
 
@@ -45,7 +45,7 @@ def test_the_layer_below_is_a_stand_in_with_nvidias_numbers() -> None:
 
 
 LAYERS = {
-    # NVML's error: (the state with a card on the bus, the state without one)
+    # NVML's errors, each with the state with a card on the bus and the state without one.
     FakeNvml.NVML_ERROR_LIBRARY_NOT_FOUND: ("no-driver", "no-device"),
     FakeNvml.NVML_ERROR_DRIVER_NOT_LOADED: ("not-loaded", "no-device"),
     FakeNvml.NVML_ERROR_NO_PERMISSION: ("no-permission", "no-permission"),

@@ -1,4 +1,4 @@
-"""What a GPU says of its condition, and what NVML does not tell."""
+"""The health of a GPU, and the properties that NVML does not report."""
 
 from dataclasses import replace
 from typing import Any
@@ -30,7 +30,7 @@ WIDTH, MOST_WIDTH = "nvmlDeviceGetCurrPcieLinkWidth", "nvmlDeviceGetMaxPcieLinkW
     ("answers", "changes"),
     [
         ({}, {}),
-        # Idle, held by its power limit, at clocks that somebody chose: all of it is sound.
+        # Idle, at its power limit, or at user-set clocks: all of these are healthy.
         ({CLOCKS: 0x1 | 0x2 | 0x4 | 0x100}, {}),
         ({CLOCKS: 0x8 | 0x40}, {"slowed_by": ("hardware slowdown", "hardware thermal slowdown")}),
         ({CLOCKS: 0x20}, {"slowed_by": ("software thermal slowdown",)}),
@@ -40,7 +40,7 @@ WIDTH, MOST_WIDTH = "nvmlDeviceGetCurrPcieLinkWidth", "nvmlDeviceGetMaxPcieLinkW
         ({ROWS: (0, 1, 1, 0)}, {"memory_repair": "pending"}),
         ({ROWS: (0, 9, 1, 1)}, {"memory_repair": "failed"}),
         ({ROWS: NOT_SUPPORTED, PAGES: 1}, {"memory_repair": "pending"}),
-        # A GeForce has neither ECC nor rows to replace, and a laptop's may have no PCIe link.
+        # A GeForce has neither ECC nor row remapping, and a laptop's may have no PCIe link.
         (
             {ERRORS: NOT_SUPPORTED, ROWS: NOT_SUPPORTED, PAGES: NOT_SUPPORTED},
             {"memory_errors": None, "memory_repair": None},
@@ -49,7 +49,7 @@ WIDTH, MOST_WIDTH = "nvmlDeviceGetCurrPcieLinkWidth", "nvmlDeviceGetMaxPcieLinkW
             {WIDTH: NOT_SUPPORTED, MOST_WIDTH: NOT_SUPPORTED},
             {"pcie_width": None, "pcie_most_width": None},
         ),
-        # What may be there and is not told is named.
+        # Properties that may exist but are not reported are named.
         ({ERRORS: DENIED}, {"memory_errors": None, "untold": ("memory errors",)}),
         ({CLOCKS: NOT_FOUND, OLD_CLOCKS: NOT_FOUND}, {"slowed_by": None, "untold": ("clocks",)}),
         (
@@ -61,7 +61,7 @@ WIDTH, MOST_WIDTH = "nvmlDeviceGetCurrPcieLinkWidth", "nvmlDeviceGetMaxPcieLinkW
                 "untold": ("PCIe", "memory repair"),
             },
         ),
-        # An answer of another kind spoils nothing else.
+        # An answer of another type does not affect the others.
         ({ERRORS: -1}, {"memory_errors": None, "untold": ("memory errors",)}),
         (
             {WIDTH: "x16", ROWS: 7},

@@ -1,4 +1,4 @@
-"""The kernel's log, of which only NVIDIA's errors and refused modules are kept."""
+"""Only NVIDIA's errors and refused modules are kept from the kernel's log."""
 
 import os
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 from infra.host.facts import Xid
 from infra.host.probes.kernel_log import find_module_refusal, find_xids, read_kernel_log
 
-# As the kernel writes them; the processes' names are made up.
+# The kernel's format, with invented process names.
 LOG = """\
 6,901,1100000,-;NVRM: loading NVIDIA UNIX x86_64 Kernel Module  580.95.05
 3,990,9900000,-;NVRM: Xid (PCI:0000:0A:00): 31, pid=4242, name=python3, Ch 00000010
@@ -99,7 +99,7 @@ def test_the_drivers_errors_are_counted_by_card_and_kind() -> None:
             "Lockdown: modprobe: unsigned module loading is restricted; see man kernel_lockdown.7",
             "Lockdown: modprobe: unsigned module loading is restricted",
         ),
-        # Loaded all the same: only the kernel is marked.
+        # The module was loaded, and only the kernel is marked as tainted.
         ("nvidia: module verification failed: signature and/or required key missing", ""),
     ],
 )

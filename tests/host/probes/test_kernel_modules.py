@@ -1,4 +1,4 @@
-"""What keeps NVIDIA's module out is read from the kernel and the firmware."""
+"""The kernel and the firmware show what keeps NVIDIA's module from being loaded."""
 
 from pathlib import Path
 
@@ -53,7 +53,7 @@ def test_secure_boot_is_the_fifth_byte(
         ("updates/dkms/nvidia-current.ko:", "updates/dkms/nvidia-current.ko"),
         ("kernel/drivers/usb/nvidia-drm.ko: updates/dkms/nvidia.ko", ""),
         ("kernel/drivers/gpu/drm/nouveau/nouveau.ko:", ""),
-        ("x" * 2**20, None),  # only a part of the list was read
+        ("x" * 2**20, None),  # only part of the list was read
     ],
 )
 def test_the_module_is_looked_up_for_the_kernel_that_runs(

@@ -1,4 +1,4 @@
-"""The ports on which something listens, and what does."""
+"""The listening ports and their processes."""
 
 import os
 import socket

@@ -1,4 +1,4 @@
-"""The memory of this host."""
+"""The host's memory and its limit are read."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The Python that runs qca, and the torch in it, which is not imported."""
+"""The Python that runs qca, and its torch, which is not imported."""
 
 import sys
 from pathlib import Path

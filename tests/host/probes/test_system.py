@@ -1,4 +1,4 @@
-"""What the system says of itself: its distribution, container, kernel."""
+"""The distribution, the container and the kernel of the system."""
 
 import os
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Which containers `qca doctor --deep` would start on a host, before one is."""
+"""The containers that `qca doctor --deep` plans to start on a host."""
 
 from collections.abc import Collection
 from typing import Any
@@ -48,7 +48,7 @@ def test_what_is_wanted_is_planned_in_one_order():
     ("facts", "reason"),
     [
         (GPU_HOST, None),
-        (host(gpu=driver(gpu(), toolkit=None)), None),  # planned for the CPU, and worth a try
+        (host(gpu=driver(gpu(), toolkit=None)), None),  # planned for the CPU, but worth a test
         (host(gpu=NO_GPU, docker=engine(runtimes=("nvidia", "runc"))), None),
         (host(gpu=NO_GPU), "no NVIDIA GPU was found"),
         (host(gpu=driver()), "no NVIDIA GPU was found"),
@@ -83,15 +83,15 @@ def test_a_download_of_unknown_size_is_not_planned():
 
     assert set(probes) == {"live_lookups", "live_mount", "live_gpu"}
     assert set(unknown) == {"live_volumes", "live_store"}
-    assert "does not tell the size" in unknown["live_store"].reason
+    assert "does not report the size" in unknown["live_store"].reason
 
 
 def test_a_work_folder_that_cannot_be_written_costs_only_what_needs_it(tmp_path):
     probes, _ = plan(GPU_HOST)
-    sandbox: Any = None  # it is not come to
+    sandbox: Any = None  # it is not reached
 
     for fact in ("live_mount", "live_store"):
-        with pytest.raises(ProbeError, match="no folder can be made in"):
+        with pytest.raises(ProbeError, match="cannot create a folder in"):
             probes[fact].run(sandbox, tmp_path / "gone")
 
 

@@ -58,7 +58,7 @@ class Endpoint:
 
 
 def resolve_endpoint(environment: Mapping[str, str], home: Path) -> Endpoint | NoEngine:
-    """Return the engine's address, or the reason for not having one."""
+    """Return the engine's address, or a `NoEngine` with the reason."""
     folder = Path(environment.get("DOCKER_CONFIG") or home / ".docker")
     if host := environment.get("DOCKER_HOST"):
         return _parse_host(host, DEFAULT_CONTEXT, _read_tls_settings(environment, folder))

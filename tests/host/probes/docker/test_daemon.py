@@ -1,4 +1,4 @@
-"""What a daemon may give, from its process in /proc."""
+"""The limits that a daemon can grant, from its process in /proc."""
 
 import os
 import subprocess
@@ -88,7 +88,7 @@ def test_a_real_process_started_when_it_did(tmp_path: Path) -> None:
 
 
 def test_the_kernel_agrees_about_this_very_process() -> None:
-    """The rule that is applied to the daemon, applied to ourselves and tried."""
+    """Compare the rule for the daemon with what this process is really allowed to do."""
     status = Path("/proc/self/status").read_text()
     capable = int(status.split("CapEff:")[1].split()[0], 16) >> 24 & 1
     code = "import resource as r; r.setrlimit(r.RLIMIT_MEMLOCK, (-1, -1))"

@@ -1,7 +1,7 @@
-"""The engine is looked for where the `docker` program looks for it.
+"""The engine's address is resolved as by the `docker` program.
 
-Each case was compared with what docker 28.2.2 does; `test_as_the_docker_program_does`
-compares some of them again where a `docker` is installed.
+Each case was compared with docker 28.2.2; `test_as_the_docker_program_does` compares some of them
+again if `docker` is installed.
 """
 
 import hashlib

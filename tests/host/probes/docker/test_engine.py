@@ -1,4 +1,4 @@
-"""At which step the engine could not be used, each produced for real on a socket."""
+"""The steps at which reaching the engine can fail, each reproduced on a real socket."""
 
 import json
 import os
@@ -23,7 +23,7 @@ NOBODY = 65534
 
 @pytest.fixture
 def folder() -> Iterator[Path]:
-    """A short path, as Unix sockets need, that other users may enter."""
+    """Yield a folder with a short path, as Unix sockets need, that other users may enter."""
     with tempfile.TemporaryDirectory() as name:
         Path(name).chmod(0o755)
         yield Path(name)
@@ -34,7 +34,7 @@ def plain_environment(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
     for name in ("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_TLS", "DOCKER_TLS_VERIFY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("DOCKER_CONFIG", str(folder / "config"))
-    # Not what the daemon of this machine may do.
+    # Independent of this machine's daemon.
     monkeypatch.setattr("infra.host.probes.docker.engine.read_most_memlock", lambda _: None)
     monkeypatch.setattr("infra.host.probes.docker.engine.read_start_time", lambda _: None)
 
@@ -158,7 +158,7 @@ def test_a_daemon_that_accepts_no_more_connections(
     with bind_socket(folder / "d.sock") as server:
         server.listen(0)
         waiting = []
-        for _ in range(3):  # more than the queue takes: the next one has to wait
+        for _ in range(3):  # more than the queue holds, so the next one must wait
             one = socket.socket(socket.AF_UNIX)
             one.setblocking(False)
             one.connect_ex(str(folder / "d.sock"))
@@ -217,7 +217,7 @@ def test_no_permission_on_the_socket(monkeypatch: pytest.MonkeyPatch, folder: Pa
 
 @contextmanager
 def drop_root() -> Iterator[None]:
-    """Be another user for a while where this one is root, who may open every socket."""
+    """Switch to another user if this one is root, who may open every socket."""
     user = os.geteuid()
     if user == 0:
         os.seteuid(NOBODY)
@@ -228,7 +228,7 @@ def drop_root() -> Iterator[None]:
 
 
 def replace_default_socket(monkeypatch: pytest.MonkeyPatch, path: Path) -> None:
-    """Let the default socket be another one: the host's own is none of a test's business."""
+    """Replace the default socket's path, so that the tests do not use the host's engine."""
     host = f"unix://{path}"
     monkeypatch.setattr("infra.host.probes.docker.engine.DEFAULT_HOST", host)
     monkeypatch.setattr(sockets, "DEFAULT_HOST", host)

@@ -1,4 +1,4 @@
-"""The probes against a Docker Engine that really runs."""
+"""The probes with a real Docker Engine."""
 
 import os
 import shutil
@@ -15,7 +15,7 @@ from tests.support.relay import relay_to
 
 @pytest.fixture
 def engine() -> Engine:
-    """The engine of this machine. In CI one has to be there."""
+    """Return the engine of this machine, which is required in CI."""
     found = docker.probe(Deadline(20))
     if isinstance(found, Engine):
         return found
@@ -26,7 +26,7 @@ def engine() -> Engine:
 
 
 def ask_docker(template: str) -> str:
-    """Ask the `docker` program for the same thing."""
+    """Return the same property from the `docker` program."""
     docker_program = shutil.which("docker")
     if docker_program is None:
         pytest.skip("there is no `docker` program on PATH to compare with")
@@ -60,7 +60,7 @@ def test_its_disk_is_measured_where_it_is_on_this_host(engine: Engine, tmp_path:
 
 
 def test_it_is_found_through_tcp_as_well(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A relay in between stands for a daemon on another machine."""
+    """Connect through a relay, as to a daemon on another machine."""
     if not engine.host.startswith("unix://"):
         pytest.skip("the engine is not on a Unix socket")
     with relay_to(engine.host.removeprefix("unix://")) as port:

@@ -1,4 +1,4 @@
-"""Which libraries Compose V1 would import is asked of its own interpreter, for real."""
+"""Compose V1's own interpreter reports the libraries that it would import."""
 
 import os
 import shutil
@@ -29,7 +29,7 @@ def shared_interpreter(tmp_path_factory: pytest.TempPathFactory) -> Interpreter:
 
 @pytest.fixture
 def interpreter(shared_interpreter: Interpreter) -> Interpreter:
-    """The same program for all tests of this module, with empty site-packages for each."""
+    """Return the interpreter shared by this module's tests, with an empty site-packages."""
     shutil.rmtree(shared_interpreter.site_packages)
     shared_interpreter.site_packages.mkdir()
     return shared_interpreter
@@ -37,7 +37,7 @@ def interpreter(shared_interpreter: Interpreter) -> Interpreter:
 
 @pytest.fixture
 def home(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
-    """A host on whose PATH only this folder's `bin` can have a docker-compose."""
+    """Set up a host where only this folder's `bin` on PATH can contain docker-compose."""
     (tmp_path / "bin").mkdir()
     monkeypatch.setenv("PATH", f"{tmp_path}/bin:/usr/bin:/bin")
     monkeypatch.setenv("PYTHONUSERBASE", str(tmp_path / "user"))
@@ -60,7 +60,7 @@ def install_command(home: Path, text: str | bytes) -> Path:
 
 
 def install_v1(site: Path, docker: str, requests: str, urllib3: str, yaml: str = "6.0") -> None:
-    """As Debian's package does it."""
+    """Install V1 as Debian's package does."""
     needs = ("docker[ssh]<6,>=5", "requests<3,>=2.20.0", "PyYAML<6,>=3.10", "texttable")
     install(site, "docker-compose", "1.29.2", needs)
     install(
@@ -124,7 +124,7 @@ def test_the_seeds_evening_a_user_site_shadows_the_distribution(
         ("docker-compose", "requests<3,>=2.20.0"),
         ("docker-compose", "PyYAML<6,>=3.10"),
         ("docker", "requests!=2.18.0,>=2.14.2"),
-        ("requests", "urllib3<3,>=1.21.1"),  # of the one that is imported, not of the shadowed
+        ("requests", "urllib3<3,>=1.21.1"),  # of the imported one, not of the shadowed one
         ("jupyterlab-server", "requests>=2.31"),
     }
 
@@ -232,7 +232,7 @@ def test_env_finds_the_interpreter_as_the_kernel_would(
 def test_a_library_that_is_missing_is_left_out(interpreter: Interpreter, home: Path) -> None:
     install(interpreter.site_packages, "docker-compose", "1.29.2")
     install(interpreter.site_packages, "docker", "5.0.3")
-    (interpreter.site_packages / "requests").mkdir()  # a folder, but nothing to import in it
+    (interpreter.site_packages / "requests").mkdir()  # a folder without anything to import
     assert list_versions(probe_v1(interpreter, home)) == {"docker": "5.0.3"}
 
 
@@ -249,7 +249,7 @@ def install_imports(package: Path, *lines: str) -> None:
 
 
 def install_needed(site: Path) -> None:
-    """Install what V1 needs beside the three libraries."""
+    """Install the dependencies of V1 besides the three libraries."""
     for name in NEEDED:
         install(site, name, "1.0")
 
@@ -294,7 +294,7 @@ def test_a_pth_file_of_the_user_counts_as_the_user_site(
     install_v1(interpreter.site_packages, "5.0.3", "2.28.1", "1.26.12")
     install(home / "checkout", "requests", "2.32.5")
     user_site(home / "user").mkdir(parents=True)
-    # site.py puts such a folder behind the others, unless a line of code moves it.
+    # site.py appends such a folder after the others, unless a line of code moves it.
     user_site(home / "user").joinpath("a.pth").write_text(
         f"# a comment\n{home}/checkout\nimport sys; sys.path.insert(1, '{home}/checkout')\n"
     )
@@ -317,7 +317,7 @@ def test_after_a_broken_upgrade_the_module_knows_its_version(
     interpreter: Interpreter, home: Path, old: str, new: str
 ) -> None:
     install_v1(interpreter.site_packages, "5.0.3", old, "1.26.12")
-    install(interpreter.site_packages, "requests", new)  # the old record stays behind
+    install(interpreter.site_packages, "requests", new)  # the old record is left behind
     assert list_versions(probe_v1(interpreter, home))["requests"] == new
 
 
@@ -404,7 +404,7 @@ def test_a_wrapper_of_the_plugin_is_what_the_plugin_is(home: Path) -> None:
     assert docker_compose.probe(Deadline(5)) == StandaloneCompose(path=str(path), version="2.40.3")
 
 
-# Machine code cannot be made up in a test: its output is.
+# A test cannot contain machine code, so it fakes the output.
 PYINSTALLER = b"\x7fELF..." + b"MEI\014\013\012\013\016" + b"\0" * 80
 
 
@@ -432,7 +432,7 @@ def test_another_program_under_that_name(home: Path, content: bytes) -> None:
 
 
 def test_the_question_is_quick(interpreter: Interpreter, home: Path) -> None:
-    """Prints its time: nothing is asserted about it but that it is far from the limit."""
+    """Print the time of the query, and require only that it is far below the limit."""
     install_v1(interpreter.site_packages, "5.0.3", "2.28.1", "1.26.12")
     began = time.perf_counter()
     probe_v1(interpreter, home)
@@ -453,7 +453,7 @@ def find_pythons() -> list[Path]:
 def test_any_python_understands_the_question(
     program: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """From 2.7 on, as far as this machine has them."""
+    """Run the query on every installed Python since 2.7."""
     for name in ("PYTHONPATH", "PYTHONHOME", "PYTHONSAFEPATH"):
         monkeypatch.delenv(name, raising=False)
     install(tmp_path, "urllib3", "1.26.12")
@@ -463,7 +463,7 @@ def test_any_python_understands_the_question(
     )
     assert answer.libraries["urllib3"].version == "1.26.12"
     assert answer.python_version.split(".")[0] in "23"
-    # Which of the two the standard library still has, setuptools beside it or not.
+    # Whether the standard library still has each of the two, with or without setuptools.
     version = tuple(map(int, answer.python_version.split(".")[:2]))
     assert ("pipes" in answer.missing_modules) == (version >= (3, 13))
     assert "distutils" not in answer.missing_modules or version >= (3, 12)

@@ -1,4 +1,4 @@
-"""Which Python can make an environment for Compose V1 is read off its files."""
+"""The Python for Compose V1's environment is chosen by its files."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from infra.host.probes.docker_compose.environment_python import can_run_v1, find
 
 
 def _install_python(prefix: Path, version: str, *, ensurepip: bool = True) -> Path:
-    """Lay out a Python as distributions do; return the path of its program."""
+    """Create the files of a Python as in a distribution; return the path of its program."""
     name = f"python{version}"
     (prefix / "bin").mkdir(parents=True, exist_ok=True)
     (prefix / "bin" / name).touch()

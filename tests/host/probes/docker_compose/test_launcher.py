@@ -1,4 +1,4 @@
-"""What starts a program is read from its bytes."""
+"""The launcher of a program is identified by its bytes."""
 
 from pathlib import Path
 
