@@ -10,6 +10,7 @@ import psutil
 
 from qca.cli.host_facts import find_resident_floor
 from qca.cli.options import Command, config_flag, config_option, format_option, read_config
+from qca.cli.signals import Terminated, end_terminated, raise_on_sigterm
 from qca.core.config import TrainConfig, apply_profile
 from qca.core.errors import PlanError
 from qca.core.units import format_size
@@ -99,7 +100,11 @@ def estimate(
     if is_measured:
         if dimension:
             raise click.UsageError("--measure and --solve cannot be combined.")
-        _measure(train, format_)
+        try:
+            with raise_on_sigterm():
+                _measure(train, format_)
+        except Terminated:
+            end_terminated()
         return
     device: Device = "cpu" if train.device == "cpu" else "cuda"
     budget = train.budget

@@ -1,6 +1,8 @@
 """`qca estimate`, called as a person or a script calls it."""
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -13,6 +15,7 @@ from qca.core.units import format_size, parse_size
 from qca.memory.budget import estimate
 from qca.memory.solve import solve
 from tests.support.forks import Forked
+from tests.support.waiting import wait_for
 
 CARD = "3.68GiB"
 
@@ -216,6 +219,18 @@ def test_measure_leaves_out_what_does_not_fit(tmp_path: Path) -> None:
     assert done.returncode == 1
     assert "nothing could be measured: needs" in done.stderr
     assert not (tmp_path / "cache" / "qca" / "step-timings.json").exists()
+
+
+def test_sigterm_leaves_nothing_of_a_measurement(tmp_path: Path) -> None:
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    variables = {"XDG_CACHE_HOME": str(tmp_path), "TMPDIR": str(temporary)}
+    command = [sys.executable, "-m", "qca", "estimate", "--measure", "--device", "cpu"]
+    with subprocess.Popen(command, env={**os.environ, **variables}, cwd=tmp_path) as process:
+        wait_for(lambda: any(temporary.iterdir()))
+        process.terminate()
+        assert process.wait(30) == -signal.SIGTERM
+    assert list(temporary.iterdir()) == []
 
 
 def test_measure_and_solve_exclude_one_another(tmp_path: Path) -> None:
