@@ -1,4 +1,4 @@
-"""QCA301: has Dragonfly memory enough for its threads, or would it refuse to start?"""
+"""QCA301: does Dragonfly have enough memory for its threads to start?"""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -35,7 +35,10 @@ from qca.core.units import format_count, format_size
 
 def _judge_host(subject: HostSubject) -> Verdict:
     if isinstance(subject.facts.cpu, Unknown):
-        return skip(f"Could not look. cpu: {subject.facts.cpu.reason}")
+        return skip(
+            "Cannot determine whether Dragonfly starts: the CPUs are unknown "
+            f"({subject.facts.cpu.reason})."
+        )
     plan = subject.plan.dragonfly
     threads, maxmemory = plan.proactor_threads.value, plan.maxmemory_bytes.value
     needed = rules.compute_required_memory(threads)
@@ -52,19 +55,20 @@ def _judge_host(subject: HostSubject) -> Verdict:
         )
         return ok("\n".join([headline, *_describe_defaults(subject)]), **evidence)
     message = (
-        f"Dragonfly would say: {rules.format_refusal(threads, parse_release(plan.image))}\n"
-        f"It needs 256 MiB for each of its {format_count(threads, 'thread')}; "
-        f"maxmemory is {format_size(maxmemory)}.\n"
-        f"{format_plan_answers(subject, threads, maxmemory)}"
+        f"Dragonfly would report: {rules.format_refusal(threads, parse_release(plan.image))}\nIt "
+        f"needs 256 MiB for each of its {format_count(threads, 'thread')}; maxmemory is "
+        f"{format_size(maxmemory)}.\n{format_plan_answers(subject, threads, maxmemory)}"
     )
     if subject.is_local_run:
-        message += "\nThe local run that `qca up` would start has no Dragonfly."
+        message += (
+            "\nThis does not affect `qca up` here, which would run locally without Dragonfly."
+        )
     severity = Severity.WARNING if subject.is_local_run else Severity.ERROR
     return Verdict(severity, message, evidence, offer_for_plan(subject, threads, maxmemory))
 
 
 def _describe_defaults(subject: HostSubject) -> Iterator[str]:
-    """Say what Dragonfly would have done without the plan's numbers."""
+    """Describe what Dragonfly would do without the plan's numbers."""
     cpus = find_container_cpus(subject.facts)
     maxmemory = subject.config.stack.maxmemory
     available = find_container_memory(subject.facts)
@@ -93,7 +97,7 @@ def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
 
 
 def _choose_line(dragonfly: Dragonfly) -> LocatedValue | Service:
-    """Return where to look: at the threads' flag, else the memory's, else the service."""
+    """Return the line to report: the threads' flag, else the memory's, else the service."""
     for flag in ("proactor_threads", "maxmemory"):
         if flag in dragonfly.flags:
             return dragonfly.flags[flag]
@@ -123,12 +127,12 @@ def _judge_service(subject: FileSubject, dragonfly: Dragonfly) -> Verdict:
     return _report_start(subject, dragonfly, start)
 
 
-# What a machine has available is known for one moment, or not at all: in Dragonfly issue 3526, 24
-# threads found 6.57 GiB in a virtual machine, and exited.
+# A machine's available memory changes: in Dragonfly issue 3526, 24 threads found 6.57 GiB in a
+# virtual machine, and Dragonfly exited.
 _NARROW_MARGIN = 0.25
 
 _UNSEEN_LIMITS = (
-    "It sees none of the container's limits: this host does not mount cgroup v1's cpu and cpuacct "
+    "It does not see the container's limits: this host does not mount cgroup v1's cpu and cpuacct "
     "together, in this order."
 )
 
@@ -136,7 +140,7 @@ _UNSEEN_LIMITS = (
 def _judge_unseen_limits(
     subject: FileSubject, dragonfly: Dragonfly, start: DragonflyStart
 ) -> Verdict | None:
-    """Return the verdict where it depends on whether cgroup v1 shows the limits; else None."""
+    """Return the verdict if it depends on whether cgroup v1 shows the limits, otherwise None."""
     unlimited = predict_start_without_limits(subject.facts, dragonfly)
     is_open = unlimited is not None and unlimited.is_refused != start.is_refused
     starts_unseen = sees_limits(subject.facts) is False and not start.is_refused
@@ -148,15 +152,16 @@ def _judge_unseen_limits(
 
 
 def _report_refusal_elsewhere(subject: FileSubject, dragonfly: Dragonfly) -> Verdict | None:
-    """Return the error of a file that by itself is refused where Dragonfly sees its limits."""
+    """Return the error of a file with which Dragonfly never starts on hosts that show its
+    limits."""
     elsewhere = replace(subject, facts=forget_host(subject.facts))
     start = predict_start(elsewhere.facts, dragonfly)
     if not isinstance(start, DragonflyStart) or not start.is_refused:
         return None
     verdict = _report_refusal(elsewhere, dragonfly, start)
     message = (
-        f"{verdict.message}\nThat is so wherever Dragonfly sees the container's limits; on this "
-        "host's cgroup v1 it may not see them, and start."
+        f"{verdict.message}\nThis happens on every host that shows Dragonfly the container's "
+        "limits; on this host's cgroup v1, Dragonfly may not see them and start."
     )
     return replace(verdict, message=message)
 
@@ -166,9 +171,9 @@ def _report_unseen_limits(
 ) -> Verdict:
     message = (
         f"Cannot determine whether service {dragonfly.service.name} starts: this host has cgroup "
-        "v1.\nOnly where cpu and cpuacct are mounted together, in this order, does Dragonfly see "
-        f"the container's limits. Then it would have {describe_start(dragonfly, start)}; "
-        f"otherwise {describe_start(dragonfly, unlimited)}."
+        "v1.\nDragonfly sees the container's limits only if cpu and cpuacct are mounted together, "
+        f"in this order. If so, it would have {describe_start(dragonfly, start)}; otherwise "
+        f"{describe_start(dragonfly, unlimited)}."
     )
     return skip(message, **_collect_evidence(dragonfly, start))
 
@@ -176,51 +181,53 @@ def _report_unseen_limits(
 def _explain_missing_program(program: str) -> str:
     if " " in program:
         return (
-            f"no program has the name {program!r}.\n"
-            "Give each word of the command an item of its own, or write it as one string."
+            f"there is no program {program!r}.\nWrite each word of the command as a separate "
+            "item, or the command as one string."
         )
-    return f"Dragonfly's image has no program {program}.\nStart `dragonfly`, or leave it out."
+    return f"Dragonfly's image has no program {program}.\nUse `dragonfly`, or omit it."
 
 
 def _report_start(subject: FileSubject, dragonfly: Dragonfly, start: DragonflyStart) -> Verdict:
-    """Return the verdict on a service with memory enough, which a flag may yet end."""
+    """Return the verdict on a service with enough memory; a flag may still stop it."""
     name, how = dragonfly.service.name, describe_start(dragonfly, start)
     evidence = _collect_evidence(dragonfly, start)
     if flags := dragonfly.fatal_flags:
-        message = f"Service {name}: {how} would do, but it exits over {flags[0]!r} (QCA704)."
+        message = (
+            f"Service {name}: {how} would be enough, but the flag {flags[0]!r} makes it exit "
+            "(QCA704)."
+        )
         return Verdict(Severity.INFO, message, evidence)
     if flags := dragonfly.uncertain_flags:
-        why = f"whether it accepts the flag {flags[0]} cannot be determined (QCA704)"
-        return skip(f"Service {name}: {how} would do, but {why}.", **evidence)
+        why = f"cannot determine whether it accepts the flag {flags[0]} (QCA704)"
+        return skip(f"Service {name}: {how} would be enough, but {why}.", **evidence)
     margin = _describe_margin(subject.facts, start)
     return ok(f"Service {name}: Dragonfly starts with {how}.{margin}", **evidence)
 
 
 def _describe_margin(facts: HostFacts, start: DragonflyStart) -> str:
-    """Say by how little it starts, where that follows the machine's memory and is little."""
+    """Describe the margin if it is narrow and depends on the machine's memory."""
     needed = rules.compute_required_memory(start.threads.count)
     spare = start.maxmemory.size - needed
     if not start.maxmemory.varies or spare >= needed * _NARROW_MARGIN:
         return ""
     docker = known_or_none(facts.docker)
     seen = (
-        "The engine tells all the memory of its machine, not what is left of it"
+        "The engine reports the total memory of its machine, not the available memory"
         if isinstance(docker, Engine) and is_elsewhere(docker)
-        else "What is available changes with what else runs"
+        else "The available memory depends on what else is running"
     )
     return (
         f"\nThat is {format_size(spare)} more than the {format_size(needed)} that it needs. "
-        f"{seen}. Set `--maxmemory` or `--proactor_threads` to make the start certain."
+        f"{seen}. Set `--maxmemory` or `--proactor_threads` to make sure that it starts."
     )
 
 
 def _report_refusal(subject: FileSubject, dragonfly: Dragonfly, start: DragonflyStart) -> Verdict:
     threads, maxmemory = start.threads.count, start.maxmemory.size
     message = (
-        f"Service {dragonfly.service.name}: Dragonfly would say: "
-        f"{rules.format_refusal(threads, dragonfly.release)}\n"
-        f"It needs 256 MiB for each thread, and would have {describe_start(dragonfly, start)}.\n"
-        f"{format_answers(threads, maxmemory)}"
+        f"Service {dragonfly.service.name}: Dragonfly would report: "
+        f"{rules.format_refusal(threads, dragonfly.release)}\nIt needs 256 MiB for each thread, "
+        f"and would have {describe_start(dragonfly, start)}.\n{format_answers(threads, maxmemory)}"
     )
     if overlooks_limits(subject.facts, dragonfly):
         message += f"\n{_UNSEEN_LIMITS}"
@@ -244,16 +251,16 @@ CHECK = Check(
     category="dragonfly",
     title="Dragonfly would refuse to start",
     needs=(),
-    looks_at="the threads and the maxmemory that Dragonfly would start with: the plan's, and "
-    "those of each Dragonfly service in the files given with -f (`--proactor_threads` and "
-    "`--maxmemory` on the command line or as DFLY_*, the CPU limit, the memory limit, by the "
-    "rules of the release that the image names).",
-    why="Dragonfly exits when maxmemory is under 256 MiB for each of its threads, and by "
-    "default it starts one thread for every CPU that it sees: 16 threads need 4 GiB. Without "
-    "maxmemory it takes 0.8 of what is available to it. Before v1.38 a CPU limit silently "
-    "overrides --proactor_threads.",
-    fix="Two answers: more memory for those threads, or fewer threads for that memory. The "
-    "plan always states both numbers, so that neither depends on the host.",
+    looks_at="the threads and the maxmemory that Dragonfly would start with: those of the plan, "
+    "and those of each Dragonfly service in the files given with -f (`--proactor_threads` and "
+    "`--maxmemory` on the command line or as DFLY_*, the CPU limit and the memory limit, by the "
+    "rules of the image's release).",
+    why="Dragonfly exits when maxmemory is under 256 MiB for each of its threads, and by default "
+    "it starts one thread for every CPU that it sees: 16 threads need 4 GiB. Without maxmemory it "
+    "uses 0.8 of the memory that is available to it. Before v1.38 a CPU limit silently overrides "
+    "--proactor_threads.",
+    fix="Increase the memory or reduce the threads. The plan always sets both numbers, so neither "
+    "depends on the host.",
     url="https://github.com/dragonflydb/dragonfly/blob/main/src/server/dfly_main.cc",
     judge_host=_judge_host,
     judge_file=_judge_file,

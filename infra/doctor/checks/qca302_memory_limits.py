@@ -1,4 +1,4 @@
-"""QCA302: do maxmemory, the container limits and the host's memory fit into one another?"""
+"""QCA302: does maxmemory fit in the container limit, and do the limits fit in the host's memory?"""
 
 from collections.abc import Iterator
 
@@ -31,13 +31,13 @@ def _judge_host(subject: HostSubject) -> Verdict:
         "host_memory_bytes": host,
     }
     if subject.is_local_run:
-        return ok("No container limits to fit: the local run has neither Dragonfly nor containers.")
+        return ok("A local run has neither Dragonfly nor container limits.")
     if limit < maxmemory * rules.SNAPSHOT_HEADROOM:
         needed = compute_container_limit(maxmemory)
         message = (
-            f"Dragonfly's container limit of {format_size(limit)} is too close to its maxmemory of "
-            f"{format_size(maxmemory)}.\nDuring a snapshot Dragonfly may take up to a third more "
-            "than maxmemory, and the kernel may kill it once it is full. "
+            f"Dragonfly's container limit of {format_size(limit)} is too close to its maxmemory "
+            f"of {format_size(maxmemory)}.\nDuring a snapshot Dragonfly may use up to a third "
+            "more than maxmemory, so the kernel may kill it when it is full. "
             f"{format_size(needed)} is safe."
         )
         return Verdict(Severity.WARNING, message, evidence)
@@ -54,23 +54,23 @@ def _judge_host(subject: HostSubject) -> Verdict:
 def _report_overcommitment(subject: HostSubject, evidence: dict[str, int]) -> Verdict:
     limit, trainer = evidence["container_memory_bytes"], evidence["trainer_memory_bytes"]
     message = (
-        f"The containers may take {format_size(limit + trainer)}, and there are "
-        f"{format_size(evidence['host_memory_bytes'])}.\n"
-        f"Dragonfly's limit is {format_size(limit)}, the trainer's {format_size(trainer)}. They "
-        "start, but when both fill up the kernel kills one of them."
+        f"The containers may use {format_size(limit + trainer)}, but only "
+        f"{format_size(evidence['host_memory_bytes'])} are available to them.\nDragonfly's limit "
+        f"is {format_size(limit)}, the trainer's {format_size(trainer)}. They start, but if both "
+        "fill up, the kernel kills one of them."
     )
     return Verdict(Severity.WARNING, message, evidence, _list_remedies(subject))
 
 
 def _list_remedies(subject: HostSubject) -> tuple[Remedy, ...]:
-    """Return what makes the containers fit, as far as the plan that it leads to does."""
+    """Return the remedies with which the planned containers would fit."""
     remedies: list[Remedy] = []
     least = rules.compute_required_memory(1)
     if _has_room(change_stack(subject, proactor_threads=1, maxmemory=least)):
         command = (
             f"QCA_STACK_PROACTOR_THREADS=1 QCA_STACK_MAXMEMORY={format_exact_size(least)} qca up"
         )
-        remedies.append(Remedy("Give Dragonfly the least it runs with", (command,)))
+        remedies.append(Remedy("Give Dragonfly the minimum that it needs", (command,)))
     if _has_room(change_training(subject, profile="cpu")):
         remedies.append(TRAIN_SMALL_MODEL)
     local = Remedy("Train without containers and Dragonfly", ("qca up --runtime local",))
@@ -78,7 +78,7 @@ def _list_remedies(subject: HostSubject) -> tuple[Remedy, ...]:
 
 
 def _has_room(subject: HostSubject) -> bool:
-    """Whether both containers' limits fit what containers have together."""
+    """Whether the limits of both containers fit in the memory that containers have."""
     plan, host = subject.plan, find_usable_memory(subject.facts)
     limit = plan.dragonfly.container_memory_bytes.value
     trainer = plan.trainer.container_memory_bytes.value
@@ -94,10 +94,10 @@ def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
 def _judge_service(subject: FileSubject, dragonfly: Dragonfly) -> Verdict:
     name, limit = dragonfly.service.name, read_size(dragonfly.service.memory_limit)
     if limit is None:
-        message = f"Service {name} has no memory limit: nothing holds it under maxmemory."
+        message = f"Service {name} has no memory limit, so it can exceed maxmemory."
         return Verdict(Severity.INFO, message, {"service": name})
     if hidden := explain_hidden_start(dragonfly):
-        return skip(f"The limits of service {name} cannot be compared.\n{hidden}")
+        return skip(f"Cannot compare the limits of service {name}.\n{hidden}")
     maxmemory = predict_maxmemory(subject.facts, dragonfly)
     if isinstance(maxmemory, Verdict):
         return skip(f"Cannot determine the maxmemory of service {name}.")
@@ -111,12 +111,12 @@ def _compare(dragonfly: Dragonfly, maxmemory: int, limit: int) -> Verdict:
         message = f"Service {name}: maxmemory {format_size(maxmemory)} within {format_size(limit)}."
         return ok(message, **evidence)
     message = (
-        f"Service {name}: a container limit of {format_size(limit)} is too close to a "
-        f"maxmemory of {format_size(maxmemory)}.\nDuring a snapshot Dragonfly may take up to a "
-        "third more than maxmemory, and the kernel may kill it once it is full. "
+        f"Service {name}: a container limit of {format_size(limit)} is too close to a maxmemory "
+        f"of {format_size(maxmemory)}.\nDuring a snapshot Dragonfly may use up to a third more "
+        "than maxmemory, so the kernel may kill it when it is full. "
         f"{format_size(compute_container_limit(maxmemory))} is safe."
     )
-    # Nobody asked for that number: it is Dragonfly's own default share of the limit.
+    # The user did not set that number: it is Dragonfly's default share of the limit.
     is_default = "maxmemory" not in dragonfly.flags
     return Verdict(Severity.INFO if is_default else Severity.WARNING, message, evidence)
 
@@ -129,9 +129,10 @@ CHECK = Check(
     looks_at="maxmemory, Dragonfly's container limit, the trainer's container limit, and the "
     "memory that containers have (of the host, or of Docker Desktop's virtual machine).",
     why="During a snapshot Dragonfly's resident memory has been seen to rise a third above "
-    "maxmemory (a full v1.40 of 256 to 512 MiB took 4 to 11 % more), so that a container limit of "
-    "1.35 times maxmemory is safe; under it the kernel may kill Dragonfly once it is full. The "
-    "limits together should not exceed the host. It starts all the same, so this is a warning.",
+    "maxmemory (a full v1.40 of 256 to 512 MiB used 4 to 11 % more). A container limit of 1.35 "
+    "times maxmemory is therefore safe; below it the kernel may kill Dragonfly when it is full. "
+    "The sum of the limits should not exceed the host's memory. Dragonfly starts anyway, so this "
+    "is a warning.",
     fix="Lower maxmemory (with fewer threads), or raise the limit.",
     url="https://github.com/dragonflydb/dragonfly/issues/3658",
     judge_host=_judge_host,

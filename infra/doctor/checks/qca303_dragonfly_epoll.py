@@ -1,4 +1,4 @@
-"""QCA303: does Dragonfly get io_uring in a container, or fall back to epoll?"""
+"""QCA303: can Dragonfly use io_uring in a container, or does it fall back to epoll?"""
 
 from collections.abc import Iterator
 
@@ -11,7 +11,7 @@ from infra.dragonfly.service import Dragonfly
 from infra.host.facts import Engine, HostFacts, require
 from qca.core.versions import parse_version
 
-# helio's uring proactor asks for 5.10: older kernels get epoll.
+# helio's uring proactor needs 5.10; older kernels use epoll.
 _KERNEL = (5, 10)
 # Docker's default seccomp profile blocks io_uring since Engine 25.0 (moby #46762).
 _ENGINE_THAT_BLOCKS = (25, 0)
@@ -29,7 +29,7 @@ def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
 
 
 def _list_obstacles(facts: HostFacts) -> Iterator[str]:
-    """Say what keeps io_uring from a container on this host."""
+    """Yield the reasons why containers on this host cannot use io_uring."""
     docker, system = require(facts.docker), require(facts.system)
     kernel = parse_version(system.release)
     if kernel and kernel < _KERNEL:
@@ -44,13 +44,13 @@ def _judge_service(dragonfly: Dragonfly, obstacles: list[str]) -> Verdict:
     name = dragonfly.service.name
     epoll = dragonfly.flags.get("force_epoll")
     if epoll is not None and parse_boolean(epoll.value):
-        return ok(f"Service {name}: Dragonfly uses epoll by its own flag.")
+        return ok(f"Service {name}: Dragonfly uses epoll, as its flag says.")
     if not obstacles:
-        return ok(f"Service {name}: nothing is known that keeps io_uring from it.")
+        return ok(f"Service {name}: no known obstacle to io_uring.")
     message = (
         f"Service {name}: Dragonfly will use epoll instead of io_uring: {'; '.join(obstacles)}.\n"
-        "It says so once in its log and runs, a little slower; nothing needs to be fixed. "
-        "`--force_epoll` keeps it from trying."
+        "It logs this once and runs a little slower; you don't need to fix anything. With "
+        "`--force_epoll` it does not try io_uring."
     )
     return Verdict(Severity.INFO, message, {"service": name, "reasons": obstacles})
 
@@ -61,12 +61,12 @@ CHECK = Check(
     title="Dragonfly will use epoll",
     needs=("docker", "system"),
     looks_at="the kernel's release, its setting io_uring_disabled, and the engine's version, for "
-    "Dragonfly services of the files given with -f that do not ask for --force_epoll.",
+    "Dragonfly services without --force_epoll in the files given with -f.",
     why="Dragonfly prefers io_uring, which needs kernel 5.10 and a seccomp profile that allows "
-    "it. Docker's default profile blocks it since Engine 25.0. Where its probe fails Dragonfly "
-    "falls back to epoll with a warning in its log: slower, no fault.",
-    fix="Nothing needs to be done. Running without seccomp would bring io_uring back and is not "
-    "worth what it gives away.",
+    "it. Docker's default profile blocks it since Engine 25.0. If its probe fails, Dragonfly logs "
+    "a warning and falls back to epoll, which is slower but not a fault.",
+    fix="You don't need to fix anything. Running without seccomp would enable io_uring, but the "
+    "loss of protection is not worth it.",
     url="https://github.com/moby/moby/pull/46762",
     judge_host=_judge_host,
     judge_file=_judge_file,

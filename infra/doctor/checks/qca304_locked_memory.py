@@ -1,4 +1,4 @@
-"""QCA304: does a service ask for more locked memory than the engine may give?"""
+"""QCA304: does a service request more locked memory than the engine can give?"""
 
 from collections.abc import Iterator
 
@@ -16,7 +16,7 @@ _UNLIMITED = -1
 
 def _judge_host(subject: HostSubject) -> Iterator[Verdict]:
     if not subject.is_local_run:
-        yield ok("The stack asks for no locked memory: with --force_epoll it needs none.")
+        yield ok("The stack needs no locked memory, because it uses --force_epoll.")
 
 
 def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
@@ -39,7 +39,7 @@ def _judge_service(
     wanted = _UNLIMITED if memlock.value == "-1" else read_size(memlock)
     evidence = {"service": name, "asked": memlock.value, "most": most}
     if wanted is None:
-        return skip(f"Service {name}: memlock {memlock.value!r} is no size.", **evidence)
+        return skip(f"Service {name}: memlock {memlock.value!r} is not a valid size.", **evidence)
     if most is None:
         return skip(
             f"Cannot determine whether service {name} gets its memlock of {memlock.value}: the "
@@ -50,20 +50,21 @@ def _judge_service(
         message = f"Service {name}: the engine can give a memlock of {memlock.value}."
         return ok(message, **evidence)
     message = (
-        f"Service {name} asks for a memlock of {memlock.value}; this engine may give "
-        f"{format_size(most)}.\nThe container ends with: error setting rlimit type 8: operation "
-        "not permitted. The daemon lacks CAP_SYS_RESOURCE (rootless, or in a container itself).\n"
-        "Dragonfly needs no locked memory with --force_epoll, nor on kernels from 5.12 on."
+        f"Service {name} requests a memlock of {memlock.value}; this engine can give at most "
+        f"{format_size(most)}.\nThe container fails with: error setting rlimit type 8: operation "
+        "not permitted. The daemon lacks CAP_SYS_RESOURCE (it is rootless, or runs in a "
+        "container).\nDragonfly needs no locked memory with --force_epoll or on kernel 5.12 and "
+        "newer."
     )
     remedies = (_LEAVE_OUT, _lower(file, memlock, most))
     return Verdict(Severity.ERROR, message, evidence, remedies)
 
 
-_LEAVE_OUT = Remedy("Leave `memlock` out, and give Dragonfly the flag --force_epoll")
+_LEAVE_OUT = Remedy("Remove `memlock`, and add the flag --force_epoll to Dragonfly")
 
 
 def _lower(file: ComposeFile, memlock: LocatedValue, most: int) -> Remedy:
-    title = f"Ask for {most}, which it may give"
+    title = f"Request {most}, which it can give"
     edit = replace_on_line(file, memlock, memlock.raw, str(most))
     return edit_line(title, edit, automatic=False) if edit else Remedy(title)
 
@@ -71,15 +72,15 @@ def _lower(file: ComposeFile, memlock: LocatedValue, most: int) -> Remedy:
 CHECK = Check(
     id="QCA304",
     category="dragonfly",
-    title="More locked memory asked for than the engine may give",
+    title="More locked memory than the engine can give",
     needs=("docker",),
-    looks_at="`ulimits: memlock` of the services in the files given with -f, against the "
-    "capabilities and limits of the daemon's process, where this host shows them.",
+    looks_at="`ulimits: memlock` of the services in the files given with -f, compared with the "
+    "capabilities and limits of the daemon's process, if this host shows them.",
     why="Dragonfly's documentation asks for `memlock: -1`, which io_uring needed before kernel "
-    "5.12. Raising a hard limit takes CAP_SYS_RESOURCE; a rootless daemon, or one in a "
-    "container, lacks it, and then no container with that setting starts at all.",
-    fix="Leave the setting out and let Dragonfly use epoll (`--force_epoll`); or raise the "
-    "daemon's own limit (LimitMEMLOCK= of its service).",
+    "5.12. Raising a hard limit requires CAP_SYS_RESOURCE. A rootless daemon, or one in a "
+    "container, does not have it and cannot start any container with that setting.",
+    fix="Remove the setting and let Dragonfly use epoll (`--force_epoll`); or raise the daemon's "
+    "own limit (LimitMEMLOCK= of its service).",
     url="https://man7.org/linux/man-pages/man2/getrlimit.2.html",
     judge_host=_judge_host,
     judge_file=_judge_file,

@@ -13,8 +13,9 @@ from infra.dragonfly.service import Dragonfly
 _FOLDER = "/data"
 _ROOT, _DRAGONFLY = 0, 999
 _USERS = {"root": _ROOT, "dfly": _DRAGONFLY}
-# The image runs as `dfly` from the one pull request on; the other has its entrypoint start as
-# root again, which gives /data to `dfly`. Which patch of v1.21 has it first was not read.
+# The image runs as `dfly` since the first pull request. Since the second, its entrypoint starts as
+# root again and gives /data to `dfly`; the first patch release of v1.21 with that change is
+# unknown.
 # https://github.com/dragonflydb/dragonfly/pull/1775 and /pull/3518
 _FIRST_AS_DFLY: Release = (1, 10, 0)
 _FIRST_UNCLEAR: Release = (1, 21, 0)
@@ -30,7 +31,7 @@ def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
 
 
 def _judge_service(dragonfly: Dragonfly, given: LocatedValue | None) -> Verdict | None:
-    """Return the verdict on a service; None where nothing is known of how its image starts."""
+    """Return the verdict on a service, or None if it is unknown how its image starts."""
     name = dragonfly.service.name
     if hidden := explain_hidden_flags(dragonfly):
         return skip(f"Cannot determine whether service {name} can write its snapshots.\n{hidden}")
@@ -47,9 +48,9 @@ def _judge_service(dragonfly: Dragonfly, given: LocatedValue | None) -> Verdict 
     user = _find_user(dragonfly.release) if given is None else _parse_user(given.value)
     if user is None:
         who = given.value if given else f"the image of {format_release(dragonfly.release)}"
-        return skip(f"Cannot determine as which user service {name} writes: {who}.")
+        return skip(f"Cannot determine the user of service {name}: {who}.")
     if user == _ROOT:
-        return ok(f"Service {name}: the image gives {_FOLDER} to Dragonfly as it starts.")
+        return ok(f"Service {name}: the image's entrypoint makes Dragonfly the owner of {_FOLDER}.")
     return _judge_folder(dragonfly.service, user)
 
 
@@ -64,7 +65,7 @@ def _explain_no_snapshots(dragonfly: Dragonfly) -> str:
 
 
 def _find_user(release: Release) -> int | None:
-    """Return as whom the image starts; None where that is not clear."""
+    """Return the user that the image starts as, or None if that is unclear."""
     if _FIRST_UNCLEAR <= release < _FIRST_AS_ROOT:
         return None
     return _DRAGONFLY if _FIRST_AS_DFLY <= release < _FIRST_UNCLEAR else _ROOT
@@ -80,18 +81,18 @@ def _judge_folder(service: Service, user: int) -> Verdict:
     source = service.mounts.get("volumes", {}).get(_FOLDER)
     if source is not None:
         return skip(
-            f"Cannot determine whether service {service.name} can write its snapshots.\nIt runs as "
-            f"user {user} from the start and {_FOLDER} is {source}, whose owner was not looked at "
-            "(Docker makes a missing folder root's). `ls -ldn` shows it.",
+            f"Cannot determine whether service {service.name} can write its snapshots.\nIt starts "
+            f"as user {user}, and {_FOLDER} is {source}, whose owner was not checked (a folder "
+            "that Docker creates belongs to root). `ls -ldn` shows the owner.",
             **evidence,
         )
     if user == _DRAGONFLY:
-        return ok(f"Service {service.name}: a new volume at {_FOLDER} is Dragonfly's.", **evidence)
+        return ok(f"Service {service.name}: Dragonfly owns a new volume at {_FOLDER}.", **evidence)
     message = (
-        f"Service {service.name} cannot write its snapshots: it runs as user {user}, and a new "
-        f"volume at {_FOLDER} is user {_DRAGONFLY}'s, as in the image.\n"
-        "What it holds is lost when it ends. Leave `user` out, or set 999:999; the entrypoint "
-        f"gives {_FOLDER} away only where it starts as root."
+        f"Service {service.name} cannot write its snapshots: it runs as user {user}, but a new "
+        f"volume at {_FOLDER} belongs to user {_DRAGONFLY}, as in the image.\nIts data is lost "
+        "when it stops. Remove `user`, or set 999:999; the entrypoint changes the owner of "
+        f"{_FOLDER} only if it starts as root."
     )
     return Verdict(Severity.WARNING, message, evidence)
 
@@ -101,14 +102,14 @@ CHECK = Check(
     category="dragonfly",
     title="Dragonfly cannot write its snapshots",
     needs=(),
-    looks_at="`user` of the Dragonfly services, what is mounted at /data, and `--dir` and "
-    "`--dbfilename`, by the release that the image names.",
-    why="Dragonfly saves its data to /data when it ends. The image's entrypoint starts as root, "
-    "gives /data to user 999 and goes on as that; where `user` is set it cannot, nor could it from "
-    "v1.10 to v1.20, which ran as user 999 from the start. A new volume has the owner of the "
-    "image's folder, 999; a folder of the host keeps its own, which is not looked at.",
-    fix="Leave `user` out, or set `999:999` and give a mounted folder to that user "
-    "(`sudo chown 999:999 FOLDER`).",
+    looks_at="`user` of the Dragonfly services, the mount at /data, `--dir` and `--dbfilename`, "
+    "and the image's release.",
+    why="Dragonfly saves its data to /data when it stops. The image's entrypoint starts as root, "
+    "makes user 999 the owner of /data, and continues as that user. It cannot do so if `user` is "
+    "set, or in v1.10 to v1.20, which start as user 999. A new volume has the owner of the "
+    "image's folder, 999; a host folder keeps its own owner, which is not checked.",
+    fix="Remove `user`, or set `999:999` and make that user the owner of a mounted folder (`sudo "
+    "chown 999:999 FOLDER`).",
     url="https://github.com/dragonflydb/dragonfly/pull/3518",
     judge_file=_judge_file,
 )

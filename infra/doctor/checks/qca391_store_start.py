@@ -1,4 +1,4 @@
-"""QCA391: does the store start with the planned flags? Asked by `qca doctor --deep`."""
+"""QCA391: does the store start with the planned flags? Tested by `qca doctor --deep`."""
 
 from infra.doctor.check import Check
 from infra.doctor.finding import Verdict, ok
@@ -23,11 +23,11 @@ def _judge_host(subject: HostSubject) -> Verdict:
 
 def _describe(run: StoreRun) -> str:
     if run.outcome == "refused":
-        return f"The engine does not start {run.image} as planned."
+        return f"The engine cannot start {run.image} as planned."
     if run.outcome == "unhealthy":
-        return f"{run.image} ran for {run.seconds:g} s and did not answer its health check."
+        return f"{run.image} ran for {run.seconds:g} s without passing its health check."
     if run.killed_for_memory:
-        return f"{run.image} was killed: it went over its memory limit."
+        return f"{run.image} was killed because it exceeded its memory limit."
     return f"{run.image} exited with {run.exit_code} {run.seconds:.1f} s after its start."
 
 
@@ -38,10 +38,10 @@ CHECK = Check(
     needs=("live_store",),
     looks_at="with `--deep`: the store's image, started as `qca up` starts it (flags, password "
     "file, user, limits, read-only root) but without a network, until its health check passes.",
-    why="The rules of QCA301 to QCA303 predict Dragonfly's start from its sources. The image, the "
-    "kernel and the engine have the last word.",
-    fix="The message quotes the engine, the health check or the end of the log. `qca plan` says "
-    "why each flag is as it is; `stack.maxmemory` and `stack.proactor_threads` change them.",
+    why="The rules of QCA301 to QCA303 predict Dragonfly's start from its sources. Only a real "
+    "start also tests the image, the kernel and the engine.",
+    fix="The message quotes the engine, the health check or the end of the log. `qca plan` gives "
+    "the reason for each flag; `stack.maxmemory` and `stack.proactor_threads` change them.",
     url="https://www.dragonflydb.io/docs/getting-started/docker",
     judge_host=_judge_host,
 )

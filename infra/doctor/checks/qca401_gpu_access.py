@@ -1,4 +1,4 @@
-"""QCA401: can the training use a GPU, layer by layer?"""
+"""QCA401: can the training use a GPU? It checks each layer."""
 
 from infra.doctor.check import Check
 from infra.doctor.container_gpu_errors import GPU_ERRORS
@@ -40,7 +40,7 @@ def _judge_host(subject: HostSubject) -> Verdict:
         message = f"{what}\n{driver.detail}{refusal}"
         return _report_missing(subject, message, evidence, remedies)
     if not driver.gpus:
-        return _report_missing(subject, "The NVIDIA driver shows no GPU.", {}, ())
+        return _report_missing(subject, "The NVIDIA driver does not show a GPU.", {}, ())
     names = ", ".join(gpu.name for gpu in driver.gpus)
     evidence = {
         "gpus": [gpu.name for gpu in driver.gpus],
@@ -50,13 +50,13 @@ def _judge_host(subject: HostSubject) -> Verdict:
         message = f"CUDA_VISIBLE_DEVICES={driver.visible_devices} hides {names} from the training."
         return _report_missing(subject, message, evidence, (SHOW_GPUS,))
     if not subject.needs_containers:
-        message = f"{names}, driver {driver.driver_version}; a local run needs no more."
+        message = f"{names}, driver {driver.driver_version} (all that a local run needs)."
         return ok(message, **evidence)
     return _judge_containers(subject, driver, names, evidence)
 
 
 def _find_layer(subject: HostSubject, driver: NoGpuDriver) -> str:
-    """Return the key of what is in the way: the layer at which NVML failed, or what is below it."""
+    """Return the key of the obstacle: the layer at which NVML failed, or one below it."""
     system = known_or_none(subject.facts.system)
     if system and system.wsl_gpu and driver.state in ("no-device", "no-driver"):
         return "wsl"
@@ -68,7 +68,7 @@ def _find_layer(subject: HostSubject, driver: NoGpuDriver) -> str:
 
 
 def _find_module_fault(driver: NoGpuDriver) -> str:
-    """Return the key of what keeps the kernel from loading the driver's module."""
+    """Return the key of the reason why the kernel does not load the driver's module."""
     if driver.module == "":
         return "no-module"
     if driver.module_refusal or (driver.secure_boot and driver.module_signed is False):
@@ -81,9 +81,9 @@ def _report_missing(
 ) -> Verdict:
     """Return the verdict on a missing GPU: an error only if the configuration asks for one."""
     if subject.config.train.device == "cuda":
-        message += '\nThe configuration asks for `device = "cuda"`.'
+        message += '\nThe configuration sets `device = "cuda"`.'
         return Verdict(Severity.ERROR, message, evidence, (*remedies, *offer_cpu_training(subject)))
-    message += "\nThe training runs on the CPU, with a small model unless told otherwise."
+    message += "\nThe training runs on the CPU, by default with a small model."
     severity = Severity.WARNING if remedies else Severity.INFO
     return Verdict(severity, message, evidence, remedies)
 
@@ -93,7 +93,9 @@ def _judge_containers(
 ) -> Verdict:
     engine = known_or_none(subject.facts.docker)
     if not isinstance(engine, Engine):
-        return skip(f"{names} is here; no engine answered that could hand it out.", **evidence)
+        return skip(
+            f"Cannot determine whether containers can use {names}: no engine answered.", **evidence
+        )
     evidence |= {
         "toolkit": driver.toolkit,
         "cdi": list_cdi_devices(engine),
@@ -102,15 +104,15 @@ def _judge_containers(
     if _is_desktop_on_linux(subject, engine):
         message = (
             f"Containers cannot use {names}: Docker Desktop's engine runs in a virtual machine, "
-            "to which Linux hands no NVIDIA GPU."
+            "which has no access to an NVIDIA GPU on Linux."
         )
         return _report_no_access(subject, message, evidence, (USE_DEFAULT_CONTEXT,))
     access = assess_gpu_access(engine, driver)
     if access.usable and _has_no_numbers(engine, driver):
         message = (
-            f"The training's container cannot use {names}: it asks for the GPU by number, and the "
-            "engine's CDI devices have none, as under WSL2.\nIt ends with: CDI device injection "
-            "failed: unresolvable CDI devices nvidia.com/gpu=0"
+            f"The training's container cannot use {names}: it requests the GPU by number, but the "
+            "engine's CDI devices have no numbers, as under WSL2.\nIt fails with: CDI device "
+            "injection failed: unresolvable CDI devices nvidia.com/gpu=0"
         )
         return _report_no_access(subject, message, evidence, GPU_ACCESS_REMEDIES["no-numbers"])
     if access.usable:
@@ -120,7 +122,7 @@ def _judge_containers(
         message = f"Cannot determine whether containers can use {names}: "
         return skip(f"{message}{access.because}.", **evidence)
     message = (
-        f"Containers cannot use {names}: {access.because}.\nA container that asks for it ends "
+        f"Containers cannot use {names}: {access.because}.\nA container that requests it fails "
         f"with: {GPU_ERRORS[access.obstacle]}"
     )
     evidence["obstacle"] = str(access.obstacle)
@@ -129,25 +131,25 @@ def _judge_containers(
 
 
 def _has_no_numbers(engine: Engine, driver: GpuDriver) -> bool:
-    """Whether the only way to a GPU is a CDI file that names none by number (WSL2: `all`)."""
+    """Whether the GPUs are only accessible by a CDI file without numbers (WSL2: `all`)."""
     unresolved = find_unresolved(engine, driver, ("0",))
     return unresolved is not None and unresolved.by_cdi_only
 
 
 def _is_desktop_on_linux(subject: HostSubject, engine: Engine) -> bool:
-    """Whether the engine is Docker Desktop's on Linux itself (nvidia-docker issue 1711)."""
+    """Whether the engine is Docker Desktop on Linux, not WSL (nvidia-docker issue 1711)."""
     system = known_or_none(subject.facts.system)
     is_linux = system is not None and system.system == "Linux" and not system.wsl
     return is_linux and "Docker Desktop" in engine.operating_system
 
 
 def _classify(engine: Engine, driver: GpuDriver, obstacle: Obstacle) -> str:
-    """Return the key of the remedies: the obstacle, or how the toolkit comes to this engine."""
+    """Return the key of the remedies: the obstacle, or how this engine gets the toolkit."""
     if obstacle is not Obstacle.NO_TOOLKIT:
         return obstacle
     if is_from_snap(engine):
         return "snap-with-toolkit" if "nvidia" in engine.runtimes else "snap"
-    # Where the engine has CDI devices already, it is the hook that is missing, not the file.
+    # If the engine already has CDI devices, the hook is missing and not the file.
     lacks_file = driver.toolkit is not None and not list_cdi_devices(engine)
     takes_cdi = parse_version(engine.version) >= CDI_FOR_NVIDIA
     return "takes-cdi" if lacks_file and takes_cdi else obstacle
@@ -167,17 +169,16 @@ CHECK = Check(
     category="gpu",
     title="No usable GPU for containers",
     needs=("gpu",),
-    looks_at="the layers from the bottom up: a device, a driver whose library and kernel "
-    "module agree, and what lets the engine hand the device to a container: the toolkit's "
-    "hook, which dockerd finds on its own PATH, or (from Engine 29.2 on) a CDI device that "
-    "it discovered.",
-    why="Without it a container that asks for a GPU is not started. A registered nvidia "
-    "runtime is not required, and is not enough by itself. Before Engine 29.2 CDI devices "
-    "serve only those who ask for the driver `cdi` (moby pull request 50228). Under WSL2 a CDI "
-    "file names `all` and no numbers, by which the stack asks. On a machine without a GPU this is "
-    "no fault; the training runs on the CPU.",
-    fix="Install what the message names, the driver first; restart the daemon after the "
-    "toolkit; reboot after an upgrade of the driver.",
+    looks_at="the layers from the bottom up: a device, a driver whose library and kernel module "
+    "have the same version, and the access of containers to the device: the toolkit's hook on "
+    "dockerd's PATH, or (since Engine 29.2) a CDI device that the engine discovered.",
+    why="Without them the engine does not start a container that requests a GPU. A registered "
+    "nvidia runtime is neither required nor sufficient. Before Engine 29.2, CDI devices are only "
+    "used if the request names the driver `cdi` (moby pull request 50228). Under WSL2 a CDI file "
+    "only names `all`, but the stack requests GPUs by number. On a machine without a GPU this is "
+    "not a fault: the training runs on the CPU.",
+    fix="Install the component that the message names, the driver first. Restart the daemon after "
+    "installing the toolkit, and reboot after upgrading the driver.",
     url="https://docs.nvidia.com/datacenter/cloud-native/container-toolkit/latest/"
     "install-guide.html",
     judge_host=_judge_host,

@@ -1,4 +1,4 @@
-"""QCA402: does the training fit the memory of the GPU, or of the MIG slice, that it gets?"""
+"""QCA402: does the training fit in the memory of its GPU or MIG slice?"""
 
 from dataclasses import asdict
 
@@ -20,10 +20,10 @@ from qca.core.units import format_size
 
 def _judge_host(subject: HostSubject) -> Verdict:
     if subject.plan.trainer.device.value != "cuda":
-        return ok("No GPU memory is asked for: the training runs on the CPU.")
+        return ok("The training runs on the CPU and needs no GPU memory.")
     gpu = find_training_gpu(subject)
     if gpu is None:
-        return skip("There is no GPU whose memory could be compared (QCA401).")
+        return skip("Cannot determine whether the training fits: no usable GPU (QCA401).")
     need = compute_gpu_need(subject.plan.trainer)
     if gpu.mig:
         return judge_slices(subject, gpu, need)
@@ -69,8 +69,8 @@ def _report_too_large(
     remedies = (*offer_roomier_gpus(subject, need.bytes), *offer_smaller_training(subject))
     if need.bytes <= gpu.memory_total - gpu.memory_reserved and gpu.processes:
         holders = describe_holders(gpu.processes)
-        message += "\nIt would fit an empty GPU."
-        message += f" Memory is held by: {holders}." if holders else ""
+        message += "\nIt would fit if the GPU were not in use."
+        message += f" Processes that use its memory: {holders}." if holders else ""
         remedies = (*free_memory(gpu.processes, need.bytes - gpu.memory_free), *remedies)
     evidence |= {"processes": [asdict(process) for process in gpu.processes]}
     return Verdict(Severity.ERROR, message, evidence, remedies)
@@ -81,14 +81,14 @@ CHECK = Check(
     category="gpu",
     title="The training does not fit the GPU's free memory",
     needs=("gpu",),
-    looks_at="the predicted peak of the configured training (`qca estimate` shows its parts) "
-    "and the CUDA context beside it, against what the GPU that it gets has free now: the first, "
-    "unless CUDA_VISIBLE_DEVICES names another; in MIG mode, one slice.",
-    why="PyTorch would end with `CUDA out of memory` minutes into the run. The context (300 "
-    "to 600 MiB since CUDA 11.7) is in none of the allocator's figures.",
-    fix="Recompute activations, take smaller batches, end what holds the memory (never the "
-    "desktop, which would take the session with it), or train a narrower model. Half precision "
-    "does not halve it: the cast weights are kept beside.",
+    looks_at="the predicted peak of the configured training (`qca estimate` shows its parts) plus "
+    "the CUDA context, compared with the free memory of its GPU: the first one, unless "
+    "CUDA_VISIBLE_DEVICES names another, or in MIG mode one slice.",
+    why="PyTorch would fail with `CUDA out of memory` minutes into the run. The allocator's "
+    "figures do not include the context (300 to 600 MiB since CUDA 11.7).",
+    fix="Recompute activations, use smaller batches, stop the processes that use the memory (but "
+    "not the desktop, which would end your login), or train a narrower model. Half precision does "
+    "not halve the memory, because the cast weights are kept in addition to the originals.",
     url="https://docs.pytorch.org/docs/stable/notes/cuda.html#memory-management",
     judge_host=_judge_host,
 )

@@ -21,16 +21,20 @@ def _judge_host(subject: HostSubject) -> Iterator[Verdict]:
 def _judge_driver(subject: HostSubject, driver: str, cuda: str | None) -> Verdict:
     oldest = find_oldest_driver(cuda or "")
     if oldest is None:
-        return skip("The CUDA version of the torch that will run is not known.")
+        return skip(
+            "Cannot determine whether the driver is new enough: the CUDA version of the "
+            "training's torch is unknown."
+        )
     if not parse_version(driver):
         return skip(
-            f"Cannot determine whether driver {driver!r} runs CUDA {cuda}: it is no version."
+            f"Cannot determine whether driver {driver!r} can run CUDA {cuda}: it is not a version "
+            "number."
         )
     evidence = {"driver": driver, "cuda": cuda, "oldest_driver": oldest}
     if parse_version(driver) >= parse_version(oldest):
         return ok(f"Driver {driver} can run CUDA {cuda}.", **evidence)
     message = (
-        f"The driver is too old: {driver}; CUDA {cuda} needs {oldest} or newer.\n"
+        f"The NVIDIA driver {driver} is too old for CUDA {cuda}, which needs {oldest} or newer.\n"
         f"{_describe_end(subject)}"
     )
     return Verdict(Severity.ERROR, message, evidence, (_UPGRADE, *offer_torch_build(subject)))
@@ -38,8 +42,10 @@ def _judge_driver(subject: HostSubject, driver: str, cuda: str | None) -> Verdic
 
 def _describe_end(subject: HostSubject) -> str:
     if subject.is_local_run:
-        return "torch finds no GPU."
-    return "The container ends with `unsatisfied condition: cuda>=...`, or torch finds no GPU."
+        return "torch does not find a GPU."
+    return (
+        "The container ends with `unsatisfied condition: cuda>=...`, or torch does not find a GPU."
+    )
 
 
 _UPGRADE = Remedy("Upgrade the NVIDIA driver, then reboot: https://www.nvidia.com/drivers/")
@@ -49,12 +55,12 @@ CHECK = Check(
     category="gpu",
     title="The NVIDIA driver is too old for this CUDA",
     needs=("gpu",),
-    looks_at="the driver's version, and the CUDA version in the trainer image's name or of "
+    looks_at="the driver's version, and the CUDA version of the trainer image (by its name) or of "
     "the installed torch.",
     why="Any CUDA 11 needs driver 450.80.02, any CUDA 12 525.60.13, any CUDA 13 580.65.06. An "
-    "image can ask for more by NVIDIA_REQUIRE_CUDA.\n"
-    "For example driver 535 with a CUDA 13 build: torch finds no GPU.",
-    fix="Upgrade the driver, or take an image, or for a local run a wheel, with an older CUDA.",
+    "image can require a newer driver with NVIDIA_REQUIRE_CUDA.\nFor example driver 535 with a "
+    "CUDA 13 build: torch does not find a GPU.",
+    fix="Upgrade the driver, or use an image (for a local run a wheel) with an older CUDA.",
     url="https://docs.nvidia.com/deploy/cuda-compatibility/minor-version-compatibility.html",
     judge_host=_judge_host,
 )

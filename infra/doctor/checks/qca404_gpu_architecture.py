@@ -1,4 +1,4 @@
-"""QCA404: does the torch that will run hold code for this GPU?"""
+"""QCA404: does the training's torch support this GPU?"""
 
 from collections.abc import Iterator
 
@@ -29,8 +29,8 @@ def _judge_gpu(subject: HostSubject, cuda: str | None, gpu: Gpu) -> Verdict:
     if has_code:
         return ok(f"torch with CUDA {cuda} is built for {name} ({version}).", **evidence)
     message = (
-        f"torch with CUDA {cuda} holds no code for {name} (compute capability {version}).\n"
-        "The first operation ends with `no kernel image is available`."
+        f"torch with CUDA {cuda} has no code for {name} (compute capability {version}).\nThe "
+        "first operation fails with `no kernel image is available`."
     )
     return Verdict(Severity.ERROR, message, evidence, offer_torch_build(subject))
 
@@ -38,14 +38,14 @@ def _judge_gpu(subject: HostSubject, cuda: str | None, gpu: Gpu) -> Verdict:
 CHECK = Check(
     id="QCA404",
     category="gpu",
-    title="torch holds no code for this GPU",
+    title="torch has no code for this GPU",
     needs=("gpu",),
-    looks_at="the GPU's compute capability against what PyTorch's wheels are built for.",
-    why="CUDA 13 builds start at 7.5 (Turing), and those with CUDA 12.8 and 12.9 at 7.0 or 7.5, "
-    "by PyTorch's release; builds with CUDA 12.6 and older end at 9.0 (Hopper).\n"
-    "For example a GTX 1050 Ti (6.1) needs a CUDA 12.6 build, and an RTX 5070 (12.0) none of "
-    "those.",
-    fix="Take a build for that GPU.",
+    looks_at="the GPU's compute capability, and those that PyTorch's wheels are built for.",
+    why="CUDA 13 builds start at compute capability 7.5 (Turing), and those with CUDA 12.8 and "
+    "12.9 at 7.0 or 7.5, depending on the release of PyTorch. Builds with CUDA 12.6 and older end "
+    "at 9.0 (Hopper).\nFor example a GTX 1050 Ti (6.1) needs a CUDA 12.6 build, and an RTX 5070 "
+    "(12.0) a newer one.",
+    fix="Use a build for that GPU.",
     url="https://github.com/pytorch/pytorch/blob/main/RELEASE.md",
     judge_host=_judge_host,
 )

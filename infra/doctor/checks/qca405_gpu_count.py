@@ -1,4 +1,4 @@
-"""QCA405: has this host as many GPUs as the training asks for?"""
+"""QCA405: does this host have as many GPUs as the training is configured to use?"""
 
 from collections.abc import Iterator
 
@@ -12,7 +12,7 @@ from infra.host.facts import Engine, GpuDriver, NoGpuDriver, known_or_none, requ
 
 def _judge_host(subject: HostSubject) -> Iterator[Verdict]:
     wanted = subject.config.stack.gpus
-    # Of one GPU, QCA401 says whether it is there.
+    # QCA401 checks whether there is one GPU.
     if wanted != "all" and wanted > 1 and subject.config.train.device != "cpu":
         yield _judge_count(subject, wanted)
 
@@ -25,7 +25,7 @@ def _judge_count(subject: HostSubject, wanted: int) -> Verdict:
     usable = _count_usable(subject, driver)
     if usable < wanted:
         return _report_too_few(subject, driver, wanted, usable)
-    message = f"{wanted} GPUs are asked for, and {usable} are here."
+    message = f"The configuration asks for {wanted} GPUs, and the training can use {usable}."
     return ok(message, gpus_wanted=wanted, gpus_usable=usable)
 
 
@@ -36,22 +36,24 @@ def _count_usable(subject: HostSubject, driver: GpuDriver | NoGpuDriver) -> int:
 
 
 def _explain_doubt(subject: HostSubject, driver: GpuDriver | NoGpuDriver) -> str:
-    """Return why the training may get other GPUs than those seen here; empty if it gets these."""
+    """Return why the training may get other GPUs than the visible ones, or an empty string."""
     if not subject.is_local_run:
         engine = known_or_none(subject.facts.docker)
         if not isinstance(engine, Engine):
-            return "no engine answered that could hand them out"
+            return "no engine answered"
         if is_elsewhere(engine):
-            return f"the engine at {engine.host} runs on another machine, if a virtual one"
+            return f"the engine at {engine.host} runs on another machine or in a virtual one"
     if isinstance(driver, GpuDriver) and any(gpu.mig for gpu in driver.gpus):
-        return "a program gets one slice of a GPU in MIG mode, and no second one"
+        return "in MIG mode a program can only use one slice"
     return ""
 
 
 def _report_too_few(
     subject: HostSubject, driver: GpuDriver | NoGpuDriver, wanted: int, usable: int
 ) -> Verdict:
-    message = f"{wanted} GPUs are asked for, and the training could use {usable} here."
+    message = (
+        f"The configuration asks for {wanted} GPUs, but the training can only use {usable} here."
+    )
     evidence = {"gpus_wanted": wanted, "gpus_usable": usable}
     if isinstance(driver, NoGpuDriver):
         return Verdict(
@@ -68,23 +70,26 @@ def _report_too_few(
 
 
 _USE_ALL = Remedy(
-    "Train with those that there are",
+    "Train with the available GPUs",
     ("QCA_STACK_GPUS=all qca up",),
     breaks=SMALLER_BATCH,
 )
-_SHOW_ALL = Remedy("Show all GPUs to the training, in this shell", ("unset CUDA_VISIBLE_DEVICES",))
+_SHOW_ALL = Remedy(
+    "Make all GPUs visible to the training (for this shell only)", ("unset CUDA_VISIBLE_DEVICES",)
+)
 
 CHECK = Check(
     id="QCA405",
     category="gpu",
     title="Fewer GPUs than the training asks for",
     needs=("gpu",),
-    looks_at="the GPUs that the driver shows, without Docker those that CUDA_VISIBLE_DEVICES "
-    "leaves, against `gpus` in the configuration.",
-    why="Each GPU has a process of its own. The engine would refuse the container, or torch the "
-    "process that finds no GPU, after the image was built. Of GPUs in MIG mode, and of those of "
-    "an engine on another machine, the doctor cannot determine from here how many a training gets.",
-    fix="Ask for fewer, or for `all`; the combined batch, `gpus` times `batch_size`, is then "
+    looks_at="the GPUs that the driver shows (without Docker, those that CUDA_VISIBLE_DEVICES "
+    "allows), compared with `gpus` in the configuration.",
+    why="The training runs one process per GPU. With too few GPUs the engine refuses the "
+    "container, or torch fails in the process without a GPU, only after the image is built. The "
+    "doctor cannot determine how many GPUs a training gets in MIG mode or from an engine on "
+    "another machine.",
+    fix="Configure fewer GPUs, or `all`. The combined batch, `gpus` times `batch_size`, is then "
     "smaller.",
     url="https://docs.docker.com/compose/how-tos/gpu-support/",
     judge_host=_judge_host,

@@ -1,4 +1,4 @@
-"""QCA408: does a GPU report a fault of its own, or run slower than it could?"""
+"""QCA408: does a GPU report a hardware fault or a slowdown?"""
 
 from collections.abc import Iterator
 
@@ -8,15 +8,15 @@ from infra.doctor.subjects import HostSubject
 from infra.host.facts import Gpu, GpuDriver, GpuHealth, Xid, require
 from qca.core.units import format_count
 
-# https://docs.nvidia.com/deploy/xid-errors; most of the first four come from the program.
+# https://docs.nvidia.com/deploy/xid-errors; the first four are mostly caused by the program.
 _XIDS = {
     13: "a program's error on the GPU",
-    31: "a program's access to memory that is not its own",
+    31: "a program's invalid memory access",
     43: "a program that the GPU stopped",
-    45: "a program's work that was removed after another error",
+    45: "the removal of a program's work after another error",
     48: "a memory error that ECC could not correct",
     62: "the GPU's own controller halted",
-    63: "faulty memory that is to be replaced",
+    63: "faulty memory that needs to be replaced",
     64: "faulty memory that could not be replaced",
     74: "an NVLink error",
     79: "the GPU fell off the bus",
@@ -48,7 +48,7 @@ def _list_unknown(driver: GpuDriver) -> Iterator[str]:
         yield "the condition of the GPUs: it was not recorded"
     for gpu in driver.gpus:
         if gpu.health and gpu.health.untold:
-            yield f"of {gpu.name}: {' and '.join(gpu.health.untold)} (NVML does not tell)"
+            yield f"of {gpu.name}: {' and '.join(gpu.health.untold)} (not reported by NVML)"
     if driver.xids is None:
         yield "Xid errors: the kernel's log cannot be read (try `sudo dmesg`), or was not recorded"
 
@@ -72,22 +72,22 @@ def _describe_memory(name: str, health: GpuHealth) -> str:
     if not health.memory_errors:
         return ""
     return (
-        f"{name}: {format_count(health.memory_errors, 'memory error')} since the driver was loaded "
-        "that ECC could not correct.\nA result may be wrong, or a training have ended over it. "
-        "`nvidia-smi -q -d ECC` shows where they are."
+        f"{name}: {format_count(health.memory_errors, 'memory error')} since the driver was "
+        "loaded that ECC could not correct.\nResults may be wrong, or a training may have failed "
+        "because of it. `nvidia-smi -q -d ECC` shows where they are."
     )
 
 
 def _describe_repair(name: str, health: GpuHealth) -> str:
     if health.memory_repair == "pending":
         return (
-            f"{name}: faulty memory is to be replaced at the GPU's next reset.\nReboot, or reset "
-            "it while nothing uses it: sudo nvidia-smi --gpu-reset"
+            f"{name}: the GPU replaces faulty memory at its next reset.\nReboot, or reset it "
+            "while no program uses it: sudo nvidia-smi --gpu-reset"
         )
     if health.memory_repair == "failed":
         return (
-            f"{name}: faulty memory could not be replaced, since no spare rows are left.\nThe card "
-            "is due for exchange; a training on it may end with an ECC error."
+            f"{name}: faulty memory could not be replaced, because no spare rows are left.\n"
+            "Replace the card; a training on it may fail with an ECC error."
         )
     return ""
 
@@ -96,9 +96,9 @@ def _describe_slowdown(name: str, health: GpuHealth) -> str:
     if not health.slowed_by:
         return ""
     return (
-        f"{name} is held back at this moment: {', '.join(health.slowed_by)}.\nIt is too hot, or "
-        "lacks power: look at fans, dust and power connectors. `nvidia-smi -q -d PERFORMANCE` "
-        "shows whether it stays so."
+        f"{name} is currently slowed down: {', '.join(health.slowed_by)}.\nIt is too hot or does "
+        "not get enough power: check fans, dust and power connectors. `nvidia-smi -q -d "
+        "PERFORMANCE` shows whether it continues."
     )
 
 
@@ -107,20 +107,19 @@ def _describe_link(name: str, health: GpuHealth) -> str:
     if width is None or most is None or width >= most:
         return ""
     return (
-        f"{name} uses {width} of the {most} PCIe lanes that it and its slot have.\nCopies between "
-        "the host's memory and the GPU take that much longer. Some laptops narrow the link while "
-        "the GPU idles; else look at the slot, the riser and the firmware's settings."
+        f"{name} uses only {width} of the {most} PCIe lanes of the card and its slot.\nCopies "
+        "between the host's memory and the GPU take longer. Some laptops reduce the lanes while "
+        "the GPU is idle; otherwise check the slot, the riser and the firmware settings."
     )
 
 
 def _report_xid(driver: GpuDriver, xid: Xid) -> Verdict:
     cards = [gpu.name for gpu in driver.gpus if (gpu.pci_address or "").startswith(xid.pci_address)]
-    meaning = _XIDS.get(xid.code, "which NVIDIA's list explains")
+    meaning = _XIDS.get(xid.code, "see NVIDIA's list")
     times = "once" if xid.count == 1 else f"{xid.count} times"
     message = (
         f"{cards[0] if cards else f'The card at {xid.pci_address}'}: the kernel's log has Xid "
-        f"{xid.code} {times}, {meaning}.\n`sudo dmesg | grep Xid` shows when, and which process "
-        "it was."
+        f"{xid.code} {times}, {meaning}.\n`sudo dmesg | grep Xid` shows the time and the process."
     )
     evidence = {"xid": xid.code, "count": xid.count, "pci_address": xid.pci_address}
     return Verdict(Severity.INFO, message, evidence)
@@ -131,16 +130,15 @@ CHECK = Check(
     category="gpu",
     title="A GPU reports a fault",
     needs=("gpu",),
-    looks_at="by NVML each GPU's memory errors that ECC could not correct, memory that is to be "
-    "replaced, what slows its clocks down, and the width of its PCIe link; in the kernel's log, "
-    "where this user may read it, NVIDIA's Xid errors.",
-    why="A training of hours ends over such a fault, or takes several times as long, and the error "
-    "of CUDA in its log does not say why. It is never more than information: a GPU with old errors "
-    "may be sound.\n"
-    "For example `NVRM: Xid (PCI:0000:01:00): 79`: the GPU has fallen off the bus, and only a "
-    "reboot brings it back.",
-    fix="Heat and power first: fans, dust, power connectors. Xid 13, 31 and 43 mostly come from "
-    "the program; others from the card, its slot or the driver.",
+    looks_at="each GPU's uncorrectable ECC memory errors, memory that needs to be replaced, the "
+    "reasons for reduced clocks, and the width of its PCIe link, all from NVML; and NVIDIA's Xid "
+    "errors in the kernel's log, if this user may read it.",
+    why="Such a fault can stop a training after hours, or make it several times slower, and the "
+    "CUDA error in its log does not give the reason. It is always an info, because a GPU with old "
+    "errors may be healthy.\nFor example `NVRM: Xid (PCI:0000:01:00): 79`: the GPU has fallen off "
+    "the bus and needs a reboot.",
+    fix="Check heat and power first: fans, dust and power connectors. Xid 13, 31 and 43 are "
+    "mostly caused by the program, the others by the card, its slot or the driver.",
     url="https://docs.nvidia.com/deploy/xid-errors/",
     judge_host=_judge_host,
 )

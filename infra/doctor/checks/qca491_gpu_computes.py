@@ -1,4 +1,4 @@
-"""QCA491: does a container compute on the GPU? Asked by `qca doctor --deep`."""
+"""QCA491: can a container compute on the GPU? Tested by `qca doctor --deep`."""
 
 from infra.doctor.check import Check
 from infra.doctor.finding import Remedy, Severity, Verdict, ok
@@ -8,14 +8,14 @@ from infra.doctor.subjects import HostSubject
 from infra.host.facts import GpuRun, GpuStep, require
 
 _STEPS: dict[GpuStep, str] = {
-    "start": "The engine does not start a container with a GPU.",
-    "library": "A container gets a GPU without the driver's library.",
+    "start": "The engine cannot start a container with a GPU.",
+    "library": "A container gets a GPU, but not the driver's library.",
     "init": "CUDA cannot be initialized in a container.",
-    "device": "CUDA finds no GPU in a container.",
+    "device": "CUDA does not find a GPU in a container.",
     "context": "CUDA cannot open the GPU in a container.",
     "memory": "The GPU's memory cannot be used in a container.",
-    "kernel": "The GPU does not run what the container's program was built for.",
-    "result": "The GPU computes wrongly.",
+    "kernel": "The GPU cannot run the code of the container's program.",
+    "result": "The GPU computes wrong results.",
     "program": "The container that was to compute on the GPU gave no answer.",
 }
 
@@ -30,9 +30,9 @@ def _judge_host(subject: HostSubject) -> Verdict:
         "seconds": run.seconds,
     }
     if run.failed_at is None:
-        message = f"A container computes on {run.device} with {run.computed_by} ({run.image})."
+        message = f"A container can compute on {run.device} with {run.computed_by} ({run.image})."
         return ok(message, **evidence)
-    message = f"{_STEPS[run.failed_at]}\n{run.detail}\nTried in {run.image}{_name_device(run)}."
+    message = f"{_STEPS[run.failed_at]}\n{run.detail}\nTested in {run.image}{_name_device(run)}."
     return _report(subject, message, evidence, FAILURE_REMEDIES[classify_failure(run)])
 
 
@@ -43,7 +43,7 @@ def _name_device(run: GpuRun) -> str:
 def _report(
     subject: HostSubject, message: str, evidence: dict[str, object], remedies: tuple[Remedy, ...]
 ) -> Verdict:
-    """Return an error where the training counts on the GPU, a warning where it does without."""
+    """Return an error if the training needs the GPU, otherwise a warning."""
     if subject.plan.trainer.device.value != "cuda" or subject.is_local_run:
         return Verdict(Severity.WARNING, message, evidence, remedies)
     return Verdict(Severity.ERROR, message, evidence, (*remedies, *offer_cpu_training(subject)))
@@ -55,14 +55,15 @@ CHECK = Check(
     title="A container cannot compute on the GPU",
     needs=("live_gpu",),
     looks_at="with `--deep`: a container with the trainer's GPUs (in the trainer image if it is "
-    "there, otherwise in its base) calls cuInit, allocates memory and multiplies on each GPU by "
-    "the driver alone; then torch multiplies, where the image has it.",
-    why="`nvidia-smi` may work in a container in which cuInit fails (NVIDIA/nvidia-container-"
-    "toolkit issue 1743): it loads another library and opens other devices. Which step fails, and "
-    "with which number of CUDA, tells the layer: the toolkit, the kernel's modules, the fabric "
-    "manager, other programs on the GPU, or a torch that was built for other GPUs.",
-    fix="Fix the layer that the message names; a module `nvidia_uvm` that is not loaded, and a CDI "
-    "file of an earlier driver, are common.",
+    "there, otherwise in its base) calls cuInit, allocates memory and multiplies on each GPU with "
+    "only the driver, and then with torch if the image has it.",
+    why="`nvidia-smi` may work in a container in which cuInit fails "
+    "(NVIDIA/nvidia-container-toolkit issue 1743): because it loads another library and opens "
+    "other devices. The step that fails and its CUDA error code show which layer has the fault: "
+    "the toolkit, the kernel's modules, the fabric manager, other programs on the GPU, or a torch "
+    "that was built for other GPUs.",
+    fix="Fix the layer that the message names. Common causes are that the module `nvidia_uvm` is "
+    "not loaded, or that the CDI file is from an earlier driver.",
     url="https://docs.nvidia.com/cuda/cuda-driver-api/group__CUDA__TYPES.html",
     judge_host=_judge_host,
 )

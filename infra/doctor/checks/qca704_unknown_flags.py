@@ -14,14 +14,14 @@ from infra.dragonfly.given_flags import OLD_PASSWORD, VARIABLES_READ
 from infra.dragonfly.releases import LATEST, NEWEST_READ, format_release
 from infra.dragonfly.service import Dragonfly
 
-# Flags whose values QCA301 judges: they are what it starts with.
+# QCA301 checks the values of these flags.
 _JUDGED_ELSEWHERE = frozenset({"maxmemory", "proactor_threads"})
 
-# What Dragonfly has in place of a flag of Redis.
+# Dragonfly's alternatives to flags of Redis.
 _FLAGS_OF_REDIS = {
-    "appendonly": "Dragonfly keeps no append-only file; snapshots are --snapshot_cron",
-    "maxmemory_policy": "an eviction policy is --cache_mode=true",
-    "save": "snapshots are --snapshot_cron with a crontab",
+    "appendonly": "Dragonfly has no append-only file; use --snapshot_cron for snapshots",
+    "maxmemory_policy": "use --cache_mode=true to evict keys",
+    "save": "use --snapshot_cron with a crontab for snapshots",
 }
 
 _SEVERITIES = {
@@ -42,11 +42,11 @@ def _judge_service(file: ComposeFile, dragonfly: Dragonfly) -> Iterator[Verdict]
     for fault in faults:
         yield locate(_report(file, dragonfly, fault), file, fault.given)
     if hidden := explain_hidden_flags(dragonfly):
-        message = f"Not every flag of service {name} can be seen.\n{hidden}"
+        message = f"Cannot determine all flags of service {name}.\n{hidden}"
         yield locate(skip(message, service=name), file, dragonfly.service)
     elif not faults:
         release = format_release(dragonfly.release)
-        message = f"Service {name}: Dragonfly {release} is known to accept each of its flags."
+        message = f"Service {name}: Dragonfly {release} accepts all of its flags."
         yield locate(ok(message, service=name), file, dragonfly.service)
 
 
@@ -70,9 +70,9 @@ def _explain_name(dragonfly: Dragonfly, fault: FlagFault) -> str:
         return f"Dragonfly {release} ignores the flag {flag}, retired since {since}."
     if fault.effect is Effect.UNCERTAIN:
         return (
-            f"cannot determine whether Dragonfly {release} has the flag {flag}.\n"
-            f"The newest release whose flags were read is {format_release(NEWEST_READ)}. It exits "
-            f"over a flag that it does not know.{_suggest(fault)}"
+            f"cannot determine whether Dragonfly {release} has the flag {flag}.\nThe newest "
+            f"release whose flags were read is {format_release(NEWEST_READ)}. Dragonfly exits if "
+            f"it does not know a flag.{_suggest(fault)}"
         )
     what = "flag" if fault.given.words else "environment variable"
     written = flag if fault.given.words else f"DFLY_{flag}"
@@ -83,33 +83,33 @@ def _explain_name(dragonfly: Dragonfly, fault: FlagFault) -> str:
 
 
 def _explain_absence(dragonfly: Dragonfly, fault: FlagFault) -> str:
-    """Return since when or until when the release lacks the flag."""
+    """Return the releases without the flag."""
     if fault.flag == OLD_PASSWORD and not fault.given.words:
-        return f"Releases before {format_release(VARIABLES_READ)} took the password from it."
+        return f"Releases before {format_release(VARIABLES_READ)} read the password from it."
     if fault.standing is Standing.RETIRED:
         since = format_release(read_flag_table()[fault.flag].retired)
-        return f"Retired since {since}, it is ignored on the command line only."
+        return f"It is retired since {since}, and ignored only on the command line."
     if fault.standing is not Standing.ABSENT:
         return "No release is known to have it."
     history = read_flag_table()[fault.flag]
     if dragonfly.release >= history.absent:
-        return f"It is gone since {format_release(history.absent)}."
+        return f"It was removed in {format_release(history.absent)}."
     if history.gap is not None and dragonfly.release >= history.since:
         return f"{format_release(history.gap[0])} to {format_release(history.gap[1])} lack it."
-    return "It came with a later release."
+    return "A later release added it."
 
 
 def _suggest(fault: FlagFault) -> str:
     hint = _FLAGS_OF_REDIS.get(fault.flag.lower().replace("-", "_"))
     if hint:
-        return f" It is Redis's: {hint}."
+        return f" It is a flag of Redis: {hint}."
     _, blank, value = fault.flag.partition(" ")
     if not fault.instead:
-        return " `dragonfly --helpfull` lists those it has."
+        return " `dragonfly --helpfull` lists its flags."
     if not fault.is_sure:
         return f" Did you mean {fault.instead}?"
     prefix = "" if fault.given.words else "DFLY_"
-    item = " A value is an item of its own, or behind a =." if blank else ""
+    item = " Write the value as a separate item, or after a =." if blank else ""
     return f" Write {prefix}{fault.instead}{'=' + value.strip() if blank else ''}.{item}"
 
 
@@ -118,8 +118,8 @@ def _explain_value(dragonfly: Dragonfly, fault: FlagFault) -> str:
     if fault.effect is Effect.UNCERTAIN:
         newest = format_release(NEWEST_READ)
         return (
-            f"cannot determine whether Dragonfly {release} starts.\n{newest} exits over this: "
-            f"{fault.reason}."
+            f"cannot determine whether Dragonfly {release} starts.\n{newest} exits because of "
+            f"this: {fault.reason}."
         )
     if fault.kind is FaultKind.VALUE:
         written = f"{fault.flag}={fault.given.value}"
@@ -137,12 +137,12 @@ CHECK = Check(
     title="A flag or value that Dragonfly does not accept",
     needs=(),
     looks_at="flags on the command line, in flag files and in DFLY_* variables of Dragonfly "
-    f"services, by the release in the image's name (none named: {format_release(LATEST)}).",
-    why="Dragonfly exits immediately over a flag or a DFLY_* variable that it does not know, over "
-    "a value that the flag cannot have, and over some that its own rules forbid, such as a "
-    "dbfilename with an extension. Flags come and go: the table has each release from v1.0 to "
-    f"{format_release(NEWEST_READ)}; of v2 only what its release pages name is known.",
-    fix="Write the name of a flag that the release has, with a value that it takes, or drop it.",
+    f"services, for the release in the image's name (by default {format_release(LATEST)}).",
+    why="Dragonfly exits immediately if it does not know a flag or a DFLY_* variable, if a value "
+    "is invalid, or if its own rules forbid the value, such as a dbfilename with an extension. "
+    "Flags change between releases: the table has each release from v1.0 to "
+    f"{format_release(NEWEST_READ)}; for v2 it only has the flags that the release pages name.",
+    fix="Use a flag that the release has with a value that it accepts, or remove the flag.",
     url="https://github.com/dragonflydb/dragonfly/releases",
     judge_file=_judge_file,
 )

@@ -63,12 +63,12 @@ CASES = [
         "QCA301",
         host(),
         WARNING,
-        "no Dragonfly",
+        "locally without Dragonfly",
         {**LOCAL, "maxmemory": "2GiB", "proactor_threads": 16},
     ),
     HostCase("QCA301", host(cpu="no /proc"), SKIPPED, "no /proc"),
     HostCase("QCA302", host(), OK),
-    HostCase("QCA302", host(), WARNING, "containers may take", {"maxmemory": "15GiB"}),
+    HostCase("QCA302", host(), WARNING, "containers may use", {"maxmemory": "15GiB"}),
     HostCase("QCA302", host(memory="no /proc"), SKIPPED, "no /proc"),
     HostCase("QCA303", host(), OK, "--force_epoll"),
     HostCase("QCA303", host(system="no uname"), SKIPPED),
@@ -89,10 +89,10 @@ FILE_CASES = [
     FileCase("QCA301", "    command: --maxmemory=2G --proactor_threads=16\n", ERROR, "4.00GiB", 4),
     FileCase("QCA301", "    command: --maxmemory=2G --proactor_threads=8\n", OK, "starts", 4),
     FileCase("QCA301", "    command: --maxmemory=4G --proactor_threads=16\n", OK, "starts", 4),
-    FileCase("QCA305", "", OK, "gives /data to Dragonfly", 2),
-    FileCase("QCA305", "    user: '0'\n", OK, "gives /data to Dragonfly", 4),
-    FileCase("QCA305", "    user: 999:999\n", OK, "is Dragonfly's", 4),
-    FileCase("QCA305", "    user: dfly\n", OK, "is Dragonfly's", 4),
+    FileCase("QCA305", "", OK, "makes Dragonfly the owner of /data", 2),
+    FileCase("QCA305", "    user: '0'\n", OK, "makes Dragonfly the owner of /data", 4),
+    FileCase("QCA305", "    user: 999:999\n", OK, "Dragonfly owns a new volume", 4),
+    FileCase("QCA305", "    user: dfly\n", OK, "Dragonfly owns a new volume", 4),
     FileCase("QCA305", "    user: 1000:1000\n", WARNING, "it runs as user 1000", 4),
     FileCase("QCA305", "    user: '1000'\n    tmpfs: /data\n", OK, "is a tmpfs", 4),
     FileCase("QCA305", "    user: '1000'\n    command: --dbfilename=\n", OK, "no snapshots", 4),
@@ -106,23 +106,23 @@ FILE_CASES = [
         )
     ),
     FileCase("QCA305", "    user: '1000'\n    volumes: ['./d:/data']\n", SKIPPED, "ls -ldn", 4),
-    FileCase("QCA305", "    user: ${WHO:-redis}\n", SKIPPED, "as which user", 4),
+    FileCase("QCA305", "    user: ${WHO:-redis}\n", SKIPPED, "determine the user of service", 4),
     FileCase("QCA305", "    command: sh -c dragonfly\n", SKIPPED, "a shell", 2),
     *(
         FileCase(
             "QCA305", f"  old:\n    image: dragonflydb/dragonfly:{tag}\n{BIND}", severity, says
         )
         for tag, severity, says in (
-            ("v1.9.0", OK, "gives /data to Dragonfly"),
-            ("v1.10.0", SKIPPED, "Docker makes a missing folder root's"),
-            ("v1.20.1", SKIPPED, "Docker makes a missing folder root's"),
+            ("v1.9.0", OK, "makes Dragonfly the owner of /data"),
+            ("v1.10.0", SKIPPED, "a folder that Docker creates belongs to root"),
+            ("v1.20.1", SKIPPED, "a folder that Docker creates belongs to root"),
             ("v1.21.2", SKIPPED, "the image of v1.21.2"),
-            ("v1.22.0", OK, "gives /data to Dragonfly"),
+            ("v1.22.0", OK, "makes Dragonfly the owner of /data"),
             ("v2.1", OK, ""),
         )
     ),
     FileCase("QCA301", "", OK, "That is 244 MiB more than the 6 GiB that it needs", 2, DESKTOP),
-    FileCase("QCA301", "", OK, "tells all the memory of its machine", 2, DESKTOP),
+    FileCase("QCA301", "", OK, "reports the total memory of its machine", 2, DESKTOP),
     FileCase("QCA301", "    command: --maxmemory=6G\n", OK, "(--maxmemory=6G).", 4, DESKTOP),
     FileCase("QCA301", "    mem_limit: 1g\n", ERROR, "0.8 of what is available", 2),
     FileCase("QCA301", "    mem_limit: 1g\n    cpus: 2\n", OK, "2 threads", 2),
@@ -172,10 +172,20 @@ FILE_CASES = [
         4,
     ),
     FileCase(
-        "QCA301", "    command:\n      - dragonfly --maxmemory=4G\n", ERROR, "no program has the", 2
+        "QCA301",
+        "    command:\n      - dragonfly --maxmemory=4G\n",
+        ERROR,
+        "there is no program",
+        2,
     ),
     FileCase("QCA301", "    command: --maxmemory=4G --http_admin_console\n", INFO, "(QCA704)", 4),
-    FileCase("QCA301", "    command: --maxmemory=4G --port=abc\n", INFO, "exits over 'port'", 4),
+    FileCase(
+        "QCA301",
+        "    command: --maxmemory=4G --port=abc\n",
+        INFO,
+        "the flag 'port' makes it exit",
+        4,
+    ),
     FileCase(
         "QCA301",
         "    command: --maxmemory=256G --proactor_threads=1024\n",
@@ -220,7 +230,7 @@ FILE_CASES = [
     FileCase("QCA302", "    command: --maxmemory=2G\n    mem_limit: 3g\n", OK, "within", 5),
     FileCase("QCA302", "    command: --maxmemory=2G\n", INFO, "no memory limit", 2),
     FileCase("QCA302", "    mem_limit: 3g\n", INFO, "too close", 4),
-    FileCase("QCA303", "", OK, "nothing is known", facts=host(docker=engine(version="24.0.7"))),
+    FileCase("QCA303", "", OK, "no known obstacle", facts=host(docker=engine(version="24.0.7"))),
     FileCase("QCA303", "", INFO, "seccomp", facts=host(docker=engine(version="25.0.0"))),
     FileCase(
         "QCA303", "", INFO, "5.10", facts=host(docker=engine(version="24.0.7"), system=KERNEL_4)
@@ -232,7 +242,7 @@ FILE_CASES = [
         "io_uring_disabled",
         facts=host(docker=engine(version="24.0.7"), system=NO_IO_URING),
     ),
-    FileCase("QCA303", "    command: --force_epoll\n", OK, "by its own flag", facts=host()),
+    FileCase("QCA303", "    command: --force_epoll\n", OK, "as its flag says", facts=host()),
     FileCase("QCA303", "    command: --force_epoll=false\n", INFO, "seccomp", facts=host()),
     FileCase("QCA304", LOCKED, OK, "", facts=host(docker=engine(most_memlock=-1))),
     FileCase("QCA304", LOCKED, ERROR, "8 MiB", facts=host(docker=engine(most_memlock=8 * MIB))),
@@ -432,7 +442,7 @@ def test_limits_that_do_not_fit_get_only_remedies_after_which_they_do():
 
     # The small model would still stand beside a store of 20 GiB.
     assert titles == [
-        "Give Dragonfly the least it runs with",
+        "Give Dragonfly the minimum that it needs",
         "Train without containers and Dragonfly",
     ]
 
@@ -496,7 +506,7 @@ def test_a_file_that_is_refused_by_itself_is_an_error_on_any_host(tmp_path, hier
 
     assert finding.severity is ERROR
     assert "There are 2 threads, so 512.00MiB are required" in finding.message
-    assert ("may not see them, and start" in finding.message) is (hierarchies != TOGETHER)
+    assert ("may not see them and start" in finding.message) is (hierarchies != TOGETHER)
 
 
 def test_a_limit_that_dragonfly_does_not_see_is_explained_and_not_lowered(tmp_path):
@@ -504,7 +514,7 @@ def test_a_limit_that_dragonfly_does_not_see_is_explained_and_not_lowered(tmp_pa
 
     finding = judge_file(tmp_path, "QCA301", text, _host_on_cgroup_v1(APART))
 
-    assert "It sees none of the container's limits" in finding.message
+    assert "It does not see the container's limits" in finding.message
     assert "--proactor_threads=1" in finding.remedies[0].title
 
 

@@ -29,27 +29,27 @@ def _host(*gpus: Any, **changes: Any) -> HostFacts:
 
 
 CASES = [
-    (TORCH_13, "gpus: all", _host(), OK, "runs CUDA 13.0"),
+    (TORCH_13, "gpus: all", _host(), OK, "can run CUDA 13.0"),
     (TORCH_13, "gpus: all", _host(**OLD_DRIVER), ERROR, "needs 580.65.06"),
     (TORCH_13, "runtime: nvidia", _host(**OLD_DRIVER), ERROR, "with CUDA 12"),
-    (TORCH_13, "gpus: all", _host(PASCAL), ERROR, "holds no code for NVIDIA GeForce GTX 1050 Ti"),
+    (TORCH_13, "gpus: all", _host(PASCAL), ERROR, "has no code for NVIDIA GeForce GTX 1050 Ti"),
     (TORCH_12, "gpus: all", _host(PASCAL, **OLD_DRIVER), OK, ""),
-    (TORCH_12, "gpus: all", _host(BLACKWELL), ERROR, "Take an image with CUDA 13.0"),
+    (TORCH_12, "gpus: all", _host(BLACKWELL), ERROR, "Use an image with CUDA 13.0"),
     (TORCH_12, "gpus: all", _host(BLACKWELL, **OLD_DRIVER), ERROR, "No current build of PyTorch"),
-    (TORCH_12_8, "gpus: all", _host(VOLTA), SKIPPED, "holds code for NVIDIA TITAN V"),
-    (TORCH_12_8, "gpus: all", _host(PASCAL), ERROR, "Take an image with CUDA 12.6"),
+    (TORCH_12_8, "gpus: all", _host(VOLTA), SKIPPED, "has code for NVIDIA TITAN V"),
+    (TORCH_12_8, "gpus: all", _host(PASCAL), ERROR, "Use an image with CUDA 12.6"),
     ("nvidia/cuda:12.8.1-base-ubuntu24.04", "gpus: all", _host(), OK, ""),
     (
         "nvidia/cuda:12.8.1-base-ubuntu24.04",
         "gpus: all",
         _host(**OLD_DRIVER),
         WARNING,
-        "is of 12.2.\nIt sets NVIDIA_REQUIRE_CUDA",
+        "supports 12.2.\nIt sets NVIDIA_REQUIRE_CUDA",
     ),
     ("nvidia/cuda:13.0.0-base-ubuntu24.04", "gpus: all", _host(**OLD_DRIVER), WARNING, "580.65.06"),
     ("example/worker:v2-cu130", "gpus: all", _host(**OLD_DRIVER), WARNING, "CUDA 13.0"),
-    ("vllm/vllm-openai:v0.9.1", "gpus: all", _host(), SKIPPED, "does not say"),
-    ("nvidia/cuda:9.2-base", "gpus: all", _host(), SKIPPED, "does not say"),
+    ("vllm/vllm-openai:v0.9.1", "gpus: all", _host(), SKIPPED, "determine the CUDA version"),
+    ("nvidia/cuda:9.2-base", "gpus: all", _host(), SKIPPED, "determine the CUDA version"),
     (TORCH_13, "command: sleep 1", _host(**OLD_DRIVER), OK, ""),
     (TORCH_13, "gpus: all", host(), OK, ""),  # no GPU: QCA706
     (TORCH_13, "gpus: all", host(docker=engine(host="tcp://x:1"), gpu=driver(gpu())), OK, ""),
@@ -106,7 +106,7 @@ def _judge_present(
 @pytest.mark.parametrize(
     ("facts", "line", "severity", "says"),
     [
-        (_host(), "", OK, "driver 580.95.05 runs CUDA 12.8"),
+        (_host(), "", OK, "driver 580.95.05 can run CUDA 12.8"),
         (
             _host(**OLD_DRIVER),
             "",
@@ -114,10 +114,10 @@ def _judge_present(
             "unsatisfied condition: cuda>=12.8\nUpgrade the driver to 570.26 or newer",
         ),
         (_host(gpu(name="Tesla T4"), **OLD_DRIVER), "", SKIPPED, "cannot determine"),
-        (_host(driver_version="unknown"), "", SKIPPED, "'unknown' runs CUDA 12.8"),
-        (_host(**OLD_DRIVER), DISABLED, OK, "runs CUDA 12.8"),
+        (_host(driver_version="unknown"), "", SKIPPED, "'unknown' can run CUDA 12.8"),
+        (_host(**OLD_DRIVER), DISABLED, OK, "can run CUDA 12.8"),
         # Nothing holds an image to what it requires where the engine takes CDI devices.
-        (host(docker=CDI_ENGINE, gpu=driver(gpu(), **OLD_DRIVER)), "", OK, "runs CUDA 12.8"),
+        (host(docker=CDI_ENGINE, gpu=driver(gpu(), **OLD_DRIVER)), "", OK, "can run CUDA 12.8"),
     ],
 )
 def test_an_image_that_is_here_says_what_it_requires(tmp_path, facts, line, severity, says):
@@ -132,7 +132,7 @@ def test_an_image_that_is_here_says_what_it_requires(tmp_path, facts, line, seve
     [
         ("arch>=9.0", "Take an image for this GPU."),
         ("brand=tesla arch>=9.0", "Take an image for this GPU."),
-        ("arch>=8.0,cuda>=13.1", "Upgrade the driver, or take an older image."),
+        ("arch>=8.0,cuda>=13.1", "Upgrade the driver, or use an older image."),
     ],
 )
 def test_a_driver_is_advised_where_the_driver_is_at_fault(tmp_path, requirement, advice):
