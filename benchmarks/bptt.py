@@ -1,12 +1,11 @@
-"""Back-propagation through time: this project's episode beside plain autograd's.
+"""Compare back-propagation through time in this project's episode with plain autograd.
 
 `python -m benchmarks.bptt --device cpu --grid 16 --d-state 4 --hidden-channels 16 --steps 50`
 
 Both sides train the same model from the same states with the same noise and loss, at the
-same precision (plain autograd by torch's autocast), each in a process of its own, one
-after the other. An episode is what a training does: forward, backward, AdamW's step. Under
-another precision than fp32 the project's episode is made in fp32 as well, to print how far
-its loss and gradient have drifted.
+same precision (plain autograd by torch's autocast), each in a separate process, one after the
+other. An episode consists of forward, backward and AdamW's step. In precisions other than fp32, the
+project's episode also runs in fp32, to print the drift of its loss and gradient.
 """
 
 import json
@@ -55,8 +54,8 @@ _RECOMPUTE = ["step", "two-level", "host"]
 @click.option("--optimizer-state", type=click.Choice(["device", "host"]), default="device")
 @click.option("--compare", type=click.Choice(["naive", "none"]), default="naive")
 @click.option("--repeats", type=click.IntRange(min=1), default=3)
-@click.option("--threads", type=int, default=0, help="Of torch; 0 leaves them as they are.")
-@click.option("--deterministic", is_flag=True, help="Only deterministic kernels (CUDA).")
+@click.option("--threads", type=int, default=0, help="torch's threads; 0 keeps the default.")
+@click.option("--deterministic", is_flag=True, help="Use only deterministic kernels (CUDA).")
 @click.option(
     "--limit",
     help="Hold the project's allocator to so much of the GPU; as `qca train` does, to the "
@@ -78,7 +77,7 @@ def main(
     output: str,
     **settings: Any,
 ) -> None:
-    """Measure an episode's time, peak memory and gradient against plain autograd's."""
+    """Compare an episode's time, peak memory and gradient with plain autograd's."""
     try:
         config = TrainConfig(**settings)
         limit_bytes = None if limit is None else parse_size(limit)
@@ -87,7 +86,7 @@ def main(
         raise click.BadParameter(f"{first['loc'][0]}: {first['msg']}") from None
     except InputError as error:
         raise click.BadParameter(f"--limit: {error}") from None
-    prepare_environment()  # the children inherit it
+    prepare_environment()  # child processes inherit it
     request = {
         "repeats": repeats,
         "threads": threads,
@@ -103,7 +102,7 @@ def main(
 def measure_all(
     config: TrainConfig, request: dict[str, Any], compare: bool, folder: Path
 ) -> dict[str, Any]:
-    """Measure all sides and return everything that is printed."""
+    """Measure all sides and return the results to print."""
     result: dict[str, Any] = {
         "schema_version": 1,
         "config": asdict(config),
@@ -136,7 +135,7 @@ def measure_all(
 
 
 def format_text(result: dict[str, Any]) -> str:
-    """Return the result for people."""
+    """Return the result as readable text."""
     config, project = result["config"], result["project"]
     count = result["multiprocessors"]
     emulated = "" if count is None else f", {count} of its multiprocessors by a green context"
@@ -177,13 +176,13 @@ def _format_side(name: str, side: dict[str, Any]) -> str:
             f"{format_size(side['available_bytes'])} are free"
         )
     peak = format_size(side["peak_bytes"])
-    return f"{name}: {side['seconds_per_episode']:.3f} s an episode, peak {peak}"
+    return f"{name}: {side['seconds_per_episode']:.3f} s per episode, peak {peak}"
 
 
 def _measure(
     side: str, config: TrainConfig, request: dict[str, Any], folder: Path
 ) -> dict[str, Any]:
-    """Run one side in its own process; its gradient is then in the folder."""
+    """Run one side in its own process, which saves its gradient in the folder."""
     side_request = {
         **request,
         "naive": side == "naive",
@@ -198,7 +197,7 @@ def _measure(
     )
     if done.returncode:
         raise click.ClickException(
-            f"the side {side} ended with {done.returncode}"
+            f"the side {side} failed with exit code {done.returncode}"
             + (" (killed: out of memory?)" if done.returncode == -9 else "")
         )
     return json.loads(done.stdout)
@@ -228,7 +227,7 @@ def _predict_peak(config: TrainConfig) -> int:
 
 
 def _refuse_if_too_large(config: TrainConfig) -> dict[str, Any] | None:
-    """Keep a plain episode that cannot fit from taking the machine down with it."""
+    """Refuse a plain episode that cannot fit, which could bring down the machine."""
     device = "cuda" if config.device == "cuda" else "cpu"
     needs = estimate(config, recompute="none", device=device).total_bytes
     available = read_free_gpu_memory() if device == "cuda" else psutil.virtual_memory().available

@@ -1,6 +1,6 @@
-"""One side of `benchmarks.bptt`, in a process of its own so that its peak is its own.
+"""Run one side of `benchmarks.bptt`, in a separate process to measure its peak memory.
 
-Makes episodes as a training does, AdamW's step included, and prints one JSON object.
+It runs episodes as a training does, including AdamW's step, and prints one JSON object.
 """
 
 import gc
@@ -33,7 +33,7 @@ from qca.train.trainer import Trainer
 
 
 def main() -> None:
-    """Measure what the JSON object on stdin asks for."""
+    """Measure the side that the JSON object on stdin describes."""
     request = json.load(sys.stdin)
     if request["threads"]:
         torch.set_num_threads(request["threads"])
@@ -44,9 +44,9 @@ def main() -> None:
 
 
 def measure(config: TrainConfig, request: dict[str, Any]) -> dict[str, Any]:
-    """Return times and peak of some episodes; the first one's gradient goes to a file.
+    """Return times and peak of some episodes; save the first one's gradient in a file.
 
-    The first episode is not timed: it warms up what is warmed up once.
+    The first episode is a warm-up and is not timed.
     """
     baseline = read_peak_resident_bytes()
     device = prepare_device(config, request["limit_bytes"])
@@ -58,7 +58,7 @@ def _measure_episodes(
     config: TrainConfig, request: dict[str, Any], device: torch.device, baseline: int
 ) -> dict[str, Any]:
     trainer = (_Autocast if request["naive"] else Trainer)(config, device)
-    trainer.episodes = CURRICULUM_EPISODES  # from here on the noise is `max_noise`
+    trainer.episodes = CURRICULUM_EPISODES  # from this episode on, the noise is `max_noise`
     seconds: list[float] = []
     skipped, loss = 0, math.nan
     for repeat in range(request["repeats"] + 1):
@@ -95,23 +95,23 @@ def _measure_episodes(
 
 @contextmanager
 def _use_multiprocessors(count: int | None, device: torch.device) -> Iterator[None]:
-    """Run what is in the block on so many multiprocessors of a GPU; on all of them if None."""
+    """Run the block on the given number of a GPU's multiprocessors, or on all if None."""
     if count is None:
         yield
         return
-    torch.zeros(1, device=device)  # a green context is made of the primary one
+    torch.zeros(1, device=device)  # a green context is created from the primary one
     context = GreenContext.create(num_sms=count, device_id=device.index)
     context.set_context()
-    # Autograd's own threads would not be in it.
+    # Autograd's own threads would not use it.
     with torch.autograd.set_multithreading_enabled(False):
         yield
-    gc.collect()  # graphs have to go before their context does
+    gc.collect()  # graphs must be freed before their context
     torch.cuda.synchronize(device)
     context.pop_context()
 
 
 class _Autocast(Trainer):
-    """What one would write instead: one autograd graph, torch's autocast for 16 bits."""
+    """Run the obvious alternative: one autograd graph, with torch's autocast for 16 bits."""
 
     def compute_gradients(self, on_step: OnStep) -> Outcome:
         config, samples = self.config, self._next_samples()
@@ -154,7 +154,7 @@ def _save_gradient(trainer: Trainer, path: Path) -> None:
 
 
 def _measure_outside(device: torch.device) -> int | None:
-    """Return what the process takes of the GPU beside its allocator; alone on the GPU only."""
+    """Return the process's GPU memory outside its allocator; it must be alone on the GPU."""
     if device.type != "cuda":
         return None
     free, total = torch.cuda.mem_get_info(device)

@@ -1,12 +1,11 @@
-"""What the command line costs to start: `python -m benchmarks.cli [--repeats N] [--format json]`.
+"""Time the start of the command line: `python -m benchmarks.cli [--repeats N] [--format json]`.
 
-Each command runs as a process of its own, in turn with what one would type instead and with a
-bare Python start, which is the floor of anything written in Python. `qca doctor` is also run
-against a Docker daemon that takes the connection and never answers, with a limit of 2 seconds.
-Beside it stand the doctor's probes one at a time, with nothing else to do: the slowest of them is
-the floor of a doctor that looks at everything side by side, and their sum what it would cost one
-after the other.
-`qca up` is a whole tiny training without Docker: its time is mostly the loading of torch.
+Each command runs as a separate process, alternating with the command that a user would run instead
+and with a bare Python start, the lower bound of any Python program. `qca doctor` is also run
+against a Docker daemon that accepts the connection and never answers, with a limit of 2 seconds.
+The doctor's probes are also timed one at a time: the slowest is the lower bound of a doctor that
+runs them concurrently, and their sum is the time of a sequential one.
+`qca up` is a whole tiny training without Docker: most of its time is importing torch.
 Figures are printed as measured on this machine.
 """
 
@@ -50,7 +49,7 @@ _COMMANDS = {
 
 @contextmanager
 def hung_daemon() -> Iterator[str]:
-    """Yield the DOCKER_HOST of a daemon that takes connections and never answers."""
+    """Yield the DOCKER_HOST of a daemon that accepts connections and never answers."""
     with (
         tempfile.TemporaryDirectory(prefix="qca-bench-") as folder,
         socket.socket(socket.AF_UNIX) as daemon,
@@ -64,25 +63,25 @@ def hung_daemon() -> Iterator[str]:
 def time_command(command: list[str], docker_host: str | None = None) -> float:
     """Run `command` in an empty folder and return how long it took."""
     env = {**os.environ, **({"DOCKER_HOST": docker_host} if docker_host else {})}
-    # An installed program has its bytecode beside it; here the first run writes it.
+    # An installed program has compiled bytecode; here the first run writes it.
     env.pop("PYTHONDONTWRITEBYTECODE", None)
     with tempfile.TemporaryDirectory(prefix="qca-bench-") as folder:
         start = time.perf_counter()
         done = subprocess.run(command, cwd=folder, capture_output=True, check=False, env=env)
         elapsed = time.perf_counter() - start
-    # 1: `doctor` found something, or docker has no daemon or plugin here; it took its time.
+    # 1: `doctor` has findings, or Docker's daemon or plugin is missing; the time still counts.
     if done.returncode not in (0, 1):
         raise click.ClickException(f"{' '.join(command)}: {done.stderr.decode()}")
     return elapsed
 
 
 def time_probes() -> dict[str, float]:
-    """Return how long each of the doctor's probes takes alone, its libraries loaded."""
+    """Return the time of each of the doctor's probes alone, with its libraries loaded."""
     took: dict[str, float] = {}
     with Deadline(60) as deadline:
         engine = docker.probe(deadline)
         probes = list_probes(deadline, Path.cwd(), lambda: engine)
-        for _ in range(2):  # the first time loads what the probe needs
+        for _ in range(2):  # the first call imports the probe's libraries
             for name, probe in probes.items():
                 start = time.perf_counter()
                 with suppress(ProbeError):
@@ -95,7 +94,7 @@ def time_probes() -> dict[str, float]:
 @click.option("--repeats", type=click.IntRange(min=1), default=5, show_default=True)
 @click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text")
 def main(repeats: int, format_: str) -> None:
-    """Time the commands, all of them once in each round."""
+    """Time the commands, each once per round."""
     commands = {name: argv for name, argv in _COMMANDS.items() if shutil.which(argv[0])}
     times: dict[str, list[float]] = {name: [] for name in (*commands, _SLOWEST, _IN_TURN)}
     with hung_daemon() as hung:

@@ -1,8 +1,9 @@
-"""How far the reading of Compose files agrees with Compose itself.
+"""Measure how well the reading of Compose files agrees with Compose itself.
 
-`python -m benchmarks.compose_reading FOLDER` reads every input in the folder and prints a table
-for each Compose whose answer is recorded there: how many are read alike, how many differ, and how
-many only one of the two refuses; then each difference. An input is a folder with its files and an
+`python -m benchmarks.compose_reading FOLDER` reads every input in the folder and prints a table for
+each version of Compose with recorded answers: how many inputs are read alike, how many differ, and
+how many only one of the two refuses; then each difference. An input is a folder with its files and
+an
 `expected.json`:
 
     {"files": ["compose.yaml"], "2.40": {"rc": 0, "config": "...", "error": ""}, ...}
@@ -27,10 +28,10 @@ from infra.compose_file.project import read_project
 from qca.core.errors import InputError
 from qca.core.units import MIB
 
-# What the answers were recorded with; nothing else of the environment is known.
+# The variables with which the answers were recorded; the rest of the environment is unknown.
 _ENVIRONMENT = {"HOME": "/root", "PATH": "/usr/bin:/bin"}
 
-# Which profiles were active when the answers were recorded.
+# The profiles that were active when the answers were recorded.
 _PROFILES = {"2.26": ("*",), "2.40": ("*",)}
 
 _AGREE, _DIFFER = "agree", "differ"
@@ -38,7 +39,7 @@ _BOTH_REFUSE, _OURS, _THEIRS = "both refuse", "refused by us alone", "passed by 
 _FAILED = "failed"
 _COLUMNS = (_AGREE, _DIFFER, _BOTH_REFUSE, _OURS, _THEIRS, _FAILED)
 
-# The keys of a service that are compared; what builds an image is not read.
+# The keys of a service to compare; those for building an image are not read.
 _COMPARED = (
     *("command", "configs", "container_name", "cpu_count", "cpu_percent", "cpu_period"),
     *("cpu_quota", "cpu_rt_period", "cpu_rt_runtime", "cpu_shares", "cpus", "cpuset"),
@@ -52,7 +53,7 @@ _DEPLOY = ("placement", "replicas", "resources")
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one input."""
+    """The outcome of one input."""
 
     kind: str
     details: str = ""
@@ -74,7 +75,7 @@ def main(folder: Path, details: bool) -> None:
 
 
 def _judge_case(case: Path) -> dict[str, Outcome]:
-    """Return how our reading compares with each Compose's."""
+    """Return the comparison of our reading with each version of Compose."""
     expected = json.loads((case / "expected.json").read_text())
     outcomes = {}
     for version, answer in expected.items():
@@ -85,7 +86,7 @@ def _judge_case(case: Path) -> dict[str, Outcome]:
 
 
 def _read(case: Path, files: list[str], version: str) -> tuple[Any, str]:
-    """Return the document, or why there is none."""
+    """Return the document, or the error."""
     try:
         project = read_project(
             [case / name for name in files],
@@ -121,7 +122,7 @@ def _compare(case: Path, answer: dict[str, Any], ours: Any, error: str) -> Outco
 
 
 def _simplify(document: dict[str, Any], folder: str, is_named: bool) -> dict[str, Any]:
-    """Return what is compared of a document, without the names of its folder and project."""
+    """Return the part of a document to compare, without the names of its folder and project."""
     project = document.get("name", "")
     text = json.dumps(document).replace(folder, "$DIR").replace(f'"{project}_', '"<project>_')
     read = json.loads(text)
@@ -141,7 +142,7 @@ def _simplify_service(service: dict[str, Any]) -> dict[str, Any]:
     if deploy := kept.get("deploy"):
         kept["deploy"] = {key: deploy[key] for key in _DEPLOY if key in deploy}
     for mount in kept.get("volumes", ()):
-        if "bind" in mount:  # true is the default, and Compose before 5 says so
+        if "bind" in mount:  # true is the default, which Compose before 5 writes out
             mount["bind"].pop("create_host_path", None)
     return kept
 

@@ -1,9 +1,9 @@
-"""What a store costs the training: `python -m benchmarks.store [--rounds N] [--format json]`.
+"""Measure a store's cost to a training: `python -m benchmarks.store [--rounds N]`.
 
-Trains the `cpu` profile in this process, in turn without a store, with a healthy one, with one
-that is not there, and with one that is there and never answers (a Valkey stopped by SIGSTOP).
-Printed as measured: the time from one episode to the next, and what the thread that sends the
-metrics took of a CPU meanwhile.
+It trains the `cpu` profile in this process, in turn without a store, with a healthy one, with an
+unreachable one, and with one that never answers (a Valkey stopped by SIGSTOP). It prints the time
+from one episode to the next and the CPU share of the thread that sends the metrics, as text or with
+`--format json`.
 """
 
 import contextlib
@@ -56,7 +56,7 @@ STORES = {
 
 @contextlib.contextmanager
 def run_sender(url: str | None, metrics: Path) -> Iterator[tuple[Notify, Callable[[], float]]]:
-    """Yield what tells the sender of an episode, and what tells the CPU time it has taken."""
+    """Yield functions that notify the sender of an episode and return its CPU time."""
     if url is None:
         yield (lambda: None), (lambda: 0.0)
         return
@@ -92,7 +92,7 @@ def measure(config: TrainConfig, name: str) -> tuple[list[float], float]:
 @click.option("--episodes", type=click.IntRange(min=2), default=15, show_default=True)
 @click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text")
 def main(rounds: int, episodes: int, format_: str) -> None:
-    """Train with each kind of store in turn, and print what an episode took."""
+    """Train with each kind of store in turn, and print the time per episode."""
     given = TrainConfig(
         device="cpu",
         episodes=episodes,
@@ -101,11 +101,11 @@ def main(rounds: int, episodes: int, format_: str) -> None:
         optimizer_state="device",
     )
     config = apply_profile(given, "cpu")
-    measure(config, "no store")  # what the first run of a process pays is nobody's
+    measure(config, "no store")  # the first run of a process is a warm-up and not counted
     seconds: dict[str, list[float]] = {name: [] for name in STORES}
     shares: dict[str, list[float]] = {name: [] for name in STORES}
     for number in range(rounds):
-        # Each first in turn: a machine that gets slower meanwhile does so for all.
+        # Each goes first in turn, so a machine that gets slower affects all alike.
         names = list(STORES)
         for name in names[number % len(names) :] + names[: number % len(names)]:
             found, share = measure(config, name)
@@ -135,7 +135,7 @@ def print_report(
     for name, its in figures.items():
         low, high = its["quartiles"]
         click.echo(
-            f"{name:10} {its['median_seconds'] * 1000:8.2f} ms an episode "
+            f"{name:10} {its['median_seconds'] * 1000:8.2f} ms per episode "
             f"({its['median_seconds'] / without - 1:+.2%}; middle half {low * 1000:.2f} to "
             f"{high * 1000:.2f}), sender {its['sender_cpu_share']:.2%} of a CPU"
         )

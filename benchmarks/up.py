@@ -1,9 +1,9 @@
-"""What `qca up` costs over Compose: `python -m benchmarks.up [--repeats N] [--format json]`.
+"""Compare `qca up` with Compose: `python -m benchmarks.up [--repeats N] [--format json]`.
 
 `qca up -d` and `docker compose up --detach --wait` start the same stack from the same file, in turn
 and from nothing, until both services are healthy. It needs a Docker Engine; the images are those
-of `qca up`, or of QCA_STACK_STORE_IMAGE and QCA_STACK_BASE_IMAGE, and are there before the first
-time is taken. Figures are printed as measured on this machine.
+of `qca up`, or of QCA_STACK_STORE_IMAGE and QCA_STACK_BASE_IMAGE, and are present before the timing
+starts. Figures are printed as measured on this machine.
 """
 
 import json
@@ -22,18 +22,18 @@ import click
 
 _QCA = [sys.executable, "-m", "qca"]
 _TINY_RUN = ["--profile=cpu", "--grid=8", "--d-state=2", "--hidden-channels=4", "--steps=5"]
-# More episodes than are done before the trainer is healthy.
+# More episodes than run before the trainer is healthy.
 _ENDLESS_RUN = [*_TINY_RUN, "--episodes=1000000", "--checkpoint-every=1000"]
 
 
 @contextmanager
 def prepare_ways(folder: Path) -> Iterator[dict[str, Sequence[str]]]:
-    """Yield both commands that start the stack in `folder`; the images are there from then on."""
+    """Yield both commands that start the stack in `folder`, after building the images."""
     project = f"qca-bench-{os.getpid()}"
     options = ["--runtime=compose", f"--project={project}", *_ENDLESS_RUN]
     ours = [*_QCA, "up", "-d", *options]
     try:
-        run(ours, folder)  # also writes the file that Compose is given
+        run(ours, folder)  # also writes the file for Compose
         run([*_compose(project), "down"], folder)
         yield {
             "qca up -d": ours,
@@ -55,13 +55,13 @@ def time_start(command: Sequence[str], folder: Path) -> float:
     run([*_compose(f"qca-bench-{os.getpid()}"), "down"], folder)
     for file in (
         folder / "runs" / "first"
-    ).iterdir():  # the folder itself is the containers' user's
+    ).iterdir():  # the folder itself belongs to the containers' user
         shutil.rmtree(file) if file.is_dir() else file.unlink()
     return elapsed
 
 
 def run(command: Sequence[str], folder: Path) -> None:
-    """Run `command` in `folder`; what it says is shown where it fails."""
+    """Run `command` in `folder`; print its output if it fails."""
     done = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
     if done.returncode != 0:
         raise click.ClickException(f"{' '.join(command)}:\n{done.stderr}")
@@ -71,7 +71,7 @@ def run(command: Sequence[str], folder: Path) -> None:
 @click.option("--repeats", type=click.IntRange(min=1), default=5, show_default=True)
 @click.option("--format", "format_", type=click.Choice(["text", "json"]), default="text")
 def main(repeats: int, format_: str) -> None:
-    """Time both ways, each once in each round, and print the ratio of their medians."""
+    """Time both ways, each once per round, and print the ratio of their medians."""
     times: dict[str, list[float]] = {}
     with (
         tempfile.TemporaryDirectory(prefix="qca-bench-") as name,

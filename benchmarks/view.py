@@ -1,7 +1,8 @@
-"""What a page of `qca view` gets: `python -m benchmarks.view [--profile cpu] [--format json]`.
+"""Time a page of `qca view`: `python -m benchmarks.view [--profile cpu] [--format json]`.
 
-Serves the untrained model of a profile at its own grid, and asks for it as the page does: frames
-a second while it plays, and how long after a click the frame comes that shows it. The browser's
+It serves the untrained model of a profile on its grid, and requests frames as the page does. It
+prints the frames per second while playing, and the time from a click to the frame that shows it.
+The browser's
 own drawing is not part of it. Figures are printed as measured on this machine.
 """
 
@@ -35,20 +36,20 @@ def make_automaton(profile: str) -> Automaton:
 
 
 def open_page(address: Address) -> ClientConnection:
-    """Return the socket of a page."""
+    """Return the URL of a page's socket."""
     url = f"{address.page.replace('http', 'ws', 1)}socket"
     return connect(url, additional_headers={"Origin": address.origin})
 
 
 def show_next(page: ClientConnection) -> bytes | str:
-    """Wait for a frame and answer it, as the page does."""
+    """Wait for a frame and acknowledge it, as the page does."""
     frame = page.recv()
     page.send(json.dumps({"kind": "shown"}))
     return frame
 
 
 def count_frames(page: ClientConnection) -> float:
-    """Return the frames a second while it plays."""
+    """Return the frames per second while playing."""
     page.send(json.dumps({"kind": "play"}))
     show_next(page)
     begun, frames = time.monotonic(), 0
@@ -61,8 +62,8 @@ def count_frames(page: ClientConnection) -> float:
 def time_clicks(page: ClientConnection) -> list[float]:
     """Return the seconds from each click to the frame that shows it.
 
-    Frames that were on their way come first: the click's is the one after its step number
-    repeats, as a perturbation makes none.
+    Frames already sent arrive first. A click changes the state without a step, so its frame is the
+    one that repeats a step number.
     """
     seconds = []
     last = read_step(show_next(page))

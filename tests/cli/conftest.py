@@ -12,7 +12,7 @@ from qca.cli import main
 from tests.support.forks import Forked
 from tests.support.program import Endless, Program, short_folder, write_config
 
-# So rarely that each checkpoint beside the first is of an end.
+# So rare that every checkpoint after the first is written at a stop.
 RARELY = ("--checkpoint-every", "1000000")
 
 
@@ -31,7 +31,7 @@ def trainable_in(folder: Path, kind: type[Program] = Program) -> Iterator[Progra
 
 @pytest.fixture
 def trainable(tmp_path: Path) -> Iterator[Program]:
-    """The program in a folder with a tiny training, with a temporary folder of its own."""
+    """The program in a folder with a tiny training, with its own temporary folder."""
     with trainable_in(tmp_path, Forked) as program:
         yield program
 
@@ -62,7 +62,7 @@ def call_main(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
         for variable in [name for name in os.environ if name.startswith("QCA_")]:
             monkeypatch.delenv(variable)
         capsys.readouterr()
-        ctrl_c = signal.getsignal(signal.SIGINT)  # which is pytest's again after this
+        ctrl_c = signal.getsignal(signal.SIGINT)  # restore pytest's handler
         with pytest.raises(SystemExit) as exit_:
             main()
         signal.signal(signal.SIGINT, ctrl_c)

@@ -1,4 +1,4 @@
-"""A wrong call or file: status 2 and a message that names the place, never a traceback."""
+"""An invalid call or file gives exit code 2 and a message with the position, no traceback."""
 
 import os
 import subprocess

@@ -1,4 +1,4 @@
-"""Disks that are full, may only be read, or hold something else in the place of a folder."""
+"""Disks that are full or read-only, and other files in the place of a folder."""
 
 import shutil
 import subprocess
@@ -11,12 +11,12 @@ from tests.support.training import read_newest
 
 UP = ("up", "--runtime", "local")
 
-# What the program sees is gone with it, so nothing has to be unmounted.
+# The mount namespace ends with the program, so nothing has to be unmounted.
 MOUNT = 'mount -t tmpfs -o "$0" none runs && "$@"; status=$?; cp -r runs kept; exit $status'
 
 
 def mount_small_disk(program: Program, options: str) -> Program:
-    """The same program, its folder `runs` on a disk of its own; copied to `kept` at the end."""
+    """The same program with `runs` on a separate disk, which is copied to `kept` at the end."""
     (program.folder / "runs").mkdir()
     namespace = ["unshare", "--mount", "--map-root-user"]
     if shutil.which("unshare") is None:
@@ -33,7 +33,7 @@ def mount_small_disk(program: Program, options: str) -> Program:
     "words", [("train", *ENDLESS), (*UP, *ENDLESS)], ids=lambda words: words[0]
 )
 def test_a_full_disk_is_reported_and_the_last_good_checkpoint_is_kept(trainable, words):
-    """That it goes on from there as if nothing had been is shown in tests/chaos."""
+    """tests/chaos tests that the training resumes with the same numbers."""
     program = mount_small_disk(trainable, "size=800k")
     done = program(*words, "--checkpoint-every", "1", check=1)
     assert "No space left on device" in done.stderr

@@ -1,4 +1,4 @@
-"""`qca doctor` and `qca explain` as they are called: payload, messages, exit codes."""
+"""`qca doctor` and `qca explain` on the command line: output, messages and exit codes."""
 
 import json
 import os

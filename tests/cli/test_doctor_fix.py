@@ -1,4 +1,4 @@
-"""`qca doctor --fix`: what it changes, when it asks, and what it leaves alone."""
+"""`qca doctor --fix`: its changes, its questions, and what it does not touch."""
 
 import io
 
@@ -12,7 +12,7 @@ FIX = ("doctor", "-f", "stack.yml", "--only", "QCA301", "--fix")
 
 
 class Terminal(io.StringIO):
-    """Standard input where someone types."""
+    """A standard input with typed answers."""
 
     def isatty(self) -> bool:
         return True

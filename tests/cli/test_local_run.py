@@ -1,4 +1,4 @@
-"""`qca up --runtime local` from start to end, and everything that can end it before."""
+"""`qca up --runtime local` from start to finish, and everything that can stop it before."""
 
 import json
 import os
@@ -21,7 +21,7 @@ SECONDS_TO_DIE = 20
 
 
 def temporary(program: Program) -> list[Path]:
-    """What is left of ours; torch keeps a cache there as soon as an optimizer is made."""
+    """Return our leftover files; torch keeps a cache there once an optimizer exists."""
     left = Path(program.variables["TMPDIR"]).iterdir()
     return [path for path in left if not path.name.startswith("torchinductor_")]
 
@@ -45,7 +45,7 @@ def assert_all_gone(program: Program, family: list[psutil.Process]) -> None:
 
 @pytest.fixture(scope="module")
 def complete(tmp_path_factory):
-    """The program in a folder whose training is over, and what it said."""
+    """The program in a folder with a finished training, and its output."""
     with trainable_in(tmp_path_factory.mktemp("complete")) as program:
         yield program, program(*UP)
 
@@ -149,7 +149,7 @@ def test_when_up_is_killed_trainer_and_store_end_by_themselves(endless):
 
 
 def assert_goes_on(endless: Endless, family: list[psutil.Process]) -> None:
-    """The last episode made has a checkpoint, nothing is left, and the next one follows it."""
+    """The last episode has a checkpoint, nothing is left behind, and the next one follows it."""
     program = endless.program
     assert_all_gone(program, family)
     made = episodes(program)
@@ -170,7 +170,7 @@ def test_down_stops_a_running_up(endless):
 
 
 def test_a_trainer_that_dies_is_reported_and_the_store_gets_every_episode(endless):
-    """The next trainer drops the lines after the last checkpoint before it goes on."""
+    """The next trainer drops the lines after the last checkpoint before it resumes."""
     up, program = endless.up(), endless.program
     family = up.find_children()
     saved = checkpoints(program)[-1]

@@ -1,4 +1,4 @@
-"""A run folder or a state folder that belongs to somebody else: said plainly, and left as it is."""
+"""A run folder or a state folder of another user is reported and not changed."""
 
 import os
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ def program() -> Iterator[Program]:
     """The program as an ordinary user, in a folder of that user's own."""
     if os.geteuid() != 0:
         pytest.skip("only root can make somebody else's files")
-    # To read the interpreter and the checkout, which may lie in root's home; not to write there.
+    # Allows reading the interpreter and the checkout, perhaps in root's home, but no writing.
     read = [f"--{which}-caps=-all,+dac_read_search" for which in ("inh", "ambient")]
     become = ["setpriv", f"--reuid={SOMEBODY}", f"--regid={SOMEBODY}", "--clear-groups", *read]
     with short_folder() as folder:

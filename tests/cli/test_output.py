@@ -1,4 +1,4 @@
-"""What goes where: the payload to stdout, all else to stderr, color only to a terminal."""
+"""Results go to stdout, everything else to stderr, and colors only to a terminal."""
 
 import json
 import subprocess

@@ -1,4 +1,4 @@
-"""What `qca plan` shows of a recorded server."""
+"""The output of `qca plan` for a recorded server."""
 
 import json
 from pathlib import Path

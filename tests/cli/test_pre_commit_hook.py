@@ -1,4 +1,4 @@
-"""The published pre-commit hook, and the way it calls `qca doctor`: with files, of the files."""
+"""The published pre-commit hook, and how it calls `qca doctor` with files."""
 
 import re
 import shlex
@@ -44,7 +44,7 @@ def test_the_hook_takes_compose_files(hook, name, taken):
 
 @pytest.mark.parametrize(("text", "code"), [(BAD, 1), (GOOD, 0)])
 def test_the_hook_lets_no_wrong_file_pass(hook, tmp_path, monkeypatch, text, code):
-    """As pre-commit runs it: the entry, and the names of all files behind it."""
+    """Run the hook as pre-commit does: the entry, followed by the names of all files."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "compose.yml").write_text(GOOD)
     (tmp_path / "docker-compose.yml").write_text(text)

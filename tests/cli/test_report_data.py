@@ -1,4 +1,4 @@
-"""What the host of the page is asked: the plan of today for the run's training."""
+"""The host's section of the report: the current plan for the run's training."""
 
 from typing import Any
 

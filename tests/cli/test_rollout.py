@@ -1,4 +1,4 @@
-"""`qca rollout`: from a run to its files, and what can be wrong."""
+"""`qca rollout`: from a run to its files, and its errors."""
 
 import signal
 from pathlib import Path
@@ -76,7 +76,7 @@ def test_what_cannot_be_is_said_and_writes_nothing(trained, words, status, messa
 def test_ctrl_c_keeps_what_there_is_as_a_whole_file(tmp_path, name):
     write_trained_run(tmp_path / "runs" / "first")
     program = Program(tmp_path)
-    # A frame takes seconds: it stops between two.
+    # A frame takes seconds, and the rollout stops between two.
     words = ("rollout", "first", "--steps", 50_000, "--every", 2000, "-o", name)
     with program.start(*words) as running:
         running.wait_for_stderr("Running 50,000 steps")

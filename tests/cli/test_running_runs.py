@@ -1,4 +1,4 @@
-"""What a run that trains is known to take, for the plan of the next one."""
+"""The known memory of a running training, for the plan of the next one."""
 
 import os
 from dataclasses import replace

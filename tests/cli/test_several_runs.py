@@ -1,4 +1,4 @@
-"""Several runs of one folder, without Docker: launched, followed, listed, ended one by one."""
+"""Launch, follow, list and stop several runs of one folder, without Docker."""
 
 import json
 import shutil
@@ -54,7 +54,7 @@ def test_a_run_that_trains_is_not_launched_twice_nor_removed(several):
     refused = several(*UP, "-d", "--run", "a", check=1).stderr
     assert "another `qca up`" in refused
     assert "`qca down a`" in refused
-    for words in (("--yes",), ()):  # refused before it is asked for
+    for words in (("--yes",), ()):  # refused before the question
         assert "a trainer is using" in several("runs", "rm", "a", *words, check=1).stderr
 
 

@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM, at moments at which a KeyboardInterrupt would come out as a traceback."""
+"""Ctrl-C and SIGTERM at times when a KeyboardInterrupt would print a traceback."""
 
 import subprocess
 import sys
@@ -38,7 +38,7 @@ def run(script: str) -> subprocess.CompletedProcess[str]:
 
 
 def test_a_second_ctrl_c_ends_a_training_in_the_middle_of_c_code():
-    """One call of C code that takes minutes, as the way back through a whole episode does."""
+    """One call of C code that takes minutes, like the backward of a whole episode."""
     done = run("""
         with signals.set_on_signals(stop):
             press()

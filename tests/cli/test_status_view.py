@@ -1,4 +1,4 @@
-"""What `qca status` draws on a terminal."""
+"""The output of `qca status` on a terminal."""
 
 import io
 import re

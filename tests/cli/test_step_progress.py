@@ -1,4 +1,4 @@
-"""How far a long computation is, where stderr is no terminal."""
+"""The progress of a long computation if stderr is not a terminal."""
 
 from qca.cli import step_progress
 from qca.cli.step_progress import show_steps

@@ -1,4 +1,4 @@
-"""A misspelt command or option: status 2, and the word that comes near."""
+"""A misspelled command or option gives exit code 2 and a similar name."""
 
 import pytest
 from click.testing import CliRunner

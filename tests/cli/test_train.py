@@ -1,4 +1,4 @@
-"""How `qca train` ends, as what started it sees it."""
+"""The exit codes of `qca train`."""
 
 import os
 import signal
@@ -18,7 +18,7 @@ SECONDS = 10
 
 
 def run_that_returns(finish: str, monkeypatch, *, stop_requested: bool = False) -> None:
-    """Call `qca train` with a training that ends like this, after a signal or not."""
+    """Call `qca train` with a training that ends like this, with or without a signal."""
 
     def run_session(request, stop, **_: object) -> str:
         if stop_requested:

@@ -1,4 +1,4 @@
-"""`qca train` alone: what it prints, how it is ended, and what it does not go on with."""
+"""`qca train` alone: its output, how it stops, and what it refuses to resume."""
 
 import json
 import os
@@ -47,7 +47,7 @@ def test_the_configuration_of_a_run_does_not_change_unnoticed(trained):
 
 @pytest.mark.parametrize("mode", [0o500, 0o000])
 def test_a_run_folder_of_another_user_is_refused_and_left_as_it_is(trained, mode):
-    """Root may write everywhere by a capability; without it root is anybody."""
+    """Root may write everywhere by a capability; without it, root is an ordinary user."""
     if os.geteuid() == 0 and shutil.which("setpriv") is None:
         pytest.skip("no setpriv")
     ordinary = ["setpriv", "--bounding-set=-dac_override,-dac_read_search"]
@@ -83,7 +83,7 @@ def test_a_complete_run_names_its_folder_and_what_shows_it(trained):
 
 
 def test_the_second_ctrl_c_stops_at_once(trainable):
-    """The step in progress takes seconds, and the first Ctrl-C would wait for its end."""
+    """The current step takes seconds, and the first Ctrl-C would wait for its end."""
     slow = ("--grid", "256", "--hidden-channels", "32", "--steps", "1", "--batch-size", "4")
     with trainable.start("train", *ENDLESS, *slow) as train:
         train.wait_for_stderr("Training first")

@@ -1,4 +1,4 @@
-"""What `qca up` refuses on a recorded host, before it has made anything."""
+"""Launches that `qca up` refuses on a recorded host before creating anything."""
 
 from dataclasses import replace
 from functools import partial

@@ -1,4 +1,4 @@
-"""`-v` and `-q`: what is shown on stderr besides errors, wherever they stand."""
+"""`-v` and `-q`: the output on stderr besides errors, at any position of the options."""
 
 import logging
 

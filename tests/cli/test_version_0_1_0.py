@@ -1,4 +1,4 @@
-"""What version 0.1.0 left behind is taken up by the commands of this one."""
+"""The commands of this version read the runs of version 0.1.0."""
 
 import json
 import shutil

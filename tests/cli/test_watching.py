@@ -1,4 +1,4 @@
-"""Looking at a training while it runs, without Docker: status, logs, report."""
+"""Watch a training while it runs, without Docker: status, logs, report."""
 
 import fcntl
 import json
@@ -20,7 +20,7 @@ HIDE, SHOW = "\x1b[?25l", "\x1b[?25h"  # a terminal's cursor
 
 @pytest.fixture
 def watched(endless: Endless) -> Program:
-    """The program in a folder whose training runs."""
+    """The program in a folder with a running training."""
     endless.up()
     return endless.program
 

@@ -1,4 +1,4 @@
-"""The rules by which PyTorch's allocator asks the driver for memory."""
+"""The rules by which PyTorch's allocator requests memory from the driver."""
 
 import pytest
 

@@ -1,4 +1,4 @@
-"""The closed form: what it is made of, and how it grows."""
+"""The terms of the closed form, and how they grow."""
 
 import subprocess
 import sys
@@ -125,7 +125,7 @@ def test_more_never_needs_less_on_a_gpu_in_what_solve_varies(
 def test_the_need_grows_by_the_same_for_every_further_step(
     values: dict[str, Any], recompute: ResolvedRecompute
 ) -> None:
-    # From where the loss looks at all of its moments, and the optimizer's own need is passed.
+    # From where the loss evaluates all of its sample steps, and the optimizer's own need is passed.
     steps = 3000
     first, second, third = (
         predict_peak(recompute, {**values, "steps": steps + more}) for more in (0, 1, 2)

@@ -1,4 +1,4 @@
-"""Choosing how to run a training for a budget."""
+"""Choose how to run a training within a budget."""
 
 from typing import Any, Literal
 
@@ -11,7 +11,7 @@ from qca.memory.budget import estimate
 from qca.memory.choose import choose, find_next_cheaper
 
 SEED = TrainConfig()
-CARD = int(3.68 * GIB)  # the card that the seed's run ran out of memory on
+CARD = int(3.68 * GIB)  # the card on which the original model ran out of memory
 
 
 def configure(**values: Any) -> TrainConfig:

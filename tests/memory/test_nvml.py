@@ -1,4 +1,4 @@
-"""What NVML says of the GPUs' memory; nothing where it does not answer. It is always closed."""
+"""Read the GPUs' memory from NVML, or nothing if it is not available; always close it."""
 
 import sys
 

@@ -1,8 +1,8 @@
-"""Predicted peaks beside the bytes that real trainings reserved on a GPU.
+"""Compare predicted peaks with the bytes that real trainings reserved on a GPU.
 
 One H200, driver 580, torch 2.11, growing segments; MiB of `torch.cuda.max_memory_reserved` after
-two episodes. Each was held to its prediction, but for plain autograd, which nothing limited. Where
-more is free, cuDNN takes more.
+two episodes. Each was limited to its prediction, except plain autograd, which had no limit. With
+more free memory, cuDNN takes more.
 """
 
 from typing import Any

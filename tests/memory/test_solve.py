@@ -1,4 +1,4 @@
-"""How large a training may be for a budget."""
+"""Find the largest training for a budget."""
 
 import pytest
 from hypothesis import given
@@ -11,7 +11,7 @@ from qca.memory.choose import choose
 from qca.memory.solve import Dimension, solve
 
 SEED = TrainConfig()
-CARD = int(3.68 * GIB)  # the card that the seed's run ran out of memory on
+CARD = int(3.68 * GIB)  # the card on which the original model ran out of memory
 
 
 @pytest.mark.parametrize(

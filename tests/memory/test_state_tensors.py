@@ -15,12 +15,12 @@ from qca.model import losses
 from qca.model.evolution import Evolution, Step
 
 GRID = 32
-SLACK = 4 * GRID**2  # a field of one number a cell, in bytes
+SLACK = 4 * GRID**2  # a field of one number per cell, in bytes
 D_STATES = [1, 2, 8, 64]
 
 
 class Net(nn.Module):
-    """Keeps its input, as the real one does, and little else."""
+    """Saves its input, as the real network does, and little else."""
 
     def __init__(self, channels: int) -> None:
         super().__init__()
@@ -31,7 +31,7 @@ class Net(nn.Module):
 
 
 def measure_step(d_state: int, update: Any, gamma: float, *, given: bool) -> tuple[int, int]:
-    """Return the bytes that one step keeps beside psi and the network, and the backward's peak."""
+    """Return the bytes that one step saves without psi and the network, and the backward's peak."""
     state = 8 * d_state * GRID**2
     with FakeTensorMode(), LiveBytes() as live:
         evolution = Evolution(Net(2 * d_state), gamma, update)

@@ -1,4 +1,4 @@
-"""Measured step times: kept by what they depend on, and used in place of the built-in ones."""
+"""Measured step times are cached by device and sizes, and replace the built-in ones."""
 
 import json
 from dataclasses import replace

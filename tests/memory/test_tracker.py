@@ -43,7 +43,7 @@ class Case(NamedTuple):
 
 
 def list_cases(count: int) -> list[Case]:
-    """Return configurations, the same for ever."""
+    """Return configurations that are the same on every run."""
     draw, draw_segment = random.Random(64), random.Random(3)
     cases: list[Case] = []
     for _ in range(count):
@@ -98,7 +98,7 @@ def measure(recompute: ResolvedRecompute, train: TrainConfig, device: Device = "
 
 
 def predict(recompute: ResolvedRecompute, train: TrainConfig, device: Device = "cpu") -> int:
-    """A GPU's workspace is no tensor."""
+    """A GPU's workspace is not a tensor."""
     found = estimate(train, recompute=recompute, device=device)
     return found.predicted_peak_bytes - found.breakdown.workspace
 

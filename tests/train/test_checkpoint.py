@@ -59,7 +59,7 @@ def test_what_is_read_is_what_was_written(tmp_path):
 
 
 def test_one_of_before_a_key_is_read_without_it(tmp_path):
-    """Those of the first release say nothing of these."""
+    """Checkpoints of the first release lack these keys."""
     path = write_checkpoint(tmp_path, _checkpoint(5, loss=0.75), keep=9)
     with safe_open(path, framework="pt") as file:
         about = json.loads(file.metadata()["qca"])
@@ -158,7 +158,7 @@ DAMAGES = {
 
 
 def _replace(path: Path, old: str, new: str) -> None:
-    """Change the description, which stands in the file as JSON inside of a JSON string."""
+    """Change the description, which is JSON inside a JSON string in the file."""
     before, after = (json.dumps(text)[1:-1].encode() for text in (old, new))
     content = path.read_bytes()
     assert before in content
@@ -193,7 +193,7 @@ def test_any_changed_byte_is_noticed(tmp_path):
 
 
 def test_one_of_another_version_is_not_passed_over(tmp_path, monkeypatch):
-    """Going on from an older one would end in writing over it."""
+    """Resuming from an older one would overwrite it."""
     _write(tmp_path, 8)
     monkeypatch.setattr(checkpoint_module, "SCHEMA_VERSION", 2)
     _write(tmp_path, 9)

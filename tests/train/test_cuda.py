@@ -1,4 +1,4 @@
-"""What only a real GPU can show; each test says so where there is none."""
+"""Tests that need a real GPU; each is skipped without one."""
 
 import json
 import subprocess
@@ -27,7 +27,7 @@ pytestmark = [
     pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here"),
 ]
 
-# A process of its own for each, since the allocator's peak and its cap are the process's.
+# A separate process for each, because the allocator's peak and limit are per process.
 TRAIN = """
 import json, sys
 from qca.train.distributed.torch_env import prepare_environment

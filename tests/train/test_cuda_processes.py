@@ -1,4 +1,4 @@
-"""Two processes train one model, a GPU each: NCCL. Needs two GPUs and says so."""
+"""Two processes train one model with NCCL, a GPU each; skipped without two GPUs."""
 
 import signal
 

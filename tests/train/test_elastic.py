@@ -1,4 +1,4 @@
-"""Two processes train one model: gloo on this CPU, started as a person starts them."""
+"""Two processes train one model: gloo on this CPU, started from the command line."""
 
 import signal
 from pathlib import Path
@@ -93,7 +93,7 @@ def test_going_on_with_another_number_says_once_how_large_the_batch_is_now(tmp_p
     assert start(folder, "--resume", episodes=4, **how).wait(SECONDS) == 0, read_stderr(folder)
     assert read_stderr(folder).count(f"Note: {message}.") == 1
     assert read_notes(folder) == [message]
-    assert read_newest(folder / "first").processes == 1  # so that it is not said again
+    assert read_newest(folder / "first").processes == 1  # so that it is not repeated
 
 
 @pytest.mark.slow

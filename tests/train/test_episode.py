@@ -1,4 +1,4 @@
-"""The adjoint episode is plain autograd's, number for number, in one step's memory."""
+"""The adjoint episode equals plain autograd bit for bit, in the memory of one step."""
 
 import gc
 import itertools

@@ -1,4 +1,4 @@
-"""`--init`: weights of somebody else's checkpoint, by their names, and never code."""
+"""`--init`: weights from another program's checkpoint, by name, without running its code."""
 
 import pickle
 from pathlib import Path
@@ -81,7 +81,7 @@ def test_what_holds_no_weights_is_refused_before_anything_is_made(
     assert not Path("touched").exists()
     assert not (tmp_path / "run/config.json").exists()
     save_file(make_other_weights(), tmp_path / "good")
-    _start(tmp_path / "run", tmp_path / "good")  # what was refused is not in the way
+    _start(tmp_path / "run", tmp_path / "good")  # a refused file leaves nothing behind
 
 
 @pytest.mark.parametrize(

@@ -307,7 +307,7 @@ def test_what_has_no_effect_on_a_complete_run_is_refused(tmp_path, key, value):
 
 
 def test_a_complete_run_keeps_what_it_was_trained_with(tmp_path):
-    """A default that was not given is no wish to change anything."""
+    """A default that was not given changes nothing."""
     run(small(episodes=1), tmp_path)
     given = asdict(small(episodes=1))
     del given["learning_rate"]

@@ -1,4 +1,4 @@
-"""16 bits where they are safe, and what is done where they are not."""
+"""16 bits if they are safe, and the handling of overflows."""
 
 import pytest
 import torch

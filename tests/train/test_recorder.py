@@ -1,4 +1,4 @@
-"""What a run reports of how its steps are run."""
+"""The notes of a run on how its steps are run."""
 
 import pytest
 import torch

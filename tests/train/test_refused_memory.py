@@ -1,4 +1,4 @@
-"""Out of memory is not the end: the same episode again under a cheaper plan."""
+"""After running out of memory, the episode is repeated with a cheaper strategy."""
 
 import pytest
 import torch

@@ -1,4 +1,4 @@
-"""The states that a complete training leaves for pictures."""
+"""The states that a complete training saves for pictures."""
 
 import threading
 
@@ -21,7 +21,7 @@ STATES = "states.safetensors"
 
 
 def train(folder, *, stop=None, resume=False, **changes) -> list[str]:
-    """Train, and return what was warned of."""
+    """Train, and return the warnings."""
     warned: list[str] = []
     request = TrainRequest(small(**changes), folder, resume=resume)
     run_session(request, stop or threading.Event(), warn=warned.append)
@@ -121,7 +121,7 @@ def test_the_samples_are_the_start_the_end_and_some_between(steps, state_bytes, 
 @pytest.mark.cuda
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
 def test_on_a_gpu_it_needs_no_more_than_the_training_is_held_to(tmp_path):
-    """In a process of its own, whose allocator is set up as a training's is."""
+    """In a separate process, whose allocator is set up as in a training."""
     folder = tmp_path / "runs"
     flags = {"device": "cuda", **WHOLE, "steps": 20}
     assert start(folder, episodes=2, **flags).wait(SECONDS) == 0, read_stderr(folder)

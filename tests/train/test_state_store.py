@@ -1,4 +1,4 @@
-"""Wherever the states are kept, the episode and its gradient are the same."""
+"""The episode and its gradient are the same with every state store."""
 
 import itertools
 import math

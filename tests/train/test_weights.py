@@ -1,4 +1,4 @@
-"""Weights are read from whatever holds them; what is refused is in `test_init`."""
+"""Weights are read from every supported file; `test_init` tests the refused ones."""
 
 import pytest
 import torch
