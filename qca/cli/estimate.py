@@ -13,12 +13,14 @@ from qca.cli.options import Command, config_flag, config_option, format_option, 
 from qca.cli.signals import Terminated, end_terminated, raise_on_sigterm
 from qca.core.config import TrainConfig, apply_profile
 from qca.core.errors import PlanError
+from qca.core.step_timing import StepTiming
 from qca.core.units import format_size
 from qca.memory.choose import Choice, Device, choose
 from qca.memory.context import Context
-from qca.memory.nvml import read_compute_capability, read_free_gpu_memory
+from qca.memory.nvml import read_compute_capability, read_free_gpu_memory, read_gpu_name
 from qca.memory.optimizer_placement import explain_host_placement
 from qca.memory.solve import Dimension, solve
+from qca.memory.step_timings import read_step_timings
 
 _SCHEMA_VERSION = 1
 
@@ -164,7 +166,11 @@ def _choose(
 ) -> tuple[Choice, dict[str, Any] | None]:
     """Return how to run `train`, and the result of --solve if it was given."""
     if dimension is None:
-        return choose(train, budget, device=device, resident_floor=resident_floor), None
+        timings = _find_timings(train, device)
+        choice = choose(
+            train, budget, device=device, resident_floor=resident_floor, timings=timings
+        )
+        return choice, None
     if budget is None:
         raise click.UsageError(
             f"--solve {dimension} needs a --budget: the free GPU memory is unknown."
@@ -178,6 +184,18 @@ def _choose(
         resident_floor=resident_floor,
     )
     return solution.choice, {"dimension": dimension, "value": solution.value}
+
+
+def _find_timings(train: TrainConfig, device: Device) -> list[StepTiming]:
+    """Return the step times that were measured on this device with these sizes and this torch."""
+    from importlib import metadata  # slow to import
+
+    try:
+        timings = read_step_timings(metadata.version("torch"))
+    except metadata.PackageNotFoundError:
+        return []
+    name = "cpu" if device == "cpu" else read_gpu_name()
+    return [timing for timing in timings if name and timing.is_of(name, train)]
 
 
 def _build_document(

@@ -100,6 +100,16 @@ def read_compute_capability() -> tuple[int, int] | None:
         return None
 
 
+def read_gpu_name() -> str | None:
+    """Return the name of the first GPU; None if NVML is not available."""
+    try:
+        with open_nvml() as nvml:
+            devices = list_devices(nvml)
+            return str(nvml.nvmlDeviceGetName(devices[0])) if devices else None
+    except NvmlError:
+        return None
+
+
 def list_gpu_memory_holders() -> list[tuple[int, int]]:
     """Return the processes that compute on the GPUs with their bytes, largest first.
 

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -238,3 +239,22 @@ def test_measure_and_solve_exclude_one_another(tmp_path: Path) -> None:
 
     assert done.returncode == 2
     assert "--measure and --solve cannot be combined" in done.stderr
+
+
+def test_later_estimates_choose_by_the_measured_times(tmp_path: Path) -> None:
+    cache = {"XDG_CACHE_HOME": str(tmp_path)}
+    words = (*SMALLEST, "--budget", "1GiB", "--format", "json")
+    first = json.loads(run_estimate(*words, cwd=tmp_path, **cache).stdout)
+    slow_autograd = {"recompute": "none", "seconds": 9.0}
+    fast_steps = {"recompute": "step", "seconds": 0.1}
+    timing = {
+        **{"device": "cpu", "torch": metadata.version("torch"), "update": "cartesian"},
+        **{"grid": 4, "d_state": 1, "hidden_channels": 1, "batch_size": 1, "segment": 1},
+        **{"precision": "fp32", "steps": 8, "peak_bytes": 1, "drift": None},
+    }
+    document = {"timings": [{**timing, **slow_autograd}, {**timing, **fast_steps}]}
+    (tmp_path / "qca" / "step-timings.json").write_text(json.dumps(document))
+
+    then = json.loads(run_estimate(*words, cwd=tmp_path, **cache).stdout)
+
+    assert (first["recompute"], then["recompute"]) == ("none", "step")
