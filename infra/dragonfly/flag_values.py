@@ -75,7 +75,7 @@ def _is_tiered_size(text: str) -> bool:
 
 
 def describe_legal_values(kind: str, value: str, release: Release) -> str:
-    """Return the requirement of the type that the value does not meet; empty if it meets it."""
+    """Return the requirement of the type if the value violates it, or else an empty string."""
     if kind in _RANGES:
         return _describe_range(kind) if not _is_in_range(kind, value) else ""
     describe = _DESCRIPTIONS.get(kind)

@@ -100,7 +100,7 @@ def _assess_cdi(engine: Engine, gpu: GpuDriver) -> GpuAccess:
         return GpuAccess(True, "the engine has found CDI devices")
     if gpu.toolkit and _is_hook(gpu.toolkit):
         # Engines differ in the order in which they try the two.
-        return GpuAccess(None, f"{stale}; the engine may take the toolkit's hook in its place")
+        return GpuAccess(None, f"{stale}; the engine may use the toolkit's hook instead")
     return GpuAccess(False, stale, Obstacle.STALE_CDI)
 
 
@@ -159,9 +159,9 @@ def _explain_missing_toolkit(engine: Engine, gpu: GpuDriver) -> str:
     )
     if list_cdi_devices(engine):
         if parse_version(engine.version) >= CDI_FOR_NVIDIA:
-            why = "without nvidia-cdi-hook the engine takes no CDI devices for it"
+            why = "without nvidia-cdi-hook the engine does not use CDI devices for it"
             return f"{missing}, and {why}{_explain_old_toolkit(gpu)}"
-        return f"{missing}, and Engine {engine.version} (before 29.2) takes no CDI devices for it"
+        return f"{missing}, and Engine {engine.version} (before 29.2) uses no CDI devices for it"
     if parse_version(engine.version) >= CDI_FOR_NVIDIA:
         return f"{missing}, and the engine has found no CDI device"
     return missing
@@ -190,7 +190,7 @@ def assess_amd_access(engine: Engine) -> GpuAccess | None:
         return GpuAccess(True, "the engine has found AMD's CDI devices")
     if "amd" in engine.runtimes:
         return GpuAccess(None, "that depends on AMD's runtime, which the service has to ask for")
-    why = f"Engine {engine.version} (before 29.3) makes no CDI devices of the request"
+    why = f"Engine {engine.version} (before 29.3) does not turn the request into CDI devices"
     return GpuAccess(False, why)
 
 

@@ -14,7 +14,7 @@ from infra.host.errors import ProbeError
 from qca.core.json_object import parse_object
 from qca.memory.resident_floor import keep_resident_floor
 
-# Loading torch from a slow disk takes most of it.
+# Loading torch from a slow disk takes most of this time.
 _SECONDS = 120.0
 _SMALLEST = {
     "profile": "default",

@@ -34,7 +34,8 @@ class Launch:
     predicted_peak_bytes: Count | None = None
     context_bytes: Count | None = None
     budget_bytes: Count | None = None
-    """The planned figures from here on are for comparison; None in a file of an older version."""
+    """This and the following planned figures are for later comparison; None in files of older
+    versions."""
     gpus: tuple[str, ...] | None = None
     """The UUIDs of the GPUs that it was planned for; None if they are unknown."""
     host_bytes: Count | None = None

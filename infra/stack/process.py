@@ -49,7 +49,7 @@ def _stream(command: Sequence[str], tick: Callable[[str], None], hint: str) -> i
             stderr=subprocess.STDOUT,
             text=True,
             errors="replace",
-            start_new_session=True,  # only we receive Ctrl-C, and terminate it
+            start_new_session=True,  # this process handles Ctrl-C
         )
     except OSError as error:
         raise LaunchError(f"cannot run {command[0]}: {error.strerror}", hint=hint) from None

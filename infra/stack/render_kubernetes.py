@@ -15,7 +15,7 @@ _HEADER = """\
 Written by `qca render kubernetes`; change the plan (qca.toml), not this file.
 
 Prepare two things on the cluster:
-1. The trainer image, built from the repository, in a registry that the nodes can pull from:
+1. The trainer image, built from the repository, where the nodes can pull it:
      docker build -f Dockerfile.cuda -t {image} \\
 {build_args}       .
      {deliver}
@@ -36,7 +36,7 @@ The store, on 127.0.0.1:{port} of your machine while this runs:
 # An image without a registry in its name must be loaded into the nodes.
 _LOAD = """\
 kind load docker-image {image}
-   (that is kind's way to give it to the nodes; minikube and k3s have theirs. For a registry,
+   (that loads it into kind's nodes; minikube and k3s have their own commands. For a registry,
    render with --trainer-image REGISTRY/NAME:TAG and `docker push` that.)"""
 
 _CONTAINER: Path = ("spec", "template", "spec", "containers", 0)

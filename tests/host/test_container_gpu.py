@@ -70,7 +70,7 @@ AT_RUN = "/var/run/cdi/nvidia.yaml"
         ({}, HOOK, {"no_cgroups": True}, False, "`no-cgroups` is set"),
         (WITH_CDI, None, {"cdi_specs": (FRESH,)}, True, "CDI"),
         (WITH_CDI, None, {"cdi_specs": (STALE,)}, False, "describes driver 535.183.01"),
-        (WITH_CDI, HOOK, {"cdi_specs": (STALE,)}, None, "in its place"),
+        (WITH_CDI, HOOK, {"cdi_specs": (STALE,)}, None, "hook instead"),
         (WITH_CDI, None, {"cdi_specs": (replace(FRESH, path=AT_RUN), STALE)}, True, "CDI"),
         (WITH_CDI, None, {"cdi_specs": (FRESH, replace(STALE, path=AT_RUN))}, False, AT_RUN),
         (WITH_CDI, None, {"cdi_specs": (cdi_spec(missing=("/dev/nvidia1",)),)}, False, "nvidia1"),

@@ -8,7 +8,7 @@ from typing import Any, TypeVar
 
 T = TypeVar("T")
 
-# The kinds of fields with more inside.
+# The types of fields with nested values.
 OBJECT: type[dict[str, Any]] = dict
 ARRAY: type[list[Any]] = list
 

@@ -19,7 +19,8 @@ if TYPE_CHECKING:
 LABEL = "qca.deep"
 """The label of everything that belongs to one examination; its value identifies it."""
 EXPIRES_LABEL = "qca.deep.expires"
-"""The label with the time (in seconds since 1970) after which it is left over from a killed qca."""
+"""The label with the expiry time (in seconds since 1970); after that, its qca must have been
+killed."""
 
 EXPIRY_SECONDS = 3600
 """The time for which an examination's resources count as in use."""

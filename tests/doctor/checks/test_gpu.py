@@ -295,7 +295,7 @@ CASES = [
     HostCase("QCA409", gpu_host(), SKIPPED, "not recorded", COMPOSE),
     HostCase("QCA409", host(gpu="NVML hung"), SKIPPED, "NVML hung", COMPOSE),
     HostCase("QCA401", _old_cdi("1.14.6"), WARNING, "1.14.6 has none; it came with 1.16", COMPOSE),
-    HostCase("QCA401", _old_cdi("1.18.1"), WARNING, "takes no CDI devices for it.", COMPOSE),
+    HostCase("QCA401", _old_cdi("1.18.1"), WARNING, "does not use CDI devices for it.", COMPOSE),
     # As many GPUs as are asked for? Of one, QCA401 judges.
     HostCase(
         "QCA405",
