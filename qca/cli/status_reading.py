@@ -42,7 +42,7 @@ class Status:
     running: bool
     episodes: int | None
     is_complete: bool
-    """Whether the last episode is done; one that was skipped counts where the journal is here."""
+    """Whether the last episode is done; skipped ones count if the journal is available."""
 
     def build_document(self) -> dict[str, Any]:
         """Return the JSON document."""

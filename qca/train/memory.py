@@ -50,7 +50,7 @@ def read_peak_resident_bytes() -> int:
 def describe_excess(
     memory: PeakMemory, predicted_peak_bytes: int | None, predicted_context_bytes: int | None
 ) -> str | None:
-    """Return a sentence for a peak above its prediction, or None if it is within it or unpredicted.
+    """Return a sentence for a peak above its prediction, or None if there is no excess.
 
     A resident set is compared with peak and context together, and may be some percent above them;
     an allocator's bytes are compared with the peak.

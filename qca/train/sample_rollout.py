@@ -38,7 +38,7 @@ def sample_when_complete(
     stop: StopFlag,
     warn: Callable[[str], None],
 ) -> None:
-    """Write the states of a complete training; if it was complete before, only if missing."""
+    """Write the states of a complete training, unless it was complete before and has them."""
     has_states = RunFolder(run_dir).states.exists()
     if finish == "stopped" or (finish == "already-complete" and has_states):
         return

@@ -107,7 +107,7 @@ def test_sigterm_is_no_interruption_and_leaves_the_handlers_as_they_were():
 
 @pytest.mark.parametrize("command", ["press()", "None"], ids=["interrupted", "done"])
 def test_ctrl_c_while_python_shuts_down(command):
-    """It tells of an exception in an exit function, and of one in a thread's join."""
+    """It reports an exception in an exit function, and one in a thread's join."""
     done = run(f"""
         def pressed_again():
             press()

@@ -54,7 +54,7 @@ def test_a_person_reads_the_same(watched):
 
 
 def cursor_is_shown(text: str) -> bool:
-    """Whether it is there again; what a terminal gets comes a moment after the end."""
+    """Return whether the cursor is visible again; a terminal shows output with a delay."""
     return text.rfind(SHOW) > text.rfind(HIDE)
 
 
@@ -133,7 +133,7 @@ def test_logs_that_begin_later_are_followed_and_lines_are_shown_whole(over):
     state = over.folder / ".qca" / "first"
     (state / "logs").mkdir()
     with (state / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # as a `qca up` does that runs
+        fcntl.flock(lock, fcntl.LOCK_EX)  # as a running `qca up` does
         print(os.getpid(), file=lock, flush=True)
         with over.start("logs", "-f") as logs:
             begin(state / "logs" / "store.log", "ready\n", logs, "store  | ready")
@@ -148,7 +148,7 @@ def test_logs_that_begin_later_are_followed_and_lines_are_shown_whole(over):
 
 
 def begin(file: Path, text: str, logs: Running, shown: str) -> Path:
-    """Writes a log from its beginning, and waits until it is shown."""
+    """Write a log from the start, and wait until it is shown."""
     file.write_text(text)
     wait_for(lambda: shown in logs.stdout.read_text())
     return file

@@ -78,7 +78,7 @@ def test_plain_autograd_is_no_choice_on_a_gpu_and_the_first_on_a_cpu() -> None:
 def test_half_precision_comes_last_and_only_where_the_card_has_it(
     half: Literal["bf16", "fp16"],
 ) -> None:
-    # Many states side by side: there the activations weigh more than a copy of the weights.
+    # With a large batch, the activations take more than a copy of the weights.
     many = configure(batch_size=16)
     too_little = choose(many, 0).estimate.total_bytes - 1
     assert not choose(many, too_little).fits
@@ -159,7 +159,7 @@ def test_what_goes_to_the_host_has_to_fit_there() -> None:
 
 
 def test_plain_autograd_is_never_planned_in_16_bits() -> None:
-    """`choose` refuses what it would then plan: the sums of 500 steps would be in 16 bits."""
+    """`choose` refuses that plan, because it would add up 500 steps in 16 bits."""
     choice = choose(TrainConfig(recompute="none"), 24 * GIB, half="bf16")
 
     assert (choice.precision, choice.fits) == ("fp32", False)

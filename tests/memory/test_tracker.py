@@ -61,7 +61,7 @@ def list_cases(count: int) -> list[Case]:
             "max_noise": draw.choice([0.0, 0.1]),
             "precision": draw.choice(["fp32", "fp32", "bf16", "fp16"]),
         }
-        # Of one segment alone the end is unlike any other, and nobody trains on so few steps.
+        # A single segment has an unusual end, and trainings have more steps.
         segment = draw_segment.choice([1, 1, 2, 4, 8])
         values["segment"] = segment if segment < values["steps"] else 1
         if recompute == "none":  # it is not offered in half precision
@@ -119,15 +119,15 @@ def test_the_closed_form_is_never_below_and_at_most_a_tenth_above(case: Case) ->
 @pytest.mark.parametrize("recompute", STRATEGIES)
 @pytest.mark.parametrize("loss", ["evolutionary", "mse_energy"])
 def test_an_episode_of_one_step_is_not_underrated(recompute: ResolvedRecompute, loss: Any) -> None:
-    # By more than a tenth above where the loss is on the energy alone: nothing then goes
-    # back through the normalisation of psi. Nobody trains on one step.
+    # More than a tenth above if the loss uses only the energy, because then no gradient goes
+    # through the normalization of psi. Trainings have more than one step.
     train = TrainConfig(grid=32, d_state=4, hidden_channels=4, steps=1, loss=loss)
     assert 1 <= predict(recompute, train) / measure(recompute, train) <= 1.25
 
 
 @pytest.mark.parametrize("recompute", STRATEGIES)
 def test_the_peak_grows_by_the_same_for_every_further_step(recompute: ResolvedRecompute) -> None:
-    """So that few steps in the table speak for many; `two-level` grows with their root."""
+    """So a few steps in the table represent many; `two-level` grows with their square root."""
     # From 16 to 25 to 36: whole segments, the root grows by one. In less than a dozen steps the
     # peak lies elsewhere.
     lengths = (16, 25, 36) if recompute == "two-level" else (12, 14, 16)

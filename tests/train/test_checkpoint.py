@@ -179,7 +179,7 @@ def test_a_damaged_one_is_passed_over_and_named(tmp_path, damage):
 
 
 def test_any_changed_byte_is_noticed(tmp_path):
-    """But for padding, which holds nothing: what is read then is what was written."""
+    """Except padding, which contains nothing: the data read is then the data written."""
     (path,) = _write(tmp_path, 8)
     content, written = path.read_bytes(), _checkpoint(8)
     for where in range(0, len(content), 3):

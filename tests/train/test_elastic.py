@@ -110,7 +110,7 @@ def test_they_do_not_outlive_the_launcher(tmp_path):
 
 @pytest.mark.slow
 def test_two_machines_meet_at_an_endpoint(tmp_path):
-    """As two machines would that see one folder; here they share more than that."""
+    """Like two machines with a shared folder, although these processes share more."""
     folder, where = tmp_path / "runs", f"--rdzv-endpoint=127.0.0.1:{find_free_port()}"
     nodes = [start(folder, "--nnodes=2", where, episodes=10, **FLAGS) for _ in range(2)]
     assert [node.wait(SECONDS) for node in nodes] == [0, 0], read_stderr(folder)

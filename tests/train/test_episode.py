@@ -16,7 +16,7 @@ from qca.model.noise import Noise
 from qca.train.episode import Episode, Outcome, adjoint_episode, plain_episode
 from tests.support.models import lively_evolution
 
-# Gradients smaller than this could agree by being rounding noise.
+# Smaller gradients could be rounding noise.
 NORM_FLOOR = 1e-2
 
 
@@ -139,7 +139,7 @@ def test_it_can_be_given_up_between_any_two_steps_there_and_back(episode):
 
 
 class _SavedBytes:
-    """Counts the bytes that autograd keeps for its backward pass, now and at most."""
+    """Counts the current and peak bytes that autograd saves for its backward pass."""
 
     def __init__(self) -> None:
         self.live = self.peak = 0
@@ -173,7 +173,7 @@ def _peak_saved(episode: Episode, steps: int) -> int:
 def test_only_one_steps_graph_is_alive_however_long_the_episode():
     one_step = _peak_saved(plain_episode, 1)
     assert _peak_saved(adjoint_episode, 3) == _peak_saved(adjoint_episode, 12) <= 1.01 * one_step
-    assert _peak_saved(plain_episode, 12) > 11 * one_step  # the count does see a whole graph
+    assert _peak_saved(plain_episode, 12) > 11 * one_step  # the counter counts a whole graph
 
 
 class _LiveBytes(TorchDispatchMode):
@@ -203,7 +203,7 @@ class _LiveBytes(TorchDispatchMode):
 def _peak_live(steps: int) -> int:
     gc.collect()
     evolution = lively_evolution("cartesian", 0.02)
-    _run(adjoint_episode, evolution, steps=1)  # from here on the gradients are there
+    _run(adjoint_episode, evolution, steps=1)  # from here on the gradients exist
     psi = draw_initial_state(0, [0], d_state=4, grid=8)
     with _LiveBytes() as live:
         adjoint_episode(evolution, psi, steps=steps, loss=Evolutionary(1))

@@ -88,7 +88,8 @@ def test_the_last_episode_has_a_checkpoint_although_it_is_not_due(tmp_path):
     assert read_newest(tmp_path).episode == 3
 
 
-# Looks: one before each episode, and one after each of its 4 steps there and 4 back.
+# Checks of `stop`: one before each episode, and one after each of its 4 steps forward and 4
+# backward.
 @pytest.mark.parametrize(
     ("looks", "whole"), [(0, 0), (3, 0), (9, 1), (14, 1), (26, 2), (33, 3), (47, 5)]
 )
@@ -115,7 +116,7 @@ def test_no_checkpoint_is_written_twice(tmp_path):
 
 
 def test_lines_after_the_checkpoint_are_made_again(tmp_path):
-    """As after a kill: metrics say 3, the newest checkpoint 2, the last line is cut."""
+    """The state after a kill: metrics up to 3, the newest checkpoint 2, a truncated last line."""
     run(small(), tmp_path / "whole")
     run(small(episodes=3), tmp_path / "killed")
     (tmp_path / "killed/checkpoints/episode-00000003.safetensors").unlink()
@@ -127,7 +128,7 @@ def test_lines_after_the_checkpoint_are_made_again(tmp_path):
 
 @pytest.mark.parametrize(("made", "until"), [(2, None), (3, 3), (5, 5)])
 def test_which_episodes_are_made_again_is_said(tmp_path, made, until):
-    """The newest checkpoint that is left is of episode 2."""
+    """The newest remaining checkpoint is of episode 2."""
     run(small(episodes=made), tmp_path)
     for episode, path in list_checkpoints(tmp_path / "checkpoints"):
         if episode > 2:

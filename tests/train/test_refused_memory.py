@@ -26,7 +26,7 @@ def refusing(monkeypatch):
     def refuse(plans: set[str], episode: int = 3, refusal: Exception = REFUSALS["CUDA"]) -> None:
         def compute_gradients(self, on_step):
             if self.config.recompute in plans and self.episodes + 1 == episode:
-                # As a real one: half-way, with gradients of some steps there already.
+                # Like a real one, half-way, after adding the gradients of some steps.
                 true(self, on_step)
                 raise refusal
             return true(self, on_step)
@@ -57,7 +57,7 @@ def test_the_episode_is_made_again_under_the_next_plan_and_the_run_goes_on(
     step = config.override(recompute="step")
     found = estimate(step, recompute="step", device="cpu")
     assert changed.predicted_peak_bytes == found.predicted_peak_bytes
-    # `none` and `step` agree to the last bit, so nothing tells the two runs apart.
+    # `none` and `step` agree to the last bit, so the two runs cannot be distinguished.
     assert read_learned(tmp_path / "whole") == read_learned(tmp_path / "refused")
     one, other = read_newest(tmp_path / "whole"), read_newest(tmp_path / "refused")
     assert all(torch.equal(one.tensors[name], other.tensors[name]) for name in one.tensors)
@@ -93,7 +93,7 @@ def test_where_no_plan_is_cheaper_it_ends_with_the_numbers_and_the_holder(
 
 
 def test_after_three_other_plans_it_is_enough(tmp_path, refusing, monkeypatch):
-    """As on a GPU, which has more plans than three."""
+    """As on a GPU, which has more than three strategies."""
     monkeypatch.setattr(memory_refusal, "_device_kind", lambda device: "cuda")
     refusing({"none", "step", "two-level", "host"})
     with pytest.raises(PlanError, match="out of memory in an episode"):
