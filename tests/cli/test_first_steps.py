@@ -47,7 +47,7 @@ def test_init_on_a_full_disk_leaves_nothing(qca):
 @pytest.mark.parametrize("words", ["status", "logs", "attach"])
 def test_where_nothing_is_launched_it_is_said_where_the_runs_are(qca, words):
     done = qca(words, check=1)
-    assert "nothing was launched from this folder, or it was taken down" in done.stderr
+    assert "nothing was launched from this folder, or it has been taken down" in done.stderr
     assert "`qca runs` lists the runs that are kept" in done.stderr
 
 

@@ -154,5 +154,5 @@ def test_a_run_that_does_not_fit_beside_another_is_refused(trainable):
     with folder.hold():
         done = trainable("up", "--runtime", "local", "--run", "b", check=1)
     assert "the training does not fit while a is running" in done.stderr
-    assert "run a takes " in done.stderr
+    assert "run a uses " in done.stderr
     assert not (trainable.folder / STATE_DIR / "b").exists()

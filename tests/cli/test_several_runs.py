@@ -40,8 +40,8 @@ def test_both_train_and_each_is_asked_by_name(several):
 def test_the_plan_of_another_leaves_both_their_memory(several):
     reasons = json.loads(several("plan", "--run", "c", "--format", "json").stdout)["reasons"]
     because = {one["for"]: one["because"] for one in reasons}
-    assert "; run a takes " in because["trainer.budget_bytes"]
-    assert "; run b takes " in because["trainer.budget_bytes"]
+    assert "; run a uses " in because["trainer.budget_bytes"]
+    assert "; run b uses " in because["trainer.budget_bytes"]
 
 
 @pytest.mark.parametrize("words", ["status", "logs", "down", "attach"])
