@@ -136,7 +136,7 @@ def test_a_signal_writes_a_checkpoint_and_the_next_up_goes_on(
     done = up.end()
     assert done.returncode == status
     made = checkpoints(endless.program)[-1]
-    assert f"Safe in runs/first: {made:,} of 1,000,000 episodes. The same command" in done.stderr
+    assert f"Saved in runs/first: {made:,} of 1,000,000 episodes. The same command" in done.stderr
     assert_goes_on(endless, family)
 
 

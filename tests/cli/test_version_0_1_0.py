@@ -28,7 +28,7 @@ def continuable(qca):
     [
         ("finished", "6 of 6 episodes"),
         ("stopped", "3 of 60 episodes"),
-        ("skipped", "gave a number that is not finite"),
+        ("skipped", "produced a number that is not finite"),
     ],
 )
 def test_a_run_gets_its_page(continuable, run, words):

@@ -65,7 +65,7 @@ def test_a_run_that_goes_on_is_copied_and_again_after_an_interruption(far):
         done = up.end(signal.SIGINT)
     assert done.returncode == 130
     assert "`qca fetch first` copies it here" in done.stderr
-    assert "Safe in" not in done.stderr  # the copy here is older
+    assert "Saved in" not in done.stderr  # the copy here is older
     far.qca("fetch", "first")
     assert len(far.metrics()) >= len(copied) > 0
     assert not far.list_leftovers()["containers"]
