@@ -146,7 +146,7 @@ class TrainConfig(_Table):
     hidden_channels: Annotated[int, Constraint(ge=1, le=4096)] = 128
     """Channels of the U-Net's first block."""
     steps: Annotated[int, Constraint(ge=1, le=1_000_000)] = 500
-    """Steps of the automaton per episode (the seed's `qca_steps`)."""
+    """Steps of the automaton per episode."""
     update: Update = "cartesian"
     """How a step changes the state: `cartesian` (Euler) or `unitary`."""
     gamma: Annotated[float, Constraint(ge=0, le=1)] = 0.01

@@ -25,9 +25,10 @@ def _judge_gpu(subject: HostSubject, cuda: str | None, gpu: Gpu) -> Verdict:
     evidence = {"gpu": name, "compute_capability": version, "cuda": cuda}
     has_code = has_code_for(cuda or "", capability)
     if has_code is None:
-        return skip(f"Cannot determine whether torch with CUDA {cuda} is built for {name}.")
+        return skip(f"Cannot determine whether torch with CUDA {cuda} has code for {name}.")
     if has_code:
-        return ok(f"torch with CUDA {cuda} is built for {name} ({version}).", **evidence)
+        message = f"torch with CUDA {cuda} has code for {name} (compute capability {version})."
+        return ok(message, **evidence)
     message = (
         f"torch with CUDA {cuda} has no code for {name} (compute capability {version}).\nThe "
         "first operation fails with `no kernel image is available`."

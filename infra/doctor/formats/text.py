@@ -11,6 +11,7 @@ from rich.text import Text
 
 from infra.compose_file.line_edits import format_diff
 from infra.doctor.finding import Finding, Location, Remedy, Severity
+from qca.core.units import format_count
 from qca.core.visible import escape_invisible
 
 _SEVERITY_STYLES = {
@@ -155,6 +156,12 @@ def _open_console(out: io.StringIO, width: int, color: bool) -> Console:
 
 def _format_counts(findings: Sequence[Finding]) -> Text:
     counts = Counter(finding.severity for finding in findings)
-    parts = [f"{counts[severity]} {severity}" for severity in _SEVERITY_STYLES if counts[severity]]
+    parts = [_format_count(counts[one], one) for one in _SEVERITY_STYLES if counts[one]]
     worst = next((one for one in reversed(_DETAILS_ORDER) if counts[one]), Severity.OK)
     return Text(", ".join(parts), style=_SEVERITY_STYLES[worst])
+
+
+def _format_count(number: int, severity: Severity) -> str:
+    if severity in (Severity.WARNING, Severity.ERROR):
+        return format_count(number, severity)
+    return f"{number} {severity}"
