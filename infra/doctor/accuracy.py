@@ -1,4 +1,4 @@
-"""How often each check is wrong: what it was held against, and where it last disagreed.
+"""How often each check is wrong: what it was compared with, and its last disagreement.
 
 The counts in `infra/data/check-accuracy.json` are written by `python -m tests.support.accuracy`;
 `infra/data/check-disagreements.toml` is kept by hand.
@@ -18,7 +18,7 @@ DISAGREEMENTS = _DATA / "check-disagreements.toml"
 
 
 def describe_accuracy(check_id: str) -> str:
-    """Return what is known of a check's errors, a paragraph for each corpus."""
+    """Return the known errors of a check, one paragraph per corpus."""
     corpora = _read_counts()["corpora"]
     measured = _read_counts()["checks"].get(check_id, {})
     lines = [_describe_corpus(corpora[name], counts) for name, counts in measured.items()]

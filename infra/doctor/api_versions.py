@@ -1,7 +1,7 @@
-"""Which versions of the Engine API the engine accepts, and which its clients can speak.
+"""The versions of the Engine API that the engine accepts, and those that its clients support.
 
-A client that negotiates takes the newest version that both sides have. It is refused where even
-its own newest is older than the oldest that the engine accepts.
+A client that negotiates uses the newest version that both sides support. The engine refuses a
+client whose newest version is older than the oldest that the engine accepts.
 """
 
 from dataclasses import dataclass
@@ -14,14 +14,14 @@ Api = tuple[int, ...]
 
 @dataclass(frozen=True)
 class NewestApi:
-    """The newest version that a release speaks, as far as its number tells."""
+    """The newest version that a release supports, as far as its number shows."""
 
     least: Api
     most: Api | None
-    """None where there is no upper bound."""
+    """None if there is no upper bound."""
 
     def reaches(self, minimum: Api) -> bool | None:
-        """Return whether it is at least `minimum`; None where that depends on the build."""
+        """Return whether it is at least `minimum`, or None if that depends on the build."""
         if self.least >= minimum:
             return True
         return False if self.most is not None and self.most < minimum else None
@@ -73,13 +73,13 @@ def find_oldest_accepted(engine: Engine) -> Api | None:
 
 
 def find_newest_of_compose(version: str) -> NewestApi | None:
-    """Return the newest API that this release of Compose speaks; None where it is not known."""
+    """Return the newest API that this release of Compose supports, or None if unknown."""
     release = parse_version(version)
     return next((newest for first, newest in _NEWEST_OF_COMPOSE if release >= first), None)
 
 
 def find_newest_of_client(version: str) -> NewestApi | None:
-    """Return the newest API that this release of the `docker` program speaks, if known."""
+    """Return the newest API that this release of the `docker` program supports, if known."""
     release = parse_version(version)
     return next((newest for first, newest in _NEWEST_OF_CLIENT if release >= first), None)
 

@@ -1,4 +1,4 @@
-"""Which findings stop `qca up`, and which it only shows."""
+"""Select the findings that stop `qca up`, and those that it only shows."""
 
 from collections.abc import Iterable
 
@@ -22,5 +22,5 @@ def select_blocking(findings: Iterable[Finding]) -> list[Finding]:
 
 
 def select_check_failures(findings: Iterable[Finding]) -> list[Finding]:
-    """Return the findings that `qca up` shows and then goes on: checks that failed."""
+    """Return the findings that `qca up` shows without stopping: checks that failed."""
     return [finding for finding in findings if finding.is_check_failure]

@@ -20,7 +20,7 @@ _BY_ID = {check.id: check for check in CHECKS}
 
 
 class UnknownCheckError(LookupError):
-    """No check has that ID; `near` lists those that look like it."""
+    """No check has that ID; `near` lists similar ones."""
 
     def __init__(self, given: str, near: tuple[str, ...]) -> None:
         super().__init__(given)
@@ -29,10 +29,10 @@ class UnknownCheckError(LookupError):
 
 
 def find_check(given: str) -> Check:
-    """Return the check of that ID, in any case.
+    """Return the check with that ID, ignoring case.
 
     Raises:
-        UnknownCheckError: with the IDs that come near.
+        UnknownCheckError: with similar IDs.
 
     """
     wanted = given.strip().upper()
@@ -48,7 +48,7 @@ def find_check(given: str) -> Check:
 
 
 def list_sections(check: Check) -> tuple[tuple[str, str], ...]:
-    """Return what there is to say about a check, as headed paragraphs."""
+    """Return the description of a check as paragraphs with headings."""
     return (
         ("What it looks at", check.looks_at[0].upper() + check.looks_at[1:]),
         ("Why it matters", check.why),
@@ -101,7 +101,7 @@ def _wrap(text: str) -> str:
 
 
 def write_pages(docs: Path) -> None:
-    """Write the list and the pages into the folder `docs`, and remove those of no check."""
+    """Write the list and the pages into the folder `docs`, and remove pages without a check."""
     pages = docs / "checks"
     pages.mkdir(exist_ok=True)
     for path in pages.glob("*.md"):

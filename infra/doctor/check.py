@@ -15,16 +15,16 @@ Verdicts: TypeAlias = Verdict | Iterable[Verdict]
 class Check:
     """One thing that can stop the stack.
 
-    `judge_host` and `judge_file` are pure. They are called only when every fact named in
-    `needs` is known, so that they never have to say "cannot look" themselves.
+    `judge_host` and `judge_file` are pure. They are called only if every fact named in `needs` is
+    known, so they never have to report a missing one.
     """
 
     id: str
     category: Category
     title: str
     needs: tuple[str, ...]
-    """Field names of HostFacts. A check is left out where one of them is None: that is what only
-    `qca doctor --deep` finds out, and it was not asked for."""
+    """Field names of HostFacts. A check is omitted if one of them is None: only `qca doctor --deep`
+    finds it out, and it was not requested."""
     looks_at: str
     """For `qca explain`: what it looks at."""
     why: str
@@ -32,7 +32,7 @@ class Check:
     fix: str
     """For `qca explain`: how to fix it, and what does not."""
     url: str
-    """Where the rule comes from."""
+    """The source of the rule."""
     judge_host: Callable[[HostSubject], Verdicts] | None = None
     judge_file: Callable[[FileSubject], Verdicts] | None = None
 
@@ -46,7 +46,7 @@ class Check:
         return tuple(name for name in self.needs if name in LIVE_FACTS)
 
     def is_idle(self, facts: HostFacts) -> bool:
-        """Whether it needs such a fact, which nobody asked for."""
+        """Whether it needs a fact of `--deep` that was not requested."""
         return any(getattr(facts, name) is None for name in self.live_facts)
 
     def report(self, verdict: Verdict) -> Finding:

@@ -1,4 +1,4 @@
-"""Whether Compose V1 can talk to a daemon, from the three libraries it imports.
+"""Predict whether Compose V1 can talk to a daemon, from the versions of three libraries.
 
 Measured: docker-compose 1.29.2 on Python 3.11 against Docker Engine 20.10 over its Unix
 socket, 125 combinations (tests/doctor/data). Three rules explain them all, in this order
@@ -6,8 +6,8 @@ of precedence:
 
 1. docker-py 7 removed `ssl_version`, which Compose V1 passes (docker-py issue 3194).
 2. requests 2.32.0 picks connections by another method, which docker-py before 7.1 does not
-   override, so that urllib3 meets the made-up scheme `http+docker` (docker-py issue 3256).
-3. urllib3 2 passes `chunked`, which docker-py's Unix connection takes from 6.1.0 on.
+override, so urllib3 gets the internal scheme `http+docker` (docker-py issue 3256).
+3. urllib3 2 passes `chunked`, which docker-py's Unix connection accepts since 6.1.0.
 """
 
 from dataclasses import dataclass
@@ -25,13 +25,13 @@ class Works:
 
 @dataclass(frozen=True)
 class Breaks:
-    """It ends with `error`."""
+    """It fails with `error`."""
 
     error: str
     error_class: str
     because: str
     culprit: str
-    """The library to look at: docker, requests or urllib3."""
+    """The library at fault: docker, requests or urllib3."""
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ def predict(
     if docker < (6, 1) and pool >= (2,):
         return _break_by_chunked(docker_py, urllib3)
     if http < (2, 26) and not (has_chardet and http >= (2, 25)):
-        return NotMeasured(f"requests {requests} (before 2.26) works only beside chardet")
+        return NotMeasured(f"requests {requests} (before 2.26) needs chardet")
     return Works()
 
 
@@ -86,7 +86,7 @@ def _break_by_ssl_version(docker_py: str) -> Breaks:
     return Breaks(
         error="kwargs_from_env() got an unexpected keyword argument 'ssl_version'",
         error_class="TypeError",
-        because=f"Compose V1 passes `ssl_version`, which docker-py {docker_py} no longer takes "
+        because=f"Compose V1 passes `ssl_version`, which docker-py {docker_py} no longer accepts "
         "(removed in 7.0.0)",
         culprit="docker",
     )
@@ -107,6 +107,6 @@ def _break_by_chunked(docker_py: str, urllib3: str) -> Breaks:
         error=_PREFIX + "HTTPConnection.request() got an unexpected keyword argument 'chunked'",
         error_class="docker.errors.DockerException",
         because=f"urllib3 {urllib3} passes `chunked`, which docker-py {docker_py} (before 6.1.0) "
-        "does not take",
+        "does not accept",
         culprit="urllib3",
     )

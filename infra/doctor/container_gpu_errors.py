@@ -1,4 +1,4 @@
-"""What the engine or the toolkit says of a container that does not get its GPU."""
+"""The errors of the engine and the toolkit for a container that does not get its GPU."""
 
 from infra.compose_file.devices import DeviceRequest
 from infra.host.container_gpu import CDI_FOR_AMD, Obstacle, list_cdi_devices
@@ -22,7 +22,7 @@ _NO_DRIVER = (Obstacle.NO_TOOLKIT, Obstacle.NOT_RESTARTED)
 
 
 def quote_refusal(engine: Engine, request: DeviceRequest, obstacle: Obstacle) -> str:
-    """Return what the engine says to a request for a GPU that it does not meet.
+    """Return the engine's error for a GPU request that it cannot meet.
 
     From 29.3 on AMD's driver answers for the GPUs of an engine that found no toolkit of NVIDIA's
     when it started, unless the request names a driver (moby, daemon/devices_linux.go). A public
@@ -39,16 +39,16 @@ def quote_refusal(engine: Engine, request: DeviceRequest, obstacle: Obstacle) ->
 
 
 def describe_unresolved(missing: UnresolvedGpu, driver: GpuDriver) -> str:
-    """Return why a GPU of that name is not there, and how the container ends."""
+    """Return why there is no GPU with that name, and the container's error."""
     name = missing.name
     if missing.by_cdi_only:
         return (
-            "which is none of the engine's CDI devices; `nvidia-ctk cdi list` shows them.\n"
-            "The container ends with: CDI device injection failed: unresolvable CDI devices "
+            "which is not one of the engine's CDI devices; `nvidia-ctk cdi list` shows them.\nThe "
+            "container fails with: CDI device injection failed: unresolvable CDI devices "
             f"nvidia.com/gpu={name}"
         )
     counted = "counted from 0; " if name.isdecimal() else ""
     return (
-        f"{counted}this host has {len(driver.gpus)}.\n"
-        f"The container ends with: device error: {name}: unknown device"
+        f"{counted}this host has {len(driver.gpus)}.\nThe container fails with: device error: "
+        f"{name}: unknown device"
     )

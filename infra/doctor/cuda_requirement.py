@@ -1,4 +1,4 @@
-"""What an image requires of the driver and the GPU (NVIDIA_REQUIRE_CUDA), as the toolkit reads it.
+"""Read an image's requirements of the driver and the GPU (NVIDIA_REQUIRE_CUDA) as the toolkit does.
 
 The toolkit's hook hands it to libnvidia-container: alternatives apart by spaces, each of conditions
 that all have to hold (src/cli/dsl.c and configure.c). CDI devices are handed out without it.
@@ -26,7 +26,7 @@ _COMPARISONS: Mapping[str, Callable[[int], bool]] = {
 
 
 def list_requirements(variables: Mapping[str, str]) -> list[str]:
-    """Return what the variables of a container require; nothing where they switch it off."""
+    """Return the requirements in a container's variables; none if the variables disable them."""
     if variables.get(_DISABLED) in _TRUE:
         return []
     return [text for name, text in variables.items() if name.startswith(_PREFIX) and text]
@@ -38,7 +38,7 @@ def names_driver(requirement: str) -> bool:
 
 
 def is_met(requirement: str, driver: GpuDriver, gpu: Gpu) -> bool | None:
-    """Whether driver and GPU meet it; None where that depends on what is not known of the GPU."""
+    """Whether driver and GPU meet it, or None if that depends on unknown properties of the GPU."""
     return _any(
         _all(_is_true(condition, driver, gpu) for condition in alternative.split(",") if condition)
         for alternative in requirement.split()
@@ -77,7 +77,7 @@ def _is_true(condition: str, driver: GpuDriver, gpu: Gpu) -> bool | None:
 
 
 def _find_brand(gpu: Gpu) -> str | None:
-    """Return NVML's brand as far as the name tells it: that of the gaming cards."""
+    """Return NVML's brand if the name shows it, as the names of gaming cards do."""
     return "geforce" if "GeForce" in gpu.name else None
 
 

@@ -1,4 +1,4 @@
-"""What each CUDA needs of a driver, and PyTorch's builds with it of a GPU: one table.
+"""The driver that each CUDA needs, and the GPUs that PyTorch's builds with it support.
 
 Drivers: table 2 and 3 of https://docs.nvidia.com/cuda/cuda-toolkit-release-notes/, and
 https://docs.nvidia.com/deploy/cuda-compatibility/minor-version-compatibility.html.
@@ -16,16 +16,16 @@ Capability = tuple[int, int]
 
 @dataclass(frozen=True)
 class _TorchBuild:
-    """For which GPUs PyTorch's builds with one CUDA hold code."""
+    """The GPUs that PyTorch's builds with one CUDA have code for."""
 
     native: tuple[Capability, ...]
     ptx: Capability | None = None
     """Intermediate code that any newer GPU can compile; None if there is none."""
     some_releases: tuple[Capability, ...] = ()
-    """GPUs for which only some releases of PyTorch hold code."""
+    """GPUs that only some releases of PyTorch have code for."""
 
     def can_run(self, capability: Capability) -> bool | None:
-        """Whether such a GPU runs it; None where that depends on PyTorch's release.
+        """Whether the GPU can run it, or None if that depends on PyTorch's release.
 
         Machine code runs on the same major version, from its own minor version on.
         """
@@ -53,7 +53,7 @@ class _Cuda:
     oldest_driver: str
     """By minor-version compatibility, which is the same for all of a major version."""
     own_driver: str
-    """The driver that came with it, the first that says it is of this CUDA."""
+    """The driver released with it, the first that reports this CUDA version."""
     torch: _TorchBuild | None = None
 
 
@@ -81,26 +81,27 @@ _OFFERED = ("13.0", "12.6")
 
 
 def find_oldest_driver(cuda: str) -> str | None:
-    """Return the oldest driver that runs a CUDA; None where that is not known."""
+    """Return the oldest driver that can run a CUDA version, or None if unknown."""
     major = parse_version(cuda)[:1]
     rows = (row for row in _TABLE.values() if major and parse_version(row.version)[:1] == major)
     return next((row.oldest_driver for row in rows), None)
 
 
 def find_own_driver(cuda: str) -> str | None:
-    """Return the driver that came with a CUDA; None where that is not known."""
+    """Return the driver released with a CUDA version, or None if unknown."""
     row = _TABLE.get(cuda)
     return row.own_driver if row else None
 
 
 def has_code_for(cuda: str, capability: Capability) -> bool | None:
-    """Whether PyTorch's builds with that CUDA run on such a GPU; None where that is not known."""
+    """Whether PyTorch's builds with that CUDA run on the GPU, or None if unknown."""
     row = _TABLE.get(cuda)
     return row.torch.can_run(capability) if row and row.torch else None
 
 
 def choose_cuda(driver: str, capabilities: Iterable[Capability]) -> str | None:
-    """Return the CUDA of the wheel that this driver and all of these GPUs run, if there is one."""
+    """Return the CUDA of a wheel that this driver and all of these GPUs can run, if there is
+    one."""
     gpus = tuple(capabilities)
     for cuda in _OFFERED:
         oldest = find_oldest_driver(cuda)

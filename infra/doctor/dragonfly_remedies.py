@@ -1,4 +1,4 @@
-"""More memory or fewer threads: the two ways to let Dragonfly start, for a plan and for a file."""
+"""Offer more memory or fewer threads, with which Dragonfly starts, for a plan or a file."""
 
 from collections.abc import Callable
 
@@ -19,7 +19,7 @@ from qca.core.units import format_count, format_exact_size, format_size
 def format_answers(
     threads: int, maxmemory: int, comment: Callable[[int], str] = lambda _: ""
 ) -> str:
-    """Return both ways in a sentence, with a comment on each of the two sizes."""
+    """Return both options as a sentence, with a comment on each of the two sizes."""
     needed, fewer = rules.compute_required_memory(threads), rules.compute_max_threads(maxmemory)
     more = f"{format_size(needed)} for {format_count(threads, 'thread')}{comment(needed)}"
     if fewer == 0:
@@ -31,19 +31,21 @@ def format_answers(
 
 
 def format_plan_answers(subject: HostSubject, threads: int, maxmemory: int) -> str:
-    """Return both ways, and for each whether this host can hold it."""
+    """Return both options, and for each whether it fits in this host's memory."""
     return format_answers(threads, maxmemory, lambda size: f" ({_describe_room(subject, size)})")
 
 
 def _describe_room(subject: HostSubject, maxmemory: int) -> str:
     host = find_usable_memory(subject.facts)
     if host is None:
-        return "the host's memory could not be seen"
-    can = "this host can hold it" if _has_room(subject, maxmemory) else "too much for this host"
+        return "the host's memory is unknown"
+    can = (
+        "fits in this host's memory" if _has_room(subject, maxmemory) else "too much for this host"
+    )
     limit = compute_container_limit(maxmemory)
     trainer = subject.plan.trainer.container_memory_bytes.value
     return (
-        f"{can}: {format_size(limit)} with headroom, beside the trainer's {format_size(trainer)}, "
+        f"{can}: {format_size(limit)} with headroom, plus the trainer's {format_size(trainer)}, "
         f"of {format_size(host)}"
     )
 
@@ -57,7 +59,7 @@ def _has_room(subject: HostSubject, maxmemory: int) -> bool:
 def offer_for_plan(subject: HostSubject, threads: int, maxmemory: int) -> tuple[Remedy, ...]:
     """Return the remedies for `qca up` with which Dragonfly starts and the host holds both.
 
-    Where there is none of that, at least what lets Dragonfly start, or the run without it.
+    If there is none, return what at least lets Dragonfly start, or the run without it.
     """
     more, less = _add_memory(threads), _take_fewer_threads(maxmemory)
     room = _has_room(subject, rules.compute_required_memory(threads))
@@ -75,7 +77,7 @@ def _add_memory(threads: int) -> Remedy:
 
 
 def _take_fewer_threads(maxmemory: int) -> Remedy | None:
-    """Return the remedy that stays within the memory; None where it holds not even one thread."""
+    """Return the remedy with fewer threads, or None if the memory is too small for one."""
     fewer = rules.compute_max_threads(maxmemory)
     if fewer == 0:
         return None

@@ -1,4 +1,4 @@
-"""The services of a Compose file that run Dragonfly, and what the file hides of their flags."""
+"""Find a Compose file's Dragonfly services, and the flags that the file may not show."""
 
 from infra.compose_file.model import ComposeFile
 from infra.dragonfly.service import Dragonfly, is_dragonfly, read_dragonfly
@@ -10,7 +10,7 @@ def list_dragonflies(file: ComposeFile) -> list[Dragonfly]:
 
 
 def explain_hidden_flags(dragonfly: Dragonfly) -> str:
-    """Return why there may be flags that the file does not show; empty where there are none."""
+    """Return why the file may not show all flags, or an empty string if it does."""
     if dragonfly.other_program:
         return f"Its command starts {dragonfly.other_program}, which may change the flags."
     if dragonfly.unread_flag_file is not None:

@@ -1,4 +1,4 @@
-"""What the Dragonfly services of a Compose project would start with: threads and maxmemory."""
+"""Predict the threads and the maxmemory of a Compose project's Dragonfly services."""
 
 from dataclasses import dataclass, replace
 
@@ -27,12 +27,12 @@ _CGROUP_LIMITS = frozenset(
 
 @dataclass(frozen=True)
 class Maxmemory:
-    """How much memory Dragonfly would use for data, and what made it that much."""
+    """The memory that Dragonfly would use for data, and the reason."""
 
     size: int
     because: str
     varies: bool = False
-    """Whether it is what the machine has left when Dragonfly starts."""
+    """Whether it depends on the machine's available memory when Dragonfly starts."""
 
 
 @dataclass(frozen=True)
@@ -44,12 +44,12 @@ class DragonflyStart:
 
     @property
     def is_refused(self) -> bool:
-        """Whether Dragonfly exits for want of memory."""
+        """Whether Dragonfly exits because it has too little memory."""
         return rules.refuses_to_start(self.threads.count, self.maxmemory.size)
 
 
 def describe_start(dragonfly: Dragonfly, start: DragonflyStart) -> str:
-    """Return threads and maxmemory with what made them so, and by which rules."""
+    """Return threads and maxmemory with their reasons, and the release of the rules."""
     how = (
         f"{format_count(start.threads.count, 'thread')} ({start.threads.because}), "
         f"{format_size(start.maxmemory.size)} ({start.maxmemory.because})"
@@ -60,7 +60,8 @@ def describe_start(dragonfly: Dragonfly, start: DragonflyStart) -> str:
 
 
 def predict_start(facts: HostFacts, dragonfly: Dragonfly) -> DragonflyStart | Verdict:
-    """Return what the service starts with; where it does not, or that is unknown, the verdict."""
+    """Return what the service starts with, or the verdict if it does not start or that is
+    unknown."""
     threads = _predict_threads(facts, dragonfly)
     if isinstance(threads, Verdict):
         return threads
@@ -84,7 +85,7 @@ def predict_start_without_limits(facts: HostFacts, dragonfly: Dragonfly) -> Drag
 
 
 def sees_limits(facts: HostFacts) -> bool | None:
-    """Return whether Dragonfly sees a container's limits; None where the host does not tell."""
+    """Return whether Dragonfly sees a container's limits, or None if the host does not show it."""
     if _find_cgroup_version(facts) != "1":
         return True
     hierarchies = _list_v1_hierarchies(facts)
@@ -108,7 +109,7 @@ def _list_v1_hierarchies(facts: HostFacts) -> tuple[str, ...] | None:
 
 
 def forget_host(facts: HostFacts) -> HostFacts:
-    """Return facts that leave all to the file, as on any host that shows Dragonfly its limits."""
+    """Return the facts of an unknown host that shows Dragonfly its limits."""
     unknown = Unknown(reason="the file is judged by itself")
     return replace(facts, system=unknown, cpu=unknown, memory=unknown, docker=unknown)
 
@@ -133,7 +134,7 @@ def _drop_limits(service: Service) -> Service:
 
 
 def predict_maxmemory(facts: HostFacts, dragonfly: Dragonfly) -> Maxmemory | Verdict:
-    """Return the maxmemory of the service; where there is none, or it is unknown, the verdict."""
+    """Return the maxmemory of the service, or the verdict if it has none or it is unknown."""
     given = dragonfly.flags.get("maxmemory")
     if given is not None:
         size = read_maxmemory(given.value, dragonfly.release)
@@ -149,13 +150,13 @@ def predict_maxmemory(facts: HostFacts, dragonfly: Dragonfly) -> Maxmemory | Ver
         )
     default = rules.compute_default_maxmemory(available, limit, dragonfly.release)
     varies = limit is None or limit > available
-    return Maxmemory(default, "no maxmemory given: 0.8 of what is available", varies)
+    return Maxmemory(default, "no maxmemory set: 0.8 of the available memory", varies)
 
 
 def count_threads(facts: HostFacts, dragonfly: Dragonfly, flag: int | None) -> rules.Threads | None:
     """Return the threads that the service starts with `--proactor_threads=flag`.
 
-    None where that depends on the host's CPUs and they are unknown.
+    None if that depends on the host's CPUs and they are unknown.
     """
     service = _keep_seen_limits(facts, dragonfly.service)
     return rules.count_threads(
@@ -180,8 +181,8 @@ def _predict_threads(facts: HostFacts, dragonfly: Dragonfly) -> rules.Threads | 
     if threads is None:
         why = facts.cpu.reason if isinstance(facts.cpu, Unknown) else "the CPUs are unknown"
         return skip(
-            f"Cannot determine whether service {name} starts: Dragonfly would take one thread "
-            f"for each CPU.\nCould not look. cpu: {why}"
+            f"Cannot determine whether service {name} starts: Dragonfly would start one thread "
+            f"for each CPU.\nThe CPUs are unknown: {why}"
         )
     return threads
 
@@ -189,13 +190,13 @@ def _predict_threads(facts: HostFacts, dragonfly: Dragonfly) -> rules.Threads | 
 def _refuse_size(dragonfly: Dragonfly, given: LocatedValue) -> Verdict:
     name = dragonfly.service.name
     message = (
-        f"Service {name}: Dragonfly cannot read the size {given.value!r} and "
-        "exits immediately.\nIt says: Use human-readable format, eg.: 500MB, 1G, 1TB"
+        f"Service {name}: Dragonfly cannot read the size {given.value!r} and exits immediately.\n"
+        "It reports: Use human-readable format, eg.: 500MB, 1G, 1TB"
     )
     return Verdict(Severity.ERROR, message, {"service": name, "given": given.value})
 
 
 def explain_hidden_start(dragonfly: Dragonfly) -> str:
-    """Return why the project does not tell what Dragonfly starts with; empty where it does."""
+    """Return why the project does not determine Dragonfly's start, or an empty string."""
     both = {"maxmemory", "proactor_threads"} <= dragonfly.settled_flags
     return "" if both and not dragonfly.other_program else explain_hidden_flags(dragonfly)

@@ -27,9 +27,9 @@ def examine(
 ) -> list[Finding]:
     """Return the findings about a host, and about the compose files that were given.
 
-    `nearby` is a compose file of the current folder that the user did not ask about: it is
-    judged too, but nothing in it can fail the examination. No finding shows one of the `secrets`
-    or of those in the files.
+    `nearby` is a compose file of the current folder that the user did not ask about: it is checked
+    too, but its findings are at most warnings. Secrets of the files and `secrets` are masked in all
+    findings.
     """
     plan = plan_stack(facts, config)
     needs_containers = plan.runtime.value == "compose" or bool(files)
@@ -50,7 +50,7 @@ def examine(
 def _examine_dormant(
     file: ComposeFile, facts: HostFacts, checks: Sequence[Check]
 ) -> Iterator[Finding]:
-    """Yield the faults of services that a plain `up` does not start; they count only with it."""
+    """Yield the faults of services that a plain `up` does not start, as infos."""
     for reason, dormant in split_dormant(file):
         for finding in run_checks(checks, None, [FileSubject(dormant, facts)]):
             if finding.severity in (Severity.ERROR, Severity.WARNING):
@@ -78,7 +78,7 @@ def _demote(finding: Finding) -> Finding:
 
 
 def select(only: Collection[str], ignored: Collection[str]) -> tuple[Check, ...]:
-    """Return the checks that remain of the catalogue."""
+    """Return the selected checks of the catalogue."""
     return tuple(
         check for check in CHECKS if (not only or check.id in only) and check.id not in ignored
     )

@@ -1,7 +1,7 @@
 """The examples of a check: one that it reports, and one that it passes.
 
-Each check has a file `infra/data/examples/ID.yaml` with the keys `bad` and `good`. A test judges
-them all, so that the pages about the checks show what the doctor really says.
+Each check has a file `infra/data/examples/ID.yaml` with the keys `bad` and `good`. A test runs them
+all, so the pages about the checks show the doctor's real output.
 """
 
 # ruamel.yaml's annotations are incomplete.
@@ -20,7 +20,7 @@ class Example:
     when: str
     """The situation in a sentence."""
     host: str
-    """Name of the recorded host in `tests/hosts` on which it is judged."""
+    """The name of the recorded host in `tests/hosts`."""
     facts: str = ""
     """Facts that differ from that host's, as YAML."""
     config: str = ""
@@ -30,11 +30,11 @@ class Example:
     networks: tuple[str, ...] = ()
     """External networks that the engine has."""
     report: str = ""
-    """What the doctor says; empty where the check passes."""
+    """The doctor's report; empty if the check passes."""
 
 
 def list_examples(check_id: str) -> tuple[tuple[str, Example], ...]:
-    """Return the two examples of a check, each with its heading; none where it has no file."""
+    """Return the two examples of a check, each with its heading; none if it has no file."""
     path = EXAMPLES / f"{check_id}.yaml"
     if not path.exists():
         return ()

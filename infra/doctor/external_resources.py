@@ -1,4 +1,4 @@
-"""Whether the engine has the networks and volumes that a project expects of it."""
+"""Look up the external networks and volumes of a project in the engine."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -11,7 +11,7 @@ from infra.host.probes.engine_resources import list_engine_resources
 def look_up_externals(
     file: ComposeFile, docker_client: str, environment: Mapping[str, str]
 ) -> ComposeFile:
-    """Return the file with what the engine says of its external networks and volumes."""
+    """Return the file with the state of its external networks and volumes."""
     answers = {
         kind: _list_names(docker_client, kind, environment)
         for kind in dict.fromkeys(one.kind for one in file.externals)

@@ -1,4 +1,4 @@
-"""What a check says: its verdict on a subject, and the finding that people and scripts see."""
+"""A check's verdict on a subject, and the finding that users and scripts see."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
@@ -32,7 +32,7 @@ class Remedy:
     breaks: str = ""
     """What else the remedy changes or would break; empty if nothing."""
     undo: tuple[str, ...] = ()
-    """Commands that take it back; `--fix` runs them when the remedy did not help."""
+    """Commands that undo it; `--fix` runs them if the remedy did not help."""
     edits: tuple[Edit, ...] = ()
     """What the commands change in the user's file; `--fix` makes these, and not the commands."""
 
@@ -55,28 +55,28 @@ class Location:
     file: str
     line: int
     columns: tuple[int, int] | None = None
-    """The first column and the one after the last, counted from 1; None where not known."""
+    """The first column and the one after the last, counted from 1, or None if unknown."""
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a check says about one subject."""
+    """A check's result for one subject."""
 
     severity: Severity
     message: str
-    """The first line says what, the following lines why, with the numbers."""
+    """The first line states the problem; the following lines give the reason with the numbers."""
     evidence: Mapping[str, Any] = field(default_factory=dict[str, Any])
     remedies: tuple[Remedy, ...] = ()
     location: Location | None = None
 
 
 def ok(message: str, **evidence: Any) -> Verdict:
-    """Return the verdict that what was looked at is fine."""
+    """Return the verdict that the subject passes the check."""
     return Verdict(Severity.OK, message, evidence)
 
 
 def skip(message: str, **evidence: Any) -> Verdict:
-    """Return the verdict that this cannot be judged, and why; it never passes for ok."""
+    """Return the verdict that the check cannot determine the result, which is never ok."""
     return Verdict(Severity.SKIPPED, message, evidence)
 
 
@@ -121,7 +121,7 @@ def _measure_line(file: ComposeFile, path: str, line: int) -> tuple[int, int] | 
 
 @dataclass(frozen=True)
 class Finding:
-    """A verdict with the name of the check that gave it: what people and scripts see."""
+    """A verdict with the check that gave it, as users and scripts see it."""
 
     id: str
     category: Category

@@ -10,7 +10,7 @@ from infra.doctor.finding import Finding, Remedy, Severity
 from qca.core.diagnostics import log_command
 from qca.core.errors import InputError, QcaError
 
-# Linking a file takes no time, Compose V1 in an environment of its own a download of 2 MB.
+# Linking a file takes no time; installing Compose V1 in an environment downloads 2 MB.
 _COMMAND_SECONDS = 300
 
 
@@ -29,7 +29,7 @@ class Proposal:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of a remedy."""
+    """The outcome of a remedy."""
 
     proposal: Proposal
     helped: bool
@@ -68,7 +68,7 @@ def apply_remedy(
     return Outcome(proposal, False, f"{error or _NO_HELP}; {undo_error or _UNDONE}")
 
 
-_HELPED, _NO_HELP = "the finding is gone", "the finding is still there or could not be judged"
+_HELPED, _NO_HELP = "the finding is gone", "the finding is still reported, or cannot be determined"
 _UNDONE = "undone"
 
 
@@ -98,7 +98,7 @@ def _edit_files(
 def _find_objection(
     finding: Finding, before: Sequence[Finding] | None, now: Sequence[Finding]
 ) -> str:
-    """Return why an edit must not stay; empty if it may."""
+    """Return why an edit must be undone, or an empty string."""
     new = _find_new_error(before, now) if before is not None else None
     if new:
         return f"it brings {new.id}: {' '.join(new.message.split())}"

@@ -1,4 +1,4 @@
-"""What the planned training takes of a GPU's memory."""
+"""The GPU memory that the planned training needs."""
 
 from dataclasses import dataclass
 
@@ -11,14 +11,14 @@ from qca.core.units import format_size
 
 @dataclass(frozen=True)
 class GpuNeed:
-    """What the training takes, and of what that is made up."""
+    """The memory that the training needs, and its parts."""
 
     bytes: int
     parts: str
 
 
 def compute_gpu_need(trainer: TrainerPlan) -> GpuNeed:
-    """Return the predicted peak with the CUDA context that comes beside it."""
+    """Return the predicted peak plus the CUDA context."""
     nccl = " and NCCL" if trainer.is_distributed else ""
     peak, context = trainer.predicted_peak_bytes.value, trainer.context_bytes.value
     return GpuNeed(
@@ -29,7 +29,7 @@ def compute_gpu_need(trainer: TrainerPlan) -> GpuNeed:
 
 
 def collect_need_evidence(trainer: TrainerPlan) -> dict[str, object]:
-    """Return the numbers that the need and the budget come from."""
+    """Return the numbers behind the need and the budget."""
     return {
         "predicted_peak_bytes": trainer.predicted_peak_bytes.value,
         "context_bytes": trainer.context_bytes.value,
@@ -39,7 +39,7 @@ def collect_need_evidence(trainer: TrainerPlan) -> dict[str, object]:
 
 
 def find_training_gpu(subject: HostSubject) -> Gpu | None:
-    """Return the fullest GPU that the training gets; None where there is none.
+    """Return the training's GPU with the least free memory, or None if it has none.
 
     Needs the fact `gpu`.
     """

@@ -1,4 +1,4 @@
-"""A host in a few words, for the head of a report."""
+"""A short description of a host, for the head of a report."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from infra.host.facts import Engine, GpuDriver, HostFacts, known_or_none
 
 @dataclass(frozen=True)
 class HostSummary:
-    """The facts that a reader asks for first; None where a fact is unknown."""
+    """The most important facts; None for an unknown one."""
 
     system: str | None
     kernel: str | None

@@ -1,4 +1,4 @@
-"""Which CUDA an image brings: by what it sets, where the engine has it, or by its name."""
+"""Find the CUDA version of an image by its variables, if the engine has it, or by its name."""
 
 import re
 from collections.abc import Mapping
@@ -35,7 +35,7 @@ class ImageCuda:
 
 
 def requests_nvidia(service: Service) -> bool:
-    """Whether a service asks for NVIDIA's GPUs by a key of its own."""
+    """Whether a key of the service requests NVIDIA GPUs."""
     requests = (one for devices in service.devices.values() for one in devices.requests)
     has_runtime = bool(service.runtime and service.runtime.value == "nvidia")
     return has_runtime or any(request.is_for_nvidia for request in requests)
@@ -44,9 +44,9 @@ def requests_nvidia(service: Service) -> bool:
 def look_up_images(
     file: ComposeFile, docker_client: str, environment: Mapping[str, str]
 ) -> ComposeFile:
-    """Return the file with what the images of its GPU services set, as far as the engine has them.
+    """Return the file with the variables of its GPU services' images that the engine has.
 
-    Only what is about NVIDIA is kept: an image may set a password.
+    Only NVIDIA's variables are kept, because an image may set a password.
     """
     services = tuple(_look_up(one, docker_client, environment) for one in file.services)
     return replace(file, services=services)
@@ -66,7 +66,7 @@ def _look_up(service: Service, docker_client: str, environment: Mapping[str, str
 
 
 def find_image_cuda(image: str, variables: Mapping[str, str] | None = None) -> ImageCuda | None:
-    """Return the CUDA that an image sets or that its name says; None where it says none.
+    """Return the CUDA in an image's variables or name, or None if there is none.
 
     NVIDIA's images, and those that are made of them, set CUDA_VERSION.
     """

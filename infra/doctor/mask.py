@@ -15,7 +15,7 @@ def find_secrets(file: ComposeFile) -> frozenset[str]:
 
 
 def mask_finding(finding: Finding, secrets: Collection[str]) -> Finding:
-    """Return a finding in which no secret shows; what `--fix` runs and writes stays as it is."""
+    """Return a finding with all secrets masked; what `--fix` runs and writes stays as it is."""
 
     def mask(text: str) -> str:
         return mask_secrets(text, secrets)

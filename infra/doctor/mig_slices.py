@@ -1,4 +1,4 @@
-"""A program on a GPU in MIG mode gets one slice: does the training fit the slice's memory?"""
+"""Check whether the training fits in one MIG slice, which is all that a program can use."""
 
 from collections import Counter
 from dataclasses import asdict
@@ -34,13 +34,13 @@ def judge_slices(subject: HostSubject, gpu: Gpu, need: GpuNeed) -> Verdict:
 
 def _report_no_slice(subject: HostSubject, gpu: Gpu, evidence: dict[str, object]) -> Verdict:
     message = (
-        f"{gpu.name} is in MIG mode and has no slice: no program can use it.\n"
-        "Its whole memory counts for nothing until slices are made, or the mode is left."
+        f"{gpu.name} is in MIG mode without slices, so no program can use it.\nCreate slices, or "
+        "leave the mode."
     )
     leave = Remedy(
         "Leave MIG mode",
         (f"sudo nvidia-smi -i {gpu.index} -mig 0",),
-        breaks="needs a GPU that nobody uses, on some systems a reboot",
+        breaks="the GPU must not be in use; some systems need a reboot",
     )
     return Verdict(Severity.ERROR, message, evidence, (leave, *offer_cpu_training(subject)))
 
@@ -49,9 +49,9 @@ def _report_too_large(
     subject: HostSubject, gpu: Gpu, need: GpuNeed, evidence: dict[str, object]
 ) -> Verdict:
     message = (
-        f"The training needs {format_size(need.bytes)}; the roomiest slice of {gpu.name} has "
-        f"{format_size(_find_roomiest(gpu).memory_free)} free.\n{need.parts}. "
-        f"The slices: {_list_slices(gpu)}."
+        f"The training needs {format_size(need.bytes)}; the largest slice of {gpu.name} has "
+        f"{format_size(_find_roomiest(gpu).memory_free)} free.\n{need.parts}. The slices: "
+        f"{_list_slices(gpu)}."
     )
     return Verdict(Severity.ERROR, message, evidence, offer_smaller_training(subject))
 
@@ -60,13 +60,12 @@ def _report_some_too_small(
     subject: HostSubject, gpu: Gpu, need: GpuNeed, evidence: dict[str, object]
 ) -> Verdict:
     message = (
-        f"The training needs {format_size(need.bytes)}, which not every slice of {gpu.name} "
-        f"has free.\n{need.parts}. The slices: {_list_slices(gpu)}. Unless told otherwise it "
-        "gets the first."
+        f"The training needs {format_size(need.bytes)}, which not every slice of {gpu.name} has "
+        f"free.\n{need.parts}. The slices: {_list_slices(gpu)}. By default it gets the first one."
     )
     roomiest = _find_roomiest(gpu)
     choose = Remedy(
-        f"Take {roomiest.name}, in a run without containers",
+        f"Use {roomiest.name} in a run without containers",
         (f"CUDA_VISIBLE_DEVICES={roomiest.uuid} qca up --runtime local",),
     )
     remedies = (choose, *offer_smaller_training(subject))

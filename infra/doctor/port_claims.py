@@ -1,4 +1,4 @@
-"""Which ports of the host a Compose project asks for, and which of its services ask for the same.
+"""Find the host ports that a Compose project uses, and conflicts between its services.
 
 A range is one claim, however long it is.
 """
@@ -10,7 +10,7 @@ from itertools import pairwise
 from infra.compose_file.limits import read_count
 from infra.compose_file.model import ComposeFile, LocatedValue, PublishedPorts, Service
 
-# What these images listen on unless their command says otherwise (their pages on Docker Hub).
+# The default ports of these images (from their pages on Docker Hub).
 _IMAGE_PORTS = {
     "dragonfly": 6379,
     "grafana": 3000,
@@ -31,7 +31,7 @@ _ANY_ADDRESS = frozenset({"0.0.0.0", "::", "*", ""})
 
 @dataclass(frozen=True)
 class Claim:
-    """Ports of this host that are asked for, and by what."""
+    """Ports of this host, and the user of them."""
 
     ports: PublishedPorts
     what: str
@@ -39,7 +39,7 @@ class Claim:
 
     @property
     def containers(self) -> int:
-        """How many containers ask for them."""
+        """The number of containers that publish them."""
         settings = self.service.settings if self.service else dict[str, LocatedValue]()
         scale = settings.get("scale") or settings.get("deploy.replicas")
         count = read_count(scale.value) if scale else None
@@ -47,9 +47,8 @@ class Claim:
 
 
 def list_claims(file: ComposeFile) -> Iterator[Claim]:
-    """Yield what services publish, or listen on in the host's own network.
-
-    A range from which any port will do asks for none of them.
+    """Yield the ports that services publish, or listen on in the host's network. A range to choose
+    from claims none of its ports.
     """
     for service in file.services:
         mode = service.settings.get("network_mode")
@@ -85,7 +84,7 @@ def _find_image_port(service: Service) -> int | None:
 
 
 def find_rivals(claims: Sequence[Claim]) -> dict[int, Claim]:
-    """Return the claims that meet one written before them, by their index, with that one."""
+    """Return the claims that conflict with an earlier one, by index, each with the earlier one."""
     found: dict[int, int] = {}
     reaching: list[int] = []
     for index in sorted(range(len(claims)), key=lambda one: claims[one].ports.first):
@@ -104,5 +103,5 @@ def _meet(one: PublishedPorts, other: PublishedPorts) -> bool:
 
 
 def have_common_address(one: str, other: str) -> bool:
-    """Return whether two addresses to listen on get in each other's way."""
+    """Return whether two listening addresses conflict."""
     return one == other or bool({one, other} & _ANY_ADDRESS)

@@ -1,4 +1,4 @@
-"""Read the Compose files that the doctor examines, and what they run Dragonfly with."""
+"""Read the Compose files that the doctor examines, and Dragonfly's flag files."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -31,7 +31,7 @@ def read_project(
     `version` is that of the Compose that the files are for, where it is known.
 
     Raises:
-        InputError: a file cannot be read, or is no Compose file.
+        InputError: a file cannot be read, or is not a Compose file.
 
     """
     file = read_compose_files(paths, environment, profiles, policy, version)
@@ -47,7 +47,7 @@ def confirm(
 ) -> ComposeFile:
     """Return the file with the values that Compose reads in it, or with its refusal.
 
-    Where Compose gives no answer, our own reading stays.
+    If Compose does not answer, qca's own reading is kept.
     """
     if any(reference.outside for reference in file.unread):
         return replace(file, not_confirmed_because="it would follow the file out of its folder")

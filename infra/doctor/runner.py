@@ -1,6 +1,6 @@
-"""Run checks: an unknown fact becomes "skipped", a check that raises an error of its own.
+"""Run the checks; an unknown fact is reported as "skipped", and an exception as an error.
 
-A defect of one check must neither cost the user the findings of the others nor go unseen.
+A defect of one check must neither hide the findings of the others nor go unnoticed.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -35,7 +35,7 @@ def run_checks(
 def _run(
     check: Check, judge: Callable[[S], Verdicts], subject: S, top: Location | None
 ) -> list[Finding]:
-    """Judge one subject; what names no line is about the top of the file, if it is one."""
+    """Judge one subject; verdicts on a file without a line are placed at its first line."""
     unknown = _explain_unknown(check, subject.facts)
     if unknown:
         return [check.report(replace(skip(f"Could not look. {unknown}"), location=top))]

@@ -1,4 +1,4 @@
-"""What checks judge: this host with the planned stack, or a Compose project."""
+"""The subjects of checks: this host with the planned stack, or a Compose project."""
 
 from dataclasses import dataclass
 
@@ -11,13 +11,13 @@ from qca.core.config import Config
 
 @dataclass(frozen=True)
 class HostSubject:
-    """The host, and what is planned for it."""
+    """The host and its plan."""
 
     facts: HostFacts
     plan: StackPlan
     config: Config
     needs_containers: bool
-    """Whether what the user is about to do runs containers."""
+    """Whether the command runs containers."""
 
     @property
     def is_local_run(self) -> bool:
@@ -31,7 +31,7 @@ class HostSubject:
 
 @dataclass(frozen=True)
 class FileSubject:
-    """One Compose project, and what is known of the host that it is for."""
+    """A Compose project, and the facts of its host."""
 
     file: ComposeFile
     facts: HostFacts

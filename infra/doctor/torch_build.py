@@ -1,4 +1,4 @@
-"""Which CUDA the torch of the training is built for."""
+"""Find the CUDA version of the training's torch."""
 
 import re
 

@@ -1,4 +1,4 @@
-"""What a container without a limit gets on this host: CPUs and memory."""
+"""The CPUs and the memory of a container without limits on this host."""
 
 from infra.host.facts import Engine, HostFacts, known_or_none, require
 
@@ -12,7 +12,7 @@ def count_container_cpus(facts: HostFacts) -> int:
 
 
 def find_container_cpus(facts: HostFacts) -> int | None:
-    """Return the CPUs that a container sees; None where neither engine nor host tells."""
+    """Return the CPUs that a container sees; None if neither the engine nor the host shows it."""
     docker, cpu = known_or_none(facts.docker), known_or_none(facts.cpu)
     reported = docker.cpus if isinstance(docker, Engine) else 0  # 0 where it could not see them
     return reported or (cpu.online if cpu else None)

@@ -1,4 +1,4 @@
-"""Services of which a part is hidden: what they extend was not read."""
+"""Services that extend a service that was not read."""
 
 from collections.abc import Iterator
 
@@ -7,7 +7,7 @@ from infra.doctor.finding import Verdict, locate, skip
 
 
 def is_part_hidden(service: Service) -> bool:
-    """Whether keys of the service may stand in a file that was not read."""
+    """Whether keys of the service may be in a file that was not read."""
     return "extends" in service.unread_sources
 
 

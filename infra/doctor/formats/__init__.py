@@ -1,4 +1,4 @@
-"""How findings are shown: a module with one function for each format, and their list.
+"""The output formats: one module with one function for each, and their list.
 
 A format takes findings and plain data, and returns a string.
 """

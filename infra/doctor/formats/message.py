@@ -1,4 +1,4 @@
-"""A finding as one text, for the formats that show no more than that beside a line of code."""
+"""A finding as one text, for formats that only show a text at a line of code."""
 
 from infra.doctor.finding import Finding
 

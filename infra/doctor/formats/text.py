@@ -32,7 +32,7 @@ _DETAILS_ORDER = (Severity.INFO, Severity.SKIPPED, Severity.WARNING, Severity.ER
 def render_text(findings: Sequence[Finding], *, width: int = 80, color: bool = False) -> str:
     """Return the report for people, wrapped at `width` columns.
 
-    A finding that one line says in full is in the list, any other has a block of its own below.
+    A finding that fits on one line is in the list; any other has its own block below.
     """
     out = io.StringIO()
     console = _open_console(out, width, color)

@@ -1,4 +1,4 @@
-"""Remedies that bring `docker compose`: one file in the user's own plugin folder."""
+"""Remedies that install `docker compose`: one file in the user's own plugin folder."""
 
 import shlex
 
@@ -19,7 +19,7 @@ def install_plugin(
 ) -> Remedy:
     """Install Compose's newest release for this user, as Docker's manual describes."""
     if system is None or system.system != "Linux":
-        return Remedy("Install Docker Desktop, which brings it: https://docs.docker.com/desktop/")
+        return Remedy("Install Docker Desktop, which includes it: https://docs.docker.com/desktop/")
     machine = _MACHINES.get(system.machine, system.machine)
     url = shlex.quote(f"{_RELEASES}/docker-compose-linux-{machine}")
     return Remedy(
@@ -36,9 +36,9 @@ def install_plugin(
 
 
 def link_plugin(path: str) -> Remedy:
-    """Let a modern standalone `docker-compose` serve as the plugin."""
+    """Link a standalone `docker-compose` of V2 or later as the plugin."""
     return Remedy(
-        "Let it serve as the plugin for this user",
+        "Link it as the plugin for this user",
         (f"mkdir -p {_FOLDER}", f"ln -s {quote_path(path)} {_FILE}"),
         automatic=True,
         breaks="adds one link to your home folder; remove it to go back",
@@ -49,7 +49,7 @@ def link_plugin(path: str) -> Remedy:
 # The snap's `docker` cannot see ~/.docker; it brings the plugin itself since 2022
 # (https://github.com/canonical/docker-snap/pull/70).
 REFRESH_SNAP = Remedy(
-    "Take a newer Docker snap, which brings it",
+    "Update the Docker snap, which includes it",
     ("sudo snap refresh docker",),
     breaks="restarts the daemon, and with it the containers",
 )

@@ -1,4 +1,4 @@
-"""What to do about a Compose V1 that fails, the least invasive first."""
+"""The remedies for a Compose V1 that fails, the least invasive first."""
 
 import shlex
 from pathlib import Path
@@ -57,7 +57,7 @@ def list_v1_remedies(compose: ComposeV1, plugin: ComposeFacts | None) -> tuple[R
 def _use_compose_v2(plugin: ComposeFacts | None) -> Remedy:
     if isinstance(plugin, ComposePlugin):
         return Remedy(
-            f"Use Compose {plugin.version}, which is here: `docker compose`, with a space",
+            f"Use Compose {plugin.version}, which is installed: `docker compose`, with a space",
             ("docker compose ps",),
         )
     return SEE_QCA201
@@ -108,7 +108,7 @@ def _create_environment(compose: ComposeV1, plugin: ComposeFacts | None) -> Reme
         return None
     pip = f"{_ENVIRONMENT}/bin/pip install"
     return Remedy(
-        "Give V1 an environment of its own, with versions that work",
+        "Install V1 in its own environment, with versions that work",
         (
             # -I: a `venv.py` in the folder that it is pasted in is not run.
             f"{quote_path(python)} -I -m venv {_ENVIRONMENT}",
@@ -149,7 +149,7 @@ def _change_libraries(compose: ComposeV1) -> Remedy | None:
     where = "" if compose.virtual_environment else "--user "
     where += "--break-system-packages " if compose.externally_managed else ""
     return Remedy(
-        f"Last: change the libraries of {compose.interpreter} in place",
+        f"As a last resort, change the libraries of {compose.interpreter} in place",
         (
             # Not where it is pasted, which may hold a `pip.py`. -P came with Python 3.11, and -I
             # would hide the user site.

@@ -1,11 +1,11 @@
-"""What brings a GPU to a training or a container, by the layer that is missing."""
+"""The remedies for a training or container without a GPU, by the missing layer."""
 
 from infra.doctor.finding import Remedy
 from infra.host.container_gpu import Obstacle
 
 _RESTARTS_DOCKER = "restarting Docker stops the running containers, unless live-restore is on"
 
-SHOW_GPUS = Remedy("Show it again, in this shell", ("unset CUDA_VISIBLE_DEVICES",))
+SHOW_GPUS = Remedy("Make the GPU visible (for this shell only)", ("unset CUDA_VISIBLE_DEVICES",))
 _INSTALL_TOOLKIT = Remedy(
     "Install the NVIDIA Container Toolkit and register it (its package source first: "
     "https://docs.nvidia.com/datacenter/cloud-native/container-toolkit/latest/install-guide.html)",
@@ -17,12 +17,12 @@ _INSTALL_TOOLKIT = Remedy(
     breaks=_RESTARTS_DOCKER,
 )
 _WRITE_CDI_FILE = Remedy(
-    "Describe the GPUs for the engine in a CDI file",
+    "Write a CDI file that describes the GPUs to the engine",
     (
         "sudo nvidia-ctk cdi generate --output=/etc/cdi/nvidia.yaml",
         "sudo systemctl restart docker",
     ),
-    breaks=f"the file is to be written anew after each upgrade of the driver; {_RESTARTS_DOCKER}",
+    breaks=f"the file must be written again after each upgrade of the driver; {_RESTARTS_DOCKER}",
 )
 _RESTART_SNAP = Remedy(
     "Let the snap find the driver again; it sets up its toolkit when it starts",
@@ -36,13 +36,13 @@ _REMOVE_HOST_TOOLKIT = Remedy(
         "libnvidia-container-tools libnvidia-container1",
         "sudo reboot",
     ),
-    breaks="ends everything that runs on this machine; other engines here lose their GPU",
+    breaks="stops everything that runs on this machine; other engines here lose their GPU",
 )
 
 USE_DEFAULT_CONTEXT = Remedy(
     "Use the engine of this machine itself, if it is installed (`docker-ce`)",
     ("docker context use default",),
-    breaks="every docker command of this user follows the default context from then on",
+    breaks="from then on, all docker commands of this user use the default context",
 )
 _NOUVEAU = (
     Remedy(
@@ -52,14 +52,14 @@ _NOUVEAU = (
             "sudo update-initramfs -u",
             "sudo reboot",
         ),
-        breaks="ends everything that runs on this machine; without NVIDIA's driver the screen is "
+        breaks="stops everything that runs on this machine; without NVIDIA's driver the screen is "
         "left without acceleration",
     ),
 )
 _ENROLL_KEY = Remedy(
     "Enroll the key that signed it, and confirm at the next start (Ubuntu, Debian with DKMS)",
     ("sudo mokutil --import /var/lib/shim-signed/mok/MOK.der", "sudo reboot"),
-    breaks="ends everything that runs on this machine",
+    breaks="stops everything that runs on this machine",
 )
 _SECURE_BOOT = (
     Remedy(
@@ -114,19 +114,19 @@ GPU_ACCESS_REMEDIES: dict[str, tuple[Remedy, ...]] = {
     Obstacle.NO_CGROUPS: (_CLEAR_NO_CGROUPS,),
 }
 
-# What NVML's failure means, and what fixes it.
+# The meaning of NVML's failure, and its remedies.
 NO_DRIVER: dict[str, tuple[str, tuple[Remedy, ...]]] = {
-    "wsl": ("WSL2 has a GPU (/dev/dxg), and no NVIDIA driver answers.", _WSL),
+    "wsl": ("WSL2 has a GPU (/dev/dxg), but no NVIDIA driver answers.", _WSL),
     "nouveau": ("The kernel drives this NVIDIA GPU with nouveau, which has no CUDA.", _NOUVEAU),
     "secure-boot": (
         "The NVIDIA driver's kernel module is not loaded, and Secure Boot lets the kernel load "
         "signed modules only. Whether it refused this one cannot be determined.",
         _SECURE_BOOT,
     ),
-    "no-device": ("There is no NVIDIA GPU here.", ()),
+    "no-device": ("This host has no NVIDIA GPU.", ()),
     "no-driver": (
-        "There is an NVIDIA GPU and no driver for it.",
-        (Remedy("See which driver Ubuntu recommends", ("ubuntu-drivers devices",)),),
+        "This host has an NVIDIA GPU, but no driver for it.",
+        (Remedy("Show the driver that Ubuntu recommends", ("ubuntu-drivers devices",)),),
     ),
     "not-loaded": (
         "The NVIDIA driver is installed, but its kernel module is not loaded.",
@@ -142,8 +142,8 @@ NO_DRIVER: dict[str, tuple[str, tuple[Remedy, ...]]] = {
         (_BUILD_MODULE,),
     ),
     "no-permission": (
-        "The NVIDIA driver is there, but this user may not use it.",
-        (Remedy("See who may", ("ls -l /dev/nvidia*",)),),
+        "The NVIDIA driver is loaded, but this user is not allowed to use it.",
+        (Remedy("Show who is allowed to", ("ls -l /dev/nvidia*",)),),
     ),
     "version-mismatch": (
         "The NVIDIA driver's library and kernel module are of different versions.",
@@ -151,7 +151,7 @@ NO_DRIVER: dict[str, tuple[str, tuple[Remedy, ...]]] = {
             Remedy(
                 "Reboot: the driver was upgraded and the old module is still loaded",
                 ("sudo reboot",),
-                breaks="ends everything that runs on this machine",
+                breaks="stops everything that runs on this machine",
             ),
         ),
     ),

@@ -1,4 +1,4 @@
-"""What brings CUDA to a container in which a step failed, by the step and CUDA's number for it."""
+"""The remedies for a container in which a CUDA step failed, by the step and its error code."""
 
 from infra.doctor.finding import Remedy
 from infra.doctor.remedies.gpu_access import GPU_ACCESS_REMEDIES
@@ -47,7 +47,7 @@ FAILURE_REMEDIES: dict[str, tuple[Remedy, ...]] = {
 
 
 def classify_failure(run: GpuRun) -> str:
-    """Return the key of what fixes the step that failed; `unknown` where that is not known."""
+    """Return the key of the remedies for the failed step, or `unknown`."""
     if run.failed_at == "start":
         obstacles = [obstacle for words, obstacle in _REFUSALS if words in run.detail]
         return obstacles[0] if obstacles else "unknown"

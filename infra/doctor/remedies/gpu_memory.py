@@ -12,7 +12,7 @@ from qca.core.units import format_size
 
 
 def offer_roomier_gpus(subject: HostSubject, needed: int) -> tuple[Remedy, ...]:
-    """Offer as many other GPUs of this host as are asked for, if so many have the room.
+    """Offer as many other GPUs of this host as configured, if enough of them have the memory.
 
     Needs the fact `gpu`.
     """
@@ -39,7 +39,7 @@ def _describe(gpu: Gpu) -> str:
 
 
 def offer_smaller_training(subject: HostSubject) -> tuple[Remedy, ...]:
-    """Offer what makes the training fit, first what costs least, and the CPU last.
+    """Offer the changes that make the training fit, the cheapest first and the CPU last.
 
     Needs the fact `gpu`.
     """

@@ -1,4 +1,4 @@
-"""Which processes to end so that a training fits a GPU; never the desktop."""
+"""Choose the processes to stop so that a training fits on a GPU, but never the desktop."""
 
 from collections.abc import Sequence
 from pathlib import PureWindowsPath
@@ -37,7 +37,7 @@ def is_desktop(process: GpuProcess) -> bool:
 
 
 def describe_holders(processes: Sequence[GpuProcess]) -> str:
-    """Return which processes hold the memory, the largest first and the small ones left out."""
+    """Return the processes that use the memory, the largest first, without the small ones."""
     return ", ".join(_describe(one) for one in _sort_by_memory(processes) if _is_worth_naming(one))
 
 

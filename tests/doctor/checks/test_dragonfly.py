@@ -124,7 +124,7 @@ FILE_CASES = [
     FileCase("QCA301", "", OK, "That is 244 MiB more than the 6 GiB that it needs", 2, DESKTOP),
     FileCase("QCA301", "", OK, "reports the total memory of its machine", 2, DESKTOP),
     FileCase("QCA301", "    command: --maxmemory=6G\n", OK, "(--maxmemory=6G).", 4, DESKTOP),
-    FileCase("QCA301", "    mem_limit: 1g\n", ERROR, "0.8 of what is available", 2),
+    FileCase("QCA301", "    mem_limit: 1g\n", ERROR, "0.8 of the available memory", 2),
     FileCase("QCA301", "    mem_limit: 1g\n    cpus: 2\n", OK, "2 threads", 2),
     FileCase("QCA301", "    mem_limit: 1g\n    cpuset: 0-1\n", OK, "2 threads", 2),
     FileCase("QCA301", "    mem_limit: 1g\n    cpuset: 0-1,1,0\n", OK, "2 threads", 2),
@@ -163,7 +163,13 @@ FILE_CASES = [
         "QCA301", "    command: --maxmemory=${M}\n    mem_limit: 9g\n", ERROR, "read the size ''", 4
     ),
     FileCase("QCA301", "    environment: {DFLY_maxmemory: ''}\n", ERROR, "read the size ''", 4),
-    FileCase("QCA301", "    command: --maxmemory=0g\n    mem_limit: 1g\n", ERROR, "0.8 of what", 4),
+    FileCase(
+        "QCA301",
+        "    command: --maxmemory=0g\n    mem_limit: 1g\n",
+        ERROR,
+        "0.8 of the available",
+        4,
+    ),
     FileCase(
         "QCA301",
         "    command: dragonfly --maxmemory=4G -- --proactor_threads=99\n",
@@ -267,8 +273,8 @@ def test_the_seeds_store_both_answers_and_which_the_host_can_hold(proactor_threa
 
     assert finding.severity == (ERROR if proactor_threads else OK)
     assert "There are 16 threads, so 4.00GiB are required. Exiting..." in finding.message
-    assert "4 GiB for 16 threads (this host can hold it" in finding.message
-    assert "at most 8 threads in 2 GiB (this host can hold it" in finding.message
+    assert "4 GiB for 16 threads (fits in this host's memory" in finding.message
+    assert "at most 8 threads in 2 GiB (fits in this host's memory" in finding.message
 
 
 def test_on_a_small_host_the_larger_answer_is_called_too_much():
@@ -285,7 +291,7 @@ def test_on_a_small_host_the_larger_answer_is_called_too_much():
     )
 
     assert "4 GiB for 16 threads (too much for this host" in finding.message
-    assert "at most 8 threads in 2 GiB (this host can hold it" in finding.message
+    assert "at most 8 threads in 2 GiB (fits in this host's memory" in finding.message
     assert [one.commands for one in finding.remedies] == [("QCA_STACK_PROACTOR_THREADS=8 qca up",)]
 
 

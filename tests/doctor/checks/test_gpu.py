@@ -113,7 +113,7 @@ CASES = [
         "QCA401",
         host(system=replace(WSL_SYSTEM, wsl_gpu=None), gpu=NO_DEVICE),
         INFO,
-        "There is no NVIDIA GPU here",
+        "This host has no NVIDIA GPU",
     ),
     HostCase("QCA401", _blocked("no-driver", nouveau=True), WARNING, "with nouveau"),
     HostCase("QCA401", _blocked("not-loaded", nouveau=True), WARNING, "with nouveau"),
@@ -143,7 +143,10 @@ CASES = [
         "QCA401", host(gpu=NoGpuDriver(state="not-loaded", detail="x")), WARNING, "not loaded"
     ),
     HostCase(
-        "QCA401", host(gpu=NoGpuDriver(state="no-permission", detail="x")), WARNING, "may not"
+        "QCA401",
+        host(gpu=NoGpuDriver(state="no-permission", detail="x")),
+        WARNING,
+        "not allowed to",
     ),
     HostCase(
         "QCA401",
@@ -220,7 +223,7 @@ CASES = [
         "python3 (pid 4242, 3 GiB)",
     ),
     HostCase("QCA402", gpu_host(), ERROR, "the budget of 1 GiB", train={"budget": "1GiB"}),
-    HostCase("QCA402", gpu_host(gpu(mig=True)), ERROR, "no slice"),
+    HostCase("QCA402", gpu_host(gpu(mig=True)), ERROR, "without slices"),
     HostCase("QCA402", host(gpu="NVML hung"), SKIPPED, "NVML hung"),
     HostCase("QCA403", gpu_host(), OK),
     HostCase("QCA403", gpu_host(driver_version="535.183.01"), ERROR, "580.65.06"),
