@@ -15,6 +15,7 @@ from infra.host.anonymize import Identity, Scrubber
 from infra.host.facts import HostFacts, Unknown
 from infra.host.recording import load, record
 from qca.core.errors import InputError
+from qca.core.masking import is_secret_name
 
 EXAMPLE = Path(__file__).parent.parent / "hosts" / "gpu-workstation.json"
 ANA = Identity(home="/home/ana", users=("ana",), hosts=("ana-thinkpad.lan", "ana-thinkpad"))
@@ -103,8 +104,9 @@ def example(**changes: Any) -> HostFacts:
     return replace(load(EXAMPLE), **changes)
 
 
+# A name such as `_pw` looks like that of a secret, and masks what follows it too.
 names = st.from_regex(r"[a-z_][a-z0-9_-]{2,11}", fullmatch=True).filter(
-    lambda name: any(letter.isalpha() for letter in name)
+    lambda name: any(letter.isalpha() for letter in name) and not is_secret_name(name)
 )
 
 
