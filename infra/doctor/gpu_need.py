@@ -23,8 +23,8 @@ def compute_gpu_need(trainer: TrainerPlan) -> GpuNeed:
     peak, context = trainer.predicted_peak_bytes.value, trainer.context_bytes.value
     return GpuNeed(
         peak + context,
-        f"{format_size(peak)} predicted peak (recompute {trainer.recompute.value}) and "
-        f"{format_size(context)} CUDA context{nccl}",
+        f"Predicted peak {format_size(peak)} (recompute {trainer.recompute.value}), CUDA "
+        f"context{nccl} {format_size(context)}",
     )
 
 

@@ -118,8 +118,8 @@ def doctor(
 
     Each COMPOSE_FILE is checked separately; several -f are merged into one project.
 
-    The exit code is 0 if nothing would, 1 if something would, and 2 if the call or a file is
-    invalid.
+    The exit code is 0 if the stack can start, 1 if something would stop it, and 2 if the call
+    or a file is invalid.
     """
     _refuse_other_host(facts_file, {"--fix": fix, "--deep": deep, "--record": record_file})
     _refuse_idle_options(fix, deep, yes, dry_run)

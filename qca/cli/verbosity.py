@@ -21,7 +21,7 @@ def add_verbosity(command: click.Command) -> click.Command:
             _Switch(
                 _VERBOSE,
                 ["-v", "--verbose"],
-                "Log each program run, file read and probe to stderr.",
+                "Log to stderr the programs that run, the files that are read, and the probes.",
             ),
             _Switch(_QUIET, ["-q", "--quiet"], "Leave out notes and progress."),
         ]

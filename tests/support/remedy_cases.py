@@ -178,7 +178,7 @@ def _gpu() -> Iterator[Trouble]:
     full = gpu(memory_free=MIB, processes=(process("a; b"),))
     large = {**CUDA, "recompute": "none", "batch_size": 4}
     yield Trouble(host(gpu=driver(full)), train=large)
-    yield Trouble(host(gpu=driver(gpu(memory_free=1250 * MIB))), train={**CUDA, "batch_size": 2})
+    yield Trouble(host(gpu=driver(gpu(memory_free=1250 * MIB))), train={**CUDA, "batch_size": 8})
     kept = {**CUDA, "recompute": "none"}
     yield Trouble(host(gpu=driver(gpu(memory_free=2 * GIB))), train=kept)
     old = host(gpu=driver(gpu(), driver_version="535.1"), python=_python(torch_cuda="13.0"))

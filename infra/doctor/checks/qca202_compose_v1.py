@@ -23,13 +23,13 @@ def _judge_host(subject: HostSubject) -> Verdict:
         return ok("Compose V1 is not on PATH.")
     has_plugin = isinstance(known_or_none(subject.facts.compose), ComposePlugin)
     message = (
-        f"`docker-compose` is Compose V1 ({compose.version}), {compose.path}.\nIt has had no "
-        "updates, including security fixes, since July 2023. "
+        f"`docker-compose` ({compose.path}) is Compose V1 ({compose.version}).\nIt has had "
+        "no updates, including security fixes, since July 2023. "
     )
     message += (
         "`qca up` uses `docker compose` (with a space), which is installed."
         if has_plugin
-        else "qca does not use it: it needs `docker compose`, Compose V2."
+        else "qca needs Compose V2 (`docker compose`) and does not use V1."
     )
     severity = Severity.INFO if has_plugin else Severity.WARNING
     evidence = {"path": compose.path, "version": compose.version}

@@ -44,8 +44,8 @@ def _judge_host(subject: HostSubject) -> Verdict:
     if limit + trainer > host:
         return _report_overcommitment(subject, evidence)
     return ok(
-        f"maxmemory {format_size(maxmemory)}, within its container's {format_size(limit)}, and "
-        f"with the trainer's {format_size(trainer)} within the "
+        f"maxmemory ({format_size(maxmemory)}) fits the store's container ({format_size(limit)}). "
+        f"That container and the trainer's ({format_size(trainer)}) fit the "
         f"{format_size(host)} that containers have.",
         **evidence,
     )

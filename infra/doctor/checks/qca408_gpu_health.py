@@ -37,7 +37,7 @@ def _judge_host(subject: HostSubject) -> Iterator[Verdict]:
     unknown = list(_list_unknown(driver))
     yield from faults
     if unknown:
-        yield skip(f"Cannot determine {', '.join(unknown)}.")
+        yield skip(f"Cannot determine {' or '.join(unknown)}.")
     elif not faults:
         names = ", ".join(gpu.name for gpu in driver.gpus)
         yield ok(f"{names}: no fault reported, and no Xid error in the kernel's log.")
@@ -45,12 +45,12 @@ def _judge_host(subject: HostSubject) -> Iterator[Verdict]:
 
 def _list_unknown(driver: GpuDriver) -> Iterator[str]:
     if any(gpu.health is None for gpu in driver.gpus):
-        yield "the condition of the GPUs: it was not recorded"
+        yield "the condition of the GPUs (it was not recorded)"
     for gpu in driver.gpus:
         if gpu.health and gpu.health.untold:
             yield f"of {gpu.name}: {' and '.join(gpu.health.untold)} (not reported by NVML)"
     if driver.xids is None:
-        yield "Xid errors: the kernel's log cannot be read (try `sudo dmesg`), or was not recorded"
+        yield "Xid errors (the kernel's log was not recorded or cannot be read; try `sudo dmesg`)"
 
 
 def _find_faults(gpu: Gpu) -> Iterator[Verdict]:

@@ -21,8 +21,8 @@ def _judge_host(subject: HostSubject) -> Verdict:
         return ok(f"The training fits: {format_size(needed)} of {format_size(budget)}.", **evidence)
     message = (
         f"The training needs {format_size(needed)}, but may only use {format_size(budget)}.\n"
-        f"{format_size(peak)} predicted peak (recompute {trainer.recompute.value}), "
-        f"{format_size(context)} for Python with torch."
+        f"Predicted peak {format_size(peak)} (recompute {trainer.recompute.value}), Python with "
+        f"torch {format_size(context)}."
     )
     return Verdict(Severity.ERROR, message, evidence, _list_remedies(subject))
 

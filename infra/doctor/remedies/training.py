@@ -46,7 +46,8 @@ def offer_cpu_training(subject: HostSubject) -> tuple[Remedy, ...]:
     if smaller == before:
         return (Remedy("Train on the CPU", (command,)),)
     breaks = (
-        f"the model has {smaller} instead of {before}; `--profile default` keeps it, and is slow"
+        f"the model has {smaller} instead of {before}; `--profile default` keeps the full model, "
+        "but is slow"
     )
     return (Remedy("Train a small model on the CPU", (command,), breaks=breaks),)
 

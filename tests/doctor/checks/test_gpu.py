@@ -280,7 +280,7 @@ CASES = [
         INFO,
         "Xid 999 3 times, see NVIDIA's list",
     ),
-    HostCase("QCA408", gpu_host(xids=None), SKIPPED, "the kernel's log cannot be read"),
+    HostCase("QCA408", gpu_host(xids=None), SKIPPED, "the kernel's log was not recorded"),
     HostCase("QCA408", gpu_host(gpu(health=None)), SKIPPED, "it was not recorded"),
     HostCase(
         "QCA408",

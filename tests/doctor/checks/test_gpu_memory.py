@@ -106,7 +106,7 @@ def test_each_of_several_gpus_has_to_have_the_room():
 
     assert finding.severity is Severity.ERROR
     assert finding.evidence["gpu"] == 1
-    assert "CUDA context and NCCL." in finding.message
+    assert "CUDA context and NCCL 1.1 GiB." in finding.message
     assert "CUDA_VISIBLE_DEVICES=0,2 qca up --runtime local" in _commands(finding)
     assert not any(
         "CUDA_VISIBLE" in one for one in _commands(_judge_memory(roomy, full, stack=two))
