@@ -1,7 +1,7 @@
-"""Read an image's requirements of the driver and the GPU (NVIDIA_REQUIRE_CUDA) as the toolkit does.
+"""Evaluate an image's driver and GPU requirements (NVIDIA_REQUIRE_CUDA) as the toolkit does.
 
-The toolkit's hook hands it to libnvidia-container: alternatives apart by spaces, each of conditions
-that all have to hold (src/cli/dsl.c and configure.c). CDI devices are handed out without it.
+The toolkit's hook passes them to libnvidia-container. Spaces separate alternatives, commas the
+conditions of one alternative (src/cli/dsl.c and configure.c). CDI ignores these requirements.
 """
 
 import re
@@ -12,7 +12,7 @@ from infra.host.facts import Gpu, GpuDriver
 from qca.core.versions import parse_version
 
 _PREFIX, _DISABLED = "NVIDIA_REQUIRE_", "NVIDIA_DISABLE_REQUIRE"
-# Go's strconv.ParseBool
+# The true values of Go's strconv.ParseBool.
 _TRUE = frozenset({"1", "t", "T", "true", "TRUE", "True"})
 _CONDITION = re.compile(r"(cuda|driver|arch|brand)(=|!=|<=|<|>=|>)([^<>=!]+)", re.I)
 _COMPARISONS: Mapping[str, Callable[[int], bool]] = {
@@ -26,19 +26,19 @@ _COMPARISONS: Mapping[str, Callable[[int], bool]] = {
 
 
 def list_requirements(variables: Mapping[str, str]) -> list[str]:
-    """Return the requirements in a container's variables; none if the variables disable them."""
+    """Return the requirements in a container's variables, or none if a variable disables them."""
     if variables.get(_DISABLED) in _TRUE:
         return []
     return [text for name, text in variables.items() if name.startswith(_PREFIX) and text]
 
 
 def names_driver(requirement: str) -> bool:
-    """Whether it requires anything of the driver, and not of the GPU alone."""
+    """Whether it has a condition on the driver or CUDA, not only on the GPU."""
     return re.search(r"\b(cuda|driver)\b", requirement, re.I) is not None
 
 
 def is_met(requirement: str, driver: GpuDriver, gpu: Gpu) -> bool | None:
-    """Whether driver and GPU meet it, or None if that depends on unknown properties of the GPU."""
+    """Whether the driver and the GPU meet it, or None if it depends on an unknown property."""
     return _any(
         _all(_is_true(condition, driver, gpu) for condition in alternative.split(",") if condition)
         for alternative in requirement.split()
@@ -77,12 +77,12 @@ def _is_true(condition: str, driver: GpuDriver, gpu: Gpu) -> bool | None:
 
 
 def _find_brand(gpu: Gpu) -> str | None:
-    """Return NVML's brand if the name shows it, as the names of gaming cards do."""
+    """Return NVML's brand if it is part of the GPU's name, as for GeForce cards."""
     return "geforce" if "GeForce" in gpu.name else None
 
 
 def _compare(one: tuple[int, ...], other: tuple[int, ...]) -> int:
-    """Return a number below, equal to or above 0; missing numbers at the end count as 0."""
+    """Return a number below, equal to or above 0; missing trailing numbers count as 0."""
     for left, right in zip_longest(one, other, fillvalue=0):
         if left != right:
             return left - right

@@ -1,4 +1,4 @@
-"""Offer more memory or fewer threads, with which Dragonfly starts, for a plan or a file."""
+"""Offer more memory or fewer threads so that Dragonfly starts, for a plan or a file."""
 
 from collections.abc import Callable
 
@@ -19,7 +19,7 @@ from qca.core.units import format_count, format_exact_size, format_size
 def format_answers(
     threads: int, maxmemory: int, comment: Callable[[int], str] = lambda _: ""
 ) -> str:
-    """Return both options as a sentence, with a comment on each of the two sizes."""
+    """Return a sentence with both options, and a comment on the memory that each one needs."""
     needed, fewer = rules.compute_required_memory(threads), rules.compute_max_threads(maxmemory)
     more = f"{format_size(needed)} for {format_count(threads, 'thread')}{comment(needed)}"
     if fewer == 0:
@@ -31,7 +31,7 @@ def format_answers(
 
 
 def format_plan_answers(subject: HostSubject, threads: int, maxmemory: int) -> str:
-    """Return both options, and for each whether it fits in this host's memory."""
+    """Return a sentence with both options, and whether each one fits in this host's memory."""
     return format_answers(threads, maxmemory, lambda size: f" ({_describe_room(subject, size)})")
 
 
@@ -57,9 +57,9 @@ def _has_room(subject: HostSubject, maxmemory: int) -> bool:
 
 
 def offer_for_plan(subject: HostSubject, threads: int, maxmemory: int) -> tuple[Remedy, ...]:
-    """Return the remedies for `qca up` with which Dragonfly starts and the host holds both.
+    """Return the remedies for `qca up` that make Dragonfly start within the host's memory.
 
-    If there is none, return what at least lets Dragonfly start, or the run without it.
+    If there are none, return those that at least start Dragonfly, or train without it.
     """
     more, less = _add_memory(threads), _take_fewer_threads(maxmemory)
     room = _has_room(subject, rules.compute_required_memory(threads))
@@ -77,7 +77,7 @@ def _add_memory(threads: int) -> Remedy:
 
 
 def _take_fewer_threads(maxmemory: int) -> Remedy | None:
-    """Return the remedy with fewer threads, or None if the memory is too small for one."""
+    """Return the remedy with fewer threads, or None if the memory is too small for one thread."""
     fewer = rules.compute_max_threads(maxmemory)
     if fewer == 0:
         return None
@@ -90,10 +90,10 @@ def _take_fewer_threads(maxmemory: int) -> Remedy | None:
 def offer_for_service(
     subject: FileSubject, dragonfly: Dragonfly, threads: int, maxmemory: int
 ) -> tuple[Remedy, ...]:
-    """Return the remedies for a service of a Compose project with which it starts.
+    """Return the remedies that make a service of a Compose project start.
 
-    Fewer threads come first: they cost a little speed. More memory is left out where the
-    container or the host cannot hold it.
+    Fewer threads come first because they cost only a little speed. More memory is omitted if
+    the container or the host does not have it.
     """
     fewer = rules.compute_max_threads(maxmemory)
     more = _add_memory_to_service(subject, dragonfly, rules.compute_required_memory(threads))

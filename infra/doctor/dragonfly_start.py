@@ -16,7 +16,7 @@ from infra.host.container_gpu import is_elsewhere
 from infra.host.facts import Engine, HostFacts, Known, Unknown, known_or_none, require
 from qca.core.units import format_count, format_size
 
-# Settings of a service that its cgroup holds it to, and by which Dragonfly decides.
+# Settings of a service that its cgroup enforces and that Dragonfly reads.
 _CGROUP_LIMITS = frozenset(
     {
         *("cpus", "cpu_quota", "cpu_period", "deploy.resources.limits.cpus"),
@@ -37,7 +37,7 @@ class Maxmemory:
 
 @dataclass(frozen=True)
 class DragonflyStart:
-    """What a service starts with."""
+    """The threads and the maxmemory with which a service starts."""
 
     threads: rules.Threads
     maxmemory: Maxmemory
@@ -49,7 +49,7 @@ class DragonflyStart:
 
 
 def describe_start(dragonfly: Dragonfly, start: DragonflyStart) -> str:
-    """Return threads and maxmemory with their reasons, and the release of the rules."""
+    """Describe the threads and the maxmemory with their reasons."""
     how = (
         f"{format_count(start.threads.count, 'thread')} ({start.threads.because}), "
         f"{format_size(start.maxmemory.size)} ({start.maxmemory.because})"
@@ -60,8 +60,7 @@ def describe_start(dragonfly: Dragonfly, start: DragonflyStart) -> str:
 
 
 def predict_start(facts: HostFacts, dragonfly: Dragonfly) -> DragonflyStart | Verdict:
-    """Return what the service starts with, or the verdict if it does not start or that is
-    unknown."""
+    """Return the predicted start, or a verdict if the service does not start or it is unknown."""
     threads = _predict_threads(facts, dragonfly)
     if isinstance(threads, Verdict):
         return threads
@@ -72,11 +71,11 @@ def predict_start(facts: HostFacts, dragonfly: Dragonfly) -> DragonflyStart | Ve
 
 
 def predict_start_without_limits(facts: HostFacts, dragonfly: Dragonfly) -> DragonflyStart | None:
-    """Return what the service may start with as well: on cgroup v1, by none of its limits.
+    """Return an alternative start that ignores the service's limits, or None if it is ruled out.
 
-    Dragonfly finds them only where the host mounts the controllers as `cpu,cpuacct`; mounted apart
-    or as `cpuacct,cpu` it sees neither the CPU limit nor the memory limit. None where it is known
-    which of the two the host does, or where that does not tell.
+    On cgroup v1, Dragonfly sees the CPU and memory limits only if the host mounts the controllers
+    as `cpu,cpuacct`, not separately or as `cpuacct,cpu`. Return None if it is known whether
+    Dragonfly sees them, or if the alternative start is unknown.
     """
     if sees_limits(facts) is not None:
         return None
@@ -93,7 +92,7 @@ def sees_limits(facts: HostFacts) -> bool | None:
 
 
 def _find_cgroup_version(facts: HostFacts) -> str:
-    """Return the version that the engine names; without an engine, the one that this host has."""
+    """Return the version that the engine reports or, without an engine, this host's."""
     docker = known_or_none(facts.docker)
     if isinstance(docker, Engine):
         return docker.cgroup_version
@@ -101,7 +100,7 @@ def _find_cgroup_version(facts: HostFacts) -> str:
 
 
 def _list_v1_hierarchies(facts: HostFacts) -> tuple[str, ...] | None:
-    """Return those that containers have; None where it is not this host's kernel that runs them."""
+    """Return the hierarchies that containers see, or None if another kernel runs them."""
     docker, system = known_or_none(facts.docker), known_or_none(facts.system)
     if system is None or (isinstance(docker, Engine) and is_elsewhere(docker)):
         return None
@@ -109,13 +108,13 @@ def _list_v1_hierarchies(facts: HostFacts) -> tuple[str, ...] | None:
 
 
 def forget_host(facts: HostFacts) -> HostFacts:
-    """Return the facts of an unknown host that shows Dragonfly its limits."""
+    """Return the facts of an unknown host on which Dragonfly sees its limits."""
     unknown = Unknown(reason="the file is judged by itself")
     return replace(facts, system=unknown, cpu=unknown, memory=unknown, docker=unknown)
 
 
 def overlooks_limits(facts: HostFacts, dragonfly: Dragonfly) -> bool:
-    """Whether the service would start with other numbers if Dragonfly saw its limits."""
+    """Whether the service would start differently if Dragonfly saw its limits."""
     if sees_limits(facts) is not False:
         return False
     system = replace(require(facts.system), cgroup_v1=tuple(rules.V1_HIERARCHIES))
@@ -134,7 +133,7 @@ def _drop_limits(service: Service) -> Service:
 
 
 def predict_maxmemory(facts: HostFacts, dragonfly: Dragonfly) -> Maxmemory | Verdict:
-    """Return the maxmemory of the service, or the verdict if it has none or it is unknown."""
+    """Return the maxmemory of the service, or a verdict if it has none or it is unknown."""
     given = dragonfly.flags.get("maxmemory")
     if given is not None:
         size = read_maxmemory(given.value, dragonfly.release)
@@ -154,9 +153,9 @@ def predict_maxmemory(facts: HostFacts, dragonfly: Dragonfly) -> Maxmemory | Ver
 
 
 def count_threads(facts: HostFacts, dragonfly: Dragonfly, flag: int | None) -> rules.Threads | None:
-    """Return the threads that the service starts with `--proactor_threads=flag`.
+    """Return the number of threads that the service starts with `--proactor_threads=flag`.
 
-    None if that depends on the host's CPUs and they are unknown.
+    Return None if it depends on the host's CPUs and they are unknown.
     """
     service = _keep_seen_limits(facts, dragonfly.service)
     return rules.count_threads(
@@ -197,6 +196,6 @@ def _refuse_size(dragonfly: Dragonfly, given: LocatedValue) -> Verdict:
 
 
 def explain_hidden_start(dragonfly: Dragonfly) -> str:
-    """Return why the project does not determine Dragonfly's start, or an empty string."""
+    """Return the reason that Dragonfly's start is undetermined, or an empty string."""
     both = {"maxmemory", "proactor_threads"} <= dragonfly.settled_flags
     return "" if both and not dragonfly.other_program else explain_hidden_flags(dragonfly)

@@ -1,4 +1,4 @@
-"""Apply the remedies that are safe to automate, and undo those that did not help."""
+"""Apply the remedies that are safe to automate, and undo those that do not help."""
 
 import subprocess
 from collections.abc import Callable, Iterable, Sequence
@@ -10,26 +10,26 @@ from infra.doctor.finding import Finding, Remedy, Severity
 from qca.core.diagnostics import log_command
 from qca.core.errors import InputError, QcaError
 
-# Linking a file takes no time; installing Compose V1 in an environment downloads 2 MB.
+# Linking a file is instant; installing Compose V1 in a virtual environment downloads 2 MB.
 _COMMAND_SECONDS = 300
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """A remedy that `--fix` may apply, and the finding that it is for."""
+    """A remedy that `--fix` may apply, and its finding."""
 
     finding: Finding
     remedy: Remedy
 
     @property
     def manual_remedies(self) -> tuple[Remedy, ...]:
-        """The remedies listed before it: they change less, but need manual steps."""
+        """The remedies listed before this one, which change less but need manual steps."""
         return self.finding.remedies[: self.finding.remedies.index(self.remedy)]
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """The outcome of a remedy."""
+    """The outcome of applying a remedy."""
 
     proposal: Proposal
     helped: bool
@@ -53,7 +53,7 @@ def apply_remedy(
 ) -> Outcome:
     """Apply a remedy, examine again, and undo it if the finding is still reported.
 
-    An edit is undone as well if it brings an error that was not among those `before`.
+    An edit is also undone if it causes an error that is not in `before`.
     """
     if proposal.remedy.edits:
         return _edit_files(proposal, examine_again, before)
@@ -61,7 +61,7 @@ def apply_remedy(
         error = _run(proposal.remedy.commands)
         if not error and is_cleared(proposal.finding, examine_again()):
             return Outcome(proposal, helped=True, detail=_HELPED)
-    except BaseException:  # Ctrl-C, too, leaves nothing half done
+    except BaseException:  # leave no partial change, even on Ctrl-C
         _run(proposal.remedy.undo)
         raise
     undo_error = _run(proposal.remedy.undo)
@@ -77,7 +77,7 @@ def _edit_files(
     examine_again: Callable[[], Sequence[Finding]],
     findings_before: Sequence[Finding] | None,
 ) -> Outcome:
-    """Make the edits; restore the files if they became unreadable or the edits did not help."""
+    """Make the edits; restore the files if the edits do not help or make the files unreadable."""
     try:
         texts_before = apply_edits(proposal.remedy.edits)
     except QcaError as error:
@@ -98,7 +98,7 @@ def _edit_files(
 def _find_objection(
     finding: Finding, before: Sequence[Finding] | None, now: Sequence[Finding]
 ) -> str:
-    """Return why an edit must be undone, or an empty string."""
+    """Return the reason to undo an edit, or an empty string."""
     new = _find_new_error(before, now) if before is not None else None
     if new:
         return f"it brings {new.id}: {' '.join(new.message.split())}"
@@ -112,9 +112,9 @@ def _find_new_error(before: Sequence[Finding], now: Sequence[Finding]) -> Findin
 
 
 def is_cleared(finding: Finding, now: Sequence[Finding]) -> bool:
-    """Whether the same check judged the subject again and finds no fault with it.
+    """Whether the same check examined the subject again and found no fault in it.
 
-    That the finding is missing proves nothing: the check may have failed, or could not look.
+    A missing finding proves nothing: the check may have failed or lacked a fact.
     """
     again = [other for other in now if _has_same_service(finding, other)]
     has_failed = any(other.is_check_failure for other in now if other.id == finding.id)
@@ -123,13 +123,13 @@ def is_cleared(finding: Finding, now: Sequence[Finding]) -> bool:
 
 
 def _has_judged(finding: Finding, other: Finding) -> bool:
-    """Whether the check came to the same numbers or names again, if not to a verdict on all."""
+    """Whether the check reached a verdict, or at least found the same kinds of evidence."""
     has_same_evidence = bool(finding.evidence) and finding.evidence.keys() <= other.evidence.keys()
     return other.severity is not Severity.SKIPPED or has_same_evidence
 
 
 def _has_same_service(finding: Finding, other: Finding) -> bool:
-    """Whether it is the same check's on the same service, wherever in the files that stands."""
+    """Whether both are from the same check and about the same service, at any position."""
     services = (one.evidence.get("service") for one in (finding, other))
     return other.id == finding.id and len(set(services)) == 1
 
@@ -142,9 +142,9 @@ def _is_still_reported(finding: Finding, now: Sequence[Finding]) -> bool:
 
 
 def _run(commands: Sequence[str]) -> str:
-    """Run the commands as they are printed; return what went wrong, or nothing.
+    """Run the commands exactly as printed, and return an error message or an empty string.
 
-    In an empty folder: a Python among them (`python3 -m venv`) imports from where it is started.
+    They run in an empty folder because Python (`python3 -m venv`) imports from the current folder.
     """
     for command in commands:
         try:

@@ -1,4 +1,4 @@
-"""The GPU memory that the planned training needs."""
+"""The GPU memory that the planned training run needs."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ from qca.core.units import format_size
 
 @dataclass(frozen=True)
 class GpuNeed:
-    """The memory that the training needs, and its parts."""
+    """The memory that the training run needs, and its parts."""
 
     bytes: int
     parts: str
@@ -29,7 +29,7 @@ def compute_gpu_need(trainer: TrainerPlan) -> GpuNeed:
 
 
 def collect_need_evidence(trainer: TrainerPlan) -> dict[str, object]:
-    """Return the numbers behind the need and the budget."""
+    """Return the numbers that the need and the budget are based on."""
     return {
         "predicted_peak_bytes": trainer.predicted_peak_bytes.value,
         "context_bytes": trainer.context_bytes.value,
@@ -39,7 +39,7 @@ def collect_need_evidence(trainer: TrainerPlan) -> dict[str, object]:
 
 
 def find_training_gpu(subject: HostSubject) -> Gpu | None:
-    """Return the training's GPU with the least free memory, or None if it has none.
+    """Return the GPU of the training run with the least free memory, or None without a GPU.
 
     Needs the fact `gpu`.
     """
@@ -52,7 +52,7 @@ def find_training_gpu(subject: HostSubject) -> Gpu | None:
 
 
 def has_room(subject: HostSubject) -> bool:
-    """Whether the planned training fits the GPU that it gets; in MIG mode, every slice of it.
+    """Whether the planned training run fits on its GPU; in MIG mode, on every slice of it.
 
     Needs the fact `gpu`.
     """

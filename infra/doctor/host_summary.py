@@ -1,4 +1,4 @@
-"""A short description of a host, for the head of a report."""
+"""A short description of a host, for the top of a report."""
 
 from dataclasses import dataclass
 
@@ -14,13 +14,13 @@ class HostSummary:
     cpus: int | None
     memory_bytes: int | None
     docker: str | None
-    """The engine's version, or the state that keeps it from answering."""
+    """The engine's version, or the state that prevents a response."""
     gpus: tuple[str, ...] | None
     python: str | None
 
 
 def summarize_host(facts: HostFacts) -> HostSummary:
-    """Return the facts in a few words each."""
+    """Summarize the facts of a host."""
     system, cpu = known_or_none(facts.system), known_or_none(facts.cpu)
     memory, python = known_or_none(facts.memory), known_or_none(facts.python)
     return HostSummary(

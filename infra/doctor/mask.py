@@ -1,4 +1,4 @@
-"""Findings without the secrets of the files and of the environment that they are about."""
+"""Mask the secrets of the files and of the environment in findings."""
 
 from collections.abc import Collection, Iterator
 from dataclasses import replace
@@ -10,12 +10,12 @@ from qca.core.masking import is_secret_name, mask_document, mask_secrets
 
 
 def find_secrets(file: ComposeFile) -> frozenset[str]:
-    """Return the values of a compose file's variables and flags that hold secrets."""
+    """Return the values of the Compose file's variables and flags that contain secrets."""
     return frozenset(value for service in file.services for value in _list_secrets(service))
 
 
 def mask_finding(finding: Finding, secrets: Collection[str]) -> Finding:
-    """Return a finding with all secrets masked; what `--fix` runs and writes stays as it is."""
+    """Mask all secrets in a finding, except in the commands and edits that `--fix` applies."""
 
     def mask(text: str) -> str:
         return mask_secrets(text, secrets)

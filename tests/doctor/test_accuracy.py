@@ -1,4 +1,4 @@
-"""What the pages say of each check's errors comes from counts that can be made again."""
+"""The error counts on each check's page are reproducible."""
 
 import json
 import tomllib

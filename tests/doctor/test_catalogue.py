@@ -1,4 +1,4 @@
-"""The catalogue is whole, its IDs are stable, and the docs say what it says."""
+"""The catalogue is complete, its IDs are stable, and the docs match it."""
 
 from dataclasses import fields
 from pathlib import Path

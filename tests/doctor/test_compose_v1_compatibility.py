@@ -1,4 +1,4 @@
-"""Compose V1 is predicted by rules: right in all measured cells, and beyond them."""
+"""The rules predict whether Compose V1 works, in all measured cells and beyond them."""
 
 import csv
 from pathlib import Path
@@ -45,9 +45,9 @@ def test_every_measured_cell_is_predicted(cell):
 @pytest.mark.parametrize(
     ("docker", "requests", "urllib3", "fragment"),
     [
-        ("5.0.3", "2.32.5", "2.5.0", HTTP_DOCKER),  # the seed's evening
-        ("5.0.3", "2.32.5", "1.26.20", HTTP_DOCKER),  # its first half alone: urllib3<2
-        ("5.0.0", "2.28.2", "1.26.20", None),  # and its second half
+        ("5.0.3", "2.32.5", "2.5.0", HTTP_DOCKER),  # the seed's host
+        ("5.0.3", "2.32.5", "1.26.20", HTTP_DOCKER),  # with only urllib3<2 added
+        ("5.0.0", "2.28.2", "1.26.20", None),  # after the whole remedy
         ("6.1.0", "2.31.0", "2.2.1", None),
         ("6.0.1", "2.30.0", "2.0.2", CHUNKED),
         ("6.1.3", "2.32.2", "2.2.1", HTTP_DOCKER),

@@ -1,4 +1,4 @@
-"""docs/contributing.md, "Add a check": followed step by step in a copy of the project."""
+"""The steps of "Add a check" in docs/contributing.md work in a copy of the project."""
 
 import json
 import os
@@ -25,7 +25,7 @@ DOCTOR = "qca doctor --files-only --only QCA799 compose.yaml"
 
 @pytest.fixture(scope="module")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A copy of the project in which the page was followed up to its commands."""
+    """Return a copy of the project in which all steps of the page before its commands were done."""
     project = tmp_path_factory.mktemp("project")
     shutil.copytree(ROOT / "infra", project / "infra", ignore=shutil.ignore_patterns("__pycache__"))
     (project / "qca").symlink_to(ROOT / "qca")
@@ -42,7 +42,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def _register(registry: Path, module: str) -> None:
-    """Add the module behind the last import and the last check; its ID is the highest."""
+    """Add the module after the last import and the last check, because its ID is the highest."""
     imports, bracket, checks = registry.read_text().partition("\n)\n")
     assert bracket
     head, end, tail = checks.rpartition("\n)\n")

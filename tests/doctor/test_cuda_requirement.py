@@ -1,11 +1,11 @@
-"""What an image requires of driver and GPU, as libnvidia-container evaluates it."""
+"""An image's driver and GPU requirements are evaluated as in libnvidia-container."""
 
 import pytest
 
 from infra.doctor.cuda_requirement import is_met, list_requirements
 from tests.support.hosts import driver, gpu
 
-# As NVIDIA's images of CUDA 12.8 have it, shortened.
+# Shortened from NVIDIA's images with CUDA 12.8.
 CUDA_12_8 = (
     "cuda>=12.8 brand=unknown,driver>=470,driver<471 brand=tesla,driver>=470,driver<471 "
     "brand=tesla,driver>=535,driver<536"
@@ -19,7 +19,7 @@ GEFORCE, TESLA = "NVIDIA GeForce RTX 3050", "Tesla T4"
         (CUDA_12_8, "570.26", (12, 8), GEFORCE, True),
         (CUDA_12_8, "580.95.05", (13, 0), GEFORCE, True),
         (CUDA_12_8, "560.28.03", (12, 6), GEFORCE, False),
-        # The branches with long support are let through for some brands.
+        # The long-term support branches are allowed for some brands.
         (CUDA_12_8, "535.183.01", (12, 2), GEFORCE, False),
         (CUDA_12_8, "535.183.01", (12, 2), TESLA, None),
         (CUDA_12_8, "550.54.14", (12, 4), TESLA, False),

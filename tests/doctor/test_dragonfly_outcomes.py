@@ -1,7 +1,7 @@
-"""The doctor's verdicts, and what --fix leaves behind, against runs of the real Dragonfly.
+"""The doctor's verdicts and the results of --fix match runs of the real Dragonfly.
 
-Where no run was made, the test bed's stand-in for Dragonfly decides: it was written from those
-runs and shares no code with the doctor.
+Cases without a run are compared with the test bed's stand-in for Dragonfly, which was written from
+those runs and shares no code with the doctor.
 """
 
 import json
@@ -92,7 +92,7 @@ VALUES: dict[str, st.SearchStrategy[str]] = {
     "proactor_affinity_mode": st.sampled_from(["on", "off", "auto", "numa"]),
     "compression_mode": st.sampled_from(["0", "3", "NONE", "zstd", "4"]),
     "experimental_io_loop_v2": SWITCHES.filter(bool),
-    # No flags of v1.40.
+    # These are not flags of v1.40.
     "max-memory": SIZES,
     "proactor-threads": st.sampled_from(["2", "64"]),
     "http_admin_console": SWITCHES,
@@ -106,7 +106,7 @@ GIVEN = st.lists(FLAGS, max_size=4, unique_by=lambda flag: flag[0]).map(dict)
 
 
 def _ask_standin(path: Path) -> str:
-    """Return what the stand-in refuses the file's one service with; empty where it serves."""
+    """Return the stand-in's error for the file's only service, or an empty string if it starts."""
     service = read_compose_file(path, {}).services[0]
     words = tuple(word.value for word in service.command)
     variables = {name: text.value for name, text in service.environment.items()}
@@ -114,7 +114,7 @@ def _ask_standin(path: Path) -> str:
 
 
 def _fix(path: Path) -> list[bool]:
-    """Apply each remedy of `--fix` once; return which of them helped."""
+    """Apply each remedy of `--fix` once, and return for each whether it helped."""
     tried: dict[tuple[str, ...], bool] = {}
     while True:
         findings = _examine(path)

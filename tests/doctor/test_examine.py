@@ -1,4 +1,4 @@
-"""One examination: host, files given, and the file that happens to lie nearby."""
+"""An examination covers the host, the given files, and the file in the current folder."""
 
 from dataclasses import fields
 from typing import Any

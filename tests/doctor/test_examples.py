@@ -1,4 +1,4 @@
-"""The examples of the checks, which the pages and `qca explain` show: each is judged as it says."""
+"""The examples on the checks' pages and in `qca explain` get exactly the reports that they show."""
 
 import pytest
 

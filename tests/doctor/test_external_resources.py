@@ -1,4 +1,4 @@
-"""The engine is asked for its networks and volumes where a project takes some for granted."""
+"""The engine's networks and volumes are queried if a project uses external ones."""
 
 from pathlib import Path
 

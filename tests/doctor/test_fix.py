@@ -1,4 +1,4 @@
-"""--fix applies what is safe, looks again, and undoes what did not help."""
+"""--fix applies safe remedies, examines again, and undoes those that did not help."""
 
 from dataclasses import replace
 from pathlib import Path

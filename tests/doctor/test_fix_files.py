@@ -1,4 +1,4 @@
-"""Fixing somebody's file: the line that is meant, that line only, all of it or nothing."""
+"""--fix changes only the intended lines of a user's file, and all of them or none."""
 
 import subprocess
 from dataclasses import replace
@@ -19,7 +19,7 @@ SIXTEEN = host(cpu=CpuFacts(online=16, affinity=16, cgroup_quota=None), docker=e
 HEAD = "# the stack\nservices:\n  cache:   # ours\n    image: dragonflydb/dragonfly:v1.40.0\n"
 TAIL = "    restart: always\n\nvolumes:\n  data: {}\n"
 
-# What the command is, and what it becomes: 2 GiB hold 8 threads.
+# The command before and after; 2 GiB are enough for 8 threads.
 COMMANDS = {
     "flag in a string": (
         "    command: dragonfly --maxmemory=2G --proactor_threads=16  # why not\n",
@@ -170,9 +170,9 @@ def test_a_renamed_flag_gets_its_new_name(file, command):
 @pytest.mark.parametrize(
     "rest",
     [
-        "    mem_limit: 1g\n",  # no flag to put another one behind
+        "    mem_limit: 1g\n",  # there is no flag after which to add another
         "    command: sh -c 'dragonfly --maxmemory=2G'\n",
-        "    command: --save_schedule=*:30 --proactor_threads=1\n",  # which is no crontab
+        "    command: --save_schedule=*:30 --proactor_threads=1\n",  # no equivalent crontab
     ],
 )
 def test_what_is_not_clear_is_left_to_the_user(file, rest):

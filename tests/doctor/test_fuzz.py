@@ -1,4 +1,4 @@
-"""Whatever comes from outside: an answer, or "could not be seen"; never a traceback."""
+"""Any external input leads to a result or an unknown fact, never to a traceback."""
 
 import contextlib
 import json
@@ -189,5 +189,5 @@ def test_compose_files_that_refer_to_each_other(tmp_path, first, second, tags, d
     assert not [f for f in findings if f.is_check_failure]
     for proposal in list_proposals(findings):
         before = {path: path.read_text() for path in paths}
-        apply_remedy(proposal, lambda: findings)  # it never helps, so that all is as before
+        apply_remedy(proposal, lambda: findings)  # it never helps, so the files are restored
         assert {path: path.read_text() for path in paths} == before

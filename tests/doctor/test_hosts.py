@@ -1,7 +1,7 @@
-"""Recorded hosts, and the verdict that each must get: what is not ok, besides information.
+"""Recorded hosts and the expected findings for each, without ok and info.
 
-`auto` is `qca doctor` as it comes; `compose` is with containers asked for by name.
-E, W and S stand for error, warning and skipped.
+`auto` is `qca doctor` with the defaults; `compose` is with the Compose runtime configured. E, W and
+S stand for error, warning and skipped.
 """
 
 from pathlib import Path
@@ -16,20 +16,20 @@ from tests.support.hosts import config
 
 HOSTS = Path(__file__).parents[1] / "hosts"
 
-# The trainer of a local run is missing in the Python of hosts that were recorded without it.
+# On hosts recorded without the trainer's packages, QCA501 is an error for a local run.
 EVERYTHING = {
     # host: (auto, compose)
     "all-unknown": (None, None),  # below
     "bad-context": ("W101", "E101 S105 S602"),
     "bad-docker-host": ("W101", "E101 S105 S602"),
-    # 1 GiB for store and trainer: on the edge, decided by the prediction of the day.
+    # 1 GiB for store and trainer is a borderline case, which depends on the memory model.
     "cgroup-limits": (None, None),  # below
     "cpu-compose-2.26": ("S105", "S105"),
     "cpu-engine": ("S105", "S105"),
     "cpu-no-docker": ("", "E101 E201 S602"),
     "daemon-dead": ("W101", "E101 S105 S602"),
     "daemon-hung": ("W101", "E101 S105 S602"),
-    "docker-desktop-mac": ("S105 S601 S602", "S105 S601 S602"),  # the disk is a virtual machine's
+    "docker-desktop-mac": ("S105 S601 S602", "S105 S601 S602"),  # the disk is in a VM
     "docker-desktop-wsl2": ("S105 S602", "S105 S602"),
     "gpu-mig": ("S105 S406 S408 S409", "S105 S406 S408 S409"),  # planned for a slice
     "gpu-no-driver": ("S105 W401", "S105 W401"),
@@ -38,10 +38,10 @@ EVERYTHING = {
     "gpu-not-loaded": ("S105 W401", "S105 W401"),
     "gpu-old-driver": ("S105 E403 S406 S408 S409", "S105 E403 S406 S408 S409"),
     "engine-26": ("S105", "S105"),
-    # V1 starts there and cannot recreate; without V2 a local run is planned.
+    # V1 can start containers there but not recreate them; without V2, qca plans a local run.
     "engine-26-v1": ("W201 W202 W204", "E201 W202 W204"),
     "engine-29-old-compose": ("S105 E205", "S105 E205"),
-    # The plan may or may not count on the GPU; either way it is not called fine.
+    # The plan may or may not use the GPU; in either case QCA401 is not ok.
     "gpu-toolkit-not-registered": (None, None),  # below
     "gpu-version-mismatch": ("S105 W401", "S105 W401"),
     "gpu-workstation": ("S105 S406 S408 S409", "S105 S406 S408 S409"),
@@ -55,13 +55,13 @@ EVERYTHING = {
     "seed-laptop-idle": ("W201 W202 W203 W204 S408", "E201 W202 E203 W204 W401 S408"),
     "server-128-threads": ("S105", "S105"),
     "server-8-gpus": ("S105 S406 S408 S409", "S105 S406 S408 S409"),
-    "small-host": ("S105 E603", "S105 E603"),  # 1 GiB: torch beside the store does not fit
-    # Confined by AppArmor: the stack's containers, which have no-new-privileges, do not start.
+    "small-host": ("S105 E603", "S105 E603"),  # 1 GiB is too small for torch and the store
+    # AppArmor keeps the stack's containers, which use no-new-privileges, from starting.
     "snap-docker": ("E104 S105", "E104 S105"),
     "v1-broken-requests": ("W201 W202 W203", "E201 W202 E203"),
     "v1-bundle": ("W201 W202 W204 E501", "E201 W202 W204"),
     "v1-works": ("W201 W202", "E201 W202"),
-    # What keeps containers from a GPU, state by state, and what does not.
+    # Hosts on which containers can or cannot use a GPU, one per state.
     "gpu-ready": ("", ""),
     "gpu-not-restarted": ("W401", "W401"),
     "gpu-stale-cdi": ("W401", "W401"),
@@ -81,7 +81,7 @@ EVERYTHING = {
     "gpu-no-module": ("W401", "W401"),
     "gpu-sick": ("S408", "S408"),
     "amd-cdi": ("", ""),
-    # The window of API versions, from both sides.
+    # Engines and Compose at both ends of the supported API versions.
     "engine-29-compose-2.40": ("", ""),
     "engine-29-compose-5.6": ("", ""),
     "engine-29.3-old-compose": ("", ""),

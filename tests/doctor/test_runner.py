@@ -1,4 +1,4 @@
-"""The runner: unknown facts, and checks that fail, which nothing may hide."""
+"""The runner reports unknown facts and failed checks, and never hides them."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -136,7 +136,7 @@ def test_a_check_that_fails_does_not_block_qca_up_and_is_shown():
 
 @pytest.fixture
 def doctor(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Result]:
-    """Call `qca doctor` where QCA301 fails, over the host or over files."""
+    """Return a function that runs `qca doctor` with the judge functions of QCA301 replaced."""
     (tmp_path / "compose.yml").write_text(COMPOSE)
     (tmp_path / "host.json").write_text(record(HOST))
     monkeypatch.chdir(tmp_path)

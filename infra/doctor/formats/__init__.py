@@ -1,6 +1,6 @@
-"""The output formats: one module with one function for each, and their list.
+"""The list of the output formats, each a module with one function.
 
-A format takes findings and plain data, and returns a string.
+A format takes findings and plain data and returns a string.
 """
 
 from collections.abc import Sequence
@@ -17,9 +17,9 @@ FORMATS = ("text", "json", "markdown", "github", "sarif")
 def render_report(
     format_: str, findings: "Sequence[Finding]", facts: "HostFacts", *, width: int, color: bool
 ) -> str:
-    """Return the report in one of FORMATS; text is `width` columns wide, with or without color.
+    """Return the report in one of FORMATS; `width` and `color` apply to text.
 
-    A format's module is imported only when it is asked for.
+    The format's module is imported only when it is used.
     """
     match format_:
         case "json":

@@ -1,4 +1,4 @@
-"""Findings as annotations of a GitHub workflow, which GitHub shows beside the line in question.
+"""Findings as annotations of a GitHub workflow, which GitHub shows at the affected lines.
 
 https://docs.github.com/en/actions/reference/workflow-commands-for-github-actions
 """
@@ -31,13 +31,13 @@ def _format_command(finding: Finding) -> str:
 
 
 def _choose_title(finding: Finding) -> str:
-    """Return the check's title if it reports a fault; it would be wrong about anything else."""
+    """Return the check's title if the finding is a fault; it would not fit any other finding."""
     is_fault = finding.severity in (Severity.WARNING, Severity.ERROR)
     return finding.title if is_fault and not finding.is_check_failure else finding.summary
 
 
 def _escape_data(text: str) -> str:
-    """Escape as GitHub's own toolkit does."""
+    """Escape a text in the same way as GitHub's toolkit."""
     return escape_invisible(text).replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 

@@ -1,4 +1,4 @@
-"""One block to paste into a bug report: the findings, and the recorded host that replays them."""
+"""A block to paste into a bug report: the findings, and the recorded host that reproduces them."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -18,7 +18,7 @@ def render_markdown(
 ) -> str:
     """Return the report and the recorded host, both without secrets and personal names.
 
-    `recorded_host` is anonymous already; `anonymize` does the same to the report.
+    `recorded_host` is already anonymous; `anonymize` is applied to the report.
     """
     report = anonymize(render_text(findings))
     has_files = any(finding.location for finding in findings)
@@ -33,7 +33,7 @@ def render_markdown(
 
 
 def _fence(text: str, language: str) -> str:
-    """Fence a text with more backticks than it has in a row."""
+    """Fence a text with more backticks than its longest run of them."""
     longest = max((len(run) for run in re.findall(r"`+", text)), default=0)
     fence = "`" * max(3, longest + 1)
     return f"{fence}{language}\n{text}{fence}\n"

@@ -1,6 +1,7 @@
 """Findings as a SARIF 2.1.0 log, which code scanning services read.
 
-https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html; what GitHub needs of it is in
+https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html; for the subset that GitHub
+supports, see
 https://docs.github.com/en/code-security/reference/code-scanning/sarif-files/sarif-support
 """
 
@@ -20,20 +21,20 @@ from qca.core.visible import escape_invisible
 
 _SCHEMA = "https://json.schemastore.org/sarif-2.1.0.json"
 
-# A kind other than "fail" has no level (3.27.10); "open" is what could not be decided (3.27.9).
+# Only the kind "fail" has a level (3.27.10); "open" means undetermined (3.27.9).
 _KINDS = {Severity.SKIPPED: "open"}
 _LEVELS = {Severity.ERROR: "error", Severity.WARNING: "warning", Severity.INFO: "note"}
 
-# GitHub tells alerts apart by this fingerprint alone.
+# GitHub identifies an alert by this fingerprint only.
 _FINGERPRINT = "primaryLocationLineHash"
 
 
 def render_sarif(
     findings: Sequence[Finding], *, checks: Sequence[Check], root: Path, version: str
 ) -> str:
-    """Return one log of one run: every check as a rule, every finding that is not ok as a result.
+    """Return a log of one run: each check is a rule, each finding that is not ok is a result.
 
-    Files below `root` are named relative to it.
+    Paths of files below `root` are relative to it.
     """
     failed = any(finding.is_check_failure for finding in findings)
     run = {
@@ -95,14 +96,14 @@ def _encode_result(finding: Finding, root: Path) -> dict[str, Any]:
 
 
 def _compute_fingerprint(finding: Finding, root: Path) -> str:
-    """Return what stays the same when lines move and messages are reworded."""
+    """Return an ID of the finding that does not depend on its line number and wording."""
     check, file, service, flag = finding.subject
     uri = encode_artifact(file, root)["uri"] if file else ""
     return hashlib.sha256("\0".join((check, uri, service, flag)).encode()).hexdigest()[:16]
 
 
 def _encode_fix(remedy: Remedy, root: Path) -> dict[str, Any] | None:
-    """Return the edits of a remedy; None if it has none, or one that would show a secret."""
+    """Return the edits of a remedy, or None if it has none or one of them would show a secret."""
     replacements = [find_replacement(edit) for edit in remedy.edits]
     changes = [
         {

@@ -1,4 +1,4 @@
-"""Files and regions as SARIF writes them."""
+"""Files and regions in SARIF's notation."""
 
 import os
 from pathlib import Path, PurePosixPath
@@ -7,12 +7,12 @@ from urllib.parse import quote
 
 from infra.doctor.finding import Location
 
-# What a log calls the folder that relative addresses start from: the root of the repository.
+# The name in a log for the base of relative URIs: the root of the repository.
 _BASE = "%SRCROOT%"
 
 
 def encode_location(location: Location, root: Path) -> dict[str, Any]:
-    """Return a place in a file."""
+    """Return a position in a file."""
     return {
         "physicalLocation": {
             "artifactLocation": encode_artifact(location.file, root),
@@ -22,7 +22,7 @@ def encode_location(location: Location, root: Path) -> dict[str, Any]:
 
 
 def encode_artifact(file: str, root: Path) -> dict[str, str]:
-    """Return a file's address: relative to the root if it lies below, else absolute."""
+    """Return a file's URI: relative to the root if the file is below it, else absolute."""
     path = PurePosixPath(os.path.normpath(root / file))
     if path.is_relative_to(root):
         return {"uri": _quote(str(path.relative_to(root))), "uriBaseId": _BASE}
@@ -30,7 +30,7 @@ def encode_artifact(file: str, root: Path) -> dict[str, str]:
 
 
 def encode_region(location: Location) -> dict[str, int]:
-    """Return a line, or the part of it that is meant."""
+    """Return a line, or the relevant part of it."""
     if location.columns is None:
         return {"startLine": location.line}
     start, end = location.columns
@@ -43,5 +43,5 @@ def encode_region(location: Location) -> dict[str, int]:
 
 
 def _quote(path: str) -> str:
-    """Escape a path, names that are not UTF-8 included."""
+    """Escape a path, which need not be valid UTF-8."""
     return quote(os.fsencode(path))

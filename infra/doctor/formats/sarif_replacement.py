@@ -1,4 +1,4 @@
-"""The part of a line that an edit changes, without the words that stay: those may be passwords."""
+"""Find the part of a line that an edit changes; the rest of the line may contain passwords."""
 
 from dataclasses import dataclass
 
@@ -8,14 +8,14 @@ from qca.core.masking import mask_secrets
 
 @dataclass(frozen=True)
 class Replacement:
-    """A text that takes the place of some columns of a line, counted from 1."""
+    """A text, and the columns of a line that it replaces, counted from 1."""
 
     columns: tuple[int, int]
     text: str
 
 
 def find_replacement(edit: Edit) -> Replacement | None:
-    """Return the least that changes the line as the edit does; None if that shows a secret."""
+    """Return the smallest replacement equivalent to the edit, or None if it would show a secret."""
     old, new = edit.old, "\n".join(edit.new)
     first = _count_common(old, new)
     last = _count_common(old[first:][::-1], new[first:][::-1])
@@ -26,6 +26,6 @@ def find_replacement(edit: Edit) -> Replacement | None:
 
 
 def _count_common(text: str, other: str) -> int:
-    """Return how many characters two texts have in common at their beginning."""
+    """Return the length of the common prefix of two texts."""
     pairs = enumerate(zip(text, other, strict=False))
     return next((i for i, (a, b) in pairs if a != b), min(len(text), len(other)))

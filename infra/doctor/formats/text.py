@@ -1,4 +1,4 @@
-"""Findings as text for people: a list, then each problem in full, the worst last."""
+"""Findings as text for the terminal: a list, then the details of each problem, the worst last."""
 
 import io
 import textwrap
@@ -25,14 +25,14 @@ _DIFF_STYLES = {"-": "red", "+": "green"}
 _SEVERITY_WIDTH = 8
 
 _FAULTS = (Severity.WARNING, Severity.ERROR)
-# The worst comes last, right above the prompt.
+# The worst findings come last, right above the prompt.
 _DETAILS_ORDER = (Severity.INFO, Severity.SKIPPED, Severity.WARNING, Severity.ERROR)
 
 
 def render_text(findings: Sequence[Finding], *, width: int = 80, color: bool = False) -> str:
-    """Return the report for people, wrapped at `width` columns.
+    """Return the report as text, wrapped at `width` columns.
 
-    A finding that fits on one line is in the list; any other has its own block below.
+    The list shows the findings without details; each of the others has a block below it.
     """
     out = io.StringIO()
     console = _open_console(out, width, color)
@@ -52,7 +52,7 @@ def render_text(findings: Sequence[Finding], *, width: int = 80, color: bool = F
 
 
 def render_details(findings: Sequence[Finding], *, width: int = 80) -> str:
-    """Return the block of each finding."""
+    """Return a block with the details of each finding."""
     out = io.StringIO()
     console = _open_console(out, width, color=False)
     for finding in findings:
@@ -65,7 +65,7 @@ def _strip_lines(out: io.StringIO) -> str:
 
 
 def _has_details(finding: Finding) -> bool:
-    """Whether there is more to say than one line."""
+    """Whether the finding needs a block in addition to its first line."""
     if finding.severity is Severity.OK:
         return False
     is_fault = finding.severity in _FAULTS
@@ -109,7 +109,7 @@ def _print_heading(
 
 
 def _format_location(location: Location) -> str:
-    """Return the place on one line, whatever the file's name."""
+    """Return the file and the line; line breaks in the file's name are escaped."""
     return escape_invisible(location.file).replace("\n", "\\n") + f":{location.line}"
 
 
@@ -133,7 +133,7 @@ def _print_wrapped(
 
 
 def _wrap(text: str, width: int) -> list[str]:
-    """Break the text between words only, so that addresses and paths stay whole."""
+    """Wrap the text between words only, so that URLs and paths stay intact."""
     lines = textwrap.wrap(
         escape_invisible(text), max(width, 1), break_long_words=False, break_on_hyphens=False
     )

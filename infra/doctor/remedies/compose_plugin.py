@@ -1,4 +1,4 @@
-"""Remedies that install `docker compose`: one file in the user's own plugin folder."""
+"""Remedies that install `docker compose` as a single file in the user's plugin folder."""
 
 import shlex
 
@@ -10,14 +10,14 @@ _FOLDER = "~/.docker/cli-plugins"
 _FILE = f"{_FOLDER}/docker-compose"
 _RELEASES = "https://github.com/docker/compose/releases/latest/download"
 
-# The machine names of Docker Compose's release files, where uname's differ.
+# The machine names in Docker Compose's release files that differ from uname's.
 _MACHINES = {"amd64": "x86_64", "arm64": "aarch64", "armv7l": "armv7", "armv6l": "armv6"}
 
 
 def install_plugin(
     system: SystemFacts | None, title: str = "Install Compose V2 for this user"
 ) -> Remedy:
-    """Install Compose's newest release for this user, as Docker's manual describes."""
+    """Return the remedy that installs the newest Compose for this user, as Docker documents it."""
     if system is None or system.system != "Linux":
         return Remedy("Install Docker Desktop, which includes it: https://docs.docker.com/desktop/")
     machine = _MACHINES.get(system.machine, system.machine)
@@ -36,7 +36,7 @@ def install_plugin(
 
 
 def link_plugin(path: str) -> Remedy:
-    """Link a standalone `docker-compose` of V2 or later as the plugin."""
+    """Return the remedy that links a standalone `docker-compose` (V2 or later) as the plugin."""
     return Remedy(
         "Link it as the plugin for this user",
         (f"mkdir -p {_FOLDER}", f"ln -s {quote_path(path)} {_FILE}"),
@@ -46,7 +46,7 @@ def link_plugin(path: str) -> Remedy:
     )
 
 
-# The snap's `docker` cannot see ~/.docker; it brings the plugin itself since 2022
+# The snap's `docker` cannot see ~/.docker; it has included the plugin since 2022
 # (https://github.com/canonical/docker-snap/pull/70).
 REFRESH_SNAP = Remedy(
     "Update the Docker snap, which includes it",

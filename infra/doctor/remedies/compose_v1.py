@@ -12,8 +12,8 @@ from infra.host.probes.docker_compose import OWN_V1, can_run_v1
 
 CONSTRAINTS = Path(__file__).parents[2] / "data" / "compose-v1-constraints.txt"
 
-# What docker-compose 1.29.2 imports; it is installed with --no-deps because it insists on
-# PyYAML<6, whose source no longer builds (PyYAML issue 724).
+# The distributions that docker-compose 1.29.2 imports. It is installed with --no-deps because it
+# requires PyYAML<6, which no longer builds from source (PyYAML issue 724).
 _IMPORTS = (
     "setuptools<81",
     "docker",
@@ -29,7 +29,7 @@ _IMPORTS = (
 )
 _ENVIRONMENT = f"~/{OWN_V1}"
 
-# What to install for a module that is missing, where its name is another.
+# The requirement to install for a missing module, if its name differs from the module's.
 _DISTRIBUTIONS = {
     "compose": "docker-compose",
     "distutils": "setuptools<81",
@@ -38,13 +38,13 @@ _DISTRIBUTIONS = {
     "websocket": "websocket-client<1",
 }
 
-# `ps` of a project that has nothing, so that it works in any folder. It asks the daemon, as
-# `version` and `config` do not.
+# Runs `ps` for a project without containers, so that it works in any folder. Unlike `version` and
+# `config`, `ps` contacts the daemon.
 _TRY = "echo 'services: {a: {image: a}}' |"
 
 
 def list_v1_remedies(compose: ComposeV1, plugin: ComposeFacts | None) -> tuple[Remedy, ...]:
-    """Return the remedies in the order in which to try them."""
+    """Return the remedies in the order in which the user should try them."""
     remedies = (
         _use_compose_v2(plugin),
         _ignore_user_site(compose),
@@ -64,12 +64,12 @@ def _use_compose_v2(plugin: ComposeFacts | None) -> Remedy:
 
 
 def _ignore_user_site(compose: ComposeV1) -> Remedy | None:
-    """Ignore what the user installed over V1's own libraries, where V1 works without it."""
+    """Return the remedy that ignores the user's libraries, if V1 works with its original ones."""
     if compose.user_only or compose.missing_modules:
-        return None  # V1 itself, or something that it needs, would be gone
+        return None  # V1 or a module that it needs would be missing
     unshadowed = {name: _unshadow(library) for name, library in compose.libraries.items()}
     if unshadowed == dict(compose.libraries):
-        return None  # nothing shadows anything
+        return None  # no library is shadowed
     try:
         before = [unshadowed[name] for name in ("docker", "requests", "urllib3", "PyYAML")]
     except KeyError:
@@ -97,7 +97,7 @@ def can_reach_daemon(compose: ComposeV1) -> bool:
 
 
 def _unshadow(library: Library) -> Library | None:
-    """Return what would be imported without the user site and PYTHONPATH."""
+    """Return the library that Python would import without the user site and PYTHONPATH."""
     candidates = (library, *library.shadows)
     return next((one for one in candidates if not (one.user_site or one.pythonpath)), None)
 
@@ -110,13 +110,13 @@ def _create_environment(compose: ComposeV1, plugin: ComposeFacts | None) -> Reme
     return Remedy(
         "Install V1 in its own environment, with versions that work",
         (
-            # -I: a `venv.py` in the folder that it is pasted in is not run.
+            # -I: Python must not run a `venv.py` in the user's current folder.
             f"{quote_path(python)} -I -m venv {_ENVIRONMENT}",
             f"{pip} -c {shlex.quote(str(CONSTRAINTS))} {shlex.join(_IMPORTS)}",
             f"{pip} --no-deps docker-compose==1.29.2",
             f"{_TRY} {_ENVIRONMENT}/bin/docker-compose -f - ps",
         ),
-        # With Compose V2 there is no need for a second V1, nor for its download.
+        # A user who has Compose V2 does not need to download a second V1.
         automatic=not isinstance(plugin, ComposePlugin),
         breaks=f"adds the folder {_ENVIRONMENT}, nothing else; remove it to go back",
         undo=(f"rm -rf {_ENVIRONMENT}",),
@@ -124,7 +124,7 @@ def _create_environment(compose: ComposeV1, plugin: ComposeFacts | None) -> Reme
 
 
 def _find_environment_python(compose: ComposeV1) -> str:
-    """Return a Python in whose environment V1 works; empty where none is known."""
+    """Return a Python that can run V1 in a virtual environment, or an empty string."""
     if compose.environment_python is not None:
         return compose.environment_python
     return compose.interpreter if can_run_v1(compose.python_version) else ""
@@ -139,19 +139,19 @@ def _change_libraries(compose: ComposeV1) -> Remedy | None:
         return None
     missing = compose.missing_modules or ()
     if "pipes" in missing:
-        return None  # no package brings it back
+        return None  # no package provides it
     pins = choose_pins(docker, requests, urllib3)
     added = tuple(_DISTRIBUTIONS.get(name, name) for name in missing)
     if not pins and not added:
         return None
     interpreter = quote_path(compose.interpreter)
-    # In a virtual environment there is no user site; Debian 12 and newer refuse pip (PEP 668).
+    # A virtual environment has no user site; Debian 12 and newer block pip (PEP 668).
     where = "" if compose.virtual_environment else "--user "
     where += "--break-system-packages " if compose.externally_managed else ""
     return Remedy(
         f"As a last resort, change the libraries of {compose.interpreter} in place",
         (
-            # Not where it is pasted, which may hold a `pip.py`. -P came with Python 3.11, and -I
+            # The user's current folder may contain a `pip.py`. -P requires Python 3.11, and -I
             # would hide the user site.
             f"(cd / && {interpreter} -m pip install {where}{shlex.join((*pins, *added))})",
             f"(cd / && {interpreter} -m pip check)",
@@ -160,12 +160,12 @@ def _change_libraries(compose: ComposeV1) -> Remedy | None:
     )
 
 
-# The newest release that each pin admits, hence the one that pip takes.
+# The newest release that each pin allows, which is the one that pip installs.
 _NEWEST_ADMITTED = {"docker>=6.1,<7": ("docker", "6.1.3"), "requests<2.32": ("requests", "2.31.0")}
 
 
 def _describe_breakage(compose: ComposeV1, pins: tuple[str, ...]) -> str:
-    """Name the distributions of that interpreter whose requirements would no longer hold."""
+    """Return a sentence about the distributions whose requirements the new versions would break."""
     new_versions = dict(_NEWEST_ADMITTED[pin] for pin in pins)
     broken = [
         f"{user.distribution} {user.version} (requires {user.requirement})"

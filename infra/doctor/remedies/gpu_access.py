@@ -1,4 +1,4 @@
-"""The remedies for a training or container without a GPU, by the missing layer."""
+"""The remedies for a training run or a container without a GPU, by the missing layer."""
 
 from infra.doctor.finding import Remedy
 from infra.host.container_gpu import Obstacle
@@ -114,7 +114,7 @@ GPU_ACCESS_REMEDIES: dict[str, tuple[Remedy, ...]] = {
     Obstacle.NO_CGROUPS: (_CLEAR_NO_CGROUPS,),
 }
 
-# The meaning of NVML's failure, and its remedies.
+# The cause of each NVML failure, and its remedies.
 NO_DRIVER: dict[str, tuple[str, tuple[Remedy, ...]]] = {
     "wsl": ("WSL2 has a GPU (/dev/dxg), but no NVIDIA driver answers.", _WSL),
     "nouveau": ("The kernel drives this NVIDIA GPU with nouveau, which has no CUDA.", _NOUVEAU),

@@ -5,7 +5,7 @@ from infra.doctor.remedies.gpu_access import GPU_ACCESS_REMEDIES
 from infra.host.container_gpu import Obstacle
 from infra.host.facts import GpuRun
 
-# How each refusal of the engine begins or what it holds, and which obstacle that is.
+# Parts of the engine's error messages, and the obstacle that each one indicates.
 _REFUSALS = (
     ("could not select device driver", Obstacle.NO_TOOLKIT),
     ("CDI device injection failed", Obstacle.STALE_CDI),
@@ -30,7 +30,7 @@ _SHOW_BUILD = Remedy(
 )
 _SHOW_ERRORS = Remedy("See what the driver says of the GPU", ("sudo dmesg | grep -i xid",))
 
-# Numbers of CUresult in cuda.h that name one layer, whichever step met them.
+# CUresult codes (cuda.h) that identify a layer, regardless of the step that failed.
 _BY_CODE = {2: "memory", 802: "fabric-manager", 999: "uvm"}
 
 FAILURE_REMEDIES: dict[str, tuple[Remedy, ...]] = {

@@ -1,4 +1,4 @@
-"""Remedies for a training that does not fit its GPU: another GPU, or a smaller training."""
+"""Remedies for a training run that does not fit on its GPU: another GPU, or a smaller run."""
 
 from collections.abc import Mapping
 
@@ -12,7 +12,7 @@ from qca.core.units import format_size
 
 
 def offer_roomier_gpus(subject: HostSubject, needed: int) -> tuple[Remedy, ...]:
-    """Offer as many other GPUs of this host as configured, if enough of them have the memory.
+    """Offer as many other GPUs of this host as configured, if enough have sufficient memory.
 
     Needs the fact `gpu`.
     """
@@ -39,7 +39,7 @@ def _describe(gpu: Gpu) -> str:
 
 
 def offer_smaller_training(subject: HostSubject) -> tuple[Remedy, ...]:
-    """Offer the changes that make the training fit, the cheapest first and the CPU last.
+    """Offer changes that make the training run fit, with the cheapest first and the CPU last.
 
     Needs the fact `gpu`.
     """
@@ -51,7 +51,7 @@ def offer_smaller_training(subject: HostSubject) -> tuple[Remedy, ...]:
 def _list_changes(
     train: TrainConfig, recompute: str
 ) -> tuple[tuple[Mapping[str, int | str], Remedy], ...]:
-    """Return changes of the training, and the remedies that make them."""
+    """Return changes to the training settings, each with the remedy that applies it."""
     half = max(1, train.hidden_channels // 2)
     step = Remedy(
         "Recompute each step instead of keeping its activations",

@@ -1,4 +1,4 @@
-"""Choose the processes to stop so that a training fits on a GPU, but never the desktop."""
+"""Choose the processes to stop so that a training run fits on a GPU, but never the desktop."""
 
 from collections.abc import Sequence
 from pathlib import PureWindowsPath
@@ -7,8 +7,8 @@ from infra.doctor.finding import Remedy
 from infra.host.facts import GpuProcess
 from qca.core.units import MIB, format_size
 
-# Display servers, compositors, login screens and the driver's own daemon: ending one ends
-# the session, or gains nothing.
+# Display servers, compositors, login screens and the driver's daemon. Stopping one of them ends the
+# user's login, or frees no memory.
 _DESKTOP = frozenset(
     {
         *("xorg", "x", "xwayland", "wayland", "weston", "mutter", "muffin", "cinnamon", "compiz"),
@@ -27,24 +27,24 @@ _DESKTOP = frozenset(
     }
 )
 
-# Less than this is a cursor or an idle context, not worth a line.
+# Smaller amounts belong to a cursor or an idle context, and are not worth a line.
 _WORTH_NAMING = 64 * MIB
 
 
 def is_desktop(process: GpuProcess) -> bool:
-    """Whether ending it would end the user's session."""
+    """Whether stopping the process would end the user's desktop session."""
     return _get_program(process).lower() in _DESKTOP
 
 
 def describe_holders(processes: Sequence[GpuProcess]) -> str:
-    """Return the processes that use the memory, the largest first, without the small ones."""
+    """Describe the processes that use GPU memory, the largest first, without the small ones."""
     return ", ".join(_describe(one) for one in _sort_by_memory(processes) if _is_worth_naming(one))
 
 
 def free_memory(processes: Sequence[GpuProcess], missing: int) -> tuple[Remedy, ...]:
-    """End the fewest processes that free `missing` bytes, one remedy for each.
+    """Return remedies that stop the fewest processes which together free `missing` bytes.
 
-    There is none where even all together hold less, as far as the driver tells what they hold.
+    If the known sizes are too small, add the processes of unknown size; without any, return none.
     """
     candidates = [one for one in _sort_by_memory(processes) if not is_desktop(one)]
     chosen: list[GpuProcess] = []
@@ -79,5 +79,5 @@ def _describe(process: GpuProcess) -> str:
 
 
 def _get_program(process: GpuProcess) -> str:
-    """Return the program's name: NVML gives its path, with backslashes on Windows."""
+    """Return the program's name from the path that NVML reports, with backslashes on Windows."""
     return PureWindowsPath(process.name).name

@@ -1,4 +1,4 @@
-"""Remedies that change single lines of a Compose file: by `--fix`, or by the sed command shown."""
+"""Remedies that change lines of a Compose file, with `--fix` or with the sed command shown."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -13,14 +13,14 @@ from infra.doctor.remedies.sed import build_sed_script
 
 
 def edit_line(title: str, edit: Edit, *, automatic: bool) -> Remedy:
-    """Return the remedy that makes one edit, with the sed command that does the same."""
+    """Return the remedy that makes one edit, with the equivalent sed command."""
     return edit_lines(title, (edit,), automatic=automatic)
 
 
 def edit_lines(title: str, edits: Sequence[Edit], *, automatic: bool, script: str = "") -> Remedy:
-    """Return the remedy that makes the edits, with a sed command for each file.
+    """Return the remedy that makes the edits, with the equivalent sed command for each file.
 
-    `script` takes the place of the one that names the words that change.
+    `script` replaces the generated sed script, which contains the changed words.
     """
     paths = {edit.file: _find_real_path(edit.file) for edit in edits}
     backups = " and ".join(f"{path}.bak" for path in paths.values())
@@ -40,7 +40,7 @@ def edit_lines(title: str, edits: Sequence[Edit], *, automatic: bool, script: st
 
 
 def _find_real_path(path: str) -> str:
-    """Return where a symbolic link leads, in whose place `sed -i` would put a file of its own."""
+    """Return the target of a symbolic link, because `sed -i` would replace the link itself."""
     return str(Path(path).resolve()) if Path(path).is_symlink() else path
 
 
@@ -51,7 +51,7 @@ def _build_command(path: str, edits: Iterable[Edit], script: str) -> str:
 
 
 def replace_on_line(file: ComposeFile, at: LocatedValue, old: str, new: str) -> Edit | None:
-    """Return the edit that writes `new` for `old` on the line of `at`, if `old` is there once."""
+    """Return the edit that replaces `old` on the line of `at`, if it occurs exactly once there."""
     line = find_line(file, at)
     if line is None or line.count(old) != 1 or old in ("", new):
         return None
@@ -61,9 +61,9 @@ def replace_on_line(file: ComposeFile, at: LocatedValue, old: str, new: str) -> 
 def replace_by_pattern(
     file: ComposeFile, replacements: Iterable[tuple[LocatedValue, str, str]]
 ) -> tuple[Edit, ...]:
-    """Return the edits that write a text for each pattern, on the line of its value.
+    """Return the edits that replace each pattern with its text, on the line of its value.
 
-    Several may stand on one line. Empty if one of the patterns is not there exactly once.
+    Several patterns may be on one line. Return no edits unless each occurs exactly once.
     """
     edits: dict[tuple[str, int], Edit] = {}
     for at, pattern, new in replacements:
@@ -79,7 +79,7 @@ def replace_by_pattern(
 
 
 def delete_line(file: ComposeFile, at: LocatedValue, pattern: str) -> Edit | None:
-    """Return the edit that deletes the line of `at`, if it has nothing but what the pattern is."""
+    """Return the edit that deletes the line of `at`, if the pattern matches the whole line."""
     line = find_line(file, at)
     if line is None or not re.fullmatch(rf"\s*{pattern}\s*(?:#.*)?", line):
         return None
@@ -87,9 +87,9 @@ def delete_line(file: ComposeFile, at: LocatedValue, pattern: str) -> Edit | Non
 
 
 def delete_item(file: ComposeFile, at: LocatedValue, pattern: str) -> Edit | None:
-    """Return the edit that deletes an item of a list, if others remain: Compose takes no empty key.
+    """Return the edit that deletes a list item, if others remain: Compose rejects an empty key.
 
-    `pattern` is the item without its dash.
+    `pattern` matches the item without its dash.
     """
     lines = file.sources.get(at.file, ())
     edit = delete_line(file, at, rf"-\s+{pattern}")
@@ -101,6 +101,6 @@ def delete_item(file: ComposeFile, at: LocatedValue, pattern: str) -> Edit | Non
 
 
 def find_line(file: ComposeFile, at: LocatedValue) -> str | None:
-    """Return the text of the line that a value stands on; None where it was not read."""
+    """Return the text of the line that a value is on, or None if it was not read."""
     lines = file.sources.get(at.file, ())
     return lines[at.line - 1] if 0 < at.line <= len(lines) else None

@@ -1,4 +1,4 @@
-"""Quote words of the commands that are printed."""
+"""Quote words for the printed commands."""
 
 import os
 import re
@@ -10,9 +10,9 @@ _SPECIAL = re.compile(r"[\\']")
 
 
 def quote_word(word: str) -> str:
-    r"""Quote a word for bash; one that would not show as it is, as `$'a\033b'`.
+    r"""Quote a word for bash; write one with invisible characters as `$'a\033b'`.
 
-    Pasted from a terminal, the characters that those escapes stand for would be lost.
+    Copying those characters from a terminal would lose them.
     """
     if not any(map(is_invisible, word)):
         return shlex.quote(word)
@@ -20,9 +20,9 @@ def quote_word(word: str) -> str:
 
 
 def quote_path(path: str) -> str:
-    """Quote a path for bash, so that no program takes it for an option.
+    """Quote a path for bash, so that no program mistakes it for an option.
 
-    In a recorded host's facts the home folder is `~`, which bash expands only without quotes.
+    In the facts of a recorded host the home folder is `~`, which bash expands only if unquoted.
     """
     if path.startswith("~/"):
         return f"~/{quote_word(path[2:])}"
@@ -31,6 +31,6 @@ def quote_path(path: str) -> str:
 
 def _escape_character(character: str) -> str:
     if is_invisible(character):
-        # Three digits, so that a digit that follows is not taken for one of them.
+        # Always three digits, so that a following digit is not read as part of the escape.
         return "".join(f"\\{byte:03o}" for byte in os.fsencode(character))
     return _SPECIAL.sub(r"\\\g<0>", character)

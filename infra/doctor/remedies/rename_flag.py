@@ -1,4 +1,4 @@
-"""The remedies for a flag that Dragonfly does not accept: another name, or none."""
+"""The remedies for a flag that Dragonfly does not accept: rename it or remove it."""
 
 from infra.compose_file.line_edits import Edit
 from infra.compose_file.model import ComposeFile
@@ -10,14 +10,14 @@ from infra.dragonfly.flag_faults import FaultKind, FlagFault, is_accepted
 from infra.dragonfly.flag_table import Standing, find_standing
 from infra.dragonfly.service import Dragonfly
 
-# A word of a command string would be parted at its blanks.
+# The kinds of places for a word with spaces; in a command string, Compose would split it.
 _PLACES_FOR_BLANKS = ("item", "in brackets")
 
 
 def offer_for_fault(
     file: ComposeFile, dragonfly: Dragonfly, fault: FlagFault
 ) -> tuple[Remedy, ...]:
-    """Return what to write in place of a flag, or that it has to go."""
+    """Return the remedies that replace or remove the flag of a fault."""
     if fault.flag == "save_schedule" and fault.kind is FaultKind.RULE:
         return _offer_crontab(file, dragonfly, fault)
     if fault.kind is not FaultKind.NAME:
@@ -29,7 +29,7 @@ def offer_for_fault(
 
 
 def _offer_name(file: ComposeFile, dragonfly: Dragonfly, fault: FlagFault) -> tuple[Remedy, ...]:
-    """Offer the existing flag, if the file would be free of this fault and have no new one."""
+    """Offer the correct flag name, if it resolves this fault and causes no new one."""
     _, blank, value = fault.flag.partition(" ")
     value = value.strip() if blank else fault.given.value
     if not fault.instead or fault.instead in dragonfly.flags:
@@ -43,7 +43,7 @@ def _offer_name(file: ComposeFile, dragonfly: Dragonfly, fault: FlagFault) -> tu
 
 
 def _offer_crontab(file: ComposeFile, dragonfly: Dragonfly, fault: FlagFault) -> tuple[Remedy, ...]:
-    """Offer the crontab that comes to the same times as a save_schedule."""
+    """Offer the crontab that is equivalent to a save_schedule."""
     crontab, successor = convert_save_schedule(fault.given.value), "snapshot_cron"
     has_successor = find_standing(successor, dragonfly.release) is Standing.PRESENT
     if not crontab or not has_successor or successor in dragonfly.flags:

@@ -1,4 +1,4 @@
-"""The sed script that makes the same change of a line as an edit does."""
+"""Build the sed script that changes a line exactly as an edit does."""
 
 import re
 
@@ -10,10 +10,10 @@ _WORD_BREAKS = " \"',[\ufeff"
 
 
 def build_sed_script(edit: Edit) -> str:
-    """Return a script that names the words that change; the rest of the line need not show."""
+    """Return a script that contains only the changed words, not the rest of the line."""
     if not edit.new:
         return f"{edit.line}d"
-    if edit.new[0] == edit.old:  # both lines end as the one did, with CR LF or without CR
+    if edit.new[0] == edit.old:  # both lines keep the line ending, CR LF or LF
         return rf"{edit.line}s/\(\r*\)$/\1\n{_escape_replacement(edit.new[1])}\1/"
     old, new, occurrence = _find_changed_words(edit.old, edit.new[0])
     pattern, text = _SPECIAL.sub(r"\\\1", old), _escape_replacement(new)
@@ -25,7 +25,7 @@ def _escape_replacement(text: str) -> str:
 
 
 def _find_changed_words(old: str, new: str) -> tuple[str, str, int]:
-    """Return the words that differ, before and after, and which occurrence on the line it is."""
+    """Return the words that change, their replacement, and their occurrence on the line."""
     start = _find_word_start(old, _count_common_prefix(old, new))
     rest = min(len(old), len(new)) - start
     end = min(rest, _count_common_prefix(old[::-1], new[::-1]))
@@ -37,7 +37,7 @@ def _find_changed_words(old: str, new: str) -> tuple[str, str, int]:
 
 
 def _find_occurrences(part: str, text: str) -> list[int]:
-    """Return where sed finds a part: occurrences do not overlap."""
+    """Return the positions at which sed finds a part; occurrences do not overlap."""
     return [match.start() for match in re.finditer(re.escape(part), text)]
 
 
@@ -46,6 +46,6 @@ def _find_word_start(text: str, at: int) -> int:
 
 
 def _count_common_prefix(one: str, other: str) -> int:
-    """Return with how many equal characters two texts start."""
+    """Return the length of the common prefix of two texts."""
     pairs = zip(one, other, strict=False)
     return next((i for i, (a, b) in enumerate(pairs) if a != b), min(len(one), len(other)))

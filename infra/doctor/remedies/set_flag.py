@@ -1,4 +1,4 @@
-"""The remedy that gives Dragonfly another flag: on the flag's line, or beside other flags."""
+"""The remedy that sets a Dragonfly flag: on the flag's line, or after other flags."""
 
 import re
 
@@ -16,7 +16,7 @@ _QUOTES = ("'", '"')
 def set_flag(
     file: ComposeFile, dragonfly: Dragonfly, flag: str, setting: str, *, automatic: bool = False
 ) -> Remedy:
-    """Change the flag on its line, or add it where others stand; else say what to write."""
+    """Return the remedy that changes or adds the flag, as an edit if possible, else as advice."""
     written, name = f"--{flag}={setting}", dragonfly.service.name
     given = dragonfly.flags.get(flag)
     edit = (
@@ -38,7 +38,7 @@ def _change_flag(file: ComposeFile, flag: str, given: Flag, setting: str) -> Edi
 
 
 def _change_variable(file: ComposeFile, name: str, given: LocatedValue, new: str) -> Edit | None:
-    """Write the value of an environment variable, in a mapping or as `NAME=value`."""
+    """Return the edit that changes an environment variable, in a mapping or as `NAME=value`."""
     line = find_line(file, given)
     before, raw = rf".*\b{name}['\"]?\s*[:=]\s*['\"]?", re.escape(given.raw)
     match = re.fullmatch(rf"(?P<head>{before}){raw}(?P<tail>.*)", line or "")
@@ -48,21 +48,21 @@ def _change_variable(file: ComposeFile, name: str, given: LocatedValue, new: str
 
 
 def change_word(file: ComposeFile, at: LocatedValue, new: str) -> Edit | None:
-    """Write `new` in place of a word of the command, in the same quotes."""
+    """Return the edit that replaces a word of the command with `new`, in the same quotes."""
     line, place = find_line(file, at), at.place
     if line is None or place is None:
         return None
     quote = _find_quote(line[place.start : place.end], at.raw)
     if place.kind != "word" and new.isdecimal():
-        quote = quote or '"'  # Compose takes no numbers for words
+        quote = quote or '"'  # Compose rejects numbers as words
     new_line = f"{line[: place.start]}{quote}{new}{quote}{line[place.end :]}"
     return Edit(at.file, at.line, line, (new_line,))
 
 
 def _add_flag(file: ComposeFile, dragonfly: Dragonfly, written: str) -> Edit | None:
-    """Add a flag after the last one that the command or its flag file gives.
+    """Return the edit that adds a flag after the last one in the command or its flag file.
 
-    Not after a password: the sed command would name it.
+    It never adds one after a password, because the sed command would show it.
     """
     for name, flag in reversed(list(dragonfly.flags.items())):
         if is_secret_name(name):
@@ -73,7 +73,7 @@ def _add_flag(file: ComposeFile, dragonfly: Dragonfly, written: str) -> Edit | N
 
 
 def _insert_word(file: ComposeFile, at: LocatedValue, written: str) -> Edit | None:
-    """Insert a word after one of the command: on the line, or as an item on the next."""
+    """Return the edit that inserts a word after another, on its line or as a list item below it."""
     line, place = find_line(file, at), at.place
     if line is None or place is None:
         return None
@@ -93,10 +93,10 @@ def _insert_word(file: ComposeFile, at: LocatedValue, written: str) -> Edit | No
 
 
 def _find_item_prefix(line: str) -> str:
-    """Return the indentation of a line and the dash of its list item, if it is one."""
+    """Return the indentation of a line, with the dash if it is a list item."""
     return line[: len(line) - len(re.sub(r"\s*(?:-\s+)?", "", line, count=1))]
 
 
 def _find_quote(piece: str, raw: str) -> str:
-    """Return the quotes around a word, where nothing else is written besides it."""
+    """Return the quotes around a word, or an empty string if they contain more than the word."""
     return next((quote for quote in _QUOTES if piece == f"{quote}{raw}{quote}"), "")

@@ -1,4 +1,4 @@
-"""The remedy that takes the torch build which runs on this driver and these GPUs."""
+"""The remedy that installs a torch build for this driver and these GPUs."""
 
 from infra.doctor.cuda_table import choose_cuda
 from infra.doctor.finding import Remedy
@@ -11,7 +11,7 @@ _REQUIREMENT = "torch~=2.13.0"
 
 
 def offer_torch_build(subject: HostSubject) -> tuple[Remedy, ...]:
-    """Offer the wheel for a local run, the image for containers; nothing where none would run."""
+    """Offer a wheel for a local run or an image for containers, if there is one that would run."""
     driver = known_or_none(subject.facts.gpu)
     if not isinstance(driver, GpuDriver):
         return ()

@@ -1,6 +1,6 @@
-"""Remedies that train in another way: without containers, on the CPU, a smaller model.
+"""Remedies that train differently: without containers, on the CPU, or with a smaller model.
 
-A remedy that changes the plan is offered only where the plan that it leads to fits.
+A remedy that changes the plan is offered only if the new plan fits.
 """
 
 from dataclasses import replace
@@ -18,16 +18,16 @@ TRAIN_LOCALLY = Remedy(
 TRAIN_SMALL_MODEL = Remedy("Train the small model", ("qca up --profile cpu",))
 
 SMALLER_BATCH = "the combined batch is smaller: batch_size for each GPU"
-"""What it breaks to train with fewer GPUs."""
+"""The side effect of training with fewer GPUs."""
 
 
 def change_training(subject: HostSubject, **changes: Any) -> HostSubject:
-    """Return the host as it would be with these changes of the configured training."""
+    """Return the host with these changes to the training settings, planned again."""
     return _plan_again(subject, train=subject.config.train.override(**changes))
 
 
 def change_stack(subject: HostSubject, **changes: Any) -> HostSubject:
-    """Return the host as it would be with these changes of the configured stack."""
+    """Return the host with these changes to the stack settings, planned again."""
     return _plan_again(subject, stack=subject.config.stack.override(**changes))
 
 
@@ -37,7 +37,7 @@ def _plan_again(subject: HostSubject, **tables: Any) -> HostSubject:
 
 
 def offer_cpu_training(subject: HostSubject) -> tuple[Remedy, ...]:
-    """Offer the CPU if the training fits there, and say how much smaller its model becomes."""
+    """Offer the CPU if the training run fits there, and state the size of a smaller model."""
     after = change_training(subject, device="cpu")
     if after.plan.trainer.fits.value is False:
         return ()

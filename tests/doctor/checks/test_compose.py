@@ -1,4 +1,4 @@
-"""QCA2xx: Compose, the new one and the old."""
+"""QCA2xx: Compose V2 and Compose V1."""
 
 from dataclasses import replace
 from typing import Any
@@ -73,7 +73,7 @@ CASES = [
     HostCase("QCA202", host(docker_compose="denied"), SKIPPED, "denied"),
     HostCase("QCA203", host(), OK),
     HostCase("QCA203", _v1(), OK, "can talk to the daemon"),
-    HostCase("QCA203", _v1(requests="2.32.5"), WARNING, "http+docker"),  # Compose V2 is here
+    HostCase("QCA203", _v1(requests="2.32.5"), WARNING, "http+docker"),  # Compose V2 is installed
     HostCase("QCA203", seeds_laptop(), WARNING, "http+docker"),  # a local run needs no Compose
     HostCase("QCA203", seeds_laptop(), ERROR, "http+docker", COMPOSE),
     HostCase("QCA203", _v1(urllib3="2.5.0"), WARNING, "'chunked'"),
@@ -102,7 +102,7 @@ CASES = [
     HostCase("QCA205", _api("29.1.3", "5.6.1", "20.10.24+dfsg1"), ERROR, "uses API 1.41;"),
     HostCase("QCA205", _api("29.1.3", "5.6.1", None), SKIPPED, "was not recorded"),
     HostCase("QCA205", _api("20.10.24", "5.6.1", None), OK, "1.12 and newer"),
-    # The daemon's configuration goes before its release.
+    # The daemon's configuration overrides the minimum of its release.
     HostCase("QCA205", _api("29.0.2", "2.5.0", min_api_version="1.24"), OK, "1.24 and newer"),
     HostCase("QCA205", _api("29.0.2", "2.5.0", min_api_version="1.42"), SKIPPED, "2.5.0"),
     HostCase("QCA205", _api("30.0.0", "5.6.1", min_api_version="1.50"), SKIPPED, "5.6.1"),

@@ -1,4 +1,4 @@
-"""QCA1xx: the engine."""
+"""QCA1xx: the Docker engine."""
 
 from dataclasses import replace
 
@@ -34,7 +34,7 @@ CASES = [
     HostCase("QCA105", _helpers(()), OK, "are installed", COMPOSE),
     HostCase("QCA105", _helpers(("docker-credential-desktop",)), WARNING, "-desktop", COMPOSE),
     HostCase("QCA105", _helpers(None), SKIPPED, "not recorded", COMPOSE),
-    # The engine. Without one, a local run is chosen by itself, and nothing is an error.
+    # Without an engine, qca plans a local run, and nothing is an error.
     HostCase("QCA101", host(), OK, "28.5.2 answers"),
     HostCase("QCA101", host(docker=no_engine("not-installed")), INFO, "not installed"),
     HostCase("QCA101", host(docker=no_engine("not-running")), WARNING, "not running"),

@@ -1,4 +1,4 @@
-"""QCA3xx: Dragonfly as the plan and as Compose files start it."""
+"""QCA3xx: Dragonfly in the plan and in Compose files."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -76,7 +76,7 @@ CASES = [
     HostCase("QCA304", host(docker="hung"), SKIPPED, "hung"),
 ]
 
-# A laptop's virtual machine, where 24 threads start by a hair (Dragonfly issue 3526).
+# A laptop's virtual machine with barely enough memory for 24 threads (Dragonfly issue 3526).
 DESKTOP = host(
     docker=engine(cpus=24, memory=7985 * MIB, operating_system="Docker Desktop"),
 )
@@ -84,7 +84,7 @@ DESKTOP = host(
 BIND = "    volumes: ['./d:/data']\n"
 
 FILE_CASES = [
-    # The seed's file: 2 GiB for the 16 threads of the host.
+    # The seed's file: 2 GiB for the host's 16 threads.
     FileCase("QCA301", "    command: dragonfly --maxmemory=2G\n", ERROR, "There are 16 threads", 4),
     FileCase("QCA301", "    command: --maxmemory=2G --proactor_threads=16\n", ERROR, "4.00GiB", 4),
     FileCase("QCA301", "    command: --maxmemory=2G --proactor_threads=8\n", OK, "starts", 4),
@@ -200,7 +200,7 @@ FILE_CASES = [
         4,
     ),
     FileCase("QCA301", "    command: redis-server --port 1\n", ERROR, "no program redis-server", 2),
-    # An unread file of flags changes what comes before it, and nothing that comes after.
+    # An unread flag file may override the flags before it, but not those after it.
     FileCase(
         "QCA301",
         "    command: --maxmemory=1G --proactor_threads=16 --flagfile=/etc/flags\n",
@@ -215,7 +215,7 @@ FILE_CASES = [
         "There are 16 threads",
         4,
     ),
-    # With both numbers in the file, nothing needs to be known of the host.
+    # If the file sets both numbers, no facts of the host are needed.
     FileCase(
         "QCA301",
         "    command: --maxmemory=1G --proactor_threads=16\n",
@@ -446,7 +446,7 @@ def test_limits_that_do_not_fit_get_only_remedies_after_which_they_do():
 
     titles = [remedy.title for remedy in one(host(), "QCA302", stack=stack).remedies]
 
-    # The small model would still stand beside a store of 20 GiB.
+    # The small model is not offered, because the store would still take 20 GiB.
     assert titles == [
         "Give Dragonfly the minimum that it needs",
         "Train without containers and Dragonfly",
@@ -481,7 +481,7 @@ def _host_on_cgroup_v1(hierarchies: tuple[str, ...] | None, **changes: Any) -> H
     return host(docker=docker, system=system)
 
 
-# Run on v1.40.0: with cpu and cpuacct apart it saw neither limit, and took the host's two CPUs.
+# Measured on v1.40.0: with separate cpu and cpuacct it saw neither limit and used both host CPUs.
 @pytest.mark.parametrize(
     ("hierarchies", "limits", "severity", "threads"),
     [
@@ -505,7 +505,7 @@ def test_on_a_known_layout_of_cgroup_v1_limits_count_where_dragonfly_sees_them(
 
 @pytest.mark.parametrize("hierarchies", [APART, TOGETHER, None])
 def test_a_file_that_is_refused_by_itself_is_an_error_on_any_host(tmp_path, hierarchies):
-    # HEAD names v1.30: before v1.38 the CPU limit beats --proactor_threads.
+    # HEAD uses v1.30; before v1.38, the CPU limit overrides --proactor_threads.
     text = f"{HEAD}    cpus: 2\n    command: --maxmemory=300mb --proactor_threads=1\n"
 
     finding = judge_file(tmp_path, "QCA301", text, _host_on_cgroup_v1(hierarchies))

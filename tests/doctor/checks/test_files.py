@@ -1,4 +1,4 @@
-"""QCA7xx: what a Compose file says, with the line on which it does."""
+"""QCA7xx: faults in a Compose file, each with its line."""
 
 from dataclasses import replace
 
@@ -73,7 +73,7 @@ FILE_CASES = [
         _buildx("0.16.2", "5.6.1"),
     ),
     FileCase("QCA206", BUILT, OK, "", facts=_buildx("0.17.0")),
-    FileCase("QCA206", BUILT, OK, "", facts=_buildx("")),  # without buildx it still builds
+    FileCase("QCA206", BUILT, OK, "", facts=_buildx("")),  # Compose builds without buildx
     FileCase("QCA206", BUILT, OK, "", facts=_buildx("0.13.1", "2.26.1-4")),
     FileCase("QCA206", BUILT, SKIPPED, "not recorded", facts=_buildx(None)),
     FileCase("QCA206", BUILT, SKIPPED, "buildx dev can build images", facts=_buildx("dev")),
@@ -97,7 +97,7 @@ FILE_CASES = [
     FileCase(
         "QCA704", "    command: --http_admin_console=true\n", ERROR, "primary_port_http_enabled", 4
     ),
-    FileCase("QCA704", "    command: --oom_deny_commands=get\n", OK, "", 2),  # gone only in v1.40
+    FileCase("QCA704", "    command: --oom_deny_commands=get\n", OK, "", 2),  # removed in v1.40
     FileCase("QCA704", "    command: --oom_deny_ratio=1\n", INFO, "retired since v1.26.0", 4),
     FileCase(
         "QCA704",
@@ -117,7 +117,7 @@ FILE_CASES = [
         6,
     ),
     FileCase("QCA704", "    command: --proactor-threads=2\n", ERROR, "Write proactor_threads.", 4),
-    # No spelling of this is a flag's name, so that there is nothing to write instead.
+    # This resembles no flag's name, so there is nothing to suggest.
     FileCase("QCA704", "    command: ['--grün=1']\n", ERROR, "unknown flag 'grün'", 4),
     FileCase(
         "QCA704", "    environment: {DFLY_MAXMEMORY: 2G}\n", ERROR, "Write DFLY_maxmemory.", 4
@@ -142,7 +142,7 @@ FILE_CASES = [
     FileCase("QCA704", "    command: --port=70000\n", ERROR, "up to 65535", 4),
     FileCase("QCA704", "    command: --port=0\n", ERROR, "unixsocket", 4),
     FileCase("QCA704", "    command: --dbfilename\n", ERROR, "A value is missing", 4),
-    FileCase("QCA704", "    command: --dbfilename --tls\n", OK, "", 2),  # that is the name
+    FileCase("QCA704", "    command: --dbfilename --tls\n", OK, "", 2),  # `--tls` is the file name
     FileCase("QCA704", "    command: --dbfilename=dump.rdb\n", ERROR, "--nodf_snapshot_format", 4),
     FileCase("QCA704", "    command: --snapshot_cron='*:30'\n", ERROR, "crontab of five", 4),
     FileCase("QCA704", "    command: --cache_mode=on\n", ERROR, "true or false", 4),
@@ -343,7 +343,7 @@ FILE_CASES = [
         "no engine",
         facts=host(gpu=driver(gpu()), docker=no_engine("not-running")),
     ),
-    # Without Compose our own reading holds the file against its schema and its rules.
+    # Without Compose, qca validates the file against the schema and the rules.
     FileCase("QCA707", "    comand: x\n", ERROR, "additional properties 'comand' not allowed", 4),
     FileCase("QCA707", "    mem_limits: 1g\n", ERROR, "'mem_limits' not allowed", 4),
     FileCase("QCA707", "    ports: 6379\n", ERROR, "services.cache.ports must be an array", 4),
@@ -356,7 +356,7 @@ FILE_CASES = [
         "has volume vol: no engine was asked",
         6,
     ),
-    FileCase("QCA709", "networks: {n: {external: true}}\n", OK, "", 1),  # no service is in it
+    FileCase("QCA709", "networks: {n: {external: true}}\n", OK, "", 1),  # no service uses it
     *(
         FileCase(
             "QCA710", f"  train:\n    image: pytorch/pytorch:2.13.0\n{lines}", severity, says, 5
@@ -381,7 +381,7 @@ FILE_CASES = [
         )
     ),
     FileCase("QCA710", "    command: torchrun train.py\n", INFO, "runs torch", 3),
-    FileCase("QCA710", "", OK, ""),  # no torch
+    FileCase("QCA710", "", OK, ""),  # no training service
     FileCase("QCA708", "    command: dragonfly --hz=1 | tee log\n", WARNING, "| tee log", 4),
     FileCase(
         "QCA708",
@@ -493,7 +493,7 @@ def test_a_port_that_one_service_wants_more_than_once(tmp_path, keys, says):
         ("image: docker.dragonflydb.io/dragonflydb/dragonfly", True),
         ("image: redis:7, command: redis-server --port 7001", False),
         ("image: mine, command: serve --port=6500", True),
-        ("image: mine, ports: ['6500:1']", False),  # it publishes nothing
+        ("image: mine, ports: ['6500:1']", False),  # host networking publishes no ports
     ],
 )
 def test_a_service_in_the_hosts_network_has_its_images_port(tmp_path, keys, clashes):

@@ -61,7 +61,7 @@ def _broken(name: str) -> HostFacts:
 
 
 def _reload(**changes: Any) -> HostFacts:
-    """A host whose engine uses systemd's cgroups, with these changes to the toolkit."""
+    """Return a host whose engine uses systemd's cgroups, with these changes to the toolkit."""
     return gpu_host(docker=engine(cgroup_driver="systemd"), container_toolkit=toolkit(**changes))
 
 
@@ -70,7 +70,7 @@ def _blocked(state: Any, **changes: Any) -> HostFacts:
 
 
 def _module(**changes: Any) -> HostFacts:
-    """A host with Secure Boot whose kernel has not loaded NVIDIA's module."""
+    """Return a host with Secure Boot whose kernel has not loaded NVIDIA's module."""
     values = {"module": "/lib/modules/6.8.0/updates/dkms/nvidia.ko", "secure_boot": True}
     return _blocked("not-loaded", **{**values, **changes})
 
@@ -80,14 +80,14 @@ def _toolkit(version: str) -> HostFacts:
 
 
 def _old_cdi(version: str) -> HostFacts:
-    """A host with CDI devices, without any hook of the toolkit."""
+    """Return a host with CDI devices but no hook of the toolkit."""
     docker = engine(version="29.4.0", cdi_devices=("nvidia.com/gpu=0",))
     tools = toolkit(version=version, cdi_hook=None)
     return gpu_host(docker=docker, toolkit="/usr/bin/nvidia-ctk", container_toolkit=tools)
 
 
 def _condition(**changes: Any) -> HostFacts:
-    """A host with one GPU in a condition that differs from a sound one."""
+    """Return a host with one GPU, whose health differs from a sound one by these changes."""
     return gpu_host(gpu(health=replace(SOUND, **changes)))
 
 
@@ -133,7 +133,7 @@ CASES = [
     HostCase("QCA406", gpu_host(docker=engine(cgroup_driver="cgroupfs")), OK, "", COMPOSE),
     HostCase("QCA406", gpu_host(docker=engine(cgroup_driver="systemd")), SKIPPED, "", COMPOSE),
     HostCase("QCA406", gpu_host(), SKIPPED, "not recorded", COMPOSE),
-    # The GPU, layer by layer. A machine without one is in order.
+    # A machine without a GPU is not at fault.
     HostCase("QCA401", host(), INFO, "no NVIDIA GPU"),
     HostCase("QCA401", host(), ERROR, "no NVIDIA GPU", train=CUDA),
     HostCase(
@@ -158,7 +158,7 @@ CASES = [
     HostCase("QCA401", gpu_host(), OK, "dockerd finds"),
     HostCase("QCA401", gpu_host(toolkit=None), WARNING, "Toolkit is not installed"),
     HostCase("QCA401", gpu_host(toolkit=None), ERROR, "could not select device driver", train=CUDA),
-    # Engine 29.2 is the first that takes CDI devices for the driver `nvidia`.
+    # Engine 29.2 is the first that uses CDI devices for the driver `nvidia`.
     HostCase("QCA401", _cdi_host("29.2.0"), OK, "CDI devices"),
     HostCase("QCA401", _cdi_host("28.5.2"), ERROR, "before 29.2", train=CUDA),
     HostCase(
@@ -189,7 +189,7 @@ CASES = [
     ),
     HostCase("QCA401", gpu_host(toolkit=None), OK, "local run", LOCAL),
     HostCase("QCA401", host(gpu=driver()), INFO, "does not show a GPU"),
-    # The snap sees nothing of the host's toolkit, and has its own.
+    # The snap cannot see the host's toolkit and contains its own.
     HostCase(
         "QCA401",
         replace(snap_host(), gpu=gpu_host().gpu),
@@ -251,7 +251,7 @@ CASES = [
         {"base_image": "pytorch/pytorch:2.13.0-cuda12.6-cudnn9-runtime"},
     ),
     HostCase("QCA404", gpu_host(), SKIPPED, "Cannot determine", {"base_image": "mine:1"}),
-    # Of CUDA 12.8 some releases of PyTorch hold code for Volta, and none for Pascal.
+    # With CUDA 12.8, some releases of PyTorch have code for Volta, but none has code for Pascal.
     HostCase("QCA404", gpu_host(gpu(compute_capability=(7, 0))), SKIPPED, "CUDA 12.8", CUDA_12_8),
     HostCase("QCA404", gpu_host(gpu(compute_capability=(6, 1))), ERROR, "no code for", CUDA_12_8),
     HostCase("QCA408", gpu_host(), OK, "NVIDIA GeForce RTX 3050: no fault reported"),
@@ -299,7 +299,7 @@ CASES = [
     HostCase("QCA409", host(gpu="NVML hung"), SKIPPED, "NVML hung", COMPOSE),
     HostCase("QCA401", _old_cdi("1.14.6"), WARNING, "1.14.6 has none; it came with 1.16", COMPOSE),
     HostCase("QCA401", _old_cdi("1.18.1"), WARNING, "does not use CDI devices for it.", COMPOSE),
-    # As many GPUs as are asked for? Of one, QCA401 judges.
+    # QCA405 applies to more than one GPU; QCA401 covers a single one.
     HostCase(
         "QCA405",
         gpu_host(gpu(), GPU_1),
@@ -333,7 +333,7 @@ CASES = [
     HostCase(
         "QCA405", gpu_host(gpu(), GPU_1, visible_devices="1,0"), OK, "", {**LOCAL, **TWO_GPUS}
     ),
-    # What the shell hides from a local run, an engine hands out all the same.
+    # CUDA_VISIBLE_DEVICES in the shell affects a local run, but not containers.
     HostCase(
         "QCA405", gpu_host(gpu(), GPU_1, visible_devices="1"), OK, "", {**COMPOSE, **TWO_GPUS}
     ),
@@ -441,7 +441,7 @@ def test_what_cannot_be_determined_is_told_beside_the_faults():
     "facts",
     [
         host(),
-        gpu_host(toolkit=None),  # QCA401
+        gpu_host(toolkit=None),  # reported by QCA401
         gpu_host(docker=engine(host="ssh://there"), container_toolkit=toolkit(version="1.0")),
     ],
 )

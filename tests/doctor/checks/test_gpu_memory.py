@@ -1,4 +1,4 @@
-"""QCA402 beyond one plain GPU: who holds the memory, slices, several GPUs."""
+"""QCA402 beyond a single GPU: processes that use its memory, MIG slices, several GPUs."""
 
 from dataclasses import replace
 

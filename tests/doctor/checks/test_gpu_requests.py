@@ -1,4 +1,4 @@
-"""QCA706: the GPUs that services name, and AMD's, on the engines that people have."""
+"""QCA706: requests for NVIDIA and AMD GPUs on different engines."""
 
 from typing import Any
 
@@ -33,7 +33,7 @@ WITHOUT_TOOLKIT: dict[str, Any] = {"toolkit": None, "container_toolkit": toolkit
 AMD_BY_CDI = _no_nvidia("29.3.0", *AMD)
 
 CASES = [
-    # The GPUs that `device_ids` names.
+    # GPUs selected by `device_ids`.
     (_reserve(f"device_ids: [{UUID}]"), _nvidia(), OK, ""),
     (_reserve(f"device_ids: ['0', {OTHER}]"), _nvidia(), ERROR, f"error: {OTHER}: unknown device"),
     (_reserve(f"device_ids: [{OTHER}]"), _nvidia(uuid="GPU-1"), SKIPPED, "do not show"),
@@ -50,14 +50,14 @@ CASES = [
         "unresolvable CDI devices nvidia.com/gpu=0",
     ),
     ("gpus: all", _nvidia("nvidia.com/gpu=all", **WITHOUT_HOOK), OK, ""),
-    # Without NVIDIA's toolkit AMD's driver answers, from 29.3 on, where no driver is named.
+    # Without NVIDIA's toolkit, a request without a driver goes to AMD's from Engine 29.3 on.
     ("gpus: all", _nvidia(*NVIDIA, **WITHOUT_TOOLKIT), ERROR, ": AMD CDI spec not found"),
     ("gpus: all", _nvidia(**WITHOUT_TOOLKIT), ERROR, "no known GPU vendor found"),
     (_reserve("driver: nvidia"), _nvidia(**WITHOUT_TOOLKIT), ERROR, 'device driver "nvidia"'),
     ("gpus: all", _no_nvidia("29.3.0"), ERROR, "no known GPU vendor found"),
     ("gpus: all", _no_nvidia("29.3.0", cdi_dirs=()), ERROR, "could not select device driver"),
     ("gpus: all", _no_nvidia("29.2.1"), ERROR, "could not select device driver"),
-    # AMD's GPUs.
+    # AMD GPUs.
     ("gpus: all", AMD_BY_CDI, OK, ""),
     (_reserve("count: 1", "amd"), AMD_BY_CDI, OK, ""),
     (_reserve("driver: amd, count: 1"), AMD_BY_CDI, OK, ""),

@@ -102,7 +102,7 @@ def test_a_disk_too_small_for_the_image_is_a_warning_beside_an_ok():
         ("ports: ['7000:1']", "ports: ['7001:1']", False),
         ("ports: ['6000-7000:6000-7000']", "ports: ['7000-8000:7000-8000']", True),
         ("ports: ['6000-6999:6000-6999']", "ports: ['7000:1']", False),
-        ("ports: ['7000:1']", "ports: ['7000-7010:2']", False),  # it takes another of them
+        ("ports: ['7000:1']", "ports: ['7000-7010:2']", False),  # it uses another port
         ("ports: ['7000:1']", "ports: ['7000:2'], scale: 0", False),
         ("ports: ['7000:1']", "ports: ['7000:1'], profiles: [b]", False),
         ("ports: ['7000:1']", "ports: ['7000:1'], profiles: [a]", True),

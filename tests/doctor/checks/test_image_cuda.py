@@ -1,4 +1,4 @@
-"""QCA407: the CUDA of the images in a file, against the driver and the GPUs."""
+"""QCA407: the CUDA version of the images in a file, compared with the driver and the GPUs."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -51,7 +51,7 @@ CASES = [
     ("vllm/vllm-openai:v0.9.1", "gpus: all", _host(), SKIPPED, "determine the CUDA version"),
     ("nvidia/cuda:9.2-base", "gpus: all", _host(), SKIPPED, "determine the CUDA version"),
     (TORCH_13, "command: sleep 1", _host(**OLD_DRIVER), OK, ""),
-    (TORCH_13, "gpus: all", host(), OK, ""),  # no GPU: QCA706
+    (TORCH_13, "gpus: all", host(), OK, ""),  # without a GPU, QCA706 reports it
     (TORCH_13, "gpus: all", host(docker=engine(host="tcp://x:1"), gpu=driver(gpu())), OK, ""),
 ]
 
@@ -96,7 +96,7 @@ DISABLED = "environment: {NVIDIA_DISABLE_REQUIRE: 'true'}"
 def _judge_present(
     folder: Path, facts: HostFacts, variables: dict[str, str], line: str = ""
 ) -> Finding:
-    """Judge a service whose image the engine has, and which sets these variables."""
+    """Return the finding about a service whose image sets these variables and is on the engine."""
     text = f"services:\n  app:\n    image: example/app:1\n    gpus: all\n    {line}\n"
     file = compose_file(folder, text)
     services = tuple(replace(each, image_variables=variables) for each in file.services)
@@ -116,7 +116,7 @@ def _judge_present(
         (_host(gpu(name="Tesla T4"), **OLD_DRIVER), "", SKIPPED, "cannot determine"),
         (_host(driver_version="unknown"), "", SKIPPED, "'unknown' can run CUDA 12.8"),
         (_host(**OLD_DRIVER), DISABLED, OK, "can run CUDA 12.8"),
-        # Nothing holds an image to what it requires where the engine takes CDI devices.
+        # With CDI devices, the engine does not enforce an image's requirements.
         (host(docker=CDI_ENGINE, gpu=driver(gpu(), **OLD_DRIVER)), "", OK, "can run CUDA 12.8"),
     ],
 )

@@ -1,4 +1,4 @@
-"""QCAx9x: what the containers show that `qca doctor --deep` starts."""
+"""QCAx9x: results of the containers that `qca doctor --deep` starts."""
 
 from typing import Any
 

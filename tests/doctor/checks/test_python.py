@@ -1,4 +1,4 @@
-"""QCA5xx: the Python of a local run."""
+"""QCA5xx: the Python environment of a local run."""
 
 import tomllib
 from dataclasses import replace
@@ -67,5 +67,5 @@ def test_what_a_local_run_needs_is_what_the_extra_installs():
     project = tomllib.loads((Path(__file__).parents[3] / "pyproject.toml").read_text())
     extra = set(project["project"]["optional-dependencies"]["train"])
     needed = {f"{name}{wanted}" for name, wanted in TRAIN_REQUIREMENTS.items()}
-    assert extra - needed == {"tensorboardX>=2.6.2"}  # without it a run has no TensorBoard files
+    assert extra - needed == {"tensorboardX>=2.6.2"}  # only for TensorBoard files
     assert needed <= extra

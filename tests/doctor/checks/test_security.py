@@ -1,4 +1,4 @@
-"""QCA8xx: what in a Compose file gives the host or its data away."""
+"""QCA8xx: settings in a Compose file that expose the host or its data."""
 
 import json
 from pathlib import Path
@@ -30,7 +30,7 @@ FILE_CASES = [
     FileCase("QCA801", PORTS, WARNING, "publishes 6379 on all addresses", 4),
     FileCase("QCA801", "    ports: ['0.0.0.0:6379:6379']\n", WARNING, "0.0.0.0:6379", 4),
     FileCase("QCA801", "    ports: ['127.0.0.1:6379:6379']\n", OK, ""),
-    FileCase("QCA801", "    ports: ['6379']\n", OK, ""),  # any free port: published is not known
+    FileCase("QCA801", "    ports: ['6379']\n", OK, ""),  # Docker chooses the port
     FileCase("QCA801", PORTS + "    command: --requirepass=${P:-x}\n", OK, ""),
     FileCase("QCA801", PORTS + "    command: --requirepass=\n", WARNING, "without a password", 4),
     FileCase("QCA801", PORTS + "    environment: {DFLY_requirepass: x}\n", OK, ""),
@@ -163,7 +163,7 @@ def test_the_fix_is_shown_as_a_diff_and_left_to_the_user(tmp_path, check, lines,
     [
         "'${PORT:-6379}:6379'",
         "{target: 6379, published: 6379}",
-        "6379:6379, 16379:6379, 6379:6380",  # which of them is meant is not clear
+        "6379:6379, 16379:6379, 6379:6380",  # it is unclear which entry to change
         "6379:6379, {target: 6380, published: 6380}",
     ],
 )

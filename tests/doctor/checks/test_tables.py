@@ -1,4 +1,4 @@
-"""The tables of verdicts are whole: every check with what is well, what trips it, what is dark."""
+"""The tables are complete: each check has a passing, a failing and an unknown case."""
 
 import pytest
 
@@ -28,7 +28,7 @@ CASES = [
 ]
 FILE_CASES = [*test_dragonfly.FILE_CASES, *test_host.FILE_CASES, *test_files.FILE_CASES]
 FILE_CASES += test_security.FILE_CASES
-# What these say about the host is never a fault: the stack asks for neither.
+# These checks never report a fault of the host, because the stack requires neither setting.
 NEVER_A_FAULT = {"QCA303", "QCA304"}
 
 
@@ -48,13 +48,13 @@ def test_every_check_of_hosts_has_its_three_cases(check: Check):
     "check", [check for check in CHECKS if check.judge_file], ids=lambda check: check.id
 )
 def test_every_check_of_files_has_its_three_cases(check: Check):
-    """Where it needs a fact of the host, test_unknown_facts.py takes that away."""
+    """For the facts that a check needs, test_unknown_facts.py covers the unknown case."""
     severities = {case.severity for case in FILE_CASES if case.check == check.id}
     severities |= {case[1] for case in test_files.ASKED if check.id == "QCA707"}
     severities |= {case[3] for case in test_image_cuda.CASES if check.id == "QCA407"}
     severities |= {case[1] for case in test_files.EXTERNALS if check.id == "QCA709"}
 
     assert OK in severities, "no file that is well"
-    trips = {SKIPPED} if check.id == "QCA701" else {INFO, WARNING, ERROR}  # it says "not read"
+    trips = {SKIPPED} if check.id == "QCA701" else {INFO, WARNING, ERROR}  # it reports unread files
     assert severities & trips, "no file that trips it"
     assert check.needs or SKIPPED in severities, "no file where it cannot see"

@@ -1,4 +1,4 @@
-"""A check that cannot look says so: every check, every fact that it needs, one by one."""
+"""A check without a fact that it needs is skipped: every check, and every fact that it needs."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -22,7 +22,7 @@ from tests.support.hosts import (
     host,
 )
 
-# A file and a host for which every check has something to say, and with `fact` unknown.
+# A file and a host to which every check applies, so that each unknown fact matters.
 FILE = (
     "services:\n  cache:\n    image: dragonflydb/dragonfly\n    command: --maxmemory=${M:-1G}\n"
     "    mem_limit: 2g\n    cpus: 2\n    gpus: all\n    ports: ['6379:6379']\n"
@@ -34,7 +34,7 @@ BUSY = {
     "gpu": driver(gpu()),
 }
 NEEDS = [(check, fact) for check in CHECKS for fact in check.needs]
-# These judge what is in the file and need no fact; QCA301 none if the file holds both numbers.
+# These checks need no facts; QCA301 needs some only if the file does not set both numbers.
 OF_THE_FILE = {
     *(
         "QCA301",
@@ -82,7 +82,7 @@ def test_only_what_is_in_the_file_needs_no_fact():
 @pytest.mark.parametrize("engine_facts", [engine(), engine(cpus=0, memory=0)])
 @pytest.mark.parametrize("check", CHECKS, ids=lambda check: check.id)
 def test_a_fact_that_is_not_needed_may_be_unknown(tmp_path, check: Check, engine_facts: Engine):
-    """Further facts only add to a verdict: no check fails without them."""
+    """Test that no check fails without the facts that it only uses for details."""
     for fact in asdict(host()):
         if fact in ("schema_version", "about", *check.needs):
             continue

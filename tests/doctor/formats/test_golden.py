@@ -1,4 +1,4 @@
-"""One report in each format, as it was agreed; `data/README.md` says how to write it anew."""
+"""The golden report in each format; `data/README.md` explains how to regenerate it."""
 
 from collections.abc import Callable
 from pathlib import Path

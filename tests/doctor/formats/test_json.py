@@ -1,4 +1,4 @@
-"""The report for scripts: one document of a fixed shape."""
+"""The JSON report: one document that matches the schema."""
 
 import json
 

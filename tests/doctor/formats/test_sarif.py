@@ -1,4 +1,4 @@
-"""The report for code scanning: valid SARIF 2.1.0 that GitHub takes."""
+"""The report for code scanning: valid SARIF 2.1.0 that GitHub accepts."""
 
 import json
 from dataclasses import replace

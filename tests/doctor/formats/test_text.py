@@ -1,4 +1,4 @@
-"""The report for people: at 80 columns, with or without color."""
+"""The text report: 80 columns wide, with or without color."""
 
 from pathlib import Path
 
@@ -13,13 +13,13 @@ GOLDEN = Path(__file__).parent / "data" / "seeds_laptop.txt"
 
 
 def test_text_of_the_seeds_evening_is_as_agreed():
-    """Golden; after a wanted change, look at the difference and write the file anew."""
+    """Compare with the golden file; after an intended change, review the diff and regenerate it."""
     without_the_memory_model = select((), {"QCA301", "QCA302", "QCA402"})
     text = render_text(
         examine(seeds_laptop(), config(SEEDS_STACK), checks=without_the_memory_model)
     )
 
-    # The one path that depends on where qca is installed.
+    # This path depends on the location of qca's installation.
     lines = [
         line if "compose-v1-constraints" not in line else "      PIP" for line in text.splitlines()
     ]

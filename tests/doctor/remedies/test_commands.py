@@ -1,4 +1,4 @@
-"""Every command that is printed runs when it is pasted into bash, and does what it says."""
+"""Every printed command runs when pasted into bash, and does what its remedy says."""
 
 import re
 import shlex
@@ -36,17 +36,17 @@ EDITS = [
     if remedy.edits
 ]
 
-# Shell built-ins need no stand-in; everything else is replaced by a program that notes its words.
+# Shell built-ins need no stand-in; every other program is replaced by one that logs its arguments.
 STAND_INS = [
     *("apt-get", "cat", "chmod", "curl", "docker", "docker-compose", "findmnt", "grep", "head"),
     *("journalctl", "kill", "ln", "ls", "my python", "nvidia-smi", "pip", "ps", "python"),
     *("python3", "qca", "rm", "sg", "sh", "sha256sum", "sudo", "ubuntu-drivers", "usermod"),
 ]
 
-# These only touch what is named to them, which here is in the test's own folder.
+# These only change the files in their arguments, which are in the test's folder.
 REAL = ["env", "mkdir", "mv", "sed"]
 
-# Programs that are named by their full path, and the stand-ins for them.
+# Programs that commands call by their full path, and their stand-ins.
 BY_PATH = {
     "/usr/bin/docker-compose": "docker-compose",
     "/usr/bin/python3": "python3",
@@ -58,7 +58,7 @@ BY_PATH = {
 
 @pytest.fixture
 def machine(tmp_path: Path) -> Path:
-    """A home folder and a PATH on which no command does anything but note its arguments."""
+    """Return a folder with a home and a PATH whose programs only log their arguments."""
     programs = tmp_path / "bin"
     programs.mkdir()
     for name in REAL:
@@ -81,7 +81,7 @@ def _stand_in(place: Path, body: str = ":") -> None:
 
 
 def _name_program(match: re.Match[str]) -> str:
-    """Name a program of a recorded host's home folder; qca's own are there by their paths."""
+    """Return a program's name for its path on a recorded host, except for qca's own programs."""
     return match[0] if "share/qca" in match[0] else match[1]
 
 
@@ -94,7 +94,7 @@ def _paste(machine: Path, command: str) -> tuple[subprocess.CompletedProcess[str
     for path, name in BY_PATH.items():
         command = command.replace(path, name)
     done = subprocess.run(
-        # Bash's own `kill` would not ask the PATH, and end a process of this machine.
+        # Bash's built-in `kill` would ignore the PATH and kill a process on this machine.
         ["/bin/bash", "--noprofile", "--norc", "-c", f"enable -n kill\n{command}"],
         cwd=machine / "empty",
         env={
@@ -122,7 +122,7 @@ def test_a_command_runs_as_it_is_printed(machine: Path, command: str):
 
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
-    # A redirection by a forgotten quote (`pip install requests<2.32`) leaves a file or fails.
+    # An accidental redirection, as in `pip install requests<2.32`, creates a file or fails.
     assert list((machine / "empty").iterdir()) == []
 
 
@@ -160,7 +160,7 @@ def _texts(folder: Path) -> dict[str, str]:
     "command", [one for one in COMMANDS if re.match(r"(\w+=\S* )*qca ", one.split("&& ")[-1])]
 )
 def test_what_qca_is_told_it_understands(command: str):
-    """The stand-in takes any words; the program itself does not."""
+    """Test the arguments with the real program, because the stand-in accepts any."""
     words = shlex.split(command.split("&& ")[-1])
     given = dict(word.split("=", 1) for word in takewhile(lambda word: word != "qca", words))
     name, *rest = words[len(given) + 1 :]
@@ -194,7 +194,7 @@ def test_odd_paths_are_quoted():
     assert any("'/opt/a b/docker-compose'" in command for command in COMMANDS)
     assert any("'unix:///run/a b.sock'" in command for command in COMMANDS)
     assert any("'/opt/my qca/bin/python'" in command for command in COMMANDS)
-    assert not any("'~" in command for command in COMMANDS)  # bash would not fill it in
+    assert not any("'~" in command for command in COMMANDS)  # bash does not expand a quoted tilde
 
 
 def test_what_is_automatic_can_be_taken_back_and_needs_no_root():

@@ -1,4 +1,4 @@
-"""What to do about a Compose V1 that fails: in which order, and what fits which installation."""
+"""The remedies for a Compose V1 that fails: their order, and which fit which installation."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Which processes to end so that memory comes free, and which are worth a word."""
+"""Which processes to stop to free GPU memory, and which ones to mention."""
 
 from infra.doctor.remedies.gpu_processes import describe_holders, free_memory
 from qca.core.units import GIB, MIB

@@ -1,4 +1,4 @@
-"""A word is replaced only where that is one clear change of one line that was read."""
+"""A word is replaced only if the change is unambiguous and its line was read."""
 
 import subprocess
 from dataclasses import replace
@@ -35,7 +35,7 @@ def test_the_word_is_replaced_and_the_rest_of_the_line_stays(file):
         (3, "9", "8"),  # not on the line
         (4, "2", "2"),  # no change
         (4, "", "x"),
-        (5, "2", "1"),  # behind the last line
+        (5, "2", "1"),  # after the last line
         (0, "2", "1"),
     ],
 )

@@ -1,4 +1,4 @@
-"""A remedy is offered only where it helps: the host or the file after it is judged again."""
+"""A remedy is offered only if it helps: each test applies one and examines the result."""
 
 import contextlib
 import re
@@ -21,7 +21,7 @@ from tests.support.hosts import config
 from tests.support.remedy_cases import FOUND, Trouble, write
 
 FAULTS = (Severity.WARNING, Severity.ERROR)
-# What can be planned again: settings of qca and these options, and nothing besides.
+# The commands whose plan can be computed: `qca up` with only settings and these options.
 _QCA_UP = re.compile(r"(QCA_\w+=\S+ )*qca up( --(runtime|profile|store-port) \S+)*", re.ASCII)
 _OPTIONS = {
     "--runtime": ("stack", "runtime", str),
@@ -31,7 +31,7 @@ _OPTIONS = {
 
 
 def _list_changes(command: str) -> Iterator[tuple[str, str, Any]]:
-    """Yield table, key and value of each setting that a `qca up` is given."""
+    """Yield the table, key and value of each setting in a `qca up` command."""
     words = shlex.split(command)
     variables = dict(word.split("=", 1) for word in words if word.startswith("QCA_"))
     loaded = load_config(environment=variables)
@@ -82,7 +82,7 @@ def test_the_host_as_it_would_be_is_free_of_the_finding(
 ):
     now = examine(trouble.host, _change_config(trouble, command))
 
-    # A way around a fault may leave it as a warning: of an engine that is no longer used, say.
+    # A workaround may leave the fault as a warning, for example about an engine no longer in use.
     is_around = finding.severity is Severity.ERROR or finding.category == "docker"
     faults = (Severity.ERROR,) if is_around else FAULTS
     again = [one for one in now if one.id == finding.id and one.severity in faults]
@@ -99,7 +99,7 @@ def test_the_file_after_an_edit_is_judged_free_of_the_finding(
         file = read_compose_files([Path(next(iter(trouble.files)))], {})
         now = examine(trouble.host, config(), files=[file])
 
-    if finding.category == "security":  # which says nothing where all is well
+    if finding.category == "security":  # security checks have no ok findings
         assert not [one for one in now if one.is_check_failure]
         assert finding.subject not in [one.subject for one in now]
     else:

@@ -1,4 +1,4 @@
-"""Paths are quoted so that bash takes each as one word, and still expands a home folder."""
+"""Paths are quoted so that bash reads each as one word and still expands the home folder."""
 
 import os
 import subprocess

@@ -1,6 +1,6 @@
-"""No remedy is printed whose commands no test has run.
+"""Every command that a remedy can print is run by a test.
 
-Where this fails, a new remedy needs a host or a file in `remedy_cases` that calls for it.
+If this fails, add a host or a file to `remedy_cases` that triggers the new remedy.
 """
 
 import ast

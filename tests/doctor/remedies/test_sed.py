@@ -1,4 +1,4 @@
-"""A sed script makes the same change as the edit, and shows no more of the line than it must."""
+"""A sed script makes the same change as the edit and shows only the necessary part of the line."""
 
 import subprocess
 

@@ -1,4 +1,4 @@
-"""A flag of Dragonfly is set in a command of any form, and nothing else in the file changes."""
+"""A Dragonfly flag is set in a command of any form, and the rest of the file stays unchanged."""
 
 import subprocess
 from dataclasses import dataclass, replace
@@ -23,20 +23,20 @@ TAIL = "    restart: always  # --proactor_threads 16\n\nvolumes: {data: {}}\n"
 
 @dataclass(frozen=True)
 class Written:
-    """A command: its words, and the text of a compose file that gives them."""
+    """The words of a command, and the text of a Compose file that contains it."""
 
     words: tuple[str, ...]
     text: str
 
 
-# Values that stand there more than once, and those that only become a value by a variable.
+# Values that occur more than once in the file, and values that contain a variable.
 values = st.sampled_from(["2G", "16", "2", "/data", "${M:-2G}", "a.b*c"])
 names = st.sampled_from(["maxmemory", "proactor_threads", "hz", "dir"])
 
 
 @st.composite
 def commands(draw: st.DrawFn) -> Written:
-    """A command of flags in one word or two, in a list, in brackets, or in a string."""
+    """Draw a command with flags of one or two words, as a list, in brackets or as a string."""
     words: list[str] = draw(st.sampled_from([[], ["dragonfly"]]))
     given = draw(st.lists(names, min_size=1, unique=True))
     for name in given:
@@ -63,7 +63,7 @@ def _write_brackets(draw: st.DrawFn, words: list[str]) -> str:
 
 
 def _quote(draw: st.DrawFn, word: str) -> str:
-    bare = [""] if word[0] in "-/a" and "{" not in word else []  # else no text to YAML
+    bare = [""] if word[0] in "-/a" and "{" not in word else []  # otherwise YAML reads no string
     quote = draw(st.sampled_from(['"', "'", *bare]))
     return f"{quote}{word}{quote}"
 
@@ -83,7 +83,7 @@ def _write_folded(draw: st.DrawFn, words: list[str]) -> str:
 
 
 def _quote_in_shell(draw: st.DrawFn, word: str, quote: str) -> str:
-    """Quote a value, never the first word: YAML would take the quote for its own."""
+    """Quote a value, but never the first word: YAML would interpret that quote itself."""
     quoted = word[0] not in "-d" and draw(st.booleans())
     return f"{quote}{word}{quote}" if quoted else word
 
@@ -99,7 +99,7 @@ def _words(service: Service) -> list[str]:
 
 
 def _replace_word(words: list[str], flag: str, setting: str) -> list[str]:
-    """The words with the flag's value changed, or with the flag behind the last whole one."""
+    """Return the words with the flag's new value, or with the flag after the last complete one."""
     for at, word in enumerate(words):
         name, equals, _ = word.lstrip("-").partition("=")
         if word.startswith("-") and name == flag:
@@ -156,7 +156,7 @@ def test_the_flag_is_set_and_nothing_else_changes(tmp_path, written, wanted):
 @pytest.mark.parametrize(
     ("before", "after"),
     [
-        # A number that was a variable, hence a text: Compose takes no numbers for words.
+        # The variable was a string, but Compose rejects a number as a word.
         ("      - --proactor_threads\n      - ${N:-16}\n", '      - "8"\n'),
         ("      - !!str --hz=1\n", "      - --proactor_threads=8\n"),
         ("      - &hz --hz=1  # ours\n", "      - --proactor_threads=8\n"),
@@ -174,10 +174,10 @@ def test_an_item_of_a_list_is_written_so_that_compose_takes_it(tmp_path, before,
 @pytest.mark.parametrize(
     "command",
     [
-        '"--dir \\"/a b\\" --hz 1"',  # YAML's quotes around the shell's
+        '"--dir \\"/a b\\" --hz 1"',  # shell quotes inside YAML quotes
         '"--dir=\\"/a\\" --hz 1"\n  other:\n    command: --dir="/a" --hz 1',
         ">\n      --dir '/a\n      b' --hz 1",
-        "--hz ${BOTH}",  # two words by one variable
+        "--hz ${BOTH}",  # two words from one variable
     ],
 )
 def test_what_is_not_written_as_it_is_read_is_left_to_the_user(tmp_path, command):
