@@ -71,11 +71,11 @@ def predict_start(facts: HostFacts, dragonfly: Dragonfly) -> DragonflyStart | Ve
 
 
 def predict_start_without_limits(facts: HostFacts, dragonfly: Dragonfly) -> DragonflyStart | None:
-    """Return an alternative start that ignores the service's limits, or None if it is ruled out.
+    """Predict the start if Dragonfly does not see the service's limits, or return None.
 
     On cgroup v1, Dragonfly sees the CPU and memory limits only if the host mounts the controllers
-    as `cpu,cpuacct`, not separately or as `cpuacct,cpu`. Return None if it is known whether
-    Dragonfly sees them, or if the alternative start is unknown.
+    as `cpu,cpuacct`, not separately or as `cpuacct,cpu`. The result is None if it is known
+    whether Dragonfly sees them, or if the start without them is unknown.
     """
     if sees_limits(facts) is not None:
         return None

@@ -43,5 +43,5 @@ def encode_region(location: Location) -> dict[str, int]:
 
 
 def _quote(path: str) -> str:
-    """Escape a path, which need not be valid UTF-8."""
+    """Escape a path, even if it is not valid UTF-8."""
     return quote(os.fsencode(path))

@@ -42,9 +42,10 @@ def describe_holders(processes: Sequence[GpuProcess]) -> str:
 
 
 def free_memory(processes: Sequence[GpuProcess], missing: int) -> tuple[Remedy, ...]:
-    """Return remedies that stop the fewest processes which together free `missing` bytes.
+    """Return remedies that stop as few processes as needed to free `missing` bytes.
 
-    If the known sizes are too small, add the processes of unknown size; without any, return none.
+    If the known sizes are too small, include the processes of unknown size; if there are none,
+    return no remedies.
     """
     candidates = [one for one in _sort_by_memory(processes) if not is_desktop(one)]
     chosen: list[GpuProcess] = []

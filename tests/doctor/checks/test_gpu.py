@@ -133,7 +133,7 @@ CASES = [
     HostCase("QCA406", gpu_host(docker=engine(cgroup_driver="cgroupfs")), OK, "", COMPOSE),
     HostCase("QCA406", gpu_host(docker=engine(cgroup_driver="systemd")), SKIPPED, "", COMPOSE),
     HostCase("QCA406", gpu_host(), SKIPPED, "not recorded", COMPOSE),
-    # A machine without a GPU is not at fault.
+    # A host without a GPU is not a fault.
     HostCase("QCA401", host(), INFO, "no NVIDIA GPU"),
     HostCase("QCA401", host(), ERROR, "no NVIDIA GPU", train=CUDA),
     HostCase(

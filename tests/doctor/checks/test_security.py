@@ -163,7 +163,7 @@ def test_the_fix_is_shown_as_a_diff_and_left_to_the_user(tmp_path, check, lines,
     [
         "'${PORT:-6379}:6379'",
         "{target: 6379, published: 6379}",
-        "6379:6379, 16379:6379, 6379:6380",  # it is unclear which entry to change
+        "6379:6379, 16379:6379, 6379:6380",  # the entry to change is ambiguous
         "6379:6379, {target: 6380, published: 6380}",
     ],
 )
