@@ -1,4 +1,4 @@
-"""Check whether the training fits in one MIG slice, which is all that a program can use."""
+"""Check whether the training fits in one MIG slice; a program can use only one."""
 
 from collections import Counter
 from dataclasses import asdict

@@ -66,7 +66,7 @@ def up(config_file: Path | None, detach: bool, **flags: Any) -> None:
 
 
 def _launch(config: Config, detach: bool) -> Runtime:
-    """Launch the training and return how, except a detached one without Docker."""
+    """Launch the training, unless it is detached and local; return the runtime."""
     state = StateDir(STATE_DIR / config.train.run)
     project = choose_project(config.stack.project, config.train.run, list_launched())
     volume = name_volume(config.stack.project)

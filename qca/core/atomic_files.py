@@ -1,4 +1,4 @@
-"""Write files so that neither a reader nor a crash ever sees half of one. Needs no torch.
+"""Write files so that neither a reader nor a crash ever sees half of one. Works without torch.
 
 A file is written in a temporary folder next to the target and then renamed. The folder also holds
 any scratch files of the library that writes. Its name is random and it is locked while in use, so

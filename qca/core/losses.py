@@ -1,8 +1,8 @@
-"""The names of the losses, and how many steps of an episode each one evaluates. Needs no torch.
+"""List the losses and how many steps of an episode each one evaluates. Works without torch.
 
-`qca.model.losses` implements the built-in ones, `qca.memory.state_tensors` has their memory;
-`tests/model/test_new_loss.py` names the place where a new one is missing. An installed package
-adds losses through the entry points `qca.losses`.
+`qca.model.losses` implements the built-in ones, and `qca.memory.state_tensors` predicts their
+memory; `tests/model/test_new_loss.py` names each place where a new loss is missing. An installed
+package adds losses through the entry points `qca.losses`.
 """
 
 from collections.abc import Mapping
@@ -22,7 +22,7 @@ MAX_INSTALLED_SAMPLE_STEPS = 10
 
 
 def get_max_sample_steps(name: str) -> int:
-    """Return how many steps a loss evaluates at most, without loading an installed one."""
+    """Return how many steps a loss evaluates at most, without loading an installed loss."""
     return MAX_SAMPLE_STEPS.get(name, MAX_INSTALLED_SAMPLE_STEPS)
 
 

@@ -1,4 +1,4 @@
-"""How the noise rate grows during a training, and the smallest that counts. Needs no torch."""
+"""The noise rate's growth during training, and the lowest rate that counts. Works without torch."""
 
 CURRICULUM_EPISODES = 2000  # the rate grows linearly over this many episodes
 _SMALLEST_RATE = 0.001  # below this rate no noise is applied

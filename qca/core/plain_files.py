@@ -1,4 +1,4 @@
-"""Open files that another program may have replaced with something else. Needs no torch.
+"""Open files that another program may have replaced with something else. Works without torch.
 
 Only plain files are opened: a named pipe blocks forever, a device never ends, a link leads
 elsewhere. Anything else raises an OSError whose text says what it is, so callers report it like any

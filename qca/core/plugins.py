@@ -1,4 +1,4 @@
-"""Plugins: objects that installed packages add through Python's entry points. Needs no torch.
+"""Plugins: objects that installed packages add through Python's entry points. Works without torch.
 
 A group such as `qca.fields` maps a name to an object of the package that declares it:
 

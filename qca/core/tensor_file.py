@@ -1,4 +1,4 @@
-"""Typed access to safetensors files; the library's own types are incomplete. Needs no torch."""
+"""Access safetensors files with types; the library's own are incomplete. Works without torch."""
 
 # pyright: reportUnknownVariableType=false
 from collections.abc import Iterable, Mapping

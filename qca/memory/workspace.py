@@ -31,7 +31,7 @@ _PLAIN_HOLES, _STEP_HOLES, _SEGMENT_HOLES = 1 / 16, 1 / 4, 1 / 25
 def estimate_workspace(
     train: TrainConfig, shape: Shape, segment: int, tensors: list[int], *, states: int, moving: int
 ) -> int:
-    """Return the bytes that a training reserves on a GPU besides its tensors.
+    """Return the bytes that training reserves on a GPU besides its tensors.
 
     Args:
         train: the configuration.
@@ -64,11 +64,12 @@ def estimate_workspace(
 
 
 def estimate_winograd_workspace(shape: Shape) -> int:
-    """Return the most scratch memory of cuDNN's algorithms, except FFT, for any layer.
+    """Return the most scratch memory that a cuDNN algorithm other than FFT needs for a layer.
 
     Non-fused Winograd F(4x4, 3x3) writes its transformed operands to memory: 36 numbers
     for each 3x3 kernel, and 36 for each 4x4 tile of the input and of the output
-    (Lavin and Gray 2015, arXiv 1509.09308, section 4.3). Derived, not measured on a GPU.
+    (Lavin and Gray 2015, arXiv 1509.09308, section 4.3). This bound is
+    derived, not measured on a GPU.
     """
     return max(
         36 * i * o * FLOAT

@@ -1,4 +1,4 @@
-"""The result of `qca evaluate`: `evaluation.json` in the run folder. Needs no torch."""
+"""The result of `qca evaluate`: `evaluation.json` in the run folder. Works without torch."""
 
 import json
 import math

@@ -1,4 +1,4 @@
-"""The events that a training reports, and their JSON. Needs no torch.
+"""The events that a training reports, and their JSON. Works without torch.
 
 `qca.runs.metrics_log` stores the episodes, `qca.runs.journal` all other events.
 """

@@ -1,4 +1,4 @@
-"""`metrics.jsonl`: one JSON object per line for each episode that was not skipped. Needs no torch.
+"""`metrics.jsonl`: one JSON object per line, for each episode not skipped. Works without torch.
 
 The file is the authoritative record of a run, with each episode once and in order. A training only
 appends to it, with one exception: if it resumes from a checkpoint, it first drops the lines of the

@@ -1,4 +1,4 @@
-"""Which keys of a run's configuration may change when it is resumed. Needs no torch.
+"""Decide which configuration keys may change when a run resumes. Works without torch.
 
 docs/configuration.md has the same as a table. A key in neither set is fixed: if it changed
 half-way, no configuration would describe the run.

@@ -1,4 +1,4 @@
-"""The run folder: its layout, its lock, and the configuration of its run. Needs no torch.
+"""The run folder: its layout, its lock, and the configuration of its run. Works without torch.
 
 ::
 

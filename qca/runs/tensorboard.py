@@ -1,4 +1,4 @@
-"""TensorBoard event files of a run, `runs/RUN/tensorboard/`. Needs no torch.
+"""TensorBoard event files of a run, `runs/RUN/tensorboard/`. Works without torch.
 
 They are a copy of `metrics.jsonl` for TensorBoard. A failure (a full disk, a missing library) is
 reported once and never stops a training.

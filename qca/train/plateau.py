@@ -1,4 +1,4 @@
-"""The learning rate schedule, which halves the rate when the loss stalls; needs no torch."""
+"""The learning rate schedule, which halves the rate when the loss stalls. Works without torch."""
 
 from dataclasses import dataclass, replace
 

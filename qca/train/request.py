@@ -1,4 +1,4 @@
-"""The request of the command line to the trainer, as one value; needs no torch."""
+"""The request of the command line to the trainer, as one value. Works without torch."""
 
 from dataclasses import dataclass
 from pathlib import Path

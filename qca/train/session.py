@@ -1,4 +1,4 @@
-"""One session of a training: opens the run folder, connects the trainer's events, runs the loop.
+"""Run one training session: open the run folder, connect the trainer's events, run the loop.
 
 A setting such as `steps` reaches the computation like this: `qca train` (`qca.cli.train`) puts the
 configuration into a `TrainRequest`; this module passes it to a `Trainer`;

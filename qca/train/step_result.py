@@ -1,4 +1,4 @@
-"""The results of one optimizer step, as plain numbers; needs no torch."""
+"""The results of one optimizer step, as plain numbers. Works without torch."""
 
 import math
 from dataclasses import dataclass

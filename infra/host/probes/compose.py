@@ -19,8 +19,8 @@ _CLIENT_VERSION = re.compile(r"Docker version (\d[^\s,]*)")
 def probe(deadline: Deadline, asks_buildx: bool = True) -> ComposePlugin | NoComposePlugin:
     """Ask `docker compose version`.
 
-    It has no flags on purpose: without the plugin, `docker` would complain about the flag. It also
-    exits with 0 if the daemon is down, so it tests only Compose.
+    The command has no flags on purpose: without the plugin, `docker` would complain about the flag.
+    It exits with 0 even if the daemon is down, so it tests only Compose.
     """
     docker = shutil.which("docker")
     if docker is None:

@@ -1,4 +1,4 @@
-"""A script for a container: it prints CUDA's result as JSON, and whether it multiplies correctly.
+"""Test CUDA in a container: print its result, and whether the GPU multiplies correctly, as JSON.
 
 It uses only Python 3.7 and its standard library, since it runs in any image. It first calls the
 driver directly, without any library of the image, and then torch, if the image has it.

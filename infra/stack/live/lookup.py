@@ -1,4 +1,4 @@
-"""The live probe of name resolution: on the stack's network, and of a public name."""
+"""Probe name resolution: the store's name on the stack's network, and a public name."""
 
 import socket
 import threading
@@ -18,7 +18,7 @@ _HOST_SECONDS = 5.0
 
 
 def look_up_names(sandbox: Sandbox, image: str, seconds: float) -> tuple[NameLookup, ...]:
-    """Look up the store's name on a network like the stack's, and a public name as builds do."""
+    """Look up the store's name on a network like the stack's, and a public name on Docker's."""
     stack = ContainerRequest(
         image=image, command=[], network=sandbox.create_network(), aliases=[STORE_NAME]
     )

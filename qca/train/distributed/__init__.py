@@ -1,4 +1,4 @@
 """Several processes that train one model: the ranks, torch's elastic launcher, the environment.
 
-It may import the same packages as `qca.train`.
+This package may import the same packages as `qca.train`.
 """
