@@ -97,7 +97,7 @@ class MetricsLog:
 def _write_error(path: Path, error: OSError) -> CheckpointError:
     return CheckpointError(
         f"{path}: cannot write the file: {error.strerror}",
-        hint="Make room or fix the permissions, then continue with --resume.",
+        hint="Free disk space or fix the permissions, then continue with --resume.",
     )
 
 

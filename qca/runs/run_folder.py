@@ -197,7 +197,7 @@ class RunFolder:
     def _write_error(self, error: OSError) -> CheckpointError:
         return CheckpointError(
             f"{error.filename or self.path}: cannot write the file: {error.strerror}",
-            hint="Make room or fix the permissions, or put the run elsewhere.",
+            hint="Free disk space or fix the permissions, or put the run elsewhere.",
         )
 
 

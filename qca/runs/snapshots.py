@@ -59,7 +59,7 @@ def write_snapshots(
     except (OSError, SafetensorError) as error:
         raise CheckpointError(
             f"{path}: the states cannot be written: {error}",
-            hint="Make room or fix the permissions.",
+            hint="Free disk space or fix the permissions.",
         ) from None
 
 
