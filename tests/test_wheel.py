@@ -111,7 +111,7 @@ def test_what_needs_no_torch_works(clean, tmp_path, words, says):
 
 
 @pytest.mark.parametrize(
-    ("words", "remedy"), [("up --runtime local", "QCA501"), ("train", "'torch>=2.13,<2.16'")]
+    ("words", "remedy"), [("up --runtime local", "QCA501"), ("train", "'torch~=2.13.0'")]
 )
 def test_what_needs_torch_says_how_to_get_it(clean, tmp_path, words, remedy):
     done = run(clean, tmp_path, "qca", *words.split(), "--episodes", "1", "--profile", "cpu")

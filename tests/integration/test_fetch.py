@@ -49,5 +49,5 @@ def test_a_run_in_a_volume_is_copied_here_and_again_once_it_went_on(stack, kept,
 
 def test_what_is_in_no_volume_is_here_or_unknown(stack):
     shutil.copytree(RUNS / "finished", stack.folder / "runs" / "first")
-    assert "is here already" in stack.qca("fetch", "first").stderr
+    assert "is already here" in stack.qca("fetch", "first").stderr
     assert "no run 'second'" in stack.qca("fetch", "second", check=2).stderr

@@ -19,7 +19,7 @@ def assert_gone_or_said(stack: Stack, said: str) -> None:
     """And in either case `qca down` leaves nothing but the run."""
     left = stack.list_leftovers()["containers"]
     assert not left or f"Left of the stack {stack.project}" in said
-    assert not left or "`qca down` ends it" in said
+    assert not left or "`qca down` removes it" in said
     stack.qca("down")
     assert not any(stack.list_leftovers().values())
     assert {path.name for path in stack.folder.iterdir()} <= {"qca.toml", "runs"}

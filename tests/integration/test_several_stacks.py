@@ -26,7 +26,7 @@ def test_two_runs_train_at_once_and_are_ended_one_by_one(stack):
         wait_for(lambda: "loss " in terminal.read())
         terminal.process.send_signal(signal.SIGINT)
         assert terminal.process.wait(30) == 0
-    assert "run first takes" in stack.qca("plan", "--run", "third", "--format", "json").stdout
+    assert "run first uses" in stack.qca("plan", "--run", "third", "--format", "json").stdout
     found = json.loads(stack.qca("runs", "--format", "json").stdout)["runs"]
     assert {one["name"]: one["state"] for one in found} == {"first": "running", "second": "running"}
 

