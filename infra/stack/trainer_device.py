@@ -5,8 +5,9 @@ from typing import Literal
 from infra.host.container_gpu import assess_gpu_access, select_training_gpus
 from infra.host.facts import Engine, Gpu, GpuDriver, HostFacts, Known, known_or_none
 from infra.stack.decision import GIVEN, Decision
-from qca.core.config import TrainConfig
+from qca.core.config import HALF_PRECISIONS, HalfPrecision, TrainConfig
 from qca.core.units import GIB, format_size
+from qca.memory.ways import list_precisions
 
 Device = Literal["cpu", "cuda"]
 Profile = Literal["cpu", "default", "low-memory"]
@@ -98,13 +99,7 @@ def decide_profile(train: TrainConfig, device: Device, gpu: Gpu | None) -> Decis
     return Decision("default", f"the GPU has {format_size(gpu.memory_total)}, 4 GiB or more")
 
 
-def choose_half_precision(gpu: Gpu | None) -> Literal["bf16", "fp16"] | None:
+def choose_half_precision(gpu: Gpu | None) -> HalfPrecision | None:
     """Return the 16-bit format that the GPU supports natively; None if it has none."""
-    capability = gpu.compute_capability if gpu else None
-    if capability is None:
-        return None
-    # bfloat16 needs compute capability 8.0 (Ampere), float16 arithmetic 5.3 (CUDA C Programming
-    # Guide, "Arithmetic Instructions").
-    if capability >= (8, 0):
-        return "bf16"
-    return "fp16" if capability >= (5, 3) else None
+    supported = list_precisions(gpu.compute_capability if gpu else None)
+    return next((half for half in HALF_PRECISIONS if half in supported), None)
