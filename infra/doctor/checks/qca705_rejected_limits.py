@@ -10,6 +10,7 @@ from infra.doctor.check import Check
 from infra.doctor.finding import Severity, Verdict, locate, ok
 from infra.doctor.subjects import FileSubject
 from infra.doctor.unlimited_containers import count_container_cpus
+from infra.host.facts import Engine, HostFacts, known_or_none
 from qca.core.errors import InputError
 from qca.core.units import MIB, format_count, parse_size
 
@@ -32,12 +33,19 @@ class _Fault:
 
 def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
     cpus = count_container_cpus(subject.facts)
+    can_limit_cpus = _can_limit_cpus(subject.facts)
     faults = [
         locate(_report_fault(service, fault), subject.file, fault.at)
         for service in subject.file.services
-        for fault in _find_faults(service, cpus)
+        for fault in _find_faults(service, cpus, can_limit_cpus=can_limit_cpus)
     ]
     yield from faults or [ok(f"{subject.file.path}: Docker accepts its limits.")]
+
+
+def _can_limit_cpus(facts: HostFacts) -> bool:
+    """Return whether the engine can limit CPUs; one that does not report it is assumed to."""
+    docker = known_or_none(facts.docker)
+    return not (isinstance(docker, Engine) and docker.limits_cpu is False)
 
 
 def _report_fault(service: Service, fault: _Fault) -> Verdict:
@@ -49,10 +57,10 @@ def _quote_docker(what: str, docker: str) -> str:
     return f"{what}.\nDocker reports: {docker}"
 
 
-def _find_faults(service: Service, cpus: int) -> Iterator[_Fault]:
+def _find_faults(service: Service, cpus: int, *, can_limit_cpus: bool) -> Iterator[_Fault]:
     yield from _judge_memory(service)
     yield from _judge_swap(service)
-    yield from _judge_cpus(service, cpus)
+    yield from _judge_cpus(service, cpus, can_limit_cpus=can_limit_cpus)
     yield from _judge_quota(service)
     yield from _judge_ulimits(service)
     if service.cpuset and service.cpuset.value:
@@ -98,7 +106,7 @@ def _judge_swap(service: Service) -> Iterator[_Fault]:
         yield _Fault(swap, _quote_docker(f"{what} needs a memory limit", docker))
 
 
-def _judge_cpus(service: Service, cpus: int) -> Iterator[_Fault]:
+def _judge_cpus(service: Service, cpus: int, *, can_limit_cpus: bool) -> Iterator[_Fault]:
     given = service.cpus
     if given is None:
         return
@@ -111,6 +119,15 @@ def _judge_cpus(service: Service, cpus: int) -> Iterator[_Fault]:
         yield _Fault(
             given, _quote_docker(f"cpus {given.value} is outside the engine's range", docker)
         )
+    elif not can_limit_cpus:
+        # Seen with Engine 20.10.24 without the cgroup controller `cpu`; `cpu_quota` and
+        # `cpu_shares` are then ignored with a warning, and `cpuset` works.
+        docker = (
+            "NanoCPUs can not be set, as your kernel does not support CPU CFS scheduler or the "
+            "cgroup is not mounted"
+        )
+        what = f"cpus {given.value} stops the container, since this engine cannot limit CPUs"
+        yield _Fault(given, _quote_docker(what, f"{docker}\nRemove it, or see QCA102"))
 
 
 def _judge_quota(service: Service) -> Iterator[_Fault]:
@@ -179,6 +196,7 @@ CHECK = Check(
     looks_at="`mem_limit`, `mem_reservation`, `memswap_limit`, `cpus`, `cpu_quota`, `cpu_period`, "
     "`cpuset`, `ulimits`, and the limits and the memory reservation under deploy.resources.",
     why="The engine refuses a container with more CPUs than it has, with CPUs that do not exist, "
+    "with `cpus` if it cannot limit CPUs (rootless without delegation, some NAS kernels), "
     "with less than 6 MiB of memory, or with limits that contradict each other. Compose refuses a "
     "size that it cannot parse.",
     fix="Write sizes such as 512m or 2g, and request no more CPUs than the engine has.",

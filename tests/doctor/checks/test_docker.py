@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from infra.host.facts import HostFacts
+from infra.host.facts import Engine, HostFacts
 from tests.support.hosts import (
     PLUGIN,
     engine,
@@ -28,6 +28,16 @@ from tests.support.verdicts import (
 
 def _helpers(missing: tuple[str, ...] | None) -> HostFacts:
     return host(compose=replace(PLUGIN, missing_credential_helpers=missing))
+
+
+def rootless_engine(cgroup_version: str = "2", cgroup_driver: str | None = "systemd") -> Engine:
+    """Return a rootless engine that cannot limit CPUs."""
+    return engine(
+        limits_cpu=False,
+        security_options=("name=rootless",),
+        cgroup_version=cgroup_version,
+        cgroup_driver=cgroup_driver,
+    )
 
 
 CASES = [
@@ -57,7 +67,11 @@ CASES = [
     HostCase("QCA101", host(docker=no_engine("no-answer")), ERROR, "did not answer", COMPOSE),
     HostCase("QCA101", host(docker="no time left"), SKIPPED, "no time left"),
     HostCase("QCA102", host(), OK),
-    HostCase("QCA102", host(docker=engine(limits_memory=False)), WARNING, "memory limits"),
+    HostCase("QCA102", host(docker=engine(limits_memory=False)), WARNING, "memory controller"),
+    HostCase("QCA102", host(docker=engine(limits_cpu=False)), WARNING, "CONFIG_CFS_BANDWIDTH"),
+    HostCase("QCA102", host(docker=rootless_engine()), WARNING, "systemd delegates"),
+    HostCase("QCA102", host(docker=rootless_engine(cgroup_version="1")), WARNING, "uses v1"),
+    HostCase("QCA102", host(docker=rootless_engine(cgroup_driver="none")), WARNING, "is none"),
     HostCase("QCA102", host(docker=engine(limits_cpu=None)), SKIPPED, "does not say"),
     HostCase("QCA102", host(docker="hung"), SKIPPED, "hung"),
     HostCase("QCA103", host(), OK),

@@ -55,6 +55,7 @@ RUNC_ENGINE = engine(default_runtime="runc")
 RUNC = host(docker=RUNC_ENGINE)
 WSL = gpu_host(system=WSL_SYSTEM)
 
+NO_CPU_LIMITS = host(docker=engine(limits_cpu=False))
 OLD_COMPOSE = replace(PLUGIN, version="2.26.1-4")
 
 
@@ -175,6 +176,8 @@ FILE_CASES = [
     FileCase("QCA705", "    cpus: 32\n", ERROR, "Range of CPUs is from 0.01 to 16.00", 4),
     FileCase("QCA705", "    cpus: 16\n", OK, "", 1),
     FileCase("QCA705", "    cpus: 0\n", OK, "", 1),
+    FileCase("QCA705", "    cpus: 0.5\n", ERROR, "cannot limit CPUs", 4, NO_CPU_LIMITS),
+    FileCase("QCA705", "    cpu_quota: 50000\n    cpuset: 0-1\n", OK, "", 1, NO_CPU_LIMITS),
     FileCase("QCA705", "    cpus: many\n", ERROR, "not a number", 4),
     FileCase("QCA705", "    mem_limit: 4 Gigs\n", ERROR, "4 Gigs", 4),
     FileCase("QCA705", "    cpus: inf\n", ERROR, "not a number", 4),
