@@ -7,8 +7,6 @@ from infra.doctor.finding import Remedy, Severity, Verdict, ok, skip
 from infra.doctor.subjects import HostSubject
 from infra.host.facts import Engine, require
 
-_CPUS_FAIL = " A service with `cpus` does not start at all (QCA705)."
-
 # https://docs.docker.com/engine/security/rootless/tips/#limiting-resources
 _DELEGATE_CONTROLLERS = Remedy(
     "Delegate the controllers to users, then log out and in again",
@@ -46,11 +44,14 @@ def _judge_engine(engine: Engine) -> Verdict:
 
 
 def _explain(engine: Engine, lacking: list[str]) -> str:
-    return (
-        f"The engine cannot limit a container's {' or '.join(lacking)}.\n{_find_cause(engine, lacking)}\nThe "
-        "stack starts, but its containers can use more than planned, and Dragonfly sees the memory "
-        f"and CPUs of the whole host.{_CPUS_FAIL if 'CPUs' in lacking else ''}"
+    consequence = (
+        "The stack starts, but its containers can use more than planned, and Dragonfly sees the "
+        "memory and CPUs of the whole host."
     )
+    if "CPUs" in lacking:
+        consequence += " A service with `cpus` does not start at all (QCA705)."
+    what = f"The engine cannot limit a container's {' or '.join(lacking)}."
+    return f"{what}\n{_find_cause(engine, lacking)}\n{consequence}"
 
 
 def _find_cause(engine: Engine, lacking: list[str]) -> str:
@@ -87,7 +88,7 @@ def _is_rootless(engine: Engine) -> bool:
 CHECK = Check(
     id="QCA102",
     category="docker",
-    title="Docker ignores memory and CPU limits",
+    title="Docker cannot limit memory or CPUs",
     needs=("docker",),
     looks_at="whether the engine reports that it can limit a container's memory and CPUs.",
     why="The engine ignores a memory limit that it cannot enforce, and refuses to start a "
