@@ -4,17 +4,18 @@ From the rest of the project it imports only the errors, units and file access o
 doesn't know hosts, the store or the doctor. `python -m infra.compose_file` prints a project.
 
 `load.read_compose_files` returns the model for the checks, and `project.read_project` the tree that
-the model is made from. A file goes through these steps, in Compose's order:
+the model is made from:
 
-    yaml_nodes, documents      YAML's nodes, and the tree of each document (`yaml_tree`)
-    interpolated_tree          fills in the variables
-    extends, includes          read the files that it refers to, in the same way
-    merge_tags, merge, unique  merge it over the files before it
-    schema, canonical          validate it against the schema, and expand short forms
-    value_rules, cross_key_rules   apply the rules that a schema cannot express
-    services, config_json      as the model, and in the shape of `docker compose config`
+    yaml/      YAML's nodes and scalars, and the tree of each document
+    syntax/    the notations inside values: variables, sizes, short forms, command words
+    passes/    interpolate, extends, includes, merge, expand: each changes the tree
+    rules/     the schema, and the rules that a schema cannot express
+    services   the services of the tree as the model
+    config_json    the tree in the shape of `docker compose config`
 
-The line of a finding: a node's line (`yaml_nodes.Node`) becomes the origin of a value in the tree
-(`yaml_tree.Origin`) and stays with it through every step; `services` and `command_words` put it
+`tree_reader` runs the passes on every file, in Compose's order.
+
+The line of a finding: a node's line (`yaml.nodes.Node`) becomes the origin of a value in the tree
+(`yaml.tree.Origin`) and stays with it through every pass; `services` and `command_words` put it
 into the model's `LocatedValue`, and a check hands that to `infra.doctor.finding.locate`.
 """

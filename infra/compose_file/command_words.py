@@ -3,10 +3,10 @@
 from collections.abc import Iterator
 
 from infra.compose_file.command_spans import WrittenWord, find_words, locate_item
-from infra.compose_file.interpolation import BadVariableError, interpolate
 from infra.compose_file.model import LocatedValue
-from infra.compose_file.shell_words import split_command
-from infra.compose_file.yaml_tree import Items, Origin, Table, Value, to_items, to_text
+from infra.compose_file.syntax.interpolation import BadVariableError, interpolate
+from infra.compose_file.syntax.shell_words import split_command
+from infra.compose_file.yaml.tree import Items, Origin, Table, Value, to_items, to_text
 
 
 def read_words(service: Table, key: str) -> tuple[LocatedValue, ...]:

@@ -19,7 +19,7 @@ from infra.compose_file.config_values import (
 from infra.compose_file.dependencies import find_dependencies
 from infra.compose_file.project import Project
 from infra.compose_file.service_environment import ENV_FILE_VALUES
-from infra.compose_file.yaml_tree import (
+from infra.compose_file.yaml.tree import (
     Table,
     descend,
     to_items,

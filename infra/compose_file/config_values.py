@@ -4,9 +4,9 @@ import re
 from collections.abc import Callable, Iterator
 from typing import Any
 
-from infra.compose_file.shell_words import split_command
-from infra.compose_file.sizes import parse_cpus, parse_docker_size, round_to_single
-from infra.compose_file.yaml_tree import Items, Table, Value, to_items, to_table, to_text
+from infra.compose_file.syntax.shell_words import split_command
+from infra.compose_file.syntax.sizes import parse_cpus, parse_docker_size, round_to_single
+from infra.compose_file.yaml.tree import Items, Table, Value, to_items, to_table, to_text
 from qca.core.json_object import is_object
 
 _ALL_DEVICES = -1

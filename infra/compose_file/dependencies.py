@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from infra.compose_file.yaml_tree import Origin, Table, to_items, to_table, to_text
+from infra.compose_file.yaml.tree import Origin, Table, to_items, to_table, to_text
 
 _NAMESPACES = ("network_mode", "ipc", "pid", "uts", "cgroup")
 _SERVICE = "service:"

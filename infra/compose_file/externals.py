@@ -4,7 +4,7 @@ from collections.abc import Collection, Iterator
 from typing import Literal
 
 from infra.compose_file.model import ExternalResource
-from infra.compose_file.yaml_tree import Table, to_items, to_table, to_text
+from infra.compose_file.yaml.tree import Table, to_items, to_table, to_text
 
 
 def find_externals(top: Table, active: Collection[str]) -> Iterator[ExternalResource]:

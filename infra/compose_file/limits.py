@@ -4,7 +4,7 @@ import math
 import re
 
 from infra.compose_file.model import LocatedValue, Service
-from infra.compose_file.sizes import parse_docker_size
+from infra.compose_file.syntax.sizes import parse_docker_size
 
 # The default of `cpu_period`, in microseconds, of which `cpu_quota` is a share.
 _PERIOD = 100_000

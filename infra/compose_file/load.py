@@ -12,12 +12,12 @@ from pathlib import Path
 from infra.compose_file.default_files import find_override
 from infra.compose_file.externals import find_externals
 from infra.compose_file.model import ComposeFile, Service
-from infra.compose_file.paths import shorten
-from infra.compose_file.policy import Policy
+from infra.compose_file.passes.file_paths import shorten
+from infra.compose_file.passes.reading import Reading
 from infra.compose_file.project import Project, read_project
-from infra.compose_file.reading import Reading
+from infra.compose_file.references import Policy
 from infra.compose_file.services import read_services
-from infra.compose_file.yaml_tree import to_table, to_text
+from infra.compose_file.yaml.tree import to_table, to_text
 
 
 def read_compose_file(path: Path, environment: Mapping[str, str]) -> ComposeFile:

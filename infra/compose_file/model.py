@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from infra.compose_file.devices import DeviceRequests
-from infra.compose_file.interpolation import MissingVariable
+from infra.compose_file.syntax.interpolation import MissingVariable
 
 # A key of `Service.unread_sources`: a merge tag has an uncertain effect.
 UNCERTAIN_TAGS = "!reset"

@@ -5,15 +5,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from infra.compose_file.cross_key_rules import find_conflicts
-from infra.compose_file.dotenv import BadDotenvError, parse_assignments
 from infra.compose_file.model import Refusal, UnreadReference, UnsetVariable
-from infra.compose_file.policy import Policy
-from infra.compose_file.reading import Reading, resolve
+from infra.compose_file.passes.reading import Reading, resolve
+from infra.compose_file.references import Policy
+from infra.compose_file.rules.cross_key import find_conflicts
+from infra.compose_file.rules.values import check_values
 from infra.compose_file.service_environment import resolve_environments
+from infra.compose_file.syntax.dotenv import BadDotenvError, parse_assignments
 from infra.compose_file.tree_reader import find_name, read_tree
-from infra.compose_file.value_rules import check_values
-from infra.compose_file.yaml_tree import Origin, Source, Table, to_items, to_table, to_text
+from infra.compose_file.yaml.tree import Origin, Source, Table, to_items, to_table, to_text
 
 _ALL_PROFILES = "*"
 

@@ -1,4 +1,13 @@
-"""The error for a reference of a Compose file that was not followed."""
+"""The references of a Compose file: how far to follow them, and the error for one not followed."""
+
+from enum import Enum
+
+
+class Policy(Enum):
+    """How far references are followed; the network is never used."""
+
+    WITHIN_FOLDER = "within the first file's folder"
+    LOCAL = "wherever they lie on this machine"
 
 
 class NotFollowedError(Exception):

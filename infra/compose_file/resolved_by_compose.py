@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from infra.compose_file.devices import DeviceRequests
-from infra.compose_file.interpolated_tree import interpolate_document
 from infra.compose_file.model import (
     UNCERTAIN_TAGS,
     ComposeFile,
@@ -19,9 +18,10 @@ from infra.compose_file.model import (
     PublishedPorts,
     Service,
 )
+from infra.compose_file.passes.interpolate import interpolate_document
 from infra.compose_file.services import read_services
-from infra.compose_file.sizes import parse_docker_size
-from infra.compose_file.yaml_tree import Origin, Source, Table, Value, make_items, to_table
+from infra.compose_file.syntax.sizes import parse_docker_size
+from infra.compose_file.yaml.tree import Origin, Source, Table, Value, make_items, to_table
 from qca.core.json_object import is_array, is_object
 
 # Shorter ones would mask parts of words.

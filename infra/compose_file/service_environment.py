@@ -3,10 +3,10 @@
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from infra.compose_file.dotenv import BadDotenvError, parse_assignments
-from infra.compose_file.reading import Reading
+from infra.compose_file.passes.reading import Reading
 from infra.compose_file.references import NotFollowedError
-from infra.compose_file.yaml_tree import (
+from infra.compose_file.syntax.dotenv import BadDotenvError, parse_assignments
+from infra.compose_file.yaml.tree import (
     Items,
     Origin,
     Source,

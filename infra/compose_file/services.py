@@ -3,8 +3,8 @@
 from collections.abc import Collection, Iterator
 
 from infra.compose_file.command_words import find_dropped_words, read_words
-from infra.compose_file.extends import UNCERTAIN_EXTENDS, UNREAD_EXTENDS
 from infra.compose_file.model import UNCERTAIN_TAGS, Service
+from infra.compose_file.passes.extends import UNCERTAIN_EXTENDS, UNREAD_EXTENDS
 from infra.compose_file.service_environment import ENV_FILE_VALUES, UNREAD_ENV_FILE
 from infra.compose_file.values import (
     read_devices,
@@ -15,7 +15,7 @@ from infra.compose_file.values import (
     read_ports,
     read_settings,
 )
-from infra.compose_file.yaml_tree import (
+from infra.compose_file.yaml.tree import (
     Origin,
     Table,
     descend,

@@ -9,21 +9,21 @@ import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from infra.compose_file.canonical import expand_short_forms
-from infra.compose_file.documents import Document, parse_documents
-from infra.compose_file.extends import ExtendedFile, apply_extends
-from infra.compose_file.includes import import_resources, read_includes
-from infra.compose_file.interpolated_tree import interpolate_document
-from infra.compose_file.merge import merge_trees
-from infra.compose_file.merge_tags import clear_keys
-from infra.compose_file.new_keys import find_unknown_keys
-from infra.compose_file.paths import resolve_paths
-from infra.compose_file.reading import Reading, read_text
+from infra.compose_file.passes.expand import expand_short_forms
+from infra.compose_file.passes.extends import ExtendedFile, apply_extends
+from infra.compose_file.passes.file_paths import resolve_paths
+from infra.compose_file.passes.includes import import_resources, read_includes
+from infra.compose_file.passes.interpolate import interpolate_document
+from infra.compose_file.passes.merge import merge_trees
+from infra.compose_file.passes.reading import Reading, read_text
+from infra.compose_file.passes.unique import make_unique
 from infra.compose_file.references import NotFollowedError
-from infra.compose_file.schema import check_schema
-from infra.compose_file.unique import make_unique
-from infra.compose_file.yaml_nodes import NotYamlError
-from infra.compose_file.yaml_tree import Origin, Source, Table, make_table, to_text
+from infra.compose_file.rules.new_keys import find_unknown_keys
+from infra.compose_file.rules.schema import check_schema
+from infra.compose_file.yaml.documents import Document, parse_documents
+from infra.compose_file.yaml.merge_tags import clear_keys
+from infra.compose_file.yaml.nodes import NotYamlError
+from infra.compose_file.yaml.tree import Origin, Source, Table, make_table, to_text
 from qca.core.errors import InputError
 
 # At the start of a block, or anywhere in a flow mapping; most files have none.

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from infra.compose_file.devices import DeviceRequest, DeviceRequests
 from infra.compose_file.model import LocatedValue, PublishedPorts
-from infra.compose_file.yaml_tree import (
+from infra.compose_file.yaml.tree import (
     Items,
     Origin,
     Table,

@@ -10,9 +10,9 @@ from pathlib import Path
 import click
 
 from infra.compose_file.default_files import find_default_files
-from infra.compose_file.dotenv import read_dotenv
 from infra.compose_file.model import ComposeFile
-from infra.compose_file.policy import Policy
+from infra.compose_file.references import Policy
+from infra.compose_file.syntax.dotenv import read_dotenv
 from infra.doctor.check import Check
 from infra.doctor.examine import examine
 from infra.doctor.finding import Finding, Severity

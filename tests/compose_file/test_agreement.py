@@ -8,7 +8,7 @@ import pytest
 from infra.compose_file.config_json import project_to_json
 from infra.compose_file.load import read_compose_file
 from infra.compose_file.project import Project, read_project
-from infra.compose_file.yaml_tree import descend, to_items, to_table
+from infra.compose_file.yaml.tree import descend, to_items, to_table
 from tests.support.reading_cases import REFUSED, TAKEN, write_service
 
 

@@ -8,10 +8,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from infra.compose_file.config_json import project_to_json
-from infra.compose_file.dotenv import read_dotenv
-from infra.compose_file.interpolation import BadVariableError, interpolate
 from infra.compose_file.load import read_compose_files
 from infra.compose_file.project import read_project
+from infra.compose_file.syntax.dotenv import read_dotenv
+from infra.compose_file.syntax.interpolation import BadVariableError, interpolate
 from qca.core.errors import InputError
 from tests.support.compose_documents import documents, read_or_refuse, tags, write_with_tags
 from tests.support.compose_trees import make_file

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.compose_file.dotenv import BadDotenvError, parse_assignments, read_dotenv
-from infra.compose_file.interpolation import BadVariableError, MissingVariable, interpolate
+from infra.compose_file.syntax.dotenv import BadDotenvError, parse_assignments, read_dotenv
+from infra.compose_file.syntax.interpolation import BadVariableError, MissingVariable, interpolate
 
 VARIABLES = {"SET": "yes", "EMPTY": ""}
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from infra.compose_file.documents import parse_documents
 from infra.compose_file.load import read_compose_files
 from infra.compose_file.model import ComposeFile
-from infra.compose_file.yaml_tree import Source
+from infra.compose_file.yaml.documents import parse_documents
+from infra.compose_file.yaml.tree import Source
 from qca.core.errors import InputError
 from tests.support.merge_cases import CASES, read_recorded, summarize_file, write_case
 

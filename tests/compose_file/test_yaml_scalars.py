@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from infra.compose_file.yaml_scalars import format_scalar, resolve_plain, resolve_tagged
+from infra.compose_file.yaml.scalars import format_scalar, resolve_plain, resolve_tagged
 
 YAML = "tag:yaml.org,2002:"
 

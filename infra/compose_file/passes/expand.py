@@ -3,8 +3,7 @@
 from collections.abc import Callable
 
 from infra.compose_file.model import Refusal
-from infra.compose_file.path_rules import PathRules, compile_rules
-from infra.compose_file.short_syntax import (
+from infra.compose_file.syntax.short_forms import (
     LONGEST_BARE_TARGET,
     PortSpec,
     SpecError,
@@ -13,7 +12,8 @@ from infra.compose_file.short_syntax import (
     parse_port,
     parse_volume,
 )
-from infra.compose_file.yaml_tree import (
+from infra.compose_file.yaml.key_paths import KeyPathRules, compile_rules
+from infra.compose_file.yaml.tree import (
     Items,
     Origin,
     Table,
@@ -38,7 +38,7 @@ class _Walk:
     def __init__(self, refusals: list[Refusal]) -> None:
         self._refusals = refusals
 
-    def visit_table(self, table: Table, rules: PathRules[Expand], path: str) -> Table:
+    def visit_table(self, table: Table, rules: KeyPathRules[Expand], path: str) -> Table:
         result = table.copy()
         for key, value, origin in table.entries():
             below = rules.step(key)
@@ -52,7 +52,7 @@ class _Walk:
                 result.drop(key)
         return result
 
-    def _visit(self, value: Value, origin: Origin, rules: PathRules[Expand], path: str) -> Value:
+    def _visit(self, value: Value, origin: Origin, rules: KeyPathRules[Expand], path: str) -> Value:
         if rules.rule is not None:
             value = self._expand(value, origin, rules.rule, path)
         if isinstance(value, Table) and rules.below:

@@ -4,9 +4,9 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from infra.compose_file.path_rules import PathRules, compile_rules
-from infra.compose_file.short_syntax import is_path
-from infra.compose_file.yaml_tree import Items, Table, Value
+from infra.compose_file.syntax.short_forms import is_path
+from infra.compose_file.yaml.key_paths import KeyPathRules, compile_rules
+from infra.compose_file.yaml.tree import Items, Table, Value
 
 Locate = Callable[[Value, Path], Value]
 
@@ -29,7 +29,7 @@ def shorten(path: str, folder: Path) -> str:
     return path
 
 
-def _visit(table: Table, rules: PathRules[Locate], folder: Path) -> Table:
+def _visit(table: Table, rules: KeyPathRules[Locate], folder: Path) -> Table:
     result = table.copy()
     for key, value, _ in table.entries():
         below = rules.step(key)
@@ -38,7 +38,7 @@ def _visit(table: Table, rules: PathRules[Locate], folder: Path) -> Table:
     return result
 
 
-def _visit_value(value: Value, rules: PathRules[Locate], folder: Path) -> Value:
+def _visit_value(value: Value, rules: KeyPathRules[Locate], folder: Path) -> Value:
     if rules.rule is not None:
         value = rules.rule(value, folder)
     if isinstance(value, Table) and rules.below:

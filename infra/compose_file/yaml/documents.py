@@ -4,15 +4,15 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from infra.compose_file.merge_tags import apply_merge_tags
-from infra.compose_file.yaml_nodes import (
+from infra.compose_file.yaml.merge_tags import apply_merge_tags
+from infra.compose_file.yaml.nodes import (
     MOST_VALUES,
     Node,
     NotYamlError,
     compose_documents,
 )
-from infra.compose_file.yaml_scalars import format_float, resolve_plain, resolve_tagged
-from infra.compose_file.yaml_tree import Items, Origin, Source, Table, Value
+from infra.compose_file.yaml.scalars import format_float, resolve_plain, resolve_tagged
+from infra.compose_file.yaml.tree import Items, Origin, Source, Table, Value
 
 
 @dataclass(frozen=True)

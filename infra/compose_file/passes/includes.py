@@ -4,10 +4,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from infra.compose_file.dotenv import read_dotenv
-from infra.compose_file.reading import LONGEST_TRAIL, Reading, resolve
+from infra.compose_file.passes.reading import LONGEST_TRAIL, Reading, resolve
 from infra.compose_file.references import NotFollowedError
-from infra.compose_file.yaml_tree import Items, Origin, Table, Value, to_text
+from infra.compose_file.syntax.dotenv import read_dotenv
+from infra.compose_file.yaml.tree import Items, Origin, Table, Value, to_text
 
 _KEYS = {"env_file", "path", "project_directory"}
 # Since this version, a file that is included twice is no conflict: the first one is kept.

@@ -8,11 +8,11 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from infra.compose_file.dependencies import find_dependencies, find_dependency_circle
-from infra.compose_file.extends import UNREAD_EXTENDS
 from infra.compose_file.model import Refusal
-from infra.compose_file.reading import Reading
-from infra.compose_file.sizes import parse_cpus, parse_docker_size
-from infra.compose_file.yaml_tree import (
+from infra.compose_file.passes.extends import UNREAD_EXTENDS
+from infra.compose_file.passes.reading import Reading
+from infra.compose_file.syntax.sizes import parse_cpus, parse_docker_size
+from infra.compose_file.yaml.tree import (
     Origin,
     Table,
     Value,

@@ -4,8 +4,8 @@ By comparison of the schemas that Compose 2.26.1, 2.40.3 and 5.6.1 embed.
 """
 
 from infra.compose_file.model import Refusal
-from infra.compose_file.path_rules import PathRules, compile_rules
-from infra.compose_file.yaml_tree import Items, Origin, Table, Value
+from infra.compose_file.yaml.key_paths import KeyPathRules, compile_rules
+from infra.compose_file.yaml.tree import Items, Origin, Table, Value
 
 Version = tuple[int, ...]
 
@@ -42,7 +42,7 @@ def find_unknown_keys(top: Table, version: Version) -> list[Refusal]:
 
 
 def _visit(
-    value: Value, rules: PathRules[Version], version: Version, path: str, refusals: list[Refusal]
+    value: Value, rules: KeyPathRules[Version], version: Version, path: str, refusals: list[Refusal]
 ) -> None:
     if isinstance(value, Items):
         if below := rules.step("[]"):

@@ -6,8 +6,8 @@ file is laid over. An alias visits the same node again: what was dropped is gone
 https://docs.docker.com/reference/compose-file/merge/ and compose-go's loader/reset.go
 """
 
-from infra.compose_file.yaml_nodes import MOST_VALUES, Node, NotYamlError
-from infra.compose_file.yaml_tree import Items, Table, Value
+from infra.compose_file.yaml.nodes import MOST_VALUES, Node, NotYamlError
+from infra.compose_file.yaml.tree import Items, Table, Value
 
 _RESET, _OVERRIDE = "!reset", "!override"
 

@@ -5,11 +5,11 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from infra.compose_file.interpolation import BadVariableError, interpolate
 from infra.compose_file.model import Refusal, UnsetVariable
-from infra.compose_file.path_rules import ANY, PathRules, compile_rules
-from infra.compose_file.yaml_scalars import Scalar
-from infra.compose_file.yaml_tree import Items, Origin, Table, Value
+from infra.compose_file.syntax.interpolation import BadVariableError, interpolate
+from infra.compose_file.yaml.key_paths import ANY, KeyPathRules, compile_rules
+from infra.compose_file.yaml.scalars import Scalar
+from infra.compose_file.yaml.tree import Items, Origin, Table, Value
 
 Cast = Callable[[str], Scalar]
 
@@ -134,7 +134,7 @@ class _Walk:
         self.unset: list[UnsetVariable] = []
         self.refusals: list[Refusal] = []
 
-    def fill_table(self, table: Table, rules: PathRules[Cast] | None, path: str) -> Table:
+    def fill_table(self, table: Table, rules: KeyPathRules[Cast] | None, path: str) -> Table:
         filled = Table()
         filled.is_flow = table.is_flow
         for key, value, origin in table.entries():
@@ -144,7 +144,7 @@ class _Walk:
         return filled
 
     def _fill(
-        self, value: Value, origin: Origin, rules: PathRules[Cast] | None, path: str
+        self, value: Value, origin: Origin, rules: KeyPathRules[Cast] | None, path: str
     ) -> Value:
         if isinstance(value, str):
             return self._fill_text(value, origin, rules.rule if rules else None, path)

@@ -7,9 +7,9 @@ https://docs.docker.com/reference/compose-file/merge/#unique-resources
 from collections.abc import Callable
 
 from infra.compose_file.model import Refusal
-from infra.compose_file.path_rules import PathRules, compile_rules
-from infra.compose_file.short_syntax import SpecError, parse_volume
-from infra.compose_file.yaml_tree import Items, Origin, Table, Value, make_items, to_text
+from infra.compose_file.syntax.short_forms import SpecError, parse_volume
+from infra.compose_file.yaml.key_paths import KeyPathRules, compile_rules
+from infra.compose_file.yaml.tree import Items, Origin, Table, Value, make_items, to_text
 
 Identify = Callable[[Value, str], str]
 """Returns the identity of an entry, or raises SpecError."""
@@ -21,7 +21,7 @@ def make_unique(top: Table, refusals: list[Refusal]) -> Table:
 
 
 def _visit_table(
-    table: Table, rules: PathRules[Identify], path: str, refusals: list[Refusal]
+    table: Table, rules: KeyPathRules[Identify], path: str, refusals: list[Refusal]
 ) -> Table:
     result = table.copy()
     for key, value, _ in table.entries():

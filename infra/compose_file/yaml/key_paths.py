@@ -1,4 +1,4 @@
-"""Rules for paths in a Compose file, by patterns such as `services.*.ports`."""
+"""Rules for the paths of keys in a Compose file, by patterns such as `services.*.ports`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -10,23 +10,23 @@ ANY = "*"
 
 
 @dataclass(slots=True)
-class PathRules(Generic[Rule]):
+class KeyPathRules(Generic[Rule]):
     """The rule for a path, and the rules for the paths below it."""
 
     rule: Rule | None = None
-    below: dict[str, "PathRules[Rule]"] = field(default_factory=dict[str, "PathRules[Rule]"])
+    below: dict[str, "KeyPathRules[Rule]"] = field(default_factory=dict[str, "KeyPathRules[Rule]"])
 
-    def step(self, key: str) -> "PathRules[Rule] | None":
+    def step(self, key: str) -> "KeyPathRules[Rule] | None":
         """Return the rules below a key; None if there are none."""
         return self.below.get(key) or self.below.get(ANY)
 
 
-def compile_rules(rules: Mapping[str, Rule]) -> PathRules[Rule]:
+def compile_rules(rules: Mapping[str, Rule]) -> KeyPathRules[Rule]:
     """Return the rules as a tree of pattern steps; an exact key takes precedence over `*`."""
-    top: PathRules[Rule] = PathRules()
+    top: KeyPathRules[Rule] = KeyPathRules()
     for pattern, rule in rules.items():
         place = top
         for key in pattern.split("."):
-            place = place.below.setdefault(key, PathRules())
+            place = place.below.setdefault(key, KeyPathRules())
         place.rule = rule
     return top

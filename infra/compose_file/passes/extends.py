@@ -4,11 +4,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
-from infra.compose_file.merge import merge_services
-from infra.compose_file.merge_tags import clear_keys
-from infra.compose_file.reading import Reading
+from infra.compose_file.passes.merge import merge_services
+from infra.compose_file.passes.reading import Reading
 from infra.compose_file.references import NotFollowedError
-from infra.compose_file.yaml_tree import Origin, Table, Value, to_table, to_text
+from infra.compose_file.yaml.merge_tags import clear_keys
+from infra.compose_file.yaml.tree import Origin, Table, Value, to_table, to_text
 
 # Real files chain far fewer, and Python's stack could not hold many more.
 _LONGEST_CHAIN = 100

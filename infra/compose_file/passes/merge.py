@@ -9,8 +9,8 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import cast
 
 from infra.compose_file.model import Refusal
-from infra.compose_file.path_rules import PathRules, compile_rules
-from infra.compose_file.yaml_tree import (
+from infra.compose_file.yaml.key_paths import KeyPathRules, compile_rules
+from infra.compose_file.yaml.tree import (
     Items,
     Origin,
     Table,
@@ -36,12 +36,12 @@ def merge_trees(base: Table, over: Table) -> tuple[Table, Sequence[Refusal]]:
 def merge_services(base: Table, over: Table, name: str) -> tuple[Table, Sequence[Refusal]]:
     """Return a service merged over the one that it extends."""
     refusals: list[Refusal] = []
-    rules = cast("PathRules[Merger]", _RULES.below["services"].step(name))
+    rules = cast("KeyPathRules[Merger]", _RULES.below["services"].step(name))
     return _merge_tables(base, over, rules, f"services.{name}", refusals), refusals
 
 
 def _merge_tables(
-    base: Table, over: Table, rules: PathRules[Merger] | None, path: str, refusals: list[Refusal]
+    base: Table, over: Table, rules: KeyPathRules[Merger] | None, path: str, refusals: list[Refusal]
 ) -> Table:
     merged = base.copy()
     for key, value, origin in over.entries():
@@ -58,7 +58,7 @@ def _merge_tables(
 def _merge(
     base: Located,
     over: Located,
-    rules: PathRules[Merger] | None,
+    rules: KeyPathRules[Merger] | None,
     path: str,
     refusals: list[Refusal],
 ) -> Located:
@@ -184,7 +184,7 @@ _SEQUENCES = (
     "services.*.volumes.*.volume.labels",
     "volumes.*.labels",
 )
-_RULES: PathRules[Merger] = compile_rules(
+_RULES: KeyPathRules[Merger] = compile_rules(
     {
         **dict.fromkeys(_SEQUENCES, _join_sequences),
         "networks.*.ipam.config": _merge_ipam,

@@ -6,10 +6,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from infra.compose_file.model import Refusal, UnreadReference, UnsetVariable
-from infra.compose_file.paths import locate, shorten
-from infra.compose_file.policy import Policy
-from infra.compose_file.references import NotFollowedError
-from infra.compose_file.yaml_tree import Origin, Source
+from infra.compose_file.passes.file_paths import locate, shorten
+from infra.compose_file.references import NotFollowedError, Policy
+from infra.compose_file.yaml.tree import Origin, Source
 from qca.core.errors import InputError
 from qca.core.plain_files import check_plain, read_plain
 from qca.core.units import MIB

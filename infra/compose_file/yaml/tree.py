@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Union
 
-from infra.compose_file.yaml_scalars import Scalar, format_scalar
+from infra.compose_file.yaml.scalars import Scalar, format_scalar
 
 Value = Union["Table", "Items", Scalar]
 

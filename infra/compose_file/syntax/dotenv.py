@@ -9,7 +9,7 @@ https://github.com/compose-spec/compose-go (dotenv/parser.go)
 import re
 from collections.abc import Iterator, Mapping
 
-from infra.compose_file.interpolation import BadVariableError, interpolate
+from infra.compose_file.syntax.interpolation import BadVariableError, interpolate
 
 _SPACES = "\t\v\f\r \x85\xa0"
 _EXPORT = re.compile(r"export[\t\v\f\r ]+")

@@ -7,10 +7,10 @@ import re
 from collections.abc import Callable
 
 from infra.compose_file.model import Refusal
-from infra.compose_file.path_rules import PathRules, compile_rules
-from infra.compose_file.shell_words import split_command
-from infra.compose_file.sizes import is_duration, parse_cpus, parse_docker_size
-from infra.compose_file.yaml_tree import Items, Origin, Table, Value, to_table, to_text
+from infra.compose_file.syntax.shell_words import split_command
+from infra.compose_file.syntax.sizes import is_duration, parse_cpus, parse_docker_size
+from infra.compose_file.yaml.key_paths import KeyPathRules, compile_rules
+from infra.compose_file.yaml.tree import Items, Origin, Table, Value, to_table, to_text
 
 _NUMBER = re.compile(r"[+-]?[0-9]+")  # the syntax of Go's strconv.Atoi
 
@@ -29,11 +29,11 @@ class _Walk:
     def __init__(self) -> None:
         self._refusals: list[Refusal] = []
 
-    def visit(self, top: Table, rules: PathRules[Check]) -> list[Refusal]:
+    def visit(self, top: Table, rules: KeyPathRules[Check]) -> list[Refusal]:
         self._visit_table(top, rules, "")
         return self._refusals
 
-    def _visit_table(self, table: Table, rules: PathRules[Check], path: str) -> None:
+    def _visit_table(self, table: Table, rules: KeyPathRules[Check], path: str) -> None:
         for key, value, origin in table.entries():
             below = rules.step(key)
             if below is not None:
@@ -42,7 +42,7 @@ class _Walk:
                 self._visit_value(value, origin, below, place)
 
     def _visit_value(
-        self, value: Value, origin: Origin, rules: PathRules[Check], path: str
+        self, value: Value, origin: Origin, rules: KeyPathRules[Check], path: str
     ) -> None:
         if rules.rule is not None:
             try:

@@ -10,7 +10,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 from infra.compose_file.model import Refusal
-from infra.compose_file.yaml_tree import Origin, Table, Value, to_items, to_table
+from infra.compose_file.yaml.tree import Origin, Table, Value, to_items, to_table
 from qca.core.json_object import is_array
 
 if TYPE_CHECKING:
