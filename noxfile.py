@@ -183,9 +183,10 @@ def bench(session: nox.Session) -> None:
 
 @nox.session
 def pictures(session: nox.Session) -> None:
-    """Redraw the terminal pictures in docs/images."""
+    """Redraw the pictures of the terminal and of the measured episodes in docs/images."""
     session.install("-e", ".[dev]")
     session.run("python", "-m", "tests.support.screens")
+    session.run("python", "-m", "benchmarks.figure")
 
 
 @nox.session

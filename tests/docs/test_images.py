@@ -1,12 +1,15 @@
 """The pictures of the terminal in docs/images."""
 
 import re
+import tomllib
 
 import pytest
 
+from benchmarks.figure import DATA, IMAGES, THEMES, draw_episode
 from tests.support.pages import DOCS, ROOT
 from tests.support.screens import SCREENS, draw_screens, show_screen
 
+EPISODES = [IMAGES / f"episode-{name}.svg" for name in THEMES]
 PAGES = [ROOT / "README.md", *DOCS.glob("*.md")]
 
 
@@ -22,9 +25,28 @@ def test_every_picture_of_a_page_is_there_and_has_words_for_who_cannot_see_it():
         for page in PAGES
         for source in re.findall(r'(?:src|srcset)="([^":]+\.svg)"', page.read_text())
     }
-    assert set(draw_screens()) == shown
+    assert {*draw_screens(), *EPISODES} == shown
     for page in PAGES:
         assert all('alt="' in image for image in re.findall(r"<img [^>]*>", page.read_text()))
+
+
+def test_the_picture_of_an_episode_shows_the_measured_figures():
+    """`python -m benchmarks.figure` draws it; only its text is compared, not matplotlib's paths."""
+    data = tomllib.loads(DATA.read_text())
+    for file in EPISODES:
+        name = file.stem.removeprefix("episode-")
+        drawn = draw_episode(data["rows"], data["title"], THEMES[name])
+        assert _read_texts(file.read_text()) == _read_texts(drawn), f"run nox -s pictures: {name}"
+
+
+def test_the_page_about_the_model_has_the_figures_of_the_picture():
+    page = (DOCS / "model.md").read_text()
+    for row in tomllib.loads(DATA.read_text())["rows"]:
+        assert f"{row['seconds']:.2f} s" in page
+
+
+def _read_texts(svg: str) -> list[str]:
+    return re.findall(r"<text [^>]*>([^<]*)<", svg)
 
 
 @pytest.mark.parametrize("name", SCREENS)
