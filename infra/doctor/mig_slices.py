@@ -3,8 +3,8 @@
 from collections import Counter
 from dataclasses import asdict
 
+from infra.doctor.analysis.gpu_need import GpuNeed, collect_need_evidence
 from infra.doctor.finding import Remedy, Severity, Verdict, ok
-from infra.doctor.gpu_need import GpuNeed, collect_need_evidence
 from infra.doctor.remedies.gpu_memory import offer_smaller_training
 from infra.doctor.remedies.training import offer_cpu_training
 from infra.doctor.subjects import HostSubject

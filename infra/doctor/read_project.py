@@ -8,8 +8,8 @@ from infra.compose_file.load import read_compose_files
 from infra.compose_file.model import ComposeFile
 from infra.compose_file.references import Policy
 from infra.compose_file.resolved_by_compose import apply_answer, apply_refusal
-from infra.doctor.external_resources import look_up_externals
-from infra.doctor.image_cuda import look_up_images
+from infra.doctor.analysis.external_resources import look_up_externals
+from infra.doctor.analysis.image_cuda import look_up_images
 from infra.dragonfly.flag_file import read_flag_files
 from infra.host.errors import ProbeError
 from infra.host.facts import ComposePlugin

@@ -8,7 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from infra.doctor.api_versions import NewestApi, find_newest_of_client, find_newest_of_compose
+from infra.doctor.analysis.api_versions import (
+    NewestApi,
+    find_newest_of_client,
+    find_newest_of_compose,
+)
 from infra.host.deadline import Deadline
 from infra.host.facts import ComposePlugin
 from infra.host.probes import compose

@@ -20,8 +20,8 @@ import click
 from infra.compose_file.load import read_compose_file
 from infra.compose_file.project import read_project
 from infra.doctor.accuracy import COUNTS
+from infra.doctor.analysis.compose_v1_compatibility import NotMeasured, Works, predict
 from infra.doctor.checks import CHECKS
-from infra.doctor.compose_v1_compatibility import NotMeasured, Works, predict
 from infra.doctor.examine import examine, select
 from infra.doctor.finding import Finding, Severity
 from infra.doctor.runner import run_checks
@@ -38,7 +38,7 @@ from tests.support.hosts import config, engine, host
 Outcome = tuple[str, bool | None]
 """A check, and whether its verdict was right; None if it was undecided."""
 
-_MATRICES = Path(__file__).parents[1] / "doctor" / "data"
+_MATRICES = Path(__file__).parents[1] / "doctor" / "analysis" / "data"
 _MARKS = {Severity.ERROR: "E", Severity.WARNING: "W", Severity.SKIPPED: "S"}
 _V1_MAIN: Release = (1, 41, 0)  # not a release: the main branch, after the newest v1
 

@@ -2,8 +2,8 @@
 
 from dataclasses import asdict
 
+from infra.doctor.analysis.compose_v1_compatibility import Breaks, NotMeasured, predict
 from infra.doctor.check import Check
-from infra.doctor.compose_v1_compatibility import Breaks, NotMeasured, predict
 from infra.doctor.finding import Remedy, Severity, Verdict, ok, skip
 from infra.doctor.remedies.compose_v1 import can_reach_daemon, list_v1_remedies
 from infra.doctor.remedies.quoting import quote_path

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from infra.doctor.api_versions import (
+from infra.doctor.analysis.api_versions import (
     Api,
     NewestApi,
     find_newest_of_client,

@@ -4,15 +4,8 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from infra.compose_file.model import LocatedValue, Service
-from infra.doctor.check import Check
-from infra.doctor.dragonfly_remedies import (
-    format_answers,
-    format_plan_answers,
-    offer_for_plan,
-    offer_for_service,
-)
-from infra.doctor.dragonfly_services import list_dragonflies
-from infra.doctor.dragonfly_start import (
+from infra.doctor.analysis.dragonfly_services import list_dragonflies
+from infra.doctor.analysis.dragonfly_start import (
     DragonflyStart,
     describe_start,
     explain_hidden_start,
@@ -22,9 +15,16 @@ from infra.doctor.dragonfly_start import (
     predict_start_without_limits,
     sees_limits,
 )
+from infra.doctor.analysis.unlimited_containers import find_container_cpus, find_container_memory
+from infra.doctor.check import Check
 from infra.doctor.finding import Severity, Verdict, locate, ok, skip
+from infra.doctor.remedies.dragonfly_memory import (
+    format_answers,
+    format_plan_answers,
+    offer_for_plan,
+    offer_for_service,
+)
 from infra.doctor.subjects import FileSubject, HostSubject
-from infra.doctor.unlimited_containers import find_container_cpus, find_container_memory
 from infra.dragonfly import startup_rules as rules
 from infra.dragonfly.releases import format_release, parse_release
 from infra.dragonfly.service import Dragonfly

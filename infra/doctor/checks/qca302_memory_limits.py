@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from infra.compose_file.limits import read_size
+from infra.doctor.analysis.dragonfly_services import list_dragonflies
+from infra.doctor.analysis.dragonfly_start import explain_hidden_start, predict_maxmemory
 from infra.doctor.check import Check
-from infra.doctor.dragonfly_services import list_dragonflies
-from infra.doctor.dragonfly_start import explain_hidden_start, predict_maxmemory
 from infra.doctor.finding import Remedy, Severity, Verdict, locate, ok, skip
 from infra.doctor.remedies.training import (
     TRAIN_SMALL_MODEL,

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterator
 
+from infra.doctor.analysis.dragonfly_services import list_dragonflies
 from infra.doctor.check import Check
-from infra.doctor.dragonfly_services import list_dragonflies
 from infra.doctor.finding import Severity, Verdict, locate, ok
 from infra.doctor.subjects import FileSubject, HostSubject
 from infra.dragonfly.flag_values import parse_boolean

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 
 from infra.compose_file.model import LocatedValue, Service
+from infra.doctor.analysis.dragonfly_services import explain_hidden_flags, list_dragonflies
 from infra.doctor.check import Check
-from infra.doctor.dragonfly_services import explain_hidden_flags, list_dragonflies
 from infra.doctor.finding import Severity, Verdict, locate, ok, skip
 from infra.doctor.subjects import FileSubject
 from infra.dragonfly.releases import Release, format_release, is_read

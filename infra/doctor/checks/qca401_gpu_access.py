@@ -1,7 +1,7 @@
 """QCA401: can the training use a GPU? It checks each layer."""
 
+from infra.doctor.analysis.container_gpu_errors import GPU_ERRORS
 from infra.doctor.check import Check
-from infra.doctor.container_gpu_errors import GPU_ERRORS
 from infra.doctor.finding import Remedy, Severity, Verdict, ok, skip
 from infra.doctor.remedies.gpu_access import (
     GPU_ACCESS_REMEDIES,

@@ -2,14 +2,14 @@
 
 from dataclasses import asdict
 
-from infra.doctor.check import Check
-from infra.doctor.finding import Severity, Verdict, ok, skip
-from infra.doctor.gpu_need import (
+from infra.doctor.analysis.gpu_need import (
     GpuNeed,
     collect_need_evidence,
     compute_gpu_need,
     find_training_gpu,
 )
+from infra.doctor.check import Check
+from infra.doctor.finding import Severity, Verdict, ok, skip
 from infra.doctor.mig_slices import judge_slices
 from infra.doctor.remedies.gpu_memory import offer_roomier_gpus, offer_smaller_training
 from infra.doctor.remedies.gpu_processes import describe_holders, free_memory

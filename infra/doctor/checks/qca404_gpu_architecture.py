@@ -2,12 +2,12 @@
 
 from collections.abc import Iterator
 
+from infra.doctor.analysis.cuda_table import has_code_for
+from infra.doctor.analysis.torch_build import find_cuda_version
 from infra.doctor.check import Check
-from infra.doctor.cuda_table import has_code_for
 from infra.doctor.finding import Severity, Verdict, ok, skip
 from infra.doctor.remedies.torch_wheel import offer_torch_build
 from infra.doctor.subjects import HostSubject
-from infra.doctor.torch_build import find_cuda_version
 from infra.host.facts import Gpu, GpuDriver, require
 
 

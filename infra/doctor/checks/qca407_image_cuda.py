@@ -3,16 +3,16 @@
 from collections.abc import Iterator
 
 from infra.compose_file.model import Service
-from infra.doctor.check import Check
-from infra.doctor.cuda_requirement import is_met, list_requirements, names_driver
-from infra.doctor.cuda_table import (
+from infra.doctor.analysis.cuda_requirement import is_met, list_requirements, names_driver
+from infra.doctor.analysis.cuda_table import (
     choose_cuda,
     find_oldest_driver,
     find_own_driver,
     has_code_for,
 )
+from infra.doctor.analysis.image_cuda import ImageCuda, find_image_cuda, requests_nvidia
+from infra.doctor.check import Check
 from infra.doctor.finding import Severity, Verdict, locate, ok, skip
-from infra.doctor.image_cuda import ImageCuda, find_image_cuda, requests_nvidia
 from infra.doctor.subjects import FileSubject
 from infra.host.container_gpu import is_elsewhere, takes_cdi
 from infra.host.facts import Engine, Gpu, GpuDriver, require

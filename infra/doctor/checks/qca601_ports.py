@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 
 from infra.compose_file.model import PublishedPorts
+from infra.doctor.analysis.port_claims import Claim, find_rivals, have_common_address, list_claims
 from infra.doctor.check import Check
 from infra.doctor.finding import Remedy, Severity, Verdict, locate, ok
-from infra.doctor.port_claims import Claim, find_rivals, have_common_address, list_claims
 from infra.doctor.subjects import FileSubject, HostSubject
 from infra.host.facts import Listener, require
 

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 
 from infra.compose_file.limits import read_count, read_cpuset, read_number, read_size
 from infra.compose_file.model import LocatedValue, Service
+from infra.doctor.analysis.unlimited_containers import count_container_cpus
 from infra.doctor.check import Check
 from infra.doctor.finding import Severity, Verdict, locate, ok
 from infra.doctor.subjects import FileSubject
-from infra.doctor.unlimited_containers import count_container_cpus
 from infra.host.facts import Engine, HostFacts, known_or_none
 from qca.core.errors import InputError
 from qca.core.units import MIB, format_count, parse_size

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from infra.compose_file.devices import DeviceRequest
 from infra.compose_file.limits import read_count
 from infra.compose_file.model import Service
+from infra.doctor.analysis.container_gpu_errors import describe_unresolved, quote_refusal
 from infra.doctor.check import Check
-from infra.doctor.container_gpu_errors import describe_unresolved, quote_refusal
 from infra.doctor.finding import Severity, Verdict, locate, ok, skip
 from infra.doctor.subjects import FileSubject
 from infra.host.container_gpu import (

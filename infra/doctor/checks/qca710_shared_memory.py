@@ -6,10 +6,10 @@ from itertools import pairwise
 
 from infra.compose_file.limits import read_size
 from infra.compose_file.model import Service
+from infra.doctor.analysis.unread_extends import is_part_hidden
 from infra.doctor.check import Check
 from infra.doctor.finding import Severity, Verdict, locate, ok, skip
 from infra.doctor.subjects import FileSubject
-from infra.doctor.unread_extends import is_part_hidden
 from qca.core.units import MIB, format_size
 
 # A container's default (moby, daemon/config `DefaultShmSize`), unless the daemon is configured

@@ -5,8 +5,8 @@ import shlex
 from collections.abc import Iterator, Sequence
 
 from infra.compose_file.model import ComposeFile, LocatedValue, PublishedPorts, Service
+from infra.doctor.analysis.dragonfly_services import explain_hidden_flags
 from infra.doctor.check import Check
-from infra.doctor.dragonfly_services import explain_hidden_flags
 from infra.doctor.finding import HasLine, Remedy, Severity, Verdict, locate, skip
 from infra.doctor.remedies.line_edit import edit_lines, replace_by_pattern
 from infra.doctor.subjects import FileSubject

@@ -3,11 +3,11 @@
 from collections.abc import Iterator
 
 from infra.compose_file.model import ComposeFile, LocatedValue, Service
+from infra.doctor.analysis.unread_extends import skip_hidden_services
 from infra.doctor.check import Check
 from infra.doctor.finding import Remedy, Severity, Verdict, locate
 from infra.doctor.remedies.line_edit import delete_line, edit_line, replace_on_line
 from infra.doctor.subjects import FileSubject
-from infra.doctor.unread_extends import skip_hidden_services
 
 
 def _judge_file(subject: FileSubject) -> Iterator[Verdict]:

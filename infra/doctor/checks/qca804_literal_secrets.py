@@ -5,11 +5,11 @@ from collections.abc import Iterator
 
 from infra.compose_file.line_edits import Edit
 from infra.compose_file.model import ComposeFile, LocatedValue, Service
+from infra.doctor.analysis.unread_extends import skip_hidden_services
 from infra.doctor.check import Check
 from infra.doctor.finding import Remedy, Severity, Verdict, locate
 from infra.doctor.remedies.line_edit import edit_lines, find_line
 from infra.doctor.subjects import FileSubject
-from infra.doctor.unread_extends import skip_hidden_services
 from qca.core.masking import is_secret_name
 
 # Values that are switches and not secrets.

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
+from infra.doctor.analysis.unread_extends import skip_hidden_services
 from infra.doctor.check import Check
 from infra.doctor.finding import Severity, Verdict, locate
 from infra.doctor.subjects import FileSubject
-from infra.doctor.unread_extends import skip_hidden_services
 
 
 def _judge_file(subject: FileSubject) -> Iterator[Verdict]:

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
+from infra.doctor.analysis.unread_extends import is_part_hidden, skip_hidden_services
 from infra.doctor.check import Check
 from infra.doctor.finding import Severity, Verdict, locate
 from infra.doctor.subjects import FileSubject
-from infra.doctor.unread_extends import is_part_hidden, skip_hidden_services
 
 _MOST_SHOWN = 8
 

@@ -3,7 +3,7 @@
 import shlex
 from pathlib import Path
 
-from infra.doctor.compose_v1_compatibility import Works, choose_pins, predict
+from infra.doctor.analysis.compose_v1_compatibility import Works, choose_pins, predict
 from infra.doctor.finding import Remedy
 from infra.doctor.remedies.compose_plugin import SEE_QCA201
 from infra.doctor.remedies.quoting import quote_path

@@ -2,8 +2,8 @@
 
 from collections.abc import Mapping
 
+from infra.doctor.analysis.gpu_need import has_room
 from infra.doctor.finding import Remedy
-from infra.doctor.gpu_need import has_room
 from infra.doctor.remedies.training import SMALLER_BATCH, change_training, offer_cpu_training
 from infra.doctor.subjects import HostSubject
 from infra.host.facts import Gpu, GpuDriver, require

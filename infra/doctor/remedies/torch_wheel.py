@@ -1,10 +1,10 @@
 """The remedy that installs a torch build for this driver and these GPUs."""
 
-from infra.doctor.cuda_table import choose_cuda
+from infra.doctor.analysis.cuda_table import choose_cuda
+from infra.doctor.analysis.torch_build import find_cuda_version
 from infra.doctor.finding import Remedy
 from infra.doctor.remedies.quoting import quote_path
 from infra.doctor.subjects import HostSubject
-from infra.doctor.torch_build import find_cuda_version
 from infra.host.facts import GpuDriver, known_or_none
 
 _REQUIREMENT = "torch~=2.13.0"

@@ -8,8 +8,8 @@ import pytest
 
 from infra.compose_file.load import read_compose_file
 from infra.compose_file.model import ComposeFile
+from infra.doctor.analysis.image_cuda import find_image_cuda, look_up_images
 from infra.doctor.finding import Finding
-from infra.doctor.image_cuda import find_image_cuda, look_up_images
 from infra.host.facts import HostFacts
 from tests.support.fake_programs import write_program
 from tests.support.hosts import CDI_ENGINE, compose_file, driver, engine, gpu, host, one

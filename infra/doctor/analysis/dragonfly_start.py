@@ -4,9 +4,9 @@ from dataclasses import dataclass, replace
 
 from infra.compose_file.limits import read_cpu_quota, read_cpuset, read_size
 from infra.compose_file.model import LocatedValue, Service
-from infra.doctor.dragonfly_services import explain_hidden_flags
+from infra.doctor.analysis.dragonfly_services import explain_hidden_flags
+from infra.doctor.analysis.unlimited_containers import find_container_cpus, find_container_memory
 from infra.doctor.finding import Severity, Verdict, skip
-from infra.doctor.unlimited_containers import find_container_cpus, find_container_memory
 from infra.dragonfly import startup_rules as rules
 from infra.dragonfly.flag_values import parse_integer
 from infra.dragonfly.releases import NEWEST_READ, format_release, is_read

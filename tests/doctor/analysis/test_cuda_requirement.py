@@ -2,7 +2,7 @@
 
 import pytest
 
-from infra.doctor.cuda_requirement import is_met, list_requirements
+from infra.doctor.analysis.cuda_requirement import is_met, list_requirements
 from tests.support.hosts import driver, gpu
 
 # Shortened from NVIDIA's images with CUDA 12.8.

@@ -5,7 +5,13 @@ from pathlib import Path
 
 import pytest
 
-from infra.doctor.compose_v1_compatibility import Breaks, NotMeasured, Works, choose_pins, predict
+from infra.doctor.analysis.compose_v1_compatibility import (
+    Breaks,
+    NotMeasured,
+    Works,
+    choose_pins,
+    predict,
+)
 
 DATA = Path(__file__).parent / "data"
 

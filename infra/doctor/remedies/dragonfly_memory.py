@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from infra.compose_file.limits import read_size
 from infra.compose_file.model import ComposeFile
-from infra.doctor.dragonfly_start import count_threads
+from infra.doctor.analysis.dragonfly_start import count_threads
 from infra.doctor.finding import Remedy
 from infra.doctor.remedies.line_edit import edit_line, replace_on_line
 from infra.doctor.remedies.set_flag import set_flag

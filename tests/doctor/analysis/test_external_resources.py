@@ -6,7 +6,7 @@ import pytest
 
 from infra.compose_file.load import read_compose_file
 from infra.compose_file.model import ComposeFile
-from infra.doctor.external_resources import look_up_externals
+from infra.doctor.analysis.external_resources import look_up_externals
 
 TEXT = (
     "services:\n  a: {image: x, networks: [n, m], volumes: ['vol:/v', './w:/w']}\n"

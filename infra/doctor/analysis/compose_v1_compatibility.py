@@ -1,7 +1,7 @@
 """Predict whether Compose V1 can talk to a daemon, from the versions of three libraries.
 
 Measured: docker-compose 1.29.2 on Python 3.11 against Docker Engine 20.10 over its Unix
-socket, 125 combinations (tests/doctor/data). Three rules explain them all, in this order
+socket, 125 combinations (tests/doctor/analysis/data). Three rules explain them all, in this order
 of precedence:
 
 1. docker-py 7 removed `ssl_version`, which Compose V1 passes (docker-py issue 3194).
