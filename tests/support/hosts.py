@@ -250,6 +250,14 @@ WSL_SYSTEM = SystemFacts(
     wsl_gpu=True,
 )
 
+MAC = SystemFacts(
+    system="Darwin",
+    release="24.6.0",
+    machine="arm64",
+    distribution="macOS 15.6",
+    wsl=False,
+)
+
 _ROOTLESS = ("name=seccomp,profile=builtin", "name=rootless")
 _WITH_CDI = {"version": "29.2.1", "cdi_devices": ("nvidia.com/gpu=0",)}
 _OLD_SPEC = cdi_spec(driver_version="535.183.01")

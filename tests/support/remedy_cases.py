@@ -36,6 +36,7 @@ from infra.host.recording import load
 from qca.core.units import GIB, MIB
 from tests.support.hosts import (
     BROKEN_GPU_CONTAINERS,
+    MAC,
     NO_PLUGIN,
     WSL_SYSTEM,
     compose_v1,
@@ -53,6 +54,14 @@ from tests.support.hosts import (
 )
 
 ENGINES = ("not-installed", "not-running", "no-permission", "bad-host", "bad-context", "no-answer")
+OTHER_ENGINES = (
+    "unix:///run/user/1000/docker.sock",
+    "unix:///home/USER/.docker/desktop/docker.sock",
+    "unix:///home/USER/.colima/default/docker.sock",
+    "unix:///run/user/1000/podman/podman.sock",
+    "ssh://user@gpu-server:22",
+    "tcp://10.0.0.5:2375",
+)
 DRIVERS = ("no-device", "no-driver", "not-loaded", "no-permission", "version-mismatch")
 HOSTS = sorted((Path(__file__).parents[1] / "hosts").glob("*.json"))
 COMPOSE, LOCAL, CUDA = {"runtime": "compose"}, {"runtime": "local"}, {"device": "cuda"}
@@ -127,6 +136,9 @@ def _docker() -> Iterator[Trouble]:
     yield Trouble(host(docker=no_engine("not-running", other_sockets=("unix:///run/a b.sock",))))
     for state in ("not-running", "no-permission", "no-answer"):
         yield Trouble(host(docker=no_engine(state), compose=SNAP_CLIENT), COMPOSE)
+        for address in OTHER_ENGINES:
+            yield Trouble(host(docker=replace(no_engine(state), host=address)), COMPOSE)
+    yield Trouble(host(docker=no_engine("not-running"), system=MAC), COMPOSE)
     yield Trouble(_snap(), COMPOSE)
     yield Trouble(_snap("/srv/qca"), COMPOSE)
     yield Trouble(_snap(compose=NO_PLUGIN), COMPOSE)

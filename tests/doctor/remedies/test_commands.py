@@ -38,9 +38,10 @@ EDITS = [
 
 # Shell built-ins need no stand-in; every other program is replaced by one that logs its arguments.
 STAND_INS = [
-    *("apt-get", "cat", "chmod", "curl", "docker", "docker-compose", "findmnt", "grep", "head"),
-    *("journalctl", "kill", "ln", "ls", "my python", "nvidia-smi", "pip", "ps", "python"),
-    *("python3", "qca", "rm", "sg", "sh", "sha256sum", "sudo", "ubuntu-drivers", "usermod"),
+    *("apt-get", "cat", "chmod", "colima", "curl", "docker", "docker-compose", "findmnt", "grep"),
+    *("head", "journalctl", "kill", "ln", "ls", "my python", "nvidia-smi", "open", "pip", "ps"),
+    *("python", "python3", "qca", "rm", "sg", "sh", "sha256sum", "ssh", "sudo", "systemctl"),
+    *("ubuntu-drivers", "usermod"),
 ]
 
 # These only change the files in their arguments, which are in the test's folder.
@@ -210,7 +211,7 @@ def test_what_needs_root_says_so_by_sudo():
     for commands in REMEDIES:
         for command in commands:
             if any(word in command for word in ("systemctl", "usermod", "apt-get", "modprobe")):
-                assert re.match(r"(?:echo [^|]* \| )?sudo ", command)
+                assert re.match(r"(?:(?:echo [^|]* \| |ssh \S+ )?sudo |systemctl --user )", command)
 
 
 def test_a_python_that_is_started_runs_no_module_of_the_folder_it_is_pasted_in():
