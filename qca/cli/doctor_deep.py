@@ -18,7 +18,7 @@ from infra.stack.live.run import run_probes, survey
 from infra.stack.live.sandbox import LABEL
 from infra.stack.plan import plan_stack
 from qca.cli.messages import note, say
-from qca.cli.signals import Terminated, end_terminated, ignore_signals, raise_on_sigterm
+from qca.cli.signals import Terminated, ignore_signals, unwind_on_sigterm
 from qca.core.config import Config
 from qca.core.errors import LaunchError
 from qca.core.units import format_size
@@ -59,11 +59,8 @@ def _find_facts(
     _announce(probes)
     if refusal := "" if yes else _ask():
         return {**unknown, **_report_all([probe.fact for probe in probes], refusal)}
-    try:
-        with raise_on_sigterm():
-            return {**unknown, **_run(probes)}
-    except Terminated:
-        end_terminated()
+    with unwind_on_sigterm():
+        return {**unknown, **_run(probes)}
 
 
 def _explain_no_engine(facts: HostFacts) -> str:

@@ -10,7 +10,7 @@ import psutil
 
 from qca.cli.host_facts import find_resident_floor
 from qca.cli.options import Command, config_flag, config_option, format_option, read_config
-from qca.cli.signals import Terminated, end_terminated, raise_on_sigterm
+from qca.cli.signals import unwind_on_sigterm
 from qca.core.config import TrainConfig, apply_profile
 from qca.core.errors import PlanError
 from qca.core.step_timing import StepTiming
@@ -98,16 +98,23 @@ def estimate(
 
     The exit code is 1 if peak and context together exceed the budget.
     """
+    if is_measured and dimension:
+        raise click.UsageError("--measure and --solve cannot be combined.")
     train = _apply_named_profile(read_config(config_file, flags).train)
-    if is_measured:
-        if dimension:
-            raise click.UsageError("--measure and --solve cannot be combined.")
-        try:
-            with raise_on_sigterm():
-                _measure(train, format_)
-        except Terminated:
-            end_terminated()
-        return
+    with unwind_on_sigterm():
+        if is_measured:
+            _measure(train, format_)
+        else:
+            _predict(train, dimension, format_)
+
+
+def _predict(train: TrainConfig, dimension: Dimension | None, format_: str) -> None:
+    """Print the predicted peak, or the largest training that fits.
+
+    Raises:
+        PlanError: it does not fit.
+
+    """
     device: Device = "cpu" if train.device == "cpu" else "cuda"
     budget = train.budget
     if budget is None and device == "cuda":
@@ -138,7 +145,7 @@ def _measure(train: TrainConfig, format_: str) -> None:
     device: Device = "cuda" if capability or train.device == "cuda" else "cpu"
     free = read_free_gpu_memory() if device == "cuda" else psutil.virtual_memory().available
     floor = find_resident_floor() if device == "cpu" else None
-    found = measure.measure_ways(train, device, capability, train.budget or free, floor)
+    found = measure.measure_ways(train, device, capability, free, floor)
     if format_ == "json":
         rows = measure.build_measurement_document(found, train.steps)
         document = {"schema_version": _SCHEMA_VERSION, "steps": train.steps, "measurements": rows}

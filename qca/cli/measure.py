@@ -21,7 +21,7 @@ from qca.core.errors import LaunchError
 from qca.core.json_object import parse_object
 from qca.core.step_timing import StepTiming
 from qca.core.units import format_size
-from qca.memory.budget import estimate
+from qca.memory.budget import Estimate, estimate
 from qca.memory.cost import Device
 from qca.memory.step_timings import keep_step_timings
 from qca.memory.ways import Way, list_precisions, list_ways
@@ -40,16 +40,18 @@ class Measurement:
     """Peak of the measured steps: the GPU allocator's, or the resident set."""
     timing: StepTiming | None
     error: str | None = None
+    was_run: bool = True
+    """False if it was not tried because it needs too much memory."""
 
 
 def measure_ways(
     train: TrainConfig,
     device: Device,
     compute_capability: tuple[int, int] | None,
-    budget: int | None,
+    free: int | None,
     resident_floor: int | None,
 ) -> list[Measurement]:
-    """Measure each way that fits the budget, and keep the results for later plans.
+    """Measure each way that fits the budget or the free memory; keep the results for later plans.
 
     Raises:
         LaunchError: nothing could be measured, for example because torch is not installed.
@@ -60,16 +62,25 @@ def measure_ways(
     ways = list(list_ways(short, device, list_precisions(compute_capability)))
     with TemporaryDirectory(prefix="qca-measure-") as folder:
         found = [
-            _measure(short, way, budget, resident_floor, Path(folder)) for way in _announce(ways)
+            _measure(short, way, free, resident_floor, Path(folder)) for way in _announce(ways)
         ]
     timings = [one.timing for one in found if one.timing]
     if not timings:
-        raise LaunchError(
-            f"nothing could be measured: {found[0].error}",
-            hint="Try `qca doctor --only QCA501`.",
-        )
+        raise _nothing_measured_error(found, train.budget)
     keep_step_timings(timings)
     return found
+
+
+def _nothing_measured_error(found: list[Measurement], budget: int | None) -> LaunchError:
+    """Return the error for the way that came closest: one that ran, or the smallest."""
+    closest = min(found, key=lambda one: (not one.was_run, one.predicted_bytes))
+    if closest.was_run:
+        hint = "Try `qca doctor --only QCA501`."
+    elif budget is None:
+        hint = "Free memory, or measure a smaller --grid or --batch-size."
+    else:
+        hint = "Raise --budget, or measure a smaller --grid or --batch-size."
+    return LaunchError(f"nothing could be measured: {closest.error}", hint=hint)
 
 
 def _announce(ways: list[Way]) -> Iterator[Way]:
@@ -84,7 +95,7 @@ def _describe(way: Way) -> str:
 
 
 def _measure(
-    train: TrainConfig, way: Way, budget: int | None, resident_floor: int | None, folder: Path
+    train: TrainConfig, way: Way, free: int | None, resident_floor: int | None, folder: Path
 ) -> Measurement:
     resolved = train.override(**way._asdict(), optimizer_state="device")
     device: Device = "cuda" if train.device == "cuda" else "cpu"
@@ -92,9 +103,8 @@ def _measure(
         resolved, recompute=way.recompute, device=device, resident_floor=resident_floor
     )
     predicted = needs.predicted_peak_bytes if device == "cuda" else needs.total_bytes
-    if budget is not None and not needs.fits(budget):
-        lack = f"needs {format_size(needs.total_bytes)}, but only {format_size(budget)} is free"
-        return Measurement(way, predicted, None, lack)
+    if lack := _explain_lack(needs, train.budget, free):
+        return Measurement(way, predicted, None, lack, was_run=False)
     answer = _time(resolved, needs.predicted_peak_bytes, folder / f"{way.precision}.safetensors")
     if error := answer.get("error"):
         return Measurement(way, predicted, None, str(error))
@@ -106,6 +116,16 @@ def _measure(
         drift=_measure_drift(way, folder),
     )
     return Measurement(way, predicted, timing)
+
+
+def _explain_lack(needs: Estimate, budget: int | None, free: int | None) -> str | None:
+    """Return why a way does not fit the budget, or the free memory without one; None if it fits."""
+    limit = free if budget is None else budget
+    if limit is None or needs.fits(limit):
+        return None
+    if budget is None:
+        return f"needs {format_size(needs.total_bytes)}, but only {format_size(limit)} is free"
+    return f"needs {format_size(needs.total_bytes)}, which exceeds the budget {format_size(budget)}"
 
 
 def _time(train: TrainConfig, limit_bytes: int, gradient: Path) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from qca.cli.host_facts import host_facts, plan_here
 from qca.cli.messages import note, say
 from qca.cli.options import config_options, facts_option, format_option, read_config
 from qca.cli.running_runs import list_running_runs
+from qca.cli.signals import unwind_on_sigterm
 from qca.core.errors import PlanError
 from qca.core.json_object import format_object
 from qca.core.units import format_size
@@ -47,7 +48,8 @@ def plan(config_file: Path | None, facts_file: Path | None, format_: str, **flag
     """
     config = read_config(config_file, flags)
     if facts_file is None:
-        facts, stack_plan = plan_here(config, running=list_running_runs(config.train.run))
+        with unwind_on_sigterm():
+            facts, stack_plan = plan_here(config, running=list_running_runs(config.train.run))
     else:
         facts = host_facts(facts_file)
         stack_plan = plan_stack(facts, config)

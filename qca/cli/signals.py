@@ -11,6 +11,8 @@ command                      SIGINT                                    SIGTERM
 `qca down`                   says what is left, exit 130               killed by it
 `qca doctor --deep`          removes what it started, exit 130         the same, killed by it
 `qca status --watch`         exit 130                                  exit 0
+`qca plan`, `qca estimate`   exit 130                                  removes its temporary
+                                                                       files, killed by it
 all other commands           exit 130                                  killed by it
 ===========================  ========================================  ========================
 
@@ -92,7 +94,17 @@ def _drop_terminal() -> None:
             os.dup2(nowhere, descriptor)
 
 
-def end_terminated() -> NoReturn:
+@contextmanager
+def unwind_on_sigterm() -> Generator[None]:
+    """Let SIGTERM end this process, but only after the block has removed its files and children."""
+    try:
+        with raise_on_sigterm():
+            yield
+    except Terminated:
+        _end_terminated()
+
+
+def _end_terminated() -> NoReturn:
     """End this process as an unhandled SIGTERM would."""
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.raise_signal(signal.SIGTERM)

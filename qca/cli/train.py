@@ -11,7 +11,7 @@ import click
 from qca.cli.messages import note
 from qca.cli.next_steps import describe_complete_run
 from qca.cli.options import config_options, read_config, runs_option
-from qca.cli.signals import ignore_late_sigterm, set_on_signals
+from qca.cli.signals import ignore_late_sigterm, set_on_signals, unwind_on_sigterm
 from qca.cli.train_listeners import open_listeners
 from qca.core.config import Config, TrainConfig, apply_profile
 from qca.core.distribution import explain_install
@@ -153,7 +153,8 @@ def _resolve(config: Config, *, processes: int, nnodes: int) -> TrainConfig:
     from qca.cli.host_facts import plan_here
 
     stack = config.stack.override(runtime="local", gpus=processes, nnodes=nnodes)
-    _, plan = plan_here(replace(config, stack=stack), cpu_processes=processes)
+    with unwind_on_sigterm():
+        _, plan = plan_here(replace(config, stack=stack), cpu_processes=processes)
     require_fit(plan)
     return plan.train
 

@@ -5,10 +5,13 @@ import os
 import signal
 import subprocess
 import sys
+from collections.abc import Sequence
+from contextlib import suppress
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from qca.core.config import TrainConfig
@@ -219,19 +222,42 @@ def test_measure_leaves_out_what_does_not_fit(tmp_path: Path) -> None:
 
     assert done.returncode == 1
     assert "nothing could be measured: needs" in done.stderr
+    assert "which exceeds the budget 1 MiB" in done.stderr
+    assert "Raise --budget" in done.stderr
+    assert "QCA501" not in done.stderr
     assert not (tmp_path / "cache" / "qca" / "step-timings.json").exists()
 
 
-def test_sigterm_leaves_nothing_of_a_measurement(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("estimate", "--measure", "--device=cpu"),
+        ("estimate", "--device=cpu"),
+        ("plan", "--runtime=local", "--device=cpu"),
+        ("train", "--device=cpu"),
+    ],
+    ids=" ".join,
+)
+def test_sigterm_leaves_nothing_of_the_first_measurement(words: Sequence[str], tmp_path) -> None:
     temporary = tmp_path / "temporary"
     temporary.mkdir()
     variables = {"XDG_CACHE_HOME": str(tmp_path), "TMPDIR": str(temporary)}
-    command = [sys.executable, "-m", "qca", "estimate", "--measure", "--device", "cpu"]
+    command = [sys.executable, "-m", "qca", *words]
     with subprocess.Popen(command, env={**os.environ, **variables}, cwd=tmp_path) as process:
-        wait_for(lambda: any(temporary.iterdir()))
+        measuring = wait_for(lambda: find_smallest_training(process.pid))
         process.terminate()
         assert process.wait(30) == -signal.SIGTERM
     assert list(temporary.iterdir()) == []
+    assert not measuring.is_running()
+
+
+def find_smallest_training(pid: int) -> psutil.Process | None:
+    """Return the child that measures how much memory Python with torch needs."""
+    for child in psutil.Process(pid).children(recursive=True):
+        with suppress(psutil.Error):
+            if any("qca-resident-" in word for word in child.cmdline()):
+                return child
+    return None
 
 
 def test_measure_and_solve_exclude_one_another(tmp_path: Path) -> None:
