@@ -7,6 +7,7 @@ from infra.host.container_gpu import find_fullest_gpu
 from infra.host.facts import HostFacts
 from infra.stack.plan import StackPlan
 from infra.stack.trainer_device import find_gpus
+from infra.stack.trainer_memory import RunningRun, compute_host_budget
 from infra.stack.trainer_plan import select_timings
 from qca.core.config import Config, ResolvedPrecision, ResolvedRecompute, TrainConfig, apply_profile
 from qca.core.step_timing import StepTiming
@@ -35,11 +36,13 @@ class Alternative:
     is_planned: bool = False
 
 
-def list_alternatives(facts: HostFacts, config: Config, plan: StackPlan) -> list[Alternative]:
+def list_alternatives(
+    facts: HostFacts, config: Config, plan: StackPlan, running: Sequence[RunningRun] = ()
+) -> list[Alternative]:
     """Return the planned way and the best one in each other precision, fastest first.
 
     The list also has the planned precision with one step's graph, which needs less memory. It is
-    empty without a GPU.
+    empty without a GPU. `running` are the runs that the plan reserves memory for.
     """
     gpu = find_fullest_gpu(find_gpus(facts, plan.runtime.value, config.stack.gpus))
     if gpu is None or plan.trainer.device.value != "cuda":
@@ -47,10 +50,25 @@ def list_alternatives(facts: HostFacts, config: Config, plan: StackPlan) -> list
     train = apply_profile(config.train, plan.trainer.profile.value)
     timings = select_timings(facts, train, "cuda", gpu)
     budget = plan.trainer.budget_bytes.value
+    host_budget = compute_host_budget(
+        facts,
+        train,
+        store_bytes=plan.store_bytes,
+        processes=plan.trainer.gpus.value,
+        running=running,
+    )
     ways = (plan.train, *_list_ways(train, plan, list_precisions(gpu.compute_capability)))
     together = plan.trainer.is_distributed
     choices = (
-        choose(way, budget, device="cuda", together=together, timings=timings) for way in ways
+        choose(
+            way,
+            budget,
+            device="cuda",
+            host_budget=host_budget,
+            together=together,
+            timings=timings,
+        )
+        for way in ways
     )
     planned, *others = dict.fromkeys(_describe(choice, timings) for choice in choices)
     found = [replace(planned, is_planned=True), *others]

@@ -37,6 +37,11 @@ class StackPlan:
     """The training, with its profile, device and recompute plan resolved."""
 
     @property
+    def store_bytes(self) -> int:
+        """The host memory reserved for the store; 0 for the small one of the local runtime."""
+        return _compute_store_bytes(self.runtime, self.dragonfly)
+
+    @property
     def trainer_limit_bytes(self) -> int | None:
         """The memory of its device that the trainer can use; None if that is unknown.
 
@@ -62,12 +67,11 @@ def plan_stack(
     """
     runtime = _decide_runtime(facts, config.stack)
     dragonfly = plan_dragonfly(facts, config.stack)
-    store_bytes = dragonfly.container_memory_bytes.value if runtime.value == "compose" else 0
     trainer, train = plan_trainer(
         facts,
         config,
         runtime=runtime.value,
-        store_bytes=store_bytes,
+        store_bytes=_compute_store_bytes(runtime, dragonfly),
         cpu_processes=cpu_processes,
         running=running,
     )
@@ -79,6 +83,10 @@ def plan_stack(
         trainer=trainer,
         train=train,
     )
+
+
+def _compute_store_bytes(runtime: Decision[Runtime], dragonfly: DragonflyPlan) -> int:
+    return dragonfly.container_memory_bytes.value if runtime.value == "compose" else 0
 
 
 def require_fit(plan: StackPlan) -> None:

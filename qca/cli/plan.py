@@ -48,9 +48,11 @@ def plan(config_file: Path | None, facts_file: Path | None, format_: str, **flag
     """
     config = read_config(config_file, flags)
     if facts_file is None:
+        running = list_running_runs(config.train.run)
         with unwind_on_sigterm():
-            facts, stack_plan = plan_here(config, running=list_running_runs(config.train.run))
+            facts, stack_plan = plan_here(config, running=running)
     else:
+        running = []
         facts = host_facts(facts_file)
         stack_plan = plan_stack(facts, config)
     if format_ == "json":
@@ -58,7 +60,7 @@ def plan(config_file: Path | None, facts_file: Path | None, format_: str, **flag
     else:
         console = Console(highlight=False)
         console.print(build_table(stack_plan))
-        if alternatives := list_alternatives(facts, config, stack_plan):
+        if alternatives := list_alternatives(facts, config, stack_plan, running):
             console.print()
             console.print(build_alternatives_table(alternatives))
             console.print(describe_sources(alternatives), style="dim")

@@ -81,7 +81,7 @@ def _launch(config: Config, detach: bool) -> Runtime:
         refuse_blocked_host(facts, config)
         refuse_crowded_device(plan, running)
         refuse_other_stack(plan, state)
-        announce(plan, list_alternatives(facts, config, plan), view)
+        announce(plan, list_alternatives(facts, config, plan, running), view)
         launch = describe_launch(facts, config, plan)
         if plan.runtime.value == "compose":
             storage = replace(plan_storage(facts, project), volume=volume)

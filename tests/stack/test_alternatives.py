@@ -1,14 +1,16 @@
 """The alternatives to the planned way to train on a GPU."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from infra.host.facts import GpuDriver, HostFacts, require
+from infra.host.facts import GpuDriver, HostFacts, Known, require
 from infra.host.recording import load
 from infra.stack.alternatives import Alternative, list_alternatives
 from infra.stack.plan import plan_stack
 from qca.cli.alternatives import describe_sources
+from qca.core.units import GIB, format_size
 from tests.memory.test_step_timings import make_timing
 from tests.support.hosts import config, host, python
 
@@ -91,6 +93,22 @@ def test_what_was_measured_here_replaces_the_built_in_figures(workstation: HostF
     assert by_precision["tf32"].drift == 0.5
     assert {one.precision for one in found if one.is_measured} == {"fp32", "tf32"}
     assert "did not measure bf16, fp16 here" in describe_sources(found)
+
+
+@pytest.mark.parametrize("memory", [64 * GIB, 2 * GIB], ids=format_size)
+def test_what_fits_the_gpu_fits_only_if_the_host_holds_its_part(
+    workstation: HostFacts, memory: int
+) -> None:
+    usual = require(workstation.memory)
+    facts = replace(workstation, memory=Known(value=replace(usual, available=memory)))
+    settings = config(train={"recompute": "host"})
+    plan = plan_stack(facts, settings)
+
+    found = list_alternatives(facts, settings, plan)
+
+    [planned] = [one for one in found if one.is_planned]
+    assert planned.fits is plan.trainer.fits.value is (memory == 64 * GIB)
+    assert {one.fits for one in found if one.recompute == "host"} == {planned.fits}
 
 
 def test_the_planned_way_takes_what_the_plan_says_on_several_gpus_too() -> None:
