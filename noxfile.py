@@ -106,7 +106,7 @@ def slow(session: nox.Session) -> None:
 
 @nox.session
 def chaos(session: nox.Session) -> None:
-    """Run the tests that kill, freeze and starve a training at random times."""
+    """Run the tests that kill, freeze and starve a training run at random times."""
     session.install("-e", ".[dev]")
     tests = ("tests/chaos", "tests/integration/test_chaos.py")
     session.run("pytest", *tests, "-m", "slow or not slow", *session.posargs)

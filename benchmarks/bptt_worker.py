@@ -1,6 +1,6 @@
 """Run one side of `benchmarks.bptt`, in a separate process to measure its peak memory.
 
-It runs episodes as a training does, including AdamW's step, and prints one JSON object.
+It runs episodes as a training run does, including AdamW's step, and prints one JSON object.
 """
 
 import gc

@@ -1,4 +1,4 @@
-"""Measure a store's cost to a training: `python -m benchmarks.store [--rounds N]`.
+"""Measure a store's cost to a training run: `python -m benchmarks.store [--rounds N]`.
 
 It trains the `cpu` profile in this process, in turn without a store, with a healthy one, with an
 unreachable one, and with one that never answers (a Valkey stopped by SIGSTOP). It prints the time

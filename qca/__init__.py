@@ -6,8 +6,8 @@
     for state in automaton.rollout(steps=500):
         print(state.step, qca.measure(state)["entropy"])
 
-What is named here is the public surface; docs/python.md describes it. Importing `qca` loads
-nothing: torch is loaded with the first use of what needs it.
+The names in `__all__` are the public API; docs/python.md describes them. `import qca` loads no
+dependencies; torch is loaded when the first name that needs it is used.
 """
 
 from importlib import import_module
@@ -48,7 +48,7 @@ __all__ = [
     "measure_series",
 ]
 
-# The module of each name, and its name there where that is another.
+# The module of each name, and its name in that module if it differs.
 _MODULES = {
     "Automaton": "qca.automaton.automaton",
     "Evolution": "qca.model.evolution",
@@ -71,7 +71,7 @@ _MODULES = {
 
 
 def __getattr__(name: str) -> object:
-    """Load what a public name stands for, when it is first used."""
+    """Load a public name when it is first used."""
     if name not in _MODULES:
         raise AttributeError(f"module 'qca' has no attribute {name!r}")
     module, _, attribute = _MODULES[name].partition(":")
@@ -81,5 +81,5 @@ def __getattr__(name: str) -> object:
 
 
 def __dir__() -> list[str]:
-    """Return the public names beside the module's own."""
+    """Return the public names along with the module's own."""
     return sorted({*globals(), *__all__})

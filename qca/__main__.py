@@ -1,4 +1,4 @@
-"""`python -m qca`, which is what the container runs."""
+"""Run the command line as `python -m qca`, as the container does."""
 
 from qca.cli import main
 

@@ -129,7 +129,7 @@ def test_the_report_says_what_it_needs(clean, tmp_path):
 
 @pytest.mark.slow
 def test_the_readmes_first_command_trains_in_an_empty_environment(wheel, tmp_path):
-    """From the wheel in the place of a clone, with a training of seconds."""
+    """From the wheel in the place of a clone, with a training run of seconds."""
     readme = (REPOSITORY / "README.md").read_text()
     [command] = re.findall(r"<!-- first-command -->\n```sh\n(.*?)```", readme, re.S)
     assert "'.[train,report]'" in command

@@ -185,7 +185,7 @@ def _keep_device_lines(answered: Service, own: Service) -> dict[str, DeviceReque
 
 
 def _has_same_meaning(one: str, other: str) -> bool:
-    """Whether two texts mean the same: Compose writes 2g as 2147483648 and 1.50 as 1.5."""
+    """Return whether two texts mean the same: Compose writes 2g as 2147483648 and 1.50 as 1.5."""
     if one == other:
         return True
     for parse in (float, parse_docker_size):

@@ -10,7 +10,7 @@ def select_blocking(findings: Iterable[Finding]) -> list[Finding]:
 
     A check's severity already follows the planned runtime. Findings with a location are
     about Compose files that `qca up` does not use. A check that failed says nothing about
-    the host: a defect of qca must not keep a training from starting.
+    the host: a defect of qca must not keep a training run from starting.
     """
     return [
         finding

@@ -46,7 +46,7 @@ class Check:
         return tuple(name for name in self.needs if name in LIVE_FACTS)
 
     def is_idle(self, facts: HostFacts) -> bool:
-        """Whether it needs a fact of `--deep` that was not requested."""
+        """Return whether it needs a fact of `--deep` that was not requested."""
         return any(getattr(facts, name) is None for name in self.live_facts)
 
     def report(self, verdict: Verdict) -> Finding:

@@ -112,7 +112,7 @@ def _find_new_error(before: Sequence[Finding], now: Sequence[Finding]) -> Findin
 
 
 def is_cleared(finding: Finding, now: Sequence[Finding]) -> bool:
-    """Whether the same check examined the subject again and found no fault in it.
+    """Return whether the same check examined the subject again and found no fault in it.
 
     A missing finding proves nothing: the check may have failed or lacked a fact.
     """
@@ -123,13 +123,13 @@ def is_cleared(finding: Finding, now: Sequence[Finding]) -> bool:
 
 
 def _has_judged(finding: Finding, other: Finding) -> bool:
-    """Whether the check reached a verdict, or at least found the same kinds of evidence."""
+    """Return whether the check reached a verdict, or at least found the same kinds of evidence."""
     has_same_evidence = bool(finding.evidence) and finding.evidence.keys() <= other.evidence.keys()
     return other.severity is not Severity.SKIPPED or has_same_evidence
 
 
 def _has_same_service(finding: Finding, other: Finding) -> bool:
-    """Whether both are from the same check and about the same service, at any position."""
+    """Return whether both are from the same check and about the same service, at any position."""
     services = (one.evidence.get("service") for one in (finding, other))
     return other.id == finding.id and len(set(services)) == 1
 

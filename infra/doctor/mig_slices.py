@@ -1,4 +1,4 @@
-"""Check whether the training fits in one MIG slice; a program can use only one."""
+"""Check whether training fits in one MIG slice; a program can use only one."""
 
 from collections import Counter
 from dataclasses import asdict
@@ -26,7 +26,7 @@ def judge_slices(subject: HostSubject, gpu: Gpu, need: GpuNeed) -> Verdict:
     if len(fitting) < len(gpu.mig_devices):
         return _report_some_too_small(subject, gpu, need, evidence)
     return ok(
-        f"The training fits: {format_size(need.bytes)} in a slice of {gpu.name}.\n{need.parts}. "
+        f"Training fits: {format_size(need.bytes)} in a slice of {gpu.name}.\n{need.parts}. "
         f"The slices: {_list_slices(gpu)}.",
         **evidence,
     )
@@ -49,7 +49,7 @@ def _report_too_large(
     subject: HostSubject, gpu: Gpu, need: GpuNeed, evidence: dict[str, object]
 ) -> Verdict:
     message = (
-        f"The training needs {format_size(need.bytes)}; the largest slice of {gpu.name} has "
+        f"Training needs {format_size(need.bytes)}; the largest slice of {gpu.name} has "
         f"{format_size(_find_roomiest(gpu).memory_free)} free.\n{need.parts}. The slices: "
         f"{_list_slices(gpu)}."
     )
@@ -60,7 +60,7 @@ def _report_some_too_small(
     subject: HostSubject, gpu: Gpu, need: GpuNeed, evidence: dict[str, object]
 ) -> Verdict:
     message = (
-        f"The training needs {format_size(need.bytes)}, which not every slice of {gpu.name} has "
+        f"Training needs {format_size(need.bytes)}, which not every slice of {gpu.name} has "
         f"free.\n{need.parts}. The slices: {_list_slices(gpu)}. By default it gets the first one."
     )
     roomiest = _find_roomiest(gpu)

@@ -77,7 +77,7 @@ def parse_flags(words: Sequence[LocatedValue]) -> Iterator[tuple[str, Flag]]:
 
 
 def _is_value(name: str, word: LocatedValue) -> bool:
-    """Whether a word is the value of the preceding flag; after a known flag, any word is."""
+    """Return whether a word is the value of the preceding flag; after a known flag, any word is."""
     return bool(find_type(name)) or not word.value.startswith("-")
 
 

@@ -19,7 +19,8 @@ _NUMBER = re.compile(r"[0-9]{1,3}")
 
 
 def is_crontab(text: str) -> bool:
-    """Whether croncpp reads the text as the five fields of a crontab, separated by spaces only."""
+    """Return whether croncpp reads the text as the five fields of a crontab, separated by spaces
+    only."""
     fields = [field for field in text.split(" ") if field]
     if len(fields) != len(_BOUNDS):
         return False

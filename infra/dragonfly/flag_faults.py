@@ -95,7 +95,7 @@ def _check_hidden_variables(given: GivenFlags, release: Release) -> Iterator[Fla
 
 
 def _is_malformed(name: str, flag: Flag) -> bool:
-    """Whether the name is not valid for a flag or variable in any release."""
+    """Return whether the name is not valid for a flag or variable in any release."""
     is_variable = not flag.words
     word = name.replace("_", "")
     is_plain = word.isascii() and word.isalnum() and word == word.lower()
@@ -145,7 +145,7 @@ def _check_files(given: GivenFlags) -> Iterator[FlagFault]:
 
 
 def is_accepted(name: str, value: str, others: Mapping[str, Flag], release: Release) -> bool:
-    """Whether the release accepts `--name=value` together with a service's other flags."""
+    """Return whether the release accepts `--name=value` together with a service's other flags."""
     flag = Flag(value, 1, value, words=())
     given = GivenFlags(flags={**others, name: flag}, settled={*others, name})
     faults = find_flag_faults(given, release)

@@ -116,7 +116,7 @@ def find_type(flag: str) -> str:
 
 
 def is_switch(flag: str) -> bool:
-    """Whether the flag is boolean, and so takes no following word."""
+    """Return whether the flag is boolean, and so takes no following word."""
     return find_type(flag) == "bool"
 
 

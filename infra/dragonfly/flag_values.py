@@ -53,7 +53,8 @@ def parse_integer(text: str) -> int | None:
 
 
 def _is_address(text: str) -> bool:
-    """Whether `--replicaof` accepts the address; an empty text means no master (ReplicaOfFlag)."""
+    """Return whether `--replicaof` accepts the address; an empty text means no master
+    (ReplicaOfFlag)."""
     host, colon, port = text.rpartition(":")
     if not text:
         return True

@@ -25,7 +25,7 @@ def parse_release(image: str) -> Release:
 
 
 def is_read(release: Release) -> bool:
-    """Whether a release's rules are known from its sources instead of only from its page."""
+    """Return whether a release's rules are known from its sources instead of only from its page."""
     return release <= NEWEST_READ
 
 

@@ -61,13 +61,13 @@ class Dragonfly:
 
 
 def is_dragonfly(service: Service) -> bool:
-    """Whether the service's image or command is Dragonfly's; its name does not matter."""
+    """Return whether the service's image or command is Dragonfly's; its name does not matter."""
     image = service.image.value if service.image else ""
     return is_dragonfly_image(image) or find_program(service) == "dragonfly"
 
 
 def is_dragonfly_image(image: str) -> bool:
-    """Whether an image's name is that of Dragonfly."""
+    """Return whether an image's name is that of Dragonfly."""
     return _is_official_image(image) or _split_image(image)[1] == "dragonfly"
 
 

@@ -81,7 +81,7 @@ def _count_threads_by_quota(quota: float | None, cgroup_version: str) -> int:
 
 
 def sees_limits(v1_hierarchies: Collection[str]) -> bool:
-    """Whether Dragonfly finds its container's limits in these cgroup v1 hierarchies."""
+    """Return whether Dragonfly finds its container's limits in these cgroup v1 hierarchies."""
     return V1_HIERARCHIES.issubset(v1_hierarchies)
 
 
@@ -105,7 +105,7 @@ def compute_max_threads(maxmemory: int) -> int:
 
 
 def refuses_to_start(thread_count: int, maxmemory: int) -> bool:
-    """Whether Dragonfly would exit at startup."""
+    """Return whether Dragonfly would exit at startup."""
     return maxmemory < compute_required_memory(thread_count)
 
 

@@ -110,7 +110,7 @@ def _select_identifying(names: Iterable[str]) -> list[str]:
 
 
 def _is_identifying(name: str) -> bool:
-    """Whether a name identifies a user or a machine."""
+    """Return whether a name identifies a user or a machine."""
     if name.lower() in _GENERIC_ACCOUNTS | _LOCAL or not re.search(r"[^\W\d_]", name):
         return False
     return not _is_local_address(name.strip("[]"))

@@ -74,7 +74,7 @@ def assess_gpu_access(engine: Engine, gpu: GpuDriver) -> GpuAccess:
 
 
 def takes_cdi(engine: Engine, gpu: GpuDriver) -> bool:
-    """Whether dockerd turns a request for an NVIDIA GPU into CDI devices that it has found.
+    """Return whether dockerd turns a request for an NVIDIA GPU into CDI devices that it has found.
 
     It does so only with `nvidia-cdi-hook` on its PATH (moby, daemon/devices_nvidia_linux.go).
     """
@@ -85,7 +85,7 @@ def takes_cdi(engine: Engine, gpu: GpuDriver) -> bool:
 
 
 def has_hook(engine: Engine, gpu: GpuDriver) -> bool:
-    """Whether dockerd presumably finds the toolkit's hook, which resolves GPU names itself."""
+    """Return whether dockerd presumably finds the toolkit's hook, which resolves GPU names."""
     return _is_hook(gpu.toolkit or "") or "nvidia" in engine.runtimes
 
 
@@ -195,7 +195,7 @@ def assess_amd_access(engine: Engine) -> GpuAccess | None:
 
 
 def select_training_gpus(driver: GpuDriver, runtime: str, count: int | Literal["all"]) -> list[Gpu]:
-    """Return the GPUs for a training that requests `count`, or fewer if the host has fewer.
+    """Return the GPUs for a training run that requests `count`, or fewer if the host has fewer.
 
     A container with `count: N` gets the first N (moby, daemon/nvidia_linux.go). A process gets
     those in CUDA_VISIBLE_DEVICES: all of them if it is not set, none if it is empty.
@@ -222,7 +222,7 @@ def _select_visible_gpus(driver: GpuDriver, visible_devices: str) -> list[Gpu]:
 
 
 def find_fullest_gpu(gpus: Iterable[Gpu]) -> Gpu | None:
-    """Return the GPU with the least free memory, which limits a training on all of them."""
+    """Return the GPU with the least free memory, which limits a training run on all of them."""
     return min(gpus, key=lambda gpu: gpu.memory_free, default=None)
 
 
@@ -241,5 +241,5 @@ def list_cdi_devices(engine: Engine) -> list[str]:
 
 
 def is_elsewhere(engine: Engine) -> bool:
-    """Whether the engine runs on another machine, such as Docker Desktop's virtual machine."""
+    """Return whether the engine runs on another machine, such as Docker Desktop's VM."""
     return not engine.host.startswith("unix://") or "Docker Desktop" in engine.operating_system

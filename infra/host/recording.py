@@ -123,7 +123,7 @@ def _describe_first_error(error: "ValidationError", document: dict[str, Any]) ->
 
 
 def _is_about_chosen(loc: tuple[int | str, ...], document: dict[str, Any]) -> bool:
-    """Whether an error is about the alternative, known or unknown, that the file chose."""
+    """Return whether an error is about the alternative, known or unknown, that the file chose."""
     if not loc:
         return True
     fact = document.get(str(loc[0]))

@@ -1,7 +1,7 @@
 """Measure the host memory of Python with the installed torch, once per torch build.
 
-The figure is the peak resident set of a training with negligible tensors: the interpreter, torch
-with its libraries, and everything else that `qca train` loads. It differs by a factor of two
+The figure is the peak resident set of a training run with negligible tensors: the interpreter,
+torch with its libraries, and everything else that `qca train` loads. It differs by a factor of two
 between wheels of one torch version, so no constant can be right for all.
 """
 
@@ -31,15 +31,15 @@ _SMALLEST = {
 
 
 def measure_resident_floor() -> int:
-    """Run the smallest training, save the peak memory of its process in bytes, and return it.
+    """Run the smallest training run, save the peak memory of its process in bytes, and return it.
 
     Raises:
-        ProbeError: the training cannot be run, for example because torch is not installed.
+        ProbeError: training cannot be run, for example because torch is not installed.
 
     """
     with TemporaryDirectory(prefix="qca-resident-") as runs, Deadline(_SECONDS) as deadline:
         flags = [f"--{name}={value}" for name, value in _SMALLEST.items()]
-        # The user's configuration is meant for other trainings.
+        # The user's configuration is meant for other training runs.
         variables = {name: one for name, one in os.environ.items() if not name.startswith("QCA_")}
         output = deadline.run(
             [
@@ -55,10 +55,10 @@ def measure_resident_floor() -> int:
             env=variables,
         )
     if output.exit_code != 0:
-        raise ProbeError(f"the smallest training failed: {output.error_line}")
+        raise ProbeError(f"the smallest training run failed: {output.error_line}")
     found = max(map(_read_memory, output.stdout.splitlines()), default=0)
     if found == 0:
-        raise ProbeError("the smallest training reported no memory")
+        raise ProbeError("the smallest training run reported no memory")
     keep_resident_floor(found)
     return found
 

@@ -17,15 +17,15 @@ _VISIBLE = re.compile(r"(/home/[^/]+|/root|~)(/(?!\.)|$)")
 
 
 def is_from_snap(engine: Engine) -> bool:
-    """Whether the engine comes from the snap `docker`."""
+    """Return whether the engine comes from the snap `docker`."""
     return engine.root_dir.startswith(_ROOT)
 
 
 def is_client_from_snap(plugin: ComposePlugin) -> bool:
-    """Whether the `docker` program comes from the snap."""
+    """Return whether the `docker` program comes from the snap."""
     return plugin.docker_client.startswith(_PROGRAMS)
 
 
 def is_visible_to_snap(folder: str) -> bool:
-    """Whether the snap's Docker can read the files in a folder."""
+    """Return whether the snap's Docker can read the files in a folder."""
     return _VISIBLE.match(folder) is not None

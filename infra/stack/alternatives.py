@@ -18,7 +18,7 @@ from qca.memory.ways import list_precisions
 
 @dataclass(frozen=True)
 class Alternative:
-    """A way to run the training, compared with the planned one."""
+    """Another way to train, compared with the planned one."""
 
     precision: ResolvedPrecision
     recompute: ResolvedRecompute

@@ -11,7 +11,7 @@ CUDA_BASE_IMAGE = "pytorch/pytorch:2.13.0-cuda13.0-cudnn9-runtime"
 
 
 def decide_base_image(given: str | None, device: str) -> Decision[str]:
-    """Return the base image for a training on `device`."""
+    """Return the base image for training on `device`."""
     if given:
         return Decision(given, GIVEN)
     if device == "cuda":

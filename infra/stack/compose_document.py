@@ -104,7 +104,7 @@ def build_store_command(plan: StackPlan, flags_file: str) -> list[str]:
 
 
 def is_distroless(image: str) -> bool:
-    """Whether it is Dragonfly's image without a shell (since v1.38, by its tag)."""
+    """Return whether it is Dragonfly's image without a shell (since v1.38, by its tag)."""
     _, _, name = image.partition("@")[0].rpartition("/")
     return "distroless" in name.partition(":")[2]
 

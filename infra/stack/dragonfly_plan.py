@@ -12,7 +12,7 @@ from qca.core.units import MIB, format_count, format_exact_size, format_size
 # The metrics of one trainer are a few kilobytes per second; four threads are ample.
 DEFAULT_THREADS = 4
 
-# A store next to a training uses at most a quarter of the host's memory.
+# A store next to a training run uses at most a quarter of the host's memory.
 HOST_SHARE = 4
 
 

@@ -33,7 +33,8 @@ _TARGET = "/runs"
 
 
 def has_files_of(folder: Path, image: str, project: str) -> bool:
-    """Whether the engine can access `folder` of this machine, tested with a randomly named folder.
+    """Return whether the engine can access `folder` of this machine, tested with a randomly named
+    folder.
 
     Its address does not determine that: a socket may lead to another machine, and TCP to this one.
 
@@ -56,7 +57,7 @@ def has_files_of(folder: Path, image: str, project: str) -> bool:
 
 
 def has_volume(volume: str) -> bool:
-    """Whether the engine has a volume of that name."""
+    """Return whether the engine has a volume of that name."""
     from docker.errors import NotFound
 
     with connect_engine() as engine:

@@ -131,7 +131,7 @@ def pin_digest(image: str) -> str:
 
 
 def has_image(image: str) -> bool:
-    """Whether the engine has `image`."""
+    """Return whether the engine has `image`."""
     return _inspect_image(image) is not None
 
 

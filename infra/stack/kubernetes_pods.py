@@ -30,7 +30,7 @@ JOIN_SECONDS = 1800
 # Time to import torch from a cold disk and compute a first step; the same as in `qca up`.
 _START_SECONDS = 300
 _PROBE_EVERY = 15
-# More than the minute after which `qca.runs.health` considers a training dead.
+# More than the minute after which `qca.runs.health` considers a training run dead.
 _DEAD_SECONDS = 120
 
 # Like Compose's tmpfs, it is in memory and counts towards the container's limit.
@@ -106,7 +106,7 @@ def build_store_pod(plan: StackPlan, names: Names) -> Object:
 
 
 def build_trainer_pod(plan: StackPlan, names: Names, nodes: int, image: str) -> Object:
-    """Return the spec of a trainer pod, which exits with the training and is never restarted."""
+    """Return the spec of a trainer pod, which exits when training ends and is never restarted."""
     container = {
         "name": "trainer",
         "image": image,

@@ -1,4 +1,4 @@
-"""Run the training without Docker: the trainer and a Valkey server as child processes."""
+"""Run training without Docker: the trainer and a Valkey server as child processes."""
 
 import contextlib
 import signal

@@ -1,6 +1,6 @@
 """Plan the stack from the facts and the configuration, with a reason for every value.
 
-`plan_stack` is pure and never fails: the plan states whether the training fits (`fits`), and the
+`plan_stack` is pure and never fails: the plan states whether training fits (`fits`), and the
 doctor's checks report it.
 """
 
@@ -34,7 +34,7 @@ class StackPlan:
     store_port: Decision[int | None]
     trainer: TrainerPlan
     train: TrainConfig
-    """The training, with its profile, device and recompute plan resolved."""
+    """Training, with its profile, device and recompute plan resolved."""
 
     @property
     def store_bytes(self) -> int:
@@ -61,7 +61,7 @@ def plan_stack(
     cpu_processes: int = 1,
     running: Sequence[RunningRun] = (),
 ) -> StackPlan:
-    """Decide how the training runs on this host, with `cpu_processes` processes on a CPU.
+    """Decide how to train on this host, with `cpu_processes` processes on a CPU.
 
     It reserves the memory that the runs in `running` have yet to allocate on the same device.
     """
@@ -90,13 +90,13 @@ def _compute_store_bytes(runtime: Decision[Runtime], dragonfly: DragonflyPlan) -
 
 
 def require_fit(plan: StackPlan) -> None:
-    """Raise PlanError for a training that no plan fits into the device's memory.
+    """Raise PlanError for a training run that no plan fits into the device's memory.
 
     If it were started, it would exhaust the host's memory on a CPU before anything stopped it.
     """
     if plan.trainer.fits.value is False:
         raise PlanError(
-            f"the training does not fit: {plan.trainer.fits.because}",
+            f"training does not fit: {plan.trainer.fits.because}",
             hint="`qca estimate --solve batch|grid|steps` finds the largest that fits.",
         )
 

@@ -45,7 +45,7 @@ class Removed:
     kept_volumes: tuple[str, ...]
 
     def is_nothing(self) -> bool:
-        """Whether nothing was removed."""
+        """Return whether nothing was removed."""
         return not (self.containers or self.networks or self.volumes)
 
 

@@ -24,8 +24,8 @@ Prepare two things on the cluster:
        kubectl create secret generic {project}-store --from-file={key}=/dev/stdin
 Then: kubectl apply -f THIS_FILE
       kubectl logs -f job/{project}-trainer
-{port}A Job cannot be changed; before another training, run `kubectl delete job {project}-trainer`.
-The runs are kept in the volume claim {project}-runs.
+{port}A Job cannot be changed; before another training run, run `kubectl delete job
+{project}-trainer`. The runs are kept in the volume claim {project}-runs.
 """
 
 _PORT = """\
@@ -114,7 +114,7 @@ def _comment_runs(plan: StackPlan, nodes: int) -> Comments:
     if nodes > 1:
         comments["spec", "accessModes"] = (
             "one folder for all pods: the first one writes it, all of them resume from it and "
-            "check there whether the training is alive. This needs a storage class that supports it"
+            "check there whether training is alive. This needs a storage class that supports it"
         )
     return comments
 
@@ -176,7 +176,7 @@ def _explain_completions(plan: StackPlan, nodes: int) -> str:
 
 
 def _explain_retries(nodes: int) -> str:
-    ends = "a finished training exits with 0 and is not restarted; "
+    ends = "a finished training run exits with 0 and is not restarted; "
     if nodes == 1:
         return f"{ends}a failed one resumes from its last checkpoint, as with Compose"
     return (

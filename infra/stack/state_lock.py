@@ -50,7 +50,7 @@ def state_lock(state: StateDir) -> Generator[None]:
 
 
 def is_held(state: StateDir) -> bool:
-    """Whether a process holds the lock."""
+    """Return whether a process holds the lock."""
     try:
         with open_plain(state.lock_file, follow=False) as lock:
             fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -143,7 +143,7 @@ def _read_named_process(lock_file: Path) -> int | None:
 
 
 def _holds_lock(pid: int, lock_file: Path) -> bool:
-    """Whether the process has this file open and locked by flock (proc_pid_fdinfo(5)).
+    """Return whether the process has this file open and locked by flock (proc_pid_fdinfo(5)).
 
     Raises:
         OSError: the process does not exist, or belongs to another user.

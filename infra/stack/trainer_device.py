@@ -1,4 +1,4 @@
-"""Choose the device of the training, the number of GPUs, and the model's profile."""
+"""Choose the training device, the number of GPUs, and the model's profile."""
 
 from typing import Literal
 
@@ -18,7 +18,7 @@ LOW_MEMORY_GPU = 4 * GIB
 
 
 def find_gpus(facts: HostFacts, runtime: str, requested: GpuCount) -> list[Gpu]:
-    """Return the GPUs that the training would get; none if none could be detected."""
+    """Return the GPUs that training would get; none if none could be detected."""
     driver = known_or_none(facts.gpu)
     if not isinstance(driver, GpuDriver):
         return []
@@ -46,7 +46,7 @@ def decide_device(
 
 
 def can_containers_use_gpu(facts: HostFacts) -> bool:
-    """Whether to expect that the engine can pass an NVIDIA GPU to a container.
+    """Return whether to expect that the engine can pass an NVIDIA GPU to a container.
 
     If that cannot be determined from here, a registered nvidia runtime is enough to try it.
     """
@@ -71,7 +71,7 @@ def decide_gpu_count(
 ) -> Decision[int]:
     """Return the requested count, even if fewer GPUs were found, which QCA405 reports."""
     if device == "cpu":
-        return Decision(0, "the training runs on the CPU")
+        return Decision(0, "training runs on the CPU")
     count = max(1, len(gpus)) if requested == "all" else requested
     if not isinstance(facts.gpu, Known):
         return Decision(count, f"{requested} requested; the number of GPUs is unknown")

@@ -43,7 +43,7 @@ class RunningRun:
     """The part of it that is not allocated yet."""
 
     def may_use(self, gpu: Gpu | None) -> bool:
-        """Whether it trains on this GPU; True if that is unknown."""
+        """Return whether it trains on this GPU; True if that is unknown."""
         if self.device != "cuda":
             return False
         return gpu is None or self.gpus is None or gpu.uuid in self.gpus

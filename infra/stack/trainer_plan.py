@@ -1,4 +1,4 @@
-"""Plan the training: its device, sizes and recompute strategy, and whether it fits."""
+"""Plan training: its device, sizes and recompute strategy, and whether it fits."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
@@ -39,7 +39,7 @@ from qca.memory.choose import Choice, choose
 
 @dataclass(frozen=True)
 class TrainerPlan:
-    """The settings of the training, and its predicted memory."""
+    """The training settings and the predicted memory."""
 
     device: Decision[Device]
     gpus: Decision[int]
@@ -229,7 +229,7 @@ def _predict_peak(choice: Choice) -> Decision[int]:
 def select_timings(
     facts: HostFacts, train: TrainConfig, device: Device, gpu: Gpu | None
 ) -> list[StepTiming]:
-    """Return the step times measured on this device with a training of these sizes."""
+    """Return the step times measured on this device with a training run of these sizes."""
     python = known_or_none(facts.python)
     name = gpu.name if gpu and device == "cuda" else "cpu"
     timings = python.step_timings if python else ()

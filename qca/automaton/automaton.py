@@ -26,12 +26,13 @@ CHUNK = 16
 
 
 class Automaton:
-    """A trained automaton on a device. It computes in float32, whatever its training used.
+    """A trained automaton on a device. It computes in float32, even if it was trained in another
+    format.
 
     Attributes:
         name: name of the run.
-        config: the training's configuration, `qca.core.config.TrainConfig`.
-        episode: whole episodes trained; None if unknown, 0 if untrained.
+        config: the configuration it was trained with, `qca.core.config.TrainConfig`.
+        episode: number of complete episodes trained; None if unknown, 0 if untrained.
         folder: the run folder; None if it was loaded from a file.
         evolution: one step, psi -> psi on complex64 (B, d_state, H, W), as a torch module.
         device: the torch.device that it runs on.
@@ -58,7 +59,7 @@ class Automaton:
         return cls(saved, model, _prepare(saved.config, device))
 
     def make_untrained(self) -> "Automaton":
-        """Return the same automaton with the untrained weights drawn from its seed."""
+        """Return the same automaton with the initial weights of its seed."""
         saved = Saved(f"{self.name} untrained", self.config, {}, 0, None)
         return Automaton(saved, build_model(self.config), self.device)
 
@@ -96,9 +97,9 @@ class Automaton:
 
         Args:
             steps: number of steps.
-            grid: cells per side, a multiple of 4; by default the training's.
-            seed: seed of the start and the noise; by default the training's.
-            noise: rate of the noise, 0 to 1, as `max_noise` in a training.
+            grid: cells per side, a multiple of 4; by default the grid of the training run.
+            seed: seed of the start and the noise; by default the seed of the training run.
+            noise: rate of the noise, 0 to 1, like `max_noise` in training.
             start: `random`, `seed-cell` or an installed package's initial state; your own cells,
                 complex64 (d_state, H, W); or a file: a trajectory of `qca rollout`, which continues
                 from its last state, or a .npy array.
@@ -129,7 +130,7 @@ class Automaton:
         """Refuse a grid for which the device has too little free memory.
 
         Raises:
-            PlanError: it needs more than is free; names both amounts.
+            PlanError: it needs more memory than is free; the message names both amounts.
 
         """
         shape = Shape(grid, self.config.d_state, self.config.hidden_channels, batch_size)

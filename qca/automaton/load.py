@@ -33,11 +33,11 @@ class Saved:
     weights: dict[str, Tensor]
     """Weights by the model's state-dict names, on the CPU."""
     episode: int | None
-    """Whole episodes trained; None if the file does not say."""
+    """Number of complete episodes trained; None if the file does not say."""
     folder: Path | None
     """The run folder; None if it was read from a file."""
     damaged: tuple[str, ...] = ()
-    """For each newer checkpoint of the run that is damaged, what is wrong with it."""
+    """The defects of newer checkpoints of the run, one for each that is damaged."""
 
 
 def read_saved(what: str | Path, runs: Path) -> Saved:

@@ -18,7 +18,7 @@ def require_memory(
     """Refuse a rollout that needs more than the device's free memory, if that is known.
 
     Raises:
-        PlanError: it needs more than is free; names both amounts.
+        PlanError: it needs more memory than is free; the message names both amounts.
 
     """
     needed = estimate_rollout(

@@ -35,7 +35,7 @@ class InitialState:
 
 
 def draw_random(seed: int, d_state: int, grid: int) -> ComplexArray:
-    """Return normalized complex normal cells, as at the start of a training."""
+    """Return normalized complex normal cells, as at the start of a training run."""
     return draw_initial_state(seed, range(1), d_state=d_state, grid=grid)[0].numpy()
 
 

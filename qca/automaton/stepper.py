@@ -16,7 +16,7 @@ DrawFactor = Callable[[Tensor, int], Tensor | None]
 
 
 class GraphStepper:
-    """Replays a captured CUDA graph: one launch per step instead of about a hundred.
+    """A stepper that replays a captured CUDA graph: one launch per step instead of about a hundred.
 
     Raises:
         RuntimeError: this device, driver or model does not support a capture.
@@ -61,7 +61,8 @@ def make_stepper(evolution: Evolution, like: Tensor) -> Stepper:
 def iterate_steps(
     stepper: Stepper, psi: Tensor, steps: int, *, draw_factor: DrawFactor | None = None
 ) -> Iterator[Step]:
-    """Yield each step after `psi`; with noise, each state is multiplied by its factor before."""
+    """Yield the state after each step from `psi`; noise multiplies a state by a factor before its
+    step."""
     for t in range(steps):
         factor = draw_factor(psi, t) if draw_factor else None
         step = stepper(psi if factor is None else psi * factor)

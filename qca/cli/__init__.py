@@ -24,22 +24,22 @@ from qca.cli.verbosity import add_verbosity, hide_records, is_verbose
 from qca.core.distribution import read_version
 from qca.core.errors import QcaError
 
-# In the order in which they are used: the name (also the module's) and the help in the list.
+# The commands in the order of use: name (of the command and its module) and one line of help.
 _COMMANDS = {
     "doctor": "Examine this host: what would stop the stack, why, and how to fix it.",
     "explain": "Explain one check in full.",
     "init": "Write a commented qca.toml with the most important keys.",
     "plan": "Show the sizing decision, with a reason for each number.",
     "render": "Write a Compose file or Kubernetes manifests for the plan.",
-    "up": "Launch the training, with Docker or without, and follow it.",
+    "up": "Launch training, with Docker or without, and follow it.",
     "status": "Show what is running.",
     "logs": "Show the logs of what is running.",
-    "attach": "Follow a training launched with `up -d`.",
+    "attach": "Follow a training run launched with `up -d`.",
     "runs": "List the runs, or remove one.",
     "fetch": "Copy a run from an engine's volume to this machine.",
     "down": "Stop a run and remove what `up` created.",
     "train": "Train in this process, as the container does.",
-    "estimate": "Predict the peak memory of a training.",
+    "estimate": "Predict the peak memory of a training run.",
     "rollout": "Run a trained automaton and save an animation, pictures or the states.",
     "evaluate": "Measure a trained automaton on unseen initial states.",
     "view": "Run a trained automaton live in the browser.",
@@ -66,7 +66,7 @@ class _LazyGroup(SuggestingGroup):
         try:
             return super().invoke(ctx)
         except (BrokenPipeError, SystemExit) as end:
-            # Click and Rich would exit with 1, which has a meaning here.
+            # Click and Rich would exit with 1, which means something else here.
             if isinstance(end, BrokenPipeError) or isinstance(end.__context__, BrokenPipeError):
                 sys.exit(_end_without_reader())
             raise
@@ -110,7 +110,7 @@ def main() -> None:
     """Run the command line; turn each expected error into a message and an exit code."""
     open_closed_streams()
     drop_relative_folders(os.environ)
-    if not sys.warnoptions:  # asked for with -W or PYTHONWARNINGS
+    if not sys.warnoptions:  # the user asked for warnings with -W or PYTHONWARNINGS
         warnings.simplefilter("ignore")
     try:
         code = _run()
@@ -129,7 +129,7 @@ def _run() -> int:
         sys.stdout.flush()
     except click.exceptions.Exit as exit_:
         code = exit_.exit_code
-    except click.Abort:  # Click's word for it
+    except click.Abort:  # Click's name for this case
         raise KeyboardInterrupt from None
     except click.ClickException as error:
         _show_usage_error(error)
@@ -138,7 +138,7 @@ def _run() -> int:
         code = _report(error.message, hint=error.hint, exit_code=error.exit_code)
     except OSError as error:
         discard_output()
-        # Neither a folder that was deleted under the program nor its output has a name.
+        # The current folder may have been deleted, and an output stream may have no name.
         nameless = "this folder" if isinstance(error, FileNotFoundError) else "the output"
         code = _report(f"{error.filename or nameless}: {error.strerror}", exit_code=1)
     return code
@@ -146,7 +146,7 @@ def _run() -> int:
 
 def _end_after_ctrl_c() -> NoReturn:
     """Report the interruption and exit without Python's shutdown, which Ctrl-C could interrupt."""
-    signal.signal(signal.SIGINT, end_interrupted)  # a second one must not raise
+    signal.signal(signal.SIGINT, end_interrupted)  # a second Ctrl-C must not raise
     with suppress(KeyboardInterrupt, OSError):
         _report("interrupted", exit_code=EXIT_INTERRUPTED)
         sys.stdout.flush()
@@ -169,6 +169,6 @@ def _report(message: str, *, exit_code: int, hint: str = "") -> int:
 
 
 def _end_without_reader() -> int:
-    """Exit quietly if stdout's reader has left (`qca plan | head`), as other tools do."""
+    """Exit quietly if stdout's reader has exited (`qca plan | head`), as other tools do."""
     discard_output()
     return 128 + signal.SIGPIPE

@@ -1,4 +1,4 @@
-"""Other ways to run a training, as a table under the plan and as a hint at the launch."""
+"""Show other ways to train, as a table under the plan and as a hint at launch."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,7 @@ from rich.table import Table
 from infra.stack.alternatives import Alternative
 from qca.core.units import format_size
 
-# The least speedup that is worth a hint.
+# Smaller speedups are not worth a hint.
 _MUCH_FASTER = 0.7
 
 

@@ -1,4 +1,4 @@
-"""`qca attach`: follow a training that is already running."""
+"""`qca attach`: follow a run that was launched earlier."""
 
 import time
 from collections.abc import Iterable, Iterator
@@ -20,7 +20,7 @@ from qca.runs.events import Finished, parse_event
 def attach(run: str | None) -> None:
     """Follow the training RUN, launched from this folder, until it finishes.
 
-    Ctrl-C detaches; the training continues.
+    Ctrl-C detaches; training continues.
     """
     launched = find_launched(run)
     name = launched.launch.run
@@ -32,7 +32,7 @@ def attach(run: str | None) -> None:
                 view.note(STORE_STAYS)
     except KeyboardInterrupt:
         commands = f"`qca attach {name}` reattaches, `qca down {name}` stops it"
-        note(f"Detached; the training continues. {commands}.")
+        note(f"Detached; training continues. {commands}.")
 
 
 def _follow(launched: Launched) -> Iterable[str]:
@@ -46,7 +46,7 @@ def _follow(launched: Launched) -> Iterable[str]:
 
 
 def _wait_for_trainer(launched: Launched) -> None:
-    """Wait for the trainer's container for as long as `qca up` is starting it."""
+    """Wait for the trainer's container while `qca up` is starting it."""
     from infra.stack.containers import POLL_SECONDS, list_containers
 
     while "trainer" not in list_containers(launched.launch.project) and is_held(launched.state):
@@ -57,7 +57,7 @@ def _follow_log(launched: Launched) -> Iterator[str]:
     """Yield the lines of a local trainer's log until its `qca up` exits.
 
     Raises:
-        LaunchError: the training failed or was killed.
+        LaunchError: training failed or was killed.
 
     """
     from qca.cli.logs import follow_log_files
@@ -69,7 +69,7 @@ def _follow_log(launched: Launched) -> Iterator[str]:
     if not _is_end(last):
         run = launched.launch.run
         raise LaunchError(
-            f"the training {run} stopped before its last episode",
+            f"run {run} stopped before its last episode",
             hint=f"`qca logs trainer --run {run}` shows why; `qca up --run {run}` resumes from the "
             "last checkpoint.",
         )

@@ -25,7 +25,7 @@ def build_words(config_file: Path | None, flags: Mapping[str, Any]) -> list[str]
 
 
 def start_in_background(words: Sequence[str], state: StateDir) -> str | None:
-    """Start `qca WORDS`; return None once its trainer runs, or its output if it is already done.
+    """Start `qca WORDS`; return None once its trainer is running, or its output if it exits first.
 
     Raises:
         LaunchError: it failed before that; the message contains its output.
@@ -52,7 +52,7 @@ def start_in_background(words: Sequence[str], state: StateDir) -> str | None:
         output.seek(0)
         said = output.read().strip()
     if process.returncode != 0:
-        raise LaunchError(f"the training did not start:\n{said}")
+        raise LaunchError(f"training did not start:\n{said}")
     return said
 
 

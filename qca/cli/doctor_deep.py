@@ -26,17 +26,17 @@ from qca.core.units import format_size
 if TYPE_CHECKING:
     from infra.stack.live.run import Fact
 
-# How long to wait for an engine that stopped answering to remove the containers.
+# Time limit for removing the containers from an engine that has stopped answering.
 _REMOVAL_SECONDS = 60.0
 
 
 def add_live_facts(
     facts: HostFacts, config: Config, checks: Iterable[Check], *, yes: bool, timeout: float
 ) -> HostFacts:
-    """Return the facts with the results of the containers that the user lets it start.
+    """Return the facts with the results of the containers that the user allows.
 
-    The result of a container that is not started is unknown, with the reason. `timeout` is the
-    least time that a container gets.
+    The result of a container that is not started is unknown, with the reason. Each container gets
+    at least `timeout` seconds.
     """
     wanted = {name for check in checks for name in check.live_facts}
     if not wanted:
@@ -93,7 +93,8 @@ def _list_images(probes: Sequence[LiveProbe]) -> list[ImageSource]:
 
 
 def _ask() -> str:
-    """Ask whether to continue; return the reason for not doing so, or an empty string."""
+    """Ask whether to continue; return an empty string for yes, otherwise the reason to skip the
+    probes."""
     if not sys.stdin.isatty():
         return "not started: cannot ask without a terminal; use --yes to start it without asking"
     return "" if click.confirm("Start them?", err=True) else "not started: the answer was no"
@@ -134,7 +135,7 @@ def _run_in_thread(probes: Sequence[LiveProbe]) -> "dict[str, Fact]":
 
     try:
         threading.Thread(target=work, name="live-probes", daemon=True).start()
-        # An interrupted join() treats the thread as ended (python/cpython issue 90882).
+        # An interrupted join() marks the thread as stopped (python/cpython issue 90882).
         done.wait()
     except (KeyboardInterrupt, Terminated):
         with ignore_signals():

@@ -44,7 +44,7 @@ class Examination:
     profiles: tuple[str, ...] = ()
     """The active Compose profiles; if none is given, those of COMPOSE_PROFILES."""
     follow_outside: bool = False
-    """Whether files outside a project's folder are read too, on this machine only."""
+    """Whether to read files outside a project's folder too; false for another machine's files."""
 
     def judge(self, facts: HostFacts) -> list[Finding]:
         """Read the files and return the findings of the checks."""
@@ -84,7 +84,8 @@ class Examination:
 
 
 def _read_nearby_file() -> ComposeFile | None:
-    """Read the folder's own Compose file, if there is one that can be read."""
+    """Read the Compose file of the current folder; return nothing if there is none or it is
+    unreadable."""
     paths = find_default_files(Path(), _read_variables())
     if not paths:
         return None

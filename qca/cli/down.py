@@ -61,7 +61,7 @@ def _choose_states(run: str | None, all_: bool) -> list[StateDir]:
 
 
 def _end_all(states: Sequence[StateDir], *, volumes: bool) -> list[LaunchError]:
-    """Stop each run, even if another fails; return the errors."""
+    """Stop every run, even if one of them fails; return the errors."""
     errors: list[LaunchError] = []
     for state in states:
         try:
@@ -97,7 +97,7 @@ def _remove_orphans(*, volumes: bool) -> None:
 
 
 def _remove_unrecorded(read: Callable[[], Config], *, volumes: bool) -> None:
-    """Remove the containers launched from this folder, which has no records."""
+    """Remove the containers launched from this folder when it has no records."""
     from infra.stack.removal import ForeignProjectError, find_projects
 
     StateDir(STATE_DIR).remove()  # the project name of an older version

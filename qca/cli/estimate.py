@@ -1,4 +1,4 @@
-"""`qca estimate`: the predicted peak memory of a training, with its breakdown."""
+"""`qca estimate`: predict the peak memory of a training run, with a breakdown."""
 
 import json
 from dataclasses import asdict
@@ -83,10 +83,10 @@ def estimate(
     format_: str,
     **flags: Any,
 ) -> None:
-    """Predict the peak memory of a training without running it, or torch.
+    """Predict the peak memory of a training run without running it or importing torch.
 
-    The configuration is read as `qca train` reads it, but it is not adapted to this host: without a
-    file or flags it is the full model on a GPU.
+    The configuration is the one that `qca train` would read, but it is not adapted to this host:
+    without a file or flags it is the full model on a GPU.
 
     The budget is --budget, or by default the GPU's free memory. If that is unknown, budget and fits
     are unknown too (null in JSON), and the exit code is 0.
@@ -132,7 +132,7 @@ def _predict(train: TrainConfig, dimension: Dimension | None, format_: str) -> N
             click.echo(reason)
     if choice.fits is False:
         raise PlanError(
-            "the training does not fit",
+            "training does not fit",
             hint="--solve batch|grid|steps finds the largest that fits.",
         )
 
@@ -171,7 +171,7 @@ def _choose(
     host_budget: int | None,
     resident_floor: int | None,
 ) -> tuple[Choice, dict[str, Any] | None]:
-    """Return how to run `train`, and the result of --solve if it was given."""
+    """Return the way to run `train`, and the result of --solve if it was given."""
     if dimension is None:
         timings = _find_timings(train, device)
         choice = choose(

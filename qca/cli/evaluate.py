@@ -40,7 +40,7 @@ if TYPE_CHECKING:
     type=click.IntRange(1, 64),
     default=4,
     show_default=True,
-    help="Factor by which to exceed the training's steps and grid; 1 skips that.",
+    help="Also try this many times the trained steps and grid; 1 turns this off.",
 )
 @click.option("--seed", type=click.IntRange(min=0), default=0, show_default=True)
 @format_option
@@ -57,9 +57,9 @@ def evaluate(
     """Measure a trained automaton on unseen initial states.
 
     WHAT is a run's name or folder, a checkpoint, or a file from qca export. It runs from new
-    initial states with its training's steps and grid, then with more steps and a larger grid, and
-    is compared with its untrained network and other runs. Losses and measures have standard errors.
-    The result is also saved as evaluation.json in the run folder.
+    initial states with the steps and the grid it was trained with, then with more steps and a
+    larger grid, and is compared with its untrained network and other runs. Losses and measures have
+    standard errors. The result is also saved as evaluation.json in the run folder.
     """
     automaton = load_automaton(what, runs, device)
     others = [load_automaton(other, runs, device) for other in against]

@@ -1,4 +1,4 @@
-"""Format a training's events as readable lines."""
+"""Format a run's events as readable lines."""
 
 from qca.core.units import format_size
 from qca.runs.events import (
@@ -23,7 +23,7 @@ _ENDINGS = {
 
 
 def describe_event(event: Event, *, resume: str = "the same command") -> list[str]:
-    """Return the event as lines; `resume` is the command that resumes a stopped training."""
+    """Return the event as lines; `resume` is the command that resumes a stopped training run."""
     match event:
         case Started():
             return _describe_start(event)

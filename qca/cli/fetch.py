@@ -19,7 +19,7 @@ def fetch(run: str, runs: Path, config_file: Path | None, **flags: Any) -> None:
     """Copy RUN from the engine's volume to the folder of the run folders.
 
     An engine on another machine keeps runs in a volume; version 0.1.0 always did.
-    The training may continue meanwhile; fetch again to update the copy. If the engine is on this
+    Training may continue meanwhile; fetch again to update the copy. If the engine is on this
     machine, the run is already in its folder.
     """
     from infra.stack.engine_files import open_run

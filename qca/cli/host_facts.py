@@ -34,7 +34,7 @@ def plan_here(
     """Return this host's facts and its plan, given the runs in `running`.
 
     If that plan trains with this Python on the CPU, the memory that Python itself needs is measured
-    first, once per torch build; that takes some seconds.
+    first; this takes a few seconds, once per torch build.
     """
     from infra.stack.plan import plan_stack
 
@@ -56,7 +56,7 @@ def measure_python(facts: HostFacts) -> HostFacts:
 
 
 def find_resident_floor() -> int | None:
-    """Return the memory that this Python with torch takes, or None if it cannot be measured."""
+    """Return the memory that this Python takes with torch; None if it cannot be measured."""
     from infra.host.errors import ProbeError
     from infra.host.probes import python
 

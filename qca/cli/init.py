@@ -22,7 +22,7 @@ from qca.core.errors import InputError
 def init(output: Path) -> None:
     """Write a commented qca.toml with the most important keys.
 
-    It sets nothing yet: every key is commented out, with its meaning and its default.
+    It changes nothing yet: every key is commented out, with its meaning and its default.
     """
     from qca.core.config_template import render_template
 

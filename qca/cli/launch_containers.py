@@ -37,7 +37,7 @@ def launch_containers(
     *,
     detach: bool,
 ) -> None:
-    """Run the stack until the training ends, or with `detach` until the stack is healthy.
+    """Run the stack until training ends, or with `detach` until the stack is healthy.
 
     Raises:
         LaunchError: the stack cannot be started, or the trainer failed.
@@ -80,7 +80,7 @@ def _start_and_follow(
     *,
     detach: bool,
 ) -> None:
-    """Run the stack until the training ends; take it down if it does not get there."""
+    """Run the stack until training ends; take it down if it does not start."""
     from infra.stack import launch_compose
     from infra.stack.container_logs import follow_trainer
     from infra.stack.docker_client import make_stack_client

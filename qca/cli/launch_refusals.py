@@ -1,4 +1,4 @@
-"""Refuse a launch on a blocked host, without room for it, or over another stack."""
+"""Refuse to launch on a host with errors, without enough memory, or in place of another stack."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -26,17 +26,17 @@ def refuse_blocked_host(facts: HostFacts, config: Config) -> None:
     if blocking := select_blocking(findings):
         click.echo(render_text(blocking), err=True)
         raise LaunchError(
-            "the training cannot be launched on this host",
+            "training cannot be launched on this host",
             hint="`qca doctor` shows all findings, `qca explain ID` explains a check.",
         )
 
 
 def refuse_crowded_device(plan: StackPlan, running: Sequence[RunningRun]) -> None:
-    """Refuse a training that fits the device alone, but not together with the runs on it."""
+    """Refuse a run that fits the device alone, but not together with the runs already on it."""
     if running and plan.trainer.fits.value is False:
         names = ", ".join(one.run for one in running)
         raise PlanError(
-            f"the training does not fit while {names} is running: {plan.trainer.fits.because}\n"
+            f"training does not fit while {names} is running: {plan.trainer.fits.because}\n"
             f"The budget is {plan.trainer.budget_bytes.because}.",
             hint="Wait until a run finishes, or stop one with `qca down RUN`.",
         )

@@ -1,4 +1,4 @@
-"""Format and record a launch for `qca up`: its numbers, its run folder, and how to resume it."""
+"""Announce and record a launch of `qca up`: its numbers, its run folder, and how to resume it."""
 
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
@@ -24,7 +24,7 @@ STORE_STAYS = "The store is still running; `qca down` removes the stack and keep
 
 
 def announce(plan: StackPlan, alternatives: Sequence[Alternative], view: ProgressView) -> None:
-    """Print how the training is launched, and why."""
+    """Print the decisions of the launch with their reasons."""
     if plan.runtime.value == "local":
         because = f"Without Docker: {plan.runtime.because}."
         view.note(f"{because} The store is an embedded Valkey server.")
@@ -59,12 +59,12 @@ def describe_launch(facts: HostFacts, config: Config, plan: StackPlan) -> Launch
 
 
 def describe_detached(run: str) -> str:
-    """Return how to reattach to a training that runs in the background."""
-    return f"The training continues. `qca attach {run}` follows it, `qca down {run}` stops it."
+    """Return a message that says how to reattach to a run in the background."""
+    return f"Training continues. `qca attach {run}` follows it, `qca down {run}` stops it."
 
 
 def describe_run_place(run: str, volume: str | None) -> str:
-    """Return where a finished run is, and the commands for it."""
+    """Return the location of a finished run and the commands for it."""
     if volume is not None:
         return f"The run is in the engine's volume {volume}; `qca fetch {run}` copies it here."
     return describe_complete_run(RUNS / run)
@@ -74,7 +74,7 @@ def describe_run_place(run: str, volume: str | None) -> str:
 def describe_interruption(
     plan: StackPlan, volume: str | None, view: ProgressView
 ) -> Generator[None]:
-    """Print after an interruption where the run is, its progress, and how to resume it."""
+    """Print the run's folder and progress after an interruption, and how to resume it."""
     try:
         yield
     except (KeyboardInterrupt, Terminated):

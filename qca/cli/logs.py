@@ -33,7 +33,7 @@ _POLL_SECONDS = 0.2
 def logs(
     follow: bool, tail: int | None, format_: str, services: tuple[str, ...], run: str | None
 ) -> None:
-    """Show the logs of the run that is running, or ran last.
+    """Show the logs of the current run, or of the last one.
 
     The trainer's events are shown as sentences. With JSON, each line is an object with the service
     and either the event or the original line.

@@ -1,4 +1,4 @@
-"""`qca estimate --measure`: run a few steps in each way on this machine's device, and compare."""
+"""`qca estimate --measure`: time a few steps of each recompute strategy on this machine."""
 
 # safetensors' annotations are incomplete.
 # pyright: reportUnknownVariableType=false

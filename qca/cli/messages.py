@@ -22,6 +22,6 @@ def say(text: str, *, color: str | None = None, secrets: Collection[str] = ()) -
 
 
 def note(text: str) -> None:
-    """Write a message to stderr, unless `-q` is given: what was done, or what to do next."""
+    """Write a message about a result or a next step to stderr, unless `-q` is given."""
     if not is_quiet():
         say(text)

@@ -32,12 +32,12 @@ class _Flag(click.Option):
 
 
 class NumberRange(click.FloatRange):
-    """A range of numbers, to which `nan` does not belong: it is on neither side of a bound."""
+    """A range of numbers that excludes `nan`, which compares false with every bound."""
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
     ) -> float:
-        """Return the number, or fail as a range does."""
+        """Return the number, or fail like Click's own range."""
         number = super().convert(value, param, ctx)
         if math.isnan(number):
             self.fail(f"{value!r} is not a number.", param, ctx)
@@ -84,7 +84,7 @@ def read_config(config_file: Path | None, flags: dict[str, Any]) -> "Config":
 
 
 def _load_tables() -> "dict[str, type[StackConfig] | type[TrainConfig]]":
-    from qca.core.config import (  # not before the doctor's probes have started
+    from qca.core.config import (  # imported only after the doctor's probes have started
         StackConfig,
         TrainConfig,
     )

@@ -1,4 +1,4 @@
-"""`qca plan`: the sizing decision with a reason for each number."""
+"""`qca plan`: show the sizing decision with a reason for each number."""
 
 import shlex
 from pathlib import Path
@@ -25,12 +25,12 @@ from qca.core.errors import PlanError
 from qca.core.json_object import format_object
 from qca.core.units import format_size
 
-# Shown if several GPUs or machines train together, in the row after them.
+# Shown after the numbers of GPUs and machines, if several train together.
 _COMBINED = "combined batch"
 _DISTRIBUTED = ("trainer.gpus", "trainer.nnodes", "trainer.rdzv_endpoint")
 # Shown in JSON and at the head of a rendered file, but too wide for a table.
 _JSON_ONLY = ("trainer.base_image",)
-# For containers only: without Docker the store is a small Valkey server.
+# Shown only with containers: without Docker the store is a small Valkey server.
 _CONTAINERS_ONLY = ("store_port", "trainer.container_memory_bytes")
 
 _GROUPS = {"": "launch", "dragonfly": "store", "trainer": "trainer"}
@@ -44,7 +44,7 @@ _GROUPS = {"": "launch", "dragonfly": "store", "trainer": "trainer"}
 def plan(config_file: Path | None, facts_file: Path | None, format_: str, **flags: Any) -> None:
     """Show the sizing decision, with a reason for each number.
 
-    The exit code is 1 if the training does not fit the available memory.
+    The exit code is 1 if training does not fit in the available memory.
     """
     config = read_config(config_file, flags)
     if facts_file is None:
@@ -68,7 +68,7 @@ def plan(config_file: Path | None, facts_file: Path | None, format_: str, **flag
         say(license_note)
     if stack_plan.trainer.fits.value is False:
         raise PlanError(
-            "the training does not fit",
+            "training does not fit",
             hint="`qca estimate --solve batch|grid|steps` finds the largest that fits.",
         )
     if format_ == "text" and facts_file is None:
@@ -119,7 +119,7 @@ def _format_label(path: str) -> str:
 
 
 def _select_rows(stack_plan: StackPlan) -> dict[str, Decision[Any]]:
-    """Return the rows to show; the numbers of GPUs and machines only if not one."""
+    """Return the rows to show; includes the numbers of GPUs and machines unless both are 1."""
     rows: dict[str, Decision[Any]] = {}
     for path, decision in list_decisions(stack_plan).items():
         if path not in (*_DISTRIBUTED, *_JSON_ONLY) and not _is_unused(path, stack_plan):

@@ -1,4 +1,4 @@
-"""Show a training on stderr: a bar on a terminal, a line every few seconds elsewhere."""
+"""Show a training run on stderr: a bar on a terminal, a line every few seconds elsewhere."""
 
 import time
 from collections.abc import Callable
@@ -25,7 +25,7 @@ _LINE_SECONDS = 5.0  # between two lines in a log file
 # Columns for a line of `docker build`; leaves room for the bar on an 80-column terminal.
 _TICK_WIDTH = 50
 
-# The least terminal width for two and for three numbers next to the bar.
+# Minimum terminal widths for two and for three numbers next to the bar.
 _ROOM_FOR_NUMBERS = (0, 80, 100)
 
 
@@ -42,12 +42,11 @@ class _TimeLeft(ProgressColumn):
 
 
 class ProgressView:
-    """Shows events on stderr as they arrive; use it as a context manager.
-
-    With `-q`, only deviations from the plan.
+    """Shows events on stderr as they arrive; use it as a context manager. With `-q`, it shows only
+    deviations from the plan.
 
     Args:
-        resume: the command that resumes a stopped training.
+        resume: the command that resumes a stopped training run.
         console: where to show it; stderr if not given.
         get_time: the clock for the remaining time, in seconds.
 
@@ -91,7 +90,7 @@ class ProgressView:
 
     def say(self, message: str) -> None:
         """Print a message: above the bar while it is shown, otherwise below."""
-        # Wrap lines for a terminal, which would break them inside a word, but not for a file.
+        # Wrap lines only for a terminal, which would otherwise break them inside a word.
         whole = not self._console.is_terminal
         self._console.print(clean(message), highlight=False, markup=False, soft_wrap=whole)
 
@@ -107,7 +106,7 @@ class ProgressView:
         self._progress.update(self._ticker, description=clean(line)[:_TICK_WIDTH])
 
     def show(self, event: Event) -> None:
-        """Show one event of the training."""
+        """Show one event."""
         match event:
             case Started() if self._is_quiet:
                 for warning in event.warnings:

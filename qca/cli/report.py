@@ -41,8 +41,8 @@ def report(
 ) -> None:
     """Write one self-contained HTML page about a run, or about several.
 
-    RUN is its name, or the path of its folder. The page shows the run's curves, its memory compared
-    with the plan, an animation and measures of its state, the plan with its reasons, and the
+    RUN is its name, or the path of its folder. The page shows the run's curves, its actual and
+    planned memory, an animation and measures of its state, the plan with its reasons, and the
     findings of qca doctor on this host. For several runs it overlays their curves and lists the
     differences in their configurations. It loads nothing from a network, and the names of users and
     machines are removed.

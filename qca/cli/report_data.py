@@ -13,12 +13,12 @@ from qca.core.config import Config, TrainConfig
 from qca.core.units import format_size
 from qca.report.host_section import FindingEntry, HostSection, PlanEntry, RemedyEntry
 
-# The keys that a run's configuration stores resolved; the plan decides them again.
+# A run's configuration stores these keys resolved; a new plan resolves them again.
 _DECIDED = ("profile", "device", "recompute", "optimizer_state")
 
 
 def describe_host(facts: HostFacts, config: Config, train: TrainConfig) -> HostSection:
-    """Examine the host for the run's training, with `[stack]` as configured."""
+    """Examine the host for the training of the run, with `[stack]` as configured."""
     undecided = TrainConfig(
         **{key: value for key, value in asdict(train).items() if key not in _DECIDED}
     )

@@ -35,7 +35,7 @@ _STOPPING = b"\nStopping; writing what there is so far. Ctrl-C again stops at on
 )
 @click.option("--steps", type=click.IntRange(0, 10_000_000), default=500, show_default=True)
 @click.option(
-    "--grid", type=int, help="Cells per side, a multiple of 4.  [default: the training's]"
+    "--grid", type=int, help="Cells per side, a multiple of 4.  [default: as in training]"
 )
 @click.option(
     "--seed",

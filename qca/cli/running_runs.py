@@ -1,4 +1,4 @@
-"""Find the memory that this folder's running trainings take of the machine."""
+"""Find how much of the machine's memory the unfinished runs of this folder use."""
 
 from infra.stack.launched_runs import Launched, list_launched
 from infra.stack.state_lock import is_held
@@ -10,7 +10,7 @@ from qca.runs.run_folder import RunFolder
 
 
 def list_running_runs(planned: str) -> list[RunningRun]:
-    """Return the other runs that train on this machine, each with its memory.
+    """Return the other runs that are training on this machine, each with its memory.
 
     A run on another machine's engine takes none of this machine's memory. The plan of a run that an
     older version launched is unknown. A run with a damaged record is reported.
@@ -50,7 +50,7 @@ def _describe_memory(launched: Launched) -> RunningRun | None:
 
 
 def _measure_use(launched: Launched, device: str, context: int) -> int:
-    """Return the bytes that the run certainly holds now; 0 until its first episode is done."""
+    """Return the bytes that the run is known to hold now; 0 until its first episode is done."""
     metrics = _open_run(launched).metrics
     try:
         if metrics.stat().st_mtime < launched.state.launch_file.stat().st_mtime:

@@ -1,6 +1,6 @@
 """Never search for programs and modules relative to the current folder.
 
-That folder may be another user's, and an empty entry or `.` in PATH or PYTHONPATH means it.
+That folder may belong to another user. An empty entry or `.` in PATH or PYTHONPATH refers to it.
 """
 
 import os

@@ -8,7 +8,7 @@ command                      SIGINT                                    SIGTERM
 `qca train --processes N`    the same                                  the same
 `qca up`                     stops what it launched, exit 130;         the same, exit 0
                              the second stops waiting
-`qca down`                   says what is left, exit 130               killed by it
+`qca down`                   reports the rest, exit 130               killed by it
 `qca doctor --deep`          removes what it started, exit 130         the same, killed by it
 `qca status --watch`         exit 130                                  exit 0
 `qca plan`, `qca estimate`   exit 130                                  removes its temporary
@@ -56,7 +56,7 @@ EXIT_INTERRUPTED = 128 + signal.SIGINT
 
 _STOPPING = b"\nStopping after this step, with a checkpoint; Ctrl-C again stops at once.\n"
 
-# Undoes what a progress bar does to the terminal: DECTCEM, "show cursor".
+# Shows the cursor again, which a progress bar hides (DECTCEM).
 _SHOW_CURSOR = b"\x1b[?25h"
 
 
@@ -146,7 +146,8 @@ def set_on_signals(stop: threading.Event, notice: bytes = _STOPPING) -> Generato
     before = {
         number: signal.signal(number, _do_nothing) for number in (signal.SIGINT, signal.SIGTERM)
     }
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, before)  # a launched trainer starts with it blocked
+    # A launched trainer starts with SIGTERM blocked.
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, before)
     try:
         yield interrupted
     finally:
@@ -179,11 +180,11 @@ def _listen(
 
 @contextmanager
 def ignore_late_sigterm() -> Generator[None]:
-    """Never let SIGTERM kill a process that a launcher started.
+    """Prevent SIGTERM from killing a process that a launcher started.
 
     The code that unblocks it handles it; after that, this process is exiting anyway.
     """
-    # Not SIG_IGN, which would discard a pending one.
+    # SIG_IGN would discard a pending signal.
     signal.signal(signal.SIGTERM, _do_nothing)
     try:
         yield
@@ -193,7 +194,7 @@ def ignore_late_sigterm() -> Generator[None]:
 
 
 def end_interrupted(*_: object) -> NoReturn:
-    """Exit immediately with 130, without unwinding; no file is left half-written."""
+    """Exit immediately with 130, without unwinding; leave no file half-written."""
     drop_unfinished()
     if os.isatty(2):
         with suppress(OSError):

@@ -1,4 +1,4 @@
-"""`qca status`: show what is running, and the progress of the training."""
+"""`qca status`: show what is running, and the progress of training."""
 
 import contextlib
 import json
@@ -19,14 +19,14 @@ from qca.cli.status_reading import Status, find_kept, read_kept, read_status
 from qca.cli.status_view import render_status
 from qca.core.errors import InputError, LaunchError
 
-# Reading containers starts Docker's client twice, which would slow a training on the CPU.
+# Reading containers starts Docker's client twice, which would slow a training run on the CPU.
 _REFRESH_SECONDS = {"local": 1.0, "compose": 3.0}
 
 
 @click.command()
 @click.argument("run", required=False)
 @format_option
-@click.option("-w", "--watch", is_flag=True, help="Keep showing it until the training ends.")
+@click.option("-w", "--watch", is_flag=True, help="Keep showing it until training ends.")
 def status(run: str | None, format_: str, watch: bool) -> None:
     """Show the progress of RUN, launched from this folder or kept.
 
@@ -55,8 +55,8 @@ def _find_status(run: str | None) -> tuple[Callable[[], Status | None], Status]:
     """Return the status of a launched or kept run, and a function that reads it again.
 
     Raises:
-        LaunchError: there is none, or it is unknown what was launched.
-        InputError: there is no such run, or there are several and none is named.
+        LaunchError: there is no run, or its launch is not recorded.
+        InputError: the named run does not exist, or none is named and there are several.
 
     """
     read = _find_reader(run)
@@ -89,7 +89,7 @@ def _describe_next_step(current: Status) -> str:
 
 
 def _watch(read: Callable[[], Status | None], current: Status, console: Console) -> None:
-    """Show the status until the training ends or the stack is taken down."""
+    """Show the status until training ends or the stack is taken down."""
     with Live(_render(current, console), console=console, auto_refresh=False) as live:
         while current.running:
             time.sleep(_REFRESH_SECONDS[current.launch.runtime if current.launch else "local"])

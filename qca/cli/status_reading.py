@@ -31,7 +31,7 @@ _ALIVE = ("created", "running", "restarting", "paused")
 
 @dataclass(frozen=True)
 class Status:
-    """The status of a run: what was launched from here, and its progress."""
+    """The status of a run: its launch from this folder, and its progress."""
 
     run: str
     launch: Launch | None
@@ -111,7 +111,7 @@ def _read_compose(launch: Launch, state: StateDir) -> Status:
 
     services = describe_services(launch.project) if state.compose_file.exists() else []
     trainer = next((one["state"] for one in services if one["name"] == "trainer"), None)
-    if trainer is None:  # `qca up` builds its image, or is being stopped
+    if trainer is None:  # `qca up` is building its image, or is being stopped
         return _build_status(launch, services, [], running=is_held(state))
     if launch.volume is None:
         records = parse_newest_records(read_last_lines(RUNS / launch.run / "metrics.jsonl"))

@@ -15,7 +15,7 @@ _BAR_WIDTH = 30
 
 _BLOCKS = "▁▂▃▄▅▆▇█"
 
-# Colors of a service's state and health; other words keep the terminal's color.
+# Colors of a service's state and health; other values keep the terminal's color.
 _STYLES = {
     "running": "green",
     "healthy": "green",
@@ -34,7 +34,7 @@ _MUCH, _TOO_MUCH = 0.8, 0.95
 def render_status(
     title: str, services: Sequence[dict[str, Any]] | None, progress: Progress | None, *, bar: bool
 ) -> RenderableType:
-    """Return the services and the training's progress, with bars and a curve on a terminal.
+    """Return the services and the run's progress, with bars and a curve on a terminal.
 
     `services` is None if none is expected.
     """

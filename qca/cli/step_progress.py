@@ -11,7 +11,7 @@ from qca.cli.messages import note
 from qca.cli.verbosity import is_quiet
 from qca.core.units import format_time_left
 
-_LINE_SECONDS = 5.0  # between two lines in a log file, as of a training
+_LINE_SECONDS = 5.0  # between two lines in a log file, as in training
 
 
 @contextmanager

@@ -6,7 +6,8 @@ import click
 
 
 class SuggestingGroup(click.Group):
-    """Replaces Click's suggestions, which in its newest versions cover only loaded commands."""
+    """A group that suggests commands itself, since newer versions of Click suggest only loaded
+    ones."""
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]

@@ -138,7 +138,7 @@ def train(
 
 
 def _resolve(config: Config, *, processes: int, nnodes: int) -> TrainConfig:
-    """Return the training with every `auto` resolved; probe the host only if there is one."""
+    """Return the configuration with every `auto` resolved; probe the host only if there is one."""
     train = config.train
     choices = (
         train.profile,
@@ -162,7 +162,7 @@ def _resolve(config: Config, *, processes: int, nnodes: int) -> TrainConfig:
 def _predict_memory(train: TrainConfig) -> dict[str, int]:
     """Return the fields of a request that hold the memory prediction."""
     if train.device == "auto" or train.recompute == "auto":
-        return {}  # unreachable: both are resolved before a training starts
+        return {}  # unreachable: both are resolved before a training run starts
     floor = read_resident_floor() if train.device == "cpu" else None
     found = estimate(train, recompute=train.recompute, device=train.device, resident_floor=floor)
     return {
@@ -197,12 +197,12 @@ def _load_session() -> "Callable[..., str]":
 
 
 def _check_end(finish: str, stop: threading.Event, interrupted: threading.Event) -> None:
-    """Raise if the training stopped because of Ctrl-C or a signal to another process."""
+    """Raise if training stopped because of Ctrl-C or a signal to another process."""
     if interrupted.is_set():
         raise KeyboardInterrupt
     if finish == "stopped" and not stop.is_set():
-        # With 0, torchrun or a cluster would consider this training finished.
+        # With 0, torchrun or a cluster would consider this training run finished.
         raise LaunchError(
-            "another process of this training was stopped; a checkpoint was written",
+            "another process of this training run was stopped; a checkpoint was written",
             hint="To resume from it, start all of them again with --resume.",
         )

@@ -1,4 +1,4 @@
-"""The listeners of `qca train`: they show its events and send its metrics."""
+"""Listeners that show the events of `qca train` and send its metrics."""
 
 import contextlib
 import sys
@@ -46,7 +46,7 @@ def _open_view(request: TrainRequest, stop: threading.Event) -> Generator[tuple[
         try:
             print(event.model_dump_json(), flush=True)
         except BrokenPipeError:
-            # The reader is gone, perhaps killed, and could not stop this training later.
+            # The reader was probably killed, and could not stop training later.
             stop.set()
             sys.stdout = None  # type: ignore[assignment]
 

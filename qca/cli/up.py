@@ -1,4 +1,4 @@
-"""`qca up`: examine the host, plan, launch, wait until healthy, and follow."""
+"""`qca up`: examine the host, plan, launch, wait until healthy, and follow the run."""
 
 from contextlib import closing
 from dataclasses import replace
@@ -47,10 +47,10 @@ from qca.runs.run_folder import RunFolder
 )
 @config_options("stack", "train")
 def up(config_file: Path | None, detach: bool, **flags: Any) -> None:
-    """Launch the training and follow it until it finishes.
+    """Launch training and follow it until it finishes.
 
     With a Docker Engine and Compose V2 the trainer and the store run as containers; without them,
-    the same trainer runs as a local process. Ctrl-C writes a checkpoint and stops the training; the
+    the same trainer runs as a local process. Ctrl-C writes a checkpoint and stops training; the
     next `qca up` resumes from there. Several runs may train at once, each with its own name
     (--run).
     """
@@ -66,7 +66,7 @@ def up(config_file: Path | None, detach: bool, **flags: Any) -> None:
 
 
 def _launch(config: Config, detach: bool) -> Runtime:
-    """Launch the training, unless it is detached and local; return the runtime."""
+    """Launch training, unless it is detached and local; return the runtime."""
     state = StateDir(STATE_DIR / config.train.run)
     project = choose_project(config.stack.project, config.train.run, list_launched())
     volume = name_volume(config.stack.project)

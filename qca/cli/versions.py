@@ -1,4 +1,5 @@
-"""`qca --version -v`: list the versions of what a training depends on, without importing it."""
+"""`qca --version -v`: list the versions of everything that training depends on, without importing
+it."""
 
 from collections.abc import Iterator
 
@@ -7,7 +8,7 @@ from qca.core.distribution import read_version
 
 
 def describe_versions(facts: HostFacts) -> str:
-    """Return a line for each part with its version, or why it is unknown."""
+    """Return a line for each part, with its version or the reason why that is unknown."""
     lines = [("qca", read_version()), *_list_python(facts), *_list_docker(facts)]
     width = max(len(name) for name, _ in lines)
     return "\n".join(f"{name:<{width}}  {text}" for name, text in lines)

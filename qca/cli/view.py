@@ -18,7 +18,7 @@ from qca.core.errors import LaunchError
 @runs_option
 @device_option
 @click.option(
-    "--grid", type=int, help="Cells per side, a multiple of 4.  [default: the training's]"
+    "--grid", type=int, help="Cells per side, a multiple of 4.  [default: as in training]"
 )
 @click.option(
     "--port",

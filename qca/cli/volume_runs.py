@@ -1,4 +1,4 @@
-"""The runs that are kept on another engine, as `qca runs` lists them."""
+"""List the runs that are kept on another engine, for `qca runs`."""
 
 from dataclasses import replace
 

@@ -1,4 +1,3 @@
-"""The ground floor: errors, units, the configuration, validation, atomic files.
-
-Imports no other room of qca or infra, and never torch; loads pydantic only to validate a value.
+"""The base package: errors, units, the configuration, validation, atomic files. It imports no other
+package of qca or infra, and never torch; it loads pydantic only to validate a value.
 """

@@ -1,8 +1,8 @@
-"""Write files so that neither a reader nor a crash ever sees half of one. Works without torch.
+"""Write files atomically: neither a reader nor a crash ever sees half of one. Works without torch.
 
 A file is written in a temporary folder next to the target and then renamed. The folder also holds
-any scratch files of the library that writes. Its name is random and it is locked while in use, so
-another process can tell it from one that a killed process left behind.
+any scratch files of the library that writes. Its name is random, and it is locked while in use, so
+other processes can distinguish it from the leftovers of a killed process.
 """
 
 import errno
@@ -92,7 +92,7 @@ def sync(path: Path) -> None:
 
 
 def remove_unfinished(folder: Path) -> None:
-    """Remove what killed processes left in a folder that no other process is writing to."""
+    """Remove the leftovers of killed processes in a folder that no other process is writing to."""
     for path in folder.iterdir():
         if path.name.endswith(_UNFINISHED):
             _remove(path)

@@ -18,7 +18,7 @@ from qca.core.unet_shape import GRID_MULTIPLE
 from qca.core.units import Size
 from qca.core.validation import Constraint, strict_dataclass, validate
 
-# The newest release whose sources the doctor's rules were checked against, and the last under the
+# The newest release against whose sources the doctor's rules were checked, and the last under the
 # BSL. v1.38.0 is the first in which --proactor_threads overrides a cgroup CPU quota (dragonfly
 # issue 4251).
 DRAGONFLY_IMAGE = "docker.dragonflydb.io/dragonflydb/dragonfly:v1.40.1"
@@ -73,7 +73,7 @@ def _validate_on_init(cls: type[T]) -> type[T]:
     table = strict_dataclass(cls)
     fill: Any = table.__init__
 
-    def __init__(self: object, /, **values: Any) -> None:  # noqa: N807 - its name in a class
+    def __init__(self: object, /, **values: Any) -> None:  # noqa: N807 - the class attribute must have this name
         found = validate(table, values) if values else None
         fill(self, **{key: getattr(found, key) for key in values})
         vars(self)["given"] = frozenset(values)
@@ -99,7 +99,7 @@ def describe_keys(table: type) -> dict[str, str]:
 
 @_validate_on_init
 class StackConfig(_Table):
-    """The `[stack]` table: how and where the training is launched."""
+    """The `[stack]` table: the way to launch training, and the place."""
 
     project: Name = "qca"
     """Compose project name; prefixes the names of containers, networks and volumes."""
@@ -118,7 +118,7 @@ class StackConfig(_Table):
     nnodes: Annotated[int, Constraint(ge=1, le=1024)] = 1
     """Number of machines that train together; run the same command on each."""
     rdzv_endpoint: Endpoint | None = None
-    """HOST:PORT where the machines meet: one of them, reachable from the others."""
+    """HOST:PORT of one of the machines, to which the others connect."""
     base_image: str | None = None
     """Base of the trainer image; by default the plan chooses a CPU or a CUDA base."""
     ca_bundle: Path | None = None
@@ -127,7 +127,7 @@ class StackConfig(_Table):
 
 @_validate_on_init
 class TrainConfig(_Table):
-    """The `[train]` table: the model and its training. The defaults are the seed's run."""
+    """The `[train]` table: the model and its training. The defaults are those of the seed's run."""
 
     run: Name = "first"
     """Name of the run and of its folder, `runs/RUN`."""
@@ -148,7 +148,7 @@ class TrainConfig(_Table):
     steps: Annotated[int, Constraint(ge=1, le=1_000_000)] = 500
     """Steps of the automaton per episode."""
     update: Update = "cartesian"
-    """How a step changes the state: `cartesian` (Euler) or `unitary`."""
+    """The update rule of a step: `cartesian` (Euler) or `unitary`."""
     gamma: Annotated[float, Constraint(ge=0, le=1)] = 0.01
     """Dissipation per step, 0 to 1."""
 
@@ -170,15 +170,15 @@ class TrainConfig(_Table):
     """Number format of the network: `fp32`, `tf32` (GPU products in 19 bits), `bf16`, `fp16`, or
     `auto`: fp32, or a 16-bit format if only that fits the budget."""
     recompute: Recompute = "auto"
-    """What the backward pass recomputes: `none`, `step`, `two-level`, `host`, or `auto`: the
-    fastest that fits the budget."""
+    """The states that the backward pass recomputes: `none`, `step`, `two-level`, `host`, or `auto`:
+    the fastest choice that fits the budget."""
     segment: Annotated[int, Constraint(ge=1, lt=2**63)] | Literal["auto"] = "auto"
     """Steps whose gradients are computed as one batch, each at the cost of one step's activations;
     `auto`: as many as are faster and fit the budget. A resumed run keeps its own."""
     optimizer_state: OptimizerState = "auto"
     """Where AdamW's moments are kept: `device`, `host`, or `auto`: on the device if they fit."""
     budget: Size | None = None
-    """Device memory that the training may use; by default the device's free memory."""
+    """Device memory that training may use; by default the device's free memory."""
 
     checkpoint_every: Annotated[int, Constraint(ge=1, lt=2**63)] = 50
     """Episodes between two checkpoints; the last episode always writes one."""
@@ -197,7 +197,7 @@ class Config:
 # The values that a profile sets unless the user sets them.
 PROFILES: Mapping[str, Mapping[str, Any]] = {
     "default": {},
-    # For a first look, not for a result: takes well under two minutes on two cores.
+    # A quick first run, not a useful result: it takes well under two minutes on two cores.
     "cpu": {
         "grid": 16,
         "d_state": 4,
@@ -205,7 +205,8 @@ PROFILES: Mapping[str, Mapping[str, Any]] = {
         "steps": 32,
         "episodes": 100,
     },
-    # The seed's whole model, one state at a time. The free memory decides how it is run.
+    # The seed's whole model, one state at a time. The recompute strategy depends on the free
+    # memory.
     "low-memory": {"batch_size": 1},
 }
 

@@ -31,7 +31,7 @@ CONFIG_FILE = Path("qca.toml")
 _LARGEST_FILE = MIB
 _TABLES: Mapping[str, type] = {"stack": StackConfig, "train": TrainConfig}
 
-# Variables that a rendered Compose file reads; qca itself does not.
+# Variables for rendered Compose files, which qca itself does not read.
 _COMPOSE_VARIABLES = (
     "QCA_GID",
     "QCA_RUN_FOLDER",
@@ -105,7 +105,7 @@ def _refuse_unknown_tables(tables: Mapping[str, object], path: Path, text: str) 
 
 
 def _require_endpoint(stack: StackConfig) -> None:
-    """Raise InputError if several machines train together without a place to meet."""
+    """Raise InputError if several machines train together without a rendezvous address."""
     if stack.nnodes > 1 and stack.rdzv_endpoint is None:
         raise InputError(
             f"nnodes is {stack.nnodes}, but rdzv_endpoint is not set",

@@ -1,7 +1,6 @@
-"""What `-v` shows, by the standard `logging`: programs that are run, files, times of probes.
-
-A record holds its texts as they are; what shows it masks the secrets in them. `logging` takes
-milliseconds to load, so it is imported with the first record.
+"""Log the programs, files and probe times that `-v` shows, with the standard `logging`. Records
+hold unmasked texts; the handler that shows them masks the secrets. `logging` takes milliseconds to
+load, so it is imported with the first record.
 """
 
 import shlex
@@ -11,7 +10,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from os import PathLike
 
-# A longer word, or one of several lines, is a script.
+# A word that is longer, or has several lines, is a script.
 _LONGEST_WORD = 80
 
 
@@ -23,13 +22,13 @@ class CommandRun:
 
 
 def format_command(words: Sequence[str | PathLike[str]]) -> str:
-    """Return a command as it would be typed, with scripts left out."""
+    """Return a command as a user would type it, without scripts."""
     return " ".join("..." if _is_script(str(word)) else shlex.quote(str(word)) for word in words)
 
 
 @contextmanager
 def log_command(words: Sequence[str | PathLike[str]]) -> Generator[CommandRun]:
-    """Log a program, when the block ends, with its time and its exit code."""
+    """Log a program with its time and exit code when the block ends."""
     run = CommandRun()
     start = time.monotonic()
     outcome = "not finished"

@@ -1,7 +1,8 @@
 """The distribution that this code is installed from, and the requirements of its extras.
 
 The command and the packages are called `qca`, but the distribution is not: on PyPI that name
-belongs to another project, which a hint such as `pip install 'qca[report]'` could install.
+belongs to another project, so a hint such as `pip install 'qca[report]'` could install the wrong
+one.
 """
 
 import shlex
@@ -24,7 +25,7 @@ def explain_install(extra: str) -> str:
     checkout or a wheel.
     """
     wanted = [f"{name}{specifier}" for name, specifier in _find_missing(extra).items()]
-    if not wanted:  # all are recorded as installed, but one cannot be imported
+    if not wanted:  # all are installed according to their metadata, but one cannot be imported
         return f"Reinstall the extra {extra!r} of {DISTRIBUTION} the way you installed it."
     # -P: do not run a `pip.py` of the current folder.
     command = [sys.executable, "-P", "-m", "pip", "install", *wanted]

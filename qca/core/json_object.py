@@ -21,12 +21,12 @@ def parse_object(text: str | bytes) -> dict[str, Any]:
 
 
 def is_object(value: object) -> TypeGuard[dict[str, Any]]:
-    """Whether a JSON value is an object, whose keys are always strings."""
+    """Return whether a JSON value is an object, whose keys are always strings."""
     return isinstance(value, dict)
 
 
 def is_array(value: object) -> TypeGuard[list[Any]]:
-    """Whether a JSON value is an array."""
+    """Return whether a JSON value is an array."""
     return isinstance(value, list)
 
 

@@ -1,4 +1,5 @@
-"""List the losses and how many steps of an episode each one evaluates. Works without torch.
+"""List the losses and the number of steps of an episode that each one evaluates. Works without
+torch.
 
 `qca.model.losses` implements the built-in ones, and `qca.memory.state_tensors` predicts their
 memory; `tests/model/test_new_loss.py` names each place where a new loss is missing. An installed
@@ -15,14 +16,15 @@ GROUP = "qca.losses"
 BuiltInLoss = Literal["evolutionary", "mse_energy", "structure"]
 
 MAX_SAMPLE_STEPS: Mapping[str, int] = {"evolutionary": 10, "mse_energy": 1, "structure": 10}
-"""How many steps a loss evaluates at most; 1 means only the last step."""
+"""Maximum number of steps that a loss evaluates; 1 means only the last step."""
 
 MAX_INSTALLED_SAMPLE_STEPS = 10
-"""How many steps an installed package's loss may evaluate; its memory is predicted for so many."""
+"""Maximum number of steps for a loss of an installed package; its memory is predicted for this
+number."""
 
 
 def get_max_sample_steps(name: str) -> int:
-    """Return how many steps a loss evaluates at most, without loading an installed loss."""
+    """Return the maximum number of steps that a loss evaluates; do not load installed losses."""
     return MAX_SAMPLE_STEPS.get(name, MAX_INSTALLED_SAMPLE_STEPS)
 
 

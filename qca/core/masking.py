@@ -62,7 +62,7 @@ _AUTHORIZATION = re.compile(r"(?P<head>\b(?:Bearer|Basic)\s+)[\w.~+/=-]{6,}")
 
 
 def is_secret_name(name: str) -> bool:
-    """Whether a variable, key or flag of this name holds a secret."""
+    """Return whether a variable, key or flag of this name holds a secret."""
     parts = [part.lower() for part in _PART.findall(name)]
     if not parts or parts[-1] in _HARMLESS_ENDS or parts in (["pwd"], ["oldpwd"]):
         return False
@@ -76,7 +76,7 @@ def select_secrets(variables: Mapping[str, str]) -> frozenset[str]:
 
 
 def mask_secrets(text: str, secrets: Collection[str] = ()) -> str:
-    """Return a text with these secrets masked, and everything that looks like one."""
+    """Return a text with these secrets, and everything that looks like a secret, masked."""
     for form in _list_forms(secrets):
         text = text.replace(form, MASK)
     if "@" in text:
@@ -110,7 +110,7 @@ def _mask_entry(name: str, entry: Any, mask: Callable[[str], str]) -> Any:
 
 
 def _list_forms(secrets: Iterable[str]) -> list[str]:
-    """Return the forms in which the secrets may appear, those that contain others first."""
+    """Return the forms in which the secrets may appear; a form that contains another is first."""
     plain = {
         one for one in secrets if len(one) >= _SHORTEST and one.strip().lower() not in _ORDINARY
     }
@@ -118,7 +118,7 @@ def _list_forms(secrets: Iterable[str]) -> list[str]:
 
 
 def _mask_userinfo(word: str) -> str:
-    """Mask the password of a URL, or a user who is a token."""
+    """Mask the password of a URL, or the user name if it is a token."""
     scheme, ends = _SCHEME.search(word), [at.start() for at in _AT.finditer(word)]
     if scheme is None or not ends or ends[-1] < scheme.end():
         return word

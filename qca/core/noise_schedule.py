@@ -1,4 +1,5 @@
-"""The noise rate's growth during training, and the lowest rate that counts. Works without torch."""
+"""The schedule of the noise rate during training, and the lowest rate that has an effect. Works
+without torch."""
 
 CURRICULUM_EPISODES = 2000  # the rate grows linearly over this many episodes
 _SMALLEST_RATE = 0.001  # below this rate no noise is applied

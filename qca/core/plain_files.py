@@ -1,8 +1,8 @@
 """Open files that another program may have replaced with something else. Works without torch.
 
 Only plain files are opened: a named pipe blocks forever, a device never ends, a link leads
-elsewhere. Anything else raises an OSError whose text says what it is, so callers report it like any
-other unusable file.
+elsewhere. Anything else raises an OSError that names its kind, so callers report it like any other
+unusable file.
 """
 
 import errno
@@ -61,7 +61,7 @@ def check_plain(path: Path, *, follow: bool = True) -> None:
     """Raise unless `path` is a plain file or does not exist.
 
     Raises:
-        OSError: it is something else; the text says what.
+        OSError: it is something else; the message says what.
 
     """
     try:
@@ -77,7 +77,7 @@ def check_own_folder(path: Path, *, owned: bool = False) -> None:
     With `owned`, the folder must also belong to this user (root may use any folder).
 
     Raises:
-        OSError: it is something else, or another user's; the text says what.
+        OSError: it is something else, or belongs to another user; the message says which.
 
     """
     try:

@@ -1,4 +1,4 @@
-"""A step's time in one way to run an episode, as it was measured on a machine."""
+"""The measured time of a step with one recompute strategy on one machine."""
 
 from typing import Annotated
 
@@ -8,7 +8,7 @@ from qca.core.validation import Constraint, strict_dataclass
 
 @strict_dataclass
 class StepTiming:
-    """What one step of an episode took, forward and backward, and what else was measured of it."""
+    """The measured time of a step, forward and backward, and other measurements of its episode."""
 
     device: str
     """Name of the GPU, or `cpu`."""
@@ -25,14 +25,16 @@ class StepTiming:
     steps: int
     """Length of the episode that was measured."""
     seconds: Annotated[float, Constraint(gt=0)]
-    """Time for one step: that of the episode divided by `steps`."""
+    """Time of one step: the time of the episode divided by `steps`."""
     peak_bytes: Annotated[int, Constraint(ge=0)]
-    """Peak memory of that episode: reserved by the allocator of a GPU, or resident."""
+    """Peak memory of that episode: the bytes reserved by the GPU's allocator, or the resident set.
+    """
     drift: float | None
     """Error of the gradient relative to its norm in fp32; None in fp32 itself."""
 
     def is_of(self, device: str, train: TrainConfig) -> bool:
-        """Whether it was measured on that device, with a model and a batch of the same sizes."""
+        """Return whether it was measured on that device, with a model and a batch of the same
+        sizes."""
         sizes = ("grid", "d_state", "hidden_channels", "batch_size", "update")
         return self.device == device and all(
             getattr(self, name) == getattr(train, name) for name in sizes

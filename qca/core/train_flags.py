@@ -1,4 +1,4 @@
-"""Write a training's configuration as flags of `qca train`, which parses them to the same one.
+"""Write a run's configuration as flags that `qca train` parses to the same configuration.
 
 All code that starts a trainer in another process (Compose, Kubernetes, the local launch, torch's
 elastic launcher) passes the configuration with `format_train_flags`.
@@ -13,9 +13,8 @@ _ALWAYS = ("run", "device", "recompute")
 
 
 def format_train_flags(config: TrainConfig) -> list[str]:
-    """Return the flags of `qca train` that give `config`, without those at their default.
-
-    Leaves out the budget: it only resolves `auto`, and a trainer gets the resolved values.
+    """Return the flags of `qca train` for `config`, without those at their default. The budget is
+    left out: it only resolves `auto`, and a trainer gets the resolved values.
     """
     defaults, from_profile = asdict(TrainConfig()), PROFILES.get(config.profile, {})
     flags: list[str] = []

@@ -72,7 +72,7 @@ def format_time_left(seconds: float) -> str:
 
 
 def format_count(number: int, noun: str, plural: str = "") -> str:
-    """Return a count with its noun: ``1 thread``, ``16 threads``, ``1,200 episodes``."""
+    """Return a number with its noun: ``1 thread``, ``16 threads``, ``1,200 episodes``."""
     return f"{number:,} {pluralize(number, noun, plural)}"
 
 

@@ -1,7 +1,7 @@
 """Dataclasses whose annotations state the allowed values, validated by pydantic.
 
-Loading pydantic takes longer than examining a healthy host, so it is loaded only when there are
-values to check: the user's configuration or a file.
+Loading pydantic takes longer than examining a healthy host, so it is loaded only to check values
+from the user's configuration or a file.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ T = TypeVar("T")
 
 @dataclass_transform(frozen_default=True, kw_only_default=True)
 def strict_dataclass(cls: type[T]) -> type[T]:
-    """Make a class a frozen, keyword-only dataclass that, validated, refuses unknown keys and NaN.
+    """Make a class a frozen, keyword-only dataclass whose validation refuses unknown keys and NaN.
 
     pydantic reads its settings from the attribute `__pydantic_config__` of the class.
     """
@@ -47,5 +47,5 @@ def validate(kind: type[T], values: Mapping[str, Any]) -> T:
 
 
 def is_unknown_key(fault: Mapping[str, Any]) -> bool:
-    """Whether an error reported by pydantic is about an unknown key."""
+    """Return whether an error reported by pydantic is about an unknown key."""
     return fault["type"] == "unexpected_keyword_argument"

@@ -2,7 +2,7 @@
 
 import re
 
-# Nine digits: a longer number is not a version, and would take long to convert.
+# At most nine digits: a longer number is not a version, and would be slow to convert.
 _RELEASE = re.compile(r"v?([0-9]{1,9}(?:\.[0-9]{1,9})*)")
 
 

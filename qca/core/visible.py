@@ -18,7 +18,7 @@ def escape_invisible(text: str) -> str:
 
 
 def is_invisible(character: str) -> bool:
-    """Whether a character is invisible or controls the terminal."""
+    """Return whether a character is invisible or controls the terminal."""
     return unicodedata.category(character) in _INVISIBLE or character in _BLANK
 
 
@@ -26,7 +26,7 @@ def _escape(character: str) -> str:
     if character in "\n\t" or not is_invisible(character):
         return character
     code = ord(character)
-    if 0xDC80 <= code <= 0xDCFF:  # a byte that is not UTF-8, as the file system gives it
+    if 0xDC80 <= code <= 0xDCFF:  # a byte that is not UTF-8, as Python decodes a file name
         code -= 0xDC00
     return (
         f"\\x{code:02x}"

@@ -1,1 +1,1 @@
-"""Evaluate a trained automaton on fresh states, under its training's conditions and beyond."""
+"""Evaluate a trained automaton on fresh states, under the conditions of its training and beyond."""

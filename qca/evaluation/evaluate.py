@@ -33,7 +33,7 @@ class Condition:
 
 
 def list_conditions(automaton: Automaton, beyond: int) -> list[Condition]:
-    """Return the training's steps and grid, then `beyond` times the steps and the grid.
+    """Return the steps and the grid of training, then `beyond` times the steps and the grid.
 
     Raises:
         InputError: the larger grid exceeds the limit.
@@ -73,7 +73,7 @@ def evaluate(
 
     """
     loss = make_loss(automaton.config.loss)
-    for condition in conditions:  # the first may take long, so check all before it
+    for condition in conditions:  # check all conditions first, since each may run for a long time
         for one in (automaton, *others):
             one.require_memory(condition.grid, held_states=loss.max_sample_steps + 1)
     trials: list[Trial] = []
@@ -91,7 +91,7 @@ def evaluate(
 
 
 Values = Mapping[str, Sequence[float]]
-"""By name, one number per initial state."""
+"""The values by name, one per initial state."""
 
 
 def _make_trial(name: str, condition: Condition, values: Values, untrained: Values | None) -> Trial:

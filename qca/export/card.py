@@ -1,4 +1,4 @@
-"""The card of an exported file: what it is, where it comes from, how to load it."""
+"""Write the model card of an exported file: its content, its origin, and how to load it."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict
@@ -110,7 +110,7 @@ def render_card(automaton: Automaton, run: Run | None, path: Path, license_text:
 
 
 def _describe_training(automaton: Automaton, run: Run | None) -> Iterator[str]:
-    """Yield what is known about the training."""
+    """Yield the known facts about the training run."""
     config, episode = automaton.config, automaton.episode
     trained = "an unknown number of" if episode is None else f"{episode:,}"
     yield f"- Trained: {trained} episodes, loss `{config.loss}`, noise up to {config.max_noise}."
@@ -138,7 +138,7 @@ def _describe_measures(run: Run | None) -> Iterator[str]:
     yield "| --- | --- | --- | --- |"
     for measure in MEASURES:
         if measure.name in ("energy", "activity"):
-            continue  # snapshots lack the norm before renormalization and the previous step
+            continue  # a snapshot has neither the norm before renormalization nor the previous step
         values = series[measure.name]
         name = measure.name.replace("_", " ")
         yield f"| {name} | {values[0]:.4g} | {values[-1]:.4g} | {measure.unit} |"

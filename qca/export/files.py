@@ -26,7 +26,7 @@ from qca.export.real_step import RealStep
 
 Format = Literal["safetensors", "pth", "pt2", "onnx"]
 
-# In multiples of four cells. Two samples, since torch.export specializes on a batch of one.
+# Sizes are multiples of four cells. The batch is 2, since torch.export specializes on 1.
 _EXAMPLE_SIDES, _EXAMPLE_BATCH = (4, 6), 2
 _LARGEST = 1024
 
@@ -86,7 +86,7 @@ def _write_pth(automaton: Automaton, path: Path) -> None:
         "episode": automaton.episode,
         "qca": describe(automaton),
     }
-    buffer = io.BytesIO()  # torch's own error for a full disk does not say so
+    buffer = io.BytesIO()  # torch's own error does not mention a full disk
     torch.save(content, buffer)
     path.write_bytes(buffer.getvalue())
 
@@ -94,7 +94,7 @@ def _write_pth(automaton: Automaton, path: Path) -> None:
 def _write_pt2(automaton: Automaton, path: Path) -> None:
     """Write one step as a program of torch.export."""
     program = trace_step(automaton)
-    buffer = io.BytesIO()  # torch checks a path's suffix, and an unfinished file has another
+    buffer = io.BytesIO()  # torch checks the suffix, which an unfinished file does not have
     torch.export.save(program, buffer, extra_files=describe(automaton))
     path.write_bytes(buffer.getvalue())
 

@@ -22,7 +22,7 @@ def write_model(
     """
     import onnx
 
-    import_module("onnxscript")  # torch's exporter needs it, with a less clear error
+    import_module("onnxscript")  # torch's exporter needs it, but reports its absence less clearly
     exported = torch.onnx.export(
         program, (), input_names=INPUTS, output_names=OUTPUTS, verbose=False
     )

@@ -60,7 +60,7 @@ class RealStep(nn.Module):
         psi = Parts(real, imaginary)
         h = Parts(*self.model(torch.cat([real, imaginary], dim=1)).chunk(2, dim=1))
         after = self.advance(psi, h)
-        return after.real, after.imaginary  # a plain tuple: formats do not support named ones
+        return after.real, after.imaginary  # a plain tuple: formats have no named ones
 
     def advance(self, psi: Parts, h: Parts) -> Parts:
         """Return the next state under the field h."""

@@ -14,7 +14,7 @@ import numpy as np
 from qca.measures.state import ComplexArray, FloatArray, State, compute_squared_magnitude
 
 Scale = Literal["sequential", "cyclic", "categorical"]
-_SMALLEST = np.float32(1e-12)  # of |psi|^2 as a divisor, for a cell that is damped nearly to zero
+_SMALLEST = np.float32(1e-12)  # lower bound of |psi|^2 as a divisor, for damped cells
 
 
 @dataclass(frozen=True)
@@ -27,9 +27,9 @@ class Field:
     scale: Scale = "sequential"
     """Cyclic if its ends are the same value; categorical if its values are component numbers."""
     lowest: float | None = 0.0
-    """The lower end of the scale; None for the lowest value shown."""
+    """The lower end of the scale; None means the lowest value shown."""
     highest: float | None = None
-    """The upper end of the scale; None for the highest value shown."""
+    """The upper end of the scale; None means the highest value shown."""
     has_component: bool = False
     """Whether the field shows one component, as in `density:2`."""
 
@@ -50,7 +50,7 @@ def find_dominant(state: State, previous: State | None = None, component: int = 
 
 
 def compute_entropy(state: State, previous: State | None = None, component: int = 0) -> FloatArray:
-    """Return -sum_c p_c log2 p_c in bits: 0 for a single component, log2 d_state for equal ones."""
+    """Return -sum_c p_c log2 p_c in bits: 0 for a single component, log2 d_state for equal p_c."""
     probability = _compute_probabilities(state.psi)
     return -(probability * np.log2(np.maximum(probability, _SMALLEST))).sum(axis=0)
 

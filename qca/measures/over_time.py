@@ -93,7 +93,7 @@ MEASURES: tuple[Measure, ...] = (
     Measure("frequency", "cycles per cell", measure_frequency),
 )
 
-# Below this power per number there are only the rounding errors of equal densities.
+# A power per number below this is only rounding errors of equal densities.
 _FLAT = 1e-12
 
 

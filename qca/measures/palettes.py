@@ -1,4 +1,4 @@
-"""The colors of fields, the same in every picture and page.
+"""The color palettes of fields, which all pictures and pages share.
 
 The sequential palette interpolates matplotlib's magma, the cyclic one its twilight (both CC0). The
 categorical one rotates the hue by the golden ratio, so that neighbors differ.

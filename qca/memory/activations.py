@@ -44,7 +44,7 @@ from qca.memory.state_tensors import (
 
 @dataclass(frozen=True)
 class EpisodeSizes:
-    """The sizes of a training configuration from which its peaks are computed."""
+    """The sizes in a training configuration that determine its peaks."""
 
     steps: int
     shape: Shape
@@ -74,7 +74,8 @@ class EpisodeSizes:
 
     @property
     def cotangents(self) -> int:
-        """Bytes of the loss's gradients at its sample steps, except the one passed to the step."""
+        """Bytes of the loss's gradients at its sample steps, except the gradient passed to the
+        step."""
         return self.count_bytes(max(0, self.sample_steps * self.loss.cotangents - 1))
 
     @property
@@ -83,7 +84,8 @@ class EpisodeSizes:
         return sum(node.gradient for node in self.nodes)
 
     def count_bytes(self, states: float, cells: float = 0) -> int:
-        """Return the bytes of so many states, and float32 fields with one number per cell."""
+        """Return the bytes of these numbers of states and of float32 fields with one number per
+        cell."""
         return StateTensors(states, cells).count_bytes(self.shape)
 
     def compute_segment_peak(self, length: int, *, first: bool) -> int:
@@ -113,8 +115,8 @@ class EpisodeSizes:
         peak = (self.first_update if is_first_step else self.update).peak
         missing = self.gradients if first else 0
         in_update = sum_kept_bytes(self.nodes) + peak.count_bytes(self.shape) - missing
-        # Alive throughout the network's backward: the new state, its incoming gradient, and
-        # psi's from the update; the gradient of h goes into the network.
+        # Alive throughout the network's backward are the new state, its incoming gradient, and
+        # psi's gradient from the update; the gradient of h is passed into the network.
         alive = self.count_bytes(2 if is_first_step else 3, 5)
         in_network = alive + compute_backward_peak(
             self.nodes, count_state_bytes(self.shape), first=first, sums=sums
@@ -123,7 +125,7 @@ class EpisodeSizes:
 
 
 class RetainedStates(NamedTuple):
-    """How many states a recompute strategy keeps alive, including the one in use."""
+    """The number of states that a recompute strategy keeps alive, including the one in use."""
 
     in_last_step: int
     """Number during the backward of the last step, which runs first."""
@@ -148,8 +150,8 @@ def count_retained_states(
     if recompute == "two-level":
         return _count_two_level_states(steps, segment)
     if recompute == "host":
-        # The first state, which the caller holds, and the copy in use; on a CPU the host's
-        # memory is the device's.
+        # Counts the first state, which the caller holds, and the copy in use. On a CPU, host memory
+        # is device memory.
         count = (1 if device == "cuda" else steps + 1) + segment
         return RetainedStates(count, count, count - segment)
     return RetainedStates(steps, steps - segment, steps)
@@ -199,7 +201,7 @@ def estimate_adjoint_memory(
 
 
 def find_segment(train: TrainConfig) -> int:
-    """Return how many steps are differentiated as one batch, at most all of them."""
+    """Return the number of steps that are differentiated as one batch."""
     return 1 if train.segment == "auto" else min(train.segment, train.steps)
 
 
@@ -229,9 +231,9 @@ def _compute_segments_peak(
 
 
 def estimate_plain_activations(train: TrainConfig) -> int:
-    """Return the bytes of activations of `none`, plain autograd: the graphs of all steps."""
+    """Return the bytes of activations under `none` (plain autograd): the graphs of all steps."""
     episode, steps = EpisodeSizes.from_config(train), train.steps
-    # The last state; with noise also the first and the sampled states, before their noise.
+    # The last state is alive; with noise also the first and the sampled states without their noise.
     ends = episode.count_bytes(1 + episode.noise * episode.sample_steps)
     in_loss = episode.sum_graphs(steps) - episode.gradients
     in_loss += episode.loss.compute_peak(episode.sample_steps, episode.shape)

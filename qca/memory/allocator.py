@@ -1,4 +1,4 @@
-"""Predict the rounding of CUDA's allocator: what it reserves beyond the tensors' bytes.
+"""Predict the bytes that CUDA's allocator reserves beyond those of the tensors, by rounding.
 
 The rules are those of PyTorch's `CUDACachingAllocator` (c10/core/AllocatorConfig.h and
 c10/cuda/CUDACachingAllocator.cpp): a block is a multiple of 512 bytes; blocks up to
@@ -46,12 +46,12 @@ def round_to_segment(size: int) -> int:
 
 
 def count_blocks_per_segment(size: int) -> int:
-    """Return how many blocks of `size` bytes one segment holds."""
+    """Return the number of blocks of `size` bytes in one segment."""
     return round_to_segment(size) // round_to_block(size)
 
 
 def pack_into_segments(sizes: Iterable[int]) -> int:
-    """Return the bytes of the segments that hold tensors of these sizes, first fit."""
+    """Return the bytes of the segments that hold tensors of these sizes, allocated by first fit."""
     free: dict[int, list[int]] = {SMALL_SEGMENT: [], LARGE_SEGMENT: []}
     total = 0
     for size in sizes:

@@ -1,14 +1,13 @@
-"""Predict how much memory a training takes, without torch.
+"""Predict how much memory a training run takes, without torch.
 
 The peak of an episode is the sum of six terms that can be checked one by one:
 
 ===========  =================================================================
-parameters   4 bytes for each, float32; under bf16 and fp16 2 more, for the copy
-             that computes
+parameters   float32: 4 bytes for each; under bf16 and fp16 2 more, for the copy that computes
 gradients    4 bytes for each parameter, float32
 optimizer    AdamW's two moments, and one step counter for each tensor; nothing where
              they are kept in host memory
-states       those that the recompute strategy keeps: 8 bytes for each component
+states the states that the recompute strategy keeps: 8 bytes for each component
 activations  what autograd keeps of the steps whose graph is alive, and what its
              backward needs beside them, at its peak
 workspace    scratch memory, graphs and what the allocator rounds up; 0 on a CPU
@@ -79,7 +78,7 @@ class Estimate:
 
     @property
     def predicted_peak_bytes(self) -> int:
-        """Peak of the training's tensors, including allocator and workspace."""
+        """Peak of the tensors, including allocator and workspace."""
         return self.breakdown.total
 
     @property
@@ -144,7 +143,7 @@ def estimate(
 
 
 def estimate_host_bytes(train: TrainConfig, recompute: ResolvedRecompute) -> int:
-    """Return the bytes that a training on a GPU keeps in host memory."""
+    """Return the bytes that a training run on a GPU keeps in host memory."""
     states = 0
     if recompute == "host":
         # torch's allocator of pinned memory rounds up to a power of two
@@ -163,12 +162,12 @@ def _estimate_optimizer(train: TrainConfig, tensors: list[int], device: str) -> 
     moments = 2 * FLOAT * sum(tensors) + FLOAT * len(tensors)
     if train.optimizer_state != "host":
         return moments
-    # In host memory it works on copies of weights and gradients. On a CPU that is the same
-    # memory: nothing is saved.
+    # An optimizer in host memory works on copies of weights and gradients. On a CPU that is the
+    # same memory, so nothing is saved.
     return 0 if device == "cuda" else moments + 2 * FLOAT * sum(tensors)
 
 
 def _count_operands(train: TrainConfig, tensors: list[int]) -> int:
-    """Return the bytes that a CPU's kernels copy (measured in `tests/memory/test_resident.py`)."""
+    """Return the bytes that a CPU's kernels copy, measured in `tests/memory/test_resident.py`."""
     _, activations = estimate_adjoint_memory(train, "step", device="cpu")
     return activations + 2 * FLOAT * max(tensors)

@@ -28,7 +28,7 @@ STRATEGIES: dict[Device, tuple[ResolvedRecompute, ...]] = {
 
 @dataclass(frozen=True)
 class Choice:
-    """How to run a training within a budget, with the reason as a sentence."""
+    """A recompute strategy that fits a budget, with the reason as a sentence."""
 
     train: TrainConfig
     """The configuration with precision, recompute, segment and optimizer_state resolved."""
@@ -39,17 +39,17 @@ class Choice:
     optimizer_state: ResolvedOptimizerState
     estimate: Estimate
     host_bytes: int
-    """Bytes that a training on a GPU additionally keeps in host memory."""
+    """Bytes that a training run on a GPU additionally keeps in host memory."""
     budget_bytes: int | None
     fits: bool | None
     """None if the budget is unknown."""
     because: str
     is_measured: bool = False
-    """Whether the order of the ways is based on step times measured on this machine."""
+    """Whether the choice is based on step times measured on this machine."""
 
     @property
     def tapes(self) -> int:
-        """Number of steps whose graph is kept: all with plain autograd."""
+        """Number of steps whose graph is kept; plain autograd keeps all."""
         return self.train.steps if self.recompute == "none" else 0
 
 
@@ -73,18 +73,18 @@ def choose(
     resident_floor: int | None = None,
     timings: Sequence[StepTiming] = (),
 ) -> Choice:
-    """Return how to run `train`: as configured, and the fastest way that fits for each `auto`.
+    """Return a way to run `train`: as configured, with the fastest value that fits for each `auto`.
 
-    float32 with the optimizer on the device is tried first, ordered by the cost model
-    (`qca.memory.cost`); then with the optimizer's state in host memory; last `half`, the card's
-    16-bit format, if any. The batch and the model do not change. The bytes moved to the host must
-    fit `host_budget`, if that is known. Budgets and needs are per process, also if several train
-    `together`. `resident_floor` is the measured context of a CPU, see `qca.memory.context`;
+    The candidates are, in this order: float32 with the optimizer on the device, sorted by the cost
+    model (`qca.memory.cost`); float32 with the optimizer's state in host memory; and `half`, the
+    card's 16-bit format, if any. The batch and the model do not change. The bytes moved to the host
+    must fit `host_budget` if that is known. Budgets and needs are per process, also if several
+    train `together`. `resident_floor` is the measured context of a CPU, see `qca.memory.context`;
     `timings` are the step times measured on this device with these sizes. If nothing fits, return
     the candidate that needs the least, with `fits` False.
 
     Raises:
-        InputError: the combination would not train well.
+        InputError: the configured combination would not train well.
 
     """
     _require_full_precision_sums(train)
@@ -115,14 +115,14 @@ def choose(
 
 
 def find_next_cheaper(train: TrainConfig, *, device: Device) -> tuple[TrainConfig, Estimate] | None:
-    """Return the same training with the next way that needs less memory, or None.
+    """Return `train` with the next choice that needs less memory, or None.
 
     The order is that of `choose`. The precision does not change, because it would change the
     results.
     """
     recompute = "none" if train.recompute == "auto" else train.recompute
     now = estimate(train, recompute=recompute, device=device).total_bytes
-    # A shorter segment would only delay the ways that need less, so skip all of them.
+    # A shorter segment saves too little, so skip to the next strategy.
     unresolved = train.override(recompute="auto", segment=1, optimizer_state="auto")
     for found in _list_candidates(unresolved, device, None):
         if found.estimate.total_bytes < now:

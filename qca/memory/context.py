@@ -1,8 +1,9 @@
-"""Estimate the memory of a training's process outside torch's tensors.
+"""Estimate the memory that a training process takes outside torch's tensors.
 
-On CUDA it is the driver's context, and NCCL if several GPUs train together. On a CPU it is
-the interpreter with torch and its libraries, which depends on the installed wheel (a CUDA build
-takes twice as much as a CPU build), and the memory that kernels hold besides their operands.
+On CUDA it is the driver's context, plus NCCL's memory if several GPUs train together. On a CPU it
+is the interpreter with torch and its libraries, which depends on the installed wheel (a CUDA build
+takes twice as much as a CPU build), plus the memory that kernels hold in addition to their
+operands.
 """
 
 from dataclasses import dataclass
@@ -11,21 +12,21 @@ from typing import Literal
 from qca.core.units import MIB
 
 # NVIDIA's context with the loaded kernels and graphs: 621 MiB at the first tensor,
-# 708 after a training (`benchmarks.bptt`, outside_bytes: the GPU's memory in use minus the
+# 708 after a training run (`benchmarks.bptt`, outside_bytes: the GPU's memory in use minus the
 # allocator's; H100, driver 580, torch 2.11). Smaller cards have fewer multiprocessors and therefore
 # smaller stacks.
 CUDA_CONTEXT = 736 * MIB
 # NCCL's memory if several GPUs train together, limited to four blocks by
 # `qca.train.distributed.torch_env`: 368 MiB on each of two H100 joined by NVLink
-# (driver 580, NCCL 2.28, torch 2.11; asserted by `tests/train/test_cuda_processes.py`). 5 % on top.
+# (driver 580, NCCL 2.28, torch 2.11; asserted by `tests/train/test_cuda_processes.py`), plus 5 %.
 NCCL_CONTEXT = 388 * MIB
-# The peak resident set of a training with negligible tensors (`infra.host.resident_floor`), with
-# the CPU wheel of torch 2.13 on x86-64 Linux; used if it was not measured.
+# The peak resident set of a training run with negligible tensors (`infra.host.resident_floor`),
+# with the CPU wheel of torch 2.13 on x86-64 Linux; used if it was not measured.
 RESIDENT_FLOOR = 335 * MIB
-# What convolutions of a realistic size add to it, besides copies of their operands: oneDNN's code
-# and
-# malloc's arenas. 16 MiB at most over twelve configurations on two cores (VmHWM minus the floor,
-# the tensors and the operands; `tests/memory/test_resident.py`), half as much again on top.
+# The memory that convolutions of a realistic size add, apart from copies of their operands:
+# oneDNN's code and malloc's arenas. It was at most 16 MiB over twelve configurations on two cores
+# (VmHWM minus the floor, the tensors and the operands; `tests/memory/test_resident.py`); the figure
+# adds half as much again.
 CPU_KERNELS = 24 * MIB
 
 
@@ -36,10 +37,10 @@ class Context:
     runtime: int
     """The CUDA context, or the interpreter with torch."""
     kernels: int = 0
-    """Bytes that a CPU's kernels hold besides their operands."""
+    """Bytes that a CPU's kernels hold in addition to their operands."""
     nccl: int = 0
     measured: bool = False
-    """Whether `runtime` was measured on this machine, rather than the shipped figure."""
+    """Whether `runtime` was measured on this machine; otherwise it is the built-in figure."""
 
     @property
     def total(self) -> int:
@@ -54,14 +55,14 @@ def estimate_context(
     together: bool = False,
     resident_floor: int | None = None,
 ) -> Context:
-    """Return the memory of a training's process outside torch's tensors.
+    """Return the memory that a training process takes outside torch's tensors.
 
     Args:
-        device: the device that it computes on.
-        operands: the most bytes that one step's kernels read and write on a CPU: oneDNN copies them
-            into its own blocked layout, and malloc keeps much of the freed memory.
+        device: the device that computes.
+        operands: the maximum bytes that one step's kernels read and write on a CPU: oneDNN
+            copies them into its own blocked layout, and malloc keeps much of the freed memory.
         together: whether several GPUs train one model.
-        resident_floor: the memory of a training without tensors on this machine, if measured.
+        resident_floor: the memory of a training run without tensors on this machine, if measured.
 
     """
     if device == "cuda":

@@ -1,7 +1,7 @@
-"""Estimate how long a step takes in each way to run an episode, measured or built-in.
+"""Estimate the time of a step for each recompute strategy, from measured or built-in figures.
 
-The built-in figures are from one card and the full model. They order the ways correctly on another
-card if its kernels scale alike; `qca estimate --measure` replaces them.
+The built-in figures are from one card and the full model. They rank the strategies correctly on
+another card if its kernels scale alike; `qca estimate --measure` replaces them.
 """
 
 from collections.abc import Sequence
@@ -24,8 +24,8 @@ class _StepCost(NamedTuple):
     """Cost of recomputing the state after a step."""
 
 
-# H200, torch 2.11, captured CUDA graphs; `fixed` and `shared` from segments of 1 step and of 8 in
-# fp32, 16 otherwise: with `qca.model.kernels`, which single steps do not use.
+# Measured on an H200 with torch 2.11 and captured CUDA graphs. `fixed` and `shared` are from
+# segments of 1 step and of 8 (fp32) or 16 steps; single steps do not use `qca.model.kernels`.
 _CUDA_COSTS: dict[ResolvedPrecision, _StepCost] = {
     "fp32": _StepCost(fixed=1.49, shared=5.57, forward=0.64),
     "tf32": _StepCost(fixed=1.22, shared=1.58, forward=0.36),
@@ -39,8 +39,8 @@ _CUDA_HOST_COPY = 0.06  # copying a state to pinned memory and back
 _LONGEST_SEGMENT: dict[ResolvedPrecision, int] = {"fp32": 8}
 _LONGEST_TENSOR_CORE_SEGMENT = 16
 
-# On a CPU one step already uses all cores. The unit is a step of plain autograd, a third of it the
-# forward pass.
+# On a CPU one step already uses all cores. The unit is a step of plain autograd; the forward pass
+# is a third of it.
 _CPU_COSTS: dict[ResolvedRecompute, float] = {
     "none": 1.0,
     "step": 1.08,
@@ -64,8 +64,8 @@ def estimate_step_cost(
 ) -> float:
     """Return the cost of a step, in units that are comparable only on the same device.
 
-    With `timings` of this device the unit is seconds: the measured time or, for a way that was not
-    measured, the built-in figure scaled by the most similar measured way.
+    With `timings` of this device the unit is seconds: the measured time or, for a strategy that was
+    not measured, the built-in figure scaled by the most similar measured strategy.
     """
     figure = _look_up_cost(recompute, precision, segment, device)
     if not timings:

@@ -1,4 +1,4 @@
-"""The sizes of UNetUnitary's layers: what autograd saves in one pass, and when it frees it.
+"""The sizes of the tensors that autograd saves in a pass of UNetUnitary, and when it frees them.
 
 This is the layer table of `qca.model.unet` without torch. A forward pass is a list of
 `Node`; autograd walks it from last to first, and each node frees its saved tensors. All sizes are
@@ -98,7 +98,7 @@ def _list_block_nodes(
 
     A convolution saves its input, GroupNorm its input and statistics. ELU works in place and saves
     its result, which is also the next layer's saved input: that storage is freed after ELU's own
-    backward. An input that is not `fresh` is the result of an ELU.
+    backward. If the input is not `fresh`, it is the result of an ELU.
     """
     out = shape.map_bytes(o, halvings)
     statistics = 2 * shape.batch_size * count_groups(o) * FLOAT
@@ -145,10 +145,10 @@ def compute_backward_peak(
     Args:
         nodes: the pass, in order.
         gradient: bytes of the gradient that arrives at the last node.
-        first: `.grad` was cleared before; the weights' gradients are kept as they are computed, and
-            the later ones do not exist yet. The result is relative to all of them existing.
-        sums: one backward goes through several passes, and autograd itself adds up their weights'
-            gradients, with both and the sum alive; it may also add in place.
+        first: whether `.grad` was cleared before, so that the weights' gradients are allocated as
+        they are computed. The result is relative to all of them existing.
+        sums: whether one backward covers several passes, so that autograd itself adds up their
+        weights' gradients. Both and the sum may be alive, or it may add in place.
 
     """
     missing = sum(node.gradient for node in nodes) if first else 0
@@ -156,7 +156,7 @@ def compute_backward_peak(
     for node in reversed(nodes):
         added = 2 * node.weights if sums else node.weights
         if first and node.weights != node.gradient:
-            added += node.gradient  # converted from the half-precision one, with both alive
+            added += node.gradient  # converted from half precision, with both alive
         skip_sum = node.produced if node.released else 0
         peak = max(peak, alive + arrived + node.produced + added + skip_sum)
         alive += node.held - node.kept - node.released + (node.gradient if first else 0)

@@ -80,16 +80,16 @@ def measure_peak(
     """Return the peak number of bytes alive while `train` runs on fake tensors.
 
     Runs one iteration with an existing optimizer state, as in all but the first iteration. Fake
-    tensors are on no device; for "cuda", host memory is not counted, and with a state store the
+    tensors have no device. For "cuda", host memory is not counted, and with a state store the
     gradients keep their addresses, as a captured graph requires.
 
     Args:
         train: the sizes.
         episode: the function to measure, from `qca.train.episode`.
         device: the device whose memory is counted.
-        compute: wraps the model for the computation, for example in a half-precision copy.
-        states: returns a state store for states like its argument.
-        runner: returns the step runner of an evolution, from `qca.train.step_runner`.
+        compute: a function that wraps the model, for example in a half-precision copy.
+        states: a function that returns a state store for states like its argument.
+        runner: a function that returns a step runner for an evolution (`qca.train.step_runner`).
 
     """
     options: dict[str, Any] = {}

@@ -27,7 +27,8 @@ class DeviceMemory:
     total: int
     free: int
     reserved: int
-    """Bytes reserved by the driver and not free; 0 if only NVML's first query is available."""
+    """Bytes reserved by the driver, which are not free; 0 if only NVML's first query is available.
+    """
 
 
 @contextmanager
@@ -40,7 +41,7 @@ def open_nvml(nvml: Any = None) -> Generator[Any]:
 
     """
     if nvml is None:
-        import pynvml as nvml  # loads the driver's library, so import it late
+        import pynvml as nvml  # imported late, because it loads the driver's library
     try:
         nvml.nvmlInit()
     except nvml.NVMLError as error:
@@ -75,7 +76,7 @@ def read_memory(nvml: Any, device: Any) -> DeviceMemory:
 
 
 def read_free_gpu_memory() -> int | None:
-    """Return the free bytes of the GPU with the most; None if NVML is not available.
+    """Return the free bytes of the GPU with the most free memory; None if NVML is not available.
 
     Memory that the driver reserves for itself does not count as free.
     """
@@ -113,7 +114,8 @@ def read_gpu_name() -> str | None:
 def list_gpu_memory_holders() -> list[tuple[int, int]]:
     """Return the processes that compute on the GPUs with their bytes, largest first.
 
-    Empty if NVML is not available; in a container, it does not list processes outside.
+    The list is empty if NVML is not available. In a container it does not include processes
+    outside.
     """
     try:
         with open_nvml() as nvml:

@@ -7,7 +7,7 @@ from qca.memory.choose import Choice, Device, choose
 def explain_host_placement(
     train: TrainConfig, choice: Choice, *, device: Device = "cuda", host_budget: int | None = None
 ) -> str | None:
-    """Return why `choice` moved the moments, with the flag that prevents it, or None.
+    """Return why `choice` moved the moments and which flag prevents that; None if it did not.
 
     Args:
         train: the configuration before `choice` resolved it.
@@ -18,7 +18,7 @@ def explain_host_placement(
     """
     if train.optimizer_state != "auto" or choice.optimizer_state != "host":
         return None
-    # The size that `solve` found, with everything else as given.
+    # Use the size that `solve` found, and everything else as given.
     on_device = choice.train.override(
         recompute=train.recompute,
         segment=train.segment,

@@ -1,4 +1,4 @@
-"""Cache the measured memory of a training without tensors on a CPU; see `qca.memory.context`.
+"""Cache the measured memory of a training run without tensors on a CPU; see `qca.memory.context`.
 
 `infra.host.resident_floor` measures it. It differs twofold between wheels of one torch version.
 """
@@ -24,7 +24,7 @@ def keep_resident_floor(size: int) -> None:
 
 
 def _describe_build() -> str:
-    """Return the key of the measurement in one line; an environment has one torch."""
+    """Return the key of the measurement as one line; an environment has only one torch."""
     parts = (
         f"torch {_find_version('torch')} in {_find_folder('torch')}",
         f"qca {_find_version(DISTRIBUTION)}",

@@ -10,8 +10,8 @@ from qca.memory.layers import FLOAT, Shape, list_parameter_sizes
 from qca.memory.state_tensors import StateTensors, count_state_bytes
 from qca.memory.workspace import estimate_winograd_workspace
 
-# (update, damped) -> the tensors at the peak of a step with a no-op network, including psi;
-# counted with `qca.memory.measure.LiveBytes`, see tests/memory/test_rollout.py.
+# (update, damped) -> the tensors at the peak of a step with a no-op network, including psi, counted
+# with `qca.memory.measure.LiveBytes`, see tests/memory/test_rollout.py.
 UPDATES: dict[tuple[Update, bool], StateTensors] = {
     ("cartesian", False): StateTensors(5, 0),
     ("cartesian", True): StateTensors(5, 0),
@@ -37,7 +37,7 @@ def estimate_rollout(
     if device == "cuda":
         context = estimate_context(device)
         return needed + context.total + estimate_winograd_workspace(shape)
-    # As in a training, the libraries copy operands into their own layout.
+    # As in training, the libraries copy operands into their own layout.
     return needed + 2 * FLOAT * max(list_parameter_sizes(shape.d_state, shape.hidden_channels))
 
 
@@ -63,5 +63,5 @@ def _list_forward_bytes(shape: Shape) -> Iterator[int]:
 
 
 def _block_peak(shape: Shape, channels: int, halvings: int) -> int:
-    """Return the bytes that a block allocates at its peak: a convolution's input and result."""
+    """Return the bytes that a block allocates at its peak, for a convolution's input and result."""
     return 2 * shape.map_bytes(channels, halvings)

@@ -18,16 +18,17 @@ class Layer(NamedTuple):
     """A convolution with its saved tensors and gradients; sizes in bytes."""
 
     kept: int
-    """Tensors that the forward saves until this layer's weights have their gradient."""
+    """Bytes of the tensors that the forward saves until this layer's weights have their gradient.
+    """
     weights: int
-    """The weights' gradient, in the network's number format."""
+    """Bytes of the weights' gradient, in the network's number format."""
     gradient: int
-    """The bytes of the weights in `.grad`, float32."""
+    """Bytes of the weights' float32 gradient in `.grad`."""
 
 
 @dataclass(frozen=True)
 class SegmentSizes:
-    """Bytes of the adjoint of `length` steps, without states, weights and gradients."""
+    """Computes the bytes of a segment's adjoint, without states, weights and gradients."""
 
     shape: Shape
     """The shape of one step."""
@@ -56,7 +57,8 @@ class SegmentSizes:
         return self._count_inputs() + peak
 
     def _count_inputs(self) -> int:
-        """Return the bytes of the steps' input states, and in 16 bits of the output fields."""
+        """Return the bytes of the steps' input states, and with a 16-bit format also of the output
+        fields."""
         half = self.shape.element != FLOAT
         return (1 + half + self.noise) * self.length * count_state_bytes(self.shape)
 
@@ -88,10 +90,8 @@ def list_layers(shape: Shape) -> list[Layer]:
 
 
 def _list_block(shape: Shape, i: int, o: int, halvings: int, *, kept: int) -> Iterator[Layer]:
-    """Yield both layers of a block.
-
-    `kept` is its input, if no other block saves it. A layer saves its convolution's output with
-    GroupNorm's statistics, and its result.
+    """Yield both layers of a block; `kept` is the bytes of its input, or 0 if another block saves
+    it. A layer saves its convolution's output with GroupNorm's statistics, and its result.
 
     """
     out = shape.map_bytes(o, halvings)

@@ -10,8 +10,8 @@ from qca.memory.choose import Choice, Device, choose
 
 Dimension = Literal["batch", "grid", "steps"]
 
-# Field of TrainConfig, its increment, and the largest value to try: TrainConfig's own limits, and
-# for the batch a value that fits no device.
+# Field of TrainConfig, its increment, and the largest value to try: TrainConfig's own limit, or for
+# the batch a value that fits no device.
 _DIMENSIONS: dict[Dimension, tuple[str, int, int]] = {
     "batch": ("batch_size", 1, 2**24),
     "grid": ("grid", GRID_MULTIPLE, 4096),
@@ -39,12 +39,12 @@ def solve(
     """Return the largest value of one dimension of `train` that fits `budget` bytes.
 
     The other dimensions do not change. It is found by bisection in multiples of the dimension's
-    increment, because the need grows with each dimension. One exception: in tiny networks, the need
-    of `two-level` falls by a few percent at a step that starts a segment; the value returned then
-    fits and the next one doesn't, but a larger one may.
+    increment, because the need grows with each dimension. There is one exception: in tiny networks,
+    the need of `two-level` falls by a few percent at a step that starts a segment. The value
+    returned then fits and the next one doesn't, but a larger one may.
 
     Raises:
-        PlanError: even the smallest does not fit; the message gives its need and the budget.
+        PlanError: even the smallest value does not fit; the message names its need and the budget.
 
     """
     field, unit, largest = _DIMENSIONS[dimension]
@@ -69,7 +69,8 @@ def solve(
 
 
 def _find_largest(holds: Callable[[int], bool], limit: int) -> int:
-    """Return the largest number up to `limit` that `holds`, given that 1 does."""
+    """Return the largest number up to `limit` for which `holds` is true, given that it is true for
+    1."""
     low, high = 1, limit + 1
     while high - low > 1:
         middle = (low + high) // 2

@@ -1,10 +1,9 @@
-"""Count the tensors of the update, the noise and the loss, without the network's.
+"""Count the tensors of the update, the noise and the loss, without those of the network.
 
-All of them are as large as a state (complex64), as half of one (its absolute values), or as one
-float32 for each cell, for any network, so two numbers describe each. They were
-counted with `qca.memory.measure.LiveBytes` around `Evolution.advance` with a no-op network, and
-around the loss, at d_state 1 to 64; `tests/memory/test_state_tensors.py` counts
-them again.
+For any network, each is as large as a state (complex64), half a state (its absolute values), or one
+float32 per cell, so two numbers describe it. They were counted with `qca.memory.measure.LiveBytes`
+around `Evolution.advance` with a no-op network, and around the loss, at d_state 1 to 64;
+`tests/memory/test_state_tensors.py` counts them again.
 """
 
 from collections.abc import Mapping
@@ -46,7 +45,7 @@ UPDATES = {
     ("unitary", False): OpMemory(StateTensors(5, 40.25), StateTensors(10, 41.25)),
     ("unitary", True): OpMemory(StateTensors(7, 42.5), StateTensors(12, 43.25)),
 }
-# The same for the first step, whose psi is given: nothing is saved for its gradient.
+# The same for the first step, whose psi needs no gradient.
 FIRST_UPDATES = {
     ("cartesian", False): OpMemory(StateTensors(3, 3), StateTensors(9, 5)),
     ("cartesian", True): OpMemory(StateTensors(3, 3), StateTensors(9, 5)),
@@ -59,14 +58,14 @@ class LossMemory(NamedTuple):
     """The tensors of a loss; `qca.core.losses` defines the steps at which it is evaluated."""
 
     cotangents: int
-    """Gradients, in states, that its backward returns for each sample step."""
+    """The size, in states, of the gradients that its backward returns for each sample step."""
     per_step: StateTensors
     """Tensors for each sample step, at the peak of its backward."""
     once: StateTensors
     """Additional tensors, independent of the number of sample steps."""
 
     def compute_peak(self, sample_steps: int, shape: Shape) -> int:
-        """Return the bytes at the peak of its backward."""
+        """Return the bytes at the peak of the loss's backward."""
         states = self.per_step.states * sample_steps + self.once.states
         cells = self.per_step.cells * sample_steps + self.once.cells
         return StateTensors(states, cells).count_bytes(shape)

@@ -1,7 +1,5 @@
-"""Cache the step times measured on this machine, for later plans.
-
-`qca estimate --measure` measures them. The keys are the device, torch's version and the model's
-sizes.
+"""Cache the step times that `qca estimate --measure` measured on this machine, for later plans. The
+keys are the device, torch's version and the model's sizes.
 """
 
 from collections.abc import Sequence
@@ -47,7 +45,7 @@ def _identify(timing: StepTiming) -> StepTiming:
 
 
 def _read_all() -> list[StepTiming]:
-    """Return the cached timings, or none if any of them is damaged."""
+    """Return the cached timings, or an empty list if any of them is damaged."""
     entries: Any = read_cached(_FILE, _KEY)
     if not isinstance(entries, list):
         return []

@@ -1,4 +1,4 @@
-"""List the ways to run an episode that are worth measuring on a device."""
+"""List the ways to compute an episode that are worth measuring on a device."""
 
 from collections.abc import Iterator
 from typing import NamedTuple
@@ -13,7 +13,7 @@ _HALF_ARITHMETIC = (5, 3)
 
 
 class Way(NamedTuple):
-    """A way to run an episode."""
+    """A way to compute an episode."""
 
     recompute: ResolvedRecompute
     segment: int

@@ -1,7 +1,7 @@
-"""Estimate a GPU's memory besides tensors: scratch memory, captured graphs, and rounding.
+"""Estimate the GPU memory outside tensors: scratch memory, captured graphs, and rounding.
 
 cuDNN's scratch memory depends on its heuristics and on the free memory. The constants below were
-fitted to the reserved bytes of real trainings (`tests/memory/test_reserved.py`).
+fitted to the reserved bytes of real training runs (`tests/memory/test_reserved.py`).
 """
 
 from dataclasses import replace
@@ -13,15 +13,15 @@ from qca.memory.allocator import estimate_rounding
 from qca.memory.layers import FLOAT, Shape
 from qca.memory.state_tensors import StateTensors, count_state_bytes
 
-# Tensors that a captured step and its adjoint always keep, besides their pool: the output state and
-# the first state's gradient, and for each step of a segment its input state, the gradient of its
-# output, a squared norm of both, and its noise.
+# Tensors that a captured step and its adjoint always keep, in addition to their pool: the output
+# state and the first state's gradient, and for each step of a segment its input state, the gradient
+# of its output, a squared norm of both, and its noise.
 GRAPH_RESULTS = StateTensors(2, 1)
 GRAPH_INPUTS = StateTensors(2, 2)
 GRAPH_NOISE = StateTensors(1, 0)
 
-# Beside that, and so many times the largest layer's weights in float32: tensor cores, and strict
-# float32 by `qca.model.winograd` with cuBLAS's workspace.
+# Constant scratch memory, and a multiple of the largest layer's float32 weights: for tensor cores,
+# and for strict float32 by `qca.model.winograd` with cuBLAS's workspace.
 _TENSOR_CORES, _TENSOR_CORES_WEIGHTS = 40 * MIB, 1.3
 _STRICT, _STRICT_WEIGHTS = 80 * MIB, 2.9
 # The share of temporary tensors lost in holes of the wrong size.
@@ -31,12 +31,12 @@ _PLAIN_HOLES, _STEP_HOLES, _SEGMENT_HOLES = 1 / 16, 1 / 4, 1 / 25
 def estimate_workspace(
     train: TrainConfig, shape: Shape, segment: int, tensors: list[int], *, states: int, moving: int
 ) -> int:
-    """Return the bytes that training reserves on a GPU besides its tensors.
+    """Return the bytes that training reserves on a GPU in addition to its tensors.
 
     Args:
         train: the configuration.
         shape: the shape of one step.
-        segment: how many steps are differentiated as one batch; 0 for plain autograd.
+        segment: number of steps that are differentiated as one batch; 0 for plain autograd.
         tensors: the number of elements of each parameter.
         states: the bytes of the saved states.
         moving: the bytes of temporary tensors, the activations.
@@ -64,7 +64,7 @@ def estimate_workspace(
 
 
 def estimate_winograd_workspace(shape: Shape) -> int:
-    """Return the most scratch memory that a cuDNN algorithm other than FFT needs for a layer.
+    """Return the maximum scratch memory that a cuDNN algorithm other than FFT needs for a layer.
 
     Non-fused Winograd F(4x4, 3x3) writes its transformed operands to memory: 36 numbers
     for each 3x3 kernel, and 36 for each 4x4 tile of the input and of the output
@@ -99,7 +99,8 @@ def _count_transformed_bytes(shape: Shape) -> tuple[int, int]:
 
 
 def _list_convolutions(shape: Shape) -> list[tuple[int, int, int]]:
-    """Return input channels, output channels and halvings of the grid of all 3x3 convolutions."""
+    """Return the input channels, output channels and number of grid halvings of each 3x3
+    convolution."""
     c, field = shape.hidden_channels, 2 * shape.d_state
     blocks = [
         (field, c, 0),

@@ -1,6 +1,6 @@
 """The model: UNetUnitary, one step of the automaton, initial states, noise and losses.
 
-Imports `qca.core` and torch.
+It imports `qca.core` and torch.
 """
 
 from qca.model.evolution import Evolution, Step

@@ -1,6 +1,5 @@
-"""A convolution over a batch of known states, and its adjoint one slice of that batch at a time.
-
-The gradient of the output takes the place of the output, which its own adjoint does not need; the
+"""A convolution over a batch of known states, whose adjoint is computed for one slice of the batch
+at a time. The gradient of the output overwrites the output, which the adjoint does not need; the
 gradient of the weights is one product over the whole batch.
 """
 
@@ -25,11 +24,12 @@ class Convolution:
         self._winograd = winograd
         self._input: Tensor | None = None
         self.cotangent: Tensor | None = None
-        """The gradient of the output; `forward` sets it to the output itself, as a buffer."""
+        """The gradient of the output; `forward` sets it to the output itself, which serves as the
+        buffer."""
         self.out_channels = conv.out_channels
 
     def refresh(self) -> None:
-        """Take over the weights after they have changed."""
+        """Use the current weights, after they have changed."""
         if self._winograd is not None:
             self._winograd.refresh()
 
@@ -44,13 +44,13 @@ class Convolution:
         return out
 
     def backward(self, rows: slice, cotangent: Tensor) -> Tensor:
-        """Return the input's gradient of some rows from the output's."""
+        """Return the gradient of some rows of the input from that of the output."""
         assert self.cotangent is not None
         self.cotangent[rows] = cotangent
         return self.pull_back(rows)
 
     def pull_back(self, rows: slice) -> Tensor:
-        """Return the input's gradient from the output's, which is in place already."""
+        """Return the input's gradient from the output's, which is already stored."""
         assert self.cotangent is not None
         if self._winograd is not None and self._winograd.can_convolve(self.cotangent[rows]):
             return self._winograd.convolve_adjoint(self.cotangent[rows])
@@ -62,7 +62,8 @@ class Convolution:
         self._input = self.cotangent = None
 
     def pop_weight_gradients(self) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield weight and bias with their gradients over all rows, and free the saved tensors."""
+        """Yield the weight and the bias with their gradients over all rows, and free the saved
+        tensors."""
         has_bias = self._conv.bias is not None
         _, weight, bias = self._run_backward(slice(None), (False, True, has_bias))
         self.clear()
@@ -94,8 +95,8 @@ class Convolution:
 class UpConvolution(Convolution):
     """A transposed 2x2 convolution with a stride of 2, as a matrix product.
 
-    Each cell becomes four that no other cell contributes to. In strict float32 cuDNN takes 130 us
-    for one sample, the arithmetic 20 (H200, torch 2.11).
+    Each input cell determines four output cells alone. In strict float32 cuDNN takes 130 us for one
+    sample; the arithmetic would take 20 us (H200, torch 2.11).
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -112,7 +113,7 @@ class UpConvolution(Convolution):
         return out
 
     def pull_back(self, rows: slice) -> Tensor:
-        """Return the input's gradient from the output's, which is in place already."""
+        """Return the input's gradient from the output's, which is already stored."""
         assert self.cotangent is not None
         samples, channels, height, width = self.cotangent[rows].shape
         cells = self.cotangent[rows].view(samples, channels, height // 2, 2, width // 2, 2)
@@ -122,12 +123,12 @@ class UpConvolution(Convolution):
 
 
 def is_strict(weight: Tensor, kernels: Kernels | None) -> bool:
-    """Whether it is float32 without tensor cores, where cuDNN is not the fastest."""
+    """Return whether this is float32 without tensor cores, for which cuDNN is not the fastest."""
     plain = read_memory_format(weight) == torch.contiguous_format
     return kernels is not None and weight.dtype == torch.float32 and plain
 
 
 def read_memory_format(weight: Tensor) -> torch.memory_format:
-    """Return the memory format that a network with such weights computes in."""
+    """Return the memory format of a network with weights like this one."""
     last = weight.is_contiguous(memory_format=torch.channels_last) and not weight.is_contiguous()
     return torch.channels_last if last else torch.contiguous_format

@@ -48,7 +48,7 @@ class Evolution(nn.Module):
     Calling it returns the next state; `advance` also returns each cell's squared norm.
 
     Raises:
-        ValueError: the update is unknown, or gamma is outside of 0 to 1.
+        ValueError: the update is unknown, or gamma is not between 0 and 1.
 
     """
 
@@ -68,14 +68,14 @@ class Evolution(nn.Module):
 
     def advance(self, psi: Tensor) -> Step:
         """Return the next state and each cell's squared norm, see `Step`."""
-        # All uses of psi inside the step go through this one view, so autograd sums their gradients
-        # before it adds any from outside (a loss on this state). This makes plain autograd and the
+        # All uses of psi inside the step share this view, so autograd sums their gradients before
+        # it adds any from outside (a loss on this state). As a result, plain autograd and the
         # step-by-step adjoint agree to the last bit.
         psi = psi.view_as(psi)
         return self.apply_update(psi, self.compute_field(psi))
 
     def apply_update(self, psi: Tensor, h: Tensor) -> Step:
-        """Return the result of one step under the field h, complex and shaped like psi."""
+        """Return the result of one step with the field h, complex and shaped like psi."""
         if self.update == "cartesian":
             return step_cartesian(psi, h, self.gamma)
         if self.gamma == 0:
@@ -102,8 +102,8 @@ def rotate(psi: Tensor, h: Tensor) -> Tensor:
     With h = a psi + w, w orthogonal to psi, b = Im a and theta^2 = b^2 + |w|^2, this equals
     exp(ib) [(cos theta + i b sinc theta) psi + sinc theta w]. It is computed as psi plus a change,
     so that a small rotation has a small rounding error. One Newton step towards norm 1 then removes
-    the rounding error of the norm. Without it, 500 steps add up to an error of 1e-5 in a cell that
-    hardly moves and always rounds the same way, and to more in a cell that turns far.
+    the rounding error of the norm. Without it, the error after 500 steps is 1e-5 in a cell that
+    hardly moves and always rounds the same way, and more in a cell that rotates far.
     """
     squared_norm = compute_squared_norm(psi)
     a = (psi.conj() * h).sum(dim=1, keepdim=True) / squared_norm.clamp_min(SQUARED_NORM_FLOOR)
@@ -114,8 +114,8 @@ def rotate(psi: Tensor, h: Tensor) -> Tensor:
     along = torch.complex(cos_less_one, b * sinc)
     change = along + phase_less_one + phase_less_one * along
     turned = psi + change * psi + (sinc + sinc * phase_less_one) * w
-    # Correct by the norm after the rotation. A correction by psi's norm before it would turn with
-    # the cell, and beyond a quarter turn it would add to the error that it should remove.
+    # Correct by the norm after the rotation. A correction by psi's norm before it would rotate with
+    # the cell, and beyond a quarter turn it would increase the error.
     return turned + (1 - compute_squared_norm(turned)) / 2 * turned
 
 
@@ -160,8 +160,8 @@ def cos_less_one_and_sinc(theta_squared: Tensor) -> tuple[Tensor, Tensor]:
 def cos_and_sinc(theta_squared: Tensor) -> tuple[Tensor, Tensor]:
     """Return cos(theta) and sin(theta)/theta for theta^2 >= 0, with smooth gradients at zero."""
     small = theta_squared < _SERIES_BELOW
-    # Each branch gets only valid arguments, so that the gradient of the branch that is not chosen
-    # is zero, not zero times infinity.
+    # Each branch gets only valid arguments, so the gradient of the unused branch is zero instead of
+    # zero times infinity.
     near = torch.where(small, theta_squared, 0.0)
     theta = torch.where(small, 1.0, theta_squared).sqrt()
     cos = torch.where(small, _evaluate_polynomial(_COS_SERIES, near), theta.cos())

@@ -1,4 +1,4 @@
-"""The kernels written in Triton, where this machine can compile and run them.
+"""Load the kernels written in Triton, if this machine can compile and run them.
 
 Triton comes with a CUDA build of torch. It needs a GPU of compute capability 8.0, a C compiler, and
 a folder to write to (https://triton-lang.org/main/getting-started/installation.html).
@@ -14,12 +14,12 @@ from torch import nn
 _OLDEST_CAPABILITY = (8, 0)
 DTYPES = (torch.float32, torch.bfloat16, torch.float16)
 
-# How many numbers of a group one program has.
+# The maximum number of a group's values in one program.
 _CHUNK_NUMBERS = 2048
 
 
 class Kernels(NamedTuple):
-    """The modules that have them."""
+    """The modules with the kernels."""
 
     norm: Any
     step: Any
@@ -27,29 +27,29 @@ class Kernels(NamedTuple):
 
 
 def find_kernels(parameter: nn.Parameter | torch.Tensor) -> Kernels | None:
-    """Return the kernels for a network with such parameters; None where they cannot be used."""
+    """Return the kernels for a network with these parameters; None if they cannot be used."""
     if parameter.device.type != "cuda" or parameter.dtype not in DTYPES:
         return None
     return _load(parameter.device)[0]
 
 
 def find_obstacle(device: torch.device) -> str | None:
-    """Return why a GPU cannot use them; None if it can."""
+    """Return why a GPU cannot use the kernels; None if it can."""
     return _load(device)[1]
 
 
 class Chunks(NamedTuple):
-    """How `cells` of `width` channels are shared out among programs."""
+    """A division of `cells` with `width` channels among programs."""
 
     number: int
     block: int
-    """Cells of one chunk; like the next a power of two, as Triton needs it."""
+    """Cells of one chunk; Triton requires a power of two."""
     lanes: int
-    """No fewer than the channels."""
+    """The channels, rounded up to a power of two."""
 
     @classmethod
     def from_sizes(cls, cells: int, width: int) -> "Chunks":
-        """Return chunks of one size, whatever the group's."""
+        """Return chunks of the same size for groups of any size."""
         lanes = round_up(width)
         block = min(round_up(cells), max(1, _CHUNK_NUMBERS // lanes))
         return cls(-(-cells // block), block, lanes)
@@ -73,14 +73,14 @@ def _load(device: torch.device) -> tuple[Kernels | None, str | None]:
         modules = (f"qca.model.triton_{name}" for name in Kernels._fields)
         kernels = Kernels(*map(import_module, modules))
         _try(kernels, device)
-    except Exception as error:  # whatever Triton, its compiler or its driver raise
+    except Exception as error:  # Triton, its compiler and its driver may raise anything
         lines = str(error).splitlines() or [type(error).__name__]
         return None, lines[0]
     return kernels, None
 
 
 def _try(kernels: Kernels, device: torch.device) -> None:
-    """Compile and run one of them on one number."""
+    """Compile and run one kernel on one number."""
     one = torch.ones(1, device=device)
     kernels.winograd.transform_weight[(1,)](one.new_ones(9), one.new_ones(16), 1, 1)
     torch.cuda.synchronize(device)

@@ -31,7 +31,8 @@ class Loss(ABC):
     """A weighted sum of terms over some steps of an episode."""
 
     max_sample_steps: int
-    """How many evenly spaced steps to evaluate, always including the last; 1: only the last."""
+    """The number of evenly spaced steps to evaluate, always including the last; 1 means only the
+    last."""
 
     name: ClassVar[str]
     term_weights: ClassVar[Mapping[str, float]]
@@ -55,7 +56,7 @@ class Loss(ABC):
 
     def find_constant_terms(self, update: Update, gamma: float, d_state: int) -> tuple[str, ...]:
         """Return the terms that the network's weights cannot change under this update."""
-        if d_state == 1:  # a cell is a mere phase: only the energy of an Euler step can change
+        if d_state == 1:  # a cell is only a phase, and only an Euler step can change its energy
             variable = self.energy_terms if update == "cartesian" else frozenset[str]()
         elif update == "unitary" and gamma == 0:
             variable = frozenset(self.term_weights) - self.energy_terms
@@ -66,7 +67,8 @@ class Loss(ABC):
 
 @dataclass(frozen=True)
 class Evolutionary(Loss):
-    """Rewards states that keep 80 % of the energy, are symmetric under a quarter turn, and vary."""
+    """A loss that rewards states which keep 80 % of the energy, are symmetric under a quarter turn,
+    and vary."""
 
     max_sample_steps: int = MAX_SAMPLE_STEPS["evolutionary"]
 
@@ -79,7 +81,7 @@ class Evolutionary(Loss):
     energy_terms = frozenset({"survival"})
 
     def compute_terms(self, start: Tensor, sampled: Sequence[Step]) -> dict[str, Tensor]:
-        """Compute survival at the last sampled step, symmetry and complexity averaged over all."""
+        """Compute the survival at the last sampled step, and the mean symmetry and complexity."""
         magnitudes = [step.psi.abs() for step in sampled]
         return {
             "survival": (compute_energy(sampled[-1]) - _TARGET_SURVIVAL * start).abs() / start,
@@ -90,7 +92,8 @@ class Evolutionary(Loss):
 
 @dataclass(frozen=True)
 class MseEnergy(Loss):
-    """Rewards ending with the initial energy: (E_T - E_0)^2. Evaluates only the last step."""
+    """A loss that rewards ending with the initial energy: (E_T - E_0)^2. It evaluates only the last
+    step."""
 
     max_sample_steps: int = MAX_SAMPLE_STEPS["mse_energy"]
 
@@ -105,7 +108,8 @@ class MseEnergy(Loss):
 
 @dataclass(frozen=True)
 class Structure(Loss):
-    """Rewards few components per cell and a smooth grid: mean |psi| + 0.1 * total variation."""
+    """A loss that rewards few components per cell and a smooth grid: mean |psi| + 0.1 * total
+    variation."""
 
     max_sample_steps: int = MAX_SAMPLE_STEPS["structure"]
 
@@ -131,7 +135,7 @@ def make_loss(name: str) -> Loss:
     """Return the built-in or installed loss of this name.
 
     Raises:
-        InputError: no package has it, or the package's object is not a usable loss.
+        InputError: no package provides it, or the package's object is not a usable loss.
 
     """
     if name in LOSSES:

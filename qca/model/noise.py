@@ -1,6 +1,6 @@
 """Noise: random phases and sign flips of cells, which preserve every norm.
 
-It is drawn from (seed, global sample index, step), so a step that is recomputed for its gradient
+It depends only on (seed, global sample index, step), so a step that is recomputed for its gradient
 gets the same noise.
 """
 

@@ -16,7 +16,7 @@ _aten = torch.ops.aten
 
 
 class Saved(NamedTuple):
-    """What the backward needs from the forward."""
+    """The tensors that the forward saves for the backward."""
 
     x: Tensor
     """GroupNorm's input."""
@@ -27,7 +27,7 @@ class Saved(NamedTuple):
     """The output of ELU."""
 
     def select(self, rows: slice) -> "Saved":
-        """Return it for some of the samples."""
+        """Return the saved tensors of some of the samples."""
         return Saved(*(tensor[rows] for tensor in self))
 
 
@@ -35,7 +35,7 @@ class NormElu(ABC):
     """GroupNorm with ELU over the states of several steps, and its adjoint step by step."""
 
     in_place: ClassVar[bool]
-    """Whether the input's gradient takes the place of the input."""
+    """Whether the input's gradient overwrites the input."""
 
     def __init__(self, norm: nn.GroupNorm) -> None:
         self.norm = norm
@@ -43,7 +43,7 @@ class NormElu(ABC):
 
     @abstractmethod
     def order(self, x: Tensor) -> Tensor:
-        """Return x in a memory format that `forward` takes."""
+        """Return x in a memory format that `forward` accepts."""
 
     @abstractmethod
     def forward(self, x: Tensor) -> Tensor:
@@ -51,11 +51,12 @@ class NormElu(ABC):
 
     @abstractmethod
     def backward(self, rows: slice, cotangent: Tensor) -> Tensor:
-        """Return the gradient of some rows of the input from the result's."""
+        """Return the gradient of some rows of the input from that of the result."""
 
     @abstractmethod
     def pop_weight_gradients(self) -> tuple[Tensor, Tensor]:
-        """Return the gradients of weight and bias over all rows, and free the saved tensors."""
+        """Return the gradients of the weight and the bias over all rows, and free the saved
+        tensors."""
 
     def clear(self) -> None:
         """Free the saved tensors."""
@@ -63,11 +64,11 @@ class NormElu(ABC):
 
 
 class PlainNormElu(NormElu):
-    """By PyTorch's operators.
+    """GroupNorm with ELU by PyTorch's operators.
 
     Args:
         norm: the GroupNorm.
-        memory_format: the one that the network computes in.
+        memory_format: the memory format of the network.
 
     """
 
@@ -117,7 +118,8 @@ class PlainNormElu(NormElu):
         return affine
 
     def _count_numbers(self, x: Tensor) -> tuple[int, int, int, int]:
-        """Return samples, channels, cells and groups, as GroupNorm's kernels take them."""
+        """Return the numbers of samples, channels, cells and groups, in the order of GroupNorm's
+        kernels."""
         return x.shape[0], x.shape[1], x.shape[2] * x.shape[3], self.norm.num_groups
 
     def _add_affine(self, weight: Tensor, bias: Tensor) -> None:
@@ -126,13 +128,13 @@ class PlainNormElu(NormElu):
         if self._affine is None:
             self._affine = weight, bias
         else:
-            # With its overload named: to find it, torch would first print what the others refuse,
-            # which waits for a GPU and ends the capture of a graph.
+            # Name the overload: to find it, torch would format the errors of the other overloads,
+            # which waits for the GPU and aborts the capture of a graph.
             _aten._foreach_add_.List(list(self._affine), [weight, bias])
 
 
 class FusedNormElu(NormElu):
-    """By two kernels forward and two backward, in any memory format."""
+    """GroupNorm with ELU by two kernels forward and two backward, in any memory format."""
 
     in_place = True
 
@@ -143,7 +145,7 @@ class FusedNormElu(NormElu):
         """The gradients of weight and bias, float32 (2, samples, channels)."""
 
     def order(self, x: Tensor) -> Tensor:
-        """Return x as it is."""
+        """Return x unchanged."""
         return x
 
     def forward(self, x: Tensor) -> Tensor:
@@ -192,7 +194,7 @@ class FusedNormElu(NormElu):
         self._affine = self._saved = None
 
     def _find_sizes(self, x: Tensor) -> tuple[int, int, int]:
-        """Return cells, channels of a group, and groups."""
+        """Return the numbers of cells, channels per group, and groups."""
         groups = self.norm.num_groups
         return x.shape[2] * x.shape[3], x.shape[1] // groups, groups
 
@@ -201,7 +203,7 @@ class FusedNormElu(NormElu):
 
 
 def _find_steps(x: Tensor) -> tuple[int, int, int]:
-    """Return the distance of two samples, channels and cells."""
+    """Return the strides of samples, channels and cells."""
     sample, channel, row, cell = x.stride()
     if x.shape[2] > 1 and row != cell * x.shape[3]:
         raise ValueError(f"the cells of {tuple(x.shape)} lie at {x.stride()}, not evenly")

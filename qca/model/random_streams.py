@@ -17,7 +17,7 @@ class Purpose(IntEnum):
     STATE = 1
     NOISE = 2
     EVALUATION = 3
-    """States that no training uses, whatever its seed."""
+    """Initial states that are never used for training, with any seed."""
 
 
 def make_generator(seed: int, purpose: Purpose, *counters: int) -> np.random.Generator:

@@ -1,13 +1,12 @@
 """GroupNorm with ELU, forward and backward, as two Triton kernels each; see `norm_elu`.
 
 Program (i, j) has chunk j of the cells of one group of one sample: the first kernel reduces each
-chunk, the second adds up what all chunks of its group gave. Everything is computed in float32,
-whatever is stored. A `step` is the distance of two neighbors in memory, so that both memory formats
-will do.
+chunk, the second combines the chunks of its group. All arithmetic is in float32, for any stored
+format. A `step` is the stride between two neighbors, so both memory formats work.
 """
 
 # pyright: basic
-# What is below is compiled by Triton, in whose language parameters have no types.
+# Triton compiles the functions below; its language has no types for parameters.
 
 from importlib import import_module
 from typing import Any
@@ -16,12 +15,12 @@ from typing import Any
 triton: Any = import_module("triton")
 tl: Any = import_module("triton.language")
 
-constexpr = int  # Triton knows by this name what it compiles in
+constexpr = int  # Triton recognizes compile-time constants by this name
 
 
 @triton.jit
 def _expm1(x):
-    """Return exp(x) - 1 for x <= 0, near 0 by its series."""
+    """Return exp(x) - 1 for x <= 0, using its series near 0."""
     series = x * (1 + x / 2 * (1 + x / 3 * (1 + x / 4 * (1 + x / 5 * (1 + x / 6)))))
     return tl.where(x > -0.125, series, tl.exp(x) - 1)
 
@@ -37,7 +36,7 @@ def _locate(
     block: "constexpr",
     lanes: "constexpr",
 ):
-    """Return where the program's chunk of a tensor is, and which of it is within the group."""
+    """Return the offsets of the program's chunk, and a mask of those within the group."""
     cell = tl.program_id(1) * block + tl.arange(0, block)
     lane = tl.arange(0, lanes)
     sample = (tl.program_id(0) // groups).to(tl.int64)
@@ -59,7 +58,7 @@ def measure(
     block: "constexpr",
     lanes: "constexpr",
 ):
-    """Write each chunk's mean and its sum of squared deviations from that."""
+    """Write each chunk's mean and its sum of squared deviations from the mean."""
     place, mask = _locate(cells, width, groups, sample_step, channel_step, cell_step, block, lanes)
     value = tl.load(x + place, mask=mask, other=0.0).to(tl.float32)
     mean = tl.sum(value) / (1.0 * tl.minimum(cells - tl.program_id(1) * block, block) * width)
@@ -95,7 +94,7 @@ def normalize(
     partials += 2 * (tl.program_id(0) * tl.num_programs(1) + part)
     part_mean = tl.load(partials, mask=known, other=0.0)
     squares = tl.load(partials + 1, mask=known, other=0.0)
-    # Chan and others 1983: the mean and the squares of several samples together.
+    # Combine the means and squared deviations of the chunks (Chan and others 1983).
     size = tl.where(known, 1.0 * tl.minimum(cells - part * block, block) * width, 0.0)
     count = 1.0 * cells * width
     mean = tl.sum(size * part_mean) / count
@@ -116,7 +115,7 @@ def normalize(
 
 @triton.jit
 def _load_gradient(cotangent, x, out, means, rstds, given, place, mask):
-    """Return the gradient of ELU's argument, and GroupNorm's input normalized."""
+    """Return the gradient of ELU's argument, and GroupNorm's normalized input."""
     mean = tl.load(means + tl.program_id(0))
     rstd = tl.load(rstds + tl.program_id(0))
     gradient = tl.load(cotangent + given, mask=mask, other=0.0).to(tl.float32)

@@ -1,11 +1,11 @@
 """The cartesian step and its adjoint as one Triton kernel each; see `qca.model.evolution`.
 
-One program has all components of some cells. A complex number is two neighbors in memory; the
-network's field has all real parts first, then all imaginary ones.
+One program handles all components of some cells. A complex number is two adjacent floats in memory;
+the network's field has all real parts first, then all imaginary parts.
 """
 
 # pyright: basic
-# What is below is compiled by Triton, in whose language parameters have no types.
+# Triton compiles the functions below; its language has no types for parameters.
 
 from importlib import import_module
 from typing import Any
@@ -14,7 +14,7 @@ from typing import Any
 triton: Any = import_module("triton")
 tl: Any = import_module("triton.language")
 
-constexpr = int  # Triton knows by this name what it compiles in
+constexpr = int  # Triton recognizes compile-time constants by this name
 
 
 @triton.jit
@@ -41,7 +41,7 @@ def advance(
     block: "constexpr",
     lanes: "constexpr",
 ):
-    """Write the next state and each cell's squared norm before it was normalized."""
+    """Write the next state and each cell's squared norm before normalization."""
     row = tl.program_id(0).to(tl.int64) * block + tl.arange(0, block)
     lane = tl.arange(0, lanes)
     mask = (row < rows)[:, None] & (lane < components)[None, :]

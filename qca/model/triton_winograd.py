@@ -1,12 +1,13 @@
 """The transforms of Winograd's convolution as Triton kernels; see `winograd`.
 
-One program has some pairs of a channel and a tile of 2x2 results. `first` and `last` are where the
-first and the last row and column of the transformed domain are, 0 and 3. Exchanged they turn the
-kernel around: so the transformed weights of a convolution are also those of its adjoint.
+One program handles some pairs of a channel and a tile of 2x2 results. `first` and `last` are the
+indices of the first and the last row and column of the transformed domain: 0 and 3. Swapping them
+rotates the kernel by 180 degrees, so the transformed weights of a convolution also serve its
+adjoint.
 """
 
 # pyright: basic
-# What is below is compiled by Triton, in whose language parameters have no types.
+# Triton compiles the functions below; its language has no types for parameters.
 
 from importlib import import_module
 from typing import Any
@@ -15,12 +16,12 @@ from typing import Any
 triton: Any = import_module("triton")
 tl: Any = import_module("triton.language")
 
-constexpr = int  # Triton knows by this name what it compiles in
+constexpr = int  # Triton recognizes compile-time constants by this name
 
 
 @triton.jit
 def _load_row(x, place, inside, column, width):
-    """Return four neighbors of a row, 0 beyond the grid."""
+    """Return four adjacent numbers of a row, with 0 beyond the grid."""
     a = tl.load(x + place, mask=inside & (column >= 0), other=0.0)
     b = tl.load(x + place + 1, mask=inside, other=0.0)
     c = tl.load(x + place + 2, mask=inside, other=0.0)
@@ -74,7 +75,7 @@ def transform_input(
 
 @triton.jit
 def _load_transformed(products, row_step, mask, first: "constexpr", last: "constexpr"):
-    """Return both results of a column of products."""
+    """Return the two results of a column of products."""
     a = tl.load(products + first * row_step, mask=mask, other=0.0)
     b = tl.load(products + row_step, mask=mask, other=0.0)
     c = tl.load(products + 2 * row_step, mask=mask, other=0.0)

@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from qca.core.unet_shape import GRID_MULTIPLE, count_groups
 
-# Small enough that an untrained step is nearly the identity: at first an episode of hundreds of
-# steps is a slow drift, not chaos.
+# Small enough for an untrained step to be nearly the identity, so that an episode of hundreds of
+# steps starts as a slow drift, not chaos.
 _OUTPUT_STD = 1e-5
 
 
@@ -19,8 +19,8 @@ class ConvBlock(nn.Module):
 
     def __init__(self, inputs: int, outputs: int) -> None:
         super().__init__()
-        # ELU works in place: its gradient needs only its result, and the next convolution saves
-        # that anyway. This saves a third of the tensors that a step keeps for the backward pass.
+        # ELU works in place: its gradient needs only its result, which the next convolution saves
+        # anyway. This avoids a third of the tensors that a step keeps for the backward pass.
         self.conv_block = nn.Sequential(
             nn.Conv2d(inputs, outputs, 3, padding=1, bias=False),
             nn.GroupNorm(count_groups(outputs), outputs),

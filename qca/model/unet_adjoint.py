@@ -1,9 +1,10 @@
 """UNetUnitary's forward pass over a batch of known states, and its adjoint slice by slice.
 
-Autograd cannot backpropagate through one sample of a batch at the cost of one. Here the forward
-pass runs once over the states of several steps and saves what the adjoint needs; the backward pass
-then visits the rows of one step after another. The gradient of each convolution's output overwrites
-the saved output, so that at the end one product per layer gives the weight gradients of all rows.
+Autograd cannot backpropagate through one sample of a batch at the cost of one sample. Here the
+forward pass runs once over the states of several steps and saves the tensors for the adjoint; the
+backward pass then processes the rows of one step after another. The gradient of each convolution's
+output overwrites the saved output, so that at the end one product per layer gives the weight
+gradients of all rows.
 """
 
 from collections.abc import Iterator, Sequence
@@ -29,9 +30,9 @@ class UNetAdjoint:
     """A network's forward pass over the states of several steps, and its adjoint step by step.
 
     Args:
-        model: the network, in the number format that it computes in.
+        model: the network, in the number format of its computation.
         learned: the parameters whose `.grad` receives the gradients, in the order of the model's
-            parameters; by default these.
+        parameters; by default the model's own.
 
     Call `refresh` before the first use and whenever the weights have changed. Then call `forward`,
     `backward` once for the rows of each step, and `add_weight_gradients`.
@@ -54,7 +55,7 @@ class UNetAdjoint:
         self._outc = Convolution(model.outc)
 
     def refresh(self) -> None:
-        """Take over the weights after they have changed."""
+        """Use the current weights, after they have changed."""
         for layer in self._list_layers():
             layer.refresh()
 
@@ -90,7 +91,7 @@ class UNetAdjoint:
                 _add_gradient(self._learned[parameter], gradient)
 
     def clear(self) -> None:
-        """Free the saved tensors, where nothing is differentiated."""
+        """Free the saved tensors if nothing is differentiated."""
         for part in (*self._list_parts(), self._pool1, self._pool2):
             part.clear()
 
@@ -144,7 +145,7 @@ class _Layer:
 
 
 class _Block:
-    """Two layers, one after the other."""
+    """Two layers in sequence."""
 
     def __init__(self, block: nn.Module, kernels: Kernels | None) -> None:
         assert isinstance(block, ConvBlock)
@@ -182,7 +183,7 @@ class _Pool:
 
 
 def _view_in_format(x: Tensor, memory_format: torch.memory_format) -> Tensor:
-    """Return the same memory as a tensor of the same shape in another layout of each sample."""
+    """Return the same memory as a tensor of the same shape with another layout per sample."""
     if x.is_contiguous(memory_format=memory_format):
         return x
     n, c, h, w = x.shape

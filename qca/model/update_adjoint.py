@@ -12,28 +12,29 @@ _BLOCK = 32  # cells of one program
 
 
 class Update(Protocol):
-    """What a step makes of a state and of the network's field, (B, 2 * d_state, H, W)."""
+    """The update of a state by the network's field, (B, 2 * d_state, H, W)."""
 
     def advance(self, psi: Tensor, field: Tensor) -> Step:
-        """Return what the step gives, without gradients."""
+        """Return the result of the step, without gradients."""
         ...
 
     def backward(
         self, psi: Tensor, field: Tensor, by_psi: Tensor | None, by_weight: Tensor | None
     ) -> tuple[Tensor, Tensor]:
-        """Return the gradients of both, from those of the next state and of the squared norms."""
+        """Return the gradients of state and field from those of the next state and its squared
+        norms."""
         ...
 
 
 class PlainUpdate:
-    """By the evolution itself, and autograd."""
+    """The update by the evolution itself, differentiated by autograd."""
 
     def __init__(self, evolution: Evolution) -> None:
         self._evolution = evolution
 
     @torch.no_grad()
     def advance(self, psi: Tensor, field: Tensor) -> Step:
-        """Return what the step gives."""
+        """Return the result of the step."""
         return self._evolution.apply_update(psi, as_complex(field))
 
     def backward(
@@ -54,7 +55,7 @@ class PlainUpdate:
 
 
 class FusedCartesianUpdate:
-    """By one kernel forward and one backward; of contiguous states and fields."""
+    """The update by one kernel forward and one backward, for contiguous states and fields."""
 
     def __init__(self, gamma: float, kernels: Kernels) -> None:
         self._decay = 1 - gamma
@@ -62,7 +63,7 @@ class FusedCartesianUpdate:
 
     @torch.no_grad()
     def advance(self, psi: Tensor, field: Tensor) -> Step:
-        """Return what the step gives."""
+        """Return the result of the step."""
         psi, field = psi.contiguous(), field.contiguous()
         step = Step(torch.empty_like(psi), torch.empty_like(field[:, 0]))
         grid, sizes = self._find_sizes(psi)
@@ -90,19 +91,19 @@ class FusedCartesianUpdate:
         return psi_gradient, field_gradient
 
     def _find_sizes(self, psi: Tensor) -> tuple[tuple[int], tuple[int, ...]]:
-        """Return the number of programs, and what they count."""
+        """Return the number of programs, and the sizes that they need."""
         batch, components, height, width = psi.shape
         rows, lanes = batch * height * width, 1 << (components - 1).bit_length()
         return (-(-rows // _BLOCK),), (rows, height * width, components, _BLOCK, lanes)
 
 
 def make_update(evolution: Evolution, kernels: Kernels | None) -> Update:
-    """Return the fastest way to compute an evolution's update."""
+    """Return the fastest implementation of an evolution's update."""
     if kernels is not None and evolution.update == "cartesian":
         return FusedCartesianUpdate(evolution.gamma, kernels)
     return PlainUpdate(evolution)
 
 
 def as_complex(parts: Tensor) -> Tensor:
-    """Return channels that are real and then imaginary parts as a complex field."""
+    """Return a complex field from channels with the real parts first, then the imaginary parts."""
     return torch.complex(*parts.chunk(2, dim=1))

@@ -1,8 +1,8 @@
 """Winograd's F(2x2, 3x3): a 3x3 convolution as 16 matrix products, 4/9 of the multiplications.
 
-Lavin and Gray 2015, arXiv 1509.09308, section 4.1. cuDNN has it too, but for the few samples of a
-step it chooses kernels that leave most of a large GPU idle. The weights are transformed once an
-episode, which they stay the same for.
+Lavin and Gray 2015, arXiv 1509.09308, section 4.1. cuDNN implements it too, but for the few samples
+of a step it chooses kernels that leave most of a large GPU idle. The weights are transformed once
+per episode, since they change only between episodes.
 """
 
 import torch
@@ -19,7 +19,7 @@ class Winograd:
 
     Args:
         weight: (O, I, 3, 3), on a GPU.
-        kernels: those that transform states.
+        kernels: the kernels that transform states.
 
     Call `refresh` before the first use and whenever the weight has changed.
     """
@@ -38,7 +38,7 @@ class Winograd:
         )
 
     def can_convolve(self, x: Tensor) -> bool:
-        """Whether the grid is made of whole tiles, and is not too large."""
+        """Return whether the grid consists of whole tiles and is not too large."""
         samples, _, height, width = x.shape
         channels = max(self._transformed.shape[1:])
         return (
@@ -51,7 +51,7 @@ class Winograd:
         return self._multiply(x, self._transformed, (0, 3))
 
     def convolve_adjoint(self, cotangent: Tensor) -> Tensor:
-        """Return the gradient of the convolution's input from its output's, (N, O, H, W)."""
+        """Return the gradient of the convolution's input from that of its output, (N, O, H, W)."""
         return self._multiply(cotangent, self._transformed.transpose(1, 2), (3, 0))
 
     def _multiply(self, x: Tensor, transformed: Tensor, ends: tuple[int, int]) -> Tensor:

@@ -32,12 +32,12 @@ _PLACEHOLDERS: dict[Color, str] = {
 }
 SERIES: tuple[Color, ...] = ("a", "b", "c", "d", "e", "f")
 
-# In CSS pixels. A phone's column and a third of a desktop page are about this wide, so that the
-# letters have the page's font size on both.
+# In CSS pixels: about the width of a phone's column and of a third of a desktop page, so that the
+# text has the page's font size on both.
 SMALL = (400, 240)
 WIDE = (1120, 300)
 
-# With at least this many values, the chart adds a running median over a 25th of them.
+# With at least this many values, a chart adds a running median over a 25th of them.
 SMOOTH_FROM = 75
 _SMOOTH_SHARE = 25
 
@@ -45,10 +45,10 @@ _SMOOTH_SHARE = 25
 _MAX_POINTS = 700
 
 _STYLE: dict[Any, Any] = {
-    "svg.fonttype": "none",  # text stays text, in the page's font
+    "svg.fonttype": "none",  # keep text as text, in the page's font
     "figure.facecolor": "none",
     "axes.facecolor": "none",
-    "svg.hashsalt": "qca",  # the same run gives the same bytes
+    "svg.hashsalt": "qca",  # makes the output reproducible byte by byte
     "font.size": 12.5,
     "axes.linewidth": 0.8,
     "xtick.major.size": 0,
@@ -60,7 +60,7 @@ _STYLE: dict[Any, Any] = {
 _TICK_STEPS = (1, 2, 5, 10)
 _BINARY_UNITS = ((40, "TiB"), (30, "GiB"), (20, "MiB"), (10, "KiB"))
 
-# The first drawing on a machine searches for fonts and logs it.
+# On its first use on a machine, matplotlib searches for fonts and logs that.
 logging.getLogger("matplotlib").setLevel(logging.ERROR)
 
 
@@ -69,14 +69,14 @@ _Values = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Curve:
-    """A line of a chart: `y` over `x`."""
+    """A curve of a chart: `y` over `x`."""
 
     label: str
     x: Sequence[float]
     y: Sequence[float]
     color: Color = "a"
     smooth: bool = False
-    """Draw the values pale, with their running median on top."""
+    """Whether to draw the values pale, with their running median on top."""
 
 
 @dataclass(frozen=True)
@@ -131,7 +131,7 @@ def draw(
 
 
 def is_log_scale_useful(*curves: Sequence[float]) -> bool:
-    """Whether a logarithmic scale can show these values and shows more than a linear one."""
+    """Return whether a logarithmic scale can show these values and shows more than a linear one."""
     values = [value for curve in curves for value in curve]
     return bool(values) and min(values) > 0 and max(values) / min(values) > 20
 

@@ -26,7 +26,7 @@ from qca.runs.run import Run
 
 @dataclass(frozen=True)
 class Legend:
-    """One entry of a legend."""
+    """An entry of a legend."""
 
     label: str
     color: Color
@@ -48,7 +48,7 @@ class Chart:
 
 
 def draw_learning(run: Run) -> Iterator[Chart]:
-    """Yield the charts over the episodes; none before the first episode."""
+    """Yield the charts over the episodes; yield nothing before the first episode."""
     if run.records:
         yield _draw_loss(run)
         yield _draw_components(run.records)

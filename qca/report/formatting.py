@@ -10,7 +10,7 @@ from qca.runs.evaluation import Statistic
 def format_time(time: datetime | str) -> str:
     """Return a date and time in UTC, since pages are shared across time zones.
 
-    Return a text that is not in ISO 8601 unchanged.
+    A text that is not in ISO 8601 is returned unchanged.
     """
     if isinstance(time, str):
         try:
@@ -19,7 +19,7 @@ def format_time(time: datetime | str) -> str:
             return time
     try:
         time = time.astimezone(UTC)
-    except OverflowError:  # before year 1, or after 9999
+    except OverflowError:  # the year is below 1 or above 9999
         return time.isoformat()
     return f"{time:%-d %b %Y, %H:%M:%S} UTC"
 
@@ -40,7 +40,7 @@ def format_key(name: str) -> str:
 def render_prose(text: str) -> Markup:
     """Return a message as HTML, with text between backquotes as code."""
     parts = str(text).split("`")
-    if len(parts) % 2 == 0:  # the backquotes are not paired
+    if len(parts) % 2 == 0:  # the backquotes do not pair up
         return escape(text)
     tagged = (
         Markup("<code>{}</code>").format(part) if number % 2 else escape(part)

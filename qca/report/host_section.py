@@ -1,4 +1,4 @@
-"""The host on which the page is created, as plain data from the command line."""
+"""Describe the host on which the page is created, as plain data from the command line."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ class FindingEntry:
 
 @dataclass(frozen=True)
 class PlanEntry:
-    """The plan that `qca plan` would make today, on this host, for the run's training."""
+    """The plan that `qca plan` would make today, on this host, for the configuration of the run."""
 
     device: str
     profile: str

@@ -15,7 +15,7 @@ from qca.runs.run import Run
 
 @dataclass(frozen=True)
 class BudgetBar:
-    """Bytes of one process, in tensors and outside of them; shares in percent of the bar."""
+    """Bytes of one process, in tensors and outside them; the shares are percentages of the bar."""
 
     measured: int
     predicted: int
@@ -34,7 +34,7 @@ def predict_memory(run: Run) -> Estimate | None:
     need = estimate(config, recompute=config.recompute, device=config.device, together=together)
     if run.predicted_context_bytes is None:
         return need
-    # Use the prediction of that time and machine, which may include a measurement of its Python.
+    # Use the recorded prediction, which may include a measurement of that machine's Python.
     beside = need.context.kernels + need.context.nccl
     context = replace(need.context, runtime=run.predicted_context_bytes - beside)
     return replace(need, context=context)
@@ -46,7 +46,7 @@ def find_measured_peak(records: Sequence[EpisodeRecord]) -> int:
 
 
 def select_comparable_peak(run: Run, need: Estimate) -> int:
-    """Return the prediction of the measured peak: a resident set includes the context."""
+    """Return the prediction for the measured peak; that of a resident set includes the context."""
     return need.total_bytes if run.config.device == "cpu" else need.predicted_peak_bytes
 
 

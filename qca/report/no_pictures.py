@@ -4,14 +4,14 @@ from qca.core.units import format_count
 from qca.runs.run import Run
 
 _NONE = "There are no pictures of the state"
-_WHEN = "a training makes them when it is complete, since they take some of an episode's time"
+_WHEN = "a training run makes them when it is complete, since they take some of an episode's time"
 
 # `qca up` resumes automatically; `qca train` needs the flag to resume a run.
 _WITH_RESUME = "(`qca train` with `--resume`)"
 
 
 def explain_no_pictures(run: Run) -> str:
-    """Return a few sentences for the page; commands stand between backquotes."""
+    """Return a few sentences for the page, with commands in backquotes."""
     match run.status:
         case "complete":
             return (
@@ -31,14 +31,14 @@ def _format_progress(run: Run) -> str:
 
 
 def _describe_next_command(run: Run) -> str:
-    """Return how to finish the run and, if it has a checkpoint, how to get pictures right now."""
+    """Return how to finish the run and, if it has a checkpoint, how to get pictures now."""
     finish = (
-        f"Run the command that started it again {_WITH_RESUME} to finish the training and get the "
+        f"Run the command that started it again {_WITH_RESUME} to finish training and get the "
         "pictures."
     )
     if not run.last_checkpoint:
         return finish
     return (
         f"{finish} Add `--episodes {run.last_checkpoint}` to get those of the last checkpoint "
-        "without training further; you can still resume the training later without it."
+        "without training further; you can still resume training later without it."
     )

@@ -32,20 +32,20 @@ from qca.report.timeline import build_timeline
 from qca.runs.events import EpisodeRecord
 from qca.runs.run import Run, Status
 
-# The most rows in the table of episodes.
+# Maximum number of rows in the table of episodes.
 _MAX_ROWS = 16
 
-# Severities of the findings to show in full, the worst first.
+# Severities of the findings to show in full, worst first.
 _SHOWN_SEVERITIES: tuple[Severity, ...] = ("error", "warning", "info")
 
 _STATUS_SENTENCES: dict[Status, str] = {
     "complete": "",
-    "running": "The training is still running; this page shows its state at the time of the page.",
+    "running": "Training is still running; this page shows its state at the time of the page.",
     "stopped": "The run is not finished: it was stopped, with a checkpoint. The command that "
     "started it resumes from there.",
     "interrupted": "The run is not finished: its process or its machine was killed. The command "
     "that started it resumes from the last checkpoint.",
-    "not begun": "The training has not finished an episode yet.",
+    "not begun": "Training has not finished an episode yet.",
 }
 
 

@@ -13,13 +13,13 @@ from qca.measures.fields import Scale
 from qca.measures.palettes import make_palette, quantize
 from qca.runs.snapshots import Snapshots
 
-# The most frames of an animation; more would make the page large, and no run folder has more.
+# Maximum number of frames of an animation; a run folder has no more, and a page would become large.
 _MAX_FRAMES = 48
-# The most cells per side; a screen cannot show more in one picture.
+# Maximum number of cells per side; a screen cannot show more in one picture.
 _MAX_CELLS = 128
-# If each step normalizes the cells, rounding spreads their total weights by less than this.
+# If each step normalizes the cells, rounding makes their total weights differ by less than this.
 _CONSTANT_SPREAD = 1e-3
-# Durations in milliseconds: the whole animation, the shortest and longest frame, the last frame.
+# Durations in milliseconds of the whole animation, the shortest and longest frame, and the last.
 _DURATION, _SHORTEST, _LONGEST, _PAUSE = 6000, 60, 500, 1500
 
 
@@ -89,7 +89,8 @@ def _select_steps(steps: list[int]) -> list[int]:
 
 
 def _downsample(state: NDArray[np.complex64]) -> NDArray[np.complex64]:
-    """Return every k-th cell of a large grid; a mean of phases is not a phase."""
+    """Return every k-th cell of a large grid; averaging would not work, as a mean of phases is not
+    a phase."""
     stride = -(-max(state.shape[1:]) // _MAX_CELLS)
     return state[:, ::stride, ::stride]
 

@@ -12,7 +12,7 @@ from qca.report.charts import SERIES, Curve, draw
 from qca.report.curves import Chart
 from qca.runs.snapshots import Snapshots
 
-# If each step restores the norm, its error stays below this.
+# The error of the norm stays below this if each step restores the norm.
 _ROUNDING = 1e-5
 
 
@@ -41,7 +41,7 @@ def draw_measures(snapshots: Snapshots) -> Iterator[Chart]:
 def is_shown(name: str, snapshots: Snapshots, series: Series) -> bool:
     """Return whether a measure is known at two or more steps and is not only rounding errors."""
     if name == "energy" and not snapshots.energies:
-        return False  # the stored states are renormalized and so have lost it
+        return False  # the stored states are renormalized, so the measure is lost
     values = [value for _, value in select_known(series, name)]
     return len(values) >= 2 and not (name == "norm_error" and max(values) < _ROUNDING)
 
@@ -53,7 +53,7 @@ def select_known(series: Series, name: str) -> list[tuple[float, float]]:
 
 
 def list_states(snapshots: Snapshots) -> Iterator[State]:
-    """Yield the states, with their energies where the file has them."""
+    """Yield the states, with their energies if the file has them."""
     for step, psi in snapshots.states.items():
         state = State.from_psi(step, psi)
         energy = snapshots.energies.get(step)

@@ -16,7 +16,7 @@ _ENDINGS = {
     "already-complete": "Resumed, but already complete",
 }
 
-# Several consecutive events of these kinds become one entry that unfolds.
+# Consecutive events of these kinds become one entry, which the reader can expand.
 _GROUPED = {"checkpoint": "checkpoints", "skipped": "episodes skipped"}
 
 
@@ -44,9 +44,9 @@ def build_timeline(events: Sequence[Mapping[str, Any]]) -> Iterator[Entry]:
 
 
 def _mark_repeated(events: Sequence[Mapping[str, Any]]) -> Sequence[Mapping[str, Any]]:
-    """Return the events; a skipped episode that was repeated later gets the key `repeated`."""
+    """Return the events; add the key `repeated` to a skipped episode that was repeated later."""
     marked: list[Mapping[str, Any]] = []
-    later = math.inf  # the first episode of all sessions after the event
+    later = math.inf  # the lowest first episode of the sessions after the event
     for event in reversed(events):
         match event:
             case {"event": "started", "first_episode": int(first)}:

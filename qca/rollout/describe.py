@@ -6,7 +6,7 @@ from qca.rollout.request import RolloutRequest
 
 
 def describe_rollout(automaton: Automaton, request: RolloutRequest, steps: int) -> str:
-    """Return what ran and what the page shows of it; `steps` is how many steps have run."""
+    """Return a sentence on the rollout and the part of it on the page; `steps` have run so far."""
     rows, columns = request.grid
     parts = ["The automaton at an unknown episode"]
     if automaton.episode is not None:

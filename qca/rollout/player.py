@@ -1,8 +1,8 @@
 """Render a rollout as one self-contained HTML page with a player.
 
-A frame has the palette index of each cell of each field, one byte per cell. All frames are
+A frame holds the palette index of each cell of each field, one byte per cell. All frames are
 compressed together; the page's script unpacks and colors them. The page loads nothing, and its
-Content-Security-Policy forbids it to.
+Content-Security-Policy forbids loading.
 """
 
 import base64
@@ -18,9 +18,9 @@ from importlib.resources import files
 from qca.core.distribution import read_version
 from qca.rollout.recording import DrawnField, Recording, draw_fields, list_measure_units
 
-# For a page of 15 MB: base64 adds a third, and frames of noise cannot be compressed.
+# For a page of at most 15 MB: base64 adds a third, and frames of noise do not compress.
 LARGEST_FRAMES = 10_500_000
-"""The limit on the bytes of a page's frames: frames times fields times cells."""
+"""The maximum number of bytes in a page's frames: frames times fields times cells."""
 
 
 @dataclass(frozen=True)
@@ -65,7 +65,7 @@ def render_player(player: Player, recording: Recording) -> str:
 
 
 def describe_field(drawn: DrawnField) -> dict[str, object]:
-    """Return the values with which the script draws and labels a field."""
+    """Return the values that the script needs to draw and label a field."""
     return {
         "name": drawn.name,
         "unit": drawn.unit,
@@ -83,7 +83,7 @@ def choose_shown(drawn: Sequence[DrawnField]) -> int:
 
 
 def fill_template(template: str, parts: Mapping[str, str]) -> str:
-    """Return the template with each `{{name}}` replaced once; does not expand inserted texts."""
+    """Return the template with each `{{name}}` replaced once; inserted texts are not expanded."""
     return re.sub(r"\{\{(\w+)\}\}", lambda match: parts[match[1]], template)
 
 

@@ -20,12 +20,13 @@ class Recording:
     keeps_states: bool = False
     """Record the states themselves instead of fields and measures."""
     stride: int = 1
-    """Record every `stride`-th cell along each axis; a mean of phases would not be a phase."""
+    """Record every `stride`-th cell along each axis; averaging would not work, as a mean of phases
+    is not a phase."""
     steps: list[int] = field(default_factory=list[int])
     values: list[list[FloatArray]] = field(default_factory=list[list[FloatArray]])
     """The values of each field, (H, W), for each state."""
     measures: dict[str, list[float]] = field(default_factory=dict[str, list[float]])
-    """By name, one number per state."""
+    """The values of each measure by name, one number per state."""
     states: list[State] = field(default_factory=list[State])
     _previous: State | None = None
 
@@ -90,7 +91,7 @@ def draw_field(chosen: ChosenField, values: FloatArray) -> DrawnField:
 
 
 def find_range(chosen: ChosenField, values: FloatArray) -> tuple[float, float]:
-    """Return the ends of a field's scale: fixed ones, or the extremes of the finite values."""
+    """Return the ends of a field's scale: the fixed ends, or the extremes of the finite values."""
     finite = values[np.isfinite(values)]
     lowest, highest = chosen.field.lowest, chosen.field.highest
     if lowest is None:

@@ -1,4 +1,4 @@
-"""The request for a rollout, checked before its first step."""
+"""Check the request for a rollout before its first step."""
 
 import os
 import shutil
@@ -45,7 +45,7 @@ class RolloutRequest:
 
     @property
     def format(self) -> Format:
-        """The format of the output, by its name."""
+        """The format of the output, from its suffix."""
         return parse_format(self.output)
 
     @property
@@ -87,7 +87,7 @@ def make_request(
     fields: Sequence[ChosenField],
     fps: float,
 ) -> RolloutRequest:
-    """Return the request; by default with every frame, or as many as a page may have."""
+    """Return the request; by default it has every frame, or as many as fit in a page."""
     format_ = parse_format(output)
     if every is None:
         shown = count_shown_cells(grid, choose_stride(format_, grid))
@@ -121,7 +121,7 @@ def count_shown_cells(grid: tuple[int, int], stride: int) -> int:
 
 
 def choose_every(format_: Format, steps: int, cells: int, fields: int) -> int:
-    """Return the steps between two frames: 1, or as many as keep a page small."""
+    """Return the number of steps between two frames: 1, or more if a page would be too large."""
     if format_ != "html":
         return 1
     most = min(_MOST_FRAMES, max(2, LARGEST_FRAMES // (cells * fields)))
@@ -193,7 +193,7 @@ def _require_small_page(request: RolloutRequest) -> None:
 
 
 def _require_memory(request: RolloutRequest, d_state: int) -> None:
-    # Drawing or writing the frames stacks them and so doubles the memory.
+    # Drawing or writing the frames stacks them, which doubles the memory.
     needed, free = 2 * count_kept_bytes(request, d_state), psutil.virtual_memory().available
     if needed > free:
         raise PlanError(
@@ -204,7 +204,7 @@ def _require_memory(request: RolloutRequest, d_state: int) -> None:
 
 
 def _require_disk(request: RolloutRequest, d_state: int) -> None:
-    """Refuse states that the disk cannot hold; they are not compressed. Pictures are small."""
+    """Refuse states that do not fit on the disk; they are not compressed. Pictures are small."""
     needed = count_kept_bytes(request, d_state) if request.keeps_states else 0
     free = shutil.disk_usage(request.output.parent).free - _MARGIN
     if needed > free:

@@ -41,7 +41,7 @@ def write_video(path: Path, fields: list[DrawnField], fps: float, container: str
     """Encode a recording's fields, side by side, as `mp4` or `webm`.
 
     Raises:
-        LaunchError: FFmpeg is not installed or fails; has its error message.
+        LaunchError: FFmpeg is not installed, or fails with the error in the message.
 
     """
     frames = paint_frames(fields)
@@ -50,7 +50,7 @@ def write_video(path: Path, fields: list[DrawnField], fps: float, container: str
     source = ("-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}", "-r", str(fps))
     command = [find_encoder(), "-loglevel", "error", "-y", *source, "-i", "-"]
     command += [*_CODECS[container], "-f", container, str(path)]
-    # In a new session, so that Ctrl-C in the terminal does not end it before the last frame.
+    # Use a new session, so that Ctrl-C in the terminal does not stop FFmpeg before the last frame.
     with (
         log_command(command) as run,
         subprocess.Popen(
@@ -63,7 +63,7 @@ def write_video(path: Path, fields: list[DrawnField], fps: float, container: str
             for frame in frames:
                 encoder.stdin.write(frame.tobytes())
         except BrokenPipeError:
-            pass  # it has ended; its error message says why
+            pass  # FFmpeg has exited; its error message says why
         _, stderr = encoder.communicate()
         run.exit_code = encoder.returncode
     if encoder.returncode != 0:

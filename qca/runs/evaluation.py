@@ -18,10 +18,10 @@ from qca.core.units import MIB
 
 SCHEMA_VERSION = 1
 
-# A file has a few kilobytes per run and condition.
+# A file holds a few kilobytes per run and condition.
 _LARGEST_FILE = 16 * MIB
 
-# In standard errors; chance alone exceeds two of them in 5 % of cases.
+# In standard errors; chance alone exceeds two in 5 % of cases.
 _CLEAR = 2.0
 
 
@@ -30,7 +30,7 @@ class Statistic:
     """A mean over initial states."""
 
     mean: float | None
-    """None if it is unknown: not finite, or meaningless here."""
+    """None if the mean is not finite, or has no meaning here."""
     standard_error: float | None
     """The standard error of the mean; None if the mean is None."""
 
@@ -60,8 +60,8 @@ class Trial:
     values: Mapping[str, Statistic]
     """Results by name: `loss`, its terms as `loss.TERM`, and the measures of the last state."""
     loss_difference: Statistic | None = None
-    """The loss minus the untrained network's from the same states. None for the untrained network
-    itself, and for a run with another number of components, which has other states."""
+    """The loss minus the untrained network's from the same states. It is None for the untrained
+    network itself, and for a run with another number of components, whose states differ."""
 
 
 @dataclass(frozen=True)

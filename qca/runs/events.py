@@ -1,4 +1,4 @@
-"""The events that a training reports, and their JSON. Works without torch.
+"""The events that a training run reports, and their JSON. Works without torch.
 
 `qca.runs.metrics_log` stores the episodes, `qca.runs.journal` all other events.
 """
@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, FiniteFloat, TypeAdapter
 Finish = Literal["complete", "stopped", "already-complete"]
 
 
-# A training writes nothing larger, and the code that displays it could not handle more.
+# A training run writes nothing larger, and the code that displays it could not handle more.
 Count = Annotated[int, Field(ge=0, lt=2**63)]
 Measurement = Annotated[FiniteFloat, Field(ge=-1e300, le=1e300)]
 
@@ -20,16 +20,16 @@ class _Event(BaseModel):
 
 
 class Started(_Event):
-    """The training is about to run its first episode."""
+    """Training is about to start its first episode."""
 
     event: Literal["started"] = "started"
     run: str
     device: str
     parameters: Count
     first_episode: Count
-    """1, or the episode after the checkpoint that the run resumes from."""
+    """1, or the episode after the checkpoint from which the run resumes."""
     made_again_until: Count | None = None
-    """The last episode that an earlier session had run after that checkpoint. The episodes from
+    """The last episode that an earlier session ran after that checkpoint. The episodes from
     `first_episode` to this one are repeated, and earlier events about them are void. None if no
     episode is repeated."""
     episodes: Count
@@ -46,7 +46,7 @@ class Started(_Event):
     predicted_peak_bytes: Count | None = None
     """Predicted peak memory of the tensors."""
     predicted_context_bytes: Count | None = None
-    """Predicted memory of the process outside of the tensors."""
+    """Predicted memory of the process outside the tensors."""
     warnings: tuple[str, ...] = ()
 
     @property
@@ -92,7 +92,7 @@ class Skipped(_Event):
     episode: Count
     because: str
     loss_scale: Measurement
-    """The factor of the loss from now on; it changes only under float16."""
+    """The factor of the loss from now on; only float16 changes it."""
 
 
 class PlanChanged(_Event):
@@ -110,29 +110,29 @@ class PlanChanged(_Event):
 
 
 class ConfigChanged(_Event):
-    """A resumed training uses other values than its checkpoint."""
+    """A resumed run uses values that differ from those of its checkpoint."""
 
     event: Literal["config-changed"] = "config-changed"
     episode: Count
     """The first episode with the new values."""
     before: dict[str, float | int | str]
     now: dict[str, float | int | str]
-    """Both have the same keys: those of the configuration that changed."""
+    """`before` and `after` have the same keys: those that changed."""
 
 
 class Noted(_Event):
-    """A notice for the user; the training continues."""
+    """A notice for the user; training continues."""
 
     event: Literal["noted"] = "noted"
     message: str
 
 
 class CheckpointWritten(_Event):
-    """A checkpoint is safe on the disk."""
+    """A checkpoint has been written to the disk."""
 
     event: Literal["checkpoint"] = "checkpoint"
     episode: Count
-    """Number of whole episodes that it contains."""
+    """Number of complete episodes in the checkpoint."""
     path: str
     loss: Measurement | None = None
     """Mean loss of the newest ten episodes; None if every episode so far was skipped."""
@@ -141,12 +141,12 @@ class CheckpointWritten(_Event):
 
 
 class Finished(_Event):
-    """The training has ended normally."""
+    """Training has ended normally."""
 
     event: Literal["finished"] = "finished"
     reason: Finish
     episodes: Count
-    """Number of whole episodes of the run, including earlier sessions."""
+    """Number of complete episodes of the run, including earlier sessions."""
 
 
 Event = (

@@ -1,20 +1,20 @@
-"""Is the training alive? `python -m qca.runs.health RUN_DIR` for a container's HEALTHCHECK.
-
-Exits with 0 while the run's heartbeat is fresh, otherwise with 1 and a message.
-Works without torch.
+"""Check that training is alive: `python -m qca.runs.health RUN_DIR`, for a container's HEALTHCHECK.
+Exits with 0 while the run's heartbeat is fresh, otherwise with 1 and a message. Works without
+torch.
 """
 
 import sys
 import time
 from pathlib import Path
 
-# The trainer beats between steps, at most every two seconds. The longest pauses are a step of a
-# large model on a slow CPU and a checkpoint on a slow disk.
+# The trainer touches the heartbeat between steps, at most every two seconds. The longest pauses are
+# a step of a large model on a slow CPU and a checkpoint on a slow disk.
 STALE_AFTER = 60.0
 
 
 def find_fault(run: Path, now: float) -> str | None:
-    """Return why the training in `run` is unhealthy at `now` (Unix time), or None if it is not."""
+    """Return why the run in the folder `run` is unhealthy at `now` (Unix time); None if it is
+    healthy."""
     try:
         age = now - (run / "heartbeat").stat().st_mtime
     except FileNotFoundError:
@@ -22,7 +22,7 @@ def find_fault(run: Path, now: float) -> str | None:
     except OSError as error:
         return f"{run}: {error.strerror}"
     if age > STALE_AFTER:
-        return f"the last heartbeat of the training in {run} was {age:.0f} s ago"
+        return f"the last heartbeat in {run} was {age:.0f} s ago"
     return None
 
 

@@ -1,10 +1,9 @@
 """The run's journal, `runs/RUN/events.jsonl`: its events with their times, except the episodes.
 
 Each line is a JSON object. Every session of the run appends to the file; `qca report` reads it. A
-write that fails is reported once and never stops a training.
-
-No line is ever removed. If a session resumes from a checkpoint, earlier events about the episodes
-after it are void; `first_episode` and `made_again_until` of the session's `started` line say which.
+failed write is reported once and never stops training. No line is ever removed. If a session
+resumes from a checkpoint, earlier events about later episodes are void; `first_episode` and
+`made_again_until` in the session's `started` line give the range.
 """
 
 import json
@@ -87,7 +86,7 @@ def list_config_changes(events: Iterable[Mapping[str, Any]]) -> list[Mapping[str
 
 
 def _append_line(path: Path, line: str) -> None:
-    """Append a line, first ending one that a crash truncated, so that only that one is lost."""
+    """Append a line; first end a line that a crash truncated, so that only that line is lost."""
     with open_plain(path, "a+b", follow=False) as file:
         if file.tell() > 0:
             file.seek(-1, 2)

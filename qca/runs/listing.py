@@ -20,16 +20,16 @@ class RunSummary:
     loss: float | None = None
     device: str | None = None
     age_seconds: float | None = None
-    """Age since the first session started, by the journal."""
+    """Age since the start of the first session, from the journal."""
     size_bytes: int | None = None
     where: str
 
 
 def summarize_runs(runs: Path, now: datetime) -> list[RunSummary]:
-    """Return the runs in the folder `runs`, sorted by name; none if there is no such folder.
+    """Return the runs in the folder `runs`, sorted by name; an empty list if it does not exist.
 
     Raises:
-        InputError: it is no folder, or cannot be read.
+        InputError: it is not a folder, or cannot be read.
 
     """
     try:
@@ -59,7 +59,7 @@ def _is_run(folder: Path) -> bool:
     try:
         return (folder / "config.json").is_file()
     except PermissionError:
-        return True  # unknown: listed as unreadable
+        return True  # unknown; the run is listed as unreadable
 
 
 def _summarize(folder: Path, now: datetime) -> RunSummary:

@@ -1,8 +1,8 @@
 """`metrics.jsonl`: one JSON object per line, for each episode not skipped. Works without torch.
 
-The file is the authoritative record of a run, with each episode once and in order. A training only
-appends to it, with one exception: if it resumes from a checkpoint, it first drops the lines of the
-episodes that it will repeat. It then replaces the file, and never truncates it in place.
+The file is the authoritative record of a run, with each episode once and in order. Training only
+appends to it, with one exception: when it resumes from a checkpoint, it first drops the lines of
+the episodes that it will repeat. It then replaces the file and never truncates it in place.
 """
 
 import os
@@ -19,8 +19,8 @@ from qca.core.plain_files import open_plain, read_plain
 from qca.core.units import GIB
 from qca.runs.events import EpisodeRecord
 
-# The loss of one episode is that of a few random states under random noise; a mean of ten scatters
-# a third as much.
+# The loss of one episode comes from a few random states with random noise; a mean of ten varies a
+# third as much.
 _RECENT = 10
 
 # Enough for two million episodes.
@@ -28,7 +28,7 @@ _LARGEST_FILE = GIB
 
 
 def read_records(path: Path) -> list[EpisodeRecord]:
-    """Read `metrics.jsonl` without an incomplete last line; return none if the file is missing.
+    """Read `metrics.jsonl` without an incomplete last line; return an empty list if it is missing.
 
     Raises:
         InputError: a line is not a record; the message names file and line.
@@ -41,7 +41,7 @@ class MetricsLog:
     """The file `metrics.jsonl`, open for appending.
 
     Opening it drops the lines after episode `keep` and an incomplete last line.
-    `last_episode_found` is the last episode that the file had before.
+    `last_episode_found` is the last episode in the file before that.
 
     Raises:
         InputError: a line is not a record.
@@ -73,7 +73,7 @@ class MetricsLog:
     def compute_recent_loss(self) -> float | None:
         """Return the mean loss of the newest ten episodes; None if there are none.
 
-        Ignores episodes with other terms than the newest one's, since they had another loss.
+        Ignores episodes whose terms differ from the newest one's, since they used another loss.
         """
         if not self._recent:
             return None
@@ -82,7 +82,7 @@ class MetricsLog:
         return sum(losses) / len(losses)
 
     def sync(self) -> None:
-        """Wait until all lines are on the disk."""
+        """Wait until all lines are written to the disk."""
         try:
             os.fsync(self._file.fileno())
         except OSError as error:
@@ -128,9 +128,8 @@ def _read_lines(path: Path) -> list[tuple[EpisodeRecord, bytes]]:
 
 
 def _drop_later_lines(path: Path, episode: int) -> tuple[Sequence[EpisodeRecord], int]:
-    """Drop the lines after `episode`; return the records left, and the last episode found.
-
-    The records that are left have each episode once, in order.
+    """Drop the lines after `episode`; return the remaining records, and the last episode found. The
+    remaining records have each episode once, in order.
     """
     found = {record.episode: (record, line) for record, line in _read_lines(path)}
     left = [found[number] for number in sorted(found) if number <= episode]

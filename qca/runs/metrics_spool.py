@@ -1,4 +1,4 @@
-"""Index a run's `metrics.jsonl` for the sender: whole lines that can be found by their episode."""
+"""Index the complete lines of a run's `metrics.jsonl` by their episode, for the sender."""
 
 import json
 from array import array
@@ -10,10 +10,9 @@ from qca.core.plain_files import open_plain
 
 
 class MetricsSpool:
-    """The whole lines of a growing file, numbered from 0; episodes ascend, with gaps.
-
-    The index has 16 bytes per line. With it, a store that has lost lines can be compared with the
-    file and refilled without reading the whole file again.
+    """The complete lines of a growing file, numbered from 0; episodes ascend, with gaps. The index
+    takes 16 bytes per line. It allows the sender to find and restore the lines that a store has
+    lost without reading the whole file again.
     """
 
     def __init__(self, path: Path) -> None:
@@ -22,7 +21,7 @@ class MetricsSpool:
         self._bounds = array("q", [0])  # line i lies between bounds i and i + 1
 
     def __len__(self) -> int:
-        """Return the number of whole lines that `read_appended` has found."""
+        """Return the number of complete lines that `read_appended` has found."""
         return len(self._episodes)
 
     def read_appended(self) -> None:
@@ -47,7 +46,7 @@ class MetricsSpool:
         return list(zip(self._episodes[start:stop], lines, strict=True))
 
     def find_line(self, episode: int) -> int | None:
-        """Return the number of an episode's line, or None if it has none."""
+        """Return the number of an episode's line; None if the episode has no line."""
         number = bisect_left(self._episodes, episode)
         found = number < len(self) and self._episodes[number] == episode
         return number if found else None

@@ -1,4 +1,4 @@
-"""The progress of a training, as `qca status` shows it. Needs neither torch nor numpy."""
+"""Summarize the progress of a training run for `qca status`. Needs neither torch nor numpy."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,16 +8,16 @@ from statistics import median
 from qca.core.plain_files import open_plain
 from qca.runs.events import EpisodeRecord, Started, parse_event
 
-# The newest episodes predict how long the next ones take.
+# The newest episodes predict the time of the next ones.
 _RECENT = 20
 
-# The end of a metrics file; far more than this many lines of a few hundred bytes.
+# Bytes to read from the end of a metrics file: enough for many more lines than needed.
 _TAIL_BYTES = 64 * 1024
 
 
 @dataclass(frozen=True)
 class Expectation:
-    """The decisions made when the training was launched; None means unknown."""
+    """The decisions made when training was launched; None means unknown."""
 
     episodes: int | None = None
     device: str | None = None
@@ -28,7 +28,7 @@ class Expectation:
 
 @dataclass(frozen=True)
 class Memory:
-    """Memory of the trainer's process on its device, in tensors and outside of them."""
+    """Memory of the trainer's process on its device, in tensors and outside them."""
 
     used_bytes: int
     """Peak so far."""
@@ -38,7 +38,7 @@ class Memory:
 
 @dataclass(frozen=True)
 class Progress:
-    """The progress of a training."""
+    """The progress of a training run."""
 
     newest: EpisodeRecord
     episodes: int | None
@@ -84,7 +84,8 @@ def parse_newest_records(lines: Sequence[str]) -> list[EpisodeRecord]:
 
 
 def read_last_lines(path: Path) -> list[str]:
-    """Return the last whole lines of a metrics file of any length; none if there is no file."""
+    """Return the last complete lines of a metrics file of any length; an empty list if it is
+    missing."""
     try:
         with open_plain(path, follow=False) as file:
             size = file.seek(0, 2)
@@ -97,7 +98,7 @@ def read_last_lines(path: Path) -> list[str]:
 
 def _measure_memory(newest: EpisodeRecord, expected: Expectation) -> Memory:
     used, outside = newest.reserved_bytes or newest.memory_bytes, expected.context_bytes
-    if expected.device == "cuda":  # the allocator does not count the context, a resident set does
+    if expected.device == "cuda":  # the allocator excludes the context
         used += outside or 0
     peak = expected.predicted_peak_bytes
     predicted = None if peak is None or outside is None else peak + outside

@@ -1,4 +1,4 @@
-"""Messages of a training that resumes from a checkpoint. Pure functions."""
+"""Pure functions for the messages of a run that resumes from a checkpoint."""
 
 from collections.abc import Mapping, Sequence
 
@@ -9,9 +9,9 @@ def find_last_repeated(episode: int, last_line: int, skipped: Sequence[int]) -> 
     """Return the last episode trained before the restart, or None if none is repeated.
 
     Args:
-        episode: whole episodes of the checkpoint; 0 if there is none.
+        episode: number of complete episodes in the checkpoint; 0 if there is none.
         last_line: the last episode in `metrics.jsonl`.
-        skipped: the skipped episodes of the journal, which have no line there.
+        skipped: the skipped episodes of the journal, which have no line in `metrics.jsonl`.
 
     """
     last = max(last_line, *skipped, 0)

@@ -1,7 +1,7 @@
 """Decide which configuration keys may change when a run resumes. Works without torch.
 
-docs/configuration.md has the same as a table. A key in neither set is fixed: if it changed
-half-way, no configuration would describe the run.
+docs/configuration.md has the same rules as a table. A key in neither set is fixed: if it changed
+halfway, no configuration would describe the run.
 """
 
 from collections.abc import Mapping
@@ -23,22 +23,23 @@ UNRECORDED = frozenset(
         "budget",
     }
 )
-"""Keys for where and how a run is computed. Each session's `started` event has its values."""
+"""Keys that decide where and how a run is computed. Each session's `started` event has its values.
+"""
 
 RECORDED = frozenset(
     {
         "episodes",
         "loss",
         "max_noise",
-        "learning_rate",  # keeps the halvings so far
+        "learning_rate",  # the halvings so far are kept
         "weight_decay",
         "checkpoint_every",
         "keep_checkpoints",
     }
 )
-"""Keys for the training from then on. A change is recorded as an event of the run."""
+"""Keys that affect training from the change on. A change is recorded as an event of the run."""
 
-# Keys that have an effect on a complete run only together with more episodes.
+# Keys that affect a complete run only together with more episodes.
 _NEEDS_EPISODES = RECORDED - {"episodes"}
 
 Values = dict[str, float | int | str]
@@ -54,7 +55,7 @@ def require_same_config(config: TrainConfig, saved: Mapping[str, Any], source: P
             hint="Resume it with that version, or start another run with --run NAME.",
         )
     given = asdict(config)
-    defaults = asdict(TrainConfig())  # for keys that are newer than the run
+    defaults = asdict(TrainConfig())  # use defaults for keys that are newer than the run
     for key, value in given.items():
         before = saved.get(key, defaults[key])
         if key not in UNRECORDED | RECORDED and before != value:
@@ -84,7 +85,7 @@ def require_effect(config: TrainConfig, saved: Mapping[str, Any], source: Path) 
 
 
 def restore_segment(config: TrainConfig, saved: Mapping[str, Any]) -> TrainConfig:
-    """Return `config` with the run's own segment, which decides the order of its sums."""
+    """Return `config` with the run's own segment, which determines the order of its sums."""
     segment = saved.get("segment", 1)  # runs older than segments used single steps
     is_count = isinstance(segment, int) and not isinstance(segment, bool) and segment >= 1
     return config.override(segment=segment) if is_count else config

@@ -1,4 +1,4 @@
-"""Read a run from its folder. The error for a missing or damaged file names it."""
+"""Read a run from its folder. An error for a missing or damaged file names the file."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -59,7 +59,8 @@ class Run:
 
     @cached_property
     def episodes_done(self) -> int:
-        """Number of episodes, including skipped ones. A crash loses those after a checkpoint."""
+        """Number of episodes, including skipped ones. A crash loses the episodes after the last
+        checkpoint."""
         learned = self.records[-1].episode if self.records else 0
         last = self.events[-1] if self.events else {}
         finished = last.get("episodes") if last.get("event") == "finished" else 0
@@ -72,7 +73,7 @@ class Run:
 
     @property
     def best_record(self) -> EpisodeRecord:
-        """The record with the lowest loss among those that have the newest one's terms."""
+        """The record with the lowest loss among the records with the same terms as the newest."""
         terms = self.records[-1].components.keys()
         comparable = [record for record in self.records if record.components.keys() == terms]
         return min(comparable, key=lambda record: record.loss)
@@ -96,7 +97,7 @@ class Run:
 
     @property
     def predicted_context_bytes(self) -> int | None:
-        """The last session's predicted memory outside of tensors; None if it did not record one."""
+        """The last session's predicted memory outside tensors; None if it did not record it."""
         last = self._start_events[-1] if self._start_events else {}
         size = last.get("predicted_context_bytes")
         return size if isinstance(size, int) else None
@@ -147,7 +148,7 @@ def find_run(name: str, runs: Path) -> Path:
 
 
 def read_run(path: Path, *, with_states: bool = True) -> Run:
-    """Read a run folder; without its states, which are large and need numpy, if so asked.
+    """Read a run folder, by default with its states, which are large and need numpy.
 
     Raises:
         InputError: a file is missing, damaged or of another version; the message names it.

@@ -16,8 +16,8 @@ from qca.runs.run_folder import RunFolder
 def unpack_run(chunks: Iterable[bytes], folder: Path) -> None:
     """Unpack the archive of one run folder as `folder`, replacing an older copy.
 
-    A copy is older if its journal is a prefix of the new one's. Files that were added to it, such
-    as a report, are kept. If anything fails, the older copy stays unchanged.
+    A copy is older if its journal is a prefix of the new one's. Files that were added to the older
+    copy, such as a report, are kept. If anything fails, the older copy stays unchanged.
 
     Raises:
         InputError: `folder` is another run or was trained further here, or the archive is damaged.
@@ -75,7 +75,7 @@ def _copy_plain(source: str | Path, target: str | Path) -> None:
     """Copy a file with its times.
 
     Raises:
-        InputError: it is a pipe or a device, from which one would read without end.
+        InputError: it is a pipe or a device, which might never end.
 
     """
     with _refuse_odd_file():
@@ -113,7 +113,7 @@ def _read_journal(folder: Path) -> bytes:
 
 
 class _ChunkReader(RawIOBase):
-    """The chunks as a file, from which `tarfile` reads blocks of any size."""
+    """A file of chunks, from which `tarfile` can read blocks of any size."""
 
     def __init__(self, chunks: Iterator[bytes]) -> None:
         self._chunks = chunks

@@ -34,9 +34,9 @@ from qca.core.units import MIB
 from qca.runs.resume_rules import require_same_config, restore_segment
 
 LARGEST_CONFIG = MIB
-"""The size limit of `config.json`, which has a few hundred bytes."""
+"""The size limit of `config.json`, which takes a few hundred bytes."""
 
-_BEAT_EVERY = 2.0  # seconds; `health` allows many times that
+_BEAT_EVERY = 2.0  # seconds; `health` allows many times this
 
 
 class RunFolder:
@@ -63,7 +63,7 @@ class RunFolder:
         process holds has no effect.
 
         Raises:
-            LaunchError: another trainer holds the lock; names its process and host.
+            LaunchError: another trainer holds the lock; the message names its process and host.
             CheckpointError: the folder cannot be created or written to.
 
         """
@@ -102,7 +102,7 @@ class RunFolder:
             ) from None
 
     def is_held(self) -> bool:
-        """Whether a trainer on this host works here. Does not detect one on another host."""
+        """Return whether a trainer on this host uses the folder; other hosts are not detected."""
         try:
             with open_plain(self._lock, follow=False) as lock:
                 fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
@@ -113,7 +113,7 @@ class RunFolder:
         return False
 
     def is_used(self) -> bool:
-        """Whether a training has left checkpoints or metrics here."""
+        """Return whether a training run has left checkpoints or metrics here."""
         return any(self.checkpoints.glob("*")) or (
             self.metrics.exists() and self.metrics.stat().st_size > 0
         )
@@ -139,7 +139,8 @@ class RunFolder:
         """Refuse to resume with a configuration that differs from the folder's.
 
         Raises:
-            InputError: a key differs, or `config.json` cannot be read; names the key and values.
+            InputError: a key differs, or `config.json` cannot be read; the message names key and
+            values.
 
         """
         try:
@@ -155,9 +156,8 @@ class RunFolder:
         require_same_config(config, saved, self.config)
 
     def keep_segment(self, config: TrainConfig) -> TrainConfig:
-        """Return `config` with the run's own segment, which decides the order of its sums.
-
-        Returns `config` unchanged if `config.json` cannot be read; `check_config` reports that.
+        """Return `config` with the run's own segment, which determines the order of its sums. If
+        `config.json` cannot be read, `config` is returned unchanged; `check_config` reports that.
         """
         try:
             saved = parse_object(read_plain(self.config, limit=LARGEST_CONFIG, follow=False))
@@ -166,16 +166,16 @@ class RunFolder:
         return restore_segment(config, saved)
 
     def write_config(self, config: TrainConfig) -> None:
-        """Write the configuration that the training now uses."""
+        """Write the configuration that training now uses."""
         write_atomically(self.config, json.dumps(asdict(config), indent=2) + "\n")
 
     def beat(self) -> None:
-        """Touch the heartbeat file; cheap enough to call between any two steps."""
+        """Touch the heartbeat file; this is cheap enough to do between any two steps."""
         now = time.monotonic()
         if now - self._last_beat < _BEAT_EVERY:
             return
         self._last_beat = now
-        # A full disk is reported where it loses data: at a checkpoint.
+        # A full disk is reported when it loses data, at a checkpoint.
         with suppress(OSError), open_plain(self.heartbeat, "ab", follow=False) as file:
             os.utime(file.fileno())
 
@@ -202,7 +202,7 @@ class RunFolder:
 
 
 def _link_error(link: Path, *, runs: Path) -> InputError:
-    """Return the error for a link, with the options to give if the user created it."""
+    """Return the error for a link, with the options to use if the user created it."""
     target = Path(os.path.realpath(link))  # Path.resolve raises for a link to itself
     folder = target if link == runs else target.parent
     run = "" if link == runs else f" --run {shlex.quote(target.name)}"

@@ -1,7 +1,6 @@
-"""The states at a few steps of one rollout, `states.safetensors`, for the report's pictures.
-
-The file has a tensor per step, float32 (2, d_state, H, W) for the real and imaginary parts, named
-by the step. Its metadata have the episode and, since 0.2, the energies. Needs numpy, not torch.
+"""Read and write `states.safetensors`: the states at a few steps of one rollout, for the report.
+The file has one tensor per step, named by the step: float32 (2, d_state, H, W), the real and
+imaginary parts. Its metadata hold the episode and, since 0.2, the energies. Needs numpy, not torch.
 """
 
 import json
@@ -27,7 +26,7 @@ class Snapshots:
     """The states of one rollout from the run's first initial state."""
 
     episode: int
-    """Number of whole episodes trained when the states were sampled."""
+    """Number of complete episodes trained when the states were sampled."""
     states: Mapping[int, NDArray[np.complex64]]
     """States by step, in ascending order: complex (d_state, H, W)."""
     energies: Mapping[int, float] = field(default_factory=dict[int, float])
@@ -89,7 +88,7 @@ def read_snapshots(path: Path) -> Snapshots | None:
     except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
         raise InputError(
             f"{path}: cannot read the states: {error}",
-            hint="Remove it; a training writes a new one with its next checkpoint.",
+            hint="Remove it; a training run writes a new one with its next checkpoint.",
         ) from None
 
 

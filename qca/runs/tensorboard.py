@@ -1,11 +1,10 @@
-"""TensorBoard event files of a run, `runs/RUN/tensorboard/`. Works without torch.
-
-They are a copy of `metrics.jsonl` for TensorBoard. A failure (a full disk, a missing library) is
-reported once and never stops a training.
+"""Write the TensorBoard event files of a run, `runs/RUN/tensorboard/`. Works without torch. They
+are a copy of `metrics.jsonl` for TensorBoard. A failure (a full disk, a missing library) is
+reported once and never stops training.
 
 `tensorboardX` provides the messages and the checksum, but not the writer: its thread dies at the
-first failed write, and the training then blocks as soon as the queue is full. Here each record is
-one write to the file, so a killed training loses none.
+first failed write, and training then blocks as soon as the queue is full. Here each record is one
+write to the file, so a killed trainer loses none.
 """
 
 import os
@@ -21,7 +20,7 @@ from typing import Any
 
 from qca.runs.events import EpisodeRecord, Event, Started
 
-# In this version of the format, a restart voids the later steps of older files (tensorboard,
+# In this version of the format, a restart invalidates the later steps of older files (tensorboard,
 # backend/event_processing/event_accumulator.py).
 _FILE_VERSION = "brain.Event:2"
 
@@ -65,12 +64,13 @@ class Writer:
 
 
 def open_writer(folder: Path, first_episode: int, *, warn: Warn = _ignore) -> Writer:
-    """Open a new event file, which voids older ones from `first_episode` on.
+    """Open a new event file, which invalidates older ones from `first_episode` on.
 
-    If the file cannot be written, call `warn` with a sentence and return a writer without effect.
+    If the file cannot be written, call `warn` with a sentence and return a writer that does
+    nothing.
     """
     try:
-        import_module("tensorboardX")  # raises here if it is not installed
+        import_module("tensorboardX")  # fails here if it is not installed
 
         folder.mkdir(parents=True, exist_ok=True)
         file = (folder / _choose_file_name(folder)).open("xb", buffering=0)
@@ -85,7 +85,7 @@ def open_writer(folder: Path, first_episode: int, *, warn: Warn = _ignore) -> Wr
 
 @contextmanager
 def open_tensorboard(folder: Path, *, warn: Warn) -> Generator[Callable[[Event], None]]:
-    """Yield a listener to a training's events that writes the event file of one session."""
+    """Yield a listener to a run's events that writes the event file of one session."""
     writer = Writer(None, warn)
 
     def write_event(event: Event) -> None:
@@ -122,8 +122,8 @@ def collect_scalars(record: EpisodeRecord) -> dict[str, float]:
 def _choose_file_name(folder: Path) -> str:
     """Return a name that sorts after those in `folder`, since TensorBoard reads them in order.
 
-    Like TensorBoard's own names it contains the time in seconds, but always a later one than any
-    other file: two sessions may start within a second, and a clock may be set back.
+    Like TensorBoard's own names it contains the time in seconds, but the time is always later than
+    in any other file: two sessions may start within a second, and a clock may be set back.
     """
     older = (path.name.split(".")[3] for path in folder.glob("events.out.tfevents.*"))
     newest = max((int(second) for second in older if second.isdecimal()), default=0)
@@ -153,7 +153,7 @@ def _build_summary(record: EpisodeRecord) -> Any:
 
 
 def _build_restart(first_episode: int) -> Any:
-    """Return the message that makes a reader drop its data of this step and later ones."""
+    """Return the message that makes a reader drop its data from this step on."""
     session = _load_messages("event").SessionLog
     return _build_event(step=first_episode, session_log=session(status=session.START))
 

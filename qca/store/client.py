@@ -18,7 +18,7 @@ TIMEOUT_SECONDS = 2.0
 
 
 def connect(url: str, flags_file: Path | None = None) -> redis.Redis:
-    """Return a client for `url`, with the password from Dragonfly's flag file, if given.
+    """Return a client for `url`, with the password from Dragonfly's flag file if one is given.
 
     Does not connect yet. Every operation ends within seconds, even if the store does not answer.
 
@@ -31,7 +31,7 @@ def connect(url: str, flags_file: Path | None = None) -> redis.Redis:
         return redis.Redis.from_url(
             url,
             password=password,
-            protocol=2,  # every store speaks it, and a refusal in it is plain text
+            protocol=2,  # every store supports it, and its errors are plain text
             socket_timeout=TIMEOUT_SECONDS,
             socket_connect_timeout=TIMEOUT_SECONDS,
             retry=Retry(NoBackoff(), 0),

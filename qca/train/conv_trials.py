@@ -1,4 +1,4 @@
-"""Choose cuDNN's algorithms by trial: each convolution tries some, and keeps the fastest.
+"""Choose cuDNN's algorithms by trial: each convolution tries several and keeps the fastest.
 
 A trial may not exceed the allocator's limit, the predicted peak; its memory is freed afterwards.
 """
@@ -21,7 +21,7 @@ _FEWEST_EPISODES = 50
 
 
 def are_worthwhile(config: TrainConfig, *, fused: bool) -> bool:
-    """Return whether a training is long enough, and its convolutions slow enough, for trials.
+    """Return whether a training run is long enough, and its convolutions slow enough, for trials.
 
     On tensor cores trials take 12 to 15 s and save 0.02 s per episode. They also gain nothing if
     the `fused` kernels run a segment's convolutions with Winograd's algorithm.
@@ -44,7 +44,7 @@ def try_algorithms(seconds: float = _SECONDS) -> Generator[None]:
 
 
 class _Deadline(TorchDispatchMode):
-    """Stops the trials between two operations once the time is up."""
+    """Stops the trials between two operations when the time is up."""
 
     end = math.inf
     """The end, on the monotonic clock."""

@@ -1,4 +1,4 @@
-"""Find and prepare the device that a training runs on."""
+"""Find and prepare the device for training."""
 
 # torch's annotations are incomplete.
 # pyright: reportUnknownMemberType=false
@@ -49,7 +49,7 @@ def prepare_device(config: TrainConfig, predicted_peak_bytes: int | None) -> tor
     require_gpus(read_local_rank() + 1)
     torch.cuda.set_device(read_local_rank())
     device = torch.device("cuda", read_local_rank())
-    # Otherwise convolutions would round to TF32 by default, contrary to `fp32`.
+    # By default convolutions would round to TF32, contrary to `fp32`.
     products = "tf32" if config.precision == "tf32" else "ieee"
     torch.backends.cudnn.conv.fp32_precision = products  # pyright: ignore[reportAttributeAccessIssue]
     torch.backends.cuda.matmul.fp32_precision = products  # pyright: ignore[reportAttributeAccessIssue]

@@ -4,7 +4,7 @@
 `adjoint_episode`
 saves only states, as many as its recompute strategy requires (see `state_store`); in the backward
 it recomputes one step at a time, or a segment of several (see `segment`), with gradients, and
-passes the state's gradient on to the step before. At any time one segment's graph is alive. Both
+passes the state's gradient to the step before. Only one segment's graph is alive at any time. Both
 add the same numbers; with segments of one step, even in the same order.
 """
 
@@ -24,11 +24,11 @@ from qca.train.state_store import DeviceStore, StateStore
 from qca.train.step_runner import EagerRunner, StepInput, StepRunner
 
 NoiseFactor = Callable[[Tensor, int], Tensor | None]
-"""Returns the factor of the state before step t, for example `Noise.draw_factor`, and the same one
-on each call. None means no noise."""
+"""A function that returns the factor of the state before step t, the same on each call, such as
+`Noise.draw_factor`. None means no noise."""
 
 OnStep = Callable[[], None]
-"""Called between two steps, forward and backward; may raise to abort the episode."""
+"""A function called between two steps, forward and backward; it may raise to abort the episode."""
 
 
 class Outcome(NamedTuple):
@@ -37,11 +37,12 @@ class Outcome(NamedTuple):
     loss: Tensor
     terms: Mapping[str, Tensor]
     energy: Tensor
-    """E_T / E_0: the share left by the last Euler step, or by the whole episode's damping."""
+    """E_T / E_0: the share of energy left by the last Euler step, or by the damping of the episode.
+    """
 
 
 class Episode(Protocol):
-    """The signature of both kinds of episode."""
+    """The signature of the two episode functions."""
 
     def __call__(
         self,
@@ -122,8 +123,8 @@ def adjoint_episode(
         noise: see `NoiseFactor`.
         on_step: see `OnStep`.
         scale: factor of the gradients.
-        states: where the states are saved; on the device if not given.
-        runner: runs a step forward and backward; eagerly if not given.
+        states: saves the states; by default on the device.
+        runner: runs a step forward and backward; by default eagerly.
 
     """
     states = states or DeviceStore()
@@ -145,11 +146,12 @@ def adjoint_episode(
             for t in reversed(segment):
                 state = states.pop(t, recompute)
                 starts.appendleft(StepInput(state, noise(state, t)))
-                del state  # so it is freed as soon as its segment is done
+                del state  # freed as soon as its segment is done
             arriving = [cotangents.pop(t + 1, Cotangent(None, None)) for t in segment]
-            # Its old name would keep the gradient alive next to the sum during the backward.
+            # The old name would keep the gradient alive, in addition to the sum, during the
+            # backward.
             arriving[-1], gradient = arriving[-1].add(gradient), None
-            # The first state is given, so its gradient is not needed.
+            # The first state is an input, so its gradient is not needed.
             gradient = runner.backward(starts, arriving, needs_grad=segment[0] > 0)
             for _ in segment:
                 on_step()

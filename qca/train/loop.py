@@ -14,23 +14,23 @@ from qca.train.recorder import Recorder
 from qca.train.request import StopFlag
 from qca.train.trainer import Trainer
 
-# After running out of memory, cheaper strategies are tried, but only three times: after that,
-# another program on the card is likely to take more memory again.
+# After running out of memory, cheaper strategies are tried, but only three times: if that is not
+# enough, another program on the card probably keeps taking memory.
 STRATEGIES_TRIED_AFTER_A_REFUSAL = 3
 
 
 class _Stopped(Exception):  # noqa: N818 - control flow, not an error
-    """Raised between two steps of an episode when the training should stop."""
+    """Raised between two steps of an episode when training should stop."""
 
 
 class TrainingLoop:
     """Runs the remaining episodes.
 
     Args:
-        trainer: the training to continue; `trainer` is replaced after running out of memory.
+        trainer: the trainer to run; it is replaced by another after running out of memory.
         recorder: receives its events and checkpoints.
         stop: checked after every step; once set, the unfinished episode is dropped and a checkpoint
-            of the finished ones is written. Several processes check it between two episodes, and
+            of the finished ones is written. Several processes check it between two episodes and
             stop together.
         predicted_peak_bytes: the prediction to report.
         warnings: warnings to report with the start.
@@ -58,7 +58,7 @@ class TrainingLoop:
         self._strategies_left = STRATEGIES_TRIED_AFTER_A_REFUSAL
 
     def run(self) -> Finish:
-        """Train to the last episode, and return why the training ended.
+        """Train to the last episode, and return why training ended.
 
         Raises:
             PlanError: the device does not have enough memory, even with cheaper strategies.
@@ -111,13 +111,13 @@ class TrainingLoop:
         return self._ranks.is_any(value, self.trainer.device)
 
     def _beat_and_check_stop(self) -> None:
-        """Touch the heartbeat; raise _Stopped if the training should stop.
+        """Touch the heartbeat; raise _Stopped if training should stop.
 
         Called after every step of an episode, and between two episodes.
         """
         self._recorder.beat()
-        # Several processes stop together, between two episodes: one that stopped alone would
-        # leave the others waiting for its gradients.
+        # Several processes stop together, between two episodes: if one stopped alone, the others
+        # would wait for its gradients.
         if self._ranks.size == 1 and self._stop.is_set():
             raise _Stopped
 

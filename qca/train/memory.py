@@ -10,8 +10,8 @@ import torch
 from qca.core.units import format_size
 from qca.memory.nvml import list_gpu_memory_holders
 
-# A resident set differs by some percent from run to run: 390 MiB in 400 episodes where 381 were
-# predicted, while other runs of the same training stayed under it.
+# A resident set varies by a few percent between identical runs: one reached 390 MiB in 400 episodes
+# with a prediction of 381, while others stayed below it.
 _RESIDENT_TOLERANCE = 1.05
 
 
@@ -36,8 +36,8 @@ def read_peak_memory(device: torch.device) -> PeakMemory:
 def read_peak_resident_bytes() -> int:
     """Return the peak resident set of this process.
 
-    Linux's VmHWM starts at zero with the program; `getrusage` starts with the parent's memory when
-    it started this process, which may be far more.
+    Linux's VmHWM starts at zero with the program; `getrusage` starts with the parent's memory at
+    the time of the fork, which may be far more.
     """
     try:
         status = Path("/proc/self/status").read_text(encoding="ascii")
@@ -52,7 +52,7 @@ def describe_excess(
 ) -> str | None:
     """Return a sentence for a peak above its prediction, or None if there is no excess.
 
-    A resident set is compared with peak and context together, and may be some percent above them;
+    A resident set is compared with peak and context together, and may exceed them by a few percent;
     an allocator's bytes are compared with the peak.
     """
     if predicted_peak_bytes is None or predicted_context_bytes is None:
@@ -64,7 +64,7 @@ def describe_excess(
     if found <= predicted * tolerance:
         return None
     return (
-        f"the training takes {format_size(found)} of memory, more than the predicted "
+        f"training takes {format_size(found)} of memory, more than the predicted "
         f"{format_size(predicted)}; please report it with `qca doctor --record FILE`"
     )
 
@@ -76,7 +76,7 @@ def is_refused_memory(error: Exception) -> bool:
 
 
 def describe_memory_holders(device: torch.device) -> str:
-    """Return a phrase that lists the processes with GPU memory; empty if unknown."""
+    """Return a phrase that lists the processes with GPU memory; an empty string if unknown."""
     if device.type != "cuda":
         return ""
     holders = list_gpu_memory_holders()

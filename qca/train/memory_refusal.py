@@ -14,9 +14,8 @@ from qca.train.trainer import Trainer
 
 
 class RefusedMemory:
-    """Catches out-of-memory errors in its `with` block; `message` is then the error's text.
-
-    The exception is dropped here, because its traceback keeps the episode's tensors alive.
+    """Catches an out-of-memory error in its `with` block; `message` is then the error's text. The
+    exception itself is dropped, because its traceback would keep the episode's tensors alive.
     """
 
     def __init__(self) -> None:
@@ -38,7 +37,7 @@ class RefusedMemory:
 
 
 def rebuild_with_cheaper_strategy(trainer: Trainer) -> tuple[Trainer, Estimate] | None:
-    """Return the same training with the next cheaper strategy; None if none is cheaper.
+    """Return a trainer of the same run with the next cheaper strategy; None if none is cheaper.
 
     The memory of `trainer` is freed, so it must not be used again.
     """

@@ -1,4 +1,4 @@
-"""Keep AdamW's moments in host memory, and run its step there.
+"""Keep AdamW's moments in host memory, and run AdamW's step there.
 
 The moments are twice the weights, 213 MiB for the whole model, and are used once per episode. On
 the host, the only cost for the GPU is copying the gradients to the host and the weights back.

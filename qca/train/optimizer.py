@@ -25,13 +25,13 @@ class Optimizer:
         self._names = [name for name, _ in model.named_parameters()]
         self._host = HostCopy(model.parameters()) if config.optimizer_state == "host" else None
         self._parameters = self._host.parameters if self._host else list(model.parameters())
-        # `fused` works in place and allocates nothing besides its moments, even on a CPU.
+        # `fused` works in place and allocates only its moments, even on a CPU.
         self._adamw = torch.optim.AdamW(
             self._parameters, lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
         )
 
     def step(self, learning_rate: float) -> None:
-        """Make a step with the gradients of the model's parameters."""
+        """Update the parameters with their gradients."""
         for group in self._adamw.param_groups:
             group["lr"] = learning_rate
         if self._host:
@@ -54,7 +54,7 @@ class Optimizer:
         }
 
     def load_state_tensors(self, tensors: Mapping[str, Tensor]) -> None:
-        """Load the result of `state_tensors`; a parameter without any starts with zero moments."""
+        """Load the result of `state_tensors`; a parameter not in it starts with zero moments."""
         state = {}
         for number, (name, parameter) in enumerate(zip(self._names, self._parameters, strict=True)):
             found = {

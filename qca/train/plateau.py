@@ -1,4 +1,4 @@
-"""The learning rate schedule, which halves the rate when the loss stalls. Works without torch."""
+"""Schedule the learning rate, which is halved when the loss stalls. Works without torch."""
 
 from dataclasses import dataclass, replace
 
@@ -23,7 +23,8 @@ class Plateau:
         return replace(self, stalled=0, halvings=self.halvings + 1)
 
     def forget_best(self) -> "Plateau":
-        """Return the schedule for another loss, which is not comparable with the best so far."""
+        """Return the schedule for another loss, whose values cannot be compared with the best so
+        far."""
         return Plateau(halvings=self.halvings)
 
     def decay(self, base: float) -> float:

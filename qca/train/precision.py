@@ -1,8 +1,8 @@
-"""Safe half precision: which values have 16 bits, which stay in 32, and when to skip a step.
+"""Train safely in half precision: keep some values in 32 bits, and skip steps that overflow.
 
-The network's weights and activations have 16 bits during an episode. In 32 bits stay: the master
-weights, their gradients (each step's contribution is added immediately, because a sum over 500
-steps in bfloat16, with its 8 bits, would stop growing), AdamW's moments, the state between two
+The network's weights and activations have 16 bits during an episode. These stay in 32 bits: the
+master weights, their gradients (each step's contribution is added immediately, because a sum over
+500 steps in bfloat16, with its 8 bits, would stop growing), AdamW's moments, the state between two
 steps, and its norm.
 
 The smallest float16 is 6e-8, so the loss is scaled up and the gradients are scaled down again

@@ -1,4 +1,4 @@
-"""Record a training in its run folder, and report its events.
+"""Record a training run in its run folder, and report its events.
 
 The first rank has a `RunRecorder`; every other rank has a `Recorder`, which records nothing.
 """
@@ -36,7 +36,7 @@ class Recorder:
         """Touch the heartbeat; called after every step."""
 
     def write_config(self, config: TrainConfig) -> None:
-        """Write the configuration that the training continues with."""
+        """Write the configuration that training continues with."""
 
     def report(self, event: Event) -> None:
         """Report an event."""
@@ -44,7 +44,7 @@ class Recorder:
     def report_start(
         self, trainer: Trainer, warnings: Sequence[str], predicted_peak_bytes: int | None
     ) -> None:
-        """Report that the training starts from the state of `trainer`."""
+        """Report the start of training from the state of `trainer`."""
 
     def report_episode(
         self, trainer: Trainer, result: StepResult | SkippedStep, seconds: float
@@ -56,12 +56,12 @@ class Recorder:
 
 
 class RunRecorder(Recorder):
-    """Records a training in its run folder, and reports its events to `listener`.
+    """Records a training run in its run folder, and reports its events to `listener`.
 
     Args:
         folder: the run folder, already locked.
         metrics: its metrics file, already open.
-        listener: called with each event, in the training's thread.
+        listener: called with each event, in the training thread.
         saved_episode: the episode of the checkpoint to resume from, if any.
         predicted_context_bytes: see `TrainRequest`.
 
@@ -131,7 +131,8 @@ class RunRecorder(Recorder):
     def report_episode(
         self, trainer: Trainer, result: StepResult | SkippedStep, seconds: float
     ) -> None:
-        """Report the episode, and once each how its steps run and a peak above its prediction."""
+        """Report the episode; also, once per run, how steps are run and a peak above the
+        prediction."""
         if not self._has_noted_runner:
             self._has_noted_runner = True
             for message in describe_runner(trainer):
@@ -152,7 +153,7 @@ class RunRecorder(Recorder):
         if self._saved_episode == episode:
             return
         folder = self._folder.checkpoints
-        self._metrics.sync()  # sync the metrics of a checkpoint's episodes before the checkpoint
+        self._metrics.sync()  # the metrics of a checkpoint's episodes must be on the disk before it
         checkpoint = replace(trainer.make_checkpoint(), loss=self._metrics.compute_recent_loss())
         path = write_checkpoint(folder, checkpoint, keep=trainer.config.keep_checkpoints)
         self._saved_episode = episode
@@ -169,14 +170,14 @@ class RunRecorder(Recorder):
         """Return the last episode trained before the restart after `episode`, or None."""
         try:
             events = read_journal(self._folder.events)
-        except OSError:  # it is only a history, not needed to continue
+        except OSError:  # the journal is only a history, not needed to continue
             events = []
         skipped = list_skipped_episodes(events)
         return find_last_repeated(episode, self._metrics.last_episode_found, skipped)
 
 
 def describe_runner(trainer: Trainer) -> Iterator[str]:
-    """Yield notes on how a GPU runs the steps."""
+    """Yield notes about the way a GPU runs the steps."""
     if trainer.eager_because is not None:
         yield (f"CUDA graphs cannot be used ({trainer.eager_because}): steps are run one by one")
     if trainer.unfused_because is not None:

@@ -12,7 +12,7 @@ class StopFlag(Protocol):
     """A request to stop early, such as a `threading.Event`."""
 
     def is_set(self) -> bool:
-        """Return whether the training should write a checkpoint and stop."""
+        """Return whether training should write a checkpoint and stop."""
         ...
 
 
@@ -24,8 +24,8 @@ class TrainRequest:
     folder: Path
     """The run folder, `runs/RUN`; created if it does not exist."""
     resume: bool = False
-    """Whether to resume from the newest intact checkpoint, if there is one. Otherwise a run folder
-    that already contains a training is refused."""
+    """Whether to resume from the newest intact checkpoint, if there is one. Otherwise a folder that
+    already contains a run is refused."""
     init: Path | None = None
     """Initial weights; ignored if the run is resumed."""
     progress: Literal["auto", "json"] = "auto"
@@ -37,11 +37,11 @@ class TrainRequest:
     nnodes: int = 1
     """Machines that train together, each with the same number of processes."""
     rdzv_endpoint: str | None = None
-    """HOST:PORT where the machines meet; None for one machine."""
+    """HOST:PORT of the machine to which the others connect; None for one machine."""
     predicted_peak_bytes: int | None = None
     """The predicted peak, which is reported; on CUDA it also limits the allocator."""
     predicted_context_bytes: int | None = None
-    """The predicted memory of the process besides that peak."""
+    """The predicted memory of the process in addition to that peak."""
 
     def is_distributed(self) -> bool:
         """Return whether several processes train together."""

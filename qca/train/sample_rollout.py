@@ -1,8 +1,7 @@
 """Save a rollout of the trained model, sampled at a few steps, as `states.safetensors`.
 
-It is written only when a training is complete: it takes up to a third of an episode's time and
-additional memory, which a running or stopping training cannot spare. A failure is only a warning,
-because the training has been saved by then.
+It is written only when a run is complete, since it takes additional memory and up to a third of an
+episode's time. A failure is only a warning, because the trained model is already saved.
 """
 
 import gc
@@ -23,8 +22,8 @@ from qca.train.checkpoint import MODEL, find_newest_intact
 from qca.train.request import StopFlag
 from qca.train.weights import build_model
 
-# Frames of the report's animation: enough to be smooth, fewer if the file would exceed the limit,
-# but at least eight.
+# Frames of the report's animation: enough for smooth motion, or fewer if the file would exceed the
+# limit, but at least eight.
 MAX_SAMPLES, MIN_SAMPLES = 48, 8
 _LARGEST_FILE = 32 * MIB
 _COMPLEX = 8  # bytes of a number
@@ -38,29 +37,29 @@ def sample_when_complete(
     stop: StopFlag,
     warn: Callable[[str], None],
 ) -> None:
-    """Write the states of a complete training, unless it was complete before and has them."""
+    """Write the states of a complete run, unless it was already complete and has them."""
     has_states = RunFolder(run_dir).states.exists()
     if finish == "stopped" or (finish == "already-complete" and has_states):
         return
     try:
         write_sample_rollout(config, run_dir, stop=stop)
-    # torch's out-of-memory errors are the latter
+    # torch's out-of-memory errors are RuntimeErrors
     except (QcaError, MemoryError, RuntimeError) as error:
         first_line = str(error).splitlines()[0] if str(error) else type(error).__name__
         warn(f"no pictures of the state: {first_line}")
 
 
 def write_sample_rollout(config: TrainConfig, run_dir: Path, *, stop: StopFlag) -> None:
-    """Evolve the run's first state without noise, with its newest checkpoint; write samples.
+    """Evolve the run's first state without noise by its newest checkpoint, and write samples.
 
-    Write nothing if there is no checkpoint, or if `stop` is set meanwhile.
+    Nothing is written if there is no checkpoint, or if `stop` is set meanwhile.
 
     Raises:
         CheckpointError: the states cannot be written, or no checkpoint can be read.
         LaunchError: another trainer is writing to the run.
 
     """
-    gc.collect()  # a training's graphs form reference cycles that hold device memory
+    gc.collect()  # captured graphs form reference cycles that hold device memory
     folder = RunFolder(run_dir)
     with folder.hold(), torch.inference_mode():
         checkpoint, _ = find_newest_intact(folder.checkpoints)

@@ -1,8 +1,9 @@
 """Differentiate several consecutive steps together, from their states.
 
 The states of an episode are known before its backward starts. So the network runs once over the
-states of k steps, as one batch; then the gradient goes back through the steps one by one, and the
-weights' gradients of all k are added once. It needs k times the memory of one step's backward.
+states of k steps, as one batch; then the gradient is propagated back through the steps one by one,
+and the weights' gradients of all k are added at once. It needs k times the memory of one step's
+backward.
 """
 
 from collections.abc import Sequence
@@ -26,7 +27,7 @@ class Cotangent(NamedTuple):
     weight: Tensor | None
 
     def add(self, gradient: Tensor | None) -> "Cotangent":
-        """Return it with the incoming gradient of the next step added."""
+        """Return the gradient with the incoming gradient of the next step added."""
         if gradient is None or self.psi is None:
             return Cotangent(self.psi if gradient is None else gradient, self.weight)
         return Cotangent(gradient + self.psi, self.weight)
@@ -60,8 +61,8 @@ class SegmentAdjoint:
         """Add to the parameters' gradients, and return the gradient of the first state.
 
         Args:
-            psi: the states that went into the steps, complex (k * B, d_state, H, W), each already
-                multiplied by its factor.
+            psi: the input states of the steps, complex (k * B, d_state, H, W), each already
+            multiplied by its factor.
             factors: the noise of each step, see `qca.train.episode.NoiseFactor`.
             cotangents: the gradient of each step's results from outside the segment.
 

@@ -1,6 +1,6 @@
 """Run one training session: open the run folder, connect the trainer's events, run the loop.
 
-A setting such as `steps` reaches the computation like this: `qca train` (`qca.cli.train`) puts the
+A setting such as `steps` reaches the computation as follows: `qca train` (`qca.cli.train`) puts the
 configuration into a `TrainRequest`; this module passes it to a `Trainer`;
 `Trainer.compute_gradients` passes `steps` to the episode.
 """
@@ -46,7 +46,7 @@ def run_session(
     """Train as requested, and return why it ended: complete, already complete, or stopped.
 
     Each event goes to the run's journal, to its TensorBoard files and then to `listeners`, in this
-    thread. Write errors there are passed to `warn` and do not stop the training.
+    thread. Write errors there are passed to `warn` and do not stop training.
 
     Raises:
         InputError: the folder is in use for another run or another configuration.
@@ -76,7 +76,7 @@ def _open_training(
     listeners: Sequence[Listener],
     warn: Warn,
 ) -> Generator[TrainingLoop]:
-    """Yield the loop, positioned where the run stopped; the first rank locks the run folder.
+    """Yield the loop, ready to continue the run; the first rank locks the run folder.
 
     If the block exits normally, the loop's memory is freed.
     """
@@ -152,7 +152,7 @@ def _describe_trained(config: TrainConfig, checkpoint: Checkpoint | None) -> Tra
 def _list_changes(
     checkpoint: Checkpoint | None, request: TrainRequest, ranks: Ranks
 ) -> list[ConfigChanged | Noted]:
-    """Return the events to report if the resumed training differs from before."""
+    """Return the events to report if the resumed run differs from before."""
     if checkpoint is None:
         return []
     before, now = find_changes(request.config, checkpoint.config)

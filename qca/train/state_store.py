@@ -3,7 +3,7 @@
 The three recompute strategies differ only in this:
 
 - `step` (`DeviceStore`): every state stays on the device.
-- `two-level` (`TwoLevelStore`): every k-th state stays; those between are recomputed, k at a time.
+- `two-level` (`TwoLevelStore`): every k-th state stays on the device; the others are recomputed.
 - `host` (`HostStore`): every state is copied to host memory and back when needed.
 """
 
@@ -16,7 +16,7 @@ from torch import Tensor
 from qca.memory.activations import compute_interval
 
 RunForward = Callable[[Tensor, int], Tensor]
-"""Computes the state after step t from the state before it, without gradients."""
+"""A function that computes the state after step t from the state before it, without gradients."""
 
 
 class StateStore(Protocol):
@@ -31,7 +31,7 @@ class StateStore(Protocol):
         ...
 
     def clear(self) -> None:
-        """Drop every state, if an episode was aborted."""
+        """Drop every state, after an aborted episode."""
         ...
 
 
@@ -58,7 +58,7 @@ class TwoLevelStore:
     """Holds the first state of each segment of k steps, and all states of one segment at a time.
 
     With k the square root of the number of steps, at most about 2k states are alive. The last
-    segment is saved during the forward; each other one is recomputed when the backward reaches it,
+    segment is saved during the forward; the others are recomputed when the backward reaches them,
     so nearly every step runs forward twice.
     """
 

@@ -1,4 +1,4 @@
-"""The results of one optimizer step, as plain numbers. Works without torch."""
+"""Describe the result of one optimizer step by plain numbers. Works without torch."""
 
 import math
 from dataclasses import dataclass
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class StepResult:
-    """The numbers of one episode, all finite if the optimizer made a step."""
+    """The numbers of one episode; all are finite if the optimizer made a step."""
 
     loss: float
     components: dict[str, float]

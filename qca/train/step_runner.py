@@ -1,10 +1,9 @@
 """Run steps forward and backward, eagerly or as captured CUDA graphs.
 
-A step of a small automaton is a hundred kernels of a few microseconds each; launched one
-by one from Python they keep a fast GPU waiting. The step and its adjoint have fixed
-shapes, so on CUDA both are captured once as graphs and replayed for every step of every
-episode: one launch each. With a segment of k steps (see `qca.train.segment`), the adjoint of
-all k is one graph.
+A step of a small automaton is a hundred kernels of a few microseconds each; launched one by one
+from Python, they leave a fast GPU idle. The step and its adjoint have fixed shapes, so on CUDA both
+are captured once as graphs and replayed for every step of every episode: one launch each. With a
+segment of k steps (see `qca.train.segment`), the adjoint of all k is one graph.
 """
 
 import time
@@ -104,7 +103,7 @@ class GraphRunner:
         evolution: the step; its parameters must keep their addresses.
         like: a state, complex (B, d_state, H, W), on the device; the graphs have its shape.
         segment: the number of steps in the adjoint's graph.
-        noise: whether a step may have a factor.
+        noise: whether steps may have a noise factor.
         trials: whether cuDNN's algorithms are chosen by trial; `trial_seconds` is the time for
             that.
 

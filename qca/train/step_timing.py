@@ -27,7 +27,7 @@ _EPISODES = 2
 
 
 def main() -> int:
-    """Answer the request on stdin; an error is the answer's only key."""
+    """Answer the request on stdin; if it fails, the answer's only key is `error`."""
     request = json.load(sys.stdin)
     try:
         answer = time_episode(
@@ -61,7 +61,7 @@ def time_episode(
 
 
 def _run_episode(trainer: Trainer, gradient_file: Path) -> None:
-    """Run the first episode until it is finite, which float16 may need; save its gradient."""
+    """Run the first episode, with float16 until it is finite, and save its gradient."""
     result: StepResult | SkippedStep | None = None
     while not isinstance(result, StepResult):
         trainer.episodes = CURRICULUM_EPISODES  # from this episode on, the noise is `max_noise`

@@ -1,4 +1,4 @@
-"""A training in memory: run episodes with a model, an optimizer and a schedule, and save it."""
+"""Train in memory: run episodes with a model, an optimizer and a schedule, and save the state."""
 
 # torch's annotations are incomplete.
 # pyright: reportUnknownMemberType=false
@@ -32,19 +32,18 @@ from qca.train.step_result import SkippedStep, StepResult, find_nonfinite
 from qca.train.step_runner import EagerRunner, GraphRunner, StepRunner
 from qca.train.weights import build_model, require_loadable
 
-# This many non-finite episodes in a row mean that the training has diverged. Episodes after which
+# This many non-finite episodes in a row mean that training has diverged. Episodes after which
 # float16 lowers its loss scale do not count.
 SKIPS_IN_A_ROW = 3
 
 
 class Trainer:
-    """A training in memory.
-
-    `episodes` counts the finished ones, `skipped` those without an optimizer step.
+    """The state of training in memory. `episodes` counts the finished episodes, `skipped` those
+    without an optimizer step.
 
     Args:
-        config: the configuration; an "auto" that is left for precision, recompute or
-            optimizer_state means fp32, one step's graph, and the device.
+        config: the configuration; a remaining "auto" means fp32 (precision), one step's graph
+        (recompute), or the device (optimizer_state).
         device: the device to compute on.
         ranks: the processes that train this model together; `batch_size` is each one's.
 
@@ -78,7 +77,7 @@ class Trainer:
         self._skips_in_a_row = 0
 
     def compute_gradients(self, on_step: OnStep) -> Outcome:
-        """Run the next episode; its gradients, times the loss scale, are then in `.grad`.
+        """Run the next episode, and leave its gradients, times the loss scale, in `.grad`.
 
         The optimizer does not step yet, and no other process is involved: if this raises (in
         `on_step` or an allocator), the same episode can be run again.
@@ -99,7 +98,7 @@ class Trainer:
         )
 
     def apply_gradients(self, outcome: Outcome) -> StepResult | SkippedStep:
-        """Step the optimizer; if an episode is not finite, skip it and count it.
+        """Step the optimizer; skip and count an episode that is not finite.
 
         Raises:
             QcaError: if too many episodes in a row were not finite.
@@ -123,7 +122,7 @@ class Trainer:
         return result if because is None else SkippedStep(because)
 
     def make_checkpoint(self) -> Checkpoint:
-        """Return the current state of the training, with its tensors on the CPU."""
+        """Return the current state of training, with its tensors on the CPU."""
         tensors = {
             **{MODEL + name: value for name, value in self.model.state_dict().items()},
             **{OPTIMIZER + name: value for name, value in self.optimizer.state_tensors().items()},
@@ -153,11 +152,11 @@ class Trainer:
             self.plateau = self.plateau.forget_best()
 
     def load_weights(self, weights: Mapping[str, Tensor]) -> None:
-        """Load weights by their state-dict names, to start the training from them.
+        """Load weights by their state-dict names, to start training from them.
 
         Raises:
-            CheckpointError: they belong to another architecture (the message has the first shape
-                that differs), or are not finite.
+            CheckpointError: they belong to another architecture (the message names the first shape
+            that differs), or are not finite.
 
         """
         require_loadable(weights, self.model.state_dict())
@@ -202,7 +201,8 @@ class Trainer:
         return partial(adjoint_episode, states=self._states, runner=self._runner)
 
     def _make_runner(self, psi: Tensor) -> StepRunner:
-        """Capture CUDA graphs on CUDA; if that is not possible, run steps eagerly."""
+        """Return a runner with captured CUDA graphs on a GPU; if that is not possible, an eager
+        one."""
         segment = find_segment(self.config)
         if self.device.type != "cuda":
             return EagerRunner(self.evolution, segment)
@@ -252,17 +252,16 @@ class Trainer:
         if self._skips_in_a_row == SKIPS_IN_A_ROW:
             raise QcaError(
                 f"episode {self.episodes + 1}: {because}, as in the "
-                f"{SKIPS_IN_A_ROW - 1} episodes before; the training has diverged",
+                f"{SKIPS_IN_A_ROW - 1} episodes before; training has diverged",
                 hint="They did not change the weights. Resume from the last checkpoint with "
                 "--resume and a smaller learning rate.",
             )
 
 
 def _choose_memory_format(config: TrainConfig, device: torch.device) -> torch.memory_format:
-    """Return the weights' memory format: channels last if tensor cores compute.
-
-    They read that layout, so cuDNN would otherwise copy every operand into it: an episode takes
-    0.88 of the time in TF32 and bfloat16. Strict float32, which does not use them, takes 1.04 of
+    """Return the weights' memory format: channels last if tensor cores compute. Tensor cores read
+    that layout, so cuDNN would copy operands in any other: with it, an episode takes 0.88 of the
+    time in TF32 and bfloat16. Strict float32, which does not use tensor cores, would take 1.04 of
     the time and more scratch memory (H100, torch 2.11, the seed's model).
     """
     tensor_cores = device.type == "cuda" and config.precision in TENSOR_CORE_PRECISIONS

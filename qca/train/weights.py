@@ -18,7 +18,7 @@ from qca.core.plain_files import open_plain
 from qca.model.random_streams import Purpose, make_generator
 from qca.model.unet import UNetUnitary
 
-_FIRST = "inc.conv_block.0.weight"  # a name in every checkpoint of this model
+_FIRST = "inc.conv_block.0.weight"  # every checkpoint of this model has this name
 
 
 def build_model(config: TrainConfig) -> UNetUnitary:
@@ -33,8 +33,8 @@ def require_loadable(weights: Mapping[str, Tensor], model: Mapping[str, Tensor])
     """Refuse weights that do not fit the model's state dict or are not finite.
 
     Raises:
-        CheckpointError: the message has the first shape that differs, or the tensor that is not
-            finite.
+        CheckpointError: the message names the first shape that differs, or the tensor that is not
+        finite.
 
     """
     _require_same_shapes(model, weights)
@@ -75,7 +75,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 
 
 def is_torch_file(path: Path) -> bool:
-    """Return whether a file starts like one of `torch.save`: as a zip archive or a pickle."""
+    """Return whether a file starts like the output of `torch.save`: a zip archive or a pickle."""
     with open_plain(path) as file:
         return file.read(2) in (b"PK", b"\x80\x02")
 
@@ -88,7 +88,7 @@ def _describe_error(error: Exception) -> str:
 
 
 def _read_tensors(path: Path) -> dict[str, Tensor]:
-    """Return the named tensors of a file, those of a nested mapping if its names are below."""
+    """Return the named tensors of a file, or of the nested mapping that has the model's names."""
     if not is_torch_file(path):
         return load_file(path)
     content: Any = torch.load(path, map_location="cpu", weights_only=True)

@@ -1,4 +1,4 @@
-"""Connect one page with its automaton: read commands, and send frames as fast as it shows them."""
+"""Connect a page to its automaton: read commands, and send frames as fast as they are shown."""
 
 import asyncio
 import json
@@ -21,7 +21,7 @@ from qca.viewer.messages import (
 from qca.viewer.simulation import Simulation
 
 FRAMES_PER_SECOND = 30
-# Frames that the page has not acknowledged yet; more would only arrive late.
+# Maximum number of unacknowledged frames; more would only arrive late.
 _MOST_UNSHOWN = 2
 
 
@@ -71,7 +71,7 @@ class Connection:
         return self._is_playing and self._unshown < _MOST_UNSHOWN
 
     async def _obey_until(self, due: float) -> None:
-        """Obey all waiting commands, then further ones until the next frame is due."""
+        """Apply all waiting commands, then further ones until the next frame is due."""
         while True:
             if not self._commands.empty():
                 await self._obey(self._commands.get_nowait())

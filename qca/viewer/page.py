@@ -15,7 +15,7 @@ from qca.viewer.messages import FASTEST
 from qca.viewer.server import Address
 from qca.viewer.simulation import MAX_RADIUS
 
-_MOST_COMPONENTS = 16  # offered for each field; a longer list would be hard to use
+_MOST_COMPONENTS = 16  # per field; a longer list would be hard to use
 
 
 def render_page(automaton: Automaton, grid: int, address: Address) -> str:

@@ -25,7 +25,7 @@ _LONGEST_REASON = 120  # a close frame holds 123 bytes (RFC 6455, section 5.5)
 
 @dataclass(frozen=True)
 class Address:
-    """The address of the page. Its secret token keeps out other pages and other users."""
+    """The address of the page. Its secret token excludes other pages and other users."""
 
     port: int
     token: str
@@ -42,7 +42,7 @@ class Address:
 
 
 def bind(port: int) -> socket.socket:
-    """Return a socket that listens on a port of 127.0.0.1; port 0 means any free one.
+    """Return a socket that listens on a port of 127.0.0.1; port 0 means any free port.
 
     Raises:
         LaunchError: the port is in use or cannot be bound.
@@ -78,7 +78,7 @@ async def serve_pages(
     open_pages = asyncio.Semaphore(_MOST_PAGES)
 
     def answer(_: ServerConnection, request: Request) -> Response | None:
-        """Answer every request but the handshake of the page's own socket."""
+        """Answer every request except the handshake of the page's own socket."""
         return answer_request(request, address, page)
 
     async def handle(connection: ServerConnection) -> None:
@@ -107,8 +107,8 @@ async def serve_pages(
 def answer_request(request: Request, address: Address, page: str) -> Response | None:
     """Return the page or a refusal; None accepts the handshake of the page's socket.
 
-    A page of another origin, or a host name that points here (DNS rebinding), has another Origin or
-    Host. A path without the token does not come from the page's user.
+    A page of another origin, or a host name that points here (DNS rebinding), sends a different
+    Origin or Host. A path without the token does not come from the page's user.
     """
     if request.headers.get("Host") != f"{HOST}:{address.port}":
         return _respond(http.HTTPStatus.MISDIRECTED_REQUEST, "Wrong host name.\n")

@@ -1,4 +1,4 @@
-"""The automaton of one page, which the page steps, perturbs and draws."""
+"""Step, perturb and draw the automaton of one page."""
 
 import struct
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ class Frame:
     lowest: float
     highest: float
     measures: tuple[float, ...]
-    """In the order of `MEASURES`; NaN if unknown."""
+    """The measures, in the order of `MEASURES`; NaN if unknown."""
     places: NDArray[np.uint8]
     """Indices in the field's palette, (H, W)."""
 

@@ -30,7 +30,7 @@ def lasting_store() -> Iterator[Valkey]:
 
 @pytest.fixture(scope="session")
 def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Callable[[int], Path]:
-    """The folder of the same training of so many episodes, to which nothing happened."""
+    """The folder of the same training run of so many episodes, to which nothing happened."""
     made: dict[int, Path] = {}
 
     def run(episodes: int) -> Path:

@@ -33,7 +33,7 @@ def mount_small_disk(program: Program, options: str) -> Program:
     "words", [("train", *ENDLESS), (*UP, *ENDLESS)], ids=lambda words: words[0]
 )
 def test_a_full_disk_is_reported_and_the_last_good_checkpoint_is_kept(trainable, words):
-    """tests/chaos tests that the training resumes with the same numbers."""
+    """tests/chaos tests that training resumes with the same numbers."""
     program = mount_small_disk(trainable, "size=800k")
     done = program(*words, "--checkpoint-every", "1", check=1)
     assert "No space left on device" in done.stderr

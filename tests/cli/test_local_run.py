@@ -45,7 +45,7 @@ def assert_all_gone(program: Program, family: list[psutil.Process]) -> None:
 
 @pytest.fixture(scope="module")
 def complete(tmp_path_factory):
-    """The program in a folder with a finished training, and its output."""
+    """The program in a folder with a finished training run, and its output."""
     with trainable_in(tmp_path_factory.mktemp("complete")) as program:
         yield program, program(*UP)
 

@@ -1,4 +1,4 @@
-"""The bar of a training on a terminal."""
+"""The bar of a training run on a terminal."""
 
 import re
 

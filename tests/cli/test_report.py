@@ -1,4 +1,4 @@
-"""`qca report` from a training to its page, and its errors."""
+"""`qca report` from a training run to its page, and its errors."""
 
 import json
 import re

@@ -89,7 +89,7 @@ def test_ctrl_c_keeps_what_there_is_as_a_whole_file(tmp_path, name):
 
 
 def _is_whole(path: Path) -> bool:
-    """Whether the file can be read, from the start to the step in which it was stopped."""
+    """Return whether the file can be read, from the start to the step in which it was stopped."""
     if path.suffix == ".npz":
         steps = np.load(path)["step"]
         return steps[0] == 0 and len(steps) >= 2

@@ -1,4 +1,4 @@
-"""The known memory of a running training, for the plan of the next one."""
+"""The known memory of a running training run, for the plan of the next one."""
 
 import os
 from dataclasses import replace
@@ -153,6 +153,6 @@ def test_a_run_that_does_not_fit_beside_another_is_refused(trainable):
     write_launch(state, launched)
     with folder.hold():
         done = trainable("up", "--runtime", "local", "--run", "b", check=1)
-    assert "the training does not fit while a is running" in done.stderr
+    assert "training does not fit while a is running" in done.stderr
     assert "run a uses " in done.stderr
     assert not (trainable.folder / STATE_DIR / "b").exists()

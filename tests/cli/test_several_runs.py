@@ -63,7 +63,7 @@ def test_attach_follows_and_ctrl_c_detaches(several):
         wait_for(lambda: "loss " in terminal.read())
         terminal.process.send_signal(signal.SIGINT)
         assert terminal.process.wait(30) == 0
-        assert "Detached; the training continues" in terminal.read()
+        assert "Detached; training continues" in terminal.read()
         assert "`qca down a`" in " ".join(terminal.read().split())
     made = len(episodes(several, "a"))
     wait_for(lambda: len(episodes(several, "a")) > made)

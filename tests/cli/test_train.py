@@ -18,7 +18,7 @@ SECONDS = 10
 
 
 def run_that_returns(finish: str, monkeypatch, *, stop_requested: bool = False) -> None:
-    """Call `qca train` with a training that ends like this, with or without a signal."""
+    """Call `qca train` with a training run that ends like this, with or without a signal."""
 
     def run_session(request, stop, **_: object) -> str:
         if stop_requested:

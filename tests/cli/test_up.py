@@ -39,7 +39,7 @@ def test_more_gpus_than_there_are_are_refused_with_the_next_step(launched, tmp_p
     assert isinstance(done.exception, LaunchError)
     assert done.exception.exit_code == 1
     assert "QCA405" in done.output
-    assert "The configuration asks for 9 GPUs, but the training can only use" in done.output
+    assert "The configuration asks for 9 GPUs, but training can only use" in done.output
     assert "QCA_STACK_GPUS=all qca up" in done.output
     assert launched == []
     assert not (tmp_path / "runs").exists()

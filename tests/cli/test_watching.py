@@ -1,4 +1,4 @@
-"""Watch a training while it runs, without Docker: status, logs, report."""
+"""Watch a training run while it runs, without Docker: status, logs, report."""
 
 import fcntl
 import json
@@ -20,7 +20,7 @@ HIDE, SHOW = "\x1b[?25l", "\x1b[?25h"  # a terminal's cursor
 
 @pytest.fixture
 def watched(endless: Endless) -> Program:
-    """The program in a folder with a running training."""
+    """The program in a folder with a running training run."""
     endless.up()
     return endless.program
 
@@ -88,7 +88,7 @@ def test_logs_follow_the_trainer(watched):
 def test_a_report_of_it_says_that_it_runs(watched):
     watched("report", "first", "-o", "page.html")
     page = (watched.folder / "page.html").read_text()
-    assert "The training is still running" in page
+    assert "Training is still running" in page
 
 
 def test_when_the_training_ends_watching_and_following_end_with_0(endless, watched):

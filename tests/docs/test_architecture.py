@@ -45,7 +45,7 @@ def list_imported_rooms(graph: grimp.ImportGraph, room: str) -> set[str]:
 
 
 def is_same_side(room: str, other: str) -> bool:
-    """Whether both rooms belong to `qca`, or both to `infra`."""
+    """Return whether both rooms belong to `qca`, or both to `infra`."""
     return room.split(".")[0] == other.split(".")[0]
 
 

@@ -8,7 +8,7 @@ from tests.support.program import short_folder, write_config
 
 @pytest.mark.slow
 def test_the_tutorial_ends_with_a_report(tmp_path, monkeypatch):
-    """With a training of seconds in the place of the page's."""
+    """With a training run of seconds in the place of the page's."""
     write_config(tmp_path, {"runtime": "local"})
     with short_folder() as temporary:
         monkeypatch.setenv("TMPDIR", str(temporary))

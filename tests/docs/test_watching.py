@@ -27,7 +27,7 @@ COMMANDS = list_commands("watching")
 
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The folder that one is in; a training was launched from it, and is over."""
+    """The folder that one is in; a training run was launched from it, and is over."""
     for run in ("first", "second"):
         complete_run(tmp_path / "runs" / run)
     (tmp_path / ".qca" / "first" / "logs").mkdir(parents=True)

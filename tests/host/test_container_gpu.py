@@ -1,4 +1,4 @@
-"""The GPUs that a training gets, and whether a container gets any."""
+"""The GPUs that a training run gets, and whether a container gets any."""
 
 from dataclasses import replace
 

@@ -18,7 +18,7 @@ PYTHON = sys.executable
 
 
 def has_ended(pid: int) -> bool:
-    """Whether the process has exited, including zombies."""
+    """Return whether the process has exited, including zombies."""
     try:
         return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
     except psutil.NoSuchProcess:

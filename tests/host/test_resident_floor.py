@@ -1,4 +1,4 @@
-"""The host memory of Python with torch, measured by the smallest training once per torch build."""
+"""The host memory of Python with torch, as the smallest training run measures it once per build."""
 
 import json
 import sys
@@ -23,7 +23,7 @@ def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture
 def answer(monkeypatch: pytest.MonkeyPatch):
-    """Return a function that sets the output of the smallest training."""
+    """Return a function that sets the output of the smallest training run."""
 
     def set_output(exit_code: int, *events: dict, stderr: str = "") -> None:
         lines = "".join(f"{json.dumps(event)}\n" for event in events)
@@ -56,7 +56,7 @@ def test_it_is_kept_for_this_build_of_torch_and_no_other(
 @pytest.mark.parametrize("exit_code", [0, 1])
 def test_a_training_that_tells_nothing_is_an_error_and_is_not_kept(answer, exit_code: int) -> None:
     answer(exit_code, {"event": "started"}, stderr="ModuleNotFoundError: no torch")
-    with pytest.raises(ProbeError, match="the smallest training"):
+    with pytest.raises(ProbeError, match="the smallest training run"):
         measure_resident_floor()
     assert read_resident_floor() is None
 

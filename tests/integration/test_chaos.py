@@ -1,4 +1,4 @@
-"""Containers of a running training are killed, stopped, paused and cut off from outside."""
+"""Containers of a running training run are killed, stopped, paused and cut off from outside."""
 
 import json
 import time
@@ -57,7 +57,7 @@ def the_network_is_cut(stack: Stack, up: Running) -> None:
 
 
 def goes_on(stack: Stack) -> None:
-    """The training makes episodes meanwhile."""
+    """Training makes episodes meanwhile."""
     made = stack.metrics()[-1]
     wait_for(lambda: stack.metrics()[-1] > made + 2)
 

@@ -1,4 +1,4 @@
-"""While a training runs: what a person can ask, what others may do, how it is ended."""
+"""Watch a run in containers, disturb it from outside, and stop it."""
 
 import json
 import re

@@ -82,7 +82,8 @@ def test_the_breakdown_adds_up(
 
 
 def begins_segment(values: dict[str, Any], recompute: ResolvedRecompute, key: str) -> bool:
-    """Whether one more step begins a segment of `two-level`, which then has fewer states alive.
+    """Return whether one more step begins a segment of `two-level`, which then has fewer states
+    alive.
 
     Where the loss needs more than the network, the peak is in its backward, and falls there.
     """

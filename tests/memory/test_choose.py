@@ -1,4 +1,4 @@
-"""Choose how to run a training within a budget."""
+"""Choose how to run a training run within a budget."""
 
 from typing import Any, Literal
 

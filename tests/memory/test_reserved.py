@@ -1,4 +1,4 @@
-"""Compare predicted peaks with the bytes that real trainings reserved on a GPU.
+"""Compare predicted peaks with the bytes that real training runs reserved on a GPU.
 
 One H200, driver 580, torch 2.11, growing segments; MiB of `torch.cuda.max_memory_reserved` after
 two episodes. Each was limited to its prediction, except plain autograd, which had no limit. With

@@ -1,4 +1,4 @@
-"""A real training on this machine's CPU takes no more memory than predicted."""
+"""A real training run on this machine's CPU takes no more memory than predicted."""
 
 import json
 import subprocess

@@ -61,7 +61,7 @@ def list_cases(count: int) -> list[Case]:
             "max_noise": draw.choice([0.0, 0.1]),
             "precision": draw.choice(["fp32", "fp32", "bf16", "fp16"]),
         }
-        # A single segment has an unusual end, and trainings have more steps.
+        # A single segment has an unusual end, and training runs have more steps.
         segment = draw_segment.choice([1, 1, 2, 4, 8])
         values["segment"] = segment if segment < values["steps"] else 1
         if recompute == "none":  # it is not offered in half precision
@@ -120,7 +120,7 @@ def test_the_closed_form_is_never_below_and_at_most_a_tenth_above(case: Case) ->
 @pytest.mark.parametrize("loss", ["evolutionary", "mse_energy"])
 def test_an_episode_of_one_step_is_not_underrated(recompute: ResolvedRecompute, loss: Any) -> None:
     # More than a tenth above if the loss uses only the energy, because then no gradient goes
-    # through the normalization of psi. Trainings have more than one step.
+    # through the normalization of psi. Training runs have more than one step.
     train = TrainConfig(grid=32, d_state=4, hidden_channels=4, steps=1, loss=loss)
     assert 1 <= predict(recompute, train) / measure(recompute, train) <= 1.25
 

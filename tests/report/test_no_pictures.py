@@ -12,7 +12,7 @@ KILLED = [start_event()]
 STOPPED = [start_event(), finish_event(4, "stopped")]
 DIVERGED = [start_event(), event("skipped", episode=5, because="the loss is nan")]
 FINISH = (
-    "Run the command that started it again (`qca train` with `--resume`) to finish the training "
+    "Run the command that started it again (`qca train` with `--resume`) to finish training "
     "and get the pictures."
 )
 
@@ -32,7 +32,7 @@ def why(folder, episodes: int, events, *checkpoints: int) -> str:
         (KILLED, [2], "4 of 6 episodes", 2),
         (DIVERGED, [2, 4], "5 of 6 episodes", 4),
         (KILLED, [], "4 of 6 episodes", None),
-        (KILLED, [0], "4 of 6 episodes", None),  # a training of 0 episodes is impossible
+        (KILLED, [0], "4 of 6 episodes", None),  # a training run of 0 episodes is impossible
     ],
     ids=["stopped", "killed", "diverged", "without a checkpoint", "with the first state's"],
 )
@@ -51,7 +51,7 @@ def test_a_complete_run_says_that_the_same_command_makes_them(tmp_path):
 
 
 def test_a_run_that_has_not_begun_says_when_they_come(tmp_path):
-    assert "of the state yet: a training makes them when" in why(tmp_path / "run", 0, [])
+    assert "of the state yet: a training run makes them when" in why(tmp_path / "run", 0, [])
 
 
 def test_a_running_training_says_when_they_come(tmp_path):
@@ -59,7 +59,7 @@ def test_a_running_training_says_when_they_come(tmp_path):
     folder.mkdir()
     with (folder / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        assert "of the state yet: a training makes them when" in why(folder, 4, KILLED, 2)
+        assert "of the state yet: a training run makes them when" in why(folder, 4, KILLED, 2)
 
 
 def test_a_file_with_another_name_is_not_a_checkpoint(tmp_path):

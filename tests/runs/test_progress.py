@@ -1,4 +1,4 @@
-"""The progress of a training follows from its newest records."""
+"""The progress of a training run follows from its newest records."""
 
 import pytest
 

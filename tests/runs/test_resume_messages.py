@@ -1,4 +1,4 @@
-"""The messages of a resumed training."""
+"""The messages of a resumed training run."""
 
 import re
 

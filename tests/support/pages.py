@@ -88,7 +88,7 @@ def run_page(page: str, folder: Path) -> None:
 
 
 def _differs_between_machines(page: str, block: CommandBlock) -> bool:
-    """Whether the block shows numbers of a training or a host, which differ between machines."""
+    """Return whether the block shows numbers that differ between machines."""
     return page == "tutorial" or "episode 1/" in (block.output or "")
 
 
@@ -103,7 +103,7 @@ def _run_line(line: str, folder: Path) -> str:
         text=True,
         timeout=240,
     )
-    # doctor and estimate exit with 1 if the training would not start or does not fit
+    # doctor and estimate exit with 1 if training would not start or does not fit
     allowed = (0, 1) if line.startswith(("qca doctor", "qca estimate")) else (0,)
     assert done.returncode in allowed, (line, done.stdout)
     assert "Traceback" not in done.stdout, (line, done.stdout)

@@ -18,7 +18,7 @@ from tests.support.waiting import wait_for
 
 QCA = Path(sysconfig.get_path("scripts")) / "qca"
 
-# A training of seconds, for tests of everything around it.
+# A training run of seconds, for tests of everything around it.
 TINY = {
     "profile": '"cpu"',
     "grid": "8",
@@ -157,7 +157,7 @@ def checkpoints(program: Program, run: str = "first") -> list[int]:
 
 
 class Endless:
-    """A training that never ends by itself, and is restarted if a test has stopped it."""
+    """A training run that never ends by itself, and is restarted if a test has stopped it."""
 
     def __init__(self, program: Program, *words: object) -> None:
         self.program = program

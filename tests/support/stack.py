@@ -42,7 +42,7 @@ class Stack:
         }
 
     def _is_of_others(self, name: str) -> bool:
-        """Whether it belongs to another test that is using the same engine."""
+        """Return whether it belongs to another test that is using the same engine."""
         return name.startswith("qca-test-") and not name.startswith(self.project)
 
     def inspect(self, service: str) -> dict[str, Any]:

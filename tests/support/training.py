@@ -1,4 +1,4 @@
-"""Run trainings of a second or two, and read their results."""
+"""Run training runs of a second or two, and read their results."""
 
 import threading
 from pathlib import Path

@@ -133,7 +133,7 @@ def test_an_overflow_in_fp16_halves_the_loss_scale_and_the_training_goes_on(tmp_
     skipped = [event for event in events if isinstance(event, Skipped)]
     scales = [event.loss_scale for event in skipped]
     assert scales == [2.0**power for power in range(39, 39 - len(scales), -1)]
-    assert len(skipped) > 3  # which would be the end of a training in float32
+    assert len(skipped) > 3  # which would be the end of a training run in float32
     assert select_records(events)
     assert not any(isinstance(event, PlanChanged) for event in events)
 

@@ -1,4 +1,4 @@
-"""The states that a complete training saves for pictures."""
+"""The states that a complete training run saves for pictures."""
 
 import threading
 
@@ -121,7 +121,7 @@ def test_the_samples_are_the_start_the_end_and_some_between(steps, state_bytes, 
 @pytest.mark.cuda
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here")
 def test_on_a_gpu_it_needs_no_more_than_the_training_is_held_to(tmp_path):
-    """In a separate process, whose allocator is set up as in a training."""
+    """In a separate process, whose allocator is set up as in a training run."""
     folder = tmp_path / "runs"
     flags = {"device": "cuda", **WHOLE, "steps": 20}
     assert start(folder, episodes=2, **flags).wait(SECONDS) == 0, read_stderr(folder)

@@ -94,7 +94,7 @@ class _Extender:
     def _is_uncertain(
         self, name: str, base: str, file: str, place: _Place, *, is_first: bool
     ) -> bool:
-        """Whether Compose may lose merge tags of a service anywhere in the chain."""
+        """Return whether Compose may lose merge tags of a service anywhere in the chain."""
         if not file and _has_uncertain_tags(base, place):
             return True
         return is_first and _has_uncertain_tags(name, place) and _is_extended_here(name, place)
@@ -141,7 +141,7 @@ def _mark(service: Table, mark: str, origin: Origin) -> Table:
 
 
 def _has_uncertain_tags(name: str, place: _Place) -> bool:
-    """Whether it is by chance that Compose 2.40 heeds a service's tags.
+    """Return whether it is by chance that Compose 2.40 heeds a service's tags.
 
     If it comes to the service from one of the file that extends it, it forgets the tags on
     the way to what the service extends itself.

@@ -103,7 +103,7 @@ def _read_texts(value: Value) -> tuple[str, ...]:
 
 
 def _is_repeated(first: Origin, again: Origin) -> bool:
-    """Whether both come from the same file, included twice."""
+    """Return whether both come from the same file, included twice."""
     return (first.source.path, first.line) == (again.source.path, again.line)
 
 

@@ -133,7 +133,7 @@ class Reading:
 
 
 def _is_there(path: Path) -> bool:
-    """Whether the path exists; a name that is too long does not."""
+    """Return whether the path exists; a name that is too long does not."""
     try:
         return path.exists()
     except OSError:

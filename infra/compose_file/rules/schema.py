@@ -58,7 +58,7 @@ def _find_causes(error: "ValidationError") -> Iterator["ValidationError"]:
 
 
 def _is_about_type(one: "ValidationError") -> bool:
-    """Whether a branch is for a different type of value."""
+    """Return whether a branch is for a different type of value."""
     return one.validator in ("type", "const", "enum") and not one.path
 
 

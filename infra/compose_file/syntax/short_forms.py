@@ -146,7 +146,7 @@ def _split_sections(text: str) -> list[str]:
 
 
 def is_path(source: str) -> bool:
-    """Whether a volume's source is a path (also a Windows path) and not a name."""
+    """Return whether a volume's source is a path (also a Windows path) and not a name."""
     is_drive = bool(_LETTER.match(source)) and source[1:2] == ":"
     return source.startswith((".", "/", "~", "\\\\")) or is_drive
 

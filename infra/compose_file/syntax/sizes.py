@@ -74,5 +74,5 @@ def round_to_single(number: float) -> float:
 
 
 def is_duration(text: str) -> bool:
-    """Whether Compose accepts the duration, such as `1m30s` or `2h`."""
+    """Return whether Compose accepts the duration, such as `1m30s` or `2h`."""
     return _DURATION.fullmatch(text) is not None

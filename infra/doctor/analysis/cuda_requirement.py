@@ -33,12 +33,12 @@ def list_requirements(variables: Mapping[str, str]) -> list[str]:
 
 
 def names_driver(requirement: str) -> bool:
-    """Whether it has a condition on the driver or CUDA, not only on the GPU."""
+    """Return whether it has a condition on the driver or CUDA, not only on the GPU."""
     return re.search(r"\b(cuda|driver)\b", requirement, re.I) is not None
 
 
 def is_met(requirement: str, driver: GpuDriver, gpu: Gpu) -> bool | None:
-    """Whether the driver and the GPU meet it, or None if it depends on an unknown property."""
+    """Return whether driver and GPU meet it; None if that depends on an unknown property."""
     return _any(
         _all(_is_true(condition, driver, gpu) for condition in alternative.split(",") if condition)
         for alternative in requirement.split()

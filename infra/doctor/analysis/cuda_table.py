@@ -25,7 +25,7 @@ class _TorchBuild:
     """GPUs that only some releases of PyTorch have code for."""
 
     def can_run(self, capability: Capability) -> bool | None:
-        """Whether the GPU can run it, or None if that depends on PyTorch's release.
+        """Return whether the GPU can run it, or None if that depends on PyTorch's release.
 
         Machine code runs on the same major version, from its own minor version on.
         """
@@ -94,7 +94,7 @@ def find_own_driver(cuda: str) -> str | None:
 
 
 def has_code_for(cuda: str, capability: Capability) -> bool | None:
-    """Whether PyTorch's builds with that CUDA run on the GPU, or None if unknown."""
+    """Return whether PyTorch's builds with that CUDA run on the GPU, or None if unknown."""
     row = _TABLE.get(cuda)
     return row.torch.can_run(capability) if row and row.torch else None
 

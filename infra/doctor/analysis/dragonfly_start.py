@@ -114,7 +114,7 @@ def forget_host(facts: HostFacts) -> HostFacts:
 
 
 def overlooks_limits(facts: HostFacts, dragonfly: Dragonfly) -> bool:
-    """Whether the service would start differently if Dragonfly saw its limits."""
+    """Return whether the service would start differently if Dragonfly saw its limits."""
     if sees_limits(facts) is not False:
         return False
     system = replace(require(facts.system), cgroup_v1=tuple(rules.V1_HIERARCHIES))

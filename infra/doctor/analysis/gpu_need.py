@@ -52,7 +52,7 @@ def find_training_gpu(subject: HostSubject) -> Gpu | None:
 
 
 def has_room(subject: HostSubject) -> bool:
-    """Whether the planned training run fits on its GPU; in MIG mode, on every slice of it.
+    """Return whether the planned training run fits on its GPU; in MIG mode, on every slice of it.
 
     Needs the fact `gpu`.
     """

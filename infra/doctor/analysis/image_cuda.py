@@ -35,7 +35,7 @@ class ImageCuda:
 
 
 def requests_nvidia(service: Service) -> bool:
-    """Whether a key of the service requests NVIDIA GPUs."""
+    """Return whether a key of the service requests NVIDIA GPUs."""
     requests = (one for devices in service.devices.values() for one in devices.requests)
     has_runtime = bool(service.runtime and service.runtime.value == "nvidia")
     return has_runtime or any(request.is_for_nvidia for request in requests)

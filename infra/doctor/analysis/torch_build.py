@@ -1,4 +1,4 @@
-"""Find the CUDA version of the training's torch."""
+"""Find the CUDA version for which the installed torch was built."""
 
 import re
 

@@ -7,7 +7,7 @@ from infra.doctor.finding import Verdict, locate, skip
 
 
 def is_part_hidden(service: Service) -> bool:
-    """Whether keys of the service may be in a file that was not read."""
+    """Return whether keys of the service may be in a file that was not read."""
     return "extends" in service.unread_sources
 
 

@@ -78,7 +78,7 @@ def _list_remedies(subject: HostSubject) -> tuple[Remedy, ...]:
 
 
 def _has_room(subject: HostSubject) -> bool:
-    """Whether the limits of both containers fit in the memory that containers have."""
+    """Return whether the limits of both containers fit in the memory that containers have."""
     plan, host = subject.plan, find_usable_memory(subject.facts)
     limit = plan.dragonfly.container_memory_bytes.value
     trainer = plan.trainer.container_memory_bytes.value

@@ -1,4 +1,4 @@
-"""QCA401: can the training use a GPU? It checks each layer."""
+"""QCA401: can training use a GPU? It checks each layer."""
 
 from infra.doctor.analysis.container_gpu_errors import GPU_ERRORS
 from infra.doctor.check import Check
@@ -47,7 +47,7 @@ def _judge_host(subject: HostSubject) -> Verdict:
         "driver_version": driver.driver_version,
     }
     if subject.is_local_run and not select_training_gpus(driver, "local", "all"):
-        message = f"CUDA_VISIBLE_DEVICES={driver.visible_devices} hides {names} from the training."
+        message = f"CUDA_VISIBLE_DEVICES={driver.visible_devices} hides {names} from training."
         return _report_missing(subject, message, evidence, (SHOW_GPUS,))
     if not subject.needs_containers:
         message = f"{names}, driver {driver.driver_version} (all that a local run needs)."
@@ -110,7 +110,7 @@ def _judge_containers(
     access = assess_gpu_access(engine, driver)
     if access.usable and _has_no_numbers(engine, driver):
         message = (
-            f"The training's container cannot use {names}: it requests the GPU by number, but the "
+            f"The trainer's container cannot use {names}: it requests the GPU by number, but the "
             "engine's CDI devices have no numbers, as under WSL2.\nIt fails with: CDI device "
             "injection failed: unresolvable CDI devices nvidia.com/gpu=0"
         )
@@ -131,13 +131,13 @@ def _judge_containers(
 
 
 def _has_no_numbers(engine: Engine, driver: GpuDriver) -> bool:
-    """Whether the GPUs are only accessible by a CDI file without numbers (WSL2: `all`)."""
+    """Return whether the GPUs are only accessible by a CDI file without numbers (WSL2: `all`)."""
     unresolved = find_unresolved(engine, driver, ("0",))
     return unresolved is not None and unresolved.by_cdi_only
 
 
 def _is_desktop_on_linux(subject: HostSubject, engine: Engine) -> bool:
-    """Whether the engine is Docker Desktop on Linux, not WSL (nvidia-docker issue 1711)."""
+    """Return whether the engine is Docker Desktop on Linux, not WSL (nvidia-docker issue 1711)."""
     system = known_or_none(subject.facts.system)
     is_linux = system is not None and system.system == "Linux" and not system.wsl
     return is_linux and "Docker Desktop" in engine.operating_system
@@ -160,7 +160,7 @@ def _report_no_access(
 ) -> Verdict:
     if subject.plan.trainer.device.value == "cuda":
         return Verdict(Severity.ERROR, message, evidence, (*remedies, *offer_cpu_training(subject)))
-    message += "\nThe training runs on the CPU instead."
+    message += "\nTraining runs on the CPU instead."
     return Verdict(Severity.WARNING, message, evidence, remedies)
 
 
@@ -176,7 +176,7 @@ CHECK = Check(
     "nvidia runtime is neither required nor sufficient. Before Engine 29.2, CDI devices are only "
     "used if the request names the driver `cdi` (moby pull request 50228). Under WSL2 a CDI file "
     "only names `all`, but the stack requests GPUs by number. On a machine without a GPU this is "
-    "not a fault: the training runs on the CPU.",
+    "not a fault: training runs on the CPU.",
     fix="Install the component that the message names, the driver first. Restart the daemon after "
     "installing the toolkit, and reboot after upgrading the driver.",
     url="https://docs.nvidia.com/datacenter/cloud-native/container-toolkit/latest/"

@@ -1,4 +1,4 @@
-"""QCA402: does the training fit in the memory of its GPU or MIG slice?"""
+"""QCA402: does training fit in the memory of its GPU or MIG slice?"""
 
 from dataclasses import asdict
 
@@ -20,10 +20,10 @@ from qca.core.units import format_size
 
 def _judge_host(subject: HostSubject) -> Verdict:
     if subject.plan.trainer.device.value != "cuda":
-        return ok("The training runs on the CPU and needs no GPU memory.")
+        return ok("Training runs on the CPU and needs no GPU memory.")
     gpu = find_training_gpu(subject)
     if gpu is None:
-        return skip("Cannot determine whether the training fits: no usable GPU (QCA401).")
+        return skip("Cannot determine whether training fits: no usable GPU (QCA401).")
     need = compute_gpu_need(subject.plan.trainer)
     if gpu.mig:
         return judge_slices(subject, gpu, need)
@@ -42,7 +42,7 @@ def _judge_gpu(subject: HostSubject, gpu: Gpu, need: GpuNeed) -> Verdict:
     if subject.plan.trainer.fits.value is False:
         return _report_over_budget(subject, gpu, need, evidence)
     return ok(
-        f"The training fits: {format_size(need.bytes)} of {format_size(gpu.memory_free)} free on "
+        f"Training fits: {format_size(need.bytes)} of {format_size(gpu.memory_free)} free on "
         f"{gpu.name}.\n{need.parts}.",
         **evidence,
     )
@@ -52,7 +52,7 @@ def _report_over_budget(
     subject: HostSubject, gpu: Gpu, need: GpuNeed, evidence: dict[str, object]
 ) -> Verdict:
     message = (
-        f"The training needs {format_size(need.bytes)}, more than the budget of "
+        f"Training needs {format_size(need.bytes)}, more than the budget of "
         f"{format_size(subject.plan.trainer.budget_bytes.value or 0)} in the configuration.\n"
         f"{need.parts}. {gpu.name} itself has {format_size(gpu.memory_free)} free."
     )
@@ -63,7 +63,7 @@ def _report_too_large(
     subject: HostSubject, gpu: Gpu, need: GpuNeed, evidence: dict[str, object]
 ) -> Verdict:
     message = (
-        f"The training needs {format_size(need.bytes)}; {gpu.name} has "
+        f"Training needs {format_size(need.bytes)}; {gpu.name} has "
         f"{format_size(gpu.memory_free)} free of {format_size(gpu.memory_total)}.\n{need.parts}."
     )
     remedies = (*offer_roomier_gpus(subject, need.bytes), *offer_smaller_training(subject))
@@ -79,7 +79,7 @@ def _report_too_large(
 CHECK = Check(
     id="QCA402",
     category="gpu",
-    title="The training does not fit the GPU's free memory",
+    title="Training does not fit the GPU's free memory",
     needs=("gpu",),
     looks_at="the predicted peak of the configured training (`qca estimate` shows its parts) plus "
     "the CUDA context, compared with the free memory of its GPU: the first one, unless "

@@ -22,8 +22,8 @@ def _judge_driver(subject: HostSubject, driver: str, cuda: str | None) -> Verdic
     oldest = find_oldest_driver(cuda or "")
     if oldest is None:
         return skip(
-            "Cannot determine whether the driver is new enough: the CUDA version of the "
-            "training's torch is unknown."
+            "Cannot determine whether the driver is new enough: the CUDA version of the installed "
+            "torch is unknown."
         )
     if not parse_version(driver):
         return skip(

@@ -1,4 +1,4 @@
-"""QCA404: does the training's torch support this GPU?"""
+"""QCA404: does the installed torch support this GPU?"""
 
 from collections.abc import Iterator
 

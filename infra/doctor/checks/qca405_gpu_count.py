@@ -1,4 +1,4 @@
-"""QCA405: does this host have as many GPUs as the training is configured to use?"""
+"""QCA405: does this host have as many GPUs as training is configured to use?"""
 
 from collections.abc import Iterator
 
@@ -25,7 +25,7 @@ def _judge_count(subject: HostSubject, wanted: int) -> Verdict:
     usable = _count_usable(subject, driver)
     if usable < wanted:
         return _report_too_few(subject, driver, wanted, usable)
-    message = f"The configuration asks for {wanted} GPUs, and the training can use {usable}."
+    message = f"The configuration asks for {wanted} GPUs, and training can use {usable}."
     return ok(message, gpus_wanted=wanted, gpus_usable=usable)
 
 
@@ -36,7 +36,7 @@ def _count_usable(subject: HostSubject, driver: GpuDriver | NoGpuDriver) -> int:
 
 
 def _explain_doubt(subject: HostSubject, driver: GpuDriver | NoGpuDriver) -> str:
-    """Return why the training may get other GPUs than the visible ones, or an empty string."""
+    """Return why training may get other GPUs than the visible ones, or an empty string."""
     if not subject.is_local_run:
         engine = known_or_none(subject.facts.docker)
         if not isinstance(engine, Engine):
@@ -51,9 +51,7 @@ def _explain_doubt(subject: HostSubject, driver: GpuDriver | NoGpuDriver) -> str
 def _report_too_few(
     subject: HostSubject, driver: GpuDriver | NoGpuDriver, wanted: int, usable: int
 ) -> Verdict:
-    message = (
-        f"The configuration asks for {wanted} GPUs, but the training can only use {usable} here."
-    )
+    message = f"The configuration asks for {wanted} GPUs, but training can only use {usable} here."
     evidence = {"gpus_wanted": wanted, "gpus_usable": usable}
     if isinstance(driver, NoGpuDriver):
         return Verdict(
@@ -75,19 +73,19 @@ _USE_ALL = Remedy(
     breaks=SMALLER_BATCH,
 )
 _SHOW_ALL = Remedy(
-    "Make all GPUs visible to the training (for this shell only)", ("unset CUDA_VISIBLE_DEVICES",)
+    "Make all GPUs visible to training (for this shell only)", ("unset CUDA_VISIBLE_DEVICES",)
 )
 
 CHECK = Check(
     id="QCA405",
     category="gpu",
-    title="Fewer GPUs than the training asks for",
+    title="Fewer GPUs than training asks for",
     needs=("gpu",),
     looks_at="the GPUs that the driver shows (without Docker, those that CUDA_VISIBLE_DEVICES "
     "allows), compared with `gpus` in the configuration.",
-    why="The training runs one process per GPU. With too few GPUs the engine refuses the "
+    why="Training runs one process per GPU. With too few GPUs the engine refuses the "
     "container, or torch fails in the process without a GPU, only after the image is built. The "
-    "doctor cannot determine how many GPUs a training gets in MIG mode or from an engine on "
+    "doctor cannot determine how many GPUs a training run gets in MIG mode or from an engine on "
     "another machine.",
     fix="Configure fewer GPUs, or `all`. The combined batch, `gpus` times `batch_size`, is then "
     "smaller.",

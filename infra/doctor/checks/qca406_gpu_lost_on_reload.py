@@ -38,7 +38,8 @@ def _judge_engine(engine: Engine, driver: GpuDriver) -> Verdict:
     message = (
         "`systemctl daemon-reload` can remove the GPU from a running container.\nsystemd manages "
         "the engine's cgroups and finds devices by their links in /dev/char, but NVIDIA's device "
-        "files have no links there. Package upgrades reload systemd. A training then fails with a "
+        "files have no links there. Package upgrades reload systemd. A training run then fails "
+        "with a "
         "CUDA error, and nvidia-smi with: Failed to initialize NVML: Unknown Error"
     )
     evidence = {"cgroup_driver": engine.cgroup_driver}
@@ -61,7 +62,7 @@ CHECK = Check(
     "NVIDIA's device files.",
     why="`systemctl daemon-reload`, which many package upgrades run, makes systemd rewrite the "
     "device rules of all its cgroups. Without those links it omits the GPU that the toolkit had "
-    "added, and a training that ran for days fails.\nFor example: `docker info` prints `Cgroup "
+    "added, and a training run that ran for days fails.\nFor example: `docker info` prints `Cgroup "
     "Driver: systemd`, and `ls -l /dev/char | grep nvidia` prints nothing.",
     fix="Create the links at each boot, or configure the engine to use cgroupfs (`exec-opts`: "
     "`native.cgroupdriver=cgroupfs` in daemon.json).",

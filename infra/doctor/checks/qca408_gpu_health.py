@@ -73,7 +73,8 @@ def _describe_memory(name: str, health: GpuHealth) -> str:
         return ""
     return (
         f"{name}: {format_count(health.memory_errors, 'memory error')} since the driver was "
-        "loaded that ECC could not correct.\nResults may be wrong, or a training may have failed "
+        "loaded that ECC could not correct.\nResults may be wrong, or a training run may have "
+        "failed "
         "because of it. `nvidia-smi -q -d ECC` shows where they are."
     )
 
@@ -87,7 +88,7 @@ def _describe_repair(name: str, health: GpuHealth) -> str:
     if health.memory_repair == "failed":
         return (
             f"{name}: faulty memory could not be replaced, because no spare rows are left.\n"
-            "Replace the card; a training on it may fail with an ECC error."
+            "Replace the card; a training run on it may fail with an ECC error."
         )
     return ""
 
@@ -133,7 +134,8 @@ CHECK = Check(
     looks_at="each GPU's uncorrectable ECC memory errors, memory that needs to be replaced, the "
     "reasons for reduced clocks, and the width of its PCIe link, all from NVML; and NVIDIA's Xid "
     "errors in the kernel's log, if this user may read it.",
-    why="Such a fault can stop a training after hours, or make it several times slower, and the "
+    why="Such a fault can stop a training run after hours, or make it several times slower, and "
+    "the "
     "CUDA error in its log does not give the reason. It is always an info, because a GPU with old "
     "errors may be healthy.\nFor example `NVRM: Xid (PCI:0000:01:00): 79`: the GPU has fallen off "
     "the bus and needs a reboot.",

@@ -43,7 +43,7 @@ def _name_device(run: GpuRun) -> str:
 def _report(
     subject: HostSubject, message: str, evidence: dict[str, object], remedies: tuple[Remedy, ...]
 ) -> Verdict:
-    """Return an error if the training needs the GPU, otherwise a warning."""
+    """Return an error if training needs the GPU, otherwise a warning."""
     if subject.plan.trainer.device.value != "cuda" or subject.is_local_run:
         return Verdict(Severity.WARNING, message, evidence, remedies)
     return Verdict(Severity.ERROR, message, evidence, (*remedies, *offer_cpu_training(subject)))

@@ -8,7 +8,7 @@ from infra.doctor.remedies.quoting import quote_path
 from infra.doctor.subjects import HostSubject
 from infra.host.facts import PythonFacts, require
 
-# The packages of the extra `train` that every training needs; a test compares them with
+# The packages of the extra `train` that every training run needs; a test compares them with
 # pyproject.toml.
 TRAIN_REQUIREMENTS = {
     "numpy": ">=2",

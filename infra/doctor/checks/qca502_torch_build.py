@@ -22,7 +22,7 @@ def _judge_torch(subject: HostSubject, python: PythonFacts, torch: str) -> Verdi
         return ok(f"torch {torch} is built for CUDA {python.torch_cuda}.")
     asked = subject.config.train.device == "cuda"
     message = f"torch {torch} is a CPU build, but this host has a GPU.\n" + (
-        "The configuration requires the GPU." if asked else "The training would run on the CPU."
+        "The configuration requires the GPU." if asked else "Training would run on the CPU."
     )
     severity = Severity.ERROR if asked else Severity.WARNING
     return Verdict(severity, message, {"torch": torch}, offer_torch_build(subject))

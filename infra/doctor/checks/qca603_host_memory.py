@@ -1,4 +1,4 @@
-"""QCA603: does a training on the CPU fit in the host's memory?"""
+"""QCA603: does a training run on the CPU fit in the host's memory?"""
 
 from infra.doctor.check import Check
 from infra.doctor.finding import Remedy, Severity, Verdict, ok, skip
@@ -10,17 +10,17 @@ from qca.core.units import format_size
 def _judge_host(subject: HostSubject) -> Verdict:
     trainer = subject.plan.trainer
     if trainer.device.value != "cpu":
-        return ok("The training uses the GPU, whose memory QCA402 checks.")
+        return ok("Training uses the GPU, whose memory QCA402 checks.")
     budget = trainer.budget_bytes.value
     if budget is None:
-        return skip("Cannot determine how much of the host's memory the training may use.")
+        return skip("Cannot determine how much of the host's memory training may use.")
     peak, context = trainer.predicted_peak_bytes.value, trainer.context_bytes.value
     needed = peak + context
     evidence = {"needed_bytes": needed, "budget_bytes": budget}
     if trainer.fits.value is not False:
-        return ok(f"The training fits: {format_size(needed)} of {format_size(budget)}.", **evidence)
+        return ok(f"Training fits: {format_size(needed)} of {format_size(budget)}.", **evidence)
     message = (
-        f"The training needs {format_size(needed)}, but may only use {format_size(budget)}.\n"
+        f"Training needs {format_size(needed)}, but may only use {format_size(budget)}.\n"
         f"Predicted peak {format_size(peak)} (recompute {trainer.recompute.value}), Python with "
         f"torch {format_size(context)}."
     )
@@ -28,7 +28,7 @@ def _judge_host(subject: HostSubject) -> Verdict:
 
 
 def _list_remedies(subject: HostSubject) -> tuple[Remedy, ...]:
-    """Return ways to free memory, and the smaller trainings that would fit."""
+    """Return ways to free memory, and the smaller training runs that would fit."""
     remedies = [
         Remedy(
             "Show the processes that use the most memory",
@@ -54,9 +54,10 @@ def _fits(subject: HostSubject) -> bool:
 CHECK = Check(
     id="QCA603",
     category="host",
-    title="The training does not fit in the host's memory",
+    title="Training does not fit in the host's memory",
     needs=("memory",),
-    looks_at="the predicted peak of a training on the CPU plus the interpreter, compared with the "
+    looks_at="the predicted peak of a training run on the CPU plus the interpreter, compared with "
+    "the "
     "available memory minus the store's.",
     why="The kernel would kill the trainer in the middle of the run.",
     fix="Train a smaller model (`qca estimate --solve batch`), or free memory.",

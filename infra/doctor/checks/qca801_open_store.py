@@ -59,8 +59,8 @@ def _list_open_ports(service: Service) -> list[PublishedPorts]:
 
 
 def _has_password(service: Service) -> bool:
-    """Whether a variable of the image's entrypoint sets one; Dragonfly's variable is read as a
-    flag."""
+    """Return whether a variable of the image's entrypoint sets one; Dragonfly's variable is read as
+    a flag."""
     variables = service.environment
     return any(variables[name].value for name in _PASSWORD_VARIABLES if name in variables)
 

@@ -40,7 +40,7 @@ def _list_literals(service: Service) -> Iterator[tuple[str, LocatedValue]]:
 
 
 def _is_value(word: LocatedValue) -> bool:
-    """Whether the word after a flag is a literal secret."""
+    """Return whether the word after a flag is a literal secret."""
     return not word.value.startswith("-") and _is_literal(word.value, word.raw)
 
 

@@ -65,7 +65,7 @@ def _strip_lines(out: io.StringIO) -> str:
 
 
 def _has_details(finding: Finding) -> bool:
-    """Whether the finding needs a block in addition to its first line."""
+    """Return whether the finding needs a block in addition to its first line."""
     if finding.severity is Severity.OK:
         return False
     is_fault = finding.severity in _FAULTS

@@ -88,7 +88,7 @@ def _ignore_user_site(compose: ComposeV1) -> Remedy | None:
 
 
 def can_reach_daemon(compose: ComposeV1) -> bool:
-    """Whether Compose V1 can talk to the daemon, judged by the versions of its libraries."""
+    """Return whether Compose V1 can talk to the daemon, judged by the versions of its libraries."""
     names = ("docker", "requests", "urllib3")
     if compose.missing_modules or not {*names, "PyYAML"} <= set(compose.libraries):
         return False

@@ -32,7 +32,7 @@ _WORTH_NAMING = 64 * MIB
 
 
 def is_desktop(process: GpuProcess) -> bool:
-    """Whether stopping the process would end the user's desktop session."""
+    """Return whether stopping the process would end the user's desktop session."""
     return _get_program(process).lower() in _DESKTOP
 
 

@@ -84,8 +84,8 @@ class PythonFacts:
     torch_cuda: str | None
     """CUDA version that torch was built for; None for a CPU build or without torch."""
     resident_floor: Size | None = None
-    """The host memory of a training without tensors with this torch, in bytes; None if it was not
-    measured."""
+    """The bytes of host memory that training with this torch takes without tensors; None if it was
+    not measured."""
     step_timings: tuple[StepTiming, ...] = ()
     """The measurements of `qca estimate --measure` with this torch."""
     virtual_environment: bool = False

@@ -68,7 +68,7 @@ def _read_torch_cuda() -> str | None:
 
 
 def _is_externally_managed() -> bool:
-    """Whether `pip install` is refused here (PEP 668), as on Debian 12 and newer."""
+    """Return whether `pip install` is refused here (PEP 668), as on Debian 12 and newer."""
     in_environment = sys.prefix != sys.base_prefix
     mark = Path(sysconfig.get_path("stdlib")) / "EXTERNALLY-MANAGED"
     return not in_environment and mark.exists()

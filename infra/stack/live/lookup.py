@@ -57,7 +57,8 @@ def _compare_with_host(lookup: NameLookup) -> NameLookup:
 
 
 def _is_known_here(name: str) -> bool:
-    """Whether this host resolves the name within some seconds; its resolver has no time limit."""
+    """Return whether this host resolves the name within some seconds; its resolver has no time
+    limit."""
     found = threading.Event()
 
     def look_up() -> None:

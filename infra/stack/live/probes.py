@@ -206,7 +206,7 @@ def _explain_no_gpu(given: Circumstances) -> str:
         return f"cannot determine whether there is a GPU: {gpu.reason}"
     if isinstance(gpu.value, GpuDriver) and gpu.value.gpus:
         return ""
-    return "the training is planned for the CPU, and no NVIDIA GPU was found"
+    return "training is planned for the CPU, and no NVIDIA GPU was found"
 
 
 _MAKERS: dict[str, Callable[[Circumstances], LiveProbe]] = {

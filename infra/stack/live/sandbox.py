@@ -179,7 +179,7 @@ class Sandbox:
         return name
 
     def has_source(self, image: str, bind: Mapping[str, Any]) -> bool:
-        """Whether the engine has the source of a bind mount; the container is never started.
+        """Return whether the engine has the source of a bind mount; the container is never started.
 
         Raises:
             RefusedError: the engine refused the container for another reason.

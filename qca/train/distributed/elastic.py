@@ -39,7 +39,7 @@ def run_processes(request: TrainRequest, stop: threading.Event) -> None:
     if request.config.device == "cuda":
         require_gpus(request.processes)
     _share_cores(request.processes)
-    # It warns that it gets no signals in a thread, but that is why it runs in one.
+    # It warns that it receives no signals in a thread, which is intended here.
     logging.getLogger("torch.distributed.elastic.multiprocessing.api").setLevel(logging.ERROR)
     # After a restart the launcher's own store would still contain the addresses of the previous
     # processes (https://github.com/pytorch/pytorch/issues/135712, still open in torch 2.13).
@@ -71,7 +71,7 @@ def _launch(request: TrainRequest) -> None:
         min_nodes=request.nnodes,
         max_nodes=request.nnodes,
         nproc_per_node=request.processes,
-        run_id=request.config.run,  # the same on all machines, and unique to this training
+        run_id=request.config.run,  # the same on all machines, and unique to this training run
         rdzv_backend="c10d",
         rdzv_endpoint=request.rdzv_endpoint or "localhost:0",  # any free port
         max_restarts=MAX_RESTARTS,
@@ -115,12 +115,12 @@ def _launch_error(error: BaseException) -> LaunchError:
         if failure.exitcode < 0:
             how = signal.Signals(-failure.exitcode).name
         return LaunchError(
-            f"process {rank} of the training failed with {how}, after {MAX_RESTARTS} restarts",
+            f"training process {rank} failed with {how}, after {MAX_RESTARTS} restarts",
             hint="Its own message is above. Run the same command with --resume to resume from the "
             "last checkpoint.",
         )
     return LaunchError(
-        f"the processes of the training could not connect: {str(error) or type(error).__name__}",
+        f"the training processes could not connect: {str(error) or type(error).__name__}",
         hint="Start the same command on every machine, with an --rdzv-endpoint HOST:PORT that "
         "all of them can reach.",
     )

@@ -23,7 +23,7 @@ def is_restarted() -> bool:
 
 
 def set_when_launcher_exits(stop: threading.Event) -> None:
-    """Set `stop` once the launcher that started this process has exited."""
+    """Set `stop` when the launcher that started this process has exited."""
 
     def watch(parent: int) -> None:
         while os.getppid() == parent:

@@ -19,7 +19,7 @@ from torch import Tensor
 
 from qca.core.errors import LaunchError
 
-# How long a process waits for another: the time of a whole episode on a slow CPU.
+# Time limit of waiting for another process: a whole episode on a slow CPU.
 _PATIENCE = timedelta(hours=2)
 _CPU = torch.device("cpu")
 
@@ -27,7 +27,7 @@ _T = TypeVar("_T")
 
 
 class Ranks:
-    """The processes of this training; a single process has rank 0 of 1."""
+    """The processes of this training run; a single process has rank 0 of 1."""
 
     def __init__(self, rank: int = 0, size: int = 1) -> None:
         self.rank = rank
@@ -52,7 +52,7 @@ class Ranks:
                 tensor.div_(self.size)
 
     def broadcast(self, value: _T) -> _T:
-        """Return the first rank's value on every rank; a tree of plain values and CPU tensors."""
+        """Return the first rank's value, a tree of plain values and CPU tensors, on every rank."""
         if self.size == 1:
             return value
         box: list[_T] = [value]
@@ -63,14 +63,14 @@ class Ranks:
 
 @contextmanager
 def _translate_errors() -> Generator[None]:
-    """Raise LaunchError for the backend's error when another process is gone."""
+    """Raise LaunchError for the backend's error when another process has exited."""
     try:
         yield
     except torch.OutOfMemoryError:
         raise
     except RuntimeError as error:
         raise LaunchError(
-            f"another process of this training is not responding: {str(error).splitlines()[0]}",
+            f"another process of this training run is not responding: {str(error).splitlines()[0]}",
             hint="Start all of them again with --resume to resume from the last checkpoint.",
         ) from None
 

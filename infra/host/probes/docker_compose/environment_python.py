@@ -14,7 +14,7 @@ _VERSIONED = re.compile(r"python(3\.\d+)")
 
 
 def can_run_v1(python_version: str) -> bool:
-    """Whether Compose V1 works with that Python, given suitable libraries."""
+    """Return whether Compose V1 works with that Python, given suitable libraries."""
     return _OLDEST <= parse_version(python_version)[:2] <= _NEWEST
 
 
@@ -38,7 +38,7 @@ def _list_pythons(search_path: Iterable[str]) -> Iterator[tuple[Path, str]]:
 
 
 def _can_make_environment(python: Path, version: str) -> bool:
-    """Whether `python -m venv` works there; Debian has `ensurepip` in a separate package."""
+    """Return whether `python -m venv` works there; Debian has `ensurepip` in a separate package."""
     if not can_run_v1(version):
         return False
     library = f"python{'.'.join(map(str, parse_version(version)[:2]))}"

@@ -203,7 +203,7 @@ def find_user_site():
 
 def is_user_site(folder):
     # type: (str) -> bool
-    """Whether it is the user site, or is on the path only because of a `.pth` file there."""
+    """Return whether it is the user site, or is on the path only because of a `.pth` file there."""
     own = find_user_site()
     folders = list_pth_folders(own) if own else []
     if own:
@@ -264,7 +264,7 @@ def list_imported(path):
 
 def is_importable(path, module):
     # type: (list[str], str) -> bool
-    """Whether a module can be imported; Debian's partial distutils lacks the imported module."""
+    """Return whether a module can be imported; Debian's partial distutils does not count."""
     file = os.path.join(module, "spawn") if module == "distutils" else module
     found = any(find_module(folder, file) for folder in path)
     return found or bool(find_imported_elsewhere(module))
