@@ -1,10 +1,10 @@
 """A library that reads Compose files as Compose does, with the positions of their values.
 
 From the rest of the project it imports only the errors, units and file access of `qca.core`; it
-doesn't know hosts, the store or the doctor. `python -m infra.compose_file` prints a project.
+knows nothing about hosts, the store or the doctor. `python -m infra.compose_file` prints a project.
 
-`load.read_compose_files` returns the model for the checks, and `project.read_project` the tree that
-the model is made from:
+`load.read_compose_files` returns the model for the checks, and `project.read_project` the tree from
+which the model is built:
 
     yaml/      YAML's nodes and scalars, and the tree of each document
     syntax/    the notations inside values: variables, sizes, short forms, command words
@@ -15,7 +15,7 @@ the model is made from:
 
 `tree_reader` runs the passes on every file, in Compose's order.
 
-The line of a finding: a node's line (`yaml.nodes.Node`) becomes the origin of a value in the tree
-(`yaml.tree.Origin`) and stays with it through every pass; `services` and `command_words` put it
-into the model's `LocatedValue`, and a check hands that to `infra.doctor.finding.locate`.
+A finding gets its line as follows: a node's line (`yaml.nodes.Node`) becomes the origin of a value
+in the tree (`yaml.tree.Origin`), which every pass preserves; `services` and `command_words` copy it
+into the model's `LocatedValue`, and a check passes that to `infra.doctor.finding.locate`.
 """

@@ -33,14 +33,14 @@ def find_words(
 ) -> Iterator[WrittenWord]:
     """Yield the words of one string, which may span several lines.
 
-    `line` and `column` are where the string begins; a `block` has its text below that line.
-    Each word is looked for behind the one before it: the same word may stand there twice.
+    The string begins at `line` and `column`; the text of a `block` starts below that line.
+    Each word is searched for after the previous one, since the same word may occur twice.
     """
     line, column = (line + 1, 0) if block else (line, _skip_properties(lines, line, column))
     lost = False
     for word in _WORD.findall(text):
         found = None if lost else _find_next(word, lines, line, column)
-        if found is None:  # escaped, or folded in its midst: what follows is not clear either
+        if found is None:  # escaped or folded: later positions are unclear too
             lost = True
             yield WrittenWord(word, line, None)
         else:
@@ -51,7 +51,7 @@ def find_words(
 def locate_item(
     raw: str, lines: Sequence[str], line: int, column: int, *, brackets: bool
 ) -> Span | None:
-    """Return the position of a list item, if it is written exactly as it is read."""
+    """Return the position of a list item if its text is exactly its value."""
     if not 0 < line <= len(lines):
         return None
     start = _skip_properties(lines, line, column)
@@ -72,7 +72,7 @@ def _skip_properties(lines: Sequence[str], line: int, column: int) -> int:
 
 
 def _find_next(word: str, lines: Sequence[str], line: int, column: int) -> tuple[int, int] | None:
-    """Return the position of the word, if it comes first on the line."""
+    """Return the position of the word if it is the first on the line."""
     for number in range(line, len(lines) + 1):
         text, start = lines[number - 1], column if number == line else 0
         at = text.find(word, start)

@@ -1,4 +1,4 @@
-"""The words of `command` and `entrypoint`, each with its line and column."""
+"""Read the words of `command` and `entrypoint`, each with its line and column."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from infra.compose_file.yaml.tree import Items, Origin, Table, Value, to_items, 
 
 
 def read_words(service: Table, key: str) -> tuple[LocatedValue, ...]:
-    """Return the words of a command, which is a list or a string that Compose splits."""
+    """Return the words of a command: a list, or a string that Compose splits."""
     value = service.get(key)
     if isinstance(value, str):
         return tuple(_split_string(value, service.origins[key]))
@@ -56,7 +56,7 @@ def _find_written(origin: Origin) -> Iterator[WrittenWord]:
 
 
 def _interpolate_word(written: WrittenWord, origin: Origin) -> Iterator[LocatedValue]:
-    """Yield the words that a written word becomes: a variable in it can make it none or several."""
+    """Yield the words that result from a written word; a variable can yield none or several."""
     try:
         filled, _ = interpolate(written.text, origin.source.variables)
         words, raw = split_command(filled).words, split_command(written.text).words

@@ -1,6 +1,6 @@
 """Convert a project to the format of `docker compose config --format json`.
 
-Texts are escaped as Compose escapes them there: a `$` is `$$`.
+A `$` in a text is escaped as `$$`, as in Compose's own output.
 """
 
 from collections.abc import Iterator

@@ -133,7 +133,7 @@ def _write_mount(entry: Table) -> dict[str, Any]:
     bind, tmpfs = mount.get("bind"), mount.get("tmpfs")
     if (
         is_object(bind) and bind.get("create_host_path") is True
-    ):  # the default, which Compose 5 leaves out
+    ):  # the default, which Compose 5 omits
         del bind["create_host_path"]
     if is_object(tmpfs) and (size := write_size(to_table(entry["tmpfs"]).get("size"))):
         tmpfs["size"] = size

@@ -1,4 +1,4 @@
-"""The default names of Compose files. This module reads no file and loads no YAML parser."""
+"""Find Compose files by their default names. This module reads no file and loads no YAML parser."""
 
 import os
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ def find_default_files(
 ) -> tuple[Path, ...]:
     """Return the file that Compose would use in `folder`, and its override file if there is one.
 
-    COMPOSE_FILE among the `variables` names others, apart by COMPOSE_PATH_SEPARATOR.
+    COMPOSE_FILE in `variables` names other files, separated by COMPOSE_PATH_SEPARATOR.
     https://docs.docker.com/compose/how-tos/environment-variables/envvars/
     """
     variables = variables or {}
@@ -31,7 +31,7 @@ def find_default_files(
 
 
 def find_override(path: Path) -> str | None:
-    """Return the override file that Compose adds when it finds `path` by default."""
+    """Return the override file that Compose adds if it finds `path` by default."""
     if path.name not in _NAMES:
         return None
     names = (f"{path.stem}.override{suffix}" for suffix in (".yaml", ".yml"))

@@ -1,4 +1,4 @@
-"""The services that a service depends on: by `depends_on`, or by sharing something with them."""
+"""Find the services on which a service depends, by `depends_on` or because they share something."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ class Dependency:
     origin: Origin
     is_required: bool = True
     restart: bool | None = None
-    """Whether the other service restarts with it; None if the file does not say."""
+    """Whether the other service restarts when it does; None if the file does not say."""
 
 
 def find_dependencies(service: Table) -> Iterator[Dependency]:
@@ -56,7 +56,7 @@ def _find_implied(service: Table) -> Iterator[Dependency]:
 
 
 def find_dependency_circle(services: Mapping[str, Table]) -> tuple[list[str], Origin] | None:
-    """Return the services of a cycle (the first again at the end) and the place that closes it."""
+    """Return the services of a cycle, with the first again at the end, and its closing line."""
     done: set[str] = set()
     for start in sorted(services):
         trail: list[str] = []

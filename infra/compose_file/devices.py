@@ -1,4 +1,4 @@
-"""The devices that a service requests from the engine's drivers, by `gpus` or by reservations."""
+"""The devices that a service requests from the engine's drivers, by `gpus` or reservations."""
 
 from dataclasses import dataclass
 
@@ -11,7 +11,7 @@ _AMD = frozenset({"amd", "gpu"})
 
 @dataclass(frozen=True)
 class DeviceRequest:
-    """One entry of the list."""
+    """One device request."""
 
     driver: str = ""
     capabilities: tuple[str, ...] = ()
@@ -21,17 +21,17 @@ class DeviceRequest:
 
     @property
     def is_for_nvidia(self) -> bool:
-        """Whether the engine's NVIDIA driver handles it, if the engine has one."""
+        """Whether the engine's NVIDIA driver, if it has one, handles the request."""
         return self.driver in ("", "nvidia") and _NVIDIA.issuperset(self.capabilities)
 
     @property
     def is_for_amd(self) -> bool:
-        """Whether the engine's AMD driver handles it, if the engine has one."""
+        """Whether the engine's AMD driver, if it has one, handles the request."""
         return self.driver in ("", "amd") and _AMD.issuperset(self.capabilities)
 
     @property
     def refusal(self) -> str:
-        """The engine's message if it has no driver for the request."""
+        """The engine's error message if it has no driver for the request."""
         capabilities = f"[{' '.join(self.capabilities)}]" if self.capabilities else ""
         return f'could not select device driver "{self.driver}" with capabilities: [{capabilities}]'
 

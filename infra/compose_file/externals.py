@@ -1,4 +1,4 @@
-"""The networks and volumes that a project expects of the engine."""
+"""List the networks and volumes that a project expects the engine to have."""
 
 from collections.abc import Collection, Iterator
 from typing import Literal
@@ -28,7 +28,7 @@ def _find_external(
 
 
 def _list_networks(service: Table) -> Iterator[str]:
-    """Yield the networks of a service; without any, it is in the default network."""
+    """Yield the networks of a service; if it names none, the default network."""
     networks = to_table(service.get("networks"))
     yield from networks or ([] if service.get("network_mode") else ["default"])
 

@@ -1,4 +1,4 @@
-"""The limits of a service on memory and CPUs, as numbers."""
+"""Parse a service's limits on memory and CPUs."""
 
 import math
 import re
@@ -6,7 +6,7 @@ import re
 from infra.compose_file.model import LocatedValue, Service
 from infra.compose_file.syntax.sizes import parse_docker_size
 
-# The default of `cpu_period`, in microseconds, of which `cpu_quota` is a share.
+# The default of `cpu_period` in microseconds; `cpu_quota` is a share of it.
 _PERIOD = 100_000
 
 _CPUSET = re.compile(r"\d{1,5}(-\d{1,5})?(,\d{1,5}(-\d{1,5})?)*", re.ASCII)
@@ -15,7 +15,7 @@ _MOST_CPUS = 8192  # as in the engine's own parser
 
 
 def read_size(text: LocatedValue | None) -> int | None:
-    """Return a Docker size; None without one, or if Docker cannot read it (QCA705)."""
+    """Return the bytes of a Docker size; None if there is none, or an invalid one (QCA705)."""
     try:
         size = parse_docker_size(text.value) if text else 0
     except ValueError:
@@ -24,7 +24,7 @@ def read_size(text: LocatedValue | None) -> int | None:
 
 
 def read_number(text: LocatedValue | None) -> float | None:
-    """Return a number of CPUs; None without one (0 means none) or if it is invalid (QCA705)."""
+    """Return a number of CPUs; None if there is none or it is 0, or if it is invalid (QCA705)."""
     try:
         number = float(text.value) if text else 0
     except ValueError:

@@ -1,4 +1,4 @@
-"""Change single lines of a user's files: show the changes as a diff, apply them, and undo them."""
+"""Edit single lines of a user's files: show the edits as a diff, apply them, and undo them."""
 
 import difflib
 import re
@@ -10,7 +10,7 @@ from qca.core.atomic_files import write_atomically
 from qca.core.errors import QcaError
 from qca.core.masking import mask_secrets
 
-# The indentation and the first key of a line, which the diff shows besides the changed words.
+# The indentation and the first key of a line, which the diff shows with the changed words.
 _HEAD = re.compile(r"\s*(?:-\s+)*(?:[\"']?[\w.-]+[\"']?:\s+)?")
 _WORD = re.compile(r"[\s\"',\[\]{}]+|[^\s\"',\[\]{}]+")
 _MARKS = " \t\r\"',[]{}"
@@ -19,7 +19,7 @@ _UNCHANGED = "..."
 
 @dataclass(frozen=True)
 class Edit:
-    """One line of a file, and the lines that replace it; no lines delete it."""
+    """A line of a file, and the lines that replace it; an empty list deletes it."""
 
     file: str
     line: int

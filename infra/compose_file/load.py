@@ -21,11 +21,10 @@ from infra.compose_file.yaml.tree import to_table, to_text
 
 
 def read_compose_file(path: Path, environment: Mapping[str, str]) -> ComposeFile:
-    """Read `path`; variables come from `environment`, then from the `.env` beside the file.
+    """Read `path`; variables come from `environment`, then from the `.env` in its folder.
 
     Raises:
-        InputError: the file cannot be read, or is not YAML; with the line.
-
+        InputError: the file cannot be read, or is not YAML; the message names the line.
     """
     return read_compose_files([path], environment)
 
@@ -39,7 +38,7 @@ def read_compose_files(
 ) -> ComposeFile:
     """Read files and merge them as Compose does with several `-f`, later files over earlier ones.
 
-    All paths in them are relative to the first one's folder, the project folder.
+    All paths in them are relative to the folder of the first file, the project folder.
 
     Raises:
         InputError: as `read_compose_file`.
@@ -84,7 +83,7 @@ def _find_files(project: Project) -> Iterator[tuple[str, str]]:
 
 
 def _shorten_mounts(service: Service, project: Project) -> Service:
-    """Return the service with the paths of its bind mounts written like the given folder."""
+    """Return the service with its bind mounts' paths in the notation of the given folder."""
     volumes = service.mounts["volumes"].items()
     short = {target: shorten(source, project.folder) for target, source in volumes}
     return replace(service, mounts={**service.mounts, "volumes": short})

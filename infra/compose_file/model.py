@@ -16,8 +16,8 @@ class Span:
     """The columns of a word on its line, including its quotes."""
 
     kind: Literal["item", "in brackets", "word", "line", "apart"]
-    """An item of a list on lines or in brackets, a word of a string, a line of a flag file; or
-    apart from the list, which has an alias of it."""
+    """The place of the word: an item of a list on lines or in brackets, a word of a string, a line
+    of a flag file, or an item that the list refers to by an alias."""
     start: int
     end: int
 
@@ -31,26 +31,27 @@ class LocatedValue:
     raw: str
     file: str = ""
     place: Span | None = None
-    """Its columns, for the words of a command; None if they are unclear."""
+    """Its columns, if it is a word of a command; None if they are unclear."""
 
 
 @dataclass(frozen=True)
 class UnreadReference:
-    """A reference of the file that was not followed."""
+    """A reference in the file that was not followed."""
 
     what: str
     line: int
     file: str = ""
     why: str = ""
     outside: bool = False
-    """It is outside the file's folder, or on another machine; Compose would follow it."""
+    """Whether it is outside the file's folder, or on another machine; Compose would follow it."""
     is_nondeterministic: bool = False
-    """Compose itself reads it inconsistently, so that asking it once proves nothing."""
+    """Whether Compose itself reads it inconsistently, so that one answer of Compose proves nothing.
+    """
 
 
 @dataclass(frozen=True)
 class UnsetVariable:
-    """A variable without a value, and where the file uses it."""
+    """A variable without a value, and the place where the file uses it."""
 
     variable: MissingVariable
     line: int
@@ -59,7 +60,7 @@ class UnsetVariable:
 
 @dataclass(frozen=True)
 class Refusal:
-    """The reason for which Compose refuses a file."""
+    """A reason why Compose refuses a file."""
 
     message: str
     line: int
@@ -90,7 +91,7 @@ class PublishedPorts:
     last: int
     protocol: str = "tcp"
     is_choice: bool = False
-    """Compose chooses one of them."""
+    """Whether Compose chooses one of the ports."""
     line: int = 1
     file: str = ""
 
@@ -119,15 +120,15 @@ class Service:
     ports: tuple[PublishedPorts, ...] = ()
     profiles: tuple[str, ...] = ()
     not_started_because: str = ""
-    """Why a plain `up` does not start it; empty if it does."""
+    """The reason why a plain `up` does not start it; empty if it does."""
     mounts: Mapping[str, Mapping[str, str]] = field(default_factory=dict[str, Mapping[str, str]])
-    """By `volumes`, `secrets`, `configs` and `tmpfs`: paths in the container, and what is seen
-    there, the path of a bind mount or the name of a secret or config; empty for a tmpfs."""
+    """The mounts of `volumes`, `secrets`, `configs` and `tmpfs`, by their path in the container:
+    the host path of a bind mount, the name of a secret or config, or an empty text for a tmpfs."""
     devices: Mapping[str, DeviceRequests] = field(default_factory=dict[str, DeviceRequests])
     """The devices that it requests from the engine's drivers, by `gpus` and
     `deploy.resources.reservations.devices`."""
     image_variables: Mapping[str, str] | None = None
-    """The image's settings, if the engine has the image; None if it does not or was not asked."""
+    """The image's settings; None if the engine does not have the image or was not asked."""
     is_built: bool = False
     """Whether its image is built (`build`)."""
     host_devices: tuple[LocatedValue, ...] = ()
@@ -166,7 +167,7 @@ class Service:
 
     @property
     def cpuset(self) -> LocatedValue | None:
-        """The numbers of the CPUs that it may use."""
+        """The numbers of the CPUs that the container may use."""
         return self.settings.get("cpuset")
 
     @property
@@ -210,18 +211,18 @@ class ComposeFile:
     externals: tuple[ExternalResource, ...] = ()
     """The external networks and volumes of its active services."""
     missing: frozenset[str] = frozenset()
-    """Paths in the folder where a file was expected but missing."""
+    """Paths of missing files in the project folder."""
     hidden: frozenset[str] = frozenset()
     """Values from `.env` files, which are never shown."""
     folder: str = "."
-    """Compose's project folder."""
+    """The project folder."""
     profiles: tuple[str, ...] = ()
     """The active profiles."""
     refusals: tuple[Refusal, ...] = ()
-    """The reasons for which Compose would refuse the file, by our own reading."""
+    """The reasons why Compose would refuse the file, according to our own reading."""
     confirmed_by: str = ""
-    """The Compose whose `config` confirmed the values; empty for our own reading."""
+    """The Compose whose `config` confirmed the values; empty if the values are our own reading."""
     refused: str = ""
     """Compose's message if it refuses the file."""
     not_confirmed_because: str = ""
-    """Why Compose gave no answer; empty if it did, or was not meant to be asked."""
+    """The reason why Compose gave no answer; empty if it did, or if it was not to be asked."""

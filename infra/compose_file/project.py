@@ -1,4 +1,4 @@
-"""A project after all its files are read: its name, and the services that a plain `up` starts."""
+"""A project after reading all its files: its name, and the services that a plain `up` starts."""
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
@@ -24,7 +24,7 @@ class Project:
 
     name: str
     top: Table
-    """All services, whatever their profiles."""
+    """All services, with any profile."""
     active: tuple[str, ...]
     """The services that the profiles activate."""
     profiles: tuple[str, ...]
@@ -48,12 +48,12 @@ def read_project(
 ) -> Project:
     """Read files and merge them as Compose does with several `-f`, later files over earlier ones.
 
-    All paths in them are relative to the first one's folder, the project folder. Variables come
-    from `environment`, then from the `.env` in that folder. The `version` is that of the Compose
-    that the files are for; without one it is the newest.
+    All paths in them are relative to the folder of the first file, the project folder. Variables
+    come from `environment`, then from the `.env` in that folder. `version` is the version of
+    Compose for which the files are meant, by default the newest.
 
     Raises:
-        InputError: a file cannot be read or is not YAML; with the line.
+        InputError: a file cannot be read or is not YAML; the message names the line.
 
     """
     folder = paths[0].parent

@@ -1,10 +1,10 @@
-"""The references of a Compose file: how far to follow them, and the error for one not followed."""
+"""The policy for following references of a Compose file, and the error for one not followed."""
 
 from enum import Enum
 
 
 class Policy(Enum):
-    """How far references are followed; the network is never used."""
+    """The policy for following references; the network is never used."""
 
     WITHIN_FOLDER = "within the first file's folder"
     LOCAL = "wherever they lie on this machine"

@@ -24,7 +24,7 @@ from infra.compose_file.syntax.sizes import parse_docker_size
 from infra.compose_file.yaml.tree import Origin, Source, Table, Value, make_items, to_table
 from qca.core.json_object import is_array, is_object
 
-# Shorter ones would mask parts of words.
+# Shorter values would mask parts of words.
 _SHORTEST_SECRET = 4
 
 _DEEPEST = 100
@@ -33,7 +33,7 @@ _DEEPEST = 100
 def apply_answer(file: ComposeFile, document: Any, confirmed_by: str) -> ComposeFile:
     """Return the file with the values of the JSON document that `docker compose config` prints.
 
-    If it is not understood, our own reading is kept, with the reason.
+    If the document cannot be used, our own reading is kept, with the reason.
     """
     try:
         services = _read_services(document, file.path)
@@ -48,7 +48,7 @@ def apply_refusal(file: ComposeFile, message: str) -> ComposeFile:
 
 
 def _mask_secrets(text: str, file: ComposeFile) -> str:
-    """Mask the values of `.env` and `env_file` files that Compose may have repeated."""
+    """Mask the values of `.env` and `env_file` files, which Compose may have repeated."""
     values = set(file.hidden)
     values |= {one.value for service in file.services for one in service.environment.values()}
     for value in sorted(values, key=len, reverse=True):
@@ -61,7 +61,7 @@ def _read_services(document: Any, path: str) -> tuple[Service, ...]:
         raise ValueError("no JSON object with services")
     origin = Origin(Source(path, (), {}), 1)
     written = _convert_to_tree(document, origin, 0)
-    top = interpolate_document(to_table(written), {}).top  # it writes a dollar sign as $$
+    top = interpolate_document(to_table(written), {}).top  # Compose writes a dollar sign as $$
     return tuple(read_services(top, to_table(top.get("services"))))
 
 
@@ -164,7 +164,7 @@ def _locate_at_service(value: LocatedValue, own: Service) -> LocatedValue:
 
 
 def _keep_own_paths(answered: Service, own: Service) -> dict[str, dict[str, str]]:
-    """Return Compose's mounts; a path that Compose only made absolute is kept as we have it."""
+    """Return Compose's mounts; a path that Compose only made absolute stays as we read it."""
 
     def keep(key: str, target: str, source: str) -> str:
         path = own.mounts.get(key, {}).get(target, "")

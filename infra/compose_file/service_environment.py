@@ -1,4 +1,4 @@
-"""The variables of services, from `environment` and, with lower precedence, from `env_file`."""
+"""Read the variables of services from `environment` and, with lower precedence, from `env_file`."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -17,9 +17,9 @@ from infra.compose_file.yaml.tree import (
 )
 
 ENV_FILE_VALUES = "x-env-file-values"
-"""The key for the variables from a service's `env_file`."""
+"""The key that holds the variables from a service's `env_file`."""
 UNREAD_ENV_FILE = "x-unread-env-file"
-"""Marks a service with an env file that was not read."""
+"""The key that marks a service with an env file that was not read."""
 
 
 def resolve_environments(

@@ -1,4 +1,4 @@
-"""Split a project into the services that a plain `docker compose up` starts, and the others."""
+"""Separate the services that a plain `docker compose up` starts from the others."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,7 +13,7 @@ def keep_started(file: ComposeFile) -> ComposeFile:
 
 
 def split_dormant(file: ComposeFile) -> Iterator[tuple[str, ComposeFile]]:
-    """Yield each reason for not starting services, and the project with only those services.
+    """Yield each reason for not starting services, with the project of only those services.
 
     Unset variables, refusals and unread references of the whole project are left out.
     """

@@ -26,7 +26,7 @@ from infra.compose_file.yaml.nodes import NotYamlError
 from infra.compose_file.yaml.tree import Origin, Source, Table, make_table, to_text
 from qca.core.errors import InputError
 
-# At the start of a block, or anywhere in a flow mapping; most files have none.
+# A key at the start of a line, or anywhere in a flow mapping; most files have none.
 _MAY_HAVE_NAME = re.compile(r"""^["']?name["']?\s*:|^\{""", re.M)
 
 NOT_JUDGED = "Nothing in the file was judged, and nothing in it was changed."
@@ -42,7 +42,7 @@ def read_tree(
     """Return the tree of the files, later ones merged over earlier ones, with absolute paths.
 
     Raises:
-        InputError: a file cannot be read or is not YAML; with the line.
+        InputError: a file cannot be read or is not YAML; the message names the line.
 
     """
     top = Table()
@@ -182,7 +182,7 @@ def parse_file(reading: Reading, path: Path, variables: Mapping[str, str]) -> li
     """Return the documents of a file.
 
     Raises:
-        InputError: the file cannot be read or is not YAML; with the line.
+        InputError: the file cannot be read or is not YAML; the message names the line.
 
     """
     text = read_text(path, is_yaml=True)

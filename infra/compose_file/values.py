@@ -158,7 +158,7 @@ def _read_range(text: str) -> tuple[int, int] | None:
 
 
 def read_mounts(service: Table) -> dict[str, dict[str, str]]:
-    """Return what each container path shows: a host path, a secret, a config or a tmpfs."""
+    """Return the source of each container path: a host path, a secret, a config or a tmpfs."""
     volumes = [to_table(one) for one in to_items(service.get("volumes"))]
     return {
         "volumes": {

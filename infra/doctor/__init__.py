@@ -1,1 +1,1 @@
-"""The doctor: checks over facts and plan, their findings, and how those are shown."""
+"""The doctor: checks of facts and plan, their findings, and the output formats."""

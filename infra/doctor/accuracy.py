@@ -1,4 +1,4 @@
-"""How often each check is wrong: what it was compared with, and its last disagreement.
+"""Report how often each check is wrong: its comparisons, and its last disagreement.
 
 The counts in `infra/data/check-accuracy.json` are written by `python -m tests.support.accuracy`;
 `infra/data/check-disagreements.toml` is kept by hand.

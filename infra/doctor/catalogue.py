@@ -1,4 +1,4 @@
-"""Find a check by its ID, and write the pages about them."""
+"""Find checks by their IDs, and write the pages about them."""
 
 import difflib
 import sys

@@ -1,4 +1,4 @@
-"""A check is data plus pure functions that judge."""
+"""A check: a description, and pure functions that return verdicts."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -24,13 +24,13 @@ class Check:
     title: str
     needs: tuple[str, ...]
     """Field names of HostFacts. A check is omitted if one of them is None: only `qca doctor --deep`
-    finds it out, and it was not requested."""
+    determines it, and it was not requested."""
     looks_at: str
-    """For `qca explain`: what it looks at."""
+    """The subject of the check, for `qca explain`."""
     why: str
-    """For `qca explain`: why it matters, with the rule it applies."""
+    """The reason why it matters, with the rule that it applies, for `qca explain`."""
     fix: str
-    """For `qca explain`: how to fix it, and what does not."""
+    """The way to fix the problem, and what does not fix it, for `qca explain`."""
     url: str
     """The source of the rule."""
     judge_host: Callable[[HostSubject], Verdicts] | None = None
@@ -42,15 +42,15 @@ class Check:
 
     @property
     def live_facts(self) -> tuple[str, ...]:
-        """The facts among `needs` that only `qca doctor --deep` finds out."""
+        """The facts among `needs` that only `qca doctor --deep` determines."""
         return tuple(name for name in self.needs if name in LIVE_FACTS)
 
     def is_idle(self, facts: HostFacts) -> bool:
-        """Return whether it needs a fact of `--deep` that was not requested."""
+        """Return whether the check needs a fact of `--deep`, which was not requested."""
         return any(getattr(facts, name) is None for name in self.live_facts)
 
     def report(self, verdict: Verdict) -> Finding:
-        """Return the finding that this verdict makes."""
+        """Return the finding with this verdict."""
         return Finding(
             id=self.id,
             category=self.category,

@@ -1,4 +1,4 @@
-"""One examination: facts and configuration in, findings out."""
+"""Examine a host: turn facts and configuration into findings."""
 
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import replace
@@ -25,10 +25,10 @@ def examine(
     checks: Iterable[Check] = CHECKS,
     secrets: Collection[str] = (),
 ) -> list[Finding]:
-    """Return the findings about a host, and about the compose files that were given.
+    """Return the findings about a host, and about the given Compose files.
 
-    `nearby` is a compose file of the current folder that the user did not ask about: it is checked
-    too, but its findings are at most warnings. Secrets of the files and `secrets` are masked in all
+    `nearby` is a Compose file in the current folder that the user did not name: it is checked too,
+    but its findings are at most warnings. Secrets of the files and `secrets` are masked in all
     findings.
     """
     plan = plan_stack(facts, config)
@@ -66,7 +66,7 @@ def _note_dormant(finding: Finding, reason: str) -> Finding:
 
 
 def _demote(finding: Finding) -> Finding:
-    """Return the finding as one about a nearby file: at most a warning, left to the user to fix."""
+    """Return the finding as one about a nearby file: at most a warning, without automatic fixes."""
     if finding.is_check_failure:
         return finding
     error = finding.severity is Severity.ERROR

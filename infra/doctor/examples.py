@@ -1,4 +1,4 @@
-"""The examples of a check: one that it reports, and one that it passes.
+"""Load the examples of a check: a situation that it reports, and one that passes.
 
 Each check has a file `infra/data/examples/ID.yaml` with the keys `bad` and `good`. A test runs them
 all, so the pages about the checks show the doctor's real output.
@@ -15,7 +15,7 @@ EXAMPLES = Path(__file__).parents[1] / "data" / "examples"
 
 @dataclass(frozen=True)
 class Example:
-    """A situation in which a check reports something, or passes."""
+    """A situation that a check reports, or that passes."""
 
     when: str
     """The situation in a sentence."""
@@ -34,7 +34,7 @@ class Example:
 
 
 def list_examples(check_id: str) -> tuple[tuple[str, Example], ...]:
-    """Return the two examples of a check, each with its heading; none if it has no file."""
+    """Return the two examples of a check with their headings; an empty tuple if it has no file."""
     path = EXAMPLES / f"{check_id}.yaml"
     if not path.exists():
         return ()

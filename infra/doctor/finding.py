@@ -12,7 +12,7 @@ Category = Literal["docker", "compose", "dragonfly", "gpu", "python", "host", "f
 
 
 class Severity(StrEnum):
-    """What a finding means for the user."""
+    """The meaning of a finding for the user."""
 
     OK = "ok"
     INFO = "info"
@@ -28,16 +28,17 @@ class Remedy:
     title: str
     commands: tuple[str, ...] = ()
     automatic: bool = False
-    """Safe for `--fix` to run: reversible, and nothing else depends on what it changes."""
+    """Whether `--fix` may run it: it is reversible, and nothing else depends on its changes."""
     breaks: str = ""
-    """What else the remedy changes or would break; empty if nothing."""
+    """The side effects of the remedy; empty if there are none."""
     undo: tuple[str, ...] = ()
     """Commands that undo it; `--fix` runs them if the remedy did not help."""
     edits: tuple[Edit, ...] = ()
-    """What the commands change in the user's file; `--fix` makes these, and not the commands."""
+    """The edits equivalent to the commands; `--fix` applies these instead of running the commands.
+    """
 
     def change_texts(self, change: Callable[[str], str]) -> Self:
-        """Return the remedy with its texts changed; what `--fix` runs or writes stays as it is."""
+        """Return the remedy with its texts changed, but not the commands and edits of `--fix`."""
         is_run = self.automatic and not self.edits
         texts = {
             "title": change(self.title),
@@ -55,7 +56,7 @@ class Location:
     file: str
     line: int
     columns: tuple[int, int] | None = None
-    """The first column and the one after the last, counted from 1, or None if unknown."""
+    """The first column and the column after the last, counted from 1; None if unknown."""
 
 
 @dataclass(frozen=True)
@@ -76,12 +77,12 @@ def ok(message: str, **evidence: Any) -> Verdict:
 
 
 def skip(message: str, **evidence: Any) -> Verdict:
-    """Return the verdict that the check cannot determine the result, which is never ok."""
+    """Return the verdict that the result cannot be determined, which never counts as ok."""
     return Verdict(Severity.SKIPPED, message, evidence)
 
 
 class HasLine(Protocol):
-    """Anything that a Compose file says on a line of its own or of a merged file."""
+    """An element of a Compose file, on a line of that file or of a merged one."""
 
     @property
     def line(self) -> int:
@@ -90,12 +91,12 @@ class HasLine(Protocol):
 
     @property
     def file(self) -> str:
-        """The file, where it isn't the project's first."""
+        """The file; None if it is the first of the project."""
         ...
 
 
 def locate(verdict: Verdict, file: ComposeFile, where: HasLine | int) -> Verdict:
-    """Return the verdict on a line of the file, or of one that was merged into it."""
+    """Return the verdict with a line of the file, or of a file that was merged into it."""
     if isinstance(where, int):
         path, line = file.path, where
     else:
@@ -121,7 +122,7 @@ def _measure_line(file: ComposeFile, path: str, line: int) -> tuple[int, int] | 
 
 @dataclass(frozen=True)
 class Finding:
-    """A verdict with the check that gave it, as users and scripts see it."""
+    """A verdict with its check, as users and scripts see it."""
 
     id: str
     category: Category
@@ -133,11 +134,12 @@ class Finding:
     url: str
     location: Location | None
     is_check_failure: bool = False
-    """The check itself failed, a defect of qca: no filter may drop or demote this."""
+    """Whether the check itself failed, a defect of qca; no filter may drop or demote that."""
 
     @property
     def subject(self) -> tuple[str, str, str, str]:
-        """What it is about, wherever that stands: the check, the file, the service, the flag."""
+        """The identity of the finding, independent of its line: the check, the file, the service,
+        the flag."""
         file = self.location.file if self.location else ""
         service, flag = (str(self.evidence.get(key, "")) for key in ("service", "flag"))
         return self.id, file, service, flag

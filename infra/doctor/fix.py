@@ -112,9 +112,9 @@ def _find_new_error(before: Sequence[Finding], now: Sequence[Finding]) -> Findin
 
 
 def is_cleared(finding: Finding, now: Sequence[Finding]) -> bool:
-    """Return whether the same check examined the subject again and found no fault in it.
+    """Return whether the same check examined the subject again and found no fault.
 
-    A missing finding proves nothing: the check may have failed or lacked a fact.
+    A missing finding proves nothing, because the check may have failed or lacked a fact.
     """
     again = [other for other in now if _has_same_service(finding, other)]
     has_failed = any(other.is_check_failure for other in now if other.id == finding.id)

@@ -1,4 +1,4 @@
-"""A short description of a host, for the top of a report."""
+"""Summarize a host for the top of a report."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from infra.host.facts import Engine, GpuDriver, HostFacts, known_or_none
 
 @dataclass(frozen=True)
 class HostSummary:
-    """The most important facts; None for an unknown one."""
+    """The most important facts; unknown ones are None."""
 
     system: str | None
     kernel: str | None

@@ -25,10 +25,10 @@ def read_project(
     policy: Policy = Policy.WITHIN_FOLDER,
     version: tuple[int, ...] | None = None,
 ) -> ComposeFile:
-    """Read files that Compose would merge, and the flag files that their services name.
+    """Read files that Compose would merge, and the flag files named by their services.
 
-    Where there is a `plugin`, Compose confirms the values, with the same profiles active. The
-    `version` is that of the Compose that the files are for, where it is known.
+    With a `plugin`, Compose confirms the values, with the same profiles active. `version` is the
+    version of Compose for which the files are meant, if known.
 
     Raises:
         InputError: a file cannot be read, or is not a Compose file.
@@ -45,7 +45,7 @@ def read_project(
 def confirm(
     file: ComposeFile, paths: Sequence[Path], plugin: ComposePlugin, environment: Mapping[str, str]
 ) -> ComposeFile:
-    """Return the file with the values that Compose reads in it, or with its refusal.
+    """Return the file with the values that Compose reads from it, or with Compose's error.
 
     If Compose does not answer, qca's own reading is kept.
     """

@@ -18,7 +18,7 @@ S = TypeVar("S", HostSubject, FileSubject)
 def run_checks(
     checks: Iterable[Check], host: HostSubject | None, files: Sequence[FileSubject] = ()
 ) -> list[Finding]:
-    """Return what each check finds on the host and then in each of the files."""
+    """Return the findings of each check on the host, then in each of the files."""
     findings: list[Finding] = []
     for check in checks:
         if host is not None and check.is_idle(host.facts):
@@ -47,7 +47,7 @@ def _run(
 
 
 def _explain_unknown(check: Check, facts: HostFacts) -> str:
-    """Return which of the needed facts are unknown, and why; empty if none is."""
+    """Return which of the needed facts are unknown, and why; an empty string if all are known."""
     return "; ".join(
         f"{name}: {fact.reason}"
         for name in check.needs

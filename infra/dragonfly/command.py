@@ -20,7 +20,7 @@ class Flag(LocatedValue):
     words: tuple[LocatedValue, ...] = ()
     """`--flag=value`, or `--flag` and `value`; empty if `DFLY_<flag>` sets it."""
     lacks_value: bool = False
-    """Whether it is the last word although its type requires a value."""
+    """Whether the flag is the last word although its type requires a value."""
 
     @property
     def is_complete(self) -> bool:
@@ -31,7 +31,7 @@ class Flag(LocatedValue):
 
 
 def find_program(service: Service) -> str:
-    """Return the program that the command starts; empty if the image determines it."""
+    """Return the program that the command starts; an empty string if the image determines it."""
     words = skip_wrappers(service.command)
     first = words[0].value if words else "-"
     return "" if first.startswith("-") else first.rpartition("/")[2]

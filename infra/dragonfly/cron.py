@@ -6,7 +6,8 @@ https://github.com/mariusbancila/croncpp (`make_cron` with its standard traits).
 
 import re
 
-# Minutes, hours, days of the month, months, days of the week (0 is Sunday; 7 is invalid).
+# The ranges of minutes, hours, days of the month, months, and days of the week (0 is Sunday; 7 is
+# invalid).
 _BOUNDS = ((0, 59), (0, 23), (1, 31), (1, 12), (0, 6))
 _DAYS_OF_MONTH, _MONTHS, _DAYS_OF_WEEK = 2, 3, 4
 _MONTH_NAMES = "JAN FEB MAR APR MAY JUN JUL AUG SEP OCT NOV DEC"
@@ -19,8 +20,7 @@ _NUMBER = re.compile(r"[0-9]{1,3}")
 
 
 def is_crontab(text: str) -> bool:
-    """Return whether croncpp reads the text as the five fields of a crontab, separated by spaces
-    only."""
+    """Return whether croncpp accepts the text as a crontab of five fields separated by spaces."""
     fields = [field for field in text.split(" ") if field]
     if len(fields) != len(_BOUNDS):
         return False

@@ -1,6 +1,6 @@
-"""Dragonfly's own rules, by which it exits because of a value that its type allows.
+"""Check Dragonfly's own rules, by which it exits because of a value that the flag's type allows.
 
-Each rule was read in the sources that it cites and, except for `unixsocketperm`, tested with
+Each rule is from the sources that it cites and, except for `unixsocketperm`, was tested with
 v1.40.0.
 """
 
@@ -31,7 +31,7 @@ _PRINTING_FLAGS = ("help", "helpfull", "helpshort", "helppackage", "version", "o
 
 
 def list_broken_rules(values: Values, release: Release) -> Iterator[tuple[str, str]]:
-    """Yield each flag because of which Dragonfly exits by its own rules, and the reason."""
+    """Yield each flag that violates Dragonfly's own rules, with the reason."""
     for flag, find_reason in _RULES.items():
         if flag in values and (reason := find_reason(values, release)):
             yield flag, reason

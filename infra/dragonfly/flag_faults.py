@@ -35,7 +35,7 @@ class Effect(Enum):
 
     EXITS = auto()
     IGNORED = auto()
-    """A retired flag: Dragonfly logs a notice and starts."""
+    """A retired flag; Dragonfly logs a notice and starts."""
     UNCERTAIN = auto()
 
 
@@ -50,7 +50,7 @@ class FaultKind(Enum):
 
 @dataclass(frozen=True)
 class FlagFault:
-    """A flag that Dragonfly does not accept as it is set."""
+    """A flag whose name or value Dragonfly does not accept."""
 
     flag: str
     given: Flag
@@ -58,11 +58,11 @@ class FlagFault:
     effect: Effect
     standing: Standing = Standing.PRESENT
     reason: str = ""
-    """The reason for which the value is wrong; for a name, `standing` has it."""
+    """The reason why the value is wrong; for a wrong name, see `standing`."""
     instead: str = ""
     """The flag of this release to use instead of the name; empty if none is known."""
     is_sure: bool = False
-    """Whether `instead` is the correct spelling or the successor, and not only similar."""
+    """Whether `instead` is the correct spelling or the successor, not merely a similar name."""
 
 
 def find_flag_faults(given: GivenFlags, release: Release) -> tuple[FlagFault, ...]:
@@ -86,7 +86,7 @@ def _check_flags(given: GivenFlags, release: Release) -> Iterator[FlagFault]:
 
 
 def _check_hidden_variables(given: GivenFlags, release: Release) -> Iterator[FlagFault]:
-    """Yield the variables because of which it exits even if the command line overrides them."""
+    """Yield the variables that make Dragonfly exit even if the command line overrides them."""
     for name, flag in given.variables.items():
         standing = find_standing(name, release)
         is_hidden = flag is not given.flags.get(name)

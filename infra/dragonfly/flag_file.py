@@ -15,7 +15,7 @@ from infra.dragonfly.command import parse_flags, skip_wrappers
 def read_flag_files(file: ComposeFile) -> ComposeFile:
     """Return the file with its services' flag files added to its sources.
 
-    A flag file outside of the project folder or inside the container is not read.
+    A flag file outside the project folder or inside the container is not read.
     """
     from infra.compose_file.load import read_project_file  # imports the YAML parser
 
@@ -47,7 +47,7 @@ def split_list(value: str) -> list[str]:
 
 
 def find_host_path(service: Service, files: Mapping[str, str], name: str) -> str | None:
-    """Return the host path of a file in the container; None if it is not mounted from the host.
+    """Return the host path of a file in the container; None if the host does not provide it.
 
     `files` are the paths of the top-level secrets and configs (`ComposeFile.files`).
     """

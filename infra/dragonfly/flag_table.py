@@ -1,4 +1,4 @@
-"""Dragonfly's flags by release: their type, and when each was added, retired and removed."""
+"""List Dragonfly's flags by release: their types, and when each was added, retired and removed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,8 +12,8 @@ from qca.core.versions import parse_version
 
 _FLAG_TABLE = Path(__file__).parents[1] / "data" / "dragonfly-flags.txt"
 
-# The first release of the table. Earlier releases, of which only a few flags are known, are assumed
-# to have the same flags.
+# The first release in the table. Earlier releases are assumed to have the same flags, as only a few
+# of their flags are known.
 _OLDEST_READ: Release = (1, 0, 0)
 
 # The main branch of August 2026 is newer than the newest release that was read.
@@ -25,17 +25,17 @@ _LIKENESS = 0.8
 
 
 class Standing(Enum):
-    """Whether a release has a flag."""
+    """The status of a flag in a release."""
 
     PRESENT = auto()
     RETIRED = auto()
-    """The release accepts and ignores it, with a notice in the log."""
+    """The release accepts the flag, ignores it, and logs a notice."""
     ABSENT = auto()
-    """Only other releases have it; this one exits."""
+    """Only other releases have the flag; this one exits."""
     UNKNOWN = auto()
-    """No release has it; every release exits."""
+    """No release has the flag; every release exits."""
     UNCERTAIN = auto()
-    """It is unknown whether this release has it."""
+    """It is unknown whether this release has the flag."""
 
 
 @dataclass(frozen=True)

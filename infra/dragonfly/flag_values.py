@@ -53,8 +53,8 @@ def parse_integer(text: str) -> int | None:
 
 
 def _is_address(text: str) -> bool:
-    """Return whether `--replicaof` accepts the address; an empty text means no master
-    (ReplicaOfFlag)."""
+    """Return whether `--replicaof` accepts the address (ReplicaOfFlag); an empty one means no
+    master."""
     host, colon, port = text.rpartition(":")
     if not text:
         return True
@@ -76,7 +76,7 @@ def _is_tiered_size(text: str) -> bool:
 
 
 def describe_legal_values(kind: str, value: str, release: Release) -> str:
-    """Return the requirement of the type if the value violates it, or else an empty string."""
+    """Return the requirement of the type if the value violates it, otherwise an empty string."""
     if kind in _RANGES:
         return _describe_range(kind) if not _is_in_range(kind, value) else ""
     describe = _DESCRIPTIONS.get(kind)

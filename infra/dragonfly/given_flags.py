@@ -16,7 +16,7 @@ VARIABLES_READ: Release = (1, 11, 0)
 OLD_PASSWORD = "PASSWORD"
 """The part of that variable's name after DFLY_."""
 
-# A variable that starts with the prefix and is accepted although it does not set a flag.
+# A variable with the prefix that is accepted although it does not set a flag.
 _NO_FLAG = "DEV_ENV"
 
 # Reading flag files that include each other repeatedly would take forever.
@@ -38,7 +38,8 @@ class GivenFlags:
     undefined_ok: set[str] = field(default_factory=set[str])
     """Names that Abseil ignores if the flag does not exist (--undefok)."""
     faults: list[tuple[str, Flag, str]] = field(default_factory=list[tuple[str, Flag, str]])
-    """The flags with a faulty file or variable, for which Dragonfly exits, and the reasons."""
+    """The flags with a faulty file or variable, because of which Dragonfly exits, and the reasons.
+    """
 
     files: int = 0
     """The number of flag files that were read, counting repetitions."""
@@ -51,7 +52,7 @@ class GivenFlags:
 
 
 def read_given_flags(file: ComposeFile, service: Service, release: Release) -> GivenFlags:
-    """Return the flags that a service of `file` passes to that release of Dragonfly."""
+    """Return the flags that a service of `file` passes to Dragonfly, in the given release."""
     given = GivenFlags()
     for name, text in service.environment.items():
         flag = name.removeprefix(_PREFIX)

@@ -1,4 +1,4 @@
-"""Dragonfly's releases: which one an image contains, and how much is known about it."""
+"""Determine the Dragonfly release in an image, and how much is known about it."""
 
 from qca.core.versions import parse_version
 
@@ -15,7 +15,7 @@ _NEW_LICENSE: Release = (2, 1, 0)
 
 
 def parse_release(image: str) -> Release:
-    """Return the release in an image's tag (`v2.1` is 2.1.0), or else the latest."""
+    """Return the release in an image's tag (`v2.1` is 2.1.0), otherwise the latest."""
     tag = image.partition("@")[0].rpartition("/")[2].partition(":")[2]
     numbers = parse_version(tag)
     if len(numbers) < len(("major", "minor")):
@@ -25,7 +25,7 @@ def parse_release(image: str) -> Release:
 
 
 def is_read(release: Release) -> bool:
-    """Return whether a release's rules are known from its sources instead of only from its page."""
+    """Return whether a release's rules are known from its sources, not only from its page."""
     return release <= NEWEST_READ
 
 

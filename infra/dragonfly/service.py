@@ -11,7 +11,7 @@ from infra.dragonfly.releases import Release, parse_release
 
 _SHELLS = frozenset({"ash", "bash", "busybox", "dash", "ksh", "sh", "zsh"})
 
-# Servers in other images that are not in Dragonfly's, which is Ubuntu with redis-tools.
+# Servers of other images that are missing in Dragonfly's image, which is Ubuntu with redis-tools.
 _OTHER_SERVERS = frozenset({"keydb-server", "memcached", "redis-server", "valkey-server"})
 
 
@@ -40,7 +40,7 @@ class Dragonfly:
 
     @property
     def missing_program(self) -> str:
-        """The program of the command that cannot be in the image; empty if it may be."""
+        """The command's program, if it cannot be in the image; otherwise empty."""
         program = find_program(self.service)
         image = self.service.image.value if self.service.image else ""
         is_foreign = program in _OTHER_SERVERS and _is_official_image(image)
@@ -48,7 +48,7 @@ class Dragonfly:
 
     @property
     def fatal_flags(self) -> tuple[str, ...]:
-        """The flags because of which it exits: unknown, invalid, or violating its own rules."""
+        """The flags that make Dragonfly exit: unknown, invalid, or against its own rules."""
         return self._list_flags(Effect.EXITS)
 
     @property

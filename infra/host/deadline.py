@@ -78,7 +78,7 @@ class Deadline:
 
         Raises:
             ProbeError: it cannot be started, writes too much, or takes too long; it is then killed
-            with every process that it started.
+                with every process that it started.
 
         """
         with (

@@ -81,7 +81,7 @@ def ensure_trainer_image(
 
     Raises:
         LaunchError: the build failed (the message has the end of its output), or the engine does
-        not answer.
+            not answer.
 
     """
     base_image = plan.trainer.base_image.value

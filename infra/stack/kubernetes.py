@@ -56,7 +56,7 @@ def build_kubernetes_objects(plan: StackPlan, *, nodes: int, trainer_image: str)
 
     Raises:
         InputError: the project's name is not a valid name for the objects, or the store's release
-        cannot answer their probes.
+            cannot answer their probes.
 
     """
     names = Names(_require_valid_name(plan.project))

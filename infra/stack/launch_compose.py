@@ -94,7 +94,7 @@ def start(
 
     Raises:
         LaunchError: the stack did not start; the message names the service and has the end of its
-        log.
+            log.
 
     """
     write_files(plan, state, images, storage, folder)

@@ -130,7 +130,7 @@ def refuse_foreign_project(project: str, compose_file: Path) -> None:
 
     Raises:
         LaunchError: there is such a stack, and the message names its file; or the engine does not
-        answer.
+            answer.
 
     """
     with connect_engine() as engine:

@@ -28,7 +28,7 @@ def state_lock(state: StateDir) -> Generator[None]:
 
     Raises:
         LaunchError: another process holds the lock, and the message names it; or the folder is not
-        writable.
+            writable.
 
     """
     with _open_lock_file(state) as lock:

@@ -42,14 +42,14 @@ class _TimeLeft(ProgressColumn):
 
 
 class ProgressView:
-    """Shows events on stderr as they arrive; use it as a context manager. With `-q`, it shows only
-    deviations from the plan.
+    """Shows events on stderr as they arrive; use it as a context manager.
+
+    With `-q`, it shows only deviations from the plan.
 
     Args:
         resume: the command that resumes a stopped training run.
         console: where to show it; stderr if not given.
         get_time: the clock for the remaining time, in seconds.
-
     """
 
     def __init__(

@@ -13,8 +13,9 @@ _ALWAYS = ("run", "device", "recompute")
 
 
 def format_train_flags(config: TrainConfig) -> list[str]:
-    """Return the flags of `qca train` for `config`, without those at their default. The budget is
-    left out: it only resolves `auto`, and a trainer gets the resolved values.
+    """Return the flags of `qca train` for `config`, without those at their default.
+
+    The budget is left out: it only resolves `auto`, and a trainer gets the resolved values.
     """
     defaults, from_profile = asdict(TrainConfig()), PROFILES.get(config.profile, {})
     flags: list[str] = []

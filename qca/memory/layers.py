@@ -146,9 +146,9 @@ def compute_backward_peak(
         nodes: the pass, in order.
         gradient: bytes of the gradient that arrives at the last node.
         first: whether `.grad` was cleared before, so that the weights' gradients are allocated as
-        they are computed. The result is relative to all of them existing.
+            they are computed. The result is relative to all of them existing.
         sums: whether one backward covers several passes, so that autograd itself adds up their
-        weights' gradients. Both and the sum may be alive, or it may add in place.
+            weights' gradients. Both and the sum may be alive, or it may add in place.
 
     """
     missing = sum(node.gradient for node in nodes) if first else 0

@@ -90,9 +90,9 @@ def list_layers(shape: Shape) -> list[Layer]:
 
 
 def _list_block(shape: Shape, i: int, o: int, halvings: int, *, kept: int) -> Iterator[Layer]:
-    """Yield both layers of a block; `kept` is the bytes of its input, or 0 if another block saves
-    it. A layer saves its convolution's output with GroupNorm's statistics, and its result.
+    """Yield both layers of a block; `kept` is the size of its input unless another block saves it.
 
+    A layer saves its convolution's output with GroupNorm's statistics, and its result.
     """
     out = shape.map_bytes(o, halvings)
     statistics = 2 * shape.batch_size * count_groups(o) * FLOAT

@@ -1,5 +1,6 @@
-"""Cache the step times that `qca estimate --measure` measured on this machine, for later plans. The
-keys are the device, torch's version and the model's sizes.
+"""Cache the step times that `qca estimate --measure` measured on this machine, for later plans.
+
+The keys are the device, torch's version and the model's sizes.
 """
 
 from collections.abc import Sequence

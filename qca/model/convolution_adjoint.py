@@ -1,6 +1,7 @@
-"""A convolution over a batch of known states, whose adjoint is computed for one slice of the batch
-at a time. The gradient of the output overwrites the output, which the adjoint does not need; the
-gradient of the weights is one product over the whole batch.
+"""A convolution over a batch of known states, with its adjoint one slice of the batch at a time.
+
+The gradient of the output overwrites the output, which the adjoint does not need; the gradient of
+the weights is one product over the whole batch.
 """
 
 from collections.abc import Iterator

@@ -32,7 +32,7 @@ class UNetAdjoint:
     Args:
         model: the network, in the number format of its computation.
         learned: the parameters whose `.grad` receives the gradients, in the order of the model's
-        parameters; by default the model's own.
+            parameters; by default the model's own.
 
     Call `refresh` before the first use and whenever the weights have changed. Then call `forward`,
     `backward` once for the rows of each step, and `add_weight_gradients`.

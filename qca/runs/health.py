@@ -1,6 +1,7 @@
-"""Check that training is alive: `python -m qca.runs.health RUN_DIR`, for a container's HEALTHCHECK.
-Exits with 0 while the run's heartbeat is fresh, otherwise with 1 and a message. Works without
-torch.
+"""Check that training is alive: `python -m qca.runs.health RUN_DIR`, a container's HEALTHCHECK.
+
+Exits with 0 while the run's heartbeat is fresh, otherwise with 1 and a message.
+Works without torch.
 """
 
 import sys

@@ -1,9 +1,10 @@
 """The run's journal, `runs/RUN/events.jsonl`: its events with their times, except the episodes.
 
 Each line is a JSON object. Every session of the run appends to the file; `qca report` reads it. A
-failed write is reported once and never stops training. No line is ever removed. If a session
-resumes from a checkpoint, earlier events about later episodes are void; `first_episode` and
-`made_again_until` in the session's `started` line give the range.
+failed write is reported once and never stops training. No line is ever removed.
+
+If a session resumes from a checkpoint, earlier events about later episodes are void;
+`first_episode` and `made_again_until` in the session's `started` line give the range.
 """
 
 import json

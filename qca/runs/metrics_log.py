@@ -128,8 +128,9 @@ def _read_lines(path: Path) -> list[tuple[EpisodeRecord, bytes]]:
 
 
 def _drop_later_lines(path: Path, episode: int) -> tuple[Sequence[EpisodeRecord], int]:
-    """Drop the lines after `episode`; return the remaining records, and the last episode found. The
-    remaining records have each episode once, in order.
+    """Drop the lines after `episode`; return the remaining records, and the last episode found.
+
+    The remaining records have each episode once, in order.
     """
     found = {record.episode: (record, line) for record, line in _read_lines(path)}
     left = [found[number] for number in sorted(found) if number <= episode]

@@ -140,7 +140,7 @@ class RunFolder:
 
         Raises:
             InputError: a key differs, or `config.json` cannot be read; the message names key and
-            values.
+                values.
 
         """
         try:
@@ -156,8 +156,10 @@ class RunFolder:
         require_same_config(config, saved, self.config)
 
     def keep_segment(self, config: TrainConfig) -> TrainConfig:
-        """Return `config` with the run's own segment, which determines the order of its sums. If
-        `config.json` cannot be read, `config` is returned unchanged; `check_config` reports that.
+        """Return `config` with the run's own segment, which determines the order of its sums.
+
+        If `config.json` cannot be read, `config` is returned unchanged; `check_config` reports
+        that.
         """
         try:
             saved = parse_object(read_plain(self.config, limit=LARGEST_CONFIG, follow=False))

@@ -141,9 +141,9 @@ class _Stream:
         self._lines = lines
 
     def _query_lines(self) -> range:
-        """Return the lines in the stream; delete the stream if it is not a range of the spool's
-        lines. Its length and its two ends are enough to decide that, since lines are added only in
-        order.
+        """Return the stream's lines; delete the stream if it is not a range of the spool's lines.
+
+        Its length and its two ends are enough to decide that, since lines are added only in order.
         """
         first_needed = max(0, len(self._spool) - STREAM_LENGTH)
         with begin_transaction(self._client) as pipeline:

@@ -1,9 +1,11 @@
-"""Read and write checkpoints, from which a run resumes as if it had never stopped. Each is a
-safetensors file, `episode-00000050.safetensors`, with the tensors of model and optimizer. The
-header's metadata holds the episode, the loss, the schedule, the configuration and a checksum over
-everything, as JSON. Reading a checkpoint never runs code. It holds no state of a random generator,
-because all random numbers come from counters (`model.random_streams`). The newest few are kept, and
-the best one: the one whose most recent episodes had the lowest mean loss.
+"""Read and write checkpoints, from which a run resumes as if it had never stopped.
+
+Each is a safetensors file, `episode-00000050.safetensors`, with the tensors of model and optimizer.
+The header's metadata holds the episode, the loss, the schedule, the configuration and a checksum
+over everything, as JSON. Reading a checkpoint never runs code. It holds no state of a random
+generator, because all random numbers come from counters (`model.random_streams`).
+
+The newest few are kept, and the best one, whose most recent episodes had the lowest mean loss.
 """
 
 # safetensors' annotations are incomplete.

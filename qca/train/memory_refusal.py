@@ -14,8 +14,9 @@ from qca.train.trainer import Trainer
 
 
 class RefusedMemory:
-    """Catches an out-of-memory error in its `with` block; `message` is then the error's text. The
-    exception itself is dropped, because its traceback would keep the episode's tensors alive.
+    """Catches an out-of-memory error in its `with` block; `message` is then the error's text.
+
+    The exception itself is dropped, because its traceback would keep the episode's tensors alive.
     """
 
     def __init__(self) -> None:

@@ -38,15 +38,15 @@ SKIPS_IN_A_ROW = 3
 
 
 class Trainer:
-    """The state of training in memory. `episodes` counts the finished episodes, `skipped` those
-    without an optimizer step.
+    """The state of training in memory.
+
+    `episodes` counts the finished episodes, `skipped` those without an optimizer step.
 
     Args:
         config: the configuration; a remaining "auto" means fp32 (precision), one step's graph
-        (recompute), or the device (optimizer_state).
+            (recompute), or the device (optimizer_state).
         device: the device to compute on.
         ranks: the processes that train this model together; `batch_size` is each one's.
-
     """
 
     def __init__(
@@ -156,7 +156,7 @@ class Trainer:
 
         Raises:
             CheckpointError: they belong to another architecture (the message names the first shape
-            that differs), or are not finite.
+                that differs), or are not finite.
 
         """
         require_loadable(weights, self.model.state_dict())
@@ -259,10 +259,11 @@ class Trainer:
 
 
 def _choose_memory_format(config: TrainConfig, device: torch.device) -> torch.memory_format:
-    """Return the weights' memory format: channels last if tensor cores compute. Tensor cores read
-    that layout, so cuDNN would copy operands in any other: with it, an episode takes 0.88 of the
-    time in TF32 and bfloat16. Strict float32, which does not use tensor cores, would take 1.04 of
-    the time and more scratch memory (H100, torch 2.11, the seed's model).
+    """Return the weights' memory format: channels last if tensor cores compute.
+
+    Tensor cores read that layout, so cuDNN would copy operands in any other: with it, an episode
+    takes 0.88 of the time in TF32 and bfloat16. Strict float32, which does not use tensor cores,
+    would take 1.04 of the time and more scratch memory (H100, torch 2.11, the seed's model).
     """
     tensor_cores = device.type == "cuda" and config.precision in TENSOR_CORE_PRECISIONS
     return torch.channels_last if tensor_cores else torch.contiguous_format

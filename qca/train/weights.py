@@ -34,7 +34,7 @@ def require_loadable(weights: Mapping[str, Tensor], model: Mapping[str, Tensor])
 
     Raises:
         CheckpointError: the message names the first shape that differs, or the tensor that is not
-        finite.
+            finite.
 
     """
     _require_same_shapes(model, weights)

@@ -24,7 +24,7 @@ from infra.compose_file.yaml.tree import (
 )
 
 Expand = Callable[[Value, Origin], Value]
-"""Returns the long form of a value, or raises SpecError."""
+"""A function that returns the long form of a value, or raises SpecError."""
 
 
 def expand_short_forms(top: Table, refusals: list[Refusal]) -> Table:
@@ -163,7 +163,7 @@ def _expand_volume(value: Value, origin: Origin) -> Value:
 
 
 def _list_options(spec: VolumeSpec) -> dict[str, dict[str, Value]]:
-    """Return the options by the type of mount that they apply to; some may apply to both."""
+    """Return the options by the type of mount to which they apply; some may apply to both."""
     bind: dict[str, Value] = {"create_host_path": True} if spec.is_bind else {}
     if spec.propagation:
         bind["propagation"] = spec.propagation

@@ -1,4 +1,4 @@
-"""`extends`: merge a service over another one from its own document or another file."""
+"""Process `extends`: merge a service over another one from its own document or another file."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +10,7 @@ from infra.compose_file.references import NotFollowedError
 from infra.compose_file.yaml.merge_tags import clear_keys
 from infra.compose_file.yaml.tree import Origin, Table, Value, to_table, to_text
 
-# Real files chain far fewer, and Python's stack could not hold many more.
+# Real files have much shorter chains, and Python's stack could not hold much longer ones.
 _LONGEST_CHAIN = 100
 
 
@@ -24,7 +24,8 @@ class ExtendedFile:
 
 
 class ReadExtended(Protocol):
-    """Reads a file that a service extends; its paths are relative to its own folder."""
+    """A function that reads a file that a service extends; its paths are relative to its own
+    folder."""
 
     def __call__(self, path: Path) -> ExtendedFile:
         """Return the file, or raise NotFollowedError."""
@@ -33,7 +34,7 @@ class ReadExtended(Protocol):
 
 @dataclass(frozen=True)
 class _Place:
-    """The place where services are looked up: a file, its folder, and its cleared keys."""
+    """A file in which services are looked up, its folder, and its cleared keys."""
 
     file: ExtendedFile
     folder: Path
@@ -60,7 +61,7 @@ class _Extender:
     def extend(
         self, name: str, service: Value, place: _Place, trail: tuple[tuple[str, str], ...]
     ) -> Value:
-        """Return a service, merged over the one that it extends, if any."""
+        """Return a service, merged over the service that it extends, if any."""
         if not isinstance(service, Table) or "extends" not in service:
             return service
         own, origin = service.copy(), service.origins["extends"]
@@ -94,7 +95,7 @@ class _Extender:
     def _is_uncertain(
         self, name: str, base: str, file: str, place: _Place, *, is_first: bool
     ) -> bool:
-        """Return whether Compose may lose merge tags of a service anywhere in the chain."""
+        """Return whether Compose may lose a service's merge tags anywhere in the chain."""
         if not file and _has_uncertain_tags(base, place):
             return True
         return is_first and _has_uncertain_tags(name, place) and _is_extended_here(name, place)
@@ -130,9 +131,9 @@ class _Extender:
 
 
 UNREAD_EXTENDS = "x-unread-extends"
-"""Marks a service whose base was not read."""
+"""The key that marks a service whose base was not read."""
 UNCERTAIN_EXTENDS = "x-uncertain-extends"
-"""Marks a service that Compose reads inconsistently."""
+"""The key that marks a service that Compose reads inconsistently."""
 
 
 def _mark(service: Table, mark: str, origin: Origin) -> Table:
@@ -141,10 +142,10 @@ def _mark(service: Table, mark: str, origin: Origin) -> Table:
 
 
 def _has_uncertain_tags(name: str, place: _Place) -> bool:
-    """Return whether it is by chance that Compose 2.40 heeds a service's tags.
+    """Return whether Compose 2.40 applies a service's tags only by chance.
 
-    If it comes to the service from one of the file that extends it, it forgets the tags on
-    the way to what the service extends itself.
+    If it reaches the service from another service of the file, which extends it, it loses the tags
+    when it follows the service's own `extends`.
     """
     prefix = f"services.{name}."
     is_tagged = any(key.startswith(prefix) for key in place.file.reset_keys)
@@ -157,7 +158,7 @@ def _is_extended_here(name: str, place: _Place) -> bool:
 
 
 def _read_reference(extends: Value) -> tuple[str, str]:
-    """Return the name of the base service and its file, or None for the same file."""
+    """Return the name of the base service and its file; the file is None if it is the same."""
     if isinstance(extends, Table):
         return to_text(extends.get("service")), to_text(extends.get("file"))
     return to_text(extends), ""

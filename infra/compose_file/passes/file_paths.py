@@ -22,7 +22,8 @@ def locate(name: str, folder: Path) -> str:
 
 
 def shorten(path: str, folder: Path) -> str:
-    """Return a path within a folder written like the given folder; other paths stay the same."""
+    """Return a path within a folder in the notation of the given folder; return other paths
+    unchanged."""
     absolute = os.path.normpath(folder.absolute())
     if path == absolute or path.startswith(f"{absolute}{os.sep}"):
         return str(folder / path[len(absolute) :].lstrip(os.sep))
@@ -58,7 +59,7 @@ def _locate_path(value: Value, folder: Path) -> Value:
 
 
 def _locate_context(value: Value, folder: Path) -> Value:
-    """Skip a context that is a repository, or that comes from a driver."""
+    """Skip a context that is a repository or is provided by a driver."""
     is_remote = isinstance(value, str) and (
         "://" in value or value.startswith(("git@", "github.com/"))
     )

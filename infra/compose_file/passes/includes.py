@@ -1,4 +1,4 @@
-"""`include`: read files as separate projects, and add their resources to this project."""
+"""Process `include`: read files as separate projects, and add their resources to this project."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from infra.compose_file.syntax.dotenv import read_dotenv
 from infra.compose_file.yaml.tree import Items, Origin, Table, Value, to_text
 
 _KEYS = {"env_file", "path", "project_directory"}
-# Since this version, a file that is included twice is no conflict: the first one is kept.
+# Since this version, including a file twice is not a conflict: the first one is kept.
 _REPEATED_INCLUDE = (5,)
 _RESOURCES = ("services", "volumes", "networks", "secrets", "configs", "models")
 
@@ -32,7 +32,7 @@ class Include:
     names: tuple[str, ...]
     project_directory: str = ""
     env_files: tuple[str, ...] = ()
-    """Read instead of the `.env` in their folder."""
+    """The files to read instead of the `.env` in their folder."""
 
     def find(
         self,
@@ -103,12 +103,12 @@ def _read_texts(value: Value) -> tuple[str, ...]:
 
 
 def _is_repeated(first: Origin, again: Origin) -> bool:
-    """Return whether both come from the same file, included twice."""
+    """Return whether both are from the same file, included twice."""
     return (first.source.path, first.line) == (again.source.path, again.line)
 
 
 def import_resources(brought: Table, own: Table, origin: Origin, reading: Reading) -> None:
-    """Add the resources of an included project; a resource that exists already must be the same."""
+    """Add the resources of an included project; resources that already exist must be identical."""
     takes_repeated = reading.version is None or reading.version >= _REPEATED_INCLUDE
     for kind in _RESOURCES:
         there = brought.get(kind)

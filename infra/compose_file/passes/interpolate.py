@@ -1,4 +1,4 @@
-"""Fill in the variables of a document, and cast its texts to the types of their keys."""
+"""Fill in the variables of a document, and cast its texts to their keys' types."""
 
 import math
 import re

@@ -24,17 +24,18 @@ from infra.compose_file.yaml.tree import (
 
 Located = tuple[Value, Origin]
 Merger = Callable[[Located, Located], tuple[Located, Located]]
-"""Returns two values in the form in which they are merged; equal values are not merged."""
+"""A function that converts two values to the form in which they are merged; equal values are kept.
+"""
 
 
 def merge_trees(base: Table, over: Table) -> tuple[Table, Sequence[Refusal]]:
-    """Return `base` with `over` merged over it, and the reasons for which Compose refuses that."""
+    """Return `base` with `over` merged over it, and the reasons why Compose refuses that."""
     refusals: list[Refusal] = []
     return _merge_tables(base, over, _RULES, "", refusals), refusals
 
 
 def merge_services(base: Table, over: Table, name: str) -> tuple[Table, Sequence[Refusal]]:
-    """Return a service merged over the one that it extends."""
+    """Return a service merged over the service that it extends."""
     refusals: list[Refusal] = []
     rules = cast("KeyPathRules[Merger]", _RULES.below["services"].step(name))
     return _merge_tables(base, over, rules, f"services.{name}", refusals), refusals
@@ -87,7 +88,7 @@ def _join_sequences(base: Located, over: Located) -> tuple[Located, Located]:
 
 
 def _join_hosts(base: Located, over: Located) -> tuple[Located, Located]:
-    """Join lists in which a host may repeat with the same address."""
+    """Join lists of hosts; an entry with the same host and address may occur twice."""
     below, above = _to_sequence(base), _to_sequence(over)
     known = set(map(to_text, to_items(below[0])))
     added = [one for one in to_items(above[0]).entries() if to_text(one[0]) not in known]
@@ -95,7 +96,7 @@ def _join_hosts(base: Located, over: Located) -> tuple[Located, Located]:
 
 
 def _to_sequence(located: Located) -> Located:
-    """Return a mapping as a list of `KEY=value`, and a scalar as a list."""
+    """Return a mapping as a list of `KEY=value`, or a scalar as a list."""
     value, origin = located
     if isinstance(value, Table):
         return make_items(_list_pairs(value), is_flow=value.is_flow), origin

@@ -1,4 +1,4 @@
-"""The state of reading a project: what may be followed, and the problems found so far."""
+"""Track the state of reading a project: its settings, and the problems found so far."""
 
 import re
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from qca.core.units import MIB
 
 LARGEST_FILE = 4 * MIB
 
-# Real files include far fewer; one that includes itself twice would never end.
+# Real files include far fewer. A file that includes itself twice would otherwise never end.
 MOST_FILES = 60
 LONGEST_TRAIL = 20
 
@@ -31,7 +31,7 @@ class Reading:
     """The project's folder, as it was given."""
     policy: Policy
     version: tuple[int, ...] | None = None
-    """The version of Compose that the files are for; None for the newest."""
+    """The version of Compose for which the files are meant; None means the newest."""
     files: int = 0
     refusals: list[Refusal] = field(default_factory=list[Refusal])
     unset: list[UnsetVariable] = field(default_factory=list[UnsetVariable])
@@ -42,7 +42,7 @@ class Reading:
     hidden: set[str] = field(default_factory=set[str])
 
     def refuse(self, message: str, origin: Origin) -> None:
-        """Record a reason for which Compose would refuse the project."""
+        """Record a reason why Compose would refuse the project."""
         self.refusals.append(Refusal(message, origin.line, origin.source.path))
 
     def note_unread(
@@ -92,7 +92,7 @@ class Reading:
     def read_dotenv(self, path: Path, variables: Mapping[str, str]) -> str:
         """Return the text of an `.env` in any encoding; None if it cannot be read.
 
-        One that leads out of the folder, or is not a file, is recorded as not followed.
+        A file outside the folder, and anything else than a file, is recorded as not followed.
         """
         try:
             self.stay_within(path.name, path.parent)
@@ -120,7 +120,7 @@ class Reading:
         """Return the path and the text of a file that a Compose file refers to.
 
         Raises:
-            NotFollowedError: as for `find_file`, or the file cannot be read.
+            NotFollowedError: as in `find_file`, or the file cannot be read.
 
         """
         path = self.find_file(name, folder)
@@ -133,7 +133,7 @@ class Reading:
 
 
 def _is_there(path: Path) -> bool:
-    """Return whether the path exists; a name that is too long does not."""
+    """Return whether the path exists; a name that is too long counts as missing."""
     try:
         return path.exists()
     except OSError:
@@ -141,7 +141,7 @@ def _is_there(path: Path) -> bool:
 
 
 def resolve(path: Path) -> Path:
-    """Return the path with its links resolved; a cycle of links does not exist."""
+    """Return the path with its links resolved; a cycle of links counts as missing."""
     try:
         return path.resolve()
     except (OSError, RuntimeError, ValueError):
@@ -169,7 +169,7 @@ def read_text(path: Path, *, is_yaml: bool = False) -> str:
 
 
 def _decode(content: bytes) -> str:
-    """Decode as YAML parsers do: UTF-16 where a byte-order mark says so, UTF-8 otherwise."""
+    """Decode as YAML parsers do: UTF-16 if there is a byte-order mark for it, otherwise UTF-8."""
     is_utf_16 = content.startswith((b"\xff\xfe", b"\xfe\xff"))
     return content.decode("utf-16" if is_utf_16 else "utf-8-sig")
 

@@ -12,11 +12,11 @@ from infra.compose_file.yaml.key_paths import KeyPathRules, compile_rules
 from infra.compose_file.yaml.tree import Items, Origin, Table, Value, make_items, to_text
 
 Identify = Callable[[Value, str], str]
-"""Returns the identity of an entry, or raises SpecError."""
+"""A function that returns the identity of an entry, or raises SpecError."""
 
 
 def make_unique(top: Table, refusals: list[Refusal]) -> Table:
-    """Return the tree without duplicates in its lists, and record what Compose refuses."""
+    """Return the tree without duplicates in its lists, and record values that Compose refuses."""
     return _visit_table(top, _RULES, "", refusals)
 
 

@@ -1,4 +1,5 @@
-"""Compose's rules across keys, which a schema cannot express, in its order and nearly its wording.
+"""Check Compose's rules across keys, which a schema cannot express, in Compose's order and nearly
+its wording.
 
 A file that was not read could add a missing definition; rules that depend on it are skipped.
 https://github.com/compose-spec/compose-go, loader/validate.go
@@ -47,7 +48,7 @@ class _Scene:
 
 
 def find_conflicts(top: Table, active: Iterable[str], reading: Reading) -> list[Refusal]:
-    """Return the reasons for which Compose refuses a project with these active services."""
+    """Return the reasons why Compose refuses a project with these active services."""
     scene = _Scene(
         top, frozenset(active), not any(one.what == "`include`" for one in reading.unread)
     )

@@ -1,6 +1,6 @@
-"""Keys that older versions of Compose refuse.
+"""List keys that older versions of Compose refuse.
 
-By comparison of the schemas that Compose 2.26.1, 2.40.3 and 5.6.1 embed.
+They come from a comparison of the schemas that Compose 2.26.1, 2.40.3 and 5.6.1 embed.
 """
 
 from infra.compose_file.model import Refusal

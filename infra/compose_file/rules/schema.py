@@ -35,7 +35,7 @@ def check_schema(top: Table, origin: Origin) -> list[Refusal]:
 def _load_validator() -> "Validator":
     from jsonschema import (
         Draft202012Validator,
-    )  # loading it takes a tenth of a second, which other commands save
+    )  # loading it takes a tenth of a second
 
     schema = json.loads((files("infra") / "data" / "compose-spec.json").read_text())
     return Draft202012Validator(schema)
@@ -58,7 +58,7 @@ def _find_causes(error: "ValidationError") -> Iterator["ValidationError"]:
 
 
 def _is_about_type(one: "ValidationError") -> bool:
-    """Return whether a branch is for a different type of value."""
+    """Return whether a branch applies to a different type of value."""
     return one.validator in ("type", "const", "enum") and not one.path
 
 

@@ -1,4 +1,4 @@
-"""Find values that pass Compose's schema but that Compose cannot read.
+"""Find values that pass Compose's schema but cannot be read by Compose.
 
 The schema accepts any text for sizes, durations, counts and command strings.
 """
@@ -15,7 +15,7 @@ from infra.compose_file.yaml.tree import Items, Origin, Table, Value, to_table, 
 _NUMBER = re.compile(r"[+-]?[0-9]+")  # the syntax of Go's strconv.Atoi
 
 Check = Callable[[Value], None]
-"""Raises ValueError for a value that Compose cannot read."""
+"""A function that raises ValueError for a value that Compose cannot read."""
 
 
 def check_values(top: Table) -> list[Refusal]:

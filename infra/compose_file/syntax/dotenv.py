@@ -1,4 +1,4 @@
-"""The variables of an `.env` file, or of a service's `env_file`, as Compose reads them.
+"""Read the variables of an `.env` file, or of a service's `env_file`, as Compose does.
 
 Values may refer to `variables` and to earlier variables in the file, except in single quotes. A
 quoted value may span several lines.
@@ -17,7 +17,7 @@ _NAME = re.compile(r"[^=:\n]*")
 _NAME_CHARACTER = re.compile(r"[\w.\-\[\]]")
 _COMMENT = " #"
 
-# The escapes in double quotes; `$$` is a dollar sign for the interpolation.
+# The escapes in double quotes; interpolation later turns `$$` into a dollar sign.
 _ESCAPE = re.compile(r'\\(?:[abcfnrtv$"\\]|0\d{0,3})')
 _ESCAPES = {
     "\\a": "\a",
@@ -35,7 +35,7 @@ _OCTAL_DIGITS = 3
 
 
 class BadDotenvError(ValueError):
-    """A line for which Compose refuses the file."""
+    """A line that makes Compose refuse the file."""
 
     def __init__(self, problem: str, line: int) -> None:
         super().__init__(problem)
@@ -58,13 +58,12 @@ def parse_assignments(
     variables: Mapping[str, str] | None = None,
     earlier: Mapping[str, str] | None = None,
 ) -> Iterator[tuple[str, str, int]]:
-    """Yield name, value and line of each variable; a lone name takes its value from `variables`.
+    """Yield name, value and line of each variable; a lone name gets its value from `variables`.
 
     Variables of `earlier` files can be used too, until this file sets them.
 
     Raises:
-        BadDotenvError: at a line that Compose refuses.
-
+        BadDotenvError: Compose refuses a line.
     """
     given = dict(variables or {})
     known = {**(earlier or {}), **given}
@@ -110,7 +109,7 @@ class _Reader:
     def read_name(self) -> tuple[str, bool]:
         """Return a name, and whether a value follows it.
 
-        On the last line, without an end and without a sign, there is a value without a name.
+        A last line without a newline and an equals sign is a value without a name.
         """
         if match := _EXPORT.match(self._text, self._at):
             self._at = match.end()
@@ -184,7 +183,7 @@ def _unescape(text: str) -> str:
 
 
 def _replace_escape(escape: str) -> str:
-    """Return the character of an escape; an octal escape with too few digits is kept as written."""
+    """Return the character of an escape; return an octal escape with too few digits as written."""
     digits = escape[2:]
     if escape.startswith("\\0") and len(digits) == _OCTAL_DIGITS and int(digits, 8) < 256:
         return chr(int(digits, 8))

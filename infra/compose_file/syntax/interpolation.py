@@ -12,7 +12,7 @@ from dataclasses import dataclass
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _OPERATOR = re.compile(r":?[-?+]")
 
-# Defaults can contain variables; no real file nests deeper, and this bounds the stack.
+# Defaults can contain variables. No real file nests this deep, and the limit bounds the stack.
 _DEEPEST = 20
 
 
@@ -22,7 +22,7 @@ class MissingVariable:
 
     name: str
     required: str | None
-    """The message of a required variable; None if Compose uses an empty value."""
+    """The error message for a required variable; None if Compose uses an empty value."""
 
 
 class BadVariableError(ValueError):
@@ -33,7 +33,7 @@ def interpolate(text: str, variables: Mapping[str, str]) -> tuple[str, tuple[Mis
     """Return `text` with its variables filled in, and the variables without a value.
 
     Raises:
-        BadVariableError: for an expression that Compose refuses.
+        BadVariableError: Compose refuses an expression.
 
     """
     missing: list[MissingVariable] = []
@@ -65,7 +65,7 @@ def _fill_variable(
         return _fill_braced(text[dollar + 2 : end], variables, missing, depth), end + 1
     name = _NAME.match(text, dollar + 1)
     if name is None:
-        return "$", dollar + 1  # it starts no variable, and is kept
+        return "$", dollar + 1  # it does not start a variable, and is kept
     return _fill_plain(name[0], variables, missing), name.end()
 
 

@@ -1,7 +1,7 @@
 """Split a command string into words as Compose does, which differs from a shell.
 
-It ends at an unquoted `;`, `&`, `|`, `<` or `>`, and the rest is dropped silently. In double quotes
-a backslash is always removed, and a `#` does not start a comment.
+Splitting stops at an unquoted `;`, `&`, `|`, `<` or `>`, and the rest is dropped silently. In
+double quotes a backslash is always removed, and a `#` does not start a comment.
 https://github.com/mattn/go-shellwords
 """
 
@@ -36,7 +36,7 @@ def split_command(text: str) -> SplitCommand:
 
 
 class _Splitter:
-    """The state between two characters."""
+    """The state of splitting between two characters."""
 
     def __init__(self) -> None:
         self._words: list[str] = []
@@ -60,7 +60,7 @@ class _Splitter:
             self._take_bracket(character)
         elif character in _ENDS and not self._quote:
             if character == ">" and self._word and self._word.isdecimal():
-                self._word = None  # a stream number
+                self._word = None  # the number of a stream, as in `2>`
             return False
         else:
             self._add(character)

@@ -1,4 +1,4 @@
-"""The short forms of ports, volumes and devices: `8080:80/udp`, `./data:/data:ro`.
+"""Parse the short forms of ports, volumes and devices: `8080:80/udp`, `./data:/data:ro`.
 
 https://docs.docker.com/reference/compose-file/services/#ports and `#volumes`; the errors and their
 wording come from compose-go's `format/volume.go` and go-connections' `nat` package.
@@ -30,7 +30,7 @@ class PortSpec:
     target: tuple[int, int]
     """The first and the last port."""
     published: tuple[int, int] | None
-    """The first and the last port; for a single target, a range to choose from."""
+    """The first and the last port; for a single target, Compose chooses one of them."""
     address: str
     protocol: str
 
@@ -135,7 +135,7 @@ def parse_volume(text: str) -> VolumeSpec:
 
 
 def _split_sections(text: str) -> list[str]:
-    """Split at colons, but not after a Windows drive letter."""
+    """Split at colons, except after a Windows drive letter."""
     sections = [""]
     for character in text:
         if character == ":" and not _LETTER.fullmatch(sections[-1]):
@@ -146,7 +146,7 @@ def _split_sections(text: str) -> list[str]:
 
 
 def is_path(source: str) -> bool:
-    """Return whether a volume's source is a path (also a Windows path) and not a name."""
+    """Return whether a volume's source is a path, including a Windows path, instead of a name."""
     is_drive = bool(_LETTER.match(source)) and source[1:2] == ":"
     return source.startswith((".", "/", "~", "\\\\")) or is_drive
 

@@ -18,7 +18,7 @@ def parse_docker_size(text: str) -> int:
     """Return a size in bytes as docker/go-units reads it: `2g`, `2 GiB`, `1.5e3m`.
 
     Raises:
-        ValueError: it is not a size; with go-units' message.
+        ValueError: it is not a size; the message is that of go-units.
 
     """
     if _INTEGER.fullmatch(text):

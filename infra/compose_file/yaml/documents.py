@@ -1,4 +1,4 @@
-"""The YAML documents of a file as trees, their merge tags and merge keys (`<<`) applied."""
+"""Read the YAML documents of a file as trees, with merge tags and merge keys (`<<`) applied."""
 
 import math
 from collections.abc import Iterator
@@ -17,7 +17,7 @@ from infra.compose_file.yaml.tree import Items, Origin, Source, Table, Value
 
 @dataclass(frozen=True)
 class Document:
-    """A document, and the keys that its merge tags clear in the files below it."""
+    """A document, and the keys that its merge tags clear in the files under it."""
 
     top: Table
     reset_keys: tuple[str, ...] = ()
@@ -27,7 +27,7 @@ def parse_documents(text: str, source: Source) -> Iterator[Document]:
     """Yield the documents of a file; a file with only comments has none.
 
     Raises:
-        NotYamlError: the file is not YAML, or not YAML that Compose accepts; with the line.
+        NotYamlError: the file is not YAML that Compose accepts; the message names the line.
 
     """
     has_tags = "!reset" in text or "!override" in text

@@ -1,8 +1,8 @@
-"""`!reset` and `!override`: what they remove from their own file and from the files below it.
+"""Apply `!reset` and `!override`, which clear keys of their own file and of the files under it.
 
-Followed as Compose does, on YAML's nodes before anything is made of them. `!reset` drops what
-it marks, `!override` keeps it, as it stands, and either clears the same key of what this
-file is laid over. An alias visits the same node again: what was dropped is gone there too.
+As in Compose, they are applied to YAML's nodes before these become values. `!reset` drops the node
+that it marks, `!override` keeps it unchanged, and both clear the same key in the files over which
+this file is merged. An alias visits the same node again, so dropped nodes are missing there too.
 https://docs.docker.com/reference/compose-file/merge/ and compose-go's loader/reset.go
 """
 
@@ -16,7 +16,7 @@ def apply_merge_tags(document: Node) -> tuple[bool, tuple[str, ...]]:
     """Drop the nodes with `!reset`; return whether the document remains, and the cleared keys.
 
     Raises:
-        NotYamlError: its aliases expand to too many values.
+        NotYamlError: the document's aliases expand to too many values.
 
     """
     tags = _Tags()
@@ -33,14 +33,14 @@ class _Tags:
         self._within: set[int] = set()
 
     def follow(self, node: Node, path: str) -> bool:
-        """Record cleared keys, drop nodes with `!reset`; return whether `node` remains."""
+        """Record cleared keys and drop nodes with `!reset`; return whether `node` remains."""
         self._left -= 1
         if self._left < 0:
             raise NotYamlError(f"its aliases stand for more than {MOST_VALUES} values")
         if node.tag in (_RESET, _OVERRIDE):
             self.reset_keys.append(path)
             return node.tag == _OVERRIDE
-        if node.kind != "scalar" and id(node) not in self._within:  # a cycle would never end
+        if node.kind != "scalar" and id(node) not in self._within:  # not again in a cycle
             self._within.add(id(node))
             self._follow_inside(node, path)
             self._within.remove(id(node))

@@ -19,7 +19,7 @@ from yaml.events import (
 
 
 class _Loader(Protocol):
-    """What is used of PyYAML's loaders, which have no annotations."""
+    """The used methods of PyYAML's loaders, which have no annotations."""
 
     def get_event(self) -> Event: ...
 
@@ -31,8 +31,8 @@ _make_loader: Callable[[str], _Loader] = getattr(yaml, "CSafeLoader", yaml.SafeL
 # Compose's schema is about ten levels deep.
 _DEEPEST = 100
 
-# Each alias is walked where it stands. A file of 4 MiB holds fewer values without aliases; an
-# alias bomb stands for more.
+# Each alias is expanded in place. A file of 4 MiB without aliases has fewer values than this; an
+# alias bomb has more.
 MOST_VALUES = 400_000
 
 # The only version in `%YAML` that Go's parser accepts.

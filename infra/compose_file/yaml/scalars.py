@@ -47,7 +47,7 @@ def resolve_plain(text: str) -> Scalar:
 
 
 def resolve_tagged(text: str, tag: str) -> Scalar:
-    """Return the value of a tagged scalar; with a tag that YAML does not define, it is a string.
+    """Return the value of a tagged scalar; a tag that YAML does not define makes it a string.
 
     Raises:
         ValueError: the text is not of that type.
@@ -99,7 +99,7 @@ def _split_float(value: float) -> tuple[str, str, int]:
 
 
 def _write_date(text: str) -> str:
-    """Return a date as Go prints the time that Compose reads it as."""
+    """Return a date as Go prints it, after Compose has read it as a time."""
     try:
         moment = date(*map(int, text.split("-")))
     except ValueError:
@@ -117,7 +117,7 @@ def _resolve_number(text: str) -> Scalar:
             if _SMALLEST_INTEGER <= number <= _LARGEST_INTEGER:
                 return number
     number = float(plain) if _FLOAT.fullmatch(plain) else math.inf
-    return number if math.isfinite(number) else text  # beyond a float's range it is a string
+    return number if math.isfinite(number) else text  # a number beyond a float's range is a string
 
 
 def _decode_binary(text: str) -> str:

@@ -24,15 +24,15 @@ class Origin:
 
     source: Source
     line: int
-    """The line of its key, or of its list item."""
+    """The line of the value's key or list item."""
     start: tuple[int, int] = (0, 0)
     """The line and the column at which the value starts."""
     raw: str = ""
     """A scalar's text as written, before interpolation."""
     is_block: bool = False
-    """A block scalar (`|` or `>`)."""
+    """Whether it is a block scalar (`|` or `>`)."""
     is_merged: bool = False
-    """It comes from a merge (`<<`), so several mappings may share it."""
+    """Whether it comes from a merge (`<<`), so several mappings may share it."""
 
 
 class Table(dict[str, Value]):

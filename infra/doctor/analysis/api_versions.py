@@ -1,4 +1,4 @@
-"""The versions of the Engine API that the engine accepts, and those that its clients support.
+"""Determine the Engine API versions that the engine accepts and its clients support.
 
 A client that negotiates uses the newest version that both sides support. The engine refuses a
 client whose newest version is older than the oldest that the engine accepts.
@@ -14,14 +14,14 @@ Api = tuple[int, ...]
 
 @dataclass(frozen=True)
 class NewestApi:
-    """The newest version that a release supports, as far as its number shows."""
+    """The range of the newest version that a release supports, judged by the release's number."""
 
     least: Api
     most: Api | None
     """None if there is no upper bound."""
 
     def reaches(self, minimum: Api) -> bool | None:
-        """Return whether it is at least `minimum`, or None if that depends on the build."""
+        """Return whether the version is at least `minimum`; None if that depends on the build."""
         if self.least >= minimum:
             return True
         return False if self.most is not None and self.most < minimum else None
@@ -33,8 +33,8 @@ class NewestApi:
         return f"{least} to {format_api(self.most)}" if self.most else f"{least} or newer"
 
 
-# The first release, and the oldest API that it and those after it accept.
-# https://docs.docker.com/engine/release-notes/29/ raised it to 1.44, and 29.3 took that back.
+# Each first release, with the oldest API that it and later releases accept.
+# https://docs.docker.com/engine/release-notes/29/ raised it to 1.44, and 29.3 reverted that.
 _OLDEST_OF_ENGINE: tuple[tuple[Api, Api], ...] = (
     ((29, 3), (1, 40)),
     ((29,), (1, 44)),
@@ -42,8 +42,9 @@ _OLDEST_OF_ENGINE: tuple[tuple[Api, Api], ...] = (
     ((1,), (1, 12)),
 )
 
-# Compose brings its own client, by its go.mod moby 20.10 in 2.0 and 25.0 from 2.24 on.
-# With 2.3 and 2.5 Engine 29 was met in public: https://github.com/docker/compose/issues/13389
+# Compose has its own client: according to its go.mod, that of moby 20.10 in 2.0 and of 25.0 from
+# 2.24 on. Users have reported that 2.3 and 2.5 fail with Engine 29:
+# https://github.com/docker/compose/issues/13389
 _NEWEST_OF_COMPOSE = (
     ((2, 24), NewestApi((1, 44), None)),
     ((2,), NewestApi((1, 41), (1, 43))),
@@ -65,7 +66,7 @@ _NEWEST_OF_CLIENT = (
 
 
 def find_oldest_accepted(engine: Engine) -> Api | None:
-    """Return the oldest API that the engine accepts, by its answer or by its release."""
+    """Return the oldest API that the engine accepts, according to its answer or its release."""
     if engine.min_api_version:
         return parse_version(engine.min_api_version) or None
     release = parse_version(engine.version)

@@ -5,14 +5,14 @@ socket, 125 combinations (tests/doctor/analysis/data). Three rules explain them 
 of precedence:
 
 1. docker-py 7 removed `ssl_version`, which Compose V1 passes (docker-py issue 3194).
-2. requests 2.32.0 picks connections by another method, which docker-py before 7.1 does not
-override, so urllib3 gets the internal scheme `http+docker` (docker-py issue 3256).
+2. requests 2.32.0 selects connections by another method, which docker-py before 7.1 does not
+   override, so urllib3 gets the internal scheme `http+docker` (docker-py issue 3256).
 3. urllib3 2 passes `chunked`, which docker-py's Unix connection accepts since 6.1.0.
 """
 
 from dataclasses import dataclass
 
-# What makes every one of the three rules hold, with no old urllib3.
+# Requirements that satisfy all three rules without an old urllib3.
 WORKING_PINS = ("docker>=6.1,<7", "requests<2.32")
 
 _PREFIX = "Error while fetching server API version: "
@@ -20,12 +20,12 @@ _PREFIX = "Error while fetching server API version: "
 
 @dataclass(frozen=True)
 class Works:
-    """It reaches the daemon."""
+    """Compose V1 reaches the daemon."""
 
 
 @dataclass(frozen=True)
 class Breaks:
-    """It fails with `error`."""
+    """Compose V1 fails with `error`."""
 
     error: str
     error_class: str
@@ -47,9 +47,10 @@ Prediction = Works | Breaks | NotMeasured
 def predict(
     docker_py: str, requests: str, urllib3: str, *, has_chardet: bool = False
 ) -> Prediction:
-    """Return what Compose V1 does with these versions, over a Unix socket.
+    """Return the outcome of Compose V1 with these versions, over a Unix socket.
 
-    `has_chardet` is whether chardet is known to be there, which only requests before 2.26 needs.
+    `has_chardet` is whether chardet is known to be installed, which only requests before 2.26
+    needs.
     """
     from packaging.version import InvalidVersion, Version  # few hosts still have a V1
 
@@ -69,7 +70,7 @@ def predict(
 
 
 def choose_pins(docker_py: str, requests: str, urllib3: str) -> tuple[str, ...]:
-    """Return the fewest requirements to install so that Compose V1 works."""
+    """Return the smallest set of requirements with which Compose V1 works."""
     from packaging.version import Version
 
     docker, http = Version(docker_py).release, Version(requests).release

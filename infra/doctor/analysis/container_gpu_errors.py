@@ -8,7 +8,7 @@ from qca.core.versions import parse_version
 
 GPU_ERRORS = {
     Obstacle.NO_TOOLKIT: 'could not select device driver "nvidia" with capabilities: [[gpu]]',
-    # Measured on Engine 20.10, with a hook put on a running daemon's PATH.
+    # Measured on Engine 20.10, after adding a hook to a running daemon's PATH.
     Obstacle.NOT_RESTARTED: 'could not select device driver "nvidia" with capabilities: [[gpu]]',
     # https://github.com/HaveAGitGat/Tdarr/issues/1423, containers/podman issue 23935
     Obstacle.STALE_CDI: "CDI device injection failed, or no such file or directory",
@@ -22,11 +22,11 @@ _NO_DRIVER = (Obstacle.NO_TOOLKIT, Obstacle.NOT_RESTARTED)
 
 
 def quote_refusal(engine: Engine, request: DeviceRequest, obstacle: Obstacle) -> str:
-    """Return the engine's error for a GPU request that it cannot meet.
+    """Return the engine's error for a GPU request that it cannot satisfy.
 
-    From 29.3 on AMD's driver answers for the GPUs of an engine that found no toolkit of NVIDIA's
-    when it started, unless the request names a driver (moby, daemon/devices_linux.go). A public
-    report: https://github.com/NVIDIA/NemoClaw/issues/3575.
+    Since 29.3, AMD's driver handles requests without a driver if the engine found no NVIDIA toolkit
+    when it started (moby, daemon/devices_linux.go). A user's report:
+    https://github.com/NVIDIA/NemoClaw/issues/3575.
     """
     if obstacle not in _NO_DRIVER:
         return GPU_ERRORS[obstacle]

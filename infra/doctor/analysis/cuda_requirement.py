@@ -1,7 +1,8 @@
 """Evaluate an image's driver and GPU requirements (NVIDIA_REQUIRE_CUDA) as the toolkit does.
 
-The toolkit's hook passes them to libnvidia-container. Spaces separate alternatives, commas the
-conditions of one alternative (src/cli/dsl.c and configure.c). CDI ignores these requirements.
+The toolkit's hook passes them to libnvidia-container. Spaces separate alternatives, and commas
+separate the conditions of one alternative (src/cli/dsl.c and configure.c). CDI ignores these
+requirements.
 """
 
 import re
@@ -33,7 +34,7 @@ def list_requirements(variables: Mapping[str, str]) -> list[str]:
 
 
 def names_driver(requirement: str) -> bool:
-    """Return whether it has a condition on the driver or CUDA, not only on the GPU."""
+    """Return whether the requirement has a condition on the driver or CUDA, not only on the GPU."""
     return re.search(r"\b(cuda|driver)\b", requirement, re.I) is not None
 
 

@@ -1,9 +1,9 @@
-"""The driver that each CUDA needs, and the GPUs that PyTorch's builds with it support.
+"""The driver that each CUDA version needs, and the GPUs that PyTorch's builds with it support.
 
-Drivers: table 2 and 3 of https://docs.nvidia.com/cuda/cuda-toolkit-release-notes/, and
-https://docs.nvidia.com/deploy/cuda-compatibility/minor-version-compatibility.html.
-PyTorch's Linux x86-64 builds: https://github.com/pytorch/pytorch/blob/main/RELEASE.md, and for
-CUDA 12.8 and 12.9 https://dev-discuss.pytorch.org/t/3128.
+The drivers are from tables 2 and 3 of https://docs.nvidia.com/cuda/cuda-toolkit-release-notes/, and
+https://docs.nvidia.com/deploy/cuda-compatibility/minor-version-compatibility.html. PyTorch's Linux
+x86-64 builds are from https://github.com/pytorch/pytorch/blob/main/RELEASE.md, and for CUDA 12.8
+and 12.9 https://dev-discuss.pytorch.org/t/3128.
 """
 
 from collections.abc import Iterable
@@ -16,18 +16,18 @@ Capability = tuple[int, int]
 
 @dataclass(frozen=True)
 class _TorchBuild:
-    """The GPUs that PyTorch's builds with one CUDA have code for."""
+    """The GPUs supported by PyTorch's builds with one CUDA version."""
 
     native: tuple[Capability, ...]
     ptx: Capability | None = None
     """Intermediate code that any newer GPU can compile; None if there is none."""
     some_releases: tuple[Capability, ...] = ()
-    """GPUs that only some releases of PyTorch have code for."""
+    """GPUs that only some releases of PyTorch support."""
 
     def can_run(self, capability: Capability) -> bool | None:
-        """Return whether the GPU can run it, or None if that depends on PyTorch's release.
+        """Return whether the GPU can run the build; None if that depends on PyTorch's release.
 
-        Machine code runs on the same major version, from its own minor version on.
+        Machine code runs on its major version, from its minor version on.
         """
         if self.ptx is not None and capability >= self.ptx:
             return True
@@ -47,11 +47,12 @@ _FROM_VOLTA = _TorchBuild(_FROM_TURING.native, (12, 0), some_releases=((7, 0),))
 
 @dataclass(frozen=True)
 class _Cuda:
-    """One release of CUDA."""
+    """A release of CUDA."""
 
     version: str
     oldest_driver: str
-    """By minor-version compatibility, which is the same for all of a major version."""
+    """The oldest driver by minor-version compatibility, the same for all releases of a major
+    version."""
     own_driver: str
     """The driver released with it, the first that reports this CUDA version."""
     torch: _TorchBuild | None = None
@@ -76,7 +77,7 @@ _TABLE = {
     )
 }
 
-# The wheels that the doctor offers, first the one that torch comes with by default.
+# The wheels that the doctor offers; torch's default comes first.
 _OFFERED = ("13.0", "12.6")
 
 
@@ -100,8 +101,7 @@ def has_code_for(cuda: str, capability: Capability) -> bool | None:
 
 
 def choose_cuda(driver: str, capabilities: Iterable[Capability]) -> str | None:
-    """Return the CUDA of a wheel that this driver and all of these GPUs can run, if there is
-    one."""
+    """Return the CUDA version of a wheel that this driver and all these GPUs can run, if any."""
     gpus = tuple(capabilities)
     for cuda in _OFFERED:
         oldest = find_oldest_driver(cuda)

@@ -16,7 +16,7 @@ from infra.host.container_gpu import is_elsewhere
 from infra.host.facts import Engine, HostFacts, Known, Unknown, known_or_none, require
 from qca.core.units import format_count, format_size
 
-# Settings of a service that its cgroup enforces and that Dragonfly reads.
+# Settings of a service that its cgroup enforces and Dragonfly reads.
 _CGROUP_LIMITS = frozenset(
     {
         *("cpus", "cpu_quota", "cpu_period", "deploy.resources.limits.cpus"),
@@ -32,7 +32,7 @@ class Maxmemory:
     size: int
     because: str
     varies: bool = False
-    """Whether it depends on the machine's available memory when Dragonfly starts."""
+    """Whether it depends on the machine's available memory at the start."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,8 @@ def describe_start(dragonfly: Dragonfly, start: DragonflyStart) -> str:
 
 
 def predict_start(facts: HostFacts, dragonfly: Dragonfly) -> DragonflyStart | Verdict:
-    """Return the predicted start, or a verdict if the service does not start or it is unknown."""
+    """Return the predicted start, or a verdict if the service does not start or the start is
+    unknown."""
     threads = _predict_threads(facts, dragonfly)
     if isinstance(threads, Verdict):
         return threads
@@ -92,7 +93,7 @@ def sees_limits(facts: HostFacts) -> bool | None:
 
 
 def _find_cgroup_version(facts: HostFacts) -> str:
-    """Return the version that the engine reports or, without an engine, this host's."""
+    """Return the cgroup version of the engine or, without an engine, of this host."""
     docker = known_or_none(facts.docker)
     if isinstance(docker, Engine):
         return docker.cgroup_version
@@ -100,7 +101,7 @@ def _find_cgroup_version(facts: HostFacts) -> str:
 
 
 def _list_v1_hierarchies(facts: HostFacts) -> tuple[str, ...] | None:
-    """Return the hierarchies that containers see, or None if another kernel runs them."""
+    """Return the cgroup hierarchies that containers see; None if another kernel runs them."""
     docker, system = known_or_none(facts.docker), known_or_none(facts.system)
     if system is None or (isinstance(docker, Engine) and is_elsewhere(docker)):
         return None
@@ -133,7 +134,7 @@ def _drop_limits(service: Service) -> Service:
 
 
 def predict_maxmemory(facts: HostFacts, dragonfly: Dragonfly) -> Maxmemory | Verdict:
-    """Return the maxmemory of the service, or a verdict if it has none or it is unknown."""
+    """Return the maxmemory of the service, or a verdict if there is none or it is unknown."""
     given = dragonfly.flags.get("maxmemory")
     if given is not None:
         size = read_maxmemory(given.value, dragonfly.release)

@@ -1,4 +1,4 @@
-"""The GPU memory that the planned training run needs."""
+"""Compute the GPU memory that the planned training run needs."""
 
 from dataclasses import dataclass
 
@@ -29,7 +29,7 @@ def compute_gpu_need(trainer: TrainerPlan) -> GpuNeed:
 
 
 def collect_need_evidence(trainer: TrainerPlan) -> dict[str, object]:
-    """Return the numbers that the need and the budget are based on."""
+    """Return the numbers from which the need and the budget are computed."""
     return {
         "predicted_peak_bytes": trainer.predicted_peak_bytes.value,
         "context_bytes": trainer.context_bytes.value,
@@ -39,7 +39,7 @@ def collect_need_evidence(trainer: TrainerPlan) -> dict[str, object]:
 
 
 def find_training_gpu(subject: HostSubject) -> Gpu | None:
-    """Return the GPU of the training run with the least free memory, or None without a GPU.
+    """Return the GPU of the training run with the least free memory; None if it uses no GPU.
 
     Needs the fact `gpu`.
     """

@@ -1,4 +1,4 @@
-"""Find the CUDA version of an image by its variables, if the engine has it, or by its name."""
+"""Find the CUDA version of an image in its variables, if the engine has it, or in its name."""
 
 import re
 from collections.abc import Mapping
@@ -12,7 +12,7 @@ Version = tuple[int, int]
 
 # `2.13.0-cuda12.6-cudnn9-runtime`, `v1-cuda-12.6`
 _CUDA = re.compile(r"cuda[-_]?(\d{1,2})\.(\d{1,2})")
-# The wheels' way, of which the last digit is the minor version: `cu126`
+# The notation of PyTorch's wheels, whose last digit is the minor version: `cu126`
 _WHEEL = re.compile(r"\bcu(\d{2})(\d)\b")
 _IS_KEPT = re.compile(r"CUDA_VERSION$|NVIDIA_(REQUIRE_|DISABLE_REQUIRE$)")
 _LEADING = re.compile(r"(\d{1,2})\.(\d{1,2})")
@@ -20,13 +20,14 @@ _LEADING = re.compile(r"(\d{1,2})\.(\d{1,2})")
 
 @dataclass(frozen=True)
 class ImageCuda:
-    """The CUDA of an image."""
+    """The CUDA version of an image, and its publisher."""
 
     version: Version
     is_torch: bool
-    """PyTorch's own, built for the GPUs of PyTorch's wheels."""
+    """Whether it is PyTorch's own image, built for the GPUs of PyTorch's wheels."""
     has_requirement: bool
-    """NVIDIA's own, which sets NVIDIA_REQUIRE_CUDA: the toolkit refuses it to older drivers."""
+    """Whether it is NVIDIA's own image, whose NVIDIA_REQUIRE_CUDA makes the toolkit refuse old
+    drivers."""
 
     @property
     def text(self) -> str:
@@ -66,9 +67,9 @@ def _look_up(service: Service, docker_client: str, environment: Mapping[str, str
 
 
 def find_image_cuda(image: str, variables: Mapping[str, str] | None = None) -> ImageCuda | None:
-    """Return the CUDA in an image's variables or name, or None if there is none.
+    """Return the CUDA version in an image's variables or name, or None if there is none.
 
-    NVIDIA's images, and those that are made of them, set CUDA_VERSION.
+    NVIDIA's images, and images based on them, set CUDA_VERSION.
     """
     named = _find_named_cuda(image)
     match = _LEADING.match((variables or {}).get("CUDA_VERSION", ""))

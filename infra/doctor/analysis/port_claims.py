@@ -1,6 +1,6 @@
 """Find the host ports that a Compose project uses, and conflicts between its services.
 
-A range is one claim, however long it is.
+A range of any length is one claim.
 """
 
 from collections.abc import Iterator, Sequence
@@ -61,7 +61,7 @@ def list_claims(file: ComposeFile) -> Iterator[Claim]:
 
 
 def _list_host_claims(service: Service, mode: LocatedValue) -> Iterator[Claim]:
-    """Yield the port of an image that is known; in the host's network `ports` means nothing."""
+    """Yield the default port of a known image; in the host's network, `ports` has no effect."""
     port = _find_port_option(service) or _find_image_port(service)
     if port is not None:
         ports = PublishedPorts("", port, port, line=mode.line, file=mode.file)
@@ -84,7 +84,7 @@ def _find_image_port(service: Service) -> int | None:
 
 
 def find_rivals(claims: Sequence[Claim]) -> dict[int, Claim]:
-    """Return the claims that conflict with an earlier one, by index, each with the earlier one."""
+    """Return the claims that conflict with an earlier claim, by index, each with that claim."""
     found: dict[int, int] = {}
     reaching: list[int] = []
     for index in sorted(range(len(claims)), key=lambda one: claims[one].ports.first):

@@ -1,4 +1,4 @@
-"""Services that extend a service that was not read."""
+"""Find the services that extend a service that was not read."""
 
 from collections.abc import Iterator
 

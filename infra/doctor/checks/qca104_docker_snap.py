@@ -10,8 +10,8 @@ from infra.host.facts import ComposePlugin, Disk, Engine, known_or_none, require
 from infra.host.snap import is_client_from_snap, is_from_snap, is_visible_to_snap
 from qca.core.versions import parse_version
 
-# The snap's patch of 2026-09-28 (patches/engine/0007) fixes it in moby's module v2, from which
-# Engine 29 was the first to be built.
+# The snap's patch of 2026-09-28 (patches/engine/0007) fixes this in moby's module v2; Engine 29 is
+# the first engine built from that module.
 _MAY_BE_PATCHED = (29, 0)
 
 
@@ -30,7 +30,7 @@ def _judge_host(subject: HostSubject) -> list[Verdict]:
 def _judge_privileges(subject: HostSubject, engine: Engine) -> Iterator[Verdict]:
     evidence = {"version": engine.version, "security_options": list(engine.security_options)}
     if not any("apparmor" in option for option in engine.security_options):
-        return  # without confinement the change of profile is allowed
+        return  # without confinement, changing the profile is allowed
     message = (
         "The snap's Docker cannot start containers with no-new-privileges, which the stack uses.\n"
         "AppArmor refuses the change from the snap's profile to the container's, and the "

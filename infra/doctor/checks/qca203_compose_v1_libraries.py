@@ -38,7 +38,7 @@ def _judge_host(subject: HostSubject) -> Verdict:
 def _judge_versions(subject: HostSubject, compose: ComposeV1) -> Verdict:
     docker_py, requests, urllib3 = (compose.libraries[name].version for name in _IMPORTS[:3])
     evidence = _collect_evidence(compose)
-    has_chardet = compose.missing_modules is not None  # otherwise it would be listed there
+    has_chardet = compose.missing_modules is not None  # otherwise it would be listed
     prediction = predict(docker_py, requests, urllib3, has_chardet=has_chardet)
     if isinstance(prediction, NotMeasured):
         return skip(f"Cannot determine whether Compose V1 works.\n{prediction.reason}.", **evidence)
@@ -99,7 +99,7 @@ def _report_break(
 def _offer_way_out(
     subject: HostSubject, compose: ComposeV1, message: str, evidence: dict[str, object]
 ) -> Verdict:
-    """Return the verdict on a broken V1: only an info if another V1 on PATH works."""
+    """Return the verdict on a broken V1; it is only an info if another V1 on PATH works."""
     plugin = known_or_none(subject.facts.compose)
     if compose.beside is None or not can_reach_daemon(compose.beside):
         # With Compose V2, containers start anyway.

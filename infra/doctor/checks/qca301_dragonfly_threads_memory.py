@@ -68,7 +68,7 @@ def _judge_host(subject: HostSubject) -> Verdict:
 
 
 def _describe_defaults(subject: HostSubject) -> Iterator[str]:
-    """Describe what Dragonfly would do without the plan's numbers."""
+    """Describe Dragonfly's behavior without the plan's numbers."""
     cpus = find_container_cpus(subject.facts)
     maxmemory = subject.config.stack.maxmemory
     available = find_container_memory(subject.facts)
@@ -97,7 +97,7 @@ def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
 
 
 def _choose_line(dragonfly: Dragonfly) -> LocatedValue | Service:
-    """Return the line to report: the threads' flag, else the memory's, else the service."""
+    """Return the line to report: that of the threads flag, the memory flag, or the service."""
     for flag in ("proactor_threads", "maxmemory"):
         if flag in dragonfly.flags:
             return dragonfly.flags[flag]
@@ -140,7 +140,8 @@ _UNSEEN_LIMITS = (
 def _judge_unseen_limits(
     subject: FileSubject, dragonfly: Dragonfly, start: DragonflyStart
 ) -> Verdict | None:
-    """Return the verdict if it depends on whether cgroup v1 shows the limits, otherwise None."""
+    """Return the verdict if it depends on the visibility of the limits on cgroup v1, otherwise
+    None."""
     unlimited = predict_start_without_limits(subject.facts, dragonfly)
     is_open = unlimited is not None and unlimited.is_refused != start.is_refused
     starts_unseen = sees_limits(subject.facts) is False and not start.is_refused
@@ -152,8 +153,7 @@ def _judge_unseen_limits(
 
 
 def _report_refusal_elsewhere(subject: FileSubject, dragonfly: Dragonfly) -> Verdict | None:
-    """Return the error of a file with which Dragonfly never starts on hosts that show its
-    limits."""
+    """Return the error for a file that fails only on hosts that show Dragonfly its limits."""
     elsewhere = replace(subject, facts=forget_host(subject.facts))
     start = predict_start(elsewhere.facts, dragonfly)
     if not isinstance(start, DragonflyStart) or not start.is_refused:

@@ -22,7 +22,7 @@ from qca.core.units import format_exact_size, format_size
 def _judge_host(subject: HostSubject) -> Verdict:
     plan, trainer = subject.plan.dragonfly, subject.plan.trainer.container_memory_bytes.value
     host = find_usable_memory(subject.facts)
-    assert host is not None  # `memory` is in needs
+    assert host is not None  # `memory` is among the needs
     maxmemory, limit = plan.maxmemory_bytes.value, plan.container_memory_bytes.value
     evidence = {
         "maxmemory_bytes": maxmemory,
@@ -63,7 +63,7 @@ def _report_overcommitment(subject: HostSubject, evidence: dict[str, int]) -> Ve
 
 
 def _list_remedies(subject: HostSubject) -> tuple[Remedy, ...]:
-    """Return the remedies with which the planned containers would fit."""
+    """Return the remedies that make the planned containers fit."""
     remedies: list[Remedy] = []
     least = rules.compute_required_memory(1)
     if _has_room(change_stack(subject, proactor_threads=1, maxmemory=least)):
@@ -78,7 +78,7 @@ def _list_remedies(subject: HostSubject) -> tuple[Remedy, ...]:
 
 
 def _has_room(subject: HostSubject) -> bool:
-    """Return whether the limits of both containers fit in the memory that containers have."""
+    """Return whether the limits of both containers together fit in the memory of containers."""
     plan, host = subject.plan, find_usable_memory(subject.facts)
     limit = plan.dragonfly.container_memory_bytes.value
     trainer = plan.trainer.container_memory_bytes.value
@@ -116,7 +116,7 @@ def _compare(dragonfly: Dragonfly, maxmemory: int, limit: int) -> Verdict:
         "than maxmemory, so the kernel may kill it when it is full. "
         f"{format_size(compute_container_limit(maxmemory))} is safe."
     )
-    # The user did not set that number: it is Dragonfly's default share of the limit.
+    # The user did not set this number: it is Dragonfly's default share of the limit.
     is_default = "maxmemory" not in dragonfly.flags
     return Verdict(Severity.INFO if is_default else Severity.WARNING, message, evidence)
 

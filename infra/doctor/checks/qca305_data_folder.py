@@ -13,10 +13,9 @@ from infra.dragonfly.service import Dragonfly
 _FOLDER = "/data"
 _ROOT, _DRAGONFLY = 0, 999
 _USERS = {"root": _ROOT, "dfly": _DRAGONFLY}
-# The image runs as `dfly` since the first pull request. Since the second, its entrypoint starts as
-# root again and gives /data to `dfly`; the first patch release of v1.21 with that change is
-# unknown.
-# https://github.com/dragonflydb/dragonfly/pull/1775 and /pull/3518
+# Since the first pull request the image runs as `dfly`. Since the second, its entrypoint starts as
+# root again and changes the owner of /data to `dfly`; the first patch release of v1.21 with that
+# change is unknown. https://github.com/dragonflydb/dragonfly/pull/1775 and /pull/3518
 _FIRST_AS_DFLY: Release = (1, 10, 0)
 _FIRST_UNCLEAR: Release = (1, 21, 0)
 _FIRST_AS_ROOT: Release = (1, 22, 0)
@@ -31,7 +30,7 @@ def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
 
 
 def _judge_service(dragonfly: Dragonfly, given: LocatedValue | None) -> Verdict | None:
-    """Return the verdict on a service, or None if it is unknown how its image starts."""
+    """Return the verdict on a service; None if the start of its image is unknown."""
     name = dragonfly.service.name
     if hidden := explain_hidden_flags(dragonfly):
         return skip(f"Cannot determine whether service {name} can write its snapshots.\n{hidden}")
@@ -55,7 +54,7 @@ def _judge_service(dragonfly: Dragonfly, given: LocatedValue | None) -> Verdict 
 
 
 def _explain_no_snapshots(dragonfly: Dragonfly) -> str:
-    """Return why no snapshot is kept, whoever writes it; empty where one is to be."""
+    """Return why no snapshot is kept for any user; an empty string if one should be."""
     name = dragonfly.flags.get("dbfilename")
     if name is not None and name.value == "":
         return "it writes no snapshots"
@@ -65,7 +64,7 @@ def _explain_no_snapshots(dragonfly: Dragonfly) -> str:
 
 
 def _find_user(release: Release) -> int | None:
-    """Return the user that the image starts as, or None if that is unclear."""
+    """Return the user as which the image starts; None if that is unclear."""
     if _FIRST_UNCLEAR <= release < _FIRST_AS_ROOT:
         return None
     return _DRAGONFLY if _FIRST_AS_DFLY <= release < _FIRST_UNCLEAR else _ROOT

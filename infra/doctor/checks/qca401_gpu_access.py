@@ -1,4 +1,4 @@
-"""QCA401: can training use a GPU? It checks each layer."""
+"""QCA401: can training use a GPU? Checks each layer."""
 
 from infra.doctor.analysis.container_gpu_errors import GPU_ERRORS
 from infra.doctor.check import Check
@@ -56,7 +56,7 @@ def _judge_host(subject: HostSubject) -> Verdict:
 
 
 def _find_layer(subject: HostSubject, driver: NoGpuDriver) -> str:
-    """Return the key of the obstacle: the layer at which NVML failed, or one below it."""
+    """Return the key of the obstacle: the layer at which NVML failed, or a layer below it."""
     system = known_or_none(subject.facts.system)
     if system and system.wsl_gpu and driver.state in ("no-device", "no-driver"):
         return "wsl"
@@ -131,7 +131,7 @@ def _judge_containers(
 
 
 def _has_no_numbers(engine: Engine, driver: GpuDriver) -> bool:
-    """Return whether the GPUs are only accessible by a CDI file without numbers (WSL2: `all`)."""
+    """Return whether the only access is a CDI file without GPU numbers (WSL2: `all`)."""
     unresolved = find_unresolved(engine, driver, ("0",))
     return unresolved is not None and unresolved.by_cdi_only
 
@@ -144,12 +144,12 @@ def _is_desktop_on_linux(subject: HostSubject, engine: Engine) -> bool:
 
 
 def _classify(engine: Engine, driver: GpuDriver, obstacle: Obstacle) -> str:
-    """Return the key of the remedies: the obstacle, or how this engine gets the toolkit."""
+    """Return the key of the remedies: the obstacle, or this engine's way to install the toolkit."""
     if obstacle is not Obstacle.NO_TOOLKIT:
         return obstacle
     if is_from_snap(engine):
         return "snap-with-toolkit" if "nvidia" in engine.runtimes else "snap"
-    # If the engine already has CDI devices, the hook is missing and not the file.
+    # If the engine already has CDI devices, the hook is missing, not the file.
     lacks_file = driver.toolkit is not None and not list_cdi_devices(engine)
     takes_cdi = parse_version(engine.version) >= CDI_FOR_NVIDIA
     return "takes-cdi" if lacks_file and takes_cdi else obstacle

@@ -1,4 +1,4 @@
-"""QCA403: is the NVIDIA driver new enough for the CUDA that torch was built with?"""
+"""QCA403: is the NVIDIA driver new enough for the CUDA version of torch?"""
 
 from collections.abc import Iterator
 

@@ -18,7 +18,7 @@ from infra.host.container_gpu import is_elsewhere, takes_cdi
 from infra.host.facts import Engine, Gpu, GpuDriver, require
 from qca.core.versions import parse_version
 
-_SHOWN = 60  # characters; a requirement may fill a screen
+_SHOWN = 60  # in characters; a requirement may fill a screen
 
 
 def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
@@ -64,7 +64,7 @@ def _refuse(service: Service, requirement: str, driver: GpuDriver) -> Verdict:
 
 
 def _advise_other(requirement: str, cuda: ImageCuda | None) -> str:
-    """Say what to change: no driver brings what an image requires of the GPU alone."""
+    """Describe the fix; a new driver cannot satisfy a requirement that concerns only the GPU."""
     if not names_driver(requirement):
         return "Take an image for this GPU."
     upgrade = _advise_upgrade(cuda) if cuda else "Upgrade the driver"

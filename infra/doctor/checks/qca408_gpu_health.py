@@ -8,7 +8,7 @@ from infra.doctor.subjects import HostSubject
 from infra.host.facts import Gpu, GpuDriver, GpuHealth, Xid, require
 from qca.core.units import format_count
 
-# https://docs.nvidia.com/deploy/xid-errors; the first four are mostly caused by the program.
+# https://docs.nvidia.com/deploy/xid-errors; the first four are mostly caused by programs.
 _XIDS = {
     13: "a program's error on the GPU",
     31: "a program's invalid memory access",

@@ -1,5 +1,4 @@
-"""QCA409: is the NVIDIA Container Toolkit recent enough to be safe and to have the features that
-qca uses?"""
+"""QCA409: is the NVIDIA Container Toolkit safe, and new enough for the features that qca uses?"""
 
 from collections.abc import Iterator
 

@@ -60,7 +60,7 @@ def _list_other_versions(python: PythonFacts) -> list[str]:
 
 def _install(python: PythonFacts, missing: list[str]) -> Remedy:
     wanted = [f"{name}{TRAIN_REQUIREMENTS[name]}" for name in missing]
-    # -P and -I keep Python from running a `pip.py` or `venv.py` in the current folder.
+    # -P and -I prevent Python from running a `pip.py` or `venv.py` in the current folder.
     pip = f"{quote_path(python.executable)} -P -m pip install {shlex.join(wanted)}"
     if not python.externally_managed:
         breaks = "may change the versions of other packages in that environment"

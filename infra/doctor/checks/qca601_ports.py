@@ -1,4 +1,4 @@
-"""QCA601: are the ports free that the stack or a Compose project publishes on this host?"""
+"""QCA601: are the ports that the stack or a Compose project publishes on this host free?"""
 
 from collections.abc import Iterator
 
@@ -32,7 +32,7 @@ def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
         elif claim.ports.protocol == "tcp":
             verdict = _judge_listeners(listeners, claim)
         else:
-            continue  # the listeners are TCP only
+            continue  # the known listeners are only those of TCP
         yield locate(verdict, subject.file, claim.ports)
 
 
@@ -70,7 +70,7 @@ def _judge_listeners(listeners: tuple[Listener, ...], claim: Claim) -> Verdict:
     port, what = holder.port, claim.what
     evidence = {"port": port, "pid": holder.pid, "process": holder.process}
     if holder.pid is None or holder.process == "docker-proxy":
-        # It may be this stack, already running: a second `qca up` is harmless.
+        # The listener may be this stack, already running: a second `qca up` is harmless.
         message = (
             f"Port {port}, which {what} publishes, is in use by a container or by another user's "
             "process.\nIf that is this stack, already running, ignore this warning; otherwise "

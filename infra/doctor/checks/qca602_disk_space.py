@@ -10,7 +10,7 @@ from qca.core.units import GIB, MIB, format_size
 from qca.memory.budget import count_parameters
 from qca.memory.checkpoint_size import count_checkpoint_bytes
 
-# For metrics and logs, and to leave some space free.
+# Space for metrics and logs, and a reserve.
 _DISK_SLACK = 200 * MIB
 # Unpacked sizes: python-slim with a CPU build of torch took 1.3 GB here; PyTorch's CUDA runtime
 # images are about 8 GB (hub.docker.com/r/pytorch/pytorch lists half of that, compressed). During a
@@ -59,7 +59,7 @@ def _judge_checkpoints(subject: HostSubject, disk: Disk) -> Verdict:
 
 
 def _count_needed_bytes(checkpoint: int, kept: int) -> int:
-    """Return the maximum size of the checkpoints together, in bytes.
+    """Return the maximum total size of the checkpoints, in bytes.
 
     The newest and the best are kept, and the next is complete before the oldest is deleted.
     """

@@ -9,7 +9,8 @@ from infra.doctor.subjects import FileSubject
 from infra.host.facts import ComposePlugin, Unknown
 from qca.core.versions import parse_version
 
-# Compose 2.25.0 was the first to call `version:` obsolete, and 2.30.0 the first to support `gpus:`.
+# Compose 2.25.0 was the first to report `version:` as obsolete, and 2.30.0 the first to support
+# `gpus:`.
 _VERSION_OBSOLETE = (2, 25)
 _GPUS_KNOWN = (2, 30)
 
@@ -22,7 +23,7 @@ def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
 
 
 def _find_compose_version(subject: FileSubject) -> tuple[int, ...] | None:
-    """Return the version of Compose V2: empty if it is not installed, None if that is unknown."""
+    """Return the version of Compose V2; empty if it is not installed, None if that is unknown."""
     if isinstance(subject.facts.compose, Unknown):
         return None
     plugin = subject.facts.compose.value

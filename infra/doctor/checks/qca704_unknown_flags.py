@@ -17,7 +17,7 @@ from infra.dragonfly.service import Dragonfly
 # QCA301 checks the values of these flags.
 _JUDGED_ELSEWHERE = frozenset({"maxmemory", "proactor_threads"})
 
-# Dragonfly's alternatives to flags of Redis.
+# Dragonfly's counterparts of Redis flags.
 _FLAGS_OF_REDIS = {
     "appendonly": "Dragonfly has no append-only file; use --snapshot_cron for snapshots",
     "maxmemory_policy": "use --cache_mode=true to evict keys",

@@ -43,7 +43,7 @@ def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
 
 
 def _can_limit_cpus(facts: HostFacts) -> bool:
-    """Return whether the engine can limit CPUs; one that does not report it is assumed to."""
+    """Return whether the engine can limit CPUs; assume that it can if it does not report that."""
     docker = known_or_none(facts.docker)
     return not (isinstance(docker, Engine) and docker.limits_cpu is False)
 
@@ -97,7 +97,7 @@ def _judge_swap(service: Service) -> Iterator[_Fault]:
         return
     what = f"memswap_limit {swap.value} (memory and swap together)"
     if limit:
-        # An engine that cannot limit swap ignores it with a warning.
+        # An engine that cannot limit swap ignores the limit with a warning.
         docker = "Minimum memoryswap limit should be larger than memory limit, see usage"
         what += " is below the memory limit"
         yield _Fault(swap, _quote_docker(what, docker), Severity.WARNING)
@@ -120,8 +120,8 @@ def _judge_cpus(service: Service, cpus: int, *, can_limit_cpus: bool) -> Iterato
             given, _quote_docker(f"cpus {given.value} is outside the engine's range", docker)
         )
     elif not can_limit_cpus:
-        # Seen with Engine 20.10.24 without the cgroup controller `cpu`; `cpu_quota` and
-        # `cpu_shares` are then ignored with a warning, and `cpuset` works.
+        # Observed with Engine 20.10.24 without the cgroup controller `cpu`; it ignores `cpu_quota`
+        # and `cpu_shares` with a warning, and `cpuset` works.
         docker = (
             "NanoCPUs can not be set, as your kernel does not support CPU CFS scheduler or the "
             "cgroup is not mounted"

@@ -32,7 +32,7 @@ _CONTAINERD_RUNTIME = "io.containerd."
 _CDI_KNOWN = (25, 0)
 """The first engine that supports CDI devices."""
 _CDI_LISTED = (28, 3)
-"""The first engine that lists all CDI devices that it has found."""
+"""The first engine that reports all the CDI devices that it has found."""
 
 
 def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
@@ -98,7 +98,7 @@ def _judge_request(facts: HostFacts, service: Service, request: DeviceRequest, k
 def _judge_names(
     facts: HostFacts, engine: Engine, service: Service, request: DeviceRequest, key: str
 ) -> Verdict | None:
-    """Refuse GPUs that do not exist on the engine's machine, if that is this one."""
+    """Report GPUs that do not exist on the engine's machine, if that is this machine."""
     driver = require(facts.gpu)
     if is_elsewhere(engine) or not isinstance(driver, GpuDriver):
         return None
@@ -118,7 +118,7 @@ def _judge_names(
 
 
 def _list_names(request: DeviceRequest) -> tuple[str, ...]:
-    """Return the GPUs that a request names; for a `count`, the last GPU that it includes."""
+    """Return the GPUs that a request names; for a `count`, only the last GPU that it includes."""
     count = read_count(request.count) or 0
     return request.ids or ((str(count - 1),) if count else ())
 

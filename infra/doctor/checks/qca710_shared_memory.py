@@ -12,8 +12,8 @@ from infra.doctor.finding import Severity, Verdict, locate, ok, skip
 from infra.doctor.subjects import FileSubject
 from qca.core.units import MIB, format_size
 
-# A container's default (moby, daemon/config `DefaultShmSize`), unless the daemon is configured
-# otherwise.
+# The default of containers (moby, daemon/config `DefaultShmSize`); the daemon's configuration may
+# change it.
 _DEFAULT_BYTES = 64 * MIB
 _FOLDER = "/dev/shm"
 _TORCH_IMAGE = re.compile(r"(^|/)(pytorch|vllm)[^/:@]*")

@@ -1,4 +1,4 @@
-"""QCA801: can anyone on the network use a store that has no password?"""
+"""QCA801: can anyone on the network use a store without a password?"""
 
 import re
 import shlex
@@ -41,10 +41,9 @@ def _is_store(service: Service) -> bool:
 
 
 def _find_opening(file: ComposeFile, service: Service) -> LocatedValue | PublishedPorts | None:
-    """Return the setting that opens the store: the host's network, or the first port on all
-    addresses.
+    """Return the setting that exposes the store: the host's network, or a port on all addresses.
 
-    In the host's network Docker ignores `ports`, and the store's own `bind` applies.
+    In the host's network, Docker ignores `ports` and the store's own `bind` applies.
     """
     network = service.settings.get("network_mode")
     if network is not None and network.value == "host":
@@ -82,7 +81,7 @@ def _read_flag(file: ComposeFile, service: Service, name: str) -> str:
 def _split_words(text: str) -> list[str]:
     try:
         return shlex.split(text)
-    except ValueError:  # a quote that is not closed
+    except ValueError:  # a quote is not closed
         return text.split()
 
 
@@ -138,7 +137,7 @@ def _warn(file: ComposeFile, service: Service, where: HasLine) -> Verdict:
 
 
 def _bind_to_this_machine(file: ComposeFile, ports: Sequence[PublishedPorts]) -> Remedy | None:
-    """Return the remedy for ports in short form (`6379:6379`), or None if one is not."""
+    """Return the remedy for ports in short form (`6379:6379`); None if one has another form."""
     replacements: list[tuple[LocatedValue, str, str]] = []
     for one in ports:
         numbers = f"{one.first}" if one.first == one.last else f"{one.first}-{one.last}"

@@ -64,7 +64,8 @@ def _warn(file: ComposeFile, service: Service, name: str, value: LocatedValue) -
 def _take_from_variable(file: ComposeFile, name: str, value: LocatedValue) -> tuple[Remedy, ...]:
     """Return the remedy for `NAME: value` or `- NAME=value` on its own line.
 
-    Its command names the variable and not the secret, which must not appear in any output.
+    Its command contains the variable's name but not the secret, which must not appear in any
+    output.
     """
     line = find_line(file, value) or ""
     head = re.match(rf"\s*(?:-\s+)?{re.escape(name)}(?P<sign>: |=)", line)

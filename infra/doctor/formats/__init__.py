@@ -1,6 +1,6 @@
-"""The list of the output formats, each a module with one function.
+"""Render a report in one of the output formats.
 
-A format takes findings and plain data and returns a string.
+Each format is a module with one function, which takes findings and plain data and returns a string.
 """
 
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""Findings as annotations of a GitHub workflow, which GitHub shows at the affected lines.
+"""Render findings as annotations of a GitHub workflow, which GitHub shows at the affected lines.
 
 https://docs.github.com/en/actions/reference/workflow-commands-for-github-actions
 """
@@ -31,7 +31,7 @@ def _format_command(finding: Finding) -> str:
 
 
 def _choose_title(finding: Finding) -> str:
-    """Return the check's title if the finding is a fault; it would not fit any other finding."""
+    """Return the check's title, which describes a fault, if the finding is one."""
     is_fault = finding.severity in (Severity.WARNING, Severity.ERROR)
     return finding.title if is_fault and not finding.is_check_failure else finding.summary
 

@@ -1,4 +1,4 @@
-"""Findings as one JSON document, for scripts; its schema is `infra/data/doctor-schema.json`."""
+"""Render findings as one JSON document; its schema is `infra/data/doctor-schema.json`."""
 
 from collections import Counter
 from collections.abc import Sequence

@@ -1,4 +1,4 @@
-"""A block to paste into a bug report: the findings, and the recorded host that reproduces them."""
+"""Render a block for a bug report: the findings, and the recorded host that reproduces them."""
 
 import re
 from collections.abc import Callable, Sequence

@@ -1,4 +1,4 @@
-"""A finding as a single text, for formats that show only a message at a line of code."""
+"""Render a finding as a single text, for formats that show only a message at a line."""
 
 from infra.doctor.finding import Finding
 

@@ -1,4 +1,4 @@
-"""Findings as a SARIF 2.1.0 log, which code scanning services read.
+"""Render findings as a SARIF 2.1.0 log for code scanning services.
 
 https://docs.oasis-open.org/sarif/sarif/v2.1.0/sarif-v2.1.0.html; for the subset that GitHub
 supports, see

@@ -1,4 +1,4 @@
-"""Files and regions in SARIF's notation."""
+"""Render files and regions in SARIF's notation."""
 
 import os
 from pathlib import Path, PurePosixPath
@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 from infra.doctor.finding import Location
 
-# The name in a log for the base of relative URIs: the root of the repository.
+# The name of the base of relative URIs in a log: the root of the repository.
 _BASE = "%SRCROOT%"
 
 
@@ -22,7 +22,7 @@ def encode_location(location: Location, root: Path) -> dict[str, Any]:
 
 
 def encode_artifact(file: str, root: Path) -> dict[str, str]:
-    """Return a file's URI: relative to the root if the file is below it, else absolute."""
+    """Return a file's URI, relative to the root if the file is below it, otherwise absolute."""
     path = PurePosixPath(os.path.normpath(root / file))
     if path.is_relative_to(root):
         return {"uri": _quote(str(path.relative_to(root))), "uriBaseId": _BASE}

@@ -1,4 +1,4 @@
-"""Findings as text for the terminal: a list, then the details of each problem, the worst last."""
+"""Render findings for a terminal: a list, then the details of each problem, worst last."""
 
 import io
 import textwrap
@@ -32,7 +32,7 @@ _DETAILS_ORDER = (Severity.INFO, Severity.SKIPPED, Severity.WARNING, Severity.ER
 def render_text(findings: Sequence[Finding], *, width: int = 80, color: bool = False) -> str:
     """Return the report as text, wrapped at `width` columns.
 
-    The list shows the findings without details; each of the others has a block below it.
+    The list shows one line per finding; findings with details have a block below the list.
     """
     out = io.StringIO()
     console = _open_console(out, width, color)

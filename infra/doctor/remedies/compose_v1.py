@@ -64,9 +64,9 @@ def _use_compose_v2(plugin: ComposeFacts | None) -> Remedy:
 
 
 def _ignore_user_site(compose: ComposeV1) -> Remedy | None:
-    """Return the remedy that ignores the user's libraries, if V1 works with its original ones."""
+    """Return the remedy that ignores the user's libraries, if V1 works with those it came with."""
     if compose.user_only or compose.missing_modules:
-        return None  # V1 or a module that it needs would be missing
+        return None  # V1 or a required module would be missing
     unshadowed = {name: _unshadow(library) for name, library in compose.libraries.items()}
     if unshadowed == dict(compose.libraries):
         return None  # no library is shadowed
@@ -160,7 +160,7 @@ def _change_libraries(compose: ComposeV1) -> Remedy | None:
     )
 
 
-# The newest release that each pin allows, which is the one that pip installs.
+# The newest release that each pin allows, which pip installs.
 _NEWEST_ADMITTED = {"docker>=6.1,<7": ("docker", "6.1.3"), "requests<2.32": ("requests", "2.31.0")}
 
 

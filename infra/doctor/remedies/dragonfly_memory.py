@@ -31,7 +31,7 @@ def format_answers(
 
 
 def format_plan_answers(subject: HostSubject, threads: int, maxmemory: int) -> str:
-    """Return a sentence with both options, and whether each one fits in this host's memory."""
+    """Return a sentence with both options, and whether each fits in this host's memory."""
     return format_answers(threads, maxmemory, lambda size: f" ({_describe_room(subject, size)})")
 
 
@@ -92,8 +92,8 @@ def offer_for_service(
 ) -> tuple[Remedy, ...]:
     """Return the remedies that make a service of a Compose project start.
 
-    Fewer threads come first because they cost only a little speed. More memory is omitted if
-    the container or the host does not have it.
+    Fewer threads come first because they cost only a little speed. The remedy with more memory is
+    omitted if the container or the host does not have it.
     """
     fewer = rules.compute_max_threads(maxmemory)
     more = _add_memory_to_service(subject, dragonfly, rules.compute_required_memory(threads))

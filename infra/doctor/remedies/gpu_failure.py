@@ -1,11 +1,11 @@
-"""The remedies for a container in which a CUDA step failed, by the step and its error code."""
+"""Choose remedies for a container in which a CUDA step failed, by the step and its error code."""
 
 from infra.doctor.finding import Remedy
 from infra.doctor.remedies.gpu_access import GPU_ACCESS_REMEDIES
 from infra.host.container_gpu import Obstacle
 from infra.host.facts import GpuRun
 
-# Parts of the engine's error messages, and the obstacle that each one indicates.
+# Parts of the engine's error messages, and the obstacle that each indicates.
 _REFUSALS = (
     ("could not select device driver", Obstacle.NO_TOOLKIT),
     ("CDI device injection failed", Obstacle.STALE_CDI),

@@ -1,4 +1,4 @@
-"""Remedies for a training run that does not fit on its GPU: another GPU, or a smaller run."""
+"""Offer remedies for a training run that does not fit on its GPU."""
 
 from collections.abc import Mapping
 
@@ -12,7 +12,7 @@ from qca.core.units import format_size
 
 
 def offer_roomier_gpus(subject: HostSubject, needed: int) -> tuple[Remedy, ...]:
-    """Offer as many other GPUs of this host as configured, if enough have sufficient memory.
+    """Offer other GPUs of this host, as many as configured, if enough of them have the memory.
 
     Needs the fact `gpu`.
     """

@@ -1,4 +1,4 @@
-"""Choose the processes to stop so that a training run fits on a GPU, but never the desktop."""
+"""Choose the processes to stop so that a run fits on a GPU, but never those of the desktop."""
 
 from collections.abc import Sequence
 from pathlib import PureWindowsPath
@@ -27,7 +27,7 @@ _DESKTOP = frozenset(
     }
 )
 
-# Smaller amounts belong to a cursor or an idle context, and are not worth a line.
+# Smaller amounts belong to a cursor or an idle context, and are not worth mentioning.
 _WORTH_NAMING = 64 * MIB
 
 
@@ -37,7 +37,7 @@ def is_desktop(process: GpuProcess) -> bool:
 
 
 def describe_holders(processes: Sequence[GpuProcess]) -> str:
-    """Describe the processes that use GPU memory, the largest first, without the small ones."""
+    """Describe the processes that use GPU memory, largest first, without small ones."""
     return ", ".join(_describe(one) for one in _sort_by_memory(processes) if _is_worth_naming(one))
 
 

@@ -1,4 +1,4 @@
-"""Remedies that change lines of a Compose file, with `--fix` or with the sed command shown."""
+"""Build remedies that change lines of a Compose file, by `--fix` or by the sed command shown."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -61,9 +61,9 @@ def replace_on_line(file: ComposeFile, at: LocatedValue, old: str, new: str) -> 
 def replace_by_pattern(
     file: ComposeFile, replacements: Iterable[tuple[LocatedValue, str, str]]
 ) -> tuple[Edit, ...]:
-    """Return the edits that replace each pattern with its text, on the line of its value.
+    """Return the edits that replace each pattern by its text, on the line of its value.
 
-    Several patterns may be on one line. Return no edits unless each occurs exactly once.
+    Several patterns may be on one line. Return no edits unless each pattern occurs exactly once.
     """
     edits: dict[tuple[str, int], Edit] = {}
     for at, pattern, new in replacements:
@@ -101,6 +101,6 @@ def delete_item(file: ComposeFile, at: LocatedValue, pattern: str) -> Edit | Non
 
 
 def find_line(file: ComposeFile, at: LocatedValue) -> str | None:
-    """Return the text of the line that a value is on, or None if it was not read."""
+    """Return the text of the line of a value; None if that line was not read."""
     lines = file.sources.get(at.file, ())
     return lines[at.line - 1] if 0 < at.line <= len(lines) else None

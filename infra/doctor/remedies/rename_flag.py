@@ -1,4 +1,4 @@
-"""The remedies for a flag that Dragonfly does not accept: rename it or remove it."""
+"""Build the remedies for a flag that Dragonfly does not accept: rename it or remove it."""
 
 from infra.compose_file.line_edits import Edit
 from infra.compose_file.model import ComposeFile
@@ -29,7 +29,7 @@ def offer_for_fault(
 
 
 def _offer_name(file: ComposeFile, dragonfly: Dragonfly, fault: FlagFault) -> tuple[Remedy, ...]:
-    """Offer the correct flag name, if it resolves this fault and causes no new one."""
+    """Offer the correct flag name if it resolves this fault and causes no new one."""
     _, blank, value = fault.flag.partition(" ")
     value = value.strip() if blank else fault.given.value
     if not fault.instead or fault.instead in dragonfly.flags:

@@ -1,4 +1,4 @@
-"""The remedy that sets a Dragonfly flag: on the flag's line, or after other flags."""
+"""Build the remedy that sets a Dragonfly flag, on the flag's line or after other flags."""
 
 import re
 
@@ -16,7 +16,7 @@ _QUOTES = ("'", '"')
 def set_flag(
     file: ComposeFile, dragonfly: Dragonfly, flag: str, setting: str, *, automatic: bool = False
 ) -> Remedy:
-    """Return the remedy that changes or adds the flag, as an edit if possible, else as advice."""
+    """Return the remedy that changes or adds the flag: an edit if possible, otherwise advice."""
     written, name = f"--{flag}={setting}", dragonfly.service.name
     given = dragonfly.flags.get(flag)
     edit = (

@@ -1,4 +1,4 @@
-"""Remedies that train differently: without containers, on the CPU, or with a smaller model.
+"""Offer to train differently: without containers, on the CPU, or with a smaller model.
 
 A remedy that changes the plan is offered only if the new plan fits.
 """

@@ -24,7 +24,7 @@ def run_script(
 
     Raises:
         RefusedError: the engine did not start the container. ProbeError: the image has no shell, or
-        the script did not end in time.
+            the script did not end in time.
 
     """
     words = ["sh", "-c", script, "sh", *arguments]
