@@ -83,7 +83,7 @@ def estimate(
     format_: str,
     **flags: Any,
 ) -> None:
-    """Predict the peak memory of a training run without running it or importing torch.
+    """Predict the peak memory of a training run without running it.
 
     The configuration is the one that `qca train` would read, but it is not adapted to this host:
     without a file or flags it is the full model on a GPU.
