@@ -1,7 +1,6 @@
 """A lock on a project's name, which one `qca up` holds at a time."""
 
 import contextlib
-import fcntl
 import os
 import tempfile
 from collections.abc import Generator
@@ -9,6 +8,7 @@ from pathlib import Path
 from typing import IO
 
 from qca.core.errors import LaunchError
+from qca.core.file_lock import lock_exclusively
 
 
 @contextlib.contextmanager
@@ -38,18 +38,28 @@ def _lock_exclusively(path: Path, project: str) -> IO[str]:
     while True:
         lock = _open_regular_file(path)
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            with contextlib.suppress(FileNotFoundError):
-                if os.path.samestat(path.stat(), os.fstat(lock.fileno())):
-                    return lock
-            lock.close()
+            lock_exclusively(lock)
         except BlockingIOError:
-            with lock:
-                who = lock.read().strip() or "unknown"
-            raise LaunchError(
-                f"another `qca up` ({who}) is launching the project {project!r}",
-                hint="Choose another name: --project NAME, or [stack] project in qca.toml.",
-            ) from None
+            raise _in_use_error(lock, project) from None
+        if _is_still_at(path, lock):
+            return lock
+        lock.close()
+
+
+def _is_still_at(path: Path, lock: IO[str]) -> bool:
+    try:
+        return os.path.samestat(path.stat(), os.fstat(lock.fileno()))
+    except FileNotFoundError:
+        return False
+
+
+def _in_use_error(lock: IO[str], project: str) -> LaunchError:
+    with lock:
+        who = lock.read().strip() or "unknown"
+    return LaunchError(
+        f"another `qca up` ({who}) is launching the project {project!r}",
+        hint="Choose another name: --project NAME, or [stack] project in qca.toml.",
+    )
 
 
 def _open_regular_file(path: Path) -> IO[str]:

@@ -1,7 +1,6 @@
 """The lock on a run's state folder: only one `qca up` holds it, and others can stop that one."""
 
 import contextlib
-import fcntl
 import os
 import signal
 import time
@@ -11,6 +10,7 @@ from typing import IO
 
 from infra.stack.state import StateDir
 from qca.core.errors import LaunchError
+from qca.core.file_lock import is_locked, lock_exclusively
 from qca.core.plain_files import open_plain
 
 # A trainer that is signaled to stop finishes its current step and writes a checkpoint.
@@ -33,7 +33,7 @@ def state_lock(state: StateDir) -> Generator[None]:
     """
     with _open_lock_file(state) as lock:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock_exclusively(lock)
         except BlockingIOError:
             pid, run = find_holder(state) or "unknown", state.root.name
             raise LaunchError(
@@ -51,14 +51,7 @@ def state_lock(state: StateDir) -> Generator[None]:
 
 def is_held(state: StateDir) -> bool:
     """Return whether a process holds the lock."""
-    try:
-        with open_plain(state.lock_file, follow=False) as lock:
-            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    except OSError:
-        return False
-    return False
+    return is_locked(state.lock_file)
 
 
 def find_holder(state: StateDir) -> int | None:

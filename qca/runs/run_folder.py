@@ -13,7 +13,6 @@
              heartbeat       touched every few seconds, see `health`
 """
 
-import fcntl
 import json
 import os
 import shlex
@@ -28,6 +27,7 @@ from typing import IO
 from qca.core.atomic_files import remove_unfinished, write_atomically
 from qca.core.config import TrainConfig
 from qca.core.errors import CheckpointError, InputError, LaunchError
+from qca.core.file_lock import is_locked, lock_exclusively
 from qca.core.json_object import parse_object
 from qca.core.plain_files import check_own_folder, open_plain, read_plain
 from qca.core.units import MIB
@@ -103,14 +103,7 @@ class RunFolder:
 
     def is_held(self) -> bool:
         """Return whether a trainer on this host uses the folder; other hosts are not detected."""
-        try:
-            with open_plain(self._lock, follow=False) as lock:
-                fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        except BlockingIOError:
-            return True
-        except OSError:
-            return False
-        return False
+        return is_locked(self._lock)
 
     def is_used(self) -> bool:
         """Return whether a training run has left checkpoints or metrics here."""
@@ -183,7 +176,7 @@ class RunFolder:
 
     def _acquire(self, lock: IO[bytes]) -> None:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            lock_exclusively(lock)
         except BlockingIOError:
             lock.seek(0)
             raise self._lock_error(lock.read().decode(errors="replace").strip()) from None

@@ -57,7 +57,7 @@ def test_a_lock_that_its_holder_removes_at_that_moment_is_not_taken(tmp_path, mo
         next(removals, lambda: None)()
         really(lock, operation)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(module.fcntl, "flock", remove_then_lock)
+    monkeypatch.setattr(fcntl, "flock", remove_then_lock)
     with project_lock("qca"):
         assert path.read_text().startswith("process ")
 

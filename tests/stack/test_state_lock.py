@@ -51,6 +51,15 @@ def test_a_folder_is_held_by_one_and_freed_with_it(tmp_path):
     assert not state.root.exists()
 
 
+def test_a_command_that_asks_for_the_holder_does_not_refuse_a_start(state, monkeypatch):
+    state.lock_file.touch()
+    with state.lock_file.open() as asking:
+        fcntl.flock(asking, fcntl.LOCK_SH)
+        monkeypatch.setattr("time.sleep", lambda _: asking.close())
+        with state_lock(state):
+            assert is_held(state)
+
+
 HOLD = "import fcntl, time; fcntl.flock(0, fcntl.LOCK_EX); print(flush=True); time.sleep(60)"
 
 
