@@ -17,7 +17,7 @@ from infra.host.files import MAX_BYTES
 from qca.core.errors import InputError
 from qca.core.json_object import is_array, is_object
 from qca.core.plain_files import read_plain
-from qca.core.validation import is_unknown_key
+from qca.core.validation import is_unknown_key, make_adapter
 
 if TYPE_CHECKING:
     from pydantic import ValidationError
@@ -48,10 +48,10 @@ def load(path: Path) -> HostFacts:
             f"{path}: schema_version: {version!r} is not supported by this qca",
             hint="It reads version 1; use the qca that recorded the file, or record it again.",
         )
-    from pydantic import TypeAdapter, ValidationError
+    from pydantic import ValidationError
 
     try:
-        return TypeAdapter(HostFacts).validate_json(json.dumps(document), strict=True)
+        return make_adapter(HostFacts).validate_json(json.dumps(document), strict=True)
     except ValidationError as error:
         raise InputError(
             f"{path}: {_describe_first_error(error, document)}",

@@ -6,7 +6,11 @@ from the user's configuration or a file.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, TypeVar, dataclass_transform
+from functools import cache
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, dataclass_transform
+
+if TYPE_CHECKING:
+    from pydantic import TypeAdapter
 
 T = TypeVar("T")
 
@@ -41,9 +45,15 @@ def validate(kind: type[T], values: Mapping[str, Any]) -> T:
         pydantic.ValidationError: a value is not allowed. It is a ValueError and lists all of them.
 
     """
+    return make_adapter(kind).validate_python(values)
+
+
+@cache  # pydantic takes longer to make it than to validate with it
+def make_adapter(kind: type[T]) -> "TypeAdapter[T]":
+    """Return pydantic's validator of `kind`."""
     from pydantic import TypeAdapter
 
-    return TypeAdapter(kind).validate_python(values)
+    return TypeAdapter(kind)
 
 
 def is_unknown_key(fault: Mapping[str, Any]) -> bool:

@@ -48,7 +48,7 @@ class EpisodeSizes:
 
     steps: int
     shape: Shape
-    nodes: list[Node]
+    nodes: tuple[Node, ...]
     update: OpMemory
     first_update: OpMemory
     loss: LossMemory

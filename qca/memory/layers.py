@@ -5,8 +5,9 @@ This is the layer table of `qca.model.unet` without torch. A forward pass is a l
 in bytes, in the network's number format unless stated otherwise.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from qca.core.unet_shape import count_groups
 
@@ -70,11 +71,12 @@ def _list_block_parameters(i: int, o: int) -> list[int]:
     return [9 * i * o, o, o, 9 * o * o, o, o]
 
 
-def list_nodes(shape: Shape) -> list[Node]:
+@cache  # a plan compares dozens of ways to train, all with the same few shapes
+def list_nodes(shape: Shape) -> tuple[Node, ...]:
     """Return the nodes of one forward pass of UNetUnitary, in order."""
     c, field = shape.hidden_channels, 2 * shape.d_state
     low, high = shape.map_bytes(6 * c, 1), shape.map_bytes(3 * c)
-    return [
+    return (
         *_list_block_nodes(shape, "inc", field, c, 0),
         _make_pool_node(shape, "down1", c, 0, released=high),
         *_list_block_nodes(shape, "down1", c, 2 * c, 1),
@@ -88,7 +90,7 @@ def list_nodes(shape: Shape) -> list[Node]:
         Node("cat2", produced=0, held=high),
         *_list_block_nodes(shape, "conv_up2", 3 * c, c, 0),
         Node("outc", shape.map_bytes(c), **_size_weights(shape, c * field + field)),
-    ]
+    )
 
 
 def _list_block_nodes(
@@ -129,13 +131,13 @@ def _size_weights(shape: Shape, count: int) -> dict[str, int]:
     return {"weights": count * shape.element, "gradient": count * FLOAT}
 
 
-def sum_kept_bytes(nodes: list[Node]) -> int:
+def sum_kept_bytes(nodes: Sequence[Node]) -> int:
     """Return the bytes that autograd saves in one forward pass."""
     return sum(node.kept for node in nodes)
 
 
 def compute_backward_peak(
-    nodes: list[Node], gradient: int, *, first: bool = False, sums: bool = False
+    nodes: Sequence[Node], gradient: int, *, first: bool = False, sums: bool = False
 ) -> int:
     """Return the peak number of bytes alive during the backward of one pass.
 

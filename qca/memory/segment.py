@@ -7,6 +7,7 @@ added.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import NamedTuple
 
 from qca.core.unet_shape import count_groups
@@ -71,12 +72,13 @@ class SegmentSizes:
         return max(update, network) + 2 * state
 
 
-def list_layers(shape: Shape) -> list[Layer]:
+@cache  # as for `qca.memory.layers.list_nodes`
+def list_layers(shape: Shape) -> tuple[Layer, ...]:
     """Return the convolutions of `UNetAdjoint`, in the order in which their gradients are added."""
     c, field, size = shape.hidden_channels, 2 * shape.d_state, shape.map_bytes
     pooled = size(c, 1) + shape.count_numbers(c, 1) * INDEX
     pooled_twice = size(2 * c, 2) + shape.count_numbers(2 * c, 2) * INDEX
-    return [
+    return (
         *_list_block(shape, field, c, 0, kept=size(field)),
         *_list_block(shape, c, 2 * c, 1, kept=pooled),
         *_list_block(shape, 2 * c, 4 * c, 2, kept=pooled_twice),
@@ -86,7 +88,7 @@ def list_layers(shape: Shape) -> list[Layer]:
         _make_layer(shape, size(4 * c, 1), 4 * 8 * c * 4 * c),
         _make_layer(shape, size(2 * c), 4 * 4 * c * 2 * c),
         _make_layer(shape, size(field), c * field),
-    ]
+    )
 
 
 def _list_block(shape: Shape, i: int, o: int, halvings: int, *, kept: int) -> Iterator[Layer]:
