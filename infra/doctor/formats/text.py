@@ -1,27 +1,26 @@
 """Render findings for a terminal: a list, then the details of each problem, worst last."""
 
-import io
 import textwrap
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import groupby
-
-from rich.console import Console
-from rich.text import Text
+from typing import NamedTuple
 
 from infra.compose_file.line_edits import format_diff
 from infra.doctor.finding import Finding, Location, Remedy, Severity
 from qca.core.units import format_count
 from qca.core.visible import escape_invisible
 
+# Parameters of the terminal's sequence SGR (ECMA-48).
+_BOLD, _DIM, _UNDERLINE, _CYAN = "1", "2", "4", "36"
 _SEVERITY_STYLES = {
-    Severity.OK: "green",
-    Severity.INFO: "cyan",
-    Severity.SKIPPED: "magenta",
-    Severity.WARNING: "yellow",
-    Severity.ERROR: "bold red",
+    Severity.OK: "32",  # green
+    Severity.INFO: _CYAN,
+    Severity.SKIPPED: "35",  # magenta
+    Severity.WARNING: "33",  # yellow
+    Severity.ERROR: "1;31",  # bold red
 }
-_DIFF_STYLES = {"-": "red", "+": "green"}
+_DIFF_STYLES = {"-": "31", "+": "32"}
 _SEVERITY_WIDTH = 8
 
 _FAULTS = (Severity.WARNING, Severity.ERROR)
@@ -29,39 +28,44 @@ _FAULTS = (Severity.WARNING, Severity.ERROR)
 _DETAILS_ORDER = (Severity.INFO, Severity.SKIPPED, Severity.WARNING, Severity.ERROR)
 
 
+class _Page(NamedTuple):
+    """The width at which lines are wrapped, and whether they are colored."""
+
+    width: int
+    color: bool = False
+
+    def paint(self, text: str, style: str) -> str:
+        """Return the text in a style, each of its lines with the sequences of its own."""
+        if not (self.color and style):
+            return text
+        return "\n".join(f"\x1b[{style}m{line}\x1b[0m" if line else "" for line in text.split("\n"))
+
+
 def render_text(findings: Sequence[Finding], *, width: int = 80, color: bool = False) -> str:
     """Return the report as text, wrapped at `width` columns.
 
     The list shows one line per finding; findings with details have a block below the list.
     """
-    out = io.StringIO()
-    console = _open_console(out, width, color)
-    for category, group in groupby(findings, key=lambda finding: finding.category):
-        listed = [finding for finding in group if not _has_details(finding)]
-        if listed:
-            console.print(Text(category, style="bold"))
-        for finding in listed:
-            _print_line(console, finding)
-    for severity in _DETAILS_ORDER:
-        for finding in findings:
-            if finding.severity is severity and _has_details(finding):
-                _print_details(console, finding)
-    console.print()
-    console.print(_format_counts(findings))
-    return _strip_lines(out)
+    page = _Page(width, color)
+    details = [
+        line
+        for severity in _DETAILS_ORDER
+        for finding in findings
+        if finding.severity is severity and _has_details(finding)
+        for line in _format_details(page, finding)
+    ]
+    return _join([*_format_list(page, findings), *details, "", _format_counts(page, findings)])
 
 
 def render_details(findings: Sequence[Finding], *, width: int = 80) -> str:
     """Return a block with the details of each finding."""
-    out = io.StringIO()
-    console = _open_console(out, width, color=False)
-    for finding in findings:
-        _print_details(console, finding)
-    return _strip_lines(out)
+    page = _Page(width)
+    return _join([line for finding in findings for line in _format_details(page, finding)])
 
 
-def _strip_lines(out: io.StringIO) -> str:
-    return "\n".join(line.rstrip() for line in out.getvalue().strip("\n").splitlines()) + "\n"
+def _join(lines: Sequence[str]) -> str:
+    text = "\n".join(lines).strip("\n")
+    return "\n".join(line.rstrip() for line in text.splitlines()) + "\n"
 
 
 def _has_details(finding: Finding) -> bool:
@@ -72,40 +76,47 @@ def _has_details(finding: Finding) -> bool:
     return is_fault or "\n" in finding.message or bool(finding.remedies)
 
 
-def _print_line(console: Console, finding: Finding) -> None:
-    text = finding.message
-    if finding.location and finding.severity is not Severity.OK:
-        text += f" ({_format_location(finding.location)})"
-    console.print("  ", end="")
-    _print_heading(console, finding, text, indent=2)
+def _format_list(page: _Page, findings: Sequence[Finding]) -> Iterator[str]:
+    """Yield the findings without details, below the name of their category."""
+    for category, group in groupby(findings, key=lambda finding: finding.category):
+        listed = [finding for finding in group if not _has_details(finding)]
+        if listed:
+            yield page.paint(category, _BOLD)
+        for finding in listed:
+            text = finding.message
+            if finding.location and finding.severity is not Severity.OK:
+                text += f" ({_format_location(finding.location)})"
+            yield from _format_heading(page, finding, text, indent=2)
 
 
-def _print_details(console: Console, finding: Finding) -> None:
+def _format_details(page: _Page, finding: Finding) -> Iterator[str]:
     summary, *paragraphs = finding.message.split("\n")
-    console.print()
-    _print_heading(console, finding, summary, style="bold")
+    yield ""
+    yield from _format_heading(page, finding, summary, style=_BOLD)
     if finding.location:  # not wrapped, so that a terminal can open it
-        location = Text(_format_location(finding.location), style="underline")
-        console.print(Text("  ").append(location), soft_wrap=True)
+        yield "  " + page.paint(_format_location(finding.location), _UNDERLINE)
     for paragraph in paragraphs:
-        _print_wrapped(console, paragraph)
+        yield from _wrap_paragraph(page, paragraph)
     for remedy in finding.remedies:
-        _print_remedy(console, remedy)
+        yield from _format_remedy(page, remedy)
     if finding.severity in _FAULTS:
-        _print_wrapped(console, f"more: qca explain {finding.id}", style="dim")
+        yield from _wrap_paragraph(page, f"more: qca explain {finding.id}", style=_DIM)
 
 
-def _print_heading(
-    console: Console, finding: Finding, text: str, *, style: str = "", indent: int = 0
-) -> None:
+def _format_heading(
+    page: _Page, finding: Finding, text: str, *, style: str = "", indent: int = 0
+) -> Iterator[str]:
     severity = finding.severity.value.ljust(_SEVERITY_WIDTH)
-    console.print(Text(severity, style=_SEVERITY_STYLES[finding.severity]), end="")
-    console.print(Text(f"{finding.id} ", style="dim"), end="")
     column = indent + _SEVERITY_WIDTH + len(finding.id) + 1
-    first, *rest = _wrap(text, console.width - column)
-    console.print(Text(first, style=style), soft_wrap=True)
+    first, *rest = _wrap(text, page.width - column)
+    yield (
+        " " * indent
+        + page.paint(severity, _SEVERITY_STYLES[finding.severity])
+        + page.paint(f"{finding.id} ", _DIM)
+        + page.paint(first, style)
+    )
     for line in rest:
-        console.print(Text(" " * column).append(line, style=style), soft_wrap=True)
+        yield " " * column + page.paint(line, style)
 
 
 def _format_location(location: Location) -> str:
@@ -113,23 +124,24 @@ def _format_location(location: Location) -> str:
     return escape_invisible(location.file).replace("\n", "\\n") + f":{location.line}"
 
 
-def _print_remedy(console: Console, remedy: Remedy) -> None:
-    _print_wrapped(console, f"- {remedy.title}" + (":" if remedy.commands else ""), hanging=2)
+def _format_remedy(page: _Page, remedy: Remedy) -> Iterator[str]:
+    yield from _wrap_paragraph(
+        page, f"- {remedy.title}" + (":" if remedy.commands else ""), hanging=2
+    )
     for line in format_diff(remedy.edits).splitlines():
         style = _DIFF_STYLES.get(line[0], "")
-        console.print(Text(f"      {escape_invisible(line)}", style=style), soft_wrap=True)
+        yield page.paint(f"      {escape_invisible(line)}", style)
     for command in remedy.commands:  # not wrapped, so that it can be copied
-        console.print(Text(f"      {escape_invisible(command)}", style="cyan"), soft_wrap=True)
+        yield page.paint(f"      {escape_invisible(command)}", _CYAN)
     if remedy.breaks:
-        _print_wrapped(console, f"({remedy.breaks})", indent=4, style="dim")
+        yield from _wrap_paragraph(page, f"({remedy.breaks})", indent=4, style=_DIM)
 
 
-def _print_wrapped(
-    console: Console, text: str, *, indent: int = 2, hanging: int = 0, style: str = ""
-) -> None:
-    for number, line in enumerate(_wrap(text, console.width - indent - hanging)):
-        margin = " " * (indent + (hanging if number else 0))
-        console.print(Text(margin).append(line, style=style), soft_wrap=True)
+def _wrap_paragraph(
+    page: _Page, text: str, *, indent: int = 2, hanging: int = 0, style: str = ""
+) -> Iterator[str]:
+    for number, line in enumerate(_wrap(text, page.width - indent - hanging)):
+        yield " " * (indent + (hanging if number else 0)) + page.paint(line, style)
 
 
 def _wrap(text: str, width: int) -> list[str]:
@@ -140,25 +152,11 @@ def _wrap(text: str, width: int) -> list[str]:
     return lines or [""]
 
 
-def _open_console(out: io.StringIO, width: int, color: bool) -> Console:
-    return Console(
-        file=out,
-        width=width,
-        force_terminal=color,
-        no_color=not color,
-        color_system="standard" if color else None,
-        highlight=False,
-        emoji=False,
-        markup=False,
-        legacy_windows=False,
-    )
-
-
-def _format_counts(findings: Sequence[Finding]) -> Text:
+def _format_counts(page: _Page, findings: Sequence[Finding]) -> str:
     counts = Counter(finding.severity for finding in findings)
     parts = [_format_count(counts[one], one) for one in _SEVERITY_STYLES if counts[one]]
     worst = next((one for one in reversed(_DETAILS_ORDER) if counts[one]), Severity.OK)
-    return Text(", ".join(parts), style=_SEVERITY_STYLES[worst])
+    return page.paint(", ".join(parts), _SEVERITY_STYLES[worst])
 
 
 def _format_count(number: int, severity: Severity) -> str:
