@@ -30,7 +30,7 @@ from infra.host.facts import Engine, Known, NoEngine, Unknown
 from infra.host.files import MAX_BYTES
 from infra.host.probes import cgroup, cpu, docker, gpu, memory, pci, system
 from infra.host.probes.docker import engine, over_ssh
-from infra.host.probes.docker.daemon import read_most_memlock
+from infra.host.probes.docker.daemon import add_daemon_facts
 from infra.host.probes.docker.endpoint import Endpoint
 from infra.host.probes.docker.engine_facts import parse_engine
 from tests.host.probes.test_cgroup import FS, V1_CPU, V1_MEMORY, V2
@@ -204,7 +204,7 @@ def test_what_the_kernel_says_of_the_daemon(status: bytes, limits: bytes) -> Non
     info = {**INFO, "SecurityOptions": []}
     running = parse_engine(Endpoint("unix:///x", "default"), VERSION, info)
     with write_host(files) as root:
-        found = read_most_memlock(running, root)
+        found = add_daemon_facts(running, root).most_memlock
     unlimited = limits.split()[:1] == [b"unlimited"]
     capable = re.match(rb"\s*[0-9a-f]+$", status, re.MULTILINE) is not None
     assert found != -1 or unlimited or capable
@@ -259,7 +259,7 @@ def serve_answers() -> Iterator[tuple[Path, list[bytes]]]:
 def ask_engine(path: Path) -> Engine | NoEngine:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("DOCKER_HOST", f"unix://{path}")
-        patch.setattr(engine, "read_most_memlock", lambda _: None)
+        patch.setattr(engine, "add_daemon_facts", lambda found: found)
         with Deadline(3) as deadline:
             return docker.probe(deadline)
 

@@ -2,6 +2,7 @@
 
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 
 from infra.host.errors import ProbeError
@@ -14,19 +15,26 @@ _SYS_RESOURCE = 1 << 24
 ANY = -1
 
 
-def read_most_memlock(engine: Engine, root: Path = Path("/")) -> int | None:
-    """Return the highest limit on locked memory that a container may request; None if unknown.
-
-    The capabilities of a rootless daemon apply only in its own user namespace, so they don't count.
-    """
+def add_daemon_facts(engine: Engine, root: Path = Path("/")) -> Engine:
+    """Return the engine with the facts of its process, which are None if it cannot be found."""
     daemon = _find_daemon(engine, root / "proc")
     if daemon is None:
-        return None
-    rootless = any("rootless" in option for option in engine.security_options)
+        return engine
+    # The capabilities of a rootless daemon apply only in its own user namespace.
+    is_rootless = any("rootless" in option for option in engine.security_options)
+    return replace(
+        engine,
+        most_memlock=_read_most_memlock(daemon, is_rootless),
+        started=_read_start_time(daemon, root),
+    )
+
+
+def _read_most_memlock(daemon: Path, is_rootless: bool) -> int | None:
+    """Return the highest limit on locked memory that a container may request; None if unknown."""
     try:
         status = read_text(daemon / "status")
         capabilities = re.search(r"^CapEff:\s*([0-9a-f]+)$", status, re.M)
-        if capabilities and not rootless and int(capabilities[1], 16) & _SYS_RESOURCE:
+        if capabilities and not is_rootless and int(capabilities[1], 16) & _SYS_RESOURCE:
             return ANY
         limits = read_text(daemon / "limits")
     except ProbeError:
@@ -39,11 +47,8 @@ def read_most_memlock(engine: Engine, root: Path = Path("/")) -> int | None:
     return int(hard[1]) if re.fullmatch(r"\d{1,18}", hard[1], re.ASCII) else None
 
 
-def read_start_time(engine: Engine, root: Path = Path("/")) -> int | None:
+def _read_start_time(daemon: Path, root: Path) -> int | None:
     """Return the daemon's start time, in seconds since 1970; None if it cannot be determined."""
-    daemon = _find_daemon(engine, root / "proc")
-    if daemon is None:
-        return None
     try:
         booted = re.search(r"^btime (\d+)$", read_text(root / "proc/stat"), re.M)
         # proc_pid_stat(5): the 22nd field, in clock ticks since boot; the name in the second field

@@ -6,7 +6,6 @@ an unreadable config.json is ignored). From 7.2 on, docker-py also reads context
 config.json it looks for them in the working folder.
 """
 
-import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -107,6 +106,8 @@ def _read_current_context(folder: Path) -> str:
 
 
 def _read_context(context: str, folder: Path) -> Endpoint | NoEngine:
+    import hashlib  # loads OpenSSL
+
     # docker/cli cli/context/store names the folders by the SHA-256 of the context's name.
     digest = hashlib.sha256(context.encode()).hexdigest()
     try:

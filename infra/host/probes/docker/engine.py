@@ -4,7 +4,6 @@ import errno
 import os
 import shutil
 import socket
-from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -12,7 +11,7 @@ from infra.host.deadline import Deadline
 from infra.host.errors import describe_error
 from infra.host.facts import Engine, NoEngine
 from infra.host.probes.docker import http_api, over_ssh
-from infra.host.probes.docker.daemon import read_most_memlock, read_start_time
+from infra.host.probes.docker.daemon import add_daemon_facts
 from infra.host.probes.docker.endpoint import DEFAULT_HOST, Endpoint, resolve_endpoint
 from infra.host.probes.docker.engine_facts import parse_engine
 from infra.host.probes.docker.sockets import find_other_sockets, read_owner_group
@@ -50,8 +49,8 @@ def _ask_engine(endpoint: Endpoint, deadline: Deadline) -> Engine | NoEngine:
     try:
         version = http_api.get(connection, endpoint, "/version", deadline)
         again = http_api.connect(endpoint, deadline)
-        found = parse_engine(endpoint, version, http_api.get(again, endpoint, "/info", deadline))
-        return replace(found, most_memlock=read_most_memlock(found), started=read_start_time(found))
+        info = http_api.get(again, endpoint, "/info", deadline)
+        return add_daemon_facts(parse_engine(endpoint, version, info))
     except TimeoutError:
         return _report_timeout(endpoint, deadline)
     except http_api.RefusedError as error:

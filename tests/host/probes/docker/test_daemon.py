@@ -10,7 +10,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from infra.host.facts import Engine
-from infra.host.probes.docker.daemon import ANY, read_most_memlock, read_start_time
+from infra.host.probes.docker.daemon import ANY, add_daemon_facts
 from tests.support.hosts import engine
 
 ALL_CAPABILITIES, WITHOUT_SYS_RESOURCE = "000001ffffffffff", "000001fffeffffff"
@@ -28,6 +28,14 @@ def write_daemon(root: Path, capabilities: str, hard: str = "8388608", pid: int 
     return root
 
 
+def find_most_memlock(engine: Engine, root: Path) -> int | None:
+    return add_daemon_facts(engine, root).most_memlock
+
+
+def find_start(engine: Engine, root: Path) -> int | None:
+    return add_daemon_facts(engine, root).started
+
+
 @pytest.mark.parametrize(
     ("capabilities", "hard", "most"),
     [
@@ -39,24 +47,24 @@ def write_daemon(root: Path, capabilities: str, hard: str = "8388608", pid: int 
 def test_capabilities_and_limits_decide(
     tmp_path: Path, capabilities: str, hard: str, most: int
 ) -> None:
-    assert read_most_memlock(engine(), write_daemon(tmp_path, capabilities, hard)) == most
+    assert find_most_memlock(engine(), write_daemon(tmp_path, capabilities, hard)) == most
 
 
 def test_a_rootless_daemons_capabilities_do_not_count(tmp_path: Path) -> None:
     rootless = engine(security_options=("name=rootless",))
-    assert read_most_memlock(rootless, write_daemon(tmp_path, ALL_CAPABILITIES)) == 8388608
+    assert find_most_memlock(rootless, write_daemon(tmp_path, ALL_CAPABILITIES)) == 8388608
 
 
 def test_what_cannot_be_seen_is_not_guessed(tmp_path: Path) -> None:
-    assert read_most_memlock(engine(), tmp_path) is None
+    assert find_most_memlock(engine(), tmp_path) is None
     remote = engine(host="tcp://there:2375")
-    assert read_most_memlock(remote, write_daemon(tmp_path, ALL_CAPABILITIES)) is None
+    assert find_most_memlock(remote, write_daemon(tmp_path, ALL_CAPABILITIES)) is None
     two = write_daemon(tmp_path, ALL_CAPABILITIES, pid=8)
-    assert read_most_memlock(engine(), two) is None
+    assert find_most_memlock(engine(), two) is None
     (two / "proc/8/comm").unlink()
     (two / "proc/7/status").write_text("nonsense")
     (two / "proc/7/limits").write_text("nonsense")
-    assert read_most_memlock(engine(), two) is None
+    assert find_most_memlock(engine(), two) is None
 
 
 def test_the_start_of_the_daemon_is_told_by_the_kernel(tmp_path: Path) -> None:
@@ -65,12 +73,12 @@ def test_the_start_of_the_daemon_is_told_by_the_kernel(tmp_path: Path) -> None:
     fields = " ".join(["S", *["0"] * 18, str(90 * ticks), "0"])
     (root / "proc/7/stat").write_text(f"7 (docker) (d) {fields}\n")
     (root / "proc/stat").write_text("cpu  1 2 3\nbtime 1700000000\n")
-    assert read_start_time(engine(), root) == 1700000090
-    assert read_start_time(engine(host="tcp://there:2375"), root) is None
+    assert find_start(engine(), root) == 1700000090
+    assert find_start(engine(host="tcp://there:2375"), root) is None
     (root / "proc/stat").write_text("cpu  1 2 3\n")
-    assert read_start_time(engine(), root) is None
+    assert find_start(engine(), root) is None
     (root / "proc/7/stat").write_text("nonsense")
-    assert read_start_time(engine(), root) is None
+    assert find_start(engine(), root) is None
 
 
 def test_a_real_process_started_when_it_did(tmp_path: Path) -> None:
@@ -82,7 +90,7 @@ def test_a_real_process_started_when_it_did(tmp_path: Path) -> None:
         (folder / "comm").write_text("dockerd\n")
         (folder / "stat").write_text(Path(f"/proc/{sleeping.pid}/stat").read_text())
         sleeping.kill()
-    started = read_start_time(engine(), tmp_path)
+    started = find_start(engine(), tmp_path)
     assert started is not None
     assert abs(started - time.time()) < 20
 

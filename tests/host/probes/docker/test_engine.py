@@ -35,8 +35,7 @@ def plain_environment(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("DOCKER_CONFIG", str(folder / "config"))
     # Independent of this machine's daemon.
-    monkeypatch.setattr("infra.host.probes.docker.engine.read_most_memlock", lambda _: None)
-    monkeypatch.setattr("infra.host.probes.docker.engine.read_start_time", lambda _: None)
+    monkeypatch.setattr("infra.host.probes.docker.engine.add_daemon_facts", lambda engine: engine)
 
 
 def probe(monkeypatch: pytest.MonkeyPatch, host: str | Path, timeout: float = 10) -> Any:
