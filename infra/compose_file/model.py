@@ -137,6 +137,8 @@ class Service:
     """The host paths that it mounts, as written."""
     unread_sources: tuple[str, ...] = ()
     """The keys that refer to files that were not read."""
+    engine_refusals: tuple[Refusal, ...] = ()
+    """The reasons for which Docker Engine would not start it, by our own reading."""
 
     @property
     def image(self) -> LocatedValue | None:

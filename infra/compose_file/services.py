@@ -1,10 +1,12 @@
 """Convert the services of a project to the model."""
 
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 
 from infra.compose_file.command_words import find_dropped_words, read_words
 from infra.compose_file.model import UNCERTAIN_TAGS, Service
 from infra.compose_file.passes.extends import UNCERTAIN_EXTENDS, UNREAD_EXTENDS
+from infra.compose_file.rules.engine_options import find_engine_refusals
 from infra.compose_file.service_environment import ENV_FILE_VALUES, UNREAD_ENV_FILE
 from infra.compose_file.values import (
     read_devices,
@@ -36,7 +38,8 @@ def read_services(top: Table, active: Collection[str]) -> Iterator[Service]:
     """Yield all services, including those that a plain `up` does not start."""
     for name, value, origin in to_table(top.get("services")).entries():
         if isinstance(value, Table):
-            yield _read_service(name, value, origin, name in active)
+            read = _read_service(name, value, origin, name in active)
+            yield replace(read, engine_refusals=tuple(find_engine_refusals(value, top)))
 
 
 def _read_service(name: str, service: Table, origin: Origin, is_active: bool) -> Service:

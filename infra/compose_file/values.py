@@ -50,6 +50,7 @@ def locate_value(value: Value, origin: Origin) -> LocatedValue:
 def read_settings(service: Table) -> dict[str, LocatedValue]:
     """Return the single values by the path of their key."""
     found = dict(_read_keys(service, "", _SINGLE))
+    found.update(_read_keys(descend(service, "healthcheck"), "healthcheck.", ("start_interval",)))
     deploy = descend(service, "deploy")
     found.update(_read_keys(deploy, "deploy.", ("replicas",)))
     for kind in ("limits", "reservations"):

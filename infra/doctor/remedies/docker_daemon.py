@@ -17,12 +17,12 @@ DEFAULT_HOST = "unix:///var/run/docker.sock"
 Provider = Literal["system", "snap", "rootless", "desktop", "mac", "colima", "podman", "remote"]
 
 _RESTARTS = "stops all running containers, unless the daemon's live-restore is on"
-_SOCKETS: tuple[tuple[str, Provider], ...] = (
-    (r"/podman", "podman"),
-    (r"/\.colima/", "colima"),
-    (r"/\.docker/(desktop|run)/", "desktop"),
-    (r"^unix:///run/user/\d+/", "rootless"),
-)
+_SOCKETS: dict[str, Provider] = {
+    r"/podman": "podman",
+    r"/\.colima/": "colima",
+    r"/\.docker/(desktop|run)/": "desktop",
+    r"^unix:///run/user/\d+/": "rootless",
+}
 
 
 def choose_remedies(
@@ -48,10 +48,13 @@ def find_provider(docker: NoEngine, system: SystemFacts | None, *, is_snap: bool
     """Return the product that provides the engine at this address."""
     if not docker.host.startswith("unix://"):
         return "remote"
-    found = next((name for path, name in _SOCKETS if re.search(path, docker.host)), None)
-    if found in (None, "desktop") and _classify_system(system) == "mac":
+    is_mac = _classify_system(system) == "mac"
+    for path, provider in _SOCKETS.items():
+        if re.search(path, docker.host):
+            return "mac" if is_mac and provider == "desktop" else provider
+    if is_mac:
         return "mac"
-    return found or ("snap" if is_snap else "system")
+    return "snap" if is_snap else "system"
 
 
 def use_other_engine(address: str) -> Remedy:

@@ -1,0 +1,14 @@
+"""The reason for which Docker Engine does not start a container."""
+
+from infra.compose_file.model import Refusal
+from infra.compose_file.yaml.tree import Items, Origin, Table, Value, to_text
+
+
+def refuse(what: str, docker: str, origin: Origin) -> Refusal:
+    """Return the refusal of a setting, with the engine's message."""
+    return Refusal(f"{what}.\nDocker reports: {docker}", origin.line, origin.source.path)
+
+
+def is_set(value: Value) -> bool:
+    """Whether a key has a value that is not empty."""
+    return len(value) > 0 if isinstance(value, Items | Table) else bool(to_text(value))

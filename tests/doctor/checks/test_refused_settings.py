@@ -1,0 +1,40 @@
+"""QCA711: settings that Compose accepts and the engine refuses."""
+
+import pytest
+
+from tests.support.hosts import engine, host, no_engine
+from tests.support.verdicts import ERROR, INFO, OK, SKIPPED, judge_file
+
+INTERVAL = "services: {a: {image: redis, healthcheck: {test: ls, start_interval: 1s}}}\n"
+NO_ENGINE = host(docker=no_engine("not-running"))
+
+
+@pytest.mark.parametrize(
+    ("service", "severity", "says"),
+    [
+        ("image: redis:8.2", OK, ""),
+        ("image: ghcr.io/MyTeam/app", ERROR, "Service a: the image 'ghcr.io/MyTeam/app'"),
+        ("image: redis, sysctls: {vm.overcommit_memory: 1}", ERROR, "applies to the whole host"),
+        ("image: redis, profiles: [x], working_dir: app", INFO, "only with profile x"),
+        ("extends: {file: missing.yml, service: db}", SKIPPED, "was not read"),
+    ],
+)
+def test_verdict(tmp_path, service, severity, says):
+    finding = judge_file(tmp_path, "QCA711", f"services: {{a: {{{service}}}}}\n")
+
+    assert finding.severity is severity
+    assert says in finding.message
+
+
+@pytest.mark.parametrize(
+    ("facts", "severity"),
+    [
+        (host(docker=engine(version="24.0.7")), ERROR),
+        (host(docker=engine(version="25.0.0")), OK),
+        (NO_ENGINE, SKIPPED),
+        (host(docker="hung"), SKIPPED),
+    ],
+)
+def test_start_interval_depends_on_the_engine(tmp_path, facts, severity):
+    """Compose refuses it for an older engine (run with Engine 20.10 and Compose 2.40)."""
+    assert judge_file(tmp_path, "QCA711", INTERVAL, facts).severity is severity

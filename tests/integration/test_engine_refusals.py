@@ -1,0 +1,56 @@
+"""The rows of `tests.support.engine_refusals` are what the test bed's engine and Compose say."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.support.engine_refusals import ACCEPTED, REFUSED, write_project
+from tests.testbed.fixtures import Engine
+
+# The others are run by the nox session `slow`; a row takes about a second.
+FEW = [REFUSED[0], REFUSED[6], REFUSED[15]]
+
+
+def _start(folder: Path, settings: str, engine: Engine) -> subprocess.CompletedProcess[str]:
+    """Create and start the services of a project, and remove them."""
+    folder.mkdir()
+    (folder / "compose.yaml").write_text(write_project(engine.images.tiny, settings))
+
+    def compose(*words: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["docker", "compose", "-p", f"qca-{folder.parent.name}-{folder.name}".lower(), *words],
+            cwd=folder,
+            env=dict(engine.environment),
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+
+    try:
+        return compose("up", "-d", "--pull", "never", "a")
+    finally:
+        compose("down", "-t", "0", "-v")
+
+
+@pytest.mark.parametrize(
+    "rows", [pytest.param(FEW, id="few"), pytest.param(REFUSED, id="all", marks=pytest.mark.slow)]
+)
+def test_engine_refuses(tmp_path: Path, engine: Engine, rows: list[tuple[str, str]]) -> None:
+    for number, (settings, words) in enumerate(rows):
+        done = _start(tmp_path / str(number), settings, engine)
+
+        assert done.returncode != 0, settings
+        assert words in done.stderr.replace('\\"', '"'), settings
+
+
+@pytest.mark.slow
+def test_engine_accepts(tmp_path: Path, engine: Engine) -> None:
+    started = [
+        (settings, _start(tmp_path / str(number), settings, engine).stderr)
+        for number, settings in enumerate(ACCEPTED)
+    ]
+
+    # A log option of the daemon's default driver is unknown to us, and to the engine here.
+    assert [settings for settings, error in started if "Error" in error] == ACCEPTED[-1:]
