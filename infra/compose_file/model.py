@@ -82,6 +82,25 @@ class ExternalResource:
 
 
 @dataclass(frozen=True)
+class Wait:
+    """A service that another one waits for (`depends_on`)."""
+
+    name: str
+    condition: str
+    line: int
+    file: str = ""
+
+
+@dataclass(frozen=True)
+class HealthCheck:
+    """The health check that a file gives a service."""
+
+    test: tuple[LocatedValue, ...] = ()
+    """Its items, from `CMD` or `CMD-SHELL` on; empty if the image's is kept."""
+    is_disabled: bool = False
+
+
+@dataclass(frozen=True)
 class PublishedPorts:
     """A range of host ports that a service publishes."""
 
@@ -131,6 +150,11 @@ class Service:
     """The image's settings; None if the engine does not have the image or was not asked."""
     is_built: bool = False
     """Whether its image is built (`build`)."""
+    waits: tuple[Wait, ...] = ()
+    """The services that it waits for."""
+    health_check: HealthCheck = HealthCheck()
+    image_has_health_check: bool | None = None
+    """Whether its image has a health check, if the engine has the image and was asked."""
     host_devices: tuple[LocatedValue, ...] = ()
     """The device files and CDI devices in `devices`."""
     host_paths: tuple[LocatedValue, ...] = ()

@@ -11,11 +11,13 @@ from infra.compose_file.service_environment import ENV_FILE_VALUES, UNREAD_ENV_F
 from infra.compose_file.values import (
     read_devices,
     read_environment,
+    read_health_check,
     read_host_devices,
     read_host_paths,
     read_mounts,
     read_ports,
     read_settings,
+    read_waits,
 )
 from infra.compose_file.yaml.tree import (
     Origin,
@@ -60,6 +62,8 @@ def _read_service(name: str, service: Table, origin: Origin, is_active: bool) ->
         mounts=read_mounts(service),
         devices=dict(read_devices(service)),
         is_built=service.get("build") is not None,
+        waits=tuple(read_waits(service)),
+        health_check=read_health_check(service),
         host_devices=tuple(read_host_devices(service)),
         host_paths=tuple(read_host_paths(service)),
         unread_sources=tuple(key for mark, key in _MARKS.items() if mark in service),

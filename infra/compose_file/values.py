@@ -2,9 +2,11 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
+from infra.compose_file.dependencies import find_dependencies
 from infra.compose_file.devices import DeviceRequest, DeviceRequests
-from infra.compose_file.model import LocatedValue, PublishedPorts
+from infra.compose_file.model import HealthCheck, LocatedValue, PublishedPorts, Wait
 from infra.compose_file.yaml.tree import (
     Items,
     Origin,
@@ -31,6 +33,7 @@ _SINGLE = (
     "network_mode",
     "pid",
     "privileged",
+    "restart",
     "runtime",
     "scale",
     "shm_size",
@@ -156,6 +159,24 @@ def read_ports(service: Table) -> Iterator[PublishedPorts]:
 def _read_range(text: str) -> tuple[int, int] | None:
     match = _PORTS.fullmatch(text)
     return (int(match[1]), int(match[2] or match[1])) if match else None
+
+
+def read_waits(service: Table) -> Iterator[Wait]:
+    """Yield the services that a service waits for, each with the condition."""
+    for one in find_dependencies(service):
+        yield Wait(one.name, one.condition, one.origin.line, one.origin.source.path)
+
+
+def read_health_check(service: Table) -> HealthCheck:
+    """Return the health check; a test written as one string is for a shell."""
+    table = descend(service, "healthcheck")
+    test = table.get("test")
+    words = tuple(locate_value(word, origin) for word, origin in to_items(test).entries())
+    if isinstance(test, str) and test:
+        at = locate_value(test, table.origins["test"])
+        words = (replace(at, value="CMD-SHELL"), at)
+    is_disabled = table.get("disable") is True or (bool(words) and words[0].value == "NONE")
+    return HealthCheck(words, is_disabled)
 
 
 def read_mounts(service: Table) -> dict[str, dict[str, str]]:

@@ -10,6 +10,7 @@ from infra.compose_file.references import Policy
 from infra.compose_file.resolved_by_compose import apply_answer, apply_refusal
 from infra.doctor.analysis.external_resources import look_up_externals
 from infra.doctor.analysis.image_cuda import look_up_images
+from infra.doctor.analysis.image_health import look_up_health_checks
 from infra.dragonfly.flag_file import read_flag_files
 from infra.host.errors import ProbeError
 from infra.host.facts import ComposePlugin
@@ -39,6 +40,7 @@ def read_project(
         file = confirm(file, paths, plugin, environment)
         file = look_up_externals(file, plugin.docker_client, environment)
         file = look_up_images(file, plugin.docker_client, environment)
+        file = look_up_health_checks(file, plugin.docker_client, environment)
     return read_flag_files(file)
 
 

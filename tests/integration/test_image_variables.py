@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from infra.host.probes.engine_resources import read_image_variables
+from infra.host.probes.engine_resources import has_health_check, read_image_variables
 from tests.testbed.fixtures import Engine
 
 REQUIRED = "cuda>=12.8 brand=tesla,driver>=535,driver<536"
@@ -37,3 +37,9 @@ def test_an_image_that_is_not_here_says_nothing_and_is_not_pulled(
     engine: Engine, name: str
 ) -> None:
     assert read_image_variables("docker", name, engine.environment) is None
+
+
+def test_an_image_that_is_here_says_whether_it_has_a_health_check(engine: Engine) -> None:
+    assert has_health_check("docker", engine.images.store, engine.environment) is True
+    assert has_health_check("docker", engine.images.tiny, engine.environment) is False
+    assert has_health_check("docker", "qca-test-there-is-none:1", engine.environment) is None

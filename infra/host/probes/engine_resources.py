@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Mapping
+from typing import Any
 
 from infra.host.deadline import Deadline
 from infra.host.errors import ProbeError
+from qca.core.json_object import is_object
 
 _SECONDS = 5
 
@@ -35,13 +37,40 @@ def read_image_variables(
         ProbeError: the client cannot be started, or its answer is invalid.
 
     """
-    command = [docker_client, "image", "inspect", "--format", "{{json .Config.Env}}", "--", image]
+    found = _inspect_image(docker_client, image, "Env", environment)
+    if found is None:
+        return None
+    try:
+        lines: list[str] = found[0] or []
+        return dict(line.split("=", 1) for line in lines)
+    except (ValueError, TypeError, AttributeError):
+        raise ProbeError(f"`docker image inspect` answered {str(found[0])[:40]!r}") from None
+
+
+def has_health_check(docker_client: str, image: str, environment: Mapping[str, str]) -> bool | None:
+    """Whether an image has a health check; None if the engine does not have the image.
+
+    Raises:
+        ProbeError: the client cannot be started, or its answer is invalid.
+
+    """
+    found = _inspect_image(docker_client, image, "Healthcheck", environment)
+    if found is None:
+        return None
+    return is_object(found[0]) and found[0].get("Test") not in (None, [], ["NONE"])
+
+
+def _inspect_image(
+    docker_client: str, image: str, field: str, environment: Mapping[str, str]
+) -> tuple[Any] | None:
+    """Return a field of an image's configuration; None if the engine does not have the image."""
+    template = f"{{{{json .Config.{field}}}}}"
+    command = [docker_client, "image", "inspect", "--format", template, "--", image]
     with Deadline(_SECONDS) as deadline:
         output = deadline.run(command, env=dict(environment))
     if output.exit_code:
         return None
     try:
-        lines: list[str] = json.loads(output.stdout) or []
-        return dict(line.split("=", 1) for line in lines)
-    except (ValueError, TypeError, AttributeError):
+        return (json.loads(output.stdout),)
+    except ValueError:
         raise ProbeError(f"`docker image inspect` answered {output.stdout[:40]!r}") from None

@@ -1,0 +1,54 @@
+"""Find whether the images of services that others wait for have a health check."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+
+from infra.compose_file.model import ComposeFile, Service
+from infra.host.errors import ProbeError
+from infra.host.probes.engine_resources import has_health_check
+
+HEALTHY = "service_healthy"
+
+# Official images have none, as a policy: https://github.com/docker-library/faq#healthcheck; nor
+# does Valkey's, which is built as Redis's.
+_WITHOUT = frozenset(
+    {
+        *("alpine", "busybox", "debian", "httpd", "mariadb", "memcached", "mongo", "mysql"),
+        *("nginx", "node", "postgres", "python", "rabbitmq", "redis", "traefik", "ubuntu"),
+        "valkey/valkey",
+    }
+)
+
+
+def look_up_health_checks(
+    file: ComposeFile, docker_client: str, environment: Mapping[str, str]
+) -> ComposeFile:
+    """Return the file with what the engine says of images whose health check matters."""
+    waited_for = {
+        wait.name for one in file.services for wait in one.waits if wait.condition == HEALTHY
+    }
+
+    def look_up(service: Service) -> Service:
+        if service.name not in waited_for or service.image is None or is_decided(service):
+            return service
+        try:
+            found = has_health_check(docker_client, service.image.value, environment)
+        except ProbeError:
+            return service
+        return replace(service, image_has_health_check=found)
+
+    return replace(file, services=tuple(look_up(service) for service in file.services))
+
+
+def is_decided(service: Service) -> bool:
+    """Whether the file decides about the health check, or builds the image first."""
+    given = service.health_check
+    return given.is_disabled or bool(given.test) or service.is_built
+
+
+def is_without_health_check(image: str) -> bool | None:
+    """Whether an image is known to have no health check, by its name; None if it is not known."""
+    name = image.partition("@")[0]
+    path = name.rpartition(":")[0] if ":" in name.rpartition("/")[2] else name
+    path = path.removeprefix("docker.io/").removeprefix("library/")
+    return True if path in _WITHOUT else None
