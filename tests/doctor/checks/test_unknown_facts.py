@@ -47,6 +47,8 @@ OF_THE_FILE = {
         "QCA708",
         "QCA709",
         "QCA710",
+        "QCA711",
+        "QCA712",
     ),
 }
 SECURITY = {check.id for check in CHECKS if check.category == "security"}
