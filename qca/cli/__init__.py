@@ -3,6 +3,7 @@
 It may import every package of qca and infra; none of them imports it.
 """
 
+import errno
 import io
 import os
 import signal
@@ -22,7 +23,7 @@ from qca.cli.streams import discard_output, open_closed_streams
 from qca.cli.suggestions import SuggestingGroup
 from qca.cli.verbosity import add_verbosity, hide_records, is_verbose
 from qca.core.distribution import read_version
-from qca.core.errors import QcaError
+from qca.core.errors import InputError, QcaError
 
 # The commands in the order of use: name (of the command and its module) and one line of help.
 _COMMANDS = {
@@ -140,7 +141,9 @@ def _run() -> int:
         discard_output()
         # The current folder may have been deleted, and an output stream may have no name.
         nameless = "this folder" if isinstance(error, FileNotFoundError) else "the output"
-        code = _report(f"{error.filename or nameless}: {error.strerror}", exit_code=1)
+        # A name that is too long can only come from the call or a file that it names.
+        code = InputError.exit_code if error.errno == errno.ENAMETOOLONG else 1
+        _report(f"{error.filename or nameless}: {error.strerror}", exit_code=code)
     return code
 
 

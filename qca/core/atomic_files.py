@@ -16,7 +16,7 @@ from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from qca.core.errors import LaunchError
+from qca.core.errors import InputError, LaunchError, QcaError
 from qca.core.plain_files import check_plain
 
 _UNFINISHED = ".qca-unfinished"  # no other program uses this suffix
@@ -60,6 +60,7 @@ def write_atomically(path: Path, text: str, *, mode: int = 0o644) -> None:
     Raises:
         LaunchError: `path` is a link or a folder, its folder cannot be written to, or the disk is
             full; `path` stays unchanged.
+        InputError: its name is too long.
 
     """
     content = text.encode()
@@ -73,7 +74,15 @@ def write_atomically(path: Path, text: str, *, mode: int = 0o644) -> None:
             os.fchmod(file.fileno(), mode)
             file.write(content)
     except OSError as error:
-        raise LaunchError(f"cannot write {path}: {error.strerror}", hint=_HINT) from None
+        raise write_error(path, error) from None
+
+
+def write_error(path: Path, error: OSError, *, hint: str = _HINT) -> QcaError:
+    """Return the error for a file that could not be written; InputError if its name is too long."""
+    message = f"cannot write {path}: {error.strerror or error}"
+    if error.errno == errno.ENAMETOOLONG:
+        return InputError(message, hint="Give a shorter name.")
+    return LaunchError(message, hint=hint)
 
 
 def drop_unfinished() -> None:

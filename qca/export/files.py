@@ -16,7 +16,7 @@ from safetensors import torch as safetensors
 
 from qca.automaton.automaton import Automaton
 from qca.automaton.load import EXPORT_FORMAT
-from qca.core.atomic_files import replace_file
+from qca.core.atomic_files import replace_file, write_error
 from qca.core.distribution import explain_install
 from qca.core.errors import LaunchError
 from qca.core.output_format import choose_by_name
@@ -59,10 +59,7 @@ def export_automaton(automaton: Automaton, path: Path) -> None:
             hint=explain_install("export"),
         ) from None
     except OSError as error:
-        raise LaunchError(
-            f"cannot write {path}: {error.strerror or error}",
-            hint="Check the folder's permissions and the free space of its disk.",
-        ) from None
+        raise write_error(path, error) from None
 
 
 def describe(automaton: Automaton) -> dict[str, str]:

@@ -9,6 +9,7 @@ from typing import Literal, get_args
 
 import psutil
 
+from qca.core.atomic_files import write_error
 from qca.core.errors import InputError, LaunchError, PlanError
 from qca.core.output_format import choose_by_name
 from qca.core.plain_files import check_plain
@@ -175,9 +176,7 @@ def _require_place(output: Path) -> None:
     try:
         check_plain(output, follow=False)
     except OSError as error:
-        raise LaunchError(
-            f"cannot write {output}: {error.strerror}", hint="Give another output with -o FILE."
-        ) from None
+        raise write_error(output, error, hint="Give another output with -o FILE.") from None
 
 
 def _require_small_page(request: RolloutRequest) -> None:

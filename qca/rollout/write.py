@@ -2,8 +2,7 @@
 
 from pathlib import Path
 
-from qca.core.atomic_files import replace_file
-from qca.core.errors import LaunchError
+from qca.core.atomic_files import replace_file, write_error
 from qca.rollout.pictures import write_contact_sheet, write_gif
 from qca.rollout.player import Player, render_player
 from qca.rollout.recording import Recording, draw_fields
@@ -28,10 +27,7 @@ def write_recording(
         with replace_file(request.output) as unfinished:
             _write(unfinished, request, recording, player)
     except OSError as error:
-        raise LaunchError(
-            f"cannot write {request.output}: {error.strerror or error}",
-            hint="Check the folder's permissions and the free space of its disk.",
-        ) from None
+        raise write_error(request.output, error) from None
 
 
 def _write(path: Path, request: RolloutRequest, recording: Recording, player: Player) -> None:

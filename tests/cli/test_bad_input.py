@@ -63,6 +63,22 @@ def test_a_wrong_call_is_named(qca, words, message):
     assert done.stdout == ""
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        *("status NAME", "report NAME", "evaluate NAME", "rollout NAME", "view NAME"),
+        *("export NAME -o x.safetensors", "train --runs NAME", "init -o NAME"),
+        *("render compose -o NAME", "doctor --record NAME", "doctor -f NAME", "plan -c NAME"),
+    ],
+)
+def test_a_name_that_is_too_long_is_a_wrong_call(qca, words):
+    name = "n" * 5000
+    done = qca(*words.replace("NAME", name).split(), check=2)
+    assert name in done.stderr
+    assert "File name too long" in done.stderr
+    assert done.stdout == ""
+
+
 def test_a_folder_that_was_deleted_meanwhile_is_named(tmp_path):
     program = Path(sys.executable).with_name("qca")
     script = 'mkdir gone && cd gone && rmdir ../gone && exec "$0" plan'
