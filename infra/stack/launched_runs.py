@@ -33,15 +33,6 @@ class LaunchedRuns:
         """Return the names of all of them, sorted."""
         return sorted({*self.readable, *self.damaged})
 
-    def raise_damaged(self) -> None:
-        """Raise the errors of the damaged records, if there are any.
-
-        Raises:
-            LaunchError: names each of them.
-
-        """
-        raise_errors(list(self.damaged.values()))
-
 
 def raise_errors(errors: Sequence[LaunchError]) -> None:
     """Raise the errors of several runs as one, if there are any.

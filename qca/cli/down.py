@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from infra.stack.kept_runs import forget_volumes, keep_run
 from infra.stack.launch_record import read_launch
 from infra.stack.launched_runs import find_launched, list_states, raise_errors
+from infra.stack.run_storage import name_volume
 from infra.stack.state import STATE_DIR, StateDir
 from infra.stack.state_lock import stop_holder
 from qca.cli.messages import note, say
@@ -77,7 +79,10 @@ def _end(state: StateDir, *, volumes: bool) -> None:
     if was_running:
         note("The running `qca up` was stopped.")
     if launch is not None and launch.runtime == "compose":
-        _report(launch.project, take_down(launch.project, volumes=volumes, say=say))
+        removed = _remove_stack(launch.project, volumes=volumes)
+        if launch.volume is not None and launch.volume not in removed.volumes:
+            keep_run(launch)
+        _report(launch.project, removed)
     elif launch is not None and not was_running:
         note(f"Nothing to do: {launch.run} is not running. It is kept.")
     state.remove()
@@ -93,7 +98,7 @@ def _remove_orphans(*, volumes: bool) -> None:
         say(f"Cannot determine whether other containers are left: {error}.")
         return
     for project in projects:
-        _report(project, take_down(project, volumes=volumes, say=say))
+        _report(project, _remove_stack(project, volumes=volumes))
 
 
 def _remove_unrecorded(read: Callable[[], Config], *, volumes: bool) -> None:
@@ -111,7 +116,7 @@ def _remove_unrecorded(read: Callable[[], Config], *, volumes: bool) -> None:
         return
     for project in projects or [read().stack.project]:
         try:
-            removed = take_down(project, volumes=volumes, say=say)
+            removed = _remove_stack(project, volumes=volumes)
         except ForeignProjectError as error:
             say(f"Nothing was launched from this folder: {error}.")
             continue
@@ -119,6 +124,14 @@ def _remove_unrecorded(read: Callable[[], Config], *, volumes: bool) -> None:
             note(f"Nothing to do: nothing was launched from this folder as project {project}.")
         else:
             _report(project, removed)
+
+
+def _remove_stack(project: str, *, volumes: bool) -> "Removed":
+    """Take a stack down; if its volumes go too, so does the record of the runs in them."""
+    removed = take_down(project, volumes=volumes, say=say)
+    if volumes:
+        forget_volumes({*removed.volumes, name_volume(project)})
+    return removed
 
 
 def _report(project: str, removed: "Removed") -> None:

@@ -12,11 +12,13 @@ import click
 from rich.console import Console
 from rich.table import Table
 
-from infra.stack.launched_runs import list_launched
+from infra.stack.kept_runs import read_kept_runs
+from infra.stack.launch_record import Launch
+from infra.stack.launched_runs import list_launched, raise_errors
 from qca.cli.messages import note
 from qca.cli.options import format_option, runs_option
 from qca.cli.suggestions import SuggestingGroup
-from qca.cli.volume_runs import list_in_volumes
+from qca.cli.volume_runs import list_in_volumes, list_taken_down
 from qca.core.errors import InputError, LaunchError
 from qca.core.units import format_size
 from qca.runs.listing import RunSummary, summarize_runs
@@ -35,7 +37,12 @@ def runs(ctx: click.Context, runs: Path, format_: Literal["text", "json"]) -> No
     if ctx.invoked_subcommand is not None:
         return
     launched = list_launched()
-    found = [*summarize_runs(runs, datetime.now(UTC)), *list_in_volumes(launched)]
+    kept, damaged = _read_kept()
+    found = [
+        *summarize_runs(runs, datetime.now(UTC)),
+        *list_in_volumes(launched),
+        *list_taken_down(launched, kept),
+    ]
     if format_ == "json":
         document = {"schema_version": 1, "runs": [asdict(run) for run in found]}
         click.echo(json.dumps(document, indent=2))
@@ -43,7 +50,15 @@ def runs(ctx: click.Context, runs: Path, format_: Literal["text", "json"]) -> No
         Console(highlight=False).print(_build_table(found))
     else:
         click.echo(f"No run in {runs}. `qca up` starts one.", err=True)
-    launched.raise_damaged()
+    raise_errors([*launched.damaged.values(), *damaged])
+
+
+def _read_kept() -> tuple[list[Launch], list[LaunchError]]:
+    """Return the runs that were taken down and are kept in a volume, or the record's error."""
+    try:
+        return read_kept_runs(), []
+    except LaunchError as error:
+        return [], [error]
 
 
 @runs.command()
@@ -53,7 +68,7 @@ def runs(ctx: click.Context, runs: Path, format_: Literal["text", "json"]) -> No
 def rm(runs: Path, run: str, yes: bool) -> None:
     """Delete RUN permanently, with its checkpoints, metrics and pictures."""
     if run not in [one.name for one in summarize_runs(runs, datetime.now(UTC))]:
-        raise InputError(f"no run {run!r} in {runs}", hint="`qca runs` lists them.")
+        raise _missing_error(runs, run)
     folder = runs / run
     RunFolder(folder).check()
     _refuse_held(folder)
@@ -65,6 +80,19 @@ def rm(runs: Path, run: str, yes: bool) -> None:
     except OSError as error:
         raise LaunchError(f"{error.filename}: {error.strerror}") from None
     note(f"Removed {folder}.")
+
+
+def _missing_error(runs: Path, run: str) -> InputError:
+    """Return the error for a run without a folder here, which may be in a volume."""
+    recorded = [one.launch for one in list_launched().readable.values()] + _read_kept()[0]
+    for launch in recorded:
+        if launch.run == run and launch.volume is not None:
+            return InputError(
+                f"the run {run!r} is in the volume {launch.volume}, not in {runs}",
+                hint=f"`qca down --volumes --project {launch.project}` removes the volume with all "
+                "its runs.",
+            )
+    return InputError(f"no run {run!r} in {runs}", hint="`qca runs` lists them.")
 
 
 def _refuse_held(folder: Path) -> None:

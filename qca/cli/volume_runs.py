@@ -1,7 +1,9 @@
 """List the runs that are kept on another engine, for `qca runs`."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 
+from infra.stack.launch_record import Launch
 from infra.stack.launched_runs import Launched, LaunchedRuns
 from qca.cli.status_reading import Status, read_status
 from qca.core.errors import LaunchError
@@ -14,15 +16,35 @@ def list_in_volumes(launched: LaunchedRuns) -> list[RunSummary]:
     return [_summarize(one) for one in found]
 
 
-def _summarize(launched: Launched) -> RunSummary:
-    launch = launched.launch
-    recorded = RunSummary(
+def list_taken_down(launched: LaunchedRuns, kept: Sequence[Launch]) -> list[RunSummary]:
+    """Return the runs in volumes whose stacks were taken down, without those launched again."""
+    current = [(one.launch.run, one.launch.volume) for one in launched.readable.values()]
+    return [_summarize_kept(one) for one in kept if (one.run, one.volume) not in current]
+
+
+def _summarize_kept(launch: Launch) -> RunSummary:
+    from infra.stack.engine_files import has_volume
+
+    recorded = _summarize_record(launch)
+    try:
+        exists = has_volume(launch.volume or "")
+    except LaunchError:  # the engine does not answer
+        return recorded
+    return recorded if exists else replace(recorded, state="not on this engine")
+
+
+def _summarize_record(launch: Launch) -> RunSummary:
+    return RunSummary(
         name=launch.run,
         state="in a volume",
         episodes=launch.episodes,
         device=launch.device,
         where=f"volume {launch.volume}",
     )
+
+
+def _summarize(launched: Launched) -> RunSummary:
+    recorded = _summarize_record(launched.launch)
     try:
         status = read_status(launched.state)
     except LaunchError:  # the engine does not answer

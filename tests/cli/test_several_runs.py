@@ -15,6 +15,7 @@ from tests.support.waiting import wait_for
 
 UP = ("up", "--runtime", "local")
 TESTS = Path(__file__).parents[1]
+NO_ENGINE = {"DOCKER_HOST": "unix:///nonexistent"}
 
 
 @pytest.fixture(scope="module")
@@ -113,6 +114,37 @@ def test_a_run_is_removed_only_with_a_word(qca):
     assert "no run '../runs'" in qca("runs", "rm", "../runs", "--yes", check=2).stderr
     names = [one["name"] for one in json.loads(qca("runs", "--format", "json").stdout)["runs"]]
     assert names == ["finished", "skipped"]
+
+
+@pytest.fixture
+def kept_in_volume(qca: Program) -> Program:
+    """The program in a folder whose run `far` was taken down and is kept in a volume."""
+    (qca.folder / ".qca").mkdir()
+    launch = {"runtime": "compose", "project": "qca", "run": "far", "runs": "runs"}
+    record = [{**launch, "episodes": 9, "device": "cuda", "volume": "qca_runs"}]
+    (qca.folder / ".qca" / "kept-runs.json").write_text(json.dumps(record))
+    return qca
+
+
+def test_a_run_in_a_volume_is_listed_if_no_engine_answers(kept_in_volume):
+    [listed] = json.loads(kept_in_volume("runs", "--format", "json", **NO_ENGINE).stdout)["runs"]
+    assert (listed["name"], listed["state"]) == ("far", "in a volume")
+    assert (listed["where"], listed["episodes"]) == ("volume qca_runs", 9)
+
+
+def test_a_run_in_a_volume_is_not_removed_alone(kept_in_volume):
+    message = kept_in_volume("runs", "rm", "far", "--yes", check=2, **NO_ENGINE).stderr
+    assert "'far' is in the volume qca_runs, not in runs" in message
+    assert "qca down --volumes --project qca" in message
+
+
+def test_a_damaged_record_of_kept_runs_hides_no_other_run(kept_in_volume):
+    shutil.copytree(TESTS / "data" / "run-0.1.0", kept_in_volume.folder / "runs")
+    (kept_in_volume.folder / ".qca" / "kept-runs.json").write_text("{")
+    done = kept_in_volume("runs", "--format", "json", check=1)
+    names = [one["name"] for one in json.loads(done.stdout)["runs"]]
+    assert names == ["finished", "skipped", "stopped"]
+    assert "kept-runs.json cannot be read" in done.stderr
 
 
 def test_a_link_to_a_run_is_not_removed(qca):

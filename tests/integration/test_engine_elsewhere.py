@@ -39,9 +39,14 @@ def test_a_run_is_trained_read_copied_here_and_taken_down(far):
 
     far.qca("down")
     assert far.list_leftovers()["volumes"] == {f"{far.project}_runs"}
+    [listed] = json.loads(far.qca("runs", "--format", "json").stdout)["runs"]
+    assert (listed["name"], listed["state"]) == ("first", "in a volume")
+    assert listed["where"] == f"volume {far.project}_runs"
+    assert "is in the volume" in far.qca("runs", "rm", "first", "--yes", check=2).stderr
     far.qca("fetch", "first")
     assert far.metrics() == [1, 2, 3, 4, 5, 6]
     far.qca("down", "--volumes")
+    assert not (far.folder / ".qca").exists()
     assert not any(far.list_leftovers().values())
 
 

@@ -5,7 +5,6 @@ import json
 import pytest
 
 from infra.stack.launched_runs import (
-    LaunchedRuns,
     choose_project,
     find_launched,
     list_launched,
@@ -80,4 +79,3 @@ def test_several_errors_are_one_with_each_hint_once():
         raise_errors(errors)
     assert (found.value.message, found.value.hint) == ("a\nb", "look")
     raise_errors([])
-    LaunchedRuns().raise_damaged()
