@@ -57,6 +57,7 @@ def list_probes(
             "examining `docker-compose`", lambda: docker_compose.probe(deadline)
         ),
         "gpu": Probe("asking the NVIDIA driver", lambda: gpu.probe(deadline)),
+        "images": Probe("listing the engine's images", lambda: docker.list_images(deadline)),
         "listeners": Probe("listing the TCP ports in use", listeners.probe),
         "system": Probe("reading the operating system's name", system.probe),
         "cpu": Probe("reading the CPU count and limits", cpu.probe),

@@ -6,14 +6,15 @@ report.
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import fields, is_dataclass
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast, get_origin
 
 from infra.host.anonymize import Identity, Scrubber
 from infra.host.errors import describe_error
-from infra.host.facts import HostFacts
+from infra.host.facts import HostFacts, Known, known_or_none
 from infra.host.files import MAX_BYTES
+from infra.host.image_names import hide_names
 from qca.core.errors import InputError
 from qca.core.json_object import is_array, is_object
 from qca.core.plain_files import read_plain
@@ -25,8 +26,14 @@ if TYPE_CHECKING:
 
 def record(facts: HostFacts, identity: Identity | None = None) -> str:
     """Return the facts as JSON, without secrets and the names of users and machines."""
+    facts = _hide_images(facts)
     scrubber = make_scrubber(facts, identity)
     return json.dumps(_serialize(facts, scrubber.clean), indent=2, ensure_ascii=False) + "\n"
+
+
+def _hide_images(facts: HostFacts) -> HostFacts:
+    images = known_or_none(facts.images)
+    return facts if images is None else replace(facts, images=Known(value=hide_names(images)))
 
 
 def make_scrubber(facts: HostFacts, identity: Identity | None = None) -> Scrubber:

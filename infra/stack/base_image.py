@@ -2,6 +2,9 @@
 
 from infra.stack.decision import GIVEN, Decision
 
+# The name of the trainer image, without its tag.
+TRAINER_REPOSITORY = "qca-trainer"
+
 # Python, to which pip adds torch for the CPU; a tenth of the size of a CUDA image.
 CPU_BASE_IMAGE = "python:3.13-slim"
 # Without this index, pip installs torch from PyPI, which on Linux is a CUDA build of gigabytes.

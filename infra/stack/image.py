@@ -16,7 +16,7 @@ from operator import itemgetter
 from pathlib import Path
 from typing import Any
 
-from infra.stack.base_image import list_build_args
+from infra.stack.base_image import TRAINER_REPOSITORY, list_build_args
 from infra.stack.docker_client import connect_engine, run_docker
 from infra.stack.plan import StackPlan
 from infra.stack.process import run_streaming
@@ -26,7 +26,6 @@ from qca.core.units import format_size
 # The files that Dockerfile.cuda copies, besides the two packages.
 _FILES = ("Dockerfile.cuda", "pyproject.toml", "README.md", "LICENSE")
 _PACKAGES = ("qca", "infra")
-_REPOSITORY = "qca-trainer"
 # The label with the image's project, whose next image replaces it.
 PROJECT_LABEL = "qca.project"
 
@@ -67,7 +66,7 @@ def compute_image_name(context: Mapping[str, Path], arguments: Mapping[str, str]
     for name, file in sorted(context.items()):
         digest.update(name.encode() + b"\0")
         digest.update(file.read_bytes())
-    return f"{_REPOSITORY}:{digest.hexdigest()[:12]}"
+    return f"{TRAINER_REPOSITORY}:{digest.hexdigest()[:12]}"
 
 
 def ensure_trainer_image(
@@ -141,7 +140,7 @@ def find_trainer_image(project: str) -> str | None:
         found = engine.images(filters={"label": f"{PROJECT_LABEL}={project}"})
     newest_first = sorted(found, key=itemgetter("Created"), reverse=True)
     tags = [tag for image in newest_first for tag in image["RepoTags"] or ()]
-    return next((tag for tag in tags if tag.startswith(f"{_REPOSITORY}:")), None)
+    return next((tag for tag in tags if tag.startswith(f"{TRAINER_REPOSITORY}:")), None)
 
 
 def find_image_size(image: str) -> int | None:
@@ -208,7 +207,7 @@ def remove_older_images(name: str, project: str) -> None:
     with connect_engine() as engine:
         tags = {tag for image in engine.images(filters=label) for tag in image["RepoTags"] or ()}
         for older in sorted(tags - {name}):
-            if older.startswith(f"{_REPOSITORY}:"):
+            if older.startswith(f"{TRAINER_REPOSITORY}:"):
                 with contextlib.suppress(APIError):
                     engine.remove_image(older)
 

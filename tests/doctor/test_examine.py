@@ -7,7 +7,17 @@ from infra.compose_file.load import read_compose_files
 from infra.doctor.blocking import select_blocking
 from infra.doctor.examine import examine
 from infra.host.facts import HostFacts, Unknown
-from tests.support.hosts import NO_GPU, NO_PLUGIN, compose_file, config, host, no_engine
+from tests.support.hosts import (
+    NO_GPU,
+    NO_PLUGIN,
+    STORE_IMAGE,
+    TRAINER_IMAGE,
+    compose_file,
+    config,
+    host,
+    image,
+    no_engine,
+)
 from tests.support.verdicts import ERROR, HEAD, INFO, OK, SIXTEEN_THREADS, SKIPPED, WARNING
 
 
@@ -86,7 +96,9 @@ def test_a_file_that_nobody_asked_about_cannot_fail_the_examination(tmp_path):
 def test_a_file_without_dragonfly_and_gpu_is_in_order(tmp_path):
     file = compose_file(tmp_path, "services:\n  db:\n    image: postgres:17\n")
 
-    findings = examine(host(gpu=NO_GPU), config(), files=[file])
+    here = host(gpu=NO_GPU, images=(STORE_IMAGE, TRAINER_IMAGE, image("postgres:17")))
+
+    findings = examine(here, config(), files=[file])
 
     assert not [f for f in findings if f.severity in (WARNING, ERROR, SKIPPED)]
 

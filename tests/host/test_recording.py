@@ -2,6 +2,7 @@
 
 import json
 import pwd
+import re
 from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from infra.host.anonymize import Identity, Scrubber
-from infra.host.facts import HostFacts, Unknown
+from infra.host.facts import EngineImage, HostFacts, Known, Unknown
 from infra.host.recording import load, record
 from qca.core.errors import InputError
 from qca.core.masking import is_secret_name
@@ -132,6 +133,20 @@ def test_whoever_records_is_not_named(
     path = tmp_path_factory.mktemp("record") / "host.json"
     path.write_text(text)
     assert load(path).about  # after all replacements, it is still a valid host
+
+
+def test_the_users_own_images_are_not_named() -> None:
+    own, digest = "acme/secret-project:1", f"registry.acme.lan/shop@sha256:{'1' * 64}"
+    images = (
+        EngineImage(names=(own, digest), size=1),
+        EngineImage(names=("qca-trainer:0123456789ab",), size=2),
+    )
+    text = record(example(images=Known(value=images)), ANA)
+
+    hidden, shown = (image["names"] for image in json.loads(text)["images"]["value"])
+    assert shown == ["qca-trainer:0123456789ab"]
+    assert len(hidden) == 2
+    assert all(re.fullmatch(r"hidden:[0-9a-f]{12}", name) for name in hidden)
 
 
 @pytest.mark.parametrize("user", ["running", "driver", "absent", "work"])

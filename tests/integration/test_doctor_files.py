@@ -290,3 +290,20 @@ def test_what_the_engine_refuses_is_an_error(
     assert [says in message for message in messages] == ([True] if says else [])
     assert says in up.stderr + started.stderr
     assert bool(up.returncode or started.returncode) == bool(says)
+
+
+def test_the_images_that_the_engine_has_need_no_space(tmp_path: Path, engine: Engine) -> None:
+    """The engine lists its images; what it lacks has an unknown size."""
+    file = tmp_path / "compose.yaml"
+    here = f"  here: {{image: '{engine.images.tiny}'}}\n"
+
+    for services, severity in (
+        (here, "ok"),
+        (f"{here}  far: {{image: 'registry.invalid/far:1'}}\n", "skipped"),
+    ):
+        file.write_text(f"services:\n{services}")
+        words = ("--files-only", "--only", "QCA602", "--format", "json", str(file))
+        done = _qca(engine, tmp_path, "doctor", *words)
+        (finding,) = json.loads(done.stdout)["findings"]
+        assert finding["severity"] == severity
+        assert ("registry.invalid/far:1" in finding["message"]) is (severity == "skipped")

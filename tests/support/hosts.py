@@ -17,6 +17,7 @@ from infra.host.facts import (
     CpuFacts,
     Disk,
     Engine,
+    EngineImage,
     Gpu,
     GpuDriver,
     GpuHealth,
@@ -33,7 +34,7 @@ from infra.host.facts import (
     SystemFacts,
     Unknown,
 )
-from qca.core.config import Config, StackConfig, TrainConfig
+from qca.core.config import DRAGONFLY_IMAGE, Config, StackConfig, TrainConfig
 from qca.core.units import GIB, MIB
 
 SOCKET = "unix:///var/run/docker.sock"
@@ -55,6 +56,15 @@ ENGINE = Engine(
     limits_memory=True,
     limits_cpu=True,
 )
+
+
+def image(*names: str, size: int = 200 * MIB) -> EngineImage:
+    return EngineImage(names=names, size=size)
+
+
+TRAINER_IMAGE = image("qca-trainer:0123456789ab", size=1330 * MIB)
+CUDA_TRAINER_IMAGE = image("qca-trainer:ba9876543210", size=8 * GIB)
+STORE_IMAGE = image(DRAGONFLY_IMAGE)
 
 PLUGIN = ComposePlugin(
     version="2.40.3",
@@ -105,6 +115,7 @@ def host(**facts: Any) -> HostFacts:
         "python": PYTHON,
         "listeners": (),
         "disks": (disk("work"), disk("temporary"), disk("docker")),
+        "images": (TRAINER_IMAGE, STORE_IMAGE),
     }
     given = {**healthy, **facts}
     seen: dict[str, Any] = {
@@ -117,7 +128,7 @@ def host(**facts: Any) -> HostFacts:
 NOT_PROBED = dict.fromkeys(
     (
         *("system", "cpu", "memory", "docker", "compose", "docker_compose"),
-        *("gpu", "python", "listeners", "disks"),
+        *("gpu", "python", "listeners", "disks", "images"),
     ),
     "not probed",
 )

@@ -1,21 +1,23 @@
-"""QCA602: does the disk have space for the checkpoints and for building the image?"""
+"""QCA602: does the disk have space for the checkpoints and for the images?"""
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
+from infra.doctor.analysis.image_space import (
+    MissingImage,
+    find_image_disk,
+    list_missing_of_file,
+    list_missing_of_plan,
+)
 from infra.doctor.check import Check
-from infra.doctor.finding import Remedy, Severity, Verdict, ok, skip
-from infra.doctor.subjects import HostSubject
-from infra.host.facts import Disk, require
-from qca.core.units import GIB, MIB, format_size
+from infra.doctor.finding import Remedy, Severity, Verdict, locate, ok, skip
+from infra.doctor.subjects import FileSubject, HostSubject
+from infra.host.facts import Disk, HostFacts, Unknown, known_or_none, require
+from qca.core.units import MIB, format_size
 from qca.memory.budget import count_parameters
 from qca.memory.checkpoint_size import count_checkpoint_bytes
 
 # Space for metrics and logs, and a reserve.
 _DISK_SLACK = 200 * MIB
-# Unpacked sizes: python-slim with a CPU build of torch took 1.3 GB here; PyTorch's CUDA runtime
-# images are about 8 GB (hub.docker.com/r/pytorch/pytorch lists half of that, compressed). During a
-# build the newest layer exists twice.
-_IMAGE_BYTES = {"cpu": 3 * GIB, "cuda": 16 * GIB}
 
 
 def _judge_host(subject: HostSubject) -> Iterator[Verdict]:
@@ -38,7 +40,7 @@ def _judge_host(subject: HostSubject) -> Iterator[Verdict]:
         )
         return
     yield _judge_checkpoints(subject, docker)
-    yield from _judge_image(subject, docker)
+    yield _judge_plan_images(subject)
 
 
 def _judge_checkpoints(subject: HostSubject, disk: Disk) -> Verdict:
@@ -66,15 +68,62 @@ def _count_needed_bytes(checkpoint: int, kept: int) -> int:
     return checkpoint * (kept + 2) + _DISK_SLACK
 
 
-def _judge_image(subject: HostSubject, disk: Disk) -> Iterator[Verdict]:
-    needed = _IMAGE_BYTES[subject.plan.trainer.device.value]
-    if disk.free < needed:
-        message = (
-            f"{disk.path} has {format_size(disk.free)} free; building the trainer image needs "
-            f"about {format_size(needed)}.\nIgnore this if the image is already built."
+def _judge_plan_images(subject: HostSubject) -> Verdict:
+    images = known_or_none(subject.facts.images)
+    missing = list_missing_of_plan(subject.plan, images or ())
+    return _judge_missing("the stack", missing, subject.facts)
+
+
+def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
+    file = subject.file
+    if file.services:
+        images = known_or_none(subject.facts.images)
+        missing = list_missing_of_file(file, images or ())
+        first = next(iter(missing.values()), file.services[0])
+        verdict = _judge_missing(file.path, missing, subject.facts)
+        yield locate(verdict, file, first.image or first)
+
+
+def _judge_missing(owner: str, missing: Collection[MissingImage], facts: HostFacts) -> Verdict:
+    """Judge whether the missing images fit; without a list of images, all may be missing."""
+    if not missing:
+        return ok(f"The engine has the images of {owner}.")
+    disk = find_image_disk(facts)
+    if disk is None:
+        return skip(
+            f"Cannot determine whether the images of {owner} fit: the folder where the engine "
+            "stores images is not visible from here."
         )
-        evidence = {"free": disk.free, "needed": needed}
-        yield Verdict(Severity.WARNING, message, evidence, _FREE_DOCKER)
+    needed = sum(image.size or 0 for image in missing)
+    evidence = {"path": disk.path, "free": disk.free, "needed": needed}
+    free = f"{disk.path} has {format_size(disk.free)} free"
+    if needed > disk.free:
+        message = (
+            f"{free}; the images of {owner} need about {format_size(needed)}.\n"
+            f"{_list_sizes(missing, facts)}"
+        )
+        return Verdict(Severity.WARNING, message, evidence, _FREE_DOCKER)
+    unknown = _explain_unknown(missing, facts)
+    if unknown:
+        return skip(f"Cannot determine whether the images of {owner} fit: {unknown}", **evidence)
+    return ok(f"{free} for the images of {owner}, which need {format_size(needed)}.", **evidence)
+
+
+def _explain_unknown(missing: Collection[MissingImage], facts: HostFacts) -> str:
+    if isinstance(facts.images, Unknown):
+        return f"{facts.images.reason}."
+    names = [image.name for image in missing if image.size is None]
+    return f"the engine does not have {', '.join(names)}, whose size is unknown." if names else ""
+
+
+def _list_sizes(missing: Collection[MissingImage], facts: HostFacts) -> str:
+    sizes = ", ".join(
+        f"{image.name} ({format_size(image.size) if image.size else 'size unknown'})"
+        for image in missing
+    )
+    if isinstance(facts.images, Unknown):
+        return f"Ignore this if the engine already has these: {sizes}."
+    return f"The engine does not have: {sizes}."
 
 
 _KEEP_ONE = Remedy("Keep one checkpoint", ("QCA_TRAIN_KEEP_CHECKPOINTS=1 qca up",))
@@ -93,10 +142,16 @@ CHECK = Check(
     title="Too little disk space",
     needs=("disks",),
     looks_at="the free space where checkpoints are stored (the work folder, or Docker's folder "
-    "for containers), the size of the checkpoints, and for containers the size of the image.",
+    "for containers) and the size of the checkpoints; for containers and for a file's services, "
+    "the images that the engine does not have, and the free space where it stores images "
+    "(containerd's folder, if containerd keeps them).",
     why="A checkpoint contains each weight and its two AdamW moments, 12 bytes per parameter (319 "
-    "MiB for the full model). The newest three and the best are kept while the next is written.",
+    "MiB for the full model). The newest three and the best are kept while the next is written. "
+    "An image takes its unpacked size. qca knows the size of the images that the engine has, of "
+    "its own trainer image and of PyTorch's CUDA images; no registry is asked, so the size of any "
+    "other image is unknown. It warns only if the known sizes exceed the free space.",
     fix="Free space, keep fewer checkpoints, or work in another folder.",
     url="https://docs.docker.com/engine/manage-resources/pruning/",
     judge_host=_judge_host,
+    judge_file=_judge_file,
 )

@@ -51,6 +51,11 @@ class Engine:
     components: dict[str, str] = field(default_factory=dict[str, str])
     """Names and versions of its components; Podman reports `Podman Engine`."""
 
+    @property
+    def uses_containerd_images(self) -> bool:
+        """Whether containerd keeps its images; then the driver is a snapshotter of containerd."""
+        return self.driver == "overlayfs"  # Docker's own driver is `overlay2`
+
 
 @strict_dataclass
 class NoEngine:
@@ -72,6 +77,15 @@ class NoEngine:
 
 
 DockerFacts = Annotated[Engine | NoEngine, Constraint(discriminator="state")]
+
+
+@strict_dataclass
+class EngineImage:
+    """An image that the engine has."""
+
+    names: tuple[str, ...]
+    """Its tags and digests as Docker shows them, e.g. `redis:8`; hidden in a record."""
+    size: Size
 
 
 @strict_dataclass

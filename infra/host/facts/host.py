@@ -8,7 +8,12 @@ that a recorded host can be checked elsewhere.
 import math
 from typing import Annotated, Literal
 
-from infra.host.facts.docker import ComposeFacts, DockerComposeFacts, DockerFacts
+from infra.host.facts.docker import (
+    ComposeFacts,
+    DockerComposeFacts,
+    DockerFacts,
+    EngineImage,
+)
 from infra.host.facts.gpu import GpuFacts
 from infra.host.facts.known import Count, Known, Size, Unknown
 from infra.host.facts.live import FolderMount, GpuRun, NameLookup, StoreRun, VolumeWrite
@@ -108,7 +113,8 @@ class Listener:
 class Disk:
     """A file system that the stack writes to. Sizes are in bytes."""
 
-    purpose: Literal["work", "docker", "temporary"]
+    purpose: Literal["work", "docker", "images", "temporary"]
+    """`images` is where containerd keeps the engine's images, if the engine uses its store."""
     path: str
     total: Size
     free: Size
@@ -131,6 +137,9 @@ class HostFacts:
     python: Known[PythonFacts] | Unknown
     listeners: Known[tuple[Listener, ...]] | Unknown
     disks: Known[tuple[Disk, ...]] | Unknown
+    images: Known[tuple[EngineImage, ...]] | Unknown = Unknown(
+        reason="the engine's images were not recorded"
+    )
     live_gpu: Known[GpuRun] | Unknown | None = None
     """The facts from here on need a running container; None if none was started."""
     live_store: Known[StoreRun] | Unknown | None = None

@@ -10,12 +10,19 @@ from infra.host.container_gpu import is_elsewhere
 from infra.host.errors import ProbeError, describe_error
 from infra.host.facts import Disk, DockerFacts, Engine
 
+# Where containerd keeps images by default; one that dockerd starts uses a folder in dockerd's own
+# (moby, daemon/internal/libcontainerd/supervisor).
+_CONTAINERD = "var/lib/containerd"
+_OWN_CONTAINERD = "containerd/daemon"
 
-def probe(work_dir: Path, wait_for_docker: Callable[[], DockerFacts]) -> tuple[Disk, ...]:
+
+def probe(
+    work_dir: Path, wait_for_docker: Callable[[], DockerFacts], root: Path = Path("/")
+) -> tuple[Disk, ...]:
     """Return the disks of the work folder, the temporary folder and Docker's root folder.
 
-    `wait_for_docker` returns the result of the Docker probe; if that failed, Docker's disk is
-    omitted.
+    If containerd keeps the images elsewhere, its disk is included. `wait_for_docker` returns the
+    result of the Docker probe; if that failed, Docker's disks are omitted.
     """
     disks = [
         _measure_disk("work", work_dir),
@@ -27,7 +34,16 @@ def probe(work_dir: Path, wait_for_docker: Callable[[], DockerFacts]) -> tuple[D
         return tuple(disks)  # the fact about Docker has the reason
     if _is_on_this_host(engine):
         disks.append(_measure_disk("docker", Path(engine.root_dir)))
+        if engine.uses_containerd_images:
+            disks += _measure_containerd(Path(engine.root_dir), root / _CONTAINERD)
     return tuple(disks)
+
+
+def _measure_containerd(docker: Path, containerd: Path) -> list[Disk]:
+    """Return the disk of containerd's images, or nothing if its folder cannot be determined."""
+    folder = docker / _OWN_CONTAINERD
+    found = folder if _is_visible(str(folder)) else containerd
+    return [_measure_disk("images", found)] if _is_visible(str(found)) else []
 
 
 def _is_on_this_host(engine: DockerFacts) -> TypeGuard[Engine]:
@@ -41,7 +57,7 @@ def _is_visible(path: str) -> bool:
         return False
 
 
-def _measure_disk(purpose: Literal["work", "docker", "temporary"], path: Path) -> Disk:
+def _measure_disk(purpose: Literal["work", "docker", "images", "temporary"], path: Path) -> Disk:
     """Measure the file system of `path`, which need not exist yet."""
     path = path.absolute()
     existing = next((folder for folder in (path, *path.parents) if _is_visible(str(folder))), path)

@@ -1,12 +1,26 @@
 """QCA6xx: ports, disks and memory."""
 
+from typing import Any
+
 import pytest
 
-from infra.host.facts import HostFacts, Listener, MemoryFacts
+from infra.doctor.finding import Severity
+from infra.host.facts import Disk, EngineImage, HostFacts, Listener, MemoryFacts
+from infra.host.image_names import hide_names
 from qca.core.units import GIB, MIB
-from tests.support.hosts import disk, host, judge
+from tests.support.hosts import (
+    CUDA_TRAINER_IMAGE,
+    STORE_IMAGE,
+    TRAINER_IMAGE,
+    disk,
+    engine,
+    host,
+    image,
+    judge,
+)
 from tests.support.verdicts import (
     ERROR,
+    INFO,
     LOCAL,
     OK,
     SKIPPED,
@@ -22,6 +36,31 @@ from tests.support.verdicts import (
 def _listen(process: str | None, pid: int | None, address: str = "127.0.0.1") -> HostFacts:
     return host(listeners=(Listener(address=address, port=6379, pid=pid, process=process),))
 
+
+def _with_images(*images: EngineImage, free: int = 100 * GIB, **changes: Any) -> HostFacts:
+    """Return a host whose engine has these images, and this much free space for more."""
+    return host(images=images, disks=(disk("work"), disk("docker", free)), **changes)
+
+
+def _in_containerd(*disks: Disk) -> HostFacts:
+    """Return a host whose engine, which has no image, stores images in containerd."""
+    return host(docker=engine(driver="overlayfs"), images=(), disks=disks)
+
+
+# A host, and the verdict on the images that its stack needs.
+IMAGE_CASES: list[tuple[HostFacts, Severity, str]] = [
+    (_with_images(TRAINER_IMAGE, STORE_IMAGE, free=2 * GIB), OK, ""),
+    (_with_images(STORE_IMAGE, free=3 * GIB), OK, ""),
+    (_with_images(STORE_IMAGE, free=3 * GIB - 1), WARNING, "the trainer image (3 GiB)"),
+    (_with_images(TRAINER_IMAGE), SKIPPED, "dragonfly:v1.40.1, whose size is unknown"),
+    (_with_images(free=2 * GIB), WARNING, "dragonfly:v1.40.1 (size unknown)"),
+    # A CPU's trainer image has no layer in common with a GPU's.
+    (_with_images(CUDA_TRAINER_IMAGE, STORE_IMAGE, free=2 * GIB), WARNING, "trainer image"),
+    (host(images="the list is too long"), SKIPPED, "the list is too long."),
+    (_in_containerd(disk("docker", 2 * GIB), disk("images")), SKIPPED, "size is unknown"),
+    (_in_containerd(disk("docker"), disk("images", GIB)), WARNING, "/images has 1 GiB"),
+    (_in_containerd(disk("docker")), SKIPPED, "stores images is not visible"),
+]
 
 CASES = [
     # The host.
@@ -48,6 +87,7 @@ CASES = [
     HostCase("QCA602", host(disks=(disk("docker"), disk("work", 5 * MIB))), ERROR, "/work", LOCAL),
     HostCase("QCA602", host(disks=(disk("work"),)), SKIPPED, "not visible from here"),
     HostCase("QCA602", host(disks="denied"), SKIPPED),
+    *(HostCase("QCA602", *case) for case in IMAGE_CASES),
     HostCase("QCA603", host(), OK, "fits"),
     HostCase(
         "QCA603",
@@ -56,6 +96,23 @@ CASES = [
         "may only use",
     ),
     HostCase("QCA603", host(memory="no /proc"), SKIPPED),
+]
+
+_PYTORCH = "image: pytorch/pytorch:2.13.0-cuda13.0-cudnn9-runtime"
+_CACHE = image("dragonflydb/dragonfly:v1.30.0")
+
+# Lines after the first service, the verdict on the images of the file, its line, and the host.
+FILE_IMAGE_CASES: list[tuple[str, Severity, str, int, HostFacts]] = [
+    ("", OK, "The engine has the images of", 3, _with_images(_CACHE, free=GIB)),
+    ("", SKIPPED, "dragonfly:v1.30.0, whose size is unknown", 3, _with_images()),
+    (f"  b: {{{_PYTORCH}}}\n", WARNING, "(8 GiB)", 4, _with_images(_CACHE, free=8 * GIB - 1)),
+    (f"  b: {{{_PYTORCH}}}\n", OK, "which need 8 GiB", 4, _with_images(_CACHE, free=8 * GIB)),
+    (f"  b: {{{_PYTORCH}}}\n", SKIPPED, "v1.30.0, whose", 3, _with_images(free=8 * GIB)),
+    ("  b: {build: .}\n", SKIPPED, "the image of service b", 4, _with_images(_CACHE)),
+    ("  b: {build: ., image: mine}\n", SKIPPED, "have mine, whose", 4, _with_images(_CACHE)),
+    ("  b: {build: ., image: mine}\n", OK, "", 3, _with_images(_CACHE, image("mine:latest"))),
+    (f"  b: {{{_PYTORCH}, profiles: [x]}}\n", INFO, "profile x", 4, _with_images(_CACHE, free=GIB)),
+    ("", SKIPPED, "no engine was asked", 3, host(images="no engine was asked")),
 ]
 
 FILE_CASES = [
@@ -70,6 +127,7 @@ FILE_CASES = [
         "6380 is free",
         4,
     ),
+    *(FileCase("QCA602", *case) for case in FILE_IMAGE_CASES),
 ]
 
 
@@ -83,8 +141,29 @@ def test_file(tmp_path, case: FileCase):
     assert_file_verdict(tmp_path, case)
 
 
+@pytest.mark.parametrize(
+    ("name", "listed"),
+    [
+        ("redis", "redis:latest"),
+        ("redis:8", "redis:8"),
+        ("docker.io/library/redis:8", "redis:8"),
+        ("docker.io/grafana/loki:3", "grafana/loki:3"),
+        ("localhost:5000/redis", "localhost:5000/redis:latest"),
+        (f"redis:8@sha256:{'0' * 64}", f"redis@sha256:{'0' * 64}"),
+    ],
+)
+@pytest.mark.parametrize("is_recorded", [False, True])
+def test_an_image_of_a_file_is_found_in_the_engine(tmp_path, name, listed, is_recorded):
+    images = (image(listed),)
+    facts = host(images=hide_names(images) if is_recorded else images)
+
+    finding = judge_file(tmp_path, "QCA602", f"services: {{a: {{image: '{name}'}}}}\n", facts)
+
+    assert (finding.severity, finding.summary[:10]) == (OK, "The engine")
+
+
 def test_a_disk_too_small_for_the_image_is_a_warning_beside_an_ok():
-    cramped = host(disks=(disk("docker", 2 * GIB), disk("work")))
+    cramped = _with_images(free=2 * GIB)
 
     severities = [finding.severity for finding in judge(cramped, "QCA602")]
 

@@ -40,3 +40,29 @@ def test_a_folder_that_is_not_made_yet_is_on_its_parents_disk(tmp_path: Path) ->
     work = disks.probe(tmp_path / "not/yet", lambda: no_engine("not-running"))[0]
     assert work.path == str(tmp_path / "not/yet")
     assert work.total == disks.shutil.disk_usage(tmp_path).total
+
+
+@pytest.mark.parametrize(
+    ("driver", "folders", "measured"),
+    [
+        ("overlay2", ["var/lib/containerd"], None),
+        ("overlayfs", ["var/lib/containerd"], "var/lib/containerd"),
+        (
+            "overlayfs",
+            ["var/lib/containerd", "docker/containerd/daemon"],
+            "docker/containerd/daemon",
+        ),
+        ("overlayfs", [], None),
+    ],
+)
+def test_the_disk_of_containerds_images(
+    tmp_path: Path, driver: str, folders: list[str], measured: str | None
+) -> None:
+    for folder in ("docker", *folders):
+        (tmp_path / folder).mkdir(parents=True)
+    docker = engine(driver=driver, root_dir=str(tmp_path / "docker"))
+
+    found = disks.probe(tmp_path, lambda: docker, tmp_path)
+
+    paths = [disk.path for disk in found if disk.purpose == "images"]
+    assert paths == ([] if measured is None else [str(tmp_path / measured)])

@@ -1,8 +1,9 @@
-"""The probe of the Docker Engine: its address, the connection, and its answers.
+"""The probes of the Docker Engine: its address, the connection, its answers and its images.
 
 May import: facts, the shared parts of `infra.host`, and `probes.answer_fields`.
 """
 
 from infra.host.probes.docker.engine import probe
+from infra.host.probes.docker.images import list_images
 
-__all__ = ["probe"]
+__all__ = ["list_images", "probe"]

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from infra.host.deadline import Deadline
 from infra.host.files import MAX_BYTES
 from infra.host.probes.docker.endpoint import Endpoint, Tls
-from qca.core.json_object import is_object
+from qca.core.json_object import is_array, is_object
 
 
 class RefusedError(Exception):
@@ -54,6 +54,28 @@ def get(
         if the answer takes too long. ValueError: the answer is not from a Docker Engine.
 
     """
+    document = _fetch(connection, endpoint, path, deadline)
+    if not is_object(document):
+        raise ValueError("not a JSON object")
+    return document
+
+
+def get_list(
+    connection: socket.socket, endpoint: Endpoint, path: str, deadline: Deadline
+) -> list[Any]:
+    """Return the JSON array at `path`; closes the connection, which must be new.
+
+    Raises:
+        The same as `get`.
+
+    """
+    document = _fetch(connection, endpoint, path, deadline)
+    if not is_array(document):
+        raise ValueError("not a JSON array")
+    return document
+
+
+def _fetch(connection: socket.socket, endpoint: Endpoint, path: str, deadline: Deadline) -> Any:
     with closing(connection):
         stream = _wrap_in_tls(connection, endpoint) if endpoint.tls else connection
         with closing(stream):
@@ -78,7 +100,7 @@ def _read(stream: socket.socket, deadline: Deadline) -> bytes:
     raise ValueError("the answer is too long")
 
 
-def _parse_response(answer: bytes) -> dict[str, Any]:
+def _parse_response(answer: bytes) -> Any:
     head, _, body = answer.partition(b"\r\n\r\n")
     words = head.split(b"\r\n", 1)[0].split(b" ", 2)
     if not words[0].startswith(b"HTTP/") or len(words) < 2 or not words[1].isdigit():
@@ -91,8 +113,6 @@ def _parse_response(answer: bytes) -> dict[str, Any]:
     if status != 200:
         message = document.get("message") if is_object(document) else None
         raise RefusedError(status, f"{message}" if message else f"HTTP status {status}")
-    if not is_object(document):
-        raise ValueError("not a JSON object")
     return document
 
 

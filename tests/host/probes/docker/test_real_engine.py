@@ -25,12 +25,12 @@ def engine() -> Engine:
     pytest.skip(reason)
 
 
-def ask_docker(template: str) -> str:
-    """Return the same property from the `docker` program."""
+def run_docker(*arguments: str) -> str:
+    """Return the output of the `docker` program."""
     docker_program = shutil.which("docker")
     if docker_program is None:
         pytest.skip("there is no `docker` program on PATH to compare with")
-    command = [docker_program, "info", "--format", template]
+    command = [docker_program, *arguments]
     return subprocess.run(command, capture_output=True, text=True, timeout=60).stdout.strip()
 
 
@@ -48,7 +48,7 @@ def ask_docker(template: str) -> str:
     ],
 )
 def test_the_facts_are_what_docker_info_says(engine: Engine, fact: str, template: str) -> None:
-    assert str(getattr(engine, fact)) == ask_docker(template)
+    assert str(getattr(engine, fact)) == run_docker("info", "--format", template)
 
 
 def test_its_disk_is_measured_where_it_is_on_this_host(engine: Engine, tmp_path: Path) -> None:
@@ -57,6 +57,16 @@ def test_its_disk_is_measured_where_it_is_on_this_host(engine: Engine, tmp_path:
     assert ("docker" in found) is here
     if here:
         assert found["docker"].total == shutil.disk_usage(engine.root_dir).total
+
+
+def test_the_images_are_what_docker_lists(engine: Engine) -> None:
+    found = docker.list_images(Deadline(20))
+
+    tags = {name: image.size for image in found for name in image.names if "@" not in name}
+    listed = run_docker("image", "ls", "--format", "{{.Repository}}:{{.Tag}}").split()
+    assert set(tags) == {name for name in listed if "<none>" not in name}
+    for name in list(tags)[:3]:
+        assert str(tags[name]) == run_docker("image", "inspect", "--format", "{{.Size}}", name)
 
 
 def test_it_is_found_through_tcp_as_well(engine: Engine, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,0 +1,59 @@
+"""List the images of the Docker Engine, with their sizes."""
+
+import os
+from pathlib import Path
+from typing import Any
+
+from infra.host.deadline import Deadline
+from infra.host.errors import ProbeError, describe_error
+from infra.host.facts import EngineImage, NoEngine
+from infra.host.image_names import normalize_name
+from infra.host.probes.answer_fields import ARRAY, get_optional, parse_integer, parse_texts
+from infra.host.probes.docker import http_api
+from infra.host.probes.docker.endpoint import Endpoint, resolve_endpoint
+from qca.core.json_object import is_object
+
+# `/system/df` also has the sizes of what the images share, but takes seconds to determine them.
+_PATH = "/images/json"
+
+
+def list_images(deadline: Deadline) -> tuple[EngineImage, ...]:
+    """Return the engine's images that have a name.
+
+    Raises:
+        ProbeError: the engine does not list them.
+
+    """
+    endpoint = resolve_endpoint(os.environ, Path.home())
+    if isinstance(endpoint, NoEngine):
+        raise ProbeError(f"the engine's images could not be listed: {endpoint.detail}")
+    if endpoint.scheme == "ssh":
+        raise ProbeError("the images of an engine at an ssh:// address are not listed")
+    try:
+        return _parse_images(_fetch_images(endpoint, deadline))
+    except (http_api.RefusedError, OSError, ValueError, LookupError, TypeError) as error:
+        reason = describe_error(error)
+        raise ProbeError(f"the engine's images could not be listed: {reason}") from None
+
+
+def _fetch_images(endpoint: Endpoint, deadline: Deadline) -> list[Any]:
+    connection = http_api.connect(endpoint, deadline)
+    return http_api.get_list(connection, endpoint, _PATH, deadline)
+
+
+def _parse_images(answer: list[Any]) -> tuple[EngineImage, ...]:
+    images = (_parse_image(one) for one in answer)
+    return tuple(image for image in images if image.names)
+
+
+def _parse_image(answer: Any) -> EngineImage:
+    if not is_object(answer):
+        raise TypeError(f"{answer!r:.40} is no object")
+    listed = [
+        name
+        for key in ("RepoTags", "RepoDigests")
+        for name in parse_texts(get_optional(answer, key, ARRAY))
+        if "<none>" not in name  # how Engine 20.10 lists an image without a name
+    ]
+    size = parse_integer(answer["Size"], "Size")
+    return EngineImage(names=tuple(map(normalize_name, listed)), size=size)
