@@ -12,6 +12,7 @@ from pathlib import Path
 from infra.compose_file.default_files import find_override
 from infra.compose_file.externals import find_externals
 from infra.compose_file.model import ComposeFile, Service
+from infra.compose_file.needed_paths import find_needed_paths, look_up_path
 from infra.compose_file.passes.file_paths import shorten
 from infra.compose_file.passes.reading import Reading
 from infra.compose_file.project import Project, read_project
@@ -56,6 +57,10 @@ def read_compose_files(
         sources=project.sources,
         files=dict(_find_files(project)),
         externals=tuple(find_externals(project.top, project.active)),
+        needed_paths=tuple(
+            look_up_path(one, project.folder, policy)
+            for one in find_needed_paths(project.top, project.active)
+        ),
         hidden=project.hidden,
         folder=str(project.folder),
         profiles=project.profiles,

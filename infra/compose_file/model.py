@@ -81,6 +81,25 @@ class ExternalResource:
     unknown_because: str = "no engine was asked"
 
 
+PathUse = Literal["build context", "Dockerfile", "secret", "config", "bind mount"]
+
+
+@dataclass(frozen=True)
+class NeededPath:
+    """A file or folder on the host that a service is built from or mounts."""
+
+    service: str
+    use: PathUse
+    path: str
+    line: int
+    file: str = ""
+    is_created: bool = False
+    """Docker creates a folder in its place if it is missing, although it should be a file."""
+    state: Literal["file", "folder", "missing"] | None = None
+    """What is there; None if that is unknown."""
+    unknown_because: str = "it was not looked up"
+
+
 @dataclass(frozen=True)
 class Wait:
     """A service that another one waits for (`depends_on`)."""
@@ -238,6 +257,9 @@ class ComposeFile:
     """The external networks and volumes of its active services."""
     missing: frozenset[str] = frozenset()
     """Paths of missing files in the project folder."""
+    """Paths in the folder where a file was expected but missing."""
+    needed_paths: tuple[NeededPath, ...] = ()
+    """The files and folders that its active services need."""
     hidden: frozenset[str] = frozenset()
     """Values from `.env` files, which are never shown."""
     folder: str = "."

@@ -7,18 +7,6 @@ from infra.doctor.finding import Remedy, Severity, Verdict, ok, skip
 from infra.doctor.subjects import HostSubject
 from infra.host.facts import Engine, require
 
-# https://docs.docker.com/engine/security/rootless/tips/#limiting-resources
-_DELEGATE_CONTROLLERS = Remedy(
-    "Delegate the controllers to users, then log out and in again",
-    (
-        "sudo mkdir -p /etc/systemd/system/user@.service.d",
-        "printf '[Service]\\nDelegate=cpu cpuset io memory pids\\n' | "
-        "sudo tee /etc/systemd/system/user@.service.d/delegate.conf",
-        "sudo systemctl daemon-reload",
-    ),
-    breaks="lets every user of this machine set such limits on their own processes",
-)
-
 
 def _judge_host(subject: HostSubject) -> Iterator[Verdict]:
     docker = require(subject.facts.docker)
@@ -77,8 +65,22 @@ def _find_rootless_cause(engine: Engine) -> str:
 
 
 def _suggest_remedies(engine: Engine) -> tuple[Remedy, ...]:
-    is_delegation = engine.cgroup_version == "2" and engine.cgroup_driver in (None, "systemd")
-    return (_DELEGATE_CONTROLLERS,) if _is_rootless(engine) and is_delegation else ()
+    is_undelegated = engine.cgroup_version == "2" and engine.cgroup_driver in (None, "systemd")
+    return (_delegate_controllers(),) if _is_rootless(engine) and is_undelegated else ()
+
+
+def _delegate_controllers() -> Remedy:
+    # https://docs.docker.com/engine/security/rootless/tips/#limiting-resources
+    return Remedy(
+        "Delegate the controllers to users, then log out and in again",
+        (
+            "sudo mkdir -p /etc/systemd/system/user@.service.d",
+            "printf '[Service]\\nDelegate=cpu cpuset io memory pids\\n' | "
+            "sudo tee /etc/systemd/system/user@.service.d/delegate.conf",
+            "sudo systemctl daemon-reload",
+        ),
+        breaks="lets every user of this machine set such limits on their own processes",
+    )
 
 
 def _is_rootless(engine: Engine) -> bool:

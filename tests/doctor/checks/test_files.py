@@ -385,6 +385,9 @@ FILE_CASES = [
     ),
     FileCase("QCA710", "    command: torchrun train.py\n", INFO, "runs torch", 3),
     FileCase("QCA710", "", OK, ""),  # no training service
+    FileCase("QCA713", "    volumes: ['./r.conf:/r.conf']\n", WARNING, "r.conf is missing", 4),
+    FileCase("QCA713", "    volumes: ['./data:/data']\n", OK, "are there", 1),
+    FileCase("QCA713", "    volumes: ['/etc/r.conf:/r.conf']\n", SKIPPED, "outside", 4),
     FileCase("QCA708", "    command: dragonfly --hz=1 | tee log\n", WARNING, "| tee log", 4),
     FileCase(
         "QCA708",

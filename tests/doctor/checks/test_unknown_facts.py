@@ -49,6 +49,7 @@ OF_THE_FILE = {
         "QCA710",
         "QCA711",
         "QCA712",
+        "QCA713",
     ),
 }
 SECURITY = {check.id for check in CHECKS if check.category == "security"}

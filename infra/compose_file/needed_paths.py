@@ -1,0 +1,94 @@
+"""The files and folders on the host that a project's services are built from or mount."""
+
+import os
+from collections.abc import Collection, Iterator
+from dataclasses import replace
+from pathlib import Path, PurePath
+
+from infra.compose_file.model import NeededPath, PathUse
+from infra.compose_file.passes.file_paths import shorten
+from infra.compose_file.passes.reading import resolve
+from infra.compose_file.references import Policy
+from infra.compose_file.yaml.tree import Origin, Table, descend, to_items, to_table, to_text
+
+# The suffixes of files that services usually mount; a folder can have any other (`conf.d`).
+_FILE_SUFFIXES = """
+    .cfg .cnf .conf .crt .csv .env .html .ini .js .json .key .lua .pem .php .properties .py .rules
+    .sh .sql .toml .txt .xml .yaml .yml
+"""
+
+
+def find_needed_paths(top: Table, active: Collection[str]) -> Iterator[NeededPath]:
+    """Yield the paths that the active services need, absolute; each once for each use."""
+    found = set[tuple[str, str]]()
+    for name in active:
+        for one in _find_paths(name, to_table(to_table(top.get("services")).get(name)), top):
+            if (one.use, one.path) not in found:
+                found.add((one.use, one.path))
+                yield one
+
+
+def _find_paths(name: str, service: Table, top: Table) -> Iterator[NeededPath]:
+    yield from _find_build(name, service)
+    yield from _find_mounts(name, service)
+    for kind in ("secrets", "configs"):
+        yield from _find_sources(name, service, to_table(top.get(kind)), kind)
+
+
+def look_up_path(one: NeededPath, folder: Path, policy: Policy) -> NeededPath:
+    """Return the path as the user would write it, with its state on this machine."""
+    path = Path(one.path)
+    one = replace(one, path=shorten(one.path, folder))
+    is_within = resolve(path).is_relative_to(resolve(folder))
+    if policy is Policy.WITHIN_FOLDER and not is_within:
+        return replace(one, unknown_because="it lies outside the folder")
+    try:
+        if not path.exists():
+            return replace(one, state="missing")
+        return replace(one, state="folder" if path.is_dir() else "file")
+    except OSError as error:
+        return replace(one, unknown_because=error.strerror or str(error))
+
+
+def _find_build(name: str, service: Table) -> Iterator[NeededPath]:
+    build = to_table(service.get("build"))
+    context = to_text(build.get("context"))
+    if not PurePath(context).is_absolute():
+        return  # a repository, or an archive from an address
+    yield _need(name, "build context", context, build.origins["context"])
+    dockerfile = to_text(build.get("dockerfile")) or "Dockerfile"
+    if "dockerfile_inline" not in build and "://" not in dockerfile:
+        origin = build.origins.get("dockerfile", build.origins["context"])
+        path = os.path.normpath(PurePath(context) / dockerfile)
+        yield _need(name, "Dockerfile", path, origin)
+
+
+def _find_mounts(name: str, service: Table) -> Iterator[NeededPath]:
+    """Yield bind mounts that Docker refuses or misinterprets if they are missing.
+
+    By default, Docker creates a folder for a missing source. That is a mistake only if a file is
+    expected; the suffixes of both paths show it, as in `./redis.conf:/etc/redis.conf`.
+    """
+    for entry, origin in to_items(service.get("volumes")).entries():
+        mount = to_table(entry)
+        source, target = to_text(mount.get("source")), to_text(mount.get("target"))
+        if mount.get("type") != "bind" or not PurePath(source).is_absolute():
+            continue
+        suffix = PurePath(source).suffix
+        if descend(mount, "bind").get("create_host_path") is False:
+            yield _need(name, "bind mount", source, origin)
+        elif suffix in _FILE_SUFFIXES.split() and suffix == PurePath(target).suffix:
+            yield replace(_need(name, "bind mount", source, origin), is_created=True)
+
+
+def _find_sources(name: str, service: Table, defined: Table, kind: str) -> Iterator[NeededPath]:
+    for entry, _ in to_items(service.get(kind)).entries():
+        definition = to_table(defined.get(to_text(to_table(entry).get("source"))))
+        path = to_text(definition.get("file"))
+        if PurePath(path).is_absolute():
+            use = "secret" if kind == "secrets" else "config"
+            yield _need(name, use, path, definition.origins["file"])
+
+
+def _need(name: str, use: PathUse, path: str, origin: Origin) -> NeededPath:
+    return NeededPath(name, use, path, origin.line, origin.source.path)

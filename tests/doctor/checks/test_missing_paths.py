@@ -1,0 +1,112 @@
+"""QCA713: files and folders that a project's services need."""
+
+from pathlib import Path
+
+import pytest
+
+from infra.doctor.examine import examine
+from infra.doctor.finding import Finding
+from infra.doctor.read_project import read_project
+from infra.host.facts import HostFacts
+from tests.support.hosts import config, engine, host
+from tests.support.verdicts import OK, SKIPPED, WARNING
+
+BIND = "services: {a: {image: x, volumes: [%s]}}"
+CONTEXT = "services: {a: {build: {context: ./app, dockerfile: app.dockerfile}}}"
+SECRET = "services: {a: {image: x, secrets: [s]}}\nsecrets: {s: {file: ./token}}"
+CONFIG = "services: {a: {image: x, configs: [c]}}\nconfigs: {c: {file: ./c.toml}}"
+REFUSING = "{type: bind, source: ./data, target: /data, bind: {create_host_path: false}}"
+
+
+def find(folder: Path, text: str, facts: HostFacts | None = None) -> list[Finding]:
+    (folder / "compose.yaml").write_text(text)
+    project = read_project([folder / "compose.yaml"], {})
+    findings = examine(facts or host(), config(), files=[project])
+    return [one for one in findings if one.id == "QCA713"]
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (BIND % "./redis.conf:/etc/redis.conf", "bind mount redis.conf is missing"),
+        (BIND % REFUSING, "bind source path does not exist"),
+        (CONTEXT, "build context app is missing"),
+        (SECRET, "secret token is missing"),
+        (CONFIG, "config c.toml is missing"),
+    ],
+)
+def test_what_is_missing_is_reported_once_with_its_line(tmp_path, monkeypatch, text, says):
+    monkeypatch.chdir(tmp_path)
+
+    (finding,) = find(Path(), text)
+
+    assert finding.severity is WARNING
+    assert says in finding.message
+    assert finding.location
+    assert finding.location.line in (1, 2)
+
+
+@pytest.mark.parametrize(
+    ("text", "files"),
+    [
+        (BIND % "./redis.conf:/etc/redis.conf", ["redis.conf"]),
+        (BIND % "./new:/data", []),
+        (BIND % "./conf.d:/etc/conf.d", []),
+        (BIND % "data:/data" + "\nvolumes: {data: {}}", []),
+        (BIND % REFUSING, ["data/x"]),
+        (CONTEXT, ["app/app.dockerfile"]),
+        ("services: {a: {build: {context: ., dockerfile_inline: FROM x}}}", []),
+        ("services: {a: {build: 'https://example.com/x.git'}}", []),
+        (SECRET, ["token"]),
+        ("services: {a: {image: x, profiles: [p], secrets: [s]}}\nsecrets: {s: {file: ./t}}", []),
+    ],
+)
+def test_what_is_there_or_not_needed_passes(tmp_path, text, files):
+    for name in files:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).touch()
+
+    (finding,) = find(tmp_path, text)
+
+    assert finding.severity is OK, finding.message
+
+
+def test_a_missing_dockerfile_is_reported(tmp_path):
+    (tmp_path / "app").mkdir()
+
+    (finding,) = find(tmp_path, CONTEXT)
+
+    assert "app.dockerfile is missing" in finding.message
+
+
+def test_a_folder_that_docker_created_in_place_of_a_file_is_reported(tmp_path):
+    (tmp_path / "redis.conf").mkdir()
+
+    (finding,) = find(tmp_path, BIND % "./redis.conf:/etc/redis.conf")
+
+    assert finding.severity is WARNING
+    assert "is a folder, but should be a file" in finding.message
+
+
+def test_a_path_outside_the_folder_is_not_looked_up(tmp_path):
+    (finding,) = find(tmp_path, BIND % "../redis.conf:/etc/redis.conf")
+
+    assert finding.severity is SKIPPED
+    assert "outside the folder" in finding.message
+
+
+def test_a_link_that_leads_outside_the_folder_is_not_followed(tmp_path):
+    (tmp_path / "token").symlink_to("/etc/passwd")
+
+    (finding,) = find(tmp_path, SECRET)
+
+    assert finding.severity is SKIPPED
+
+
+def test_the_bind_mounts_of_a_remote_engine_are_unknown(tmp_path):
+    remote = host(docker=engine(host="ssh://user@server"))
+
+    (finding,) = find(tmp_path, BIND % "./redis.conf:/etc/redis.conf", remote)
+
+    assert finding.severity is SKIPPED
+    assert "the engine's machine" in finding.message
