@@ -2,10 +2,13 @@
 
 # nvidia-ml-py has no annotations.
 # pyright: reportMissingTypeStubs=false
-from collections.abc import Generator
+import itertools
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
+
+T = TypeVar("T")
 
 
 class NvmlError(Exception):
@@ -80,35 +83,17 @@ def read_free_gpu_memory() -> int | None:
 
     Memory that the driver reserves for itself does not count as free.
     """
-    try:
-        with open_nvml() as nvml:
-            devices = list_devices(nvml)
-            return max((int(read_memory(nvml, device).free) for device in devices), default=None)
-    except NvmlError:
-        return None
+    return max(_query_each(lambda nvml, gpu: int(read_memory(nvml, gpu).free)), default=None)
 
 
 def read_compute_capability() -> tuple[int, int] | None:
     """Return the compute capability of the first GPU; None if NVML is not available."""
-    try:
-        with open_nvml() as nvml:
-            devices = list_devices(nvml)
-            if not devices:
-                return None
-            major, minor = nvml.nvmlDeviceGetCudaComputeCapability(devices[0])
-            return int(major), int(minor)
-    except NvmlError:
-        return None
+    return _query_first(_read_capability)
 
 
 def read_gpu_name() -> str | None:
     """Return the name of the first GPU; None if NVML is not available."""
-    try:
-        with open_nvml() as nvml:
-            devices = list_devices(nvml)
-            return str(nvml.nvmlDeviceGetName(devices[0])) if devices else None
-    except NvmlError:
-        return None
+    return _query_first(lambda nvml, gpu: str(nvml.nvmlDeviceGetName(gpu)))
 
 
 def list_gpu_memory_holders() -> list[tuple[int, int]]:
@@ -117,13 +102,28 @@ def list_gpu_memory_holders() -> list[tuple[int, int]]:
     The list is empty if NVML is not available. In a container it does not include processes
     outside.
     """
+    holders = itertools.chain.from_iterable(_query_each(_list_holders))
+    return sorted(holders, key=lambda holder: -holder[1])
+
+
+def _query_first(query: Callable[[Any, Any], T]) -> T | None:
+    return next(iter(_query_each(query, at_most=1)), None)
+
+
+def _query_each(query: Callable[[Any, Any], T], at_most: int | None = None) -> list[T]:
+    """Return the answer to a query for each GPU; empty if NVML is not available or one fails."""
     try:
         with open_nvml() as nvml:
-            holders = [
-                (int(process.pid), int(process.usedGpuMemory or 0))
-                for device in list_devices(nvml)
-                for process in nvml.nvmlDeviceGetComputeRunningProcesses(device)
-            ]
+            return [query(nvml, device) for device in list_devices(nvml)[:at_most]]
     except NvmlError:
         return []
-    return sorted(holders, key=lambda holder: -holder[1])
+
+
+def _read_capability(nvml: Any, device: Any) -> tuple[int, int]:
+    major, minor = nvml.nvmlDeviceGetCudaComputeCapability(device)
+    return int(major), int(minor)
+
+
+def _list_holders(nvml: Any, device: Any) -> list[tuple[int, int]]:
+    processes = nvml.nvmlDeviceGetComputeRunningProcesses(device)
+    return [(int(one.pid), int(one.usedGpuMemory or 0)) for one in processes]
