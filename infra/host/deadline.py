@@ -140,9 +140,7 @@ class Deadline:
                 if not ready:
                     raise self.timeout_error(_format_command(process.args))
                 for key, _ in ready:
-                    chunk = os.read(key.fd, 2**16)
-                    key.data.extend(chunk)
-                    if not chunk:
+                    if not _read_chunk(key):
                         selector.unregister(key.fileobj)
                     elif len(key.data) > MAX_BYTES:
                         raise ProbeError(f"{_format_command(process.args)} wrote too much")
@@ -156,6 +154,13 @@ class Deadline:
         for pipe in (process.stdout, process.stderr):
             if pipe:
                 pipe.close()
+
+
+def _read_chunk(key: selectors.SelectorKey) -> bool:
+    """Append what a pipe has to its text; return False at its end."""
+    chunk = os.read(key.fd, 2**16)
+    key.data.extend(chunk)
+    return bool(chunk)
 
 
 def _kill(process: subprocess.Popen[bytes]) -> None:

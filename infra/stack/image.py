@@ -206,10 +206,10 @@ def remove_older_images(name: str, project: str) -> None:
     label = {"label": f"{PROJECT_LABEL}={project}"}
     with connect_engine() as engine:
         tags = {tag for image in engine.images(filters=label) for tag in image["RepoTags"] or ()}
-        for older in sorted(tags - {name}):
-            if older.startswith(f"{TRAINER_REPOSITORY}:"):
-                with contextlib.suppress(APIError):
-                    engine.remove_image(older)
+        ours = {tag for tag in tags if tag.startswith(f"{TRAINER_REPOSITORY}:")}
+        for older in sorted(ours - {name}):
+            with contextlib.suppress(APIError):
+                engine.remove_image(older)
 
 
 def fetch_download_size(image: str) -> int | None:

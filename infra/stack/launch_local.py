@@ -81,16 +81,25 @@ def run_trainer(
             try:
                 yield from _tee(process.stdout or (), log)
             finally:
-                if process.poll() is None:
-                    process.send_signal(signal.SIGTERM)
-                    _wait_through_ctrl_c(process)
+                _stop_trainer(process)
         run.exit_code = process.returncode
     if process.returncode != 0:
-        raise LaunchError(
-            f"the trainer failed with {_describe_exit(process.returncode)}. The end of its log:\n"
-            f"{_read_last_lines(state.log_dir / 'trainer.log')}",
-            hint=f"The complete log: {state.log_dir / 'trainer.log'}",
-        )
+        raise _trainer_error(process.returncode, state.log_dir / "trainer.log")
+
+
+def _stop_trainer(process: subprocess.Popen[str]) -> None:
+    """Signal the trainer to stop, unless it has exited, and wait for its checkpoint."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGTERM)
+        _wait_through_ctrl_c(process)
+
+
+def _trainer_error(exit_code: int, log: Path) -> LaunchError:
+    return LaunchError(
+        f"the trainer failed with {_describe_exit(exit_code)}. The end of its log:\n"
+        f"{_read_last_lines(log)}",
+        hint=f"The complete log: {log}",
+    )
 
 
 def _build_trainer_command(plan: StackPlan, runs: Path, store_url: str) -> list[str]:

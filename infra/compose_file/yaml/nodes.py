@@ -74,12 +74,7 @@ def compose_documents(text: str) -> Iterator[Node]:
 
     """
     try:
-        loader = _make_loader(text)
-        while not isinstance(event := loader.get_event(), StreamEndEvent):
-            if isinstance(event, DocumentStartEvent):
-                if event.version not in (None, _VERSION):
-                    raise NotYamlError("found incompatible YAML document", 1)
-                yield _Composer(loader).compose_document()
+        yield from _compose_stream(_make_loader(text))
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         problem = " ".join((error.problem or "not YAML").split())
@@ -88,6 +83,15 @@ def compose_documents(text: str) -> Iterator[Node]:
         if isinstance(error, NotYamlError):
             raise
         raise NotYamlError(" ".join(str(error).split())) from None
+
+
+def _compose_stream(loader: _Loader) -> Iterator[Node]:
+    while not isinstance(event := loader.get_event(), StreamEndEvent):
+        if not isinstance(event, DocumentStartEvent):
+            continue
+        if event.version not in (None, _VERSION):
+            raise NotYamlError("found incompatible YAML document", 1)
+        yield _Composer(loader).compose_document()
 
 
 class _Composer:

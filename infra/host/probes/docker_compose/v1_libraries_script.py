@@ -214,13 +214,13 @@ def is_user_site(folder):
 def list_pth_folders(site_folder):
     # type: (str) -> list[str]
     """Return the folders that the `.pth` files of a site folder add to the path."""
-    found = []  # type: list[str]
-    for name in list_names(site_folder):
-        if name.endswith(".pth"):
-            for line in read_text(os.path.join(site_folder, name)).splitlines():
-                if line.strip() and not line.startswith(("#", "import ", "import\t")):
-                    found.append(os.path.join(site_folder, line.strip()))
-    return found
+    names = [name for name in list_names(site_folder) if name.endswith(".pth")]
+    return [
+        os.path.join(site_folder, line.strip())
+        for name in names
+        for line in read_text(os.path.join(site_folder, name)).splitlines()
+        if line.strip() and not line.startswith(("#", "import ", "import\t"))
+    ]
 
 
 def is_on_pythonpath(folder):
@@ -255,11 +255,19 @@ def list_imported(path):
     found = set()  # type: set[str]
     for module in IMPORTERS:
         package = next((one for one in (find_module(f, module) for f in path) if one), "")
-        for folder, _, names in os.walk(package):
-            for name in names:
-                if name.endswith(".py"):
-                    found.update(IMPORT.findall(read_text(os.path.join(folder, name))))
+        for file in list_sources(package):
+            found.update(IMPORT.findall(read_text(file)))
     return found
+
+
+def list_sources(package):
+    # type: (str) -> list[str]
+    return [
+        os.path.join(folder, name)
+        for folder, _, names in os.walk(package)
+        for name in names
+        if name.endswith(".py")
+    ]
 
 
 def is_importable(path, module):
@@ -295,11 +303,18 @@ def list_requirements(records, path):
             if normalize_name(name) in visited:
                 continue
             visited.add(normalize_name(name))
-            for requirement in requirements:
-                match = re.match(r"[A-Za-z0-9._-]+", requirement)
-                if match and normalize_name(match.group()) in libraries:
-                    found.append([name, version, requirement])
+            found.extend(
+                [name, version, requirement]
+                for requirement in requirements
+                if find_required_name(requirement) in libraries
+            )
     return found
+
+
+def find_required_name(requirement):
+    # type: (str) -> str | None
+    match = re.match(r"[A-Za-z0-9._-]+", requirement)
+    return normalize_name(match.group()) if match else None
 
 
 def main():
