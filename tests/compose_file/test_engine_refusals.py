@@ -11,7 +11,7 @@ from tests.support.hosts import compose_file
 
 
 def _read(folder, settings: str) -> list[str]:
-    file = compose_file(folder, write_project("alpine:3.20", settings))
+    file = compose_file(folder, write_project("alpine:3.20", settings), HOME="/root")
     return [refusal.message for service in file.services for refusal in service.engine_refusals]
 
 

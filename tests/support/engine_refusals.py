@@ -1,7 +1,7 @@
 """Settings of a service, and the words with which Docker Engine refuses to start it.
 
 The service is `a`; beside it the project has a service `b`, the networks `plain` and `static`
-(172.28.9.0/24), and an external secret and config.
+(172.28.9.0/24), an external secret and config, and secrets from variables.
 """
 
 from textwrap import indent
@@ -44,9 +44,11 @@ REFUSED: list[tuple[str, str]] = [
     ("logging: {driver: json-file, options: {max-sise: 10m}}", "unknown log opt 'max-sise'"),
     ("secrets: [elsewhere]", "unsupported external secret elsewhere"),
     ("configs: [elsewhere]", "unsupported external config elsewhere"),
+    ("secrets: [unset]", 'environment variable "QCA_TEST_UNSET" required by secret'),
 ]
 
 ACCEPTED = [
+    "secrets: [home]",
     "sysctls: {net.core.somaxconn: 1024}",
     "sysctls: {net/core/somaxconn: 1024}",
     "network_mode: none\nsysctls: {net.core.somaxconn: 1024}",
@@ -74,5 +76,6 @@ def write_project(image: str, settings: str) -> str:
         f"services:\n  a:\n    image: {image}\n{indent(settings, '    ')}\n"
         f"  b: {{image: '{image}', command: [sleep, '60']}}\n"
         "networks:\n  plain: {}\n  static: {ipam: {config: [{subnet: 172.28.9.0/24}]}}\n"
-        "secrets: {elsewhere: {external: true}}\nconfigs: {elsewhere: {external: true}}\n"
+        "secrets: {elsewhere: {external: true}, unset: {environment: QCA_TEST_UNSET}, "
+        "home: {environment: HOME}}\nconfigs: {elsewhere: {external: true}}\n"
     )

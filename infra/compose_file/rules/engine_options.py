@@ -193,11 +193,22 @@ def _check_log(service: Table) -> Iterator[Refusal]:
 
 
 def _check_sources(service: Table, top: Table) -> Iterator[Refusal]:
-    """Refuse secrets and configs of Swarm, which Compose does not have."""
+    """Refuse secrets and configs of Swarm, and those from a variable that is not set."""
     for kind in ("secrets", "configs"):
         defined = to_table(top.get(kind))
         for entry, origin in to_items(service.get(kind)).entries():
             name = to_text(to_table(entry).get("source"))
-            if to_table(defined.get(name)).get("external") is True:
-                what = f"the {kind[:-1]} {name} is external, which only Swarm supports"
-                yield refuse(what, f"unsupported external {kind[:-1]} {name}", origin)
+            docker = _explain_source(f"{kind[:-1]} {name}", to_table(defined.get(name)))
+            if docker:
+                yield refuse(docker[0], docker[1], origin)
+
+
+def _explain_source(what: str, defined: Table) -> tuple[str, str] | None:
+    """Return why a secret or config is not available, and Compose's message."""
+    if defined.get("external") is True:
+        return f"the {what} is external, which only Swarm supports", f"unsupported external {what}"
+    variable = to_text(defined.get("environment"))
+    if variable and variable not in defined.origins["environment"].source.variables:
+        message = f'environment variable "{variable}" required by {what} is not set'
+        return f"the {what} comes from the variable {variable}, which is not set", message
+    return None

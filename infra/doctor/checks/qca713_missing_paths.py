@@ -17,6 +17,9 @@ _OUTCOMES = {
     "bind mount": 'invalid mount config for type "bind": bind source path does not exist',
 }
 
+# What the engine mounts from its own machine; a build's files are sent to it.
+_MOUNTED = ("bind mount", "secret", "config")
+
 
 def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
     file = subject.file
@@ -36,7 +39,7 @@ def _leave_out_dockerfiles(paths: Sequence[NeededPath]) -> Iterator[NeededPath]:
 
 def _judge_path(one: NeededPath, facts: HostFacts) -> Verdict | None:
     what = f"the {one.use} {one.path} of service {one.service}"
-    if one.use == "bind mount" and _is_engine_remote(facts):
+    if one.use in _MOUNTED and _is_engine_remote(facts):
         return skip(f"Cannot determine whether {what} exists: it is on the engine's machine.")
     if one.state is None:
         return skip(f"Cannot determine whether {what} exists: {one.unknown_because}.")

@@ -103,10 +103,12 @@ def test_a_link_that_leads_outside_the_folder_is_not_followed(tmp_path):
     assert finding.severity is SKIPPED
 
 
-def test_the_bind_mounts_of_a_remote_engine_are_unknown(tmp_path):
+@pytest.mark.parametrize("text", [BIND % "./redis.conf:/etc/redis.conf", SECRET, CONFIG])
+def test_what_a_remote_engine_mounts_is_unknown(tmp_path, text):
+    """The engine looks for the files on its own machine (docker/compose 11141)."""
     remote = host(docker=engine(host="ssh://user@server"))
 
-    (finding,) = find(tmp_path, BIND % "./redis.conf:/etc/redis.conf", remote)
+    (finding,) = find(tmp_path, text, remote)
 
     assert finding.severity is SKIPPED
     assert "the engine's machine" in finding.message
