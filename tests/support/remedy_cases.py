@@ -29,6 +29,7 @@ from infra.host.facts import (
     NameLookup,
     NoGpuDriver,
     PythonFacts,
+    RefusedGpu,
     StandaloneCompose,
     VolumeWrite,
 )
@@ -179,6 +180,10 @@ def _gpu() -> Iterator[Trouble]:
         yield Trouble(host(docker=engine(**changes), gpu=driver(gpu(), **facts)), COMPOSE)
     yield Trouble(host(gpu=NoGpuDriver(state="no-driver", detail="x", nouveau=True)))
     yield Trouble(host(gpu=NoGpuDriver(state="not-loaded", detail="x", secure_boot=True)))
+    yield Trouble(host(gpu=driver()))
+    for needs in ("older-driver", "open-module", "proprietary-module"):
+        refused = RefusedGpu(name="NVIDIA GeForce GTX 1050", needs=needs, branch="580")
+        yield Trouble(host(gpu=driver(refused_gpus=(refused,))))
     old = driver(gpu(), container_toolkit=toolkit(version="1.14.6"))
     yield Trouble(host(gpu=old), COMPOSE)
     no_module = NoGpuDriver(state="not-loaded", detail="x", module="")

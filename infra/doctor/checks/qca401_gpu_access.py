@@ -9,6 +9,7 @@ from infra.doctor.remedies.gpu_access import (
     SHOW_GPUS,
     USE_DEFAULT_CONTEXT,
 )
+from infra.doctor.remedies.refused_gpu import READ_LOG, explain_refusal
 from infra.doctor.remedies.training import offer_cpu_training
 from infra.doctor.subjects import HostSubject
 from infra.host.container_gpu import (
@@ -18,7 +19,14 @@ from infra.host.container_gpu import (
     list_cdi_devices,
     select_training_gpus,
 )
-from infra.host.facts import Engine, GpuDriver, NoGpuDriver, known_or_none, require
+from infra.host.facts import (
+    Engine,
+    GpuDriver,
+    NoGpuDriver,
+    RefusedGpu,
+    known_or_none,
+    require,
+)
 from infra.host.gpu_names import find_unresolved
 from infra.host.snap import is_from_snap
 from qca.core.versions import parse_version
@@ -27,6 +35,8 @@ from qca.core.versions import parse_version
 def _judge_host(subject: HostSubject) -> Verdict:
     driver = require(subject.facts.gpu)
     evidence: dict[str, object]
+    if driver.refused_gpus and not (isinstance(driver, GpuDriver) and driver.gpus):
+        return _report_refused(subject, driver.refused_gpus)
     if isinstance(driver, NoGpuDriver):
         what, remedies = NO_DRIVER[_find_layer(subject, driver)]
         evidence = {
@@ -40,7 +50,9 @@ def _judge_host(subject: HostSubject) -> Verdict:
         message = f"{what}\n{driver.detail}{refusal}"
         return _report_missing(subject, message, evidence, remedies)
     if not driver.gpus:
-        return _report_missing(subject, "The NVIDIA driver does not show a GPU.", {}, ())
+        return _report_missing(
+            subject, "The NVIDIA driver runs, but does not show a GPU.", {}, (READ_LOG,)
+        )
     names = ", ".join(gpu.name for gpu in driver.gpus)
     evidence = {
         "gpus": [gpu.name for gpu in driver.gpus],
@@ -74,6 +86,12 @@ def _find_module_fault(driver: NoGpuDriver) -> str:
     if driver.module_refusal or (driver.secure_boot and driver.module_signed is False):
         return "unsigned-module"
     return "secure-boot" if driver.secure_boot and driver.module_refusal is None else driver.state
+
+
+def _report_refused(subject: HostSubject, refused: tuple[RefusedGpu, ...]) -> Verdict:
+    what, remedies = explain_refusal(refused[0])
+    evidence: dict[str, object] = {"refused": [gpu.name for gpu in refused]}
+    return _report_missing(subject, what, evidence, remedies)
 
 
 def _report_missing(

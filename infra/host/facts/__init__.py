@@ -28,6 +28,7 @@ from infra.host.facts.gpu import (
     GpuProcess,
     MigDevice,
     NoGpuDriver,
+    RefusedGpu,
     Xid,
 )
 from infra.host.facts.host import (
@@ -90,6 +91,7 @@ __all__ = [
     "NoEngine",
     "NoGpuDriver",
     "PythonFacts",
+    "RefusedGpu",
     "StandaloneCompose",
     "StoreRun",
     "SystemFacts",

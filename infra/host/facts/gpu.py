@@ -55,6 +55,17 @@ class Xid:
 
 
 @strict_dataclass
+class RefusedGpu:
+    """A GPU that the driver's kernel module does not support, as the kernel's log says."""
+
+    name: str
+    """As the driver writes it: `NVIDIA GeForce GTX 1050`, or an address and a PCI ID."""
+    needs: Literal["older-driver", "open-module", "proprietary-module"]
+    branch: str = ""
+    """The last branch of the driver that supports it, e.g. `580`, if the log says so."""
+
+
+@strict_dataclass
 class Gpu:
     """A GPU, as NVML reports it. Sizes are in bytes."""
 
@@ -126,6 +137,8 @@ class GpuDriver:
     """`CUDA_VISIBLE_DEVICES` in the environment of qca; None if it is not set."""
     xids: tuple[Xid, ...] | None = None
     """Errors in the kernel's log; None if this user may not read it, or that was not recorded."""
+    refused_gpus: tuple[RefusedGpu, ...] | None = None
+    """None if this user may not read the kernel's log, or that was not recorded."""
 
 
 @strict_dataclass
@@ -150,6 +163,8 @@ class NoGpuDriver:
     module_refusal: str | None = None
     """The kernel's message about a module without a trusted signature; empty if there is none, None
     if this user may not read its log."""
+    refused_gpus: tuple[RefusedGpu, ...] | None = None
+    """None if this user may not read the kernel's log, or that was not recorded."""
 
 
 GpuFacts = Annotated[GpuDriver | NoGpuDriver, Constraint(discriminator="state")]

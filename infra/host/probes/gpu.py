@@ -17,7 +17,12 @@ from infra.host.probes import pci
 from infra.host.probes.answer_fields import parse_integer, parse_text
 from infra.host.probes.container_toolkit import find_cdi_files, read_container_toolkit
 from infra.host.probes.gpu_health import read_gpu_health
-from infra.host.probes.kernel_log import find_module_refusal, find_xids, read_kernel_log
+from infra.host.probes.kernel_log import (
+    find_module_refusal,
+    find_refused_gpus,
+    find_xids,
+    read_kernel_log,
+)
 from infra.host.probes.kernel_modules import (
     find_nvidia_module,
     has_nouveau,
@@ -86,6 +91,7 @@ def _add_kernel_facts(missing: NoGpuDriver, root: Path) -> NoGpuDriver:
         module=module,
         module_signed=has_signature(module, root),
         module_refusal=None if log is None else find_module_refusal(log),
+        refused_gpus=None if log is None else find_refused_gpus(log),
     )
 
 
@@ -101,6 +107,7 @@ def _read_driver(nvml: Any, root: Path, deadline: Deadline) -> GpuDriver:
         container_toolkit=read_container_toolkit(root, deadline),
         visible_devices=os.environ.get("CUDA_VISIBLE_DEVICES"),
         xids=None if log is None else find_xids(log),
+        refused_gpus=None if log is None else find_refused_gpus(log),
     )
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from contextlib import suppress
 from pathlib import Path
 
-from infra.host.facts import Xid
+from infra.host.facts import RefusedGpu, Xid
 
 # A record of /dev/kmsg has up to 8 KiB, and a read returns one; a smaller buffer is an error.
 _RECORD = 2**14
@@ -17,6 +17,18 @@ _XID = re.compile(r"NVRM: Xid \(PCI:([\da-fA-F:.]{7,16})\): (\d{1,4})")
 _REFUSAL = re.compile(
     r"Loading of (?:unsigned module|module with \w+ \w+) is rejected"
     r"|Lockdown: \S+: unsigned module loading is restricted"
+)
+# The driver's messages span several lines, in a record as `\x0aNVRM:`.
+_LINE_BREAK = re.compile(r"(?:\\x0a|\n)\s*NVRM:\s*|\\x0a\s*")
+_LEGACY = re.compile(
+    r"The NVIDIA ([^\n]{1,80}?) GPU installed in this system is supported through the NVIDIA "
+    r"(\d{2,4})\.xx Legacy drivers"
+)
+_NEEDS_OPEN = re.compile(
+    r"The NVIDIA GPU ([^\n]{1,80}?) installed in this system requires use of the NVIDIA open kernel"
+)
+_NEEDS_PROPRIETARY = re.compile(
+    r"The NVIDIA GPU ([^\n]{1,80}?) installed in this system is not supported by open nvidia\.ko"
 )
 
 
@@ -65,3 +77,20 @@ def find_module_refusal(log: str) -> str:
     """Return the kernel's message about a module without a trusted signature; empty if none."""
     match = _REFUSAL.search(log)
     return match[0] if match else ""
+
+
+def find_refused_gpus(log: str) -> tuple[RefusedGpu, ...]:
+    """Return the GPUs that the driver does not support, each once."""
+    text = _LINE_BREAK.sub(" ", log)
+    found = [
+        RefusedGpu(name=match[1], needs="older-driver", branch=match[2])
+        for match in _LEGACY.finditer(text)
+    ]
+    found += [
+        RefusedGpu(name=match[1], needs="open-module") for match in _NEEDS_OPEN.finditer(text)
+    ]
+    found += [
+        RefusedGpu(name=match[1], needs="proprietary-module")
+        for match in _NEEDS_PROPRIETARY.finditer(text)
+    ]
+    return tuple(dict.fromkeys(found))

@@ -8,6 +8,7 @@ import pytest
 from infra.host.facts import (
     HostFacts,
     NoGpuDriver,
+    RefusedGpu,
     Xid,
 )
 from qca.core.units import MIB
@@ -63,6 +64,21 @@ def _broken(name: str) -> HostFacts:
 def _reload(**changes: Any) -> HostFacts:
     """Return a host whose engine uses systemd's cgroups, with these changes to the toolkit."""
     return gpu_host(docker=engine(cgroup_driver="systemd"), container_toolkit=toolkit(**changes))
+
+
+# NixOS/nixos-hardware 1880, NVIDIA/open-gpu-kernel-modules 862, zzzhouuu/truenas-nvidia-drivers 20
+TOO_OLD = RefusedGpu(name="NVIDIA GeForce GTX 1050", needs="older-driver", branch="580")
+REFUSED_GPUS = [
+    (host(gpu=NoGpuDriver(state="not-loaded", detail="x", refused_gpus=(TOO_OLD,))), "branch 580"),
+    (
+        host(gpu=driver(refused_gpus=(RefusedGpu(name="10de:2b85", needs="open-module"),))),
+        "needs NVIDIA's open kernel module",
+    ),
+    (
+        host(gpu=driver(refused_gpus=(RefusedGpu(name="10de:1bb3", needs="proprietary-module"),))),
+        "needs NVIDIA's proprietary kernel module; the open one is loaded",
+    ),
+]
 
 
 def _blocked(state: Any, **changes: Any) -> HostFacts:
@@ -188,7 +204,9 @@ CASES = [
         "another machine",
     ),
     HostCase("QCA401", gpu_host(toolkit=None), OK, "local run", LOCAL),
-    HostCase("QCA401", host(gpu=driver()), INFO, "does not show a GPU"),
+    HostCase("QCA401", host(gpu=driver()), WARNING, "does not show a GPU"),
+    *(HostCase("QCA401", facts, WARNING, says) for facts, says in REFUSED_GPUS),
+    HostCase("QCA401", host(gpu=driver(gpu(), refused_gpus=(TOO_OLD,))), OK, "", LOCAL),
     # The snap cannot see the host's toolkit and contains its own.
     HostCase(
         "QCA401",

@@ -6,7 +6,12 @@ from pathlib import Path
 import pytest
 
 from infra.host.facts import Xid
-from infra.host.probes.kernel_log import find_module_refusal, find_xids, read_kernel_log
+from infra.host.probes.kernel_log import (
+    find_module_refusal,
+    find_refused_gpus,
+    find_xids,
+    read_kernel_log,
+)
 
 # The kernel's format, with invented process names.
 LOG = """\
@@ -105,3 +110,38 @@ def test_the_drivers_errors_are_counted_by_card_and_kind() -> None:
 )
 def test_a_refused_module_is_seen(message: str, words: str) -> None:
     assert find_module_refusal(f"5,1,1,-;{message}\n") == words
+
+
+LEGACY = (
+    r"NVRM: The NVIDIA NVIDIA GeForce GTX 1050 GPU installed in this system is\x0aNVRM:  supported "
+    r"through the NVIDIA 580.xx Legacy drivers. Please\x0aNVRM:  visit http://www.nvidia.com/"
+)
+NEEDS_OPEN = (
+    r"NVRM: The NVIDIA GPU 0000:01:00.0 (PCI ID: 10de:2b85)\x0aNVRM: installed in this system "
+    "requires use of the NVIDIA open kernel modules."
+)
+NEEDS_PROPRIETARY = (
+    r"NVRM: The NVIDIA GPU 0000:03:00.0 (PCI ID: 10de:1bb3)\x0aNVRM: installed in this system is "
+    r"not supported by open\x0aNVRM: nvidia.ko because it does not include the required GPU"
+)
+
+
+@pytest.mark.parametrize(
+    ("message", "refused"),
+    [
+        # NixOS/nixos-hardware 1880
+        (LEGACY, [("NVIDIA GeForce GTX 1050", "older-driver", "580")]),
+        # NVIDIA/open-gpu-kernel-modules 862
+        (NEEDS_OPEN, [("0000:01:00.0 (PCI ID: 10de:2b85)", "open-module", "")]),
+        # zzzhouuu/truenas-nvidia-drivers 20
+        (NEEDS_PROPRIETARY, [("0000:03:00.0 (PCI ID: 10de:1bb3)", "proprietary-module", "")]),
+        ("NVRM: loading NVIDIA UNIX Open Kernel Module for x86_64  580.82.09", []),
+        ("NVRM: GPU 0000:01:00.0: RmInitAdapter failed! (0x22:0x56:884)", []),
+    ],
+)
+def test_a_gpu_that_the_driver_ignores_is_seen_once(
+    message: str, refused: list[tuple[str, str, str]]
+) -> None:
+    log = f"4,1,1,-;{message}\n4,2,9,-;{message}\n"
+
+    assert [(one.name, one.needs, one.branch) for one in find_refused_gpus(log)] == refused
