@@ -122,7 +122,12 @@ def train(
     stop = threading.Event()
     if request.is_distributed() and not is_launched():
         _launch(request, stop)
-        return
+    else:
+        _train_here(request, stop)
+
+
+def _train_here(request: TrainRequest, stop: threading.Event) -> None:
+    """Train in this process until the run is complete, or `stop` is set."""
     if is_launched():
         set_when_launcher_exits(stop)
     with (

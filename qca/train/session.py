@@ -7,6 +7,7 @@ configuration into a `TrainRequest`; this module passes it to a `Trainer`;
 
 from collections.abc import Callable, Generator, Sequence
 from contextlib import closing, contextmanager
+from typing import NamedTuple
 
 import torch
 
@@ -80,38 +81,53 @@ def _open_training(
 
     If the block exits normally, the loop's memory is freed.
     """
-    config, peak = request.config, request.predicted_peak_bytes
+    peak, context = request.predicted_peak_bytes, request.predicted_context_bytes
     if ranks.rank > 0:
-        trainer = Trainer(config, device, ranks)
+        trainer = Trainer(request.config, device, ranks)
         yield TrainingLoop(trainer, Recorder(), stop, predicted_peak_bytes=peak)
         return
     folder = RunFolder(request.folder)
     with folder.hold():
-        checkpoint, warnings = _find_start(folder, request)
-        trainer = Trainer(config, device, ranks)
-        _load_start(trainer, checkpoint, request, folder)
-        folder.write_config(_describe_trained(config, checkpoint))
+        start = _prepare_start(folder, request, device, ranks)
         with (
-            closing(MetricsLog(folder.metrics, keep=trainer.episodes)) as metrics,
+            closing(MetricsLog(folder.metrics, keep=start.trainer.episodes)) as metrics,
             _connect(folder, listeners, warn) as notify,
         ):
-            saved_episode = None if checkpoint is None else trainer.episodes
+            recorder = RunRecorder(
+                folder, metrics, notify, start.saved_episode, predicted_context_bytes=context
+            )
             loop = TrainingLoop(
-                trainer,
-                RunRecorder(
-                    folder,
-                    metrics,
-                    notify,
-                    saved_episode,
-                    predicted_context_bytes=request.predicted_context_bytes,
-                ),
+                start.trainer,
+                recorder,
                 stop,
                 predicted_peak_bytes=peak,
-                warnings=warnings,
-                notes=_list_changes(checkpoint, request, ranks),
+                warnings=start.warnings,
+                notes=start.changes,
             )
             yield loop
             loop.trainer.release()
+
+
+class _Start(NamedTuple):
+    """The trainer at the start of a session, and what to report with it."""
+
+    trainer: Trainer
+    saved_episode: int | None
+    """The episode of the checkpoint; None for a new run."""
+    warnings: list[str]
+    changes: list[ConfigChanged | Noted]
+
+
+def _prepare_start(
+    folder: RunFolder, request: TrainRequest, device: torch.device, ranks: Ranks
+) -> _Start:
+    """Return the trainer with the run's checkpoint, if any; record the run's configuration."""
+    checkpoint, warnings = _find_start(folder, request)
+    trainer = Trainer(request.config, device, ranks)
+    _load_start(trainer, checkpoint, request, folder)
+    folder.write_config(_describe_trained(request.config, checkpoint))
+    saved_episode = None if checkpoint is None else trainer.episodes
+    return _Start(trainer, saved_episode, warnings, _list_changes(checkpoint, request, ranks))
 
 
 def _find_start(folder: RunFolder, request: TrainRequest) -> tuple[Checkpoint | None, list[str]]:
