@@ -39,6 +39,7 @@ from tests.support.hosts import (
     BROKEN_GPU_CONTAINERS,
     MAC,
     NO_PLUGIN,
+    PLUGIN,
     WSL_SYSTEM,
     compose_v1,
     config,
@@ -149,6 +150,7 @@ def _compose() -> Iterator[Trouble]:
     standalone = StandaloneCompose(path="/opt/a b/docker-compose", version="5.0.0")
     yield Trouble(host(compose=NO_PLUGIN), COMPOSE)
     yield Trouble(host(compose=NO_PLUGIN, docker_compose=standalone), COMPOSE)
+    yield Trouble(host(compose=replace(PLUGIN, fixed_api="1.99")), COMPOSE)
     yield Trouble(host(compose=NO_PLUGIN, docker_compose=make_shadowed_v1()), COMPOSE)
     yield Trouble(host(docker_compose=compose_v1("7.1.0", "2.32.5", "2.5.0")))
     old = ComposePlugin(

@@ -17,6 +17,7 @@ from infra.doctor.remedies.compose_plugin import REFRESH_SNAP, install_plugin
 from infra.doctor.subjects import HostSubject
 from infra.host.facts import ComposePlugin, Engine, known_or_none, require
 from infra.host.snap import is_client_from_snap
+from qca.core.versions import parse_version
 
 # All clients in use today support this minimum: it is the API version of Docker 1.12 (2016).
 _ACCEPTS_ALL: Api = (1, 24)
@@ -41,11 +42,36 @@ def _judge_host(subject: HostSubject) -> Iterator[Verdict]:
     if oldest is None:
         yield skip(f"Cannot determine which API versions Engine {engine.version} accepts.")
         return
+    if plugin.fixed_api:
+        yield _judge_fixed(subject, engine, oldest, plugin.fixed_api)
+        return
     speakers = _list_speakers(subject, plugin)
     refused = [one for one in speakers if one.newest and one.newest.reaches(oldest) is False]
     yield from (_refuse(subject, engine, oldest, one) for one in refused)
     if not refused:
         yield _accept(engine, oldest, speakers)
+
+
+def _judge_fixed(subject: HostSubject, engine: Engine, oldest: Api, fixed: str) -> Verdict:
+    """Judge an API version that a variable fixes, so that no client negotiates it."""
+    api, newest = parse_version(fixed.removeprefix("v")), parse_version(engine.api_version)
+    evidence = {"engine": engine.version, "fixed_api": fixed}
+    if not api or not newest:
+        message = f"Cannot determine whether the engine accepts DOCKER_API_VERSION={fixed}."
+        return skip(message, **evidence)
+    if oldest <= api <= newest:
+        message = f"Engine {engine.version} accepts API {fixed}, which DOCKER_API_VERSION fixes."
+        return ok(message, **evidence)
+    fault = (
+        f"old. Minimum supported API version is {format_api(oldest)}"
+        if api < oldest
+        else f"new. Maximum supported API version is {engine.api_version}"
+    )
+    message = (
+        f"DOCKER_API_VERSION={fixed} is not an API version that Engine {engine.version} accepts.\n"
+        f"Every `docker` command fails with: client version {fixed} is too {fault}"
+    )
+    return Verdict(subject.grade_container_fault(), message, evidence, (_UNSET,))
 
 
 def _list_speakers(subject: HostSubject, plugin: ComposePlugin) -> tuple[_Speaker, _Speaker]:
@@ -96,6 +122,10 @@ def _refuse(subject: HostSubject, engine: Engine, oldest: Api, speaker: _Speaker
     return Verdict(subject.grade_container_fault(), message, evidence, (speaker.remedy,))
 
 
+_UNSET = Remedy(
+    "Let the clients negotiate the version (in this shell; it may be set in ~/.bashrc)",
+    ("unset DOCKER_API_VERSION",),
+)
 _UPGRADE_CLIENT = Remedy(
     "Upgrade the `docker` program to the engine's release (Docker's package source)",
     ("sudo apt-get install --only-upgrade docker-ce-cli",),
@@ -107,13 +137,14 @@ CHECK = Check(
     title="Compose or `docker` is too old for this engine",
     needs=("docker", "compose"),
     looks_at="the oldest API version that the engine accepts (`MinAPIVersion`, or by its release "
-    "if that was not recorded), and the newest that this Compose and this `docker` program "
-    "support.",
+    "if that was not recorded), the newest that this Compose and this `docker` program "
+    "support, and DOCKER_API_VERSION.",
     why="Engine 29.0 to 29.2 refuse clients below API 1.44, and 29.3 and newer those below 1.40. "
     "Compose has its own client: before 2.24 it uses API 1.41 to 1.43, independent of the "
     "`docker` program. The error appears if the engine is upgraded but a plugin in "
     "~/.docker/cli-plugins is not. The opposite case works: a newer Compose uses the engine's "
-    "version (5.6.1 was run with Engine 20.10). Compose V1 negotiates the version too.",
+    "version (5.6.1 was run with Engine 20.10). Compose V1 negotiates the version too. With "
+    "DOCKER_API_VERSION no client negotiates: it must be a version that the engine accepts.",
     fix="Install a newer Compose, or upgrade `docker-ce-cli`. A plugin in ~/.docker/cli-plugins "
     "takes precedence over the system's: if the system has its own, removing the old one is "
     "enough.",

@@ -103,6 +103,9 @@ class ComposePlugin:
     """The version of the plugin that builds images; empty without one, None if not recorded."""
     missing_credential_helpers: tuple[str, ...] | None = None
     """Credential helpers in its configuration that are not on PATH; None if not recorded."""
+    fixed_api: str | None = None
+    """`DOCKER_API_VERSION`, which fixes the API version of Docker's clients; empty if it is not
+    set, None if not recorded."""
 
 
 @strict_dataclass

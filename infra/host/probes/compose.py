@@ -1,5 +1,6 @@
 """Probe `docker compose`: Compose V2 and later, a plugin of the `docker` program."""
 
+import os
 import re
 import shutil
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +15,8 @@ from infra.host.probes.credential_helpers import find_missing_helpers
 VERSION = re.compile(r"Docker Compose version v?(\d\S*)")
 # "Docker version 20.10.24+dfsg1, build 297e128"; Podman's prints "podman version 4.3.1".
 _CLIENT_VERSION = re.compile(r"Docker version (\d[^\s,]*)")
+# podman-docker passes `docker compose` on to Docker Compose, or else to this program.
+_PODMAN_COMPOSE = re.compile(r"podman-compose version (\d\S*)")
 
 
 def probe(deadline: Deadline, asks_buildx: bool = True) -> ComposePlugin | NoComposePlugin:
@@ -36,7 +39,11 @@ def probe(deadline: Deadline, asks_buildx: bool = True) -> ComposePlugin | NoCom
             client_version=_ask_client_version(docker, deadline),
             buildx=buildx.result() if buildx else None,
             missing_credential_helpers=find_missing_helpers(),
+            fixed_api=os.environ.get("DOCKER_API_VERSION", ""),
         )
+    if other := _PODMAN_COMPOSE.search(output.stdout):
+        detail = f"`{docker} compose` runs podman-compose {other[1]}, which has no `up --wait`"
+        return NoComposePlugin(detail=detail)
     if output.exit_code == 0:
         raise ProbeError(f"`{docker} compose version` printed no version: {output.error_line}")
     return NoComposePlugin(detail=output.error_line)

@@ -25,6 +25,7 @@ from tests.support.verdicts import (
     COMPOSE,
     ERROR,
     INFO,
+    LOCAL,
     OK,
     SKIPPED,
     WARNING,
@@ -45,6 +46,12 @@ def _api(
 ) -> HostFacts:
     plugin = replace(PLUGIN, version=compose, client_version=client)
     return host(docker=engine(version=version, min_api_version=min_api_version), compose=plugin)
+
+
+def _fix_api(version: str) -> HostFacts:
+    """Return a host with Engine 29.0 and DOCKER_API_VERSION."""
+    found = engine(version="29.0.2", api_version="1.52", min_api_version="1.44")
+    return host(docker=found, compose=replace(PLUGIN, fixed_api=version))
 
 
 CASES = [
@@ -108,6 +115,13 @@ CASES = [
     HostCase("QCA205", _api("30.0.0", "5.6.1", min_api_version="1.50"), SKIPPED, "5.6.1"),
     HostCase("QCA205", _api("dev", "2.40.3"), SKIPPED, "Engine dev"),
     HostCase("QCA205", host(compose="hung"), SKIPPED, "hung"),
+    # Run with Engine 20.10; swarmpit/agent 13, heckenmann/docker-swarm-dashboard 926.
+    HostCase("QCA205", _fix_api("1.41"), ERROR, "Minimum supported API version is 1.44", COMPOSE),
+    HostCase("QCA205", _fix_api("1.99"), ERROR, "Maximum supported API version is 1.52", COMPOSE),
+    HostCase("QCA205", _fix_api("1.99"), WARNING, "DOCKER_API_VERSION=1.99", LOCAL),
+    HostCase("QCA205", _fix_api("v1.44"), OK, "accepts API v1.44"),
+    HostCase("QCA205", _fix_api("new"), SKIPPED, "DOCKER_API_VERSION=new"),
+    HostCase("QCA205", _fix_api(""), OK, "1.44 and newer"),
 ]
 
 

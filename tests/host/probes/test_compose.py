@@ -8,7 +8,7 @@ import pytest
 
 from infra.host.deadline import Deadline
 from infra.host.errors import ProbeError
-from infra.host.facts import ComposePlugin
+from infra.host.facts import ComposePlugin, NoComposePlugin
 from infra.host.probes import compose
 from tests.support.fake_programs import write_program
 
@@ -59,6 +59,7 @@ def test_the_compose_plugin(
             "client_version": "20.10.24+dfsg1",
             "buildx": "0.13.1+ds1",
             "missing_credential_helpers": (),
+            "fixed_api": "",
         }
     else:
         assert asdict(found) == {"found": False, "detail": stderr.splitlines()[-1]}
@@ -107,6 +108,29 @@ def test_a_program_that_is_not_docker_is_no_verdict(
         compose.probe(Deadline(0.5))
 
 
+def test_podman_compose_is_not_docker_compose(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """podman-docker runs it if there is no other; containers/podman-compose 1329: no --wait."""
+    provider = 'echo ">>>> Executing external compose provider" >&2'
+    install_docker(monkeypatch, tmp_path, f"{provider}; echo podman-compose version 1.5.0")
+
+    found = compose.probe(Deadline(5))
+
+    assert isinstance(found, NoComposePlugin)
+    assert "runs podman-compose 1.5.0" in found.detail
+
+
+def test_a_fixed_api_version_is_noted(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    install_docker(monkeypatch, tmp_path, "echo Docker Compose version v2.40.3")
+    monkeypatch.setenv("DOCKER_API_VERSION", "1.41")
+
+    found = compose.probe(Deadline(5))
+
+    assert isinstance(found, ComposePlugin)
+    assert found.fixed_api == "1.41"
+
+
 def install_docker(monkeypatch: pytest.MonkeyPatch, folder: Path, script: str) -> None:
     """Install a `docker` on PATH that records its arguments and runs the script."""
     answer = '[ "$*" = --version ] && echo "Docker version 20.10.24+dfsg1, build 297e128" && exit'
@@ -115,5 +139,6 @@ def install_docker(monkeypatch: pytest.MonkeyPatch, folder: Path, script: str) -
         folder / "cli-plugins/docker-buildx", "echo github.com/docker/buildx 0.13.1+ds1 0.13.1-3"
     )
     monkeypatch.setenv("DOCKER_CONFIG", str(folder))
+    monkeypatch.delenv("DOCKER_API_VERSION", raising=False)
     write_program(folder / "docker", f'{answer}\n[ "$*" = "compose version" ] || exit 9\n{script}')
     monkeypatch.setenv("PATH", f"{folder}:{os.environ['PATH']}")
