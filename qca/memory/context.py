@@ -22,7 +22,7 @@ CUDA_CONTEXT = 736 * MIB
 NCCL_CONTEXT = 388 * MIB
 # The peak resident set of a training run with negligible tensors (`infra.host.resident_floor`),
 # with the CPU wheel of torch 2.13 on x86-64 Linux; used if it was not measured.
-RESIDENT_FLOOR = 335 * MIB
+RESIDENT_FLOOR = 300 * MIB
 # The memory that convolutions of a realistic size add, apart from copies of their operands:
 # oneDNN's code and malloc's arenas. It was at most 16 MiB over twelve configurations on two cores
 # (VmHWM minus the floor, the tensors and the operands; `tests/memory/test_resident.py`); the figure

@@ -1,15 +1,41 @@
-"""AdamW over a model's weights, and its state in a checkpoint."""
+"""AdamW over a model's weights, and its state in a checkpoint.
+
+The step is torch's function `adamw`. The class `torch.optim.AdamW` calls the same function, but
+loads torch's compiler first, which nothing here uses and which takes longer than a small training.
+"""
 
 # torch's annotations are incomplete.
 # pyright: reportUnknownMemberType=false
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.optim.adamw import adamw
 
 from qca.core.config import TrainConfig
 from qca.model.unet import UNetUnitary
 from qca.train.offload import HostCopy
+
+# torch's defaults, as in Loshchilov and Hutter 2019 (arXiv 1711.05101).
+BETAS = (0.9, 0.999)
+EPSILON = 1e-8
+
+
+@dataclass(frozen=True)
+class Moments:
+    """AdamW's state of one parameter; the fields are named as in a checkpoint."""
+
+    step: Tensor
+    """The number of steps, a float32 scalar on the parameter's device."""
+    exp_avg: Tensor
+    exp_avg_sq: Tensor
+
+    @classmethod
+    def zeros_like(cls, parameter: nn.Parameter) -> "Moments":
+        """Return the state before the first step."""
+        step = torch.zeros((), dtype=torch.float32, device=parameter.device)
+        return cls(step, torch.zeros_like(parameter), torch.zeros_like(parameter))
 
 
 class Optimizer:
@@ -25,20 +51,40 @@ class Optimizer:
         self._names = [name for name, _ in model.named_parameters()]
         self._host = HostCopy(model.parameters()) if config.optimizer_state == "host" else None
         self._parameters = self._host.parameters if self._host else list(model.parameters())
-        # `fused` works in place and allocates only its moments, even on a CPU.
-        self._adamw = torch.optim.AdamW(
-            self._parameters, lr=config.learning_rate, weight_decay=config.weight_decay, fused=True
-        )
+        self._weight_decay = config.weight_decay
+        self._moments: dict[str, Moments] = {}
 
     def step(self, learning_rate: float) -> None:
         """Update the parameters with their gradients."""
-        for group in self._adamw.param_groups:
-            group["lr"] = learning_rate
         if self._host:
             self._host.copy_gradients()
-        self._adamw.step()
+        self._update_parameters(learning_rate)
         if self._host:
             self._host.copy_weights_back()
+
+    @torch.no_grad()
+    def _update_parameters(self, learning_rate: float) -> None:
+        for name, parameter in zip(self._names, self._parameters, strict=True):
+            if name not in self._moments:
+                self._moments[name] = Moments.zeros_like(parameter)
+        moments = [self._moments[name] for name in self._names]
+        adamw(
+            list(self._parameters),
+            [p.grad for p in self._parameters if p.grad is not None],
+            [one.exp_avg for one in moments],
+            [one.exp_avg_sq for one in moments],
+            [],  # for amsgrad
+            [one.step for one in moments],
+            # It works in place and allocates only its moments, even on a CPU.
+            fused=True,
+            amsgrad=False,
+            beta1=BETAS[0],
+            beta2=BETAS[1],
+            lr=learning_rate,
+            weight_decay=self._weight_decay,
+            eps=EPSILON,
+            maximize=False,
+        )
 
     def reload_weights(self) -> None:
         """Copy the model's weights after they were replaced."""
@@ -49,34 +95,30 @@ class Optimizer:
         """Return AdamW's tensors, named after the parameters, such as `exp_avg.NAME`."""
         return {
             f"{key}.{name}": value
-            for name, parameter in zip(self._names, self._parameters, strict=True)
-            for key, value in self._adamw.state.get(parameter, {}).items()
+            for name in self._names
+            if name in self._moments
+            for key, value in vars(self._moments[name]).items()
         }
 
     def load_state_tensors(self, tensors: Mapping[str, Tensor]) -> None:
         """Load the result of `state_tensors`; a parameter not in it starts with zero moments."""
-        state = {}
-        for number, (name, parameter) in enumerate(zip(self._names, self._parameters, strict=True)):
-            found = {
-                key.removesuffix(f".{name}"): _copy_in_layout(parameter, value)
-                for key, value in tensors.items()
-                if key.partition(".")[2] == name
-            }
-            if found:
-                state[number] = found
-        groups = self._adamw.state_dict()["param_groups"]
-        self._adamw.load_state_dict({"state": state, "param_groups": groups})
+        self._moments = {
+            name: Moments(
+                step=tensors[f"step.{name}"].to(parameter.device),
+                exp_avg=_copy_in_layout(parameter, tensors[f"exp_avg.{name}"]),
+                exp_avg_sq=_copy_in_layout(parameter, tensors[f"exp_avg_sq.{name}"]),
+            )
+            for name, parameter in zip(self._names, self._parameters, strict=True)
+            if f"step.{name}" in tensors
+        }
 
     def release(self) -> None:
         """Free every tensor; this optimizer must not be used again."""
-        self._adamw.state.clear()
-        self._adamw.param_groups.clear()
+        self._moments.clear()
         self._parameters.clear()
         self._host = None
 
 
-def _copy_in_layout(parameter: Tensor, value: Tensor) -> Tensor:
-    """Return a CPU copy of a moment in its parameter's memory format, as AdamW's kernel needs."""
-    if value.shape != parameter.shape:
-        return value  # the step counter
-    return torch.empty_like(parameter, dtype=value.dtype, device="cpu").copy_(value)
+def _copy_in_layout(parameter: nn.Parameter, moment: Tensor) -> Tensor:
+    """Return a copy on the parameter's device and in its memory format, as the kernel needs."""
+    return torch.empty_like(parameter).copy_(moment)

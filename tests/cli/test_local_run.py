@@ -21,9 +21,8 @@ SECONDS_TO_DIE = 20
 
 
 def temporary(program: Program) -> list[Path]:
-    """Return our leftover files; torch keeps a cache there once an optimizer exists."""
-    left = Path(program.variables["TMPDIR"]).iterdir()
-    return [path for path in left if not path.name.startswith("torchinductor_")]
+    """Return the leftover files."""
+    return list(Path(program.variables["TMPDIR"]).iterdir())
 
 
 def read_stream(program: Program, run: str = "first") -> list[int]:

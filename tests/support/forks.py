@@ -20,7 +20,7 @@ FORKS = get_context("forkserver")
 FORKS.set_forkserver_preload(
     [
         *(f"qca.cli.{command}" for command in ("doctor", "plan", "render", "up", "estimate")),
-        *("qca.cli.report", "qca.cli.train", "qca.train.session", "torch._dynamo"),
+        *("qca.cli.report", "qca.cli.train", "qca.train.session"),
         *("pytest", __name__),
     ]
 )
