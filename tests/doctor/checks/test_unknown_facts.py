@@ -50,6 +50,7 @@ OF_THE_FILE = {
         "QCA711",
         "QCA712",
         "QCA713",
+        "QCA714",
     ),
 }
 SECURITY = {check.id for check in CHECKS if check.category == "security"}
