@@ -1,5 +1,5 @@
 """The training stack: its plan, its documents and files, and its launch.
 
 May import: the facts of `infra.host` and the address of its engine, `infra.dragonfly`, and of qca
-only `core` and the closed form of `memory`; nothing of `infra.doctor`.
+only `core` and `memory`; nothing of `infra.doctor`.
 """

@@ -11,7 +11,7 @@ from qca.memory.state_tensors import StateTensors, count_state_bytes
 from qca.memory.workspace import estimate_winograd_workspace
 
 # (update, damped) -> the tensors at the peak of a step with a no-op network, including psi, counted
-# with `qca.memory.measure.LiveBytes`, see tests/memory/test_rollout.py.
+# with `tests.support.live_bytes`, see tests/memory/test_rollout.py.
 UPDATES: dict[tuple[Update, bool], StateTensors] = {
     ("cartesian", False): StateTensors(5, 0),
     ("cartesian", True): StateTensors(5, 0),

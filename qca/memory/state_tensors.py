@@ -1,7 +1,7 @@
 """Count the tensors of the update, the noise and the loss, without those of the network.
 
 For any network, each is as large as a state (complex64), half a state (its absolute values), or one
-float32 per cell, so two numbers describe it. They were counted with `qca.memory.measure.LiveBytes`
+float32 per cell, so two numbers describe it. They were counted with `tests.support.live_bytes`
 around `Evolution.advance` with a no-op network, and around the loss, at d_state 1 to 64;
 `tests/memory/test_state_tensors.py` counts them again.
 """

@@ -9,9 +9,9 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from qca.core.config import Update
 from qca.memory.layers import Shape
-from qca.memory.measure import LiveBytes
 from qca.memory.rollout import UPDATES, estimate_rollout, estimate_step
 from qca.model import Evolution, UNetUnitary
+from tests.support.live_bytes import LiveBytes
 
 SHAPES = [
     Shape(16, 4, 16, 1),

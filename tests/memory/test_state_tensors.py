@@ -9,10 +9,10 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from qca.core.losses import MAX_SAMPLE_STEPS, BuiltInLoss
 from qca.memory.layers import Shape
-from qca.memory.measure import LiveBytes
 from qca.memory.state_tensors import FIRST_UPDATES, LOSSES, UPDATES, OpMemory, StateTensors
 from qca.model import losses
 from qca.model.evolution import Evolution, Step
+from tests.support.live_bytes import LiveBytes
 
 GRID = 32
 SLACK = 4 * GRID**2  # a field of one number per cell, in bytes

@@ -13,7 +13,6 @@ from qca.core.config import ResolvedRecompute, TrainConfig
 from qca.core.units import MIB
 from qca.memory.activations import find_segment
 from qca.memory.budget import estimate
-from qca.memory.measure import LiveBytes, measure_peak
 from qca.model.unet import UNetUnitary
 from qca.train.episode import adjoint_episode, plain_episode
 from qca.train.precision import HALF, HalfModel
@@ -25,6 +24,7 @@ from qca.train.state_store import (
     allocate_host_buffer,
 )
 from qca.train.step_runner import EagerRunner
+from tests.support.live_bytes import LiveBytes, measure_peak
 
 AT_MOST = 1.10  # the closed form over the tracker
 SMOKE = 20  # so many of the table by default; all of it in the session `slow`

@@ -2,18 +2,16 @@
 
 import gc
 import itertools
-import weakref
 
 import pytest
 import torch
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
 from qca.model.evolution import Evolution
 from qca.model.initial_state import draw_initial_state
 from qca.model.losses import LOSSES, Evolutionary
 from qca.model.noise import Noise
 from qca.train.episode import Episode, Outcome, adjoint_episode, plain_episode
+from tests.support.live_bytes import LiveBytes
 from tests.support.models import lively_evolution
 
 # Smaller gradients could be rounding noise.
@@ -176,36 +174,12 @@ def test_only_one_steps_graph_is_alive_however_long_the_episode():
     assert _peak_saved(plain_episode, 12) > 11 * one_step  # the counter counts a whole graph
 
 
-class _LiveBytes(TorchDispatchMode):
-    """Counts the bytes of all storages made while it is on."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.live = self.peak = 0
-        self.known: set[int] = set()
-
-    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
-        result = func(*args, **(kwargs or {}))
-        for leaf in tree_leaves(result):
-            if isinstance(leaf, torch.Tensor) and id(leaf.untyped_storage()) not in self.known:
-                storage = leaf.untyped_storage()
-                self.known.add(id(storage))
-                self.live += storage.nbytes()
-                weakref.finalize(storage, self._forget, id(storage), storage.nbytes())
-        self.peak = max(self.peak, self.live)
-        return result
-
-    def _forget(self, key: int, size: int) -> None:
-        self.known.discard(key)
-        self.live -= size
-
-
 def _peak_live(steps: int) -> int:
     gc.collect()
     evolution = lively_evolution("cartesian", 0.02)
     _run(adjoint_episode, evolution, steps=1)  # from here on the gradients exist
     psi = draw_initial_state(0, [0], d_state=4, grid=8)
-    with _LiveBytes() as live:
+    with LiveBytes() as live:
         adjoint_episode(evolution, psi, steps=steps, loss=Evolutionary(1))
     return live.peak
 
