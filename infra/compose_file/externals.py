@@ -11,7 +11,7 @@ def find_externals(top: Table, active: Collection[str]) -> Iterator[ExternalReso
     """Yield the external networks and volumes that the active services use, each once."""
     services = to_table(top.get("services"))
     used = [to_table(services.get(name)) for name in active]
-    networks = {name for service in used for name in _list_networks(service)}
+    networks = {name for service in used for name in list_networks(service)}
     volumes = {name for service in used for name in _list_volumes(service)}
     yield from _find_external("network", to_table(top.get("networks")), networks)
     yield from _find_external("volume", to_table(top.get("volumes")), volumes)
@@ -27,7 +27,7 @@ def _find_external(
             yield ExternalResource(kind, its_name, origin.line, origin.source.path)
 
 
-def _list_networks(service: Table) -> Iterator[str]:
+def list_networks(service: Table) -> Iterator[str]:
     """Yield the networks of a service; if it names none, the default network."""
     networks = to_table(service.get("networks"))
     yield from networks or ([] if service.get("network_mode") else ["default"])

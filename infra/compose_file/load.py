@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from infra.compose_file.default_files import find_override
+from infra.compose_file.engine_claims import find_claims
 from infra.compose_file.externals import find_externals
 from infra.compose_file.model import ComposeFile, Service
 from infra.compose_file.needed_paths import find_needed_paths, look_up_path
@@ -57,6 +58,7 @@ def read_compose_files(
         sources=project.sources,
         files=dict(_find_files(project)),
         externals=tuple(find_externals(project.top, project.active)),
+        claims=tuple(find_claims(project.top, project.active, project.name)),
         needed_paths=tuple(
             look_up_path(one, project.folder, policy)
             for one in find_needed_paths(project.top, project.active)

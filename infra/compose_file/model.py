@@ -101,6 +101,21 @@ class NeededPath:
 
 
 @dataclass(frozen=True)
+class EngineClaim:
+    """A name or subnet that must be unique on the engine."""
+
+    kind: Literal["container name", "subnet"]
+    value: str
+    owner: str
+    """The project of the container, or the network of the subnet: what may have it already."""
+    line: int
+    file: str = ""
+    taken_by: str | None = None
+    """Who else has it; empty if it is free, None if that is unknown."""
+    unknown_because: str = "no engine was asked"
+
+
+@dataclass(frozen=True)
 class Wait:
     """A service that another one waits for (`depends_on`)."""
 
@@ -255,6 +270,8 @@ class ComposeFile:
     """The paths of top-level secrets and configs: `secrets.a.file`."""
     externals: tuple[ExternalResource, ...] = ()
     """The external networks and volumes of its active services."""
+    claims: tuple[EngineClaim, ...] = ()
+    """The container names and subnets of its active services."""
     missing: frozenset[str] = frozenset()
     """Paths of missing files in the project folder."""
     """Paths in the folder where a file was expected but missing."""

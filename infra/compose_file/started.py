@@ -27,6 +27,7 @@ def split_dormant(file: ComposeFile) -> Iterator[tuple[str, ComposeFile]]:
         refused="",
         confirmed_by="",
         externals=(),
+        claims=(),
     )
     reasons = dict.fromkeys(service.not_started_because for service in file.services)
     for reason in reasons:

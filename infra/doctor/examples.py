@@ -6,7 +6,8 @@ all, so the pages about the checks show the doctor's real output.
 
 # ruamel.yaml's annotations are incomplete.
 # pyright: reportUnknownMemberType=false
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,8 @@ class Example:
     """The `compose.yaml`."""
     networks: tuple[str, ...] = ()
     """External networks that the engine has."""
+    taken: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Container names and subnets that are taken on the engine, and by whom."""
     report: str = ""
     """The doctor's report; empty if the check passes."""
 

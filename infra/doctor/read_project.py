@@ -8,6 +8,7 @@ from infra.compose_file.load import read_compose_files
 from infra.compose_file.model import ComposeFile
 from infra.compose_file.references import Policy
 from infra.compose_file.resolved_by_compose import apply_answer, apply_refusal
+from infra.doctor.analysis.engine_claims import look_up_claims
 from infra.doctor.analysis.external_resources import look_up_externals
 from infra.doctor.analysis.image_cuda import look_up_images
 from infra.doctor.analysis.image_health import look_up_health_checks
@@ -39,6 +40,7 @@ def read_project(
     if plugin is not None:
         file = confirm(file, paths, plugin, environment)
         file = look_up_externals(file, plugin.docker_client, environment)
+        file = look_up_claims(file, plugin.docker_client, environment)
         file = look_up_images(file, plugin.docker_client, environment)
         file = look_up_health_checks(file, plugin.docker_client, environment)
     return read_flag_files(file)

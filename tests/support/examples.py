@@ -86,7 +86,11 @@ def _read_files(example: Example) -> list[ComposeFile]:
         replace(one, is_there=one.name in example.networks, unknown_because="")
         for one in file.externals
     )
-    return [replace(file, externals=externals)]
+    claims = tuple(
+        replace(one, taken_by=example.taken.get(one.value, ""), unknown_because="")
+        for one in file.claims
+    )
+    return [replace(file, externals=externals, claims=claims)]
 
 
 def main() -> None:

@@ -28,6 +28,46 @@ def list_engine_resources(
     return frozenset(output.stdout.split())
 
 
+def list_container_projects(docker_client: str, environment: Mapping[str, str]) -> dict[str, str]:
+    """Return the names of all containers, each with its Compose project or an empty string.
+
+    Raises:
+        ProbeError: the client cannot be started, or the engine does not answer.
+
+    """
+    template = '{{.Names}}\t{{.Label "com.docker.compose.project"}}'
+    lines = _list_lines([docker_client, "ps", "--all", "--format", template], environment)
+    found: dict[str, str] = {}
+    for line in lines:
+        names, _, project = line.partition("\t")
+        found |= dict.fromkeys(names.split(","), project.strip())
+    return found
+
+
+def list_network_subnets(
+    docker_client: str, environment: Mapping[str, str]
+) -> dict[str, tuple[str, ...]]:
+    """Return the names of all networks, each with its subnets.
+
+    Raises:
+        ProbeError: the client cannot be started, or the engine does not answer.
+
+    """
+    names = _list_lines([docker_client, "network", "ls", "--quiet"], environment)
+    template = "{{.Name}}{{range .IPAM.Config}}\t{{.Subnet}}{{end}}"
+    command = [docker_client, "network", "inspect", "--format", template, "--", *names]
+    rows = [line.split("\t") for line in (_list_lines(command, environment) if names else ())]
+    return {name: tuple(subnets) for name, *subnets in rows}
+
+
+def _list_lines(command: list[str], environment: Mapping[str, str]) -> list[str]:
+    with Deadline(_SECONDS) as deadline:
+        output = deadline.run(command, env=dict(environment))
+    if output.exit_code:
+        raise ProbeError(output.error_line)
+    return output.stdout.splitlines()
+
+
 def read_image_variables(
     docker_client: str, image: str, environment: Mapping[str, str]
 ) -> dict[str, str] | None:

@@ -51,6 +51,7 @@ OF_THE_FILE = {
         "QCA712",
         "QCA713",
         "QCA714",
+        "QCA715",
     ),
 }
 SECURITY = {check.id for check in CHECKS if check.category == "security"}

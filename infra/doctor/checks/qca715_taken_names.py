@@ -1,0 +1,59 @@
+"""QCA715: are the container names and subnets of the file free on the engine?"""
+
+import shlex
+from collections.abc import Iterator
+
+from infra.compose_file.model import EngineClaim
+from infra.doctor.check import Check
+from infra.doctor.finding import Severity, Verdict, locate, ok, skip
+from infra.doctor.subjects import FileSubject
+
+
+def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
+    file = subject.file
+    for claim in file.claims:
+        yield locate(_judge(claim), file, claim)
+    if not file.claims:
+        yield ok(f"{file.path}: no container name or subnet is fixed.")
+
+
+def _judge(claim: EngineClaim) -> Verdict:
+    if claim.taken_by is None:
+        return skip(
+            f"Cannot determine whether the {claim.kind} {claim.value} is free: "
+            f"{claim.unknown_because}."
+        )
+    evidence = {claim.kind: claim.value}
+    if not claim.taken_by:
+        return ok(f"The {claim.kind} {claim.value} is free.", **evidence)
+    if claim.kind == "subnet":
+        message = (
+            f"The subnet {claim.value} overlaps with that of the network {claim.taken_by}.\nThe "
+            "engine reports: Pool overlaps with other one on this address space. Remove the "
+            "subnet, and the engine chooses a free one; or choose another."
+        )
+    else:
+        message = (
+            f"The container name {claim.value} belongs to a container {claim.taken_by}.\nThe "
+            f'engine reports: Conflict. The container name "/{claim.value}" is already in use. '
+            "Remove `container_name`, and Compose chooses a name for each project; or remove the "
+            f"other container, if it is not needed: docker rm {shlex.quote(claim.value)}"
+        )
+    return Verdict(Severity.ERROR, message, evidence)
+
+
+CHECK = Check(
+    id="QCA715",
+    category="file",
+    title="A container name or subnet that is taken",
+    needs=(),
+    looks_at="`container_name` of the services and the subnets of their networks, compared with "
+    "the containers and networks of the engine (`docker ps --all`, `docker network inspect`). "
+    "Those of the same project are its own.",
+    why="Both must be unique on an engine. Another project, an older copy of this one in another "
+    "folder or a container from `docker run` may have them; Docker also chooses subnets for new "
+    "networks from the same ranges.",
+    fix="Leave both out: services find each other by the names of their services.",
+    url="https://docs.docker.com/reference/compose-file/services/#container_name",
+    judge_file=_judge_file,
+)
