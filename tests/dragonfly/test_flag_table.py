@@ -39,6 +39,11 @@ TYPES = {
         ("appendonly", (1, 34, 1), Standing.UNKNOWN),
         ("cf_bucket_size", NEWEST_READ, Standing.ABSENT),  # only on the main branch
         ("logtostderr", (1, 38, 0), Standing.PRESENT),  # the image's own command has it
+        # Builds with glog have the flags that builds with Abseil declare from v1.38.2 on.
+        ("alsologtostderr", (1, 2, 0), Standing.PRESENT),
+        ("alsologtostderr", (1, 38, 1), Standing.PRESENT),
+        ("alsologtostderr", NEWEST_READ, Standing.PRESENT),
+        ("proactor_threads", (1, 15, 1), Standing.PRESENT),  # as in the releases around it
         ("log_utc_time", (1, 37, 0), Standing.PRESENT),
         ("log_utc_time", (1, 38, 0), Standing.UNCERTAIN),
         # The table starts with v1.0.
