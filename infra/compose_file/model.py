@@ -177,6 +177,12 @@ class Service:
     mounts: Mapping[str, Mapping[str, str]] = field(default_factory=dict[str, Mapping[str, str]])
     """The mounts of `volumes`, `secrets`, `configs` and `tmpfs`, by their path in the container:
     the host path of a bind mount, the name of a secret or config, or an empty text for a tmpfs."""
+    read_only_mounts: frozenset[str] = frozenset()
+    """The container paths that `volumes` mounts read-only."""
+    added_capabilities: tuple[LocatedValue, ...] = ()
+    """The Linux capabilities of `cap_add`, as written."""
+    dropped_capabilities: tuple[LocatedValue, ...] = ()
+    """The Linux capabilities of `cap_drop`, as written."""
     devices: Mapping[str, DeviceRequests] = field(default_factory=dict[str, DeviceRequests])
     """The devices that it requests from the engine's drivers, by `gpus` and
     `deploy.resources.reservations.devices`."""

@@ -111,6 +111,11 @@ def _keep_positions(answered: Service, own: Service) -> Service:
         ports=_locate_ports(answered.ports, own),
         profiles=answered.profiles,
         mounts=_keep_own_paths(answered, own),
+        read_only_mounts=answered.read_only_mounts,
+        added_capabilities=_locate_words(answered.added_capabilities, own.added_capabilities, own),
+        dropped_capabilities=_locate_words(
+            answered.dropped_capabilities, own.dropped_capabilities, own
+        ),
         devices=_keep_device_lines(answered, own),
         unread_sources=tuple(key for key in own.unread_sources if key == UNCERTAIN_TAGS),
     )

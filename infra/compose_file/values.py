@@ -110,6 +110,12 @@ def read_devices(service: Table) -> Iterator[tuple[str, DeviceRequests]]:
             yield key, DeviceRequests(requests, first.line, first.source.path)
 
 
+def read_capabilities(service: Table, key: str) -> Iterator[LocatedValue]:
+    """Yield the Linux capabilities in `cap_add` or `cap_drop`."""
+    for item, origin in to_items(service.get(key)).entries():
+        yield locate_value(item, origin)
+
+
 def read_host_devices(service: Table) -> Iterator[LocatedValue]:
     """Yield the device files and CDI devices in `devices`."""
     for item, origin in to_items(service.get("devices")).entries():
@@ -192,6 +198,12 @@ def read_mounts(service: Table) -> dict[str, dict[str, str]]:
         "secrets": dict(_read_named_mounts(service, "secrets", "/run/secrets/")),
         "configs": dict(_read_named_mounts(service, "configs", "/")),
     }
+
+
+def read_read_only_mounts(service: Table) -> frozenset[str]:
+    """Return the container paths of `volumes` that are mounted read-only."""
+    volumes = (to_table(one) for one in to_items(service.get("volumes")))
+    return frozenset(to_text(one.get("target")) for one in volumes if one.get("read_only") is True)
 
 
 def _list_scratch_folders(service: Table, volumes: Sequence[Table]) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from infra.compose_file.model import LocatedValue, Service
+from infra.doctor.analysis.capabilities import has_capability
 from infra.doctor.analysis.dragonfly_services import explain_hidden_flags, list_dragonflies
 from infra.doctor.check import Check
 from infra.doctor.finding import Severity, Verdict, locate, ok, skip
@@ -19,14 +20,17 @@ _USERS = {"root": _ROOT, "dfly": _DRAGONFLY}
 _FIRST_AS_DFLY: Release = (1, 10, 0)
 _FIRST_UNCLEAR: Release = (1, 21, 0)
 _FIRST_AS_ROOT: Release = (1, 22, 0)
+# tools/docker/entrypoint.sh of dragonflydb/dragonfly
+_ENTRYPOINT = "entrypoint.sh"
 
 
 def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
     for dragonfly in list_dragonflies(subject.file):
         service = dragonfly.service
-        verdict = _judge_service(dragonfly, service.settings.get("user"))
+        user = service.settings.get("user")
+        verdict = _judge_service(dragonfly, user)
         if verdict is not None:
-            yield locate(verdict, subject.file, service.settings.get("user") or service)
+            yield locate(verdict, subject.file, user or service)
 
 
 def _judge_service(dragonfly: Dragonfly, given: LocatedValue | None) -> Verdict | None:
@@ -42,15 +46,19 @@ def _judge_service(dragonfly: Dragonfly, given: LocatedValue | None) -> Verdict 
             f"Cannot determine whether service {name} can write its snapshots to {folder.value}: "
             "who owns that folder was not looked at."
         )
+    if _FOLDER in dragonfly.service.read_only_mounts:
+        return _report_read_only(dragonfly.service)
     if given is None and not is_read(dragonfly.release):
         return None
     user = _find_user(dragonfly.release) if given is None else _parse_user(given.value)
     if user is None:
         who = given.value if given else f"the image of {format_release(dragonfly.release)}"
         return skip(f"Cannot determine the user of service {name}: {who}.")
-    if user == _ROOT:
-        return ok(f"Service {name}: the image's entrypoint makes Dragonfly the owner of {_FOLDER}.")
-    return _judge_folder(dragonfly.service, user)
+    if user != _ROOT:
+        return _judge_folder(dragonfly.service, user)
+    if _starts_entrypoint(dragonfly.service):
+        return _judge_entrypoint(dragonfly.service)
+    return _judge_root(dragonfly.service)
 
 
 def _explain_no_snapshots(dragonfly: Dragonfly) -> str:
@@ -75,16 +83,74 @@ def _parse_user(text: str) -> int | None:
     return int(name) if name.isdecimal() else _USERS.get(name)
 
 
+def _report_read_only(service: Service) -> Verdict:
+    message = (
+        f"Service {service.name} cannot write its snapshots: {_FOLDER} is mounted read-only.\n"
+        "Its data is lost when it stops. If that is intended, pass `--dbfilename=` to turn "
+        "snapshots off; otherwise mount the folder without `ro`."
+    )
+    return Verdict(Severity.WARNING, message, {"service": service.name})
+
+
+def _starts_entrypoint(service: Service) -> bool:
+    """Return whether the image's entrypoint runs and continues as Dragonfly's own user.
+
+    It does so only for a command whose first word is exactly `dragonfly`, or a flag.
+    """
+    entrypoint = [word.value.rpartition("/")[2] for word in service.entrypoint]
+    if entrypoint and _ENTRYPOINT not in entrypoint:
+        return False
+    first = next((word.value for word in service.arguments), "-")
+    return first.startswith("-") or first == "dragonfly"
+
+
+def _judge_entrypoint(service: Service) -> Verdict:
+    """Judge a start as root that makes Dragonfly's user the owner of the folder."""
+    missing = [one for one in ("SETGID", "SETUID") if not has_capability(service, one)]
+    if missing:
+        message = (
+            f"Service {service.name} exits immediately: its entrypoint needs the capabilit"
+            f"{'y' if len(missing) == 1 else 'ies'} {' and '.join(missing)} to continue as user "
+            f"{_DRAGONFLY}.\n`setpriv` fails with: Operation not permitted. Set `user: "
+            f"{_DRAGONFLY}:{_DRAGONFLY}`, which needs no capability, or add `cap_add: "
+            f"[{', '.join(missing)}]`."
+        )
+        return Verdict(Severity.ERROR, message, {"service": service.name, "missing": missing})
+    source = _find_bind(service)
+    missing = [one for one in ("CHOWN", "DAC_OVERRIDE") if not has_capability(service, one)]
+    if source and missing:
+        return skip(
+            f"Cannot determine whether service {service.name} starts.\nIts entrypoint makes user "
+            f"{_DRAGONFLY} the owner of {_FOLDER}, which is {source}. Without "
+            f"{' and '.join(missing)} that may fail, unless the folder is that user's already; its "
+            "owner was not checked. `ls -ldn` shows the owner.",
+            service=service.name,
+        )
+    return ok(
+        f"Service {service.name}: the image's entrypoint makes Dragonfly the owner of {_FOLDER}."
+    )
+
+
+def _judge_root(service: Service) -> Verdict:
+    """Judge a service that runs as root, without the image's entrypoint."""
+    if has_capability(service, "DAC_OVERRIDE"):
+        return ok(f"Service {service.name}: Dragonfly runs as root, which can write to {_FOLDER}.")
+    source = _find_bind(service)
+    if source:
+        return _skip_bind(service, source, _ROOT)
+    message = (
+        f"Service {service.name} cannot write its snapshots: it runs as root without the "
+        f"capability DAC_OVERRIDE, and a new volume at {_FOLDER} belongs to user {_DRAGONFLY}.\n"
+        f"Its data is lost when it stops. Set `user: {_DRAGONFLY}:{_DRAGONFLY}`, or remove "
+        "`entrypoint`, so that the image's own starts Dragonfly as that user."
+    )
+    return Verdict(Severity.WARNING, message, {"service": service.name, "user": _ROOT})
+
+
 def _judge_folder(service: Service, user: int) -> Verdict:
     evidence = {"service": service.name, "user": user}
-    source = service.mounts.get("volumes", {}).get(_FOLDER)
-    if source is not None:
-        return skip(
-            f"Cannot determine whether service {service.name} can write its snapshots.\nIt starts "
-            f"as user {user}, and {_FOLDER} is {source}, whose owner was not checked (a folder "
-            "that Docker creates belongs to root). `ls -ldn` shows the owner.",
-            **evidence,
-        )
+    if source := _find_bind(service):
+        return _skip_bind(service, source, user)
     if user == _DRAGONFLY:
         return ok(f"Service {service.name}: Dragonfly owns a new volume at {_FOLDER}.", **evidence)
     message = (
@@ -96,19 +162,39 @@ def _judge_folder(service: Service, user: int) -> Verdict:
     return Verdict(Severity.WARNING, message, evidence)
 
 
+def _find_bind(service: Service) -> str:
+    """Return the host folder that is mounted at the data folder, or an empty string."""
+    return service.mounts.get("volumes", {}).get(_FOLDER, "")
+
+
+def _skip_bind(service: Service, source: str, user: int) -> Verdict:
+    return skip(
+        f"Cannot determine whether service {service.name} can write its snapshots.\nIt starts "
+        f"as user {user}, and {_FOLDER} is {source}, whose owner was not checked (a folder "
+        "that Docker creates belongs to root). `ls -ldn` shows the owner.",
+        service=service.name,
+        user=user,
+    )
+
+
 CHECK = Check(
     id="QCA305",
     category="dragonfly",
     title="Dragonfly cannot write its snapshots",
     needs=(),
-    looks_at="`user` of the Dragonfly services, the mount at /data, `--dir` and `--dbfilename`, "
-    "and the image's release.",
+    looks_at="`user`, `entrypoint`, `cap_add` and `cap_drop` of the Dragonfly services, the mount "
+    "at /data, `--dir` and `--dbfilename`, and the image's release.",
     why="Dragonfly saves its data to /data when it stops. The image's entrypoint starts as root, "
     "makes user 999 the owner of /data, and continues as that user. It cannot do so if `user` is "
     "set, or in v1.10 to v1.20, which start as user 999. A new volume has the owner of the "
-    "image's folder, 999; a host folder keeps its own owner, which is not checked.",
+    "image's folder, 999; a host folder keeps its own owner, which is not checked.\nThe "
+    "entrypoint needs the capabilities SETUID and SETGID, and CHOWN for files that are not user "
+    "999's yet; with `cap_drop: [ALL]` alone it exits. Root itself needs DAC_OVERRIDE to write to "
+    "another user's folder. No user can write to a read-only mount; `read_only: true` does "
+    "not matter, because the image declares /data as a volume. (Run on Docker 20.10 with the "
+    "entrypoint of v1.40.)",
     fix="Remove `user`, or set `999:999` and make that user the owner of a mounted folder (`sudo "
-    "chown 999:999 FOLDER`).",
+    "chown 999:999 FOLDER`). With `user: 999:999` no capability is needed.",
     url="https://github.com/dragonflydb/dragonfly/pull/3518",
     judge_file=_judge_file,
 )
