@@ -16,7 +16,11 @@ _aten = torch.ops.aten
 
 
 class Convolution:
-    """A convolution, transposed or not; saves its input and the gradient of its output."""
+    """A convolution, transposed or not; saves its input and the gradient of its output.
+
+    It maps (N, inputs, H, W) to (N, outputs, H', W') in the number format of its weights. `rows` is
+    a slice of the N samples: those of one step.
+    """
 
     def __init__(
         self, conv: nn.Conv2d | nn.ConvTranspose2d, winograd: Winograd | None = None

@@ -63,11 +63,11 @@ class Evolution(nn.Module):
         self.update = update
 
     def forward(self, psi: Tensor) -> Tensor:
-        """Return the next state."""
+        """Return the next state of `psi`, complex (B, d_state, H, W)."""
         return self.advance(psi).psi
 
     def advance(self, psi: Tensor) -> Step:
-        """Return the next state and each cell's squared norm, see `Step`."""
+        """Return the next state of `psi`, complex (B, d_state, H, W), and its squared norms."""
         # All uses of psi inside the step share this view, so autograd sums their gradients before
         # it adds any from outside (a loss on this state). As a result, plain autograd and the
         # step-by-step adjoint agree to the last bit.
@@ -90,7 +90,10 @@ class Evolution(nn.Module):
 
 
 def step_cartesian(psi: Tensor, h: Tensor, gamma: float) -> Step:
-    """Return psi + h * psi - gamma * psi, normalized per cell, and the squared norm before that."""
+    """Return psi + h * psi - gamma * psi, normalized per cell, and the squared norm before that.
+
+    `psi` and `h` are complex (B, d_state, H, W).
+    """
     moved = psi + h * psi - gamma * psi
     norm = compute_norm(moved)
     return Step(moved / (norm + NORM_FLOOR), norm.squeeze(1).square())
@@ -98,6 +101,8 @@ def step_cartesian(psi: Tensor, h: Tensor, gamma: float) -> Step:
 
 def rotate(psi: Tensor, h: Tensor) -> Tensor:
     """Return exp(h psi^H - psi h^H) psi, per cell, for cells with |psi| = 1.
+
+    `psi`, `h` and the result are complex (B, d_state, H, W).
 
     With h = a psi + w, w orthogonal to psi, b = Im a and theta^2 = b^2 + |w|^2, this equals
     exp(ib) [(cos theta + i b sinc theta) psi + sinc theta w]. It is computed as psi plus a change,

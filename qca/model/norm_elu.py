@@ -32,7 +32,11 @@ class Saved(NamedTuple):
 
 
 class NormElu(ABC):
-    """GroupNorm with ELU over the states of several steps, and its adjoint step by step."""
+    """GroupNorm with ELU over the states of several steps, and its adjoint step by step.
+
+    All tensors are (N, channels, H, W) in the number format of the network. `rows` is a slice of
+    the N samples: those of one step.
+    """
 
     in_place: ClassVar[bool]
     """Whether the input's gradient overwrites the input."""

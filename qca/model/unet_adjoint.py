@@ -61,7 +61,10 @@ class UNetAdjoint:
 
     @torch.no_grad()
     def forward(self, x: Tensor) -> Tensor:
-        """Return the model's output for (N, 2 * d_state, H, W); `backward` may overwrite it."""
+        """Return the model's output, which `backward` may overwrite, for (N, 2 * d_state, H, W).
+
+        N is the number of steps times the batch.
+        """
         full = self._inc.forward(x.to(self._dtype, memory_format=self._format))
         half = self._down1.forward(self._pool1.forward(full))
         deep = self._bot.forward(self._down2.forward(self._pool2.forward(half)))
@@ -71,7 +74,10 @@ class UNetAdjoint:
 
     @torch.no_grad()
     def backward(self, rows: slice, cotangent: Tensor) -> Tensor:
-        """Return the gradient of the input for some rows, from the gradient of their output."""
+        """Return the gradient of the input for some rows, from the gradient of their output.
+
+        Both are float (rows, 2 * d_state, H, W).
+        """
         full = self._conv_up2.backward(rows, self._outc.backward(rows, cotangent.to(self._dtype)))
         up, full = full.tensor_split([self._up2.out_channels], dim=1)
         half = self._conv_up1.backward(rows, self._up2.backward(rows, up))

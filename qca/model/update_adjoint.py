@@ -12,7 +12,10 @@ _BLOCK = 32  # cells of one program
 
 
 class Update(Protocol):
-    """The update of a state by the network's field, (B, 2 * d_state, H, W)."""
+    """The update of a state, complex (B, d_state, H, W), by the network's field.
+
+    The field is real, (B, 2 * d_state, H, W): the real parts first, then the imaginary parts.
+    """
 
     def advance(self, psi: Tensor, field: Tensor) -> Step:
         """Return the result of the step, without gradients."""
@@ -21,8 +24,15 @@ class Update(Protocol):
     def backward(
         self, psi: Tensor, field: Tensor, by_psi: Tensor | None, by_weight: Tensor | None
     ) -> tuple[Tensor, Tensor]:
-        """Return the gradients of state and field from those of the next state and its squared
-        norms."""
+        """Return the gradients of state and field.
+
+        Args:
+            psi: the state.
+            field: the network's field.
+            by_psi: the gradient of the next state, like psi; None if it is zero.
+            by_weight: the gradient of its squared norms, real (B, H, W); None if it is zero.
+
+        """
         ...
 
 
@@ -105,5 +115,5 @@ def make_update(evolution: Evolution, kernels: Kernels | None) -> Update:
 
 
 def as_complex(parts: Tensor) -> Tensor:
-    """Return a complex field from channels with the real parts first, then the imaginary parts."""
+    """Return a field of real channels, (B, 2 * d_state, H, W), as a complex one, half as deep."""
     return torch.complex(*parts.chunk(2, dim=1))

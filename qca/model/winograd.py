@@ -47,11 +47,11 @@ class Winograd:
         )
 
     def convolve(self, x: Tensor) -> Tensor:
-        """Return the convolution of (N, I, H, W)."""
+        """Return the convolution of x, (N, inputs, H, W), as (N, outputs, H, W)."""
         return self._multiply(x, self._transformed, (0, 3))
 
     def convolve_adjoint(self, cotangent: Tensor) -> Tensor:
-        """Return the gradient of the convolution's input from that of its output, (N, O, H, W)."""
+        """Return the gradient of the input from that of the output, (N, outputs, H, W)."""
         return self._multiply(cotangent, self._transformed.transpose(1, 2), (3, 0))
 
     def _multiply(self, x: Tensor, transformed: Tensor, ends: tuple[int, int]) -> Tensor:

@@ -20,7 +20,10 @@ RunForward = Callable[[Tensor, int], Tensor]
 
 
 class StateStore(Protocol):
-    """Holds the states of one episode at a time, saved in order and popped in reverse."""
+    """Holds the states of one episode at a time, saved in order and popped in reverse.
+
+    A state is complex (B, d_state, H, W), on the device.
+    """
 
     def save(self, t: int, psi: Tensor) -> None:
         """Save the state before step t; called for t = 0, 1, ..., steps - 1."""
