@@ -6,6 +6,9 @@ from typing import Literal
 from infra.compose_file.model import ExternalResource
 from infra.compose_file.yaml.tree import Table, to_items, to_table, to_text
 
+# The modes that name no network; `nat` is Windows' bridge.
+_OWN_MODES = ("", "bridge", "default", "host", "nat", "none")
+
 
 def find_externals(top: Table, active: Collection[str]) -> Iterator[ExternalResource]:
     """Yield the external networks and volumes that the active services use, each once."""
@@ -15,6 +18,7 @@ def find_externals(top: Table, active: Collection[str]) -> Iterator[ExternalReso
     volumes = {name for service in used for name in _list_volumes(service)}
     yield from _find_external("network", to_table(top.get("networks")), networks)
     yield from _find_external("volume", to_table(top.get("volumes")), volumes)
+    yield from {one.name: one for one in map(_find_mode_network, used) if one}.values()
 
 
 def _find_external(
@@ -25,6 +29,15 @@ def _find_external(
         if name in used and table.get("external") is True:
             its_name = to_text(table.get("name")) or name
             yield ExternalResource(kind, its_name, origin.line, origin.source.path)
+
+
+def _find_mode_network(service: Table) -> ExternalResource | None:
+    """Return the network that `network_mode` names, which Compose does not create either."""
+    mode = to_text(service.get("network_mode"))
+    if mode in _OWN_MODES or mode.startswith(("service:", "container:")):
+        return None
+    origin = service.origins["network_mode"]
+    return ExternalResource("network", mode, origin.line, origin.source.path)
 
 
 def list_networks(service: Table) -> Iterator[str]:

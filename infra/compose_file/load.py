@@ -61,7 +61,7 @@ def read_compose_files(
         claims=tuple(find_claims(project.top, project.active, project.name)),
         needed_paths=tuple(
             look_up_path(one, project.folder, policy)
-            for one in find_needed_paths(project.top, project.active)
+            for one in find_needed_paths(project.top, project.active, project.folder)
         ),
         hidden=project.hidden,
         folder=str(project.folder),

@@ -81,7 +81,9 @@ class ExternalResource:
     unknown_because: str = "no engine was asked"
 
 
-PathUse = Literal["build context", "Dockerfile", "secret", "config", "bind mount"]
+PathUse = Literal[
+    "build context", "Dockerfile", "secret", "config", "bind mount", "seccomp profile"
+]
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,13 @@
 """The files and folders on the host that a project's services are built from or mount."""
 
 import os
+import re
 from collections.abc import Collection, Iterator
 from dataclasses import replace
 from pathlib import Path, PurePath
 
 from infra.compose_file.model import NeededPath, PathUse
-from infra.compose_file.passes.file_paths import shorten
+from infra.compose_file.passes.file_paths import locate, shorten
 from infra.compose_file.passes.reading import resolve
 from infra.compose_file.references import Policy
 from infra.compose_file.yaml.tree import Origin, Table, descend, to_items, to_table, to_text
@@ -17,20 +18,24 @@ _FILE_SUFFIXES = """
     .sh .sql .toml .txt .xml .yaml .yml
 """
 
+_SECCOMP = re.compile(r"seccomp[=:](.+)")
 
-def find_needed_paths(top: Table, active: Collection[str]) -> Iterator[NeededPath]:
+
+def find_needed_paths(top: Table, active: Collection[str], folder: Path) -> Iterator[NeededPath]:
     """Yield the paths that the active services need, absolute; each once for each use."""
+    services = to_table(top.get("services"))
     found = set[tuple[str, str]]()
     for name in active:
-        for one in _find_paths(name, to_table(to_table(top.get("services")).get(name)), top):
+        for one in _find_paths(name, to_table(services.get(name)), top, folder):
             if (one.use, one.path) not in found:
                 found.add((one.use, one.path))
                 yield one
 
 
-def _find_paths(name: str, service: Table, top: Table) -> Iterator[NeededPath]:
+def _find_paths(name: str, service: Table, top: Table, folder: Path) -> Iterator[NeededPath]:
     yield from _find_build(name, service)
     yield from _find_mounts(name, service)
+    yield from _find_profiles(name, service, folder)
     for kind in ("secrets", "configs"):
         yield from _find_sources(name, service, to_table(top.get(kind)), kind)
 
@@ -88,6 +93,14 @@ def _find_sources(name: str, service: Table, defined: Table, kind: str) -> Itera
         if PurePath(path).is_absolute():
             use = "secret" if kind == "secrets" else "config"
             yield _need(name, use, path, definition.origins["file"])
+
+
+def _find_profiles(name: str, service: Table, folder: Path) -> Iterator[NeededPath]:
+    """Yield seccomp profiles, which Compose reads itself."""
+    for item, origin in to_items(service.get("security_opt")).entries():
+        match = _SECCOMP.fullmatch(to_text(item))
+        if match and match[1] not in ("unconfined", "builtin"):
+            yield _need(name, "seccomp profile", locate(match[1], folder), origin)
 
 
 def _need(name: str, use: PathUse, path: str, origin: Origin) -> NeededPath:

@@ -42,6 +42,15 @@ REFUSED: list[tuple[str, str]] = [
     ("restart: always:5", "maximum retry count cannot be used with restart policy 'always'"),
     ("cap_add: [NET_ADMIM]", 'unknown capability: "CAP_NET_ADMIM"'),
     ("logging: {driver: json-file, options: {max-sise: 10m}}", "unknown log opt 'max-sise'"),
+    ("logging: {driver: json-file, options: {max-size: 10q}}", "invalid size: '10q'"),
+    ("stop_signal: SIGFOO", "Invalid signal: SIGFOO"),
+    ("ipc: hots", "Invalid IPC mode: hots"),
+    ("security_opt: [unconfined]", 'invalid security-opt: "unconfined"'),
+    ("security_opt: ['selinux:disable']", 'invalid --security-opt 2: "selinux:disable"'),
+    ("ulimits: {nofiles: 1024}", "OCI runtime create failed"),
+    ("extra_hosts: ['db:other']", 'invalid IP address in add-host: "other"'),
+    ("mac_address: '02:42:ac:11'", "invalid MAC address"),
+    ("networks: {wrong: {}}", "Invalid subnet 172.28.8.0"),
     ("secrets: [elsewhere]", "unsupported external secret elsewhere"),
     ("configs: [elsewhere]", "unsupported external config elsewhere"),
     ("secrets: [unset]", 'environment variable "QCA_TEST_UNSET" required by secret'),
@@ -66,6 +75,17 @@ ACCEPTED = [
     "logging: {driver: none}",
     "logging: {driver: local, options: {max-size: 10m, max-file: '3', mode: non-blocking}}",
     "logging: {driver: json-file, options: {labels: x, env: y, tag: z, env-regex: a}}",
+    "stop_signal: term",
+    "stop_signal: SIGRTMIN+3",
+    "stop_signal: '9'",
+    "ipc: shareable",
+    "security_opt: ['no-new-privileges', 'seccomp:unconfined', 'label:disable']",
+    "security_opt: ['systempaths=unconfined', 'no-new-privileges=true']",
+    "ulimits: {nofile: 1024, memlock: -1}",
+    "extra_hosts: ['h:host-gateway', 'db=::1', 'x:[::1]', 'y:1.2.3.4']",
+    "extra_hosts: {h: 1.2.3.4}",
+    "mac_address: '02-42-ac-11-65-43'",
+    "logging: {driver: json-file, options: {max-size: 1.5 MB}}",
     "logging: {options: {any-size: 10m}}",
 ]
 
@@ -76,6 +96,7 @@ def write_project(image: str, settings: str) -> str:
         f"services:\n  a:\n    image: {image}\n{indent(settings, '    ')}\n"
         f"  b: {{image: '{image}', command: [sleep, '60']}}\n"
         "networks:\n  plain: {}\n  static: {ipam: {config: [{subnet: 172.28.9.0/24}]}}\n"
+        "  wrong: {ipam: {config: [{subnet: 172.28.8.0}]}}\n"
         "secrets: {elsewhere: {external: true}, unset: {environment: QCA_TEST_UNSET}, "
         "home: {environment: HOME}}\nconfigs: {elsewhere: {external: true}}\n"
     )

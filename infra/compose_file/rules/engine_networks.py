@@ -31,12 +31,31 @@ def check_network(service: Table, top: Table) -> Iterator[Refusal]:
     yield from _check_mode(service)
     networks = to_table(service.get("networks"))
     for name, value, origin in networks.entries():
+        yield from _check_subnets(name, to_table(to_table(top.get("networks")).get(name)))
         address = to_text(to_table(value).get("ipv4_address"))
         if address:
             table = to_table(value)
             network = _Network(to_table(to_table(top.get("networks")).get(name)), name)
             yield from _check_address(network, address, table.origins["ipv4_address"])
             yield from _check_owner(top, service, name, address, origin)
+
+
+def _check_subnets(name: str, network: Table) -> Iterator[Refusal]:
+    for entry in to_items(descend(network, "ipam").get("config")):
+        table = to_table(entry)
+        subnet = to_text(table.get("subnet"))
+        if subnet and not _is_subnet(subnet):
+            what = f"the subnet {subnet} of the network {name} is not valid"
+            docker = f"Invalid subnet {subnet} : invalid CIDR address: {subnet}"
+            yield refuse(what, docker, table.origins["subnet"])
+
+
+def _is_subnet(text: str) -> bool:
+    try:
+        ip_network(text, strict=False)
+    except ValueError:
+        return False
+    return "/" in text
 
 
 def _check_mode(service: Table) -> Iterator[Refusal]:

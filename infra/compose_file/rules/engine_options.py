@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from infra.compose_file.model import Refusal
 from infra.compose_file.rules.engine_networks import check_network
 from infra.compose_file.rules.engine_refusal import refuse
+from infra.compose_file.rules.engine_values import check_values
 from infra.compose_file.yaml.tree import Origin, Table, descend, to_items, to_table, to_text
 
 # https://github.com/distribution/reference/blob/main/regexp.go
@@ -57,6 +58,7 @@ def find_engine_refusals(service: Table, top: Table) -> Iterator[Refusal]:
     yield from _check_capabilities(service)
     yield from _check_log(service)
     yield from _check_sources(service, top)
+    yield from check_values(service)
     yield from check_network(service, top)
 
 

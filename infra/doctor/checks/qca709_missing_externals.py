@@ -34,8 +34,9 @@ CHECK = Check(
     category="file",
     title="An external network or volume is missing",
     needs=(),
-    looks_at="networks and volumes with `external: true` that a service uses, compared with the "
-    "lists of `docker network ls` and `docker volume ls`. Nothing is created.",
+    looks_at="networks and volumes with `external: true` that a service uses, and networks that "
+    "`network_mode` names, compared with the lists of `docker network ls` and `docker volume ls`. "
+    "Nothing is created.",
     why="Compose expects external networks and volumes to exist. If one is missing, `up` fails "
     "before it starts anything.",
     fix="Create it (`docker network create NAME`), or remove `external: true`.",

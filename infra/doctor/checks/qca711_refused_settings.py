@@ -60,8 +60,9 @@ CHECK = Check(
     needs=(),
     looks_at="settings that `docker compose config` accepts but that stop `docker compose up`: "
     "names of images and containers, `sysctls`, `network_mode` with keys that contradict it, "
-    "static addresses, capabilities, paths in the container, log options, secrets and configs "
-    "that are external or come from an unset variable, and `start_interval`.",
+    "static addresses and subnets, capabilities, paths in the container, log options, secrets and "
+    "configs that are external or come from an unset variable, `start_interval`, `stop_signal`, "
+    "`ipc`, `security_opt`, `ulimits`, `extra_hosts` and `mac_address`.",
     why="Compose checks the form of a file; only the engine checks these settings, after Compose "
     "has created networks and started other services. `vm.overcommit_memory` and "
     "`vm.max_map_count` are settings of the whole host, so a container cannot have its own. With "

@@ -14,6 +14,7 @@ _OUTCOMES = {
     "Dockerfile": "failed to read dockerfile: no such file or directory",
     "secret": 'invalid mount config for type "bind": bind source path does not exist',
     "config": 'invalid mount config for type "bind": bind source path does not exist',
+    "seccomp profile": "opening seccomp profile failed: no such file or directory",
     "bind mount": 'invalid mount config for type "bind": bind source path does not exist',
 }
 
@@ -81,9 +82,9 @@ CHECK = Check(
     category="file",
     title="A file that a service needs is missing",
     needs=(),
-    looks_at="build contexts, Dockerfiles, the files of secrets and configs, and bind mounts of "
-    "files, within the folder of the Compose file. A bind mount is taken for a file if both its "
-    "paths have the same suffix (`./redis.conf:/etc/redis.conf`).",
+    looks_at="build contexts, Dockerfiles, seccomp profiles, the files of secrets and configs, "
+    "and bind mounts of files, within the folder of the Compose file. A bind mount is taken for a "
+    "file if both its paths have the same suffix (`./redis.conf:/etc/redis.conf`).",
     why="`docker compose config` does not look for these files; `up` fails after it has started "
     "other services. For a missing bind mount, Docker creates an empty folder, and the program "
     "inside the container fails with a message such as `Is a directory`. It is a warning, because "

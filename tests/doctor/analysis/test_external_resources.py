@@ -49,3 +49,17 @@ def test_a_client_that_is_not_there_leaves_it_unknown(tmp_path):
     file = look_up_externals(file, str(tmp_path / "none"), {})
 
     assert "could not be started" in file.externals[0].unknown_because
+
+
+@pytest.mark.parametrize("mode", ["host", "none", "bridge", "service:b", "container:b"])
+def test_a_mode_that_names_no_network_needs_none(tmp_path, mode):
+    (tmp_path / "compose.yml").write_text(f"services: {{a: {{image: x, network_mode: '{mode}'}}}}")
+
+    assert read_compose_file(tmp_path / "compose.yml", {}).externals == ()
+
+
+def test_a_network_that_network_mode_names_must_exist(tmp_path):
+    (tmp_path / "compose.yml").write_text("services:\n  a: {image: x, network_mode: proxy}\n")
+    (one,) = read_compose_file(tmp_path / "compose.yml", {}).externals
+
+    assert (one.kind, one.name, one.line) == ("network", "proxy", 2)

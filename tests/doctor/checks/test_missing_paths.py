@@ -15,6 +15,7 @@ BIND = "services: {a: {image: x, volumes: [%s]}}"
 CONTEXT = "services: {a: {build: {context: ./app, dockerfile: app.dockerfile}}}"
 SECRET = "services: {a: {image: x, secrets: [s]}}\nsecrets: {s: {file: ./token}}"
 CONFIG = "services: {a: {image: x, configs: [c]}}\nconfigs: {c: {file: ./c.toml}}"
+SECCOMP = "services: {a: {image: x, security_opt: ['seccomp:./s.json']}}"
 REFUSING = "{type: bind, source: ./data, target: /data, bind: {create_host_path: false}}"
 
 
@@ -33,6 +34,7 @@ def find(folder: Path, text: str, facts: HostFacts | None = None) -> list[Findin
         (CONTEXT, "build context app is missing"),
         (SECRET, "secret token is missing"),
         (CONFIG, "config c.toml is missing"),
+        (SECCOMP, "seccomp profile s.json is missing"),
     ],
 )
 def test_what_is_missing_is_reported_once_with_its_line(tmp_path, monkeypatch, text, says):
@@ -58,6 +60,8 @@ def test_what_is_missing_is_reported_once_with_its_line(tmp_path, monkeypatch, t
         ("services: {a: {build: {context: ., dockerfile_inline: FROM x}}}", []),
         ("services: {a: {build: 'https://example.com/x.git'}}", []),
         (SECRET, ["token"]),
+        (SECCOMP, ["s.json"]),
+        ("services: {a: {image: x, security_opt: ['seccomp=unconfined']}}", []),
         ("services: {a: {image: x, profiles: [p], secrets: [s]}}\nsecrets: {s: {file: ./t}}", []),
     ],
 )

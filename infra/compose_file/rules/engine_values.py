@@ -1,0 +1,120 @@
+"""Values of single settings that Compose accepts, but with which Docker Engine does not start.
+
+Each rule was run with Engine 20.10 and Compose 2.40, and quotes the engine's message. The rules are
+in moby (daemon/daemon_unix.go, opts/hosts.go, container/hostconfig_unix.go) and in Compose
+(pkg/compose/create.go).
+"""
+
+import re
+from collections.abc import Iterator
+from ipaddress import ip_address
+
+from infra.compose_file.model import Refusal
+from infra.compose_file.rules.engine_refusal import refuse
+from infra.compose_file.yaml.tree import Table, descend, to_items, to_table, to_text
+
+# signal(7), without the prefix SIG, and moby's real-time signals.
+_SIGNALS = """
+    ABRT ALRM BUS CHLD CLD CONT FPE HUP ILL INT IO IOT KILL PIPE POLL PROF PWR QUIT SEGV STKFLT STOP
+    SYS TERM TRAP TSTP TTIN TTOU UNUSED URG USR1 USR2 VTALRM WINCH XCPU XFSZ
+"""
+_REAL_TIME_SIGNAL = re.compile(r"RTMIN(\+([1-9]|1[0-5]))?|RTMAX(-([1-9]|1[0-4]))?")
+# getrlimit(2), without the prefix RLIMIT_
+_ULIMITS = """
+    core cpu data fsize locks memlock msgqueue nice nofile nproc rss rtprio rttime sigpending stack
+"""
+_IPC_MODES = ("", "none", "private", "shareable", "host")
+_SECURITY_OPTIONS = ("apparmor", "label", "no-new-privileges", "seccomp", "writable-cgroups")
+_MAC_ADDRESS = re.compile(
+    r"[0-9a-fA-F]{2}([:-][0-9a-fA-F]{2}){5}|([0-9a-fA-F]{4}\.){2}[0-9a-fA-F]{4}"
+)
+# docker/go-units, FromHumanSize
+_LOG_SIZE = re.compile(r"\d+(\.\d+)*\s?[kmgtp]?i?b?", re.IGNORECASE)
+
+
+def check_values(service: Table) -> Iterator[Refusal]:
+    """Yield the values of a service's settings that the engine refuses."""
+    yield from _check_stop_signal(service)
+    yield from _check_ipc(service)
+    yield from _check_security_options(service)
+    yield from _check_ulimits(service)
+    yield from _check_hosts(service)
+    yield from _check_mac_address(service)
+    yield from _check_log_size(service)
+
+
+def _check_stop_signal(service: Table) -> Iterator[Refusal]:
+    given = to_text(service.get("stop_signal"))
+    name = given.upper().removeprefix("SIG")
+    is_known = name in _SIGNALS.split() or _REAL_TIME_SIGNAL.fullmatch(name) or given.isdecimal()
+    if given and not is_known:
+        origin = service.origins["stop_signal"]
+        yield refuse(f"{given} is not a signal", f"Invalid signal: {given}", origin)
+
+
+def _check_ipc(service: Table) -> Iterator[Refusal]:
+    mode = to_text(service.get("ipc"))
+    if mode not in _IPC_MODES and not mode.startswith(("service:", "container:")):
+        what = f"{mode!r} is not a mode of `ipc`"
+        yield refuse(what, f"Invalid IPC mode: {mode}", service.origins["ipc"])
+
+
+def _check_security_options(service: Table) -> Iterator[Refusal]:
+    for item, origin in to_items(service.get("security_opt")).entries():
+        option = to_text(item)
+        name = re.split("[=:]", option)[0]
+        is_alone = name == option and option not in ("no-new-privileges", "writable-cgroups")
+        if is_alone:
+            docker = f'invalid security-opt: "{option}"'
+        elif name in _SECURITY_OPTIONS or option == "systempaths=unconfined":
+            continue
+        else:
+            docker = f'invalid --security-opt 2: "{option}"'
+        yield refuse(f"{option} is not a security option", docker, origin)
+
+
+def _check_ulimits(service: Table) -> Iterator[Refusal]:
+    for name, _, origin in to_table(service.get("ulimits")).entries():
+        if name not in _ULIMITS.split():
+            docker = f"OCI runtime create failed (Engine 28: invalid rlimit type {name})"
+            yield refuse(f"{name} is not a limit of `ulimits`", docker, origin)
+
+
+def _check_hosts(service: Table) -> Iterator[Refusal]:
+    for item, origin in to_items(service.get("extra_hosts")).entries():
+        text = to_text(item)
+        host, _, address = text.partition("=" if "=" in text else ":")
+        if address and not _is_address(address):
+            what = f"`extra_hosts` maps {host} to {address}, which is not an IP address"
+            yield refuse(what, f'invalid IP address in add-host: "{address}"', origin)
+
+
+def _is_address(text: str) -> bool:
+    if text == "host-gateway":
+        return True
+    try:
+        ip_address(text.removeprefix("[").removesuffix("]").partition("%")[0])
+    except ValueError:
+        return False
+    return True
+
+
+def _check_mac_address(service: Table) -> Iterator[Refusal]:
+    given = to_text(service.get("mac_address"))
+    if given and not _MAC_ADDRESS.fullmatch(given):
+        what = f"{given!r} is not a MAC address"
+        docker = f"address {given}: invalid MAC address"
+        yield refuse(what, docker, service.origins["mac_address"])
+
+
+def _check_log_size(service: Table) -> Iterator[Refusal]:
+    log = descend(service, "logging")
+    options = to_table(log.get("options"))
+    size = to_text(options.get("max-size"))
+    if log.get("driver") in ("json-file", "local") and size and not _is_log_size(size):
+        docker = f"failed to initialize logging driver: invalid size: '{size}'"
+        yield refuse(f"max-size {size!r} is not a size", docker, options.origins["max-size"])
+
+
+def _is_log_size(text: str) -> bool:
+    return text == "-1" or bool(_LOG_SIZE.fullmatch(text))
