@@ -38,6 +38,7 @@ _SINGLE = (
     "scale",
     "shm_size",
     "user",
+    "userns_mode",
 )
 _RESERVED_DEVICES = "deploy.resources.reservations.devices"
 _EVERY = "all"
@@ -54,6 +55,7 @@ def read_settings(service: Table) -> dict[str, LocatedValue]:
     """Return the single values by the path of their key."""
     found = dict(_read_keys(service, "", _SINGLE))
     found.update(_read_keys(descend(service, "healthcheck"), "healthcheck.", ("start_interval",)))
+    found.update(_read_keys(descend(service, "logging"), "logging.", ("driver",)))
     deploy = descend(service, "deploy")
     found.update(_read_keys(deploy, "deploy.", ("replicas",)))
     for kind in ("limits", "reservations"):

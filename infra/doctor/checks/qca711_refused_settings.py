@@ -2,15 +2,25 @@
 
 from collections.abc import Iterator
 
-from infra.compose_file.model import Service
+from infra.compose_file.model import LocatedValue, Service
 from infra.doctor.analysis.unread_extends import skip_hidden_services
 from infra.doctor.check import Check
 from infra.doctor.finding import Severity, Verdict, locate, ok, skip
 from infra.doctor.subjects import FileSubject
-from infra.host.facts import Engine, known_or_none
+from infra.host.facts import DockerFacts, Engine, known_or_none
 from qca.core.versions import parse_version
 
 _START_INTERVAL_KNOWN = (25, 0)
+# The drivers that are part of the engine: https://docs.docker.com/engine/logging/configure/
+_LOG_DRIVERS = {
+    *("awslogs", "etwlogs", "fluentd", "gcplogs", "gelf", "journald", "json-file", "local"),
+    *("logentries", "none", "splunk", "syslog"),
+}
+# moby, runconfig/hostconfig_unix.go and daemon/daemon_unix.go, by the value of the key.
+_NEEDS_HOST_USERS = {
+    "true": "privileged mode is incompatible with user namespaces",
+    "host": "cannot share the host's network namespace when user namespaces are enabled",
+}
 
 
 def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
@@ -21,10 +31,7 @@ def _judge_file(subject: FileSubject) -> Iterator[Verdict]:
         for refusal in service.engine_refusals
     ]
     for service in file.services:
-        given = service.settings.get("healthcheck.start_interval")
-        verdict = _judge_start_interval(subject, service) if given else None
-        if given and verdict:
-            faults.append(locate(verdict, file, given))
+        faults += _judge_by_engine(subject, service)
     hidden = list(skip_hidden_services(file, "has settings that the engine refuses"))
     yield from faults
     yield from hidden
@@ -37,8 +44,19 @@ def _refuse(service: Service, message: str) -> Verdict:
     return Verdict(Severity.ERROR, message, {"service": service.name})
 
 
-def _judge_start_interval(subject: FileSubject, service: Service) -> Verdict | None:
+def _judge_by_engine(subject: FileSubject, service: Service) -> Iterator[Verdict]:
+    """Yield the verdicts that depend on the engine."""
     engine = known_or_none(subject.facts.docker)
+    for key, judge in _BY_ENGINE.items():
+        given = service.settings.get(key)
+        verdict = judge(service, given, engine) if given else None
+        if given and verdict:
+            yield locate(verdict, subject.file, given)
+
+
+def _judge_start_interval(
+    service: Service, _given: LocatedValue, engine: DockerFacts | None
+) -> Verdict | None:
     if not isinstance(engine, Engine):
         return skip(
             f"Cannot determine whether the engine supports `start_interval` of service "
@@ -53,6 +71,44 @@ def _judge_start_interval(subject: FileSubject, service: Service) -> Verdict | N
     )
 
 
+def _judge_log_driver(
+    service: Service, driver: LocatedValue, _engine: DockerFacts | None
+) -> Verdict | None:
+    """Skip drivers of plugins: the engine lists only its own (moby, daemon/info.go)."""
+    if driver.value in _LOG_DRIVERS:
+        return None
+    return skip(
+        f"Cannot determine whether the engine has the log driver {driver.value} of service "
+        f"{service.name}: it is a plugin, which `docker plugin ls` shows.",
+        service=service.name,
+    )
+
+
+def _judge_namespace(
+    service: Service, given: LocatedValue, engine: DockerFacts | None
+) -> Verdict | None:
+    """Refuse the host's namespaces on an engine that maps users (`userns-remap`)."""
+    userns = service.settings.get("userns_mode")
+    is_remapped = isinstance(engine, Engine) and "name=userns" in engine.security_options
+    if not is_remapped or (userns and userns.value == "host"):
+        return None
+    docker = _NEEDS_HOST_USERS.get(given.value.lower(), "")
+    if not docker:
+        return None
+    return _refuse(
+        service,
+        "the engine maps the users of its containers (`userns-remap`), so they cannot use the "
+        f"host's namespaces.\nDocker reports: {docker}\nAdd `userns_mode: host`.",
+    )
+
+
+_BY_ENGINE = {
+    "healthcheck.start_interval": _judge_start_interval,
+    "logging.driver": _judge_log_driver,
+    "network_mode": _judge_namespace,
+    "privileged": _judge_namespace,
+}
+
 CHECK = Check(
     id="QCA711",
     category="file",
@@ -62,7 +118,8 @@ CHECK = Check(
     "names of images and containers, `sysctls`, `network_mode` with keys that contradict it, "
     "static addresses and subnets, capabilities, paths in the container, log options, secrets and "
     "configs that are external or come from an unset variable, `start_interval`, `stop_signal`, "
-    "`ipc`, `security_opt`, `ulimits`, `extra_hosts` and `mac_address`.",
+    "`ipc`, `security_opt`, `ulimits`, `extra_hosts` and `mac_address`. "
+    "`privileged` and the host's network, if the engine maps users (`userns-remap`).",
     why="Compose checks the form of a file; only the engine checks these settings, after Compose "
     "has created networks and started other services. `vm.overcommit_memory` and "
     "`vm.max_map_count` are settings of the whole host, so a container cannot have its own. With "

@@ -38,3 +38,35 @@ def test_verdict(tmp_path, service, severity, says):
 def test_start_interval_depends_on_the_engine(tmp_path, facts, severity):
     """Compose refuses it for an older engine (run with Engine 20.10 and Compose 2.40)."""
     assert judge_file(tmp_path, "QCA711", INTERVAL, facts).severity is severity
+
+
+REMAPPED = host(docker=engine(security_options=("name=seccomp,profile=builtin", "name=userns")))
+
+
+@pytest.mark.parametrize(
+    ("service", "facts", "severity"),
+    [
+        # buildkite/elastic-ci-stack-for-aws 538, crazy-max/docker-fail2ban 96
+        ("privileged: true", REMAPPED, ERROR),
+        ("network_mode: host", REMAPPED, ERROR),
+        ("privileged: true, userns_mode: host", REMAPPED, OK),
+        ("network_mode: bridge, privileged: false", REMAPPED, OK),
+        ("privileged: true", host(), OK),
+        ("privileged: true", NO_ENGINE, OK),
+    ],
+)
+def test_an_engine_that_maps_users_refuses_the_hosts_namespaces(tmp_path, service, facts, severity):
+    text = f"services: {{a: {{image: redis, {service}}}}}\n"
+
+    assert judge_file(tmp_path, "QCA711", text, facts).severity is severity
+
+
+@pytest.mark.parametrize(
+    ("driver", "severity"),
+    [("loki", SKIPPED), ("json-file", OK), ("journald", OK), ("none", OK)],
+)
+def test_a_log_driver_of_a_plugin_is_unknown(tmp_path, driver, severity):
+    """Run with Engine 20.10: plugin "loki" not found; an engine does not list such plugins."""
+    text = f"services: {{a: {{image: redis, logging: {{driver: {driver}}}}}}}\n"
+
+    assert judge_file(tmp_path, "QCA711", text).severity is severity
